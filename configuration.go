@@ -1,0 +1,110 @@
+package stocktake
+
+// MaxInventories is how many configurations one bucket may have, and
+// InventoryPageSize how many one page of a listing holds.
+//
+// Source: OSS API reference, PutBucketInventory and ListBucketInventory.
+const (
+	MaxInventories    = 1000
+	InventoryPageSize = 100
+)
+
+// An InventoryConfiguration is what a person wants to know about a bucket.
+// [ParseInventoryConfiguration] reads one from the XML of the API, Validate
+// holds it to the rules of the API, AppendXML writes it back.
+//
+// Source: OSS API reference, PutBucketInventory.
+type InventoryConfiguration struct {
+	ID        string // 1 to 192 characters
+	IsEnabled bool   // false: kept, but never run
+
+	Filter      Filter
+	Destination Destination
+	Schedule    Schedule
+
+	IncludedObjectVersions IncludedObjectVersions
+	OptionalFields         []Field // in the order of the columns
+
+	Incremental *IncrementalInventory // nil: none
+}
+
+// Filter selects the records a report lists. The zero Filter selects them all.
+//
+// Source: OSS API reference, PutBucketInventory, element Filter.
+type Filter struct {
+	Prefix string // compared with the key byte by byte; at most MaxKeyLength bytes
+
+	// LastModifyBeginTimeStamp and LastModifyEndTimeStamp bound the time of last
+	// modification, in Unix seconds, both ends included; 0 means no bound.
+	LastModifyBeginTimeStamp, LastModifyEndTimeStamp int64
+
+	// LowerSizeBound and UpperSizeBound bound the size, in bytes, both ends
+	// included. UpperSizeBound 0 means no bound.
+	LowerSizeBound, UpperSizeBound int64
+
+	// StorageClass lists the classes to keep, sorted by name without repeats.
+	// Empty keeps every class.
+	StorageClass []StorageClass
+
+	// AllClasses remembers that the request said "All", so that it reads back.
+	AllClasses bool
+
+	// HasLowerSizeBound remembers that the request gave a lower bound of 0.
+	HasLowerSizeBound bool
+}
+
+// Destination is where the reports of a configuration go: element
+// OSSBucketDestination.
+type Destination struct {
+	Format     string // "CSV"
+	AccountID  string // decimal; owns the bucket
+	RoleARN    string // "acs:ram::uid:role/name"
+	Bucket     string // name, without "acs:oss:::"
+	Prefix     string // taken literally: a '/' is put between it and the bucket's name even if it ends in one
+	Encryption Encryption
+}
+
+// Encryption is how the files of a report are encrypted at rest. The zero value
+// leaves it to the destination bucket.
+type Encryption struct {
+	SSEOSS bool   // AES256 with keys of the service
+	SSEKMS bool   // never together with SSEOSS
+	KeyID  string // KMS key; empty: the service's default KMS key
+}
+
+// Schedule is when a configuration runs.
+type Schedule struct {
+	Frequency  Frequency
+	DayOfMonth int   // 1 to 31, with Monthly only; 0: every 30 days from the day of configuration
+	AutoDelete *bool // with Once only: whether the configuration goes with its single run
+}
+
+// Frequency is how often a configuration runs.
+type Frequency string
+
+// The frequencies of OSS.
+const (
+	Daily   Frequency = "Daily"
+	Weekly  Frequency = "Weekly"
+	Monthly Frequency = "Monthly"
+	Once    Frequency = "Once"
+)
+
+// IncludedObjectVersions is which versions a report lists.
+type IncludedObjectVersions string
+
+// The values of IncludedObjectVersions.
+const (
+	CurrentVersions IncludedObjectVersions = "Current"
+	AllVersions     IncludedObjectVersions = "All"
+)
+
+// IncrementalInventory asks for reports of changes beside the full ones.
+type IncrementalInventory struct {
+	IsEnabled      bool
+	Frequency      int64 // seconds; only IncrementalWindow is accepted
+	OptionalFields []Field
+}
+
+// IncrementalWindow is the length of an incremental report's window in seconds.
+const IncrementalWindow = 600

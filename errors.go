@@ -1,0 +1,45 @@
+package stocktake
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Conditions a caller branches on with errors.Is. Each becomes the OSS code of
+// the same name; internal/ossapi has the table of statuses and messages.
+var (
+	ErrNoSuchBucket         = errors.New("the specified bucket does not exist")
+	ErrNoSuchInventory      = errors.New("no such inventory configuration")
+	ErrInventoryExists      = errors.New("the inventory configuration already exists")
+	ErrInventoryExceedLimit = errors.New("inventory limit of the bucket reached") // MaxInventories
+	ErrNoSuchRun            = errors.New("no such run")
+	ErrIncrementalDisabled  = errors.New("incremental inventory is disabled")
+	ErrAccessDenied         = errors.New("access denied")
+)
+
+// InvalidArgumentError says which element of a request to correct. The reply,
+// the command line and the console show its fields.
+type InvalidArgumentError struct {
+	Element string // path below InventoryConfiguration, such as "Filter/StorageClass", or the name of a query parameter
+	Value   string // as received, at most 200 bytes of it
+	EC      string // OSS diagnostic code, such as "0020-00000026"; empty where none is known
+	Reason  string // what would be accepted; may be empty
+}
+
+func (e *InvalidArgumentError) Error() string {
+	if e.Reason == "" {
+		return fmt.Sprintf("The value of %s is invalid.", e.Element)
+	}
+	return fmt.Sprintf("The value of %s is invalid: %s.", e.Element, e.Reason)
+}
+
+// MalformedXMLError is a document that is not well-formed or lacks a required
+// node. OSS answers all of them with one message; Reason is for people.
+type MalformedXMLError struct {
+	EC     string // OSS diagnostic code, such as "0020-00000007"
+	Reason string
+}
+
+func (e *MalformedXMLError) Error() string {
+	return "malformed XML: " + e.Reason
+}

@@ -1,0 +1,51 @@
+package object
+
+import "errors"
+
+// Conditions a caller branches on with errors.Is. internal/ossapi turns each
+// into the OSS code and status; [stocktake.ErrNoSuchBucket] is of the same kind.
+var (
+	ErrBucketExists   = errors.New("the bucket belongs to another account or has other settings")
+	ErrBucketNotEmpty = errors.New("the bucket has objects")
+	ErrTooManyBuckets = errors.New("too many buckets")
+
+	ErrNoSuchKey     = errors.New("no such key")
+	ErrNoSuchVersion = errors.New("no such version")
+	ErrFileExists    = errors.New("the object exists already and may not be overwritten")
+
+	ErrBadDigest      = errors.New("the content does not have the digest that was given")
+	ErrIncompleteBody = errors.New("the body ended before its length was reached")
+	ErrTooLarge       = errors.New("the object is larger than 5 GB")
+
+	ErrNoSuchUpload     = errors.New("no such upload")
+	ErrInvalidPart      = errors.New("a part is missing or has another entity tag")
+	ErrInvalidPartOrder = errors.New("the parts are not in ascending order")
+	ErrPartTooSmall     = errors.New("a part other than the last is smaller than 100 KB")
+
+	ErrNotAppendable    = errors.New("the object is not appendable")
+	ErrSealed           = errors.New("the object is sealed")
+	ErrNotSymlink       = errors.New("the object is not a symlink")
+	ErrNotArchived      = errors.New("the object is not of an archive class")
+	ErrRestoreOngoing   = errors.New("the restore is in progress")
+	ErrNotRestored      = errors.New("the archived object is not restored")
+	ErrMethodNotAllowed = errors.New("the version is a delete marker")
+
+	ErrPrecondition = errors.New("a precondition does not hold")
+	ErrKMSKey       = errors.New("the KMS key does not exist or is disabled")
+)
+
+// PositionError is an append at another position than the end.
+type PositionError struct {
+	Length int64 // of the object, where the next append must start
+}
+
+func (e *PositionError) Error() string { return "position is not equal to file length" }
+
+// DeleteMarkerError is a read of a key whose current version is a delete
+// marker. It is ErrNoSuchKey to errors.Is.
+type DeleteMarkerError struct{ VersionID string }
+
+func (e *DeleteMarkerError) Error() string { return "the current version is a delete marker" }
+
+// Is makes a delete marker a missing key to those who do not care.
+func (e *DeleteMarkerError) Is(target error) bool { return target == ErrNoSuchKey }

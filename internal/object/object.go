@@ -1,0 +1,178 @@
+// Package object is the vocabulary of the object store: buckets, objects and
+// what may be done to them. internal/store keeps them, internal/ossapi serves
+// them; neither knows the other.
+package object
+
+import (
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A Bucket is the state of a bucket.
+type Bucket struct {
+	Name         string
+	Owner        string // account id
+	Created      time.Time
+	StorageClass stocktake.StorageClass // of objects put without a class
+	Redundancy   string                 // "LRS" or "ZRS"
+	ACL          stocktake.ACL          // never DefaultACL
+	Versioning   Versioning
+	Encryption   Encryption // default of objects put without one
+
+	// Config holds the bucket's configuration documents that the store keeps but
+	// does not interpret, by sub-resource name ("policy", "lifecycle", "tagging",
+	// ...). It is never nil.
+	Config map[string][]byte
+}
+
+// Versioning is the versioning state of a bucket. The zero value is never
+// enabled.
+type Versioning uint8
+
+// The versioning states.
+const (
+	Unversioned Versioning = iota
+	Enabled
+	Suspended
+)
+
+// String is the text of element Status; empty for Unversioned.
+func (v Versioning) String() string { return [...]string{"", "Enabled", "Suspended"}[v] }
+
+// Encryption is how an object is encrypted at rest. The zero value is not.
+type Encryption struct {
+	Algorithm string // "", "AES256" or "KMS"
+	KeyID     string // of the KMS key; empty: the default key
+}
+
+// NullVersion is the version id of objects written while versioning was not
+// enabled.
+const NullVersion = "null"
+
+// Info is what the store knows of one version of an object, all of it but the
+// bytes.
+type Info struct {
+	Key string
+
+	// VersionID is empty in a bucket that never had versioning, else an opaque
+	// id or NullVersion.
+	VersionID      string
+	IsLatest       bool
+	IsDeleteMarker bool
+
+	Size         int64 // bytes of content
+	ETag         stocktake.ETag
+	MD5          []byte // 16 bytes, or nil where unknown (multipart, appendable)
+	CRC64        uint64 // ECMA, of the whole content
+	LastModified time.Time
+	Type         stocktake.ObjectType
+	Parts        int // of a multipart object; else 0
+
+	StorageClass   stocktake.StorageClass
+	TransitionTime time.Time // zero: a lifecycle rule never moved it
+	Restore        Restore
+	Sealed         bool // appendable objects
+
+	ACL        stocktake.ACL
+	Encryption Encryption
+	Headers    Headers
+	Tags       []Tag
+	Symlink    string // target key of a symlink
+}
+
+// Restore is the state of a restored archive object. The zero value is not
+// restored.
+type Restore struct {
+	Requested time.Time // zero: never
+	Ready     time.Time // from when on it can be read
+	Expires   time.Time // until when it can be read
+}
+
+// Headers are the HTTP headers kept with an object and sent back with it.
+type Headers struct {
+	ContentType        string
+	CacheControl       string
+	ContentDisposition string
+	ContentEncoding    string
+	ContentLanguage    string
+	Expires            string
+	Meta               []Meta // x-oss-meta-*, sorted by name
+}
+
+// Meta is one header of user metadata.
+type Meta struct {
+	Name  string // lower case, without "x-oss-meta-"
+	Value string
+}
+
+// Tag is one tag of an object or a bucket.
+type Tag struct{ Key, Value string }
+
+// Attributes are what a writer says of an object beside its bytes.
+type Attributes struct {
+	Headers      Headers
+	StorageClass *stocktake.StorageClass // nil: the bucket's
+	ACL          stocktake.ACL
+	Encryption   *Encryption // nil: the bucket's default
+	Tags         []Tag
+
+	// ForbidOverwrite refuses the write with ErrFileExists if the key has an
+	// object. It is ignored once versioning has been enabled, as OSS does.
+	ForbidOverwrite bool
+}
+
+// Put is a whole object on its way in.
+type Put struct {
+	Attributes
+	Bucket, Key string
+	Size        int64  // bytes the body must hold; -1: until its end
+	MD5         []byte // 16 bytes the content must have, else ErrBadDigest; nil: not checked
+	SHA256      []byte // 32 bytes the content must have, else ErrBadDigest; nil: not checked
+}
+
+// Version names one version of an object. ID empty is the current one.
+type Version struct{ Bucket, Key, ID string }
+
+// Deleted is what a delete did.
+type Deleted struct {
+	VersionID    string // of the marker made, or of the version removed; empty in an unversioned bucket
+	DeleteMarker bool   // a marker was made, or the version removed was one
+}
+
+// ListQuery asks for a page of a listing. Delimiter rolls keys up.
+type ListQuery struct {
+	Bucket    string
+	Prefix    string
+	Delimiter string
+	Max       int // entries and common prefixes together, 1 to 1,000
+
+	// After is exclusive: only keys (and common prefixes) that sort after it. If
+	// AfterVersion is set, After is a key of which the versions that come after
+	// AfterVersion are still wanted.
+	After, AfterVersion string
+
+	// Versions asks for every version and delete marker instead of the current
+	// versions.
+	Versions bool
+}
+
+// Listing is a page of a listing.
+type Listing struct {
+	Entries        []Info   // key ascending, newest version first; Headers, Tags and MD5 may be left out
+	CommonPrefixes []string // ascending
+
+	// Truncated says that more follows NextAfter (and NextAfterVersion, in a
+	// listing of versions), which are set then.
+	Truncated                   bool
+	NextAfter, NextAfterVersion string
+}
+
+// BucketStat is a bucket's statistics, kept up to date with every write.
+type BucketStat struct {
+	Objects       [stocktake.NumStorageClasses]int64 // versions, by class
+	Bytes         [stocktake.NumStorageClasses]int64
+	DeleteMarkers int64
+	Uploads       int64 // unfinished multipart uploads
+	LastModified  time.Time
+}

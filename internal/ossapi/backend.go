@@ -1,0 +1,155 @@
+package ossapi
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// What the OSS face needs of a store, by subject. internal/store is all of
+// them; each error named is told apart with errors.Is. Every operation on a
+// missing bucket gives [stocktake.ErrNoSuchBucket]. A nil error means that the
+// change survives a crash of the machine.
+
+// Buckets keeps buckets.
+type Buckets interface {
+	// CreateBucket makes b. If its owner has the bucket already with the same
+	// class and redundancy, only the ACL is changed, and only if setACL.
+	// Errors: object.ErrBucketExists, object.ErrTooManyBuckets (100 an owner).
+	CreateBucket(ctx context.Context, b object.Bucket, setACL bool) error
+
+	Bucket(ctx context.Context, name string) (object.Bucket, error)
+
+	// Buckets yields up to max buckets of owner, by name, whose name starts with
+	// prefix and sorts after after, and whether there are more.
+	Buckets(ctx context.Context, owner, prefix, after string, max int) (page []object.Bucket, more bool, err error)
+
+	// UpdateBucket changes a bucket in one atomic step; update may be called
+	// again on a newer state. What update returns is returned.
+	UpdateBucket(ctx context.Context, name string, update func(*object.Bucket) error) error
+
+	// DeleteBucket removes an empty bucket, or gives object.ErrBucketNotEmpty.
+	DeleteBucket(ctx context.Context, name string) error
+
+	BucketStat(ctx context.Context, name string) (object.BucketStat, error)
+}
+
+// Objects keeps objects and their versions.
+type Objects interface {
+	// PutObject stores all of body or nothing. Errors: object.ErrBadDigest,
+	// ErrIncompleteBody, ErrTooLarge, ErrFileExists, ErrKMSKey; an error of body is
+	// passed on.
+	PutObject(ctx context.Context, p object.Put, body io.Reader) (object.Info, error)
+
+	// Head gives the state of a version. Errors: object.ErrNoSuchKey (a
+	// *DeleteMarkerError if the current version is one), ErrNoSuchVersion,
+	// ErrMethodNotAllowed if the version named is a delete marker.
+	Head(ctx context.Context, v object.Version) (object.Info, error)
+
+	// Open is Head together with the bytes of exactly that state, whatever is
+	// written or deleted meanwhile. The caller closes the content.
+	Open(ctx context.Context, v object.Version) (object.Info, Content, error)
+
+	// Delete removes a version (v.ID set) or the current one: in a versioned
+	// bucket by making a delete marker. What is missing already is no error.
+	Delete(ctx context.Context, v object.Version) (object.Deleted, error)
+
+	// List gives a page of a listing.
+	List(ctx context.Context, q object.ListQuery) (object.Listing, error)
+}
+
+// Content is the bytes of an object at rest.
+type Content interface {
+	io.Closer
+
+	// Range returns a reader of n bytes from off; off+n is at most the size. The
+	// reader holds until Close; one range is read at a time. If the bytes lie in
+	// a plain file, the reader is an *io.LimitedReader of that *os.File, so that
+	// net/http can use sendfile.
+	Range(off, n int64) (io.Reader, error)
+}
+
+// Writers is the other ways to make an object.
+type Writers interface {
+	// CopyObject makes p from the bytes of src without reading them through the
+	// caller. check sees the source's state first; its error is returned. attrs
+	// replaces everything about the object but the content. Errors: those of
+	// Head on src and PutObject; object.ErrNotRestored for an archived source.
+	CopyObject(ctx context.Context, src object.Version, p object.Put, prepare func(src object.Info, p *object.Put) error) (source, made object.Info, err error)
+
+	// AppendObject adds body at position, which must be the object's length; 0
+	// may create it. Errors: *object.PositionError, ErrNotAppendable, ErrSealed,
+	// those of PutObject.
+	AppendObject(ctx context.Context, p object.Put, position int64, body io.Reader) (object.Info, error)
+
+	// SealAppendObject ends appending. Errors as AppendObject.
+	SealAppendObject(ctx context.Context, bucket, key string, position int64) (object.Info, error)
+
+	// PutSymlink makes key a link to target.
+	PutSymlink(ctx context.Context, p object.Put, target string) (object.Info, error)
+
+	// UpdateObject changes ACL, Tags, Restore, StorageClass, TransitionTime of a
+	// version in place, in one atomic step. Errors as Head, and what update returns.
+	UpdateObject(ctx context.Context, v object.Version, update func(*object.Info) error) (object.Info, error)
+}
+
+// Uploads keeps multipart uploads. Each method gives object.ErrNoSuchUpload for
+// an unknown id or one of another key.
+type Uploads interface {
+	InitiateUpload(ctx context.Context, p object.Put) (object.Upload, error)
+	// UploadPart stores a part, replacing one of the same number.
+	UploadPart(ctx context.Context, u object.UploadID, number int, p object.Put, body io.Reader) (object.Part, error)
+	// UploadPartCopy stores a part from n bytes of src at off; n -1 means to its end.
+	UploadPartCopy(ctx context.Context, u object.UploadID, number int, src object.Version, off, n int64, check func(object.Info) error) (source object.Info, part object.Part, err error)
+	// CompleteUpload joins the parts named, or all if parts is nil, without
+	// copying them. Errors: object.ErrInvalidPart, ErrInvalidPartOrder,
+	// ErrPartTooSmall, ErrFileExists.
+	CompleteUpload(ctx context.Context, u object.UploadID, parts []object.CompletedPart, forbidOverwrite bool) (object.Info, error)
+	AbortUpload(ctx context.Context, u object.UploadID) error
+	// Parts gives up to max parts with a number above after.
+	Parts(ctx context.Context, u object.UploadID, after, max int) (upload object.Upload, parts []object.Part, more bool, err error)
+	UploadList(ctx context.Context, q object.UploadQuery) (object.UploadListing, error)
+}
+
+// Store is an object store. internal/store implements it.
+type Store interface {
+	Buckets
+	Objects
+	Writers
+	Uploads
+}
+
+// Inventories is the inventory service: internal/inventory.
+type Inventories interface {
+	// Put keeps a new configuration of an existing bucket; when it returns nil the
+	// configuration is durable. It makes the checks that need the world: the
+	// destination's existence and owner, a free id (stocktake.ErrInventoryExists),
+	// the limit (stocktake.ErrInventoryExceedLimit), in this order.
+	Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error
+	// Get gives stocktake.ErrNoSuchInventory for an unknown id.
+	Get(ctx context.Context, bucket, id string) (stocktake.InventoryConfiguration, error)
+	// List gives up to max configurations whose id sorts after after, by id. If
+	// the bucket has none at all it gives stocktake.ErrNoSuchInventory.
+	List(ctx context.Context, bucket, after string, max int) (page []stocktake.InventoryConfiguration, more bool, err error)
+	// Delete removes a configuration; a missing one is no error. A run of it is
+	// cancelled and publishes nothing more.
+	Delete(ctx context.Context, bucket, id string) error
+	// BucketDeleted forgets everything about a bucket that has been deleted.
+	BucketDeleted(ctx context.Context, bucket string) error
+
+	// Run starts a run now, whatever the schedule says. If one is going already
+	// it is returned.
+	Run(ctx context.Context, bucket, id string) (stocktake.Run, error)
+	// Cancel ends the run that is going. stocktake.ErrNoSuchRun if there is none.
+	Cancel(ctx context.Context, bucket, id string) (stocktake.Run, error)
+	// Runs gives the kept history, newest first.
+	Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
+	// Status gives the status of one configuration, or with id "" of all of the bucket, by id.
+	Status(ctx context.Context, bucket, id string) ([]stocktake.InventoryStatus, error)
+}
+
+// Clock is the server's time.
+type Clock func() time.Time

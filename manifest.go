@@ -1,0 +1,80 @@
+package stocktake
+
+import "time"
+
+// ManifestVersion is the version every manifest of a full report carries.
+const ManifestVersion = "2019-09-01"
+
+// A Manifest is manifest.json of a full report. Its existence means that the
+// report is complete.
+//
+// Source: OSS developer guide, bucket inventory.
+type Manifest struct {
+	CreationTimestamp int64 // start of the scan, in Unix seconds; a string in JSON
+	DestinationBucket string
+	FileFormat        string // "CSV"
+	FileSchema        string // see [FileSchema]
+	Files             []ManifestFile
+	SourceBucket      string
+	Version           string // ManifestVersion
+}
+
+// A ManifestFile is one shard in a manifest.
+type ManifestFile struct {
+	MD5  string // of the stored bytes, 32 upper-case hex digits
+	Key  string // in the destination bucket
+	Size int64  // of the stored bytes
+}
+
+// Consistency says what a report's rows hold true for.
+type Consistency string
+
+// The consistencies a source can give.
+const (
+	// Snapshot: the exact state at Summary.Start.
+	Snapshot Consistency = "snapshot"
+	// Window: each row was true at some moment between Summary.Start and
+	// Summary.End; changes within may be seen or missed.
+	Window Consistency = "window"
+)
+
+// SummaryVersion is the version of manifest.summary.
+const SummaryVersion = 1
+
+// A Summary is manifest.summary, Stocktake's own addition to a report: what is
+// needed to check every file by itself and the whole against the scan. Its
+// format is in docs/formats/summary.md.
+type Summary struct {
+	Version       int         `json:"version"`
+	Bucket        string      `json:"bucket"`
+	Configuration string      `json:"configuration"`
+	Run           string      `json:"run"`
+	Consistency   Consistency `json:"consistency"`
+	Start         time.Time   `json:"start"` // of the scan; whole seconds are the manifest's creationTimestamp
+	End           time.Time   `json:"end"`   // of the scan
+
+	Listed  int64 `json:"listed"`  // records read
+	Matched int64 `json:"matched"` // rows in the report
+	Bytes   int64 `json:"bytes"`   // size of the objects in the rows, in bytes
+
+	Classes []ClassTotal  `json:"classes"` // by storage class, those that occur, in the order of StorageClass
+	Files   []SummaryFile `json:"files"`   // in the order of the manifest
+}
+
+// A ClassTotal counts the rows of one storage class.
+type ClassTotal struct {
+	StorageClass string `json:"storageClass"`
+	Objects      int64  `json:"objects"`
+	Bytes        int64  `json:"bytes"`
+}
+
+// A SummaryFile describes one shard.
+type SummaryFile struct {
+	Key      string `json:"key"`
+	Size     int64  `json:"size"`   // bytes stored
+	MD5      string `json:"md5"`    // of the stored bytes, upper-case hex, as in the manifest
+	SHA256   string `json:"sha256"` // of the stored bytes, lower-case hex
+	Rows     int64  `json:"rows"`
+	FirstKey string `json:"firstKey"` // object key of the first row, percent-encoded as in the row
+	LastKey  string `json:"lastKey"`
+}

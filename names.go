@@ -1,0 +1,84 @@
+package stocktake
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// ValidBucketName reports whether name may name a bucket: 3 to 63 of a-z, 0-9
+// and '-', with a letter or digit at both ends.
+//
+// Source: OSS developer guide, bucket naming conventions.
+func ValidBucketName(name string) bool {
+	if len(name) < 3 || len(name) > 63 || name[0] == '-' || name[len(name)-1] == '-' {
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// MaxKeyLength is the longest object name, in bytes of UTF-8.
+const MaxKeyLength = 1023
+
+// ValidKey reports whether key may name an object: 1 to [MaxKeyLength] bytes
+// of UTF-8 that do not start with '/' or '\'.
+//
+// Source: OSS developer guide, object naming conventions.
+func ValidKey(key string) bool {
+	return key != "" && len(key) <= MaxKeyLength && key[0] != '/' && key[0] != '\\' && utf8.ValidString(key)
+}
+
+const bucketARNPrefix = "acs:oss:::"
+
+// BucketARN writes a bucket name the way a destination names it.
+func BucketARN(name string) string { return bucketARNPrefix + name }
+
+// ParseBucketARN returns the name part of "acs:oss:::name". The name may still
+// be no legal bucket name.
+func ParseBucketARN(arn string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(arn, bucketARNPrefix)
+	return name, ok && name != "" && !strings.Contains(name, ":")
+}
+
+// ParseRoleARN splits "acs:ram::uid:role/name".
+func ParseRoleARN(arn string) (uid, name string, ok bool) {
+	rest, ok := strings.CutPrefix(arn, "acs:ram::")
+	if !ok {
+		return "", "", false
+	}
+	uid, name, ok = strings.Cut(rest, ":role/")
+	return uid, name, ok && ValidAccountID(uid) && validRoleName(name)
+}
+
+// ValidAccountID reports whether id is a decimal account id (UID), of at most
+// 32 digits.
+func ValidAccountID(id string) bool {
+	if id == "" || len(id) > 32 {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] < '0' || id[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// validRoleName follows RAM: 1 to 64 letters, digits, '.', '-', '_'.
+func validRoleName(name string) bool {
+	if name == "" || len(name) > 64 {
+		return false
+	}
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
+}

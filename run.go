@@ -1,0 +1,84 @@
+package stocktake
+
+import "time"
+
+// RunState is where a run stands: queued -> scanning -> publishing ->
+// succeeded, failed, cancelled or skipped.
+type RunState string
+
+// The states of a run.
+const (
+	Queued     RunState = "queued"
+	Scanning   RunState = "scanning"
+	Publishing RunState = "publishing"
+	Succeeded  RunState = "succeeded"
+	Failed     RunState = "failed"    // Reason says why
+	Cancelled  RunState = "cancelled" // somebody asked for it, or the configuration was deleted
+	Skipped    RunState = "skipped"   // the run before was still going
+)
+
+// Ended reports whether the state is final.
+func (s RunState) Ended() bool {
+	switch s {
+	case Succeeded, Failed, Cancelled, Skipped:
+		return true
+	}
+	return false
+}
+
+// Trigger is why a run was made.
+type Trigger string
+
+// The triggers of a run.
+const (
+	TriggerFirst     Trigger = "first"     // the configuration was just put
+	TriggerScheduled Trigger = "scheduled" // it fell due
+	TriggerManual    Trigger = "manual"    // somebody asked
+)
+
+// A Run is one execution of a configuration. Its JSON form is what the API's
+// extensions answer; times that have not come are left out.
+type Run struct {
+	ID            string   `json:"id"`
+	Bucket        string   `json:"bucket"`
+	Configuration string   `json:"configuration"`
+	Trigger       Trigger  `json:"trigger"`
+	State         RunState `json:"state"`
+	Attempt       int      `json:"attempt"` // from 1; a run that a crash interrupted starts anew with the next
+
+	Due     time.Time `json:"due"` // when it should have started
+	Queued  time.Time `json:"queued"`
+	Started time.Time `json:"started,omitzero"` // of the attempt that ended or goes on; also the report's creationTimestamp
+	Ended   time.Time `json:"ended,omitzero"`
+
+	Progress
+
+	Reason string `json:"reason,omitempty"` // of a failure or a skip, in words that say what to do
+
+	// Manifest is the key of manifest.json in the destination bucket, once the
+	// run has succeeded; empty if nothing matched and so nothing was written.
+	Manifest    string `json:"manifest,omitempty"`
+	Destination string `json:"destination"` // bucket
+}
+
+// Progress is how far a run has come.
+type Progress struct {
+	Listed   int64  `json:"listed"`             // records read from the source
+	Matched  int64  `json:"matched"`            // of these, records in the report
+	Bytes    int64  `json:"bytes"`              // size of the objects matched, in bytes
+	Written  int64  `json:"written"`            // bytes of shards written, compressed
+	Shards   int    `json:"shards"`             // shards finished
+	Expected int64  `json:"expected,omitempty"` // estimate of Listed at the end; 0: unknown
+	Key      string `json:"key,omitempty"`      // last key read of the slowest segment
+}
+
+// An InventoryStatus is what the service knows of one configuration.
+type InventoryStatus struct {
+	Bucket        string    `json:"bucket"`
+	Configuration string    `json:"configuration"`
+	Enabled       bool      `json:"enabled"`
+	Frequency     Frequency `json:"frequency"`
+	Next          time.Time `json:"next,omitzero"`      // when it falls due; zero: never
+	Last          *Run      `json:"last,omitempty"`     // the newest run, ended or not; nil: none yet
+	Warnings      []string  `json:"warnings,omitempty"` // what will make a run fail, as far as can be told now
+}
