@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/stocktake/stocktake"
+)
+
+// Progress counts what a run has done. It is read while the run goes on; the
+// run touches it once a batch, never once a record. The zero value is ready.
+type Progress struct {
+	listed, matched, bytes, written, shards, expected atomic.Int64
+
+	mu      sync.Mutex
+	cursors []*cursor // of the segments, in the order of their keys
+}
+
+// A cursor is how far one segment has come.
+type cursor struct {
+	mu   sync.Mutex
+	key  []byte // last key read
+	done bool
+}
+
+// Load returns the counts as they stand. Key is the last key read of the first
+// segment that is not through: everything before it has been read.
+func (p *Progress) Load() stocktake.Progress {
+	return stocktake.Progress{
+		Listed:   p.listed.Load(),
+		Matched:  p.matched.Load(),
+		Bytes:    p.bytes.Load(),
+		Written:  p.written.Load(),
+		Shards:   int(p.shards.Load()),
+		Expected: p.expected.Load(),
+		Key:      p.key(),
+	}
+}
+
+func (p *Progress) key() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.cursors {
+		if key, done := c.load(); !done {
+			return key
+		}
+	}
+	return ""
+}
+
+func (c *cursor) load() (key string, done bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return string(c.key), c.done
+}
+
+func (c *cursor) move(key []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.key = append(c.key[:0], key...)
+}
+
+func (c *cursor) finish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done = true
+}

@@ -1,0 +1,72 @@
+package report
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// The times a date column can show, in Unix seconds: the years 0 to 9999.
+const (
+	minDate = -62167219200
+	maxDate = 253402300799
+)
+
+// A dateCache writes times as rows do, "2006-01-02T15-04-05Z", and remembers
+// the day it wrote last.
+type dateCache struct {
+	day  int64    // since 1970-01-01
+	text [11]byte // "2006-01-02T" of day
+}
+
+func (c *dateCache) reset() { c.day = math.MinInt64 }
+
+// put writes t, in Unix seconds, into b at i; a time that a row cannot show
+// becomes the nearest that it can.
+func (c *dateCache) put(b []byte, i int, t int64) int {
+	t = min(max(t, minDate), maxDate)
+	day, sec := t/86400, uint32(t%86400)
+	if t%86400 < 0 {
+		day, sec = day-1, uint32(t%86400+86400)
+	}
+	if day != c.day {
+		c.set(day)
+	}
+	b = b[i : i+20]
+	copy(b, c.text[:])
+	binary.LittleEndian.PutUint16(b[11:], decimalPairs[sec/3600])
+	b[13] = '-'
+	binary.LittleEndian.PutUint16(b[14:], decimalPairs[sec/60%60])
+	b[16] = '-'
+	binary.LittleEndian.PutUint16(b[17:], decimalPairs[sec%60])
+	b[19] = 'Z'
+	return i + 20
+}
+
+// set fills the cache with a day from the year 0 to the year 9999. The years
+// are counted from the first of March of year 0, so that the leap day comes
+// last, in eras of 400 years.
+//
+// Source: H. Hinnant, chrono-Compatible Low-Level Date Algorithms,
+// civil_from_days.
+func (c *dateCache) set(day int64) {
+	c.day = day
+	z := day + 719468 // since 0000-03-01; negative for the two months before it
+	era := z / 146097
+	if z < 0 {
+		era = -1
+	}
+	doe := z - era*146097
+	yoe := (doe - doe/1460 + doe/36524 - doe/146096) / 365
+	doy := doe - (365*yoe + yoe/4 - yoe/100)
+	mp := (5*doy + 2) / 153
+	d := doy - (153*mp+2)/5 + 1
+	m, y := mp+3, yoe+era*400
+	if m > 12 {
+		m, y = m-12, y+1
+	}
+	binary.LittleEndian.PutUint16(c.text[0:], decimalPairs[y/100])
+	binary.LittleEndian.PutUint16(c.text[2:], decimalPairs[y%100])
+	binary.LittleEndian.PutUint16(c.text[5:], decimalPairs[m])
+	binary.LittleEndian.PutUint16(c.text[8:], decimalPairs[d])
+	c.text[4], c.text[7], c.text[10] = '-', '-', 'T'
+}

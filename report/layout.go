@@ -1,0 +1,58 @@
+package report
+
+import (
+	"strings"
+	"time"
+)
+
+// The files of a report beside its shards. manifest.json is written last: its
+// existence means that the report is complete.
+const (
+	ManifestName = "manifest.json"
+	ChecksumName = "manifest.checksum"
+	SummaryName  = "manifest.summary"
+)
+
+// A Location is where the reports of one configuration lie in a destination
+// bucket.
+type Location struct {
+	Prefix        string // of the configuration's destination, taken literally; may be empty
+	Bucket        string // the source
+	Configuration string // its id
+}
+
+// Base is the prefix of every key of the location. A destination prefix that
+// ends in '/' gives a double slash, as it does with OSS.
+func (l Location) Base() string {
+	base := l.Bucket + "/" + l.Configuration + "/"
+	if l.Prefix == "" {
+		return base
+	}
+	return l.Prefix + "/" + base
+}
+
+// Data is the prefix of the shards of all reports of the location.
+func (l Location) Data() string { return l.Base() + "data/" }
+
+// Directory is the prefix of the manifest of a report whose scan began at t.
+// It has the resolution of a minute.
+func (l Location) Directory(t time.Time) string {
+	return l.Base() + t.UTC().Format(directoryLayout) + "/"
+}
+
+const directoryLayout = "2006-01-02T15-04Z"
+
+// directory parses a key of the location that lies in the directory of a
+// report: name is what follows the directory.
+func (l Location) directory(key string) (t time.Time, name string, ok bool) {
+	rest, ok := strings.CutPrefix(key, l.Base())
+	if !ok {
+		return time.Time{}, "", false
+	}
+	dir, name, ok := strings.Cut(rest, "/")
+	if !ok {
+		return time.Time{}, "", false
+	}
+	t, err := time.Parse(directoryLayout, dir)
+	return t, name, err == nil
+}

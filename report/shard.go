@@ -1,0 +1,138 @@
+package report
+
+import (
+	"cmp"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/stocktake/stocktake"
+)
+
+// Limits say where one shard ends and the next begins: with the row that
+// reaches either. The zero value means the defaults.
+type Limits struct {
+	Rows  int64 // rows of a shard; 0: DefaultShardRows
+	Bytes int64 // bytes of rows before compression; 0: DefaultShardBytes
+}
+
+// The limits of a shard where nothing else is asked for.
+const (
+	DefaultShardRows  = 1_000_000
+	DefaultShardBytes = 256 << 20
+)
+
+// A ShardWriter writes shards, one after another: it cuts them, counts their
+// rows and hashes their stored bytes. Where a shard is cut follows from its
+// records, not from how they were batched. It is not safe for concurrent use.
+type ShardWriter struct {
+	c      Compressor
+	limits Limits
+
+	out         hashWriter
+	rows, raw   int64
+	first, last []byte // object keys
+}
+
+// NewShardWriter returns a ShardWriter that compresses with c.
+func NewShardWriter(c Compressor, limits Limits) *ShardWriter {
+	limits.Rows = cmp.Or(limits.Rows, DefaultShardRows)
+	limits.Bytes = cmp.Or(limits.Bytes, DefaultShardBytes)
+	return &ShardWriter{c: c, limits: limits, out: hashWriter{md5: md5.New(), sha256: sha256.New()}}
+}
+
+// Begin begins a shard whose bytes go to w, dropping one that was not ended.
+func (s *ShardWriter) Begin(w io.Writer) {
+	s.out.reset(w)
+	s.c.Reset(&s.out)
+	s.rows, s.raw = 0, 0
+	s.first, s.last = s.first[:0], s.last[:0]
+}
+
+// Write adds the records of batch until the shard is full and returns how many
+// it took; with n < len(batch) the rest belongs to the next shard.
+func (s *ShardWriter) Write(batch []stocktake.Record) (n int, err error) {
+	batch = batch[:min(int64(len(batch)), s.limits.Rows-s.rows)]
+	if len(batch) == 0 || s.Full() {
+		return 0, nil
+	}
+	if s.rows == 0 {
+		s.first = append(s.first, batch[0].Key...)
+	}
+	step := len(batch)
+	if s.raw+bound(batch) > s.limits.Bytes {
+		step = 1 // so that the cut is the same however records are batched
+	}
+	for n < len(batch) && !s.Full() {
+		size, err := s.c.Encode(batch[n : n+step])
+		if err != nil {
+			return n, err
+		}
+		n += step
+		s.raw += size
+		s.rows += int64(step)
+	}
+	s.last = append(s.last[:0], batch[n-1].Key...)
+	return n, nil
+}
+
+// bound is more than the rows of batch can take.
+func bound(batch []stocktake.Record) int64 {
+	n := int64(len(batch)) * 4096 // every column but those of any length, and the bucket's name
+	for i := range batch {
+		r := &batch[i]
+		n += int64(3*len(r.Key) + 2*len(r.VersionID) + 2*len(r.ETag.Text))
+	}
+	return n
+}
+
+// Full reports whether the shard has reached a limit.
+func (s *ShardWriter) Full() bool { return s.rows >= s.limits.Rows || s.raw >= s.limits.Bytes }
+
+// A Shard is what is known of a shard once it is written.
+type Shard struct {
+	stocktake.SummaryFile // without its Key
+	Sum                   [16]byte
+}
+
+// End ends the shard: all of it has been written to the writer of Begin.
+func (s *ShardWriter) End() (Shard, error) {
+	if err := s.c.Close(); err != nil {
+		return Shard{}, err
+	}
+	var sh Shard
+	s.out.md5.Sum(sh.Sum[:0])
+	sh.SummaryFile = stocktake.SummaryFile{
+		Size:     s.out.size,
+		MD5:      fmt.Sprintf("%X", sh.Sum),
+		SHA256:   hex.EncodeToString(s.out.sha256.Sum(nil)),
+		Rows:     s.rows,
+		FirstKey: string(AppendKey(nil, s.first)),
+		LastKey:  string(AppendKey(nil, s.last)),
+	}
+	return sh, nil
+}
+
+// A hashWriter passes on what is written to it and hashes and counts it.
+type hashWriter struct {
+	w           io.Writer
+	md5, sha256 hash.Hash
+	size        int64
+}
+
+func (h *hashWriter) reset(w io.Writer) {
+	h.w, h.size = w, 0
+	h.md5.Reset()
+	h.sha256.Reset()
+}
+
+func (h *hashWriter) Write(p []byte) (int, error) {
+	n, err := h.w.Write(p)
+	h.md5.Write(p[:n])
+	h.sha256.Write(p[:n])
+	h.size += int64(n)
+	return n, err
+}

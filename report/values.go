@@ -1,0 +1,147 @@
+package report
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+
+	"github.com/stocktake/stocktake"
+)
+
+// The put functions write a value into b at i and return where it ends. They
+// store whole words, so b must reach slack bytes further than the value.
+const slack = 8
+
+const (
+	upperHex = "0123456789ABCDEF"
+	decimal  = "0123456789"
+)
+
+// escapes has, for each byte of a key, what stands for it in the low three
+// bytes, first in the lowest, and the length of that in the highest.
+var escapes = func() (t [256]uint32) {
+	for c := range t {
+		if unreserved(byte(c)) {
+			t[c] = uint32(c) | 1<<24
+		} else {
+			t[c] = '%' | uint32(upperHex[c>>4])<<8 | uint32(upperHex[c&15])<<16 | 3<<24
+		}
+	}
+	return t
+}()
+
+// unreserved is the set that percent-encoding leaves alone. With it a decoder
+// that takes '+' for a blank and one that does not read the same key.
+func unreserved(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+		c == '-' || c == '_' || c == '.' || c == '~'
+}
+
+func putEscaped(b []byte, i int, key []byte) int {
+	for _, c := range key {
+		e := escapes[c]
+		binary.LittleEndian.PutUint32(b[i:], e)
+		i += int(e >> 24)
+	}
+	return i
+}
+
+// AppendKey appends key, percent-encoded as in a row, to dst.
+func AppendKey(dst, key []byte) []byte {
+	n := len(dst)
+	dst = slices.Grow(dst, 3*len(key)+slack)
+	return dst[:putEscaped(dst[:cap(dst)], n, key)]
+}
+
+// putQuoted writes the inside of a quoted column. OSS makes no value that has a
+// quote in it, but another store might.
+func putQuoted(b []byte, i int, s []byte) int {
+	for _, c := range s {
+		b[i] = c
+		i++
+		if c == '"' {
+			b[i] = '"'
+			i++
+		}
+	}
+	return i
+}
+
+func putBool(b []byte, i int, v bool) int {
+	if v {
+		binary.LittleEndian.PutUint32(b[i:], 't'|'r'<<8|'u'<<16|'e'<<24)
+		return i + 4
+	}
+	binary.LittleEndian.PutUint32(b[i:], 'f'|'a'<<8|'l'<<16|'s'<<24)
+	b[i+4] = 'e'
+	return i + 5
+}
+
+// hexPairs has the two upper-case digits of a byte, first in the low byte;
+// decimalPairs those of 0 to 99.
+var hexPairs, decimalPairs = func() (h [256]uint16, d [100]uint16) {
+	for c := range h {
+		h[c] = uint16(upperHex[c>>4]) | uint16(upperHex[c&15])<<8
+	}
+	for n := range d {
+		d[n] = uint16(decimal[n/10]) | uint16(decimal[n%10])<<8
+	}
+	return h, d
+}()
+
+func putETag(b []byte, i int, e *stocktake.ETag) int {
+	if e.Text != nil {
+		return putQuoted(b, i, e.Text)
+	}
+	for _, c := range e.Sum {
+		binary.LittleEndian.PutUint16(b[i:], hexPairs[c])
+		i += 2
+	}
+	if e.Parts != 0 {
+		b[i] = '-'
+		i = putUint(b, i+1, uint64(e.Parts))
+	}
+	return i
+}
+
+func putInt(b []byte, i int, v int64) int {
+	if v < 0 {
+		b[i] = '-'
+		return putUint(b, i+1, -uint64(v))
+	}
+	return putUint(b, i, uint64(v))
+}
+
+func putUint(b []byte, i int, v uint64) int {
+	end := i + digits(v)
+	p := end
+	for v >= 100 {
+		p -= 2
+		binary.LittleEndian.PutUint16(b[p:], decimalPairs[v%100])
+		v /= 100
+	}
+	if v >= 10 {
+		binary.LittleEndian.PutUint16(b[p-2:], decimalPairs[v])
+	} else {
+		b[p-1] = decimal[v]
+	}
+	return end
+}
+
+// digits is the length of v in decimal, at least 1.
+func digits(v uint64) int {
+	// 1233/4096 is a little more than log10 of 2.
+	n := bits.Len64(v|1) * 1233 >> 12
+	if v >= powers[n] {
+		n++
+	}
+	return max(n, 1)
+}
+
+var powers = func() (p [20]uint64) {
+	p[0] = 1
+	for i := 1; i < len(p); i++ {
+		p[i] = p[i-1] * 10
+	}
+	return p
+}()
