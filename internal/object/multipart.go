@@ -39,6 +39,15 @@ type CompletedPart struct {
 	ETag   string // without quotes; compared without regard to case
 }
 
+// Completion says how an upload becomes an object.
+type Completion struct {
+	Parts []CompletedPart // those to join; nil: all
+	ACL   stocktake.ACL   // DefaultACL: that of the upload
+
+	// ForbidOverwrite is that of [Attributes].
+	ForbidOverwrite bool
+}
+
 // UploadQuery asks for a page of the unfinished uploads of a bucket.
 type UploadQuery struct {
 	Bucket, Prefix, Delimiter string

@@ -42,8 +42,9 @@ func (v Versioning) String() string { return [...]string{"", "Enabled", "Suspend
 
 // Encryption is how an object is encrypted at rest. The zero value is not.
 type Encryption struct {
-	Algorithm string // "", "AES256" or "KMS"
-	KeyID     string // of the KMS key; empty: the default key
+	Algorithm string // "", "AES256", "KMS" or "SM4"
+	KeyID     string // of the KMS key; empty: the default key, whose id a stored object names
+	Data      string // "SM4" if the client asked KMS for it, else empty
 }
 
 // NullVersion is the version id of objects written while versioning was not

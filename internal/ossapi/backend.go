@@ -75,9 +75,9 @@ type Content interface {
 // Writers is the other ways to make an object.
 type Writers interface {
 	// CopyObject makes p from the bytes of src without reading them through the
-	// caller. check sees the source's state first; its error is returned. attrs
-	// replaces everything about the object but the content. Errors: those of
-	// Head on src and PutObject; object.ErrNotRestored for an archived source.
+	// caller. prepare sees the source's state first and completes p, whose
+	// attributes are all that the copy has of its own; its error is returned.
+	// Errors: those of Head on src and of PutObject.
 	CopyObject(ctx context.Context, src object.Version, p object.Put, prepare func(src object.Info, p *object.Put) error) (source, made object.Info, err error)
 
 	// AppendObject adds body at position, which must be the object's length; 0
@@ -104,10 +104,9 @@ type Uploads interface {
 	UploadPart(ctx context.Context, u object.UploadID, number int, p object.Put, body io.Reader) (object.Part, error)
 	// UploadPartCopy stores a part from n bytes of src at off; n -1 means to its end.
 	UploadPartCopy(ctx context.Context, u object.UploadID, number int, src object.Version, off, n int64, check func(object.Info) error) (source object.Info, part object.Part, err error)
-	// CompleteUpload joins the parts named, or all if parts is nil, without
-	// copying them. Errors: object.ErrInvalidPart, ErrInvalidPartOrder,
-	// ErrPartTooSmall, ErrFileExists.
-	CompleteUpload(ctx context.Context, u object.UploadID, parts []object.CompletedPart, forbidOverwrite bool) (object.Info, error)
+	// CompleteUpload joins parts without copying them. Errors:
+	// object.ErrInvalidPart, ErrInvalidPartOrder, ErrPartTooSmall, ErrFileExists.
+	CompleteUpload(ctx context.Context, u object.UploadID, c object.Completion) (object.Info, error)
 	AbortUpload(ctx context.Context, u object.UploadID) error
 	// Parts gives up to max parts with a number above after.
 	Parts(ctx context.Context, u object.UploadID, after, max int) (upload object.Upload, parts []object.Part, more bool, err error)
