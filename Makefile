@@ -1,0 +1,59 @@
+# One command for each thing a developer wants. Tools are `tool` lines of go.mod,
+# built once into .tools, so a fresh clone needs Go, gcc (for the race detector)
+# and make; `make interop` installs what else it needs, or says what is missing.
+
+SHELL    := /bin/bash
+GO       ?= go
+FUZZTIME ?= 1m
+# Race-instrumented packages share the cores; a package that hangs is ended.
+TIMEOUT  ?= 15m
+
+GOFUMPT     := $(CURDIR)/.tools/gofumpt
+STATICCHECK := $(CURDIR)/.tools/staticcheck
+
+# lint MODULE: vet and staticcheck a module of this repository.
+lint = @cd $(1) && echo "vet and staticcheck: $(1)" && $(GO) vet ./... && $(STATICCHECK) ./...
+
+.PHONY: help dev check test interop compatibility golden fuzz bench
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
+
+dev: ## run a server on .dev, port 9000
+	$(GO) run ./cmd/stocktake serve --data .dev
+
+check: test interop ## what CI runs, and whether every go.mod is tidy
+	$(call lint,bench)
+	@for m in . interop bench; do (cd $$m && echo "go mod tidy -diff ($$m)" && $(GO) mod tidy -diff) || exit 1; done
+
+test: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck and all tests of the main module
+	@out=$$($(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "not formatted; run: go tool gofumpt -w ."; echo "$$out"; exit 1; fi
+	$(call lint,.)
+	$(GO) test -race -timeout $(TIMEOUT) ./...
+
+interop: $(STATICCHECK) ## foreign clients and servers against a real stocktake
+	$(call lint,interop)
+	cd interop && $(GO) test -count=1 -timeout 30m ./...
+
+compatibility: ## the same, and rewrite the tables of docs/compatibility.md
+	cd interop && $(GO) test -count=1 -timeout 30m . -update
+
+golden: ## rewrite golden files, then show what changed
+	$(GO) test $$(git ls-files '*_test.go' ':!interop' ':!bench' | xargs grep -l 'flag.Bool("update"' | xargs -n1 dirname | sort -u | sed 's,^,./,') -update
+	git diff --stat -- '*/testdata/*'
+
+fuzz: ## FUZZTIME (1m) on each fuzz target
+	@set -e; git ls-files '*_test.go' ':!interop' ':!bench' | xargs grep -oE '^func Fuzz[A-Za-z0-9_]*' | sed 's/:func /:/' | sort -u | \
+	while IFS=: read -r file name; do \
+		echo "== $$name in $$(dirname $$file)"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) < /dev/null; \
+	done
+
+bench: ## one benchmark run, raw output to bench/results
+	cd bench && $(GO) run . run
+
+$(GOFUMPT): go.mod
+	$(GO) build -o $@ mvdan.cc/gofumpt
+
+$(STATICCHECK): go.mod
+	$(GO) build -o $@ honnef.co/go/tools/cmd/staticcheck

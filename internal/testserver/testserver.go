@@ -1,0 +1,204 @@
+// Package testserver runs the real stocktake binary as a process of its own,
+// for the tests and benchmarks of the modules beside this one: what they say of
+// a server, they say of the one that users get.
+package testserver
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The credentials, region and account of every server that this package starts.
+const (
+	AccessKeyID     = "interop-key"
+	AccessKeySecret = "interop-secret"
+	Region          = "cn-hangzhou"
+	AccountID       = "1000000000000000"
+)
+
+// Patience is how long a server may take from its start to being ready, and
+// from being told to stop to its end.
+const Patience = 20 * time.Second
+
+// Build compiles stocktake from the module's sources into dir and returns the
+// path of the binary. flags go to go build.
+func Build(ctx context.Context, dir string, flags ...string) (string, error) {
+	root, err := output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", "github.com/stocktake/stocktake")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "stocktake")
+	args := append([]string{"build", "-o", path}, flags...)
+	_, err = output(ctx, root, "go", append(args, "./cmd/stocktake")...)
+	return path, err
+}
+
+// output runs a command in dir and returns what it printed, trimmed. Its error
+// carries what the command said on standard error.
+func output(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return strings.TrimSpace(stdout.String()), nil
+}
+
+// Config says how to start a server.
+type Config struct {
+	Binary string   // from [Build]
+	Data   string   // data folder
+	Listen string   // host:port; empty: a free port of 127.0.0.1
+	Args   []string // more flags of stocktake serve
+	Env    []string // more environment, key=value
+	Output io.Writer
+}
+
+// A Server is a running stocktake serve.
+type Server struct {
+	Addr string // host:port of the plain listener
+
+	cmd  *exec.Cmd
+	log  *tail
+	done chan struct{} // closed when the process has ended, err set
+	err  error
+}
+
+// Start runs a server and returns when it is ready for requests. Its end is the
+// caller's to bring about, with [Server.Stop] or [Server.Kill].
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	addr := cfg.Listen
+	if addr == "" {
+		var err error
+		if addr, err = freeAddr(); err != nil {
+			return nil, err
+		}
+	}
+	args := append([]string{
+		"serve", "--listen", addr, "--data", cfg.Data, "--region", Region, "--account-id", AccountID,
+	}, cfg.Args...)
+	s := &Server{Addr: addr, cmd: exec.Command(cfg.Binary, args...), log: new(tail), done: make(chan struct{})}
+	s.cmd.Env = append(os.Environ(), "OSS_ACCESS_KEY_ID="+AccessKeyID, "OSS_ACCESS_KEY_SECRET="+AccessKeySecret)
+	s.cmd.Env = append(s.cmd.Env, cfg.Env...)
+	out := io.MultiWriter(s.log, cmp.Or[io.Writer](cfg.Output, io.Discard))
+	s.cmd.Stdout, s.cmd.Stderr = out, out
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		s.err = s.cmd.Wait()
+		close(s.done)
+	}()
+	if err := s.ready(ctx); err != nil {
+		s.Kill()
+		return nil, fmt.Errorf("stocktake %s: %w\n%s", strings.Join(args, " "), err, s.log)
+	}
+	return s, nil
+}
+
+// ready asks until the server says that it is ready.
+func (s *Server) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/-/readyz", nil)
+		if err != nil {
+			return err
+		}
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-s.done:
+			return fmt.Errorf("ended before it was ready: %w", cmp.Or(s.err, errors.New("exit status 0")))
+		case <-ctx.Done():
+			return fmt.Errorf("not ready: %w", ctx.Err())
+		}
+	}
+}
+
+// URL is the address of the plain listener, with scheme.
+func (s *Server) URL() string { return "http://" + s.Addr }
+
+// PID is the id of the server's process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Log returns the last of what the server printed, at most 64 KiB.
+func (s *Server) Log() string { return s.log.String() }
+
+// Stop asks the server to end, as a service manager would, and waits. A server
+// that exits with an error, or not within [Patience], is an error.
+func (s *Server) Stop() error {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM) // fails if it has ended already, which done tells
+	select {
+	case <-s.done:
+		if s.err != nil {
+			return fmt.Errorf("stocktake serve: %w\n%s", s.err, s.log)
+		}
+		return nil
+	case <-time.After(Patience):
+		s.Kill()
+		return fmt.Errorf("stocktake serve did not end within %v of SIGTERM\n%s", Patience, s.log)
+	}
+}
+
+// Kill ends the server as a crash would (SIGKILL) and waits for its end.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.done
+}
+
+// freeAddr finds a port of the loopback that nobody listens on now.
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// tail keeps the last of what is written to it.
+type tail struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+const tailSize = 64 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, p...)
+	if extra := len(t.buf) - tailSize; extra > 0 {
+		t.buf = append(t.buf[:0], t.buf[extra:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.buf)
+}
