@@ -1,0 +1,168 @@
+// Package signature is the OSS request signature: V1 (HMAC-SHA1) and V4
+// (HMAC-SHA256), each in the header and in the URL of a request, signed and
+// verified; and the RPC signature of the STS call AssumeRole.
+//
+// [Parse] finds who a request says it is from, without believing it;
+// [Auth.Verify] proves it with the secret of that access key. Whose the key is
+// and what its owner may do is not known here: see internal/ram.
+//
+// Source: OSS API reference, "Include signature V4 in the Authorization
+// header", "Add signatures to URLs", "Include signatures in the Authorization
+// header"; the signers of the official SDKs.
+package signature
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// MaxSkew is how far the time of a request signed in a header may be from the
+// server's, either way.
+//
+// Source: OSS error RequestTimeTooSkewed.
+const MaxSkew = 15 * time.Minute
+
+// MaxExpires is how long a V4 URL may be valid.
+//
+// Source: OSS API reference, x-oss-expires, 1 to 604,800 seconds.
+const MaxExpires = 7 * 24 * time.Hour
+
+// maxAccessKeyID bounds the access key id a request may name, in bytes.
+const maxAccessKeyID = 128
+
+// A Target is what a request is about, decoded: the canonical resource of both
+// schemes is made of it. The zero Target is the service.
+type Target struct {
+	Bucket string
+	Key    string // only with Bucket
+}
+
+// A Scheme is a version of the signature.
+type Scheme uint8
+
+// The schemes. The zero value is none of them.
+const (
+	V1 Scheme = iota + 1
+	V4
+)
+
+// String is the name OSS uses in prose.
+func (s Scheme) String() string {
+	switch s {
+	case V1:
+		return "V1"
+	case V4:
+		return "V4"
+	}
+	return "none"
+}
+
+// Credentials are an access key. Token is empty unless the key is a temporary
+// one of AssumeRole.
+type Credentials struct{ ID, Secret, Token string }
+
+// An Auth is what a request says about its sender. Nothing of it is proved
+// before Verify.
+type Auth struct {
+	AccessKeyID   string
+	SecurityToken string // of a temporary key; else empty
+	Scheme        Scheme
+	Presigned     bool // in the URL rather than in the header
+
+	// Time is when the request was signed; of a V1 URL, which does not say, the
+	// zero Time. Of a V1 header with two dates it is that of Date, and once
+	// verified that of the date that was signed.
+	Time time.Time
+	// Expires is when a URL ends to be valid; zero for a header.
+	Expires time.Time
+
+	// Region and Product are the scope of a V4 signature, such as "cn-hangzhou"
+	// and "oss". Region may be empty, as that of a client that was given none.
+	Region, Product string
+
+	signature  string    // as received
+	stamps     [2]string // what may stand in the date line of the string to sign, as received
+	stampTimes [2]time.Time
+	day        string   // V4: yyyymmdd of the scope
+	additional []string // V4: names of additional headers, lower case, sorted, distinct
+}
+
+// Parse finds which scheme r is signed with and reads what it says. It gives
+// nil, nil for an anonymous request, and an *Error for one that is neither
+// signed properly nor unsigned.
+func Parse(r *http.Request) (*Auth, error) {
+	header := r.Header["Authorization"]
+	if len(header) > 1 {
+		return nil, invalidArgument("Authorization", "", "Only one Authorization header is allowed.")
+	}
+	q, err := findQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	if len(header) == 0 || header[0] == "" {
+		switch {
+		case q.v4() && q.v1():
+			return nil, invalidArgument("OSSAccessKeyId", "", "Only one signature version is allowed in a URL.")
+		case q.v4():
+			return q.parseV4(r)
+		case q.v1():
+			return q.parseV1()
+		}
+		return nil, nil
+	}
+	if q.v4() || q.v1() {
+		return nil, invalidArgument("Authorization", "", "Only one of the Authorization header and the signature in the URL is allowed.")
+	}
+	scheme, rest, _ := strings.Cut(header[0], " ")
+	rest = strings.TrimSpace(rest)
+	switch scheme {
+	case algorithmV4:
+		return parseHeaderV4(r, rest)
+	case "OSS":
+		return parseHeaderV1(r, rest)
+	case "OSS2":
+		return nil, invalidArgument("Authorization", scheme, "Signature version 2 is not supported; use version 4.")
+	}
+	return nil, invalidArgument("Authorization", scheme, "The Authorization header is not of a known signature version.")
+}
+
+// Verify proves that the sender of r knows secret, which is that of
+// a.AccessKeyID, and that r is fresh at now. It tries the targets in turn, for
+// some clients address a bucket in ways that can be read twice, and returns the
+// one that was signed. The error is an *Error.
+//
+// It takes some microseconds and reads nothing but r's method, URL and
+// headers. a must come from Parse(r).
+//
+// A V1 signature covers neither the parameters of listings nor the boundary
+// between key and query; that is a property of the scheme.
+func (a *Auth) Verify(r *http.Request, targets []Target, secret string, now time.Time) (Target, error) {
+	if err := a.checkTime(now); err != nil {
+		return Target{}, err
+	}
+	c := newCanon()
+	defer c.free()
+	if a.Scheme == V4 {
+		return a.verifyV4(c, r, targets, secret)
+	}
+	return a.verifyV1(c, r, targets, secret, now)
+}
+
+// checkTime is Verify for the times that do not depend on what was signed.
+func (a *Auth) checkTime(now time.Time) error {
+	switch {
+	case a.Presigned && a.Scheme == V4 && a.Time.Sub(now) > MaxSkew:
+		return &Error{Code: AccessDenied, EC: "0002-00000235", Message: "The signed URL is used before its x-oss-date.", RequestTime: a.Time, ServerTime: now}
+	case a.Presigned && now.After(a.Expires):
+		return &Error{Code: AccessDenied, EC: "0002-00000069", Message: "Request has expired.", RequestTime: a.Expires, ServerTime: now}
+	case a.Presigned:
+		return nil
+	}
+	if fresh(a.stampTimes[0], now) || (a.stamps[1] != "" && fresh(a.stampTimes[1], now)) {
+		return nil
+	}
+	return tooSkewed(a.Time, now)
+}
+
+func fresh(t, now time.Time) bool { return now.Sub(t).Abs() <= MaxSkew }
