@@ -10,8 +10,9 @@ const (
 )
 
 // An InventoryConfiguration is what a person wants to know about a bucket.
-// [ParseInventoryConfiguration] reads one from the XML of the API, Validate
-// holds it to the rules of the API, AppendXML writes it back.
+// Validate holds it to the rules of the API, AppendXML writes it as the XML of
+// the API, [ParseInventoryConfiguration] reads that, [ParsePutBucketInventory]
+// reads and validates what somebody wants to put.
 //
 // Source: OSS API reference, PutBucketInventory.
 type InventoryConfiguration struct {
@@ -42,21 +43,26 @@ type Filter struct {
 	// included. UpperSizeBound 0 means no bound.
 	LowerSizeBound, UpperSizeBound int64
 
-	// StorageClass lists the classes to keep, sorted by name without repeats.
-	// Empty keeps every class.
+	// StorageClass lists the classes to keep; Normalized sorts them by name and
+	// drops repeats. Empty keeps every class.
 	StorageClass []StorageClass
 
-	// AllClasses remembers that the request said "All", so that it reads back.
+	// AllClasses remembers that the request said "All", so that it reads back;
+	// then StorageClass is empty.
 	AllClasses bool
 
-	// HasLowerSizeBound remembers that the request gave a lower bound of 0.
+	// HasLowerSizeBound remembers that the request gave a lower bound of 0, so
+	// that it reads back.
 	HasLowerSizeBound bool
 }
+
+// FormatCSV is the only format of reports that OSS has.
+const FormatCSV = "CSV"
 
 // Destination is where the reports of a configuration go: element
 // OSSBucketDestination.
 type Destination struct {
-	Format     string // "CSV"
+	Format     string // FormatCSV
 	AccountID  string // decimal; owns the bucket
 	RoleARN    string // "acs:ram::uid:role/name"
 	Bucket     string // name, without "acs:oss:::"

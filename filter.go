@@ -17,7 +17,7 @@ const (
 // record.
 type Matcher struct {
 	prefix        []byte
-	begin, end    int64 // inclusive; end 0: none
+	begin, end    int64 // inclusive; 0: none
 	lower, upper  int64 // inclusive; upper 0: none
 	classes       uint8 // bit set of 1<<StorageClass; 0: all
 	attributes    bool  // any of size or class is restricted
@@ -57,7 +57,7 @@ func (m *Matcher) Match(r *Record) bool {
 	if !m.prefixChecked && !bytes.HasPrefix(r.Key, m.prefix) {
 		return false
 	}
-	if r.LastModified < m.begin || (m.end != 0 && r.LastModified > m.end) {
+	if (m.begin != 0 && r.LastModified < m.begin) || (m.end != 0 && r.LastModified > m.end) {
 		return false
 	}
 	if !m.attributes {

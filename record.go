@@ -66,7 +66,9 @@ func (e ETag) String() string { return string(e.AppendText(nil)) }
 
 // ParseETag reads the text of an ETag, with or without its quotes.
 func ParseETag(s string) ETag {
-	s = strings.Trim(s, `"`)
+	if len(s) > 1 && s[0] == '"' && s[len(s)-1] == '"' {
+		s = s[1 : len(s)-1]
+	}
 	sum, parts, dashed := strings.Cut(s, "-")
 	var e ETag
 	if len(sum) == 32 && sum == strings.ToUpper(sum) {

@@ -1,0 +1,227 @@
+package stocktake
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"unicode/utf8"
+)
+
+// MaxManifestSize is the longest manifest.json that [ParseManifest] reads, in
+// bytes: room for some 400,000 shards.
+const MaxManifestSize = 64 << 20
+
+// AppendJSON appends manifest.json to dst: one line without an end, members in
+// the order of the OSS documentation, the time a string, files never null.
+func (m *Manifest) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"creationTimestamp":"`...)
+	dst = strconv.AppendInt(dst, m.CreationTimestamp, 10)
+	dst = append(dst, `","destinationBucket":`...)
+	dst = appendJSONString(dst, m.DestinationBucket)
+	dst = append(dst, `,"fileFormat":`...)
+	dst = appendJSONString(dst, m.FileFormat)
+	dst = append(dst, `,"fileSchema":`...)
+	dst = appendJSONString(dst, m.FileSchema)
+	dst = append(dst, `,"files":[`...)
+	for i := range m.Files {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = m.Files[i].appendJSON(dst)
+	}
+	dst = append(dst, `],"sourceBucket":`...)
+	dst = appendJSONString(dst, m.SourceBucket)
+	dst = append(dst, `,"version":`...)
+	dst = appendJSONString(dst, m.Version)
+	return append(dst, '}')
+}
+
+func (f *ManifestFile) appendJSON(dst []byte) []byte {
+	dst = append(dst, `{"MD5checksum":`...)
+	dst = appendJSONString(dst, f.MD5)
+	dst = append(dst, `,"key":`...)
+	dst = appendJSONString(dst, f.Key)
+	dst = append(dst, `,"size":`...)
+	dst = strconv.AppendInt(dst, f.Size, 10)
+	return append(dst, '}')
+}
+
+// MarshalJSON is AppendJSON for package encoding/json.
+func (m Manifest) MarshalJSON() ([]byte, error) { return m.AppendJSON(nil), nil }
+
+// UnmarshalJSON is ParseManifest for package encoding/json.
+func (m *Manifest) UnmarshalJSON(data []byte) (err error) {
+	*m, err = ParseManifest(data)
+	return err
+}
+
+// ParseManifest reads manifest.json of a full report, ours or one of OSS. Every
+// member of [Manifest] must be there, once, under exactly its name and with its
+// type; members it does not know are ignored.
+func ParseManifest(data []byte) (Manifest, error) {
+	m, err := parseManifest(data)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("manifest: %w", err)
+	}
+	return m, nil
+}
+
+func parseManifest(data []byte) (m Manifest, err error) {
+	if len(data) > MaxManifestSize {
+		return m, fmt.Errorf("longer than %d bytes", MaxManifestSize)
+	}
+	if !utf8.Valid(data) {
+		return m, errors.New("not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	var created string
+	err = decodeObject(dec, map[string]any{
+		"creationTimestamp": &created, "destinationBucket": &m.DestinationBucket,
+		"fileFormat": &m.FileFormat, "fileSchema": &m.FileSchema, "files": &m.Files,
+		"sourceBucket": &m.SourceBucket, "version": &m.Version,
+	})
+	if err != nil {
+		return m, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return m, errors.New("something follows the object")
+	}
+	if m.CreationTimestamp, err = strconv.ParseInt(created, 10, 64); err != nil || m.CreationTimestamp < 0 {
+		return m, fmt.Errorf("creationTimestamp %.40q is not Unix seconds", created)
+	}
+	if m.Version != ManifestVersion {
+		return m, fmt.Errorf("version %.40q is not %s", m.Version, ManifestVersion)
+	}
+	return m, nil
+}
+
+// decodeObject reads an object whose members include those of into, each
+// exactly once: a *string, an *int64 or a *[]ManifestFile.
+func decodeObject(dec *json.Decoder, into map[string]any) error {
+	if err := expectDelim(dec, '{', "an object"); err != nil {
+		return err
+	}
+	missing := len(into)
+	seen := make(map[string]bool, len(into))
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := token.(string) // a member's name is always a string
+		target, known := into[name]
+		switch {
+		case !known:
+			var ignored json.RawMessage
+			err = dec.Decode(&ignored)
+		case seen[name]:
+			err = errors.New("is there twice")
+		default:
+			seen[name] = true
+			missing--
+			err = decodeMember(dec, target)
+		}
+		if err != nil {
+			return fmt.Errorf("%.40q: %w", name, err)
+		}
+	}
+	if _, err := dec.Token(); err != nil { // the closing brace
+		return err
+	}
+	if missing > 0 {
+		for name := range into {
+			if !seen[name] {
+				return fmt.Errorf("%q is missing", name)
+			}
+		}
+	}
+	return nil
+}
+
+func decodeMember(dec *json.Decoder, target any) error {
+	switch target := target.(type) {
+	case *string:
+		token, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		text, ok := token.(string)
+		if !ok {
+			return errors.New("not a string")
+		}
+		*target = text
+	case *int64:
+		var n *int64 // nil after a null
+		if err := dec.Decode(&n); err != nil {
+			return err
+		}
+		if n == nil || *n < 0 {
+			return errors.New("not a number from 0")
+		}
+		*target = *n
+	case *[]ManifestFile:
+		return decodeFiles(dec, target)
+	}
+	return nil
+}
+
+func decodeFiles(dec *json.Decoder, files *[]ManifestFile) error {
+	if err := expectDelim(dec, '[', "an array"); err != nil {
+		return err
+	}
+	*files = []ManifestFile{}
+	for dec.More() {
+		var f ManifestFile
+		if err := decodeObject(dec, map[string]any{"MD5checksum": &f.MD5, "key": &f.Key, "size": &f.Size}); err != nil {
+			return fmt.Errorf("%d: %w", len(*files), err)
+		}
+		if !validMD5(f.MD5) {
+			return fmt.Errorf("%d: MD5checksum %.40q is not 32 upper-case hex digits", len(*files), f.MD5)
+		}
+		*files = append(*files, f)
+	}
+	_, err := dec.Token() // the closing bracket
+	return err
+}
+
+func expectDelim(dec *json.Decoder, want json.Delim, called string) error {
+	token, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	if token != want {
+		return errors.New("not " + called)
+	}
+	return nil
+}
+
+func validMD5(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return len(s) == 32
+}
+
+// appendJSONString appends s as a JSON string, with no more escaped than JSON
+// wants. What is not UTF-8 becomes U+FFFD.
+func appendJSONString(dst []byte, s string) []byte {
+	const digits = "0123456789abcdef"
+	dst = append(dst, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r < ' ':
+			dst = append(dst, `\u00`...)
+			dst = append(dst, digits[r>>4], digits[r&15])
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+	}
+	return append(dst, '"')
+}
