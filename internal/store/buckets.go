@@ -1,0 +1,328 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// buckets are all buckets, in memory; the index has them durably.
+type buckets struct {
+	making sync.Mutex // held while a bucket is made or removed
+	last   uint32     // the last id given out; guarded by making
+
+	mu     sync.RWMutex // never held during I/O
+	byName map[string]*bucket
+}
+
+// A bucket is the memory of one bucket.
+type bucket struct {
+	id   uint32 // never used again, so that a bucket made anew does not see old rows
+	stat counters
+
+	// mu is held for reading by a change of an object, so that what it read of
+	// the bucket stays true until it is committed.
+	mu    sync.RWMutex
+	gone  bool
+	state atomic.Pointer[object.Bucket] // what it points to never changes
+}
+
+// bucketRow is the value of a bucket in the index, as JSON.
+type bucketRow struct {
+	ID            uint32            `json:"id"`
+	Owner         string            `json:"owner"`
+	Created       time.Time         `json:"created"`
+	StorageClass  string            `json:"storageClass"`
+	Redundancy    string            `json:"redundancy,omitempty"`
+	ACL           string            `json:"acl"`
+	Versioning    object.Versioning `json:"versioning,omitempty"`
+	SSEAlgorithm  string            `json:"sseAlgorithm,omitempty"`
+	SSEKeyID      string            `json:"sseKeyId,omitempty"`
+	Configuration map[string][]byte `json:"configuration,omitempty"`
+}
+
+func encodeBucket(id uint32, b *object.Bucket) ([]byte, error) {
+	return json.Marshal(bucketRow{
+		ID: id, Owner: b.Owner, Created: b.Created, StorageClass: b.StorageClass.String(), Redundancy: b.Redundancy,
+		ACL: b.ACL.String(), Versioning: b.Versioning,
+		SSEAlgorithm: b.Encryption.Algorithm, SSEKeyID: b.Encryption.KeyID, Configuration: b.Config,
+	})
+}
+
+func decodeBucket(name string, value []byte) (uint32, *object.Bucket, error) {
+	var r bucketRow
+	if err := json.Unmarshal(value, &r); err != nil {
+		return 0, nil, fmt.Errorf("bucket %s in the index: %w", name, err)
+	}
+	class, ok1 := stocktake.ParseStorageClass(r.StorageClass)
+	acl, ok2 := stocktake.ParseACL(r.ACL)
+	if !ok1 || !ok2 || r.ID == 0 || r.Versioning > object.Suspended {
+		return 0, nil, fmt.Errorf("bucket %s in the index: %w", name, errRow)
+	}
+	b := &object.Bucket{
+		Name: name, Owner: r.Owner, Created: r.Created, StorageClass: class, Redundancy: r.Redundancy,
+		ACL: acl, Versioning: r.Versioning,
+		Encryption: object.Encryption{Algorithm: r.SSEAlgorithm, KeyID: r.SSEKeyID}, Config: r.Configuration,
+	}
+	if b.Config == nil {
+		b.Config = map[string][]byte{}
+	}
+	return r.ID, b, nil
+}
+
+// loadBuckets reads all buckets and their statistics.
+func (s *Store) loadBuckets() error {
+	s.buckets.byName = map[string]*bucket{}
+	last, err := s.get(keyBuckets)
+	if err != nil {
+		return err
+	}
+	if last != nil {
+		s.buckets.last = binary.BigEndian.Uint32(last)
+	}
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceBuckets}, UpperBound: []byte{spaceBuckets + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		name := string(it.Key()[1:])
+		id, state, err := decodeBucket(name, value)
+		if err != nil {
+			return err
+		}
+		b := &bucket{id: id}
+		b.state.Store(state)
+		stat, err := s.get(statisticsKey(id))
+		if err != nil {
+			return err
+		}
+		if b.stat.sum, err = parseDelta(stat); err != nil {
+			return fmt.Errorf("bucket %s: %w", name, err)
+		}
+		s.buckets.byName[name] = b
+	}
+	return it.Error()
+}
+
+// bucket finds a bucket.
+func (s *Store) bucket(name string) (*bucket, error) {
+	s.buckets.mu.RLock()
+	defer s.buckets.mu.RUnlock()
+	b := s.buckets.byName[name]
+	if b == nil {
+		return nil, stocktake.ErrNoSuchBucket
+	}
+	return b, nil
+}
+
+// CreateBucket implements ossapi.Buckets.
+func (s *Store) CreateBucket(_ context.Context, want object.Bucket, setACL bool) error {
+	s.buckets.making.Lock()
+	defer s.buckets.making.Unlock()
+	if b, err := s.bucket(want.Name); err == nil {
+		have := b.state.Load()
+		if have.Owner != want.Owner || have.StorageClass != want.StorageClass || have.Redundancy != want.Redundancy {
+			return object.ErrBucketExists
+		}
+		if !setACL || have.ACL == want.ACL {
+			return nil
+		}
+		return s.updateBucket(b, func(b *object.Bucket) error {
+			b.ACL = want.ACL
+			return nil
+		})
+	}
+	if s.ownedBuckets(want.Owner) >= s.opts.MaxBuckets {
+		return object.ErrTooManyBuckets
+	}
+	state := cloneBucket(&want)
+	if state.Created.IsZero() {
+		state.Created = s.now()
+	}
+	b := &bucket{id: s.buckets.last + 1}
+	b.state.Store(state)
+	value, err := encodeBucket(b.id, state)
+	if err != nil {
+		return err
+	}
+	batch := s.db.NewBatch()
+	defer batch.Close()
+	if err := errors.Join(
+		batch.Set(bucketKey(want.Name), value, nil),
+		batch.Set(keyBuckets, binary.BigEndian.AppendUint32(nil, b.id), nil),
+	); err != nil {
+		return err
+	}
+	if err := batch.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	s.buckets.last = b.id
+	s.buckets.mu.Lock()
+	s.buckets.byName[want.Name] = b
+	s.buckets.mu.Unlock()
+	return nil
+}
+
+func (s *Store) ownedBuckets(owner string) (n int) {
+	s.buckets.mu.RLock()
+	defer s.buckets.mu.RUnlock()
+	for _, b := range s.buckets.byName {
+		if b.state.Load().Owner == owner {
+			n++
+		}
+	}
+	return n
+}
+
+// Bucket implements ossapi.Buckets.
+func (s *Store) Bucket(_ context.Context, name string) (object.Bucket, error) {
+	b, err := s.bucket(name)
+	if err != nil {
+		return object.Bucket{}, err
+	}
+	return *cloneBucket(b.state.Load()), nil
+}
+
+// Buckets implements ossapi.Buckets.
+func (s *Store) Buckets(_ context.Context, owner, prefix, after string, limit int) (page []object.Bucket, more bool, err error) {
+	s.buckets.mu.RLock()
+	var states []*object.Bucket
+	for name, b := range s.buckets.byName {
+		if state := b.state.Load(); state.Owner == owner && strings.HasPrefix(name, prefix) && name > after {
+			states = append(states, state)
+		}
+	}
+	s.buckets.mu.RUnlock()
+	slices.SortFunc(states, func(a, b *object.Bucket) int { return strings.Compare(a.Name, b.Name) })
+	for _, state := range states[:min(len(states), max(limit, 0))] {
+		page = append(page, *cloneBucket(state))
+	}
+	return page, len(page) < len(states), nil
+}
+
+// UpdateBucket implements ossapi.Buckets. Name, owner and time of creation
+// cannot be changed, nor versioning be unmade.
+func (s *Store) UpdateBucket(_ context.Context, name string, update func(*object.Bucket) error) error {
+	b, err := s.bucket(name)
+	if err != nil {
+		return err
+	}
+	return s.updateBucket(b, update)
+}
+
+var errUnversion = errors.New("versioning cannot be unmade, only suspended")
+
+func (s *Store) updateBucket(b *bucket, update func(*object.Bucket) error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.gone {
+		return stocktake.ErrNoSuchBucket
+	}
+	have := b.state.Load()
+	state := cloneBucket(have)
+	if err := update(state); err != nil {
+		return err
+	}
+	state.Name, state.Owner, state.Created = have.Name, have.Owner, have.Created
+	if state.Versioning == object.Unversioned && have.Versioning != object.Unversioned {
+		return errUnversion
+	}
+	if state.Config == nil {
+		state.Config = map[string][]byte{}
+	}
+	value, err := encodeBucket(b.id, state)
+	if err != nil {
+		return err
+	}
+	if err := s.db.Set(bucketKey(state.Name), value, pebble.Sync); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	b.state.Store(state)
+	return nil
+}
+
+// DeleteBucket implements ossapi.Buckets.
+func (s *Store) DeleteBucket(_ context.Context, name string) error {
+	s.buckets.making.Lock()
+	defer s.buckets.making.Unlock()
+	b, err := s.bucket(name)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, space := range []byte{spaceVersions, spaceUploads} {
+		empty, err := s.emptySpace(space, b.id)
+		if err != nil {
+			return err
+		}
+		if !empty {
+			return object.ErrBucketNotEmpty
+		}
+	}
+	batch := s.db.NewBatch()
+	defer batch.Close()
+	if err := errors.Join(batch.Delete(bucketKey(name), nil), batch.Delete(statisticsKey(b.id), nil)); err != nil {
+		return err
+	}
+	if err := batch.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	b.gone = true
+	s.buckets.mu.Lock()
+	delete(s.buckets.byName, name)
+	s.buckets.mu.Unlock()
+	return nil
+}
+
+func (s *Store) emptySpace(space byte, bucket uint32) (bool, error) {
+	head := appendBucketHead(nil, space, bucket)
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: head, UpperBound: after(head)})
+	if err != nil {
+		return false, err
+	}
+	found := it.First()
+	return !found, errors.Join(it.Error(), it.Close())
+}
+
+// BucketStat implements ossapi.Buckets.
+func (s *Store) BucketStat(_ context.Context, name string) (object.BucketStat, error) {
+	b, err := s.bucket(name)
+	if err != nil {
+		return object.BucketStat{}, err
+	}
+	sum := b.stat.load()
+	return sum.stat(), nil
+}
+
+func cloneBucket(b *object.Bucket) *object.Bucket {
+	c := *b
+	c.Config = maps.Clone(b.Config)
+	if c.Config == nil {
+		c.Config = map[string][]byte{}
+	}
+	for name, doc := range c.Config {
+		c.Config[name] = slices.Clone(doc)
+	}
+	return &c
+}
+
+// now is the server's time as the index keeps it: UTC, whole milliseconds.
+func (s *Store) now() time.Time { return fromMilli(s.opts.Now().UnixMilli()) }

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// Delete implements ossapi.Objects.
+func (s *Store) Delete(_ context.Context, v object.Version) (did object.Deleted, err error) {
+	b, err := s.bucket(v.Bucket)
+	if err != nil {
+		return object.Deleted{}, err
+	}
+	err = s.change(b, v.Key, func(c *change, state *object.Bucket) (err error) {
+		if v.ID != "" || state.Versioning == object.Unversioned {
+			did, err = c.deleteVersion(v, state)
+		} else {
+			did, err = c.deleteCurrent(v.Key, state)
+		}
+		return err
+	})
+	if err == errNothing {
+		err = nil
+	}
+	return did, err
+}
+
+// errNothing ends a change that would change nothing.
+var errNothing = errors.New("nothing to change")
+
+// deleteVersion removes the version that v names for good.
+func (c *change) deleteVersion(v object.Version, state *object.Bucket) (did object.Deleted, err error) {
+	var r *row
+	if v.ID == "" {
+		r, err = newest(c.s.db, c.b.id, v.Key)
+	} else {
+		r, _, err = exact(c.s.db, c.b.id, v.Key, v.ID)
+	}
+	if err != nil {
+		return object.Deleted{}, err
+	}
+	if state.Versioning != object.Unversioned {
+		did.VersionID = v.ID
+	}
+	if r == nil {
+		return did, errNothing
+	}
+	did.DeleteMarker = r.info.IsDeleteMarker
+	return did, c.remove(r)
+}
+
+// deleteCurrent makes a delete marker the current version. In a suspended
+// bucket the marker is the null version and replaces the one that was.
+func (c *change) deleteCurrent(key string, state *object.Bucket) (object.Deleted, error) {
+	seq, err := c.s.nextSeq()
+	if err != nil {
+		return object.Deleted{}, err
+	}
+	marker := &row{seq: seq, null: state.Versioning == object.Suspended}
+	marker.info = object.Info{Key: key, IsDeleteMarker: true, LastModified: c.s.now()}
+	if marker.null {
+		if err := c.removeNull(key, state); err != nil {
+			return object.Deleted{}, err
+		}
+	}
+	c.delta.count(marker, 1)
+	if err := c.put(marker); err != nil {
+		return object.Deleted{}, err
+	}
+	return object.Deleted{VersionID: marker.versionID(true), DeleteMarker: true}, nil
+}

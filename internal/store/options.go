@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// Options tune a [Store]. The zero value is what production runs.
+type Options struct {
+	Now func() time.Time // the server's clock; nil means time.Now
+	Log *slog.Logger     // nil means slog.Default()
+
+	// CacheBytes bounds the memory for blocks of the index, in bytes; 0 means
+	// 64 MiB. Write buffers (16 MiB each, at most 4) come on top.
+	CacheBytes int64
+
+	// Keys encrypts data keys. nil: objects cannot be encrypted, and a write that
+	// asks for it fails with object.ErrKMSKey.
+	Keys Keyring
+
+	// FS is where everything is kept; nil is the operating system's. Tests give
+	// one that fails or crashes.
+	FS vfs.FS
+
+	// MaxBuckets is how many buckets an owner may have; 0 means 100.
+	//
+	// Source: OSS developer guide, limits.
+	MaxBuckets int
+
+	fatal func(error) // tests: instead of ending the process
+}
+
+// A Keyring wraps the data keys that objects are encrypted with. Its methods
+// may be called by many goroutines at once. An unknown or disabled key is
+// object.ErrKMSKey.
+type Keyring interface {
+	// Wrap encrypts a data key for objects of encryption e. It returns e with an
+	// empty KeyID replaced by that of the key used, where there is one.
+	Wrap(ctx context.Context, e object.Encryption, dataKey []byte) (used object.Encryption, wrapped []byte, err error)
+
+	// Unwrap is the inverse; e is what Wrap returned.
+	Unwrap(ctx context.Context, e object.Encryption, wrapped []byte) (dataKey []byte, err error)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.CacheBytes <= 0 {
+		o.CacheBytes = 64 << 20
+	}
+	if o.MaxBuckets <= 0 {
+		o.MaxBuckets = 100
+	}
+	if o.fatal == nil {
+		// The index's log could not be written: nothing can be answered truthfully
+		// any more, and what was answered is found again at the next start.
+		o.fatal = func(error) { os.Exit(1) }
+	}
+	return o
+}

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// indexOptions are Pebble's options for an index that is read in long scans and
+// written in small synced batches.
+func indexOptions(o Options, fsys vfs.FS, cache *pebble.Cache) *pebble.Options {
+	p := &pebble.Options{
+		Cache:                       cache,
+		Comparer:                    comparer,
+		Merger:                      merger,
+		FS:                          fsys,
+		FormatMajorVersion:          pebble.FormatValueSeparation,
+		Logger:                      &indexLog{log: o.Log, fatal: o.fatal},
+		MemTableSize:                16 << 20,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       24,
+		LBaseMaxBytes:               64 << 20,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+	}
+	for i := range p.Levels {
+		l := &p.Levels[i]
+		l.BlockSize = 32 << 10
+		l.IndexBlockSize = 256 << 10
+		l.Compression = func() *sstable.CompressionProfile { return sstable.SnappyCompression }
+		l.FilterPolicy = bloom.FilterPolicy(10)
+	}
+	// Nine tenths of the rows are in the last level, and most reads that get that
+	// far find what they look for: filters there would only push blocks out of the
+	// cache.
+	p.Levels[len(p.Levels)-1].FilterPolicy = pebble.NoFilterPolicy
+	p.TargetFileSizes[0] = 4 << 20
+	return p
+}
+
+// indexLog carries Pebble's log into ours.
+type indexLog struct {
+	log   *slog.Logger
+	fatal func(error)
+}
+
+func (l *indexLog) Infof(format string, args ...any) {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug("index: " + fmt.Sprintf(format, args...))
+	}
+}
+
+func (l *indexLog) Errorf(format string, args ...any) {
+	l.log.Error("index: " + fmt.Sprintf(format, args...))
+}
+
+func (l *indexLog) Fatalf(format string, args ...any) {
+	err := fmt.Errorf("index: "+format, args...)
+	l.log.Error("the index cannot go on; the process ends", "err", err)
+	l.fatal(err)
+}

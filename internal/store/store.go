@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// layoutVersion is the version of the key spaces and values of the index.
+const layoutVersion = 1
+
+// A Store is an embedded object store. Its methods may be called by many
+// goroutines at once.
+type Store struct {
+	opts  Options
+	db    *pebble.DB
+	cache *pebble.Cache
+	blobs *blobs
+
+	buckets buckets
+	stripes [4096]sync.Mutex // by bucket and key
+	seed    maphash.Seed
+
+	// seq is the last sequence number given out; those up to ceiling may be. They
+	// number versions and blobs alike, and none is ever used twice.
+	seq     atomic.Uint64
+	ceiling atomic.Uint64
+	lease   sync.Mutex // raising ceiling
+
+	sweeping   sync.WaitGroup // what the last process left behind is being removed
+	stopSweep  context.CancelFunc
+	unfinished sync.WaitGroup // bodies being received
+}
+
+// Open opens the store in dir, which it makes if it is missing. Only one Store
+// may have it open. What an interrupted process left half done is removed in
+// the background.
+func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
+	opts = opts.withDefaults()
+	fsys, plain := opts.FS, false
+	if fsys == nil {
+		fsys, plain = vfs.Default, true
+	}
+	s := &Store{opts: opts, cache: pebble.NewCache(opts.CacheBytes), seed: maphash.MakeSeed()}
+	defer s.cache.Unref()
+	if err := fsys.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s.db, err = pebble.Open(fsys.PathJoin(dir, "index"), indexOptions(opts, fsys, s.cache))
+	if err != nil {
+		return nil, fmt.Errorf("open store: index: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.db.Close())
+		}
+	}()
+	// The index is locked by now: nobody else is writing below tmp/.
+	if s.blobs, err = openBlobs(fsys, dir, plain); err != nil {
+		return nil, fmt.Errorf("open store: blobs: %w", err)
+	}
+	if err := s.checkLayout(); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if err := s.loadCeiling(); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if err := s.loadBuckets(); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if err := s.startSweep(ctx); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s, nil
+}
+
+// Close waits for writes that are under way and releases the files. Nothing
+// may be called after it but Close of contents and snapshots that are open; and
+// snapshots must have been closed before.
+func (s *Store) Close() error {
+	s.stopSweep()
+	s.sweeping.Wait()
+	s.unfinished.Wait()
+	return s.db.Close()
+}
+
+// checkLayout refuses a store of another layout and marks a new one.
+func (s *Store) checkLayout() error {
+	v, err := s.get(keyFormat)
+	switch {
+	case err != nil:
+		return err
+	case v == nil:
+		return s.db.Set(keyFormat, binary.BigEndian.AppendUint32(nil, layoutVersion), pebble.Sync)
+	case len(v) != 4 || binary.BigEndian.Uint32(v) != layoutVersion:
+		return fmt.Errorf("the store has layout %x, this program knows layout %d", v, layoutVersion)
+	}
+	return nil
+}
+
+// get is the value of a key of the index, nil if there is none.
+func (s *Store) get(key []byte) ([]byte, error) {
+	v, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	defer closer.Close()
+	return append([]byte{}, v...), nil
+}
+
+// seqLease is how many sequence numbers are taken at once. A crash loses what
+// is left of them, which 64 bits bear.
+const seqLease = 1 << 20
+
+func (s *Store) loadCeiling() error {
+	v, err := s.get(keyCeiling)
+	if err != nil || v == nil {
+		return err
+	}
+	if len(v) != 8 {
+		return fmt.Errorf("%w: ceiling %x", errRow, v)
+	}
+	s.ceiling.Store(binary.BigEndian.Uint64(v))
+	s.seq.Store(s.ceiling.Load())
+	return nil
+}
+
+// nextSeq gives out a sequence number.
+func (s *Store) nextSeq() (uint64, error) {
+	n := s.seq.Add(1)
+	return n, s.reserve(n)
+}
+
+// reserve makes the ceiling durable that n lies under.
+func (s *Store) reserve(n uint64) error {
+	if n <= s.ceiling.Load() {
+		return nil
+	}
+	s.lease.Lock()
+	defer s.lease.Unlock()
+	if n <= s.ceiling.Load() {
+		return nil
+	}
+	ceiling := n + seqLease
+	if err := s.db.Set(keyCeiling, binary.BigEndian.AppendUint64(nil, ceiling), pebble.Sync); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	s.ceiling.Store(ceiling)
+	return nil
+}
+
+// stripe is the lock of a key: its changes happen one after the other.
+func (s *Store) stripe(bucket uint32, key string) *sync.Mutex {
+	h := maphash.String(s.seed, key) ^ uint64(bucket)*0x9e3779b97f4a7c15
+	return &s.stripes[h%uint64(len(s.stripes))]
+}

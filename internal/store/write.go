@@ -1,0 +1,220 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// A change is one atomic change of a bucket on its way into the index.
+type change struct {
+	s       *Store
+	b       *bucket
+	batch   *pebble.Batch
+	delta   delta
+	removed []uint64 // blob files that nothing names any more
+}
+
+// errUncertain is a change that readers see already but a crash may undo.
+var errUncertain = errors.New("the change may not be durable")
+
+// change runs build under the locks of a key and commits what it put into the
+// change. The bucket is the same from the call of build to the commit. When
+// change returns nil the change is durable.
+func (s *Store) change(b *bucket, key string, build func(*change, *object.Bucket) error) error {
+	c := &change{s: s, b: b, batch: s.db.NewBatch()}
+	defer c.batch.Close()
+	if err := c.apply(key, build); err != nil {
+		return err
+	}
+	if err := c.batch.SyncWait(); err != nil {
+		err = fmt.Errorf("%w: %w", errUncertain, err)
+		s.opts.Log.Error("the index's log could not be synced; the process ends", "err", err)
+		s.opts.fatal(err)
+		return err
+	}
+	s.removeBlobs(c.removed)
+	return nil
+}
+
+// apply makes the change visible and queues it for the log; who comes next
+// under the same locks is behind it there.
+func (c *change) apply(key string, build func(*change, *object.Bucket) error) error {
+	c.b.mu.RLock()
+	defer c.b.mu.RUnlock()
+	if c.b.gone {
+		return stocktake.ErrNoSuchBucket
+	}
+	stripe := c.s.stripe(c.b.id, key)
+	stripe.Lock()
+	defer stripe.Unlock()
+	if err := build(c, c.b.state.Load()); err != nil {
+		return err
+	}
+	c.delta[statLastModified] = c.s.opts.Now().UnixMilli()
+	var buf [64]byte
+	if err := c.batch.Merge(statisticsKey(c.b.id), c.delta.appendTo(buf[:0]), nil); err != nil {
+		return err
+	}
+	if err := c.s.db.ApplyNoSyncWait(c.batch, pebble.Sync); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	c.b.stat.add(&c.delta)
+	return nil
+}
+
+// put adds or, with the same seq, replaces r.
+func (c *change) put(r *row) error {
+	var keyBuf, valueBuf [512]byte
+	key := appendVersionKey(keyBuf[:0], c.b.id, r.info.Key, r.seq)
+	return c.batch.Set(key, appendRow(valueBuf[:0], r), nil)
+}
+
+// remove removes r and its content; nil is nothing.
+func (c *change) remove(r *row) error {
+	if r == nil {
+		return nil
+	}
+	var keyBuf [512]byte
+	c.delta.count(r, -1)
+	return errors.Join(
+		c.batch.Delete(appendVersionKey(keyBuf[:0], c.b.id, r.info.Key, r.seq), nil),
+		c.release(r.content),
+	)
+}
+
+// release removes content that no row names any more.
+func (c *change) release(old content) error {
+	switch old.kind {
+	case contentInline:
+		return c.batch.Delete(idKey(spaceData, old.id), nil)
+	case contentFile:
+		c.removed = append(c.removed, old.id)
+		return c.batch.Set(idKey(spaceRemovals, old.id), nil, nil)
+	}
+	return nil
+}
+
+// A write is a new version of a key about to be made.
+type write struct {
+	key             string
+	attributes      object.Attributes
+	body            *body
+	exclusive       bool // whatever versioning says
+	forbidOverwrite bool
+	info            object.Info // type, ETag, MD5, symlink, parts; the rest is filled in
+}
+
+// make commits w as the current version of its key: it replaces the null
+// version unless the bucket is versioned, and is one itself then. It ends
+// w.body either way.
+func (s *Store) make(b *bucket, w *write) (made object.Info, err error) {
+	defer func() {
+		if err == nil || errors.Is(err, errUncertain) {
+			s.done(w.body)
+		} else {
+			s.drop(w.body)
+		}
+	}()
+	if len(w.key) == 0 || len(w.key) > stocktake.MaxKeyLength {
+		return object.Info{}, fmt.Errorf("a key of %d bytes", len(w.key))
+	}
+	err = s.change(b, w.key, func(c *change, state *object.Bucket) error {
+		if err := c.forbid(w, state); err != nil {
+			return err
+		}
+		seq, err := s.nextSeq()
+		if err != nil {
+			return err
+		}
+		versioned := state.Versioning != object.Unversioned
+		r := &row{info: w.info, seq: seq, null: state.Versioning != object.Enabled, content: w.body.content, dataKey: w.body.dataKey}
+		r.info.Key, r.info.Size, r.info.CRC64 = w.key, w.body.size, w.body.crc64
+		r.info.LastModified = s.now()
+		if r.null {
+			if err := c.removeNull(w.key, state); err != nil {
+				return err
+			}
+		}
+		c.delta.count(r, 1)
+		if err := errors.Join(c.put(r), w.body.addTo(c.batch)); err != nil {
+			return err
+		}
+		made = r.publish(versioned, true)
+		return nil
+	})
+	if err != nil {
+		return object.Info{}, err
+	}
+	return made, nil
+}
+
+// forbid refuses w if it may not replace what is there.
+func (c *change) forbid(w *write, state *object.Bucket) error {
+	if !w.exclusive && (!w.forbidOverwrite || state.Versioning != object.Unversioned) {
+		return nil
+	}
+	r, err := newest(c.s.db, c.b.id, w.key)
+	if err != nil {
+		return err
+	}
+	if r != nil && !r.info.IsDeleteMarker {
+		return object.ErrFileExists
+	}
+	return nil
+}
+
+// removeNull removes the null version of a key, if there is one.
+func (c *change) removeNull(key string, state *object.Bucket) error {
+	if state.Versioning == object.Unversioned { // then there is no other
+		r, err := newest(c.s.db, c.b.id, key)
+		return errors.Join(err, c.remove(r))
+	}
+	r, _, err := null(c.s.db, c.b.id, key)
+	return errors.Join(err, c.remove(r))
+}
+
+// PutObject implements ossapi.Objects.
+func (s *Store) PutObject(ctx context.Context, p object.Put, r io.Reader) (object.Info, error) {
+	b, err := s.bucket(p.Bucket)
+	if err != nil {
+		return object.Info{}, err
+	}
+	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
+	if err := s.describe(ctx, &w.info, &p.Attributes, b.state.Load()); err != nil {
+		return object.Info{}, err
+	}
+	if w.body, err = s.receive(ctx, r, &p); err != nil {
+		return object.Info{}, err
+	}
+	w.info.ETag = stocktake.ETag{Sum: w.body.md5}
+	w.info.MD5 = slices.Clone(w.body.md5[:])
+	return s.make(b, w)
+}
+
+// describe fills in what a writer says of an object, and what the bucket says
+// where the writer is silent.
+func (s *Store) describe(_ context.Context, info *object.Info, a *object.Attributes, state *object.Bucket) error {
+	info.StorageClass = state.StorageClass
+	if a.StorageClass != nil {
+		info.StorageClass = *a.StorageClass
+	}
+	info.Encryption = state.Encryption
+	if a.Encryption != nil {
+		info.Encryption = *a.Encryption
+	}
+	if info.Encryption.Algorithm != "" && s.opts.Keys == nil {
+		return fmt.Errorf("%w: the store has no keyring", object.ErrKMSKey)
+	}
+	info.ACL = a.ACL
+	info.Headers = a.Headers
+	info.Headers.Meta = slices.Clone(a.Headers.Meta)
+	info.Tags = slices.Clone(a.Tags)
+	return nil
+}
