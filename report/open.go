@@ -2,9 +2,14 @@ package report
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"iter"
+	"strings"
+	"time"
 
 	"github.com/stocktake/stocktake"
 )
@@ -21,23 +26,133 @@ type Bucket interface {
 // ErrNoReport is returned by [Find] if no report of the location is complete.
 var ErrNoReport = errors.New("no complete report")
 
-// A Report is a report that is complete.
-type Report struct {
-	Key      string // of manifest.json
-	Manifest stocktake.Manifest
-	Summary  *stocktake.Summary // nil: there is none, as with a report that OSS made
-	Columns  []stocktake.Field  // 0 for a column of a name that is not known
+// A Directory is what a location has for one report, beside the shards.
+type Directory struct {
+	Key  string    // with the '/' at its end
+	Time time.Time // of the name: the minute in which the scan began, or a later one
 
-	bucket Bucket
+	Manifest, Checksum, Summary bool // which of the files exist; with Manifest the report is complete
+}
+
+// Directories yields the directories of the location, ascending by time. An
+// error is the last pair.
+func Directories(ctx context.Context, b Bucket, l Location) iter.Seq2[Directory, error] {
+	return func(yield func(Directory, error) bool) {
+		base := l.Base()
+		var d Directory
+		for key, err := range b.List(ctx, base) {
+			if err != nil {
+				yield(Directory{}, fmt.Errorf("list %s: %w", base, err))
+				return
+			}
+			if key > base+":" {
+				break // data/ and all that follows the years
+			}
+			t, name, ok := l.directory(key)
+			if !ok {
+				continue
+			}
+			if dir := strings.TrimSuffix(key, name); dir != d.Key {
+				if d.Key != "" && !yield(d, nil) {
+					return
+				}
+				d = Directory{Key: dir, Time: t}
+			}
+			d.Manifest = d.Manifest || name == ManifestName
+			d.Checksum = d.Checksum || name == ChecksumName
+			d.Summary = d.Summary || name == SummaryName
+		}
+		if d.Key != "" {
+			yield(d, nil)
+		}
+	}
 }
 
 // Find returns the key of the manifest of the newest complete report of the
 // location, or ErrNoReport.
 func Find(ctx context.Context, b Bucket, l Location) (manifest string, err error) {
-	return "", errors.ErrUnsupported
+	for d, err := range Directories(ctx, b, l) {
+		if err != nil {
+			return "", err
+		}
+		if d.Manifest {
+			manifest = d.Key + ManifestName
+		}
+	}
+	if manifest == "" {
+		return "", fmt.Errorf("%s: %w", l.Base(), ErrNoReport)
+	}
+	return manifest, nil
+}
+
+// A Report is a report that is complete.
+type Report struct {
+	Key      string // of manifest.json
+	Manifest stocktake.Manifest
+	Summary  *stocktake.Summary // nil: there is none, as with a report that OSS made
+	Columns  []stocktake.Field  // 0 for a column whose name is not known
+
+	bucket Bucket
 }
 
 // Open reads the manifest with the key given, and the summary beside it.
+// fs.ErrNotExist if there is no such manifest.
 func Open(ctx context.Context, b Bucket, manifest string) (*Report, error) {
-	return nil, errors.ErrUnsupported
+	raw, err := read(ctx, b, manifest)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Key: manifest, bucket: b}
+	if err := r.parse(raw); err != nil {
+		return nil, err
+	}
+	raw, err = read(ctx, b, r.sibling(SummaryName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Summary = new(stocktake.Summary)
+	if err := json.Unmarshal(raw, r.Summary); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.sibling(SummaryName), err)
+	}
+	return r, nil
+}
+
+// parse reads manifest.json.
+func (r *Report) parse(raw []byte) error {
+	if err := json.Unmarshal(raw, &r.Manifest); err != nil {
+		return fmt.Errorf("%s: %w", r.Key, err)
+	}
+	r.Columns = ParseSchema(r.Manifest.FileSchema)
+	return nil
+}
+
+// sibling is the key of the file called name beside the manifest.
+func (r *Report) sibling(name string) string {
+	return r.Key[:strings.LastIndexByte(r.Key, '/')+1] + name
+}
+
+// maxDocument bounds the files of a report that are read whole, in bytes. A
+// manifest names a shard in some 150 bytes, a summary in some 500.
+const maxDocument = 1 << 30
+
+var errTooLong = errors.New("the file is longer than 1 GiB")
+
+// read reads a small file whole.
+func read(ctx context.Context, b Bucket, key string) ([]byte, error) {
+	f, err := b.Open(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", key, err)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxDocument+1))
+	if err == nil && len(raw) > maxDocument {
+		err = errTooLong
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	return raw, nil
 }

@@ -2,7 +2,15 @@ package report
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/stocktake/stocktake"
 )
@@ -22,9 +30,9 @@ type Verification struct {
 
 	Files   int                    `json:"files"`
 	Rows    int64                  `json:"rows"`
-	Stored  int64                  `json:"stored"` // bytes of the shards
-	Bytes   int64                  `json:"bytes"`  // size of the objects in the rows; 0 without column Size
-	Classes []stocktake.ClassTotal `json:"classes"`
+	Stored  int64                  `json:"stored"`  // bytes of the shards
+	Bytes   int64                  `json:"bytes"`   // size of the objects in the rows; 0 without column Size
+	Classes []stocktake.ClassTotal `json:"classes"` // empty without column StorageClass
 
 	Findings  []Finding `json:"findings"`  // what is wrong
 	Unchecked []string  `json:"unchecked"` // what could not be checked, and why
@@ -33,19 +41,241 @@ type Verification struct {
 // A Finding is one thing that is wrong with a report. What is wrong many times
 // in one file is one finding that says how often.
 type Finding struct {
-	File   string `json:"file"`             // key of the file
-	Check  Check  `json:"check"`            // which promise is broken
-	Row    int64  `json:"row,omitempty"`    // of the first occurrence, from 1; 0: the file as a whole
-	Count  int64  `json:"count"`            // occurrences in the file
-	Detail string `json:"detail,omitempty"` // of the first
+	File   string `json:"file"` // key of the file
+	Check  Check  `json:"check"`
+	Row    int64  `json:"row,omitempty"` // of the first occurrence, from 1; 0: the file as a whole
+	Count  int64  `json:"count"`         // occurrences in the file
+	Detail string `json:"detail"`        // of the first
+}
+
+func (f Finding) String() string {
+	s := f.File
+	if f.Row > 0 {
+		s += fmt.Sprintf(": row %d", f.Row)
+	}
+	s += fmt.Sprintf(": %s: %s", f.Check, f.Detail)
+	if f.Count > 1 {
+		s += fmt.Sprintf(" (%d times)", f.Count)
+	}
+	return s
 }
 
 // A Check is a promise that a report keeps.
 type Check string
 
+// The checks, in the order in which they are made.
+const (
+	CheckManifest  Check = "manifest"  // it can be read, and its schema names columns
+	CheckChecksum  Check = "checksum"  // manifest.checksum is there and is the MD5 of manifest.json
+	CheckSummary   Check = "summary"   // manifest.summary can be read and says the same as manifest.json
+	CheckMissing   Check = "missing"   // each shard is there
+	CheckSize      Check = "size"      // each shard has the size that the manifest says
+	CheckMD5       Check = "md5"       // and its MD5
+	CheckSHA256    Check = "sha256"    // and the SHA-256 that the summary says
+	CheckGzip      Check = "gzip"      // each shard is a whole gzip stream
+	CheckRow       Check = "row"       // each row has the columns of the schema, with values of their kind
+	CheckRows      Check = "rows"      // each shard has as many rows as the summary says
+	CheckRange     Check = "range"     // and starts and ends with the keys that it says
+	CheckOrder     Check = "order"     // keys ascend, within a shard and from one to the next
+	CheckDuplicate Check = "duplicate" // no version of a key is there twice
+	CheckTotals    Check = "totals"    // rows, bytes and classes add up to what the summary says
+)
+
 // Verify reads the report whose manifest.json has the key manifest and holds it
 // against itself. The error is for what kept it from doing so, not for what is
-// wrong with the report.
+// wrong with the report: fs.ErrNotExist if there is no such manifest.
+//
+// A report without summary, as OSS makes them, is held to what its manifest
+// says; Unchecked tells the rest. Memory is bounded by the workers, the number
+// of shards, and the versions of one key, of which the first 2^20 are compared.
 func Verify(ctx context.Context, b Bucket, manifest string, opts VerifyOptions) (*Verification, error) {
-	return nil, errors.ErrUnsupported
+	v := &verifier{
+		rep: &Report{Key: manifest, bucket: b},
+		out: &Verification{Manifest: manifest, Classes: []stocktake.ClassTotal{}, Findings: []Finding{}, Unchecked: []string{}},
+	}
+	ok, err := v.documents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		shards, err := v.shards(ctx, opts.Workers)
+		if err != nil {
+			return nil, err
+		}
+		v.across(shards)
+		v.totals(shards)
+	}
+	v.out.OK = len(v.out.Findings) == 0
+	return v.out, nil
+}
+
+type verifier struct {
+	rep *Report
+	out *Verification
+}
+
+func (v *verifier) find(file string, check Check, format string, args ...any) {
+	v.out.Findings = append(v.out.Findings, Finding{File: file, Check: check, Count: 1, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (v *verifier) unchecked(format string, args ...any) {
+	v.out.Unchecked = append(v.out.Unchecked, fmt.Sprintf(format, args...))
+}
+
+// documents checks manifest, checksum and summary. It is not ok if there is
+// nothing to hold shards against.
+func (v *verifier) documents(ctx context.Context) (ok bool, err error) {
+	raw, err := read(ctx, v.rep.bucket, v.rep.Key)
+	if err != nil {
+		return false, err
+	}
+	summary, err := v.summary(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := v.checksum(ctx, raw, summary != nil); err != nil {
+		return false, err
+	}
+	if err := v.rep.parse(raw); err != nil {
+		v.find(v.rep.Key, CheckManifest, "%v", err)
+		return false, nil
+	}
+	m := &v.rep.Manifest
+	v.out.SourceBucket, v.out.Files = m.SourceBucket, len(m.Files)
+	if m.FileFormat != "CSV" {
+		v.find(v.rep.Key, CheckManifest, "fileFormat %q is not CSV", m.FileFormat)
+		return false, nil
+	}
+	if !slices.Contains(v.rep.Columns, stocktake.FieldKey) {
+		v.find(v.rep.Key, CheckManifest, "fileSchema %q has no column Key", m.FileSchema)
+		return false, nil
+	}
+	v.schema()
+	if summary != nil {
+		v.rep.Summary, v.out.Run = summary, summary.Run
+		v.compare()
+	}
+	return true, nil
+}
+
+// summary reads manifest.summary; nil if there is none that could be read.
+func (v *verifier) summary(ctx context.Context) (*stocktake.Summary, error) {
+	key := v.rep.sibling(SummaryName)
+	raw, err := read(ctx, v.rep.bucket, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		v.unchecked("row counts, SHA-256, key ranges and totals: the report has no %s", SummaryName)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := new(stocktake.Summary)
+	if err := json.Unmarshal(raw, s); err != nil {
+		v.find(key, CheckSummary, "%v", err)
+		return nil, nil
+	}
+	if s.Version != stocktake.SummaryVersion {
+		v.unchecked("row counts, SHA-256, key ranges and totals: %s has version %d, which is not known", SummaryName, s.Version)
+		return nil, nil
+	}
+	return s, nil
+}
+
+// checksum checks manifest.checksum, which a report of ours always has.
+func (v *verifier) checksum(ctx context.Context, manifest []byte, ours bool) error {
+	key := v.rep.sibling(ChecksumName)
+	got, err := read(ctx, v.rep.bucket, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		if ours {
+			v.find(key, CheckChecksum, "it is missing")
+		} else {
+			v.unchecked("the MD5 of %s: the report has no %s", ManifestName, ChecksumName)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	want := Checksum(manifest)
+	if string(got) != want {
+		v.find(key, CheckChecksum, "it says %.40q, %s has the MD5 %s", got, ManifestName, want)
+	}
+	return nil
+}
+
+// Checksum is the content of manifest.checksum for the bytes of manifest.json.
+func Checksum(manifest []byte) string { return fmt.Sprintf("%X", md5.Sum(manifest)) }
+
+func (v *verifier) schema() {
+	for i, name := range splitSchema(v.rep.Manifest.FileSchema) {
+		if v.rep.Columns[i] == 0 {
+			v.unchecked("values of column %q: its name is not known", name)
+		}
+	}
+}
+
+// compare holds the summary against the manifest.
+func (v *verifier) compare() {
+	m, s := &v.rep.Manifest, v.rep.Summary
+	bad := func(format string, args ...any) { v.find(v.rep.sibling(SummaryName), CheckSummary, format, args...) }
+	if s.Bucket != m.SourceBucket {
+		bad("bucket %q, the manifest says %q", s.Bucket, m.SourceBucket)
+	}
+	if s.Start.Unix() != m.CreationTimestamp {
+		bad("start %s, the manifest says %d", s.Start, m.CreationTimestamp)
+	}
+	if s.End.Before(s.Start) {
+		bad("end %s is before start %s", s.End, s.Start)
+	}
+	if s.Listed < s.Matched {
+		bad("%d records matched of %d listed", s.Matched, s.Listed)
+	}
+	if len(s.Files) != len(m.Files) {
+		bad("%d files, the manifest has %d", len(s.Files), len(m.Files))
+		return
+	}
+	for i, f := range s.Files {
+		if got := (stocktake.ManifestFile{MD5: f.MD5, Key: f.Key, Size: f.Size}); got != m.Files[i] {
+			bad("file %d is %v, the manifest says %v", i+1, got, m.Files[i])
+		}
+	}
+}
+
+// shards checks each shard by itself, several at once.
+func (v *verifier) shards(ctx context.Context, workers int) ([]*shardCheck, error) {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	files := v.rep.Manifest.Files
+	checks := make([]*shardCheck, len(files))
+	group, ctx := errgroup.WithContext(ctx)
+	next := make(chan int)
+	group.Go(func() error {
+		defer close(next)
+		for i := range files {
+			select {
+			case next <- i:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	for range min(workers, len(files)) {
+		group.Go(func() error {
+			var sr shardReader
+			for i := range next {
+				c := &shardCheck{file: files[i], rep: v.rep}
+				if s := v.rep.Summary; s != nil && len(s.Files) == len(files) {
+					c.summary = &s.Files[i]
+				}
+				if err := c.run(ctx, &sr); err != nil {
+					return err
+				}
+				checks[i] = c
+			}
+			return nil
+		})
+	}
+	return checks, group.Wait()
 }

@@ -1,0 +1,159 @@
+// Package membucket is a store in memory, for tests: a source and a destination
+// of runs that keeps every promise of internal/engine to the letter. A batch it
+// has yielded is spoiled afterwards, so that whoever keeps one is found out.
+//
+// [Uniform] is a source of any size that keeps nothing, for benchmarks.
+package membucket
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// A Store is a set of buckets.
+type Store struct {
+	now     func() time.Time
+	mu      sync.Mutex // of all buckets as well
+	buckets map[string]*Bucket
+}
+
+// New returns a store with the buckets named. Its clock is now; nil means
+// time.Now.
+func New(now func() time.Time, buckets ...string) *Store {
+	if now == nil {
+		now = time.Now
+	}
+	s := &Store{now: now, buckets: make(map[string]*Bucket)}
+	for _, name := range buckets {
+		s.buckets[name] = &Bucket{store: s, objects: make(map[string][]version)}
+	}
+	return s
+}
+
+// Bucket returns the bucket called name, or nil.
+func (s *Store) Bucket(name string) *Bucket { return s.buckets[name] }
+
+// Snapshot implements [engine.Source].
+func (s *Store) Snapshot(ctx context.Context, bucket string) (engine.Snapshot, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b := s.buckets[bucket]
+	if b == nil {
+		return nil, fmt.Errorf("%s: %w", bucket, stocktake.ErrNoSuchBucket)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &snapshot{time: s.now(), records: b.records()}, nil
+}
+
+// A Bucket is a bucket of a [Store] and an [engine.Destination].
+type Bucket struct {
+	store      *Store
+	versioning object.Versioning
+	objects    map[string][]version // newest first
+	last       int                  // number of the version made last
+	sorted     []stocktake.Record   // of all versions; nil: to be made again
+}
+
+type version struct {
+	record stocktake.Record
+	body   []byte
+}
+
+// SetVersioning enables or suspends versioning.
+func (b *Bucket) SetVersioning(v object.Versioning) {
+	b.store.mu.Lock()
+	defer b.store.mu.Unlock()
+	if b.versioning == object.Unversioned && v != object.Unversioned {
+		for _, versions := range b.objects {
+			versions[0].record.VersionID = []byte(object.NullVersion)
+		}
+	}
+	b.versioning, b.sorted = v, nil
+}
+
+// Put makes r the current version of its key, as versioning has it, and gives
+// it its VersionID; without LastModified it gets the time of the store's clock.
+func (b *Bucket) Put(r stocktake.Record) {
+	b.store.mu.Lock()
+	defer b.store.mu.Unlock()
+	b.put(version{record: clone(r)})
+}
+
+// Delete removes the current version of key, as versioning has it.
+func (b *Bucket) Delete(key string) {
+	b.store.mu.Lock()
+	defer b.store.mu.Unlock()
+	if b.versioning == object.Unversioned {
+		delete(b.objects, key)
+		b.sorted = nil
+		return
+	}
+	b.put(version{record: stocktake.Record{Key: []byte(key), IsDeleteMarker: true}})
+}
+
+// Load adds records as they are. They must be sorted by key, and those of one
+// key newest first; a key that has versions already gets these as older ones.
+func (b *Bucket) Load(records ...stocktake.Record) {
+	b.store.mu.Lock()
+	defer b.store.mu.Unlock()
+	for _, r := range records {
+		b.objects[string(r.Key)] = append(b.objects[string(r.Key)], version{record: clone(r)})
+	}
+	b.sorted = nil
+}
+
+// put needs the lock.
+func (b *Bucket) put(v version) {
+	r := &v.record
+	key := string(r.Key)
+	versions := b.objects[key]
+	switch b.versioning {
+	case object.Unversioned:
+		versions, r.VersionID = nil, nil
+	case object.Enabled:
+		b.last++
+		r.VersionID = fmt.Appendf(nil, "v%08d", b.last)
+	case object.Suspended:
+		r.VersionID = []byte(object.NullVersion)
+		versions = slices.DeleteFunc(slices.Clone(versions), func(v version) bool {
+			return string(v.record.VersionID) == object.NullVersion
+		})
+	}
+	r.IsLatest = true
+	r.LastModified = cmp.Or(r.LastModified, b.store.now().Unix())
+	for i := range versions {
+		versions[i].record.IsLatest = false
+	}
+	b.objects[key] = slices.Insert(versions, 0, v)
+	b.sorted = nil
+}
+
+// records needs the lock. What it returns is never changed again.
+func (b *Bucket) records() []stocktake.Record {
+	if b.sorted == nil {
+		b.sorted = []stocktake.Record{}
+		for _, versions := range b.objects {
+			for _, v := range versions {
+				b.sorted = append(b.sorted, v.record)
+			}
+		}
+		slices.SortStableFunc(b.sorted, func(x, y stocktake.Record) int { return bytes.Compare(x.Key, y.Key) })
+	}
+	return b.sorted
+}
+
+func clone(r stocktake.Record) stocktake.Record {
+	r.Key, r.VersionID, r.ETag.Text = bytes.Clone(r.Key), bytes.Clone(r.VersionID), bytes.Clone(r.ETag.Text)
+	return r
+}

@@ -1,0 +1,167 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// maxRow is the longest row that is read, in bytes. Ours have at most some
+// 8 KiB: a key of 1,023 bytes, each written as three, and short columns.
+const maxRow = 1 << 20
+
+var (
+	errRowTooLong = errors.New("a row is longer than 1 MiB")
+	errQuote      = errors.New("a quoted column goes on after its closing quote, or never closes")
+)
+
+// A rowReader cuts CSV into rows and columns. Columns may be quoted or bare,
+// rows may end in LF or CR LF, and the last one need not end at all.
+type rowReader struct {
+	r          io.Reader
+	buf        []byte
+	start, end int // of what is buffered and not yet read
+	err        error
+
+	columns []column
+	values  [][]byte
+}
+
+type column struct {
+	from, to int
+	escaped  bool // holds doubled quotes
+}
+
+func newRowReader(r io.Reader) *rowReader {
+	return &rowReader{r: r, buf: make([]byte, 256<<10)}
+}
+
+func (r *rowReader) reset(src io.Reader) {
+	r.r, r.start, r.end, r.err = src, 0, 0, nil
+}
+
+// next returns the columns of the next row, without their quotes, or io.EOF
+// after the last. They hold until the next call. After another error there are no more rows.
+func (r *rowReader) next() ([][]byte, error) {
+	for {
+		size, err := r.split(r.buf[r.start:r.end])
+		if err != nil {
+			r.err, r.start, r.end = err, 0, 0
+			return nil, err
+		}
+		if size > 0 {
+			row := r.buf[r.start : r.start+size]
+			r.start += size
+			return r.unquote(row), nil
+		}
+		if r.err != nil {
+			return nil, r.err
+		}
+		r.fill()
+	}
+}
+
+// split finds the columns of the first row in b and returns its size with its
+// line end, or 0 if b does not hold all of it.
+func (r *rowReader) split(b []byte) (size int, err error) {
+	r.columns = r.columns[:0]
+	for i := 0; ; i++ {
+		c := column{from: i}
+		if i < len(b) && b[i] == '"' {
+			c.from++
+			for i++; ; i += 2 {
+				n := bytes.IndexByte(b[i:], '"')
+				if n < 0 {
+					return 0, r.incomplete()
+				}
+				if i += n; i+1 >= len(b) || b[i+1] != '"' {
+					break
+				}
+				c.escaped = true
+			}
+			c.to = i
+			i++
+			if i < len(b) && b[i] == '\r' {
+				i++
+			}
+		} else {
+			for i < len(b) && b[i] != ',' && b[i] != '\n' {
+				i++
+			}
+			if c.to = i; i > c.from && b[i-1] == '\r' && (i == len(b) || b[i] == '\n') {
+				c.to--
+			}
+		}
+		if i >= len(b) && (r.err != io.EOF || len(b) == 0) {
+			return 0, nil // more must come, or nothing is left
+		}
+		r.columns = append(r.columns, c)
+		switch {
+		case i >= len(b):
+			return len(b), nil
+		case b[i] == '\n':
+			return i + 1, nil
+		case b[i] != ',':
+			return 0, errQuote
+		}
+	}
+}
+
+// incomplete is the error of a quote that what is buffered does not close.
+func (r *rowReader) incomplete() error {
+	if r.err == io.EOF {
+		return errQuote
+	}
+	return nil
+}
+
+func (r *rowReader) unquote(row []byte) [][]byte {
+	r.values = r.values[:0]
+	for _, c := range r.columns {
+		v := row[c.from:c.to]
+		if c.escaped {
+			v = undouble(v)
+		}
+		r.values = append(r.values, v)
+	}
+	return r.values
+}
+
+// undouble halves doubled quotes in place.
+func undouble(v []byte) []byte {
+	n := 0
+	for i := 0; i < len(v); i++ {
+		v[n] = v[i]
+		n++
+		if v[i] == '"' {
+			i++
+		}
+	}
+	return v[:n]
+}
+
+// fill reads more into the buffer, which grows up to maxRow.
+func (r *rowReader) fill() {
+	if r.start > 0 {
+		r.end = copy(r.buf, r.buf[r.start:r.end])
+		r.start = 0
+	}
+	if r.end == len(r.buf) {
+		if len(r.buf) >= maxRow {
+			r.err, r.end = errRowTooLong, 0
+			return
+		}
+		r.buf = append(r.buf, make([]byte, len(r.buf))...)
+	}
+	for range 100 {
+		n, err := r.r.Read(r.buf[r.end:])
+		r.end += n
+		if err != nil {
+			r.err = err
+		}
+		if n > 0 || err != nil {
+			return
+		}
+	}
+	r.err = io.ErrNoProgress
+}
