@@ -1,5 +1,7 @@
 package stocktake
 
+import "fmt"
+
 // StorageClass is where an object is kept. The zero value is Standard.
 type StorageClass uint8
 
@@ -22,6 +24,24 @@ func (c StorageClass) String() string { return name(storageClassNames[:], uint8(
 func ParseStorageClass(s string) (StorageClass, bool) {
 	i, ok := index(storageClassNames[:], s)
 	return StorageClass(i), ok
+}
+
+// MarshalText is String for package encoding; it refuses what is no class.
+func (c StorageClass) MarshalText() ([]byte, error) {
+	if c >= NumStorageClasses {
+		return nil, fmt.Errorf("storage class %d is unknown", uint8(c))
+	}
+	return []byte(c.String()), nil
+}
+
+// UnmarshalText is ParseStorageClass for package encoding.
+func (c *StorageClass) UnmarshalText(text []byte) error {
+	parsed, ok := ParseStorageClass(string(text))
+	if !ok {
+		return fmt.Errorf("storage class %.40q is unknown", text)
+	}
+	*c = parsed
+	return nil
 }
 
 // ObjectType is how an object came to be. The zero value is Normal.

@@ -14,19 +14,23 @@ const (
 // the API, [ParseInventoryConfiguration] reads that, [ParsePutBucketInventory]
 // reads and validates what somebody wants to put.
 //
+// Its JSON form, for people and scripts, is what [client.ParseYAML] reads.
+//
 // Source: OSS API reference, PutBucketInventory.
+//
+// [client.ParseYAML]: https://pkg.go.dev/github.com/stocktake/stocktake/client#ParseYAML
 type InventoryConfiguration struct {
-	ID        string // 1 to 192 characters
-	IsEnabled bool   // false: kept, but never run
+	ID        string `json:"id"`        // 1 to 192 characters
+	IsEnabled bool   `json:"isEnabled"` // false: kept, but never run
 
-	Filter      Filter
-	Destination Destination
-	Schedule    Schedule
+	Filter      Filter      `json:"filter,omitzero"`
+	Destination Destination `json:"destination"`
+	Schedule    Schedule    `json:"schedule"`
 
-	IncludedObjectVersions IncludedObjectVersions
-	OptionalFields         []Field // in the order of the columns
+	IncludedObjectVersions IncludedObjectVersions `json:"includedObjectVersions"`
+	OptionalFields         []Field                `json:"optionalFields,omitempty"` // in the order of the columns
 
-	Incremental *IncrementalInventory // nil: none
+	Incremental *IncrementalInventory `json:"incrementalInventory,omitempty"` // nil: none
 }
 
 // Filter selects the records a report lists. The zero Filter selects them all.
@@ -62,27 +66,27 @@ const FormatCSV = "CSV"
 // Destination is where the reports of a configuration go: element
 // OSSBucketDestination.
 type Destination struct {
-	Format     string // FormatCSV
-	AccountID  string // decimal; owns the bucket
-	RoleARN    string // "acs:ram::uid:role/name"
-	Bucket     string // name, without "acs:oss:::"
-	Prefix     string // taken literally: a '/' is put between it and the bucket's name even if it ends in one
-	Encryption Encryption
+	Format     string     `json:"format"`           // FormatCSV
+	AccountID  string     `json:"accountId"`        // decimal; owns the bucket
+	RoleARN    string     `json:"roleArn"`          // "acs:ram::uid:role/name"
+	Bucket     string     `json:"bucket"`           // name, without "acs:oss:::"
+	Prefix     string     `json:"prefix,omitempty"` // taken literally: a '/' is put between it and the bucket's name even if it ends in one
+	Encryption Encryption `json:"encryption,omitzero"`
 }
 
 // Encryption is how the files of a report are encrypted at rest. The zero value
 // leaves it to the destination bucket.
 type Encryption struct {
-	SSEOSS bool   // AES256 with keys of the service
-	SSEKMS bool   // never together with SSEOSS
-	KeyID  string // KMS key; empty: the service's default KMS key
+	SSEOSS bool   `json:"sseOss,omitzero"` // AES256 with keys of the service
+	SSEKMS bool   `json:"sseKms,omitzero"` // never together with SSEOSS
+	KeyID  string `json:"keyId,omitempty"` // with SSEKMS only; empty: the service's default KMS key
 }
 
 // Schedule is when a configuration runs.
 type Schedule struct {
-	Frequency  Frequency
-	DayOfMonth int   // 1 to 31, with Monthly only; 0: every 30 days from the day of configuration
-	AutoDelete *bool // with Once only: whether the configuration goes with its single run
+	Frequency  Frequency `json:"frequency"`
+	DayOfMonth int       `json:"dayOfMonth,omitzero"`  // 1 to 31, with Monthly only; 0: every 30 days from the day of configuration
+	AutoDelete *bool     `json:"autoDelete,omitempty"` // with Once only: whether the configuration goes with its single run
 }
 
 // Frequency is how often a configuration runs.
@@ -107,9 +111,9 @@ const (
 
 // IncrementalInventory asks for reports of changes beside the full ones.
 type IncrementalInventory struct {
-	IsEnabled      bool
-	Frequency      int64 // seconds; only IncrementalWindow is accepted
-	OptionalFields []Field
+	IsEnabled      bool    `json:"isEnabled"`
+	Frequency      int64   `json:"frequency"` // seconds; only IncrementalWindow is accepted
+	OptionalFields []Field `json:"optionalFields,omitempty"`
 }
 
 // IncrementalWindow is the length of an incremental report's window in seconds.

@@ -1,6 +1,9 @@
 package stocktake
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // A Field is a column of a report. The zero value is no column.
 type Field uint8
@@ -53,6 +56,24 @@ func (f Field) String() string {
 		return fieldNames[f]
 	}
 	return ""
+}
+
+// MarshalText is String for package encoding; it refuses what is no field.
+func (f Field) MarshalText() ([]byte, error) {
+	if f.String() == "" {
+		return nil, fmt.Errorf("field %d is unknown", uint8(f))
+	}
+	return []byte(f.String()), nil
+}
+
+// UnmarshalText finds the field of String.
+func (f *Field) UnmarshalText(text []byte) error {
+	parsed, ok := parseField(string(text), FieldBucket, numFields-1)
+	if !ok {
+		return fmt.Errorf("field %.40q is unknown", text)
+	}
+	*f = parsed
+	return nil
 }
 
 // Column is the name in a manifest's fileSchema, such as "CRC64".

@@ -1,0 +1,153 @@
+package stocktake_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/stocktake/stocktake"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares got with testdata/golden/name, or rewrites that file.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", "golden", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
+	}
+}
+
+const account = "1000000000000000"
+
+// rules are those of a request that puts minimal().
+func rules(id string) stocktake.InventoryRules {
+	return stocktake.InventoryRules{ID: id, AccountID: account}
+}
+
+// minimal has nothing that may be left out.
+func minimal() stocktake.InventoryConfiguration {
+	return stocktake.InventoryConfiguration{
+		ID: "daily", IsEnabled: true,
+		Destination: stocktake.Destination{
+			Format: "CSV", AccountID: account, RoleARN: "acs:ram::" + account + ":role/inventory-writer", Bucket: "reports",
+		},
+		Schedule:               stocktake.Schedule{Frequency: stocktake.Daily},
+		IncludedObjectVersions: stocktake.CurrentVersions,
+	}
+}
+
+// full has everything that may stand together.
+func full() stocktake.InventoryConfiguration {
+	c := minimal()
+	c.ID = "every/thing & <more>"
+	c.Filter = stocktake.Filter{
+		Prefix: "写真/ a&b<c>\t\r\n", LastModifyBeginTimeStamp: 1637883649, LastModifyEndTimeStamp: 2000000000,
+		UpperSizeBound: stocktake.MaxObjectSize, HasLowerSizeBound: true,
+		StorageClass: []stocktake.StorageClass{stocktake.Archive, stocktake.IA, stocktake.Standard},
+	}
+	c.Destination.Prefix = "inv/2026=日 +~_.-"
+	c.Destination.Encryption = stocktake.Encryption{SSEKMS: true, KeyID: "9468da86-3509-4f8d-a61e-6eab1eac0001"}
+	c.Schedule = stocktake.Schedule{Frequency: stocktake.Monthly, DayOfMonth: 31}
+	c.IncludedObjectVersions = stocktake.AllVersions
+	for f := stocktake.FieldLastAccessTimestamp; f >= stocktake.FieldSize; f-- {
+		c.OptionalFields = append(c.OptionalFields, f)
+	}
+	c.Incremental = &stocktake.IncrementalInventory{
+		IsEnabled: true, Frequency: 600,
+		OptionalFields: []stocktake.Field{stocktake.FieldSequenceNumber, stocktake.FieldRecordType, stocktake.FieldCRC64},
+	}
+	return c
+}
+
+// configurations generates valid configurations, not all of them normalized.
+func configurations() *rapid.Generator[stocktake.InventoryConfiguration] {
+	return rapid.Custom(func(t *rapid.T) stocktake.InventoryConfiguration {
+		text := func(label string, most int) string {
+			return rapid.StringOfN(xmlRunes, 0, most, -1).Draw(t, label)
+		}
+		either := rapid.Bool()
+		c := minimal()
+		c.ID = rapid.StringOfN(xmlRunes, 1, stocktake.MaxInventoryIDLength, -1).Draw(t, "id")
+		c.IsEnabled = either.Draw(t, "enabled")
+		c.IncludedObjectVersions = rapid.SampledFrom([]stocktake.IncludedObjectVersions{stocktake.AllVersions, stocktake.CurrentVersions}).Draw(t, "versions")
+
+		f := &c.Filter
+		f.Prefix = text("prefix", 250)
+		f.LastModifyBeginTimeStamp = orZero(t, rapid.Int64Range(stocktake.MinFilterTime, stocktake.MaxFilterTime))
+		f.LastModifyEndTimeStamp = orZero(t, rapid.Int64Range(max(stocktake.MinFilterTime, f.LastModifyBeginTimeStamp), stocktake.MaxFilterTime))
+		f.UpperSizeBound = orZero(t, rapid.Int64Range(1, stocktake.MaxObjectSize))
+		most := f.UpperSizeBound
+		if most == 0 {
+			most = stocktake.MaxObjectSize
+		}
+		f.LowerSizeBound = orZero(t, rapid.Int64Range(0, most))
+		f.HasLowerSizeBound = either.Draw(t, "zero")
+		if f.AllClasses = either.Draw(t, "all"); !f.AllClasses {
+			f.StorageClass = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) stocktake.StorageClass {
+				return stocktake.StorageClass(rapid.Uint8Range(0, stocktake.NumStorageClasses-1).Draw(t, "class"))
+			}), 0, 6).Draw(t, "classes")
+		}
+
+		c.Destination.Prefix = strings.TrimLeft(rapid.StringMatching(`[a-zA-Z0-9\-_./=+~ é日]{0,120}`).Draw(t, "destination prefix"), "/")
+		switch rapid.IntRange(0, 3).Draw(t, "encryption") {
+		case 1:
+			c.Destination.Encryption.SSEOSS = true
+		case 2:
+			c.Destination.Encryption.SSEKMS = true
+		case 3:
+			c.Destination.Encryption = stocktake.Encryption{SSEKMS: true, KeyID: rapid.StringMatching(`[a-z0-9&<>-]{1,40}`).Draw(t, "key")}
+		}
+		c.Schedule.Frequency = rapid.SampledFrom([]stocktake.Frequency{stocktake.Daily, stocktake.Weekly, stocktake.Monthly, stocktake.Once}).Draw(t, "frequency")
+		switch c.Schedule.Frequency {
+		case stocktake.Monthly:
+			c.Schedule.DayOfMonth = rapid.IntRange(0, 31).Draw(t, "day")
+		case stocktake.Once:
+			c.Schedule.AutoDelete = rapid.Ptr(either, true).Draw(t, "delete")
+		}
+		c.OptionalFields = fields(t, stocktake.ParseOptionalField)
+		if either.Draw(t, "incremental") {
+			c.Incremental = &stocktake.IncrementalInventory{
+				IsEnabled: either.Draw(t, "on"), Frequency: stocktake.IncrementalWindow, OptionalFields: fields(t, stocktake.ParseIncrementalField),
+			}
+		}
+		return c
+	})
+}
+
+// xmlRunes generates every kind of character that XML 1.0 can carry.
+var xmlRunes = rapid.OneOf(
+	rapid.SampledFrom([]rune("\t\n\r &<>'\"\\/%]\uFFFD😀é日")),
+	rapid.Rune().Filter(func(r rune) bool {
+		return (r >= ' ' || r == '\t' || r == '\n' || r == '\r') && r != 0xFFFE && r != 0xFFFF
+	}),
+)
+
+func orZero(t *rapid.T, g *rapid.Generator[int64]) int64 {
+	return rapid.OneOf(rapid.Just[int64](0), g).Draw(t, "bound")
+}
+
+func fields(t *rapid.T, legal func(string) (stocktake.Field, bool)) []stocktake.Field {
+	var all []stocktake.Field
+	for f := stocktake.FieldBucket; f.String() != ""; f++ {
+		if _, ok := legal(f.String()); ok {
+			all = append(all, f)
+		}
+	}
+	return rapid.SliceOfN(rapid.SampledFrom(all), 0, 20).Draw(t, "fields")
+}
