@@ -1,0 +1,144 @@
+package csvgz_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report"
+)
+
+// allColumns are the columns of a report of current versions with every
+// optional field but those of access tracking.
+var allColumns = []stocktake.Field{
+	stocktake.FieldBucket, stocktake.FieldKey,
+	stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldETag, stocktake.FieldStorageClass,
+	stocktake.FieldIsMultipartUploaded, stocktake.FieldEncryptionStatus, stocktake.FieldObjectACL,
+	stocktake.FieldTaggingCount, stocktake.FieldObjectType, stocktake.FieldCRC64,
+}
+
+const benchBucket = "lake-production"
+
+// A workload makes the records of a bucket; the same seed makes the same.
+type workload struct {
+	name string
+	make func(rnd *rand.Rand, n int) []stocktake.Record
+}
+
+var workloads = []workload{
+	{"lake", lake},
+	{"photos", photos},
+	{"uuids", uuids},
+	{"archive", archive},
+	{"s3", s3},
+}
+
+// lake is a data lake: partitions by tenant, table, day and hour.
+func lake(rnd *rand.Rand, n int) []stocktake.Record {
+	recs := make([]stocktake.Record, 0, n)
+	perHour := max(1, n/(4*3*3*24))
+	for i := range n {
+		part := i % perHour
+		slot := i / perHour
+		hour, day := slot%24, slot/24
+		key := fmt.Sprintf("lake/tenant-%02d/%s/dt=2026-03-%02d/%02d/part-%05d-%08x.log.gz",
+			day/9, []string{"access", "audit", "billing"}[day/3%3], day%3+5, hour, part, rnd.Uint32())
+		r := object(rnd, key)
+		r.LastModified = 1772668800 + int64(day%3)*86400 + int64(hour)*3600 + rnd.Int64N(3600)
+		recs = append(recs, r)
+	}
+	return recs
+}
+
+// photos is a tree of users, albums and pictures, of any age.
+func photos(rnd *rand.Rand, n int) []stocktake.Record {
+	recs := make([]stocktake.Record, 0, n)
+	for user := 0; len(recs) < n; user++ {
+		for album := range 1 + rnd.IntN(5) {
+			name := []string{"holiday", "Family & friends", "work", "猫", "misc"}[album]
+			for img := range 1 + rnd.IntN(40) {
+				recs = append(recs, object(rnd, fmt.Sprintf("users/%07d/%s/IMG_%04d.jpg", user*37, name, 100+img*3)))
+			}
+		}
+	}
+	return recs[:n]
+}
+
+// uuids are names without order, and their thumbnails.
+func uuids(rnd *rand.Rand, n int) []stocktake.Record {
+	recs := make([]stocktake.Record, 0, n+1)
+	for i := 0; len(recs) < n; i++ {
+		id := fmt.Sprintf("%08x-%04x-4%03x-a%03x-%012x", uint32(float64(i)/float64(n)*math.MaxUint32*2),
+			rnd.IntN(1<<16), rnd.IntN(1<<12), rnd.IntN(1<<12), rnd.Int64N(1<<48))
+		recs = append(recs, object(rnd, "blobs/"+id+"/original"), object(rnd, "blobs/"+id+"/thumbnail.webp"))
+	}
+	return recs[:n]
+}
+
+// archive has classes and ages that jump from row to row.
+func archive(rnd *rand.Rand, n int) []stocktake.Record {
+	recs := lake(rnd, n)
+	for i := range recs {
+		r := &recs[i]
+		r.LastModified -= rnd.Int64N(3 * 365 * 86400)
+		r.StorageClass = stocktake.StorageClass(rnd.IntN(stocktake.NumStorageClasses))
+		if r.StorageClass >= stocktake.ColdArchive {
+			r.TransitionTime = r.LastModified + 90*86400
+		}
+		r.TaggingCount = uint16(rnd.IntN(4))
+	}
+	return recs
+}
+
+// s3 is a bucket of another store: tags in lower case, no checksums.
+func s3(rnd *rand.Rand, n int) []stocktake.Record {
+	recs := lake(rnd, n)
+	for i := range recs {
+		r := &recs[i]
+		r.ETag = stocktake.ETag{Text: fmt.Appendf(nil, "%x", r.ETag.Sum)}
+		r.HasCRC64 = false
+	}
+	return recs
+}
+
+// object has the columns that look the same in any bucket: a size of a
+// log-normal distribution, a random tag and checksum, mixed classes.
+func object(rnd *rand.Rand, key string) stocktake.Record {
+	r := stocktake.Record{
+		Key:          []byte(key),
+		Size:         int64(math.Exp(rnd.NormFloat64()*2.2 + 11)),
+		LastModified: 1740000000 + rnd.Int64N(365*86400),
+		CRC64:        rnd.Uint64(),
+		HasCRC64:     true,
+		IsLatest:     true,
+		Encrypted:    true,
+	}
+	binary.LittleEndian.PutUint64(r.ETag.Sum[:], rnd.Uint64())
+	binary.LittleEndian.PutUint64(r.ETag.Sum[8:], rnd.Uint64())
+	if rnd.IntN(10) == 0 {
+		r.StorageClass = stocktake.StorageClass(1 + rnd.IntN(stocktake.NumStorageClasses-1))
+	}
+	if r.Size > 8<<20 {
+		r.ETag.Parts = uint32(r.Size>>23) + 1
+		r.Multipart, r.Type = true, stocktake.Multipart
+	}
+	if rnd.IntN(20) == 0 {
+		r.TaggingCount = uint16(1 + rnd.IntN(3))
+	}
+	return r
+}
+
+// plainCSV is what the encoder's stream must hold.
+func plainCSV(bucket string, columns []stocktake.Field, recs []stocktake.Record) []byte {
+	e, err := report.NewEncoder(bucket, columns)
+	if err != nil {
+		panic(err)
+	}
+	var b []byte
+	for i := range recs {
+		b = e.AppendRow(b, &recs[i])
+	}
+	return b
+}

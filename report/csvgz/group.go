@@ -1,0 +1,167 @@
+package csvgz
+
+import "github.com/stocktake/stocktake"
+
+// The columns of few values: what of a record decides them is one number, its
+// attributes, of which each column has some bits.
+const (
+	attrTags      = 0xffff
+	attrClass     = 0xff << 16
+	attrType      = 0xff << 24
+	attrACL       = 0xff << 32
+	attrMultipart = 1 << 40
+	attrEncrypted = 1 << 41
+	attrLatest    = 1 << 42
+	attrDeleted   = 1 << 43
+
+	// attrUsed is set in a group's texts that are in use.
+	attrUsed = 1 << 63
+)
+
+// attributeMask has the bits that column f depends on; false if f is not a
+// column of few values. All but one are different, or empty, in a delete marker.
+func attributeMask(f stocktake.Field) (uint64, bool) {
+	switch f {
+	case stocktake.FieldIsLatest:
+		return attrLatest, true
+	case stocktake.FieldIsDeleteMarker:
+		return attrDeleted, true
+	case stocktake.FieldStorageClass:
+		return attrClass | attrDeleted, true
+	case stocktake.FieldIsMultipartUploaded:
+		return attrMultipart, true
+	case stocktake.FieldEncryptionStatus:
+		return attrEncrypted, true
+	case stocktake.FieldObjectACL:
+		return attrACL | attrDeleted, true
+	case stocktake.FieldTaggingCount:
+		return attrTags, true
+	case stocktake.FieldObjectType:
+		return attrType | attrDeleted, true
+	}
+	return 0, false
+}
+
+func attributesOf(r *stocktake.Record) uint64 {
+	if r.IsDeleteMarker {
+		return bit(r.IsLatest)*attrLatest | attrDeleted
+	}
+	return uint64(r.TaggingCount) | uint64(r.StorageClass)<<16 | uint64(r.Type)<<24 | uint64(r.ACL)<<32 |
+		bit(r.Multipart)*attrMultipart | bit(r.Encrypted)*attrEncrypted | bit(r.IsLatest)*attrLatest
+}
+
+func bit(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// A group is neighbouring columns of few values. Together they have few values
+// too, so it keeps the text of each set of values it met, `","` before and
+// behind included, and where it stood last.
+type group struct {
+	columns []stocktake.Field
+	closed  bool // another column follows
+	mask    uint64
+	last    *values // of the last row
+	met     [32]values
+}
+
+type values struct {
+	attributes uint64
+	pos        int64
+	n          int // bytes of text
+	text       [128]byte
+}
+
+func newGroup(columns []stocktake.Field, closed bool) *group {
+	g := &group{columns: columns, closed: closed, mask: attrUsed}
+	for _, f := range columns {
+		m, _ := attributeMask(f)
+		g.mask |= m
+	}
+	g.reset()
+	return g
+}
+
+func (g *group) reset() {
+	for i := range g.met {
+		g.met[i].pos = never
+	}
+	g.last = &g.met[0]
+}
+
+// few adds the columns of g.
+func (e *Encoder) few(c cursor, g *group, attributes uint64) cursor {
+	attributes = (attributes | attrUsed) & g.mask
+	v := g.last
+	if v.attributes != attributes {
+		v = g.find(attributes)
+		g.last = v
+	}
+	to := e.text[c.text:][:128]
+	*(*[64]byte)(to) = *(*[64]byte)(v.text[:])
+	if v.n > 64 {
+		*(*[64]byte)(to[64:]) = *(*[64]byte)(v.text[64:])
+	}
+	d := e.since(c, v.pos)
+	v.pos = e.base + int64(c.text)
+	return e.match(c, v.n, d)
+}
+
+// find looks in two places.
+func (g *group) find(attributes uint64) *values {
+	i := attributes * 0x9e3779b97f4a7c15 >> 59
+	for _, i := range [...]uint64{i, i ^ 1} {
+		if g.met[i].attributes == attributes {
+			return &g.met[i]
+		}
+	}
+	v := &g.met[i]
+	if other := &g.met[i^1]; other.pos < v.pos {
+		v = other
+	}
+	v.attributes, v.pos = attributes, never
+	v.n = len(g.appendText(v.text[:0], attributes))
+	return v
+}
+
+// appendText appends the columns of a record with the attributes given.
+func (g *group) appendText(b []byte, attributes uint64) []byte {
+	for _, f := range g.columns {
+		b = append(b, `","`...)
+		b = appendFew(b, f, attributes)
+	}
+	if g.closed {
+		b = append(b, `","`...)
+	}
+	return b
+}
+
+func appendFew(b []byte, f stocktake.Field, attributes uint64) []byte {
+	switch f {
+	case stocktake.FieldIsLatest:
+		return appendBool(b, attributes&attrLatest != 0)
+	case stocktake.FieldIsDeleteMarker:
+		return appendBool(b, attributes&attrDeleted != 0)
+	case stocktake.FieldIsMultipartUploaded:
+		return appendBool(b, attributes&attrMultipart != 0)
+	case stocktake.FieldEncryptionStatus:
+		return appendBool(b, attributes&attrEncrypted != 0)
+	case stocktake.FieldTaggingCount:
+		return appendUint(b, attributes&attrTags)
+	}
+	if attributes&attrDeleted != 0 {
+		return b
+	}
+	switch f {
+	case stocktake.FieldStorageClass:
+		b = append(b, stocktake.StorageClass(attributes>>16).String()...)
+	case stocktake.FieldObjectType:
+		b = append(b, stocktake.ObjectType(attributes>>24).String()...)
+	case stocktake.FieldObjectACL:
+		b = append(b, stocktake.ACL(attributes>>32).String()...)
+	}
+	return b
+}

@@ -1,0 +1,146 @@
+package csvgz
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
+
+// The alphabets of DEFLATE.
+//
+// Source: RFC 1951, section 3.2.5.
+const (
+	numLiterals  = 286 // literals, end of block, lengths
+	numDistances = 30
+	endOfBlock   = 256
+	maxCode      = 15 // bits of a code
+
+	minMatch  = 3
+	maxMatch  = 258
+	maxWindow = 32768
+)
+
+// A limit says that the codes of some literals may have no more than a number
+// of bits, so that a known number of them fits into one step.
+type limit struct {
+	literals string
+	bits     uint8
+}
+
+// codeLengths sets lens to the lengths of a Huffman code for counts in which
+// every symbol that counts has a code of at most most bits. With one such
+// symbol its code has one bit.
+func codeLengths(lens []uint8, counts []uint32, most uint8) {
+	type symbol struct {
+		count uint32
+		s     uint16
+	}
+	var buf [numLiterals]symbol
+	symbols := buf[:0]
+	clear(lens)
+	for s, n := range counts {
+		if n > 0 {
+			symbols = append(symbols, symbol{n, uint16(s)})
+		}
+	}
+	if len(symbols) == 1 {
+		lens[symbols[0].s] = 1
+		return
+	}
+	slices.SortFunc(symbols, func(a, b symbol) int {
+		return cmp.Or(cmp.Compare(a.count, b.count), cmp.Compare(b.s, a.s))
+	})
+
+	// Two queues, of symbols and of sums of what was taken from both, each
+	// ascending. parent of a sum is an index of sums.
+	var sums [numLiterals]uint64
+	var parent [2 * numLiterals]uint16 // first of the symbols, then of the sums
+	leaf, sum := 0, 0
+	for next := range len(symbols) - 1 {
+		for range 2 {
+			if sum == next || leaf < len(symbols) && uint64(symbols[leaf].count) <= sums[sum] {
+				sums[next] += uint64(symbols[leaf].count)
+				parent[leaf] = uint16(next)
+				leaf++
+			} else {
+				sums[next] += sums[sum]
+				parent[numLiterals+sum] = uint16(next)
+				sum++
+			}
+		}
+	}
+
+	// How many symbols are at which depth. Depths are given out by count in the
+	// end, so only their number matters. What is too deep is lifted, and pays for
+	// the code space it takes: one lifted symbol becomes the brother of a higher
+	// one, which sinks by one with it.
+	var at [64]int
+	var depth [numLiterals]uint8
+	for i := len(symbols) - 3; i >= 0; i-- {
+		depth[i] = depth[parent[numLiterals+i]] + 1
+	}
+	space := 0 // in codes of most bits
+	for i := range symbols {
+		d := min(depth[parent[i]]+1, most)
+		at[d]++
+		space += 1 << (most - d)
+	}
+	for ; space > 1<<most; space-- {
+		d := most - 1
+		for at[d] == 0 {
+			d--
+		}
+		at[d]--
+		at[d+1] += 2
+		at[most]--
+	}
+	i := 0
+	for d := most; d > 0; d-- {
+		for range at[d] {
+			lens[symbols[i].s] = d
+			i++
+		}
+	}
+}
+
+// fit sets lens to the lengths of a code for the literals and lengths counted,
+// within limits; counts of limited symbols are raised as far as that takes.
+func fit(lens []uint8, counts []uint32, limits []limit) {
+	for {
+		codeLengths(lens, counts, maxCode)
+		ok := true
+		for _, l := range limits {
+			for i := range len(l.literals) {
+				if s := l.literals[i]; lens[s] > l.bits {
+					counts[s] += counts[s]/2 + 1
+					ok = false
+				}
+			}
+		}
+		if ok {
+			return
+		}
+	}
+}
+
+// canonical sets codes to the codes that lens stand for, as [code] describes;
+// a symbol of length 0 gets 0.
+//
+// Source: RFC 1951, section 3.2.2.
+func canonical(codes []uint32, lens []uint8) {
+	var next [maxCode + 2]uint32
+	for _, l := range lens {
+		next[l+1]++
+	}
+	next[1] = 0
+	for l := 1; l <= maxCode; l++ {
+		next[l+1] = (next[l+1] + next[l]) << 1
+	}
+	for s, l := range lens {
+		codes[s] = 0
+		if l > 0 {
+			codes[s] = bits.Reverse32(next[l])>>(32-l)<<codeBits | uint32(l)
+			next[l]++
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package csvgz
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"strconv"
+
+	"github.com/stocktake/stocktake"
+)
+
+const billion = 1_000_000_000
+
+// number adds v in decimal.
+func (e *Encoder) number(c cursor, v int64) cursor {
+	if e.held > 0 {
+		c = e.flush(c)
+	}
+	if v < 0 {
+		e.text[c.text] = '-'
+		c.text++
+		c = c.put(uint64(e.literal['-'])).spill(e.out)
+		return e.uint(c, -uint64(v))
+	}
+	return e.uint(c, uint64(v))
+}
+
+// uint adds v in decimal. No match is held.
+func (e *Encoder) uint(c cursor, v uint64) cursor {
+	if v >= billion {
+		return e.nine(e.uint(c, v/billion), uint32(v%billion))
+	}
+	// Nine digits, of which the leading zeros are dropped again from the text as
+	// from the code: all zeros have codes of the same length.
+	n := uint32(v)
+	zeros := 9 - digits(n)
+	hi, mid, lo := n/1_000_000, n/1000%1000, n%1000
+
+	t := uint64(tripleText[hi]) | uint64(tripleText[mid])<<24 | uint64(tripleText[lo])<<48
+	last := uint64(tripleText[lo]) >> 16
+	text := e.text[c.text:][:9]
+	binary.LittleEndian.PutUint64(text, t>>(8*zeros)|last<<(64-8*zeros))
+	text[8] = byte(last)
+	c.text += int(9 - zeros)
+
+	code := join(join(uint64(e.triple[hi]), uint64(e.triple[mid])), uint64(e.triple[lo]))
+	drop := zeros * e.zeroLen
+	c.bits |= code >> codeBits >> (drop & 63) << (c.n & codeLen)
+	c.n += uint(code&codeLen) - drop
+	return c.spill(e.out)
+}
+
+// nine adds v < 10^9 with leading zeros.
+func (e *Encoder) nine(c cursor, v uint32) cursor {
+	hi, mid, lo := v/1_000_000, v/1000%1000, v%1000
+	text := e.text[c.text:][:12]
+	binary.LittleEndian.PutUint64(text, uint64(tripleText[hi])|uint64(tripleText[mid])<<24)
+	binary.LittleEndian.PutUint32(text[6:], tripleText[lo])
+	c.text += 9
+	return c.put(uint64(e.triple[hi])).put(uint64(e.triple[mid])).put(uint64(e.triple[lo])).spill(e.out)
+}
+
+// checksum adds v in decimal; most often it has 19 or 20 digits.
+func (e *Encoder) checksum(c cursor, v uint64) cursor {
+	c = e.flush(c)
+	hi := v / (billion * billion)
+	if hi == 0 {
+		return e.uint(c, v)
+	}
+	v -= hi * (billion * billion)
+	e.text[c.text] = decimal[hi/10]
+	ten := bit(hi >= 10)
+	c.text += int(ten)
+	e.text[c.text] = decimal[hi%10]
+	c.text++
+	c = c.put(uint64(e.lead[hi&31]))
+	c = e.nine(c, uint32(v/billion))
+	return e.nine(c, uint32(v%billion))
+}
+
+// sum128 adds an ETag of hexadecimal digits.
+func (e *Encoder) sum128(c cursor, tag *stocktake.ETag) cursor {
+	c = e.flush(c)
+	text := (*[32]byte)(e.text[c.text:])
+	for i := 0; i < len(tag.Sum); i += 4 {
+		for j := range 4 {
+			b := tag.Sum[i+j]
+			binary.LittleEndian.PutUint16(text[2*(i+j):], hexText[b])
+			c = c.put(uint64(e.hex[b]))
+		}
+		c = c.spill(e.out)
+	}
+	c.text += 32
+	if tag.Parts != 0 {
+		e.text[c.text] = '-'
+		c.text++
+		c = e.uint(c.put(uint64(e.literal['-'])).spill(e.out), uint64(tag.Parts))
+	}
+	return c
+}
+
+// digits is the length of n in decimal, at least 1.
+func digits(n uint32) uint {
+	// 1233/4096 is a little more than log10 of 2.
+	d := uint(bits.Len32(n|1)) * 1233 >> 12
+	if n >= powers[d&15] {
+		d++
+	}
+	return max(d, 1)
+}
+
+var powers = [16]uint32{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
+
+func appendUint(b []byte, v uint64) []byte { return strconv.AppendUint(b, v, 10) }
+
+func appendBool(b []byte, v bool) []byte { return strconv.AppendBool(b, v) }

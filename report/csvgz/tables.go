@@ -1,0 +1,111 @@
+package csvgz
+
+import "math/bits"
+
+// fastDistance is how far a match may reach that a table has whole.
+const fastDistance = 1024
+
+// tables are one pair of Huffman codes, and what is ready-made of it.
+type tables struct {
+	literalLens  [numLiterals]uint8
+	distanceLens [numDistances]uint8
+
+	literal  [numLiterals]uint32      // codes of single symbols
+	distance [numDistances]uint32     // without the extra bits
+	length   [maxMatch + 1]uint32     // of match lengths, extra bits included
+	near     [fastDistance + 1]uint32 // of distances, extra bits included
+
+	escape  [256]uint64  // bytes of a key, percent-encoded
+	quote   [256]uint64  // bytes of other text
+	hex     [256]uint32  // a byte as two digits
+	lead    [32]uint32   // 0 to 31 without a leading zero
+	pair    [100]uint32  // two decimal digits
+	dash    [100]uint64  // two decimal digits and a dash
+	triple  [1000]uint32 // three decimal digits
+	zeroLen uint         // bits of the digit 0
+}
+
+// build fills in what follows from the two code lengths.
+func (t *tables) build() {
+	canonical(t.literal[:], t.literalLens[:])
+	canonical(t.distance[:], t.distanceLens[:])
+	for n := minMatch; n <= maxMatch; n++ {
+		s, extra, val := lengthSymbol(n)
+		t.length[n] = uint32(join(uint64(t.literal[s]), uint64(val)<<codeBits|uint64(extra)))
+	}
+	for d := 1; d <= fastDistance; d++ {
+		t.near[d] = uint32(t.far(d))
+	}
+	for c := range 256 {
+		t.escape[c] = t.text(keyText[c])
+		t.quote[c] = t.text(quotedText[c])
+	}
+	for c := range t.hex {
+		t.hex[c] = uint32(join(t.symbol(upperHex[c>>4]), t.symbol(upperHex[c&15])))
+	}
+	for n := range t.pair {
+		p := join(t.symbol('0'+byte(n/10)), t.symbol('0'+byte(n%10)))
+		t.pair[n] = uint32(p)
+		t.dash[n] = join(p, t.symbol('-'))
+	}
+	for n := range t.triple {
+		t.triple[n] = uint32(join(uint64(t.pair[n/10]), t.symbol('0'+byte(n%10))))
+	}
+	copy(t.lead[:], t.pair[:])
+	for n := range 10 {
+		t.lead[n] = t.literal['0'+n]
+	}
+	t.zeroLen = uint(t.literal['0'] & codeLen)
+}
+
+func (t *tables) symbol(c byte) uint64 { return uint64(t.literal[c]) }
+
+// text is the code of a text of at most three bytes: first byte lowest, the
+// length in the highest.
+func (t *tables) text(s uint32) (code uint64) {
+	for range s >> 24 {
+		code = join(code, t.symbol(byte(s)))
+		s >>= 8
+	}
+	return code
+}
+
+// far is the code of a distance of 1 to 32768, extra bits included.
+func (t *tables) far(d int) uint64 {
+	s, extra, val := distanceSymbol(d)
+	return join(uint64(t.distance[s]), uint64(val)<<codeBits|uint64(extra))
+}
+
+// join is the code of a and then b.
+func join(a, b uint64) uint64 {
+	n := a & codeLen
+	return a&^codeLen | b>>codeBits<<(n+codeBits) | (n + b&codeLen)
+}
+
+// lengthSymbol is the symbol of a match length of 3 to 258, the number of its
+// extra bits and their value.
+//
+// Source: RFC 1951, section 3.2.5.
+func lengthSymbol(n int) (symbol int, extra, val uint) {
+	if n == maxMatch {
+		return 285, 0, 0
+	}
+	x := uint(n - minMatch)
+	if x < 8 {
+		return 257 + int(x), 0, 0
+	}
+	// Four symbols for each power of two.
+	extra = uint(bits.Len(x)) - 3
+	return 257 + int(4*extra+x>>extra), extra, x & (1<<extra - 1)
+}
+
+// distanceSymbol is the same for a distance of 1 to 32768: two symbols for each
+// power of two.
+func distanceSymbol(d int) (symbol int, extra, val uint) {
+	x := uint(d - 1)
+	if x < 4 {
+		return int(x), 0, 0
+	}
+	extra = uint(bits.Len(x)) - 2
+	return int(2*extra + x>>extra), extra, x & (1<<extra - 1)
+}

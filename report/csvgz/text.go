@@ -1,0 +1,52 @@
+package csvgz
+
+import "encoding/binary"
+
+const (
+	upperHex = "0123456789ABCDEF"
+	decimal  = "0123456789"
+)
+
+// keyText and quotedText have what stands in a row for a byte of a key and for
+// one of another text: at most three bytes, the first lowest, and their number
+// in the highest byte. A key is percent-encoded; in other text a quote is
+// doubled, should a store ever make one.
+var keyText, quotedText = func() (k, q [256]uint32) {
+	for c := range 256 {
+		k[c] = uint32(c) | 1<<24
+		q[c] = k[c]
+		if !unreserved(byte(c)) {
+			k[c] = '%' | uint32(upperHex[c>>4])<<8 | uint32(upperHex[c&15])<<16 | 3<<24
+		}
+	}
+	q['"'] = '"' | '"'<<8 | 2<<24
+	return k, q
+}()
+
+func unreserved(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+		c == '-' || c == '_' || c == '.' || c == '~'
+}
+
+// hexText has the two digits of a byte, pairText those of 0 to 99, tripleText
+// the three of 0 to 999, the first lowest.
+var (
+	hexText    [256]uint16
+	pairText   [100]uint16
+	tripleText [1000]uint32
+)
+
+func init() {
+	for c := range hexText {
+		hexText[c] = uint16(upperHex[c>>4]) | uint16(upperHex[c&15])<<8
+	}
+	for n := range pairText {
+		pairText[n] = uint16(decimal[n/10]) | uint16(decimal[n%10])<<8
+	}
+	for n := range tripleText {
+		tripleText[n] = uint32(pairText[n/10]) | uint32(decimal[n%10])<<16
+	}
+}
+
+// load is the eight bytes of b at i.
+func load(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i:]) }

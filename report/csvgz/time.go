@@ -1,0 +1,108 @@
+package csvgz
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// The times a date column can show, in Unix seconds: the years 0 to 9999. One
+// further off becomes the nearest.
+const (
+	minTime = -62167219200
+	maxTime = 253402300799
+
+	daySeconds = 86400
+)
+
+const (
+	numDays = 64
+	noDay   = -1 << 40
+)
+
+// A day is one that some time column showed, and the last time it showed of it.
+type day struct {
+	number               int64 // since 1970-01-01
+	pos                  int64 // where the text of that time began in the file
+	hour, minute, second uint32
+	text                 [16]byte // "2006-01-02T"
+}
+
+const (
+	dateText = len("2006-01-02T")
+	hourText = len("2006-01-02T15-")
+	timeText = len("2006-01-02T15-04-05")
+)
+
+// time adds t, in Unix seconds, and what stands before its column. If another
+// time of the same day is within reach, in whatever column, what the two share
+// becomes a match; if not, what it shares with the last row's.
+func (e *Encoder) time(c cursor, o *op, attributes uint64, t int64) cursor {
+	t = min(max(t, minTime), maxTime)
+	number := t / daySeconds
+	second := uint32(t - number*daySeconds)
+	if t < number*daySeconds {
+		number--
+		second += daySeconds
+	}
+	d := &e.days[number&(numDays-1)]
+	if d.number != number {
+		d.set(number)
+	}
+	if o.group != nil {
+		c = e.few(c, o.group, attributes)
+	} else {
+		back := e.since(c, d.pos-3) // every date has the same three bytes before it
+		if back > maxWindow {
+			back = e.since(c, o.pos)
+		}
+		c = e.glue(c, o, back)
+	}
+
+	hour, minute := second/3600, second/60%60
+	second -= hour*3600 + minute*60
+	pos := e.base + int64(c.text)
+	text := e.text[c.text:][:32]
+	*(*[16]byte)(text) = d.text
+	binary.LittleEndian.PutUint32(text[11:], uint32(pairText[hour])|'-'<<16)
+	binary.LittleEndian.PutUint32(text[14:], uint32(pairText[minute])|'-'<<16)
+	binary.LittleEndian.PutUint32(text[17:], uint32(pairText[second])|'Z'<<16)
+
+	n := dateText
+	if back := int(pos - d.pos); back <= maxWindow {
+		if hour == d.hour {
+			n = hourText
+			if minute == d.minute && second == d.second {
+				n = timeText
+			}
+		}
+		c = e.match(c, n, back)
+	} else {
+		n = commonPrefix(d.text[:dateText], o.date[:dateText])
+		if n > 0 {
+			c = e.match(c, n, e.since(c, o.datePos))
+		}
+		c = e.flush(c)
+		c = e.literals(c, text[n:dateText])
+		c.text += dateText - n
+		n = dateText
+	}
+	if n < timeText {
+		c = e.flush(c)
+		if n < hourText {
+			c = c.put(e.dash[hour])
+		}
+		c = c.put(e.dash[minute]).put(uint64(e.pair[second])).spill(e.out)
+		c.text += timeText - n
+	}
+	d.pos, d.hour, d.minute, d.second = pos, hour, minute, second
+	o.date, o.datePos = d.text, pos
+
+	z := e.since(c, o.tail)
+	o.tail = e.base + int64(c.text)
+	return e.match(c, 1, z)
+}
+
+func (d *day) set(number int64) {
+	*d = day{number: number, pos: never}
+	time.Unix(number*daySeconds, 0).UTC().AppendFormat(d.text[:0], "2006-01-02T")
+}
