@@ -1,0 +1,115 @@
+// Package securefile keeps small files that hold secrets: readable by their
+// owner only, replaced whole or not at all, durable when Replace returns, and
+// changed by one process at a time.
+package securefile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// ErrTooOpen is a file that others than its owner may read.
+var ErrTooOpen = errors.New("others than its owner may read it; chmod 600 it")
+
+// Read reads a file of at most max bytes. It refuses one that others may read
+// with [ErrTooOpen]; fs.ErrNotExist if there is none.
+func Read(path string, max int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if tooOpen(info) {
+		return nil, fmt.Errorf("%s: %w", path, ErrTooOpen)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, max+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > max {
+		return nil, fmt.Errorf("%s: more than %d bytes", path, max)
+	}
+	return b, nil
+}
+
+// Replace makes path hold data. On an error path holds what it held before or,
+// only if the folder could not be synced after all was done, data.
+func Replace(path string, data []byte) error { return replace(osFiles{}, path, data) }
+
+// files is what replace needs of the operating system, so that tests can fail
+// each operation once.
+type files interface {
+	Create(dir, pattern string) (file, error)
+	Rename(from, to string) error
+	Remove(path string) error
+	SyncDir(dir string) error
+}
+
+type file interface {
+	io.WriteCloser
+	Name() string
+	Sync() error
+}
+
+func replace(fs files, path string, data []byte) (err error) {
+	dir := filepath.Dir(path)
+	f, err := fs.Create(dir, "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	renamed := false
+	defer func() {
+		if !renamed {
+			_ = fs.Remove(f.Name()) // err says what matters
+		}
+	}()
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := fs.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	renamed = true
+	return fs.SyncDir(dir)
+}
+
+type osFiles struct{}
+
+// Create makes a file of mode 0600.
+func (osFiles) Create(dir, pattern string) (file, error) { return os.CreateTemp(dir, pattern) }
+func (osFiles) Rename(from, to string) error             { return os.Rename(from, to) }
+func (osFiles) Remove(path string) error                 { return os.Remove(path) }
+
+func (osFiles) SyncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// Lock waits until no other process holds the lock of path and takes it. The
+// lock is on a file beside it, path.lock, that is never removed; it ends with
+// the process, too.
+func Lock(path string) (unlock func() error, err error) {
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(f); err != nil {
+		return nil, errors.Join(&fs.PathError{Op: "lock", Path: f.Name(), Err: err}, f.Close())
+	}
+	return f.Close, nil
+}
