@@ -34,14 +34,14 @@ var start = time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC)
 //	lake/tenant-0003/access/dt=2026-03-05/07/part-00004-1f2e3d4c.log.gz
 //
 // sizes from 1 byte to 1 GiB, most small; four in five Standard, one in ten
-// uploaded in parts, one in twenty tagged. The Info belongs to the loop body
-// until its end; its Key may be kept.
-func Objects(n int) iter.Seq[*object.Info] {
-	return func(yield func(*object.Info) bool) {
+// uploaded in parts, one in twenty tagged. Their MD5 and Tags are overwritten when
+// the loop goes on.
+func Objects(n int) iter.Seq[object.Info] {
+	return func(yield func(object.Info) bool) {
 		var (
 			info object.Info
 			key  []byte
-			md5  [16]byte
+			sum  [16]byte
 		)
 		tags := []object.Tag{{Key: "team", Value: "ingest"}, {Key: "tier", Value: "raw"}}
 		for i := range n {
@@ -53,9 +53,9 @@ func Objects(n int) iter.Seq[*object.Info] {
 				CRC64:        b,
 				LastModified: written(i).Add(time.Duration(a>>20%3_600_000) * time.Millisecond),
 			}
-			binary.LittleEndian.PutUint64(md5[:8], a^b)
-			binary.LittleEndian.PutUint64(md5[8:], mix(a))
-			info.ETag.Sum = md5
+			binary.LittleEndian.PutUint64(sum[:8], a^b)
+			binary.LittleEndian.PutUint64(sum[8:], mix(a))
+			info.ETag.Sum = sum
 			switch b % 20 {
 			case 0, 1, 2:
 				info.StorageClass = stocktake.IA
@@ -66,12 +66,12 @@ func Objects(n int) iter.Seq[*object.Info] {
 				info.Type, info.Parts = stocktake.Multipart, 2+int(a%99)
 				info.ETag.Parts = uint32(info.Parts)
 			} else {
-				info.MD5 = info.ETag.Sum[:]
+				info.MD5 = sum[:]
 			}
 			if b>>40%20 == 0 {
 				info.Tags = tags
 			}
-			if !yield(&info) {
+			if !yield(info) {
 				return
 			}
 		}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"strings"
+	"testing"
+)
+
+func TestSplit(t *testing.T) {
+	for _, tt := range []struct {
+		rows string
+		want []string
+	}{
+		{"", []string{"", ""}},
+		{"a\n", []string{"a\n", ""}},
+		{"a\nb\n", []string{"a\nb\n", ""}},
+		{"aaaa\nb\ncccc\nd\n", []string{"aaaa\nb\ncccc\n", "d\n"}},
+	} {
+		got := split([]byte(tt.rows), 2)
+		var parts []string
+		for _, p := range got {
+			parts = append(parts, string(p))
+		}
+		if strings.Join(parts, "|") != strings.Join(tt.want, "|") {
+			t.Errorf("split %q: %q, want %q", tt.rows, parts, tt.want)
+		}
+	}
+}
+
+func TestCompressAlone(t *testing.T) {
+	rows := strings.Repeat("lake,\"a%2Fb\",\"1\"\n", 100_000)
+	var shard bytes.Buffer
+	z := gzip.NewWriter(&shard)
+	if _, err := z.Write([]byte(rows)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	took, written, err := compressAlone([][]byte{shard.Bytes(), shard.Bytes()})
+	if err != nil || took <= 0 || written <= 0 || written > int64(len(rows)) {
+		t.Errorf("took %v, wrote %d of %d bytes, error %v", took, written, 2*len(rows), err)
+	}
+	if _, _, err := compressAlone([][]byte{[]byte("no gzip")}); err == nil {
+		t.Error("no error for what is no shard")
+	}
+}

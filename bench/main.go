@@ -1,0 +1,61 @@
+// Bench measures stocktake as a user would: the real binary, on folders seeded
+// with as many objects as asked for, beside others doing the same work.
+//
+//	go run . seed -data DIR -objects N    a store with N objects, in seconds
+//	go run . run -objects N               a report of N objects against its own compressor
+//
+// What a command finds goes to results/, ratios first. Two figures belong
+// together only if they stand in one file.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// A command is one thing that bench does.
+type command struct {
+	name, does string
+	run        func(ctx context.Context, args []string) error
+}
+
+var commands = []command{
+	{"seed", "fill a store with objects", seedCommand},
+	{"run", "reports of a bucket, and their compressor alone", runCommand},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) > 1 {
+		for _, c := range commands {
+			if c.name == os.Args[1] {
+				if err := c.run(ctx, os.Args[2:]); err != nil {
+					fmt.Fprintf(os.Stderr, "bench %s: %v\n", c.name, err)
+					os.Exit(1)
+				}
+				return
+			}
+		}
+	}
+	fmt.Fprintln(os.Stderr, "usage: go run . COMMAND [flags]; -help after a command shows its flags")
+	for _, c := range commands {
+		fmt.Fprintf(os.Stderr, "  %-8s %s\n", c.name, c.does)
+	}
+	os.Exit(2)
+}
+
+// parse reads the flags of a command; more is an error.
+func parse(flags *flag.FlagSet, args []string) error {
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	return nil
+}
