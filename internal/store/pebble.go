@@ -40,6 +40,11 @@ func indexOptions(o Options, fsys vfs.FS, cache *pebble.Cache) *pebble.Options {
 	// cache.
 	p.Levels[len(p.Levels)-1].FilterPolicy = pebble.NoFilterPolicy
 	p.TargetFileSizes[0] = 4 << 20
+	// A scan wants the values of old versions too, so none is put aside.
+	rows := pebble.KeyRange{Start: []byte{spaceVersions}, End: []byte{spaceVersions + 1}}
+	p.Experimental.SpanPolicyFunc = pebble.MakeStaticSpanPolicyFunc(comparer.Compare, rows, pebble.SpanPolicy{
+		DisableValueSeparationBySuffix: true, ValueStoragePolicy: pebble.ValueStorageLowReadLatency,
+	})
 	return p
 }
 

@@ -1,0 +1,167 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store"
+)
+
+// uniform yields n objects as buckets have them.
+func uniform(n int) iter.Seq[object.Info] {
+	return func(yield func(object.Info) bool) {
+		for i := range n {
+			o := object.Info{
+				Key:          fmt.Sprintf("photos/2026/%02d/%02d/IMG_%08d.jpg", i*12/n+1, i*12*28/n%28+1, i),
+				Size:         int64(i%1000) * 4096,
+				CRC64:        uint64(i) * 0x9e3779b97f4a7c15,
+				LastModified: time.Unix(1767628800+int64(i), 0),
+				StorageClass: stocktake.StorageClass(i % 3),
+				Headers:      object.Headers{ContentType: "image/jpeg"},
+			}
+			o.ETag.Sum = md5.Sum(binary.BigEndian.AppendUint64(nil, uint64(i)))
+			o.MD5 = o.ETag.Sum[:]
+			if !yield(o) {
+				return
+			}
+		}
+	}
+}
+
+func benchRows(b *testing.B) int {
+	if s := os.Getenv("STORE_BENCH_ROWS"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return n
+	}
+	return 1_000_000
+}
+
+func BenchmarkScan(b *testing.B) {
+	for _, v := range []object.Versioning{object.Unversioned, object.Enabled} {
+		b.Run("versioning="+v.String(), func(b *testing.B) {
+			s := open(b, b.TempDir(), store.Options{})
+			bucket(b, s, v)
+			rows := benchRows(b)
+			start := time.Now()
+			if n, err := store.Ingest(b.Context(), s, "b", uniform(rows)); err != nil || n != int64(rows) {
+				b.Fatal(n, err)
+			}
+			loaded := time.Since(start)
+			sn, err := s.Source().Snapshot(b.Context(), "b")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer sn.Close()
+			b.ReportAllocs()
+			for b.Loop() {
+				n, size := 0, int64(0)
+				err := sn.Scan(b.Context(), engine.Segment{}, true, func(batch []stocktake.Record) error {
+					n += len(batch)
+					for i := range batch {
+						size += batch[i].Size
+					}
+					return nil
+				})
+				if err != nil || n != rows {
+					b.Fatal(n, err)
+				}
+			}
+			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+			b.ReportMetric(float64(rows)/loaded.Seconds(), "ingested/s")
+		})
+	}
+}
+
+func BenchmarkSplit(b *testing.B) {
+	s := open(b, b.TempDir(), store.Options{})
+	bucket(b, s, object.Unversioned)
+	if _, err := store.Ingest(b.Context(), s, "b", uniform(benchRows(b))); err != nil {
+		b.Fatal(err)
+	}
+	sn, err := s.Source().Snapshot(b.Context(), "b")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer sn.Close()
+	for b.Loop() {
+		if cuts, err := sn.Split(b.Context(), "", 16); err != nil || len(cuts) != 15 {
+			b.Fatal(len(cuts), err)
+		}
+	}
+}
+
+func BenchmarkList(b *testing.B) {
+	s := open(b, b.TempDir(), store.Options{})
+	bucket(b, s, object.Unversioned)
+	if _, err := store.Ingest(b.Context(), s, "b", uniform(benchRows(b))); err != nil {
+		b.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		q    object.ListQuery
+	}{
+		{"1000", object.ListQuery{Max: 1000, After: "photos/2026/03"}},
+		{"delimited", object.ListQuery{Max: 1000, Prefix: "photos/2026/", Delimiter: "/"}},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
+			tt.q.Bucket = "b"
+			for b.Loop() {
+				if _, err := s.List(b.Context(), tt.q); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkPut(b *testing.B) {
+	for _, size := range []int{1 << 10, 64 << 10} {
+		for _, clients := range []int{1, 64} {
+			b.Run(fmt.Sprintf("size=%d/clients=%d", size, clients), func(b *testing.B) {
+				s := open(b, b.TempDir(), store.Options{})
+				bucket(b, s, object.Unversioned)
+				data := make([]byte, size)
+				var n atomic.Int64
+				b.ReportAllocs()
+				b.SetBytes(int64(size))
+				b.SetParallelism(max(1, clients/2))
+				one := func(ctx context.Context) error {
+					p := object.Put{Bucket: "b", Key: fmt.Sprintf("%08x", n.Add(1)), Size: int64(size)}
+					_, err := s.PutObject(ctx, p, bytes.NewReader(data))
+					return err
+				}
+				if clients == 1 {
+					for b.Loop() {
+						if err := one(b.Context()); err != nil {
+							b.Fatal(err)
+						}
+					}
+				} else {
+					b.RunParallel(func(pb *testing.PB) {
+						for pb.Next() {
+							if err := one(b.Context()); err != nil {
+								b.Error(err)
+							}
+						}
+					})
+				}
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "puts/s")
+			})
+		}
+	}
+}

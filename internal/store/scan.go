@@ -1,0 +1,209 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+)
+
+const (
+	batchRecords = 512
+	arenaSize    = 128 << 10
+
+	// scanStretch is how many rows are read with one iterator: it holds on to the
+	// write buffers and tables that were current when it was made.
+	scanStretch = 1 << 20
+)
+
+// Scan implements engine.Snapshot. Per record it allocates nothing: what a row
+// needs is decoded where it lies, and keys are copied into an arena that is
+// used again for the next batch.
+func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool, yield func([]stocktake.Record) error) error {
+	lower, upper := sn.bounds(seg.Prefix)
+	if seg.From > seg.Prefix {
+		lower = appendEscaped(appendBucketHead(nil, spaceVersions, sn.bucket), seg.From)
+	}
+	if seg.To != "" {
+		if to := appendEscaped(appendBucketHead(nil, spaceVersions, sn.bucket), seg.To); bytes.Compare(to, upper) < 0 {
+			upper = to
+		}
+	}
+	c := scanner{
+		all: versions, versioned: sn.versioned, yield: yield,
+		batch: make([]stocktake.Record, 0, batchRecords), arena: make([]byte, 0, arenaSize),
+	}
+	for bytes.Compare(lower, upper) < 0 {
+		it, err := sn.index.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+		if err != nil {
+			return fmt.Errorf("index: %w", err)
+		}
+		next, err := c.stretch(ctx, it)
+		if closeErr := it.Close(); err == nil && closeErr != nil {
+			err = fmt.Errorf("index: %w", closeErr)
+		}
+		if err != nil {
+			return err
+		}
+		if next == nil {
+			break
+		}
+		lower = next
+	}
+	return c.flush(ctx)
+}
+
+// scanner makes records of rows.
+type scanner struct {
+	all       bool // every version
+	versioned bool
+	yield     func([]stocktake.Record) error
+
+	batch []stocktake.Record
+	arena []byte // what the batch points to
+
+	key     []byte // of the last row, escaped; in keyBuf unless the arena has it
+	keyBuf  []byte
+	hasLast bool
+}
+
+// stretch scans on with it. If rows are left it returns the index key to go on
+// from.
+func (c *scanner) stretch(ctx context.Context, it *pebble.Iterator) (next []byte, err error) {
+	rows := 0
+	for ok := it.First(); ok; rows++ {
+		indexKey := it.Key()
+		if rows >= scanStretch {
+			return bytes.Clone(indexKey), nil
+		}
+		if rows%batchRecords == batchRecords-1 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return nil, fmt.Errorf("index: %w", err)
+		}
+		if len(value) < hotLen || len(indexKey) < bucketHeadLen+terminatorLen+seqLen || value[hotFormat] != rowFormat {
+			return nil, fmt.Errorf("%w: key %x", errRow, indexKey)
+		}
+		key := escapedKey(indexKey)
+		latest := !c.versioned || !c.hasLast || !bytes.Equal(key, c.key)
+		if !c.all && (!latest || value[hotFlags]&flagDeleteMarker != 0) {
+			if latest {
+				c.keyBuf = append(c.keyBuf[:0], key...)
+				c.key, c.hasLast = c.keyBuf, true
+			}
+			ok = it.NextPrefix()
+			continue
+		}
+		if len(c.batch) == cap(c.batch) || cap(c.arena)-len(c.arena) < len(key)+len(value) {
+			if err := c.flush(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if err := c.add(indexKey, key, value, latest); err != nil {
+			return nil, err
+		}
+		if !c.all && c.versioned {
+			ok = it.NextPrefix()
+		} else {
+			ok = it.Next()
+		}
+	}
+	if err := it.Error(); err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	return nil, nil
+}
+
+// add appends the record of a row to the batch.
+func (c *scanner) add(indexKey, key, value []byte, latest bool) error {
+	start := len(c.arena)
+	c.arena = append(c.arena, key...)
+	plain := c.arena[start:len(c.arena):len(c.arena)]
+	c.key, c.hasLast = plain, true
+	if bytes.IndexByte(plain, 0) >= 0 {
+		c.keyBuf = append(c.keyBuf[:0], key...)
+		c.key = c.keyBuf
+		plain = unescape(plain)
+	}
+	c.batch = c.batch[:len(c.batch)+1]
+	r := &c.batch[len(c.batch)-1]
+	flags, more := value[hotFlags], value[hotMore]
+	le := binary.LittleEndian
+	*r = stocktake.Record{
+		Key:            plain,
+		Size:           int64(le.Uint64(value[hotSize:])),
+		LastModified:   int64(le.Uint64(value[hotTime:])) / 1000,
+		CRC64:          le.Uint64(value[hotCRC64:]),
+		TaggingCount:   le.Uint16(value[hotTags:]),
+		StorageClass:   stocktake.StorageClass(value[hotClass]),
+		Type:           stocktake.ObjectType(value[hotType]),
+		ACL:            stocktake.ACL(value[hotACL]),
+		HasCRC64:       flags&flagCRC64 != 0,
+		IsLatest:       latest,
+		IsDeleteMarker: flags&flagDeleteMarker != 0,
+		Multipart:      flags&flagMultipart != 0,
+		Encrypted:      flags&flagEncrypted != 0,
+	}
+	r.ETag.Sum = [16]byte(value[hotETag:])
+	r.ETag.Parts = le.Uint32(value[hotParts:])
+	switch {
+	case !c.versioned:
+	case flags&flagNull != 0:
+		r.VersionID = nullVersion
+	default:
+		start := len(c.arena)
+		c.arena = appendVersionID(c.arena, versionSeq(indexKey))
+		r.VersionID = c.arena[start:len(c.arena):len(c.arena)]
+	}
+	if more != 0 {
+		return c.addMore(r, value, more)
+	}
+	return nil
+}
+
+// addMore decodes the parts that few rows have.
+func (c *scanner) addMore(r *stocktake.Record, value []byte, more byte) error {
+	rest := value[hotLen:]
+	if more&moreTransition != 0 {
+		if len(rest) < 8 {
+			return errRow
+		}
+		r.TransitionTime = int64(binary.LittleEndian.Uint64(rest)) / 1000
+		rest = rest[8:]
+	}
+	if more&moreETagText != 0 {
+		n := int(binary.LittleEndian.Uint16(value[hotTextLen:]))
+		if len(rest) < n {
+			return errRow
+		}
+		start := len(c.arena)
+		c.arena = append(c.arena, rest[:n]...)
+		r.ETag.Text = c.arena[start:len(c.arena):len(c.arena)]
+	}
+	return nil
+}
+
+var nullVersion = []byte("null")
+
+// flush hands the batch on, if there is one.
+func (c *scanner) flush(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(c.batch) == 0 {
+		return nil
+	}
+	if c.hasLast { // the arena it may lie in is going to be used again
+		c.keyBuf = append(c.keyBuf[:0], c.key...)
+		c.key = c.keyBuf
+	}
+	err := c.yield(c.batch)
+	c.batch, c.arena = c.batch[:0], c.arena[:0]
+	return err
+}
