@@ -1,0 +1,110 @@
+// Package catalog keeps configurations and runs in an SQL database: SQLite, for
+// a server on one machine.
+//
+// The statements keep to what SQLite and PostgreSQL have in common.
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+var _ inventory.Catalog = (*Catalog)(nil)
+
+// A Catalog is an open database. Its methods are those of [inventory.Catalog].
+type Catalog struct {
+	write, read *pool
+}
+
+// readers is how many connections read at once. Readers and the one writer do
+// not wait for each other.
+const readers = 4
+
+// busyTimeout is how long a statement waits for another process, such as a
+// backup, that has locked the database.
+const busyTimeout = 5 * time.Second
+
+// Open opens the database at path, making it and its folder where they are
+// missing, and brings its schema up to date. A database of a newer Stocktake is
+// refused.
+func Open(ctx context.Context, path string) (*Catalog, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("open catalog: %w", err)
+	}
+	// What is answered must survive a crash of the machine, so each commit is
+	// synced: synchronous FULL, where WAL would be content with NORMAL.
+	common := url.Values{
+		"_busy_timeout": {fmt.Sprint(busyTimeout.Milliseconds())},
+		"_journal_mode": {"WAL"},
+		"_synchronous":  {"FULL"},
+		"_dqs":          {"0"},
+	}
+	c := &Catalog{}
+	err := c.open(ctx, path, common)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open catalog %s: %w", path, err), c.Close())
+	}
+	return c, nil
+}
+
+func (c *Catalog) open(ctx context.Context, path string, common url.Values) (err error) {
+	if c.write, err = openPool(path, common, url.Values{"_txlock": {"immediate"}}, 1); err != nil {
+		return err
+	}
+	if err := migrate(ctx, c.write.db); err != nil {
+		return err
+	}
+	if err := c.write.prepare(ctx, writeStatements); err != nil {
+		return err
+	}
+	if c.read, err = openPool(path, common, url.Values{"_query_only": {"1"}}, readers); err != nil {
+		return err
+	}
+	return c.read.prepare(ctx, readStatements)
+}
+
+// Close closes the database once what goes on in it has ended.
+func (c *Catalog) Close() error {
+	if err := errors.Join(c.read.close(), c.write.close()); err != nil {
+		return fmt.Errorf("close catalog: %w", err)
+	}
+	return nil
+}
+
+// ErrNewer is a database that a newer Stocktake has written.
+var ErrNewer = errors.New("the catalog was written by a newer version of stocktake; run that version, or restore the catalog from a backup")
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	have, want, err := p.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if have > want {
+		return fmt.Errorf("schema version %d, known is %d: %w", have, want, ErrNewer)
+	}
+	_, err = p.Up(ctx)
+	return err
+}

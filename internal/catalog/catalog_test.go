@@ -1,0 +1,51 @@
+package catalog_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+func open(t testing.TB, path string) *catalog.Catalog {
+	t.Helper()
+	c, err := catalog.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func TestCatalog(t *testing.T) {
+	catalogtest.Run(t, func(t *testing.T) inventory.Catalog {
+		// A name that would be parameters if it were not escaped.
+		return open(t, filepath.Join(t.TempDir(), "new", "a?mode=memory&b%20.db"))
+	})
+}
+
+func TestSurvivesClose(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	c, err := catalog.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := catalogtest.Queued("photos", "daily", "r1")
+	err = errors.Join(
+		c.AddConfiguration(t.Context(), catalogtest.Entry("photos", "daily"), &first, 1),
+		c.Close(),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t, path).Run(t.Context(), "r1"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,275 @@
+// Package catalogtest holds what an [inventory.Catalog] promises, as a test
+// suite that each of them runs.
+package catalogtest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// Limit is what the suite passes as the limit of a bucket.
+const Limit = stocktake.MaxInventories
+
+// Start is when the suite's configurations are put.
+var Start = time.Date(2026, 1, 5, 16, 0, 0, 123456000, time.UTC)
+
+// Configuration returns a valid configuration.
+func Configuration(id string) stocktake.InventoryConfiguration {
+	return stocktake.InventoryConfiguration{
+		ID: id, IsEnabled: true,
+		Filter: stocktake.Filter{Prefix: "猫/ <&>"},
+		Destination: stocktake.Destination{
+			Format: "CSV", AccountID: "1000000000000000", RoleARN: "acs:ram::1000000000000000:role/writer",
+			Bucket: "reports", Prefix: "inv",
+		},
+		Schedule:               stocktake.Schedule{Frequency: stocktake.Daily},
+		IncludedObjectVersions: stocktake.CurrentVersions,
+	}
+}
+
+// Entry returns an entry of bucket that is due an hour after Start.
+func Entry(bucket, id string) inventory.Entry {
+	due := Start.Add(time.Hour)
+	return inventory.Entry{Bucket: bucket, Configuration: Configuration(id), Created: Start, Due: due, Wake: due}
+}
+
+// Queued returns a run of a configuration that waits.
+func Queued(bucket, configuration, id string) stocktake.Run {
+	return stocktake.Run{
+		ID: id, Bucket: bucket, Configuration: configuration, Trigger: stocktake.TriggerFirst,
+		State: stocktake.Queued, Attempt: 1, Due: Start, Queued: Start, Destination: "reports",
+	}
+}
+
+// Run tests the catalog that open gives: empty, and closed at the end of the
+// test.
+func Run(t *testing.T, open func(t *testing.T) inventory.Catalog) {
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, inventory.Catalog)
+	}{
+		{"a configuration reads back", readsBack},
+		{"an id is taken once, also at the limit", existsBeforeLimit},
+		{"the limit holds for puts at once", limitHolds},
+		{"pages by bytes of the id", pages},
+		{"buckets are apart", bucketsApart},
+		{"a removed configuration takes its runs along", removal},
+		{"a new configuration begins its history", freshHistory},
+		{"what is due, earliest first", due},
+		{"a step is made once", stepOnce},
+		{"a run that goes makes the next one skipped", skips},
+		{"one run goes at a time", oneGoing},
+		{"a run only moves from where it is", compareAndSet},
+		{"a run reads back", runReadsBack},
+		{"progress is kept until the end", progress},
+		{"the newest ended runs are kept", keeps},
+		{"a configuration may go with its run", autoDelete},
+		{"the last run's count", lastListed},
+		{"unfinished runs by page", unfinished},
+		{"an ended context changes nothing", endedContext},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func want(t *testing.T, what string, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Fatalf("%s: error %v, want %v", what, err, target)
+	}
+}
+
+func same(t *testing.T, what string, got, wanted any) {
+	t.Helper()
+	if diff := cmp.Diff(wanted, got); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func put(t *testing.T, c inventory.Catalog, bucket, id string) {
+	t.Helper()
+	must(t, c.AddConfiguration(t.Context(), Entry(bucket, id), nil, Limit))
+}
+
+func ids(entries []inventory.Entry) (ids []string) {
+	for _, e := range entries {
+		ids = append(ids, e.Bucket+"/"+e.Configuration.ID)
+	}
+	return ids
+}
+
+func readsBack(t *testing.T, c inventory.Catalog) {
+	e := Entry("photos", "daily")
+	e.Configuration.Schedule = stocktake.Schedule{Frequency: stocktake.Once, AutoDelete: new(true)}
+	e.Configuration.OptionalFields = []stocktake.Field{stocktake.FieldETag, stocktake.FieldSize}
+	e.Suspended = true
+	first := Queued("photos", "daily", "r1")
+	must(t, c.AddConfiguration(t.Context(), e, &first, Limit))
+
+	e.Last = &first
+	got, err := c.Configuration(t.Context(), "photos", "daily")
+	must(t, err)
+	same(t, "configuration", got, e)
+
+	_, err = c.Configuration(t.Context(), "photos", "weekly")
+	want(t, "unknown id", err, stocktake.ErrNoSuchInventory)
+
+	e.Due, e.Wake, e.Suspended = time.Time{}, time.Time{}, false
+	must(t, c.SetDue(t.Context(), e))
+	got, err = c.Configuration(t.Context(), "photos", "daily")
+	must(t, err)
+	same(t, "after SetDue", got, e)
+	want(t, "SetDue of an unknown id", c.SetDue(t.Context(), Entry("photos", "x")), stocktake.ErrNoSuchInventory)
+}
+
+func existsBeforeLimit(t *testing.T, c inventory.Catalog) {
+	put(t, c, "photos", "a")
+	must(t, c.AddConfiguration(t.Context(), Entry("photos", "b"), nil, 2))
+	want(t, "repeat", c.AddConfiguration(t.Context(), Entry("photos", "b"), nil, 2), stocktake.ErrInventoryExists)
+	first := Queued("photos", "c", "r1")
+	want(t, "third of two", c.AddConfiguration(t.Context(), Entry("photos", "c"), &first, 2), stocktake.ErrInventoryExceedLimit)
+	if _, err := c.Run(t.Context(), "r1"); !errors.Is(err, stocktake.ErrNoSuchRun) {
+		t.Errorf("the run of a refused configuration: %v, want %v", err, stocktake.ErrNoSuchRun)
+	}
+	must(t, c.RemoveConfiguration(t.Context(), "photos", "a"))
+	must(t, c.RemoveConfiguration(t.Context(), "photos", "a"))
+	must(t, c.AddConfiguration(t.Context(), Entry("photos", "c"), &first, 2))
+	want(t, "third of two", c.AddConfiguration(t.Context(), Entry("photos", "d"), nil, 2), stocktake.ErrInventoryExceedLimit)
+	n, err := c.CountConfigurations(t.Context())
+	must(t, err)
+	same(t, "count", n, int64(2))
+}
+
+func limitHolds(t *testing.T, c inventory.Catalog) {
+	const limit, puts = 5, 12
+	var wg sync.WaitGroup
+	errs := make([]error, puts)
+	for i := range puts {
+		wg.Go(func() { errs[i] = c.AddConfiguration(t.Context(), Entry("photos", fmt.Sprint(i)), nil, limit) })
+	}
+	wg.Wait()
+	kept := 0
+	for _, err := range errs {
+		if err == nil {
+			kept++
+		} else if !errors.Is(err, stocktake.ErrInventoryExceedLimit) {
+			t.Error(err)
+		}
+	}
+	page, _, err := c.Configurations(t.Context(), "photos", "", puts)
+	must(t, err)
+	if kept != limit || len(page) != limit {
+		t.Errorf("%d puts succeeded, %d configurations are there, want %d", kept, len(page), limit)
+	}
+}
+
+func pages(t *testing.T, c inventory.Catalog) {
+	// UTF-16 order would put 😀 before ｡, and a dictionary a before B.
+	sorted := []string{"1", "10", "100", "11", "B", "a", "b", "｡", "😀"}
+	shuffled := slices.Clone(sorted)
+	slices.Reverse(shuffled)
+	for _, id := range shuffled {
+		put(t, c, "photos", id)
+	}
+	var got []string
+	for after, more := "", true; more; {
+		page, m, err := c.Configurations(t.Context(), "photos", after, 3)
+		must(t, err)
+		if len(page) != 3 {
+			t.Fatalf("page of %d, want 3", len(page))
+		}
+		for _, e := range page {
+			got = append(got, e.Configuration.ID)
+		}
+		after, more = got[len(got)-1], m
+	}
+	same(t, "ids", got, sorted)
+	page, more, err := c.Configurations(t.Context(), "photos", "zzz\xf4\x8f\xbf\xbf", 3)
+	must(t, err)
+	same(t, "after an id that is none", ids(page), []string{"photos/｡", "photos/😀"})
+	same(t, "more", more, false)
+	page, more, err = c.Configurations(t.Context(), "photos", "😀", 3)
+	must(t, err)
+	if len(page) != 0 || more {
+		t.Errorf("after the last: %v, more %v", ids(page), more)
+	}
+}
+
+func bucketsApart(t *testing.T, c inventory.Catalog) {
+	for _, b := range []string{"photos", "logs", "photo"} {
+		put(t, c, b, "daily")
+	}
+	must(t, c.RemoveBucket(t.Context(), "photo"))
+	must(t, c.RemoveBucket(t.Context(), "photo"))
+	got, err := c.Buckets(t.Context(), "", 10)
+	must(t, err)
+	same(t, "buckets", got, []string{"logs", "photos"})
+	got, err = c.Buckets(t.Context(), "logs", 10)
+	must(t, err)
+	same(t, "buckets after logs", got, []string{"photos"})
+	page, _, err := c.Configurations(t.Context(), "photo", "", 10)
+	must(t, err)
+	same(t, "configurations left", len(page), 0)
+}
+
+func due(t *testing.T, c inventory.Catalog) {
+	next, err := c.NextWake(t.Context())
+	must(t, err)
+	same(t, "next of none", next, time.Time{})
+
+	for i, id := range []string{"third", "first", "second", "never"} {
+		e := Entry("photos", id)
+		e.Wake = Start.Add([]time.Duration{30, 10, 20, 0}[i] * time.Minute)
+		if id == "never" {
+			e.Due, e.Wake = time.Time{}, time.Time{}
+		}
+		must(t, c.AddConfiguration(t.Context(), e, nil, Limit))
+	}
+	next, err = c.NextWake(t.Context())
+	must(t, err)
+	same(t, "next", next, Start.Add(10*time.Minute))
+
+	got, err := c.Due(t.Context(), Start.Add(20*time.Minute), 10)
+	must(t, err)
+	same(t, "due", ids(got), []string{"photos/first", "photos/second"})
+	got, err = c.Due(t.Context(), Start.Add(time.Hour), 1)
+	must(t, err)
+	same(t, "due, one", ids(got), []string{"photos/first"})
+	got, err = c.Due(t.Context(), Start.Add(10*time.Minute-time.Microsecond), 10)
+	must(t, err)
+	same(t, "due too early", len(got), 0)
+}
+
+func endedContext(t *testing.T, c inventory.Catalog) {
+	ctx, cancel := contextEnded(t)
+	defer cancel()
+	first := Queued("photos", "daily", "r1")
+	if err := c.AddConfiguration(ctx, Entry("photos", "daily"), &first, Limit); err == nil {
+		t.Error("a put with an ended context succeeded")
+	}
+	_, err := c.Configuration(t.Context(), "photos", "daily")
+	want(t, "after a put with an ended context", err, stocktake.ErrNoSuchInventory)
+	put(t, c, "photos", "daily")
+	if err := c.RemoveBucket(ctx, "photos"); err == nil || strings.Contains(err.Error(), "%!") {
+		t.Errorf("a removal with an ended context: %v", err)
+	}
+	_, err = c.Configuration(t.Context(), "photos", "daily")
+	must(t, err)
+}

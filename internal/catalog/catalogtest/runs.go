@@ -1,0 +1,270 @@
+package catalogtest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+const keep = 3
+
+func contextEnded(t *testing.T) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx, cancel
+}
+
+func add(t *testing.T, c inventory.Catalog, r stocktake.Run) {
+	t.Helper()
+	got, added, err := c.AddRun(t.Context(), r)
+	must(t, err)
+	same(t, "added", added, true)
+	same(t, "run", got, r)
+}
+
+func end(t *testing.T, c inventory.Catalog, r stocktake.Run, state stocktake.RunState) stocktake.Run {
+	t.Helper()
+	from := r.State
+	r.State, r.Ended = state, Start.Add(time.Minute)
+	must(t, c.EndRun(t.Context(), r, from, keep, false))
+	return r
+}
+
+func history(t *testing.T, c inventory.Catalog, bucket, id string) (ids []string) {
+	t.Helper()
+	runs, err := c.Runs(t.Context(), bucket, id)
+	must(t, err)
+	for _, r := range runs {
+		ids = append(ids, r.ID+" "+string(r.State))
+	}
+	return ids
+}
+
+func last(t *testing.T, c inventory.Catalog, bucket, id string) string {
+	t.Helper()
+	e, err := c.Configuration(t.Context(), bucket, id)
+	must(t, err)
+	if e.Last == nil {
+		return ""
+	}
+	return e.Last.ID + " " + string(e.Last.State)
+}
+
+func removal(t *testing.T, c inventory.Catalog) {
+	put(t, c, "photos", "daily")
+	put(t, c, "photos", "weekly")
+	add(t, c, Queued("photos", "daily", "r1"))
+	add(t, c, Queued("photos", "weekly", "r2"))
+	must(t, c.RemoveConfiguration(t.Context(), "photos", "daily"))
+	_, err := c.Run(t.Context(), "r1")
+	want(t, "run of a removed configuration", err, stocktake.ErrNoSuchRun)
+	r := Queued("photos", "daily", "r1")
+	r.State = stocktake.Scanning
+	want(t, "update", c.UpdateRun(t.Context(), r, stocktake.Queued), stocktake.ErrNoSuchRun)
+	want(t, "end", c.EndRun(t.Context(), r, stocktake.Queued, keep, false), stocktake.ErrNoSuchRun)
+	_, _, err = c.AddRun(t.Context(), Queued("photos", "daily", "r3"))
+	want(t, "run of a removed configuration", err, stocktake.ErrNoSuchInventory)
+	_, err = c.Run(t.Context(), "r2")
+	must(t, err)
+	must(t, c.RemoveBucket(t.Context(), "photos"))
+	_, err = c.Run(t.Context(), "r2")
+	want(t, "run of a removed bucket", err, stocktake.ErrNoSuchRun)
+}
+
+func freshHistory(t *testing.T, c inventory.Catalog) {
+	put(t, c, "photos", "once")
+	r := Queued("photos", "once", "r1")
+	add(t, c, r)
+	r.State, r.Ended = stocktake.Succeeded, Start
+	must(t, c.EndRun(t.Context(), r, stocktake.Queued, keep, true))
+	same(t, "history of one that is gone", history(t, c, "photos", "once"), []string{"r1 succeeded"})
+	put(t, c, "photos", "once")
+	same(t, "history of a new one", len(history(t, c, "photos", "once")), 0)
+	same(t, "last of a new one", last(t, c, "photos", "once"), "")
+}
+
+func step(id, run string, from time.Time) inventory.Step {
+	r := Queued("photos", id, run)
+	r.Trigger, r.Due = stocktake.TriggerScheduled, from
+	next := from.Add(24 * time.Hour)
+	return inventory.Step{Bucket: "photos", ID: id, From: from, Due: next, Wake: next.Add(time.Second), Run: r}
+}
+
+func stepOnce(t *testing.T, c inventory.Catalog) {
+	put(t, c, "photos", "a")
+	put(t, c, "photos", "b")
+	at := Start.Add(time.Hour)
+	steps := []inventory.Step{step("a", "r1", at), step("b", "r2", at), step("gone", "r3", at)}
+	made, err := c.Advance(t.Context(), steps, keep)
+	must(t, err)
+	same(t, "made", made, []stocktake.Run{steps[0].Run, steps[1].Run})
+	steps[0].Run.ID, steps[1].Run.ID = "r4", "r5"
+	made, err = c.Advance(t.Context(), steps, keep)
+	must(t, err)
+	same(t, "made again", len(made), 0)
+	e, err := c.Configuration(t.Context(), "photos", "a")
+	must(t, err)
+	same(t, "due", e.Due, steps[0].Due)
+	same(t, "wake", e.Wake, steps[0].Wake)
+	same(t, "last", last(t, c, "photos", "a"), "r1 queued")
+}
+
+func skips(t *testing.T, c inventory.Catalog) {
+	put(t, c, "photos", "a")
+	add(t, c, Queued("photos", "a", "r0"))
+	at := Start.Add(time.Hour)
+	made, err := c.Advance(t.Context(), []inventory.Step{step("a", "r1", at)}, keep)
+	must(t, err)
+	if len(made) != 1 || made[0].State != stocktake.Skipped || made[0].Reason == "" || made[0].Ended.IsZero() {
+		t.Fatalf("made %+v, want one that is skipped, with a reason", made)
+	}
+	same(t, "history", history(t, c, "photos", "a"), []string{"r1 skipped", "r0 queued"})
+	same(t, "last", last(t, c, "photos", "a"), "r0 queued")
+}
+
+func oneGoing(t *testing.T, c inventory.Catalog) {
+	put(t, c, "photos", "a")
+	_, err := c.Going(t.Context(), "photos", "a")
+	want(t, "going", err, stocktake.ErrNoSuchRun)
+	first := Queued("photos", "a", "r1")
+	add(t, c, first)
+	got, added, err := c.AddRun(t.Context(), Queued("photos", "a", "r2"))
+	must(t, err)
+	same(t, "added a second", added, false)
+	same(t, "going", got, first)
+	got, err = c.Going(t.Context(), "photos", "a")
+	must(t, err)
+	same(t, "going", got, first)
+	end(t, c, first, stocktake.Failed)
+	add(t, c, Queued("photos", "a", "r2"))
+}
+
+func compareAndSet(t *testing.T, c inventory.Catalog) {
+	put(t, c, "photos", "a")
+	r := Queued("photos", "a", "r1")
+	add(t, c, r)
+	r.State = stocktake.Scanning
+	must(t, c.UpdateRun(t.Context(), r, stocktake.Queued))
+	want(t, "second time", c.UpdateRun(t.Context(), r, stocktake.Queued), stocktake.ErrNoSuchRun)
+	r = end(t, c, r, stocktake.Cancelled)
+	want(t, "end twice", c.EndRun(t.Context(), r, stocktake.Scanning, keep, false), stocktake.ErrNoSuchRun)
+}
+
+func runReadsBack(t *testing.T, c inventory.Catalog) {
+	put(t, c, "photos", "a")
+	r := Queued("photos", "a", "r1")
+	add(t, c, r)
+	r.State, r.Attempt, r.Started = stocktake.Publishing, 7, Start.Add(time.Second)
+	r.Progress = stocktake.Progress{Listed: 1 << 40, Matched: 2, Bytes: 1 << 62, Written: 4, Shards: 5, Expected: 6, Key: "a\x00%+ 猫\xff"}
+	must(t, c.UpdateRun(t.Context(), r, stocktake.Queued))
+	got, err := c.Run(t.Context(), "r1")
+	must(t, err)
+	same(t, "run", got, r)
+	r.Reason, r.Manifest = "so it 'was'", "inv/photos/a/manifest.json"
+	r = end(t, c, r, stocktake.Succeeded)
+	runs, err := c.Runs(t.Context(), "photos", "a")
+	must(t, err)
+	same(t, "runs", runs, []stocktake.Run{r})
+}
+
+func progress(t *testing.T, c inventory.Catalog) {
+	put(t, c, "photos", "a")
+	r := Queued("photos", "a", "r1")
+	add(t, c, r)
+	p := stocktake.Progress{Listed: 10, Matched: 9, Bytes: 8, Written: 7, Shards: 6, Expected: 5, Key: "k"}
+	must(t, c.SaveProgress(t.Context(), map[string]stocktake.Progress{"r1": p, "unknown": p}))
+	got, err := c.Run(t.Context(), "r1")
+	must(t, err)
+	same(t, "progress", got.Progress, p)
+	ended := end(t, c, r, stocktake.Failed)
+	must(t, c.SaveProgress(t.Context(), map[string]stocktake.Progress{"r1": p}))
+	got, err = c.Run(t.Context(), "r1")
+	must(t, err)
+	same(t, "run that has ended", got, ended)
+}
+
+func keeps(t *testing.T, c inventory.Catalog) {
+	put(t, c, "photos", "a")
+	put(t, c, "photos", "b")
+	add(t, c, Queued("photos", "b", "other"))
+	for i := range 5 {
+		r := Queued("photos", "a", fmt.Sprint("r", i))
+		add(t, c, r)
+		end(t, c, r, stocktake.Succeeded)
+	}
+	same(t, "history", history(t, c, "photos", "a"), []string{"r4 succeeded", "r3 succeeded", "r2 succeeded"})
+	add(t, c, Queued("photos", "a", "r5"))
+	from := Start.Add(time.Hour)
+	for i := range 4 {
+		made, err := c.Advance(t.Context(), []inventory.Step{step("a", fmt.Sprint("s", i), from)}, keep)
+		must(t, err)
+		same(t, "made", len(made), 1)
+		from = from.Add(24 * time.Hour)
+	}
+	same(t, "history", history(t, c, "photos", "a"), []string{"s3 skipped", "s2 skipped", "s1 skipped", "r5 queued"})
+	same(t, "history of another", history(t, c, "photos", "b"), []string{"other queued"})
+}
+
+func autoDelete(t *testing.T, c inventory.Catalog) {
+	put(t, c, "photos", "once")
+	put(t, c, "photos", "daily")
+	for _, id := range []string{"once", "daily"} {
+		r := Queued("photos", id, id)
+		add(t, c, r)
+		r.State, r.Ended = stocktake.Succeeded, Start.Add(time.Minute)
+		must(t, c.EndRun(t.Context(), r, stocktake.Queued, keep, id == "once"))
+	}
+	_, err := c.Configuration(t.Context(), "photos", "once")
+	want(t, "configuration", err, stocktake.ErrNoSuchInventory)
+	n, err := c.CountConfigurations(t.Context())
+	must(t, err)
+	same(t, "count", n, int64(1))
+	same(t, "history", history(t, c, "photos", "once"), []string{"once succeeded"})
+	must(t, c.ForgetRuns(t.Context(), Start.Add(time.Minute)))
+	same(t, "history", len(history(t, c, "photos", "once")), 1)
+	must(t, c.ForgetRuns(t.Context(), Start.Add(time.Hour)))
+	same(t, "history", len(history(t, c, "photos", "once")), 0)
+	same(t, "history", len(history(t, c, "photos", "daily")), 1)
+}
+
+func lastListed(t *testing.T, c inventory.Catalog) {
+	put(t, c, "photos", "a")
+	for i, state := range []stocktake.RunState{stocktake.Failed, stocktake.Succeeded, stocktake.Succeeded, stocktake.Cancelled} {
+		r := Queued("photos", "a", fmt.Sprint("r", i))
+		add(t, c, r)
+		r.Listed = int64(i * 100)
+		end(t, c, r, state)
+		n, err := c.LastListed(t.Context(), "photos", "a")
+		must(t, err)
+		same(t, "listed", n, []int64{-1, 100, 200, 200}[i])
+	}
+}
+
+func unfinished(t *testing.T, c inventory.Catalog) {
+	for i := range 5 {
+		id := fmt.Sprint("c", i)
+		put(t, c, "photos", id)
+		r := Queued("photos", id, fmt.Sprint("r", i))
+		add(t, c, r)
+		if i == 2 {
+			end(t, c, r, stocktake.Failed)
+		}
+	}
+	var got []string
+	for after := ""; ; {
+		page, err := c.Unfinished(t.Context(), after, 3)
+		must(t, err)
+		if len(page) == 0 {
+			break
+		}
+		for _, r := range page {
+			got = append(got, r.ID)
+		}
+		after = got[len(got)-1]
+	}
+	same(t, "unfinished", got, []string{"r0", "r1", "r3", "r4"})
+}

@@ -1,0 +1,161 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// AddConfiguration implements [inventory.Catalog].
+func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, limit int) error {
+	cfg := &e.Configuration
+	document := string(cfg.AppendXML(nil))
+	err := c.update(ctx, func(t *tx) error {
+		n, err := t.exec(ctx, addConfiguration, e.Bucket, cfg.ID, document,
+			micros(e.Created), micros(e.Due), micros(e.Wake), truth(e.Suspended))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return stocktake.ErrInventoryExists
+		}
+		if _, err := t.exec(ctx, countIntoBucket, e.Bucket); err != nil {
+			return err
+		}
+		size, err := t.number(ctx, bucketSize, e.Bucket)
+		if err != nil {
+			return err
+		}
+		if size > int64(limit) {
+			return stocktake.ErrInventoryExceedLimit
+		}
+		if _, err := t.exec(ctx, dropRunsOf, e.Bucket, cfg.ID); err != nil {
+			return err
+		}
+		if first == nil {
+			return nil
+		}
+		return t.addRun(ctx, first)
+	})
+	return wrap("add configuration", err)
+}
+
+// Configuration implements [inventory.Catalog].
+func (c *Catalog) Configuration(ctx context.Context, bucket, id string) (inventory.Entry, error) {
+	entries, err := c.entries(ctx, selectConfiguration, bucket, id)
+	if err == nil && len(entries) == 0 {
+		err = stocktake.ErrNoSuchInventory
+	}
+	if err != nil {
+		return inventory.Entry{}, wrap("read configuration", err)
+	}
+	return entries[0], nil
+}
+
+// Configurations implements [inventory.Catalog].
+func (c *Catalog) Configurations(ctx context.Context, bucket, after string, max int) ([]inventory.Entry, bool, error) {
+	entries, err := c.entries(ctx, selectConfigurations, bucket, after, max+1)
+	if err != nil {
+		return nil, false, wrap("list configurations", err)
+	}
+	if len(entries) > max {
+		return entries[:max], true, nil
+	}
+	return entries, false, nil
+}
+
+// RemoveConfiguration implements [inventory.Catalog].
+func (c *Catalog) RemoveConfiguration(ctx context.Context, bucket, id string) error {
+	err := c.update(ctx, func(t *tx) error {
+		if err := t.dropConfiguration(ctx, bucket, id); err != nil {
+			return err
+		}
+		_, err := t.exec(ctx, dropRunsOf, bucket, id)
+		return err
+	})
+	return wrap("remove configuration", err)
+}
+
+func (t *tx) dropConfiguration(ctx context.Context, bucket, id string) error {
+	n, err := t.exec(ctx, dropConfiguration, bucket, id)
+	if err != nil || n == 0 {
+		return err
+	}
+	_, err = t.exec(ctx, shrinkBucket, bucket)
+	return err
+}
+
+// RemoveBucket implements [inventory.Catalog].
+func (c *Catalog) RemoveBucket(ctx context.Context, bucket string) error {
+	err := c.update(ctx, func(t *tx) error {
+		for _, text := range []string{dropConfigurationsOf, dropRunsOfBucket, dropBucket} {
+			if _, err := t.exec(ctx, text, bucket); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return wrap("remove bucket", err)
+}
+
+// Buckets implements [inventory.Catalog].
+func (c *Catalog) Buckets(ctx context.Context, after string, max int) ([]string, error) {
+	var buckets []string
+	err := c.read.rows(ctx, selectBuckets, func(scan scanner) error {
+		var b string
+		err := scan(&b)
+		buckets = append(buckets, b)
+		return err
+	}, after, max)
+	return buckets, wrap("list buckets", err)
+}
+
+// CountConfigurations implements [inventory.Catalog].
+func (c *Catalog) CountConfigurations(ctx context.Context) (int64, error) {
+	n, err := c.read.number(ctx, selectConfigurationsSum)
+	return n, wrap("count configurations", err)
+}
+
+// Due implements [inventory.Catalog].
+func (c *Catalog) Due(ctx context.Context, now time.Time, max int) ([]inventory.Entry, error) {
+	entries, err := c.entries(ctx, selectDue, micros(now), max)
+	return entries, wrap("read what is due", err)
+}
+
+// NextWake implements [inventory.Catalog].
+func (c *Catalog) NextWake(ctx context.Context) (time.Time, error) {
+	n, err := c.read.number(ctx, selectNextWake)
+	return instant(n), wrap("read the next due time", err)
+}
+
+// SetDue implements [inventory.Catalog].
+func (c *Catalog) SetDue(ctx context.Context, e inventory.Entry) error {
+	err := c.update(ctx, func(t *tx) error {
+		n, err := t.exec(ctx, setDue, e.Bucket, e.Configuration.ID, micros(e.Due), micros(e.Wake), truth(e.Suspended))
+		if err == nil && n == 0 {
+			err = stocktake.ErrNoSuchInventory
+		}
+		return err
+	})
+	return wrap("set due time", err)
+}
+
+func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entries []inventory.Entry, err error) {
+	err = c.read.rows(ctx, text, func(scan scanner) error {
+		e, err := scanEntry(scan)
+		entries = append(entries, e)
+		return err
+	}, args...)
+	return entries, err
+}
+
+// wrap says what the catalog was doing.
+func wrap(doing string, err error) error {
+	if err != nil {
+		return fmt.Errorf("catalog: %s: %w", doing, err)
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package catalog
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// micros is a time as the database keeps it.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func instant(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}
+
+func truth(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// runColumns are the columns of a run in the order of runValues and scanRun.
+const runColumns = `id, bucket, configuration, run_trigger, state, attempt, due, queued, started, ended,
+	listed, matched, bytes, written, shards, expected, object_key, reason, manifest, destination`
+
+// runValues are the values of runColumns.
+func runValues(r *stocktake.Run) []any {
+	// PostgreSQL's text cannot hold every key that a bucket can.
+	key := url.QueryEscape(r.Key)
+	return []any{
+		r.ID, r.Bucket, r.Configuration, string(r.Trigger), string(r.State), int64(r.Attempt),
+		micros(r.Due), micros(r.Queued), micros(r.Started), micros(r.Ended),
+		r.Listed, r.Matched, r.Bytes, r.Written, int64(r.Shards), r.Expected, key, r.Reason, r.Manifest, r.Destination,
+	}
+}
+
+func scanRun(scan scanner, before ...any) (stocktake.Run, error) {
+	var r stocktake.Run
+	var due, queued, started, ended int64
+	var key string
+	err := scan(append(before,
+		&r.ID, &r.Bucket, &r.Configuration, &r.Trigger, &r.State, &r.Attempt,
+		&due, &queued, &started, &ended,
+		&r.Listed, &r.Matched, &r.Bytes, &r.Written, &r.Shards, &r.Expected, &key, &r.Reason, &r.Manifest, &r.Destination)...)
+	if err != nil {
+		return r, err
+	}
+	r.Due, r.Queued, r.Started, r.Ended = instant(due), instant(queued), instant(started), instant(ended)
+	r.Key, err = url.QueryUnescape(key)
+	return r, err
+}
+
+// entryColumns are the columns of an entry and of its last run, of the tables
+// named in entryTables.
+const (
+	entryColumns = `c.bucket, c.document, c.created, c.due, c.wake, c.suspended,
+	coalesce(r.id, ''), coalesce(r.bucket, ''), coalesce(r.configuration, ''), coalesce(r.run_trigger, ''),
+	coalesce(r.state, ''), coalesce(r.attempt, 0), coalesce(r.due, 0), coalesce(r.queued, 0),
+	coalesce(r.started, 0), coalesce(r.ended, 0), coalesce(r.listed, 0), coalesce(r.matched, 0),
+	coalesce(r.bytes, 0), coalesce(r.written, 0), coalesce(r.shards, 0), coalesce(r.expected, 0),
+	coalesce(r.object_key, ''), coalesce(r.reason, ''), coalesce(r.manifest, ''), coalesce(r.destination, '')`
+	entryTables = `configurations c LEFT JOIN runs r
+	ON r.bucket = c.bucket AND r.configuration = c.id AND r.seq = c.last_run`
+)
+
+func scanEntry(scan scanner) (inventory.Entry, error) {
+	var e inventory.Entry
+	var document string
+	var created, due, wake, suspended int64
+	last, err := scanRun(scan, &e.Bucket, &document, &created, &due, &wake, &suspended)
+	if err != nil {
+		return e, err
+	}
+	if e.Configuration, err = stocktake.ParseInventoryConfiguration([]byte(document)); err != nil {
+		return e, err
+	}
+	e.Created, e.Due, e.Wake, e.Suspended = instant(created), instant(due), instant(wake), suspended != 0
+	if last.ID != "" {
+		e.Last = &last
+	}
+	return e, nil
+}

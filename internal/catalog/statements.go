@@ -1,0 +1,60 @@
+package catalog
+
+// The statements, all of them prepared when the catalog is opened.
+const (
+	countIntoBucket = `INSERT INTO buckets (bucket, configurations) VALUES ($1, 1)
+	ON CONFLICT (bucket) DO UPDATE SET configurations = buckets.configurations + 1`
+	bucketSize   = `SELECT configurations FROM buckets WHERE bucket = $1`
+	shrinkBucket = `UPDATE buckets SET configurations = configurations - 1 WHERE bucket = $1`
+	dropBucket   = `DELETE FROM buckets WHERE bucket = $1`
+
+	addConfiguration = `INSERT INTO configurations
+	(bucket, id, document, created, due, wake, suspended, runs, last_run) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)
+	ON CONFLICT (bucket, id) DO NOTHING`
+	dropConfiguration       = `DELETE FROM configurations WHERE bucket = $1 AND id = $2`
+	dropConfigurationsOf    = `DELETE FROM configurations WHERE bucket = $1`
+	setDue                  = `UPDATE configurations SET due = $3, wake = $4, suspended = $5 WHERE bucket = $1 AND id = $2`
+	moveDue                 = `UPDATE configurations SET due = $4, wake = $5 WHERE bucket = $1 AND id = $2 AND due = $3`
+	takeSeq                 = `UPDATE configurations SET runs = runs + 1 WHERE bucket = $1 AND id = $2 RETURNING runs`
+	setLast                 = `UPDATE configurations SET last_run = $3 WHERE bucket = $1 AND id = $2`
+	selectConfiguration     = `SELECT ` + entryColumns + ` FROM ` + entryTables + ` WHERE c.bucket = $1 AND c.id = $2`
+	selectConfigurations    = `SELECT ` + entryColumns + ` FROM ` + entryTables + ` WHERE c.bucket = $1 AND c.id > $2 ORDER BY c.id LIMIT $3`
+	selectDue               = `SELECT ` + entryColumns + ` FROM ` + entryTables + ` WHERE c.wake > 0 AND c.wake <= $1 ORDER BY c.wake LIMIT $2`
+	selectNextWake          = `SELECT coalesce(min(wake), 0) FROM configurations WHERE wake > 0`
+	selectBuckets           = `SELECT bucket FROM buckets WHERE bucket > $1 ORDER BY bucket LIMIT $2`
+	selectConfigurationsSum = `SELECT coalesce(sum(configurations), 0) FROM buckets`
+
+	addRun = `INSERT INTO runs (` + runColumns + `, seq) VALUES
+	($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`
+	updateRun = `UPDATE runs SET bucket = $2, configuration = $3, run_trigger = $4, state = $5, attempt = $6,
+	due = $7, queued = $8, started = $9, ended = $10, listed = $11, matched = $12, bytes = $13, written = $14,
+	shards = $15, expected = $16, object_key = $17, reason = $18, manifest = $19, destination = $20
+	WHERE id = $1 AND state = $21`
+	saveProgress = `UPDATE runs SET listed = $2, matched = $3, bytes = $4, written = $5, shards = $6,
+	expected = $7, object_key = $8 WHERE id = $1 AND ended = 0`
+	dropRunsOf       = `DELETE FROM runs WHERE bucket = $1 AND configuration = $2`
+	dropRunsOfBucket = `DELETE FROM runs WHERE bucket = $1`
+	pruneRuns        = `DELETE FROM runs WHERE bucket = $1 AND configuration = $2 AND ended <> 0 AND seq <=
+	coalesce((SELECT seq FROM runs WHERE bucket = $1 AND configuration = $2 AND ended <> 0
+	ORDER BY seq DESC LIMIT 1 OFFSET $3), 0)`
+	forgetRuns = `DELETE FROM runs WHERE ended <> 0 AND ended < $1 AND NOT EXISTS
+	(SELECT 1 FROM configurations c WHERE c.bucket = runs.bucket AND c.id = runs.configuration)`
+	selectRun        = `SELECT ` + runColumns + ` FROM runs WHERE id = $1`
+	selectRuns       = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 ORDER BY seq DESC`
+	selectGoing      = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 AND ended = 0`
+	selectUnfinished = `SELECT ` + runColumns + ` FROM runs WHERE ended = 0 AND id > $1 ORDER BY id LIMIT $2`
+	selectLastListed = `SELECT listed FROM runs WHERE bucket = $1 AND configuration = $2 AND state = 'succeeded'
+	ORDER BY seq DESC LIMIT 1`
+)
+
+var (
+	writeStatements = []string{
+		countIntoBucket, bucketSize, shrinkBucket, dropBucket,
+		addConfiguration, dropConfiguration, dropConfigurationsOf, setDue, moveDue, takeSeq, setLast,
+		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRuns, selectGoing,
+	}
+	readStatements = []string{
+		selectConfiguration, selectConfigurations, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
+		selectRun, selectRuns, selectGoing, selectUnfinished, selectLastListed,
+	}
+)

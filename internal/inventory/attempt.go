@@ -1,0 +1,221 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// Causes for which an attempt ends early. Any other end of its context is the
+// shutdown of the service.
+var (
+	errCancelled = errors.New("the run was cancelled")
+	errDeleted   = errors.New("the configuration was deleted")
+)
+
+// An attempt is a run that goes.
+type attempt struct {
+	waiting
+	ctx    context.Context // of this attempt alone: it lives no longer than execute
+	cancel context.CancelCauseFunc
+	done   chan struct{} // closed when the run has ended, or has been left for later
+
+	mu     sync.Mutex
+	run    stocktake.Run // as the catalog has it
+	follow func() stocktake.Progress
+}
+
+func newAttempt(ctx context.Context, w waiting) *attempt {
+	a := &attempt{waiting: w, done: make(chan struct{})}
+	a.ctx, a.cancel = context.WithCancelCause(ctx)
+	return a
+}
+
+// now gives the run with how far it has come; false if it has not begun.
+func (a *attempt) now() (stocktake.Run, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.run
+	if a.follow != nil {
+		expected := r.Expected
+		if r.Progress = a.follow(); r.Expected == 0 {
+			r.Expected = expected
+		}
+	}
+	return r, a.run.State != ""
+}
+
+// update writes the run, as change makes it of what it is now, to the catalog.
+func (a *attempt) update(s *Service, change func(*stocktake.Run)) error {
+	r, _ := a.now()
+	from := r.State
+	change(&r)
+	err := s.insist(a.ctx, func(ctx context.Context) error { return s.catalog.UpdateRun(ctx, r, from) })
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.run = r
+	a.mu.Unlock()
+	s.opts.Observer.RunChanged(r)
+	return nil
+}
+
+// execute makes one attempt. When it returns, the run has ended, or is gone with
+// its configuration, or the service is shutting down and the run is left to
+// start anew.
+func (s *Service) execute(a *attempt) {
+	defer a.cancel(nil)
+	var outcome Outcome
+	cfg, err := s.begin(a)
+	if err == nil {
+		outcome, err = s.take(a, cfg)
+	}
+	s.finish(a, &cfg, outcome, err)
+}
+
+// begin reads what is to be done and records that it is being done.
+func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, err error) {
+	var r stocktake.Run
+	var expected int64
+	err = s.insist(a.ctx, func(ctx context.Context) (err error) {
+		if r, err = s.catalog.Run(ctx, a.id); err != nil {
+			return err
+		}
+		e, err := s.catalog.Configuration(ctx, a.bucket, a.configuration)
+		if err != nil {
+			return err
+		}
+		cfg = e.Configuration
+		expected, err = s.catalog.LastListed(ctx, a.bucket, a.configuration)
+		return err
+	})
+	if err == nil && r.State != stocktake.Queued {
+		err = stocktake.ErrNoSuchRun // cancelled while it waited
+	}
+	if err != nil {
+		return cfg, err
+	}
+	a.mu.Lock()
+	a.run = r
+	a.mu.Unlock()
+	return cfg, a.update(s, func(r *stocktake.Run) {
+		r.State, r.Started = stocktake.Scanning, s.now()
+		r.Progress = stocktake.Progress{Expected: max(expected, 0)}
+	})
+}
+
+// take has the report made.
+func (s *Service) take(a *attempt, cfg stocktake.InventoryConfiguration) (Outcome, error) {
+	if s.opts.Roles != nil {
+		if err := s.opts.Roles.MayReport(a.ctx, a.bucket, &cfg); err != nil {
+			return Outcome{}, err
+		}
+	}
+	r, _ := a.now()
+	s.log.Info("run started", "bucket", r.Bucket, "inventory", r.Configuration, "run", r.ID, "attempt", r.Attempt,
+		"trigger", r.Trigger, "due", r.Due)
+	return s.runner.Run(a.ctx, Task{
+		Run:           r,
+		Configuration: cfg,
+		Follow: func(progress func() stocktake.Progress) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.follow = progress
+		},
+		Publish: func(context.Context) error {
+			// If the configuration was deleted, or the run cancelled, the catalog has
+			// the run no more in this state, and nothing is published.
+			return a.update(s, func(r *stocktake.Run) { r.State = stocktake.Publishing })
+		},
+	})
+}
+
+// finish records how the attempt went.
+func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outcome Outcome, err error) {
+	r, begun := a.now()
+	cause := context.Cause(a.ctx)
+	gone := errors.Is(cause, errDeleted) || errors.Is(err, stocktake.ErrNoSuchRun) || errors.Is(err, stocktake.ErrNoSuchInventory)
+	switch {
+	case err == nil:
+		r.State, r.Progress, r.Manifest = stocktake.Succeeded, outcome.Progress, outcome.Manifest
+	case gone:
+		s.log.Info("run dropped: its configuration was deleted, or it was cancelled", "bucket", a.bucket, "inventory", a.configuration, "run", a.id)
+		return
+	case errors.Is(cause, errCancelled) && begun:
+		r.State, r.Reason = stocktake.Cancelled, "somebody cancelled it"
+	case cause != nil || !begun:
+		s.log.Info("run interrupted; it starts anew with the server", "bucket", a.bucket, "inventory", a.configuration, "run", a.id)
+		return
+	default:
+		r.State, r.Reason = stocktake.Failed, Reason(err, cfg)
+	}
+	a.mu.Lock()
+	from := a.run.State
+	a.mu.Unlock()
+	r.Ended, r.Key = s.now(), ""
+	remove := r.State == stocktake.Succeeded && removesItself(cfg)
+
+	// A shutdown does not keep a run from being recorded that has ended.
+	err = s.insist(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
+		return s.catalog.EndRun(ctx, r, from, s.opts.Keep, remove)
+	})
+	s.report(r, err)
+}
+
+func removesItself(cfg *stocktake.InventoryConfiguration) bool {
+	d := cfg.Schedule.AutoDelete
+	return cfg.Schedule.Frequency == stocktake.Once && d != nil && *d
+}
+
+// report tells of a run that has ended; err is why that could not be recorded.
+func (s *Service) report(r stocktake.Run, err error) {
+	log := s.log.With("bucket", r.Bucket, "inventory", r.Configuration, "run", r.ID, "attempt", r.Attempt)
+	switch {
+	case errors.Is(err, stocktake.ErrNoSuchRun):
+		log.Info("run ended as its configuration was deleted", "state", r.State)
+		return
+	case err != nil:
+		log.Error("the end of a run could not be recorded; it starts anew with the server, which finds what it has published",
+			"state", r.State, "err", err)
+		return
+	case r.State == stocktake.Failed:
+		log.Error("run failed", "reason", r.Reason)
+	default:
+		log.Info("run "+string(r.State), "listed", r.Listed, "matched", r.Matched, "bytes", r.Bytes, "shards", r.Shards,
+			"took", r.Ended.Sub(r.Started), "manifest", r.Manifest)
+	}
+	s.opts.Observer.RunChanged(r)
+}
+
+// patience is how long the service tries to write to a catalog that fails when
+// it is shutting down.
+const patience = 5 * time.Second
+
+// insist does a step of the catalog, again and again while the catalog fails,
+// until ctx ends; a run is not lost because a disk is full for a while. If ctx
+// cannot end, it gives up once the service has been shutting down for patience.
+//
+// The pauses are of the real clock: a moved one waits for the run.
+func (s *Service) insist(ctx context.Context, step func(context.Context) error) error {
+	var pause backoff
+	for {
+		err := step(ctx)
+		if err == nil || ctx.Err() != nil ||
+			errors.Is(err, stocktake.ErrNoSuchRun) || errors.Is(err, stocktake.ErrNoSuchInventory) {
+			return err
+		}
+		wait := pause.next()
+		s.log.Error("the catalog fails; trying again", "in", wait, "err", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-s.ending:
+			return err
+		case <-time.After(wait):
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package inventory
+
+import (
+	"context"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// An Entry is a configuration as the catalog keeps it.
+type Entry struct {
+	Bucket        string
+	Configuration stocktake.InventoryConfiguration
+	Created       time.Time // when it was put
+
+	Due       time.Time // the next scheduled run's time; zero: none
+	Wake      time.Time // when the scheduler makes that run: Due, or somewhat later to spread the work; zero as Due
+	Suspended bool      // scheduled runs are left out until it is resumed
+
+	// Last is the newest run that was not skipped; nil if there is none yet. It
+	// is read with the entry, not written.
+	Last *stocktake.Run
+}
+
+// A Step moves a configuration on to its next due time and makes the run of the
+// present one.
+type Step struct {
+	Bucket, ID string
+	From       time.Time // Entry.Due as it was read: a step that somebody else has made already is left out
+	Due, Wake  time.Time // what follows
+	Run        stocktake.Run
+}
+
+// A Catalog keeps configurations and runs. internal/catalog has it on SQLite;
+// catalogtest holds every implementation to the promises made here.
+//
+// Each method is one atomic step: what it answers with nil survives a crash of
+// the machine, and with an error nothing has changed. Times are kept to the
+// microsecond. All methods may be called at once from many goroutines.
+type Catalog interface {
+	ConfigurationCatalog
+	ScheduleCatalog
+	RunCatalog
+}
+
+// A ConfigurationCatalog keeps configurations.
+type ConfigurationCatalog interface {
+	// AddConfiguration keeps a new configuration and, unless first is nil, its
+	// first run. Errors: stocktake.ErrInventoryExists, then
+	// stocktake.ErrInventoryExceedLimit if the bucket has limit of them already.
+	// Runs that a configuration of the same id has left are forgotten.
+	AddConfiguration(ctx context.Context, e Entry, first *stocktake.Run, limit int) error
+
+	// Configuration gives stocktake.ErrNoSuchInventory for an unknown id.
+	Configuration(ctx context.Context, bucket, id string) (Entry, error)
+
+	// Configurations gives up to max entries whose id sorts after after, in
+	// ascending order of id bytes, and whether there are more.
+	Configurations(ctx context.Context, bucket, after string, max int) (page []Entry, more bool, err error)
+
+	// RemoveConfiguration removes a configuration and its runs, or nothing if
+	// there is none.
+	RemoveConfiguration(ctx context.Context, bucket, id string) error
+
+	// RemoveBucket removes all configurations and runs of a bucket.
+	RemoveBucket(ctx context.Context, bucket string) error
+
+	// Buckets gives up to max buckets that have or had configurations and sort
+	// after after, ascending.
+	Buckets(ctx context.Context, after string, max int) ([]string, error)
+
+	// CountConfigurations counts the configurations of all buckets.
+	CountConfigurations(ctx context.Context) (int64, error)
+}
+
+// A ScheduleCatalog keeps when configurations are due.
+type ScheduleCatalog interface {
+	// Due gives up to max entries to wake at or before now, earliest first.
+	Due(ctx context.Context, now time.Time, max int) ([]Entry, error)
+
+	// NextWake gives the earliest Wake of all; the zero time if there is none.
+	NextWake(ctx context.Context) (time.Time, error)
+
+	// Advance makes steps, all in one. The run of a step is queued if no run of
+	// its configuration goes, else it is kept with state Skipped and its Reason.
+	// It returns the runs made, and of each configuration keeps the newest keep
+	// runs that have ended. A step whose configuration is gone or whose From is
+	// not the present Due makes nothing.
+	Advance(ctx context.Context, steps []Step, keep int) ([]stocktake.Run, error)
+
+	// SetDue sets Due, Wake and Suspended of e; stocktake.ErrNoSuchInventory if
+	// it is gone.
+	SetDue(ctx context.Context, e Entry) error
+}
+
+// A RunCatalog keeps runs.
+type RunCatalog interface {
+	// AddRun keeps a queued run, unless one of its configuration goes: that one is
+	// returned then, with false. stocktake.ErrNoSuchInventory if the
+	// configuration is gone.
+	AddRun(ctx context.Context, r stocktake.Run) (run stocktake.Run, added bool, err error)
+
+	// UpdateRun replaces the run of r's id if it is in state from, else it gives
+	// stocktake.ErrNoSuchRun: the run has gone with its configuration, or somebody
+	// else has moved it. r has not ended.
+	UpdateRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error
+
+	// EndRun is UpdateRun for a run that has ended. Of its configuration's runs
+	// that have ended, the newest keep are kept; with remove, the configuration
+	// itself goes, but its runs stay.
+	EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, keep int, remove bool) error
+
+	// SaveProgress keeps the progress of runs that have not ended, by id; those
+	// that have, or are gone, are left alone.
+	SaveProgress(ctx context.Context, progress map[string]stocktake.Progress) error
+
+	// Run gives the run of an id, or stocktake.ErrNoSuchRun.
+	Run(ctx context.Context, id string) (stocktake.Run, error)
+
+	// Runs gives the runs of a configuration, newest first.
+	Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
+
+	// Going gives the run of a configuration that has not ended, or
+	// stocktake.ErrNoSuchRun. There is never more than one.
+	Going(ctx context.Context, bucket, id string) (stocktake.Run, error)
+
+	// Unfinished gives up to max runs that have not ended, whose id sorts after
+	// after, by id.
+	Unfinished(ctx context.Context, after string, max int) ([]stocktake.Run, error)
+
+	// LastListed gives how many records the last successful run of a
+	// configuration has listed; -1 if there is none.
+	LastListed(ctx context.Context, bucket, id string) (int64, error)
+
+	// ForgetRuns removes the runs that ended before t and whose configuration is
+	// gone.
+	ForgetRuns(ctx context.Context, t time.Time) error
+}

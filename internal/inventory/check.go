@@ -1,0 +1,85 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+)
+
+// Paths of what check judges, below InventoryConfiguration.
+const (
+	destinationElement = "Destination/OSSBucketDestination"
+	bucketElement      = destinationElement + "/Bucket"
+	encryptionElement  = destinationElement + "/Encryption"
+)
+
+// check makes the checks of a configuration that need the world.
+//
+// Source: spec inventory-api.md, section 2.6, step 9, and section 3.
+func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
+	source, err := s.buckets.Bucket(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	dst := &cfg.Destination
+	if source.Owner != "" && dst.AccountID != source.Owner && !s.opts.AnyDestination {
+		return &stocktake.InvalidArgumentError{
+			Element: destinationElement + "/AccountId", Value: dst.AccountID, EC: "0020-00000028",
+			Reason: "it must be the id of the account that owns the bucket",
+		}
+	}
+	if err := s.checkDestination(ctx, &source, dst); err != nil {
+		return err
+	}
+	if cfg.Incremental != nil && cfg.Incremental.IsEnabled && !s.opts.IncrementalReports {
+		return stocktake.ErrIncrementalDisabled
+	}
+	if dst.Encryption != (stocktake.Encryption{}) {
+		if err := s.opts.Encrypts(dst.Encryption); err != nil {
+			return err
+		}
+	}
+	if s.opts.Roles != nil && s.opts.RefuseRoles {
+		return s.opts.Roles.MayReport(ctx, bucket, cfg)
+	}
+	return nil
+}
+
+func (s *Service) checkDestination(ctx context.Context, source *Bucket, dst *stocktake.Destination) error {
+	refuse := func(ec, reason string) error {
+		return &stocktake.InvalidArgumentError{Element: bucketElement, Value: stocktake.BucketARN(dst.Bucket), EC: ec, Reason: reason}
+	}
+	if len(dst.Bucket) < 3 || len(dst.Bucket) > 63 {
+		return refuse("0020-00000031", "the name of a bucket has 3 to 63 characters")
+	}
+	if !stocktake.ValidBucketName(dst.Bucket) {
+		return refuse("0020-00000032", "the name of a bucket has a to z, 0 to 9 and '-', and '-' at neither end")
+	}
+	b, err := s.buckets.Bucket(ctx, dst.Bucket)
+	switch {
+	case errors.Is(err, stocktake.ErrNoSuchBucket):
+		return refuse("0020-00000032", "there is no such bucket")
+	case err != nil:
+		return fmt.Errorf("look at the destination bucket %s: %w", dst.Bucket, err)
+	case s.opts.AnyDestination:
+		return nil
+	case b.Owner != "" && dst.AccountID != b.Owner:
+		return refuse("0020-00000033", "the bucket belongs to another account")
+	case b.Region != "" && source.Region != "" && b.Region != source.Region:
+		return refuse("0020-00000019", "the bucket is in another region")
+	}
+	return nil
+}
+
+// encryptsNothing is Options.Encrypts of a server without keys.
+func encryptsNothing(e stocktake.Encryption) error {
+	if e.SSEKMS {
+		return &stocktake.InvalidArgumentError{
+			Element: encryptionElement + "/SSE-KMS", Value: e.KeyID, EC: "0005-00000201",
+			Reason: "this server has no KMS",
+		}
+	}
+	return &stocktake.InvalidArgumentError{Element: encryptionElement + "/SSE-OSS", Reason: "this server cannot encrypt objects"}
+}

@@ -1,0 +1,144 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+)
+
+// Put keeps a new configuration of bucket and, if it is enabled, queues its
+// first run; both are durable when Put returns nil, and the run starts at once.
+//
+// Errors: [*stocktake.InvalidArgumentError] for a destination or an encryption
+// that cannot be, [stocktake.ErrIncrementalDisabled],
+// [stocktake.ErrInventoryExists], [stocktake.ErrInventoryExceedLimit], in this
+// order; and [stocktake.ErrNoSuchBucket] if bucket goes meanwhile.
+func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error {
+	if err := s.check(ctx, bucket, &cfg); err != nil {
+		return err
+	}
+	now := s.now()
+	e := Entry{Bucket: bucket, Configuration: cfg, Created: now}
+	var first *stocktake.Run
+	if cfg.IsEnabled {
+		s.plan(&e, now)
+		r := s.newRun(&e, stocktake.TriggerFirst, now)
+		first = &r
+	}
+	if err := s.catalog.AddConfiguration(ctx, e, first, stocktake.MaxInventories); err != nil {
+		return err
+	}
+	// The bucket may have been deleted since it was checked. If it is deleted from
+	// here on, BucketDeleted sees the configuration.
+	if _, err := s.buckets.Bucket(ctx, bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
+		return errors.Join(err, s.BucketDeleted(context.WithoutCancel(ctx), bucket))
+	}
+	if first != nil {
+		s.enqueue(*first)
+		s.wakeAt(e.Wake)
+	}
+	return nil
+}
+
+// Get gives a configuration, or [stocktake.ErrNoSuchInventory].
+func (s *Service) Get(ctx context.Context, bucket, id string) (stocktake.InventoryConfiguration, error) {
+	e, err := s.catalog.Configuration(ctx, bucket, id)
+	return e.Configuration, err
+}
+
+// List gives up to max configurations whose id sorts after after, in ascending
+// order of id bytes, and whether there are more. If the bucket has none at all it
+// gives [stocktake.ErrNoSuchInventory].
+func (s *Service) List(ctx context.Context, bucket, after string, max int) ([]stocktake.InventoryConfiguration, bool, error) {
+	entries, more, err := s.catalog.Configurations(ctx, bucket, after, max)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(entries) == 0 {
+		some, _, err := s.catalog.Configurations(ctx, bucket, "", 1)
+		if err != nil {
+			return nil, false, err
+		}
+		if len(some) == 0 {
+			return nil, false, stocktake.ErrNoSuchInventory
+		}
+	}
+	page := make([]stocktake.InventoryConfiguration, len(entries))
+	for i := range entries {
+		page[i] = entries[i].Configuration
+	}
+	return page, more, nil
+}
+
+// Delete removes a configuration and the history of its runs; a missing one is
+// no error. A run of it is cancelled: when Delete returns, it has ended and
+// publishes nothing more. If ctx ends first, the configuration is gone, its run
+// about to end, and ctx's error is returned.
+func (s *Service) Delete(ctx context.Context, bucket, id string) error {
+	e, err := s.catalog.Configuration(ctx, bucket, id)
+	if errors.Is(err, stocktake.ErrNoSuchInventory) {
+		// An AutoDelete may just have removed it; its history goes as well.
+		return s.catalog.RemoveConfiguration(ctx, bucket, id)
+	}
+	if err != nil {
+		return err
+	}
+	going, err := s.catalog.Going(ctx, bucket, id)
+	if err != nil && !errors.Is(err, stocktake.ErrNoSuchRun) {
+		return err
+	}
+	if err := s.catalog.RemoveConfiguration(ctx, bucket, id); err != nil {
+		return err
+	}
+	if err := s.stop(ctx, errDeleted, func(w *waiting) bool {
+		return w.bucket == bucket && w.configuration == id
+	}); err != nil {
+		return err
+	}
+	s.cleanInterrupted(ctx, going, e.Configuration)
+	return nil
+}
+
+// BucketDeleted forgets all configurations and runs of a bucket that has been
+// deleted. Its runs are cancelled as with Delete.
+func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
+	if err := s.catalog.RemoveBucket(ctx, bucket); err != nil {
+		return err
+	}
+	return s.stop(ctx, errDeleted, func(w *waiting) bool { return w.bucket == bucket })
+}
+
+// stop cancels the attempts whose run is selected and waits for their end.
+func (s *Service) stop(ctx context.Context, cause error, selected func(*waiting) bool) error {
+	var stopped []*attempt
+	s.mu.Lock()
+	for _, a := range s.active {
+		if selected(&a.waiting) {
+			a.cancel(cause)
+			stopped = append(stopped, a)
+		}
+	}
+	s.mu.Unlock()
+	for _, a := range stopped {
+		select {
+		case <-a.done:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the end of run %s: %w", a.id, ctx.Err())
+		}
+	}
+	return nil
+}
+
+// cleanInterrupted removes what a run has left that a crash has interrupted and
+// that is not going to be tried again.
+func (s *Service) cleanInterrupted(ctx context.Context, r stocktake.Run, cfg stocktake.InventoryConfiguration) {
+	if r.Attempt < 2 {
+		return
+	}
+	if err := s.runner.Clean(context.WithoutCancel(ctx), Task{Run: r, Configuration: cfg}); err != nil {
+		s.log.Warn("what an interrupted run has left could not be removed", "bucket", r.Bucket, "inventory", r.Configuration,
+			"run", r.ID, "err", err)
+	}
+}

@@ -1,0 +1,19 @@
+// Package inventory is the service: it keeps configurations, knows when they
+// are due, has their runs made one bucket as fairly as the other, and tells how
+// each of them went.
+//
+// Everything it knows is in a [Catalog]; in memory it has only the runs that
+// wait or go. So an idle service costs nothing, whatever the number of
+// configurations: one timer is set for the earliest of them.
+//
+// A run's states, each written to the catalog before anything follows from it:
+//
+//	            +--------------- crash, shutdown: attempt + 1 ---------------+
+//	            v                                                            |
+//	put, due,  queued --> scanning --> publishing --> succeeded              |
+//	run now     |            |  +----------|-------------------------------->+
+//	            |            +-----------> +--------> failed, with a reason
+//	            +------------+-----------> +--------> cancelled
+//
+// and skipped, which a run is made with that fell due while another went.
+package inventory

@@ -1,0 +1,126 @@
+package inventory
+
+import (
+	"context"
+	"hash/fnv"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// plan sets when e falls due after after.
+func (s *Service) plan(e *Entry, after time.Time) {
+	e.Due, e.Wake = time.Time{}, time.Time{}
+	if e.Suspended || !e.Configuration.IsEnabled {
+		return
+	}
+	e.Due = Next(e.Configuration.Schedule, e.Created, after, s.opts.Clockwork)
+	e.Wake = s.wakeOf(e, e.Due)
+}
+
+// wakeOf gives when the run of e that is due at due is made.
+func (s *Service) wakeOf(e *Entry, due time.Time) time.Time {
+	if due.IsZero() || s.opts.Spread == 0 {
+		return due
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(e.Bucket + "\x00" + e.Configuration.ID)) // never fails
+	// In whole milliseconds, so that it is kept as it is.
+	return due.Add(time.Duration(h.Sum64()%uint64(s.opts.Spread)) / time.Millisecond * time.Millisecond)
+}
+
+// batch is how many configurations are moved on in one step of the catalog.
+const batch = 256
+
+// makeDue makes the runs that are due and gives when the next will be; the zero
+// time if none will.
+func (s *Service) makeDue(ctx context.Context) (next time.Time, err error) {
+	now := s.now()
+	s.mu.Lock()
+	next = s.next
+	s.mu.Unlock()
+	if next.IsZero() || next.After(now) {
+		return next, nil
+	}
+	for {
+		entries, err := s.catalog.Due(ctx, now, batch)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if err := s.advance(ctx, entries, now); err != nil {
+			return time.Time{}, err
+		}
+		if len(entries) < batch {
+			break
+		}
+	}
+	return s.readNext(ctx)
+}
+
+// readNext asks the catalog when the next run is due.
+func (s *Service) readNext(ctx context.Context) (time.Time, error) {
+	// A put during the question may be missing from its answer, but then it
+	// lowers next again.
+	s.mu.Lock()
+	s.next = time.Time{}
+	s.mu.Unlock()
+	next, err := s.catalog.NextWake(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.next = s.clock.Now() // ask again
+		return time.Time{}, err
+	}
+	if s.next.IsZero() || (!next.IsZero() && next.Before(s.next)) {
+		s.next = next
+	}
+	return s.next, nil
+}
+
+// advance moves entries on and queues their runs.
+func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	steps := make([]Step, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		due := e.Due
+		// Of the times missed while nobody ran, or while the clock was put ahead,
+		// only the last is made up for.
+		following := Next(e.Configuration.Schedule, e.Created, due, s.opts.Clockwork)
+		for !following.IsZero() && !s.wakeOf(e, following).After(now) {
+			due = following
+			following = Next(e.Configuration.Schedule, e.Created, due, s.opts.Clockwork)
+		}
+		steps[i] = Step{
+			Bucket: e.Bucket, ID: e.Configuration.ID, From: e.Due,
+			Due: following, Wake: s.wakeOf(e, following),
+			Run: s.newRun(e, stocktake.TriggerScheduled, due),
+		}
+	}
+	made, err := s.catalog.Advance(ctx, steps, s.opts.Keep)
+	if err != nil {
+		return err
+	}
+	for _, r := range made {
+		if r.State == stocktake.Skipped {
+			s.log.Warn("run skipped", "bucket", r.Bucket, "inventory", r.Configuration, "run", r.ID, "due", r.Due, "reason", r.Reason)
+			s.opts.Observer.RunChanged(r)
+			continue
+		}
+		s.enqueue(r)
+	}
+	return nil
+}
+
+// newRun makes a run of e that waits to be started.
+func (s *Service) newRun(e *Entry, trigger stocktake.Trigger, due time.Time) stocktake.Run {
+	r := stocktake.Run{
+		Bucket: e.Bucket, Configuration: e.Configuration.ID,
+		Trigger: trigger, State: stocktake.Queued, Attempt: 1,
+		Due: due, Queued: s.now(), Destination: e.Configuration.Destination.Bucket,
+	}
+	r.ID = s.opts.NewID(r)
+	return r
+}

@@ -1,0 +1,55 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// advice says what to do about an error.
+var advice = []struct {
+	err  error
+	text string
+}{
+	{stocktake.ErrNoSuchBucket, "make the bucket, or delete the configuration and put it again with another one"},
+	{stocktake.ErrAccessDenied, "give the role the right to read the bucket and to write reports to the destination (oss:PutObject)"},
+	{syscall.ENOSPC, "free space on the disk of the server, then run it again"},
+	{syscall.EDQUOT, "free space on the disk of the server, then run it again"},
+	{fs.ErrPermission, "let the server's user write to its data folder"},
+	{context.DeadlineExceeded, "see whether source and destination can be reached, then run it again"},
+	{syscall.ECONNREFUSED, "see whether source and destination can be reached, then run it again"},
+}
+
+// maxReason bounds what is kept of an error's text, in bytes: it may quote what
+// a foreign server has answered.
+const maxReason = 1000
+
+// Reason says why a run of cfg failed, and what to do.
+func Reason(err error, cfg *stocktake.InventoryConfiguration) string {
+	text := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", ""), "\uFFFD")
+	if len(text) > maxReason {
+		text = strings.ToValidUTF8(text[:maxReason], "") + "..."
+	}
+	for _, a := range advice {
+		if errors.Is(err, a.err) {
+			text += ": " + a.text
+			break
+		}
+	}
+	if errors.Is(err, stocktake.ErrAccessDenied) && cfg.Destination.RoleARN != "" {
+		text += fmt.Sprintf("; the role is %s, the destination %s", cfg.Destination.RoleARN, cfg.Destination.Bucket)
+	}
+	return text
+}
+
+// SkipReason says why a run was skipped while going had not ended.
+func SkipReason(going stocktake.Run) string {
+	return fmt.Sprintf("the run due at %s was still %s; if that happens again, let the configuration run less often, or narrow its filter",
+		going.Due.Format(time.RFC3339), going.State)
+}

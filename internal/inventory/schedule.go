@@ -1,0 +1,121 @@
+package inventory
+
+import (
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A Clockwork is when the day of a scheduled run begins.
+type Clockwork struct {
+	Zone *time.Location // nil means UTC+8, where OSS counts its days
+	Hour int            // 0 to 23
+}
+
+// beijing is the zone of OSS's nightly batch. It has no daylight saving time, so
+// that no zone data is needed for the default.
+var beijing = time.FixedZone("UTC+8", 8*60*60)
+
+func (w Clockwork) zone() *time.Location {
+	if w.Zone == nil {
+		return beijing
+	}
+	return w.Zone
+}
+
+// Next gives the first time after after at which a configuration falls due that
+// was put at created; the zero time if it never does. It is a function of its
+// arguments alone, so that what was missed while nobody ran can be told.
+//
+//	Daily    every day at the hour
+//	Weekly   every week on the weekday of created, from the week after
+//	Monthly  on the day of the month, or the last day of a shorter month;
+//	         without a day: every 30 days from the day of created
+//	Once     never: its single run is the one that putting it starts
+//
+// An hour that daylight saving time leaves out begins when the clocks have been
+// put forward; of an hour that comes twice the first counts.
+//
+// Source: OSS developer guide, bucket inventory; see spec inventory-report.md,
+// section 1.
+func Next(s stocktake.Schedule, created, after time.Time, work Clockwork) time.Time {
+	from := created
+	if after.After(from) {
+		from = after
+	}
+	switch s.Frequency {
+	case stocktake.Daily:
+		return work.every(from, from, 1)
+	case stocktake.Weekly:
+		return work.everyFrom(created, from, 7)
+	case stocktake.Monthly:
+		if s.DayOfMonth == 0 {
+			return work.everyFrom(created, from, 30)
+		}
+		return work.monthly(from, s.DayOfMonth)
+	}
+	return time.Time{}
+}
+
+// everyFrom is every, without the day of created itself: its run was the first.
+func (w Clockwork) everyFrom(created, after time.Time, days int) time.Time {
+	if last := w.at(created.In(w.zone()).Date()); after.Before(last) {
+		after = last
+	}
+	return w.every(created, after, days)
+}
+
+// every gives the first due time after after on the days that lie a multiple of
+// days from the day of origin, which is not after after.
+func (w Clockwork) every(origin, after time.Time, days int) time.Time {
+	y, m, d := origin.In(w.zone()).Date()
+	passed := civilDays(after.In(w.zone())) - civilDays(origin.In(w.zone()))
+	for n := passed / days; ; n++ {
+		if t := w.at(y, m, d+n*days); t.After(after) {
+			return t
+		}
+	}
+}
+
+// civilDays numbers the calendar days of t's zone.
+func civilDays(t time.Time) int {
+	y, m, d := t.Date()
+	return int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / (24 * 60 * 60))
+}
+
+func (w Clockwork) monthly(after time.Time, day int) time.Time {
+	y, m, _ := after.In(w.zone()).Date()
+	for ; ; m++ {
+		last := time.Date(y, m+1, 0, 0, 0, 0, 0, time.UTC).Day()
+		if t := w.at(y, m, min(day, last)); t.After(after) {
+			return t
+		}
+	}
+}
+
+// at gives the instant at which a calendar day's hour begins.
+func (w Clockwork) at(y int, m time.Month, d int) time.Time {
+	wall := time.Date(y, m, d, w.Hour, 0, 0, 0, time.UTC) // the reading of the clock, as if it were UTC
+	t := time.Date(y, m, d, w.Hour, 0, 0, 0, w.zone())
+	start, end := t.ZoneBounds()
+
+	switch shown := reading(t); {
+	case shown.After(wall): // left out, and t is beyond the gap, which start ended
+		t = start
+	case shown.Before(wall): // left out, and t is before the gap, which begins at end
+		t = end
+	case !start.IsZero():
+		// It comes twice if the zone before start showed it too.
+		_, offset := start.Add(-1).Zone()
+		if first := wall.Add(-time.Duration(offset) * time.Second); first.Before(start) {
+			t = first
+		}
+	}
+	return t.UTC()
+}
+
+// reading is what a clock on the wall shows at t, as if it were UTC.
+func reading(t time.Time) time.Time {
+	_, offset := t.Zone()
+	return t.UTC().Add(time.Duration(offset) * time.Second)
+}

@@ -1,0 +1,74 @@
+package inventory
+
+import (
+	"context"
+
+	"github.com/stocktake/stocktake"
+)
+
+// Buckets knows the buckets that configurations name.
+type Buckets interface {
+	// Bucket gives stocktake.ErrNoSuchBucket if there is no such bucket.
+	Bucket(ctx context.Context, name string) (Bucket, error)
+}
+
+// A Bucket is what the service must know of a bucket.
+type Bucket struct {
+	Owner  string // account id; empty: not known, and not compared
+	Region string // such as "cn-hangzhou"; empty: not known, and not compared
+}
+
+// Roles decides what the role of a configuration may do.
+type Roles interface {
+	// MayReport returns nil if the role may read all of bucket and write the
+	// reports of cfg, else an error that is stocktake.ErrAccessDenied and says what
+	// is missing, or that the question could not be answered.
+	MayReport(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error
+}
+
+// A Runner makes one attempt of a run: internal/engine with the stores it is
+// given.
+type Runner interface {
+	// Run scans and reports, and blocks until both are done. It ends soon after
+	// ctx and then returns an error, unless the report was complete already.
+	// Error or not, what it has written and no manifest names is removed, as far
+	// as it can be. A report that an earlier attempt of the same run has completed
+	// is not written again: its outcome is returned.
+	Run(ctx context.Context, t Task) (Outcome, error)
+
+	// Clean removes what interrupted attempts of a run have written that will not
+	// be tried again, but for a report that one of them completed.
+	Clean(ctx context.Context, t Task) error
+}
+
+// A Task is what a Runner is asked to do.
+type Task struct {
+	// Run has its id, the number of the attempt, and as Started the attempt's
+	// time. Expected, if not 0, is how many records the last run has listed.
+	Run           stocktake.Run
+	Configuration stocktake.InventoryConfiguration
+
+	// Follow must be called at most once, with a function that tells how far the run
+	// has come. That function is called from other goroutines, also after Run has
+	// returned; it is cheap.
+	Follow func(progress func() stocktake.Progress)
+
+	// Publish must be called once between the last shard and the first file that
+	// makes the report visible. After an error nothing may be published: the
+	// configuration was deleted or the run cancelled.
+	Publish func(ctx context.Context) error
+}
+
+// An Outcome is what a run has come to.
+type Outcome struct {
+	stocktake.Progress
+	Manifest string // key of manifest.json; empty if nothing matched and nothing was written
+}
+
+// An Observer is told what happens, for metrics. Its methods are called from
+// several goroutines, and hold up runs as long as they take.
+type Observer interface {
+	// RunChanged is called after a run has come into a state and the catalog has
+	// it, with Skipped and Queued when it is made.
+	RunChanged(r stocktake.Run)
+}

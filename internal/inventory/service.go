@@ -1,0 +1,160 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/clock"
+)
+
+// Options tune a [Service]. The zero value is what production runs.
+type Options struct {
+	Clockwork               // when the day of a scheduled run begins
+	Spread    time.Duration // scheduled runs start up to this much after they are due, each configuration by its own share; below a day
+	MaxRuns   int           // runs that go at once; 0: GOMAXPROCS, at least 2
+	Keep      int           // runs that have ended kept per configuration; 0: 100
+
+	// MaxAttempts is how often a run is begun that always ends with the whole
+	// server; 0: 10. A run that crashes the server must not do so for ever.
+	MaxAttempts int
+
+	// AnyDestination accepts destinations in other accounts and regions.
+	AnyDestination bool
+
+	// IncrementalReports accepts configurations that ask for them.
+	IncrementalReports bool
+
+	// Encrypts says whether reports can be encrypted in the way given: nil if
+	// so, else what to answer. The function nil refuses each way.
+	Encrypts func(stocktake.Encryption) error
+
+	Roles Roles // nil: each role may do everything
+
+	// RefuseRoles refuses a configuration whose role may not do its work.
+	// Without it the configuration is kept with a warning.
+	RefuseRoles bool
+
+	Clock    clock.Clock                // nil: the machine's
+	NewID    func(stocktake.Run) string // makes the id of a run, unique for ever; nil: a random UUID
+	Observer Observer                   // nil: nobody
+	Log      *slog.Logger               // nil: slog.Default()
+}
+
+func (o Options) withDefaults() (Options, error) {
+	o.MaxRuns = cmp.Or(o.MaxRuns, max(runtime.GOMAXPROCS(0), 2))
+	o.Keep = cmp.Or(o.Keep, 100)
+	o.MaxAttempts = cmp.Or(o.MaxAttempts, 10)
+	o.Log = cmp.Or(o.Log, slog.Default())
+	if o.Clock == nil {
+		o.Clock = clock.Real{}
+	}
+	if o.NewID == nil {
+		o.NewID = func(stocktake.Run) string { return uuid.NewString() }
+	}
+	if o.Observer == nil {
+		o.Observer = nobody{}
+	}
+	if o.Encrypts == nil {
+		o.Encrypts = encryptsNothing
+	}
+	switch {
+	case o.Hour < 0 || o.Hour > 23:
+		return o, fmt.Errorf("the hour of scheduled runs is %d; it must be 0 to 23", o.Hour)
+	case o.Spread < 0 || o.Spread >= 24*time.Hour:
+		return o, fmt.Errorf("the spread of scheduled runs is %s; it must be 0 or more and below 24h", o.Spread)
+	case o.MaxRuns < 0 || o.Keep < 0 || o.MaxAttempts < 0:
+		return o, errors.New("the numbers of runs at once, of runs kept and of attempts must not be negative")
+	}
+	return o, nil
+}
+
+type nobody struct{}
+
+func (nobody) RunChanged(stocktake.Run) {}
+
+// A Service keeps configurations and makes their runs. Between [New] and the end
+// of [Service.Serve] all its methods may be called at once from many goroutines.
+type Service struct {
+	catalog Catalog
+	buckets Buckets
+	runner  Runner
+	opts    Options
+	clock   clock.Clock
+	log     *slog.Logger
+
+	ending  chan struct{} // closed when the service has been shutting down for patience
+	changed chan struct{} // has a token if Serve must look at what has changed
+
+	mu     sync.Mutex
+	queue  queue
+	active map[string]*attempt // by id of the run
+	next   time.Time           // when the scheduler must wake; zero: never
+	runs   sync.WaitGroup      // the goroutines of active
+}
+
+// New returns the service of what catalog keeps. It forgets the configurations
+// of buckets that are gone, and queues the runs that the end of the process
+// before has interrupted. Nothing runs until Serve is called.
+func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, opts Options) (*Service, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		catalog: catalog, buckets: buckets, runner: runner, opts: opts, clock: opts.Clock, log: opts.Log,
+		ending:  make(chan struct{}),
+		changed: make(chan struct{}, 1),
+		queue:   newQueue(),
+		active:  map[string]*attempt{},
+	}
+	if err := s.recover(ctx); err != nil {
+		return nil, fmt.Errorf("start the inventory service: %w", err)
+	}
+	return s, nil
+}
+
+// now is the time as it is stored and shown.
+func (s *Service) now() time.Time { return s.clock.Now().Truncate(time.Millisecond) }
+
+// wake makes Serve look at what has changed.
+func (s *Service) wake() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// wakeAt makes Serve look at what is due at t; the zero time is none.
+func (s *Service) wakeAt(t time.Time) {
+	s.mu.Lock()
+	earlier := !t.IsZero() && (s.next.IsZero() || t.Before(s.next))
+	if earlier {
+		s.next = t
+	}
+	s.mu.Unlock()
+	if earlier {
+		s.wake()
+	}
+}
+
+// enqueue queues a run that the catalog has as queued.
+func (s *Service) enqueue(r stocktake.Run) {
+	release := clock.Hold(s.clock)
+	s.mu.Lock()
+	s.queue.push(waiting{
+		id: r.ID, bucket: r.Bucket, configuration: r.Configuration,
+		urgent: r.Trigger != stocktake.TriggerScheduled, release: release,
+	})
+	s.mu.Unlock()
+	s.opts.Observer.RunChanged(r)
+	s.wake()
+}

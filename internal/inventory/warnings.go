@@ -1,0 +1,58 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A warner tells what will make runs fail. It looks at each destination once.
+type warner struct {
+	s      *Service
+	bucket string
+	source *Bucket // nil: not read yet
+	seen   map[stocktake.Destination]error
+}
+
+func (s *Service) newWarner(bucket string) *warner {
+	return &warner{s: s, bucket: bucket, seen: map[stocktake.Destination]error{}}
+}
+
+// warnings are in words; nil if nothing is wrong.
+func (w *warner) warnings(ctx context.Context, e *Entry) (warnings []string) {
+	add := func(err error) {
+		if err != nil && ctx.Err() == nil {
+			warnings = append(warnings, Reason(err, &e.Configuration))
+		}
+	}
+	add(w.destination(ctx, &e.Configuration.Destination))
+	if w.s.opts.Roles != nil {
+		add(w.s.opts.Roles.MayReport(ctx, w.bucket, &e.Configuration))
+	}
+	if enc := e.Configuration.Destination.Encryption; enc != (stocktake.Encryption{}) {
+		add(w.s.opts.Encrypts(enc))
+	}
+	return warnings
+}
+
+func (w *warner) destination(ctx context.Context, dst *stocktake.Destination) error {
+	if w.source == nil {
+		b, err := w.s.buckets.Bucket(ctx, w.bucket)
+		if err != nil {
+			return err
+		}
+		w.source = &b
+	}
+	key := stocktake.Destination{Bucket: dst.Bucket, AccountID: dst.AccountID}
+	if err, ok := w.seen[key]; ok {
+		return err
+	}
+	err := w.s.checkDestination(ctx, w.source, dst)
+	if e, ok := errors.AsType[*stocktake.InvalidArgumentError](err); ok {
+		err = fmt.Errorf("the destination %s cannot be written: %s", dst.Bucket, e.Reason)
+	}
+	w.seen[key] = err
+	return err
+}
