@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bufio"
 	"io"
 
 	"github.com/klauspost/compress/gzip"
@@ -16,6 +17,7 @@ type Gzip struct {
 	rows *Encoder
 	buf  []byte
 	gz   *gzip.Writer
+	out  *bufio.Writer // the gzip writer writes some 200 bytes at a time
 }
 
 // NewGzip returns a Gzip for a report of bucket with columns. Errors are those
@@ -29,13 +31,18 @@ func NewGzip(bucket string, columns []stocktake.Field) (*Gzip, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gzip{rows: rows, gz: gz, buf: make([]byte, 0, flushSize+4096)}, nil
+	return &Gzip{
+		rows: rows, gz: gz,
+		buf: make([]byte, 0, flushSize+4096),
+		out: bufio.NewWriterSize(nil, flushSize),
+	}, nil
 }
 
 // Reset implements [Compressor].
 func (g *Gzip) Reset(w io.Writer) {
 	g.buf = g.buf[:0]
-	g.gz.Reset(w)
+	g.out.Reset(w)
+	g.gz.Reset(g.out)
 }
 
 // Encode implements [Compressor].
@@ -64,5 +71,8 @@ func (g *Gzip) Close() error {
 	if err := g.flush(); err != nil {
 		return err
 	}
-	return g.gz.Close()
+	if err := g.gz.Close(); err != nil {
+		return err
+	}
+	return g.out.Flush()
 }

@@ -106,18 +106,45 @@ func Open(ctx context.Context, b Bucket, manifest string) (*Report, error) {
 	if err := r.parse(raw); err != nil {
 		return nil, err
 	}
-	raw, err = read(ctx, b, r.sibling(SummaryName))
+	r.Summary, err = ReadSummary(ctx, b, r.sibling(SummaryName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.Summary = new(stocktake.Summary)
-	if err := json.Unmarshal(raw, r.Summary); err != nil {
-		return nil, fmt.Errorf("%s: %w", r.sibling(SummaryName), err)
-	}
 	return r, nil
+}
+
+// ErrMalformed is what is wrong with a summary that can be read but not
+// understood.
+var ErrMalformed = errors.New("malformed summary")
+
+// ReadSummary reads the manifest.summary with the key given. fs.ErrNotExist if
+// there is none, ErrMalformed if it is none or of a version that is not known.
+func ReadSummary(ctx context.Context, b Bucket, key string) (*stocktake.Summary, error) {
+	raw, err := read(ctx, b, key)
+	if err != nil {
+		return nil, err
+	}
+	s, err := parseSummary(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", key, ErrMalformed, err)
+	}
+	return s, nil
+}
+
+var errSummaryVersion = errors.New("a version that is not known")
+
+func parseSummary(raw []byte) (*stocktake.Summary, error) {
+	s := new(stocktake.Summary)
+	if err := json.Unmarshal(raw, s); err != nil {
+		return nil, err
+	}
+	if s.Version != stocktake.SummaryVersion {
+		return nil, fmt.Errorf("%d: %w", s.Version, errSummaryVersion)
+	}
+	return s, nil
 }
 
 // parse reads manifest.json.

@@ -48,22 +48,22 @@ const maxPrefixes = 1 << 16
 func (r *Report) Rollup(ctx context.Context, opts RollupOptions) (*Rollup, error) {
 	p := prefixes{depth: cmp.Or(opts.Depth, 1), found: make(map[string]*PrefixTotal)}
 	p.top = min(max(cmp.Or(opts.Top, 10), 0), maxPrefixes/2)
-	var all totals
+	var all Totals
 	for row, err := range r.Rows(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		all.add(row)
+		all.Add(&row.Record)
 		if !row.IsDeleteMarker {
 			p.add(row)
 		}
 	}
 	out := &Rollup{
-		Rows: all.rows, DeleteMarkers: all.markers, Bytes: all.bytes,
+		Rows: all.Rows, DeleteMarkers: all.Markers, Bytes: all.Bytes,
 		Classes: []stocktake.ClassTotal{},
 	}
 	if slices.Contains(r.Columns, stocktake.FieldStorageClass) {
-		out.Classes = all.list()
+		out.Classes = all.Classes()
 	}
 	p.shrink(p.top, func(*PrefixTotal) bool { return false })
 	out.Others, out.Inexact = p.others, p.dropped && p.disorder

@@ -1,42 +1,43 @@
 package report
 
-import (
-	"slices"
+import "github.com/stocktake/stocktake"
 
-	"github.com/stocktake/stocktake"
-)
+// Totals add up records. The zero value is ready.
+type Totals struct {
+	Rows    int64
+	Markers int64 // delete markers among them, which have no size and no class
+	Bytes   int64 // size of the objects
 
-// totals add up rows. The zero value is ready.
-type totals struct {
-	rows, markers, bytes int64
-	classes              [stocktake.NumStorageClasses]struct{ objects, bytes int64 }
+	classes [stocktake.NumStorageClasses]struct{ objects, bytes int64 }
 }
 
-func (t *totals) add(r *Row) {
-	t.rows++
+// Add counts a record. It does not allocate.
+func (t *Totals) Add(r *stocktake.Record) {
+	t.Rows++
 	if r.IsDeleteMarker {
-		t.markers++
+		t.Markers++
 		return
 	}
-	t.bytes += r.Size
+	t.Bytes += r.Size
 	if c := int(r.StorageClass); c < len(t.classes) {
 		t.classes[c].objects++
 		t.classes[c].bytes += r.Size
 	}
 }
 
-func (t *totals) merge(o *totals) {
-	t.rows += o.rows
-	t.markers += o.markers
-	t.bytes += o.bytes
+// Merge adds what o has counted.
+func (t *Totals) Merge(o *Totals) {
+	t.Rows += o.Rows
+	t.Markers += o.Markers
+	t.Bytes += o.Bytes
 	for i := range t.classes {
 		t.classes[i].objects += o.classes[i].objects
 		t.classes[i].bytes += o.classes[i].bytes
 	}
 }
 
-// list gives the classes that occur, never nil.
-func (t *totals) list() []stocktake.ClassTotal {
+// Classes are the storage classes that occur, in their order, never nil.
+func (t *Totals) Classes() []stocktake.ClassTotal {
 	list := []stocktake.ClassTotal{}
 	for i, c := range t.classes {
 		if c.objects > 0 {
@@ -46,106 +47,4 @@ func (t *totals) list() []stocktake.ClassTotal {
 		}
 	}
 	return list
-}
-
-// across checks what lies between shards: their order, and repeats of versions.
-func (v *verifier) across(shards []*shardCheck) {
-	disorder, overflow := false, false
-	var before *shardCheck
-	var tail []uint64
-	for _, c := range shards {
-		v.out.Findings = append(v.out.Findings, c.findings...)
-		disorder = disorder || c.disorder
-		overflow = overflow || c.repeats.overflow
-		if c.repeats.started == 0 {
-			continue
-		}
-		end := c.repeats.boundary()
-		head := c.repeats.head
-		if c.repeats.started == 1 {
-			head = end
-		}
-		if before != nil {
-			switch order := slices.Compare(before.last, c.first); {
-			case order > 0:
-				disorder = true
-				if v.rep.Summary != nil {
-					v.find(c.file.Key, CheckOrder, "the first key %.200q comes after %.200q, the last of the file before", c.first, before.last)
-				}
-			case order == 0:
-				if head == nil || tail == nil {
-					overflow = true
-				} else if n := common(tail, head); n > 0 {
-					v.find(c.file.Key, CheckDuplicate, "%d versions of key %.200q are in a file before as well", n, c.first)
-				}
-				if c.repeats.started == 1 && end != nil { // the key goes on in the next file
-					if end = append(end, tail...); len(end) > maxBoundaryVersions {
-						end = nil
-					}
-					slices.Sort(end)
-				}
-			}
-		}
-		before, tail = c, end
-	}
-	if disorder && v.rep.Summary == nil {
-		v.unchecked("that no version is there twice: the rows are not in the order of their keys, which OSS does not promise either")
-	}
-	if overflow {
-		v.unchecked("that no version is there twice, for all versions of each key: some key has more than are compared")
-	}
-}
-
-// common counts what two sorted lists share.
-func common(a, b []uint64) (n int) {
-	for _, h := range b {
-		if _, ok := slices.BinarySearch(a, h); ok {
-			n++
-		}
-	}
-	return n
-}
-
-// totals adds up all shards and holds them against the summary.
-func (v *verifier) totals(shards []*shardCheck) {
-	var all totals
-	var rows int64
-	for _, c := range shards {
-		all.merge(&c.totals)
-		rows += c.rows
-		v.out.Stored += c.stored
-	}
-	hasSize := slices.Contains(v.rep.Columns, stocktake.FieldSize)
-	hasClass := slices.Contains(v.rep.Columns, stocktake.FieldStorageClass)
-	v.out.Rows, v.out.Bytes = rows, all.bytes
-	if hasClass {
-		v.out.Classes = all.list()
-	}
-	s := v.rep.Summary
-	if s == nil {
-		return
-	}
-	bad := func(format string, args ...any) { v.find(v.rep.sibling(SummaryName), CheckTotals, format, args...) }
-	if s.Matched != rows {
-		bad("%d records matched, the files have %d rows", s.Matched, rows)
-	}
-	switch {
-	case !hasSize:
-		v.unchecked("bytes in total: the report has no column Size")
-	case s.Bytes != all.bytes:
-		bad("%d bytes matched, the rows add up to %d", s.Bytes, all.bytes)
-	}
-	if !hasClass {
-		v.unchecked("totals per class: the report has no column StorageClass")
-		return
-	}
-	said := slices.Clone(s.Classes)
-	if !hasSize {
-		for i := range said {
-			said[i].Bytes = 0
-		}
-	}
-	if got := all.list(); !slices.Equal(got, said) {
-		bad("classes %v, the rows add up to %v", said, got)
-	}
 }

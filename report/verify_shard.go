@@ -24,7 +24,7 @@ type shardCheck struct {
 	findings []Finding
 	stored   int64
 	rows     int64
-	totals   totals
+	totals   Totals
 
 	first, last []byte // keys of the first and the last row that could be read
 	disorder    bool   // keys do not ascend
@@ -96,7 +96,7 @@ func (e *RowError) detail() string {
 
 func (c *shardCheck) row(row *Row, n int64) {
 	c.rows++
-	c.totals.add(row)
+	c.totals.Add(&row.Record)
 	if row.Bucket != nil && string(row.Bucket) != c.rep.Manifest.SourceBucket {
 		c.find(CheckRow, n, "bucket %.80q, the manifest says %q", row.Bucket, c.rep.Manifest.SourceBucket)
 	}

@@ -5,7 +5,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A Job is one attempt of a run.
+// A Job is one attempt of a run. Two attempts of a run never go on at once.
 type Job struct {
 	// Run is the id of the run. The names of its shards follow from it, the
 	// attempt and the segment, and the summary carries it, so that a later
@@ -22,12 +21,16 @@ type Job struct {
 	Run     string
 	Attempt int // from 1, one more than any attempt of the run before
 
-	// Queued is when the run was made: no report older than that is its own. The
-	// zero value makes an attempt after the first look at all reports.
+	// Queued is when the run was made: no report of an earlier minute is its own.
+	// With the zero value an attempt after the first looks at all reports.
 	Queued time.Time
 
 	Bucket        string // the source; the destination is the configuration's
 	Configuration stocktake.InventoryConfiguration
+
+	// Expected is how many records the last run has listed, for the progress and
+	// the plan of a source that cannot count; 0: not known.
+	Expected int64
 
 	// Seed, if not empty, makes the report follow from the data alone: times are
 	// derived from it, and neither the number of cores nor an earlier report has
@@ -48,14 +51,35 @@ type Options struct {
 	// Compressor makes the compressor of a worker; nil: report.NewGzip.
 	Compressor func(bucket string, columns []stocktake.Field) (report.Compressor, error)
 
-	Progress *Progress                // nil: none is kept
-	State    func(stocktake.RunState) // called with Scanning, then with Publishing; nil: nobody is told
-	Log      *slog.Logger             // nil: slog.Default()
+	Progress *Progress    // nil: none is kept
+	Log      *slog.Logger // nil: slog.Default()
 
-	// Failpoint is called at each [Steps] of the run, by the goroutine that
-	// takes it. It is there for tests that kill a run; nil: nothing.
-	Failpoint func(step string)
+	// Publish is called once everything is scanned and before anything of the
+	// report becomes visible: the run goes from Scanning to Publishing. An error
+	// ends the run with nothing left. nil: nobody is asked.
+	Publish func(context.Context) error
+
+	// Failpoint is called with the name of each [Step] once it is done, by the
+	// goroutine that did it. It is there for tests that kill a run; nil: nothing.
+	Failpoint func(Step)
 }
+
+// A Step of a run, as told to a failpoint.
+type Step string
+
+// The steps of a run, in their order. ShardCreated and ShardCommitted come once
+// a shard.
+const (
+	Recovered      Step = "recovered"       // what earlier attempts left is gone
+	Planned        Step = "planned"         // the snapshot is taken, the segments are cut
+	ShardCreated   Step = "shard-created"   // the first rows of a shard may be written
+	ShardCommitted Step = "shard-committed" // the shard is visible
+	Scanned        Step = "scanned"         // all shards are
+	Allowed        Step = "allowed"         // Options.Publish has said yes
+	SummaryDone    Step = "summary"         // manifest.summary is visible
+	ChecksumDone   Step = "checksum"        // manifest.checksum is
+	ManifestDone   Step = "manifest"        // manifest.json is: the run has succeeded, whatever comes
+)
 
 // A Result is what a run came to.
 type Result struct {
@@ -65,22 +89,4 @@ type Result struct {
 	// Resumed says that an earlier attempt had published already, and that this
 	// one only cleaned up behind it.
 	Resumed bool
-}
-
-// Run makes the report of job, reading src and writing dst, all of it or
-// nothing: after an error, and after ctx ends, nothing that the attempt wrote is
-// left, and what earlier attempts left is gone as well. manifest.json is the
-// commit point and the last file written.
-//
-// If an earlier attempt has published, Run finds its manifest and reports
-// success. If nothing matched, nothing is written.
-func Run(ctx context.Context, src Source, dst Destination, job Job, opts Options) (Result, error) {
-	return Result{}, errors.ErrUnsupported
-}
-
-// CleanAttempts removes the files that attempts of the run of job have left,
-// but for those of a report that one of them published. It is for a run that
-// will not be tried again; Run does the same by itself.
-func CleanAttempts(ctx context.Context, dst Destination, job Job) error {
-	return errors.ErrUnsupported
 }

@@ -37,6 +37,34 @@ func (p *Progress) Load() stocktake.Progress {
 	}
 }
 
+// begin is called once the plan is made.
+func (p *Progress) begin(expected int64, segments int) {
+	p.expected.Store(expected)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cursors = make([]*cursor, segments)
+	for i := range p.cursors {
+		p.cursors[i] = new(cursor)
+	}
+}
+
+func (p *Progress) cursor(segment int) *cursor {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cursors[segment]
+}
+
+func (p *Progress) add(listed int, matched, bytes int64) {
+	p.listed.Add(int64(listed))
+	p.matched.Add(matched)
+	p.bytes.Add(bytes)
+}
+
+func (p *Progress) shard(size int64) {
+	p.written.Add(size)
+	p.shards.Add(1)
+}
+
 func (p *Progress) key() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report"
+)
+
+// Removing what must not stay goes on after the context of a run has ended, for
+// so long and with so many calls at once.
+const (
+	aftermathTimeout = 2 * time.Minute
+	removals         = 16
+)
+
+// aftermath is the context of what has to be done although ctx may have ended.
+func aftermath(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), aftermathTimeout)
+}
+
+// CleanAttempts removes the files that attempts of the run of job have left,
+// but for those of a report that one of them has published. It is for a run
+// that is not tried again; Run does the same by itself.
+func CleanAttempts(ctx context.Context, dst Destination, job Job, opts Options) error {
+	r, err := newRun(dst, job, opts)
+	if err != nil {
+		return err
+	}
+	_, err = r.recover(ctx, true)
+	return err
+}
+
+// recover removes what attempts of this run have left and returns the outcome
+// of one that has published; nil if none has. Without thorough, it looks for that
+// only if an earlier attempt must have been.
+func (r *run) recover(ctx context.Context, thorough bool) (published *Result, err error) {
+	stray, err := r.list(ctx, r.names.run)
+	if err != nil {
+		return nil, err
+	}
+	if thorough || r.job.Attempt > 1 || len(stray) > 0 {
+		if published, err = r.recoverDirectories(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if published != nil {
+		named := make(map[string]bool, len(published.Summary.Files))
+		for _, f := range published.Summary.Files {
+			named[f.Key] = true
+		}
+		stray = slices.DeleteFunc(stray, func(key string) bool { return named[key] })
+		r.log.Info("an earlier attempt has published already", "manifest", published.Manifest)
+	}
+	if len(stray) > 0 {
+		r.log.Info("removing shards of earlier attempts", "shards", len(stray))
+	}
+	return published, r.remove(ctx, stray)
+}
+
+// recoverDirectories looks for directories of this run. It returns the outcome
+// of the one that is complete, and empties the others.
+func (r *run) recoverDirectories(ctx context.Context) (published *Result, err error) {
+	for d, err := range report.Directories(ctx, r.dst, r.at) {
+		if err != nil {
+			return nil, err
+		}
+		if !d.Summary || r.job.Seed == "" && d.Time.Before(r.job.Queued.Truncate(time.Minute)) {
+			continue
+		}
+		s, err := report.ReadSummary(ctx, r.dst, d.Key+report.SummaryName)
+		if errors.Is(err, report.ErrMalformed) {
+			continue // ours are whole or not there
+		}
+		if err != nil {
+			return nil, err
+		}
+		if s.Run != r.job.Run {
+			continue
+		}
+		if d.Manifest {
+			published = &Result{Manifest: d.Key + report.ManifestName, Summary: *s, Resumed: true}
+			continue
+		}
+		// The summary goes last: it is what tells whose the directory is.
+		for _, name := range []string{report.ChecksumName, report.SummaryName} {
+			if err := r.dst.Remove(ctx, d.Key+name); err != nil {
+				return nil, fmt.Errorf("remove %s: %w", d.Key+name, err)
+			}
+		}
+	}
+	return published, nil
+}
+
+// previous is the summary of the newest complete report of the configuration;
+// nil if there is none. It only helps to plan, so nothing about it is an error.
+func (r *run) previous(ctx context.Context) *stocktake.Summary {
+	var newest report.Directory
+	for d, err := range report.Directories(ctx, r.dst, r.at) {
+		if err != nil {
+			r.log.Warn("planning without the report before", "error", err)
+			return nil
+		}
+		if d.Manifest && d.Summary {
+			newest = d
+		}
+	}
+	if newest.Key == "" {
+		return nil
+	}
+	s, err := report.ReadSummary(ctx, r.dst, newest.Key+report.SummaryName)
+	if err != nil {
+		r.log.Warn("planning without the report before", "error", err)
+		return nil
+	}
+	return s
+}
+
+func (r *run) list(ctx context.Context, prefix string) (keys []string, err error) {
+	for key, err := range r.dst.List(ctx, prefix) {
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", prefix, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// remove removes objects, several at once.
+func (r *run) remove(ctx context.Context, keys []string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(removals)
+	for _, key := range keys {
+		group.Go(func() error {
+			if err := r.dst.Remove(ctx, key); err != nil {
+				return fmt.Errorf("remove %s: %w", key, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// A created file is one that this attempt may have made.
+type created struct {
+	key string
+
+	// content, if not nil, is what the file must hold to be ours: it was written
+	// on condition that there was none.
+	content []byte
+}
+
+// removeCreated removes everything that the attempt has made, last made first:
+// a shard goes after the manifest that names it, and stays if the manifest
+// cannot be removed.
+func (r *run) removeCreated(ctx context.Context) error {
+	ctx, cancel := aftermath(ctx)
+	defer cancel()
+	r.mu.Lock()
+	made := r.created
+	r.created = nil
+	r.mu.Unlock()
+
+	var shards []string
+	for _, c := range slices.Backward(made) {
+		if r.names.owns(c.key) {
+			shards = append(shards, c.key)
+			continue
+		}
+		if c.content != nil {
+			ours, err := r.has(ctx, c.key, c.content)
+			if err != nil {
+				return fmt.Errorf("files of the report were left: %w", err)
+			}
+			if !ours {
+				continue
+			}
+		}
+		if err := r.dst.Remove(ctx, c.key); err != nil {
+			return fmt.Errorf("files of the report were left: remove %s: %w", c.key, err)
+		}
+	}
+	if err := r.remove(ctx, shards); err != nil {
+		return fmt.Errorf("shards were left: %w", err)
+	}
+	return nil
+}

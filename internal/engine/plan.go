@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/stocktake/stocktake"
+)
+
+// minSegment is the fewest records for which a segment of their own is worth
+// it. A smaller bucket is scanned in a tenth of a second by one core, and one
+// file is what its reader wants.
+const minSegment = 100_000
+
+// seededWorkers stands in for the number of workers in the plan of a run with a
+// seed, so that the report does not depend on the machine.
+const seededWorkers = 8
+
+// segments is how many segments a run of about count records should have; -1
+// means that nobody knows. More than there are workers even out what segments
+// differ in, and are made as long as each still fills a shard: files stay of
+// handy size, and the rows of a report stay in order across them.
+func segments(count int64, workers int, shardRows int64) int {
+	most := int64(4 * workers)
+	n := most
+	if count >= 0 {
+		n = min(count/minSegment, max(int64(workers), min(most, count/shardRows)))
+	}
+	if n > int64(workers) {
+		n -= n % int64(workers) // else the last round leaves workers idle
+	}
+	return int(max(n, 1))
+}
+
+// plan cuts the keys that the configuration selects into segments, ascending.
+// previous is the summary of the report before; nil: there is none.
+func plan(ctx context.Context, snap Snapshot, prefix string, n int, previous *stocktake.Summary) ([]Segment, error) {
+	var cuts []string
+	if n > 1 {
+		if cuts = hints(previous, n); cuts == nil {
+			var err error
+			if cuts, err = snap.Split(ctx, prefix, n); err != nil {
+				return nil, fmt.Errorf("split: %w", err)
+			}
+		}
+	}
+	cuts = slices.DeleteFunc(slices.Clone(cuts), func(cut string) bool {
+		return cut <= prefix || !strings.HasPrefix(cut, prefix)
+	})
+	slices.Sort(cuts)
+	cuts = slices.Compact(cuts)
+
+	segments := make([]Segment, 0, len(cuts)+1)
+	from := ""
+	for _, cut := range cuts {
+		segments = append(segments, Segment{Prefix: prefix, From: from, To: cut})
+		from = cut
+	}
+	return append(segments, Segment{Prefix: prefix, From: from}), nil
+}
+
+// hints takes n-1 cuts from the boundaries of the shards of an earlier report,
+// which know exactly how many rows lie between them. It returns nil if there are
+// too few shards for even cuts, or if the filter let through so little that rows
+// say nothing about records.
+func hints(s *stocktake.Summary, n int) []string {
+	if s == nil || len(s.Files) < 2*n || s.Matched < s.Listed/2 {
+		return nil
+	}
+	distance := func(rows, target int64) int64 { return max(rows-target, target-rows) }
+	var cuts []string
+	file, before := 1, s.Files[0].Rows // a boundary and the rows before it
+	for k := 1; k < n; k++ {
+		target := s.Matched / int64(n) * int64(k)
+		for file+1 < len(s.Files) && distance(before+s.Files[file].Rows, target) <= distance(before, target) {
+			before += s.Files[file].Rows
+			file++
+		}
+		if cut, err := url.PathUnescape(s.Files[file].FirstKey); err == nil {
+			cuts = append(cuts, cut)
+		}
+	}
+	return cuts
+}

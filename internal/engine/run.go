@@ -1,0 +1,208 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report"
+)
+
+// Run makes the report of job, reading src and writing dst, all of it or
+// nothing: after an error, and after ctx ends, nothing that the attempt wrote is
+// left, and what earlier attempts left is gone as well. manifest.json is the
+// commit point and the last file written: ctx ending after that changes nothing.
+//
+// If an earlier attempt has published, Run finds its manifest and reports
+// success. If nothing matched, nothing is written.
+//
+// Errors: those of src and dst, of Options.Publish and ctx.Err(), wrapped. If
+// what was written could not be removed the error says that too; the next
+// attempt and [CleanAttempts] remove it.
+func Run(ctx context.Context, src Source, dst Destination, job Job, opts Options) (Result, error) {
+	r, err := newRun(dst, job, opts)
+	if err != nil {
+		return Result{}, err
+	}
+	published, err := r.recover(ctx, false)
+	if err != nil {
+		return Result{}, fmt.Errorf("clean up behind earlier attempts: %w", err)
+	}
+	if published != nil {
+		return *published, nil
+	}
+	r.step(Recovered)
+	result, err := r.report(ctx, src)
+	if err != nil {
+		return Result{}, errors.Join(err, r.removeCreated(ctx))
+	}
+	return result, nil
+}
+
+// A run is one attempt at work.
+type run struct {
+	job   Job
+	opts  Options
+	dst   Destination
+	at    report.Location
+	names names
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	created []created // in the order of their creation
+}
+
+func newRun(dst Destination, job Job, opts Options) (*run, error) {
+	cfg := &job.Configuration
+	if job.Run == "" && job.Seed != "" {
+		job.Run = fmt.Sprintf("%x", seeded(&job, "run"))
+	}
+	switch {
+	case job.Run == "":
+		return nil, errors.New("the run has no id")
+	case job.Attempt < 1:
+		return nil, fmt.Errorf("attempt %d: they count from 1", job.Attempt)
+	case cfg.ID == "" || cfg.Destination.Bucket == "" || cfg.Destination.Format != "CSV":
+		return nil, errors.New("the configuration lacks an id, a destination bucket, or the format CSV")
+	}
+	opts.Workers = cmp.Or(max(opts.Workers, 0), runtime.GOMAXPROCS(0))
+	opts.Limits.Rows = cmp.Or(opts.Limits.Rows, report.DefaultShardRows)
+	if opts.Compressor == nil {
+		opts.Compressor = func(bucket string, columns []stocktake.Field) (report.Compressor, error) {
+			return report.NewGzip(bucket, columns)
+		}
+	}
+	if opts.Progress == nil {
+		opts.Progress = new(Progress)
+	}
+	if opts.Failpoint == nil {
+		opts.Failpoint = func(Step) {}
+	}
+	r := &run{job: job, opts: opts, dst: dst, at: location(&job)}
+	r.names = newNames(r.at.Data(), job.Run, job.Attempt)
+	if longest := r.names.shard(0, 1_000_000); len(longest) > stocktake.MaxKeyLength {
+		return nil, &stocktake.InvalidArgumentError{
+			Element: "Destination/OSSBucketDestination/Prefix", Value: r.at.Prefix[:min(len(r.at.Prefix), 200)],
+			Reason: fmt.Sprintf("keys below it would have %d bytes, more than %d", len(longest), stocktake.MaxKeyLength),
+		}
+	}
+	r.log = cmp.Or(opts.Log, slog.Default()).With("bucket", job.Bucket, "configuration", cfg.ID, "run", job.Run, "attempt", job.Attempt)
+	return r, nil
+}
+
+// seeded derives a number from the seed of job, for the purpose given.
+func seeded(job *Job, purpose string) uint64 {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s", purpose, job.Seed, job.Bucket, job.Configuration.ID))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// seededStart is the time that a report with a seed states: some second from
+// 2020 to 2029.
+func seededStart(job *Job) time.Time {
+	const from, seconds = 1577836800, 10 * 365 * 86400
+	return time.Unix(from+int64(seeded(job, "start")%seconds), 0).UTC()
+}
+
+func (r *run) step(s Step) { r.opts.Failpoint(s) }
+
+// report scans and publishes. After an error, what is in r.created is to be
+// removed.
+func (r *run) report(ctx context.Context, src Source) (Result, error) {
+	summary, files, err := r.scan(ctx, src)
+	if err != nil {
+		return Result{}, fmt.Errorf("scan %s: %w", r.job.Bucket, err)
+	}
+	r.step(Scanned)
+	if r.opts.Publish != nil {
+		if err := r.opts.Publish(ctx); err != nil {
+			return Result{}, fmt.Errorf("publish: %w", err)
+		}
+	}
+	r.step(Allowed)
+	result := Result{Summary: *summary}
+	if summary.Matched == 0 && !r.opts.EmptyManifest {
+		return result, ctx.Err()
+	}
+	if result.Manifest, err = r.publish(ctx, summary, files); err != nil {
+		return Result{}, fmt.Errorf("publish: %w", err)
+	}
+	return result, nil
+}
+
+// scan takes the snapshot, cuts it into segments, and has them scanned. The
+// summary is complete.
+func (r *run) scan(ctx context.Context, src Source) (_ *stocktake.Summary, _ []stocktake.ManifestFile, err error) {
+	begun := time.Now()
+	snap, err := src.Snapshot(ctx, r.job.Bucket)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+
+	prefix := r.job.Configuration.Filter.Prefix
+	count, err := snap.Count(ctx, prefix)
+	if err != nil {
+		return nil, nil, fmt.Errorf("count: %w", err)
+	}
+	if count < 0 && r.job.Expected > 0 {
+		count = r.job.Expected
+	}
+	workers := r.opts.Workers
+	if r.job.Seed != "" {
+		workers = seededWorkers
+	}
+	n := segments(count, workers, r.opts.Limits.Rows)
+	var previous *stocktake.Summary
+	if n > 1 && r.job.Seed == "" {
+		previous = r.previous(ctx)
+	}
+	segs, err := plan(ctx, snap, prefix, n, previous)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.opts.Progress.begin(max(count, 0), len(segs))
+	r.step(Planned)
+
+	scanned, err := r.scanSegments(ctx, snap, segs)
+	if err != nil {
+		return nil, nil, err
+	}
+	summary, files := r.summarize(scanned)
+	summary.Consistency = snap.Consistency()
+	summary.Start = snap.Time().UTC()
+	summary.End = summary.Start.Add(time.Since(begun))
+	if r.job.Seed != "" {
+		summary.Start = seededStart(&r.job)
+		summary.End = summary.Start
+	}
+	return summary, files, nil
+}
+
+// summarize joins what the segments came to.
+func (r *run) summarize(scanned []scanned) (*stocktake.Summary, []stocktake.ManifestFile) {
+	s := &stocktake.Summary{
+		Version: stocktake.SummaryVersion, Bucket: r.job.Bucket, Configuration: r.job.Configuration.ID, Run: r.job.Run,
+		Files: []stocktake.SummaryFile{},
+	}
+	files := []stocktake.ManifestFile{}
+	var totals report.Totals
+	for i := range scanned {
+		seg := &scanned[i]
+		s.Listed += seg.listed
+		totals.Merge(&seg.totals)
+		for _, f := range seg.files {
+			s.Files = append(s.Files, f)
+			files = append(files, stocktake.ManifestFile{MD5: f.MD5, Key: f.Key, Size: f.Size})
+		}
+	}
+	s.Matched, s.Bytes, s.Classes = totals.Rows, totals.Bytes, totals.Classes()
+	return s, files
+}
