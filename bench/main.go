@@ -3,6 +3,7 @@
 //
 //	go run . seed -data DIR -objects N    a store with N objects, in seconds
 //	go run . run -objects N               a report of N objects against its own compressor
+//	go run . objects                      PUT, GET and LIST, beside versitygw and MinIO
 //
 // What a command finds goes to results/, ratios first. Two figures belong
 // together only if they stand in one file.
@@ -26,6 +27,7 @@ type command struct {
 var commands = []command{
 	{"seed", "fill a store with objects", seedCommand},
 	{"run", "reports of a bucket, and their compressor alone", runCommand},
+	{"objects", "PUT, GET and LIST, beside other object stores", objectsCommand},
 }
 
 func main() {
