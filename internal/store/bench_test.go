@@ -130,7 +130,7 @@ func BenchmarkList(b *testing.B) {
 }
 
 func BenchmarkPut(b *testing.B) {
-	for _, size := range []int{1 << 10, 64 << 10} {
+	for _, size := range []int{1 << 10, 64 << 10, 128 << 10} {
 		for _, clients := range []int{1, 64} {
 			b.Run(fmt.Sprintf("size=%d/clients=%d", size, clients), func(b *testing.B) {
 				s := open(b, b.TempDir(), store.Options{})

@@ -179,15 +179,14 @@ func (w *blobWriter) finish() error {
 	return f.sync(w.blobs)
 }
 
-// abort removes what was written, whatever its name is by now.
-func (w *blobWriter) abort() {
+// abort removes what has not been finished. It reports whether the blob may
+// have its name already; then it is to be reaped.
+func (w *blobWriter) abort() (named bool) {
 	if w.file != nil {
 		w.file.Close()
 		w.file = nil
 	}
-	if w.blobs.fs.Remove(w.blobs.tmpPath(w.id)) != nil {
-		_ = w.blobs.remove(w.id) // what stays is removed when the store opens: its intent is still there
-	}
+	return w.blobs.fs.Remove(w.blobs.tmpPath(w.id)) != nil
 }
 
 // remove removes a finished blob; one that is missing is no error.

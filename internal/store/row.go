@@ -15,6 +15,7 @@ type row struct {
 	info    object.Info // without VersionID and IsLatest, which are derived
 	seq     uint64      // when it was written, in the order of the store; never 0
 	null    bool        // the null version of its key
+	report  bool        // written by a run, as a file of its report
 	content content
 	dataKey []byte // wrapped; nil if not encrypted
 }
@@ -64,6 +65,7 @@ const (
 	flagEncrypted
 	flagSealed
 	flagMD5 // the ETag is the MD5 of the content
+	flagReport
 )
 
 const (
@@ -91,6 +93,7 @@ func appendRow(dst []byte, r *row) []byte {
 	flag(in.Sealed, flagSealed)
 	md5IsETag := len(in.MD5) == 16 && in.ETag.Text == nil && in.ETag.Parts == 0 && [16]byte(in.MD5) == in.ETag.Sum
 	flag(md5IsETag, flagMD5)
+	flag(r.report, flagReport)
 	hot[hotClass], hot[hotType], hot[hotACL] = byte(in.StorageClass), byte(in.Type), byte(in.ACL)
 	if !in.TransitionTime.IsZero() {
 		hot[hotMore] |= moreTransition
@@ -121,7 +124,7 @@ func decodeRow(indexKey, value []byte) (row, error) {
 	}
 	le := binary.LittleEndian
 	flags, more := value[hotFlags], value[hotMore]
-	r := row{seq: versionSeq(indexKey), null: flags&flagNull != 0}
+	r := row{seq: versionSeq(indexKey), null: flags&flagNull != 0, report: flags&flagReport != 0}
 	r.info = object.Info{
 		Key:            string(unescape(append([]byte(nil), escapedKey(indexKey)...))),
 		IsDeleteMarker: flags&flagDeleteMarker != 0,

@@ -34,6 +34,7 @@ type Store struct {
 	ceiling atomic.Uint64
 	lease   sync.Mutex // raising ceiling
 
+	reaper     reaper
 	sweeping   sync.WaitGroup // what the last process left behind is being removed
 	stopSweep  context.CancelFunc
 	unfinished sync.WaitGroup // bodies being received
@@ -75,9 +76,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if err := s.loadBuckets(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	if err := s.startSweep(ctx); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
+	s.startSweep(ctx)
 	return s, nil
 }
 
@@ -88,6 +87,7 @@ func (s *Store) Close() error {
 	s.stopSweep()
 	s.sweeping.Wait()
 	s.unfinished.Wait()
+	s.closeReaper()
 	return s.db.Close()
 }
 

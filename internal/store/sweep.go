@@ -3,7 +3,11 @@ package store
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
+	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -14,24 +18,124 @@ import (
 //	I | id   it is on its way in: made durable before the file gets its name,
 //	         removed by the commit that names it in a row
 //	R | id   it is on its way out: made by the commit that removes the row,
-//	         removed after the file
+//	         removed once the file is durably gone
 //
 // What a process that was killed has left of them is swept by the next one.
 
+const (
+	reapCount = 512         // files removed before their folders are synced
+	reapDelay = time.Second // or this long after the first of them
+)
+
+// reaper removes files at once and their records later, many at a time: before
+// a record may go, the folder has to be synced.
+type reaper struct {
+	mu      sync.Mutex
+	pending []reaped
+	timer   *time.Timer // the last one started
+	closed  bool
+	running sync.WaitGroup
+}
+
+type reaped struct {
+	space byte
+	id    uint64
+}
+
+// reap removes the files of blobs that have a record in space. What fails is
+// tried again at the next start.
+func (s *Store) reap(space byte, ids ...uint64) {
+	for _, id := range ids {
+		if err := s.blobs.remove(id); err != nil {
+			s.opts.Log.Error("store: a blob could not be removed; the next start tries again", "blob", id, "err", err)
+			continue
+		}
+		s.reaper.mu.Lock()
+		s.reaper.pending = append(s.reaper.pending, reaped{space, id})
+		var full []reaped
+		switch n := len(s.reaper.pending); {
+		case n >= reapCount:
+			full, s.reaper.pending = s.reaper.pending, nil
+			s.stopReapTimer()
+		case n == 1 && !s.reaper.closed:
+			s.reaper.running.Add(1)
+			s.reaper.timer = time.AfterFunc(reapDelay, func() {
+				defer s.reaper.running.Done()
+				s.reapPending()
+			})
+		}
+		s.reaper.mu.Unlock()
+		s.forget(full)
+	}
+}
+
+func (s *Store) reapPending() {
+	s.reaper.mu.Lock()
+	pending := s.reaper.pending
+	s.reaper.pending = nil
+	s.reaper.mu.Unlock()
+	s.forget(pending)
+}
+
+func (s *Store) stopReapTimer() {
+	if t := s.reaper.timer; t != nil && t.Stop() {
+		s.reaper.running.Done()
+	}
+}
+
+// closeReaper finishes what is pending.
+func (s *Store) closeReaper() {
+	s.reaper.mu.Lock()
+	s.reaper.closed = true
+	s.stopReapTimer()
+	s.reaper.mu.Unlock()
+	s.reaper.running.Wait()
+	s.reapPending()
+}
+
+// forget removes the records of files that are gone.
+func (s *Store) forget(gone []reaped) {
+	if err := s.forgetRecords(gone); err != nil {
+		s.opts.Log.Error("store: records of removed blobs remain; the next start tries again", "blobs", len(gone), "err", err)
+	}
+}
+
+func (s *Store) forgetRecords(gone []reaped) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	synced := map[string]bool{}
+	batch := s.db.NewBatch()
+	defer batch.Close()
+	for _, g := range gone {
+		folder, _ := s.blobs.place(g.id)
+		if !synced[folder] {
+			if err := s.blobs.syncPath(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			synced[folder] = true
+		}
+		if err := batch.Delete(idKey(g.space, g.id), nil); err != nil {
+			return err
+		}
+	}
+	// Should it be lost, the next start removes nothing once more.
+	return batch.Commit(pebble.NoSync)
+}
+
 // startSweep removes the files of all records that are there now. Ids are never
 // used twice, so it need not be done before the first write.
-func (s *Store) startSweep(ctx context.Context) error {
+func (s *Store) startSweep(ctx context.Context) {
 	ctx, s.stopSweep = context.WithCancel(context.WithoutCancel(ctx))
 	leftovers := s.db.NewSnapshot()
 	s.sweeping.Go(func() {
 		defer leftovers.Close()
 		for _, space := range []byte{spaceIntents, spaceRemovals} {
-			if err := s.sweep(ctx, leftovers, space); err != nil && ctx.Err() == nil {
+			if err := s.sweep(ctx, leftovers, space); err != nil {
 				s.opts.Log.Error("store: blobs that nothing names could not be removed; the next start tries again", "err", err)
 			}
 		}
 	})
-	return nil
 }
 
 func (s *Store) sweep(ctx context.Context, leftovers *pebble.Snapshot, space byte) error {
@@ -45,32 +149,11 @@ func (s *Store) sweep(ctx context.Context, leftovers *pebble.Snapshot, space byt
 		if len(it.Key()) != 9 {
 			return fmt.Errorf("%w: key %x", errRow, it.Key())
 		}
-		if err := s.removeBlob(binary.BigEndian.Uint64(it.Key()[1:]), space); err != nil {
-			return err
-		}
+		s.reap(space, binary.BigEndian.Uint64(it.Key()[1:]))
 		n++
 	}
 	if n > 0 {
 		s.opts.Log.Info("store: removed blobs that an interrupted process left", "blobs", n)
 	}
 	return it.Error()
-}
-
-// removeBlob removes a blob file and then its record in space. The record need
-// not be durably gone: removing a file twice does no harm.
-func (s *Store) removeBlob(id uint64, space byte) error {
-	if err := s.blobs.remove(id); err != nil {
-		return err
-	}
-	return s.db.Delete(idKey(space, id), pebble.NoSync)
-}
-
-// removeBlobs removes files whose removal is committed. What fails is tried
-// again at the next start.
-func (s *Store) removeBlobs(ids []uint64) {
-	for _, id := range ids {
-		if err := s.removeBlob(id, spaceRemovals); err != nil {
-			s.opts.Log.Error("store: a blob could not be removed; the next start tries again", "blob", id, "err", err)
-		}
-	}
 }

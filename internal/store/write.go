@@ -39,7 +39,7 @@ func (s *Store) change(b *bucket, key string, build func(*change, *object.Bucket
 		s.opts.fatal(err)
 		return err
 	}
-	s.removeBlobs(c.removed)
+	s.reap(spaceRemovals, c.removed...)
 	return nil
 }
 
@@ -106,8 +106,9 @@ type write struct {
 	key             string
 	attributes      object.Attributes
 	body            *body
-	exclusive       bool // whatever versioning says
-	forbidOverwrite bool
+	forbidOverwrite bool // but not where versions are kept
+	exclusive       bool // even there
+	report          bool
 	info            object.Info // type, ETag, MD5, symlink, parts; the rest is filled in
 }
 
@@ -134,7 +135,7 @@ func (s *Store) make(b *bucket, w *write) (made object.Info, err error) {
 			return err
 		}
 		versioned := state.Versioning != object.Unversioned
-		r := &row{info: w.info, seq: seq, null: state.Versioning != object.Enabled, content: w.body.content, dataKey: w.body.dataKey}
+		r := &row{info: w.info, seq: seq, null: state.Versioning != object.Enabled, report: w.report, content: w.body.content, dataKey: w.body.dataKey}
 		r.info.Key, r.info.Size, r.info.CRC64 = w.key, w.body.size, w.body.crc64
 		r.info.LastModified = s.now()
 		if r.null {

@@ -1,0 +1,197 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"hash/crc64"
+	"io"
+	"io/fs"
+	"iter"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// Destination is a bucket as an engine.Destination. What it writes are ordinary
+// objects, marked in the index as made by a report, so that Remove spares what
+// others have put under the same key in a versioned bucket.
+func (s *Store) Destination(bucket string) engine.Destination { return &destination{s, bucket} }
+
+type destination struct {
+	s      *Store
+	bucket string
+}
+
+// Create implements engine.Destination.
+func (d *destination) Create(ctx context.Context, key string, opts engine.FileOptions) (engine.File, error) {
+	b, err := d.s.bucket(d.bucket)
+	if err != nil {
+		return nil, err
+	}
+	attributes := object.Attributes{Headers: object.Headers{ContentType: opts.ContentType}}
+	switch e := opts.Encryption; {
+	case e.SSEKMS:
+		attributes.Encryption = &object.Encryption{Algorithm: "KMS", KeyID: e.KeyID}
+	case e.SSEOSS:
+		attributes.Encryption = &object.Encryption{Algorithm: "AES256"}
+	}
+	f := &destinationFile{s: d.s, b: b, w: write{key: key, exclusive: opts.Exclusive, report: true}}
+	if err := d.s.describe(ctx, &f.w.info, &attributes, b.state.Load()); err != nil {
+		return nil, err
+	}
+	f.w.body = d.s.newBody(-1)
+	return f, nil
+}
+
+// destinationFile is an object on its way into a bucket.
+type destinationFile struct {
+	s     *Store
+	b     *bucket
+	w     write
+	err   error // of the first write that failed
+	ended bool
+}
+
+var errEnded = errors.New("write to a file that is committed or dropped")
+
+func (f *destinationFile) Write(p []byte) (int, error) {
+	if f.ended {
+		return 0, errEnded
+	}
+	if f.err == nil {
+		f.err = f.write(p)
+	}
+	if f.err != nil {
+		return 0, f.err
+	}
+	return len(p), nil
+}
+
+func (f *destinationFile) write(p []byte) error {
+	b := f.w.body
+	b.crc64 = crc64.Update(b.crc64, crcTable, p)
+	if b.file == nil {
+		if len(b.inline)+len(p) <= inlineSize {
+			b.inline = append(b.inline, p...)
+			return nil
+		}
+		head := b.inline
+		if err := f.s.spill(b); err != nil {
+			return err
+		}
+		if len(head) > 0 {
+			if err := b.write(head); err != nil {
+				return err
+			}
+		}
+	}
+	if b.size+int64(len(p)) > object.MaxPartSize {
+		return object.ErrTooLarge
+	}
+	return b.write(p)
+}
+
+// Commit implements engine.File. The sum becomes the ETag, as it would if the
+// object had been put.
+func (f *destinationFile) Commit(ctx context.Context, md5 [16]byte) error {
+	if f.ended {
+		return errEnded
+	}
+	err := f.err
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = f.s.finish(f.w.body)
+	}
+	if err != nil {
+		return errors.Join(err, f.Abort())
+	}
+	f.ended = true
+	f.w.info.ETag, f.w.info.MD5 = stocktake.ETag{Sum: md5}, md5[:]
+	_, err = f.s.make(f.b, &f.w)
+	if errors.Is(err, object.ErrFileExists) {
+		return fs.ErrExist
+	}
+	return err
+}
+
+// Abort implements engine.File.
+func (f *destinationFile) Abort() error {
+	if !f.ended {
+		f.ended = true
+		f.s.drop(f.w.body)
+	}
+	return nil
+}
+
+// Open implements engine.Destination.
+func (d *destination) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	info, c, err := d.s.Open(ctx, object.Version{Bucket: d.bucket, Key: key})
+	if errors.Is(err, object.ErrNoSuchKey) {
+		return nil, fs.ErrNotExist
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.Range(0, info.Size)
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return &contentReader{r, c}, nil
+}
+
+type contentReader struct {
+	io.Reader
+	io.Closer
+}
+
+// List implements engine.Destination.
+func (d *destination) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		q := object.ListQuery{Bucket: d.bucket, Prefix: prefix, Max: maxPage}
+		for more := true; more; {
+			page, err := d.s.List(ctx, q)
+			if err != nil {
+				yield("", err)
+				return
+			}
+			for i := range page.Entries {
+				if !yield(page.Entries[i].Key, nil) {
+					return
+				}
+			}
+			more, q.After = page.Truncated, page.NextAfter
+		}
+	}
+}
+
+// Remove implements engine.Destination. In a versioned bucket it removes every
+// version that a report made under the key, and no other.
+func (d *destination) Remove(_ context.Context, key string) error {
+	b, err := d.s.bucket(d.bucket)
+	if err != nil {
+		return err
+	}
+	err = d.s.change(b, key, func(c *change, state *object.Bucket) error {
+		var made []*row
+		err := versions(c.s.db, b.id, key, func(r *row, _ bool) bool {
+			if r.report || state.Versioning == object.Unversioned {
+				made = append(made, r)
+			}
+			return true
+		})
+		if err == nil && len(made) == 0 {
+			err = errNothing
+		}
+		for _, r := range made {
+			err = errors.Join(err, c.remove(r))
+		}
+		return err
+	})
+	if err == errNothing {
+		return nil
+	}
+	return err
+}
