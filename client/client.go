@@ -1,0 +1,211 @@
+// Package client is a client of the bucket inventory API: put, get, list and
+// delete configurations on Stocktake or on OSS itself, and, on Stocktake, start,
+// watch and cancel their runs.
+//
+// It stands on the official SDK, whose client brings endpoint, credentials,
+// signature and retries:
+//
+//	cfg := oss.LoadDefaultConfig().WithRegion("cn-hangzhou").WithEndpoint("http://127.0.0.1:9000").
+//		WithCredentialsProvider(credentials.NewEnvironmentVariableCredentialsProvider())
+//	c := client.New(oss.NewClient(cfg))
+//
+// Unlike the SDK's own calls it knows every element of a configuration
+// (AutoDelete among them), follows the pages of a listing, and gives the errors
+// of package stocktake.
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"reflect"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/signer"
+
+	"github.com/stocktake/stocktake"
+)
+
+// maxAnswer is the longest answer that is read, in bytes. A full page of the
+// longest configurations has 3 MiB.
+const maxAnswer = 16 << 20
+
+// Client calls the inventory API. It may be used by many goroutines at once.
+//
+// Errors of its methods say what was tried. errors.Is finds
+// [stocktake.ErrNoSuchBucket], [stocktake.ErrNoSuchInventory] and the like in
+// them, errors.As the [*oss.ServiceError] with the status, code, EC and request
+// id.
+type Client struct {
+	oss *oss.Client
+}
+
+// New returns a Client that sends its requests with c.
+func New(c *oss.Client) *Client { return &Client{c} }
+
+// Put keeps a new configuration of bucket. [stocktake.ErrInventoryExists] says
+// that there is one with this id; a configuration cannot be changed, but deleted
+// and put again. As the SDK repeats a request whose answer got lost, that error
+// may also mean that this very call succeeded.
+//
+// The service judges the configuration; only what the wire cannot carry is
+// refused here, by an [*stocktake.InvalidArgumentError].
+func (c *Client) Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error {
+	op := operation{name: "PutBucketInventory", method: http.MethodPut, bucket: bucket, id: cfg.ID, doing: "put inventory"}
+	op.body = cfg.AppendXML(nil)
+	if err := faithful(cfg, op.body); err != nil {
+		return op.failed(err)
+	}
+	_, err := c.call(ctx, op)
+	return err
+}
+
+// faithful makes sure that doc says what cfg says.
+func faithful(cfg stocktake.InventoryConfiguration, doc []byte) error {
+	said, err := stocktake.ParseInventoryConfiguration(doc)
+	if err != nil {
+		return err
+	}
+	if reflect.DeepEqual(said, cfg.Normalized()) {
+		return nil
+	}
+	if err := cfg.Validate(stocktake.InventoryRules{}); err != nil {
+		return err
+	}
+	return errors.New("the configuration has no XML form")
+}
+
+// Get reads a configuration, or gives [stocktake.ErrNoSuchInventory].
+func (c *Client) Get(ctx context.Context, bucket, id string) (stocktake.InventoryConfiguration, error) {
+	op := operation{name: "GetBucketInventory", method: http.MethodGet, bucket: bucket, id: id, doing: "get inventory"}
+	answer, err := c.callForID(ctx, op)
+	if err != nil {
+		return stocktake.InventoryConfiguration{}, err
+	}
+	cfg, err := stocktake.ParseInventoryConfiguration(answer.body)
+	return cfg, op.failed(err)
+}
+
+// List yields the configurations of bucket by id, in byte order, asking for a
+// page when the one before has been used up. A bucket without any yields
+// nothing. An error is the last thing yielded.
+func (c *Client) List(ctx context.Context, bucket string) iter.Seq2[stocktake.InventoryConfiguration, error] {
+	return func(yield func(stocktake.InventoryConfiguration, error) bool) {
+		for token, more := "", true; more; {
+			var page []stocktake.InventoryConfiguration
+			var err error
+			page, token, more, err = c.page(ctx, bucket, token)
+			if errors.Is(err, stocktake.ErrNoSuchInventory) {
+				return // how OSS says that there are none
+			}
+			if err != nil {
+				yield(stocktake.InventoryConfiguration{}, err)
+				return
+			}
+			for _, cfg := range page {
+				if !yield(cfg, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// page reads the page after token and the token of the next.
+func (c *Client) page(ctx context.Context, bucket, token string) (page []stocktake.InventoryConfiguration, next string, more bool, err error) {
+	op := operation{name: "ListBucketInventory", method: http.MethodGet, bucket: bucket, doing: "list inventories"}
+	if token != "" {
+		op.parameters = map[string]string{"continuation-token": token}
+	}
+	answer, err := c.call(ctx, op)
+	if err != nil {
+		return nil, "", false, err
+	}
+	page, next, more, err = stocktake.ParseInventoryList(answer.body)
+	if err == nil && more && (next == "" || next == token) {
+		err = fmt.Errorf("the listing does not get past %q", token)
+	}
+	return page, next, more, op.failed(err)
+}
+
+// Delete removes a configuration; its reports stay. One that does not exist is
+// no error.
+func (c *Client) Delete(ctx context.Context, bucket, id string) error {
+	op := operation{name: "DeleteBucketInventory", method: http.MethodDelete, bucket: bucket, id: id, doing: "delete inventory"}
+	_, err := c.callForID(ctx, op)
+	return err
+}
+
+// An operation is one request on the inventory sub-resource of a bucket.
+type operation struct {
+	name, method string
+	bucket, id   string
+	parameters   map[string]string // besides inventory and inventoryId
+	body         []byte
+	doing        string // for people, such as "put inventory"
+}
+
+// failed says what the operation was; nil stays nil.
+func (op *operation) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	what := op.doing
+	if op.id != "" {
+		what += " " + op.id
+	}
+	return explain(what+" of bucket "+op.bucket, err)
+}
+
+// An answer is what came back from a call that succeeded.
+type answer struct {
+	header http.Header
+	body   []byte
+}
+
+// callForID is call for an operation that without an id would be another one.
+func (c *Client) callForID(ctx context.Context, op operation) (answer, error) {
+	if op.id == "" {
+		return answer{}, op.failed(&stocktake.InvalidArgumentError{Element: "inventoryId", EC: "0020-00000002", Reason: "it is empty"})
+	}
+	return c.call(ctx, op)
+}
+
+func (c *Client) call(ctx context.Context, op operation) (answer, error) {
+	input := &oss.OperationInput{
+		OpName: op.name, Method: op.method, Bucket: oss.Ptr(op.bucket),
+		Headers:    map[string]string{},
+		Parameters: map[string]string{"inventory": ""},
+	}
+	if op.id != "" {
+		input.Parameters["inventoryId"] = op.id
+	}
+	for name, value := range op.parameters {
+		input.Parameters[name] = value
+	}
+	if op.body != nil {
+		sum := md5.Sum(op.body)
+		input.Headers["Content-Type"] = "application/xml"
+		input.Headers["Content-MD5"] = base64.StdEncoding.EncodeToString(sum[:])
+		input.Body = bytes.NewReader(op.body)
+	}
+	// Signature V1 covers those parameters that it is told of, and all x-oss-*.
+	input.OpMetadata.Set(signer.SubResource, []string{"inventory", "inventoryId"})
+
+	output, err := c.oss.InvokeOperation(ctx, input)
+	if err != nil {
+		return answer{}, op.failed(err)
+	}
+	defer output.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(output.Body, maxAnswer+1))
+	if err == nil && len(body) > maxAnswer {
+		err = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
+	}
+	return answer{output.Headers, body}, op.failed(err)
+}

@@ -1,0 +1,89 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake"
+)
+
+// ErrNotSupported is given by the methods about runs if the service is not
+// Stocktake: OSS itself shows nothing of its runs.
+var ErrNotSupported = errors.New("the service does not tell about runs: it is not Stocktake, or an older one")
+
+// conditions are the OSS codes that callers branch on.
+//
+// Source: OSS API reference, PutBucketInventory, and the list of 409 errors,
+// which spell the code of a configuration that exists differently.
+var conditions = map[string]error{
+	"NoSuchBucket":                        stocktake.ErrNoSuchBucket,
+	"NoSuchInventory":                     stocktake.ErrNoSuchInventory,
+	"NoSuchInventoryConfiguration":        stocktake.ErrNoSuchInventory,
+	"InventoryConfigurationAlreadyExists": stocktake.ErrInventoryExists,
+	"InventoryAlreadyExist":               stocktake.ErrInventoryExists,
+	"InventoryExceedLimit":                stocktake.ErrInventoryExceedLimit,
+	"NoSuchRun":                           stocktake.ErrNoSuchRun,
+	"AccessDenied":                        stocktake.ErrAccessDenied,
+}
+
+// A callError is a call that failed.
+type callError struct {
+	doing  string
+	cause  error
+	is     error // a condition of package stocktake, or ErrNotSupported; may be nil
+	reason string
+}
+
+func (e *callError) Error() string { return e.doing + ": " + e.reason }
+
+func (e *callError) Unwrap() []error {
+	if e.is == nil {
+		return []error{e.cause}
+	}
+	return []error{e.cause, e.is}
+}
+
+// explain says in one line what was tried and what the service answered, and
+// which condition that is.
+func explain(doing string, err error) error {
+	e := &callError{doing: doing, cause: err, reason: err.Error()}
+	if serr, ok := errors.AsType[*oss.ServiceError](err); ok {
+		e.is = conditions[serr.Code]
+		if serr.Code == "AccessDenied" && strings.HasPrefix(serr.Message, "Incremental Inventory is disabled") {
+			e.is = stocktake.ErrIncrementalDisabled
+		}
+		e.reason = fmt.Sprintf("%s: %s (status %d, request id %s", serr.Code, serr.Message, serr.StatusCode, serr.RequestID)
+		if serr.EC != "" {
+			e.reason += ", EC " + serr.EC
+		}
+		e.reason += ")"
+	}
+	return e
+}
+
+// orNotSupported tells a service that lacks the extensions from one that has
+// them and failed: it does not know the method, or takes the request for an
+// upload by form.
+func orNotSupported(err error) error {
+	serr, ok := errors.AsType[*oss.ServiceError](err)
+	if !ok {
+		return err
+	}
+	e, ok := errors.AsType[*callError](err)
+	if !ok {
+		return err
+	}
+	lacks := serr.StatusCode == http.StatusMethodNotAllowed || serr.StatusCode == http.StatusNotImplemented
+	switch serr.Code {
+	case "MethodNotAllowed", "NotImplemented", "MalformedPOSTRequest":
+		lacks = true
+	}
+	if !lacks {
+		return err
+	}
+	return &callError{doing: e.doing, cause: e.cause, is: ErrNotSupported, reason: ErrNotSupported.Error() + " (" + e.reason + ")"}
+}

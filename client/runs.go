@@ -1,0 +1,76 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"mime"
+	"net/http"
+
+	"github.com/stocktake/stocktake"
+)
+
+// extension is the sub-resource parameter of what Stocktake adds to the API. It
+// starts with x-oss- so that Signature V1 covers it too.
+const extension = "x-oss-stocktake"
+
+// Run starts a run of a configuration now, whatever its schedule says. If one is
+// going already, that one is returned.
+func (c *Client) Run(ctx context.Context, bucket, id string) (run stocktake.Run, err error) {
+	err = c.extension(ctx, "run", operation{
+		name: "RunBucketInventory", method: http.MethodPost, bucket: bucket, id: id, doing: "run inventory",
+	}, &run)
+	return run, err
+}
+
+// Cancel ends the run that is going, which publishes nothing, and returns it;
+// [stocktake.ErrNoSuchRun] if there is none.
+func (c *Client) Cancel(ctx context.Context, bucket, id string) (run stocktake.Run, err error) {
+	err = c.extension(ctx, "cancel", operation{
+		name: "CancelBucketInventory", method: http.MethodPost, bucket: bucket, id: id, doing: "cancel the run of inventory",
+	}, &run)
+	return run, err
+}
+
+// Runs gives the kept history of a configuration, newest first.
+func (c *Client) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error) {
+	var result struct {
+		Runs []stocktake.Run `json:"runs"`
+	}
+	err := c.extension(ctx, "runs", operation{
+		name: "ListBucketInventoryRuns", method: http.MethodGet, bucket: bucket, id: id, doing: "list runs of inventory",
+	}, &result)
+	return result.Runs, err
+}
+
+// Status gives the status of one configuration, or with id "" that of all
+// configurations of the bucket, by id.
+func (c *Client) Status(ctx context.Context, bucket, id string) ([]stocktake.InventoryStatus, error) {
+	var result struct {
+		Inventories []stocktake.InventoryStatus `json:"inventories"`
+	}
+	op := operation{name: "GetBucketInventoryStatus", method: http.MethodGet, bucket: bucket, id: id, doing: "status of inventory"}
+	if id == "" {
+		op.doing = "status of inventories"
+	}
+	err := c.extension(ctx, "status", op, &result)
+	return result.Inventories, err
+}
+
+// extension calls what Stocktake adds to the API and reads its JSON into result.
+func (c *Client) extension(ctx context.Context, action string, op operation, result any) error {
+	op.parameters = map[string]string{extension: action}
+	call := c.callForID
+	if action == "status" {
+		call = c.call
+	}
+	answer, err := call(ctx, op)
+	if err != nil {
+		return orNotSupported(err)
+	}
+	// OSS ignores a parameter that it does not know, and would answer with the
+	// configuration itself.
+	if kind, _, err := mime.ParseMediaType(answer.header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return op.failed(ErrNotSupported)
+	}
+	return op.failed(json.Unmarshal(answer.body, result))
+}

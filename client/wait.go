@@ -1,0 +1,86 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake"
+)
+
+// Between two looks at a run pass firstLook, then ever more up to lastLook, so
+// that a short run is seen to end at once and a long one costs little.
+const (
+	firstLook = 50 * time.Millisecond
+	lastLook  = 2 * time.Second
+)
+
+// patience is how long the service may be away while a run is followed: enough
+// to restart it.
+const patience = time.Minute
+
+// Wait follows a run until it has ended, however it did, and returns its last
+// state: a run that failed is no error of Wait. progress, unless nil, is called
+// with every state seen, the one given and the last among them.
+//
+// Wait survives that the service is away for up to a minute. If ctx ends, or
+// the run is forgotten ([stocktake.ErrNoSuchRun]), it returns the state last
+// seen with the error.
+func (c *Client) Wait(ctx context.Context, run stocktake.Run, progress func(stocktake.Run)) (stocktake.Run, error) {
+	if progress == nil {
+		progress = func(stocktake.Run) {}
+	}
+	progress(run)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	<-timer.C
+
+	lastSeen := time.Now()
+	for pause := firstLook; !run.State.Ended(); pause = min(pause*3/2, lastLook) {
+		timer.Reset(pause)
+		select {
+		case <-ctx.Done():
+			return run, fmt.Errorf("wait for run %s: %w", run.ID, context.Cause(ctx))
+		case <-timer.C:
+		}
+		seen, err := c.find(ctx, run)
+		switch {
+		case err == nil:
+			lastSeen = time.Now()
+			run = seen
+			progress(run)
+		case ctx.Err() != nil || !away(err) || time.Since(lastSeen) > patience:
+			return run, fmt.Errorf("wait for run %s: %w", run.ID, err)
+		}
+	}
+	return run, nil
+}
+
+// find gives the present state of run.
+func (c *Client) find(ctx context.Context, run stocktake.Run) (stocktake.Run, error) {
+	runs, err := c.Runs(ctx, run.Bucket, run.Configuration)
+	if err != nil {
+		return run, err
+	}
+	for _, r := range runs {
+		if r.ID == run.ID {
+			return r, nil
+		}
+	}
+	return run, stocktake.ErrNoSuchRun
+}
+
+// away reports whether err may pass when the service comes back.
+func away(err error) bool {
+	if serr, ok := errors.AsType[*oss.ServiceError](err); ok {
+		return serr.StatusCode >= http.StatusInternalServerError || serr.StatusCode == http.StatusTooManyRequests
+	}
+	_, unreachable := errors.AsType[*url.Error](err)
+	return unreachable || errors.Is(err, io.ErrUnexpectedEOF)
+}
