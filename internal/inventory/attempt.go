@@ -21,7 +21,8 @@ type attempt struct {
 	waiting
 	ctx    context.Context // of this attempt alone: it lives no longer than execute
 	cancel context.CancelCauseFunc
-	done   chan struct{} // closed when the run has ended, or has been left for later
+	done   chan struct{}      // closed when the run has ended, or has been left for later
+	saved  stocktake.Progress // what Serve has written to the catalog last
 
 	mu     sync.Mutex
 	run    stocktake.Run // as the catalog has it
@@ -116,7 +117,7 @@ func (s *Service) take(a *attempt, cfg stocktake.InventoryConfiguration) (Outcom
 		}
 	}
 	r, _ := a.now()
-	s.log.Info("run started", "bucket", r.Bucket, "inventory", r.Configuration, "run", r.ID, "attempt", r.Attempt,
+	s.log.Info("run started", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt,
 		"trigger", r.Trigger, "due", r.Due)
 	return s.runner.Run(a.ctx, Task{
 		Run:           r,
@@ -143,12 +144,12 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	case err == nil:
 		r.State, r.Progress, r.Manifest = stocktake.Succeeded, outcome.Progress, outcome.Manifest
 	case gone:
-		s.log.Info("run dropped: its configuration was deleted, or it was cancelled", "bucket", a.bucket, "inventory", a.configuration, "run", a.id)
+		s.log.Info("run dropped: its configuration was deleted, or it was cancelled", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
 		return
 	case errors.Is(cause, errCancelled) && begun:
 		r.State, r.Reason = stocktake.Cancelled, "somebody cancelled it"
 	case cause != nil || !begun:
-		s.log.Info("run interrupted; it starts anew with the server", "bucket", a.bucket, "inventory", a.configuration, "run", a.id)
+		s.log.Info("run interrupted; it starts anew with the server", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
 		return
 	default:
 		r.State, r.Reason = stocktake.Failed, Reason(err, cfg)
@@ -173,7 +174,7 @@ func removesItself(cfg *stocktake.InventoryConfiguration) bool {
 
 // report tells of a run that has ended; err is why that could not be recorded.
 func (s *Service) report(r stocktake.Run, err error) {
-	log := s.log.With("bucket", r.Bucket, "inventory", r.Configuration, "run", r.ID, "attempt", r.Attempt)
+	log := s.log.With("bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt)
 	switch {
 	case errors.Is(err, stocktake.ErrNoSuchRun):
 		log.Info("run ended as its configuration was deleted", "state", r.State)

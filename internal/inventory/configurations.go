@@ -35,9 +35,9 @@ func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.Inventor
 	if _, err := s.buckets.Bucket(ctx, bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
 		return errors.Join(err, s.BucketDeleted(context.WithoutCancel(ctx), bucket))
 	}
+	s.wakeAt(e.Wake)
 	if first != nil {
 		s.enqueue(*first)
-		s.wakeAt(e.Wake)
 	}
 	return nil
 }
@@ -131,14 +131,14 @@ func (s *Service) stop(ctx context.Context, cause error, selected func(*waiting)
 	return nil
 }
 
-// cleanInterrupted removes what a run has left that a crash has interrupted and
-// that is not going to be tried again.
+// cleanInterrupted removes what a run has left that a crash has interrupted, and
+// that is not going to be tried again. r is as it was before it ended.
 func (s *Service) cleanInterrupted(ctx context.Context, r stocktake.Run, cfg stocktake.InventoryConfiguration) {
-	if r.Attempt < 2 {
+	if r.ID == "" || (r.Attempt < 2 && r.State == stocktake.Queued) {
 		return
 	}
 	if err := s.runner.Clean(context.WithoutCancel(ctx), Task{Run: r, Configuration: cfg}); err != nil {
-		s.log.Warn("what an interrupted run has left could not be removed", "bucket", r.Bucket, "inventory", r.Configuration,
+		s.log.Warn("what an interrupted run has left could not be removed", "bucket", r.Bucket, "configuration", r.Configuration,
 			"run", r.ID, "err", err)
 	}
 }

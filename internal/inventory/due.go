@@ -105,7 +105,7 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 	}
 	for _, r := range made {
 		if r.State == stocktake.Skipped {
-			s.log.Warn("run skipped", "bucket", r.Bucket, "inventory", r.Configuration, "run", r.ID, "due", r.Due, "reason", r.Reason)
+			s.log.Warn("run skipped", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "due", r.Due, "reason", r.Reason)
 			s.opts.Observer.RunChanged(r)
 			continue
 		}

@@ -38,8 +38,6 @@ func (q *queue) pop() (waiting, bool) {
 	return q.scheduled.pop()
 }
 
-func (q *queue) len() int { return q.urgent.len + q.scheduled.len }
-
 // turns are queues, one for each bucket, that are served in turn.
 type turns struct {
 	len    int

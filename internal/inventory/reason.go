@@ -32,7 +32,7 @@ const maxReason = 1000
 
 // Reason says why a run of cfg failed, and what to do.
 func Reason(err error, cfg *stocktake.InventoryConfiguration) string {
-	text := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", ""), "\uFFFD")
+	text := strings.ToValidUTF8(strings.NewReplacer("\x00", "", "\n", "; ").Replace(err.Error()), "\uFFFD")
 	if len(text) > maxReason {
 		text = strings.ToValidUTF8(text[:maxReason], "") + "..."
 	}

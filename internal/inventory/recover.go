@@ -128,24 +128,24 @@ func (s *Service) requeueRun(ctx context.Context, r stocktake.Run) error {
 	if err := s.catalog.UpdateRun(ctx, r, from); err != nil {
 		return err
 	}
-	s.log.Warn("run was interrupted and starts anew", "bucket", r.Bucket, "inventory", r.Configuration, "run", r.ID, "attempt", r.Attempt)
+	s.log.Warn("run was interrupted and starts anew", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt)
 	s.enqueue(r)
 	return nil
 }
 
 // giveUp fails a run that has ended with the server each time.
 func (s *Service) giveUp(ctx context.Context, r stocktake.Run) error {
-	from := r.State
+	before := r
 	r.State, r.Ended = stocktake.Failed, s.now()
 	r.Reason = fmt.Sprintf("the server ended %d times while the run went; find out why in the server's log, then run it again", r.Attempt)
 	e, err := s.catalog.Configuration(ctx, r.Bucket, r.Configuration)
 	if err != nil {
 		return err
 	}
-	if err := s.catalog.EndRun(ctx, r, from, s.opts.Keep, false); err != nil {
+	if err := s.catalog.EndRun(ctx, r, before.State, s.opts.Keep, false); err != nil {
 		return err
 	}
 	s.report(r, nil)
-	s.cleanInterrupted(ctx, r, e.Configuration)
+	s.cleanInterrupted(ctx, before, e.Configuration)
 	return nil
 }

@@ -65,13 +65,13 @@ func (s *Service) cancelWaiting(ctx context.Context, r stocktake.Run) (stocktake
 	if err != nil {
 		return stocktake.Run{}, err
 	}
-	from := r.State
+	before := r
 	r.State, r.Ended, r.Reason = stocktake.Cancelled, s.now(), "somebody cancelled it"
-	if err := s.catalog.EndRun(ctx, r, from, s.opts.Keep, false); err != nil {
+	if err := s.catalog.EndRun(ctx, r, before.State, s.opts.Keep, false); err != nil {
 		return stocktake.Run{}, err
 	}
 	s.report(r, nil)
-	s.cleanInterrupted(ctx, r, e.Configuration)
+	s.cleanInterrupted(ctx, before, e.Configuration)
 	return r, nil
 }
 

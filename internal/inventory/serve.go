@@ -20,6 +20,10 @@ func (s *Service) Serve(ctx context.Context) error {
 	saving := false // save is set
 	var pause backoff
 	for {
+		s.mu.Lock()
+		held := s.held
+		s.held = nil
+		s.mu.Unlock()
 		next, err := s.makeDue(ctx)
 		if err != nil && ctx.Err() == nil {
 			next = s.clock.Now().Add(pause.next())
@@ -28,6 +32,7 @@ func (s *Service) Serve(ctx context.Context) error {
 			pause = 0
 		}
 		due.Set(next)
+		letGo(held)
 		if busy := s.dispatch(ctx); busy != saving {
 			saving = busy
 			save.Set(s.saveTime(busy))
@@ -87,6 +92,7 @@ func (s *Service) shutDown() {
 	timer.Stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	letGo(s.held)
 	for {
 		w, ok := s.queue.pop()
 		if !ok {
@@ -107,13 +113,13 @@ func (s *Service) saveTime(busy bool) time.Time {
 	return s.clock.Now().Add(saveInterval)
 }
 
-// saveProgress writes the progress of the runs that go.
+// saveProgress writes the progress of the runs that have come further.
 func (s *Service) saveProgress(ctx context.Context) {
 	progress := map[string]stocktake.Progress{}
 	s.mu.Lock()
 	for id, a := range s.active {
-		if r, begun := a.now(); begun {
-			progress[id] = r.Progress
+		if r, begun := a.now(); begun && r.Progress != a.saved {
+			progress[id], a.saved = r.Progress, r.Progress
 		}
 	}
 	s.mu.Unlock()

@@ -98,6 +98,7 @@ type Service struct {
 	queue  queue
 	active map[string]*attempt // by id of the run
 	next   time.Time           // when the scheduler must wake; zero: never
+	held   []func()            // lets go of the clock, once the scheduler's timer is set for next
 	runs   sync.WaitGroup      // the goroutines of active
 }
 
@@ -119,6 +120,7 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 	if err := s.recover(ctx); err != nil {
 		return nil, fmt.Errorf("start the inventory service: %w", err)
 	}
+	s.held = append(s.held, clock.Hold(s.clock))
 	return s, nil
 }
 
@@ -139,10 +141,18 @@ func (s *Service) wakeAt(t time.Time) {
 	earlier := !t.IsZero() && (s.next.IsZero() || t.Before(s.next))
 	if earlier {
 		s.next = t
+		s.held = append(s.held, clock.Hold(s.clock))
 	}
 	s.mu.Unlock()
 	if earlier {
 		s.wake()
+	}
+}
+
+// letGo releases the clock.
+func letGo(held []func()) {
+	for _, release := range held {
+		release()
 	}
 }
 
