@@ -54,9 +54,9 @@ func (e *Encoder) header(c cursor) cursor {
 	const dynamic = 0b100 // not final, type 2
 	c = c.put(dynamic<<codeBits | 3)
 	c = c.put((numLiterals-257)<<codeBits | 5).put((numDistances-1)<<codeBits | 5)
-	c = c.put(uint64(used-4)<<codeBits | 4).spill(e.out)
+	c = c.put(uint64(used-4)<<codeBits | 4).spill(&e.out)
 	for _, s := range lengthOrder[:used] {
-		c = c.put(uint64(lenLens[s])<<codeBits | 3).spill(e.out)
+		c = c.put(uint64(lenLens[s])<<codeBits | 3).spill(&e.out)
 	}
 	for _, r := range runs[:n] {
 		s := r & 31
@@ -64,7 +64,7 @@ func (e *Encoder) header(c cursor) cursor {
 		if s == repeat {
 			c = c.put(uint64(r>>5)<<codeBits | 2)
 		}
-		c = c.spill(e.out)
+		c = c.spill(&e.out)
 	}
 	return c
 }

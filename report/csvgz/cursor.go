@@ -1,7 +1,5 @@
 package csvgz
 
-import "encoding/binary"
-
 // A cursor is where an Encoder stands in its stream. It is small enough to
 // travel in registers, which is why it is no part of the Encoder.
 //
@@ -16,32 +14,37 @@ type cursor struct {
 
 // A code is bits to emit: how many in the low six bits of the code, then the
 // bits themselves, the first lowest. Tables of codes of at most 26 bits keep
-// them as uint32, others as uint64. That the length is lowest lets a sum of
-// codes stand for the sum of their lengths, as far as the low six bits go.
+// them as uint32, others as uint64. As the length is lowest, the low six bits
+// of a sum of codes are the sum of their lengths.
 const (
 	codeLen  = 63 // mask of the length
 	codeBits = 6  // shift of the bits
 )
 
-// spill moves whole bytes from c.bits to out. It stores eight, whatever it has.
-func (c cursor) spill(out []byte) cursor {
-	binary.LittleEndian.PutUint64(out[c.out:], c.bits)
-	c.n &= codeLen
-	c.out += int(c.n >> 3)
+// put adds one code. Until the next spill only the low six bits of n count.
+func (c cursor) put(code uint64) cursor {
+	c.bits |= code >> codeBits << (c.n & codeLen)
+	c.n += uint(code)
+	return c
+}
+
+// spill moves whole bytes from bits to out. It stores eight, whatever it has.
+func (c cursor) spill(out *buffer) cursor {
+	out.put64(c.out, c.bits)
+	c.out += int(c.n & codeLen >> 3)
 	c.bits >>= c.n & 56
 	c.n &= 7
 	return c
 }
 
-// put adds one code. There must be room for its bits.
-func (c cursor) put(code uint64) cursor {
-	c.bits |= code >> codeBits << (c.n & codeLen)
-	c.n += uint(code & codeLen)
-	return c
+// join is the code of a and then b.
+func join(a, b uint64) uint64 {
+	n := a & codeLen
+	return a&^codeLen | b>>codeBits<<(n+codeBits&63) | (n + b&codeLen)
 }
 
 // align fills up the last byte with zero bits.
-func (c cursor) align(out []byte) cursor {
-	c.n = (c.n + 7) &^ 7
+func (c cursor) align(out *buffer) cursor {
+	c.n = (c.n&codeLen + 7) &^ 7
 	return c.spill(out)
 }

@@ -1,14 +1,15 @@
 package csvgz
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // A column remembers the textual value that a column had in the last row.
 type column struct {
+	texts *[256]uint32 // what stands in a row for a byte
+	codes *[256]uint32 // and how that is coded
+	more  int          // bytes that a byte takes which stands as several, besides one
+
 	value []byte
-	long  []int32 // indexes of the bytes of value that stand as several in the row, ascending
+	long  []int32 // indexes of the bytes of value that stand as several, ascending
 	pos   int64   // where the text of value begins in the file
 	size  int     // of that text
 	row   int64   // of value
@@ -25,75 +26,105 @@ func (l *column) keep() {
 	l.value = l.kept
 }
 
-// texts says how a column's bytes stand in a row, see keyText.
-type texts struct {
-	text *[256]uint32
-	more int // a byte stands as itself or as 1+more bytes
-}
-
-var keyTexts, quotedTexts = texts{&keyText, 2}, texts{&quotedText, 1}
-
 // delta adds a textual value: what it has in common with the last row's at
-// either end as matches, the rest as literals.
-func (e *Encoder) delta(c cursor, l *column, value []byte, in texts, codes *[256]uint64) cursor {
+// either end as matches, the rest as literals. The lead bytes of text before
+// it are those before the last value, and come in with it.
+func (e *Encoder) delta(c cursor, l *column, lead string, value []byte) cursor {
 	if l.row != e.rows-1 {
+		copy(e.text[c.text&(bufferSize-1):], lead)
+		c = e.match(c, len(lead), tooFar)
+		lead = ""
 		l.value, l.long, l.size = nil, l.long[:0], 0
 	}
 	prefix := commonPrefix(value, l.value)
-	suffix := commonSuffix(value[prefix:], l.value[prefix:])
-	middle := value[prefix : len(value)-suffix]
+	suffix := commonSuffix(value, l.value, prefix)
 
 	// Which of the last value's long bytes are in the prefix, which in the suffix?
-	long, stay := l.long, len(l.long)
-	for stay > 0 && int(long[stay-1]) >= len(l.value)-suffix {
-		stay--
-	}
-	l.behind = append(l.behind[:0], long[stay:]...)
-	for stay > 0 && int(long[stay-1]) >= prefix {
-		stay--
-	}
-	long = long[:stay]
-	prefixText, suffixText := prefix+stay*in.more, suffix+len(l.behind)*in.more
-
-	pos := e.base + int64(c.text)
-	if prefix > 0 {
-		d := e.since(c, l.pos)
-		copyBack(e.text, c.text, d, prefixText)
-		c = e.match(c, prefixText, d)
-	}
-	if len(middle) > 0 {
-		c = e.flush(c)
-		for i, b := range middle {
-			s := in.text[b]
-			if s>>24 > 1 {
-				long = append(long, int32(prefix+i))
-			}
-			binary.LittleEndian.PutUint32(e.text[c.text:], s)
-			c.text += int(s >> 24)
-			c = c.put(codes[b]).spill(e.out)
+	long := l.long
+	stay, behind := len(long), l.behind[:0]
+	if stay > 0 && int(long[stay-1]) >= prefix {
+		for stay > 0 && int(long[stay-1]) >= len(l.value)-suffix {
+			stay--
 		}
+		behind = append(behind, long[stay:]...)
+		l.behind = behind
+		for stay > 0 && int(long[stay-1]) >= prefix {
+			stay--
+		}
+		long = long[:stay]
+	}
+
+	back := e.since(c, l.pos-int64(len(lead)))
+	if n := len(lead) + prefix + stay*l.more; n > 0 {
+		e.text.repeat(c.text, back, n)
+		c = e.match(c, n, back)
+	}
+	pos := e.base + int64(c.text) - int64(prefix+stay*l.more)
+	l.long = long
+	if end := len(value) - suffix; prefix < end {
+		c = e.flush(c)
+		c = e.middle(c, l, value, prefix, end)
 	}
 	if suffix > 0 {
-		d := e.since(c, l.pos+int64(l.size-suffixText))
-		copyBack(e.text, c.text, d, suffixText)
-		c = e.match(c, suffixText, d)
-		for _, i := range l.behind {
-			long = append(long, i+int32(len(value)-len(l.value)))
+		n := suffix + len(behind)*l.more
+		back := e.since(c, l.pos+int64(l.size-n))
+		e.text.repeat(c.text, back, n)
+		c = e.match(c, n, back)
+		for _, i := range behind {
+			l.long = append(l.long, i+int32(len(value)-len(l.value)))
 		}
 	}
-	l.value, l.long, l.row = value, long, e.rows
+	l.value, l.row = value, e.rows
 	l.pos, l.size = pos, int(e.base+int64(c.text)-pos)
 	return c
 }
 
-// copyBack copies n bytes of text from d bytes before at to at, and up to 15
-// bytes more. The two do not overlap.
-func copyBack(text []byte, at, d, n int) {
-	for ; n > 0; n -= 16 {
-		*(*[16]byte)(text[at:]) = *(*[16]byte)(text[at-d:])
-		at += 16
+// middle adds value[from:to] as literals.
+func (e *Encoder) middle(c cursor, l *column, value []byte, from, to int) cursor {
+	if to < 4 {
+		return e.bytewise(c, l, value, from, to)
 	}
+	codes := l.codes
+	for ; from+4 <= to; from += 4 {
+		v := load32(value, from)
+		k0, k1, k2, k3 := codes[v&255], codes[v>>8&255], codes[v>>16&255], codes[v>>24]
+		if (k0|k1|k2|k3)&several != 0 {
+			return e.bytewise(c, l, value, from, to)
+		}
+		e.text.put32(c.text, v)
+		c.text += 4
+		c = c.put(uint64(k0)).put(uint64(k1)).put(uint64(k2)).put(uint64(k3)).spill(&e.out)
+	}
+	// The last four again, those that are done as nothing.
+	n := to - from
+	v := load32(value, to-4)
+	m := &lastOf4[n&3]
+	k0, k1, k2 := codes[v>>8&255]&m[0], codes[v>>16&255]&m[1], codes[v>>24]&m[2]
+	if (k0|k1|k2)&several != 0 {
+		return e.bytewise(c, l, value, from, to)
+	}
+	e.text.put32(c.text, v>>(32-8*n&31))
+	c.text += n
+	return c.put(uint64(k0)).put(uint64(k1)).put(uint64(k2)).spill(&e.out)
 }
+
+// bytewise is middle for what has bytes that stand as several.
+func (e *Encoder) bytewise(c cursor, l *column, value []byte, from, to int) cursor {
+	for i, b := range value[from:to] {
+		s := l.texts[b]
+		if s>>24 > 1 {
+			l.long = append(l.long, int32(from+i))
+		}
+		e.text.put32(c.text, s)
+		c.text += int(s >> 24)
+		c = c.put(uint64(l.codes[b] &^ several)).spill(&e.out)
+	}
+	return c
+}
+
+// lastOf4 are masks for the second to fourth of four codes that keep only the
+// last 0 to 3.
+var lastOf4 = [4][3]uint32{{0, 0, 0}, {0, 0, 1<<32 - 1}, {0, 1<<32 - 1, 1<<32 - 1}, {1<<32 - 1, 1<<32 - 1, 1<<32 - 1}}
 
 // commonPrefix is how many bytes a and b have in common at their beginning.
 func commonPrefix(a, b []byte) int {
@@ -108,28 +139,31 @@ func commonPrefix(a, b []byte) int {
 		return n
 	}
 	for i := 0; i < n-8; i += 8 {
-		if x := load(a, i) ^ load(b, i); x != 0 {
+		if x := load64(a, i) ^ load64(b, i); x != 0 {
 			return i + bits.TrailingZeros64(x)>>3
 		}
 	}
-	if x := load(a, n-8) ^ load(b, n-8); x != 0 {
+	if x := load64(a, n-8) ^ load64(b, n-8); x != 0 {
 		return n - 8 + bits.TrailingZeros64(x)>>3
 	}
 	return n
 }
 
-// commonSuffix is how many bytes a and b have in common at their end.
-func commonSuffix(a, b []byte) int {
-	n := min(len(a), len(b))
-	a, b = a[len(a)-n:], b[len(b)-n:]
-	i := n
-	for ; i >= 8; i -= 8 {
-		if x := load(a, i-8) ^ load(b, i-8); x != 0 {
-			return n - i + bits.LeadingZeros64(x)>>3
+// commonSuffix is how many bytes a and b have in common at their end, not
+// counting the first prefix of either.
+func commonSuffix(a, b []byte, prefix int) int {
+	n := min(len(a), len(b)) - prefix
+	for i := 0; i < n; i += 8 {
+		j, k := len(a)-i-8, len(b)-i-8
+		if j < 0 || k < 0 {
+			for i < n && a[len(a)-i-1] == b[len(b)-i-1] {
+				i++
+			}
+			return i
+		}
+		if x := load64(a, j) ^ load64(b, k); x != 0 {
+			return min(i+bits.LeadingZeros64(x)>>3, n)
 		}
 	}
-	for i > 0 && a[i-1] == b[i-1] {
-		i--
-	}
-	return n - i
+	return n
 }

@@ -26,8 +26,8 @@ type Encoder struct {
 	preset [numLiterals + numDistances]uint8 // lengths that every file begins with
 	limits []limit
 
-	out    []byte // DEFLATE not written to w yet
-	text   []byte // the last rows
+	out    buffer // DEFLATE not written to w yet
+	text   buffer // the last rows
 	base   int64  // where text[0] is in the file
 	summed int    // how much of text is in sum
 	sum    uint32 // CRC-32
@@ -83,9 +83,14 @@ func New(bucket string, columns []stocktake.Field) (*Encoder, error) {
 		row:  len(bucket) + len(columns)*(maxValue+len(`","`)) + 2*slack,
 		err:  errors.New("csvgz: no file begun"),
 	}
+	for i := range e.ops {
+		l := &e.ops[i].column
+		l.texts, l.codes, l.more = &quoted, &e.quote, 1
+		if e.ops[i].field == stocktake.FieldKey {
+			l.texts, l.codes, l.more = &escaped, &e.escape, 2
+		}
+	}
 	e.limits = limitsOf(columns)
-	e.out = make([]byte, outSize+2*e.row)
-	e.text = make([]byte, textSize+e.row)
 	e.presetLengths(bucket, columns)
 	return e, nil
 }
@@ -111,7 +116,7 @@ func (e *Encoder) Reset(w io.Writer) {
 	// ID1, ID2, deflate, no flags, no time, fastest, unknown system.
 	//
 	// Source: RFC 1952, section 2.3.
-	e.cursor.out = copy(e.out, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff")
+	e.cursor.out = copy(e.out[:], "\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff")
 	e.cursor = e.header(e.cursor)
 }
 
@@ -133,9 +138,8 @@ func (e *Encoder) Encode(batch []stocktake.Record) (size int64, err error) {
 	c := e.cursor
 	for i := range batch {
 		r := &batch[i]
-		free := len(r.Key) + len(r.VersionID) + len(r.ETag.Text)
-		if c.text+3*free+e.row > len(e.text) || c.out+6*free+2*e.row > len(e.out) {
-			c = e.makeRoom(c, 3*free+e.row, 6*free+2*e.row)
+		if c.text > textSize || c.out > outSize {
+			c = e.makeRoom(c)
 		}
 		if e.rows == e.event {
 			c = e.tune(c)
@@ -155,13 +159,13 @@ func (e *Encoder) Close() error {
 	if e.err != nil {
 		return e.err
 	}
-	c := e.makeRoom(e.cursor, 0, 64)
+	c := e.makeRoom(e.cursor)
 	c = e.flush(c)
-	c = c.put(uint64(e.literal[endOfBlock])).spill(e.out)
-	c = c.put(fixedBlock).put(fixedEnd).align(e.out)
+	c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out)
+	c = c.put(fixedBlock).put(fixedEnd).align(&e.out)
 	size := uint64(uint32(e.base + int64(c.text)))
-	c = c.put(uint64(e.sum)<<codeBits | 32).spill(e.out)
-	c = c.put(size<<codeBits | 32).spill(e.out)
+	c = c.put(uint64(e.sum)<<codeBits | 32).spill(&e.out)
+	c = c.put(size<<codeBits | 32).spill(&e.out)
 	e.cursor = c
 	e.write(c.out)
 	err := e.err
@@ -177,28 +181,21 @@ const (
 	fixedEnd   = 0<<codeBits | 7
 )
 
-// makeRoom makes room for text bytes in e.text and out bytes in e.out. What it
-// drops of the text is summed; the last row stays.
-func (e *Encoder) makeRoom(c cursor, text, out int) cursor {
+// makeRoom makes room in e.text and e.out. What it drops of the text is summed;
+// the last row stays.
+func (e *Encoder) makeRoom(c cursor) cursor {
 	c = e.flush(c)
 	e.sampleTo(c.text)
 	e.sum = crc32.Update(e.sum, crc32.IEEETable, e.text[e.summed:c.text])
 
 	from := int(max(0, e.lastRow-e.base)) // the last row begins here
 	n := c.text - from
-	if n+text > len(e.text) {
-		e.text = append(make([]byte, 0, 2*(n+text)), e.text...)
-		e.text = e.text[:cap(e.text)]
-	}
-	copy(e.text, e.text[from:c.text])
+	copy(e.text[:], e.text[from:c.text])
 	e.base += int64(from)
 	c.text, e.summed, e.counted = n, n, n
 
 	e.write(c.out)
 	c.out = 0
-	if out > len(e.out) {
-		e.out = make([]byte, out)
-	}
 	return c
 }
 

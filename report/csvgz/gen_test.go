@@ -130,6 +130,28 @@ func object(rnd *rand.Rand, key string) stocktake.Record {
 	return r
 }
 
+// pack lays the bytes of recs side by side, as a scan does.
+func pack(recs []stocktake.Record) []stocktake.Record {
+	var arena []byte
+	keep := func(b []byte) []byte {
+		arena = append(arena, b...)
+		return arena[len(arena)-len(b) : len(arena) : len(arena)]
+	}
+	n := 0
+	for i := range recs {
+		n += len(recs[i].Key) + len(recs[i].VersionID) + len(recs[i].ETag.Text)
+	}
+	arena = make([]byte, 0, n)
+	for i := range recs {
+		r := &recs[i]
+		r.Key, r.VersionID = keep(r.Key), keep(r.VersionID)
+		if r.ETag.Text != nil {
+			r.ETag.Text = keep(r.ETag.Text)
+		}
+	}
+	return recs
+}
+
 // plainCSV is what the encoder's stream must hold.
 func plainCSV(bucket string, columns []stocktake.Field, recs []stocktake.Record) []byte {
 	e, err := report.NewEncoder(bucket, columns)

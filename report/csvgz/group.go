@@ -100,10 +100,9 @@ func (e *Encoder) few(c cursor, g *group, attributes uint64) cursor {
 		v = g.find(attributes)
 		g.last = v
 	}
-	to := e.text[c.text:][:128]
-	*(*[64]byte)(to) = *(*[64]byte)(v.text[:])
+	*e.text.at64(c.text) = *(*[64]byte)(v.text[:])
 	if v.n > 64 {
-		*(*[64]byte)(to[64:]) = *(*[64]byte)(v.text[64:])
+		*e.text.at64(c.text + 64) = *(*[64]byte)(v.text[64:])
 	}
 	d := e.since(c, v.pos)
 	v.pos = e.base + int64(c.text)

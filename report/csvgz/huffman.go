@@ -13,7 +13,7 @@ const (
 	numLiterals  = 286 // literals, end of block, lengths
 	numDistances = 30
 	endOfBlock   = 256
-	maxCode      = 15 // bits of a code
+	maxCode      = 14 // bits of a code, so that four literals fit into one step; DEFLATE has 15
 
 	minMatch  = 3
 	maxMatch  = 258

@@ -1,9 +1,12 @@
 package csvgz
 
+// tooFar is a distance that no match can have.
+const tooFar = 1 << 30
+
 // since is how far back pos, a place in the file, is from the end of the text;
 // too far for a match if it is far.
 func (e *Encoder) since(c cursor, pos int64) int {
-	return int(min(e.base+int64(c.text)-pos, 1<<30))
+	return int(min(e.base+int64(c.text)-pos, tooFar))
 }
 
 // match adds n bytes, which stand at the end of the text already, as those from
@@ -26,7 +29,7 @@ func (e *Encoder) flush(c cursor) cursor {
 	n, d := e.held, e.distance
 	e.held = 0
 	if uint(n-minMatch) <= maxMatch-minMatch && d <= e.reach {
-		return c.put(uint64(e.length[n])).put(uint64(e.near[d])).spill(e.out)
+		return c.put(uint64(e.length[n])).put(uint64(e.near[d&(2*fastDistance-1)])).spill(&e.out)
 	}
 	if n > 0 {
 		return e.flushAny(c, n, d)
@@ -48,7 +51,7 @@ func (e *Encoder) flushAny(c cursor, n, d int) cursor {
 			m -= minMatch // so that a match is left
 		}
 		n -= m
-		c = c.put(uint64(e.length[m])).put(e.far(d)).spill(e.out)
+		c = c.put(uint64(e.length[m])).put(e.far(d)).spill(&e.out)
 		e.sampleMatch(c.text-n, m, d)
 	}
 	return c
@@ -57,7 +60,7 @@ func (e *Encoder) flushAny(c cursor, n, d int) cursor {
 // literals emits s, which stands at the end of the text already.
 func (e *Encoder) literals(c cursor, s []byte) cursor {
 	for _, b := range s {
-		c = c.put(uint64(e.literal[b])).spill(e.out)
+		c = c.put(uint64(e.literal[b])).spill(&e.out)
 	}
 	return c
 }

@@ -1,7 +1,6 @@
 package csvgz
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"strconv"
 
@@ -16,9 +15,9 @@ func (e *Encoder) number(c cursor, v int64) cursor {
 		c = e.flush(c)
 	}
 	if v < 0 {
-		e.text[c.text] = '-'
+		e.text.put(c.text, '-')
 		c.text++
-		c = c.put(uint64(e.literal['-'])).spill(e.out)
+		c = c.put(uint64(e.literal['-'])).spill(&e.out)
 		return e.uint(c, -uint64(v))
 	}
 	return e.uint(c, uint64(v))
@@ -37,26 +36,24 @@ func (e *Encoder) uint(c cursor, v uint64) cursor {
 
 	t := uint64(tripleText[hi]) | uint64(tripleText[mid])<<24 | uint64(tripleText[lo])<<48
 	last := uint64(tripleText[lo]) >> 16
-	text := e.text[c.text:][:9]
-	binary.LittleEndian.PutUint64(text, t>>(8*zeros)|last<<(64-8*zeros))
-	text[8] = byte(last)
+	e.text.put64(c.text, t>>(8*zeros)|last<<(64-8*zeros))
+	e.text.put(c.text+8, byte(last))
 	c.text += int(9 - zeros)
 
 	code := join(join(uint64(e.triple[hi]), uint64(e.triple[mid])), uint64(e.triple[lo]))
 	drop := zeros * e.zeroLen
 	c.bits |= code >> codeBits >> (drop & 63) << (c.n & codeLen)
 	c.n += uint(code&codeLen) - drop
-	return c.spill(e.out)
+	return c.spill(&e.out)
 }
 
 // nine adds v < 10^9 with leading zeros.
 func (e *Encoder) nine(c cursor, v uint32) cursor {
 	hi, mid, lo := v/1_000_000, v/1000%1000, v%1000
-	text := e.text[c.text:][:12]
-	binary.LittleEndian.PutUint64(text, uint64(tripleText[hi])|uint64(tripleText[mid])<<24)
-	binary.LittleEndian.PutUint32(text[6:], tripleText[lo])
+	e.text.put64(c.text, uint64(tripleText[hi])|uint64(tripleText[mid])<<24)
+	e.text.put32(c.text+6, tripleText[lo])
 	c.text += 9
-	return c.put(uint64(e.triple[hi])).put(uint64(e.triple[mid])).put(uint64(e.triple[lo])).spill(e.out)
+	return c.put(uint64(e.triple[hi])).put(uint64(e.triple[mid])).put(uint64(e.triple[lo])).spill(&e.out)
 }
 
 // checksum adds v in decimal; most often it has 19 or 20 digits.
@@ -67,11 +64,8 @@ func (e *Encoder) checksum(c cursor, v uint64) cursor {
 		return e.uint(c, v)
 	}
 	v -= hi * (billion * billion)
-	e.text[c.text] = decimal[hi/10]
-	ten := bit(hi >= 10)
-	c.text += int(ten)
-	e.text[c.text] = decimal[hi%10]
-	c.text++
+	e.text.put16(c.text, leadText[hi&31])
+	c.text += 1 + int(bit(hi >= 10))
 	c = c.put(uint64(e.lead[hi&31]))
 	c = e.nine(c, uint32(v/billion))
 	return e.nine(c, uint32(v%billion))
@@ -80,20 +74,19 @@ func (e *Encoder) checksum(c cursor, v uint64) cursor {
 // sum128 adds an ETag of hexadecimal digits.
 func (e *Encoder) sum128(c cursor, tag *stocktake.ETag) cursor {
 	c = e.flush(c)
-	text := (*[32]byte)(e.text[c.text:])
 	for i := 0; i < len(tag.Sum); i += 4 {
 		for j := range 4 {
 			b := tag.Sum[i+j]
-			binary.LittleEndian.PutUint16(text[2*(i+j):], hexText[b])
+			e.text.put16(c.text+2*(i+j), hexText[b])
 			c = c.put(uint64(e.hex[b]))
 		}
-		c = c.spill(e.out)
+		c = c.spill(&e.out)
 	}
 	c.text += 32
 	if tag.Parts != 0 {
-		e.text[c.text] = '-'
+		e.text.put(c.text, '-')
 		c.text++
-		c = e.uint(c.put(uint64(e.literal['-'])).spill(e.out), uint64(tag.Parts))
+		c = e.uint(c.put(uint64(e.literal['-'])).spill(&e.out), uint64(tag.Parts))
 	}
 	return c
 }

@@ -1,8 +1,6 @@
 package csvgz
 
 import (
-	"encoding/binary"
-
 	"github.com/stocktake/stocktake"
 )
 
@@ -54,59 +52,59 @@ func (o *op) reset() {
 // encode adds the row of r. There is room for it.
 func (e *Encoder) encode(c cursor, r *stocktake.Record) cursor {
 	start := e.base + int64(c.text)
-	copy(e.text[c.text:], e.head)
-	c = e.match(c, len(e.head), e.since(c, e.lastRow))
-	c = e.delta(c, &e.ops[0].column, r.Key, keyTexts, &e.escape)
+	c = e.delta(c, &e.ops[0].column, e.head, r.Key)
 	attributes := attributesOf(r)
+	exists := !r.IsDeleteMarker
 	for i := 1; i < len(e.ops); i++ {
 		o := &e.ops[i]
 		switch o.field {
+		case stocktake.FieldVersionID:
+			c = e.between(c, o, attributes)
+			c = e.delta(c, &o.column, "", r.VersionID)
+		case stocktake.FieldSize:
+			c = e.between(c, o, attributes)
+			if exists {
+				c = e.number(c, r.Size)
+			}
 		case stocktake.FieldLastModifiedDate:
 			c = e.time(c, o, attributes, r.LastModified)
-			continue
+		case stocktake.FieldETag:
+			c = e.between(c, o, attributes)
+			if !exists {
+				break
+			}
+			if r.ETag.Text != nil {
+				c = e.delta(c, &o.column, "", r.ETag.Text)
+			} else {
+				c = e.sum128(c, &r.ETag)
+			}
 		case stocktake.FieldTransitionTime:
-			if r.TransitionTime != 0 && !r.IsDeleteMarker {
+			if exists && r.TransitionTime != 0 {
 				c = e.time(c, o, attributes, r.TransitionTime)
-				continue
+			} else {
+				c = e.between(c, o, attributes)
+			}
+		case stocktake.FieldCRC64:
+			c = e.between(c, o, attributes)
+			if exists && r.HasCRC64 {
+				c = e.checksum(c, r.CRC64)
 			}
 		case stocktake.FieldLastAccessDate:
 			if r.LastAccess != 0 {
 				c = e.time(c, o, attributes, r.LastAccess)
-				continue
+			} else {
+				c = e.null(e.between(c, o, attributes), o)
 			}
-		case 0:
-			if o.group == nil {
-				continue
-			}
-		}
-		c = e.between(c, o, attributes)
-		switch o.field {
-		case stocktake.FieldVersionID:
-			c = e.delta(c, &o.column, r.VersionID, quotedTexts, &e.quote)
-		case stocktake.FieldLastAccessDate:
-			c = e.null(c, o)
 		case stocktake.FieldLastAccessTimestamp:
+			c = e.between(c, o, attributes)
 			if r.LastAccess != 0 {
 				c = e.number(c, r.LastAccess)
 			} else {
 				c = e.null(c, o)
 			}
-		}
-		if r.IsDeleteMarker {
-			continue
-		}
-		switch o.field {
-		case stocktake.FieldSize:
-			c = e.number(c, r.Size)
-		case stocktake.FieldETag:
-			if r.ETag.Text != nil {
-				c = e.delta(c, &o.column, r.ETag.Text, quotedTexts, &e.quote)
-			} else {
-				c = e.sum128(c, &r.ETag)
-			}
-		case stocktake.FieldCRC64:
-			if r.HasCRC64 {
-				c = e.checksum(c, r.CRC64)
+		default:
+			if o.group != nil {
+				c = e.few(c, o.group, attributes)
 			}
 		}
 	}
@@ -114,7 +112,7 @@ func (e *Encoder) encode(c cursor, r *stocktake.Record) cursor {
 	if start == 0 {
 		end = never
 	}
-	binary.LittleEndian.PutUint16(e.text[c.text:], '"'|'\n'<<8)
+	e.text.put16(c.text, '"'|'\n'<<8)
 	c = e.match(c, 2, e.since(c, end))
 	e.lastRow = start
 	return c
@@ -131,7 +129,7 @@ func (e *Encoder) between(c cursor, o *op, attributes uint64) cursor {
 // glue adds `","`, last seen distance bytes before.
 func (e *Encoder) glue(c cursor, o *op, distance int) cursor {
 	o.pos = e.base + int64(c.text)
-	binary.LittleEndian.PutUint32(e.text[c.text:], '"'|','<<8|'"'<<16)
+	e.text.put32(c.text, '"'|','<<8|'"'<<16)
 	return e.match(c, 3, distance)
 }
 
@@ -139,6 +137,6 @@ func (e *Encoder) glue(c cursor, o *op, distance int) cursor {
 func (e *Encoder) null(c cursor, o *op) cursor {
 	d := e.since(c, o.tail)
 	o.tail = e.base + int64(c.text)
-	binary.LittleEndian.PutUint32(e.text[c.text:], 'n'|'u'<<8|'l'<<16|'l'<<24)
+	e.text.put32(c.text, 'n'|'u'<<8|'l'<<16|'l'<<24)
 	return e.match(c, 4, d)
 }

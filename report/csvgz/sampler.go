@@ -115,7 +115,7 @@ func (e *Encoder) refit(c cursor) cursor {
 	if (old-now)*16 < headerBits {
 		return c
 	}
-	c = c.put(uint64(e.literal[endOfBlock])).spill(e.out)
+	c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out)
 	e.literalLens, e.distanceLens = lens, dlens
 	e.build()
 	return e.header(c)
@@ -123,11 +123,11 @@ func (e *Encoder) refit(c cursor) cursor {
 
 // limitsOf are the limits that the steps of columns need.
 func limitsOf(columns []stocktake.Field) []limit {
-	var l []limit
+	l := []limit{{upperHex, 7}, {`%"`, 8}}
 	for _, f := range columns {
 		switch f {
 		case stocktake.FieldETag:
-			l = append(l, limit{upperHex, 7}, limit{decimal, 5})
+			l = append(l, limit{decimal, 5})
 		case stocktake.FieldSize, stocktake.FieldCRC64, stocktake.FieldLastAccessTimestamp:
 			l = append(l, limit{decimal, 5})
 		case stocktake.FieldLastModifiedDate, stocktake.FieldTransitionTime, stocktake.FieldLastAccessDate:

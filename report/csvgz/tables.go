@@ -13,10 +13,10 @@ type tables struct {
 	literal  [numLiterals]uint32      // codes of single symbols
 	distance [numDistances]uint32     // without the extra bits
 	length   [maxMatch + 1]uint32     // of match lengths, extra bits included
-	near     [fastDistance + 1]uint32 // of distances, extra bits included
+	near     [2 * fastDistance]uint32 // of distances up to fastDistance, extra bits included
 
-	escape  [256]uint64  // bytes of a key, percent-encoded
-	quote   [256]uint64  // bytes of other text
+	escape  [256]uint32  // bytes of a key, percent-encoded, with several set
+	quote   [256]uint32  // bytes of other text, with several set
 	hex     [256]uint32  // a byte as two digits
 	lead    [32]uint32   // 0 to 31 without a leading zero
 	pair    [100]uint32  // two decimal digits
@@ -37,8 +37,8 @@ func (t *tables) build() {
 		t.near[d] = uint32(t.far(d))
 	}
 	for c := range 256 {
-		t.escape[c] = t.text(keyText[c])
-		t.quote[c] = t.text(quotedText[c])
+		t.escape[c] = t.text(escaped[c])
+		t.quote[c] = t.text(quoted[c])
 	}
 	for c := range t.hex {
 		t.hex[c] = uint32(join(t.symbol(upperHex[c>>4]), t.symbol(upperHex[c&15])))
@@ -60,26 +60,27 @@ func (t *tables) build() {
 
 func (t *tables) symbol(c byte) uint64 { return uint64(t.literal[c]) }
 
-// text is the code of a text of at most three bytes: first byte lowest, the
-// length in the highest.
-func (t *tables) text(s uint32) (code uint64) {
-	for range s >> 24 {
-		code = join(code, t.symbol(byte(s)))
-		s >>= 8
+// several is set in the code of a byte that stands as several in a row.
+const several = 1 << 31
+
+// text is the code of a text of at most three bytes: first byte lowest, their
+// number in the highest.
+func (t *tables) text(s uint32) uint32 {
+	code := t.symbol(byte(s))
+	if s>>24 == 1 {
+		return uint32(code)
 	}
-	return code
+	for range s>>24 - 1 {
+		s >>= 8
+		code = join(code, t.symbol(byte(s)))
+	}
+	return uint32(code) | several
 }
 
 // far is the code of a distance of 1 to 32768, extra bits included.
 func (t *tables) far(d int) uint64 {
 	s, extra, val := distanceSymbol(d)
 	return join(uint64(t.distance[s]), uint64(val)<<codeBits|uint64(extra))
-}
-
-// join is the code of a and then b.
-func join(a, b uint64) uint64 {
-	n := a & codeLen
-	return a&^codeLen | b>>codeBits<<(n+codeBits) | (n + b&codeLen)
 }
 
 // lengthSymbol is the symbol of a match length of 3 to 258, the number of its

@@ -1,17 +1,15 @@
 package csvgz
 
-import "encoding/binary"
-
 const (
 	upperHex = "0123456789ABCDEF"
 	decimal  = "0123456789"
 )
 
-// keyText and quotedText have what stands in a row for a byte of a key and for
-// one of another text: at most three bytes, the first lowest, and their number
-// in the highest byte. A key is percent-encoded; in other text a quote is
-// doubled, should a store ever make one.
-var keyText, quotedText = func() (k, q [256]uint32) {
+// escaped and quoted have what stands in a row for a byte of a key and for one
+// of another text: at most three bytes, the first lowest, and their number in
+// the highest byte. A key is percent-encoded; in other text a quote is doubled,
+// should a store ever make one.
+var escaped, quoted = func() (k, q [256]uint32) {
 	for c := range 256 {
 		k[c] = uint32(c) | 1<<24
 		q[c] = k[c]
@@ -33,6 +31,7 @@ func unreserved(c byte) bool {
 var (
 	hexText    [256]uint16
 	pairText   [100]uint16
+	leadText   [32]uint16 // 0 to 31, without a leading zero
 	tripleText [1000]uint32
 )
 
@@ -43,10 +42,13 @@ func init() {
 	for n := range pairText {
 		pairText[n] = uint16(decimal[n/10]) | uint16(decimal[n%10])<<8
 	}
+	for n := range leadText {
+		leadText[n] = pairText[n]
+		if n < 10 {
+			leadText[n] >>= 8
+		}
+	}
 	for n := range tripleText {
 		tripleText[n] = uint32(pairText[n/10]) | uint32(decimal[n%10])<<16
 	}
 }
-
-// load is the eight bytes of b at i.
-func load(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i:]) }

@@ -1,9 +1,6 @@
 package csvgz
 
-import (
-	"encoding/binary"
-	"time"
-)
+import "time"
 
 // The times a date column can show, in Unix seconds: the years 0 to 9999. One
 // further off becomes the nearest.
@@ -61,11 +58,10 @@ func (e *Encoder) time(c cursor, o *op, attributes uint64, t int64) cursor {
 	hour, minute := second/3600, second/60%60
 	second -= hour*3600 + minute*60
 	pos := e.base + int64(c.text)
-	text := e.text[c.text:][:32]
-	*(*[16]byte)(text) = d.text
-	binary.LittleEndian.PutUint32(text[11:], uint32(pairText[hour])|'-'<<16)
-	binary.LittleEndian.PutUint32(text[14:], uint32(pairText[minute])|'-'<<16)
-	binary.LittleEndian.PutUint32(text[17:], uint32(pairText[second])|'Z'<<16)
+	*e.text.at16(c.text) = d.text
+	e.text.put32(c.text+11, uint32(pairText[hour])|'-'<<16)
+	e.text.put32(c.text+14, uint32(pairText[minute])|'-'<<16)
+	e.text.put32(c.text+17, uint32(pairText[second])|'Z'<<16)
 
 	n := dateText
 	if back := int(pos - d.pos); back <= maxWindow {
@@ -82,7 +78,7 @@ func (e *Encoder) time(c cursor, o *op, attributes uint64, t int64) cursor {
 			c = e.match(c, n, e.since(c, o.datePos))
 		}
 		c = e.flush(c)
-		c = e.literals(c, text[n:dateText])
+		c = e.literals(c, d.text[n:dateText])
 		c.text += dateText - n
 		n = dateText
 	}
@@ -91,7 +87,7 @@ func (e *Encoder) time(c cursor, o *op, attributes uint64, t int64) cursor {
 		if n < hourText {
 			c = c.put(e.dash[hour])
 		}
-		c = c.put(e.dash[minute]).put(uint64(e.pair[second])).spill(e.out)
+		c = c.put(e.dash[minute]).put(uint64(e.pair[second])).spill(&e.out)
 		c.text += timeText - n
 	}
 	d.pos, d.hour, d.minute, d.second = pos, hour, minute, second

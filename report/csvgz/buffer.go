@@ -1,0 +1,52 @@
+package csvgz
+
+import "encoding/binary"
+
+// A buffer is memory that is written a word at a time. Its length is fixed and
+// indexes wrap around, so that no access needs a check; who fills it keeps below
+// bufferSize. Behind that is room for the longest word.
+type buffer [bufferSize + 64]byte
+
+const bufferSize = 64 << 10
+
+func (b *buffer) put64(i int, v uint64) {
+	i &= bufferSize - 1
+	binary.LittleEndian.PutUint64(b[i:i+8:i+8], v)
+}
+
+func (b *buffer) put32(i int, v uint32) {
+	i &= bufferSize - 1
+	binary.LittleEndian.PutUint32(b[i:i+4:i+4], v)
+}
+
+func (b *buffer) put16(i int, v uint16) {
+	i &= bufferSize - 1
+	binary.LittleEndian.PutUint16(b[i:i+2:i+2], v)
+}
+
+func (b *buffer) put(i int, v byte) { b[i&(bufferSize-1)] = v }
+
+// at16 and at64 are the bytes at i.
+func (b *buffer) at16(i int) *[16]byte {
+	i &= bufferSize - 1
+	return (*[16]byte)(b[i : i+16 : i+16])
+}
+
+func (b *buffer) at64(i int) *[64]byte {
+	i &= bufferSize - 1
+	return (*[64]byte)(b[i : i+64 : i+64])
+}
+
+// repeat copies n bytes, and up to 15 more, from back bytes before i to i. The
+// two do not overlap.
+func (b *buffer) repeat(i, back, n int) {
+	for ; n > 0; n -= 16 {
+		*b.at16(i) = *b.at16(i - back)
+		i += 16
+	}
+}
+
+// load64 and load32 are the bytes of s at i, the first lowest.
+func load64(s []byte, i int) uint64 { return binary.LittleEndian.Uint64(s[i : i+8 : i+8]) }
+
+func load32(s []byte, i int) uint32 { return binary.LittleEndian.Uint32(s[i : i+4 : i+4]) }
