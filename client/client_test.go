@@ -219,7 +219,8 @@ func TestNotSupported(t *testing.T) {
 	_, cancelErr := c.Cancel(ctx, "photos", "daily")
 	_, runsErr := c.Runs(ctx, "photos", "daily")
 	_, statusErr := c.Status(ctx, "photos", "")
-	for i, err := range []error{err, cancelErr, runsErr, statusErr} {
+	_, suspendErr := c.Suspend(ctx, "photos", "daily")
+	for i, err := range []error{err, cancelErr, runsErr, statusErr, suspendErr} {
 		if !errors.Is(err, client.ErrNotSupported) {
 			t.Errorf("call %d: %v", i, err)
 		}
@@ -247,6 +248,13 @@ func TestExtensions(t *testing.T) {
 	for id, n := range map[string]int{"": 2, "weekly": 1} {
 		if all, err := c.Status(ctx, "photos", id); err != nil || len(all) != n {
 			t.Errorf("status of %q: %+v, %v", id, all, err)
+		}
+	}
+	for action, call := range map[string]func(context.Context, string, string) (stocktake.InventoryStatus, error){
+		"suspend": c.Suspend, "resume": c.Resume, "check": c.Check,
+	} {
+		if status, err := call(ctx, "photos", "daily"); err != nil || status.Configuration != "daily" || !slices.Equal(status.Warnings, []string{action}) {
+			t.Errorf("%s: %+v, %v", action, status, err)
 		}
 	}
 	want := []string{"inventoryId=daily", "x-oss-stocktake=run"}

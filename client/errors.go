@@ -12,8 +12,8 @@ import (
 )
 
 // ErrNotSupported is given by the methods about runs if the service is not
-// Stocktake: OSS itself shows nothing of its runs.
-var ErrNotSupported = errors.New("the service does not tell about runs: it is not Stocktake, or an older one")
+// Stocktake, or one that lacks the action: OSS itself shows nothing of its runs.
+var ErrNotSupported = errors.New("the service does not offer this: it is not Stocktake, or one without this action")
 
 // conditions are the OSS codes that callers branch on.
 //
@@ -26,7 +26,7 @@ var conditions = map[string]error{
 	"InventoryConfigurationAlreadyExists": stocktake.ErrInventoryExists,
 	"InventoryAlreadyExist":               stocktake.ErrInventoryExists,
 	"InventoryExceedLimit":                stocktake.ErrInventoryExceedLimit,
-	"NoSuchRun":                           stocktake.ErrNoSuchRun,
+	"NoSuchInventoryRun":                  stocktake.ErrNoSuchRun,
 	"AccessDenied":                        stocktake.ErrAccessDenied,
 }
 

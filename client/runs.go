@@ -56,6 +56,29 @@ func (c *Client) Status(ctx context.Context, bucket, id string) ([]stocktake.Inv
 	return result.Inventories, err
 }
 
+// Suspend keeps a configuration from falling due until Resume; a run that is
+// going goes on. The configuration itself is not changed.
+func (c *Client) Suspend(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
+	return c.control(ctx, "suspend", operation{name: "SuspendBucketInventory", bucket: bucket, id: id, doing: "suspend inventory"})
+}
+
+// Resume ends what Suspend began.
+func (c *Client) Resume(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
+	return c.control(ctx, "resume", operation{name: "ResumeBucketInventory", bucket: bucket, id: id, doing: "resume inventory"})
+}
+
+// Check makes the checks of a run now; what would make one fail is among the
+// warnings.
+func (c *Client) Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
+	return c.control(ctx, "check", operation{name: "CheckBucketInventory", bucket: bucket, id: id, doing: "check inventory"})
+}
+
+func (c *Client) control(ctx context.Context, action string, op operation) (status stocktake.InventoryStatus, err error) {
+	op.method = http.MethodPost
+	err = c.extension(ctx, action, op, &status)
+	return status, err
+}
+
 // extension calls what Stocktake adds to the API and reads its JSON into result.
 func (c *Client) extension(ctx context.Context, action string, op operation, result any) error {
 	op.parameters = map[string]string{extension: action}

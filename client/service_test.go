@@ -102,11 +102,13 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, s.runs[0])
 	case "POSTcancel":
 		if len(s.runs) == 0 || s.runs[0].State.Ended() {
-			fail(w, 404, "NoSuchRun", "There is no such run.", "")
+			fail(w, 404, "NoSuchInventoryRun", "There is no such run.", "")
 			return
 		}
 		s.runs[0].State = stocktake.Cancelled
 		writeJSON(w, s.runs[0])
+	case "POSTsuspend", "POSTresume", "POSTcheck":
+		writeJSON(w, stocktake.InventoryStatus{Bucket: "photos", Configuration: id, Warnings: []string{action}})
 	case "GETruns":
 		writeJSON(w, map[string]any{"runs": s.runs})
 	case "GETstatus":
