@@ -1,0 +1,214 @@
+package ram
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A Request is what someone wants to do. Fields that do not apply are zero.
+type Request struct {
+	Action string // RAM action, such as "oss:PutObject"
+
+	Bucket string // empty: of the service, such as oss:ListBuckets
+	Owner  string // account that owns Bucket; empty: nobody yet, or the service
+	Key    string // empty: of the bucket
+
+	BucketACL stocktake.ACL
+	ObjectACL stocktake.ACL // of the object as it is; DefaultACL if there is none
+
+	Policy []byte // bucket policy; nil: none
+
+	// BlockPublic is set where the bucket blocks public access: public ACLs and
+	// what the bucket policy grants to everyone count for nothing.
+	BlockPublic bool
+
+	SourceIP netip.Addr
+	Secure   bool      // came over TLS
+	Time     time.Time // zero: now
+
+	// Conditions are the values of further condition keys, by the name that OSS
+	// documents: "acs:UserAgent", "oss:Prefix", "oss:Delimiter", ... A listing
+	// without prefix has "oss:Prefix" with an empty value.
+	Conditions map[string]string
+}
+
+// Allowed decides whether who may do q: nil, or a *DeniedError, which is
+// stocktake.ErrAccessDenied. It takes microseconds.
+func (d *Directory) Allowed(who Identity, q Request) error {
+	st := d.current()
+	if q.Time.IsZero() {
+		q.Time = d.opts.Now()
+	}
+	ask := question{Request: q, who: &who, service: "oss", account: q.Owner, name: q.Bucket, region: d.opts.Region, ignorePublic: q.BlockPublic}
+	switch {
+	case q.Bucket == "":
+		ask.name = "*"
+	case q.Key != "":
+		ask.name = q.Bucket + "/" + q.Key
+	}
+	if ask.account == "" {
+		ask.account = who.Account
+	}
+	ask.owner = st.ownsAsAccount(&who, d.opts.Production) && ask.account == who.Account
+	if who.Anonymous() {
+		return d.anonymous(&ask)
+	}
+
+	if who.policy != nil {
+		switch who.policy.evaluate(&ask) {
+		case none:
+			return denied(&ask, Implicit, "session policy")
+		case deny:
+			return denied(&ask, Explicit, "session policy")
+		}
+	}
+	identity := st.identityEffect(&ask)
+	if identity == deny {
+		return denied(&ask, Explicit, "RAM policy")
+	}
+	bucket, err := d.bucketEffect(&ask)
+	switch {
+	case err != nil:
+		return err
+	case bucket == deny && !(ask.owner && keepsBucket(q.Action)):
+		return denied(&ask, Explicit, "bucket policy")
+	case ask.owner || identity == allow || bucket == allow || aclAllows(&q):
+		return nil
+	}
+	return denied(&ask, Implicit, "")
+}
+
+// keepsBucket reports whether action repairs a bucket policy. We let the
+// account that owns a bucket do these always: nobody else could undo a policy
+// that denies everything.
+func keepsBucket(action string) bool {
+	switch action {
+	case "oss:GetBucketPolicy", "oss:PutBucketPolicy", "oss:DeleteBucketPolicy":
+		return true
+	}
+	return false
+}
+
+func (d *Directory) anonymous(ask *question) error {
+	if ask.Bucket == "" || ask.Owner == "" {
+		return denied(ask, Unsigned, "")
+	}
+	bucket, err := d.bucketEffect(ask)
+	switch {
+	case err != nil:
+		return err
+	case bucket == deny:
+		return denied(ask, Explicit, "bucket policy")
+	case bucket == allow || aclAllows(&ask.Request):
+		return nil
+	}
+	return denied(ask, Unsigned, "")
+}
+
+// bucketEffect asks the bucket policy.
+func (d *Directory) bucketEffect(ask *question) (effect, error) {
+	if len(ask.Policy) == 0 || ask.Bucket == "" {
+		return none, nil
+	}
+	p, err := d.policies.parse(BucketPolicy, ask.Policy)
+	if err != nil {
+		// It was valid when it was put. What it wants is not known, so nothing but
+		// mending it is allowed.
+		if ask.owner && keepsBucket(ask.Action) {
+			return none, nil
+		}
+		return none, denied(ask, Explicit, "bucket policy")
+	}
+	return p.evaluate(ask), nil
+}
+
+// identityEffect asks the policies attached to who. They speak for buckets of
+// the own account only.
+//
+// Source: OSS user guide, "Authorization process".
+func (s *state) identityEffect(ask *question) effect {
+	if ask.account != ask.who.Account {
+		return none
+	}
+	e := none
+	for _, p := range s.attached(ask.who) {
+		if e = e.merge(p.evaluate(ask)); e == deny {
+			break
+		}
+	}
+	return e
+}
+
+// aclAllows reports whether the ACL of the object, else that of the bucket,
+// lets everybody do it.
+//
+// Source: OSS user guide, "Bucket ACL", "Object ACL".
+func aclAllows(q *Request) bool {
+	if q.BlockPublic || q.Bucket == "" {
+		return false
+	}
+	acl := q.BucketACL
+	if q.Key != "" && q.ObjectACL != stocktake.DefaultACL {
+		acl = q.ObjectACL
+	}
+	if acl != stocktake.PublicRead && acl != stocktake.PublicReadWrite {
+		return false
+	}
+	switch q.Action {
+	case "oss:GetObject", "oss:GetObjectVersion":
+		return q.Key != ""
+	case "oss:ListObjects":
+		return q.Key == ""
+	case "oss:PutObject", "oss:DeleteObject", "oss:AbortMultipartUpload", "oss:ListParts":
+		return q.Key != "" && acl == stocktake.PublicReadWrite
+	case "oss:ListMultipartUploads":
+		return q.Key == "" && acl == stocktake.PublicReadWrite
+	}
+	return false
+}
+
+// aclMayAllow reports whether an ACL can ever allow action, so that anonymous
+// callers are told apart.
+func aclMayAllow(action string) bool {
+	for _, key := range [...]string{"", "k"} {
+		if aclAllows(&Request{Action: action, Bucket: "b", Key: key, BucketACL: stocktake.PublicReadWrite}) {
+			return true
+		}
+	}
+	return false
+}
+
+// denied words a refusal as OSS does.
+//
+// Source: OSS error codes 0003-00000001, 0003-00000201, 0003-00001201.
+func denied(ask *question, reason Reason, by string) error {
+	e := &DeniedError{
+		Reason: reason, By: by, Who: *ask.who, Action: ask.Action,
+		Resource: "acs:oss:*:" + ask.account + ":" + ask.name,
+		EC:       "0003-00000001",
+	}
+	object := ask.Key != ""
+	switch {
+	case reason == Unsigned && !aclMayAllow(ask.Action):
+		e.Message, e.EC = "Anonymous access is forbidden for this operation.", "0003-00001201"
+	case reason == Unsigned && object:
+		e.Message = "Anonymous user has no right to access this object."
+	case reason == Unsigned:
+		e.Message = "Anonymous user has no right to access this bucket."
+	case by == "bucket policy":
+		e.Message = "Access denied by bucket policy."
+	case reason == Explicit:
+		e.Message, e.EC = "Access denied by authorizer's policy.", "0003-00000201"
+	case by != "":
+		e.Message = "Access denied by authorizer's policy."
+	case object:
+		e.Message = "You have no right to access this object because of bucket acl."
+	case ask.Bucket != "":
+		e.Message = "You have no right to access this bucket because of bucket acl."
+	default:
+		e.Message = "You have no right to access this resource."
+	}
+	return e
+}

@@ -1,0 +1,263 @@
+package ram
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/securefile"
+)
+
+// A Root is an account and a key of it that needs no file: the way into an
+// empty directory.
+type Root struct{ AccessKeyID, Secret, Account string }
+
+// Options tune a [Directory]. The zero value is development mode.
+type Options struct {
+	// Production refuses a role that nobody defined. Otherwise such a role acts
+	// with the rights of its account, as long as no role is defined at all.
+	Production bool
+
+	// Declared is a YAML file of accounts, users, keys, roles and policies that
+	// are taken as they stand there; empty: none.
+	Declared string
+
+	Region string           // of the server, such as "cn-hangzhou", for policies that name one; empty: any fits
+	Now    func() time.Time // nil means time.Now
+	Rand   io.Reader        // of keys and ids; nil means crypto/rand
+	Log    *slog.Logger     // nil means slog.Default()
+}
+
+// recheck is how often the files are looked at for changes by others.
+const recheck = time.Second
+
+// A Directory knows accounts and what belongs to them. Its methods may be used
+// by many goroutines. Every change is durable when its method returns nil; other
+// processes with the same file see it within a second or two.
+type Directory struct {
+	path     string // empty: in memory
+	root     Root
+	opts     Options
+	policies policyCache // of buckets and sessions
+
+	state   atomic.Pointer[state]
+	checked atomic.Int64 // when the files were looked at, as nanoseconds since born
+	born    time.Time
+
+	mu     sync.Mutex // reloading and changing
+	memory []byte     // the file, where path is empty
+	seen   [2]stamp   // of path and opts.Declared as read
+	failed [2]stamp   // as they were when they could not be read
+
+	replace func(path string, data []byte) error // tests fail it
+}
+
+// A stamp tells a file from what it was before.
+type stamp struct {
+	modified time.Time
+	size     int64
+	info     fs.FileInfo
+}
+
+func (s stamp) same(t stamp) bool {
+	return s.size == t.size && s.modified.Equal(t.modified) &&
+		(s.info == nil) == (t.info == nil) && (s.info == nil || os.SameFile(s.info, t.info))
+}
+
+// Open opens the directory kept in the file path, which is made with the first
+// change; an empty path keeps it in memory. The files hold secrets and must be
+// readable by their owner only. There is nothing to close.
+func Open(path string, root Root, opts Options) (*Directory, error) {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Rand == nil {
+		opts.Rand = rand.Reader
+	}
+	if opts.Log == nil {
+		opts.Log = slog.Default()
+	}
+	if !validAccount(root.Account) || root.AccessKeyID != "" && (!validKeyID(root.AccessKeyID) || root.Secret == "") {
+		return nil, fmt.Errorf("root key: account, access key id and secret are needed: %w", ErrInvalidName)
+	}
+	d := &Directory{path: path, root: root, opts: opts, born: time.Now(), replace: securefile.Replace}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.reload(); err != nil {
+		return nil, err
+	}
+	if d.state.Load().tokens == nil {
+		// Temporary keys outlive a restart only with a key that is kept.
+		if err := d.change(func(f *file, _ *state) error {
+			if len(f.TokenKey) > 0 {
+				return nil
+			}
+			f.TokenKey = make([]byte, 32)
+			_, err := io.ReadFull(opts.Rand, f.TokenKey)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// current is the state, re-read if a file has changed since.
+func (d *Directory) current() *state {
+	last, now := d.checked.Load(), int64(time.Since(d.born))
+	if now-last < int64(recheck) || !d.checked.CompareAndSwap(last, now) || !d.mu.TryLock() {
+		return d.state.Load()
+	}
+	defer d.mu.Unlock()
+	stamps := d.stat()
+	changed := false
+	for i := range stamps {
+		// A file that could not be read is not read again, and not logged again,
+		// before it changes.
+		changed = changed || !stamps[i].same(d.seen[i]) && !stamps[i].same(d.failed[i])
+	}
+	if changed {
+		if err := d.reload(); err != nil {
+			d.failed = stamps
+			d.opts.Log.Error("accounts, keys and roles changed on disk and cannot be read; what was read before stays in force", "error", err)
+		}
+	}
+	return d.state.Load()
+}
+
+func (d *Directory) stat() (stamps [2]stamp) {
+	for i, path := range [...]string{d.path, d.opts.Declared} {
+		if path == "" {
+			continue
+		}
+		if info, err := os.Stat(path); err == nil {
+			stamps[i] = stamp{info.ModTime(), info.Size(), info}
+		}
+	}
+	return stamps
+}
+
+// reload reads the files. The caller holds d.mu.
+func (d *Directory) reload() error {
+	stamps := d.stat() // before reading: what changes meanwhile is read again
+	kept, err := d.read()
+	if err != nil {
+		return err
+	}
+	s, err := d.build(kept)
+	if err != nil {
+		return err
+	}
+	d.state.Store(s)
+	d.seen, d.failed = stamps, [2]stamp{}
+	return nil
+}
+
+// build makes the state of what is declared and kept.
+func (d *Directory) build(kept *file) (*state, error) {
+	files := []*file{kept}
+	if d.opts.Declared != "" {
+		b, err := securefile.Read(d.opts.Declared, maxFile)
+		if err != nil {
+			return nil, err
+		}
+		declared, err := readYAML(b)
+		if err == nil {
+			err = d.identify(declared)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", d.opts.Declared, err)
+		}
+		files = []*file{declared, kept}
+	}
+	s, err := newState(d.root, files...)
+	if err != nil {
+		return nil, fmt.Errorf("accounts, keys and roles: %w", err)
+	}
+	return s, nil
+}
+
+// read reads the kept file. None is an empty one.
+func (d *Directory) read() (*file, error) {
+	b := d.memory
+	if d.path != "" {
+		var err error
+		b, err = securefile.Read(d.path, maxFile)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	if b == nil {
+		return &file{Version: fileVersion}, nil
+	}
+	f, err := readJSON(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.path, err)
+	}
+	return f, nil
+}
+
+// update changes the kept file in one atomic step. edit sees it as it is on
+// disk now, and the state that it makes; its error is returned and changes
+// nothing.
+func (d *Directory) update(edit func(f *file, s *state) error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.change(edit)
+}
+
+// change is update for a caller that holds d.mu.
+func (d *Directory) change(edit func(f *file, s *state) error) (err error) {
+	if d.path != "" {
+		unlock, lockErr := securefile.Lock(d.path)
+		if lockErr != nil {
+			return lockErr
+		}
+		defer func() { err = errors.Join(err, unlock()) }()
+	}
+	f, err := d.read()
+	if err != nil {
+		return err
+	}
+	before, err := d.build(f)
+	if err != nil {
+		return err
+	}
+	if err := edit(f, before); err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(f); err != nil {
+		return err
+	}
+	// Read it back: what is in force is what is on disk.
+	f, err = readJSON(b.Bytes())
+	if err != nil {
+		return err
+	}
+	s, err := d.build(f)
+	if err != nil {
+		return err
+	}
+	if d.path == "" {
+		d.memory = b.Bytes()
+	} else if err := d.replace(d.path, b.Bytes()); err != nil {
+		return err
+	}
+	stamps := d.stat()
+	d.state.Store(s)
+	d.seen, d.failed = stamps, [2]stamp{}
+	return nil
+}

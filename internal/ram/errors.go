@@ -1,0 +1,76 @@
+package ram
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+)
+
+// Conditions of the access key of a request.
+var (
+	ErrNoSuchAccessKey = errors.New("no such access key")                     // OSS: InvalidAccessKeyId
+	ErrKeyDisabled     = errors.New("the access key is disabled")             // OSS: InvalidAccessKeyId, "... is disabled."
+	ErrTokenInvalid    = errors.New("the security token is invalid")          // OSS: InvalidSecurityToken
+	ErrTokenExpired    = errors.New("the security token has expired")         // OSS: SecurityTokenExpired
+	ErrTokenRequired   = errors.New("a temporary access key needs its token") // OSS: InvalidAccessKeyId
+)
+
+// Conditions of what an operator asks for.
+var (
+	ErrNoSuchAccount = errors.New("no such account")
+	ErrNoSuchUser    = errors.New("no such user")
+	ErrNoSuchRole    = errors.New("no such role")
+	ErrNoSuchPolicy  = errors.New("no such policy")
+	ErrExists        = errors.New("it exists already")
+	ErrInUse         = errors.New("it is in use")
+	ErrDeclared      = errors.New("it is declared in a file; change it there")
+	ErrInvalidName   = errors.New("the name is not valid")
+	ErrNotTrusted    = errors.New("the role does not trust the caller")
+	ErrLimit         = errors.New("the limit is reached")
+	ErrDuration      = errors.New("the duration is out of range")
+)
+
+// Why a request was denied.
+type Reason uint8
+
+// The reasons. Explicit: a Deny. Implicit: no Allow.
+const (
+	Implicit Reason = iota
+	Explicit
+	Unsigned // an anonymous request that would have to be signed, or is not public
+)
+
+// String is the name OSS uses in NoPermissionType.
+func (r Reason) String() string {
+	return [...]string{"ImplicitDeny", "ExplicitDeny", "Anonymous"}[r]
+}
+
+// A DeniedError is a request that was denied. It is stocktake.ErrAccessDenied
+// to errors.Is.
+type DeniedError struct {
+	Reason   Reason
+	By       string // "session policy", "RAM policy" or "bucket policy" of an Explicit one; "session policy" where that allows nothing
+	Who      Identity
+	Action   string // such as "oss:PutObject"
+	Resource string // such as "acs:oss:*:1000000000000000:bucket/key"
+
+	Message string // the text OSS sends
+	EC      string // OSS diagnostic code
+}
+
+// Error is for logs and for the reason of a failed run: it names what is
+// missing.
+func (e *DeniedError) Error() string {
+	why := "no policy and no ACL allows it"
+	switch {
+	case e.Reason == Explicit:
+		why = "a Deny of the " + e.By
+	case e.By != "":
+		why = "the " + e.By + " does not allow it"
+	}
+	return fmt.Sprintf("%s may not %s on %s: %s", e.Who, e.Action, e.Resource, why)
+}
+
+// Unwrap gives [stocktake.ErrAccessDenied].
+func (e *DeniedError) Unwrap() error { return stocktake.ErrAccessDenied }

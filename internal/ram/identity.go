@@ -1,0 +1,98 @@
+package ram
+
+import (
+	"strings"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A PrincipalKind is what an Identity is. The zero value is nobody.
+type PrincipalKind uint8
+
+// The kinds of principals.
+const (
+	KindNobody  PrincipalKind = iota // an anonymous request
+	KindAccount                      // an account by a key of its own
+	KindUser                         // a user of an account
+	KindSession                      // a role, assumed by someone or by a run
+	KindService                      // a service that assumes a role, such as oss.aliyuncs.com
+)
+
+// String is the name OSS uses in AuthPrincipalType.
+func (k PrincipalKind) String() string {
+	return [...]string{"Anonymous", "Account", "SubUser", "AssumedRoleUser", "Service"}[min(k, KindService)]
+}
+
+// An Identity is who makes a request. The zero Identity is anonymous. What it
+// may do is looked up when it does it, so that a change of rights counts at
+// once.
+type Identity struct {
+	Kind    PrincipalKind
+	Account string // id of its account
+	ID      string // UID: of the account or user; of a session "<role id>:<session>"
+	Name    string // of the user or session; of a service its domain; else empty
+	Role    string // name of the role of a session; else empty
+
+	// ARN is "acs:ram::<account>:root", ":user/<name>" or ":role/<role>/<session>".
+	ARN string
+
+	roleID string
+	policy *Policy // of the session; nil: no restriction
+}
+
+// Anonymous reports whether nobody signed.
+func (i *Identity) Anonymous() bool { return i.Kind == KindNobody }
+
+// String is for logs: the ARN.
+func (i Identity) String() string {
+	if i.Anonymous() {
+		return "anonymous"
+	}
+	return i.ARN
+}
+
+func accountARN(account string) string    { return "acs:ram::" + account + ":root" }
+func userARN(account, name string) string { return "acs:ram::" + account + ":user/" + name }
+func roleARN(account, name string) string { return "acs:ram::" + account + ":role/" + name }
+
+func accountIdentity(account string) Identity {
+	return Identity{Kind: KindAccount, Account: account, ID: account, ARN: accountARN(account)}
+}
+
+func userIdentity(account string, u *User) Identity {
+	return Identity{Kind: KindUser, Account: account, ID: u.ID, Name: u.Name, ARN: userARN(account, u.Name)}
+}
+
+func sessionIdentity(account, role, roleID, session string, policy *Policy) Identity {
+	return Identity{
+		Kind: KindSession, Account: account, ID: roleID + ":" + session, Name: session, Role: role,
+		ARN: roleARN(account, role) + "/" + session, roleID: roleID, policy: policy,
+	}
+}
+
+// validUserName follows RAM: 1 to 64 letters, digits and . @ - _.
+func validUserName(s string) bool { return validName(s, 1, 64, ".@-_") }
+
+// validSessionName follows STS, RoleSessionName: 2 to 64 of the same.
+func validSessionName(s string) bool { return validName(s, 2, 64, ".@-_") }
+
+// validPolicyName follows RAM: 1 to 128 letters, digits and -.
+func validPolicyName(s string) bool { return validName(s, 1, 128, "-") }
+
+func validRoleName(s string) bool {
+	_, _, ok := stocktake.ParseRoleARN(roleARN("1", s))
+	return ok
+}
+
+func validName(s string, least, most int, also string) bool {
+	if len(s) < least || len(s) > most {
+		return false
+	}
+	for i := range len(s) {
+		c := lower(s[i])
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && !strings.Contains(also, string(rune(c))) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,186 @@
+package ram
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Key finds the secret of an access key and whose it is. token is the security
+// token of a temporary key, else empty. Errors: ErrNoSuchAccessKey,
+// ErrKeyDisabled, ErrTokenRequired, ErrTokenInvalid, ErrTokenExpired.
+func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity, err error) {
+	s := d.current()
+	if isTemporary(accessKeyID) {
+		return d.temporaryKey(s, accessKeyID, token)
+	}
+	k := s.keys[accessKeyID]
+	switch {
+	case k == nil:
+		return "", Identity{}, ErrNoSuchAccessKey
+	case k.Disabled:
+		return "", Identity{}, ErrKeyDisabled
+	case token != "":
+		return "", Identity{}, fmt.Errorf("the access key has no token: %w", ErrTokenInvalid)
+	case k.User == "":
+		return k.Secret, accountIdentity(k.Account), nil
+	}
+	u := s.users[ref{k.Account, k.User}]
+	if u == nil { // its user is declared elsewhere under another name by now
+		return "", Identity{}, ErrNoSuchAccessKey
+	}
+	return k.Secret, userIdentity(k.Account, u), nil
+}
+
+// Accounts are the ids of all accounts, sorted.
+func (d *Directory) Accounts() []string {
+	s := d.current()
+	list := make([]string, 0, len(s.accounts))
+	for id := range s.accounts {
+		list = append(list, id)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// HasAccount reports whether there is an account id.
+func (d *Directory) HasAccount(id string) bool { return d.current().accounts[id] }
+
+// CreateAccount adds an account, without keys. Errors: ErrInvalidName,
+// ErrExists, ErrLimit.
+func (d *Directory) CreateAccount(id string) error {
+	return d.update(func(f *file, s *state) error {
+		switch {
+		case !validAccount(id):
+			return fmt.Errorf("account %q: %w", bounded(id), ErrInvalidName)
+		case s.accounts[id]:
+			return fmt.Errorf("account %s: %w", id, ErrExists)
+		case len(f.Accounts) >= MaxAccounts:
+			return ErrLimit
+		}
+		f.ensure(id)
+		return nil
+	})
+}
+
+// DeleteAccount removes an account that has nothing left but keys. Its buckets
+// stay, unreachable. Errors: ErrNoSuchAccount, ErrInUse, ErrDeclared.
+func (d *Directory) DeleteAccount(id string) error {
+	return d.update(func(f *file, s *state) error {
+		a := f.account(id)
+		switch {
+		case !s.accounts[id]:
+			return fmt.Errorf("account %s: %w", bounded(id), ErrNoSuchAccount)
+		case a == nil || id == d.root.Account:
+			return fmt.Errorf("account %s: %w", id, ErrDeclared)
+		case len(a.Users) > 0 || len(a.Roles) > 0 || len(a.Policies) > 0:
+			return fmt.Errorf("account %s has users, roles or policies: %w", id, ErrInUse)
+		}
+		f.Accounts = slices.DeleteFunc(f.Accounts, func(b *accountFile) bool { return b == a })
+		return nil
+	})
+}
+
+// Keys are the access keys of an account and its users, by user and id,
+// without secrets. ErrNoSuchAccount.
+func (d *Directory) Keys(account string) ([]Key, error) {
+	s := d.current()
+	if !s.accounts[account] {
+		return nil, fmt.Errorf("account %s: %w", bounded(account), ErrNoSuchAccount)
+	}
+	var list []Key
+	for _, k := range s.keys {
+		if k.Account == account {
+			key := *k
+			key.Secret = ""
+			list = append(list, key)
+		}
+	}
+	slices.SortFunc(list, func(a, b Key) int { return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.ID, b.ID)) })
+	return list, nil
+}
+
+// CreateKey makes an access key of a user or, with user empty, of the account
+// itself. The secret is shown this once. Errors: ErrNoSuchAccount,
+// ErrNoSuchUser, ErrDeclared, ErrLimit.
+func (d *Directory) CreateKey(account, user string) (Key, error) {
+	id, secret, err := newSecretKey(d.opts.Rand, "LTAI")
+	if err != nil {
+		return Key{}, err
+	}
+	return d.AddKey(account, user, id, secret)
+}
+
+// AddKey is CreateKey for a key that exists already elsewhere. It gives
+// ErrExists for an id that is taken, ErrInvalidName for one that cannot be.
+func (d *Directory) AddKey(account, user, id, secret string) (Key, error) {
+	k := Key{ID: id, Secret: secret, Created: d.opts.Now().UTC(), Account: account, User: user}
+	err := d.update(func(f *file, s *state) error {
+		switch {
+		case !s.accounts[account]:
+			return fmt.Errorf("account %s: %w", bounded(account), ErrNoSuchAccount)
+		case s.keys[id] != nil:
+			return fmt.Errorf("access key %s: %w", id, ErrExists)
+		}
+		keys := &f.ensure(account).Keys
+		if user != "" {
+			u, err := keptUser(f, s, account, user)
+			if err != nil {
+				return err
+			}
+			keys = &u.Keys
+		}
+		if len(*keys) >= MaxKeys {
+			return fmt.Errorf("%d access keys: %w", MaxKeys, ErrLimit)
+		}
+		*keys = append(*keys, &k)
+		return nil
+	})
+	if err != nil {
+		return Key{}, err
+	}
+	return k, nil
+}
+
+// SetKeyDisabled disables or enables an access key. Errors:
+// ErrNoSuchAccessKey, ErrDeclared.
+func (d *Directory) SetKeyDisabled(id string, disabled bool) error {
+	return d.update(func(f *file, s *state) error {
+		keys, i, err := keptKey(f, s, id)
+		if err != nil {
+			return err
+		}
+		(*keys)[i].Disabled = disabled
+		return nil
+	})
+}
+
+// DeleteKey removes an access key. Errors: ErrNoSuchAccessKey, ErrDeclared.
+func (d *Directory) DeleteKey(id string) error {
+	return d.update(func(f *file, s *state) error {
+		keys, i, err := keptKey(f, s, id)
+		if err != nil {
+			return err
+		}
+		*keys = slices.Delete(*keys, i, i+1)
+		return nil
+	})
+}
+
+// keptKey finds a key in the file.
+func keptKey(f *file, s *state, id string) (*[]*Key, int, error) {
+	k := s.keys[id]
+	if k == nil {
+		return nil, 0, fmt.Errorf("access key %s: %w", bounded(id), ErrNoSuchAccessKey)
+	}
+	if a := f.account(k.Account); a != nil && !k.Declared {
+		keys := &a.Keys
+		if u := a.user(k.User); u != nil {
+			keys = &u.Keys
+		}
+		if i := slices.IndexFunc(*keys, func(k *Key) bool { return k.ID == id }); i >= 0 {
+			return keys, i, nil
+		}
+	}
+	return nil, 0, fmt.Errorf("access key %s: %w", id, ErrDeclared)
+}
