@@ -2,7 +2,6 @@ package stocktake
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -81,10 +80,10 @@ var inventoryRules = []inventoryRule{
 		return c.ID, unless(r.ID == "" || r.ID == c.ID, "it differs from inventoryId")
 	}},
 	{pathID, ec(44), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
-		return c.ID, unless(utf8.RuneCountInString(c.ID) <= MaxInventoryIDLength && fitsXML(c.ID), "1 to 192 characters of UTF-8")
+		return c.ID, unless(utf8.RuneCountInString(c.ID) <= MaxInventoryIDLength && fitsXML(c.ID), "expected 1 to 192 characters of UTF-8")
 	}},
 	{pathFilterPrefix, ec(20), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
-		return c.Filter.Prefix, unless(len(c.Filter.Prefix) <= MaxKeyLength && fitsXML(c.Filter.Prefix), "up to 1023 bytes of UTF-8 that XML can carry")
+		return c.Filter.Prefix, unless(len(c.Filter.Prefix) <= MaxKeyLength && fitsXML(c.Filter.Prefix), "expected up to 1023 bytes of UTF-8 that XML can carry")
 	}},
 	{pathBegin, ec(21), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		return filterTime(c.Filter.LastModifyBeginTimeStamp)
@@ -94,51 +93,51 @@ var inventoryRules = []inventoryRule{
 	}},
 	{pathBegin, ec(22), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		begin, end := c.Filter.LastModifyBeginTimeStamp, c.Filter.LastModifyEndTimeStamp
-		return decimal(begin), unless(end == 0 || begin <= end, "at most LastModifyEndTimeStamp")
+		return decimal(begin), unless(end == 0 || begin <= end, "expected at most LastModifyEndTimeStamp")
 	}},
 	{pathUpper, ec(24), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		upper := c.Filter.UpperSizeBound
-		return decimal(upper), unless(0 <= upper && upper <= MaxObjectSize, "1 to "+decimal(MaxObjectSize))
+		return decimal(upper), unless(0 <= upper && upper <= MaxObjectSize, "expected 1 to "+decimal(MaxObjectSize))
 	}},
 	{pathLower, ec(25), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		lower, most := c.Filter.LowerSizeBound, cmp.Or(c.Filter.UpperSizeBound, MaxObjectSize)
-		return decimal(lower), unless(0 <= lower && lower <= most, "0 to "+decimal(most))
+		return decimal(lower), unless(0 <= lower && lower <= most, "expected 0 to "+decimal(most))
 	}},
 	{pathStorageClass, ec(26), brokenStorageClass},
 	{pathFormat, ec(27), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
-		return c.Destination.Format, unless(c.Destination.Format == FormatCSV, "CSV")
+		return c.Destination.Format, unless(c.Destination.Format == FormatCSV, "expected CSV")
 	}},
 	{pathAccountID, ec(28), func(c *InventoryConfiguration, r *InventoryRules) (string, string) {
 		id := c.Destination.AccountID
-		return id, unless(ValidAccountID(id) && (r.AccountID == "" || r.AccountID == id), "the id of the account that owns the bucket")
+		return id, unless(ValidAccountID(id) && (r.AccountID == "" || r.AccountID == id), "expected the id of the account that owns the bucket")
 	}},
 	{pathRoleARN, ec(29), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		uid, _, ok := ParseRoleARN(c.Destination.RoleARN)
-		return c.Destination.RoleARN, unless(ok && uid == c.Destination.AccountID, "acs:ram::<AccountId>:role/<name>")
+		return c.Destination.RoleARN, unless(ok && uid == c.Destination.AccountID, "expected acs:ram::<AccountId>:role/<name>")
 	}},
 	{pathDestinationPrefix, ec(34), brokenDestinationPrefix},
 	{pathSSEOSSKeyID, ec(35), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		e := c.Destination.Encryption
-		return e.KeyID, unless(e.KeyID == "" || !e.SSEOSS || e.SSEKMS, "none: SSE-OSS takes no key")
+		return e.KeyID, unless(e.KeyID == "" || !e.SSEOSS || e.SSEKMS, "SSE-OSS takes no key")
 	}},
 	{pathEncryption, ec(16), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		e := c.Destination.Encryption
-		return "", unless(!e.SSEOSS || !e.SSEKMS, "one of SSE-OSS and SSE-KMS")
+		return "", unless(!e.SSEOSS || !e.SSEKMS, "expected one of SSE-OSS and SSE-KMS")
 	}},
 	{pathKeyID, "", func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		e := c.Destination.Encryption
-		return e.KeyID, unless(e.KeyID == "" || e.SSEKMS && validKMSKeyID(e.KeyID), "the id of a KMS key")
+		return e.KeyID, unless(e.KeyID == "" || e.SSEKMS && validKMSKeyID(e.KeyID), "expected the id of a KMS key")
 	}},
 	{pathField, ec(36), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		return brokenField(c.OptionalFields, ParseOptionalField)
 	}},
 	{pathVersions, ec(37), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		v := c.IncludedObjectVersions
-		return string(v), unless(v == AllVersions || v == CurrentVersions, "All or Current")
+		return string(v), unless(v == AllVersions || v == CurrentVersions, "expected All or Current")
 	}},
 	{pathFrequency, ec(38), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		f := c.Schedule.Frequency
-		return string(f), unless(f == Daily || f == Weekly || f == Monthly || f == Once, "Daily, Weekly, Monthly or Once")
+		return string(f), unless(f == Daily || f == Weekly || f == Monthly || f == Once, "expected Daily, Weekly, Monthly or Once")
 	}},
 	{pathDayOfMonth, "", func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		day := c.Schedule.DayOfMonth
@@ -146,14 +145,14 @@ var inventoryRules = []inventoryRule{
 	}},
 	{pathAutoDelete, "", func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		del := c.Schedule.AutoDelete
-		return strconv.FormatBool(del != nil && *del), unless(del == nil || c.Schedule.Frequency == Once, "only with Once")
+		return strconv.FormatBool(del != nil && *del), unless(del == nil || c.Schedule.Frequency == Once, "it goes with Once only")
 	}},
 	{pathIncrementalFrequency, "", func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		if c.Incremental == nil {
 			return "", ""
 		}
 		n := c.Incremental.Frequency
-		return decimal(n), unless(n == IncrementalWindow, "600")
+		return decimal(n), unless(n == IncrementalWindow, "expected 600")
 	}},
 	{pathIncrementalField, "", func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		if c.Incremental == nil {
@@ -163,7 +162,7 @@ var inventoryRules = []inventoryRule{
 	}},
 	{pathVersions, ec(45), func(c *InventoryConfiguration, r *InventoryRules) (string, string) {
 		v := c.IncludedObjectVersions
-		return string(v), unless(v != AllVersions || r.Versioned || !r.StrictVersions, "Current, as versioning of the bucket is not enabled")
+		return string(v), unless(v != AllVersions || r.Versioned || !r.StrictVersions, "expected Current, as versioning of the bucket is not enabled")
 	}},
 	{pathBucket, ec(30), func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		arn := BucketARN(c.Destination.Bucket)
@@ -180,12 +179,12 @@ var inventoryRules = []inventoryRule{
 }
 
 const (
-	bucketAccepts     = "acs:oss:::<bucket>"
-	dayOfMonthAccepts = "1 to 31, only with Monthly"
+	bucketAccepts     = "expected acs:oss:::<bucket>"
+	dayOfMonthAccepts = "expected 1 to 31, and Monthly"
 )
 
 func filterTime(t int64) (value, reason string) {
-	return decimal(t), unless(t == 0 || MinFilterTime <= t && t <= MaxFilterTime, decimal(MinFilterTime)+" to "+decimal(MaxFilterTime))
+	return decimal(t), unless(t == 0 || MinFilterTime <= t && t <= MaxFilterTime, "expected "+decimal(MinFilterTime)+" to "+decimal(MaxFilterTime))
 }
 
 func brokenStorageClass(c *InventoryConfiguration, _ *InventoryRules) (value, reason string) {
@@ -205,7 +204,7 @@ func brokenStorageClass(c *InventoryConfiguration, _ *InventoryRules) (value, re
 func brokenField(fields []Field, parse func(string) (Field, bool)) (value, reason string) {
 	for _, f := range fields {
 		if _, ok := parse(f.String()); !ok {
-			return f.String(), "a name of a field"
+			return f.String(), "expected a name of a field"
 		}
 	}
 	return "", ""
@@ -217,62 +216,19 @@ func brokenDestinationPrefix(c *InventoryConfiguration, _ *InventoryRules) (valu
 	p := c.Destination.Prefix
 	switch {
 	case len(p) > MaxDestinationPrefixLength:
-		return p, "up to " + strconv.Itoa(MaxDestinationPrefixLength) + " bytes"
+		return p, "expected up to " + strconv.Itoa(MaxDestinationPrefixLength) + " bytes"
 	case c.Incremental != nil && c.Incremental.IsEnabled && utf8.RuneCountInString(p) > MaxIncrementalDestinationPrefixLength:
-		return p, "up to " + strconv.Itoa(MaxIncrementalDestinationPrefixLength) + " characters with incremental reports"
+		return p, "expected up to " + strconv.Itoa(MaxIncrementalDestinationPrefixLength) + " characters with incremental reports"
 	case strings.HasPrefix(p, "/"):
-		return p, "no / at the start"
+		return p, "it starts with a /"
 	case !fitsXML(p) || strings.ContainsFunc(p, unicode.IsControl) || strings.ContainsAny(p, `%&$@^*!#\?<>|"':;,()[]{}`+"`"):
-		return p, "letters, digits, blanks and any of -_./=+~"
+		return p, "expected letters, digits, blanks and any of -_./=+~"
 	}
 	return "", ""
 }
 
 func validKMSKeyID(id string) bool {
 	return len(id) <= maxKMSKeyIDLength && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
-}
-
-// Normalized returns c as a server stores it and reads it back: storage classes
-// sorted by name, and neither classes nor fields repeated. It shares nothing
-// with c.
-//
-// Source: OSS stores "Standard,IA" and answers "IA,Standard".
-func (c InventoryConfiguration) Normalized() InventoryConfiguration {
-	classes := slices.Clone(c.Filter.StorageClass)
-	slices.SortFunc(classes, func(a, b StorageClass) int { return strings.Compare(a.String(), b.String()) })
-	c.Filter.StorageClass = orNil(slices.Compact(classes))
-	c.Filter.HasLowerSizeBound = c.Filter.HasLowerSizeBound && c.Filter.LowerSizeBound == 0
-
-	c.OptionalFields = withoutRepeats(c.OptionalFields)
-	if c.Schedule.AutoDelete != nil {
-		c.Schedule.AutoDelete = new(*c.Schedule.AutoDelete)
-	}
-	if c.Incremental != nil {
-		inc := *c.Incremental
-		inc.OptionalFields = withoutRepeats(inc.OptionalFields)
-		c.Incremental = &inc
-	}
-	return c
-}
-
-// withoutRepeats copies fields, keeping the first of each; nil if there are none.
-func withoutRepeats(fields []Field) []Field {
-	var kept []Field
-	var seen [256]bool
-	for _, f := range fields {
-		if !seen[f] {
-			seen[f] = true
-			kept = append(kept, f)
-		}
-	}
-	return kept
-}
-
-func orNil[T any](s []T) []T {
-	if len(s) == 0 {
-		return nil
-	}
-	return s
 }
 
 // ec writes an OSS diagnostic code of the inventory operations.

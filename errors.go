@@ -23,7 +23,7 @@ type InvalidArgumentError struct {
 	Element string // path below InventoryConfiguration, such as "Filter/StorageClass", or the name of a query parameter
 	Value   string // as received, at most 200 bytes of it
 	EC      string // OSS diagnostic code, such as "0020-00000026"; empty where none is known
-	Reason  string // what would be accepted; may be empty
+	Reason  string // what is wrong with it or would be accepted, in words; may be empty
 }
 
 func (e *InvalidArgumentError) Error() string {
