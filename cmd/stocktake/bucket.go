@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"net/http"
+	"strings"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake/report"
+)
+
+// ossBucket reads reports through the OSS API: a [report.Bucket].
+type ossBucket struct {
+	client *oss.Client
+	bucket string
+}
+
+var _ report.Bucket = (*ossBucket)(nil)
+
+// Open reads an object; fs.ErrNotExist if it is missing.
+func (b *ossBucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	r, err := b.client.GetObject(ctx, &oss.GetObjectRequest{Bucket: &b.bucket, Key: &key})
+	if serr, ok := serviceError(err); ok && serr.StatusCode == http.StatusNotFound && serr.Code == "NoSuchKey" {
+		return nil, fmt.Errorf("oss://%s/%s: %w", b.bucket, key, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, explain(err, "read oss://"+b.bucket+"/"+key)
+	}
+	return r.Body, nil
+}
+
+// List yields the keys that start with prefix, page by page.
+func (b *ossBucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		p := b.client.NewListObjectsV2Paginator(&oss.ListObjectsV2Request{Bucket: &b.bucket, Prefix: &prefix, MaxKeys: 1000})
+		for p.HasNext() {
+			page, err := p.NextPage(ctx)
+			if err != nil {
+				yield("", explain(err, "list oss://"+b.bucket+"/"+prefix))
+				return
+			}
+			for _, o := range page.Contents {
+				if !yield(oss.ToString(o.Key), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// A place is where a report command looks: a bucket and what of it.
+type place struct {
+	bucket report.Bucket
+	path   string // key of a manifest, or prefix of a configuration's reports, without '/' at the end
+	name   string // of the bucket, for people: "oss://reports" or a folder
+	close  func() error
+}
+
+// openPlace understands oss://BUCKET/PATH and the path of a folder or file.
+func openPlace(r *remote, where string) (place, error) {
+	if rest, ok := strings.CutPrefix(where, "oss://"); ok {
+		bucket, path, _ := strings.Cut(rest, "/")
+		if bucket == "" {
+			return place{}, usagef("%q names no bucket: write oss://BUCKET/PATH", where)
+		}
+		c, err := r.ossClient()
+		if err != nil {
+			return place{}, err
+		}
+		return place{&ossBucket{c, bucket}, path, "oss://" + bucket, func() error { return nil }}, nil
+	}
+	if strings.Contains(where, "://") {
+		return place{}, usagef("%q: a report is at oss://BUCKET/PATH or in a folder", where)
+	}
+	return openFolder(where)
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/client"
+)
+
+// demoCmd is `stocktake demo`.
+type demoCmd struct {
+	From   string `help:"Folder to upload. Default: the Go distribution's own src." type:"existingdir" placeholder:"DIR"`
+	Data   string `help:"Folder of the store. Default: a temporary one, removed at the end." type:"path" placeholder:"DIR"`
+	Listen string `help:"Address of the server; another port is taken if this one is busy." default:"127.0.0.1:9000" placeholder:"HOST:PORT"`
+	Exit   bool   `help:"End after the report instead of leaving the server on."`
+}
+
+// Help is shown by --help below the flags.
+func (demoCmd) Help() string {
+	return `Starts a server, uploads a file tree through the OSS API, puts an inventory
+configuration, follows its first run, verifies the report and shows it. Everything
+goes through the same API and binary that users have.
+
+Examples:
+  stocktake demo
+  stocktake demo --from ~/projects --exit`
+}
+
+// Names and thresholds of the demo.
+const (
+	demoBucket  = "demo"
+	demoReports = "demo-reports"
+	demoPrefix  = "inventory"
+	demoID      = "all-columns"
+	demoIASize  = 256 << 10 // files of at least so many bytes are put as IA
+)
+
+// Run tells the story.
+func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
+	from, err := c.tree(ctx)
+	if err != nil {
+		return err
+	}
+	dir, remove, err := c.folder()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+
+	flags := demoFlags(dir, freeAddress(c.Listen))
+	s, err := openServer(ctx, flags, newLogger(con, slog.LevelWarn, "text"))
+	if err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- s.serve(serving) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-ended)
+	}()
+
+	oc, err := newOSSClient(s.endpoint(), flags.Region, false, s.key)
+	if err != nil {
+		return err
+	}
+	if err := c.story(ctx, con, s, oc, from); err != nil {
+		return err
+	}
+	if c.Exit {
+		return nil
+	}
+	fmt.Fprintln(con.out, "\nThe server is on. Press Ctrl-C to end it.")
+	<-ctx.Done()
+	return nil
+}
+
+func (c *demoCmd) story(ctx context.Context, con console, s *server, oc *oss.Client, from string) error {
+	fmt.Fprintf(con.out, "== A server on %s, its store in %s\n", s.endpoint(), s.flags.Data)
+	for _, b := range []string{demoBucket, demoReports} {
+		if _, err := oc.PutBucket(ctx, &oss.PutBucketRequest{Bucket: oss.Ptr(b)}); err != nil {
+			return fmt.Errorf("make bucket %s: %w", b, err)
+		}
+	}
+	tree, skipped, err := findFiles(from)
+	if err != nil {
+		return err
+	}
+	if len(tree.files) == 0 {
+		return usagef("--from: there is no file in %s", from)
+	}
+	start := time.Now()
+	if err := tree.upload(ctx, oc, demoBucket, demoIASize, con.err); err != nil {
+		return err
+	}
+	took := time.Since(start)
+	fmt.Fprintf(con.out, "== Uploaded %s files, %s, from %s in %s (%s objects/s, each synced to disk)\n", count(int64(len(tree.files))), size(tree.bytes),
+		from, took.Round(10*time.Millisecond), count(int64(float64(len(tree.files))/took.Seconds())))
+	if skipped > 0 {
+		fmt.Fprintf(con.out, "   left out: %s that cannot be objects (links, devices, names)\n", count(int64(skipped)))
+	}
+
+	cl := client.New(oc)
+	cfg := demoConfiguration(s.flags.AccountID)
+	if err := cl.Put(ctx, demoBucket, cfg); err != nil {
+		return explain(err, "put the configuration")
+	}
+	fmt.Fprintf(con.out, "== Put configuration %s: daily, all columns, reports in oss://%s\n", demoID, reportFolder(cfg, demoBucket))
+	runs, err := cl.Runs(ctx, demoBucket, demoID)
+	if err != nil {
+		return explain(err, "runs")
+	}
+	if len(runs) == 0 {
+		return errors.New("the configuration was put, but its first run is not there")
+	}
+	r, err := follow(ctx, cl, runs[0], con.err)
+	if err != nil {
+		return err
+	}
+	if err := runError(r); err != nil {
+		return err
+	}
+	fmt.Fprint(con.out, "== Its first run: ")
+	printRun(con.out, r)
+	if err := showReport(ctx, con.out, &ossBucket{client: oc, bucket: r.Destination}, r.Manifest, showOptions{rows: 5, verify: true}); err != nil {
+		return err
+	}
+	c.whereabouts(con.out, s)
+	return nil
+}
+
+func (c *demoCmd) whereabouts(w io.Writer, s *server) {
+	fmt.Fprintf(w, `
+== Where everything is
+   OSS API   %s  region %s
+   keys      OSS_ACCESS_KEY_ID=%s OSS_ACCESS_KEY_SECRET=%s
+   objects   oss://%s
+   reports   oss://%s/%s/%s/%s/
+   store     %s
+`, s.endpoint(), s.flags.Region, s.key.ID, s.key.Secret, demoBucket, demoReports, demoPrefix, demoBucket, demoID, s.flags.Data)
+	if c.Exit {
+		return
+	}
+	fmt.Fprintf(w, `
+   Try, in another shell with those keys:
+   stocktake inventory list   -b %[1]s --endpoint %[2]s
+   stocktake inventory run    -b %[1]s -i %[3]s --wait --endpoint %[2]s
+   stocktake report verify    oss://%[4]s/%[5]s/%[1]s/%[3]s/ --endpoint %[2]s
+`, demoBucket, s.endpoint(), demoID, demoReports, demoPrefix)
+}
+
+// demoConfiguration asks for every column a report can have on any store.
+func demoConfiguration(account string) stocktake.InventoryConfiguration {
+	return stocktake.InventoryConfiguration{
+		ID:        demoID,
+		IsEnabled: true,
+		Destination: stocktake.Destination{
+			Format: "CSV", AccountID: account, RoleARN: "acs:ram::" + account + ":role/AliyunOSSRole",
+			Bucket: demoReports, Prefix: demoPrefix,
+		},
+		Schedule:               stocktake.Schedule{Frequency: stocktake.Daily},
+		IncludedObjectVersions: stocktake.CurrentVersions,
+		OptionalFields: []stocktake.Field{
+			stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldETag, stocktake.FieldStorageClass,
+			stocktake.FieldIsMultipartUploaded, stocktake.FieldEncryptionStatus, stocktake.FieldObjectACL,
+			stocktake.FieldTaggingCount, stocktake.FieldObjectType, stocktake.FieldCRC64,
+		},
+	}
+}
+
+// tree is the folder to upload.
+func (c *demoCmd) tree(ctx context.Context) (string, error) {
+	if c.From != "" {
+		return c.From, nil
+	}
+	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err == nil {
+		src := filepath.Join(strings.TrimSpace(string(out)), "src")
+		if st, err := os.Stat(src); err == nil && st.IsDir() {
+			return src, nil
+		}
+	}
+	return "", usagef("there is no Go distribution to upload here: name a folder with --from")
+}
+
+// folder is the store's folder and what to do with it at the end.
+func (c *demoCmd) folder() (dir string, remove func() error, err error) {
+	if c.Data != "" {
+		return c.Data, func() error { return nil }, nil
+	}
+	dir, err = os.MkdirTemp("", "stocktake-demo-")
+	return dir, func() error { return os.RemoveAll(dir) }, err
+}
+
+// freeAddress is addr, or the same host with any free port if addr is in use.
+func freeAddress(addr string) string {
+	ln, err := net.Listen("tcp", addr)
+	if err == nil {
+		_ = ln.Close() // nothing was sent
+		return addr
+	}
+	host, _, splitErr := net.SplitHostPort(addr)
+	if splitErr != nil || !errors.Is(err, syscall.EADDRINUSE) {
+		return addr // openServer says what is wrong with it
+	}
+	return net.JoinHostPort(host, "0")
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/stocktake/stocktake/report"
+)
+
+// dirBucket reads reports from a folder, as a download leaves them: the objects
+// of a bucket whose keys start with base, with base left out of their paths.
+type dirBucket struct {
+	root *os.Root
+	base string
+}
+
+var _ report.Bucket = dirBucket{}
+
+// Open reads a file below the folder and nowhere else.
+func (b dirBucket) Open(_ context.Context, key string) (io.ReadCloser, error) {
+	name, ok := strings.CutPrefix(key, b.base)
+	if !ok {
+		return nil, fmt.Errorf("%s lies outside of the folder, which holds %s: %w", key, b.base, fs.ErrNotExist)
+	}
+	f, err := b.root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err // a nil *os.File would be no nil io.ReadCloser
+	}
+	return f, nil
+}
+
+// List yields the files below the folder whose key starts with prefix.
+func (b dirBucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		var keys []string
+		err := fs.WalkDir(b.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() && strings.HasPrefix(b.base+name, prefix) {
+				keys = append(keys, b.base+name)
+			}
+			return errors.Join(err, ctx.Err())
+		})
+		if err != nil {
+			yield("", err)
+			return
+		}
+		slices.Sort(keys) // a walk goes folder by folder, a bucket by bytes
+		for _, key := range keys {
+			if !yield(key, nil) {
+				return
+			}
+		}
+	}
+}
+
+// openFolder finds the report that a path on this machine means: a
+// manifest.json, the folder it lies in, or the folder of a configuration's
+// reports, of which it is the newest.
+func openFolder(where string) (place, error) {
+	manifest, err := findManifest(where)
+	if err != nil {
+		return place{}, err
+	}
+	// <folder>/data/ and <folder>/<time>/manifest.json lie side by side.
+	folder := filepath.Dir(filepath.Dir(manifest))
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return place{}, usageError{err}
+	}
+	rel := filepath.ToSlash(filepath.Join(filepath.Base(filepath.Dir(manifest)), report.ManifestName))
+	r, err := report.Open(context.Background(), dirBucket{root: root}, rel)
+	if err != nil {
+		return place{}, errors.Join(err, root.Close())
+	}
+	b := dirBucket{root: root}
+	if files := r.Manifest.Files; len(files) > 0 {
+		b.base = path.Dir(path.Dir(files[0].Key)) + "/"
+		if b.base == "./" {
+			b.base = ""
+		}
+	}
+	return place{bucket: b, path: b.base + rel, name: folder, close: root.Close}, nil
+}
+
+func findManifest(where string) (string, error) {
+	where, err := filepath.Abs(where)
+	if err != nil {
+		return "", err
+	}
+	st, err := os.Stat(where)
+	if err != nil {
+		return "", usageError{err}
+	}
+	if !st.IsDir() {
+		if filepath.Base(where) != report.ManifestName {
+			return "", usagef("%s is no %s and no folder", where, report.ManifestName)
+		}
+		return where, nil
+	}
+	if m := filepath.Join(where, report.ManifestName); fileExists(m) {
+		return m, nil
+	}
+	all, err := filepath.Glob(filepath.Join(globEscape(where), "[0-9]*Z", report.ManifestName))
+	if err != nil {
+		return "", err
+	}
+	if len(all) == 0 {
+		return "", usagef("%s holds no report: name a %s, its folder, or the folder above with data/ beside it", where, report.ManifestName)
+	}
+	return slices.Max(all), nil // the names are times, and sort as such
+}
+
+func fileExists(name string) bool {
+	st, err := os.Stat(name)
+	return err == nil && st.Mode().IsRegular()
+}
+
+// globEscape takes the meaning from what filepath.Glob would read as a pattern.
+func globEscape(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
+}

@@ -1,0 +1,347 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/client"
+)
+
+// inventoryCmd is `stocktake inventory`.
+type inventoryCmd struct {
+	Put    inventoryPut    `cmd:"" help:"Put a configuration, from flags or from an XML or YAML file."`
+	Get    inventoryGet    `cmd:"" help:"Show a configuration."`
+	List   inventoryList   `cmd:"" help:"List the configurations of a bucket."`
+	Delete inventoryDelete `cmd:"" help:"Delete a configuration. Its reports stay."`
+	Run    inventoryRun    `cmd:"" help:"Start a run now, whatever the schedule says."`
+	Cancel inventoryCancel `cmd:"" help:"Cancel the run that is going."`
+	Runs   inventoryRuns   `cmd:"" help:"Show the runs of a configuration, newest first."`
+	Status inventoryStatus `cmd:"" help:"Show how the configurations of a bucket, or of all buckets, are doing."`
+}
+
+type bucketFlag struct {
+	Bucket string `help:"Source bucket." required:"" short:"b"`
+}
+
+type idFlag struct {
+	bucketFlag
+	ID string `name:"inventory-id" aliases:"inventory_id,id" help:"Id of the configuration." required:"" short:"i"`
+}
+
+type inventoryPut struct {
+	remote
+	bucketFlag
+	ID   string `name:"inventory-id" aliases:"inventory_id,id" help:"Id of the configuration." short:"i"`
+	File string `help:"Read the configuration from an XML or YAML file, or from standard input with -. Flags that describe it are then refused." short:"f" type:"existingfile" placeholder:"FILE"`
+
+	UserID            string   `group:"Report" aliases:"user_id" help:"Account that owns the destination bucket." default:"1000000000000000"`
+	ARN               string   `group:"Report" aliases:"role-arn" help:"Role the runs act as. Default: AliyunOSSRole of the account." placeholder:"acs:ram::UID:role/NAME"`
+	Destination       string   `group:"Report" help:"Bucket the reports go to. Default: the source bucket." placeholder:"BUCKET"`
+	DestinationPrefix string   `group:"Report" help:"Path the reports go under." placeholder:"PREFIX"`
+	Versions          string   `group:"Report" help:"Which versions to list: ${enum}." enum:"Current,All" default:"Current"`
+	Fields            []string `group:"Report" help:"Columns after Bucket and Key, in this order." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD,..."`
+	SSEOSS            bool     `group:"Report" name:"sse-oss" help:"Encrypt the reports with the service's keys." xor:"sse"`
+	SSEKMS            string   `group:"Report" name:"sse-kms" help:"Encrypt the reports with this KMS key; 'default' is the service's." xor:"sse" placeholder:"KEY-ID"`
+
+	Frequency  string `group:"Schedule" help:"How often: ${enum}." enum:"Daily,Weekly,Monthly,Once" default:"Daily"`
+	DayOfMonth int    `group:"Schedule" help:"Day of the month, 1 to 31, with Monthly. Default: every 30 days from now." placeholder:"DAY"`
+	AutoDelete *bool  `group:"Schedule" help:"Delete the configuration after its run, with Once." negatable:""`
+	Disabled   bool   `group:"Schedule" help:"Keep the configuration, but do not run it."`
+
+	Prefix         string   `group:"Filter" help:"Only keys that start with this."`
+	ModifiedAfter  string   `group:"Filter" help:"Only objects last modified at or after this: RFC 3339, a date, or Unix seconds." placeholder:"TIME"`
+	ModifiedBefore string   `group:"Filter" help:"Only objects last modified at or before this." placeholder:"TIME"`
+	MinSize        *int64   `group:"Filter" aliases:"lower-size-bound" help:"Only objects of at least so many bytes." placeholder:"BYTES"`
+	MaxSize        int64    `group:"Filter" aliases:"upper-size-bound" help:"Only objects of at most so many bytes." placeholder:"BYTES"`
+	StorageClass   []string `group:"Filter" help:"Only these storage classes: Standard, IA, Archive, ColdArchive, DeepColdArchive." placeholder:"CLASS,..."`
+}
+
+// Help is shown by --help below the flags.
+func (inventoryPut) Help() string {
+	return `Examples:
+  stocktake inventory put -b photos -i daily --destination reports --destination-prefix inv
+  stocktake inventory put -b photos -i big --prefix raw/ --min-size 1048576 --fields Size,ETag,Crc64
+  stocktake inventory put -b photos -f weekly.yaml
+
+A configuration cannot be changed: delete it and put it again. The first run
+starts at once; follow it with: stocktake inventory status -b photos --watch`
+}
+
+// Run puts the configuration. The server has the last word on every rule; what
+// can be said without it is said with the name of the flag.
+func (c *inventoryPut) Run(ctx context.Context, con console) error {
+	cfg, err := c.configuration()
+	if err != nil {
+		return err
+	}
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	if err := cl.Put(ctx, c.Bucket, cfg); err != nil {
+		return explain(err, "put "+cfg.ID)
+	}
+	fmt.Fprintf(con.out, "put %s on bucket %s: %s, reports in oss://%s\n", cfg.ID, c.Bucket, strings.ToLower(string(cfg.Schedule.Frequency)),
+		reportFolder(cfg, c.Bucket))
+	return nil
+}
+
+// reportFolder is where the reports of a configuration lie: bucket and key
+// prefix.
+func reportFolder(cfg stocktake.InventoryConfiguration, source string) string {
+	folder := cfg.Destination.Bucket + "/"
+	if cfg.Destination.Prefix != "" {
+		folder += cfg.Destination.Prefix + "/"
+	}
+	return folder + source + "/" + cfg.ID + "/"
+}
+
+func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, err error) {
+	if c.File != "" {
+		return c.fromFile()
+	}
+	if c.ID == "" {
+		return cfg, usagef("--inventory-id is missing")
+	}
+	cfg = stocktake.InventoryConfiguration{
+		ID:        c.ID,
+		IsEnabled: !c.Disabled,
+		Destination: stocktake.Destination{
+			Format: "CSV", AccountID: c.UserID, RoleARN: c.ARN,
+			Bucket: cmp.Or(c.Destination, c.Bucket), Prefix: c.DestinationPrefix,
+			Encryption: stocktake.Encryption{SSEOSS: c.SSEOSS, SSEKMS: c.SSEKMS != ""},
+		},
+		Schedule: stocktake.Schedule{
+			Frequency: stocktake.Frequency(c.Frequency), DayOfMonth: c.DayOfMonth, AutoDelete: c.AutoDelete,
+		},
+		IncludedObjectVersions: stocktake.IncludedObjectVersions(c.Versions),
+		Filter:                 stocktake.Filter{Prefix: c.Prefix, UpperSizeBound: c.MaxSize},
+	}
+	if cfg.Destination.RoleARN == "" {
+		cfg.Destination.RoleARN = "acs:ram::" + c.UserID + ":role/AliyunOSSRole"
+	}
+	if c.SSEKMS != "default" {
+		cfg.Destination.Encryption.KeyID = c.SSEKMS
+	}
+	for _, name := range c.Fields {
+		f, ok := stocktake.ParseOptionalField(name)
+		if !ok {
+			return cfg, usagef("--fields: there is no column %q", name)
+		}
+		cfg.OptionalFields = append(cfg.OptionalFields, f)
+	}
+	for _, name := range c.StorageClass {
+		class, ok := stocktake.ParseStorageClass(name)
+		if !ok {
+			return cfg, usagef("--storage-class: there is no class %q", name)
+		}
+		cfg.Filter.StorageClass = append(cfg.Filter.StorageClass, class)
+	}
+	if c.MinSize != nil {
+		cfg.Filter.LowerSizeBound, cfg.Filter.HasLowerSizeBound = *c.MinSize, true
+	}
+	if cfg.Filter.LastModifyBeginTimeStamp, err = parseTime(c.ModifiedAfter); err != nil {
+		return cfg, usagef("--modified-after: %v", err)
+	}
+	if cfg.Filter.LastModifyEndTimeStamp, err = parseTime(c.ModifiedBefore); err != nil {
+		return cfg, usagef("--modified-before: %v", err)
+	}
+	return cfg, nil
+}
+
+func (c *inventoryPut) fromFile() (cfg stocktake.InventoryConfiguration, err error) {
+	in := io.Reader(os.Stdin)
+	if c.File != "-" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return cfg, usageError{err}
+		}
+		defer f.Close()
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, 1<<20))
+	if err != nil {
+		return cfg, err
+	}
+	if filepath.Ext(c.File) == ".xml" || strings.HasPrefix(strings.TrimSpace(string(b)), "<") {
+		cfg, err = stocktake.ParseInventoryConfiguration(b)
+	} else {
+		cfg, err = client.ParseYAML(b)
+	}
+	if err != nil {
+		return cfg, usagef("%s: %v", c.File, err)
+	}
+	if c.ID != "" && cfg.ID != "" && c.ID != cfg.ID {
+		return cfg, usagef("--inventory-id is %q, but %s says %q", c.ID, c.File, cfg.ID)
+	}
+	cfg.ID = cmp.Or(cfg.ID, c.ID)
+	return cfg, nil
+}
+
+// parseTime reads RFC 3339, a date or Unix seconds; "" is 0.
+func parseTime(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return n, nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.Unix(), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no time such as 2026-01-05, 2026-01-05T16:00:00Z or 1767628800", s)
+}
+
+type inventoryGet struct {
+	remote
+	idFlag
+	Output string `help:"Form: ${enum}. YAML and XML can be put again with --file." enum:"yaml,xml,json" default:"yaml" short:"o"`
+	JSON   bool   `help:"The same as --output json."`
+}
+
+// Run prints one configuration.
+func (c *inventoryGet) Run(ctx context.Context, con console) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	cfg, err := cl.Get(ctx, c.Bucket, c.ID)
+	if err != nil {
+		return explain(err, "get "+c.ID)
+	}
+	if c.JSON {
+		c.Output = "json"
+	}
+	switch c.Output {
+	case "xml":
+		return printXML(con.out, cfg)
+	case "json":
+		v, err := jsonForm(cfg)
+		if err != nil {
+			return err
+		}
+		return printJSON(con.out, v)
+	}
+	b, err := client.FormatYAML(cfg)
+	if err != nil {
+		return err
+	}
+	_, err = con.out.Write(b)
+	return err
+}
+
+// jsonForm is a configuration under the names of its YAML form.
+func jsonForm(cfg stocktake.InventoryConfiguration) (v map[string]any, err error) {
+	b, err := client.FormatYAML(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return v, yaml.Unmarshal(b, &v)
+}
+
+type inventoryList struct {
+	remote
+	bucketFlag
+	JSON bool `help:"Print one JSON object a line."`
+}
+
+// Run lists configurations, page after page.
+func (c *inventoryList) Run(ctx context.Context, con console) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	t := newTable(con.out, "ID", "ENABLED", "FREQUENCY", "VERSIONS", "PREFIX", "REPORTS")
+	for cfg, err := range cl.List(ctx, c.Bucket) {
+		if err != nil {
+			return explain(err, "list configurations of "+c.Bucket)
+		}
+		if c.JSON {
+			v, err := jsonForm(cfg)
+			if err != nil {
+				return err
+			}
+			if err := json.NewEncoder(con.out).Encode(v); err != nil {
+				return err
+			}
+			continue
+		}
+		t.row(cfg.ID, cfg.IsEnabled, cfg.Schedule.Frequency, cfg.IncludedObjectVersions, cfg.Filter.Prefix, "oss://"+reportFolder(cfg, c.Bucket))
+	}
+	if c.JSON {
+		return nil
+	}
+	return t.flush("no configurations on bucket " + c.Bucket)
+}
+
+type inventoryDelete struct {
+	remote
+	idFlag
+}
+
+// Run deletes; a configuration that is not there is not an error, as in the API.
+func (c *inventoryDelete) Run(ctx context.Context, con console) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	if err := cl.Delete(ctx, c.Bucket, c.ID); err != nil {
+		return explain(err, "delete "+c.ID)
+	}
+	fmt.Fprintf(con.out, "deleted %s of bucket %s\n", c.ID, c.Bucket)
+	return nil
+}
+
+// explain adds what was tried, and where the service said no, what to do.
+func explain(err error, doing string) error {
+	switch {
+	case errors.Is(err, stocktake.ErrInventoryExists):
+		return fmt.Errorf("%s: the configuration exists already; it cannot be changed, delete it first", doing)
+	case errors.Is(err, stocktake.ErrNoSuchInventory):
+		return fmt.Errorf("%s: there is no such configuration", doing)
+	case errors.Is(err, stocktake.ErrNoSuchBucket):
+		return fmt.Errorf("%s: there is no such bucket", doing)
+	}
+	if serr, ok := serviceError(err); ok {
+		return fmt.Errorf("%s: %s: %s (status %d, request %s)", doing, serr.Code, serr.Message, serr.StatusCode, serr.RequestID)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+func printXML(w io.Writer, cfg stocktake.InventoryConfiguration) error {
+	dec := xml.NewDecoder(strings.NewReader(string(cfg.AppendXML(nil))))
+	enc := xml.NewEncoder(w)
+	enc.Indent("", "  ")
+	for {
+		tok, err := dec.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := enc.EncodeToken(tok); err != nil {
+			return err
+		}
+	}
+	if err := enc.Close(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}

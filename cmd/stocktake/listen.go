@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// grace is how long requests under way may take to finish after the server was
+// told to end.
+const grace = 10 * time.Second
+
+// A listener is an address that is open, and whether it speaks TLS.
+type listener struct {
+	net.Listener
+	tls bool
+}
+
+// listen opens the addresses of the flags, all of them or none.
+func listen(f serverFlags) (all []listener, err error) {
+	defer func() {
+		if err != nil {
+			for _, l := range all {
+				err = errors.Join(err, l.Close())
+			}
+		}
+	}()
+	open := func(addr string, cert *tls.Config) error {
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			return fmt.Errorf("listen on %s: %w", addr, err)
+		}
+		if cert != nil {
+			ln = tls.NewListener(ln, cert)
+		}
+		all = append(all, listener{ln, cert != nil})
+		return nil
+	}
+	var cert *tls.Config
+	if f.TLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
+		if err != nil {
+			return nil, usagef("--tls-cert, --tls-key: %w", err)
+		}
+		cert = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
+	if f.ListenTLS == "" {
+		return all, open(f.Listen, cert)
+	}
+	if err := open(f.Listen, nil); err != nil {
+		return all, err
+	}
+	return all, open(f.ListenTLS, cert)
+}
+
+// serveHTTP serves h on all listeners until ctx ends, then lets requests under
+// way finish within the grace.
+func serveHTTP(ctx context.Context, all []listener, h http.Handler, log *slog.Logger) error {
+	srv := &http.Server{
+		Handler: h,
+		// Bodies have a time-out of their own, by progress: an upload of 5 GB may
+		// take long, but it may not stand still.
+		ReadHeaderTimeout: 20 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	var wg sync.WaitGroup
+	errs := make(chan error, len(all)+1)
+	for _, l := range all {
+		wg.Go(func() {
+			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				errs <- err
+			}
+		})
+	}
+	failed := error(nil)
+	select {
+	case <-ctx.Done():
+	case failed = <-errs:
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := srv.Shutdown(ending)
+	if errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("requests were cut off", "after", grace)
+		err = srv.Close()
+	}
+	wg.Wait()
+	return errors.Join(failed, err)
+}

@@ -1,0 +1,136 @@
+// Command stocktake takes inventory of buckets: it serves the OSS inventory
+// API with an object store behind it, and talks to that API from a shell.
+//
+// This is the only package that names concrete types and wires them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes: 0 done, 1 it failed (or what was checked is not right), 2 the
+// command line or an input file needs correcting.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// cli is the whole command line.
+type cli struct {
+	Serve     serveCmd     `cmd:"" help:"Run the server: OSS API, scheduler, runs, embedded store."`
+	Demo      demoCmd      `cmd:"" help:"A whole story in one command: serve, upload a file tree, take its inventory, verify and show it."`
+	Inventory inventoryCmd `cmd:"" help:"Put, get, list, delete, run and watch inventory configurations of a bucket."`
+	Report    reportCmd    `cmd:"" help:"List, show and verify the reports that runs left behind."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+}
+
+// usageError is bad input: exit code 2.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// console is where a command reads and writes.
+type console struct {
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], console{os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run is main with its surroundings passed in. It returns the exit code.
+func run(ctx context.Context, args []string, con console) (code int) {
+	var c cli
+	type exit int // what kong's own exits (--help) panic with, so that run stays a function
+	defer func() {
+		if e := recover(); e != nil {
+			n, ok := e.(exit)
+			if !ok {
+				panic(e)
+			}
+			code = int(n)
+		}
+	}()
+	parser, err := kong.New(&c,
+		kong.Name("stocktake"),
+		kong.Description("Bucket inventory for object storage: say once what you want to know about a bucket; get it on time, complete and checkable."),
+		kong.UsageOnError(),
+		kong.Writers(con.out, con.err),
+		kong.Exit(func(n int) { panic(exit(n)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.DefaultEnvars("STOCKTAKE"),
+		kong.Configuration(settingsFile),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(con),
+	)
+	if err != nil {
+		panic(err) // the command line's own definition is wrong
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(con.err, "stocktake: %v\n", err)
+		if p, ok := errors.AsType[*kong.ParseError](err); ok && p.Context != nil {
+			fmt.Fprintf(con.err, "Run \"%s --help\" for its flags.\n", commandPath(p.Context))
+		}
+		return exitUsage
+	}
+	if err := k.Run(); err != nil {
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			fmt.Fprintln(con.err, "stocktake: interrupted")
+			return exitFailed
+		}
+		fmt.Fprintf(con.err, "stocktake: %v\n", err)
+		if _, ok := errors.AsType[usageError](err); ok {
+			return exitUsage
+		}
+		return exitFailed
+	}
+	return 0
+}
+
+func commandPath(k *kong.Context) string {
+	path := "stocktake"
+	for _, p := range k.Path {
+		if p.Command != nil {
+			path += " " + p.Command.Name
+		}
+	}
+	return path
+}
+
+type versionCmd struct{}
+
+// Run prints the version that the Go tool stamped into the binary.
+func (versionCmd) Run(con console) error {
+	version, revision := "devel", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = " " + s.Value
+			}
+		}
+	}
+	_, err := fmt.Fprintf(con.out, "stocktake %s%s\n", version, revision)
+	return err
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+)
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// table prints columns of text, or a sentence if there is no row.
+type table struct {
+	w    *tabwriter.Writer
+	out  io.Writer
+	head string
+	rows int
+}
+
+func newTable(out io.Writer, columns ...string) *table {
+	return &table{w: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0), out: out, head: strings.Join(columns, "\t")}
+}
+
+func (t *table) row(values ...any) {
+	if t.rows == 0 {
+		fmt.Fprintln(t.w, t.head)
+	}
+	t.rows++
+	for i, v := range values {
+		if i > 0 {
+			fmt.Fprint(t.w, "\t")
+		}
+		fmt.Fprint(t.w, v)
+	}
+	fmt.Fprintln(t.w)
+}
+
+func (t *table) flush(ifEmpty string) error {
+	if t.rows == 0 {
+		_, err := fmt.Fprintln(t.out, ifEmpty)
+		return err
+	}
+	return t.w.Flush()
+}
+
+// count writes a number with thousands separated: 1,234,567.
+func count(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// size writes bytes in the binary unit that leaves few digits: "1.5 MiB".
+func size(n int64) string {
+	const units = "KMGTPE"
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, i := float64(n)/1024, 0
+	for f >= 1024 && i < len(units)-1 {
+		f, i = f/1024, i+1
+	}
+	return fmt.Sprintf("%.1f %ciB", f, units[i])
+}
+
+// when writes a time for people: UTC to the second, "-" for none.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+// serviceError finds what the OSS API answered.
+func serviceError(err error) (*oss.ServiceError, bool) {
+	return errors.AsType[*oss.ServiceError](err)
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
+
+	"github.com/stocktake/stocktake/client"
+)
+
+// remote says which OSS a command talks to: a Stocktake server, by default the
+// one on this machine, or Alibaba's own.
+type remote struct {
+	Endpoint  string `group:"Connection" help:"Endpoint of the OSS API." default:"http://127.0.0.1:9000" placeholder:"URL"`
+	Region    string `group:"Connection" help:"Region the requests are signed for." default:"cn-hangzhou"`
+	PathStyle bool   `group:"Connection" help:"Put the bucket into the path instead of the host name. On by itself for IP addresses and localhost."`
+	Data      string `group:"Connection" help:"Data folder of a local server, whose root key is used if OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set." default:"./stocktake-data" type:"path"`
+}
+
+// key finds the access key to sign with.
+func (r *remote) key() (accessKey, error) {
+	if k, ok := envKey(); ok {
+		return k, nil
+	}
+	k, err := readRootKey(r.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, usagef("no access key: set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET, or name a local server's folder with --data (%s has no %s)", r.Data, rootKeyFile)
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return k, usagef("no access key: %v", err)
+	}
+	return k, err
+}
+
+// ossClient is the official SDK's client of the endpoint.
+func (r *remote) ossClient() (*oss.Client, error) {
+	k, err := r.key()
+	if err != nil {
+		return nil, err
+	}
+	return newOSSClient(r.Endpoint, r.Region, r.PathStyle, k)
+}
+
+func (r *remote) client() (*client.Client, error) {
+	c, err := r.ossClient()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(c), nil
+}
+
+func newOSSClient(endpoint, region string, pathStyle bool, k accessKey) (*oss.Client, error) {
+	raw := endpoint
+	if !strings.Contains(raw, "://") {
+		raw = "https://" + raw // what the SDK takes it for
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, usagef("--endpoint %q is not a URL such as http://127.0.0.1:9000 or oss-cn-hangzhou.aliyuncs.com", endpoint)
+	}
+	host := u.Hostname()
+	cfg := oss.LoadDefaultConfig().
+		WithCredentialsProvider(credentials.NewStaticCredentialsProvider(k.ID, k.Secret, k.Token)).
+		WithEndpoint(endpoint).
+		WithRegion(region).
+		WithUsePathStyle(pathStyle || host == "localhost" || net.ParseIP(host) != nil)
+	return oss.NewClient(cfg), nil
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/ossapi"
+	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/report"
+)
+
+// A server is everything that `stocktake serve` runs, wired together.
+type server struct {
+	flags   serverFlags
+	log     *slog.Logger
+	key     accessKey
+	keyMade bool
+
+	listeners []listener
+	handler   http.Handler
+	service   *inventory.Service
+	closers   []func() error // in the order of opening
+}
+
+// openServer opens the data folder and the addresses. On an error nothing stays
+// open.
+func openServer(ctx context.Context, f serverFlags, log *slog.Logger) (_ *server, err error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	loc, err := zone(f.ScheduleZone)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{flags: f, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if err := os.MkdirAll(f.Data, 0o700); err != nil {
+		return nil, err
+	}
+	if s.key, s.keyMade, err = rootKey(f.Data); err != nil {
+		return nil, err
+	}
+	st, err := store.Open(ctx, f.Data, store.Options{Log: log, CacheBytes: int64(f.CacheSize)})
+	if err != nil {
+		return nil, fmt.Errorf("open the store in %s: %w", f.Data, err)
+	}
+	s.closers = append(s.closers, st.Close)
+
+	cat, err := catalog.Open(ctx, filepath.Join(f.Data, "catalog.db"))
+	if err != nil {
+		return nil, fmt.Errorf("open the catalog in %s: %w", f.Data, err)
+	}
+	s.closers = append(s.closers, cat.Close)
+
+	access, err := ram.Open(filepath.Join(f.Data, "access.json"),
+		ram.Root{AccessKeyID: s.key.ID, Secret: s.key.Secret, Account: f.AccountID}, ram.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("open the accounts in %s: %w", f.Data, err)
+	}
+	embedded := embedded{st, f.Region}
+	run := &inventory.EngineRunner{Stores: embedded, Options: engine.Options{
+		Workers: f.ScanWorkers, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: log,
+	}}
+	s.service, err = inventory.New(ctx, cat, embedded, run, inventory.Options{
+		Clockwork: inventory.Clockwork{Hour: f.ScheduleHour, Zone: loc},
+		MaxRuns:   f.MaxRuns,
+		Keep:      f.KeepRuns,
+		Log:       log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.handler = s.mount(ossapi.New(ossapi.Config{
+		Store:          st,
+		Inventories:    s.service,
+		Access:         access,
+		Region:         f.Region,
+		Hosts:          f.BaseHost,
+		BodyTimeout:    f.BodyTimeout,
+		AllowCallbacks: f.AllowCallbacks,
+		Log:            log,
+	}))
+	s.listeners, err = listen(f)
+	return s, err
+}
+
+// mount puts what is ours beside the OSS API: /-/ on the bare endpoint.
+func (s *server) mount(api http.Handler) http.Handler {
+	ours := http.NewServeMux()
+	ok := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprintln(w, "ok")
+	}
+	ours.HandleFunc("GET /-/healthz", ok)
+	ours.HandleFunc("GET /-/readyz", ok) // the listener opens when everything else has
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Not by ours alone: ServeMux would clean paths, and keys may hold "//".
+		if len(r.URL.Path) >= 3 && r.URL.Path[:3] == "/-/" {
+			ours.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+}
+
+// serve serves until ctx ends, then stops in the reverse order of what depends
+// on what: requests, runs, stores.
+func (s *server) serve(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.close()) }()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.service.Serve(ctx) })
+	g.Go(func() error { return serveHTTP(ctx, s.listeners, s.handler, s.log) })
+	return g.Wait()
+}
+
+func (s *server) close() (err error) {
+	for _, l := range s.listeners {
+		if e := l.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
+			err = errors.Join(err, e)
+		}
+	}
+	s.listeners = nil
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, s.closers[i]())
+	}
+	s.closers = nil
+	return err
+}
+
+// endpoint is the URL that clients on this machine use.
+func (s *server) endpoint() string {
+	l := s.listeners[0]
+	scheme := "http"
+	if l.tls {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return scheme + "://" + l.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// announce tells a person how to reach the server.
+func (s *server) announce(con console) {
+	fmt.Fprintf(con.err, "stocktake serves %s, region %s, account %s, data in %s\n", s.endpoint(), s.flags.Region, s.flags.AccountID, s.flags.Data)
+	if s.keyMade {
+		fmt.Fprintf(con.err, "a new root access key was made and is kept in %s:\n  OSS_ACCESS_KEY_ID=%s\n  OSS_ACCESS_KEY_SECRET=%s\n",
+			filepath.Join(s.flags.Data, rootKeyFile), s.key.ID, s.key.Secret)
+	}
+}
+
+// demoFlags are the settings of the demo's server.
+func demoFlags(dir, addr string) serverFlags {
+	return serverFlags{
+		Listen: addr, Data: dir, Region: "cn-hangzhou", AccountID: "1000000000000000",
+		MaxRuns: 2, ShardRows: 1_000_000, ScheduleZone: "UTC+8", KeepRuns: 100,
+		CacheSize: 64 << 20,
+	}
+}

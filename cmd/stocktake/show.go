@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake/report"
+)
+
+// showOptions say what showReport shows beside the manifest.
+type showOptions struct {
+	rows   int
+	verify bool
+}
+
+// A reportLine is a report in a listing.
+type reportLine struct {
+	Created  time.Time `json:"created"`
+	Source   string    `json:"source"`
+	Rows     int64     `json:"rows"` // -1: no summary tells
+	Files    int       `json:"files"`
+	Size     int64     `json:"size"`
+	Manifest string    `json:"manifest"`
+}
+
+func lineOf(r *report.Report, name string) reportLine {
+	l := reportLine{Created: timeOf(r), Source: r.Manifest.SourceBucket, Rows: -1, Files: len(r.Manifest.Files), Manifest: name + "/" + r.Key}
+	for _, f := range r.Manifest.Files {
+		l.Size += f.Size
+	}
+	if r.Summary != nil {
+		l.Rows = r.Summary.Matched
+	}
+	return l
+}
+
+func timeOf(r *report.Report) time.Time { return time.Unix(r.Manifest.CreationTimestamp, 0).UTC() }
+
+func showReport(ctx context.Context, w io.Writer, b report.Bucket, manifest string, opts showOptions) error {
+	r, err := report.Open(ctx, b, manifest)
+	if err != nil {
+		return err
+	}
+	showManifest(w, r)
+	if err := showRows(ctx, w, r, opts.rows); err != nil {
+		return err
+	}
+	if err := showTotals(ctx, w, r); err != nil {
+		return err
+	}
+	if !opts.verify {
+		return nil
+	}
+	v, err := report.Verify(ctx, b, manifest, report.VerifyOptions{})
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(w, "\n== ")
+	printVerification(w, v)
+	if !v.OK {
+		return errReportWrong
+	}
+	return nil
+}
+
+func showManifest(w io.Writer, r *report.Report) {
+	m := r.Manifest
+	fmt.Fprintf(w, "\n== %s\n", r.Key)
+	fmt.Fprintf(w, "   source       %s, as of %s\n", m.SourceBucket, when(timeOf(r)))
+	fmt.Fprintf(w, "   columns      %s\n", m.FileSchema)
+	if s := r.Summary; s != nil {
+		fmt.Fprintf(w, "   scan         %s listed, %s matched, %s; consistency: %s; took %s\n",
+			count(s.Listed), count(s.Matched), size(s.Bytes), s.Consistency, s.End.Sub(s.Start).Round(time.Millisecond))
+	}
+	const most = 10 // files shown; a report may have thousands
+	for i, f := range m.Files {
+		if i == most {
+			fmt.Fprintf(w, "   and %s more files\n", count(int64(len(m.Files)-most)))
+			break
+		}
+		fmt.Fprintf(w, "   %s  %s  MD5 %s\n", f.Key, size(f.Size), f.MD5)
+	}
+}
+
+func showRows(ctx context.Context, w io.Writer, r *report.Report, n int) error {
+	if n == 0 {
+		return nil
+	}
+	fmt.Fprintf(w, "\n== First rows\n")
+	for row, err := range r.Rows(ctx) {
+		if err != nil {
+			return err
+		}
+		values := make([]string, len(row.Values))
+		for i, v := range row.Values {
+			values[i] = string(v)
+		}
+		fmt.Fprintf(w, "   %s\n", strings.Join(values, "  "))
+		if n--; n == 0 {
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/stocktake/stocktake/report"
+)
+
+// showTotals adds the report up per storage class and per first path segment.
+func showTotals(ctx context.Context, w io.Writer, r *report.Report) error {
+	sum, err := r.Rollup(ctx, report.RollupOptions{})
+	if err != nil {
+		return err
+	}
+	if len(sum.Classes) > 0 {
+		fmt.Fprintf(w, "\n== Totals per storage class\n")
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+		for _, c := range sum.Classes {
+			fmt.Fprintf(t, "   %s\t%s objects\t%s\t\n", c.StorageClass, count(c.Objects), size(c.Bytes))
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(w, "\n== Largest prefixes\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, p := range sum.Prefixes {
+		name := p.Prefix
+		if name == "" {
+			name = "(no prefix)"
+		}
+		fmt.Fprintf(t, "   %s\t%s objects\t%s\t\n", name, count(p.Objects), size(p.Bytes))
+	}
+	if sum.Others.Objects > 0 {
+		fmt.Fprintf(t, "   all others\t%s objects\t%s\t\n", count(sum.Others.Objects), size(sum.Others.Bytes))
+	}
+	return t.Flush()
+}
