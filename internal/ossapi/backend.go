@@ -3,7 +3,6 @@ package ossapi
 import (
 	"context"
 	"io"
-	"time"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
@@ -105,12 +104,11 @@ type Uploads interface {
 	UploadList(ctx context.Context, q object.UploadQuery) (object.UploadListing, error)
 }
 
-// Store is an object store. internal/store implements it.
+// Store is an object store. internal/store implements it. One that is not
+// Writers or Uploads, too, does not offer their operations.
 type Store interface {
 	Buckets
 	Objects
-	Writers
-	Uploads
 }
 
 // Inventories is the inventory service: internal/inventory.
@@ -142,5 +140,15 @@ type Inventories interface {
 	Status(ctx context.Context, bucket, id string) ([]stocktake.InventoryStatus, error)
 }
 
-// Clock is the server's time.
-type Clock func() time.Time
+// Controls are the rest of what people do with inventories. An inventory
+// service that has them offers them.
+type Controls interface {
+	// Suspend keeps a configuration from falling due until Resume; a run that is
+	// going goes on. The configuration itself is not changed.
+	Suspend(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)
+	Resume(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)
+
+	// Check makes the checks of a run before there is one; what would fail is
+	// among the warnings.
+	Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)
+}

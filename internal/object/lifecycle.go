@@ -1,0 +1,63 @@
+package object
+
+import (
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A Lifecycle is what a bucket does with its objects as they age. A bucket
+// keeps it in Config["lifecycle"] as JSON.
+//
+// Source: OSS API reference, PutBucketLifecycle.
+type Lifecycle struct {
+	Rules []LifecycleRule
+}
+
+// A LifecycleRule is about the objects it selects: all conditions given must
+// hold.
+type LifecycleRule struct {
+	ID      string // 1 to 255 characters, distinct
+	Enabled bool
+
+	Prefix string
+	Tags   []Tag
+	Not    []LifecycleNot // none of these may hold
+
+	// SizeGreaterThan and SizeLessThan bound the size in bytes, both exclusive; 0
+	// means no bound.
+	SizeGreaterThan, SizeLessThan int64
+
+	Expiration  *LifecycleAge // of current versions
+	Transitions []LifecycleTransition
+
+	// ExpiredDeleteMarker removes delete markers that are the last of their key.
+	ExpiredDeleteMarker bool
+
+	NoncurrentExpiration  int // days since a version was replaced; 0: none
+	NoncurrentTransitions []LifecycleTransition
+
+	AbortUploads *LifecycleAge // of unfinished multipart uploads
+}
+
+// A LifecycleNot excludes objects that have the prefix and, if there is one, the
+// tag.
+type LifecycleNot struct {
+	Prefix string
+	Tag    *Tag
+}
+
+// A LifecycleAge is when something is due. One of the fields is set.
+type LifecycleAge struct {
+	Days          int       // since the object was last modified
+	Date          time.Time // for all objects, from this midnight UTC on
+	CreatedBefore time.Time // for objects last modified before this midnight UTC
+}
+
+// A LifecycleTransition moves objects to another storage class. Of a
+// noncurrent version Days count since it was replaced, and Date and
+// CreatedBefore are not set.
+type LifecycleTransition struct {
+	LifecycleAge
+	StorageClass stocktake.StorageClass
+}

@@ -1,0 +1,92 @@
+package ossapi
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// appendObject answers AppendObject.
+func (c *call) appendObject() error {
+	position, err := c.query.int64("position")
+	if err != nil {
+		return err
+	}
+	p, err := c.newPut()
+	if err != nil {
+		return err
+	}
+	if err := c.upload(&p); err != nil {
+		return err
+	}
+	info, err := c.writers.AppendObject(c.ctx, p, position, c.body())
+	if err != nil {
+		return err
+	}
+	c.madeHeaders(&info)
+	c.set("X-Oss-Next-Append-Position", strconv.FormatInt(info.Size, 10))
+	return c.empty(http.StatusOK)
+}
+
+// sealAppendObject answers SealAppendObject.
+func (c *call) sealAppendObject() error {
+	position, err := c.query.int64("position")
+	if err != nil {
+		return err
+	}
+	info, err := c.writers.SealAppendObject(c.ctx, c.at.bucket, c.at.key, position)
+	if err != nil {
+		return err
+	}
+	c.set("X-Oss-Sealed-Time", lastModified(info.LastModified))
+	c.set("X-Oss-Version-Id", info.VersionID)
+	return c.empty(http.StatusOK)
+}
+
+// putSymlink answers PutSymlink. The target need not exist.
+func (c *call) putSymlink() error {
+	const name = "x-oss-symlink-target"
+	raw := c.r.Header.Get(name)
+	target, err := url.PathUnescape(raw)
+	if err != nil || !stocktake.ValidKey(target) {
+		return invalidArgument(name, raw, "the percent-encoded name of an object is expected")
+	}
+	p, err := c.newPut()
+	if err != nil {
+		return err
+	}
+	info, err := c.writers.PutSymlink(c.ctx, p, target)
+	if err != nil {
+		return err
+	}
+	c.set("ETag", quoteETag(&info))
+	c.set("X-Oss-Version-Id", info.VersionID)
+	return c.empty(http.StatusOK)
+}
+
+// getSymlink answers GetSymlink.
+func (c *call) getSymlink() error {
+	v, err := c.version()
+	if err != nil {
+		return err
+	}
+	info, err := c.Store.Head(c.ctx, v)
+	if err != nil {
+		return c.markerDetail(err, v)
+	}
+	if info.Type != stocktake.Symlink {
+		return object.ErrNotSymlink
+	}
+	for _, m := range info.Headers.Meta {
+		c.set("x-oss-meta-"+m.Name, m.Value)
+	}
+	c.set("X-Oss-Symlink-Target", string(appendURLEncoded(nil, info.Symlink)))
+	c.set("ETag", quoteETag(&info))
+	c.set("Last-Modified", lastModified(info.LastModified))
+	c.set("X-Oss-Object-Type", info.Type.String())
+	c.set("X-Oss-Version-Id", info.VersionID)
+	return c.empty(http.StatusOK)
+}

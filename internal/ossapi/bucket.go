@@ -1,0 +1,258 @@
+package ossapi
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// Names of the documents that a bucket's Config holds. They are those of the
+// sub-resources.
+const (
+	configTags   = "tagging"
+	configPolicy = "policy"
+	configCycle  = "lifecycle"
+	configBlock  = "publicAccessBlock" // "true", or not there
+	configGroup  = "resourceGroup"
+)
+
+// putBucket answers PutBucket.
+func (c *call) putBucket() error {
+	want, acl, err := c.newBucket()
+	if err != nil {
+		return err
+	}
+	c.bucket = want
+	if c.anonymous() {
+		return stocktake.ErrAccessDenied // a bucket needs an owner
+	}
+	have, err := c.Store.Bucket(c.ctx, want.Name)
+	switch {
+	case errors.Is(err, stocktake.ErrNoSuchBucket):
+	case err != nil:
+		return err
+	case have.Owner != want.Owner:
+		return object.ErrBucketExists
+	case have.StorageClass != want.StorageClass:
+		return errOtherClass
+	case have.Redundancy != want.Redundancy:
+		return errOtherRedundancy
+	case acl && want.ACL != stocktake.Private && publicBlocked(&have):
+		return errPublicBucketACL
+	}
+	if err := c.Store.CreateBucket(c.ctx, want, acl); err != nil {
+		return err
+	}
+	c.set("Location", "/"+want.Name)
+	return c.empty(http.StatusOK)
+}
+
+// newBucket reads a PutBucket request. acl tells whether it names an ACL.
+//
+// New buckets block public access, as those of OSS do, unless they are asked
+// to be public at once.
+func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
+	b = object.Bucket{
+		Name: c.at.bucket, Owner: c.account(), Created: c.Now(),
+		Redundancy: "LRS", ACL: stocktake.Private, Config: map[string][]byte{},
+	}
+	if v := c.r.Header.Get("X-Oss-Acl"); v != "" {
+		if b.ACL, err = bucketACL(v); err != nil {
+			return b, false, err
+		}
+		acl = true
+	}
+	if b.ACL == stocktake.Private {
+		b.Config[configBlock] = []byte("true")
+	}
+	if v := c.r.Header.Get("X-Oss-Resource-Group-Id"); v != "" {
+		if !validGroup(v) {
+			return b, false, invalidArgument("x-oss-resource-group-id", v, "")
+		}
+		b.Config[configGroup] = []byte(v)
+	}
+	if v := c.r.Header.Get("X-Oss-Bucket-Tagging"); v != "" {
+		tags, err := parseTagging("x-oss-bucket-tagging", v, maxBucketTags)
+		if err != nil {
+			return b, false, err
+		}
+		b.Config[configTags] = appendTagging(nil, tags)
+	}
+	doc, err := c.readOptionalXML("CreateBucketConfiguration")
+	if err != nil || doc == nil {
+		return b, acl, err
+	}
+	if v := doc.value("StorageClass"); v != "" {
+		var ok bool
+		if b.StorageClass, ok = stocktake.ParseStorageClass(v); !ok {
+			return b, false, invalidArgument("StorageClass", v, "")
+		}
+	}
+	switch v := doc.value("DataRedundancyType"); v {
+	case "":
+	case "LRS", "ZRS":
+		b.Redundancy = v
+	default:
+		return b, false, invalidArgument("DataRedundancyType", v, "LRS or ZRS is expected")
+	}
+	if v := doc.value("LocationConstraint"); v != "" && v != c.location() {
+		return b, false, invalidArgument("LocationConstraint", v, "this is "+c.location())
+	}
+	return b, acl, nil
+}
+
+func bucketACL(v string) (stocktake.ACL, error) {
+	if acl, ok := stocktake.ParseACL(v); ok && acl != stocktake.DefaultACL {
+		return acl, nil
+	}
+	return 0, invalidArgument("x-oss-acl", v, "private, public-read or public-read-write is expected")
+}
+
+// deleteBucket answers DeleteBucket. The inventories of a bucket go with it.
+func (c *call) deleteBucket() error {
+	if err := c.Store.DeleteBucket(c.ctx, c.at.bucket); err != nil {
+		return err
+	}
+	if err := c.Inventories.BucketDeleted(c.ctx, c.at.bucket); err != nil {
+		return err
+	}
+	return c.empty(http.StatusNoContent)
+}
+
+// getBucketInfo answers GetBucketInfo.
+func (c *call) getBucketInfo() error {
+	b := &c.bucket
+	return c.xml(func(x *xmlWriter) {
+		x.start("BucketInfo")
+		x.start("Bucket")
+		x.text("Name", b.Name)
+		x.text("Location", c.location())
+		x.time("CreationDate", b.Created)
+		x.text("ExtranetEndpoint", c.extranet())
+		x.text("IntranetEndpoint", c.intranet())
+		x.text("StorageClass", b.StorageClass.String())
+		x.text("DataRedundancyType", b.Redundancy)
+		x.text("AccessMonitor", "Disabled")
+		x.text("TransferAcceleration", "Disabled")
+		x.text("CrossRegionReplication", "Disabled")
+		x.bool("BlockPublicAccess", publicBlocked(b))
+		x.text("ResourceGroupId", resourceGroup(b))
+		x.text("Comment", "")
+		x.optional("Versioning", b.Versioning.String())
+		x.owner(b.Owner)
+		x.start("AccessControlList")
+		x.text("Grant", b.ACL.String())
+		x.end("AccessControlList")
+		x.start("ServerSideEncryptionRule")
+		if b.Encryption.Algorithm == "" {
+			x.text("SSEAlgorithm", "None")
+		} else {
+			encryptionRule(x, b.Encryption)
+		}
+		x.end("ServerSideEncryptionRule")
+		x.start("BucketPolicy")
+		x.text("LogBucket", "")
+		x.text("LogPrefix", "")
+		x.end("BucketPolicy")
+		x.end("Bucket")
+		x.end("BucketInfo")
+	})
+}
+
+// getBucketLocation answers GetBucketLocation.
+func (c *call) getBucketLocation() error {
+	return c.xml(func(x *xmlWriter) { x.text("LocationConstraint", c.location()) })
+}
+
+// getBucketStat answers GetBucketStat. The real storage of a class, which OSS
+// charges for, is its size: nothing here has a minimum.
+func (c *call) getBucketStat() error {
+	stat, err := c.Store.BucketStat(c.ctx, c.at.bucket)
+	if err != nil {
+		return err
+	}
+	var objects, bytes int64
+	for class := range stat.Objects {
+		objects += stat.Objects[class]
+		bytes += stat.Bytes[class]
+	}
+	modified := stat.LastModified
+	if modified.IsZero() {
+		modified = c.bucket.Created
+	}
+	return c.xml(func(x *xmlWriter) {
+		x.start("BucketStat")
+		x.int("Storage", bytes)
+		x.int("ObjectCount", objects)
+		x.int("MultipartUploadCount", stat.Uploads)
+		x.int("LiveChannelCount", 0)
+		x.int("LastModifiedTime", modified.Unix())
+		x.int("StandardStorage", stat.Bytes[stocktake.Standard])
+		x.int("StandardObjectCount", stat.Objects[stocktake.Standard])
+		for i, name := range [...]string{"InfrequentAccess", "Archive", "ColdArchive", "DeepColdArchive"} {
+			class := stocktake.IA + stocktake.StorageClass(i)
+			x.int(name+"Storage", stat.Bytes[class])
+			x.int(name+"RealStorage", stat.Bytes[class])
+			x.int(name+"ObjectCount", stat.Objects[class])
+		}
+		x.int("DeleteMarkerCount", stat.DeleteMarkers)
+		x.end("BucketStat")
+	})
+}
+
+// putBucketVersioning answers PutBucketVersioning.
+func (c *call) putBucketVersioning() error {
+	doc, err := c.readXML("VersioningConfiguration", maxDocument)
+	if err != nil {
+		return err
+	}
+	var state object.Versioning
+	switch v := doc.value("Status"); v {
+	case "Enabled":
+		state = object.Enabled
+	case "Suspended":
+		state = object.Suspended
+	default:
+		return invalidArgument("Status", v, "Enabled or Suspended is expected")
+	}
+	return c.update(http.StatusOK, func(b *object.Bucket) error {
+		b.Versioning = state
+		return nil
+	})
+}
+
+// getBucketVersioning answers GetBucketVersioning.
+func (c *call) getBucketVersioning() error {
+	return c.xml(func(x *xmlWriter) {
+		x.start("VersioningConfiguration")
+		x.optional("Status", c.bucket.Versioning.String())
+		x.end("VersioningConfiguration")
+	})
+}
+
+// update changes the bucket and answers without a body.
+func (c *call) update(status int, change func(*object.Bucket) error) error {
+	if err := c.Store.UpdateBucket(c.ctx, c.at.bucket, change); err != nil {
+		return err
+	}
+	return c.empty(status)
+}
+
+// keep keeps a document of the bucket's configuration, or with nil drops it,
+// and answers without a body.
+func (c *call) keep(status int, name string, doc []byte) error {
+	return c.update(status, func(b *object.Bucket) error {
+		if doc == nil {
+			delete(b.Config, name)
+		} else {
+			b.Config[name] = doc
+		}
+		return nil
+	})
+}
+
+// lastModified writes a time the way the header does.
+func lastModified(t time.Time) string { return t.UTC().Format(http.TimeFormat) }

@@ -1,0 +1,227 @@
+package ossapi
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// Bounds of callbacks. The description comes in a header.
+//
+// Source: OSS developer guide, "Callback": 5 s, at most 5 URLs, an answer of
+// at most 1 MB.
+const (
+	callbackTimeout   = 5 * time.Second
+	maxCallbackURLs   = 5
+	maxCallback       = 8 << 10
+	maxCallbackAnswer = 1 << 20
+)
+
+// A callback is the request that a client wants sent once its object is
+// stored.
+type callback struct {
+	urls     []string
+	host     string // Host header; empty: that of the URL
+	body     string // with ${variables}
+	bodyType string
+	vars     map[string]string // x:name to value
+}
+
+// callback reads what x-oss-callback and x-oss-callback-var ask for; nil if
+// they do not. It refuses callbacks before anything is stored, if the server
+// makes none.
+func (c *call) callback() (*callback, error) {
+	const name = "x-oss-callback"
+	raw := cmp.Or(c.r.Header.Get("X-Oss-Callback"), c.query.get("callback"))
+	if raw == "" {
+		return nil, nil
+	}
+	if !c.AllowCallbacks {
+		return nil, errNotImplemented
+	}
+	var spec struct {
+		CallbackURL      string `json:"callbackUrl"`
+		CallbackHost     string `json:"callbackHost"`
+		CallbackBody     string `json:"callbackBody"`
+		CallbackBodyType string `json:"callbackBodyType"`
+	}
+	if err := decodeCallback(raw, &spec); err != nil {
+		return nil, invalidArgument(name, raw, "base64 of a JSON object is expected")
+	}
+	b := &callback{host: spec.CallbackHost, body: spec.CallbackBody}
+	b.bodyType = cmp.Or(spec.CallbackBodyType, "application/x-www-form-urlencoded")
+	switch {
+	case b.bodyType != "application/x-www-form-urlencoded" && b.bodyType != "application/json":
+		return nil, invalidArgument(name, b.bodyType, "callbackBodyType is neither of a form nor JSON")
+	case b.body == "":
+		return nil, invalidArgument(name, "", "callbackBody is missing")
+	}
+	b.urls = strings.Split(spec.CallbackURL, ";")
+	if len(b.urls) > maxCallbackURLs {
+		return nil, invalidArgument(name, "", "callbackUrl holds more than 5 URLs")
+	}
+	for _, s := range b.urls {
+		if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return nil, invalidArgument(name, s, "callbackUrl is no URL")
+		}
+	}
+	if raw := cmp.Or(c.r.Header.Get("X-Oss-Callback-Var"), c.query.get("callback-var")); raw != "" {
+		if err := decodeCallback(raw, &b.vars); err != nil {
+			return nil, invalidArgument("x-oss-callback-var", raw, "base64 of a JSON object is expected")
+		}
+	}
+	return b, nil
+}
+
+func decodeCallback(raw string, v any) error {
+	data, err := base64.StdEncoding.DecodeString(raw)
+	if err == nil && len(data) > maxCallback {
+		err = fmt.Errorf("longer than %d bytes", maxCallback)
+	}
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, v)
+}
+
+// fill puts the values of an upload into the body. A form's values are
+// escaped as in URLs; in JSON a text gets quotes unless the variable stands
+// between quotes already. An unknown variable is empty.
+func (b *callback) fill(value func(name string) (text string, number bool)) string {
+	var out strings.Builder
+	rest := b.body
+	for {
+		before, after, found := strings.Cut(rest, "${")
+		out.WriteString(before)
+		name, tail, closed := strings.Cut(after, "}")
+		if !found || !closed {
+			if found {
+				out.WriteString("${" + after)
+			}
+			return out.String()
+		}
+		text, number := value(name)
+		out.WriteString(b.encode(text, number, strings.HasSuffix(before, `"`)))
+		rest = tail
+	}
+}
+
+func (b *callback) encode(text string, number, quoted bool) string {
+	if b.bodyType != "application/json" {
+		return url.QueryEscape(text)
+	}
+	if number {
+		return text
+	}
+	q, err := json.Marshal(text)
+	if err != nil {
+		return `""` // text is valid UTF-8: cannot be
+	}
+	if quoted {
+		return string(q[1 : len(q)-1])
+	}
+	return string(q)
+}
+
+// callBack sends a callback and answers the upload with what came back.
+func (c *call) callBack(b *callback, info *object.Info) error {
+	c.madeHeaders(info)
+	body := b.fill(func(name string) (text string, number bool) { return c.callbackVar(b, info, name) })
+	var err error
+	for _, u := range b.urls {
+		var answer []byte
+		if answer, err = c.callbacks.send(c.ctx, u, b, body, c); err == nil {
+			return c.document(http.StatusOK, "application/json", answer)
+		}
+	}
+	return err
+}
+
+// callbackVar is the value of a variable in a callback's body.
+func (c *call) callbackVar(b *callback, info *object.Info, name string) (text string, number bool) {
+	switch name {
+	case "bucket":
+		return c.at.bucket, false
+	case "object":
+		return c.at.key, false
+	case "etag":
+		return info.ETag.String(), false
+	case "size":
+		return strconv.FormatInt(info.Size, 10), true
+	case "mimeType":
+		return info.Headers.ContentType, false
+	case "crc64":
+		return strconv.FormatUint(info.CRC64, 10), false
+	case "contentMd5":
+		return base64.StdEncoding.EncodeToString(info.MD5), false
+	case "clientIp":
+		return c.sourceIP().String(), false
+	case "reqId":
+		return c.id, false
+	case "operation":
+		return c.op.Name, false
+	}
+	if strings.HasPrefix(name, "x:") {
+		return b.vars[name], false
+	}
+	return "", false
+}
+
+// A caller sends callbacks. It goes through the proxy that the environment
+// names, and follows no redirect: to where would be a stranger's choice.
+type caller struct{ client http.Client }
+
+func newCaller() *caller {
+	return &caller{http.Client{
+		Timeout: callbackTimeout,
+		Transport: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			MaxIdleConns:           16,
+			IdleConnTimeout:        30 * time.Second,
+			MaxResponseHeaderBytes: 64 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// send makes one request. Its error is a callback that failed.
+func (s *caller) send(ctx context.Context, to string, b *callback, body string, c *call) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(body))
+	if err != nil {
+		return nil, callbackFailed("Error status : -1.OSS can not connect to your callbackUrl, please check it.")
+	}
+	req.Host = cmp.Or(b.host, req.Host)
+	req.Header.Set("Content-Type", b.bodyType)
+	req.Header.Set("User-Agent", "aliyun-oss-callback")
+	req.Header.Set("x-oss-bucket", c.at.bucket)
+	req.Header.Set("x-oss-request-id", c.id)
+	res, err := s.client.Do(req)
+	if err != nil {
+		return nil, callbackFailed("Error status : -1.OSS can not connect to your callbackUrl, please check it.")
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, callbackFailed("Error status : " + strconv.Itoa(res.StatusCode) + ".")
+	}
+	var answer bytes.Buffer
+	if n, err := answer.ReadFrom(io.LimitReader(res.Body, maxCallbackAnswer+1)); err != nil || n > maxCallbackAnswer {
+		return nil, callbackFailed("Response body is too large or was cut off.")
+	}
+	if !json.Valid(answer.Bytes()) {
+		return nil, callbackFailed("Response body is not valid json format.")
+	}
+	return answer.Bytes(), nil
+}
+
+func callbackFailed(text string) error { return &detailError{err: errCallback, text: text} }

@@ -1,0 +1,73 @@
+package ossapi
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// A condition is what a request wants to hold before it is carried out.
+type condition struct {
+	match, noneMatch               string // entity tags; empty: none
+	modifiedSince, unmodifiedSince string // dates
+}
+
+// readCondition reads the conditions of a request on an object.
+func readCondition(h http.Header) condition {
+	return condition{
+		match: h.Get("If-Match"), noneMatch: h.Get("If-None-Match"),
+		modifiedSince: h.Get("If-Modified-Since"), unmodifiedSince: h.Get("If-Unmodified-Since"),
+	}
+}
+
+// readSourceCondition reads the conditions on the source of a copy.
+func readSourceCondition(h http.Header) condition {
+	return condition{
+		match: h.Get("X-Oss-Copy-Source-If-Match"), noneMatch: h.Get("X-Oss-Copy-Source-If-None-Match"),
+		modifiedSince: h.Get("X-Oss-Copy-Source-If-Modified-Since"), unmodifiedSince: h.Get("X-Oss-Copy-Source-If-Unmodified-Since"),
+	}
+}
+
+// check gives object.ErrPrecondition or errNotModified if a condition does not
+// hold. A date that cannot be read is no condition.
+//
+// Source: OSS API reference, GetObject and CopyObject; each condition counts for
+// itself, those that fail with 412 first.
+func (d condition) check(etag string, modified time.Time) error {
+	if d == (condition{}) {
+		return nil
+	}
+	modified = modified.Truncate(time.Second) // the header knows no fractions
+	if d.match != "" && !matchesETag(d.match, etag) {
+		return object.ErrPrecondition
+	}
+	if t, ok := parseDate(d.unmodifiedSince); ok && modified.After(t) {
+		return object.ErrPrecondition
+	}
+	if d.noneMatch != "" && matchesETag(d.noneMatch, etag) {
+		return errNotModified
+	}
+	if t, ok := parseDate(d.modifiedSince); ok && !modified.After(t) {
+		return errNotModified
+	}
+	return nil
+}
+
+func parseDate(s string) (time.Time, bool) {
+	t, err := http.ParseTime(s)
+	return t, err == nil
+}
+
+// matchesETag reports whether a list of entity tags names etag, which comes
+// without quotes. Quotes may be missing, the case of letters does not matter.
+func matchesETag(list, etag string) bool {
+	for tag := range strings.SplitSeq(list, ",") {
+		tag = strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`)
+		if tag == "*" || strings.EqualFold(tag, etag) {
+			return true
+		}
+	}
+	return false
+}

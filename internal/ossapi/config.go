@@ -1,0 +1,94 @@
+package ossapi
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Config says what a handler serves and how. Store, Inventories, Access and
+// Region are required; the zero value of the rest is what production runs.
+type Config struct {
+	Store       Store
+	Inventories Inventories
+	Access      Access
+
+	// Region is the plain id of the region, such as "cn-hangzhou".
+	Region string
+
+	// Hosts are the host names under which a bucket is a host name of its own:
+	// bucket.host. The public names of all regions (oss-<region>.aliyuncs.com,
+	// oss-<region>-internal.aliyuncs.com) are known without being listed. Under an
+	// IP address, localhost and every other name, the bucket is in the path.
+	Hosts []string
+
+	// CNAMEs are host names that stand for one bucket each.
+	CNAMEs map[string]string
+
+	// BodyTimeout is how long a request's body, or a client that reads an answer,
+	// may stand still. 0 means a minute.
+	BodyTimeout time.Duration
+
+	// AllowCallbacks lets PutObject and CompleteMultipartUpload send the requests
+	// that x-oss-callback asks for, to addresses that clients name. Otherwise such
+	// uploads are refused.
+	AllowCallbacks bool
+
+	// StrictVersions refuses inventories of all versions for buckets without
+	// versioning; see stocktake.InventoryRules.
+	StrictVersions bool
+
+	// Beside serves what is not OSS on the same listener: the paths that start
+	// with "/-/" on the bare endpoint, where no bucket can have that name. nil: such
+	// paths are answered like every bad bucket name.
+	Beside http.Handler
+
+	Now      func() time.Time // nil means time.Now
+	Log      *slog.Logger     // nil means slog.Default()
+	Observer Observer         // nil means nobody
+}
+
+// An Observer is told of every request when it has been answered. Its method is
+// called from many goroutines at once.
+type Observer interface {
+	Observe(Observation)
+}
+
+// An Observation is one answered request.
+type Observation struct {
+	Operation string // such as "PutObject"; "Unknown" if the request never came that far
+	Code      string // OSS error code; empty if it succeeded
+	Status    int    // HTTP status
+	In, Out   int64  // bytes of body received and sent
+	Took      time.Duration
+}
+
+// New returns the handler of the OSS API. It takes every path: what else a
+// process serves is mounted before it.
+func New(cfg Config) http.Handler {
+	cfg.BodyTimeout = cmp.Or(cfg.BodyTimeout, time.Minute)
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &server{Config: cfg, resolver: newResolver(cfg.Hosts, cfg.CNAMEs), callbacks: newCaller()}
+	s.writers, _ = cfg.Store.(Writers)
+	s.uploads, _ = cfg.Store.(Uploads)
+	return s
+}
+
+type server struct {
+	Config
+	writers   Writers // nil: not offered
+	uploads   Uploads // nil: not offered
+	resolver  resolver
+	callbacks *caller
+}
+
+// extranet and intranet are the public endpoints of the region.
+func (s *server) extranet() string { return "oss-" + s.Region + ".aliyuncs.com" }
+func (s *server) intranet() string { return "oss-" + s.Region + "-internal.aliyuncs.com" }
+
+// location is the region as OSS writes it.
+func (s *server) location() string { return "oss-" + s.Region }

@@ -1,0 +1,209 @@
+package ossapi
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// source reads x-oss-copy-source, /bucket/key?versionId=id with the key
+// percent-encoded, and asks whether the caller may read it.
+func (c *call) source() (v object.Version, err error) {
+	const name = "x-oss-copy-source"
+	raw := c.r.Header.Get(name)
+	path, query, _ := strings.Cut(strings.TrimPrefix(raw, "/"), "?")
+	if strings.IndexByte(path, '/') < 0 {
+		path = strings.Replace(path, "%2F", "/", 1) // encoded as a whole
+	}
+	bucket, key, ok := strings.Cut(path, "/")
+	if v.Bucket, err = url.PathUnescape(bucket); err == nil {
+		v.Key, err = url.PathUnescape(key)
+	}
+	if err != nil || !ok || !stocktake.ValidBucketName(v.Bucket) || !stocktake.ValidKey(v.Key) {
+		return v, invalidArgument(name, raw, "/bucket/object is expected")
+	}
+	action := "oss:GetObject"
+	if query != "" {
+		ps, err := parseParams(query)
+		if err != nil {
+			return v, invalidArgument(name, raw, "")
+		}
+		if v.ID, err = ps.version(); err != nil || v.ID == "" {
+			return v, invalidArgument(name, raw, "only versionId may follow the object")
+		}
+		action = "oss:GetObjectVersion"
+	}
+	b := c.bucket
+	if v.Bucket != b.Name {
+		if b, err = c.Store.Bucket(c.ctx, v.Bucket); err != nil {
+			return v, &detailError{err: err, fields: [][2]string{{"BucketName", v.Bucket}}}
+		}
+	}
+	return v, c.allowOn(action, &b, v.Key)
+}
+
+// sourceReady checks that an object may be copied from, now.
+func (c *call) sourceReady(src *object.Info) error {
+	if err := readSourceCondition(c.r.Header).check(src.ETag.String(), src.LastModified); err != nil {
+		return err
+	}
+	if !readable(src, c.Now()) {
+		return object.ErrNotRestored
+	}
+	return nil
+}
+
+// sourceDetail words the errors of a copy: what is missing is the source.
+func sourceDetail(err error, src object.Version) error {
+	if errors.Is(err, object.ErrNoSuchKey) || errors.Is(err, object.ErrNoSuchVersion) {
+		return &detailError{err: err, fields: [][2]string{{"BucketName", src.Bucket}, {"Key", src.Key}}}
+	}
+	return err
+}
+
+// errIsSymlink is a copy whose source turns out to be a symlink.
+var errIsSymlink = errors.New("the source is a symlink")
+
+// copyObject answers CopyObject.
+func (c *call) copyObject() error {
+	src, err := c.source()
+	if err != nil {
+		return err
+	}
+	p, err := c.newPut()
+	if err != nil {
+		return err
+	}
+	keepMeta, err := c.directive("x-oss-metadata-directive")
+	if err != nil {
+		return err
+	}
+	keepTags, err := c.directive("x-oss-tagging-directive")
+	if err != nil {
+		return err
+	}
+	if src.Bucket == p.Bucket && src.Key == p.Key {
+		keepMeta = false // onto itself a copy is how metadata is changed
+	}
+	var target string
+	prepare := func(from object.Info, p *object.Put) error {
+		if err := c.sourceReady(&from); err != nil {
+			return err
+		}
+		if from.Size > object.MaxPartSize {
+			return object.ErrTooLarge
+		}
+		if keepMeta {
+			p.Headers = from.Headers
+		}
+		if keepTags {
+			p.Tags = from.Tags
+		}
+		if from.Type == stocktake.Symlink {
+			target = from.Symlink
+			return errIsSymlink
+		}
+		return nil
+	}
+	from, made, err := c.writers.CopyObject(c.ctx, src, p, prepare)
+	if errors.Is(err, errIsSymlink) {
+		from, made, err = c.copySymlink(src, p, target, prepare)
+	}
+	if err != nil {
+		return sourceDetail(err, src)
+	}
+	c.madeHeaders(&made)
+	c.set("X-Oss-Copy-Source-Version-Id", from.VersionID)
+	delete(c.w.Header(), "Content-MD5") // it would be taken for that of the answer
+	return c.xml(func(x *xmlWriter) {
+		x.start("CopyObjectResult")
+		x.text("ETag", quoteETag(&made))
+		x.time("LastModified", made.LastModified)
+		x.end("CopyObjectResult")
+	})
+}
+
+// copySymlink copies a symlink itself, not what it points to.
+func (c *call) copySymlink(src object.Version, p object.Put, target string, prepare func(object.Info, *object.Put) error) (from, made object.Info, err error) {
+	if from, err = c.Store.Head(c.ctx, src); err != nil {
+		return from, made, err
+	}
+	if err = prepare(from, &p); !errors.Is(err, errIsSymlink) {
+		return from, made, errors.Join(err, object.ErrPrecondition) // changed meanwhile
+	}
+	made, err = c.writers.PutSymlink(c.ctx, p, target)
+	return from, made, err
+}
+
+// directive reads x-oss-metadata-directive or x-oss-tagging-directive: whether
+// the copy keeps what the source has.
+func (c *call) directive(name string) (keep bool, err error) {
+	switch v := c.r.Header.Get(name); strings.ToLower(v) {
+	case "", "copy":
+		return true, nil
+	case "replace":
+		return false, nil
+	default:
+		return false, invalidArgument(name, v, "COPY or REPLACE is expected")
+	}
+}
+
+// uploadPartCopy answers UploadPartCopy.
+func (c *call) uploadPartCopy() error {
+	u, number, err := c.partOf()
+	if err != nil {
+		return err
+	}
+	src, err := c.source()
+	if err != nil {
+		return err
+	}
+	part, err := sourceRange(c.r.Header.Get("X-Oss-Copy-Source-Range"))
+	if err != nil {
+		return err
+	}
+	from, made, err := c.uploads.UploadPartCopy(c.ctx, u, number, src, part.off, part.n, func(from object.Info) error {
+		if part.n >= 0 && part.off+part.n > from.Size || part.off > from.Size {
+			return errInvalidRange
+		}
+		return c.sourceReady(&from)
+	})
+	if err != nil {
+		return withEC(sourceDetail(err, src), object.ErrNoSuchUpload, "0042-00000311")
+	}
+	c.set("X-Oss-Copy-Source-Version-Id", from.VersionID)
+	return c.xml(func(x *xmlWriter) {
+		x.start("CopyPartResult")
+		x.time("LastModified", made.LastModified)
+		x.text("ETag", `"`+partETag(&made)+`"`)
+		x.end("CopyPartResult")
+	})
+}
+
+// sourceRange reads x-oss-copy-source-range: bytes=a-b. n is -1 for all that
+// follows off.
+func sourceRange(v string) (byteRange, error) {
+	if v == "" {
+		return byteRange{0, -1}, nil
+	}
+	spec, ok := strings.CutPrefix(v, "bytes=")
+	first, last, dash := strings.Cut(spec, "-")
+	from, ok1 := parseOffset(first)
+	to, ok2 := parseOffset(last)
+	switch {
+	case !ok || !dash || !ok1:
+	case last == "":
+		return byteRange{from, -1}, nil
+	case ok2 && from <= to && to < 1<<62:
+		return byteRange{from, to - from + 1}, nil
+	}
+	return byteRange{}, invalidArgument("x-oss-copy-source-range", v, "bytes=first-last is expected")
+}
+
+func partETag(p *object.Part) string {
+	e := stocktake.ETag{Sum: p.MD5}
+	return e.String()
+}

@@ -1,0 +1,130 @@
+package ossapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// maxDeletes is how many objects one DeleteMultipleObjects may name.
+//
+// Source: OSS API reference, DeleteMultipleObjects.
+const maxDeletes = 1000
+
+// deletesAtOnce is how many of them are deleted at the same time, so that the
+// store can make many of them durable with one write to the disk.
+const deletesAtOnce = 32
+
+// deleteObject answers DeleteObject.
+func (c *call) deleteObject() error {
+	v, err := c.version()
+	if err != nil {
+		return err
+	}
+	did, err := c.Store.Delete(c.ctx, v)
+	if err != nil {
+		return err
+	}
+	c.set("X-Oss-Version-Id", did.VersionID)
+	if did.DeleteMarker {
+		c.set("X-Oss-Delete-Marker", "true")
+	}
+	return c.empty(http.StatusNoContent)
+}
+
+// deleteMultipleObjects answers DeleteMultipleObjects. Either the caller may
+// delete all of the objects, or none is.
+func (c *call) deleteMultipleObjects() error {
+	url, err := c.query.urlEncoding()
+	if err != nil {
+		return err
+	}
+	doc, err := c.readXML("Delete", maxDelete)
+	if err != nil {
+		return err
+	}
+	versions, err := c.versionsToDelete(doc)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		action := "oss:DeleteObject"
+		if v.ID != "" {
+			action = "oss:DeleteObjectVersion"
+		}
+		if err := c.allowKey(action, v.Key); err != nil {
+			return err
+		}
+	}
+	did := make([]object.Deleted, len(versions))
+	g, ctx := errgroup.WithContext(c.ctx)
+	g.SetLimit(deletesAtOnce)
+	for i, v := range versions {
+		g.Go(func() error { return c.deleteOne(ctx, v, &did[i]) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	quiet := strings.EqualFold(doc.value("Quiet"), "true")
+	return c.xml(func(x *xmlWriter) {
+		x.url = url
+		x.start("DeleteResult")
+		if url {
+			x.text("EncodingType", "url")
+		}
+		for i := range versions {
+			if !quiet {
+				deleted(x, &versions[i], did[i])
+			}
+		}
+		x.end("DeleteResult")
+	})
+}
+
+func (c *call) deleteOne(ctx context.Context, v object.Version, did *object.Deleted) (err error) {
+	*did, err = c.Store.Delete(ctx, v)
+	return err
+}
+
+func (c *call) versionsToDelete(doc *element) (versions []object.Version, err error) {
+	for i := range doc.children {
+		o := &doc.children[i]
+		if o.name != "Object" {
+			continue
+		}
+		key := o.child("Key")
+		switch {
+		case key == nil || key.text == "":
+			return nil, malformed("an Object has no Key")
+		case len(versions) == maxDeletes:
+			return nil, malformed("more than 1,000 objects")
+		case !stocktake.ValidKey(key.text):
+			return nil, errInvalidObjectName
+		}
+		id := o.value("VersionId")
+		if id != "" && !plausibleVersion(id) {
+			return nil, invalidArgument("VersionId", id, "no version has such an id")
+		}
+		versions = append(versions, object.Version{Bucket: c.at.bucket, Key: key.text, ID: id})
+	}
+	if len(versions) == 0 {
+		return nil, malformed("no Object")
+	}
+	return versions, nil
+}
+
+func deleted(x *xmlWriter, v *object.Version, did object.Deleted) {
+	x.start("Deleted")
+	x.name("Key", v.Key)
+	x.optional("VersionId", v.ID)
+	if did.DeleteMarker {
+		x.bool("DeleteMarker", true)
+		x.optional("DeleteMarkerVersionId", did.VersionID)
+	}
+	x.end("Deleted")
+}

@@ -1,0 +1,265 @@
+package ossapi
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// getObject answers GetObject.
+func (c *call) getObject() error {
+	info, data, content, err := c.openObject()
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	if err := c.condition(&info, &data); err != nil {
+		return err
+	}
+	if !readable(&data, c.Now()) {
+		return object.ErrNotRestored
+	}
+	span, partial, err := parseRange(c.r.Header.Get("Range"), data.Size, standardRange(c.r.Header))
+	if err != nil {
+		return err
+	}
+	overrides, err := c.overrides()
+	if err != nil {
+		return err
+	}
+	r, err := content.Range(span.off, span.n)
+	if err != nil {
+		return err
+	}
+	c.objectHeaders(&info, &data)
+	for _, o := range overrides {
+		c.set(o[0], o[1])
+	}
+	c.set("Content-Length", strconv.FormatInt(span.n, 10))
+	status := http.StatusOK
+	if partial {
+		c.set("Content-Range", span.contentRange(data.Size))
+		status = http.StatusPartialContent
+	}
+	c.w.WriteHeader(status)
+	if n, err := io.Copy(c.w, r); err != nil || n != span.n {
+		return c.broken(err)
+	}
+	return nil
+}
+
+// broken ends an answer that cannot be sent to its end. If the client went
+// away, that is nobody's fault.
+func (c *call) broken(err error) error {
+	if c.ctx.Err() == nil {
+		c.Log.WarnContext(c.ctx, "object not sent to its end", c.attrs("error", err)...)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// openObject opens the object a read is about. info is what the key holds, data
+// is where the bytes come from: the same but for a symlink, which is followed
+// once.
+func (c *call) openObject() (info, data object.Info, content object.Content, err error) {
+	v, err := c.version()
+	if err != nil {
+		return info, data, nil, err
+	}
+	if info, content, err = c.Store.Open(c.ctx, v); err != nil {
+		return info, data, nil, c.markerDetail(err, v)
+	}
+	if info.Type != stocktake.Symlink {
+		return info, info, content, nil
+	}
+	content.Close()
+	data, content, err = c.Store.Open(c.ctx, object.Version{Bucket: v.Bucket, Key: info.Symlink})
+	switch {
+	case errors.Is(err, object.ErrNoSuchKey):
+		return info, data, nil, errTargetMissing
+	case err != nil:
+		return info, data, nil, err
+	case data.Type == stocktake.Symlink:
+		content.Close()
+		return info, data, nil, errTargetType
+	}
+	if err := c.allowKey("oss:GetObject", info.Symlink); err != nil {
+		content.Close()
+		return info, data, nil, err
+	}
+	return info, data, content, nil
+}
+
+// headOf is openObject without the bytes.
+func (c *call) headOf() (info, data object.Info, err error) {
+	v, err := c.version()
+	if err != nil {
+		return info, data, err
+	}
+	if info, err = c.Store.Head(c.ctx, v); err != nil {
+		return info, data, c.markerDetail(err, v)
+	}
+	if info.Type != stocktake.Symlink {
+		return info, info, nil
+	}
+	data, err = c.Store.Head(c.ctx, object.Version{Bucket: v.Bucket, Key: info.Symlink})
+	switch {
+	case errors.Is(err, object.ErrNoSuchKey):
+		return info, data, errTargetMissing
+	case err != nil:
+		return info, data, err
+	case data.Type == stocktake.Symlink:
+		return info, data, errTargetType
+	}
+	return info, data, c.allowKey("oss:GetObject", info.Symlink)
+}
+
+// version is the object, and the version of it, that a request names.
+func (c *call) version() (object.Version, error) {
+	id, err := c.query.version()
+	return object.Version{Bucket: c.at.bucket, Key: c.at.key, ID: id}, err
+}
+
+// markerDetail adds the headers of a read of a version that is a delete marker.
+func (c *call) markerDetail(err error, v object.Version) error {
+	if errors.Is(err, object.ErrMethodNotAllowed) {
+		return &detailError{err: err, header: [][2]string{{"X-Oss-Delete-Marker", "true"}, {"X-Oss-Version-Id", v.ID}}}
+	}
+	return err
+}
+
+// condition checks the request's conditions. An answer that the client's copy
+// is still good names that copy.
+func (c *call) condition(info, data *object.Info) error {
+	err := readCondition(c.r.Header).check(data.ETag.String(), modifiedAt(info, data))
+	if err != nil {
+		c.set("ETag", quoteETag(data))
+		c.set("Last-Modified", lastModified(modifiedAt(info, data)))
+	}
+	return err
+}
+
+// modifiedAt is when a read's object last changed; of a symlink, when either it
+// or its target did.
+//
+// Source: OSS API reference, GetObject of a symlink.
+func modifiedAt(info, data *object.Info) time.Time {
+	if data.LastModified.After(info.LastModified) {
+		return data.LastModified
+	}
+	return info.LastModified
+}
+
+// archived reports whether objects of a class must be restored to be read.
+func archived(c stocktake.StorageClass) bool { return c >= stocktake.Archive }
+
+// readable reports whether the bytes of an object can be had now.
+func readable(info *object.Info, now time.Time) bool {
+	return !archived(info.StorageClass) || restoreOf(info, now) == restored
+}
+
+func standardRange(h http.Header) bool {
+	return strings.EqualFold(h.Get("X-Oss-Range-Behavior"), "standard")
+}
+
+// overrides reads the response-* parameters: headers the answer is to have.
+func (c *call) overrides() (headers [][2]string, err error) {
+	for _, p := range c.query {
+		name, ok := overridable[p.name]
+		if !ok {
+			continue
+		}
+		if c.anonymous() {
+			return nil, errAnonymousHeaders
+		}
+		if len(p.value) > maxHeader || strings.ContainsFunc(p.value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return nil, invalidArgument(p.name, p.value, "it is no value of a header")
+		}
+		headers = append(headers, [2]string{name, p.value})
+	}
+	return headers, nil
+}
+
+var overridable = map[string]string{
+	"response-content-type":        "Content-Type",
+	"response-cache-control":       "Cache-Control",
+	"response-content-disposition": "Content-Disposition",
+	"response-content-encoding":    "Content-Encoding",
+	"response-content-language":    "Content-Language",
+	"response-expires":             "Expires",
+}
+
+// headObject answers HeadObject.
+func (c *call) headObject() error {
+	info, data, err := c.headOf()
+	if err != nil {
+		return err
+	}
+	if err := c.condition(&info, &data); err != nil {
+		return err
+	}
+	c.objectHeaders(&info, &data)
+	if !info.TransitionTime.IsZero() {
+		c.set("X-Oss-Transition-Time", lastModified(info.TransitionTime))
+	}
+	c.set("Content-Length", strconv.FormatInt(data.Size, 10))
+	c.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// getObjectMeta answers GetObjectMeta.
+func (c *call) getObjectMeta() error {
+	info, data, err := c.headOf()
+	if err != nil {
+		return err
+	}
+	c.set("ETag", quoteETag(&data))
+	c.set("Last-Modified", lastModified(modifiedAt(&info, &data)))
+	c.set("X-Oss-Hash-Crc64ecma", strconv.FormatUint(data.CRC64, 10))
+	c.set("X-Oss-Version-Id", info.VersionID)
+	if !info.TransitionTime.IsZero() {
+		c.set("X-Oss-Transition-Time", lastModified(info.TransitionTime))
+	}
+	c.set("Content-Length", strconv.FormatInt(data.Size, 10))
+	c.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// objectHeaders sets the headers of a GET or HEAD of an object, but for its
+// length. info is what the key holds, data where the bytes come from.
+func (c *call) objectHeaders(info, data *object.Info) {
+	k := &info.Headers
+	c.set("Content-Type", k.ContentType)
+	c.set("Cache-Control", k.CacheControl)
+	c.set("Content-Disposition", k.ContentDisposition)
+	c.set("Content-Encoding", k.ContentEncoding)
+	c.set("Content-Language", k.ContentLanguage)
+	c.set("Expires", k.Expires)
+	for _, m := range k.Meta {
+		c.set("x-oss-meta-"+m.Name, m.Value)
+	}
+	c.set("Accept-Ranges", "bytes")
+	c.set("ETag", quoteETag(data))
+	c.set("Last-Modified", lastModified(modifiedAt(info, data)))
+	if data.MD5 != nil {
+		c.set("Content-MD5", base64.StdEncoding.EncodeToString(data.MD5))
+	}
+	c.set("X-Oss-Hash-Crc64ecma", strconv.FormatUint(data.CRC64, 10))
+	c.set("X-Oss-Object-Type", info.Type.String())
+	c.set("X-Oss-Storage-Class", info.StorageClass.String())
+	c.set("X-Oss-Version-Id", info.VersionID)
+	c.encryptionHeaders(info.Encryption)
+	if n := len(info.Tags); n > 0 {
+		c.set("X-Oss-Tagging-Count", strconv.Itoa(n))
+	}
+	if info.Type == stocktake.Appendable {
+		c.set("X-Oss-Next-Append-Position", strconv.FormatInt(info.Size, 10))
+	}
+	c.set("X-Oss-Restore", restoreHeader(info, c.Now()))
+}

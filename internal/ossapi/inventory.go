@@ -1,0 +1,181 @@
+package ossapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// inventoryID is the parameter inventoryId, which must be there.
+func (c *call) inventoryID() (string, error) {
+	id := c.query.get("inventoryId")
+	if id == "" {
+		return "", errNoInventoryID
+	}
+	return id, nil
+}
+
+// putInventory answers PutBucketInventory. The order of the checks is that of
+// spec/inventory-api.md, section 2.6: who, bucket and right have been checked
+// before; what needs the world is checked by the service.
+func (c *call) putInventory() error {
+	id, err := c.inventoryID()
+	if err != nil {
+		return err
+	}
+	doc, err := c.readDocument(stocktake.MaxConfigurationSize)
+	if err != nil {
+		return err
+	}
+	cfg, err := stocktake.ParsePutBucketInventory(doc, stocktake.InventoryRules{
+		ID: id, AccountID: c.bucket.Owner,
+		StrictVersions: c.StrictVersions, Versioned: c.bucket.Versioning == object.Enabled,
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.Inventories.Put(c.ctx, c.at.bucket, cfg); err != nil {
+		return err
+	}
+	return c.empty(http.StatusOK)
+}
+
+// getInventory answers GetBucketInventory.
+func (c *call) getInventory() error {
+	id, err := c.inventoryID()
+	if err != nil {
+		return err
+	}
+	cfg, err := c.Inventories.Get(c.ctx, c.at.bucket, id)
+	if err != nil {
+		return err
+	}
+	return c.document(http.StatusOK, "application/xml", cfg.AppendXML(nil))
+}
+
+// listInventories answers ListBucketInventory. A token is the id of the last
+// configuration of the page before.
+func (c *call) listInventories() error {
+	token := c.query.get("continuation-token")
+	page, more, err := c.Inventories.List(c.ctx, c.at.bucket, token, stocktake.InventoryPageSize)
+	if err != nil {
+		return err
+	}
+	next := ""
+	if more {
+		next = page[len(page)-1].ID
+	}
+	return c.document(http.StatusOK, "application/xml", stocktake.AppendInventoryList(nil, page, token, next, more))
+}
+
+// deleteInventory answers DeleteBucketInventory.
+func (c *call) deleteInventory() error {
+	id, err := c.inventoryID()
+	if err != nil {
+		return err
+	}
+	if err := c.Inventories.Delete(c.ctx, c.at.bucket, id); err != nil {
+		return err
+	}
+	return c.empty(http.StatusNoContent)
+}
+
+// runInventory answers POST ?inventory&inventoryId&x-oss-stocktake=run: the run
+// that was started, or the one that was going.
+func (c *call) runInventory() error { return c.runAction(c.Inventories.Run) }
+
+// cancelRun answers POST ...&x-oss-stocktake=cancel: the run that was ended.
+func (c *call) cancelRun() error { return c.runAction(c.Inventories.Cancel) }
+
+// listRuns answers GET ...&x-oss-stocktake=runs: {"runs":[...]}, newest first.
+func (c *call) listRuns() error {
+	id, err := c.inventoryID()
+	if err != nil {
+		return err
+	}
+	runs, err := c.Inventories.Runs(c.ctx, c.at.bucket, id)
+	if err != nil {
+		return err
+	}
+	return c.json(struct {
+		Runs []stocktake.Run `json:"runs"`
+	}{notNil(runs)})
+}
+
+// inventoryStatus answers GET ...&x-oss-stocktake=status: {"inventories":[...]},
+// by id; without inventoryId all of the bucket.
+func (c *call) inventoryStatus() error {
+	id := ""
+	if c.query.has("inventoryId") {
+		var err error
+		if id, err = c.inventoryID(); err != nil {
+			return err
+		}
+	}
+	status, err := c.Inventories.Status(c.ctx, c.at.bucket, id)
+	if err != nil {
+		return err
+	}
+	return c.json(struct {
+		Inventories []stocktake.InventoryStatus `json:"inventories"`
+	}{notNil(status)})
+}
+
+// suspendInventory answers POST ...&x-oss-stocktake=suspend.
+func (c *call) suspendInventory() error { return c.control(Controls.Suspend) }
+
+// resumeInventory answers POST ...&x-oss-stocktake=resume.
+func (c *call) resumeInventory() error { return c.control(Controls.Resume) }
+
+// checkInventory answers POST ...&x-oss-stocktake=check.
+func (c *call) checkInventory() error { return c.control(Controls.Check) }
+
+// notNil makes a list that is empty an empty list in JSON.
+func notNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// json answers 200 with a document of our own.
+func (c *call) json(v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return c.document(http.StatusOK, "application/json", append(body, '\n'))
+}
+
+func (c *call) runAction(act func(ctx context.Context, bucket, id string) (stocktake.Run, error)) error {
+	id, err := c.inventoryID()
+	if err != nil {
+		return err
+	}
+	run, err := act(c.ctx, c.at.bucket, id)
+	if err != nil {
+		return err
+	}
+	return c.json(run)
+}
+
+// control carries out an action that not every inventory service has. It
+// answers with the status of the configuration.
+func (c *call) control(act func(s Controls, ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)) error {
+	id, err := c.inventoryID()
+	if err != nil {
+		return err
+	}
+	controls, ok := c.Inventories.(Controls)
+	if !ok {
+		return errNotImplemented
+	}
+	status, err := act(controls, c.ctx, c.at.bucket, id)
+	if err != nil {
+		return err
+	}
+	return c.json(status)
+}

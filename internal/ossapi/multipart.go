@@ -1,0 +1,281 @@
+package ossapi
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// initiateUpload answers InitiateMultipartUpload.
+func (c *call) initiateUpload() error {
+	url, err := c.query.urlEncoding()
+	if err != nil {
+		return err
+	}
+	p, err := c.newPut()
+	if err != nil {
+		return err
+	}
+	u, err := c.uploads.InitiateUpload(c.ctx, p)
+	if err != nil {
+		return err
+	}
+	c.encryptionHeaders(u.Encryption)
+	return c.listing(url, func(x *xmlWriter) {
+		x.start("InitiateMultipartUploadResult")
+		encodingType(x)
+		x.text("Bucket", c.at.bucket)
+		x.name("Key", c.at.key)
+		x.text("UploadId", u.ID)
+		x.end("InitiateMultipartUploadResult")
+	})
+}
+
+// uploadOf is the upload that a request names.
+func (c *call) uploadOf() (object.UploadID, error) {
+	id := c.query.get("uploadId")
+	if id == "" {
+		return object.UploadID{}, invalidArgument("uploadId", id, "it is empty")
+	}
+	return object.UploadID{Bucket: c.at.bucket, Key: c.at.key, ID: id}, nil
+}
+
+// partOf is the upload and the number of the part that a request names.
+func (c *call) partOf() (u object.UploadID, number int, err error) {
+	if u, err = c.uploadOf(); err != nil {
+		return u, 0, err
+	}
+	number, err = c.query.int("partNumber", 0, 1, object.MaxParts)
+	if err == nil && number == 0 {
+		err = invalidArgument("partNumber", "", "it is missing")
+	}
+	return u, number, err
+}
+
+// uploadPart answers UploadPart.
+func (c *call) uploadPart() error {
+	u, number, err := c.partOf()
+	if err != nil {
+		return err
+	}
+	p := object.Put{Bucket: c.at.bucket, Key: c.at.key}
+	if err := c.upload(&p); err != nil {
+		return err
+	}
+	part, err := c.uploads.UploadPart(c.ctx, u, number, p, c.body())
+	if err != nil {
+		return withEC(err, object.ErrNoSuchUpload, "0042-00000104")
+	}
+	c.set("ETag", `"`+partETag(&part)+`"`)
+	c.set("X-Oss-Hash-Crc64ecma", strconv.FormatUint(part.CRC64, 10))
+	c.set("Content-MD5", base64.StdEncoding.EncodeToString(part.MD5[:]))
+	return c.empty(http.StatusOK)
+}
+
+// completeUpload answers CompleteMultipartUpload.
+func (c *call) completeUpload() error {
+	u, err := c.uploadOf()
+	if err != nil {
+		return err
+	}
+	url, err := c.query.urlEncoding()
+	if err != nil {
+		return err
+	}
+	var done object.Completion
+	if done.ForbidOverwrite, err = forbidOverwrite(c.r.Header); err != nil {
+		return err
+	}
+	if done.ACL, err = c.objectACL(false); err != nil {
+		return err
+	}
+	back, err := c.callback()
+	if err != nil {
+		return err
+	}
+	if done.Parts, err = c.completedParts(); err != nil {
+		return err
+	}
+	info, err := c.uploads.CompleteUpload(c.ctx, u, done)
+	if err != nil {
+		return err
+	}
+	if back != nil {
+		return c.callBack(back, &info)
+	}
+	c.madeHeaders(&info)
+	delete(c.w.Header(), "Content-MD5") // it would be taken for that of the answer
+	return c.listing(url, func(x *xmlWriter) {
+		x.start("CompleteMultipartUploadResult")
+		encodingType(x)
+		x.text("Location", c.urlOf(c.at.bucket, c.at.key))
+		x.text("Bucket", c.at.bucket)
+		x.name("Key", c.at.key)
+		x.text("ETag", quoteETag(&info))
+		x.end("CompleteMultipartUploadResult")
+	})
+}
+
+// urlOf is where an object can be had, at the address the client used.
+func (c *call) urlOf(bucket, key string) string {
+	scheme := "http://"
+	if c.r.TLS != nil {
+		scheme = "https://"
+	}
+	path := string(appendURLEncoded(nil, key))
+	if _, found := c.resolver.bucketOfHost(hostname(c.r.Host)); found {
+		return scheme + bounded(c.r.Host) + "/" + path
+	}
+	return scheme + bounded(c.r.Host) + "/" + bucket + "/" + path
+}
+
+// completedParts reads the list of parts; nil means all that were uploaded.
+func (c *call) completedParts() ([]object.CompletedPart, error) {
+	data, err := c.readDocument(maxComplete)
+	if err != nil {
+		return nil, err
+	}
+	if strings.EqualFold(c.r.Header.Get("X-Oss-Complete-All"), "yes") {
+		if len(data) > 0 {
+			return nil, errBothPartLists
+		}
+		return nil, nil
+	}
+	doc, err := parseXML(data, "CompleteMultipartUpload")
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]object.CompletedPart, 0, len(doc.children))
+	for i := range doc.children {
+		e := &doc.children[i]
+		if e.name != "Part" {
+			continue
+		}
+		n, ok := parseOffset(e.value("PartNumber"))
+		if !ok || n < 1 || n > object.MaxParts {
+			return nil, invalidArgument("PartNumber", e.value("PartNumber"), "a number from 1 to 10000 is expected")
+		}
+		parts = append(parts, object.CompletedPart{Number: int(n), ETag: strings.Trim(e.value("ETag"), `"`)})
+	}
+	if len(parts) == 0 {
+		return nil, malformed("no Part")
+	}
+	return parts, nil
+}
+
+// abortUpload answers AbortMultipartUpload.
+func (c *call) abortUpload() error {
+	u, err := c.uploadOf()
+	if err != nil {
+		return err
+	}
+	if err := c.uploads.AbortUpload(c.ctx, u); err != nil {
+		return err
+	}
+	return c.empty(http.StatusNoContent)
+}
+
+// listParts answers ListParts.
+func (c *call) listParts() error {
+	u, err := c.uploadOf()
+	if err != nil {
+		return err
+	}
+	url, err := c.query.urlEncoding()
+	if err != nil {
+		return err
+	}
+	limit, err := c.query.int("max-parts", maxKeys, 1, maxKeys)
+	if err != nil {
+		return err
+	}
+	after, err := c.query.int("part-number-marker", 0, 0, 1<<31-1)
+	if err != nil {
+		return err
+	}
+	upload, parts, more, err := c.uploads.Parts(c.ctx, u, after, limit)
+	if err != nil {
+		return err
+	}
+	next := after
+	if len(parts) > 0 {
+		next = parts[len(parts)-1].Number
+	}
+	return c.listing(url, func(x *xmlWriter) {
+		x.start("ListPartsResult")
+		encodingType(x)
+		x.text("Bucket", c.at.bucket)
+		x.name("Key", c.at.key)
+		x.text("UploadId", upload.ID)
+		x.text("StorageClass", upload.StorageClass.String())
+		x.int("PartNumberMarker", int64(after))
+		x.int("NextPartNumberMarker", int64(next))
+		x.int("MaxParts", int64(limit))
+		x.bool("IsTruncated", more)
+		for i := range parts {
+			p := &parts[i]
+			x.start("Part")
+			x.int("PartNumber", int64(p.Number))
+			x.time("LastModified", p.LastModified)
+			x.text("ETag", `"`+partETag(p)+`"`)
+			x.text("HashCrc64ecma", strconv.FormatUint(p.CRC64, 10))
+			x.int("Size", p.Size)
+			x.end("Part")
+		}
+		x.end("ListPartsResult")
+	})
+}
+
+// listMultipartUploads answers ListMultipartUploads.
+func (c *call) listMultipartUploads() error {
+	q := object.UploadQuery{
+		Bucket: c.at.bucket, Prefix: c.query.get("prefix"), Delimiter: c.query.get("delimiter"),
+		After: c.query.get("key-marker"), AfterUpload: c.query.get("upload-id-marker"),
+	}
+	if q.After == "" {
+		q.AfterUpload = "" // without a key OSS ignores it
+	}
+	for _, name := range [...]string{"prefix", "delimiter", "key-marker", "upload-id-marker"} {
+		if v := c.query.get(name); len(v) > maxPosition {
+			return invalidArgument(name, v, "it is longer than any object name")
+		}
+	}
+	url, err := c.query.urlEncoding()
+	if err != nil {
+		return err
+	}
+	if q.Max, err = c.query.int("max-uploads", maxKeys, 1, maxKeys); err != nil {
+		return err
+	}
+	page, err := c.uploads.UploadList(c.ctx, q)
+	if err != nil {
+		return err
+	}
+	return c.listing(url, func(x *xmlWriter) {
+		x.start("ListMultipartUploadsResult")
+		encodingType(x)
+		x.text("Bucket", q.Bucket)
+		x.name("KeyMarker", q.After)
+		x.text("UploadIdMarker", q.AfterUpload)
+		x.name("NextKeyMarker", page.NextAfter)
+		x.text("NextUploadIdMarker", page.NextAfterUpload)
+		x.name("Delimiter", q.Delimiter)
+		x.name("Prefix", q.Prefix)
+		x.int("MaxUploads", int64(q.Max))
+		x.bool("IsTruncated", page.Truncated)
+		for i := range page.Uploads {
+			u := &page.Uploads[i]
+			x.start("Upload")
+			x.name("Key", u.Key)
+			x.text("UploadId", u.ID)
+			x.time("Initiated", u.Initiated)
+			x.text("StorageClass", u.StorageClass.String())
+			x.end("Upload")
+		}
+		commonPrefixes(x, page.CommonPrefixes)
+		x.end("ListMultipartUploadsResult")
+	})
+}

@@ -1,0 +1,57 @@
+package ossapi
+
+import (
+	"net/http"
+
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ram"
+)
+
+// putBucketPolicy answers PutBucketPolicy.
+func (c *call) putBucketPolicy() error {
+	doc, err := c.readDocument(maxDocument)
+	if err != nil {
+		return err
+	}
+	policy, err := ram.ParsePolicy(ram.BucketPolicy, doc)
+	if err != nil {
+		return err
+	}
+	return c.update(http.StatusOK, func(b *object.Bucket) error {
+		if policy.Public() && publicBlocked(b) {
+			return errPublicPolicy
+		}
+		b.Config[configPolicy] = doc
+		return nil
+	})
+}
+
+// getBucketPolicy answers GetBucketPolicy: the policy as it was put.
+func (c *call) getBucketPolicy() error {
+	doc := c.bucket.Config[configPolicy]
+	if doc == nil {
+		return errNoPolicy
+	}
+	return c.document(http.StatusOK, "application/json", doc)
+}
+
+// deleteBucketPolicy answers DeleteBucketPolicy.
+func (c *call) deleteBucketPolicy() error { return c.keep(http.StatusNoContent, configPolicy, nil) }
+
+// getBucketPolicyStatus answers GetBucketPolicyStatus: whether the policy lets
+// everybody in.
+func (c *call) getBucketPolicyStatus() error {
+	doc := c.bucket.Config[configPolicy]
+	if doc == nil {
+		return errNoPolicy
+	}
+	policy, err := ram.ParsePolicy(ram.BucketPolicy, doc)
+	if err != nil {
+		return err
+	}
+	return c.xml(func(x *xmlWriter) {
+		x.start("PolicyStatus")
+		x.bool("IsPublic", policy.Public())
+		x.end("PolicyStatus")
+	})
+}

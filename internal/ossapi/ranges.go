@@ -1,0 +1,86 @@
+package ossapi
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A byteRange is part of an object: n bytes from off.
+type byteRange struct{ off, n int64 }
+
+// contentRange is the header of an answer with a part of size bytes.
+func (b byteRange) contentRange(size int64) string {
+	return "bytes " + strconv.FormatInt(b.off, 10) + "-" + strconv.FormatInt(b.off+b.n-1, 10) + "/" + strconv.FormatInt(size, 10)
+}
+
+// parseRange finds what a Range header asks for of an object of size bytes.
+// partial is false if the whole object is to be sent.
+//
+// OSS sends the whole object for whatever is not exactly right: several ranges,
+// bad syntax, a start or an end beyond the object. With standard, which is
+// x-oss-range-behavior: standard, an end beyond it is cut and a start beyond
+// it is an error.
+//
+// Source: OSS API reference, GetObject, Range and x-oss-range-behavior.
+func parseRange(header string, size int64, standard bool) (r byteRange, partial bool, err error) {
+	whole := byteRange{0, size}
+	spec, ok := strings.CutPrefix(strings.TrimSpace(header), "bytes=")
+	if !ok {
+		return whole, false, nil
+	}
+	first, last, ok := strings.Cut(spec, "-")
+	if !ok {
+		return whole, false, nil
+	}
+	if first == "" {
+		n, ok := parseOffset(last)
+		switch {
+		case !ok:
+			return whole, false, nil
+		case n > 0 && n <= size:
+			return byteRange{size - n, n}, true, nil
+		case n > 0 && size > 0 && standard:
+			return whole, true, nil
+		case standard:
+			return whole, false, errInvalidRange
+		}
+		return whole, false, nil
+	}
+	from, ok := parseOffset(first)
+	if !ok {
+		return whole, false, nil
+	}
+	to := size - 1
+	if last != "" {
+		if to, ok = parseOffset(last); !ok || to < from {
+			return whole, false, nil
+		}
+	}
+	switch {
+	case from < size && to < size:
+		return byteRange{from, to - from + 1}, true, nil
+	case !standard:
+		return whole, false, nil
+	case from < size:
+		return byteRange{from, size - from}, true, nil
+	}
+	return whole, false, errInvalidRange
+}
+
+// parseOffset reads digits only; a number too large for us is larger than any
+// object.
+func parseOffset(s string) (int64, bool) {
+	if s == "" {
+		return 0, false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 1<<63 - 1, true
+	}
+	return n, true
+}

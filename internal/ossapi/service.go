@@ -1,0 +1,157 @@
+package ossapi
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// listBuckets answers ListBuckets: those of the caller's account.
+func (c *call) listBuckets() error {
+	limit, err := c.query.int("max-keys", 100, 1, 1000)
+	if err != nil {
+		return err
+	}
+	filter, err := c.bucketFilter()
+	if err != nil {
+		return err
+	}
+	prefix, marker := c.query.get("prefix"), c.query.get("marker")
+	page, more, err := c.filteredBuckets(prefix, marker, limit, filter)
+	if err != nil {
+		return err
+	}
+	return c.xml(func(x *xmlWriter) {
+		x.start("ListAllMyBucketsResult")
+		x.text("Prefix", prefix)
+		x.text("Marker", marker)
+		x.int("MaxKeys", int64(limit))
+		x.bool("IsTruncated", more)
+		if more {
+			x.text("NextMarker", page[len(page)-1].Name)
+		}
+		x.owner(c.account())
+		x.start("Buckets")
+		for i := range page {
+			c.listedBucket(x, &page[i])
+		}
+		x.end("Buckets")
+		x.end("ListAllMyBucketsResult")
+	})
+}
+
+func (c *call) listedBucket(x *xmlWriter, b *object.Bucket) {
+	x.start("Bucket")
+	x.text("Name", b.Name)
+	x.text("Location", c.location())
+	x.text("Region", c.Region)
+	x.time("CreationDate", b.Created)
+	x.text("StorageClass", b.StorageClass.String())
+	x.text("ExtranetEndpoint", c.extranet())
+	x.text("IntranetEndpoint", c.intranet())
+	x.text("ResourceGroupId", resourceGroup(b))
+	x.end("Bucket")
+}
+
+// filteredBuckets pages through the store until limit buckets pass the filter.
+func (c *call) filteredBuckets(prefix, after string, limit int, filter func(*object.Bucket) bool) (found []object.Bucket, more bool, err error) {
+	for {
+		page, rest, err := c.Store.Buckets(c.ctx, c.account(), prefix, after, 1000)
+		if err != nil {
+			return nil, false, err
+		}
+		for i := range page {
+			if !filter(&page[i]) {
+				continue
+			}
+			if len(found) == limit {
+				return found, true, nil
+			}
+			found = append(found, page[i])
+		}
+		if !rest {
+			return found, false, nil
+		}
+		after = page[len(page)-1].Name
+	}
+}
+
+// bucketFilter reads the filters by resource group and by tags: tag-key with
+// tag-value, or tagging with a list such as "k1":"v1","k2":"v2".
+func (c *call) bucketFilter() (func(*object.Bucket) bool, error) {
+	group := c.r.Header.Get("X-Oss-Resource-Group-Id")
+	key, value := c.query.get("tag-key"), c.query.get("tag-value")
+	list, ok := parseTagFilter(c.query.get("tagging"))
+	switch {
+	case !ok:
+		return nil, invalidArgument("tagging", c.query.get("tagging"), `a list such as "key":"value" is expected`)
+	case value != "" && key == "":
+		return nil, invalidArgument("tag-value", value, "tag-key is missing")
+	case key != "" && list != nil:
+		return nil, invalidArgument("tagging", c.query.get("tagging"), "it does not go together with tag-key")
+	}
+	return func(b *object.Bucket) bool {
+		if group != "" && resourceGroup(b) != group {
+			return false
+		}
+		if key == "" && list == nil {
+			return true
+		}
+		tags := bucketTags(b)
+		if key != "" {
+			return slices.ContainsFunc(tags, func(t object.Tag) bool {
+				return t.Key == key && (t.Value == value || !c.query.has("tag-value"))
+			})
+		}
+		for _, want := range list {
+			if !slices.Contains(tags, want) {
+				return false
+			}
+		}
+		return true
+	}, nil
+}
+
+// parseTagFilter reads "k1":"v1","k2":"v2". Keys and values hold no quotes.
+func parseTagFilter(s string) (tags []object.Tag, ok bool) {
+	for s != "" {
+		key, rest, ok := quoted(s)
+		if !ok || !strings.HasPrefix(rest, ":") {
+			return nil, false
+		}
+		value, rest, ok := quoted(rest[1:])
+		if !ok {
+			return nil, false
+		}
+		tags = append(tags, object.Tag{Key: key, Value: value})
+		if s = strings.TrimPrefix(rest, ","); s == rest && s != "" {
+			return nil, false
+		}
+	}
+	return tags, true
+}
+
+func quoted(s string) (text, rest string, ok bool) {
+	if !strings.HasPrefix(s, `"`) {
+		return "", "", false
+	}
+	return strings.Cut(s[1:], `"`)
+}
+
+// describeRegions answers DescribeRegions. There is one region: this one.
+func (c *call) describeRegions() error {
+	want := c.query.get("regions")
+	return c.xml(func(x *xmlWriter) {
+		x.start("RegionInfoList")
+		if want == "" || want == c.location() {
+			x.start("RegionInfo")
+			x.text("Region", c.location())
+			x.text("InternetEndpoint", c.extranet())
+			x.text("InternalEndpoint", c.intranet())
+			x.text("AccelerateEndpoint", "oss-accelerate.aliyuncs.com")
+			x.end("RegionInfo")
+		}
+		x.end("RegionInfoList")
+	})
+}

@@ -1,0 +1,108 @@
+package ossapi
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// How many tags an object and a bucket may have.
+//
+// Source: OSS developer guide, object tagging and bucket tagging.
+const (
+	maxObjectTags = 10
+	maxBucketTags = 20
+)
+
+// readTagging reads a body that is a Tagging document.
+func (c *call) readTagging(limit int) ([]object.Tag, error) {
+	doc, err := c.readXML("Tagging", maxDocument)
+	if err != nil {
+		return nil, err
+	}
+	return taggingOf(doc, limit)
+}
+
+// taggingOf reads the tags of a Tagging document.
+func taggingOf(doc *element, limit int) (tags []object.Tag, err error) {
+	set := doc.child("TagSet")
+	if set == nil {
+		return nil, malformed("TagSet is missing")
+	}
+	for i := range set.children {
+		if t := &set.children[i]; t.name == "Tag" {
+			if t.child("Key") == nil {
+				return nil, malformed("a Tag has no Key")
+			}
+			tag := object.Tag{Key: t.child("Key").text}
+			if v := t.child("Value"); v != nil {
+				tag.Value = v.text
+			}
+			tags = append(tags, tag)
+		}
+	}
+	return tags, checkTags("Tagging", tags, limit)
+}
+
+// parseTagging reads a header such as x-oss-tagging: a=1&b=2, url-encoded.
+func parseTagging(name, v string, limit int) (tags []object.Tag, err error) {
+	for pair := range strings.SplitSeq(v, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		var t object.Tag
+		if t.Key, err = url.QueryUnescape(key); err == nil {
+			t.Value, err = url.QueryUnescape(value)
+		}
+		if err != nil || len(tags) > limit {
+			return nil, invalidArgument(name, v, "")
+		}
+		tags = append(tags, t)
+	}
+	return tags, checkTags(name, tags, limit)
+}
+
+// checkTags holds tags to the rules of OSS: keys of 1 to 128 characters that
+// are distinct, values of up to 256.
+func checkTags(name string, tags []object.Tag, limit int) error {
+	if len(tags) > limit {
+		return invalidArgument(name, "", "too many tags")
+	}
+	for i, t := range tags {
+		switch {
+		case t.Key == "" || !utf8.ValidString(t.Key) || utf8.RuneCountInString(t.Key) > 128:
+			return invalidArgument(name, t.Key, "a key has 1 to 128 characters")
+		case !utf8.ValidString(t.Value) || utf8.RuneCountInString(t.Value) > 256:
+			return invalidArgument(name, t.Value, "a value has at most 256 characters")
+		case strings.ContainsFunc(t.Key+t.Value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+			return invalidArgument(name, t.Key, "control characters are not allowed")
+		}
+		for _, other := range tags[:i] {
+			if other.Key == t.Key {
+				return invalidArgument(name, t.Key, "a key is given twice")
+			}
+		}
+	}
+	return nil
+}
+
+// tagging answers with a Tagging document.
+func (c *call) tagging(tags []object.Tag) error {
+	return c.xml(func(x *xmlWriter) { x.b = appendTagging(x.b, tags) })
+}
+
+// appendTagging appends a Tagging document without its declaration.
+func appendTagging(dst []byte, tags []object.Tag) []byte {
+	x := xmlWriter{b: dst}
+	x.start("Tagging")
+	x.start("TagSet")
+	for _, t := range tags {
+		x.start("Tag")
+		x.text("Key", t.Key)
+		x.text("Value", t.Value)
+		x.end("Tag")
+	}
+	x.end("TagSet")
+	x.end("Tagging")
+	return x.b
+}
