@@ -29,6 +29,7 @@ var _ inventory.Catalog = (*Catalog)(nil)
 // A Catalog is an open database. Its methods are those of [inventory.Catalog].
 type Catalog struct {
 	write, read *pool
+	memo        memo
 }
 
 // readers is how many connections read at once. Readers and the one writer do

@@ -145,7 +145,7 @@ func (c *Catalog) SetDue(ctx context.Context, e inventory.Entry) error {
 
 func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entries []inventory.Entry, err error) {
 	err = c.read.rows(ctx, text, func(scan scanner) error {
-		e, err := scanEntry(scan)
+		e, err := c.scanEntry(scan)
 		entries = append(entries, e)
 		return err
 	}, args...)

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"database/sql"
 	"net/url"
 	"time"
 
@@ -74,15 +75,15 @@ const (
 	ON r.bucket = c.bucket AND r.configuration = c.id AND r.seq = c.last_run`
 )
 
-func scanEntry(scan scanner) (inventory.Entry, error) {
+func (c *Catalog) scanEntry(scan scanner) (inventory.Entry, error) {
 	var e inventory.Entry
-	var document string
+	var document sql.RawBytes // holds until the next row
 	var created, due, wake, suspended int64
 	last, err := scanRun(scan, &e.Bucket, &document, &created, &due, &wake, &suspended)
 	if err != nil {
 		return e, err
 	}
-	if e.Configuration, err = stocktake.ParseInventoryConfiguration([]byte(document)); err != nil {
+	if e.Configuration, err = c.memo.parse(document); err != nil {
 		return e, err
 	}
 	e.Created, e.Due, e.Wake, e.Suspended = instant(created), instant(due), instant(wake), suspended != 0

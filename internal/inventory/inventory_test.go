@@ -27,6 +27,9 @@ type buckets struct {
 	all map[string]inventory.Bucket
 }
 
+// quiet is a log that nobody reads.
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
 const account = "1000000000000000"
 
 func newBuckets(names ...string) *buckets {
@@ -118,7 +121,10 @@ type world struct {
 	catalog *catalog.Catalog
 	buckets *buckets
 	runner  *runner
+	engine  inventory.Runner // instead of runner, unless nil
+	ended   ended            // of newEngineWorld
 	opts    inventory.Options
+	wrap    func(inventory.Catalog) inventory.Catalog // nil: none
 	*inventory.Service
 
 	stop   context.CancelFunc
@@ -129,7 +135,7 @@ func newWorld(t *testing.T, opts inventory.Options) *world {
 	t.Helper()
 	w := &world{t: t, path: filepath.Join(t.TempDir(), "catalog.db"), buckets: newBuckets("photos", "logs"), runner: &runner{}, opts: opts}
 	if w.opts.Log == nil {
-		w.opts.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+		w.opts.Log = quiet
 	}
 	w.open()
 	t.Cleanup(w.close)
@@ -139,13 +145,25 @@ func newWorld(t *testing.T, opts inventory.Options) *world {
 // open opens the catalog and makes the service.
 func (w *world) open() {
 	w.t.Helper()
-	var err error
+	if err := w.tryOpen(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) tryOpen() (err error) {
 	if w.catalog, err = catalog.Open(w.t.Context(), w.path); err != nil {
-		w.t.Fatal(err)
+		return err
 	}
-	if w.Service, err = inventory.New(w.t.Context(), w.catalog, w.buckets, w.runner, w.opts); err != nil {
-		w.t.Fatal(err)
+	var c inventory.Catalog = w.catalog
+	if w.wrap != nil {
+		c = w.wrap(c)
 	}
+	r := w.engine
+	if r == nil {
+		r = w.runner
+	}
+	w.Service, err = inventory.New(w.t.Context(), c, w.buckets, r, w.opts)
+	return err
 }
 
 // serve starts Serve.

@@ -1,0 +1,78 @@
+package catalog_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+)
+
+// tenThousand is a catalog of 10,000 configurations in 10 buckets, each with a
+// run.
+func tenThousand(b *testing.B) *catalog.Catalog {
+	c := open(b, filepath.Join(b.TempDir(), "catalog.db"))
+	for i := range 10_000 {
+		bucket, id := bucketOf(i), fmt.Sprint("c", i)
+		first := catalogtest.Queued(bucket, id, id)
+		if err := c.AddConfiguration(b.Context(), catalogtest.Entry(bucket, id), &first, catalogtest.Limit); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return c
+}
+
+func bucketOf(i int) string { return fmt.Sprint("bucket-", i%10) }
+
+// median runs do as often as b wants and reports the median and the 99th
+// percentile of a call, in milliseconds.
+func median(b *testing.B, do func(i int) error) {
+	var took []time.Duration
+	for i := 0; b.Loop(); i++ {
+		start := time.Now()
+		if err := do(i); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+	b.ReportMetric(ms(took[len(took)/2]), "p50-ms")
+	b.ReportMetric(ms(took[len(took)*99/100]), "p99-ms")
+}
+
+func BenchmarkTenThousand(b *testing.B) {
+	c := tenThousand(b)
+	b.Run("put and delete", func(b *testing.B) {
+		median(b, func(i int) error {
+			first := catalogtest.Queued("fresh", "one", fmt.Sprint("fresh", i))
+			if err := c.AddConfiguration(b.Context(), catalogtest.Entry("fresh", "one"), &first, catalogtest.Limit); err != nil {
+				return err
+			}
+			return c.RemoveConfiguration(b.Context(), "fresh", "one")
+		})
+	})
+	b.Run("get", func(b *testing.B) {
+		median(b, func(int) error {
+			i := rand.IntN(10_000)
+			_, err := c.Configuration(b.Context(), bucketOf(i), fmt.Sprint("c", i))
+			return err
+		})
+	})
+	b.Run("list a page of 100", func(b *testing.B) {
+		median(b, func(int) error {
+			_, _, err := c.Configurations(b.Context(), bucketOf(rand.IntN(10)), fmt.Sprint("c", rand.IntN(5000)), 100)
+			return err
+		})
+	})
+	b.Run("next wake", func(b *testing.B) {
+		median(b, func(int) error {
+			_, err := c.NextWake(b.Context())
+			return err
+		})
+	})
+}

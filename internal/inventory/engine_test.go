@@ -1,0 +1,172 @@
+package inventory_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/membucket"
+)
+
+// memory are the stores of a test in memory.
+type memory struct{ *membucket.Store }
+
+func (m memory) Source(context.Context, string, *stocktake.InventoryConfiguration) (engine.Source, error) {
+	return m.Store, nil
+}
+
+func (m memory) Destination(_ context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error) {
+	if b := m.Bucket(cfg.Destination.Bucket); b != nil {
+		return b, nil
+	}
+	return nil, stocktake.ErrNoSuchBucket
+}
+
+func newMemory(objects int) memory {
+	m := memory{membucket.New(nil, "photos", "reports")}
+	records := make([]stocktake.Record, objects)
+	for i := range records {
+		records[i] = stocktake.Record{Key: fmt.Appendf(nil, "猫/ <&>%06d", i), Size: 1, IsLatest: true, LastModified: 1_700_000_000}
+	}
+	m.Bucket("photos").Load(records...)
+	return m
+}
+
+func (m memory) keys(t *testing.T) (keys []string) {
+	t.Helper()
+	for key, err := range m.Bucket("reports").List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// ended is an Observer that hands on the runs that have ended.
+type ended chan stocktake.Run
+
+func (e ended) RunChanged(r stocktake.Run) {
+	if r.State.Ended() {
+		e <- r
+	}
+}
+
+func newEngineWorld(t *testing.T, m memory, opts engine.Options) *world {
+	w := &world{t: t, path: t.TempDir() + "/catalog.db", buckets: newBuckets("photos", "logs")}
+	w.ended = make(ended, 10)
+	w.opts.Log, w.opts.Observer, opts.Log = quiet, w.ended, quiet
+	w.engine = &inventory.EngineRunner{Stores: m, Options: opts}
+	w.open()
+	t.Cleanup(w.close)
+	return w
+}
+
+func TestFromPutToManifest(t *testing.T) {
+	m := newMemory(1000)
+	w := newEngineWorld(t, m, engine.Options{})
+	w.serve()
+	begun := time.Now()
+	w.put("photos", configuration("daily", daily))
+	run := <-w.ended
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("from put to manifest: %v, want below 1s", took)
+	} else {
+		t.Log("from put to manifest:", took)
+	}
+	if run.State != stocktake.Succeeded || run.Listed != 1000 || run.Matched != 1000 || run.Shards != 1 || run.Written == 0 || run.Bytes != 1000 {
+		t.Fatalf("run %+v", run)
+	}
+	body, err := m.Bucket("reports").Open(t.Context(), run.Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest stocktake.Manifest
+	if err := errors.Join(json.NewDecoder(body).Decode(&manifest), body.Close()); err != nil || len(manifest.Files) != run.Shards {
+		t.Errorf("manifest %+v, %v", manifest, err)
+	}
+	if err := w.Delete(t.Context(), "photos", "daily"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Bucket("reports").Open(t.Context(), run.Manifest); err != nil {
+		t.Errorf("the report after the configuration was deleted: %v", err)
+	}
+}
+
+// TestDeletedAtEachStep deletes the configuration at each step of its run: when
+// the deletion has been answered, there is a whole report or nothing.
+func TestDeletedAtEachStep(t *testing.T) {
+	steps := []engine.Step{
+		engine.Recovered, engine.Planned, engine.ShardCreated, engine.ShardCommitted, engine.Scanned,
+		engine.Allowed, engine.SummaryDone, engine.ChecksumDone, engine.ManifestDone,
+	}
+	for i, step := range steps {
+		t.Run(string(step), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				keys := deletedAt(t, step)
+				whole := slices.ContainsFunc(keys, func(k string) bool { return strings.HasSuffix(k, "manifest.json") })
+				if !whole && len(keys) != 0 {
+					t.Errorf("deleted, but there are %q", keys)
+				}
+				if whole && i < slices.Index(steps, engine.Allowed) {
+					t.Errorf("deleted before the run might publish, but there are %q", keys)
+				}
+			})
+		})
+	}
+}
+
+// deletedAt deletes a configuration at a step of its run and gives what is in
+// the destination then.
+func deletedAt(t *testing.T, step engine.Step) []string {
+	m := newMemory(100)
+	goOn := make(chan struct{})
+	w := newEngineWorld(t, m, engine.Options{Workers: 1, Failpoint: func(s engine.Step) {
+		if s == step {
+			<-goOn
+		}
+	}})
+	w.serve()
+	w.put("photos", configuration("daily", daily))
+	synctest.Wait() // the run is at the step
+	deleted := make(chan error, 1)
+	go func() { deleted <- w.Delete(t.Context(), "photos", "daily") }()
+	synctest.Wait() // the catalog has the deletion
+	select {
+	case err := <-deleted:
+		t.Fatalf("the deletion was answered while the run went: %v", err)
+	default:
+	}
+	close(goOn)
+	if err := <-deleted; err != nil {
+		t.Fatal(err)
+	}
+	keys := m.keys(t)
+	w.close()
+	if after := m.keys(t); !slices.Equal(keys, after) {
+		t.Errorf("after the deletion was answered %q became %q", keys, after)
+	}
+	return keys
+}
+
+func TestReasonOfAMissingDestination(t *testing.T) {
+	m := newMemory(10)
+	w := newEngineWorld(t, m, engine.Options{})
+	w.buckets.all["gone"] = w.buckets.all["reports"]
+	w.serve()
+	cfg := configuration("daily", daily)
+	cfg.Destination.Bucket = "gone"
+	w.put("photos", cfg)
+	if run := <-w.ended; run.State != stocktake.Failed || !strings.Contains(run.Reason, "make the bucket") {
+		t.Errorf("run %+v", run)
+	}
+}

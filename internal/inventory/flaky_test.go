@@ -1,0 +1,266 @@
+package inventory_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// errDisk is what a flakyCatalog fails with.
+var errDisk = errors.New("the disk fails")
+
+// A flakyCatalog fails its n-th operation, and no other; 0 fails none.
+type flakyCatalog struct {
+	inventory.Catalog
+	mu    sync.Mutex
+	calls int
+	n     int
+	what  string // that failed
+}
+
+func (f *flakyCatalog) fail(what string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.calls++; f.calls == f.n {
+		f.what = what
+		return errDisk
+	}
+	return nil
+}
+
+func (f *flakyCatalog) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, limit int) error {
+	if err := f.fail("AddConfiguration"); err != nil {
+		return err
+	}
+	return f.Catalog.AddConfiguration(ctx, e, first, limit)
+}
+
+func (f *flakyCatalog) Configuration(ctx context.Context, bucket, id string) (inventory.Entry, error) {
+	if err := f.fail("Configuration"); err != nil {
+		return inventory.Entry{}, err
+	}
+	return f.Catalog.Configuration(ctx, bucket, id)
+}
+
+func (f *flakyCatalog) Configurations(ctx context.Context, bucket, after string, max int) ([]inventory.Entry, bool, error) {
+	if err := f.fail("Configurations"); err != nil {
+		return nil, false, err
+	}
+	return f.Catalog.Configurations(ctx, bucket, after, max)
+}
+
+func (f *flakyCatalog) RemoveConfiguration(ctx context.Context, bucket, id string) error {
+	if err := f.fail("RemoveConfiguration"); err != nil {
+		return err
+	}
+	return f.Catalog.RemoveConfiguration(ctx, bucket, id)
+}
+
+func (f *flakyCatalog) RemoveBucket(ctx context.Context, bucket string) error {
+	if err := f.fail("RemoveBucket"); err != nil {
+		return err
+	}
+	return f.Catalog.RemoveBucket(ctx, bucket)
+}
+
+func (f *flakyCatalog) Buckets(ctx context.Context, after string, max int) ([]string, error) {
+	if err := f.fail("Buckets"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.Buckets(ctx, after, max)
+}
+
+func (f *flakyCatalog) Due(ctx context.Context, now time.Time, max int) ([]inventory.Entry, error) {
+	if err := f.fail("Due"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.Due(ctx, now, max)
+}
+
+func (f *flakyCatalog) NextWake(ctx context.Context) (time.Time, error) {
+	if err := f.fail("NextWake"); err != nil {
+		return time.Time{}, err
+	}
+	return f.Catalog.NextWake(ctx)
+}
+
+func (f *flakyCatalog) Advance(ctx context.Context, steps []inventory.Step, keep int) ([]stocktake.Run, error) {
+	if err := f.fail("Advance"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.Advance(ctx, steps, keep)
+}
+
+func (f *flakyCatalog) SetDue(ctx context.Context, e inventory.Entry) error {
+	if err := f.fail("SetDue"); err != nil {
+		return err
+	}
+	return f.Catalog.SetDue(ctx, e)
+}
+
+func (f *flakyCatalog) AddRun(ctx context.Context, r stocktake.Run) (stocktake.Run, bool, error) {
+	if err := f.fail("AddRun"); err != nil {
+		return stocktake.Run{}, false, err
+	}
+	return f.Catalog.AddRun(ctx, r)
+}
+
+func (f *flakyCatalog) UpdateRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error {
+	if err := f.fail("UpdateRun to " + string(r.State)); err != nil {
+		return err
+	}
+	return f.Catalog.UpdateRun(ctx, r, from)
+}
+
+func (f *flakyCatalog) EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, keep int, remove bool) error {
+	if err := f.fail("EndRun"); err != nil {
+		return err
+	}
+	return f.Catalog.EndRun(ctx, r, from, keep, remove)
+}
+
+func (f *flakyCatalog) SaveProgress(ctx context.Context, progress map[string]stocktake.Progress) error {
+	if err := f.fail("SaveProgress"); err != nil {
+		return err
+	}
+	return f.Catalog.SaveProgress(ctx, progress)
+}
+
+func (f *flakyCatalog) Run(ctx context.Context, id string) (stocktake.Run, error) {
+	if err := f.fail("Run"); err != nil {
+		return stocktake.Run{}, err
+	}
+	return f.Catalog.Run(ctx, id)
+}
+
+func (f *flakyCatalog) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error) {
+	if err := f.fail("Runs"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.Runs(ctx, bucket, id)
+}
+
+func (f *flakyCatalog) Going(ctx context.Context, bucket, id string) (stocktake.Run, error) {
+	if err := f.fail("Going"); err != nil {
+		return stocktake.Run{}, err
+	}
+	return f.Catalog.Going(ctx, bucket, id)
+}
+
+func (f *flakyCatalog) Unfinished(ctx context.Context, after string, max int) ([]stocktake.Run, error) {
+	if err := f.fail("Unfinished"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.Unfinished(ctx, after, max)
+}
+
+func (f *flakyCatalog) LastListed(ctx context.Context, bucket, id string) (int64, error) {
+	if err := f.fail("LastListed"); err != nil {
+		return 0, err
+	}
+	return f.Catalog.LastListed(ctx, bucket, id)
+}
+
+func (f *flakyCatalog) ForgetRuns(ctx context.Context, t time.Time) error {
+	if err := f.fail("ForgetRuns"); err != nil {
+		return err
+	}
+	return f.Catalog.ForgetRuns(ctx, t)
+}
+
+// TestEachCatalogOperationFailsOnce lives through two days, a restart, and a
+// deletion, once for each operation of the catalog, which fails then. Whoever
+// asked is told; what nobody asked for is tried again, and not a run is lost or
+// made twice.
+func TestEachCatalogOperationFailsOnce(t *testing.T) {
+	failed := map[string]bool{}
+	for n := 1; ; n++ {
+		what := ""
+		synctest.Test(t, func(t *testing.T) { what = failOnce(t, n) })
+		if what == "" {
+			t.Logf("%d operations: %v", n-1, failed)
+			break
+		}
+		failed[what] = true
+	}
+	for _, what := range []string{"AddConfiguration", "Advance", "UpdateRun to publishing", "EndRun", "SaveProgress", "Unfinished", "RemoveConfiguration"} {
+		if !failed[what] {
+			t.Errorf("%s was never failed", what)
+		}
+	}
+}
+
+func failOnce(t *testing.T, n int) (what string) {
+	w := newWorld(t, inventory.Options{})
+	flaky := &flakyCatalog{n: n}
+	w.wrap = func(c inventory.Catalog) inventory.Catalog {
+		flaky.Catalog = c
+		return flaky
+	}
+	w.close()
+
+	// retry does what a client does: again, once.
+	retry := func(name string, do func() error) {
+		t.Helper()
+		err := do()
+		if errors.Is(err, errDisk) {
+			err = do()
+		}
+		if err != nil {
+			t.Fatalf("operation %d (%s) failed: %s: %v", n, flaky.what, name, err)
+		}
+	}
+	start := func() {
+		t.Helper()
+		retry("start", func() error {
+			if err := w.tryOpen(); err != nil {
+				w.close()
+				return err
+			}
+			return nil
+		})
+		w.serve()
+	}
+	w.runner.set(func(ctx context.Context, task inventory.Task) (inventory.Outcome, error) {
+		task.Follow(func() stocktake.Progress { return stocktake.Progress{Listed: 1} })
+		select {
+		case <-time.After(20 * time.Second): // long enough for its progress to be saved
+			return publish(ctx, task)
+		case <-ctx.Done():
+			return inventory.Outcome{}, ctx.Err()
+		}
+	})
+	start()
+	retry("put", func() error { return w.Put(t.Context(), "photos", configuration("a", daily)) })
+	time.Sleep(10 * time.Second)
+	w.close()
+	start()
+	time.Sleep(48*time.Hour + time.Minute)
+	synctest.Wait()
+
+	var runs []stocktake.Run
+	retry("runs", func() (err error) {
+		runs, err = w.Runs(t.Context(), "photos", "a")
+		return err
+	})
+	if len(runs) != 3 {
+		t.Errorf("operation %d (%s) failed: %d runs in two days, want 3", n, flaky.what, len(runs))
+	}
+	for _, r := range runs {
+		if r.State != stocktake.Succeeded {
+			t.Errorf("operation %d (%s) failed: run %+v", n, flaky.what, r)
+		}
+	}
+	retry("delete", func() error { return w.Delete(t.Context(), "photos", "a") })
+	if _, err := w.catalog.Configuration(t.Context(), "photos", "a"); !errors.Is(err, stocktake.ErrNoSuchInventory) {
+		t.Errorf("operation %d (%s) failed: after the deletion: %v", n, flaky.what, err)
+	}
+	w.close()
+	return flaky.what
+}
