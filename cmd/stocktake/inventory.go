@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
 )
@@ -231,11 +229,7 @@ func (c *inventoryGet) Run(ctx context.Context, con console) error {
 	case "xml":
 		return printXML(con.out, cfg)
 	case "json":
-		v, err := jsonForm(cfg)
-		if err != nil {
-			return err
-		}
-		return printJSON(con.out, v)
+		return printJSON(con.out, cfg)
 	}
 	b, err := client.FormatYAML(cfg)
 	if err != nil {
@@ -243,15 +237,6 @@ func (c *inventoryGet) Run(ctx context.Context, con console) error {
 	}
 	_, err = con.out.Write(b)
 	return err
-}
-
-// jsonForm is a configuration under the names of its YAML form.
-func jsonForm(cfg stocktake.InventoryConfiguration) (v map[string]any, err error) {
-	b, err := client.FormatYAML(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return v, yaml.Unmarshal(b, &v)
 }
 
 type inventoryList struct {
@@ -272,11 +257,7 @@ func (c *inventoryList) Run(ctx context.Context, con console) error {
 			return explain(err, "list configurations of "+c.Bucket)
 		}
 		if c.JSON {
-			v, err := jsonForm(cfg)
-			if err != nil {
-				return err
-			}
-			if err := json.NewEncoder(con.out).Encode(v); err != nil {
+			if err := json.NewEncoder(con.out).Encode(cfg); err != nil {
 				return err
 			}
 			continue

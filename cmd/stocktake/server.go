@@ -86,7 +86,7 @@ func openServer(ctx context.Context, f serverFlags, log *slog.Logger) (_ *server
 	if err != nil {
 		return nil, err
 	}
-	s.handler = s.mount(ossapi.New(ossapi.Config{
+	s.handler = ossapi.New(ossapi.Config{
 		Store:          st,
 		Inventories:    s.service,
 		Access:         access,
@@ -94,29 +94,23 @@ func openServer(ctx context.Context, f serverFlags, log *slog.Logger) (_ *server
 		Hosts:          f.BaseHost,
 		BodyTimeout:    f.BodyTimeout,
 		AllowCallbacks: f.AllowCallbacks,
+		Beside:         beside(),
 		Log:            log,
-	}))
+	})
 	s.listeners, err = listen(f)
 	return s, err
 }
 
-// mount puts what is ours beside the OSS API: /-/ on the bare endpoint.
-func (s *server) mount(api http.Handler) http.Handler {
-	ours := http.NewServeMux()
+// beside is what is ours beside the OSS API: /-/ on the bare endpoint.
+func beside() http.Handler {
+	mux := http.NewServeMux()
 	ok := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		fmt.Fprintln(w, "ok")
 	}
-	ours.HandleFunc("GET /-/healthz", ok)
-	ours.HandleFunc("GET /-/readyz", ok) // the listener opens when everything else has
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Not by ours alone: ServeMux would clean paths, and keys may hold "//".
-		if len(r.URL.Path) >= 3 && r.URL.Path[:3] == "/-/" {
-			ours.ServeHTTP(w, r)
-			return
-		}
-		api.ServeHTTP(w, r)
-	})
+	mux.HandleFunc("GET /-/healthz", ok)
+	mux.HandleFunc("GET /-/readyz", ok) // the listener opens when everything else has
+	return mux
 }
 
 // serve serves until ctx ends, then stops in the reverse order of what depends

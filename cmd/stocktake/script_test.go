@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The scripts in testdata/script are what a user would type. `stocktake` in
+// them is the real program in a process of its own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"stocktake": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			defer stop()
+			os.Exit(run(ctx, os.Args[1:], console{os.Stdout, os.Stderr}))
+		},
+	})
+}
+
+const (
+	scriptKey    = "script-key"
+	scriptSecret = "script-secret"
+)
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			addr := ln.Addr().String()
+			e.Setenv("ADDR", addr)
+			e.Setenv("ENDPOINT", "http://"+addr)
+			e.Setenv("OSS_ACCESS_KEY_ID", scriptKey)
+			e.Setenv("OSS_ACCESS_KEY_SECRET", scriptSecret)
+			e.Setenv("HOME", e.WorkDir)
+			return ln.Close()
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":    exits,
+			"ready":    ready,
+			"bucket":   makeBucket,
+			"upload":   uploadFiles,
+			"download": download,
+			"damage":   damage,
+		},
+		ContinueOnError: false,
+		UpdateScripts:   false,
+	})
+}
+
+// exits CODE COMMAND...: the command ends with the code; its output is there
+// for stdout and stderr.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// ready waits until the server of the script answers.
+func ready(ts *testscript.TestScript, _ bool, _ []string) {
+	url := ts.Getenv("ENDPOINT") + "/-/readyz"
+	for deadline := time.Now().Add(time.Minute); ; {
+		r, err := http.Get(url)
+		if err == nil {
+			r.Body.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("the server is not ready after a minute: %v", err)
+		}
+		time.Sleep(10 * time.Millisecond) // between two looks at another process
+	}
+}
+
+func scriptClient(ts *testscript.TestScript) *oss.Client {
+	c, err := newOSSClient(ts.Getenv("ENDPOINT"), "cn-hangzhou", false, accessKey{ID: scriptKey, Secret: scriptSecret})
+	ts.Check(err)
+	return c
+}
+
+// bucket NAME...: makes buckets with the official SDK.
+func makeBucket(ts *testscript.TestScript, neg bool, args []string) {
+	for _, b := range args {
+		_, err := scriptClient(ts).PutBucket(context.Background(), &oss.PutBucketRequest{Bucket: &b})
+		ts.Check(err)
+	}
+}
+
+// upload BUCKET FILE...: puts files with the official SDK.
+func uploadFiles(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: upload BUCKET FILE...")
+	}
+	for _, f := range args[1:] {
+		b := ts.ReadFile(f)
+		_, err := scriptClient(ts).PutObject(context.Background(), &oss.PutObjectRequest{
+			Bucket: &args[0], Key: oss.Ptr(filepath.ToSlash(f)), Body: strings.NewReader(b),
+		})
+		ts.Check(err)
+	}
+}
+
+// download BUCKET PREFIX FOLDER: gets all objects under the prefix.
+func download(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: download BUCKET PREFIX FOLDER")
+	}
+	b := &ossBucket{scriptClient(ts), args[0]}
+	for key, err := range b.List(context.Background(), args[1]) {
+		ts.Check(err)
+		r, err := b.Open(context.Background(), key)
+		ts.Check(err)
+		data, err := io.ReadAll(r)
+		ts.Check(errors.Join(err, r.Close()))
+		path := ts.MkAbs(filepath.Join(args[2], strings.TrimPrefix(key, args[1])))
+		ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+		ts.Check(os.WriteFile(path, data, 0o644))
+	}
+}
+
+// damage FOLDER: flips one bit in the middle of each shard below the folder.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	shards, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "data", "*.csv.gz"))
+	ts.Check(err)
+	if neg || len(shards) == 0 {
+		ts.Fatalf("no shard in %s", args[0])
+	}
+	for _, path := range shards {
+		b, err := os.ReadFile(path)
+		ts.Check(err)
+		b[len(b)/2] ^= 1
+		ts.Check(os.WriteFile(path, b, 0o644))
+	}
+}
+
+func TestSettingsFile(t *testing.T) {
+	for _, tt := range []struct {
+		name, yaml, env string
+		args            []string
+		want            string // region that is served, or part of the error
+	}{
+		{"default", "", "", nil, "cn-hangzhou"},
+		{"file", "region: eu-1\n", "", nil, "eu-1"},
+		{"environment over file", "region: eu-1\n", "us-1", nil, "us-1"},
+		{"flag over all", "region: eu-1\n", "us-1", []string{"--region", "ap-1"}, "ap-1"},
+		{"unknown setting", "regio: eu-1\n", "", nil, `there is no setting "regio"`},
+		{"not a number", "max-runs: many\n", "", nil, "max-runs"},
+		{"not YAML", ":\n\t-", "", nil, "settings file"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "s.yaml")
+			if err := os.WriteFile(path, []byte(tt.yaml), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if tt.env != "" {
+				t.Setenv("STOCKTAKE_REGION", tt.env)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			errs := endAt{end: cancel, when: "stocktake serves"}
+			args := append([]string{"serve", "--config", path, "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data")}, tt.args...)
+			run(ctx, args, console{io.Discard, &errs})
+			if !strings.Contains(errs.String(), tt.want) {
+				t.Errorf("stocktake %v with %q said %q; want %q in it", args, tt.yaml, errs.String(), tt.want)
+			}
+		})
+	}
+}
+
+// endAt is a standard error that ends the program when it says when.
+type endAt struct {
+	mu   sync.Mutex
+	said strings.Builder
+	end  func()
+	when string
+}
+
+func (e *endAt) Write(b []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if strings.Contains(string(b), e.when) {
+		e.end()
+	}
+	return e.said.Write(b)
+}
+
+func (e *endAt) String() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.said.String()
+}
