@@ -116,9 +116,9 @@ func parseConditions(raw json.RawMessage) ([]condition, error) {
 		if !ok {
 			return &PolicyError{Element: bounded(element), Reason: "unknown operator"}
 		}
-		any := false
+		some := false
 		err := object(value, func(key string, value json.RawMessage) error {
-			any = true
+			some = true
 			c := condition{key: canonicalKey(key), kind: operator.kind, op: operator.op, not: operator.not}
 			if key == "" {
 				return &PolicyError{Element: bounded(element), Reason: "a key is empty"}
@@ -129,7 +129,7 @@ func parseConditions(raw json.RawMessage) ([]condition, error) {
 			list = append(list, c)
 			return nil
 		})
-		if err == nil && !any {
+		if err == nil && !some {
 			return &PolicyError{Element: element, Reason: "it has no key"}
 		}
 		return err

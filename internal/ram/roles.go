@@ -38,7 +38,7 @@ func (d *Directory) CreateRole(account, name string, trust Document, maxSession 
 		return Role{}, err
 	}
 	r := Role{Name: name, ID: id, Trust: trust, MaxSession: int64(maxSession / time.Second), Created: d.opts.Now().UTC()}
-	return r, d.update(func(f *file, s *state) error {
+	err = d.update(func(f *file, s *state) error {
 		switch {
 		case !s.accounts[account]:
 			return fmt.Errorf("account %s: %w", bounded(account), ErrNoSuchAccount)
@@ -57,6 +57,10 @@ func (d *Directory) CreateRole(account, name string, trust Document, maxSession 
 		a.Roles = append(a.Roles, &r)
 		return nil
 	})
+	if err != nil {
+		return Role{}, err
+	}
+	return r, nil
 }
 
 // checkTrust validates before the document goes into the file, which holds it

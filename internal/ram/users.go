@@ -40,7 +40,7 @@ func (d *Directory) CreateUser(account, name string) (User, error) {
 		return User{}, err
 	}
 	u := User{Name: name, ID: id, Created: d.opts.Now().UTC()}
-	return u, d.update(func(f *file, s *state) error {
+	err = d.update(func(f *file, s *state) error {
 		switch {
 		case !s.accounts[account]:
 			return fmt.Errorf("account %s: %w", bounded(account), ErrNoSuchAccount)
@@ -56,6 +56,10 @@ func (d *Directory) CreateUser(account, name string) (User, error) {
 		a.Users = append(a.Users, &u)
 		return nil
 	})
+	if err != nil {
+		return User{}, err
+	}
+	return u, nil
 }
 
 // DeleteUser removes a user and its keys. Errors: ErrNoSuchUser, ErrDeclared.

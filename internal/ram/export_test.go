@@ -1,0 +1,18 @@
+package ram
+
+import "github.com/stocktake/stocktake/internal/securefile"
+
+// LookNow lets d look at its files with the next call, as it does once a
+// second.
+func (d *Directory) LookNow() { d.checked.Store(-int64(recheck)) }
+
+// FailReplace makes every write fail with err; nil: no more.
+func (d *Directory) FailReplace(err error) {
+	d.replace = securefile.Replace
+	if err != nil {
+		d.replace = func(string, []byte) error { return err }
+	}
+}
+
+// Match is match.
+func Match(pattern, s string, fold bool) bool { return match(pattern, s, fold) }
