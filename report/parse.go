@@ -124,12 +124,11 @@ func number(v []byte) (n int) {
 // parseETag is stocktake.ParseETag without its allocations: a textual tag
 // points into v.
 func parseETag(v []byte) stocktake.ETag {
-	v = bytes.Trim(v, `"`)
+	if len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' {
+		v = v[1 : len(v)-1]
+	}
 	sum, parts, dashed := bytes.Cut(v, []byte{'-'})
 	text := stocktake.ETag{Text: v[:len(v):len(v)]}
-	if v == nil {
-		text.Text = []byte{}
-	}
 	if len(sum) != 32 {
 		return text
 	}

@@ -140,7 +140,7 @@ func undouble(v []byte) []byte {
 	return v[:n]
 }
 
-// fill reads more into the buffer, which grows up to maxRow.
+// fill fills the buffer up, which grows up to maxRow.
 func (r *rowReader) fill() {
 	if r.start > 0 {
 		r.end = copy(r.buf, r.buf[r.start:r.end])
@@ -153,15 +153,15 @@ func (r *rowReader) fill() {
 		}
 		r.buf = append(r.buf, make([]byte, len(r.buf))...)
 	}
-	for range 100 {
-		n, err := r.r.Read(r.buf[r.end:])
+	// A row is looked at anew after each fill, so it must be worth it.
+	for idle := 0; r.end < len(r.buf) && r.err == nil; {
+		var n int
+		n, r.err = r.r.Read(r.buf[r.end:])
 		r.end += n
-		if err != nil {
-			r.err = err
-		}
-		if n > 0 || err != nil {
-			return
+		if n > 0 {
+			idle = 0
+		} else if idle++; idle == 100 && r.err == nil {
+			r.err = io.ErrNoProgress
 		}
 	}
-	r.err = io.ErrNoProgress
 }

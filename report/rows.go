@@ -46,6 +46,9 @@ func (r *Report) shard(ctx context.Context, sr *shardReader, file stocktake.Mani
 			if err == nil && sr.n%4096 == 0 {
 				err = ctx.Err()
 			}
+			if _, ok := errors.AsType[*RowError](err); err != nil && !ok {
+				err = fmt.Errorf("%s: after %d rows: %w", file.Key, sr.n, err)
+			}
 			if !yield(row, err) || err != nil {
 				return
 			}
@@ -81,20 +84,17 @@ func (s *shardReader) reset(src io.Reader, key string, columns []stocktake.Field
 // after which nothing can.
 func (s *shardReader) next() (*Row, error) {
 	if s.bad != nil {
-		return nil, fmt.Errorf("%s: %w", s.key, s.bad)
+		return nil, s.bad
 	}
 	values, err := s.rows.next()
-	if err == io.EOF {
+	if errors.Is(err, errQuote) || errors.Is(err, errRowTooLong) {
+		s.bad = err
+		err = &RowError{File: s.key, Row: s.n + 1, Err: err}
+	}
+	if err != nil {
 		return nil, err
 	}
 	s.n++
-	if errors.Is(err, errQuote) || errors.Is(err, errRowTooLong) {
-		s.bad = err
-		return nil, &RowError{File: s.key, Row: s.n, Err: err}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: row %d: %w", s.key, s.n, err)
-	}
 	if column, err := s.dec.decode(values); err != nil {
 		e := &RowError{File: s.key, Row: s.n, Err: err}
 		if column >= 0 {

@@ -103,7 +103,7 @@ func (c *shardCheck) row(row *Row, n int64) {
 	if len(row.Key) == 0 {
 		c.find(CheckRow, n, "the key is empty")
 	}
-	if c.rows == 1 {
+	if c.repeats.started == 0 {
 		c.first = bytes.Clone(row.Key)
 		c.repeats.start(row.VersionID)
 	} else {
@@ -145,10 +145,10 @@ func (c *shardCheck) compare(stored *hashWriter) {
 		c.find(CheckRows, 0, "%d rows, the summary says %d", c.rows, s.Rows)
 	}
 	if first := string(AppendKey(nil, c.first)); first != s.FirstKey {
-		c.find(CheckRange, 0, "the first key is %.200s, the summary says %.200s", first, s.FirstKey)
+		c.find(CheckRange, 0, "the first key is %.200q, the summary says %.200q", first, s.FirstKey)
 	}
 	if last := string(AppendKey(nil, c.last)); last != s.LastKey {
-		c.find(CheckRange, 0, "the last key is %.200s, the summary says %.200s", last, s.LastKey)
+		c.find(CheckRange, 0, "the last key is %.200q, the summary says %.200q", last, s.LastKey)
 	}
 }
 

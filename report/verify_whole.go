@@ -34,7 +34,7 @@ func (v *verifier) across(shards []*shardCheck) {
 				if head == nil || tail == nil {
 					overflow = true
 				} else if n := common(tail, head); n > 0 {
-					v.find(c.file.Key, CheckDuplicate, "%d versions of key %.200q are in a file before as well", n, c.first)
+					v.find(c.file.Key, CheckDuplicate, "versions of key %.200q that are in a file before as well: %d", c.first, n)
 				}
 				if c.repeats.started == 1 && end != nil { // the key goes on in the next file
 					if end = append(end, tail...); len(end) > maxBoundaryVersions {

@@ -1,0 +1,91 @@
+package membucket
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// OddKeys are keys that others have stumbled over, in ascending order of their
+// bytes. UTF-16 order would put the emoji before U+FF61.
+var OddKeys = []string{
+	" ", "!", "%", "%2F", "+", ".", "..", "../../etc/passwd", "./a", "0", "A", "a", "a\x00b", "a\nb", "a\r\nb",
+	"a b", "a\"b", "a#b?c=d", "a&b", "a'b", "a+b%25", "a,b", "a/", "a//b", "a/b", "a\\b", "a|b", "b", "b ",
+	strings.Repeat("k", stocktake.MaxKeyLength), "z~-_.", "\u007f", "é", "猫", "猫,\"\n/ +%.jpg", "｡", "😀", "😀/", "\U0010ffff",
+}
+
+// Keys draws keys that are short, so that they share prefixes, and odd.
+func Keys() *rapid.Generator[string] {
+	letters := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "/", "+", "%", " ", ",", "\"", "\n", "é", "猫", "｡", "😀", "~", "\x00"}), 1, 6)
+	return rapid.OneOf(
+		rapid.Map(letters, func(s []string) string { return strings.Join(s, "") }),
+		rapid.SampledFrom(OddKeys),
+	)
+}
+
+// Record draws everything about a record but the key and its place among the
+// versions. What a delete marker does not have is zero.
+func Record(t *rapid.T) (r stocktake.Record) {
+	const year2100 = 4102444800
+	r.LastModified = rapid.Int64Range(0, year2100).Draw(t, "modified")
+	if rapid.IntRange(0, 5).Draw(t, "marker") == 0 {
+		return stocktake.Record{LastModified: r.LastModified, IsDeleteMarker: true, ETag: stocktake.ETag{Text: []byte{}}}
+	}
+	r.Size = rapid.OneOf(rapid.Int64Range(0, 1000), rapid.Int64Range(0, stocktake.MaxObjectSize)).Draw(t, "size")
+	r.StorageClass = stocktake.StorageClass(rapid.IntRange(0, stocktake.NumStorageClasses-1).Draw(t, "class"))
+	if r.StorageClass >= stocktake.ColdArchive {
+		r.TransitionTime = rapid.Int64Range(1, year2100).Draw(t, "transition")
+	}
+	r.LastAccess = rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, year2100)).Draw(t, "access")
+	r.Type = stocktake.ObjectType(rapid.IntRange(0, int(stocktake.Symlink)).Draw(t, "type"))
+	r.ACL = stocktake.ACL(rapid.IntRange(0, int(stocktake.PublicReadWrite)).Draw(t, "acl"))
+	r.TaggingCount = uint16(rapid.IntRange(0, 10).Draw(t, "tags"))
+	r.Multipart = rapid.Bool().Draw(t, "multipart")
+	r.Encrypted = rapid.Bool().Draw(t, "encrypted")
+	if r.HasCRC64 = rapid.Bool().Draw(t, "hascrc"); r.HasCRC64 {
+		r.CRC64 = rapid.Uint64().Draw(t, "crc")
+	}
+	switch rapid.IntRange(0, 9).Draw(t, "etag") {
+	case 0:
+		r.ETag.Text = []byte(rapid.SampledFrom([]string{"", "abc", "5b3c-x", `odd"tag`, strings.Repeat("0", 32) + "-0"}).Draw(t, "text"))
+	case 1:
+		r.ETag.Parts = uint32(rapid.IntRange(1, 10_000).Draw(t, "parts"))
+		fallthrough
+	default:
+		copy(r.ETag.Sum[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "sum"))
+	}
+	return r
+}
+
+// Bucketful draws the records of a bucket with up to most keys, as [Bucket.Load]
+// wants them; with versions, some keys have several, among them a null version.
+func Bucketful(t *rapid.T, most int, versions bool) (records []stocktake.Record) {
+	keys := rapid.SliceOfNDistinct(Keys(), 0, most, func(k string) string { return k }).Draw(t, "keys")
+	slices.SortFunc(keys, cmp.Compare[string])
+	for _, key := range keys {
+		n := 1
+		if versions {
+			n = rapid.IntRange(1, 4).Draw(t, "versions")
+		}
+		null := rapid.IntRange(0, 3).Draw(t, "null")
+		for i := range n {
+			r := Record(t)
+			r.Key, r.IsLatest = []byte(key), i == 0
+			if versions {
+				r.VersionID = []byte{'v', byte('9' - i)}
+				if i == null {
+					r.VersionID = []byte(object.NullVersion)
+				}
+			} else if r.IsDeleteMarker {
+				r.IsDeleteMarker = false
+			}
+			records = append(records, r)
+		}
+	}
+	return records
+}

@@ -1,0 +1,128 @@
+package report_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/membucket"
+	"github.com/stocktake/stocktake/report"
+)
+
+// tb is what testing.T and rapid.T share.
+type tb interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Context() context.Context
+}
+
+const (
+	directory = "photos/weekly-1/2026-01-05T16-00Z/"
+	start     = 1767628800 // the time in its name
+)
+
+// shards cuts records into shards, given to open by number, in batches of batch
+// records.
+func shards(t tb, c report.Compressor, limits report.Limits, batch int, records []stocktake.Record, open func(int) io.WriteCloser) (made []report.Shard) {
+	t.Helper()
+	w := report.NewShardWriter(c, limits)
+	var out io.WriteCloser
+	end := func() {
+		shard, err := w.End()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Close(); err != nil {
+			t.Fatal(err)
+		}
+		made, out = append(made, shard), nil
+	}
+	for len(records) > 0 {
+		if out == nil {
+			out = open(len(made))
+			w.Begin(out)
+		}
+		n, err := w.Write(records[:min(batch, len(records))])
+		if err != nil {
+			t.Fatal(err)
+		}
+		records = records[n:]
+		if w.Full() {
+			end()
+		}
+	}
+	if out != nil {
+		end()
+	}
+	return made
+}
+
+// write makes a report of records by hand and opens it.
+func write(t tb, dst *membucket.Bucket, c report.Compressor, limits report.Limits, columns []stocktake.Field, records []stocktake.Record) *report.Report {
+	t.Helper()
+	key := func(n int) string { return fmt.Sprintf("photos/weekly-1/data/%d.csv.gz", n) }
+	s := stocktake.Summary{
+		Version: stocktake.SummaryVersion, Bucket: "photos", Configuration: "weekly-1", Run: "run-1", Consistency: stocktake.Snapshot,
+		Start: time.Unix(start, 0).UTC(), End: time.Unix(start+1, 0).UTC(), Listed: int64(len(records)),
+	}
+	m := stocktake.Manifest{
+		CreationTimestamp: start, DestinationBucket: "reports", FileFormat: "CSV", FileSchema: stocktake.FileSchema(columns),
+		SourceBucket: "photos", Version: stocktake.ManifestVersion,
+	}
+	var totals report.Totals
+	for i := range records {
+		totals.Add(&records[i])
+	}
+	s.Matched, s.Bytes, s.Classes = totals.Rows, totals.Bytes, totals.Classes()
+	for n, shard := range shards(t, c, limits, 3, records, func(n int) io.WriteCloser { return &object{dst: dst, key: key(n)} }) {
+		shard.Key = key(n)
+		s.Files = append(s.Files, shard.SummaryFile)
+		m.Files = append(m.Files, stocktake.ManifestFile{MD5: shard.MD5, Key: shard.Key, Size: shard.Size})
+	}
+	raw := m.AppendJSON(nil)
+	dst.Write(directory+report.ManifestName, raw)
+	dst.Write(directory+report.ChecksumName, []byte(report.Checksum(raw)))
+	about, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst.Write(directory+report.SummaryName, about)
+	r, err := report.Open(t.Context(), dst, directory+report.ManifestName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// object is put into a bucket when it is closed.
+type object struct {
+	bytes.Buffer
+	dst *membucket.Bucket
+	key string
+}
+
+func (o *object) Close() error {
+	o.dst.Write(o.key, o.Bytes())
+	return nil
+}
+
+// body reads an object whole.
+func body(t testing.TB, b report.Bucket, key string) []byte {
+	t.Helper()
+	f, err := b.Open(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}

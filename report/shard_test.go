@@ -1,0 +1,159 @@
+package report_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/membucket"
+	"github.com/stocktake/stocktake/report"
+)
+
+func newGzip(t tb, columns []stocktake.Field) *report.Gzip {
+	gz, err := report.NewGzip("photos", columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gz
+}
+
+// Where shards are cut follows from the records and the limits. The rows of all
+// shards are those of the encoder, each shard says what is in it, and none is
+// empty.
+func TestShards(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		records := membucket.Bucketful(t, 12, true)
+		limits := report.Limits{
+			Rows:  rapid.Int64Range(0, 6).Draw(t, "rows"),
+			Bytes: rapid.SampledFrom([]int64{0, 1, 300, 700, 5000}).Draw(t, "bytes"),
+		}
+		var files []*bytes.Buffer
+		made := shards(t, newGzip(t, allColumns), limits, rapid.IntRange(1, 12).Draw(t, "batch"), records, func(int) io.WriteCloser {
+			files = append(files, new(bytes.Buffer))
+			return closer{files[len(files)-1]}
+		})
+
+		enc, err := report.NewEncoder("photos", allColumns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, file := range files {
+			var rows []byte
+			first := records[0].Key
+			var last []byte
+			count := int64(0)
+			for len(records) > 0 && count < limits.Rows+1_000_000*b2i(limits.Rows == 0) && (limits.Bytes == 0 || int64(len(rows)) < limits.Bytes) {
+				rows = enc.AppendRow(rows, &records[0])
+				last, records = records[0].Key, records[1:]
+				count++
+			}
+			md5sum, sha := md5.Sum(file.Bytes()), sha256.Sum256(file.Bytes())
+			want := report.Shard{Sum: md5sum, SummaryFile: stocktake.SummaryFile{
+				Size: int64(file.Len()), MD5: upper(md5sum[:]), SHA256: hex.EncodeToString(sha[:]), Rows: count,
+				FirstKey: string(report.AppendKey(nil, first)), LastKey: string(report.AppendKey(nil, last)),
+			}}
+			if made[n] != want {
+				t.Errorf("shard %d: %+v, want %+v", n, made[n], want)
+			}
+			if got := gunzip(t, file.Bytes()); !bytes.Equal(got, rows) {
+				t.Errorf("shard %d holds\n%s, want\n%s", n, got, rows)
+			}
+		}
+		if len(records) > 0 || len(made) != len(files) {
+			t.Errorf("%d shards, %d files, %d records left", len(made), len(files), len(records))
+		}
+	})
+}
+
+func b2i(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+type closer struct{ io.Writer }
+
+func (closer) Close() error { return nil }
+
+func upper(b []byte) string { return string(bytes.ToUpper([]byte(hex.EncodeToString(b)))) }
+
+// gunzip reads a single gzip stream with the standard library.
+func gunzip(t tb, b []byte) []byte {
+	src := bytes.NewReader(b)
+	r, err := gzip.NewReader(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Multistream(false)
+	rows, err := io.ReadAll(r)
+	if err != nil || src.Len() > 0 {
+		t.Fatal(err, src.Len(), "bytes after the stream")
+	}
+	return rows
+}
+
+func TestShardWriterPassesErrorsOn(t *testing.T) {
+	boom := errors.New("boom")
+	records := uniform(t, 5000)
+	for _, healthy := range []int{0, 1, 100_000} { // bytes before the error
+		w := report.NewShardWriter(newGzip(t, tenColumns), report.Limits{})
+		w.Begin(&brokenWriter{healthy, boom})
+		_, err := w.Write(records)
+		if err == nil {
+			_, err = w.End()
+		}
+		if !errors.Is(err, boom) {
+			t.Errorf("after %d bytes: error %v, want boom", healthy, err)
+		}
+		var buf bytes.Buffer
+		w.Begin(&buf) // and is ready for the next
+		if _, err := w.Write(records[:1]); err != nil {
+			t.Fatal(err)
+		}
+		if shard, err := w.End(); err != nil || shard.Rows != 1 || len(gunzip(t, buf.Bytes())) == 0 {
+			t.Errorf("the shard after: %+v, %v", shard, err)
+		}
+	}
+}
+
+type brokenWriter struct {
+	healthy int
+	err     error
+}
+
+func (w *brokenWriter) Write(p []byte) (int, error) {
+	if w.healthy -= len(p); w.healthy < 0 {
+		return 0, w.err
+	}
+	return len(p), nil
+}
+
+func TestGzipDoesNotAllocate(t *testing.T) {
+	gz := newGzip(t, tenColumns)
+	records := uniform(t, 1000)
+	gz.Reset(io.Discard)
+	encode := func() {
+		if _, err := gz.Encode(records); err != nil {
+			t.Fatal(err)
+		}
+	}
+	encode()
+	if allocs := testing.AllocsPerRun(20, encode); allocs != 0 {
+		t.Errorf("%v allocations for %d rows", allocs, len(records))
+	}
+}
+
+
+func sha256Hex(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
