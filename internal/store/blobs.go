@@ -53,7 +53,7 @@ type flight struct {
 func openBlobs(fsys vfs.FS, dir string, plain bool) (*blobs, error) {
 	b := &blobs{fs: fsys, dir: dir, plain: plain, folders: map[string]*folder{}}
 	for _, d := range []string{b.tmp(), b.root()} {
-		if err := fsys.MkdirAll(d, 0o700); err != nil {
+		if err := makeDir(fsys, d); err != nil {
 			return nil, err
 		}
 	}
@@ -66,7 +66,7 @@ func openBlobs(fsys vfs.FS, dir string, plain bool) (*blobs, error) {
 			return nil, err
 		}
 	}
-	return b, b.syncPath(dir)
+	return b, nil
 }
 
 func (b *blobs) tmp() string  { return b.fs.PathJoin(b.dir, "tmp") }
@@ -82,12 +82,37 @@ func (b *blobs) place(id uint64) (folder, path string) {
 	return folder, b.fs.PathJoin(folder, fmt.Sprintf("%016x", id))
 }
 
-func (b *blobs) syncPath(dir string) error {
-	d, err := b.fs.OpenDir(dir)
+func syncDir(fsys vfs.FS, dir string) error {
+	d, err := fsys.OpenDir(dir)
 	if err != nil {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// makeDir makes dir and what is missing above it, durably. A folder that is
+// there already may have been made by a process that was killed before it could
+// sync the one above.
+func makeDir(fsys vfs.FS, dir string) error {
+	parent := fsys.PathDir(dir)
+	switch _, err := fsys.Stat(dir); {
+	case err == nil:
+		if err := syncDir(fsys, parent); !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+		return nil // whoever made it for us saw to that
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if parent != dir {
+		if err := makeDir(fsys, parent); err != nil {
+			return err
+		}
+	}
+	if err := fsys.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return syncDir(fsys, parent)
 }
 
 // folder makes path durable once and returns it.
@@ -100,8 +125,9 @@ func (b *blobs) folder(path string) (*folder, error) {
 	if err := b.fs.MkdirAll(path, 0o700); err != nil {
 		return nil, err
 	}
-	for dir, end := b.fs.PathDir(path), b.fs.PathDir(b.root()); dir != end; dir = b.fs.PathDir(dir) {
-		if err := b.syncPath(dir); err != nil {
+	for dir := path; dir != b.root(); {
+		dir = b.fs.PathDir(dir)
+		if err := syncDir(b.fs, dir); err != nil {
 			return nil, err
 		}
 	}
@@ -130,7 +156,7 @@ func (f *folder) sync(b *blobs) error {
 	f.mu.Lock()
 	f.next = nil
 	f.mu.Unlock()
-	fl.err = b.syncPath(f.path)
+	fl.err = syncDir(b.fs, f.path)
 	f.serial.Unlock()
 	close(fl.done)
 	return fl.err
@@ -142,6 +168,7 @@ type blobWriter struct {
 	id    uint64
 	file  vfs.File // nil once closed
 	size  int64
+	named bool // it may have its final name
 }
 
 // create begins blob id.
@@ -173,20 +200,20 @@ func (w *blobWriter) finish() error {
 	if err != nil {
 		return err
 	}
+	w.named = true
 	if err := w.blobs.fs.Rename(w.blobs.tmpPath(w.id), path); err != nil {
 		return err
 	}
 	return f.sync(w.blobs)
 }
 
-// abort removes what has not been finished. It reports whether the blob may
-// have its name already; then it is to be reaped.
-func (w *blobWriter) abort() (named bool) {
+// abort removes what has no name yet. What has one is to be reaped.
+func (w *blobWriter) abort() {
 	if w.file != nil {
 		w.file.Close()
 		w.file = nil
 	}
-	return w.blobs.fs.Remove(w.blobs.tmpPath(w.id)) != nil
+	_ = w.blobs.fs.Remove(w.blobs.tmpPath(w.id)) // else it is removed when the store opens
 }
 
 // remove removes a finished blob; one that is missing is no error.

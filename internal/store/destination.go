@@ -72,7 +72,7 @@ func (f *destinationFile) write(p []byte) error {
 	b := f.w.body
 	b.crc64 = crc64.Update(b.crc64, crcTable, p)
 	if b.file == nil {
-		if len(b.inline)+len(p) <= inlineSize {
+		if len(b.inline)+len(p) <= f.s.opts.InlineBytes {
 			b.inline = append(b.inline, p...)
 			return nil
 		}

@@ -19,6 +19,11 @@ type Options struct {
 	// 64 MiB. Write buffers (16 MiB each, at most 4) come on top.
 	CacheBytes int64
 
+	// InlineBytes is the size up to which the bytes of an object are kept in the
+	// index, where they share the one fsync of the commit; in a file they need
+	// three more. 0 means 65,536, which is also the most.
+	InlineBytes int
+
 	// Keys encrypts data keys. nil: objects cannot be encrypted, and a write that
 	// asks for it fails with object.ErrKMSKey.
 	Keys Keyring
@@ -56,6 +61,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CacheBytes <= 0 {
 		o.CacheBytes = 64 << 20
+	}
+	if o.InlineBytes <= 0 || o.InlineBytes > maxInline {
+		o.InlineBytes = maxInline
 	}
 	if o.MaxBuckets <= 0 {
 		o.MaxBuckets = 100

@@ -38,6 +38,8 @@ type Store struct {
 	sweeping   sync.WaitGroup // what the last process left behind is being removed
 	stopSweep  context.CancelFunc
 	unfinished sync.WaitGroup // bodies being received
+	closing    sync.Once
+	closed     error // what closing gave
 }
 
 // Open opens the store in dir, which it makes if it is missing. Only one Store
@@ -51,7 +53,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	}
 	s := &Store{opts: opts, cache: pebble.NewCache(opts.CacheBytes), seed: maphash.MakeSeed()}
 	defer s.cache.Unref()
-	if err := fsys.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(fsys, dir); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	s.db, err = pebble.Open(fsys.PathJoin(dir, "index"), indexOptions(opts, fsys, s.cache))
@@ -84,11 +86,14 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 // may be called after it but Close of contents and snapshots that are open; and
 // snapshots must have been closed before.
 func (s *Store) Close() error {
-	s.stopSweep()
-	s.sweeping.Wait()
-	s.unfinished.Wait()
-	s.closeReaper()
-	return s.db.Close()
+	s.closing.Do(func() {
+		s.stopSweep()
+		s.sweeping.Wait()
+		s.unfinished.Wait()
+		s.closeReaper()
+		s.closed = s.db.Close()
+	})
+	return s.closed
 }
 
 // checkLayout refuses a store of another layout and marks a new one.

@@ -110,7 +110,7 @@ func (s *Store) forgetRecords(gone []reaped) error {
 	for _, g := range gone {
 		folder, _ := s.blobs.place(g.id)
 		if !synced[folder] {
-			if err := s.blobs.syncPath(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := syncDir(s.blobs.fs, folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 			synced[folder] = true

@@ -1,0 +1,336 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store"
+)
+
+// quiet is for a store on fsys that keeps only tiny objects in its index.
+func quiet(fsys vfs.FS) store.Options {
+	return store.Options{FS: fsys, InlineBytes: 64, CacheBytes: 1 << 20, Log: slog.New(slog.DiscardHandler)}
+}
+
+// step i of a writer: what its key holds after it. Some steps delete.
+func stepData(i int64) string {
+	if i%5 == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d.%s", i, strings.Repeat("x", int(i%3)*50))
+}
+
+func takeStep(t *testing.T, s *store.Store, key string, i int64) error {
+	data := stepData(i)
+	if data == "" {
+		_, err := s.Delete(t.Context(), object.Version{Bucket: "b", Key: key})
+		return err
+	}
+	_, err := s.PutObject(t.Context(), object.Put{Bucket: "b", Key: key, Size: -1}, strings.NewReader(data))
+	return err
+}
+
+// TestCrashUnderLoad crashes the machine while many clients write, each its own
+// key. Whatever was answered must be there, or what came after it; and nothing
+// else may be.
+func TestCrashUnderLoad(t *testing.T) {
+	rounds := 30
+	if testing.Short() {
+		rounds = 5
+	}
+	for round := range rounds {
+		rng := rand.New(rand.NewPCG(uint64(round), 1))
+		mem := vfs.NewCrashableMem()
+		s := open(t, "data", quiet(mem))
+		bucket(t, s, object.Versioning(round%3))
+		const writers = 8
+		var started, answered [writers]atomic.Int64
+		var stop atomic.Bool
+		var wg sync.WaitGroup
+		steps, enough := 1+rng.Int64N(60), make(chan struct{})
+		for w := range writers {
+			wg.Go(func() {
+				for i := int64(1); !stop.Load(); i++ {
+					started[w].Store(i)
+					if err := takeStep(t, s, fmt.Sprint("key", w), i); err != nil {
+						t.Error(err)
+						return
+					}
+					if answered[w].Store(i); w == 0 && i == steps {
+						close(enough)
+					}
+				}
+			})
+		}
+		<-enough
+		var from, to [writers]int64
+		for w := range writers {
+			from[w] = answered[w].Load()
+		}
+		crashed := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(3) * 50, RNG: rng})
+		for w := range writers {
+			to[w] = started[w].Load()
+		}
+		stop.Store(true)
+		wg.Wait()
+
+		after := open(t, "data", quiet(crashed))
+		for w := range writers {
+			checkStep(t, after, fmt.Sprint("key", w), from[w], to[w])
+		}
+		checkWhole(t, after, crashed)
+	}
+}
+
+// checkStep checks that key is as it was after some step from from to to.
+func checkStep(t *testing.T, s *store.Store, key string, from, to int64) {
+	t.Helper()
+	data := ""
+	info, c, err := s.Open(t.Context(), object.Version{Bucket: "b", Key: key})
+	switch {
+	case errors.Is(err, object.ErrNoSuchKey):
+	case err != nil:
+		t.Errorf("%s after steps %d to %d: %v", key, from, to, err)
+		return
+	default:
+		defer c.Close()
+		r, err := c.Range(0, info.Size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = string(b)
+	}
+	for i := from; i <= to; i++ {
+		if stepData(i) == data {
+			return
+		}
+	}
+	t.Errorf("%s holds %.10q, which is none of steps %d to %d", key, data, from, to)
+}
+
+// checkWhole checks that the store agrees with itself: every version can be
+// read, the statistics are their sum, and there is no file beside theirs.
+func checkWhole(t *testing.T, s *store.Store, fsys vfs.FS) {
+	t.Helper()
+	var want object.BucketStat
+	files := 0
+	q := object.ListQuery{Bucket: "b", Max: 1000, Versions: true}
+	for more := true; more; {
+		page, err := s.List(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range page.Entries {
+			if e.IsDeleteMarker {
+				want.DeleteMarkers++
+				continue
+			}
+			want.Objects[e.StorageClass]++
+			want.Bytes[e.StorageClass] += e.Size
+			if e.Size > 64 {
+				files++
+			}
+			if _, data := read(t, s, object.Version{Bucket: "b", Key: e.Key, ID: e.VersionID}); int64(len(data)) != e.Size {
+				t.Errorf("%q %s has %d bytes, want %d", e.Key, e.VersionID, len(data), e.Size)
+			}
+		}
+		more, q.After, q.AfterVersion = page.Truncated, page.NextAfter, page.NextAfterVersion
+	}
+	got, err := s.BucketStat(t.Context(), "b")
+	got.LastModified = want.LastModified
+	if err != nil || got != want {
+		t.Errorf("statistics %+v, want %+v: %v", got, want, err)
+	}
+	s.Settle()
+	if have := append(memFiles(t, fsys, "data/blobs"), memFiles(t, fsys, "data/tmp")...); len(have) != files {
+		t.Errorf("blob files %q, want %d", have, files)
+	}
+}
+
+// TestEachFileOperationFailsOnce lets every operation on a blob file fail in
+// turn. A write that fails changes nothing; one that does not is whole; and
+// after the next start no file is left over.
+func TestEachFileOperationFailsOnce(t *testing.T) {
+	for n := int64(1); ; n++ {
+		mem := vfs.NewMem()
+		var armed atomic.Bool
+		var count atomic.Int64
+		flaky := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if armed.Load() && !strings.Contains(op.Path, "index") && count.Add(1) == n {
+				return errorfs.ErrInjected
+			}
+			return nil
+		}))
+		s := open(t, "data", quiet(flaky))
+		bucket(t, s, object.Unversioned)
+		put(t, s, "k", strings.Repeat("1", 100))
+		failed := 0
+		for i, data := range []string{strings.Repeat("2", 100), strings.Repeat("3", 1<<20), "4", strings.Repeat("5", 100)} {
+			_, before := read(t, s, object.Version{Bucket: "b", Key: "k"})
+			want := data
+			armed.Store(true)
+			_, err := s.PutObject(t.Context(), object.Put{Bucket: "b", Key: "k", Size: -1}, strings.NewReader(data))
+			armed.Store(false)
+			if err != nil {
+				failed++
+				want = before
+			}
+			if _, got := read(t, s, object.Version{Bucket: "b", Key: "k"}); got != want {
+				t.Fatalf("operation %d failed: put %d gave %v, and then there was %.10q", n, i, err, got)
+			}
+		}
+		done := count.Load() < n
+		if failed > 1 {
+			t.Errorf("operation %d failed, and with it %d puts", n, failed)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		checkWhole(t, open(t, "data", quiet(flaky)), mem)
+		if done {
+			if n < 10 {
+				t.Errorf("only %d operations", n)
+			}
+			return
+		}
+	}
+}
+
+// TestConcurrentBucketDeletion puts into a bucket that others delete and make
+// anew: an object is in the bucket that it was answered for, or refused.
+func TestConcurrentBucketDeletion(t *testing.T) {
+	s := open(t, "data", quiet(vfs.NewMem()))
+	bucket(t, s, object.Unversioned)
+	var wg sync.WaitGroup
+	var stop atomic.Bool
+	for w := range 4 {
+		wg.Go(func() {
+			for i := 0; !stop.Load(); i++ {
+				key := fmt.Sprint(w)
+				_, err := s.PutObject(t.Context(), object.Put{Bucket: "b", Key: key, Size: -1}, strings.NewReader("data"))
+				if errors.Is(err, stocktake.ErrNoSuchBucket) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := s.Head(t.Context(), object.Version{Bucket: "b", Key: key}); err != nil {
+					t.Errorf("answered, then %v", err)
+				}
+				if _, err := s.Delete(t.Context(), object.Version{Bucket: "b", Key: key}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	deleted := 0
+	for range 2000 {
+		err := s.DeleteBucket(t.Context(), "b")
+		switch {
+		case err == nil:
+			deleted++
+			bucket(t, s, object.Unversioned)
+		case !errors.Is(err, object.ErrBucketNotEmpty):
+			t.Error(err)
+		}
+	}
+	stop.Store(true)
+	wg.Wait()
+	if stat, err := s.BucketStat(t.Context(), "b"); err != nil || stat.Objects[0] != 0 || stat.Bytes[0] != 0 {
+		t.Errorf("statistics %+v: %v", stat, err)
+	}
+	t.Logf("deleted %d times", deleted)
+}
+
+// TestReadersSeeOneVersionWhole overwrites an object while others read it.
+func TestReadersSeeOneVersionWhole(t *testing.T) {
+	s := open(t, t.TempDir(), store.Options{InlineBytes: 64})
+	bucket(t, s, object.Unversioned)
+	put(t, s, "k", "0")
+	var wg sync.WaitGroup
+	var stop atomic.Bool
+	for range 4 {
+		wg.Go(func() {
+			for !stop.Load() {
+				info, data := read(t, s, object.Version{Bucket: "b", Key: "k"})
+				if int64(len(data)) != info.Size || strings.Trim(data, data[:1]) != "" {
+					t.Errorf("size %d, read %d bytes", info.Size, len(data))
+				}
+			}
+		})
+	}
+	for i := range 300 {
+		put(t, s, "k", strings.Repeat(string(rune('a'+i%26)), 1+i%3*70))
+	}
+	stop.Store(true)
+	wg.Wait()
+}
+
+func TestDestination(t *testing.T) {
+	for _, v := range []object.Versioning{object.Unversioned, object.Enabled, object.Suspended} {
+		mem := vfs.NewMem()
+		s := open(t, "data", quiet(mem))
+		bucket(t, s, v)
+		d := s.Destination("b")
+		mine := put(t, s, "r/1", "mine")
+		for _, data := range []string{"", "small", strings.Repeat("large", 100)} {
+			f, err := d.Create(t.Context(), "r/1", engine.FileOptions{ContentType: "text/csv"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Abort()
+			for _, part := range []string{data[:len(data)/2], data[len(data)/2:]} {
+				if n, err := io.WriteString(f, part); n != len(part) || err != nil {
+					t.Fatal(n, err)
+				}
+			}
+			if err := f.Commit(t.Context(), [16]byte{7}); err != nil {
+				t.Fatal(err)
+			}
+			info, got := read(t, s, object.Version{Bucket: "b", Key: "r/1"})
+			if got != data || info.ETag.Sum != [16]byte{7} || info.Headers.ContentType != "text/csv" {
+				t.Errorf("%q: %+v", got, info)
+			}
+		}
+		f, err := d.Create(t.Context(), "r/1", engine.FileOptions{Exclusive: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Commit(t.Context(), [16]byte{}); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("exclusive: %v", err)
+		}
+		if err := d.Remove(t.Context(), "r/1"); err != nil {
+			t.Error(err)
+		}
+		r, err := d.Open(t.Context(), "r/1")
+		if v == object.Enabled { // what somebody else had put is there again
+			if err != nil {
+				t.Error(err)
+			} else if b, _ := io.ReadAll(r); string(b) != "mine" {
+				t.Errorf("after Remove: %q, want the version %s", b, mine.VersionID)
+			}
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("after Remove: %v", err)
+		}
+		checkWhole(t, s, mem)
+	}
+}
