@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,9 +36,6 @@ type Options struct {
 	Log    *slog.Logger     // nil means slog.Default()
 }
 
-// recheck is how often the files are looked at for changes by others.
-const recheck = time.Second
-
 // A Directory knows accounts and what belongs to them. Its methods may be used
 // by many goroutines. Every change is durable when its method returns nil; other
 // processes with the same file see it within a second or two.
@@ -49,28 +45,13 @@ type Directory struct {
 	opts     Options
 	policies policyCache // of buckets and sessions
 
-	state   atomic.Pointer[state]
-	checked atomic.Int64 // when the files were looked at, as nanoseconds since born
-	born    time.Time
+	state atomic.Pointer[state]
 
 	mu     sync.Mutex // reloading and changing
 	memory []byte     // the file, where path is empty
-	seen   [2]stamp   // of path and opts.Declared as read
-	failed [2]stamp   // as they were when they could not be read
+	watch  *securefile.Watch
 
 	replace func(path string, data []byte) error // tests fail it
-}
-
-// A stamp tells a file from what it was before.
-type stamp struct {
-	modified time.Time
-	size     int64
-	info     fs.FileInfo
-}
-
-func (s stamp) same(t stamp) bool {
-	return s.size == t.size && s.modified.Equal(t.modified) &&
-		(s.info == nil) == (t.info == nil) && (s.info == nil || os.SameFile(s.info, t.info))
 }
 
 // Open opens the directory kept in the file path, which is made with the first
@@ -89,7 +70,7 @@ func Open(path string, root Root, opts Options) (*Directory, error) {
 	if !validAccount(root.Account) || root.AccessKeyID != "" && (!validKeyID(root.AccessKeyID) || root.Secret == "") {
 		return nil, fmt.Errorf("root key: account, access key id and secret are needed: %w", ErrInvalidName)
 	}
-	d := &Directory{path: path, root: root, opts: opts, born: time.Now(), replace: securefile.Replace}
+	d := &Directory{path: path, root: root, opts: opts, watch: securefile.NewWatch(path, opts.Declared), replace: securefile.Replace}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.reload(); err != nil {
@@ -113,42 +94,21 @@ func Open(path string, root Root, opts Options) (*Directory, error) {
 
 // current is the state, re-read if a file has changed since.
 func (d *Directory) current() *state {
-	last, now := d.checked.Load(), int64(time.Since(d.born))
-	if now-last < int64(recheck) || !d.checked.CompareAndSwap(last, now) || !d.mu.TryLock() {
-		return d.state.Load()
-	}
-	defer d.mu.Unlock()
-	stamps := d.stat()
-	changed := false
-	for i := range stamps {
-		// A file that could not be read is not read again, and not logged again,
-		// before it changes.
-		changed = changed || !stamps[i].same(d.seen[i]) && !stamps[i].same(d.failed[i])
-	}
-	if changed {
-		if err := d.reload(); err != nil {
-			d.failed = stamps
-			d.opts.Log.Error("accounts, keys and roles changed on disk and cannot be read; what was read before stays in force", "error", err)
+	if d.watch.Due() && d.mu.TryLock() {
+		defer d.mu.Unlock()
+		if now := d.watch.Stat(); d.watch.Changed(now) {
+			if err := d.reload(); err != nil {
+				d.watch.Failed(now)
+				d.opts.Log.Error("accounts, keys and roles changed on disk and cannot be read; what was read before stays in force", "error", err)
+			}
 		}
 	}
 	return d.state.Load()
 }
 
-func (d *Directory) stat() (stamps [2]stamp) {
-	for i, path := range [...]string{d.path, d.opts.Declared} {
-		if path == "" {
-			continue
-		}
-		if info, err := os.Stat(path); err == nil {
-			stamps[i] = stamp{info.ModTime(), info.Size(), info}
-		}
-	}
-	return stamps
-}
-
 // reload reads the files. The caller holds d.mu.
 func (d *Directory) reload() error {
-	stamps := d.stat() // before reading: what changes meanwhile is read again
+	now := d.watch.Stat() // before reading: what changes meanwhile is read again
 	kept, err := d.read()
 	if err != nil {
 		return err
@@ -158,7 +118,7 @@ func (d *Directory) reload() error {
 		return err
 	}
 	d.state.Store(s)
-	d.seen, d.failed = stamps, [2]stamp{}
+	d.watch.Read(now)
 	return nil
 }
 
@@ -256,8 +216,8 @@ func (d *Directory) change(edit func(f *file, s *state) error) (err error) {
 	} else if err := d.replace(d.path, b.Bytes()); err != nil {
 		return err
 	}
-	stamps := d.stat()
+	now := d.watch.Stat()
 	d.state.Store(s)
-	d.seen, d.failed = stamps, [2]stamp{}
+	d.watch.Read(now)
 	return nil
 }

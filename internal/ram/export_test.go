@@ -4,7 +4,7 @@ import "github.com/stocktake/stocktake/internal/securefile"
 
 // LookNow lets d look at its files with the next call, as it does once a
 // second.
-func (d *Directory) LookNow() { d.checked.Store(-int64(recheck)) }
+func (d *Directory) LookNow() { d.watch.LookNow() }
 
 // FailReplace makes every write fail with err; nil: no more.
 func (d *Directory) FailReplace(err error) {
