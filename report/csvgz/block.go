@@ -15,7 +15,7 @@ const (
 
 // header begins a block, not the final one, with the codes of e.tables. As all
 // their symbols have codes, it is full-size, and zeros do not occur in it.
-func (e *Encoder) header(c cursor) cursor {
+func (c cursor) header(e *Encoder) cursor {
 	var lens [numLiterals + numDistances]uint8
 	copy(lens[:], e.literalLens[:])
 	copy(lens[numLiterals:], e.distanceLens[:])

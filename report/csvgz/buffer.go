@@ -26,10 +26,15 @@ func (b *buffer) put16(i int, v uint16) {
 
 func (b *buffer) put(i int, v byte) { b[i&(bufferSize-1)] = v }
 
-// at16 and at64 are the bytes at i.
+// at16, at32 and at64 are the bytes at i.
 func (b *buffer) at16(i int) *[16]byte {
 	i &= bufferSize - 1
 	return (*[16]byte)(b[i : i+16 : i+16])
+}
+
+func (b *buffer) at32(i int) *[32]byte {
+	i &= bufferSize - 1
+	return (*[32]byte)(b[i : i+32 : i+32])
 }
 
 func (b *buffer) at64(i int) *[64]byte {
@@ -37,12 +42,13 @@ func (b *buffer) at64(i int) *[64]byte {
 	return (*[64]byte)(b[i : i+64 : i+64])
 }
 
-// repeat copies n bytes, and up to 15 more, from back bytes before i to i. The
+// repeat copies n bytes, and up to 31 more, from back bytes before i to i. The
 // two do not overlap.
 func (b *buffer) repeat(i, back, n int) {
-	for ; n > 0; n -= 16 {
+	for end := i + n; i < end; i += 32 {
+		// Of more than this the compiler makes a call.
 		*b.at16(i) = *b.at16(i - back)
-		i += 16
+		*b.at16(i + 16) = *b.at16(i + 16 - back)
 	}
 }
 

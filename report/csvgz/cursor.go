@@ -7,8 +7,8 @@ package csvgz
 // must spill.
 type cursor struct {
 	bits uint64 // of the stream that are not in Encoder.out yet, the first lowest
-	n    uint   // how many they are
 	out  int    // how much of Encoder.out is written
+	n    uint   // how many bits; third, so that it travels in CX, where amd64 wants what it shifts by
 	text int    // how much of Encoder.text is written
 }
 

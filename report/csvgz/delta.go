@@ -29,10 +29,10 @@ func (l *column) keep() {
 // delta adds a textual value: what it has in common with the last row's at
 // either end as matches, the rest as literals. The lead bytes of text before
 // it are those before the last value, and come in with it.
-func (e *Encoder) delta(c cursor, l *column, lead string, value []byte) cursor {
+func (c cursor) delta(e *Encoder, l *column, lead string, value []byte) cursor {
 	if l.row != e.rows-1 {
 		copy(e.text[c.text&(bufferSize-1):], lead)
-		c = e.match(c, len(lead), tooFar)
+		c = c.match(e, len(lead), tooFar)
 		lead = ""
 		l.value, l.long, l.size = nil, l.long[:0], 0
 	}
@@ -57,19 +57,19 @@ func (e *Encoder) delta(c cursor, l *column, lead string, value []byte) cursor {
 	back := e.since(c, l.pos-int64(len(lead)))
 	if n := len(lead) + prefix + stay*l.more; n > 0 {
 		e.text.repeat(c.text, back, n)
-		c = e.match(c, n, back)
+		c = c.match(e, n, back)
 	}
 	pos := e.base + int64(c.text) - int64(prefix+stay*l.more)
 	l.long = long
 	if end := len(value) - suffix; prefix < end {
-		c = e.flush(c)
-		c = e.middle(c, l, value, prefix, end)
+		c = c.flush(e)
+		c = c.middle(e, l, value, prefix, end)
 	}
 	if suffix > 0 {
 		n := suffix + len(behind)*l.more
 		back := e.since(c, l.pos+int64(l.size-n))
 		e.text.repeat(c.text, back, n)
-		c = e.match(c, n, back)
+		c = c.match(e, n, back)
 		for _, i := range behind {
 			l.long = append(l.long, i+int32(len(value)-len(l.value)))
 		}
@@ -80,16 +80,16 @@ func (e *Encoder) delta(c cursor, l *column, lead string, value []byte) cursor {
 }
 
 // middle adds value[from:to] as literals.
-func (e *Encoder) middle(c cursor, l *column, value []byte, from, to int) cursor {
+func (c cursor) middle(e *Encoder, l *column, value []byte, from, to int) cursor {
 	if to < 4 {
-		return e.bytewise(c, l, value, from, to)
+		return c.bytewise(e, l, value, from, to)
 	}
 	codes := l.codes
 	for ; from+4 <= to; from += 4 {
 		v := load32(value, from)
 		k0, k1, k2, k3 := codes[v&255], codes[v>>8&255], codes[v>>16&255], codes[v>>24]
 		if (k0|k1|k2|k3)&several != 0 {
-			return e.bytewise(c, l, value, from, to)
+			return c.bytewise(e, l, value, from, to)
 		}
 		e.text.put32(c.text, v)
 		c.text += 4
@@ -101,7 +101,7 @@ func (e *Encoder) middle(c cursor, l *column, value []byte, from, to int) cursor
 	m := &lastOf4[n&3]
 	k0, k1, k2 := codes[v>>8&255]&m[0], codes[v>>16&255]&m[1], codes[v>>24]&m[2]
 	if (k0|k1|k2)&several != 0 {
-		return e.bytewise(c, l, value, from, to)
+		return c.bytewise(e, l, value, from, to)
 	}
 	e.text.put32(c.text, v>>(32-8*n&31))
 	c.text += n
@@ -109,7 +109,7 @@ func (e *Encoder) middle(c cursor, l *column, value []byte, from, to int) cursor
 }
 
 // bytewise is middle for what has bytes that stand as several.
-func (e *Encoder) bytewise(c cursor, l *column, value []byte, from, to int) cursor {
+func (c cursor) bytewise(e *Encoder, l *column, value []byte, from, to int) cursor {
 	for i, b := range value[from:to] {
 		s := l.texts[b]
 		if s>>24 > 1 {

@@ -33,8 +33,8 @@ type Encoder struct {
 	sum    uint32 // CRC-32
 	cursor cursor // between two calls of Encode
 
-	// A match is held back while what follows may lengthen it: the last held
-	// bytes of text are those from distance bytes before.
+	// A match is held back while what follows may lengthen it: text[held:] is
+	// what stands distance bytes before. Distance 0: there is none.
 	held, distance int
 	reach          int // a match no further than this needs no care
 
@@ -45,8 +45,8 @@ type Encoder struct {
 }
 
 const (
-	outSize  = 32 << 10
-	textSize = 16 << 10
+	outSize  = 16 << 10
+	textSize = 8 << 10
 
 	// maxValue is the longest value of a column but one of any length: an ETag
 	// of 32 digits, a dash and ten digits.
@@ -100,7 +100,7 @@ func (e *Encoder) Reset(w io.Writer) {
 	e.w, e.err = w, nil
 	e.base, e.summed, e.sum = 0, 0, 0
 	e.cursor = cursor{}
-	e.held, e.distance, e.reach = 0, 0, 0
+	e.distance, e.reach = 0, 0
 	e.rows, e.lastRow = 0, never
 	for i := range e.ops {
 		e.ops[i].reset()
@@ -117,7 +117,7 @@ func (e *Encoder) Reset(w io.Writer) {
 	//
 	// Source: RFC 1952, section 2.3.
 	e.cursor.out = copy(e.out[:], "\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff")
-	e.cursor = e.header(e.cursor)
+	e.cursor = e.cursor.header(e)
 }
 
 // Rows is how many rows the file has so far.
@@ -139,10 +139,10 @@ func (e *Encoder) Encode(batch []stocktake.Record) (size int64, err error) {
 	for i := range batch {
 		r := &batch[i]
 		if c.text > textSize || c.out > outSize {
-			c = e.makeRoom(c)
+			c = c.makeRoom(e)
 		}
 		if e.rows == e.event {
-			c = e.tune(c)
+			c = c.tune(e)
 		}
 		c = e.encode(c, r)
 		e.rows++
@@ -159,8 +159,8 @@ func (e *Encoder) Close() error {
 	if e.err != nil {
 		return e.err
 	}
-	c := e.makeRoom(e.cursor)
-	c = e.flush(c)
+	c := e.cursor.makeRoom(e)
+	c = c.flush(e)
 	c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out)
 	c = c.put(fixedBlock).put(fixedEnd).align(&e.out)
 	size := uint64(uint32(e.base + int64(c.text)))
@@ -183,8 +183,8 @@ const (
 
 // makeRoom makes room in e.text and e.out. What it drops of the text is summed;
 // the last row stays.
-func (e *Encoder) makeRoom(c cursor) cursor {
-	c = e.flush(c)
+func (c cursor) makeRoom(e *Encoder) cursor {
+	c = c.flush(e)
 	e.sampleTo(c.text)
 	e.sum = crc32.Update(e.sum, crc32.IEEETable, e.text[e.summed:c.text])
 

@@ -93,7 +93,7 @@ func (g *group) reset() {
 }
 
 // few adds the columns of g.
-func (e *Encoder) few(c cursor, g *group, attributes uint64) cursor {
+func (c cursor) few(e *Encoder, g *group, attributes uint64) cursor {
 	attributes = (attributes | attrUsed) & g.mask
 	v := g.last
 	if v.attributes != attributes {
@@ -106,7 +106,7 @@ func (e *Encoder) few(c cursor, g *group, attributes uint64) cursor {
 	}
 	d := e.since(c, v.pos)
 	v.pos = e.base + int64(c.text)
-	return e.match(c, v.n, d)
+	return c.match(e, v.n, d)
 }
 
 // find looks in two places.

@@ -12,39 +12,47 @@ func (e *Encoder) since(c cursor, pos int64) int {
 // match adds n bytes, which stand at the end of the text already, as those from
 // distance bytes before them. It holds them back, as more may follow from the
 // same distance. A distance that no match can have makes them literals.
-func (e *Encoder) match(c cursor, n, distance int) cursor {
+func (c cursor) match(e *Encoder, n, distance int) cursor {
 	if distance != e.distance {
-		if e.held > 0 {
-			c = e.flush(c)
-		}
-		e.distance = distance
+		c = c.turn(e, distance)
 	}
-	e.held += n
 	c.text += n
 	return c
 }
 
-// flush emits the match held back. Whatever emits anything else calls it first.
-func (e *Encoder) flush(c cursor) cursor {
-	n, d := e.held, e.distance
-	e.held = 0
-	if uint(n-minMatch) <= maxMatch-minMatch && d <= e.reach {
-		return c.put(uint64(e.length[n])).put(uint64(e.near[d&(2*fastDistance-1)])).spill(&e.out)
+// turn begins to hold back a match from another distance.
+//
+//go:noinline
+func (c cursor) turn(e *Encoder, distance int) cursor {
+	if e.distance != 0 {
+		c = c.flush(e)
 	}
-	if n > 0 {
-		return e.flushAny(c, n, d)
-	}
+	e.distance, e.held = distance, c.text
 	return c
 }
 
-// flushAny is flush for matches that are far, long, too short, impossible or to
-// be counted.
-func (e *Encoder) flushAny(c cursor, n, d int) cursor {
-	start := e.base + int64(c.text-n)
-	if n < minMatch || d > maxWindow || int64(d) > start {
-		return e.literals(c, e.text[c.text-n:c.text])
+// flush emits the match held back. Whatever emits anything else calls it first.
+func (c cursor) flush(e *Encoder) cursor {
+	n, d := c.text-e.held, e.distance
+	if uint(n-minMatch) > maxMatch-minMatch || uint(d-1) >= uint(e.reach) {
+		return c.flushAny(e)
 	}
-	e.sampleTo(c.text - n)
+	e.distance = 0
+	return c.put(uint64(e.length[n])).put(uint64(e.near[d&(2*fastDistance-1)])).spill(&e.out)
+}
+
+// flushAny is flush for matches that are far, long, too short, impossible or to
+// be counted, and for none.
+func (c cursor) flushAny(e *Encoder) cursor {
+	n, d := c.text-e.held, e.distance
+	if d == 0 {
+		return c
+	}
+	e.distance = 0
+	if n < minMatch || d > maxWindow || int64(d) > e.base+int64(e.held) {
+		return c.literals(e, e.text[e.held:c.text])
+	}
+	e.sampleTo(e.held)
 	for n > 0 {
 		m := min(n, maxMatch)
 		if n-m > 0 && n-m < minMatch {
@@ -58,7 +66,7 @@ func (e *Encoder) flushAny(c cursor, n, d int) cursor {
 }
 
 // literals emits s, which stands at the end of the text already.
-func (e *Encoder) literals(c cursor, s []byte) cursor {
+func (c cursor) literals(e *Encoder, s []byte) cursor {
 	for _, b := range s {
 		c = c.put(uint64(e.literal[b])).spill(&e.out)
 	}

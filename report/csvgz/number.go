@@ -1,6 +1,7 @@
 package csvgz
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"strconv"
 
@@ -10,23 +11,21 @@ import (
 const billion = 1_000_000_000
 
 // number adds v in decimal.
-func (e *Encoder) number(c cursor, v int64) cursor {
-	if e.held > 0 {
-		c = e.flush(c)
-	}
+func (c cursor) number(e *Encoder, v int64) cursor {
+	c = c.flush(e)
 	if v < 0 {
 		e.text.put(c.text, '-')
 		c.text++
 		c = c.put(uint64(e.literal['-'])).spill(&e.out)
-		return e.uint(c, -uint64(v))
+		return c.uint(e, -uint64(v))
 	}
-	return e.uint(c, uint64(v))
+	return c.uint(e, uint64(v))
 }
 
 // uint adds v in decimal. No match is held.
-func (e *Encoder) uint(c cursor, v uint64) cursor {
+func (c cursor) uint(e *Encoder, v uint64) cursor {
 	if v >= billion {
-		return e.nine(e.uint(c, v/billion), uint32(v%billion))
+		return c.uint(e, v/billion).nine(e, uint32(v%billion))
 	}
 	// Nine digits, of which the leading zeros are dropped again from the text as
 	// from the code: all zeros have codes of the same length.
@@ -48,7 +47,7 @@ func (e *Encoder) uint(c cursor, v uint64) cursor {
 }
 
 // nine adds v < 10^9 with leading zeros.
-func (e *Encoder) nine(c cursor, v uint32) cursor {
+func (c cursor) nine(e *Encoder, v uint32) cursor {
 	hi, mid, lo := v/1_000_000, v/1000%1000, v%1000
 	e.text.put64(c.text, uint64(tripleText[hi])|uint64(tripleText[mid])<<24)
 	e.text.put32(c.text+6, tripleText[lo])
@@ -57,36 +56,40 @@ func (e *Encoder) nine(c cursor, v uint32) cursor {
 }
 
 // checksum adds v in decimal; most often it has 19 or 20 digits.
-func (e *Encoder) checksum(c cursor, v uint64) cursor {
-	c = e.flush(c)
+func (c cursor) checksum(e *Encoder, v uint64) cursor {
+	c = c.flush(e)
 	hi := v / (billion * billion)
 	if hi == 0 {
-		return e.uint(c, v)
+		return c.uint(e, v)
 	}
 	v -= hi * (billion * billion)
 	e.text.put16(c.text, leadText[hi&31])
 	c.text += 1 + int(bit(hi >= 10))
 	c = c.put(uint64(e.lead[hi&31]))
-	c = e.nine(c, uint32(v/billion))
-	return e.nine(c, uint32(v%billion))
+	c = c.nine(e, uint32(v/billion))
+	return c.nine(e, uint32(v%billion))
 }
 
-// sum128 adds an ETag of hexadecimal digits.
-func (e *Encoder) sum128(c cursor, tag *stocktake.ETag) cursor {
-	c = e.flush(c)
+// etag adds an ETag, most often of hexadecimal digits.
+func (c cursor) etag(e *Encoder, o *op, tag *stocktake.ETag) cursor {
+	if tag.Text != nil {
+		return c.delta(e, &o.column, "", tag.Text)
+	}
+	c = c.flush(e)
+	text := e.text.at32(c.text)
 	for i := 0; i < len(tag.Sum); i += 4 {
-		for j := range 4 {
-			b := tag.Sum[i+j]
-			e.text.put16(c.text+2*(i+j), hexText[b])
-			c = c.put(uint64(e.hex[b]))
-		}
-		c = c.spill(&e.out)
+		b0, b1, b2, b3 := tag.Sum[i], tag.Sum[i+1], tag.Sum[i+2], tag.Sum[i+3]
+		binary.LittleEndian.PutUint16(text[2*i:], hexText[b0])
+		binary.LittleEndian.PutUint16(text[2*i+2:], hexText[b1])
+		binary.LittleEndian.PutUint16(text[2*i+4:], hexText[b2])
+		binary.LittleEndian.PutUint16(text[2*i+6:], hexText[b3])
+		c = c.put(uint64(e.hex[b0])).put(uint64(e.hex[b1])).put(uint64(e.hex[b2])).put(uint64(e.hex[b3])).spill(&e.out)
 	}
 	c.text += 32
 	if tag.Parts != 0 {
 		e.text.put(c.text, '-')
 		c.text++
-		c = e.uint(c.put(uint64(e.literal['-'])).spill(&e.out), uint64(tag.Parts))
+		c = c.put(uint64(e.literal['-'])).spill(&e.out).uint(e, uint64(tag.Parts))
 	}
 	return c
 }

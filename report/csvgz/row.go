@@ -52,59 +52,53 @@ func (o *op) reset() {
 // encode adds the row of r. There is room for it.
 func (e *Encoder) encode(c cursor, r *stocktake.Record) cursor {
 	start := e.base + int64(c.text)
-	c = e.delta(c, &e.ops[0].column, e.head, r.Key)
+	c = c.delta(e, &e.ops[0].column, e.head, r.Key)
 	attributes := attributesOf(r)
 	exists := !r.IsDeleteMarker
 	for i := 1; i < len(e.ops); i++ {
 		o := &e.ops[i]
 		switch o.field {
 		case stocktake.FieldVersionID:
-			c = e.between(c, o, attributes)
-			c = e.delta(c, &o.column, "", r.VersionID)
+			c = c.lead(e, o, attributes).delta(e, &o.column, "", r.VersionID)
 		case stocktake.FieldSize:
-			c = e.between(c, o, attributes)
+			c = c.lead(e, o, attributes)
 			if exists {
-				c = e.number(c, r.Size)
+				c = c.number(e, r.Size)
 			}
 		case stocktake.FieldLastModifiedDate:
-			c = e.time(c, o, attributes, r.LastModified)
+			c = c.time(e, o, attributes, r.LastModified)
 		case stocktake.FieldETag:
-			c = e.between(c, o, attributes)
-			if !exists {
-				break
-			}
-			if r.ETag.Text != nil {
-				c = e.delta(c, &o.column, "", r.ETag.Text)
-			} else {
-				c = e.sum128(c, &r.ETag)
+			c = c.lead(e, o, attributes)
+			if exists {
+				c = c.etag(e, o, &r.ETag)
 			}
 		case stocktake.FieldTransitionTime:
 			if exists && r.TransitionTime != 0 {
-				c = e.time(c, o, attributes, r.TransitionTime)
+				c = c.time(e, o, attributes, r.TransitionTime)
 			} else {
-				c = e.between(c, o, attributes)
+				c = c.lead(e, o, attributes)
 			}
 		case stocktake.FieldCRC64:
-			c = e.between(c, o, attributes)
+			c = c.lead(e, o, attributes)
 			if exists && r.HasCRC64 {
-				c = e.checksum(c, r.CRC64)
+				c = c.checksum(e, r.CRC64)
 			}
 		case stocktake.FieldLastAccessDate:
 			if r.LastAccess != 0 {
-				c = e.time(c, o, attributes, r.LastAccess)
+				c = c.time(e, o, attributes, r.LastAccess)
 			} else {
-				c = e.null(e.between(c, o, attributes), o)
+				c = c.lead(e, o, attributes).null(e, o)
 			}
 		case stocktake.FieldLastAccessTimestamp:
-			c = e.between(c, o, attributes)
+			c = c.lead(e, o, attributes)
 			if r.LastAccess != 0 {
-				c = e.number(c, r.LastAccess)
+				c = c.number(e, r.LastAccess)
 			} else {
-				c = e.null(c, o)
+				c = c.null(e, o)
 			}
 		default:
 			if o.group != nil {
-				c = e.few(c, o.group, attributes)
+				c = c.lead(e, o, attributes)
 			}
 		}
 	}
@@ -113,30 +107,26 @@ func (e *Encoder) encode(c cursor, r *stocktake.Record) cursor {
 		end = never
 	}
 	e.text.put16(c.text, '"'|'\n'<<8)
-	c = e.match(c, 2, e.since(c, end))
+	c = c.match(e, 2, e.since(c, end))
 	e.lastRow = start
 	return c
 }
 
-// between adds what stands between two columns of many values.
-func (e *Encoder) between(c cursor, o *op, attributes uint64) cursor {
+// lead adds what stands before a column of many values.
+func (c cursor) lead(e *Encoder, o *op, attributes uint64) cursor {
 	if o.group != nil {
-		return e.few(c, o.group, attributes)
+		return c.few(e, o.group, attributes)
 	}
-	return e.glue(c, o, e.since(c, o.pos))
-}
-
-// glue adds `","`, last seen distance bytes before.
-func (e *Encoder) glue(c cursor, o *op, distance int) cursor {
+	back := e.since(c, o.pos)
 	o.pos = e.base + int64(c.text)
 	e.text.put32(c.text, '"'|','<<8|'"'<<16)
-	return e.match(c, 3, distance)
+	return c.match(e, 3, back)
 }
 
 // null adds "null".
-func (e *Encoder) null(c cursor, o *op) cursor {
+func (c cursor) null(e *Encoder, o *op) cursor {
 	d := e.since(c, o.tail)
 	o.tail = e.base + int64(c.text)
 	e.text.put32(c.text, 'n'|'u'<<8|'l'<<16|'l'<<24)
-	return e.match(c, 4, d)
+	return c.match(e, 4, d)
 }

@@ -31,8 +31,8 @@ func (s *sampler) reset() {
 }
 
 // tune is called at e.event.
-func (e *Encoder) tune(c cursor) cursor {
-	c = e.flush(c)
+func (c cursor) tune(e *Encoder) cursor {
+	c = c.flush(e)
 	rows := e.rows
 	if e.sampling {
 		e.sampleTo(c.text)
@@ -40,7 +40,7 @@ func (e *Encoder) tune(c cursor) cursor {
 		e.reach = fastDistance
 		switch {
 		case rows == firstFit, rows == secondFit+burst, rows%everyFit == burst:
-			c = e.refit(c)
+			c = c.refit(e)
 		}
 		if rows < secondFit {
 			e.event = rows - rows%everyFirst + everyFirst
@@ -84,7 +84,7 @@ func (e *Encoder) sampleMatch(text, n, d int) {
 
 // refit begins a block with codes fitted to what was counted, if they are worth
 // it.
-func (e *Encoder) refit(c cursor) cursor {
+func (c cursor) refit(e *Encoder) cursor {
 	var lens [numLiterals]uint8
 	var dlens [numDistances]uint8
 	var counts [numLiterals]uint32
@@ -118,7 +118,7 @@ func (e *Encoder) refit(c cursor) cursor {
 	c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out)
 	e.literalLens, e.distanceLens = lens, dlens
 	e.build()
-	return e.header(c)
+	return c.header(e)
 }
 
 // limitsOf are the limits that the steps of columns need.

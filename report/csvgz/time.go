@@ -33,7 +33,7 @@ const (
 // time adds t, in Unix seconds, and what stands before its column. If another
 // time of the same day is within reach, in whatever column, what the two share
 // becomes a match; if not, what it shares with the last row's.
-func (e *Encoder) time(c cursor, o *op, attributes uint64, t int64) cursor {
+func (c cursor) time(e *Encoder, o *op, attributes uint64, t int64) cursor {
 	t = min(max(t, minTime), maxTime)
 	number := t / daySeconds
 	second := uint32(t - number*daySeconds)
@@ -46,13 +46,15 @@ func (e *Encoder) time(c cursor, o *op, attributes uint64, t int64) cursor {
 		d.set(number)
 	}
 	if o.group != nil {
-		c = e.few(c, o.group, attributes)
+		c = c.few(e, o.group, attributes)
 	} else {
 		back := e.since(c, d.pos-3) // every date has the same three bytes before it
 		if back > maxWindow {
 			back = e.since(c, o.pos)
 		}
-		c = e.glue(c, o, back)
+		o.pos = e.base + int64(c.text)
+		e.text.put32(c.text, '"'|','<<8|'"'<<16)
+		c = c.match(e, 3, back)
 	}
 
 	hour, minute := second/3600, second/60%60
@@ -71,19 +73,19 @@ func (e *Encoder) time(c cursor, o *op, attributes uint64, t int64) cursor {
 				n = timeText
 			}
 		}
-		c = e.match(c, n, back)
+		c = c.match(e, n, back)
 	} else {
 		n = commonPrefix(d.text[:dateText], o.date[:dateText])
 		if n > 0 {
-			c = e.match(c, n, e.since(c, o.datePos))
+			c = c.match(e, n, e.since(c, o.datePos))
 		}
-		c = e.flush(c)
-		c = e.literals(c, d.text[n:dateText])
+		c = c.flush(e)
+		c = c.literals(e, d.text[n:dateText])
 		c.text += dateText - n
 		n = dateText
 	}
 	if n < timeText {
-		c = e.flush(c)
+		c = c.flush(e)
 		if n < hourText {
 			c = c.put(e.dash[hour])
 		}
@@ -95,7 +97,7 @@ func (e *Encoder) time(c cursor, o *op, attributes uint64, t int64) cursor {
 
 	z := e.since(c, o.tail)
 	o.tail = e.base + int64(c.text)
-	return e.match(c, 1, z)
+	return c.match(e, 1, z)
 }
 
 func (d *day) set(number int64) {
