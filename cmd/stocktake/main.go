@@ -30,6 +30,10 @@ type cli struct {
 	Demo      demoCmd      `cmd:"" help:"A whole story in one command: serve, upload a file tree, take its inventory, verify and show it."`
 	Inventory inventoryCmd `cmd:"" help:"Put, get, list, delete, run and watch inventory configurations of a bucket."`
 	Report    reportCmd    `cmd:"" help:"List, show and verify the reports that runs left behind."`
+	Key       keyCmd       `cmd:"" help:"Access keys of the account and its users."`
+	User      userCmd      `cmd:"" help:"Users of the account."`
+	Role      roleCmd      `cmd:"" help:"Roles that inventories act as and users assume."`
+	Policy    policyCmd    `cmd:"" help:"Policies that users and roles can have."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

@@ -68,7 +68,7 @@ func openServer(ctx context.Context, f serverFlags, log *slog.Logger) (_ *server
 	}
 	s.closers = append(s.closers, cat.Close)
 
-	access, err := ram.Open(filepath.Join(f.Data, "access.json"),
+	access, err := ram.Open(filepath.Join(f.Data, accessFile),
 		ram.Root{AccessKeyID: s.key.ID, Secret: s.key.Secret, Account: f.AccountID}, ram.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("open the accounts in %s: %w", f.Data, err)

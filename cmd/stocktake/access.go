@@ -1,0 +1,182 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/stocktake/stocktake/internal/ram"
+)
+
+// accessFile lies in the data folder: accounts, users, keys, roles, policies.
+const accessFile = "access.json"
+
+// accessFlags say whose accounts a command works on. A server that runs on the
+// same folder sees every change within two seconds.
+type accessFlags struct {
+	Data      string `help:"Data folder of the server." default:"./stocktake-data" type:"path"`
+	AccountID string `name:"account-id" help:"Account." default:"1000000000000000"`
+}
+
+// open opens the directory of accounts. A folder that no server has used yet is
+// refused, so that a mistyped path does not become one.
+func (f *accessFlags) open() (*ram.Directory, error) {
+	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
+		return nil, usagef("--data: %s is no folder; start a server on it first", f.Data)
+	}
+	key, err := readRootKey(f.Data)
+	if env, ok := envKey(); ok {
+		key, err = env, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return ram.Open(filepath.Join(f.Data, accessFile), ram.Root{AccessKeyID: key.ID, Secret: key.Secret, Account: f.AccountID}, ram.Options{})
+}
+
+// accessError tells what to correct where the directory says what is wrong.
+func accessError(err error) error {
+	for _, bad := range []error{
+		ram.ErrNoSuchAccessKey, ram.ErrNoSuchAccount, ram.ErrNoSuchUser, ram.ErrNoSuchRole, ram.ErrNoSuchPolicy,
+		ram.ErrExists, ram.ErrInvalidName, ram.ErrInUse, ram.ErrDeclared, ram.ErrDuration,
+	} {
+		if errors.Is(err, bad) {
+			return usageError{err}
+		}
+	}
+	if _, ok := errors.AsType[*ram.PolicyError](err); ok {
+		return usageError{err}
+	}
+	return err
+}
+
+// readDocument reads a policy from a file; "" is none.
+func readDocument(path string) (ram.Document, error) {
+	if path == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return b, nil
+}
+
+// keyCmd is `stocktake key`.
+type keyCmd struct {
+	List    keyList    `cmd:"" help:"List access keys, without their secrets."`
+	Create  keyCreate  `cmd:"" help:"Make an access key of the account or of a user; its secret is shown this once."`
+	Disable keyDisable `cmd:"" help:"Refuse requests signed with a key."`
+	Enable  keyEnable  `cmd:"" help:"Take back disable."`
+	Delete  keyDelete  `cmd:"" help:"Delete a key."`
+}
+
+type keyList struct {
+	accessFlags
+	JSON bool `help:"Print one JSON object a line."`
+}
+
+// Run lists keys.
+func (c *keyList) Run(con console) error {
+	d, err := c.open()
+	if err != nil {
+		return err
+	}
+	keys, err := d.Keys(c.AccountID)
+	if err != nil {
+		return accessError(err)
+	}
+	if c.JSON {
+		type line struct {
+			ID       string `json:"id"`
+			User     string `json:"user,omitempty"`
+			Disabled bool   `json:"disabled"`
+		}
+		lines := make([]line, len(keys))
+		for i, k := range keys {
+			lines[i] = line{k.ID, k.User, k.Disabled}
+		}
+		return printLines(con.out, lines)
+	}
+	t := newTable(con.out, "KEY", "OF", "STATE", "CREATED")
+	for _, k := range keys {
+		of, state := "the account", "enabled"
+		if k.User != "" {
+			of = "user " + k.User
+		}
+		if k.Disabled {
+			state = "disabled"
+		}
+		t.row(k.ID, of, state, when(k.Created))
+	}
+	return t.flush("no access keys but the root key")
+}
+
+type keyCreate struct {
+	accessFlags
+	User string `help:"User the key is for, made if there is none. Default: the account itself." placeholder:"NAME"`
+	JSON bool   `help:"Print JSON."`
+}
+
+// Run makes a key.
+func (c *keyCreate) Run(con console) error {
+	d, err := c.open()
+	if err != nil {
+		return err
+	}
+	if c.User != "" {
+		if _, err := d.CreateUser(c.AccountID, c.User); err != nil && !errors.Is(err, ram.ErrExists) {
+			return accessError(err)
+		}
+	}
+	k, err := d.CreateKey(c.AccountID, c.User)
+	if err != nil {
+		return accessError(err)
+	}
+	if c.JSON {
+		return printJSON(con.out, accessKey{ID: k.ID, Secret: k.Secret})
+	}
+	_, err = fmt.Fprintf(con.out, "OSS_ACCESS_KEY_ID=%s\nOSS_ACCESS_KEY_SECRET=%s\n", k.ID, k.Secret)
+	return err
+}
+
+// keyID is the argument of commands on one key.
+type keyID struct {
+	accessFlags
+	ID string `arg:"" help:"Id of the access key."`
+}
+
+func (c *keyID) change(con console, done string, change func(d *ram.Directory) error) error {
+	d, err := c.open()
+	if err != nil {
+		return err
+	}
+	if err := change(d); err != nil {
+		return accessError(err)
+	}
+	_, err = fmt.Fprintf(con.out, "%s access key %s\n", done, c.ID)
+	return err
+}
+
+type (
+	keyDisable struct{ keyID }
+	keyEnable  struct{ keyID }
+	keyDelete  struct{ keyID }
+)
+
+// Run disables a key.
+func (c *keyDisable) Run(con console) error {
+	return c.change(con, "disabled", func(d *ram.Directory) error { return d.SetKeyDisabled(c.ID, true) })
+}
+
+// Run enables a key.
+func (c *keyEnable) Run(con console) error {
+	return c.change(con, "enabled", func(d *ram.Directory) error { return d.SetKeyDisabled(c.ID, false) })
+}
+
+// Run deletes a key.
+func (c *keyDelete) Run(con console) error {
+	return c.change(con, "deleted", func(d *ram.Directory) error { return d.DeleteKey(c.ID) })
+}
