@@ -41,8 +41,9 @@ type Job struct {
 
 // Options tune a run. The zero value is what production runs.
 type Options struct {
-	Workers int           // segments scanned at once; 0: GOMAXPROCS
-	Limits  report.Limits // of a shard
+	Workers    int           // segments scanned at once; 0: GOMAXPROCS
+	MinSegment int64         // records for which a segment of their own is worth it; 0: 100,000
+	Limits     report.Limits // of a shard
 
 	// EmptyManifest publishes a report without shards if nothing matched.
 	// Without it such a run writes nothing at all.

@@ -10,10 +10,10 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// minSegment is the fewest records for which a segment of their own is worth
+// defaultMinSegment is the fewest records for which a segment of their own is worth
 // it. A smaller bucket is scanned in a tenth of a second by one core, and one
 // file is what its reader wants.
-const minSegment = 100_000
+const defaultMinSegment = 100_000
 
 // seededWorkers stands in for the number of workers in the plan of a run with a
 // seed, so that the report does not depend on the machine.
@@ -23,7 +23,7 @@ const seededWorkers = 8
 // means that nobody knows. More than there are workers even out what segments
 // differ in, and are made as long as each still fills a shard: files stay of
 // handy size, and the rows of a report stay in order across them.
-func segments(count int64, workers int, shardRows int64) int {
+func segments(count int64, workers int, minSegment, shardRows int64) int {
 	most := int64(4 * workers)
 	n := most
 	if count >= 0 {
@@ -67,7 +67,7 @@ func plan(ctx context.Context, snap Snapshot, prefix string, n int, previous *st
 // too few shards for even cuts, or if the filter let through so little that rows
 // say nothing about records.
 func hints(s *stocktake.Summary, n int) []string {
-	if s == nil || len(s.Files) < 2*n || s.Matched < s.Listed/2 {
+	if s == nil || len(s.Files) < 2*n || 2*s.Matched < s.Listed {
 		return nil
 	}
 	distance := func(rows, target int64) int64 { return max(rows-target, target-rows) }

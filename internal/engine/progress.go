@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 
@@ -68,10 +69,13 @@ func (p *Progress) shard(size int64) {
 func (p *Progress) key() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	before := ""
 	for _, c := range p.cursors {
-		if key, done := c.load(); !done {
-			return key
+		key, done := c.load()
+		if !done {
+			return cmp.Or(key, before)
 		}
+		before = cmp.Or(key, before)
 	}
 	return ""
 }

@@ -74,6 +74,7 @@ func newRun(dst Destination, job Job, opts Options) (*run, error) {
 		return nil, errors.New("the configuration lacks an id, a destination bucket, or the format CSV")
 	}
 	opts.Workers = cmp.Or(max(opts.Workers, 0), runtime.GOMAXPROCS(0))
+	opts.MinSegment = cmp.Or(opts.MinSegment, defaultMinSegment)
 	opts.Limits.Rows = cmp.Or(opts.Limits.Rows, report.DefaultShardRows)
 	if opts.Compressor == nil {
 		opts.Compressor = func(bucket string, columns []stocktake.Field) (report.Compressor, error) {
@@ -105,9 +106,9 @@ func seeded(job *Job, purpose string) uint64 {
 }
 
 // seededStart is the time that a report with a seed states: some second from
-// 2020 to 2029.
+// 2010 to 2019, so that it never hides a newer report.
 func seededStart(job *Job) time.Time {
-	const from, seconds = 1577836800, 10 * 365 * 86400
+	const from, seconds = 1262304000, 10 * 365 * 86400
 	return time.Unix(from+int64(seeded(job, "start")%seconds), 0).UTC()
 }
 
@@ -159,7 +160,7 @@ func (r *run) scan(ctx context.Context, src Source) (_ *stocktake.Summary, _ []s
 	if r.job.Seed != "" {
 		workers = seededWorkers
 	}
-	n := segments(count, workers, r.opts.Limits.Rows)
+	n := segments(count, workers, r.opts.MinSegment, r.opts.Limits.Rows)
 	var previous *stocktake.Summary
 	if n > 1 && r.job.Seed == "" {
 		previous = r.previous(ctx)

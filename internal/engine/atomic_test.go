@@ -1,0 +1,195 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/report"
+)
+
+// small makes many segments and shards of few records.
+var small = engine.Options{Workers: 2, MinSegment: 5, Limits: report.Limits{Rows: 3}, Log: quiet}
+
+const objects = 20
+
+// Each operation of source and destination fails once, or is done and its
+// answer lost: there is a whole report or nothing at all, and the error says
+// which.
+func TestRunIsAllOrNothing(t *testing.T) {
+	for _, kind := range []fault{fails, lost} {
+		for n := 1; ; n++ {
+			store := newStore(objects)
+			dst := store.Bucket("reports")
+			var op string
+			f := &faults{on: func(i int, name string) fault {
+				if i == n {
+					op = name
+					return kind
+				}
+				return none
+			}}
+			result, err := engine.Run(t.Context(), faultySource{store, f}, faultyDestination{dst, f}, newJob(), small)
+			t.Run(fmt.Sprintf("%d/%d %s", kind, n, op), func(t *testing.T) {
+				if err == nil {
+					checkWhole(t, dst, result.Manifest, objects)
+					return
+				}
+				if !errors.Is(err, errBoom) {
+					t.Errorf("error %v", err)
+				}
+				checkNothing(t, dst)
+			})
+			if lostManifest := kind == lost && strings.HasPrefix(op, "Commit") && strings.HasSuffix(op, report.ManifestName); lostManifest && err != nil {
+				t.Errorf("the manifest is written, but the run gave %v", err)
+			}
+			if op == "" { // n is past the last operation, so every one has now failed once
+				if err != nil {
+					t.Errorf("nothing failed: %v", err)
+				}
+				break
+			}
+		}
+	}
+}
+
+// ctx ends before each operation in turn.
+func TestRunCancelled(t *testing.T) {
+	for n := 1; ; n++ {
+		store := newStore(objects)
+		dst := store.Bucket("reports")
+		ctx, cancel := context.WithCancel(t.Context())
+		f := &faults{on: func(i int, _ string) fault {
+			if i == n {
+				cancel()
+			}
+			return none
+		}}
+		result, err := engine.Run(ctx, faultySource{store, f}, faultyDestination{dst, f}, newJob(), small)
+		cancelled := ctx.Err() != nil
+		cancel()
+		switch {
+		case err == nil:
+			checkWhole(t, dst, result.Manifest, objects)
+		case !errors.Is(err, context.Canceled):
+			t.Errorf("cancelled at operation %d %s: error %v", n, f.names[n-1], err)
+		default:
+			checkNothing(t, dst)
+		}
+		if !cancelled {
+			break
+		}
+	}
+}
+
+// A run is killed at each step in turn, at each shard for those of shards: from
+// then on nothing reaches the destination, removals neither. The next attempt
+// leaves exactly one report, and so it does if it was killed as well.
+func TestRunKilled(t *testing.T) {
+	for n := 1; ; n++ {
+		var killed engine.Step
+		store := newStore(objects)
+		dst := store.Bucket("reports")
+		kill := func(attempt, at int) (engine.Result, error) {
+			dead := false
+			f := &faults{on: func(int, string) fault {
+				if dead {
+					return fails
+				}
+				return none
+			}}
+			opts := small
+			opts.Workers = 1 // so that steps come in the same order each time
+			steps := 0
+			opts.Failpoint = func(s engine.Step) {
+				if steps++; steps == at {
+					f.mu.Lock()
+					dead, killed = true, s
+					f.mu.Unlock()
+				}
+			}
+			job := newJob()
+			job.Attempt = attempt
+			return engine.Run(t.Context(), store, faultyDestination{dst, f}, job, opts)
+		}
+		killed = ""
+		kill(1, n)
+		if killed == "" {
+			break
+		}
+		first := killed
+		t.Run(fmt.Sprintf("%d %s", n, first), func(t *testing.T) {
+			kill(2, n/2+1)
+			result, err := kill(3, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if result.Resumed != (first == engine.ManifestDone) {
+				t.Errorf("resumed %v", result.Resumed)
+			}
+			checkWhole(t, dst, result.Manifest, objects)
+			again, err := kill(4, 0)
+			if err != nil || !again.Resumed || again.Manifest != result.Manifest || again.Summary.Matched != objects {
+				t.Errorf("one attempt too many: %+v, %v", again, err)
+			}
+			checkWhole(t, dst, result.Manifest, objects)
+		})
+	}
+}
+
+// CleanAttempts leaves nothing of a killed run, but for a report that it had
+// published, and touches nothing else.
+func TestCleanAttempts(t *testing.T) {
+	for n := 1; ; n++ {
+		store := newStore(objects)
+		dst := store.Bucket("reports")
+		before, err := engine.Run(t.Context(), store, dst, engine.Job{
+			Run: "run-0", Attempt: 1, Bucket: "photos", Configuration: newJob().Configuration,
+		}, small)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := keys(t, dst)
+		var killed engine.Step
+		f := &faults{on: func(int, string) fault {
+			if killed != "" {
+				return fails
+			}
+			return none
+		}}
+		opts := small
+		opts.Workers = 1
+		steps := 0
+		opts.Failpoint = func(s engine.Step) {
+			if steps++; steps == n {
+				f.mu.Lock()
+				killed = s
+				f.mu.Unlock()
+			}
+		}
+		result, _ := engine.Run(t.Context(), store, faultyDestination{dst, f}, newJob(), opts)
+		if err := engine.CleanAttempts(t.Context(), dst, newJob(), small); err != nil {
+			t.Fatal(err)
+		}
+		after := keys(t, dst)
+		if published := killed == "" || killed == engine.ManifestDone; published {
+			if len(after) != 2*len(old) {
+				t.Errorf("killed at %s: %q", killed, after)
+			}
+			if v, err := report.Verify(t.Context(), dst, result.Manifest, report.VerifyOptions{}); err != nil || !v.OK {
+				t.Errorf("killed at %s: %+v, %v", killed, v, err)
+			}
+		} else if fmt.Sprint(after) != fmt.Sprint(old) {
+			t.Errorf("killed at %s:\n%q, want\n%q", killed, after, old)
+		}
+		if v, err := report.Verify(t.Context(), dst, before.Manifest, report.VerifyOptions{}); err != nil || !v.OK {
+			t.Errorf("the report before: %+v, %v", v, err)
+		}
+		if killed == "" {
+			break
+		}
+	}
+}

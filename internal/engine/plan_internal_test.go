@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/stocktake/stocktake"
+)
+
+func TestSegments(t *testing.T) {
+	const m = 1_000_000
+	for _, tt := range []struct {
+		count         int64
+		workers, want int
+	}{
+		{0, 2, 1},
+		{99_999, 64, 1},  // one file is what its reader wants
+		{199_999, 64, 1}, // two halves would be too small
+		{200_000, 64, 2},
+		{m, 1, 1},
+		{m, 2, 2},   // no more files than needed
+		{m, 64, 10}, // as many as are worth it
+		{3 * m, 2, 2},
+		{5 * m, 2, 4}, // more than workers, and each round keeps all of them busy
+		{7 * m, 2, 6},
+		{100 * m, 2, 8},
+		{100 * m, 64, 64},
+		{10_000 * m, 64, 256},
+		{-1, 2, 8}, // nobody knows
+	} {
+		if got := segments(tt.count, tt.workers, defaultMinSegment, m); got != tt.want {
+			t.Errorf("%d records, %d workers: %d segments, want %d", tt.count, tt.workers, got, tt.want)
+		}
+	}
+}
+
+type splitter struct {
+	Snapshot
+	cuts []string
+}
+
+func (s splitter) Split(context.Context, string, int) ([]string, error) { return s.cuts, nil }
+
+// However a source splits, the segments cover every key under the prefix once,
+// in order.
+func TestPlanCoversEachKeyOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		key := rapid.StringOfN(rapid.RuneFrom([]rune("ab/")), 0, 4, -1)
+		prefix := rapid.SampledFrom([]string{"", "a", "a/"}).Draw(t, "prefix")
+		cuts := rapid.SliceOf(key).Draw(t, "cuts")
+		segs, err := plan(t.Context(), splitter{cuts: cuts}, prefix, 2, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := prefix + key.Draw(t, "key")
+		in := 0
+		for i, seg := range segs {
+			if strings.HasPrefix(k, seg.Prefix) && k >= seg.From && (seg.To == "" || k < seg.To) {
+				in++
+			}
+			if seg.Prefix != prefix || i > 0 && (seg.From != segs[i-1].To || seg.From <= segs[i-1].From) || (seg.To == "") != (i == len(segs)-1) {
+				t.Errorf("segments %+v", segs)
+			}
+		}
+		if in != 1 {
+			t.Errorf("%q is in %d of %+v", k, in, segs)
+		}
+	})
+}
+
+func TestHints(t *testing.T) {
+	summary := func(rows ...int64) *stocktake.Summary {
+		s := new(stocktake.Summary)
+		for i, n := range rows {
+			s.Files = append(s.Files, stocktake.SummaryFile{Rows: n, FirstKey: fmt.Sprintf("%d%%2F", i)})
+			s.Matched += n
+		}
+		s.Listed = s.Matched
+		return s
+	}
+	filtered := summary(1, 1, 1, 1)
+	filtered.Listed = 9
+	for _, tt := range []struct {
+		name    string
+		summary *stocktake.Summary
+		n       int
+		want    []string
+	}{
+		{"no report before", nil, 2, nil},
+		{"too few shards", summary(5, 5, 5), 2, nil},
+		{"most records filtered out", filtered, 2, nil},
+		{"even", summary(5, 5, 5, 5), 2, []string{"2/"}},
+		{"uneven", summary(95, 30, 50, 25), 2, []string{"1/"}},
+		{"in three", summary(10, 10, 10, 10, 10, 10), 3, []string{"2/", "4/"}},
+		{"one large shard", summary(1, 1, 1, 1, 1, 95), 3, []string{"5/", "5/"}},
+	} {
+		if got := hints(tt.summary, tt.n); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// The names of shards are UUIDs, and no two of them are the same.
+func TestNames(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, run := range []string{"a", "b"} {
+		for attempt := 1; attempt < 4; attempt++ {
+			n := newNames("d/", run, attempt)
+			for segment := range 300 {
+				for shard := range 3 {
+					key := n.shard(segment, shard)
+					if seen[key] || !n.owns(key) || !strings.HasPrefix(key, n.attempt) {
+						t.Fatalf("%s comes twice, or is nobody's", key)
+					}
+					seen[key] = true
+				}
+			}
+		}
+	}
+	n := newNames("d/", "run-1", 3)
+	if got, want := n.shard(0, 0)[:len("d/2222c1ed-66f7-8")], "d/"; !strings.HasPrefix(got, want) || got[len(got)-1] != '8' {
+		t.Errorf("name %s is no UUID of version 8", n.shard(0, 0))
+	}
+	if !strings.HasSuffix(n.shard(4, 0), ".csv.gz") || strings.TrimSuffix(n.shard(4, 0), ".csv.gz")+"-2.csv.gz" != n.shard(4, 2) {
+		t.Errorf("names %s and %s", n.shard(4, 0), n.shard(4, 2))
+	}
+	if n2 := newNames("d/", "run-1", 4); n2.owns(n.shard(0, 0)) != true || strings.HasPrefix(n.shard(0, 0), n2.attempt) {
+		t.Errorf("attempts of one run: %s, %s", n.attempt, n2.attempt)
+	}
+}
