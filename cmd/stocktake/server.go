@@ -15,6 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/store"
@@ -73,6 +74,7 @@ func openServer(ctx context.Context, f serverFlags, log *slog.Logger) (_ *server
 	if err != nil {
 		return nil, fmt.Errorf("open the accounts in %s: %w", f.Data, err)
 	}
+	counts := metrics.New()
 	embedded := embedded{st, f.Region}
 	run := &inventory.EngineRunner{Stores: embedded, Options: engine.Options{
 		Workers: f.ScanWorkers, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: log,
@@ -81,6 +83,7 @@ func openServer(ctx context.Context, f serverFlags, log *slog.Logger) (_ *server
 		Clockwork: inventory.Clockwork{Hour: f.ScheduleHour, Zone: loc},
 		MaxRuns:   f.MaxRuns,
 		Keep:      f.KeepRuns,
+		Observer:  counts,
 		Log:       log,
 	})
 	if err != nil {
@@ -94,7 +97,8 @@ func openServer(ctx context.Context, f serverFlags, log *slog.Logger) (_ *server
 		Hosts:          f.BaseHost,
 		BodyTimeout:    f.BodyTimeout,
 		AllowCallbacks: f.AllowCallbacks,
-		Beside:         beside(),
+		Beside:         beside(counts),
+		Observer:       counts,
 		Log:            log,
 	})
 	s.listeners, err = listen(f)
@@ -102,7 +106,7 @@ func openServer(ctx context.Context, f serverFlags, log *slog.Logger) (_ *server
 }
 
 // beside is what is ours beside the OSS API: /-/ on the bare endpoint.
-func beside() http.Handler {
+func beside(m *metrics.Metrics) http.Handler {
 	mux := http.NewServeMux()
 	ok := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -110,6 +114,7 @@ func beside() http.Handler {
 	}
 	mux.HandleFunc("GET /-/healthz", ok)
 	mux.HandleFunc("GET /-/readyz", ok) // the listener opens when everything else has
+	mux.Handle("GET /-/metrics", m.Handler())
 	return mux
 }
 

@@ -20,6 +20,7 @@ var may = map[string][]string{
 	"internal/inventory":  {".", "internal/clock", "internal/engine"},
 	"internal/kms":        {"internal/securefile"},
 	"internal/membucket":  {".", "internal/engine"},
+	"internal/metrics":    {".", "internal/ossapi"},
 	"internal/object":     {"."},
 	"internal/ossapi":     {".", "internal/object", "internal/ram", "internal/signature"},
 	"internal/ram":        {".", "internal/securefile"},
@@ -31,7 +32,7 @@ var may = map[string][]string{
 	// The only place that names concrete types and wires them.
 	"cmd/stocktake": {
 		".", "client", "report",
-		"internal/catalog", "internal/clock", "internal/engine", "internal/inventory", "internal/kms",
+		"internal/catalog", "internal/clock", "internal/engine", "internal/inventory", "internal/kms", "internal/metrics",
 		"internal/object", "internal/ossapi", "internal/ram", "internal/signature", "internal/store",
 	},
 }

@@ -1,0 +1,106 @@
+// Package metrics counts what the server does, for Prometheus: requests of the
+// OSS face and runs of the inventory service. It is the Observer of both.
+package metrics
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/ossapi"
+)
+
+// Metrics is the server's metrics. Its methods may be called from many
+// goroutines at once. docs/operating.md lists them.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	in, out  prometheus.Counter
+
+	runs       *prometheus.CounterVec
+	running    prometheus.Gauge
+	runSeconds prometheus.Histogram
+	listed     prometheus.Counter
+	matched    prometheus.Counter
+	written    prometheus.Counter
+}
+
+// New returns metrics that have counted nothing.
+func New() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "stocktake_requests_total", Help: "Requests answered, by operation, HTTP status and OSS error code.",
+		}, []string{"operation", "status", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "stocktake_request_seconds", Help: "Time from a request's headers to the end of its answer.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 10),
+		}, []string{"operation"}),
+		in:  counter("stocktake_received_bytes_total", "Bytes of request bodies received."),
+		out: counter("stocktake_sent_bytes_total", "Bytes of answers' bodies sent."),
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "stocktake_runs_total", Help: "Runs that ended, by state and trigger.",
+		}, []string{"state", "trigger"}),
+		running: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "stocktake_runs_going", Help: "Runs that scan or publish.",
+		}),
+		runSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "stocktake_run_seconds", Help: "Time of runs that succeeded, from their start.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 4, 12),
+		}),
+		listed:  counter("stocktake_run_listed_total", "Records that ended runs have read."),
+		matched: counter("stocktake_run_matched_total", "Records that ended runs have reported."),
+		written: counter("stocktake_run_written_bytes_total", "Bytes of shards that ended runs have written."),
+	}
+	m.registry.MustRegister(
+		m.requests, m.seconds, m.in, m.out,
+		m.runs, m.running, m.runSeconds, m.listed, m.matched, m.written,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+}
+
+// Handler answers with the metrics in Prometheus' text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Observe counts a request. Its operation comes from a fixed table and its code
+// from ours, so that no client can make series.
+func (m *Metrics) Observe(o ossapi.Observation) {
+	m.requests.WithLabelValues(o.Operation, strconv.Itoa(o.Status), o.Code).Inc()
+	m.seconds.WithLabelValues(o.Operation).Observe(o.Took.Seconds())
+	m.in.Add(float64(max(o.In, 0)))
+	m.out.Add(float64(max(o.Out, 0)))
+}
+
+// RunChanged counts a run that came into a state.
+func (m *Metrics) RunChanged(r stocktake.Run) {
+	switch {
+	case r.State == stocktake.Scanning:
+		m.running.Inc()
+		return
+	case !r.State.Ended():
+		return
+	}
+	if !r.Started.IsZero() {
+		m.running.Dec()
+	}
+	m.runs.WithLabelValues(string(r.State), string(r.Trigger)).Inc()
+	m.listed.Add(float64(r.Listed))
+	m.matched.Add(float64(r.Matched))
+	m.written.Add(float64(r.Written))
+	if r.State == stocktake.Succeeded {
+		m.runSeconds.Observe(r.Ended.Sub(r.Started).Seconds())
+	}
+}

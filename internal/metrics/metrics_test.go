@@ -1,0 +1,58 @@
+package metrics_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/metrics"
+	"github.com/stocktake/stocktake/internal/ossapi"
+)
+
+func TestMetrics(t *testing.T) {
+	m := metrics.New()
+	m.Observe(ossapi.Observation{Operation: "PutObject", Status: 200, In: 10, Took: time.Millisecond})
+	m.Observe(ossapi.Observation{Operation: "GetObject", Status: 404, Code: "NoSuchKey", Out: 7})
+
+	start := time.Unix(1767628800, 0)
+	r := stocktake.Run{Bucket: "photos", Configuration: "daily", Trigger: stocktake.TriggerFirst, State: stocktake.Queued}
+	m.RunChanged(r)
+	r.State, r.Started = stocktake.Scanning, start
+	m.RunChanged(r)
+	if got := scrape(t, m); !strings.Contains(got, "stocktake_runs_going 1\n") {
+		t.Errorf("while a run scans:\n%s", got)
+	}
+	r.State, r.Ended = stocktake.Succeeded, start.Add(time.Second)
+	r.Progress = stocktake.Progress{Listed: 5, Matched: 3, Written: 99}
+	m.RunChanged(r)
+
+	// A run that was skipped never started, and is not taken from those that go.
+	m.RunChanged(stocktake.Run{Trigger: stocktake.TriggerScheduled, State: stocktake.Skipped})
+
+	got := scrape(t, m)
+	for _, want := range []string{
+		`stocktake_requests_total{code="",operation="PutObject",status="200"} 1`,
+		`stocktake_requests_total{code="NoSuchKey",operation="GetObject",status="404"} 1`,
+		`stocktake_received_bytes_total 10`,
+		`stocktake_sent_bytes_total 7`,
+		`stocktake_runs_going 0`,
+		`stocktake_runs_total{state="succeeded",trigger="first"} 1`,
+		`stocktake_runs_total{state="skipped",trigger="scheduled"} 1`,
+		`stocktake_run_listed_total 5`,
+		`stocktake_run_matched_total 3`,
+		`stocktake_run_written_bytes_total 99`,
+	} {
+		if !strings.Contains(got, want+"\n") {
+			t.Errorf("no line %s", want)
+		}
+	}
+}
+
+func scrape(t *testing.T, m *metrics.Metrics) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/-/metrics", nil))
+	return w.Body.String()
+}
