@@ -1,17 +1,22 @@
 package interop_test
 
 import (
+	"encoding/json"
 	"flag"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
 
 	"github.com/stocktake/stocktake/internal/testserver"
+	"github.com/stocktake/stocktake/interop/internal/document"
+	"github.com/stocktake/stocktake/interop/internal/score"
 	"github.com/stocktake/stocktake/interop/internal/stage"
 )
 
@@ -79,6 +84,56 @@ func serveWorld(t *testing.T) {
 	})}
 	go func() { _ = srv.Serve(l) }() // ends with Close, below
 	t.Cleanup(func() { _ = srv.Close() })
+}
+
+// save leaves what a test found on the stage for the test outside.
+func save(t *testing.T, results any) {
+	t.Helper()
+	text, err := json.Marshal(results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(os.Getenv(envResults), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// load reads what save left.
+func load(t *testing.T, path string, results any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, results)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// noPanic fails t if the server recovered from a panic while it served.
+func noPanic(t *testing.T, server *testserver.Server) {
+	t.Helper()
+	if strings.Contains(server.Log(), "panic") {
+		t.Errorf("the server panicked:\n%s", server.Log())
+	}
+}
+
+// tabulate writes the table called name if -update asks for it and every column
+// has results.
+func tabulate(t *testing.T, name, title string, results []score.Result) {
+	t.Helper()
+	columns := []string{"V1", "V4"} // signature versions
+	for _, c := range columns {
+		if !slices.ContainsFunc(results, func(r score.Result) bool { return r.Column == c }) {
+			return
+		}
+	}
+	if !*update {
+		return
+	}
+	if err := document.Update("../docs/compatibility.md", name, score.Table(title, columns, results)); err != nil {
+		t.Error(err)
+	}
 }
 
 // client is the official SDK's client of the server on the stage.

@@ -71,7 +71,7 @@ test('an id that is taken is refused', () =>
   withBucket(async (client, bucket) => {
     await client.putBucketInventory(bucket, inventory(bucket, 'twice'));
     await assert.rejects(client.putBucketInventory(bucket, inventory(bucket, 'twice')), {
-      code: 'InventoryAlreadyExist',
+      code: 'InventoryConfigurationAlreadyExists',
       status: 409,
     });
     await client.deleteBucketInventory(bucket, 'twice');
@@ -107,13 +107,13 @@ test('an enabled inventory delivers its report', () =>
     });
     const manifest = JSON.parse((await client.get(manifestKey)).content.toString());
     assert.equal(manifest.sourceBucket, bucket);
-    assert.equal(manifest.files.length, 1);
-
-    const shard = (await client.get(manifest.files[0].key)).content;
-    assert.equal(shard.length, manifest.files[0].size);
-    const rows = gunzipSync(shard).toString().trimEnd().split('\n');
-    assert.equal(rows.length, 2, rows.join('\n'));
-    const listed = rows.map(row => decodeURIComponent(/^[^,]*,"([^"]*)"/.exec(row)[1]));
+    const listed = [];
+    for (const { key, size } of manifest.files) {
+      const shard = (await client.get(key)).content;
+      assert.equal(shard.length, size);
+      const rows = gunzipSync(shard).toString().trimEnd().split('\n');
+      listed.push(...rows.map(row => decodeURIComponent(/^[^,]*,"([^"]*)"/.exec(row)[1])));
+    }
     assert.deepEqual(listed, ['photos/a.jpg', 'photos/猫 + %.jpg']);
 
     await client.deleteBucketInventory(bucket, 'now');

@@ -3,6 +3,7 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const { randomBytes } = require('node:crypto');
+const { isIP } = require('node:net');
 const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
@@ -124,6 +125,11 @@ test('versions are kept, listed and restored', () =>
 
 test('a signed URL reads and writes without a key', () =>
   withBucket(async client => {
+    if (isIP(client.options.endpoint.hostname)) {
+      // This client makes no URL for such an endpoint under V1, and one without the bucket under V4.
+      assert.throws(() => client.signatureUrl('signed'), /endpoint is IP/);
+      return;
+    }
     const sign = (name, method) =>
       client.options.authorizationV4
         ? client.signatureUrlV4(method, 60, {}, name)

@@ -85,6 +85,7 @@ func (r *Runner) one(ctx context.Context, test, prefix string) Result {
 		"OSS_TEST_PATHSTYLE_BUCKET="+r.Env.PathStyleBucket,
 		"OSS_TEST_PATHSTYLE_REGION="+r.Env.Region,
 		"OSS_TEST_BUCKET_PREFIX="+prefix,
+		"OSS_TEST_AP_ENABLE=true", // without it the tests of access points return at once and claim to pass
 		"SSL_CERT_FILE="+r.Env.CertFile,
 	)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
