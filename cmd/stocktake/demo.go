@@ -24,7 +24,7 @@ import (
 type demoCmd struct {
 	From   string `help:"Folder to upload. Default: the Go distribution's own src." type:"existingdir" placeholder:"DIR"`
 	Data   string `help:"Folder of the store. Default: a temporary one, removed at the end." type:"path" placeholder:"DIR"`
-	Listen string `help:"Address of the server; another port is taken if this one is busy." default:"127.0.0.1:9000" placeholder:"HOST:PORT"`
+	Listen string `help:"Address of the server; another port is taken if this one is busy." default:"127.0.0.1:9000"`
 	Exit   bool   `help:"End after the report instead of leaving the server on."`
 }
 

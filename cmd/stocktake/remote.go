@@ -17,7 +17,7 @@ import (
 // remote says which OSS a command talks to: a Stocktake server, by default the
 // one on this machine, or Alibaba's own.
 type remote struct {
-	Endpoint  string `group:"Connection" help:"Endpoint of the OSS API." default:"http://127.0.0.1:9000" placeholder:"URL"`
+	Endpoint  string `group:"Connection" help:"Endpoint of the OSS API." default:"http://127.0.0.1:9000"`
 	Region    string `group:"Connection" help:"Region the requests are signed for." default:"cn-hangzhou"`
 	PathStyle bool   `group:"Connection" help:"Put the bucket into the path instead of the host name. On by itself for IP addresses and localhost."`
 	Data      string `group:"Connection" help:"Data folder of a local server, whose root key is used if OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set." default:"./stocktake-data" type:"path"`

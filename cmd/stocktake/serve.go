@@ -23,7 +23,7 @@ type serveCmd struct {
 
 // serverFlags are the settings of a server. Their defaults ask for nothing.
 type serverFlags struct {
-	Listen    string   `help:"Address of the OSS API." default:"127.0.0.1:9000" placeholder:"HOST:PORT"`
+	Listen    string   `help:"Address of the OSS API." default:"127.0.0.1:9000"`
 	ListenTLS string   `name:"listen-tls" help:"Second address, with TLS. Without it, --tls-cert makes --listen speak TLS." placeholder:"HOST:PORT"`
 	TLSCert   string   `name:"tls-cert" help:"Certificate chain, PEM." type:"existingfile" placeholder:"FILE" and:"tls"`
 	TLSKey    string   `name:"tls-key" help:"Private key, PEM." type:"existingfile" placeholder:"FILE" and:"tls"`
