@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -417,6 +418,7 @@ func TestFiles(t *testing.T) {
 // recorder remembers what is created.
 type recorder struct {
 	engine.Destination
+	mu    sync.Mutex
 	files []struct {
 		key  string
 		opts engine.FileOptions
@@ -424,6 +426,8 @@ type recorder struct {
 }
 
 func (r *recorder) Create(ctx context.Context, key string, opts engine.FileOptions) (engine.File, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.files = append(r.files, struct {
 		key  string
 		opts engine.FileOptions

@@ -1,0 +1,121 @@
+package membucket_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/engine/sourcetest"
+	"github.com/stocktake/stocktake/internal/membucket"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+func TestSource(t *testing.T) {
+	sourcetest.Run(t, func(*testing.T) sourcetest.Fixture {
+		store := membucket.New(nil, "b")
+		b := store.Bucket("b")
+		return sourcetest.Fixture{
+			Source: store, Bucket: "b", Delete: b.Delete,
+			Put: func(key string, size int) { b.Write(key, bytes.Repeat([]byte("x"), size)) },
+			SetVersioning: func(enabled bool) {
+				if enabled {
+					b.SetVersioning(object.Enabled)
+				} else {
+					b.SetVersioning(object.Suspended)
+				}
+			},
+		}
+	})
+}
+
+func TestDestination(t *testing.T) {
+	for _, v := range []object.Versioning{object.Unversioned, object.Enabled, object.Suspended} {
+		t.Run(v.String(), func(t *testing.T) {
+			sourcetest.RunDestination(t, func(*testing.T) engine.Destination {
+				b := membucket.New(nil, "b").Bucket("b")
+				b.SetVersioning(v)
+				return b
+			})
+		})
+	}
+}
+
+// Uniform keeps the laws of a source: its segments are those of one whole scan,
+// in order, however it is split.
+func TestUniform(t *testing.T) {
+	const n = 300_000 // more than a tenant has
+	snap, err := membucket.Uniform(n).Snapshot(t.Context(), "lake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := func(segs ...engine.Segment) (sum [16]byte, count int) {
+		h := md5.New()
+		var last []byte
+		for _, seg := range segs {
+			err := snap.Scan(t.Context(), seg, true, func(batch []stocktake.Record) error {
+				for i := range batch {
+					r := &batch[i]
+					if bytes.Compare(r.Key, last) <= 0 || string(r.Key) < seg.From || seg.To != "" && string(r.Key) >= seg.To {
+						return fmt.Errorf("key %s after %s in %+v", r.Key, last, seg)
+					}
+					last = append(last[:0], r.Key...)
+					fmt.Fprintf(h, "%s %v %d\n", r.Key, r.ETag, r.Size)
+					count++
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return [16]byte(h.Sum(nil)), count
+	}
+	whole, count := digest(engine.Segment{})
+	if count != n {
+		t.Errorf("%d records, want %d", count, n)
+	}
+	cuts, err := snap.Split(t.Context(), "", 7)
+	if err != nil || len(cuts) != 6 {
+		t.Fatalf("cuts %q, %v", cuts, err)
+	}
+	var segs []engine.Segment
+	from := ""
+	for _, cut := range append(cuts, "") {
+		segs = append(segs, engine.Segment{From: from, To: cut})
+		from = cut
+	}
+	if parts, _ := digest(segs...); parts != whole {
+		t.Error("the segments differ from the whole")
+	}
+	for _, prefix := range []string{"lake/tenant-01/", "lake/tenant-00/access/dt=2026-03-05/07/part-00004", "z"} {
+		seg := engine.Segment{Prefix: prefix}
+		_, got := digest(seg)
+		if want, _ := snap.Count(t.Context(), prefix); int64(got) != want || (got == 0) != (prefix == "z") {
+			t.Errorf("%d records under %q, counted %d", got, prefix, want)
+		}
+	}
+}
+
+// The keys of Uniform look as its documentation says.
+func TestUniformKeys(t *testing.T) {
+	snap, _ := membucket.Uniform(1_500_000).Snapshot(context.Background(), "lake")
+	var keys []string
+	err := snap.Scan(t.Context(), engine.Segment{Prefix: "lake/tenant-03/access/dt=2026-03-05/07/"}, false, func(batch []stocktake.Record) error {
+		for _, r := range batch {
+			keys = append(keys, string(r.Key))
+		}
+		return nil
+	})
+	if err != nil || len(keys) != 32 || !strings.HasPrefix(keys[4], "lake/tenant-03/access/dt=2026-03-05/07/part-00004-") || len(keys[4]) != 65 {
+		t.Errorf("keys %q, %v", keys, err)
+	}
+	if !slices.IsSorted(keys) {
+		t.Error("not sorted")
+	}
+}
