@@ -38,11 +38,11 @@ func TestCompressAlone(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	took, written, err := compressAlone([][]byte{shard.Bytes(), shard.Bytes()})
-	if err != nil || took <= 0 || written <= 0 || written > int64(len(rows)) {
-		t.Errorf("took %v, wrote %d of %d bytes, error %v", took, written, 2*len(rows), err)
+	c, err := compressAlone([][]byte{shard.Bytes(), shard.Bytes()})
+	if err != nil || c.took <= 0 || c.read != int64(2*len(rows)) || c.written <= 0 || c.written > int64(len(rows)) {
+		t.Errorf("%+v of %d bytes, error %v", c, 2*len(rows), err)
 	}
-	if _, _, err := compressAlone([][]byte{[]byte("no gzip")}); err == nil {
+	if _, err := compressAlone([][]byte{[]byte("no gzip")}); err == nil {
 		t.Error("no error for what is no shard")
 	}
 }

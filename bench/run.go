@@ -171,12 +171,14 @@ func (b *runBench) once(ctx context.Context, c cli) (ratio, size float64, err er
 	if err != nil {
 		return 0, 0, err
 	}
-	alone, written, err := compressAlone(shards)
+	alone, err := compressAlone(shards)
 	if err != nil {
 		return 0, 0, err
 	}
-	b.add("CompressorAlone", alone, b.perSecond(alone))
-	return alone.Seconds() / took.Seconds(), float64(run.Written) / float64(written), nil
+	b.add("CompressorAlone", alone.took, b.perSecond(alone.took),
+		measure.Figure{Value: float64(alone.read) / 1e6 / alone.took.Seconds(), Unit: "MB/s"},
+		measure.Figure{Value: float64(alone.read) / float64(b.objects), Unit: "B/row"})
+	return alone.took.Seconds() / took.Seconds(), float64(run.Written) / float64(alone.written), nil
 }
 
 func mebibytes(n int64) measure.Figure {
