@@ -37,10 +37,11 @@ func (d *destination) Create(ctx context.Context, key string, opts engine.FileOp
 		attributes.Encryption = &object.Encryption{Algorithm: "AES256"}
 	}
 	f := &destinationFile{s: d.s, b: b, w: write{key: key, exclusive: opts.Exclusive, report: true}}
-	if err := d.s.describe(ctx, &f.w.info, &attributes, b.state.Load()); err != nil {
+	e, err := d.s.describe(ctx, &f.w.info, &attributes, b.state.Load())
+	if err != nil {
 		return nil, err
 	}
-	f.w.body = d.s.newBody(-1)
+	f.w.body = d.s.newBody(-1, e)
 	return f, nil
 }
 
@@ -60,36 +61,13 @@ func (f *destinationFile) Write(p []byte) (int, error) {
 		return 0, errEnded
 	}
 	if f.err == nil {
-		f.err = f.write(p)
+		f.err = f.s.write(f.w.body, p)
 	}
 	if f.err != nil {
 		return 0, f.err
 	}
+	f.w.info.CRC64 = crc64.Update(f.w.info.CRC64, crcTable, p)
 	return len(p), nil
-}
-
-func (f *destinationFile) write(p []byte) error {
-	b := f.w.body
-	b.crc64 = crc64.Update(b.crc64, crcTable, p)
-	if b.file == nil {
-		if len(b.inline)+len(p) <= f.s.opts.InlineBytes {
-			b.inline = append(b.inline, p...)
-			return nil
-		}
-		head := b.inline
-		if err := f.s.spill(b); err != nil {
-			return err
-		}
-		if len(head) > 0 {
-			if err := b.write(head); err != nil {
-				return err
-			}
-		}
-	}
-	if b.size+int64(len(p)) > object.MaxPartSize {
-		return object.ErrTooLarge
-	}
-	return b.write(p)
 }
 
 // Commit implements engine.File. The sum becomes the ETag, as it would if the

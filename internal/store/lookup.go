@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -126,5 +125,3 @@ func (r *row) publish(versioned, latest bool) object.Info {
 	info.VersionID, info.IsLatest = r.versionID(versioned), latest
 	return info
 }
-
-var errNoContent = errors.New("the object was loaded into the index without its content")

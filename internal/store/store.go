@@ -34,6 +34,7 @@ type Store struct {
 	ceiling atomic.Uint64
 	lease   sync.Mutex // raising ceiling
 
+	pins       pins
 	reaper     reaper
 	sweeping   sync.WaitGroup // what the last process left behind is being removed
 	stopSweep  context.CancelFunc
@@ -82,9 +83,9 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	return s, nil
 }
 
-// Close waits for writes that are under way and releases the files. Nothing
-// may be called after it but Close of contents and snapshots that are open; and
-// snapshots must have been closed before.
+// Close waits for writes that are under way and releases the files. Contents
+// and snapshots must have been closed before, and nothing may be called after
+// it.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.stopSweep()
@@ -111,17 +112,7 @@ func (s *Store) checkLayout() error {
 }
 
 // get is the value of a key of the index, nil if there is none.
-func (s *Store) get(key []byte) ([]byte, error) {
-	v, closer, err := s.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("index: %w", err)
-	}
-	defer closer.Close()
-	return append([]byte{}, v...), nil
-}
+func (s *Store) get(key []byte) ([]byte, error) { return get(s.db, key) }
 
 // seqLease is how many sequence numbers are taken at once. A crash loses what
 // is left of them, which 64 bits bear.

@@ -18,7 +18,13 @@ type change struct {
 	b       *bucket
 	batch   *pebble.Batch
 	delta   delta
-	removed []uint64 // blob files that nothing names any more
+	removed []removal // blob files that nothing names any more
+}
+
+// A removal is files of a version.
+type removal struct {
+	seq   uint64
+	files []uint64
 }
 
 // errUncertain is a change that readers see already but a crash may undo.
@@ -39,7 +45,11 @@ func (s *Store) change(b *bucket, key string, build func(*change, *object.Bucket
 		s.opts.fatal(err)
 		return err
 	}
-	s.reap(spaceRemovals, c.removed...)
+	for _, r := range c.removed {
+		if !s.pins.defers(r.seq, r.files) {
+			s.reap(spaceRemovals, r.files...)
+		}
+	}
 	return nil
 }
 
@@ -85,18 +95,42 @@ func (c *change) remove(r *row) error {
 	c.delta.count(r, -1)
 	return errors.Join(
 		c.batch.Delete(appendVersionKey(keyBuf[:0], c.b.id, r.info.Key, r.seq), nil),
-		c.release(r.content),
+		c.release(r.seq, r.content),
 	)
 }
 
-// release removes content that no row names any more.
-func (c *change) release(old content) error {
-	switch old.kind {
-	case contentInline:
-		return c.batch.Delete(idKey(spaceData, old.id), nil)
-	case contentFile:
-		c.removed = append(c.removed, old.id)
-		return c.batch.Set(idKey(spaceRemovals, old.id), nil, nil)
+// release removes content of version seq that no row names any more.
+func (c *change) release(seq uint64, old content) error {
+	pieces := []piece{{content: old}}
+	if old.kind == contentMap {
+		var err error
+		if pieces, err = getPieces(c.s.db, old.id); err != nil {
+			return fmt.Errorf("map %x: %w", old.id, err)
+		}
+		if err := c.batch.Delete(idKey(spaceMaps, old.id), nil); err != nil {
+			return err
+		}
+	}
+	return c.releasePieces(seq, pieces)
+}
+
+func (c *change) releasePieces(seq uint64, pieces []piece) error {
+	var files []uint64
+	for _, p := range pieces {
+		var err error
+		switch p.kind {
+		case contentInline:
+			err = c.batch.Delete(idKey(spaceData, p.id), nil)
+		case contentFile:
+			files = append(files, p.id)
+			err = c.batch.Set(idKey(spaceRemovals, p.id), nil, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(files) > 0 {
+		c.removed = append(c.removed, removal{seq, files})
 	}
 	return nil
 }
@@ -104,12 +138,11 @@ func (c *change) release(old content) error {
 // A write is a new version of a key about to be made.
 type write struct {
 	key             string
-	attributes      object.Attributes
 	body            *body
 	forbidOverwrite bool // but not where versions are kept
 	exclusive       bool // even there
 	report          bool
-	info            object.Info // type, ETag, MD5, symlink, parts; the rest is filled in
+	info            object.Info // all that the body does not say: CRC, ETag, type, attributes ...
 }
 
 // make commits w as the current version of its key: it replaces the null
@@ -135,9 +168,8 @@ func (s *Store) make(b *bucket, w *write) (made object.Info, err error) {
 			return err
 		}
 		versioned := state.Versioning != object.Unversioned
-		r := &row{info: w.info, seq: seq, null: state.Versioning != object.Enabled, report: w.report, content: w.body.content, dataKey: w.body.dataKey}
-		r.info.Key, r.info.Size, r.info.CRC64 = w.key, w.body.size, w.body.crc64
-		r.info.LastModified = s.now()
+		r := &row{info: w.info, seq: seq, null: state.Versioning != object.Enabled, report: w.report, content: w.body.content, dataKey: w.body.envelope.wrapped}
+		r.info.Key, r.info.Size, r.info.LastModified = w.key, w.body.size, s.now()
 		if r.null {
 			if err := c.removeNull(w.key, state); err != nil {
 				return err
@@ -188,20 +220,21 @@ func (s *Store) PutObject(ctx context.Context, p object.Put, r io.Reader) (objec
 		return object.Info{}, err
 	}
 	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
-	if err := s.describe(ctx, &w.info, &p.Attributes, b.state.Load()); err != nil {
+	e, err := s.describe(ctx, &w.info, &p.Attributes, b.state.Load())
+	if err != nil {
 		return object.Info{}, err
 	}
-	if w.body, err = s.receive(ctx, r, &p); err != nil {
+	var d digests
+	if w.body, d, err = s.receive(ctx, r, &p, e); err != nil {
 		return object.Info{}, err
 	}
-	w.info.ETag = stocktake.ETag{Sum: w.body.md5}
-	w.info.MD5 = slices.Clone(w.body.md5[:])
+	setDigests(&w.info, d)
 	return s.make(b, w)
 }
 
 // describe fills in what a writer says of an object, and what the bucket says
-// where the writer is silent.
-func (s *Store) describe(_ context.Context, info *object.Info, a *object.Attributes, state *object.Bucket) error {
+// where the writer is silent. It returns the envelope for its bytes.
+func (s *Store) describe(ctx context.Context, info *object.Info, a *object.Attributes, state *object.Bucket) (envelope, error) {
 	info.StorageClass = state.StorageClass
 	if a.StorageClass != nil {
 		info.StorageClass = *a.StorageClass
@@ -210,12 +243,14 @@ func (s *Store) describe(_ context.Context, info *object.Info, a *object.Attribu
 	if a.Encryption != nil {
 		info.Encryption = *a.Encryption
 	}
-	if info.Encryption.Algorithm != "" && s.opts.Keys == nil {
-		return fmt.Errorf("%w: the store has no keyring", object.ErrKMSKey)
-	}
 	info.ACL = a.ACL
 	info.Headers = a.Headers
 	info.Headers.Meta = slices.Clone(a.Headers.Meta)
 	info.Tags = slices.Clone(a.Tags)
-	return nil
+	return s.seal(ctx, &info.Encryption)
+}
+
+// setDigests makes info that of content put as a whole.
+func setDigests(info *object.Info, d digests) {
+	info.CRC64, info.ETag, info.MD5 = d.crc64, stocktake.ETag{Sum: d.md5}, slices.Clone(d.md5[:])
 }

@@ -1,0 +1,241 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// A piece is one blob of content that consists of several. They are listed in
+// space C, in their order:
+//
+//	kind, 1 byte | blob id, 8 bytes | size without encryption, 8 bytes; little-endian
+type piece struct {
+	content
+	size int64
+}
+
+const pieceLen = 1 + 8 + 8
+
+func appendPieces(dst []byte, pieces []piece) []byte {
+	for _, p := range pieces {
+		dst = binary.LittleEndian.AppendUint64(append(dst, byte(p.kind)), p.id)
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(p.size))
+	}
+	return dst
+}
+
+// getPieces lists the pieces of map id; the error is fs.ErrNotExist if it is
+// gone.
+func getPieces(from getter, id uint64) ([]piece, error) {
+	value, err := get(from, idKey(spaceMaps, id))
+	switch {
+	case err != nil:
+		return nil, err
+	case value == nil:
+		return nil, fs.ErrNotExist
+	case len(value)%pieceLen != 0:
+		return nil, fmt.Errorf("%w: map %x", errRow, id)
+	}
+	pieces := make([]piece, 0, len(value)/pieceLen)
+	for ; len(value) > 0; value = value[pieceLen:] {
+		pieces = append(pieces, piece{
+			content{contentKind(value[0]), binary.LittleEndian.Uint64(value[1:])},
+			int64(binary.LittleEndian.Uint64(value[9:])),
+		})
+	}
+	return pieces, nil
+}
+
+// pins hold off the removal of files that somebody may still want to open:
+// content of many pieces is not opened all at once. They are by the sequence
+// number of the version.
+type pins struct {
+	mu  sync.Mutex
+	pin map[uint64]*pin
+}
+
+type pin struct {
+	readers int
+	removed []uint64 // files to remove when the last reader is gone
+}
+
+func (p *pins) hold(seq uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pin == nil {
+		p.pin = map[uint64]*pin{}
+	}
+	if p.pin[seq] == nil {
+		p.pin[seq] = &pin{}
+	}
+	p.pin[seq].readers++
+}
+
+// release returns the files that are to be removed now.
+func (p *pins) release(seq uint64) []uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pin := p.pin[seq]
+	if pin.readers--; pin.readers > 0 {
+		return nil
+	}
+	delete(p.pin, seq)
+	return pin.removed
+}
+
+// defers takes over the removal of files if the version is held.
+func (p *pins) defers(seq uint64, files []uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pin := p.pin[seq]
+	if pin != nil {
+		pin.removed = append(pin.removed, files...)
+	}
+	return pin != nil
+}
+
+// piecedContent is content of several blobs. It has at most one file open.
+type piecedContent struct {
+	s      *Store
+	seq    uint64 // held
+	pieces []piece
+	size   int64
+	env    envelope
+	index  *pebble.Snapshot // for the pieces that are in the index; nil if there are none
+	reader *piecesReader    // the last one made
+}
+
+// openPieces opens content that has a map. The version is held before the map
+// is read: whoever removes it comes by the hold later.
+func (s *Store) openPieces(r *row, e envelope) (_ object.Content, err error) {
+	s.pins.hold(r.seq)
+	c := &piecedContent{s: s, seq: r.seq, size: r.info.Size, env: e}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	index := s.db.NewSnapshot()
+	c.index = index
+	if c.pieces, err = getPieces(index, r.content.id); err != nil {
+		return nil, err
+	}
+	inline, size := false, int64(0)
+	for _, p := range c.pieces {
+		inline = inline || p.kind == contentInline
+		size += p.size
+	}
+	if size != c.size {
+		return nil, fmt.Errorf("%w: map %x is of %d bytes, its version of %d", errRow, r.content.id, size, c.size)
+	}
+	if !inline {
+		c.index = nil
+		err = index.Close()
+	}
+	return c, err
+}
+
+func (c *piecedContent) Close() error {
+	var err error
+	if c.reader != nil {
+		err = c.reader.close()
+	}
+	if c.index != nil {
+		err = errors.Join(err, c.index.Close())
+		c.index = nil
+	}
+	if c.s != nil {
+		c.s.reap(spaceRemovals, c.s.pins.release(c.seq)...)
+		c.s = nil
+	}
+	return err
+}
+
+func (c *piecedContent) Range(off, n int64) (io.Reader, error) {
+	if !inRange(off, n, c.size) {
+		return nil, errRange
+	}
+	if c.reader != nil {
+		if err := c.reader.close(); err != nil {
+			return nil, err
+		}
+	}
+	next := 0
+	for next < len(c.pieces) && off >= c.pieces[next].size {
+		off -= c.pieces[next].size
+		next++
+	}
+	c.reader = &piecesReader{c: c, next: next, skip: off, left: n}
+	return c.reader, nil
+}
+
+// piecesReader reads a range of several blobs.
+type piecesReader struct {
+	c    *piecedContent
+	next int   // piece to open
+	skip int64 // bytes of it before the range
+	left int64 // bytes to read
+
+	blob object.Content // open; nil between pieces
+	r    io.Reader      // what is left of blob
+}
+
+func (r *piecesReader) Read(p []byte) (int, error) {
+	for {
+		if r.left == 0 {
+			return 0, io.EOF
+		}
+		if r.blob == nil {
+			if err := r.open(); err != nil {
+				return 0, err
+			}
+		}
+		n, err := r.r.Read(p[:min(int64(len(p)), r.left)])
+		r.left -= int64(n)
+		if err == io.EOF {
+			err = r.close()
+		}
+		if n > 0 || err != nil || len(p) == 0 {
+			return n, err
+		}
+	}
+}
+
+// open opens the next piece.
+func (r *piecesReader) open() error {
+	if r.next == len(r.c.pieces) {
+		return io.ErrUnexpectedEOF
+	}
+	p := r.c.pieces[r.next]
+	var from getter = r.c.s.db
+	if r.c.index != nil {
+		from = r.c.index
+	}
+	blob, err := r.c.s.openBlob(from, p, r.c.env)
+	if err != nil {
+		return fmt.Errorf("piece %d: %w", r.next, err)
+	}
+	r.r, err = blob.Range(r.skip, p.size-r.skip)
+	if err != nil {
+		return errors.Join(err, blob.Close())
+	}
+	r.blob, r.skip = blob, 0
+	r.next++
+	return nil
+}
+
+func (r *piecesReader) close() error {
+	if r.blob == nil {
+		return nil
+	}
+	blob := r.blob
+	r.blob = nil
+	return blob.Close()
+}
