@@ -42,7 +42,8 @@ func TestAppendRow(t *testing.T) {
 		want    string
 	}{
 		{
-			"the example of the guide", []stocktake.Field{
+			"the example of the guide",
+			[]stocktake.Field{
 				stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldSize, stocktake.FieldStorageClass, stocktake.FieldLastModifiedDate,
 			},
 			stocktake.Record{Key: []byte("2026/01/a b.jpg"), Size: 102400, LastModified: noon},
@@ -55,7 +56,8 @@ func TestAppendRow(t *testing.T) {
 				`"true","true","2026-01-06T03-04-05Z","public-read","10","Multipart","18446744073709551615","2026-01-05T03-04-06Z","1767582246"`,
 		},
 		{
-			"nothing known", allColumns, stocktake.Record{Key: []byte("k")},
+			"nothing known", allColumns,
+			stocktake.Record{Key: []byte("k")},
 			`photos,"k","","false","false","0","1970-01-01T00-00-00Z","00000000000000000000000000000000","Standard",` +
 				`"false","false","","default","0","Normal","","null","null"`,
 		},
@@ -65,11 +67,13 @@ func TestAppendRow(t *testing.T) {
 				`"false","false","","","0","","","2026-01-05T03-04-06Z","1767582246"`,
 		},
 		{
-			"the null version", allColumns[:3], stocktake.Record{Key: []byte("k"), VersionID: []byte("null")},
+			"the null version", allColumns[:3],
+			stocktake.Record{Key: []byte("k"), VersionID: []byte("null")},
 			`photos,"k","null"`,
 		},
 		{
-			"a quote where none should be", []stocktake.Field{
+			"a quote where none should be",
+			[]stocktake.Field{
 				stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldVersionID, stocktake.FieldETag,
 			},
 			stocktake.Record{Key: []byte(`"`), VersionID: []byte(`a"b`), ETag: stocktake.ETag{Text: []byte(`""`)}},
@@ -106,7 +110,7 @@ func TestNewEncoderRefuses(t *testing.T) {
 
 func TestAppendRowDoesNotAllocate(t *testing.T) {
 	enc := newEncoder(t, allColumns)
-	records := uniform(t, 1000)
+	records := membucket.Records(1000)
 	buf := make([]byte, 0, 1<<20)
 	allocs := testing.AllocsPerRun(10, func() {
 		buf = buf[:0]

@@ -36,8 +36,8 @@ func TestFind(t *testing.T) {
 	base := l.Base()
 	for _, key := range []string{
 		"2026-01-05T16-00Z/manifest.json", "2026-01-05T16-00Z/manifest.checksum", "2026-01-05T16-00Z/manifest.summary",
-		"2026-01-06T16-00Z/manifest.json",                                        // no summary: OSS made it
-		"2026-01-07T16-00Z/manifest.checksum", "2026-01-07T16-00Z/more/nested",   // not complete
+		"2026-01-06T16-00Z/manifest.json",                                      // no summary: OSS made it
+		"2026-01-07T16-00Z/manifest.checksum", "2026-01-07T16-00Z/more/nested", // not complete
 		"2026-13-01T00-00Z/manifest.json", "2027/manifest.json", "manifest.json", // not ours
 		"data/x.csv.gz", "incremental_inventory/2026-01-08T16-0000Z/manifest.json",
 	} {

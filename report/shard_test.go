@@ -103,7 +103,7 @@ func gunzip(t tb, b []byte) []byte {
 
 func TestShardWriterPassesErrorsOn(t *testing.T) {
 	boom := errors.New("boom")
-	records := uniform(t, 5000)
+	records := membucket.Records(5000)
 	for _, healthy := range []int{0, 1, 100_000} { // bytes before the error
 		w := report.NewShardWriter(newGzip(t, tenColumns), report.Limits{})
 		w.Begin(&brokenWriter{healthy, boom})
@@ -139,7 +139,7 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 
 func TestGzipDoesNotAllocate(t *testing.T) {
 	gz := newGzip(t, tenColumns)
-	records := uniform(t, 1000)
+	records := membucket.Records(1000)
 	gz.Reset(io.Discard)
 	encode := func() {
 		if _, err := gz.Encode(records); err != nil {
@@ -151,7 +151,6 @@ func TestGzipDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations for %d rows", allocs, len(records))
 	}
 }
-
 
 func sha256Hex(b []byte) string {
 	sum := sha256.Sum256(b)

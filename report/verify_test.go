@@ -286,7 +286,7 @@ func TestVerifyErrors(t *testing.T) {
 	if _, err := report.Verify(t.Context(), dst, manifest, report.VerifyOptions{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no report: %v", err)
 	}
-	write(t, dst, newGzip(t, tenColumns), report.Limits{Rows: 100}, tenColumns, uniform(t, 1000))
+	write(t, dst, newGzip(t, tenColumns), report.Limits{Rows: 100}, tenColumns, membucket.Records(1000))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := report.Verify(ctx, dst, manifest, report.VerifyOptions{}); !errors.Is(err, context.Canceled) {

@@ -74,25 +74,6 @@ func TestRunAllocatesNothingPerRecord(t *testing.T) {
 	}
 }
 
-// uniformRecords are n records of the data lake of membucket.
-func uniformRecords(tb testing.TB, n int64) (records []stocktake.Record) {
-	snap, err := membucket.Uniform(n).Snapshot(tb.Context(), "lake")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	err = snap.Scan(tb.Context(), engine.Segment{}, false, func(batch []stocktake.Record) error {
-		for _, r := range batch {
-			r.Key = bytes.Clone(r.Key)
-			records = append(records, r)
-		}
-		return nil
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return records
-}
-
 // gunzip reads a single gzip stream with the standard library.
 func gunzip(t tb, b []byte) []byte {
 	src := bytes.NewReader(b)

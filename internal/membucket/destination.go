@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -14,13 +15,14 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
-	"github.com/stocktake/stocktake/internal/object"
 )
 
 // Create implements [engine.Destination].
 func (b *Bucket) Create(ctx context.Context, key string, opts engine.FileOptions) (engine.File, error) {
 	return &file{bucket: b, key: key, opts: opts}, ctx.Err()
 }
+
+var errDigest = errors.New("the content does not have the MD5 that was given")
 
 type file struct {
 	bucket *Bucket
@@ -46,7 +48,7 @@ func (f *file) Commit(ctx context.Context, sum [16]byte) error {
 		return fs.ErrClosed
 	}
 	if md5.Sum(f.body) != sum {
-		return fmt.Errorf("%s: %w", f.key, object.ErrBadDigest)
+		return fmt.Errorf("%s: %w", f.key, errDigest)
 	}
 	b := f.bucket
 	b.store.mu.Lock()

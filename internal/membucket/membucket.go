@@ -16,7 +16,6 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
-	"github.com/stocktake/stocktake/internal/object"
 )
 
 // A Store is a set of buckets.
@@ -59,11 +58,26 @@ func (s *Store) Snapshot(ctx context.Context, bucket string) (engine.Snapshot, e
 // A Bucket is a bucket of a [Store] and an [engine.Destination].
 type Bucket struct {
 	store      *Store
-	versioning object.Versioning
+	versioning Versioning
 	objects    map[string][]version // newest first
 	last       int                  // number of the version made last
 	sorted     []stocktake.Record   // of all versions; nil: to be made again
 }
+
+// Versioning is the versioning state of a bucket. The zero value is never
+// enabled.
+type Versioning uint8
+
+// The versioning states.
+const (
+	Unversioned Versioning = iota
+	Enabled
+	Suspended
+)
+
+// NullVersion is the version id of what was put while versioning was not
+// enabled, once it has been.
+const NullVersion = "null"
 
 type version struct {
 	record stocktake.Record
@@ -71,12 +85,12 @@ type version struct {
 }
 
 // SetVersioning enables or suspends versioning.
-func (b *Bucket) SetVersioning(v object.Versioning) {
+func (b *Bucket) SetVersioning(v Versioning) {
 	b.store.mu.Lock()
 	defer b.store.mu.Unlock()
-	if b.versioning == object.Unversioned && v != object.Unversioned {
+	if b.versioning == Unversioned && v != Unversioned {
 		for _, versions := range b.objects {
-			versions[0].record.VersionID = []byte(object.NullVersion)
+			versions[0].record.VersionID = []byte(NullVersion)
 		}
 	}
 	b.versioning, b.sorted = v, nil
@@ -94,7 +108,7 @@ func (b *Bucket) Put(r stocktake.Record) {
 func (b *Bucket) Delete(key string) {
 	b.store.mu.Lock()
 	defer b.store.mu.Unlock()
-	if b.versioning == object.Unversioned {
+	if b.versioning == Unversioned {
 		delete(b.objects, key)
 		b.sorted = nil
 		return
@@ -119,15 +133,15 @@ func (b *Bucket) put(v version) {
 	key := string(r.Key)
 	versions := b.objects[key]
 	switch b.versioning {
-	case object.Unversioned:
+	case Unversioned:
 		versions, r.VersionID = nil, nil
-	case object.Enabled:
+	case Enabled:
 		b.last++
 		r.VersionID = fmt.Appendf(nil, "v%08d", b.last)
-	case object.Suspended:
-		r.VersionID = []byte(object.NullVersion)
+	case Suspended:
+		r.VersionID = []byte(NullVersion)
 		versions = slices.DeleteFunc(slices.Clone(versions), func(v version) bool {
-			return string(v.record.VersionID) == object.NullVersion
+			return string(v.record.VersionID) == NullVersion
 		})
 	}
 	r.IsLatest = true

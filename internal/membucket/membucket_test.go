@@ -13,7 +13,6 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/engine/sourcetest"
 	"github.com/stocktake/stocktake/internal/membucket"
-	"github.com/stocktake/stocktake/internal/object"
 )
 
 func TestSource(t *testing.T) {
@@ -25,9 +24,9 @@ func TestSource(t *testing.T) {
 			Put: func(key string, size int) { b.Write(key, bytes.Repeat([]byte("x"), size)) },
 			SetVersioning: func(enabled bool) {
 				if enabled {
-					b.SetVersioning(object.Enabled)
+					b.SetVersioning(membucket.Enabled)
 				} else {
-					b.SetVersioning(object.Suspended)
+					b.SetVersioning(membucket.Suspended)
 				}
 			},
 		}
@@ -35,8 +34,8 @@ func TestSource(t *testing.T) {
 }
 
 func TestDestination(t *testing.T) {
-	for _, v := range []object.Versioning{object.Unversioned, object.Enabled, object.Suspended} {
-		t.Run(v.String(), func(t *testing.T) {
+	for _, v := range []membucket.Versioning{membucket.Unversioned, membucket.Enabled, membucket.Suspended} {
+		t.Run(fmt.Sprint(v), func(t *testing.T) {
 			sourcetest.RunDestination(t, func(*testing.T) engine.Destination {
 				b := membucket.New(nil, "b").Bucket("b")
 				b.SetVersioning(v)

@@ -8,7 +8,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/object"
 )
 
 // OddKeys are keys that others have stumbled over, in ascending order of their
@@ -79,7 +78,7 @@ func Bucketful(t *rapid.T, most int, versions bool) (records []stocktake.Record)
 			if versions {
 				r.VersionID = []byte{'v', byte('9' - i)}
 				if i == null {
-					r.VersionID = []byte(object.NullVersion)
+					r.VersionID = []byte(NullVersion)
 				}
 			} else if r.IsDeleteMarker {
 				r.IsDeleteMarker = false

@@ -22,6 +22,17 @@ import (
 // each time. n is at most 10^9.
 func Uniform(n int64) engine.Source { return uniform(n) }
 
+// Records are the objects of Uniform(n), to keep.
+func Records(n int64) []stocktake.Record {
+	s := newUniform(n)
+	records := make([]stocktake.Record, n)
+	for i := range records {
+		records[i].Key = s.appendKey(nil, int64(i))
+		s.fill(&records[i], int64(i))
+	}
+	return records
+}
+
 type uniform int64
 
 // The digits of an object's number, from the right.
@@ -39,7 +50,11 @@ var streams = [numStreams]string{"access", "billing", "events", "metrics"}
 const uniformEpoch = 1767225600
 
 func (u uniform) Snapshot(ctx context.Context, _ string) (engine.Snapshot, error) {
-	return &uniformSnapshot{n: int64(u), width: max(2, len(fmt.Sprint(int64(u)/partsPerTenant)))}, ctx.Err()
+	return newUniform(int64(u)), ctx.Err()
+}
+
+func newUniform(n int64) *uniformSnapshot {
+	return &uniformSnapshot{n: n, width: max(2, len(fmt.Sprint(n/partsPerTenant)))}
 }
 
 type uniformSnapshot struct {

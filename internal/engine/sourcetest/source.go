@@ -13,7 +13,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
-	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/membucket"
 )
 
 // Run tests a source. open gives it a new, empty bucket for each test.
@@ -110,7 +110,7 @@ type state struct {
 
 func states(records []stocktake.Record) (s []state) {
 	for _, r := range records {
-		one := state{string(r.Key), r.IsLatest, r.IsDeleteMarker, string(r.VersionID) == object.NullVersion, r.Size}
+		one := state{string(r.Key), r.IsLatest, r.IsDeleteMarker, string(r.VersionID) == membucket.NullVersion, r.Size}
 		if r.IsDeleteMarker {
 			one.size = 0
 		}
@@ -156,10 +156,18 @@ func versions(t *testing.T, f Fixture) {
 	f.Delete("c")
 	f.Delete("c")
 	f.expect(t, []state{
-		{"a", true, false, false, 9}, {"a", false, true, false, 0}, {"a", false, false, false, 2}, {"a", false, false, false, 1}, {"a", false, false, false, 0},
-		{"a/b", true, false, false, 2}, {"a/b", false, false, false, 1}, {"a/b", false, false, false, 0},
+		{"a", true, false, false, 9},
+		{"a", false, true, false, 0},
+		{"a", false, false, false, 2},
+		{"a", false, false, false, 1},
+		{"a", false, false, false, 0},
+		{"a/b", true, false, false, 2},
+		{"a/b", false, false, false, 1},
+		{"a/b", false, false, false, 0},
 		{"b", true, true, false, 0},
-		{"c", true, true, false, 0}, {"c", false, true, false, 0}, {"c", false, false, false, 1},
+		{"c", true, true, false, 0},
+		{"c", false, true, false, 0},
+		{"c", false, false, false, 1},
 	})
 }
 
@@ -182,11 +190,15 @@ func nullVersions(t *testing.T, f Fixture) {
 	f.Put("f", 5)
 	f.expect(t, []state{
 		{"a", true, false, true, 1},
-		{"b", true, false, false, 2}, {"b", false, false, true, 1},
-		{"c", true, false, true, 3}, {"c", false, false, false, 2},
+		{"b", true, false, false, 2},
+		{"b", false, false, true, 1},
+		{"c", true, false, true, 3},
+		{"c", false, false, false, 2},
 		{"d", true, true, true, 0},
-		{"e", true, false, true, 4}, {"e", false, false, false, 2},
-		{"f", true, false, false, 5}, {"f", false, false, true, 3},
+		{"e", true, false, true, 4},
+		{"e", false, false, false, 2},
+		{"f", true, false, false, 5},
+		{"f", false, false, true, 3},
 	})
 }
 
