@@ -1,0 +1,451 @@
+package kms
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/tink-crypto/tink-go/v2/aead/subtle"
+	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"github.com/stocktake/stocktake/internal/securefile"
+)
+
+// Conditions a caller branches on with errors.Is.
+var (
+	ErrNoSuchKey   = errors.New("kms: no such key")
+	ErrKeyDisabled = errors.New("kms: the key is disabled")
+	ErrKeyExists   = errors.New("kms: there is a key of this name")
+	ErrInvalidName = errors.New("kms: a name has 1 to 64 letters, digits, '-', '_', '/'")
+	ErrLimit       = errors.New("kms: too many keys, or versions of a key")
+	ErrUnwrap      = errors.New("kms: the wrapped key does not fit, or was changed")
+)
+
+// Key ids with a meaning of their own.
+const (
+	// ServiceKey is the key of the service itself, for encryption with "AES256".
+	// It is not listed, and clients must not be let name it.
+	ServiceKey = "service"
+
+	// DefaultKey stands for the key of those who name none, for encryption with
+	// "KMS". It is made when it is first used.
+	DefaultKey = ""
+)
+
+// defaultName is the name of the default key.
+const defaultName = "default"
+
+// maxID is the longest key id, in bytes.
+const maxID = 64
+
+// Info is what may be known of a key.
+type Info struct {
+	ID       string // UUID
+	Name     string // may be empty
+	Default  bool
+	Disabled bool
+	Versions int // the last one wraps, all of them unwrap
+	Created  time.Time
+	Rotated  time.Time // when the last version was made
+}
+
+// Options tune [Open]. One of Master and MasterFile must be set.
+type Options struct {
+	Master     []byte // MasterSize bytes; nil: from MasterFile
+	MasterFile string // made with the first keys; keep a copy elsewhere
+
+	Now  func() time.Time // nil means time.Now
+	Rand io.Reader        // of keys and ids; nil means crypto/rand
+	Log  *slog.Logger     // nil means slog.Default()
+}
+
+// Keys keeps named keys in a file. Its methods may be used by many goroutines;
+// every change is durable when its method returns nil, and other processes with
+// the same file see it within a second or two.
+type Keys struct {
+	path   string
+	opts   Options
+	master tink.AEAD
+	state  atomic.Pointer[state]
+
+	mu      sync.Mutex // reloading and changing
+	watch   *securefile.Watch
+	replace func(path string, data []byte) error // tests fail it
+}
+
+// Open opens the keys of the file path, which is made if there is none. There
+// is nothing to close. Errors: ErrNoMaster, ErrWrongMaster, ErrInvalidMaster.
+func Open(path string, opts Options) (*Keys, error) {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Rand == nil {
+		opts.Rand = rand.Reader
+	}
+	if opts.Log == nil {
+		opts.Log = slog.Default()
+	}
+	k := &Keys{path: path, opts: opts, watch: securefile.NewWatch(path), replace: securefile.Replace}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k, k.open()
+}
+
+// open makes sure that there is a file with a service key, which also proves
+// that the master key is the right one.
+func (k *Keys) open() (err error) {
+	unlock, err := securefile.Lock(k.path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	f, err := k.read()
+	if err != nil {
+		return err
+	}
+	material, err := master(k.opts, len(f.Keys) == 0)
+	if err != nil {
+		return err
+	}
+	if k.master, err = subtle.NewAESGCM(material); err != nil {
+		return err
+	}
+	if f.key(ServiceKey) != nil {
+		return k.reload()
+	}
+	return k.change(func(f *file) error {
+		_, err := k.add(f, ServiceKey, "")
+		return err
+	})
+}
+
+// read reads the file. None is an empty one.
+func (k *Keys) read() (*file, error) {
+	b, err := securefile.Read(k.path, maxFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &file{Version: fileVersion}, nil
+	case err != nil:
+		return nil, err
+	}
+	f, err := readFile(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", k.path, err)
+	}
+	return f, nil
+}
+
+// reload reads the file into the state. The caller holds k.mu.
+func (k *Keys) reload() error {
+	now := k.watch.Stat() // before reading: what changes meanwhile is read again
+	f, err := k.read()
+	if err != nil {
+		return err
+	}
+	s, err := newState(f, k.master)
+	if err != nil {
+		return fmt.Errorf("%s: %w", k.path, err)
+	}
+	if s.keys[ServiceKey] == nil {
+		return fmt.Errorf("%s: the key of the service is missing", k.path)
+	}
+	k.state.Store(s)
+	k.watch.Read(now)
+	return nil
+}
+
+// current is the state, re-read if the file has changed since.
+func (k *Keys) current() *state {
+	if k.watch.Due() && k.mu.TryLock() {
+		defer k.mu.Unlock()
+		if now := k.watch.Stat(); k.watch.Changed(now) {
+			if err := k.reload(); err != nil {
+				k.watch.Failed(now)
+				k.opts.Log.Error("encryption keys changed on disk and cannot be read; what was read before stays in force", "error", err)
+			}
+		}
+	}
+	return k.state.Load()
+}
+
+// update changes the file in one atomic step; an error of edit changes
+// nothing.
+func (k *Keys) update(edit func(f *file) error) (err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	unlock, err := securefile.Lock(k.path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	return k.change(edit)
+}
+
+// change is update for a caller that holds k.mu and the lock of the file.
+func (k *Keys) change(edit func(f *file) error) error {
+	f, err := k.read()
+	if err != nil {
+		return err
+	}
+	if err := edit(f); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return err
+	}
+	s, err := newState(f, k.master)
+	if err != nil {
+		return err
+	}
+	if err := k.replace(k.path, append(b, '\n')); err != nil {
+		return err
+	}
+	now := k.watch.Stat()
+	k.state.Store(s)
+	k.watch.Read(now)
+	return nil
+}
+
+// add makes a key with a first version.
+func (k *Keys) add(f *file, id, name string) (*keyFile, error) {
+	if len(f.Keys) > MaxKeys {
+		return nil, ErrLimit
+	}
+	kf := &keyFile{ID: id, Name: name, Created: k.opts.Now().UTC()}
+	f.Keys = append(f.Keys, kf)
+	return kf, k.addVersion(kf)
+}
+
+func (k *Keys) addVersion(kf *keyFile) error {
+	if len(kf.Versions) >= MaxVersions {
+		return ErrLimit
+	}
+	material := make([]byte, keySize)
+	if _, err := io.ReadFull(k.opts.Rand, material); err != nil {
+		return err
+	}
+	defer clear(material)
+	wrapped, err := k.master.Encrypt(material, materialContext(kf.ID, len(kf.Versions)+1))
+	if err != nil {
+		return err
+	}
+	kf.Versions = append(kf.Versions, versionFile{Wrapped: wrapped, Created: k.opts.Now().UTC()})
+	return nil
+}
+
+// Create makes a key. name may be empty. Errors: ErrInvalidName, ErrKeyExists,
+// ErrLimit.
+func (k *Keys) Create(name string) (Info, error) {
+	if name != "" && !validName(name) {
+		return Info{}, fmt.Errorf("%q: %w", name[:min(len(name), 100)], ErrInvalidName)
+	}
+	id, err := uuid.NewRandomFromReader(k.opts.Rand)
+	if err != nil {
+		return Info{}, err
+	}
+	var info Info
+	err = k.update(func(f *file) error {
+		if name != "" && slices.ContainsFunc(f.Keys, func(kf *keyFile) bool { return kf.Name == name || kf.ID == name }) {
+			return fmt.Errorf("%s: %w", name, ErrKeyExists)
+		}
+		kf, err := k.add(f, id.String(), name)
+		info = kf.info(f)
+		return err
+	})
+	if err != nil {
+		return Info{}, err
+	}
+	return info, nil
+}
+
+// validName refuses what looks like an id, lest a name shadow one.
+func validName(name string) bool {
+	if len(name) > maxID || uuid.Validate(name) == nil {
+		return false
+	}
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/") == ""
+}
+
+// info is what may be known of kf; nil gives nothing.
+func (kf *keyFile) info(f *file) Info {
+	if kf == nil || len(kf.Versions) == 0 {
+		return Info{}
+	}
+	return Info{
+		ID: kf.ID, Name: kf.Name, Default: kf.ID == f.Default, Disabled: kf.Disabled, Versions: len(kf.Versions),
+		Created: kf.Created, Rotated: kf.Versions[len(kf.Versions)-1].Created,
+	}
+}
+
+// List gives all keys but that of the service, oldest first.
+func (k *Keys) List() []Info {
+	f := k.current().file
+	list := make([]Info, 0, len(f.Keys))
+	for _, kf := range f.Keys {
+		if kf.ID != ServiceKey {
+			list = append(list, kf.info(f))
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Info) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
+	return list
+}
+
+// Get finds a key by id or name, or with [DefaultKey] the default key, which
+// must have been made. ErrNoSuchKey.
+func (k *Keys) Get(keyID string) (Info, error) {
+	s := k.current()
+	key, err := s.find(keyID)
+	if err != nil {
+		return Info{}, err
+	}
+	return key.info(s.file), nil
+}
+
+func (s *state) find(keyID string) (*key, error) {
+	if keyID == DefaultKey {
+		keyID = s.file.Default
+	}
+	if key := s.keys[keyID]; key != nil {
+		return key, nil
+	}
+	return nil, fmt.Errorf("%q: %w", keyID[:min(len(keyID), 100)], ErrNoSuchKey)
+}
+
+// edit changes one key that find finds.
+func (k *Keys) edit(keyID string, edit func(*keyFile) error) (info Info, err error) {
+	err = k.update(func(f *file) error {
+		i := slices.IndexFunc(f.Keys, func(kf *keyFile) bool {
+			return kf.ID == keyID || keyID != "" && kf.Name == keyID || keyID == DefaultKey && kf.ID == f.Default
+		})
+		if i < 0 {
+			return fmt.Errorf("%q: %w", keyID[:min(len(keyID), 100)], ErrNoSuchKey)
+		}
+		if err := edit(f.Keys[i]); err != nil {
+			return err
+		}
+		info = f.Keys[i].info(f)
+		return nil
+	})
+	if err != nil {
+		return Info{}, err
+	}
+	return info, nil
+}
+
+// Rotate gives a key, by id or name, a new version, which wraps from now on.
+// That of the service can be rotated, too. Errors: ErrNoSuchKey, ErrLimit.
+func (k *Keys) Rotate(keyID string) (Info, error) { return k.edit(keyID, k.addVersion) }
+
+// SetDisabled disables a key, by id or name: nothing can be wrapped or
+// unwrapped with it until it is enabled again. Errors: ErrNoSuchKey;
+// ErrInvalidName for the key of the service, which cannot be disabled.
+func (k *Keys) SetDisabled(keyID string, disabled bool) (Info, error) {
+	return k.edit(keyID, func(kf *keyFile) error {
+		if kf.ID == ServiceKey {
+			return fmt.Errorf("the key of the service cannot be disabled: %w", ErrInvalidName)
+		}
+		kf.Disabled = disabled
+		return nil
+	})
+}
+
+// makeDefault makes the default key, unless another process was faster.
+func (k *Keys) makeDefault() error {
+	id, err := uuid.NewRandomFromReader(k.opts.Rand)
+	if err != nil {
+		return err
+	}
+	return k.update(func(f *file) error {
+		if f.Default != "" {
+			return nil
+		}
+		name := defaultName
+		if slices.ContainsFunc(f.Keys, func(kf *keyFile) bool { return kf.Name == name }) {
+			name = ""
+		}
+		f.Default = id.String()
+		_, err := k.add(f, f.Default, name)
+		return err
+	})
+}
+
+const dataContext = "stocktake data key 1"
+
+// Wrap encrypts a data key with the current version of a key: by id or name,
+// [ServiceKey] or [DefaultKey]. aad is not stored but must be the same for
+// unwrapping. It returns the id of the key that was used. Errors: ErrNoSuchKey,
+// ErrKeyDisabled.
+//
+//	version 1, 1 byte | length of id, 1 byte | id | version of key, 4 bytes | nonce, 12 bytes | data key encrypted | tag, 16 bytes
+func (k *Keys) Wrap(ctx context.Context, keyID string, dataKey, aad []byte) (usedID string, wrapped []byte, err error) {
+	if err := ctx.Err(); err != nil {
+		return "", nil, err
+	}
+	s := k.current()
+	if keyID == DefaultKey && s.file.Default == "" {
+		if err := k.makeDefault(); err != nil {
+			return "", nil, err
+		}
+		s = k.state.Load()
+	}
+	key, err := s.find(keyID)
+	if err != nil {
+		return "", nil, err
+	}
+	if key.Disabled {
+		return "", nil, fmt.Errorf("%s: %w", key.ID, ErrKeyDisabled)
+	}
+	version := len(key.versions)
+	sealed, err := key.versions[version-1].Encrypt(dataKey, wrapContext(dataContext, key.ID, version, aad))
+	if err != nil {
+		return "", nil, err
+	}
+	wrapped = make([]byte, 0, 6+len(key.ID)+len(sealed))
+	wrapped = append(wrapped, 1, byte(len(key.ID)))
+	wrapped = append(wrapped, key.ID...)
+	wrapped = binary.BigEndian.AppendUint32(wrapped, uint32(version))
+	return key.ID, append(wrapped, sealed...), nil
+}
+
+// Unwrap is the inverse of Wrap. Errors: ErrUnwrap, ErrNoSuchKey,
+// ErrKeyDisabled.
+func (k *Keys) Unwrap(ctx context.Context, wrapped, aad []byte) (dataKey []byte, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(wrapped) < 2 || wrapped[0] != 1 || len(wrapped) < 6+int(wrapped[1]) {
+		return nil, ErrUnwrap
+	}
+	n := 2 + int(wrapped[1])
+	id, rest := wrapped[2:n], wrapped[n:]
+	version, sealed := binary.BigEndian.Uint32(rest), rest[4:]
+	key := k.current().keys[string(id)]
+	switch {
+	case key == nil || !bytes.Equal(id, []byte(key.ID)):
+		return nil, fmt.Errorf("%q: %w", id[:min(len(id), 100)], ErrNoSuchKey)
+	case key.Disabled:
+		return nil, fmt.Errorf("%s: %w", key.ID, ErrKeyDisabled)
+	case version < 1 || int64(version) > int64(len(key.versions)):
+		return nil, ErrUnwrap
+	}
+	dataKey, err = key.versions[version-1].Decrypt(sealed, wrapContext(dataContext, key.ID, int(version), aad))
+	if err != nil {
+		return nil, ErrUnwrap
+	}
+	return dataKey, nil
+}

@@ -1,0 +1,72 @@
+package kms
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/stocktake/stocktake/internal/securefile"
+)
+
+// MasterSize is the size of a master key in bytes.
+const MasterSize = 32
+
+// Conditions of the master key.
+var (
+	// ErrNoMaster is a missing master key where there are keys that need it.
+	ErrNoMaster = errors.New("kms: the master key is missing; restore it, for without it nothing that is encrypted can be read")
+	// ErrWrongMaster is a master key that the keys were not made with.
+	ErrWrongMaster = errors.New("kms: the master key is not the one that the keys were made with")
+	// ErrInvalidMaster is a text that is no master key.
+	ErrInvalidMaster = errors.New("kms: a master key is 32 bytes in base64")
+)
+
+// ParseMaster reads a master key as it stands in its file or an environment
+// variable: base64 of 32 bytes, blanks around it allowed.
+func ParseMaster(text string) ([]byte, error) {
+	key, err := base64.StdEncoding.Strict().DecodeString(string(bytes.TrimSpace([]byte(text))))
+	if err != nil || len(key) != MasterSize {
+		return nil, ErrInvalidMaster
+	}
+	return key, nil
+}
+
+// master finds the master key: opts.Master, else that of opts.MasterFile, else
+// a new one that is kept there, if there is nothing yet that an older one was
+// for. The caller holds the lock of the keys' file.
+func master(opts Options, first bool) ([]byte, error) {
+	if opts.Master != nil {
+		if len(opts.Master) != MasterSize {
+			return nil, ErrInvalidMaster
+		}
+		return bytes.Clone(opts.Master), nil
+	}
+	if opts.MasterFile == "" {
+		return nil, ErrNoMaster
+	}
+	text, err := securefile.Read(opts.MasterFile, 1024)
+	if err == nil {
+		key, err := ParseMaster(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", opts.MasterFile, err)
+		}
+		return key, nil
+	}
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case !first:
+		return nil, fmt.Errorf("%s: %w", opts.MasterFile, ErrNoMaster)
+	}
+	key := make([]byte, MasterSize)
+	if _, err := io.ReadFull(opts.Rand, key); err != nil {
+		return nil, err
+	}
+	if err := securefile.Replace(opts.MasterFile, append(base64.StdEncoding.AppendEncode(nil, key), '\n')); err != nil {
+		return nil, err
+	}
+	return key, nil
+}
