@@ -54,6 +54,7 @@ type Run struct {
 	Progress
 
 	Reason string `json:"reason,omitempty"` // of a failure or a skip, in words that say what to do
+	Late   bool   `json:"late,omitempty"`   // it had not ended by the time that the server allows after Due
 
 	// Manifest is the key of manifest.json in the destination bucket, once the
 	// run has succeeded; empty if nothing matched and so nothing was written.
@@ -78,7 +79,16 @@ type InventoryStatus struct {
 	Configuration string    `json:"configuration"`
 	Enabled       bool      `json:"enabled"`
 	Frequency     Frequency `json:"frequency"`
-	Next          time.Time `json:"next,omitzero"`      // when it falls due; zero: never
-	Last          *Run      `json:"last,omitempty"`     // the newest run, ended or not; nil: none yet
+	Suspended     bool      `json:"suspended,omitempty"` // scheduled runs are left out until it is resumed
+	Next          time.Time `json:"next,omitzero"`       // when it falls due; zero: never
+	Last          *Run      `json:"last,omitempty"`      // the newest run that was not skipped, ended or not; nil: none yet
+	Retention     Retention `json:"retention,omitzero"`
 	Warnings      []string  `json:"warnings,omitempty"` // what will make a run fail, as far as can be told now
+}
+
+// Retention is which reports of a configuration are kept: those that Reports or
+// Days keeps, and always the newest. The zero Retention keeps them all.
+type Retention struct {
+	Reports int `json:"reports,omitempty"` // the newest ones, by number; 0: none by number
+	Days    int `json:"days,omitempty"`    // those not older, by the start of the scan; 0: none by age
 }

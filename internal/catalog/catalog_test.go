@@ -7,7 +7,6 @@ import (
 
 	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
-	"github.com/stocktake/stocktake/internal/inventory"
 )
 
 func open(t testing.TB, path string) *catalog.Catalog {
@@ -25,7 +24,7 @@ func open(t testing.TB, path string) *catalog.Catalog {
 }
 
 func TestCatalog(t *testing.T) {
-	catalogtest.Run(t, func(t *testing.T) inventory.Catalog {
+	catalogtest.Run(t, func(t *testing.T) catalogtest.Catalog {
 		// A name that would be parameters if it were not escaped.
 		return open(t, filepath.Join(t.TempDir(), "new", "a?mode=memory&b%20.db"))
 	})

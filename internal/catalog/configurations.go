@@ -15,7 +15,7 @@ func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first
 	document := string(cfg.AppendXML(nil))
 	err := c.update(ctx, func(t *tx) error {
 		n, err := t.exec(ctx, addConfiguration, e.Bucket, cfg.ID, document,
-			micros(e.Created), micros(e.Due), micros(e.Wake), truth(e.Suspended))
+			micros(e.Created), micros(e.Due), micros(e.Wake), truth(e.Suspended), e.Retention.Reports, e.Retention.Days)
 		if err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first
 		if size > int64(limit) {
 			return stocktake.ErrInventoryExceedLimit
 		}
-		if _, err := t.exec(ctx, dropRunsOf, e.Bucket, cfg.ID); err != nil {
+		if err := t.dropHistory(ctx, e.Bucket, cfg.ID); err != nil {
 			return err
 		}
 		if first == nil {
@@ -73,10 +73,18 @@ func (c *Catalog) RemoveConfiguration(ctx context.Context, bucket, id string) er
 		if err := t.dropConfiguration(ctx, bucket, id); err != nil {
 			return err
 		}
-		_, err := t.exec(ctx, dropRunsOf, bucket, id)
-		return err
+		return t.dropHistory(ctx, bucket, id)
 	})
 	return wrap("remove configuration", err)
+}
+
+// dropHistory removes all that is kept of a configuration but itself.
+func (t *tx) dropHistory(ctx context.Context, bucket, id string) error {
+	if _, err := t.exec(ctx, dropRunsOf, bucket, id); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, dropStraysOf, bucket, id)
+	return err
 }
 
 func (t *tx) dropConfiguration(ctx context.Context, bucket, id string) error {
@@ -91,7 +99,7 @@ func (t *tx) dropConfiguration(ctx context.Context, bucket, id string) error {
 // RemoveBucket implements [inventory.Catalog].
 func (c *Catalog) RemoveBucket(ctx context.Context, bucket string) error {
 	err := c.update(ctx, func(t *tx) error {
-		for _, text := range []string{dropConfigurationsOf, dropRunsOfBucket, dropBucket} {
+		for _, text := range []string{dropConfigurationsOf, dropRunsOfBucket, dropStraysOfBucket, dropBucket} {
 			if _, err := t.exec(ctx, text, bucket); err != nil {
 				return err
 			}
@@ -141,6 +149,18 @@ func (c *Catalog) SetDue(ctx context.Context, e inventory.Entry) error {
 		return err
 	})
 	return wrap("set due time", err)
+}
+
+// SetRetention implements [inventory.Catalog].
+func (c *Catalog) SetRetention(ctx context.Context, bucket, id string, r stocktake.Retention) error {
+	err := c.update(ctx, func(t *tx) error {
+		n, err := t.exec(ctx, setRetention, bucket, id, r.Reports, r.Days)
+		if err == nil && n == 0 {
+			err = stocktake.ErrNoSuchInventory
+		}
+		return err
+	})
+	return wrap("set retention", err)
 }
 
 func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entries []inventory.Entry, err error) {

@@ -33,7 +33,7 @@ func truth(b bool) int64 {
 
 // runColumns are the columns of a run in the order of runValues and scanRun.
 const runColumns = `id, bucket, configuration, run_trigger, state, attempt, due, queued, started, ended,
-	listed, matched, bytes, written, shards, expected, object_key, reason, manifest, destination`
+	listed, matched, bytes, written, shards, expected, object_key, reason, manifest, destination, late`
 
 // runValues are the values of runColumns.
 func runValues(r *stocktake.Run) []any {
@@ -42,22 +42,24 @@ func runValues(r *stocktake.Run) []any {
 	return []any{
 		r.ID, r.Bucket, r.Configuration, string(r.Trigger), string(r.State), int64(r.Attempt),
 		micros(r.Due), micros(r.Queued), micros(r.Started), micros(r.Ended),
-		r.Listed, r.Matched, r.Bytes, r.Written, int64(r.Shards), r.Expected, key, r.Reason, r.Manifest, r.Destination,
+		r.Listed, r.Matched, r.Bytes, r.Written, int64(r.Shards), r.Expected, key, r.Reason, r.Manifest, r.Destination, truth(r.Late),
 	}
 }
 
 func scanRun(scan scanner, before ...any) (stocktake.Run, error) {
 	var r stocktake.Run
 	var due, queued, started, ended int64
+	var late int64
 	var key string
 	err := scan(append(before,
 		&r.ID, &r.Bucket, &r.Configuration, &r.Trigger, &r.State, &r.Attempt,
 		&due, &queued, &started, &ended,
-		&r.Listed, &r.Matched, &r.Bytes, &r.Written, &r.Shards, &r.Expected, &key, &r.Reason, &r.Manifest, &r.Destination)...)
+		&r.Listed, &r.Matched, &r.Bytes, &r.Written, &r.Shards, &r.Expected, &key, &r.Reason, &r.Manifest, &r.Destination, &late)...)
 	if err != nil {
 		return r, err
 	}
 	r.Due, r.Queued, r.Started, r.Ended = instant(due), instant(queued), instant(started), instant(ended)
+	r.Late = late != 0
 	r.Key, err = url.QueryUnescape(key)
 	return r, err
 }
@@ -65,12 +67,12 @@ func scanRun(scan scanner, before ...any) (stocktake.Run, error) {
 // entryColumns are the columns of an entry and of its last run, of the tables
 // named in entryTables.
 const (
-	entryColumns = `c.bucket, c.document, c.created, c.due, c.wake, c.suspended,
+	entryColumns = `c.bucket, c.document, c.created, c.due, c.wake, c.suspended, c.keep_reports, c.keep_days,
 	coalesce(r.id, ''), coalesce(r.bucket, ''), coalesce(r.configuration, ''), coalesce(r.run_trigger, ''),
 	coalesce(r.state, ''), coalesce(r.attempt, 0), coalesce(r.due, 0), coalesce(r.queued, 0),
 	coalesce(r.started, 0), coalesce(r.ended, 0), coalesce(r.listed, 0), coalesce(r.matched, 0),
 	coalesce(r.bytes, 0), coalesce(r.written, 0), coalesce(r.shards, 0), coalesce(r.expected, 0),
-	coalesce(r.object_key, ''), coalesce(r.reason, ''), coalesce(r.manifest, ''), coalesce(r.destination, '')`
+	coalesce(r.object_key, ''), coalesce(r.reason, ''), coalesce(r.manifest, ''), coalesce(r.destination, ''), coalesce(r.late, 0)`
 	entryTables = `configurations c LEFT JOIN runs r
 	ON r.bucket = c.bucket AND r.configuration = c.id AND r.seq = c.last_run`
 )
@@ -79,7 +81,7 @@ func (c *Catalog) scanEntry(scan scanner) (inventory.Entry, error) {
 	var e inventory.Entry
 	var document sql.RawBytes // holds until the next row
 	var created, due, wake, suspended int64
-	last, err := scanRun(scan, &e.Bucket, &document, &created, &due, &wake, &suspended)
+	last, err := scanRun(scan, &e.Bucket, &document, &created, &due, &wake, &suspended, &e.Retention.Reports, &e.Retention.Days)
 	if err != nil {
 		return e, err
 	}

@@ -118,17 +118,20 @@ func (t *tx) updateRun(ctx context.Context, r *stocktake.Run, from stocktake.Run
 }
 
 // EndRun implements [inventory.Catalog].
-func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, keep int, remove bool) error {
+func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, end inventory.End) error {
 	err := c.update(ctx, func(t *tx) error {
 		if err := t.updateRun(ctx, &r, from); err != nil {
 			return err
 		}
-		if remove {
+		if end.Remove {
 			if err := t.dropConfiguration(ctx, r.Bucket, r.Configuration); err != nil {
 				return err
 			}
 		}
-		return t.prune(ctx, r.Bucket, r.Configuration, keep)
+		if err := t.addNotices(ctx, end.Notices); err != nil {
+			return err
+		}
+		return t.prune(ctx, r.Bucket, r.Configuration, end.Keep)
 	})
 	return wrap("end run", err)
 }
@@ -165,6 +168,11 @@ func (c *Catalog) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run,
 // Unfinished implements [inventory.Catalog].
 func (c *Catalog) Unfinished(ctx context.Context, after string, max int) ([]stocktake.Run, error) {
 	return c.runs(ctx, selectUnfinished, after, max)
+}
+
+// Previous implements [inventory.Catalog].
+func (c *Catalog) Previous(ctx context.Context, bucket, id string) (stocktake.Run, error) {
+	return c.run(ctx, selectPrevious, bucket, id)
 }
 
 // LastListed implements [inventory.Catalog].

@@ -9,11 +9,13 @@ const (
 	dropBucket   = `DELETE FROM buckets WHERE bucket = $1`
 
 	addConfiguration = `INSERT INTO configurations
-	(bucket, id, document, created, due, wake, suspended, runs, last_run) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)
+	(bucket, id, document, created, due, wake, suspended, keep_reports, keep_days, runs, last_run)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0)
 	ON CONFLICT (bucket, id) DO NOTHING`
 	dropConfiguration       = `DELETE FROM configurations WHERE bucket = $1 AND id = $2`
 	dropConfigurationsOf    = `DELETE FROM configurations WHERE bucket = $1`
 	setDue                  = `UPDATE configurations SET due = $3, wake = $4, suspended = $5 WHERE bucket = $1 AND id = $2`
+	setRetention            = `UPDATE configurations SET keep_reports = $3, keep_days = $4 WHERE bucket = $1 AND id = $2`
 	moveDue                 = `UPDATE configurations SET due = $4, wake = $5 WHERE bucket = $1 AND id = $2 AND due = $3`
 	takeSeq                 = `UPDATE configurations SET runs = runs + 1 WHERE bucket = $1 AND id = $2 RETURNING runs`
 	setLast                 = `UPDATE configurations SET last_run = $3 WHERE bucket = $1 AND id = $2`
@@ -25,11 +27,12 @@ const (
 	selectConfigurationsSum = `SELECT coalesce(sum(configurations), 0) FROM buckets`
 
 	addRun = `INSERT INTO runs (` + runColumns + `, seq) VALUES
-	($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`
+	($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 	updateRun = `UPDATE runs SET bucket = $2, configuration = $3, run_trigger = $4, state = $5, attempt = $6,
 	due = $7, queued = $8, started = $9, ended = $10, listed = $11, matched = $12, bytes = $13, written = $14,
-	shards = $15, expected = $16, object_key = $17, reason = $18, manifest = $19, destination = $20
-	WHERE id = $1 AND state = $21`
+	shards = $15, expected = $16, object_key = $17, reason = $18, manifest = $19, destination = $20,
+	late = CASE WHEN late = 1 THEN 1 ELSE $21 END
+	WHERE id = $1 AND state = $22`
 	saveProgress = `UPDATE runs SET listed = $2, matched = $3, bytes = $4, written = $5, shards = $6,
 	expected = $7, object_key = $8 WHERE id = $1 AND ended = 0`
 	dropRunsOf       = `DELETE FROM runs WHERE bucket = $1 AND configuration = $2`
@@ -43,18 +46,45 @@ const (
 	selectRuns       = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 ORDER BY seq DESC`
 	selectGoing      = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 AND ended = 0`
 	selectUnfinished = `SELECT ` + runColumns + ` FROM runs WHERE ended = 0 AND id > $1 ORDER BY id LIMIT $2`
+	selectPrevious   = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2
+	AND state IN ('succeeded', 'failed') ORDER BY seq DESC LIMIT 1`
 	selectLastListed = `SELECT listed FROM runs WHERE bucket = $1 AND configuration = $2 AND state = 'succeeded'
 	ORDER BY seq DESC LIMIT 1`
+
+	selectLate     = `SELECT ` + runColumns + ` FROM runs WHERE ended = 0 AND late = 0 AND due <= $1 ORDER BY due LIMIT $2`
+	markLate       = `UPDATE runs SET late = 1 WHERE id = $1`
+	selectNextLate = `SELECT coalesce(min(due), 0) FROM runs WHERE ended = 0 AND late = 0`
+
+	addNotice = `INSERT INTO notices (` + noticeColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	setNotice = `UPDATE notices SET attempts = $2, due = $3, error = $4 WHERE id = $1`
+
+	dropNotice        = `DELETE FROM notices WHERE id = $1`
+	forgetNotices     = `DELETE FROM notices WHERE due = 0 AND made < $1`
+	selectNotices     = `SELECT ` + noticeColumns + ` FROM notices WHERE target = $1 AND due > 0 AND due <= $2 ORDER BY due, id LIMIT $3`
+	selectNextNotice  = `SELECT coalesce(min(due), 0) FROM notices WHERE target = $1 AND due > 0`
+	selectTargets     = `SELECT DISTINCT target FROM notices WHERE due > 0 ORDER BY target`
+	selectNotice      = `SELECT ` + noticeColumns + ` FROM notices WHERE id = $1`
+	selectDeadNotices = `SELECT ` + noticeColumns + ` FROM notices WHERE due = 0 AND id > $1 ORDER BY id LIMIT $2`
+
+	selectStrays       = `SELECT object_key, found FROM strays WHERE bucket = $1 AND configuration = $2`
+	countStrays        = `SELECT count(*) FROM strays WHERE bucket = $1 AND configuration = $2`
+	addStray           = `INSERT INTO strays (bucket, configuration, object_key, found) VALUES ($1, $2, $3, $4)`
+	dropStray          = `DELETE FROM strays WHERE bucket = $1 AND configuration = $2 AND object_key = $3`
+	dropStraysOf       = `DELETE FROM strays WHERE bucket = $1 AND configuration = $2`
+	dropStraysOfBucket = `DELETE FROM strays WHERE bucket = $1`
 )
 
 var (
 	writeStatements = []string{
 		countIntoBucket, bucketSize, shrinkBucket, dropBucket,
-		addConfiguration, dropConfiguration, dropConfigurationsOf, setDue, moveDue, takeSeq, setLast,
+		addConfiguration, dropConfiguration, dropConfigurationsOf, setDue, setRetention, moveDue, takeSeq, setLast,
 		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRuns, selectGoing,
+		selectLate, markLate, addNotice, setNotice, dropNotice, forgetNotices,
+		selectStrays, addStray, dropStray, dropStraysOf, dropStraysOfBucket,
 	}
 	readStatements = []string{
 		selectConfiguration, selectConfigurations, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
-		selectRun, selectRuns, selectGoing, selectUnfinished, selectLastListed,
+		selectRun, selectRuns, selectGoing, selectUnfinished, selectPrevious, selectLastListed,
+		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countStrays,
 	}
 )

@@ -111,10 +111,8 @@ func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, err e
 
 // take has the report made.
 func (s *Service) take(a *attempt, cfg stocktake.InventoryConfiguration) (Outcome, error) {
-	if s.opts.Roles != nil {
-		if err := s.opts.Roles.MayReport(a.ctx, a.bucket, &cfg); err != nil {
-			return Outcome{}, err
-		}
+	if err := s.mayReport(a.ctx, a.bucket, &cfg); err != nil {
+		return Outcome{}, err
 	}
 	r, _ := a.now()
 	s.log.Info("run started", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt,
@@ -162,34 +160,20 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 
 	// A shutdown does not keep a run from being recorded that has ended.
 	err = s.insist(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
-		return s.catalog.EndRun(ctx, r, from, s.opts.Keep, remove)
+		return s.endRun(ctx, r, from, remove)
 	})
-	s.report(r, err)
+	switch {
+	case errors.Is(err, stocktake.ErrNoSuchRun):
+		s.log.Info("run ended when its configuration was deleted", append(runAttrs(&r), "state", r.State)...)
+	case err != nil:
+		s.log.Error("the end of a run could not be recorded; it starts anew with the server, which finds what it has published",
+			append(runAttrs(&r), "state", r.State, "err", err)...)
+	}
 }
 
 func removesItself(cfg *stocktake.InventoryConfiguration) bool {
 	d := cfg.Schedule.AutoDelete
 	return cfg.Schedule.Frequency == stocktake.Once && d != nil && *d
-}
-
-// report tells of a run that has ended; err is why that could not be recorded.
-func (s *Service) report(r stocktake.Run, err error) {
-	log := s.log.With("bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt)
-	switch {
-	case errors.Is(err, stocktake.ErrNoSuchRun):
-		log.Info("run ended as its configuration was deleted", "state", r.State)
-		return
-	case err != nil:
-		log.Error("the end of a run could not be recorded; it starts anew with the server, which finds what it has published",
-			"state", r.State, "err", err)
-		return
-	case r.State == stocktake.Failed:
-		log.Error("run failed", "reason", r.Reason)
-	default:
-		log.Info("run "+string(r.State), "listed", r.Listed, "matched", r.Matched, "bytes", r.Bytes, "shards", r.Shards,
-			"took", r.Ended.Sub(r.Started), "manifest", r.Manifest)
-	}
-	s.opts.Observer.RunChanged(r)
 }
 
 // patience is how long the service tries to write to a catalog that fails when

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -16,10 +17,30 @@ type Entry struct {
 	Due       time.Time // the next scheduled run's time; zero: none
 	Wake      time.Time // when the scheduler makes that run: Due, or somewhat later to spread the work; zero as Due
 	Suspended bool      // scheduled runs are left out until it is resumed
+	Retention stocktake.Retention
 
 	// Last is the newest run that was not skipped; nil if there is none yet. It
 	// is read with the entry, not written.
 	Last *stocktake.Run
+}
+
+// An End is what else happens when a run ends.
+type End struct {
+	Keep    int      // of the configuration's runs that have ended, the newest so many are kept
+	Remove  bool     // the configuration goes; its runs stay
+	Notices []Notice // to be told
+}
+
+// A Notice is something to be told to the world: it is kept until it was told,
+// or given up.
+type Notice struct {
+	ID       string // unique for ever
+	Target   string // whom to tell
+	Made     time.Time
+	Payload  string
+	Attempts int       // made so far
+	Due      time.Time // when to try next; zero: given up
+	Error    string    // of the last attempt
 }
 
 // A Step moves a configuration on to its next due time and makes the run of the
@@ -41,6 +62,7 @@ type Catalog interface {
 	ConfigurationCatalog
 	ScheduleCatalog
 	RunCatalog
+	LateCatalog
 }
 
 // A ConfigurationCatalog keeps configurations.
@@ -57,6 +79,9 @@ type ConfigurationCatalog interface {
 	// Configurations gives up to max entries whose id sorts after after, in
 	// ascending order of id bytes, and whether there are more.
 	Configurations(ctx context.Context, bucket, after string, max int) (page []Entry, more bool, err error)
+
+	// SetRetention gives stocktake.ErrNoSuchInventory for an unknown id.
+	SetRetention(ctx context.Context, bucket, id string, r stocktake.Retention) error
 
 	// RemoveConfiguration removes a configuration and its runs, or nothing if
 	// there is none.
@@ -105,10 +130,8 @@ type RunCatalog interface {
 	// else has moved it. r has not ended.
 	UpdateRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error
 
-	// EndRun is UpdateRun for a run that has ended. Of its configuration's runs
-	// that have ended, the newest keep are kept; with remove, the configuration
-	// itself goes, but its runs stay.
-	EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, keep int, remove bool) error
+	// EndRun is UpdateRun for a run that has ended.
+	EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, end End) error
 
 	// SaveProgress keeps the progress of runs that have not ended, by id; those
 	// that have, or are gone, are left alone.
@@ -128,6 +151,10 @@ type RunCatalog interface {
 	// after, by id.
 	Unfinished(ctx context.Context, after string, max int) ([]stocktake.Run, error)
 
+	// Previous gives the newest run of a configuration that has succeeded or
+	// failed, or stocktake.ErrNoSuchRun.
+	Previous(ctx context.Context, bucket, id string) (stocktake.Run, error)
+
 	// LastListed gives how many records the last successful run of a
 	// configuration has listed; -1 if there is none.
 	LastListed(ctx context.Context, bucket, id string) (int64, error)
@@ -135,4 +162,61 @@ type RunCatalog interface {
 	// ForgetRuns removes the runs that ended before t and whose configuration is
 	// gone.
 	ForgetRuns(ctx context.Context, t time.Time) error
+}
+
+// A LateCatalog knows which runs are late.
+type LateCatalog interface {
+	// MarkLate marks up to max runs that have not ended and were due at or before
+	// due, those due first before the others, and returns them. notices is asked
+	// for what is to be told of each. A run is marked once.
+	MarkLate(ctx context.Context, due time.Time, max int, notices func(stocktake.Run) []Notice) ([]stocktake.Run, error)
+
+	// NextLate gives the earliest Due of the runs that have not ended and are not
+	// marked; the zero time if there is none.
+	NextLate(ctx context.Context) (time.Time, error)
+}
+
+// ErrNoSuchNotice is a notice that is not, or no longer, kept.
+var ErrNoSuchNotice = errors.New("no such notice")
+
+// A NoticeCatalog keeps notices. Who delivers them needs it; the service makes
+// them by EndRun and MarkLate.
+type NoticeCatalog interface {
+	// Targets gives whom there is something to tell, ascending.
+	Targets(ctx context.Context) ([]string, error)
+
+	// DueNotices gives up to max notices to tell target at or before now, earliest
+	// first.
+	DueNotices(ctx context.Context, target string, now time.Time, max int) ([]Notice, error)
+
+	// NextNotice gives the earliest Due of the notices of target; the zero time if
+	// there is none.
+	NextNotice(ctx context.Context, target string) (time.Time, error)
+
+	// SetNotice keeps Attempts, Due and Error of a notice, or gives
+	// ErrNoSuchNotice.
+	SetNotice(ctx context.Context, n Notice) error
+
+	// Notice gives a notice, or ErrNoSuchNotice.
+	Notice(ctx context.Context, id string) (Notice, error)
+
+	// RemoveNotice removes a notice that was told; a missing one is no error.
+	RemoveNotice(ctx context.Context, id string) error
+
+	// DeadNotices gives up to max notices that were given up and whose id sorts
+	// after after, by id.
+	DeadNotices(ctx context.Context, after string, max int) ([]Notice, error)
+
+	// ForgetNotices removes the notices that were given up and made before t.
+	ForgetNotices(ctx context.Context, t time.Time) error
+}
+
+// A StrayCatalog remembers files that no manifest names.
+type StrayCatalog interface {
+	// Strays replaces what is remembered of a configuration by the keys found, and
+	// gives for each when it was first found: now for those that are new.
+	Strays(ctx context.Context, bucket, id string, found []string, now time.Time) (map[string]time.Time, error)
+
+	// HasStrays tells whether any key is remembered of a configuration.
+	HasStrays(ctx context.Context, bucket, id string) (bool, error)
 }

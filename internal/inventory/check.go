@@ -41,10 +41,36 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 			return err
 		}
 	}
-	if s.opts.Roles != nil && s.opts.RefuseRoles {
-		return s.opts.Roles.MayReport(ctx, bucket, cfg)
+	if !s.opts.Strict {
+		return nil
 	}
-	return nil
+	if err := checkKeys(bucket, cfg); err != nil {
+		return err
+	}
+	return s.mayReport(ctx, bucket, cfg)
+}
+
+func (s *Service) mayReport(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
+	if s.opts.Roles == nil {
+		return nil
+	}
+	return s.opts.Roles.MayReport(ctx, bucket, cfg)
+}
+
+// checkKeys holds the longest key of a report to the bound of a key.
+func checkKeys(bucket string, cfg *stocktake.InventoryConfiguration) error {
+	const longest = "data/xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx-1000000.csv.gz" // below the configuration's folder
+	n := len(bucket) + 1 + len(cfg.ID) + 1 + len(longest)
+	if cfg.Destination.Prefix != "" {
+		n += len(cfg.Destination.Prefix) + 1
+	}
+	if n <= stocktake.MaxKeyLength {
+		return nil
+	}
+	return &stocktake.InvalidArgumentError{
+		Element: destinationElement + "/Prefix", Value: cfg.Destination.Prefix[:min(len(cfg.Destination.Prefix), 200)],
+		Reason: fmt.Sprintf("with it the keys of a report have up to %d bytes, more than %d", n, stocktake.MaxKeyLength),
+	}
 }
 
 func (s *Service) checkDestination(ctx context.Context, source *Bucket, dst *stocktake.Destination) error {

@@ -59,22 +59,32 @@ func (s *Service) makeDue(ctx context.Context) (next time.Time, err error) {
 
 // readNext asks the catalog when the next run is due.
 func (s *Service) readNext(ctx context.Context) (time.Time, error) {
-	// A put during the question may be missing from its answer, but then it
-	// lowers next again.
+	return s.nextOf(ctx, &s.next, s.catalog.NextWake)
+}
+
+// nextOf sets next, which s.mu guards, to what ask answers, unless it has been
+// lowered meanwhile, by somebody whom ask may have missed.
+func (s *Service) nextOf(ctx context.Context, next *time.Time, ask func(context.Context) (time.Time, error)) (time.Time, error) {
 	s.mu.Lock()
-	s.next = time.Time{}
+	*next = time.Time{}
 	s.mu.Unlock()
-	next, err := s.catalog.NextWake(ctx)
+	t, err := ask(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		s.next = s.clock.Now() // ask again
+		*next = s.clock.Now() // ask again
 		return time.Time{}, err
 	}
-	if s.next.IsZero() || (!next.IsZero() && next.Before(s.next)) {
-		s.next = next
+	*next = earlier(*next, t)
+	return *next, nil
+}
+
+// earlier is the earlier of two times, of which zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
 	}
-	return s.next, nil
+	return a
 }
 
 // advance moves entries on and queues their runs.

@@ -118,11 +118,11 @@ func (f *flakyCatalog) UpdateRun(ctx context.Context, r stocktake.Run, from stoc
 	return f.Catalog.UpdateRun(ctx, r, from)
 }
 
-func (f *flakyCatalog) EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, keep int, remove bool) error {
+func (f *flakyCatalog) EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, end inventory.End) error {
 	if err := f.fail("EndRun"); err != nil {
 		return err
 	}
-	return f.Catalog.EndRun(ctx, r, from, keep, remove)
+	return f.Catalog.EndRun(ctx, r, from, end)
 }
 
 func (f *flakyCatalog) SaveProgress(ctx context.Context, progress map[string]stocktake.Progress) error {
@@ -158,6 +158,27 @@ func (f *flakyCatalog) Unfinished(ctx context.Context, after string, max int) ([
 		return nil, err
 	}
 	return f.Catalog.Unfinished(ctx, after, max)
+}
+
+func (f *flakyCatalog) Previous(ctx context.Context, bucket, id string) (stocktake.Run, error) {
+	if err := f.fail("Previous"); err != nil {
+		return stocktake.Run{}, err
+	}
+	return f.Catalog.Previous(ctx, bucket, id)
+}
+
+func (f *flakyCatalog) MarkLate(ctx context.Context, due time.Time, max int, notices func(stocktake.Run) []inventory.Notice) ([]stocktake.Run, error) {
+	if err := f.fail("MarkLate"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.MarkLate(ctx, due, max, notices)
+}
+
+func (f *flakyCatalog) NextLate(ctx context.Context) (time.Time, error) {
+	if err := f.fail("NextLate"); err != nil {
+		return time.Time{}, err
+	}
+	return f.Catalog.NextLate(ctx)
 }
 
 func (f *flakyCatalog) LastListed(ctx context.Context, bucket, id string) (int64, error) {

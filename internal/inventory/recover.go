@@ -142,10 +142,9 @@ func (s *Service) giveUp(ctx context.Context, r stocktake.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := s.catalog.EndRun(ctx, r, before.State, s.opts.Keep, false); err != nil {
+	if err := s.endRun(ctx, r, before.State, false); err != nil {
 		return err
 	}
-	s.report(r, nil)
 	s.cleanInterrupted(ctx, before, e.Configuration)
 	return nil
 }

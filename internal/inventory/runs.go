@@ -67,10 +67,9 @@ func (s *Service) cancelWaiting(ctx context.Context, r stocktake.Run) (stocktake
 	}
 	before := r
 	r.State, r.Ended, r.Reason = stocktake.Cancelled, s.now(), "somebody cancelled it"
-	if err := s.catalog.EndRun(ctx, r, before.State, s.opts.Keep, false); err != nil {
+	if err := s.endRun(ctx, r, before.State, false); err != nil {
 		return stocktake.Run{}, err
 	}
-	s.report(r, nil)
 	s.cleanInterrupted(ctx, before, e.Configuration)
 	return r, nil
 }
@@ -128,7 +127,9 @@ func (s *Service) status(ctx context.Context, e *Entry, w *warner) stocktake.Inv
 		Configuration: e.Configuration.ID,
 		Enabled:       e.Configuration.IsEnabled,
 		Frequency:     e.Configuration.Schedule.Frequency,
+		Suspended:     e.Suspended,
 		Next:          e.Due,
+		Retention:     e.Retention,
 		Warnings:      w.warnings(ctx, e),
 	}
 	if e.Last != nil {

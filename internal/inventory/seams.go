@@ -72,3 +72,8 @@ type Observer interface {
 	// it, with Skipped and Queued when it is made.
 	RunChanged(r stocktake.Run)
 }
+
+// A LateObserver is an [Observer] that is told of late runs as well, once each.
+type LateObserver interface {
+	RunLate(r stocktake.Run)
+}

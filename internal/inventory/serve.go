@@ -24,10 +24,10 @@ func (s *Service) Serve(ctx context.Context) error {
 		held := s.held
 		s.held = nil
 		s.mu.Unlock()
-		next, err := s.makeDue(ctx)
+		next, err := s.keepTime(ctx)
 		if err != nil && ctx.Err() == nil {
 			next = s.clock.Now().Add(pause.next())
-			s.log.Error("runs that are due could not be made; trying again", "at", next, "err", err)
+			s.log.Error("the catalog fails, so that no runs are made when they are due; trying again", "at", next, "err", err)
 		} else {
 			pause = 0
 		}
@@ -48,6 +48,16 @@ func (s *Service) Serve(ctx context.Context) error {
 			saving = false
 		}
 	}
+}
+
+// keepTime does what the time has come for and gives when to look again.
+func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
+	due, err := s.makeDue(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	late, err := s.tellLate(ctx)
+	return earlier(due, late), err
 }
 
 // backoff is the pause after a failure: 1 s, doubling up to a minute. Its zero

@@ -39,13 +39,19 @@ type Options struct {
 
 	Roles Roles // nil: each role may do everything
 
-	// RefuseRoles refuses a configuration whose role may not do its work.
-	// Without it the configuration is kept with a warning.
-	RefuseRoles bool
+	// Strict refuses a configuration whose runs will fail as far as can be told:
+	// its role may not do its work, or its reports would have keys that are too
+	// long. Without it the configuration is kept with a warning.
+	Strict bool
+
+	// LateAfter is how long after it is due a run is late that has not ended; 0:
+	// 6 hours, negative: never.
+	LateAfter time.Duration
 
 	Clock    clock.Clock                // nil: the machine's
 	NewID    func(stocktake.Run) string // makes the id of a run, unique for ever; nil: a random UUID
 	Observer Observer                   // nil: nobody
+	Notifier Notifier                   // nil: nobody
 	Log      *slog.Logger               // nil: slog.Default()
 }
 
@@ -53,6 +59,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxRuns = cmp.Or(o.MaxRuns, max(runtime.GOMAXPROCS(0), 2))
 	o.Keep = cmp.Or(o.Keep, 100)
 	o.MaxAttempts = cmp.Or(o.MaxAttempts, 10)
+	o.LateAfter = cmp.Or(o.LateAfter, 6*time.Hour)
 	o.Log = cmp.Or(o.Log, slog.Default())
 	if o.Clock == nil {
 		o.Clock = clock.Real{}
@@ -62,6 +69,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Observer == nil {
 		o.Observer = nobody{}
+	}
+	if o.Notifier == nil {
+		o.Notifier = noNotifier{}
 	}
 	if o.Encrypts == nil {
 		o.Encrypts = encryptsNothing
@@ -94,12 +104,13 @@ type Service struct {
 	ending  chan struct{} // closed when the service has been shutting down for patience
 	changed chan struct{} // has a token if Serve must look at what has changed
 
-	mu     sync.Mutex
-	queue  queue
-	active map[string]*attempt // by id of the run
-	next   time.Time           // when the scheduler must wake; zero: never
-	held   []func()            // lets go of the clock, once the scheduler's timer is set for next
-	runs   sync.WaitGroup      // the goroutines of active
+	mu       sync.Mutex
+	queue    queue
+	active   map[string]*attempt // by id of the run
+	next     time.Time           // when the scheduler must wake; zero: never
+	nextLate time.Time           // when a run may be late; zero: never
+	held     []func()            // lets go of the clock, once the scheduler's timer is set for next
+	runs     sync.WaitGroup      // the goroutines of active
 }
 
 // New returns the service of what catalog keeps. It forgets the configurations
@@ -138,13 +149,13 @@ func (s *Service) wake() {
 // wakeAt makes Serve look at what is due at t; the zero time is none.
 func (s *Service) wakeAt(t time.Time) {
 	s.mu.Lock()
-	earlier := !t.IsZero() && (s.next.IsZero() || t.Before(s.next))
-	if earlier {
+	sooner := !t.IsZero() && (s.next.IsZero() || t.Before(s.next))
+	if sooner {
 		s.next = t
 		s.held = append(s.held, clock.Hold(s.clock))
 	}
 	s.mu.Unlock()
-	if earlier {
+	if sooner {
 		s.wake()
 	}
 }
@@ -165,6 +176,7 @@ func (s *Service) enqueue(r stocktake.Run) {
 		urgent: r.Trigger != stocktake.TriggerScheduled, release: release,
 	})
 	s.mu.Unlock()
+	s.willBeLate(&r)
 	s.opts.Observer.RunChanged(r)
 	s.wake()
 }

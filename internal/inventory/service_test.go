@@ -294,7 +294,7 @@ func TestStatusWarns(t *testing.T) {
 }
 
 func TestPutRefusesRoleInProduction(t *testing.T) {
-	w := newWorld(t, inventory.Options{Roles: refusing{}, RefuseRoles: true})
+	w := newWorld(t, inventory.Options{Roles: refusing{}, Strict: true})
 	if err := w.Put(t.Context(), "photos", configuration("a", daily)); !errors.Is(err, stocktake.ErrAccessDenied) {
 		t.Errorf("%v, want %v", err, stocktake.ErrAccessDenied)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/stocktake/stocktake"
 )
@@ -28,11 +29,13 @@ func (w *warner) warnings(ctx context.Context, e *Entry) (warnings []string) {
 		}
 	}
 	add(w.destination(ctx, &e.Configuration.Destination))
-	if w.s.opts.Roles != nil {
-		add(w.s.opts.Roles.MayReport(ctx, w.bucket, &e.Configuration))
-	}
+	add(checkKeys(e.Bucket, &e.Configuration))
+	add(w.s.mayReport(ctx, w.bucket, &e.Configuration))
 	if enc := e.Configuration.Destination.Encryption; enc != (stocktake.Encryption{}) {
 		add(w.s.opts.Encrypts(enc))
+	}
+	if r := e.Last; r != nil && r.Late && !r.State.Ended() {
+		warnings = append(warnings, fmt.Sprintf("the run due at %s is late", r.Due.Format(time.RFC3339)))
 	}
 	return warnings
 }

@@ -51,12 +51,19 @@ func Queued(bucket, configuration, id string) stocktake.Run {
 	}
 }
 
+// A Catalog is all that the suite tests.
+type Catalog interface {
+	inventory.Catalog
+	inventory.NoticeCatalog
+	inventory.StrayCatalog
+}
+
 // Run tests the catalog that open gives: empty, and closed at the end of the
 // test.
-func Run(t *testing.T, open func(t *testing.T) inventory.Catalog) {
+func Run(t *testing.T, open func(t *testing.T) Catalog) {
 	for _, test := range []struct {
 		name string
-		run  func(*testing.T, inventory.Catalog)
+		run  func(*testing.T, Catalog)
 	}{
 		{"a configuration reads back", readsBack},
 		{"an id is taken once, also at the limit", existsBeforeLimit},
@@ -76,6 +83,12 @@ func Run(t *testing.T, open func(t *testing.T) inventory.Catalog) {
 		{"a configuration may go with its run", autoDelete},
 		{"the last run's count", lastListed},
 		{"unfinished runs by page", unfinished},
+		{"the newest run that counts", previous},
+		{"a run is late once", late},
+		{"notices until they are told", notices},
+		{"dead notices by page", deadNotices},
+		{"a run and its notices end together", noticesOfARun},
+		{"strays keep the time they were found", strays},
 		{"an ended context changes nothing", endedContext},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
@@ -103,7 +116,7 @@ func same(t *testing.T, what string, got, wanted any) {
 	}
 }
 
-func put(t *testing.T, c inventory.Catalog, bucket, id string) {
+func put(t *testing.T, c Catalog, bucket, id string) {
 	t.Helper()
 	must(t, c.AddConfiguration(t.Context(), Entry(bucket, id), nil, Limit))
 }
@@ -115,11 +128,12 @@ func ids(entries []inventory.Entry) (ids []string) {
 	return ids
 }
 
-func readsBack(t *testing.T, c inventory.Catalog) {
+func readsBack(t *testing.T, c Catalog) {
 	e := Entry("photos", "daily")
 	e.Configuration.Schedule = stocktake.Schedule{Frequency: stocktake.Once, AutoDelete: new(true)}
 	e.Configuration.OptionalFields = []stocktake.Field{stocktake.FieldETag, stocktake.FieldSize}
 	e.Suspended = true
+	e.Retention = stocktake.Retention{Reports: 7, Days: 30}
 	first := Queued("photos", "daily", "r1")
 	must(t, c.AddConfiguration(t.Context(), e, &first, Limit))
 
@@ -136,10 +150,16 @@ func readsBack(t *testing.T, c inventory.Catalog) {
 	got, err = c.Configuration(t.Context(), "photos", "daily")
 	must(t, err)
 	same(t, "after SetDue", got, e)
+	e.Retention = stocktake.Retention{Days: 1}
+	must(t, c.SetRetention(t.Context(), "photos", "daily", e.Retention))
+	got, err = c.Configuration(t.Context(), "photos", "daily")
+	must(t, err)
+	same(t, "after SetRetention", got, e)
+	want(t, "SetRetention of an unknown id", c.SetRetention(t.Context(), "photos", "x", e.Retention), stocktake.ErrNoSuchInventory)
 	want(t, "SetDue of an unknown id", c.SetDue(t.Context(), Entry("photos", "x")), stocktake.ErrNoSuchInventory)
 }
 
-func existsBeforeLimit(t *testing.T, c inventory.Catalog) {
+func existsBeforeLimit(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
 	must(t, c.AddConfiguration(t.Context(), Entry("photos", "b"), nil, 2))
 	want(t, "repeat", c.AddConfiguration(t.Context(), Entry("photos", "b"), nil, 2), stocktake.ErrInventoryExists)
@@ -157,7 +177,7 @@ func existsBeforeLimit(t *testing.T, c inventory.Catalog) {
 	same(t, "count", n, int64(2))
 }
 
-func limitHolds(t *testing.T, c inventory.Catalog) {
+func limitHolds(t *testing.T, c Catalog) {
 	const limit, puts = 5, 12
 	var wg sync.WaitGroup
 	errs := make([]error, puts)
@@ -180,7 +200,7 @@ func limitHolds(t *testing.T, c inventory.Catalog) {
 	}
 }
 
-func pages(t *testing.T, c inventory.Catalog) {
+func pages(t *testing.T, c Catalog) {
 	// UTF-16 order would put 😀 before ｡, and a dictionary a before B.
 	sorted := []string{"1", "10", "100", "11", "B", "a", "b", "｡", "😀"}
 	shuffled := slices.Clone(sorted)
@@ -212,7 +232,7 @@ func pages(t *testing.T, c inventory.Catalog) {
 	}
 }
 
-func bucketsApart(t *testing.T, c inventory.Catalog) {
+func bucketsApart(t *testing.T, c Catalog) {
 	for _, b := range []string{"photos", "logs", "photo"} {
 		put(t, c, b, "daily")
 	}
@@ -229,7 +249,7 @@ func bucketsApart(t *testing.T, c inventory.Catalog) {
 	same(t, "configurations left", len(page), 0)
 }
 
-func due(t *testing.T, c inventory.Catalog) {
+func due(t *testing.T, c Catalog) {
 	next, err := c.NextWake(t.Context())
 	must(t, err)
 	same(t, "next of none", next, time.Time{})
@@ -257,7 +277,7 @@ func due(t *testing.T, c inventory.Catalog) {
 	same(t, "due too early", len(got), 0)
 }
 
-func endedContext(t *testing.T, c inventory.Catalog) {
+func endedContext(t *testing.T, c Catalog) {
 	ctx, cancel := contextEnded(t)
 	defer cancel()
 	first := Queued("photos", "daily", "r1")

@@ -18,7 +18,7 @@ func contextEnded(t *testing.T) (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-func add(t *testing.T, c inventory.Catalog, r stocktake.Run) {
+func add(t *testing.T, c Catalog, r stocktake.Run) {
 	t.Helper()
 	got, added, err := c.AddRun(t.Context(), r)
 	must(t, err)
@@ -26,15 +26,15 @@ func add(t *testing.T, c inventory.Catalog, r stocktake.Run) {
 	same(t, "run", got, r)
 }
 
-func end(t *testing.T, c inventory.Catalog, r stocktake.Run, state stocktake.RunState) stocktake.Run {
+func end(t *testing.T, c Catalog, r stocktake.Run, state stocktake.RunState) stocktake.Run {
 	t.Helper()
 	from := r.State
 	r.State, r.Ended = state, Start.Add(time.Minute)
-	must(t, c.EndRun(t.Context(), r, from, keep, false))
+	must(t, c.EndRun(t.Context(), r, from, inventory.End{Keep: keep}))
 	return r
 }
 
-func history(t *testing.T, c inventory.Catalog, bucket, id string) (ids []string) {
+func history(t *testing.T, c Catalog, bucket, id string) (ids []string) {
 	t.Helper()
 	runs, err := c.Runs(t.Context(), bucket, id)
 	must(t, err)
@@ -44,7 +44,7 @@ func history(t *testing.T, c inventory.Catalog, bucket, id string) (ids []string
 	return ids
 }
 
-func last(t *testing.T, c inventory.Catalog, bucket, id string) string {
+func last(t *testing.T, c Catalog, bucket, id string) string {
 	t.Helper()
 	e, err := c.Configuration(t.Context(), bucket, id)
 	must(t, err)
@@ -54,7 +54,7 @@ func last(t *testing.T, c inventory.Catalog, bucket, id string) string {
 	return e.Last.ID + " " + string(e.Last.State)
 }
 
-func removal(t *testing.T, c inventory.Catalog) {
+func removal(t *testing.T, c Catalog) {
 	put(t, c, "photos", "daily")
 	put(t, c, "photos", "weekly")
 	add(t, c, Queued("photos", "daily", "r1"))
@@ -65,7 +65,7 @@ func removal(t *testing.T, c inventory.Catalog) {
 	r := Queued("photos", "daily", "r1")
 	r.State = stocktake.Scanning
 	want(t, "update", c.UpdateRun(t.Context(), r, stocktake.Queued), stocktake.ErrNoSuchRun)
-	want(t, "end", c.EndRun(t.Context(), r, stocktake.Queued, keep, false), stocktake.ErrNoSuchRun)
+	want(t, "end", c.EndRun(t.Context(), r, stocktake.Queued, inventory.End{Keep: keep}), stocktake.ErrNoSuchRun)
 	_, _, err = c.AddRun(t.Context(), Queued("photos", "daily", "r3"))
 	want(t, "run of a removed configuration", err, stocktake.ErrNoSuchInventory)
 	_, err = c.Run(t.Context(), "r2")
@@ -75,12 +75,12 @@ func removal(t *testing.T, c inventory.Catalog) {
 	want(t, "run of a removed bucket", err, stocktake.ErrNoSuchRun)
 }
 
-func freshHistory(t *testing.T, c inventory.Catalog) {
+func freshHistory(t *testing.T, c Catalog) {
 	put(t, c, "photos", "once")
 	r := Queued("photos", "once", "r1")
 	add(t, c, r)
 	r.State, r.Ended = stocktake.Succeeded, Start
-	must(t, c.EndRun(t.Context(), r, stocktake.Queued, keep, true))
+	must(t, c.EndRun(t.Context(), r, stocktake.Queued, inventory.End{Keep: keep, Remove: true}))
 	same(t, "history of one that is gone", history(t, c, "photos", "once"), []string{"r1 succeeded"})
 	put(t, c, "photos", "once")
 	same(t, "history of a new one", len(history(t, c, "photos", "once")), 0)
@@ -94,7 +94,7 @@ func step(id, run string, from time.Time) inventory.Step {
 	return inventory.Step{Bucket: "photos", ID: id, From: from, Due: next, Wake: next.Add(time.Second), Run: r}
 }
 
-func stepOnce(t *testing.T, c inventory.Catalog) {
+func stepOnce(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
 	put(t, c, "photos", "b")
 	at := Start.Add(time.Hour)
@@ -113,7 +113,7 @@ func stepOnce(t *testing.T, c inventory.Catalog) {
 	same(t, "last", last(t, c, "photos", "a"), "r1 queued")
 }
 
-func skips(t *testing.T, c inventory.Catalog) {
+func skips(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
 	add(t, c, Queued("photos", "a", "r0"))
 	at := Start.Add(time.Hour)
@@ -126,7 +126,7 @@ func skips(t *testing.T, c inventory.Catalog) {
 	same(t, "last", last(t, c, "photos", "a"), "r0 queued")
 }
 
-func oneGoing(t *testing.T, c inventory.Catalog) {
+func oneGoing(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
 	_, err := c.Going(t.Context(), "photos", "a")
 	want(t, "going", err, stocktake.ErrNoSuchRun)
@@ -143,7 +143,7 @@ func oneGoing(t *testing.T, c inventory.Catalog) {
 	add(t, c, Queued("photos", "a", "r2"))
 }
 
-func compareAndSet(t *testing.T, c inventory.Catalog) {
+func compareAndSet(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
 	r := Queued("photos", "a", "r1")
 	add(t, c, r)
@@ -151,14 +151,14 @@ func compareAndSet(t *testing.T, c inventory.Catalog) {
 	must(t, c.UpdateRun(t.Context(), r, stocktake.Queued))
 	want(t, "second time", c.UpdateRun(t.Context(), r, stocktake.Queued), stocktake.ErrNoSuchRun)
 	r = end(t, c, r, stocktake.Cancelled)
-	want(t, "end twice", c.EndRun(t.Context(), r, stocktake.Scanning, keep, false), stocktake.ErrNoSuchRun)
+	want(t, "end twice", c.EndRun(t.Context(), r, stocktake.Scanning, inventory.End{Keep: keep}), stocktake.ErrNoSuchRun)
 }
 
-func runReadsBack(t *testing.T, c inventory.Catalog) {
+func runReadsBack(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
 	r := Queued("photos", "a", "r1")
 	add(t, c, r)
-	r.State, r.Attempt, r.Started = stocktake.Publishing, 7, Start.Add(time.Second)
+	r.State, r.Attempt, r.Started, r.Late = stocktake.Publishing, 7, Start.Add(time.Second), true
 	r.Progress = stocktake.Progress{Listed: 1 << 40, Matched: 2, Bytes: 1 << 62, Written: 4, Shards: 5, Expected: 6, Key: "a\x00%+ 猫\xff"}
 	must(t, c.UpdateRun(t.Context(), r, stocktake.Queued))
 	got, err := c.Run(t.Context(), "r1")
@@ -171,7 +171,7 @@ func runReadsBack(t *testing.T, c inventory.Catalog) {
 	same(t, "runs", runs, []stocktake.Run{r})
 }
 
-func progress(t *testing.T, c inventory.Catalog) {
+func progress(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
 	r := Queued("photos", "a", "r1")
 	add(t, c, r)
@@ -187,7 +187,7 @@ func progress(t *testing.T, c inventory.Catalog) {
 	same(t, "run that has ended", got, ended)
 }
 
-func keeps(t *testing.T, c inventory.Catalog) {
+func keeps(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
 	put(t, c, "photos", "b")
 	add(t, c, Queued("photos", "b", "other"))
@@ -209,14 +209,14 @@ func keeps(t *testing.T, c inventory.Catalog) {
 	same(t, "history of another", history(t, c, "photos", "b"), []string{"other queued"})
 }
 
-func autoDelete(t *testing.T, c inventory.Catalog) {
+func autoDelete(t *testing.T, c Catalog) {
 	put(t, c, "photos", "once")
 	put(t, c, "photos", "daily")
 	for _, id := range []string{"once", "daily"} {
 		r := Queued("photos", id, id)
 		add(t, c, r)
 		r.State, r.Ended = stocktake.Succeeded, Start.Add(time.Minute)
-		must(t, c.EndRun(t.Context(), r, stocktake.Queued, keep, id == "once"))
+		must(t, c.EndRun(t.Context(), r, stocktake.Queued, inventory.End{Keep: keep, Remove: id == "once"}))
 	}
 	_, err := c.Configuration(t.Context(), "photos", "once")
 	want(t, "configuration", err, stocktake.ErrNoSuchInventory)
@@ -231,7 +231,7 @@ func autoDelete(t *testing.T, c inventory.Catalog) {
 	same(t, "history", len(history(t, c, "photos", "daily")), 1)
 }
 
-func lastListed(t *testing.T, c inventory.Catalog) {
+func lastListed(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
 	for i, state := range []stocktake.RunState{stocktake.Failed, stocktake.Succeeded, stocktake.Succeeded, stocktake.Cancelled} {
 		r := Queued("photos", "a", fmt.Sprint("r", i))
@@ -244,7 +244,7 @@ func lastListed(t *testing.T, c inventory.Catalog) {
 	}
 }
 
-func unfinished(t *testing.T, c inventory.Catalog) {
+func unfinished(t *testing.T, c Catalog) {
 	for i := range 5 {
 		id := fmt.Sprint("c", i)
 		put(t, c, "photos", id)

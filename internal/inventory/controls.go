@@ -1,0 +1,70 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+)
+
+// Suspend leaves out the scheduled runs of a configuration until Resume. A run
+// that goes goes on, and one can be asked for. The configuration reads back as
+// before.
+func (s *Service) Suspend(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
+	return s.setSuspended(ctx, bucket, id, true)
+}
+
+// Resume lets a suspended configuration fall due again. What it has missed is
+// not made up for.
+func (s *Service) Resume(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
+	return s.setSuspended(ctx, bucket, id, false)
+}
+
+func (s *Service) setSuspended(ctx context.Context, bucket, id string, suspended bool) (stocktake.InventoryStatus, error) {
+	e, err := s.catalog.Configuration(ctx, bucket, id)
+	if err != nil {
+		return stocktake.InventoryStatus{}, err
+	}
+	if e.Suspended != suspended {
+		e.Suspended = suspended
+		s.plan(&e, s.now())
+		if err := s.catalog.SetDue(ctx, e); err != nil {
+			return stocktake.InventoryStatus{}, err
+		}
+		s.wakeAt(e.Wake)
+	}
+	return s.status(ctx, &e, s.newWarner(bucket)), nil
+}
+
+// Check makes the checks of a run before there is one. What would fail is among
+// the warnings.
+func (s *Service) Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
+	e, err := s.catalog.Configuration(ctx, bucket, id)
+	if err != nil {
+		return stocktake.InventoryStatus{}, err
+	}
+	return s.status(ctx, &e, s.newWarner(bucket)), nil
+}
+
+// MaxRetention bounds the numbers of a [stocktake.Retention].
+const MaxRetention = 1_000_000
+
+// Retain sets which reports of a configuration are kept. It works after the next
+// run that succeeds. Errors: [*stocktake.InvalidArgumentError] for a number that
+// is negative or above [MaxRetention], [stocktake.ErrNoSuchInventory].
+func (s *Service) Retain(ctx context.Context, bucket, id string, r stocktake.Retention) (stocktake.InventoryStatus, error) {
+	for _, n := range []struct {
+		name  string
+		value int
+	}{{"reports", r.Reports}, {"days", r.Days}} {
+		if n.value < 0 || n.value > MaxRetention {
+			return stocktake.InventoryStatus{}, &stocktake.InvalidArgumentError{
+				Element: n.name, Value: fmt.Sprint(n.value), Reason: fmt.Sprintf("0 to %d", MaxRetention),
+			}
+		}
+	}
+	if err := s.catalog.SetRetention(ctx, bucket, id, r); err != nil {
+		return stocktake.InventoryStatus{}, err
+	}
+	return s.Check(ctx, bucket, id)
+}

@@ -1,0 +1,178 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// An EventKind is what has happened to a run.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventSucceeded EventKind = "succeeded"
+	EventFailed    EventKind = "failed"
+	EventLate      EventKind = "late"      // the run has not ended in time; once a run
+	EventRecovered EventKind = "recovered" // a run succeeded that was late, or is the first to do so after a failure; besides succeeded
+)
+
+// An Event is something that people want to be told of.
+type Event struct {
+	Kind EventKind
+	Time time.Time
+	Run  stocktake.Run
+}
+
+// A Notifier makes notices of events. They are kept in the same step as the
+// event, so that none is lost.
+type Notifier interface {
+	// Notices gives what is to be told of e; it may be asked again about the same
+	// event, if that could not be kept.
+	Notices(e Event) []Notice
+
+	// Kept is called after notices were kept.
+	Kept()
+}
+
+type noNotifier struct{}
+
+func (noNotifier) Notices(Event) []Notice { return nil }
+func (noNotifier) Kept()                  {}
+
+// events are those of a run that has ended.
+func (s *Service) events(ctx context.Context, r *stocktake.Run) ([]Event, error) {
+	switch r.State {
+	case stocktake.Failed:
+		return []Event{{EventFailed, r.Ended, *r}}, nil
+	case stocktake.Succeeded:
+		// It may have been marked as late since the attempt has last read it.
+		now, err := s.catalog.Run(ctx, r.ID)
+		if err != nil {
+			return nil, err
+		}
+		r.Late = now.Late
+		events := []Event{{EventSucceeded, r.Ended, *r}}
+		before, err := s.catalog.Previous(ctx, r.Bucket, r.Configuration)
+		if err != nil && !errors.Is(err, stocktake.ErrNoSuchRun) {
+			return nil, err
+		}
+		if r.Late || before.State == stocktake.Failed {
+			events = append(events, Event{EventRecovered, r.Ended, *r})
+		}
+		return events, nil
+	}
+	return nil, nil
+}
+
+// endRun records the end of a run together with what is to be told of it, and
+// tells the log and the observer.
+func (s *Service) endRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, remove bool) error {
+	events, err := s.events(ctx, &r)
+	if err != nil {
+		return err
+	}
+	end := End{Keep: s.opts.Keep, Remove: remove}
+	for _, e := range events {
+		end.Notices = append(end.Notices, s.opts.Notifier.Notices(e)...)
+	}
+	if err := s.catalog.EndRun(ctx, r, from, end); err != nil {
+		return err
+	}
+	s.logEnd(&r)
+	for _, e := range events {
+		if e.Kind == EventRecovered {
+			s.log.Info("configuration recovered", runAttrs(&r)...)
+		}
+	}
+	if len(end.Notices) > 0 {
+		s.opts.Notifier.Kept()
+	}
+	s.opts.Observer.RunChanged(r)
+	return nil
+}
+
+func (s *Service) logEnd(r *stocktake.Run) {
+	if r.State == stocktake.Failed {
+		s.log.Error("run failed", append(runAttrs(r), "reason", r.Reason)...)
+		return
+	}
+	s.log.Info("run "+string(r.State), append(runAttrs(r), "listed", r.Listed, "matched", r.Matched, "bytes", r.Bytes,
+		"shards", r.Shards, "took", r.Ended.Sub(r.Started), "manifest", r.Manifest)...)
+}
+
+// runAttrs names a run in the log.
+func runAttrs(r *stocktake.Run) []any {
+	return []any{"bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt, "due", r.Due}
+}
+
+// tellLate marks the runs that are late and gives when the next one will be;
+// the zero time if none will.
+func (s *Service) tellLate(ctx context.Context) (next time.Time, err error) {
+	now := s.now()
+	s.mu.Lock()
+	next = s.nextLate
+	s.mu.Unlock()
+	if next.IsZero() || next.After(now) {
+		return next, nil
+	}
+	for {
+		told := 0
+		late, err := s.catalog.MarkLate(ctx, now.Add(-s.opts.LateAfter), batch, func(r stocktake.Run) []Notice {
+			notices := s.opts.Notifier.Notices(Event{EventLate, now, r})
+			told += len(notices)
+			return notices
+		})
+		if err != nil {
+			return time.Time{}, err
+		}
+		for i := range late {
+			s.markLive(late[i].ID)
+			s.log.Warn("run is late", append(runAttrs(&late[i]), "state", late[i].State)...)
+			if o, ok := s.opts.Observer.(LateObserver); ok {
+				o.RunLate(late[i])
+			}
+		}
+		if told > 0 {
+			s.opts.Notifier.Kept()
+		}
+		if len(late) < batch {
+			break
+		}
+	}
+	return s.nextOf(ctx, &s.nextLate, func(ctx context.Context) (time.Time, error) {
+		due, err := s.catalog.NextLate(ctx)
+		if err != nil || due.IsZero() {
+			return time.Time{}, err
+		}
+		return due.Add(s.opts.LateAfter), nil
+	})
+}
+
+// willBeLate makes Serve look at a run that has been queued when it is late.
+func (s *Service) willBeLate(r *stocktake.Run) {
+	if s.opts.LateAfter < 0 || r.Late {
+		return
+	}
+	at := r.Due.Add(s.opts.LateAfter)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.nextLate.IsZero() || at.Before(s.nextLate) {
+		s.nextLate = at
+	}
+}
+
+// markLive marks a run that goes as late.
+func (s *Service) markLive(id string) {
+	s.mu.Lock()
+	a := s.active[id]
+	s.mu.Unlock()
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.run.Late = true
+}
