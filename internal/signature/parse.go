@@ -188,7 +188,7 @@ func (a *Auth) parseCredential(argument, credential string) error {
 		}
 	}
 	f[4] = rest
-	if !ok || f[0] == "" || len(f[0]) > maxAccessKeyID || f[3] == "" || f[4] != terminator {
+	if !ok || f[0] == "" || len(f[0]) > maxAccessKeyID || f[3] == "" || !plain(f[2]) || !plain(f[3]) || f[4] != terminator {
 		return invalidArgument(argument, credential, "The credential must be of the form <AccessKeyId>/<date>/<region>/<product>/aliyun_v4_request.")
 	}
 	if _, err := time.Parse(layoutDay, f[1]); err != nil {
@@ -196,6 +196,17 @@ func (a *Auth) parseCredential(argument, credential string) error {
 	}
 	a.AccessKeyID, a.day, a.Region, a.Product = f[0], f[1], f[2], f[3]
 	return nil
+}
+
+// plain reports whether s is of letters, digits and '-', as regions and
+// products are, so that a scope reads in one way only.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := lower(s[i]); (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // checkDay holds the scope to the day of signing: a signing key of one day is

@@ -243,6 +243,7 @@ func TestRefused(t *testing.T) {
 		{"v4 unknown field", "/", map[string]string{"Authorization": credential + ",Signed=x,Signature=a"}, signature.InvalidArgument, "", ""},
 		{"v4 short credential", "/", map[string]string{"Authorization": "OSS4-HMAC-SHA256 Credential=ak/20231217/r/oss,Signature=a"}, signature.InvalidArgument, "", ""},
 		{"v4 other end", "/", map[string]string{"Authorization": "OSS4-HMAC-SHA256 Credential=ak/20231217/r/oss/aws4_request,Signature=a"}, signature.InvalidArgument, "", ""},
+		{"v4 odd region", strings.Replace(urlV4, "%2Fr%2F", "%2Fr%0Ax%2F", 1), nil, signature.InvalidArgument, "", ""},
 		{"v4 bad day", "/", map[string]string{"Authorization": "OSS4-HMAC-SHA256 Credential=ak/20231399/r/oss/aliyun_v4_request,Signature=a"}, signature.InvalidArgument, "0002-00000223", ""},
 		{"v4 other day", "/", map[string]string{"Authorization": credential + ",Signature=a", "x-oss-date": "20231218T025437Z"}, signature.InvalidArgument, "0002-00000223", ""},
 		{"v4 url without date", strings.Replace(urlV4, "x-oss-date", "x-date", 1), nil, signature.InvalidArgument, "", ""},
