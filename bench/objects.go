@@ -43,7 +43,7 @@ func objectsCommand(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	b := objectsBench{each: *each, keys: *keys, samples: map[sampleKey][]float64{}}
-	b.results = measure.Results{Date: time.Now(), Args: append([]string{"objects"}, args...)}
+	b.results = measure.Results{Date: time.Now(), Args: shown(flags)}
 	if b.results.Host, err = measure.ThisHost(ctx, work, "."); err != nil {
 		return err
 	}

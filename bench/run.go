@@ -50,7 +50,7 @@ func runCommand(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	b := runBench{objects: *objects, data: filepath.Join(work, "data")}
-	b.results = measure.Results{Host: host, Date: time.Now(), Args: append([]string{"run"}, args...)}
+	b.results = measure.Results{Host: host, Date: time.Now(), Args: shown(flags)}
 	if b.binary, err = testserver.Build(ctx, work, "-trimpath", "-ldflags=-s -w"); err != nil {
 		return err
 	}
