@@ -117,7 +117,8 @@ func (b *objectsBench) add(peer, work, unit string, o load.Outcome, value float6
 		Name: work + "/server=" + peer, Time: o.Took / time.Duration(o.Requests),
 		Figures: []measure.Figure{
 			{Value: value, Unit: unit},
-			{Value: float64(o.P50.Microseconds()), Unit: "p50-us"}, {Value: float64(o.P99.Microseconds()), Unit: "p99-us"},
+			{Value: float64(o.P50.Microseconds()), Unit: "p50-us"},
+			{Value: float64(o.P99.Microseconds()), Unit: "p99-us"},
 		},
 	}
 	b.results.Lines = append(b.results.Lines, line)
