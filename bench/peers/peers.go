@@ -37,10 +37,10 @@ type Peer struct {
 
 // All is the stores, Stocktake first.
 //
-// What each does before it answers a PutObject, by its source: Stocktake syncs
-// the bytes and the index; MinIO writes objects of up to 128 KiB with O_DSYNC or
-// syncs them (xl-storage.go); versitygw links a temporary file into place and
-// syncs nothing (posix.go), so that its writes are not durable when answered.
+// What each has made durable when it answers a PutObject, by its source:
+// Stocktake the bytes and the index; MinIO the bytes and the metadata, but not
+// the names they are renamed to (xl-storage.go); versitygw nothing (it never
+// syncs). Their figures for PUT are those of weaker promises.
 var All = []Peer{
 	{Name: "stocktake", sign: signOSS},
 	{
