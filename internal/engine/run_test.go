@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"io"
@@ -253,6 +254,45 @@ func TestGolden(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("report (-want +got), -update if it is right:\n%s", diff)
+	}
+}
+
+// The pages of the formats show the golden report as it is.
+func TestFormatPages(t *testing.T) {
+	page := func(name string) string {
+		raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "formats", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	shown := page("report.md")
+	summary := page("summary.md")
+	err := filepath.WalkDir(filepath.Join("testdata", "golden"), func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(name, ".gz") {
+			return err
+		}
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if filepath.Base(name) == report.SummaryName {
+			var lines bytes.Buffer
+			if err := json.Indent(&lines, raw, "", "  "); err != nil {
+				return err
+			}
+			if !strings.Contains(summary, "\n"+lines.String()+"\n") {
+				t.Errorf("summary.md does not show %s", name)
+			}
+			return nil
+		}
+		if !strings.Contains(shown, "\n"+strings.TrimSuffix(string(raw), "\n")+"\n") {
+			t.Errorf("report.md does not show %s", name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
