@@ -116,9 +116,8 @@ func parseConditions(raw json.RawMessage) ([]condition, error) {
 		if !ok {
 			return &PolicyError{Element: bounded(element), Reason: "unknown operator"}
 		}
-		some := false
+		before := len(list)
 		err := object(value, func(key string, value json.RawMessage) error {
-			some = true
 			c := condition{key: canonicalKey(key), kind: operator.kind, op: operator.op, not: operator.not}
 			if key == "" {
 				return &PolicyError{Element: bounded(element), Reason: "a key is empty"}
@@ -129,7 +128,7 @@ func parseConditions(raw json.RawMessage) ([]condition, error) {
 			list = append(list, c)
 			return nil
 		})
-		if err == nil && !some {
+		if err == nil && len(list) == before {
 			return &PolicyError{Element: element, Reason: "it has no key"}
 		}
 		return err
