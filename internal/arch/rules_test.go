@@ -57,6 +57,7 @@ var mayInTests = map[string][]string{
 	"internal/engine":    {"internal/object"},
 	"internal/inventory": {"internal/catalog"},
 	"internal/ossapi":    {"internal/catalog", "internal/engine", "internal/inventory", "internal/store"},
+	"internal/store":     {"internal/ossapi"},
 	"report":             {"internal/engine"},
 	"report/csvgz":       {"report"},
 }

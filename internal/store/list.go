@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/object"
@@ -70,7 +69,7 @@ func (l *lister) run(ctx context.Context) error {
 			l.truncate(&r)
 			return nil
 		}
-		switch group, grouped := l.group(r.info.Key); {
+		switch group, grouped := group(r.info.Key, l.q.Prefix, l.q.Delimiter); {
 		case grouped:
 			l.page.CommonPrefixes = append(l.page.CommonPrefixes, group)
 			l.page.NextAfter, l.last = group, nil
@@ -132,7 +131,7 @@ func (l *lister) start() (bool, error) {
 		return l.it.First(), nil
 	}
 	// A common prefix that After lies in, or is, does not sort after it.
-	if group, ok := l.group(l.q.After); ok {
+	if group, ok := group(l.q.After, l.q.Prefix, l.q.Delimiter); ok {
 		return l.it.SeekGE(l.afterGroup(group)), nil
 	}
 	if l.q.Versions && l.q.AfterVersion != "" {
@@ -151,19 +150,6 @@ func (l *lister) start() (bool, error) {
 		}
 	}
 	return l.it.SeekGE(appendAfterKey(nil, l.b.id, l.q.After)), nil
-}
-
-// group is the common prefix that key is rolled up into.
-func (l *lister) group(key string) (string, bool) {
-	rest, ok := strings.CutPrefix(key, l.q.Prefix)
-	if !ok || l.q.Delimiter == "" {
-		return "", false
-	}
-	i := strings.Index(rest, l.q.Delimiter)
-	if i < 0 {
-		return "", false
-	}
-	return key[:len(l.q.Prefix)+i+len(l.q.Delimiter)], true
 }
 
 // afterGroup is the first index key after all those of a common prefix.

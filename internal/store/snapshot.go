@@ -17,7 +17,10 @@ func (s *Store) Source() engine.Source { return source{s} }
 type source struct{ s *Store }
 
 // Snapshot implements engine.Source.
-func (src source) Snapshot(_ context.Context, name string) (engine.Snapshot, error) {
+func (src source) Snapshot(ctx context.Context, name string) (engine.Snapshot, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	b, err := src.s.bucket(name)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,13 +142,12 @@ type write struct {
 	body            *body
 	forbidOverwrite bool // but not where versions are kept
 	exclusive       bool // even there
+	mustBeNew       bool // it is the first append; another may have been faster
 	report          bool
 	info            object.Info // all that the body does not say: CRC, ETag, type, attributes ...
 }
 
-// make commits w as the current version of its key: it replaces the null
-// version unless the bucket is versioned, and is one itself then. It ends
-// w.body either way.
+// make commits w as the current version of its key. It ends w.body either way.
 func (s *Store) make(b *bucket, w *write) (made object.Info, err error) {
 	defer func() {
 		if err == nil || errors.Is(err, errUncertain) {
@@ -156,31 +156,20 @@ func (s *Store) make(b *bucket, w *write) (made object.Info, err error) {
 			s.drop(w.body)
 		}
 	}()
-	if len(w.key) == 0 || len(w.key) > stocktake.MaxKeyLength {
-		return object.Info{}, fmt.Errorf("a key of %d bytes", len(w.key))
+	if err := checkKey(w.key); err != nil {
+		return object.Info{}, err
 	}
 	err = s.change(b, w.key, func(c *change, state *object.Bucket) error {
 		if err := c.forbid(w, state); err != nil {
 			return err
 		}
-		seq, err := s.nextSeq()
-		if err != nil {
+		r := &row{info: w.info, report: w.report, content: w.body.content, dataKey: w.body.envelope.wrapped}
+		r.info.Key, r.info.Size = w.key, w.body.size
+		if err := c.replace(r, state); err != nil {
 			return err
 		}
-		versioned := state.Versioning != object.Unversioned
-		r := &row{info: w.info, seq: seq, null: state.Versioning != object.Enabled, report: w.report, content: w.body.content, dataKey: w.body.envelope.wrapped}
-		r.info.Key, r.info.Size, r.info.LastModified = w.key, w.body.size, s.now()
-		if r.null {
-			if err := c.removeNull(w.key, state); err != nil {
-				return err
-			}
-		}
-		c.delta.count(r, 1)
-		if err := errors.Join(c.put(r), w.body.addTo(c.batch)); err != nil {
-			return err
-		}
-		made = r.publish(versioned, true)
-		return nil
+		made = r.publish(state.Versioning != object.Unversioned, true)
+		return w.body.addTo(c.batch)
 	})
 	if err != nil {
 		return object.Info{}, err
@@ -190,15 +179,43 @@ func (s *Store) make(b *bucket, w *write) (made object.Info, err error) {
 
 // forbid refuses w if it may not replace what is there.
 func (c *change) forbid(w *write, state *object.Bucket) error {
-	if !w.exclusive && (!w.forbidOverwrite || state.Versioning != object.Unversioned) {
+	if !w.exclusive && !w.mustBeNew && (!w.forbidOverwrite || state.Versioning != object.Unversioned) {
 		return nil
 	}
 	r, err := newest(c.s.db, c.b.id, w.key)
 	if err != nil {
 		return err
 	}
-	if r != nil && !r.info.IsDeleteMarker {
-		return object.ErrFileExists
+	if r == nil || r.info.IsDeleteMarker {
+		return nil
+	}
+	if w.mustBeNew {
+		return cmp.Or(appendable(r, 0), error(&object.PositionError{Length: r.info.Size}))
+	}
+	return object.ErrFileExists
+}
+
+// replace makes r the current version of its key: it replaces the null version
+// unless the bucket is versioned, and is one itself then.
+func (c *change) replace(r *row, state *object.Bucket) (err error) {
+	if r.seq, err = c.s.nextSeq(); err != nil {
+		return err
+	}
+	r.info.LastModified = c.s.now()
+	if r.null = state.Versioning != object.Enabled; r.null {
+		if err := c.removeNull(r.info.Key, state); err != nil {
+			return err
+		}
+	}
+	c.delta.count(r, 1)
+	return c.put(r)
+}
+
+// checkKey refuses keys that have no place in the index. What else makes a key
+// legal is for those to say who take it from strangers.
+func checkKey(key string) error {
+	if len(key) == 0 || len(key) > stocktake.MaxKeyLength {
+		return fmt.Errorf("a key of %d bytes", len(key))
 	}
 	return nil
 }

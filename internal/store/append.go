@@ -1,0 +1,264 @@
+package store
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// mergeSize is the size below which the last blob of an appendable object is
+// written anew together with what is appended, in bytes, so that many small
+// appends do not make many pieces. Blobs stay what they are, and readers of an
+// older state keep theirs.
+const mergeSize = 512 << 10
+
+func textSum[T string | []byte](text T) [16]byte { return md5.Sum([]byte(text)) }
+
+// AppendObject implements ossapi.Writers. An append to an object keeps its
+// version, also in a versioned bucket.
+func (s *Store) AppendObject(ctx context.Context, p object.Put, position int64, r io.Reader) (object.Info, error) {
+	b, err := s.bucket(p.Bucket)
+	if err != nil {
+		return object.Info{}, err
+	}
+	old, err := newest(s.db, b.id, p.Key)
+	if err != nil {
+		return object.Info{}, err
+	}
+	if err := appendable(old, position); err != nil {
+		return object.Info{}, err
+	}
+	if old == nil || old.info.IsDeleteMarker {
+		return s.beginAppendable(ctx, b, &p, r)
+	}
+	return s.extend(ctx, b, old, &p, r)
+}
+
+// appendable tells why old cannot be appended to at position; nil, or a delete
+// marker, is an object yet to be made.
+func appendable(old *row, position int64) error {
+	switch {
+	case old == nil || old.info.IsDeleteMarker:
+		if position != 0 {
+			return &object.PositionError{}
+		}
+	case old.info.Type != stocktake.Appendable:
+		return object.ErrNotAppendable
+	case old.info.Sealed:
+		return object.ErrSealed
+	case old.info.Size != position:
+		return &object.PositionError{Length: old.info.Size}
+	}
+	return nil
+}
+
+// beginAppendable makes an appendable object.
+func (s *Store) beginAppendable(ctx context.Context, b *bucket, p *object.Put, r io.Reader) (object.Info, error) {
+	w := &write{key: p.Key, mustBeNew: true}
+	e, err := s.describe(ctx, &w.info, &p.Attributes, b.state.Load())
+	if err != nil {
+		return object.Info{}, err
+	}
+	var d digests
+	if w.body, d, err = s.receive(ctx, r, p, e); err != nil {
+		return object.Info{}, err
+	}
+	w.info.Type, w.info.CRC64 = stocktake.Appendable, d.crc64
+	w.info.ETag = stocktake.ETag{Sum: textSum(d.md5[:])}
+	return s.make(b, w)
+}
+
+// extend adds the body to the appendable object old.
+func (s *Store) extend(ctx context.Context, b *bucket, old *row, p *object.Put, r io.Reader) (object.Info, error) {
+	pieces, e, err := s.lastPieces(ctx, old)
+	if err != nil {
+		return object.Info{}, err
+	}
+	var tail []piece // is written anew
+	if n := len(pieces); n > 0 && pieces[n-1].size < mergeSize {
+		pieces, tail = pieces[:n-1], pieces[n-1:]
+	}
+	nb := s.newBody(-1, e)
+	ended := false
+	defer func() {
+		if !ended {
+			s.drop(nb)
+		}
+	}()
+	if err := s.copyPieces(nb, tail, e); err != nil {
+		return object.Info{}, s.movedOn(b, old, err)
+	}
+	d, err := s.receiveInto(ctx, nb, r, p)
+	if err == nil && d.n > object.MaxPartSize-old.info.Size {
+		err = object.ErrTooLarge
+	}
+	if err == nil {
+		err = s.finish(nb)
+	}
+	if err != nil {
+		return object.Info{}, err
+	}
+	var made object.Info
+	err = s.change(b, p.Key, func(c *change, state *object.Bucket) error {
+		now, err := newest(s.db, b.id, p.Key)
+		if err != nil {
+			return err
+		}
+		if err := appendable(now, old.info.Size); err != nil {
+			return err
+		}
+		if now == nil || now.seq != old.seq || now.content != old.content {
+			// It has been replaced by one as long.
+			return &object.PositionError{}
+		}
+		made, err = c.extend(now, pieces, tail, nb, d)
+		made.VersionID = now.versionID(state.Versioning != object.Unversioned)
+		return err
+	})
+	if err != nil && !errors.Is(err, errUncertain) {
+		return object.Info{}, err
+	}
+	ended = true
+	s.done(nb)
+	if err != nil {
+		return object.Info{}, err
+	}
+	return made, nil
+}
+
+// lastPieces lists what old consists of.
+func (s *Store) lastPieces(ctx context.Context, old *row) ([]piece, envelope, error) {
+	e, err := s.unseal(ctx, old)
+	if err != nil {
+		return nil, envelope{}, err
+	}
+	switch old.content.kind {
+	case contentEmpty:
+		return nil, e, nil
+	case contentMap:
+		pieces, err := getPieces(s.db, old.content.id)
+		return pieces, e, err
+	}
+	return []piece{{old.content, old.info.Size}}, e, nil
+}
+
+// copyPieces adds the bytes of pieces to a body.
+func (s *Store) copyPieces(b *body, pieces []piece, e envelope) error {
+	buf := buffers.get()
+	defer buffers.put(buf)
+	for _, p := range pieces {
+		c, err := s.openBlob(s.db, p, e)
+		if err != nil {
+			return err
+		}
+		r, err := c.Range(0, p.size)
+		if err == nil {
+			_, err = io.CopyBuffer(bodyWriter{s, b}, struct{ io.Reader }{r}, *buf)
+		}
+		if err := errors.Join(err, c.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type bodyWriter struct {
+	s *Store
+	b *body
+}
+
+func (w bodyWriter) Write(p []byte) (int, error) {
+	if err := w.s.write(w.b, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// movedOn replaces err, met on reading old, if old is not the current state any
+// more.
+func (s *Store) movedOn(b *bucket, old *row, err error) error {
+	now, nowErr := newest(s.db, b.id, old.info.Key)
+	if nowErr == nil && now != nil && now.seq == old.seq && now.content == old.content {
+		return err
+	}
+	if positionErr := appendable(now, old.info.Size); nowErr == nil && positionErr != nil {
+		return positionErr
+	}
+	return err
+}
+
+// extend replaces the last pieces of r by body.
+func (c *change) extend(r *row, pieces, tail []piece, b *body, d digests) (object.Info, error) {
+	c.delta.count(r, -1)
+	oldMap := content{}
+	if r.content.kind == contentMap {
+		oldMap = r.content
+	}
+	if b.size > 0 {
+		pieces = append(slices.Clone(pieces), piece{b.content, b.size})
+	}
+	switch len(pieces) {
+	case 0:
+		r.content = content{}
+	case 1:
+		r.content = pieces[0].content
+	default:
+		id, err := c.s.nextSeq()
+		if err != nil {
+			return object.Info{}, err
+		}
+		r.content = content{contentMap, id}
+		if err := c.batch.Set(idKey(spaceMaps, id), appendPieces(nil, pieces), nil); err != nil {
+			return object.Info{}, err
+		}
+	}
+	if oldMap.kind == contentMap {
+		if err := c.batch.Delete(idKey(spaceMaps, oldMap.id), nil); err != nil {
+			return object.Info{}, err
+		}
+	}
+	in := &r.info
+	in.Size += d.n
+	in.CRC64 = joinCRC64(in.CRC64, d.crc64, d.n)
+	in.ETag = stocktake.ETag{Sum: textSum(append(in.ETag.Sum[:], d.md5[:]...))}
+	in.LastModified = c.s.now()
+	c.delta.count(r, 1)
+	err := errors.Join(c.releasePieces(r.seq, tail), c.put(r), b.addTo(c.batch))
+	return r.publish(false, true), err
+}
+
+// SealAppendObject implements ossapi.Writers. Sealing a sealed object changes
+// nothing.
+func (s *Store) SealAppendObject(_ context.Context, name, key string, position int64) (sealed object.Info, err error) {
+	b, err := s.bucket(name)
+	if err != nil {
+		return object.Info{}, err
+	}
+	err = s.change(b, key, func(c *change, state *object.Bucket) error {
+		r, err := newest(s.db, b.id, key)
+		switch {
+		case err != nil:
+			return err
+		case r == nil:
+			return object.ErrNoSuchKey
+		case r.info.IsDeleteMarker:
+			return &object.DeleteMarkerError{VersionID: r.versionID(true)}
+		case r.info.Type != stocktake.Appendable:
+			return object.ErrNotAppendable
+		case r.info.Size != position:
+			return &object.PositionError{Length: r.info.Size}
+		}
+		r.info.Sealed = true
+		sealed = r.publish(state.Versioning != object.Unversioned, true)
+		return c.put(r)
+	})
+	if err != nil {
+		return object.Info{}, err
+	}
+	return sealed, nil
+}

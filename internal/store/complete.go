@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// CompleteUpload implements ossapi.Uploads. The object consists of the blobs of
+// its parts, which stay where they are.
+func (s *Store) CompleteUpload(_ context.Context, u object.UploadID, wanted []object.CompletedPart, forbidOverwrite bool) (made object.Info, err error) {
+	b, err := s.bucket(u.Bucket)
+	if err != nil {
+		return object.Info{}, err
+	}
+	err = s.change(b, u.Key, func(c *change, state *object.Bucket) error {
+		upload, err := s.upload(b, u)
+		if err != nil {
+			return err
+		}
+		parts, err := s.parts(upload.seq, 0, object.MaxParts)
+		if err != nil {
+			return err
+		}
+		used, unused, err := choose(parts, wanted)
+		if err != nil {
+			return err
+		}
+		w := &write{key: u.Key, forbidOverwrite: forbidOverwrite, info: upload.info}
+		if err := c.forbid(w, state); err != nil {
+			return err
+		}
+		r := &row{info: upload.info, dataKey: upload.dataKey}
+		joinParts(&r.info, used)
+		if err := c.join(r, used); err != nil {
+			return err
+		}
+		if err := c.replace(r, state); err != nil {
+			return err
+		}
+		made = r.publish(state.Versioning != object.Unversioned, true)
+		return c.endUpload(upload, parts, unused)
+	})
+	if err != nil {
+		return object.Info{}, err
+	}
+	return made, nil
+}
+
+// choose finds the parts that are wanted, all if wanted is nil.
+func choose(parts []part, wanted []object.CompletedPart) (used, unused []part, err error) {
+	if wanted == nil {
+		used = parts
+	}
+	next := 0
+	for i, w := range wanted {
+		if i > 0 && w.Number <= wanted[i-1].Number {
+			return nil, nil, object.ErrInvalidPartOrder
+		}
+		for next < len(parts) && parts[next].Number < w.Number {
+			unused = append(unused, parts[next])
+			next++
+		}
+		if next == len(parts) || parts[next].Number != w.Number || !strings.EqualFold(hex.EncodeToString(parts[next].MD5[:]), w.ETag) {
+			return nil, nil, fmt.Errorf("%w: part %d", object.ErrInvalidPart, w.Number)
+		}
+		used = append(used, parts[next])
+		next++
+	}
+	if wanted != nil {
+		unused = append(unused, parts[next:]...)
+	}
+	if len(used) == 0 {
+		return nil, nil, fmt.Errorf("%w: there is none", object.ErrInvalidPart)
+	}
+	for _, p := range used[:len(used)-1] {
+		if p.Size < object.MinPartSize {
+			return nil, nil, fmt.Errorf("%w: part %d has %d bytes", object.ErrPartTooSmall, p.Number, p.Size)
+		}
+	}
+	return used, unused, nil
+}
+
+// joinParts fills in what an object of these parts is.
+func joinParts(in *object.Info, parts []part) {
+	sums := md5.New()
+	for _, p := range parts {
+		sums.Write(p.MD5[:])
+		in.CRC64 = joinCRC64(in.CRC64, p.CRC64, p.Size)
+		in.Size += p.Size
+	}
+	in.Type, in.Parts = stocktake.Multipart, len(parts)
+	in.ETag = stocktake.ETag{Parts: uint32(len(parts))}
+	sums.Sum(in.ETag.Sum[:0])
+}
+
+// join makes the parts the content of r.
+func (c *change) join(r *row, parts []part) error {
+	pieces := make([]piece, 0, len(parts))
+	for i := range parts {
+		if parts[i].Size > 0 {
+			pieces = append(pieces, parts[i].piece())
+		}
+	}
+	switch len(pieces) {
+	case 0:
+		return nil
+	case 1:
+		r.content = pieces[0].content
+		return nil
+	}
+	id, err := c.s.nextSeq()
+	if err != nil {
+		return err
+	}
+	r.content = content{contentMap, id}
+	return c.batch.Set(idKey(spaceMaps, id), appendPieces(nil, pieces), nil)
+}

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// CopyObject implements ossapi.Writers. Where neither side is encrypted and the
+// source is one file, the copy shares its bytes on disk.
+func (s *Store) CopyObject(ctx context.Context, src object.Version, p object.Put, prepare func(object.Info, *object.Put) error) (source, made object.Info, err error) {
+	target, err := s.bucket(p.Bucket)
+	if err != nil {
+		return object.Info{}, object.Info{}, err
+	}
+	r, source, c, err := s.openSource(ctx, src, func(info object.Info) error { return prepare(info, &p) })
+	if err != nil {
+		return source, object.Info{}, err
+	}
+	defer c.Close()
+	if source.Size > object.MaxPartSize {
+		return source, object.Info{}, object.ErrTooLarge
+	}
+	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
+	if source.Type == stocktake.Symlink { // the link is copied, not what it leads to
+		w.info.Type, w.info.Symlink = source.Type, source.Symlink
+		p.Encryption = &object.Encryption{}
+	}
+	e, err := s.describe(ctx, &w.info, &p.Attributes, target.state.Load())
+	if err != nil {
+		return source, object.Info{}, err
+	}
+	var d digests
+	if w.body, d, err = s.duplicate(ctx, r, c, 0, source.Size, e); err != nil {
+		return source, object.Info{}, err
+	}
+	setDigests(&w.info, d)
+	if source.Type == stocktake.Symlink {
+		w.info.ETag, w.info.MD5, w.info.CRC64 = source.ETag, slices.Clone(source.MD5), 0
+	}
+	made, err = s.make(target, w)
+	return source, made, err
+}
+
+// openSource opens the source of a copy. check sees its state first.
+func (s *Store) openSource(ctx context.Context, v object.Version, check func(object.Info) error) (*row, object.Info, object.Content, error) {
+	// What check says comes before what the content may say.
+	info, err := s.Head(ctx, v)
+	if err != nil {
+		return nil, object.Info{}, nil, err
+	}
+	for {
+		if check != nil {
+			if err := check(info); err != nil {
+				return nil, info, nil, err
+			}
+		}
+		if !readable(&info, s.opts.Now()) {
+			return nil, info, nil, object.ErrNotRestored
+		}
+		r, opened, c, err := s.open(ctx, v)
+		if err != nil {
+			return nil, info, nil, err
+		}
+		if opened.VersionID == info.VersionID && opened.LastModified.Equal(info.LastModified) && opened.ETag.String() == info.ETag.String() {
+			return r, opened, c, nil
+		}
+		info = opened // it has been overwritten in between: it is another one to check
+		if err := c.Close(); err != nil {
+			return nil, info, nil, err
+		}
+	}
+}
+
+// readable reports whether the content may be read: that of an archived object
+// must have been restored.
+func readable(info *object.Info, now time.Time) bool {
+	if info.StorageClass < stocktake.Archive || info.IsDeleteMarker || info.Type == stocktake.Symlink {
+		return true
+	}
+	r := &info.Restore
+	return !r.Requested.IsZero() && !now.Before(r.Ready) && now.Before(r.Expires)
+}
+
+// duplicate makes a body of n bytes from off of the open content c of r.
+func (s *Store) duplicate(ctx context.Context, r *row, c object.Content, off, n int64, e envelope) (*body, digests, error) {
+	if !inRange(off, n, r.info.Size) {
+		return nil, digests{}, errRange
+	}
+	whole := n == r.info.Size && len(r.info.MD5) == 16
+	if whole && r.content.kind == contentFile && r.dataKey == nil && e.key == nil {
+		b, err := s.link(r)
+		if err == nil {
+			return b, digests{n, r.info.CRC64, [16]byte(r.info.MD5)}, nil
+		}
+		// The source may be gone by now, or have as many names as the file system
+		// allows: its bytes are still there to be read.
+		if ctx.Err() != nil {
+			return nil, digests{}, ctx.Err()
+		}
+	}
+	reader, err := c.Range(off, n)
+	if err != nil {
+		return nil, digests{}, err
+	}
+	return s.receive(ctx, reader, &object.Put{Size: n}, e)
+}
+
+// link makes a body of the file of r without copying it.
+func (s *Store) link(r *row) (*body, error) {
+	b := s.newBody(0, envelope{})
+	err := s.linkInto(b, r)
+	if err != nil {
+		s.drop(b)
+		return nil, fmt.Errorf("link a blob: %w", err)
+	}
+	return b, nil
+}
+
+func (s *Store) linkInto(b *body, r *row) error {
+	id, err := s.nextSeq()
+	if err != nil {
+		return err
+	}
+	if b.intent, err = s.intend(id); err != nil {
+		return err
+	}
+	b.content = content{kind: contentFile, id: id}
+	b.size = r.info.Size
+	if err := b.intent.SyncWait(); err != nil {
+		return err
+	}
+	b.file = &blobWriter{blobs: s.blobs, id: id}
+	return b.file.link(r.content.id)
+}
+
+// link makes the blob another name of blob from.
+func (w *blobWriter) link(from uint64) error {
+	folder, path := w.blobs.place(w.id)
+	f, err := w.blobs.folder(folder)
+	if err != nil {
+		return err
+	}
+	_, old := w.blobs.place(from)
+	w.named = true
+	if err := w.blobs.fs.Link(old, path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported) {
+			w.named = false
+		}
+		return err
+	}
+	return f.sync(w.blobs)
+}

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// UpdateObject implements ossapi.Writers.
+func (s *Store) UpdateObject(_ context.Context, v object.Version, update func(*object.Info) error) (updated object.Info, err error) {
+	b, err := s.bucket(v.Bucket)
+	if err != nil {
+		return object.Info{}, err
+	}
+	err = s.change(b, v.Key, func(c *change, _ *object.Bucket) error {
+		r, info, err := find(s.db, b, v)
+		if err != nil {
+			return err
+		}
+		if err := update(&info); err != nil {
+			return err
+		}
+		c.delta.count(r, -1)
+		in := &r.info
+		in.ACL, in.Tags, in.StorageClass = info.ACL, info.Tags, info.StorageClass
+		in.Restore = object.Restore{
+			Requested: fromMilli(unixMilli(info.Restore.Requested)),
+			Ready:     fromMilli(unixMilli(info.Restore.Ready)),
+			Expires:   fromMilli(unixMilli(info.Restore.Expires)),
+		}
+		in.TransitionTime = fromMilli(unixMilli(info.TransitionTime))
+		c.delta.count(r, 1)
+		updated = r.publish(info.VersionID != "", info.IsLatest)
+		return c.put(r)
+	})
+	if err != nil {
+		return object.Info{}, err
+	}
+	return updated, nil
+}
+
+// PutSymlink implements ossapi.Writers. The link has no bytes; its ETag is made
+// of its target.
+func (s *Store) PutSymlink(ctx context.Context, p object.Put, target string) (object.Info, error) {
+	b, err := s.bucket(p.Bucket)
+	if err != nil {
+		return object.Info{}, err
+	}
+	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
+	// There is nothing to encrypt.
+	p.Encryption = &object.Encryption{}
+	e, err := s.describe(ctx, &w.info, &p.Attributes, b.state.Load())
+	if err != nil {
+		return object.Info{}, err
+	}
+	w.info.Type, w.info.Symlink = stocktake.Symlink, target
+	w.info.ETag = stocktake.ETag{Sum: textSum(target)}
+	w.body = s.newBody(0, e)
+	return s.make(b, w)
+}

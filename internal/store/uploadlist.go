@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// UploadList implements ossapi.Uploads.
+func (s *Store) UploadList(ctx context.Context, q object.UploadQuery) (object.UploadListing, error) {
+	b, err := s.bucket(q.Bucket)
+	if err != nil {
+		return object.UploadListing{}, err
+	}
+	bounds := appendEscaped(appendBucketHead(nil, spaceUploads, b.id), q.Prefix)
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: bounds, UpperBound: after(bounds)})
+	if err != nil {
+		return object.UploadListing{}, fmt.Errorf("index: %w", err)
+	}
+	defer it.Close()
+	q.Max = min(max(q.Max, 1), maxPage)
+	var page object.UploadListing
+	for ok := it.SeekGE(firstUpload(b.id, &q)); ok; {
+		if ctx.Err() != nil {
+			return object.UploadListing{}, ctx.Err()
+		}
+		if len(page.Uploads)+len(page.CommonPrefixes) == q.Max {
+			page.Truncated = true
+			return page, nil
+		}
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return object.UploadListing{}, fmt.Errorf("index: %w", err)
+		}
+		r, err := decodeUpload(it.Key(), value)
+		if err != nil {
+			return object.UploadListing{}, err
+		}
+		if group, grouped := group(r.info.Key, q.Prefix, q.Delimiter); grouped {
+			page.CommonPrefixes = append(page.CommonPrefixes, group)
+			page.NextAfter, page.NextAfterUpload = group, ""
+			ok = it.SeekGE(after(appendEscaped(appendBucketHead(nil, spaceUploads, b.id), group)))
+			continue
+		}
+		u := r.upload()
+		page.Uploads = append(page.Uploads, u)
+		page.NextAfter, page.NextAfterUpload = u.Key, u.ID
+		ok = it.Next()
+	}
+	if err := it.Error(); err != nil {
+		return object.UploadListing{}, fmt.Errorf("index: %w", err)
+	}
+	page.NextAfter, page.NextAfterUpload = "", ""
+	return page, nil
+}
+
+// firstUpload is the first index key that may be on the page.
+func firstUpload(bucket uint32, q *object.UploadQuery) []byte {
+	head := appendBucketHead(nil, spaceUploads, bucket)
+	if q.After == "" {
+		return head
+	}
+	if group, ok := group(q.After, q.Prefix, q.Delimiter); ok {
+		return after(appendEscaped(head, group))
+	}
+	if seq, ok := parseUploadID(q.AfterUpload); ok {
+		return append(appendUploadKey(nil, bucket, q.After, seq), 0)
+	}
+	return after(append(appendEscaped(head, q.After), 0, 1))
+}
+
+// group is the common prefix that key is rolled up into.
+func group(key, prefix, delimiter string) (string, bool) {
+	rest, ok := strings.CutPrefix(key, prefix)
+	if !ok || delimiter == "" {
+		return "", false
+	}
+	i := strings.Index(rest, delimiter)
+	if i < 0 {
+		return "", false
+	}
+	return key[:len(prefix)+i+len(delimiter)], true
+}
