@@ -1,0 +1,211 @@
+// Package notify tells the world what happens to runs: webhooks, signed, tried
+// again until they are received, and kept on a list when they never are.
+//
+// The format of a notice is in docs/formats/webhook.md.
+package notify
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/clock"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// A Hook is a receiver of notices.
+type Hook struct {
+	Name   string // unique; notices are kept under it, so that the URL may change
+	URL    string // http or https; never shown or logged, as many receivers put a secret into it
+	Secret []byte // of the signature, at least 16 bytes
+
+	// Events are what the receiver is told of; none means all.
+	Events []inventory.EventKind
+}
+
+// Options tune [Hooks]. The zero value is what production runs.
+type Options struct {
+	Client *http.Client  // nil: one that gives up after 10 s; redirects are never followed
+	Clock  clock.Clock   // nil: the machine's
+	Keep   time.Duration // how long a dead notice is kept; 0: 30 days
+	Log    *slog.Logger  // nil: slog.Default()
+}
+
+// Hooks delivers notices. It is the [inventory.Notifier] of a service.
+type Hooks struct {
+	catalog inventory.NoticeCatalog
+	hooks   []*worker
+	client  *http.Client
+	clock   clock.Clock
+	keep    time.Duration
+	log     *slog.Logger
+}
+
+var _ inventory.Notifier = (*Hooks)(nil)
+
+// New returns the deliverer of what catalog keeps.
+func New(catalog inventory.NoticeCatalog, hooks []Hook, opts Options) (*Hooks, error) {
+	h := &Hooks{
+		catalog: catalog, clock: opts.Clock,
+		keep: cmp.Or(opts.Keep, 30*24*time.Hour),
+		log:  cmp.Or(opts.Log, slog.Default()),
+	}
+	if h.clock == nil {
+		h.clock = clock.Real{}
+	}
+	client := http.Client{Timeout: 10 * time.Second}
+	if opts.Client != nil {
+		client = *opts.Client
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	h.client = &client
+	for _, hook := range hooks {
+		if err := check(&hook); err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(h.hooks, func(w *worker) bool { return w.Name == hook.Name }) {
+			return nil, fmt.Errorf("two webhooks are named %q", hook.Name)
+		}
+		h.hooks = append(h.hooks, &worker{Hook: hook, hooks: h, changed: make(chan func(), 1)})
+	}
+	return h, nil
+}
+
+func check(h *Hook) error {
+	u, err := url.Parse(h.URL)
+	switch {
+	case h.Name == "" || len(h.Name) > 100:
+		return fmt.Errorf("the name of a webhook has 1 to 100 bytes, not %d", len(h.Name))
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		return fmt.Errorf("webhook %s: its URL must be one of http or https", h.Name) // the URL may be secret
+	case len(h.Secret) < 16:
+		return fmt.Errorf("webhook %s: its secret has %d bytes, fewer than 16", h.Name, len(h.Secret))
+	}
+	known := []inventory.EventKind{inventory.EventSucceeded, inventory.EventFailed, inventory.EventLate, inventory.EventRecovered}
+	for _, e := range h.Events {
+		if !slices.Contains(known, e) {
+			return fmt.Errorf("webhook %s: there is no event %q; there are %v", h.Name, e, known)
+		}
+	}
+	return nil
+}
+
+// payload is the body of a notice.
+type payload struct {
+	ID    string              `json:"id"`
+	Event inventory.EventKind `json:"event"`
+	Time  time.Time           `json:"time"`
+	Run   stocktake.Run       `json:"run"`
+}
+
+// Notices implements [inventory.Notifier].
+func (h *Hooks) Notices(e inventory.Event) (notices []inventory.Notice) {
+	for _, w := range h.hooks {
+		if len(w.Events) > 0 && !slices.Contains(w.Events, e.Kind) {
+			continue
+		}
+		id := uuid.NewString()
+		body, err := json.Marshal(payload{id, e.Kind, e.Time, e.Run})
+		if err != nil { // strings, numbers and times of our own making
+			h.log.Error("a notice could not be written", "run", e.Run.ID, "event", e.Kind, "err", err)
+			continue
+		}
+		notices = append(notices, inventory.Notice{ID: id, Target: w.Name, Made: e.Time, Due: e.Time, Payload: string(body)})
+	}
+	return notices
+}
+
+// Kept implements [inventory.Notifier]. It must not be called unless Serve runs
+// or will, as a clock that can be held is held for what Serve must do.
+func (h *Hooks) Kept() {
+	for _, w := range h.hooks {
+		w.wake()
+	}
+}
+
+// Serve delivers notices until ctx ends, or at once if there are no hooks, and
+// returns nil. One receiver does not wait for another.
+func (h *Hooks) Serve(ctx context.Context) error {
+	if err := h.buryUnknown(ctx); err != nil {
+		h.log.Error("the notices for webhooks that are gone could not be given up", "err", err)
+	}
+	var wg sync.WaitGroup
+	for _, w := range h.hooks {
+		wg.Go(func() { w.serve(ctx) })
+	}
+	wg.Wait()
+	return nil
+}
+
+// buryUnknown gives up the notices for hooks that are no longer configured.
+func (h *Hooks) buryUnknown(ctx context.Context) error {
+	targets, err := h.catalog.Targets(ctx)
+	if err != nil {
+		return err
+	}
+	far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, target := range targets {
+		if slices.ContainsFunc(h.hooks, func(w *worker) bool { return w.Name == target }) {
+			continue
+		}
+		for {
+			notices, err := h.catalog.DueNotices(ctx, target, far, batch)
+			if err != nil {
+				return err
+			}
+			for _, n := range notices {
+				n.Due, n.Error = time.Time{}, "no webhook of this name is configured"
+				if err := h.catalog.SetNotice(ctx, n); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {
+					return err
+				}
+			}
+			if len(notices) < batch {
+				break
+			}
+		}
+	}
+	return h.forget(ctx)
+}
+
+// forget removes the dead notices that are too old to be of use.
+func (h *Hooks) forget(ctx context.Context) error {
+	return h.catalog.ForgetNotices(ctx, h.clock.Now().Add(-h.keep))
+}
+
+// Dead gives up to max notices that were given up and whose id sorts after
+// after, by id.
+func (h *Hooks) Dead(ctx context.Context, after string, max int) ([]inventory.Notice, error) {
+	return h.catalog.DeadNotices(ctx, after, max)
+}
+
+// Retry delivers a dead notice anew, or gives [inventory.ErrNoSuchNotice].
+func (h *Hooks) Retry(ctx context.Context, id string) error {
+	n, err := h.catalog.Notice(ctx, id)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(h.hooks, func(w *worker) bool { return w.Name == n.Target })
+	if i < 0 {
+		return fmt.Errorf("no webhook %s is configured", n.Target)
+	}
+	n.Attempts, n.Due = 0, h.clock.Now()
+	if err := h.catalog.SetNotice(ctx, n); err != nil {
+		return err
+	}
+	h.hooks[i].wake()
+	return nil
+}
+
+// Drop forgets a notice.
+func (h *Hooks) Drop(ctx context.Context, id string) error { return h.catalog.RemoveNotice(ctx, id) }

@@ -1,0 +1,184 @@
+package notify
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/clock"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// Headers of a notice.
+const (
+	HeaderID        = "Stocktake-Id"        // of the notice; the same each time it is sent
+	HeaderTimestamp = "Stocktake-Timestamp" // when it was sent, in Unix seconds
+	HeaderSignature = "Stocktake-Signature" // see [Sign]
+)
+
+// Sign gives the value of HeaderSignature: "v1=" and, in lower-case hex, the
+// HMAC-SHA256 of the timestamp, a '.' and the body. The timestamp is part of it
+// so that a receiver can refuse what somebody else sends again later.
+func Sign(secret []byte, timestamp string, body []byte) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(timestamp + ".")) // never fails
+	mac.Write(body)
+	return "v1=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// pauses are those between the attempts at a notice: two days in all.
+var pauses = []time.Duration{
+	5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 16 * time.Hour, 16 * time.Hour,
+}
+
+const (
+	// maxAge is when a notice is given up at the next failure, however few its
+	// attempts: a receiver that is down for days, with more notices than it can be
+	// tried with.
+	maxAge = 3 * 24 * time.Hour
+
+	// After so many failures on end a receiver is left alone for so long.
+	strikes = 3
+	respite = 30 * time.Second
+
+	batch = 100 // notices read at once
+)
+
+// A worker delivers the notices of one hook, one after the other.
+type worker struct {
+	Hook
+	hooks   *Hooks
+	changed chan func() // has a release of the clock if there may be something new
+}
+
+// wake makes the worker look for something new; until it has, it holds the
+// clock.
+func (w *worker) wake() {
+	release := clock.Hold(w.hooks.clock)
+	select {
+	case w.changed <- release:
+	default:
+		release() // another holds it already
+	}
+}
+
+func (w *worker) serve(ctx context.Context) {
+	timer := w.hooks.clock.NewTimer()
+	defer timer.Stop()
+	release := func() {}
+	defer func() { release() }()
+	for {
+		next, err := w.deliver(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			next = w.hooks.clock.Now().Add(time.Minute)
+			w.hooks.log.Error("the catalog fails, so that notices are not sent; trying again", "webhook", w.Name, "at", next, "err", err)
+		}
+		timer.Set(next)
+		release()
+		release = func() {}
+		select {
+		case <-ctx.Done():
+			return
+		case release = <-w.changed:
+		case <-timer.C():
+		}
+	}
+}
+
+// deliver sends what is due and gives when to look again.
+func (w *worker) deliver(ctx context.Context) (next time.Time, err error) {
+	failures := 0 // on end
+	for {
+		notices, err := w.hooks.catalog.DueNotices(ctx, w.Name, w.hooks.clock.Now(), batch)
+		if err != nil {
+			return time.Time{}, err
+		}
+		for i := range notices {
+			received, err := w.try(ctx, &notices[i])
+			if err != nil {
+				return time.Time{}, err
+			}
+			if failures++; received {
+				failures = 0
+			}
+			if failures == strikes {
+				return w.hooks.clock.Now().Add(respite), nil
+			}
+		}
+		if len(notices) < batch {
+			return w.hooks.catalog.NextNotice(ctx, w.Name)
+		}
+	}
+}
+
+// try makes one attempt and keeps how it went. Its error is the catalog's.
+func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, err error) {
+	final, err := w.send(ctx, n)
+	if ctx.Err() != nil {
+		return false, ctx.Err() // not the receiver's fault
+	}
+	if err == nil {
+		return true, w.hooks.catalog.RemoveNotice(ctx, n.ID)
+	}
+	log := w.hooks.log.With("webhook", w.Name, "notice", n.ID, "err", err)
+	now := w.hooks.clock.Now()
+	n.Error = err.Error()
+	n.Attempts++
+	dead := final || n.Attempts > len(pauses) || now.Sub(n.Made) > maxAge
+	if dead {
+		n.Due = time.Time{}
+		log.Error("notice given up; it is on the list of dead ones", "attempts", n.Attempts)
+	} else {
+		n.Due = now.Add(pauses[n.Attempts-1])
+		log.Warn("notice not received; trying again", "attempts", n.Attempts, "at", n.Due)
+	}
+	if err := w.hooks.catalog.SetNotice(ctx, *n); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {
+		return false, err // one that was dropped meanwhile is no error
+	}
+	if dead {
+		return false, w.hooks.forget(ctx)
+	}
+	return false, nil
+}
+
+// send posts a notice. final says that there is no use in trying again.
+func (w *worker) send(ctx context.Context, n *inventory.Notice) (final bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, strings.NewReader(n.Payload))
+	if err != nil {
+		return true, errors.New("the URL of the webhook cannot be requested")
+	}
+	timestamp := strconv.FormatInt(w.hooks.clock.Now().Unix(), 10)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "stocktake")
+	req.Header.Set(HeaderID, n.ID)
+	req.Header.Set(HeaderTimestamp, timestamp)
+	req.Header.Set(HeaderSignature, Sign(w.Secret, timestamp, []byte(n.Payload)))
+	resp, err := w.hooks.client.Do(req)
+	if err != nil {
+		// A url.Error quotes the URL, which may be secret.
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err
+		}
+		return false, err
+	}
+	// Read a little, so that the connection can be used again.
+	_, _ = io.CopyN(io.Discard, resp.Body, 4096)
+	_ = resp.Body.Close()
+	if resp.StatusCode/100 == 2 {
+		return false, nil
+	}
+	return resp.StatusCode == http.StatusGone, fmt.Errorf("the receiver answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+}
