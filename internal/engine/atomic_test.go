@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/report"
@@ -190,6 +193,71 @@ func TestCleanAttempts(t *testing.T) {
 		}
 		if killed == "" {
 			break
+		}
+	}
+}
+
+// Whatever fails in attempt after attempt, removals too, no reader ever finds a
+// manifest that does not verify; and the first attempt in which nothing fails
+// leaves exactly one report.
+func TestRunThroughManyFaults(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		store := newStore(objects)
+		dst := store.Bucket("reports")
+		attempts := rapid.IntRange(1, 4).Draw(t, "attempts")
+		for attempt := 1; ; attempt++ {
+			faulty := map[int]fault{}
+			if attempt <= attempts {
+				from := rapid.IntRange(1, 80).Draw(t, "from") // a random number of operations, in a row or not
+				for n := range rapid.IntRange(1, 30).Draw(t, "faults") {
+					faulty[from+n] = fault(rapid.IntRange(int(none), int(lost)).Draw(t, "fault"))
+				}
+			}
+			f := &faults{on: func(n int, _ string) fault { return faulty[n] }}
+			job := newJob()
+			job.Attempt = attempt
+			result, err := engine.Run(t.Context(), faultySource{store, f}, faultyDestination{dst, f}, job, small)
+			for d, err := range report.Directories(t.Context(), dst, report.Location{Prefix: "inv", Bucket: "photos", Configuration: "weekly-1"}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d.Manifest {
+					v, err := report.Verify(t.Context(), dst, d.Key+report.ManifestName, report.VerifyOptions{})
+					if err != nil || !v.OK || len(v.Unchecked) > 0 {
+						t.Errorf("attempt %d: %+v, %v", attempt, v, err)
+					}
+				}
+			}
+			if attempt > attempts {
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkWhole(t, dst, result.Manifest, objects)
+				return
+			}
+		}
+	})
+}
+
+// The report before says where to cut: the source need not be asked.
+func TestPlanFromTheReportBefore(t *testing.T) {
+	store := newStore(objects)
+	dst := store.Bucket("reports")
+	for n, asked := range []bool{true, false} {
+		f := &faults{on: func(int, string) fault { return none }}
+		job := newJob()
+		job.Run = fmt.Sprint("run-", n)
+		opts := small
+		opts.Workers, opts.Limits.Rows = 3, 2
+		result, err := engine.Run(t.Context(), faultySource{store, f}, faultyDestination{dst, f}, job, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(f.names, "Split") != asked {
+			t.Errorf("run %d: the source was asked: %v", n, !asked)
+		}
+		if v, err := report.Verify(t.Context(), dst, result.Manifest, report.VerifyOptions{}); err != nil || !v.OK || v.Rows != objects {
+			t.Errorf("%+v, %v", v, err)
 		}
 	}
 }

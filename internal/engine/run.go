@@ -17,8 +17,8 @@ import (
 )
 
 // Run makes the report of job, reading src and writing dst, all of it or
-// nothing: after an error, and after ctx ends, nothing that the attempt wrote is
-// left, and what earlier attempts left is gone as well. manifest.json is the
+// nothing: it begins by removing what earlier attempts left, and after an error,
+// as after ctx ends, nothing that this one wrote is left. manifest.json is the
 // commit point and the last file written: ctx ending after that changes nothing.
 //
 // If an earlier attempt has published, Run finds its manifest and reports

@@ -1,0 +1,150 @@
+package report_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report"
+)
+
+// files is a bucket of reports in memory: all that reading needs.
+type files map[string][]byte
+
+func (f files) Open(_ context.Context, key string) (io.ReadCloser, error) {
+	body, ok := f[key]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return io.NopCloser(bytes.NewReader(body)), nil
+}
+
+func (f files) List(_ context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, key := range slices.Sorted(maps.Keys(f)) {
+			if strings.HasPrefix(key, prefix) && !yield(key, nil) {
+				return
+			}
+		}
+	}
+}
+
+// example is a bucket with one report of three rows.
+func example() files {
+	columns := []stocktake.Field{stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldSize, stocktake.FieldStorageClass}
+	gz, err := report.NewGzip("photos", columns)
+	if err != nil {
+		panic(err)
+	}
+	var body bytes.Buffer
+	shards := report.NewShardWriter(gz, report.Limits{})
+	shards.Begin(&body)
+	if _, err := shards.Write([]stocktake.Record{
+		{Key: []byte("2026/cat.jpg"), Size: 3 << 20},
+		{Key: []byte("2026/dog.jpg"), Size: 2 << 20, StorageClass: stocktake.IA},
+		{Key: []byte("old/fish.jpg"), Size: 1 << 20, StorageClass: stocktake.Archive},
+	}); err != nil {
+		panic(err)
+	}
+	shard, err := shards.End()
+	if err != nil {
+		panic(err)
+	}
+	manifest := stocktake.Manifest{
+		CreationTimestamp: 1767628800, DestinationBucket: "reports", SourceBucket: "photos",
+		FileFormat: "CSV", FileSchema: stocktake.FileSchema(columns), Version: stocktake.ManifestVersion,
+		Files: []stocktake.ManifestFile{{Key: "photos/daily/data/0.csv.gz", Size: shard.Size, MD5: shard.MD5}},
+	}
+	raw := manifest.AppendJSON(nil)
+	return files{
+		"photos/daily/data/0.csv.gz":                       body.Bytes(),
+		"photos/daily/2026-01-05T16-00Z/manifest.json":     raw,
+		"photos/daily/2026-01-05T16-00Z/manifest.checksum": []byte(report.Checksum(raw)),
+	}
+}
+
+func ExampleEncoder() {
+	rows, err := report.NewEncoder("photos", []stocktake.Field{stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldSize})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s", rows.AppendRow(nil, &stocktake.Record{Key: []byte("2026/a cat.jpg"), Size: 102400}))
+	// Output:
+	// photos,"2026%2Fa%20cat.jpg","102400"
+}
+
+func ExampleReport_Rows() {
+	ctx, bucket := context.Background(), example()
+	manifest, err := report.Find(ctx, bucket, report.Location{Bucket: "photos", Configuration: "daily"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r, err := report.Open(ctx, bucket, manifest)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for row, err := range r.Rows(ctx) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%s has %d bytes, %s\n", row.Key, row.Size, row.StorageClass)
+	}
+	// Output:
+	// 2026/cat.jpg has 3145728 bytes, Standard
+	// 2026/dog.jpg has 2097152 bytes, IA
+	// old/fish.jpg has 1048576 bytes, Archive
+}
+
+func ExampleVerify() {
+	const manifest = "photos/daily/2026-01-05T16-00Z/manifest.json"
+	bucket := example()
+	for range 2 {
+		v, err := report.Verify(context.Background(), bucket, manifest, report.VerifyOptions{})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println("ok:", v.OK, "rows:", v.Rows)
+		for _, f := range v.Findings {
+			fmt.Println(f.Check, "of", f.File)
+		}
+		bucket["photos/daily/data/0.csv.gz"] = []byte("rubbish")
+	}
+	// Output:
+	// ok: true rows: 3
+	// ok: false rows: 0
+	// gzip of photos/daily/data/0.csv.gz
+	// size of photos/daily/data/0.csv.gz
+	// md5 of photos/daily/data/0.csv.gz
+}
+
+func ExampleReport_Rollup() {
+	ctx := context.Background()
+	r, err := report.Open(ctx, example(), "photos/daily/2026-01-05T16-00Z/manifest.json")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	sum, err := r.Rollup(ctx, report.RollupOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, p := range sum.Prefixes {
+		fmt.Println(p.Prefix, p.Objects, p.Bytes)
+	}
+	// Output:
+	// 2026/ 2 5242880
+	// old/ 1 1048576
+}
