@@ -13,9 +13,11 @@ const (
 	repeatMax = 6
 )
 
-// header begins a block, not the final one, with the codes of e.tables. As all
-// their symbols have codes, it is full-size, and zeros do not occur in it.
-func (c cursor) header(e *Encoder) cursor {
+// block begins a block, not the final one, with codes of the lengths of
+// e.tables, which it makes. As all symbols have codes, the header is full-size
+// and has no need of the symbols for zeros.
+func (c cursor) block(e *Encoder) cursor {
+	e.build()
 	var lens [numLiterals + numDistances]uint8
 	copy(lens[:], e.literalLens[:])
 	copy(lens[numLiterals:], e.distanceLens[:])

@@ -1,12 +1,16 @@
 package csvgz
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // A column remembers the textual value that a column had in the last row.
 type column struct {
 	texts *[256]uint32 // what stands in a row for a byte
 	codes *[256]uint32 // and how that is coded
-	more  int          // bytes that a byte takes which stands as several, besides one
+	more  int          // a byte stands as itself, or as this many bytes more
+	isKey bool
 
 	value []byte
 	long  []int32 // indexes of the bytes of value that stand as several, ascending
@@ -18,7 +22,7 @@ type column struct {
 	behind []int32 // scratch
 }
 
-func (l *column) reset() { l.value, l.row = nil, never }
+func (l *column) reset() { l.value, l.long, l.row = nil, l.long[:0], never }
 
 // keep makes value independent of the batch it came in.
 func (l *column) keep() {
@@ -30,11 +34,14 @@ func (l *column) keep() {
 // either end as matches, the rest as literals. The lead bytes of text before
 // it are those before the last value, and come in with it.
 func (c cursor) delta(e *Encoder, l *column, lead string, value []byte) cursor {
-	if l.row != e.rows-1 {
+	if l.row != e.rows-1 || len(value) > maxText {
 		copy(e.text[c.text&(bufferSize-1):], lead)
 		c = c.match(e, len(lead), tooFar)
 		lead = ""
 		l.value, l.long, l.size = nil, l.long[:0], 0
+		if len(value) > maxText {
+			return c.huge(e, l, value)
+		}
 	}
 	prefix := commonPrefix(value, l.value)
 	suffix := commonSuffix(value, l.value, prefix)
@@ -51,18 +58,17 @@ func (c cursor) delta(e *Encoder, l *column, lead string, value []byte) cursor {
 		for stay > 0 && int(long[stay-1]) >= prefix {
 			stay--
 		}
-		long = long[:stay]
+		l.long = long[:stay]
 	}
 
-	back := e.since(c, l.pos-int64(len(lead)))
-	if n := len(lead) + prefix + stay*l.more; n > 0 {
+	n := prefix + stay*l.more
+	pos := e.base + int64(c.text+len(lead))
+	back := int(pos - l.pos)
+	if n += len(lead); n > 0 {
 		e.text.repeat(c.text, back, n)
 		c = c.match(e, n, back)
 	}
-	pos := e.base + int64(c.text) - int64(prefix+stay*l.more)
-	l.long = long
 	if end := len(value) - suffix; prefix < end {
-		c = c.flush(e)
 		c = c.middle(e, l, value, prefix, end)
 	}
 	if suffix > 0 {
@@ -79,17 +85,21 @@ func (c cursor) delta(e *Encoder, l *column, lead string, value []byte) cursor {
 	return c
 }
 
-// middle adds value[from:to] as literals.
+// middle adds value[from:to] as literals, or nearly so.
 func (c cursor) middle(e *Encoder, l *column, value []byte, from, to int) cursor {
+	if l.isKey && from > 0 && value[from-1] == '/' {
+		return c.path(e, l, value, from, to)
+	}
+	c = c.flush(e)
 	if to < 4 {
-		return c.bytewise(e, l, value, from, to)
+		return c.special(e, l, value, from, to)
 	}
 	codes := l.codes
 	for ; from+4 <= to; from += 4 {
 		v := load32(value, from)
 		k0, k1, k2, k3 := codes[v&255], codes[v>>8&255], codes[v>>16&255], codes[v>>24]
 		if (k0|k1|k2|k3)&several != 0 {
-			return c.bytewise(e, l, value, from, to)
+			return c.special(e, l, value, from, to)
 		}
 		e.text.put32(c.text, v)
 		c.text += 4
@@ -101,14 +111,22 @@ func (c cursor) middle(e *Encoder, l *column, value []byte, from, to int) cursor
 	m := &lastOf4[n&3]
 	k0, k1, k2 := codes[v>>8&255]&m[0], codes[v>>16&255]&m[1], codes[v>>24]&m[2]
 	if (k0|k1|k2)&several != 0 {
-		return c.bytewise(e, l, value, from, to)
+		return c.special(e, l, value, from, to)
 	}
-	e.text.put32(c.text, v>>(32-8*n&31))
+	e.text.put32(c.text, v>>(32-8*n&63))
 	c.text += n
 	return c.put(uint64(k0)).put(uint64(k1)).put(uint64(k2)).spill(&e.out)
 }
 
-// bytewise is middle for what has bytes that stand as several.
+// special is middle for what is short or has bytes that stand as several.
+func (c cursor) special(e *Encoder, l *column, value []byte, from, to int) cursor {
+	if l.isKey {
+		return c.path(e, l, value, from, to)
+	}
+	return c.bytewise(e, l, value, from, to)
+}
+
+// bytewise adds value[from:to] as literals.
 func (c cursor) bytewise(e *Encoder, l *column, value []byte, from, to int) cursor {
 	for i, b := range value[from:to] {
 		s := l.texts[b]
@@ -119,6 +137,19 @@ func (c cursor) bytewise(e *Encoder, l *column, value []byte, from, to int) curs
 		c.text += int(s >> 24)
 		c = c.put(uint64(l.codes[b] &^ several)).spill(&e.out)
 	}
+	return c
+}
+
+// maxText is how long a value may be to be treated like this. That of a longer
+// one, which no store makes, is just literals.
+const maxText = 1024
+
+// huge adds a value of any length, and forgets it.
+func (c cursor) huge(e *Encoder, l *column, value []byte) cursor {
+	for part := range slices.Chunk(value, maxText) {
+		c = c.drain(e).forget(e).bytewise(e, l, part, 0, len(part))
+	}
+	l.reset()
 	return c
 }
 

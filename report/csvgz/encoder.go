@@ -20,7 +20,6 @@ type Encoder struct {
 	err  error // of w; nothing is written after it
 	head string
 	ops  []op
-	row  int // bound of the text of a row, but for columns of any length
 
 	tables
 	preset [numLiterals + numDistances]uint8 // lengths that every file begins with
@@ -29,8 +28,9 @@ type Encoder struct {
 	out    buffer // DEFLATE not written to w yet
 	text   buffer // the last rows
 	base   int64  // where text[0] is in the file
-	summed int    // how much of text is in sum
-	sum    uint32 // CRC-32
+	summed int    // how much of text is in crc
+	crc    uint32 // of what is summed: CRC-32
+
 	cursor cursor // between two calls of Encode
 
 	// A match is held back while what follows may lengthen it: text[held:] is
@@ -39,21 +39,22 @@ type Encoder struct {
 	reach          int // a match no further than this needs no care
 
 	rows    int64
-	lastRow int64 // where the end of the last row is in the file
+	lastRow int64 // where the last row begins in the file
+	paths   paths
 	days    [numDays]day
 	sampler
 }
 
 const (
-	outSize  = 16 << 10
-	textSize = 8 << 10
+	// A row begins with at most so much in text and out, and takes at most 8 KiB
+	// of the one and 16 KiB of the other: three textual values of at most maxText
+	// bytes, the rest below 1 KiB; no byte of text takes more than two.
+	textFull = 40 << 10
+	outFull  = 32 << 10
 
-	// maxValue is the longest value of a column but one of any length: an ETag
-	// of 32 digits, a dash and ten digits.
-	maxValue = 43
+	textKept = 16 << 10 // how much of the text stays when it is full; more than a row
 
-	// slack is how far behind the end of what is written whole words are stored.
-	slack = 128
+	maxBucket = 255 // bytes of a bucket's name; no store allows more
 
 	// never is a place that no match reaches.
 	never = -1 << 40
@@ -63,7 +64,7 @@ const (
 // Key, then any other columns of full reports, each once. Anything else is an
 // error, as is a bucket name that a bare CSV column cannot hold.
 func New(bucket string, columns []stocktake.Field) (*Encoder, error) {
-	if bucket == "" || strings.ContainsAny(bucket, "\",\r\n") {
+	if bucket == "" || len(bucket) > maxBucket || strings.ContainsAny(bucket, "\",\r\n") {
 		return nil, fmt.Errorf("csvgz: bucket name %q cannot be a column", bucket)
 	}
 	if len(columns) < 2 || columns[0] != stocktake.FieldBucket || columns[1] != stocktake.FieldKey {
@@ -80,25 +81,24 @@ func New(bucket string, columns []stocktake.Field) (*Encoder, error) {
 	e := &Encoder{
 		head: bucket + `,"`,
 		ops:  compile(columns),
-		row:  len(bucket) + len(columns)*(maxValue+len(`","`)) + 2*slack,
 		err:  errors.New("csvgz: no file begun"),
 	}
 	for i := range e.ops {
 		l := &e.ops[i].column
 		l.texts, l.codes, l.more = &quoted, &e.quote, 1
 		if e.ops[i].field == stocktake.FieldKey {
-			l.texts, l.codes, l.more = &escaped, &e.escape, 2
+			l.texts, l.codes, l.more, l.isKey = &escaped, &e.escape, 2, true
 		}
 	}
 	e.limits = limitsOf(columns)
-	e.presetLengths(bucket, columns)
+	e.presetLengths(columns)
 	return e, nil
 }
 
 // Reset begins a file, dropping what was not closed. Its bytes go to w.
 func (e *Encoder) Reset(w io.Writer) {
 	e.w, e.err = w, nil
-	e.base, e.summed, e.sum = 0, 0, 0
+	e.base, e.summed, e.crc = 0, 0, 0
 	e.cursor = cursor{}
 	e.distance, e.reach = 0, 0
 	e.rows, e.lastRow = 0, never
@@ -108,16 +108,16 @@ func (e *Encoder) Reset(w io.Writer) {
 	for i := range e.days {
 		e.days[i] = day{number: noDay, pos: never}
 	}
+	e.paths.reset()
 	e.sampler.reset()
 	copy(e.literalLens[:], e.preset[:numLiterals])
 	copy(e.distanceLens[:], e.preset[numLiterals:])
-	e.build()
 
 	// ID1, ID2, deflate, no flags, no time, fastest, unknown system.
 	//
 	// Source: RFC 1952, section 2.3.
 	e.cursor.out = copy(e.out[:], "\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff")
-	e.cursor = e.cursor.header(e)
+	e.cursor = e.cursor.block(e)
 }
 
 // Rows is how many rows the file has so far.
@@ -138,8 +138,11 @@ func (e *Encoder) Encode(batch []stocktake.Record) (size int64, err error) {
 	c := e.cursor
 	for i := range batch {
 		r := &batch[i]
-		if c.text > textSize || c.out > outSize {
+		if c.text > textFull {
 			c = c.makeRoom(e)
+		}
+		if c.out > outFull {
+			c = c.drain(e)
 		}
 		if e.rows == e.event {
 			c = c.tune(e)
@@ -159,12 +162,11 @@ func (e *Encoder) Close() error {
 	if e.err != nil {
 		return e.err
 	}
-	c := e.cursor.makeRoom(e)
-	c = c.flush(e)
+	c := e.sumText(e.cursor.drain(e))
 	c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out)
 	c = c.put(fixedBlock).put(fixedEnd).align(&e.out)
 	size := uint64(uint32(e.base + int64(c.text)))
-	c = c.put(uint64(e.sum)<<codeBits | 32).spill(&e.out)
+	c = c.put(uint64(e.crc)<<codeBits | 32).spill(&e.out)
 	c = c.put(size<<codeBits | 32).spill(&e.out)
 	e.cursor = c
 	e.write(c.out)
@@ -181,19 +183,38 @@ const (
 	fixedEnd   = 0<<codeBits | 7
 )
 
-// makeRoom makes room in e.text and e.out. What it drops of the text is summed;
-// the last row stays.
+// makeRoom makes room in e.text. What is there is summed, the end of it stays.
 func (c cursor) makeRoom(e *Encoder) cursor {
-	c = c.flush(e)
-	e.sampleTo(c.text)
-	e.sum = crc32.Update(e.sum, crc32.IEEETable, e.text[e.summed:c.text])
-
-	from := int(max(0, e.lastRow-e.base)) // the last row begins here
-	n := c.text - from
+	c = e.sumText(c)
+	from := min(c.text-textKept, int(max(0, e.lastRow-e.base)))
 	copy(e.text[:], e.text[from:c.text])
 	e.base += int64(from)
-	c.text, e.summed, e.counted = n, n, n
+	c.text -= from
+	e.summed, e.counted = c.text, c.text
+	return c
+}
 
+// forget makes room in the middle of a row, for a value of any length: nothing
+// stays, so no column can be compared with the row before.
+func (c cursor) forget(e *Encoder) cursor {
+	c = e.sumText(c)
+	e.base += int64(c.text)
+	c.text, e.summed, e.counted = 0, 0, 0
+	for i := range e.ops {
+		e.ops[i].column.reset()
+	}
+	return c
+}
+
+func (e *Encoder) sumText(c cursor) cursor {
+	c = c.flush(e)
+	e.sampleTo(c.text)
+	e.crc = crc32.Update(e.crc, crc32.IEEETable, e.text[e.summed:c.text])
+	return c
+}
+
+// drain makes room in e.out.
+func (c cursor) drain(e *Encoder) cursor {
 	e.write(c.out)
 	c.out = 0
 	return c

@@ -93,8 +93,8 @@ func (g *group) reset() {
 }
 
 // few adds the columns of g.
-func (c cursor) few(e *Encoder, g *group, attributes uint64) cursor {
-	attributes = (attributes | attrUsed) & g.mask
+func (c cursor) few(e *Encoder, g *group, r *stocktake.Record) cursor {
+	attributes := (attributesOf(r) | attrUsed) & g.mask
 	v := g.last
 	if v.attributes != attributes {
 		v = g.find(attributes)

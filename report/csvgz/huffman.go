@@ -103,16 +103,31 @@ func codeLengths(lens []uint8, counts []uint32, most uint8) {
 	}
 }
 
-// fit sets lens to the lengths of a code for the literals and lengths counted,
-// within limits; counts of limited symbols are raised as far as that takes.
+// fit sets lens to the lengths of a code for symbols counted, within limits. A
+// symbol that was not counted has a code too.
 func fit(lens []uint8, counts []uint32, limits []limit) {
+	var buf [numLiterals]uint32
+	weights := buf[:len(counts)]
+	var total uint32
+	for s, n := range counts {
+		weights[s] = 32*min(n, 1<<17) + 1
+		total += weights[s]
+	}
+	// A weight of a part of the total is what a code of a length should have, so
+	// most often the first try is the last.
+	for _, l := range limits {
+		for i := range len(l.literals) {
+			s := l.literals[i]
+			weights[s] = max(weights[s], total>>l.bits)
+		}
+	}
 	for {
-		codeLengths(lens, counts, maxCode)
+		codeLengths(lens, weights, maxCode)
 		ok := true
 		for _, l := range limits {
 			for i := range len(l.literals) {
 				if s := l.literals[i]; lens[s] > l.bits {
-					counts[s] += counts[s]/2 + 1
+					weights[s] += weights[s]/4 + 1
 					ok = false
 				}
 			}

@@ -60,7 +60,7 @@ func (c cursor) flushAny(e *Encoder) cursor {
 		}
 		n -= m
 		c = c.put(uint64(e.length[m])).put(e.far(d)).spill(&e.out)
-		e.sampleMatch(c.text-n, m, d)
+		e.sampleMatch(m, d)
 	}
 	return c
 }

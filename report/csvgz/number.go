@@ -31,7 +31,7 @@ func (c cursor) uint(e *Encoder, v uint64) cursor {
 	// from the code: all zeros have codes of the same length.
 	n := uint32(v)
 	zeros := 9 - digits(n)
-	hi, mid, lo := n/1_000_000, n/1000%1000, n%1000
+	hi, mid, lo := n/1_000_000&1023, n/1000%1000, n%1000
 
 	t := uint64(tripleText[hi]) | uint64(tripleText[mid])<<24 | uint64(tripleText[lo])<<48
 	last := uint64(tripleText[lo]) >> 16
@@ -48,7 +48,7 @@ func (c cursor) uint(e *Encoder, v uint64) cursor {
 
 // nine adds v < 10^9 with leading zeros.
 func (c cursor) nine(e *Encoder, v uint32) cursor {
-	hi, mid, lo := v/1_000_000, v/1000%1000, v%1000
+	hi, mid, lo := v/1_000_000&1023, v/1000%1000, v%1000
 	e.text.put64(c.text, uint64(tripleText[hi])|uint64(tripleText[mid])<<24)
 	e.text.put32(c.text+6, tripleText[lo])
 	c.text += 9

@@ -13,7 +13,8 @@ type op struct {
 	pos   int64           // where the `","` before it was last, if group is nil
 
 	column           // of a textual value
-	tail    int64    // where the Z or the null that ends the value was last
+	null    int64    // where the null of a time was last
+	z       int64    // where the Z at the end of a time was last
 	date    [16]byte // of the last time
 	datePos int64
 }
@@ -42,7 +43,7 @@ func compile(columns []stocktake.Field) []op {
 }
 
 func (o *op) reset() {
-	o.pos, o.tail, o.datePos, o.date = never, never, never, [16]byte{}
+	o.pos, o.null, o.z, o.datePos, o.date = never, never, never, never, [16]byte{}
 	o.column.reset()
 	if o.group != nil {
 		o.group.reset()
@@ -53,44 +54,43 @@ func (o *op) reset() {
 func (e *Encoder) encode(c cursor, r *stocktake.Record) cursor {
 	start := e.base + int64(c.text)
 	c = c.delta(e, &e.ops[0].column, e.head, r.Key)
-	attributes := attributesOf(r)
 	exists := !r.IsDeleteMarker
 	for i := 1; i < len(e.ops); i++ {
 		o := &e.ops[i]
 		switch o.field {
 		case stocktake.FieldVersionID:
-			c = c.lead(e, o, attributes).delta(e, &o.column, "", r.VersionID)
+			c = c.lead(e, o, r).delta(e, &o.column, "", r.VersionID)
 		case stocktake.FieldSize:
-			c = c.lead(e, o, attributes)
+			c = c.lead(e, o, r)
 			if exists {
 				c = c.number(e, r.Size)
 			}
 		case stocktake.FieldLastModifiedDate:
-			c = c.time(e, o, attributes, r.LastModified)
+			c = c.time(e, o, r, r.LastModified)
 		case stocktake.FieldETag:
-			c = c.lead(e, o, attributes)
+			c = c.lead(e, o, r)
 			if exists {
 				c = c.etag(e, o, &r.ETag)
 			}
 		case stocktake.FieldTransitionTime:
 			if exists && r.TransitionTime != 0 {
-				c = c.time(e, o, attributes, r.TransitionTime)
+				c = c.time(e, o, r, r.TransitionTime)
 			} else {
-				c = c.lead(e, o, attributes)
+				c = c.lead(e, o, r)
 			}
 		case stocktake.FieldCRC64:
-			c = c.lead(e, o, attributes)
+			c = c.lead(e, o, r)
 			if exists && r.HasCRC64 {
 				c = c.checksum(e, r.CRC64)
 			}
 		case stocktake.FieldLastAccessDate:
 			if r.LastAccess != 0 {
-				c = c.time(e, o, attributes, r.LastAccess)
+				c = c.time(e, o, r, r.LastAccess)
 			} else {
-				c = c.lead(e, o, attributes).null(e, o)
+				c = c.lead(e, o, r).null(e, o)
 			}
 		case stocktake.FieldLastAccessTimestamp:
-			c = c.lead(e, o, attributes)
+			c = c.lead(e, o, r)
 			if r.LastAccess != 0 {
 				c = c.number(e, r.LastAccess)
 			} else {
@@ -98,7 +98,7 @@ func (e *Encoder) encode(c cursor, r *stocktake.Record) cursor {
 			}
 		default:
 			if o.group != nil {
-				c = c.lead(e, o, attributes)
+				c = c.lead(e, o, r)
 			}
 		}
 	}
@@ -113,9 +113,9 @@ func (e *Encoder) encode(c cursor, r *stocktake.Record) cursor {
 }
 
 // lead adds what stands before a column of many values.
-func (c cursor) lead(e *Encoder, o *op, attributes uint64) cursor {
+func (c cursor) lead(e *Encoder, o *op, r *stocktake.Record) cursor {
 	if o.group != nil {
-		return c.few(e, o.group, attributes)
+		return c.few(e, o.group, r)
 	}
 	back := e.since(c, o.pos)
 	o.pos = e.base + int64(c.text)
@@ -125,8 +125,8 @@ func (c cursor) lead(e *Encoder, o *op, attributes uint64) cursor {
 
 // null adds "null".
 func (c cursor) null(e *Encoder, o *op) cursor {
-	d := e.since(c, o.tail)
-	o.tail = e.base + int64(c.text)
+	d := e.since(c, o.null)
+	o.null = e.base + int64(c.text)
 	e.text.put32(c.text, 'n'|'u'<<8|'l'<<16|'l'<<24)
 	return c.match(e, 4, d)
 }

@@ -1,62 +1,82 @@
 package csvgz
 
-import (
-	"strings"
-
-	"github.com/stocktake/stocktake"
-)
-
-// A sampler counts the symbols of some rows, to fit codes to them.
+// A sampler counts the symbols of a few rows, so that codes can be fitted to
+// them, and watches how well the codes in use fit.
 type sampler struct {
-	event     int64 // the row before which tune is due
-	sampling  bool
-	counted   int   // how much of text has been counted
-	sampled   int64 // rows counted
-	symbols   [numLiterals]uint32
+	event int64 // the row before which tune is due
+	fitAt int64 // with the first sample from here on, codes are fitted
+
+	sampling bool
+	counted  int    // how much of text has been counted
+	now      counts // of the sample being taken
+	sum      counts // of samples, older ones counting less
+	usual    int    // what a symbol took when codes were fitted, in 1/256 of a bit; 0: not known
+}
+
+type counts struct {
+	literals  [numLiterals]uint32
 	distances [numDistances]uint32
 }
 
-// The rows that are counted.
+// Which rows are counted and when codes are fitted, in rows.
 const (
-	firstFit   = 64    // a file's first rows are all counted, then codes are fitted
-	burst      = 8     // after that, this many rows
-	everyFirst = 128   // of so many,
-	secondFit  = 1024  // until codes are fitted again,
-	every      = 2048  // and of so many from there on,
-	everyFit   = 16384 // with codes fitted to them
+	// The first rows of a file are counted, and those after a change are.
+	firstSample = 64
+
+	sample    = 16          // how many are counted
+	soon      = 128         // of so many in the beginning
+	later     = 32 * soon   // and of so many afterwards
+	beginning = 64 * 64     // how long that is
+	fits      = 8 * 64 * 64 // how many are between two fits, at most
+	sampledOf = 64          // of so many about one is in the counts that a fit uses
+	changed   = 12          // codes fit no longer if a symbol takes this part more or less than when they were new
 )
 
-func (s *sampler) reset() {
-	*s = sampler{}
-}
+func (s *sampler) reset() { *s = sampler{} }
 
-// tune is called at e.event.
+// tune is called before the row e.event. It begins or ends a sample.
 func (c cursor) tune(e *Encoder) cursor {
 	c = c.flush(e)
-	rows := e.rows
-	if e.sampling {
-		e.sampleTo(c.text)
-		e.sampling = false
-		e.reach = fastDistance
-		switch {
-		case rows == firstFit, rows == secondFit+burst, rows%everyFit == burst:
-			c = c.refit(e)
-		}
-		if rows < secondFit {
-			e.event = rows - rows%everyFirst + everyFirst
-		} else {
-			e.event = rows - rows%every + every
+	if !e.sampling {
+		e.sampling, e.counted, e.reach = true, c.text, 0
+		e.event += sample
+		if e.rows == 0 {
+			e.event = firstSample
 		}
 		return c
 	}
-	e.sampling = true
-	e.counted = c.text
-	e.reach = 0
-	e.event = rows + burst
-	if rows == 0 {
-		e.event = firstFit
+	e.sampleTo(c.text)
+	if e.drifted() {
+		e.sum, e.usual, e.fitAt = counts{}, 0, e.rows
+		e.event += firstSample
+		return c
 	}
+	e.sampling, e.reach = false, fastDistance
+	if e.rows >= e.fitAt {
+		c = c.refit(e)
+		e.fitAt = e.rows + min(7*e.rows, fits)
+	}
+	period := int64(later)
+	if e.rows < beginning {
+		period = soon
+	}
+	e.event += period - e.event%period
 	return c
+}
+
+// drifted ends a sample. It reports whether symbols took more or less than when
+// the codes were fitted.
+func (e *Encoder) drifted() bool {
+	took := e.bitsOfSymbol(&e.now)
+	for i, n := range e.now.literals {
+		e.sum.literals[i] += n
+	}
+	for i, n := range e.now.distances {
+		e.sum.distances[i] += n
+	}
+	e.now = counts{}
+	change := took - e.usual
+	return e.usual > 0 && max(change, -change)*changed > e.usual
 }
 
 // sampleTo counts the literals up to an index of e.text.
@@ -64,94 +84,64 @@ func (e *Encoder) sampleTo(text int) {
 	if !e.sampling {
 		return
 	}
-	for _, b := range e.text[e.counted:max(text, e.counted)] {
-		e.symbols[b]++
+	for _, b := range e.text[e.counted:text] {
+		e.now.literals[b]++
 	}
 	e.counted = text
 }
 
-// sampleMatch counts a match that ends at an index of e.text.
-func (e *Encoder) sampleMatch(text, n, d int) {
+// sampleMatch counts a match, which is what follows in e.text.
+func (e *Encoder) sampleMatch(n, d int) {
 	if !e.sampling {
 		return
 	}
 	s, _, _ := lengthSymbol(n)
-	e.symbols[s]++
+	e.now.literals[s]++
 	s, _, _ = distanceSymbol(d)
-	e.distances[s]++
-	e.counted = text
+	e.now.distances[s]++
+	e.counted += n
 }
 
-// refit begins a block with codes fitted to what was counted, if they are worth
-// it.
+// refit begins a block with codes fitted to the samples, if it is worth it.
 func (c cursor) refit(e *Encoder) cursor {
-	var lens [numLiterals]uint8
-	var dlens [numDistances]uint8
-	var counts [numLiterals]uint32
-	var dcounts [numDistances]uint32
-	for i, n := range e.symbols {
-		counts[i] = n*16 + 1
+	before := e.bits(&e.sum)
+	literals, distances := e.literalLens, e.distanceLens
+	fit(e.literalLens[:], e.sum.literals[:], e.limits)
+	fit(e.distanceLens[:], e.sum.distances[:], nil)
+	gain := before - e.bits(&e.sum)
+	if gain*sampledOf < headerBits {
+		e.literalLens, e.distanceLens = literals, distances
+	} else {
+		// The end of the block is still in the codes that block replaces.
+		c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out).block(e)
 	}
-	for i, n := range e.distances {
-		dcounts[i] = n*16 + 1
+	e.usual = e.bitsOfSymbol(&e.sum)
+	for i := range e.sum.literals {
+		e.sum.literals[i] /= 2
 	}
-	fit(lens[:], counts[:], e.limits)
-	codeLengths(dlens[:], dcounts[:], maxCode)
-	old, now := 0, 0
-	for i, n := range e.symbols {
-		old += int(n) * int(e.literalLens[i])
-		now += int(n) * int(lens[i])
+	for i := range e.sum.distances {
+		e.sum.distances[i] /= 2
 	}
-	for i, n := range e.distances {
-		old += int(n) * int(e.distanceLens[i])
-		now += int(n) * int(dlens[i])
-	}
-	for i := range e.symbols {
-		e.symbols[i] /= 2
-	}
-	for i := range e.distances {
-		e.distances[i] /= 2
-	}
-	if (old-now)*16 < headerBits {
-		return c
-	}
-	c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out)
-	e.literalLens, e.distanceLens = lens, dlens
-	e.build()
-	return c.header(e)
+	return c
 }
 
-// limitsOf are the limits that the steps of columns need.
-func limitsOf(columns []stocktake.Field) []limit {
-	l := []limit{{upperHex, 7}, {`%"`, 8}}
-	for _, f := range columns {
-		switch f {
-		case stocktake.FieldETag:
-			l = append(l, limit{decimal, 5})
-		case stocktake.FieldSize, stocktake.FieldCRC64, stocktake.FieldLastAccessTimestamp:
-			l = append(l, limit{decimal, 5})
-		case stocktake.FieldLastModifiedDate, stocktake.FieldTransitionTime, stocktake.FieldLastAccessDate:
-			l = append(l, limit{decimal, 5}, limit{"-", 8})
-		}
+// bits is what the symbols counted take.
+func (t *tables) bits(k *counts) int {
+	n := 0
+	for i, count := range k.literals {
+		n += int(count) * int(t.literalLens[i])
 	}
-	return l
+	for i, count := range k.distances {
+		n += int(count) * int(t.distanceLens[i])
+	}
+	return n
 }
 
-// presetLengths sets e.preset to lengths that fit the first rows well.
-func (e *Encoder) presetLengths(bucket string, columns []stocktake.Field) {
-	var counts [numLiterals]uint32
-	var dcounts [numDistances]uint32
-	for i := range counts {
-		counts[i] = 1
+// bitsOfSymbol is what one of them takes, in 1/256 of a bit.
+func (t *tables) bitsOfSymbol(k *counts) int {
+	n := 0
+	for _, count := range k.literals {
+		n += int(count)
 	}
-	for i := range dcounts {
-		dcounts[i] = 1
-	}
-	for _, s := range []string{strings.Repeat(decimal, 40), strings.Repeat("ABCDEF", 20), strings.Repeat("abcdef", 10), strings.Repeat("abcdefghijklmnopqrstuvwxyz", 3), strings.Repeat(`-",%`, 10)} {
-		for i := range len(s) {
-			counts[s[i]] += 4
-		}
-	}
-	fit(e.preset[:numLiterals], counts[:], e.limits)
-	codeLengths(e.preset[numLiterals:], dcounts[:], maxCode)
+	return t.bits(k) << 8 / max(n, 1)
 }

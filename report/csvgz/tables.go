@@ -21,7 +21,7 @@ type tables struct {
 	lead    [32]uint32   // 0 to 31 without a leading zero
 	pair    [100]uint32  // two decimal digits
 	dash    [100]uint64  // two decimal digits and a dash
-	triple  [1000]uint32 // three decimal digits
+	triple  [1024]uint32 // three decimal digits
 	zeroLen uint         // bits of the digit 0
 }
 
@@ -48,7 +48,7 @@ func (t *tables) build() {
 		t.pair[n] = uint32(p)
 		t.dash[n] = join(p, t.symbol('-'))
 	}
-	for n := range t.triple {
+	for n := range 1000 {
 		t.triple[n] = uint32(join(uint64(t.pair[n/10]), t.symbol('0'+byte(n%10))))
 	}
 	copy(t.lead[:], t.pair[:])

@@ -32,7 +32,7 @@ var (
 	hexText    [256]uint16
 	pairText   [100]uint16
 	leadText   [32]uint16 // 0 to 31, without a leading zero
-	tripleText [1000]uint32
+	tripleText [1024]uint32
 )
 
 func init() {
@@ -48,7 +48,7 @@ func init() {
 			leadText[n] >>= 8
 		}
 	}
-	for n := range tripleText {
+	for n := range 1000 {
 		tripleText[n] = uint32(pairText[n/10]) | uint32(decimal[n%10])<<16
 	}
 }

@@ -1,6 +1,10 @@
 package csvgz
 
-import "time"
+import (
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
 
 // The times a date column can show, in Unix seconds: the years 0 to 9999. One
 // further off becomes the nearest.
@@ -33,7 +37,7 @@ const (
 // time adds t, in Unix seconds, and what stands before its column. If another
 // time of the same day is within reach, in whatever column, what the two share
 // becomes a match; if not, what it shares with the last row's.
-func (c cursor) time(e *Encoder, o *op, attributes uint64, t int64) cursor {
+func (c cursor) time(e *Encoder, o *op, r *stocktake.Record, t int64) cursor {
 	t = min(max(t, minTime), maxTime)
 	number := t / daySeconds
 	second := uint32(t - number*daySeconds)
@@ -46,7 +50,7 @@ func (c cursor) time(e *Encoder, o *op, attributes uint64, t int64) cursor {
 		d.set(number)
 	}
 	if o.group != nil {
-		c = c.few(e, o.group, attributes)
+		c = c.few(e, o.group, r)
 	} else {
 		back := e.since(c, d.pos-3) // every date has the same three bytes before it
 		if back > maxWindow {
@@ -95,8 +99,8 @@ func (c cursor) time(e *Encoder, o *op, attributes uint64, t int64) cursor {
 	d.pos, d.hour, d.minute, d.second = pos, hour, minute, second
 	o.date, o.datePos = d.text, pos
 
-	z := e.since(c, o.tail)
-	o.tail = e.base + int64(c.text)
+	z := e.since(c, o.z)
+	o.z = e.base + int64(c.text)
 	return c.match(e, 1, z)
 }
 

@@ -1,0 +1,14 @@
+package csvgz
+
+// ChangeCodes begins a block with codes fitted to counts, of literals and
+// lengths and then of distances.
+func (e *Encoder) ChangeCodes(counts [numLiterals + numDistances]uint32) {
+	c := e.cursor.flush(e)
+	c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out)
+	fit(e.literalLens[:], counts[:numLiterals], e.limits)
+	fit(e.distanceLens[:], counts[numLiterals:], nil)
+	e.cursor = c.block(e)
+}
+
+// NumCounts is how many counts there are.
+const NumCounts = numLiterals + numDistances

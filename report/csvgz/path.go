@@ -1,0 +1,67 @@
+package csvgz
+
+// The segments of keys, the parts between slashes, come back in other places:
+// the same album of another user, the same two files in every folder. paths
+// remembers where a segment that began with some four bytes was last.
+type paths [1 << pathBits]int64
+
+const (
+	pathBits = 8
+
+	// minSegment is the least text worth a match from far away.
+	minSegment = 5
+)
+
+func (p *paths) reset() {
+	for i := range p {
+		p[i] = never
+	}
+}
+
+// path adds value[from:to], part of a key, as literals, but what of it follows
+// a slash as a match if the text still has it.
+func (c cursor) path(e *Encoder, l *column, value []byte, from, to int) cursor {
+	for from < to {
+		if from+4 <= to && (from == 0 || value[from-1] == '/') {
+			last := &e.paths[load32(value, from)*0x9e3779b1>>(32-pathBits)]
+			at := int(*last - e.base)
+			*last = e.base + int64(c.text)
+			if n, size := e.sameText(at, c.text, value[from:to]); size >= minSegment {
+				for i, b := range value[from : from+n] {
+					if l.texts[b]>>24 > 1 {
+						l.long = append(l.long, int32(from+i))
+					}
+				}
+				e.text.repeat(c.text, c.text-at, size)
+				c = c.match(e, size, c.text-at)
+				from += n
+				continue
+			}
+		}
+		end := from + 1
+		for end < to && value[end-1] != '/' {
+			end++
+		}
+		c = c.flush(e).bytewise(e, l, value, from, end)
+		from = end
+	}
+	return c
+}
+
+// sameText is how many bytes of key, from its beginning, stand percent-encoded
+// at text[at:end], and the size of that text.
+func (e *Encoder) sameText(at, end int, key []byte) (n, size int) {
+	if at < max(0, end-maxWindow) {
+		return 0, 0
+	}
+	for text := e.text[at:end]; n < len(key); n++ {
+		s := escaped[key[n]]
+		k := int(s >> 24)
+		if size+k > len(text) || uint32(text[size]) != s&255 ||
+			k > 1 && (uint32(text[size+1]) != s>>8&255 || uint32(text[size+2]) != s>>16&255) {
+			break
+		}
+		size += k
+	}
+	return n, size
+}

@@ -1,0 +1,68 @@
+package csvgz
+
+import (
+	"strings"
+
+	"github.com/stocktake/stocktake"
+)
+
+// limitsOf are the limits on codes that the steps of columns rely on: four
+// bytes as hexadecimal pairs, nine decimal digits, a time and two escaped bytes
+// must each fit into one step.
+func limitsOf(columns []stocktake.Field) []limit {
+	limits := []limit{{upperHex, 7}, {`%"`, 8}}
+	for _, f := range columns {
+		switch f {
+		case stocktake.FieldETag, stocktake.FieldSize, stocktake.FieldCRC64, stocktake.FieldLastAccessTimestamp:
+			limits = append(limits, limit{decimal, 5})
+		case stocktake.FieldLastModifiedDate, stocktake.FieldTransitionTime, stocktake.FieldLastAccessDate:
+			limits = append(limits, limit{decimal, 5}, limit{"-", 8})
+		}
+	}
+	return limits
+}
+
+// presetLengths sets the lengths of the codes that a file begins with, before
+// any of its rows are known: what a row of columns is like.
+func (e *Encoder) presetLengths(columns []stocktake.Field) {
+	var literals [numLiterals]uint32
+	var distances [numDistances]uint32
+	add := func(s string, n uint32) {
+		for i := range len(s) {
+			literals[s[i]] += n
+		}
+	}
+	// In units of a fiftieth of a row.
+	add("abcdef", 40)
+	add("ghijklmnopqrstuvwxyz_.%", 10)
+	add(decimal, 20)
+	matches := uint32(2)
+	for _, f := range columns {
+		switch f {
+		case stocktake.FieldVersionID:
+			add(decimal+"abcdefghijklmnopqrstuvwxyz"+strings.ToUpper("abcdefghijklmnopqrstuvwxyz"), 30)
+		case stocktake.FieldSize:
+			add(decimal, 30)
+		case stocktake.FieldETag:
+			add(upperHex, 100)
+		case stocktake.FieldCRC64:
+			add(decimal, 100)
+		case stocktake.FieldLastModifiedDate, stocktake.FieldTransitionTime, stocktake.FieldLastAccessDate, stocktake.FieldLastAccessTimestamp:
+			add(decimal, 30)
+			add("-", 100)
+		default:
+			continue
+		}
+		matches++
+	}
+	add(`",`, 50)
+	for n := 3; n <= 64; n += 3 {
+		s, _, _ := lengthSymbol(n)
+		literals[s] += 50 * matches / 22
+	}
+	for s := 10; s <= 17; s++ {
+		distances[s] += 50 * matches / 8
+	}
+	fit(e.preset[:numLiterals], literals[:], e.limits)
+	fit(e.preset[numLiterals:], distances[:], nil)
+}
