@@ -1,0 +1,254 @@
+package lifecycle
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// Limits of the rules of a bucket.
+//
+// Source: OSS user guide, "Lifecycle rules based on the last modified time".
+const (
+	MaxRules  = 1000
+	MaxNots   = 100  // of one rule
+	MaxTotal  = 1000 // Nots of all rules
+	maxID     = 255  // characters
+	maxSize   = 5 << 40
+	maxDays   = 36500
+	maxTagKey = 128 // characters
+	maxTag    = 256 // characters of a value
+)
+
+// Check holds rules to the demands of PutBucketLifecycle. overlap is the
+// request's x-oss-allow-same-action-overlap. The error is a
+// *stocktake.InvalidArgumentError or an *OverlapError.
+//
+// What is demanded of dates beyond their being midnights is not documented, and
+// not demanded here.
+//
+// Source: OSS API reference, PutBucketLifecycle; OSS error codes 0014-00000013
+// to 0014-00000089.
+func Check(l *object.Lifecycle, overlap bool) error {
+	if n := len(l.Rules); n == 0 || n > MaxRules {
+		return invalid("Rule", strconv.Itoa(n), "0014-00000013", fmt.Sprintf("a bucket has 1 to %d rules", MaxRules))
+	}
+	ids, nots := make(map[string]bool, len(l.Rules)), 0
+	for i := range l.Rules {
+		r := &l.Rules[i]
+		if err := checkRule(r); err != nil {
+			return err
+		}
+		if ids[r.ID] {
+			return invalid("ID", r.ID, "0014-00000020", "another rule has the same")
+		}
+		ids[r.ID] = true
+		nots += len(r.Not)
+	}
+	if nots > MaxTotal {
+		return invalid("Filter/Not", strconv.Itoa(nots), "", fmt.Sprintf("the rules of a bucket have at most %d", MaxTotal))
+	}
+	return checkOverlaps(l.Rules, overlap)
+}
+
+func invalid(element, value, ec, reason string) error {
+	if len(value) > 200 {
+		value = value[:200]
+	}
+	return &stocktake.InvalidArgumentError{Element: element, Value: value, EC: ec, Reason: reason}
+}
+
+func checkRule(r *object.LifecycleRule) error {
+	if n := utf8.RuneCountInString(r.ID); n == 0 || n > maxID {
+		return invalid("ID", r.ID, "0014-00000019", fmt.Sprintf("it has 1 to %d characters", maxID))
+	}
+	if !aboutVersions(r) && !aboutUploads(r) {
+		return invalid("Rule", r.ID, "0014-00000026", "the rule does nothing")
+	}
+	for _, check := range []func(*object.LifecycleRule) error{checkSelection, checkNots, checkExclusive, checkAges, checkOrder} {
+		if err := check(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkSelection(r *object.LifecycleRule) error {
+	if r.Prefix != "" && !stocktake.ValidKey(r.Prefix) {
+		return invalid("Prefix", r.Prefix, "", "no name of an object can start with it")
+	}
+	for i, t := range r.Tags {
+		if n := utf8.RuneCountInString(t.Key); n == 0 || n > maxTagKey || utf8.RuneCountInString(t.Value) > maxTag {
+			return invalid("Tag", t.Key, "", "no object can have the tag")
+		}
+		for _, other := range r.Tags[:i] {
+			if other.Key == t.Key {
+				return invalid("Tag", t.Key, "", "the rule has a tag of the same key")
+			}
+		}
+	}
+	switch {
+	case r.SizeGreaterThan < 0 || r.SizeGreaterThan >= maxSize:
+		return invalid("Filter/ObjectSizeGreaterThan", strconv.FormatInt(r.SizeGreaterThan, 10), "", "1 byte to 5 TB are expected")
+	case r.SizeLessThan < 0 || r.SizeLessThan > maxSize:
+		return invalid("Filter/ObjectSizeLessThan", strconv.FormatInt(r.SizeLessThan, 10), "", "1 byte to 5 TB are expected")
+	case r.SizeLessThan > 0 && r.SizeGreaterThan >= r.SizeLessThan:
+		return invalid("Filter/ObjectSizeLessThan", strconv.FormatInt(r.SizeLessThan, 10), "", "it must be more than ObjectSizeGreaterThan")
+	}
+	return nil
+}
+
+// checkNots: OSS asks for a prefix in its reference and for a prefix or a tag in
+// its console; the second is what its examples do.
+func checkNots(r *object.LifecycleRule) error {
+	if len(r.Not) > MaxNots {
+		return invalid("Filter/Not", strconv.Itoa(len(r.Not)), "0014-00000089", fmt.Sprintf("a rule has at most %d", MaxNots))
+	}
+	for i := range r.Not {
+		n := &r.Not[i]
+		switch {
+		case n.Prefix == "" && n.Tag == nil:
+			return invalid("Filter/Not", "", "", "it needs a prefix or a tag")
+		case n.Prefix != "" && !strings.HasPrefix(n.Prefix, r.Prefix):
+			return invalid("Filter/Not/Prefix", n.Prefix, "0014-00000035", "it must start with the prefix of the rule")
+		case n.Prefix == r.Prefix && n.Tag == nil:
+			return invalid("Filter/Not/Prefix", n.Prefix, "", "without a tag it excludes all that the rule selects")
+		case n.Tag != nil && slices.Contains(r.Tags, *n.Tag):
+			return invalid("Filter/Not/Tag", n.Tag.Key, "0014-00000036", "the rule selects objects with the same tag")
+		}
+	}
+	return nil
+}
+
+// checkExclusive refuses what cannot stand together: parts and delete markers
+// have neither tags nor sizes.
+func checkExclusive(r *object.LifecycleRule) error {
+	sized := r.SizeGreaterThan > 0 && r.SizeLessThan > 0
+	switch {
+	case aboutUploads(r) && len(r.Tags) > 0:
+		return invalid("AbortMultipartUpload", "", "0014-00000027", "it cannot be given together with Tag")
+	case r.ExpiredDeleteMarker && len(r.Tags) > 0:
+		return invalid("Expiration/ExpiredObjectDeleteMarker", "true", "0014-00000027", "it cannot be given together with Tag")
+	case aboutUploads(r) && len(r.Not) > 0:
+		return invalid("AbortMultipartUpload", "", "", "it cannot be given together with Filter/Not")
+	case aboutUploads(r) && sized:
+		return invalid("AbortMultipartUpload", "", "", "it cannot be given together with both bounds of the size")
+	case r.ExpiredDeleteMarker && sized:
+		return invalid("Expiration/ExpiredObjectDeleteMarker", "true", "", "it cannot be given together with both bounds of the size")
+	case r.ExpiredDeleteMarker && r.Expiration != nil:
+		return invalid("Expiration/ExpiredObjectDeleteMarker", "true", "0014-00000059", "it cannot be given together with Days or CreatedBeforeDate")
+	}
+	return nil
+}
+
+func checkAges(r *object.LifecycleRule) error {
+	if r.Expiration != nil {
+		if err := checkAge("Expiration", r.Expiration); err != nil {
+			return err
+		}
+	}
+	if r.AbortUploads != nil {
+		if err := checkAge("AbortMultipartUpload", r.AbortUploads); err != nil {
+			return err
+		}
+	}
+	if r.NoncurrentExpiration < 0 || r.NoncurrentExpiration > maxDays {
+		return invalid("NoncurrentVersionExpiration/NoncurrentDays", strconv.Itoa(r.NoncurrentExpiration), "", "a number of days is expected")
+	}
+	for i := range r.Transitions {
+		if err := checkTransition("Transition", "0014-00000044", &r.Transitions[i]); err != nil {
+			return err
+		}
+	}
+	for i := range r.NoncurrentTransitions {
+		t := &r.NoncurrentTransitions[i]
+		if err := checkTransition("NoncurrentVersionTransition", "0014-00000062", t); err != nil {
+			return err
+		}
+		if t.Days == 0 {
+			return invalid("NoncurrentVersionTransition", "", "", "it needs NoncurrentDays")
+		}
+	}
+	return nil
+}
+
+func checkTransition(element, ec string, t *object.LifecycleTransition) error {
+	if t.StorageClass == stocktake.Standard || t.StorageClass >= stocktake.NumStorageClasses {
+		return invalid(element+"/StorageClass", t.StorageClass.String(), ec, "IA, Archive, ColdArchive or DeepColdArchive is expected")
+	}
+	return checkAge(element, &t.LifecycleAge)
+}
+
+// The diagnostic codes of an element with two ages, or none.
+var agesEC = map[string][2]string{
+	"Expiration":           {"0014-00000061", "0014-00000060"},
+	"Transition":           {"0014-00000050", ""},
+	"AbortMultipartUpload": {"0014-00000074", "0014-00000073"},
+}
+
+func checkAge(element string, a *object.LifecycleAge) error {
+	given := 0
+	for _, set := range [...]bool{a.Days != 0, !a.Date.IsZero(), !a.CreatedBefore.IsZero()} {
+		if set {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		return invalid(element, "", agesEC[element][0], "only one of Days and CreatedBeforeDate may be given")
+	case given == 0:
+		return invalid(element, "", agesEC[element][1], "Days or CreatedBeforeDate is needed")
+	case a.Days < 0 || a.Days > maxDays:
+		return invalid(element+"/Days", strconv.Itoa(a.Days), "", "a number of days is expected")
+	case !a.Date.Equal(midnight(a.Date)):
+		return invalid(element+"/Date", a.Date.String(), "", "midnight UTC of a date is expected")
+	case !a.CreatedBefore.Equal(midnight(a.CreatedBefore)):
+		return invalid(element+"/CreatedBeforeDate", a.CreatedBefore.String(), "", "midnight UTC of a date is expected")
+	}
+	return nil
+}
+
+// checkOrder: what is colder comes later, and deletion last.
+func checkOrder(r *object.LifecycleRule) error {
+	var end int
+	if r.Expiration != nil {
+		end = r.Expiration.Days
+	}
+	if err := checkSteps("Transition", "Expiration", "Days", r.Transitions, end); err != nil {
+		return err
+	}
+	return checkSteps("NoncurrentVersionTransition", "NoncurrentVersionExpiration", "NoncurrentDays", r.NoncurrentTransitions, r.NoncurrentExpiration)
+}
+
+func checkSteps(step, last, days string, all []object.LifecycleTransition, end int) error {
+	for i := range all {
+		a := &all[i]
+		for j := range all[:i] {
+			b := &all[j]
+			warm, cold := a, b
+			if warm.StorageClass > cold.StorageClass {
+				warm, cold = cold, warm
+			}
+			switch {
+			case a.StorageClass == b.StorageClass:
+				return invalid(step+"/StorageClass", a.StorageClass.String(), "", "the rule moves objects to it already")
+			case (a.Days > 0) != (b.Days > 0):
+				return invalid(step, "", "0014-00000080", days+" and CreatedBeforeDate cannot both be used")
+			case warm.Days > 0 && cold.Days <= warm.Days:
+				return invalid(step+"/"+days, strconv.Itoa(cold.Days), "", fmt.Sprintf(
+					"%s in the %s action for StorageClass %s must be more than the %s action for StorageClass %s",
+					days, step, cold.StorageClass, step, warm.StorageClass))
+			}
+		}
+		if end > 0 && a.Days >= end {
+			return invalid(last+"/"+days, strconv.Itoa(end), "", fmt.Sprintf(
+				"%s in the %s action must be more than the %s action for StorageClass %s", days, last, step, a.StorageClass))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package lifecycle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// An OverlapError is two rules about the same objects that cannot stand
+// together. OSS answers it with InvalidRequest.
+type OverlapError struct {
+	Action string // such as "Expiration"; empty: whatever they do
+	Rules  [2]string
+	EC     string // OSS diagnostic code
+}
+
+// Error is the message of OSS, where it is known.
+func (e *OverlapError) Error() string {
+	if e.Action == "" {
+		return "Overlap for same prefix."
+	}
+	return fmt.Sprintf("Overlap for same action type %s", e.Action)
+}
+
+// Diagnostic codes of overlapping rules.
+//
+// Source: OSS error codes.
+const (
+	ecSameClass  = "0014-00000079"
+	ecSameAction = "0014-00000084"
+	ecSamePrefix = "0014-00000085"
+)
+
+// checkOverlaps compares each rule with those whose prefix contains its own.
+// Rules with different tags are taken to be about different objects, as OSS's
+// own examples do, and so are rules of which one excludes all the other
+// selects. Parts may not be overlapped even if allowed says that the rest may.
+//
+// It sorts the rules by prefix, so that those which contain a prefix are a chain
+// before it: a thousand rules are compared with some few each.
+func checkOverlaps(rules []object.LifecycleRule, allowed bool) error {
+	sorted := make([]*object.LifecycleRule, len(rules))
+	for i := range rules {
+		sorted[i] = &rules[i]
+	}
+	slices.SortStableFunc(sorted, func(a, b *object.LifecycleRule) int { return strings.Compare(a.Prefix, b.Prefix) })
+	var chain []*object.LifecycleRule // of rules whose prefix each contains the next
+	for _, r := range sorted {
+		for len(chain) > 0 && !strings.HasPrefix(r.Prefix, chain[len(chain)-1].Prefix) {
+			chain = chain[:len(chain)-1]
+		}
+		for _, outer := range chain {
+			if err := checkOverlap(outer, r, allowed); err != nil {
+				return err
+			}
+		}
+		chain = append(chain, r)
+	}
+	return nil
+}
+
+func checkOverlap(outer, inner *object.LifecycleRule, allowed bool) error {
+	fail := func(action, ec string) error {
+		return &OverlapError{Action: action, Rules: [2]string{outer.ID, inner.ID}, EC: ec}
+	}
+	if aboutUploads(outer) && aboutUploads(inner) {
+		return fail("AbortMultipartUpload", ecSameAction)
+	}
+	if allowed || !sameTags(outer.Tags, inner.Tags) || excludes(outer, inner.Prefix) || excludes(inner, outer.Prefix) {
+		return nil
+	}
+	deletes := func(r *object.LifecycleRule) bool { return r.Expiration != nil || r.ExpiredDeleteMarker }
+	switch {
+	case deletes(outer) && deletes(inner):
+		return fail("Expiration", ecSameAction)
+	case outer.NoncurrentExpiration > 0 && inner.NoncurrentExpiration > 0:
+		return fail("NoncurrentVersionExpiration", ecSameAction)
+	case sameClass(outer.Transitions, inner.Transitions):
+		return fail("Transition", ecSameClass)
+	case sameClass(outer.NoncurrentTransitions, inner.NoncurrentTransitions):
+		return fail("NoncurrentVersionTransition", ecSameClass)
+	case outer.Prefix == inner.Prefix:
+		return fail("", ecSamePrefix)
+	}
+	return nil
+}
+
+func sameTags(a, b []object.Tag) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for _, t := range a {
+		if !slices.Contains(b, t) {
+			return false
+		}
+	}
+	return true
+}
+
+// excludes reports whether r leaves alone all keys with the prefix.
+func excludes(r *object.LifecycleRule, prefix string) bool {
+	return slices.ContainsFunc(r.Not, func(n object.LifecycleNot) bool {
+		return n.Tag == nil && strings.HasPrefix(prefix, n.Prefix)
+	})
+}
+
+func sameClass(a, b []object.LifecycleTransition) bool {
+	return slices.ContainsFunc(a, func(t object.LifecycleTransition) bool {
+		return slices.ContainsFunc(b, func(u object.LifecycleTransition) bool { return t.StorageClass == u.StorageClass })
+	})
+}

@@ -1,0 +1,117 @@
+package lifecycle
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// Config is the name under which object.Bucket.Config has a bucket's rules.
+const Config = "lifecycle"
+
+// Rules are the enabled rules of a bucket. They do not change; many goroutines
+// may use them. The zero Rules do nothing.
+type Rules struct {
+	rules []object.LifecycleRule
+}
+
+// Parse reads the document that a bucket keeps: an object.Lifecycle in JSON.
+// No document, nil, is no rule.
+func Parse(doc []byte) (*Rules, error) {
+	var l object.Lifecycle
+	if len(doc) > 0 {
+		if err := json.Unmarshal(doc, &l); err != nil {
+			return nil, fmt.Errorf("lifecycle rules: %w", err)
+		}
+	}
+	return NewRules(l), nil
+}
+
+// NewRules takes the enabled rules of l, which must not be changed any more.
+func NewRules(l object.Lifecycle) *Rules {
+	r := new(Rules)
+	for i := range l.Rules {
+		if l.Rules[i].Enabled {
+			r.rules = append(r.rules, l.Rules[i])
+		}
+	}
+	return r
+}
+
+// Empty reports whether there is nothing to do.
+func (r *Rules) Empty() bool { return len(r.rules) == 0 }
+
+// prefixes are the prefixes of keys that any rule is about, sorted, none of
+// them within another.
+func (r *Rules) prefixes() []string {
+	var all []string
+	for i := range r.rules {
+		all = append(all, r.rules[i].Prefix)
+	}
+	slices.Sort(all)
+	var least []string
+	for _, p := range all {
+		if len(least) == 0 || !strings.HasPrefix(p, least[len(least)-1]) {
+			least = append(least, p)
+		}
+	}
+	return least
+}
+
+// within are those of the rules that are about keys with the prefix, one of
+// prefixes. want picks among them.
+func (r *Rules) within(prefix string, want func(*object.LifecycleRule) bool) *Rules {
+	some := new(Rules)
+	for i := range r.rules {
+		if strings.HasPrefix(r.rules[i].Prefix, prefix) && want(&r.rules[i]) {
+			some.rules = append(some.rules, r.rules[i])
+		}
+	}
+	return some
+}
+
+// aboutVersions reports whether a rule does anything with versions, aboutUploads
+// whether it aborts uploads.
+func aboutVersions(r *object.LifecycleRule) bool {
+	return r.Expiration != nil || r.ExpiredDeleteMarker || r.NoncurrentExpiration > 0 ||
+		len(r.Transitions) > 0 || len(r.NoncurrentTransitions) > 0
+}
+
+func aboutUploads(r *object.LifecycleRule) bool { return r.AbortUploads != nil }
+
+// selects reports whether all conditions of r hold for a version.
+func selects(r *object.LifecycleRule, v *object.Info) bool {
+	if !strings.HasPrefix(v.Key, r.Prefix) ||
+		r.SizeGreaterThan > 0 && v.Size <= r.SizeGreaterThan ||
+		r.SizeLessThan > 0 && v.Size >= r.SizeLessThan {
+		return false
+	}
+	for _, tag := range r.Tags {
+		if !slices.Contains(v.Tags, tag) {
+			return false
+		}
+	}
+	for i := range r.Not {
+		if not := &r.Not[i]; strings.HasPrefix(v.Key, not.Prefix) && (not.Tag == nil || slices.Contains(v.Tags, *not.Tag)) {
+			return false
+		}
+	}
+	return true
+}
+
+// selectsKey is selects for what has no tags and no size: uploads, and delete
+// markers that are alone.
+func selectsKey(r *object.LifecycleRule, key string) bool {
+	if !strings.HasPrefix(key, r.Prefix) {
+		return false
+	}
+	for i := range r.Not {
+		if not := &r.Not[i]; not.Tag == nil && strings.HasPrefix(key, not.Prefix) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,51 @@
+package lifecycle
+
+import (
+	"context"
+
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// A Store is what a worker needs of an object store: internal/store is one.
+// Every operation on a missing bucket gives stocktake.ErrNoSuchBucket. A nil
+// error of a change means that it survives a crash of the machine.
+type Store interface {
+	// Bucket gives the state of a bucket.
+	Bucket(ctx context.Context, name string) (object.Bucket, error)
+
+	// Buckets yields up to max buckets of owner, by name, that sort after after,
+	// and whether there are more.
+	Buckets(ctx context.Context, owner, prefix, after string, max int) (page []object.Bucket, more bool, err error)
+
+	// List gives a page of a listing of versions, with their tags.
+	List(ctx context.Context, q object.ListQuery) (object.Listing, error)
+
+	// UpdateObject changes the class of a version in place, in one atomic step.
+	// Errors: object.ErrNoSuchKey, ErrNoSuchVersion, ErrMethodNotAllowed, and what
+	// update returns; then nothing is changed.
+	UpdateObject(ctx context.Context, v object.Version, update func(*object.Info) error) (object.Info, error)
+
+	// DeleteIf deletes as DeleteObject does, unless check, which sees the state
+	// that would be deleted, returns an error: then nothing is changed and the error
+	// is returned. Both are one atomic step. Of v.ID empty that state is the current
+	// version, be it a delete marker. Errors: object.ErrNoSuchKey, ErrNoSuchVersion.
+	DeleteIf(ctx context.Context, v object.Version, check func(object.Info) error) (object.Deleted, error)
+
+	// UploadList gives a page of the unfinished uploads.
+	UploadList(ctx context.Context, q object.UploadQuery) (object.UploadListing, error)
+
+	// Parts gives up to max parts with a number above after.
+	// object.ErrNoSuchUpload if the upload is gone.
+	Parts(ctx context.Context, u object.UploadID, after, max int) (upload object.Upload, parts []object.Part, more bool, err error)
+
+	// AbortUpload gives object.ErrNoSuchUpload if the upload is gone.
+	AbortUpload(ctx context.Context, u object.UploadID) error
+}
+
+// An Observer is told of every pass through a bucket when it has ended, for
+// metrics.
+type Observer interface {
+	// PassDone is called from the goroutine of the pass. err is why it did not
+	// come to its end, or the first of what could not be changed; nil: neither.
+	PassDone(p Pass, err error)
+}

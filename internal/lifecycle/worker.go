@@ -1,0 +1,176 @@
+package lifecycle
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/clock"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// Options tune a [Worker]. The zero value is what production runs.
+type Options struct {
+	// Hour, 0 to 23, and Zone are when the daily pass begins. Zone nil means UTC+8.
+	// What is due at a midnight UTC waits for it.
+	Hour int
+	Zone *time.Location
+
+	// Rate is how many changes are made a second, at most; 0 means 2,000.
+	Rate int
+
+	// Parallel is how many changes are made at once; 0 means 8.
+	Parallel int
+
+	Clock    clock.Clock  // nil means clock.Real
+	Log      *slog.Logger // nil means slog.Default()
+	Observer Observer     // nil means nobody
+}
+
+// beijing needs no zone data.
+var beijing = time.FixedZone("UTC+8", 8*60*60)
+
+// A Worker carries out the rules of all buckets. It remembers nothing: a pass
+// that was interrupted is made up for by the next, which finds done what was
+// done.
+type Worker struct {
+	store    Store
+	accounts func() []string
+	opts     Options
+	clock    clock.Clock
+	log      *slog.Logger
+	page     int // entries of a listing
+}
+
+// NewWorker returns a worker for the buckets of all accounts, whose ids accounts
+// gives.
+func NewWorker(store Store, accounts func() []string, opts Options) *Worker {
+	opts.Rate = cmp.Or(opts.Rate, 2000)
+	opts.Parallel = cmp.Or(opts.Parallel, 8)
+	opts.Log = cmp.Or(opts.Log, slog.Default())
+	opts.Zone = cmp.Or(opts.Zone, beijing)
+	if opts.Clock == nil {
+		opts.Clock = clock.Real{}
+	}
+	return &Worker{store: store, accounts: accounts, opts: opts, clock: opts.Clock, log: opts.Log, page: 1000}
+}
+
+// Serve makes a pass through all buckets at once, for what fell due while
+// nobody ran, and then every day, until ctx ends. Then it returns nil, within
+// one change or page.
+func (w *Worker) Serve(ctx context.Context) error {
+	timer := w.clock.NewTimer()
+	defer timer.Stop()
+	for at := w.clock.Now(); ; at = w.next(w.clock.Now()) {
+		timer.Set(at)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C():
+		}
+		_ = w.RunAll(ctx) // it has logged why; tomorrow is another day
+	}
+}
+
+// next is when the pass after now begins.
+func (w *Worker) next(now time.Time) time.Time {
+	y, m, d := now.In(w.opts.Zone).Date()
+	for ; ; d++ {
+		if t := time.Date(y, m, d, w.opts.Hour, 0, 0, 0, w.opts.Zone); t.After(now) {
+			return t
+		}
+	}
+}
+
+// bucketPage is how many buckets are asked for at once.
+const bucketPage = 100
+
+// RunAll makes a pass through every bucket that has rules, one after the other.
+// A bucket that fails does not keep it from the others; the errors are joined.
+func (w *Worker) RunAll(ctx context.Context) error {
+	var errs []error
+	for _, account := range w.accounts() {
+		for after := ""; ; {
+			page, more, err := w.store.Buckets(ctx, account, "", after, bucketPage)
+			if err != nil {
+				w.log.Error("lifecycle: the buckets of an account cannot be listed", "account", account, "err", err)
+				errs = append(errs, fmt.Errorf("buckets of account %s: %w", account, err))
+				break
+			}
+			for i := range page {
+				after = page[i].Name
+				if _, err := w.bucket(ctx, &page[i]); err != nil {
+					errs = append(errs, err)
+				}
+				if ctx.Err() != nil {
+					return errors.Join(errs...)
+				}
+			}
+			if !more || len(page) == 0 {
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// RunOnce makes a pass through one bucket now, and tells what it has done even
+// with an error. stocktake.ErrNoSuchBucket if there is no such bucket.
+func (w *Worker) RunOnce(ctx context.Context, bucket string) (Pass, error) {
+	b, err := w.store.Bucket(ctx, bucket)
+	if err != nil {
+		return Pass{Bucket: bucket}, fmt.Errorf("bucket %s: %w", bucket, err)
+	}
+	return w.bucket(ctx, &b)
+}
+
+// bucket makes a pass through one bucket.
+func (w *Worker) bucket(ctx context.Context, b *object.Bucket) (Pass, error) {
+	done := Pass{Bucket: b.Name}
+	doc := b.Config[Config]
+	if len(doc) == 0 {
+		return done, nil
+	}
+	rules, err := Parse(doc)
+	switch {
+	case err != nil:
+	case rules.Empty():
+		return done, nil
+	default:
+		p := &pass{
+			Worker: w, now: w.clock.Now(), logged: time.Now(),
+			pace: pace{interval: time.Second / time.Duration(w.opts.Rate)},
+			done: Pass{Bucket: b.Name},
+		}
+		err = p.run(ctx, rules)
+		done = p.done
+	}
+	if err != nil {
+		err = fmt.Errorf("lifecycle of bucket %s: %w", b.Name, err)
+	}
+	w.tell(ctx, done, err)
+	return done, err
+}
+
+// tell logs how a pass has ended.
+func (w *Worker) tell(ctx context.Context, done Pass, err error) {
+	switch {
+	case err == nil && done.Acts() == 0:
+		w.log.Debug("lifecycle pass", "pass", done)
+	case err == nil:
+		w.log.Info("lifecycle pass", "pass", done)
+	case errors.Is(err, stocktake.ErrNoSuchBucket):
+		w.log.Info("lifecycle pass ended: the bucket was deleted", "pass", done)
+	case ctx.Err() != nil:
+		w.log.Info("lifecycle pass interrupted", "pass", done)
+	default:
+		w.log.Error("lifecycle pass failed; the next tries again", "pass", done, "err", err)
+	}
+	if w.opts.Observer != nil {
+		w.opts.Observer.PassDone(done, err)
+	}
+}
