@@ -165,6 +165,8 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	switch {
 	case errors.Is(err, stocktake.ErrNoSuchRun):
 		s.log.Info("run ended when its configuration was deleted", append(runAttrs(&r), "state", r.State)...)
+	case err == nil && r.State == stocktake.Succeeded && !remove:
+		s.tidy(a)
 	case err != nil:
 		s.log.Error("the end of a run could not be recorded; it starts anew with the server, which finds what it has published",
 			append(runAttrs(&r), "state", r.State, "err", err)...)

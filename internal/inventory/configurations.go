@@ -97,6 +97,7 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 	}); err != nil {
 		return err
 	}
+	s.forgetUntidy(bucket, id)
 	s.cleanInterrupted(ctx, going, e.Configuration)
 	return nil
 }
@@ -107,7 +108,9 @@ func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
 	if err := s.catalog.RemoveBucket(ctx, bucket); err != nil {
 		return err
 	}
-	return s.stop(ctx, errDeleted, func(w *waiting) bool { return w.bucket == bucket })
+	err := s.stop(ctx, errDeleted, func(w *waiting) bool { return w.bucket == bucket })
+	s.forgetUntidy(bucket, "")
+	return err
 }
 
 // stop cancels the attempts whose run is selected and waits for their end.

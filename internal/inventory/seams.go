@@ -77,3 +77,11 @@ type Observer interface {
 type LateObserver interface {
 	RunLate(r stocktake.Run)
 }
+
+// A Tidier removes the reports that need not be kept, and what no report names.
+type Tidier interface {
+	// Tidy is called after a run of e has succeeded; the next one may begin while
+	// it goes on. suspect says that attempts of late have ended badly, so that
+	// files of theirs may have been left. It ends soon after ctx.
+	Tidy(ctx context.Context, e Entry, suspect bool) error
+}

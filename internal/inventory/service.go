@@ -51,6 +51,7 @@ type Options struct {
 	Clock    clock.Clock                // nil: the machine's
 	NewID    func(stocktake.Run) string // makes the id of a run, unique for ever; nil: a random UUID
 	Observer Observer                   // nil: nobody
+	Tidier   Tidier                     // nil: nothing is ever removed
 	Notifier Notifier                   // nil: nobody
 	Log      *slog.Logger               // nil: slog.Default()
 }
@@ -106,11 +107,12 @@ type Service struct {
 
 	mu       sync.Mutex
 	queue    queue
-	active   map[string]*attempt // by id of the run
-	next     time.Time           // when the scheduler must wake; zero: never
-	nextLate time.Time           // when a run may be late; zero: never
-	held     []func()            // lets go of the clock, once the scheduler's timer is set for next
-	runs     sync.WaitGroup      // the goroutines of active
+	active   map[string]*attempt  // by id of the run
+	next     time.Time            // when the scheduler must wake; zero: never
+	nextLate time.Time            // when a run may be late; zero: never
+	held     []func()             // lets go of the clock, once the scheduler's timer is set for next
+	runs     sync.WaitGroup       // the goroutines of active
+	untidy   map[[2]string]string // why reports could not be removed, by bucket and id
 }
 
 // New returns the service of what catalog keeps. It forgets the configurations
@@ -127,6 +129,7 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 		changed: make(chan struct{}, 1),
 		queue:   newQueue(),
 		active:  map[string]*attempt{},
+		untidy:  map[[2]string]string{},
 	}
 	if err := s.recover(ctx); err != nil {
 		return nil, fmt.Errorf("start the inventory service: %w", err)

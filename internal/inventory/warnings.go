@@ -37,6 +37,11 @@ func (w *warner) warnings(ctx context.Context, e *Entry) (warnings []string) {
 	if r := e.Last; r != nil && r.Late && !r.State.Ended() {
 		warnings = append(warnings, fmt.Sprintf("the run due at %s is late", r.Due.Format(time.RFC3339)))
 	}
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if reason := w.s.untidy[[2]string{e.Bucket, e.Configuration.ID}]; reason != "" {
+		warnings = append(warnings, reason)
+	}
 	return warnings
 }
 

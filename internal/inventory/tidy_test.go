@@ -1,0 +1,78 @@
+package inventory_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// tidier notes what it is asked for.
+type tidier struct {
+	calls []bool // suspect
+	err   error
+	hang  bool
+}
+
+func (f *tidier) Tidy(ctx context.Context, e inventory.Entry, suspect bool) error {
+	f.calls = append(f.calls, suspect)
+	if f.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return f.err
+}
+
+func TestTidiesAfterSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tidy := &tidier{}
+		w := newWorld(t, inventory.Options{Tidier: tidy})
+		w.serve()
+		again := func() {
+			t.Helper()
+			if _, err := w.Run(t.Context(), "photos", "daily"); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		w.put("photos", configuration("daily", daily))
+		synctest.Wait()
+		if len(tidy.calls) != 1 || tidy.calls[0] {
+			t.Fatalf("after the first run: %v, want one call that suspects nothing", tidy.calls)
+		}
+		w.runner.set(func(context.Context, inventory.Task) (inventory.Outcome, error) {
+			return inventory.Outcome{}, errors.New("no such luck")
+		})
+		again()
+		if len(tidy.calls) != 1 {
+			t.Errorf("tidied after a failure: %v", tidy.calls)
+		}
+		w.runner.set(nil)
+		tidy.err = errors.New("may not delete")
+		again()
+		if len(tidy.calls) != 2 || !tidy.calls[1] {
+			t.Errorf("after a failure and a success: %v, want a call that suspects strays", tidy.calls)
+		}
+		st := w.status("photos", "daily")
+		if st.Last.State != stocktake.Succeeded || len(st.Warnings) != 1 || !strings.Contains(st.Warnings[0], "may not delete") {
+			t.Errorf("status %+v, last %+v", st, st.Last)
+		}
+		tidy.err = nil
+		again()
+		if st := w.status("photos", "daily"); len(st.Warnings) != 0 {
+			t.Errorf("warnings %q, though all is well again", st.Warnings)
+		}
+
+		// A deletion does not wait for it.
+		tidy.hang = true
+		again()
+		if err := w.Delete(t.Context(), "photos", "daily"); err != nil {
+			t.Fatal(err)
+		}
+		w.close()
+	})
+}

@@ -1,0 +1,338 @@
+package retention_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/membucket"
+	"github.com/stocktake/stocktake/internal/retention"
+	"github.com/stocktake/stocktake/report"
+)
+
+type stores struct {
+	*membucket.Store
+	wrap func(engine.Destination) engine.Destination // nil: none
+}
+
+func (s stores) Source(context.Context, string, *stocktake.InventoryConfiguration) (engine.Source, error) {
+	return s.Store, nil
+}
+
+func (s stores) Destination(_ context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error) {
+	if s.wrap != nil {
+		return s.wrap(s.Bucket(cfg.Destination.Bucket)), nil
+	}
+	return s.Bucket(cfg.Destination.Bucket), nil
+}
+
+type world struct {
+	t      testing.TB
+	now    time.Time
+	stores stores
+	entry  inventory.Entry
+	keeper *retention.Keeper
+	runs   int
+}
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+func newWorld(t testing.TB, strays inventory.StrayCatalog) *world {
+	w := &world{t: t, now: time.Date(2026, 1, 5, 16, 0, 0, 0, time.UTC), entry: catalogtest.Entry("photos", "daily")}
+	w.stores.Store = membucket.New(func() time.Time { return w.now }, "photos", "reports")
+	w.entry.Configuration.Filter.Prefix = ""
+	for i := range 3 {
+		w.stores.Bucket("photos").Load(stocktake.Record{Key: fmt.Append(nil, i), Size: 1, IsLatest: true, LastModified: 1_700_000_000})
+	}
+	w.keeper = &retention.Keeper{Stores: w.stores, Strays: strays, Now: func() time.Time { return w.now }, Log: quiet}
+	return w
+}
+
+func openCatalog(t testing.TB) *catalog.Catalog {
+	c, err := catalog.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// run makes a report, of two shards, and gives its manifest.
+func (w *world) run() string {
+	w.t.Helper()
+	w.runs++
+	result, err := engine.Run(w.t.Context(), w.stores.Store, w.stores.Bucket("reports"), engine.Job{
+		Run: fmt.Sprint("run", w.runs), Attempt: 1, Queued: w.now, Bucket: "photos", Configuration: w.entry.Configuration,
+	}, engine.Options{Workers: 1, Limits: report.Limits{Rows: 2}, Log: quiet})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return result.Manifest
+}
+
+func (w *world) tidy(suspect bool) {
+	w.t.Helper()
+	if err := w.keeper.Tidy(w.t.Context(), w.entry, suspect); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) keys(part string) (keys []string) {
+	w.t.Helper()
+	for key, err := range w.stores.Bucket("reports").List(w.t.Context(), "") {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if strings.Contains(key, part) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// complete checks that each manifest's shards are there, and that there are no
+// others.
+func (w *world) complete() {
+	w.t.Helper()
+	shards := w.keys("/data/")
+	for _, key := range w.keys(report.ManifestName) {
+		r, err := report.Open(w.t.Context(), w.stores.Bucket("reports"), key)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, f := range r.Manifest.Files {
+			i := slices.Index(shards, f.Key)
+			if i < 0 {
+				w.t.Fatalf("%s names %s, which is not there", key, f.Key)
+			}
+			shards = slices.Delete(shards, i, i+1)
+		}
+	}
+	if len(shards) != 0 {
+		w.t.Errorf("no manifest names %q", shards)
+	}
+}
+
+func TestKeepsWhatTheRuleSays(t *testing.T) {
+	for _, tt := range []struct {
+		rule stocktake.Retention
+		want []int // of ten reports, a day apart, the last just made
+	}{
+		{stocktake.Retention{}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
+		{stocktake.Retention{Reports: 1}, []int{9}},
+		{stocktake.Retention{Reports: 3}, []int{7, 8, 9}},
+		{stocktake.Retention{Reports: 100}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
+		{stocktake.Retention{Days: 2}, []int{7, 8, 9}},
+		{stocktake.Retention{Days: 5, Reports: 2}, []int{4, 5, 6, 7, 8, 9}},
+		{stocktake.Retention{Days: 1, Reports: 4}, []int{6, 7, 8, 9}},
+	} {
+		t.Run(fmt.Sprintf("%+v", tt.rule), func(t *testing.T) {
+			w := newWorld(t, openCatalog(t))
+			var manifests, want []string
+			for range 10 {
+				w.now = w.now.Add(24 * time.Hour)
+				manifests = append(manifests, w.run())
+			}
+			for _, i := range tt.want {
+				want = append(want, manifests[i])
+			}
+			w.entry.Retention = tt.rule
+			w.tidy(false)
+			if diff := cmp.Diff(want, w.keys(report.ManifestName)); diff != "" {
+				t.Errorf("reports (-want +got):\n%s", diff)
+			}
+			w.complete()
+			if got := len(w.keys("manifest")); got != 3*len(want) {
+				t.Errorf("%d manifest files of %d reports", got, len(want))
+			}
+		})
+	}
+}
+
+func TestTheNewestStaysHoweverOld(t *testing.T) {
+	w := newWorld(t, openCatalog(t))
+	manifest := w.run()
+	w.now = w.now.Add(100 * 24 * time.Hour)
+	w.entry.Retention = stocktake.Retention{Days: 1}
+	w.tidy(false)
+	if got := w.keys(report.ManifestName); !slices.Equal(got, []string{manifest}) {
+		t.Errorf("reports %q, want %q", got, manifest)
+	}
+}
+
+func TestStraysGoAfterTheGraceTime(t *testing.T) {
+	w := newWorld(t, openCatalog(t))
+	w.run()
+	at := report.Location{Prefix: "inv", Bucket: "photos", Configuration: "daily"}
+	strays := []string{
+		at.Data() + "01234567-89ab-8def-8123-0123456789ab.csv.gz",
+		at.Data() + "01234567-89ab-8def-8123-0123456789ab-1.csv.gz",
+		at.Directory(w.now.Add(-time.Hour)) + report.SummaryName,
+	}
+	others := []string{
+		at.Data() + "readme.txt",
+		at.Data() + "01234567-89ab-4def-8123-0123456789ab.csv.gz", // of OSS: a random UUID
+		at.Directory(w.now.Add(-time.Hour)) + "notes.txt",
+		"inv/photos/daily2/data/01234567-89ab-8def-8123-0123456789ab.csv.gz", // of another configuration
+	}
+	for _, key := range slices.Concat(strays, others) {
+		w.stores.Bucket("reports").Write(key, []byte("x"))
+	}
+	has := func(keys []string) (n int) {
+		for _, key := range keys {
+			if slices.Contains(w.keys(""), key) {
+				n++
+			}
+		}
+		return n
+	}
+	w.tidy(false) // nothing is suspect: nobody looks
+	w.now = w.now.Add(48 * time.Hour)
+	w.tidy(true) // found
+	if has(strays) != 3 {
+		t.Fatal("strays were removed when they were found")
+	}
+	w.now = w.now.Add(24*time.Hour - time.Second)
+	w.tidy(false)
+	if has(strays) != 3 {
+		t.Fatal("strays were removed within the grace time")
+	}
+	w.now = w.now.Add(time.Second)
+	w.tidy(false)
+	if has(strays) != 0 || has(others) != 4 {
+		t.Errorf("after the grace time there are %q", w.keys(""))
+	}
+	if known, err := w.keeper.Strays.HasStrays(t.Context(), "photos", "daily"); err != nil || known {
+		t.Errorf("strays are still known: %v, %v", known, err)
+	}
+}
+
+// failing fails its n-th operation.
+type failing struct {
+	engine.Destination
+	n *int
+}
+
+var errStore = errors.New("the store fails")
+
+func (f failing) fail() error {
+	if *f.n--; *f.n == 0 {
+		return errStore
+	}
+	return nil
+}
+
+func (f failing) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	if err := f.fail(); err != nil {
+		return nil, err
+	}
+	return f.Destination.Open(ctx, key)
+}
+
+func (f failing) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := f.fail(); err != nil {
+			yield("", err)
+			return
+		}
+		f.Destination.List(ctx, prefix)(yield)
+	}
+}
+
+func (f failing) Remove(ctx context.Context, key string) error {
+	if err := f.fail(); err != nil {
+		return err
+	}
+	return f.Destination.Remove(ctx, key)
+}
+
+// TestEachOperationFailsOnce stops a pass at each of its operations: no report
+// that is there is ever broken, and the passes after it finish the work.
+func TestEachOperationFailsOnce(t *testing.T) {
+	for n := 1; ; n++ {
+		w := newWorld(t, openCatalog(t))
+		for range 3 {
+			w.run()
+			w.now = w.now.Add(24 * time.Hour)
+		}
+		w.entry.Retention = stocktake.Retention{Reports: 1}
+		left := n
+		w.keeper.Stores = stores{w.stores.Store, func(d engine.Destination) engine.Destination { return failing{d, &left} }}
+		err := w.keeper.Tidy(t.Context(), w.entry, false)
+		if err != nil && !errors.Is(err, errStore) {
+			t.Fatal(err)
+		}
+		for _, key := range w.keys(report.ManifestName) {
+			v, err := report.Verify(t.Context(), w.stores.Bucket("reports"), key, report.VerifyOptions{})
+			if err != nil || len(v.Findings) != 0 {
+				t.Errorf("operation %d failed: %s: %+v, %v", n, key, v, err)
+			}
+		}
+		w.keeper.Stores = w.stores
+		for range 2 {
+			w.tidy(true) // the service says so after a run that ended badly
+			w.now = w.now.Add(24 * time.Hour)
+		}
+		w.complete()
+		if got := w.keys(report.ManifestName); len(got) != 1 {
+			t.Errorf("operation %d failed: reports %q", n, got)
+		}
+		if got := w.keys("manifest"); len(got) != 3 {
+			t.Errorf("operation %d failed: there are %q", n, got)
+		}
+		if err == nil {
+			break
+		}
+	}
+}
+
+// TestAnyRule holds every rule to its words.
+func TestAnyRule(t *testing.T) {
+	c := openCatalog(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(t, c)
+		w.entry.Retention = stocktake.Retention{Reports: rapid.IntRange(0, 6).Draw(rt, "reports"), Days: rapid.IntRange(0, 6).Draw(rt, "days")}
+		type made struct {
+			manifest string
+			at       time.Time
+		}
+		var all []made
+		for range rapid.IntRange(1, 6).Draw(rt, "runs") {
+			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 72).Draw(rt, "hours")) * time.Hour)
+			all = append(all, made{w.run(), w.now})
+		}
+		w.now = w.now.Add(time.Duration(rapid.IntRange(0, 72).Draw(rt, "hours")) * time.Hour)
+		w.tidy(rapid.Bool().Draw(rt, "suspect"))
+		left := w.keys(report.ManifestName)
+		r := w.entry.Retention
+		for i, m := range all {
+			fromEnd := len(all) - i
+			want := r == (stocktake.Retention{}) || fromEnd == 1 || fromEnd <= r.Reports ||
+				(r.Days > 0 && w.now.Sub(m.at) <= time.Duration(r.Days)*24*time.Hour)
+			if slices.Contains(left, m.manifest) != want {
+				rt.Fatalf("%+v: report %d of %d, %v old: kept %v", r, i+1, len(all), w.now.Sub(m.at), !want)
+			}
+		}
+		w.complete()
+	})
+}

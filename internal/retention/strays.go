@@ -1,0 +1,105 @@
+package retention
+
+import (
+	"cmp"
+	"context"
+	"hash/maphash"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake/report"
+)
+
+// shardName is the name of a shard as the engine makes it: a UUID of version 8.
+// Shards of others, which may have been copied here, have another version.
+var shardName = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(-[0-9]+)?\.(csv\.gz|parquet)$`)
+
+func (t *tidying) isShard(key string) bool {
+	name, ok := strings.CutPrefix(key, t.at.Data())
+	return ok && shardName.MatchString(name)
+}
+
+// hashes are keys, kept as sorted hashes: a report of a large bucket names ten
+// thousand shards. That two keys may share a hash means that a stray may stay.
+type hashes struct {
+	seed   maphash.Seed
+	sorted []uint64
+}
+
+func (h *hashes) has(key string) bool {
+	_, found := slices.BinarySearch(h.sorted, maphash.String(h.seed, key))
+	return found
+}
+
+// namedBy gives the keys that the manifests of directories name.
+func (t *tidying) namedBy(ctx context.Context, directories []report.Directory) (hashes, error) {
+	h := hashes{seed: maphash.MakeSeed()}
+	for _, d := range directories {
+		m, err := t.manifest(ctx, d)
+		if err != nil {
+			return h, err
+		}
+		for _, f := range m.Files {
+			h.sorted = append(h.sorted, maphash.String(h.seed, f.Key))
+		}
+	}
+	slices.Sort(h.sorted)
+	return h, nil
+}
+
+// maxStrays is how many strays are looked after in one pass; the others have
+// their turn when these are gone.
+const maxStrays = 10_000
+
+// sweep removes the files that no report names, once they have lain so for the
+// grace time: another server may be about to name them.
+func (t *tidying) sweep(ctx context.Context, directories []report.Directory, named hashes) error {
+	var found []string
+	for _, d := range directories {
+		if d.Manifest {
+			continue
+		}
+		if d.Checksum {
+			found = append(found, d.Key+report.ChecksumName)
+		}
+		if d.Summary {
+			found = append(found, d.Key+report.SummaryName)
+		}
+	}
+	for key, err := range t.dst.List(ctx, t.at.Data()) {
+		if err != nil {
+			return err
+		}
+		if len(found) >= maxStrays {
+			break
+		}
+		if t.isShard(key) && !named.has(key) {
+			found = append(found, key)
+		}
+	}
+	id := t.entry.Configuration.ID
+	since, err := t.keeper.Strays.Strays(ctx, t.entry.Bucket, id, found, t.now)
+	if err != nil || len(since) == 0 {
+		return err
+	}
+	grace := cmp.Or(t.keeper.Grace, 24*time.Hour)
+	old := slices.DeleteFunc(found, func(key string) bool { return t.now.Sub(since[key]) < grace })
+	if len(old) == 0 {
+		return nil
+	}
+	if err := t.remove(ctx, old); err != nil {
+		return err
+	}
+	t.log.Info("files removed that no report names", "files", len(old))
+	for _, key := range old {
+		delete(since, key)
+	}
+	rest := make([]string, 0, len(since))
+	for key := range since {
+		rest = append(rest, key)
+	}
+	_, err = t.keeper.Strays.Strays(ctx, t.entry.Bucket, id, rest, t.now)
+	return err
+}
