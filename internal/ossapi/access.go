@@ -38,7 +38,7 @@ func (c *call) authenticate() error {
 	if err != nil {
 		return err
 	}
-	c.who, c.at.key = who, target.Key
+	c.who, c.at.bucket, c.at.key = who, target.Bucket, target.Key
 	return c.at.check()
 }
 

@@ -23,18 +23,21 @@ type address struct {
 	alternative    string
 	hasAlternative bool
 
-	// undefined marks the bucket "undefined" of a host name, which is what ali-oss
-	// calls no bucket at all.
+	// undefined marks the bucket "undefined" of a host name without a key, which
+	// is what ali-oss calls no bucket at all. Again the signature tells.
 	undefined bool
 }
 
 // targets are the readings of a, the likelier first.
 func (a *address) targets() []signature.Target {
 	first := signature.Target{Bucket: a.bucket, Key: a.key}
-	if !a.hasAlternative {
-		return []signature.Target{first}
+	switch {
+	case a.hasAlternative:
+		return []signature.Target{first, {Bucket: a.bucket, Key: a.alternative}}
+	case a.undefined:
+		return []signature.Target{first, {}}
 	}
-	return []signature.Target{first, {Bucket: a.bucket, Key: a.alternative}}
+	return []signature.Target{first}
 }
 
 // level is the level of the API that a is on.
@@ -85,7 +88,7 @@ func (s *resolver) resolve(r *http.Request) (address, error) {
 	if bucket == "" {
 		return address{}, errInvalidBucketName
 	}
-	a := address{bucket: bucket, key: path, undefined: bucket == "undefined"}
+	a := address{bucket: bucket, key: path, undefined: bucket == "undefined" && path == ""}
 	if first, rest, _ := strings.Cut(path, "/"); first == bucket {
 		a.alternative, a.hasAlternative = rest, true
 	}

@@ -67,8 +67,8 @@ func (e *bodyError) Unwrap() error     { return e.err }
 func (e *bodyError) Is(err error) bool { return err == errBody }
 
 // leaveBody makes sure that what is left of a body cannot hold the connection:
-// net/http discards up to 256 KiB of it for the sake of the next request, as
-// fast as the client cares to send.
+// before net/http sends an answer it discards up to 256 KiB of it for the sake
+// of the next request, as fast as the client cares to send.
 func (c *call) leaveBody() {
 	if c.r.ContentLength == 0 || c.in != nil && c.in.done {
 		return

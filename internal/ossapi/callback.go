@@ -187,8 +187,7 @@ func newCaller() *caller {
 		Timeout: callbackTimeout,
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
-			MaxIdleConns:           16,
-			IdleConnTimeout:        30 * time.Second,
+			DisableKeepAlives:      true, // they go to many addresses
 			MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

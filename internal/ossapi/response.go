@@ -14,6 +14,7 @@ type responseWriter struct {
 	rc      *http.ResponseController
 	start   time.Time
 	timeout time.Duration // of one write; see Config.BodyTimeout
+	leave   func()        // called before the first byte of the answer; may be nil
 	status  int           // 0: nothing sent yet
 	sent    int64         // bytes of body
 }
@@ -25,13 +26,17 @@ func (w *responseWriter) WriteHeader(status int) {
 	}
 	w.status = status
 	w.Header()["X-Oss-Server-Time"] = []string{strconv.FormatInt(time.Since(w.start).Milliseconds(), 10)}
+	if w.leave != nil {
+		w.leave()
+	}
 	w.patience()
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// patience gives the client another timeout to read what comes next. Not every
-// writer of a test can do that, which does no harm.
-func (w *responseWriter) patience() { _ = w.rc.SetWriteDeadline(time.Now().Add(w.timeout)) }
+// patience gives the client another timeout to read what comes next, and one
+// more for what net/http may do first: discard the rest of the request. Not
+// every writer of a test can do that, which does no harm.
+func (w *responseWriter) patience() { _ = w.rc.SetWriteDeadline(time.Now().Add(2 * w.timeout)) }
 
 func (w *responseWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ram"
 )
@@ -57,16 +55,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		server: s, ctx: r.Context(), r: r, id: newRequestID(now),
 		w: &responseWriter{ResponseWriter: w, rc: rc, start: time.Now(), timeout: s.BodyTimeout},
 	}
+	c.w.leave = c.leaveBody
 	h := w.Header()
 	h["X-Oss-Request-Id"] = []string{c.id}
 	h["Server"] = []string{"AliyunOSS"}
 	h["Date"] = []string{now.UTC().Format(http.TimeFormat)}
 
 	var code string
-	defer func() {
-		c.leaveBody()
-		c.observe(code)
-	}()
+	defer func() { c.observe(code) }()
 	defer func() {
 		switch p := recover(); p {
 		case nil:
@@ -80,6 +76,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		code = c.refuse(err)
 	}
 }
+
+// maxErrHeader bounds the error document in a header, in bytes: Node reads
+// headers of 16 KB in all, base64 takes a third more.
+const maxErrHeader = 6 << 10
 
 // answer takes a request through its stations. Nothing of the body is read
 // before the last.
@@ -100,16 +100,8 @@ func (c *call) answer() error {
 	if err := c.authenticate(); err != nil {
 		return err
 	}
-	if c.at.undefined && c.at.key == "" {
-		if _, err := c.Store.Bucket(c.ctx, c.at.bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
-			c.at.bucket = ""
-		}
-	}
 	if c.op, err = route(c.r, c.at.level(), c.query); err != nil {
 		return err
-	}
-	if !c.offers(c.op) {
-		return errNotImplemented
 	}
 	if c.op.level != serviceLevel && !c.op.makesBucket {
 		if c.bucket, err = c.Store.Bucket(c.ctx, c.at.bucket); err != nil {
@@ -118,6 +110,9 @@ func (c *call) answer() error {
 	}
 	if err := c.authorize(); err != nil {
 		return err
+	}
+	if !c.offers(c.op) {
+		return errNotImplemented
 	}
 	return c.op.handle(c)
 }
@@ -145,6 +140,10 @@ func (c *call) refuse(err error) string {
 	case p.status == http.StatusNotModified:
 		c.w.WriteHeader(p.status)
 	case c.r.Method == http.MethodHead:
+		if len(body) > maxErrHeader {
+			p.fields = nil // what was signed, mostly
+			body = c.errorDocument(&p)
+		}
 		c.set("X-Oss-Err", base64.StdEncoding.EncodeToString(body))
 		_ = c.empty(p.status)
 	default:

@@ -220,11 +220,15 @@ func (p *xmlParser) attributes() (empty bool, err error) {
 
 // content reads what is within an element up to and with the "</" of its end.
 func (p *xmlParser) content(e *element, depth int) error {
+	var joined []byte // of several pieces of text; of one piece it stays empty
 	for p.i < len(p.s) {
 		var text string
 		var err error
 		switch {
 		case p.skip("</"):
+			if len(joined) > 0 {
+				e.text = string(joined)
+			}
 			return nil
 		case p.skip("<!--"):
 			_, err = p.until("-->")
@@ -241,13 +245,17 @@ func (p *xmlParser) content(e *element, depth int) error {
 		default:
 			text, err = p.text()
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if e.text == "" {
-			e.text = text // the usual: one piece, not copied
-		} else {
-			e.text += text
+		case text == "":
+		case e.text == "":
+			e.text = text
+		default:
+			if len(joined) == 0 {
+				joined = append(joined, e.text...)
+			}
+			joined = append(joined, text...)
 		}
 	}
 	return malformed("unexpected end")
