@@ -34,6 +34,7 @@ type cli struct {
 	User      userCmd      `cmd:"" help:"Users of the account."`
 	Role      roleCmd      `cmd:"" help:"Roles that inventories act as and users assume."`
 	Policy    policyCmd    `cmd:"" help:"Policies that users and roles can have."`
+	KMS       kmsCmd       `cmd:"" name:"kms" help:"Keys that objects and reports are encrypted with."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

@@ -57,7 +57,12 @@ func openServer(ctx context.Context, f serverFlags, log *slog.Logger) (_ *server
 	if s.key, s.keyMade, err = rootKey(f.Data); err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, f.Data, store.Options{Log: log, CacheBytes: int64(f.CacheSize)})
+	keys, err := openKeys(f.Data)
+	if err != nil {
+		return nil, fmt.Errorf("open the encryption keys in %s: %w", f.Data, err)
+	}
+	ring := keyring{keys}
+	st, err := store.Open(ctx, f.Data, store.Options{Log: log, CacheBytes: int64(f.CacheSize), Keys: ring})
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", f.Data, err)
 	}
@@ -84,6 +89,7 @@ func openServer(ctx context.Context, f serverFlags, log *slog.Logger) (_ *server
 		MaxRuns:   f.MaxRuns,
 		Keep:      f.KeepRuns,
 		Observer:  counts,
+		Encrypts:  ring.encrypts,
 		Log:       log,
 	})
 	if err != nil {

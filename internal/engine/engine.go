@@ -49,7 +49,7 @@ type Options struct {
 	// Without it such a run writes nothing at all.
 	EmptyManifest bool
 
-	// Compressor makes the compressor of a worker; nil: report.NewGzip.
+	// Compressor makes the compressor of a worker; nil: csvgz.New.
 	Compressor func(bucket string, columns []stocktake.Field) (report.Compressor, error)
 
 	Progress *Progress    // nil: none is kept

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/csvgz"
 )
 
 // Run makes the report of job, reading src and writing dst, all of it or
@@ -78,7 +79,7 @@ func newRun(dst Destination, job Job, opts Options) (*run, error) {
 	opts.Limits.Rows = cmp.Or(opts.Limits.Rows, report.DefaultShardRows)
 	if opts.Compressor == nil {
 		opts.Compressor = func(bucket string, columns []stocktake.Field) (report.Compressor, error) {
-			return report.NewGzip(bucket, columns)
+			return csvgz.New(bucket, columns)
 		}
 	}
 	if opts.Progress == nil {

@@ -308,12 +308,24 @@ func (k *Keys) List() []Info {
 // Get finds a key by id or name, or with [DefaultKey] the default key, which
 // must have been made. ErrNoSuchKey.
 func (k *Keys) Get(keyID string) (Info, error) {
-	s := k.current()
-	key, err := s.find(keyID)
+	s, key, err := k.find(keyID)
 	if err != nil {
 		return Info{}, err
 	}
 	return key.info(s.file), nil
+}
+
+// find is find of the current state. A key that is not there is looked for in
+// the file at once: it may have been made a moment ago, by another process.
+func (k *Keys) find(keyID string) (*state, *key, error) {
+	s := k.current()
+	key, err := s.find(keyID)
+	if err != nil {
+		k.watch.LookNow()
+		s = k.current()
+		key, err = s.find(keyID)
+	}
+	return s, key, err
 }
 
 func (s *state) find(keyID string) (*key, error) {
@@ -396,14 +408,12 @@ func (k *Keys) Wrap(ctx context.Context, keyID string, dataKey, aad []byte) (use
 	if err := ctx.Err(); err != nil {
 		return "", nil, err
 	}
-	s := k.current()
-	if keyID == DefaultKey && s.file.Default == "" {
+	if keyID == DefaultKey && k.current().file.Default == "" {
 		if err := k.makeDefault(); err != nil {
 			return "", nil, err
 		}
-		s = k.state.Load()
 	}
-	key, err := s.find(keyID)
+	_, key, err := k.find(keyID)
 	if err != nil {
 		return "", nil, err
 	}

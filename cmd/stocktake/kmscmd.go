@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/stocktake/stocktake/internal/kms"
+)
+
+// kmsCmd is `stocktake kms`.
+type kmsCmd struct {
+	Create  kmsCreate  `cmd:"" help:"Make a key."`
+	List    kmsList    `cmd:"" help:"List keys."`
+	Rotate  kmsRotate  `cmd:"" help:"Give a key a new version for what is encrypted from now on; older ones stay to decrypt."`
+	Disable kmsDisable `cmd:"" help:"Let nothing be encrypted or decrypted with a key."`
+	Enable  kmsEnable  `cmd:"" help:"Take back disable."`
+}
+
+// Help is shown by --help below the commands.
+func (kmsCmd) Help() string {
+	return `Objects and reports are encrypted with keys of their own, which these keys wrap, which
+in turn the master key wraps. The master key lies in the data folder (` + masterFile + `), or comes
+from ` + masterEnv + ` (32 bytes in base64): keep a copy, for without it nothing can be read.
+
+Example:
+  stocktake kms create reports
+  stocktake inventory put -b photos -i daily --sse-kms reports`
+}
+
+type kmsFlags struct {
+	Data string `help:"Data folder of the server." default:"./stocktake-data" type:"path"`
+}
+
+func (f *kmsFlags) open() (*kms.Keys, error) {
+	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
+		return nil, usagef("--data: %s is no folder; start a server on it first", f.Data)
+	}
+	return openKeys(f.Data)
+}
+
+func kmsError(err error) error {
+	for _, bad := range []error{kms.ErrNoSuchKey, kms.ErrKeyExists, kms.ErrInvalidName, kms.ErrLimit} {
+		if errors.Is(err, bad) {
+			return usageError{err}
+		}
+	}
+	return err
+}
+
+type kmsCreate struct {
+	kmsFlags
+	Name string `arg:"" optional:"" help:"Name of the key, which can be given instead of its id."`
+}
+
+// Run makes a key and prints its id.
+func (c *kmsCreate) Run(con console) error {
+	keys, err := c.open()
+	if err != nil {
+		return err
+	}
+	k, err := keys.Create(c.Name)
+	if err != nil {
+		return kmsError(err)
+	}
+	_, err = fmt.Fprintln(con.out, k.ID)
+	return err
+}
+
+type kmsList struct {
+	kmsFlags
+	JSON bool `help:"Print one JSON object a line."`
+}
+
+// Run lists keys.
+func (c *kmsList) Run(con console) error {
+	keys, err := c.open()
+	if err != nil {
+		return err
+	}
+	all := keys.List()
+	if c.JSON {
+		type line struct {
+			ID       string `json:"id"`
+			Name     string `json:"name,omitempty"`
+			Disabled bool   `json:"disabled"`
+			Versions int    `json:"versions"`
+		}
+		lines := make([]line, len(all))
+		for i, k := range all {
+			lines[i] = line{k.ID, k.Name, k.Disabled, k.Versions}
+		}
+		return printLines(con.out, lines)
+	}
+	t := newTable(con.out, "KEY", "NAME", "STATE", "VERSIONS", "CREATED", "ROTATED")
+	for _, k := range all {
+		name, state := orDash(k.Name), "enabled"
+		if k.Default {
+			name = "(default)"
+		}
+		if k.Disabled {
+			state = "disabled"
+		}
+		t.row(k.ID, name, state, k.Versions, when(k.Created), when(k.Rotated))
+	}
+	return t.flush("no keys")
+}
+
+// kmsKey is the argument of commands on one key.
+type kmsKey struct {
+	kmsFlags
+	Key string `arg:"" help:"Id or name of the key."`
+}
+
+func (c *kmsKey) change(con console, done string, change func(*kms.Keys) (kms.Info, error)) error {
+	keys, err := c.open()
+	if err != nil {
+		return err
+	}
+	k, err := change(keys)
+	if err != nil {
+		return kmsError(err)
+	}
+	_, err = fmt.Fprintf(con.out, "%s key %s (%d versions)\n", done, k.ID, k.Versions)
+	return err
+}
+
+type (
+	kmsRotate  struct{ kmsKey }
+	kmsDisable struct{ kmsKey }
+	kmsEnable  struct{ kmsKey }
+)
+
+// Run rotates a key.
+func (c *kmsRotate) Run(con console) error {
+	return c.change(con, "rotated", func(k *kms.Keys) (kms.Info, error) { return k.Rotate(c.Key) })
+}
+
+// Run disables a key.
+func (c *kmsDisable) Run(con console) error {
+	return c.change(con, "disabled", func(k *kms.Keys) (kms.Info, error) { return k.SetDisabled(c.Key, true) })
+}
+
+// Run enables a key.
+func (c *kmsEnable) Run(con console) error {
+	return c.change(con, "enabled", func(k *kms.Keys) (kms.Info, error) { return k.SetDisabled(c.Key, false) })
+}
