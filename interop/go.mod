@@ -14,5 +14,6 @@ require (
 
 require (
 	go.yaml.in/yaml/v3 v3.0.6 // indirect
+	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/time v0.4.0 // indirect
 )

@@ -25,6 +25,8 @@ var update = flag.Bool("update", false, "rewrite the tables of docs/compatibilit
 func TestMain(m *testing.M) { stage.Main(m) }
 
 const (
+	compatibility = "../docs/compatibility.md"
+
 	endpoint = "oss-" + testserver.Region + ".aliyuncs.com"
 	roleARN  = "acs:ram::" + testserver.AccountID + ":role/stocktake"
 )
@@ -131,7 +133,7 @@ func tabulate(t *testing.T, name, title string, results []score.Result) {
 	if !*update {
 		return
 	}
-	if err := document.Update("../docs/compatibility.md", name, score.Table(title, columns, results)); err != nil {
+	if err := document.Update(compatibility, name, score.Table(title, columns, results)); err != nil {
 		t.Error(err)
 	}
 }

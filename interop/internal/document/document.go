@@ -38,3 +38,16 @@ func Update(path, name string, part []byte) error {
 	}
 	return os.WriteFile(path, bytes.Join([][]byte{before, part, after}, nil), 0o644)
 }
+
+// Part returns the part called name of the file at path.
+func Part(path, name string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	_, part, _, err := Section(text, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return part, nil
+}
