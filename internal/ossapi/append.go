@@ -22,7 +22,7 @@ func (c *call) appendObject() error {
 	if err := c.upload(&p); err != nil {
 		return err
 	}
-	info, err := c.writers.AppendObject(c.ctx, p, position, c.body())
+	info, err := c.Store.AppendObject(c.ctx, p, position, c.body())
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (c *call) sealAppendObject() error {
 	if err != nil {
 		return err
 	}
-	info, err := c.writers.SealAppendObject(c.ctx, c.at.bucket, c.at.key, position)
+	info, err := c.Store.SealAppendObject(c.ctx, c.at.bucket, c.at.key, position)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (c *call) putSymlink() error {
 	if err != nil {
 		return err
 	}
-	info, err := c.writers.PutSymlink(c.ctx, p, target)
+	info, err := c.Store.PutSymlink(c.ctx, p, target)
 	if err != nil {
 		return err
 	}

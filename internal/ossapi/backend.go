@@ -104,11 +104,12 @@ type Uploads interface {
 	UploadList(ctx context.Context, q object.UploadQuery) (object.UploadListing, error)
 }
 
-// Store is an object store. internal/store implements it. One that is not
-// Writers or Uploads, too, does not offer their operations.
+// Store is an object store. internal/store implements it.
 type Store interface {
 	Buckets
 	Objects
+	Writers
+	Uploads
 }
 
 // Inventories is the inventory service: internal/inventory.

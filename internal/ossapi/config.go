@@ -72,16 +72,11 @@ func New(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &server{Config: cfg, resolver: newResolver(cfg.Hosts, cfg.CNAMEs), callbacks: newCaller()}
-	s.writers, _ = cfg.Store.(Writers)
-	s.uploads, _ = cfg.Store.(Uploads)
-	return s
+	return &server{Config: cfg, resolver: newResolver(cfg.Hosts, cfg.CNAMEs), callbacks: newCaller()}
 }
 
 type server struct {
 	Config
-	writers   Writers // nil: not offered
-	uploads   Uploads // nil: not offered
 	resolver  resolver
 	callbacks *caller
 }

@@ -108,7 +108,7 @@ func (c *call) copyObject() error {
 		}
 		return nil
 	}
-	from, made, err := c.writers.CopyObject(c.ctx, src, p, prepare)
+	from, made, err := c.Store.CopyObject(c.ctx, src, p, prepare)
 	if errors.Is(err, errIsSymlink) {
 		from, made, err = c.copySymlink(src, p, target, prepare)
 	}
@@ -134,7 +134,7 @@ func (c *call) copySymlink(src object.Version, p object.Put, target string, prep
 	if err = prepare(from, &p); !errors.Is(err, errIsSymlink) {
 		return from, made, errors.Join(err, object.ErrPrecondition) // changed meanwhile
 	}
-	made, err = c.writers.PutSymlink(c.ctx, p, target)
+	made, err = c.Store.PutSymlink(c.ctx, p, target)
 	return from, made, err
 }
 
@@ -165,7 +165,7 @@ func (c *call) uploadPartCopy() error {
 	if err != nil {
 		return err
 	}
-	from, made, err := c.uploads.UploadPartCopy(c.ctx, u, number, src, part.off, part.n, func(from object.Info) error {
+	from, made, err := c.Store.UploadPartCopy(c.ctx, u, number, src, part.off, part.n, func(from object.Info) error {
 		if part.n >= 0 && part.off+part.n > from.Size || part.off > from.Size {
 			return errInvalidRange
 		}

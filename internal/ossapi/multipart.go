@@ -19,7 +19,7 @@ func (c *call) initiateUpload() error {
 	if err != nil {
 		return err
 	}
-	u, err := c.uploads.InitiateUpload(c.ctx, p)
+	u, err := c.Store.InitiateUpload(c.ctx, p)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (c *call) uploadPart() error {
 	if err := c.upload(&p); err != nil {
 		return err
 	}
-	part, err := c.uploads.UploadPart(c.ctx, u, number, p, c.body())
+	part, err := c.Store.UploadPart(c.ctx, u, number, p, c.body())
 	if err != nil {
 		return withEC(err, object.ErrNoSuchUpload, "0042-00000104")
 	}
@@ -99,7 +99,7 @@ func (c *call) completeUpload() error {
 	if done.Parts, err = c.completedParts(); err != nil {
 		return err
 	}
-	info, err := c.uploads.CompleteUpload(c.ctx, u, done)
+	info, err := c.Store.CompleteUpload(c.ctx, u, done)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (c *call) abortUpload() error {
 	if err != nil {
 		return err
 	}
-	if err := c.uploads.AbortUpload(c.ctx, u); err != nil {
+	if err := c.Store.AbortUpload(c.ctx, u); err != nil {
 		return err
 	}
 	return c.empty(http.StatusNoContent)
@@ -196,7 +196,7 @@ func (c *call) listParts() error {
 	if err != nil {
 		return err
 	}
-	upload, parts, more, err := c.uploads.Parts(c.ctx, u, after, limit)
+	upload, parts, more, err := c.Store.Parts(c.ctx, u, after, limit)
 	if err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func (c *call) listMultipartUploads() error {
 	if q.Max, err = c.query.int("max-uploads", maxKeys, 1, maxKeys); err != nil {
 		return err
 	}
-	page, err := c.uploads.UploadList(c.ctx, q)
+	page, err := c.Store.UploadList(c.ctx, q)
 	if err != nil {
 		return err
 	}

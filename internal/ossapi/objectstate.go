@@ -15,7 +15,7 @@ func (c *call) changeObject(status int, change func(*object.Info) error) error {
 	if err != nil {
 		return err
 	}
-	info, err := c.writers.UpdateObject(c.ctx, v, change)
+	info, err := c.Store.UpdateObject(c.ctx, v, change)
 	if err != nil {
 		return c.markerDetail(err, v)
 	}
@@ -104,7 +104,7 @@ func (c *call) restoreObject() error {
 	if err != nil {
 		return err
 	}
-	info, err := c.writers.UpdateObject(c.ctx, v, func(info *object.Info) error {
+	info, err := c.Store.UpdateObject(c.ctx, v, func(info *object.Info) error {
 		wait, err := restoreTime(info.StorageClass, tier)
 		if err != nil {
 			return err

@@ -126,19 +126,6 @@ var operations = []operation{
 	{"ListParts", "GET", objectLevel, "uploadId", "", "oss:ListParts", "", false, (*call).listParts},
 }
 
-// needsWriters and needsUploads are the operations that not every store has.
-var (
-	needsWriters = setOf("CopyObject", "AppendObject", "SealAppendObject", "PutSymlink", "PutObjectAcl", "PutObjectTagging",
-		"DeleteObjectTagging", "RestoreObject", "CleanRestoredObject")
-	needsUploads = setOf("ListMultipartUploads", "InitiateMultipartUpload", "UploadPart", "UploadPartCopy",
-		"CompleteMultipartUpload", "AbortMultipartUpload", "ListParts")
-)
-
-// offers reports whether the store has what an operation needs.
-func (s *server) offers(o *operation) bool {
-	return (s.writers != nil || !needsWriters[o.Name]) && (s.uploads != nil || !needsUploads[o.Name])
-}
-
 // A place is where operations are looked up.
 type place struct {
 	method string

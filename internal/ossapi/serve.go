@@ -111,9 +111,6 @@ func (c *call) answer() error {
 	if err := c.authorize(); err != nil {
 		return err
 	}
-	if !c.offers(c.op) {
-		return errNotImplemented
-	}
 	return c.op.handle(c)
 }
 

@@ -13,7 +13,7 @@ import (
 
 // CompleteUpload implements ossapi.Uploads. The object consists of the blobs of
 // its parts, which stay where they are.
-func (s *Store) CompleteUpload(_ context.Context, u object.UploadID, wanted []object.CompletedPart, forbidOverwrite bool) (made object.Info, err error) {
+func (s *Store) CompleteUpload(_ context.Context, u object.UploadID, done object.Completion) (made object.Info, err error) {
 	b, err := s.bucket(u.Bucket)
 	if err != nil {
 		return object.Info{}, err
@@ -27,11 +27,14 @@ func (s *Store) CompleteUpload(_ context.Context, u object.UploadID, wanted []ob
 		if err != nil {
 			return err
 		}
-		used, unused, err := choose(parts, wanted)
+		used, unused, err := choose(parts, done.Parts)
 		if err != nil {
 			return err
 		}
-		w := &write{key: u.Key, forbidOverwrite: forbidOverwrite, info: upload.info}
+		if done.ACL != stocktake.DefaultACL {
+			upload.info.ACL = done.ACL
+		}
+		w := &write{key: u.Key, forbidOverwrite: done.ForbidOverwrite, info: upload.info}
 		if err := c.forbid(w, state); err != nil {
 			return err
 		}

@@ -386,7 +386,7 @@ func (w *world) complete(*rapid.T) {
 	if u == nil {
 		wantErr = object.ErrNoSuchUpload
 	}
-	got, err := w.s.CompleteUpload(w.t.Context(), id, wanted, false)
+	got, err := w.s.CompleteUpload(w.t.Context(), id, object.Completion{Parts: wanted})
 	if wantErr != nil {
 		// Two mistakes at once may be told in either order.
 		if err == nil || !errors.Is(err, wantErr) && !errors.Is(err, object.ErrInvalidPart) {
@@ -423,7 +423,7 @@ func (w *world) multipart(*rapid.T) {
 		}
 		data += part
 	}
-	got, err := w.s.CompleteUpload(w.t.Context(), id, nil, false)
+	got, err := w.s.CompleteUpload(w.t.Context(), id, object.Completion{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
