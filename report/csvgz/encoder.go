@@ -36,7 +36,7 @@ type Encoder struct {
 	// A match is held back while what follows may lengthen it: text[held:] is
 	// what stands distance bytes before. Distance 0: there is none.
 	held, distance int
-	reach          int // a match no further than this needs no care
+	reach          int // a match from no further is possible and not to be counted
 
 	rows    int64
 	lastRow int64 // where the last row begins in the file
@@ -49,7 +49,7 @@ const (
 	// A row begins with at most so much in text and out, and takes at most 8 KiB
 	// of the one and 16 KiB of the other: three textual values of at most maxText
 	// bytes, the rest below 1 KiB; no byte of text takes more than two.
-	textFull = 40 << 10
+	textFull = 52 << 10
 	outFull  = 32 << 10
 
 	textKept = 16 << 10 // how much of the text stays when it is full; more than a row

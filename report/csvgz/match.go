@@ -38,11 +38,15 @@ func (c cursor) flush(e *Encoder) cursor {
 		return c.flushAny(e)
 	}
 	e.distance = 0
-	return c.put(uint64(e.length[n])).put(uint64(e.near[d&(2*fastDistance-1)])).spill(&e.out)
+	c = c.put(uint64(e.length[n&511]))
+	if d > nearDistance {
+		return c.put(e.far(d)).spill(&e.out)
+	}
+	return c.put(uint64(e.near[d&(2*nearDistance-1)])).spill(&e.out)
 }
 
-// flushAny is flush for matches that are far, long, too short, impossible or to
-// be counted, and for none.
+// flushAny is flush for matches that are long, too short, impossible or to be
+// counted, and for none.
 func (c cursor) flushAny(e *Encoder) cursor {
 	n, d := c.text-e.held, e.distance
 	if d == 0 {

@@ -51,7 +51,7 @@ func (c cursor) tune(e *Encoder) cursor {
 		e.event += firstSample
 		return c
 	}
-	e.sampling, e.reach = false, fastDistance
+	e.sampling, e.reach = false, int(min(e.base+int64(c.text), maxWindow))
 	if e.rows >= e.fitAt {
 		c = c.refit(e)
 		e.fitAt = e.rows + min(7*e.rows, fits)

@@ -2,8 +2,8 @@ package csvgz
 
 import "math/bits"
 
-// fastDistance is how far a match may reach that a table has whole.
-const fastDistance = 1024
+// nearDistance is how far a match may reach that a table has whole.
+const nearDistance = 1024
 
 // tables are one pair of Huffman codes, and what is ready-made of it.
 type tables struct {
@@ -12,15 +12,15 @@ type tables struct {
 
 	literal  [numLiterals]uint32      // codes of single symbols
 	distance [numDistances]uint32     // without the extra bits
-	length   [maxMatch + 1]uint32     // of match lengths, extra bits included
-	near     [2 * fastDistance]uint32 // of distances up to fastDistance, extra bits included
+	length   [512]uint32              // of match lengths, extra bits included
+	near     [2 * nearDistance]uint32 // of distances up to nearDistance, extra bits included
 
 	escape  [256]uint32  // bytes of a key, percent-encoded, with several set
 	quote   [256]uint32  // bytes of other text, with several set
 	hex     [256]uint32  // a byte as two digits
 	lead    [32]uint32   // 0 to 31 without a leading zero
-	pair    [100]uint32  // two decimal digits
-	dash    [100]uint64  // two decimal digits and a dash
+	pair    [128]uint32  // two decimal digits
+	dash    [128]uint32  // two decimal digits and a dash
 	triple  [1024]uint32 // three decimal digits
 	zeroLen uint         // bits of the digit 0
 }
@@ -33,7 +33,7 @@ func (t *tables) build() {
 		s, extra, val := lengthSymbol(n)
 		t.length[n] = uint32(join(uint64(t.literal[s]), uint64(val)<<codeBits|uint64(extra)))
 	}
-	for d := 1; d <= fastDistance; d++ {
+	for d := 1; d <= nearDistance; d++ {
 		t.near[d] = uint32(t.far(d))
 	}
 	for c := range 256 {
@@ -43,10 +43,10 @@ func (t *tables) build() {
 	for c := range t.hex {
 		t.hex[c] = uint32(join(t.symbol(upperHex[c>>4]), t.symbol(upperHex[c&15])))
 	}
-	for n := range t.pair {
+	for n := range 100 {
 		p := join(t.symbol('0'+byte(n/10)), t.symbol('0'+byte(n%10)))
 		t.pair[n] = uint32(p)
-		t.dash[n] = join(p, t.symbol('-'))
+		t.dash[n] = uint32(join(p, t.symbol('-')))
 	}
 	for n := range 1000 {
 		t.triple[n] = uint32(join(uint64(t.pair[n/10]), t.symbol('0'+byte(n%10))))

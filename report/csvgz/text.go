@@ -31,7 +31,9 @@ func unreserved(c byte) bool {
 var (
 	hexText    [256]uint16
 	pairText   [100]uint16
-	leadText   [32]uint16 // 0 to 31, without a leading zero
+	dashText   [128]uint32 // the same with a dash behind
+	zText      [128]uint32 // with a Z behind
+	leadText   [32]uint16  // 0 to 31, without a leading zero
 	tripleText [1024]uint32
 )
 
@@ -41,6 +43,8 @@ func init() {
 	}
 	for n := range pairText {
 		pairText[n] = uint16(decimal[n/10]) | uint16(decimal[n%10])<<8
+		dashText[n] = uint32(pairText[n]) | '-'<<16
+		zText[n] = uint32(pairText[n]) | 'Z'<<16
 	}
 	for n := range leadText {
 		leadText[n] = pairText[n]

@@ -20,15 +20,17 @@ const (
 	noDay   = -1 << 40
 )
 
-// A day is one that some time column showed, and the last time it showed of it.
+// A day is one that some time column showed, and the last time of it.
 type day struct {
-	number               int64 // since 1970-01-01
-	pos                  int64 // where the text of that time began in the file
+	number int64    // since 1970-01-01
+	text   [16]byte // "2006-01-02T"
+
+	pos                  int64 // where the text of the time began in the file
 	hour, minute, second uint32
-	text                 [16]byte // "2006-01-02T"
 }
 
 const (
+	yearText = len("2006-")
 	dateText = len("2006-01-02T")
 	hourText = len("2006-01-02T15-")
 	timeText = len("2006-01-02T15-04-05")
@@ -65,9 +67,9 @@ func (c cursor) time(e *Encoder, o *op, r *stocktake.Record, t int64) cursor {
 	second -= hour*3600 + minute*60
 	pos := e.base + int64(c.text)
 	*e.text.at16(c.text) = d.text
-	e.text.put32(c.text+11, uint32(pairText[hour])|'-'<<16)
-	e.text.put32(c.text+14, uint32(pairText[minute])|'-'<<16)
-	e.text.put32(c.text+17, uint32(pairText[second])|'Z'<<16)
+	e.text.put32(c.text+11, dashText[hour&127])
+	e.text.put32(c.text+14, dashText[minute&127])
+	e.text.put32(c.text+17, zText[second&127])
 
 	n := dateText
 	if back := int(pos - d.pos); back <= maxWindow {
@@ -79,21 +81,14 @@ func (c cursor) time(e *Encoder, o *op, r *stocktake.Record, t int64) cursor {
 		}
 		c = c.match(e, n, back)
 	} else {
-		n = commonPrefix(d.text[:dateText], o.date[:dateText])
-		if n > 0 {
-			c = c.match(e, n, e.since(c, o.datePos))
-		}
-		c = c.flush(e)
-		c = c.literals(e, d.text[n:dateText])
-		c.text += dateText - n
-		n = dateText
+		c = c.date(e, o, d)
 	}
 	if n < timeText {
 		c = c.flush(e)
 		if n < hourText {
-			c = c.put(e.dash[hour])
+			c = c.put(uint64(e.dash[hour&127]))
 		}
-		c = c.put(e.dash[minute]).put(uint64(e.pair[second])).spill(&e.out)
+		c = c.put(uint64(e.dash[minute&127])).put(uint64(e.pair[second&127])).spill(&e.out)
 		c.text += timeText - n
 	}
 	d.pos, d.hour, d.minute, d.second = pos, hour, minute, second
@@ -102,6 +97,25 @@ func (c cursor) time(e *Encoder, o *op, r *stocktake.Record, t int64) cursor {
 	z := e.since(c, o.z)
 	o.z = e.base + int64(c.text)
 	return c.match(e, 1, z)
+}
+
+// date adds the date of a day that is out of reach: what it shares with that of
+// the last row as a match.
+func (c cursor) date(e *Encoder, o *op, d *day) cursor {
+	n := commonPrefix(d.text[:dateText], o.date[:dateText])
+	if n > 0 {
+		c = c.match(e, n, e.since(c, o.datePos))
+	}
+	c = c.flush(e)
+	c.text += dateText - n
+	if n < yearText {
+		c = c.literals(e, d.text[n:yearText])
+		n = yearText
+	}
+	for _, b := range d.text[n:dateText] { // at most "01-02T", which fits
+		c = c.put(uint64(e.literal[b]))
+	}
+	return c.spill(&e.out)
 }
 
 func (d *day) set(number int64) {
