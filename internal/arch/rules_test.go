@@ -60,7 +60,7 @@ var may = map[string][]string{
 var mayInTests = map[string][]string{
 	"examples":           {"."},
 	"internal/engine":    {"internal/object"},
-	"internal/inventory": {"internal/catalog"},
+	"internal/inventory": {"internal/catalog", "report"},
 	"internal/notify":    {"internal/catalog"},
 	"internal/retention": {"internal/catalog"},
 	"internal/ossapi":    {"internal/catalog", "internal/engine", "internal/inventory", "internal/store"},

@@ -64,9 +64,13 @@ func (e *EngineRunner) Clean(ctx context.Context, t Task) error {
 	return engine.CleanAttempts(ctx, dst, e.job(&t), e.Options)
 }
 
+// job is without Queued, which would spare an attempt after the first to look
+// at old reports: it trusts that the clocks of this machine and of the source
+// agree, and if they do not, a report that an earlier attempt has published is
+// not found and loses its shards.
 func (e *EngineRunner) job(t *Task) engine.Job {
 	return engine.Job{
-		Run: t.Run.ID, Attempt: t.Run.Attempt, Queued: t.Run.Queued,
+		Run: t.Run.ID, Attempt: t.Run.Attempt,
 		Bucket: t.Run.Bucket, Configuration: t.Configuration, Expected: t.Run.Expected,
 		Seed: e.Seed,
 	}

@@ -3,6 +3,7 @@ package inventory_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -186,6 +187,38 @@ func TestAnotherHourAfterARestart(t *testing.T) {
 		}
 		if got := w.status("photos", "disabled"); !got.Next.IsZero() || got.Last != nil {
 			t.Errorf("disabled configuration: %+v", got)
+		}
+		w.close()
+	})
+}
+
+// TestIdleCostsNothing has a day pass in which nothing falls due: the catalog is
+// not asked once, and the process sleeps but for a look at the wall clock each
+// minute.
+func TestIdleCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, inventory.Options{})
+		flaky := &flakyCatalog{}
+		w.wrap = func(c inventory.Catalog) inventory.Catalog {
+			flaky.Catalog = c
+			return flaky
+		}
+		w.close()
+		w.open()
+		w.serve()
+		for i := range 50 {
+			w.put("photos", configuration(fmt.Sprint(i), monthly(20)))
+		}
+		time.Sleep(12 * time.Hour) // also beyond when the first runs would have been late
+		synctest.Wait()
+		before, goroutines := flaky.calls, runtime.NumGoroutine()
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if got := flaky.calls - before; got != 0 {
+			t.Errorf("%d calls of the catalog in an idle day", got)
+		}
+		if got := runtime.NumGoroutine(); got > goroutines {
+			t.Errorf("%d goroutines became %d", goroutines, got)
 		}
 		w.close()
 	})
