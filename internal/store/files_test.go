@@ -10,15 +10,22 @@ import (
 func blobFiles(t testing.TB, dir string) (names []string) {
 	t.Helper()
 	for _, root := range []string{"tmp", "blobs"} {
-		err := filepath.WalkDir(filepath.Join(dir, root), func(path string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() {
-				names = append(names, path)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
+		names = append(names, allFiles(t, filepath.Join(dir, root))...)
+	}
+	return names
+}
+
+// allFiles are the names of all files below dir.
+func allFiles(t testing.TB, dir string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, path)
 		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return names
 }
