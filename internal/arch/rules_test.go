@@ -41,7 +41,7 @@ var may = map[string][]string{
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
 
 	// OSS over HTTP, and the figures of all of it.
-	"internal/ossapi":  {".", "internal/object", "internal/ram", "internal/signature"},
+	"internal/ossapi":  {".", "internal/lifecycle", "internal/object", "internal/ram", "internal/signature"},
 	"internal/metrics": {".", "internal/ossapi"},
 
 	// What happens to objects by itself.

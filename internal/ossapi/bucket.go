@@ -9,12 +9,11 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// Names of the documents that a bucket's Config holds. They are those of the
-// sub-resources.
+// Names of the documents that a bucket's Config holds, beside lifecycle.Config.
+// They are those of the sub-resources.
 const (
 	configTags   = "tagging"
 	configPolicy = "policy"
-	configCycle  = "lifecycle"
 	configBlock  = "publicAccessBlock" // "true", or not there
 	configGroup  = "resourceGroup"
 )

@@ -282,11 +282,11 @@ func TestLifecycle(t *testing.T) {
 	doc := "<LifecycleConfiguration><Rule><ID>a</ID><Prefix>log/</Prefix><Status>Enabled</Status><Tag><Key>k</Key><Value>v</Value></Tag>" +
 		"<Filter><ObjectSizeGreaterThan>10</ObjectSizeGreaterThan><Not><Prefix>log/keep/</Prefix></Not></Filter>" +
 		"<Expiration><Days>30</Days></Expiration>" +
-		"<Transition><Days>3</Days><StorageClass>IA</StorageClass></Transition><Transition><CreatedBeforeDate>2026-01-05T00:00:00.000Z</CreatedBeforeDate><StorageClass>Archive</StorageClass></Transition>" +
-		"<AbortMultipartUpload><Date>2026-01-05T00:00:00.000Z</Date></AbortMultipartUpload>" +
+		"<Transition><Days>3</Days><StorageClass>IA</StorageClass></Transition><Transition><Days>9</Days><StorageClass>Archive</StorageClass></Transition>" +
 		"<NoncurrentVersionExpiration><NoncurrentDays>9</NoncurrentDays></NoncurrentVersionExpiration>" +
 		"<NoncurrentVersionTransition><NoncurrentDays>4</NoncurrentDays><StorageClass>ColdArchive</StorageClass></NoncurrentVersionTransition></Rule>" +
-		"<Rule><ID>b</ID><Prefix></Prefix><Status>Disabled</Status><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration></Rule></LifecycleConfiguration>"
+		"<Rule><ID>b</ID><Prefix></Prefix><Status>Disabled</Status><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>" +
+		"<AbortMultipartUpload><CreatedBeforeDate>2026-01-05T00:00:00.000Z</CreatedBeforeDate></AbortMultipartUpload></Rule></LifecycleConfiguration>"
 	w.must(t, w.do(t, "PUT", "/photos/?lifecycle", doc, nil), 200)
 	m := w.must(t, w.do(t, "GET", "/photos/?lifecycle", "", nil), 200)
 	if _, got, _ := strings.Cut(m.body, "\n"); got != doc {
@@ -295,24 +295,33 @@ func TestLifecycle(t *testing.T) {
 	rule := func(in string) string {
 		return "<LifecycleConfiguration><Rule><Status>Enabled</Status>" + in + "</Rule></LifecycleConfiguration>"
 	}
+	two := func(a, b string) string {
+		return "<LifecycleConfiguration><Rule><ID>a</ID><Status>Enabled</Status>" + a + "</Rule><Rule><ID>b</ID><Status>Enabled</Status>" + b + "</Rule></LifecycleConfiguration>"
+	}
+	expire := "<Expiration><Days>1</Days></Expiration>"
 	for code, docs := range map[string][]string{
-		"MalformedXML": {
-			"<LifecycleConfiguration/>", rule(""), "<LifecycleConfiguration><Rule><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>",
-			rule("<Expiration/>"), rule("<Expiration><Days>1</Days><Date>2026-01-05T00:00:00.000Z</Date></Expiration>"),
-		},
+		"MalformedXML": {"<LifecycleConfiguration/>", "<LifecycleConfiguration><Rule>" + expire + "</Rule></LifecycleConfiguration>", rule("<Filter><ObjectSizeLessThan>x</ObjectSizeLessThan></Filter>" + expire)},
 		"InvalidArgument": {
+			rule(""), rule("<Expiration/>"), rule("<Expiration><Days>1</Days><Date>2026-01-05T00:00:00.000Z</Date></Expiration>"),
 			rule("<Expiration><Days>0</Days></Expiration>"), rule("<Expiration><Days>x</Days></Expiration>"),
+			rule("<Expiration><Days>1</Days><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>"),
 			rule("<Expiration><Date>2026-01-05T01:00:00.000Z</Date></Expiration>"), rule("<Expiration><Date>soon</Date></Expiration>"),
-			rule("<Transition><Days>1</Days><StorageClass>Standard</StorageClass></Transition>"),
-			rule("<ID>" + strings.Repeat("i", 256) + "</ID><Expiration><Days>1</Days></Expiration>"),
+			rule("<Transition><Days>1</Days><StorageClass>Standard</StorageClass></Transition>"), rule("<Transition><Days>1</Days><StorageClass>Warm</StorageClass></Transition>"),
+			rule("<ID>" + strings.Repeat("i", 256) + "</ID>" + expire),
 			strings.Replace(doc, "<ID>b</ID>", "<ID>a</ID>", 1),
 		},
+		"InvalidRequest": {two(expire, expire)},
 		"NotImplemented": {rule("<Transition><Days>1</Days><StorageClass>IA</StorageClass><IsAccessTime>true</IsAccessTime></Transition>")},
 	} {
 		for _, doc := range docs {
 			status := map[string]int{"NotImplemented": 501}[code]
 			w.refused(t, w.do(t, "PUT", "/photos/?lifecycle", doc, nil), max(status, 400), code)
 		}
+	}
+	m = w.must(t, w.do(t, "PUT", "/photos/log/1", "0123456789abc", map[string]string{"X-Oss-Tagging": "k=v"}), 200)
+	m = w.must(t, w.do(t, "GET", "/photos/log/1", "", nil), 200)
+	if got := m.header.Get("X-Oss-Expiration"); !strings.Contains(got, `rule-id="a"`) {
+		t.Errorf("x-oss-expiration: %s", got)
 	}
 	w.must(t, w.do(t, "DELETE", "/photos/?lifecycle", "", nil), 204)
 	w.refused(t, w.do(t, "GET", "/photos/?lifecycle", "", nil), 404, "NoSuchLifecycle")

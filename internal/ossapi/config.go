@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/stocktake/stocktake/internal/lifecycle"
 )
 
 // Config says what a handler serves and how. Store, Inventories, Access and
@@ -79,6 +81,7 @@ type server struct {
 	Config
 	resolver  resolver
 	callbacks *caller
+	rules     lifecycle.Cache
 }
 
 // extranet and intranet are the public endpoints of the region.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
@@ -196,6 +197,8 @@ func newReply(err error) errorReply {
 		}
 	} else if e, ok := errors.AsType[*ram.PolicyError](err); ok {
 		p = errorReply{status: 400, code: "InvalidPolicyDocument", message: "The policy document is not valid: " + bounded(e.Error()) + "."}
+	} else if e, ok := errors.AsType[*lifecycle.OverlapError](err); ok {
+		p = errorReply{status: 400, code: "InvalidRequest", message: e.Error(), ec: e.EC}
 	} else if e, ok := errors.AsType[*object.PositionError](err); ok {
 		p = errorReply{status: 409, code: "PositionNotEqualToLength", message: "Position is not equal to file length", ec: "0026-00000016", about: aboutKey}
 		p.header = [][2]string{{"X-Oss-Next-Append-Position", strconv.FormatInt(e.Length, 10)}}

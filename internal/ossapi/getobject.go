@@ -262,4 +262,5 @@ func (c *call) objectHeaders(info, data *object.Info) {
 		c.set("X-Oss-Next-Append-Position", strconv.FormatInt(info.Size, 10))
 	}
 	c.set("X-Oss-Restore", restoreHeader(info, c.Now()))
+	c.set("X-Oss-Expiration", c.expiration(info))
 }

@@ -6,19 +6,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// maxRules is how many lifecycle rules a bucket may have.
-//
-// Source: OSS API reference, PutBucketLifecycle.
-const maxRules = 1000
-
 // putBucketLifecycle answers PutBucketLifecycle.
 func (c *call) putBucketLifecycle() error {
+	overlap := strings.EqualFold(c.r.Header.Get("X-Oss-Allow-Same-Action-Overlap"), "true")
 	doc, err := c.readXML("LifecycleConfiguration", maxDocument)
 	if err != nil {
 		return err
@@ -27,16 +23,33 @@ func (c *call) putBucketLifecycle() error {
 	if err != nil {
 		return err
 	}
+	if err := lifecycle.Check(&l, overlap); err != nil {
+		return err
+	}
 	kept, err := json.Marshal(l)
 	if err != nil {
 		return err
 	}
-	return c.keep(http.StatusOK, configCycle, kept)
+	return c.keep(http.StatusOK, lifecycle.Config, kept)
+}
+
+// expiration is the value of x-oss-expiration; empty if no rule of the bucket
+// will delete the object.
+func (c *call) expiration(info *object.Info) string {
+	doc := c.bucket.Config[lifecycle.Config]
+	if doc == nil {
+		return ""
+	}
+	rules, err := c.rules.Rules(doc)
+	if err != nil {
+		return "" // the worker tells of rules that cannot be read
+	}
+	return rules.Header(info)
 }
 
 // getBucketLifecycle answers GetBucketLifecycle.
 func (c *call) getBucketLifecycle() error {
-	kept := c.bucket.Config[configCycle]
+	kept := c.bucket.Config[lifecycle.Config]
 	if kept == nil {
 		return errNoLifecycle
 	}
@@ -44,14 +57,17 @@ func (c *call) getBucketLifecycle() error {
 	if err := json.Unmarshal(kept, &l); err != nil {
 		return err
 	}
-	return c.xml(func(x *xmlWriter) { lifecycle(x, &l) })
+	return c.xml(func(x *xmlWriter) { lifecycleDocument(x, &l) })
 }
 
 // deleteBucketLifecycle answers DeleteBucketLifecycle.
-func (c *call) deleteBucketLifecycle() error { return c.keep(http.StatusNoContent, configCycle, nil) }
+func (c *call) deleteBucketLifecycle() error {
+	return c.keep(http.StatusNoContent, lifecycle.Config, nil)
+}
 
-// parseLifecycle reads a LifecycleConfiguration. Rules by last access are not
-// offered, as access is not tracked.
+// parseLifecycle reads a LifecycleConfiguration; what it says may still be
+// against the rules. Rules by last access are not offered, as access is not
+// tracked.
 func parseLifecycle(doc *element) (l object.Lifecycle, err error) {
 	for i := range doc.children {
 		if doc.children[i].name != "Rule" {
@@ -64,27 +80,16 @@ func parseLifecycle(doc *element) (l object.Lifecycle, err error) {
 		if r.ID == "" {
 			r.ID = "rule-" + strconv.Itoa(len(l.Rules)+1)
 		}
-		for _, other := range l.Rules {
-			if other.ID == r.ID {
-				return l, invalidArgument("ID", r.ID, "a rule has the same")
-			}
-		}
 		l.Rules = append(l.Rules, r)
 	}
-	switch n := len(l.Rules); {
-	case n == 0:
+	if len(l.Rules) == 0 {
 		return l, malformed("no Rule")
-	case n > maxRules:
-		return l, invalidArgument("Rule", "", "a bucket may have 1,000")
 	}
 	return l, nil
 }
 
 func parseRule(e *element) (r object.LifecycleRule, err error) {
 	r.ID = e.value("ID")
-	if utf8.RuneCountInString(r.ID) > 255 {
-		return r, invalidArgument("ID", r.ID, "it is longer than 255 characters")
-	}
 	switch v := e.value("Status"); v {
 	case "Enabled":
 		r.Enabled = true
@@ -95,20 +100,13 @@ func parseRule(e *element) (r object.LifecycleRule, err error) {
 	if p := e.child("Prefix"); p != nil {
 		r.Prefix = p.text
 	}
-	if len(r.Prefix) > stocktake.MaxKeyLength {
-		return r, invalidArgument("Prefix", r.Prefix, "it is longer than any object name")
-	}
 	p := ruleParser{rule: &r}
 	for i := range e.children {
 		if err := p.child(&e.children[i]); err != nil {
 			return r, err
 		}
 	}
-	if r.Expiration == nil && !r.ExpiredDeleteMarker && r.Transitions == nil && r.NoncurrentExpiration == 0 &&
-		r.NoncurrentTransitions == nil && r.AbortUploads == nil {
-		return r, malformed("a Rule does nothing")
-	}
-	return r, checkTags("Tag", r.Tags, maxObjectTags)
+	return r, nil
 }
 
 // A ruleParser reads the parts of a rule.
@@ -122,11 +120,11 @@ func (p *ruleParser) child(e *element) (err error) {
 	case "Filter":
 		return p.filter(e)
 	case "Expiration":
-		if strings.EqualFold(e.value("ExpiredObjectDeleteMarker"), "true") {
-			r.ExpiredDeleteMarker = true
-			return nil
+		r.ExpiredDeleteMarker = strings.EqualFold(e.value("ExpiredObjectDeleteMarker"), "true")
+		if age, err := parseAge(e); err != nil || *age != (object.LifecycleAge{}) || !r.ExpiredDeleteMarker {
+			r.Expiration = age
+			return err
 		}
-		r.Expiration, err = parseAge(e)
 	case "AbortMultipartUpload":
 		r.AbortUploads, err = parseAge(e)
 	case "Transition":
@@ -179,7 +177,7 @@ func parseTransition(e *element, noncurrent bool) (t object.LifecycleTransition,
 	v := e.value("StorageClass")
 	class, ok := stocktake.ParseStorageClass(v)
 	switch {
-	case !ok || class == stocktake.Standard:
+	case !ok:
 		return t, invalidArgument("StorageClass", v, "IA, Archive, ColdArchive or DeepColdArchive is expected")
 	case strings.EqualFold(e.value("IsAccessTime"), "true"):
 		return t, errNotImplemented
@@ -196,13 +194,11 @@ func parseTransition(e *element, noncurrent bool) (t object.LifecycleTransition,
 	return t, err
 }
 
-// parseAge reads Days, Date or CreatedBeforeDate, of which one must be given.
+// parseAge reads Days, Date and CreatedBeforeDate.
 func parseAge(e *element) (*object.LifecycleAge, error) {
 	var age object.LifecycleAge
 	var err error
-	given := 0
 	if v := e.value("Days"); v != "" {
-		given++
 		if age.Days, err = parseDays("Days", v); err != nil {
 			return nil, err
 		}
@@ -212,29 +208,26 @@ func parseAge(e *element) (*object.LifecycleAge, error) {
 		into *time.Time
 	}{{"Date", &age.Date}, {"CreatedBeforeDate", &age.CreatedBefore}} {
 		if v := e.value(d.name); v != "" {
-			given++
-			if *d.into, err = time.Parse(time.RFC3339, v); err != nil || !d.into.Equal(d.into.Truncate(day)) {
+			t, err := time.Parse(time.RFC3339, v)
+			if err != nil {
 				return nil, invalidArgument(d.name, v, "midnight UTC of a date is expected, such as 2026-01-05T00:00:00.000Z")
 			}
-			*d.into = d.into.UTC()
+			*d.into = t.UTC()
 		}
-	}
-	if given != 1 {
-		return nil, malformed(e.name + " needs one of Days, Date and CreatedBeforeDate")
 	}
 	return &age, nil
 }
 
 func parseDays(name, v string) (int, error) {
 	n, ok := parseOffset(v)
-	if !ok || n < 1 || n > 36500 {
+	if !ok || n < 1 || n > 1<<31-1 {
 		return 0, invalidArgument(name, v, "a number of days from 1 on is expected")
 	}
 	return int(n), nil
 }
 
-// lifecycle writes a LifecycleConfiguration.
-func lifecycle(x *xmlWriter, l *object.Lifecycle) {
+// lifecycleDocument writes a LifecycleConfiguration.
+func lifecycleDocument(x *xmlWriter, l *object.Lifecycle) {
 	x.start("LifecycleConfiguration")
 	for i := range l.Rules {
 		lifecycleRule(x, &l.Rules[i])
