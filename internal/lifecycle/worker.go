@@ -76,12 +76,13 @@ func (w *Worker) Serve(ctx context.Context) error {
 	}
 }
 
-// next is when the pass after now begins.
+// next is when the pass after now begins. An hour that daylight saving time
+// leaves out or repeats comes within an hour of what it names, once.
 func (w *Worker) next(now time.Time) time.Time {
 	y, m, d := now.In(w.opts.Zone).Date()
 	for ; ; d++ {
 		if t := time.Date(y, m, d, w.opts.Hour, 0, 0, 0, w.opts.Zone); t.After(now) {
-			return t
+			return t.UTC()
 		}
 	}
 }
