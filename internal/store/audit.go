@@ -1,0 +1,384 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake/internal/kms"
+)
+
+// An Audit is what [Store.Audit] counted.
+type Audit struct {
+	Buckets, Versions, Uploads, Parts int64 // Versions: delete markers included
+
+	Inline      int64 // blobs in the index
+	Files       int64 // blob files that rows name
+	FileBytes   int64 // their sizes on disk
+	Passing     int64 // blob files on their way in or out
+	Unreadable  int64 // versions that were ingested without their bytes
+	InlineBytes int64
+}
+
+// A Problem is something an audit found wrong.
+type Problem struct {
+	Subject string // what it is about, such as "blob 1f" or the index key of a row, in hex
+	Text    string // what is wrong with it
+}
+
+func (p Problem) String() string { return p.Subject + ": " + p.Text }
+
+// Audit compares the index with itself and with the blob files: every blob that
+// a row names is there with the size it must have and is named once, no blob is
+// there that nothing names, every part belongs to an upload, and the statistics
+// of each bucket are the sum of its rows. It reads the whole index and the
+// names and sizes of all files, none of their bytes; it needs 16 bytes of
+// memory for each blob. Others may write meanwhile.
+//
+// Each thing wrong is told to problem, from the caller's goroutine. The error
+// is for what could not be read.
+func (s *Store) Audit(ctx context.Context, problem func(Problem)) (Audit, error) {
+	a := &auditor{s: s, ctx: ctx, problem: problem}
+	// Files first: each has its record in the index before it has its name.
+	files, err := a.list(s.blobs.root())
+	if err != nil {
+		return a.Audit, fmt.Errorf("audit: %w", err)
+	}
+	a.files = files
+	snapshot := s.db.NewSnapshot()
+	defer snapshot.Close()
+	a.index = snapshot
+	for _, step := range []func() error{a.buckets, a.rows, a.parts, a.records, a.inlineBlobs, a.maps, a.fileBlobs} {
+		if err := step(); err != nil {
+			return a.Audit, fmt.Errorf("audit: %w", err)
+		}
+	}
+	return a.Audit, nil
+}
+
+type auditor struct {
+	Audit
+	s       *Store
+	ctx     context.Context
+	problem func(Problem)
+	index   *pebble.Snapshot
+
+	files   []uint64 // ids of the files there are, ascending
+	passing []uint64 // ids that have an intent or a removal
+
+	named, inline, mapped []uint64 // what rows name: files, blobs in the index, maps
+
+	stats   map[uint32]*delta // by bucket
+	uploads map[uint64]bool   // by sequence number: whether it is encrypted
+}
+
+func (a *auditor) wrong(subject, format string, args ...any) {
+	a.problem(Problem{subject, fmt.Sprintf(format, args...)})
+}
+
+func blobName(id uint64) string { return "blob " + strconv.FormatUint(id, 16) }
+
+// list lists the ids of the finished blobs below dir.
+func (a *auditor) list(dir string) (ids []uint64, err error) {
+	fsys := a.s.blobs.fs
+	names, err := fsys.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if err := a.ctx.Err(); err != nil {
+			return nil, err
+		}
+		path := fsys.PathJoin(dir, name)
+		if len(name) != 16 {
+			below, err := a.list(path)
+			if err != nil {
+				return nil, err
+			}
+			ids = append(ids, below...)
+			continue
+		}
+		id, err := strconv.ParseUint(name, 16, 64)
+		if _, place := a.s.blobs.place(id); err != nil || place != path {
+			a.wrong("file "+path, "no blob has this name")
+			continue
+		}
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// each calls f with every key and value of a space.
+func (a *auditor) each(space byte, f func(key, value []byte) error) error {
+	it, err := a.index.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		if err := a.ctx.Err(); err != nil {
+			return err
+		}
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if err := f(it.Key(), value); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+func (a *auditor) buckets() error {
+	a.stats = map[uint32]*delta{}
+	return a.each(spaceBuckets, func(key, value []byte) error {
+		a.Buckets++
+		id, _, err := decodeBucket(string(key[1:]), value)
+		if err != nil {
+			a.wrong(fmt.Sprintf("bucket %q", key[1:]), "%v", err)
+			return nil
+		}
+		a.stats[id] = new(delta)
+		return nil
+	})
+}
+
+// rows checks versions and uploads, which are rows alike, and then what the
+// statistics say of them.
+func (a *auditor) rows() error {
+	a.uploads = map[uint64]bool{}
+	if err := a.each(spaceVersions, func(key, value []byte) error {
+		a.Versions++
+		r, err := decodeRow(key, value)
+		return a.row(key, value, &r, err, func(d *delta) { d.count(&r, 1) })
+	}); err != nil {
+		return err
+	}
+	if err := a.each(spaceUploads, func(key, value []byte) error {
+		a.Uploads++
+		r, err := decodeUpload(key, value)
+		if err == nil {
+			a.uploads[r.seq] = r.dataKey != nil
+		}
+		return a.row(key, value, r, err, func(d *delta) { d[statUploads]++ })
+	}); err != nil {
+		return err
+	}
+	for id, want := range a.stats {
+		value, err := get(a.index, statisticsKey(id))
+		if err != nil {
+			return err
+		}
+		have, err := parseDelta(value)
+		want[statLastModified] = have[statLastModified]
+		if err != nil || have != *want {
+			a.wrong(fmt.Sprintf("bucket %x", id), "its statistics are %v, its rows make %v: %v", have, *want, err)
+		}
+	}
+	return nil
+}
+
+// row checks one row, which is r unless it could not be decoded.
+func (a *auditor) row(key, value []byte, r *row, err error, count func(*delta)) error {
+	subject := fmt.Sprintf("row %x", key)
+	if err != nil {
+		a.wrong(subject, "%v", err)
+		return nil
+	}
+	d := a.stats[binary.BigEndian.Uint32(key[1:])]
+	if d == nil {
+		a.wrong(subject, "its bucket does not exist")
+		d = new(delta)
+	}
+	count(d)
+	c := claim{subject: subject, key: bytes.Clone(key), value: bytes.Clone(value), sealed: r.dataKey != nil}
+	if r.content.kind != contentMap {
+		return a.blob(&c, piece{r.content, r.info.Size})
+	}
+	a.mapped = append(a.mapped, r.content.id)
+	pieces, err := getPieces(a.index, r.content.id)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errRow) {
+			return err
+		}
+		a.wrong(subject, "map %x: %v", r.content.id, err)
+		return nil
+	}
+	size := int64(0)
+	for _, p := range pieces {
+		size += p.size
+		if err := a.blob(&c, p); err != nil {
+			return err
+		}
+	}
+	if size != r.info.Size {
+		a.wrong(subject, "it has %d bytes, its blobs %d", r.info.Size, size)
+	}
+	return nil
+}
+
+func (a *auditor) parts() error {
+	return a.each(spaceParts, func(key, value []byte) error {
+		a.Parts++
+		subject := fmt.Sprintf("part %x", key)
+		p, err := decodePart(key, value)
+		if err != nil {
+			a.wrong(subject, "%v", err)
+			return nil
+		}
+		sealed, ok := a.uploads[binary.BigEndian.Uint64(key[1:])]
+		if !ok {
+			a.wrong(subject, "its upload does not exist")
+		}
+		return a.blob(&claim{subject, bytes.Clone(key), bytes.Clone(value), sealed}, p.piece())
+	})
+}
+
+// A claim is a row that names blobs.
+type claim struct {
+	subject    string
+	key, value []byte
+	sealed     bool
+}
+
+// size is what the blob of a piece takes on disk.
+func (c *claim) size(p piece) int64 {
+	if c.sealed {
+		return kms.CipherSize(p.size)
+	}
+	return p.size
+}
+
+// blob checks one blob that a row names.
+func (a *auditor) blob(c *claim, p piece) error {
+	switch p.kind {
+	case contentEmpty:
+		if p.size != 0 {
+			a.wrong(c.subject, "it has %d bytes and no blob", p.size)
+		}
+	case contentInline:
+		a.inline = append(a.inline, p.id)
+		data, err := get(a.index, idKey(spaceData, p.id))
+		switch {
+		case err != nil:
+			return err
+		case data == nil:
+			a.wrong(c.subject, "%s is not in the index", blobName(p.id))
+		case int64(len(data)) != c.size(p):
+			a.wrong(c.subject, "%s has %d bytes, want %d", blobName(p.id), len(data), c.size(p))
+		}
+		a.Inline++
+		a.InlineBytes += int64(len(data))
+	case contentFile:
+		a.named = append(a.named, p.id)
+		return a.file(c, p)
+	case contentMissing:
+		a.Unreadable++
+	default:
+		a.wrong(c.subject, "content of kind %d", p.kind)
+	}
+	return nil
+}
+
+func (a *auditor) file(c *claim, p piece) error {
+	a.Files++
+	_, path := a.s.blobs.place(p.id)
+	info, err := a.s.blobs.fs.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		now, err := a.s.get(c.key)
+		if err == nil && bytes.Equal(now, c.value) { // else it was deleted meanwhile
+			a.wrong(c.subject, "%s has no file", blobName(p.id))
+		}
+		return err
+	case err != nil:
+		return err
+	case info.Size() != c.size(p):
+		a.wrong(c.subject, "the file of %s has %d bytes, want %d", blobName(p.id), info.Size(), c.size(p))
+	}
+	a.FileBytes += info.Size()
+	return nil
+}
+
+// records reads which files are on their way.
+func (a *auditor) records() error {
+	for _, space := range []byte{spaceIntents, spaceRemovals} {
+		if err := a.each(space, func(key, _ []byte) error {
+			if len(key) != 9 {
+				a.wrong(fmt.Sprintf("record %x", key), "%v", errRow)
+				return nil
+			}
+			a.passing = append(a.passing, binary.BigEndian.Uint64(key[1:]))
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	slices.Sort(a.passing)
+	return nil
+}
+
+func (a *auditor) inlineBlobs() error { return a.exactly("blob in the index", spaceData, a.inline) }
+func (a *auditor) maps() error        { return a.exactly("map", spaceMaps, a.mapped) }
+
+// exactly checks that the keys of a space are those that are named, once each.
+func (a *auditor) exactly(what string, space byte, named []uint64) error {
+	a.once(what, named)
+	return a.each(space, func(key, _ []byte) error {
+		if len(key) != 9 {
+			a.wrong(fmt.Sprintf("%s %x", what, key), "%v", errRow)
+			return nil
+		}
+		id := binary.BigEndian.Uint64(key[1:])
+		if _, ok := slices.BinarySearch(named, id); !ok {
+			a.wrong(fmt.Sprintf("%s %x", what, id), "nothing names it")
+		}
+		return nil
+	})
+}
+
+// once sorts ids and checks that none is there twice.
+func (a *auditor) once(what string, ids []uint64) {
+	slices.Sort(ids)
+	for i := 1; i < len(ids); i++ {
+		if ids[i] == ids[i-1] {
+			a.wrong(fmt.Sprintf("%s %x", what, ids[i]), "two rows name it")
+		}
+	}
+}
+
+// fileBlobs checks that each file is named, or on its way.
+func (a *auditor) fileBlobs() error {
+	a.once("blob", a.named)
+	for _, id := range a.files {
+		if _, ok := slices.BinarySearch(a.named, id); ok {
+			continue
+		}
+		if _, ok := slices.BinarySearch(a.passing, id); ok {
+			a.Passing++
+			continue
+		}
+		_, path := a.s.blobs.place(id)
+		switch _, err := a.s.blobs.fs.Stat(path); {
+		case err == nil:
+			a.wrong(blobName(id), "nothing names its file")
+		case !errors.Is(err, fs.ErrNotExist): // it was removed meanwhile
+			return err
+		}
+	}
+	return nil
+}
+
+// String is a line for people.
+func (a Audit) String() string {
+	return fmt.Sprintf("%d buckets, %d versions, %d uploads, %d parts, %d blobs in the index, %d blob files of %d bytes, %d files on their way",
+		a.Buckets, a.Versions, a.Uploads, a.Parts, a.Inline, a.Files, a.FileBytes, a.Passing)
+}

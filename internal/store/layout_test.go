@@ -1,0 +1,88 @@
+package store
+
+import (
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// TestLayout freezes the bytes of docs/formats/store.md: a store written today
+// must be read by every later version.
+func TestLayout(t *testing.T) {
+	at := time.UnixMilli(1767628800123).UTC()
+	var out bytes.Buffer
+	dump := func(what string, b []byte) { fmt.Fprintf(&out, "%s\n%s\n", what, hex.Dump(b)) }
+
+	dump("key of version 258 of a\\0b in bucket 7", appendVersionKey(nil, 7, "a\x00b", 258))
+	dump("key of upload 258 of a\\0b in bucket 7", appendUploadKey(nil, 7, "a\x00b", 258))
+	dump("key of part 3 of upload 258", partKey(258, 3))
+	dump("key of statistics of bucket 7", statisticsKey(7))
+	for _, space := range []byte{spaceMaps, spaceData, spaceIntents, spaceRemovals} {
+		dump(fmt.Sprintf("key of blob 258 in %c", space), idKey(space, 258))
+	}
+	fmt.Fprintf(&out, "version id of 258\n%s\n\n", versionID(258))
+	id := uploadID(258)
+	fmt.Fprintf(&out, "upload id of 258\n%s\n\n", uploadText(id[:]))
+
+	small := object.Info{Key: "k", Size: 3, CRC64: 0x0102030405060708, LastModified: at, Headers: object.Headers{ContentType: "t"}}
+	small.ETag.Sum = [16]byte{0xaa, 15: 0xbb}
+	small.MD5 = small.ETag.Sum[:]
+	dump("row of a small object", appendRow(nil, &row{info: small, null: true, content: content{contentInline, 9}}))
+	dump("row of a delete marker", appendRow(nil, &row{info: object.Info{Key: "k", IsDeleteMarker: true, LastModified: at}}))
+	dump("row with everything", appendRow(nil, &row{
+		info: object.Info{
+			Key: "k", Size: 1 << 40, ETag: stocktake.ETag{Text: []byte("text")}, MD5: make([]byte, 16), CRC64: 1, LastModified: at,
+			Type: stocktake.Appendable, Parts: 300, StorageClass: stocktake.ColdArchive, TransitionTime: at.Add(time.Second),
+			Restore: object.Restore{Requested: at, Ready: at.Add(time.Second), Expires: at.Add(2 * time.Second)}, Sealed: true,
+			ACL: stocktake.PublicRead, Encryption: object.Encryption{Algorithm: "KMS", KeyID: "key"},
+			Headers: object.Headers{
+				ContentType: "1", CacheControl: "2", ContentDisposition: "3", ContentEncoding: "4", ContentLanguage: "5", Expires: "6",
+				Meta: []object.Meta{{Name: "n", Value: "v"}, {Name: "o", Value: ""}},
+			},
+			Tags: []object.Tag{{Key: "t", Value: "u"}}, Symlink: "target",
+		},
+		report: true, content: content{contentMap, 258}, dataKey: []byte("wrapped"),
+	}))
+	dump("part", appendPart(nil, &part{
+		Part:    object.Part{Number: 3, Size: 5, MD5: small.ETag.Sum, CRC64: 6, LastModified: at},
+		content: content{contentFile, 258},
+	}))
+	dump("map", appendPieces(nil, []piece{{content{contentFile, 258}, 100}, {content{contentInline, 259}, 1}}))
+	d := delta{statObjects: 1, statBytes + 1: -300, statUploads: 2, statLastModified: at.UnixMilli()}
+	dump("statistics", d.appendTo(nil))
+	value, err := encodeBucket(7, &object.Bucket{
+		Name: "photos", Owner: "1", Created: at, StorageClass: stocktake.IA, Redundancy: "ZRS", ACL: stocktake.Private, Versioning: object.Suspended,
+		Encryption: object.Encryption{Algorithm: "KMS", KeyID: "key"}, Config: map[string][]byte{"policy": []byte("{}")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&out, "bucket\n%s\n", value)
+
+	golden := filepath.Join("testdata", "golden", "layout.txt")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(out.Bytes(), want) {
+		t.Errorf("the layout has changed:\n%s", out.Bytes())
+	}
+}
