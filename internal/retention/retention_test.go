@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -230,13 +231,13 @@ func TestStraysGoAfterTheGraceTime(t *testing.T) {
 // failing fails its n-th operation.
 type failing struct {
 	engine.Destination
-	n *int
+	n *atomic.Int32 // operations until the one that fails
 }
 
 var errStore = errors.New("the store fails")
 
 func (f failing) fail() error {
-	if *f.n--; *f.n == 0 {
+	if f.n.Add(-1) == 0 {
 		return errStore
 	}
 	return nil
@@ -269,14 +270,15 @@ func (f failing) Remove(ctx context.Context, key string) error {
 // TestEachOperationFailsOnce stops a pass at each of its operations: no report
 // that is there is ever broken, and the passes after it finish the work.
 func TestEachOperationFailsOnce(t *testing.T) {
-	for n := 1; ; n++ {
+	for n := int32(1); ; n++ {
 		w := newWorld(t, openCatalog(t))
 		for range 3 {
 			w.run()
 			w.now = w.now.Add(24 * time.Hour)
 		}
 		w.entry.Retention = stocktake.Retention{Reports: 1}
-		left := n
+		var left atomic.Int32
+		left.Store(n)
 		w.keeper.Stores = stores{w.stores.Store, func(d engine.Destination) engine.Destination { return failing{d, &left} }}
 		err := w.keeper.Tidy(t.Context(), w.entry, false)
 		if err != nil && !errors.Is(err, errStore) {
