@@ -3,6 +3,7 @@
 //
 //	go run . seed -data DIR -objects N    a store with N objects, in seconds
 //	go run . run -objects N               a report of N objects against its own compressor
+//	go run . parts                        each part of a run by itself, and the whole
 //	go run . objects                      PUT, GET and LIST, beside versitygw and MinIO
 //
 // What a command finds goes to results/, ratios first. Two figures belong
@@ -27,6 +28,7 @@ type command struct {
 var commands = []command{
 	{"seed", "fill a store with objects", seedCommand},
 	{"run", "reports of a bucket, and their compressor alone", runCommand},
+	{"parts", "each part of a run by itself", partsCommand},
 	{"objects", "PUT, GET and LIST, beside other object stores", objectsCommand},
 }
 
