@@ -306,3 +306,30 @@ type refusing struct{}
 func (refusing) MayReport(context.Context, string, *stocktake.InventoryConfiguration) error {
 	return fmt.Errorf("write inv/photos/a/: %w", stocktake.ErrAccessDenied)
 }
+
+func TestOverview(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, inventory.Options{MaxRuns: 1})
+		w.runner.set(hang)
+		w.put("photos", configuration("b", daily))
+		w.put("photos", configuration("a", daily))
+		w.put("logs", configuration("a", daily))
+		w.serve()
+		synctest.Wait()
+		got, err := w.Load(t.Context())
+		if want := (inventory.Load{Configurations: 3, Waiting: 2, Going: 1}); err != nil || got != want {
+			t.Errorf("load %+v, %v, want %+v", got, err, want)
+		}
+		var all []string
+		for st, err := range w.StatusAll(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, st.Bucket+"/"+st.Configuration)
+		}
+		if want := []string{"logs/a", "photos/a", "photos/b"}; !slices.Equal(all, want) {
+			t.Errorf("all %q, want %q", all, want)
+		}
+		w.close()
+	})
+}

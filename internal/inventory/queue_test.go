@@ -1,0 +1,78 @@
+package inventory
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestQueueIsFair checks that a queue gives back what it was given, each bucket
+// in its order, and that no bucket waits for more than a turn of each other one.
+func TestQueueIsFair(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		q := newQueue()
+		pushed := map[string][]string{} // by bucket and urgency
+		n := rapid.IntRange(0, 60).Draw(t, "runs")
+		for i := range n {
+			w := waiting{
+				id:     fmt.Sprint(i),
+				bucket: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "bucket"),
+				urgent: rapid.Bool().Draw(t, "urgent"),
+			}
+			line := fmt.Sprint(w.bucket, w.urgent)
+			pushed[line] = append(pushed[line], w.id)
+			q.push(w)
+		}
+		waited := map[string]int{} // runs of the same urgency taken since the line's last
+		urgent, left := 0, map[bool]int{}
+		for line, ids := range pushed {
+			left[line[1:] == "true"] += len(ids)
+		}
+		for range n {
+			w, ok := q.pop()
+			if !ok {
+				t.Fatal("the queue is empty too early")
+			}
+			line := fmt.Sprint(w.bucket, w.urgent)
+			if pushed[line][0] != w.id {
+				t.Fatalf("of %s came %s before %s", line, w.id, pushed[line][0])
+			}
+			pushed[line] = pushed[line][1:]
+			left[w.urgent]--
+			for other, ids := range pushed {
+				if other[1:] != line[1:] || other == line || len(ids) == 0 {
+					continue
+				}
+				if waited[other]++; waited[other] > 2 {
+					t.Fatalf("%s waited for %d runs of other buckets", other, waited[other])
+				}
+			}
+			waited[line] = 0
+			if urgent++; !w.urgent {
+				urgent = 0
+			}
+			if urgent > 3 && left[false] > 0 {
+				t.Fatalf("%d urgent runs on end, while %d scheduled ones wait", urgent, left[false])
+			}
+		}
+		if _, ok := q.pop(); ok {
+			t.Fatal("the queue gave more than it was given")
+		}
+	})
+}
+
+func TestQueueForgetsWhatItGave(t *testing.T) {
+	q := newQueue()
+	for range 3 {
+		for i := range 1000 {
+			q.push(waiting{id: fmt.Sprint(i), bucket: fmt.Sprint(i % 10)})
+		}
+		for range 1000 {
+			q.pop()
+		}
+	}
+	if n := len(q.scheduled.byName); n != 0 || q.scheduled.order.Len() != 0 || q.scheduled.len != 0 {
+		t.Errorf("an empty queue holds %d buckets", n)
+	}
+}
