@@ -50,6 +50,7 @@ type bucketRow struct {
 	Versioning    object.Versioning `json:"versioning,omitempty"`
 	SSEAlgorithm  string            `json:"sseAlgorithm,omitempty"`
 	SSEKeyID      string            `json:"sseKeyId,omitempty"`
+	SSEData       string            `json:"sseData,omitempty"`
 	Configuration map[string][]byte `json:"configuration,omitempty"`
 }
 
@@ -57,7 +58,7 @@ func encodeBucket(id uint32, b *object.Bucket) ([]byte, error) {
 	return json.Marshal(bucketRow{
 		ID: id, Owner: b.Owner, Created: b.Created, StorageClass: b.StorageClass.String(), Redundancy: b.Redundancy,
 		ACL: b.ACL.String(), Versioning: b.Versioning,
-		SSEAlgorithm: b.Encryption.Algorithm, SSEKeyID: b.Encryption.KeyID, Configuration: b.Config,
+		SSEAlgorithm: b.Encryption.Algorithm, SSEKeyID: b.Encryption.KeyID, SSEData: b.Encryption.Data, Configuration: b.Config,
 	})
 }
 
@@ -74,7 +75,7 @@ func decodeBucket(name string, value []byte) (uint32, *object.Bucket, error) {
 	b := &object.Bucket{
 		Name: name, Owner: r.Owner, Created: r.Created, StorageClass: class, Redundancy: r.Redundancy,
 		ACL: acl, Versioning: r.Versioning,
-		Encryption: object.Encryption{Algorithm: r.SSEAlgorithm, KeyID: r.SSEKeyID}, Config: r.Configuration,
+		Encryption: object.Encryption{Algorithm: r.SSEAlgorithm, KeyID: r.SSEKeyID, Data: r.SSEData}, Config: r.Configuration,
 	}
 	if b.Config == nil {
 		b.Config = map[string][]byte{}

@@ -30,6 +30,7 @@ const (
 	coldSymlink            = 14
 	coldParts              = 15 // uvarint
 	coldRestore            = 16 // requested, ready, expires: 8 bytes little-endian each, Unix milliseconds
+	coldDataAlgorithm      = 17
 )
 
 func appendCold(dst []byte, r *row, md5IsETag bool) []byte {
@@ -48,6 +49,7 @@ func appendCold(dst []byte, r *row, md5IsETag bool) []byte {
 	}
 	dst = appendItem(dst, coldAlgorithm, in.Encryption.Algorithm)
 	dst = appendItem(dst, coldKeyID, in.Encryption.KeyID)
+	dst = appendItem(dst, coldDataAlgorithm, in.Encryption.Data)
 	dst = appendItem(dst, coldDataKey, r.dataKey)
 	if r.content.kind != contentEmpty {
 		dst = append(dst, coldContent, 9, byte(r.content.kind))
@@ -125,6 +127,8 @@ func decodeCold(b []byte, r *row) error {
 			in.Encryption.Algorithm = string(item)
 		case coldKeyID:
 			in.Encryption.KeyID = string(item)
+		case coldDataAlgorithm:
+			in.Encryption.Data = string(item)
 		case coldDataKey:
 			r.dataKey = append([]byte(nil), item...)
 		case coldContent:

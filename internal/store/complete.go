@@ -55,7 +55,8 @@ func (s *Store) CompleteUpload(_ context.Context, u object.UploadID, done object
 	return made, nil
 }
 
-// choose finds the parts that are wanted, all if wanted is nil.
+// choose finds the parts that are wanted, all if wanted is nil. None may be
+// wanted: the SDKs upload nothing that way.
 func choose(parts []part, wanted []object.CompletedPart) (used, unused []part, err error) {
 	if wanted == nil {
 		used = parts
@@ -78,10 +79,10 @@ func choose(parts []part, wanted []object.CompletedPart) (used, unused []part, e
 	if wanted != nil {
 		unused = append(unused, parts[next:]...)
 	}
-	if len(used) == 0 {
+	if len(used) == 0 && wanted == nil {
 		return nil, nil, fmt.Errorf("%w: there is none", object.ErrInvalidPart)
 	}
-	for _, p := range used[:len(used)-1] {
+	for _, p := range used[:max(len(used)-1, 0)] {
 		if p.Size < object.MinPartSize {
 			return nil, nil, fmt.Errorf("%w: part %d has %d bytes", object.ErrPartTooSmall, p.Number, p.Size)
 		}
