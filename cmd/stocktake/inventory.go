@@ -20,14 +20,17 @@ import (
 
 // inventoryCmd is `stocktake inventory`.
 type inventoryCmd struct {
-	Put    inventoryPut    `cmd:"" help:"Put a configuration, from flags or from an XML or YAML file."`
-	Get    inventoryGet    `cmd:"" help:"Show a configuration."`
-	List   inventoryList   `cmd:"" help:"List the configurations of a bucket."`
-	Delete inventoryDelete `cmd:"" help:"Delete a configuration. Its reports stay."`
-	Run    inventoryRun    `cmd:"" help:"Start a run now, whatever the schedule says."`
-	Cancel inventoryCancel `cmd:"" help:"Cancel the run that is going."`
-	Runs   inventoryRuns   `cmd:"" help:"Show the runs of a configuration, newest first."`
-	Status inventoryStatus `cmd:"" help:"Show how the configurations of a bucket, or of all buckets, are doing."`
+	Put     inventoryPut     `cmd:"" help:"Put a configuration, from flags or from an XML or YAML file."`
+	Get     inventoryGet     `cmd:"" help:"Show a configuration."`
+	List    inventoryList    `cmd:"" help:"List the configurations of a bucket."`
+	Delete  inventoryDelete  `cmd:"" help:"Delete a configuration. Its reports stay."`
+	Run     inventoryRun     `cmd:"" help:"Start a run now, whatever the schedule says."`
+	Cancel  inventoryCancel  `cmd:"" help:"Cancel the run that is going."`
+	Runs    inventoryRuns    `cmd:"" help:"Show the runs of a configuration, newest first."`
+	Suspend inventorySuspend `cmd:"" help:"Leave out scheduled runs until resume."`
+	Resume  inventoryResume  `cmd:"" help:"Take back suspend."`
+	Check   inventoryCheck   `cmd:"" help:"Check destination, role and key before a run does; exit code 1 if the next run would fail."`
+	Status  inventoryStatus  `cmd:"" help:"Show how the configurations of a bucket, or of all buckets, are doing."`
 }
 
 type bucketFlag struct {
@@ -44,6 +47,8 @@ type inventoryPut struct {
 	bucketFlag
 	ID   string `name:"inventory-id" aliases:"inventory_id,id" help:"Id of the configuration." short:"i"`
 	File string `help:"Read the configuration from an XML or YAML file, or from standard input with -. Flags that describe it are then refused." short:"f" type:"existingfile" placeholder:"FILE"`
+
+	Wait bool `help:"Wait for the first run to end, with a progress line; fail if it fails." short:"w"`
 
 	UserID            string   `group:"Report" aliases:"user_id" help:"Account that owns the destination bucket." default:"1000000000000000"`
 	ARN               string   `group:"Report" aliases:"role-arn" help:"Role the runs act as. Default: AliyunOSSRole of the account." placeholder:"acs:ram::UID:role/NAME"`
@@ -94,7 +99,19 @@ func (c *inventoryPut) Run(ctx context.Context, con console) error {
 	}
 	fmt.Fprintf(con.out, "put %s on bucket %s: %s, reports in oss://%s\n", cfg.ID, c.Bucket, strings.ToLower(string(cfg.Schedule.Frequency)),
 		reportFolder(cfg, c.Bucket))
-	return nil
+	if !c.Wait || !cfg.IsEnabled {
+		return nil
+	}
+	runs, err := cl.Runs(ctx, c.Bucket, cfg.ID)
+	if err != nil || len(runs) == 0 {
+		return explain(cmp.Or(err, stocktake.ErrNoSuchRun), "first run of "+cfg.ID)
+	}
+	r, err := follow(ctx, cl, runs[len(runs)-1], con.err) // the oldest is the first
+	if err != nil {
+		return err
+	}
+	printRun(con.out, r)
+	return runError(r)
 }
 
 // reportFolder is where the reports of a configuration lie: bucket and key

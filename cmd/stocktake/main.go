@@ -35,6 +35,7 @@ type cli struct {
 	Role      roleCmd      `cmd:"" help:"Roles that inventories act as and users assume."`
 	Policy    policyCmd    `cmd:"" help:"Policies that users and roles can have."`
 	KMS       kmsCmd       `cmd:"" name:"kms" help:"Keys that objects and reports are encrypted with."`
+	Clock     clockCmd     `cmd:"" help:"Read and move the time of a server that was started with --clock-control."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

@@ -9,17 +9,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/stocktake/stocktake/internal/catalog"
-	"github.com/stocktake/stocktake/internal/engine"
-	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/clock"
+	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/store"
-	"github.com/stocktake/stocktake/report"
 )
 
 // A server is everything that `stocktake serve` runs, wired together.
@@ -29,10 +28,11 @@ type server struct {
 	key     accessKey
 	keyMade bool
 
+	clock     clock.Clock
 	listeners []listener
 	handler   http.Handler
-	service   *inventory.Service
-	closers   []func() error // in the order of opening
+	workers   []func(context.Context) error // that go on as long as the server does
+	closers   []func() error                // in the order of opening
 }
 
 // openServer opens the data folder and the addresses. On an error nothing stays
@@ -41,11 +41,10 @@ func openServer(ctx context.Context, f serverFlags, log *slog.Logger) (_ *server
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	loc, err := zone(f.ScheduleZone)
-	if err != nil {
-		return nil, err
+	s := &server{flags: f, log: log, clock: clock.Real{}}
+	if f.ClockControl {
+		s.clock = clock.NewMovable(nil)
 	}
-	s := &server{flags: f, log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -57,62 +56,65 @@ func openServer(ctx context.Context, f serverFlags, log *slog.Logger) (_ *server
 	if s.key, s.keyMade, err = rootKey(f.Data); err != nil {
 		return nil, err
 	}
-	keys, err := openKeys(f.Data)
-	if err != nil {
-		return nil, fmt.Errorf("open the encryption keys in %s: %w", f.Data, err)
-	}
-	ring := keyring{keys}
-	st, err := store.Open(ctx, f.Data, store.Options{Log: log, CacheBytes: int64(f.CacheSize), Keys: ring})
-	if err != nil {
-		return nil, fmt.Errorf("open the store in %s: %w", f.Data, err)
-	}
-	s.closers = append(s.closers, st.Close)
-
-	cat, err := catalog.Open(ctx, filepath.Join(f.Data, "catalog.db"))
-	if err != nil {
-		return nil, fmt.Errorf("open the catalog in %s: %w", f.Data, err)
-	}
-	s.closers = append(s.closers, cat.Close)
-
-	access, err := ram.Open(filepath.Join(f.Data, accessFile),
-		ram.Root{AccessKeyID: s.key.ID, Secret: s.key.Secret, Account: f.AccountID}, ram.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("open the accounts in %s: %w", f.Data, err)
-	}
-	counts := metrics.New()
-	embedded := embedded{st, f.Region}
-	run := &inventory.EngineRunner{Stores: embedded, Options: engine.Options{
-		Workers: f.ScanWorkers, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: log,
-	}}
-	s.service, err = inventory.New(ctx, cat, embedded, run, inventory.Options{
-		Clockwork: inventory.Clockwork{Hour: f.ScheduleHour, Zone: loc},
-		MaxRuns:   f.MaxRuns,
-		Keep:      f.KeepRuns,
-		Observer:  counts,
-		Encrypts:  ring.encrypts,
-		Log:       log,
-	})
-	if err != nil {
+	if err := s.wire(ctx); err != nil {
 		return nil, err
 	}
-	s.handler = ossapi.New(ossapi.Config{
-		Store:          st,
-		Inventories:    s.service,
-		Access:         access,
-		Region:         f.Region,
-		Hosts:          f.BaseHost,
-		BodyTimeout:    f.BodyTimeout,
-		AllowCallbacks: f.AllowCallbacks,
-		Beside:         beside(counts),
-		Observer:       counts,
-		Log:            log,
-	})
 	s.listeners, err = listen(f)
 	return s, err
 }
 
+// wire opens what lies in the data folder and puts it together.
+func (s *server) wire(ctx context.Context) error {
+	f := s.flags
+	keys, err := openKeys(f.Data)
+	if err != nil {
+		return fmt.Errorf("open the encryption keys in %s: %w", f.Data, err)
+	}
+	ring := keyring{keys}
+	st, err := store.Open(ctx, f.Data, store.Options{Now: s.clock.Now, Log: s.log, CacheBytes: int64(f.CacheSize), Keys: ring})
+	if err != nil {
+		return fmt.Errorf("open the store in %s: %w", f.Data, err)
+	}
+	s.closers = append(s.closers, st.Close)
+
+	access, err := ram.Open(filepath.Join(f.Data, accessFile),
+		ram.Root{AccessKeyID: s.key.ID, Secret: s.key.Secret, Account: f.AccountID},
+		ram.Options{Production: f.Production, Declared: f.AccessFile, Region: f.Region, Now: s.clock.Now, Log: s.log})
+	if err != nil {
+		return fmt.Errorf("open the accounts in %s: %w", f.Data, err)
+	}
+	counts := metrics.New()
+	service, err := s.inventories(ctx, st, access, ring, counts)
+	if err != nil {
+		return err
+	}
+	loc, err := zone(f.ScheduleZone)
+	if err != nil {
+		return err
+	}
+	aging := lifecycle.NewWorker(st, access.Accounts, lifecycle.Options{Hour: f.ScheduleHour, Zone: loc, Clock: s.clock, Log: s.log})
+	s.workers = append(s.workers, aging.Serve)
+
+	s.handler = ossapi.New(ossapi.Config{
+		Store:          st,
+		Inventories:    service,
+		Access:         access,
+		Region:         f.Region,
+		Hosts:          f.BaseHost,
+		CNAMEs:         f.CNAME,
+		BodyTimeout:    f.BodyTimeout,
+		AllowCallbacks: f.AllowCallbacks,
+		StrictVersions: f.StrictVersions,
+		Beside:         s.beside(counts, access),
+		Now:            s.clock.Now,
+		Log:            s.log,
+		Observer:       counts,
+	})
+	return nil
+}
+
 // beside is what is ours beside the OSS API: /-/ on the bare endpoint.
-func beside(m *metrics.Metrics) http.Handler {
+func (s *server) beside(m *metrics.Metrics, access *ram.Directory) http.Handler {
 	mux := http.NewServeMux()
 	ok := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -121,6 +123,9 @@ func beside(m *metrics.Metrics) http.Handler {
 	mux.HandleFunc("GET /-/healthz", ok)
 	mux.HandleFunc("GET /-/readyz", ok) // the listener opens when everything else has
 	mux.Handle("GET /-/metrics", m.Handler())
+	if movable, ok := s.clock.(*clock.Movable); ok {
+		mux.Handle(clockPath, &clockHandler{clock: movable, access: access, account: s.flags.AccountID})
+	}
 	return mux
 }
 
@@ -129,7 +134,9 @@ func beside(m *metrics.Metrics) http.Handler {
 func (s *server) serve(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.service.Serve(ctx) })
+	for _, work := range s.workers {
+		g.Go(func() error { return work(ctx) })
+	}
 	g.Go(func() error { return serveHTTP(ctx, s.listeners, s.handler, s.log) })
 	return g.Wait()
 }
@@ -178,7 +185,9 @@ func (s *server) announce(con console) {
 func demoFlags(dir, addr string) serverFlags {
 	return serverFlags{
 		Listen: addr, Data: dir, Region: "cn-hangzhou", AccountID: "1000000000000000",
-		MaxRuns: 2, ShardRows: 1_000_000, ScheduleZone: "UTC+8", KeepRuns: 100,
-		CacheSize: 64 << 20,
+		runFlags: runFlags{
+			MaxRuns: 2, ShardRows: 1_000_000, ScheduleZone: "UTC+8", LateAfter: 6 * time.Hour, KeepRuns: 100, StrayGrace: 24 * time.Hour,
+		},
+		storeFlags: storeFlags{CacheSize: 64 << 20, BodyTimeout: 30 * time.Second},
 	}
 }

@@ -50,8 +50,9 @@ var may = map[string][]string{
 	// The only place that names concrete types and wires them.
 	"cmd/stocktake": {
 		".", "client", "report",
-		"internal/catalog", "internal/clock", "internal/engine", "internal/inventory", "internal/kms", "internal/lifecycle", "internal/metrics",
-		"internal/object", "internal/ossapi", "internal/ram", "internal/securefile", "internal/signature", "internal/store",
+		"internal/catalog", "internal/clock", "internal/engine", "internal/inventory", "internal/kms", "internal/lifecycle",
+		"internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/ram", "internal/retention",
+		"internal/securefile", "internal/signature", "internal/store", "internal/sts",
 	},
 }
 
