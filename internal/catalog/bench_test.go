@@ -76,3 +76,29 @@ func BenchmarkTenThousand(b *testing.B) {
 		})
 	})
 }
+
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	b.Run("new", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			c, err := catalog.Open(b.Context(), filepath.Join(dir, fmt.Sprint(i, ".db")))
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := c.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("there already", func(b *testing.B) {
+		for b.Loop() {
+			c, err := catalog.Open(b.Context(), filepath.Join(dir, "0.db"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := c.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
