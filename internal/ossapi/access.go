@@ -1,8 +1,10 @@
 package ossapi
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
+	"strings"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
@@ -83,6 +85,24 @@ func (c *call) allowKey(action, key string) error { return c.allowOn(action, &c.
 
 // allowOn asks the same about any bucket and object.
 func (c *call) allowOn(action string, b *object.Bucket, key string) error {
+	err := c.mayDo(action, b, key)
+	if err == nil && requesterPays(b) && c.account() != b.Owner && !c.offersToPay() {
+		return errRequesterPays
+	}
+	return err
+}
+
+// offersToPay reports whether a request says that its sender pays for it.
+// Nobody cannot.
+//
+// Source: OSS API reference, x-oss-request-payer.
+func (c *call) offersToPay() bool {
+	payer := cmp.Or(c.r.Header.Get("X-Oss-Request-Payer"), c.query.get("x-oss-request-payer"))
+	return !c.anonymous() && strings.EqualFold(payer, "requester")
+}
+
+// mayDo asks the directory.
+func (c *call) mayDo(action string, b *object.Bucket, key string) error {
 	q := ram.Request{
 		Action: action, Bucket: b.Name, Owner: b.Owner, Key: key,
 		BucketACL: b.ACL, ObjectACL: stocktake.Private,

@@ -12,10 +12,11 @@ import (
 // Names of the documents that a bucket's Config holds, beside lifecycle.Config.
 // They are those of the sub-resources.
 const (
-	configTags   = "tagging"
-	configPolicy = "policy"
-	configBlock  = "publicAccessBlock" // "true", or not there
-	configGroup  = "resourceGroup"
+	configTags    = "tagging"
+	configPolicy  = "policy"
+	configBlock   = "publicAccessBlock" // "true", or not there
+	configGroup   = "resourceGroup"
+	configPayment = "requestPayment" // "Requester", or not there
 )
 
 // putBucket answers PutBucket.
@@ -69,7 +70,7 @@ func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
 	}
 	if v := c.r.Header.Get("X-Oss-Resource-Group-Id"); v != "" {
 		if !validGroup(v) {
-			return b, false, invalidArgument("x-oss-resource-group-id", v, "")
+			return b, false, errResourceGroup
 		}
 		b.Config[configGroup] = []byte(v)
 	}

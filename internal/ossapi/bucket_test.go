@@ -47,10 +47,9 @@ func TestPutBucket(t *testing.T) {
 	w.refused(t, w.anonymous(t, "PUT", "/nobodys", ""), 403, "AccessDenied")
 
 	for name, header := range map[string]map[string]string{
-		"acl":   {"X-Oss-Acl": "everybody"},
-		"none":  {"X-Oss-Acl": "default"},
-		"group": {"X-Oss-Resource-Group-Id": "<a>"},
-		"tags":  {"X-Oss-Bucket-Tagging": "a=1&a=2"},
+		"acl":  {"X-Oss-Acl": "everybody"},
+		"none": {"X-Oss-Acl": "default"},
+		"tags": {"X-Oss-Bucket-Tagging": "a=1&a=2"},
 	} {
 		w.refused(t, w.do(t, "PUT", "/bad-"+name, "", header), 400, "InvalidArgument")
 		w.refused(t, w.do(t, "GET", "/bad-"+name+"/?acl", "", nil), 404, "NoSuchBucket")
@@ -246,6 +245,8 @@ func TestBucketConfigurations(t *testing.T) {
 	want("resourceGroup", "<BucketResourceGroupConfiguration><ResourceGroupId>rg-default</ResourceGroupId></BucketResourceGroupConfiguration>")
 	put("resourceGroup", "<BucketResourceGroupConfiguration><ResourceGroupId>rg-1</ResourceGroupId></BucketResourceGroupConfiguration>")
 	want("resourceGroup", "<BucketResourceGroupConfiguration><ResourceGroupId>rg-1</ResourceGroupId></BucketResourceGroupConfiguration>")
+	w.refused(t, w.do(t, "PUT", "/photos/?resourceGroup", "<BucketResourceGroupConfiguration><ResourceGroupId>rg-not-exist</ResourceGroupId></BucketResourceGroupConfiguration>", nil), 400, "ResourceGroupIdPreCheckError")
+	w.refused(t, w.do(t, "PUT", "/grouped", "", map[string]string{"X-Oss-Resource-Group-Id": "<a>"}), 400, "ResourceGroupIdPreCheckError")
 
 	// policy
 	w.refused(t, w.do(t, "GET", "/photos/?policy", "", nil), 404, "NoSuchBucketPolicy")
@@ -261,6 +262,24 @@ func TestBucketConfigurations(t *testing.T) {
 	want("policyStatus", "<PolicyStatus><IsPublic>false</IsPublic></PolicyStatus>")
 	w.must(t, w.other(t, "GET", "/photos/cat", "", nil), 200)
 	w.refused(t, w.other(t, "PUT", "/photos/cat", "woof", nil), 403, "AccessDenied")
+
+	// who pays
+	payment := func(payer string) string {
+		return "<RequestPaymentConfiguration><Payer>" + payer + "</Payer></RequestPaymentConfiguration>"
+	}
+	want("requestPayment", payment("BucketOwner"))
+	put("requestPayment", payment("Requester"))
+	want("requestPayment", payment("Requester"))
+	p := w.refused(t, w.other(t, "GET", "/photos/cat", "", nil), 403, "AccessDenied")
+	if p.Message != "Access denied for requester pay bucket" {
+		t.Errorf("%+v", p)
+	}
+	w.must(t, w.other(t, "GET", "/photos/cat", "", map[string]string{"X-Oss-Request-Payer": "requester"}), 200)
+	w.must(t, w.do(t, "GET", "/photos/cat", "", nil), 200)
+	put("requestPayment", payment("BucketOwner"))
+	w.must(t, w.other(t, "GET", "/photos/cat", "", nil), 200)
+	w.refused(t, w.do(t, "PUT", "/photos/?requestPayment", payment("Nobody"), nil), 400, "InvalidArgument")
+
 	public := strings.Replace(policy, stranger, "*", 1)
 	put("policy", public)
 	want("policyStatus", "<PolicyStatus><IsPublic>true</IsPublic></PolicyStatus>")

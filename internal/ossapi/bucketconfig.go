@@ -194,21 +194,23 @@ func resourceGroup(b *object.Bucket) string {
 	return defaultGroup
 }
 
-// validGroup reports whether id looks like a resource group's: "rg-" and up to
-// 60 letters, digits and '-'.
+// validGroup reports whether id has the form of a resource group's: "rg-" and
+// up to 60 lower-case letters and digits. Groups are labels here: every id that
+// has the form exists.
 func validGroup(id string) bool {
-	if !strings.HasPrefix(id, "rg-") || len(id) > 63 {
+	rest, ok := strings.CutPrefix(id, "rg-")
+	if !ok || rest == "" || len(rest) > 60 {
 		return false
 	}
-	for i := range len(id) {
-		if l := id[i] | 0x20; (l < 'a' || l > 'z') && (id[i] < '0' || id[i] > '9') && id[i] != '-' {
+	for i := range len(rest) {
+		if c := rest[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
 			return false
 		}
 	}
 	return true
 }
 
-// putResourceGroup answers PutBucketResourceGroup. A group is a label here.
+// putResourceGroup answers PutBucketResourceGroup.
 func (c *call) putResourceGroup() error {
 	doc, err := c.readXML("BucketResourceGroupConfiguration", maxDocument)
 	if err != nil {
@@ -218,7 +220,7 @@ func (c *call) putResourceGroup() error {
 	case id == "":
 		return c.keep(http.StatusOK, configGroup, nil)
 	case !validGroup(id):
-		return invalidArgument("ResourceGroupId", id, "")
+		return errResourceGroup
 	default:
 		return c.keep(http.StatusOK, configGroup, []byte(id))
 	}
@@ -232,3 +234,41 @@ func (c *call) getResourceGroup() error {
 		x.end("BucketResourceGroupConfiguration")
 	})
 }
+
+// putRequestPayment answers PutBucketRequestPayment.
+func (c *call) putRequestPayment() error {
+	doc, err := c.readXML("RequestPaymentConfiguration", maxDocument)
+	if err != nil {
+		return err
+	}
+	switch v := doc.value("Payer"); v {
+	case payerOwner:
+		return c.keep(http.StatusOK, configPayment, nil)
+	case payerRequester:
+		return c.keep(http.StatusOK, configPayment, []byte(v))
+	default:
+		return invalidArgument("Payer", v, "BucketOwner or Requester is expected")
+	}
+}
+
+// getRequestPayment answers GetBucketRequestPayment.
+func (c *call) getRequestPayment() error {
+	payer := payerOwner
+	if requesterPays(&c.bucket) {
+		payer = payerRequester
+	}
+	return c.xml(func(x *xmlWriter) {
+		x.start("RequestPaymentConfiguration")
+		x.text("Payer", payer)
+		x.end("RequestPaymentConfiguration")
+	})
+}
+
+// Who pays for requests. Nobody does, here; but a caller who is not the owner
+// must say that they would.
+const (
+	payerOwner     = "BucketOwner"
+	payerRequester = "Requester"
+)
+
+func requesterPays(b *object.Bucket) bool { return string(b.Config[configPayment]) == payerRequester }

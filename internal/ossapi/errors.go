@@ -38,6 +38,8 @@ var (
 	errPublicPolicy      = errors.New("public access is blocked: policy")
 	errNoEncryptionRule  = errors.New("the bucket has no encryption rule")
 	errNoLifecycle       = errors.New("the bucket has no lifecycle rule")
+	errResourceGroup     = errors.New("there is no such resource group")
+	errRequesterPays     = errors.New("the requester has to pay")
 	errNoPolicy          = errors.New("the bucket has no policy")
 	errEncryption        = errors.New("the encryption asked for is not known")
 	errTargetMissing     = errors.New("the target of the symlink does not exist")
@@ -88,6 +90,8 @@ var errorTable = []errorRow{
 	{errNoEncryptionRule, "NoSuchServerSideEncryptionRule", 404, "The server side encryption configuration was not found.", "", aboutBucket},
 	{errNoLifecycle, "NoSuchLifecycle", 404, "No Row found in Lifecycle Table.", "", aboutBucket},
 	{errNoPolicy, "NoSuchBucketPolicy", 404, "The bucket policy does not exist.", "", aboutBucket},
+	{errResourceGroup, "ResourceGroupIdPreCheckError", 400, "The resource group id precheck error", "0039-00000003", aboutBucket},
+	{errRequesterPays, "AccessDenied", 403, "Access denied for requester pay bucket", "", aboutBucket},
 	{errPublicBucketACL, "AccessDenied", 403, "Put public bucket acl is not allowed.", "", aboutBucket},
 	{errPublicPolicy, "AccessDenied", 403, "Put public bucket policy is not allowed.", "", aboutBucket},
 

@@ -67,7 +67,6 @@ var notOffered = func() map[string]string {
 		{"hotlink protection", "referer"},
 		{"region lists", "regionList"},
 		{"replication", "replication replicationLocation replicationProgress rtc"},
-		{"pay-by-requester", "requestPayment"},
 		{"response headers of a bucket", "responseHeader"},
 		{"transfer acceleration", "transferAcceleration"},
 		{"user-defined functions", "udf udfApplication udfApplicationLog udfId udfImage udfImageDesc udfName"},

@@ -160,10 +160,7 @@ func (c *call) completedParts() ([]object.CompletedPart, error) {
 		}
 		parts = append(parts, object.CompletedPart{Number: int(n), ETag: strings.Trim(e.value("ETag"), `"`)})
 	}
-	if len(parts) == 0 {
-		return nil, malformed("no Part")
-	}
-	return parts, nil
+	return parts, nil // which may be none of them
 }
 
 // abortUpload answers AbortMultipartUpload.

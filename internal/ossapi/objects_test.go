@@ -416,6 +416,15 @@ func TestPresigned(t *testing.T) {
 		if p := w.refused(t, m, 403, "AccessDenied"); p.Message != "Request has expired." {
 			t.Errorf("%+v", p)
 		}
+		if scheme == signature.V4 {
+			r := w.request(t, "GET", "/photos/cat", "", map[string]string{"Email": "a@b"})
+			check(t, signature.Presign(r, signature.Target{Bucket: "photos", Key: "cat"}, cred, region, scheme, now, time.Hour, "email"))
+			w.must(t, w.send(t, r.Clone(t.Context())), 200)
+			r.Header.Set("Email", "c@d")
+			w.refused(t, w.send(t, r.Clone(t.Context())), 403, "SignatureDoesNotMatch")
+			r.Header.Del("Email")
+			w.refused(t, w.send(t, r), 400, "InvalidArgument")
+		}
 		if m.header.Get("Date") != now.Format(http.TimeFormat) {
 			t.Errorf("the server's time is %s", m.header.Get("Date"))
 		}

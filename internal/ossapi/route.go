@@ -85,6 +85,8 @@ var operations = []operation{
 	{"PutBucketPublicAccessBlock", "PUT", bucketLevel, "publicAccessBlock", "", "oss:PutBucketPublicAccessBlock", "", false, (*call).putPublicAccessBlock},
 	{"GetBucketPublicAccessBlock", "GET", bucketLevel, "publicAccessBlock", "", "oss:GetBucketPublicAccessBlock", "", false, (*call).getPublicAccessBlock},
 	{"DeleteBucketPublicAccessBlock", "DELETE", bucketLevel, "publicAccessBlock", "", "oss:DeleteBucketPublicAccessBlock", "", false, (*call).deletePublicAccessBlock},
+	{"PutBucketRequestPayment", "PUT", bucketLevel, "requestPayment", "", "oss:PutBucketRequestPayment", "", false, (*call).putRequestPayment},
+	{"GetBucketRequestPayment", "GET", bucketLevel, "requestPayment", "", "oss:GetBucketRequestPayment", "", false, (*call).getRequestPayment},
 	{"PutBucketResourceGroup", "PUT", bucketLevel, "resourceGroup", "", "oss:PutBucketResourceGroup", "", false, (*call).putResourceGroup},
 	{"GetBucketResourceGroup", "GET", bucketLevel, "resourceGroup", "", "oss:GetBucketResourceGroup", "", false, (*call).getResourceGroup},
 

@@ -119,6 +119,9 @@ func parseHeaderV4(r *http.Request, rest string) (*Auth, error) {
 		return nil, err
 	}
 	a.additional = splitNames(additional)
+	if err := a.checkAdditional(r); err != nil {
+		return nil, err
+	}
 
 	// The Go SDK v1 signs its Date header instead of x-oss-date.
 	stamp := r.Header.Get(headerDate)
@@ -151,6 +154,9 @@ func (q *queryAuth) parseV4(r *http.Request) (*Auth, error) {
 		SecurityToken: q.get(paramToken),
 		signature:     q.get(paramSignature),
 		additional:    splitNames(q.get(paramAdditional)),
+	}
+	if err := a.checkAdditional(r); err != nil {
+		return nil, err
 	}
 	if a.SecurityToken == "" {
 		a.SecurityToken = r.Header.Get(headerToken) // signed as a header, then
@@ -283,6 +289,20 @@ func parseTime(s string) (time.Time, bool) {
 	}
 	t, err := http.ParseTime(s)
 	return t, err == nil
+}
+
+// checkAdditional refuses a request that lacks a header it says it has signed,
+// which is a mistake of the sender and no wrong signature.
+//
+// Source: Go SDK v2, TestPresignExtra.
+func (a *Auth) checkAdditional(r *http.Request) error {
+	for _, name := range a.additional {
+		_, there := r.Header[http.CanonicalHeaderKey(name)]
+		if !there && movedHeader(r, name) == "" && (name != "content-length" || r.ContentLength != 0) {
+			return invalidArgument(name, "", "A header named as an additional signed header is missing.")
+		}
+	}
+	return nil
 }
 
 // splitNames reads the names of additional headers. Clients send them sorted
