@@ -42,6 +42,7 @@ var may = map[string][]string{
 
 	// OSS over HTTP, and the figures of all of it.
 	"internal/ossapi":  {".", "internal/lifecycle", "internal/object", "internal/ram", "internal/signature"},
+	"internal/sts":     {".", "internal/ram", "internal/signature"},
 	"internal/metrics": {".", "internal/ossapi"},
 
 	// What happens to objects by itself.
@@ -65,7 +66,9 @@ var mayInTests = map[string][]string{
 	"internal/notify":    {"internal/catalog"},
 	"internal/retention": {"internal/catalog"},
 	"internal/ossapi":    {"internal/catalog", "internal/engine", "internal/inventory", "internal/store"},
+	"internal/lifecycle": {"internal/engine", "internal/store"},
 	"internal/store":     {"internal/ossapi"},
+	"internal/sts":       {"internal/ossapi", "internal/store"},
 	"report":             {"internal/engine"},
 	"report/csvgz":       {"report"},
 }

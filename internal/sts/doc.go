@@ -1,0 +1,11 @@
+// Package sts is the public call AssumeRole over HTTP: it gives users, and roles
+// that are assumed already, a temporary access key of another role.
+//
+// [Is] tells its requests from those of OSS on the same listener. A request
+// carries its parameters in the URL, in a form, or in both, and is signed over
+// all of them. internal/signature proves who sent it, internal/ram decides and
+// makes the key.
+//
+// Source: STS API reference, AssumeRole, "Common parameters", "Request
+// signature" (RPC, SignatureVersion 1.0).
+package sts

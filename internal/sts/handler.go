@@ -1,0 +1,150 @@
+package sts
+
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/signature"
+)
+
+// Access knows keys and roles. [ram.Directory] is it.
+type Access interface {
+	// Key gives the secret of an access key and whose it is. Errors:
+	// ram.ErrNoSuchAccessKey, ErrKeyDisabled, ErrTokenInvalid, ErrTokenExpired,
+	// ErrTokenRequired.
+	Key(id, token string) (secret string, who ram.Identity, err error)
+
+	// Assume gives who a temporary access key. Errors: ram.ErrInvalidName,
+	// ErrDuration, ErrNoSuchRole, ErrNotTrusted, *ram.PolicyError,
+	// *ram.DeniedError.
+	Assume(who ram.Identity, ask ram.AssumeRole) (ram.Credentials, error)
+}
+
+// Options tune the handler. The zero value is what production runs.
+type Options struct {
+	Now func() time.Time // nil means time.Now
+	Log *slog.Logger     // nil means slog.Default()
+}
+
+// New returns the handler of AssumeRole. It answers every request, be it none
+// of those that [Is] knows.
+func New(access Access, opts Options) http.Handler {
+	opts.Log = cmp.Or(opts.Log, slog.Default())
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &server{access: access, Options: opts, nonces: nonces{perAccount: noncesPerAccount, total: noncesTotal}}
+}
+
+type server struct {
+	Options
+	access Access
+	nonces nonces
+}
+
+// ServeHTTP implements http.Handler.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := requestID()
+	p, err := parameters(w, r)
+	format := strings.ToUpper(p.Get("Format"))
+	if err == nil && format != "" && format != "JSON" && format != "XML" {
+		err = errFormat
+	}
+	var response *assumeRoleResponse
+	if err == nil {
+		response, err = s.call(r.Method, p)
+	}
+	if err != nil {
+		e := answer(err)
+		if e == errInternal {
+			s.Log.Error("AssumeRole failed", "request", id, "err", err)
+		} else {
+			s.Log.Debug("AssumeRole refused", "request", id, "code", e.code, "err", brief(err))
+		}
+		write(w, e.status, id, format == "JSON", newErrorResponse(e, id, r.Host))
+		return
+	}
+	response.RequestID = id
+	write(w, http.StatusOK, id, format == "JSON", response)
+}
+
+// brief leaves out what a signature error quotes of the request, which may be a
+// token.
+func brief(err error) any {
+	if e, ok := errors.AsType[*signature.Error](err); ok {
+		return e.Message
+	}
+	return err
+}
+
+// call makes a call.
+func (s *server) call(method string, p url.Values) (*assumeRoleResponse, error) {
+	switch {
+	case p.Get("Action") == "":
+		return nil, missing("Action")
+	case p.Get("Version") == "":
+		return nil, missing("Version")
+	case p.Get("Version") != version:
+		return nil, errVersion
+	case p.Get("Action") != action:
+		return nil, errPath
+	}
+	who, err := s.caller(method, p)
+	if err != nil {
+		return nil, err
+	}
+	ask, err := question(p)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.access.Assume(who, ask)
+	if err != nil {
+		return nil, err
+	}
+	s.Log.Info("role assumed", "role", ask.RoleARN, "session", ask.SessionName, "by", who.String(), "key", c.AccessKeyID, "until", c.Expires)
+	response := new(assumeRoleResponse)
+	response.AssumedRoleUser.ARN, response.AssumedRoleUser.ID = c.Identity.ARN, c.Identity.ID
+	response.Credentials.AccessKeyID, response.Credentials.AccessKeySecret = c.AccessKeyID, c.Secret
+	response.Credentials.SecurityToken = c.Token
+	response.Credentials.Expiration = c.Expires.UTC().Format(time.RFC3339)
+	return response, nil
+}
+
+// caller proves who sent a call, and that it was not sent before.
+func (s *server) caller(method string, p url.Values) (ram.Identity, error) {
+	now := s.Now()
+	signed, err := signature.ParseRPC(method, p)
+	if err != nil {
+		return ram.Identity{}, err
+	}
+	secret, who, err := s.access.Key(signed.AccessKeyID, signed.SecurityToken)
+	if err != nil {
+		return ram.Identity{}, err
+	}
+	if err := signed.Verify(secret, now); err != nil {
+		return ram.Identity{}, err
+	}
+	switch s.nonces.use(who.Account, signed.AccessKeyID, p.Get("SignatureNonce"), signed.Time.Add(signature.MaxSkew), now) {
+	case replayed:
+		return ram.Identity{}, errNonceUsed
+	case tooMany:
+		return ram.Identity{}, errThrottled
+	}
+	return who, nil
+}
+
+// requestID is a random UUID in upper case, as STS has them.
+func requestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

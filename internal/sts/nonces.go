@@ -1,0 +1,94 @@
+package sts
+
+import (
+	"crypto/sha256"
+	"sync"
+	"time"
+)
+
+// nonces remembers which nonces have been used, for as long as a request with
+// them would be fresh, so that a call that somebody has overheard cannot be
+// repeated. Only callers whose signature was right get here. What is kept is
+// bounded; beyond the bounds callers are turned away, not nonces forgotten.
+type nonces struct {
+	perAccount, total int // bounds
+
+	mu       sync.Mutex
+	accounts map[string]*used
+	kept     int // of all accounts
+	swept    time.Time
+}
+
+// used are the nonces of an account.
+type used struct {
+	until map[nonce]time.Time
+}
+
+type nonce [16]byte // of a hash: what a caller sends may be long
+
+// Bounds of nonces: half an hour, the longest that one is kept, of what STS lets
+// an account call in a minute (6,000) and of eight times that for all.
+const (
+	noncesPerAccount = 180_000
+	noncesTotal      = 8 * noncesPerAccount
+	sweepEvery       = time.Minute
+)
+
+// verdict is what use finds.
+type verdict int
+
+const (
+	fresh verdict = iota
+	replayed
+	tooMany
+)
+
+// use takes a nonce of an access key of an account, which is good until until.
+func (n *nonces) use(account, accessKeyID, value string, until, now time.Time) verdict {
+	h := sha256.New()
+	h.Write([]byte(accessKeyID + "\x00" + value))
+	id := nonce(h.Sum(nil))
+
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sweep(now)
+	u := n.accounts[account]
+	if u == nil {
+		u = &used{until: map[nonce]time.Time{}}
+	}
+	if t, ok := u.until[id]; ok && !t.Before(now) {
+		return replayed
+	} else if ok {
+		u.until[id] = until
+		return fresh
+	}
+	if len(u.until) >= n.perAccount || n.kept >= n.total {
+		return tooMany
+	}
+	if n.accounts == nil {
+		n.accounts = map[string]*used{}
+	}
+	n.accounts[account] = u
+	u.until[id] = until
+	n.kept++
+	return fresh
+}
+
+// sweep forgets nonces that are too old to be used again.
+func (n *nonces) sweep(now time.Time) {
+	if since := now.Sub(n.swept); since >= 0 && since < sweepEvery {
+		return
+	}
+	n.swept = now
+	for account, u := range n.accounts {
+		for id, until := range u.until {
+			if until.Before(now) {
+				delete(u.until, id)
+				n.kept--
+			}
+		}
+		if len(u.until) == 0 {
+			delete(n.accounts, account)
+		}
+	}
+}
