@@ -24,7 +24,7 @@ func (c cursor) path(e *Encoder, l *column, value []byte, from, to int) cursor {
 	for from < to {
 		if from+4 <= to && (from == 0 || value[from-1] == '/') {
 			last := &e.paths[load32(value, from)*0x9e3779b1>>(32-pathBits)]
-			at := int(*last - e.base)
+			at := int(max(*last-e.base, -1))
 			*last = e.base + int64(c.text)
 			if n, size := e.sameText(at, c.text, value[from:to]); size >= minSegment {
 				for i, b := range value[from : from+n] {

@@ -72,7 +72,7 @@ func (c cursor) time(e *Encoder, o *op, r *stocktake.Record, t int64) cursor {
 	e.text.put32(c.text+17, zText[second&127])
 
 	n := dateText
-	if back := int(pos - d.pos); back <= maxWindow {
+	if back := e.since(c, d.pos); back <= maxWindow {
 		if hour == d.hour {
 			n = hourText
 			if minute == d.minute && second == d.second {
