@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -127,6 +128,47 @@ func BenchmarkList(b *testing.B) {
 			}
 		})
 	}
+}
+
+func BenchmarkPutLarge(b *testing.B) {
+	for _, e := range []object.Encryption{{}, {Algorithm: "AES256"}} {
+		b.Run("encryption="+e.Algorithm, func(b *testing.B) {
+			s := open(b, b.TempDir(), store.Options{Keys: keyring{}})
+			bucket(b, s, object.Unversioned)
+			data := noise(64 << 20)
+			p := object.Put{Bucket: "b", Key: "k", Size: int64(len(data)), Attributes: object.Attributes{Encryption: &e}}
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.PutObject(b.Context(), p, bytes.NewReader(data)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	s := open(b, b.TempDir(), store.Options{})
+	bucket(b, s, object.Unversioned)
+	const n = 10_000
+	for i := range n {
+		put(b, s, fmt.Sprintf("%08x", i), strings.Repeat("x", 1<<10))
+	}
+	var i atomic.Int64
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			v := object.Version{Bucket: "b", Key: fmt.Sprintf("%08x", i.Add(7919)%n)}
+			info, c, err := s.Open(b.Context(), v)
+			if err != nil || info.Size != 1<<10 {
+				b.Error(info, err)
+				continue
+			}
+			c.Close()
+		}
+	})
 }
 
 func BenchmarkPut(b *testing.B) {

@@ -162,13 +162,16 @@ func (f *folder) sync(b *blobs) error {
 	return fl.err
 }
 
+// writeBack is how many bytes of a blob are written before the disk is told to
+// begin with them, so that it is busy while the rest comes in.
+const writeBack = 4 << 20
+
 // A blobWriter writes one blob. Nothing is kept unless finish returns nil.
 type blobWriter struct {
 	blobs *blobs
 	id    uint64
 	file  vfs.File // nil once closed
-	size  int64
-	named bool // it may have its final name
+	named bool     // it may have its final name
 }
 
 // create begins blob id.
@@ -177,13 +180,12 @@ func (b *blobs) create(id uint64) (*blobWriter, error) {
 	if err != nil {
 		return nil, err
 	}
+	f = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{NoSyncOnClose: true, BytesPerSync: writeBack})
 	return &blobWriter{blobs: b, id: id, file: f}, nil
 }
 
 func (w *blobWriter) Write(p []byte) (int, error) {
-	n, err := w.file.Write(p)
-	w.size += int64(n)
-	return n, err
+	return w.file.Write(p)
 }
 
 // sync makes the bytes durable under the temporary name.

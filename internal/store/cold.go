@@ -88,7 +88,15 @@ func appendPair(dst []byte, tag byte, name, value string) []byte {
 	return append(dst, value...)
 }
 
-func decodeCold(b []byte, r *row) error {
+// coldItems says which items are decoded.
+type coldItems uint8
+
+const (
+	coldAll    coldItems = iota
+	coldListed           // what listings show: the state of a restore
+)
+
+func decodeCold(b []byte, r *row, items coldItems) error {
 	in := &r.info
 	for len(b) > 0 {
 		tag := b[0]
@@ -98,6 +106,9 @@ func decodeCold(b []byte, r *row) error {
 		}
 		item := b[1+n : 1+n+int(size)]
 		b = b[1+n+int(size):]
+		if items == coldListed && tag != coldRestore {
+			continue
+		}
 		switch tag {
 		case coldContentType:
 			in.Headers.ContentType = string(item)

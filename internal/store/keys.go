@@ -94,6 +94,14 @@ func unescape(escaped []byte) []byte {
 	return key
 }
 
+// unescaped is unescape into a string of its own.
+func unescaped(escaped []byte) string {
+	if bytes.IndexByte(escaped, 0) < 0 {
+		return string(escaped)
+	}
+	return string(unescape(bytes.Clone(escaped)))
+}
+
 // isVersionKey reports whether an index key is one of a version.
 func isVersionKey(k []byte) bool {
 	return len(k) > bucketHeadLen && k[0] == spaceVersions && split(k) == len(k)-seqLen

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/object"
@@ -41,7 +42,16 @@ type lister struct {
 	versioned bool
 
 	page object.Listing
-	last *row // the last entry, nil if a common prefix came last
+	row  row // at the iterator
+	last place
+}
+
+// place is where the last entry was; the zero value is a common prefix, or that
+// there was none.
+type place struct {
+	key  string
+	seq  uint64
+	null bool
 }
 
 func (l *lister) run(ctx context.Context) error {
@@ -61,27 +71,35 @@ func (l *lister) run(ctx context.Context) error {
 			ok = l.it.NextPrefix()
 			continue
 		}
-		r, err := decodeRow(l.it.Key(), value)
-		if err != nil {
+		r := &l.row
+		if err := decodeRowInto(r, l.it.Key(), value, coldListed); err != nil {
 			return err
 		}
 		if len(l.page.Entries)+len(l.page.CommonPrefixes) == l.q.Max {
-			l.truncate(&r)
+			l.truncate()
 			return nil
 		}
-		switch group, grouped := group(r.info.Key, l.q.Prefix, l.q.Delimiter); {
-		case grouped:
+		if group, grouped := group(r.info.Key, l.q.Prefix, l.q.Delimiter); grouped {
 			l.page.CommonPrefixes = append(l.page.CommonPrefixes, group)
-			l.page.NextAfter, l.last = group, nil
+			l.page.NextAfter, l.last = group, place{}
 			ok = l.it.SeekGE(l.afterGroup(group))
-		case l.q.Versions:
-			if err := l.entry(&r); err != nil {
+			continue
+		}
+		latest := true
+		if l.q.Versions {
+			if latest, err = l.isLatest(); err != nil {
 				return err
 			}
+		}
+		r.info.VersionID, r.info.IsLatest = r.versionID(l.versioned), latest
+		if len(l.page.Entries) == 32 { // it is going to be a full page
+			l.page.Entries = slices.Grow(l.page.Entries, l.q.Max-32)
+		}
+		l.page.Entries = append(l.page.Entries, r.info)
+		l.page.NextAfter, l.last = r.info.Key, place{r.info.Key, r.seq, r.null}
+		if l.q.Versions {
 			ok = l.it.Next()
-		default:
-			l.page.Entries = append(l.page.Entries, r.publish(l.versioned, true))
-			l.page.NextAfter, l.last = r.info.Key, &r
+		} else {
 			ok = l.it.NextPrefix()
 		}
 	}
@@ -92,35 +110,31 @@ func (l *lister) run(ctx context.Context) error {
 	return nil
 }
 
-// entry adds a version to a listing of versions.
-func (l *lister) entry(r *row) error {
-	var latest bool
-	switch {
-	case l.last != nil && l.last.info.Key == r.info.Key:
-	case len(l.page.Entries) == 0 && l.q.AfterVersion != "" && l.q.After == r.info.Key:
-		n, err := newest(l.s.db, l.b.id, r.info.Key)
-		if err != nil {
-			return err
-		}
-		latest = n != nil && n.seq == r.seq
-	default:
-		latest = true
+// isLatest reports whether the row is the newest version of its key, in a
+// listing of versions.
+func (l *lister) isLatest() (bool, error) {
+	key := l.row.info.Key
+	if l.last.key == key {
+		return false, nil
 	}
-	l.page.Entries = append(l.page.Entries, r.publish(l.versioned, latest))
-	l.page.NextAfter, l.last = r.info.Key, r
-	return nil
+	if len(l.page.Entries) > 0 || l.q.AfterVersion == "" || l.q.After != key {
+		return true, nil
+	}
+	// The page begins amid the versions of a key.
+	n, err := newest(l.s.db, l.b.id, key)
+	return n != nil && n.seq == l.row.seq, err
 }
 
-// truncate ends the page before next.
-func (l *lister) truncate(next *row) {
+// truncate ends the page before the row.
+func (l *lister) truncate() {
 	l.page.Truncated = true
-	if !l.q.Versions || l.last == nil {
+	if !l.q.Versions || l.last.key == "" {
 		return
 	}
 	l.page.NextAfterVersion = object.NullVersion
 	// An id made of the sequence number marks the place even if the null version
 	// is gone when the next page is asked for.
-	if !l.last.null || next.info.Key == l.last.info.Key {
+	if !l.last.null || l.row.info.Key == l.last.key {
 		l.page.NextAfterVersion = versionID(l.last.seq)
 	}
 }

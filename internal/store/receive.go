@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash"
-	"hash/crc64"
 	"io"
 
 	"github.com/stocktake/stocktake/internal/object"
@@ -77,17 +76,59 @@ func (s *Store) receiveAll(b *body, in *intake) error {
 			return err
 		}
 	}
-	buf := buffers.get()
-	defer buffers.put(buf)
-	for {
-		n, err := in.read(*buf)
-		if err != nil || n == 0 {
-			return err
+	return s.receiveRest(b, in)
+}
+
+// ring is how many buffers of a large body are between reading and hashing.
+const ring = 3
+
+// receiveRest reads what does not fit into memory. The cryptographic sums take
+// as long as all the rest, so they are made at the same time.
+func (s *Store) receiveRest(b *body, in *intake) error {
+	free, full := make(chan *[]byte, ring), make(chan filled, ring)
+	for range ring {
+		free <- nil // taken from the pool when needed
+	}
+	summed := make(chan struct{})
+	go func() {
+		defer close(summed)
+		for f := range full {
+			in.sum((*f.buf)[:f.n])
+			free <- f.buf
 		}
-		if err := s.write(b, (*buf)[:n]); err != nil {
-			return err
+	}()
+	err := func() error {
+		for {
+			buf := <-free
+			if buf == nil {
+				buf = buffers.get()
+			}
+			n, err := in.fill(*buf)
+			if err != nil || n == 0 {
+				buffers.put(buf)
+				return err
+			}
+			full <- filled{buf, n}
+			// Both only read the buffer, and it is filled again after this.
+			if err := s.write(b, (*buf)[:n]); err != nil {
+				return err
+			}
+		}
+	}()
+	close(full)
+	<-summed
+	for len(free) > 0 {
+		if buf := <-free; buf != nil {
+			buffers.put(buf)
 		}
 	}
+	return err
+}
+
+// filled is a buffer with n bytes in it.
+type filled struct {
+	buf *[]byte
+	n   int
 }
 
 // intake reads a body, counts and digests it.
@@ -97,12 +138,21 @@ type intake struct {
 	n      int64 // read
 	end    bool
 	crc64  uint64
-	md5    hash.Hash // nil: not wanted
+	md5    hash.Hash
 	sha256 hash.Hash // nil: not wanted
 }
 
-// read fills buf as far as the body goes; 0 is its end.
-func (in *intake) read(buf []byte) (n int, err error) {
+// read is fill and sum.
+func (in *intake) read(buf []byte) (int, error) {
+	n, err := in.fill(buf)
+	if err == nil {
+		in.sum(buf[:n])
+	}
+	return n, err
+}
+
+// fill fills buf as far as the body goes; 0 is its end.
+func (in *intake) fill(buf []byte) (n int, err error) {
 	for idle := 0; n < len(buf) && !in.end; {
 		got, err := in.r.Read(buf[n:])
 		n += got
@@ -129,14 +179,16 @@ func (in *intake) read(buf []byte) (n int, err error) {
 	case in.end && in.size >= 0 && in.n < in.size:
 		return 0, fmt.Errorf("%w: %d of %d bytes", object.ErrIncompleteBody, in.n, in.size)
 	}
-	in.crc64 = crc64.Update(in.crc64, crcTable, buf[:n])
-	if in.md5 != nil {
-		in.md5.Write(buf[:n])
-	}
-	if in.sha256 != nil {
-		in.sha256.Write(buf[:n])
-	}
+	in.crc64 = updateCRC64(in.crc64, buf[:n])
 	return n, nil
+}
+
+// sum adds p to the cryptographic sums. It may run beside fill.
+func (in *intake) sum(p []byte) {
+	in.md5.Write(p)
+	if in.sha256 != nil {
+		in.sha256.Write(p)
+	}
 }
 
 // check compares the digests that p asks for.

@@ -118,46 +118,52 @@ func appendRow(dst []byte, r *row) []byte {
 }
 
 // decodeRow reads the row at an index key. Nothing in it points into value.
-func decodeRow(indexKey, value []byte) (row, error) {
+func decodeRow(indexKey, value []byte) (r row, err error) {
+	return r, decodeRowInto(&r, indexKey, value, coldAll)
+}
+
+// decodeRowInto is decodeRow into r, which is overwritten, with some of the cold
+// items only.
+func decodeRowInto(r *row, indexKey, value []byte, cold coldItems) error {
 	if len(value) < hotLen || value[hotFormat] != rowFormat || !isVersionKey(indexKey) {
-		return row{}, fmt.Errorf("%w: key %x", errRow, indexKey)
+		return fmt.Errorf("%w: key %x", errRow, indexKey)
 	}
 	le := binary.LittleEndian
 	flags, more := value[hotFlags], value[hotMore]
-	r := row{seq: versionSeq(indexKey), null: flags&flagNull != 0, report: flags&flagReport != 0}
-	r.info = object.Info{
-		Key:            string(unescape(append([]byte(nil), escapedKey(indexKey)...))),
-		IsDeleteMarker: flags&flagDeleteMarker != 0,
-		Size:           int64(le.Uint64(value[hotSize:])),
-		CRC64:          le.Uint64(value[hotCRC64:]),
-		LastModified:   time.UnixMilli(int64(le.Uint64(value[hotTime:]))).UTC(),
-		Type:           stocktake.ObjectType(value[hotType]),
-		StorageClass:   stocktake.StorageClass(value[hotClass]),
-		Sealed:         flags&flagSealed != 0,
-		ACL:            stocktake.ACL(value[hotACL]),
-		ETag:           stocktake.ETag{Sum: [16]byte(value[hotETag:]), Parts: le.Uint32(value[hotParts:])},
-	}
-	if flags&flagMD5 != 0 {
-		r.info.MD5 = append([]byte(nil), r.info.ETag.Sum[:]...)
+	*r = row{seq: versionSeq(indexKey), null: flags&flagNull != 0, report: flags&flagReport != 0}
+	in := &r.info
+	in.Key = unescaped(escapedKey(indexKey))
+	in.IsDeleteMarker = flags&flagDeleteMarker != 0
+	in.Size = int64(le.Uint64(value[hotSize:]))
+	in.CRC64 = le.Uint64(value[hotCRC64:])
+	in.LastModified = time.UnixMilli(int64(le.Uint64(value[hotTime:]))).UTC()
+	in.Type = stocktake.ObjectType(value[hotType])
+	in.StorageClass = stocktake.StorageClass(value[hotClass])
+	in.Sealed = flags&flagSealed != 0
+	in.ACL = stocktake.ACL(value[hotACL])
+	in.ETag.Sum = [16]byte(value[hotETag:])
+	in.ETag.Parts = le.Uint32(value[hotParts:])
+	if flags&flagMD5 != 0 && cold == coldAll {
+		in.MD5 = append([]byte(nil), in.ETag.Sum[:]...)
 	}
 	rest := value[hotLen:]
 	if more&moreTransition != 0 {
 		if len(rest) < 8 {
-			return row{}, fmt.Errorf("%w: key %x", errRow, indexKey)
+			return fmt.Errorf("%w: key %x", errRow, indexKey)
 		}
-		r.info.TransitionTime = time.UnixMilli(int64(le.Uint64(rest))).UTC()
+		in.TransitionTime = time.UnixMilli(int64(le.Uint64(rest))).UTC()
 		rest = rest[8:]
 	}
 	if more&moreETagText != 0 {
 		n := int(le.Uint16(value[hotTextLen:]))
 		if len(rest) < n {
-			return row{}, fmt.Errorf("%w: key %x", errRow, indexKey)
+			return fmt.Errorf("%w: key %x", errRow, indexKey)
 		}
-		r.info.ETag.Text = append([]byte{}, rest[:n]...)
+		in.ETag.Text = append([]byte{}, rest[:n]...)
 		rest = rest[n:]
 	}
-	if err := decodeCold(rest, &r); err != nil {
-		return row{}, fmt.Errorf("%w: key %x", err, indexKey)
+	if err := decodeCold(rest, r, cold); err != nil {
+		return fmt.Errorf("%w: key %x", err, indexKey)
 	}
-	return r, nil
+	return nil
 }

@@ -68,7 +68,7 @@ type cutter struct {
 
 // cut adds the object key of an index key.
 func (c *cutter) cut(indexKey []byte) {
-	c.cuts = append(c.cuts, string(unescape(bytes.Clone(escapedKey(indexKey)))))
+	c.cuts = append(c.cuts, unescaped(escapedKey(indexKey)))
 }
 
 // sample reads the rows, keeps every few keys, and cuts at those in even
