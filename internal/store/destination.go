@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"hash/crc64"
 	"io"
 	"io/fs"
 	"iter"
@@ -66,7 +65,7 @@ func (f *destinationFile) Write(p []byte) (int, error) {
 	if f.err != nil {
 		return 0, f.err
 	}
-	f.w.info.CRC64 = crc64.Update(f.w.info.CRC64, crcTable, p)
+	f.w.info.CRC64 = updateCRC64(f.w.info.CRC64, p)
 	return len(p), nil
 }
 
