@@ -1,6 +1,6 @@
 # One command for each thing a developer wants. Tools are `tool` lines of go.mod,
 # built once into .tools, so a fresh clone needs Go, gcc (for the race detector)
-# and make; `make interop` installs what else it needs, or says what is missing.
+# and make. `make interop` says what else it needs; .ci/run installs it on Debian.
 
 SHELL    := /bin/bash
 GO       ?= go
@@ -23,7 +23,6 @@ dev: ## run a server on .dev, port 9000
 	$(GO) run ./cmd/stocktake serve --data .dev
 
 check: test interop ## what CI runs, and whether every go.mod is tidy
-	$(call lint,bench)
 	@for m in . interop bench; do (cd $$m && echo "go mod tidy -diff ($$m)" && $(GO) mod tidy -diff) || exit 1; done
 
 test: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck and all tests of the main module
@@ -31,9 +30,11 @@ test: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck and all tests of
 	$(call lint,.)
 	$(GO) test -race -timeout $(TIMEOUT) ./...
 
-interop: $(STATICCHECK) ## foreign clients and servers against a real stocktake
+interop: $(STATICCHECK) ## foreign clients against a real stocktake; the tests of bench/
 	$(call lint,interop)
 	cd interop && $(GO) test -count=1 -timeout 30m ./...
+	$(call lint,bench)
+	cd bench && $(GO) test ./...
 
 compatibility: ## the same, and rewrite the tables of docs/compatibility.md
 	cd interop && $(GO) test -count=1 -timeout 30m . -update
