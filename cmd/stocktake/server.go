@@ -19,6 +19,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/internal/sts"
 )
 
 // A server is everything that `stocktake serve` runs, wired together.
@@ -95,7 +96,7 @@ func (s *server) wire(ctx context.Context) error {
 	aging := lifecycle.NewWorker(st, access.Accounts, lifecycle.Options{Hour: f.ScheduleHour, Zone: loc, Clock: s.clock, Log: s.log})
 	s.workers = append(s.workers, aging.Serve)
 
-	s.handler = ossapi.New(ossapi.Config{
+	api := ossapi.New(ossapi.Config{
 		Store:          st,
 		Inventories:    service,
 		Access:         access,
@@ -110,7 +111,20 @@ func (s *server) wire(ctx context.Context) error {
 		Log:            s.log,
 		Observer:       counts,
 	})
+	s.handler = withSTS(sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log}), api)
 	return nil
+}
+
+// withSTS puts AssumeRole on the listener of the OSS API, where clients that
+// know one address find both.
+func withSTS(tokens, api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if sts.Is(r) {
+			tokens.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
 }
 
 // beside is what is ours beside the OSS API: /-/ on the bare endpoint.
