@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-var rounds = flag.Int("rounds", 3, "how many random lives TestAnyOrderOfThings tries")
+var rounds = flag.Int("rounds", 2, "how many random lives TestAnyOrderOfThings tries")
 
 // chaos is a Runner whose runs take their time and fail as they like, and that
 // notes whatever must never be.
@@ -42,7 +42,7 @@ func (c *chaos) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, e
 	if c.ended[t.Run.ID] {
 		c.t.Errorf("run %s has published and goes again", t.Run.ID)
 	}
-	scan, publish, fail := time.Duration(c.rnd.IntN(40))*time.Hour, time.Duration(c.rnd.IntN(2))*time.Hour, c.rnd.IntN(4) == 0
+	scan, publish, fail := time.Duration(c.rnd.IntN(15))*time.Hour, time.Duration(c.rnd.IntN(2))*time.Hour, c.rnd.IntN(4) == 0
 	if c.calm {
 		scan, publish, fail = 0, 0, false
 	}
@@ -111,8 +111,11 @@ func anyOrder(t *testing.T, seed uint64) {
 	w.open()
 	w.serve()
 	schedules := []stocktake.Schedule{
-		daily, {Frequency: stocktake.Weekly}, monthly(31),
-		{Frequency: stocktake.Once}, {Frequency: stocktake.Once, AutoDelete: new(true)},
+		daily,
+		{Frequency: stocktake.Weekly},
+		monthly(31),
+		{Frequency: stocktake.Once},
+		{Frequency: stocktake.Once, AutoDelete: new(true)},
 	}
 	there := func(name string, is bool) {
 		c.mu.Lock()
@@ -147,7 +150,7 @@ func anyOrder(t *testing.T, seed uint64) {
 				w.serve()
 			}
 		default:
-			time.Sleep(time.Duration(rnd.IntN(30)) * time.Hour)
+			time.Sleep(time.Duration(rnd.IntN(12)) * time.Hour)
 		}
 		for _, known := range []error{stocktake.ErrInventoryExists, stocktake.ErrNoSuchInventory, stocktake.ErrNoSuchRun} {
 			if errors.Is(err, known) {
