@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bufio"
 	"cmp"
 	"crypto/md5"
 	"crypto/sha256"
@@ -25,6 +26,10 @@ const (
 	DefaultShardBytes = 256 << 20
 )
 
+// pieceSize is how many stored bytes are hashed and written at once: few calls,
+// and the bytes still lie in the core's own cache when they are read again.
+const pieceSize = 256 << 10
+
 // A ShardWriter writes shards, one after another: it cuts them, counts their
 // rows and hashes their stored bytes. Where a shard is cut follows from its
 // records, not from how they were batched. It is not safe for concurrent use.
@@ -33,6 +38,7 @@ type ShardWriter struct {
 	limits Limits
 
 	out         hashWriter
+	pieces      *bufio.Writer // to out
 	rows, raw   int64
 	first, last []byte // object keys
 }
@@ -41,13 +47,16 @@ type ShardWriter struct {
 func NewShardWriter(c Compressor, limits Limits) *ShardWriter {
 	limits.Rows = cmp.Or(limits.Rows, DefaultShardRows)
 	limits.Bytes = cmp.Or(limits.Bytes, DefaultShardBytes)
-	return &ShardWriter{c: c, limits: limits, out: hashWriter{md5: md5.New(), sha256: sha256.New()}}
+	s := &ShardWriter{c: c, limits: limits, out: hashWriter{md5: md5.New(), sha256: sha256.New()}}
+	s.pieces = bufio.NewWriterSize(&s.out, pieceSize)
+	return s
 }
 
 // Begin begins a shard whose bytes go to w, dropping one that was not ended.
 func (s *ShardWriter) Begin(w io.Writer) {
 	s.out.reset(w)
-	s.c.Reset(&s.out)
+	s.pieces.Reset(&s.out)
+	s.c.Reset(s.pieces)
 	s.rows, s.raw = 0, 0
 	s.first, s.last = s.first[:0], s.last[:0]
 }
@@ -101,6 +110,9 @@ type Shard struct {
 // End ends the shard: all of it has been written to the writer of Begin.
 func (s *ShardWriter) End() (Shard, error) {
 	if err := s.c.Close(); err != nil {
+		return Shard{}, err
+	}
+	if err := s.pieces.Flush(); err != nil {
 		return Shard{}, err
 	}
 	var sh Shard
