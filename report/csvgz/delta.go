@@ -22,6 +22,13 @@ type column struct {
 	behind []int32 // scratch
 }
 
+func newColumn(texts, codes *[256]uint32, more int) column {
+	return column{
+		texts: texts, codes: codes, more: more,
+		long: make([]int32, 0, maxText), behind: make([]int32, 0, maxText), kept: make([]byte, 0, maxText),
+	}
+}
+
 func (l *column) reset() { l.value, l.long, l.row = nil, l.long[:0], never }
 
 // keep makes value independent of the batch it came in.

@@ -12,8 +12,8 @@ import (
 )
 
 // An Encoder writes records as rows of a gzip-compressed CSV file, one file
-// after another. Begin a file with Reset. It is not safe for concurrent use,
-// holds about 200 KiB, and the same records make the same bytes, whatever was
+// after another. Begin a file with Reset. It is not safe for concurrent use and
+// holds less than 256 KiB. The same records make the same bytes, whatever was
 // encoded before and however they come in batches.
 type Encoder struct {
 	w    io.Writer
@@ -84,10 +84,12 @@ func New(bucket string, columns []stocktake.Field) (*Encoder, error) {
 		err:  errors.New("csvgz: no file begun"),
 	}
 	for i := range e.ops {
-		l := &e.ops[i].column
-		l.texts, l.codes, l.more = &quoted, &e.quote, 1
-		if e.ops[i].field == stocktake.FieldKey {
-			l.texts, l.codes, l.more, l.isKey = &escaped, &e.escape, 2, true
+		switch o := &e.ops[i]; o.field {
+		case stocktake.FieldKey:
+			o.column = newColumn(&escaped, &e.escape, 2)
+			o.isKey = true
+		case stocktake.FieldVersionID, stocktake.FieldETag:
+			o.column = newColumn(&quoted, &e.quote, 1)
 		}
 	}
 	e.limits = limitsOf(columns)
@@ -127,9 +129,8 @@ func (e *Encoder) Rows() int64 { return e.rows }
 func (e *Encoder) UncompressedSize() int64 { return e.base + int64(e.cursor.text) }
 
 // Encode adds a row for each record and returns how many bytes they have
-// before compression. It keeps nothing of the batch and allocates nothing,
-// unless a record is of more than a few KiB. An error is one of the file's
-// writer; after it only Reset is of use.
+// before compression. It keeps nothing of the batch and allocates nothing. An
+// error is one of the file's writer; after it only Reset is of use.
 func (e *Encoder) Encode(batch []stocktake.Record) (size int64, err error) {
 	if e.err != nil {
 		return 0, e.err
@@ -147,7 +148,7 @@ func (e *Encoder) Encode(batch []stocktake.Record) (size int64, err error) {
 		if e.rows == e.event {
 			c = c.tune(e)
 		}
-		c = e.encode(c, r)
+		c = c.row(e, r)
 		e.rows++
 	}
 	e.cursor = c
@@ -162,7 +163,7 @@ func (e *Encoder) Close() error {
 	if e.err != nil {
 		return e.err
 	}
-	c := e.sumText(e.cursor.drain(e))
+	c := e.cursor.drain(e).sumText(e)
 	c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out)
 	c = c.put(fixedBlock).put(fixedEnd).align(&e.out)
 	size := uint64(uint32(e.base + int64(c.text)))
@@ -185,7 +186,7 @@ const (
 
 // makeRoom makes room in e.text. What is there is summed, the end of it stays.
 func (c cursor) makeRoom(e *Encoder) cursor {
-	c = e.sumText(c)
+	c = c.sumText(e)
 	from := min(c.text-textKept, int(max(0, e.lastRow-e.base)))
 	copy(e.text[:], e.text[from:c.text])
 	e.base += int64(from)
@@ -197,7 +198,7 @@ func (c cursor) makeRoom(e *Encoder) cursor {
 // forget makes room in the middle of a row, for a value of any length: nothing
 // stays, so no column can be compared with the row before.
 func (c cursor) forget(e *Encoder) cursor {
-	c = e.sumText(c)
+	c = c.sumText(e)
 	e.base += int64(c.text)
 	c.text, e.summed, e.counted = 0, 0, 0
 	for i := range e.ops {
@@ -206,7 +207,8 @@ func (c cursor) forget(e *Encoder) cursor {
 	return c
 }
 
-func (e *Encoder) sumText(c cursor) cursor {
+// sumText takes what is new in e.text into the checksum.
+func (c cursor) sumText(e *Encoder) cursor {
 	c = c.flush(e)
 	e.sampleTo(c.text)
 	e.crc = crc32.Update(e.crc, crc32.IEEETable, e.text[e.summed:c.text])

@@ -73,7 +73,7 @@ func same(t failer, got, want []byte) {
 func TestWorkloads(t *testing.T) {
 	for _, w := range workloads {
 		t.Run(w.name, func(t *testing.T) {
-			recs := w.make(rand.New(rand.NewPCG(1, 2)), 50000)
+			recs := w.make(rand.New(rand.NewPCG(1, 2)), 30000)
 			want := plainCSV(benchBucket, allColumns, recs)
 			stream := encode(t, allColumns, recs, 1000)
 			same(t, gunzip(t, stream), want)

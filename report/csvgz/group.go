@@ -104,9 +104,9 @@ func (c cursor) few(e *Encoder, g *group, r *stocktake.Record) cursor {
 	if v.n > 64 {
 		*e.text.at64(c.text + 64) = *(*[64]byte)(v.text[64:])
 	}
-	d := e.since(c, v.pos)
+	back := e.since(c, v.pos)
 	v.pos = e.base + int64(c.text)
-	return c.match(e, v.n, d)
+	return c.match(e, v.n, back)
 }
 
 // find looks in two places.

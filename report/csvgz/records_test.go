@@ -192,7 +192,7 @@ func (choose choice) record(last stocktake.Record) stocktake.Record {
 	return r
 }
 
-func (choose choice) of(values ...int) int { return values[choose(len(values))] }
+func (choose choice) of(values ...int64) int64 { return values[choose(len(values))] }
 
 // text is one of those usual, the same with a byte changed, or none of them.
 func (choose choice) text(usual ...string) []byte {
@@ -227,7 +227,7 @@ func (choose choice) key(last []byte) []byte {
 	var key []byte
 	switch choose(16) {
 	case 0: // as long as can be, or longer
-		key = bytes.Repeat([]byte{"a/\x00"[choose(3)]}, choose.of(1022, 1023, 1024, 1025, 5000))
+		key = bytes.Repeat([]byte{"a/\x00"[choose(3)]}, int(choose.of(1022, 1023, 1024, 1025, 5000)))
 		key[choose(len(key))] = 'b'
 	case 1, 2:
 		key = choose.bytes(60)
@@ -262,7 +262,7 @@ func (choose choice) time(last int64) int64 {
 	case 3:
 		return int64(choose.number())
 	case 4: // the first and the last that a row can show, and what is just outside
-		return int64(choose.of(-62167219201, -62167219200, 253402300799, 253402300800))
+		return choose.of(-62167219201, -62167219200, 253402300799, 253402300800)
 	}
 	return 1772668800 + int64(choose(400))*86400 + int64(choose(1<<16))
 }

@@ -1,8 +1,6 @@
 package csvgz
 
-import (
-	"github.com/stocktake/stocktake"
-)
+import "github.com/stocktake/stocktake"
 
 // An op is one step of a row: what stands between two columns of many values,
 // then the second of them. The columns of a report are compiled into a list of
@@ -50,8 +48,8 @@ func (o *op) reset() {
 	}
 }
 
-// encode adds the row of r. There is room for it.
-func (e *Encoder) encode(c cursor, r *stocktake.Record) cursor {
+// row adds the row of r. There is room for it.
+func (c cursor) row(e *Encoder, r *stocktake.Record) cursor {
 	start := e.base + int64(c.text)
 	c = c.delta(e, &e.ops[0].column, e.head, r.Key)
 	exists := !r.IsDeleteMarker
@@ -107,9 +105,8 @@ func (e *Encoder) encode(c cursor, r *stocktake.Record) cursor {
 		end = never
 	}
 	e.text.put16(c.text, '"'|'\n'<<8)
-	c = c.match(e, 2, e.since(c, end))
 	e.lastRow = start
-	return c
+	return c.match(e, 2, e.since(c, end))
 }
 
 // lead adds what stands before a column of many values.
@@ -125,8 +122,8 @@ func (c cursor) lead(e *Encoder, o *op, r *stocktake.Record) cursor {
 
 // null adds "null".
 func (c cursor) null(e *Encoder, o *op) cursor {
-	d := e.since(c, o.null)
+	back := e.since(c, o.null)
 	o.null = e.base + int64(c.text)
 	e.text.put32(c.text, 'n'|'u'<<8|'l'<<16|'l'<<24)
-	return c.match(e, 4, d)
+	return c.match(e, 4, back)
 }
