@@ -6,6 +6,7 @@ replace github.com/stocktake/stocktake => ../
 
 require (
 	github.com/aliyun/alibabacloud-oss-go-sdk-v2 v1.6.1
+	github.com/google/go-cmp v0.7.0
 	github.com/stocktake/stocktake v0.0.0
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/net v0.62.0

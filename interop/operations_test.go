@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/interop/internal/document"
 )
@@ -25,6 +27,7 @@ func TestOperationsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want.Bytes()) {
-		t.Errorf("%s is not what the server does; run: make compatibility\ngot\n%s\nwant\n%s", compatibility, got, want.Bytes())
+		t.Errorf("%s is not what the server does; run: cd interop && go test -run Operations . -update\n%s",
+			compatibility, cmp.Diff(string(got), want.String()))
 	}
 }
