@@ -170,9 +170,26 @@ func (m *memory) List(_ context.Context, q object.ListQuery) (l object.Listing, 
 			l.Truncated, l.NextAfter, l.NextAfterVersion = true, last.Key, fmt.Sprintf("%09d", last.Parts)
 			break
 		}
+		v.Tags = nil // a listing has none
 		l.Entries = append(l.Entries, v)
 	}
 	return l, nil
+}
+
+func (m *memory) Head(_ context.Context, v object.Version) (object.Info, error) {
+	b, err := m.enter("Head", v.Bucket, v.Key)
+	if err != nil {
+		return object.Info{}, err
+	}
+	defer m.mu.Unlock()
+	i, err := b.find(v)
+	if err == nil && b.versions[i].IsDeleteMarker {
+		err = object.ErrMethodNotAllowed
+	}
+	if err != nil {
+		return object.Info{}, err
+	}
+	return b.published(i), nil
 }
 
 func (m *memory) UpdateObject(_ context.Context, v object.Version, update func(*object.Info) error) (object.Info, error) {

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -60,6 +61,7 @@ func (p Pass) LogValue() slog.Value {
 type pass struct {
 	*Worker
 	now    time.Time // the instant that it decides by
+	doc    []byte    // the rules, as the bucket had them at its start
 	logged time.Time // when its progress was logged last, in time that really passes
 	pace   pace
 
@@ -79,6 +81,24 @@ type act struct {
 // to be changed.
 var errChanged = errors.New("the version has changed since it was looked at")
 
+// errRules ends a pass whose rules have been changed or deleted.
+//
+// Source: OSS user guide: disabling a rule interrupts its task.
+var errRules = errors.New("the rules have changed")
+
+// inForce reports whether the rules are still those that the pass goes by. It
+// is asked ahead of every page.
+func (p *pass) inForce(ctx context.Context) error {
+	b, err := p.store.Bucket(ctx, p.done.Bucket)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(b.Config[Config], p.doc) {
+		return errRules
+	}
+	return nil
+}
+
 // run carries out the rules of a bucket.
 func (p *pass) run(ctx context.Context, rules *Rules) error {
 	for _, prefix := range rules.prefixes() {
@@ -94,73 +114,6 @@ func (p *pass) run(ctx context.Context, rules *Rules) error {
 		}
 	}
 	return p.first
-}
-
-// versions goes through the versions under a prefix, page by page.
-func (p *pass) versions(ctx context.Context, prefix string, rules *Rules) error {
-	q := object.ListQuery{Bucket: p.done.Bucket, Prefix: prefix, Max: p.page, Versions: true}
-	look := looker{rules: rules, now: p.now}
-	for {
-		page, err := p.store.List(ctx, q)
-		if err != nil {
-			return err
-		}
-		p.done.Listed += int64(len(page.Entries))
-		for i := range page.Entries {
-			look.at(&page.Entries[i])
-		}
-		if !page.Truncated {
-			look.end()
-		}
-		if err := p.perform(ctx, rules, look.acts); err != nil || !page.Truncated {
-			return err
-		}
-		look.acts = look.acts[:0]
-		q.After, q.AfterVersion = page.NextAfter, page.NextAfterVersion
-		p.progress()
-	}
-}
-
-// A looker decides on the versions of a listing, one after the other.
-type looker struct {
-	rules *Rules
-	now   time.Time
-	acts  []act
-
-	// last is the entry before. waits: it is a delete marker, not decided on before
-	// it is known whether it is alone.
-	last  object.Info
-	waits bool
-}
-
-// at takes the next entry.
-func (l *looker) at(v *object.Info) {
-	same := l.last.Key == v.Key && v.Key != ""
-	if l.waits {
-		l.decide(&l.last, Situation{Now: l.now, Alone: !same})
-	}
-	s := Situation{Now: l.now}
-	if same {
-		s.Replaced = l.last.LastModified
-	}
-	l.last = *v
-	if l.waits = v.IsLatest && v.IsDeleteMarker; !l.waits && (v.IsLatest || same) {
-		l.decide(v, s)
-	}
-}
-
-// end says that there are no more entries.
-func (l *looker) end() {
-	if l.waits {
-		l.decide(&l.last, Situation{Now: l.now, Alone: true})
-	}
-	l.waits = false
-}
-
-func (l *looker) decide(v *object.Info, s Situation) {
-	if a := l.rules.Decide(v, s); a.Kind != Keep {
-		l.acts = append(l.acts, act{*v, s, a})
-	}
 }
 
 // perform does acts, several at once so that they share what the store waits
@@ -184,9 +137,7 @@ func (p *pass) perform(ctx context.Context, rules *Rules, acts []act) error {
 func (p *pass) one(ctx context.Context, rules *Rules, a *act) error {
 	v := object.Version{Bucket: p.done.Bucket, Key: a.version.Key, ID: a.version.VersionID}
 	check := func(now *object.Info) error {
-		if now.VersionID != a.version.VersionID || now.IsLatest != a.version.IsLatest ||
-			now.IsDeleteMarker != a.version.IsDeleteMarker || !now.LastModified.Equal(a.version.LastModified) ||
-			rules.Decide(now, a.situation) != a.action {
+		if !sameVersion(now, &a.version) || rules.Decide(now, a.situation) != a.action {
 			return errChanged
 		}
 		return nil
@@ -213,6 +164,13 @@ func (p *pass) one(ctx context.Context, rules *Rules, a *act) error {
 	return p.count(a, err)
 }
 
+// sameVersion reports whether now is the version that was listed, and where it
+// was: an id alone does not say, for null versions are replaced.
+func sameVersion(now, listed *object.Info) bool {
+	return now.VersionID == listed.VersionID && now.IsLatest == listed.IsLatest &&
+		now.IsDeleteMarker == listed.IsDeleteMarker && now.LastModified.Equal(listed.LastModified)
+}
+
 // count tells how an act has ended. Its error ends the pass.
 func (p *pass) count(a *act, err error) error {
 	p.mu.Lock()
@@ -229,8 +187,7 @@ func (p *pass) count(a *act, err error) error {
 		}
 		p.log.Debug("lifecycle", "action", a.action.Kind, "rule", a.action.Rule, "bucket", p.done.Bucket,
 			"key", a.version.Key, "version", a.version.VersionID)
-	case errors.Is(err, errChanged), errors.Is(err, object.ErrNoSuchKey), errors.Is(err, object.ErrNoSuchVersion),
-		errors.Is(err, object.ErrMethodNotAllowed):
+	case isChanged(err):
 		p.done.Changed++
 	case errors.Is(err, stocktake.ErrNoSuchBucket), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
@@ -238,6 +195,12 @@ func (p *pass) count(a *act, err error) error {
 		p.failed(fmt.Errorf("%s %q: %w", a.action.Kind, a.version.Key, err))
 	}
 	return nil
+}
+
+// isChanged reports whether err says that a version is not what it was.
+func isChanged(err error) bool {
+	return errors.Is(err, errChanged) || errors.Is(err, object.ErrNoSuchKey) || errors.Is(err, object.ErrNoSuchVersion) ||
+		errors.Is(err, object.ErrMethodNotAllowed)
 }
 
 // failed counts a change that failed. The caller holds p.mu.

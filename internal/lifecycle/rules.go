@@ -73,6 +73,26 @@ func (r *Rules) within(prefix string, want func(*object.LifecycleRule) bool) *Ru
 	return some
 }
 
+// untagged are the rules as if every version had the tags that it takes: what
+// they keep, the rules keep whatever its tags are. nil if no rule asks for tags.
+func (r *Rules) untagged() *Rules {
+	some, asked := new(Rules), false
+	for _, one := range r.rules {
+		asked = asked || len(one.Tags) > 0
+		one.Tags = nil
+		byTag := func(n object.LifecycleNot) bool { return n.Tag != nil }
+		if slices.ContainsFunc(one.Not, byTag) {
+			asked = true
+			one.Not = slices.DeleteFunc(slices.Clone(one.Not), byTag)
+		}
+		some.rules = append(some.rules, one)
+	}
+	if !asked {
+		return nil
+	}
+	return some
+}
+
 // aboutVersions reports whether a rule does anything with versions, aboutUploads
 // whether it aborts uploads.
 func aboutVersions(r *object.LifecycleRule) bool {

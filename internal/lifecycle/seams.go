@@ -17,8 +17,12 @@ type Store interface {
 	// and whether there are more.
 	Buckets(ctx context.Context, owner, prefix, after string, max int) (page []object.Bucket, more bool, err error)
 
-	// List gives a page of a listing of versions, with their tags.
+	// List gives a page of a listing of versions; their tags may be left out.
 	List(ctx context.Context, q object.ListQuery) (object.Listing, error)
+
+	// Head gives the state of a version, with its tags. Errors: object.ErrNoSuchKey,
+	// ErrNoSuchVersion, ErrMethodNotAllowed of a delete marker.
+	Head(ctx context.Context, v object.Version) (object.Info, error)
 
 	// UpdateObject changes the class of a version in place, in one atomic step.
 	// Errors: object.ErrNoSuchKey, ErrNoSuchVersion, ErrMethodNotAllowed, and what

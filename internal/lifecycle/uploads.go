@@ -25,6 +25,9 @@ func (r *Rules) abortDue(key string, modified, now time.Time) (rule string, due 
 func (p *pass) uploads(ctx context.Context, prefix string, rules *Rules) error {
 	q := object.UploadQuery{Bucket: p.done.Bucket, Prefix: prefix, Max: p.page}
 	for {
+		if err := p.inForce(ctx); err != nil {
+			return err
+		}
 		page, err := p.store.UploadList(ctx, q)
 		if err != nil {
 			return err

@@ -143,12 +143,16 @@ func (w *Worker) bucket(ctx context.Context, b *object.Bucket) (Pass, error) {
 		return done, nil
 	default:
 		p := &pass{
-			Worker: w, now: w.clock.Now(), logged: time.Now(),
+			Worker: w, now: w.clock.Now(), doc: doc, logged: time.Now(),
 			pace: pace{interval: time.Second / time.Duration(w.opts.Rate)},
 			done: Pass{Bucket: b.Name},
 		}
 		err = p.run(ctx, rules)
 		done = p.done
+		if errors.Is(err, errRules) {
+			w.log.Info("lifecycle pass ended: the rules were changed; the next goes by the new ones", "bucket", b.Name)
+			err = p.first
+		}
 	}
 	if err != nil {
 		err = fmt.Errorf("lifecycle of bucket %s: %w", b.Name, err)

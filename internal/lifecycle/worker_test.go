@@ -212,6 +212,20 @@ func TestChangedMeanwhile(t *testing.T) {
 			"k Standard",
 		},
 		{
+			"tagged before it was asked for its tags", object.Unversioned,
+			rule{Expiration: days(1), Not: []object.LifecycleNot{{Tag: &object.Tag{Key: "keep"}}}},
+			func(m *memory) { m.put("b", "k", week) },
+			func(m *memory) { m.put("b", "k", tagged) },
+			"k Standard",
+		},
+		{
+			"gone before it was asked for its tags", object.Unversioned,
+			rule{Expiration: days(1), Tags: []object.Tag{{Key: "go"}}},
+			func(m *memory) { m.put("b", "k", week) },
+			func(m *memory) { m.buckets["b"].versions = nil },
+			"",
+		},
+		{
 			"current again", object.Enabled,
 			rule{NoncurrentExpiration: 1},
 			func(m *memory) { m.put("b", "k", week); m.put("b", "k", week) },
@@ -248,7 +262,7 @@ func TestChangedMeanwhile(t *testing.T) {
 			tt.before(m)
 			var once sync.Once
 			m.before = func(op, _, _ string) error {
-				if op == "UpdateObject" || op == "DeleteIf" || op == "AbortUpload" {
+				if op == "UpdateObject" || op == "DeleteIf" || op == "AbortUpload" || op == "Head" && strings.Contains(tt.name, "asked") {
 					once.Do(func() { tt.meanwhile(m) })
 				}
 				return nil
@@ -262,6 +276,33 @@ func TestChangedMeanwhile(t *testing.T) {
 				t.Errorf("%q, want %q", state, tt.want)
 			}
 		})
+	}
+}
+
+// A pass ends with the rules that it goes by.
+func TestRulesChangeMeanwhile(t *testing.T) {
+	c := clock.NewFrozen(date("2026-01-08T00:00:00Z"))
+	m := newMemory(c.Now)
+	b := m.bucket("b", object.Unversioned, object.LifecycleRule{ID: "1", Enabled: true, Expiration: days(1), AbortUploads: days(1)})
+	for i := range 100 {
+		m.put("b", fmt.Sprintf("%03d", i), func(v *object.Info) { v.LastModified = date("2026-01-01T00:00:00Z") })
+	}
+	m.upload("b", "u", date("2026-01-01T00:00:00Z"))
+	lists := 0
+	m.before = func(op, _, _ string) error {
+		if op == "List" {
+			if lists++; lists == 4 {
+				b.Config = config(object.LifecycleRule{ID: "1", Expiration: days(1), AbortUploads: days(1)})
+			}
+		}
+		return nil
+	}
+	w := newWorker(m, lifecycle.Options{Clock: c})
+	w.SetPage(10)
+	got, err := w.RunOnce(t.Context(), "b")
+	check(t, err)
+	if want := (lifecycle.Pass{Bucket: "b", Listed: 40, Expired: 40}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 
@@ -291,6 +332,7 @@ func TestEverythingFailsOnce(t *testing.T) {
 				ID: "1", Enabled: true, Prefix: "x", Expiration: days(1), AbortUploads: days(1),
 			}, object.LifecycleRule{
 				ID: "2", Enabled: true, Prefix: "y", Transitions: []object.LifecycleTransition{to(stocktake.ColdArchive, 1)},
+				Not: []object.LifecycleNot{{Tag: &object.Tag{Key: "keep"}}},
 			})
 			for i := range 5 {
 				m.put(name, fmt.Sprint("x", i), old)
