@@ -78,14 +78,17 @@ func (c *call) authorize() error {
 }
 
 // allow asks whether the caller may do action on what the request names.
-func (c *call) allow(action string) error { return c.allowOn(action, &c.bucket, c.at.key) }
+func (c *call) allow(action string) error {
+	return c.allowOn(action, &c.bucket, c.at.key, c.query.get("versionId"))
+}
 
 // allowKey asks the same about another object of the bucket.
-func (c *call) allowKey(action, key string) error { return c.allowOn(action, &c.bucket, key) }
+func (c *call) allowKey(action, key string) error { return c.allowOn(action, &c.bucket, key, "") }
 
-// allowOn asks the same about any bucket and object.
-func (c *call) allowOn(action string, b *object.Bucket, key string) error {
-	err := c.mayDo(action, b, key)
+// allowOn asks the same about a version of an object of any bucket; no key is
+// the bucket itself.
+func (c *call) allowOn(action string, b *object.Bucket, key, version string) error {
+	err := c.mayDo(action, b, key, version)
 	if err == nil && requesterPays(b) && c.account() != b.Owner && !c.offersToPay() {
 		return errRequesterPays
 	}
@@ -102,7 +105,7 @@ func (c *call) offersToPay() bool {
 }
 
 // mayDo asks the directory.
-func (c *call) mayDo(action string, b *object.Bucket, key string) error {
+func (c *call) mayDo(action string, b *object.Bucket, key, version string) error {
 	q := ram.Request{
 		Action: action, Bucket: b.Name, Owner: b.Owner, Key: key,
 		BucketACL: b.ACL, ObjectACL: stocktake.Private,
@@ -123,7 +126,7 @@ func (c *call) mayDo(action string, b *object.Bucket, key string) error {
 	}
 	q.ObjectACL = stocktake.DefaultACL
 	if key != "" {
-		info, headErr := c.Store.Head(c.ctx, object.Version{Bucket: b.Name, Key: key, ID: c.query.get("versionId")})
+		info, headErr := c.Store.Head(c.ctx, object.Version{Bucket: b.Name, Key: key, ID: version})
 		if headErr == nil {
 			q.ObjectACL = info.ACL
 		}

@@ -42,7 +42,7 @@ func (c *call) source() (v object.Version, err error) {
 			return v, &detailError{err: err, fields: [][2]string{{"BucketName", v.Bucket}}}
 		}
 	}
-	return v, c.allowOn(action, &b, v.Key)
+	return v, c.allowOn(action, &b, v.Key, v.ID)
 }
 
 // sourceReady checks that an object may be copied from, now.
@@ -131,8 +131,11 @@ func (c *call) copySymlink(src object.Version, p object.Put, target string, prep
 	if from, err = c.Store.Head(c.ctx, src); err != nil {
 		return from, made, err
 	}
-	if err = prepare(from, &p); !errors.Is(err, errIsSymlink) {
-		return from, made, errors.Join(err, object.ErrPrecondition) // changed meanwhile
+	switch err = prepare(from, &p); {
+	case err == nil:
+		return from, made, object.ErrPrecondition // replaced meanwhile by what is none
+	case !errors.Is(err, errIsSymlink):
+		return from, made, err
 	}
 	made, err = c.Store.PutSymlink(c.ctx, p, target)
 	return from, made, err

@@ -114,6 +114,12 @@ func TestStrangers(t *testing.T) {
 		t.Error("a secret is told")
 	}
 
+	// Keys that were good once.
+	key, err := w.access.CreateKey(account, "")
+	check(t, err)
+	check(t, w.access.SetKeyDisabled(key.ID, true))
+	w.refused(t, sign(req("GET", ""), signature.Credentials{ID: key.ID, Secret: key.Secret}, signature.V4, 0), 403, "InvalidAccessKeyId")
+
 	// A bucket that does not exist is told before an unknown key, but for the
 	// inventory operations.
 	unknown := signature.Credentials{ID: "nobody", Secret: "x"}
@@ -127,6 +133,26 @@ func TestStrangers(t *testing.T) {
 	}
 	m = w.send(t, w.signedAs(t, w.request(t, "PUT", "/nowhere", "", nil), unknown, signature.Target{}))
 	w.refused(t, m, 403, "InvalidAccessKeyId")
+}
+
+// TestTemporaryKeys uses a key of AssumeRole: with its token and in time only.
+func TestTemporaryKeys(t *testing.T) {
+	now := time.Date(2026, 1, 5, 16, 0, 0, 0, time.UTC)
+	w := newWorld(t, func(c *ossapi.Config) { c.Now = func() time.Time { return now } })
+	w.bucket(t, "photos")
+	_, who, err := w.access.Key(keyID, "")
+	check(t, err)
+	temp, err := w.access.Assume(who, ram.AssumeRole{RoleARN: "acs:ram::" + account + ":role/any", SessionName: "test"})
+	check(t, err)
+	get := func(token string) message {
+		r := w.request(t, "GET", "/photos/", "", nil)
+		return w.send(t, w.signedAs(t, r, signature.Credentials{ID: temp.AccessKeyID, Secret: temp.Secret, Token: token}, signature.Target{Bucket: "photos"}))
+	}
+	w.must(t, get(temp.Token), 200)
+	w.refused(t, get(""), 403, "InvalidAccessKeyId")
+	w.refused(t, get(temp.Token+"x"), 403, "InvalidSecurityToken")
+	now = now.Add(2 * time.Hour)
+	w.refused(t, get(temp.Token), 403, "SecurityTokenExpired")
 }
 
 // TestHostileNames sends names that must not reach a store, or a file system.

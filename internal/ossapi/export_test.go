@@ -56,15 +56,16 @@ func NewResponseWriter(w http.ResponseWriter) http.ResponseWriter {
 // ErrorRows are the code and status of every row of the error table.
 func ErrorRows() (rows []ErrorRow) {
 	for _, r := range errorTable {
-		rows = append(rows, ErrorRow{r.err, r.code, r.status})
+		rows = append(rows, ErrorRow{r.err, r.code, r.status, r.message})
 	}
 	return rows
 }
 
 type ErrorRow struct {
-	Err    error
-	Code   string
-	Status int
+	Err     error
+	Code    string
+	Status  int
+	Message string
 }
 
 // ReplyTo is the code and status that an error gets.
@@ -80,6 +81,8 @@ var (
 	ErrInvalidObjectName = errInvalidObjectName
 	ErrInvalidRange      = errInvalidRange
 	ErrNotModified       = errNotModified
+	ErrCallback          = errCallback
+	ErrCallback          = errCallback
 	Piece                = int64(piece)
 )
 

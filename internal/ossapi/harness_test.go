@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
+	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -18,15 +20,49 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
 	"go.uber.org/goleak"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(everyError{m}) }
+
+// everyError fails a run of all tests unless each row of the error table has
+// been provoked by a request.
+type everyError struct{ m *testing.M }
+
+func (e everyError) Run() int {
+	code := e.m.Run()
+	if f := flag.Lookup("test.run"); code != 0 || f.Value.String() != "" || flag.Lookup("test.fuzz").Value.String() != "" || flag.Lookup("test.list").Value.String() != "" {
+		return code
+	}
+	for _, row := range ossapi.ErrorRows() {
+		if _, ok := provoked.Load(row.Code + ": " + row.Message); !ok && unprovoked[row.Err] == "" {
+			fmt.Printf("no test provokes %s (%v)\n", row.Code, row.Err)
+			code = 1
+		}
+	}
+	return code
+}
+
+// provoked are the code and message of every error that a test has seen.
+var provoked sync.Map
+
+// unprovoked are the rows that no request of a test can bring about, and why.
+var unprovoked = map[error]string{
+	stocktake.ErrAccessDenied: "a *ram.DeniedError says more",
+	object.ErrIncompleteBody:  "net/http finds it first",
+	ossapi.ErrNotModified:     "it has no document",
+	ossapi.ErrCallback:        "its message is that of the failure",
+	context.Canceled:          "nobody is left",
+	context.DeadlineExceeded:  "nobody is left",
+	ram.ErrTokenRequired:      "same as ram.ErrNoSuchAccessKey",
+}
 
 const (
 	account   = "1000000000000000"
@@ -42,11 +78,12 @@ const (
 // inventories; and a listener in front.
 type world struct {
 	*httptest.Server
-	store  *store.Store
-	access *ram.Directory
-	log    *logBuffer
-	now    func() time.Time
-	seen   *observations
+	store       *store.Store
+	inventories *inventory.Service
+	access      *ram.Directory
+	log         *logBuffer
+	now         func() time.Time
+	seen        *observations
 }
 
 type option func(*ossapi.Config)
@@ -76,7 +113,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	cat, err := catalog.Open(t.Context(), filepath.Join(dir, "catalog.db"))
 	check(t, err)
 	t.Cleanup(func() { check(t, cat.Close()) })
-	service, err := inventory.New(t.Context(), cat, buckets{w.store}, nil, inventory.Options{Log: log})
+	w.inventories, err = inventory.New(t.Context(), cat, buckets{w.store}, nil, inventory.Options{Log: log})
 	check(t, err)
 
 	cfg.Access = w.access
@@ -84,7 +121,7 @@ func newWorld(t *testing.T, options ...option) *world {
 		cfg.Store = w.store
 	}
 	if cfg.Inventories == nil {
-		cfg.Inventories = service
+		cfg.Inventories = w.inventories
 	}
 	w.Server = httptest.NewUnstartedServer(ossapi.New(cfg))
 	w.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelError)
@@ -145,6 +182,7 @@ func (m message) problem(t *testing.T) (p problem) {
 	if err := xml.Unmarshal([]byte(m.body), &p); err != nil {
 		t.Fatalf("answer %d is no error document: %v\n%s", m.status, err, m.body)
 	}
+	provoked.Store(p.Code+": "+p.Message, true)
 	return p
 }
 

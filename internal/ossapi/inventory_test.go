@@ -126,6 +126,20 @@ func TestInventoryPages(t *testing.T) {
 	w.refused(t, w.do(t, "GET", "/photos/?inventory&inventoryId=7", "", nil), 404, "NoSuchInventory")
 }
 
+func TestInventoryLimit(t *testing.T) {
+	w := newWorld(t)
+	w.bucket(t, "photos")
+	cfg, err := stocktake.ParseInventoryConfiguration([]byte(configuration("x", "")))
+	check(t, err)
+	cfg.IsEnabled = false
+	for i := range stocktake.MaxInventories {
+		cfg.ID = fmt.Sprint(i)
+		check(t, w.inventories.Put(t.Context(), "photos", cfg))
+	}
+	w.refused(t, w.do(t, "PUT", "/photos/?inventory&inventoryId=more", configuration("more", ""), nil), 400, "InventoryExceedLimit")
+	w.refused(t, w.do(t, "PUT", "/photos/?inventory&inventoryId=7", configuration("7", ""), nil), 409, "InventoryConfigurationAlreadyExists")
+}
+
 // TestExtensions asks for runs and states, which OSS does not have.
 func TestExtensions(t *testing.T) {
 	w := newWorld(t)

@@ -270,6 +270,7 @@ func TestPutObject(t *testing.T) {
 	w.refused(t, w.do(t, "PUT", "/photos/cat", "meow", map[string]string{"X-Oss-Server-Side-Encryption": "ROT13"}), 400, "InvalidEncryptionAlgorithmError")
 	w.refused(t, w.do(t, "PUT", "/photos/cat", "meow", map[string]string{"X-Oss-Object-Acl": "public-read"}), 403, "AccessDenied")
 	w.refused(t, w.do(t, "PUT", "/photos/cat", "meow", map[string]string{"X-Oss-Callback": "e30="}), 501, "NotImplemented")
+	w.refused(t, w.do(t, "PUT", "/photos/cat", "meow", map[string]string{"X-Oss-Server-Side-Encryption": "KMS"}), 400, "KmsKeyNotFound") // this store has no keys
 	w.gone(t, "/photos/cat")
 
 	w.must(t, w.do(t, "PUT", "/photos/cat", "meow", map[string]string{"X-Oss-Forbid-Overwrite": "true"}), 200)
