@@ -152,4 +152,8 @@ type Controls interface {
 	// Check makes the checks of a run before there is one; what would fail is
 	// among the warnings.
 	Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)
+
+	// Retain sets which reports are kept; others are removed after the next run
+	// that succeeds. *stocktake.InvalidArgumentError for a number out of range.
+	Retain(ctx context.Context, bucket, id string, r stocktake.Retention) (stocktake.InventoryStatus, error)
 }

@@ -82,7 +82,6 @@ var (
 	ErrInvalidRange      = errInvalidRange
 	ErrNotModified       = errNotModified
 	ErrCallback          = errCallback
-	ErrCallback          = errCallback
 	Piece                = int64(piece)
 )
 

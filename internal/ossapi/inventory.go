@@ -3,6 +3,7 @@ package ossapi
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"net/http"
 
 	"github.com/stocktake/stocktake"
@@ -132,6 +133,22 @@ func (c *call) resumeInventory() error { return c.control(Controls.Resume) }
 
 // checkInventory answers POST ...&x-oss-stocktake=check.
 func (c *call) checkInventory() error { return c.control(Controls.Check) }
+
+// retainReports answers POST ...&x-oss-stocktake=retain with the number of
+// reports and of days to keep; a number that is missing is 0.
+func (c *call) retainReports() error {
+	var r stocktake.Retention
+	var err error
+	if r.Reports, err = c.query.int(extension+"-reports", 0, 0, math.MaxInt32); err != nil {
+		return err
+	}
+	if r.Days, err = c.query.int(extension+"-days", 0, 0, math.MaxInt32); err != nil {
+		return err
+	}
+	return c.control(func(s Controls, ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
+		return s.Retain(ctx, bucket, id, r)
+	})
+}
 
 // notNil makes a list that is empty an empty list in JSON.
 func notNil[T any](list []T) []T {

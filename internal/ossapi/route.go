@@ -96,6 +96,7 @@ var operations = []operation{
 	{"DeleteBucketInventory", "DELETE", bucketLevel, "inventory", "", "oss:DeleteBucketInventory", "", false, (*call).deleteInventory},
 	{"RunInventory", "POST", bucketLevel, "inventory", extension + "=run", "oss:PutBucketInventory", "", false, (*call).runInventory},
 	{"CancelInventoryRun", "POST", bucketLevel, "inventory", extension + "=cancel", "oss:PutBucketInventory", "", false, (*call).cancelRun},
+	{"RetainInventoryReports", "POST", bucketLevel, "inventory", extension + "=retain", "oss:PutBucketInventory", "", false, (*call).retainReports},
 	{"SuspendInventory", "POST", bucketLevel, "inventory", extension + "=suspend", "oss:PutBucketInventory", "", false, (*call).suspendInventory},
 	{"ResumeInventory", "POST", bucketLevel, "inventory", extension + "=resume", "oss:PutBucketInventory", "", false, (*call).resumeInventory},
 	{"CheckInventory", "POST", bucketLevel, "inventory", extension + "=check", "oss:PutBucketInventory", "", false, (*call).checkInventory},
