@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/stocktake/stocktake/bench/measure"
 )
 
 // compressors is how many goroutines the reference compressor has: as many as
@@ -16,7 +19,7 @@ const compressors = 2
 
 // compressed is what the reference compressor did.
 type compressed struct {
-	took          time.Duration
+	took, cpu     time.Duration
 	read, written int64 // bytes
 }
 
@@ -32,6 +35,10 @@ func compressAlone(shards [][]byte) (c compressed, err error) {
 			return compressed{}, err
 		}
 		c.read += int64(len(rows))
+		before, err := measure.Of(os.Getpid())
+		if err != nil {
+			return compressed{}, err
+		}
 		start := time.Now()
 		var g errgroup.Group
 		for i, part := range split(rows, compressors) {
@@ -45,6 +52,11 @@ func compressAlone(shards [][]byte) (c compressed, err error) {
 			return compressed{}, err
 		}
 		c.took += time.Since(start)
+		after, err := measure.Of(os.Getpid())
+		if err != nil {
+			return compressed{}, err
+		}
+		c.cpu += after.CPU - before.CPU
 	}
 	for _, n := range sizes {
 		c.written += n

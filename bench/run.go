@@ -113,48 +113,52 @@ func (b *runBench) measure(ctx context.Context, count int) (err error) {
 		"--destination", reportsBucket, "--fields", allFields); err != nil {
 		return err
 	}
-	var ratios, sizes []float64
+	var times, cpus, sizes []float64
 	for range count {
-		ratio, size, err := b.once(ctx, c)
+		p, err := b.once(ctx, c)
 		if err != nil {
 			return err
 		}
-		ratios, sizes = append(ratios, ratio), append(sizes, size)
+		times, cpus, sizes = append(times, p.time), append(cpus, p.cpu), append(sizes, p.size)
 	}
 	b.results.Ratios = append(b.results.Ratios,
 		measure.Ratio{
-			Name: "R", Value: measure.Median(ratios),
+			Name: "R", Value: measure.Median(times),
 			Says: fmt.Sprintf("time of klauspost/compress level 1 alone, %d goroutines, over time of the whole run; median of %d pairs", compressors, count),
 		},
+		measure.Ratio{Name: "cpu", Value: measure.Median(cpus), Says: "the same of CPU time, which says less of what else the machine did"},
 		measure.Ratio{Name: "size", Value: measure.Median(sizes), Says: "bytes of the report over bytes of klauspost/compress level 1"})
 	return nil
 }
 
-// once makes one run and compresses its rows alone. It returns the ratios of
-// the two: time of the compressor over time of the run, size of the report over
-// size of the compressor's output.
-func (b *runBench) once(ctx context.Context, c cli) (ratio, size float64, err error) {
+// A pair is one run beside its compressor alone: time and CPU time of the
+// compressor over those of the run, and size of the report over that of the
+// compressor's output.
+type pair struct{ time, cpu, size float64 }
+
+// once makes one run and compresses its rows alone.
+func (b *runBench) once(ctx context.Context, c cli) (p pair, err error) {
 	if err := measure.ResetPeak(c.server.PID()); err != nil {
-		return 0, 0, err
+		return p, err
 	}
 	before, err := measure.Of(c.server.PID())
 	if err != nil {
-		return 0, 0, err
+		return p, err
 	}
 	out, err := c.run(ctx, "inventory", "run", "--wait", "--json", "-b", lakeBucket, "-i", "bench")
 	if err != nil {
-		return 0, 0, err
+		return p, err
 	}
 	after, err := measure.Of(c.server.PID())
 	if err != nil {
-		return 0, 0, err
+		return p, err
 	}
 	var run stocktake.Run
 	if err := json.Unmarshal(out, &run); err != nil {
-		return 0, 0, fmt.Errorf("stocktake inventory run: %w\n%s", err, out)
+		return p, fmt.Errorf("stocktake inventory run: %w\n%s", err, out)
 	}
 	if run.State != stocktake.Succeeded || run.Matched != int64(b.objects) {
-		return 0, 0, fmt.Errorf("run %s with %d of %d objects: %s", run.State, run.Matched, b.objects, run.Reason)
+		return p, fmt.Errorf("run %s with %d of %d objects: %s", run.State, run.Matched, b.objects, run.Reason)
 	}
 	took := run.Ended.Sub(run.Started)
 	cpu := after.CPU - before.CPU
@@ -163,22 +167,27 @@ func (b *runBench) once(ctx context.Context, c cli) (ratio, size float64, err er
 
 	start := time.Now()
 	if _, err := c.run(ctx, "report", "verify", "oss://"+run.Destination+"/"+run.Manifest); err != nil {
-		return 0, 0, err
+		return p, err
 	}
 	b.add("Verify", time.Since(start), b.perSecond(time.Since(start)))
 
 	shards, err := c.shards(ctx, run.Destination, run.Manifest)
 	if err != nil {
-		return 0, 0, err
+		return p, err
 	}
 	alone, err := compressAlone(shards)
 	if err != nil {
-		return 0, 0, err
+		return p, err
 	}
 	b.add("CompressorAlone", alone.took, b.perSecond(alone.took),
+		measure.Figure{Value: alone.cpu.Seconds(), Unit: "cpu-s"},
 		measure.Figure{Value: float64(alone.read) / 1e6 / alone.took.Seconds(), Unit: "MB/s"},
 		measure.Figure{Value: float64(alone.read) / float64(b.objects), Unit: "B/row"})
-	return alone.took.Seconds() / took.Seconds(), float64(run.Written) / float64(alone.written), nil
+	return pair{
+		time: alone.took.Seconds() / took.Seconds(),
+		cpu:  alone.cpu.Seconds() / cpu.Seconds(),
+		size: float64(run.Written) / float64(alone.written),
+	}, nil
 }
 
 func mebibytes(n int64) measure.Figure {
