@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"mime"
 	"net/http"
+	"strconv"
 
 	"github.com/stocktake/stocktake"
 )
@@ -73,6 +74,16 @@ func (c *Client) Check(ctx context.Context, bucket, id string) (stocktake.Invent
 	return c.control(ctx, "check", operation{name: "CheckBucketInventory", bucket: bucket, id: id, doing: "check inventory"})
 }
 
+// Retain sets which reports of a configuration are kept: those that either number
+// keeps, and always the newest; the zero Retention keeps all. What need not be
+// kept is removed after the next run that succeeds.
+func (c *Client) Retain(ctx context.Context, bucket, id string, r stocktake.Retention) (stocktake.InventoryStatus, error) {
+	return c.control(ctx, "retain", operation{
+		name: "RetainBucketInventoryReports", bucket: bucket, id: id, doing: "set the retention of inventory",
+		parameters: map[string]string{extension + "-reports": strconv.Itoa(r.Reports), extension + "-days": strconv.Itoa(r.Days)},
+	})
+}
+
 func (c *Client) control(ctx context.Context, action string, op operation) (status stocktake.InventoryStatus, err error) {
 	op.method = http.MethodPost
 	err = c.extension(ctx, action, op, &status)
@@ -81,7 +92,10 @@ func (c *Client) control(ctx context.Context, action string, op operation) (stat
 
 // extension calls what Stocktake adds to the API and reads its JSON into result.
 func (c *Client) extension(ctx context.Context, action string, op operation, result any) error {
-	op.parameters = map[string]string{extension: action}
+	if op.parameters == nil {
+		op.parameters = map[string]string{}
+	}
+	op.parameters[extension] = action
 	call := c.callForID
 	if action == "status" {
 		call = c.call

@@ -39,8 +39,9 @@ type accountFlags struct {
 type runFlags struct {
 	MaxRuns        int           `group:"Runs" help:"How many runs go at once." default:"2"`
 	ScanWorkers    int           `group:"Runs" help:"Goroutines of one run; 0 is one a core." default:"0"`
+	ScanShare      float64       `group:"Runs" help:"Share of its time that each of them may work, above 0 to 1. Requests go before runs anyway; less than 1 spares the disk and other programs." default:"1"`
 	ShardRows      int64         `group:"Runs" help:"Rows of a shard, at most." default:"1000000"`
-	ScheduleHour   int           `group:"Runs" help:"Hour of the day at which scheduled runs are due, and lifecycle rules carried out." default:"0"`
+	ScheduleHour   int           `group:"Runs" help:"Hour of the day at which scheduled runs are due." default:"0"`
 	ScheduleZone   string        `group:"Runs" help:"Time zone of that hour and of weekdays and dates: a name such as Europe/Berlin, or UTC+8." default:"UTC+8"`
 	Spread         time.Duration `group:"Runs" help:"Scheduled runs start up to this much after they are due, each configuration by its own share." default:"0s"`
 	LateAfter      time.Duration `group:"Runs" help:"A run that has not ended so long after it was due is late, and said to be." default:"6h"`
@@ -74,6 +75,8 @@ func (f *serverFlags) check() error {
 		return usagef("--max-runs: at least 1")
 	case f.ScanWorkers < 0:
 		return usagef("--scan-workers: at least 0")
+	case !(f.ScanShare > 0 && f.ScanShare <= 1):
+		return usagef("--scan-share: above 0, at most 1")
 	case f.ShardRows < 1:
 		return usagef("--shard-rows: at least 1")
 	case f.ScheduleHour < 0 || f.ScheduleHour > 23:

@@ -29,6 +29,7 @@ type inventoryCmd struct {
 	Runs    inventoryRuns    `cmd:"" help:"Show the runs of a configuration, newest first."`
 	Suspend inventorySuspend `cmd:"" help:"Leave out scheduled runs until resume."`
 	Resume  inventoryResume  `cmd:"" help:"Take back suspend."`
+	Retain  inventoryRetain  `cmd:"" help:"Say which reports are kept; others are removed."`
 	Check   inventoryCheck   `cmd:"" help:"Check destination, role and key before a run does; exit code 1 if the next run would fail."`
 	Status  inventoryStatus  `cmd:"" help:"Show how the configurations of a bucket, or of all buckets, are doing."`
 }

@@ -89,11 +89,8 @@ func (s *server) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	loc, err := zone(f.ScheduleZone)
-	if err != nil {
-		return err
-	}
-	aging := lifecycle.NewWorker(st, access.Accounts, lifecycle.Options{Hour: f.ScheduleHour, Zone: loc, Clock: s.clock, Log: s.log})
+	// OSS carries rules out from 00:00 UTC, when their days are full.
+	aging := lifecycle.NewWorker(st, access.Accounts, lifecycle.Options{Zone: time.UTC, Clock: s.clock, Log: s.log})
 	s.workers = append(s.workers, aging.Serve)
 
 	api := ossapi.New(ossapi.Config{

@@ -51,6 +51,7 @@ func (s *server) inventories(ctx context.Context, st *store.Store, access *ram.D
 		MaxRuns:   f.MaxRuns,
 		Keep:      f.KeepRuns,
 		Encrypts:  ring.encrypts,
+		Roles:     roles{access: access, buckets: st, now: s.clock.Now},
 		Strict:    f.Production,
 		LateAfter: f.LateAfter,
 		Clock:     s.clock,
@@ -65,7 +66,7 @@ func (s *server) inventories(ctx context.Context, st *store.Store, access *ram.D
 		}
 	}
 	run := &inventory.EngineRunner{Stores: stores, Seed: f.Seed, Options: engine.Options{
-		Workers: f.ScanWorkers, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: s.log,
+		Workers: f.ScanWorkers, Share: f.ScanShare, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: s.log,
 	}}
 	service, err := inventory.New(ctx, cat, stores, run, opts)
 	if err != nil {

@@ -45,6 +45,43 @@ func (c *inventoryResume) Run(ctx context.Context, con console) error {
 	return err
 }
 
+type inventoryRetain struct {
+	remote
+	idFlag
+	Reports int  `help:"Keep the newest so many reports." placeholder:"N"`
+	Days    int  `help:"Keep the reports of so many days." placeholder:"N"`
+	All     bool `help:"Keep all reports."`
+}
+
+// Run sets which reports are kept.
+func (c *inventoryRetain) Run(ctx context.Context, con console) error {
+	if !c.All && c.Reports == 0 && c.Days == 0 {
+		return usagef("say what to keep: --reports N, --days N, both (what either keeps stays), or --all")
+	}
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	s, err := cl.Retain(ctx, c.Bucket, c.ID, stocktake.Retention{Reports: c.Reports, Days: c.Days})
+	if err != nil {
+		return explain(err, "retain reports of "+c.ID)
+	}
+	_, err = fmt.Fprintf(con.out, "%s of bucket %s: %s; the next run that succeeds removes the others\n", s.Configuration, s.Bucket, kept(s.Retention))
+	return err
+}
+
+func kept(r stocktake.Retention) string {
+	switch {
+	case r.Reports > 0 && r.Days > 0:
+		return fmt.Sprintf("the newest %d reports and those of %d days are kept", r.Reports, r.Days)
+	case r.Reports > 0:
+		return fmt.Sprintf("the newest %d reports are kept", r.Reports)
+	case r.Days > 0:
+		return fmt.Sprintf("the reports of %d days are kept", r.Days)
+	}
+	return "all reports are kept"
+}
+
 type inventoryCheck struct {
 	remote
 	idFlag
