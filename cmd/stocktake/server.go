@@ -197,7 +197,7 @@ func demoFlags(dir, addr string) serverFlags {
 	return serverFlags{
 		Listen: addr, Data: dir, Region: "cn-hangzhou", AccountID: "1000000000000000",
 		runFlags: runFlags{
-			MaxRuns: 2, ShardRows: 1_000_000, ScheduleZone: "UTC+8", LateAfter: 6 * time.Hour, KeepRuns: 100, StrayGrace: 24 * time.Hour,
+			MaxRuns: 2, ScanShare: 1, ShardRows: 1_000_000, ScheduleZone: "UTC+8", LateAfter: 6 * time.Hour, KeepRuns: 100, StrayGrace: 24 * time.Hour,
 		},
 		storeFlags: storeFlags{CacheSize: 64 << 20, BodyTimeout: 30 * time.Second},
 	}

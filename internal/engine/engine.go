@@ -42,6 +42,7 @@ type Job struct {
 // Options tune a run. The zero value is what production runs.
 type Options struct {
 	Workers    int           // segments scanned at once; 0: GOMAXPROCS
+	Share      float64       // of its time that a worker may work, above 0 to 1; it rests between batches. 0: 1
 	MinSegment int64         // records for which a segment of their own is worth it; 0: 100,000
 	Limits     report.Limits // of a shard
 

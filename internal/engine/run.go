@@ -75,6 +75,9 @@ func newRun(dst Destination, job Job, opts Options) (*run, error) {
 		return nil, errors.New("the configuration lacks an id, a destination bucket, or the format CSV")
 	}
 	opts.Workers = cmp.Or(max(opts.Workers, 0), runtime.GOMAXPROCS(0))
+	if opts.Share = cmp.Or(opts.Share, 1); !(opts.Share > 0 && opts.Share <= 1) {
+		return nil, fmt.Errorf("share %v: above 0, at most 1", opts.Share)
+	}
 	opts.MinSegment = cmp.Or(opts.MinSegment, defaultMinSegment)
 	opts.Limits.Rows = cmp.Or(opts.Limits.Rows, report.DefaultShardRows)
 	if opts.Compressor == nil {

@@ -53,6 +53,7 @@ type worker struct {
 	excluded []byte // prefix of keys to leave out; nil: none
 	shards   *report.ShardWriter
 	kept     []stocktake.Record
+	pace     pace
 
 	// Of the segment at hand.
 	number  int
@@ -75,6 +76,7 @@ func (r *run) newWorker(snap Snapshot) (*worker, error) {
 		run: r, snap: snap,
 		versions: cfg.IncludedObjectVersions == stocktake.AllVersions,
 		shards:   report.NewShardWriter(c, r.opts.Limits),
+		pace:     newPace(r.opts.Share),
 	}
 	w.matcher = stocktake.NewMatcher(cfg.Filter, !w.versions)
 	w.matcher.SkipPrefix() // segments have it
@@ -127,7 +129,7 @@ func (w *worker) batch(ctx context.Context, batch []stocktake.Record) error {
 	w.out.listed += int64(len(batch))
 	w.opts.Progress.add(len(batch), w.out.totals.Rows-rows, w.out.totals.Bytes-size)
 	w.cursor.move(w.last)
-	return nil
+	return w.pace.step(ctx)
 }
 
 // check holds the source to its order where that costs nothing, at the ends of

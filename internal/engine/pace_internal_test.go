@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestPace(t *testing.T) {
+	for _, share := range []float64{0.01, 0.25, 0.5, 0.9, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			var worked time.Duration
+			for p := newPace(share); worked < 10*time.Second; {
+				const batch = 300 * time.Microsecond
+				time.Sleep(batch)
+				worked += batch
+				if err := p.step(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := float64(worked) / float64(time.Since(start)); got < share*0.99 || got > share*1.01 {
+				t.Errorf("with share %v the worker worked %.3f of the time", share, got)
+			}
+		})
+	}
+}
+
+func TestPaceEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		p := newPace(0.001)
+		time.Sleep(time.Second)
+		start := time.Now()
+		if err := p.step(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
