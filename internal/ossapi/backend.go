@@ -139,11 +139,7 @@ type Inventories interface {
 	Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
 	// Status gives the status of one configuration, or with id "" of all of the bucket, by id.
 	Status(ctx context.Context, bucket, id string) ([]stocktake.InventoryStatus, error)
-}
 
-// Controls are the rest of what people do with inventories. An inventory
-// service that has them offers them.
-type Controls interface {
 	// Suspend keeps a configuration from falling due until Resume; a run that is
 	// going goes on. The configuration itself is not changed.
 	Suspend(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)

@@ -126,13 +126,13 @@ func (c *call) inventoryStatus() error {
 }
 
 // suspendInventory answers POST ...&x-oss-stocktake=suspend.
-func (c *call) suspendInventory() error { return c.control(Controls.Suspend) }
+func (c *call) suspendInventory() error { return c.control(c.Inventories.Suspend) }
 
 // resumeInventory answers POST ...&x-oss-stocktake=resume.
-func (c *call) resumeInventory() error { return c.control(Controls.Resume) }
+func (c *call) resumeInventory() error { return c.control(c.Inventories.Resume) }
 
 // checkInventory answers POST ...&x-oss-stocktake=check.
-func (c *call) checkInventory() error { return c.control(Controls.Check) }
+func (c *call) checkInventory() error { return c.control(c.Inventories.Check) }
 
 // retainReports answers POST ...&x-oss-stocktake=retain with the number of
 // reports and of days to keep; a number that is missing is 0.
@@ -145,8 +145,8 @@ func (c *call) retainReports() error {
 	if r.Days, err = c.query.int(extension+"-days", 0, 0, math.MaxInt32); err != nil {
 		return err
 	}
-	return c.control(func(s Controls, ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
-		return s.Retain(ctx, bucket, id, r)
+	return c.control(func(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
+		return c.Inventories.Retain(ctx, bucket, id, r)
 	})
 }
 
@@ -179,18 +179,14 @@ func (c *call) runAction(act func(ctx context.Context, bucket, id string) (stock
 	return c.json(run)
 }
 
-// control carries out an action that not every inventory service has. It
-// answers with the status of the configuration.
-func (c *call) control(act func(s Controls, ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)) error {
+// control carries out an action and answers with the status of the
+// configuration.
+func (c *call) control(act func(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)) error {
 	id, err := c.inventoryID()
 	if err != nil {
 		return err
 	}
-	controls, ok := c.Inventories.(Controls)
-	if !ok {
-		return errNotImplemented
-	}
-	status, err := act(controls, c.ctx, c.at.bucket, id)
+	status, err := act(c.ctx, c.at.bucket, id)
 	if err != nil {
 		return err
 	}

@@ -176,7 +176,16 @@ func TestExtensions(t *testing.T) {
 		t.Errorf("%+v", run)
 	}
 
-	for _, action := range []string{"run", "cancel", "suspend", "resume", "check"} {
+	for action, want := range map[string]string{"suspend": `"suspended":true`, "check": `"configuration":"daily"`, "resume": `"configuration":"daily"`, "retain&x-oss-stocktake-reports=3&x-oss-stocktake-days=9": `"days":9`} {
+		if m := w.must(t, w.do(t, "POST", path+action+"&inventoryId=daily", "", nil), 200); !strings.Contains(m.body, want) {
+			t.Errorf("%s: %s", action, m.body)
+		}
+		w.refused(t, w.do(t, "POST", path+action+"&inventoryId=none", "", nil), 404, "NoSuchInventory")
+	}
+	w.refused(t, w.do(t, "POST", path+"retain&x-oss-stocktake-days=x&inventoryId=daily", "", nil), 400, "InvalidArgument")
+	w.refused(t, w.do(t, "POST", path+"retain&x-oss-stocktake-days=999999999&inventoryId=daily", "", nil), 400, "InvalidArgument")
+
+	for _, action := range []string{"run", "cancel", "suspend", "resume", "check", "retain"} {
 		w.refused(t, w.do(t, "POST", path+action, "", nil), 400, "MissingArgument")
 		w.refused(t, w.other(t, "POST", path+action+"&inventoryId=daily", "", nil), 403, "AccessDenied")
 		w.refused(t, w.do(t, "GET", path+action+"&inventoryId=daily", "", nil), 501, "NotImplemented")

@@ -17,7 +17,7 @@ var modifiers = setOf(
 	"response-content-type", "response-cache-control", "response-content-disposition", "response-content-encoding",
 	"response-content-language", "response-expires",
 	// inventories
-	"inventoryId", extension,
+	"inventoryId", extension, extension+"-reports", extension+"-days",
 	// signatures
 	"OSSAccessKeyId", "Expires", "Signature", "security-token",
 	"x-oss-signature-version", "x-oss-credential", "x-oss-date", "x-oss-expires", "x-oss-signature", "x-oss-additional-headers", "x-oss-security-token",
