@@ -135,8 +135,11 @@ func (s *Service) take(a *attempt, cfg stocktake.InventoryConfiguration) (Outcom
 
 // finish records how the attempt went.
 func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outcome Outcome, err error) {
-	r, begun := a.now()
 	cause := context.Cause(a.ctx)
+	if errors.Is(cause, errCancelled) {
+		s.reread(a)
+	}
+	r, begun := a.now()
 	gone := errors.Is(cause, errDeleted) || errors.Is(err, stocktake.ErrNoSuchRun) || errors.Is(err, stocktake.ErrNoSuchInventory)
 	switch {
 	case err == nil:
@@ -170,6 +173,27 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	case err != nil:
 		s.log.Error("the end of a run could not be recorded; it starts anew with the server, which finds what it has published",
 			append(runAttrs(&r), "state", r.State, "err", err)...)
+	}
+}
+
+// reread reads the run of an attempt that was cancelled before it had done so
+// itself: its end is to be recorded all the same.
+func (s *Service) reread(a *attempt) {
+	if _, begun := a.now(); begun {
+		return
+	}
+	err := s.insist(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
+		r, err := s.catalog.Run(ctx, a.id)
+		if err != nil || r.State != stocktake.Queued {
+			return err
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.run = r
+		return nil
+	})
+	if err != nil && !errors.Is(err, stocktake.ErrNoSuchRun) {
+		s.log.Warn("a cancelled run could not be read", "bucket", a.bucket, "configuration", a.configuration, "run", a.id, "err", err)
 	}
 }
 

@@ -52,9 +52,13 @@ func (s *Service) Cancel(ctx context.Context, bucket, id string) (stocktake.Run,
 		a.cancel(errCancelled)
 		select {
 		case <-a.done:
-			return s.catalog.Run(ctx, r.ID)
 		case <-ctx.Done():
 			return stocktake.Run{}, fmt.Errorf("wait for the end of run %s: %w", r.ID, ctx.Err())
+		}
+		// An attempt that had not begun, or that a shutdown has overtaken, leaves
+		// its run as it was: then nobody works on it in the next turn.
+		if r, err = s.catalog.Run(ctx, r.ID); err != nil || r.State.Ended() {
+			return r, err
 		}
 	}
 }

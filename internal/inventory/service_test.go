@@ -220,6 +220,34 @@ func TestCancel(t *testing.T) {
 	})
 }
 
+// TestCancelAtOnce cancels runs that are just being begun, and does not wait for
+// the answer.
+func TestCancelAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, inventory.Options{})
+		w.serve()
+		cfg := configuration("a", daily)
+		cfg.IsEnabled = false
+		w.put("photos", cfg)
+		for range 50 {
+			if _, err := w.Run(t.Context(), "photos", "a"); err != nil {
+				t.Fatal(err)
+			}
+			hasty, cancel := context.WithCancel(t.Context())
+			go cancel()
+			_, err := w.Cancel(hasty, "photos", "a")
+			if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, stocktake.ErrNoSuchRun) {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if r, err := w.catalog.Going(t.Context(), "photos", "a"); !errors.Is(err, stocktake.ErrNoSuchRun) {
+				t.Fatalf("nobody works on it, but it goes: %+v, %v", r, err)
+			}
+		}
+		w.close()
+	})
+}
+
 func TestBucketDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, inventory.Options{})
