@@ -94,8 +94,13 @@ func (c cursor) delta(e *Encoder, l *column, lead string, value []byte) cursor {
 
 // middle adds value[from:to] as literals, or nearly so.
 func (c cursor) middle(e *Encoder, l *column, value []byte, from, to int) cursor {
-	if l.isKey && from > 0 && value[from-1] == '/' {
-		return c.path(e, l, value, from, to)
+	if l.isKey {
+		if e.search.on {
+			return c.searched(e, l, value, from, to)
+		}
+		if from > 0 && value[from-1] == '/' {
+			return c.path(e, l, value, from, to)
+		}
 	}
 	c = c.flush(e)
 	if to < 4 {

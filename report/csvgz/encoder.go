@@ -41,6 +41,7 @@ type Encoder struct {
 	rows    int64
 	lastRow int64 // where the last row begins in the file
 	paths   paths
+	search  search
 	days    [numDays]day
 	sampler
 }
@@ -111,6 +112,7 @@ func (e *Encoder) Reset(w io.Writer) {
 		e.days[i] = day{number: noDay, pos: never}
 	}
 	e.paths.reset()
+	e.search.reset()
 	e.sampler.reset()
 	copy(e.literalLens[:], e.preset[:numLiterals])
 	copy(e.distanceLens[:], e.preset[numLiterals:])

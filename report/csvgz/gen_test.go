@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report"
@@ -33,6 +35,8 @@ var workloads = []workload{
 	{"uuids", uuids},
 	{"archive", archive},
 	{"s3", s3},
+	{"words", words},
+	{"chinese", chinese},
 }
 
 // lake is a data lake: partitions by tenant, table, day and hour.
@@ -99,6 +103,48 @@ func s3(rnd *rand.Rand, n int) []stocktake.Record {
 		r := &recs[i]
 		r.ETag = stocktake.ETag{Text: fmt.Appendf(nil, "%x", r.ETag.Sum)}
 		r.HasCRC64 = false
+	}
+	return recs
+}
+
+// words are documents named by a few words.
+func words(rnd *rand.Rand, n int) []stocktake.Record {
+	list := strings.Fields("alpha beta report invoice summary final draft copy scan image " +
+		"holiday project data backup old new test budget plan notes")
+	pick := func() string { return list[rnd.IntN(len(list))] }
+	return sorted(rnd, n, func(int) string {
+		return fmt.Sprintf("docs/%s/%s-%s-%s_v%d.docx", pick(), pick(), pick(), pick(), rnd.IntN(9))
+	})
+}
+
+// chinese are names of which each character takes nine bytes in a row.
+func chinese(rnd *rand.Rand, n int) []stocktake.Record {
+	common := make([]rune, 600)
+	for i := range common {
+		common[i] = rune(0x4e00 + rnd.IntN(0x51a0))
+	}
+	name := func(n int) string {
+		s := make([]rune, n)
+		for i := range s {
+			s[i] = common[int(rnd.ExpFloat64()*80)%len(common)]
+		}
+		return string(s)
+	}
+	return sorted(rnd, n, func(i int) string {
+		return fmt.Sprintf("合同/2026年/%s/%s-%03d.pdf", name(3), name(6), i%1000)
+	})
+}
+
+// sorted makes records of the keys that key gives.
+func sorted(rnd *rand.Rand, n int, key func(i int) string) []stocktake.Record {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = key(i)
+	}
+	slices.Sort(keys)
+	recs := make([]stocktake.Record, n)
+	for i, key := range keys {
+		recs[i] = object(rnd, key)
 	}
 	return recs
 }

@@ -71,8 +71,12 @@ func (c cursor) flushAny(e *Encoder) cursor {
 
 // literals emits s, which stands at the end of the text already.
 func (c cursor) literals(e *Encoder, s []byte) cursor {
-	for _, b := range s {
-		c = c.put(uint64(e.literal[b])).spill(&e.out)
+	for ; len(s) >= 4; s = s[4:] {
+		c = c.put(uint64(e.literal[s[0]])).put(uint64(e.literal[s[1]])).
+			put(uint64(e.literal[s[2]])).put(uint64(e.literal[s[3]])).spill(&e.out)
 	}
-	return c
+	for _, b := range s {
+		c = c.put(uint64(e.literal[b]))
+	}
+	return c.spill(&e.out)
 }

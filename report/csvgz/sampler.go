@@ -7,10 +7,11 @@ type sampler struct {
 	fitAt int64 // with the first sample from here on, codes are fitted
 
 	sampling bool
+	fitting  bool   // to the sample being taken
 	counted  int    // how much of text has been counted
 	now      counts // of the sample being taken
 	sum      counts // of samples, older ones counting less
-	usual    int    // what a symbol took when codes were fitted, in 1/256 of a bit; 0: not known
+	usual    int    // what a symbol took when codes were fitted, in 1/256 of a bit
 }
 
 type counts struct {
@@ -20,9 +21,7 @@ type counts struct {
 
 // Which rows are counted and when codes are fitted, in rows.
 const (
-	// The first rows of a file are counted, and those after a change are.
-	firstSample = 64
-
+	fitSample = 64          // how many are counted before a fit, beginning with the first rows of a file
 	sample    = 16          // how many are counted
 	soon      = 128         // of so many in the beginning
 	later     = 32 * soon   // and of so many afterwards
@@ -38,24 +37,24 @@ func (s *sampler) reset() { *s = sampler{} }
 func (c cursor) tune(e *Encoder) cursor {
 	c = c.flush(e)
 	if !e.sampling {
-		e.sampling, e.counted, e.reach = true, c.text, 0
-		e.event += sample
-		if e.rows == 0 {
-			e.event = firstSample
-		}
+		e.begin(c, e.rows >= e.fitAt)
 		return c
 	}
 	e.sampleTo(c.text)
-	if e.drifted() {
-		e.sum, e.usual, e.fitAt = counts{}, 0, e.rows
-		e.event += firstSample
+	bits := e.bits(&e.now)
+	drifted := e.drifted()
+	e.sum.add(&e.now)
+	switch {
+	case e.fitting:
+		c = c.refit(e)
+		e.fitAt = e.rows + min(7*e.rows, fits)
+		e.search.on = e.search.saved*searchPays > bits
+	case drifted:
+		e.sum = counts{}
+		e.begin(c, true)
 		return c
 	}
 	e.sampling, e.reach = false, int(min(e.base+int64(c.text), maxWindow))
-	if e.rows >= e.fitAt {
-		c = c.refit(e)
-		e.fitAt = e.rows + min(7*e.rows, fits)
-	}
 	period := int64(later)
 	if e.rows < beginning {
 		period = soon
@@ -64,19 +63,31 @@ func (c cursor) tune(e *Encoder) cursor {
 	return c
 }
 
-// drifted ends a sample. It reports whether symbols took more or less than when
-// the codes were fitted.
-func (e *Encoder) drifted() bool {
-	took := e.bitsOfSymbol(&e.now)
-	for i, n := range e.now.literals {
-		e.sum.literals[i] += n
-	}
-	for i, n := range e.now.distances {
-		e.sum.distances[i] += n
-	}
+// begin begins a sample, to which codes will be fitted or not.
+func (e *Encoder) begin(c cursor, fitting bool) {
 	e.now = counts{}
-	change := took - e.usual
-	return e.usual > 0 && max(change, -change)*changed > e.usual
+	e.sampling, e.fitting, e.counted, e.reach = true, fitting, c.text, 0
+	e.event += sample
+	if fitting {
+		e.event += fitSample - sample
+		e.search.on, e.search.saved = true, 0
+	}
+}
+
+// drifted reports whether symbols take more or less than when the codes were
+// fitted.
+func (e *Encoder) drifted() bool {
+	change := e.bitsOfSymbol(&e.now) - e.usual
+	return max(change, -change)*changed > e.usual
+}
+
+func (k *counts) add(other *counts) {
+	for i, n := range other.literals {
+		k.literals[i] += n
+	}
+	for i, n := range other.distances {
+		k.distances[i] += n
+	}
 }
 
 // sampleTo counts the literals up to an index of e.text.

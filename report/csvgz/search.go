@@ -1,0 +1,96 @@
+package csvgz
+
+// A search looks for repetitions in the way of general compressors, but only
+// in those parts of keys that the row before does not have. Some buckets have
+// words or characters there that come again and again; others have digits, for
+// which it would be in vain. So it is tried while rows are sampled, and kept
+// on while it pays.
+type search struct {
+	on    bool
+	saved int // bits, while rows are sampled
+
+	// Where four bytes were last, by their hash.
+	last [1 << searchBits]int64
+}
+
+const (
+	searchBits = 10
+
+	// A search pays if it saves this part of what rows take.
+	searchPays = 20
+)
+
+func (s *search) reset() {
+	s.on = false
+	for i := range s.last {
+		s.last[i] = never
+	}
+}
+
+// searched adds value[from:to], part of a key, as literals and as matches with
+// what was added so before.
+func (c cursor) searched(e *Encoder, l *column, value []byte, from, to int) cursor {
+	end := c.text
+	for i, b := range value[from:to] {
+		s := l.texts[b]
+		if s>>24 > 1 {
+			l.long = append(l.long, int32(from+i))
+		}
+		e.text.put32(end, s)
+		end += int(s >> 24)
+	}
+	text := e.text[:end]
+	for i := c.text; i+minSearch <= end; {
+		// Of what is escaped, less than a character of three bytes says little, and
+		// nothing begins inside an escape.
+		word, step := uint64(load32(text, i)), 1+(i-c.text)>>4
+		if text[i] == '%' {
+			step = len("%XX")
+			if i+8 <= end {
+				word = load64(text, i)
+			}
+		}
+		last := &e.search.last[word*0x9e3779b97f4a7c15>>(64-searchBits)]
+		at := int(max(*last-e.base, int64(i-maxWindow-1), -1))
+		*last = e.base + int64(i)
+		if at < 0 || i-at > maxWindow {
+			i += step
+			continue
+		}
+		n := commonPrefix(text[at:], text[i:])
+		if n < minSearch {
+			i += step
+			continue
+		}
+		saved := e.saving(text[i:i+n], i-at)
+		if saved <= 0 {
+			i += step
+			continue
+		}
+		e.search.saved += saved
+		if c.text < i {
+			c = c.flush(e).literals(e, text[c.text:i])
+			c.text = i
+		}
+		c = c.match(e, n, i-at)
+		i += n
+	}
+	if c.text < end {
+		c = c.flush(e).literals(e, text[c.text:])
+		c.text = end
+	}
+	return c
+}
+
+// minSearch is the shortest match that a search finds.
+const minSearch = 4
+
+// saving is how many bits fewer a match takes than the literals s.
+func (t *tables) saving(s []byte, distance int) int {
+	n := 0
+	for _, b := range s {
+		n += int(t.literalLens[b])
+	}
+	d, extra, _ := distanceSymbol(distance)
+	return n - int(t.length[min(len(s), maxMatch)]&codeLen) - int(t.distanceLens[d]) - int(extra)
+}
