@@ -28,19 +28,38 @@ func quiet(fsys vfs.FS) store.Options {
 
 // step i of a writer: what its key holds after it. Some steps delete.
 func stepData(i int64) string {
-	if i%5 == 0 {
+	switch i % 5 {
+	case 0:
 		return ""
+	case 1:
+		return strings.Repeat("source", 20)
 	}
 	return fmt.Sprintf("%d.%s", i, strings.Repeat("x", int(i%3)*50))
 }
 
 func takeStep(t *testing.T, s *store.Store, key string, i int64) error {
-	data := stepData(i)
-	if data == "" {
-		_, err := s.Delete(t.Context(), object.Version{Bucket: "b", Key: key})
+	ctx, data := t.Context(), stepData(i)
+	p := object.Put{Bucket: "b", Key: key, Size: -1}
+	switch i % 5 {
+	case 0:
+		_, err := s.Delete(ctx, object.Version{Bucket: "b", Key: key})
+		return err
+	case 1:
+		_, _, err := s.CopyObject(ctx, object.Version{Bucket: "b", Key: "source"}, p, func(object.Info, *object.Put) error { return nil })
+		return err
+	case 2:
+		u, err := s.InitiateUpload(ctx, p)
+		if err != nil {
+			return err
+		}
+		id := object.UploadID{Bucket: "b", Key: key, ID: u.ID}
+		if _, err := s.UploadPart(ctx, id, 1, object.Put{Size: -1}, strings.NewReader(data)); err != nil {
+			return err
+		}
+		_, err = s.CompleteUpload(ctx, id, object.Completion{})
 		return err
 	}
-	_, err := s.PutObject(t.Context(), object.Put{Bucket: "b", Key: key, Size: -1}, strings.NewReader(data))
+	_, err := s.PutObject(ctx, p, strings.NewReader(data))
 	return err
 }
 
@@ -57,6 +76,7 @@ func TestCrashUnderLoad(t *testing.T) {
 		mem := vfs.NewCrashableMem()
 		s := open(t, "data", quiet(mem))
 		bucket(t, s, object.Versioning(round%3))
+		put(t, s, "source", stepData(1))
 		const writers = 8
 		var started, answered [writers]atomic.Int64
 		var stop atomic.Bool
@@ -154,6 +174,22 @@ func checkWhole(t *testing.T, s *store.Store, fsys vfs.FS) {
 		}
 		more, q.After, q.AfterVersion = page.Truncated, page.NextAfter, page.NextAfterVersion
 	}
+	uploads, err := s.UploadList(t.Context(), object.UploadQuery{Bucket: "b", Max: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range uploads.Uploads {
+		want.Uploads++
+		_, parts, _, err := s.Parts(t.Context(), object.UploadID{Bucket: "b", Key: u.Key, ID: u.ID}, 0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range parts {
+			if p.Size > 64 {
+				files++
+			}
+		}
+	}
 	got, err := s.BucketStat(t.Context(), "b")
 	got.LastModified = want.LastModified
 	if err != nil || got != want {
@@ -196,10 +232,20 @@ func TestEachFileOperationFailsOnce(t *testing.T) {
 			if _, got := read(t, s, object.Version{Bucket: "b", Key: "k"}); got != want {
 				t.Fatalf("operation %d failed: put %d gave %v, and then there was %.10q", n, i, err, got)
 			}
+			armed.Store(true)
+			_, _, err = s.CopyObject(t.Context(), object.Version{Bucket: "b", Key: "k"}, object.Put{Bucket: "b", Key: "copy"}, func(object.Info, *object.Put) error { return nil })
+			armed.Store(false)
+			if err != nil {
+				failed++
+				continue
+			}
+			if _, got := read(t, s, object.Version{Bucket: "b", Key: "copy"}); got != want {
+				t.Fatalf("operation %d failed: copy %d gave %.10q", n, i, got)
+			}
 		}
 		done := count.Load() < n
 		if failed > 1 {
-			t.Errorf("operation %d failed, and with it %d puts", n, failed)
+			t.Errorf("operation %d failed, and with it %d writes", n, failed)
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
