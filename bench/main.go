@@ -4,6 +4,8 @@
 //	go run . seed -data DIR -objects N    a store with N objects, in seconds
 //	go run . run -objects N               a report of N objects against its own compressor
 //	go run . parts                        each part of a run by itself, and the whole
+//	go run . flat                         memory and cost per object from 10^6 to 10^8 objects
+//	go run . beside                       the API with and without runs beside it
 //	go run . objects                      PUT, GET and LIST, beside versitygw and MinIO
 //
 // What a command finds goes to results/, ratios first. Two figures belong
@@ -29,6 +31,8 @@ var commands = []command{
 	{"seed", "fill a store with objects", seedCommand},
 	{"run", "reports of a bucket, and their compressor alone", runCommand},
 	{"parts", "each part of a run by itself", partsCommand},
+	{"flat", "memory and cost per object from 10^6 to 10^8 objects", flatCommand},
+	{"beside", "the API with and without runs", besideCommand},
 	{"objects", "PUT, GET and LIST, beside other object stores", objectsCommand},
 }
 
