@@ -1,0 +1,178 @@
+package systemtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/internal/testserver"
+	"github.com/stocktake/stocktake/report"
+)
+
+// manyObjects is how many objects the inventories list.
+const manyObjects = 300_000
+
+func numbered(n int) iter.Seq[object.Info] {
+	return func(yield func(object.Info) bool) {
+		for i := range n {
+			o := object.Info{Key: fmt.Sprintf("photos/%03d/%08d.jpg", i/1000, i), IsLatest: true, Size: int64(i), LastModified: time.UnixMilli(int64(1e12 + i))}
+			o.ETag.Sum[0] = byte(i)
+			if !yield(o) {
+				return
+			}
+		}
+	}
+}
+
+// fill makes a data folder with a bucket of many objects and one for reports.
+func fill(t *testing.T, data string) {
+	t.Helper()
+	s, err := store.Open(t.Context(), data, store.Options{})
+	check(t, err)
+	for _, name := range []string{"many", "reports"} {
+		check(t, s.CreateBucket(t.Context(), object.Bucket{Name: name, Owner: testserver.AccountID, ACL: stocktake.Private, Redundancy: "LRS"}, false))
+	}
+	n, err := store.Ingest(t.Context(), s, "many", numbered(manyObjects))
+	check(t, err)
+	if n != manyObjects {
+		t.Fatalf("%d objects", n)
+	}
+	check(t, s.Close())
+}
+
+func putInventory(t *testing.T, c *wire, id string) {
+	t.Helper()
+	c.must(t, to("PUT", "many", "", "inventory", "", "inventoryId", id).with([]byte(`<InventoryConfiguration><Id>`+id+`</Id><IsEnabled>true</IsEnabled>`+
+		`<Destination><OSSBucketDestination><Format>CSV</Format><AccountId>`+testserver.AccountID+`</AccountId>`+
+		`<RoleArn>acs:ram::`+testserver.AccountID+`:role/writer</RoleArn><Bucket>acs:oss:::reports</Bucket></OSSBucketDestination></Destination>`+
+		`<Schedule><Frequency>Weekly</Frequency></Schedule><IncludedObjectVersions>Current</IncludedObjectVersions>`+
+		`<OptionalFields><Field>Size</Field><Field>ETag</Field></OptionalFields></InventoryConfiguration>`)))
+}
+
+// runsOf are the runs of a configuration, newest first.
+func runsOf(t *testing.T, c *wire, id string) []stocktake.Run {
+	t.Helper()
+	a := c.must(t, to("GET", "many", "", "inventory", "", "inventoryId", id, "x-oss-stocktake", "runs"))
+	var doc struct {
+		Runs []stocktake.Run `json:"runs"`
+	}
+	check(t, json.Unmarshal(a.body, &doc))
+	return doc.Runs
+}
+
+// ended waits until no run of a configuration goes on.
+func ended(t *testing.T, c *wire, id string) []stocktake.Run {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for {
+		runs := runsOf(t, c, id)
+		if len(runs) > 0 && !runs[0].Ended.IsZero() {
+			return runs
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("the run does not end: %+v", runs)
+		}
+	}
+}
+
+// TestKillDuringRuns kills the server while it makes inventories. Each run ends
+// with one complete report, and nothing else is in the bucket of reports.
+func TestKillDuringRuns(t *testing.T) {
+	data := t.TempDir()
+	fill(t, data)
+	ids := []string{"first", "second"}
+	args := []string{"--shard-rows", "20000"}
+	kills := max(3, rounds(t, killsVariable, 4)/2)
+	for round := range kills {
+		s := start(t, data, args...)
+		c := newWire(s)
+		for i, id := range ids {
+			switch {
+			case round == 0:
+				putInventory(t, c, id)
+			case round%2 == i: // the other one may be left in the middle of a run
+				ended(t, c, id)
+				c.must(t, to("POST", "many", "", "inventory", "", "inventoryId", id, "x-oss-stocktake", "run"))
+			}
+		}
+		killed := make(chan struct{})
+		time.AfterFunc(rand.N(600*time.Millisecond), func() {
+			s.Kill()
+			close(killed)
+		})
+		<-killed
+		c.client.CloseIdleConnections()
+	}
+	s := start(t, data, args...)
+	c := newWire(s)
+	manifests := map[string]bool{}
+	attempts := 0
+	for _, id := range ids {
+		for _, r := range ended(t, c, id) {
+			attempts += r.Attempt
+			if r.State != stocktake.Succeeded || r.Matched != manyObjects || manifests[r.Manifest] {
+				t.Errorf("run of %s: %+v", id, r)
+			}
+			manifests[r.Manifest] = true
+		}
+	}
+	c.client.CloseIdleConnections()
+	check(t, s.Stop())
+	a := inspect(t, data)
+	t.Logf("%d kills, %d runs in %d attempts: %v", kills, len(manifests), attempts, a)
+	checkReports(t, filepath.Clean(data), manifests)
+}
+
+// checkReports checks that a folder's bucket of reports has these reports, all
+// right, and nothing else.
+func checkReports(t *testing.T, data string, manifests map[string]bool) {
+	t.Helper()
+	st, err := store.Open(t.Context(), data, store.Options{})
+	check(t, err)
+	defer func() { check(t, st.Close()) }()
+	bucket := st.Destination("reports")
+	named := map[string]bool{}
+	for key := range manifests {
+		v, err := report.Verify(t.Context(), bucket, key, report.VerifyOptions{})
+		check(t, err)
+		if !v.OK || v.Rows != manyObjects {
+			t.Errorf("%s: %+v", key, v)
+		}
+		r, err := report.Open(t.Context(), bucket, key)
+		check(t, err)
+		for _, f := range r.Manifest.Files {
+			if named[f.Key] {
+				t.Errorf("two manifests name %s", f.Key)
+			}
+			named[f.Key] = true
+		}
+		for _, name := range []string{"manifest.json", "manifest.checksum", "manifest.summary"} {
+			named[path.Dir(key)+"/"+name] = true
+		}
+	}
+	for key, err := range bucket.List(t.Context(), "") {
+		check(t, err)
+		if !named[key] {
+			t.Errorf("no report has %s", key)
+		}
+		delete(named, key)
+	}
+	for key := range named {
+		if !strings.HasSuffix(key, "/") {
+			t.Errorf("%s is missing", key)
+		}
+	}
+}
