@@ -32,7 +32,7 @@ type serverFlags struct {
 }
 
 type accountFlags struct {
-	Production bool   `group:"Accounts" help:"Refuse roles that nobody defined, and configurations whose runs would fail as far as can be told."`
+	Production bool   `group:"Accounts" help:"Refuse roles that nobody defined, and configurations whose runs would fail as far as can be told. So it is anyway once a role is defined."`
 	AccessFile string `group:"Accounts" help:"YAML file that declares accounts, users, keys, roles and policies." type:"existingfile" placeholder:"FILE"`
 }
 

@@ -155,3 +155,10 @@ func (e *roleError) Error() string { return e.text }
 
 // Unwrap gives the *ram.DeniedError, and so stocktake.ErrAccessDenied.
 func (e *roleError) Unwrap() error { return e.denied }
+
+// rolesDefined reports whether somebody has said who may do what: from then on a
+// configuration whose role may not do its work is refused when it is put.
+func rolesDefined(access *ram.Directory, account string) bool {
+	roles, err := access.Roles(account)
+	return err == nil && len(roles) > 0
+}

@@ -54,12 +54,13 @@ func TestScripts(t *testing.T) {
 			return ln.Close()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":    exits,
-			"ready":    ready,
-			"bucket":   makeBucket,
-			"upload":   uploadFiles,
-			"download": download,
-			"damage":   damage,
+			"eventually": eventually,
+			"exits":      exits,
+			"ready":      ready,
+			"bucket":     makeBucket,
+			"upload":     uploadFiles,
+			"download":   download,
+			"damage":     damage,
 		},
 		ContinueOnError: false,
 		UpdateScripts:   false,
@@ -74,13 +75,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	err = ts.Exec(args[1], args[2:]...)
-	got := 0
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		got = exit.ExitCode()
-	} else {
-		ts.Check(err)
-	}
+	got := exitCode(ts, args[1:])
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
@@ -106,6 +101,35 @@ func scriptClient(ts *testscript.TestScript) *oss.Client {
 	c, err := newOSSClient(ts.Getenv("ENDPOINT"), "cn-hangzhou", false, accessKey{ID: scriptKey, Secret: scriptSecret})
 	ts.Check(err)
 	return c
+}
+
+func exitCode(ts *testscript.TestScript, command []string) int {
+	err := ts.Exec(command[0], command[1:]...)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode()
+	}
+	ts.Check(err)
+	return 0
+}
+
+// eventually CODE COMMAND...: the command is repeated until it ends with the
+// code, as another process may take a moment to see what was changed.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: eventually CODE COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for deadline := time.Now().Add(time.Minute); ; {
+		got := exitCode(ts, args[1:])
+		if got == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("exit code %d after a minute, want %d", got, want)
+		}
+		time.Sleep(10 * time.Millisecond) // between two looks at another process
+	}
 }
 
 // bucket NAME...: makes buckets with the official SDK.

@@ -52,7 +52,7 @@ func (s *server) inventories(ctx context.Context, st *store.Store, access *ram.D
 		Keep:      f.KeepRuns,
 		Encrypts:  ring.encrypts,
 		Roles:     roles{access: access, buckets: st, now: s.clock.Now},
-		Strict:    f.Production,
+		Strict:    func() bool { return f.Production || rolesDefined(access, f.AccountID) },
 		LateAfter: f.LateAfter,
 		Clock:     s.clock,
 		Observer:  counts,

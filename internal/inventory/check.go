@@ -41,7 +41,7 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 			return err
 		}
 	}
-	if !s.opts.Strict {
+	if s.opts.Strict == nil || !s.opts.Strict() {
 		return nil
 	}
 	if err := checkKeys(bucket, cfg); err != nil {

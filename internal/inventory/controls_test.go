@@ -75,7 +75,7 @@ func TestRetain(t *testing.T) {
 func TestKeysThatAreTooLong(t *testing.T) {
 	cfg := configuration(strings.Repeat("猫", 192), daily)
 	cfg.Destination.Prefix = strings.Repeat("p", 512)
-	strict := newWorld(t, inventory.Options{Strict: true})
+	strict := newWorld(t, inventory.Options{Strict: always})
 	if err := strict.Put(t.Context(), "photos", cfg); err == nil {
 		t.Error("strict: accepted")
 	} else if e, ok := errors.AsType[*stocktake.InvalidArgumentError](err); !ok || !strings.Contains(e.Reason, "1023") {

@@ -39,10 +39,11 @@ type Options struct {
 
 	Roles Roles // nil: each role may do everything
 
-	// Strict refuses a configuration whose runs will fail as far as can be told:
-	// its role may not do its work, or its reports would have keys that are too
-	// long. Without it the configuration is kept with a warning.
-	Strict bool
+	// Strict says whether a configuration is refused whose runs will fail as far as
+	// can be told: its role may not do its work, or its reports would have keys that
+	// are too long. Without it, or with nil, the configuration is kept with a
+	// warning. It is asked with each Put.
+	Strict func() bool
 
 	// LateAfter is how long after it is due a run is late that has not ended; 0:
 	// 6 hours, negative: never.
