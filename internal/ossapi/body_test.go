@@ -143,45 +143,6 @@ func TestLengths(t *testing.T) {
 	})
 }
 
-// TestSlowBodies sends a part of a body and then nothing more.
-func TestSlowBodies(t *testing.T) {
-	w := newWorld(t, func(c *ossapi.Config) { c.BodyTimeout = 50 * time.Millisecond })
-	w.bucket(t, "photos")
-	for _, target := range []string{"PUT /photos/slow", "PUT /photos/?versioning", "POST /photos/?delete"} {
-		method, path, _ := strings.Cut(target, " ")
-		res := w.raw(t, func(c net.Conn) { io.WriteString(c, w.head(t, method, path, nil)+"Content-Length: 100\r\n\r\nmeow") })
-		if got := code(t, res); got != "RequestTimeout" || res.StatusCode != 400 || !res.Close {
-			t.Errorf("%s: %d %s, close %v", target, res.StatusCode, got, res.Close)
-		}
-	}
-	w.gone(t, "/photos/slow")
-
-	// One that nobody reads does not hold the connection either.
-	start := time.Now()
-	res := w.raw(t, func(c net.Conn) {
-		io.WriteString(c, w.head(t, "PUT", "/photos/slow?policy", nil)+"Content-Length: 100\r\n\r\nmeow")
-	})
-	if got := code(t, res); got != "NotImplemented" || time.Since(start) > 5*time.Second {
-		t.Errorf("%s after %v", got, time.Since(start))
-	}
-
-	// A body that arrives in time may be followed by work that takes longer, and a
-	// connection by another request.
-	conn, err := net.Dial("tcp", w.Listener.Addr().String())
-	check(t, err)
-	defer conn.Close()
-	in := bufio.NewReader(conn)
-	for range 2 {
-		io.WriteString(conn, w.head(t, "PUT", "/photos/fast", nil)+"Content-Length: 4\r\n\r\nmeow")
-		res, err := http.ReadResponse(in, nil)
-		check(t, err)
-		if res.StatusCode != 200 {
-			t.Errorf("%d", res.StatusCode)
-		}
-		time.Sleep(2 * 50 * time.Millisecond) // longer than the timeout, between requests
-	}
-}
-
 // TestContinue holds that a client that waits to be asked for its body is not
 // asked before it is known and allowed.
 func TestContinue(t *testing.T) {
@@ -299,6 +260,40 @@ func TestPanic(t *testing.T) {
 		t.Errorf("log: %s", log)
 	}
 }
+
+// TestCutContent holds that an object that turns out shorter than it was is not
+// taken for whole.
+func TestCutContent(t *testing.T) {
+	w := newWorld(t)
+	w.bucket(t, "photos")
+	w.must(t, w.do(t, "PUT", "/photos/cat", "meow", nil), 200)
+	broken := newWorld(t, func(c *ossapi.Config) { c.Store = cutting{w.store} })
+	res, err := broken.Client().Transport.RoundTrip(broken.signed(t, broken.request(t, "GET", "/photos/cat", "", nil)))
+	if err == nil {
+		var body []byte
+		body, err = io.ReadAll(res.Body)
+		res.Body.Close()
+		t.Logf("%q", body)
+	}
+	if err == nil {
+		t.Error("the answer ends as if it were whole")
+	}
+	if log := broken.log.String(); !strings.Contains(log, "not sent to its end") {
+		t.Errorf("log: %s", log)
+	}
+	broken.must(t, broken.do(t, "HEAD", "/photos/cat", "", nil), 200)
+}
+
+type cutting struct{ ossapi.Store }
+
+func (s cutting) Open(ctx context.Context, v object.Version) (object.Info, object.Content, error) {
+	info, c, err := s.Store.Open(ctx, v)
+	return info, cutContent{c}, err
+}
+
+type cutContent struct{ object.Content }
+
+func (c cutContent) Range(off, n int64) (io.Reader, error) { return c.Content.Range(off, n-1) }
 
 type panicking struct{ ossapi.Store }
 

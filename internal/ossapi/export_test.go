@@ -96,3 +96,13 @@ func NotOffered() (names []string) {
 	}
 	return names
 }
+
+// Requests are the requests of all operations: method, path, sub-resource.
+func Requests() (all [][3]string) {
+	for _, o := range operations {
+		if o.Sub != "" {
+			all = append(all, [3]string{o.Method, [...]string{"/", "/photos/", "/photos/cat"}[o.level], o.Sub})
+		}
+	}
+	return all
+}

@@ -14,8 +14,6 @@ const (
 	objectLevel
 )
 
-func (l level) String() string { return [...]string{"service", "bucket", "object"}[l] }
-
 // An operation is one line of the routing table.
 type operation struct {
 	Name   string

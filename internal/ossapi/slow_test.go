@@ -1,0 +1,167 @@
+package ossapi_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi"
+	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/signature"
+	"github.com/stocktake/stocktake/internal/store"
+)
+
+// pipes is a listener of connections in memory, whose deadlines keep to virtual
+// time.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+func (p *pipes) Close() error   { close(p.done); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+// slowWorld runs test in virtual time, with a server behind a pipe.
+func slowWorld(t *testing.T, test func(t *testing.T, st *store.Store, dial func() net.Conn)) {
+	synctest.Test(t, func(t *testing.T) {
+		access, err := ram.Open("", ram.Root{AccessKeyID: keyID, Secret: secret, Account: account}, ram.Options{})
+		check(t, err)
+		st, err := store.Open(t.Context(), t.TempDir(), store.Options{})
+		check(t, err)
+		check(t, st.CreateBucket(t.Context(), object.Bucket{Name: "photos", Owner: account, Created: time.Now(), Redundancy: "LRS", ACL: 1}, false))
+		listener := &pipes{make(chan net.Conn), make(chan struct{})}
+		srv := &http.Server{Handler: ossapi.New(ossapi.Config{Store: st, Access: access, Region: region})}
+		served := make(chan error, 1)
+		go func() { served <- srv.Serve(listener) }()
+		test(t, st, func() net.Conn {
+			client, server := net.Pipe()
+			listener.conns <- server
+			return client
+		})
+		check(t, srv.Close())
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+		check(t, st.Close())
+	})
+}
+
+// headOf is the head of a signed request, as text.
+func headOf(t *testing.T, method, path string) string {
+	t.Helper()
+	r, err := http.NewRequest(method, "http://x"+path, nil)
+	check(t, err)
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	check(t, signature.Sign(r, signature.Target{Bucket: bucket, Key: key}, signature.Credentials{ID: keyID, Secret: secret}, region, signature.V4, time.Now()))
+	var b strings.Builder
+	io.WriteString(&b, method+" "+path+" HTTP/1.1\r\nHost: x\r\n")
+	check(t, r.Header.Write(&b))
+	return b.String()
+}
+
+// TestSlowBodies sends a part of a body and then nothing more.
+func TestSlowBodies(t *testing.T) {
+	slowWorld(t, func(t *testing.T, st *store.Store, dial func() net.Conn) {
+		for target, want := range map[string]string{
+			"PUT /photos/slow":         "RequestTimeout",
+			"PUT /photos/?versioning":  "RequestTimeout",
+			"POST /photos/?delete":     "RequestTimeout",
+			"PUT /photos/slow?policy":  "NotImplemented", // nobody reads that body
+			"GET /photos/?list-type=2": "",
+		} {
+			method, path, _ := strings.Cut(target, " ")
+			conn := dial()
+			start := time.Now()
+			io.WriteString(conn, headOf(t, method, path)+"Content-Length: 100\r\n\r\nmeow")
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			check(t, err)
+			if took := time.Since(start); took > 2*time.Minute || !res.Close {
+				t.Errorf("%s: %d after %v, close %v", target, res.StatusCode, took, res.Close)
+			}
+			if want != "" {
+				if got := code(t, res); got != want {
+					t.Errorf("%s: %s, want %s", target, got, want)
+				}
+			}
+			conn.Close()
+		}
+		if _, err := st.Head(t.Context(), object.Version{Bucket: "photos", Key: "slow"}); !errors.Is(err, object.ErrNoSuchKey) {
+			t.Errorf("the object is there: %v", err)
+		}
+	})
+}
+
+// TestPatience holds that a body may take its time as long as it comes, and
+// that a connection may rest between requests.
+func TestPatience(t *testing.T) {
+	slowWorld(t, func(t *testing.T, _ *store.Store, dial func() net.Conn) {
+		conn := dial()
+		defer conn.Close()
+		in := bufio.NewReader(conn)
+		for range 2 {
+			io.WriteString(conn, headOf(t, "PUT", "/photos/fine")+"Content-Length: 10\r\n\r\n")
+			for range 10 {
+				time.Sleep(50 * time.Second) // virtual, as all of this
+				io.WriteString(conn, "x")
+			}
+			res, err := http.ReadResponse(in, nil)
+			check(t, err)
+			if res.StatusCode != 200 {
+				t.Errorf("%d", res.StatusCode)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
+}
+
+// TestSlowReaders asks for an object and reads little of it: that ends, too.
+// One that keeps reading gets the whole.
+func TestSlowReaders(t *testing.T) {
+	slowWorld(t, func(t *testing.T, st *store.Store, dial func() net.Conn) {
+		size := 4 << 20
+		_, err := st.PutObject(t.Context(), object.Put{Bucket: "photos", Key: "large", Size: int64(size)}, strings.NewReader(strings.Repeat("x", size)))
+		check(t, err)
+		conn := dial()
+		defer conn.Close()
+		io.WriteString(conn, headOf(t, "GET", "/photos/large")+"\r\n")
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		check(t, err)
+		time.Sleep(time.Hour)
+		if n, err := io.Copy(io.Discard, res.Body); err == nil || n >= int64(size) {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+
+		conn = dial()
+		defer conn.Close()
+		io.WriteString(conn, headOf(t, "GET", "/photos/large")+"\r\n")
+		res, err = http.ReadResponse(bufio.NewReader(conn), nil)
+		check(t, err)
+		total := 0
+		for buf := make([]byte, 256<<10); ; {
+			n, err := io.ReadFull(res.Body, buf)
+			total += n
+			if err != nil {
+				break
+			}
+			time.Sleep(40 * time.Second)
+		}
+		if total != size {
+			t.Errorf("%d of %d bytes", total, size)
+		}
+	})
+}
