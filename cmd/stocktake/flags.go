@@ -39,7 +39,7 @@ type accountFlags struct {
 type runFlags struct {
 	MaxRuns        int           `group:"Runs" help:"How many runs go at once." default:"2"`
 	ScanWorkers    int           `group:"Runs" help:"Goroutines of one run; 0 is one a core." default:"0"`
-	ScanShare      float64       `group:"Runs" help:"Share of its time that each of them may work, above 0 to 1. Requests go before runs anyway; less than 1 spares the disk and other programs." default:"1"`
+	ScanShare      float64       `group:"Runs" help:"Share of its time that each of them works while requests are being answered, above 0 to 1; else it works all the time." default:"0.1"`
 	ShardRows      int64         `group:"Runs" help:"Rows of a shard, at most." default:"1000000"`
 	ScheduleHour   int           `group:"Runs" help:"Hour of the day at which scheduled runs are due." default:"0"`
 	ScheduleZone   string        `group:"Runs" help:"Time zone of that hour and of weekdays and dates: a name such as Europe/Berlin, or UTC+8." default:"UTC+8"`

@@ -32,6 +32,7 @@ type server struct {
 	clock     clock.Clock
 	listeners []listener
 	handler   http.Handler
+	pressure  pressure
 	workers   []func(context.Context) error // that go on as long as the server does
 	closers   []func() error                // in the order of opening
 }
@@ -108,7 +109,7 @@ func (s *server) wire(ctx context.Context) error {
 		Log:            s.log,
 		Observer:       counts,
 	})
-	s.handler = withSTS(sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log}), api)
+	s.handler = s.pressure.count(withSTS(sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log}), api))
 	return nil
 }
 
@@ -197,7 +198,7 @@ func demoFlags(dir, addr string) serverFlags {
 	return serverFlags{
 		Listen: addr, Data: dir, Region: "cn-hangzhou", AccountID: "1000000000000000",
 		runFlags: runFlags{
-			MaxRuns: 2, ScanShare: 1, ShardRows: 1_000_000, ScheduleZone: "UTC+8", LateAfter: 6 * time.Hour, KeepRuns: 100, StrayGrace: 24 * time.Hour,
+			MaxRuns: 2, ScanShare: 0.1, ShardRows: 1_000_000, ScheduleZone: "UTC+8", LateAfter: 6 * time.Hour, KeepRuns: 100, StrayGrace: 24 * time.Hour,
 		},
 		storeFlags: storeFlags{CacheSize: 64 << 20, BodyTimeout: 30 * time.Second},
 	}

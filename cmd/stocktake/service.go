@@ -66,7 +66,7 @@ func (s *server) inventories(ctx context.Context, st *store.Store, access *ram.D
 		}
 	}
 	run := &inventory.EngineRunner{Stores: stores, Seed: f.Seed, Options: engine.Options{
-		Workers: f.ScanWorkers, Share: f.ScanShare, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: s.log,
+		Workers: f.ScanWorkers, Share: f.ScanShare, Busy: s.pressure.busy, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: s.log,
 	}}
 	service, err := inventory.New(ctx, cat, stores, run, opts)
 	if err != nil {

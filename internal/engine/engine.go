@@ -42,9 +42,13 @@ type Job struct {
 // Options tune a run. The zero value is what production runs.
 type Options struct {
 	Workers    int           // segments scanned at once; 0: GOMAXPROCS
-	Share      float64       // of its time that a worker may work, above 0 to 1; it rests between batches. 0: 1
 	MinSegment int64         // records for which a segment of their own is worth it; 0: 100,000
 	Limits     report.Limits // of a shard
+
+	// Share is the part of its time that a worker may work while Busy says that
+	// others want the machine, above 0 to 1; it rests between batches. 0: 1.
+	Share float64
+	Busy  func() bool // called by all workers after each batch; nil: always busy
 
 	// EmptyManifest publishes a report without shards if nothing matched.
 	// Without it such a run writes nothing at all.

@@ -6,17 +6,25 @@ import (
 	"time"
 )
 
-// leastRest is the shortest time a worker rests at once: shorter ones would cost
-// more in timers than they give.
-const leastRest = 2 * time.Millisecond
+const (
+	// leastRest is the shortest time a worker rests at once: shorter ones would
+	// cost more in timers than they give.
+	leastRest = 2 * time.Millisecond
+
+	// longestStretch is how much of the time since the last step counts as work
+	// at most: what takes longer than a batch was waiting, as for a disk.
+	longestStretch = 20 * time.Millisecond
+)
 
 // A pace makes a worker step aside between batches.
 type pace struct {
-	share float64   // of the time that the worker may work, 0 to 1
-	since time.Time // when it began to, or last rested
+	share float64     // of the time that the worker may work while busy says so, 0 to 1
+	busy  func() bool // nil: always
+	since time.Time   // the last step
+	owed  time.Duration
 }
 
-func newPace(share float64) pace { return pace{share: share, since: time.Now()} }
+func newPace(o *Options) pace { return pace{share: o.Share, busy: o.Busy, since: time.Now()} }
 
 // step is called between two batches, each of which takes a fraction of a
 // millisecond. Goroutines that are ready, such as those of requests, go first:
@@ -28,17 +36,21 @@ func (p *pace) step(ctx context.Context) error {
 	if p.share >= 1 {
 		return nil
 	}
-	rest := time.Duration(float64(time.Since(p.since)) * (1 - p.share) / p.share)
-	if rest < leastRest {
+	now := time.Now()
+	if p.busy == nil || p.busy() {
+		p.owed += time.Duration(float64(min(now.Sub(p.since), longestStretch)) * (1 - p.share) / p.share)
+	}
+	p.since = now
+	if p.owed < leastRest {
 		return nil
 	}
-	timer := time.NewTimer(rest)
+	timer := time.NewTimer(p.owed)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
 	}
-	p.since = time.Now()
+	p.owed, p.since = 0, time.Now()
 	return nil
 }

@@ -13,7 +13,7 @@ func TestPace(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
 			var worked time.Duration
-			for p := newPace(share); worked < 10*time.Second; {
+			for p := newPace(&Options{Share: share}); worked < 10*time.Second; {
 				const batch = 300 * time.Microsecond
 				time.Sleep(batch)
 				worked += batch
@@ -32,11 +32,36 @@ func TestPaceEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		p := newPace(0.001)
-		time.Sleep(time.Second)
+		p := newPace(&Options{Share: 0.001})
+		time.Sleep(10 * time.Millisecond) // for which it would rest 10 s
 		start := time.Now()
-		if err := p.step(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
+		if err := p.step(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2990*time.Millisecond {
 			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
+func TestPaceRestsOnlyForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy := false
+		p := newPace(&Options{Share: 0.1, Busy: func() bool { return busy }})
+		for range 100 {
+			time.Sleep(time.Millisecond)
+			start := time.Now()
+			if err := p.step(t.Context()); err != nil || time.Since(start) > 0 {
+				t.Fatalf("%v after a rest of %v, with nobody there", err, time.Since(start))
+			}
+		}
+		busy = true
+		time.Sleep(time.Millisecond)
+		start := time.Now()
+		if err := p.step(t.Context()); err != nil || time.Since(start).Round(time.Microsecond) != 9*time.Millisecond {
+			t.Errorf("%v after a rest of %v, want 9ms", err, time.Since(start))
+		}
+		time.Sleep(time.Hour) // waited for a disk
+		start = time.Now()
+		if err := p.step(t.Context()); err != nil || time.Since(start) > 200*time.Millisecond {
+			t.Errorf("%v after a rest of %v", err, time.Since(start))
 		}
 	})
 }

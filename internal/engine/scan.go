@@ -76,7 +76,7 @@ func (r *run) newWorker(snap Snapshot) (*worker, error) {
 		run: r, snap: snap,
 		versions: cfg.IncludedObjectVersions == stocktake.AllVersions,
 		shards:   report.NewShardWriter(c, r.opts.Limits),
-		pace:     newPace(r.opts.Share),
+		pace:     newPace(&r.opts),
 	}
 	w.matcher = stocktake.NewMatcher(cfg.Filter, !w.versions)
 	w.matcher.SkipPrefix() // segments have it
