@@ -75,6 +75,7 @@ func (d *dial) header(t time.Time) string { return t.UTC().Format(http.TimeForma
 type house struct {
 	handler http.Handler
 	store   *store.Store
+	keys    *kms.Keys
 	dir     string // empty: in memory
 	close   func()
 }
@@ -107,7 +108,7 @@ func newHouse(t testing.TB, o houseOptions) *house {
 	}
 	keys, err := kms.Open(keyFile, kms.Options{MasterFile: master})
 	check(t, err)
-	so.Keys = keyring{keys}
+	h.keys, so.Keys = keys, keyring{keys}
 	h.store, err = store.Open(t.Context(), data, so)
 	check(t, err)
 
