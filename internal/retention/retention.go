@@ -102,7 +102,7 @@ func (t *tidying) tidy(ctx context.Context, suspect bool) error {
 // split tells the reports that stay from those that go. Of directories without
 // a manifest it says nothing.
 func split(directories []report.Directory, r stocktake.Retention, now time.Time) (stay, over []report.Directory) {
-	oldest := now.Add(-time.Duration(r.Days) * 24 * time.Hour)
+	oldest := now.UTC().AddDate(0, 0, -r.Days) // no time.Duration holds the most that may be asked for
 	for _, d := range slices.Backward(directories) {
 		switch {
 		case !d.Manifest:

@@ -144,6 +144,7 @@ func TestKeepsWhatTheRuleSays(t *testing.T) {
 		{stocktake.Retention{Reports: 3}, []int{7, 8, 9}},
 		{stocktake.Retention{Reports: 100}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
 		{stocktake.Retention{Days: 2}, []int{7, 8, 9}},
+		{stocktake.Retention{Days: inventory.MaxRetention}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}, // more than a time.Duration holds
 		{stocktake.Retention{Days: 5, Reports: 2}, []int{4, 5, 6, 7, 8, 9}},
 		{stocktake.Retention{Days: 1, Reports: 4}, []int{6, 7, 8, 9}},
 	} {
