@@ -107,25 +107,25 @@ func keptHeaders(h http.Header) (k object.Headers, err error) {
 		ContentType:        cmp.Or(h.Get("Content-Type"), defaultContentType),
 		CacheControl:       h.Get("Cache-Control"),
 		ContentDisposition: h.Get("Content-Disposition"),
-		ContentEncoding:    contentEncoding(h),
+		ContentEncoding:    strings.Join(h["Content-Encoding"], ", "),
 		ContentLanguage:    h.Get("Content-Language"),
 		Expires:            h.Get("Expires"),
 	}
-	for name, v := range map[string]string{
-		"Content-Type": k.ContentType, "Cache-Control": k.CacheControl, "Content-Disposition": k.ContentDisposition,
-		"Content-Encoding": k.ContentEncoding, "Content-Language": k.ContentLanguage, "Expires": k.Expires,
+	for _, f := range [...][2]string{
+		{"Content-Type", k.ContentType},
+		{"Cache-Control", k.CacheControl},
+		{"Content-Disposition", k.ContentDisposition},
+		{"Content-Encoding", k.ContentEncoding},
+		{"Content-Language", k.ContentLanguage},
+		{"Expires", k.Expires},
 	} {
-		if len(v) > maxHeader {
-			return k, invalidArgument(name, v, "it is too long")
+		if len(f[1]) > maxHeader {
+			return k, invalidArgument(f[0], f[1], "it is too long")
 		}
 	}
 	k.Meta, err = userMeta(h)
 	return k, err
 }
-
-// contentEncoding is Content-Encoding without aws-chunked and its like, which
-// are of the transfer and not of the object. OSS has none of them.
-func contentEncoding(h http.Header) string { return strings.Join(h["Content-Encoding"], ", ") }
 
 const metaPrefix = "X-Oss-Meta-"
 
