@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -105,6 +106,27 @@ type body struct {
 	intent *pebble.Batch  // that of file, being synced
 }
 
+// errSpace is a body that the disk has no room for.
+var errSpace = errors.New("the disk is full")
+
+// minFree is what is left free on the disk, in bytes: when the log of the index
+// cannot be written any more, the process has to end.
+const minFree = 128 << 20
+
+// room gives errSpace if n bytes would fill the disk. What is under way at the
+// same time is not counted, nor is what a disk does not tell.
+func (s *Store) room(n int64) error {
+	u, err := s.blobs.fs.GetDiskUsage(s.blobs.dir)
+	if err != nil || u.TotalBytes == 0 {
+		return nil
+	}
+	keep := min(minFree, u.TotalBytes/20)
+	if u.AvailBytes < keep || u.AvailBytes-keep < uint64(max(n, 0)) {
+		return fmt.Errorf("%w: %d bytes are left", errSpace, u.AvailBytes)
+	}
+	return nil
+}
+
 // newBody begins a body of an announced size; -1 is unknown.
 func (s *Store) newBody(size int64, e envelope) *body {
 	s.unfinished.Add(1)
@@ -129,6 +151,11 @@ func (s *Store) write(b *body, p []byte) error {
 	if b.size+int64(len(p)) > object.MaxPartSize {
 		return object.ErrTooLarge
 	}
+	if b.size>>24 != (b.size+int64(len(p)))>>24 { // every 16 MiB
+		if err := s.room(0); err != nil {
+			return err
+		}
+	}
 	return b.writeFile(p)
 }
 
@@ -147,6 +174,9 @@ func (b *body) writeFile(p []byte) error {
 
 // spill moves what a body has so far into a file.
 func (s *Store) spill(b *body) error {
+	if err := s.room(0); err != nil {
+		return err
+	}
 	id, err := s.nextSeq()
 	if err != nil {
 		return err

@@ -40,6 +40,9 @@ func (s *Store) receiveInto(ctx context.Context, b *body, r io.Reader, p *object
 	if p.Size > object.MaxPartSize {
 		return digests{}, object.ErrTooLarge
 	}
+	if err := s.room(p.Size); err != nil {
+		return digests{}, err
+	}
 	in := &intake{r: ctxReader{ctx, r}, size: p.Size, md5: md5.New()}
 	if p.SHA256 != nil {
 		in.sha256 = sha256.New()

@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store"
 )
@@ -175,3 +177,34 @@ func TestRefusedPutLeavesNothing(t *testing.T) {
 type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// TestFullDisk refuses bodies while there is still room for the log.
+func TestFullDisk(t *testing.T) {
+	mem := vfs.NewMem()
+	s := open(t, "data", quiet(mem))
+	bucket(t, s, object.Unversioned)
+	put(t, s, "k", "1")
+	for _, tt := range []struct {
+		free  uint64
+		size  int
+		taken bool
+	}{{1 << 30, 1 << 20, true}, {129 << 20, 1 << 20, true}, {128 << 20, 1 << 20, false}, {127 << 20, 1, false}} {
+		mem.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: tt.free, TotalBytes: 100 << 30})
+		p := object.Put{Bucket: "b", Key: "k", Size: int64(tt.size)}
+		if _, err := s.PutObject(t.Context(), p, strings.NewReader(strings.Repeat("x", tt.size))); (err == nil) != tt.taken {
+			t.Errorf("%d bytes free, %d bytes put: %v", tt.free, tt.size, err)
+		}
+		f, err := s.Destination("b").Create(t.Context(), "f", engine.FileOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.Write(make([]byte, 1000))
+		if taken := err == nil; taken != (tt.free >= 128<<20) {
+			t.Errorf("%d bytes free, a file written: %v", tt.free, err)
+		}
+		f.Abort()
+	}
+	if _, err := s.Delete(t.Context(), object.Version{Bucket: "b", Key: "k"}); err != nil {
+		t.Errorf("with a full disk, too, one can delete: %v", err)
+	}
+}
