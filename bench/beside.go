@@ -28,7 +28,7 @@ func besideCommand(ctx context.Context, args []string) (err error) {
 	rounds := flags.Int("rounds", 5, "how often the API is measured without and with runs, in turn; the median counts")
 	each := flags.Duration("for", 4*time.Second, "how long the API is measured each time")
 	clients := flags.Int("clients", 64, "clients of the API")
-	share := flags.String("scan-share", "1", "what stocktake serve is told")
+	share := flags.Float64("scan-share", 0.1, "what stocktake serve is told; its default is 0.1")
 	dir := flags.String("dir", os.TempDir(), "folder for the store, which is removed in the end")
 	results := flags.String("results", "results", "folder for the figures")
 	if err := parse(flags, args); err != nil {
@@ -55,7 +55,7 @@ func besideCommand(ctx context.Context, args []string) (err error) {
 	if err := seed(ctx, data, lakeBucket, *objects); err != nil {
 		return err
 	}
-	server, err := testserver.Start(ctx, testserver.Config{Binary: binary, Data: data, Args: []string{"--scan-share", *share}})
+	server, err := testserver.Start(ctx, testserver.Config{Binary: binary, Data: data, Args: []string{"--scan-share", fmt.Sprint(*share)}})
 	if err != nil {
 		return err
 	}
