@@ -103,9 +103,10 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 }
 
 // BucketDeleted forgets all configurations and runs of a bucket that has been
-// deleted. Its runs are cancelled as with Delete.
+// deleted, also if ctx has ended: whoever asked cannot ask again, and a bucket of
+// the same name must not find them. Its runs are cancelled as with Delete.
 func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
-	if err := s.catalog.RemoveBucket(ctx, bucket); err != nil {
+	if err := s.catalog.RemoveBucket(context.WithoutCancel(ctx), bucket); err != nil {
 		return err
 	}
 	err := s.stop(ctx, errDeleted, func(w *waiting) bool { return w.bucket == bucket })

@@ -278,6 +278,27 @@ func TestBucketDeleted(t *testing.T) {
 	})
 }
 
+// A client that leaves once its bucket is gone cannot ask for that again.
+func TestBucketDeletedForNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, inventory.Options{})
+		w.runner.set(hang)
+		w.serve()
+		w.put("photos", configuration("a", daily))
+		synctest.Wait()
+		w.buckets.delete("photos")
+		left, leave := context.WithCancel(t.Context())
+		leave()
+		if err := w.BucketDeleted(left, "photos"); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if _, err := w.Get(t.Context(), "photos", "a"); !errors.Is(err, stocktake.ErrNoSuchInventory) {
+			t.Errorf("configuration of a deleted bucket: %v", err)
+		}
+		w.close()
+	})
+}
+
 func TestGivesUpOnARunThatEndsWithTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, inventory.Options{MaxAttempts: 3})
