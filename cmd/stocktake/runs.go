@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -241,10 +240,13 @@ func (c *inventoryStatus) print(w io.Writer, all []stocktake.InventoryStatus) er
 		if r := s.Last; r != nil {
 			state, progress, last, reason = string(r.State), progressOf(*r), when(r.Due), r.Reason
 		}
-		if len(s.Warnings) > 0 {
-			reason = strings.Join(slices.Concat([]string{reason}, s.Warnings), "; ")
+		if reason == "" {
+			reason = strings.Join(s.Warnings, "; ")
 		}
-		t.row(s.Bucket, s.Configuration, freq, when(s.Next), last, state, progress, strings.TrimPrefix(reason, "; "))
+		if s.Suspended {
+			freq += " (suspended)"
+		}
+		t.row(s.Bucket, s.Configuration, freq, when(s.Next), last, state, progress, reason)
 	}
 	return t.flush("no configurations")
 }

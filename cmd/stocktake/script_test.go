@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -54,13 +55,16 @@ func TestScripts(t *testing.T) {
 			return ln.Close()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"eventually": eventually,
-			"exits":      exits,
-			"ready":      ready,
-			"bucket":     makeBucket,
-			"upload":     uploadFiles,
-			"download":   download,
-			"damage":     damage,
+			"eventually":   eventually,
+			"receiver":     receiver,
+			"removebucket": removeBucket,
+			"get":          get,
+			"exits":        exits,
+			"ready":        ready,
+			"bucket":       makeBucket,
+			"upload":       uploadFiles,
+			"download":     download,
+			"damage":       damage,
 		},
 		ContinueOnError: false,
 		UpdateScripts:   false,
@@ -152,6 +156,60 @@ func uploadFiles(ts *testscript.TestScript, neg bool, args []string) {
 		})
 		ts.Check(err)
 	}
+}
+
+// removebucket NAME: deletes a bucket with all that is in it.
+func removeBucket(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: removebucket NAME")
+	}
+	ctx, c := context.Background(), scriptClient(ts)
+	for key, err := range (&ossBucket{c, args[0]}).List(ctx, "") {
+		ts.Check(err)
+		_, err = c.DeleteObject(ctx, &oss.DeleteObjectRequest{Bucket: &args[0], Key: &key})
+		ts.Check(err)
+	}
+	_, err := c.DeleteBucket(ctx, &oss.DeleteBucketRequest{Bucket: &args[0]})
+	ts.Check(err)
+}
+
+// receiver FILE: starts a receiver of webhooks that appends what it gets to the
+// file, a line each; its address is in $HOOK.
+func receiver(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: receiver FILE")
+	}
+	path := ts.MkAbs(args[0])
+	ts.Check(os.WriteFile(path, nil, 0o644))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil || r.Header.Get("Stocktake-Signature") == "" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o644)
+		if err == nil {
+			_, err = f.Write(append(b, '\n'))
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	ts.Defer(srv.Close)
+	ts.Setenv("HOOK", srv.URL)
+}
+
+// get PATH FILE: keeps what the server answers for a path.
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: get PATH FILE")
+	}
+	r, err := http.Get(ts.Getenv("ENDPOINT") + args[0])
+	ts.Check(err)
+	b, err := io.ReadAll(r.Body)
+	ts.Check(errors.Join(err, r.Body.Close()))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o644))
 }
 
 // download BUCKET PREFIX FOLDER: gets all objects under the prefix.

@@ -28,9 +28,12 @@ func (w *warner) warnings(ctx context.Context, e *Entry) (warnings []string) {
 			warnings = append(warnings, Reason(err, &e.Configuration))
 		}
 	}
-	add(w.destination(ctx, &e.Configuration.Destination))
+	unfit := w.destination(ctx, &e.Configuration.Destination)
+	add(unfit)
 	add(checkKeys(e.Bucket, &e.Configuration))
-	add(w.s.mayReport(ctx, w.bucket, &e.Configuration))
+	if unfit == nil { // a role can do nothing with a bucket that is not there
+		add(w.s.mayReport(ctx, w.bucket, &e.Configuration))
+	}
 	if enc := e.Configuration.Destination.Encryption; enc != (stocktake.Encryption{}) {
 		add(w.s.opts.Encrypts(enc))
 	}
