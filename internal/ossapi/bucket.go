@@ -42,6 +42,12 @@ func (c *call) putBucket() error {
 		return errOtherRedundancy
 	case acl && want.ACL != stocktake.Private && publicBlocked(&have):
 		return errPublicBucketACL
+	case acl && want.ACL != have.ACL:
+		// What changes a bucket that is there is PutBucketAcl, which the policy of
+		// that bucket has a say in.
+		if err := c.allowOn("oss:PutBucketAcl", &have, "", ""); err != nil {
+			return err
+		}
 	}
 	if err := c.Store.CreateBucket(c.ctx, want, acl); err != nil {
 		return err

@@ -1,0 +1,49 @@
+package ossapi_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stocktake/stocktake/internal/signature"
+)
+
+// user makes a user of the account with a policy that allows statements, each
+// "action resource", and returns what sends its requests.
+func (w *world) user(t *testing.T, name string, allowed ...string) func(method, path, body string, header map[string]string) message {
+	t.Helper()
+	var statements []string
+	for _, a := range allowed {
+		action, resource, _ := strings.Cut(a, " ")
+		statements = append(statements, `{"Effect":"Allow","Action":"`+action+`","Resource":"acs:oss:*:*:`+resource+`"}`)
+	}
+	_, err := w.access.CreateUser(account, name)
+	check(t, err)
+	check(t, w.access.PutPolicy(account, name, []byte(`{"Version":"1","Statement":[`+strings.Join(statements, ",")+`]}`)))
+	check(t, w.access.AttachUserPolicy(account, name, name))
+	key, err := w.access.CreateKey(account, name)
+	check(t, err)
+	return func(method, path, body string, header map[string]string) message {
+		r := w.request(t, method, path, body, header)
+		bucket, key2, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		return w.send(t, w.signedAs(t, r, signature.Credentials{ID: key.ID, Secret: key.Secret}, signature.Target{Bucket: bucket, Key: key2}))
+	}
+}
+
+// TestPutBucketAgain holds that whoever may make buckets may not for that
+// reason open those that are there.
+func TestPutBucketAgain(t *testing.T) {
+	w := newWorld(t)
+	w.must(t, w.do(t, "PUT", "/photos", "", nil), 200)
+	w.must(t, w.do(t, "DELETE", "/photos/?publicAccessBlock", "", nil), 204)
+	maker := w.user(t, "maker", "oss:PutBucket *")
+	public := map[string]string{"X-Oss-Acl": "public-read"}
+	w.must(t, maker("PUT", "/photos", "", nil), 200)
+	w.must(t, maker("PUT", "/other", "", public), 200)
+	w.refused(t, maker("PUT", "/photos/?acl", "", public), 403, "AccessDenied")
+	w.refused(t, maker("PUT", "/photos", "", public), 403, "AccessDenied")
+	w.refused(t, w.anonymous(t, "GET", "/photos/", ""), 403, "AccessDenied")
+
+	opener := w.user(t, "opener", "oss:PutBucket *", "oss:PutBucketAcl photos")
+	w.must(t, opener("PUT", "/photos", "", public), 200)
+	w.must(t, w.anonymous(t, "GET", "/photos/", ""), 200)
+}
