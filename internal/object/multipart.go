@@ -41,7 +41,7 @@ type CompletedPart struct {
 
 // Completion says how an upload becomes an object.
 type Completion struct {
-	Parts []CompletedPart // those to join, none of them for an empty object; nil: all
+	Parts []CompletedPart // those to join; empty: there are none, for an empty object; nil: all
 	ACL   stocktake.ACL   // DefaultACL: that of the upload
 
 	// ForbidOverwrite is that of [Attributes].

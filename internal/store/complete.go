@@ -56,7 +56,8 @@ func (s *Store) CompleteUpload(_ context.Context, u object.UploadID, done object
 }
 
 // choose finds the parts that are wanted, all if wanted is nil. None may be
-// wanted: the SDKs upload nothing that way.
+// wanted where none was uploaded: the SDKs upload nothing that way. Where some
+// were, such a list is a mistake that would throw them away.
 func choose(parts []part, wanted []object.CompletedPart) (used, unused []part, err error) {
 	if wanted == nil {
 		used = parts
@@ -79,7 +80,7 @@ func choose(parts []part, wanted []object.CompletedPart) (used, unused []part, e
 	if wanted != nil {
 		unused = append(unused, parts[next:]...)
 	}
-	if len(used) == 0 && wanted == nil {
+	if len(used) == 0 && (wanted == nil || len(parts) > 0) {
 		return nil, nil, fmt.Errorf("%w: there is none", object.ErrInvalidPart)
 	}
 	for _, p := range used[:max(len(used)-1, 0)] {

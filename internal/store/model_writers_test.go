@@ -380,7 +380,7 @@ func (w *world) complete(*rapid.T) {
 		data += part
 		pieces = append(pieces, len(part))
 	}
-	if len(numbers) == 0 && wanted == nil {
+	if len(numbers) == 0 && (wanted == nil || u != nil && len(u.parts) > 0) {
 		wantErr = object.ErrInvalidPart
 	}
 	if u == nil {
