@@ -266,9 +266,12 @@ func (w *world) partList(q *request, u *upload, numbers *[]int) (code string) {
 		i := w.draw(len(list))
 		list = slices.Delete(slices.Clone(list), i, i+1)
 	}
-	if len(list) == 0 && w.chance(2) {
+	switch {
+	case len(list) == 0 && w.chance(2):
 		list, code = []int{1}, "InvalidPart"
 		etags[1] = sum(nil)
+	case len(list) > 0 && w.chance(10):
+		list, code = nil, "InvalidPart" // it would throw away what was uploaded
 	}
 	var b strings.Builder
 	b.WriteString("<CompleteMultipartUpload>")
