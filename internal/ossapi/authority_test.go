@@ -47,3 +47,20 @@ func TestPutBucketAgain(t *testing.T) {
 	w.must(t, opener("PUT", "/photos", "", public), 200)
 	w.must(t, w.anonymous(t, "GET", "/photos/", ""), 200)
 }
+
+// TestSymlinkTellsNothing holds that a link of one's own does not tell which
+// objects there are where one may not look.
+func TestSymlinkTellsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.bucket(t, "photos")
+	w.must(t, w.do(t, "PUT", "/photos/secret/there", "meow", nil), 200)
+	w.must(t, w.do(t, "PUT", "/photos/secret/link", "", map[string]string{"X-Oss-Symlink-Target": "secret/there"}), 200)
+	guest := w.user(t, "guest", "oss:GetObject photos/own/*", "oss:PutObject photos/own/*")
+	for _, target := range []string{"secret/there", "secret/none", "secret/link"} {
+		w.must(t, guest("PUT", "/photos/own/link?symlink", "", map[string]string{"X-Oss-Symlink-Target": target}), 200)
+		w.refused(t, guest("GET", "/photos/own/link", "", nil), 403, "AccessDenied")
+		if m := guest("HEAD", "/photos/own/link", "", nil); m.status != 403 {
+			t.Errorf("%s: %d", target, m.status)
+		}
+	}
+}

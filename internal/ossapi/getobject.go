@@ -79,6 +79,10 @@ func (c *call) openObject() (info, data object.Info, content object.Content, err
 		return info, info, content, nil
 	}
 	content.Close()
+	// The right comes first: what is there is not told to who may not look.
+	if err := c.allowKey("oss:GetObject", info.Symlink); err != nil {
+		return info, data, nil, err
+	}
 	data, content, err = c.Store.Open(c.ctx, object.Version{Bucket: v.Bucket, Key: info.Symlink})
 	switch {
 	case errors.Is(err, object.ErrNoSuchKey):
@@ -88,10 +92,6 @@ func (c *call) openObject() (info, data object.Info, content object.Content, err
 	case data.Type == stocktake.Symlink:
 		content.Close()
 		return info, data, nil, errTargetType
-	}
-	if err := c.allowKey("oss:GetObject", info.Symlink); err != nil {
-		content.Close()
-		return info, data, nil, err
 	}
 	return info, data, content, nil
 }
@@ -108,6 +108,9 @@ func (c *call) headOf() (info, data object.Info, err error) {
 	if info.Type != stocktake.Symlink {
 		return info, info, nil
 	}
+	if err := c.allowKey("oss:GetObject", info.Symlink); err != nil {
+		return info, data, err
+	}
 	data, err = c.Store.Head(c.ctx, object.Version{Bucket: v.Bucket, Key: info.Symlink})
 	switch {
 	case errors.Is(err, object.ErrNoSuchKey):
@@ -117,7 +120,7 @@ func (c *call) headOf() (info, data object.Info, err error) {
 	case data.Type == stocktake.Symlink:
 		return info, data, errTargetType
 	}
-	return info, data, c.allowKey("oss:GetObject", info.Symlink)
+	return info, data, nil
 }
 
 // version is the object, and the version of it, that a request names.
