@@ -127,8 +127,11 @@ func (c *call) mayDo(action string, b *object.Bucket, key, version string) error
 	q.ObjectACL = stocktake.DefaultACL
 	if key != "" {
 		info, headErr := c.Store.Head(c.ctx, object.Version{Bucket: b.Name, Key: key, ID: version})
-		if headErr == nil {
+		switch {
+		case headErr == nil:
 			q.ObjectACL = info.ACL
+		case !errors.Is(headErr, object.ErrNoSuchKey) && !errors.Is(headErr, object.ErrNoSuchVersion) && !errors.Is(headErr, object.ErrMethodNotAllowed):
+			return headErr // an ACL that is not known is not one that allows
 		}
 	}
 	return c.Access.Allowed(c.who, q)

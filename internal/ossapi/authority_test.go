@@ -1,9 +1,13 @@
 package ossapi_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
@@ -63,4 +67,27 @@ func TestSymlinkTellsNothing(t *testing.T) {
 			t.Errorf("%s: %d", target, m.status)
 		}
 	}
+}
+
+// TestBrokenACL holds that an object whose ACL cannot be read is not taken for
+// one that has none.
+func TestBrokenACL(t *testing.T) {
+	w := newWorld(t)
+	w.must(t, w.do(t, "PUT", "/photos", "", map[string]string{"X-Oss-Acl": "public-read-write"}), 200)
+	w.must(t, w.do(t, "PUT", "/photos/cat", "meow", map[string]string{"X-Oss-Object-Acl": "private"}), 200)
+	w.refused(t, w.anonymous(t, "PUT", "/photos/cat", "woof"), 403, "AccessDenied")
+	broken := newWorld(t, func(c *ossapi.Config) { c.Store = headless{w.store} })
+	if m := broken.anonymous(t, "PUT", "/photos/cat", "woof"); m.status != 500 {
+		t.Errorf("%d %s", m.status, m.body)
+	}
+	if m := w.do(t, "GET", "/photos/cat", "", nil); m.body != "meow" {
+		t.Errorf("%q", m.body)
+	}
+	w.must(t, w.anonymous(t, "PUT", "/photos/new", "woof"), 200)
+}
+
+type headless struct{ ossapi.Store }
+
+func (headless) Head(context.Context, object.Version) (object.Info, error) {
+	return object.Info{}, errors.New("the disk fails")
 }
