@@ -6,6 +6,8 @@
 //	go run . parts                        each part of a run by itself, and the whole
 //	go run . flat                         memory and cost per object from 10^6 to 10^8 objects
 //	go run . beside                       the API with and without runs beside it
+//	go run . service                      the inventory service: 10,000 configurations, its API, put to manifest
+//	go run . exports                      a run beside exports of databases
 //	go run . objects                      PUT, GET and LIST, beside versitygw and MinIO
 //
 // What a command finds goes to results/, ratios first. Two figures belong
@@ -33,6 +35,8 @@ var commands = []command{
 	{"parts", "each part of a run by itself", partsCommand},
 	{"flat", "memory and cost per object from 10^6 to 10^8 objects", flatCommand},
 	{"beside", "the API with and without runs", besideCommand},
+	{"service", "the inventory service: many configurations, its API, put to manifest", serviceCommand},
+	{"exports", "a run beside exports of databases", exportsCommand},
 	{"objects", "PUT, GET and LIST, beside other object stores", objectsCommand},
 }
 
