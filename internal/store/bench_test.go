@@ -88,6 +88,29 @@ func BenchmarkScan(b *testing.B) {
 	}
 }
 
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	s, err := store.Open(b.Context(), dir, store.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	bucket(b, s, object.Unversioned)
+	if _, err := store.Ingest(b.Context(), s, "b", uniform(benchRows(b))); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		if s, err = store.Open(b.Context(), dir, store.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
 func BenchmarkSplit(b *testing.B) {
 	s := open(b, b.TempDir(), store.Options{})
 	bucket(b, s, object.Unversioned)

@@ -35,7 +35,7 @@ func (s *Store) CompleteUpload(_ context.Context, u object.UploadID, done object
 			upload.info.ACL = done.ACL
 		}
 		w := &write{key: u.Key, forbidOverwrite: done.ForbidOverwrite, info: upload.info}
-		if err := c.forbid(w, state); err != nil {
+		if err := s.forbid(b, w, state); err != nil {
 			return err
 		}
 		r := &row{info: upload.info, dataKey: upload.dataKey}

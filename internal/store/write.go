@@ -160,7 +160,7 @@ func (s *Store) make(b *bucket, w *write) (made object.Info, err error) {
 		return object.Info{}, err
 	}
 	err = s.change(b, w.key, func(c *change, state *object.Bucket) error {
-		if err := c.forbid(w, state); err != nil {
+		if err := s.forbid(b, w, state); err != nil {
 			return err
 		}
 		r := &row{info: w.info, report: w.report, content: w.body.content, dataKey: w.body.envelope.wrapped}
@@ -178,11 +178,11 @@ func (s *Store) make(b *bucket, w *write) (made object.Info, err error) {
 }
 
 // forbid refuses w if it may not replace what is there.
-func (c *change) forbid(w *write, state *object.Bucket) error {
+func (s *Store) forbid(b *bucket, w *write, state *object.Bucket) error {
 	if !w.exclusive && !w.mustBeNew && (!w.forbidOverwrite || state.Versioning != object.Unversioned) {
 		return nil
 	}
-	r, err := newest(c.s.db, c.b.id, w.key)
+	r, err := newest(s.db, b.id, w.key)
 	if err != nil {
 		return err
 	}
@@ -236,8 +236,13 @@ func (s *Store) PutObject(ctx context.Context, p object.Put, r io.Reader) (objec
 	if err != nil {
 		return object.Info{}, err
 	}
+	state := b.state.Load()
 	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
-	e, err := s.describe(ctx, &w.info, &p.Attributes, b.state.Load())
+	// It is looked at again when the body is there; but why receive it in vain.
+	if err := s.forbid(b, w, state); err != nil {
+		return object.Info{}, err
+	}
+	e, err := s.describe(ctx, &w.info, &p.Attributes, state)
 	if err != nil {
 		return object.Info{}, err
 	}
