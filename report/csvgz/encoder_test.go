@@ -74,7 +74,7 @@ func same(t failer, got, want []byte) {
 // compressor makes it.
 func TestWorkloads(t *testing.T) {
 	for _, w := range workloads {
-		recs := w.make(rand.New(rand.NewPCG(1, 2)), 20000)
+		recs := w.make(rand.New(rand.NewPCG(1, 2)), 10000)
 		for _, columns := range [][]stocktake.Field{allColumns, allColumns[:4]} {
 			t.Run(fmt.Sprintf("%s-%d", w.name, len(columns)), func(t *testing.T) {
 				want := plainCSV(benchBucket, columns, recs)
@@ -183,7 +183,7 @@ func TestRowsThatChange(t *testing.T) {
 
 func TestNoAllocation(t *testing.T) {
 	for _, w := range workloads {
-		recs := w.make(rand.New(rand.NewPCG(1, 2)), 20000) // so many that codes are fitted again
+		recs := w.make(rand.New(rand.NewPCG(1, 2)), 5000) // so many that codes are fitted again
 		e := newEncoder(t, allColumns)
 		e.Reset(io.Discard)
 		if _, err := e.Encode(recs[:100]); err != nil {

@@ -1,5 +1,7 @@
 package csvgz
 
+import "bytes"
+
 // A search looks for repetitions in the way of general compressors, but only
 // in those parts of keys that the row before does not have. Some buckets have
 // words or characters there that come again and again; others have digits, for
@@ -43,7 +45,10 @@ func (c cursor) searched(e *Encoder, l *column, value []byte, from, to int) curs
 	for i := c.text; i+minSearch <= end; {
 		// Of what is escaped, less than a character of three bytes says little, and
 		// nothing begins inside an escape.
-		word, step := uint64(load32(text, i)), 1+(i-c.text)>>4
+		word, step := uint64(load32(text, i)), 1
+		if !e.sampling {
+			step += (i - c.text) >> 4 // the longer in vain, the faster
+		}
 		if text[i] == '%' {
 			step = len("%XX")
 			if i+8 <= end {
@@ -62,12 +67,18 @@ func (c cursor) searched(e *Encoder, l *column, value []byte, from, to int) curs
 			i += step
 			continue
 		}
-		saved := e.saving(text[i:i+n], i-at)
+		saved := e.bitsOfText(text[i:i+n]) - e.bitsOfMatch(n, i-at)
 		if saved <= 0 {
 			i += step
 			continue
 		}
-		e.search.saved += saved
+		if e.sampling {
+			// What follows a slash path would find too.
+			if j := bytes.Index(text[max(0, i-len(slash)):i+n], slash); j >= 0 {
+				saved = e.bitsOfText(text[i:max(i, i-len(slash)+j)])
+			}
+			e.search.saved += saved
+		}
 		if c.text < i {
 			c = c.flush(e).literals(e, text[c.text:i])
 			c.text = i
@@ -82,15 +93,22 @@ func (c cursor) searched(e *Encoder, l *column, value []byte, from, to int) curs
 	return c
 }
 
+var slash = []byte("%2F")
+
 // minSearch is the shortest match that a search finds.
 const minSearch = 4
 
-// saving is how many bits fewer a match takes than the literals s.
-func (t *tables) saving(s []byte, distance int) int {
+// bitsOfText is what s takes as literals.
+func (t *tables) bitsOfText(s []byte) int {
 	n := 0
 	for _, b := range s {
 		n += int(t.literalLens[b])
 	}
+	return n
+}
+
+// bitsOfMatch is what a match of n bytes takes.
+func (t *tables) bitsOfMatch(n, distance int) int {
 	d, extra, _ := distanceSymbol(distance)
-	return n - int(t.length[min(len(s), maxMatch)]&codeLen) - int(t.distanceLens[d]) - int(extra)
+	return int(t.length[min(n, maxMatch)]&codeLen) + int(t.distanceLens[d]) + int(extra)
 }
