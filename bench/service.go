@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/bench/measure"
+	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/testserver"
+)
+
+const (
+	crowdOf     = stocktake.MaxInventories // configurations of a bucket, when there are many
+	crowdRows   = 10                       // objects of such a bucket
+	crowdPuts   = 8                        // clients that put or read many configurations at once
+	smallBucket = "thousand"               // of smallRows objects
+	smallRows   = 1000
+	fullBucket  = "full" // of crowdOf configurations that are disabled
+)
+
+// serviceSize is how much the inventory service is asked for.
+type serviceSize struct {
+	configurations int           // enabled, in all
+	nights         int           // days that the clock is moved ahead by
+	objects        int           // of the bucket whose runs the API is measured beside
+	requests       int           // of each kind, idle and beside runs
+	reports        int           // from put to manifest
+	idle           time.Duration // watched for what the scheduler costs
+}
+
+func (s *serviceSize) check() error {
+	if s.configurations < 1 || s.nights < 1 || s.objects < 1 || s.requests < 1 || s.reports < 1 || s.idle <= 0 {
+		return errors.New("every number is at least 1")
+	}
+	return nil
+}
+
+// buckets is how many buckets the configurations need.
+func (s *serviceSize) buckets() int { return (s.configurations + crowdOf - 1) / crowdOf }
+
+// crowd names the bucket and the id of configuration i.
+func crowd(i int) (bucket, id string) {
+	return fmt.Sprintf("crowd-%03d", i/crowdOf), fmt.Sprintf("inventory-%04d", i%crowdOf)
+}
+
+// serviceCommand measures the inventory service: many configurations, the
+// nights at which all fall due at once, its API beside runs, and the time from
+// put to manifest.
+func serviceCommand(ctx context.Context, args []string) (err error) {
+	var size serviceSize
+	flags := flag.NewFlagSet("service", flag.ContinueOnError)
+	flags.IntVar(&size.configurations, "configurations", 10_000, "enabled configurations, 1000 a bucket")
+	flags.IntVar(&size.nights, "nights", 2, "nights at which all of them fall due")
+	flags.IntVar(&size.objects, "objects", 1_000_000, "objects of the bucket whose runs the API is measured beside")
+	flags.IntVar(&size.requests, "requests", 500, "requests of each kind, idle and beside runs")
+	flags.IntVar(&size.reports, "reports", 50, "reports timed from put to manifest")
+	flags.DurationVar(&size.idle, "idle", 10*time.Second, "how long an idle server is watched, each time")
+	limit := flags.Duration("limit", 4*time.Minute, "give up after so long")
+	dir := flags.String("dir", os.TempDir(), "folder for the store, which is removed in the end")
+	results := flags.String("results", "results", "folder for the figures")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if err := size.check(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, *limit, fmt.Errorf("not done after %v; see -limit", *limit))
+	defer cancel()
+	work, err := os.MkdirTemp(*dir, "stocktake-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+
+	b := serviceBench{serviceSize: size, data: filepath.Join(work, "data")}
+	b.results = measure.Results{Date: time.Now(), Args: shown(flags)}
+	if b.results.Host, err = measure.ThisHost(ctx, work, "."); err != nil {
+		return err
+	}
+	if b.cli.binary, err = testserver.Build(ctx, work, "-trimpath", "-ldflags=-s -w"); err != nil {
+		return err
+	}
+	if err := b.measure(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+		return err
+	}
+	b.results.Ratios = b.goals.ratios()
+	path, err := b.results.Save(*results, "service")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s\n%s\n(in %s)\n", b.results.Text(), b.goals.table(), path)
+	return nil
+}
+
+// A serviceBench is one measurement of the service.
+type serviceBench struct {
+	serviceSize
+	data        string
+	cli         cli
+	inventories *client.Client
+	goals       goals
+	results     measure.Results
+}
+
+// measure seeds the store and goes through the parts. The server is started
+// anew where a figure must not depend on what was before.
+func (b *serviceBench) measure(ctx context.Context) error {
+	if err := b.seed(ctx); err != nil {
+		return err
+	}
+	var empty, full time.Duration // CPU time an hour
+	for _, part := range []func() error{
+		func() (err error) { empty, err = b.watch(ctx, "Idle/configurations=0"); return err },
+		func() error { return b.putDisabled(ctx) },
+		func() error { return b.putAll(ctx) },
+		func() error { return b.listAll(ctx) },
+		func() error { return b.allNights(ctx) },
+		func() error { return b.restart(ctx) },
+		func() (err error) {
+			full, err = b.watch(ctx, fmt.Sprintf("Idle/configurations=%d", b.configurations))
+			return err
+		},
+		func() error { return b.reportsOfSmall(ctx) },
+		func() error { return b.apiBesideRuns(ctx) },
+	} {
+		if b.cli.server == nil {
+			if err := b.start(ctx); err != nil {
+				return err
+			}
+		}
+		if err := part(); err != nil {
+			return errors.Join(err, b.stop())
+		}
+	}
+	b.goals.state("scheduler, an hour idle", (full - empty).Seconds(), "cpu-s",
+		fmt.Sprintf("with %d configurations and nothing due, beyond an empty server", b.configurations))
+	return b.stop()
+}
+
+// seed makes the buckets: many small ones, one of a thousand objects, a large
+// one, and where the reports go.
+func (b *serviceBench) seed(ctx context.Context) error {
+	start := time.Now()
+	for i := range b.buckets() {
+		bucket, _ := crowd(i * crowdOf)
+		if err := seed(ctx, b.data, bucket, crowdRows); err != nil {
+			return err
+		}
+	}
+	for bucket, n := range map[string]int{smallBucket: smallRows, fullBucket: 0, reportsBucket: 0, lakeBucket: b.objects} {
+		if err := seed(ctx, b.data, bucket, n); err != nil {
+			return err
+		}
+	}
+	b.add("Seed", time.Since(start))
+	return nil
+}
+
+// start starts a server whose clock can be moved, and at whose hour of the day
+// nothing happens by itself while the benchmark goes on.
+func (b *serviceBench) start(ctx context.Context) (err error) {
+	far := time.Now().UTC().Add(12 * time.Hour).Hour()
+	b.cli.server, err = testserver.Start(ctx, testserver.Config{Binary: b.cli.binary, Data: b.data, Args: []string{
+		"--clock-control", "--schedule-zone", "UTC+0", "--schedule-hour", fmt.Sprint(far),
+	}})
+	if err != nil {
+		return err
+	}
+	b.inventories = client.New(b.cli.client())
+	return nil
+}
+
+func (b *serviceBench) stop() error {
+	if b.cli.server == nil {
+		return nil
+	}
+	defer func() { b.cli.server = nil }()
+	return b.cli.server.Stop()
+}
+
+// restart is what a server with all its configurations starts with.
+func (b *serviceBench) restart(ctx context.Context) error {
+	if err := b.stop(); err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := b.start(ctx); err != nil {
+		return err
+	}
+	took := time.Since(start)
+	resident, err := b.resident()
+	if err != nil {
+		return err
+	}
+	b.add(fmt.Sprintf("Restart/configurations=%d", b.configurations), took, resident)
+	return nil
+}
+
+// inventoryOf is a configuration whose reports go to the usual bucket.
+func inventoryOf(id string, enabled bool, frequency stocktake.Frequency) stocktake.InventoryConfiguration {
+	return stocktake.InventoryConfiguration{
+		ID: id, IsEnabled: enabled, Schedule: stocktake.Schedule{Frequency: frequency},
+		IncludedObjectVersions: stocktake.CurrentVersions,
+		OptionalFields:         []stocktake.Field{stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldETag, stocktake.FieldStorageClass},
+		Destination: stocktake.Destination{
+			Format: stocktake.FormatCSV, AccountID: testserver.AccountID, Bucket: reportsBucket, Prefix: "inv",
+			RoleARN: "acs:ram::" + testserver.AccountID + ":role/AliyunOSSRole",
+		},
+	}
+}
+
+func (b *serviceBench) add(name string, took time.Duration, figures ...measure.Figure) {
+	b.results.Lines = append(b.results.Lines, measure.Result{Name: name, Time: took, Figures: figures})
+	fmt.Fprintf(os.Stderr, "%s: %v %v\n", name, took.Round(time.Microsecond), figures)
+}
+
+// manifests lists the manifests of all reports by their keys.
+func (b *serviceBench) manifests(ctx context.Context) (keys map[string]bool, err error) {
+	keys = map[string]bool{}
+	pages := b.cli.client().NewListObjectsV2Paginator(&oss.ListObjectsV2Request{Bucket: oss.Ptr(reportsBucket), MaxKeys: 1000})
+	for pages.HasNext() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range page.Contents {
+			if filepath.Base(oss.ToString(o.Key)) == "manifest.json" {
+				keys[oss.ToString(o.Key)] = true
+			}
+		}
+	}
+	return keys, nil
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/stocktake/stocktake/bench/measure"
+)
+
+// usage is what the server has used; anew makes its peak of memory begin now.
+func (b *serviceBench) usage(anew bool) (measure.Usage, error) {
+	if anew {
+		if err := measure.ResetPeak(b.cli.server.PID()); err != nil {
+			return measure.Usage{}, err
+		}
+	}
+	return measure.Of(b.cli.server.PID())
+}
+
+// resident is the memory of the server that is resident now.
+func (b *serviceBench) resident() (measure.Figure, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", b.cli.server.PID()))
+	if err != nil {
+		return measure.Figure{}, err
+	}
+	pages, err := residentPages(text)
+	return measure.Figure{Value: float64(pages*int64(os.Getpagesize())) / (1 << 20), Unit: "MiB"}, err
+}
+
+// residentPages reads the second field of /proc/PID/statm.
+//
+// Source: proc(5).
+func residentPages(statm []byte) (int64, error) {
+	f := bytes.Fields(statm)
+	if len(f) < 2 {
+		return 0, fmt.Errorf("malformed statm of the process: %q", statm)
+	}
+	return strconv.ParseInt(string(f[1]), 10, 64)
+}
+
+// A server is quiet that has used less than quietShare of a core for a second;
+// after patience it is measured as it is.
+const (
+	quietShare    = 0.02
+	quietPatience = 15 * time.Second
+)
+
+// watch gives the CPU time that the server would use in an hour of having
+// nothing to do, from b.idle of it.
+func (b *serviceBench) watch(ctx context.Context, name string) (hour time.Duration, err error) {
+	for end := time.Now().Add(quietPatience); time.Now().Before(end); {
+		used, err := b.during(ctx, time.Second)
+		if err != nil {
+			return 0, err
+		}
+		if used.Seconds() < quietShare {
+			break
+		}
+	}
+	used, err := b.during(ctx, b.idle)
+	if err != nil {
+		return 0, err
+	}
+	resident, err := b.resident()
+	if err != nil {
+		return 0, err
+	}
+	hour = time.Duration(float64(used) * float64(time.Hour) / float64(b.idle))
+	b.add(name, b.idle, measure.Figure{Value: hour.Seconds(), Unit: "cpu-s/hour"}, resident)
+	return hour, nil
+}
+
+// during gives the CPU time that the server uses in d.
+func (b *serviceBench) during(ctx context.Context, d time.Duration) (time.Duration, error) {
+	before, err := threadTime(b.cli.server.PID())
+	if err != nil {
+		return 0, err
+	}
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+	after, err := threadTime(b.cli.server.PID())
+	return after - before, err
+}
+
+// threadTime is the CPU time of the threads that a process has. Unlike that of
+// [measure.Of] it is not counted in hundredths of a second, of which an idle
+// server uses less than one; a thread that ends takes its time with it, but
+// those of Go's scheduler stay.
+//
+// Source: Linux, Documentation/scheduler/sched-stats.rst.
+func threadTime(pid int) (sum time.Duration, err error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, path := range threads {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return 0, err
+		}
+		first, _, _ := bytes.Cut(text, []byte(" "))
+		n, err := strconv.ParseInt(string(first), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", filepath.Base(path), err)
+		}
+		sum += time.Duration(n)
+	}
+	if len(threads) == 0 {
+		return 0, fmt.Errorf("process %d: the kernel keeps no times of its threads", pid)
+	}
+	return sum, nil
+}
