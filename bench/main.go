@@ -8,6 +8,7 @@
 //	go run . beside                       the API with and without runs beside it
 //	go run . service                      the inventory service: 10,000 configurations, its API, put to manifest
 //	go run . exports                      a run beside exports of databases
+//	go run . listers                      a run beside tools that list a bucket
 //	go run . objects                      PUT, GET and LIST, beside versitygw and MinIO
 //
 // What a command finds goes to results/, ratios first. Two figures belong
@@ -37,6 +38,7 @@ var commands = []command{
 	{"beside", "the API with and without runs", besideCommand},
 	{"service", "the inventory service: many configurations, its API, put to manifest", serviceCommand},
 	{"exports", "a run beside exports of databases", exportsCommand},
+	{"listers", "a run beside tools that list a bucket", listersCommand},
 	{"objects", "PUT, GET and LIST, beside other object stores", objectsCommand},
 }
 
