@@ -57,6 +57,7 @@ var onBuckets = []operation{
 	{"bucket ACL", 1, (*world).bucketACL},
 	{"public access", 2, (*world).publicAccess},
 	{"bucket encryption", 1, (*world).bucketEncryption},
+	{"restart", 1, (*world).restart},
 	{"statistics", 1, (*world).stat},
 	{"remake", 1, (*world).remake},
 }

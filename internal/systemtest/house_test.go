@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/object"
@@ -21,8 +23,6 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
 	"github.com/stocktake/stocktake/internal/store"
-
-	"github.com/stocktake/stocktake/internal/catalog"
 )
 
 const (
@@ -78,64 +78,87 @@ type house struct {
 	keys    *kms.Keys
 	dir     string // empty: in memory
 	close   func()
+
+	o    houseOptions
+	fs   vfs.FS // nil: the operating system's
+	side string // where the keys are, and what else is not in fs
 }
 
 // houseOptions tune a house. The zero value is the production server on a
 // folder of its own.
 type houseOptions struct {
 	now         func() time.Time // nil: time.Now
-	memory      bool
+	memory      bool             // and without a catalog
 	inline      int
 	bodyTimeout time.Duration
 }
 
 func newHouse(t testing.TB, o houseOptions) *house {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	if testing.Verbose() && os.Getenv("STOCKTAKE_LOG") != "" {
-		log = slog.New(slog.NewTextHandler(t.Output(), nil))
-	}
-	h := &house{}
-	so := store.Options{Now: o.now, Log: log, InlineBytes: o.inline, CacheBytes: 4 << 20, MaxBuckets: 1 << 20}
-	keyFile, catalogFile, data, master := "", "", "data", filepath.Join(t.TempDir(), "master.key")
+	h := &house{o: o, side: t.TempDir()}
 	if o.memory {
-		so.FS = vfs.NewMem()
-		keyFile, catalogFile = filepath.Join(t.TempDir(), "keys.json"), ""
+		h.fs = vfs.NewMem()
 	} else {
-		h.dir = t.TempDir()
-		data, keyFile, catalogFile = h.dir, filepath.Join(h.dir, "keys.json"), filepath.Join(h.dir, "catalog.db")
-		master = filepath.Join(h.dir, "master.key")
+		h.dir = h.side
 	}
-	keys, err := kms.Open(keyFile, kms.Options{MasterFile: master})
-	check(t, err)
-	h.keys, so.Keys = keys, keyring{keys}
-	h.store, err = store.Open(t.Context(), data, so)
-	check(t, err)
+	check(t, h.open(t.Context(), slog.New(slog.DiscardHandler)))
+	return h
+}
 
-	access, err := ram.Open("", ram.Root{AccessKeyID: owner.ID, Secret: owner.Secret, Account: account}, ram.Options{Now: o.now, Log: log})
-	check(t, err)
-	check(t, access.CreateAccount(stranger))
-	_, err = access.AddKey(stranger, "", other.ID, other.Secret)
-	check(t, err)
+// restart ends the server and starts it anew.
+func (h *house) restart(ctx context.Context) error {
+	h.close()
+	return h.open(ctx, slog.New(slog.DiscardHandler))
+}
 
+// open wires what cmd/stocktake wires.
+func (h *house) open(ctx context.Context, log *slog.Logger) (err error) {
+	if h.keys, err = kms.Open(filepath.Join(h.side, "keys.json"), kms.Options{MasterFile: filepath.Join(h.side, "master.key")}); err != nil {
+		return err
+	}
+	data := "data"
+	if h.dir != "" {
+		data = h.dir
+	}
+	h.store, err = store.Open(ctx, data, store.Options{
+		Now: h.o.now, Log: log, FS: h.fs, Keys: keyring{h.keys},
+		InlineBytes: h.o.inline, CacheBytes: 4 << 20, MaxBuckets: 1 << 20,
+	})
+	if err != nil {
+		return err
+	}
+	access, err := ram.Open("", ram.Root{AccessKeyID: owner.ID, Secret: owner.Secret, Account: account}, ram.Options{Now: h.o.now, Log: log})
+	if err != nil {
+		return err
+	}
+	if err := access.CreateAccount(stranger); err != nil {
+		return err
+	}
+	if _, err := access.AddKey(stranger, "", other.ID, other.Secret); err != nil {
+		return err
+	}
 	var inventories ossapi.Inventories = noInventories{}
 	closeCatalog := func() error { return nil }
-	if catalogFile != "" {
-		cat, err := catalog.Open(t.Context(), catalogFile)
-		check(t, err)
+	if h.dir != "" {
+		cat, err := catalog.Open(ctx, filepath.Join(h.dir, "catalog.db"))
+		if err != nil {
+			return err
+		}
 		closeCatalog = cat.Close
-		inventories, err = inventory.New(t.Context(), cat, buckets{h.store}, nil, inventory.Options{Log: log})
-		check(t, err)
+		if inventories, err = inventory.New(ctx, cat, buckets{h.store}, nil, inventory.Options{Log: log}); err != nil {
+			return err
+		}
 	}
 	h.handler = ossapi.New(ossapi.Config{
 		Store: h.store, Inventories: inventories, Access: access,
-		Region: region, Hosts: []string{baseHost}, BodyTimeout: o.bodyTimeout, Now: o.now, Log: log,
+		Region: region, Hosts: []string{baseHost}, BodyTimeout: h.o.bodyTimeout, Now: h.o.now, Log: log,
 	})
 	h.close = func() {
-		check(t, closeCatalog())
-		check(t, h.store.Close())
+		if err := errors.Join(closeCatalog(), h.store.Close()); err != nil {
+			panic(err)
+		}
 	}
-	return h
+	return nil
 }
 
 // audit checks that the index and the blob files agree.

@@ -259,18 +259,19 @@ func (w *world) bucketEncryption() {
 	b := w.bucket()
 	q := w.on(b, pick(w, "PUT", "DELETE"), "", "encryption", "")
 	algorithm := pick(w, "AES256", "KMS", "ROT13")
+	sm4 := algorithm == "KMS" && w.chance(3)
 	if q.method == "DELETE" {
 		w.expect(w.send(q), 204, "")
-		b.sse = ""
+		b.sse, b.sm4 = "", false
 	} else {
 		q.body = []byte("<ServerSideEncryptionRule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>" + algorithm +
-			"</SSEAlgorithm></ApplyServerSideEncryptionByDefault></ServerSideEncryptionRule>")
+			"</SSEAlgorithm>" + map[bool]string{true: "<KMSDataEncryption>SM4</KMSDataEncryption>"}[sm4] + "</ApplyServerSideEncryptionByDefault></ServerSideEncryptionRule>")
 		a := w.send(q)
 		if algorithm == "ROT13" {
 			w.expect(a, 400, "InvalidEncryptionAlgorithmError")
 		} else {
 			w.expect(a, 200, "")
-			b.sse = algorithm
+			b.sse, b.sm4 = algorithm, sm4
 		}
 	}
 	a := w.send(w.on(b, "GET", "", "encryption", ""))
@@ -279,7 +280,7 @@ func (w *world) bucketEncryption() {
 		return
 	}
 	w.expect(a, 200, "")
-	if !strings.Contains(string(a.body), "<SSEAlgorithm>"+b.sse+"<") {
+	if !strings.Contains(string(a.body), "<SSEAlgorithm>"+b.sse+"<") || strings.Contains(string(a.body), "SM4") != b.sm4 {
 		w.fatalf("%s", a.body)
 	}
 }
@@ -328,11 +329,12 @@ func (w *world) stat() {
 			Name, Versioning string
 			Grant            string `xml:"AccessControlList>Grant"`
 			Algorithm        string `xml:"ServerSideEncryptionRule>SSEAlgorithm"`
+			Data             string `xml:"ServerSideEncryptionRule>KMSDataEncryption"`
 		}
 	}
 	w.decode(a, &info)
-	w.equal("bucket", []string{b.name, b.versioning, b.acl, cmp.Or(b.sse, "None")},
-		[]string{info.Bucket.Name, info.Bucket.Versioning, info.Bucket.Grant, info.Bucket.Algorithm})
+	w.equal("bucket", []string{b.name, b.versioning, b.acl, cmp.Or(b.sse, "None"), map[bool]string{true: "SM4"}[b.sm4]},
+		[]string{info.Bucket.Name, info.Bucket.Versioning, info.Bucket.Grant, info.Bucket.Algorithm, info.Bucket.Data})
 }
 
 // remake deletes a bucket and, if it was empty, makes it anew.

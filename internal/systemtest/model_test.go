@@ -20,6 +20,7 @@ type bucket struct {
 	blocked    bool                  // public access is
 	versioning string                // as in the document; empty: never enabled
 	sse        string                // default encryption
+	sm4        bool                  // of KMS
 	versions   map[string][]*version // newest first
 	uploads    map[string]*upload    // by id
 }

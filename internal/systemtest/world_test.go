@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"fmt"
 	"maps"
@@ -285,6 +286,13 @@ func (w *world) sameBytes(want, got []byte) {
 	w.t.Helper()
 	if !bytes.Equal(want, got) {
 		w.fatalf("%d bytes that are not the %d expected", len(got), len(want))
+	}
+}
+
+// restart checks by what follows that all is kept.
+func (w *world) restart() {
+	if err := w.h.restart(context.Background()); err != nil {
+		w.fatalf("restart: %v", err)
 	}
 }
 
