@@ -95,3 +95,26 @@ func serveHTTP(ctx context.Context, all []listener, h http.Handler, log *slog.Lo
 	wg.Wait()
 	return errors.Join(failed, err)
 }
+
+// haste is how long clients of what is not the OSS API may take to send what is
+// left of a request, and then to read the answer. Both are small.
+const haste = 30 * time.Second
+
+// hasty serves h to clients that must not keep a connection: net/http, before it
+// answers, reads what h has left of a body, and that has no end of its own. The
+// OSS API looks after its clients itself.
+func hasty(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(haste))
+		}
+		hasten(w)
+		h.ServeHTTP(w, r)
+	})
+}
+
+// hasten gives the client the time that it has from now on. Writers of tests may
+// lack deadlines, which does no harm.
+func hasten(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * haste))
+}

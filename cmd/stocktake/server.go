@@ -116,6 +116,7 @@ func (s *server) wire(ctx context.Context) error {
 // withSTS puts AssumeRole on the listener of the OSS API, where clients that
 // know one address find both.
 func withSTS(tokens, api http.Handler) http.Handler {
+	tokens = hasty(tokens)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if sts.Is(r) {
 			tokens.ServeHTTP(w, r)
@@ -138,7 +139,7 @@ func (s *server) beside(m *metrics.Metrics, access *ram.Directory) http.Handler 
 	if movable, ok := s.clock.(*clock.Movable); ok {
 		mux.Handle(clockPath, &clockHandler{clock: movable, access: access, account: s.flags.AccountID})
 	}
-	return mux
+	return hasty(mux)
 }
 
 // serve serves until ctx ends, then stops in the reverse order of what depends

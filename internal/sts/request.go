@@ -61,12 +61,10 @@ func addForm(p url.Values, w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength > maxForm {
 		return errTooLarge
 	}
-	// A body that trickles must not keep the connection. Writers that have no
-	// deadline, those of tests, have no connection either.
-	control := http.NewResponseController(w)
-	if control.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil {
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	}
+	// A body that trickles must not keep the connection, nor what is left of it
+	// when it is refused: net/http ends the deadline with the request. Writers that
+	// have none, those of tests, have no connection either.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return errTooLarge

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/clock"
+	"github.com/stocktake/stocktake/internal/metrics"
+	"github.com/stocktake/stocktake/internal/ossapi"
+	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/sts"
+)
+
+// pipes is a listener of connections in memory, whose deadlines keep to virtual
+// time.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+func (p *pipes) Close() error   { close(p.done); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+// TestStrangersDoNotStay sends what is beside the OSS API a part of a body, or
+// reads nothing of the answer: neither keeps a connection for ever.
+func TestStrangersDoNotStay(t *testing.T) {
+	for _, request := range []string{
+		"GET /-/healthz HTTP/1.1\r\nHost: x\r\n",
+		"GET /-/metrics HTTP/1.1\r\nHost: x\r\n",
+		"POST /-/clock HTTP/1.1\r\nHost: x\r\n",
+		"GET /-/none HTTP/1.1\r\nHost: x\r\n",
+		"GET /?Action=AssumeRole HTTP/1.1\r\nHost: x\r\n",
+		"POST /?Action=AssumeRole HTTP/1.1\r\nHost: x\r\n",
+		"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n",
+		"DELETE / HTTP/1.1\r\nHost: sts.aliyuncs.com\r\n",
+	} {
+		line, _, _ := strings.Cut(request, " HTTP")
+		t.Run(line, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { strangers(t, request) })
+		})
+	}
+}
+
+func strangers(t *testing.T, request string) {
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := slog.New(slog.DiscardHandler)
+	access, err := ram.Open("", ram.Root{AccessKeyID: scriptKey, Secret: scriptSecret, Account: "1000000000000000"}, ram.Options{})
+	check(err)
+	s := &server{flags: serverFlags{AccountID: "1000000000000000"}, clock: clock.NewMovable(nil)}
+	api := ossapi.New(ossapi.Config{Access: access, Region: "cn-hangzhou", Log: log, Beside: s.beside(metrics.New(), access)})
+	handler := withSTS(sts.New(access, sts.Options{Log: log}), api)
+	ctx, end := context.WithCancel(t.Context())
+	in := &pipes{make(chan net.Conn), make(chan struct{})}
+	served := make(chan error, 1)
+	go func() { served <- serveHTTP(ctx, []listener{{in, false}}, handler, log) }()
+
+	// A body that never comes.
+	client, conn := net.Pipe()
+	defer client.Close()
+	in.conns <- conn
+	_, err = io.WriteString(client, request+"Content-Length: 100\r\n\r\nmeow")
+	check(err)
+	check(client.SetReadDeadline(time.Now().Add(10 * time.Minute)))
+	answer := bufio.NewReader(client)
+	res, err := http.ReadResponse(answer, nil)
+	check(err)
+	_, err = io.Copy(io.Discard, res.Body)
+	check(err)
+	if _, err := answer.ReadByte(); err != io.EOF {
+		t.Errorf("the connection stays: %v", err)
+	}
+	check(client.Close())
+
+	// An answer that nobody reads.
+	client, conn = net.Pipe()
+	defer client.Close()
+	in.conns <- conn
+	_, err = io.WriteString(client, request+"\r\n")
+	check(err)
+	time.Sleep(10 * time.Minute)
+	if _, err := io.WriteString(client, request); err == nil {
+		t.Error("the connection stays")
+	}
+	end()
+	check(<-served)
+}
