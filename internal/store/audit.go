@@ -97,6 +97,14 @@ func (a *auditor) list(dir string) (ids []uint64, err error) {
 		}
 		path := fsys.PathJoin(dir, name)
 		if len(name) != 16 {
+			info, err := fsys.Stat(path)
+			switch {
+			case err != nil:
+				return nil, err
+			case !info.IsDir():
+				a.wrong("file "+path, "no blob has this name")
+				continue
+			}
 			below, err := a.list(path)
 			if err != nil {
 				return nil, err

@@ -1,4 +1,33 @@
 package store
 
+import (
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
 // Settle waits until what the last process left behind is removed.
 func (s *Store) Settle() { s.sweeping.Wait() }
+
+// Damage removes the first entry of a space of the index, or adds one that
+// nothing names.
+func Damage(t testing.TB, s *Store, space byte, value []byte) {
+	t.Helper()
+	if value != nil {
+		if err := s.db.Set(idKey(space, 1<<60), value, pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer it.Close()
+	if !it.First() {
+		t.Fatalf("nothing in space %c", space)
+	}
+	if err := s.db.Delete(it.Key(), pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+}
