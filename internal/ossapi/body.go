@@ -20,12 +20,20 @@ const (
 	maxComplete = 4 << 20 // 10,000 parts
 )
 
+// documentTimes is how many times Config.BodyTimeout a document may take as a
+// whole: it is read before all rights are known, and costs memory meanwhile.
+const documentTimes = 4
+
+// readAhead is how much memory a document is given before it comes, in bytes.
+const readAhead = 64 << 10
+
 // A bodyReader reads a request's body. It gives up one that stands still, and
 // marks the errors of reading it, so that they are not taken for the store's.
 type bodyReader struct {
 	c    *call
 	n    int64     // bytes read
 	last time.Time // when the deadline was moved
+	end  time.Time // when all of it must be there; zero: it may take its time
 	done bool      // read to its end, or broken
 }
 
@@ -42,7 +50,11 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	// A deadline costs a lock in the runtime: move it when a part of it is used.
 	if now := time.Now(); now.Sub(b.last) > b.c.BodyTimeout/16 {
 		b.last = now
-		_ = b.c.w.rc.SetReadDeadline(now.Add(b.c.BodyTimeout))
+		deadline := now.Add(b.c.BodyTimeout)
+		if !b.end.IsZero() && b.end.Before(deadline) {
+			deadline = b.end
+		}
+		_ = b.c.w.rc.SetReadDeadline(deadline)
 	}
 	n, err := b.c.r.Body.Read(p)
 	b.n += int64(n)
@@ -87,8 +99,10 @@ func (c *call) readDocument(limit int64) ([]byte, error) {
 		return nil, err
 	}
 	var buf bytes.Buffer
-	buf.Grow(int(max(c.r.ContentLength, 0)) + bytes.MinRead)
-	if _, err := buf.ReadFrom(io.LimitReader(c.body(), limit+1)); err != nil {
+	buf.Grow(int(min(max(c.r.ContentLength, 0), readAhead)) + bytes.MinRead)
+	in := c.body()
+	in.end = time.Now().Add(documentTimes * c.BodyTimeout)
+	if _, err := buf.ReadFrom(io.LimitReader(in, limit+1)); err != nil {
 		return nil, err
 	}
 	if int64(buf.Len()) > limit {
