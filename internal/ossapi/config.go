@@ -29,7 +29,8 @@ type Config struct {
 	CNAMEs map[string]string
 
 	// BodyTimeout is how long a request's body, or a client that reads an answer,
-	// may stand still. 0 means a minute.
+	// may stand still. A document as a whole may take four times as long. 0 means a
+	// minute.
 	BodyTimeout time.Duration
 
 	// AllowCallbacks lets PutObject and CompleteMultipartUpload send the requests
