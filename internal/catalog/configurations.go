@@ -140,13 +140,19 @@ func (c *Catalog) NextWake(ctx context.Context) (time.Time, error) {
 }
 
 // SetDue implements [inventory.Catalog].
-func (c *Catalog) SetDue(ctx context.Context, e inventory.Entry) error {
+func (c *Catalog) SetDue(ctx context.Context, entries ...inventory.Entry) error {
 	err := c.update(ctx, func(t *tx) error {
-		n, err := t.exec(ctx, setDue, e.Bucket, e.Configuration.ID, micros(e.Due), micros(e.Wake), truth(e.Suspended))
-		if err == nil && n == 0 {
-			err = stocktake.ErrNoSuchInventory
+		for i := range entries {
+			e := &entries[i]
+			n, err := t.exec(ctx, setDue, e.Bucket, e.Configuration.ID, micros(e.Due), micros(e.Wake), truth(e.Suspended))
+			if err == nil && n == 0 {
+				err = stocktake.ErrNoSuchInventory
+			}
+			if err != nil {
+				return err
+			}
 		}
-		return err
+		return nil
 	})
 	return wrap("set due time", err)
 }

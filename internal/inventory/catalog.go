@@ -113,9 +113,9 @@ type ScheduleCatalog interface {
 	// not the present Due makes nothing.
 	Advance(ctx context.Context, steps []Step, keep int) ([]stocktake.Run, error)
 
-	// SetDue sets Due, Wake and Suspended of e; stocktake.ErrNoSuchInventory if
-	// it is gone.
-	SetDue(ctx context.Context, e Entry) error
+	// SetDue sets Due, Wake and Suspended of all entries, or of none if one is
+	// gone: stocktake.ErrNoSuchInventory.
+	SetDue(ctx context.Context, entries ...Entry) error
 }
 
 // A RunCatalog keeps runs.

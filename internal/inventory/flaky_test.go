@@ -97,11 +97,11 @@ func (f *flakyCatalog) Advance(ctx context.Context, steps []inventory.Step, keep
 	return f.Catalog.Advance(ctx, steps, keep)
 }
 
-func (f *flakyCatalog) SetDue(ctx context.Context, e inventory.Entry) error {
+func (f *flakyCatalog) SetDue(ctx context.Context, entries ...inventory.Entry) error {
 	if err := f.fail("SetDue"); err != nil {
 		return err
 	}
-	return f.Catalog.SetDue(ctx, e)
+	return f.Catalog.SetDue(ctx, entries...)
 }
 
 func (f *flakyCatalog) AddRun(ctx context.Context, r stocktake.Run) (stocktake.Run, bool, error) {

@@ -62,8 +62,14 @@ func (s *Service) reconcile(ctx context.Context, bucket string, now time.Time) e
 		if err != nil {
 			return err
 		}
+		var moved []Entry
 		for i := range entries {
-			if err := s.replan(ctx, &entries[i], now); err != nil {
+			if s.replan(&entries[i], now) {
+				moved = append(moved, entries[i])
+			}
+		}
+		if len(moved) > 0 {
+			if err := s.catalog.SetDue(ctx, moved...); err != nil {
 				return err
 			}
 		}
@@ -74,18 +80,15 @@ func (s *Service) reconcile(ctx context.Context, bucket string, now time.Time) e
 	}
 }
 
-// replan corrects a due time that another hour, zone or spread has given. One
-// that has passed stays: its run is made up for.
-func (s *Service) replan(ctx context.Context, e *Entry, now time.Time) error {
+// replan corrects a due time that another hour, zone or spread has given, and
+// reports whether it has. One that has passed stays: its run is made up for.
+func (s *Service) replan(e *Entry, now time.Time) bool {
 	if !e.Due.IsZero() && !e.Due.After(now) {
-		return nil
+		return false
 	}
 	due, wake := e.Due, e.Wake
 	s.plan(e, now)
-	if e.Due.Equal(due) && e.Wake.Equal(wake) {
-		return nil
-	}
-	return s.catalog.SetDue(ctx, *e)
+	return !e.Due.Equal(due) || !e.Wake.Equal(wake)
 }
 
 // requeue queues the runs that have not ended. Those that were going when the

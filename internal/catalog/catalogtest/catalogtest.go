@@ -156,7 +156,20 @@ func readsBack(t *testing.T, c Catalog) {
 	must(t, err)
 	same(t, "after SetRetention", got, e)
 	want(t, "SetRetention of an unknown id", c.SetRetention(t.Context(), "photos", "x", e.Retention), stocktake.ErrNoSuchInventory)
-	want(t, "SetDue of an unknown id", c.SetDue(t.Context(), Entry("photos", "x")), stocktake.ErrNoSuchInventory)
+	put(t, c, "photos", "weekly")
+	e.Due, e.Wake = Start.Add(2*time.Hour), Start.Add(3*time.Hour)
+	other := Entry("photos", "weekly")
+	other.Due, other.Wake = Start.Add(4*time.Hour), Start.Add(4*time.Hour)
+	want(t, "SetDue of two and an unknown id", c.SetDue(t.Context(), e, other, Entry("photos", "x")), stocktake.ErrNoSuchInventory)
+	got, err = c.Configuration(t.Context(), "photos", "daily")
+	must(t, err)
+	same(t, "after SetDue has failed", got.Due, time.Time{})
+	must(t, c.SetDue(t.Context(), e, other))
+	for _, e := range []inventory.Entry{e, other} {
+		got, err = c.Configuration(t.Context(), "photos", e.Configuration.ID)
+		must(t, err)
+		same(t, "after SetDue of two", got.Due, e.Due)
+	}
 }
 
 func existsBeforeLimit(t *testing.T, c Catalog) {
