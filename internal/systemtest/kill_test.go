@@ -377,6 +377,7 @@ func (w *writer) verifyUploads(t *testing.T, c *wire) {
 // TestKill kills the server while many clients write to it, again and again on
 // the same folder.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	const clients = 16
 	writers := make([]*writer, clients)
@@ -384,7 +385,7 @@ func TestKill(t *testing.T) {
 		writers[i] = newWriter(i)
 	}
 	answered := 0
-	kills := rounds(t, killsVariable, 4)
+	kills := rounds(t, killsVariable, 3)
 	for round := range kills {
 		s := start(t, data)
 		c := newWire(s)

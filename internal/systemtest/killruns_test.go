@@ -91,11 +91,12 @@ func ended(t *testing.T, c *wire, id string) []stocktake.Run {
 // TestKillDuringRuns kills the server while it makes inventories. Each run ends
 // with one complete report, and nothing else is in the bucket of reports.
 func TestKillDuringRuns(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	fill(t, data)
 	ids := []string{"first", "second"}
 	args := []string{"--shard-rows", "20000"}
-	kills := max(3, rounds(t, killsVariable, 4)/2)
+	kills := max(3, rounds(t, killsVariable, 3)/2)
 	for round := range kills {
 		s := start(t, data, args...)
 		c := newWire(s)
