@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -185,6 +186,10 @@ func (b *blobs) create(id uint64) (*blobWriter, error) {
 }
 
 func (w *blobWriter) Write(p []byte) (int, error) {
+	if !w.blobs.plain {
+		// A vfs.File may change what it is given, and p is being hashed.
+		p = bytes.Clone(p)
+	}
 	return w.file.Write(p)
 }
 

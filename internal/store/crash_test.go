@@ -343,7 +343,7 @@ func TestReadersSeeOneVersionWhole(t *testing.T) {
 			}
 		})
 	}
-	for i := range 300 {
+	for i := range 100 {
 		put(t, s, "k", strings.Repeat(string(rune('a'+i%26)), 1+i%3*70))
 	}
 	stop.Store(true)
