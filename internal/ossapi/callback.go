@@ -26,6 +26,7 @@ const (
 	maxCallbackURLs   = 5
 	maxCallback       = 8 << 10
 	maxCallbackAnswer = 1 << 20
+	maxCallbackBody   = 1 << 20 // ours: a variable may be named often
 )
 
 // A callback is the request that a client wants sent once its object is
@@ -97,11 +98,15 @@ func decodeCallback(raw string, v any) error {
 
 // fill puts the values of an upload into the body. A form's values are
 // escaped as in URLs; in JSON a text gets quotes unless the variable stands
-// between quotes already. An unknown variable is empty.
-func (b *callback) fill(value func(name string) (text string, number bool)) string {
+// between quotes already. An unknown variable is empty. It fails if the body has
+// more than maxCallbackBody bytes with its values.
+func (b *callback) fill(value func(name string) (text string, number bool)) (string, error) {
 	var out strings.Builder
 	rest := b.body
 	for {
+		if out.Len() > maxCallbackBody {
+			return "", callbackFailed("callbackBody is too large with its variables.")
+		}
 		before, after, found := strings.Cut(rest, "${")
 		out.WriteString(before)
 		name, tail, closed := strings.Cut(after, "}")
@@ -109,7 +114,7 @@ func (b *callback) fill(value func(name string) (text string, number bool)) stri
 			if found {
 				out.WriteString("${" + after)
 			}
-			return out.String()
+			return out.String(), nil
 		}
 		text, number := value(name)
 		out.WriteString(b.encode(text, number, strings.HasSuffix(before, `"`)))
@@ -137,8 +142,10 @@ func (b *callback) encode(text string, number, quoted bool) string {
 // callBack sends a callback and answers the upload with what came back.
 func (c *call) callBack(b *callback, info *object.Info) error {
 	c.madeHeaders(info)
-	body := b.fill(func(name string) (text string, number bool) { return c.callbackVar(b, info, name) })
-	var err error
+	body, err := b.fill(func(name string) (text string, number bool) { return c.callbackVar(b, info, name) })
+	if err != nil {
+		return err
+	}
 	for _, u := range b.urls {
 		var answer []byte
 		if answer, err = c.callbacks.send(c.ctx, u, b, body, c); err == nil {

@@ -88,6 +88,12 @@ func TestCallback(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 
+	// Few bytes that name many more are not sent.
+	m = put(map[string]any{"callbackUrl": app.URL, "callbackBody": strings.Repeat("${x:a}", 1300)}, `{"x:a":"`+strings.Repeat("<", 8000)+`"}`)
+	if p := w.refused(t, m, 203, "CallbackFailed"); p.Message != "callbackBody is too large with its variables." {
+		t.Errorf("%+v", p)
+	}
+
 	// What is no callback is refused before anything is stored.
 	for _, header := range []map[string]string{
 		{"X-Oss-Callback": "no base64"},
