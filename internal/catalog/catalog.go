@@ -41,10 +41,18 @@ const readers = 4
 const busyTimeout = 5 * time.Second
 
 // Open opens the database at path, making it and its folder where they are
-// missing, and brings its schema up to date. A database of a newer Stocktake is
+// missing, for the owner of the process only, and brings its schema up to date. A database of a newer Stocktake is
 // refused.
 func Open(ctx context.Context, path string) (*Catalog, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("open catalog: %w", err)
+	}
+	// SQLite would let everybody read it; the log beside it gets the same mode.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open catalog: %w", err)
 	}
 	// What is answered must survive a crash of the machine, so each commit is
@@ -56,7 +64,7 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 		"_dqs":          {"0"},
 	}
 	c := &Catalog{}
-	err := c.open(ctx, path, common)
+	err = c.open(ctx, path, common)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open catalog %s: %w", path, err), c.Close())
 	}

@@ -57,7 +57,12 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if err := makeDir(fsys, dir); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s.db, err = pebble.Open(fsys.PathJoin(dir, "index"), indexOptions(opts, fsys, s.cache))
+	// Pebble would let everybody read it, and with it small objects.
+	index := fsys.PathJoin(dir, "index")
+	if err := makeDir(fsys, index); err != nil {
+		return nil, fmt.Errorf("open store: index: %w", err)
+	}
+	s.db, err = pebble.Open(index, indexOptions(opts, fsys, s.cache))
 	if err != nil {
 		return nil, fmt.Errorf("open store: index: %w", err)
 	}

@@ -1,0 +1,48 @@
+//go:build unix
+
+package main
+
+import (
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestDataIsPrivate holds that in a data folder that others may enter nothing
+// can be read by them.
+func TestDataIsPrivate(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s, err := openServer(t.Context(), demoFlags(dir, "127.0.0.1:0"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		seen++
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v", path, info.Mode())
+		}
+		if d.IsDir() {
+			return fs.SkipDir // what is in it cannot be reached
+		}
+		return nil
+	})
+	if err != nil || seen < 8 {
+		t.Errorf("%d files, %v", seen, err)
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+}
