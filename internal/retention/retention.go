@@ -156,9 +156,9 @@ func (t *tidying) remove(ctx context.Context, keys []string) error {
 	return group.Wait()
 }
 
-// maxManifest bounds what is read of a manifest, in bytes: that of a million
-// shards has half of it.
-const maxManifest = 512 << 20
+// maxManifest bounds what is read of a manifest, in bytes: a longer one would not
+// be parsed.
+const maxManifest = stocktake.MaxManifestSize
 
 func (t *tidying) manifest(ctx context.Context, d report.Directory) (_ *stocktake.Manifest, err error) {
 	key := d.Key + report.ManifestName
