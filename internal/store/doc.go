@@ -14,7 +14,7 @@
 // commits share one fsync.
 //
 // Readers never wait for writers. A reader sees one version whole, whatever is
-// written or deleted meanwhile; a [Snapshot] sees the bucket as it was.
+// written or deleted meanwhile; a snapshot sees the bucket as it was.
 //
 // # Locks, from the outside in
 //
