@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -92,11 +93,19 @@ func (b *serviceBench) listAll(ctx context.Context) error {
 // pagesOf is how many pages n configurations are listed on.
 func pagesOf(n int) int { return (n + stocktake.InventoryPageSize - 1) / stocktake.InventoryPageSize }
 
+// afterNights is what the parts after the nights need of the time.
+const afterNights = time.Minute
+
 // allNights has all configurations fall due at once, night for night, and counts
 // what came of it.
 func (b *serviceBench) allNights(ctx context.Context) error {
 	var peaks []float64
+	var last time.Duration
 	for n := range b.nights {
+		if end, ok := ctx.Deadline(); ok && n > 0 && time.Until(end) < last+afterNights {
+			fmt.Fprintf(os.Stderr, "%d of %d nights: there is no time for more\n", n, b.nights)
+			break
+		}
 		before, err := b.usage(true)
 		if err != nil {
 			return err
@@ -105,7 +114,8 @@ func (b *serviceBench) allNights(ctx context.Context) error {
 		if err := b.advance(ctx, 24*time.Hour); err != nil { // returns when all of its runs have ended
 			return err
 		}
-		peak, err := b.runs(fmt.Sprintf("Night=%d", n+1), time.Since(start), before)
+		last = time.Since(start)
+		peak, err := b.runs(fmt.Sprintf("Night=%d", n+1), last, before)
 		if err != nil {
 			return err
 		}
@@ -114,7 +124,7 @@ func (b *serviceBench) allNights(ctx context.Context) error {
 	if n := len(peaks); n > 1 {
 		b.goals.under("peak memory, last night over first", peaks[n-1]/peaks[0], 1.1, "", fmt.Sprintf("%.0f and %.0f MiB", peaks[n-1], peaks[0]))
 	}
-	return b.count(ctx)
+	return b.count(ctx, 1+len(peaks))
 }
 
 // runs adds a line about one run of every configuration and returns the peak of
@@ -136,13 +146,13 @@ func (b *serviceBench) runs(name string, took time.Duration, before measure.Usag
 	return mebibytes(after.PeakRSS).Value, nil
 }
 
-// count makes sure that each configuration has had its first run and one a
-// night, and that each of them left one report.
-func (b *serviceBench) count(ctx context.Context) error {
+// count makes sure that each configuration has had so many runs, the first and
+// one a night, and that each of them left one report.
+func (b *serviceBench) count(ctx context.Context, each int) error {
 	start := time.Now()
 	found := make(chan []stocktake.Run, crowdPuts)
 	var g errgroup.Group
-	t := newTally(1 + b.nights)
+	t := newTally(each)
 	g.Go(func() error {
 		for runs := range found {
 			t.add(runs)
