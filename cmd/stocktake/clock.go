@@ -65,6 +65,9 @@ func (h *clockHandler) refuses(r *http.Request) (status int, text string) {
 	if err != nil || auth == nil {
 		return http.StatusForbidden, "sign the request with the root access key"
 	}
+	if auth.Scheme != signature.V4 {
+		return http.StatusForbidden, "sign the request with signature V4" // V1 does not sign by how much to advance
+	}
 	secret, who, err := h.access.Key(auth.AccessKeyID, auth.SecurityToken)
 	if err != nil {
 		return http.StatusForbidden, "the access key is not known"
