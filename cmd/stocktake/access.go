@@ -27,8 +27,8 @@ func (f *accessFlags) open() (*ram.Directory, error) {
 		return nil, usagef("--data: %s is no folder; start a server on it first", f.Data)
 	}
 	key, err := readRootKey(f.Data)
-	if env, ok := envKey(); ok {
-		key, err = env, nil
+	if env, ok, bad := envKey(); ok || bad != nil {
+		key, err = env, bad
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

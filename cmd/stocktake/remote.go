@@ -25,8 +25,8 @@ type remote struct {
 
 // key finds the access key to sign with.
 func (r *remote) key() (accessKey, error) {
-	if k, ok := envKey(); ok {
-		return k, nil
+	if k, ok, err := envKey(); ok || err != nil {
+		return k, err
 	}
 	k, err := readRootKey(r.Data)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -23,10 +23,14 @@ type accessKey struct {
 	Token  string `json:"-"`
 }
 
-// envKey reads the names the official SDKs read.
-func envKey() (accessKey, bool) {
-	k := accessKey{os.Getenv("OSS_ACCESS_KEY_ID"), os.Getenv("OSS_ACCESS_KEY_SECRET"), os.Getenv("OSS_SESSION_TOKEN")}
-	return k, k.ID != "" && k.Secret != ""
+// envKey reads the names the official SDKs read. Half a key is an error: the
+// other key that would be taken instead has other rights.
+func envKey() (k accessKey, ok bool, err error) {
+	k = accessKey{os.Getenv("OSS_ACCESS_KEY_ID"), os.Getenv("OSS_ACCESS_KEY_SECRET"), os.Getenv("OSS_SESSION_TOKEN")}
+	if (k.ID == "") != (k.Secret == "") {
+		return k, false, usagef("OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET: set both or neither")
+	}
+	return k, k.ID != "", nil
 }
 
 // readRootKey reads the key that a server made in its data folder.
@@ -47,8 +51,8 @@ func readRootKey(dir string) (accessKey, error) {
 // rootKey is the account's own key: from the environment, else from the data
 // folder, else a new one that is kept there. made says that it is new.
 func rootKey(dir string) (k accessKey, made bool, err error) {
-	if k, ok := envKey(); ok {
-		return k, false, nil
+	if k, ok, err := envKey(); ok || err != nil {
+		return k, false, err
 	}
 	k, err = readRootKey(dir)
 	if !errors.Is(err, fs.ErrNotExist) {
