@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +67,9 @@ func (c *roleCreate) Run(con console) error {
 	if err != nil {
 		return err
 	}
+	if err := policiesExist(d, c.AccountID, c.Attach); err != nil {
+		return err
+	}
 	if _, err := d.CreateRole(c.AccountID, c.Name, trust, c.MaxSession); err != nil {
 		return accessError(err)
 	}
@@ -76,6 +80,21 @@ func (c *roleCreate) Run(con console) error {
 	}
 	_, err = fmt.Fprintf(con.out, "acs:ram::%s:role/%s\n", c.AccountID, c.Name)
 	return err
+}
+
+// policiesExist refuses names of policies before anything is made: the first
+// role ends that every role may do everything.
+func policiesExist(d *ram.Directory, account string, names []string) error {
+	policies, err := d.Policies(account)
+	if err != nil {
+		return accessError(err)
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(policies, func(p ram.NamedPolicy) bool { return p.Name == name }) {
+			return accessError(fmt.Errorf("--attach: policy %s: %w", name, ram.ErrNoSuchPolicy))
+		}
+	}
+	return nil
 }
 
 // A principal is a user or role that a command changes.
