@@ -61,6 +61,9 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 	defer func() { err = errors.Join(err, remove()) }()
 
 	flags := demoFlags(dir, freeAddress(c.Listen))
+	if flags.Listen != c.Listen {
+		fmt.Fprintf(con.out, "== %s is in use: taking another port\n", c.Listen)
+	}
 	s, err := openServer(ctx, flags, newLogger(con, slog.LevelWarn, "text"))
 	if err != nil {
 		return err
@@ -152,6 +155,9 @@ func (c *demoCmd) whereabouts(w io.Writer, s *server) {
    store     %s
 `, s.endpoint(), s.flags.Region, s.key.ID, s.key.Secret, demoBucket, demoReports, demoPrefix, demoBucket, demoID, s.flags.Data)
 	if c.Exit {
+		if c.Data == "" {
+			fmt.Fprintln(w, "   The server ends here and the store is removed; --data DIR keeps it.")
+		}
 		return
 	}
 	fmt.Fprintf(w, `
