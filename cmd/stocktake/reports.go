@@ -75,6 +75,7 @@ func (c *reportLs) Run(ctx context.Context, con console) (err error) {
 	defer func() { err = errors.Join(err, p.close()) }()
 	t := newTable(con.out, "CREATED", "SOURCE", "ROWS", "FILES", "SIZE", "MANIFEST")
 	var found []reportLine
+	damaged := 0 // one does not hide the others
 	for key, err := range p.bucket.List(ctx, p.path) {
 		if err != nil {
 			return err
@@ -84,7 +85,9 @@ func (c *reportLs) Run(ctx context.Context, con console) (err error) {
 		}
 		r, err := report.Open(ctx, p.bucket, key)
 		if err != nil {
-			return err
+			fmt.Fprintf(con.err, "WRONG  %v\n", err)
+			damaged++
+			continue
 		}
 		l := lineOf(r, p.name)
 		found = append(found, l)
@@ -95,9 +98,14 @@ func (c *reportLs) Run(ctx context.Context, con console) (err error) {
 		t.row(when(timeOf(r)), l.Source, rows, l.Files, size(l.Size), l.Manifest)
 	}
 	if c.JSON {
-		return printLines(con.out, found)
+		err = printLines(con.out, found)
+	} else {
+		err = t.flush("no complete report below " + c.Where)
 	}
-	return t.flush("no complete report below " + c.Where)
+	if err == nil && damaged > 0 {
+		err = fmt.Errorf("%d manifests cannot be read", damaged)
+	}
+	return err
 }
 
 type reportShow struct {
@@ -151,6 +159,7 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 	if c.JSON {
 		err = printJSON(con.out, v)
 	} else {
+		fmt.Fprintf(con.out, "%s/%s\n", p.name, key)
 		printVerification(con.out, v)
 	}
 	if err == nil && !v.OK {
