@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
@@ -56,7 +57,7 @@ type inventoryPut struct {
 	Destination       string   `group:"Report" help:"Bucket the reports go to. Default: the source bucket." placeholder:"BUCKET"`
 	DestinationPrefix string   `group:"Report" help:"Path the reports go under." placeholder:"PREFIX"`
 	Versions          string   `group:"Report" help:"Which versions to list: ${enum}." enum:"Current,All" default:"Current"`
-	Fields            []string `group:"Report" help:"Columns after Bucket and Key, in this order." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD,..."`
+	Fields            []string `group:"Report" help:"Columns after Bucket and Key, in this order. Default: ${default}." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD,..."`
 	SSEOSS            bool     `group:"Report" name:"sse-oss" help:"Encrypt the reports with the service's keys." xor:"sse"`
 	SSEKMS            string   `group:"Report" name:"sse-kms" help:"Encrypt the reports with this KMS key; 'default' is the service's." xor:"sse" placeholder:"KEY-ID"`
 
@@ -75,7 +76,9 @@ type inventoryPut struct {
 
 // Help is shown by --help below the flags.
 func (inventoryPut) Help() string {
-	return `Examples:
+	return `Columns for --fields: ` + strings.Join(fieldNames(), ", ") + `.
+
+Examples:
   stocktake inventory put -b photos -i daily --destination reports --destination-prefix inv
   stocktake inventory put -b photos -i big --prefix raw/ --min-size 1048576 --fields Size,ETag,Crc64
   stocktake inventory put -b photos -f weekly.yaml
@@ -86,7 +89,12 @@ starts at once; follow it with: stocktake inventory status -b photos --watch`
 
 // Run puts the configuration. The server has the last word on every rule; what
 // can be said without it is said with the name of the flag.
-func (c *inventoryPut) Run(ctx context.Context, con console) error {
+func (c *inventoryPut) Run(ctx context.Context, con console, line *kong.Context) error {
+	if c.File != "" {
+		if err := describing(line); err != nil {
+			return err
+		}
+	}
 	cfg, err := c.configuration()
 	if err != nil {
 		return err
@@ -96,10 +104,13 @@ func (c *inventoryPut) Run(ctx context.Context, con console) error {
 		return err
 	}
 	if err := cl.Put(ctx, c.Bucket, cfg); err != nil {
-		return explain(err, "put "+cfg.ID)
+		return explain(err, "put "+cfg.ID+" of bucket "+c.Bucket)
 	}
-	fmt.Fprintf(con.out, "put %s on bucket %s: %s, reports in oss://%s\n", cfg.ID, c.Bucket, strings.ToLower(string(cfg.Schedule.Frequency)),
-		reportFolder(cfg, c.Bucket))
+	when := strings.ToLower(string(cfg.Schedule.Frequency))
+	if !cfg.IsEnabled {
+		when += " (disabled: it does not run)"
+	}
+	fmt.Fprintf(con.out, "put %s on bucket %s: %s, reports in oss://%s\n", cfg.ID, c.Bucket, when, reportFolder(cfg, c.Bucket))
 	if !c.Wait || !cfg.IsEnabled {
 		return nil
 	}
@@ -115,6 +126,22 @@ func (c *inventoryPut) Run(ctx context.Context, con console) error {
 	return runError(r)
 }
 
+// describing refuses the flags of the command line that describe a
+// configuration, which the file does. The environment may have them: it speaks to
+// many commands.
+func describing(line *kong.Context) error {
+	for _, p := range line.Path {
+		if p.Flag == nil || p.Resolved || p.Flag.Group == nil {
+			continue
+		}
+		switch p.Flag.Group.Key {
+		case "Report", "Schedule", "Filter":
+			return usagef("--%s: --file says it all; change the file, or leave --file out", p.Flag.Name)
+		}
+	}
+	return nil
+}
+
 // reportFolder is where the reports of a configuration lie: bucket and key
 // prefix.
 func reportFolder(cfg stocktake.InventoryConfiguration, source string) string {
@@ -128,6 +155,9 @@ func reportFolder(cfg stocktake.InventoryConfiguration, source string) string {
 func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, err error) {
 	if c.File != "" {
 		return c.fromFile()
+	}
+	if !stocktake.ValidBucketName(c.Bucket) {
+		return cfg, usagef("--bucket: %q is no name of a bucket", c.Bucket)
 	}
 	if c.ID == "" {
 		return cfg, usagef("--inventory-id is missing")
@@ -155,7 +185,7 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 	for _, name := range c.Fields {
 		f, ok := stocktake.ParseOptionalField(name)
 		if !ok {
-			return cfg, usagef("--fields: there is no column %q", name)
+			return cfg, usagef("--fields: there is no column %q; there are %s", name, strings.Join(fieldNames(), ", "))
 		}
 		cfg.OptionalFields = append(cfg.OptionalFields, f)
 	}
@@ -176,6 +206,16 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 		return cfg, usagef("--modified-before: %v", err)
 	}
 	return cfg, nil
+}
+
+// fieldNames are the values of --fields.
+func fieldNames() (names []string) {
+	for f := stocktake.FieldSize; f <= stocktake.FieldLastAccessTimestamp; f++ {
+		if _, ok := stocktake.ParseOptionalField(f.String()); ok {
+			names = append(names, f.String())
+		}
+	}
+	return names
 }
 
 func (c *inventoryPut) fromFile() (cfg stocktake.InventoryConfiguration, err error) {
@@ -238,7 +278,7 @@ func (c *inventoryGet) Run(ctx context.Context, con console) error {
 	}
 	cfg, err := cl.Get(ctx, c.Bucket, c.ID)
 	if err != nil {
-		return explain(err, "get "+c.ID)
+		return explain(err, "get "+c.ID+" of bucket "+c.Bucket)
 	}
 	if c.JSON {
 		c.Output = "json"
@@ -272,7 +312,7 @@ func (c *inventoryList) Run(ctx context.Context, con console) error {
 	t := newTable(con.out, "ID", "ENABLED", "FREQUENCY", "VERSIONS", "PREFIX", "REPORTS")
 	for cfg, err := range cl.List(ctx, c.Bucket) {
 		if err != nil {
-			return explain(err, "list configurations of "+c.Bucket)
+			return explain(err, "list configurations of bucket "+c.Bucket)
 		}
 		if c.JSON {
 			if err := json.NewEncoder(con.out).Encode(cfg); err != nil {
@@ -300,26 +340,10 @@ func (c *inventoryDelete) Run(ctx context.Context, con console) error {
 		return err
 	}
 	if err := cl.Delete(ctx, c.Bucket, c.ID); err != nil {
-		return explain(err, "delete "+c.ID)
+		return explain(err, "delete "+c.ID+" of bucket "+c.Bucket)
 	}
 	fmt.Fprintf(con.out, "deleted %s of bucket %s\n", c.ID, c.Bucket)
 	return nil
-}
-
-// explain adds what was tried, and where the service said no, what to do.
-func explain(err error, doing string) error {
-	switch {
-	case errors.Is(err, stocktake.ErrInventoryExists):
-		return fmt.Errorf("%s: the configuration exists already; it cannot be changed, delete it first", doing)
-	case errors.Is(err, stocktake.ErrNoSuchInventory):
-		return fmt.Errorf("%s: there is no such configuration", doing)
-	case errors.Is(err, stocktake.ErrNoSuchBucket):
-		return fmt.Errorf("%s: there is no such bucket", doing)
-	}
-	if serr, ok := serviceError(err); ok {
-		return fmt.Errorf("%s: %s: %s (status %d, request %s)", doing, serr.Code, serr.Message, serr.StatusCode, serr.RequestID)
-	}
-	return fmt.Errorf("%s: %w", doing, err)
 }
 
 func printXML(w io.Writer, cfg stocktake.InventoryConfiguration) error {

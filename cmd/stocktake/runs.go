@@ -29,7 +29,7 @@ func (c *inventoryRun) Run(ctx context.Context, con console) error {
 	}
 	r, err := cl.Run(ctx, c.Bucket, c.ID)
 	if err != nil {
-		return explain(err, "run "+c.ID)
+		return explain(err, "run "+c.ID+" of bucket "+c.Bucket)
 	}
 	if c.Wait {
 		if r, err = follow(ctx, cl, r, con.err); err != nil {
@@ -122,7 +122,7 @@ func (c *inventoryCancel) Run(ctx context.Context, con console) error {
 	}
 	r, err := cl.Cancel(ctx, c.Bucket, c.ID)
 	if err != nil {
-		return explain(err, "cancel "+c.ID)
+		return explain(err, "cancel "+c.ID+" of bucket "+c.Bucket)
 	}
 	fmt.Fprintf(con.out, "run %s of %s on bucket %s: %s\n", r.ID, r.Configuration, r.Bucket, r.State)
 	return nil
@@ -142,7 +142,7 @@ func (c *inventoryRuns) Run(ctx context.Context, con console) error {
 	}
 	runs, err := cl.Runs(ctx, c.Bucket, c.ID)
 	if err != nil {
-		return explain(err, "runs of "+c.ID)
+		return explain(err, "runs of "+c.ID+" of bucket "+c.Bucket)
 	}
 	if c.JSON {
 		return printLines(con.out, runs)
@@ -187,7 +187,7 @@ func (c *inventoryStatus) Run(ctx context.Context, con console) error {
 	for {
 		all, err := c.statuses(ctx, oc, cl)
 		if err != nil {
-			return explain(err, "status")
+			return err
 		}
 		if c.Watch && !c.JSON {
 			fmt.Fprint(con.out, "\x1b[H\x1b[2J") // cursor home, clear screen
@@ -210,7 +210,7 @@ func (c *inventoryStatus) statuses(ctx context.Context, oc *oss.Client, cl *clie
 		for p := oc.NewListBucketsPaginator(&oss.ListBucketsRequest{}); p.HasNext(); {
 			page, err := p.NextPage(ctx)
 			if err != nil {
-				return nil, err
+				return nil, explain(err, "list buckets")
 			}
 			for _, b := range page.Buckets {
 				buckets = append(buckets, oss.ToString(b.Name))
@@ -220,7 +220,7 @@ func (c *inventoryStatus) statuses(ctx context.Context, oc *oss.Client, cl *clie
 	for _, b := range buckets {
 		s, err := cl.Status(ctx, b, c.ID)
 		if err != nil {
-			return nil, err
+			return nil, explain(err, "status of bucket "+b)
 		}
 		all = append(all, s...)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -74,6 +75,9 @@ func (s *server) wire(ctx context.Context) error {
 	}
 	ring := keyring{keys}
 	st, err := store.Open(ctx, f.Data, store.Options{Now: s.clock.Now, Log: s.log, CacheBytes: int64(f.CacheSize), Keys: ring})
+	if errors.Is(err, syscall.EAGAIN) {
+		return fmt.Errorf("open the store in %s: another server is using the folder: end it, or name another one with --data", f.Data)
+	}
 	if err != nil {
 		return fmt.Errorf("open the store in %s: %w", f.Data, err)
 	}
@@ -82,6 +86,9 @@ func (s *server) wire(ctx context.Context) error {
 	access, err := ram.Open(filepath.Join(f.Data, accessFile),
 		ram.Root{AccessKeyID: s.key.ID, Secret: s.key.Secret, Account: f.AccountID},
 		ram.Options{Production: f.Production, Declared: f.AccessFile, Region: f.Region, Now: s.clock.Now, Log: s.log})
+	if errors.Is(err, ram.ErrInvalidName) {
+		return usagef("--account-id, OSS_ACCESS_KEY_ID or --access-file: %w", err)
+	}
 	if err != nil {
 		return fmt.Errorf("open the accounts in %s: %w", f.Data, err)
 	}

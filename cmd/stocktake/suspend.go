@@ -20,7 +20,7 @@ func (c *inventorySuspend) Run(ctx context.Context, con console) error {
 	}
 	s, err := cl.Suspend(ctx, c.Bucket, c.ID)
 	if err != nil {
-		return explain(err, "suspend "+c.ID)
+		return explain(err, "suspend "+c.ID+" of bucket "+c.Bucket)
 	}
 	_, err = fmt.Fprintf(con.out, "suspended %s of bucket %s: it runs only when asked to\n", s.Configuration, s.Bucket)
 	return err
@@ -39,7 +39,7 @@ func (c *inventoryResume) Run(ctx context.Context, con console) error {
 	}
 	s, err := cl.Resume(ctx, c.Bucket, c.ID)
 	if err != nil {
-		return explain(err, "resume "+c.ID)
+		return explain(err, "resume "+c.ID+" of bucket "+c.Bucket)
 	}
 	_, err = fmt.Fprintf(con.out, "resumed %s of bucket %s: next run %s\n", s.Configuration, s.Bucket, when(s.Next))
 	return err
@@ -55,6 +55,9 @@ type inventoryRetain struct {
 
 // Run sets which reports are kept.
 func (c *inventoryRetain) Run(ctx context.Context, con console) error {
+	if c.All && (c.Reports != 0 || c.Days != 0) {
+		return usagef("--all cannot be had with --reports or --days")
+	}
 	if !c.All && c.Reports == 0 && c.Days == 0 {
 		return usagef("say what to keep: --reports N, --days N, both (what either keeps stays), or --all")
 	}
@@ -64,20 +67,21 @@ func (c *inventoryRetain) Run(ctx context.Context, con console) error {
 	}
 	s, err := cl.Retain(ctx, c.Bucket, c.ID, stocktake.Retention{Reports: c.Reports, Days: c.Days})
 	if err != nil {
-		return explain(err, "retain reports of "+c.ID)
+		return explain(err, "retain reports of "+c.ID+" of bucket "+c.Bucket)
 	}
-	_, err = fmt.Fprintf(con.out, "%s of bucket %s: %s; the next run that succeeds removes the others\n", s.Configuration, s.Bucket, kept(s.Retention))
+	_, err = fmt.Fprintf(con.out, "%s of bucket %s: %s\n", s.Configuration, s.Bucket, kept(s.Retention))
 	return err
 }
 
 func kept(r stocktake.Retention) string {
+	const others = "; the next run that succeeds removes the others"
 	switch {
 	case r.Reports > 0 && r.Days > 0:
-		return fmt.Sprintf("the newest %d reports and those of %d days are kept", r.Reports, r.Days)
+		return fmt.Sprintf("the newest %d reports and those of %d days are kept"+others, r.Reports, r.Days)
 	case r.Reports > 0:
-		return fmt.Sprintf("the newest %d reports are kept", r.Reports)
+		return fmt.Sprintf("the newest %d reports are kept"+others, r.Reports)
 	case r.Days > 0:
-		return fmt.Sprintf("the reports of %d days are kept", r.Days)
+		return fmt.Sprintf("the reports of %d days are kept"+others, r.Days)
 	}
 	return "all reports are kept"
 }
@@ -96,7 +100,7 @@ func (c *inventoryCheck) Run(ctx context.Context, con console) error {
 	}
 	s, err := cl.Check(ctx, c.Bucket, c.ID)
 	if err != nil {
-		return explain(err, "check "+c.ID)
+		return explain(err, "check "+c.ID+" of bucket "+c.Bucket)
 	}
 	if c.JSON {
 		err = printJSON(con.out, s)

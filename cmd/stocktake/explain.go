@@ -1,0 +1,58 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/stocktake/stocktake"
+)
+
+// explain adds what was tried, and where the service said no or did not answer,
+// what to do. Input that it refuses is a usageError.
+func explain(err error, doing string) error {
+	switch {
+	case errors.Is(err, stocktake.ErrInventoryExists):
+		return fmt.Errorf("%s: the configuration exists already; it cannot be changed, delete it first", doing)
+	case errors.Is(err, stocktake.ErrNoSuchInventory):
+		return fmt.Errorf("%s: there is no such configuration", doing)
+	case errors.Is(err, stocktake.ErrNoSuchBucket):
+		return fmt.Errorf("%s: there is no such bucket", doing)
+	case errors.Is(err, stocktake.ErrNoSuchRun):
+		return fmt.Errorf("%s: no run of it is going", doing)
+	}
+	if serr, ok := serviceError(err); ok {
+		if strings.Contains(serr.Message, plainToTLS) {
+			return fmt.Errorf("%s: the server speaks TLS: write --endpoint https://HOST:PORT", doing)
+		}
+		err := fmt.Errorf("%s: %s: %s (status %d, request %s)", doing, serr.Code, serr.Message, serr.StatusCode, serr.RequestID)
+		if serr.Code == "InvalidArgument" {
+			return usageError{err}
+		}
+		return err
+	}
+	if bad, ok := errors.AsType[*stocktake.InvalidArgumentError](err); ok {
+		return usagef("%s: %w", doing, bad)
+	}
+	return unreachable(err, doing)
+}
+
+// plainToTLS is what net/http answers to a request without TLS where it expects it.
+const plainToTLS = "Client sent an HTTP request to an HTTPS server"
+
+// unreachable says what to look at when no answer came.
+func unreachable(err error, doing string) error {
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return fmt.Errorf("%s: the server speaks HTTP without TLS: write --endpoint http://HOST:PORT", doing)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return fmt.Errorf("%s: %w: is the server on (stocktake serve), and --endpoint right?", doing, op)
+	}
+	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return fmt.Errorf("%s: nobody known signed the server's certificate: name its file in SSL_CERT_FILE (%w)", doing, unknown)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
