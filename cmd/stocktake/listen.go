@@ -50,13 +50,15 @@ func listen(f serverFlags) (all []listener, err error) {
 		}
 		cert = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
+	// Not "return all, open(...)": Go does not say which of the two comes first.
 	if f.ListenTLS == "" {
-		return all, open(f.Listen, cert)
-	}
-	if err := open(f.Listen, nil); err != nil {
+		err = open(f.Listen, cert)
 		return all, err
 	}
-	return all, open(f.ListenTLS, cert)
+	if err = open(f.Listen, nil); err == nil {
+		err = open(f.ListenTLS, cert)
+	}
+	return all, err
 }
 
 // serveHTTP serves h on all listeners until ctx ends, then lets requests under
