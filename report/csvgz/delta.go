@@ -42,10 +42,12 @@ func (l *column) keep() {
 // it are those before the last value, and come in with it.
 func (c cursor) delta(e *Encoder, l *column, lead string, value []byte) cursor {
 	if l.row != e.rows-1 || len(value) > maxText {
-		copy(e.text[c.text&(bufferSize-1):], lead)
-		c = c.match(e, len(lead), tooFar)
-		lead = ""
 		l.value, l.long, l.size = nil, l.long[:0], 0
+		if lead != "" {
+			copy(e.text[c.text&(bufferSize-1):], lead)
+			c = c.match(e, len(lead), tooFar)
+			lead = ""
+		}
 		if len(value) > maxText {
 			return c.huge(e, l, value)
 		}
@@ -138,18 +140,38 @@ func (c cursor) special(e *Encoder, l *column, value []byte, from, to int) curso
 	return c.bytewise(e, l, value, from, to)
 }
 
-// bytewise adds value[from:to] as literals.
+// bytewise adds value[from:to] as literals, two bytes in one step.
 func (c cursor) bytewise(e *Encoder, l *column, value []byte, from, to int) cursor {
-	for i, b := range value[from:to] {
-		s := l.texts[b]
-		if s>>24 > 1 {
-			l.long = append(l.long, int32(from+i))
-		}
+	for ; from+2 <= to; from += 2 {
+		a, b := value[from], value[from+1]
+		s := l.texts[a]
 		e.text.put32(c.text, s)
 		c.text += int(s >> 24)
-		c = c.put(uint64(l.codes[b] &^ several)).spill(&e.out)
+		t := l.texts[b]
+		e.text.put32(c.text, t)
+		c.text += int(t >> 24)
+		if s|t >= 2<<24 {
+			l.remember(from, s)
+			l.remember(from+1, t)
+		}
+		c = c.put(uint64(l.codes[a] &^ several)).put(uint64(l.codes[b] &^ several)).spill(&e.out)
+	}
+	if from < to {
+		a := value[from]
+		s := l.texts[a]
+		e.text.put32(c.text, s)
+		c.text += int(s >> 24)
+		l.remember(from, s)
+		c = c.put(uint64(l.codes[a] &^ several)).spill(&e.out)
 	}
 	return c
+}
+
+// remember notes that the byte of value at i stands as text.
+func (l *column) remember(i int, text uint32) {
+	if text>>24 > 1 {
+		l.long = append(l.long, int32(i))
+	}
 }
 
 // maxText is how long a value may be to be treated like this. That of a longer

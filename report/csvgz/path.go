@@ -28,9 +28,7 @@ func (c cursor) path(e *Encoder, l *column, value []byte, from, to int) cursor {
 			*last = e.base + int64(c.text)
 			if n, size := e.sameText(at, c.text, value[from:to]); size >= minSegment {
 				for i, b := range value[from : from+n] {
-					if l.texts[b]>>24 > 1 {
-						l.long = append(l.long, int32(from+i))
-					}
+					l.remember(from+i, l.texts[b])
 				}
 				e.text.repeat(c.text, c.text-at, size)
 				c = c.match(e, size, c.text-at)

@@ -35,9 +35,7 @@ func (c cursor) searched(e *Encoder, l *column, value []byte, from, to int) curs
 	end := c.text
 	for i, b := range value[from:to] {
 		s := l.texts[b]
-		if s>>24 > 1 {
-			l.long = append(l.long, int32(from+i))
-		}
+		l.remember(from+i, s)
 		e.text.put32(end, s)
 		end += int(s >> 24)
 	}
