@@ -217,7 +217,9 @@ func TestIdleCostsNothing(t *testing.T) {
 		if got := flaky.calls - before; got != 0 {
 			t.Errorf("%d calls of the catalog in an idle day", got)
 		}
-		if got := runtime.NumGoroutine(); got > goroutines {
+		// The runtime and the database may start one of their own meanwhile; a
+		// configuration may not have one, and there are 50.
+		if got := runtime.NumGoroutine(); got > goroutines+10 {
 			t.Errorf("%d goroutines became %d", goroutines, got)
 		}
 		w.close()
