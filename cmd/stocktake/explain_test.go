@@ -61,3 +61,27 @@ func TestExplainInvalidArgument(t *testing.T) {
 		t.Errorf("%v is no usageError", err)
 	}
 }
+
+// What strangers choose does nothing to a terminal, nor to a table.
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"a b/ü 日本":      "a b/ü 日本",
+		"\x1b[31mred/":  `\x1b[31mred/`,
+		"line\nbreak\t": `line\nbreak\t`,
+		"\xff\uFFFD":    "\\xff\uFFFD",
+		"\u202e.txt":    `\u202e.txt`,
+		"\u0085":        `\u0085`,
+	} {
+		if got := printable(in); got != want {
+			t.Errorf("printable(%q) is %q, want %q", in, got, want)
+		}
+	}
+}
+
+// The parser would take a character for a byte that is none.
+func TestArgumentsAreUTF8(t *testing.T) {
+	var out, errs strings.Builder
+	if code := run(t.Context(), []string{"inventory", "put", "-b", "photos", "-i", "\xff"}, console{&out, &errs}); code != exitUsage || !strings.Contains(errs.String(), "argument 6 is not UTF-8") {
+		t.Errorf("exit code %d, %q", code, errs.String())
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
@@ -91,6 +92,12 @@ func run(ctx context.Context, args []string, con console) (code int) {
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
+	}
+	for i, a := range args {
+		if !utf8.ValidString(a) { // the parser would put another character in its place
+			fmt.Fprintf(con.err, "stocktake: argument %d is not UTF-8: %q\n", i+1, a)
+			return exitUsage
+		}
 	}
 	k, err := parser.Parse(args)
 	if err != nil {

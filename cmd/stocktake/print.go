@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 )
@@ -39,7 +42,7 @@ func (t *table) row(values ...any) {
 		if i > 0 {
 			fmt.Fprint(t.w, "\t")
 		}
-		fmt.Fprint(t.w, v)
+		fmt.Fprint(t.w, printable(fmt.Sprint(v)))
 	}
 	fmt.Fprintln(t.w)
 }
@@ -51,6 +54,31 @@ func (t *table) flush(ifEmpty string) error {
 	}
 	return t.w.Flush()
 }
+
+// printable writes what a terminal would obey, and what would tear a table, as Go
+// writes it in strings: keys, ids and prefixes are chosen by strangers.
+func printable(s string) string {
+	if strings.IndexFunc(s, unprintable) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case !unprintable(r):
+			b.WriteRune(r)
+		case r == utf8.RuneError && s[i] >= utf8.RuneSelf && !strings.HasPrefix(s[i:], "\uFFFD"):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case r == utf8.RuneError:
+			b.WriteRune(r)
+		default:
+			q := strconv.QuoteRuneToGraphic(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+	}
+	return b.String()
+}
+
+func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 
 // count writes a number with thousands separated: 1,234,567.
 func count(n int64) string {

@@ -159,7 +159,7 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 	if c.JSON {
 		err = printJSON(con.out, v)
 	} else {
-		fmt.Fprintf(con.out, "%s/%s\n", p.name, key)
+		fmt.Fprintf(con.out, "%s/%s\n", p.name, printable(key))
 		printVerification(con.out, v)
 	}
 	if err == nil && !v.OK {
@@ -177,7 +177,7 @@ func printVerification(w io.Writer, v *report.Verification) {
 		if f.Row > 0 {
 			where += fmt.Sprintf(" row %d", f.Row)
 		}
-		fmt.Fprintf(w, "WRONG  %s: %s: %s", where, f.Check, f.Detail)
+		fmt.Fprintf(w, "WRONG  %s: %s: %s", printable(where), f.Check, printable(f.Detail))
 		if f.Count > 1 {
 			fmt.Fprintf(w, " (and %d more)", f.Count-1)
 		}

@@ -73,9 +73,9 @@ func orDash(s string) string {
 }
 
 func printRun(w io.Writer, r stocktake.Run) {
-	fmt.Fprintf(w, "run %s of %s on bucket %s: %s\n", r.ID, r.Configuration, r.Bucket, r.State)
+	fmt.Fprintf(w, "run %s of %s on bucket %s: %s\n", r.ID, printable(r.Configuration), r.Bucket, r.State)
 	if r.Reason != "" {
-		fmt.Fprintf(w, "  reason   %s\n", r.Reason)
+		fmt.Fprintf(w, "  reason   %s\n", printable(r.Reason))
 	}
 	if r.State == stocktake.Queued {
 		return
@@ -89,7 +89,7 @@ func printRun(w io.Writer, r stocktake.Run) {
 		fmt.Fprintln(w, "  report   none: no object matched")
 		return
 	}
-	fmt.Fprintf(w, "  report   oss://%s/%s (%d shards, %s)\n", r.Destination, r.Manifest, r.Shards, size(r.Written))
+	fmt.Fprintf(w, "  report   oss://%s/%s (%d shards, %s)\n", r.Destination, printable(r.Manifest), r.Shards, size(r.Written))
 }
 
 func runTime(r stocktake.Run) time.Duration {

@@ -96,7 +96,7 @@ func showRows(ctx context.Context, w io.Writer, r *report.Report, n int) error {
 		}
 		values := make([]string, len(row.Values))
 		for i, v := range row.Values {
-			values[i] = string(v)
+			values[i] = printable(string(v))
 		}
 		fmt.Fprintf(w, "   %s\n", strings.Join(values, "  "))
 		if n--; n == 0 {

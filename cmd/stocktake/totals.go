@@ -32,7 +32,7 @@ func showTotals(ctx context.Context, w io.Writer, r *report.Report) error {
 		if name == "" {
 			name = "(no prefix)"
 		}
-		fmt.Fprintf(t, "   %s\t%s objects\t%s\t\n", name, count(p.Objects), size(p.Bytes))
+		fmt.Fprintf(t, "   %s\t%s objects\t%s\t\n", printable(name), count(p.Objects), size(p.Bytes))
 	}
 	if sum.Others.Objects > 0 {
 		fmt.Fprintf(t, "   all others\t%s objects\t%s\t\n", count(sum.Others.Objects), size(sum.Others.Bytes))
