@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
@@ -97,6 +98,11 @@ func (f *serverFlags) check() error {
 		return usagef("--listen-tls needs --tls-cert and --tls-key")
 	case f.Region == "" || strings.ContainsAny(f.Region, "/ "):
 		return usagef("--region: a name such as cn-hangzhou")
+	}
+	for host, bucket := range f.CNAME {
+		if host == "" || !stocktake.ValidBucketName(bucket) {
+			return usagef("--cname: %s=%s is not a host name and the name of a bucket", host, bucket)
+		}
 	}
 	for _, e := range f.WebhookEvents {
 		switch inventory.EventKind(e) {

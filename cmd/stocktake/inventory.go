@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,7 +56,7 @@ type inventoryPut struct {
 	UserID            string   `group:"Report" aliases:"user_id" help:"Account that owns the destination bucket." default:"1000000000000000"`
 	ARN               string   `group:"Report" aliases:"role-arn" help:"Role the runs act as. Default: AliyunOSSRole of the account." placeholder:"acs:ram::UID:role/NAME"`
 	Destination       string   `group:"Report" help:"Bucket the reports go to. Default: the source bucket." placeholder:"BUCKET"`
-	DestinationPrefix string   `group:"Report" help:"Path the reports go under." placeholder:"PREFIX"`
+	DestinationPrefix string   `group:"Report" help:"Path the reports go under, without a / at its end." placeholder:"PREFIX"`
 	Versions          string   `group:"Report" help:"Which versions to list: ${enum}." enum:"Current,All" default:"Current"`
 	Fields            []string `group:"Report" help:"Columns after Bucket and Key, in this order. Default: ${default}." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD,..."`
 	SSEOSS            bool     `group:"Report" name:"sse-oss" help:"Encrypt the reports with the service's keys." xor:"sse"`
@@ -158,6 +159,9 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 	}
 	if !stocktake.ValidBucketName(c.Bucket) {
 		return cfg, usagef("--bucket: %q is no name of a bucket", c.Bucket)
+	}
+	if p, ok := strings.CutSuffix(c.DestinationPrefix, "/"); ok {
+		return cfg, usagef("--destination-prefix: write %q: a / comes after it anyway", p)
 	}
 	if c.ID == "" {
 		return cfg, usagef("--inventory-id is missing")
@@ -333,11 +337,16 @@ type inventoryDelete struct {
 	idFlag
 }
 
-// Run deletes; a configuration that is not there is not an error, as in the API.
+// Run deletes; a configuration that is not there is not an error, as in the API,
+// but it is said: the id may be mistyped.
 func (c *inventoryDelete) Run(ctx context.Context, con console) error {
 	cl, err := c.client()
 	if err != nil {
 		return err
+	}
+	if _, err := cl.Get(ctx, c.Bucket, c.ID); errors.Is(err, stocktake.ErrNoSuchInventory) {
+		fmt.Fprintf(con.out, "bucket %s has no configuration %s: nothing to delete\n", c.Bucket, c.ID)
+		return nil
 	}
 	if err := cl.Delete(ctx, c.Bucket, c.ID); err != nil {
 		return explain(err, "delete "+c.ID+" of bucket "+c.Bucket)
