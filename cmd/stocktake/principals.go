@@ -30,7 +30,10 @@ Example:
   stocktake role create inventory-writer --attach write-reports`
 }
 
-type roleList struct{ accessFlags }
+type roleList struct {
+	accessFlags
+	JSON bool `help:"Print one JSON object a line."`
+}
 
 // Run lists roles.
 func (c *roleList) Run(con console) error {
@@ -42,12 +45,26 @@ func (c *roleList) Run(con console) error {
 	if err != nil {
 		return accessError(err)
 	}
+	if c.JSON {
+		type line struct {
+			Name     string   `json:"name"`
+			ARN      string   `json:"arn"`
+			Policies []string `json:"policies,omitempty"`
+		}
+		lines := make([]line, len(roles))
+		for i, r := range roles {
+			lines[i] = line{r.Name, roleARN(c.AccountID, r.Name), r.Policies}
+		}
+		return printLines(con.out, lines)
+	}
 	t := newTable(con.out, "ROLE", "POLICIES", "ARN")
 	for _, r := range roles {
-		t.row(r.Name, orDash(strings.Join(r.Policies, ",")), "acs:ram::"+c.AccountID+":role/"+r.Name)
+		t.row(r.Name, orDash(strings.Join(r.Policies, ",")), roleARN(c.AccountID, r.Name))
 	}
 	return t.flush("no roles: every role acts with the rights of the account")
 }
+
+func roleARN(account, name string) string { return "acs:ram::" + account + ":role/" + name }
 
 type roleCreate struct {
 	accessFlags
@@ -78,7 +95,7 @@ func (c *roleCreate) Run(con console) error {
 			return accessError(fmt.Errorf("the role was made; attach %s: %w", p, err))
 		}
 	}
-	_, err = fmt.Fprintf(con.out, "acs:ram::%s:role/%s\n", c.AccountID, c.Name)
+	_, err = fmt.Fprintln(con.out, roleARN(c.AccountID, c.Name))
 	return err
 }
 
@@ -164,7 +181,10 @@ type userCmd struct {
 	Detach userDetach `cmd:"" help:"Take a policy from a user."`
 }
 
-type userList struct{ accessFlags }
+type userList struct {
+	accessFlags
+	JSON bool `help:"Print one JSON object a line."`
+}
 
 // Run lists users.
 func (c *userList) Run(con console) error {
@@ -175,6 +195,18 @@ func (c *userList) Run(con console) error {
 	users, err := d.Users(c.AccountID)
 	if err != nil {
 		return accessError(err)
+	}
+	if c.JSON {
+		type line struct {
+			Name     string   `json:"name"`
+			Keys     int      `json:"keys"`
+			Policies []string `json:"policies,omitempty"`
+		}
+		lines := make([]line, len(users))
+		for i, u := range users {
+			lines[i] = line{u.Name, len(u.Keys), u.Policies}
+		}
+		return printLines(con.out, lines)
 	}
 	t := newTable(con.out, "USER", "KEYS", "POLICIES")
 	for _, u := range users {
@@ -208,80 +240,4 @@ func (c *userAttach) Run(con console) error {
 // Run detaches a policy.
 func (c *userDetach) Run(con console) error {
 	return c.change(con, "no longer has "+c.Policy, func(d *ram.Directory) error { return d.DetachUserPolicy(c.AccountID, c.Name, c.Policy) })
-}
-
-// policyCmd is `stocktake policy`.
-type policyCmd struct {
-	List   policyList   `cmd:"" help:"List the policies that can be attached."`
-	Show   policyShow   `cmd:"" help:"Print a policy."`
-	Put    policyPut    `cmd:"" help:"Add or replace a policy; whoever has it has the new rights at once."`
-	Delete policyDelete `cmd:"" help:"Delete a policy that is attached to nobody."`
-}
-
-type policyList struct{ accessFlags }
-
-// Run lists policies.
-func (c *policyList) Run(con console) error {
-	d, err := c.open()
-	if err != nil {
-		return err
-	}
-	policies, err := d.Policies(c.AccountID)
-	if err != nil {
-		return accessError(err)
-	}
-	t := newTable(con.out, "POLICY", "FROM")
-	for _, p := range policies {
-		from := "the account"
-		switch {
-		case p.System:
-			from = "built in"
-		case p.Declared:
-			from = "the declared file"
-		}
-		t.row(p.Name, from)
-	}
-	return t.flush("no policies")
-}
-
-type policyShow struct{ principal }
-
-// Run prints a policy.
-func (c *policyShow) Run(con console) error {
-	d, err := c.open()
-	if err != nil {
-		return err
-	}
-	policies, err := d.Policies(c.AccountID)
-	if err != nil {
-		return accessError(err)
-	}
-	for _, p := range policies {
-		if p.Name == c.Name {
-			_, err := fmt.Fprintln(con.out, string(p.Document))
-			return err
-		}
-	}
-	return accessError(ram.ErrNoSuchPolicy)
-}
-
-type policyPut struct {
-	principal
-	File string `arg:"" help:"File with the policy, JSON."`
-}
-
-// Run puts a policy.
-func (c *policyPut) Run(con console) error {
-	doc, err := readDocument(c.File)
-	if err != nil {
-		return err
-	}
-	return c.change(con, "put", func(d *ram.Directory) error { return d.PutPolicy(c.AccountID, c.Name, doc) })
-}
-
-type policyDelete struct{ principal }
-
-// Run deletes a policy.
-func (c *policyDelete) Run(con console) error {
-	return c.change(con, "deleted", func(d *ram.Directory) error { return d.DeletePolicy(c.AccountID, c.Name) })
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/stocktake/stocktake/internal/ram"
+)
+
+// policyCmd is `stocktake policy`.
+type policyCmd struct {
+	List   policyList   `cmd:"" help:"List the policies that can be attached."`
+	Show   policyShow   `cmd:"" help:"Print a policy."`
+	Put    policyPut    `cmd:"" help:"Add or replace a policy; whoever has it has the new rights at once."`
+	Delete policyDelete `cmd:"" help:"Delete a policy that is attached to nobody."`
+}
+
+type policyList struct {
+	accessFlags
+	JSON bool `help:"Print one JSON object a line."`
+}
+
+// Run lists policies.
+func (c *policyList) Run(con console) error {
+	d, err := c.open()
+	if err != nil {
+		return err
+	}
+	policies, err := d.Policies(c.AccountID)
+	if err != nil {
+		return accessError(err)
+	}
+	if c.JSON {
+		type line struct {
+			Name     string          `json:"name"`
+			BuiltIn  bool            `json:"builtIn"`
+			Declared bool            `json:"declared"`
+			Document json.RawMessage `json:"document"`
+		}
+		lines := make([]line, len(policies))
+		for i, p := range policies {
+			lines[i] = line{p.Name, p.System, p.Declared, json.RawMessage(p.Document)}
+		}
+		return printLines(con.out, lines)
+	}
+	t := newTable(con.out, "POLICY", "FROM")
+	for _, p := range policies {
+		from := "the account"
+		switch {
+		case p.System:
+			from = "built in"
+		case p.Declared:
+			from = "the declared file"
+		}
+		t.row(p.Name, from)
+	}
+	return t.flush("no policies")
+}
+
+type policyShow struct{ principal }
+
+// Run prints a policy.
+func (c *policyShow) Run(con console) error {
+	d, err := c.open()
+	if err != nil {
+		return err
+	}
+	policies, err := d.Policies(c.AccountID)
+	if err != nil {
+		return accessError(err)
+	}
+	for _, p := range policies {
+		if p.Name == c.Name {
+			_, err := fmt.Fprintln(con.out, string(p.Document))
+			return err
+		}
+	}
+	return accessError(ram.ErrNoSuchPolicy)
+}
+
+type policyPut struct {
+	principal
+	File string `arg:"" help:"File with the policy, JSON."`
+}
+
+// Run puts a policy.
+func (c *policyPut) Run(con console) error {
+	doc, err := readDocument(c.File)
+	if err != nil {
+		return err
+	}
+	return c.change(con, "put", func(d *ram.Directory) error { return d.PutPolicy(c.AccountID, c.Name, doc) })
+}
+
+type policyDelete struct{ principal }
+
+// Run deletes a policy.
+func (c *policyDelete) Run(con console) error {
+	return c.change(con, "deleted", func(d *ram.Directory) error { return d.DeletePolicy(c.AccountID, c.Name) })
+}
