@@ -1,7 +1,10 @@
 package csvgz
 
-// A cursor is where an Encoder stands in its stream. It is small enough to
-// travel in registers, which is why it is no part of the Encoder.
+// A cursor is where an Encoder stands in its stream. It is no part of the
+// Encoder because it is small enough to travel in registers: the steps are its
+// methods, which take the Encoder and return the cursor behind them, and as a
+// receiver and a first result are in the same registers, a chain of steps
+// moves nothing.
 //
 // Between any two steps n is below 8, so a step may add up to 56 bits before it
 // must spill.

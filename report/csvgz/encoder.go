@@ -47,9 +47,9 @@ type Encoder struct {
 }
 
 const (
-	// A row begins with at most so much in text and out, and takes at most 8 KiB
-	// of the one and 16 KiB of the other: three textual values of at most maxText
-	// bytes, the rest below 1 KiB; no byte of text takes more than two.
+	// A row begins with at most so much in text and out, and takes less than 9 KiB
+	// of the one and 18 KiB of the other: a key of 3*maxText, two other textual
+	// values of 2*maxText, the rest below 2 KiB; no byte of text takes more than two.
 	textFull = 52 << 10
 	outFull  = 32 << 10
 
