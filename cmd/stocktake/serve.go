@@ -38,8 +38,17 @@ func (c *serveCmd) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	s.announce(con)
-	return s.serve(ctx)
+	if c.LogFormat == "json" { // whoever reads lines of JSON gets nothing else
+		s.announceTo(log)
+	} else {
+		s.announce(con)
+	}
+	defer context.AfterFunc(ctx, func() { log.Info("told to end: what is under way finishes") })()
+	if err := s.serve(ctx); err != nil {
+		return err
+	}
+	log.Info("the server has ended")
+	return nil
 }
 
 func newLogger(con console, level slog.Level, format string) *slog.Logger {

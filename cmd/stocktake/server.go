@@ -201,6 +201,14 @@ func (s *server) announce(con console) {
 	}
 }
 
+// announceTo is announce for programs. The new key is in its file only.
+func (s *server) announceTo(log *slog.Logger) {
+	log.Info("stocktake serves", "endpoint", s.endpoint(), "region", s.flags.Region, "account", s.flags.AccountID, "data", s.flags.Data)
+	if s.keyMade {
+		log.Info("a new root access key was made", "file", filepath.Join(s.flags.Data, rootKeyFile))
+	}
+}
+
 // demoFlags are the settings of the demo's server.
 func demoFlags(dir, addr string) serverFlags {
 	return serverFlags{
