@@ -118,10 +118,16 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server, oc *oss.Cli
 
 	cl := client.New(oc)
 	cfg := demoConfiguration(s.flags.AccountID)
-	if err := cl.Put(ctx, demoBucket, cfg); err != nil {
+	did, which := "Put", "first"
+	err = cl.Put(ctx, demoBucket, cfg)
+	if errors.Is(err, stocktake.ErrInventoryExists) { // --data of an earlier demo
+		did, which = "Kept", "next"
+		_, err = cl.Run(ctx, demoBucket, demoID)
+	}
+	if err != nil {
 		return explain(err, "put the configuration")
 	}
-	fmt.Fprintf(con.out, "== Put configuration %s: daily, all columns, reports in oss://%s\n", demoID, reportFolder(cfg, demoBucket))
+	fmt.Fprintf(con.out, "== %s configuration %s: daily, all columns, reports in oss://%s\n", did, demoID, reportFolder(cfg, demoBucket))
 	runs, err := cl.Runs(ctx, demoBucket, demoID)
 	if err != nil {
 		return explain(err, "runs")
@@ -136,7 +142,7 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server, oc *oss.Cli
 	if err := runError(r); err != nil {
 		return err
 	}
-	fmt.Fprint(con.out, "== Its first run: ")
+	fmt.Fprintf(con.out, "== Its %s run: ", which)
 	printRun(con.out, r)
 	if err := showReport(ctx, con.out, &ossBucket{client: oc, bucket: r.Destination}, r.Manifest, showOptions{rows: 5, verify: true}); err != nil {
 		return err
