@@ -14,10 +14,13 @@ STATICCHECK := $(CURDIR)/.tools/staticcheck
 # lint MODULE: vet and staticcheck a module of this repository.
 lint = @cd $(1) && echo "vet and staticcheck: $(1)" && $(GO) vet ./... && $(STATICCHECK) ./...
 
-.PHONY: help dev check test interop compatibility golden fuzz bench
+.PHONY: help build dev check test interop compatibility golden fuzz bench
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
+
+build: ## the binary as it is shipped, without cgo: ./stocktake
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' ./cmd/stocktake
 
 dev: ## run a server on .dev, port 9000
 	$(GO) run ./cmd/stocktake serve --data .dev

@@ -33,6 +33,7 @@ Examples:
 
 // Run serves until the context ends, then finishes what is under way.
 func (c *serveCmd) Run(ctx context.Context, con console) error {
+	boundMemory(int64(c.CacheSize))
 	log := newLogger(con, c.LogLevel, c.LogFormat)
 	s, err := openServer(ctx, c.serverFlags, log)
 	if err != nil {
