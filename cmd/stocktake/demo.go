@@ -167,7 +167,7 @@ func (c *demoCmd) whereabouts(w io.Writer, s *server) {
 		return
 	}
 	fmt.Fprintf(w, `
-   Try, in another shell with those keys:
+   Try, in another shell (make build gives you the program; export the two keys above):
    stocktake inventory list   -b %[1]s --endpoint %[2]s
    stocktake inventory run    -b %[1]s -i %[3]s --wait --endpoint %[2]s
    stocktake report verify    oss://%[4]s/%[5]s/%[1]s/%[3]s/ --endpoint %[2]s

@@ -31,6 +31,7 @@ type cli struct {
 	Demo      demoCmd      `cmd:"" help:"A whole story in one command: serve, upload a file tree, take its inventory, verify and show it."`
 	Inventory inventoryCmd `cmd:"" help:"Put, get, list, delete, run and watch inventory configurations of a bucket."`
 	Report    reportCmd    `cmd:"" help:"List, show and verify the reports that runs left behind."`
+	Bucket    bucketCmd    `cmd:"" help:"Make, list and delete buckets."`
 	Key       keyCmd       `cmd:"" help:"Access keys of the account and its users."`
 	User      userCmd      `cmd:"" help:"Users of the account."`
 	Role      roleCmd      `cmd:"" help:"Roles that inventories act as and users assume."`
