@@ -42,7 +42,7 @@ var _ store.Keyring = keyring{}
 func (k keyring) Wrap(ctx context.Context, e object.Encryption, dataKey []byte) (object.Encryption, []byte, error) {
 	id := e.KeyID
 	switch {
-	case e.Algorithm == "AES256":
+	case e.Algorithm == "AES256" || e.Algorithm == "SM4": // both are kept with AES-256; docs/compatibility.md says so
 		id = kms.ServiceKey
 	case e.Algorithm != "KMS" || id == kms.ServiceKey:
 		return e, nil, fmt.Errorf("encryption %s with key %q: %w", e.Algorithm, id, object.ErrKMSKey)
