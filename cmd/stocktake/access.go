@@ -36,6 +36,19 @@ func (f *accessFlags) open() (*ram.Directory, error) {
 	return ram.Open(filepath.Join(f.Data, accessFile), ram.Root{AccessKeyID: key.ID, Secret: key.Secret, Account: f.AccountID}, ram.Options{})
 }
 
+// edit changes the directory and says what was done.
+func (f *accessFlags) edit(con console, done string, change func(d *ram.Directory) error) error {
+	d, err := f.open()
+	if err != nil {
+		return err
+	}
+	if err := change(d); err != nil {
+		return accessError(err)
+	}
+	_, err = fmt.Fprintln(con.out, done)
+	return err
+}
+
 // accessError tells what to correct where the directory says what is wrong.
 func accessError(err error) error {
 	for _, bad := range []error{
@@ -149,15 +162,7 @@ type keyID struct {
 }
 
 func (c *keyID) change(con console, done string, change func(d *ram.Directory) error) error {
-	d, err := c.open()
-	if err != nil {
-		return err
-	}
-	if err := change(d); err != nil {
-		return accessError(err)
-	}
-	_, err = fmt.Fprintf(con.out, "%s access key %s\n", done, c.ID)
-	return err
+	return c.edit(con, done+" access key "+c.ID, change)
 }
 
 type (

@@ -60,7 +60,10 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 
-	flags := demoFlags(dir, freeAddress(c.Listen))
+	flags, err := demoFlags(dir, freeAddress(c.Listen))
+	if err != nil {
+		return err
+	}
 	if flags.Listen != c.Listen {
 		fmt.Fprintf(con.out, "== %s is in use: taking another port\n", c.Listen)
 	}

@@ -17,7 +17,11 @@ func TestDataIsPrivate(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s, err := openServer(t.Context(), demoFlags(dir, "127.0.0.1:0"), slog.New(slog.DiscardHandler))
+	flags, err := demoFlags(dir, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := openServer(t.Context(), flags, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

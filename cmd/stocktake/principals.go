@@ -121,15 +121,7 @@ type principal struct {
 }
 
 func (c *principal) change(con console, done string, change func(d *ram.Directory) error) error {
-	d, err := c.open()
-	if err != nil {
-		return err
-	}
-	if err := change(d); err != nil {
-		return accessError(err)
-	}
-	_, err = fmt.Fprintf(con.out, "%s %s\n", c.Name, done)
-	return err
+	return c.edit(con, c.Name+" "+done, change)
 }
 
 // attached is principal with a policy.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stocktake/stocktake/internal/clock"
@@ -209,13 +210,17 @@ func (s *server) announceTo(log *slog.Logger) {
 	}
 }
 
-// demoFlags are the settings of the demo's server.
-func demoFlags(dir, addr string) serverFlags {
-	return serverFlags{
-		Listen: addr, Data: dir, Region: "cn-hangzhou", AccountID: "1000000000000000",
-		runFlags: runFlags{
-			MaxRuns: 2, ScanShare: 0.1, ShardRows: 1_000_000, ScheduleZone: "UTC+8", LateAfter: 6 * time.Hour, KeepRuns: 100, StrayGrace: 24 * time.Hour,
-		},
-		storeFlags: storeFlags{CacheSize: 64 << 20, BodyTimeout: 30 * time.Second},
+// demoFlags are the settings of the demo's server: the defaults of the flags, in
+// a folder and at an address of its own.
+func demoFlags(dir, addr string) (serverFlags, error) {
+	var f serverFlags
+	defaults, err := kong.New(&f)
+	if err != nil {
+		return f, err
 	}
+	if _, err := defaults.Parse(nil); err != nil {
+		return f, err
+	}
+	f.Data, f.Listen = dir, addr
+	return f, nil
 }
