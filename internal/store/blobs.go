@@ -173,16 +173,28 @@ type blobWriter struct {
 	id    uint64
 	file  vfs.File // nil once closed
 	named bool     // it may have its final name
+
+	once    bool  // nobody is expected to read it soon
+	size    int64 // written
+	dropped int64 // of that, what the system's cache was told to forget
 }
 
-// create begins blob id.
-func (b *blobs) create(id uint64) (*blobWriter, error) {
+// dropBehind is how far behind its end a blob that is written once and not read
+// soon leaves the system's cache, in bytes; by then the disk has had time to
+// take it. The cache has better uses, the tables of the index above all, and
+// pages that come free are taken again for what is written next: pages that the
+// system has not used for a while cost several times as much to write to, if it
+// is a virtual machine.
+const dropBehind = 16 << 20
+
+// create begins blob id; once says that nobody is expected to read it soon.
+func (b *blobs) create(id uint64, once bool) (*blobWriter, error) {
 	f, err := b.fs.Create(b.tmpPath(id), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, err
 	}
 	f = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{NoSyncOnClose: true, BytesPerSync: writeBack})
-	return &blobWriter{blobs: b, id: id, file: f}, nil
+	return &blobWriter{blobs: b, id: id, file: f, once: once && b.plain}, nil
 }
 
 func (w *blobWriter) Write(p []byte) (int, error) {
@@ -190,14 +202,24 @@ func (w *blobWriter) Write(p []byte) (int, error) {
 		// A vfs.File may change what it is given, and p is being hashed.
 		p = bytes.Clone(p)
 	}
-	return w.file.Write(p)
+	n, err := w.file.Write(p)
+	w.size += int64(n)
+	if w.once && w.size-w.dropped >= 2*dropBehind {
+		dropCache(w.file.Fd(), w.dropped, w.size-dropBehind)
+		w.dropped = w.size - dropBehind
+	}
+	return n, err
 }
 
 // sync makes the bytes durable under the temporary name.
 func (w *blobWriter) sync() error {
 	f := w.file
 	w.file = nil
-	return errors.Join(f.Sync(), f.Close())
+	err := f.Sync()
+	if w.once && err == nil && w.size > writeBack {
+		dropCache(f.Fd(), 0, w.size)
+	}
+	return errors.Join(err, f.Close())
 }
 
 // finish gives the synced blob its name, durably.

@@ -97,6 +97,7 @@ type body struct {
 	size     int64 // without encryption
 	content  content
 	envelope envelope
+	once     bool // nobody is expected to read it soon
 
 	inline []byte         // the bytes while there is no file; lies in head
 	head   *[]byte        // from pool
@@ -186,7 +187,7 @@ func (s *Store) spill(b *body) error {
 		return err
 	}
 	b.content = content{kind: contentFile, id: id}
-	if b.file, err = s.blobs.create(id); err != nil {
+	if b.file, err = s.blobs.create(id, b.once); err != nil {
 		return fmt.Errorf("store a blob: %w", err)
 	}
 	if b.envelope.key != nil {

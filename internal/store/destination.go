@@ -41,6 +41,7 @@ func (d *destination) Create(ctx context.Context, key string, opts engine.FileOp
 		return nil, err
 	}
 	f.w.body = d.s.newBody(-1, e)
+	f.w.body.once = true
 	return f, nil
 }
 
