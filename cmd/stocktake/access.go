@@ -49,17 +49,11 @@ func (f *accessFlags) edit(con console, done string, change func(d *ram.Director
 	return err
 }
 
-// accessError tells what to correct where the directory says what is wrong.
+// accessError tells input that the directory can never take from what it has,
+// or lacks.
 func accessError(err error) error {
-	for _, bad := range []error{
-		ram.ErrNoSuchAccessKey, ram.ErrNoSuchAccount, ram.ErrNoSuchUser, ram.ErrNoSuchRole, ram.ErrNoSuchPolicy,
-		ram.ErrExists, ram.ErrInvalidName, ram.ErrInUse, ram.ErrDeclared, ram.ErrDuration,
-	} {
-		if errors.Is(err, bad) {
-			return usageError{err}
-		}
-	}
-	if _, ok := errors.AsType[*ram.PolicyError](err); ok {
+	_, isPolicy := errors.AsType[*ram.PolicyError](err)
+	if isPolicy || errors.Is(err, ram.ErrInvalidName) || errors.Is(err, ram.ErrDuration) {
 		return usageError{err}
 	}
 	return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -76,7 +77,7 @@ func (r *remote) ask(ctx context.Context, con console, method, query string) err
 	var reply clockReply
 	if resp.StatusCode != http.StatusOK || json.Unmarshal(body, &reply) != nil {
 		if resp.StatusCode == http.StatusNotFound {
-			return usagef("the server does not let its clock be moved: start it with --clock-control")
+			return errors.New("the server does not let its clock be moved: start it with --clock-control")
 		}
 		return fmt.Errorf("the server answered %s: %s", resp.Status, strings.TrimSpace(string(body)))
 	}

@@ -2,14 +2,32 @@ package main
 
 import (
 	"crypto/x509"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
 	"github.com/stocktake/stocktake"
 )
+
+// inputCodes are what the service answers to input that it can never take.
+var inputCodes = map[string]bool{
+	"InvalidArgument": true, "MissingArgument": true, "MalformedXML": true,
+	"InvalidBucketName": true, "InvalidObjectName": true,
+}
+
+// argument is the value that the service refuses, as it repeats it.
+func argument(err *oss.ServiceError) string {
+	var reply struct{ ArgumentValue string }
+	if xml.Unmarshal(err.Snapshot, &reply) != nil || reply.ArgumentValue == "" {
+		return ""
+	}
+	return fmt.Sprintf(" It was %q.", reply.ArgumentValue)
+}
 
 // explain adds what was tried, and where the service said no or did not answer,
 // what to do. Input that it refuses is a usageError.
@@ -28,11 +46,14 @@ func explain(err error, doing string) error {
 		if strings.Contains(serr.Message, plainToTLS) {
 			return fmt.Errorf("%s: the server speaks TLS: write --endpoint https://HOST:PORT", doing)
 		}
-		err := fmt.Errorf("%s: %s: %s (status %d, request %s)", doing, serr.Code, serr.Message, serr.StatusCode, serr.RequestID)
-		if serr.Code == "InvalidArgument" {
+		err := fmt.Errorf("%s: %s: %s%s (status %d, request %s)", doing, serr.Code, serr.Message, argument(serr), serr.StatusCode, serr.RequestID)
+		if inputCodes[serr.Code] {
 			return usageError{err}
 		}
 		return err
+	}
+	if bad, ok := errors.AsType[oss.InvalidParamError](err); ok && strings.HasSuffix(bad.Field(), ".Bucket") {
+		return usagef("%s: the name of a bucket has 3 to 63 of a to z, 0 to 9 and '-', and '-' at neither end", doing)
 	}
 	if bad, ok := errors.AsType[*stocktake.InvalidArgumentError](err); ok {
 		return usagef("%s: %w", doing, bad)

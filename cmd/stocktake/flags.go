@@ -10,6 +10,10 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
+// defaultAccount is the account that all commands take unless told otherwise, in
+// the tags of their flags.
+const defaultAccount = "1000000000000000"
+
 // serverFlags are the settings of a server. Their defaults ask for nothing.
 type serverFlags struct {
 	Listen    string            `help:"Address of the OSS API." default:"127.0.0.1:9000"`

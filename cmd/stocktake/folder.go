@@ -113,7 +113,7 @@ func findManifest(where string) (string, error) {
 		return "", err
 	}
 	if len(all) == 0 {
-		return "", usagef("%s holds no report: name a %s, its folder, or the folder above with data/ beside it", where, report.ManifestName)
+		return "", fmt.Errorf("%s holds no report: name a %s, its folder, or the folder above with data/ beside it", where, report.ManifestName)
 	}
 	return slices.Max(all), nil // the names are times, and sort as such
 }

@@ -49,7 +49,7 @@ func (k keyring) Wrap(ctx context.Context, e object.Encryption, dataKey []byte) 
 	}
 	used, wrapped, err := k.keys.Wrap(ctx, id, dataKey, []byte(e.Algorithm))
 	if err != nil {
-		return e, nil, keyError(err)
+		return e, nil, keyError(id, err)
 	}
 	if e.Algorithm == "KMS" {
 		e.KeyID = used
@@ -61,18 +61,38 @@ func (k keyring) Wrap(ctx context.Context, e object.Encryption, dataKey []byte) 
 func (k keyring) Unwrap(ctx context.Context, e object.Encryption, wrapped []byte) ([]byte, error) {
 	dataKey, err := k.keys.Unwrap(ctx, wrapped, []byte(e.Algorithm))
 	if err != nil {
-		return nil, keyError(err)
+		return nil, keyError(e.KeyID, err)
 	}
 	return dataKey, nil
 }
 
 // keyError makes a key that cannot be used the condition that clients are told.
-func keyError(err error) error {
-	if errors.Is(err, kms.ErrNoSuchKey) || errors.Is(err, kms.ErrKeyDisabled) {
-		return fmt.Errorf("%w: %w", object.ErrKMSKey, err)
+func keyError(id string, err error) error {
+	name, enable := "the KMS key "+id, id
+	if id == "" || id == kms.ServiceKey {
+		name, enable = "the service's KMS key", "ID, of stocktake kms list"
+	}
+	switch {
+	case errors.Is(err, kms.ErrKeyDisabled):
+		return &kmsKeyError{name + " is disabled", "enable it (stocktake kms enable " + enable + ")", err}
+	case errors.Is(err, kms.ErrNoSuchKey):
+		return &kmsKeyError{"there is no KMS key " + id, "make it (stocktake kms create), or name another (stocktake kms list)", err}
 	}
 	return err
 }
+
+// A kmsKeyError is a key that cannot be used, and what to do.
+type kmsKeyError struct {
+	text, advice string
+	err          error // of package kms
+}
+
+func (e *kmsKeyError) Error() string { return e.text }
+
+// Advice is for the reason of a run that failed; see [inventory.Reason].
+func (e *kmsKeyError) Advice() string { return e.advice }
+
+func (e *kmsKeyError) Unwrap() []error { return []error{object.ErrKMSKey, e.err} }
 
 // encrypts says whether reports can be encrypted as a configuration asks, by
 // wrapping a key that is then thrown away.
@@ -82,11 +102,21 @@ func (k keyring) encrypts(e stocktake.Encryption) error {
 		want = object.Encryption{Algorithm: "KMS", KeyID: e.KeyID}
 	}
 	_, _, err := k.Wrap(context.Background(), want, kms.NewDataKey())
-	if errors.Is(err, object.ErrKMSKey) {
-		return &stocktake.InvalidArgumentError{
-			Element: "Destination/OSSBucketDestination/Encryption/SSE-KMS/KeyId", Value: e.KeyID, EC: "0005-00000201",
-			Reason: "there is no such key, or it is disabled",
-		}
+	if !errors.Is(err, object.ErrKMSKey) {
+		return err
 	}
-	return err
+	return &encryptionError{err, &stocktake.InvalidArgumentError{
+		Element: "Destination/OSSBucketDestination/Encryption/SSE-KMS/KeyId", Value: e.KeyID, EC: "0005-00000201",
+		Reason: err.Error(),
+	}}
 }
+
+// An encryptionError is a key that reports cannot be encrypted with: a value to
+// correct when the configuration is put, a reason when it is checked later.
+type encryptionError struct {
+	err     error
+	invalid *stocktake.InvalidArgumentError
+}
+
+func (e *encryptionError) Error() string   { return "the reports cannot be encrypted: " + e.err.Error() }
+func (e *encryptionError) Unwrap() []error { return []error{e.invalid, e.err} }

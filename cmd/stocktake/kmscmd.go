@@ -39,11 +39,10 @@ func (f *kmsFlags) open() (*kms.Keys, error) {
 	return openKeys(f.Data)
 }
 
+// kmsError tells input that no ring of keys can take.
 func kmsError(err error) error {
-	for _, bad := range []error{kms.ErrNoSuchKey, kms.ErrKeyExists, kms.ErrInvalidName, kms.ErrLimit} {
-		if errors.Is(err, bad) {
-			return usageError{err}
-		}
+	if errors.Is(err, kms.ErrInvalidName) {
+		return usageError{err}
 	}
 	return err
 }

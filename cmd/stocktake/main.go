@@ -18,11 +18,12 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Exit codes: 0 done, 1 it failed (or what was checked is not right), 2 the
-// command line or an input file needs correcting.
+// Exit codes, besides 0 for what was done. The difference is whether the same
+// command can succeed once the world has changed: a thing that is named but not
+// there is 1, a name that nothing can have is 2. docs/operating.md tells users.
 const (
-	exitFailed = 1
-	exitUsage  = 2
+	exitFailed = 1 // it failed, was refused or interrupted, or what was checked is not right
+	exitUsage  = 2 // the command line, the environment or a file on this machine needs correcting
 )
 
 // cli is the whole command line.

@@ -75,7 +75,7 @@ func (c *policyShow) Run(con console) error {
 			return err
 		}
 	}
-	return accessError(ram.ErrNoSuchPolicy)
+	return fmt.Errorf("policy %s: %w", c.Name, ram.ErrNoSuchPolicy)
 }
 
 type policyPut struct {

@@ -121,37 +121,58 @@ func (r roles) allowed(who ram.Identity, asked []ram.Request) error {
 	if first == nil {
 		return nil
 	}
-	refusal := *first
-	refusal.Message = strings.Join(missing, "; ")
-	return &roleError{refusal.Message, &refusal}
+	const advice = "give the role a policy that allows it (stocktake policy put, stocktake role attach)"
+	return newRoleError(strings.Join(missing, "; "), advice, *first)
 }
 
 // roleRefused is the answer to a role that cannot be assumed at all.
 func roleRefused(arn string, err error) error {
-	var why string
+	var why, advice string
 	switch {
 	case errors.Is(err, ram.ErrNoSuchRole):
-		why = fmt.Sprintf("the role %s does not exist", arn)
+		why, advice = fmt.Sprintf("the role %s does not exist", arn), makeRole(arn)
 	case errors.Is(err, ram.ErrNotTrusted):
 		why = fmt.Sprintf("the trust policy of the role %s does not let %s assume it", arn, ram.InventoryService)
+		advice = "let it (stocktake role trust)"
 	default:
 		return fmt.Errorf("role %s: %w", arn, err)
 	}
 	service := ram.Identity{Kind: ram.KindService, Name: ram.InventoryService, ARN: ram.InventoryService}
-	return &roleError{why, &ram.DeniedError{
-		Reason: ram.Implicit, Who: service, Action: "sts:AssumeRole", Resource: arn,
-		Message: why, EC: "0003-00000001",
-	}}
+	return newRoleError(why, advice, ram.DeniedError{
+		Reason: ram.Implicit, Who: service, Action: "sts:AssumeRole", Resource: arn, EC: "0003-00000001",
+	})
 }
 
-// A roleError is a denial that says what is missing, to callers of the API and in
-// the history of runs alike.
+// makeRole says how there comes to be a role of this ARN.
+func makeRole(arn string) string {
+	rest, isARN := strings.CutPrefix(arn, "acs:ram::")
+	account, name, isRole := strings.Cut(rest, ":role/")
+	if !isARN || !isRole {
+		return "name one as acs:ram::ACCOUNT:role/NAME (stocktake role list)"
+	}
+	command := "stocktake role create " + name
+	if account != defaultAccount {
+		command += " --account-id " + account
+	}
+	return "make it (" + command + " --attach POLICY), or name another (stocktake role list)"
+}
+
+// A roleError is a denial that says what is missing and what to do, to callers
+// of the API and in the history of runs alike.
 type roleError struct {
-	text   string
-	denied *ram.DeniedError
+	text, advice string
+	denied       *ram.DeniedError
+}
+
+func newRoleError(text, advice string, denied ram.DeniedError) *roleError {
+	denied.Message = text + ": " + advice
+	return &roleError{text, advice, &denied}
 }
 
 func (e *roleError) Error() string { return e.text }
+
+// Advice is for the reason of a run that failed; see [inventory.Reason].
+func (e *roleError) Advice() string { return e.advice }
 
 // Unwrap gives the *ram.DeniedError, and so stocktake.ErrAccessDenied.
 func (e *roleError) Unwrap() error { return e.denied }

@@ -12,6 +12,13 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
+// An adviser is an error that knows better what to do about it than advice does,
+// because whoever made it knows by which means it can be corrected.
+type adviser interface {
+	error
+	Advice() string // such as "make the bucket"
+}
+
 // advice says what to do about an error.
 var advice = []struct {
 	err  error
@@ -23,6 +30,7 @@ var advice = []struct {
 	{syscall.EDQUOT, "free space on the disk of the server, then run it again"},
 	{fs.ErrPermission, "let the server's user write to its data folder"},
 	{context.DeadlineExceeded, "see whether source and destination can be reached, then run it again"},
+	{syscall.EROFS, "see why the disk of the server can no longer be written, then run it again"},
 	{syscall.ECONNREFUSED, "see whether source and destination can be reached, then run it again"},
 }
 
@@ -30,11 +38,15 @@ var advice = []struct {
 // a foreign server has answered.
 const maxReason = 1000
 
-// Reason says why a run of cfg failed, and what to do.
+// Reason says why a run of cfg failed, and what to do: in the words of the error,
+// if it has a method Advice, else in our own.
 func Reason(err error, cfg *stocktake.InventoryConfiguration) string {
 	text := strings.ToValidUTF8(strings.NewReplacer("\x00", "", "\n", "; ").Replace(err.Error()), "\uFFFD")
 	if len(text) > maxReason {
 		text = strings.ToValidUTF8(text[:maxReason], "") + "..."
+	}
+	if a, ok := errors.AsType[adviser](err); ok {
+		return text + ": " + a.Advice()
 	}
 	for _, a := range advice {
 		if errors.Is(err, a.err) {
