@@ -113,10 +113,10 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server, oc *oss.Cli
 		return err
 	}
 	took := time.Since(start)
-	fmt.Fprintf(con.out, "== Uploaded %s files, %s, from %s in %s (%s objects/s, each synced to disk)\n", count(int64(len(tree.files))), size(tree.bytes),
+	fmt.Fprintf(con.out, "== Uploaded %s, %s, from %s in %s (%s objects/s, each synced to disk)\n", many(int64(len(tree.files)), "file"), size(tree.bytes),
 		from, took.Round(10*time.Millisecond), count(int64(float64(len(tree.files))/took.Seconds())))
 	if skipped > 0 {
-		fmt.Fprintf(con.out, "   left out: %s that cannot be objects (links, devices, names)\n", count(int64(skipped)))
+		fmt.Fprintf(con.out, "   left out: %s that cannot be objects (links, devices, names)\n", many(int64(skipped), "file"))
 	}
 
 	cl := client.New(oc)

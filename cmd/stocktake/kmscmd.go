@@ -120,7 +120,7 @@ func (c *kmsKey) change(con console, done string, change func(*kms.Keys) (kms.In
 	if err != nil {
 		return kmsError(err)
 	}
-	_, err = fmt.Fprintf(con.out, "%s key %s (%d versions)\n", done, k.ID, k.Versions)
+	_, err = fmt.Fprintf(con.out, "%s key %s (%s)\n", done, k.ID, many(int64(k.Versions), "version"))
 	return err
 }
 

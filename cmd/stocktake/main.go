@@ -37,6 +37,7 @@ type cli struct {
 	User      userCmd      `cmd:"" help:"Users of the account."`
 	Role      roleCmd      `cmd:"" help:"Roles that inventories act as and users assume."`
 	Policy    policyCmd    `cmd:"" help:"Policies that users and roles can have."`
+	Store     storeCmd     `cmd:"" help:"Check what a data folder holds."`
 	KMS       kmsCmd       `cmd:"" name:"kms" help:"Keys that objects and reports are encrypted with."`
 	Clock     clockCmd     `cmd:"" help:"Read and move the time of a server that was started with --clock-control."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

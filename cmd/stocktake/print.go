@@ -89,6 +89,14 @@ func count(n int64) string {
 	return s
 }
 
+// many writes a number of things: "1 file", "1,234 files".
+func many(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return count(n) + " " + noun
+}
+
 // size writes bytes in the binary unit that leaves few digits: "1.5 MiB".
 func size(n int64) string {
 	const units = "KMGTPE"

@@ -25,17 +25,39 @@ func progressOf(r stocktake.Run) string {
 	return s
 }
 
-// A progressLine shows the state of a run on one line that it writes over. On
-// anything but a terminal it writes a line for each state instead.
-type progressLine struct {
+// A statusLine is a line of a terminal that is written over. On anything else it
+// shows nothing.
+type statusLine struct {
 	w        io.Writer
 	terminal bool
-	last     stocktake.RunState
 	shown    bool
 }
 
+func newStatusLine(w io.Writer) *statusLine { return &statusLine{w: w, terminal: isTerminal(w)} }
+
+func (l *statusLine) show(text string) {
+	if l.terminal {
+		fmt.Fprint(l.w, "\r\x1b[K"+text)
+		l.shown = true
+	}
+}
+
+func (l *statusLine) clear() {
+	if l.shown {
+		fmt.Fprint(l.w, "\r\x1b[K")
+		l.shown = false
+	}
+}
+
+// A progressLine shows the state of a run on one line that it writes over. On
+// anything but a terminal it writes a line for each state instead.
+type progressLine struct {
+	statusLine
+	last stocktake.RunState
+}
+
 func newProgressLine(w io.Writer) *progressLine {
-	return &progressLine{w: w, terminal: isTerminal(w)}
+	return &progressLine{statusLine: *newStatusLine(w)}
 }
 
 func isTerminal(w io.Writer) bool {
@@ -44,17 +66,13 @@ func isTerminal(w io.Writer) bool {
 }
 
 func (l *progressLine) show(r stocktake.Run) {
-	if l.terminal {
-		fmt.Fprintf(l.w, "\r\x1b[K%s: %s", r.State, progressOf(r))
-		l.shown = true
-	} else if r.State != l.last {
-		fmt.Fprintf(l.w, "%s: %s\n", r.State, progressOf(r))
+	text := string(r.State)
+	if r.State != stocktake.Queued {
+		text += ": " + progressOf(r)
+	}
+	l.statusLine.show(text)
+	if !l.terminal && r.State != l.last {
+		fmt.Fprintln(l.w, text)
 	}
 	l.last = r.State
-}
-
-func (l *progressLine) clear() {
-	if l.shown {
-		fmt.Fprint(l.w, "\r\x1b[K")
-	}
 }

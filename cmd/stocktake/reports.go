@@ -103,7 +103,7 @@ func (c *reportLs) Run(ctx context.Context, con console) (err error) {
 		err = t.flush("no complete report below " + c.Where)
 	}
 	if err == nil && damaged > 0 {
-		err = fmt.Errorf("%d manifests cannot be read", damaged)
+		err = fmt.Errorf("%s cannot be read", many(int64(damaged), "manifest"))
 	}
 	return err
 }
@@ -170,7 +170,7 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 
 func printVerification(w io.Writer, v *report.Verification) {
 	if v.OK {
-		fmt.Fprintf(w, "verified: %s files, %s rows, %s stored; nothing is wrong\n", count(int64(v.Files)), count(v.Rows), size(v.Stored))
+		fmt.Fprintf(w, "verified: %s, %s, %s stored; nothing is wrong\n", many(int64(v.Files), "file"), many(v.Rows, "row"), size(v.Stored))
 	}
 	for _, f := range v.Findings {
 		where := f.File
@@ -184,6 +184,6 @@ func printVerification(w io.Writer, v *report.Verification) {
 		fmt.Fprintln(w)
 	}
 	for _, u := range v.Unchecked {
-		fmt.Fprintf(w, "not checked: %s\n", u)
+		fmt.Fprintf(w, "not checked: %s\n", printable(u))
 	}
 }

@@ -80,7 +80,7 @@ func printRun(w io.Writer, r stocktake.Run) {
 	if r.State == stocktake.Queued {
 		return
 	}
-	fmt.Fprintf(w, "  listed   %s objects, matched %s of %s\n", count(r.Listed), count(r.Matched), size(r.Bytes))
+	fmt.Fprintf(w, "  listed   %s, matched %s of %s\n", many(r.Listed, "object"), count(r.Matched), size(r.Bytes))
 	fmt.Fprintf(w, "  took     %s%s\n", runTime(r).Round(time.Millisecond), rate(r))
 	if r.State != stocktake.Succeeded {
 		return
@@ -89,7 +89,7 @@ func printRun(w io.Writer, r stocktake.Run) {
 		fmt.Fprintln(w, "  report   none: no object matched")
 		return
 	}
-	fmt.Fprintf(w, "  report   oss://%s/%s (%d shards, %s)\n", r.Destination, printable(r.Manifest), r.Shards, size(r.Written))
+	fmt.Fprintf(w, "  report   oss://%s/%s (%s, %s)\n", r.Destination, printable(r.Manifest), many(int64(r.Shards), "shard"), size(r.Written))
 }
 
 func runTime(r stocktake.Run) time.Duration {

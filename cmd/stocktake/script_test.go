@@ -65,6 +65,8 @@ func TestScripts(t *testing.T) {
 			"upload":       uploadFiles,
 			"download":     download,
 			"damage":       damage,
+			"largefile":    largeFile,
+			"loseblob":     loseBlob,
 		},
 		ContinueOnError: false,
 		UpdateScripts:   false,
@@ -243,6 +245,30 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 		b[len(b)/2] ^= 1
 		ts.Check(os.WriteFile(path, b, 0o644))
 	}
+}
+
+// largefile FILE: makes a file too large for the index of a store.
+func largeFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: largefile FILE")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), make([]byte, 100_000), 0o644))
+}
+
+// loseblob FOLDER: removes the only blob file of a store, and leaves one in its
+// place that the index does not know.
+func loseBlob(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: loseblob FOLDER")
+	}
+	blobs, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "blobs", "*", "*", "*"))
+	ts.Check(err)
+	if len(blobs) != 1 {
+		ts.Fatalf("%d blob files, want one", len(blobs))
+	}
+	stray := filepath.Join(ts.MkAbs(args[0]), "blobs", "0000000000", "000", "0000000000000fff")
+	ts.Check(os.MkdirAll(filepath.Dir(stray), 0o700))
+	ts.Check(os.Rename(blobs[0], stray))
 }
 
 func TestSettingsFile(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -75,12 +74,9 @@ func (s *server) wire(ctx context.Context) error {
 		return fmt.Errorf("open the encryption keys in %s: %w", f.Data, err)
 	}
 	ring := keyring{keys}
-	st, err := store.Open(ctx, f.Data, store.Options{Now: s.clock.Now, Log: s.log, CacheBytes: int64(f.CacheSize), Keys: ring})
-	if errors.Is(err, syscall.EAGAIN) {
-		return fmt.Errorf("open the store in %s: another server is using the folder: end it, or name another one with --data", f.Data)
-	}
+	st, err := openStore(ctx, f.Data, store.Options{Now: s.clock.Now, Log: s.log, CacheBytes: int64(f.CacheSize), Keys: ring})
 	if err != nil {
-		return fmt.Errorf("open the store in %s: %w", f.Data, err)
+		return err
 	}
 	s.closers = append(s.closers, st.Close)
 

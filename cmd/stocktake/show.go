@@ -78,7 +78,7 @@ func showManifest(w io.Writer, r *report.Report) {
 	const most = 10 // files shown; a report may have thousands
 	for i, f := range m.Files {
 		if i == most {
-			fmt.Fprintf(w, "   and %s more files\n", count(int64(len(m.Files)-most)))
+			fmt.Fprintf(w, "   and %s more\n", many(int64(len(m.Files)-most), "file"))
 			break
 		}
 		fmt.Fprintf(w, "   %s  %s  MD5 %s\n", f.Key, size(f.Size), f.MD5)

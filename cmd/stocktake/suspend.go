@@ -77,11 +77,13 @@ func kept(r stocktake.Retention) string {
 	const others = "; the next run that succeeds removes the others"
 	switch {
 	case r.Reports > 0 && r.Days > 0:
-		return fmt.Sprintf("the newest %d reports and those of %d days are kept"+others, r.Reports, r.Days)
+		return fmt.Sprintf("the newest %s and those of %s are kept"+others, many(int64(r.Reports), "report"), many(int64(r.Days), "day"))
+	case r.Reports == 1:
+		return "the newest report is kept" + others
 	case r.Reports > 0:
-		return fmt.Sprintf("the newest %d reports are kept"+others, r.Reports)
+		return fmt.Sprintf("the newest %s are kept"+others, many(int64(r.Reports), "report"))
 	case r.Days > 0:
-		return fmt.Sprintf("the reports of %d days are kept"+others, r.Days)
+		return fmt.Sprintf("the reports of %s are kept"+others, many(int64(r.Days), "day"))
 	}
 	return "all reports are kept"
 }

@@ -19,7 +19,7 @@ func showTotals(ctx context.Context, w io.Writer, r *report.Report) error {
 		fmt.Fprintf(w, "\n== Totals per storage class\n")
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 		for _, c := range sum.Classes {
-			fmt.Fprintf(t, "   %s\t%s objects\t%s\t\n", c.StorageClass, count(c.Objects), size(c.Bytes))
+			fmt.Fprintf(t, "   %s\t%s\t%s\t\n", c.StorageClass, many(c.Objects, "object"), size(c.Bytes))
 		}
 		if err := t.Flush(); err != nil {
 			return err
@@ -32,10 +32,10 @@ func showTotals(ctx context.Context, w io.Writer, r *report.Report) error {
 		if name == "" {
 			name = "(no prefix)"
 		}
-		fmt.Fprintf(t, "   %s\t%s objects\t%s\t\n", printable(name), count(p.Objects), size(p.Bytes))
+		fmt.Fprintf(t, "   %s\t%s\t%s\t\n", printable(name), many(p.Objects, "object"), size(p.Bytes))
 	}
 	if sum.Others.Objects > 0 {
-		fmt.Fprintf(t, "   all others\t%s objects\t%s\t\n", count(sum.Others.Objects), size(sum.Others.Bytes))
+		fmt.Fprintf(t, "   all others\t%s\t%s\t\n", many(sum.Others.Objects, "object"), size(sum.Others.Bytes))
 	}
 	return t.Flush()
 }

@@ -28,7 +28,7 @@ type Audit struct {
 
 // A Problem is something an audit found wrong.
 type Problem struct {
-	Subject string // what it is about, such as "blob 1f" or the index key of a row, in hex
+	Subject string // what it is about, such as "blob 1f", or an object with the index key of its row in hex
 	Text    string // what is wrong with it
 }
 
@@ -41,10 +41,14 @@ func (p Problem) String() string { return p.Subject + ": " + p.Text }
 // names and sizes of all files, none of their bytes; it needs 16 bytes of
 // memory for each blob. Others may write meanwhile.
 //
-// Each thing wrong is told to problem, from the caller's goroutine. The error
-// is for what could not be read.
-func (s *Store) Audit(ctx context.Context, problem func(Problem)) (Audit, error) {
-	a := &auditor{s: s, ctx: ctx, problem: problem}
+// Each thing wrong is told to problem, and every few thousand rows and files
+// what was counted so far to progress, unless it is nil; both from the caller's
+// goroutine. The error is for what could not be read.
+func (s *Store) Audit(ctx context.Context, problem func(Problem), progress func(Audit)) (Audit, error) {
+	if progress == nil {
+		progress = func(Audit) {}
+	}
+	a := &auditor{s: s, ctx: ctx, problem: problem, progress: progress}
 	// Files first: each has its record in the index before it has its name.
 	files, err := a.list(s.blobs.root())
 	if err != nil {
@@ -64,22 +68,54 @@ func (s *Store) Audit(ctx context.Context, problem func(Problem)) (Audit, error)
 
 type auditor struct {
 	Audit
-	s       *Store
-	ctx     context.Context
-	problem func(Problem)
-	index   *pebble.Snapshot
+	s        *Store
+	ctx      context.Context
+	problem  func(Problem)
+	progress func(Audit)
+	steps    int // rows and files seen
+	index    *pebble.Snapshot
 
 	files   []uint64 // ids of the files there are, ascending
 	passing []uint64 // ids that have an intent or a removal
 
 	named, inline, mapped []uint64 // what rows name: files, blobs in the index, maps
 
+	names   map[uint32]string // of the buckets
 	stats   map[uint32]*delta // by bucket
 	uploads map[uint64]bool   // by sequence number: whether it is encrypted
 }
 
 func (a *auditor) wrong(subject, format string, args ...any) {
 	a.problem(Problem{subject, fmt.Sprintf(format, args...)})
+}
+
+// step is called for each row and file.
+func (a *auditor) step() error {
+	if a.steps++; a.steps%4096 == 0 {
+		a.progress(a.Audit)
+	}
+	return a.ctx.Err()
+}
+
+// subject names a row by its index key: as people know it, where the key can be
+// read.
+func (a *auditor) subject(key []byte) string {
+	what, tail := "object", seqLen
+	switch {
+	case key[0] == spaceUploads:
+		what, tail = "upload of object", uploadIDLen
+	case key[0] == spaceParts:
+		return fmt.Sprintf("part %x", key)
+	}
+	end := len(key) - tail - terminatorLen
+	if end < bucketHeadLen {
+		return fmt.Sprintf("row %x", key)
+	}
+	name, ok := a.names[binary.BigEndian.Uint32(key[1:])]
+	if !ok {
+		return fmt.Sprintf("row %x", key)
+	}
+	return fmt.Sprintf("%s %q of bucket %s (row %x)", what, unescaped(key[bucketHeadLen:end]), name, key)
 }
 
 func blobName(id uint64) string { return "blob " + strconv.FormatUint(id, 16) }
@@ -92,7 +128,7 @@ func (a *auditor) list(dir string) (ids []uint64, err error) {
 		return nil, err
 	}
 	for _, name := range names {
-		if err := a.ctx.Err(); err != nil {
+		if err := a.step(); err != nil {
 			return nil, err
 		}
 		path := fsys.PathJoin(dir, name)
@@ -131,7 +167,7 @@ func (a *auditor) each(space byte, f func(key, value []byte) error) error {
 	}
 	defer it.Close()
 	for ok := it.First(); ok; ok = it.Next() {
-		if err := a.ctx.Err(); err != nil {
+		if err := a.step(); err != nil {
 			return err
 		}
 		value, err := it.ValueAndErr()
@@ -146,7 +182,7 @@ func (a *auditor) each(space byte, f func(key, value []byte) error) error {
 }
 
 func (a *auditor) buckets() error {
-	a.stats = map[uint32]*delta{}
+	a.names, a.stats = map[uint32]string{}, map[uint32]*delta{}
 	return a.each(spaceBuckets, func(key, value []byte) error {
 		a.Buckets++
 		id, _, err := decodeBucket(string(key[1:]), value)
@@ -154,7 +190,7 @@ func (a *auditor) buckets() error {
 			a.wrong(fmt.Sprintf("bucket %q", key[1:]), "%v", err)
 			return nil
 		}
-		a.stats[id] = new(delta)
+		a.names[id], a.stats[id] = string(key[1:]), new(delta)
 		return nil
 	})
 }
@@ -187,8 +223,11 @@ func (a *auditor) rows() error {
 		}
 		have, err := parseDelta(value)
 		want[statLastModified] = have[statLastModified]
-		if err != nil || have != *want {
-			a.wrong(fmt.Sprintf("bucket %x", id), "its statistics are %v, its rows make %v: %v", have, *want, err)
+		switch subject := "bucket " + a.names[id]; {
+		case err != nil:
+			a.wrong(subject, "%v", err)
+		case have != *want:
+			a.wrong(subject, "its statistics are %s; its rows make %s", have, *want)
 		}
 	}
 	return nil
@@ -196,18 +235,17 @@ func (a *auditor) rows() error {
 
 // row checks one row, which is r unless it could not be decoded.
 func (a *auditor) row(key, value []byte, r *row, err error, count func(*delta)) error {
-	subject := fmt.Sprintf("row %x", key)
 	if err != nil {
-		a.wrong(subject, "%v", err)
+		a.wrong(a.subject(key), "%v", err)
 		return nil
 	}
 	d := a.stats[binary.BigEndian.Uint32(key[1:])]
 	if d == nil {
-		a.wrong(subject, "its bucket does not exist")
+		a.wrong(a.subject(key), "its bucket does not exist")
 		d = new(delta)
 	}
 	count(d)
-	c := claim{subject: subject, key: bytes.Clone(key), value: bytes.Clone(value), sealed: r.dataKey != nil}
+	c := claim{key: bytes.Clone(key), value: bytes.Clone(value), sealed: r.dataKey != nil}
 	if r.content.kind != contentMap {
 		return a.blob(&c, piece{r.content, r.info.Size})
 	}
@@ -217,7 +255,7 @@ func (a *auditor) row(key, value []byte, r *row, err error, count func(*delta)) 
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errRow) {
 			return err
 		}
-		a.wrong(subject, "map %x: %v", r.content.id, err)
+		a.wrong(a.subject(key), "map %x: %v", r.content.id, err)
 		return nil
 	}
 	size := int64(0)
@@ -228,7 +266,7 @@ func (a *auditor) row(key, value []byte, r *row, err error, count func(*delta)) 
 		}
 	}
 	if size != r.info.Size {
-		a.wrong(subject, "it has %d bytes, its blobs %d", r.info.Size, size)
+		a.wrong(a.subject(key), "it has %d bytes, its blobs %d", r.info.Size, size)
 	}
 	return nil
 }
@@ -236,23 +274,21 @@ func (a *auditor) row(key, value []byte, r *row, err error, count func(*delta)) 
 func (a *auditor) parts() error {
 	return a.each(spaceParts, func(key, value []byte) error {
 		a.Parts++
-		subject := fmt.Sprintf("part %x", key)
 		p, err := decodePart(key, value)
 		if err != nil {
-			a.wrong(subject, "%v", err)
+			a.wrong(a.subject(key), "%v", err)
 			return nil
 		}
 		sealed, ok := a.uploads[binary.BigEndian.Uint64(key[1:])]
 		if !ok {
-			a.wrong(subject, "its upload does not exist")
+			a.wrong(a.subject(key), "its upload does not exist")
 		}
-		return a.blob(&claim{subject, bytes.Clone(key), bytes.Clone(value), sealed}, p.piece())
+		return a.blob(&claim{bytes.Clone(key), bytes.Clone(value), sealed}, p.piece())
 	})
 }
 
 // A claim is a row that names blobs.
 type claim struct {
-	subject    string
 	key, value []byte
 	sealed     bool
 }
@@ -270,7 +306,7 @@ func (a *auditor) blob(c *claim, p piece) error {
 	switch p.kind {
 	case contentEmpty:
 		if p.size != 0 {
-			a.wrong(c.subject, "it has %d bytes and no blob", p.size)
+			a.wrong(a.subject(c.key), "it has %d bytes and no blob", p.size)
 		}
 	case contentInline:
 		a.inline = append(a.inline, p.id)
@@ -279,9 +315,9 @@ func (a *auditor) blob(c *claim, p piece) error {
 		case err != nil:
 			return err
 		case data == nil:
-			a.wrong(c.subject, "%s is not in the index", blobName(p.id))
+			a.wrong(a.subject(c.key), "%s is not in the index", blobName(p.id))
 		case int64(len(data)) != c.size(p):
-			a.wrong(c.subject, "%s has %d bytes, want %d", blobName(p.id), len(data), c.size(p))
+			a.wrong(a.subject(c.key), "%s has %d bytes, want %d", blobName(p.id), len(data), c.size(p))
 		}
 		a.Inline++
 		a.InlineBytes += int64(len(data))
@@ -291,7 +327,7 @@ func (a *auditor) blob(c *claim, p piece) error {
 	case contentMissing:
 		a.Unreadable++
 	default:
-		a.wrong(c.subject, "content of kind %d", p.kind)
+		a.wrong(a.subject(c.key), "content of kind %d", p.kind)
 	}
 	return nil
 }
@@ -304,13 +340,13 @@ func (a *auditor) file(c *claim, p piece) error {
 	case errors.Is(err, fs.ErrNotExist):
 		now, err := a.s.get(c.key)
 		if err == nil && bytes.Equal(now, c.value) { // else it was deleted meanwhile
-			a.wrong(c.subject, "%s has no file", blobName(p.id))
+			a.wrong(a.subject(c.key), "%s has no file", blobName(p.id))
 		}
 		return err
 	case err != nil:
 		return err
 	case info.Size() != c.size(p):
-		a.wrong(c.subject, "the file of %s has %d bytes, want %d", blobName(p.id), info.Size(), c.size(p))
+		a.wrong(a.subject(c.key), "the file of %s has %d bytes, want %d", blobName(p.id), info.Size(), c.size(p))
 	}
 	a.FileBytes += info.Size()
 	return nil

@@ -60,7 +60,7 @@ func damaged(t *testing.T) (*store.Store, *vfs.MemFS) {
 func audit(t *testing.T, s *store.Store) (store.Audit, []string) {
 	t.Helper()
 	var problems []string
-	a, err := s.Audit(t.Context(), func(p store.Problem) { problems = append(problems, p.String()) })
+	a, err := s.Audit(t.Context(), func(p store.Problem) { problems = append(problems, p.String()) }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,11 +101,11 @@ func TestAudit(t *testing.T) {
 			if err := fsys.Remove(files[0]); err != nil {
 				t.Fatal(err)
 			}
-		}, "has no file"},
+		}, "of bucket b (row 4f"},
 		{"a short file", func() { write(files[1], "x") }, "has 1 bytes, want"},
 		{"a lost blob in the index", func() { store.Damage(t, s, 'D', nil) }, "is not in the index"},
 		{"a blob in the index that nothing names", func() { store.Damage(t, s, 'D', []byte("x")) }, "nothing names it"},
-		{"a lost row", func() { store.Damage(t, s, 'O', nil) }, "its statistics are"},
+		{"a lost row", func() { store.Damage(t, s, 'O', nil) }, "bucket b: its statistics are 1"},
 		{"a lost upload", func() { store.Damage(t, s, 'U', nil) }, "its upload does not exist"},
 	} {
 		step.do()

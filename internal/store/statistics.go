@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -31,6 +32,16 @@ const (
 )
 
 var errStatistics = errors.New("malformed statistics in the index")
+
+// String is for people.
+func (d delta) String() string {
+	var objects, bytes int64
+	for i := range stocktake.NumStorageClasses {
+		objects += d[statObjects+i]
+		bytes += d[statBytes+i]
+	}
+	return fmt.Sprintf("%d objects of %d bytes, %d delete markers, %d uploads", objects, bytes, d[statMarkers], d[statUploads])
+}
 
 // count adds n times the version r.
 func (d *delta) count(r *row, n int64) {

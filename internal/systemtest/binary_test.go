@@ -116,7 +116,7 @@ func inspect(t *testing.T, data string) store.Audit {
 	defer tick.Stop()
 	deadline := time.After(10 * time.Second)
 	for {
-		a, err := s.Audit(t.Context(), func(p store.Problem) { t.Errorf("audit: %v", p) })
+		a, err := s.Audit(t.Context(), func(p store.Problem) { t.Errorf("audit: %v", p) }, nil)
 		check(t, err)
 		if a.Passing == 0 || t.Failed() {
 			if n := int64(len(filesBelow(t, filepath.Join(data, "blobs")))); n != a.Files {

@@ -164,7 +164,7 @@ func (h *house) open(ctx context.Context, log *slog.Logger) (err error) {
 // audit checks that the index and the blob files agree.
 func (h *house) audit(t testing.TB) store.Audit {
 	t.Helper()
-	a, err := h.store.Audit(context.Background(), func(p store.Problem) { t.Errorf("audit: %v", p) })
+	a, err := h.store.Audit(context.Background(), func(p store.Problem) { t.Errorf("audit: %v", p) }, nil)
 	check(t, err)
 	return a
 }

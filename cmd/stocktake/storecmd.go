@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/stocktake/stocktake/internal/store"
+)
+
+// storeCmd is `stocktake store`.
+type storeCmd struct {
+	Audit storeAudit `cmd:"" help:"Check the store of a server that is not running: that index and files agree; exit code 1 if anything is wrong."`
+}
+
+type storeAudit struct {
+	Data string `help:"Data folder of the server." default:"./stocktake-data" type:"path"`
+	JSON bool   `help:"Print the result as JSON."`
+}
+
+// Help is shown by --help below the flags.
+func (storeAudit) Help() string {
+	return `Every file that the index names must be there with its size, no file may be there that
+nothing names, and the statistics of each bucket must be the sum of its objects. The
+contents of files are not read. What a killed server left half done is finished first, as
+at any start.`
+}
+
+// maxProblems is how many problems are told; all are counted.
+const maxProblems = 1000
+
+// auditResult is the result for programs.
+type auditResult struct {
+	Data string `json:"data"`
+	OK   bool   `json:"ok"`
+
+	Buckets     int64 `json:"buckets"`
+	Versions    int64 `json:"versions"` // delete markers included
+	Uploads     int64 `json:"uploads"`
+	Parts       int64 `json:"parts"`
+	Inline      int64 `json:"inline"` // blobs in the index
+	InlineBytes int64 `json:"inlineBytes"`
+	Files       int64 `json:"files"`
+	FileBytes   int64 `json:"fileBytes"`
+	Unreadable  int64 `json:"unreadable"` // versions without their bytes
+
+	Wrong    int64          `json:"wrong"`    // problems found
+	Problems []auditProblem `json:"problems"` // the first of them
+}
+
+type auditProblem struct {
+	Subject string `json:"subject"`
+	Text    string `json:"text"`
+}
+
+// Run audits the store.
+func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
+	if st, err := os.Stat(filepath.Join(c.Data, "index")); err != nil || !st.IsDir() {
+		return usagef("--data: %s holds no store: there is no folder index in it", c.Data)
+	}
+	st, err := openStore(ctx, c.Data, store.Options{Log: newLogger(con, slog.LevelWarn, "text")})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+
+	line := newStatusLine(con.err)
+	res := auditResult{Data: c.Data, Problems: []auditProblem{}}
+	a, err := st.Audit(ctx, func(p store.Problem) {
+		res.Wrong++
+		if res.Wrong > maxProblems {
+			return
+		}
+		if c.JSON {
+			res.Problems = append(res.Problems, auditProblem(p))
+			return
+		}
+		line.clear()
+		fmt.Fprintf(con.out, "WRONG  %s\n", printable(p.String()))
+	}, func(a store.Audit) {
+		line.show(fmt.Sprintf("auditing: %s, %s so far", many(a.Versions, "version"), many(a.Files, "blob file")))
+	})
+	line.clear()
+	if err != nil {
+		return err
+	}
+	res.add(&a)
+	if c.JSON {
+		err = printJSON(con.out, res)
+	} else {
+		err = res.print(con.out)
+	}
+	if err == nil && !res.OK {
+		err = fmt.Errorf("the store in %s is not right: %s", c.Data, many(res.Wrong, "problem"))
+	}
+	return err
+}
+
+func (r *auditResult) add(a *store.Audit) {
+	r.OK = r.Wrong == 0
+	r.Buckets, r.Versions, r.Uploads, r.Parts = a.Buckets, a.Versions, a.Uploads, a.Parts
+	r.Inline, r.InlineBytes, r.Files, r.FileBytes = a.Inline, a.InlineBytes, a.Files, a.FileBytes
+	r.Unreadable = a.Unreadable
+}
+
+func (r *auditResult) print(w io.Writer) error {
+	if n := r.Wrong - maxProblems; n > 0 {
+		fmt.Fprintf(w, "and %s more\n", many(n, "problem"))
+	}
+	fmt.Fprintf(w, "audited %s: %s, %s, %s with %s\n", r.Data, many(r.Buckets, "bucket"), many(r.Versions, "version"),
+		many(r.Uploads, "unfinished upload"), many(r.Parts, "part"))
+	fmt.Fprintf(w, "  in the index  %s, %s\n", many(r.Inline, "blob"), size(r.InlineBytes))
+	fmt.Fprintf(w, "  in files      %s, %s\n", many(r.Files, "blob"), size(r.FileBytes))
+	if r.Unreadable > 0 {
+		fmt.Fprintf(w, "  nowhere       the contents of %s, ingested without them\n", many(r.Unreadable, "version"))
+	}
+	if !r.OK {
+		return nil // the error says so
+	}
+	_, err := fmt.Fprintln(w, "nothing is wrong")
+	return err
+}
+
+// openStore opens the store in a data folder that no other process uses.
+func openStore(ctx context.Context, dir string, opts store.Options) (*store.Store, error) {
+	st, err := store.Open(ctx, dir, opts)
+	if errors.Is(err, syscall.EAGAIN) {
+		return nil, fmt.Errorf("open the store in %s: another server is using the folder: end it, or name another one with --data", dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the store in %s: %w", dir, err)
+	}
+	return st, nil
+}
