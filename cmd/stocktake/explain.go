@@ -5,8 +5,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
@@ -59,6 +61,16 @@ func explain(err error, doing string) error {
 		return usagef("%s: %w", doing, bad)
 	}
 	return unreachable(err, doing)
+}
+
+// away reports whether no answer came, or none but that the server cannot give
+// one now: it may come back.
+func away(err error) bool {
+	if serr, ok := serviceError(err); ok {
+		return serr.StatusCode >= http.StatusInternalServerError || serr.StatusCode == http.StatusTooManyRequests
+	}
+	_, unreachable := errors.AsType[*url.Error](err)
+	return unreachable || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // plainToTLS is what net/http answers to a request without TLS where it expects it.

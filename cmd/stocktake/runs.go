@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"time"
-
-	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
@@ -162,91 +159,4 @@ func printLines[T any](w io.Writer, values []T) error {
 		}
 	}
 	return nil
-}
-
-type inventoryStatus struct {
-	remote
-	Bucket string        `help:"Source bucket." short:"b" xor:"which" required:""`
-	All    bool          `help:"All buckets." xor:"which" required:""`
-	ID     string        `name:"inventory-id" aliases:"inventory_id,id" help:"Only this configuration." short:"i"`
-	Watch  bool          `help:"Show it again and again until interrupted."`
-	Every  time.Duration `help:"How often, with --watch." default:"1s"`
-	JSON   bool          `help:"Print one JSON object a line."`
-}
-
-// Run prints one line a configuration.
-func (c *inventoryStatus) Run(ctx context.Context, con console) error {
-	if c.Watch && c.Every < 100*time.Millisecond {
-		return usagef("--every: at least 100ms")
-	}
-	oc, err := c.ossClient()
-	if err != nil {
-		return err
-	}
-	cl := client.New(oc)
-	for {
-		all, err := c.statuses(ctx, oc, cl)
-		if err != nil {
-			return err
-		}
-		if c.Watch && !c.JSON {
-			fmt.Fprint(con.out, "\x1b[H\x1b[2J") // cursor home, clear screen
-		}
-		if err := c.print(con.out, all); err != nil || !c.Watch {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(c.Every):
-		}
-	}
-}
-
-func (c *inventoryStatus) statuses(ctx context.Context, oc *oss.Client, cl *client.Client) (all []stocktake.InventoryStatus, err error) {
-	buckets := []string{c.Bucket}
-	if c.All {
-		buckets = nil
-		for p := oc.NewListBucketsPaginator(&oss.ListBucketsRequest{}); p.HasNext(); {
-			page, err := p.NextPage(ctx)
-			if err != nil {
-				return nil, explain(err, "list buckets")
-			}
-			for _, b := range page.Buckets {
-				buckets = append(buckets, oss.ToString(b.Name))
-			}
-		}
-	}
-	for _, b := range buckets {
-		s, err := cl.Status(ctx, b, c.ID)
-		if err != nil {
-			return nil, explain(err, "status of bucket "+b)
-		}
-		all = append(all, s...)
-	}
-	return all, nil
-}
-
-func (c *inventoryStatus) print(w io.Writer, all []stocktake.InventoryStatus) error {
-	if c.JSON {
-		return printLines(w, all)
-	}
-	t := newTable(w, "BUCKET", "ID", "FREQUENCY", "NEXT", "LAST RUN", "STATE", "PROGRESS", "REASON")
-	for _, s := range all {
-		freq, state, progress, last, reason := string(s.Frequency), "no run yet", "-", "-", ""
-		if !s.Enabled {
-			freq += " (disabled)"
-		}
-		if r := s.Last; r != nil {
-			state, progress, last, reason = string(r.State), progressOf(*r), when(r.Due), r.Reason
-		}
-		if reason == "" {
-			reason = strings.Join(s.Warnings, "; ")
-		}
-		if s.Suspended {
-			freq += " (suspended)"
-		}
-		t.row(s.Bucket, s.Configuration, freq, when(s.Next), last, state, progress, reason)
-	}
-	return t.flush("no configurations")
 }

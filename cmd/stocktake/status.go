@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/client"
+)
+
+type inventoryStatus struct {
+	remote
+	Bucket string        `help:"Source bucket." short:"b" xor:"which" required:""`
+	All    bool          `help:"All buckets." xor:"which" required:""`
+	ID     string        `name:"inventory-id" aliases:"inventory_id,id" help:"Only this configuration." short:"i"`
+	Watch  bool          `help:"Show it again and again until interrupted."`
+	Every  time.Duration `help:"How often, with --watch." default:"1s"`
+	JSON   bool          `help:"Print one JSON object a line."`
+}
+
+// Run prints one line a configuration.
+func (c *inventoryStatus) Run(ctx context.Context, con console) error {
+	if c.Watch && c.Every < 100*time.Millisecond {
+		return usagef("--every: at least 100ms")
+	}
+	oc, err := c.ossClient()
+	if err != nil {
+		return err
+	}
+	look := &statusLook{c, oc, client.New(oc)}
+	if c.Watch {
+		return c.watch(ctx, con, look)
+	}
+	all, err := look.statuses(ctx)
+	if err != nil {
+		return explain(err, look.doing())
+	}
+	return c.print(con.out, all)
+}
+
+// maxPause bounds what passes between two looks for a server that is away.
+const maxPause = 30 * time.Second
+
+// watch prints the status again and again until ctx ends. A server that has
+// answered once may go away and come back.
+func (c *inventoryStatus) watch(ctx context.Context, con console, look *statusLook) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	pause, answered, gone := c.Every, false, false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		all, err := look.statuses(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			if gone {
+				fmt.Fprintln(con.err, "stocktake: the server answers again")
+			}
+			if !c.JSON {
+				fmt.Fprint(con.out, "\x1b[H\x1b[2J") // cursor home, clear screen
+			}
+			if err := c.print(con.out, all); err != nil {
+				return err
+			}
+			pause, answered, gone = c.Every, true, false
+			timer.Reset(c.Every)
+		case answered && away(err):
+			fmt.Fprintf(con.err, "stocktake: %v; trying again in %s\n", explain(err, look.doing()), pause)
+			timer.Reset(pause)
+			gone = true
+			pause = min(2*pause, max(maxPause, c.Every))
+		default:
+			return explain(err, look.doing())
+		}
+	}
+}
+
+// A statusLook asks for what the command shows.
+type statusLook struct {
+	*inventoryStatus
+	oc *oss.Client
+	cl *client.Client
+}
+
+// doing is for errors.
+func (l *statusLook) doing() string {
+	if l.All {
+		return "status of all buckets"
+	}
+	return "status of bucket " + l.Bucket
+}
+
+func (l *statusLook) statuses(ctx context.Context) (all []stocktake.InventoryStatus, err error) {
+	buckets := []string{l.Bucket}
+	if l.All {
+		buckets = nil
+		for p := l.oc.NewListBucketsPaginator(&oss.ListBucketsRequest{}); p.HasNext(); {
+			page, err := p.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, b := range page.Buckets {
+				buckets = append(buckets, oss.ToString(b.Name))
+			}
+		}
+	}
+	for _, b := range buckets {
+		s, err := l.cl.Status(ctx, b, l.ID)
+		if l.All && (errors.Is(err, stocktake.ErrNoSuchBucket) || errors.Is(err, stocktake.ErrNoSuchInventory)) {
+			continue // the bucket was deleted since it was listed; the id is one of other buckets
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s...)
+	}
+	return all, nil
+}
+
+func (c *inventoryStatus) print(w io.Writer, all []stocktake.InventoryStatus) error {
+	if c.JSON {
+		return printLines(w, all)
+	}
+	t := newTable(w, "BUCKET", "ID", "FREQUENCY", "NEXT", "LAST RUN", "STATE", "PROGRESS", "REASON")
+	for _, s := range all {
+		freq, state, progress, last, reason := string(s.Frequency), "no run yet", "-", "-", ""
+		if !s.Enabled {
+			freq += " (disabled)"
+		}
+		if r := s.Last; r != nil {
+			state, progress, last, reason = string(r.State), progressOf(*r), when(r.Due), r.Reason
+		}
+		if reason == "" && len(s.Warnings) > 0 {
+			reason = "warning: " + strings.Join(s.Warnings, "; ")
+		}
+		if s.Suspended {
+			freq += " (suspended)"
+		}
+		t.row(s.Bucket, s.Configuration, freq, when(s.Next), last, state, progress, reason)
+	}
+	return t.flush("no configurations")
+}
