@@ -3,14 +3,12 @@ package report
 import (
 	"bufio"
 	"cmp"
-	"crypto/md5"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/digest"
 )
 
 // Limits say where one shard ends and the next begins: with the row that
@@ -47,7 +45,7 @@ type ShardWriter struct {
 func NewShardWriter(c Compressor, limits Limits) *ShardWriter {
 	limits.Rows = cmp.Or(limits.Rows, DefaultShardRows)
 	limits.Bytes = cmp.Or(limits.Bytes, DefaultShardBytes)
-	s := &ShardWriter{c: c, limits: limits, out: hashWriter{md5: md5.New(), sha256: sha256.New()}}
+	s := &ShardWriter{c: c, limits: limits}
 	s.pieces = bufio.NewWriterSize(&s.out, pieceSize)
 	return s
 }
@@ -116,11 +114,12 @@ func (s *ShardWriter) End() (Shard, error) {
 		return Shard{}, err
 	}
 	var sh Shard
-	s.out.md5.Sum(sh.Sum[:0])
+	md5Sum, sha256Sum := s.out.sums.Sum()
+	sh.Sum = md5Sum
 	sh.SummaryFile = stocktake.SummaryFile{
 		Size:     s.out.size,
 		MD5:      fmt.Sprintf("%X", sh.Sum),
-		SHA256:   hex.EncodeToString(s.out.sha256.Sum(nil)),
+		SHA256:   hex.EncodeToString(sha256Sum[:]),
 		Rows:     s.rows,
 		FirstKey: string(AppendKey(nil, s.first)),
 		LastKey:  string(AppendKey(nil, s.last)),
@@ -130,21 +129,19 @@ func (s *ShardWriter) End() (Shard, error) {
 
 // A hashWriter passes on what is written to it and hashes and counts it.
 type hashWriter struct {
-	w           io.Writer
-	md5, sha256 hash.Hash
-	size        int64
+	w    io.Writer
+	sums digest.Sums
+	size int64
 }
 
 func (h *hashWriter) reset(w io.Writer) {
 	h.w, h.size = w, 0
-	h.md5.Reset()
-	h.sha256.Reset()
+	h.sums.Reset()
 }
 
 func (h *hashWriter) Write(p []byte) (int, error) {
 	n, err := h.w.Write(p)
-	h.md5.Write(p[:n])
-	h.sha256.Write(p[:n])
+	h.sums.Write(p[:n])
 	h.size += int64(n)
 	return n, err
 }

@@ -3,8 +3,6 @@ package report
 import (
 	"bytes"
 	"context"
-	"crypto/md5"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -44,7 +42,7 @@ func (c *shardCheck) run(ctx context.Context, sr *shardReader) error {
 	}
 	defer f.Close()
 
-	stored := &tee{r: f, w: hashWriter{w: io.Discard, md5: md5.New(), sha256: sha256.New()}}
+	stored := &tee{r: f, w: hashWriter{w: io.Discard}}
 	sr.reset(stored, c.file.Key, c.rep.Columns)
 	if err := c.read(ctx, sr, stored); err != nil {
 		return err
@@ -131,14 +129,15 @@ func (c *shardCheck) compare(stored *hashWriter) {
 	if c.stored != c.file.Size {
 		c.find(CheckSize, 0, "%d bytes, the manifest says %d", c.stored, c.file.Size)
 	}
-	if sum := fmt.Sprintf("%X", stored.md5.Sum(nil)); sum != c.file.MD5 {
+	md5Sum, sha256Sum := stored.sums.Sum()
+	if sum := fmt.Sprintf("%X", md5Sum); sum != c.file.MD5 {
 		c.find(CheckMD5, 0, "%s, the manifest says %s", sum, c.file.MD5)
 	}
 	s := c.summary
 	if s == nil {
 		return
 	}
-	if sum := hex.EncodeToString(stored.sha256.Sum(nil)); sum != s.SHA256 {
+	if sum := hex.EncodeToString(sha256Sum[:]); sum != s.SHA256 {
 		c.find(CheckSHA256, 0, "%s, the summary says %.64s", sum, s.SHA256)
 	}
 	if c.rows != s.Rows {

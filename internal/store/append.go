@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/digest"
 	"github.com/stocktake/stocktake/internal/object"
 )
 
@@ -224,7 +225,7 @@ func (c *change) extend(r *row, pieces, tail []piece, b *body, d digests) (objec
 	}
 	in := &r.info
 	in.Size += d.n
-	in.CRC64 = joinCRC64(in.CRC64, d.crc64, d.n)
+	in.CRC64 = digest.JoinCRC64(in.CRC64, d.crc64, d.n)
 	in.ETag = stocktake.ETag{Sum: textSum(append(in.ETag.Sum[:], d.md5[:]...))}
 	in.LastModified = c.s.now()
 	c.delta.count(r, 1)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/digest"
 	"github.com/stocktake/stocktake/internal/object"
 )
 
@@ -96,7 +97,7 @@ func joinParts(in *object.Info, parts []part) {
 	sums := md5.New()
 	for _, p := range parts {
 		sums.Write(p.MD5[:])
-		in.CRC64 = joinCRC64(in.CRC64, p.CRC64, p.Size)
+		in.CRC64 = digest.JoinCRC64(in.CRC64, p.CRC64, p.Size)
 		in.Size += p.Size
 	}
 	in.Type, in.Parts = stocktake.Multipart, len(parts)

@@ -8,6 +8,7 @@ import (
 	"iter"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/digest"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/object"
 )
@@ -66,7 +67,7 @@ func (f *destinationFile) Write(p []byte) (int, error) {
 	if f.err != nil {
 		return 0, f.err
 	}
-	f.w.info.CRC64 = updateCRC64(f.w.info.CRC64, p)
+	f.w.info.CRC64 = digest.UpdateCRC64(f.w.info.CRC64, p)
 	return len(p), nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 
+	"github.com/stocktake/stocktake/internal/digest"
 	"github.com/stocktake/stocktake/internal/object"
 )
 
@@ -182,7 +183,7 @@ func (in *intake) fill(buf []byte) (n int, err error) {
 	case in.end && in.size >= 0 && in.n < in.size:
 		return 0, fmt.Errorf("%w: %d of %d bytes", object.ErrIncompleteBody, in.n, in.size)
 	}
-	in.crc64 = updateCRC64(in.crc64, buf[:n])
+	in.crc64 = digest.UpdateCRC64(in.crc64, buf[:n])
 	return n, nil
 }
 

@@ -1,11 +1,11 @@
-package store
+package digest
 
 import (
 	"encoding/binary"
 	"hash/crc64"
 )
 
-// crcStrand is how many bytes each of the strands of updateCRC64 takes at once.
+// crcStrand is how many bytes each of the strands of strandsCRC64 takes at once.
 // Joining strands costs as much as some 100 bytes.
 const crcStrand = 8 << 10
 
@@ -24,10 +24,10 @@ var (
 	crcPower = xPower8(crcStrand)
 )
 
-// updateCRC64 is crc64.Update for the table of ECMA. A CRC has to wait for that
+// strandsCRC64 is UpdateCRC64 in plain Go. A CRC has to wait for that
 // of the bytes before, so long input is taken in three strands side by side,
 // which are joined: twice as fast.
-func updateCRC64(crc uint64, p []byte) uint64 {
+func strandsCRC64(crc uint64, p []byte) uint64 {
 	t := &crcTables
 	for len(p) >= 3*crcStrand {
 		a, b, c := p[:crcStrand], p[crcStrand:2*crcStrand], p[2*crcStrand:3*crcStrand]

@@ -1,0 +1,32 @@
+// Program asm writes the assembly of package digest for amd64.
+package main
+
+import (
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+)
+
+func main() {
+	sums()
+	fold()
+	cpuid()
+	build.Generate()
+}
+
+const flags = attr.NOSPLIT
+
+// A step emits one instruction.
+type step func()
+
+// weave emits the steps of both streams, each in its order, and spreads the
+// second evenly among the first. Each stream waits for itself most of the time,
+// and not for the other: a processor executes the one while the other waits.
+func weave(first, second []step) {
+	done := 0
+	for i, s := range first {
+		s()
+		for ; done < len(second)*(i+1)/len(first); done++ {
+			second[done]()
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"math"
+
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// md5Shifts are the rotations of each of the four rounds.
+//
+// Source: RFC 1321, 3.4.
+var md5Shifts = [4][4]uint8{{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}}
+
+// md5Word is the word of the block that step i adds.
+func md5Word(i int) int {
+	switch i / 16 {
+	case 0:
+		return i % 16
+	case 1:
+		return (5*i + 1) % 16
+	case 2:
+		return (3*i + 5) % 16
+	default:
+		return 7 * i % 16
+	}
+}
+
+// md5Block are the 64 steps over the block at p: state becomes what is to be
+// added to the state before.
+//
+// A step has to wait for the one before at b only; everything else is added to a
+// ahead. The terms of the second function, (b & d) | (c & ^d), have no bit in
+// common, so they are added one by one and the second of them ahead, which makes
+// the chain of what has to wait shorter by one instruction.
+func md5Block(state [4]reg.GPVirtual, p reg.Register) (steps []step) {
+	t, u := build.GP32(), build.GP32()
+	emit := func(s ...step) { steps = append(steps, s...) }
+	for i := range 64 {
+		a, b, c, d := state[-i&3], state[(1-i)&3], state[(2-i)&3], state[(3-i)&3]
+		constant := operand.U32(uint32(math.Floor(math.Abs(math.Sin(float64(i+1))) * (1 << 32))))
+		word := operand.Mem{Base: p}.Offset(4 * md5Word(i))
+		emit(
+			func() { build.ADDL(word, a) },
+			func() { build.ADDL(constant, a) },
+		)
+		switch i / 16 {
+		case 0: // ((c ^ d) & b) ^ d
+			emit(
+				func() { build.MOVL(c, t) },
+				func() { build.XORL(d, t) },
+				func() { build.ANDL(b, t) },
+				func() { build.XORL(d, t) },
+			)
+		case 1: // (b & d) + (c & ^d)
+			emit(
+				func() { build.MOVL(d, u) },
+				func() { build.NOTL(u) },
+				func() { build.ANDL(c, u) },
+				func() { build.ADDL(u, a) },
+				func() { build.MOVL(d, t) },
+				func() { build.ANDL(b, t) },
+			)
+		case 2: // b ^ c ^ d
+			emit(
+				func() { build.MOVL(c, t) },
+				func() { build.XORL(d, t) },
+				func() { build.XORL(b, t) },
+			)
+		case 3: // c ^ (b | ^d)
+			emit(
+				func() { build.MOVL(d, t) },
+				func() { build.NOTL(t) },
+				func() { build.ORL(b, t) },
+				func() { build.XORL(c, t) },
+			)
+		}
+		shift := operand.U8(md5Shifts[i/16][i%4])
+		emit(
+			func() { build.ADDL(t, a) },
+			func() { build.ROLL(shift, a) },
+			func() { build.ADDL(b, a) },
+		)
+	}
+	return steps
+}

@@ -1,0 +1,21 @@
+package digest
+
+import "golang.org/x/sys/cpu"
+
+// fast is whether the processor has what the assembly is made of.
+var fast = cpu.X86.HasSSSE3 && cpu.X86.HasSSE41 && hasSHA()
+
+// foldable is whether it can multiply polynomials.
+var foldable = cpu.X86.HasSSE41 && cpu.X86.HasPCLMULQDQ
+
+// hasSHA is whether the processor has the SHA extensions.
+//
+// Source: AMD64 Architecture Programmer's Manual, volume 3, CPUID Fn0000_0007_EBX[29].
+func hasSHA() bool {
+	highest, _ := cpuid(0, 0)
+	if highest < 7 {
+		return false
+	}
+	_, features := cpuid(7, 0)
+	return features&(1<<29) != 0
+}
