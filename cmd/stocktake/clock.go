@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/internal/clock"
-	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
@@ -21,12 +20,10 @@ const maxAdvance = 10 * 366 * 24 * time.Hour
 // clockTarget is what a request to clockPath signs.
 var clockTarget = signature.Target{Bucket: "-", Key: "clock"}
 
-// clockHandler serves the clock to the account itself; requests are signed like
-// those of the OSS API.
+// clockHandler serves the clock to the account itself.
 type clockHandler struct {
-	clock   *clock.Movable
-	access  *ram.Directory
-	account string
+	ownerOnly
+	clock *clock.Movable
 }
 
 // clockReply is the answer.
@@ -35,8 +32,7 @@ type clockReply struct {
 }
 
 func (h *clockHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if status, text := h.refuses(r); status != 0 {
-		http.Error(w, text, status)
+	if h.refuses(w, r, clockTarget) {
 		return
 	}
 	if r.Method == http.MethodPost {
@@ -54,32 +50,4 @@ func (h *clockHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(clockReply{h.clock.Now()}) // nobody is left to tell
-}
-
-// refuses gives the status and text of a refusal; 0 lets the request pass.
-func (h *clockHandler) refuses(r *http.Request) (status int, text string) {
-	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		return http.StatusMethodNotAllowed, "GET reads the clock, POST ?advance=24h moves it"
-	}
-	auth, err := signature.Parse(r)
-	if err != nil || auth == nil {
-		return http.StatusForbidden, "sign the request with the root access key"
-	}
-	if auth.Scheme != signature.V4 {
-		return http.StatusForbidden, "sign the request with signature V4" // V1 does not sign by how much to advance
-	}
-	secret, who, err := h.access.Key(auth.AccessKeyID, auth.SecurityToken)
-	if err != nil {
-		return http.StatusForbidden, "the access key is not known"
-	}
-	// Requests are signed in the time of whoever sends them, which is not ours.
-	if _, err := auth.Verify(r, []signature.Target{clockTarget}, secret, time.Now()); err != nil {
-		if _, err := auth.Verify(r, []signature.Target{clockTarget}, secret, h.clock.Now()); err != nil {
-			return http.StatusForbidden, "the signature does not match, or is too old"
-		}
-	}
-	if who.Kind != ram.KindAccount || who.Account != h.account {
-		return http.StatusForbidden, "only the account itself may touch the clock"
-	}
-	return 0, ""
 }

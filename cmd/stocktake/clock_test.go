@@ -18,7 +18,7 @@ func TestClockNeedsAllSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &clockHandler{clock: clock.NewMovable(nil), access: access, account: "1000000000000000"}
+	h := &clockHandler{ownerOnly{access, "1000000000000000", time.Now}, clock.NewMovable(nil)}
 	for _, scheme := range []signature.Scheme{signature.V1, signature.V4} {
 		r := httptest.NewRequest("POST", clockPath+"?advance=1h", nil)
 		if err := signature.Sign(r, clockTarget, signature.Credentials{ID: scriptKey, Secret: scriptSecret}, "cn-hangzhou", scheme, time.Now()); err != nil {

@@ -2,15 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"time"
-
-	"github.com/stocktake/stocktake/internal/signature"
 )
 
 // clockCmd is `stocktake clock`.
@@ -48,38 +43,15 @@ func (c *clockAdvance) Run(ctx context.Context, con console) error {
 	return c.ask(ctx, con, http.MethodPost, "?advance="+c.By.String())
 }
 
+// ask makes a request of the clock and shows the time it answers with.
 func (r *remote) ask(ctx context.Context, con console, method, query string) error {
-	k, err := r.key()
-	if err != nil {
-		return err
-	}
-	base := r.Endpoint
-	if !strings.Contains(base, "://") {
-		base = "https://" + base
-	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+clockPath+query, nil)
-	if err != nil {
-		return usagef("--endpoint: %w", err)
-	}
-	signer := signature.Credentials{ID: k.ID, Secret: k.Secret, Token: k.Token}
-	if err := signature.Sign(req, clockTarget, signer, r.Region, signature.V4, time.Now()); err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
-	if err != nil {
-		return err
-	}
 	var reply clockReply
-	if resp.StatusCode != http.StatusOK || json.Unmarshal(body, &reply) != nil {
-		if resp.StatusCode == http.StatusNotFound {
-			return errors.New("the server does not let its clock be moved: start it with --clock-control")
-		}
-		return fmt.Errorf("the server answered %s: %s", resp.Status, strings.TrimSpace(string(body)))
+	err := r.own(ctx, method, clockPath+query, clockTarget, &reply)
+	if refused, ok := errors.AsType[*ownError](err); ok && refused.code == http.StatusNotFound {
+		return errors.New("the server does not let its clock be moved: start it with --clock-control")
+	}
+	if err != nil {
+		return err
 	}
 	_, err = fmt.Fprintln(con.out, reply.Now.UTC().Format(time.RFC3339))
 	return err

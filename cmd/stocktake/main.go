@@ -39,6 +39,7 @@ type cli struct {
 	Policy    policyCmd    `cmd:"" help:"Policies that users and roles can have."`
 	Store     storeCmd     `cmd:"" help:"Check what a data folder holds."`
 	KMS       kmsCmd       `cmd:"" name:"kms" help:"Keys that objects and reports are encrypted with."`
+	Notice    noticeCmd    `cmd:"" help:"Notices to webhooks that were given up."`
 	Clock     clockCmd     `cmd:"" help:"Read and move the time of a server that was started with --clock-control."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }

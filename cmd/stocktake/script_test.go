@@ -176,7 +176,8 @@ func removeBucket(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // receiver FILE: starts a receiver of webhooks that appends what it gets to the
-// file, a line each; its address is in $HOOK.
+// file, a line each; its address is in $HOOK. While there is a file FILE.gone, it
+// answers that it is gone.
 func receiver(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: receiver FILE")
@@ -187,6 +188,10 @@ func receiver(ts *testscript.TestScript, neg bool, args []string) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil || r.Header.Get("Stocktake-Signature") == "" {
 			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		if fileExists(path + ".gone") {
+			w.WriteHeader(http.StatusGone)
 			return
 		}
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o644)

@@ -17,6 +17,7 @@ import (
 	"github.com/stocktake/stocktake/internal/clock"
 	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/metrics"
+	"github.com/stocktake/stocktake/internal/notify"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/store"
@@ -33,6 +34,7 @@ type server struct {
 	clock     clock.Clock
 	listeners []listener
 	handler   http.Handler
+	notices   *notify.Hooks
 	pressure  pressure
 	workers   []func(context.Context) error // that go on as long as the server does
 	closers   []func() error                // in the order of opening
@@ -140,8 +142,10 @@ func (s *server) beside(m *metrics.Metrics, access *ram.Directory) http.Handler 
 	mux.HandleFunc("GET /-/healthz", ok)
 	mux.HandleFunc("GET /-/readyz", ok) // the listener opens when everything else has
 	mux.Handle("GET /-/metrics", m.Handler())
+	owner := ownerOnly{access, s.flags.AccountID, s.clock.Now}
+	mux.Handle(noticesPath, &noticesHandler{owner, s.notices, s.log})
 	if movable, ok := s.clock.(*clock.Movable); ok {
-		mux.Handle(clockPath, &clockHandler{clock: movable, access: access, account: s.flags.AccountID})
+		mux.Handle(clockPath, &clockHandler{owner, movable})
 	}
 	return hasty(mux)
 }

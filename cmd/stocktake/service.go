@@ -40,10 +40,12 @@ func (s *server) inventories(ctx context.Context, st *store.Store, access *ram.D
 		return nil, fmt.Errorf("open the catalog in %s: %w", f.Data, err)
 	}
 	s.closers = append(s.closers, cat.Close)
+	counts.Notices(cat.CountNotices)
 	hooks, err := s.hooks(cat)
 	if err != nil {
 		return nil, err
 	}
+	s.notices = hooks
 	stores := embedded{st, f.Region}
 	opts := inventory.Options{
 		Clockwork: inventory.Clockwork{Hour: f.ScheduleHour, Zone: loc},

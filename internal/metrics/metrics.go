@@ -3,8 +3,10 @@
 package metrics
 
 import (
+	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -70,9 +72,38 @@ func counter(name, help string) prometheus.Counter {
 	return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 }
 
+// patience is how long a metric that must be asked for may take.
+const patience = 5 * time.Second
+
 // Handler answers with the metrics in Prometheus' text format.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+}
+
+// Notices shows how many notices wait and how many were given up. count is asked
+// each time the metrics are; if it fails, they are left out.
+func (m *Metrics) Notices(count func(context.Context) (waiting, dead int64, err error)) {
+	m.registry.MustRegister(notices(count))
+}
+
+type notices func(context.Context) (waiting, dead int64, err error)
+
+var noticesDesc = prometheus.NewDesc("stocktake_notices", "Notices that wait to be told to their webhook, and those given up (dead).", []string{"state"}, nil)
+
+// Describe implements prometheus.Collector.
+func (notices) Describe(descs chan<- *prometheus.Desc) { descs <- noticesDesc }
+
+// Collect implements prometheus.Collector.
+func (count notices) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	waiting, dead, err := count(ctx)
+	if err != nil {
+		metrics <- prometheus.NewInvalidMetric(noticesDesc, err)
+		return
+	}
+	metrics <- prometheus.MustNewConstMetric(noticesDesc, prometheus.GaugeValue, float64(waiting), "waiting")
+	metrics <- prometheus.MustNewConstMetric(noticesDesc, prometheus.GaugeValue, float64(dead), "dead")
 }
 
 // Observe counts a request. Its operation comes from a fixed table and its code

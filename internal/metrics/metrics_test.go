@@ -1,6 +1,8 @@
 package metrics_test
 
 import (
+	"context"
+	"errors"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -47,6 +49,22 @@ func TestMetrics(t *testing.T) {
 		if !strings.Contains(got, want+"\n") {
 			t.Errorf("no line %s", want)
 		}
+	}
+}
+
+func TestNotices(t *testing.T) {
+	var failure error
+	m := metrics.New()
+	m.Notices(func(context.Context) (waiting, dead int64, err error) { return 2, 3, failure })
+	got := scrape(t, m)
+	for _, want := range []string{`stocktake_notices{state="waiting"} 2`, `stocktake_notices{state="dead"} 3`} {
+		if !strings.Contains(got, want+"\n") {
+			t.Errorf("no line %s", want)
+		}
+	}
+	failure = errors.New("the catalog is away")
+	if got := scrape(t, m); strings.Contains(got, "stocktake_notices{") || !strings.Contains(got, "stocktake_runs_going 0") {
+		t.Errorf("with a catalog that fails:\n%s", got)
 	}
 }
 

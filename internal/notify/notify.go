@@ -165,7 +165,7 @@ func (h *Hooks) buryUnknown(ctx context.Context) error {
 				return err
 			}
 			for _, n := range notices {
-				n.Due, n.Error = time.Time{}, "no webhook of this name is configured"
+				n.Due, n.Error = time.Time{}, ErrNoHook.Error()
 				if err := h.catalog.SetNotice(ctx, n); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {
 					return err
 				}
@@ -189,7 +189,11 @@ func (h *Hooks) Dead(ctx context.Context, after string, max int) ([]inventory.No
 	return h.catalog.DeadNotices(ctx, after, max)
 }
 
-// Retry delivers a dead notice anew, or gives [inventory.ErrNoSuchNotice].
+// ErrNoHook is a notice for a webhook that is not, or no longer, configured.
+var ErrNoHook = errors.New("no webhook of this name is configured")
+
+// Retry delivers a dead notice anew, or gives [inventory.ErrNoSuchNotice] or
+// [ErrNoHook].
 func (h *Hooks) Retry(ctx context.Context, id string) error {
 	n, err := h.catalog.Notice(ctx, id)
 	if err != nil {
@@ -197,7 +201,7 @@ func (h *Hooks) Retry(ctx context.Context, id string) error {
 	}
 	i := slices.IndexFunc(h.hooks, func(w *worker) bool { return w.Name == n.Target })
 	if i < 0 {
-		return fmt.Errorf("no webhook %s is configured", n.Target)
+		return fmt.Errorf("webhook %s: %w", n.Target, ErrNoHook)
 	}
 	n.Attempts, n.Due = 0, h.clock.Now()
 	if err := h.catalog.SetNotice(ctx, n); err != nil {
@@ -207,5 +211,10 @@ func (h *Hooks) Retry(ctx context.Context, id string) error {
 	return nil
 }
 
-// Drop forgets a notice.
-func (h *Hooks) Drop(ctx context.Context, id string) error { return h.catalog.RemoveNotice(ctx, id) }
+// Drop forgets a notice, or gives [inventory.ErrNoSuchNotice].
+func (h *Hooks) Drop(ctx context.Context, id string) error {
+	if _, err := h.catalog.Notice(ctx, id); err != nil {
+		return err
+	}
+	return h.catalog.RemoveNotice(ctx, id)
+}

@@ -232,8 +232,14 @@ func TestGoneForGood(t *testing.T) {
 	if err != nil || len(dead) != 1 || len(r.ids) != 1 {
 		t.Fatalf("dead %+v, %v, after %d attempts; want one", dead, err, len(r.ids))
 	}
+	if waiting, dead, err := w.catalog.CountNotices(t.Context()); err != nil || waiting != 0 || dead != 1 {
+		t.Errorf("%d notices wait, %d are dead, %v; want 0 and 1", waiting, dead, err)
+	}
 	if err := w.Drop(t.Context(), dead[0].ID); err != nil {
 		t.Fatal(err)
+	}
+	if err := w.Drop(t.Context(), dead[0].ID); !errors.Is(err, inventory.ErrNoSuchNotice) {
+		t.Errorf("drop of one that was dropped: %v", err)
 	}
 	if dead, err := w.Dead(t.Context(), "", 10); err != nil || len(dead) != 0 {
 		t.Errorf("dead %+v, %v", dead, err)
@@ -256,6 +262,9 @@ func TestReceiverThatIsDown(t *testing.T) {
 		w.happen(inventory.EventFailed)
 	}
 	w.advance(0)
+	if waiting, dead, err := w.catalog.CountNotices(t.Context()); err != nil || waiting != n || dead != 0 {
+		t.Errorf("%d notices wait, %d are dead, %v; want %d and 0", waiting, dead, err, n)
+	}
 	if len(r.ids) != n {
 		t.Errorf("the receiver that is up was told %d of %d", len(r.ids), n)
 	}
@@ -298,8 +307,8 @@ func TestHookThatIsNoLongerConfigured(t *testing.T) {
 	if err != nil || len(dead) != 1 || dead[0].Error == "" {
 		t.Fatalf("dead %+v, %v", dead, err)
 	}
-	if err := w.Retry(t.Context(), dead[0].ID); err == nil {
-		t.Error("retry for a webhook that is not configured")
+	if err := w.Retry(t.Context(), dead[0].ID); !errors.Is(err, notify.ErrNoHook) {
+		t.Errorf("retry for a webhook that is not configured: %v", err)
 	}
 }
 

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/stocktake/stocktake"
+)
+
+// noticeCmd is `stocktake notice`.
+type noticeCmd struct {
+	List  noticeList  `cmd:"" help:"List the notices that no webhook took and that were given up."`
+	Retry noticeRetry `cmd:"" help:"Tell notices again, once their receiver is well."`
+	Drop  noticeDrop  `cmd:"" help:"Forget notices."`
+}
+
+type noticeList struct {
+	remote
+	JSON bool `help:"Print one JSON object a line."`
+}
+
+// Run lists notices.
+func (c *noticeList) Run(ctx context.Context, con console) error {
+	all, err := c.dead(ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printLines(con.out, all)
+	}
+	t := newTable(con.out, "NOTICE", "WEBHOOK", "EVENT", "BUCKET", "CONFIGURATION", "MADE", "ATTEMPTS", "ERROR")
+	for _, n := range all {
+		var what struct {
+			Event string
+			Run   stocktake.Run
+		}
+		if err := json.Unmarshal(n.Notice, &what); err != nil {
+			return fmt.Errorf("notice %s: %w", n.ID, err)
+		}
+		t.row(n.ID, n.Webhook, what.Event, what.Run.Bucket, what.Run.Configuration, when(n.Made), n.Attempts, n.Error)
+	}
+	return t.flush("no notice was given up")
+}
+
+// dead reads all notices that were given up, by id.
+func (r *remote) dead(ctx context.Context) (all []deadNotice, err error) {
+	for after := ""; ; {
+		var page noticesReply
+		err := r.own(ctx, http.MethodGet, noticesPath+"?after="+url.QueryEscape(after), noticesTarget, &page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Notices...)
+		if len(page.Notices) < noticesPage {
+			return all, nil
+		}
+		after = all[len(all)-1].ID
+	}
+}
+
+// someNotices is the argument of what changes notices.
+type someNotices struct {
+	remote
+	IDs []string `arg:"" optional:"" name:"notice" help:"Ids, as notice list shows them."`
+	All bool     `help:"All that were given up." env:"-"`
+}
+
+// change carries out an action on each notice and says so. One that fails does
+// not keep the others from it.
+func (c *someNotices) change(ctx context.Context, con console, action, done string) error {
+	switch {
+	case c.All && len(c.IDs) > 0:
+		return usagef("name notices, or give --all; not both")
+	case !c.All && len(c.IDs) == 0:
+		return usagef("name notices, as stocktake notice list shows them, or give --all")
+	}
+	if c.All {
+		all, err := c.dead(ctx)
+		if err != nil {
+			return err
+		}
+		for _, n := range all {
+			c.IDs = append(c.IDs, n.ID)
+		}
+	}
+	var errs []error
+	n := int64(0)
+	for _, id := range c.IDs {
+		err := c.own(ctx, http.MethodPost, noticesPath+"?"+url.Values{action: {id}}.Encode(), noticesTarget, new(struct{}))
+		refused, ok := errors.AsType[*ownError](err)
+		switch {
+		case err == nil:
+			n++
+		case !ok:
+			return err
+		case refused.code == http.StatusNotFound || refused.code == http.StatusConflict:
+			errs = append(errs, fmt.Errorf("notice %s: %s", printable(id), refused.text))
+		default:
+			return fmt.Errorf("notice %s: %w", printable(id), err)
+		}
+	}
+	if _, err := fmt.Fprintf(con.out, "%s %s\n", many(n, "notice"), done); err != nil {
+		return err
+	}
+	return errors.Join(errs...)
+}
+
+type (
+	noticeRetry struct{ someNotices }
+	noticeDrop  struct{ someNotices }
+)
+
+// Run tells notices again.
+func (c *noticeRetry) Run(ctx context.Context, con console) error {
+	return c.change(ctx, con, "retry", "to be told again")
+}
+
+// Run forgets notices.
+func (c *noticeDrop) Run(ctx context.Context, con console) error {
+	return c.change(ctx, con, "drop", "dropped")
+}
