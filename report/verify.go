@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"runtime"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -219,10 +220,10 @@ func (v *verifier) compare() {
 		bad("bucket %q, the manifest says %q", s.Bucket, m.SourceBucket)
 	}
 	if s.Start.Unix() != m.CreationTimestamp {
-		bad("start %s, the manifest says %d", s.Start, m.CreationTimestamp)
+		bad("start %s, the manifest says %s", timeText(s.Start), timeText(time.Unix(m.CreationTimestamp, 0)))
 	}
 	if s.End.Before(s.Start) {
-		bad("end %s is before start %s", s.End, s.Start)
+		bad("end %s is before start %s", timeText(s.End), timeText(s.Start))
 	}
 	if s.Listed < s.Matched {
 		bad("%d records matched of %d listed", s.Matched, s.Listed)
@@ -232,11 +233,18 @@ func (v *verifier) compare() {
 		return
 	}
 	for i, f := range s.Files {
-		if got := (stocktake.ManifestFile{MD5: f.MD5, Key: f.Key, Size: f.Size}); got != m.Files[i] {
-			bad("file %d is %v, the manifest says %v", i+1, got, m.Files[i])
+		switch want := m.Files[i]; {
+		case f.Key != want.Key:
+			bad("file %d is %.200q, the manifest says %.200q", i+1, f.Key, want.Key)
+		case f.Size != want.Size:
+			bad("file %d has the size %d, the manifest says %d", i+1, f.Size, want.Size)
+		case f.MD5 != want.MD5:
+			bad("file %d has the MD5 %.40q, the manifest says %.40q", i+1, f.MD5, want.MD5)
 		}
 	}
 }
+
+func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // shards checks each shard by itself, several at once.
 func (v *verifier) shards(ctx context.Context, workers int) ([]*shardCheck, error) {

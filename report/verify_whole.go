@@ -1,7 +1,9 @@
 package report
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/stocktake/stocktake"
 )
@@ -104,6 +106,21 @@ func (v *verifier) totals(shards []*shardCheck) {
 		}
 	}
 	if got := all.Classes(); !slices.Equal(got, said) {
-		bad("classes %v, the rows add up to %v", said, got)
+		bad("the classes are %s; the rows add up to %s", classText(said), classText(got))
 	}
+}
+
+// classText is totals per class in words.
+func classText(totals []stocktake.ClassTotal) string {
+	if len(totals) == 0 {
+		return "none"
+	}
+	var b strings.Builder
+	for i, c := range totals {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%.40s: %d of %d bytes", c.StorageClass, c.Objects, c.Bytes)
+	}
+	return b.String()
 }
