@@ -28,8 +28,9 @@ var _ inventory.Catalog = (*Catalog)(nil)
 
 // A Catalog is an open database. Its methods are those of [inventory.Catalog].
 type Catalog struct {
-	write, read *pool
-	memo        memo
+	write *writer
+	read  *pool
+	memo  memo
 }
 
 // readers is how many connections read at once. Readers and the one writer do
@@ -55,8 +56,9 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open catalog: %w", err)
 	}
-	// What is answered must survive a crash of the machine, so each commit is
-	// synced: synchronous FULL, where WAL would be content with NORMAL.
+	// What is answered must survive a crash of the machine, so commits are synced,
+	// unless a writer says otherwise: synchronous FULL, where WAL would be content
+	// with NORMAL.
 	common := url.Values{
 		"_busy_timeout": {fmt.Sprint(busyTimeout.Milliseconds())},
 		"_journal_mode": {"WAL"},
@@ -72,13 +74,15 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 }
 
 func (c *Catalog) open(ctx context.Context, path string, common url.Values) (err error) {
-	if c.write, err = openPool(path, common, url.Values{"_txlock": {"immediate"}}, 1); err != nil {
+	write, err := openPool(path, common, url.Values{"_txlock": {"immediate"}}, 1)
+	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, c.write.db); err != nil {
+	c.write = newWriter(write)
+	if err := migrate(ctx, write.db); err != nil {
 		return err
 	}
-	if err := c.write.prepare(ctx, writeStatements); err != nil {
+	if err := write.prepare(ctx, writeStatements); err != nil {
 		return err
 	}
 	if c.read, err = openPool(path, common, url.Values{"_query_only": {"1"}}, readers); err != nil {
@@ -89,7 +93,11 @@ func (c *Catalog) open(ctx context.Context, path string, common url.Values) (err
 
 // Close closes the database once what goes on in it has ended.
 func (c *Catalog) Close() error {
-	if err := errors.Join(c.read.close(), c.write.close()); err != nil {
+	err := c.read.close()
+	if c.write != nil {
+		err = errors.Join(err, c.write.pool.close())
+	}
+	if err != nil {
 		return fmt.Errorf("close catalog: %w", err)
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, limit int) error {
 	cfg := &e.Configuration
 	document := string(cfg.AppendXML(nil))
-	err := c.update(ctx, func(t *tx) error {
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		n, err := t.exec(ctx, addConfiguration, e.Bucket, cfg.ID, document,
 			micros(e.Created), micros(e.Due), micros(e.Wake), truth(e.Suspended), e.Retention.Reports, e.Retention.Days)
 		if err != nil {
@@ -69,7 +69,7 @@ func (c *Catalog) Configurations(ctx context.Context, bucket, after string, max 
 
 // RemoveConfiguration implements [inventory.Catalog].
 func (c *Catalog) RemoveConfiguration(ctx context.Context, bucket, id string) error {
-	err := c.update(ctx, func(t *tx) error {
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.dropConfiguration(ctx, bucket, id); err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (t *tx) dropConfiguration(ctx context.Context, bucket, id string) error {
 
 // RemoveBucket implements [inventory.Catalog].
 func (c *Catalog) RemoveBucket(ctx context.Context, bucket string) error {
-	err := c.update(ctx, func(t *tx) error {
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		for _, text := range []string{dropConfigurationsOf, dropRunsOfBucket, dropStraysOfBucket, dropBucket} {
 			if _, err := t.exec(ctx, text, bucket); err != nil {
 				return err
@@ -141,7 +141,7 @@ func (c *Catalog) NextWake(ctx context.Context) (time.Time, error) {
 
 // SetDue implements [inventory.Catalog].
 func (c *Catalog) SetDue(ctx context.Context, entries ...inventory.Entry) error {
-	err := c.update(ctx, func(t *tx) error {
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		for i := range entries {
 			e := &entries[i]
 			n, err := t.exec(ctx, setDue, e.Bucket, e.Configuration.ID, micros(e.Due), micros(e.Wake), truth(e.Suspended))
@@ -159,7 +159,7 @@ func (c *Catalog) SetDue(ctx context.Context, entries ...inventory.Entry) error 
 
 // SetRetention implements [inventory.Catalog].
 func (c *Catalog) SetRetention(ctx context.Context, bucket, id string, r stocktake.Retention) error {
-	err := c.update(ctx, func(t *tx) error {
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		n, err := t.exec(ctx, setRetention, bucket, id, r.Reports, r.Days)
 		if err == nil && n == 0 {
 			err = stocktake.ErrNoSuchInventory

@@ -17,7 +17,7 @@ var (
 // MarkLate implements [inventory.LateCatalog].
 func (c *Catalog) MarkLate(ctx context.Context, due time.Time, max int, notices func(stocktake.Run) []inventory.Notice) ([]stocktake.Run, error) {
 	var late []stocktake.Run
-	err := c.update(ctx, func(t *tx) error {
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		late = nil
 		err := t.rows(ctx, selectLate, func(scan scanner) error {
 			r, err := scanRun(scan)
@@ -91,7 +91,7 @@ func (c *Catalog) NextNotice(ctx context.Context, target string) (time.Time, err
 
 // SetNotice implements [inventory.NoticeCatalog].
 func (c *Catalog) SetNotice(ctx context.Context, n inventory.Notice) error {
-	err := c.update(ctx, func(t *tx) error {
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		changed, err := t.exec(ctx, setNotice, n.ID, n.Attempts, micros(n.Due), n.Error)
 		if err == nil && changed == 0 {
 			err = inventory.ErrNoSuchNotice
@@ -136,7 +136,7 @@ func (c *Catalog) ForgetNotices(ctx context.Context, before time.Time) error {
 
 // exec runs one statement in a transaction of its own.
 func (c *Catalog) exec(ctx context.Context, text string, args ...any) error {
-	return c.update(ctx, func(t *tx) error {
+	return c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		_, err := t.exec(ctx, text, args...)
 		return err
 	})
@@ -151,7 +151,7 @@ func (c *Catalog) HasStrays(ctx context.Context, bucket, id string) (bool, error
 // Strays implements [inventory.StrayCatalog].
 func (c *Catalog) Strays(ctx context.Context, bucket, id string, found []string, now time.Time) (map[string]time.Time, error) {
 	first := map[string]time.Time{}
-	err := c.update(ctx, func(t *tx) error {
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		clear(first)
 		known := map[string]time.Time{}
 		err := t.rows(ctx, selectStrays, func(scan scanner) error {

@@ -80,22 +80,6 @@ type tx struct {
 	pool *pool
 }
 
-// update runs fn in a transaction, which is committed if fn returns nil.
-func (c *Catalog) update(ctx context.Context, fn func(*tx) error) error {
-	t, err := c.write.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := fn(&tx{tx: t, pool: c.write}); err != nil {
-		// Once ctx has ended the transaction is rolled back already.
-		if back := t.Rollback(); !errors.Is(back, sql.ErrTxDone) {
-			err = errors.Join(err, back)
-		}
-		return err
-	}
-	return t.Commit()
-}
-
 func (t *tx) rows(ctx context.Context, text string, each func(scanner) error, args ...any) error {
 	return rows(ctx, t.tx.StmtContext(ctx, t.pool.stmts[text]), each, args)
 }

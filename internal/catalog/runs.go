@@ -40,13 +40,13 @@ func (t *tx) going(ctx context.Context, bucket, id string) (run stocktake.Run, f
 
 // AddRun implements [inventory.Catalog].
 func (c *Catalog) AddRun(ctx context.Context, r stocktake.Run) (run stocktake.Run, added bool, err error) {
-	err = c.update(ctx, func(t *tx) error {
+	err = c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		going, found, err := t.going(ctx, r.Bucket, r.Configuration)
 		if err != nil {
 			return err
 		}
 		if found {
-			run = going
+			run, added = going, false
 			return nil
 		}
 		run, added = r, true
@@ -61,7 +61,8 @@ func (c *Catalog) AddRun(ctx context.Context, r stocktake.Run) (run stocktake.Ru
 // Advance implements [inventory.Catalog].
 func (c *Catalog) Advance(ctx context.Context, steps []inventory.Step, keep int) ([]stocktake.Run, error) {
 	var made []stocktake.Run
-	err := c.update(ctx, func(t *tx) error {
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
+		made = nil
 		for i := range steps {
 			r, ok, err := t.advance(ctx, &steps[i], keep)
 			if err != nil {
@@ -106,7 +107,12 @@ func (t *tx) prune(ctx context.Context, bucket, id string, keep int) error {
 
 // UpdateRun implements [inventory.Catalog].
 func (c *Catalog) UpdateRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error {
-	return wrap("update run", c.update(ctx, func(t *tx) error { return t.updateRun(ctx, &r, from) }))
+	return wrap("update run", c.write.now(ctx, func(ctx context.Context, t *tx) error { return t.updateRun(ctx, &r, from) }))
+}
+
+// MoveRun implements [inventory.Catalog].
+func (c *Catalog) MoveRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error {
+	return wrap("move run", c.write.later(ctx, func(ctx context.Context, t *tx) error { return t.updateRun(ctx, &r, from) }))
 }
 
 func (t *tx) updateRun(ctx context.Context, r *stocktake.Run, from stocktake.RunState) error {
@@ -119,7 +125,7 @@ func (t *tx) updateRun(ctx context.Context, r *stocktake.Run, from stocktake.Run
 
 // EndRun implements [inventory.Catalog].
 func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, end inventory.End) error {
-	err := c.update(ctx, func(t *tx) error {
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.updateRun(ctx, &r, from); err != nil {
 			return err
 		}
@@ -138,7 +144,7 @@ func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, from stocktake.Ru
 
 // SaveProgress implements [inventory.Catalog].
 func (c *Catalog) SaveProgress(ctx context.Context, progress map[string]stocktake.Progress) error {
-	err := c.update(ctx, func(t *tx) error {
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		for id, p := range progress {
 			if _, err := t.exec(ctx, saveProgress, id, p.Listed, p.Matched, p.Bytes, p.Written,
 				int64(p.Shards), p.Expected, url.QueryEscape(p.Key)); err != nil {
@@ -184,7 +190,7 @@ func (c *Catalog) LastListed(ctx context.Context, bucket, id string) (int64, err
 
 // ForgetRuns implements [inventory.Catalog].
 func (c *Catalog) ForgetRuns(ctx context.Context, before time.Time) error {
-	err := c.update(ctx, func(t *tx) error {
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		_, err := t.exec(ctx, forgetRuns, micros(before))
 		return err
 	})

@@ -72,6 +72,10 @@ const (
 	dropStray          = `DELETE FROM strays WHERE bucket = $1 AND configuration = $2 AND object_key = $3`
 	dropStraysOf       = `DELETE FROM strays WHERE bucket = $1 AND configuration = $2`
 	dropStraysOfBucket = `DELETE FROM strays WHERE bucket = $1`
+
+	savepoint = `SAVEPOINT change`
+	undo      = `ROLLBACK TO change`
+	release   = `RELEASE change`
 )
 
 var (
@@ -81,6 +85,7 @@ var (
 		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRuns, selectGoing,
 		selectLate, markLate, addNotice, setNotice, dropNotice, forgetNotices,
 		selectStrays, addStray, dropStray, dropStraysOf, dropStraysOfBucket,
+		savepoint, undo, release,
 	}
 	readStatements = []string{
 		selectConfiguration, selectConfigurations, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,

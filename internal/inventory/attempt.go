@@ -50,11 +50,21 @@ func (a *attempt) now() (stocktake.Run, bool) {
 }
 
 // update writes the run, as change makes it of what it is now, to the catalog.
+//
+// It does not wait for the disk where it need not: if the machine crashes, and
+// the catalog then has the run in an earlier state, the next attempt finds the
+// shards of this one and what it has published. Without shards it would look for
+// nothing, as a first attempt, so that the run must be known to have been
+// begun before anything of it can be seen.
 func (a *attempt) update(s *Service, change func(*stocktake.Run)) error {
 	r, _ := a.now()
 	from := r.State
 	change(&r)
-	err := s.insist(a.ctx, func(ctx context.Context) error { return s.catalog.UpdateRun(ctx, r, from) })
+	write := s.catalog.MoveRun
+	if r.State == stocktake.Publishing && r.Shards == 0 {
+		write = s.catalog.UpdateRun
+	}
+	err := s.insist(a.ctx, func(ctx context.Context) error { return write(ctx, r, from) })
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ type Step struct {
 // catalogtest holds every implementation to the promises made here.
 //
 // Each method is one atomic step: what it answers with nil survives a crash of
-// the machine, and with an error nothing has changed. Times are kept to the
+// the machine, but for MoveRun, and with an error nothing has changed. Times are kept to the
 // microsecond. All methods may be called at once from many goroutines.
 type Catalog interface {
 	ConfigurationCatalog
@@ -129,6 +129,12 @@ type RunCatalog interface {
 	// stocktake.ErrNoSuchRun: the run has gone with its configuration, or somebody
 	// else has moved it. r has not ended.
 	UpdateRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error
+
+	// MoveRun is UpdateRun that a crash of the machine may undo, though not the end
+	// of the process, until another method but this has returned nil: nothing is
+	// undone before something that stays. It is for what a new process would find
+	// out by itself, and does not wait for the disk.
+	MoveRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error
 
 	// EndRun is UpdateRun for a run that has ended.
 	EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, end End) error

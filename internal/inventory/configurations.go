@@ -136,9 +136,15 @@ func (s *Service) stop(ctx context.Context, cause error, selected func(*waiting)
 }
 
 // cleanInterrupted removes what a run has left that a crash has interrupted, and
-// that is not going to be tried again. r is as it was before it ended.
+// that is not going to be tried again. r is as it was before it ended. One that
+// the process has found queued may have been begun all the same: see
+// [attempt.update].
 func (s *Service) cleanInterrupted(ctx context.Context, r stocktake.Run, cfg stocktake.InventoryConfiguration) {
-	if r.ID == "" || (r.Attempt < 2 && r.State == stocktake.Queued) {
+	s.mu.Lock()
+	found := s.found[r.ID]
+	delete(s.found, r.ID)
+	s.mu.Unlock()
+	if r.ID == "" || (r.Attempt < 2 && r.State == stocktake.Queued && !found) {
 		return
 	}
 	if err := s.runner.Clean(context.WithoutCancel(ctx), Task{Run: r, Configuration: cfg}); err != nil {

@@ -36,14 +36,27 @@ func (s *Service) setSuspended(ctx context.Context, bucket, id string, suspended
 	return s.status(ctx, &e, s.newWarner(bucket)), nil
 }
 
-// Check makes the checks of a run before there is one. What would fail is among
-// the warnings.
+// Check makes the checks of a run before there is one, and if nothing is wrong so
+// far, has a [Prober] write to the destination and remove what it wrote. What
+// would fail is among the warnings.
 func (s *Service) Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 	e, err := s.catalog.Configuration(ctx, bucket, id)
 	if err != nil {
 		return stocktake.InventoryStatus{}, err
 	}
-	return s.status(ctx, &e, s.newWarner(bucket)), nil
+	st := s.status(ctx, &e, s.newWarner(bucket))
+	p, ok := s.runner.(Prober)
+	if len(st.Warnings) > 0 || !ok {
+		return st, nil
+	}
+	if err := p.Probe(ctx, bucket, &e.Configuration); err != nil {
+		if ctx.Err() != nil {
+			return st, ctx.Err()
+		}
+		err = fmt.Errorf("the destination %s cannot be written: %w", e.Configuration.Destination.Bucket, err)
+		st.Warnings = append(st.Warnings, Reason(err, &e.Configuration))
+	}
+	return st, nil
 }
 
 // MaxRetention bounds the numbers of a [stocktake.Retention].
@@ -66,5 +79,9 @@ func (s *Service) Retain(ctx context.Context, bucket, id string, r stocktake.Ret
 	if err := s.catalog.SetRetention(ctx, bucket, id, r); err != nil {
 		return stocktake.InventoryStatus{}, err
 	}
-	return s.Check(ctx, bucket, id)
+	e, err := s.catalog.Configuration(ctx, bucket, id)
+	if err != nil {
+		return stocktake.InventoryStatus{}, err
+	}
+	return s.status(ctx, &e, s.newWarner(bucket)), nil
 }

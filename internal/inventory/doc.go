@@ -6,7 +6,8 @@
 // wait or go. So an idle service costs nothing, whatever the number of
 // configurations: one timer is set for the earliest of them.
 //
-// A run's states, each written to the catalog before anything follows from it:
+// A run's states, each written to the catalog before anything follows from it,
+// and the first and the last of them durable then:
 //
 //	            +--------------- crash, shutdown: attempt + 1 ---------------+
 //	            v                                                            |

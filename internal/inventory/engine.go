@@ -3,6 +3,8 @@ package inventory
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
 )
@@ -21,6 +23,11 @@ type EngineRunner struct {
 	Options engine.Options // of each run; Progress and Publish are the service's
 	Seed    string         // see engine.Job; empty: none
 }
+
+var (
+	_ Runner = (*EngineRunner)(nil)
+	_ Prober = (*EngineRunner)(nil)
+)
 
 // Run implements [Runner].
 func (e *EngineRunner) Run(ctx context.Context, t Task) (Outcome, error) {
@@ -53,6 +60,15 @@ func outcome(r *engine.Result) Outcome {
 		o.Written += f.Size
 	}
 	return o
+}
+
+// Probe implements [Prober].
+func (e *EngineRunner) Probe(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
+	dst, err := e.Stores.Destination(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return engine.Probe(ctx, dst, engine.Job{Run: uuid.NewString(), Bucket: bucket, Configuration: *cfg})
 }
 
 // Clean implements [Runner].

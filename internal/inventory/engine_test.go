@@ -170,3 +170,33 @@ func TestReasonOfAMissingDestination(t *testing.T) {
 		t.Errorf("run %+v", run)
 	}
 }
+
+// A check writes to the destination as a run would, and leaves nothing; to look
+// at the status does not.
+func TestCheckProbesTheDestination(t *testing.T) {
+	m := newMemory(1)
+	w := newEngineWorld(t, m, engine.Options{})
+	cfg := configuration("daily", daily)
+	w.put("photos", cfg)
+	if st, err := w.Check(t.Context(), "photos", "daily"); err != nil || len(st.Warnings) > 0 {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if left := m.keys(t); len(left) > 0 {
+		t.Errorf("left %q", left)
+	}
+	// The service still knows of the bucket, as of one whose store is away.
+	w.buckets.all["gone"] = w.buckets.all["reports"]
+	cfg = configuration("lost", daily)
+	cfg.Destination.Bucket = "gone"
+	w.put("photos", cfg)
+	if st := w.status("photos", "lost"); len(st.Warnings) > 0 {
+		t.Errorf("status: %q", st.Warnings)
+	}
+	const want = "the destination gone cannot be written: the specified bucket does not exist: make the bucket, or delete the configuration and put it again with another one"
+	if st, err := w.Check(t.Context(), "photos", "lost"); err != nil || len(st.Warnings) != 1 || st.Warnings[0] != want {
+		t.Errorf("check: %q, %v", st.Warnings, err)
+	}
+	if st, err := w.Retain(t.Context(), "photos", "lost", stocktake.Retention{Days: 1}); err != nil || len(st.Warnings) > 0 {
+		t.Errorf("retain: %q, %v", st.Warnings, err)
+	}
+}

@@ -81,6 +81,11 @@ func (s *Service) endRun(ctx context.Context, r stocktake.Run, from stocktake.Ru
 	if err := s.catalog.EndRun(ctx, r, from, end); err != nil {
 		return err
 	}
+	if from != stocktake.Queued {
+		s.mu.Lock()
+		delete(s.found, r.ID)
+		s.mu.Unlock()
+	}
 	s.logEnd(&r)
 	for _, e := range events {
 		if e.Kind == EventRecovered {

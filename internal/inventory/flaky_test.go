@@ -118,6 +118,13 @@ func (f *flakyCatalog) UpdateRun(ctx context.Context, r stocktake.Run, from stoc
 	return f.Catalog.UpdateRun(ctx, r, from)
 }
 
+func (f *flakyCatalog) MoveRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error {
+	if err := f.fail("MoveRun to " + string(r.State)); err != nil {
+		return err
+	}
+	return f.Catalog.MoveRun(ctx, r, from)
+}
+
 func (f *flakyCatalog) EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, end inventory.End) error {
 	if err := f.fail("EndRun"); err != nil {
 		return err
@@ -210,7 +217,7 @@ func TestEachCatalogOperationFailsOnce(t *testing.T) {
 		}
 		failed[what] = true
 	}
-	for _, what := range []string{"AddConfiguration", "Advance", "UpdateRun to publishing", "EndRun", "SaveProgress", "Unfinished", "RemoveConfiguration"} {
+	for _, what := range []string{"AddConfiguration", "Advance", "MoveRun to scanning", "UpdateRun to publishing", "EndRun", "SaveProgress", "Unfinished", "RemoveConfiguration"} {
 		if !failed[what] {
 			t.Errorf("%s was never failed", what)
 		}

@@ -2,6 +2,7 @@ package inventory_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -87,75 +88,115 @@ func (p *part) Abort() error {
 	return nil
 }
 
-// onDisk are the stores of a process that is killed.
-type onDisk string
+// onDisk are the stores of a process that is killed: so many objects, and a
+// folder for the reports.
+type onDisk struct {
+	objects int64
+	reports folder
+}
 
 func (d onDisk) Source(context.Context, string, *stocktake.InventoryConfiguration) (engine.Source, error) {
-	return membucket.Uniform(1000), nil
+	return membucket.Uniform(d.objects), nil
 }
 
 func (d onDisk) Destination(context.Context, *stocktake.InventoryConfiguration) (engine.Destination, error) {
-	return folder(d), os.MkdirAll(string(d), 0o700)
+	return d.reports, os.MkdirAll(string(d.reports), 0o700)
 }
 
-// killEnv tells a process of this test what to be: a folder, and the step at
-// which it kills itself, if any.
+// killEnv tells a process of these tests what to be.
 const killEnv = "STOCKTAKE_TEST_KILL"
+
+// A life is what a process of these tests is.
+type life struct {
+	Dir     string
+	Step    string // at which it kills itself; empty: none
+	Objects int64  // of the source
+	Power   bool   // it keeps what of the catalog survives a power failure
+}
+
+// steps are where a process can be killed.
+var steps = []string{
+	"put", "scanning", string(engine.Recovered), string(engine.Planned), string(engine.ShardCreated), string(engine.ShardCommitted),
+	string(engine.Scanned), string(engine.Allowed), string(engine.SummaryDone), string(engine.ChecksumDone), string(engine.ManifestDone), "ended",
+}
+
+// live lives l in a process of its own.
+func (l life) live() error {
+	about, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledAtEachStep$")
+	cmd.Env = append(os.Environ(), killEnv+"="+string(about))
+	cmd.Stderr = os.Stderr
+	return cmd.Run()
+}
+
+// die is live for a life that ends at its step.
+func (l life) die(t *testing.T) {
+	t.Helper()
+	err := l.live()
+	if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Fatalf("the process was not killed: %v", err)
+	}
+}
 
 // TestKilledAtEachStep kills the process, as kill -9 does, at each step of a
 // run. The next process finishes it: there is one report, whole, and nothing else.
 func TestKilledAtEachStep(t *testing.T) {
-	if what := os.Getenv(killEnv); what != "" {
-		dir, step, _ := strings.Cut(what, "|")
-		if err := liveUntil(dir, step); err != nil {
+	if about := os.Getenv(killEnv); about != "" {
+		var l life
+		err := json.Unmarshal([]byte(about), &l)
+		if err == nil {
+			err = l.here()
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
-	for _, step := range []engine.Step{
-		"put", "scanning", engine.Recovered, engine.Planned, engine.ShardCreated, engine.ShardCommitted, engine.Scanned,
-		engine.Allowed, engine.SummaryDone, engine.ChecksumDone, engine.ManifestDone, "ended",
-	} {
-		t.Run(string(step), func(t *testing.T) {
+	for _, step := range steps {
+		t.Run(step, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			live := func(step engine.Step) error {
-				cmd := exec.Command(os.Args[0], "-test.run=^TestKilledAtEachStep$")
-				cmd.Env = append(os.Environ(), killEnv+"="+dir+"|"+string(step))
-				cmd.Stderr = os.Stderr
-				return cmd.Run()
-			}
-			err := live(step)
-			if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-				t.Fatalf("the process was not killed: %v", err)
-			}
-			if err := live("-"); err != nil {
+			l := life{Dir: t.TempDir(), Step: step, Objects: 1000}
+			l.die(t)
+			l.Step = ""
+			if err := l.live(); err != nil {
 				t.Fatal(err)
 			}
-			checkOneReport(t, folder(filepath.Join(dir, "reports")))
+			checkOneReport(t, l.reports(), l.Objects)
 		})
 	}
 }
 
-// liveUntil is a server that puts a configuration, unless it is there, and lives
-// until its run has ended, or to the step.
-func liveUntil(dir, step string) error {
+func (l life) reports() folder { return folder(filepath.Join(l.Dir, "reports")) }
+
+// here is a server that puts a configuration, unless it is there, and lives until
+// its run has ended, or to the step.
+func (l life) here() error {
 	ctx := context.Background()
 	die := func(at string) {
-		if at == step {
+		if at == l.Step {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {} // it comes in a moment
 		}
 	}
-	cat, err := catalog.Open(ctx, filepath.Join(dir, "catalog.db"))
+	cat, err := catalog.Open(ctx, filepath.Join(l.Dir, "catalog.db"))
 	if err != nil {
 		return err
 	}
+	var kept inventory.Catalog = cat
+	if l.Power {
+		kept = &survivor{cat, l.Dir}
+	}
 	states := make(chan stocktake.Run, 10)
-	s, err := inventory.New(ctx, cat, newBuckets("photos"), &inventory.EngineRunner{
-		Stores:  onDisk(filepath.Join(dir, "reports")),
-		Options: engine.Options{Log: quiet, Workers: 1, Limits: report.Limits{Rows: 300}, Failpoint: func(s engine.Step) { die(string(s)) }},
+	s, err := inventory.New(ctx, kept, newBuckets("photos"), &inventory.EngineRunner{
+		Stores: onDisk{l.Objects, l.reports()},
+		Options: engine.Options{
+			Log: quiet, Workers: 1, Limits: report.Limits{Rows: 300}, EmptyManifest: true,
+			Failpoint: func(s engine.Step) { die(string(s)) },
+		},
 	}, inventory.Options{Log: quiet, Observer: changes(func(r stocktake.Run) {
 		die(string(r.State))
 		states <- r
@@ -194,7 +235,7 @@ type changes func(stocktake.Run)
 
 func (c changes) RunChanged(r stocktake.Run) { c(r) }
 
-func checkOneReport(t *testing.T, f folder) {
+func checkOneReport(t *testing.T, f folder, objects int64) {
 	t.Helper()
 	var keys []string
 	for key, err := range f.List(t.Context(), "") {
@@ -215,7 +256,7 @@ func checkOneReport(t *testing.T, f folder) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := len(r.Manifest.Files) + 3; len(keys) != want || r.Summary.Matched != 1000 {
+	if want := len(r.Manifest.Files) + 3; len(keys) != want || r.Summary.Matched != objects {
 		t.Errorf("%d rows; %d files, want %d: %q", r.Summary.Matched, len(keys), want, keys)
 	}
 }

@@ -119,6 +119,9 @@ func (s *Service) requeue(ctx context.Context) error {
 
 func (s *Service) requeueRun(ctx context.Context, r stocktake.Run) error {
 	if r.State == stocktake.Queued {
+		s.mu.Lock()
+		s.found[r.ID] = true
+		s.mu.Unlock()
 		s.enqueue(r)
 		return nil
 	}

@@ -33,12 +33,21 @@ type Runner interface {
 	// ctx and then returns an error, unless the report was complete already.
 	// Error or not, what it has written and no manifest names is removed, as far
 	// as it can be. A report that an earlier attempt of the same run has completed
-	// is not written again: its outcome is returned.
+	// is not written again: its outcome is returned. If that report has shards, it
+	// is found also by an attempt of the same number, as a crash of the machine may
+	// make the catalog forget that an attempt was begun.
 	Run(ctx context.Context, t Task) (Outcome, error)
 
 	// Clean removes what interrupted attempts of a run have written that will not
 	// be tried again, but for a report that one of them completed.
 	Clean(ctx context.Context, t Task) error
+}
+
+// A Prober is a [Runner] that can try out a destination before there is a run.
+type Prober interface {
+	// Probe writes a small file where the reports of cfg go, as a run would, and
+	// removes it. The error says what a run would fail with.
+	Probe(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error
 }
 
 // A Task is what a Runner is asked to do.

@@ -114,6 +114,7 @@ type Service struct {
 	held     []func()             // lets go of the clock, once the scheduler's timer is set for next
 	runs     sync.WaitGroup       // the goroutines of active
 	untidy   map[[2]string]string // why reports could not be removed, by bucket and id
+	found    map[string]bool      // ids of runs that New found queued and that have not ended
 }
 
 // New returns the service of what catalog keeps. It forgets the configurations
@@ -131,6 +132,7 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 		queue:   newQueue(),
 		active:  map[string]*attempt{},
 		untidy:  map[[2]string]string{},
+		found:   map[string]bool{},
 	}
 	if err := s.recover(ctx); err != nil {
 		return nil, fmt.Errorf("start the inventory service: %w", err)

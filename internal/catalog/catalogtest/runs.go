@@ -150,6 +150,12 @@ func compareAndSet(t *testing.T, c Catalog) {
 	r.State = stocktake.Scanning
 	must(t, c.UpdateRun(t.Context(), r, stocktake.Queued))
 	want(t, "second time", c.UpdateRun(t.Context(), r, stocktake.Queued), stocktake.ErrNoSuchRun)
+	r.State = stocktake.Publishing
+	want(t, "move from another state", c.MoveRun(t.Context(), r, stocktake.Queued), stocktake.ErrNoSuchRun)
+	must(t, c.MoveRun(t.Context(), r, stocktake.Scanning))
+	got, err := c.Run(t.Context(), "r1")
+	must(t, err)
+	same(t, "moved", got, r)
 	r = end(t, c, r, stocktake.Cancelled)
 	want(t, "end twice", c.EndRun(t.Context(), r, stocktake.Scanning, inventory.End{Keep: keep}), stocktake.ErrNoSuchRun)
 }

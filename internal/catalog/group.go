@@ -1,0 +1,180 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// A writer makes the changes of the database. Those that come while others are
+// being made wait, and are then made together: each by itself in a savepoint of
+// one transaction, whose one sync makes all of them durable.
+type writer struct {
+	pool *pool
+	turn chan struct{} // holds a token while somebody makes changes
+
+	mu      sync.Mutex
+	waiting []*change
+
+	full bool // commits are synced; who has the turn may look
+}
+
+// A change is one atomic step that somebody waits for.
+type change struct {
+	ctx  context.Context // of who waits: if it has ended before its turn, nothing is changed
+	do   func(context.Context, *tx) error
+	lazy bool // see [writer.later]
+	done chan struct{}
+	err  error // once done is closed
+}
+
+func newWriter(p *pool) *writer {
+	return &writer{pool: p, turn: make(chan struct{}, 1), full: true}
+}
+
+// now makes a change that is durable when it returns nil. do must be ready to be
+// called twice: the first time may have come to nothing. The context that it is
+// given does not end, as that would undo what others change with it.
+func (w *writer) now(ctx context.Context, do func(context.Context, *tx) error) error {
+	return w.make(&change{ctx: ctx, do: do, done: make(chan struct{})})
+}
+
+// later is now for a change that a crash of the machine, not of the process, may
+// undo until the next one of now is durable, which makes it so as well.
+func (w *writer) later(ctx context.Context, do func(context.Context, *tx) error) error {
+	return w.make(&change{ctx: ctx, do: do, lazy: true, done: make(chan struct{})})
+}
+
+func (w *writer) make(c *change) error {
+	w.mu.Lock()
+	w.waiting = append(w.waiting, c)
+	w.mu.Unlock()
+	select {
+	case w.turn <- struct{}{}:
+		w.lead()
+	case <-c.done:
+	case <-c.ctx.Done():
+		if w.withdraw(c) {
+			return c.ctx.Err()
+		}
+	}
+	<-c.done
+	return c.err
+}
+
+// withdraw takes a change back that nobody has begun to make.
+func (w *writer) withdraw(c *change) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.waiting, c)
+	if i < 0 {
+		return false
+	}
+	w.waiting = slices.Delete(w.waiting, i, i+1)
+	return true
+}
+
+// lead makes the changes that wait, and gives the turn back.
+func (w *writer) lead() {
+	defer func() { <-w.turn }()
+	w.mu.Lock()
+	group := w.waiting
+	w.waiting = nil
+	w.mu.Unlock()
+	defer func() {
+		for _, c := range group {
+			close(c.done)
+		}
+	}()
+	if len(group) < 2 || w.together(group) != nil {
+		// What failed for all may have been the fault of one, say for want of room.
+		for _, c := range group {
+			c.err = w.alone(c)
+		}
+	}
+}
+
+// alone makes a change in a transaction of its own.
+func (w *writer) alone(c *change) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	ctx := context.WithoutCancel(c.ctx)
+	return w.transact(ctx, c.lazy, func(t *tx) error { return c.do(ctx, t) })
+}
+
+// together makes changes in one transaction. After an error none of them is made;
+// else each has its own.
+func (w *writer) together(group []*change) error {
+	lazy := !slices.ContainsFunc(group, func(c *change) bool { return !c.lazy })
+	return w.transact(context.Background(), lazy, func(t *tx) error {
+		for _, c := range group {
+			if c.err = c.ctx.Err(); c.err != nil {
+				continue
+			}
+			if err := t.nest(context.WithoutCancel(c.ctx), c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// nest makes a change that leaves nothing behind if it fails. An error is of the
+// transaction, which is lost.
+func (t *tx) nest(ctx context.Context, c *change) error {
+	if _, err := t.exec(ctx, savepoint); err != nil {
+		return err
+	}
+	if c.err = c.do(ctx, t); c.err != nil {
+		if _, err := t.exec(ctx, undo); err != nil {
+			return err
+		}
+	}
+	_, err := t.exec(ctx, release)
+	return err
+}
+
+// transact runs fn in a transaction, which is committed if fn returns nil.
+func (w *writer) transact(ctx context.Context, lazy bool, fn func(*tx) error) (err error) {
+	if err := w.sync(ctx, !lazy); err != nil {
+		return err
+	}
+	t, err := w.pool.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// A statement that finds no room may have rolled back already.
+		if back := t.Rollback(); err != nil && !errors.Is(back, sql.ErrTxDone) {
+			err = errors.Join(err, back)
+		}
+	}()
+	if err := fn(&tx{tx: t, pool: w.pool}); err != nil {
+		return err
+	}
+	return t.Commit()
+}
+
+// sync sets whether commits are synced: in the mode FULL they are; in NORMAL the
+// log is synced before it is copied into the database, and by the next commit of
+// FULL, so that what a crash undoes is never something before something that
+// stays.
+func (w *writer) sync(ctx context.Context, full bool) error {
+	if w.full == full {
+		return nil
+	}
+	mode := "NORMAL"
+	if full {
+		mode = "FULL"
+	}
+	w.full = false // if it is not known
+	if _, err := w.pool.db.ExecContext(ctx, "PRAGMA synchronous = "+mode); err != nil {
+		return fmt.Errorf("set synchronous to %s: %w", mode, err)
+	}
+	w.full = full
+	return nil
+}

@@ -1,0 +1,133 @@
+package inventory_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// A survivor is a catalog that keeps what of it would survive a power failure at
+// the worst time: what its files were when something had to be durable last.
+type survivor struct {
+	inventory.Catalog
+	dir string
+}
+
+// catalogFiles are those that hold something: SQLite makes the index of the log
+// anew.
+var catalogFiles = []string{"catalog.db", "catalog.db-wal"}
+
+func (s *survivor) keep(err error) error {
+	for _, name := range catalogFiles {
+		if err != nil {
+			return err
+		}
+		var b []byte
+		if b, err = os.ReadFile(filepath.Join(s.dir, name)); err == nil {
+			err = os.WriteFile(filepath.Join(s.dir, "kept-"+name), b, 0o600)
+		}
+	}
+	return err
+}
+
+func (s *survivor) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, limit int) error {
+	return s.keep(s.Catalog.AddConfiguration(ctx, e, first, limit))
+}
+
+func (s *survivor) UpdateRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error {
+	return s.keep(s.Catalog.UpdateRun(ctx, r, from))
+}
+
+func (s *survivor) EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, end inventory.End) error {
+	return s.keep(s.Catalog.EndRun(ctx, r, from, end))
+}
+
+func (s *survivor) SaveProgress(ctx context.Context, progress map[string]stocktake.Progress) error {
+	return s.keep(s.Catalog.SaveProgress(ctx, progress))
+}
+
+// failPower lives l to its step and then makes the catalog what a power failure
+// would have left.
+func (l life) failPower(t *testing.T) {
+	t.Helper()
+	l.Power = true
+	l.die(t)
+	for _, name := range catalogFiles {
+		path := filepath.Join(l.Dir, name)
+		if err := os.Rename(filepath.Join(l.Dir, "kept-"+name), path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(l.Dir, "catalog.db-shm")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPowerFailsAtEachStep takes away at each step of a run what the catalog has
+// not synced. The next process finishes it: there is one report, whole, and
+// nothing else, also if no object is in it.
+func TestPowerFailsAtEachStep(t *testing.T) {
+	for _, objects := range []int64{1000, 0} {
+		for _, step := range steps {
+			if objects == 0 && (step == string(engine.ShardCreated) || step == string(engine.ShardCommitted)) {
+				continue // it has none
+			}
+			t.Run(fmt.Sprintf("%d objects/%s", objects, step), func(t *testing.T) {
+				t.Parallel()
+				l := life{Dir: t.TempDir(), Step: step, Objects: objects}
+				l.failPower(t)
+				l.Step = ""
+				if err := l.live(); err != nil {
+					t.Fatal(err)
+				}
+				checkOneReport(t, l.reports(), objects)
+			})
+		}
+	}
+}
+
+// TestDeletedAfterPowerFailure deletes, or cancels, before it can begin anew a run
+// that the catalog has as if it had never begun: its shards go.
+func TestDeletedAfterPowerFailure(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  func(s *inventory.Service) error
+	}{
+		{"delete", func(s *inventory.Service) error { return s.Delete(t.Context(), "photos", "daily") }},
+		{"cancel", func(s *inventory.Service) error {
+			_, err := s.Cancel(t.Context(), "photos", "daily")
+			return err
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := life{Dir: t.TempDir(), Step: string(engine.ShardCommitted), Objects: 1000}
+			l.failPower(t)
+			cat, err := catalog.Open(t.Context(), filepath.Join(l.Dir, "catalog.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := inventory.New(t.Context(), cat, newBuckets("photos"), &inventory.EngineRunner{Stores: onDisk{l.Objects, l.reports()}},
+				inventory.Options{Log: quiet})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, err := cat.Going(t.Context(), "photos", "daily"); err != nil || r.State != stocktake.Queued || r.Attempt != 1 {
+				t.Errorf("run %+v, %v, want it as if nothing had happened", r, err)
+			}
+			if err := errors.Join(tt.end(s), cat.Close()); err != nil {
+				t.Fatal(err)
+			}
+			for key, err := range l.reports().List(t.Context(), "") {
+				t.Errorf("left: %s, %v", key, err)
+			}
+		})
+	}
+}
