@@ -3,154 +3,78 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 	"github.com/klauspost/compress/gzip"
 
-	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/bench/load"
-	"github.com/stocktake/stocktake/bench/measure"
 	"github.com/stocktake/stocktake/bench/peers"
-	"github.com/stocktake/stocktake/internal/testserver"
 )
 
 // listersCommand measures what people do who have no inventory: they list the
 // bucket with a tool and compress what it prints.
-func listersCommand(ctx context.Context, args []string) (err error) {
-	flags := flag.NewFlagSet("listers", flag.ContinueOnError)
-	keys := flags.Int("keys", 100_000, "objects in the bucket, the same for all")
-	servers := flags.String("peers", "versitygw,minio", "servers that are listed; the tools cannot speak to Stocktake")
-	rounds := flags.Int("rounds", 3, "how often each is measured; the median counts")
-	dir := flags.String("dir", os.TempDir(), "folder for the stores, which are removed in the end")
-	tools := flags.String("tools", "../.tools/peers", "folder for the binaries of servers and tools, which stay")
-	results := flags.String("results", "results", "folder for the figures")
-	if err := parse(flags, args); err != nil {
-		return err
-	}
-	if *rounds < 1 || *keys < 1 {
-		return errors.New("-rounds and -keys: at least 1")
-	}
-	listed, err := peers.Named(*servers)
-	if err != nil {
-		return err
-	}
-	work, err := os.MkdirTemp(*dir, "stocktake-bench-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	b := listersBench{keys: *keys, rounds: *rounds, work: work, samples: map[string][]float64{}}
-	b.results = measure.Results{Date: time.Now(), Args: shown(flags)}
-	if b.results.Host, err = measure.ThisHost(ctx, work, "."); err != nil {
-		return err
-	}
-	binaries, err := install(ctx, listed, *tools, work)
-	if err != nil {
-		return err
-	}
-	absolute, err := filepath.Abs(*tools)
-	if err != nil {
-		return err
-	}
-	listers := map[string]string{}
-	for _, l := range peers.Listers {
-		fmt.Fprintf(os.Stderr, "building %s\n", l.Name)
-		if listers[l.Name], err = l.Install(ctx, absolute); err != nil {
-			return err
-		}
-	}
-	if err := b.stocktake(ctx); err != nil {
-		return err
-	}
-	for i, p := range listed {
-		if err := b.server(ctx, p, binaries[i], listers); err != nil {
-			return err
-		}
-	}
-	for _, name := range b.names[1:] {
-		b.results.Ratios = append(b.results.Ratios, measure.Ratio{
-			Name: name, Value: measure.Median(b.samples[b.names[0]]) / measure.Median(b.samples[name]),
-			Says: fmt.Sprintf("objects a second of a whole run over those of the listing, medians of %d", b.rounds),
-		})
-	}
-	path, err := b.results.Save(*results, "listers")
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%s\n(in %s)\n", b.results.Text(), path)
-	return nil
-}
-
-type listersBench struct {
-	keys, rounds int
-	work         string
-	names        []string
-	samples      map[string][]float64 // objects/s
-	results      measure.Results
-}
-
-func (b *listersBench) add(name string, took time.Duration) {
-	rate := float64(b.keys) / took.Seconds()
-	if b.samples[name] == nil {
-		b.names = append(b.names, name)
-	}
-	b.samples[name] = append(b.samples[name], rate)
-	line := measure.Result{Name: fmt.Sprintf("%s/objects=%d", name, b.keys), Time: took, Figures: []measure.Figure{{Value: rate, Unit: "objects/s"}}}
-	b.results.Lines = append(b.results.Lines, line)
-	fmt.Fprintf(os.Stderr, "%s: %v %v\n", line.Name, took.Round(time.Millisecond), line.Figures)
-}
-
-// stocktake makes runs over as many objects.
-func (b *listersBench) stocktake(ctx context.Context) (err error) {
-	data := filepath.Join(b.work, "data")
-	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
-	binary, err := testserver.Build(ctx, b.work, "-trimpath", "-ldflags=-s -w")
-	if err != nil {
-		return err
-	}
-	if err := seed(ctx, data, lakeBucket, b.keys); err != nil {
-		return err
-	}
-	server, err := testserver.Start(ctx, testserver.Config{Binary: binary, Data: data})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	c := cli{binary: binary, server: server}
-	if _, err := c.client().PutBucket(ctx, &oss.PutBucketRequest{Bucket: oss.Ptr(reportsBucket)}); err != nil {
-		return err
-	}
-	if _, err := c.run(ctx, "inventory", "put", "--disabled", "-b", lakeBucket, "-i", "bench",
-		"--destination", reportsBucket, "--fields", allFields); err != nil {
-		return err
-	}
-	for range b.rounds {
-		out, err := c.run(ctx, "inventory", "run", "--wait", "--json", "-b", lakeBucket, "-i", "bench")
+func listersCommand(ctx context.Context, args []string) error {
+	b := listersBench{contest{measurement: newMeasurement("listers", "folder for the stores, which are removed in the end")}}
+	keys := set(b.flags, "keys", "100000", "objects in the bucket, the same for all", atLeast(1))
+	servers := set(b.flags, "peers", "versitygw,minio", "servers that are listed; the tools cannot speak to Stocktake", others)
+	rounds := set(b.flags, "rounds", "3", "how often each is measured; the median counts", atLeast(1))
+	tools := toolsFlag(b.flags)
+	return b.main(ctx, args, func(ctx context.Context) error {
+		b.rows, b.contest.rounds = *keys, *rounds
+		binaries, err := b.install(ctx, *servers, *tools)
 		if err != nil {
 			return err
 		}
-		var run stocktake.Run
-		if err := json.Unmarshal(out, &run); err != nil {
-			return fmt.Errorf("stocktake inventory run: %w\n%s", err, out)
+		listers := make([]string, len(peers.Listers))
+		for i, l := range peers.Listers {
+			if listers[i], err = installOther(ctx, l.Name, *tools, l.Install); err != nil {
+				return err
+			}
 		}
-		if run.State != stocktake.Succeeded || run.Matched != int64(b.keys) {
-			return fmt.Errorf("run %s with %d of %d objects: %s", run.State, run.Matched, b.keys, run.Reason)
+		ours, err := b.stocktake(ctx)
+		if err != nil {
+			return err
 		}
-		b.add("Stocktake", run.Ended.Sub(run.Started))
+		for i, p := range *servers {
+			if err := b.server(ctx, p, binaries[i], listers, ours); err != nil {
+				return err
+			}
+		}
+		b.compare()
+		return nil
+	})
+}
+
+// others reads the names of servers that are not ours.
+func others(text string) ([]peers.Peer, error) {
+	named, err := peers.Named(text)
+	for _, p := range named {
+		if p.Name == peers.All[0].Name {
+			return nil, fmt.Errorf("%s is what they are held against", p.Name)
+		}
 	}
-	return nil
+	return named, err
+}
+
+type listersBench struct{ contest }
+
+// stocktake makes runs over as many objects.
+func (b *listersBench) stocktake(ctx context.Context) (*entrant, error) {
+	ours := &entrant{name: "Stocktake", says: fmt.Sprintf("a whole run of %d objects, %d columns, compressed as well", b.rows, reportColumns)}
+	return ours, b.withLake(ctx, b.rows, func(s *lakeServer) error {
+		if err := s.configure(ctx); err != nil {
+			return err
+		}
+		ours.once = func(ctx context.Context) (execution, error) { return makeRun(ctx, s) }
+		return b.contest.measure(ctx, ours)
+	})
 }
 
 // server fills a server and has every tool list it.
-func (b *listersBench) server(ctx context.Context, p peers.Peer, binary string, listers map[string]string) (err error) {
+func (b *listersBench) server(ctx context.Context, p peers.Peer, binary string, listers []string, ours *entrant) (err error) {
 	data := filepath.Join(b.work, "peer")
 	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
 	s, err := p.Start(ctx, binary, data)
@@ -159,51 +83,39 @@ func (b *listersBench) server(ctx context.Context, p peers.Peer, binary string, 
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 	const bucket = "listed"
-	if _, err := s.Do(ctx, http.MethodPut, bucket, "", nil, nil, nil); err != nil {
+	if err := fill(ctx, s, bucket, b.rows); err != nil {
 		return err
 	}
-	fill := load.Load{Clients: 64, For: time.Hour, Most: b.keys}
-	if _, err := fill.Run(ctx, func(ctx context.Context, i int) error {
-		_, err := s.Do(ctx, http.MethodPut, bucket, fmt.Sprintf("part-%03d/object-%08d", i%100, i), nil, bytes.NewReader(nil), nil)
-		return err
-	}); err != nil {
-		return err
+	var entrants []*entrant
+	for i, l := range peers.Listers {
+		entrants = append(entrants, &entrant{
+			name: fmt.Sprintf("%s-gzip-1/server=%s", l.Name, p.Name), ours: []*entrant{ours},
+			says: fmt.Sprintf("%s on %s with as many, key, size and time of each, compressed at level 1", l.Shown(), p.Name),
+			once: func(ctx context.Context) (execution, error) { return b.list(ctx, l, listers[i], s, bucket) },
+		})
 	}
-	for range b.rounds {
-		for _, l := range peers.Listers {
-			took, err := b.list(ctx, l, listers[l.Name], s, bucket)
-			if err != nil {
-				return err
-			}
-			b.add(fmt.Sprintf("%s-gzip-1/server=%s", l.Name, p.Name), took)
-		}
-	}
-	return nil
+	return b.contest.measure(ctx, entrants...)
 }
 
-// list has a tool list a bucket and compresses what it prints.
-func (b *listersBench) list(ctx context.Context, l peers.Lister, binary string, s *peers.Server, bucket string) (time.Duration, error) {
+// list has a tool list a bucket and compresses what it prints, while it prints.
+func (b *listersBench) list(ctx context.Context, l peers.Lister, binary string, s *peers.Server, bucket string) (did execution, err error) {
 	cmd, err := l.List(ctx, binary, s, bucket, b.work)
 	if err != nil {
-		return 0, err
+		return did, err
 	}
 	var n counter
 	z, err := gzip.NewWriterLevel(&n, gzip.BestSpeed)
 	if err != nil {
-		return 0, err
+		return did, err
 	}
 	lines := &lineCounter{w: z}
 	var stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = lines, &stderr
 	start := time.Now()
 	if err := errors.Join(cmd.Run(), z.Close()); err != nil {
-		return 0, fmt.Errorf("%s: %w\n%s", l.Name, err, stderr.Bytes())
+		return did, fmt.Errorf("%w\n%s", err, stderr.Bytes())
 	}
-	took := time.Since(start)
-	if lines.n < b.keys {
-		return 0, fmt.Errorf("%s listed %d of %d objects", l.Name, lines.n, b.keys)
-	}
-	return took, nil
+	return execution{took: time.Since(start), stored: int64(n), rows: lines.n}, nil
 }
 
 // lineCounter counts the lines that go to w.

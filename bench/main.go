@@ -17,7 +17,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -61,27 +60,4 @@ func main() {
 		fmt.Fprintf(os.Stderr, "  %-8s %s\n", c.name, c.does)
 	}
 	os.Exit(2)
-}
-
-// shown is the command line of a result: without the flags that name folders
-// of the machine.
-func shown(flags *flag.FlagSet) []string {
-	args := []string{flags.Name()}
-	flags.Visit(func(f *flag.Flag) {
-		if f.Name != "dir" && f.Name != "tools" && f.Name != "results" {
-			args = append(args, "-"+f.Name, f.Value.String())
-		}
-	})
-	return args
-}
-
-// parse reads the flags of a command; more is an error.
-func parse(flags *flag.FlagSet, args []string) error {
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	return nil
 }

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/stocktake/stocktake/bench/load"
@@ -18,76 +16,29 @@ import (
 )
 
 // objectsCommand measures the API for objects of Stocktake and its peers.
-func objectsCommand(ctx context.Context, args []string) (err error) {
-	flags := flag.NewFlagSet("objects", flag.ContinueOnError)
-	names := flags.String("peers", "stocktake,versitygw,minio", "servers to measure")
-	rounds := flags.Int("rounds", 3, "how often each server is measured, in turn; the median counts")
-	each := flags.Duration("for", 3*time.Second, "how long each kind of request is sent")
-	keys := flags.Int("keys", 20_000, "keys to list")
-	dir := flags.String("dir", os.TempDir(), "folder for the stores, which are removed in the end")
-	tools := flags.String("tools", "../.tools/peers", "folder for the servers' binaries, which stay")
-	results := flags.String("results", "results", "folder for the figures")
-	if err := parse(flags, args); err != nil {
-		return err
-	}
-	if *rounds < 1 || *keys < 1000 || *each <= 0 {
-		return errors.New("-rounds: at least 1, -keys: at least 1000, -for: more than 0")
-	}
-	all, err := peers.Named(*names)
-	if err != nil {
-		return err
-	}
-	work, err := os.MkdirTemp(*dir, "stocktake-bench-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	b := objectsBench{each: *each, keys: *keys, samples: map[sampleKey][]float64{}}
-	b.results = measure.Results{Date: time.Now(), Args: shown(flags)}
-	if b.results.Host, err = measure.ThisHost(ctx, work, "."); err != nil {
-		return err
-	}
-	binaries, err := install(ctx, all, *tools, work)
-	if err != nil {
-		return err
-	}
-	for range *rounds {
-		for i, p := range all {
-			if err := b.one(ctx, p, binaries[i], filepath.Join(work, "store")); err != nil {
-				return err
+func objectsCommand(ctx context.Context, args []string) error {
+	b := objectsBench{measurement: newMeasurement("objects", "folder for the stores, which are removed in the end"), samples: map[sampleKey][]float64{}}
+	all := set(b.flags, "peers", "stocktake,versitygw,minio", "servers to measure", peers.Named)
+	rounds := set(b.flags, "rounds", "3", "how often each server is measured, in turn; the median counts", atLeast(1))
+	each := set(b.flags, "for", "3s", "how long each kind of request is sent", positive)
+	keys := set(b.flags, "keys", "20000", "keys to list", atLeast(pageKeys))
+	tools := toolsFlag(b.flags)
+	return b.main(ctx, args, func(ctx context.Context) error {
+		b.each, b.keys = *each, *keys
+		binaries, err := b.install(ctx, *all, *tools)
+		if err != nil {
+			return err
+		}
+		for range *rounds {
+			for i, p := range *all {
+				if err := b.one(ctx, p, binaries[i], b.data()); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	b.compare(all)
-	path, err := b.results.Save(*results, "objects")
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%s\n(in %s)\n", b.results.Text(), path)
-	return nil
-}
-
-// install builds the servers; Stocktake is built anew, the others once.
-func install(ctx context.Context, all []peers.Peer, tools, work string) ([]string, error) {
-	tools, err := filepath.Abs(tools)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(tools, 0o755); err != nil {
-		return nil, err
-	}
-	binaries := make([]string, len(all))
-	for i, p := range all {
-		to := tools
-		if p.Name == "stocktake" {
-			to = work
-		}
-		fmt.Fprintf(os.Stderr, "building %s\n", p.Name)
-		if binaries[i], err = p.Install(ctx, to); err != nil {
-			return nil, err
-		}
-	}
-	return binaries, nil
+		b.compare(*all)
+		return nil
+	})
 }
 
 const (
@@ -100,29 +51,20 @@ const (
 type sampleKey struct{ peer, work string }
 
 type objectsBench struct {
+	*measurement
 	each    time.Duration
 	keys    int
 	works   []string                // in the order they were done first
 	samples map[sampleKey][]float64 // more is better
-	results measure.Results
 }
 
-func (b *objectsBench) add(peer, work, unit string, o load.Outcome, value float64) {
+func (b *objectsBench) addWork(peer, work, unit string, o load.Outcome, value float64) {
 	key := sampleKey{peer, work}
 	if len(b.samples[key]) == 0 && peer == peers.All[0].Name {
 		b.works = append(b.works, work)
 	}
 	b.samples[key] = append(b.samples[key], value)
-	line := measure.Result{
-		Name: work + "/server=" + peer, Time: o.Took / time.Duration(o.Requests),
-		Figures: []measure.Figure{
-			{Value: value, Unit: unit},
-			{Value: float64(o.P50.Microseconds()), Unit: "p50-us"},
-			{Value: float64(o.P99.Microseconds()), Unit: "p99-us"},
-		},
-	}
-	b.results.Lines = append(b.results.Lines, line)
-	fmt.Fprintf(os.Stderr, "%s %v\n", line.Name, line.Figures)
+	b.add(work+"/server="+peer, o.Took/time.Duration(o.Requests), measure.Figure{Value: value, Unit: unit}, p50(o), p99(o))
 }
 
 // one measures one server on an empty folder, which it removes.
@@ -178,7 +120,7 @@ func (b *objectsBench) putAndGet(ctx context.Context, s *peers.Server, bucket st
 		if len(body) >= largeSize {
 			value, unit = value*float64(len(body))/1e6, "MB/s"
 		}
-		b.add(s.Name, fmt.Sprintf("%s/size=%d/clients=%d", w.name, len(body), clients), unit, w.o, value)
+		b.addWork(s.Name, fmt.Sprintf("%s/size=%d/clients=%d", w.name, len(body), clients), unit, w.o, value)
 	}
 	return nil
 }
@@ -186,19 +128,8 @@ func (b *objectsBench) putAndGet(ctx context.Context, s *peers.Server, bucket st
 // list fills a bucket of its own and lists it to the end, page by page.
 func (b *objectsBench) list(ctx context.Context, s *peers.Server) error {
 	const bucket = "listed"
-	if _, err := s.Do(ctx, http.MethodPut, bucket, "", nil, nil, nil); err != nil {
+	if err := fill(ctx, s, bucket, b.keys); err != nil {
 		return err
-	}
-	fill := load.Load{Clients: 64, For: 10 * time.Minute, Most: b.keys}
-	filled, err := fill.Run(ctx, func(ctx context.Context, i int) error {
-		_, err := s.Do(ctx, http.MethodPut, bucket, fmt.Sprintf("part-%03d/object-%08d", i%100, i), nil, bytes.NewReader(nil), nil)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if filled.Requests != b.keys {
-		return fmt.Errorf("%s: only %d of %d keys put within %v", s.Name, filled.Requests, b.keys, fill.For)
 	}
 	var after string
 	listed, last := 0, false
@@ -228,7 +159,7 @@ func (b *objectsBench) list(ctx context.Context, s *peers.Server) error {
 	if listed != b.keys {
 		return fmt.Errorf("%s: %d keys listed of %d", s.Name, listed, b.keys)
 	}
-	b.add(s.Name, fmt.Sprintf("List/keys=%d", b.keys), "keys/s", o, float64(listed)/o.Took.Seconds())
+	b.addWork(s.Name, fmt.Sprintf("List/keys=%d", b.keys), "keys/s", o, float64(listed)/o.Took.Seconds())
 	return nil
 }
 
@@ -257,10 +188,7 @@ func (b *objectsBench) compare(all []peers.Peer) {
 		ours := b.samples[sampleKey{peers.All[0].Name, work}]
 		for _, p := range all[1:] {
 			theirs := b.samples[sampleKey{p.Name, work}]
-			b.results.Ratios = append(b.results.Ratios, measure.Ratio{
-				Name: work, Value: measure.Median(ours) / measure.Median(theirs),
-				Says: fmt.Sprintf("stocktake over %s, medians of %d", p.Name, len(ours)),
-			})
+			b.addRatio(work, measure.Median(ours)/measure.Median(theirs), fmt.Sprintf("stocktake over %s, medians of %d", p.Name, len(ours)))
 		}
 	}
 }

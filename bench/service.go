@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -37,16 +35,6 @@ type serviceSize struct {
 	idle           time.Duration // watched for what the scheduler costs
 }
 
-func (s *serviceSize) check() error {
-	if s.configurations < 1 || s.nights < 1 || s.objects < 1 || s.requests < 1 || s.reports < 1 || s.maxRuns < 1 || s.idle <= 0 {
-		return errors.New("every number is at least 1")
-	}
-	if s.requests > crowdOf {
-		return fmt.Errorf("-requests: at most %d, the configurations that a bucket may have", crowdOf)
-	}
-	return nil
-}
-
 // buckets is how many buckets the configurations need.
 func (s *serviceSize) buckets() int { return (s.configurations + crowdOf - 1) / crowdOf }
 
@@ -58,65 +46,46 @@ func crowd(i int) (bucket, id string) {
 // serviceCommand measures the inventory service: many configurations, the
 // nights at which all fall due at once, its API beside runs, and the time from
 // put to manifest.
-func serviceCommand(ctx context.Context, args []string) (err error) {
-	var size serviceSize
-	flags := flag.NewFlagSet("service", flag.ContinueOnError)
-	flags.IntVar(&size.configurations, "configurations", 10_000, "enabled configurations, 1000 a bucket")
-	flags.IntVar(&size.maxRuns, "max-runs", 8, "what stocktake serve is told: runs of small buckets wait for the disk, not for a processor")
-	flags.IntVar(&size.nights, "nights", 2, "nights at which all of them fall due; those after the first are left out when -limit is near")
-	flags.IntVar(&size.objects, "objects", 1_000_000, "objects of the bucket whose runs the API is measured beside")
-	flags.IntVar(&size.requests, "requests", 500, "requests of each kind, idle and beside runs")
-	flags.IntVar(&size.reports, "reports", 50, "reports timed from put to manifest")
-	flags.DurationVar(&size.idle, "idle", 10*time.Second, "how long an idle server is watched, each time")
-	limit := flags.Duration("limit", 4*time.Minute, "give up after so long")
-	dir := flags.String("dir", os.TempDir(), "folder for the store, which is removed in the end")
-	results := flags.String("results", "results", "folder for the figures")
-	if err := parse(flags, args); err != nil {
-		return err
-	}
-	if err := size.check(); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, *limit, fmt.Errorf("not done after %v; see -limit", *limit))
-	defer cancel()
-	work, err := os.MkdirTemp(*dir, "stocktake-bench-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-
-	b := serviceBench{serviceSize: size, data: filepath.Join(work, "data")}
-	b.results = measure.Results{Date: time.Now(), Args: shown(flags)}
-	if b.results.Host, err = measure.ThisHost(ctx, work, "."); err != nil {
-		return err
-	}
-	if b.cli.binary, err = testserver.Build(ctx, work, "-trimpath", "-ldflags=-s -w"); err != nil {
-		return err
-	}
-	if err := b.measure(ctx); err != nil {
-		if ctx.Err() != nil {
-			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+func serviceCommand(ctx context.Context, args []string) error {
+	b := serviceBench{measurement: newMeasurement("service", "folder for the store, which is removed in the end")}
+	configurations := set(b.flags, "configurations", "10000", "enabled configurations, 1000 a bucket", atLeast(1))
+	maxRuns := set(b.flags, "max-runs", "8", "what stocktake serve is told: runs of small buckets wait for the disk, not for a processor", atLeast(1))
+	nights := set(b.flags, "nights", "2", "nights at which all of them fall due; those after the first are left out when -limit is near", atLeast(1))
+	objects := set(b.flags, "objects", "1000000", "objects of the bucket whose runs the API is measured beside", atLeast(1))
+	requests := set(b.flags, "requests", "500", "requests of each kind, idle and beside runs; at most the configurations that a bucket may have", within(1, crowdOf))
+	reports := set(b.flags, "reports", "50", "reports timed from put to manifest", atLeast(1))
+	idle := set(b.flags, "idle", "10s", "how long an idle server is watched, each time", positive)
+	limit := set(b.flags, "limit", "4m", "give up after so long", positive)
+	return b.main(ctx, args, func(ctx context.Context) (err error) {
+		ctx, cancel := context.WithTimeoutCause(ctx, *limit, fmt.Errorf("not done after %v; see -limit", *limit))
+		defer cancel()
+		b.serviceSize = serviceSize{
+			configurations: *configurations, maxRuns: *maxRuns, nights: *nights, objects: *objects,
+			requests: *requests, reports: *reports, idle: *idle,
 		}
-		return err
-	}
-	b.results.Ratios = b.goals.ratios()
-	path, err := b.results.Save(*results, "service")
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%s\n%s\n(in %s)\n", b.results.Text(), b.goals.table(), path)
-	return nil
+		if b.cli.binary, err = b.build(ctx); err != nil {
+			return err
+		}
+		if err := b.measure(ctx); err != nil {
+			if ctx.Err() != nil {
+				err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			}
+			return err
+		}
+		b.results.Ratios = b.goals.ratios()
+		b.table = b.goals.table()
+		return nil
+	})
 }
 
 // A serviceBench is one measurement of the service.
 type serviceBench struct {
+	*measurement
 	serviceSize
-	data        string
 	cli         cli
 	sdk         *oss.Client
 	inventories *client.Client
 	goals       goals
-	results     measure.Results
 }
 
 // measure seeds the store and goes through the parts. The server is started
@@ -160,17 +129,17 @@ func (b *serviceBench) seed(ctx context.Context) error {
 	start := time.Now()
 	for i := range b.buckets() {
 		bucket, _ := crowd(i * crowdOf)
-		if err := seed(ctx, b.data, bucket, crowdRows); err != nil {
+		if err := seed(ctx, b.data(), bucket, crowdRows); err != nil {
 			return err
 		}
 	}
 	for bucket, n := range map[string]int{smallBucket: smallRows, fullBucket: 0, reportsBucket: 0, lakeBucket: b.objects} {
-		if err := seed(ctx, b.data, bucket, n); err != nil {
+		if err := seed(ctx, b.data(), bucket, n); err != nil {
 			return err
 		}
 	}
 	b.add("Seed", time.Since(start))
-	return nil
+	return measure.Settle(b.data())
 }
 
 // start starts a server whose clock can be moved, and at whose hour of the day
@@ -178,7 +147,7 @@ func (b *serviceBench) seed(ctx context.Context) error {
 func (b *serviceBench) start(ctx context.Context) (err error) {
 	far := time.Now().UTC().Add(12 * time.Hour).Hour()
 	args := []string{"--max-runs", fmt.Sprint(b.maxRuns), "--clock-control", "--schedule-zone", "UTC+0", "--schedule-hour", fmt.Sprint(far)}
-	b.cli.server, err = testserver.Start(ctx, testserver.Config{Binary: b.cli.binary, Data: b.data, Args: args})
+	b.cli.server, err = testserver.Start(ctx, testserver.Config{Binary: b.cli.binary, Data: b.data(), Args: args})
 	if err != nil {
 		return err
 	}
@@ -228,11 +197,6 @@ func inventoryOf(id string, enabled bool, frequency stocktake.Frequency) stockta
 			RoleARN: "acs:ram::" + testserver.AccountID + ":role/AliyunOSSRole",
 		},
 	}
-}
-
-func (b *serviceBench) add(name string, took time.Duration, figures ...measure.Figure) {
-	b.results.Lines = append(b.results.Lines, measure.Result{Name: name, Time: took, Figures: figures})
-	fmt.Fprintf(os.Stderr, "%s: %v %v\n", name, took.Round(time.Microsecond), figures)
 }
 
 // manifests lists the manifests of all reports by their keys.

@@ -31,8 +31,8 @@ func (b *serviceBench) reportsOfSmall(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if run.State != stocktake.Succeeded || run.Matched != smallRows {
-			return fmt.Errorf("run %s with %d of %d objects: %s", run.State, run.Matched, smallRows, run.Reason)
+		if err := succeeded(run, smallRows); err != nil {
+			return err
 		}
 		if _, err := b.cli.get(ctx, run.Destination, run.Manifest); err != nil {
 			return err
@@ -157,9 +157,10 @@ func (b *serviceBench) runAgain(ctx context.Context, id string, made *int) error
 		case ctx.Err() != nil:
 		case err != nil:
 			return err
-		case run.State != stocktake.Succeeded || run.Matched != int64(b.objects):
-			return fmt.Errorf("run %s with %d of %d objects: %s", run.State, run.Matched, b.objects, run.Reason)
 		default:
+			if err := succeeded(run, b.objects); err != nil {
+				return err
+			}
 			*made++
 		}
 	}

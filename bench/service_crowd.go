@@ -196,15 +196,3 @@ func (b *serviceBench) advance(ctx context.Context, d time.Duration) error {
 func (b *serviceBench) press(ctx context.Context, clients, requests int, do func(ctx context.Context, i int) error) (load.Outcome, error) {
 	return load.Load{Clients: clients, For: time.Hour, Most: requests}.Run(ctx, do) // ctx ends long before
 }
-
-func perSecond(n int, took time.Duration, unit string) measure.Figure {
-	return measure.Figure{Value: float64(n) / took.Seconds(), Unit: unit + "/s"}
-}
-
-func p50(o load.Outcome) measure.Figure {
-	return measure.Figure{Value: float64(o.P50.Microseconds()), Unit: "p50-us"}
-}
-
-func p99(o load.Outcome) measure.Figure {
-	return measure.Figure{Value: float64(o.P99.Microseconds()), Unit: "p99-us"}
-}

@@ -52,11 +52,12 @@ func (c cli) get(ctx context.Context, bucket, key string) ([]byte, error) {
 	return io.ReadAll(res.Body)
 }
 
-// shards reads the data files of the report whose manifest is at key.
-func (c cli) shards(ctx context.Context, bucket, key string) ([][]byte, error) {
+// eachShard reads the data files of the report whose manifest is at key, one
+// after another.
+func (c cli) eachShard(ctx context.Context, bucket, key string, use func(stored []byte) error) error {
 	text, err := c.get(ctx, bucket, key)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var manifest struct {
 		Files []struct {
@@ -64,13 +65,16 @@ func (c cli) shards(ctx context.Context, bucket, key string) ([][]byte, error) {
 		} `json:"files"`
 	}
 	if err := json.Unmarshal(text, &manifest); err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
+		return fmt.Errorf("%s: %w", key, err)
 	}
-	shards := make([][]byte, len(manifest.Files))
-	for i, f := range manifest.Files {
-		if shards[i], err = c.get(ctx, bucket, f.Key); err != nil {
-			return nil, err
+	for _, f := range manifest.Files {
+		stored, err := c.get(ctx, bucket, f.Key)
+		if err != nil {
+			return err
+		}
+		if err := use(stored); err != nil {
+			return fmt.Errorf("%s: %w", f.Key, err)
 		}
 	}
-	return shards, nil
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // A Lister is a command-line client that lists buckets of S3 servers.
@@ -17,16 +18,23 @@ type Lister struct {
 }
 
 // Listers are the clients that list a bucket to its end, each key with size,
-// time and what it calls an ETag or hash where it can, in a form for programs.
+// time and what it calls an ETag where it can, in a form for programs. Rclone
+// would print folders too, and ask for each object by itself for a time of its
+// own that it may have kept there: it is told not to.
 var Listers = []Lister{
 	{Name: "mc", module: "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9", args: []string{"ls", "--recursive", "--json", "bench/"}},
-	{Name: "rclone", module: "github.com/rclone/rclone@v1.76.0", args: []string{"lsf", "--recursive", "--fast-list", "--format", "pst", "--csv", "bench:"}},
+	{Name: "rclone", module: "github.com/rclone/rclone@v1.76.0", args: []string{"lsf", "--recursive", "--fast-list", "--files-only", "--use-server-modtime", "--format", "pst", "--csv", "bench:"}},
 }
 
 // Install builds the lister into dir, unless it lies there already, and returns
 // its path. A build takes minutes.
 func (l Lister) Install(ctx context.Context, dir string) (string, error) {
 	return Peer{Name: l.Name, module: l.module}.Install(ctx, dir)
+}
+
+// Shown is what a person would type, without the bucket.
+func (l Lister) Shown() string {
+	return l.Name + " " + strings.Join(l.args[:len(l.args)-1], " ")
 }
 
 // List is the command that lists a bucket of s and prints it.

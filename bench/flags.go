@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// parse reads the flags of a command; more is an error.
+func parse(flags *flag.FlagSet, args []string) error {
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	return nil
+}
+
+// shown is the command line of a result: without the flags that name folders
+// of the machine.
+func shown(flags *flag.FlagSet) []string {
+	args := []string{flags.Name()}
+	flags.Visit(func(f *flag.Flag) {
+		if f.Name != "dir" && f.Name != "tools" && f.Name != "results" {
+			args = append(args, "-"+f.Name, f.Value.String())
+		}
+	})
+	return args
+}
+
+// A setting is a flag that is checked when it is read.
+type setting[T any] struct {
+	text  string
+	value T
+	read  func(text string) (T, error)
+}
+
+func (s *setting[T]) String() string { return s.text }
+
+func (s *setting[T]) Set(text string) error {
+	value, err := s.read(text)
+	if err != nil {
+		return err
+	}
+	s.text, s.value = text, value
+	return nil
+}
+
+// set adds a setting with its default, which is read like any other.
+func set[T any](flags *flag.FlagSet, name, text, usage string, read func(text string) (T, error)) *T {
+	s := &setting[T]{read: read}
+	if err := s.Set(text); err != nil {
+		panic(fmt.Sprintf("bench: default of -%s: %v", name, err))
+	}
+	flags.Var(s, name, usage)
+	return &s.value
+}
+
+// atLeast reads a number with a lower bound.
+func atLeast(least int) func(text string) (int, error) {
+	return func(text string) (int, error) {
+		n, err := strconv.ParseInt(text, 0, strconv.IntSize)
+		if err != nil || n < int64(least) {
+			return 0, fmt.Errorf("not a number of at least %d", least)
+		}
+		return int(n), nil
+	}
+}
+
+// within reads a number with two bounds.
+func within(least, most int) func(text string) (int, error) {
+	return func(text string) (int, error) {
+		n, err := atLeast(least)(text)
+		if err == nil && n > most {
+			err = fmt.Errorf("more than %d", most)
+		}
+		return n, err
+	}
+}
+
+// numbers reads numbers of 1 and more between commas.
+func numbers(text string) (all []int, err error) {
+	for one := range strings.SplitSeq(text, ",") {
+		n, err := atLeast(1)(one)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}
+
+// positive reads a duration above 0.
+func positive(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, errors.New("not a duration above 0, such as 5s")
+	}
+	return d, nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"flag"
+	"io"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestShownNamesNoFolder(t *testing.T) {
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	flags.Int("objects", 1, "")
+	flags.String("dir", "", "")
+	flags.String("tools", "", "")
+	flags.String("results", "", "")
+	if err := parse(flags, []string{"-objects", "7", "-dir", "/a", "-tools", "/b", "-results", "/c"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := shown(flags), []string{"run", "-objects", "7"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		ok   bool
+	}{
+		{nil, true},
+		{[]string{"-count", "1", "-requests", "1000", "-for", "1ms", "-objects", "1,20,300"}, true},
+		{[]string{"-count", "0"}, false},
+		{[]string{"-count", "many"}, false},
+		{[]string{"-requests", "1001"}, false},
+		{[]string{"-requests", "0"}, false},
+		{[]string{"-for", "0s"}, false},
+		{[]string{"-for", "5"}, false},
+		{[]string{"-objects", "1,,2"}, false},
+		{[]string{"-objects", "0"}, false},
+		{[]string{"more"}, false},
+	} {
+		flags := flag.NewFlagSet("run", flag.ContinueOnError)
+		flags.SetOutput(io.Discard)
+		set(flags, "count", "5", "", atLeast(1))
+		set(flags, "requests", "500", "", within(1, 1000))
+		set(flags, "for", "3s", "", positive)
+		set(flags, "objects", "1,2", "", numbers)
+		if err := parse(flags, tt.args); (err == nil) != tt.ok {
+			t.Errorf("%q: error %v", tt.args, err)
+		}
+	}
+}
+
+func TestSettingsAreRead(t *testing.T) {
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	count := set(flags, "count", "5", "", atLeast(1))
+	each := set(flags, "for", "3s", "", positive)
+	sizes := set(flags, "objects", "1,2", "", numbers)
+	if err := parse(flags, []string{"-count", "1_000", "-objects", "3,40"}); err != nil {
+		t.Fatal(err)
+	}
+	if *count != 1000 || *each != 3*time.Second || !slices.Equal(*sizes, []int{3, 40}) {
+		t.Errorf("%d, %v, %v", *count, *each, *sizes)
+	}
+	if got, want := shown(flags), []string{"run", "-count", "1_000", "-objects", "3,40"}; !slices.Equal(got, want) {
+		t.Errorf("shown as %q, want %q", got, want)
+	}
+}

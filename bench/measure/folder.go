@@ -1,0 +1,41 @@
+package measure
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Writable makes a folder, unless it is there, and reports an error if files
+// cannot be made in it.
+func Writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return &os.PathError{Op: "write to", Path: dir, Err: err}
+	}
+	return nil
+}
+
+// Settle returns when the disk has all that was written to the file system of
+// dir until now. What seeds a store leaves gigabytes in memory, whose write-back
+// would go on beside the first thing that is measured.
+func Settle(dir string) (err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for {
+		if err = unix.Syncfs(int(f.Fd())); err != syscall.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("syncfs %s: %w", dir, err)
+	}
+	return nil
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/csvgz"
+)
+
+// keep reads the first records of the bucket into memory, and makes their rows.
+func (b *partsBench) keep(ctx context.Context, s *store.Store, columns []stocktake.Field) (err error) {
+	errEnough := errors.New("enough")
+	err = scan(ctx, s, func(batch []stocktake.Record) error {
+		for _, r := range batch {
+			r.Key, r.VersionID, r.ETag.Text = bytes.Clone(r.Key), bytes.Clone(r.VersionID), bytes.Clone(r.ETag.Text)
+			b.records = append(b.records, r)
+		}
+		if len(b.records) >= kept {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	e, err := report.NewEncoder(lakeBucket, columns)
+	if err != nil {
+		return err
+	}
+	for i := range b.records {
+		b.rows = e.AppendRow(b.rows, &b.records[i])
+	}
+	var stored bytes.Buffer
+	c, err := csvgz.New(lakeBucket, columns)
+	if err != nil {
+		return err
+	}
+	c.Reset(&stored)
+	if _, err := c.Encode(b.records); err != nil {
+		return err
+	}
+	b.stored = stored.Bytes()
+	return c.Close()
+}
+
+// scan reads the whole bucket as a run does.
+func scan(ctx context.Context, s *store.Store, yield func([]stocktake.Record) error) (err error) {
+	snap, err := s.Source().Snapshot(ctx, lakeBucket)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	return snap.Scan(ctx, engine.Segment{}, false, yield)
+}
+
+// batchSize is how many records the parts are given at once, as a run's are.
+const batchSize = 512
+
+func (b *partsBench) batches(do func(batch []stocktake.Record) error) error {
+	for i := 0; i < len(b.records); i += batchSize {
+		if err := do(b.records[i:min(i+batchSize, len(b.records))]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parts measures every part once.
+func (b *partsBench) parts(ctx context.Context, s *store.Store, columns []stocktake.Field) error {
+	n := len(b.records)
+	fast, err := csvgz.New(lakeBucket, columns)
+	if err != nil {
+		return err
+	}
+	plain, err := report.NewGzip(lakeBucket, columns)
+	if err != nil {
+		return err
+	}
+	rows, err := report.NewEncoder(lakeBucket, columns)
+	if err != nil {
+		return err
+	}
+	compress := func(c report.Compressor) func() error {
+		return func() error {
+			c.Reset(io.Discard)
+			if err := b.batches(func(batch []stocktake.Record) error {
+				_, err := c.Encode(batch)
+				return err
+			}); err != nil {
+				return err
+			}
+			return c.Close()
+		}
+	}
+	buf := make([]byte, 0, batchSize<<10)
+	matcher := stocktake.NewMatcher(stocktake.Filter{
+		Prefix: "lake/", LowerSizeBound: 1, UpperSizeBound: 1 << 30, StorageClass: []stocktake.StorageClass{stocktake.Standard, stocktake.IA},
+	}, true)
+	for _, p := range []struct {
+		name string
+		n    int
+		do   func() error
+	}{
+		{"ScanAndDecode", b.objects, func() error {
+			seen := 0
+			err := scan(ctx, s, func(batch []stocktake.Record) error {
+				seen += len(batch)
+				return nil
+			})
+			if err == nil && seen != b.objects {
+				err = fmt.Errorf("%d objects seen", seen)
+			}
+			return err
+		}},
+		{"Filter", n * 10, func() error {
+			matched := 0
+			for range 10 {
+				for i := range b.records {
+					if matcher.Match(&b.records[i]) {
+						matched++
+					}
+				}
+			}
+			if matched == 0 || matched == n*10 {
+				return fmt.Errorf("%d of %d match", matched, n*10)
+			}
+			return nil
+		}},
+		{"EncodePlain", n, func() error {
+			return b.batches(func(batch []stocktake.Record) error {
+				buf = buf[:0]
+				for i := range batch {
+					buf = rows.AppendRow(buf, &batch[i])
+				}
+				return nil
+			})
+		}},
+		{"EncodeAndCompress", n, compress(fast)},
+		{"EncodeAndCompressLevel1", n, compress(plain)},
+		{"CompressLevel1", n, func() error {
+			_, err := deflate(b.rows)
+			return err
+		}},
+		{"MD5", n, func() error { md5.Sum(b.stored); return nil }},
+		{"SHA256", n, func() error { sha256.Sum256(b.stored); return nil }},
+		{"Store", n, func() error { return keepFile(ctx, s, b.stored) }},
+	} {
+		if err := b.time(p.name, p.n, p.do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepFile writes stored as a file of a report, in pieces as a run does.
+func keepFile(ctx context.Context, s *store.Store, stored []byte) error {
+	d := s.Destination(reportsBucket)
+	f, err := d.Create(ctx, "parts", engine.FileOptions{ContentType: "application/octet-stream"})
+	if err != nil {
+		return err
+	}
+	for rest := stored; len(rest) > 0; {
+		piece := rest[:min(len(rest), 256<<10)]
+		if _, err := f.Write(piece); err != nil {
+			return errors.Join(err, f.Abort())
+		}
+		rest = rest[len(piece):]
+	}
+	return f.Commit(ctx, md5.Sum(stored))
+}
