@@ -32,7 +32,7 @@ type inventoryCmd struct {
 	Suspend inventorySuspend `cmd:"" help:"Leave out scheduled runs until resume."`
 	Resume  inventoryResume  `cmd:"" help:"Take back suspend."`
 	Retain  inventoryRetain  `cmd:"" help:"Say which reports are kept; others are removed."`
-	Check   inventoryCheck   `cmd:"" help:"Check destination, role and key before a run does; exit code 1 if the next run would fail."`
+	Check   inventoryCheck   `cmd:"" help:"Check destination, role and key before a run does, and write a small file to the destination, which is removed; exit code 1 if the next run would fail."`
 	Status  inventoryStatus  `cmd:"" help:"Show how the configurations of a bucket, or of all buckets, are doing."`
 }
 

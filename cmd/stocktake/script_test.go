@@ -62,6 +62,7 @@ func TestScripts(t *testing.T) {
 			"exits":        exits,
 			"ready":        ready,
 			"bucket":       makeBucket,
+			"encrypt":      encryptBucket,
 			"upload":       uploadFiles,
 			"download":     download,
 			"damage":       damage,
@@ -144,6 +145,20 @@ func makeBucket(ts *testscript.TestScript, neg bool, args []string) {
 		_, err := scriptClient(ts).PutBucket(context.Background(), &oss.PutBucketRequest{Bucket: &b})
 		ts.Check(err)
 	}
+}
+
+// encrypt BUCKET KEY: makes a KMS key the bucket's default.
+func encryptBucket(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: encrypt BUCKET KEY")
+	}
+	_, err := scriptClient(ts).PutBucketEncryption(context.Background(), &oss.PutBucketEncryptionRequest{
+		Bucket: &args[0],
+		ServerSideEncryptionRule: &oss.ServerSideEncryptionRule{
+			ApplyServerSideEncryptionByDefault: &oss.ApplyServerSideEncryptionByDefault{SSEAlgorithm: oss.Ptr("KMS"), KMSMasterKeyID: &args[1]},
+		},
+	})
+	ts.Check(err)
 }
 
 // upload BUCKET FILE...: puts files with the official SDK.

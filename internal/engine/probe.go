@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+)
+
+// probe is what Probe writes: more than a store keeps beside its index, so that
+// it goes where shards go.
+var probe = []byte(strings.Repeat("Written to see whether reports can be. It may be removed.\n", 2000))
+
+// Probe does to a destination what the run of job will, with one small file: it
+// writes it where the shards go, encrypted as they are, reads it back and removes
+// it. It is for a configuration that no run has tried yet. The file has the name
+// of a shard of job.Run, which no other run may have, so that what a crash leaves
+// of it is found as a stray.
+func Probe(ctx context.Context, dst Destination, job Job) (err error) {
+	n := newNames(location(&job).Data(), job.Run, 1)
+	key := n.shard(0, 0)
+	f, err := dst.Create(ctx, key, FileOptions{
+		ContentType: "text/plain", Encryption: job.Configuration.Destination.Encryption, Exclusive: true,
+	})
+	if err != nil {
+		return fmt.Errorf("create %s: %w", key, err)
+	}
+	defer func() {
+		err = errors.Join(err, f.Abort())
+		if errors.Is(err, fs.ErrExist) {
+			return // it is somebody else's
+		}
+		// Also after an error: the file may be there, and only the answer was lost.
+		ctx, cancel := aftermath(ctx)
+		defer cancel()
+		if e := dst.Remove(ctx, key); e != nil {
+			err = errors.Join(err, fmt.Errorf("remove %s: %w", key, e))
+		}
+	}()
+	if _, err := f.Write(probe); err != nil {
+		return fmt.Errorf("write %s: %w", key, err)
+	}
+	if err := f.Commit(ctx, md5.Sum(probe)); err != nil {
+		return fmt.Errorf("write %s: %w", key, err)
+	}
+	return readBack(ctx, dst, key)
+}
+
+func readBack(ctx context.Context, dst Destination, key string) error {
+	r, err := dst.Open(ctx, key)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", key, err)
+	}
+	sum := md5.New()
+	_, err = io.Copy(sum, r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		return fmt.Errorf("read %s: %w", key, err)
+	}
+	if [md5.Size]byte(sum.Sum(nil)) != md5.Sum(probe) {
+		return fmt.Errorf("read %s: %w", key, errProbe)
+	}
+	return nil
+}
+
+// errProbe is a destination that gives other bytes than it took.
+var errProbe = errors.New("other bytes come back than were written")

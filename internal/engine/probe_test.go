@@ -1,0 +1,92 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"testing"
+
+	"github.com/stocktake/stocktake/internal/engine"
+)
+
+func TestProbeLeavesNothing(t *testing.T) {
+	dst := newStore(1).Bucket("reports")
+	dst.Write("photos/daily/data/other", []byte("x"))
+	if err := engine.Probe(t.Context(), dst, newJob()); err != nil {
+		t.Error(err)
+	}
+	if got := keys(t, dst); len(got) != 1 {
+		t.Errorf("left %q", got)
+	}
+}
+
+// Whatever fails is told, and nothing is left unless it cannot be removed.
+func TestProbeTellsWhatFails(t *testing.T) {
+	steps := 0
+	for _, kind := range []fault{fails, lost} {
+		for n := 1; ; n++ {
+			dst := newStore(1).Bucket("reports")
+			var op string
+			f := &faults{on: func(i int, name string) fault {
+				if i == n {
+					op = name
+					return kind
+				}
+				return none
+			}}
+			err := engine.Probe(t.Context(), faultyDestination{dst, f}, newJob())
+			if op == "" {
+				break
+			}
+			steps++
+			left := keys(t, dst)
+			stays := kind == fails && op[:6] == "Remove"
+			if err == nil || (len(left) > 0) != stays {
+				t.Errorf("%v: %s: %v, left %q", kind, op, err, left)
+			}
+		}
+	}
+	if steps != 10 {
+		t.Errorf("%d steps failed, want create, write, commit, open and remove, twice", steps)
+	}
+}
+
+// What was cancelled is removed all the same.
+func TestProbeCancelled(t *testing.T) {
+	dst := newStore(1).Bucket("reports")
+	ctx, cancel := context.WithCancel(t.Context())
+	f := &faults{on: func(_ int, name string) fault {
+		if name[:4] == "Open" {
+			cancel()
+		}
+		return none
+	}}
+	err := engine.Probe(ctx, faultyDestination{dst, f}, newJob())
+	if left := keys(t, dst); len(left) > 0 {
+		t.Errorf("%v, left %q", err, left)
+	}
+}
+
+// existing is a destination where every key is taken.
+type existing struct{ engine.Destination }
+
+func (e existing) Create(ctx context.Context, key string, opts engine.FileOptions) (engine.File, error) {
+	f, err := e.Destination.Create(ctx, key, opts)
+	return taken{f}, err
+}
+
+type taken struct{ engine.File }
+
+func (t taken) Commit(context.Context, [16]byte) error {
+	return errors.Join(fmt.Errorf("taken: %w", fs.ErrExist), t.Abort())
+}
+
+func (existing) Remove(context.Context, string) error { panic("what is not ours is removed") }
+
+func TestProbeSparesOthers(t *testing.T) {
+	dst := newStore(1).Bucket("reports")
+	if err := engine.Probe(t.Context(), existing{dst}, newJob()); !errors.Is(err, fs.ErrExist) {
+		t.Error(err)
+	}
+}
