@@ -159,6 +159,9 @@ func keepRows(ctx context.Context, lake *lakeStore, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := f.Chmod(0o644); err != nil { // PostgreSQL may read it as somebody else
+		return err
+	}
 	return s.eachShard(ctx, run.Destination, run.Manifest, func(stored []byte) error {
 		rows, err := inflate(stored)
 		if err != nil {

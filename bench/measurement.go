@@ -46,7 +46,11 @@ func (m *measurement) main(ctx context.Context, args []string, do func(ctx conte
 	if err := measure.Writable(m.save); err != nil {
 		return fmt.Errorf("-results: %w", err)
 	}
-	if m.work, err = os.MkdirTemp(m.dir, "stocktake-bench-"); err != nil {
+	dir, err := filepath.Abs(m.dir) // programs that work elsewhere are told of it
+	if err != nil {
+		return err
+	}
+	if m.work, err = os.MkdirTemp(dir, "stocktake-bench-"); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(m.work)) }()
