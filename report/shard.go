@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/hex"
 	"fmt"
@@ -24,10 +23,6 @@ const (
 	DefaultShardBytes = 256 << 20
 )
 
-// pieceSize is how many stored bytes are hashed and written at once: few calls,
-// and the bytes still lie in the core's own cache when they are read again.
-const pieceSize = 256 << 10
-
 // A ShardWriter writes shards, one after another: it cuts them, counts their
 // rows and hashes their stored bytes. Where a shard is cut follows from its
 // records, not from how they were batched. It is not safe for concurrent use.
@@ -35,8 +30,7 @@ type ShardWriter struct {
 	c      Compressor
 	limits Limits
 
-	out         hashWriter
-	pieces      *bufio.Writer // to out
+	out         sink
 	rows, raw   int64
 	first, last []byte // object keys
 }
@@ -45,16 +39,14 @@ type ShardWriter struct {
 func NewShardWriter(c Compressor, limits Limits) *ShardWriter {
 	limits.Rows = cmp.Or(limits.Rows, DefaultShardRows)
 	limits.Bytes = cmp.Or(limits.Bytes, DefaultShardBytes)
-	s := &ShardWriter{c: c, limits: limits}
-	s.pieces = bufio.NewWriterSize(&s.out, pieceSize)
-	return s
+	return &ShardWriter{c: c, limits: limits}
 }
 
 // Begin begins a shard whose bytes go to w, dropping one that was not ended.
 func (s *ShardWriter) Begin(w io.Writer) {
-	s.out.reset(w)
-	s.pieces.Reset(&s.out)
-	s.c.Reset(s.pieces)
+	s.Drop()
+	s.out.begin(w)
+	s.c.Reset(&s.out)
 	s.rows, s.raw = 0, 0
 	s.first, s.last = s.first[:0], s.last[:0]
 }
@@ -110,9 +102,10 @@ func (s *ShardWriter) End() (Shard, error) {
 	if err := s.c.Close(); err != nil {
 		return Shard{}, err
 	}
-	if err := s.pieces.Flush(); err != nil {
+	if err := s.out.flush(); err != nil {
 		return Shard{}, err
 	}
+	s.out.end()
 	var sh Shard
 	md5Sum, sha256Sum := s.out.sums.Sum()
 	sh.Sum = md5Sum
@@ -127,21 +120,65 @@ func (s *ShardWriter) End() (Shard, error) {
 	return sh, nil
 }
 
-// A hashWriter passes on what is written to it and hashes and counts it.
-type hashWriter struct {
+// Drop releases what a shard holds that was begun and will not be ended. After
+// End, or if none was begun, it does nothing.
+func (s *ShardWriter) Drop() { s.out.end() }
+
+// A sink passes on what is written to it, in pieces, and hashes and counts it.
+// The hashes are made beside the writer, together with those of another shard.
+type sink struct {
 	w    io.Writer
-	sums digest.Sums
-	size int64
+	err  error // of w
+	size int64 // that w has taken
+
+	sums   digest.Sums
+	stream *digest.Stream // nil: there is no shard
+	piece  []byte         // of stream
+	n      int            // bytes in it
 }
 
-func (h *hashWriter) reset(w io.Writer) {
-	h.w, h.size = w, 0
-	h.sums.Reset()
+func (s *sink) begin(w io.Writer) {
+	s.w, s.err, s.size, s.n = w, nil, 0, 0
+	s.sums.Reset()
+	s.stream = digest.Shared.Stream(&s.sums)
+	s.piece = s.stream.Next()
 }
 
-func (h *hashWriter) Write(p []byte) (int, error) {
-	n, err := h.w.Write(p)
-	h.sums.Write(p[:n])
-	h.size += int64(n)
-	return n, err
+func (s *sink) Write(p []byte) (n int, err error) {
+	for n < len(p) {
+		if s.n == len(s.piece) {
+			if err := s.flush(); err != nil {
+				return n, err
+			}
+		}
+		m := copy(s.piece[s.n:], p[n:])
+		n, s.n = n+m, s.n+m
+	}
+	return n, s.err
+}
+
+// flush hands the piece on.
+func (s *sink) flush() error {
+	if s.err != nil || s.n == 0 {
+		return s.err
+	}
+	n, err := s.w.Write(s.piece[:s.n])
+	if err == nil && n < s.n {
+		err = io.ErrShortWrite
+	}
+	s.size += int64(n)
+	if s.err = err; err != nil {
+		return err
+	}
+	s.stream.Put(s.n)
+	s.piece, s.n = s.stream.Next(), 0
+	return nil
+}
+
+// end waits for the hashes.
+func (s *sink) end() {
+	if s.stream != nil {
+		s.stream.Close()
+		s.stream, s.piece, s.n = nil, nil, 0
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/digest"
 )
 
 // A shardCheck checks one shard by itself and remembers what the others are
@@ -42,7 +43,7 @@ func (c *shardCheck) run(ctx context.Context, sr *shardReader) error {
 	}
 	defer f.Close()
 
-	stored := &tee{r: f, w: hashWriter{w: io.Discard}}
+	stored := &tee{r: f}
 	sr.reset(stored, c.file.Key, c.rep.Columns)
 	if err := c.read(ctx, sr, stored); err != nil {
 		return err
@@ -51,7 +52,7 @@ func (c *shardCheck) run(ctx context.Context, sr *shardReader) error {
 	if _, err := io.Copy(io.Discard, stored); err != nil {
 		return fmt.Errorf("read %s: %w", c.file.Key, err)
 	}
-	c.compare(&stored.w)
+	c.compare(stored)
 	return nil
 }
 
@@ -124,7 +125,7 @@ func (c *shardCheck) row(row *Row, n int64) {
 }
 
 // compare holds what was read against what manifest and summary say.
-func (c *shardCheck) compare(stored *hashWriter) {
+func (c *shardCheck) compare(stored *tee) {
 	c.stored = stored.size
 	if c.stored != c.file.Size {
 		c.find(CheckSize, 0, "%d bytes, the manifest says %d", c.stored, c.file.Size)
@@ -164,17 +165,19 @@ func (c *shardCheck) find(check Check, row int64, format string, args ...any) {
 	})
 }
 
-// A tee passes on what is read from r and hashes it. It remembers an error of r,
+// A tee passes on what is read from r, and hashes and counts it. It remembers an error of r,
 // which is not one of the shard.
 type tee struct {
-	r   io.Reader
-	w   hashWriter
-	err error
+	r    io.Reader
+	sums digest.Sums
+	size int64
+	err  error
 }
 
 func (t *tee) Read(p []byte) (int, error) {
 	n, err := t.r.Read(p)
-	t.w.Write(p[:n])
+	t.sums.Write(p[:n])
+	t.size += int64(n)
 	if err != nil && err != io.EOF {
 		t.err = err
 	}

@@ -2,10 +2,25 @@
 
 package digest
 
-// sumBlocks takes the whole blocks of 64 bytes in p into both sums.
+// md5Blocks1 takes blocks of 64 bytes, at least one, into the MD5 of each of 1 streams.
 //
 //go:noescape
-func sumBlocks(md5 *[4]uint32, sha256 *[8]uint32, p []byte)
+func md5Blocks1(s0 *[12]uint32, p0 *byte, blocks int)
+
+// md5Blocks2 takes blocks of 64 bytes, at least one, into the MD5 of each of 2 streams.
+//
+//go:noescape
+func md5Blocks2(s0 *[12]uint32, s1 *[12]uint32, p0 *byte, p1 *byte, blocks int)
+
+// sumBlocks1 takes blocks of 64 bytes, at least one, into the MD5 and the SHA-256 of each of 1 streams.
+//
+//go:noescape
+func sumBlocks1(s0 *[12]uint32, p0 *byte, blocks int)
+
+// sumBlocks2 takes blocks of 64 bytes, at least one, into the MD5 and the SHA-256 of each of 2 streams.
+//
+//go:noescape
+func sumBlocks2(s0 *[12]uint32, s1 *[12]uint32, p0 *byte, p1 *byte, blocks int)
 
 // foldBlocks makes 16 bytes of the whole blocks of 64 bytes in p, of which there is at least one:
 // their remainder is that of the blocks after crc. The constants move on by 64 bytes (the first half of

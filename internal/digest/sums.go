@@ -9,37 +9,34 @@ import (
 
 const blockSize = 64 // of MD5 and of SHA-256, in bytes
 
+// A state is that of an MD5 (4 words) and of a SHA-256.
+type state = [4 + 8]uint32
+
+// start is the state of an empty stream.
+//
+// Source: RFC 1321, 3.3; FIPS 180-4, 5.3.3.
+var start = state{
+	0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476,
+	0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+}
+
 // Sums are the MD5 and the SHA-256 of a stream. The zero value is ready. It is
 // not safe for concurrent use.
 type Sums struct {
-	md5    [4]uint32
-	sha256 [8]uint32
-	tail   [blockSize]byte // what came last and makes no block yet
-	size   uint64
+	state   state
+	tail    [blockSize]byte // what came last and makes no block yet
+	size    uint64
+	md5Only bool
 
 	parts [2]hash.Hash // instead of all of that, where there is no assembly
 }
 
-// The states that the sums begin with.
-//
-// Source: RFC 1321, 3.3; FIPS 180-4, 5.3.3.
-var (
-	md5Start    = [4]uint32{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}
-	sha256Start = [8]uint32{
-		0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-	}
-)
-
 // Reset begins a new stream.
-func (s *Sums) Reset() { s.reset(fast) }
-
-func (s *Sums) reset(fast bool) {
-	s.size = 0
+func (s *Sums) Reset() {
+	s.size, s.state = 0, start
 	if fast {
-		s.md5, s.sha256 = md5Start, sha256Start
 		return
 	}
-	s.md5 = [4]uint32{}
 	if s.parts[0] == nil {
 		s.parts = [2]hash.Hash{md5.New(), sha256.New()}
 	}
@@ -50,38 +47,56 @@ func (s *Sums) reset(fast bool) {
 
 // Write adds p to the stream. It never fails.
 func (s *Sums) Write(p []byte) (int, error) {
-	if s.size == 0 {
-		s.reset(fast)
-	}
 	n := len(p)
-	filled := int(s.size % blockSize)
-	s.size += uint64(n)
-	if !fast {
-		for _, h := range s.parts {
-			h.Write(p)
-		}
-		return n, nil
-	}
-	if filled > 0 {
-		m := copy(s.tail[filled:], p)
-		if filled+m < blockSize {
-			return n, nil
-		}
-		p = p[m:]
-		sumBlocks(&s.md5, &s.sha256, s.tail[:])
-	}
-	if len(p) >= blockSize {
-		sumBlocks(&s.md5, &s.sha256, p)
-		p = p[len(p)&^(blockSize-1):]
-	}
-	copy(s.tail[:], p)
+	p = s.begin(p)
+	s.blocks(p)
+	s.end(p)
 	return n, nil
 }
+
+// begin makes the block that p completes, if there is one, and returns the rest
+// of p: whole blocks and what is then the tail.
+func (s *Sums) begin(p []byte) []byte {
+	if s.size == 0 {
+		s.Reset()
+	}
+	filled := int(s.size % blockSize)
+	s.size += uint64(len(p))
+	if !fast {
+		s.parts[0].Write(p)
+		if !s.md5Only {
+			s.parts[1].Write(p)
+		}
+		return nil
+	}
+	if filled == 0 {
+		return p
+	}
+	n := copy(s.tail[filled:], p)
+	if filled+n == blockSize {
+		s.blocks(s.tail[:])
+	}
+	return p[n:]
+}
+
+// blocks takes the whole blocks in p.
+func (s *Sums) blocks(p []byte) {
+	switch n := len(p) / blockSize; {
+	case n == 0:
+	case s.md5Only:
+		md5Blocks1(&s.state, &p[0], n)
+	default:
+		sumBlocks1(&s.state, &p[0], n)
+	}
+}
+
+// end keeps what is behind the whole blocks in p.
+func (s *Sums) end(p []byte) { copy(s.tail[:], p[len(p)&^(blockSize-1):]) }
 
 // Sum gives the sums of the stream so far, which may go on.
 func (s *Sums) Sum() (md5Sum [md5.Size]byte, sha256Sum [sha256.Size]byte) {
 	if s.size == 0 {
-		s.reset(fast)
+		s.Reset()
 	}
 	if !fast {
 		s.parts[0].Sum(md5Sum[:0])
@@ -98,16 +113,34 @@ func (s *Sums) Sum() (md5Sum [md5.Size]byte, sha256Sum [sha256.Size]byte) {
 		last = end[:]
 	}
 	length := last[len(last)-8:]
-	m, h := s.md5, s.sha256
+	little, big := *s, *s
 	binary.LittleEndian.PutUint64(length, s.size*8)
-	sumBlocks(&m, new([8]uint32), last)
+	little.blocks(last)
 	binary.BigEndian.PutUint64(length, s.size*8)
-	sumBlocks(new([4]uint32), &h, last)
-	for i, word := range m {
-		binary.LittleEndian.PutUint32(md5Sum[4*i:], word)
+	big.blocks(last)
+	for i := range len(md5Sum) / 4 {
+		binary.LittleEndian.PutUint32(md5Sum[4*i:], little.state[i])
 	}
-	for i, word := range h {
-		binary.BigEndian.PutUint32(sha256Sum[4*i:], word)
+	for i := range len(sha256Sum) / 4 {
+		binary.BigEndian.PutUint32(sha256Sum[4*i:], big.state[4+i])
 	}
 	return md5Sum, sha256Sum
+}
+
+// writeBoth adds p to a and q to b, as far as they go in step; what is left of
+// one is for it alone. It needs the assembly, and streams of the same sums.
+func writeBoth(a, b *Sums, p, q []byte) {
+	p, q = a.begin(p), b.begin(q)
+	if n := min(len(p), len(q)) / blockSize; n > 0 {
+		if a.md5Only {
+			md5Blocks2(&a.state, &b.state, &p[0], &q[0], n)
+		} else {
+			sumBlocks2(&a.state, &b.state, &p[0], &q[0], n)
+		}
+		p, q = p[n*blockSize:], q[n*blockSize:]
+	}
+	a.blocks(p)
+	a.end(p)
+	b.blocks(q)
+	b.end(q)
 }

@@ -5,6 +5,10 @@ package digest
 // There is no assembly for this architecture.
 const fast, foldable = false, false
 
-func sumBlocks(*[4]uint32, *[8]uint32, []byte) { panic("digest: no assembly") }
+const noAssembly = "digest: there is no assembly for this architecture"
 
-func foldBlocks(*[16]byte, *[4]uint64, uint64, []byte) { panic("digest: no assembly") }
+func md5Blocks1(*state, *byte, int)                    { panic(noAssembly) }
+func md5Blocks2(_, _ *state, _, _ *byte, _ int)        { panic(noAssembly) }
+func sumBlocks1(*state, *byte, int)                    { panic(noAssembly) }
+func sumBlocks2(_, _ *state, _, _ *byte, _ int)        { panic(noAssembly) }
+func foldBlocks(*[16]byte, *[4]uint64, uint64, []byte) { panic(noAssembly) }

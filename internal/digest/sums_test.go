@@ -103,6 +103,29 @@ func BenchmarkSums(b *testing.B) {
 			s.Write(p)
 		}
 	})
+	q := make([]byte, len(p))
+	rand.NewChaCha8([32]byte{1}).Read(q)
+	b.Run("two", func(b *testing.B) {
+		var x, y Sums
+		b.SetBytes(2 * int64(len(p)))
+		for b.Loop() {
+			writeBoth(&x, &y, p, q)
+		}
+	})
+	b.Run("twoMD5", func(b *testing.B) {
+		x, y := Sums{md5Only: true}, Sums{md5Only: true}
+		b.SetBytes(2 * int64(len(p)))
+		for b.Loop() {
+			writeBoth(&x, &y, p, q)
+		}
+	})
+	b.Run("oneMD5", func(b *testing.B) {
+		x := Sums{md5Only: true}
+		b.SetBytes(int64(len(p)))
+		for b.Loop() {
+			x.Write(p)
+		}
+	})
 	b.Run("library", func(b *testing.B) {
 		m, h := md5.New(), sha256.New()
 		b.SetBytes(int64(len(p)))

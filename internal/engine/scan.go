@@ -95,6 +95,7 @@ func (w *worker) scan(ctx context.Context, number int, seg Segment) (scanned, er
 		err = w.endShard(ctx)
 	}
 	if w.file != nil {
+		w.shards.Drop()
 		w.file.Abort() // the error that brought us here says more
 		w.file = nil
 	}

@@ -7,7 +7,11 @@ import (
 )
 
 func main() {
-	sums()
+	data()
+	sums("md5Blocks1", 1, false)
+	sums("md5Blocks2", 2, false)
+	sums("sumBlocks1", 1, true)
+	sums("sumBlocks2", 2, true)
 	fold()
 	cpuid()
 	build.Generate()

@@ -27,61 +27,69 @@ func md5Word(i int) int {
 	}
 }
 
-// md5Block are the 64 steps over the block at p: state becomes what is to be
-// added to the state before.
+// md5Steps are the 64 steps over the block of each lane, in turn: the state of a
+// lane becomes what is to be added to the one before.
 //
 // A step has to wait for the one before at b only; everything else is added to a
 // ahead. The terms of the second function, (b & d) | (c & ^d), have no bit in
 // common, so they are added one by one and the second of them ahead, which makes
 // the chain of what has to wait shorter by one instruction.
-func md5Block(state [4]reg.GPVirtual, p reg.Register) (steps []step) {
+func md5Steps(lanes []lane) (steps []step) {
 	t, u := build.GP32(), build.GP32()
-	emit := func(s ...step) { steps = append(steps, s...) }
 	for i := range 64 {
-		a, b, c, d := state[-i&3], state[(1-i)&3], state[(2-i)&3], state[(3-i)&3]
-		constant := operand.U32(uint32(math.Floor(math.Abs(math.Sin(float64(i+1))) * (1 << 32))))
-		word := operand.Mem{Base: p}.Offset(4 * md5Word(i))
-		emit(
-			func() { build.ADDL(word, a) },
-			func() { build.ADDL(constant, a) },
-		)
-		switch i / 16 {
-		case 0: // ((c ^ d) & b) ^ d
-			emit(
-				func() { build.MOVL(c, t) },
-				func() { build.XORL(d, t) },
-				func() { build.ANDL(b, t) },
-				func() { build.XORL(d, t) },
-			)
-		case 1: // (b & d) + (c & ^d)
-			emit(
-				func() { build.MOVL(d, u) },
-				func() { build.NOTL(u) },
-				func() { build.ANDL(c, u) },
-				func() { build.ADDL(u, a) },
-				func() { build.MOVL(d, t) },
-				func() { build.ANDL(b, t) },
-			)
-		case 2: // b ^ c ^ d
-			emit(
-				func() { build.MOVL(c, t) },
-				func() { build.XORL(d, t) },
-				func() { build.XORL(b, t) },
-			)
-		case 3: // c ^ (b | ^d)
-			emit(
-				func() { build.MOVL(d, t) },
-				func() { build.NOTL(t) },
-				func() { build.ORL(b, t) },
-				func() { build.XORL(c, t) },
-			)
+		for _, l := range lanes {
+			steps = append(steps, md5Step(i, l, t, u)...)
 		}
-		shift := operand.U8(md5Shifts[i/16][i%4])
+	}
+	return steps
+}
+
+// md5Step is step i; t and u are what it may use meanwhile.
+func md5Step(i int, l lane, t, u reg.Register) (steps []step) {
+	emit := func(s ...step) { steps = append(steps, s...) }
+	a, b, c, d := l.md5[-i&3], l.md5[(1-i)&3], l.md5[(2-i)&3], l.md5[(3-i)&3]
+	constant := operand.U32(uint32(math.Floor(math.Abs(math.Sin(float64(i+1))) * (1 << 32))))
+	word := operand.Mem{Base: l.p}.Offset(4 * md5Word(i))
+	emit(
+		func() { build.ADDL(word, a) },
+		func() { build.ADDL(constant, a) },
+	)
+	switch i / 16 {
+	case 0: // ((c ^ d) & b) ^ d
 		emit(
-			func() { build.ADDL(t, a) },
-			func() { build.ROLL(shift, a) },
-			func() { build.ADDL(b, a) },
+			func() { build.MOVL(c, t) },
+			func() { build.XORL(d, t) },
+			func() { build.ANDL(b, t) },
+			func() { build.XORL(d, t) },
+		)
+	case 1: // (b & d) + (c & ^d)
+		emit(
+			func() { build.MOVL(d, u) },
+			func() { build.NOTL(u) },
+			func() { build.ANDL(c, u) },
+			func() { build.ADDL(u, a) },
+			func() { build.MOVL(d, t) },
+			func() { build.ANDL(b, t) },
+		)
+	case 2: // b ^ c ^ d
+		emit(
+			func() { build.MOVL(c, t) },
+			func() { build.XORL(d, t) },
+			func() { build.XORL(b, t) },
+		)
+	case 3: // c ^ (b | ^d)
+		emit(
+			func() { build.MOVL(d, t) },
+			func() { build.NOTL(t) },
+			func() { build.ORL(b, t) },
+			func() { build.XORL(c, t) },
 		)
 	}
+	shift := operand.U8(md5Shifts[i/16][i%4])
+	emit(
+		func() { build.ADDL(t, a) },
+		func() { build.ROLL(shift, a) },
+		func() { build.ADDL(b, a) },
+	)
 	return steps
 }

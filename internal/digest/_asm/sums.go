@@ -1,65 +1,83 @@
 package main
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// sums emits the function that takes blocks into both sums.
-func sums() {
-	constantTable, swapTable := sha256Constants(), byteSwap()
-	build.TEXT("sumBlocks", flags, "func(md5 *[4]uint32, sha256 *[8]uint32, p []byte)")
-	build.Pragma("noescape")
-	build.Doc("sumBlocks takes the whole blocks of 64 bytes in p into both sums.")
-	md5State := build.Load(build.Param("md5"), build.GP64())
-	shaState := build.Load(build.Param("sha256"), build.GP64())
-	p := build.Load(build.Param("p").Base(), build.GP64())
-	end := build.Load(build.Param("p").Len(), build.GP64())
-	build.ANDQ(operand.I8(-64), end)
-	build.JZ(operand.LabelRef("done"))
-	build.ADDQ(p, end)
-	constants := build.GP64()
-	build.LEAQ(constantTable, constants)
-	swap := build.XMM()
-	build.MOVOU(swapTable, swap)
+// A lane is one stream. Its state lies in memory as package digest's state does:
+// four words of MD5, then eight of SHA-256.
+type lane struct {
+	state      string // the parameter that points to it
+	p          reg.Register
+	md5        [4]reg.Register
+	abef, cdgh reg.Register // of SHA-256, if it is wanted
+}
 
-	var md5 [4]reg.GPVirtual
-	for i := range md5 {
-		md5[i] = build.GP32()
-		build.MOVL(operand.Mem{Base: md5State}.Offset(4*i), md5[i])
+const sha256Offset = 16 // in a state
+
+// sums emits a function that takes as many blocks into each of some streams.
+func sums(name string, count int, sha256 bool) {
+	var states, places []string
+	for i := range count {
+		states, places = append(states, fmt.Sprintf("s%d", i)), append(places, fmt.Sprintf("p%d", i))
 	}
-	abef, cdgh, t := build.XMM(), build.XMM(), build.XMM()
-	build.MOVOU(operand.Mem{Base: shaState}, abef)            // a b c d
-	build.MOVOU(operand.Mem{Base: shaState}.Offset(16), cdgh) // e f g h
-	build.PSHUFD(operand.U8(0xb1), abef, abef)
-	build.PSHUFD(operand.U8(0x1b), cdgh, cdgh)
-	build.MOVO(abef, t)
-	build.PALIGNR(operand.U8(8), cdgh, abef)
-	build.PBLENDW(operand.U8(0xf0), t, cdgh)
+	build.TEXT(name, flags, fmt.Sprintf("func(%s *[12]uint32, %s *byte, blocks int)", strings.Join(states, ", "), strings.Join(places, ", ")))
+	build.Pragma("noescape")
+	what := "the MD5"
+	if sha256 {
+		what += " and the SHA-256"
+	}
+	build.Doc(fmt.Sprintf("%s takes blocks of 64 bytes, at least one, into %s of each of %d streams.", name, what, count))
+
+	pointer := func(name string) reg.Register { return build.Load(build.Param(name), build.GP64()) }
+	left := build.Load(build.Param("blocks"), build.GP64())
+	var unit *sha256Unit
+	if sha256 {
+		unit = newSHA256Unit()
+	}
+	var lanes []lane
+	for i := range count {
+		l := lane{state: states[i], p: pointer(places[i])}
+		state := operand.Mem{Base: pointer(l.state)}
+		for i := range l.md5 {
+			l.md5[i] = build.GP32()
+			build.MOVL(state.Offset(4*i), l.md5[i])
+		}
+		if sha256 {
+			l.abef, l.cdgh = build.XMM(), build.XMM()
+			unit.load(l, state.Offset(sha256Offset))
+		}
+		lanes = append(lanes, l)
+	}
 
 	build.Label("block")
-	abefBefore, cdghBefore := build.XMM(), build.XMM()
-	build.MOVO(abef, abefBefore)
-	build.MOVO(cdgh, cdghBefore)
-	weave(md5Block(md5, p), sha256Block(abef, cdgh, swap, p, constants))
-	for i := range md5 {
-		build.ADDL(operand.Mem{Base: md5State}.Offset(4*i), md5[i])
-		build.MOVL(md5[i], operand.Mem{Base: md5State}.Offset(4*i))
+	var rounds []step
+	if sha256 {
+		for _, l := range lanes {
+			rounds = append(rounds, unit.steps(l)...)
+		}
 	}
-	build.PADDL(abefBefore, abef)
-	build.PADDL(cdghBefore, cdgh)
-	build.ADDQ(operand.I8(64), p)
-	build.CMPQ(p, end)
-	build.JB(operand.LabelRef("block"))
+	weave(md5Steps(lanes), rounds)
+	for _, l := range lanes {
+		state := operand.Mem{Base: pointer(l.state)}
+		for i := range l.md5 {
+			build.ADDL(state.Offset(4*i), l.md5[i])
+			build.MOVL(l.md5[i], state.Offset(4*i))
+		}
+		build.ADDQ(operand.I8(64), l.p)
+	}
+	build.DECQ(left)
+	build.JNZ(operand.LabelRef("block"))
 
-	build.PSHUFD(operand.U8(0x1b), abef, abef)
-	build.PSHUFD(operand.U8(0xb1), cdgh, cdgh)
-	build.MOVO(abef, t)
-	build.PBLENDW(operand.U8(0xf0), cdgh, abef)
-	build.PALIGNR(operand.U8(8), t, cdgh)
-	build.MOVOU(abef, operand.Mem{Base: shaState})
-	build.MOVOU(cdgh, operand.Mem{Base: shaState}.Offset(16))
-	build.Label("done")
+	if sha256 {
+		for _, l := range lanes {
+			unit.store(l, operand.Mem{Base: pointer(l.state)}.Offset(sha256Offset))
+		}
+	}
 	build.RET()
 }

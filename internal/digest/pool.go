@@ -1,0 +1,202 @@
+package digest
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+)
+
+// PieceSize is how many bytes of a stream are summed at once, at most: few
+// calls, and the bytes still lie in the core's own cache when they are read
+// again.
+const PieceSize = 256 << 10
+
+// ring is how many pieces a stream has: one that is being filled, one that waits
+// for its partner, and one more so that nobody waits for the partner's writer.
+const ring = 3
+
+// A Pool sums streams beside those who write them. Where two streams of the same
+// sums have a piece, both are summed at once, which takes as long as one: so a
+// piece waits for a partner as long as its stream has room to go on. It is safe
+// for concurrent use.
+type Pool struct {
+	mu      sync.Mutex
+	open    [2]int    // streams that are not closed, by kind
+	waiting []*Stream // have a piece, which nobody sums yet; in the order they came
+	summing int       // goroutines
+}
+
+// Shared is the pool of the process.
+var Shared = new(Pool)
+
+var pieces = sync.Pool{New: func() any { return new([PieceSize]byte) }}
+
+// A Stream is filled piece by piece: Next gives the room, Put says how much of
+// it was used. It is for one goroutine, which ends it with Close.
+type Stream struct {
+	pool *Pool
+	sums *Sums
+
+	piece *[PieceSize]byte      // being filled; nil: none is
+	free  chan *[PieceSize]byte // nil: may be made
+
+	// Held by the lock of the pool.
+	full  []filled // to be summed, in order; the first may be at it
+	flush bool     // somebody waits for all of it
+	done  sync.Cond
+}
+
+type filled struct {
+	piece *[PieceSize]byte
+	n     int
+}
+
+// Stream begins a stream that is added to sums, which nobody else may use until
+// it is closed.
+func (p *Pool) Stream(sums *Sums) *Stream {
+	s := &Stream{pool: p, sums: sums, free: make(chan *[PieceSize]byte, ring), full: make([]filled, 0, ring)}
+	s.done.L = &p.mu
+	for range ring {
+		s.free <- nil
+	}
+	p.mu.Lock()
+	p.open[s.kind()]++
+	p.mu.Unlock()
+	return s
+}
+
+func (s *Stream) kind() int {
+	if s.sums.md5Only {
+		return 1
+	}
+	return 0
+}
+
+// Next gives an empty piece of PieceSize bytes to fill. What was put before must
+// not be used any more.
+func (s *Stream) Next() []byte {
+	if s.piece == nil {
+		if s.piece = <-s.free; s.piece == nil {
+			s.piece = pieces.Get().(*[PieceSize]byte)
+		}
+	}
+	return s.piece[:]
+}
+
+// Put adds the first n bytes of the piece to the stream. They may be read until
+// the next call of Next.
+func (s *Stream) Put(n int) {
+	p := s.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.full = append(s.full, filled{s.piece, n})
+	s.piece = nil
+	if len(s.full) == 1 {
+		p.waiting = append(p.waiting, s)
+	}
+	p.start()
+}
+
+// Close returns when all that was put is summed, and ends the stream. To close
+// it again does nothing.
+func (s *Stream) Close() {
+	p := s.pool
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	s.flush = true
+	p.start()
+	for len(s.full) > 0 {
+		s.done.Wait()
+	}
+	p.open[s.kind()]--
+	p.start() // who waited for this one to be the partner
+	p.mu.Unlock()
+	s.pool = nil
+	if s.piece != nil {
+		pieces.Put(s.piece)
+	}
+	for len(s.free) > 0 {
+		if piece := <-s.free; piece != nil {
+			pieces.Put(piece)
+		}
+	}
+}
+
+// start lets a goroutine sum if there is something to sum. The lock is held.
+func (p *Pool) start() {
+	if p.summing < runtime.GOMAXPROCS(0) && p.ready() {
+		p.summing++
+		go p.sum()
+	}
+}
+
+func (p *Pool) ready() bool {
+	i, _ := p.choose()
+	return i >= 0
+}
+
+// choose says whose pieces come next, as places among those that wait: those of
+// two, or of one that cannot wait for a partner and -1, or none. The lock is
+// held.
+func (p *Pool) choose() (first, second int) {
+	for i, s := range p.waiting {
+		if fast {
+			for j := i + 1; j < len(p.waiting); j++ {
+				if p.waiting[j].kind() == s.kind() {
+					return i, j
+				}
+			}
+		}
+		if s.flush || len(s.full) > 1 || p.open[s.kind()] == 1 || !fast {
+			return i, -1
+		}
+	}
+	return -1, -1
+}
+
+// sum sums until nothing is ready.
+func (p *Pool) sum() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		i, j := p.choose()
+		if i < 0 {
+			p.summing--
+			return
+		}
+		a, b := p.waiting[i], (*Stream)(nil)
+		if j >= 0 {
+			b = p.waiting[j]
+			p.waiting = slices.Delete(p.waiting, j, j+1)
+		}
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+		x := a.full[0]
+		if b == nil {
+			p.mu.Unlock()
+			a.sums.Write(x.piece[:x.n])
+			p.mu.Lock()
+		} else {
+			y := b.full[0]
+			p.mu.Unlock()
+			writeBoth(a.sums, b.sums, x.piece[:x.n], y.piece[:y.n])
+			p.mu.Lock()
+			b.summed()
+		}
+		a.summed()
+	}
+}
+
+// summed is called when the first of the stream's pieces has been. The lock is
+// held.
+func (s *Stream) summed() {
+	s.free <- s.full[0].piece
+	s.full = slices.Delete(s.full, 0, 1)
+	switch {
+	case len(s.full) > 0:
+		s.pool.waiting = append(s.pool.waiting, s)
+	case s.flush:
+		s.done.Signal()
+	}
+}
