@@ -114,7 +114,7 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server, oc *oss.Cli
 	}
 	took := time.Since(start)
 	fmt.Fprintf(con.out, "== Uploaded %s, %s, from %s in %s (%s objects/s, each synced to disk)\n", many(int64(len(tree.files)), "file"), size(tree.bytes),
-		from, took.Round(10*time.Millisecond), count(int64(float64(len(tree.files))/took.Seconds())))
+		from, rounded(took), count(int64(float64(len(tree.files))/took.Seconds())))
 	if skipped > 0 {
 		fmt.Fprintf(con.out, "   left out: %s that cannot be objects (links, devices, names)\n", many(int64(skipped), "file"))
 	}
@@ -142,12 +142,14 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server, oc *oss.Cli
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(con.out, "== Its %s run: ", which)
+	printRun(con.out, r)
 	if err := runError(r); err != nil {
 		return err
 	}
-	fmt.Fprintf(con.out, "== Its %s run: ", which)
-	printRun(con.out, r)
-	if err := showReport(ctx, con.out, &ossBucket{client: oc, bucket: r.Destination}, r.Manifest, showOptions{rows: 5, verify: true}); err != nil {
+	fmt.Fprintln(con.out)
+	at := place{bucket: &ossBucket{client: oc, bucket: r.Destination}, name: "oss://" + r.Destination}
+	if err := showReport(ctx, con.out, at, r.Manifest, showOptions{rows: 5, verify: true}); err != nil {
 		return err
 	}
 	c.whereabouts(con.out, s)
@@ -157,7 +159,7 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server, oc *oss.Cli
 func (c *demoCmd) whereabouts(w io.Writer, s *server) {
 	fmt.Fprintf(w, `
 == Where everything is
-   OSS API   %s  region %s
+   OSS API   %s, region %s
    keys      OSS_ACCESS_KEY_ID=%s OSS_ACCESS_KEY_SECRET=%s
    objects   oss://%s
    reports   oss://%s/%s/%s/%s/
@@ -169,12 +171,42 @@ func (c *demoCmd) whereabouts(w io.Writer, s *server) {
 		}
 		return
 	}
+	program := programName()
 	fmt.Fprintf(w, `
-   Try, in another shell (make build gives you the program; export the two keys above):
-   stocktake inventory list   -b %[1]s --endpoint %[2]s
-   stocktake inventory run    -b %[1]s -i %[3]s --wait --endpoint %[2]s
-   stocktake report verify    oss://%[4]s/%[5]s/%[1]s/%[3]s/ --endpoint %[2]s
-`, demoBucket, s.endpoint(), demoID, demoReports, demoPrefix)
+   Try, in another shell:
+   export OSS_ACCESS_KEY_ID=%s OSS_ACCESS_KEY_SECRET=%s STOCKTAKE_ENDPOINT=%s
+   %[4]s inventory status --all
+   %[4]s inventory run -b %[5]s -i %[6]s --wait
+   %[4]s report verify oss://%[7]s/%[8]s/%[5]s/%[6]s/
+`, s.key.ID, s.key.Secret, s.endpoint(), program, demoBucket, demoID, demoReports, demoPrefix)
+}
+
+// programName is what to type for this program in another shell, in the same
+// folder.
+func programName() string {
+	const name = "stocktake"
+	self, err := os.Executable()
+	switch found, e := exec.LookPath(name); {
+	case e == nil && err == nil && sameFile(found, self):
+		return name
+	case strings.Contains(os.Args[0], "go-build"): // go run, which removes it in the end
+		return "go run ./cmd/stocktake"
+	}
+	return os.Args[0]
+}
+
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+// rounded leaves of a time what people read.
+func rounded(d time.Duration) time.Duration {
+	if d < time.Second {
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(10 * time.Millisecond)
 }
 
 // demoConfiguration asks for every column a report can have on any store.

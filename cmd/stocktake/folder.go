@@ -65,7 +65,7 @@ func (b dirBucket) List(ctx context.Context, prefix string) iter.Seq2[string, er
 // manifest.json, the folder it lies in, or the folder of a configuration's
 // reports, of which it is the newest.
 func openFolder(where string) (place, error) {
-	manifest, err := findManifest(where)
+	manifest, newest, err := findManifest(where)
 	if err != nil {
 		return place{}, err
 	}
@@ -87,35 +87,40 @@ func openFolder(where string) (place, error) {
 			b.base = ""
 		}
 	}
-	return place{bucket: b, path: b.base + rel, name: folder, close: root.Close}, nil
+	list := b.base + rel
+	if newest {
+		list = b.base
+	}
+	return place{bucket: b, path: b.base + rel, list: list, name: folder, base: b.base, close: root.Close}, nil
 }
 
-func findManifest(where string) (string, error) {
-	where, err := filepath.Abs(where)
-	if err != nil {
-		return "", err
+// findManifest finds the manifest.json that where means. newest says that where
+// may have older ones beside it.
+func findManifest(where string) (manifest string, newest bool, err error) {
+	if where, err = filepath.Abs(where); err != nil {
+		return "", false, err
 	}
 	st, err := os.Stat(where)
 	if err != nil {
-		return "", usageError{err}
+		return "", false, usageError{err}
 	}
 	if !st.IsDir() {
 		if filepath.Base(where) != report.ManifestName {
-			return "", usagef("%s is no %s and no folder", where, report.ManifestName)
+			return "", false, usagef("%s is no %s and no folder", where, report.ManifestName)
 		}
-		return where, nil
+		return where, false, nil
 	}
 	if m := filepath.Join(where, report.ManifestName); fileExists(m) {
-		return m, nil
+		return m, false, nil
 	}
 	all, err := filepath.Glob(filepath.Join(globEscape(where), "[0-9]*Z", report.ManifestName))
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	if len(all) == 0 {
-		return "", fmt.Errorf("%s holds no report: name a %s, its folder, or the folder above with data/ beside it", where, report.ManifestName)
+		return "", false, fmt.Errorf("%s holds no report: name a %s, its folder, or the folder above with data/ beside it", where, report.ManifestName)
 	}
-	return slices.Max(all), nil // the names are times, and sort as such
+	return slices.Max(all), true, nil // the names are times, and sort as such
 }
 
 func fileExists(name string) bool {

@@ -56,7 +56,7 @@ func newestManifest(ctx context.Context, p place) (string, error) {
 		}
 	}
 	if newest == "" {
-		return "", fmt.Errorf("there is no complete report (no %s) below %s/%s", report.ManifestName, p.name, prefix)
+		return "", fmt.Errorf("there is no complete report (no %s) below %s", report.ManifestName, p.where(prefix))
 	}
 	return newest, nil
 }
@@ -76,7 +76,7 @@ func (c *reportLs) Run(ctx context.Context, con console) (err error) {
 	t := newTable(con.out, "CREATED", "SOURCE", "ROWS", "FILES", "SIZE", "MANIFEST")
 	var found []reportLine
 	damaged := 0 // one does not hide the others
-	for key, err := range p.bucket.List(ctx, p.path) {
+	for key, err := range p.bucket.List(ctx, p.list) {
 		if err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (c *reportLs) Run(ctx context.Context, con console) (err error) {
 			damaged++
 			continue
 		}
-		l := lineOf(r, p.name)
+		l := lineOf(r, &p)
 		found = append(found, l)
 		rows := "?"
 		if l.Rows >= 0 {
@@ -125,7 +125,7 @@ func (c *reportShow) Run(ctx context.Context, con console) (err error) {
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	if !c.JSON {
-		return showReport(ctx, con.out, p.bucket, key, showOptions{rows: c.Rows})
+		return showReport(ctx, con.out, p, key, showOptions{rows: c.Rows})
 	}
 	r, err := report.Open(ctx, p.bucket, key)
 	if err != nil {
@@ -159,7 +159,7 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 	if c.JSON {
 		err = printJSON(con.out, v)
 	} else {
-		fmt.Fprintf(con.out, "%s/%s\n", p.name, printable(key))
+		fmt.Fprintln(con.out, printable(p.where(key)))
 		printVerification(con.out, v)
 	}
 	if err == nil && !v.OK {

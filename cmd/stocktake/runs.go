@@ -54,10 +54,11 @@ func follow(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer
 	return r, nil
 }
 
-// runError is the error of a command that wanted the run to succeed.
+// runError is the error of a command that wanted the run to succeed, and has
+// printed it with its reason.
 func runError(r stocktake.Run) error {
 	if r.State == stocktake.Failed || r.State == stocktake.Cancelled || r.State == stocktake.Skipped {
-		return fmt.Errorf("run %s %s: %s", r.ID, r.State, orDash(r.Reason))
+		return fmt.Errorf("run %s %s", r.ID, r.State)
 	}
 	return nil
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/stocktake/stocktake/report"
@@ -26,8 +28,8 @@ type reportLine struct {
 	Manifest string    `json:"manifest"`
 }
 
-func lineOf(r *report.Report, name string) reportLine {
-	l := reportLine{Created: timeOf(r), Source: r.Manifest.SourceBucket, Rows: -1, Files: len(r.Manifest.Files), Manifest: name + "/" + r.Key}
+func lineOf(r *report.Report, p *place) reportLine {
+	l := reportLine{Created: timeOf(r), Source: r.Manifest.SourceBucket, Rows: -1, Files: len(r.Manifest.Files), Manifest: p.where(r.Key)}
 	for _, f := range r.Manifest.Files {
 		l.Size += f.Size
 	}
@@ -39,12 +41,13 @@ func lineOf(r *report.Report, name string) reportLine {
 
 func timeOf(r *report.Report) time.Time { return time.Unix(r.Manifest.CreationTimestamp, 0).UTC() }
 
-func showReport(ctx context.Context, w io.Writer, b report.Bucket, manifest string, opts showOptions) error {
-	r, err := report.Open(ctx, b, manifest)
+// showReport shows the report whose manifest has the key manifest.
+func showReport(ctx context.Context, w io.Writer, p place, manifest string, opts showOptions) error {
+	r, err := report.Open(ctx, p.bucket, manifest)
 	if err != nil {
 		return err
 	}
-	showManifest(w, r)
+	showManifest(w, r, p.where(r.Key))
 	if err := showRows(ctx, w, r, opts.rows); err != nil {
 		return err
 	}
@@ -54,7 +57,7 @@ func showReport(ctx context.Context, w io.Writer, b report.Bucket, manifest stri
 	if !opts.verify {
 		return nil
 	}
-	v, err := report.Verify(ctx, b, manifest, report.VerifyOptions{})
+	v, err := report.Verify(ctx, p.bucket, manifest, report.VerifyOptions{})
 	if err != nil {
 		return err
 	}
@@ -66,11 +69,11 @@ func showReport(ctx context.Context, w io.Writer, b report.Bucket, manifest stri
 	return nil
 }
 
-func showManifest(w io.Writer, r *report.Report) {
+func showManifest(w io.Writer, r *report.Report, where string) {
 	m := r.Manifest
-	fmt.Fprintf(w, "\n== %s\n", r.Key)
+	fmt.Fprintf(w, "== Report %s\n", printable(where))
 	fmt.Fprintf(w, "   source       %s, as of %s\n", m.SourceBucket, when(timeOf(r)))
-	fmt.Fprintf(w, "   columns      %s\n", m.FileSchema)
+	fmt.Fprintf(w, "   columns      %s\n", printable(m.FileSchema))
 	if s := r.Summary; s != nil {
 		fmt.Fprintf(w, "   scan         %s listed, %s matched, %s; consistency: %s; took %s\n",
 			count(s.Listed), count(s.Matched), size(s.Bytes), s.Consistency, s.End.Sub(s.Start).Round(time.Millisecond))
@@ -81,7 +84,7 @@ func showManifest(w io.Writer, r *report.Report) {
 			fmt.Fprintf(w, "   and %s more\n", many(int64(len(m.Files)-most), "file"))
 			break
 		}
-		fmt.Fprintf(w, "   %s  %s  MD5 %s\n", f.Key, size(f.Size), f.MD5)
+		fmt.Fprintf(w, "   file         %s, %s, MD5 %s\n", printable(f.Key), size(f.Size), f.MD5)
 	}
 }
 
@@ -89,19 +92,21 @@ func showRows(ctx context.Context, w io.Writer, r *report.Report, n int) error {
 	if n == 0 {
 		return nil
 	}
-	fmt.Fprintf(w, "\n== First rows\n")
+	fmt.Fprintf(w, "\n== First rows, as they are in the files: keys percent-encoded\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "   %s\n", strings.ReplaceAll(printable(r.Manifest.FileSchema), ", ", "\t"))
 	for row, err := range r.Rows(ctx) {
 		if err != nil {
-			return err
+			return errors.Join(err, t.Flush())
 		}
 		values := make([]string, len(row.Values))
 		for i, v := range row.Values {
 			values[i] = printable(string(v))
 		}
-		fmt.Fprintf(w, "   %s\n", strings.Join(values, "  "))
+		fmt.Fprintf(t, "   %s\n", strings.Join(values, "\t"))
 		if n--; n == 0 {
-			return nil
+			break
 		}
 	}
-	return nil
+	return t.Flush()
 }
