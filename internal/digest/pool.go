@@ -66,7 +66,7 @@ func (p *Pool) Stream(sums *Sums) *Stream {
 }
 
 func (s *Stream) kind() int {
-	if s.sums.md5Only {
+	if s.sums.MD5Only {
 		return 1
 	}
 	return 0

@@ -31,7 +31,7 @@ func testPool(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, uint64(n)))
 			bytes := rand.NewChaCha8([32]byte{byte(n)})
 			for range 20 {
-				sums := &Sums{md5Only: n%3 == 0}
+				sums := &Sums{MD5Only: n%3 == 0}
 				stream := pool.Stream(sums)
 				var all []byte
 				for range random.IntN(8) {
@@ -47,7 +47,7 @@ func testPool(t *testing.T) {
 				if m != md5.Sum(all) {
 					t.Errorf("stream %d of %d bytes: MD5 %x, want %x", n, len(all), m, md5.Sum(all))
 				}
-				if !sums.md5Only && h != sha256.Sum256(all) {
+				if !sums.MD5Only && h != sha256.Sum256(all) {
 					t.Errorf("stream %d of %d bytes: SHA-256 %x, want %x", n, len(all), h, sha256.Sum256(all))
 				}
 			}
@@ -73,7 +73,7 @@ func TestPiecesWaitForPartners(t *testing.T) {
 		var all []byte
 		random := rand.NewChaCha8([32]byte{})
 		var sums [3]Sums
-		sums[2].md5Only = true
+		sums[2].MD5Only = true
 		summed := func(want ...uint64) {
 			t.Helper()
 			synctest.Wait()

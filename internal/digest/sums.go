@@ -23,10 +23,11 @@ var start = state{
 // Sums are the MD5 and the SHA-256 of a stream. The zero value is ready. It is
 // not safe for concurrent use.
 type Sums struct {
-	state   state
-	tail    [blockSize]byte // what came last and makes no block yet
-	size    uint64
-	md5Only bool
+	MD5Only bool // the SHA-256 is not wanted, and is all zeros; set before anything is written
+
+	state state
+	tail  [blockSize]byte // what came last and makes no block yet
+	size  uint64
 
 	parts [2]hash.Hash // instead of all of that, where there is no assembly
 }
@@ -64,7 +65,7 @@ func (s *Sums) begin(p []byte) []byte {
 	s.size += uint64(len(p))
 	if !fast {
 		s.parts[0].Write(p)
-		if !s.md5Only {
+		if !s.MD5Only {
 			s.parts[1].Write(p)
 		}
 		return nil
@@ -83,7 +84,7 @@ func (s *Sums) begin(p []byte) []byte {
 func (s *Sums) blocks(p []byte) {
 	switch n := len(p) / blockSize; {
 	case n == 0:
-	case s.md5Only:
+	case s.MD5Only:
 		md5Blocks1(&s.state, &p[0], n)
 	default:
 		sumBlocks1(&s.state, &p[0], n)
@@ -100,7 +101,9 @@ func (s *Sums) Sum() (md5Sum [md5.Size]byte, sha256Sum [sha256.Size]byte) {
 	}
 	if !fast {
 		s.parts[0].Sum(md5Sum[:0])
-		s.parts[1].Sum(sha256Sum[:0])
+		if !s.MD5Only {
+			s.parts[1].Sum(sha256Sum[:0])
+		}
 		return md5Sum, sha256Sum
 	}
 	// The end is padded with a bit, zeros, and the number of bits in 8 bytes, which
@@ -113,16 +116,19 @@ func (s *Sums) Sum() (md5Sum [md5.Size]byte, sha256Sum [sha256.Size]byte) {
 		last = end[:]
 	}
 	length := last[len(last)-8:]
-	little, big := *s, *s
+	st, blocks := s.state, len(last)/blockSize
 	binary.LittleEndian.PutUint64(length, s.size*8)
-	little.blocks(last)
-	binary.BigEndian.PutUint64(length, s.size*8)
-	big.blocks(last)
+	md5Blocks1(&st, &last[0], blocks)
 	for i := range len(md5Sum) / 4 {
-		binary.LittleEndian.PutUint32(md5Sum[4*i:], little.state[i])
+		binary.LittleEndian.PutUint32(md5Sum[4*i:], st[i])
 	}
+	if s.MD5Only {
+		return md5Sum, sha256Sum
+	}
+	binary.BigEndian.PutUint64(length, s.size*8)
+	sumBlocks1(&st, &last[0], blocks) // its MD5 is of no use
 	for i := range len(sha256Sum) / 4 {
-		binary.BigEndian.PutUint32(sha256Sum[4*i:], big.state[4+i])
+		binary.BigEndian.PutUint32(sha256Sum[4*i:], st[4+i])
 	}
 	return md5Sum, sha256Sum
 }
@@ -132,7 +138,7 @@ func (s *Sums) Sum() (md5Sum [md5.Size]byte, sha256Sum [sha256.Size]byte) {
 func writeBoth(a, b *Sums, p, q []byte) {
 	p, q = a.begin(p), b.begin(q)
 	if n := min(len(p), len(q)) / blockSize; n > 0 {
-		if a.md5Only {
+		if a.MD5Only {
 			md5Blocks2(&a.state, &b.state, &p[0], &q[0], n)
 		} else {
 			sumBlocks2(&a.state, &b.state, &p[0], &q[0], n)

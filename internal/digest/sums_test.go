@@ -113,14 +113,14 @@ func BenchmarkSums(b *testing.B) {
 		}
 	})
 	b.Run("twoMD5", func(b *testing.B) {
-		x, y := Sums{md5Only: true}, Sums{md5Only: true}
+		x, y := Sums{MD5Only: true}, Sums{MD5Only: true}
 		b.SetBytes(2 * int64(len(p)))
 		for b.Loop() {
 			writeBoth(&x, &y, p, q)
 		}
 	})
 	b.Run("oneMD5", func(b *testing.B) {
-		x := Sums{md5Only: true}
+		x := Sums{MD5Only: true}
 		b.SetBytes(int64(len(p)))
 		for b.Loop() {
 			x.Write(p)

@@ -23,7 +23,7 @@ const maxInline = 64 << 10
 // tinySize is what most small bodies need, in bytes.
 const tinySize = 4 << 10
 
-// bufferSize is how much of a body is read, hashed and written at once.
+// bufferSize is how much of a body is copied at once.
 const bufferSize = 256 << 10
 
 var (

@@ -3,10 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/md5"
-	"crypto/sha256"
 	"fmt"
-	"hash"
 	"io"
 
 	"github.com/stocktake/stocktake/internal/digest"
@@ -44,22 +41,21 @@ func (s *Store) receiveInto(ctx context.Context, b *body, r io.Reader, p *object
 	if err := s.room(p.Size); err != nil {
 		return digests{}, err
 	}
-	in := &intake{r: ctxReader{ctx, r}, size: p.Size, md5: md5.New()}
-	if p.SHA256 != nil {
-		in.sha256 = sha256.New()
-	}
+	in := &intake{r: ctxReader{ctx, r}, size: p.Size, sums: digest.Sums{MD5Only: p.SHA256 == nil}}
 	if err := ctx.Err(); err != nil {
 		return digests{}, err
 	}
 	if err := s.receiveAll(b, in); err != nil {
 		return digests{}, err
 	}
-	if err := in.check(p); err != nil {
-		return digests{}, err
+	md5Sum, sha256Sum := in.sums.Sum()
+	if p.MD5 != nil && !bytes.Equal(p.MD5, md5Sum[:]) {
+		return digests{}, fmt.Errorf("%w: MD5", object.ErrBadDigest)
 	}
-	d := digests{n: in.n, crc64: in.crc64}
-	in.md5.Sum(d.md5[:0])
-	return d, nil
+	if p.SHA256 != nil && !bytes.Equal(p.SHA256, sha256Sum[:]) {
+		return digests{}, fmt.Errorf("%w: SHA-256", object.ErrBadDigest)
+	}
+	return digests{n: in.n, crc64: in.crc64, md5: md5Sum}, nil
 }
 
 func (s *Store) receiveAll(b *body, in *intake) error {
@@ -83,74 +79,40 @@ func (s *Store) receiveAll(b *body, in *intake) error {
 	return s.receiveRest(b, in)
 }
 
-// ring is how many buffers of a large body are between reading and hashing.
-const ring = 3
-
 // receiveRest reads what does not fit into memory. The cryptographic sums take
-// as long as all the rest, so they are made at the same time.
+// as long as all the rest, so they are made at the same time, and together with
+// those of another body.
 func (s *Store) receiveRest(b *body, in *intake) error {
-	free, full := make(chan *[]byte, ring), make(chan filled, ring)
-	for range ring {
-		free <- nil // taken from the pool when needed
-	}
-	summed := make(chan struct{})
-	go func() {
-		defer close(summed)
-		for f := range full {
-			in.sum((*f.buf)[:f.n])
-			free <- f.buf
+	stream := digest.Shared.Stream(&in.sums)
+	defer stream.Close()
+	for {
+		piece := stream.Next()
+		n, err := in.fill(piece)
+		if err != nil || n == 0 {
+			return err
 		}
-	}()
-	err := func() error {
-		for {
-			buf := <-free
-			if buf == nil {
-				buf = buffers.get()
-			}
-			n, err := in.fill(*buf)
-			if err != nil || n == 0 {
-				buffers.put(buf)
-				return err
-			}
-			full <- filled{buf, n}
-			// Both only read the buffer, and it is filled again after this.
-			if err := s.write(b, (*buf)[:n]); err != nil {
-				return err
-			}
-		}
-	}()
-	close(full)
-	<-summed
-	for len(free) > 0 {
-		if buf := <-free; buf != nil {
-			buffers.put(buf)
+		stream.Put(n)
+		if err := s.write(b, piece[:n]); err != nil { // which only reads it, as the sums do
+			return err
 		}
 	}
-	return err
-}
-
-// filled is a buffer with n bytes in it.
-type filled struct {
-	buf *[]byte
-	n   int
 }
 
 // intake reads a body, counts and digests it.
 type intake struct {
-	r      io.Reader
-	size   int64 // announced; -1: unknown
-	n      int64 // read
-	end    bool
-	crc64  uint64
-	md5    hash.Hash
-	sha256 hash.Hash // nil: not wanted
+	r     io.Reader
+	size  int64 // announced; -1: unknown
+	n     int64 // read
+	end   bool
+	crc64 uint64
+	sums  digest.Sums
 }
 
 // read is fill and sum.
 func (in *intake) read(buf []byte) (int, error) {
 	n, err := in.fill(buf)
 	if err == nil {
-		in.sum(buf[:n])
+		in.sums.Write(buf[:n])
 	}
 	return n, err
 }
@@ -185,23 +147,4 @@ func (in *intake) fill(buf []byte) (n int, err error) {
 	}
 	in.crc64 = digest.UpdateCRC64(in.crc64, buf[:n])
 	return n, nil
-}
-
-// sum adds p to the cryptographic sums. It may run beside fill.
-func (in *intake) sum(p []byte) {
-	in.md5.Write(p)
-	if in.sha256 != nil {
-		in.sha256.Write(p)
-	}
-}
-
-// check compares the digests that p asks for.
-func (in *intake) check(p *object.Put) error {
-	if p.MD5 != nil && !bytes.Equal(p.MD5, in.md5.Sum(nil)) {
-		return fmt.Errorf("%w: MD5", object.ErrBadDigest)
-	}
-	if p.SHA256 != nil && !bytes.Equal(p.SHA256, in.sha256.Sum(nil)) {
-		return fmt.Errorf("%w: SHA-256", object.ErrBadDigest)
-	}
-	return nil
 }
