@@ -68,7 +68,7 @@ func (s *server) inventories(ctx context.Context, st *store.Store, access *ram.D
 		}
 	}
 	run := &inventory.EngineRunner{Stores: stores, Seed: f.Seed, Options: engine.Options{
-		Workers: f.ScanWorkers, Share: f.ScanShare, Busy: s.pressure.busy, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: s.log,
+		Workers: f.ScanWorkers, Share: f.ScanShare, Requests: s.pressure.requests, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: s.log,
 	}}
 	service, err := inventory.New(ctx, cat, stores, run, opts)
 	if err != nil {

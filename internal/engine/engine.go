@@ -45,10 +45,14 @@ type Options struct {
 	MinSegment int64         // records for which a segment of their own is worth it; 0: 100,000
 	Limits     report.Limits // of a shard
 
-	// Share is the part of its time that a worker may work while Busy says that
-	// others want the machine, above 0 to 1; it rests between batches. 0: 1.
+	// Share is the part of its time that a worker may work while others want the
+	// machine, above 0 to 1; it rests between batches. 0: 1.
 	Share float64
-	Busy  func() bool // called by all workers after each batch; nil: always busy
+
+	// Requests are those others: how many have come so far and how many of them
+	// are not answered yet. All workers call it after each batch, and make way if
+	// any came meanwhile or is open. nil: always.
+	Requests func() (begun, open int64)
 
 	// EmptyManifest publishes a report without shards if nothing matched.
 	// Without it such a run writes nothing at all.

@@ -18,13 +18,32 @@ const (
 
 // A pace makes a worker step aside between batches.
 type pace struct {
-	share float64     // of the time that the worker may work while busy says so, 0 to 1
-	busy  func() bool // nil: always
-	since time.Time   // the last step
-	owed  time.Duration
+	share    float64                    // of the time that the worker may work beside requests, 0 to 1
+	requests func() (begun, open int64) // nil: there always are some
+	begun    int64                      // requests at the last step
+	since    time.Time                  // the last step
+	owed     time.Duration
 }
 
-func newPace(o *Options) pace { return pace{share: o.Share, busy: o.Busy, since: time.Now()} }
+func newPace(o *Options) pace {
+	p := pace{share: o.Share, requests: o.Requests}
+	p.look()
+	return p
+}
+
+// look begins a step. It reports whether requests had to be made way for since
+// the last: those that are open, and those that came and went, for where many
+// clients wait for short answers, most of the time none is open.
+func (p *pace) look() bool {
+	p.since = time.Now()
+	if p.requests == nil {
+		return true
+	}
+	before := p.begun
+	begun, open := p.requests()
+	p.begun = begun
+	return open > 0 || begun != before
+}
 
 // step is called between two batches, each of which takes a fraction of a
 // millisecond. Goroutines that are ready, such as those of requests, go first:
@@ -36,11 +55,10 @@ func (p *pace) step(ctx context.Context) error {
 	if p.share >= 1 {
 		return nil
 	}
-	now := time.Now()
-	if p.busy == nil || p.busy() {
-		p.owed += time.Duration(float64(min(now.Sub(p.since), longestStretch)) * (1 - p.share) / p.share)
+	before := p.since
+	if p.look() {
+		p.owed += time.Duration(float64(min(p.since.Sub(before), longestStretch)) * (1 - p.share) / p.share)
 	}
-	p.since = now
 	if p.owed < leastRest {
 		return nil
 	}
@@ -51,6 +69,7 @@ func (p *pace) step(ctx context.Context) error {
 		return ctx.Err()
 	case <-timer.C:
 	}
-	p.owed, p.since = 0, time.Now()
+	p.owed = 0
+	p.look()
 	return nil
 }

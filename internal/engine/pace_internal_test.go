@@ -43,25 +43,27 @@ func TestPaceEndsWithItsContext(t *testing.T) {
 
 func TestPaceRestsOnlyForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		busy := false
-		p := newPace(&Options{Share: 0.1, Busy: func() bool { return busy }})
-		for range 100 {
-			time.Sleep(time.Millisecond)
+		var begun, open int64
+		p := newPace(&Options{Share: 0.1, Requests: func() (int64, int64) { return begun, open }})
+		rests := func(of string, after, want time.Duration) {
+			t.Helper()
+			time.Sleep(after)
 			start := time.Now()
-			if err := p.step(t.Context()); err != nil || time.Since(start) > 0 {
-				t.Fatalf("%v after a rest of %v, with nobody there", err, time.Since(start))
+			if err := p.step(t.Context()); err != nil || time.Since(start).Round(time.Microsecond) != want {
+				t.Errorf("%s: %v after a rest of %v, want %v", of, err, time.Since(start), want)
 			}
 		}
-		busy = true
-		time.Sleep(time.Millisecond)
-		start := time.Now()
-		if err := p.step(t.Context()); err != nil || time.Since(start).Round(time.Microsecond) != 9*time.Millisecond {
-			t.Errorf("%v after a rest of %v, want 9ms", err, time.Since(start))
+		for range 100 {
+			rests("nobody there", time.Millisecond, 0)
 		}
-		time.Sleep(time.Hour) // waited for a disk
-		start = time.Now()
-		if err := p.step(t.Context()); err != nil || time.Since(start) > 200*time.Millisecond {
-			t.Errorf("%v after a rest of %v", err, time.Since(start))
-		}
+		begun, open = 1, 1
+		rests("one that is open", time.Millisecond, 9*time.Millisecond)
+		rests("one that is still open", time.Millisecond, 9*time.Millisecond)
+		rests("a batch that waited for a disk for an hour", time.Hour, 180*time.Millisecond)
+		open = 0
+		rests("one that was answered before", time.Millisecond, 0)
+		begun = 5
+		rests("some that came and went", time.Millisecond, 9*time.Millisecond)
+		rests("nobody any more", time.Millisecond, 0)
 	})
 }
