@@ -48,8 +48,18 @@ func ParsePutBucketInventory(body []byte, rules InventoryRules) (InventoryConfig
 // configurations of a page and, if there are more, the token of the next.
 // Errors are as with [ParseInventoryConfiguration].
 func ParseInventoryList(data []byte) (page []InventoryConfiguration, next string, truncated bool, err error) {
-	const root = "ListInventoryConfigurationsResult"
-	err = scanDocument(data, root, func(dec *xml.Decoder) error {
+	if data, err = checkUTF8(data); err != nil {
+		return nil, "", false, err
+	}
+	if page, next, truncated, ok := plainList(data); ok {
+		return page, next, truncated, nil
+	}
+	return scanList(data)
+}
+
+// scanList is ParseInventoryList by encoding/xml.
+func scanList(data []byte) (page []InventoryConfiguration, next string, truncated bool, err error) {
+	err = scanDocument(data, inventoryListElement, func(dec *xml.Decoder) error {
 		for {
 			token, err := dec.Token()
 			if err != nil {
@@ -62,7 +72,7 @@ func ParseInventoryList(data []byte) (page []InventoryConfiguration, next string
 				return errDirective
 			case xml.StartElement:
 				switch t.Name.Local {
-				case "InventoryConfiguration":
+				case configurationElement:
 					doc, err := scanElement(dec)
 					if err != nil {
 						return err
@@ -91,11 +101,22 @@ func ParseInventoryList(data []byte) (page []InventoryConfiguration, next string
 	return page, next, truncated, nil
 }
 
-func parseDocument(data []byte) (doc document, err error) {
+func parseDocument(data []byte) (doc *document, err error) {
 	if len(data) > MaxConfigurationSize {
 		return nil, &MalformedXMLError{EC: ecNotWellFormed, Reason: "longer than 1 MiB"}
 	}
-	err = scanDocument(data, "InventoryConfiguration", func(dec *xml.Decoder) error {
+	if data, err = checkUTF8(data); err != nil {
+		return nil, err
+	}
+	if doc, ok := plainDocument(data); ok {
+		return doc, nil
+	}
+	return scanConfiguration(data)
+}
+
+// scanConfiguration is parseDocument by encoding/xml.
+func scanConfiguration(data []byte) (doc *document, err error) {
+	err = scanDocument(data, configurationElement, func(dec *xml.Decoder) error {
 		doc, err = scanElement(dec)
 		return err
 	})

@@ -3,6 +3,7 @@ package stocktake_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -456,4 +457,35 @@ func BenchmarkConfiguration(b *testing.B) {
 			doc = c.AppendXML(doc[:0])
 		}
 	})
+}
+// BenchmarkParseInventoryList reads a full page of a listing.
+func BenchmarkParseInventoryList(b *testing.B) {
+	page := make([]stocktake.InventoryConfiguration, stocktake.InventoryPageSize)
+	for i := range page {
+		page[i] = stocktake.InventoryConfiguration{
+			ID: fmt.Sprint("inventory-", i), IsEnabled: true,
+			Filter: stocktake.Filter{
+				Prefix: "photos/2026/", LowerSizeBound: 1 << 10, UpperSizeBound: 1 << 30,
+				StorageClass: []stocktake.StorageClass{stocktake.Archive, stocktake.IA, stocktake.Standard},
+			},
+			Destination: stocktake.Destination{
+				Format: stocktake.FormatCSV, AccountID: "1000000000000000", RoleARN: "acs:ram::1000000000000000:role/writer",
+				Bucket: "reports", Prefix: "inv", Encryption: stocktake.Encryption{SSEKMS: true, KeyID: "key"},
+			},
+			Schedule:               stocktake.Schedule{Frequency: stocktake.Daily},
+			IncludedObjectVersions: stocktake.AllVersions,
+			OptionalFields: []stocktake.Field{
+				stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldETag, stocktake.FieldStorageClass,
+				stocktake.FieldIsMultipartUploaded, stocktake.FieldEncryptionStatus,
+			},
+		}
+	}
+	list := stocktake.AppendInventoryList(nil, page, "", "inventory-99", true)
+	b.SetBytes(int64(len(list)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if got, _, _, err := stocktake.ParseInventoryList(list); err != nil || len(got) != len(page) {
+			b.Fatalf("%d configurations, %v", len(got), err)
+		}
+	}
 }

@@ -18,7 +18,7 @@ type fault struct {
 type faults map[string]fault
 
 // read gives the configuration, or what of the document it cannot hold.
-func (d document) read() (InventoryConfiguration, error) {
+func (d *document) read() (InventoryConfiguration, error) {
 	c, faults, err := d.configuration()
 	if err != nil {
 		return InventoryConfiguration{}, err
@@ -34,7 +34,7 @@ func (d document) read() (InventoryConfiguration, error) {
 // configuration gives what the document says, the texts that a configuration
 // cannot hold, and the first node that is missing or not of its type, in the
 // order of the EC: those of the nodes that OSS gives none come last.
-func (d document) configuration() (c InventoryConfiguration, f faults, err error) {
+func (d *document) configuration() (c InventoryConfiguration, f faults, err error) {
 	r := documentReader{document: d, faults: faults{}}
 
 	c.ID = r.required(pathID, ec(5))
@@ -62,7 +62,7 @@ func (d document) configuration() (c InventoryConfiguration, f faults, err error
 // A documentReader turns the texts of a document into values. After the first
 // err the values mean nothing.
 type documentReader struct {
-	document
+	*document
 	faults faults
 	err    error // the first node that is missing or not of its type
 }
@@ -193,7 +193,7 @@ func (r *documentReader) dayOfMonth() int {
 }
 
 func (r *documentReader) fields(path, ec string, parse func(string) (Field, bool)) (fields []Field) {
-	for _, text := range r.document[path] {
+	for text := range r.repeated(path) {
 		f, ok := parse(strings.TrimSpace(text))
 		if !ok {
 			r.fault(path, ec, strings.TrimSpace(text), "expected a name of a field", false)

@@ -2,6 +2,7 @@ package stocktake
 
 import (
 	"cmp"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -232,11 +233,15 @@ func validKMSKeyID(id string) bool {
 }
 
 // ec writes an OSS diagnostic code of the inventory operations.
-func ec(n int) string {
-	const zeros = "0020-00000000"
-	digits := strconv.Itoa(n)
-	return zeros[:len(zeros)-len(digits)] + digits
-}
+func ec(n int) string { return ecs[n] }
+
+// ecs are the codes that there are: they are looked up for each element read.
+var ecs = func() (codes [46]string) {
+	for n := range codes {
+		codes[n] = fmt.Sprintf("0020-%08d", n)
+	}
+	return codes
+}()
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
