@@ -458,6 +458,7 @@ func BenchmarkConfiguration(b *testing.B) {
 		}
 	})
 }
+
 // BenchmarkParseInventoryList reads a full page of a listing.
 func BenchmarkParseInventoryList(b *testing.B) {
 	page := make([]stocktake.InventoryConfiguration, stocktake.InventoryPageSize)
