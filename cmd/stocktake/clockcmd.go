@@ -16,11 +16,7 @@ type clockCmd struct {
 
 // Help is shown by --help below the commands.
 func (clockCmd) Help() string {
-	return `The server must have been started with --clock-control.
-
-Example:
-  stocktake serve --clock-control &
-  stocktake clock advance 720h      # a month of schedules`
+	return `The server must have been started with --clock-control.`
 }
 
 type clockGet struct{ remote }

@@ -22,21 +22,17 @@ import (
 
 // demoCmd is `stocktake demo`.
 type demoCmd struct {
-	From   string `help:"Folder to upload. Default: the Go distribution's own src." type:"existingdir" placeholder:"DIR"`
-	Data   string `help:"Folder of the store. Default: a temporary one, removed at the end." type:"path" placeholder:"DIR"`
+	From   string `help:"Folder to upload. Default: the Go distribution's own src." type:"existingdir" placeholder:"DIR" env:"-"`
+	Data   string `help:"Folder of the store. Default: a temporary one, removed at the end." type:"path" placeholder:"DIR" env:"-"`
 	Listen string `help:"Address of the server; another port is taken if this one is busy." default:"127.0.0.1:9000"`
-	Exit   bool   `help:"End after the report instead of leaving the server on."`
+	Exit   bool   `help:"End after the report instead of leaving the server on." env:"-"`
 }
 
 // Help is shown by --help below the flags.
 func (demoCmd) Help() string {
 	return `Starts a server, uploads a file tree through the OSS API, puts an inventory
 configuration, follows its first run, verifies the report and shows it. Everything
-goes through the same API and binary that users have.
-
-Examples:
-  stocktake demo
-  stocktake demo --from ~/projects --exit`
+goes through the same API and binary that users have.`
 }
 
 // Names and thresholds of the demo.

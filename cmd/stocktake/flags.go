@@ -23,7 +23,7 @@ type serverFlags struct {
 	Data      string            `help:"Folder of the embedded store, the catalog and the keys." default:"./stocktake-data" type:"path"`
 	Region    string            `help:"Region that buckets are in." default:"cn-hangzhou"`
 	AccountID string            `name:"account-id" help:"Account that owns the buckets." default:"1000000000000000"`
-	BaseHost  []string          `help:"Host names under which buckets are host names: BUCKET.HOST. The public OSS names are known already." placeholder:"HOST,..."`
+	BaseHost  []string          `help:"Host names under which buckets are host names: BUCKET.HOST. The public OSS names are known already." placeholder:"HOST"`
 	CNAME     map[string]string `name:"cname" help:"Host names that stand for one bucket each." placeholder:"HOST=BUCKET;..."`
 
 	accountFlags
@@ -58,7 +58,7 @@ type runFlags struct {
 
 type noticeFlags struct {
 	Webhook           map[string]string `group:"Notices" help:"Receivers that are told when runs succeed, fail, are late and recover." placeholder:"NAME=URL;..."`
-	WebhookEvents     []string          `group:"Notices" help:"Events to tell: succeeded, failed, late, recovered. Default: all." placeholder:"EVENT,..."`
+	WebhookEvents     []string          `group:"Notices" help:"Events to tell: succeeded, failed, late, recovered. Default: all." placeholder:"EVENT"`
 	WebhookSecretFile string            `group:"Notices" help:"File with the secret that notices are signed with. Default: one is made in the data folder (webhook.secret)." placeholder:"FILE"`
 }
 

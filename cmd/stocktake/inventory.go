@@ -58,7 +58,7 @@ type inventoryPut struct {
 	Destination       string   `group:"Report" help:"Bucket the reports go to. Default: the source bucket." placeholder:"BUCKET"`
 	DestinationPrefix string   `group:"Report" help:"Path the reports go under, without a / at its end." placeholder:"PREFIX"`
 	Versions          string   `group:"Report" help:"Which versions to list: ${enum}." enum:"Current,All" default:"Current"`
-	Fields            []string `group:"Report" help:"Columns after Bucket and Key, in this order. Default: ${default}." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD,..."`
+	Fields            []string `group:"Report" help:"Columns after Bucket and Key, in this order. Default: ${default}." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD"`
 	SSEOSS            bool     `group:"Report" name:"sse-oss" help:"Encrypt the reports with the service's keys." xor:"sse"`
 	SSEKMS            string   `group:"Report" name:"sse-kms" help:"Encrypt the reports with this KMS key; 'default' is the service's." xor:"sse" placeholder:"KEY-ID"`
 
@@ -72,17 +72,12 @@ type inventoryPut struct {
 	ModifiedBefore string   `group:"Filter" help:"Only objects last modified at or before this." placeholder:"TIME"`
 	MinSize        *int64   `group:"Filter" aliases:"lower-size-bound" help:"Only objects of at least so many bytes." placeholder:"BYTES"`
 	MaxSize        int64    `group:"Filter" aliases:"upper-size-bound" help:"Only objects of at most so many bytes." placeholder:"BYTES"`
-	StorageClass   []string `group:"Filter" help:"Only these storage classes: Standard, IA, Archive, ColdArchive, DeepColdArchive." placeholder:"CLASS,..."`
+	StorageClass   []string `group:"Filter" help:"Only these storage classes: Standard, IA, Archive, ColdArchive, DeepColdArchive." placeholder:"CLASS"`
 }
 
 // Help is shown by --help below the flags.
 func (inventoryPut) Help() string {
 	return `Columns for --fields: ` + strings.Join(fieldNames(), ", ") + `.
-
-Examples:
-  stocktake inventory put -b photos -i daily --destination reports --destination-prefix inv
-  stocktake inventory put -b photos -i big --prefix raw/ --min-size 1048576 --fields Size,ETag,Crc64
-  stocktake inventory put -b photos -f weekly.yaml
 
 A configuration cannot be changed: delete it and put it again. The first run
 starts at once; follow it with: stocktake inventory status -b photos --watch`

@@ -21,11 +21,7 @@ type kmsCmd struct {
 func (kmsCmd) Help() string {
 	return `Objects and reports are encrypted with keys of their own, which these keys wrap, which
 in turn the master key wraps. The master key lies in the data folder (` + masterFile + `), or comes
-from ` + masterEnv + ` (32 bytes in base64): keep a copy, for without it nothing can be read.
-
-Example:
-  stocktake kms create reports
-  stocktake inventory put -b photos -i daily --sse-kms reports`
+from ` + masterEnv + ` (32 bytes in base64): keep a copy, for without it nothing can be read.`
 }
 
 type kmsFlags struct {

@@ -94,6 +94,7 @@ func run(ctx context.Context, args []string, con console) (code int) {
 	if err != nil {
 		panic(err) // the command line's own definition is wrong
 	}
+	addExamples(parser.Model.Node, "")
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}

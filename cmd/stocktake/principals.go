@@ -23,11 +23,7 @@ type roleCmd struct {
 func (roleCmd) Help() string {
 	return `A role that nobody defined acts with the rights of its account, until the first role
 is defined: from then on an inventory configuration needs a role that exists and may
-write its reports.
-
-Example:
-  stocktake policy put write-reports reports.json
-  stocktake role create inventory-writer --attach write-reports`
+write its reports.`
 }
 
 type roleList struct {
@@ -71,7 +67,7 @@ type roleCreate struct {
 	Name       string        `arg:"" help:"Name of the role."`
 	Trust      string        `help:"File with the trust policy, JSON. Default: the account and the inventory service." placeholder:"FILE"`
 	MaxSession time.Duration `help:"Longest session of AssumeRole." default:"1h"`
-	Attach     []string      `help:"Policies to attach." placeholder:"POLICY,..."`
+	Attach     []string      `help:"Policies to attach." placeholder:"POLICY"`
 }
 
 // Run makes a role.

@@ -23,12 +23,7 @@ type serveCmd struct {
 // Help is shown by --help below the flags.
 func (serveCmd) Help() string {
 	return `The root access key comes from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET; without
-them one is made, kept in the data folder and printed.
-
-Examples:
-  stocktake serve
-  stocktake serve --data /srv/stocktake --listen 0.0.0.0:9000 --tls-cert cert.pem --tls-key key.pem
-  stocktake serve --config stocktake.yaml`
+them one is made, kept in the data folder and printed.`
 }
 
 // Run serves until the context ends, then finishes what is under way.

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// examples are what --help shows of each command, by its words. Those that need
+// no place of their own are run by testdata/script/examples.txtar.
+var examples = map[string]string{
+	"serve": `
+stocktake serve
+stocktake serve --data /srv/stocktake --listen 0.0.0.0:9000 --tls-cert cert.pem --tls-key key.pem
+stocktake serve --config stocktake.yaml`,
+	"demo": `
+stocktake demo
+stocktake demo --from ~/projects --exit`,
+
+	"inventory put": `
+stocktake inventory put -b photos -i daily --destination reports --destination-prefix inv
+stocktake inventory put -b photos -i big --prefix raw/ --min-size 1048576 --fields Size,ETag,Crc64
+stocktake inventory put -b photos -f weekly.yaml`,
+	"inventory get": `
+stocktake inventory get -b photos -i daily
+stocktake inventory get -b photos -i daily --output xml`,
+	"inventory list":    `stocktake inventory list -b photos`,
+	"inventory delete":  `stocktake inventory delete -b photos -i daily`,
+	"inventory run":     `stocktake inventory run -b photos -i daily --wait`,
+	"inventory cancel":  `stocktake inventory cancel -b photos -i daily`,
+	"inventory runs":    `stocktake inventory runs -b photos -i daily`,
+	"inventory suspend": `stocktake inventory suspend -b photos -i daily`,
+	"inventory resume":  `stocktake inventory resume -b photos -i daily`,
+	"inventory retain": `
+stocktake inventory retain -b photos -i daily --reports 7
+stocktake inventory retain -b photos -i daily --reports 7 --days 30
+stocktake inventory retain -b photos -i daily --all`,
+	"inventory check": `stocktake inventory check -b photos -i daily`,
+	"inventory status": `
+stocktake inventory status -b photos
+stocktake inventory status --all --watch`,
+
+	"report ls": `stocktake report ls oss://reports/inv`,
+	"report show": `
+stocktake report show oss://reports/inv/photos/daily
+stocktake report show ./downloads/daily --rows 3`,
+	"report verify": `
+stocktake report verify oss://reports/inv/photos/daily
+stocktake report verify ./downloads/daily`,
+
+	"bucket create": `stocktake bucket create photos reports`,
+	"bucket list":   `stocktake bucket list`,
+	"bucket delete": `stocktake bucket delete photos`,
+
+	"key list": `stocktake key list`,
+	"key create": `
+stocktake key create --user alice
+stocktake key create --user alice --json`,
+	"key disable": `stocktake key disable LTAI5tExampleOfAKeyId`,
+	"key enable":  `stocktake key enable LTAI5tExampleOfAKeyId`,
+	"key delete":  `stocktake key delete LTAI5tExampleOfAKeyId`,
+
+	"user list":   `stocktake user list`,
+	"user create": `stocktake user create alice`,
+	"user delete": `stocktake user delete alice`,
+	"user attach": `stocktake user attach alice AliyunOSSReadOnlyAccess`,
+	"user detach": `stocktake user detach alice AliyunOSSReadOnlyAccess`,
+
+	"role": `
+stocktake policy put write-reports reports.json
+stocktake role create inventory-writer --attach write-reports`,
+	"role list":   `stocktake role list`,
+	"role create": `stocktake role create inventory-writer --attach write-reports`,
+	"role delete": `stocktake role delete inventory-writer`,
+	"role trust":  `stocktake role trust inventory-writer trust.json`,
+	"role attach": `stocktake role attach inventory-writer AliyunOSSReadOnlyAccess`,
+	"role detach": `stocktake role detach inventory-writer AliyunOSSReadOnlyAccess`,
+
+	"policy list":   `stocktake policy list`,
+	"policy show":   `stocktake policy show AliyunOSSReadOnlyAccess`,
+	"policy put":    `stocktake policy put write-reports reports.json`,
+	"policy delete": `stocktake policy delete write-reports`,
+
+	"store audit": `stocktake store audit`,
+
+	"kms": `
+stocktake kms create reports
+stocktake inventory put -b photos -i sealed --destination reports --sse-kms reports`,
+	"kms create":  `stocktake kms create reports`,
+	"kms list":    `stocktake kms list`,
+	"kms rotate":  `stocktake kms rotate reports`,
+	"kms disable": `stocktake kms disable reports`,
+	"kms enable":  `stocktake kms enable reports`,
+
+	"notice list":  `stocktake notice list`,
+	"notice retry": `stocktake notice retry --all`,
+	"notice drop":  `stocktake notice drop --all`,
+
+	"clock get":     `stocktake clock get`,
+	"clock advance": `stocktake clock advance 720h`,
+	"version":       `stocktake version`,
+}
+
+// addExamples puts the examples below the help of the commands.
+func addExamples(node *kong.Node, words string) {
+	for _, child := range node.Children {
+		path := strings.TrimSpace(words + " " + child.Name)
+		addExamples(child, path)
+		lines := exampleLines(path)
+		if len(lines) == 0 {
+			continue
+		}
+		title := "Example:"
+		if len(lines) > 1 {
+			title = "Examples:"
+		}
+		child.Detail = strings.TrimSpace(child.Detail + "\n\n" + title + "\n  " + strings.Join(lines, "\n  "))
+	}
+}
+
+func exampleLines(path string) []string {
+	text := strings.TrimSpace(examples[path])
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
