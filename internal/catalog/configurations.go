@@ -67,6 +67,24 @@ func (c *Catalog) Configurations(ctx context.Context, bucket, after string, max 
 	return entries, false, nil
 }
 
+// Standing implements [inventory.Catalog].
+func (c *Catalog) Standing(ctx context.Context, bucket, id string) (inventory.Standing, error) {
+	standings, err := c.standings(ctx, selectStanding, bucket, id)
+	if err == nil && len(standings) == 0 {
+		err = stocktake.ErrNoSuchInventory
+	}
+	if err != nil {
+		return inventory.Standing{}, wrap("read configuration and run", err)
+	}
+	return standings[0], nil
+}
+
+// Standings implements [inventory.Catalog].
+func (c *Catalog) Standings(ctx context.Context, bucket string) ([]inventory.Standing, error) {
+	standings, err := c.standings(ctx, selectStandings, bucket)
+	return standings, wrap("list configurations and runs", err)
+}
+
 // RemoveConfiguration implements [inventory.Catalog].
 func (c *Catalog) RemoveConfiguration(ctx context.Context, bucket, id string) error {
 	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
@@ -176,6 +194,15 @@ func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entrie
 		return err
 	}, args...)
 	return entries, err
+}
+
+func (c *Catalog) standings(ctx context.Context, text string, args ...any) (standings []inventory.Standing, err error) {
+	err = c.read.rows(ctx, text, func(scan scanner) error {
+		s, err := c.scanStanding(scan)
+		standings = append(standings, s)
+		return err
+	}, args...)
+	return standings, err
 }
 
 // wrap says what the catalog was doing.

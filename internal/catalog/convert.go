@@ -64,33 +64,63 @@ func scanRun(scan scanner, before ...any) (stocktake.Run, error) {
 	return r, err
 }
 
-// entryColumns are the columns of an entry and of its last run, of the tables
-// named in entryTables.
+// entryColumns are the columns of an entry; standingColumns those of its last run
+// as well, of the tables named in standingTables.
 const (
-	entryColumns = `c.bucket, c.document, c.created, c.due, c.wake, c.suspended, c.keep_reports, c.keep_days,
+	entryColumns = `c.bucket, c.document, c.created, c.due, c.wake, c.suspended, c.keep_reports, c.keep_days`
+
+	standingColumns = entryColumns + `,
 	coalesce(r.id, ''), coalesce(r.bucket, ''), coalesce(r.configuration, ''), coalesce(r.run_trigger, ''),
 	coalesce(r.state, ''), coalesce(r.attempt, 0), coalesce(r.due, 0), coalesce(r.queued, 0),
 	coalesce(r.started, 0), coalesce(r.ended, 0), coalesce(r.listed, 0), coalesce(r.matched, 0),
 	coalesce(r.bytes, 0), coalesce(r.written, 0), coalesce(r.shards, 0), coalesce(r.expected, 0),
 	coalesce(r.object_key, ''), coalesce(r.reason, ''), coalesce(r.manifest, ''), coalesce(r.destination, ''), coalesce(r.late, 0)`
-	entryTables = `configurations c LEFT JOIN runs r
+	standingTables = `configurations c LEFT JOIN runs r
 	ON r.bucket = c.bucket AND r.configuration = c.id AND r.seq = c.last_run`
 )
 
+// An entryRow is an entry as it is scanned.
+type entryRow struct {
+	e                             inventory.Entry
+	document                      sql.RawBytes // holds until the next row
+	created, due, wake, suspended int64
+}
+
+// columns are where entryColumns are scanned to.
+func (r *entryRow) columns() []any {
+	return []any{
+		&r.e.Bucket, &r.document, &r.created, &r.due, &r.wake, &r.suspended, &r.e.Retention.Reports, &r.e.Retention.Days,
+	}
+}
+
+// entry is what was scanned.
+func (r *entryRow) entry(c *Catalog) (inventory.Entry, error) {
+	var err error
+	if r.e.Configuration, err = c.memo.parse(r.document); err != nil {
+		return r.e, err
+	}
+	r.e.Created, r.e.Due, r.e.Wake, r.e.Suspended = instant(r.created), instant(r.due), instant(r.wake), r.suspended != 0
+	return r.e, nil
+}
+
 func (c *Catalog) scanEntry(scan scanner) (inventory.Entry, error) {
-	var e inventory.Entry
-	var document sql.RawBytes // holds until the next row
-	var created, due, wake, suspended int64
-	last, err := scanRun(scan, &e.Bucket, &document, &created, &due, &wake, &suspended, &e.Retention.Reports, &e.Retention.Days)
+	var row entryRow
+	if err := scan(row.columns()...); err != nil {
+		return inventory.Entry{}, err
+	}
+	return row.entry(c)
+}
+
+func (c *Catalog) scanStanding(scan scanner) (inventory.Standing, error) {
+	var row entryRow
+	last, err := scanRun(scan, row.columns()...)
 	if err != nil {
-		return e, err
+		return inventory.Standing{}, err
 	}
-	if e.Configuration, err = c.memo.parse(document); err != nil {
-		return e, err
-	}
-	e.Created, e.Due, e.Wake, e.Suspended = instant(created), instant(due), instant(wake), suspended != 0
+	e, err := row.entry(c)
+	s := inventory.Standing{Entry: e}
 	if last.ID != "" {
-		e.Last = &last
+		s.Last = &last
 	}
-	return e, nil
+	return s, err
 }

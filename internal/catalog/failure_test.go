@@ -111,7 +111,7 @@ func TestKill9(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, id := range reported {
-			if e, err := c.Configuration(t.Context(), "photos", id); err != nil || e.Last == nil {
+			if e, err := c.Standing(t.Context(), "photos", id); err != nil || e.Last == nil {
 				t.Errorf("round %d: %s was reported, but reads %+v, %v", round, id, e, err)
 			}
 		}

@@ -77,7 +77,7 @@ func TestTogetherEachForItself(t *testing.T) {
 				t.Errorf("change %d: %v, want %v", i, answers[i], want)
 			}
 		}
-		entries, _, err := c.Configurations(t.Context(), "photos", "", 10)
+		entries, err := c.Standings(t.Context(), "photos")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func TestTogetherWithoutRoom(t *testing.T) {
 		if answers[1] == nil || !strings.Contains(answers[1].Error(), "full") {
 			t.Errorf("%v, want it to say that the disk is full", answers[1])
 		}
-		e, err := c.Configuration(t.Context(), "photos", "a")
+		e, err := c.Standing(t.Context(), "photos", "a")
 		if err != nil || e.Retention.Days != 7 || e.Last.State != stocktake.Scanning {
 			t.Errorf("then there is %+v, %v", e, err)
 		}

@@ -19,9 +19,11 @@ const (
 	moveDue                 = `UPDATE configurations SET due = $4, wake = $5 WHERE bucket = $1 AND id = $2 AND due = $3`
 	takeSeq                 = `UPDATE configurations SET runs = runs + 1 WHERE bucket = $1 AND id = $2 RETURNING runs`
 	setLast                 = `UPDATE configurations SET last_run = $3 WHERE bucket = $1 AND id = $2`
-	selectConfiguration     = `SELECT ` + entryColumns + ` FROM ` + entryTables + ` WHERE c.bucket = $1 AND c.id = $2`
-	selectConfigurations    = `SELECT ` + entryColumns + ` FROM ` + entryTables + ` WHERE c.bucket = $1 AND c.id > $2 ORDER BY c.id LIMIT $3`
-	selectDue               = `SELECT ` + entryColumns + ` FROM ` + entryTables + ` WHERE c.wake > 0 AND c.wake <= $1 ORDER BY c.wake LIMIT $2`
+	selectStanding          = `SELECT ` + standingColumns + ` FROM ` + standingTables + ` WHERE c.bucket = $1 AND c.id = $2`
+	selectStandings         = `SELECT ` + standingColumns + ` FROM ` + standingTables + ` WHERE c.bucket = $1 ORDER BY c.id`
+	selectConfiguration     = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.bucket = $1 AND c.id = $2`
+	selectConfigurations    = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.bucket = $1 AND c.id > $2 ORDER BY c.id LIMIT $3`
+	selectDue               = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.wake > 0 AND c.wake <= $1 ORDER BY c.wake LIMIT $2`
 	selectNextWake          = `SELECT coalesce(min(wake), 0) FROM configurations WHERE wake > 0`
 	selectBuckets           = `SELECT bucket FROM buckets WHERE bucket > $1 ORDER BY bucket LIMIT $2`
 	selectConfigurationsSum = `SELECT coalesce(sum(configurations), 0) FROM buckets`
@@ -88,7 +90,7 @@ var (
 		savepoint, undo, release,
 	}
 	readStatements = []string{
-		selectConfiguration, selectConfigurations, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
+		selectStanding, selectStandings, selectConfiguration, selectConfigurations, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
 		selectRun, selectRuns, selectGoing, selectUnfinished, selectPrevious, selectLastListed,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countStrays,
 	}

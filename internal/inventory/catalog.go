@@ -18,10 +18,12 @@ type Entry struct {
 	Wake      time.Time // when the scheduler makes that run: Due, or somewhat later to spread the work; zero as Due
 	Suspended bool      // scheduled runs are left out until it is resumed
 	Retention stocktake.Retention
+}
 
-	// Last is the newest run that was not skipped; nil if there is none yet. It
-	// is read with the entry, not written.
-	Last *stocktake.Run
+// A Standing is an entry and how its runs stand.
+type Standing struct {
+	Entry
+	Last *stocktake.Run // the newest run that was not skipped; nil: there is none yet
 }
 
 // An End is what else happens when a run ends.
@@ -79,6 +81,13 @@ type ConfigurationCatalog interface {
 	// Configurations gives up to max entries whose id sorts after after, in
 	// ascending order of id bytes, and whether there are more.
 	Configurations(ctx context.Context, bucket, after string, max int) (page []Entry, more bool, err error)
+
+	// Standing gives stocktake.ErrNoSuchInventory for an unknown id.
+	Standing(ctx context.Context, bucket, id string) (Standing, error)
+
+	// Standings gives those of all configurations of a bucket, in ascending order
+	// of id bytes.
+	Standings(ctx context.Context, bucket string) ([]Standing, error)
 
 	// SetRetention gives stocktake.ErrNoSuchInventory for an unknown id.
 	SetRetention(ctx context.Context, bucket, id string, r stocktake.Retention) error

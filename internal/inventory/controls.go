@@ -21,14 +21,14 @@ func (s *Service) Resume(ctx context.Context, bucket, id string) (stocktake.Inve
 }
 
 func (s *Service) setSuspended(ctx context.Context, bucket, id string, suspended bool) (stocktake.InventoryStatus, error) {
-	e, err := s.catalog.Configuration(ctx, bucket, id)
+	e, err := s.catalog.Standing(ctx, bucket, id)
 	if err != nil {
 		return stocktake.InventoryStatus{}, err
 	}
 	if e.Suspended != suspended {
 		e.Suspended = suspended
-		s.plan(&e, s.now())
-		if err := s.catalog.SetDue(ctx, e); err != nil {
+		s.plan(&e.Entry, s.now())
+		if err := s.catalog.SetDue(ctx, e.Entry); err != nil {
 			return stocktake.InventoryStatus{}, err
 		}
 		s.wakeAt(e.Wake)
@@ -40,7 +40,7 @@ func (s *Service) setSuspended(ctx context.Context, bucket, id string, suspended
 // far, has a [Prober] write to the destination and remove what it wrote. What
 // would fail is among the warnings.
 func (s *Service) Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
-	e, err := s.catalog.Configuration(ctx, bucket, id)
+	e, err := s.catalog.Standing(ctx, bucket, id)
 	if err != nil {
 		return stocktake.InventoryStatus{}, err
 	}
@@ -79,7 +79,7 @@ func (s *Service) Retain(ctx context.Context, bucket, id string, r stocktake.Ret
 	if err := s.catalog.SetRetention(ctx, bucket, id, r); err != nil {
 		return stocktake.InventoryStatus{}, err
 	}
-	e, err := s.catalog.Configuration(ctx, bucket, id)
+	e, err := s.catalog.Standing(ctx, bucket, id)
 	if err != nil {
 		return stocktake.InventoryStatus{}, err
 	}

@@ -48,6 +48,20 @@ func (f *flakyCatalog) Configuration(ctx context.Context, bucket, id string) (in
 	return f.Catalog.Configuration(ctx, bucket, id)
 }
 
+func (f *flakyCatalog) Standing(ctx context.Context, bucket, id string) (inventory.Standing, error) {
+	if err := f.fail("Standing"); err != nil {
+		return inventory.Standing{}, err
+	}
+	return f.Catalog.Standing(ctx, bucket, id)
+}
+
+func (f *flakyCatalog) Standings(ctx context.Context, bucket string) ([]inventory.Standing, error) {
+	if err := f.fail("Standings"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.Standings(ctx, bucket)
+}
+
 func (f *flakyCatalog) Configurations(ctx context.Context, bucket, after string, max int) ([]inventory.Entry, bool, error) {
 	if err := f.fail("Configurations"); err != nil {
 		return nil, false, err

@@ -100,22 +100,19 @@ func (s *Service) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run,
 // Status gives the status of one configuration, or with id "" of all of the
 // bucket, by id. Last is the newest run that was not skipped.
 func (s *Service) Status(ctx context.Context, bucket, id string) ([]stocktake.InventoryStatus, error) {
-	var entries []Entry
+	var entries []Standing
 	if id == "" {
-		page, more, err := s.catalog.Configurations(ctx, bucket, "", stocktake.MaxInventories)
+		all, err := s.catalog.Standings(ctx, bucket)
 		if err != nil {
 			return nil, err
 		}
-		if more {
-			return nil, fmt.Errorf("bucket %s has more than %d configurations", bucket, stocktake.MaxInventories)
-		}
-		entries = page
+		entries = all
 	} else {
-		e, err := s.catalog.Configuration(ctx, bucket, id)
+		e, err := s.catalog.Standing(ctx, bucket, id)
 		if err != nil {
 			return nil, err
 		}
-		entries = []Entry{e}
+		entries = []Standing{e}
 	}
 	status := make([]stocktake.InventoryStatus, len(entries))
 	warner := s.newWarner(bucket)
@@ -125,7 +122,7 @@ func (s *Service) Status(ctx context.Context, bucket, id string) ([]stocktake.In
 	return status, nil
 }
 
-func (s *Service) status(ctx context.Context, e *Entry, w *warner) stocktake.InventoryStatus {
+func (s *Service) status(ctx context.Context, e *Standing, w *warner) stocktake.InventoryStatus {
 	st := stocktake.InventoryStatus{
 		Bucket:        e.Bucket,
 		Configuration: e.Configuration.ID,

@@ -78,6 +78,7 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"one run goes at a time", oneGoing},
 		{"a run only moves from where it is", compareAndSet},
 		{"a run reads back", runReadsBack},
+		{"a configuration and its last run", standings},
 		{"progress is kept until the end", progress},
 		{"the newest ended runs are kept", keeps},
 		{"a configuration may go with its run", autoDelete},
@@ -137,7 +138,6 @@ func readsBack(t *testing.T, c Catalog) {
 	first := Queued("photos", "daily", "r1")
 	must(t, c.AddConfiguration(t.Context(), e, &first, Limit))
 
-	e.Last = &first
 	got, err := c.Configuration(t.Context(), "photos", "daily")
 	must(t, err)
 	same(t, "configuration", got, e)

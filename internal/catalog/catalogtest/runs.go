@@ -46,7 +46,7 @@ func history(t *testing.T, c Catalog, bucket, id string) (ids []string) {
 
 func last(t *testing.T, c Catalog, bucket, id string) string {
 	t.Helper()
-	e, err := c.Configuration(t.Context(), bucket, id)
+	e, err := c.Standing(t.Context(), bucket, id)
 	must(t, err)
 	if e.Last == nil {
 		return ""
@@ -175,6 +175,33 @@ func runReadsBack(t *testing.T, c Catalog) {
 	runs, err := c.Runs(t.Context(), "photos", "a")
 	must(t, err)
 	same(t, "runs", runs, []stocktake.Run{r})
+}
+
+func standings(t *testing.T, c Catalog) {
+	for _, id := range []string{"b", "B", "a"} {
+		put(t, c, "photos", id)
+	}
+	put(t, c, "logs", "a")
+	old := Queued("photos", "B", "r1")
+	add(t, c, old)
+	end(t, c, old, stocktake.Failed)
+	newest := Queued("photos", "B", "r2")
+	add(t, c, newest)
+
+	wanted := []inventory.Standing{{Entry: Entry("photos", "B"), Last: &newest}, {Entry: Entry("photos", "a")}, {Entry: Entry("photos", "b")}}
+	got, err := c.Standings(t.Context(), "photos")
+	must(t, err)
+	same(t, "of the bucket", got, wanted)
+	for _, w := range wanted {
+		got, err := c.Standing(t.Context(), "photos", w.Configuration.ID)
+		must(t, err)
+		same(t, w.Configuration.ID, got, w)
+	}
+	_, err = c.Standing(t.Context(), "photos", "c")
+	want(t, "unknown id", err, stocktake.ErrNoSuchInventory)
+	got, err = c.Standings(t.Context(), "photo")
+	must(t, err)
+	same(t, "of a bucket without", len(got), 0)
 }
 
 func progress(t *testing.T, c Catalog) {
