@@ -25,8 +25,9 @@ build: ## the binary as it is shipped, without cgo: ./stocktake
 dev: ## run a server on .dev, port 9000
 	$(GO) run ./cmd/stocktake serve --data .dev
 
-check: test interop ## what CI runs, and whether every go.mod is tidy
-	@for m in . interop bench; do (cd $$m && echo "go mod tidy -diff ($$m)" && $(GO) mod tidy -diff) || exit 1; done
+check: test interop ## what CI runs, and whether every go.mod is tidy and generated code is current
+	$(GO) generate ./internal/digest && git diff --exit-code --stat -- internal/digest
+	@for m in . interop bench internal/digest/_asm; do (cd $$m && echo "go mod tidy -diff ($$m)" && $(GO) mod tidy -diff) || exit 1; done
 
 test: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck and all tests of the main module
 	@out=$$($(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "not formatted; run: go tool gofumpt -w ."; echo "$$out"; exit 1; fi
