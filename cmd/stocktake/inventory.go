@@ -114,7 +114,7 @@ func (c *inventoryPut) Run(ctx context.Context, con console, line *kong.Context)
 	if err != nil || len(runs) == 0 {
 		return explain(cmp.Or(err, stocktake.ErrNoSuchRun), "first run of "+cfg.ID)
 	}
-	r, err := follow(ctx, cl, runs[len(runs)-1], con.err) // the oldest is the first
+	r, err := wait(ctx, cl, runs[len(runs)-1], con.err) // the oldest is the first
 	if err != nil {
 		return err
 	}

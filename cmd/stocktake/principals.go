@@ -57,7 +57,7 @@ func (c *roleList) Run(con console) error {
 	for _, r := range roles {
 		t.row(r.Name, orDash(strings.Join(r.Policies, ",")), roleARN(c.AccountID, r.Name))
 	}
-	return t.flush("no roles: every role acts with the rights of the account")
+	return t.flush("no roles: until there is one, every role acts with the rights of the account (unless the server has --production)")
 }
 
 func roleARN(account, name string) string { return "acs:ram::" + account + ":role/" + name }

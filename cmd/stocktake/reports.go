@@ -64,7 +64,7 @@ func newestManifest(ctx context.Context, p place) (string, error) {
 type reportLs struct {
 	remote
 	Where string `arg:"" help:"Where to look: oss://BUCKET/PREFIX, or a folder on this machine with the reports of a configuration." placeholder:"PLACE"`
-	JSON bool `help:"Print one JSON object a line."`
+	JSON  bool   `help:"Print one JSON object a line."`
 }
 
 // Run lists reports, oldest first.

@@ -29,7 +29,7 @@ func (c *inventoryRun) Run(ctx context.Context, con console) error {
 		return explain(err, "run "+c.ID+" of bucket "+c.Bucket)
 	}
 	if c.Wait {
-		if r, err = follow(ctx, cl, r, con.err); err != nil {
+		if r, err = wait(ctx, cl, r, con.err); err != nil {
 			return err
 		}
 	}
@@ -52,6 +52,15 @@ func follow(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer
 		return r, explain(err, "wait for run "+r.ID)
 	}
 	return r, nil
+}
+
+// wait is follow for a run that goes on if it is left.
+func wait(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer) (stocktake.Run, error) {
+	r, err := follow(ctx, cl, r, w)
+	if ctx.Err() != nil && err != nil {
+		fmt.Fprintf(w, "the run goes on; to end it: stocktake inventory cancel -b %s -i %s\n", r.Bucket, printable(r.Configuration))
+	}
+	return r, err
 }
 
 // runError is the error of a command that wanted the run to succeed, and has

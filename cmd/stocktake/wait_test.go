@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+// Who stops waiting for a run is told that it goes on.
+func TestWaitInterrupted(t *testing.T) {
+	flags, err := demoFlags(t.TempDir(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("OSS_ACCESS_KEY_ID", scriptKey)
+	t.Setenv("OSS_ACCESS_KEY_SECRET", scriptSecret)
+	s, err := openServer(t.Context(), flags, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.serve(serving) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Setenv("STOCKTAKE_ENDPOINT", s.endpoint())
+	for _, args := range []string{"bucket create photos", "inventory put -b photos -i daily --wait"} {
+		if code := run(t.Context(), strings.Fields(args), console{io.Discard, io.Discard}); code != 0 {
+			t.Fatalf("%s ends with %d", args, code)
+		}
+	}
+	// A run may have ended before its first state is shown.
+	for range 100 {
+		ctx, cancel := context.WithCancel(t.Context())
+		errs := endAt{end: cancel, when: "\n"}
+		code := run(ctx, strings.Fields("inventory run -b photos -i daily --wait"), console{io.Discard, &errs})
+		cancel()
+		if code == 0 {
+			continue
+		}
+		for _, want := range []string{"the run goes on; to end it: stocktake inventory cancel -b photos -i daily\n", "stocktake: interrupted\n"} {
+			if !strings.Contains(errs.String(), want) {
+				t.Errorf("an interrupt says %q; want %q in it", errs.String(), want)
+			}
+		}
+		return
+	}
+	t.Error("no run was interrupted in 100 tries")
+}
