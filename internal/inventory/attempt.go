@@ -90,6 +90,9 @@ func (s *Service) execute(a *attempt) {
 
 // begin reads what is to be done and records that it is being done.
 func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, err error) {
+	if s.catalog.isGone(a.bucket) {
+		return cfg, stocktake.ErrNoSuchInventory // others need the place until that is known to the catalog
+	}
 	var r stocktake.Run
 	var expected int64
 	err = s.insist(a.ctx, func(ctx context.Context) (err error) {

@@ -104,10 +104,12 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 
 // BucketDeleted forgets all configurations and runs of a bucket that has been
 // deleted, also if ctx has ended: whoever asked cannot ask again, and a bucket of
-// the same name must not find them. Its runs are cancelled as with Delete.
+// the same name must not find them. Its runs are cancelled as with Delete. If the
+// catalog fails, nobody finds them all the same, and they are removed later.
 func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
 	if err := s.catalog.RemoveBucket(context.WithoutCancel(ctx), bucket); err != nil {
-		return err
+		s.log.Error("the catalog fails; the inventory configurations of a deleted bucket are removed later", "bucket", bucket, "err", err)
+		s.wake()
 	}
 	err := s.stop(ctx, errDeleted, func(w *waiting) bool { return w.bucket == bucket })
 	s.forgetUntidy(bucket, "")

@@ -27,7 +27,7 @@ func (s *Service) Serve(ctx context.Context) error {
 		next, err := s.keepTime(ctx)
 		if err != nil && ctx.Err() == nil {
 			next = s.clock.Now().Add(pause.next())
-			s.log.Error("the catalog fails, so that no runs are made when they are due; trying again", "at", next, "err", err)
+			s.log.Error("the catalog fails, so that runs that are due may be made late; trying again", "at", next, "err", err)
 		} else {
 			pause = 0
 		}
@@ -52,12 +52,13 @@ func (s *Service) Serve(ctx context.Context) error {
 
 // keepTime does what the time has come for and gives when to look again.
 func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
+	forgotten := s.catalog.forgetAll(ctx)
 	due, err := s.makeDue(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
 	late, err := s.tellLate(ctx)
-	return earlier(due, late), err
+	return earlier(due, late), errors.Join(forgotten, err)
 }
 
 // backoff is the pause after a failure: 1 s, doubling up to a minute. Its zero

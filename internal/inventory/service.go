@@ -96,7 +96,7 @@ func (nobody) RunChanged(stocktake.Run) {}
 // A Service keeps configurations and makes their runs. Between [New] and the end
 // of [Service.Serve] all its methods may be called at once from many goroutines.
 type Service struct {
-	catalog Catalog
+	catalog *forgetter
 	buckets Buckets
 	runner  Runner
 	opts    Options
@@ -126,7 +126,7 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 		return nil, err
 	}
 	s := &Service{
-		catalog: catalog, buckets: buckets, runner: runner, opts: opts, clock: opts.Clock, log: opts.Log,
+		catalog: newForgetter(catalog), buckets: buckets, runner: runner, opts: opts, clock: opts.Clock, log: opts.Log,
 		ending:  make(chan struct{}),
 		changed: make(chan struct{}, 1),
 		queue:   newQueue(),
