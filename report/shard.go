@@ -137,10 +137,14 @@ type sink struct {
 	n      int            // bytes in it
 }
 
+// shardPieces is how many pieces of a shard are between writing and hashing, at
+// most.
+const shardPieces = 6
+
 func (s *sink) begin(w io.Writer) {
 	s.w, s.err, s.size, s.n = w, nil, 0, 0
 	s.sums.Reset()
-	s.stream = digest.Shared.Stream(&s.sums)
+	s.stream = digest.Shared.Stream(&s.sums, shardPieces)
 	s.piece = s.stream.Next()
 }
 

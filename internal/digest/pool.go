@@ -11,10 +11,6 @@ import (
 // again.
 const PieceSize = 256 << 10
 
-// ring is how many pieces a stream has: one that is being filled, one that waits
-// for its partner, and one more so that nobody waits for the partner's writer.
-const ring = 3
-
 // A Pool sums streams beside those who write them. Where two streams of the same
 // sums have a piece, both are summed at once, which takes as long as one: so a
 // piece waits for a partner as long as its stream has room to go on. It is safe
@@ -37,6 +33,7 @@ type Stream struct {
 	pool *Pool
 	sums *Sums
 
+	room  int                   // pieces that may wait
 	piece *[PieceSize]byte      // being filled; nil: none is
 	free  chan *[PieceSize]byte // nil: may be made
 
@@ -52,9 +49,11 @@ type filled struct {
 }
 
 // Stream begins a stream that is added to sums, which nobody else may use until
-// it is closed.
-func (p *Pool) Stream(sums *Sums) *Stream {
-	s := &Stream{pool: p, sums: sums, free: make(chan *[PieceSize]byte, ring), full: make([]filled, 0, ring)}
+// it is closed. It has so many pieces, at least 2: one that is being filled, and
+// those that may wait for a partner. Writers of the same speed drift apart by a
+// few pieces.
+func (p *Pool) Stream(sums *Sums, ring int) *Stream {
+	s := &Stream{pool: p, sums: sums, room: ring - 1, free: make(chan *[PieceSize]byte, ring), full: make([]filled, 0, ring)}
 	s.done.L = &p.mu
 	for range ring {
 		s.free <- nil
@@ -149,7 +148,7 @@ func (p *Pool) choose() (first, second int) {
 				}
 			}
 		}
-		if s.flush || len(s.full) > 1 || p.open[s.kind()] == 1 || !fast {
+		if s.flush || len(s.full) >= s.room || p.open[s.kind()] == 1 || !fast {
 			return i, -1
 		}
 	}

@@ -32,7 +32,7 @@ func testPool(t *testing.T) {
 			bytes := rand.NewChaCha8([32]byte{byte(n)})
 			for range 20 {
 				sums := &Sums{MD5Only: n%3 == 0}
-				stream := pool.Stream(sums)
+				stream := pool.Stream(sums, 2+n%3)
 				var all []byte
 				for range random.IntN(8) {
 					size := random.IntN(3000)
@@ -85,10 +85,10 @@ func TestPiecesWaitForPartners(t *testing.T) {
 				}
 			}
 		}
-		a := pool.Stream(&sums[0])
+		a := pool.Stream(&sums[0], 3)
 		put(a, random, 100, &all)
 		summed(100) // there is no other
-		b, c := pool.Stream(&sums[1]), pool.Stream(&sums[2])
+		b, c := pool.Stream(&sums[1], 3), pool.Stream(&sums[2], 3)
 		put(a, random, 100, &all)
 		summed(100)
 		put(c, random, 100, &all)
@@ -116,7 +116,7 @@ func BenchmarkPool(b *testing.B) {
 			var pool Pool
 			var open []*Stream
 			for range streams {
-				open = append(open, pool.Stream(new(Sums)))
+				open = append(open, pool.Stream(new(Sums), 3))
 			}
 			for b.Loop() {
 				for _, s := range open {

@@ -79,11 +79,14 @@ func (s *Store) receiveAll(b *body, in *intake) error {
 	return s.receiveRest(b, in)
 }
 
+// bodyPieces is how many pieces of a body are between reading and hashing.
+const bodyPieces = 3
+
 // receiveRest reads what does not fit into memory. The cryptographic sums take
 // as long as all the rest, so they are made at the same time, and together with
 // those of another body.
 func (s *Store) receiveRest(b *body, in *intake) error {
-	stream := digest.Shared.Stream(&in.sums)
+	stream := digest.Shared.Stream(&in.sums, bodyPieces)
 	defer stream.Close()
 	for {
 		piece := stream.Next()
