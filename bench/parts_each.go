@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/digest"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/store"
 	"github.com/stocktake/stocktake/report"
@@ -150,8 +152,11 @@ func (b *partsBench) parts(ctx context.Context, s *store.Store, columns []stockt
 			_, err := deflate(b.rows)
 			return err
 		}},
-		{"MD5", n, func() error { md5.Sum(b.stored); return nil }},
-		{"SHA256", n, func() error { sha256.Sum256(b.stored); return nil }},
+		{"LibraryMD5", n, func() error { md5.Sum(b.stored); return nil }},
+		{"LibrarySHA256", n, func() error { sha256.Sum256(b.stored); return nil }},
+		{"SumsOfOne", n, func() error { b.sum(1); return nil }},
+		{"SumsOfTwo", 2 * n, func() error { b.sum(2); return nil }},
+		{"CRC64", n, func() error { digest.UpdateCRC64(0, b.stored); return nil }},
 		{"Store", n, func() error { return keepFile(ctx, s, b.stored) }},
 	} {
 		if err := b.time(p.name, p.n, p.do); err != nil {
@@ -159,6 +164,23 @@ func (b *partsBench) parts(ctx context.Context, s *store.Store, columns []stockt
 		}
 	}
 	return nil
+}
+
+// sum makes the MD5 and the SHA-256 of stored, as that of so many shards at once.
+func (b *partsBench) sum(shards int) {
+	var pool digest.Pool
+	streams := make([]*digest.Stream, shards)
+	for i := range streams {
+		streams[i] = pool.Stream(new(digest.Sums), 3)
+	}
+	for piece := range slices.Chunk(b.stored, digest.PieceSize) {
+		for _, s := range streams {
+			s.Put(copy(s.Next(), piece))
+		}
+	}
+	for _, s := range streams {
+		s.Close()
+	}
 }
 
 // keepFile writes stored as a file of a report, in pieces as a run does.
