@@ -188,12 +188,26 @@ func (c *Catalog) LastListed(ctx context.Context, bucket, id string) (int64, err
 	return n, wrap("read run", err)
 }
 
-// ForgetRuns implements [inventory.Catalog].
+// ForgetRuns implements [inventory.Catalog]. To find the runs takes a look at all,
+// by a reader, which holds up nobody.
 func (c *Catalog) ForgetRuns(ctx context.Context, before time.Time) error {
-	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, forgetRuns, micros(before))
+	var ids []string
+	err := c.read.rows(ctx, selectForgotten, func(scan scanner) error {
+		var id string
+		err := scan(&id)
+		ids = append(ids, id)
 		return err
-	})
+	}, micros(before))
+	if err == nil && len(ids) > 0 {
+		err = c.write.now(ctx, func(ctx context.Context, t *tx) error {
+			for _, id := range ids {
+				if _, err := t.exec(ctx, forgetRun, micros(before), id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
 	return wrap("forget runs", err)
 }
 

@@ -42,8 +42,10 @@ const (
 	pruneRuns        = `DELETE FROM runs WHERE bucket = $1 AND configuration = $2 AND ended <> 0 AND seq <=
 	coalesce((SELECT seq FROM runs WHERE bucket = $1 AND configuration = $2 AND ended <> 0
 	ORDER BY seq DESC LIMIT 1 OFFSET $3), 0)`
-	forgetRuns = `DELETE FROM runs WHERE ended <> 0 AND ended < $1 AND NOT EXISTS
+	forgotten = ` WHERE ended <> 0 AND ended < $1 AND NOT EXISTS
 	(SELECT 1 FROM configurations c WHERE c.bucket = runs.bucket AND c.id = runs.configuration)`
+	selectForgotten  = `SELECT id FROM runs` + forgotten
+	forgetRun        = `DELETE FROM runs` + forgotten + ` AND id = $2`
 	selectRun        = `SELECT ` + runColumns + ` FROM runs WHERE id = $1`
 	selectRuns       = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 ORDER BY seq DESC`
 	selectGoing      = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 AND ended = 0`
@@ -84,14 +86,14 @@ var (
 	writeStatements = []string{
 		countIntoBucket, bucketSize, shrinkBucket, dropBucket,
 		addConfiguration, dropConfiguration, dropConfigurationsOf, setDue, setRetention, moveDue, takeSeq, setLast,
-		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRuns, selectGoing,
+		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRun, selectGoing,
 		selectLate, markLate, addNotice, setNotice, dropNotice, forgetNotices,
 		selectStrays, addStray, dropStray, dropStraysOf, dropStraysOfBucket,
 		savepoint, undo, release,
 	}
 	readStatements = []string{
 		selectStanding, selectStandings, selectConfiguration, selectConfigurations, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
-		selectRun, selectRuns, selectGoing, selectUnfinished, selectPrevious, selectLastListed,
+		selectRun, selectRuns, selectForgotten, selectGoing, selectUnfinished, selectPrevious, selectLastListed,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countStrays,
 	}
 )

@@ -92,9 +92,7 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 	if err := s.catalog.RemoveConfiguration(ctx, bucket, id); err != nil {
 		return err
 	}
-	if err := s.stop(ctx, errDeleted, func(w *waiting) bool {
-		return w.bucket == bucket && w.configuration == id
-	}); err != nil {
+	if err := s.stop(ctx, errDeleted, bucket, func(w *waiting) bool { return w.configuration == id }); err != nil {
 		return err
 	}
 	s.forgetUntidy(bucket, id)
@@ -111,17 +109,19 @@ func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
 		s.log.Error("the catalog fails; the inventory configurations of a deleted bucket are removed later", "bucket", bucket, "err", err)
 		s.wake()
 	}
-	err := s.stop(ctx, errDeleted, func(w *waiting) bool { return w.bucket == bucket })
+	err := s.stop(ctx, errDeleted, bucket, func(*waiting) bool { return true })
 	s.forgetUntidy(bucket, "")
 	return err
 }
 
-// stop cancels the attempts whose run is selected and waits for their end.
-func (s *Service) stop(ctx context.Context, cause error, selected func(*waiting) bool) error {
+// stop cancels the attempts of a bucket's runs that are selected, and waits for
+// their end. Runs that wait for a place do so no more.
+func (s *Service) stop(ctx context.Context, cause error, bucket string, selected func(*waiting) bool) error {
+	s.unqueue(bucket, selected)
 	var stopped []*attempt
 	s.mu.Lock()
 	for _, a := range s.active {
-		if selected(&a.waiting) {
+		if a.bucket == bucket && selected(&a.waiting) {
 			a.cancel(cause)
 			stopped = append(stopped, a)
 		}
@@ -135,6 +135,16 @@ func (s *Service) stop(ctx context.Context, cause error, selected func(*waiting)
 		}
 	}
 	return nil
+}
+
+// unqueue forgets the runs of a bucket that are selected and wait for a place.
+func (s *Service) unqueue(bucket string, selected func(*waiting) bool) {
+	s.mu.Lock()
+	dropped := s.queue.drop(bucket, selected)
+	s.mu.Unlock()
+	for _, w := range dropped {
+		w.release()
+	}
 }
 
 // cleanInterrupted removes what a run has left that a crash has interrupted, and

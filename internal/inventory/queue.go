@@ -1,6 +1,9 @@
 package inventory
 
-import "container/list"
+import (
+	"container/list"
+	"slices"
+)
 
 // waiting is a run that waits for a free place.
 type waiting struct {
@@ -38,6 +41,11 @@ func (q *queue) pop() (waiting, bool) {
 	return q.scheduled.pop()
 }
 
+// drop removes the runs of a bucket that are selected.
+func (q *queue) drop(bucket string, selected func(*waiting) bool) []waiting {
+	return append(q.urgent.drop(bucket, selected), q.scheduled.drop(bucket, selected)...)
+}
+
 // turns are queues, one for each bucket, that are served in turn.
 type turns struct {
 	len    int
@@ -48,6 +56,7 @@ type turns struct {
 type line struct {
 	bucket string
 	runs   []waiting
+	at     *list.Element // of order
 }
 
 func newTurns() turns { return turns{order: list.New(), byName: map[string]*line{}} }
@@ -57,7 +66,7 @@ func (t *turns) push(w waiting) {
 	if l == nil {
 		l = &line{bucket: w.bucket}
 		t.byName[w.bucket] = l
-		t.order.PushBack(l)
+		l.at = t.order.PushBack(l)
 	}
 	l.runs = append(l.runs, w)
 	t.len++
@@ -74,10 +83,32 @@ func (t *turns) pop() (waiting, bool) {
 	l.runs = l.runs[1:]
 	t.len--
 	if len(l.runs) == 0 {
-		t.order.Remove(front)
-		delete(t.byName, l.bucket)
+		t.remove(l)
 	} else {
 		t.order.MoveToBack(front)
 	}
 	return w, true
+}
+
+func (t *turns) remove(l *line) {
+	t.order.Remove(l.at)
+	delete(t.byName, l.bucket)
+}
+
+func (t *turns) drop(bucket string, selected func(*waiting) bool) (dropped []waiting) {
+	l := t.byName[bucket]
+	if l == nil {
+		return nil
+	}
+	l.runs = slices.DeleteFunc(l.runs, func(w waiting) bool {
+		if selected(&w) {
+			dropped = append(dropped, w)
+			return true
+		}
+		return false
+	})
+	if t.len -= len(dropped); len(l.runs) == 0 {
+		t.remove(l)
+	}
+	return dropped
 }

@@ -2,6 +2,8 @@ package inventory
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -23,6 +25,20 @@ func TestQueueIsFair(t *testing.T) {
 			line := fmt.Sprint(w.bucket, w.urgent)
 			pushed[line] = append(pushed[line], w.id)
 			q.push(w)
+		}
+		for _, bucket := range []string{"a", "b"} {
+			which := rapid.IntRange(0, 4).Draw(t, "dropped of "+bucket)
+			drop := func(id string) bool { i, _ := strconv.Atoi(id); return i%4 == which || which == 4 && i%2 == 0 }
+			want := 0
+			for _, line := range []string{bucket + "true", bucket + "false"} {
+				before := len(pushed[line])
+				pushed[line] = slices.DeleteFunc(pushed[line], drop)
+				want += before - len(pushed[line])
+			}
+			if got := len(q.drop(bucket, func(w *waiting) bool { return drop(w.id) })); got != want {
+				t.Fatalf("%d of %s are dropped, want %d", got, bucket, want)
+			}
+			n -= want
 		}
 		waited := map[string]int{} // runs of the same urgency taken since the line's last
 		urgent, left := 0, map[bool]int{}
@@ -68,8 +84,11 @@ func TestQueueForgetsWhatItGave(t *testing.T) {
 		for i := range 1000 {
 			q.push(waiting{id: fmt.Sprint(i), bucket: fmt.Sprint(i % 10)})
 		}
-		for range 1000 {
+		for range 500 {
 			q.pop()
+		}
+		for i := range 10 {
+			q.drop(fmt.Sprint(i), func(*waiting) bool { return true })
 		}
 	}
 	if n := len(q.scheduled.byName); n != 0 || q.scheduled.order.Len() != 0 || q.scheduled.len != 0 {

@@ -12,7 +12,7 @@ import (
 )
 
 // keepForgotten is how long the history of a configuration is kept that has
-// removed itself.
+// removed itself, or up to a day longer.
 const keepForgotten = 30 * 24 * time.Hour
 
 // recover brings the catalog into line with the world after a start.
@@ -21,7 +21,7 @@ func (s *Service) recover(ctx context.Context) error {
 	if err := s.eachBucket(ctx, func(bucket string) error { return s.reconcile(ctx, bucket, now) }); err != nil {
 		return err
 	}
-	if err := s.catalog.ForgetRuns(ctx, now.Add(-keepForgotten)); err != nil {
+	if err := s.forgetRuns(ctx, now); err != nil {
 		return err
 	}
 	if err := s.requeue(ctx); err != nil {
@@ -29,6 +29,16 @@ func (s *Service) recover(ctx context.Context) error {
 	}
 	_, err := s.readNext(ctx)
 	return err
+}
+
+// forgetRuns forgets, once a day, the runs that have been kept long enough of
+// configurations that are gone.
+func (s *Service) forgetRuns(ctx context.Context, now time.Time) error {
+	if !s.forgot.IsZero() && now.Before(s.forgot.Add(24*time.Hour)) {
+		return nil
+	}
+	s.forgot = now
+	return s.catalog.ForgetRuns(ctx, now.Add(-keepForgotten))
 }
 
 func (s *Service) eachBucket(ctx context.Context, do func(bucket string) error) error {

@@ -74,6 +74,7 @@ func (s *Service) cancelWaiting(ctx context.Context, r stocktake.Run) (stocktake
 	if err := s.endRun(ctx, r, before.State, false); err != nil {
 		return stocktake.Run{}, err
 	}
+	s.unqueue(r.Bucket, func(w *waiting) bool { return w.id == r.ID })
 	s.cleanInterrupted(ctx, before, e.Configuration)
 	return r, nil
 }

@@ -37,6 +37,9 @@ func (s *Service) Serve(ctx context.Context) error {
 			saving = busy
 			save.Set(s.saveTime(busy))
 		}
+		if err := s.forgetRuns(ctx, s.now()); err != nil && ctx.Err() == nil {
+			s.log.Warn("old runs of configurations that are gone could not be forgotten; trying again tomorrow", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil

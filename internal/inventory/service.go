@@ -106,6 +106,8 @@ type Service struct {
 	ending  chan struct{} // closed when the service has been shutting down for patience
 	changed chan struct{} // has a token if Serve must look at what has changed
 
+	forgot time.Time // when forgetRuns did last; of New, then of Serve
+
 	mu       sync.Mutex
 	queue    queue
 	active   map[string]*attempt  // by id of the run
