@@ -46,8 +46,8 @@ func (untidier) Tidy(context.Context, inventory.Entry, bool) error {
 func TestNightsLeaveNothingInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const (
-			configurations = 50
-			noise          = 24 << 10 // bytes; 25 nights are 1,250 runs: 20 bytes a run
+			configurations = 20
+			noise          = 24 << 10 // bytes; 24 nights are some 600 runs: 40 bytes a run
 		)
 		w := newWorld(t, inventory.Options{MaxRuns: 3, Keep: 3, LateAfter: 6 * time.Hour, Spread: time.Hour, Tidier: untidier{}})
 		w.engine = mixedOutcomes{}
