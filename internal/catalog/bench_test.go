@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+	"github.com/stocktake/stocktake/internal/inventory"
 )
 
 // tenThousand is a catalog of 10,000 configurations in 10 buckets, each with a
@@ -74,6 +76,32 @@ func BenchmarkTenThousand(b *testing.B) {
 			_, err := c.NextWake(b.Context())
 			return err
 		})
+	})
+}
+
+// BenchmarkHistory reads what is kept of a configuration that has run for long.
+func BenchmarkHistory(b *testing.B) {
+	c := open(b, filepath.Join(b.TempDir(), "catalog.db"))
+	if err := c.AddConfiguration(b.Context(), catalogtest.Entry("photos", "a"), nil, catalogtest.Limit); err != nil {
+		b.Fatal(err)
+	}
+	for i := range 100 {
+		r := catalogtest.Queued("photos", "a", fmt.Sprint(i))
+		if _, _, err := c.AddRun(b.Context(), r); err != nil {
+			b.Fatal(err)
+		}
+		r.State, r.Ended = stocktake.Succeeded, catalogtest.Start
+		if err := c.EndRun(b.Context(), r, stocktake.Queued, inventory.End{Keep: 100}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("all", func(b *testing.B) {
+		b.ReportAllocs()
+		median(b, func(int) error { _, err := c.Runs(b.Context(), "photos", "a"); return err })
+	})
+	b.Run("newest 10", func(b *testing.B) {
+		b.ReportAllocs()
+		median(b, func(int) error { _, err := c.NewestRuns(b.Context(), "photos", "a", 10); return err })
 	})
 }
 

@@ -171,6 +171,11 @@ func (c *Catalog) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run,
 	return c.runs(ctx, selectRuns, bucket, id)
 }
 
+// NewestRuns implements [inventory.Catalog].
+func (c *Catalog) NewestRuns(ctx context.Context, bucket, id string, max int) ([]stocktake.Run, error) {
+	return c.runs(ctx, selectNewest, bucket, id, max)
+}
+
 // Unfinished implements [inventory.Catalog].
 func (c *Catalog) Unfinished(ctx context.Context, after string, max int) ([]stocktake.Run, error) {
 	return c.runs(ctx, selectUnfinished, after, max)

@@ -48,6 +48,7 @@ const (
 	forgetRun        = `DELETE FROM runs` + forgotten + ` AND id = $2`
 	selectRun        = `SELECT ` + runColumns + ` FROM runs WHERE id = $1`
 	selectRuns       = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 ORDER BY seq DESC`
+	selectNewest     = selectRuns + ` LIMIT $3`
 	selectGoing      = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 AND ended = 0`
 	selectUnfinished = `SELECT ` + runColumns + ` FROM runs WHERE ended = 0 AND id > $1 ORDER BY id LIMIT $2`
 	selectPrevious   = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2
@@ -93,7 +94,7 @@ var (
 	}
 	readStatements = []string{
 		selectStanding, selectStandings, selectConfiguration, selectConfigurations, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
-		selectRun, selectRuns, selectForgotten, selectGoing, selectUnfinished, selectPrevious, selectLastListed,
+		selectRun, selectRuns, selectNewest, selectForgotten, selectGoing, selectUnfinished, selectPrevious, selectLastListed,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countStrays,
 	}
 )

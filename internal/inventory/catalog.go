@@ -158,6 +158,9 @@ type RunCatalog interface {
 	// Runs gives the runs of a configuration, newest first.
 	Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
 
+	// NewestRuns gives the first max of Runs.
+	NewestRuns(ctx context.Context, bucket, id string, max int) ([]stocktake.Run, error)
+
 	// Going gives the run of a configuration that has not ended, or
 	// stocktake.ErrNoSuchRun. There is never more than one.
 	Going(ctx context.Context, bucket, id string) (stocktake.Run, error)

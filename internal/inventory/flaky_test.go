@@ -48,6 +48,13 @@ func (f *flakyCatalog) Configuration(ctx context.Context, bucket, id string) (in
 	return f.Catalog.Configuration(ctx, bucket, id)
 }
 
+func (f *flakyCatalog) NewestRuns(ctx context.Context, bucket, id string, max int) ([]stocktake.Run, error) {
+	if err := f.fail("NewestRuns"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.NewestRuns(ctx, bucket, id, max)
+}
+
 func (f *flakyCatalog) Standing(ctx context.Context, bucket, id string) (inventory.Standing, error) {
 	if err := f.fail("Standing"); err != nil {
 		return inventory.Standing{}, err

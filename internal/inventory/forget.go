@@ -127,6 +127,13 @@ func (f *forgetter) Runs(ctx context.Context, bucket, id string) ([]stocktake.Ru
 	return f.Catalog.Runs(ctx, bucket, id)
 }
 
+func (f *forgetter) NewestRuns(ctx context.Context, bucket, id string, max int) ([]stocktake.Run, error) {
+	if err := f.forget(ctx, bucket); err != nil {
+		return nil, err
+	}
+	return f.Catalog.NewestRuns(ctx, bucket, id, max)
+}
+
 func (f *forgetter) Going(ctx context.Context, bucket, id string) (stocktake.Run, error) {
 	if err := f.forget(ctx, bucket); err != nil {
 		return stocktake.Run{}, err

@@ -39,12 +39,12 @@ func (s *Service) tidyUp(ctx context.Context, bucket, id string) error {
 	if err != nil {
 		return err
 	}
-	runs, err := s.catalog.Runs(ctx, bucket, id)
+	runs, err := s.catalog.NewestRuns(ctx, bucket, id, suspicious)
 	if err != nil {
 		return err
 	}
 	suspect := false
-	for _, r := range runs[:min(len(runs), suspicious)] {
+	for _, r := range runs {
 		clean := r.State == stocktake.Skipped || (r.State == stocktake.Succeeded && r.Attempt == 1)
 		suspect = suspect || !clean
 	}

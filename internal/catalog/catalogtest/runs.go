@@ -3,6 +3,7 @@ package catalogtest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -240,6 +241,15 @@ func keeps(t *testing.T, c Catalog) {
 	}
 	same(t, "history", history(t, c, "photos", "a"), []string{"s3 skipped", "s2 skipped", "s1 skipped", "r5 queued"})
 	same(t, "history of another", history(t, c, "photos", "b"), []string{"other queued"})
+	all, err := c.Runs(t.Context(), "photos", "a")
+	must(t, err)
+	for _, max := range []int{0, 1, 3, 100} {
+		newest, err := c.NewestRuns(t.Context(), "photos", "a", max)
+		must(t, err)
+		if !slices.Equal(newest, all[:min(max, len(all))]) {
+			t.Errorf("the newest %d are %v", max, newest)
+		}
+	}
 }
 
 func autoDelete(t *testing.T, c Catalog) {
