@@ -68,8 +68,9 @@ func (c *Client) Resume(ctx context.Context, bucket, id string) (stocktake.Inven
 	return c.control(ctx, "resume", operation{name: "ResumeBucketInventory", bucket: bucket, id: id, doing: "resume inventory"})
 }
 
-// Check makes the checks of a run now; what would make one fail is among the
-// warnings.
+// Check makes the checks of a run now: what would make one fail is among the
+// warnings. If nothing else would, the server writes a file of some 100 KB to the
+// destination, reads it back and removes it.
 func (c *Client) Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 	return c.control(ctx, "check", operation{name: "CheckBucketInventory", bucket: bucket, id: id, doing: "check inventory"})
 }

@@ -145,7 +145,8 @@ type Inventories interface {
 	Suspend(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)
 	Resume(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)
 
-	// Check makes the checks of a run before there is one; what would fail is
+	// Check makes the checks of a run before there is one, and if none fails
+	// writes to the destination and removes what it wrote; what would fail is
 	// among the warnings.
 	Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)
 
