@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -23,45 +22,50 @@ type compressed struct {
 	read, written int64 // bytes
 }
 
-// compressAlone is the reference that a whole run is held against: it
-// compresses the rows of a report's shards with klauspost/compress at level 1 on
-// two goroutines and drops the result. The rows are in memory before its clock
-// runs, so that it is charged for nothing else.
-func compressAlone(shards [][]byte) (c compressed, err error) {
-	sizes := make([]int64, compressors)
-	for _, stored := range shards {
-		rows, err := inflate(stored)
-		if err != nil {
-			return compressed{}, err
-		}
-		c.read += int64(len(rows))
-		before, err := measure.Of(os.Getpid())
-		if err != nil {
-			return compressed{}, err
-		}
-		start := time.Now()
-		var g errgroup.Group
-		for i, part := range split(rows, compressors) {
-			g.Go(func() error {
-				n, err := deflate(part)
-				sizes[i] += n
-				return err
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return compressed{}, err
-		}
-		c.took += time.Since(start)
-		after, err := measure.Of(os.Getpid())
-		if err != nil {
-			return compressed{}, err
-		}
-		c.cpu += after.CPU - before.CPU
+// A compressor is the reference that a whole run is held against: it compresses
+// the rows of a report's shards with klauspost/compress at level 1 on two
+// goroutines and drops the result. The rows are in memory before its clock runs,
+// so that it is charged for nothing else; it is the same memory for all shards,
+// since a gigabyte that is taken from the system and given back changes what the
+// run after it finds.
+type compressor struct {
+	rows  bytes.Buffer
+	sizes [compressors]int64
+}
+
+// compress adds what it takes for a shard to c.
+func (k *compressor) compress(c *compressed, stored io.Reader) error {
+	z, err := gzip.NewReader(stored)
+	if err != nil {
+		return fmt.Errorf("read a shard: %w", err)
 	}
-	for _, n := range sizes {
+	k.rows.Reset()
+	if _, err := k.rows.ReadFrom(z); err != nil {
+		return fmt.Errorf("read a shard: %w", err)
+	}
+	c.read += int64(k.rows.Len())
+	before, err := measure.Self()
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	var g errgroup.Group
+	for i, part := range split(k.rows.Bytes(), compressors) {
+		g.Go(func() (err error) {
+			k.sizes[i], err = deflate(part)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	c.took += time.Since(start)
+	after, err := measure.Self()
+	c.cpu += after - before
+	for _, n := range k.sizes {
 		c.written += n
 	}
-	return c, nil
+	return err
 }
 
 // split cuts rows into n about equal parts of whole lines.
@@ -74,19 +78,6 @@ func split(rows []byte, n int) [][]byte {
 		rows = rows[cut:]
 	}
 	return append(parts, rows)
-}
-
-// inflate unpacks a shard.
-func inflate(stored []byte) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(stored))
-	if err != nil {
-		return nil, fmt.Errorf("read a shard: %w", err)
-	}
-	rows, err := io.ReadAll(z)
-	if err != nil {
-		return nil, fmt.Errorf("read a shard: %w", err)
-	}
-	return rows, nil
 }
 
 // deflate compresses rows at level 1 and returns the compressed size.

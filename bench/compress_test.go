@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -28,7 +29,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-func TestCompressAlone(t *testing.T) {
+func TestCompressor(t *testing.T) {
 	rows := strings.Repeat("lake,\"a%2Fb\",\"1\"\n", 100_000)
 	var shard bytes.Buffer
 	z := gzip.NewWriter(&shard)
@@ -38,11 +39,16 @@ func TestCompressAlone(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := compressAlone([][]byte{shard.Bytes(), shard.Bytes()})
+	var c compressed
+	var k compressor
+	var err error
+	for range 2 {
+		err = errors.Join(err, k.compress(&c, bytes.NewReader(shard.Bytes())))
+	}
 	if err != nil || c.took <= 0 || c.read != int64(2*len(rows)) || c.written <= 0 || c.written > int64(len(rows)) {
 		t.Errorf("%+v of %d bytes, error %v", c, 2*len(rows), err)
 	}
-	if _, err := compressAlone([][]byte{[]byte("no gzip")}); err == nil {
+	if err := k.compress(&c, strings.NewReader("no gzip")); err == nil {
 		t.Error("no error for what is no shard")
 	}
 }

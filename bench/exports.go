@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // exportsCommand measures a run beside the exports of databases that hold the
@@ -162,12 +165,12 @@ func keepRows(ctx context.Context, lake *lakeStore, path string) (err error) {
 	if err := f.Chmod(0o644); err != nil { // PostgreSQL may read it as somebody else
 		return err
 	}
-	return s.eachShard(ctx, run.Destination, run.Manifest, func(stored []byte) error {
-		rows, err := inflate(stored)
+	return s.eachShard(ctx, run.Destination, run.Manifest, func(stored io.Reader) error {
+		rows, err := gzip.NewReader(stored)
 		if err != nil {
 			return err
 		}
-		_, err = f.Write(rows)
+		_, err = io.Copy(f, rows)
 		return err
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/stocktake/stocktake/bench/measure"
@@ -26,7 +27,8 @@ func runCommand(ctx context.Context, args []string) error {
 // A runBench is one measurement of runs over one bucket.
 type runBench struct {
 	*measurement
-	objects int
+	objects   int
+	reference compressor
 }
 
 // addPart adds a line about all objects.
@@ -83,15 +85,10 @@ func (b *runBench) once(ctx context.Context, s *lakeServer) (p pair, err error) 
 	verified := time.Since(start)
 	b.addPart("Verify", verified, b.rate(verified))
 
-	var shards [][]byte
-	if err := s.eachShard(ctx, run.Destination, run.Manifest, func(stored []byte) error {
-		shards = append(shards, stored)
-		return nil
+	var alone compressed
+	if err := s.eachShard(ctx, run.Destination, run.Manifest, func(stored io.Reader) error {
+		return b.reference.compress(&alone, stored)
 	}); err != nil {
-		return p, err
-	}
-	alone, err := compressAlone(shards)
-	if err != nil {
 		return p, err
 	}
 	b.addPart("CompressorAlone", alone.took, b.rate(alone.took), cpuSeconds(alone.cpu),

@@ -43,37 +43,32 @@ func (c cli) client() *oss.Client {
 }
 
 // get reads an object.
-func (c cli) get(ctx context.Context, bucket, key string) ([]byte, error) {
+func (c cli) get(ctx context.Context, bucket, key string, use func(io.Reader) error) error {
 	res, err := c.client().GetObject(ctx, &oss.GetObjectRequest{Bucket: oss.Ptr(bucket), Key: oss.Ptr(key)})
 	if err != nil {
-		return nil, fmt.Errorf("get %s: %w", key, err)
+		return fmt.Errorf("get %s: %w", key, err)
 	}
 	defer res.Body.Close()
-	return io.ReadAll(res.Body)
+	if err := use(res.Body); err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
 }
 
 // eachShard reads the data files of the report whose manifest is at key, one
 // after another.
-func (c cli) eachShard(ctx context.Context, bucket, key string, use func(stored []byte) error) error {
-	text, err := c.get(ctx, bucket, key)
-	if err != nil {
-		return err
-	}
+func (c cli) eachShard(ctx context.Context, bucket, key string, use func(stored io.Reader) error) error {
 	var manifest struct {
 		Files []struct {
 			Key string `json:"key"`
 		} `json:"files"`
 	}
-	if err := json.Unmarshal(text, &manifest); err != nil {
-		return fmt.Errorf("%s: %w", key, err)
+	if err := c.get(ctx, bucket, key, func(text io.Reader) error { return json.NewDecoder(text).Decode(&manifest) }); err != nil {
+		return err
 	}
 	for _, f := range manifest.Files {
-		stored, err := c.get(ctx, bucket, f.Key)
-		if err != nil {
+		if err := c.get(ctx, bucket, f.Key, use); err != nil {
 			return err
-		}
-		if err := use(stored); err != nil {
-			return fmt.Errorf("%s: %w", f.Key, err)
 		}
 	}
 	return nil
