@@ -3,6 +3,7 @@ package measure
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -21,9 +22,11 @@ func Writable(dir string) error {
 }
 
 // Settle returns when the disk has all that was written to the file system of
-// dir until now. What seeds a store leaves gigabytes in memory, whose write-back
-// would go on beside the first thing that is measured.
+// dir until now, and the system has the memory that this process does not need
+// any more. What seeds a store leaves gigabytes of both, whose write-back and
+// release would go on beside the first thing that is measured.
 func Settle(dir string) (err error) {
+	debug.FreeOSMemory()
 	f, err := os.Open(dir)
 	if err != nil {
 		return err
