@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 
@@ -51,9 +52,14 @@ func (s *ShardWriter) Begin(w io.Writer) {
 	s.first, s.last = s.first[:0], s.last[:0]
 }
 
+var errNoShard = errors.New("no shard was begun")
+
 // Write adds the records of batch until the shard is full and returns how many
 // it took; with n < len(batch) the rest belongs to the next shard.
 func (s *ShardWriter) Write(batch []stocktake.Record) (n int, err error) {
+	if s.out.stream == nil {
+		return 0, errNoShard
+	}
 	batch = batch[:min(int64(len(batch)), s.limits.Rows-s.rows)]
 	if len(batch) == 0 || s.Full() {
 		return 0, nil
@@ -99,13 +105,16 @@ type Shard struct {
 
 // End ends the shard: all of it has been written to the writer of Begin.
 func (s *ShardWriter) End() (Shard, error) {
+	if s.out.stream == nil {
+		return Shard{}, errNoShard
+	}
 	if err := s.c.Close(); err != nil {
 		return Shard{}, err
 	}
 	if err := s.out.flush(); err != nil {
 		return Shard{}, err
 	}
-	s.out.end()
+	s.out.end() // the sums are complete
 	var sh Shard
 	md5Sum, sha256Sum := s.out.sums.Sum()
 	sh.Sum = md5Sum

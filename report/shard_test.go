@@ -125,6 +125,29 @@ func TestShardWriterPassesErrorsOn(t *testing.T) {
 	}
 }
 
+// Rows that belong to no shard are an error, not lost.
+func TestShardWriterWantsBegin(t *testing.T) {
+	records := membucket.Records(5000)
+	for _, finish := range []func(*report.ShardWriter){
+		func(w *report.ShardWriter) { w.End() },
+		func(w *report.ShardWriter) { w.Drop(); w.Drop() },
+	} {
+		w := report.NewShardWriter(newGzip(t, tenColumns), report.Limits{})
+		w.Begin(io.Discard)
+		if _, err := w.Write(records[:1]); err != nil {
+			t.Fatal(err)
+		}
+		finish(w)
+		_, err := w.Write(records)
+		if err == nil {
+			_, err = w.End()
+		}
+		if err == nil {
+			t.Error("no error for rows after the end")
+		}
+	}
+}
+
 type brokenWriter struct {
 	healthy int
 	err     error
