@@ -55,7 +55,8 @@ func (s *ShardWriter) Begin(w io.Writer) {
 var errNoShard = errors.New("no shard was begun")
 
 // Write adds the records of batch until the shard is full and returns how many
-// it took; with n < len(batch) the rest belongs to the next shard.
+// it took; with n < len(batch) the rest belongs to the next shard. Before Begin
+// and after End it is an error.
 func (s *ShardWriter) Write(batch []stocktake.Record) (n int, err error) {
 	if s.out.stream == nil {
 		return 0, errNoShard
