@@ -471,6 +471,7 @@ func memFiles(t rapid.TB, fs vfs.FS, dir string) (files []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	slices.Sort(names) // which come in any order
 	for _, name := range names {
 		path := fs.PathJoin(dir, name)
 		info, err := fs.Stat(path)
