@@ -64,8 +64,8 @@ func TestValidNames(t *testing.T) {
 func TestFieldNames(t *testing.T) {
 	var optional, incremental int
 	for f := stocktake.FieldBucket; f.String() != ""; f++ {
-		if got, ok := stocktake.ParseColumn(f.Column()); got != f || !ok {
-			t.Errorf("ParseColumn(%q) is %d, %v; want %d", f.Column(), got, ok, f)
+		if got, ok := stocktake.ParseColumn(f.Column().SchemaName); got != f || !ok {
+			t.Errorf("ParseColumn(%q) is %d, %v; want %d", f.Column().SchemaName, got, ok, f)
 		}
 		if got, ok := stocktake.ParseColumn(f.String()); got != f || !ok {
 			t.Errorf("ParseColumn(%q) is %d, %v; want %d", f, got, ok, f)

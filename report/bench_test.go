@@ -9,15 +9,6 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// allColumns are the fixed columns of All and every optional field.
-var allColumns = []stocktake.Field{
-	stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldVersionID, stocktake.FieldIsLatest, stocktake.FieldIsDeleteMarker,
-	stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldETag, stocktake.FieldStorageClass,
-	stocktake.FieldIsMultipartUploaded, stocktake.FieldEncryptionStatus, stocktake.FieldTransitionTime, stocktake.FieldObjectACL,
-	stocktake.FieldTaggingCount, stocktake.FieldObjectType, stocktake.FieldCRC64,
-	stocktake.FieldLastAccessDate, stocktake.FieldLastAccessTimestamp,
-}
-
 // tenColumns are Bucket, Key and the ten optional fields that OSS had first.
 var tenColumns = []stocktake.Field{
 	stocktake.FieldBucket, stocktake.FieldKey,

@@ -2,7 +2,6 @@ package report
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,16 +32,8 @@ func NewEncoder(bucket string, columns []stocktake.Field) (*Encoder, error) {
 	if bucket == "" || strings.ContainsAny(bucket, "\",\r\n") {
 		return nil, fmt.Errorf("report: bucket name %q cannot be a column", bucket)
 	}
-	if len(columns) < 2 || columns[0] != stocktake.FieldBucket || columns[1] != stocktake.FieldKey {
-		return nil, errors.New("report: the first columns must be Bucket and Key")
-	}
-	for i, c := range columns {
-		if c < stocktake.FieldBucket || c > stocktake.FieldLastAccessTimestamp {
-			return nil, fmt.Errorf("report: %q is no column of a full report", c)
-		}
-		if slices.Contains(columns[:i], c) {
-			return nil, fmt.Errorf("report: column %s stands twice", c)
-		}
+	if err := stocktake.CheckColumns(columns); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
 	}
 	e := &Encoder{
 		head:    append([]byte(bucket), `,"`...),

@@ -99,7 +99,7 @@ func (s *shardReader) next() (*Row, error) {
 		e := &RowError{File: s.key, Row: s.n, Err: err}
 		if column >= 0 {
 			v := values[column]
-			e.Column, e.Value = s.dec.columns[column].Column(), string(v[:min(len(v), 200)])
+			e.Column, e.Value = s.dec.columns[column].Column().SchemaName, string(v[:min(len(v), 200)])
 		}
 		return nil, e
 	}

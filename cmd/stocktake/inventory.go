@@ -209,8 +209,8 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 
 // fieldNames are the values of --fields.
 func fieldNames() (names []string) {
-	for f := stocktake.FieldSize; f <= stocktake.FieldLastAccessTimestamp; f++ {
-		if _, ok := stocktake.ParseOptionalField(f.String()); ok {
+	for _, f := range stocktake.Fields() {
+		if f.Column().Full == stocktake.Optional {
 			names = append(names, f.String())
 		}
 	}

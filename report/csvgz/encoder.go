@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/stocktake/stocktake"
@@ -68,16 +67,8 @@ func New(bucket string, columns []stocktake.Field) (*Encoder, error) {
 	if bucket == "" || len(bucket) > maxBucket || strings.ContainsAny(bucket, "\",\r\n") {
 		return nil, fmt.Errorf("csvgz: bucket name %q cannot be a column", bucket)
 	}
-	if len(columns) < 2 || columns[0] != stocktake.FieldBucket || columns[1] != stocktake.FieldKey {
-		return nil, errors.New("csvgz: the first columns must be Bucket and Key")
-	}
-	for i, c := range columns {
-		if c < stocktake.FieldBucket || c > stocktake.FieldLastAccessTimestamp {
-			return nil, fmt.Errorf("csvgz: %q is no column of a full report", c)
-		}
-		if slices.Contains(columns[:i], c) {
-			return nil, fmt.Errorf("csvgz: column %s stands twice", c)
-		}
+	if err := stocktake.CheckColumns(columns); err != nil {
+		return nil, fmt.Errorf("csvgz: %w", err)
 	}
 	e := &Encoder{
 		head: bucket + `,"`,

@@ -142,8 +142,10 @@ func anyRecords(t failer, choose choice) {
 func (choose choice) columns() []stocktake.Field {
 	columns := []stocktake.Field{stocktake.FieldBucket, stocktake.FieldKey}
 	var rest []stocktake.Field
-	for f := stocktake.FieldVersionID; f <= stocktake.FieldLastAccessTimestamp; f++ {
-		rest = append(rest, f)
+	for _, f := range stocktake.Fields()[2:] {
+		if f.Column().Full != stocktake.Never {
+			rest = append(rest, f)
+		}
 	}
 	for range choose(len(rest) + 1) {
 		i := choose(len(rest))
