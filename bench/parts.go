@@ -96,7 +96,7 @@ func (b *partsBench) run(ctx context.Context, count int, profile string) (err er
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := s.CreateBucket(ctx, object.Bucket{
 		Name: reportsBucket, Owner: testserver.AccountID, Created: time.Now(),
-		Redundancy: "LRS", ACL: stocktake.Private, Config: map[string][]byte{},
+		Redundancy: "LRS", ACL: stocktake.Private,
 	}, false); err != nil {
 		return err
 	}

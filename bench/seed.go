@@ -45,7 +45,7 @@ func seed(ctx context.Context, data, bucket string, n int) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	err = s.CreateBucket(ctx, object.Bucket{
 		Name: bucket, Owner: testserver.AccountID, Created: time.Now(),
-		Redundancy: "LRS", ACL: stocktake.Private, Config: map[string][]byte{},
+		Redundancy: "LRS", ACL: stocktake.Private,
 	}, false)
 	if err != nil {
 		return err

@@ -90,8 +90,8 @@ func (r roles) MayReport(ctx context.Context, bucket string, cfg *stocktake.Inve
 func request(action string, b *object.Bucket, key string) ram.Request {
 	return ram.Request{
 		Action: action, Bucket: b.Name, Owner: b.Owner, Key: key, BucketACL: b.ACL,
-		Policy:      b.Config["policy"],
-		BlockPublic: string(b.Config["publicAccessBlock"]) == "true",
+		Policy:      b.Policy,
+		BlockPublic: b.BlockPublicAccess,
 		Secure:      true,
 	}
 }

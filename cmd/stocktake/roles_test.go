@@ -121,9 +121,9 @@ func TestRoles(t *testing.T) {
 			}
 			buckets := twoBuckets{}
 			for name, policy := range map[string]string{"photos": tt.source, "reports": tt.dest} {
-				b := object.Bucket{Name: name, Owner: account, ACL: stocktake.Private, Config: map[string][]byte{}}
+				b := object.Bucket{Name: name, Owner: account, ACL: stocktake.Private}
 				if policy != "" {
-					b.Config["policy"] = []byte(policy)
+					b.Policy = []byte(policy)
 				}
 				buckets[name] = b
 			}

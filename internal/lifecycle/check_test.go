@@ -192,29 +192,3 @@ func TestCheckIsBounded(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 }
-
-func TestCache(t *testing.T) {
-	var c lifecycle.Cache
-	doc := config(object.LifecycleRule{ID: "r", Enabled: true, Expiration: days(1)})[lifecycle.Config]
-	a, err := c.Rules(doc)
-	check(t, err)
-	b, err := c.Rules(append([]byte(nil), doc...))
-	check(t, err)
-	if a != b || a.Empty() {
-		t.Error("parsed twice")
-	}
-	if _, err := c.Rules([]byte("{")); err == nil {
-		t.Error("a document that is no JSON was accepted")
-	}
-	if r, err := c.Rules(nil); err != nil || !r.Empty() {
-		t.Errorf("no document: %v, %v", r, err)
-	}
-	for i := range 3000 {
-		if _, err := c.Rules(config(object.LifecycleRule{ID: fmt.Sprint(i), Enabled: true, Expiration: days(1)})[lifecycle.Config]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := lifecycle.Cached(&c); n > 1024 {
-		t.Errorf("%d documents are kept", n)
-	}
-}

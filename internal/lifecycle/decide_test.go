@@ -33,7 +33,7 @@ func TestDaysAreRoundedUp(t *testing.T) {
 		{"2020-07-20T08:00:00.001+08:00", "2020-07-22T08:00:00+08:00"},
 		{"2020-07-20T23:59:59+08:00", "2020-07-22T08:00:00+08:00"},
 	} {
-		rules := lifecycle.NewRules(object.Lifecycle{Rules: []object.LifecycleRule{{ID: "r", Enabled: true, Expiration: days(1)}}})
+		rules := lifecycle.NewRules(&object.Lifecycle{Rules: []object.LifecycleRule{{ID: "r", Enabled: true, Expiration: days(1)}}})
 		v := object.Info{Key: "k", IsLatest: true, LastModified: date(tt.modified)}
 		at, id, ok := rules.Expiration(&v)
 		if !ok || id != "r" || !at.Equal(date(tt.due)) {
@@ -164,7 +164,7 @@ func TestDecide(t *testing.T) {
 			if tt.s.replaced > 0 {
 				s.Replaced = ago(tt.s.replaced)
 			}
-			a := lifecycle.NewRules(l).Decide(&tt.v, s)
+			a := lifecycle.NewRules(&l).Decide(&tt.v, s)
 			got := a.Kind.String()
 			if a.Kind == lifecycle.Transition {
 				got += " " + a.Class.String()
@@ -178,7 +178,7 @@ func TestDecide(t *testing.T) {
 			for i := range l.Rules {
 				l.Rules[i].Enabled = false
 			}
-			if a := lifecycle.NewRules(l).Decide(&tt.v, s); a.Kind != lifecycle.Keep {
+			if a := lifecycle.NewRules(&l).Decide(&tt.v, s); a.Kind != lifecycle.Keep {
 				t.Errorf("disabled rules: %v", a)
 			}
 		})
@@ -188,7 +188,7 @@ func TestDecide(t *testing.T) {
 // OSS's example of NOT and of tags that overlap.
 func TestRulesHaveTheirSayEach(t *testing.T) {
 	k1, k2 := object.Tag{Key: "key1", Value: "value1"}, object.Tag{Key: "key2", Value: "value2"}
-	rules := lifecycle.NewRules(object.Lifecycle{Rules: []object.LifecycleRule{
+	rules := lifecycle.NewRules(&object.Lifecycle{Rules: []object.LifecycleRule{
 		{ID: "rule1", Enabled: true, Not: []object.LifecycleNot{{Tag: &k1}}, Expiration: days(30)},
 		{ID: "rule2", Enabled: true, Tags: []object.Tag{k2}, Expiration: days(50)},
 	}})
@@ -212,7 +212,7 @@ func TestRulesHaveTheirSayEach(t *testing.T) {
 }
 
 func TestHeader(t *testing.T) {
-	rules := lifecycle.NewRules(object.Lifecycle{Rules: []object.LifecycleRule{
+	rules := lifecycle.NewRules(&object.Lifecycle{Rules: []object.LifecycleRule{
 		{ID: "a \"rule\" of 100 %\n猫", Enabled: true, Prefix: "logs/", Expiration: days(30)},
 		{ID: "moves", Enabled: true, Transitions: []object.LifecycleTransition{to(stocktake.IA, 1)}},
 	}})
@@ -239,7 +239,7 @@ func BenchmarkDecide(b *testing.B) {
 			Transitions: []object.LifecycleTransition{to(stocktake.IA, 30), to(stocktake.Archive, 60)},
 		})
 	}
-	rules := lifecycle.NewRules(l)
+	rules := lifecycle.NewRules(&l)
 	v := object.Info{Key: "logs/9/a", IsLatest: true, LastModified: ago(20)}
 	s := lifecycle.Situation{Now: now}
 	b.ReportAllocs()

@@ -10,6 +10,3 @@ func Midnight(t time.Time) time.Time { return midnight(t) }
 
 // Next is when the pass after now begins.
 func (w *Worker) Next(now time.Time) time.Time { return w.next(now) }
-
-// Cached is how many documents c keeps.
-func Cached(c *Cache) int { return len(c.parsed) }

@@ -3,7 +3,6 @@ package lifecycle_test
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -49,17 +48,9 @@ func newMemory(now func() time.Time) *memory {
 }
 
 func (m *memory) bucket(name string, versioning object.Versioning, rules ...object.LifecycleRule) *memoryBucket {
-	b := &memoryBucket{Bucket: object.Bucket{Name: name, Owner: account, Versioning: versioning, Config: config(rules...)}}
+	b := &memoryBucket{Bucket: object.Bucket{Name: name, Owner: account, Versioning: versioning, Lifecycle: &object.Lifecycle{Rules: rules}}}
 	m.buckets[name] = b
 	return b
-}
-
-func config(rules ...object.LifecycleRule) map[string][]byte {
-	doc, err := json.Marshal(object.Lifecycle{Rules: rules})
-	if err != nil {
-		panic(err)
-	}
-	return map[string][]byte{lifecycle.Config: doc}
 }
 
 // enter begins an operation.

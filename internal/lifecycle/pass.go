@@ -1,11 +1,11 @@
 package lifecycle
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"sync"
 	"time"
 
@@ -60,10 +60,10 @@ func (p Pass) LogValue() slog.Value {
 // A pass is a Pass that goes.
 type pass struct {
 	*Worker
-	now    time.Time // the instant that it decides by
-	doc    []byte    // the rules, as the bucket had them at its start
-	logged time.Time // when its progress was logged last, in time that really passes
-	pace   pace
+	now       time.Time         // the instant that it decides by
+	lifecycle *object.Lifecycle // the rules, as the bucket had them at its start
+	logged    time.Time         // when its progress was logged last, in time that really passes
+	pace      pace
 
 	mu    sync.Mutex // guards what follows; changes are made by several goroutines
 	done  Pass
@@ -93,7 +93,7 @@ func (p *pass) inForce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(b.Config[Config], p.doc) {
+	if b.Lifecycle != p.lifecycle && !reflect.DeepEqual(b.Lifecycle, p.lifecycle) {
 		return errRules
 	}
 	return nil

@@ -1,16 +1,11 @@
 package lifecycle
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/stocktake/stocktake/internal/object"
 )
-
-// Config is the name under which object.Bucket.Config has a bucket's rules.
-const Config = "lifecycle"
 
 // Rules are the enabled rules of a bucket. They do not change; many goroutines
 // may use them. The zero Rules do nothing.
@@ -18,21 +13,17 @@ type Rules struct {
 	rules []object.LifecycleRule
 }
 
-// Parse reads the document that a bucket keeps: an object.Lifecycle in JSON.
-// No document, nil, is no rule.
-func Parse(doc []byte) (*Rules, error) {
-	var l object.Lifecycle
-	if len(doc) > 0 {
-		if err := json.Unmarshal(doc, &l); err != nil {
-			return nil, fmt.Errorf("lifecycle rules: %w", err)
-		}
-	}
-	return NewRules(l), nil
-}
-
-// NewRules takes the enabled rules of l, which must not be changed any more.
-func NewRules(l object.Lifecycle) *Rules {
+// NewRules returns the enabled rules of l, which must not change any more; nil
+// has none. It copies nothing if all rules are enabled.
+func NewRules(l *object.Lifecycle) *Rules {
 	r := new(Rules)
+	switch {
+	case l == nil:
+		return r
+	case !slices.ContainsFunc(l.Rules, func(one object.LifecycleRule) bool { return !one.Enabled }):
+		r.rules = slices.Clip(l.Rules)
+		return r
+	}
 	for i := range l.Rules {
 		if l.Rules[i].Enabled {
 			r.rules = append(r.rules, l.Rules[i])

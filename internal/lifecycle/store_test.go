@@ -41,7 +41,7 @@ func (w *world) bucket(name string, versioning object.Versioning, rules ...objec
 	w.Helper()
 	check(w.T, w.CreateBucket(w.Context(), object.Bucket{Name: name, Owner: account}, false))
 	check(w.T, w.UpdateBucket(w.Context(), name, func(b *object.Bucket) error {
-		b.Versioning, b.Config = versioning, config(rules...)
+		b.Versioning, b.Lifecycle = versioning, &object.Lifecycle{Rules: rules}
 		return nil
 	}))
 }
@@ -241,7 +241,7 @@ func BenchmarkPass(b *testing.B) {
 		b.Fatal(err)
 	}
 	if err := s.UpdateBucket(b.Context(), "bucket", func(b *object.Bucket) error {
-		b.Config = config(object.LifecycleRule{ID: "1", Enabled: true, Expiration: days(100), Transitions: []object.LifecycleTransition{to(stocktake.IA, 30)}})
+		b.Lifecycle = &object.Lifecycle{Rules: []object.LifecycleRule{{ID: "1", Enabled: true, Expiration: days(100), Transitions: []object.LifecycleTransition{to(stocktake.IA, 30)}}}}
 		return nil
 	}); err != nil {
 		b.Fatal(err)

@@ -132,27 +132,20 @@ func (w *Worker) RunOnce(ctx context.Context, bucket string) (Pass, error) {
 // bucket makes a pass through one bucket.
 func (w *Worker) bucket(ctx context.Context, b *object.Bucket) (Pass, error) {
 	done := Pass{Bucket: b.Name}
-	doc := b.Config[Config]
-	if len(doc) == 0 {
+	rules := NewRules(b.Lifecycle)
+	if rules.Empty() {
 		return done, nil
 	}
-	rules, err := Parse(doc)
-	switch {
-	case err != nil:
-	case rules.Empty():
-		return done, nil
-	default:
-		p := &pass{
-			Worker: w, now: w.clock.Now(), doc: doc, logged: time.Now(),
-			pace: pace{interval: time.Second / time.Duration(w.opts.Rate)},
-			done: Pass{Bucket: b.Name},
-		}
-		err = p.run(ctx, rules)
-		done = p.done
-		if errors.Is(err, errRules) {
-			w.log.Info("lifecycle pass ended: the rules were changed; the next goes by the new ones", "bucket", b.Name)
-			err = p.first
-		}
+	p := &pass{
+		Worker: w, now: w.clock.Now(), lifecycle: b.Lifecycle, logged: time.Now(),
+		pace: pace{interval: time.Second / time.Duration(w.opts.Rate)},
+		done: Pass{Bucket: b.Name},
+	}
+	err := p.run(ctx, rules)
+	done = p.done
+	if errors.Is(err, errRules) {
+		w.log.Info("lifecycle pass ended: the rules were changed; the next pass applies the new ones", "bucket", b.Name)
+		err = p.first
 	}
 	if err != nil {
 		err = fmt.Errorf("lifecycle of bucket %s: %w", b.Name, err)

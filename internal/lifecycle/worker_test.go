@@ -292,7 +292,7 @@ func TestRulesChangeMeanwhile(t *testing.T) {
 	m.before = func(op, _, _ string) error {
 		if op == "List" {
 			if lists++; lists == 4 {
-				b.Config = config(object.LifecycleRule{ID: "1", Expiration: days(1), AbortUploads: days(1)})
+				b.Lifecycle = &object.Lifecycle{Rules: []object.LifecycleRule{{ID: "1", Expiration: days(1), AbortUploads: days(1)}}}
 			}
 		}
 		return nil
@@ -418,11 +418,7 @@ func TestBadBuckets(t *testing.T) {
 	if _, err := w.RunOnce(t.Context(), "none"); !errors.Is(err, stocktake.ErrNoSuchBucket) {
 		t.Errorf("missing bucket: %v", err)
 	}
-	m.bucket("b", object.Unversioned).Config = map[string][]byte{lifecycle.Config: []byte("{")}
-	if _, err := w.RunOnce(t.Context(), "b"); err == nil {
-		t.Error("rules that cannot be read were no error")
-	}
-	m.bucket("b", object.Unversioned).Config = nil
+	m.bucket("b", object.Unversioned).Lifecycle = nil
 	if got, err := w.RunOnce(t.Context(), "b"); err != nil || got != (lifecycle.Pass{Bucket: "b"}) {
 		t.Errorf("no rules: %+v, %v", got, err)
 	}

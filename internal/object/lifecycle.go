@@ -6,8 +6,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Lifecycle is what a bucket does with its objects as they age. A bucket
-// keeps it in Config["lifecycle"] as JSON.
+// A Lifecycle is what a bucket does with its objects as they age. The index
+// keeps it as JSON, so the names of its fields are a file format.
 //
 // Source: OSS API reference, PutBucketLifecycle.
 type Lifecycle struct {

@@ -9,7 +9,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Bucket is the state of a bucket.
+// A Bucket is the state and the settings of a bucket. What its slices and
+// pointers lead to is never changed: to change a setting, replace it.
 type Bucket struct {
 	Name         string
 	Owner        string // account id
@@ -20,10 +21,12 @@ type Bucket struct {
 	Versioning   Versioning
 	Encryption   Encryption // default of objects put without one
 
-	// Config holds the bucket's configuration documents that the store keeps but
-	// does not interpret, by sub-resource name ("policy", "lifecycle", "tagging",
-	// ...). It is never nil.
-	Config map[string][]byte
+	Tags              []Tag      // in the order they were put
+	Policy            []byte     // bucket policy, JSON as it was put; nil: none
+	BlockPublicAccess bool       // no ACL or policy may open the bucket to everybody
+	ResourceGroup     string     // "rg-..."; empty: the default group
+	RequesterPays     bool       // callers other than the owner must offer to pay
+	Lifecycle         *Lifecycle // nil: no rules
 }
 
 // Versioning is the versioning state of a bucket. The zero value is never

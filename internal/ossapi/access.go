@@ -89,7 +89,7 @@ func (c *call) allowKey(action, key string) error { return c.allowOn(action, &c.
 // the bucket itself.
 func (c *call) allowOn(action string, b *object.Bucket, key, version string) error {
 	err := c.mayDo(action, b, key, version)
-	if err == nil && requesterPays(b) && c.account() != b.Owner && !c.offersToPay() {
+	if err == nil && b.RequesterPays && c.account() != b.Owner && !c.offersToPay() {
 		return errRequesterPays
 	}
 	return err
@@ -109,7 +109,7 @@ func (c *call) mayDo(action string, b *object.Bucket, key, version string) error
 	q := ram.Request{
 		Action: action, Bucket: b.Name, Owner: b.Owner, Key: key,
 		BucketACL: b.ACL, ObjectACL: stocktake.Private,
-		Policy: b.Config[configPolicy], BlockPublic: publicBlocked(b),
+		Policy: b.Policy, BlockPublic: b.BlockPublicAccess,
 		SourceIP: c.sourceIP(), Secure: c.r.TLS != nil, Time: c.Now(),
 	}
 	if b.Name == "" {

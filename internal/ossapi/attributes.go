@@ -70,7 +70,7 @@ func (c *call) objectACL(required bool) (stocktake.ACL, error) {
 	switch {
 	case !ok:
 		return 0, invalidArgument("x-oss-object-acl", v, "default, private, public-read or public-read-write is expected")
-	case acl > stocktake.Private && publicBlocked(&c.bucket):
+	case acl > stocktake.Private && c.bucket.BlockPublicAccess:
 		return 0, errPublicObjectACL
 	case required || acl == stocktake.DefaultACL:
 		return acl, nil

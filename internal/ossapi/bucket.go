@@ -9,16 +9,6 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// Names of the documents that a bucket's Config holds, beside lifecycle.Config.
-// They are those of the sub-resources.
-const (
-	configTags    = "tagging"
-	configPolicy  = "policy"
-	configBlock   = "publicAccessBlock" // "true", or not there
-	configGroup   = "resourceGroup"
-	configPayment = "requestPayment" // "Requester", or not there
-)
-
 // putBucket answers PutBucket.
 func (c *call) putBucket() error {
 	want, acl, err := c.newBucket()
@@ -40,7 +30,7 @@ func (c *call) putBucket() error {
 		return errOtherClass
 	case have.Redundancy != want.Redundancy:
 		return errOtherRedundancy
-	case acl && want.ACL != stocktake.Private && publicBlocked(&have):
+	case acl && want.ACL != stocktake.Private && have.BlockPublicAccess:
 		return errPublicBucketACL
 	case acl && want.ACL != have.ACL:
 		// What changes a bucket that is there is PutBucketAcl, which the policy of
@@ -63,7 +53,7 @@ func (c *call) putBucket() error {
 func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
 	b = object.Bucket{
 		Name: c.at.bucket, Owner: c.account(), Created: c.Now(),
-		Redundancy: "LRS", ACL: stocktake.Private, Config: map[string][]byte{},
+		Redundancy: "LRS", ACL: stocktake.Private,
 	}
 	if v := c.r.Header.Get("X-Oss-Acl"); v != "" {
 		if b.ACL, err = bucketACL(v); err != nil {
@@ -71,21 +61,17 @@ func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
 		}
 		acl = true
 	}
-	if b.ACL == stocktake.Private {
-		b.Config[configBlock] = []byte("true")
-	}
+	b.BlockPublicAccess = b.ACL == stocktake.Private
 	if v := c.r.Header.Get("X-Oss-Resource-Group-Id"); v != "" {
 		if !validGroup(v) {
 			return b, false, errResourceGroup
 		}
-		b.Config[configGroup] = []byte(v)
+		b.ResourceGroup = v
 	}
 	if v := c.r.Header.Get("X-Oss-Bucket-Tagging"); v != "" {
-		tags, err := parseTagging("x-oss-bucket-tagging", v, maxBucketTags)
-		if err != nil {
+		if b.Tags, err = parseTagging("x-oss-bucket-tagging", v, maxBucketTags); err != nil {
 			return b, false, err
 		}
-		b.Config[configTags] = appendTagging(nil, tags)
 	}
 	doc, err := c.readOptionalXML("CreateBucketConfiguration")
 	if err != nil || doc == nil {
@@ -144,7 +130,7 @@ func (c *call) getBucketInfo() error {
 		x.text("AccessMonitor", "Disabled")
 		x.text("TransferAcceleration", "Disabled")
 		x.text("CrossRegionReplication", "Disabled")
-		x.bool("BlockPublicAccess", publicBlocked(b))
+		x.bool("BlockPublicAccess", b.BlockPublicAccess)
 		x.text("ResourceGroupId", resourceGroup(b))
 		x.text("Comment", "")
 		x.optional("Versioning", b.Versioning.String())
@@ -247,15 +233,11 @@ func (c *call) update(status int, change func(*object.Bucket) error) error {
 	return c.empty(status)
 }
 
-// keep keeps a document of the bucket's configuration, or with nil drops it,
+// setBucket changes a setting of the bucket that needs no check against its state,
 // and answers without a body.
-func (c *call) keep(status int, name string, doc []byte) error {
+func (c *call) setBucket(status int, change func(*object.Bucket)) error {
 	return c.update(status, func(b *object.Bucket) error {
-		if doc == nil {
-			delete(b.Config, name)
-		} else {
-			b.Config[name] = doc
-		}
+		change(b)
 		return nil
 	})
 }

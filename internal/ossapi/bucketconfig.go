@@ -1,6 +1,7 @@
 package ossapi
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ func (c *call) putBucketACL() error {
 		return err
 	}
 	return c.update(http.StatusOK, func(b *object.Bucket) error {
-		if acl != stocktake.Private && publicBlocked(b) {
+		if acl != stocktake.Private && b.BlockPublicAccess {
 			return errPublicBucketACL
 		}
 		b.ACL = acl
@@ -116,45 +117,25 @@ func (c *call) putBucketTags() error {
 	if err != nil {
 		return err
 	}
-	return c.keep(http.StatusOK, configTags, appendTagging(nil, tags))
+	return c.setBucket(http.StatusOK, func(b *object.Bucket) { b.Tags = tags })
 }
 
 // getBucketTags answers GetBucketTags.
-func (c *call) getBucketTags() error { return c.tagging(bucketTags(&c.bucket)) }
+func (c *call) getBucketTags() error { return c.tagging(c.bucket.Tags) }
 
 // deleteBucketTags answers DeleteBucketTags: of all tags, or of those whose keys
 // the parameter lists.
 func (c *call) deleteBucketTags() error {
 	list := c.query.get("tagging")
-	return c.update(http.StatusNoContent, func(b *object.Bucket) error {
+	return c.setBucket(http.StatusNoContent, func(b *object.Bucket) {
 		if list == "" {
-			delete(b.Config, configTags)
-			return nil
+			b.Tags = nil
+			return
 		}
 		gone := strings.Split(list, ",")
-		tags := slices.DeleteFunc(bucketTags(b), func(t object.Tag) bool { return slices.Contains(gone, t.Key) })
-		b.Config[configTags] = appendTagging(nil, tags)
-		return nil
+		b.Tags = slices.DeleteFunc(slices.Clone(b.Tags), func(t object.Tag) bool { return slices.Contains(gone, t.Key) })
 	})
 }
-
-// bucketTags are the tags kept with a bucket.
-func bucketTags(b *object.Bucket) []object.Tag {
-	doc := b.Config[configTags]
-	if doc == nil {
-		return nil
-	}
-	e, err := parseXML(doc, "Tagging")
-	if err != nil {
-		return nil // we wrote it
-	}
-	tags, _ := taggingOf(e, maxBucketTags)
-	return tags
-}
-
-// publicBlocked reports whether the bucket blocks public access: then no ACL or
-// policy may open it to everybody.
-func publicBlocked(b *object.Bucket) bool { return string(b.Config[configBlock]) == "true" }
 
 // putPublicAccessBlock answers PutBucketPublicAccessBlock.
 func (c *call) putPublicAccessBlock() error {
@@ -164,9 +145,9 @@ func (c *call) putPublicAccessBlock() error {
 	}
 	switch v := doc.value("BlockPublicAccess"); strings.ToLower(v) {
 	case "true":
-		return c.keep(http.StatusOK, configBlock, []byte("true"))
+		return c.setBucket(http.StatusOK, func(b *object.Bucket) { b.BlockPublicAccess = true })
 	case "false":
-		return c.keep(http.StatusOK, configBlock, nil)
+		return c.setBucket(http.StatusOK, func(b *object.Bucket) { b.BlockPublicAccess = false })
 	default:
 		return invalidArgument("BlockPublicAccess", v, "true or false is expected")
 	}
@@ -176,23 +157,20 @@ func (c *call) putPublicAccessBlock() error {
 func (c *call) getPublicAccessBlock() error {
 	return c.xml(func(x *xmlWriter) {
 		x.start("PublicAccessBlockConfiguration")
-		x.bool("BlockPublicAccess", publicBlocked(&c.bucket))
+		x.bool("BlockPublicAccess", c.bucket.BlockPublicAccess)
 		x.end("PublicAccessBlockConfiguration")
 	})
 }
 
 // deletePublicAccessBlock answers DeleteBucketPublicAccessBlock.
-func (c *call) deletePublicAccessBlock() error { return c.keep(http.StatusNoContent, configBlock, nil) }
+func (c *call) deletePublicAccessBlock() error {
+	return c.setBucket(http.StatusNoContent, func(b *object.Bucket) { b.BlockPublicAccess = false })
+}
 
 // defaultGroup is the resource group of buckets that were put without one.
 const defaultGroup = "rg-default"
 
-func resourceGroup(b *object.Bucket) string {
-	if g := b.Config[configGroup]; len(g) > 0 {
-		return string(g)
-	}
-	return defaultGroup
-}
+func resourceGroup(b *object.Bucket) string { return cmp.Or(b.ResourceGroup, defaultGroup) }
 
 // validGroup reports whether id has the form of a resource group's: "rg-" and
 // up to 60 lower-case letters and digits. Groups are labels here: every id that
@@ -216,14 +194,11 @@ func (c *call) putResourceGroup() error {
 	if err != nil {
 		return err
 	}
-	switch id := doc.value("ResourceGroupId"); {
-	case id == "":
-		return c.keep(http.StatusOK, configGroup, nil)
-	case !validGroup(id):
+	id := doc.value("ResourceGroupId")
+	if id != "" && !validGroup(id) {
 		return errResourceGroup
-	default:
-		return c.keep(http.StatusOK, configGroup, []byte(id))
 	}
+	return c.setBucket(http.StatusOK, func(b *object.Bucket) { b.ResourceGroup = id })
 }
 
 // getResourceGroup answers GetBucketResourceGroup.
@@ -241,20 +216,17 @@ func (c *call) putRequestPayment() error {
 	if err != nil {
 		return err
 	}
-	switch v := doc.value("Payer"); v {
-	case payerOwner:
-		return c.keep(http.StatusOK, configPayment, nil)
-	case payerRequester:
-		return c.keep(http.StatusOK, configPayment, []byte(v))
-	default:
+	v := doc.value("Payer")
+	if v != payerOwner && v != payerRequester {
 		return invalidArgument("Payer", v, "BucketOwner or Requester is expected")
 	}
+	return c.setBucket(http.StatusOK, func(b *object.Bucket) { b.RequesterPays = v == payerRequester })
 }
 
 // getRequestPayment answers GetBucketRequestPayment.
 func (c *call) getRequestPayment() error {
 	payer := payerOwner
-	if requesterPays(&c.bucket) {
+	if c.bucket.RequesterPays {
 		payer = payerRequester
 	}
 	return c.xml(func(x *xmlWriter) {
@@ -270,5 +242,3 @@ const (
 	payerOwner     = "BucketOwner"
 	payerRequester = "Requester"
 )
-
-func requesterPays(b *object.Bucket) bool { return string(b.Config[configPayment]) == payerRequester }

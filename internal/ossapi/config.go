@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
-
-	"github.com/stocktake/stocktake/internal/lifecycle"
 )
 
 // Config says what a handler serves and how. Store, Inventories, Access and
@@ -82,7 +80,6 @@ type server struct {
 	Config
 	resolver  resolver
 	callbacks *caller
-	rules     lifecycle.Cache
 }
 
 // extranet and intranet are the public endpoints of the region.

@@ -1,7 +1,6 @@
 package ossapi
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,43 +25,29 @@ func (c *call) putBucketLifecycle() error {
 	if err := lifecycle.Check(&l, overlap); err != nil {
 		return err
 	}
-	kept, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
-	return c.keep(http.StatusOK, lifecycle.Config, kept)
+	return c.setBucket(http.StatusOK, func(b *object.Bucket) { b.Lifecycle = &l })
 }
 
 // expiration is the value of x-oss-expiration; empty if no rule of the bucket
 // will delete the object.
 func (c *call) expiration(info *object.Info) string {
-	doc := c.bucket.Config[lifecycle.Config]
-	if doc == nil {
+	if c.bucket.Lifecycle == nil {
 		return ""
 	}
-	rules, err := c.rules.Rules(doc)
-	if err != nil {
-		return "" // the worker tells of rules that cannot be read
-	}
-	return rules.Header(info)
+	return lifecycle.NewRules(c.bucket.Lifecycle).Header(info)
 }
 
 // getBucketLifecycle answers GetBucketLifecycle.
 func (c *call) getBucketLifecycle() error {
-	kept := c.bucket.Config[lifecycle.Config]
-	if kept == nil {
+	if c.bucket.Lifecycle == nil {
 		return errNoLifecycle
 	}
-	var l object.Lifecycle
-	if err := json.Unmarshal(kept, &l); err != nil {
-		return err
-	}
-	return c.xml(func(x *xmlWriter) { lifecycleDocument(x, &l) })
+	return c.xml(func(x *xmlWriter) { lifecycleDocument(x, c.bucket.Lifecycle) })
 }
 
 // deleteBucketLifecycle answers DeleteBucketLifecycle.
 func (c *call) deleteBucketLifecycle() error {
-	return c.keep(http.StatusNoContent, lifecycle.Config, nil)
+	return c.setBucket(http.StatusNoContent, func(b *object.Bucket) { b.Lifecycle = nil })
 }
 
 // parseLifecycle reads a LifecycleConfiguration; what it says may still be

@@ -18,17 +18,17 @@ func (c *call) putBucketPolicy() error {
 		return err
 	}
 	return c.update(http.StatusOK, func(b *object.Bucket) error {
-		if policy.Public() && publicBlocked(b) {
+		if policy.Public() && b.BlockPublicAccess {
 			return errPublicPolicy
 		}
-		b.Config[configPolicy] = doc
+		b.Policy = doc
 		return nil
 	})
 }
 
 // getBucketPolicy answers GetBucketPolicy: the policy as it was put.
 func (c *call) getBucketPolicy() error {
-	doc := c.bucket.Config[configPolicy]
+	doc := c.bucket.Policy
 	if doc == nil {
 		return errNoPolicy
 	}
@@ -36,12 +36,14 @@ func (c *call) getBucketPolicy() error {
 }
 
 // deleteBucketPolicy answers DeleteBucketPolicy.
-func (c *call) deleteBucketPolicy() error { return c.keep(http.StatusNoContent, configPolicy, nil) }
+func (c *call) deleteBucketPolicy() error {
+	return c.setBucket(http.StatusNoContent, func(b *object.Bucket) { b.Policy = nil })
+}
 
 // getBucketPolicyStatus answers GetBucketPolicyStatus: whether the policy lets
 // everybody in.
 func (c *call) getBucketPolicyStatus() error {
-	doc := c.bucket.Config[configPolicy]
+	doc := c.bucket.Policy
 	if doc == nil {
 		return errNoPolicy
 	}

@@ -98,7 +98,7 @@ func (c *call) bucketFilter() (func(*object.Bucket) bool, error) {
 		if key == "" && list == nil {
 			return true
 		}
-		tags := bucketTags(b)
+		tags := b.Tags
 		if key != "" {
 			return slices.ContainsFunc(tags, func(t object.Tag) bool {
 				return t.Key == key && (t.Value == value || !c.query.has("tag-value"))

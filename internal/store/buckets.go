@@ -3,10 +3,8 @@ package store
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -37,50 +35,6 @@ type bucket struct {
 	mu    sync.RWMutex
 	gone  bool
 	state atomic.Pointer[object.Bucket] // what it points to never changes
-}
-
-// bucketRow is the value of a bucket in the index, as JSON.
-type bucketRow struct {
-	ID            uint32            `json:"id"`
-	Owner         string            `json:"owner"`
-	Created       time.Time         `json:"created"`
-	StorageClass  string            `json:"storageClass"`
-	Redundancy    string            `json:"redundancy,omitempty"`
-	ACL           string            `json:"acl"`
-	Versioning    object.Versioning `json:"versioning,omitempty"`
-	SSEAlgorithm  string            `json:"sseAlgorithm,omitempty"`
-	SSEKeyID      string            `json:"sseKeyId,omitempty"`
-	SSEData       string            `json:"sseData,omitempty"`
-	Configuration map[string][]byte `json:"configuration,omitempty"`
-}
-
-func encodeBucket(id uint32, b *object.Bucket) ([]byte, error) {
-	return json.Marshal(bucketRow{
-		ID: id, Owner: b.Owner, Created: b.Created, StorageClass: b.StorageClass.String(), Redundancy: b.Redundancy,
-		ACL: b.ACL.String(), Versioning: b.Versioning,
-		SSEAlgorithm: b.Encryption.Algorithm, SSEKeyID: b.Encryption.KeyID, SSEData: b.Encryption.Data, Configuration: b.Config,
-	})
-}
-
-func decodeBucket(name string, value []byte) (uint32, *object.Bucket, error) {
-	var r bucketRow
-	if err := json.Unmarshal(value, &r); err != nil {
-		return 0, nil, fmt.Errorf("bucket %s in the index: %w", name, err)
-	}
-	class, ok1 := stocktake.ParseStorageClass(r.StorageClass)
-	acl, ok2 := stocktake.ParseACL(r.ACL)
-	if !ok1 || !ok2 || r.ID == 0 || r.Versioning > object.Suspended {
-		return 0, nil, fmt.Errorf("bucket %s in the index: %w", name, errRow)
-	}
-	b := &object.Bucket{
-		Name: name, Owner: r.Owner, Created: r.Created, StorageClass: class, Redundancy: r.Redundancy,
-		ACL: acl, Versioning: r.Versioning,
-		Encryption: object.Encryption{Algorithm: r.SSEAlgorithm, KeyID: r.SSEKeyID, Data: r.SSEData}, Config: r.Configuration,
-	}
-	if b.Config == nil {
-		b.Config = map[string][]byte{}
-	}
-	return r.ID, b, nil
 }
 
 // loadBuckets reads all buckets and their statistics.
@@ -153,7 +107,7 @@ func (s *Store) CreateBucket(_ context.Context, want object.Bucket, setACL bool)
 	if s.ownedBuckets(want.Owner) >= s.opts.MaxBuckets {
 		return object.ErrTooManyBuckets
 	}
-	state := cloneBucket(&want)
+	state := new(want)
 	if state.Created.IsZero() {
 		state.Created = s.now()
 	}
@@ -198,7 +152,7 @@ func (s *Store) Bucket(_ context.Context, name string) (object.Bucket, error) {
 	if err != nil {
 		return object.Bucket{}, err
 	}
-	return *cloneBucket(b.state.Load()), nil
+	return *b.state.Load(), nil
 }
 
 // Buckets implements ossapi.Buckets.
@@ -213,7 +167,7 @@ func (s *Store) Buckets(_ context.Context, owner, prefix, after string, limit in
 	s.buckets.mu.RUnlock()
 	slices.SortFunc(states, func(a, b *object.Bucket) int { return strings.Compare(a.Name, b.Name) })
 	for _, state := range states[:min(len(states), max(limit, 0))] {
-		page = append(page, *cloneBucket(state))
+		page = append(page, *state)
 	}
 	return page, len(page) < len(states), nil
 }
@@ -237,16 +191,13 @@ func (s *Store) updateBucket(b *bucket, update func(*object.Bucket) error) error
 		return stocktake.ErrNoSuchBucket
 	}
 	have := b.state.Load()
-	state := cloneBucket(have)
+	state := new(*have)
 	if err := update(state); err != nil {
 		return err
 	}
 	state.Name, state.Owner, state.Created = have.Name, have.Owner, have.Created
 	if state.Versioning == object.Unversioned && have.Versioning != object.Unversioned {
 		return errUnversion
-	}
-	if state.Config == nil {
-		state.Config = map[string][]byte{}
 	}
 	value, err := encodeBucket(b.id, state)
 	if err != nil {
@@ -311,18 +262,6 @@ func (s *Store) BucketStat(_ context.Context, name string) (object.BucketStat, e
 	}
 	sum := b.stat.load()
 	return sum.stat(), nil
-}
-
-func cloneBucket(b *object.Bucket) *object.Bucket {
-	c := *b
-	c.Config = maps.Clone(b.Config)
-	if c.Config == nil {
-		c.Config = map[string][]byte{}
-	}
-	for name, doc := range c.Config {
-		c.Config[name] = slices.Clone(doc)
-	}
-	return &c
 }
 
 // now is the server's time as the index keeps it: UTC, whole milliseconds.

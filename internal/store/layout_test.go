@@ -62,7 +62,9 @@ func TestLayout(t *testing.T) {
 	dump("statistics", d.appendTo(nil))
 	value, err := encodeBucket(7, &object.Bucket{
 		Name: "photos", Owner: "1", Created: at, StorageClass: stocktake.IA, Redundancy: "ZRS", ACL: stocktake.Private, Versioning: object.Suspended,
-		Encryption: object.Encryption{Algorithm: "KMS", KeyID: "key"}, Config: map[string][]byte{"policy": []byte("{}")},
+		Encryption: object.Encryption{Algorithm: "KMS", KeyID: "key"}, Policy: []byte("{}"),
+		Tags: []object.Tag{{Key: "k", Value: "v"}}, BlockPublicAccess: true, ResourceGroup: "rg-a", RequesterPays: true,
+		Lifecycle: &object.Lifecycle{Rules: []object.LifecycleRule{{ID: "r", Enabled: true, Expiration: &object.LifecycleAge{Days: 30}}}},
 	})
 	if err != nil {
 		t.Fatal(err)

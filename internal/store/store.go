@@ -13,9 +13,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// layoutVersion is the version of the key spaces and values of the index.
-const layoutVersion = 1
-
 // A Store is an embedded object store. Its methods may be called by many
 // goroutines at once.
 type Store struct {
@@ -100,20 +97,6 @@ func (s *Store) Close() error {
 		s.closed = s.db.Close()
 	})
 	return s.closed
-}
-
-// checkLayout refuses a store of another layout and marks a new one.
-func (s *Store) checkLayout() error {
-	v, err := s.get(keyFormat)
-	switch {
-	case err != nil:
-		return err
-	case v == nil:
-		return s.db.Set(keyFormat, binary.BigEndian.AppendUint32(nil, layoutVersion), pebble.Sync)
-	case len(v) != 4 || binary.BigEndian.Uint32(v) != layoutVersion:
-		return fmt.Errorf("the store has layout %x, this program knows layout %d", v, layoutVersion)
-	}
-	return nil
 }
 
 // get is the value of a key of the index, nil if there is none.

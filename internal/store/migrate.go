@@ -1,0 +1,127 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// layoutVersion is the version of the key spaces and values of the index. A
+// program refuses an index of a later version: it would drop what it does not
+// know, a bucket's policy for example.
+const layoutVersion = 2
+
+// migrations[v-1] puts into the batch what turns an index of version v into one
+// of v+1. docs/formats/store.md lists what each version changed.
+var migrations = [layoutVersion - 1]func(*Store, *pebble.Batch) error{
+	(*Store).typeBucketSettings,
+}
+
+// checkLayout marks a new index with the layout's version, migrates an index of
+// an earlier version, and refuses every other. A migration is one atomic batch.
+func (s *Store) checkLayout() error {
+	v, err := s.get(keyFormat)
+	if err != nil {
+		return err
+	}
+	have := uint32(layoutVersion)
+	switch {
+	case len(v) == 4:
+		have = binary.BigEndian.Uint32(v)
+	case v != nil:
+		return fmt.Errorf("%w: layout version %x", errRow, v)
+	}
+	if have < 1 || have > layoutVersion {
+		return fmt.Errorf("the store has layout %d, this program knows layouts 1 to %d", have, layoutVersion)
+	}
+	if v != nil && have == layoutVersion {
+		return nil
+	}
+	batch := s.db.NewBatch()
+	defer batch.Close()
+	if have < layoutVersion {
+		s.opts.Log.Info("store: migrating the index", "from", have, "to", layoutVersion)
+	}
+	for ; have < layoutVersion; have++ {
+		if err := migrations[have-1](s, batch); err != nil {
+			return fmt.Errorf("migrate layout %d: %w", have, err)
+		}
+	}
+	if err := batch.Set(keyFormat, binary.BigEndian.AppendUint32(nil, layoutVersion), nil); err != nil {
+		return err
+	}
+	return batch.Commit(pebble.Sync)
+}
+
+// typeBucketSettings rewrites the buckets of layout 1, whose settings were
+// documents by the name of their sub-resource.
+func (s *Store) typeBucketSettings(batch *pebble.Batch) error {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceBuckets}, UpperBound: []byte{spaceBuckets + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		name := string(it.Key()[1:])
+		id, b, err := decodeBucket(name, value)
+		if err != nil {
+			return err
+		}
+		if err := settingsOfDocuments(b, value); err != nil {
+			return fmt.Errorf("bucket %s in the index: %w", name, err)
+		}
+		if value, err = encodeBucket(id, b); err != nil {
+			return err
+		}
+		if err := batch.Set(bytes.Clone(it.Key()), value, nil); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+// settingsOfDocuments fills in the settings that a row of layout 1 has.
+func settingsOfDocuments(b *object.Bucket, value []byte) error {
+	var r struct {
+		Configuration map[string][]byte `json:"configuration"`
+	}
+	if err := json.Unmarshal(value, &r); err != nil {
+		return err
+	}
+	for name, doc := range r.Configuration {
+		switch name {
+		case "policy":
+			b.Policy = doc
+		case "publicAccessBlock":
+			b.BlockPublicAccess = string(doc) == "true"
+		case "resourceGroup":
+			b.ResourceGroup = string(doc)
+		case "requestPayment":
+			b.RequesterPays = string(doc) == "Requester"
+		case "lifecycle":
+			if err := json.Unmarshal(doc, &b.Lifecycle); err != nil {
+				return fmt.Errorf("lifecycle rules: %w", err)
+			}
+		case "tagging":
+			var tagging struct {
+				Tags []object.Tag `xml:"TagSet>Tag"`
+			}
+			if err := xml.Unmarshal(doc, &tagging); err != nil {
+				return fmt.Errorf("tags: %w", err)
+			}
+			b.Tags = tagging.Tags
+		default:
+			return fmt.Errorf("%w: unknown setting %q", errRow, name)
+		}
+	}
+	return nil
+}
