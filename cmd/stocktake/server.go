@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/clock"
 	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/metrics"
@@ -92,7 +93,8 @@ func (s *server) wire(ctx context.Context) error {
 		return fmt.Errorf("open the accounts in %s: %w", f.Data, err)
 	}
 	counts := metrics.New()
-	service, err := s.inventories(ctx, st, access, ring, counts)
+	buckets := bucket.New(st, bucket.Options{Region: f.Region, Access: access, Account: defaultAccount, Now: s.clock.Now})
+	service, err := s.inventories(ctx, buckets, access, ring, counts)
 	if err != nil {
 		return err
 	}
@@ -101,6 +103,7 @@ func (s *server) wire(ctx context.Context) error {
 	s.workers = append(s.workers, aging.Serve)
 
 	api := ossapi.New(ossapi.Config{
+		Buckets:        buckets,
 		Store:          st,
 		Inventories:    service,
 		Access:         access,

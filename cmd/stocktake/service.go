@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
@@ -24,12 +25,11 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/retention"
 	"github.com/stocktake/stocktake/internal/securefile"
-	"github.com/stocktake/stocktake/internal/store"
 	"github.com/stocktake/stocktake/report"
 )
 
 // inventories wires the inventory service: catalog, engine, retention, notices.
-func (s *server) inventories(ctx context.Context, st *store.Store, access *ram.Directory, ring keyring, counts *metrics.Metrics) (*inventory.Service, error) {
+func (s *server) inventories(ctx context.Context, buckets *bucket.Registry, access *ram.Directory, ring keyring, counts *metrics.Metrics) (*inventory.Service, error) {
 	f := s.flags
 	loc, err := zone(f.ScheduleZone)
 	if err != nil {
@@ -46,19 +46,18 @@ func (s *server) inventories(ctx context.Context, st *store.Store, access *ram.D
 		return nil, err
 	}
 	s.notices = hooks
-	stores := embedded{st, f.Region}
 	opts := inventory.Options{
 		Clockwork: inventory.Clockwork{Hour: f.ScheduleHour, Zone: loc},
 		Spread:    f.Spread,
 		MaxRuns:   f.MaxRuns,
 		Keep:      f.KeepRuns,
 		Encrypts:  ring.encrypts,
-		Roles:     roles{access: access, buckets: st, now: s.clock.Now},
-		Strict:    func() bool { return f.Production || rolesDefined(access, f.AccountID) },
+		Roles:     buckets,
+		Strict:    func() bool { return f.Production || access.HasRoles(f.AccountID) },
 		LateAfter: f.LateAfter,
 		Clock:     s.clock,
 		Observer:  counts,
-		Tidier:    &retention.Keeper{Stores: stores, Strays: cat, Now: s.clock.Now, Grace: f.StrayGrace, Log: s.log},
+		Tidier:    &retention.Keeper{Stores: buckets, Strays: cat, Now: s.clock.Now, Grace: f.StrayGrace, Log: s.log},
 		Notifier:  hooks,
 		Log:       s.log,
 	}
@@ -67,10 +66,10 @@ func (s *server) inventories(ctx context.Context, st *store.Store, access *ram.D
 			return nil, err
 		}
 	}
-	run := &inventory.EngineRunner{Stores: stores, Seed: f.Seed, Options: engine.Options{
+	run := &inventory.EngineRunner{Stores: buckets, Seed: f.Seed, Options: engine.Options{
 		Workers: f.ScanWorkers, Share: f.ScanShare, Requests: s.pressure.requests, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: s.log,
 	}}
-	service, err := inventory.New(ctx, cat, stores, run, opts)
+	service, err := inventory.New(ctx, cat, buckets, run, opts)
 	if err != nil {
 		return nil, err
 	}

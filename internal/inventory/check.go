@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
 )
 
 // Paths of what check judges, below InventoryConfiguration.
@@ -73,7 +74,7 @@ func checkKeys(bucket string, cfg *stocktake.InventoryConfiguration) error {
 	}
 }
 
-func (s *Service) checkDestination(ctx context.Context, source *Bucket, dst *stocktake.Destination) error {
+func (s *Service) checkDestination(ctx context.Context, source *object.Bucket, dst *stocktake.Destination) error {
 	refuse := func(ec, reason string) error {
 		return &stocktake.InvalidArgumentError{Element: bucketElement, Value: stocktake.BucketARN(dst.Bucket), EC: ec, Reason: reason}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/object"
 )
 
 // emptyCatalog is a catalog with nothing in it: copying one takes less time than
@@ -49,7 +50,7 @@ func TestMain(m *testing.M) {
 // buckets are the buckets of a test's world.
 type buckets struct {
 	mu  sync.Mutex
-	all map[string]inventory.Bucket
+	all map[string]object.Bucket
 }
 
 // quiet is a log that nobody reads.
@@ -58,14 +59,14 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 const account = "1000000000000000"
 
 func newBuckets(names ...string) *buckets {
-	b := &buckets{all: map[string]inventory.Bucket{}}
+	b := &buckets{all: map[string]object.Bucket{}}
 	for _, name := range append(names, "reports") {
-		b.all[name] = inventory.Bucket{Owner: account, Region: "cn-hangzhou"}
+		b.all[name] = object.Bucket{Owner: account, Region: "cn-hangzhou"}
 	}
 	return b
 }
 
-func (b *buckets) Bucket(_ context.Context, name string) (inventory.Bucket, error) {
+func (b *buckets) Bucket(_ context.Context, name string) (object.Bucket, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	got, ok := b.all[name]

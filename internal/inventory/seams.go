@@ -4,18 +4,16 @@ import (
 	"context"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
 )
 
-// Buckets knows the buckets that configurations name.
+// Buckets finds the buckets that configurations name. internal/bucket.Registry
+// implements it.
 type Buckets interface {
-	// Bucket gives stocktake.ErrNoSuchBucket if there is no such bucket.
-	Bucket(ctx context.Context, name string) (Bucket, error)
-}
-
-// A Bucket is what the service must know of a bucket.
-type Bucket struct {
-	Owner  string // account id; empty: not known, and not compared
-	Region string // such as "cn-hangzhou"; empty: not known, and not compared
+	// Bucket returns the state of a bucket, of which the service uses the owner
+	// and the region. An empty one is not known and not compared. The error is
+	// stocktake.ErrNoSuchBucket if there is no such bucket.
+	Bucket(ctx context.Context, name string) (object.Bucket, error)
 }
 
 // Roles decides what the role of a configuration may do.

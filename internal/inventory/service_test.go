@@ -12,12 +12,13 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/object"
 )
 
 func TestPutRefuses(t *testing.T) {
 	w := newWorld(t, inventory.Options{})
-	w.buckets.all["foreign"] = inventory.Bucket{Owner: "2000000000000000", Region: "cn-hangzhou"}
-	w.buckets.all["far"] = inventory.Bucket{Owner: account, Region: "cn-beijing"}
+	w.buckets.all["foreign"] = object.Bucket{Owner: "2000000000000000", Region: "cn-hangzhou"}
+	w.buckets.all["far"] = object.Bucket{Owner: account, Region: "cn-beijing"}
 	w.put("photos", configuration("taken", daily))
 	for _, tt := range []struct {
 		name   string
@@ -78,7 +79,7 @@ func TestPutAccepts(t *testing.T) {
 			return errors.New("unknown key")
 		},
 	})
-	w.buckets.all["far"] = inventory.Bucket{Owner: "2000000000000000", Region: "cn-beijing"}
+	w.buckets.all["far"] = object.Bucket{Owner: "2000000000000000", Region: "cn-beijing"}
 	cfg := configuration("far", daily)
 	cfg.Destination.Bucket = "far"
 	cfg.Destination.Encryption = stocktake.Encryption{SSEKMS: true, KeyID: "known"}

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
 )
 
 // A warner tells what will make runs fail. It looks at each destination once.
 type warner struct {
 	s      *Service
 	bucket string
-	source *Bucket // nil: not read yet
+	source *object.Bucket // nil: not read yet
 	seen   map[stocktake.Destination]error
 }
 

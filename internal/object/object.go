@@ -14,6 +14,7 @@ import (
 type Bucket struct {
 	Name         string
 	Owner        string // account id
+	Region       string // plain id such as "cn-hangzhou"; set by the registry, not kept. Empty: not known
 	Created      time.Time
 	StorageClass stocktake.StorageClass // of objects put without a class
 	Redundancy   string                 // "LRS" or "ZRS"

@@ -53,7 +53,7 @@ func (c *call) unknownKey(err error) error {
 	if !errors.Is(err, ram.ErrNoSuchAccessKey) || c.at.bucket == "" || c.query.has("inventory") {
 		return err
 	}
-	_, missing := c.Store.Bucket(c.ctx, c.at.bucket)
+	_, missing := c.Buckets.Bucket(c.ctx, c.at.bucket)
 	if c.r.Method == "PUT" && c.at.key == "" && len(c.query) == 0 || !errors.Is(missing, stocktake.ErrNoSuchBucket) {
 		return err
 	}
@@ -106,22 +106,16 @@ func (c *call) offersToPay() bool {
 
 // mayDo asks the directory.
 func (c *call) mayDo(action string, b *object.Bucket, key, version string) error {
-	q := ram.Request{
-		Action: action, Bucket: b.Name, Owner: b.Owner, Key: key,
-		BucketACL: b.ACL, ObjectACL: stocktake.Private,
-		Policy: b.Policy, BlockPublic: b.BlockPublicAccess,
-		SourceIP: c.sourceIP(), Secure: c.r.TLS != nil, Time: c.Now(),
-	}
-	if b.Name == "" {
-		q.Bucket = c.at.bucket // it need not exist
-	}
+	q := ram.BucketRequest(action, b, key)
+	q.ObjectACL = stocktake.Private
+	q.SourceIP, q.Secure, q.Time = c.sourceIP(), c.r.TLS != nil, c.Now()
 	if c.who.Kind != ram.KindAccount || q.Policy != nil {
 		q.Conditions = c.conditions()
 	}
 	// First without any ACL's help: most callers need none, and that of the object
 	// is read for those only who do.
 	err := c.Access.Allowed(c.who, q)
-	if err == nil || key == "" && b.ACL == stocktake.Private || q.BlockPublic || b.Name == "" {
+	if err == nil || key == "" && b.ACL == stocktake.Private || q.BlockPublic || b.Owner == "" {
 		return err
 	}
 	q.ObjectACL = stocktake.DefaultACL

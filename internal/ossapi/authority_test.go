@@ -76,7 +76,7 @@ func TestBrokenACL(t *testing.T) {
 	w.must(t, w.do(t, "PUT", "/photos", "", map[string]string{"X-Oss-Acl": "public-read-write"}), 200)
 	w.must(t, w.do(t, "PUT", "/photos/cat", "meow", map[string]string{"X-Oss-Object-Acl": "private"}), 200)
 	w.refused(t, w.anonymous(t, "PUT", "/photos/cat", "woof"), 403, "AccessDenied")
-	broken := newWorld(t, func(c *ossapi.Config) { c.Store = headless{w.store} })
+	broken := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = w.store, headless{w.store} })
 	if m := broken.anonymous(t, "PUT", "/photos/cat", "woof"); m.status != 500 {
 		t.Errorf("%d %s", m.status, m.body)
 	}

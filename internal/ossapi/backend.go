@@ -13,14 +13,18 @@ import (
 // missing bucket gives [stocktake.ErrNoSuchBucket]. A nil error means that the
 // change survives a crash of the machine.
 
+// Registry finds the bucket that a request names, whichever store holds it.
+// internal/bucket.Registry implements it.
+type Registry interface {
+	Bucket(ctx context.Context, name string) (object.Bucket, error)
+}
+
 // Buckets keeps buckets.
 type Buckets interface {
 	// CreateBucket makes b. If its owner has the bucket already with the same
 	// class and redundancy, only the ACL is changed, and only if setACL.
 	// Errors: object.ErrBucketExists, object.ErrTooManyBuckets (100 an owner).
 	CreateBucket(ctx context.Context, b object.Bucket, setACL bool) error
-
-	Bucket(ctx context.Context, name string) (object.Bucket, error)
 
 	// Buckets yields up to max buckets of owner, by name, whose name starts with
 	// prefix and sorts after after, and whether there are more.

@@ -26,7 +26,7 @@ func benchmark(b *testing.B, method, target string, objects int) {
 		b.Fatal(err)
 	}
 	defer st.Close()
-	h := ossapi.New(ossapi.Config{Store: st, Access: access, Region: region})
+	h := ossapi.New(ossapi.Config{Buckets: st, Store: st, Access: access, Region: region})
 	send := func(method, target, body string) {
 		r := httptest.NewRequest(method, "http://127.0.0.1"+target, strings.NewReader(body))
 		bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")

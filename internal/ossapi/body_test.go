@@ -243,7 +243,7 @@ func (w *readerFrom) ReadFrom(r io.Reader) (int64, error) {
 func TestPanic(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
-	broken := newWorld(t, func(c *ossapi.Config) { c.Store = panicking{w.store} })
+	broken := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = w.store, panicking{w.store} })
 	p := broken.refused(t, broken.do(t, "PUT", "/photos/cat", "meow", nil), 500, "InternalError")
 	if strings.Contains(p.Message, "boom") {
 		t.Errorf("the message tells: %s", p.Message)
@@ -267,7 +267,7 @@ func TestCutContent(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
 	w.must(t, w.do(t, "PUT", "/photos/cat", "meow", nil), 200)
-	broken := newWorld(t, func(c *ossapi.Config) { c.Store = cutting{w.store} })
+	broken := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = w.store, cutting{w.store} })
 	res, err := broken.Client().Transport.RoundTrip(broken.signed(t, broken.request(t, "GET", "/photos/cat", "", nil)))
 	if err == nil {
 		var body []byte

@@ -19,7 +19,7 @@ func (c *call) putBucket() error {
 	if c.anonymous() {
 		return stocktake.ErrAccessDenied // a bucket needs an owner
 	}
-	have, err := c.Store.Bucket(c.ctx, want.Name)
+	have, err := c.Buckets.Bucket(c.ctx, want.Name)
 	switch {
 	case errors.Is(err, stocktake.ErrNoSuchBucket):
 	case err != nil:

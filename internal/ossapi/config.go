@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Config says what a handler serves and how. Store, Inventories, Access and
-// Region are required; the zero value of the rest is what production runs.
+// Config says what a handler serves and how. Buckets, Store, Inventories, Access
+// and Region are required; the zero value of the rest is what production runs.
 type Config struct {
+	Buckets     Registry
 	Store       Store
 	Inventories Inventories
 	Access      Access

@@ -38,7 +38,7 @@ func (c *call) source() (v object.Version, err error) {
 	}
 	b := c.bucket
 	if v.Bucket != b.Name {
-		if b, err = c.Store.Bucket(c.ctx, v.Bucket); err != nil {
+		if b, err = c.Buckets.Bucket(c.ctx, v.Bucket); err != nil {
 			return v, &detailError{err: err, fields: [][2]string{{"BucketName", v.Bucket}}}
 		}
 	}

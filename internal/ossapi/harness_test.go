@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/object"
@@ -110,13 +111,17 @@ func newWorld(t *testing.T, options ...option) *world {
 	w.store, err = store.Open(t.Context(), filepath.Join(dir, "data"), store.Options{Now: w.now, Log: log})
 	check(t, err)
 	t.Cleanup(func() { check(t, w.store.Close()) })
+	registry := bucket.New(w.store, bucket.Options{Region: region, Access: w.access, Now: w.now})
 	cat, err := catalog.Open(t.Context(), filepath.Join(dir, "catalog.db"))
 	check(t, err)
 	t.Cleanup(func() { check(t, cat.Close()) })
-	w.inventories, err = inventory.New(t.Context(), cat, buckets{w.store}, nil, inventory.Options{Log: log})
+	w.inventories, err = inventory.New(t.Context(), cat, registry, nil, inventory.Options{Log: log})
 	check(t, err)
 
 	cfg.Access = w.access
+	if cfg.Buckets == nil {
+		cfg.Buckets = registry
+	}
 	if cfg.Store == nil {
 		cfg.Store = w.store
 	}
@@ -128,14 +133,6 @@ func newWorld(t *testing.T, options ...option) *world {
 	w.Start()
 	t.Cleanup(w.Close)
 	return w
-}
-
-// buckets lets the inventory service look at the store's buckets.
-type buckets struct{ s *store.Store }
-
-func (b buckets) Bucket(ctx context.Context, name string) (inventory.Bucket, error) {
-	have, err := b.s.Bucket(ctx, name)
-	return inventory.Bucket{Owner: have.Owner, Region: region}, err
 }
 
 func check(t *testing.T, err error) {

@@ -103,8 +103,10 @@ func (c *call) answer() error {
 	if c.op, err = route(c.r, c.at.level(), c.query); err != nil {
 		return err
 	}
-	if c.op.level != serviceLevel && !c.op.makesBucket {
-		if c.bucket, err = c.Store.Bucket(c.ctx, c.at.bucket); err != nil {
+	if c.op.makesBucket {
+		c.bucket.Name = c.at.bucket // it need not exist
+	} else if c.op.level != serviceLevel {
+		if c.bucket, err = c.Buckets.Bucket(c.ctx, c.at.bucket); err != nil {
 			return err
 		}
 	}

@@ -45,7 +45,7 @@ func slowWorld(t *testing.T, test func(t *testing.T, st *store.Store, dial func(
 		check(t, err)
 		check(t, st.CreateBucket(t.Context(), object.Bucket{Name: "photos", Owner: account, Created: time.Now(), Redundancy: "LRS", ACL: 1}, false))
 		listener := &pipes{make(chan net.Conn), make(chan struct{})}
-		srv := &http.Server{Handler: ossapi.New(ossapi.Config{Store: st, Access: access, Region: region})}
+		srv := &http.Server{Handler: ossapi.New(ossapi.Config{Buckets: st, Store: st, Access: access, Region: region})}
 		served := make(chan error, 1)
 		go func() { served <- srv.Serve(listener) }()
 		test(t, st, func() net.Conn {

@@ -110,14 +110,14 @@ func canonicalKey(key string) string {
 
 func parseConditions(raw json.RawMessage) ([]condition, error) {
 	var list []condition
-	err := object(raw, func(name string, value json.RawMessage) error {
+	err := eachMember(raw, func(name string, value json.RawMessage) error {
 		element := "Condition/" + name
 		operator, ok := operators[name]
 		if !ok {
 			return &PolicyError{Element: bounded(element), Reason: "unknown operator"}
 		}
 		before := len(list)
-		err := object(value, func(key string, value json.RawMessage) error {
+		err := eachMember(value, func(key string, value json.RawMessage) error {
 			c := condition{key: canonicalKey(key), kind: operator.kind, op: operator.op, not: operator.not}
 			if key == "" {
 				return &PolicyError{Element: bounded(element), Reason: "a key is empty"}

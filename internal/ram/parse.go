@@ -26,7 +26,7 @@ func ParsePolicy(kind PolicyKind, doc []byte) (*Policy, error) {
 	}
 	p := &Policy{kind: kind}
 	seen := map[string]bool{}
-	err := object(doc, func(name string, value json.RawMessage) error {
+	err := eachMember(doc, func(name string, value json.RawMessage) error {
 		seen[name] = true
 		switch name {
 		case "Version":
@@ -70,7 +70,7 @@ func (p *Policy) parseStatements(raw json.RawMessage) error {
 
 func parseStatement(kind PolicyKind, raw json.RawMessage) (s statement, err error) {
 	seen := map[string]bool{}
-	err = object(raw, func(name string, value json.RawMessage) (err error) {
+	err = eachMember(raw, func(name string, value json.RawMessage) (err error) {
 		seen[name] = true
 		switch {
 		case name == "Sid":
@@ -218,7 +218,7 @@ func parseRAMPrincipal(text string) (principal, bool) {
 
 // parseTrusted reads {"RAM": [ARN, ...], "Service": [name, ...]}.
 func (s *statement) parseTrusted(raw json.RawMessage) error {
-	return object(raw, func(name string, value json.RawMessage) error {
+	return eachMember(raw, func(name string, value json.RawMessage) error {
 		element := "Principal/" + name
 		if name != "RAM" && name != "Service" {
 			return &PolicyError{Element: bounded(element), Reason: "unknown kind of principal; RAM and Service are supported"}
@@ -242,9 +242,9 @@ func (s *statement) parseTrusted(raw json.RawMessage) error {
 	})
 }
 
-// object calls visit for each member of a JSON object, in order. encoding/json
+// eachMember calls visit for each member of a JSON object, in order. encoding/json
 // alone would take names in any case and the last of two of the same.
-func object(raw []byte, visit func(name string, value json.RawMessage) error) error {
+func eachMember(raw []byte, visit func(name string, value json.RawMessage) error) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return notJSON(err)

@@ -185,3 +185,14 @@ func (d *Directory) assuming(who *Identity, account, role string) *question {
 		who:     who, service: "ram", account: account, name: "role/" + role,
 	}
 }
+
+// HasRoles reports whether any role is defined in an account: from then on the
+// service holds configurations to the rights of their roles.
+func (d *Directory) HasRoles(account string) bool {
+	for r := range d.current().roles {
+		if r.account == account {
+			return true
+		}
+	}
+	return false
+}

@@ -37,7 +37,7 @@ func TestTokenAtOSS(t *testing.T) {
 	check(t, err)
 	defer func() { check(t, st.Close()) }()
 
-	objects := ossapi.New(ossapi.Config{Store: st, Access: access, Region: "cn-hangzhou", Now: clock, Log: log})
+	objects := ossapi.New(ossapi.Config{Buckets: st, Store: st, Access: access, Region: "cn-hangzhou", Now: clock, Log: log})
 	assume := sts.New(access, sts.Options{Now: clock, Log: log})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if sts.Is(r) {

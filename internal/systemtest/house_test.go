@@ -15,6 +15,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	buckets "github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/kms"
@@ -137,6 +138,7 @@ func (h *house) open(ctx context.Context, log *slog.Logger) (err error) {
 	if _, err := access.AddKey(stranger, "", other.ID, other.Secret); err != nil {
 		return err
 	}
+	registry := buckets.New(h.store, buckets.Options{Region: region, Access: access, Now: h.o.now})
 	var inventories ossapi.Inventories = noInventories{}
 	closeCatalog := func() error { return nil }
 	if h.dir != "" {
@@ -145,12 +147,12 @@ func (h *house) open(ctx context.Context, log *slog.Logger) (err error) {
 			return err
 		}
 		closeCatalog = cat.Close
-		if inventories, err = inventory.New(ctx, cat, buckets{h.store}, nil, inventory.Options{Log: log}); err != nil {
+		if inventories, err = inventory.New(ctx, cat, registry, nil, inventory.Options{Log: log}); err != nil {
 			return err
 		}
 	}
 	h.handler = ossapi.New(ossapi.Config{
-		Store: h.store, Inventories: inventories, Access: access,
+		Buckets: registry, Store: h.store, Inventories: inventories, Access: access,
 		Region: region, Hosts: []string{baseHost}, BodyTimeout: h.o.bodyTimeout, Now: h.o.now, Log: log,
 	})
 	h.close = func() {
@@ -167,14 +169,6 @@ func (h *house) audit(t testing.TB) store.Audit {
 	a, err := h.store.Audit(context.Background(), func(p store.Problem) { t.Errorf("audit: %v", p) }, nil)
 	check(t, err)
 	return a
-}
-
-// buckets lets the inventory service look at the store's buckets.
-type buckets struct{ s *store.Store }
-
-func (b buckets) Bucket(ctx context.Context, name string) (inventory.Bucket, error) {
-	have, err := b.s.Bucket(ctx, name)
-	return inventory.Bucket{Owner: have.Owner, Region: region}, err
 }
 
 // noInventories is for tests that ask for none.

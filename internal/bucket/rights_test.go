@@ -1,13 +1,14 @@
-package main
+package bucket_test
 
 import (
 	"context"
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/bucket"
+	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ram"
 )
@@ -21,6 +22,13 @@ func (b twoBuckets) Bucket(_ context.Context, name string) (object.Bucket, error
 		return state, stocktake.ErrNoSuchBucket
 	}
 	return state, nil
+}
+
+func (twoBuckets) Source() engine.Source                 { return nil }
+func (twoBuckets) Destination(string) engine.Destination { return nil }
+
+func registry(d *ram.Directory, b twoBuckets) *bucket.Registry {
+	return bucket.New(b, bucket.Options{Region: "cn-hangzhou", Access: d, Account: "1000000000000000"})
 }
 
 func TestRoles(t *testing.T) {
@@ -134,7 +142,7 @@ func TestRoles(t *testing.T) {
 			if tt.change != nil {
 				tt.change(&cfg, buckets)
 			}
-			err = roles{d, buckets, time.Now}.MayReport(t.Context(), "photos", &cfg)
+			err = registry(d, buckets).MayReport(t.Context(), "photos", &cfg)
 			if len(tt.missing) == 0 {
 				must(t, err)
 				return
@@ -157,7 +165,7 @@ func TestRolesOfMissingBuckets(t *testing.T) {
 	must(t, err)
 	cfg := stocktake.InventoryConfiguration{ID: "daily", Destination: stocktake.Destination{RoleARN: "acs:ram::1:role/x", Bucket: "reports"}}
 	for _, buckets := range []twoBuckets{{}, {"photos": {Name: "photos", Owner: "1"}}} {
-		err := roles{d, buckets, time.Now}.MayReport(t.Context(), "photos", &cfg)
+		err := registry(d, buckets).MayReport(t.Context(), "photos", &cfg)
 		if !errors.Is(err, stocktake.ErrNoSuchBucket) || errors.Is(err, stocktake.ErrAccessDenied) {
 			t.Errorf("%v", err)
 		}

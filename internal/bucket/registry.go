@@ -1,0 +1,79 @@
+// Package bucket is the registry of buckets. It answers for every bucket that a
+// request or a configuration names: does it exist, whose is it, in which region,
+// and how does a run list it and write to it. Each kind of store is one case
+// here; the embedded store is the only one so far.
+package bucket
+
+import (
+	"context"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ram"
+)
+
+// Embedded is what the registry needs of the embedded store.
+type Embedded interface {
+	// Bucket returns stocktake.ErrNoSuchBucket if there is no such bucket.
+	Bucket(ctx context.Context, name string) (object.Bucket, error)
+	Source() engine.Source
+	Destination(bucket string) engine.Destination
+}
+
+// Access decides what roles may do. [ram.Directory] implements it.
+type Access interface {
+	RoleIdentity(arn string) (ram.Identity, error)
+	Allowed(who ram.Identity, q ram.Request) error
+}
+
+// Options say where the buckets of the embedded store are and who may use them.
+type Options struct {
+	// Region is the plain id of the region, such as "cn-hangzhou". Empty: buckets
+	// have no known region, and none is compared.
+	Region string
+
+	// Access judges roles. [Registry.MayReport] needs it.
+	Access Access
+
+	// Account is the account that commands use unless they name another. It
+	// shortens the advice in errors.
+	Account string
+
+	Now func() time.Time // nil means time.Now
+}
+
+// A Registry finds buckets. Its methods may be called from many goroutines.
+type Registry struct {
+	embedded Embedded
+	opts     Options
+}
+
+// New returns the registry of the buckets in the embedded store.
+func New(embedded Embedded, opts Options) *Registry {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &Registry{embedded, opts}
+}
+
+// Bucket returns the state of a bucket with its region. The error is
+// stocktake.ErrNoSuchBucket if no store has it.
+func (r *Registry) Bucket(ctx context.Context, name string) (object.Bucket, error) {
+	b, err := r.embedded.Bucket(ctx, name)
+	b.Region = r.opts.Region
+	return b, err
+}
+
+// Source returns where a run lists the bucket. The role of cfg has been judged by
+// [Registry.MayReport]; the embedded store needs no credentials of its own.
+func (r *Registry) Source(context.Context, string, *stocktake.InventoryConfiguration) (engine.Source, error) {
+	return r.embedded.Source(), nil
+}
+
+// Destination returns the bucket that a run of cfg writes to, on the same terms
+// as Source.
+func (r *Registry) Destination(_ context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error) {
+	return r.embedded.Destination(cfg.Destination.Bucket), nil
+}

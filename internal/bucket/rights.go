@@ -1,0 +1,146 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/report"
+)
+
+// MayReport returns nil if the role of cfg may make its reports of bucket. The
+// role must exist and trust oss.aliyuncs.com, and it needs, by its own policies
+// or by those of the buckets,
+//
+//   - oss:PutObject on the destination's keys below the configuration's folder;
+//   - oss:ListObjects on the source, or oss:ListObjectVersions for reports of all
+//     versions: a report shows what a listing shows. It reads no object, so
+//     oss:GetObject is not needed.
+//
+// OSS documents only the first. Without the second, a caller who may put a
+// configuration could get reports of a bucket that the role has no rights on.
+//
+// In development mode, while no role is defined, any role has the rights of its
+// account; see [ram.Directory.RoleIdentity].
+//
+// A refusal is a *ram.DeniedError that names everything that is missing. Other
+// errors mean that the question could not be answered.
+//
+// Source: OSS user guide, bucket inventory; spec inventory-api.md, section 7.
+func (r *Registry) MayReport(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
+	dst := &cfg.Destination
+	role, err := r.opts.Access.RoleIdentity(dst.RoleARN)
+	if err != nil {
+		return r.roleRefused(dst.RoleARN, err)
+	}
+	source, err := r.Bucket(ctx, bucket)
+	if err != nil {
+		return fmt.Errorf("look up the source bucket %s: %w", bucket, err)
+	}
+	destination, err := r.Bucket(ctx, dst.Bucket)
+	if err != nil {
+		return fmt.Errorf("look up the destination bucket %s: %w", dst.Bucket, err)
+	}
+
+	list := ram.BucketRequest("oss:ListObjects", &source, "")
+	if cfg.IncludedObjectVersions == stocktake.AllVersions {
+		list.Action = "oss:ListObjectVersions"
+	}
+	list.Conditions = map[string]string{"oss:Prefix": cfg.Filter.Prefix, "oss:Delimiter": ""}
+	asked := []ram.Request{list}
+	// One key of each kind stands for all keys of that kind.
+	at := report.Location{Prefix: dst.Prefix, Bucket: bucket, Configuration: cfg.ID}
+	for _, key := range []string{
+		at.Data() + "00000000-0000-8000-8000-000000000000.csv.gz",
+		at.Directory(r.opts.Now()) + "manifest.json",
+	} {
+		asked = append(asked, ram.BucketRequest("oss:PutObject", &destination, key))
+	}
+	return r.allowed(role, asked)
+}
+
+// allowed asks all questions and names each action and bucket that is denied.
+func (r *Registry) allowed(role ram.Identity, asked []ram.Request) error {
+	var first *ram.DeniedError
+	var missing []string
+	named := map[[2]string]bool{}
+	for _, q := range asked {
+		q.Secure = true // the service itself asks, within the process
+		err := r.opts.Access.Allowed(role, q)
+		if err == nil {
+			continue
+		}
+		denied, ok := errors.AsType[*ram.DeniedError](err)
+		if !ok {
+			return err
+		}
+		if first == nil {
+			first = denied
+		}
+		if what := [2]string{q.Action, q.Bucket}; !named[what] {
+			named[what] = true
+			missing = append(missing, denied.Error())
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	const advice = "give the role a policy that allows it (stocktake policy put, stocktake role attach)"
+	return newRoleError(strings.Join(missing, "; "), advice, *first)
+}
+
+// roleRefused returns the error for a role that the service cannot assume.
+func (r *Registry) roleRefused(arn string, err error) error {
+	var why, advice string
+	switch {
+	case errors.Is(err, ram.ErrNoSuchRole):
+		why, advice = fmt.Sprintf("the role %s does not exist", arn), r.createAdvice(arn)
+	case errors.Is(err, ram.ErrNotTrusted):
+		why = fmt.Sprintf("the trust policy of the role %s does not let %s assume it", arn, ram.InventoryService)
+		advice = "let it (stocktake role trust)"
+	default:
+		return fmt.Errorf("role %s: %w", arn, err)
+	}
+	service := ram.Identity{Kind: ram.KindService, Name: ram.InventoryService, ARN: ram.InventoryService}
+	return newRoleError(why, advice, ram.DeniedError{
+		Reason: ram.Implicit, Who: service, Action: "sts:AssumeRole", Resource: arn, EC: "0003-00000001",
+	})
+}
+
+// createAdvice returns the command that creates the role of this ARN.
+func (r *Registry) createAdvice(arn string) string {
+	rest, isARN := strings.CutPrefix(arn, "acs:ram::")
+	account, name, isRole := strings.Cut(rest, ":role/")
+	if !isARN || !isRole {
+		return "name one as acs:ram::ACCOUNT:role/NAME (stocktake role list)"
+	}
+	command := "stocktake role create " + name
+	if account != r.opts.Account {
+		command += " --account-id " + account
+	}
+	return "make it (" + command + " --attach POLICY), or name another (stocktake role list)"
+}
+
+// A roleError is a denial that says what is missing and what to do, for callers
+// of the API and in the history of runs.
+type roleError struct {
+	text, advice string
+	denied       *ram.DeniedError
+}
+
+func newRoleError(text, advice string, denied ram.DeniedError) *roleError {
+	denied.Message = text + ": " + advice
+	return &roleError{text, advice, &denied}
+}
+
+func (e *roleError) Error() string { return e.text }
+
+// Advice returns what to do, for the reason of a failed run; see
+// inventory.Reason.
+func (e *roleError) Advice() string { return e.advice }
+
+// Unwrap returns the *ram.DeniedError, and through it stocktake.ErrAccessDenied.
+func (e *roleError) Unwrap() error { return e.denied }
