@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"time"
@@ -9,55 +10,92 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Source is a bucket store that runs read. The embedded store, S3 and OSS
-// each have one; sourcetest holds all of them to the promises made here.
+// A Source is a store whose buckets runs read. sourcetest is this contract as a
+// test suite.
 type Source interface {
-	// Snapshot fixes what a run of bucket reads. [stocktake.ErrNoSuchBucket] if
-	// there is no such bucket. The caller closes the snapshot.
+	// Snapshot fixes what a run of bucket reads. It returns
+	// [stocktake.ErrNoSuchBucket] if the bucket does not exist. The caller closes
+	// the snapshot.
 	Snapshot(ctx context.Context, bucket string) (Snapshot, error)
 }
 
-// A Snapshot is a bucket as one run sees it. Its methods may be used from many
-// goroutines at once.
+// A Snapshot is a bucket as one run sees it. Its methods are safe for
+// concurrent use.
 type Snapshot interface {
-	// Time is when the snapshot was taken: every change answered before it is
-	// seen, as far as Consistency promises.
+	// Time is when the snapshot was taken: it shows every change that was answered
+	// before, as far as Consistency promises.
 	Time() time.Time
 
 	// Consistency is stocktake.Snapshot if the records show exactly the state at
-	// Time.
+	// Time. With stocktake.Window, a scan shows each version that exists throughout
+	// the scan exactly once, and may or may not show what comes or goes meanwhile.
 	Consistency() stocktake.Consistency
 
-	// Count estimates the number of records under prefix; -1 if it cannot tell
-	// without reading them.
+	// Count estimates the number of records under prefix; -1 if it cannot without
+	// reading them.
 	Count(ctx context.Context, prefix string) (int64, error)
 
-	// Split gives at most n-1 keys, ascending and distinct, all greater than
-	// prefix, that cut the keys under prefix into about equal segments. It may
-	// give fewer, or none.
+	// Split returns at most n-1 keys, ascending, distinct and greater than prefix,
+	// that cut the keys under prefix into about equal segments. It may return fewer,
+	// or none. A cut may be any bytes, not only a key of the bucket.
 	Split(ctx context.Context, prefix string, n int) ([]string, error)
 
-	// Scan yields the records of seg in ascending order of key bytes, newest
+	// Scan yields the records of seg in ascending order of key bytes, the newest
 	// version of a key first, in batches that are never empty. It calls yield
 	// from the calling goroutine; the batch and all that its records point to
-	// belong to the scan again when yield returns. An error of yield ends the scan
-	// and is returned. Scan returns ctx.Err() within one batch of ctx ending.
+	// belong to the scan again when yield returns.
 	//
-	// With versions false, only current versions that are not delete markers are
-	// yielded; with true every version and delete marker.
+	// With versions false, it yields the current versions that are not delete
+	// markers; with true, every version and delete marker.
+	//
+	// A batch is what the source reads at once, such as one page of a listing, and
+	// is yielded before the next is asked for. An error of yield ends the scan and is
+	// returned, and costs the source nothing further: the caller ends a scan
+	// this way when it has cut the rest of the segment off for another scan.
+	// Scan returns ctx.Err() within one batch after ctx has ended, and ErrCursorGone
+	// before the first batch if it cannot find where seg.After is.
 	Scan(ctx context.Context, seg Segment, versions bool, yield func(batch []stocktake.Record) error) error
 
 	Close() error
 }
 
-// A Segment is a key range that one worker scans: the keys that start with
-// Prefix and are >= From and, unless To is empty, < To.
+// ErrCursorGone is returned by a scan that should resume behind a version that
+// has been deleted meanwhile, if the store cannot tell which versions are
+// older.
+var ErrCursorGone = errors.New("the version to resume behind is gone")
+
+// A Segment is a range of records: those whose key starts with Prefix, is >=
+// From and, unless To is empty, < To. The bounds may be any bytes.
 type Segment struct {
 	Prefix   string
 	From, To string
+
+	// After, if not empty, is the id of a version of the key From: of that key, only
+	// the older versions belong to the segment. It is used in scans of all versions.
+	After string
 }
 
-// A Destination is a bucket that reports are written to.
+// A Cursor is a place between two records: behind the version of Key. The zero
+// value is before all records.
+type Cursor struct {
+	Key     string
+	Version string // empty: behind all versions of Key
+}
+
+// Rest returns the part of seg that comes after c, which lies in seg.
+func (c Cursor) Rest(seg Segment) Segment {
+	switch {
+	case c == Cursor{}:
+	case c.Version == "":
+		seg.From, seg.After = c.Key+"\x00", "" // the next key there can be
+	default:
+		seg.From, seg.After = c.Key, c.Version
+	}
+	return seg
+}
+
+// A Destination is a bucket that reports are written to. Its methods are safe
+// for concurrent use.
 type Destination interface {
 	// Create begins the object key. Nothing is visible under the key before
 	// Commit.
@@ -69,8 +107,8 @@ type Destination interface {
 	// List yields the keys that start with prefix, ascending.
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 
-	// Remove deletes an object for good, whatever versioning says; a missing
-	// one is no error.
+	// Remove deletes an object for good, whatever versioning says. Removing a
+	// missing object is not an error.
 	Remove(ctx context.Context, key string) error
 }
 
@@ -83,7 +121,7 @@ type FileOptions struct {
 	Exclusive bool
 }
 
-// A File is an object being written.
+// A File is an object being written. It is not safe for concurrent use.
 type File interface {
 	io.Writer
 

@@ -96,24 +96,40 @@ func (b *Bucket) SetVersioning(v Versioning) {
 	b.versioning, b.sorted = v, nil
 }
 
-// Put makes r the current version of its key, as versioning has it, and gives
-// it its VersionID; without LastModified it gets the time of the store's clock.
-func (b *Bucket) Put(r stocktake.Record) {
+// Put makes r the current version of its key, as versioning has it, with a
+// VersionID of the bucket's, which it returns. If r.LastModified is 0, the
+// version gets the time of the store's clock.
+func (b *Bucket) Put(r stocktake.Record) (versionID string) {
 	b.store.mu.Lock()
 	defer b.store.mu.Unlock()
-	b.put(version{record: clone(r)})
+	return b.put(version{record: clone(r)})
 }
 
-// Delete removes the current version of key, as versioning has it.
-func (b *Bucket) Delete(key string) {
+// Delete deletes the current version of key, as versioning has it. It returns
+// the version id of the delete marker, if it makes one.
+func (b *Bucket) Delete(key string) (versionID string) {
 	b.store.mu.Lock()
 	defer b.store.mu.Unlock()
 	if b.versioning == Unversioned {
 		delete(b.objects, key)
 		b.sorted = nil
+		return ""
+	}
+	return b.put(version{record: stocktake.Record{Key: []byte(key), IsDeleteMarker: true}})
+}
+
+// DeleteVersion deletes one version of key for good. The newest of the others
+// becomes the latest.
+func (b *Bucket) DeleteVersion(key, versionID string) {
+	b.store.mu.Lock()
+	defer b.store.mu.Unlock()
+	left := slices.DeleteFunc(slices.Clone(b.objects[key]), func(v version) bool { return string(v.record.VersionID) == versionID })
+	b.objects[key], b.sorted = left, nil
+	if len(left) == 0 {
+		delete(b.objects, key)
 		return
 	}
-	b.put(version{record: stocktake.Record{Key: []byte(key), IsDeleteMarker: true}})
+	left[0].record.IsLatest = true
 }
 
 // Load adds records as they are. They must be sorted by key, and those of one
@@ -128,7 +144,7 @@ func (b *Bucket) Load(records ...stocktake.Record) {
 }
 
 // put needs the lock.
-func (b *Bucket) put(v version) {
+func (b *Bucket) put(v version) (versionID string) {
 	r := &v.record
 	key := string(r.Key)
 	versions := b.objects[key]
@@ -151,6 +167,7 @@ func (b *Bucket) put(v version) {
 	}
 	b.objects[key] = slices.Insert(versions, 0, v)
 	b.sorted = nil
+	return string(r.VersionID)
 }
 
 // records needs the lock. What it returns is never changed again.

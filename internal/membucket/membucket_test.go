@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/md5"
 	"fmt"
+	"hash/crc64"
 	"slices"
 	"strings"
 	"testing"
@@ -16,21 +17,52 @@ import (
 )
 
 func TestSource(t *testing.T) {
-	sourcetest.Run(t, func(*testing.T) sourcetest.Fixture {
+	sourcetest.Run(t, func(*testing.T) sourcetest.Bucket {
 		store := membucket.New(nil, "b")
-		b := store.Bucket("b")
-		return sourcetest.Fixture{
-			Source: store, Bucket: "b", Delete: b.Delete,
-			Put: func(key string, size int) { b.Write(key, bytes.Repeat([]byte("x"), size)) },
-			SetVersioning: func(enabled bool) {
-				if enabled {
-					b.SetVersioning(membucket.Enabled)
-				} else {
-					b.SetVersioning(membucket.Suspended)
-				}
-			},
-		}
+		return bucket{store.Bucket("b"), store}
 	})
+}
+
+// bucket is a bucket in memory for the suite. It keeps the records it is given.
+type bucket struct {
+	*membucket.Bucket
+	store *membucket.Store
+}
+
+func (b bucket) Source() engine.Source { return b.store }
+func (b bucket) Name() string          { return "b" }
+
+func (b bucket) Can() sourcetest.Abilities {
+	return sourcetest.Abilities{
+		Versions: true, Batch: 7, MD5: true, Tags: true, Encryption: true, CRC64: true, Transition: true, LastAccess: true,
+		Classes: []stocktake.StorageClass{stocktake.IA, stocktake.Archive, stocktake.ColdArchive, stocktake.DeepColdArchive},
+		Types:   []stocktake.ObjectType{stocktake.Multipart, stocktake.Appendable, stocktake.Symlink},
+		ACLs:    []stocktake.ACL{stocktake.Private, stocktake.PublicRead, stocktake.PublicReadWrite},
+	}
+}
+
+func (b bucket) Put(o sourcetest.Object) string {
+	r := stocktake.Record{
+		Key: []byte(o.Key), Size: int64(len(o.Body)), ETag: stocktake.ETag{Sum: md5.Sum([]byte(o.Body))},
+		HasCRC64: true, CRC64: crc64.Checksum([]byte(o.Body), crc64.MakeTable(crc64.ECMA)),
+		StorageClass: o.Class, Type: o.Type, ACL: o.ACL, TaggingCount: uint16(o.Tags), Encrypted: o.Encrypted,
+		TransitionTime: o.Transition, LastAccess: o.LastAccess,
+	}
+	switch o.Type {
+	case stocktake.Multipart:
+		r.Multipart, r.ETag.Parts = true, 1
+	case stocktake.Symlink:
+		r.Size = 0
+	}
+	return b.Bucket.Put(r)
+}
+
+func (b bucket) SetVersioning(enabled bool) {
+	v := membucket.Suspended
+	if enabled {
+		v = membucket.Enabled
+	}
+	b.Bucket.SetVersioning(v)
 }
 
 func TestDestination(t *testing.T) {

@@ -8,22 +8,15 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine/sourcetest"
 )
 
-// OddKeys are keys that others have stumbled over, in ascending order of their
-// bytes. UTF-16 order would put the emoji before U+FF61.
-var OddKeys = []string{
-	" ", "!", "%", "%2F", "+", ".", "..", "../../etc/passwd", "./a", "0", "A", "a", "a\x00b", "a\nb", "a\r\nb",
-	"a b", "a\"b", "a#b?c=d", "a&b", "a'b", "a+b%25", "a,b", "a/", "a//b", "a/b", "a\\b", "a|b", "b", "b ",
-	strings.Repeat("k", stocktake.MaxKeyLength), "z~-_.", "\u007f", "é", "猫", "猫,\"\n/ +%.jpg", "｡", "😀", "😀/", "\U0010ffff",
-}
-
-// Keys draws keys that are short, so that they share prefixes, and odd.
+// Keys draws keys that are short, so that they share prefixes, and hostile ones.
 func Keys() *rapid.Generator[string] {
 	letters := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "/", "+", "%", " ", ",", "\"", "\n", "é", "猫", "｡", "😀", "~", "\x00"}), 1, 6)
 	return rapid.OneOf(
 		rapid.Map(letters, func(s []string) string { return strings.Join(s, "") }),
-		rapid.SampledFrom(OddKeys),
+		rapid.SampledFrom(sourcetest.HostileKeys),
 	)
 }
 

@@ -3,6 +3,7 @@ package membucket
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"sort"
 	"strings"
 	"time"
@@ -69,7 +70,11 @@ func (s *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool, 
 		batch = batch[:0]
 		return err
 	}
-	for _, r := range s.under(seg) {
+	records, err := s.behind(s.under(seg), seg)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
 		if !versions && (!r.IsLatest || r.IsDeleteMarker) {
 			continue
 		}
@@ -80,6 +85,22 @@ func (s *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool, 
 		}
 	}
 	return flush()
+}
+
+// behind leaves out the versions of the first key up to seg.After.
+func (s *snapshot) behind(records []stocktake.Record, seg engine.Segment) ([]stocktake.Record, error) {
+	if seg.After == "" {
+		return records, nil
+	}
+	for i := range records {
+		if string(records[i].Key) != seg.From {
+			break
+		}
+		if string(records[i].VersionID) == seg.After {
+			return records[i+1:], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %q %q", engine.ErrCursorGone, seg.From, seg.After)
 }
 
 // spoil overwrites a batch that belongs to the scan again.

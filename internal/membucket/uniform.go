@@ -187,6 +187,9 @@ func (s *uniformSnapshot) Split(_ context.Context, prefix string, n int) ([]stri
 const uniformBatch = 512
 
 func (s *uniformSnapshot) Scan(ctx context.Context, seg engine.Segment, _ bool, yield func([]stocktake.Record) error) error {
+	if seg.After != "" { // there are no versions
+		return fmt.Errorf("%w: %q %q", engine.ErrCursorGone, seg.From, seg.After)
+	}
 	batch := make([]stocktake.Record, uniformBatch)
 	var keys []byte
 	for i, to := s.within(seg); i < to; {

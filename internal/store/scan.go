@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -28,6 +29,13 @@ func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool,
 	if seg.From > seg.Prefix {
 		lower = appendEscaped(appendBucketHead(nil, spaceVersions, sn.bucket), seg.From)
 	}
+	var newer bool
+	if seg.After != "" {
+		var err error
+		if lower, newer, err = sn.behind(seg.From, seg.After); err != nil {
+			return err
+		}
+	}
 	if seg.To != "" {
 		if to := appendEscaped(appendBucketHead(nil, spaceVersions, sn.bucket), seg.To); bytes.Compare(to, upper) < 0 {
 			upper = to
@@ -36,6 +44,10 @@ func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool,
 	c := scanner{
 		all: versions, versioned: sn.versioned, yield: yield,
 		batch: make([]stocktake.Record, 0, batchRecords), arena: make([]byte, 0, arenaSize),
+	}
+	if newer {
+		c.keyBuf = appendEscaped(c.keyBuf, seg.From)
+		c.key, c.hasLast = c.keyBuf, true
 	}
 	for bytes.Compare(lower, upper) < 0 {
 		it, err := sn.index.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
@@ -55,6 +67,34 @@ func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool,
 		lower = next
 	}
 	return c.flush(ctx)
+}
+
+// behind returns the index key at which the versions of key begin that are older
+// than the one called id, and whether the snapshot has newer ones. The version
+// itself may be gone, unless it is the null version, whose id does not tell its
+// age.
+func (sn *snapshot) behind(key, id string) (lower []byte, newer bool, err error) {
+	seq, ok := parseVersionID(id)
+	if !ok {
+		r, _, err := exact(sn.index, sn.bucket, key, id)
+		if err != nil {
+			return nil, false, err
+		}
+		if r == nil {
+			return nil, false, fmt.Errorf("%w: %q %q", engine.ErrCursorGone, key, id)
+		}
+		seq = r.seq
+	}
+	lower = appendVersionKey(nil, sn.bucket, key, seq-1)
+	it, err := sn.index.NewIter(&pebble.IterOptions{LowerBound: appendKeyHead(nil, sn.bucket, key), UpperBound: lower})
+	if err != nil {
+		return nil, false, fmt.Errorf("index: %w", err)
+	}
+	newer = it.First()
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return nil, false, fmt.Errorf("index: %w", err)
+	}
+	return lower, newer, nil
 }
 
 // scanner makes records of rows.

@@ -1,6 +1,7 @@
-// Package sourcetest is what a Source and a Destination of internal/engine
-// promise, as test suites that each implementation runs: [Run] and
-// [RunDestination].
+// Package sourcetest is the contract of engine.Source and engine.Destination as
+// two test suites, [Run] and [RunDestination]. A store runs them against itself
+// through a small harness, and states in [Abilities] what it can express: the
+// suite tests all of that, and skips nothing else.
 package sourcetest
 
 import (
@@ -11,48 +12,111 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
-	"github.com/stocktake/stocktake/internal/membucket"
 )
 
-// A Fixture is a new, empty bucket of a source, and the means to fill it. Its
-// writes are done one after another and end the test if they cannot be done.
-type Fixture struct {
-	Source engine.Source
-	Bucket string
+// A Bucket is a new, empty bucket of a source, and the means to fill it in the
+// store's own way. The suite calls its methods one after another; each ends the
+// test if it cannot do what it is asked for.
+type Bucket interface {
+	Source() engine.Source
+	Name() string
+	Can() Abilities
 
-	// Put makes an object of size bytes, all of them 'x', in one request.
-	Put func(key string, size int)
+	// Put makes the object the current version of its key and returns its version
+	// id: empty in a bucket that never had versioning.
+	Put(o Object) (versionID string)
 
-	// Delete deletes the current version of an object, as a client that names no
-	// version does.
-	Delete func(key string)
+	// Delete deletes the current version of key as a client does that names no
+	// version: in a bucket with versioning it adds a delete marker, whose version
+	// id it returns.
+	Delete(key string) (versionID string)
 
-	// SetVersioning enables versioning, or suspends it. nil: the source knows no
-	// versions, and tests of them are skipped.
-	SetVersioning func(enabled bool)
+	// DeleteVersion deletes one version, or one delete marker, for good.
+	DeleteVersion(key, versionID string)
 
-	// Refuses says that the store cannot have a key that OSS can; nil: it can
-	// have all of them.
+	// SetVersioning enables versioning, or suspends it.
+	SetVersioning(enabled bool)
+}
+
+// Abilities state what the store can express. The zero value is a store of
+// unversioned objects that have a key, a size, a time and an ETag.
+type Abilities struct {
+	// Versions says that SetVersioning and DeleteVersion work.
+	Versions bool
+
+	// Batch is the number of records that the source fetches at once, such as the
+	// rows of a page. The suite puts more objects than that.
+	Batch int
+
+	// MD5 says that the ETag of an object put in one request is its MD5.
+	MD5 bool
+
+	Classes    []stocktake.StorageClass // besides Standard
+	Types      []stocktake.ObjectType   // besides Normal
+	ACLs       []stocktake.ACL          // besides DefaultACL
+	Tags       bool
+	Encryption bool
+	CRC64      bool // every object that has content has its CRC-64
+	Transition bool // the record tells when a lifecycle rule moved the object
+	LastAccess bool
+
+	// Refuses reports whether the store cannot hold a key that OSS can; nil: it
+	// holds all of them.
 	Refuses func(key string) bool
 }
 
+// An Object is what [Bucket.Put] makes. The zero value of each field asks for
+// what the store does by default.
+type Object struct {
+	Key  string
+	Body string
+
+	Class stocktake.StorageClass
+
+	// Type is how the object is made: by one request, by a multipart upload of one
+	// part, by appending, or as a symlink to the key Body.
+	Type stocktake.ObjectType
+
+	ACL        stocktake.ACL
+	Tags       int // number of tags
+	Encrypted  bool
+	Transition int64 // Unix seconds at which a lifecycle rule moved it to Class
+	LastAccess int64 // Unix seconds
+}
+
+// subject is a Bucket under test.
+type subject struct {
+	Bucket
+	can Abilities
+}
+
+// put puts a small object.
+func (s *subject) put(key string) string { return s.Put(Object{Key: key, Body: "x"}) }
+
+// putSize puts an object of size bytes.
+func (s *subject) putSize(key string, size int) string {
+	return s.Put(Object{Key: key, Body: strings.Repeat("x", size)})
+}
+
 // fill puts small objects.
-func (f *Fixture) fill(keys ...string) {
+func (s *subject) fill(keys ...string) {
 	for _, key := range keys {
-		f.Put(key, 1)
+		s.put(key)
 	}
 }
 
-// oddKeys are the odd keys that the store can have, ascending.
-func (f *Fixture) oddKeys() []string {
-	return slices.DeleteFunc(slices.Clone(membucket.OddKeys), func(key string) bool {
-		return f.Refuses != nil && f.Refuses(key)
+// hostileKeys are the hostile keys that the store can hold, ascending.
+func (s *subject) hostileKeys() []string { return s.holds(HostileKeys) }
+
+func (s *subject) holds(keys []string) []string {
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
+		return s.can.Refuses != nil && s.can.Refuses(key)
 	})
 }
 
-func (f *Fixture) snapshot(t *testing.T) engine.Snapshot {
+func (s *subject) snapshot(t *testing.T) engine.Snapshot {
 	t.Helper()
-	snap, err := f.Source.Snapshot(t.Context(), f.Bucket)
+	snap, err := s.Source().Snapshot(t.Context(), s.Name())
 	if err != nil {
 		t.Fatalf("Snapshot: %v", err)
 	}
@@ -64,8 +128,8 @@ func (f *Fixture) snapshot(t *testing.T) engine.Snapshot {
 	return snap
 }
 
-// scan gathers copies of the records of a segment, and holds the scan to what is
-// true of every one of them.
+// scan collects copies of the records of a segment, and checks what holds for
+// every scan.
 func scan(t *testing.T, snap engine.Snapshot, seg engine.Segment, versions bool) (records []stocktake.Record) {
 	t.Helper()
 	err := snap.Scan(t.Context(), seg, versions, func(batch []stocktake.Record) error {
