@@ -46,7 +46,8 @@ var may = map[string][]string{
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
 
 	// OSS over HTTP, and the figures of all of it.
-	"internal/ossapi":  {".", "internal/lifecycle", "internal/object", "internal/ram", "internal/signature"},
+	"internal/ossapi":  {".", "internal/lifecycle", "internal/object", "internal/ossxml", "internal/ram", "internal/signature"},
+	"internal/ossxml":  {"."},
 	"internal/sts":     {".", "internal/ram", "internal/signature"},
 	"internal/metrics": {".", "internal/ossapi"},
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // appendObject answers AppendObject.
@@ -83,7 +84,7 @@ func (c *call) getSymlink() error {
 	for _, m := range info.Headers.Meta {
 		c.set("x-oss-meta-"+m.Name, m.Value)
 	}
-	c.set("X-Oss-Symlink-Target", string(appendURLEncoded(nil, info.Symlink)))
+	c.set("X-Oss-Symlink-Target", string(ossxml.AppendURL(nil, info.Symlink)))
 	c.set("ETag", quoteETag(&info))
 	c.set("Last-Modified", lastModified(info.LastModified))
 	c.set("X-Oss-Object-Type", info.Type.String())

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // Bounds on documents in bodies, in bytes.
@@ -92,7 +93,7 @@ func (c *call) leaveBody() {
 // digests of the headers. A longer one is malformed: no document of ours is.
 func (c *call) readDocument(limit int64) ([]byte, error) {
 	if c.r.ContentLength > limit {
-		return nil, malformed("the document is longer than " + strconv.FormatInt(limit, 10) + " bytes")
+		return nil, ossxml.Malformed("the document is longer than " + strconv.FormatInt(limit, 10) + " bytes")
 	}
 	digests, err := c.digests()
 	if err != nil {
@@ -106,27 +107,27 @@ func (c *call) readDocument(limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if int64(buf.Len()) > limit {
-		return nil, malformed("the document is longer than " + strconv.FormatInt(limit, 10) + " bytes")
+		return nil, ossxml.Malformed("the document is longer than " + strconv.FormatInt(limit, 10) + " bytes")
 	}
 	return buf.Bytes(), digests.check(buf.Bytes())
 }
 
 // readXML reads a body that is one XML document.
-func (c *call) readXML(root string, limit int64) (*element, error) {
+func (c *call) readXML(root string, limit int64) (*ossxml.Element, error) {
 	data, err := c.readDocument(limit)
 	if err != nil {
 		return nil, err
 	}
-	return parseXML(data, root)
+	return ossxml.Parse(data, root)
 }
 
 // readOptionalXML is readXML, but gives nil for a body that is empty.
-func (c *call) readOptionalXML(root string) (*element, error) {
+func (c *call) readOptionalXML(root string) (*ossxml.Element, error) {
 	data, err := c.readDocument(maxDocument)
 	if err != nil || len(bytes.TrimSpace(data)) == 0 {
 		return nil, err
 	}
-	return parseXML(data, root)
+	return ossxml.Parse(data, root)
 }
 
 // digests are what a client says of its body; nil where it does not.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // putBucket answers PutBucket.
@@ -77,20 +78,20 @@ func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
 	if err != nil || doc == nil {
 		return b, acl, err
 	}
-	if v := doc.value("StorageClass"); v != "" {
+	if v := doc.Value("StorageClass"); v != "" {
 		var ok bool
 		if b.StorageClass, ok = stocktake.ParseStorageClass(v); !ok {
 			return b, false, invalidArgument("StorageClass", v, "")
 		}
 	}
-	switch v := doc.value("DataRedundancyType"); v {
+	switch v := doc.Value("DataRedundancyType"); v {
 	case "":
 	case "LRS", "ZRS":
 		b.Redundancy = v
 	default:
 		return b, false, invalidArgument("DataRedundancyType", v, "LRS or ZRS is expected")
 	}
-	if v := doc.value("LocationConstraint"); v != "" && v != c.location() {
+	if v := doc.Value("LocationConstraint"); v != "" && v != c.location() {
 		return b, false, invalidArgument("LocationConstraint", v, "this is "+c.location())
 	}
 	return b, acl, nil
@@ -117,46 +118,46 @@ func (c *call) deleteBucket() error {
 // getBucketInfo answers GetBucketInfo.
 func (c *call) getBucketInfo() error {
 	b := &c.bucket
-	return c.xml(func(x *xmlWriter) {
-		x.start("BucketInfo")
-		x.start("Bucket")
-		x.text("Name", b.Name)
-		x.text("Location", c.location())
-		x.time("CreationDate", b.Created)
-		x.text("ExtranetEndpoint", c.extranet())
-		x.text("IntranetEndpoint", c.intranet())
-		x.text("StorageClass", b.StorageClass.String())
-		x.text("DataRedundancyType", b.Redundancy)
-		x.text("AccessMonitor", "Disabled")
-		x.text("TransferAcceleration", "Disabled")
-		x.text("CrossRegionReplication", "Disabled")
-		x.bool("BlockPublicAccess", b.BlockPublicAccess)
-		x.text("ResourceGroupId", resourceGroup(b))
-		x.text("Comment", "")
-		x.optional("Versioning", b.Versioning.String())
-		x.owner(b.Owner)
-		x.start("AccessControlList")
-		x.text("Grant", b.ACL.String())
-		x.end("AccessControlList")
-		x.start("ServerSideEncryptionRule")
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("BucketInfo")
+		x.Start("Bucket")
+		x.Text("Name", b.Name)
+		x.Text("Location", c.location())
+		x.Time("CreationDate", b.Created)
+		x.Text("ExtranetEndpoint", c.extranet())
+		x.Text("IntranetEndpoint", c.intranet())
+		x.Text("StorageClass", b.StorageClass.String())
+		x.Text("DataRedundancyType", b.Redundancy)
+		x.Text("AccessMonitor", "Disabled")
+		x.Text("TransferAcceleration", "Disabled")
+		x.Text("CrossRegionReplication", "Disabled")
+		x.Bool("BlockPublicAccess", b.BlockPublicAccess)
+		x.Text("ResourceGroupId", resourceGroup(b))
+		x.Text("Comment", "")
+		x.Optional("Versioning", b.Versioning.String())
+		x.Owner(b.Owner)
+		x.Start("AccessControlList")
+		x.Text("Grant", b.ACL.String())
+		x.End("AccessControlList")
+		x.Start("ServerSideEncryptionRule")
 		if b.Encryption.Algorithm == "" {
-			x.text("SSEAlgorithm", "None")
+			x.Text("SSEAlgorithm", "None")
 		} else {
 			encryptionRule(x, b.Encryption)
 		}
-		x.end("ServerSideEncryptionRule")
-		x.start("BucketPolicy")
-		x.text("LogBucket", "")
-		x.text("LogPrefix", "")
-		x.end("BucketPolicy")
-		x.end("Bucket")
-		x.end("BucketInfo")
+		x.End("ServerSideEncryptionRule")
+		x.Start("BucketPolicy")
+		x.Text("LogBucket", "")
+		x.Text("LogPrefix", "")
+		x.End("BucketPolicy")
+		x.End("Bucket")
+		x.End("BucketInfo")
 	})
 }
 
 // getBucketLocation answers GetBucketLocation.
 func (c *call) getBucketLocation() error {
-	return c.xml(func(x *xmlWriter) { x.text("LocationConstraint", c.location()) })
+	return c.xml(func(x *ossxml.Writer) { x.Text("LocationConstraint", c.location()) })
 }
 
 // getBucketStat answers GetBucketStat. The real storage of a class, which OSS
@@ -175,23 +176,23 @@ func (c *call) getBucketStat() error {
 	if modified.IsZero() {
 		modified = c.bucket.Created
 	}
-	return c.xml(func(x *xmlWriter) {
-		x.start("BucketStat")
-		x.int("Storage", bytes)
-		x.int("ObjectCount", objects)
-		x.int("MultipartUploadCount", stat.Uploads)
-		x.int("LiveChannelCount", 0)
-		x.int("LastModifiedTime", modified.Unix())
-		x.int("StandardStorage", stat.Bytes[stocktake.Standard])
-		x.int("StandardObjectCount", stat.Objects[stocktake.Standard])
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("BucketStat")
+		x.Int("Storage", bytes)
+		x.Int("ObjectCount", objects)
+		x.Int("MultipartUploadCount", stat.Uploads)
+		x.Int("LiveChannelCount", 0)
+		x.Int("LastModifiedTime", modified.Unix())
+		x.Int("StandardStorage", stat.Bytes[stocktake.Standard])
+		x.Int("StandardObjectCount", stat.Objects[stocktake.Standard])
 		for i, name := range [...]string{"InfrequentAccess", "Archive", "ColdArchive", "DeepColdArchive"} {
 			class := stocktake.IA + stocktake.StorageClass(i)
-			x.int(name+"Storage", stat.Bytes[class])
-			x.int(name+"RealStorage", stat.Bytes[class])
-			x.int(name+"ObjectCount", stat.Objects[class])
+			x.Int(name+"Storage", stat.Bytes[class])
+			x.Int(name+"RealStorage", stat.Bytes[class])
+			x.Int(name+"ObjectCount", stat.Objects[class])
 		}
-		x.int("DeleteMarkerCount", stat.DeleteMarkers)
-		x.end("BucketStat")
+		x.Int("DeleteMarkerCount", stat.DeleteMarkers)
+		x.End("BucketStat")
 	})
 }
 
@@ -202,7 +203,7 @@ func (c *call) putBucketVersioning() error {
 		return err
 	}
 	var state object.Versioning
-	switch v := doc.value("Status"); v {
+	switch v := doc.Value("Status"); v {
 	case "Enabled":
 		state = object.Enabled
 	case "Suspended":
@@ -218,10 +219,10 @@ func (c *call) putBucketVersioning() error {
 
 // getBucketVersioning answers GetBucketVersioning.
 func (c *call) getBucketVersioning() error {
-	return c.xml(func(x *xmlWriter) {
-		x.start("VersioningConfiguration")
-		x.optional("Status", c.bucket.Versioning.String())
-		x.end("VersioningConfiguration")
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("VersioningConfiguration")
+		x.Optional("Status", c.bucket.Versioning.String())
+		x.End("VersioningConfiguration")
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // putBucketACL answers PutBucketAcl.
@@ -29,13 +30,13 @@ func (c *call) putBucketACL() error {
 func (c *call) getBucketACL() error { return c.accessControl(c.bucket.ACL) }
 
 func (c *call) accessControl(acl stocktake.ACL) error {
-	return c.xml(func(x *xmlWriter) {
-		x.start("AccessControlPolicy")
-		x.owner(c.bucket.Owner)
-		x.start("AccessControlList")
-		x.text("Grant", acl.String())
-		x.end("AccessControlList")
-		x.end("AccessControlPolicy")
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("AccessControlPolicy")
+		x.Owner(c.bucket.Owner)
+		x.Start("AccessControlList")
+		x.Text("Grant", acl.String())
+		x.End("AccessControlList")
+		x.End("AccessControlPolicy")
 	})
 }
 
@@ -45,14 +46,14 @@ func (c *call) putBucketEncryption() error {
 	if err != nil {
 		return err
 	}
-	rule := doc.child("ApplyServerSideEncryptionByDefault")
+	rule := doc.Child("ApplyServerSideEncryptionByDefault")
 	if rule == nil {
-		return malformed("ApplyServerSideEncryptionByDefault is missing")
+		return ossxml.Malformed("ApplyServerSideEncryptionByDefault is missing")
 	}
 	e := object.Encryption{
-		Algorithm: rule.value("SSEAlgorithm"),
-		KeyID:     rule.value("KMSMasterKeyID"),
-		Data:      rule.value("KMSDataEncryption"),
+		Algorithm: rule.Value("SSEAlgorithm"),
+		KeyID:     rule.Value("KMSMasterKeyID"),
+		Data:      rule.Value("KMSDataEncryption"),
 	}
 	if err := checkEncryption(e, "SSEAlgorithm", "KMSMasterKeyID", "KMSDataEncryption"); err != nil {
 		return err
@@ -68,12 +69,12 @@ func (c *call) getBucketEncryption() error {
 	if c.bucket.Encryption.Algorithm == "" {
 		return errNoEncryptionRule
 	}
-	return c.xml(func(x *xmlWriter) {
-		x.start("ServerSideEncryptionRule")
-		x.start("ApplyServerSideEncryptionByDefault")
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("ServerSideEncryptionRule")
+		x.Start("ApplyServerSideEncryptionByDefault")
 		encryptionRule(x, c.bucket.Encryption)
-		x.end("ApplyServerSideEncryptionByDefault")
-		x.end("ServerSideEncryptionRule")
+		x.End("ApplyServerSideEncryptionByDefault")
+		x.End("ServerSideEncryptionRule")
 	})
 }
 
@@ -85,10 +86,10 @@ func (c *call) deleteBucketEncryption() error {
 	})
 }
 
-func encryptionRule(x *xmlWriter, e object.Encryption) {
-	x.text("SSEAlgorithm", e.Algorithm)
-	x.optional("KMSMasterKeyID", e.KeyID)
-	x.optional("KMSDataEncryption", e.Data)
+func encryptionRule(x *ossxml.Writer, e object.Encryption) {
+	x.Text("SSEAlgorithm", e.Algorithm)
+	x.Optional("KMSMasterKeyID", e.KeyID)
+	x.Optional("KMSDataEncryption", e.Data)
 }
 
 // checkEncryption holds an encryption that is asked for to the rules of OSS.
@@ -143,7 +144,7 @@ func (c *call) putPublicAccessBlock() error {
 	if err != nil {
 		return err
 	}
-	switch v := doc.value("BlockPublicAccess"); strings.ToLower(v) {
+	switch v := doc.Value("BlockPublicAccess"); strings.ToLower(v) {
 	case "true":
 		return c.setBucket(http.StatusOK, func(b *object.Bucket) { b.BlockPublicAccess = true })
 	case "false":
@@ -155,10 +156,10 @@ func (c *call) putPublicAccessBlock() error {
 
 // getPublicAccessBlock answers GetBucketPublicAccessBlock.
 func (c *call) getPublicAccessBlock() error {
-	return c.xml(func(x *xmlWriter) {
-		x.start("PublicAccessBlockConfiguration")
-		x.bool("BlockPublicAccess", c.bucket.BlockPublicAccess)
-		x.end("PublicAccessBlockConfiguration")
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("PublicAccessBlockConfiguration")
+		x.Bool("BlockPublicAccess", c.bucket.BlockPublicAccess)
+		x.End("PublicAccessBlockConfiguration")
 	})
 }
 
@@ -194,7 +195,7 @@ func (c *call) putResourceGroup() error {
 	if err != nil {
 		return err
 	}
-	id := doc.value("ResourceGroupId")
+	id := doc.Value("ResourceGroupId")
 	if id != "" && !validGroup(id) {
 		return errResourceGroup
 	}
@@ -203,10 +204,10 @@ func (c *call) putResourceGroup() error {
 
 // getResourceGroup answers GetBucketResourceGroup.
 func (c *call) getResourceGroup() error {
-	return c.xml(func(x *xmlWriter) {
-		x.start("BucketResourceGroupConfiguration")
-		x.text("ResourceGroupId", resourceGroup(&c.bucket))
-		x.end("BucketResourceGroupConfiguration")
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("BucketResourceGroupConfiguration")
+		x.Text("ResourceGroupId", resourceGroup(&c.bucket))
+		x.End("BucketResourceGroupConfiguration")
 	})
 }
 
@@ -216,7 +217,7 @@ func (c *call) putRequestPayment() error {
 	if err != nil {
 		return err
 	}
-	v := doc.value("Payer")
+	v := doc.Value("Payer")
 	if v != payerOwner && v != payerRequester {
 		return invalidArgument("Payer", v, "BucketOwner or Requester is expected")
 	}
@@ -229,10 +230,10 @@ func (c *call) getRequestPayment() error {
 	if c.bucket.RequesterPays {
 		payer = payerRequester
 	}
-	return c.xml(func(x *xmlWriter) {
-		x.start("RequestPaymentConfiguration")
-		x.text("Payer", payer)
-		x.end("RequestPaymentConfiguration")
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("RequestPaymentConfiguration")
+		x.Text("Payer", payer)
+		x.End("RequestPaymentConfiguration")
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // source reads x-oss-copy-source, /bucket/key?versionId=id with the key
@@ -118,11 +119,11 @@ func (c *call) copyObject() error {
 	c.madeHeaders(&made)
 	c.set("X-Oss-Copy-Source-Version-Id", from.VersionID)
 	delete(c.w.Header(), "Content-MD5") // it would be taken for that of the answer
-	return c.xml(func(x *xmlWriter) {
-		x.start("CopyObjectResult")
-		x.text("ETag", quoteETag(&made))
-		x.time("LastModified", made.LastModified)
-		x.end("CopyObjectResult")
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("CopyObjectResult")
+		x.Text("ETag", quoteETag(&made))
+		x.Time("LastModified", made.LastModified)
+		x.End("CopyObjectResult")
 	})
 }
 
@@ -178,11 +179,11 @@ func (c *call) uploadPartCopy() error {
 		return withEC(sourceDetail(err, src), object.ErrNoSuchUpload, "0042-00000311")
 	}
 	c.set("X-Oss-Copy-Source-Version-Id", from.VersionID)
-	return c.xml(func(x *xmlWriter) {
-		x.start("CopyPartResult")
-		x.time("LastModified", made.LastModified)
-		x.text("ETag", `"`+partETag(&made)+`"`)
-		x.end("CopyPartResult")
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("CopyPartResult")
+		x.Time("LastModified", made.LastModified)
+		x.Text("ETag", `"`+partETag(&made)+`"`)
+		x.End("CopyPartResult")
 	})
 }
 

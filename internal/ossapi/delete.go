@@ -9,6 +9,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // maxDeletes is how many objects one DeleteMultipleObjects may name.
@@ -70,19 +71,19 @@ func (c *call) deleteMultipleObjects() error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	quiet := strings.EqualFold(doc.value("Quiet"), "true")
-	return c.xml(func(x *xmlWriter) {
-		x.url = url
-		x.start("DeleteResult")
+	quiet := strings.EqualFold(doc.Value("Quiet"), "true")
+	return c.xml(func(x *ossxml.Writer) {
+		x.URL = url
+		x.Start("DeleteResult")
 		if url {
-			x.text("EncodingType", "url")
+			x.Text("EncodingType", "url")
 		}
 		for i := range versions {
 			if !quiet {
 				deleted(x, &versions[i], did[i])
 			}
 		}
-		x.end("DeleteResult")
+		x.End("DeleteResult")
 	})
 }
 
@@ -91,40 +92,40 @@ func (c *call) deleteOne(ctx context.Context, v object.Version, did *object.Dele
 	return err
 }
 
-func (c *call) versionsToDelete(doc *element) (versions []object.Version, err error) {
-	for i := range doc.children {
-		o := &doc.children[i]
-		if o.name != "Object" {
+func (c *call) versionsToDelete(doc *ossxml.Element) (versions []object.Version, err error) {
+	for i := range doc.Children {
+		o := &doc.Children[i]
+		if o.Name != "Object" {
 			continue
 		}
-		key := o.child("Key")
+		key := o.Child("Key")
 		switch {
-		case key == nil || key.text == "":
-			return nil, malformed("an Object has no Key")
+		case key == nil || key.Text == "":
+			return nil, ossxml.Malformed("an Object has no Key")
 		case len(versions) == maxDeletes:
-			return nil, malformed("more than 1,000 objects")
-		case !stocktake.ValidKey(key.text):
+			return nil, ossxml.Malformed("more than 1,000 objects")
+		case !stocktake.ValidKey(key.Text):
 			return nil, errInvalidObjectName
 		}
-		id := o.value("VersionId")
+		id := o.Value("VersionId")
 		if id != "" && !plausibleVersion(id) {
 			return nil, invalidArgument("VersionId", id, "no version has such an id")
 		}
-		versions = append(versions, object.Version{Bucket: c.at.bucket, Key: key.text, ID: id})
+		versions = append(versions, object.Version{Bucket: c.at.bucket, Key: key.Text, ID: id})
 	}
 	if len(versions) == 0 {
-		return nil, malformed("no Object")
+		return nil, ossxml.Malformed("no Object")
 	}
 	return versions, nil
 }
 
-func deleted(x *xmlWriter, v *object.Version, did object.Deleted) {
-	x.start("Deleted")
-	x.name("Key", v.Key)
-	x.optional("VersionId", v.ID)
+func deleted(x *ossxml.Writer, v *object.Version, did object.Deleted) {
+	x.Start("Deleted")
+	x.Name("Key", v.Key)
+	x.Optional("VersionId", v.ID)
 	if did.DeleteMarker {
-		x.bool("DeleteMarker", true)
-		x.optional("DeleteMarkerVersionId", did.VersionID)
+		x.Bool("DeleteMarker", true)
+		x.Optional("DeleteMarkerVersionId", did.VersionID)
 	}
-	x.end("Deleted")
+	x.End("Deleted")
 }

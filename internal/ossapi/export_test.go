@@ -17,26 +17,6 @@ func Resolve(r *http.Request, hosts []string, cnames map[string]string) (bucket,
 	return a.bucket, a.key, a.alternative, err
 }
 
-// ParseXML gives a document in a form that can be compared.
-func ParseXML(data []byte, root string) (string, error) {
-	e, err := parseXML(data, root)
-	if err != nil {
-		return "", err
-	}
-	return e.String(), nil
-}
-
-func (e *element) String() string {
-	s := "(" + e.name
-	for i := range e.children {
-		s += e.children[i].String()
-	}
-	if len(e.children) == 0 {
-		s += "=" + e.text
-	}
-	return s + ")"
-}
-
 // ParseRange is parseRange in plain types.
 func ParseRange(header string, size int64, standard bool) (off, n int64, partial bool, err error) {
 	r, partial, err := parseRange(header, size, standard)
@@ -84,10 +64,6 @@ var (
 	ErrCallback          = errCallback
 	Piece                = int64(piece)
 )
-
-// EscapeXML and EncodeURL are how names are written in documents.
-func EscapeXML(s string) string { return string(appendEscaped(nil, s)) }
-func EncodeURL(s string) string { return string(appendURLEncoded(nil, s)) }
 
 // NotOffered are the sub-resources that are not offered.
 func NotOffered() (names []string) {

@@ -9,6 +9,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // putBucketLifecycle answers PutBucketLifecycle.
@@ -42,7 +43,7 @@ func (c *call) getBucketLifecycle() error {
 	if c.bucket.Lifecycle == nil {
 		return errNoLifecycle
 	}
-	return c.xml(func(x *xmlWriter) { lifecycleDocument(x, c.bucket.Lifecycle) })
+	return c.xml(func(x *ossxml.Writer) { lifecycleDocument(x, c.bucket.Lifecycle) })
 }
 
 // deleteBucketLifecycle answers DeleteBucketLifecycle.
@@ -53,12 +54,12 @@ func (c *call) deleteBucketLifecycle() error {
 // parseLifecycle reads a LifecycleConfiguration; what it says may still be
 // against the rules. Rules by last access are not offered, as access is not
 // tracked.
-func parseLifecycle(doc *element) (l object.Lifecycle, err error) {
-	for i := range doc.children {
-		if doc.children[i].name != "Rule" {
+func parseLifecycle(doc *ossxml.Element) (l object.Lifecycle, err error) {
+	for i := range doc.Children {
+		if doc.Children[i].Name != "Rule" {
 			continue
 		}
-		r, err := parseRule(&doc.children[i])
+		r, err := parseRule(&doc.Children[i])
 		if err != nil {
 			return l, err
 		}
@@ -68,26 +69,26 @@ func parseLifecycle(doc *element) (l object.Lifecycle, err error) {
 		l.Rules = append(l.Rules, r)
 	}
 	if len(l.Rules) == 0 {
-		return l, malformed("no Rule")
+		return l, ossxml.Malformed("no Rule")
 	}
 	return l, nil
 }
 
-func parseRule(e *element) (r object.LifecycleRule, err error) {
-	r.ID = e.value("ID")
-	switch v := e.value("Status"); v {
+func parseRule(e *ossxml.Element) (r object.LifecycleRule, err error) {
+	r.ID = e.Value("ID")
+	switch v := e.Value("Status"); v {
 	case "Enabled":
 		r.Enabled = true
 	case "Disabled":
 	default:
-		return r, malformed("Status is neither Enabled nor Disabled")
+		return r, ossxml.Malformed("Status is neither Enabled nor Disabled")
 	}
-	if p := e.child("Prefix"); p != nil {
-		r.Prefix = p.text
+	if p := e.Child("Prefix"); p != nil {
+		r.Prefix = p.Text
 	}
 	p := ruleParser{rule: &r}
-	for i := range e.children {
-		if err := p.child(&e.children[i]); err != nil {
+	for i := range e.Children {
+		if err := p.child(&e.Children[i]); err != nil {
 			return r, err
 		}
 	}
@@ -97,15 +98,15 @@ func parseRule(e *element) (r object.LifecycleRule, err error) {
 // A ruleParser reads the parts of a rule.
 type ruleParser struct{ rule *object.LifecycleRule }
 
-func (p *ruleParser) child(e *element) (err error) {
+func (p *ruleParser) child(e *ossxml.Element) (err error) {
 	r := p.rule
-	switch e.name {
+	switch e.Name {
 	case "Tag":
 		r.Tags = append(r.Tags, tagOf(e))
 	case "Filter":
 		return p.filter(e)
 	case "Expiration":
-		r.ExpiredDeleteMarker = strings.EqualFold(e.value("ExpiredObjectDeleteMarker"), "true")
+		r.ExpiredDeleteMarker = strings.EqualFold(e.Value("ExpiredObjectDeleteMarker"), "true")
 		if age, err := parseAge(e); err != nil || *age != (object.LifecycleAge{}) || !r.ExpiredDeleteMarker {
 			r.Expiration = age
 			return err
@@ -123,31 +124,31 @@ func (p *ruleParser) child(e *element) (err error) {
 			r.NoncurrentTransitions = append(r.NoncurrentTransitions, t)
 		}
 	case "NoncurrentVersionExpiration":
-		r.NoncurrentExpiration, err = parseDays("NoncurrentDays", e.value("NoncurrentDays"))
+		r.NoncurrentExpiration, err = parseDays("NoncurrentDays", e.Value("NoncurrentDays"))
 	}
 	return err
 }
 
-func (p *ruleParser) filter(e *element) error {
-	for i := range e.children {
-		f := &e.children[i]
-		switch f.name {
+func (p *ruleParser) filter(e *ossxml.Element) error {
+	for i := range e.Children {
+		f := &e.Children[i]
+		switch f.Name {
 		case "ObjectSizeGreaterThan", "ObjectSizeLessThan":
-			n, ok := parseOffset(strings.TrimSpace(f.text))
+			n, ok := parseOffset(strings.TrimSpace(f.Text))
 			if !ok {
-				return malformed(f.name + " is no number")
+				return ossxml.Malformed(f.Name + " is no number")
 			}
-			if f.name == "ObjectSizeGreaterThan" {
+			if f.Name == "ObjectSizeGreaterThan" {
 				p.rule.SizeGreaterThan = n
 			} else {
 				p.rule.SizeLessThan = n
 			}
 		case "Not":
 			not := object.LifecycleNot{}
-			if c := f.child("Prefix"); c != nil {
-				not.Prefix = c.text
+			if c := f.Child("Prefix"); c != nil {
+				not.Prefix = c.Text
 			}
-			if c := f.child("Tag"); c != nil {
+			if c := f.Child("Tag"); c != nil {
 				not.Tag = new(tagOf(c))
 			}
 			p.rule.Not = append(p.rule.Not, not)
@@ -156,20 +157,22 @@ func (p *ruleParser) filter(e *element) error {
 	return nil
 }
 
-func tagOf(e *element) object.Tag { return object.Tag{Key: e.value("Key"), Value: e.value("Value")} }
+func tagOf(e *ossxml.Element) object.Tag {
+	return object.Tag{Key: e.Value("Key"), Value: e.Value("Value")}
+}
 
-func parseTransition(e *element, noncurrent bool) (t object.LifecycleTransition, err error) {
-	v := e.value("StorageClass")
+func parseTransition(e *ossxml.Element, noncurrent bool) (t object.LifecycleTransition, err error) {
+	v := e.Value("StorageClass")
 	class, ok := stocktake.ParseStorageClass(v)
 	switch {
 	case !ok:
 		return t, invalidArgument("StorageClass", v, "IA, Archive, ColdArchive or DeepColdArchive is expected")
-	case strings.EqualFold(e.value("IsAccessTime"), "true"):
+	case strings.EqualFold(e.Value("IsAccessTime"), "true"):
 		return t, errNotImplemented
 	}
 	t.StorageClass = class
 	if noncurrent {
-		t.Days, err = parseDays("NoncurrentDays", e.value("NoncurrentDays"))
+		t.Days, err = parseDays("NoncurrentDays", e.Value("NoncurrentDays"))
 		return t, err
 	}
 	age, err := parseAge(e)
@@ -180,10 +183,10 @@ func parseTransition(e *element, noncurrent bool) (t object.LifecycleTransition,
 }
 
 // parseAge reads Days, Date and CreatedBeforeDate.
-func parseAge(e *element) (*object.LifecycleAge, error) {
+func parseAge(e *ossxml.Element) (*object.LifecycleAge, error) {
 	var age object.LifecycleAge
 	var err error
-	if v := e.value("Days"); v != "" {
+	if v := e.Value("Days"); v != "" {
 		if age.Days, err = parseDays("Days", v); err != nil {
 			return nil, err
 		}
@@ -192,7 +195,7 @@ func parseAge(e *element) (*object.LifecycleAge, error) {
 		name string
 		into *time.Time
 	}{{"Date", &age.Date}, {"CreatedBeforeDate", &age.CreatedBefore}} {
-		if v := e.value(d.name); v != "" {
+		if v := e.Value(d.name); v != "" {
 			t, err := time.Parse(time.RFC3339, v)
 			if err != nil {
 				return nil, invalidArgument(d.name, v, "midnight UTC of a date is expected, such as 2026-01-05T00:00:00.000Z")
@@ -212,19 +215,19 @@ func parseDays(name, v string) (int, error) {
 }
 
 // lifecycleDocument writes a LifecycleConfiguration.
-func lifecycleDocument(x *xmlWriter, l *object.Lifecycle) {
-	x.start("LifecycleConfiguration")
+func lifecycleDocument(x *ossxml.Writer, l *object.Lifecycle) {
+	x.Start("LifecycleConfiguration")
 	for i := range l.Rules {
 		lifecycleRule(x, &l.Rules[i])
 	}
-	x.end("LifecycleConfiguration")
+	x.End("LifecycleConfiguration")
 }
 
-func lifecycleRule(x *xmlWriter, r *object.LifecycleRule) {
-	x.start("Rule")
-	x.text("ID", r.ID)
-	x.text("Prefix", r.Prefix)
-	x.text("Status", map[bool]string{true: "Enabled", false: "Disabled"}[r.Enabled])
+func lifecycleRule(x *ossxml.Writer, r *object.LifecycleRule) {
+	x.Start("Rule")
+	x.Text("ID", r.ID)
+	x.Text("Prefix", r.Prefix)
+	x.Text("Status", map[bool]string{true: "Enabled", false: "Disabled"}[r.Enabled])
 	for _, t := range r.Tags {
 		lifecycleTag(x, t)
 	}
@@ -232,74 +235,74 @@ func lifecycleRule(x *xmlWriter, r *object.LifecycleRule) {
 		lifecycleFilter(x, r)
 	}
 	if r.Expiration != nil {
-		x.start("Expiration")
+		x.Start("Expiration")
 		lifecycleAge(x, *r.Expiration)
-		x.end("Expiration")
+		x.End("Expiration")
 	}
 	if r.ExpiredDeleteMarker {
-		x.start("Expiration")
-		x.bool("ExpiredObjectDeleteMarker", true)
-		x.end("Expiration")
+		x.Start("Expiration")
+		x.Bool("ExpiredObjectDeleteMarker", true)
+		x.End("Expiration")
 	}
 	for _, t := range r.Transitions {
-		x.start("Transition")
+		x.Start("Transition")
 		lifecycleAge(x, t.LifecycleAge)
-		x.text("StorageClass", t.StorageClass.String())
-		x.end("Transition")
+		x.Text("StorageClass", t.StorageClass.String())
+		x.End("Transition")
 	}
 	if r.AbortUploads != nil {
-		x.start("AbortMultipartUpload")
+		x.Start("AbortMultipartUpload")
 		lifecycleAge(x, *r.AbortUploads)
-		x.end("AbortMultipartUpload")
+		x.End("AbortMultipartUpload")
 	}
 	if r.NoncurrentExpiration > 0 {
-		x.start("NoncurrentVersionExpiration")
-		x.int("NoncurrentDays", int64(r.NoncurrentExpiration))
-		x.end("NoncurrentVersionExpiration")
+		x.Start("NoncurrentVersionExpiration")
+		x.Int("NoncurrentDays", int64(r.NoncurrentExpiration))
+		x.End("NoncurrentVersionExpiration")
 	}
 	for _, t := range r.NoncurrentTransitions {
-		x.start("NoncurrentVersionTransition")
-		x.int("NoncurrentDays", int64(t.Days))
-		x.text("StorageClass", t.StorageClass.String())
-		x.end("NoncurrentVersionTransition")
+		x.Start("NoncurrentVersionTransition")
+		x.Int("NoncurrentDays", int64(t.Days))
+		x.Text("StorageClass", t.StorageClass.String())
+		x.End("NoncurrentVersionTransition")
 	}
-	x.end("Rule")
+	x.End("Rule")
 }
 
-func lifecycleFilter(x *xmlWriter, r *object.LifecycleRule) {
-	x.start("Filter")
+func lifecycleFilter(x *ossxml.Writer, r *object.LifecycleRule) {
+	x.Start("Filter")
 	if r.SizeGreaterThan > 0 {
-		x.int("ObjectSizeGreaterThan", r.SizeGreaterThan)
+		x.Int("ObjectSizeGreaterThan", r.SizeGreaterThan)
 	}
 	if r.SizeLessThan > 0 {
-		x.int("ObjectSizeLessThan", r.SizeLessThan)
+		x.Int("ObjectSizeLessThan", r.SizeLessThan)
 	}
 	for _, n := range r.Not {
-		x.start("Not")
-		x.text("Prefix", n.Prefix)
+		x.Start("Not")
+		x.Text("Prefix", n.Prefix)
 		if n.Tag != nil {
 			lifecycleTag(x, *n.Tag)
 		}
-		x.end("Not")
+		x.End("Not")
 	}
-	x.end("Filter")
+	x.End("Filter")
 }
 
-func lifecycleTag(x *xmlWriter, t object.Tag) {
-	x.start("Tag")
-	x.text("Key", t.Key)
-	x.text("Value", t.Value)
-	x.end("Tag")
+func lifecycleTag(x *ossxml.Writer, t object.Tag) {
+	x.Start("Tag")
+	x.Text("Key", t.Key)
+	x.Text("Value", t.Value)
+	x.End("Tag")
 }
 
-func lifecycleAge(x *xmlWriter, a object.LifecycleAge) {
+func lifecycleAge(x *ossxml.Writer, a object.LifecycleAge) {
 	if a.Days > 0 {
-		x.int("Days", int64(a.Days))
+		x.Int("Days", int64(a.Days))
 	}
 	if !a.Date.IsZero() {
-		x.time("Date", a.Date)
+		x.Time("Date", a.Date)
 	}
 	if !a.CreatedBefore.IsZero() {
-		x.time("CreatedBeforeDate", a.CreatedBefore)
+		x.Time("CreatedBeforeDate", a.CreatedBefore)
 	}
 }

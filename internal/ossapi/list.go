@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // How many entries a page of a listing holds.
@@ -50,20 +51,20 @@ func (c *call) listObjects() error {
 	if err != nil {
 		return err
 	}
-	return c.listing(url, func(x *xmlWriter) {
-		x.start("ListBucketResult")
-		x.text("Name", q.Bucket)
-		x.name("Prefix", q.Prefix)
-		x.name("Marker", q.After)
-		x.int("MaxKeys", int64(q.Max))
-		x.name("Delimiter", q.Delimiter)
+	return c.listing(url, func(x *ossxml.Writer) {
+		x.Start("ListBucketResult")
+		x.Text("Name", q.Bucket)
+		x.Name("Prefix", q.Prefix)
+		x.Name("Marker", q.After)
+		x.Int("MaxKeys", int64(q.Max))
+		x.Name("Delimiter", q.Delimiter)
 		encodingType(x)
-		x.bool("IsTruncated", page.Truncated)
+		x.Bool("IsTruncated", page.Truncated)
 		if page.Truncated {
-			x.name("NextMarker", page.NextAfter)
+			x.Name("NextMarker", page.NextAfter)
 		}
 		c.contents(x, &page, true)
-		x.end("ListBucketResult")
+		x.End("ListBucketResult")
 	})
 }
 
@@ -88,22 +89,22 @@ func (c *call) listObjectsV2() error {
 		return err
 	}
 	owner := strings.EqualFold(c.query.get("fetch-owner"), "true")
-	return c.listing(url, func(x *xmlWriter) {
-		x.start("ListBucketResult")
-		x.text("Name", q.Bucket)
-		x.name("Prefix", q.Prefix)
-		x.name("StartAfter", startAfter)
-		x.int("MaxKeys", int64(q.Max))
-		x.name("Delimiter", q.Delimiter)
+	return c.listing(url, func(x *ossxml.Writer) {
+		x.Start("ListBucketResult")
+		x.Text("Name", q.Bucket)
+		x.Name("Prefix", q.Prefix)
+		x.Name("StartAfter", startAfter)
+		x.Int("MaxKeys", int64(q.Max))
+		x.Name("Delimiter", q.Delimiter)
 		encodingType(x)
-		x.bool("IsTruncated", page.Truncated)
-		x.int("KeyCount", int64(len(page.Entries)+len(page.CommonPrefixes)))
-		x.optional("ContinuationToken", token)
+		x.Bool("IsTruncated", page.Truncated)
+		x.Int("KeyCount", int64(len(page.Entries)+len(page.CommonPrefixes)))
+		x.Optional("ContinuationToken", token)
 		if page.Truncated {
-			x.text("NextContinuationToken", base64.RawURLEncoding.EncodeToString([]byte(page.NextAfter)))
+			x.Text("NextContinuationToken", base64.RawURLEncoding.EncodeToString([]byte(page.NextAfter)))
 		}
 		c.contents(x, &page, owner)
-		x.end("ListBucketResult")
+		x.End("ListBucketResult")
 	})
 }
 
@@ -121,25 +122,25 @@ func (c *call) listObjectVersions() error {
 	if err != nil {
 		return err
 	}
-	return c.listing(url, func(x *xmlWriter) {
-		x.start("ListVersionsResult")
-		x.text("Name", q.Bucket)
-		x.name("Prefix", q.Prefix)
-		x.name("KeyMarker", q.After)
-		x.text("VersionIdMarker", q.AfterVersion)
-		x.int("MaxKeys", int64(q.Max))
-		x.name("Delimiter", q.Delimiter)
+	return c.listing(url, func(x *ossxml.Writer) {
+		x.Start("ListVersionsResult")
+		x.Text("Name", q.Bucket)
+		x.Name("Prefix", q.Prefix)
+		x.Name("KeyMarker", q.After)
+		x.Text("VersionIdMarker", q.AfterVersion)
+		x.Int("MaxKeys", int64(q.Max))
+		x.Name("Delimiter", q.Delimiter)
 		encodingType(x)
-		x.bool("IsTruncated", page.Truncated)
+		x.Bool("IsTruncated", page.Truncated)
 		if page.Truncated {
-			x.name("NextKeyMarker", page.NextAfter)
-			x.text("NextVersionIdMarker", page.NextAfterVersion)
+			x.Name("NextKeyMarker", page.NextAfter)
+			x.Text("NextVersionIdMarker", page.NextAfterVersion)
 		}
 		for i := range page.Entries {
 			c.listedVersion(x, &page.Entries[i])
 		}
 		commonPrefixes(x, page.CommonPrefixes)
-		x.end("ListVersionsResult")
+		x.End("ListVersionsResult")
 	})
 }
 
@@ -147,72 +148,72 @@ func (c *call) listObjectVersions() error {
 var pages = sync.Pool{New: func() any { return new([]byte) }}
 
 // listing answers 200 with the document that fill writes.
-func (c *call) listing(url bool, fill func(*xmlWriter)) error {
+func (c *call) listing(url bool, fill func(*ossxml.Writer)) error {
 	b := pages.Get().(*[]byte)
-	x := xmlWriter{b: append((*b)[:0], xmlHeader...), url: url}
+	x := ossxml.Writer{Buf: append((*b)[:0], ossxml.Header...), URL: url}
 	fill(&x)
-	err := c.document(http.StatusOK, "application/xml", x.b)
-	if cap(x.b) <= 1<<20 {
-		*b = x.b
+	err := c.document(http.StatusOK, "application/xml", x.Buf)
+	if cap(x.Buf) <= 1<<20 {
+		*b = x.Buf
 		pages.Put(b)
 	}
 	return err
 }
 
-func encodingType(x *xmlWriter) {
-	if x.url {
-		x.text("EncodingType", "url")
+func encodingType(x *ossxml.Writer) {
+	if x.URL {
+		x.Text("EncodingType", "url")
 	}
 }
 
 // contents writes the entries of a listing of objects.
-func (c *call) contents(x *xmlWriter, page *object.Listing, owner bool) {
+func (c *call) contents(x *ossxml.Writer, page *object.Listing, owner bool) {
 	for i := range page.Entries {
 		e := &page.Entries[i]
-		x.start("Contents")
-		x.name("Key", e.Key)
+		x.Start("Contents")
+		x.Name("Key", e.Key)
 		c.listedObject(x, e)
 		if owner {
-			x.owner(c.bucket.Owner)
+			x.Owner(c.bucket.Owner)
 		}
-		x.end("Contents")
+		x.End("Contents")
 	}
 	commonPrefixes(x, page.CommonPrefixes)
 }
 
 // listedObject writes what entries of all listings have in common.
-func (c *call) listedObject(x *xmlWriter, e *object.Info) {
-	x.time("LastModified", e.LastModified)
-	x.b = append(x.b, "<ETag>&quot;"...)
-	x.b = e.ETag.AppendText(x.b)
-	x.b = append(x.b, "&quot;</ETag>"...)
-	x.text("Type", e.Type.String())
-	x.int("Size", e.Size)
-	x.text("StorageClass", e.StorageClass.String())
+func (c *call) listedObject(x *ossxml.Writer, e *object.Info) {
+	x.Time("LastModified", e.LastModified)
+	x.Buf = append(x.Buf, "<ETag>&quot;"...)
+	x.Buf = e.ETag.AppendText(x.Buf)
+	x.Buf = append(x.Buf, "&quot;</ETag>"...)
+	x.Text("Type", e.Type.String())
+	x.Int("Size", e.Size)
+	x.Text("StorageClass", e.StorageClass.String())
 	if !e.TransitionTime.IsZero() {
-		x.time("TransitionTime", e.TransitionTime)
+		x.Time("TransitionTime", e.TransitionTime)
 	}
 	if archived(e.StorageClass) {
-		x.optional("RestoreInfo", restoreHeader(e, c.Now()))
+		x.Optional("RestoreInfo", restoreHeader(e, c.Now()))
 	}
 }
 
-func (c *call) listedVersion(x *xmlWriter, e *object.Info) {
+func (c *call) listedVersion(x *ossxml.Writer, e *object.Info) {
 	tag := "Version"
 	if e.IsDeleteMarker {
 		tag = "DeleteMarker"
 	}
-	x.start(tag)
-	x.name("Key", e.Key)
-	x.text("VersionId", versionText(e.VersionID))
-	x.bool("IsLatest", e.IsLatest)
+	x.Start(tag)
+	x.Name("Key", e.Key)
+	x.Text("VersionId", versionText(e.VersionID))
+	x.Bool("IsLatest", e.IsLatest)
 	if e.IsDeleteMarker {
-		x.time("LastModified", e.LastModified)
+		x.Time("LastModified", e.LastModified)
 	} else {
 		c.listedObject(x, e)
 	}
-	x.owner(c.bucket.Owner)
-	x.end(tag)
+	x.Owner(c.bucket.Owner)
+	x.End(tag)
 }
 
 // versionText is the version id as listings show it.
@@ -223,10 +224,10 @@ func versionText(id string) string {
 	return id
 }
 
-func commonPrefixes(x *xmlWriter, prefixes []string) {
+func commonPrefixes(x *ossxml.Writer, prefixes []string) {
 	for _, p := range prefixes {
-		x.start("CommonPrefixes")
-		x.name("Prefix", p)
-		x.end("CommonPrefixes")
+		x.Start("CommonPrefixes")
+		x.Name("Prefix", p)
+		x.End("CommonPrefixes")
 	}
 }

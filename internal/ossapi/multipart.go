@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // initiateUpload answers InitiateMultipartUpload.
@@ -24,13 +25,13 @@ func (c *call) initiateUpload() error {
 		return err
 	}
 	c.encryptionHeaders(u.Encryption)
-	return c.listing(url, func(x *xmlWriter) {
-		x.start("InitiateMultipartUploadResult")
+	return c.listing(url, func(x *ossxml.Writer) {
+		x.Start("InitiateMultipartUploadResult")
 		encodingType(x)
-		x.text("Bucket", c.at.bucket)
-		x.name("Key", c.at.key)
-		x.text("UploadId", u.ID)
-		x.end("InitiateMultipartUploadResult")
+		x.Text("Bucket", c.at.bucket)
+		x.Name("Key", c.at.key)
+		x.Text("UploadId", u.ID)
+		x.End("InitiateMultipartUploadResult")
 	})
 }
 
@@ -108,14 +109,14 @@ func (c *call) completeUpload() error {
 	}
 	c.madeHeaders(&info)
 	delete(c.w.Header(), "Content-MD5") // it would be taken for that of the answer
-	return c.listing(url, func(x *xmlWriter) {
-		x.start("CompleteMultipartUploadResult")
+	return c.listing(url, func(x *ossxml.Writer) {
+		x.Start("CompleteMultipartUploadResult")
 		encodingType(x)
-		x.text("Location", c.urlOf(c.at.bucket, c.at.key))
-		x.text("Bucket", c.at.bucket)
-		x.name("Key", c.at.key)
-		x.text("ETag", quoteETag(&info))
-		x.end("CompleteMultipartUploadResult")
+		x.Text("Location", c.urlOf(c.at.bucket, c.at.key))
+		x.Text("Bucket", c.at.bucket)
+		x.Name("Key", c.at.key)
+		x.Text("ETag", quoteETag(&info))
+		x.End("CompleteMultipartUploadResult")
 	})
 }
 
@@ -125,7 +126,7 @@ func (c *call) urlOf(bucket, key string) string {
 	if c.r.TLS != nil {
 		scheme = "https://"
 	}
-	path := string(appendURLEncoded(nil, key))
+	path := string(ossxml.AppendURL(nil, key))
 	if _, found := c.resolver.bucketOfHost(hostname(c.r.Host)); found {
 		return scheme + bounded(c.r.Host) + "/" + path
 	}
@@ -144,21 +145,21 @@ func (c *call) completedParts() ([]object.CompletedPart, error) {
 		}
 		return nil, nil
 	}
-	doc, err := parseXML(data, "CompleteMultipartUpload")
+	doc, err := ossxml.Parse(data, "CompleteMultipartUpload")
 	if err != nil {
 		return nil, err
 	}
-	parts := make([]object.CompletedPart, 0, len(doc.children))
-	for i := range doc.children {
-		e := &doc.children[i]
-		if e.name != "Part" {
+	parts := make([]object.CompletedPart, 0, len(doc.Children))
+	for i := range doc.Children {
+		e := &doc.Children[i]
+		if e.Name != "Part" {
 			continue
 		}
-		n, ok := parseOffset(e.value("PartNumber"))
+		n, ok := parseOffset(e.Value("PartNumber"))
 		if !ok || n < 1 || n > object.MaxParts {
-			return nil, invalidArgument("PartNumber", e.value("PartNumber"), "a number from 1 to 10000 is expected")
+			return nil, invalidArgument("PartNumber", e.Value("PartNumber"), "a number from 1 to 10000 is expected")
 		}
-		parts = append(parts, object.CompletedPart{Number: int(n), ETag: strings.Trim(e.value("ETag"), `"`)})
+		parts = append(parts, object.CompletedPart{Number: int(n), ETag: strings.Trim(e.Value("ETag"), `"`)})
 	}
 	return parts, nil // which may be none of them
 }
@@ -201,28 +202,28 @@ func (c *call) listParts() error {
 	if len(parts) > 0 {
 		next = parts[len(parts)-1].Number
 	}
-	return c.listing(url, func(x *xmlWriter) {
-		x.start("ListPartsResult")
+	return c.listing(url, func(x *ossxml.Writer) {
+		x.Start("ListPartsResult")
 		encodingType(x)
-		x.text("Bucket", c.at.bucket)
-		x.name("Key", c.at.key)
-		x.text("UploadId", upload.ID)
-		x.text("StorageClass", upload.StorageClass.String())
-		x.int("PartNumberMarker", int64(after))
-		x.int("NextPartNumberMarker", int64(next))
-		x.int("MaxParts", int64(limit))
-		x.bool("IsTruncated", more)
+		x.Text("Bucket", c.at.bucket)
+		x.Name("Key", c.at.key)
+		x.Text("UploadId", upload.ID)
+		x.Text("StorageClass", upload.StorageClass.String())
+		x.Int("PartNumberMarker", int64(after))
+		x.Int("NextPartNumberMarker", int64(next))
+		x.Int("MaxParts", int64(limit))
+		x.Bool("IsTruncated", more)
 		for i := range parts {
 			p := &parts[i]
-			x.start("Part")
-			x.int("PartNumber", int64(p.Number))
-			x.time("LastModified", p.LastModified)
-			x.text("ETag", `"`+partETag(p)+`"`)
-			x.text("HashCrc64ecma", strconv.FormatUint(p.CRC64, 10))
-			x.int("Size", p.Size)
-			x.end("Part")
+			x.Start("Part")
+			x.Int("PartNumber", int64(p.Number))
+			x.Time("LastModified", p.LastModified)
+			x.Text("ETag", `"`+partETag(p)+`"`)
+			x.Text("HashCrc64ecma", strconv.FormatUint(p.CRC64, 10))
+			x.Int("Size", p.Size)
+			x.End("Part")
 		}
-		x.end("ListPartsResult")
+		x.End("ListPartsResult")
 	})
 }
 
@@ -251,28 +252,28 @@ func (c *call) listMultipartUploads() error {
 	if err != nil {
 		return err
 	}
-	return c.listing(url, func(x *xmlWriter) {
-		x.start("ListMultipartUploadsResult")
+	return c.listing(url, func(x *ossxml.Writer) {
+		x.Start("ListMultipartUploadsResult")
 		encodingType(x)
-		x.text("Bucket", q.Bucket)
-		x.name("KeyMarker", q.After)
-		x.text("UploadIdMarker", q.AfterUpload)
-		x.name("NextKeyMarker", page.NextAfter)
-		x.text("NextUploadIdMarker", page.NextAfterUpload)
-		x.name("Delimiter", q.Delimiter)
-		x.name("Prefix", q.Prefix)
-		x.int("MaxUploads", int64(q.Max))
-		x.bool("IsTruncated", page.Truncated)
+		x.Text("Bucket", q.Bucket)
+		x.Name("KeyMarker", q.After)
+		x.Text("UploadIdMarker", q.AfterUpload)
+		x.Name("NextKeyMarker", page.NextAfter)
+		x.Text("NextUploadIdMarker", page.NextAfterUpload)
+		x.Name("Delimiter", q.Delimiter)
+		x.Name("Prefix", q.Prefix)
+		x.Int("MaxUploads", int64(q.Max))
+		x.Bool("IsTruncated", page.Truncated)
 		for i := range page.Uploads {
 			u := &page.Uploads[i]
-			x.start("Upload")
-			x.name("Key", u.Key)
-			x.text("UploadId", u.ID)
-			x.time("Initiated", u.Initiated)
-			x.text("StorageClass", u.StorageClass.String())
-			x.end("Upload")
+			x.Start("Upload")
+			x.Name("Key", u.Key)
+			x.Text("UploadId", u.ID)
+			x.Time("Initiated", u.Initiated)
+			x.Text("StorageClass", u.StorageClass.String())
+			x.End("Upload")
 		}
 		commonPrefixes(x, page.CommonPrefixes)
-		x.end("ListMultipartUploadsResult")
+		x.End("ListMultipartUploadsResult")
 	})
 }

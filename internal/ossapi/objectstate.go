@@ -6,6 +6,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // changeObject changes the state of the version that the request names, and
@@ -98,7 +99,7 @@ func (c *call) restoreObject() error {
 	if err != nil {
 		return err
 	}
-	tier := doc.child("JobParameters").value("Tier")
+	tier := doc.Child("JobParameters").Value("Tier")
 	now, started := c.Now(), false
 	v, err := c.version()
 	if err != nil {
@@ -140,8 +141,8 @@ const day = 24 * time.Hour
 // request says otherwise.
 //
 // Source: OSS API reference, RestoreObject, Days: 1 to 365.
-func restoreDays(doc *element) (time.Duration, error) {
-	v := doc.value("Days")
+func restoreDays(doc *ossxml.Element) (time.Duration, error) {
+	v := doc.Value("Days")
 	if v == "" {
 		return day, nil
 	}

@@ -146,3 +146,6 @@ func plausibleVersion(id string) bool {
 func invalidArgument(name, value, reason string) error {
 	return &stocktake.InvalidArgumentError{Element: name, Value: bounded(value), Reason: reason}
 }
+
+// bounded cuts what a stranger sent to what may be said back or logged.
+func bounded(s string) string { return strings.ToValidUTF8(s[:min(len(s), 200)], "") }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
@@ -51,9 +52,9 @@ func (c *call) getBucketPolicyStatus() error {
 	if err != nil {
 		return err
 	}
-	return c.xml(func(x *xmlWriter) {
-		x.start("PolicyStatus")
-		x.bool("IsPublic", policy.Public())
-		x.end("PolicyStatus")
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("PolicyStatus")
+		x.Bool("IsPublic", policy.Public())
+		x.End("PolicyStatus")
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // A responseWriter counts what is answered and adds the headers that are known
@@ -100,10 +102,10 @@ func (c *call) document(status int, contentType string, body []byte) error {
 }
 
 // xml answers 200 with the document that fill writes.
-func (c *call) xml(fill func(*xmlWriter)) error {
-	x := xmlWriter{b: append(make([]byte, 0, 1024), xmlHeader...)}
+func (c *call) xml(fill func(*ossxml.Writer)) error {
+	x := ossxml.Writer{Buf: append(make([]byte, 0, 1024), ossxml.Header...)}
 	fill(&x)
-	return c.document(http.StatusOK, "application/xml", x.b)
+	return c.document(http.StatusOK, "application/xml", x.Buf)
 }
 
 // set sets a response header, unless the value is empty.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
@@ -152,27 +153,27 @@ func (c *call) refuse(err error) string {
 }
 
 func (c *call) errorDocument(p *errorReply) []byte {
-	x := xmlWriter{b: append(make([]byte, 0, 512), xmlHeader...)}
-	x.start("Error")
-	x.text("Code", p.code)
-	x.text("Message", p.message)
-	x.text("RequestId", c.id)
-	x.text("HostId", bounded(c.r.Host))
+	x := ossxml.Writer{Buf: append(make([]byte, 0, 512), ossxml.Header...)}
+	x.Start("Error")
+	x.Text("Code", p.code)
+	x.Text("Message", p.message)
+	x.Text("RequestId", c.id)
+	x.Text("HostId", bounded(c.r.Host))
 	if p.about != aboutNothing && len(p.fields) == 0 {
-		x.optional("BucketName", bounded(c.at.bucket))
+		x.Optional("BucketName", bounded(c.at.bucket))
 		if p.about == aboutKey {
-			x.optional("Key", c.at.key)
+			x.Optional("Key", c.at.key)
 		}
 	}
 	for _, f := range p.fields {
-		x.text(f[0], f[1])
+		x.Text(f[0], f[1])
 	}
 	if p.ec != "" {
-		x.text("EC", p.ec)
-		x.text("RecommendDoc", "https://api.aliyun.com/troubleshoot?q="+p.ec)
+		x.Text("EC", p.ec)
+		x.Text("RecommendDoc", "https://api.aliyun.com/troubleshoot?q="+p.ec)
 	}
-	x.end("Error")
-	return x.b
+	x.End("Error")
+	return x.Buf
 }
 
 // observe tells what became of a request.

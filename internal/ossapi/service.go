@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // listBuckets answers ListBuckets: those of the caller's account.
@@ -22,36 +23,36 @@ func (c *call) listBuckets() error {
 	if err != nil {
 		return err
 	}
-	return c.xml(func(x *xmlWriter) {
-		x.start("ListAllMyBucketsResult")
-		x.text("Prefix", prefix)
-		x.text("Marker", marker)
-		x.int("MaxKeys", int64(limit))
-		x.bool("IsTruncated", more)
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("ListAllMyBucketsResult")
+		x.Text("Prefix", prefix)
+		x.Text("Marker", marker)
+		x.Int("MaxKeys", int64(limit))
+		x.Bool("IsTruncated", more)
 		if more {
-			x.text("NextMarker", page[len(page)-1].Name)
+			x.Text("NextMarker", page[len(page)-1].Name)
 		}
-		x.owner(c.account())
-		x.start("Buckets")
+		x.Owner(c.account())
+		x.Start("Buckets")
 		for i := range page {
 			c.listedBucket(x, &page[i])
 		}
-		x.end("Buckets")
-		x.end("ListAllMyBucketsResult")
+		x.End("Buckets")
+		x.End("ListAllMyBucketsResult")
 	})
 }
 
-func (c *call) listedBucket(x *xmlWriter, b *object.Bucket) {
-	x.start("Bucket")
-	x.text("Name", b.Name)
-	x.text("Location", c.location())
-	x.text("Region", c.Region)
-	x.time("CreationDate", b.Created)
-	x.text("StorageClass", b.StorageClass.String())
-	x.text("ExtranetEndpoint", c.extranet())
-	x.text("IntranetEndpoint", c.intranet())
-	x.text("ResourceGroupId", resourceGroup(b))
-	x.end("Bucket")
+func (c *call) listedBucket(x *ossxml.Writer, b *object.Bucket) {
+	x.Start("Bucket")
+	x.Text("Name", b.Name)
+	x.Text("Location", c.location())
+	x.Text("Region", c.Region)
+	x.Time("CreationDate", b.Created)
+	x.Text("StorageClass", b.StorageClass.String())
+	x.Text("ExtranetEndpoint", c.extranet())
+	x.Text("IntranetEndpoint", c.intranet())
+	x.Text("ResourceGroupId", resourceGroup(b))
+	x.End("Bucket")
 }
 
 // filteredBuckets pages through the store until limit buckets pass the filter.
@@ -142,16 +143,16 @@ func quoted(s string) (text, rest string, ok bool) {
 // describeRegions answers DescribeRegions. There is one region: this one.
 func (c *call) describeRegions() error {
 	want := c.query.get("regions")
-	return c.xml(func(x *xmlWriter) {
-		x.start("RegionInfoList")
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("RegionInfoList")
 		if want == "" || want == c.location() {
-			x.start("RegionInfo")
-			x.text("Region", c.location())
-			x.text("InternetEndpoint", c.extranet())
-			x.text("InternalEndpoint", c.intranet())
-			x.text("AccelerateEndpoint", "oss-accelerate.aliyuncs.com")
-			x.end("RegionInfo")
+			x.Start("RegionInfo")
+			x.Text("Region", c.location())
+			x.Text("InternetEndpoint", c.extranet())
+			x.Text("InternalEndpoint", c.intranet())
+			x.Text("AccelerateEndpoint", "oss-accelerate.aliyuncs.com")
+			x.End("RegionInfo")
 		}
-		x.end("RegionInfoList")
+		x.End("RegionInfoList")
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // How many tags an object and a bucket may have.
@@ -26,19 +27,19 @@ func (c *call) readTagging(limit int) ([]object.Tag, error) {
 }
 
 // taggingOf reads the tags of a Tagging document.
-func taggingOf(doc *element, limit int) (tags []object.Tag, err error) {
-	set := doc.child("TagSet")
+func taggingOf(doc *ossxml.Element, limit int) (tags []object.Tag, err error) {
+	set := doc.Child("TagSet")
 	if set == nil {
-		return nil, malformed("TagSet is missing")
+		return nil, ossxml.Malformed("TagSet is missing")
 	}
-	for i := range set.children {
-		if t := &set.children[i]; t.name == "Tag" {
-			if t.child("Key") == nil {
-				return nil, malformed("a Tag has no Key")
+	for i := range set.Children {
+		if t := &set.Children[i]; t.Name == "Tag" {
+			if t.Child("Key") == nil {
+				return nil, ossxml.Malformed("a Tag has no Key")
 			}
-			tag := object.Tag{Key: t.child("Key").text}
-			if v := t.child("Value"); v != nil {
-				tag.Value = v.text
+			tag := object.Tag{Key: t.Child("Key").Text}
+			if v := t.Child("Value"); v != nil {
+				tag.Value = v.Text
 			}
 			tags = append(tags, tag)
 		}
@@ -88,21 +89,21 @@ func checkTags(name string, tags []object.Tag, limit int) error {
 
 // tagging answers with a Tagging document.
 func (c *call) tagging(tags []object.Tag) error {
-	return c.xml(func(x *xmlWriter) { x.b = appendTagging(x.b, tags) })
+	return c.xml(func(x *ossxml.Writer) { x.Buf = appendTagging(x.Buf, tags) })
 }
 
 // appendTagging appends a Tagging document without its declaration.
 func appendTagging(dst []byte, tags []object.Tag) []byte {
-	x := xmlWriter{b: dst}
-	x.start("Tagging")
-	x.start("TagSet")
+	x := ossxml.Writer{Buf: dst}
+	x.Start("Tagging")
+	x.Start("TagSet")
 	for _, t := range tags {
-		x.start("Tag")
-		x.text("Key", t.Key)
-		x.text("Value", t.Value)
-		x.end("Tag")
+		x.Start("Tag")
+		x.Text("Key", t.Key)
+		x.Text("Value", t.Value)
+		x.End("Tag")
 	}
-	x.end("TagSet")
-	x.end("Tagging")
-	return x.b
+	x.End("TagSet")
+	x.End("Tagging")
+	return x.Buf
 }

@@ -1,68 +1,71 @@
-package ossapi
+package ossxml
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/stocktake/stocktake"
 )
 
-// Bounds on a document that a stranger sends, beside its size. The largest
-// honest one completes an upload of 10,000 parts: 30,001 elements, 3 deep.
+// Bounds on a document, besides its size. The largest honest one completes an
+// upload of 10,000 parts: 30,001 elements, 3 deep. The deepest one is an
+// inventory configuration, 6 deep, with whatever a newer client adds to it.
 const (
-	maxXMLDepth    = 16
-	maxXMLElements = 50_000
+	maxDepth    = 32
+	maxElements = 50_000
 )
 
-// ecMalformed is the diagnostic code of a document that is not well-formed.
-const ecMalformed = "0015-00000231"
+// ECMalformed is the diagnostic code of a document that is not well-formed, or
+// breaks its schema in a way that has no code of its own.
+const ECMalformed = "0015-00000231"
 
-// An element is a node of a document. Its methods may be called on nil, which
-// is an element that is not there.
-type element struct {
-	name     string // without namespace prefix
-	text     string // character data directly within it
-	children []element
+// An Element is a node of a document. Its methods may be called on nil, which
+// stands for an element that is missing.
+type Element struct {
+	Name     string // without namespace prefix
+	Text     string // character data directly within it
+	Children []Element
 }
 
-// child is the first child of that name, or nil.
-func (e *element) child(name string) *element {
+// Child returns the first child of that name, or nil.
+func (e *Element) Child(name string) *Element {
 	if e != nil {
-		for i := range e.children {
-			if e.children[i].name == name {
-				return &e.children[i]
+		for i := range e.Children {
+			if e.Children[i].Name == name {
+				return &e.Children[i]
 			}
 		}
 	}
 	return nil
 }
 
-// value is the text of the first child of that name without blanks around it,
-// empty if there is none.
-func (e *element) value(name string) string {
-	if c := e.child(name); c != nil {
-		return strings.TrimSpace(c.text)
+// Value returns the text of the first child of that name without blanks around
+// it, or "" if there is none.
+func (e *Element) Value(name string) string {
+	if c := e.Child(name); c != nil {
+		return strings.TrimSpace(c.Text)
 	}
 	return ""
 }
 
-// parseXML reads a document whose root is an element called root. Its error is
-// a [stocktake.MalformedXMLError].
+// Parse reads a document whose root is an element called root. Its error is a
+// [*stocktake.MalformedXMLError]. The caller bounds the size of data.
 //
-// It is not encoding/xml, for two reasons. Official SDKs write object names
-// with control characters as "&#x01;" or as they are, neither of which is XML
-// 1.0, and OSS understands them. And there is nothing here to expand: a
+// Parse does not use encoding/xml, for two reasons. Official SDKs write object
+// names with control characters as "&#x01;" or as they are, neither of which is
+// XML 1.0, and OSS understands them. And there is nothing here to expand: a
 // document type is refused, and depth and number of elements are bounded.
-// Namespaces, attributes and comments mean nothing and are skipped.
-func parseXML(data []byte, root string) (*element, error) {
-	p := xmlParser{s: strings.TrimPrefix(string(data), "\ufeff")}
+// Namespaces, attributes and comments have no meaning in OSS and are skipped.
+func Parse(data []byte, root string) (*Element, error) {
+	p := parser{s: strings.TrimPrefix(string(data), "\ufeff")}
 	if !utf8.ValidString(p.s) || strings.IndexByte(p.s, 0) >= 0 {
-		return nil, malformed("not UTF-8")
+		return nil, Malformed("not UTF-8")
 	}
 	if err := p.misc(); err != nil {
 		return nil, err
 	}
-	var e element
+	var e Element
 	if err := p.element(&e, 1); err != nil {
 		return nil, err
 	}
@@ -70,28 +73,29 @@ func parseXML(data []byte, root string) (*element, error) {
 		return nil, err
 	}
 	if p.i < len(p.s) {
-		return nil, malformed("something follows the root element")
+		return nil, Malformed("something follows the root element")
 	}
-	if e.name != root {
-		return nil, malformed("the root element is not " + root)
+	if e.Name != root {
+		return nil, Malformed("the root element is not " + root)
 	}
 	return &e, nil
 }
 
-func malformed(reason string) error {
-	return &stocktake.MalformedXMLError{EC: ecMalformed, Reason: reason}
+// Malformed returns the error of a document that is not well-formed.
+func Malformed(reason string) error {
+	return &stocktake.MalformedXMLError{EC: ECMalformed, Reason: reason}
 }
 
-type xmlParser struct {
+type parser struct {
 	s        string
 	i        int // next byte
 	elements int
 }
 
-func (p *xmlParser) rest() string { return p.s[p.i:] }
+func (p *parser) rest() string { return p.s[p.i:] }
 
 // skip passes over prefix, if it comes next.
-func (p *xmlParser) skip(prefix string) bool {
+func (p *parser) skip(prefix string) bool {
 	if strings.HasPrefix(p.rest(), prefix) {
 		p.i += len(prefix)
 		return true
@@ -100,17 +104,17 @@ func (p *xmlParser) skip(prefix string) bool {
 }
 
 // until passes over the text up to and with end, and returns it without end.
-func (p *xmlParser) until(end string) (string, error) {
+func (p *parser) until(end string) (string, error) {
 	n := strings.Index(p.rest(), end)
 	if n < 0 {
-		return "", malformed("unexpected end")
+		return "", Malformed("unexpected end")
 	}
 	text := p.s[p.i : p.i+n]
 	p.i += n + len(end)
 	return text, nil
 }
 
-func (p *xmlParser) blanks() bool {
+func (p *parser) blanks() bool {
 	start := p.i
 	for p.i < len(p.s) && isBlank(p.s[p.i]) {
 		p.i++
@@ -121,7 +125,7 @@ func (p *xmlParser) blanks() bool {
 func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
 
 // misc passes over what may stand before and after the root element.
-func (p *xmlParser) misc() error {
+func (p *parser) misc() error {
 	for {
 		p.blanks()
 		var err error
@@ -141,7 +145,7 @@ func (p *xmlParser) misc() error {
 
 // instruction passes over a processing instruction. The XML declaration may
 // name no encoding but UTF-8.
-func (p *xmlParser) instruction() error {
+func (p *parser) instruction() error {
 	text, err := p.until("?>")
 	if err != nil {
 		return err
@@ -150,25 +154,25 @@ func (p *xmlParser) instruction() error {
 		_, encoding, named := strings.Cut(rest, "encoding")
 		encoding = strings.TrimLeft(encoding, " \t\r\n=")
 		if named && (len(encoding) < 7 || !strings.EqualFold(encoding[1:6], "utf-8")) {
-			return malformed("the encoding is not UTF-8")
+			return Malformed("the encoding is not UTF-8")
 		}
 	}
 	return nil
 }
 
 // element reads an element into e.
-func (p *xmlParser) element(e *element, depth int) error {
+func (p *parser) element(e *Element, depth int) error {
 	if !p.skip("<") {
-		return malformed("an element is expected")
+		return Malformed("an element is expected")
 	}
-	if p.elements++; depth > maxXMLDepth || p.elements > maxXMLElements {
-		return malformed("the document has too many elements")
+	if p.elements++; depth > maxDepth || p.elements > maxElements {
+		return Malformed("the document has too many elements")
 	}
 	tag := p.name()
 	if tag == "" {
-		return malformed("a name is expected")
+		return Malformed("a name is expected")
 	}
-	e.name = tag[strings.IndexByte(tag, ':')+1:]
+	e.Name = tag[strings.IndexByte(tag, ':')+1:]
 	empty, err := p.attributes()
 	if err != nil || empty {
 		return err
@@ -177,18 +181,18 @@ func (p *xmlParser) element(e *element, depth int) error {
 		return err
 	}
 	if !p.skip(tag) {
-		return malformed("element " + bounded(tag) + " is closed by another name")
+		return Malformed(fmt.Sprintf("element %.40q is closed by another name", tag))
 	}
 	p.blanks()
 	if !p.skip(">") {
-		return malformed("a > is missing")
+		return Malformed("a > is missing")
 	}
 	return nil
 }
 
 // attributes passes over the attributes of a tag and its end. It reports
 // whether the tag is one of an empty element.
-func (p *xmlParser) attributes() (empty bool, err error) {
+func (p *parser) attributes() (empty bool, err error) {
 	for {
 		blank := p.blanks()
 		if p.skip("/>") {
@@ -198,28 +202,28 @@ func (p *xmlParser) attributes() (empty bool, err error) {
 			return false, nil
 		}
 		if !blank || p.name() == "" {
-			return false, malformed("a tag is not closed")
+			return false, Malformed("a tag is not closed")
 		}
 		p.blanks()
 		if !p.skip("=") {
-			return false, malformed("an attribute has no value")
+			return false, Malformed("an attribute has no value")
 		}
 		p.blanks()
 		quote := "\""
 		if !p.skip(quote) {
 			if quote = "'"; !p.skip(quote) {
-				return false, malformed("the value of an attribute is not quoted")
+				return false, Malformed("the value of an attribute is not quoted")
 			}
 		}
 		value, err := p.until(quote)
 		if err != nil || strings.IndexByte(value, '<') >= 0 {
-			return false, malformed("the value of an attribute is not closed")
+			return false, Malformed("the value of an attribute is not closed")
 		}
 	}
 }
 
 // content reads what is within an element up to and with the "</" of its end.
-func (p *xmlParser) content(e *element, depth int) error {
+func (p *parser) content(e *Element, depth int) error {
 	var joined []byte // of several pieces of text; of one piece it stays empty
 	for p.i < len(p.s) {
 		var text string
@@ -227,7 +231,7 @@ func (p *xmlParser) content(e *element, depth int) error {
 		switch {
 		case p.skip("</"):
 			if len(joined) > 0 {
-				e.text = string(joined)
+				e.Text = string(joined)
 			}
 			return nil
 		case p.skip("<!--"):
@@ -237,11 +241,11 @@ func (p *xmlParser) content(e *element, depth int) error {
 		case p.skip("<?"):
 			_, err = p.until("?>")
 		case strings.HasPrefix(p.rest(), "<!"):
-			err = malformed("a declaration is not allowed")
+			err = Malformed("a declaration is not allowed")
 		case p.s[p.i] == '<':
-			var c element
+			var c Element
 			err = p.element(&c, depth+1)
-			e.children = append(e.children, c)
+			e.Children = append(e.Children, c)
 		default:
 			text, err = p.text()
 		}
@@ -249,21 +253,21 @@ func (p *xmlParser) content(e *element, depth int) error {
 		case err != nil:
 			return err
 		case text == "":
-		case e.text == "":
-			e.text = text
+		case e.Text == "":
+			e.Text = text
 		default:
 			if len(joined) == 0 {
-				joined = append(joined, e.text...)
+				joined = append(joined, e.Text...)
 			}
 			joined = append(joined, text...)
 		}
 	}
-	return malformed("unexpected end")
+	return Malformed("unexpected end")
 }
 
 // name reads a tag's or attribute's name with its prefix; empty if there is
 // none.
-func (p *xmlParser) name() string {
+func (p *parser) name() string {
 	start := p.i
 	for p.i < len(p.s) {
 		c := p.s[p.i]
@@ -277,15 +281,15 @@ func (p *xmlParser) name() string {
 }
 
 // text reads character data up to the next tag.
-func (p *xmlParser) text() (string, error) {
+func (p *parser) text() (string, error) {
 	n := strings.IndexByte(p.rest(), '<')
 	if n < 0 {
-		return "", malformed("unexpected end")
+		return "", Malformed("unexpected end")
 	}
 	raw := p.s[p.i : p.i+n]
 	p.i += n
 	if strings.Contains(raw, "]]>") {
-		return "", malformed("]]> outside of CDATA")
+		return "", Malformed("]]> outside of CDATA")
 	}
 	if strings.IndexByte(raw, '\r') >= 0 {
 		raw = strings.ReplaceAll(strings.ReplaceAll(raw, "\r\n", "\n"), "\r", "\n")
@@ -303,7 +307,7 @@ func (p *xmlParser) text() (string, error) {
 		ref, rest, closed := strings.Cut(after, ";")
 		r, ok := reference(ref)
 		if !closed || !ok {
-			return "", malformed("an entity is not known")
+			return "", Malformed("an entity is not known")
 		}
 		b.WriteRune(r)
 		raw = rest
@@ -341,6 +345,3 @@ func reference(ref string) (rune, bool) {
 	}
 	return r, r != 0 && utf8.ValidRune(r) // no digits at all are 0, too
 }
-
-// bounded cuts what a stranger sent to what may be said back or logged.
-func bounded(s string) string { return strings.ToValidUTF8(s[:min(len(s), 200)], "") }
