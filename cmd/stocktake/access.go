@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/server"
 )
-
-// accessFile lies in the data folder: accounts, users, keys, roles, policies.
-const accessFile = "access.json"
 
 // accessFlags say whose accounts a command works on. A server that runs on the
 // same folder sees every change within two seconds.
@@ -26,14 +23,14 @@ func (f *accessFlags) open() (*ram.Directory, error) {
 	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
 		return nil, usagef("--data: %s is no folder; start a server on it first", f.Data)
 	}
-	key, err := readRootKey(f.Data)
+	key, err := server.ReadRootKey(server.Folder(f.Data))
 	if env, ok, bad := envKey(); ok || bad != nil {
 		key, err = env, bad
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return ram.Open(filepath.Join(f.Data, accessFile), ram.Root{AccessKeyID: key.ID, Secret: key.Secret, Account: f.AccountID}, ram.Options{})
+	return ram.Open(server.Folder(f.Data).Accounts(), ram.Root{AccessKeyID: key.ID, Secret: key.Secret, Account: f.AccountID}, ram.Options{})
 }
 
 // edit changes the directory and says what was done.
@@ -143,7 +140,7 @@ func (c *keyCreate) Run(con console) error {
 		return accessError(err)
 	}
 	if c.JSON {
-		return printJSON(con.out, accessKey{ID: k.ID, Secret: k.Secret})
+		return printJSON(con.out, server.AccessKey{ID: k.ID, Secret: k.Secret})
 	}
 	_, err = fmt.Fprintf(con.out, "OSS_ACCESS_KEY_ID=%s\nOSS_ACCESS_KEY_SECRET=%s\n", k.ID, k.Secret)
 	return err

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/server"
 )
 
 // demoCmd is `stocktake demo`.
@@ -56,26 +57,29 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 
-	flags, err := demoFlags(dir, freeAddress(c.Listen))
-	if err != nil {
+	cfg := server.Config{Data: dir, Listen: freeAddress(c.Listen), Log: newLogger(con, slog.LevelWarn, "text")}
+	if cfg.RootKey, _, err = envKey(); err != nil {
 		return err
 	}
-	if flags.Listen != c.Listen {
+	if cfg.MasterKey, err = envMaster(); err != nil {
+		return err
+	}
+	if cfg.Listen != c.Listen {
 		fmt.Fprintf(con.out, "== %s is in use: taking another port\n", c.Listen)
 	}
-	s, err := openServer(ctx, flags, newLogger(con, slog.LevelWarn, "text"))
+	s, err := server.New(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	serving, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- s.serve(serving) }()
+	go func() { ended <- s.Serve(serving) }()
 	defer func() {
 		stop()
 		err = errors.Join(err, <-ended)
 	}()
 
-	oc, err := newOSSClient(s.endpoint(), flags.Region, false, s.key)
+	oc, err := serverClient(s)
 	if err != nil {
 		return err
 	}
@@ -90,8 +94,8 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 	return nil
 }
 
-func (c *demoCmd) story(ctx context.Context, con console, s *server, oc *oss.Client, from string) error {
-	fmt.Fprintf(con.out, "== A server on %s, its store in %s\n", s.endpoint(), s.flags.Data)
+func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *oss.Client, from string) error {
+	fmt.Fprintf(con.out, "== A server on %s, its store in %s\n", s.Endpoint(), s.Config().Data)
 	for _, b := range []string{demoBucket, demoReports} {
 		if _, err := oc.PutBucket(ctx, &oss.PutBucketRequest{Bucket: oss.Ptr(b)}); err != nil {
 			return fmt.Errorf("make bucket %s: %w", b, err)
@@ -116,7 +120,7 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server, oc *oss.Cli
 	}
 
 	cl := client.New(oc)
-	cfg := demoConfiguration(s.flags.AccountID)
+	cfg := demoConfiguration(s.Config().AccountID)
 	did, which := "Put", "first"
 	err = cl.Put(ctx, demoBucket, cfg)
 	if errors.Is(err, stocktake.ErrInventoryExists) { // --data of an earlier demo
@@ -152,7 +156,8 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server, oc *oss.Cli
 	return nil
 }
 
-func (c *demoCmd) whereabouts(w io.Writer, s *server) {
+func (c *demoCmd) whereabouts(w io.Writer, s *server.Server) {
+	key, _ := s.RootKey()
 	fmt.Fprintf(w, `
 == Where everything is
    OSS API   %s, region %s
@@ -160,7 +165,7 @@ func (c *demoCmd) whereabouts(w io.Writer, s *server) {
    objects   oss://%s
    reports   oss://%s/%s/%s/%s/
    store     %s
-`, s.endpoint(), s.flags.Region, s.key.ID, s.key.Secret, demoBucket, demoReports, demoPrefix, demoBucket, demoID, s.flags.Data)
+`, s.Endpoint(), s.Config().Region, key.ID, key.Secret, demoBucket, demoReports, demoPrefix, demoBucket, demoID, s.Config().Data)
 	if c.Exit {
 		if c.Data == "" {
 			fmt.Fprintln(w, "   The server ends here and the store is removed; --data DIR keeps it.")
@@ -174,7 +179,13 @@ func (c *demoCmd) whereabouts(w io.Writer, s *server) {
    %[4]s inventory status --all
    %[4]s inventory run -b %[5]s -i %[6]s --wait
    %[4]s report verify oss://%[7]s/%[8]s/%[5]s/%[6]s/
-`, s.key.ID, s.key.Secret, s.endpoint(), program, demoBucket, demoID, demoReports, demoPrefix)
+`, key.ID, key.Secret, s.Endpoint(), program, demoBucket, demoID, demoReports, demoPrefix)
+}
+
+// serverClient is the official SDK's client of a server in this process.
+func serverClient(s *server.Server) (*oss.Client, error) {
+	key, _ := s.RootKey()
+	return newOSSClient(s.Endpoint(), s.Config().Region, false, key)
 }
 
 // programName is what to type for this program in another shell, in the same
@@ -257,7 +268,7 @@ func freeAddress(addr string) string {
 	}
 	host, _, splitErr := net.SplitHostPort(addr)
 	if splitErr != nil || !errors.Is(err, syscall.EADDRINUSE) {
-		return addr // openServer says what is wrong with it
+		return addr // server.New says what is wrong with it
 	}
 	return net.JoinHostPort(host, "0")
 }

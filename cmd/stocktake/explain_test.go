@@ -14,6 +14,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/server"
 )
 
 // What keeps an answer away is said with what to correct.
@@ -37,7 +38,7 @@ func TestExplainNoAnswer(t *testing.T) {
 		strings.Replace(secure.URL, "https", "http", 1): "write --endpoint https://",
 		secure.URL: "SSL_CERT_FILE",
 	} {
-		oc, err := newOSSClient(endpoint, "cn-hangzhou", true, accessKey{ID: "id", Secret: "secret"})
+		oc, err := newOSSClient(endpoint, "cn-hangzhou", true, server.AccessKey{ID: "id", Secret: "secret"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +51,7 @@ func TestExplainNoAnswer(t *testing.T) {
 
 // Input that no server need be asked about is the command line's fault.
 func TestExplainInvalidArgument(t *testing.T) {
-	oc, err := newOSSClient("http://127.0.0.1:1", "cn-hangzhou", true, accessKey{ID: "id", Secret: "secret"})
+	oc, err := newOSSClient("http://127.0.0.1:1", "cn-hangzhou", true, server.AccessKey{ID: "id", Secret: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,13 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/server"
 )
-
-// defaultAccount is the account that all commands take unless told otherwise, in
-// the tags of their flags.
-const defaultAccount = "1000000000000000"
 
 // serverFlags are the settings of a server. Their defaults ask for nothing.
 type serverFlags struct {
@@ -73,49 +69,47 @@ type testFlags struct {
 	Seed         string `group:"Tests" help:"Derive ids, names and times of reports from this text: the same input then gives the same bytes." placeholder:"TEXT"`
 }
 
-// check refuses settings that no flag's type can.
-func (f *serverFlags) check() error {
-	switch {
-	case f.MaxRuns < 1:
-		return usagef("--max-runs: at least 1")
-	case f.ScanWorkers < 0:
-		return usagef("--scan-workers: at least 0")
-	case !(f.ScanShare > 0 && f.ScanShare <= 1):
-		return usagef("--scan-share: above 0, at most 1")
-	case f.ShardRows < 1:
-		return usagef("--shard-rows: at least 1")
-	case f.ScheduleHour < 0 || f.ScheduleHour > 23:
-		return usagef("--schedule-hour: 0 to 23")
-	case f.LateAfter <= 0:
-		return usagef("--late-after: more than 0")
-	case f.StrayGrace <= 0:
-		return usagef("--stray-grace: more than 0")
-	case f.Spread < 0 || f.Spread >= 24*time.Hour:
-		return usagef("--spread: at least 0 and less than 24h")
-	case f.BodyTimeout <= 0:
-		return usagef("--body-timeout: more than 0")
-	case f.KeepRuns < 1:
-		return usagef("--keep-runs: at least 1")
-	case f.CacheSize < 1<<20:
-		return usagef("--cache-size: at least 1MiB")
-	case f.ListenTLS != "" && f.TLSCert == "":
-		return usagef("--listen-tls needs --tls-cert and --tls-key")
-	case f.Region == "" || strings.ContainsAny(f.Region, "/ "):
-		return usagef("--region: a name such as cn-hangzhou")
-	}
-	for host, bucket := range f.CNAME {
-		if host == "" || !stocktake.ValidBucketName(bucket) {
-			return usagef("--cname: %s=%s is not a host name and the name of a bucket", host, bucket)
+// config returns the settings of the flags and of the environment. Its errors
+// are usage errors.
+func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
+	for name, value := range map[string]string{"data": f.Data, "listen": f.Listen, "region": f.Region, "account-id": f.AccountID} {
+		if value == "" {
+			return cfg, usagef("--%s: a value is needed", name)
 		}
+	}
+	cfg = server.Config{
+		Data: f.Data, Listen: f.Listen, ListenTLS: f.ListenTLS, TLSCert: f.TLSCert, TLSKey: f.TLSKey,
+		Region: f.Region, AccountID: f.AccountID, BaseHosts: f.BaseHost, CNAMEs: f.CNAME,
+		Production: f.Production, AccessFile: f.AccessFile,
+		MaxRuns: given(f.MaxRuns), ScanWorkers: f.ScanWorkers, ScanShare: given(f.ScanShare), ShardRows: given(f.ShardRows),
+		ScheduleHour: f.ScheduleHour, Spread: f.Spread, LateAfter: given(f.LateAfter), KeepRuns: given(f.KeepRuns), StrayGrace: given(f.StrayGrace),
+		EmptyReports: f.EmptyReports, StrictVersions: f.StrictVersions,
+		Webhooks: f.Webhook, WebhookSecretFile: f.WebhookSecretFile,
+		CacheSize: given(int64(f.CacheSize)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks,
+		ClockControl: f.ClockControl, Seed: f.Seed, Log: log,
 	}
 	for _, e := range f.WebhookEvents {
-		switch inventory.EventKind(e) {
-		case inventory.EventSucceeded, inventory.EventFailed, inventory.EventLate, inventory.EventRecovered:
-		default:
-			return usagef("--webhook-events: %q is none of succeeded, failed, late, recovered", e)
-		}
+		cfg.WebhookEvents = append(cfg.WebhookEvents, inventory.EventKind(e))
 	}
-	return nil
+	if cfg.ScheduleZone, err = zone(f.ScheduleZone); err != nil {
+		return cfg, err
+	}
+	if cfg.RootKey, _, err = envKey(); err != nil {
+		return cfg, err
+	}
+	if cfg.MasterKey, err = envMaster(); err != nil {
+		return cfg, err
+	}
+	return cfg, cfg.Validate()
+}
+
+// given returns a number for a server.Config, in which 0 would mean the default:
+// a 0 that was given becomes a value that the Config refuses.
+func given[T int | int64 | float64 | time.Duration](n T) T {
+	if n == 0 {
+		return -1
+	}
+	return n
 }
 
 // zone reads the time zone of the schedule.

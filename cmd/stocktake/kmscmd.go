@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/stocktake/stocktake/internal/kms"
+	"github.com/stocktake/stocktake/internal/server"
 )
 
 // kmsCmd is `stocktake kms`.
@@ -20,7 +21,7 @@ type kmsCmd struct {
 // Help is shown by --help below the commands.
 func (kmsCmd) Help() string {
 	return `Objects and reports are encrypted with keys of their own, which these keys wrap, which
-in turn the master key wraps. The master key lies in the data folder (` + masterFile + `), or comes
+in turn the master key wraps. The master key lies in the data folder (master.key), or comes
 from ` + masterEnv + ` (32 bytes in base64): keep a copy, for without it nothing can be read.`
 }
 
@@ -32,7 +33,11 @@ func (f *kmsFlags) open() (*kms.Keys, error) {
 	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
 		return nil, usagef("--data: %s is no folder; start a server on it first", f.Data)
 	}
-	return openKeys(f.Data)
+	master, err := envMaster()
+	if err != nil {
+		return nil, err
+	}
+	return server.OpenKeys(server.Folder(f.Data), master)
 }
 
 // kmsError tells input that no ring of keys can take.

@@ -16,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/stocktake/stocktake/internal/server"
 )
 
 // Exit codes, besides 0 for what was done. The difference is whether the same
@@ -116,6 +118,9 @@ func run(ctx context.Context, args []string, con console) (code int) {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			fmt.Fprintln(con.err, "stocktake: interrupted")
 			return exitFailed
+		}
+		if bad, ok := errors.AsType[*server.SettingError](err); ok {
+			err = usagef("--%s: %w", bad.Setting, bad.Err) // a setting is a flag of the same name
 		}
 		fmt.Fprintf(con.err, "stocktake: %v\n", err)
 		if _, ok := errors.AsType[usageError](err); ok {

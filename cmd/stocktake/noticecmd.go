@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/client"
 )
 
 // noticeCmd is `stocktake notice`.
@@ -47,19 +47,18 @@ func (c *noticeList) Run(ctx context.Context, con console) error {
 }
 
 // dead reads all notices that were given up, by id.
-func (r *remote) dead(ctx context.Context) (all []deadNotice, err error) {
-	for after := ""; ; {
-		var page noticesReply
-		err := r.own(ctx, http.MethodGet, noticesPath+"?after="+url.QueryEscape(after), noticesTarget, &page)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.Notices...)
-		if len(page.Notices) < noticesPage {
-			return all, nil
-		}
-		after = all[len(all)-1].ID
+func (r *remote) dead(ctx context.Context) (all []client.DeadNotice, err error) {
+	admin, err := r.admin()
+	if err != nil {
+		return nil, err
 	}
+	for n, err := range admin.DeadNotices(ctx) {
+		if err != nil {
+			return nil, r.refused(err)
+		}
+		all = append(all, n)
+	}
+	return all, nil
 }
 
 // someNotices is the argument of what changes notices.
@@ -71,7 +70,7 @@ type someNotices struct {
 
 // change carries out an action on each notice and says so. One that fails does
 // not keep the others from it.
-func (c *someNotices) change(ctx context.Context, con console, action, done string) error {
+func (c *someNotices) change(ctx context.Context, con console, action func(*client.Admin, context.Context, string) error, done string) error {
 	switch {
 	case c.All && len(c.IDs) > 0:
 		return usagef("name notices, or give --all; not both")
@@ -87,18 +86,22 @@ func (c *someNotices) change(ctx context.Context, con console, action, done stri
 			c.IDs = append(c.IDs, n.ID)
 		}
 	}
+	admin, err := c.admin()
+	if err != nil {
+		return err
+	}
 	var errs []error
 	n := int64(0)
 	for _, id := range c.IDs {
-		err := c.own(ctx, http.MethodPost, noticesPath+"?"+url.Values{action: {id}}.Encode(), noticesTarget, new(struct{}))
-		refused, ok := errors.AsType[*ownError](err)
+		err := action(admin, ctx, id)
+		refused, ok := errors.AsType[*client.AdminError](err)
 		switch {
 		case err == nil:
 			n++
 		case !ok:
-			return err
-		case refused.code == http.StatusNotFound || refused.code == http.StatusConflict:
-			errs = append(errs, fmt.Errorf("notice %s: %s", printable(id), refused.text))
+			return c.refused(err)
+		case refused.StatusCode == http.StatusNotFound || refused.StatusCode == http.StatusConflict:
+			errs = append(errs, fmt.Errorf("notice %s: %s", printable(id), refused.Message))
 		default:
 			return fmt.Errorf("notice %s: %w", printable(id), err)
 		}
@@ -116,10 +119,10 @@ type (
 
 // Run tells notices again.
 func (c *noticeRetry) Run(ctx context.Context, con console) error {
-	return c.change(ctx, con, "retry", "to be told again")
+	return c.change(ctx, con, (*client.Admin).RetryNotice, "to be told again")
 }
 
 // Run forgets notices.
 func (c *noticeDrop) Run(ctx context.Context, con console) error {
-	return c.change(ctx, con, "drop", "dropped")
+	return c.change(ctx, con, (*client.Admin).DropNotice, "dropped")
 }

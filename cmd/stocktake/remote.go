@@ -12,6 +12,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
 
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/server"
 )
 
 // remote says which OSS a command talks to: a Stocktake server, by default the
@@ -24,13 +25,13 @@ type remote struct {
 }
 
 // key finds the access key to sign with.
-func (r *remote) key() (accessKey, error) {
+func (r *remote) key() (server.AccessKey, error) {
 	if k, ok, err := envKey(); ok || err != nil {
 		return k, err
 	}
-	k, err := readRootKey(r.Data)
+	k, err := server.ReadRootKey(server.Folder(r.Data))
 	if errors.Is(err, fs.ErrNotExist) {
-		return k, usagef("no access key: set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET, or name a local server's folder with --data (%s has no %s)", r.Data, rootKeyFile)
+		return k, usagef("no access key: set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET, or name a local server's folder with --data (there is no %s)", server.Folder(r.Data).RootKey())
 	}
 	if errors.Is(err, os.ErrPermission) {
 		return k, usagef("no access key: %v", err)
@@ -55,7 +56,28 @@ func (r *remote) client() (*client.Client, error) {
 	return client.New(c), nil
 }
 
-func newOSSClient(endpoint, region string, pathStyle bool, k accessKey) (*oss.Client, error) {
+// admin is a client of the paths that only the account may use.
+func (r *remote) admin() (*client.Admin, error) {
+	k, err := r.key()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := endpointURL(r.Endpoint); err != nil {
+		return nil, err
+	}
+	return &client.Admin{Endpoint: r.Endpoint, Region: r.Region, AccessKeyID: k.ID, AccessKeySecret: k.Secret, SecurityToken: k.Token}, nil
+}
+
+// refused explains an error of a client.Admin.
+func (r *remote) refused(err error) error {
+	if _, ok := errors.AsType[*client.AdminError](err); ok {
+		return err
+	}
+	return unreachable(err, "ask "+r.Endpoint)
+}
+
+// endpointURL parses an endpoint, which without a scheme means https.
+func endpointURL(endpoint string) (*url.URL, error) {
 	raw := endpoint
 	if !strings.Contains(raw, "://") {
 		raw = "https://" + raw // what the SDK takes it for
@@ -63,6 +85,14 @@ func newOSSClient(endpoint, region string, pathStyle bool, k accessKey) (*oss.Cl
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, usagef("--endpoint %q is not a URL such as http://127.0.0.1:9000 or oss-cn-hangzhou.aliyuncs.com", endpoint)
+	}
+	return u, nil
+}
+
+func newOSSClient(endpoint, region string, pathStyle bool, k server.AccessKey) (*oss.Client, error) {
+	u, err := endpointURL(endpoint)
+	if err != nil {
+		return nil, err
 	}
 	host := u.Hostname()
 	cfg := oss.LoadDefaultConfig().

@@ -19,6 +19,8 @@ import (
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/stocktake/stocktake/internal/server"
 )
 
 // The scripts in testdata/script are what a user would type. `stocktake` in
@@ -105,7 +107,7 @@ func ready(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 func scriptClient(ts *testscript.TestScript) *oss.Client {
-	c, err := newOSSClient(ts.Getenv("ENDPOINT"), "cn-hangzhou", false, accessKey{ID: scriptKey, Secret: scriptSecret})
+	c, err := newOSSClient(ts.Getenv("ENDPOINT"), "cn-hangzhou", false, server.AccessKey{ID: scriptKey, Secret: scriptSecret})
 	ts.Check(err)
 	return c
 }

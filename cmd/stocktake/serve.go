@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/stocktake/stocktake/internal/server"
 )
 
 // serveCmd is `stocktake serve`. Flags are stronger than the environment
@@ -30,21 +33,45 @@ them one is made, kept in the data folder and printed.`
 func (c *serveCmd) Run(ctx context.Context, con console) error {
 	boundMemory(int64(c.CacheSize))
 	log := newLogger(con, c.LogLevel, c.LogFormat)
-	s, err := openServer(ctx, c.serverFlags, log)
+	cfg, err := c.config(log)
+	if err != nil {
+		return err
+	}
+	s, err := server.New(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	if c.LogFormat == "json" { // whoever reads lines of JSON gets nothing else
-		s.announceTo(log)
+		announceTo(log, s)
 	} else {
-		s.announce(con)
+		announce(con, s)
 	}
 	defer context.AfterFunc(ctx, func() { log.Info("told to end: what is under way finishes") })()
-	if err := s.serve(ctx); err != nil {
+	if err := s.Serve(ctx); err != nil {
 		return err
 	}
 	log.Info("the server has ended")
 	return nil
+}
+
+// announce tells a person how to reach the server.
+func announce(con console, s *server.Server) {
+	cfg := s.Config()
+	fmt.Fprintf(con.err, "stocktake serves %s, region %s, account %s, data in %s\n", s.Endpoint(), cfg.Region, cfg.AccountID, cfg.Data)
+	if key, made := s.RootKey(); made {
+		fmt.Fprintf(con.err, "a new root access key was made and is kept in %s:\n  OSS_ACCESS_KEY_ID=%s\n  OSS_ACCESS_KEY_SECRET=%s\n",
+			server.Folder(cfg.Data).RootKey(), key.ID, key.Secret)
+	}
+}
+
+// announceTo is announce for programs. The secret of a new key is in its file
+// only.
+func announceTo(log *slog.Logger, s *server.Server) {
+	cfg := s.Config()
+	log.Info("stocktake serves", "endpoint", s.Endpoint(), "region", cfg.Region, "account", cfg.AccountID, "data", cfg.Data)
+	if _, made := s.RootKey(); made {
+		log.Info("a new root access key was made", "file", server.Folder(cfg.Data).RootKey())
+	}
 }
 
 func newLogger(con console, level slog.Level, format string) *slog.Logger {

@@ -7,9 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"syscall"
 
+	"github.com/stocktake/stocktake/internal/server"
 	"github.com/stocktake/stocktake/internal/store"
 )
 
@@ -60,10 +59,10 @@ type auditProblem struct {
 
 // Run audits the store.
 func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
-	if st, err := os.Stat(filepath.Join(c.Data, "index")); err != nil || !st.IsDir() {
+	if st, err := os.Stat(server.Folder(c.Data).Index()); err != nil || !st.IsDir() {
 		return usagef("--data: %s holds no store: there is no folder index in it", c.Data)
 	}
-	st, err := openStore(ctx, c.Data, store.Options{Log: newLogger(con, slog.LevelWarn, "text")})
+	st, err := server.OpenStore(ctx, server.Folder(c.Data), store.Options{Log: newLogger(con, slog.LevelWarn, "text")})
 	if err != nil {
 		return err
 	}
@@ -124,16 +123,4 @@ func (r *auditResult) print(w io.Writer) error {
 	}
 	_, err := fmt.Fprintln(w, "nothing is wrong")
 	return err
-}
-
-// openStore opens the store in a data folder that no other process uses.
-func openStore(ctx context.Context, dir string, opts store.Options) (*store.Store, error) {
-	st, err := store.Open(ctx, dir, opts)
-	if errors.Is(err, syscall.EAGAIN) {
-		return nil, fmt.Errorf("open the store in %s: another server is using the folder: end it, or name another one with --data", dir)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open the store in %s: %w", dir, err)
-	}
-	return st, nil
 }

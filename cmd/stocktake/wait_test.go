@@ -6,30 +6,30 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/stocktake/stocktake/internal/server"
 )
 
 // Who stops waiting for a run is told that it goes on.
 func TestWaitInterrupted(t *testing.T) {
-	flags, err := demoFlags(t.TempDir(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Setenv("OSS_ACCESS_KEY_ID", scriptKey)
 	t.Setenv("OSS_ACCESS_KEY_SECRET", scriptSecret)
-	s, err := openServer(t.Context(), flags, slog.New(slog.DiscardHandler))
+	s, err := server.New(t.Context(), server.Config{
+		Data: t.TempDir(), Listen: "127.0.0.1:0", RootKey: server.AccessKey{ID: scriptKey, Secret: scriptSecret}, Log: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	serving, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- s.serve(serving) }()
+	go func() { ended <- s.Serve(serving) }()
 	defer func() {
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	}()
-	t.Setenv("STOCKTAKE_ENDPOINT", s.endpoint())
+	t.Setenv("STOCKTAKE_ENDPOINT", s.Endpoint())
 	for _, args := range []string{"bucket create photos", "inventory put -b photos -i daily --wait"} {
 		if code := run(t.Context(), strings.Fields(args), console{io.Discard, io.Discard}); code != 0 {
 			t.Fatalf("%s ends with %d", args, code)

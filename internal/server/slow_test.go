@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bufio"
@@ -65,10 +65,11 @@ func strangers(t *testing.T, request string) {
 		}
 	}
 	log := slog.New(slog.DiscardHandler)
-	access, err := ram.Open("", ram.Root{AccessKeyID: scriptKey, Secret: scriptSecret, Account: "1000000000000000"}, ram.Options{})
+	access, err := ram.Open("", ram.Root{AccessKeyID: "root-key", Secret: "root-secret", Account: "1000000000000000"}, ram.Options{})
 	check(err)
-	s := &server{flags: serverFlags{AccountID: "1000000000000000"}, clock: clock.NewMovable(nil)}
-	api := ossapi.New(ossapi.Config{Access: access, Region: "cn-hangzhou", Log: log, Beside: s.beside(metrics.New(), access)})
+	s := &Server{cfg: Config{AccountID: "1000000000000000"}, clock: clock.NewMovable(nil), admin: http.NewServeMux()}
+	s.openAdmin(access, metrics.New())
+	api := ossapi.New(ossapi.Config{Access: access, Region: "cn-hangzhou", Log: log, Beside: hasty(s.admin)})
 	handler := withSTS(sts.New(access, sts.Options{Log: log}), api)
 	ctx, end := context.WithCancel(t.Context())
 	in := &pipes{make(chan net.Conn), make(chan struct{})}

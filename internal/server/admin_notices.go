@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"encoding/json"
@@ -41,7 +41,7 @@ type noticesReply struct {
 
 // noticesHandler serves the notices to the account itself.
 type noticesHandler struct {
-	ownerOnly
+	accountOnly
 	hooks *notify.Hooks
 	log   *slog.Logger
 }

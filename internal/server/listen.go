@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -22,8 +22,8 @@ type listener struct {
 	tls bool
 }
 
-// listen opens the addresses of the flags, all of them or none.
-func listen(f serverFlags) (all []listener, err error) {
+// listen opens the addresses of the settings, all of them or none.
+func listen(f *Config) (all []listener, err error) {
 	defer func() {
 		if err != nil {
 			for _, l := range all {
@@ -46,7 +46,7 @@ func listen(f serverFlags) (all []listener, err error) {
 	if f.TLSCert != "" {
 		pair, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
 		if err != nil {
-			return nil, usagef("--tls-cert, --tls-key: %w", err)
+			return nil, &SettingError{"tls-cert", fmt.Errorf("load it with --tls-key: %w", err)}
 		}
 		cert = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"net/http"
@@ -14,14 +14,14 @@ import (
 // TestClockNeedsAllSigned holds that nobody can make more of a request that
 // they have overheard: signature V1 leaves out by how much the clock moves.
 func TestClockNeedsAllSigned(t *testing.T) {
-	access, err := ram.Open("", ram.Root{AccessKeyID: scriptKey, Secret: scriptSecret, Account: "1000000000000000"}, ram.Options{})
+	access, err := ram.Open("", ram.Root{AccessKeyID: "root-key", Secret: "root-secret", Account: "1000000000000000"}, ram.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &clockHandler{ownerOnly{access, "1000000000000000", time.Now}, clock.NewMovable(nil)}
+	h := &clockHandler{accountOnly{access, "1000000000000000", time.Now}, clock.NewMovable(nil)}
 	for _, scheme := range []signature.Scheme{signature.V1, signature.V4} {
 		r := httptest.NewRequest("POST", clockPath+"?advance=1h", nil)
-		if err := signature.Sign(r, clockTarget, signature.Credentials{ID: scriptKey, Secret: scriptSecret}, "cn-hangzhou", scheme, time.Now()); err != nil {
+		if err := signature.Sign(r, clockTarget, signature.Credentials{ID: "root-key", Secret: "root-secret"}, "cn-hangzhou", scheme, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		r.URL.RawQuery = "advance=87600h"

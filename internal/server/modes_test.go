@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package server
 
 import (
 	"io/fs"
@@ -17,11 +17,7 @@ func TestDataIsPrivate(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	flags, err := demoFlags(dir, "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := openServer(t.Context(), flags, slog.New(slog.DiscardHandler))
+	s, err := New(t.Context(), Config{Data: dir, Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +42,7 @@ func TestDataIsPrivate(t *testing.T) {
 	if err != nil || seen < 8 {
 		t.Errorf("%d files, %v", seen, err)
 	}
-	if err := s.close(); err != nil {
+	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
 }

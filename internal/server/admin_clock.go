@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"encoding/json"
@@ -22,7 +22,7 @@ var clockTarget = signature.Target{Bucket: "-", Key: "clock"}
 
 // clockHandler serves the clock to the account itself.
 type clockHandler struct {
-	ownerOnly
+	accountOnly
 	clock *clock.Movable
 }
 

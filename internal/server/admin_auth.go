@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"net/http"
@@ -8,18 +8,18 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// ownerOnly guards what is the server's own, below /-/, and for nobody but the
+// accountOnly guards what is the server's own, below /-/, and for nobody but the
 // account itself. Requests are signed like those of the OSS API, by signature V4,
 // as if for the bucket "-": GET looks and POST changes.
-type ownerOnly struct {
+type accountOnly struct {
 	access  *ram.Directory
 	account string
 	now     func() time.Time // of the server
 }
 
 // refuses answers a request that is not the owner's; else it does nothing.
-func (o *ownerOnly) refuses(w http.ResponseWriter, r *http.Request, target signature.Target) bool {
-	status, text := o.judge(r, target)
+func (a *accountOnly) refuses(w http.ResponseWriter, r *http.Request, target signature.Target) bool {
+	status, text := a.judge(r, target)
 	if status == 0 {
 		return false
 	}
@@ -28,9 +28,9 @@ func (o *ownerOnly) refuses(w http.ResponseWriter, r *http.Request, target signa
 }
 
 // judge gives the status and text of a refusal; 0 lets the request pass.
-func (o *ownerOnly) judge(r *http.Request, target signature.Target) (status int, text string) {
+func (a *accountOnly) judge(r *http.Request, target signature.Target) (status int, text string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		return http.StatusMethodNotAllowed, "GET looks, POST changes"
+		return http.StatusMethodNotAllowed, "GET reads, POST changes"
 	}
 	auth, err := signature.Parse(r)
 	if err != nil || auth == nil {
@@ -39,17 +39,17 @@ func (o *ownerOnly) judge(r *http.Request, target signature.Target) (status int,
 	if auth.Scheme != signature.V4 {
 		return http.StatusForbidden, "sign the request with signature V4" // V1 does not sign what is asked for
 	}
-	secret, who, err := o.access.Key(auth.AccessKeyID, auth.SecurityToken)
+	secret, who, err := a.access.Key(auth.AccessKeyID, auth.SecurityToken)
 	if err != nil {
 		return http.StatusForbidden, "the access key is not known"
 	}
 	// Requests are signed in the time of whoever sends them, which need not be ours.
 	if _, err := auth.Verify(r, []signature.Target{target}, secret, time.Now()); err != nil {
-		if _, err := auth.Verify(r, []signature.Target{target}, secret, o.now()); err != nil {
+		if _, err := auth.Verify(r, []signature.Target{target}, secret, a.now()); err != nil {
 			return http.StatusForbidden, "the signature does not match, or is too old"
 		}
 	}
-	if who.Kind != ram.KindAccount || who.Account != o.account {
+	if who.Kind != ram.KindAccount || who.Account != a.account {
 		return http.StatusForbidden, "only the account itself may do this"
 	}
 	return 0, ""

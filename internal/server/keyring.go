@@ -1,37 +1,15 @@
-package main
+package server
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store"
 )
-
-// Files of the keys in the data folder. The master key may come from the
-// environment instead, so that a copy of the folder alone opens nothing.
-const (
-	keysFile   = "keys.json"
-	masterFile = "master.key"
-	masterEnv  = "STOCKTAKE_MASTER_KEY"
-)
-
-func openKeys(dir string) (*kms.Keys, error) {
-	opts := kms.Options{MasterFile: filepath.Join(dir, masterFile)}
-	if text := os.Getenv(masterEnv); text != "" {
-		master, err := kms.ParseMaster(text)
-		if err != nil {
-			return nil, usagef("%s: %w", masterEnv, err)
-		}
-		opts.Master, opts.MasterFile = master, ""
-	}
-	return kms.Open(filepath.Join(dir, keysFile), opts)
-}
 
 // keyring gives the store the keys it asks for.
 type keyring struct{ keys *kms.Keys }

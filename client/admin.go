@@ -1,0 +1,159 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/signature"
+)
+
+// Admin calls the paths below /-/ of a Stocktake server that only the account
+// itself may use: its clock, and the notices that it gave up. It may be used by
+// many goroutines at once. OSS has no such paths.
+//
+// Errors: an [*AdminError] if the server refused, else what kept the answer away.
+type Admin struct {
+	Endpoint string // URL of the server; without a scheme, https
+	Region   string // that requests are signed for
+
+	AccessKeyID     string // of the account
+	AccessKeySecret string
+	SecurityToken   string // of a temporary key; empty for others
+
+	HTTPClient *http.Client // nil means a client that follows no redirect
+}
+
+// An AdminError is a refusal by the server.
+type AdminError struct {
+	StatusCode int    // of HTTP
+	Message    string // what the server said, at most 1,000 bytes
+}
+
+func (e *AdminError) Error() string {
+	return fmt.Sprintf("the server answered %d %s: %s", e.StatusCode, http.StatusText(e.StatusCode), e.Message)
+}
+
+// ErrNoClockControl says that the server does not let its clock be moved.
+var ErrNoClockControl = errors.New("the server's clock cannot be moved: start it with --clock-control")
+
+// Now returns the server's time, or ErrNoClockControl.
+func (a *Admin) Now(ctx context.Context) (time.Time, error) {
+	return a.clock(ctx, http.MethodGet, nil)
+}
+
+// AdvanceClock moves the server's time ahead by d, which must not be negative,
+// and returns the new time once everything that fell due on the way has been
+// started; or ErrNoClockControl.
+func (a *Admin) AdvanceClock(ctx context.Context, d time.Duration) (time.Time, error) {
+	return a.clock(ctx, http.MethodPost, url.Values{"advance": {d.String()}})
+}
+
+func (a *Admin) clock(ctx context.Context, method string, q url.Values) (time.Time, error) {
+	var reply struct {
+		Now time.Time `json:"now"`
+	}
+	err := a.call(ctx, method, "clock", q, &reply)
+	if refused, ok := errors.AsType[*AdminError](err); ok && refused.StatusCode == http.StatusNotFound {
+		err = ErrNoClockControl
+	}
+	return reply.Now, err
+}
+
+// A DeadNotice is a notice that no receiver took and that the server gave up.
+type DeadNotice struct {
+	ID       string          `json:"id"`
+	Webhook  string          `json:"webhook"` // name of the receiver
+	Made     time.Time       `json:"made"`
+	Attempts int             `json:"attempts"`
+	Error    string          `json:"error"`  // of the last attempt
+	Notice   json.RawMessage `json:"notice"` // what the receiver was to get
+}
+
+// deadPage is how many notices an answer has; one with fewer is the last.
+const deadPage = 100
+
+// DeadNotices yields the notices that were given up, by id. An error is the last
+// thing yielded.
+func (a *Admin) DeadNotices(ctx context.Context) iter.Seq2[DeadNotice, error] {
+	return func(yield func(DeadNotice, error) bool) {
+		for after := ""; ; {
+			var page struct {
+				Notices []DeadNotice `json:"notices"`
+			}
+			if err := a.call(ctx, http.MethodGet, "notices", url.Values{"after": {after}}, &page); err != nil {
+				yield(DeadNotice{}, err)
+				return
+			}
+			for _, n := range page.Notices {
+				if !yield(n, nil) {
+					return
+				}
+			}
+			if len(page.Notices) < deadPage {
+				return
+			}
+			after = page.Notices[len(page.Notices)-1].ID
+		}
+	}
+}
+
+// RetryNotice sends a notice that was given up again. An *AdminError with status
+// 404 says that there is no such notice, with 409 that its receiver is not
+// configured.
+func (a *Admin) RetryNotice(ctx context.Context, id string) error {
+	return a.call(ctx, http.MethodPost, "notices", url.Values{"retry": {id}}, new(struct{}))
+}
+
+// DropNotice forgets a notice that was given up. An *AdminError with status 404
+// says that there is no such notice.
+func (a *Admin) DropNotice(ctx context.Context, id string) error {
+	return a.call(ctx, http.MethodPost, "notices", url.Values{"drop": {id}}, new(struct{}))
+}
+
+// noRedirects sends a signed request to the server that it was signed for and to
+// no other.
+var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// call sends a request to a path below /-/ and decodes the answer into reply.
+func (a *Admin) call(ctx context.Context, method, path string, q url.Values, reply any) error {
+	base := a.Endpoint
+	if !strings.Contains(base, "://") {
+		base = "https://" + base
+	}
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+"/-/"+path+"?"+q.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	signer := signature.Credentials{ID: a.AccessKeyID, Secret: a.AccessKeySecret, Token: a.SecurityToken}
+	if err := signature.Sign(req, signature.Target{Bucket: "-", Key: path}, signer, a.Region, signature.V4, time.Now()); err != nil {
+		return err
+	}
+	c := a.HTTPClient
+	if c == nil {
+		c = noRedirects
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return &AdminError{resp.StatusCode, strings.TrimSpace(string(body[:min(len(body), 1000)]))}
+	}
+	if err := json.Unmarshal(body, reply); err != nil {
+		return fmt.Errorf("the answer is not from a Stocktake server: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package server
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/kms"
+)
+
+// Defaults of a Config. The command line shows the same values.
+const (
+	DefaultListen    = "127.0.0.1:9000"
+	DefaultRegion    = "cn-hangzhou"
+	DefaultAccount   = "1000000000000000"
+	DefaultCacheSize = 64 << 20
+)
+
+// Config holds the settings of a server. Only Data must be set; every other
+// field has a zero value that suits a first start.
+type Config struct {
+	// Data is the path of the data folder, which is made with mode 0700 if it
+	// does not exist. At most one server uses a folder at a time.
+	Data string
+
+	// Listen is the address of the OSS API, HOST:PORT. Port 0 means any free
+	// port. Empty means DefaultListen.
+	Listen string
+
+	// ListenTLS is a second address that speaks TLS, with the certificate of
+	// TLSCert. If it is empty and TLSCert is set, Listen speaks TLS.
+	ListenTLS string
+
+	TLSCert string // path of the certificate chain, PEM; empty: no TLS
+	TLSKey  string // path of its private key, PEM; set together with TLSCert
+
+	Region    string            // of the buckets; empty means DefaultRegion
+	AccountID string            // owner of the buckets; empty means DefaultAccount
+	BaseHosts []string          // hosts below which a bucket is a host name: BUCKET.HOST
+	CNAMEs    map[string]string // bucket by the host name that stands for it
+
+	// RootKey is the account's own access key. Its zero value means the key in
+	// the data folder, which is made at the first start.
+	RootKey AccessKey
+
+	// MasterKey wraps the encryption keys: kms.MasterSize bytes. Nil means the
+	// file in the data folder, which is made at the first start.
+	MasterKey []byte
+
+	Production bool   // refuse roles that are not defined, and configurations whose runs would fail
+	AccessFile string // path of a YAML file that declares accounts; empty: none
+
+	MaxRuns        int            // runs at once, at least 1; 0 means 2
+	ScanWorkers    int            // goroutines of one run; 0 means one for each core
+	ScanShare      float64        // share of the time that each of them works while requests are served, up to 1; 0 means 0.1
+	ShardRows      int64          // rows of one shard; 0 means 1,000,000
+	ScheduleHour   int            // hour of the day at which scheduled runs are due, 0 to 23
+	ScheduleZone   *time.Location // of that hour; nil means UTC+8
+	Spread         time.Duration  // scheduled runs start up to this much after they are due; less than 24h
+	LateAfter      time.Duration  // a run that takes longer than this after its due time is late; 0 means 6h
+	KeepRuns       int            // runs in the history of a configuration; 0 means 100
+	StrayGrace     time.Duration  // age at which files of reports that no manifest names are removed; 0 means 24h
+	EmptyReports   bool           // write a manifest without files when nothing matched, instead of nothing
+	StrictVersions bool           // refuse inventories of all versions of a bucket without versioning
+
+	Webhooks          map[string]string     // URL by name of the receivers of notices
+	WebhookEvents     []inventory.EventKind // events that they receive; empty means all
+	WebhookSecretFile string                // secret that signs notices; empty means a file in the data folder, made when needed
+
+	CacheSize      int64         // bytes for blocks of the index, at least 1 MiB; 0 means DefaultCacheSize
+	BodyTimeout    time.Duration // a request body without progress for this long is given up; 0 means 30s
+	AllowCallbacks bool          // send the callbacks that PutObject may ask for
+
+	ClockControl bool   // let the account move the server's time ahead; for tests
+	Seed         string // derive ids, names and times of reports from this text; empty: from chance
+
+	Log *slog.Logger // nil means slog.Default()
+}
+
+// A SettingError is a setting with a value that no server can have. The same
+// value is refused whatever the state of the machine.
+type SettingError struct {
+	Setting string // name as in the settings file, such as "max-runs"
+	Err     error  // what is wrong with the value
+}
+
+func (e *SettingError) Error() string { return e.Setting + ": " + e.Err.Error() }
+func (e *SettingError) Unwrap() error { return e.Err }
+
+func badSetting(name, format string, args ...any) error {
+	return &SettingError{name, fmt.Errorf(format, args...)}
+}
+
+// withDefaults returns c with the meaning of its zero values filled in.
+func (c Config) withDefaults() Config {
+	c.Listen = cmp.Or(c.Listen, DefaultListen)
+	c.Region = cmp.Or(c.Region, DefaultRegion)
+	c.AccountID = cmp.Or(c.AccountID, DefaultAccount)
+	c.MaxRuns = cmp.Or(c.MaxRuns, 2)
+	c.ScanShare = cmp.Or(c.ScanShare, 0.1)
+	c.ShardRows = cmp.Or(c.ShardRows, 1_000_000)
+	if c.ScheduleZone == nil {
+		c.ScheduleZone = time.FixedZone("UTC+8", 8*60*60)
+	}
+	c.LateAfter = cmp.Or(c.LateAfter, 6*time.Hour)
+	c.KeepRuns = cmp.Or(c.KeepRuns, 100)
+	c.StrayGrace = cmp.Or(c.StrayGrace, 24*time.Hour)
+	c.CacheSize = cmp.Or(c.CacheSize, DefaultCacheSize)
+	c.BodyTimeout = cmp.Or(c.BodyTimeout, 30*time.Second)
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c
+}
+
+// Validate checks what can be checked without the machine. Its error is a
+// *SettingError.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	switch {
+	case c.Data == "":
+		return badSetting("data", "a folder is needed")
+	case c.MaxRuns < 1:
+		return badSetting("max-runs", "at least 1")
+	case c.ScanWorkers < 0:
+		return badSetting("scan-workers", "at least 0")
+	case !(c.ScanShare > 0 && c.ScanShare <= 1):
+		return badSetting("scan-share", "above 0, at most 1")
+	case c.ShardRows < 1:
+		return badSetting("shard-rows", "at least 1")
+	case c.ScheduleHour < 0 || c.ScheduleHour > 23:
+		return badSetting("schedule-hour", "0 to 23")
+	case c.LateAfter <= 0:
+		return badSetting("late-after", "more than 0")
+	case c.StrayGrace <= 0:
+		return badSetting("stray-grace", "more than 0")
+	case c.Spread < 0 || c.Spread >= 24*time.Hour:
+		return badSetting("spread", "at least 0 and less than 24h")
+	case c.BodyTimeout <= 0:
+		return badSetting("body-timeout", "more than 0")
+	case c.KeepRuns < 1:
+		return badSetting("keep-runs", "at least 1")
+	case c.CacheSize < 1<<20:
+		return badSetting("cache-size", "at least 1MiB")
+	case c.ListenTLS != "" && c.TLSCert == "":
+		return badSetting("listen-tls", "needs --tls-cert and --tls-key")
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return badSetting("tls-cert", "set --tls-cert and --tls-key together")
+	case strings.ContainsAny(c.Region, "/ "):
+		return badSetting("region", "a name such as cn-hangzhou")
+	case c.MasterKey != nil && len(c.MasterKey) != kms.MasterSize:
+		return badSetting("master-key", "%d bytes are needed", kms.MasterSize)
+	}
+	for host, bucket := range c.CNAMEs {
+		if host == "" || !stocktake.ValidBucketName(bucket) {
+			return badSetting("cname", "%s=%s is not a host name and the name of a bucket", host, bucket)
+		}
+	}
+	for _, e := range c.WebhookEvents {
+		switch e {
+		case inventory.EventSucceeded, inventory.EventFailed, inventory.EventLate, inventory.EventRecovered:
+		default:
+			return badSetting("webhook-events", "%q is none of succeeded, failed, late, recovered", e)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stocktake/stocktake/internal/bucket"
+	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/metrics"
+	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/retention"
+	"github.com/stocktake/stocktake/report"
+)
+
+// openInventories opens the inventory service: catalog, engine, retention and
+// notices.
+func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, access *ram.Directory, ring keyring, counts *metrics.Metrics) (*inventory.Service, error) {
+	f := &s.cfg
+	cat, err := catalog.Open(ctx, s.folder.Catalog())
+	if err != nil {
+		return nil, fmt.Errorf("open the catalog in %s: %w", s.folder, err)
+	}
+	s.onClose(cat.Close)
+	counts.Notices(cat.CountNotices)
+	hooks, err := s.hooks(cat)
+	if err != nil {
+		return nil, err
+	}
+	s.notices = hooks
+	opts := inventory.Options{
+		Clockwork: inventory.Clockwork{Hour: f.ScheduleHour, Zone: f.ScheduleZone},
+		Spread:    f.Spread,
+		MaxRuns:   f.MaxRuns,
+		Keep:      f.KeepRuns,
+		Encrypts:  ring.encrypts,
+		Roles:     buckets,
+		Strict:    func() bool { return f.Production || access.HasRoles(f.AccountID) },
+		LateAfter: f.LateAfter,
+		Clock:     s.clock,
+		Observer:  counts,
+		Tidier:    &retention.Keeper{Stores: buckets, Strays: cat, Now: s.clock.Now, Grace: f.StrayGrace, Log: s.log},
+		Notifier:  hooks,
+		Log:       s.log,
+	}
+	if f.Seed != "" {
+		if opts.NewID, err = seededIDs(s.folder, f.Seed); err != nil {
+			return nil, err
+		}
+	}
+	run := &inventory.EngineRunner{Stores: buckets, Seed: f.Seed, Options: engine.Options{
+		Workers: f.ScanWorkers, Share: f.ScanShare, Requests: s.requests.requests, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: s.log,
+	}}
+	service, err := inventory.New(ctx, cat, buckets, run, opts)
+	if err != nil {
+		return nil, err
+	}
+	s.work(service.Serve)
+	s.work(hooks.Serve)
+	return service, nil
+}

@@ -1,0 +1,141 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/bucket"
+	"github.com/stocktake/stocktake/internal/kms"
+	"github.com/stocktake/stocktake/internal/lifecycle"
+	"github.com/stocktake/stocktake/internal/metrics"
+	"github.com/stocktake/stocktake/internal/ossapi"
+	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/internal/sts"
+)
+
+// open opens the parts in the order in which they need each other, and makes the
+// handler of them.
+func (s *Server) open(ctx context.Context) error {
+	s.admin = http.NewServeMux()
+	ring, err := s.openKeys()
+	if err != nil {
+		return err
+	}
+	st, err := s.openStore(ctx, ring)
+	if err != nil {
+		return err
+	}
+	access, err := s.openAccounts()
+	if err != nil {
+		return err
+	}
+	counts := metrics.New()
+	buckets := bucket.New(st, bucket.Options{Region: s.cfg.Region, Access: access, Account: DefaultAccount, Now: s.clock.Now})
+	service, err := s.openInventories(ctx, buckets, access, ring, counts)
+	if err != nil {
+		return err
+	}
+	s.openLifecycle(st, access)
+	s.openAdmin(access, counts)
+	s.handler = s.requests.count(withSTS(
+		sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log}),
+		s.api(st, buckets, access, service, counts)))
+	return nil
+}
+
+func (s *Server) openKeys() (keyring, error) {
+	keys, err := OpenKeys(s.folder, s.cfg.MasterKey)
+	if err != nil {
+		return keyring{}, fmt.Errorf("open the encryption keys in %s: %w", s.folder, err)
+	}
+	return keyring{keys}, nil
+}
+
+// OpenKeys opens the encryption keys of a data folder. A nil master means the
+// master key that is kept there. Errors: see [kms.Open].
+func OpenKeys(f Folder, master []byte) (*kms.Keys, error) {
+	opts := kms.Options{Master: master}
+	if master == nil {
+		opts.MasterFile = f.MasterKey()
+	}
+	return kms.Open(f.EncryptionKeys(), opts)
+}
+
+func (s *Server) openStore(ctx context.Context, ring keyring) (*store.Store, error) {
+	st, err := OpenStore(ctx, s.folder, store.Options{Now: s.clock.Now, Log: s.log, CacheBytes: s.cfg.CacheSize, Keys: ring})
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(st.Close)
+	return st, nil
+}
+
+// OpenStore opens the embedded store of a data folder that no other process
+// uses.
+func OpenStore(ctx context.Context, f Folder, opts store.Options) (*store.Store, error) {
+	st, err := store.Open(ctx, string(f), opts)
+	if errors.Is(err, syscall.EAGAIN) {
+		return nil, fmt.Errorf("open the store in %s: another server is using the folder: stop it, or name another folder with --data", f)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the store in %s: %w", f, err)
+	}
+	return st, nil
+}
+
+func (s *Server) openAccounts() (*ram.Directory, error) {
+	access, err := ram.Open(s.folder.Accounts(),
+		ram.Root{AccessKeyID: s.key.ID, Secret: s.key.Secret, Account: s.cfg.AccountID},
+		ram.Options{Production: s.cfg.Production, Declared: s.cfg.AccessFile, Region: s.cfg.Region, Now: s.clock.Now, Log: s.log})
+	if errors.Is(err, ram.ErrInvalidName) {
+		return nil, &SettingError{"account-id", fmt.Errorf("the account, its access key or --access-file: %w", err)}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the accounts in %s: %w", s.folder, err)
+	}
+	return access, nil
+}
+
+// openLifecycle starts the worker of lifecycle rules. OSS carries them out from
+// 00:00 UTC, when their days are full.
+func (s *Server) openLifecycle(st *store.Store, access *ram.Directory) {
+	s.work(lifecycle.NewWorker(st, access.Accounts, lifecycle.Options{Zone: time.UTC, Clock: s.clock, Log: s.log}).Serve)
+}
+
+// api makes the handler of the OSS API.
+func (s *Server) api(st *store.Store, buckets *bucket.Registry, access *ram.Directory, inventories ossapi.Inventories, counts *metrics.Metrics) http.Handler {
+	return ossapi.New(ossapi.Config{
+		Buckets:        buckets,
+		Store:          st,
+		Inventories:    inventories,
+		Access:         access,
+		Region:         s.cfg.Region,
+		Hosts:          s.cfg.BaseHosts,
+		CNAMEs:         s.cfg.CNAMEs,
+		BodyTimeout:    s.cfg.BodyTimeout,
+		AllowCallbacks: s.cfg.AllowCallbacks,
+		StrictVersions: s.cfg.StrictVersions,
+		Beside:         hasty(s.admin),
+		Now:            s.clock.Now,
+		Log:            s.log,
+		Observer:       counts,
+	})
+}
+
+// withSTS puts AssumeRole on the listener of the OSS API, where clients that
+// know one address find both.
+func withSTS(tokens, api http.Handler) http.Handler {
+	tokens = hasty(tokens)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if sts.Is(r) {
+			tokens.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,147 @@
+// Package server is what `stocktake serve` runs: it turns settings into parts
+// (store, accounts, catalog, inventory service), parts into an HTTP handler, and
+// serves that on the listeners. The paths below /-/ are its own; everything else
+// belongs to internal/ossapi and internal/sts.
+//
+// A part is opened by one method of Server that is called from [Server.open]. The
+// method registers what the part needs from the server: work until the end
+// ([Server.work]), a path below /-/ ([Server.handle]), something to close
+// ([Server.onClose]). A test runs a whole server in its own process:
+//
+//	s, err := server.New(ctx, server.Config{Data: t.TempDir(), Listen: "127.0.0.1:0"})
+//	go s.Serve(ctx)
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stocktake/stocktake/internal/clock"
+	"github.com/stocktake/stocktake/internal/notify"
+)
+
+// A Server is a Stocktake server whose data folder and addresses are open. End
+// it with the context of [Server.Serve], or with [Server.Close] if it never
+// served.
+type Server struct {
+	cfg     Config // with defaults filled in
+	folder  Folder
+	log     *slog.Logger
+	key     AccessKey
+	keyMade bool
+
+	clock     clock.Clock
+	listeners []listener
+	handler   http.Handler
+	admin     *http.ServeMux // paths below /-/
+	notices   *notify.Hooks
+	requests  requestCount
+	workers   []func(context.Context) error // run until the server ends
+	closers   []func() error                // in the order of opening
+}
+
+// New opens the addresses and the data folder of cfg. Addresses and settings are
+// checked before anything is made on disk. On an error nothing stays open. A
+// *SettingError says that cfg needs correcting.
+func New(ctx context.Context, cfg Config) (_ *Server, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	s := &Server{cfg: cfg, folder: Folder(cfg.Data), log: cfg.Log, clock: clock.Real{}}
+	if cfg.ClockControl {
+		s.clock = clock.NewMovable(nil)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.listeners, err = listen(&cfg); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, err
+	}
+	if s.key, s.keyMade, err = rootKey(&cfg); err != nil {
+		return nil, err
+	}
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// work registers a function that runs until the server ends. An error that it
+// returns ends the server.
+func (s *Server) work(f func(context.Context) error) { s.workers = append(s.workers, f) }
+
+// onClose registers a function that releases what a part holds. Functions are
+// called in the reverse order.
+func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+// handle registers the handler of a path below /-/.
+func (s *Server) handle(pattern string, h http.Handler) { s.admin.Handle(pattern, h) }
+
+// Serve answers requests and runs what is due until ctx ends. It then stops
+// requests, runs and stores in this order, and closes the server.
+func (s *Server) Serve(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.Close()) }()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, work := range s.workers {
+		g.Go(func() error { return work(ctx) })
+	}
+	g.Go(func() error { return serveHTTP(ctx, s.listeners, s.handler, s.log) })
+	return g.Wait()
+}
+
+// Close releases the addresses and the data folder. Serve does so itself at its
+// end; closing twice does no harm.
+func (s *Server) Close() (err error) {
+	for _, l := range s.listeners {
+		if e := l.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
+			err = errors.Join(err, e)
+		}
+	}
+	s.listeners = nil
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, s.closers[i]())
+	}
+	s.closers = nil
+	return err
+}
+
+// Handler returns the handler that Serve puts on the listeners, for tests that
+// need no connection.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Config returns the settings, with defaults filled in.
+func (s *Server) Config() Config { return s.cfg }
+
+// RootKey returns the account's own access key. made reports that this start
+// made it.
+func (s *Server) RootKey() (key AccessKey, made bool) { return s.key, s.keyMade }
+
+// Endpoint returns the URL that clients on this machine use. It must not be
+// called after Close.
+func (s *Server) Endpoint() string {
+	l := s.listeners[0]
+	scheme := "http"
+	if l.tls {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return scheme + "://" + l.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
