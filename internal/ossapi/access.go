@@ -20,8 +20,8 @@ type Access interface {
 	// ErrTokenRequired.
 	Key(id, token string) (secret string, who ram.Identity, err error)
 
-	// Allowed gives nil or a *ram.DeniedError.
-	Allowed(who ram.Identity, q ram.Request) error
+	// Decider returns who decides about an action on the keys of a bucket.
+	Decider(who ram.Identity, q ram.Request) *ram.Decider
 }
 
 // authenticate proves who sent the request; the zero identity is nobody. It
@@ -88,7 +88,26 @@ func (c *call) allowKey(action, key string) error { return c.allowOn(action, &c.
 // allowOn asks the same about a version of an object of any bucket; no key is
 // the bucket itself.
 func (c *call) allowOn(action string, b *object.Bucket, key, version string) error {
-	err := c.mayDo(action, b, key, version)
+	return c.decide(c.decider(action, b), b, key, version)
+}
+
+// decider returns who decides whether the caller may do action on keys of b.
+func (c *call) decider(action string, b *object.Bucket) *ram.Decider {
+	q := ram.BucketRequest(action, b, "")
+	q.SourceIP, q.Secure, q.Time = c.sourceIP(), c.r.TLS != nil, c.Now()
+	if c.who.Kind != ram.KindAccount || q.Policy != nil {
+		q.Conditions = c.conditions()
+	}
+	return c.Access.Decider(c.who, q)
+}
+
+// decide asks a decider about a version of an object of its bucket, or with no
+// key about the bucket itself. It ends early if the client has left.
+func (c *call) decide(d *ram.Decider, b *object.Bucket, key, version string) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	err := c.mayDo(d, b, key, version)
 	if err == nil && b.RequesterPays && c.account() != b.Owner && !c.offersToPay() {
 		return errRequesterPays
 	}
@@ -104,31 +123,24 @@ func (c *call) offersToPay() bool {
 	return !c.anonymous() && strings.EqualFold(payer, "requester")
 }
 
-// mayDo asks the directory.
-func (c *call) mayDo(action string, b *object.Bucket, key, version string) error {
-	q := ram.BucketRequest(action, b, key)
-	q.ObjectACL = stocktake.Private
-	q.SourceIP, q.Secure, q.Time = c.sourceIP(), c.r.TLS != nil, c.Now()
-	if c.who.Kind != ram.KindAccount || q.Policy != nil {
-		q.Conditions = c.conditions()
-	}
-	// First without any ACL's help: most callers need none, and that of the object
-	// is read for those only who do.
-	err := c.Access.Allowed(c.who, q)
-	if err == nil || key == "" && b.ACL == stocktake.Private || q.BlockPublic || b.Owner == "" {
+// mayDo asks first without any ACL's help: most callers need none, and that of
+// the object is read for those only who do.
+func (c *call) mayDo(d *ram.Decider, b *object.Bucket, key, version string) error {
+	err := d.Allowed(key, stocktake.Private)
+	if err == nil || key == "" && b.ACL == stocktake.Private || b.BlockPublicAccess || b.Owner == "" {
 		return err
 	}
-	q.ObjectACL = stocktake.DefaultACL
+	acl := stocktake.DefaultACL
 	if key != "" {
 		info, headErr := c.Store.Head(c.ctx, object.Version{Bucket: b.Name, Key: key, ID: version})
 		switch {
 		case headErr == nil:
-			q.ObjectACL = info.ACL
+			acl = info.ACL
 		case !errors.Is(headErr, object.ErrNoSuchKey) && !errors.Is(headErr, object.ErrNoSuchVersion) && !errors.Is(headErr, object.ErrMethodNotAllowed):
 			return headErr // an ACL that is not known is not one that allows
 		}
 	}
-	return c.Access.Allowed(c.who, q)
+	return d.Allowed(key, acl)
 }
 
 // conditions are the values of the condition keys of policies.

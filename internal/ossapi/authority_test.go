@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/signature"
@@ -90,4 +92,54 @@ type headless struct{ ossapi.Store }
 
 func (headless) Head(context.Context, object.Version) (object.Info, error) {
 	return object.Info{}, errors.New("the disk fails")
+}
+
+// TestDecisionsEndWithTheRequest holds that the server decides about no further
+// keys when the client of a DeleteMultipleObjects has left.
+func TestDecisionsEndWithTheRequest(t *testing.T) {
+	w := newWorld(t)
+	w.must(t, w.do(t, "PUT", "/photos", "", map[string]string{"X-Oss-Acl": "public-read"}), 200)
+	ctx, leave := context.WithCancel(t.Context())
+	store := &leaving{Store: w.store, leave: leave}
+	left := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = w.store, store })
+	r := left.request(t, "POST", "/photos/?delete", "<Delete>"+strings.Repeat("<Object><Key>k</Key></Object>", 1000)+"</Delete>", nil)
+	if res, err := left.Client().Do(r.WithContext(ctx)); err == nil {
+		res.Body.Close()
+		t.Errorf("status %d", res.StatusCode)
+	}
+	left.Close() // waits for the handler
+	if n := store.heads.Load(); n != 1 {
+		t.Errorf("the server looked at %d objects", n)
+	}
+}
+
+// leaving is a store whose client leaves when it looks at an object, which
+// everyone may delete.
+type leaving struct {
+	ossapi.Store
+	leave context.CancelFunc
+	heads atomic.Int32
+}
+
+func (l *leaving) Head(ctx context.Context, _ object.Version) (object.Info, error) {
+	l.heads.Add(1)
+	l.leave()
+	<-ctx.Done()
+	return object.Info{ACL: stocktake.PublicReadWrite}, nil
+}
+
+// TestHostilePolicy holds that a policy made to be slow costs one anonymous
+// request no more than a moment's work, and its owner can still replace it.
+func TestHostilePolicy(t *testing.T) {
+	w := newWorld(t)
+	w.bucket(t, "photos")
+	w.must(t, w.do(t, "DELETE", "/photos/?publicAccessBlock", "", nil), 204)
+	slow := strings.Repeat(`"*`+strings.Repeat("a?", 500)+`b*",`, 14) + `"c"`
+	w.must(t, w.do(t, "PUT", "/photos/?policy", `{"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:*","Principal":["*"],"Resource":["acs:oss:*:*:*"],"Condition":{"StringNotLike":{"acs:UserAgent":[`+slow+`]}}}]}`, nil), 200)
+	doc := "<Delete>" + strings.Repeat("<Object><Key>k</Key></Object>", 1000) + "</Delete>"
+	for _, length := range []int{2000, 60_000} {
+		r := w.request(t, "POST", "/photos/?delete", doc, map[string]string{"User-Agent": strings.Repeat("a", length)})
+		w.refused(t, w.send(t, r), 403, "AccessDenied")
+	}
+	w.must(t, w.do(t, "DELETE", "/photos/?policy", "", map[string]string{"User-Agent": strings.Repeat("a", 2000)}), 204)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossxml"
+	"github.com/stocktake/stocktake/internal/ram"
 )
 
 // maxDeletes is how many objects one DeleteMultipleObjects may name.
@@ -53,14 +54,8 @@ func (c *call) deleteMultipleObjects() error {
 	if err != nil {
 		return err
 	}
-	for _, v := range versions {
-		action := "oss:DeleteObject"
-		if v.ID != "" {
-			action = "oss:DeleteObjectVersion"
-		}
-		if err := c.allowKey(action, v.Key); err != nil {
-			return err
-		}
+	if err := c.allowDeletes(versions); err != nil {
+		return err
 	}
 	did := make([]object.Deleted, len(versions))
 	g, ctx := errgroup.WithContext(c.ctx)
@@ -85,6 +80,24 @@ func (c *call) deleteMultipleObjects() error {
 		}
 		x.End("DeleteResult")
 	})
+}
+
+// allowDeletes asks whether the caller may delete all of the versions.
+func (c *call) allowDeletes(versions []object.Version) error {
+	deciders := make(map[string]*ram.Decider, 2)
+	for _, v := range versions {
+		action := "oss:DeleteObject"
+		if v.ID != "" {
+			action = "oss:DeleteObjectVersion"
+		}
+		if deciders[action] == nil {
+			deciders[action] = c.decider(action, &c.bucket)
+		}
+		if err := c.decide(deciders[action], &c.bucket, v.Key, ""); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *call) deleteOne(ctx context.Context, v object.Version, did *object.Deleted) (err error) {

@@ -37,47 +37,8 @@ type Request struct {
 // Allowed decides whether who may do q: nil, or a *DeniedError, which is
 // stocktake.ErrAccessDenied. It takes microseconds.
 func (d *Directory) Allowed(who Identity, q Request) error {
-	st := d.current()
-	if q.Time.IsZero() {
-		q.Time = d.opts.Now()
-	}
-	ask := question{Request: q, who: &who, service: "oss", account: q.Owner, name: q.Bucket, region: d.opts.Region, ignorePublic: q.BlockPublic}
-	switch {
-	case q.Bucket == "":
-		ask.name = "*"
-	case q.Key != "":
-		ask.name = q.Bucket + "/" + q.Key
-	}
-	if ask.account == "" {
-		ask.account = who.Account
-	}
-	ask.owner = st.ownsAsAccount(&who, d.opts.Production) && ask.account == who.Account
-	if who.Anonymous() {
-		return d.anonymous(&ask)
-	}
-
-	if who.policy != nil {
-		switch who.policy.evaluate(&ask) {
-		case none:
-			return denied(&ask, Implicit, "session policy")
-		case deny:
-			return denied(&ask, Explicit, "session policy")
-		}
-	}
-	identity := st.identityEffect(&ask)
-	if identity == deny {
-		return denied(&ask, Explicit, "RAM policy")
-	}
-	bucket, err := d.bucketEffect(&ask)
-	switch {
-	case err != nil:
-		return err
-	case bucket == deny && !(ask.owner && keepsBucket(q.Action)):
-		return denied(&ask, Explicit, "bucket policy")
-	case ask.owner || identity == allow || bucket == allow || aclAllows(&q):
-		return nil
-	}
-	return denied(&ask, Implicit, "")
+	x := d.decider(who, q)
+	return x.Allowed(q.Key, q.ObjectACL)
 }
 
 // keepsBucket reports whether action repairs a bucket policy. We let the
@@ -187,7 +148,7 @@ func denied(ask *question, reason Reason, by string) error {
 	e := &DeniedError{
 		Reason: reason, By: by, Who: *ask.who, Action: ask.Action,
 		Resource: "acs:oss:*:" + ask.account + ":" + ask.name,
-		EC:       "0003-00000001",
+		EC:       "0003-00000001", TooCostly: ask.budget.spent(),
 	}
 	object := ask.Key != ""
 	switch {

@@ -214,8 +214,14 @@ func parseBool(s string) (value, ok bool) {
 	return s == "true", s == "true" || s == "false"
 }
 
+// parsePrefix reads a range or an address. An IPv4 range may be written in the
+// form that IPv6 has for it, ::ffff:10.0.0.0/104: requests come from addresses in
+// the plain form.
 func parsePrefix(s string) (netip.Prefix, bool) {
 	if p, err := netip.ParsePrefix(s); err == nil {
+		if p.Addr().Is4In6() {
+			p = netip.PrefixFrom(p.Addr().Unmap(), max(0, p.Bits()-96))
+		}
 		return p.Masked(), true
 	}
 	a, err := netip.ParseAddr(s)
@@ -237,7 +243,7 @@ func (c *condition) found(q *question) bool {
 		return ok && slices.ContainsFunc(c.texts, func(v string) bool {
 			switch c.op {
 			case like:
-				return match(v, s, false)
+				return q.budget.match(v, s)
 			case equalFold:
 				return strings.EqualFold(v, s)
 			}
@@ -297,6 +303,13 @@ func (o op) compares(d int) bool {
 	return d == 0
 }
 
+// maxValue is the longest value of a request, in bytes, that conditions are
+// compared with. Keys have at most 1,023.
+const maxValue = 2048
+
+// tooLong reports whether the request's value of a key is longer than maxValue.
+func (q *question) tooLong(key string) bool { return len(q.Conditions[key]) > maxValue }
+
 // text is the value that the request has for a key.
 func (q *question) text(key string) (string, bool) {
 	switch key {
@@ -309,19 +322,4 @@ func (q *question) text(key string) (string, bool) {
 	}
 	s, ok := q.Conditions[key]
 	return s, ok
-}
-
-// narrows reports whether c holds for known addresses, networks or callers
-// only, so that a statement for everyone is not public.
-func (c *condition) narrows() bool {
-	if c.not {
-		return false
-	}
-	switch {
-	case c.kind == ipKind && c.key == keySourceIP:
-		return !slices.ContainsFunc(c.prefixes, func(p netip.Prefix) bool { return p.Bits() == 0 })
-	case c.kind == stringKind && (c.key == keySourceIP || c.key == "acs:SourceVpc"):
-		return c.op != like || !slices.ContainsFunc(c.texts, func(s string) bool { return strings.ContainsAny(s, "*?") })
-	}
-	return false
 }

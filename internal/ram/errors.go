@@ -1,6 +1,7 @@
 package ram
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -55,6 +56,10 @@ type DeniedError struct {
 	Action   string // such as "oss:PutObject"
 	Resource string // such as "acs:oss:*:1000000000000000:bucket/key"
 
+	// TooCostly is set if the policies were not evaluated to their end, since they
+	// have too many or too long patterns.
+	TooCostly bool
+
 	Message string // the text OSS sends
 	EC      string // OSS diagnostic code
 }
@@ -64,6 +69,8 @@ type DeniedError struct {
 func (e *DeniedError) Error() string {
 	why := "no policy and no ACL allows it"
 	switch {
+	case e.TooCostly:
+		why = "its patterns take too long to compare, in the " + cmp.Or(e.By, "policies")
 	case e.Reason == Explicit:
 		why = "a Deny of the " + e.By
 	case e.By != "":

@@ -14,5 +14,9 @@ func (d *Directory) FailReplace(err error) {
 	}
 }
 
-// Match is match.
-func Match(pattern, s string, fold bool) bool { return match(pattern, s, fold) }
+// Match is match, and the work that it took in bytes compared.
+func Match(pattern, s string) (matches bool, work int) {
+	b := budget{maxWork}
+	matches = b.match(pattern, s)
+	return matches, maxWork - b.left
+}

@@ -50,6 +50,7 @@ func ParsePolicy(kind PolicyKind, doc []byte) (*Policy, error) {
 	case len(p.statements) == 0:
 		return nil, &PolicyError{Element: "Statement", Reason: "there is none"}
 	}
+	p.markPublic()
 	return p, nil
 }
 
@@ -120,17 +121,19 @@ func parseStatement(kind PolicyKind, raw json.RawMessage) (s statement, err erro
 	return s, nil
 }
 
-// parseActions reads patterns such as "oss:Get*" and "*".
+// parseActions reads patterns such as "oss:Get*" and "*", and returns them in
+// lower case.
 func parseActions(element string, raw json.RawMessage) ([]string, error) {
 	list, err := texts(element, raw)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range list {
+	for i, a := range list {
 		service, name, ok := strings.Cut(a, ":")
 		if a != "*" && (!ok || service == "" || name == "" || strings.ContainsAny(a, " /")) {
 			return nil, &PolicyError{Element: element, Value: bounded(a), Reason: "it must be of the form service:Operation, with * and ? as wildcards, or *"}
 		}
+		list[i] = lowerASCII(a)
 	}
 	return list, nil
 }

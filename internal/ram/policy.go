@@ -69,18 +69,19 @@ type statement struct {
 	notRes     bool       // NotResource
 	principals []principal
 	anyone     bool // Principal "*"
+	public     bool // nothing narrows anyone; see public.go
 	conditions []condition
 }
 
-// patterns are those of Action or, with not, of NotAction.
+// patterns are those of Action or, with not, of NotAction, in lower case.
 type patterns struct {
 	not  bool
 	list []string
 }
 
-func (p patterns) match(s string) bool {
+func (p patterns) match(q *question) bool {
 	for _, pattern := range p.list {
-		if match(pattern, s, true) {
+		if q.budget.match(pattern, q.action) {
 			return !p.not
 		}
 	}
@@ -124,37 +125,89 @@ type question struct {
 
 	// ignorePublic leaves out what a bucket policy grants to everyone.
 	ignorePublic bool
+
+	action string // Action in lower case
+	budget budget
+
+	// settled are the statements of each policy that apply if their resource does:
+	// kept where the same question is asked about many keys, else nil.
+	settled map[*Policy][]*statement
 }
 
-// evaluate is the effect of p on q.
+// evaluate returns the effect of p on q. It is deny once the budget of q is
+// spent.
 func (p *Policy) evaluate(q *question) effect {
+	if q.settled != nil {
+		return p.evaluateSettled(q)
+	}
 	e := none
 	for i := range p.statements {
+		// What is cheap and likely to differ comes first.
 		s := &p.statements[i]
-		if !s.applies(p.kind, q) {
-			continue
-		}
-		if s.deny {
+		applies := s.addresses(p.kind, q) && s.covers(p.kind, q) && s.holds(q)
+		switch {
+		case q.budget.spent():
 			return deny
+		case applies && s.deny:
+			return deny
+		case applies:
+			e = allow
 		}
-		e = allow
 	}
 	return e
 }
 
-// applies checks what is cheap and likely to differ first.
-func (s *statement) applies(kind PolicyKind, q *question) bool {
-	if !s.actions.match(q.Action) || kind != IdentityPolicy && !s.concerns(q) {
-		return false
+// evaluateSettled is evaluate for a question about many keys: what does not
+// depend on the key is found out with the first of them.
+func (p *Policy) evaluateSettled(q *question) effect {
+	list, known := q.settled[p]
+	if !known {
+		for i := range p.statements {
+			if s := &p.statements[i]; s.addresses(p.kind, q) && s.holds(q) {
+				list = append(list, s)
+			}
+			if q.budget.spent() {
+				return deny
+			}
+		}
+		q.settled[p] = list
 	}
-	if kind != TrustPolicy && s.matchesResource(q) == s.notRes {
-		return false
+	e := none
+	for _, s := range list {
+		covers := s.covers(p.kind, q)
+		switch {
+		case q.budget.spent():
+			return deny
+		case covers && s.deny:
+			return deny
+		case covers:
+			e = allow
+		}
 	}
-	if kind == BucketPolicy && !s.deny && q.ignorePublic && s.public() {
-		return false
-	}
+	return e
+}
+
+// addresses reports whether s is about the action and the caller.
+func (s *statement) addresses(kind PolicyKind, q *question) bool {
+	return s.actions.match(q) && (kind == IdentityPolicy || s.concerns(q)) &&
+		!(s.public && !s.deny && q.ignorePublic)
+}
+
+// covers reports whether s is about the resource.
+func (s *statement) covers(kind PolicyKind, q *question) bool {
+	return kind == TrustPolicy || s.matchesResource(q) != s.notRes
+}
+
+// holds reports whether the request meets all conditions of s. A value that is
+// too long to be compared meets those of a Deny only.
+func (s *statement) holds(q *question) bool {
 	for i := range s.conditions {
-		if !s.conditions[i].holds(q) {
+		c := &s.conditions[i]
+		if q.tooLong(c.key) {
+			if !s.deny {
+				return false
+			}
+		} else if !c.holds(q) {
 			return false
 		}
 	}
@@ -171,11 +224,12 @@ func (s *statement) matchesResource(q *question) bool {
 }
 
 func (r *resource) match(q *question) bool {
-	return match(r.service, q.service, false) &&
+	b := &q.budget
+	return b.match(r.service, q.service) &&
 		(r.region == "*" || r.region == "" || q.region == "" ||
-			match(r.region, q.region, false) || match(r.region, "oss-"+q.region, false)) &&
-		(r.account == "*" || r.account == "" || match(r.account, q.account, false)) &&
-		match(r.name, q.name, false)
+			b.match(r.region, q.region) || b.match(r.region, "oss-"+q.region)) &&
+		(r.account == "*" || r.account == "" || b.match(r.account, q.account)) &&
+		b.match(r.name, q.name)
 }
 
 // concerns reports whether s is about q.who. Everyone without a condition does
@@ -187,14 +241,14 @@ func (s *statement) concerns(q *question) bool {
 		return true
 	}
 	for i := range s.principals {
-		if s.principals[i].is(q.who) {
+		if s.principals[i].is(q.who, &q.budget) {
 			return true
 		}
 	}
 	return false
 }
 
-func (p *principal) is(who *Identity) bool {
+func (p *principal) is(who *Identity, b *budget) bool {
 	switch {
 	case who.Anonymous():
 		return false
@@ -207,7 +261,7 @@ func (p *principal) is(who *Identity) bool {
 	case who.Kind != KindSession:
 		return p.arn != "" && p.arn == who.ARN
 	case p.session != "":
-		return match(p.session, "arn:sts::"+who.Account+":assumed-role/"+who.Role+"/"+who.Name, false)
+		return b.match(p.session, "arn:sts::"+who.Account+":assumed-role/"+who.Role+"/"+who.Name)
 	default:
 		return p.arn == roleARN(who.Account, who.Role)
 	}
@@ -219,25 +273,10 @@ func (p *principal) is(who *Identity) bool {
 //
 // Source: OSS user guide, "Block Public Access".
 func (p *Policy) Public() bool {
-	if p.kind != BucketPolicy {
-		return false
-	}
 	for i := range p.statements {
-		if s := &p.statements[i]; !s.deny && s.public() {
+		if s := &p.statements[i]; s.public && !s.deny {
 			return true
 		}
 	}
 	return false
-}
-
-func (s *statement) public() bool {
-	if !s.anyone {
-		return false
-	}
-	for i := range s.conditions {
-		if s.conditions[i].narrows() {
-			return false
-		}
-	}
-	return true
 }

@@ -2,6 +2,7 @@ package ram_test
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -100,17 +101,55 @@ func TestPublic(t *testing.T) {
 		`"Effect":"Allow"`:                     true,
 		`"Effect":"Deny","Principal":["*"]`:    false,
 		`"Effect":"Allow","Principal":["123"]`: false,
-		`"Effect":"Allow","Principal":["*"],"Condition":{"IpAddress":{"acs:SourceIp":["10.0.0.0/8"]}}`:             false,
-		`"Effect":"Allow","Principal":["*"],"Condition":{"IpAddress":{"acs:SourceIp":["10.0.0.0/8","0.0.0.0/0"]}}`: true,
-		`"Effect":"Allow","Principal":["*"],"Condition":{"NotIpAddress":{"acs:SourceIp":["10.0.0.0/8"]}}`:          true,
-		`"Effect":"Allow","Principal":["*"],"Condition":{"StringEquals":{"acs:SourceVpc":["vpc-1"]}}`:              false,
-		`"Effect":"Allow","Principal":["*"],"Condition":{"StringLike":{"acs:SourceVpc":["vpc-*"]}}`:                true,
-		`"Effect":"Allow","Principal":["*"],"Condition":{"Bool":{"acs:SecureTransport":"true"}}`:                   true,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"IpAddress":{"acs:SourceIp":["10.0.0.0/8"]}}`:                       false,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"IpAddress":{"acs:SourceIp":["10.0.0.0/8","0.0.0.0/0"]}}`:           true,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"IpAddress":{"acs:SourceIp":["0.0.0.0/1","128.0.0.0/1"]}}`:          true,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"IpAddress":{"acs:SourceIp":["::ffff:0.0.0.0/96"]}}`:                true,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"IpAddress":{"acs:SourceIp":["::/1","8000::/1"]}}`:                  true,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"IpAddress":{"acs:SourceIp":["2001:db8::/32"]}}`:                    false,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"IpAddress":{"acs:SourceIp":[` + eights(1, 16) + `]}}`:              false,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"IpAddress":{"acs:SourceIp":[` + eights(1, 16) + `,"1.2.0.0/16"]}}`: false,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"IpAddress":{"acs:SourceIp":[` + eights(1, 17) + `]}}`:              true,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"NotIpAddress":{"acs:SourceIp":["10.0.0.0/8"]}}`:                    true,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"StringEquals":{"acs:SourceVpc":["vpc-1"]}}`:                        false,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"StringLike":{"acs:SourceVpc":["vpc-*"]}}`:                          true,
+		`"Effect":"Allow","Principal":["*"],"Condition":{"Bool":{"acs:SecureTransport":"true"}}`:                             true,
 	} {
 		p, err := ram.ParsePolicy(ram.BucketPolicy, []byte(statement(members+`,"Action":"oss:GetObject","Resource":"*"`)))
 		must(t, err)
 		if p.Public() != want {
 			t.Errorf("%s: public=%v", members, p.Public())
+		}
+	}
+}
+
+// eights returns the IPv4 ranges from first to last of 8 bits, as JSON.
+func eights(first, last int) string {
+	var list []string
+	for i := first; i <= last; i++ {
+		list = append(list, fmt.Sprintf(`"%d.0.0.0/8"`, i))
+	}
+	return strings.Join(list, ",")
+}
+
+// Statements that are narrow one by one can let in everyone together.
+func TestPublicByManyStatements(t *testing.T) {
+	part := func(effect string, first, last int) string {
+		return `{"Effect":"` + effect + `","Principal":["*"],"Action":"oss:GetObject","Resource":"*","Condition":{"IpAddress":{"acs:SourceIp":[` + eights(first, last) + `]}}}`
+	}
+	for want, doc := range map[bool][]byte{
+		true:  policy(part("Allow", 1, 15), part("Allow", 16, 30)),
+		false: policy(part("Allow", 1, 15), part("Deny", 16, 30)),
+	} {
+		p, err := ram.ParsePolicy(ram.BucketPolicy, doc)
+		must(t, err)
+		if p.Public() != want {
+			t.Errorf("%s: public=%v", doc, p.Public())
+		}
+		d := newDirectory(t, ram.Options{})
+		q := ram.Request{Action: "oss:GetObject", Bucket: "b", Key: "k", Owner: owner, Policy: doc, BlockPublic: true, SourceIP: netip.MustParseAddr("2.3.4.5")}
+		if err := d.Allowed(ram.Identity{}, q); (err == nil) == want {
+			t.Errorf("%s: with a block of public access %v", doc, err)
 		}
 	}
 }
@@ -157,6 +196,11 @@ func TestConditions(t *testing.T) {
 		{`"IpAddress":{"acs:SourceIp":"10.1.2.0/31"}`, nil, false},
 		{`"IpAddress":{"acs:SourceIp":"::/0"}`, nil, false},
 		{`"NotIpAddress":{"acs:SourceIp":"10.0.0.0/8"}`, nil, false},
+		{`"IpAddress":{"acs:SourceIp":"::ffff:10.0.0.0/104"}`, nil, true},
+		{`"IpAddress":{"acs:SourceIp":"::ffff:10.1.2.3"}`, nil, true},
+		{`"IpAddress":{"acs:SourceIp":"::ffff:0:0/90"}`, nil, true},
+		{`"IpAddress":{"acs:SourceIp":"::ffff:11.0.0.0/104"}`, nil, false},
+		{`"NotIpAddress":{"acs:SourceIp":"::ffff:10.1.0.0/112"}`, nil, false},
 		{`"StringLike":{"acs:SourceIp":"10.*"}`, nil, true},
 		{`"Bool":{"acs:SecureTransport":"true"},"StringEquals":{"oss:Prefix":"a","oss:Delimiter":"/"}`, given{"oss:Prefix": "a", "oss:Delimiter": "/"}, true},
 		{`"Bool":{"acs:SecureTransport":"true"},"StringEquals":{"oss:Prefix":"a","oss:Delimiter":"/"}`, given{"oss:Prefix": "a"}, false},

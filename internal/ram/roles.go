@@ -183,6 +183,7 @@ func (d *Directory) assuming(who *Identity, account, role string) *question {
 	return &question{
 		Request: Request{Action: "sts:AssumeRole", Time: d.opts.Now()},
 		who:     who, service: "ram", account: account, name: "role/" + role,
+		action: "sts:assumerole", budget: budget{maxWork},
 	}
 }
 
