@@ -39,10 +39,11 @@ var may = map[string][]string{
 	"internal/bucket": {".", "internal/engine", "internal/object", "internal/ram", "report"},
 
 	// The service, and where its state is kept.
-	"internal/inventory":           {".", "internal/clock", "internal/engine", "internal/object"},
-	"internal/catalog":             {".", "internal/inventory"},
+	"internal/inventory":           {".", "internal/clock", "internal/object"},
+	"internal/catalog/sqlite":      {".", "internal/inventory"},
 	"internal/catalog/catalogtest": {".", "internal/inventory"},
 	"internal/notify":              {".", "internal/clock", "internal/inventory"},
+	"internal/runner/local":        {".", "internal/engine", "internal/inventory"},
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
 
 	// OSS over HTTP, and the figures of all of it.
@@ -57,9 +58,9 @@ var may = map[string][]string{
 	// The only place that names concrete types and wires them.
 	"internal/server": {
 		".", "report",
-		"internal/bucket", "internal/catalog", "internal/clock", "internal/engine", "internal/inventory", "internal/kms", "internal/lifecycle",
+		"internal/bucket", "internal/catalog/sqlite", "internal/clock", "internal/engine", "internal/inventory", "internal/kms", "internal/lifecycle",
 		"internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/ram", "internal/retention",
-		"internal/securefile", "internal/signature", "internal/store", "internal/sts",
+		"internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts",
 	},
 
 	// Flags in, words out.
@@ -71,14 +72,14 @@ var may = map[string][]string{
 var mayInTests = map[string][]string{
 	"examples":           {"."},
 	"internal/engine":    {"internal/object"},
-	"internal/inventory": {"internal/catalog", "report"},
-	"internal/notify":    {"internal/catalog"},
-	"internal/retention": {"internal/catalog"},
-	"internal/ossapi":    {"internal/bucket", "internal/catalog", "internal/engine", "internal/inventory", "internal/store"},
+	"internal/inventory": {"internal/catalog/sqlite", "internal/engine", "internal/runner/local", "report"},
+	"internal/notify":    {"internal/catalog/sqlite"},
+	"internal/retention": {"internal/catalog/sqlite"},
+	"internal/ossapi":    {"internal/bucket", "internal/catalog/sqlite", "internal/engine", "internal/inventory", "internal/store"},
 	"internal/lifecycle": {"internal/engine", "internal/store"},
 	"internal/store":     {"internal/ossapi"},
 	"internal/systemtest": {
-		".", "internal/bucket", "internal/catalog", "internal/engine", "internal/inventory", "internal/kms", "internal/object", "internal/ossapi", "internal/ram",
+		".", "internal/bucket", "internal/catalog/sqlite", "internal/engine", "internal/inventory", "internal/kms", "internal/object", "internal/ossapi", "internal/ram",
 		"internal/signature", "internal/store", "internal/testserver", "report",
 	},
 	"internal/sts": {"internal/ossapi", "internal/store"},
@@ -94,8 +95,8 @@ var forTests = []string{"internal/engine/sourcetest", "internal/catalog/catalogt
 // path, tests aside. A library at home in one room can be replaced there.
 var homes = map[string][]string{
 	"github.com/cockroachdb/pebble":         {"internal/store"},
-	"modernc.org/sqlite":                    {"internal/catalog"},
-	"github.com/pressly/goose":              {"internal/catalog"},
+	"modernc.org/sqlite":                    {"internal/catalog/sqlite"},
+	"github.com/pressly/goose":              {"internal/catalog/sqlite"},
 	"github.com/alecthomas/kong":            {"cmd/stocktake"},
 	"github.com/knadh/koanf":                {"cmd/stocktake"},
 	"github.com/schollz/progressbar":        {"cmd/stocktake"},

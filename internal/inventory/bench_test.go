@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/clock"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/membucket"
+	"github.com/stocktake/stocktake/internal/runner/local"
 )
 
 // endless gives runs a source that is never at its end, and a destination in
@@ -39,7 +40,7 @@ func BenchmarkTenThousand(b *testing.B) {
 	}
 	world := newBuckets(names...)
 	start := func(b *testing.B, r inventory.Runner, maxRuns int) (s *inventory.Service, stop func()) {
-		cat, err := catalog.Open(b.Context(), path)
+		cat, err := sqlite.Open(b.Context(), path)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -102,7 +103,7 @@ func BenchmarkTenThousand(b *testing.B) {
 
 	// Putting, getting, listing while runs keep every core busy.
 	m := endless{newMemory(0)}
-	s, stop := start(b, &inventory.EngineRunner{Stores: m, Options: engine.Options{Log: quiet}}, 4)
+	s, stop := start(b, &local.Runner{Stores: m, Options: engine.Options{Log: quiet}}, 4)
 	defer stop()
 	for i := range 4 {
 		if _, err := s.Run(b.Context(), names[i], fmt.Sprint("c", i)); err != nil {

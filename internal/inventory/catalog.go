@@ -54,7 +54,7 @@ type Step struct {
 	Run        stocktake.Run
 }
 
-// A Catalog keeps configurations and runs. internal/catalog has it on SQLite;
+// A Catalog keeps configurations and runs. internal/catalog/sqlite has it on SQLite;
 // catalogtest holds every implementation to the promises made here.
 //
 // Each method is one atomic step: what it answers with nil survives a crash of

@@ -13,8 +13,8 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
-	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/membucket"
+	"github.com/stocktake/stocktake/internal/runner/local"
 )
 
 // memory are the stores of a test in memory.
@@ -65,7 +65,7 @@ func newEngineWorld(t *testing.T, m memory, opts engine.Options) *world {
 	w := &world{t: t, path: t.TempDir() + "/catalog.db", buckets: newBuckets("photos", "logs")}
 	w.ended = make(ended, 10)
 	w.opts.Log, w.opts.Observer, opts.Log = quiet, w.ended, quiet
-	w.engine = &inventory.EngineRunner{Stores: m, Options: opts}
+	w.engine = &local.Runner{Stores: m, Options: opts}
 	w.open()
 	t.Cleanup(w.close)
 	return w

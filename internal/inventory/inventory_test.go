@@ -15,8 +15,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/object"
 )
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	path := filepath.Join(dir, "catalog.db")
-	c, err := catalog.Open(context.Background(), path)
+	c, err := sqlite.Open(context.Background(), path)
 	if err != nil {
 		panic(err)
 	}
@@ -144,7 +144,7 @@ func hang(ctx context.Context, t inventory.Task) (inventory.Outcome, error) {
 type world struct {
 	t       *testing.T
 	path    string
-	catalog *catalog.Catalog
+	catalog *sqlite.Catalog
 	buckets *buckets
 	runner  *runner
 	engine  inventory.Runner // instead of runner, unless nil
@@ -180,7 +180,7 @@ func (w *world) open() {
 }
 
 func (w *world) tryOpen() (err error) {
-	if w.catalog, err = catalog.Open(w.t.Context(), w.path); err != nil {
+	if w.catalog, err = sqlite.Open(w.t.Context(), w.path); err != nil {
 		return err
 	}
 	var c inventory.Catalog = w.catalog

@@ -17,10 +17,11 @@ import (
 	"testing"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/membucket"
+	"github.com/stocktake/stocktake/internal/runner/local"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -182,7 +183,7 @@ func (l life) here() error {
 			select {} // it comes in a moment
 		}
 	}
-	cat, err := catalog.Open(ctx, filepath.Join(l.Dir, "catalog.db"))
+	cat, err := sqlite.Open(ctx, filepath.Join(l.Dir, "catalog.db"))
 	if err != nil {
 		return err
 	}
@@ -191,7 +192,7 @@ func (l life) here() error {
 		kept = &survivor{cat, l.Dir}
 	}
 	states := make(chan stocktake.Run, 10)
-	s, err := inventory.New(ctx, kept, newBuckets("photos"), &inventory.EngineRunner{
+	s, err := inventory.New(ctx, kept, newBuckets("photos"), &local.Runner{
 		Stores: onDisk{l.Objects, l.reports()},
 		Options: engine.Options{
 			Log: quiet, Workers: 1, Limits: report.Limits{Rows: 300}, EmptyManifest: true,

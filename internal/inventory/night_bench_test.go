@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/clock"
 	"github.com/stocktake/stocktake/internal/inventory"
 )
@@ -22,7 +22,7 @@ func BenchmarkNight(b *testing.B) {
 	for _, maxRuns := range []int{1, 2, 8} {
 		b.Run(fmt.Sprintf("max-runs=%d", maxRuns), func(b *testing.B) {
 			clk := clock.NewFrozen(time.Date(2026, 1, 5, 2, 0, 0, 0, time.UTC))
-			cat, err := catalog.Open(b.Context(), b.TempDir()+"/catalog.db")
+			cat, err := sqlite.Open(b.Context(), b.TempDir()+"/catalog.db")
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -9,9 +9,10 @@ import (
 	"testing"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/runner/local"
 )
 
 // A survivor is a catalog that keeps what of it would survive a power failure at
@@ -110,11 +111,11 @@ func TestDeletedAfterPowerFailure(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			l := life{Dir: t.TempDir(), Step: string(engine.ShardCommitted), Objects: 1000}
 			l.failPower(t)
-			cat, err := catalog.Open(t.Context(), filepath.Join(l.Dir, "catalog.db"))
+			cat, err := sqlite.Open(t.Context(), filepath.Join(l.Dir, "catalog.db"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := inventory.New(t.Context(), cat, newBuckets("photos"), &inventory.EngineRunner{Stores: onDisk{l.Objects, l.reports()}},
+			s, err := inventory.New(t.Context(), cat, newBuckets("photos"), &local.Runner{Stores: onDisk{l.Objects, l.reports()}},
 				inventory.Options{Log: quiet})
 			if err != nil {
 				t.Fatal(err)

@@ -21,8 +21,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/clock"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/notify"
@@ -81,14 +81,14 @@ type world struct {
 	*notify.Hooks
 	t       *testing.T
 	clock   *clock.Movable
-	catalog *catalog.Catalog
+	catalog *sqlite.Catalog
 	log     *bytes.Buffer
 	made    int
 }
 
 func newWorld(t *testing.T, clk *clock.Movable, hooks ...notify.Hook) *world {
 	t.Helper()
-	cat, err := catalog.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"))
+	cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

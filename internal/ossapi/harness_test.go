@@ -22,7 +22,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/bucket"
-	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi"
@@ -112,7 +112,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	check(t, err)
 	t.Cleanup(func() { check(t, w.store.Close()) })
 	registry := bucket.New(w.store, bucket.Options{Region: region, Access: w.access, Now: w.now})
-	cat, err := catalog.Open(t.Context(), filepath.Join(dir, "catalog.db"))
+	cat, err := sqlite.Open(t.Context(), filepath.Join(dir, "catalog.db"))
 	check(t, err)
 	t.Cleanup(func() { check(t, cat.Close()) })
 	w.inventories, err = inventory.New(t.Context(), cat, registry, nil, inventory.Options{Log: log})

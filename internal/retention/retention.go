@@ -23,9 +23,16 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
+// Destinations finds where reports lie.
+type Destinations interface {
+	// Destination returns the bucket that cfg names, with the rights of cfg's role
+	// and no more.
+	Destination(ctx context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error)
+}
+
 // A Keeper is the [inventory.Tidier] of one machine.
 type Keeper struct {
-	Stores inventory.Stores
+	Stores Destinations
 	Strays inventory.StrayCatalog
 
 	Now   func() time.Time // nil: time.Now

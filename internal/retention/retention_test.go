@@ -18,8 +18,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/membucket"
@@ -65,8 +65,8 @@ func newWorld(t testing.TB, strays inventory.StrayCatalog) *world {
 	return w
 }
 
-func openCatalog(t testing.TB) *catalog.Catalog {
-	c, err := catalog.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"))
+func openCatalog(t testing.TB) *sqlite.Catalog {
+	c, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,12 +5,13 @@ import (
 	"fmt"
 
 	"github.com/stocktake/stocktake/internal/bucket"
-	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/retention"
+	"github.com/stocktake/stocktake/internal/runner/local"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -18,7 +19,7 @@ import (
 // notices.
 func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, access *ram.Directory, ring keyring, counts *metrics.Metrics) (*inventory.Service, error) {
 	f := &s.cfg
-	cat, err := catalog.Open(ctx, s.folder.Catalog())
+	cat, err := sqlite.Open(ctx, s.folder.Catalog())
 	if err != nil {
 		return nil, fmt.Errorf("open the catalog in %s: %w", s.folder, err)
 	}
@@ -49,7 +50,7 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 			return nil, err
 		}
 	}
-	run := &inventory.EngineRunner{Stores: buckets, Seed: f.Seed, Options: engine.Options{
+	run := &local.Runner{Stores: buckets, Seed: f.Seed, Options: engine.Options{
 		Workers: f.ScanWorkers, Share: f.ScanShare, Requests: s.requests.requests, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: s.log,
 	}}
 	service, err := inventory.New(ctx, cat, buckets, run, opts)

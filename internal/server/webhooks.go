@@ -8,13 +8,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/notify"
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
 // hooks returns the receivers of notices that the settings name.
-func (s *Server) hooks(cat *catalog.Catalog) (*notify.Hooks, error) {
+func (s *Server) hooks(cat *sqlite.Catalog) (*notify.Hooks, error) {
 	var hooks []notify.Hook
 	if len(s.cfg.Webhooks) > 0 {
 		secret, err := s.webhookSecret()

@@ -16,7 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	buckets "github.com/stocktake/stocktake/internal/bucket"
-	"github.com/stocktake/stocktake/internal/catalog"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/object"
@@ -142,7 +142,7 @@ func (h *house) open(ctx context.Context, log *slog.Logger) (err error) {
 	var inventories ossapi.Inventories = noInventories{}
 	closeCatalog := func() error { return nil }
 	if h.dir != "" {
-		cat, err := catalog.Open(ctx, filepath.Join(h.dir, "catalog.db"))
+		cat, err := sqlite.Open(ctx, filepath.Join(h.dir, "catalog.db"))
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package catalog_test
+package sqlite_test
 
 import (
 	"fmt"
@@ -9,14 +9,14 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
 // tenThousand is a catalog of 10,000 configurations in 10 buckets, each with a
 // run.
-func tenThousand(b *testing.B) *catalog.Catalog {
+func tenThousand(b *testing.B) *sqlite.Catalog {
 	c := open(b, filepath.Join(b.TempDir(), "catalog.db"))
 	for i := range 10_000 {
 		bucket, id := bucketOf(i), fmt.Sprint("c", i)
@@ -109,7 +109,7 @@ func BenchmarkOpen(b *testing.B) {
 	dir := b.TempDir()
 	b.Run("new", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
-			c, err := catalog.Open(b.Context(), filepath.Join(dir, fmt.Sprint(i, ".db")))
+			c, err := sqlite.Open(b.Context(), filepath.Join(dir, fmt.Sprint(i, ".db")))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -120,7 +120,7 @@ func BenchmarkOpen(b *testing.B) {
 	})
 	b.Run("there already", func(b *testing.B) {
 		for b.Loop() {
-			c, err := catalog.Open(b.Context(), filepath.Join(dir, "0.db"))
+			c, err := sqlite.Open(b.Context(), filepath.Join(dir, "0.db"))
 			if err != nil {
 				b.Fatal(err)
 			}

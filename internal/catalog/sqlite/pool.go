@@ -1,4 +1,4 @@
-package catalog
+package sqlite
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"net/url"
 
-	"modernc.org/sqlite"
+	driver "modernc.org/sqlite"
 )
 
 // A pool is a set of connections and the statements prepared for them.
@@ -19,7 +19,7 @@ type pool struct {
 func openPool(path string, common, own url.Values, conns int) (*pool, error) {
 	// The file: form keeps a '?' or '%' of the path out of the parameters.
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + common.Encode() + "&" + own.Encode()
-	connector, err := sqlite.NewConnector(dsn)
+	connector, err := driver.NewConnector(dsn)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package catalog_test
+package sqlite_test
 
 import (
 	"bufio"
@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 )
 
 func TestFullDisk(t *testing.T) {
@@ -50,28 +50,28 @@ func TestFullDisk(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	newer := filepath.Join(dir, "newer.db")
-	c, err := catalog.Open(t.Context(), newer)
+	c, err := sqlite.Open(t.Context(), newer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(c.SetVersion(t.Context(), 1000), c.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := catalog.Open(t.Context(), newer); !errors.Is(err, catalog.ErrNewer) {
-		t.Errorf("a newer database: %v, want %v", err, catalog.ErrNewer)
+	if _, err := sqlite.Open(t.Context(), newer); !errors.Is(err, sqlite.ErrNewer) {
+		t.Errorf("a newer database: %v, want %v", err, sqlite.ErrNewer)
 	}
 
 	garbage := filepath.Join(dir, "garbage.db")
 	if err := os.WriteFile(garbage, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := catalog.Open(t.Context(), garbage); err == nil {
+	if _, err := sqlite.Open(t.Context(), garbage); err == nil {
 		t.Error("a file that is no database was opened")
 	}
-	if _, err := catalog.Open(t.Context(), filepath.Join(garbage, "catalog.db")); err == nil {
+	if _, err := sqlite.Open(t.Context(), filepath.Join(garbage, "catalog.db")); err == nil {
 		t.Error("a database below a file was opened")
 	}
-	if _, err := catalog.Open(t.Context(), dir); err == nil {
+	if _, err := sqlite.Open(t.Context(), dir); err == nil {
 		t.Error("a folder was opened")
 	}
 }
@@ -106,7 +106,7 @@ func TestKill9(t *testing.T) {
 		}
 		_ = cmd.Wait() // killed
 
-		c, err := catalog.Open(t.Context(), path)
+		c, err := sqlite.Open(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func TestKill9(t *testing.T) {
 
 // putForEver reports each configuration that has been put.
 func putForEver(path string) {
-	c, err := catalog.Open(context.Background(), path)
+	c, err := sqlite.Open(context.Background(), path)
 	for i := 0; err == nil; i++ {
 		id := fmt.Sprint(i)
 		first := catalogtest.Queued("photos", id, id)

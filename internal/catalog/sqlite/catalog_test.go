@@ -1,4 +1,4 @@
-package catalog_test
+package sqlite_test
 
 import (
 	"errors"
@@ -7,15 +7,15 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func open(t testing.TB, path string) *catalog.Catalog {
+func open(t testing.TB, path string) *sqlite.Catalog {
 	t.Helper()
-	c, err := catalog.Open(t.Context(), path)
+	c, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestCatalog(t *testing.T) {
 
 func TestSurvivesClose(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "catalog.db")
-	c, err := catalog.Open(t.Context(), path)
+	c, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

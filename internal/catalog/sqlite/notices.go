@@ -1,4 +1,4 @@
-package catalog
+package sqlite
 
 import (
 	"context"
@@ -132,6 +132,15 @@ func (c *Catalog) RemoveNotice(ctx context.Context, id string) error {
 // ForgetNotices implements [inventory.NoticeCatalog].
 func (c *Catalog) ForgetNotices(ctx context.Context, before time.Time) error {
 	return wrap("forget notices", c.exec(ctx, forgetNotices, micros(before)))
+}
+
+// CountNotices gives how many notices wait to be told, and how many were given
+// up.
+func (c *Catalog) CountNotices(ctx context.Context) (waiting, dead int64, err error) {
+	// Metrics ask this every few seconds, which does not want a prepared statement.
+	const text = `SELECT count(*) FILTER (WHERE due > 0), count(*) FILTER (WHERE due = 0) FROM notices`
+	err = c.read.db.QueryRowContext(ctx, text).Scan(&waiting, &dead)
+	return waiting, dead, wrap("count notices", err)
 }
 
 // exec runs one statement in a transaction of its own.

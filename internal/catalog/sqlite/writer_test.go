@@ -1,4 +1,4 @@
-package catalog_test
+package sqlite_test
 
 import (
 	"context"
@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/catalog"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
 // together has changes made in one transaction and gives what each was answered.
-func together(c *catalog.Catalog, changes ...func() error) []error {
+func together(c *sqlite.Catalog, changes ...func() error) []error {
 	release := c.Hold()
 	answers := make([]error, len(changes))
 	done := make(chan struct{})

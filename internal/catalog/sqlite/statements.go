@@ -1,4 +1,4 @@
-package catalog
+package sqlite
 
 // The statements, all of them prepared when the catalog is opened.
 const (

@@ -1,8 +1,8 @@
-// Package catalog keeps configurations and runs in an SQL database: SQLite, for
+// Package sqlite is the catalog on SQLite: it keeps configurations and runs in an SQL database: SQLite, for
 // a server on one machine.
 //
 // The statements keep to what SQLite and PostgreSQL have in common.
-package catalog
+package sqlite
 
 import (
 	"context"

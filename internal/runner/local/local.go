@@ -1,0 +1,96 @@
+// Package local makes runs with the engine, in this process.
+package local
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// Stores finds the stores that a run reads and writes.
+type Stores interface {
+	// Source returns where bucket is listed from, and Destination the bucket that
+	// cfg names, both with the rights of cfg's role and no more.
+	Source(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) (engine.Source, error)
+	Destination(ctx context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error)
+}
+
+// A Runner is the [inventory.Runner] of one machine. Its fields are not changed
+// once it is used.
+type Runner struct {
+	Stores  Stores
+	Options engine.Options // of each run; Progress and Publish are the service's
+	Seed    string         // see engine.Job; empty: none
+}
+
+var (
+	_ inventory.Runner = (*Runner)(nil)
+	_ inventory.Prober = (*Runner)(nil)
+)
+
+// Run implements [inventory.Runner].
+func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, error) {
+	src, err := r.Stores.Source(ctx, t.Run.Bucket, &t.Configuration)
+	if err != nil {
+		return inventory.Outcome{}, err
+	}
+	dst, err := r.Stores.Destination(ctx, &t.Configuration)
+	if err != nil {
+		return inventory.Outcome{}, err
+	}
+	opts := r.Options
+	opts.Progress = new(engine.Progress)
+	opts.Publish = t.Publish
+	t.Follow(opts.Progress.Load)
+	result, err := engine.Run(ctx, src, dst, r.job(&t), opts)
+	if err != nil {
+		return inventory.Outcome{}, err
+	}
+	return outcome(&result), nil
+}
+
+// outcome is made of the summary, not of the counters: an attempt that finds the
+// report of an earlier one has counted nothing.
+func outcome(result *engine.Result) inventory.Outcome {
+	o := inventory.Outcome{Manifest: result.Manifest, Progress: stocktake.Progress{
+		Listed: result.Summary.Listed, Matched: result.Summary.Matched, Bytes: result.Summary.Bytes, Shards: len(result.Summary.Files),
+	}}
+	for _, f := range result.Summary.Files {
+		o.Written += f.Size
+	}
+	return o
+}
+
+// Probe implements [inventory.Prober].
+func (r *Runner) Probe(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
+	dst, err := r.Stores.Destination(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return engine.Probe(ctx, dst, engine.Job{Run: uuid.NewString(), Bucket: bucket, Configuration: *cfg})
+}
+
+// Clean implements [inventory.Runner].
+func (r *Runner) Clean(ctx context.Context, t inventory.Task) error {
+	dst, err := r.Stores.Destination(ctx, &t.Configuration)
+	if err != nil {
+		return err
+	}
+	return engine.CleanAttempts(ctx, dst, r.job(&t), r.Options)
+}
+
+// job is without Queued, which would spare an attempt after the first to look
+// at old reports: it trusts that the clocks of this machine and of the source
+// agree, and if they do not, a report that an earlier attempt has published is
+// not found and loses its shards.
+func (r *Runner) job(t *inventory.Task) engine.Job {
+	return engine.Job{
+		Run: t.Run.ID, Attempt: t.Run.Attempt,
+		Bucket: t.Run.Bucket, Configuration: t.Configuration, Expected: t.Run.Expected,
+		Seed: r.Seed,
+	}
+}
