@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"unicode/utf8"
 
@@ -44,16 +43,6 @@ type cli struct {
 	Notice    noticeCmd    `cmd:"" help:"Notices to webhooks that were given up."`
 	Clock     clockCmd     `cmd:"" help:"Read and move the time of a server that was started with --clock-control."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
-}
-
-// usageError is bad input: exit code 2.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
-func usagef(format string, args ...any) error {
-	return usageError{fmt.Errorf(format, args...)}
 }
 
 // console is where a command reads and writes.
@@ -139,21 +128,4 @@ func commandPath(k *kong.Context) string {
 		}
 	}
 	return path
-}
-
-type versionCmd struct{}
-
-// Run prints the version that the Go tool stamped into the binary.
-func (versionCmd) Run(con console) error {
-	version, revision := "devel", ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				revision = " " + s.Value
-			}
-		}
-	}
-	_, err := fmt.Fprintf(con.out, "stocktake %s%s\n", version, revision)
-	return err
 }

@@ -76,3 +76,20 @@ func (l *progressLine) show(r stocktake.Run) {
 	}
 	l.last = r.State
 }
+
+func runTime(r stocktake.Run) time.Duration {
+	if r.Started.IsZero() {
+		return 0
+	}
+	if r.Ended.IsZero() {
+		return time.Since(r.Started)
+	}
+	return r.Ended.Sub(r.Started)
+}
+
+func rate(r stocktake.Run) string {
+	if d := runTime(r); d > 0 && r.Listed > 0 {
+		return fmt.Sprintf(" (%s objects/s)", count(int64(float64(r.Listed)/d.Seconds())))
+	}
+	return ""
+}

@@ -12,11 +12,6 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// storeCmd is `stocktake store`.
-type storeCmd struct {
-	Audit storeAudit `cmd:"" help:"Check the store of a server that is not running: that index and files agree; exit code 1 if anything is wrong."`
-}
-
 type storeAudit struct {
 	Data string `help:"Data folder of the server." default:"./stocktake-data" type:"path"`
 	JSON bool   `help:"Print the result as JSON."`

@@ -3,70 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/server"
 )
-
-// accessFlags say whose accounts a command works on. A server that runs on the
-// same folder sees every change within two seconds.
-type accessFlags struct {
-	Data      string `help:"Data folder of the server." default:"./stocktake-data" type:"path"`
-	AccountID string `name:"account-id" help:"Account." default:"1000000000000000"`
-}
-
-// open opens the directory of accounts. A folder that no server has used yet is
-// refused, so that a mistyped path does not become one.
-func (f *accessFlags) open() (*ram.Directory, error) {
-	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
-		return nil, usagef("--data: %s is no folder; start a server on it first", f.Data)
-	}
-	key, err := server.ReadRootKey(server.Folder(f.Data))
-	if env, ok, bad := envKey(); ok || bad != nil {
-		key, err = env, bad
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return ram.Open(server.Folder(f.Data).Accounts(), ram.Root{AccessKeyID: key.ID, Secret: key.Secret, Account: f.AccountID}, ram.Options{})
-}
-
-// edit changes the directory and says what was done.
-func (f *accessFlags) edit(con console, done string, change func(d *ram.Directory) error) error {
-	d, err := f.open()
-	if err != nil {
-		return err
-	}
-	if err := change(d); err != nil {
-		return accessError(err)
-	}
-	_, err = fmt.Fprintln(con.out, done)
-	return err
-}
-
-// accessError tells input that the directory can never take from what it has,
-// or lacks.
-func accessError(err error) error {
-	_, isPolicy := errors.AsType[*ram.PolicyError](err)
-	if isPolicy || errors.Is(err, ram.ErrInvalidName) || errors.Is(err, ram.ErrDuration) {
-		return usageError{err}
-	}
-	return err
-}
-
-// readDocument reads a policy from a file; "" is none.
-func readDocument(path string) (ram.Document, error) {
-	if path == "" {
-		return nil, nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return b, nil
-}
 
 // keyCmd is `stocktake key`.
 type keyCmd struct {

@@ -18,27 +18,6 @@ type showOptions struct {
 	verify bool
 }
 
-// A reportLine is a report in a listing.
-type reportLine struct {
-	Created  time.Time `json:"created"`
-	Source   string    `json:"source"`
-	Rows     int64     `json:"rows"` // -1: no summary tells
-	Files    int       `json:"files"`
-	Size     int64     `json:"size"`
-	Manifest string    `json:"manifest"`
-}
-
-func lineOf(r *report.Report, p *place) reportLine {
-	l := reportLine{Created: timeOf(r), Source: r.Manifest.SourceBucket, Rows: -1, Files: len(r.Manifest.Files), Manifest: p.where(r.Key)}
-	for _, f := range r.Manifest.Files {
-		l.Size += f.Size
-	}
-	if r.Summary != nil {
-		l.Rows = r.Summary.Matched
-	}
-	return l
-}
-
 func timeOf(r *report.Report) time.Time { return time.Unix(r.Manifest.CreationTimestamp, 0).UTC() }
 
 // showReport shows the report whose manifest has the key manifest.

@@ -89,3 +89,19 @@ func unreachable(err error, doing string) error {
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
+
+// usageError is bad input: exit code 2.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// serviceError finds what the OSS API answered.
+func serviceError(err error) (*oss.ServiceError, bool) {
+	return errors.AsType[*oss.ServiceError](err)
+}

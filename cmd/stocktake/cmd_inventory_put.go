@@ -3,9 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,31 +16,6 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
 )
-
-// inventoryCmd is `stocktake inventory`.
-type inventoryCmd struct {
-	Put     inventoryPut     `cmd:"" help:"Put a configuration, from flags or from an XML or YAML file."`
-	Get     inventoryGet     `cmd:"" help:"Show a configuration."`
-	List    inventoryList    `cmd:"" help:"List the configurations of a bucket."`
-	Delete  inventoryDelete  `cmd:"" help:"Delete a configuration. Its reports stay."`
-	Run     inventoryRun     `cmd:"" help:"Start a run now, whatever the schedule says."`
-	Cancel  inventoryCancel  `cmd:"" help:"Cancel the run that is going."`
-	Runs    inventoryRuns    `cmd:"" help:"Show the runs of a configuration, newest first."`
-	Suspend inventorySuspend `cmd:"" help:"Leave out scheduled runs until resume."`
-	Resume  inventoryResume  `cmd:"" help:"Take back suspend."`
-	Retain  inventoryRetain  `cmd:"" help:"Say which reports are kept; others are removed."`
-	Check   inventoryCheck   `cmd:"" help:"Check destination, role and key before a run does, and write a small file to the destination, which is removed; exit code 1 if the next run would fail."`
-	Status  inventoryStatus  `cmd:"" help:"Show how the configurations of a bucket, or of all buckets, are doing."`
-}
-
-type bucketFlag struct {
-	Bucket string `help:"Source bucket." required:"" short:"b"`
-}
-
-type idFlag struct {
-	bucketFlag
-	ID string `name:"inventory-id" aliases:"inventory_id,id" help:"Id of the configuration." required:"" short:"i"`
-}
 
 type inventoryPut struct {
 	remote
@@ -136,16 +108,6 @@ func describing(line *kong.Context) error {
 		}
 	}
 	return nil
-}
-
-// reportFolder is where the reports of a configuration lie: bucket and key
-// prefix.
-func reportFolder(cfg stocktake.InventoryConfiguration, source string) string {
-	folder := cfg.Destination.Bucket + "/"
-	if cfg.Destination.Prefix != "" {
-		folder += cfg.Destination.Prefix + "/"
-	}
-	return folder + source + "/" + cfg.ID + "/"
 }
 
 func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, err error) {
@@ -260,115 +222,4 @@ func parseTime(s string) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("%q is no time such as 2026-01-05, 2026-01-05T16:00:00Z or 1767628800", s)
-}
-
-type inventoryGet struct {
-	remote
-	idFlag
-	Output string `help:"Form: ${enum}. YAML and XML can be put again with --file." enum:"yaml,xml,json" default:"yaml" short:"o"`
-	JSON   bool   `help:"The same as --output json."`
-}
-
-// Run prints one configuration.
-func (c *inventoryGet) Run(ctx context.Context, con console) error {
-	cl, err := c.client()
-	if err != nil {
-		return err
-	}
-	cfg, err := cl.Get(ctx, c.Bucket, c.ID)
-	if err != nil {
-		return explain(err, "get "+c.ID+" of bucket "+c.Bucket)
-	}
-	if c.JSON {
-		c.Output = "json"
-	}
-	switch c.Output {
-	case "xml":
-		return printXML(con.out, cfg)
-	case "json":
-		return printJSON(con.out, cfg)
-	}
-	b, err := client.FormatYAML(cfg)
-	if err != nil {
-		return err
-	}
-	_, err = con.out.Write(b)
-	return err
-}
-
-type inventoryList struct {
-	remote
-	bucketFlag
-	JSON bool `help:"Print one JSON object a line."`
-}
-
-// Run lists configurations, page after page.
-func (c *inventoryList) Run(ctx context.Context, con console) error {
-	cl, err := c.client()
-	if err != nil {
-		return err
-	}
-	t := newTable(con.out, "ID", "ENABLED", "FREQUENCY", "VERSIONS", "PREFIX", "REPORTS")
-	for cfg, err := range cl.List(ctx, c.Bucket) {
-		if err != nil {
-			return explain(err, "list configurations of bucket "+c.Bucket)
-		}
-		if c.JSON {
-			if err := json.NewEncoder(con.out).Encode(cfg); err != nil {
-				return err
-			}
-			continue
-		}
-		t.row(cfg.ID, cfg.IsEnabled, cfg.Schedule.Frequency, cfg.IncludedObjectVersions, cfg.Filter.Prefix, "oss://"+reportFolder(cfg, c.Bucket))
-	}
-	if c.JSON {
-		return nil
-	}
-	return t.flush("no configurations on bucket " + c.Bucket)
-}
-
-type inventoryDelete struct {
-	remote
-	idFlag
-}
-
-// Run deletes; a configuration that is not there is not an error, as in the API,
-// but it is said: the id may be mistyped.
-func (c *inventoryDelete) Run(ctx context.Context, con console) error {
-	cl, err := c.client()
-	if err != nil {
-		return err
-	}
-	if _, err := cl.Get(ctx, c.Bucket, c.ID); errors.Is(err, stocktake.ErrNoSuchInventory) {
-		fmt.Fprintf(con.out, "bucket %s has no configuration %s: nothing to delete\n", c.Bucket, c.ID)
-		return nil
-	}
-	if err := cl.Delete(ctx, c.Bucket, c.ID); err != nil {
-		return explain(err, "delete "+c.ID+" of bucket "+c.Bucket)
-	}
-	fmt.Fprintf(con.out, "deleted %s of bucket %s\n", c.ID, c.Bucket)
-	return nil
-}
-
-func printXML(w io.Writer, cfg stocktake.InventoryConfiguration) error {
-	dec := xml.NewDecoder(strings.NewReader(string(cfg.AppendXML(nil))))
-	enc := xml.NewEncoder(w)
-	enc.Indent("", "  ")
-	for {
-		tok, err := dec.Token()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if err := enc.EncodeToken(tok); err != nil {
-			return err
-		}
-	}
-	if err := enc.Close(); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(w)
-	return err
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -60,8 +59,6 @@ func (c *roleList) Run(con console) error {
 	return t.flush("no roles: until there is one, every role acts with the rights of the account (unless the server has --production)")
 }
 
-func roleARN(account, name string) string { return "acs:ram::" + account + ":role/" + name }
-
 type roleCreate struct {
 	accessFlags
 	Name       string        `arg:"" help:"Name of the role."`
@@ -93,37 +90,6 @@ func (c *roleCreate) Run(con console) error {
 	}
 	_, err = fmt.Fprintln(con.out, roleARN(c.AccountID, c.Name))
 	return err
-}
-
-// policiesExist refuses names of policies before anything is made: the first
-// role ends that every role may do everything.
-func policiesExist(d *ram.Directory, account string, names []string) error {
-	policies, err := d.Policies(account)
-	if err != nil {
-		return accessError(err)
-	}
-	for _, name := range names {
-		if !slices.ContainsFunc(policies, func(p ram.NamedPolicy) bool { return p.Name == name }) {
-			return accessError(fmt.Errorf("--attach: policy %s: %w", name, ram.ErrNoSuchPolicy))
-		}
-	}
-	return nil
-}
-
-// A principal is a user or role that a command changes.
-type principal struct {
-	accessFlags
-	Name string `arg:"" help:"Name."`
-}
-
-func (c *principal) change(con console, done string, change func(d *ram.Directory) error) error {
-	return c.edit(con, c.Name+" "+done, change)
-}
-
-// attached is principal with a policy.
-type attached struct {
-	principal
-	Policy string `arg:"" help:"Name of the policy; see stocktake policy list."`
 }
 
 type (
@@ -158,74 +124,4 @@ func (c *roleTrust) Run(con console) error {
 		return err
 	}
 	return c.change(con, "has a new trust policy", func(d *ram.Directory) error { return d.SetTrust(c.AccountID, c.Name, doc) })
-}
-
-// userCmd is `stocktake user`.
-type userCmd struct {
-	List   userList   `cmd:"" help:"List users."`
-	Create userCreate `cmd:"" help:"Make a user, without keys and rights."`
-	Delete userDelete `cmd:"" help:"Delete a user and its keys."`
-	Attach userAttach `cmd:"" help:"Give a user a policy."`
-	Detach userDetach `cmd:"" help:"Take a policy from a user."`
-}
-
-type userList struct {
-	accessFlags
-	JSON bool `help:"Print one JSON object a line."`
-}
-
-// Run lists users.
-func (c *userList) Run(con console) error {
-	d, err := c.open()
-	if err != nil {
-		return err
-	}
-	users, err := d.Users(c.AccountID)
-	if err != nil {
-		return accessError(err)
-	}
-	if c.JSON {
-		type line struct {
-			Name     string   `json:"name"`
-			Keys     int      `json:"keys"`
-			Policies []string `json:"policies,omitempty"`
-		}
-		lines := make([]line, len(users))
-		for i, u := range users {
-			lines[i] = line{u.Name, len(u.Keys), u.Policies}
-		}
-		return printLines(con.out, lines)
-	}
-	t := newTable(con.out, "USER", "KEYS", "POLICIES")
-	for _, u := range users {
-		t.row(u.Name, len(u.Keys), orDash(strings.Join(u.Policies, ",")))
-	}
-	return t.flush("no users")
-}
-
-type (
-	userCreate struct{ principal }
-	userDelete struct{ principal }
-	userAttach struct{ attached }
-	userDetach struct{ attached }
-)
-
-// Run makes a user.
-func (c *userCreate) Run(con console) error {
-	return c.change(con, "created", func(d *ram.Directory) error { _, err := d.CreateUser(c.AccountID, c.Name); return err })
-}
-
-// Run deletes a user.
-func (c *userDelete) Run(con console) error {
-	return c.change(con, "deleted", func(d *ram.Directory) error { return d.DeleteUser(c.AccountID, c.Name) })
-}
-
-// Run attaches a policy.
-func (c *userAttach) Run(con console) error {
-	return c.change(con, "has "+c.Policy, func(d *ram.Directory) error { return d.AttachUserPolicy(c.AccountID, c.Name, c.Policy) })
-}
-
-// Run detaches a policy.
-func (c *userDetach) Run(con console) error {
-	return c.change(con, "no longer has "+c.Policy, func(d *ram.Directory) error { return d.DetachUserPolicy(c.AccountID, c.Name, c.Policy) })
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"iter"
 	"net/http"
+	"path"
 	"strings"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
@@ -83,4 +85,46 @@ func openPlace(r *remote, where string) (place, error) {
 		return place{}, usagef("%q: a report is at oss://BUCKET/PATH or in a folder", where)
 	}
 	return openFolder(where)
+}
+
+// reportPlace is the argument of the commands that take one report.
+type reportPlace struct {
+	remote
+	Where string `arg:"" help:"The report: oss://BUCKET/PATH of a manifest.json or of a configuration's reports, of which the newest is taken; or the same in a folder on this machine." placeholder:"PLACE"`
+}
+
+// manifest finds the key of the report's manifest.
+func (r *reportPlace) manifest(ctx context.Context) (place, string, error) {
+	p, err := openPlace(&r.remote, r.Where)
+	if err != nil {
+		return p, "", err
+	}
+	key, err := newestManifest(ctx, p)
+	if err != nil {
+		return p, "", errors.Join(err, p.close())
+	}
+	return p, key, nil
+}
+
+func newestManifest(ctx context.Context, p place) (string, error) {
+	if path.Base(p.path) == report.ManifestName {
+		return p.path, nil
+	}
+	prefix := strings.TrimSuffix(p.path, "/") + "/"
+	if p.path == "" {
+		prefix = ""
+	}
+	newest := ""
+	for key, err := range p.bucket.List(ctx, prefix) {
+		if err != nil {
+			return "", err
+		}
+		if path.Base(key) == report.ManifestName && path.Base(path.Dir(key)) >= path.Base(path.Dir(newest)) {
+			newest = key
+		}
+	}
+	if newest == "" {
+		return "", fmt.Errorf("there is no complete report (no %s) below %s", report.ManifestName, p.where(prefix))
+	}
+	return newest, nil
 }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/client"
+)
+
+// inventoryCmd is `stocktake inventory`.
+type inventoryCmd struct {
+	Put     inventoryPut     `cmd:"" help:"Put a configuration, from flags or from an XML or YAML file."`
+	Get     inventoryGet     `cmd:"" help:"Show a configuration."`
+	List    inventoryList    `cmd:"" help:"List the configurations of a bucket."`
+	Delete  inventoryDelete  `cmd:"" help:"Delete a configuration. Its reports stay."`
+	Run     inventoryRun     `cmd:"" help:"Start a run now, whatever the schedule says."`
+	Cancel  inventoryCancel  `cmd:"" help:"Cancel the run that is going."`
+	Runs    inventoryRuns    `cmd:"" help:"Show the runs of a configuration, newest first."`
+	Suspend inventorySuspend `cmd:"" help:"Leave out scheduled runs until resume."`
+	Resume  inventoryResume  `cmd:"" help:"Take back suspend."`
+	Retain  inventoryRetain  `cmd:"" help:"Say which reports are kept; others are removed."`
+	Check   inventoryCheck   `cmd:"" help:"Check destination, role and key before a run does, and write a small file to the destination, which is removed; exit code 1 if the next run would fail."`
+	Status  inventoryStatus  `cmd:"" help:"Show how the configurations of a bucket, or of all buckets, are doing."`
+}
+
+type bucketFlag struct {
+	Bucket string `help:"Source bucket." required:"" short:"b"`
+}
+
+type idFlag struct {
+	bucketFlag
+	ID string `name:"inventory-id" aliases:"inventory_id,id" help:"Id of the configuration." required:"" short:"i"`
+}
+
+// reportFolder is where the reports of a configuration lie: bucket and key
+// prefix.
+func reportFolder(cfg stocktake.InventoryConfiguration, source string) string {
+	folder := cfg.Destination.Bucket + "/"
+	if cfg.Destination.Prefix != "" {
+		folder += cfg.Destination.Prefix + "/"
+	}
+	return folder + source + "/" + cfg.ID + "/"
+}
+
+// follow waits for a run to end and keeps a progress line on w.
+func follow(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer) (stocktake.Run, error) {
+	line := newProgressLine(w)
+	defer line.clear()
+	r, err := cl.Wait(ctx, r, line.show)
+	if err != nil {
+		return r, explain(err, "wait for run "+r.ID)
+	}
+	return r, nil
+}
+
+// wait is follow for a run that goes on if it is left.
+func wait(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer) (stocktake.Run, error) {
+	r, err := follow(ctx, cl, r, w)
+	if ctx.Err() != nil && err != nil {
+		fmt.Fprintf(w, "the run goes on; to end it: stocktake inventory cancel -b %s -i %s\n", r.Bucket, printable(r.Configuration))
+	}
+	return r, err
+}
+
+// runError is the error of a command that wanted the run to succeed, and has
+// printed it with its reason.
+func runError(r stocktake.Run) error {
+	if r.State == stocktake.Failed || r.State == stocktake.Cancelled || r.State == stocktake.Skipped {
+		return fmt.Errorf("run %s %s", r.ID, r.State)
+	}
+	return nil
+}
+
+func printRun(w io.Writer, r stocktake.Run) {
+	fmt.Fprintf(w, "run %s of %s on bucket %s: %s\n", r.ID, printable(r.Configuration), r.Bucket, r.State)
+	if r.Reason != "" {
+		fmt.Fprintf(w, "  reason   %s\n", printable(r.Reason))
+	}
+	if r.State == stocktake.Queued {
+		return
+	}
+	fmt.Fprintf(w, "  listed   %s, matched %s of %s\n", many(r.Listed, "object"), count(r.Matched), size(r.Bytes))
+	fmt.Fprintf(w, "  took     %s%s\n", runTime(r).Round(time.Millisecond), rate(r))
+	if r.State != stocktake.Succeeded {
+		return
+	}
+	if r.Manifest == "" {
+		fmt.Fprintln(w, "  report   none: no object matched")
+		return
+	}
+	fmt.Fprintf(w, "  report   oss://%s/%s (%s, %s)\n", r.Destination, printable(r.Manifest), many(int64(r.Shards), "shard"), size(r.Written))
+}

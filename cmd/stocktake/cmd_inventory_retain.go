@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+)
+
+type inventoryRetain struct {
+	remote
+	idFlag
+	Reports int  `help:"Keep the newest so many reports." placeholder:"N"`
+	Days    int  `help:"Keep the reports of so many days." placeholder:"N"`
+	All     bool `help:"Keep all reports."`
+}
+
+// Run sets which reports are kept.
+func (c *inventoryRetain) Run(ctx context.Context, con console) error {
+	if c.All && (c.Reports != 0 || c.Days != 0) {
+		return usagef("--all cannot be had with --reports or --days")
+	}
+	if !c.All && c.Reports == 0 && c.Days == 0 {
+		return usagef("say what to keep: --reports N, --days N, both (what either keeps stays), or --all")
+	}
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	s, err := cl.Retain(ctx, c.Bucket, c.ID, stocktake.Retention{Reports: c.Reports, Days: c.Days})
+	if err != nil {
+		return explain(err, "retain reports of "+c.ID+" of bucket "+c.Bucket)
+	}
+	_, err = fmt.Fprintf(con.out, "%s of bucket %s: %s\n", s.Configuration, s.Bucket, kept(s.Retention))
+	return err
+}
+
+func kept(r stocktake.Retention) string {
+	const others = "; the next run that succeeds removes the others"
+	switch {
+	case r.Reports > 0 && r.Days > 0:
+		return fmt.Sprintf("the newest %s and those of %s are kept"+others, many(int64(r.Reports), "report"), many(int64(r.Days), "day"))
+	case r.Reports == 1:
+		return "the newest report is kept" + others
+	case r.Reports > 0:
+		return fmt.Sprintf("the newest %s are kept"+others, many(int64(r.Reports), "report"))
+	case r.Days > 0:
+		return fmt.Sprintf("the reports of %s are kept"+others, many(int64(r.Days), "day"))
+	}
+	return "all reports are kept"
+}

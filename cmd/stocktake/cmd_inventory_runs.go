@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+type inventoryRuns struct {
+	remote
+	idFlag
+	JSON bool `help:"Print one JSON object a line."`
+}
+
+// Run prints the history.
+func (c *inventoryRuns) Run(ctx context.Context, con console) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	runs, err := cl.Runs(ctx, c.Bucket, c.ID)
+	if err != nil {
+		return explain(err, "runs of "+c.ID+" of bucket "+c.Bucket)
+	}
+	if c.JSON {
+		return printLines(con.out, runs)
+	}
+	t := newTable(con.out, "RUN", "STATE", "WHY", "DUE", "TOOK", "LISTED", "MATCHED", "BYTES", "REASON")
+	for _, r := range runs {
+		t.row(r.ID, r.State, r.Trigger, when(r.Due), runTime(r).Round(time.Millisecond), count(r.Listed), count(r.Matched), size(r.Bytes), r.Reason)
+	}
+	return t.flush("no runs yet")
+}

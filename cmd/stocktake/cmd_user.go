@@ -1,0 +1,77 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/stocktake/stocktake/internal/ram"
+)
+
+// userCmd is `stocktake user`.
+type userCmd struct {
+	List   userList   `cmd:"" help:"List users."`
+	Create userCreate `cmd:"" help:"Make a user, without keys and rights."`
+	Delete userDelete `cmd:"" help:"Delete a user and its keys."`
+	Attach userAttach `cmd:"" help:"Give a user a policy."`
+	Detach userDetach `cmd:"" help:"Take a policy from a user."`
+}
+
+type userList struct {
+	accessFlags
+	JSON bool `help:"Print one JSON object a line."`
+}
+
+// Run lists users.
+func (c *userList) Run(con console) error {
+	d, err := c.open()
+	if err != nil {
+		return err
+	}
+	users, err := d.Users(c.AccountID)
+	if err != nil {
+		return accessError(err)
+	}
+	if c.JSON {
+		type line struct {
+			Name     string   `json:"name"`
+			Keys     int      `json:"keys"`
+			Policies []string `json:"policies,omitempty"`
+		}
+		lines := make([]line, len(users))
+		for i, u := range users {
+			lines[i] = line{u.Name, len(u.Keys), u.Policies}
+		}
+		return printLines(con.out, lines)
+	}
+	t := newTable(con.out, "USER", "KEYS", "POLICIES")
+	for _, u := range users {
+		t.row(u.Name, len(u.Keys), orDash(strings.Join(u.Policies, ",")))
+	}
+	return t.flush("no users")
+}
+
+type (
+	userCreate struct{ principal }
+	userDelete struct{ principal }
+	userAttach struct{ attached }
+	userDetach struct{ attached }
+)
+
+// Run makes a user.
+func (c *userCreate) Run(con console) error {
+	return c.change(con, "created", func(d *ram.Directory) error { _, err := d.CreateUser(c.AccountID, c.Name); return err })
+}
+
+// Run deletes a user.
+func (c *userDelete) Run(con console) error {
+	return c.change(con, "deleted", func(d *ram.Directory) error { return d.DeleteUser(c.AccountID, c.Name) })
+}
+
+// Run attaches a policy.
+func (c *userAttach) Run(con console) error {
+	return c.change(con, "has "+c.Policy, func(d *ram.Directory) error { return d.AttachUserPolicy(c.AccountID, c.Name, c.Policy) })
+}
+
+// Run detaches a policy.
+func (c *userDetach) Run(con console) error {
+	return c.change(con, "no longer has "+c.Policy, func(d *ram.Directory) error { return d.DetachUserPolicy(c.AccountID, c.Name, c.Policy) })
+}
