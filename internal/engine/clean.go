@@ -104,7 +104,7 @@ func (r *run) previous(ctx context.Context) *stocktake.Summary {
 	var newest report.Directory
 	for d, err := range report.Directories(ctx, r.dst, r.at) {
 		if err != nil {
-			r.log.Warn("planning without the report before", "error", err)
+			r.log.Warn("planning without the report before", "err", err)
 			return nil
 		}
 		if d.Manifest && d.Summary {
@@ -116,7 +116,7 @@ func (r *run) previous(ctx context.Context) *stocktake.Summary {
 	}
 	s, err := report.ReadSummary(ctx, r.dst, newest.Key+report.SummaryName)
 	if err != nil {
-		r.log.Warn("planning without the report before", "error", err)
+		r.log.Warn("planning without the report before", "err", err)
 		return nil
 	}
 	return s

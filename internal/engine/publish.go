@@ -126,7 +126,7 @@ func (r *run) settle(ctx context.Context, key string, manifest []byte, cause err
 	if written, err := r.has(ctx, key, manifest); err != nil || !written {
 		return errors.Join(cause, err)
 	}
-	r.log.Warn("the manifest is written although writing it failed", "key", key, "error", cause)
+	r.log.Warn("the manifest is written although writing it failed", "key", key, "err", cause)
 	return nil
 }
 

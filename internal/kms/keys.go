@@ -175,7 +175,7 @@ func (k *Keys) current() *state {
 		if now := k.watch.Stat(); k.watch.Changed(now) {
 			if err := k.reload(); err != nil {
 				k.watch.Failed(now)
-				k.opts.Log.Error("encryption keys changed on disk and cannot be read; what was read before stays in force", "error", err)
+				k.opts.Log.Error("encryption keys changed on disk and cannot be read; what was read before stays in force", "err", err)
 			}
 		}
 	}

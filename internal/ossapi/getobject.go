@@ -59,7 +59,7 @@ func (c *call) getObject() error {
 // away, that is nobody's fault.
 func (c *call) broken(err error) error {
 	if c.ctx.Err() == nil {
-		c.Log.WarnContext(c.ctx, "object not sent to its end", c.attrs("error", err)...)
+		c.Log.WarnContext(c.ctx, "object not sent to its end", c.attrs("err", err)...)
 	}
 	panic(http.ErrAbortHandler)
 }

@@ -121,7 +121,7 @@ func (c *call) answer() error {
 func (c *call) refuse(err error) string {
 	p := newReply(err)
 	if p.internal {
-		c.Log.ErrorContext(c.ctx, "request failed", c.attrs("error", err)...)
+		c.Log.ErrorContext(c.ctx, "request failed", c.attrs("err", err)...)
 	}
 	if c.w.status != 0 {
 		// Too late for an answer: the client must not take what it has for whole.

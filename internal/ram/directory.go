@@ -99,7 +99,7 @@ func (d *Directory) current() *state {
 		if now := d.watch.Stat(); d.watch.Changed(now) {
 			if err := d.reload(); err != nil {
 				d.watch.Failed(now)
-				d.opts.Log.Error("accounts, keys and roles changed on disk and cannot be read; what was read before stays in force", "error", err)
+				d.opts.Log.Error("accounts, keys and roles changed on disk and cannot be read; what was read before stays in force", "err", err)
 			}
 		}
 	}
