@@ -94,7 +94,7 @@ func (b *partsBench) run(ctx context.Context, count int, profile string) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.CreateBucket(ctx, object.Bucket{
+	if err := s.CreateBucket(ctx, object.ByService("bench"), object.Bucket{
 		Name: reportsBucket, Owner: testserver.AccountID, Created: time.Now(),
 		Redundancy: "LRS", ACL: stocktake.Private,
 	}, false); err != nil {
@@ -153,7 +153,7 @@ func (b *partsBench) whole(ctx context.Context, s *store.Store, cfg stocktake.In
 	}
 	return b.time(name, b.objects, func() error {
 		job := engine.Job{Run: fmt.Sprintf("run-%d", number), Attempt: 1, Bucket: lakeBucket, Configuration: cfg}
-		r, err := engine.Run(ctx, s.Source(), s.Destination(reportsBucket), job, engine.Options{
+		r, err := engine.Run(ctx, s.Source(), s.Destination(reportsBucket, object.ByService("bench")), job, engine.Options{
 			Workers: compressors, Log: slog.New(slog.DiscardHandler),
 		})
 		if err == nil && r.Summary.Matched != int64(b.objects) {

@@ -13,6 +13,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/digest"
 	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store"
 	"github.com/stocktake/stocktake/report"
 	"github.com/stocktake/stocktake/report/csvgz"
@@ -185,7 +186,7 @@ func (b *partsBench) sum(shards int) {
 
 // keepFile writes stored as a file of a report, in pieces as a run does.
 func keepFile(ctx context.Context, s *store.Store, stored []byte) error {
-	d := s.Destination(reportsBucket)
+	d := s.Destination(reportsBucket, object.ByService("bench"))
 	f, err := d.Create(ctx, "parts", engine.FileOptions{ContentType: "application/octet-stream"})
 	if err != nil {
 		return err

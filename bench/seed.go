@@ -43,7 +43,7 @@ func seed(ctx context.Context, data, bucket string, n int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	err = s.CreateBucket(ctx, object.Bucket{
+	err = s.CreateBucket(ctx, object.ByService("bench"), object.Bucket{
 		Name: bucket, Owner: testserver.AccountID, Created: time.Now(),
 		Redundancy: "LRS", ACL: stocktake.Private,
 	}, false)

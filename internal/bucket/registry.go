@@ -19,7 +19,8 @@ type Embedded interface {
 	// Bucket returns stocktake.ErrNoSuchBucket if there is no such bucket.
 	Bucket(ctx context.Context, name string) (object.Bucket, error)
 	Source() engine.Source
-	Destination(bucket string) engine.Destination
+	// Destination returns the bucket as a place for reports; by makes all changes.
+	Destination(bucket string, by object.Origin) engine.Destination
 }
 
 // Access decides what roles may do. [ram.Directory] implements it.
@@ -75,5 +76,5 @@ func (r *Registry) Source(context.Context, string, *stocktake.InventoryConfigura
 // Destination returns the bucket that a run of cfg writes to, on the same terms
 // as Source.
 func (r *Registry) Destination(_ context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error) {
-	return r.embedded.Destination(cfg.Destination.Bucket), nil
+	return r.embedded.Destination(cfg.Destination.Bucket, object.ByService("inventory")), nil
 }

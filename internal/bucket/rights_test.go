@@ -24,8 +24,8 @@ func (b twoBuckets) Bucket(_ context.Context, name string) (object.Bucket, error
 	return state, nil
 }
 
-func (twoBuckets) Source() engine.Source                 { return nil }
-func (twoBuckets) Destination(string) engine.Destination { return nil }
+func (twoBuckets) Source() engine.Source                                { return nil }
+func (twoBuckets) Destination(string, object.Origin) engine.Destination { return nil }
 
 func registry(d *ram.Directory, b twoBuckets) *bucket.Registry {
 	return bucket.New(b, bucket.Options{Region: "cn-hangzhou", Access: d, Account: "1000000000000000"})

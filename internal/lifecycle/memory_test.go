@@ -183,7 +183,7 @@ func (m *memory) Head(_ context.Context, v object.Version) (object.Info, error) 
 	return b.published(i), nil
 }
 
-func (m *memory) UpdateObject(_ context.Context, v object.Version, update func(*object.Info) error) (object.Info, error) {
+func (m *memory) UpdateObject(_ context.Context, _ object.Origin, v object.Version, update func(*object.Info) error) (object.Info, error) {
 	b, err := m.enter("UpdateObject", v.Bucket, v.Key)
 	if err != nil {
 		return object.Info{}, err
@@ -204,7 +204,7 @@ func (m *memory) UpdateObject(_ context.Context, v object.Version, update func(*
 	return info, nil
 }
 
-func (m *memory) DeleteIf(_ context.Context, v object.Version, check func(object.Info) error) (object.Deleted, error) {
+func (m *memory) DeleteIf(_ context.Context, _ object.Origin, v object.Version, check func(object.Info) error) (object.Deleted, error) {
 	b, err := m.enter("DeleteIf", v.Bucket, v.Key)
 	if err != nil {
 		return object.Deleted{}, err
@@ -283,7 +283,7 @@ func (m *memory) Parts(_ context.Context, u object.UploadID, after, limit int) (
 	return b.uploads[i].Upload, parts[:min(limit, len(parts))], len(parts) > limit, nil
 }
 
-func (m *memory) AbortUpload(_ context.Context, u object.UploadID) error {
+func (m *memory) AbortUpload(_ context.Context, _ object.Origin, u object.UploadID) error {
 	b, i, err := m.place(u, "AbortUpload")
 	if err != nil {
 		return err

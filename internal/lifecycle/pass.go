@@ -57,6 +57,9 @@ func (p Pass) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
+// service makes all changes of this package.
+var service = object.ByService("lifecycle")
+
 // A pass is a Pass that goes.
 type pass struct {
 	*Worker
@@ -145,7 +148,7 @@ func (p *pass) one(ctx context.Context, rules *Rules, a *act) error {
 	var err error
 	switch a.action.Kind {
 	case Transition:
-		_, err = p.store.UpdateObject(ctx, v, func(now *object.Info) error {
+		_, err = p.store.UpdateObject(ctx, service, v, func(now *object.Info) error {
 			if err := check(now); err != nil {
 				return err
 			}
@@ -159,7 +162,7 @@ func (p *pass) one(ctx context.Context, rules *Rules, a *act) error {
 		v.ID = ""
 		fallthrough
 	case Remove:
-		_, err = p.store.DeleteIf(ctx, v, func(now object.Info) error { return check(&now) })
+		_, err = p.store.DeleteIf(ctx, service, v, func(now object.Info) error { return check(&now) })
 	}
 	return p.count(a, err)
 }

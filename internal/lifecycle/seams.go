@@ -27,13 +27,13 @@ type Store interface {
 	// UpdateObject changes the class of a version in place, in one atomic step.
 	// Errors: object.ErrNoSuchKey, ErrNoSuchVersion, ErrMethodNotAllowed, and what
 	// update returns; then nothing is changed.
-	UpdateObject(ctx context.Context, v object.Version, update func(*object.Info) error) (object.Info, error)
+	UpdateObject(ctx context.Context, by object.Origin, v object.Version, update func(*object.Info) error) (object.Info, error)
 
 	// DeleteIf deletes as DeleteObject does, unless check, which sees the state
 	// that would be deleted, returns an error: then nothing is changed and the error
 	// is returned. Both are one atomic step. Of v.ID empty that state is the current
 	// version, be it a delete marker. Errors: object.ErrNoSuchKey, ErrNoSuchVersion.
-	DeleteIf(ctx context.Context, v object.Version, check func(object.Info) error) (object.Deleted, error)
+	DeleteIf(ctx context.Context, by object.Origin, v object.Version, check func(object.Info) error) (object.Deleted, error)
 
 	// UploadList gives a page of the unfinished uploads.
 	UploadList(ctx context.Context, q object.UploadQuery) (object.UploadListing, error)
@@ -43,7 +43,7 @@ type Store interface {
 	Parts(ctx context.Context, u object.UploadID, after, max int) (upload object.Upload, parts []object.Part, more bool, err error)
 
 	// AbortUpload gives object.ErrNoSuchUpload if the upload is gone.
-	AbortUpload(ctx context.Context, u object.UploadID) error
+	AbortUpload(ctx context.Context, by object.Origin, u object.UploadID) error
 }
 
 // An Observer is told of every pass through a bucket when it has ended, for

@@ -39,8 +39,8 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) bucket(name string, versioning object.Versioning, rules ...object.LifecycleRule) {
 	w.Helper()
-	check(w.T, w.CreateBucket(w.Context(), object.Bucket{Name: name, Owner: account}, false))
-	check(w.T, w.UpdateBucket(w.Context(), name, func(b *object.Bucket) error {
+	check(w.T, w.CreateBucket(w.Context(), object.ByService("test"), object.Bucket{Name: name, Owner: account}, false))
+	check(w.T, w.UpdateBucket(w.Context(), object.ByService("test"), name, func(b *object.Bucket) error {
 		b.Versioning, b.Lifecycle = versioning, &object.Lifecycle{Rules: rules}
 		return nil
 	}))
@@ -48,7 +48,7 @@ func (w *world) bucket(name string, versioning object.Versioning, rules ...objec
 
 func (w *world) put(bucket, key string, tags ...object.Tag) object.Info {
 	w.Helper()
-	info, err := w.PutObject(w.Context(), object.Put{Bucket: bucket, Key: key, Size: int64(len(key)), Attributes: object.Attributes{Tags: tags}}, strings.NewReader(key))
+	info, err := w.PutObject(w.Context(), object.ByService("test"), object.Put{Bucket: bucket, Key: key, Size: int64(len(key)), Attributes: object.Attributes{Tags: tags}}, strings.NewReader(key))
 	check(w.T, err)
 	return info
 }
@@ -164,19 +164,19 @@ func TestEmbeddedVersions(t *testing.T) {
 		}
 		check(t, w.clock.Advance(t.Context(), 24*time.Hour))
 	}
-	check(t, w.DeleteBucket(t.Context(), "docs"))
+	check(t, w.DeleteBucket(t.Context(), object.ByService("test"), "docs"))
 }
 
 func TestEmbeddedUploads(t *testing.T) {
 	w := newWorld(t)
 	w.bucket("docs", object.Unversioned, object.LifecycleRule{ID: "1", Enabled: true, Prefix: "u/", AbortUploads: days(3)})
 	begin := func(key string) object.UploadID {
-		u, err := w.InitiateUpload(t.Context(), object.Put{Bucket: "docs", Key: key})
+		u, err := w.InitiateUpload(t.Context(), object.ByService("test"), object.Put{Bucket: "docs", Key: key})
 		check(t, err)
 		return object.UploadID{Bucket: "docs", Key: key, ID: u.ID}
 	}
 	part := func(u object.UploadID) {
-		_, err := w.UploadPart(t.Context(), u, 1, object.Put{Bucket: u.Bucket, Key: u.Key, Size: 4}, strings.NewReader("part"))
+		_, err := w.UploadPart(t.Context(), object.ByService("test"), u, 1, object.Put{Bucket: u.Bucket, Key: u.Key, Size: 4}, strings.NewReader("part"))
 		check(t, err)
 	}
 	left, going, other := begin("u/left"), begin("u/going"), begin("other")
@@ -213,7 +213,7 @@ func TestWritersMeanwhile(t *testing.T) {
 	wrote := make(chan error, 1)
 	go func() {
 		for i := range keys {
-			if _, err := w.PutObject(context.WithoutCancel(t.Context()), object.Put{Bucket: "docs", Key: fmt.Sprint(keys - 1 - i), Size: 3}, strings.NewReader("new")); err != nil {
+			if _, err := w.PutObject(context.WithoutCancel(t.Context()), object.ByService("test"), object.Put{Bucket: "docs", Key: fmt.Sprint(keys - 1 - i), Size: 3}, strings.NewReader("new")); err != nil {
 				wrote <- err
 				return
 			}
@@ -237,10 +237,10 @@ func BenchmarkPass(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.CreateBucket(b.Context(), object.Bucket{Name: "bucket", Owner: account}, false); err != nil {
+	if err := s.CreateBucket(b.Context(), object.ByService("test"), object.Bucket{Name: "bucket", Owner: account}, false); err != nil {
 		b.Fatal(err)
 	}
-	if err := s.UpdateBucket(b.Context(), "bucket", func(b *object.Bucket) error {
+	if err := s.UpdateBucket(b.Context(), object.ByService("test"), "bucket", func(b *object.Bucket) error {
 		b.Lifecycle = &object.Lifecycle{Rules: []object.LifecycleRule{{ID: "1", Enabled: true, Expiration: days(100), Transitions: []object.LifecycleTransition{to(stocktake.IA, 30)}}}}
 		return nil
 	}); err != nil {

@@ -62,7 +62,7 @@ func (p *pass) upload(ctx context.Context, rules *Rules, u *object.Upload) error
 		if !due {
 			return nil
 		}
-		if err = p.store.AbortUpload(ctx, id); err == nil {
+		if err = p.store.AbortUpload(ctx, service, id); err == nil {
 			p.done.Aborted++
 			p.log.Debug("lifecycle", "action", "abort", "rule", rule, "bucket", id.Bucket, "key", id.Key, "upload", id.ID)
 		}

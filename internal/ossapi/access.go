@@ -160,3 +160,12 @@ func (c *call) sourceIP() netip.Addr {
 	}
 	return from.Addr().Unmap()
 }
+
+// origin is who makes the changes of this request.
+func (c *call) origin() object.Origin {
+	by := object.Origin{Principal: c.who.ID, Request: c.id, Address: c.sourceIP()}
+	if c.anonymous() {
+		by.Principal = object.Anonymous
+	}
+	return by
+}

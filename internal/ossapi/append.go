@@ -23,7 +23,7 @@ func (c *call) appendObject() error {
 	if err := c.upload(&p); err != nil {
 		return err
 	}
-	info, err := c.Store.AppendObject(c.ctx, p, position, c.body())
+	info, err := c.Store.AppendObject(c.ctx, c.origin(), p, position, c.body())
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (c *call) sealAppendObject() error {
 	if err != nil {
 		return err
 	}
-	info, err := c.Store.SealAppendObject(c.ctx, c.at.bucket, c.at.key, position)
+	info, err := c.Store.SealAppendObject(c.ctx, c.origin(), c.at.bucket, c.at.key, position)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (c *call) putSymlink() error {
 	if err != nil {
 		return err
 	}
-	info, err := c.Store.PutSymlink(c.ctx, p, target)
+	info, err := c.Store.PutSymlink(c.ctx, c.origin(), p, target)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,8 @@ import (
 
 // What the OSS face needs of a store, by subject. internal/store is all of
 // them; each error named is told apart with errors.Is. Every operation on a
-// missing bucket gives [stocktake.ErrNoSuchBucket]. A nil error means that the
+// missing bucket gives [stocktake.ErrNoSuchBucket], every change without an
+// origin object.ErrNoOrigin. A nil error means that the
 // change survives a crash of the machine.
 
 // Registry finds the bucket that a request names, whichever store holds it.
@@ -24,7 +25,7 @@ type Buckets interface {
 	// CreateBucket makes b. If its owner has the bucket already with the same
 	// class and redundancy, only the ACL is changed, and only if setACL.
 	// Errors: object.ErrBucketExists, object.ErrTooManyBuckets (100 an owner).
-	CreateBucket(ctx context.Context, b object.Bucket, setACL bool) error
+	CreateBucket(ctx context.Context, by object.Origin, b object.Bucket, setACL bool) error
 
 	// Buckets yields up to max buckets of owner, by name, whose name starts with
 	// prefix and sorts after after, and whether there are more.
@@ -32,10 +33,10 @@ type Buckets interface {
 
 	// UpdateBucket changes a bucket in one atomic step; update may be called
 	// again on a newer state. What update returns is returned.
-	UpdateBucket(ctx context.Context, name string, update func(*object.Bucket) error) error
+	UpdateBucket(ctx context.Context, by object.Origin, name string, update func(*object.Bucket) error) error
 
 	// DeleteBucket removes an empty bucket, or gives object.ErrBucketNotEmpty.
-	DeleteBucket(ctx context.Context, name string) error
+	DeleteBucket(ctx context.Context, by object.Origin, name string) error
 
 	BucketStat(ctx context.Context, name string) (object.BucketStat, error)
 }
@@ -45,7 +46,7 @@ type Objects interface {
 	// PutObject stores all of body or nothing. Errors: object.ErrBadDigest,
 	// ErrIncompleteBody, ErrTooLarge, ErrFileExists, ErrKMSKey; an error of body is
 	// passed on.
-	PutObject(ctx context.Context, p object.Put, body io.Reader) (object.Info, error)
+	PutObject(ctx context.Context, by object.Origin, p object.Put, body io.Reader) (object.Info, error)
 
 	// Head gives the state of a version. Errors: object.ErrNoSuchKey (a
 	// *DeleteMarkerError if the current version is one), ErrNoSuchVersion,
@@ -58,7 +59,7 @@ type Objects interface {
 
 	// Delete removes a version (v.ID set) or the current one: in a versioned
 	// bucket by making a delete marker. What is missing already is no error.
-	Delete(ctx context.Context, v object.Version) (object.Deleted, error)
+	Delete(ctx context.Context, by object.Origin, v object.Version) (object.Deleted, error)
 
 	// List gives a page of a listing.
 	List(ctx context.Context, q object.ListQuery) (object.Listing, error)
@@ -73,36 +74,36 @@ type Writers interface {
 	// caller. prepare sees the source's state first and completes p, whose
 	// attributes are all that the copy has of its own; its error is returned.
 	// Errors: those of Head on src and of PutObject.
-	CopyObject(ctx context.Context, src object.Version, p object.Put, prepare func(src object.Info, p *object.Put) error) (source, made object.Info, err error)
+	CopyObject(ctx context.Context, by object.Origin, src object.Version, p object.Put, prepare func(src object.Info, p *object.Put) error) (source, made object.Info, err error)
 
 	// AppendObject adds body at position, which must be the object's length; 0
 	// may create it. Errors: *object.PositionError, ErrNotAppendable, ErrSealed,
 	// those of PutObject.
-	AppendObject(ctx context.Context, p object.Put, position int64, body io.Reader) (object.Info, error)
+	AppendObject(ctx context.Context, by object.Origin, p object.Put, position int64, body io.Reader) (object.Info, error)
 
 	// SealAppendObject ends appending. Errors as AppendObject.
-	SealAppendObject(ctx context.Context, bucket, key string, position int64) (object.Info, error)
+	SealAppendObject(ctx context.Context, by object.Origin, bucket, key string, position int64) (object.Info, error)
 
 	// PutSymlink makes key a link to target.
-	PutSymlink(ctx context.Context, p object.Put, target string) (object.Info, error)
+	PutSymlink(ctx context.Context, by object.Origin, p object.Put, target string) (object.Info, error)
 
 	// UpdateObject changes ACL, Tags, Restore, StorageClass, TransitionTime of a
 	// version in place, in one atomic step. Errors as Head, and what update returns.
-	UpdateObject(ctx context.Context, v object.Version, update func(*object.Info) error) (object.Info, error)
+	UpdateObject(ctx context.Context, by object.Origin, v object.Version, update func(*object.Info) error) (object.Info, error)
 }
 
 // Uploads keeps multipart uploads. Each method gives object.ErrNoSuchUpload for
 // an unknown id or one of another key.
 type Uploads interface {
-	InitiateUpload(ctx context.Context, p object.Put) (object.Upload, error)
+	InitiateUpload(ctx context.Context, by object.Origin, p object.Put) (object.Upload, error)
 	// UploadPart stores a part, replacing one of the same number.
-	UploadPart(ctx context.Context, u object.UploadID, number int, p object.Put, body io.Reader) (object.Part, error)
+	UploadPart(ctx context.Context, by object.Origin, u object.UploadID, number int, p object.Put, body io.Reader) (object.Part, error)
 	// UploadPartCopy stores a part from n bytes of src at off; n -1 means to its end.
-	UploadPartCopy(ctx context.Context, u object.UploadID, number int, src object.Version, off, n int64, check func(object.Info) error) (source object.Info, part object.Part, err error)
+	UploadPartCopy(ctx context.Context, by object.Origin, u object.UploadID, number int, src object.Version, off, n int64, check func(object.Info) error) (source object.Info, part object.Part, err error)
 	// CompleteUpload joins parts without copying them. Errors:
 	// object.ErrInvalidPart, ErrInvalidPartOrder, ErrPartTooSmall, ErrFileExists.
-	CompleteUpload(ctx context.Context, u object.UploadID, c object.Completion) (object.Info, error)
-	AbortUpload(ctx context.Context, u object.UploadID) error
+	CompleteUpload(ctx context.Context, by object.Origin, u object.UploadID, c object.Completion) (object.Info, error)
+	AbortUpload(ctx context.Context, by object.Origin, u object.UploadID) error
 	// Parts gives up to max parts with a number above after.
 	Parts(ctx context.Context, u object.UploadID, after, max int) (upload object.Upload, parts []object.Part, more bool, err error)
 	UploadList(ctx context.Context, q object.UploadQuery) (object.UploadListing, error)

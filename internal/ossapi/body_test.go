@@ -12,6 +12,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -297,10 +299,40 @@ func (c cutContent) Range(off, n int64) (io.Reader, error) { return c.Content.Ra
 
 type panicking struct{ ossapi.Store }
 
-func (panicking) PutObject(context.Context, object.Put, io.Reader) (object.Info, error) {
+func (panicking) PutObject(context.Context, object.Origin, object.Put, io.Reader) (object.Info, error) {
 	panic("boom")
 }
 
-func (panicking) Delete(context.Context, object.Version) (object.Deleted, error) {
+func (panicking) Delete(context.Context, object.Origin, object.Version) (object.Deleted, error) {
 	return object.Deleted{}, errors.New("disk on fire")
+}
+
+// The store is told who made a change, by which request and from where.
+func TestOrigin(t *testing.T) {
+	w := newWorld(t)
+	w.bucket(t, "photos")
+	w.must(t, w.do(t, "DELETE", "/photos?publicAccessBlock", "", nil), 204)
+	w.must(t, w.do(t, "PUT", "/photos?acl", "", map[string]string{"x-oss-acl": "public-read-write"}), 200)
+	var seen []object.Origin
+	listening := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = w.store, origins{w.store, &seen} })
+	signed := listening.must(t, listening.do(t, "PUT", "/photos/cat", "meow", nil), 200)
+	anonymous := listening.must(t, listening.send(t, listening.request(t, "PUT", "/photos/dog", "bark", nil)), 200)
+	local := netip.MustParseAddr("127.0.0.1")
+	want := []object.Origin{
+		{Principal: account, Request: signed.header.Get("X-Oss-Request-Id"), Address: local},
+		{Principal: object.Anonymous, Request: anonymous.header.Get("X-Oss-Request-Id"), Address: local},
+	}
+	if !slices.Equal(seen, want) {
+		t.Errorf("origins %v, want %v", seen, want)
+	}
+}
+
+type origins struct {
+	ossapi.Store
+	seen *[]object.Origin
+}
+
+func (s origins) PutObject(ctx context.Context, by object.Origin, p object.Put, body io.Reader) (object.Info, error) {
+	*s.seen = append(*s.seen, by)
+	return s.Store.PutObject(ctx, by, p, body)
 }

@@ -40,7 +40,7 @@ func (c *call) putBucket() error {
 			return err
 		}
 	}
-	if err := c.Store.CreateBucket(c.ctx, want, acl); err != nil {
+	if err := c.Store.CreateBucket(c.ctx, c.origin(), want, acl); err != nil {
 		return err
 	}
 	c.set("Location", "/"+want.Name)
@@ -106,7 +106,7 @@ func bucketACL(v string) (stocktake.ACL, error) {
 
 // deleteBucket answers DeleteBucket. The inventories of a bucket go with it.
 func (c *call) deleteBucket() error {
-	if err := c.Store.DeleteBucket(c.ctx, c.at.bucket); err != nil {
+	if err := c.Store.DeleteBucket(c.ctx, c.origin(), c.at.bucket); err != nil {
 		return err
 	}
 	if err := c.Inventories.BucketDeleted(c.ctx, c.at.bucket); err != nil {
@@ -228,7 +228,7 @@ func (c *call) getBucketVersioning() error {
 
 // update changes the bucket and answers without a body.
 func (c *call) update(status int, change func(*object.Bucket) error) error {
-	if err := c.Store.UpdateBucket(c.ctx, c.at.bucket, change); err != nil {
+	if err := c.Store.UpdateBucket(c.ctx, c.origin(), c.at.bucket, change); err != nil {
 		return err
 	}
 	return c.empty(status)

@@ -109,7 +109,7 @@ func (c *call) copyObject() error {
 		}
 		return nil
 	}
-	from, made, err := c.Store.CopyObject(c.ctx, src, p, prepare)
+	from, made, err := c.Store.CopyObject(c.ctx, c.origin(), src, p, prepare)
 	if errors.Is(err, errIsSymlink) {
 		from, made, err = c.copySymlink(src, p, target, prepare)
 	}
@@ -138,7 +138,7 @@ func (c *call) copySymlink(src object.Version, p object.Put, target string, prep
 	case !errors.Is(err, errIsSymlink):
 		return from, made, err
 	}
-	made, err = c.Store.PutSymlink(c.ctx, p, target)
+	made, err = c.Store.PutSymlink(c.ctx, c.origin(), p, target)
 	return from, made, err
 }
 
@@ -169,7 +169,7 @@ func (c *call) uploadPartCopy() error {
 	if err != nil {
 		return err
 	}
-	from, made, err := c.Store.UploadPartCopy(c.ctx, u, number, src, part.off, part.n, func(from object.Info) error {
+	from, made, err := c.Store.UploadPartCopy(c.ctx, c.origin(), u, number, src, part.off, part.n, func(from object.Info) error {
 		if part.n >= 0 && part.off+part.n > from.Size || part.off > from.Size {
 			return errInvalidRange
 		}

@@ -28,7 +28,7 @@ func (c *call) deleteObject() error {
 	if err != nil {
 		return err
 	}
-	did, err := c.Store.Delete(c.ctx, v)
+	did, err := c.Store.Delete(c.ctx, c.origin(), v)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (c *call) allowDeletes(versions []object.Version) error {
 }
 
 func (c *call) deleteOne(ctx context.Context, v object.Version, did *object.Deleted) (err error) {
-	*did, err = c.Store.Delete(ctx, v)
+	*did, err = c.Store.Delete(ctx, c.origin(), v)
 	return err
 }
 

@@ -20,7 +20,7 @@ func (c *call) initiateUpload() error {
 	if err != nil {
 		return err
 	}
-	u, err := c.Store.InitiateUpload(c.ctx, p)
+	u, err := c.Store.InitiateUpload(c.ctx, c.origin(), p)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (c *call) uploadPart() error {
 	if err := c.upload(&p); err != nil {
 		return err
 	}
-	part, err := c.Store.UploadPart(c.ctx, u, number, p, c.body())
+	part, err := c.Store.UploadPart(c.ctx, c.origin(), u, number, p, c.body())
 	if err != nil {
 		return withEC(err, object.ErrNoSuchUpload, "0042-00000104")
 	}
@@ -100,7 +100,7 @@ func (c *call) completeUpload() error {
 	if done.Parts, err = c.completedParts(); err != nil {
 		return err
 	}
-	info, err := c.Store.CompleteUpload(c.ctx, u, done)
+	info, err := c.Store.CompleteUpload(c.ctx, c.origin(), u, done)
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func (c *call) abortUpload() error {
 	if err != nil {
 		return err
 	}
-	if err := c.Store.AbortUpload(c.ctx, u); err != nil {
+	if err := c.Store.AbortUpload(c.ctx, c.origin(), u); err != nil {
 		return err
 	}
 	return c.empty(http.StatusNoContent)

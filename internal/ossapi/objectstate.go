@@ -16,7 +16,7 @@ func (c *call) changeObject(status int, change func(*object.Info) error) error {
 	if err != nil {
 		return err
 	}
-	info, err := c.Store.UpdateObject(c.ctx, v, change)
+	info, err := c.Store.UpdateObject(c.ctx, c.origin(), v, change)
 	if err != nil {
 		return c.markerDetail(err, v)
 	}
@@ -105,7 +105,7 @@ func (c *call) restoreObject() error {
 	if err != nil {
 		return err
 	}
-	info, err := c.Store.UpdateObject(c.ctx, v, func(info *object.Info) error {
+	info, err := c.Store.UpdateObject(c.ctx, c.origin(), v, func(info *object.Info) error {
 		wait, err := restoreTime(info.StorageClass, tier)
 		if err != nil {
 			return err

@@ -21,7 +21,7 @@ func (c *call) putObject() error {
 	if err != nil {
 		return err
 	}
-	info, err := c.Store.PutObject(c.ctx, p, c.body())
+	info, err := c.Store.PutObject(c.ctx, c.origin(), p, c.body())
 	if err != nil {
 		return err
 	}

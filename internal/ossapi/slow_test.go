@@ -43,7 +43,7 @@ func slowWorld(t *testing.T, test func(t *testing.T, st *store.Store, dial func(
 		check(t, err)
 		st, err := store.Open(t.Context(), t.TempDir(), store.Options{})
 		check(t, err)
-		check(t, st.CreateBucket(t.Context(), object.Bucket{Name: "photos", Owner: account, Created: time.Now(), Redundancy: "LRS", ACL: 1}, false))
+		check(t, st.CreateBucket(t.Context(), object.ByService("test"), object.Bucket{Name: "photos", Owner: account, Created: time.Now(), Redundancy: "LRS", ACL: 1}, false))
 		listener := &pipes{make(chan net.Conn), make(chan struct{})}
 		srv := &http.Server{Handler: ossapi.New(ossapi.Config{Buckets: st, Store: st, Access: access, Region: region})}
 		served := make(chan error, 1)
@@ -160,7 +160,7 @@ func TestSlowDocuments(t *testing.T) {
 func TestSlowReaders(t *testing.T) {
 	slowWorld(t, func(t *testing.T, st *store.Store, dial func() net.Conn) {
 		size := 4 << 20
-		_, err := st.PutObject(t.Context(), object.Put{Bucket: "photos", Key: "large", Size: int64(size)}, strings.NewReader(strings.Repeat("x", size)))
+		_, err := st.PutObject(t.Context(), object.ByService("test"), object.Put{Bucket: "photos", Key: "large", Size: int64(size)}, strings.NewReader(strings.Repeat("x", size)))
 		check(t, err)
 		conn := dial()
 		defer conn.Close()

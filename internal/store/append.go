@@ -22,7 +22,7 @@ func textSum[T string | []byte](text T) [16]byte { return md5.Sum([]byte(text)) 
 
 // AppendObject implements ossapi.Writers. An append to an object keeps its
 // version, also in a versioned bucket.
-func (s *Store) AppendObject(ctx context.Context, p object.Put, position int64, r io.Reader) (object.Info, error) {
+func (s *Store) AppendObject(ctx context.Context, by object.Origin, p object.Put, position int64, r io.Reader) (object.Info, error) {
 	b, err := s.bucket(p.Bucket)
 	if err != nil {
 		return object.Info{}, err
@@ -35,9 +35,9 @@ func (s *Store) AppendObject(ctx context.Context, p object.Put, position int64, 
 		return object.Info{}, err
 	}
 	if old == nil || old.info.IsDeleteMarker {
-		return s.beginAppendable(ctx, b, &p, r)
+		return s.beginAppendable(ctx, by, b, &p, r)
 	}
-	return s.extend(ctx, b, old, &p, r)
+	return s.extend(ctx, by, b, old, &p, r)
 }
 
 // appendable tells why old cannot be appended to at position; nil, or a delete
@@ -59,7 +59,7 @@ func appendable(old *row, position int64) error {
 }
 
 // beginAppendable makes an appendable object.
-func (s *Store) beginAppendable(ctx context.Context, b *bucket, p *object.Put, r io.Reader) (object.Info, error) {
+func (s *Store) beginAppendable(ctx context.Context, by object.Origin, b *bucket, p *object.Put, r io.Reader) (object.Info, error) {
 	w := &write{key: p.Key, mustBeNew: true}
 	e, err := s.describe(ctx, &w.info, &p.Attributes, b.state.Load())
 	if err != nil {
@@ -71,11 +71,11 @@ func (s *Store) beginAppendable(ctx context.Context, b *bucket, p *object.Put, r
 	}
 	w.info.Type, w.info.CRC64 = stocktake.Appendable, d.crc64
 	w.info.ETag = stocktake.ETag{Sum: textSum(d.md5[:])}
-	return s.make(b, w)
+	return s.make(by, b, w)
 }
 
 // extend adds the body to the appendable object old.
-func (s *Store) extend(ctx context.Context, b *bucket, old *row, p *object.Put, r io.Reader) (object.Info, error) {
+func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *row, p *object.Put, r io.Reader) (object.Info, error) {
 	pieces, e, err := s.lastPieces(ctx, old)
 	if err != nil {
 		return object.Info{}, err
@@ -105,7 +105,7 @@ func (s *Store) extend(ctx context.Context, b *bucket, old *row, p *object.Put, 
 		return object.Info{}, err
 	}
 	var made object.Info
-	err = s.change(b, p.Key, func(c *change, state *object.Bucket) error {
+	err = s.change(by, b, p.Key, func(c *change, state *object.Bucket) error {
 		now, err := newest(s.db, b.id, p.Key)
 		if err != nil {
 			return err
@@ -235,12 +235,12 @@ func (c *change) extend(r *row, pieces, tail []piece, b *body, d digests) (objec
 
 // SealAppendObject implements ossapi.Writers. Sealing a sealed object changes
 // nothing.
-func (s *Store) SealAppendObject(_ context.Context, name, key string, position int64) (sealed object.Info, err error) {
+func (s *Store) SealAppendObject(_ context.Context, by object.Origin, name, key string, position int64) (sealed object.Info, err error) {
 	b, err := s.bucket(name)
 	if err != nil {
 		return object.Info{}, err
 	}
-	err = s.change(b, key, func(c *change, state *object.Bucket) error {
+	err = s.change(by, b, key, func(c *change, state *object.Bucket) error {
 		r, err := newest(s.db, b.id, key)
 		switch {
 		case err != nil:

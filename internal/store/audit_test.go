@@ -25,7 +25,7 @@ func damaged(t *testing.T) (*store.Store, *vfs.MemFS) {
 	for _, size := range []int{0, 10, 64, 65, 3000, 300_000} {
 		for _, e := range []*object.Encryption{nil, &sealed} {
 			p := object.Put{Attributes: object.Attributes{Encryption: e}, Bucket: "b", Key: "k", Size: -1}
-			if _, err := s.PutObject(t.Context(), p, strings.NewReader(strings.Repeat("x", size))); err != nil {
+			if _, err := s.PutObject(t.Context(), by, p, strings.NewReader(strings.Repeat("x", size))); err != nil {
 				t.Fatal(err)
 			}
 			p.Key = "log"
@@ -36,22 +36,22 @@ func damaged(t *testing.T) (*store.Store, *vfs.MemFS) {
 			if err != nil {
 				info.Size = 0
 			}
-			if _, err := s.AppendObject(t.Context(), p, info.Size, bytes.NewReader(make([]byte, 600_000))); err != nil {
+			if _, err := s.AppendObject(t.Context(), by, p, info.Size, bytes.NewReader(make([]byte, 600_000))); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	u, err := s.InitiateUpload(t.Context(), object.Put{Bucket: "b", Key: "parts"})
+	u, err := s.InitiateUpload(t.Context(), by, object.Put{Bucket: "b", Key: "parts"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range 3 {
 		id := object.UploadID{Bucket: "b", Key: "parts", ID: u.ID}
-		if _, err := s.UploadPart(t.Context(), id, n+1, object.Put{Size: -1}, strings.NewReader(strings.Repeat("p", n*100))); err != nil {
+		if _, err := s.UploadPart(t.Context(), by, id, n+1, object.Put{Size: -1}, strings.NewReader(strings.Repeat("p", n*100))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Delete(t.Context(), object.Version{Bucket: "b", Key: "gone"}); err != nil {
+	if _, err := s.Delete(t.Context(), by, object.Version{Bucket: "b", Key: "gone"}); err != nil {
 		t.Fatal(err)
 	}
 	return s, fsys

@@ -163,7 +163,7 @@ func BenchmarkPutLarge(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := s.PutObject(b.Context(), p, bytes.NewReader(data)); err != nil {
+				if _, err := s.PutObject(b.Context(), by, p, bytes.NewReader(data)); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -207,7 +207,7 @@ func BenchmarkPut(b *testing.B) {
 				b.SetParallelism(max(1, clients/2))
 				one := func(ctx context.Context) error {
 					p := object.Put{Bucket: "b", Key: fmt.Sprintf("%08x", n.Add(1)), Size: int64(size)}
-					_, err := s.PutObject(ctx, p, bytes.NewReader(data))
+					_, err := s.PutObject(ctx, by, p, bytes.NewReader(data))
 					return err
 				}
 				if clients == 1 {

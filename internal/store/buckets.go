@@ -88,7 +88,10 @@ func (s *Store) bucket(name string) (*bucket, error) {
 }
 
 // CreateBucket implements ossapi.Buckets.
-func (s *Store) CreateBucket(_ context.Context, want object.Bucket, setACL bool) error {
+func (s *Store) CreateBucket(_ context.Context, by object.Origin, want object.Bucket, setACL bool) error {
+	if err := by.Check(); err != nil {
+		return err
+	}
 	s.buckets.making.Lock()
 	defer s.buckets.making.Unlock()
 	if b, err := s.bucket(want.Name); err == nil {
@@ -99,7 +102,7 @@ func (s *Store) CreateBucket(_ context.Context, want object.Bucket, setACL bool)
 		if !setACL || have.ACL == want.ACL {
 			return nil
 		}
-		return s.updateBucket(b, func(b *object.Bucket) error {
+		return s.updateBucket(by, b, func(b *object.Bucket) error {
 			b.ACL = want.ACL
 			return nil
 		})
@@ -174,17 +177,20 @@ func (s *Store) Buckets(_ context.Context, owner, prefix, after string, limit in
 
 // UpdateBucket implements ossapi.Buckets. Name, owner and time of creation
 // cannot be changed, nor versioning be unmade.
-func (s *Store) UpdateBucket(_ context.Context, name string, update func(*object.Bucket) error) error {
+func (s *Store) UpdateBucket(_ context.Context, by object.Origin, name string, update func(*object.Bucket) error) error {
 	b, err := s.bucket(name)
 	if err != nil {
 		return err
 	}
-	return s.updateBucket(b, update)
+	return s.updateBucket(by, b, update)
 }
 
 var errUnversion = errors.New("versioning cannot be unmade, only suspended")
 
-func (s *Store) updateBucket(b *bucket, update func(*object.Bucket) error) error {
+func (s *Store) updateBucket(by object.Origin, b *bucket, update func(*object.Bucket) error) error {
+	if err := by.Check(); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.gone {
@@ -211,7 +217,10 @@ func (s *Store) updateBucket(b *bucket, update func(*object.Bucket) error) error
 }
 
 // DeleteBucket implements ossapi.Buckets.
-func (s *Store) DeleteBucket(_ context.Context, name string) error {
+func (s *Store) DeleteBucket(_ context.Context, by object.Origin, name string) error {
+	if err := by.Check(); err != nil {
+		return err
+	}
 	s.buckets.making.Lock()
 	defer s.buckets.making.Unlock()
 	b, err := s.bucket(name)

@@ -29,7 +29,7 @@ func TestBuckets(t *testing.T) {
 		Tags: []object.Tag{{Key: "k", Value: "v"}, {Key: "a"}}, BlockPublicAccess: true, ResourceGroup: "rg-a", RequesterPays: true,
 		Lifecycle: &object.Lifecycle{Rules: []object.LifecycleRule{{ID: "r", Enabled: true, Expiration: &object.LifecycleAge{Days: 30}}}},
 	}
-	if err := s.CreateBucket(ctx, want, false); err != nil {
+	if err := s.CreateBucket(ctx, by, want, false); err != nil {
 		t.Fatal(err)
 	}
 	want.Created = now
@@ -45,12 +45,12 @@ func TestBuckets(t *testing.T) {
 
 	again := want
 	again.ACL, again.Policy = stocktake.PublicRead, nil
-	if err := s.CreateBucket(ctx, again, false); err != nil {
+	if err := s.CreateBucket(ctx, by, again, false); err != nil {
 		t.Error(err)
 	}
 	check()
 	want.ACL = stocktake.PublicRead
-	if err := s.CreateBucket(ctx, again, true); err != nil {
+	if err := s.CreateBucket(ctx, by, again, true); err != nil {
 		t.Error(err)
 	}
 	check()
@@ -59,13 +59,13 @@ func TestBuckets(t *testing.T) {
 		{Name: "photos", Owner: "1", StorageClass: stocktake.Standard, Redundancy: "ZRS"},
 		{Name: "photos", Owner: "1", StorageClass: stocktake.IA, Redundancy: "LRS"},
 	} {
-		if err := s.CreateBucket(ctx, other, true); !errors.Is(err, object.ErrBucketExists) {
+		if err := s.CreateBucket(ctx, by, other, true); !errors.Is(err, object.ErrBucketExists) {
 			t.Errorf("%+v: %v", other, err)
 		}
 	}
 
 	refused := errors.New("refused")
-	if err := s.UpdateBucket(ctx, "photos", func(b *object.Bucket) error {
+	if err := s.UpdateBucket(ctx, by, "photos", func(b *object.Bucket) error {
 		b.ACL = stocktake.PublicReadWrite
 		b.Policy = nil
 		return refused
@@ -73,7 +73,7 @@ func TestBuckets(t *testing.T) {
 		t.Error(err)
 	}
 	check()
-	if err := s.UpdateBucket(ctx, "photos", func(b *object.Bucket) error {
+	if err := s.UpdateBucket(ctx, by, "photos", func(b *object.Bucket) error {
 		b.Name, b.Owner, b.Created = "other", "2", time.Time{} // are not for changing
 		b.Versioning = object.Enabled
 		b.Tags, b.Lifecycle = nil, nil
@@ -84,7 +84,7 @@ func TestBuckets(t *testing.T) {
 	want.Versioning = object.Enabled
 	want.Tags, want.Lifecycle = nil, nil
 	check()
-	if err := s.UpdateBucket(ctx, "photos", func(b *object.Bucket) error {
+	if err := s.UpdateBucket(ctx, by, "photos", func(b *object.Bucket) error {
 		b.Versioning = object.Unversioned
 		return nil
 	}); err == nil {
@@ -101,7 +101,7 @@ func TestBucketsOfAnOwner(t *testing.T) {
 	s := open(t, t.TempDir(), store.Options{MaxBuckets: 5})
 	ctx := t.Context()
 	create := func(name, owner string) error {
-		return s.CreateBucket(ctx, object.Bucket{Name: name, Owner: owner, ACL: stocktake.Private}, false)
+		return s.CreateBucket(ctx, by, object.Bucket{Name: name, Owner: owner, ACL: stocktake.Private}, false)
 	}
 	for _, name := range []string{"b2", "a", "b1", "c", "b3"} {
 		if err := create(name, "1"); err != nil {
@@ -149,29 +149,29 @@ func TestNoBucket(t *testing.T) {
 	p := object.Put{Bucket: "b", Key: "k"}
 	for name, do := range map[string]func() error{
 		"Bucket":        func() error { _, err := s.Bucket(ctx, "b"); return err },
-		"UpdateBucket":  func() error { return s.UpdateBucket(ctx, "b", func(*object.Bucket) error { return nil }) },
-		"DeleteBucket":  func() error { return s.DeleteBucket(ctx, "b") },
+		"UpdateBucket":  func() error { return s.UpdateBucket(ctx, by, "b", func(*object.Bucket) error { return nil }) },
+		"DeleteBucket":  func() error { return s.DeleteBucket(ctx, by, "b") },
 		"BucketStat":    func() error { _, err := s.BucketStat(ctx, "b"); return err },
-		"PutObject":     func() error { _, err := s.PutObject(ctx, p, errReader{nil}); return err },
+		"PutObject":     func() error { _, err := s.PutObject(ctx, by, p, errReader{nil}); return err },
 		"Head":          func() error { _, err := s.Head(ctx, v); return err },
 		"Open":          func() error { _, _, err := s.Open(ctx, v); return err },
-		"Delete":        func() error { _, err := s.Delete(ctx, v); return err },
+		"Delete":        func() error { _, err := s.Delete(ctx, by, v); return err },
 		"List":          func() error { _, err := s.List(ctx, object.ListQuery{Bucket: "b"}); return err },
-		"CopyObject":    func() error { _, _, err := s.CopyObject(ctx, v, p, nil); return err },
-		"AppendObject":  func() error { _, err := s.AppendObject(ctx, p, 0, errReader{nil}); return err },
-		"Seal":          func() error { _, err := s.SealAppendObject(ctx, "b", "k", 0); return err },
-		"PutSymlink":    func() error { _, err := s.PutSymlink(ctx, p, "t"); return err },
-		"UpdateObject":  func() error { _, err := s.UpdateObject(ctx, v, nil); return err },
-		"Initiate":      func() error { _, err := s.InitiateUpload(ctx, p); return err },
-		"UploadPart":    func() error { _, err := s.UploadPart(ctx, u, 1, p, errReader{nil}); return err },
-		"UploadPartCop": func() error { _, _, err := s.UploadPartCopy(ctx, u, 1, v, 0, -1, nil); return err },
-		"Complete":      func() error { _, err := s.CompleteUpload(ctx, u, object.Completion{}); return err },
-		"Abort":         func() error { return s.AbortUpload(ctx, u) },
+		"CopyObject":    func() error { _, _, err := s.CopyObject(ctx, by, v, p, nil); return err },
+		"AppendObject":  func() error { _, err := s.AppendObject(ctx, by, p, 0, errReader{nil}); return err },
+		"Seal":          func() error { _, err := s.SealAppendObject(ctx, by, "b", "k", 0); return err },
+		"PutSymlink":    func() error { _, err := s.PutSymlink(ctx, by, p, "t"); return err },
+		"UpdateObject":  func() error { _, err := s.UpdateObject(ctx, by, v, nil); return err },
+		"Initiate":      func() error { _, err := s.InitiateUpload(ctx, by, p); return err },
+		"UploadPart":    func() error { _, err := s.UploadPart(ctx, by, u, 1, p, errReader{nil}); return err },
+		"UploadPartCop": func() error { _, _, err := s.UploadPartCopy(ctx, by, u, 1, v, 0, -1, nil); return err },
+		"Complete":      func() error { _, err := s.CompleteUpload(ctx, by, u, object.Completion{}); return err },
+		"Abort":         func() error { return s.AbortUpload(ctx, by, u) },
 		"Parts":         func() error { _, _, _, err := s.Parts(ctx, u, 0, 1); return err },
 		"UploadList":    func() error { _, err := s.UploadList(ctx, object.UploadQuery{Bucket: "b"}); return err },
 		"Snapshot":      func() error { _, err := s.Source().Snapshot(ctx, "b"); return err },
 		"Destination": func() error {
-			_, err := s.Destination("b").Create(ctx, "k", engine.FileOptions{})
+			_, err := s.Destination("b", by).Create(ctx, "k", engine.FileOptions{})
 			return err
 		},
 	} {
@@ -194,13 +194,13 @@ func TestBucketMadeAnew(t *testing.T) {
 	defer old.Close()
 	remove := func(want error) {
 		t.Helper()
-		if err := s.DeleteBucket(t.Context(), "b"); !errors.Is(err, want) {
+		if err := s.DeleteBucket(t.Context(), by, "b"); !errors.Is(err, want) {
 			t.Fatalf("%v, want %v", err, want)
 		}
 	}
 	drop := func(id string) object.Deleted {
 		t.Helper()
-		did, err := s.Delete(t.Context(), object.Version{Bucket: "b", Key: "k", ID: id})
+		did, err := s.Delete(t.Context(), by, object.Version{Bucket: "b", Key: "k", ID: id})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,12 +211,12 @@ func TestBucketMadeAnew(t *testing.T) {
 	drop(made.VersionID)
 	remove(object.ErrBucketNotEmpty) // there is the marker
 	drop(marker.VersionID)
-	u, err := s.InitiateUpload(t.Context(), object.Put{Bucket: "b", Key: "k"})
+	u, err := s.InitiateUpload(t.Context(), by, object.Put{Bucket: "b", Key: "k"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	remove(object.ErrBucketNotEmpty)
-	if err := s.AbortUpload(t.Context(), object.UploadID{Bucket: "b", Key: "k", ID: u.ID}); err != nil {
+	if err := s.AbortUpload(t.Context(), by, object.UploadID{Bucket: "b", Key: "k", ID: u.ID}); err != nil {
 		t.Fatal(err)
 	}
 	remove(nil)

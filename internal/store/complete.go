@@ -14,12 +14,12 @@ import (
 
 // CompleteUpload implements ossapi.Uploads. The object consists of the blobs of
 // its parts, which stay where they are.
-func (s *Store) CompleteUpload(_ context.Context, u object.UploadID, done object.Completion) (made object.Info, err error) {
+func (s *Store) CompleteUpload(_ context.Context, by object.Origin, u object.UploadID, done object.Completion) (made object.Info, err error) {
 	b, err := s.bucket(u.Bucket)
 	if err != nil {
 		return object.Info{}, err
 	}
-	err = s.change(b, u.Key, func(c *change, state *object.Bucket) error {
+	err = s.change(by, b, u.Key, func(c *change, state *object.Bucket) error {
 		upload, err := s.upload(b, u)
 		if err != nil {
 			return err

@@ -66,23 +66,23 @@ func (b *contractBucket) Put(o sourcetest.Object) string {
 	var err error
 	switch o.Type {
 	case stocktake.Normal:
-		info, err = b.s.PutObject(ctx, p, body)
+		info, err = b.s.PutObject(ctx, by, p, body)
 	case stocktake.Appendable:
-		info, err = b.s.AppendObject(ctx, p, 0, body)
+		info, err = b.s.AppendObject(ctx, by, p, 0, body)
 	case stocktake.Symlink:
-		info, err = b.s.PutSymlink(ctx, p, o.Body)
+		info, err = b.s.PutSymlink(ctx, by, p, o.Body)
 	case stocktake.Multipart:
 		var upload object.Upload
-		upload, err = b.s.InitiateUpload(ctx, p)
+		upload, err = b.s.InitiateUpload(ctx, by, p)
 		b.check(err)
 		id := object.UploadID{Bucket: "b", Key: o.Key, ID: upload.ID}
-		_, err = b.s.UploadPart(ctx, id, 1, object.Put{Size: p.Size}, body)
+		_, err = b.s.UploadPart(ctx, by, id, 1, object.Put{Size: p.Size}, body)
 		b.check(err)
-		info, err = b.s.CompleteUpload(ctx, id, object.Completion{})
+		info, err = b.s.CompleteUpload(ctx, by, id, object.Completion{})
 	}
 	b.check(err)
 	if o.Transition != 0 {
-		_, err := b.s.UpdateObject(ctx, object.Version{Bucket: "b", Key: o.Key, ID: info.VersionID}, func(in *object.Info) error {
+		_, err := b.s.UpdateObject(ctx, by, object.Version{Bucket: "b", Key: o.Key, ID: info.VersionID}, func(in *object.Info) error {
 			in.StorageClass, in.TransitionTime = o.Class, time.Unix(o.Transition, 0)
 			return nil
 		})
@@ -92,18 +92,18 @@ func (b *contractBucket) Put(o sourcetest.Object) string {
 }
 
 func (b *contractBucket) Delete(key string) string {
-	did, err := b.s.Delete(b.t.Context(), object.Version{Bucket: "b", Key: key})
+	did, err := b.s.Delete(b.t.Context(), by, object.Version{Bucket: "b", Key: key})
 	b.check(err)
 	return did.VersionID
 }
 
 func (b *contractBucket) DeleteVersion(key, versionID string) {
-	_, err := b.s.Delete(b.t.Context(), object.Version{Bucket: "b", Key: key, ID: versionID})
+	_, err := b.s.Delete(b.t.Context(), by, object.Version{Bucket: "b", Key: key, ID: versionID})
 	b.check(err)
 }
 
 func (b *contractBucket) SetVersioning(enabled bool) {
-	b.check(b.s.UpdateBucket(b.t.Context(), "b", func(b *object.Bucket) error {
+	b.check(b.s.UpdateBucket(b.t.Context(), by, "b", func(b *object.Bucket) error {
 		if b.Versioning = object.Suspended; enabled {
 			b.Versioning = object.Enabled
 		}
@@ -117,7 +117,7 @@ func TestDestinationPromises(t *testing.T) {
 			sourcetest.RunDestination(t, func(t *testing.T) engine.Destination {
 				s := open(t, t.TempDir(), store.Options{})
 				bucket(t, s, v)
-				return s.Destination("b")
+				return s.Destination("b", by)
 			})
 		})
 	}

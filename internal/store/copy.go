@@ -14,7 +14,7 @@ import (
 
 // CopyObject implements ossapi.Writers. Where neither side is encrypted and the
 // source is one file, the copy shares its bytes on disk.
-func (s *Store) CopyObject(ctx context.Context, src object.Version, p object.Put, prepare func(object.Info, *object.Put) error) (source, made object.Info, err error) {
+func (s *Store) CopyObject(ctx context.Context, by object.Origin, src object.Version, p object.Put, prepare func(object.Info, *object.Put) error) (source, made object.Info, err error) {
 	target, err := s.bucket(p.Bucket)
 	if err != nil {
 		return object.Info{}, object.Info{}, err
@@ -44,7 +44,7 @@ func (s *Store) CopyObject(ctx context.Context, src object.Version, p object.Put
 	if source.Type == stocktake.Symlink {
 		w.info.ETag, w.info.MD5, w.info.CRC64 = source.ETag, slices.Clone(source.MD5), 0
 	}
-	made, err = s.make(target, w)
+	made, err = s.make(by, target, w)
 	return source, made, err
 }
 

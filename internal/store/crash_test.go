@@ -61,24 +61,24 @@ func takeStep(t *testing.T, s *store.Store, key string, i int64) error {
 	p := object.Put{Bucket: "b", Key: key, Size: -1}
 	switch i % 5 {
 	case 0:
-		_, err := s.Delete(ctx, object.Version{Bucket: "b", Key: key})
+		_, err := s.Delete(ctx, by, object.Version{Bucket: "b", Key: key})
 		return err
 	case 1:
-		_, _, err := s.CopyObject(ctx, object.Version{Bucket: "b", Key: "source"}, p, func(object.Info, *object.Put) error { return nil })
+		_, _, err := s.CopyObject(ctx, by, object.Version{Bucket: "b", Key: "source"}, p, func(object.Info, *object.Put) error { return nil })
 		return err
 	case 2:
-		u, err := s.InitiateUpload(ctx, p)
+		u, err := s.InitiateUpload(ctx, by, p)
 		if err != nil {
 			return err
 		}
 		id := object.UploadID{Bucket: "b", Key: key, ID: u.ID}
-		if _, err := s.UploadPart(ctx, id, 1, object.Put{Size: -1}, strings.NewReader(data)); err != nil {
+		if _, err := s.UploadPart(ctx, by, id, 1, object.Put{Size: -1}, strings.NewReader(data)); err != nil {
 			return err
 		}
-		_, err = s.CompleteUpload(ctx, id, object.Completion{})
+		_, err = s.CompleteUpload(ctx, by, id, object.Completion{})
 		return err
 	}
-	_, err := s.PutObject(ctx, p, strings.NewReader(data))
+	_, err := s.PutObject(ctx, by, p, strings.NewReader(data))
 	return err
 }
 
@@ -242,7 +242,7 @@ func TestEachFileOperationFailsOnce(t *testing.T) {
 			_, before := read(t, s, object.Version{Bucket: "b", Key: "k"})
 			want := data
 			armed.Store(true)
-			_, err := s.PutObject(t.Context(), object.Put{Bucket: "b", Key: "k", Size: -1}, strings.NewReader(data))
+			_, err := s.PutObject(t.Context(), by, object.Put{Bucket: "b", Key: "k", Size: -1}, strings.NewReader(data))
 			armed.Store(false)
 			if err != nil {
 				failed++
@@ -252,7 +252,7 @@ func TestEachFileOperationFailsOnce(t *testing.T) {
 				t.Fatalf("operation %d failed: put %d gave %v, and then there was %.10q", n, i, err, got)
 			}
 			armed.Store(true)
-			_, _, err = s.CopyObject(t.Context(), object.Version{Bucket: "b", Key: "k"}, object.Put{Bucket: "b", Key: "copy"}, func(object.Info, *object.Put) error { return nil })
+			_, _, err = s.CopyObject(t.Context(), by, object.Version{Bucket: "b", Key: "k"}, object.Put{Bucket: "b", Key: "copy"}, func(object.Info, *object.Put) error { return nil })
 			armed.Store(false)
 			if err != nil {
 				failed++
@@ -290,7 +290,7 @@ func TestConcurrentBucketDeletion(t *testing.T) {
 		wg.Go(func() {
 			for i := 0; !stop.Load(); i++ {
 				key := fmt.Sprint(w)
-				_, err := s.PutObject(t.Context(), object.Put{Bucket: "b", Key: key, Size: -1}, strings.NewReader("data"))
+				_, err := s.PutObject(t.Context(), by, object.Put{Bucket: "b", Key: key, Size: -1}, strings.NewReader("data"))
 				if errors.Is(err, stocktake.ErrNoSuchBucket) {
 					continue
 				}
@@ -301,7 +301,7 @@ func TestConcurrentBucketDeletion(t *testing.T) {
 				if _, err := s.Head(t.Context(), object.Version{Bucket: "b", Key: key}); err != nil {
 					t.Errorf("answered, then %v", err)
 				}
-				if _, err := s.Delete(t.Context(), object.Version{Bucket: "b", Key: key}); err != nil {
+				if _, err := s.Delete(t.Context(), by, object.Version{Bucket: "b", Key: key}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -309,7 +309,7 @@ func TestConcurrentBucketDeletion(t *testing.T) {
 	}
 	deleted := 0
 	for range 2000 {
-		err := s.DeleteBucket(t.Context(), "b")
+		err := s.DeleteBucket(t.Context(), by, "b")
 		switch {
 		case err == nil:
 			deleted++
@@ -355,7 +355,7 @@ func TestDestination(t *testing.T) {
 		mem := vfs.NewMem()
 		s := open(t, "data", quiet(mem))
 		bucket(t, s, v)
-		d := s.Destination("b")
+		d := s.Destination("b", by)
 		mine := put(t, s, "r/1", "mine")
 		for _, data := range []string{"", "small", strings.Repeat("large", 100)} {
 			f, err := d.Create(t.Context(), "r/1", engine.FileOptions{ContentType: "text/csv"})

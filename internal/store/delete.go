@@ -8,12 +8,12 @@ import (
 )
 
 // Delete implements ossapi.Objects.
-func (s *Store) Delete(_ context.Context, v object.Version) (did object.Deleted, err error) {
+func (s *Store) Delete(_ context.Context, by object.Origin, v object.Version) (did object.Deleted, err error) {
 	b, err := s.bucket(v.Bucket)
 	if err != nil {
 		return object.Deleted{}, err
 	}
-	err = s.change(b, v.Key, func(c *change, state *object.Bucket) (err error) {
+	err = s.change(by, b, v.Key, func(c *change, state *object.Bucket) (err error) {
 		if v.ID != "" || state.Versioning == object.Unversioned {
 			did, err = c.deleteVersion(v, state)
 		} else {

@@ -11,12 +11,12 @@ import (
 // step. Of v.ID empty that state is the current version, be it a delete marker.
 // Unlike Delete it gives object.ErrNoSuchKey or ErrNoSuchVersion if there is
 // nothing. It is what internal/lifecycle deletes with.
-func (s *Store) DeleteIf(_ context.Context, v object.Version, check func(object.Info) error) (did object.Deleted, err error) {
+func (s *Store) DeleteIf(_ context.Context, by object.Origin, v object.Version, check func(object.Info) error) (did object.Deleted, err error) {
 	b, err := s.bucket(v.Bucket)
 	if err != nil {
 		return object.Deleted{}, err
 	}
-	err = s.change(b, v.Key, func(c *change, state *object.Bucket) error {
+	err = s.change(by, b, v.Key, func(c *change, state *object.Bucket) error {
 		r, latest, missing := (*row)(nil), true, object.ErrNoSuchKey
 		if v.ID == "" {
 			r, err = newest(s.db, b.id, v.Key)

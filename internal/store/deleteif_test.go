@@ -16,12 +16,12 @@ func TestDeleteIf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.CreateBucket(t.Context(), object.Bucket{Name: "bucket", Owner: "1"}, false); err != nil {
+	if err := s.CreateBucket(t.Context(), by, object.Bucket{Name: "bucket", Owner: "1"}, false); err != nil {
 		t.Fatal(err)
 	}
 	put := func(body string) object.Info {
 		t.Helper()
-		info, err := s.PutObject(t.Context(), object.Put{Bucket: "bucket", Key: "key", Size: int64(len(body))}, strings.NewReader(body))
+		info, err := s.PutObject(t.Context(), by, object.Put{Bucket: "bucket", Key: "key", Size: int64(len(body))}, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,39 +32,39 @@ func TestDeleteIf(t *testing.T) {
 	accept := func(info object.Info) error { seen = info; return nil }
 	refused := errors.New("refused")
 
-	if _, err := s.DeleteIf(t.Context(), current, accept); !errors.Is(err, object.ErrNoSuchKey) {
+	if _, err := s.DeleteIf(t.Context(), by, current, accept); !errors.Is(err, object.ErrNoSuchKey) {
 		t.Errorf("of a missing key: %v", err)
 	}
-	if _, err := s.DeleteIf(t.Context(), object.Version{Bucket: "bucket", Key: "key", ID: object.NullVersion}, accept); !errors.Is(err, object.ErrNoSuchVersion) {
+	if _, err := s.DeleteIf(t.Context(), by, object.Version{Bucket: "bucket", Key: "key", ID: object.NullVersion}, accept); !errors.Is(err, object.ErrNoSuchVersion) {
 		t.Errorf("of a missing version: %v", err)
 	}
 	put("a")
-	if _, err := s.DeleteIf(t.Context(), current, func(object.Info) error { return refused }); !errors.Is(err, refused) {
+	if _, err := s.DeleteIf(t.Context(), by, current, func(object.Info) error { return refused }); !errors.Is(err, refused) {
 		t.Errorf("refused: %v", err)
 	}
 	if _, err := s.Head(t.Context(), current); err != nil {
 		t.Fatalf("after a refusal: %v", err)
 	}
-	if _, err := s.DeleteIf(t.Context(), current, accept); err != nil || seen.Size != 1 || !seen.IsLatest {
+	if _, err := s.DeleteIf(t.Context(), by, current, accept); err != nil || seen.Size != 1 || !seen.IsLatest {
 		t.Fatalf("%v, saw %+v", err, seen)
 	}
 	if _, err := s.Head(t.Context(), current); !errors.Is(err, object.ErrNoSuchKey) {
 		t.Fatalf("after a deletion: %v", err)
 	}
 
-	if err := s.UpdateBucket(t.Context(), "bucket", func(b *object.Bucket) error { b.Versioning = object.Enabled; return nil }); err != nil {
+	if err := s.UpdateBucket(t.Context(), by, "bucket", func(b *object.Bucket) error { b.Versioning = object.Enabled; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	old := put("bb")
 	put("ccc")
-	if _, err := s.DeleteIf(t.Context(), object.Version{Bucket: "bucket", Key: "key", ID: old.VersionID}, accept); err != nil || seen.Size != 2 || seen.IsLatest {
+	if _, err := s.DeleteIf(t.Context(), by, object.Version{Bucket: "bucket", Key: "key", ID: old.VersionID}, accept); err != nil || seen.Size != 2 || seen.IsLatest {
 		t.Fatalf("noncurrent: %v, saw %+v", err, seen)
 	}
-	did, err := s.DeleteIf(t.Context(), current, accept)
+	did, err := s.DeleteIf(t.Context(), by, current, accept)
 	if err != nil || !did.DeleteMarker || seen.Size != 3 {
 		t.Fatalf("current: %+v, %v, saw %+v", did, err, seen)
 	}
-	if _, err := s.DeleteIf(t.Context(), object.Version{Bucket: "bucket", Key: "key", ID: did.VersionID}, accept); err != nil || !seen.IsDeleteMarker || !seen.IsLatest {
+	if _, err := s.DeleteIf(t.Context(), by, object.Version{Bucket: "bucket", Key: "key", ID: did.VersionID}, accept); err != nil || !seen.IsDeleteMarker || !seen.IsLatest {
 		t.Fatalf("marker: %v, saw %+v", err, seen)
 	}
 	if info, err := s.Head(t.Context(), current); err != nil || info.Size != 3 {

@@ -15,12 +15,16 @@ import (
 
 // Destination is a bucket as an engine.Destination. What it writes are ordinary
 // objects, marked in the index as made by a report, so that Remove spares what
-// others have put under the same key in a versioned bucket.
-func (s *Store) Destination(bucket string) engine.Destination { return &destination{s, bucket} }
+// others have put under the same key in a versioned bucket. All its changes are
+// made by by.
+func (s *Store) Destination(bucket string, by object.Origin) engine.Destination {
+	return &destination{s, bucket, by}
+}
 
 type destination struct {
 	s      *Store
 	bucket string
+	by     object.Origin
 }
 
 // Create implements engine.Destination.
@@ -36,7 +40,7 @@ func (d *destination) Create(ctx context.Context, key string, opts engine.FileOp
 	case e.SSEOSS:
 		attributes.Encryption = &object.Encryption{Algorithm: "AES256"}
 	}
-	f := &destinationFile{s: d.s, b: b, w: write{key: key, exclusive: opts.Exclusive, report: true}}
+	f := &destinationFile{s: d.s, b: b, by: d.by, w: write{key: key, exclusive: opts.Exclusive, report: true}}
 	e, err := d.s.describe(ctx, &f.w.info, &attributes, b.state.Load())
 	if err != nil {
 		return nil, err
@@ -50,6 +54,7 @@ func (d *destination) Create(ctx context.Context, key string, opts engine.FileOp
 type destinationFile struct {
 	s     *Store
 	b     *bucket
+	by    object.Origin
 	w     write
 	err   error // of the first write that failed
 	ended bool
@@ -89,7 +94,7 @@ func (f *destinationFile) Commit(ctx context.Context, md5 [16]byte) error {
 	}
 	f.ended = true
 	f.w.info.ETag, f.w.info.MD5 = stocktake.ETag{Sum: md5}, md5[:]
-	_, err = f.s.make(f.b, &f.w)
+	_, err = f.s.make(f.by, f.b, &f.w)
 	if errors.Is(err, object.ErrFileExists) {
 		return fs.ErrExist
 	}
@@ -153,7 +158,7 @@ func (d *destination) Remove(_ context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	err = d.s.change(b, key, func(c *change, state *object.Bucket) error {
+	err = d.s.change(d.by, b, key, func(c *change, state *object.Bucket) error {
 		var made []*row
 		err := versions(c.s.db, b.id, key, func(r *row, _ bool) bool {
 			if r.report || state.Versioning == object.Unversioned {

@@ -19,7 +19,7 @@ func TestDestinationDropsBehind(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir(), store.Options{})
 	bucket(t, s, object.Unversioned)
-	f, err := s.Destination("b").Create(t.Context(), "shard", engine.FileOptions{})
+	f, err := s.Destination("b", by).Create(t.Context(), "shard", engine.FileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 func ExampleStore() {
 	ctx := context.Background()
+	by := object.Origin{Principal: "1"} // usually of a request
 	dir, err := os.MkdirTemp("", "store")
 	if err != nil {
 		panic(err)
@@ -25,11 +26,11 @@ func ExampleStore() {
 		panic(err)
 	}
 	defer s.Close()
-	if err := s.CreateBucket(ctx, object.Bucket{Name: "photos", Owner: "1", ACL: stocktake.Private}, false); err != nil {
+	if err := s.CreateBucket(ctx, by, object.Bucket{Name: "photos", Owner: "1", ACL: stocktake.Private}, false); err != nil {
 		panic(err)
 	}
 	for _, key := range []string{"cat.jpg", "2026/dog.jpg"} {
-		if _, err := s.PutObject(ctx, object.Put{Bucket: "photos", Key: key, Size: -1}, strings.NewReader("a picture of "+key)); err != nil {
+		if _, err := s.PutObject(ctx, by, object.Put{Bucket: "photos", Key: key, Size: -1}, strings.NewReader("a picture of "+key)); err != nil {
 			panic(err)
 		}
 	}
@@ -40,7 +41,7 @@ func ExampleStore() {
 		panic(err)
 	}
 	defer snapshot.Close()
-	if _, err := s.Delete(ctx, object.Version{Bucket: "photos", Key: "cat.jpg"}); err != nil {
+	if _, err := s.Delete(ctx, by, object.Version{Bucket: "photos", Key: "cat.jpg"}); err != nil {
 		panic(err)
 	}
 	err = snapshot.Scan(ctx, engine.Segment{}, false, func(batch []stocktake.Record) error {

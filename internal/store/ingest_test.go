@@ -89,7 +89,7 @@ func TestIngest(t *testing.T) {
 	if _, data := read(t, s, v); data != "real" {
 		t.Errorf("%q", data)
 	}
-	if _, err := s.Delete(t.Context(), object.Version{Bucket: "b", Key: objects[8].Key}); err != nil {
+	if _, err := s.Delete(t.Context(), by, object.Version{Bucket: "b", Key: objects[8].Key}); err != nil {
 		t.Error(err)
 	}
 	if stat, err := s.BucketStat(t.Context(), "b"); err != nil || sum(stat.Objects[:]) != n-1 {

@@ -129,7 +129,7 @@ func newWorld(t *rapid.T) *world {
 	}}
 	w.opts = store.Options{InlineBytes: 64, CacheBytes: 1 << 20, Keys: keyring{}, Log: slog.New(slog.DiscardHandler)}
 	w.open()
-	if err := w.s.CreateBucket(t.Context(), object.Bucket{Name: "b", Owner: "1", ACL: stocktake.Private}, false); err != nil {
+	if err := w.s.CreateBucket(t.Context(), by, object.Bucket{Name: "b", Owner: "1", ACL: stocktake.Private}, false); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -164,7 +164,7 @@ func (w *world) put(*rapid.T) {
 	data := w.data()
 	p := object.Put{Bucket: "b", Key: w.key("key"), Size: -1, Attributes: w.attributes()}
 	p.ForbidOverwrite = rapid.Bool().Draw(w.t, "forbid")
-	got, err := w.s.PutObject(w.t.Context(), p, strings.NewReader(data))
+	got, err := w.s.PutObject(w.t.Context(), by, p, strings.NewReader(data))
 	if p.ForbidOverwrite && w.m.versioning == object.Unversioned && len(w.m.versions[p.Key]) > 0 {
 		if !errors.Is(err, object.ErrFileExists) {
 			w.t.Fatalf("put over %q: %v", p.Key, err)
@@ -182,7 +182,7 @@ func (w *world) put(*rapid.T) {
 
 func (w *world) deleteCurrent(*rapid.T) {
 	key := w.key("key")
-	did, err := w.s.Delete(w.t.Context(), object.Version{Bucket: "b", Key: key})
+	did, err := w.s.Delete(w.t.Context(), by, object.Version{Bucket: "b", Key: key})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func (w *world) anID(key string) string {
 func (w *world) deleteVersion(*rapid.T) {
 	key := w.key("key")
 	id := w.anID(key)
-	did, err := w.s.Delete(w.t.Context(), object.Version{Bucket: "b", Key: key, ID: id})
+	did, err := w.s.Delete(w.t.Context(), by, object.Version{Bucket: "b", Key: key, ID: id})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func (w *world) deleteVersion(*rapid.T) {
 
 func (w *world) setVersioning(*rapid.T) {
 	v := rapid.SampledFrom([]object.Versioning{object.Enabled, object.Suspended}).Draw(w.t, "versioning")
-	if err := w.s.UpdateBucket(w.t.Context(), "b", func(b *object.Bucket) error {
+	if err := w.s.UpdateBucket(w.t.Context(), by, "b", func(b *object.Bucket) error {
 		b.Versioning = v
 		return nil
 	}); err != nil {

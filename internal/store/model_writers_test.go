@@ -90,7 +90,7 @@ func (w *world) copyObject(*rapid.T) {
 	i := w.m.find(src.Key, src.ID)
 	refuse := errors.New("refused")
 	refused := rapid.IntRange(0, 9).Draw(w.t, "refused") == 0
-	_, got, err := w.s.CopyObject(w.t.Context(), src, p, func(info object.Info, p *object.Put) error {
+	_, got, err := w.s.CopyObject(w.t.Context(), by, src, p, func(info object.Info, p *object.Put) error {
 		if have := w.m.versions[src.Key][i]; info.Size != have.Size || info.ETag.String() != have.ETag.String() {
 			w.t.Fatalf("copy of %+v, want %+v", info, have)
 		}
@@ -157,7 +157,7 @@ func (w *world) update(*rapid.T) {
 		info.Restore.Requested = time.Unix(2, 0).UTC()
 		return nil
 	}
-	got, err := w.s.UpdateObject(w.t.Context(), object.Version{Bucket: "b", Key: key, ID: id}, func(info *object.Info) error {
+	got, err := w.s.UpdateObject(w.t.Context(), by, object.Version{Bucket: "b", Key: key, ID: id}, func(info *object.Info) error {
 		info.Size, info.Key = 1<<40, "not kept"
 		return change(info)
 	})
@@ -178,7 +178,7 @@ func (w *world) update(*rapid.T) {
 
 func (w *world) symlink(*rapid.T) {
 	p := object.Put{Bucket: "b", Key: w.key("key"), Attributes: w.attributes()}
-	got, err := w.s.PutSymlink(w.t.Context(), p, "target")
+	got, err := w.s.PutSymlink(w.t.Context(), by, p, "target")
 	if err != nil || got.Symlink != "target" {
 		w.t.Fatalf("%+v: %v", got, err)
 	}
@@ -203,7 +203,7 @@ func (w *world) append(*rapid.T) {
 		position++
 	}
 	data := w.data()
-	got, err := w.s.AppendObject(w.t.Context(), p, position, strings.NewReader(data))
+	got, err := w.s.AppendObject(w.t.Context(), by, p, position, strings.NewReader(data))
 	wrong, isPosition := errors.AsType[*object.PositionError](err)
 	switch {
 	case exists && have.Type != stocktake.Appendable:
@@ -247,7 +247,7 @@ func (w *world) sealObject(*rapid.T) {
 	if len(versions) > 0 {
 		position = versions[0].Size
 	}
-	got, err := w.s.SealAppendObject(w.t.Context(), "b", key, position)
+	got, err := w.s.SealAppendObject(w.t.Context(), by, "b", key, position)
 	switch {
 	case len(versions) == 0 || versions[0].IsDeleteMarker:
 		if !errors.Is(err, object.ErrNoSuchKey) {
@@ -266,7 +266,7 @@ func (w *world) sealObject(*rapid.T) {
 
 func (w *world) initiate(*rapid.T) {
 	p := object.Put{Bucket: "b", Key: w.key("key"), Attributes: w.attributes()}
-	got, err := w.s.InitiateUpload(w.t.Context(), p)
+	got, err := w.s.InitiateUpload(w.t.Context(), by, p)
 	if err != nil || w.m.uploads[got.ID] != nil {
 		w.t.Fatalf("%+v: %v", got, err)
 	}
@@ -296,7 +296,7 @@ func (w *world) uploadPart(*rapid.T) {
 	if rapid.Bool().Draw(w.t, "large") {
 		data = strings.Repeat(data+"x", object.MinPartSize/(len(data)+1)+1)
 	}
-	got, err := w.s.UploadPart(w.t.Context(), id, number, object.Put{Size: int64(len(data))}, strings.NewReader(data))
+	got, err := w.s.UploadPart(w.t.Context(), by, id, number, object.Put{Size: int64(len(data))}, strings.NewReader(data))
 	if u == nil {
 		if err != object.ErrNoSuchUpload {
 			w.t.Fatal(err)
@@ -324,7 +324,7 @@ func (w *world) uploadPartCopy(*rapid.T) {
 		n = int64(len(data) / 2)
 		data = data[off : off+n]
 	}
-	_, got, err := w.s.UploadPartCopy(w.t.Context(), id, number, object.Version{Bucket: "b", Key: key}, off, n, nil)
+	_, got, err := w.s.UploadPartCopy(w.t.Context(), by, id, number, object.Version{Bucket: "b", Key: key}, off, n, nil)
 	switch {
 	case u == nil:
 		if err != object.ErrNoSuchUpload {
@@ -386,7 +386,7 @@ func (w *world) complete(*rapid.T) {
 	if u == nil {
 		wantErr = object.ErrNoSuchUpload
 	}
-	got, err := w.s.CompleteUpload(w.t.Context(), id, object.Completion{Parts: wanted})
+	got, err := w.s.CompleteUpload(w.t.Context(), by, id, object.Completion{Parts: wanted})
 	if wantErr != nil {
 		// Two mistakes at once may be told in either order.
 		if err == nil || !errors.Is(err, wantErr) && !errors.Is(err, object.ErrInvalidPart) {
@@ -405,7 +405,7 @@ func (w *world) complete(*rapid.T) {
 // multipart makes an object of several blobs.
 func (w *world) multipart(*rapid.T) {
 	p := object.Put{Bucket: "b", Key: w.key("key"), Attributes: w.attributes()}
-	u, err := w.s.InitiateUpload(w.t.Context(), p)
+	u, err := w.s.InitiateUpload(w.t.Context(), by, p)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -418,12 +418,12 @@ func (w *world) multipart(*rapid.T) {
 	pieces = append(pieces, rapid.SampledFrom([]int{0, 1, 64, 65}).Draw(w.t, "last part"))
 	for n, size := range pieces {
 		part := strings.Repeat(string(rune('a'+n)), size)
-		if _, err := w.s.UploadPart(w.t.Context(), id, n+1, object.Put{Size: -1}, strings.NewReader(part)); err != nil {
+		if _, err := w.s.UploadPart(w.t.Context(), by, id, n+1, object.Put{Size: -1}, strings.NewReader(part)); err != nil {
 			w.t.Fatal(err)
 		}
 		data += part
 	}
-	got, err := w.s.CompleteUpload(w.t.Context(), id, object.Completion{})
+	got, err := w.s.CompleteUpload(w.t.Context(), by, id, object.Completion{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -432,7 +432,7 @@ func (w *world) multipart(*rapid.T) {
 
 func (w *world) abort(*rapid.T) {
 	id, u := w.anUpload()
-	err := w.s.AbortUpload(w.t.Context(), id)
+	err := w.s.AbortUpload(w.t.Context(), by, id)
 	if u == nil {
 		if err != object.ErrNoSuchUpload {
 			w.t.Fatal(err)

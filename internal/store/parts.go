@@ -10,15 +10,15 @@ import (
 )
 
 // UploadPart implements ossapi.Uploads.
-func (s *Store) UploadPart(ctx context.Context, u object.UploadID, number int, p object.Put, r io.Reader) (object.Part, error) {
-	return s.addPart(ctx, u, number, func(e envelope) (*body, digests, error) {
+func (s *Store) UploadPart(ctx context.Context, by object.Origin, u object.UploadID, number int, p object.Put, r io.Reader) (object.Part, error) {
+	return s.addPart(ctx, by, u, number, func(e envelope) (*body, digests, error) {
 		return s.receive(ctx, r, &p, e)
 	})
 }
 
 // UploadPartCopy implements ossapi.Uploads.
-func (s *Store) UploadPartCopy(ctx context.Context, u object.UploadID, number int, src object.Version, off, n int64, check func(object.Info) error) (source object.Info, made object.Part, err error) {
-	made, err = s.addPart(ctx, u, number, func(e envelope) (*body, digests, error) {
+func (s *Store) UploadPartCopy(ctx context.Context, by object.Origin, u object.UploadID, number int, src object.Version, off, n int64, check func(object.Info) error) (source object.Info, made object.Part, err error) {
+	made, err = s.addPart(ctx, by, u, number, func(e envelope) (*body, digests, error) {
 		r, info, c, err := s.openSource(ctx, src, check)
 		if source = info; err != nil {
 			return nil, digests{}, err
@@ -36,7 +36,7 @@ func (s *Store) UploadPartCopy(ctx context.Context, u object.UploadID, number in
 }
 
 // addPart adds what receive gives to an upload.
-func (s *Store) addPart(ctx context.Context, u object.UploadID, number int, receive func(envelope) (*body, digests, error)) (object.Part, error) {
+func (s *Store) addPart(ctx context.Context, by object.Origin, u object.UploadID, number int, receive func(envelope) (*body, digests, error)) (object.Part, error) {
 	b, err := s.bucket(u.Bucket)
 	if err != nil {
 		return object.Part{}, err
@@ -57,7 +57,7 @@ func (s *Store) addPart(ctx context.Context, u object.UploadID, number int, rece
 		return object.Part{}, err
 	}
 	var made part
-	err = s.change(b, u.Key, func(c *change, _ *object.Bucket) error {
+	err = s.change(by, b, u.Key, func(c *change, _ *object.Bucket) error {
 		if _, err := s.upload(b, u); err != nil { // it may have ended meanwhile
 			return err
 		}

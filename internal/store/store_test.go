@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc64"
 	"io"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,9 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store"
 )
+
+// by makes the changes of these tests.
+var by = object.Origin{Principal: "1", Request: "0123456789ABCDEF01234567", Address: netip.MustParseAddr("192.0.2.1")}
 
 // open opens a store in dir and closes it with the test.
 func open(t testing.TB, dir string, opts store.Options) *store.Store {
@@ -38,14 +42,14 @@ func open(t testing.TB, dir string, opts store.Options) *store.Store {
 func bucket(t testing.TB, s *store.Store, v object.Versioning) {
 	t.Helper()
 	b := object.Bucket{Name: "b", Owner: "1", ACL: stocktake.Private, Versioning: v, Redundancy: "LRS"}
-	if err := s.CreateBucket(t.Context(), b, false); err != nil {
+	if err := s.CreateBucket(t.Context(), by, b, false); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func put(t testing.TB, s *store.Store, key, data string) object.Info {
 	t.Helper()
-	info, err := s.PutObject(t.Context(), object.Put{Bucket: "b", Key: key, Size: int64(len(data))}, strings.NewReader(data))
+	info, err := s.PutObject(t.Context(), by, object.Put{Bucket: "b", Key: key, Size: int64(len(data))}, strings.NewReader(data))
 	if err != nil {
 		t.Fatalf("put %q: %v", key, err)
 	}
@@ -94,7 +98,7 @@ func TestPutAndOpen(t *testing.T) {
 		data := bytes.Repeat([]byte{byte(i), 0, 'x'}, size)[:size]
 		sum := md5.Sum(data)
 		key := string(rune('a' + i))
-		info, err := s.PutObject(t.Context(), object.Put{Attributes: attributes, Bucket: "b", Key: key, Size: -1, MD5: sum[:]}, bytes.NewReader(data))
+		info, err := s.PutObject(t.Context(), by, object.Put{Attributes: attributes, Bucket: "b", Key: key, Size: -1, MD5: sum[:]}, bytes.NewReader(data))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +161,7 @@ func TestRefusedPutLeavesNothing(t *testing.T) {
 			if tt.put.Bucket == "" {
 				tt.put.Bucket = "b"
 			}
-			if _, err := s.PutObject(t.Context(), tt.put, tt.body); !errors.Is(err, tt.want) {
+			if _, err := s.PutObject(t.Context(), by, tt.put, tt.body); !errors.Is(err, tt.want) {
 				t.Errorf("error %v, want %v", err, tt.want)
 			}
 			after, data := read(t, s, object.Version{Bucket: "b", Key: "k"})
@@ -191,10 +195,10 @@ func TestFullDisk(t *testing.T) {
 	}{{1 << 30, 1 << 20, true}, {129 << 20, 1 << 20, true}, {128 << 20, 1 << 20, false}, {127 << 20, 1, false}} {
 		mem.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: tt.free, TotalBytes: 100 << 30})
 		p := object.Put{Bucket: "b", Key: "k", Size: int64(tt.size)}
-		if _, err := s.PutObject(t.Context(), p, strings.NewReader(strings.Repeat("x", tt.size))); (err == nil) != tt.taken {
+		if _, err := s.PutObject(t.Context(), by, p, strings.NewReader(strings.Repeat("x", tt.size))); (err == nil) != tt.taken {
 			t.Errorf("%d bytes free, %d bytes put: %v", tt.free, tt.size, err)
 		}
-		f, err := s.Destination("b").Create(t.Context(), "f", engine.FileOptions{})
+		f, err := s.Destination("b", by).Create(t.Context(), "f", engine.FileOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +208,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		f.Abort()
 	}
-	if _, err := s.Delete(t.Context(), object.Version{Bucket: "b", Key: "k"}); err != nil {
+	if _, err := s.Delete(t.Context(), by, object.Version{Bucket: "b", Key: "k"}); err != nil {
 		t.Errorf("with a full disk, too, one can delete: %v", err)
 	}
 }

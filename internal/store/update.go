@@ -8,12 +8,12 @@ import (
 )
 
 // UpdateObject implements ossapi.Writers.
-func (s *Store) UpdateObject(_ context.Context, v object.Version, update func(*object.Info) error) (updated object.Info, err error) {
+func (s *Store) UpdateObject(_ context.Context, by object.Origin, v object.Version, update func(*object.Info) error) (updated object.Info, err error) {
 	b, err := s.bucket(v.Bucket)
 	if err != nil {
 		return object.Info{}, err
 	}
-	err = s.change(b, v.Key, func(c *change, _ *object.Bucket) error {
+	err = s.change(by, b, v.Key, func(c *change, _ *object.Bucket) error {
 		r, info, err := find(s.db, b, v)
 		if err != nil {
 			return err
@@ -42,7 +42,7 @@ func (s *Store) UpdateObject(_ context.Context, v object.Version, update func(*o
 
 // PutSymlink implements ossapi.Writers. The link has no bytes; its ETag is made
 // of its target.
-func (s *Store) PutSymlink(ctx context.Context, p object.Put, target string) (object.Info, error) {
+func (s *Store) PutSymlink(ctx context.Context, by object.Origin, p object.Put, target string) (object.Info, error) {
 	b, err := s.bucket(p.Bucket)
 	if err != nil {
 		return object.Info{}, err
@@ -57,5 +57,5 @@ func (s *Store) PutSymlink(ctx context.Context, p object.Put, target string) (ob
 	w.info.Type, w.info.Symlink = stocktake.Symlink, target
 	w.info.ETag = stocktake.ETag{Sum: textSum(target)}
 	w.body = s.newBody(0, e)
-	return s.make(b, w)
+	return s.make(by, b, w)
 }

@@ -100,7 +100,7 @@ func (r *row) upload() object.Upload {
 }
 
 // InitiateUpload implements ossapi.Uploads.
-func (s *Store) InitiateUpload(ctx context.Context, p object.Put) (begun object.Upload, err error) {
+func (s *Store) InitiateUpload(ctx context.Context, by object.Origin, p object.Put) (begun object.Upload, err error) {
 	b, err := s.bucket(p.Bucket)
 	if err != nil {
 		return object.Upload{}, err
@@ -113,7 +113,7 @@ func (s *Store) InitiateUpload(ctx context.Context, p object.Put) (begun object.
 	if err != nil {
 		return object.Upload{}, err
 	}
-	err = s.change(b, p.Key, func(c *change, _ *object.Bucket) error {
+	err = s.change(by, b, p.Key, func(c *change, _ *object.Bucket) error {
 		seq, err := s.nextSeq()
 		if err != nil {
 			return err
@@ -131,12 +131,12 @@ func (s *Store) InitiateUpload(ctx context.Context, p object.Put) (begun object.
 }
 
 // AbortUpload implements ossapi.Uploads.
-func (s *Store) AbortUpload(_ context.Context, u object.UploadID) error {
+func (s *Store) AbortUpload(_ context.Context, by object.Origin, u object.UploadID) error {
 	b, err := s.bucket(u.Bucket)
 	if err != nil {
 		return err
 	}
-	return s.change(b, u.Key, func(c *change, _ *object.Bucket) error {
+	return s.change(by, b, u.Key, func(c *change, _ *object.Bucket) error {
 		r, err := s.upload(b, u)
 		if err != nil {
 			return err

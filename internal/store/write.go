@@ -16,6 +16,7 @@ import (
 // A change is one atomic change of a bucket on its way into the index.
 type change struct {
 	s       *Store
+	by      object.Origin // who makes it
 	b       *bucket
 	batch   *pebble.Batch
 	delta   delta
@@ -34,8 +35,11 @@ var errUncertain = errors.New("the change may not be durable")
 // change runs build under the locks of a key and commits what it put into the
 // change. The bucket is the same from the call of build to the commit. When
 // change returns nil the change is durable.
-func (s *Store) change(b *bucket, key string, build func(*change, *object.Bucket) error) error {
-	c := &change{s: s, b: b, batch: s.db.NewBatch()}
+func (s *Store) change(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
+	if err := by.Check(); err != nil {
+		return err
+	}
+	c := &change{s: s, by: by, b: b, batch: s.db.NewBatch()}
 	defer c.batch.Close()
 	if err := c.apply(key, build); err != nil {
 		return err
@@ -148,7 +152,7 @@ type write struct {
 }
 
 // make commits w as the current version of its key. It ends w.body either way.
-func (s *Store) make(b *bucket, w *write) (made object.Info, err error) {
+func (s *Store) make(by object.Origin, b *bucket, w *write) (made object.Info, err error) {
 	defer func() {
 		if err == nil || errors.Is(err, errUncertain) {
 			s.done(w.body)
@@ -159,7 +163,7 @@ func (s *Store) make(b *bucket, w *write) (made object.Info, err error) {
 	if err := checkKey(w.key); err != nil {
 		return object.Info{}, err
 	}
-	err = s.change(b, w.key, func(c *change, state *object.Bucket) error {
+	err = s.change(by, b, w.key, func(c *change, state *object.Bucket) error {
 		if err := s.forbid(b, w, state); err != nil {
 			return err
 		}
@@ -231,7 +235,7 @@ func (c *change) removeNull(key string, state *object.Bucket) error {
 }
 
 // PutObject implements ossapi.Objects.
-func (s *Store) PutObject(ctx context.Context, p object.Put, r io.Reader) (object.Info, error) {
+func (s *Store) PutObject(ctx context.Context, by object.Origin, p object.Put, r io.Reader) (object.Info, error) {
 	b, err := s.bucket(p.Bucket)
 	if err != nil {
 		return object.Info{}, err
@@ -251,7 +255,7 @@ func (s *Store) PutObject(ctx context.Context, p object.Put, r io.Reader) (objec
 		return object.Info{}, err
 	}
 	setDigests(&w.info, d)
-	return s.make(b, w)
+	return s.make(by, b, w)
 }
 
 // describe fills in what a writer says of an object, and what the bucket says

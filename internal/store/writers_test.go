@@ -42,7 +42,7 @@ func TestAppendManySizes(t *testing.T) {
 		var id string
 		for i, size := range []int{0, 10, 0, 100, 600 << 10, 10, 100, 600 << 10, 0, 300 << 10, 300 << 10, 7} {
 			part := noise(size)
-			info, err := s.AppendObject(t.Context(), p, int64(len(want)), bytes.NewReader(part))
+			info, err := s.AppendObject(t.Context(), by, p, int64(len(want)), bytes.NewReader(part))
 			if err != nil {
 				t.Fatal(i, err)
 			}
@@ -60,10 +60,10 @@ func TestAppendManySizes(t *testing.T) {
 			}
 		}
 		checkRanges(t, s, "log", want)
-		if _, err := s.SealAppendObject(t.Context(), "b", "log", int64(len(want))); err != nil {
+		if _, err := s.SealAppendObject(t.Context(), by, "b", "log", int64(len(want))); err != nil {
 			t.Error(err)
 		}
-		if _, err := s.AppendObject(t.Context(), p, int64(len(want)), strings.NewReader("x")); !errors.Is(err, object.ErrSealed) {
+		if _, err := s.AppendObject(t.Context(), by, p, int64(len(want)), strings.NewReader("x")); !errors.Is(err, object.ErrSealed) {
 			t.Error(err)
 		}
 		if files := memFiles(t, mem, "data/blobs"); len(files) < 2 || len(files) > 5 {
@@ -117,7 +117,7 @@ func TestAppendRace(t *testing.T) {
 		for i := range 4 {
 			part := bytes.Repeat([]byte{byte(round), byte(i)}, 1+round*7)
 			wg.Go(func() {
-				_, err := s.AppendObject(t.Context(), object.Put{Bucket: "b", Key: "k", Size: -1}, position, bytes.NewReader(part))
+				_, err := s.AppendObject(t.Context(), by, object.Put{Bucket: "b", Key: "k", Size: -1}, position, bytes.NewReader(part))
 				mu.Lock()
 				defer mu.Unlock()
 				if e, ok := errors.AsType[*object.PositionError](err); ok {
@@ -146,7 +146,7 @@ func TestAppendRace(t *testing.T) {
 // pieced makes an object of three files.
 func pieced(t *testing.T, s *store.Store, key string) []byte {
 	t.Helper()
-	u, err := s.InitiateUpload(t.Context(), object.Put{Bucket: "b", Key: key})
+	u, err := s.InitiateUpload(t.Context(), by, object.Put{Bucket: "b", Key: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,11 +155,11 @@ func pieced(t *testing.T, s *store.Store, key string) []byte {
 	for n := 1; n <= 3; n++ {
 		part := noise(object.MinPartSize + n)
 		data = append(data, part...)
-		if _, err := s.UploadPart(t.Context(), id, n, object.Put{Size: -1}, bytes.NewReader(part)); err != nil {
+		if _, err := s.UploadPart(t.Context(), by, id, n, object.Put{Size: -1}, bytes.NewReader(part)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.CompleteUpload(t.Context(), id, object.Completion{}); err != nil {
+	if _, err := s.CompleteUpload(t.Context(), by, id, object.Completion{}); err != nil {
 		t.Fatal(err)
 	}
 	return data
@@ -176,7 +176,7 @@ func TestOpenContentOutlivesItsObject(t *testing.T) {
 	extend := func(size int) {
 		part := noise(size)
 		p := object.Put{Bucket: "b", Key: "log", Size: -1}
-		if _, err := s.AppendObject(t.Context(), p, int64(len(want["log"])), bytes.NewReader(part)); err != nil {
+		if _, err := s.AppendObject(t.Context(), by, p, int64(len(want["log"])), bytes.NewReader(part)); err != nil {
 			t.Fatal(err)
 		}
 		want["log"] = append(want["log"], part...)
@@ -198,7 +198,7 @@ func TestOpenContentOutlivesItsObject(t *testing.T) {
 	extend(70) // writes the last piece anew
 	want["log"] = old
 	for key := range want {
-		if _, err := s.Delete(t.Context(), object.Version{Bucket: "b", Key: key}); err != nil {
+		if _, err := s.Delete(t.Context(), by, object.Version{Bucket: "b", Key: key}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -226,7 +226,7 @@ func TestCopyTakesNoSpace(t *testing.T) {
 	data := noise(1 << 20)
 	put(t, s, "a", string(data))
 	for _, key := range []string{"b", "a"} { // onto itself, too
-		_, made, err := s.CopyObject(t.Context(), object.Version{Bucket: "b", Key: "a"}, object.Put{Bucket: "b", Key: key}, func(object.Info, *object.Put) error { return nil })
+		_, made, err := s.CopyObject(t.Context(), by, object.Version{Bucket: "b", Key: "a"}, object.Put{Bucket: "b", Key: key}, func(object.Info, *object.Put) error { return nil })
 		if err != nil || made.ETag.Sum != md5.Sum(data) {
 			t.Fatal(made, err)
 		}
@@ -246,7 +246,7 @@ func TestCopyTakesNoSpace(t *testing.T) {
 	if !os.SameFile(infos[0], infos[1]) {
 		t.Error("the copy has bytes of its own")
 	}
-	if _, err := s.Delete(t.Context(), object.Version{Bucket: "b", Key: "a"}); err != nil {
+	if _, err := s.Delete(t.Context(), by, object.Version{Bucket: "b", Key: "a"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, got := read(t, s, object.Version{Bucket: "b", Key: "b"}); got != string(data) {
@@ -262,7 +262,7 @@ func TestNoPlaintextOnDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	bucket(t, s, object.Unversioned)
-	if err := s.UpdateBucket(t.Context(), "b", func(b *object.Bucket) error {
+	if err := s.UpdateBucket(t.Context(), by, "b", func(b *object.Bucket) error {
 		b.Encryption = object.Encryption{Algorithm: "AES256"}
 		return nil
 	}); err != nil {
@@ -276,17 +276,17 @@ func TestNoPlaintextOnDisk(t *testing.T) {
 			t.Errorf("%+v", info)
 		}
 		checkRanges(t, s, key, []byte(strings.Repeat(secret, n)))
-		if _, err := s.AppendObject(t.Context(), object.Put{Bucket: "b", Key: "log", Size: -1}, int64(i*len(secret)), strings.NewReader(secret)); err != nil {
+		if _, err := s.AppendObject(t.Context(), by, object.Put{Bucket: "b", Key: "log", Size: -1}, int64(i*len(secret)), strings.NewReader(secret)); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, _, err := s.CopyObject(t.Context(), object.Version{Bucket: "b", Key: "k2"}, object.Put{Bucket: "b", Key: "copy"}, func(object.Info, *object.Put) error { return nil }); err != nil {
+	if _, _, err := s.CopyObject(t.Context(), by, object.Version{Bucket: "b", Key: "k2"}, object.Put{Bucket: "b", Key: "copy"}, func(object.Info, *object.Put) error { return nil }); err != nil {
 		t.Error(err)
 	}
 	if _, got := read(t, s, object.Version{Bucket: "b", Key: "copy"}); got != strings.Repeat(secret, 20_000) {
 		t.Error("other bytes")
 	}
-	f, err := s.Destination("b").Create(t.Context(), "report", engine.FileOptions{})
+	f, err := s.Destination("b", by).Create(t.Context(), "report", engine.FileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,17 +323,17 @@ func TestRestoredArchives(t *testing.T) {
 	s := open(t, "data", opts)
 	bucket(t, s, object.Unversioned)
 	class := stocktake.Archive
-	if _, err := s.PutObject(t.Context(), object.Put{Bucket: "b", Key: "a", Size: -1, Attributes: object.Attributes{StorageClass: &class}}, strings.NewReader("data")); err != nil {
+	if _, err := s.PutObject(t.Context(), by, object.Put{Bucket: "b", Key: "a", Size: -1, Attributes: object.Attributes{StorageClass: &class}}, strings.NewReader("data")); err != nil {
 		t.Fatal(err)
 	}
 	copied := func() error {
-		_, _, err := s.CopyObject(t.Context(), object.Version{Bucket: "b", Key: "a"}, object.Put{Bucket: "b", Key: "c"}, func(object.Info, *object.Put) error { return nil })
+		_, _, err := s.CopyObject(t.Context(), by, object.Version{Bucket: "b", Key: "a"}, object.Put{Bucket: "b", Key: "c"}, func(object.Info, *object.Put) error { return nil })
 		return err
 	}
 	if err := copied(); !errors.Is(err, object.ErrNotRestored) {
 		t.Error(err)
 	}
-	if _, err := s.UpdateObject(t.Context(), object.Version{Bucket: "b", Key: "a"}, func(in *object.Info) error {
+	if _, err := s.UpdateObject(t.Context(), by, object.Version{Bucket: "b", Key: "a"}, func(in *object.Info) error {
 		in.Restore = object.Restore{Requested: now, Ready: now.Add(time.Minute), Expires: now.Add(10 * time.Minute)}
 		return nil
 	}); err != nil {

@@ -39,7 +39,7 @@ func fill(t *testing.T, data string) {
 	s, err := store.Open(t.Context(), data, store.Options{})
 	check(t, err)
 	for _, name := range []string{"many", "reports"} {
-		check(t, s.CreateBucket(t.Context(), object.Bucket{Name: name, Owner: testserver.AccountID, ACL: stocktake.Private, Redundancy: "LRS"}, false))
+		check(t, s.CreateBucket(t.Context(), object.ByService("test"), object.Bucket{Name: name, Owner: testserver.AccountID, ACL: stocktake.Private, Redundancy: "LRS"}, false))
 	}
 	n, err := store.Ingest(t.Context(), s, "many", numbered(manyObjects))
 	check(t, err)
@@ -144,7 +144,7 @@ func checkReports(t *testing.T, data string, manifests map[string]bool) {
 	st, err := store.Open(t.Context(), data, store.Options{})
 	check(t, err)
 	defer func() { check(t, st.Close()) }()
-	bucket := st.Destination("reports")
+	bucket := st.Destination("reports", object.ByService("test"))
 	named := map[string]bool{}
 	for key := range manifests {
 		v, err := report.Verify(t.Context(), bucket, key, report.VerifyOptions{})
