@@ -8,40 +8,26 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ram"
-	"github.com/stocktake/stocktake/internal/signature"
 )
 
 // Access knows who the keys belong to and what their owners may do.
 // [ram.Directory] is it.
 type Access interface {
-	// Key gives the secret of an access key and whose it is. Errors:
-	// ram.ErrNoSuchAccessKey, ErrKeyDisabled, ErrTokenInvalid, ErrTokenExpired,
-	// ErrTokenRequired.
-	Key(id, token string) (secret string, who ram.Identity, err error)
+	request.Keys
 
 	// Decider returns who decides about an action on the keys of a bucket.
 	Decider(who ram.Identity, q ram.Request) *ram.Decider
 }
 
-// authenticate proves who sent the request; the zero identity is nobody. It
-// reads the URL and the headers only, and settles which of several readings of
-// the URL is meant.
-func (c *call) authenticate() error {
-	auth, err := signature.Parse(c.r)
-	if err != nil || auth == nil {
-		return err
-	}
-	secret, who, err := c.Access.Key(auth.AccessKeyID, auth.SecurityToken)
-	if err != nil {
+// authenticate proves who sent the request; the zero identity is an anonymous
+// caller.
+func (c *call) authenticate() (err error) {
+	if c.who, err = c.at.Authenticate(c.r, c.Access, c.Now()); err != nil {
 		return c.unknownKey(err)
 	}
-	target, err := auth.Verify(c.r, c.at.targets(), secret, c.Now())
-	if err != nil {
-		return err
-	}
-	c.who, c.at.bucket, c.at.key = who, target.Bucket, target.Key
-	return c.at.check()
+	return nil
 }
 
 // unknownKey is the answer to a key that nobody has. OSS tells such callers
@@ -50,11 +36,11 @@ func (c *call) authenticate() error {
 //
 // Source: Go SDK v2, TestClientExtension; spec/inventory-api.md, section 2.6.
 func (c *call) unknownKey(err error) error {
-	if !errors.Is(err, ram.ErrNoSuchAccessKey) || c.at.bucket == "" || c.query.has("inventory") {
+	if !errors.Is(err, ram.ErrNoSuchAccessKey) || c.at.Bucket == "" || c.query.Has("inventory") {
 		return err
 	}
-	_, missing := c.Buckets.Bucket(c.ctx, c.at.bucket)
-	if c.r.Method == "PUT" && c.at.key == "" && len(c.query) == 0 || !errors.Is(missing, stocktake.ErrNoSuchBucket) {
+	_, missing := c.Buckets.Bucket(c.ctx, c.at.Bucket)
+	if c.r.Method == "PUT" && c.at.Key == "" && len(c.query) == 0 || !errors.Is(missing, stocktake.ErrNoSuchBucket) {
 		return err
 	}
 	return missing
@@ -68,7 +54,7 @@ func (c *call) account() string { return c.who.Account }
 // authorize asks whether the caller may do the operation.
 func (c *call) authorize() error {
 	action := c.op.Action
-	if c.op.VersionAction != "" && c.query.has("versionId") {
+	if c.op.VersionAction != "" && c.query.Has("versionId") {
 		action = c.op.VersionAction
 	}
 	if action == "" {
@@ -79,7 +65,7 @@ func (c *call) authorize() error {
 
 // allow asks whether the caller may do action on what the request names.
 func (c *call) allow(action string) error {
-	return c.allowOn(action, &c.bucket, c.at.key, c.query.get("versionId"))
+	return c.allowOn(action, &c.bucket, c.at.Key, c.query.Get("versionId"))
 }
 
 // allowKey asks the same about another object of the bucket.
@@ -119,7 +105,7 @@ func (c *call) decide(d *ram.Decider, b *object.Bucket, key, version string) err
 //
 // Source: OSS API reference, x-oss-request-payer.
 func (c *call) offersToPay() bool {
-	payer := cmp.Or(c.r.Header.Get("X-Oss-Request-Payer"), c.query.get("x-oss-request-payer"))
+	payer := cmp.Or(c.r.Header.Get("X-Oss-Request-Payer"), c.query.Get("x-oss-request-payer"))
 	return !c.anonymous() && strings.EqualFold(payer, "requester")
 }
 
@@ -146,9 +132,9 @@ func (c *call) mayDo(d *ram.Decider, b *object.Bucket, key, version string) erro
 // conditions are the values of the condition keys of policies.
 func (c *call) conditions() map[string]string {
 	m := map[string]string{"acs:UserAgent": c.r.UserAgent()}
-	if c.at.key == "" {
-		m["oss:Prefix"] = c.query.get("prefix")
-		m["oss:Delimiter"] = c.query.get("delimiter")
+	if c.at.Key == "" {
+		m["oss:Prefix"] = c.query.Get("prefix")
+		m["oss:Delimiter"] = c.query.Get("delimiter")
 	}
 	return m
 }

@@ -7,12 +7,13 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // appendObject answers AppendObject.
 func (c *call) appendObject() error {
-	position, err := c.query.int64("position")
+	position, err := c.query.Int64("position")
 	if err != nil {
 		return err
 	}
@@ -20,10 +21,10 @@ func (c *call) appendObject() error {
 	if err != nil {
 		return err
 	}
-	if err := c.upload(&p); err != nil {
+	if err := c.body.Describe(&p); err != nil {
 		return err
 	}
-	info, err := c.Store.AppendObject(c.ctx, c.origin(), p, position, c.body())
+	info, err := c.Store.AppendObject(c.ctx, c.origin(), p, position, c.body)
 	if err != nil {
 		return err
 	}
@@ -34,11 +35,11 @@ func (c *call) appendObject() error {
 
 // sealAppendObject answers SealAppendObject.
 func (c *call) sealAppendObject() error {
-	position, err := c.query.int64("position")
+	position, err := c.query.Int64("position")
 	if err != nil {
 		return err
 	}
-	info, err := c.Store.SealAppendObject(c.ctx, c.origin(), c.at.bucket, c.at.key, position)
+	info, err := c.Store.SealAppendObject(c.ctx, c.origin(), c.at.Bucket, c.at.Key, position)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (c *call) putSymlink() error {
 	raw := c.r.Header.Get(name)
 	target, err := url.PathUnescape(raw)
 	if err != nil || !stocktake.ValidKey(target) {
-		return invalidArgument(name, raw, "the percent-encoded name of an object is expected")
+		return request.InvalidArgument(name, raw, "the percent-encoded name of an object is expected")
 	}
 	p, err := c.newPut()
 	if err != nil {

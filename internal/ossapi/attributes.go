@@ -8,6 +8,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
 // maxMeta bounds the names and values of an object's user metadata, and
@@ -32,7 +33,7 @@ func (c *call) attributes() (a object.Attributes, err error) {
 	if v := h.Get("X-Oss-Storage-Class"); v != "" {
 		class, ok := stocktake.ParseStorageClass(v)
 		if !ok {
-			return a, invalidArgument("x-oss-storage-class", v, "")
+			return a, request.InvalidArgument("x-oss-storage-class", v, "")
 		}
 		a.StorageClass = &class
 	}
@@ -56,7 +57,7 @@ func forbidOverwrite(h http.Header) (bool, error) {
 	case "true":
 		return true, nil
 	default:
-		return false, invalidArgument("x-oss-forbid-overwrite", v, "true or false is expected")
+		return false, request.InvalidArgument("x-oss-forbid-overwrite", v, "true or false is expected")
 	}
 }
 
@@ -69,7 +70,7 @@ func (c *call) objectACL(required bool) (stocktake.ACL, error) {
 	acl, ok := stocktake.ParseACL(v)
 	switch {
 	case !ok:
-		return 0, invalidArgument("x-oss-object-acl", v, "default, private, public-read or public-read-write is expected")
+		return 0, request.InvalidArgument("x-oss-object-acl", v, "default, private, public-read or public-read-write is expected")
 	case acl > stocktake.Private && c.bucket.BlockPublicAccess:
 		return 0, errPublicObjectACL
 	case required || acl == stocktake.DefaultACL:
@@ -120,7 +121,7 @@ func keptHeaders(h http.Header) (k object.Headers, err error) {
 		{"Expires", k.Expires},
 	} {
 		if len(f[1]) > maxHeader {
-			return k, invalidArgument(f[0], f[1], "it is too long")
+			return k, request.InvalidArgument(f[0], f[1], "it is too long")
 		}
 	}
 	k.Meta, err = userMeta(h)
@@ -138,7 +139,7 @@ func userMeta(h http.Header) (meta []object.Meta, err error) {
 		}
 		m := object.Meta{Name: strings.ToLower(name[len(metaPrefix):]), Value: strings.Join(values, ",")}
 		if size += len(m.Name) + len(m.Value); size > maxMeta {
-			return nil, invalidArgument("x-oss-meta-*", m.Name, "user metadata may have 8 KB in all")
+			return nil, request.InvalidArgument("x-oss-meta-*", m.Name, "user metadata may have 8 KB in all")
 		}
 		meta = append(meta, m)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
@@ -53,7 +54,7 @@ func (c *call) putBucket() error {
 // to be public at once.
 func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
 	b = object.Bucket{
-		Name: c.at.bucket, Owner: c.account(), Created: c.Now(),
+		Name: c.at.Bucket, Owner: c.account(), Created: c.Now(),
 		Redundancy: "LRS", ACL: stocktake.Private,
 	}
 	if v := c.r.Header.Get("X-Oss-Acl"); v != "" {
@@ -74,14 +75,14 @@ func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
 			return b, false, err
 		}
 	}
-	doc, err := c.readOptionalXML("CreateBucketConfiguration")
+	doc, err := c.body.OptionalXML("CreateBucketConfiguration")
 	if err != nil || doc == nil {
 		return b, acl, err
 	}
 	if v := doc.Value("StorageClass"); v != "" {
 		var ok bool
 		if b.StorageClass, ok = stocktake.ParseStorageClass(v); !ok {
-			return b, false, invalidArgument("StorageClass", v, "")
+			return b, false, request.InvalidArgument("StorageClass", v, "")
 		}
 	}
 	switch v := doc.Value("DataRedundancyType"); v {
@@ -89,10 +90,10 @@ func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
 	case "LRS", "ZRS":
 		b.Redundancy = v
 	default:
-		return b, false, invalidArgument("DataRedundancyType", v, "LRS or ZRS is expected")
+		return b, false, request.InvalidArgument("DataRedundancyType", v, "LRS or ZRS is expected")
 	}
 	if v := doc.Value("LocationConstraint"); v != "" && v != c.location() {
-		return b, false, invalidArgument("LocationConstraint", v, "this is "+c.location())
+		return b, false, request.InvalidArgument("LocationConstraint", v, "this is "+c.location())
 	}
 	return b, acl, nil
 }
@@ -101,15 +102,15 @@ func bucketACL(v string) (stocktake.ACL, error) {
 	if acl, ok := stocktake.ParseACL(v); ok && acl != stocktake.DefaultACL {
 		return acl, nil
 	}
-	return 0, invalidArgument("x-oss-acl", v, "private, public-read or public-read-write is expected")
+	return 0, request.InvalidArgument("x-oss-acl", v, "private, public-read or public-read-write is expected")
 }
 
 // deleteBucket answers DeleteBucket. The inventories of a bucket go with it.
 func (c *call) deleteBucket() error {
-	if err := c.Store.DeleteBucket(c.ctx, c.origin(), c.at.bucket); err != nil {
+	if err := c.Store.DeleteBucket(c.ctx, c.origin(), c.at.Bucket); err != nil {
 		return err
 	}
-	if err := c.Inventories.BucketDeleted(c.ctx, c.at.bucket); err != nil {
+	if err := c.Inventories.BucketDeleted(c.ctx, c.at.Bucket); err != nil {
 		return err
 	}
 	return c.empty(http.StatusNoContent)
@@ -163,7 +164,7 @@ func (c *call) getBucketLocation() error {
 // getBucketStat answers GetBucketStat. The real storage of a class, which OSS
 // charges for, is its size: nothing here has a minimum.
 func (c *call) getBucketStat() error {
-	stat, err := c.Store.BucketStat(c.ctx, c.at.bucket)
+	stat, err := c.Store.BucketStat(c.ctx, c.at.Bucket)
 	if err != nil {
 		return err
 	}
@@ -198,7 +199,7 @@ func (c *call) getBucketStat() error {
 
 // putBucketVersioning answers PutBucketVersioning.
 func (c *call) putBucketVersioning() error {
-	doc, err := c.readXML("VersioningConfiguration", maxDocument)
+	doc, err := c.body.XML("VersioningConfiguration", request.MaxDocument)
 	if err != nil {
 		return err
 	}
@@ -209,7 +210,7 @@ func (c *call) putBucketVersioning() error {
 	case "Suspended":
 		state = object.Suspended
 	default:
-		return invalidArgument("Status", v, "Enabled or Suspended is expected")
+		return request.InvalidArgument("Status", v, "Enabled or Suspended is expected")
 	}
 	return c.update(http.StatusOK, func(b *object.Bucket) error {
 		b.Versioning = state
@@ -228,7 +229,7 @@ func (c *call) getBucketVersioning() error {
 
 // update changes the bucket and answers without a body.
 func (c *call) update(status int, change func(*object.Bucket) error) error {
-	if err := c.Store.UpdateBucket(c.ctx, c.origin(), c.at.bucket, change); err != nil {
+	if err := c.Store.UpdateBucket(c.ctx, c.origin(), c.at.Bucket, change); err != nil {
 		return err
 	}
 	return c.empty(status)

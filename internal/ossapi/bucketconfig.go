@@ -8,6 +8,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
@@ -42,7 +43,7 @@ func (c *call) accessControl(acl stocktake.ACL) error {
 
 // putBucketEncryption answers PutBucketEncryption.
 func (c *call) putBucketEncryption() error {
-	doc, err := c.readXML("ServerSideEncryptionRule", maxDocument)
+	doc, err := c.body.XML("ServerSideEncryptionRule", request.MaxDocument)
 	if err != nil {
 		return err
 	}
@@ -99,15 +100,15 @@ func encryptionRule(x *ossxml.Writer, e object.Encryption) {
 func checkEncryption(e object.Encryption, algorithm, key, data string) error {
 	switch {
 	case e.Algorithm == "" && (e.KeyID != "" || e.Data != ""):
-		return invalidArgument(algorithm, "", "it is missing")
+		return request.InvalidArgument(algorithm, "", "it is missing")
 	case e.Algorithm != "" && e.Algorithm != "AES256" && e.Algorithm != "KMS" && e.Algorithm != "SM4":
-		return &detailError{err: errEncryption, fields: [][2]string{{"ArgumentName", algorithm}, {"ArgumentValue", bounded(e.Algorithm)}}}
+		return &detailError{err: errEncryption, fields: [][2]string{{"ArgumentName", algorithm}, {"ArgumentValue", request.Bounded(e.Algorithm)}}}
 	case e.KeyID != "" && e.Algorithm != "KMS":
-		return &stocktake.InvalidArgumentError{Element: key, Value: bounded(e.KeyID), EC: "0005-00000204", Reason: "only KMS has keys"}
+		return &stocktake.InvalidArgumentError{Element: key, Value: request.Bounded(e.KeyID), EC: "0005-00000204", Reason: "only KMS has keys"}
 	case e.Data != "" && (e.Data != "SM4" || e.Algorithm != "KMS"):
-		return &stocktake.InvalidArgumentError{Element: data, Value: bounded(e.Data), EC: "0005-00000203", Reason: "only SM4 with KMS is known"}
+		return &stocktake.InvalidArgumentError{Element: data, Value: request.Bounded(e.Data), EC: "0005-00000203", Reason: "only SM4 with KMS is known"}
 	case len(e.KeyID) > 256:
-		return invalidArgument(key, e.KeyID, "it is longer than 256 bytes")
+		return request.InvalidArgument(key, e.KeyID, "it is longer than 256 bytes")
 	}
 	return nil
 }
@@ -127,7 +128,7 @@ func (c *call) getBucketTags() error { return c.tagging(c.bucket.Tags) }
 // deleteBucketTags answers DeleteBucketTags: of all tags, or of those whose keys
 // the parameter lists.
 func (c *call) deleteBucketTags() error {
-	list := c.query.get("tagging")
+	list := c.query.Get("tagging")
 	return c.setBucket(http.StatusNoContent, func(b *object.Bucket) {
 		if list == "" {
 			b.Tags = nil
@@ -140,7 +141,7 @@ func (c *call) deleteBucketTags() error {
 
 // putPublicAccessBlock answers PutBucketPublicAccessBlock.
 func (c *call) putPublicAccessBlock() error {
-	doc, err := c.readXML("PublicAccessBlockConfiguration", maxDocument)
+	doc, err := c.body.XML("PublicAccessBlockConfiguration", request.MaxDocument)
 	if err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func (c *call) putPublicAccessBlock() error {
 	case "false":
 		return c.setBucket(http.StatusOK, func(b *object.Bucket) { b.BlockPublicAccess = false })
 	default:
-		return invalidArgument("BlockPublicAccess", v, "true or false is expected")
+		return request.InvalidArgument("BlockPublicAccess", v, "true or false is expected")
 	}
 }
 
@@ -191,7 +192,7 @@ func validGroup(id string) bool {
 
 // putResourceGroup answers PutBucketResourceGroup.
 func (c *call) putResourceGroup() error {
-	doc, err := c.readXML("BucketResourceGroupConfiguration", maxDocument)
+	doc, err := c.body.XML("BucketResourceGroupConfiguration", request.MaxDocument)
 	if err != nil {
 		return err
 	}
@@ -213,13 +214,13 @@ func (c *call) getResourceGroup() error {
 
 // putRequestPayment answers PutBucketRequestPayment.
 func (c *call) putRequestPayment() error {
-	doc, err := c.readXML("RequestPaymentConfiguration", maxDocument)
+	doc, err := c.body.XML("RequestPaymentConfiguration", request.MaxDocument)
 	if err != nil {
 		return err
 	}
 	v := doc.Value("Payer")
 	if v != payerOwner && v != payerRequester {
-		return invalidArgument("Payer", v, "BucketOwner or Requester is expected")
+		return request.InvalidArgument("Payer", v, "BucketOwner or Requester is expected")
 	}
 	return c.setBucket(http.StatusOK, func(b *object.Bucket) { b.RequesterPays = v == payerRequester })
 }

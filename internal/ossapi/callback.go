@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
 // Bounds of callbacks. The description comes in a header.
@@ -44,12 +45,12 @@ type callback struct {
 // makes none.
 func (c *call) callback() (*callback, error) {
 	const name = "x-oss-callback"
-	raw := cmp.Or(c.r.Header.Get("X-Oss-Callback"), c.query.get("callback"))
+	raw := cmp.Or(c.r.Header.Get("X-Oss-Callback"), c.query.Get("callback"))
 	if raw == "" {
 		return nil, nil
 	}
 	if !c.AllowCallbacks {
-		return nil, errNotImplemented
+		return nil, request.ErrNotImplemented
 	}
 	var spec struct {
 		CallbackURL      string `json:"callbackUrl"`
@@ -58,28 +59,28 @@ func (c *call) callback() (*callback, error) {
 		CallbackBodyType string `json:"callbackBodyType"`
 	}
 	if err := decodeCallback(raw, &spec); err != nil {
-		return nil, invalidArgument(name, raw, "base64 of a JSON object is expected")
+		return nil, request.InvalidArgument(name, raw, "base64 of a JSON object is expected")
 	}
 	b := &callback{host: spec.CallbackHost, body: spec.CallbackBody}
 	b.bodyType = cmp.Or(spec.CallbackBodyType, "application/x-www-form-urlencoded")
 	switch {
 	case b.bodyType != "application/x-www-form-urlencoded" && b.bodyType != "application/json":
-		return nil, invalidArgument(name, b.bodyType, "callbackBodyType is neither of a form nor JSON")
+		return nil, request.InvalidArgument(name, b.bodyType, "callbackBodyType is neither of a form nor JSON")
 	case b.body == "":
-		return nil, invalidArgument(name, "", "callbackBody is missing")
+		return nil, request.InvalidArgument(name, "", "callbackBody is missing")
 	}
 	b.urls = strings.Split(spec.CallbackURL, ";")
 	if len(b.urls) > maxCallbackURLs {
-		return nil, invalidArgument(name, "", "callbackUrl holds more than 5 URLs")
+		return nil, request.InvalidArgument(name, "", "callbackUrl holds more than 5 URLs")
 	}
 	for _, s := range b.urls {
 		if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return nil, invalidArgument(name, s, "callbackUrl is no URL")
+			return nil, request.InvalidArgument(name, s, "callbackUrl is no URL")
 		}
 	}
-	if raw := cmp.Or(c.r.Header.Get("X-Oss-Callback-Var"), c.query.get("callback-var")); raw != "" {
+	if raw := cmp.Or(c.r.Header.Get("X-Oss-Callback-Var"), c.query.Get("callback-var")); raw != "" {
 		if err := decodeCallback(raw, &b.vars); err != nil {
-			return nil, invalidArgument("x-oss-callback-var", raw, "base64 of a JSON object is expected")
+			return nil, request.InvalidArgument("x-oss-callback-var", raw, "base64 of a JSON object is expected")
 		}
 	}
 	return b, nil
@@ -159,9 +160,9 @@ func (c *call) callBack(b *callback, info *object.Info) error {
 func (c *call) callbackVar(b *callback, info *object.Info, name string) (text string, number bool) {
 	switch name {
 	case "bucket":
-		return c.at.bucket, false
+		return c.at.Bucket, false
 	case "object":
-		return c.at.key, false
+		return c.at.Key, false
 	case "etag":
 		return info.ETag.String(), false
 	case "size":
@@ -210,7 +211,7 @@ func (s *caller) send(ctx context.Context, to string, b *callback, body string, 
 	req.Host = cmp.Or(b.host, req.Host)
 	req.Header.Set("Content-Type", b.bodyType)
 	req.Header.Set("User-Agent", "aliyun-oss-callback")
-	req.Header.Set("x-oss-bucket", c.at.bucket)
+	req.Header.Set("x-oss-bucket", c.at.Bucket)
 	req.Header.Set("x-oss-request-id", c.id)
 	res, err := s.client.Do(req)
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
 // Config says what a handler serves and how. Buckets, Store, Inventories, Access
@@ -74,12 +76,12 @@ func New(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &server{Config: cfg, resolver: newResolver(cfg.Hosts, cfg.CNAMEs), callbacks: newCaller()}
+	return &server{Config: cfg, resolver: request.NewResolver(cfg.Hosts, cfg.CNAMEs), callbacks: newCaller()}
 }
 
 type server struct {
 	Config
-	resolver  resolver
+	resolver  request.Resolver
 	callbacks *caller
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
@@ -24,16 +25,16 @@ func (c *call) source() (v object.Version, err error) {
 		v.Key, err = url.PathUnescape(key)
 	}
 	if err != nil || !ok || !stocktake.ValidBucketName(v.Bucket) || !stocktake.ValidKey(v.Key) {
-		return v, invalidArgument(name, raw, "/bucket/object is expected")
+		return v, request.InvalidArgument(name, raw, "/bucket/object is expected")
 	}
 	action := "oss:GetObject"
 	if query != "" {
-		ps, err := parseParams(query)
+		ps, err := request.ParseParams(query)
 		if err != nil {
-			return v, invalidArgument(name, raw, "")
+			return v, request.InvalidArgument(name, raw, "")
 		}
-		if v.ID, err = ps.version(); err != nil || v.ID == "" {
-			return v, invalidArgument(name, raw, "only versionId may follow the object")
+		if v.ID, err = ps.Version(); err != nil || v.ID == "" {
+			return v, request.InvalidArgument(name, raw, "only versionId may follow the object")
 		}
 		action = "oss:GetObjectVersion"
 	}
@@ -151,7 +152,7 @@ func (c *call) directive(name string) (keep bool, err error) {
 	case "replace":
 		return false, nil
 	default:
-		return false, invalidArgument(name, v, "COPY or REPLACE is expected")
+		return false, request.InvalidArgument(name, v, "COPY or REPLACE is expected")
 	}
 }
 
@@ -204,7 +205,7 @@ func sourceRange(v string) (byteRange, error) {
 	case ok2 && from <= to && to < 1<<62:
 		return byteRange{from, to - from + 1}, nil
 	}
-	return byteRange{}, invalidArgument("x-oss-copy-source-range", v, "bytes=first-last is expected")
+	return byteRange{}, request.InvalidArgument("x-oss-copy-source-range", v, "bytes=first-last is expected")
 }
 
 func partETag(p *object.Part) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 	"github.com/stocktake/stocktake/internal/ram"
 )
@@ -17,6 +18,10 @@ import (
 //
 // Source: OSS API reference, DeleteMultipleObjects.
 const maxDeletes = 1000
+
+// maxDelete is the size of a document of so many names, each of 1,023 bytes that
+// are all escaped twice, in bytes.
+const maxDelete = 2 << 20
 
 // deletesAtOnce is how many of them are deleted at the same time, so that the
 // store can make many of them durable with one write to the disk.
@@ -42,11 +47,11 @@ func (c *call) deleteObject() error {
 // deleteMultipleObjects answers DeleteMultipleObjects. Either the caller may
 // delete all of the objects, or none is.
 func (c *call) deleteMultipleObjects() error {
-	url, err := c.query.urlEncoding()
+	url, err := c.query.URLEncoding()
 	if err != nil {
 		return err
 	}
-	doc, err := c.readXML("Delete", maxDelete)
+	doc, err := c.body.XML("Delete", maxDelete)
 	if err != nil {
 		return err
 	}
@@ -118,13 +123,13 @@ func (c *call) versionsToDelete(doc *ossxml.Element) (versions []object.Version,
 		case len(versions) == maxDeletes:
 			return nil, ossxml.Malformed("more than 1,000 objects")
 		case !stocktake.ValidKey(key.Text):
-			return nil, errInvalidObjectName
+			return nil, request.ErrInvalidObjectName
 		}
 		id := o.Value("VersionId")
-		if id != "" && !plausibleVersion(id) {
-			return nil, invalidArgument("VersionId", id, "no version has such an id")
+		if id != "" && !request.PlausibleVersion(id) {
+			return nil, request.InvalidArgument("VersionId", id, "no version has such an id")
 		}
-		versions = append(versions, object.Version{Bucket: c.at.bucket, Key: key.Text, ID: id})
+		versions = append(versions, object.Version{Bucket: c.at.Bucket, Key: key.Text, ID: id})
 	}
 	if len(versions) == 0 {
 		return nil, ossxml.Malformed("no Object")

@@ -3,31 +3,18 @@ package ossapi
 import (
 	"context"
 	"errors"
-	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/object"
-	"github.com/stocktake/stocktake/internal/ossxml"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ram"
-	"github.com/stocktake/stocktake/internal/signature"
 )
 
 // Conditions that only the HTTP face knows. The table below says what becomes
 // of them.
 var (
-	errInvalidURI        = errors.New("the URL is not properly encoded")
-	errInvalidBucketName = errors.New("the bucket name is not legal")
-	errInvalidObjectName = errors.New("the object name is not legal")
-	errNotImplemented    = errors.New("not implemented")
-	errMethod            = errors.New("the method is not for this resource")
-	errMissingLength     = errors.New("the request has neither a length nor chunks")
-	errInvalidDigest     = errors.New("a digest header is malformed")
-	errBody              = errors.New("the request's body could not be read")
-	errNotModified       = errors.New("not modified")
-	errInvalidRange      = errors.New("the range is not in the object")
+	errNotModified  = errors.New("not modified")
+	errInvalidRange = errors.New("the range is not in the object")
 
 	errNoInventoryID = errors.New("inventoryId is missing")
 
@@ -87,7 +74,7 @@ var errorTable = []errorRow{
 	{errOtherRedundancy, "BucketAlreadyExists", 409, "Bucket already exists CAN'T modify data redundancy type.", "0015-00000104", aboutBucket},
 	{object.ErrBucketNotEmpty, "BucketNotEmpty", 409, "The bucket has objects. Please delete them first.", "0015-00000301", aboutBucket},
 	{object.ErrTooManyBuckets, "TooManyBuckets", 400, "You have attempted to create more buckets than allowed.", "", aboutNothing},
-	{errInvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid.", "", aboutBucket},
+	{request.ErrInvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid.", "", aboutBucket},
 	{errNoEncryptionRule, "NoSuchServerSideEncryptionRule", 404, "The server side encryption configuration was not found.", "", aboutBucket},
 	{errNoLifecycle, "NoSuchLifecycle", 404, "No Row found in Lifecycle Table.", "", aboutBucket},
 	{errNoPolicy, "NoSuchBucketPolicy", 404, "The bucket policy does not exist.", "", aboutBucket},
@@ -102,9 +89,9 @@ var errorTable = []errorRow{
 	{object.ErrFileExists, "FileAlreadyExists", 409, "The object you specified already exists and can not be overwritten.", "", aboutKey},
 	{object.ErrTooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed object size.", "", aboutNothing},
 	{object.ErrBadDigest, "InvalidDigest", 400, "The Content-MD5 you specified was invalid.", "", aboutNothing},
-	{errInvalidDigest, "InvalidDigest", 400, "The Content-MD5 you specified was invalid.", "", aboutNothing},
+	{request.ErrInvalidDigest, "InvalidDigest", 400, "The Content-MD5 you specified was invalid.", "", aboutNothing},
 	{object.ErrIncompleteBody, "RequestTimeout", 400, slowBody, "", aboutNothing},
-	{errBody, "RequestTimeout", 400, slowBody, "", aboutNothing},
+	{request.ErrBody, "RequestTimeout", 400, slowBody, "", aboutNothing},
 	{object.ErrNotAppendable, "ObjectNotAppendable", 409, "The object is not appendable.", "", aboutKey},
 	{object.ErrSealed, "ObjectNotAppendable", 409, "The object is sealed.", "", aboutKey},
 	{object.ErrNotSymlink, "NotSymlink", 400, "The object is not a symlink.", "", aboutKey},
@@ -120,7 +107,7 @@ var errorTable = []errorRow{
 	{object.ErrKMSKey, "KmsKeyNotFound", 400, "The KMS key does not exist or is disabled.", "", aboutNothing},
 	{errEncryption, "InvalidEncryptionAlgorithmError", 400, "The Encryption request you specified is not valid. Supported value: AES256/KMS/SM4.", "", aboutNothing},
 	{errPublicObjectACL, "AccessDenied", 403, "Put public object acl is not allowed.", "", aboutKey},
-	{errInvalidObjectName, "InvalidObjectName", 400, "The specified object is not valid.", "", aboutKey},
+	{request.ErrInvalidObjectName, "InvalidObjectName", 400, "The specified object is not valid.", "", aboutKey},
 	{errCallback, "CallbackFailed", 203, "The callback failed.", "0007-00000203", aboutNothing},
 
 	{object.ErrNoSuchUpload, "NoSuchUpload", 404, noSuchUpload, "0042-00000002", aboutNothing},
@@ -143,125 +130,12 @@ var errorTable = []errorRow{
 	{ram.ErrTokenExpired, "SecurityTokenExpired", 403, "The security token you provided has expired.", "", aboutNothing},
 	{errAnonymousHeaders, "InvalidRequest", 400, "Response headers can be overridden by signed requests only.", "", aboutNothing},
 	{stocktake.ErrAccessDenied, "AccessDenied", 403, "You have no right to access this object because of bucket acl.", "0003-00000001", aboutNothing},
-	{errInvalidURI, "InvalidURI", 400, "Couldn't parse the specified URI.", "", aboutNothing},
-	{errMethod, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.", "", aboutNothing},
-	{errMissingLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", "", aboutNothing},
-	{errNotImplemented, "NotImplemented", 501, "A header or parameter you provided implies functionality that is not implemented.", "", aboutNothing},
+	{request.ErrInvalidURI, "InvalidURI", 400, "Couldn't parse the specified URI.", "", aboutNothing},
+	{request.ErrMethod, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.", "", aboutNothing},
+	{request.ErrMissingLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", "", aboutNothing},
+	{request.ErrNotImplemented, "NotImplemented", 501, "A header or parameter you provided implies functionality that is not implemented.", "", aboutNothing},
 
 	// Nobody is left to read these.
 	{context.Canceled, "RequestTimeout", 400, slowBody, "", aboutNothing},
 	{context.DeadlineExceeded, "RequestTimeout", 400, slowBody, "", aboutNothing},
-}
-
-// A detailError adds to the reply of an error what only the operation knows.
-type detailError struct {
-	err    error
-	ec     string      // instead of the table's, unless empty
-	text   string      // message instead of the table's, unless empty
-	fields [][2]string // elements
-	header [][2]string // headers
-}
-
-func (e *detailError) Error() string { return e.err.Error() }
-func (e *detailError) Unwrap() error { return e.err }
-
-// withEC gives err the diagnostic code ec, if it is target.
-func withEC(err, target error, ec string) error {
-	if errors.Is(err, target) {
-		return &detailError{err: err, ec: ec}
-	}
-	return err
-}
-
-// An errorReply is an error as OSS says it.
-type errorReply struct {
-	status            int
-	code, message, ec string
-	about             about
-	fields            [][2]string // further elements, in order
-	header            [][2]string
-	internal          bool // an error of ours, to be logged
-}
-
-// newReply finds what to answer to err. It is the only place that turns errors
-// into codes.
-func newReply(err error) errorReply {
-	var p errorReply
-	if e, ok := errors.AsType[*stocktake.InvalidArgumentError](err); ok {
-		p = errorReply{status: 400, code: "InvalidArgument", message: e.Error(), ec: e.EC}
-		p.fields = [][2]string{{"ArgumentName", e.Element}, {"ArgumentValue", e.Value}}
-	} else if e, ok := errors.AsType[*stocktake.MalformedXMLError](err); ok {
-		p = errorReply{status: 400, code: "MalformedXML", message: malformedXML, ec: e.EC}
-		p.fields = [][2]string{{"ErrorDetail", bounded(e.Reason)}}
-	} else if e, ok := errors.AsType[*signature.Error](err); ok {
-		p = signatureReply(e)
-	} else if e, ok := errors.AsType[*ram.DeniedError](err); ok {
-		p = errorReply{status: 403, code: "AccessDenied", message: e.Message, ec: e.EC}
-		p.fields = [][2]string{
-			{"AuthAction", e.Action}, {"AuthPrincipalType", e.Who.Kind.String()}, {"NoPermissionType", e.Reason.String()},
-		}
-	} else if e, ok := errors.AsType[*ram.PolicyError](err); ok {
-		p = errorReply{status: 400, code: "InvalidPolicyDocument", message: "The policy document is not valid: " + bounded(e.Error()) + "."}
-	} else if e, ok := errors.AsType[*lifecycle.OverlapError](err); ok {
-		p = errorReply{status: 400, code: "InvalidRequest", message: e.Error(), ec: e.EC}
-	} else if e, ok := errors.AsType[*object.PositionError](err); ok {
-		p = errorReply{status: 409, code: "PositionNotEqualToLength", message: "Position is not equal to file length", ec: "0026-00000016", about: aboutKey}
-		p.header = [][2]string{{"X-Oss-Next-Append-Position", strconv.FormatInt(e.Length, 10)}}
-	} else {
-		p = tableReply(err)
-	}
-	if e, ok := errors.AsType[*object.DeleteMarkerError](err); ok {
-		p.header = append(p.header, [2]string{"X-Oss-Delete-Marker", "true"}, [2]string{"X-Oss-Version-Id", e.VersionID})
-	}
-	if e, ok := errors.AsType[*detailError](err); ok {
-		if e.ec != "" {
-			p.ec = e.ec
-		}
-		if e.text != "" {
-			p.message = e.text
-		}
-		p.fields = append(p.fields, e.fields...)
-		p.header = append(p.header, e.header...)
-	}
-	return p
-}
-
-func tableReply(err error) errorReply {
-	for i := range errorTable {
-		if r := &errorTable[i]; errors.Is(err, r.err) {
-			return errorReply{status: r.status, code: r.code, message: r.message, ec: r.ec, about: r.about}
-		}
-	}
-	return errorReply{
-		status: http.StatusInternalServerError, code: "InternalError",
-		message: "Please contact the server administrator, oss@service.aliyun.com", internal: true,
-	}
-}
-
-func signatureReply(e *signature.Error) errorReply {
-	p := errorReply{status: http.StatusForbidden, code: string(e.Code), message: e.Message, ec: e.EC}
-	if e.Code == signature.InvalidArgument {
-		p.status = http.StatusBadRequest
-		p.fields = append(p.fields, [2]string{"ArgumentName", e.Argument}, [2]string{"ArgumentValue", e.Value})
-	}
-	for _, f := range [][2]string{
-		{"OSSAccessKeyId", e.AccessKeyID},
-		{"SignatureProvided", e.SignatureProvided},
-		{"StringToSign", e.StringToSign},
-		{"CanonicalRequest", e.CanonicalRequest},
-		{"RequestTime", timeText(e.RequestTime)},
-		{"ServerTime", timeText(e.ServerTime)},
-	} {
-		if f[1] != "" {
-			p.fields = append(p.fields, f)
-		}
-	}
-	return p
-}
-
-func timeText(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(ossxml.TimeLayout)
 }

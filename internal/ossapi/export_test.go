@@ -3,19 +3,11 @@ package ossapi
 import (
 	"net/http"
 	"time"
+
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
 // What tests of this package see of its inside.
-
-// Resolve gives what the URL of a request names.
-func Resolve(r *http.Request, hosts []string, cnames map[string]string) (bucket, key, alternative string, err error) {
-	res := newResolver(hosts, cnames)
-	a, err := res.resolve(r)
-	if err == nil {
-		err = a.check()
-	}
-	return a.bucket, a.key, a.alternative, err
-}
 
 // ParseRange is parseRange in plain types.
 func ParseRange(header string, size int64, standard bool) (off, n int64, partial bool, err error) {
@@ -56,18 +48,15 @@ func ReplyTo(err error) (code string, status int) {
 
 // Errors that only the HTTP face knows.
 var (
-	ErrInvalidURI        = errInvalidURI
-	ErrInvalidBucketName = errInvalidBucketName
-	ErrInvalidObjectName = errInvalidObjectName
-	ErrInvalidRange      = errInvalidRange
-	ErrNotModified       = errNotModified
-	ErrCallback          = errCallback
-	Piece                = int64(piece)
+	ErrInvalidRange = errInvalidRange
+	ErrNotModified  = errNotModified
+	ErrCallback     = errCallback
+	Piece           = int64(piece)
 )
 
 // NotOffered are the sub-resources that are not offered.
 func NotOffered() (names []string) {
-	for name := range notOffered {
+	for name := range request.NotOffered {
 		names = append(names, name)
 	}
 	return names
@@ -77,7 +66,7 @@ func NotOffered() (names []string) {
 func Requests() (all [][3]string) {
 	for _, o := range operations {
 		if o.Sub != "" {
-			all = append(all, [3]string{o.Method, [...]string{"/", "/photos/", "/photos/cat"}[o.level], o.Sub})
+			all = append(all, [3]string{o.Method, [...]string{"/", "/photos/", "/photos/cat"}[o.Level], o.Sub})
 		}
 	}
 	return all

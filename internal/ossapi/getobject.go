@@ -11,6 +11,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
 // getObject answers GetObject.
@@ -125,8 +126,8 @@ func (c *call) headOf() (info, data object.Info, err error) {
 
 // version is the object, and the version of it, that a request names.
 func (c *call) version() (object.Version, error) {
-	id, err := c.query.version()
-	return object.Version{Bucket: c.at.bucket, Key: c.at.key, ID: id}, err
+	id, err := c.query.Version()
+	return object.Version{Bucket: c.at.Bucket, Key: c.at.Key, ID: id}, err
 }
 
 // markerDetail adds the headers of a read of a version that is a delete marker.
@@ -174,17 +175,17 @@ func standardRange(h http.Header) bool {
 // overrides reads the response-* parameters: headers the answer is to have.
 func (c *call) overrides() (headers [][2]string, err error) {
 	for _, p := range c.query {
-		name, ok := overridable[p.name]
+		name, ok := overridable[p.Name]
 		if !ok {
 			continue
 		}
 		if c.anonymous() {
 			return nil, errAnonymousHeaders
 		}
-		if len(p.value) > maxHeader || strings.ContainsFunc(p.value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return nil, invalidArgument(p.name, p.value, "it is no value of a header")
+		if len(p.Value) > maxHeader || strings.ContainsFunc(p.Value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return nil, request.InvalidArgument(p.Name, p.Value, "it is no value of a header")
 		}
-		headers = append(headers, [2]string{name, p.value})
+		headers = append(headers, [2]string{name, p.Value})
 	}
 	return headers, nil
 }

@@ -8,11 +8,12 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
 // inventoryID is the parameter inventoryId, which must be there.
 func (c *call) inventoryID() (string, error) {
-	id := c.query.get("inventoryId")
+	id := c.query.Get("inventoryId")
 	if id == "" {
 		return "", errNoInventoryID
 	}
@@ -27,7 +28,7 @@ func (c *call) putInventory() error {
 	if err != nil {
 		return err
 	}
-	doc, err := c.readDocument(stocktake.MaxConfigurationSize)
+	doc, err := c.body.Document(stocktake.MaxConfigurationSize)
 	if err != nil {
 		return err
 	}
@@ -38,7 +39,7 @@ func (c *call) putInventory() error {
 	if err != nil {
 		return err
 	}
-	if err := c.Inventories.Put(c.ctx, c.at.bucket, cfg); err != nil {
+	if err := c.Inventories.Put(c.ctx, c.at.Bucket, cfg); err != nil {
 		return err
 	}
 	return c.empty(http.StatusOK)
@@ -50,7 +51,7 @@ func (c *call) getInventory() error {
 	if err != nil {
 		return err
 	}
-	cfg, err := c.Inventories.Get(c.ctx, c.at.bucket, id)
+	cfg, err := c.Inventories.Get(c.ctx, c.at.Bucket, id)
 	if err != nil {
 		return err
 	}
@@ -60,8 +61,8 @@ func (c *call) getInventory() error {
 // listInventories answers ListBucketInventory. A token is the id of the last
 // configuration of the page before.
 func (c *call) listInventories() error {
-	token := c.query.get("continuation-token")
-	page, more, err := c.Inventories.List(c.ctx, c.at.bucket, token, stocktake.InventoryPageSize)
+	token := c.query.Get("continuation-token")
+	page, more, err := c.Inventories.List(c.ctx, c.at.Bucket, token, stocktake.InventoryPageSize)
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func (c *call) deleteInventory() error {
 	if err != nil {
 		return err
 	}
-	if err := c.Inventories.Delete(c.ctx, c.at.bucket, id); err != nil {
+	if err := c.Inventories.Delete(c.ctx, c.at.Bucket, id); err != nil {
 		return err
 	}
 	return c.empty(http.StatusNoContent)
@@ -97,7 +98,7 @@ func (c *call) listRuns() error {
 	if err != nil {
 		return err
 	}
-	runs, err := c.Inventories.Runs(c.ctx, c.at.bucket, id)
+	runs, err := c.Inventories.Runs(c.ctx, c.at.Bucket, id)
 	if err != nil {
 		return err
 	}
@@ -110,13 +111,13 @@ func (c *call) listRuns() error {
 // by id; without inventoryId all of the bucket.
 func (c *call) inventoryStatus() error {
 	id := ""
-	if c.query.has("inventoryId") {
+	if c.query.Has("inventoryId") {
 		var err error
 		if id, err = c.inventoryID(); err != nil {
 			return err
 		}
 	}
-	status, err := c.Inventories.Status(c.ctx, c.at.bucket, id)
+	status, err := c.Inventories.Status(c.ctx, c.at.Bucket, id)
 	if err != nil {
 		return err
 	}
@@ -139,10 +140,10 @@ func (c *call) checkInventory() error { return c.control(c.Inventories.Check) }
 func (c *call) retainReports() error {
 	var r stocktake.Retention
 	var err error
-	if r.Reports, err = c.query.int(extension+"-reports", 0, 0, math.MaxInt32); err != nil {
+	if r.Reports, err = c.query.Int(request.Extension+"-reports", 0, 0, math.MaxInt32); err != nil {
 		return err
 	}
-	if r.Days, err = c.query.int(extension+"-days", 0, 0, math.MaxInt32); err != nil {
+	if r.Days, err = c.query.Int(request.Extension+"-days", 0, 0, math.MaxInt32); err != nil {
 		return err
 	}
 	return c.control(func(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
@@ -172,7 +173,7 @@ func (c *call) runAction(act func(ctx context.Context, bucket, id string) (stock
 	if err != nil {
 		return err
 	}
-	run, err := act(c.ctx, c.at.bucket, id)
+	run, err := act(c.ctx, c.at.Bucket, id)
 	if err != nil {
 		return err
 	}
@@ -186,7 +187,7 @@ func (c *call) control(act func(ctx context.Context, bucket, id string) (stockta
 	if err != nil {
 		return err
 	}
-	status, err := act(c.ctx, c.at.bucket, id)
+	status, err := act(c.ctx, c.at.Bucket, id)
 	if err != nil {
 		return err
 	}

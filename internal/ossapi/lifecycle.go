@@ -9,13 +9,14 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // putBucketLifecycle answers PutBucketLifecycle.
 func (c *call) putBucketLifecycle() error {
 	overlap := strings.EqualFold(c.r.Header.Get("X-Oss-Allow-Same-Action-Overlap"), "true")
-	doc, err := c.readXML("LifecycleConfiguration", maxDocument)
+	doc, err := c.body.XML("LifecycleConfiguration", request.MaxDocument)
 	if err != nil {
 		return err
 	}
@@ -166,9 +167,9 @@ func parseTransition(e *ossxml.Element, noncurrent bool) (t object.LifecycleTran
 	class, ok := stocktake.ParseStorageClass(v)
 	switch {
 	case !ok:
-		return t, invalidArgument("StorageClass", v, "IA, Archive, ColdArchive or DeepColdArchive is expected")
+		return t, request.InvalidArgument("StorageClass", v, "IA, Archive, ColdArchive or DeepColdArchive is expected")
 	case strings.EqualFold(e.Value("IsAccessTime"), "true"):
-		return t, errNotImplemented
+		return t, request.ErrNotImplemented
 	}
 	t.StorageClass = class
 	if noncurrent {
@@ -198,7 +199,7 @@ func parseAge(e *ossxml.Element) (*object.LifecycleAge, error) {
 		if v := e.Value(d.name); v != "" {
 			t, err := time.Parse(time.RFC3339, v)
 			if err != nil {
-				return nil, invalidArgument(d.name, v, "midnight UTC of a date is expected, such as 2026-01-05T00:00:00.000Z")
+				return nil, request.InvalidArgument(d.name, v, "midnight UTC of a date is expected, such as 2026-01-05T00:00:00.000Z")
 			}
 			*d.into = t.UTC()
 		}
@@ -209,7 +210,7 @@ func parseAge(e *ossxml.Element) (*object.LifecycleAge, error) {
 func parseDays(name, v string) (int, error) {
 	n, ok := parseOffset(v)
 	if !ok || n < 1 || n > 1<<31-1 {
-		return 0, invalidArgument(name, v, "a number of days from 1 on is expected")
+		return 0, request.InvalidArgument(name, v, "a number of days from 1 on is expected")
 	}
 	return int(n), nil
 }

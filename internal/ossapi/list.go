@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
@@ -24,29 +25,29 @@ const maxPosition = 1 << 10
 
 // listQuery reads what the listings of objects have in common.
 func (c *call) listQuery() (q object.ListQuery, url bool, err error) {
-	if url, err = c.query.urlEncoding(); err != nil {
+	if url, err = c.query.URLEncoding(); err != nil {
 		return q, url, err
 	}
 	for _, name := range [...]string{"prefix", "delimiter", "marker", "start-after", "key-marker", "version-id-marker"} {
-		if v := c.query.get(name); len(v) > maxPosition {
-			return q, url, invalidArgument(name, v, "it is longer than any object name")
+		if v := c.query.Get(name); len(v) > maxPosition {
+			return q, url, request.InvalidArgument(name, v, "it is longer than any object name")
 		}
 	}
-	q = object.ListQuery{Bucket: c.at.bucket, Prefix: c.query.get("prefix"), Delimiter: c.query.get("delimiter")}
-	q.Max, err = c.query.int("max-keys", defaultKeys, 1, maxKeys)
+	q = object.ListQuery{Bucket: c.at.Bucket, Prefix: c.query.Get("prefix"), Delimiter: c.query.Get("delimiter")}
+	q.Max, err = c.query.Int("max-keys", defaultKeys, 1, maxKeys)
 	return q, url, err
 }
 
 // listObjects answers ListObjects, the first version of it.
 func (c *call) listObjects() error {
-	if v, ok := c.query.lookup("list-type"); ok {
-		return invalidArgument("list-type", v, "2 is expected")
+	if v, ok := c.query.Lookup("list-type"); ok {
+		return request.InvalidArgument("list-type", v, "2 is expected")
 	}
 	q, url, err := c.listQuery()
 	if err != nil {
 		return err
 	}
-	q.After = c.query.get("marker")
+	q.After = c.query.Get("marker")
 	page, err := c.Store.List(c.ctx, q)
 	if err != nil {
 		return err
@@ -75,12 +76,12 @@ func (c *call) listObjectsV2() error {
 	if err != nil {
 		return err
 	}
-	startAfter, token := c.query.get("start-after"), c.query.get("continuation-token")
+	startAfter, token := c.query.Get("start-after"), c.query.Get("continuation-token")
 	q.After = startAfter
 	if token != "" {
 		after, err := base64.RawURLEncoding.DecodeString(token)
 		if err != nil || len(after) == 0 || len(after) > maxPosition {
-			return invalidArgument("continuation-token", token, "it is none of ours")
+			return request.InvalidArgument("continuation-token", token, "it is none of ours")
 		}
 		q.After = string(after)
 	}
@@ -88,7 +89,7 @@ func (c *call) listObjectsV2() error {
 	if err != nil {
 		return err
 	}
-	owner := strings.EqualFold(c.query.get("fetch-owner"), "true")
+	owner := strings.EqualFold(c.query.Get("fetch-owner"), "true")
 	return c.listing(url, func(x *ossxml.Writer) {
 		x.Start("ListBucketResult")
 		x.Text("Name", q.Bucket)
@@ -114,9 +115,9 @@ func (c *call) listObjectVersions() error {
 	if err != nil {
 		return err
 	}
-	q.Versions, q.After, q.AfterVersion = true, c.query.get("key-marker"), c.query.get("version-id-marker")
+	q.Versions, q.After, q.AfterVersion = true, c.query.Get("key-marker"), c.query.Get("version-id-marker")
 	if q.AfterVersion != "" && q.After == "" {
-		return invalidArgument("version-id-marker", q.AfterVersion, "key-marker is missing")
+		return request.InvalidArgument("version-id-marker", q.AfterVersion, "key-marker is missing")
 	}
 	page, err := c.Store.List(c.ctx, q)
 	if err != nil {

@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // initiateUpload answers InitiateMultipartUpload.
 func (c *call) initiateUpload() error {
-	url, err := c.query.urlEncoding()
+	url, err := c.query.URLEncoding()
 	if err != nil {
 		return err
 	}
@@ -28,8 +29,8 @@ func (c *call) initiateUpload() error {
 	return c.listing(url, func(x *ossxml.Writer) {
 		x.Start("InitiateMultipartUploadResult")
 		encodingType(x)
-		x.Text("Bucket", c.at.bucket)
-		x.Name("Key", c.at.key)
+		x.Text("Bucket", c.at.Bucket)
+		x.Name("Key", c.at.Key)
 		x.Text("UploadId", u.ID)
 		x.End("InitiateMultipartUploadResult")
 	})
@@ -37,11 +38,11 @@ func (c *call) initiateUpload() error {
 
 // uploadOf is the upload that a request names.
 func (c *call) uploadOf() (object.UploadID, error) {
-	id := c.query.get("uploadId")
+	id := c.query.Get("uploadId")
 	if id == "" {
-		return object.UploadID{}, invalidArgument("uploadId", id, "it is empty")
+		return object.UploadID{}, request.InvalidArgument("uploadId", id, "it is empty")
 	}
-	return object.UploadID{Bucket: c.at.bucket, Key: c.at.key, ID: id}, nil
+	return object.UploadID{Bucket: c.at.Bucket, Key: c.at.Key, ID: id}, nil
 }
 
 // partOf is the upload and the number of the part that a request names.
@@ -49,9 +50,9 @@ func (c *call) partOf() (u object.UploadID, number int, err error) {
 	if u, err = c.uploadOf(); err != nil {
 		return u, 0, err
 	}
-	number, err = c.query.int("partNumber", 0, 1, object.MaxParts)
+	number, err = c.query.Int("partNumber", 0, 1, object.MaxParts)
 	if err == nil && number == 0 {
-		err = invalidArgument("partNumber", "", "it is missing")
+		err = request.InvalidArgument("partNumber", "", "it is missing")
 	}
 	return u, number, err
 }
@@ -62,11 +63,11 @@ func (c *call) uploadPart() error {
 	if err != nil {
 		return err
 	}
-	p := object.Put{Bucket: c.at.bucket, Key: c.at.key}
-	if err := c.upload(&p); err != nil {
+	p := object.Put{Bucket: c.at.Bucket, Key: c.at.Key}
+	if err := c.body.Describe(&p); err != nil {
 		return err
 	}
-	part, err := c.Store.UploadPart(c.ctx, c.origin(), u, number, p, c.body())
+	part, err := c.Store.UploadPart(c.ctx, c.origin(), u, number, p, c.body)
 	if err != nil {
 		return withEC(err, object.ErrNoSuchUpload, "0042-00000104")
 	}
@@ -82,7 +83,7 @@ func (c *call) completeUpload() error {
 	if err != nil {
 		return err
 	}
-	url, err := c.query.urlEncoding()
+	url, err := c.query.URLEncoding()
 	if err != nil {
 		return err
 	}
@@ -112,9 +113,9 @@ func (c *call) completeUpload() error {
 	return c.listing(url, func(x *ossxml.Writer) {
 		x.Start("CompleteMultipartUploadResult")
 		encodingType(x)
-		x.Text("Location", c.urlOf(c.at.bucket, c.at.key))
-		x.Text("Bucket", c.at.bucket)
-		x.Name("Key", c.at.key)
+		x.Text("Location", c.urlOf(c.at.Bucket, c.at.Key))
+		x.Text("Bucket", c.at.Bucket)
+		x.Name("Key", c.at.Key)
 		x.Text("ETag", quoteETag(&info))
 		x.End("CompleteMultipartUploadResult")
 	})
@@ -127,15 +128,18 @@ func (c *call) urlOf(bucket, key string) string {
 		scheme = "https://"
 	}
 	path := string(ossxml.AppendURL(nil, key))
-	if _, found := c.resolver.bucketOfHost(hostname(c.r.Host)); found {
-		return scheme + bounded(c.r.Host) + "/" + path
+	if _, found := c.resolver.BucketOfHost(c.r.Host); found {
+		return scheme + request.Bounded(c.r.Host) + "/" + path
 	}
-	return scheme + bounded(c.r.Host) + "/" + bucket + "/" + path
+	return scheme + request.Bounded(c.r.Host) + "/" + bucket + "/" + path
 }
+
+// maxComplete is the size of the document that lists 10,000 parts, in bytes.
+const maxComplete = 4 << 20
 
 // completedParts reads the list of parts; nil means all that were uploaded.
 func (c *call) completedParts() ([]object.CompletedPart, error) {
-	data, err := c.readDocument(maxComplete)
+	data, err := c.body.Document(maxComplete)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +161,7 @@ func (c *call) completedParts() ([]object.CompletedPart, error) {
 		}
 		n, ok := parseOffset(e.Value("PartNumber"))
 		if !ok || n < 1 || n > object.MaxParts {
-			return nil, invalidArgument("PartNumber", e.Value("PartNumber"), "a number from 1 to 10000 is expected")
+			return nil, request.InvalidArgument("PartNumber", e.Value("PartNumber"), "a number from 1 to 10000 is expected")
 		}
 		parts = append(parts, object.CompletedPart{Number: int(n), ETag: strings.Trim(e.Value("ETag"), `"`)})
 	}
@@ -182,15 +186,15 @@ func (c *call) listParts() error {
 	if err != nil {
 		return err
 	}
-	url, err := c.query.urlEncoding()
+	url, err := c.query.URLEncoding()
 	if err != nil {
 		return err
 	}
-	limit, err := c.query.int("max-parts", maxKeys, 1, maxKeys)
+	limit, err := c.query.Int("max-parts", maxKeys, 1, maxKeys)
 	if err != nil {
 		return err
 	}
-	after, err := c.query.int("part-number-marker", 0, 0, 1<<31-1)
+	after, err := c.query.Int("part-number-marker", 0, 0, 1<<31-1)
 	if err != nil {
 		return err
 	}
@@ -205,8 +209,8 @@ func (c *call) listParts() error {
 	return c.listing(url, func(x *ossxml.Writer) {
 		x.Start("ListPartsResult")
 		encodingType(x)
-		x.Text("Bucket", c.at.bucket)
-		x.Name("Key", c.at.key)
+		x.Text("Bucket", c.at.Bucket)
+		x.Name("Key", c.at.Key)
 		x.Text("UploadId", upload.ID)
 		x.Text("StorageClass", upload.StorageClass.String())
 		x.Int("PartNumberMarker", int64(after))
@@ -230,22 +234,22 @@ func (c *call) listParts() error {
 // listMultipartUploads answers ListMultipartUploads.
 func (c *call) listMultipartUploads() error {
 	q := object.UploadQuery{
-		Bucket: c.at.bucket, Prefix: c.query.get("prefix"), Delimiter: c.query.get("delimiter"),
-		After: c.query.get("key-marker"), AfterUpload: c.query.get("upload-id-marker"),
+		Bucket: c.at.Bucket, Prefix: c.query.Get("prefix"), Delimiter: c.query.Get("delimiter"),
+		After: c.query.Get("key-marker"), AfterUpload: c.query.Get("upload-id-marker"),
 	}
 	if q.After == "" {
 		q.AfterUpload = "" // without a key OSS ignores it
 	}
 	for _, name := range [...]string{"prefix", "delimiter", "key-marker", "upload-id-marker"} {
-		if v := c.query.get(name); len(v) > maxPosition {
-			return invalidArgument(name, v, "it is longer than any object name")
+		if v := c.query.Get(name); len(v) > maxPosition {
+			return request.InvalidArgument(name, v, "it is longer than any object name")
 		}
 	}
-	url, err := c.query.urlEncoding()
+	url, err := c.query.URLEncoding()
 	if err != nil {
 		return err
 	}
-	if q.Max, err = c.query.int("max-uploads", maxKeys, 1, maxKeys); err != nil {
+	if q.Max, err = c.query.Int("max-uploads", maxKeys, 1, maxKeys); err != nil {
 		return err
 	}
 	page, err := c.Store.UploadList(c.ctx, q)

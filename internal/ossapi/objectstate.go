@@ -6,6 +6,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
@@ -91,7 +92,7 @@ func (c *call) deleteObjectTagging() error {
 
 // restoreObject answers RestoreObject.
 func (c *call) restoreObject() error {
-	doc, err := c.readOptionalXML("RestoreRequest")
+	doc, err := c.body.OptionalXML("RestoreRequest")
 	if err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func restoreDays(doc *ossxml.Element) (time.Duration, error) {
 	}
 	n, ok := parseOffset(v)
 	if !ok || n < 1 || n > 365 {
-		return 0, invalidArgument("Days", v, "a number from 1 to 365 is expected")
+		return 0, request.InvalidArgument("Days", v, "a number from 1 to 365 is expected")
 	}
 	return time.Duration(n) * day, nil
 }
@@ -182,7 +183,7 @@ func restoreTime(class stocktake.StorageClass, tier string) (time.Duration, erro
 	}
 	d, ok := times[tier]
 	if !ok {
-		return 0, invalidArgument("Tier", tier, "the storage class has no such priority")
+		return 0, request.InvalidArgument("Tier", tier, "the storage class has no such priority")
 	}
 	return d, nil
 }

@@ -1,63 +1,95 @@
 package ossapi
 
-import (
-	"cmp"
-	"fmt"
-	"io"
-	"slices"
-	"strings"
-)
+import "github.com/stocktake/stocktake/internal/ossapi/request"
 
-// WriteOperations writes the list of operations as Markdown: those that are
-// offered, then the sub-resources that are not. It comes from the routing table,
-// so it is what the server does; docs/compatibility.md holds it.
-func WriteOperations(w io.Writer) error {
-	var b strings.Builder
-	b.WriteString("| operation | request | RAM action |\n|---|---|---|\n")
-	for i := range operations {
-		o := &operations[i]
-		action := cmp.Or(o.Action, "that of each object")
-		if o.VersionAction != "" {
-			action += ", " + o.VersionAction
-		}
-		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", o.Name, o.request(), action)
-	}
-	b.WriteString("\n| not offered | sub-resources |\n|---|---|\n")
-	names := make(map[string][]string)
-	for name, what := range notOffered {
-		names[what] = append(names[what], "`"+name+"`")
-	}
-	whats := make([]string, 0, len(names))
-	for what := range names {
-		whats = append(whats, what)
-	}
-	slices.Sort(whats)
-	for _, what := range whats {
-		slices.Sort(names[what])
-		fmt.Fprintf(&b, "| %s | %s |\n", what, strings.Join(names[what], " "))
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
+// An operation is one row of the routing table with its handler.
+type operation = request.Operation[func(*call) error]
+
+// operations is all that is offered. A new operation is a row here and a handler;
+// the tests name what it lacks: an action, a line in docs/compatibility.md, a
+// request that tries it.
+//
+// Source: OSS API reference, list of operations by function; RAM policy actions
+// of OSS.
+var operations = []operation{
+	{Name: "ListBuckets", Method: "GET", Level: request.ServiceLevel, Action: "oss:ListBuckets", Handle: (*call).listBuckets},
+	{Name: "DescribeRegions", Method: "GET", Level: request.ServiceLevel, Sub: "regions", Action: "oss:DescribeRegions", Handle: (*call).describeRegions},
+
+	{Name: "PutBucket", Method: "PUT", Level: request.BucketLevel, Action: "oss:PutBucket", CreatesBucket: true, Handle: (*call).putBucket},
+	{Name: "DeleteBucket", Method: "DELETE", Level: request.BucketLevel, Action: "oss:DeleteBucket", Handle: (*call).deleteBucket},
+	{Name: "GetBucketInfo", Method: "GET", Level: request.BucketLevel, Sub: "bucketInfo", Action: "oss:GetBucketInfo", Handle: (*call).getBucketInfo},
+	{Name: "GetBucketLocation", Method: "GET", Level: request.BucketLevel, Sub: "location", Action: "oss:GetBucketLocation", Handle: (*call).getBucketLocation},
+	{Name: "GetBucketStat", Method: "GET", Level: request.BucketLevel, Sub: "stat", Action: "oss:GetBucketStat", Handle: (*call).getBucketStat},
+	{Name: "ListObjects", Method: "GET", Level: request.BucketLevel, Action: "oss:ListObjects", Handle: (*call).listObjects},
+	{Name: "ListObjectsV2", Method: "GET", Level: request.BucketLevel, With: "list-type=2", Action: "oss:ListObjects", Handle: (*call).listObjectsV2},
+	{Name: "ListObjectVersions", Method: "GET", Level: request.BucketLevel, Sub: "versions", Action: "oss:ListObjectVersions", Handle: (*call).listObjectVersions},
+	{Name: "ListMultipartUploads", Method: "GET", Level: request.BucketLevel, Sub: "uploads", Action: "oss:ListMultipartUploads", Handle: (*call).listMultipartUploads},
+	{Name: "DeleteMultipleObjects", Method: "POST", Level: request.BucketLevel, Sub: "delete", Handle: (*call).deleteMultipleObjects}, // asks for each object
+	{Name: "PutBucketVersioning", Method: "PUT", Level: request.BucketLevel, Sub: "versioning", Action: "oss:PutBucketVersioning", Handle: (*call).putBucketVersioning},
+	{Name: "GetBucketVersioning", Method: "GET", Level: request.BucketLevel, Sub: "versioning", Action: "oss:GetBucketVersioning", Handle: (*call).getBucketVersioning},
+	{Name: "PutBucketAcl", Method: "PUT", Level: request.BucketLevel, Sub: "acl", Action: "oss:PutBucketAcl", Handle: (*call).putBucketACL},
+	{Name: "GetBucketAcl", Method: "GET", Level: request.BucketLevel, Sub: "acl", Action: "oss:GetBucketAcl", Handle: (*call).getBucketACL},
+	{Name: "PutBucketEncryption", Method: "PUT", Level: request.BucketLevel, Sub: "encryption", Action: "oss:PutBucketEncryption", Handle: (*call).putBucketEncryption},
+	{Name: "GetBucketEncryption", Method: "GET", Level: request.BucketLevel, Sub: "encryption", Action: "oss:GetBucketEncryption", Handle: (*call).getBucketEncryption},
+	{Name: "DeleteBucketEncryption", Method: "DELETE", Level: request.BucketLevel, Sub: "encryption", Action: "oss:DeleteBucketEncryption", Handle: (*call).deleteBucketEncryption},
+	{Name: "PutBucketTags", Method: "PUT", Level: request.BucketLevel, Sub: "tagging", Action: "oss:PutBucketTagging", Handle: (*call).putBucketTags},
+	{Name: "GetBucketTags", Method: "GET", Level: request.BucketLevel, Sub: "tagging", Action: "oss:GetBucketTagging", Handle: (*call).getBucketTags},
+	{Name: "DeleteBucketTags", Method: "DELETE", Level: request.BucketLevel, Sub: "tagging", Action: "oss:DeleteBucketTagging", Handle: (*call).deleteBucketTags},
+	{Name: "PutBucketPolicy", Method: "PUT", Level: request.BucketLevel, Sub: "policy", Action: "oss:PutBucketPolicy", Handle: (*call).putBucketPolicy},
+	{Name: "GetBucketPolicy", Method: "GET", Level: request.BucketLevel, Sub: "policy", Action: "oss:GetBucketPolicy", Handle: (*call).getBucketPolicy},
+	{Name: "DeleteBucketPolicy", Method: "DELETE", Level: request.BucketLevel, Sub: "policy", Action: "oss:DeleteBucketPolicy", Handle: (*call).deleteBucketPolicy},
+	{Name: "GetBucketPolicyStatus", Method: "GET", Level: request.BucketLevel, Sub: "policyStatus", Action: "oss:GetBucketPolicyStatus", Handle: (*call).getBucketPolicyStatus},
+	{Name: "PutBucketLifecycle", Method: "PUT", Level: request.BucketLevel, Sub: "lifecycle", Action: "oss:PutBucketLifecycle", Handle: (*call).putBucketLifecycle},
+	{Name: "GetBucketLifecycle", Method: "GET", Level: request.BucketLevel, Sub: "lifecycle", Action: "oss:GetBucketLifecycle", Handle: (*call).getBucketLifecycle},
+	{Name: "DeleteBucketLifecycle", Method: "DELETE", Level: request.BucketLevel, Sub: "lifecycle", Action: "oss:DeleteBucketLifecycle", Handle: (*call).deleteBucketLifecycle},
+	{Name: "PutBucketPublicAccessBlock", Method: "PUT", Level: request.BucketLevel, Sub: "publicAccessBlock", Action: "oss:PutBucketPublicAccessBlock", Handle: (*call).putPublicAccessBlock},
+	{Name: "GetBucketPublicAccessBlock", Method: "GET", Level: request.BucketLevel, Sub: "publicAccessBlock", Action: "oss:GetBucketPublicAccessBlock", Handle: (*call).getPublicAccessBlock},
+	{Name: "DeleteBucketPublicAccessBlock", Method: "DELETE", Level: request.BucketLevel, Sub: "publicAccessBlock", Action: "oss:DeleteBucketPublicAccessBlock", Handle: (*call).deletePublicAccessBlock},
+	{Name: "PutBucketRequestPayment", Method: "PUT", Level: request.BucketLevel, Sub: "requestPayment", Action: "oss:PutBucketRequestPayment", Handle: (*call).putRequestPayment},
+	{Name: "GetBucketRequestPayment", Method: "GET", Level: request.BucketLevel, Sub: "requestPayment", Action: "oss:GetBucketRequestPayment", Handle: (*call).getRequestPayment},
+	{Name: "PutBucketResourceGroup", Method: "PUT", Level: request.BucketLevel, Sub: "resourceGroup", Action: "oss:PutBucketResourceGroup", Handle: (*call).putResourceGroup},
+	{Name: "GetBucketResourceGroup", Method: "GET", Level: request.BucketLevel, Sub: "resourceGroup", Action: "oss:GetBucketResourceGroup", Handle: (*call).getResourceGroup},
+
+	{Name: "PutBucketInventory", Method: "PUT", Level: request.BucketLevel, Sub: "inventory", Action: "oss:PutBucketInventory", Handle: (*call).putInventory},
+	{Name: "GetBucketInventory", Method: "GET", Level: request.BucketLevel, Sub: "inventory", With: "inventoryId", Action: "oss:GetBucketInventory", Handle: (*call).getInventory},
+	{Name: "ListBucketInventory", Method: "GET", Level: request.BucketLevel, Sub: "inventory", Action: "oss:GetBucketInventory", Handle: (*call).listInventories},
+	{Name: "DeleteBucketInventory", Method: "DELETE", Level: request.BucketLevel, Sub: "inventory", Action: "oss:DeleteBucketInventory", Handle: (*call).deleteInventory},
+	{Name: "RunInventory", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=run", Action: "oss:PutBucketInventory", Handle: (*call).runInventory},
+	{Name: "CancelInventoryRun", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=cancel", Action: "oss:PutBucketInventory", Handle: (*call).cancelRun},
+	{Name: "RetainInventoryReports", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=retain", Action: "oss:PutBucketInventory", Handle: (*call).retainReports},
+	{Name: "SuspendInventory", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=suspend", Action: "oss:PutBucketInventory", Handle: (*call).suspendInventory},
+	{Name: "ResumeInventory", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=resume", Action: "oss:PutBucketInventory", Handle: (*call).resumeInventory},
+	{Name: "CheckInventory", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=check", Action: "oss:PutBucketInventory", Handle: (*call).checkInventory},
+	{Name: "ListInventoryRuns", Method: "GET", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=runs", Action: "oss:GetBucketInventory", Handle: (*call).listRuns},
+	{Name: "GetInventoryStatus", Method: "GET", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=status", Action: "oss:GetBucketInventory", Handle: (*call).inventoryStatus},
+
+	{Name: "PutObject", Method: "PUT", Level: request.ObjectLevel, Action: "oss:PutObject", Handle: (*call).putObject},
+	{Name: "CopyObject", Method: "PUT", Level: request.ObjectLevel, With: "X-Oss-Copy-Source:", Action: "oss:PutObject", Handle: (*call).copyObject},
+	{Name: "GetObject", Method: "GET", Level: request.ObjectLevel, Action: "oss:GetObject", VersionAction: "oss:GetObjectVersion", Handle: (*call).getObject},
+	{Name: "HeadObject", Method: "HEAD", Level: request.ObjectLevel, Action: "oss:GetObject", VersionAction: "oss:GetObjectVersion", Handle: (*call).headObject},
+	{Name: "GetObjectMeta", Method: "HEAD", Level: request.ObjectLevel, Sub: "objectMeta", Action: "oss:GetObject", VersionAction: "oss:GetObjectVersion", Handle: (*call).getObjectMeta},
+	{Name: "DeleteObject", Method: "DELETE", Level: request.ObjectLevel, Action: "oss:DeleteObject", VersionAction: "oss:DeleteObjectVersion", Handle: (*call).deleteObject},
+	{Name: "AppendObject", Method: "POST", Level: request.ObjectLevel, Sub: "append", Action: "oss:PutObject", Handle: (*call).appendObject},
+	{Name: "SealAppendObject", Method: "POST", Level: request.ObjectLevel, Sub: "seal", Action: "oss:PutObject", Handle: (*call).sealAppendObject},
+	{Name: "PutSymlink", Method: "PUT", Level: request.ObjectLevel, Sub: "symlink", Action: "oss:PutObject", Handle: (*call).putSymlink},
+	{Name: "GetSymlink", Method: "GET", Level: request.ObjectLevel, Sub: "symlink", Action: "oss:GetObject", VersionAction: "oss:GetObjectVersion", Handle: (*call).getSymlink},
+	{Name: "PutObjectAcl", Method: "PUT", Level: request.ObjectLevel, Sub: "acl", Action: "oss:PutObjectAcl", VersionAction: "oss:PutObjectVersionAcl", Handle: (*call).putObjectACL},
+	{Name: "GetObjectAcl", Method: "GET", Level: request.ObjectLevel, Sub: "acl", Action: "oss:GetObjectAcl", VersionAction: "oss:GetObjectVersionAcl", Handle: (*call).getObjectACL},
+	{Name: "PutObjectTagging", Method: "PUT", Level: request.ObjectLevel, Sub: "tagging", Action: "oss:PutObjectTagging", VersionAction: "oss:PutObjectVersionTagging", Handle: (*call).putObjectTagging},
+	{Name: "GetObjectTagging", Method: "GET", Level: request.ObjectLevel, Sub: "tagging", Action: "oss:GetObjectTagging", VersionAction: "oss:GetObjectVersionTagging", Handle: (*call).getObjectTagging},
+	{Name: "DeleteObjectTagging", Method: "DELETE", Level: request.ObjectLevel, Sub: "tagging", Action: "oss:DeleteObjectTagging", VersionAction: "oss:DeleteObjectVersionTagging", Handle: (*call).deleteObjectTagging},
+	{Name: "RestoreObject", Method: "POST", Level: request.ObjectLevel, Sub: "restore", Action: "oss:RestoreObject", VersionAction: "oss:RestoreObjectVersion", Handle: (*call).restoreObject},
+	{Name: "CleanRestoredObject", Method: "POST", Level: request.ObjectLevel, Sub: "cleanRestoredObject", Action: "oss:CleanRestoredObject", Handle: (*call).cleanRestoredObject},
+
+	{Name: "InitiateMultipartUpload", Method: "POST", Level: request.ObjectLevel, Sub: "uploads", Action: "oss:PutObject", Handle: (*call).initiateUpload},
+	{Name: "UploadPart", Method: "PUT", Level: request.ObjectLevel, Sub: "uploadId", Action: "oss:PutObject", Handle: (*call).uploadPart},
+	{Name: "UploadPartCopy", Method: "PUT", Level: request.ObjectLevel, Sub: "uploadId", With: "X-Oss-Copy-Source:", Action: "oss:PutObject", Handle: (*call).uploadPartCopy},
+	{Name: "CompleteMultipartUpload", Method: "POST", Level: request.ObjectLevel, Sub: "uploadId", Action: "oss:PutObject", Handle: (*call).completeUpload},
+	{Name: "AbortMultipartUpload", Method: "DELETE", Level: request.ObjectLevel, Sub: "uploadId", Action: "oss:AbortMultipartUpload", Handle: (*call).abortUpload},
+	{Name: "ListParts", Method: "GET", Level: request.ObjectLevel, Sub: "uploadId", Action: "oss:ListParts", Handle: (*call).listParts},
 }
 
-// request is how an operation is asked for, such as "PUT /key?acl".
-func (o *operation) request() string {
-	s := o.Method + " " + [...]string{"/", "/", "/key"}[o.level]
-	if o.level == serviceLevel {
-		s = o.Method + " / (no bucket)"
-	}
-	query := o.Sub
-	header, isHeader := strings.CutSuffix(o.With, ":")
-	if o.With != "" && !isHeader {
-		query = strings.TrimPrefix(query+"&"+o.With, "&")
-	}
-	if query != "" {
-		s = strings.Replace(s, "/", "/?", 1)
-		s = strings.Replace(s, "/?key", "/key?", 1)
-		s = strings.Replace(s, "?", "?"+query, 1)
-	}
-	if isHeader {
-		s += " with " + strings.ToLower(header)
-	}
-	return s
-}
+// routes finds the operation of a request.
+var routes *request.Routes[func(*call) error]
+
+func init() { routes = request.NewRoutes(operations) } // handlers refer to routes, so it cannot be a plain value

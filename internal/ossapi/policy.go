@@ -4,13 +4,14 @@ import (
 	"net/http"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
 // putBucketPolicy answers PutBucketPolicy.
 func (c *call) putBucketPolicy() error {
-	doc, err := c.readDocument(maxDocument)
+	doc, err := c.body.Document(request.MaxDocument)
 	if err != nil {
 		return err
 	}

@@ -14,14 +14,14 @@ func (c *call) putObject() error {
 	if err != nil {
 		return err
 	}
-	if err := c.upload(&p); err != nil {
+	if err := c.body.Describe(&p); err != nil {
 		return err
 	}
 	back, err := c.callback()
 	if err != nil {
 		return err
 	}
-	info, err := c.Store.PutObject(c.ctx, c.origin(), p, c.body())
+	info, err := c.Store.PutObject(c.ctx, c.origin(), p, c.body)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (c *call) putObject() error {
 // newPut reads what every write of an object has in common.
 func (c *call) newPut() (object.Put, error) {
 	a, err := c.attributes()
-	return object.Put{Attributes: a, Bucket: c.at.bucket, Key: c.at.key}, err
+	return object.Put{Attributes: a, Bucket: c.at.Bucket, Key: c.at.Key}, err
 }
 
 // madeHeaders sets the headers of an answer to a write.

@@ -3,17 +3,19 @@ package ossapi
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 	"github.com/stocktake/stocktake/internal/ram"
 )
@@ -26,15 +28,14 @@ type call struct {
 	w   *responseWriter
 	id  string // request id
 
-	at    address
-	query params
+	at    request.Address
+	query request.Params
 	op    *operation   // nil until routed
 	who   ram.Identity // zero: anonymous
+	body  *request.Body
 
 	// bucket is the state of at.bucket, for operations on an existing bucket.
 	bucket object.Bucket
-
-	in *bodyReader // nil until the body is asked for
 }
 
 // maxURI bounds a request's path and query, in bytes. The longest honest one
@@ -45,7 +46,7 @@ const maxURI = 32 << 10
 // ServeHTTP answers one request.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.Beside != nil && strings.HasPrefix(r.URL.Path, "/-/") {
-		if _, inHost := s.resolver.bucketOfHost(hostname(r.Host)); !inHost {
+		if _, inHost := s.resolver.BucketOfHost(r.Host); !inHost {
 			s.Beside.ServeHTTP(w, r)
 			return
 		}
@@ -56,7 +57,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		server: s, ctx: r.Context(), r: r, id: newRequestID(now),
 		w: &responseWriter{ResponseWriter: w, rc: rc, start: time.Now(), timeout: s.BodyTimeout},
 	}
-	c.w.leave = c.leaveBody
+	c.body = request.NewBody(r, rc, s.BodyTimeout)
+	c.w.leave = c.body.Leave
 	h := w.Header()
 	h["X-Oss-Request-Id"] = []string{c.id}
 	h["Server"] = []string{"AliyunOSS"}
@@ -78,110 +80,41 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// maxErrHeader bounds the error document in a header, in bytes: Node reads
-// headers of 16 KB in all, base64 takes a third more.
-const maxErrHeader = 6 << 10
-
 // answer takes a request through its stations. Nothing of the body is read
 // before the last.
 func (c *call) answer() error {
 	if len(c.r.URL.RawPath)+len(c.r.URL.Path)+len(c.r.URL.RawQuery) > maxURI {
-		return errInvalidURI
+		return request.ErrInvalidURI
 	}
 	var err error
-	if c.at, err = c.resolver.resolve(c.r); err != nil {
+	if c.at, err = c.resolver.Resolve(c.r); err != nil {
 		return err
 	}
-	if err := c.at.check(); err != nil {
-		return err
-	}
-	if c.query, err = parseParams(c.r.URL.RawQuery); err != nil {
+	if c.query, err = request.ParseParams(c.r.URL.RawQuery); err != nil {
 		return err
 	}
 	if err := c.authenticate(); err != nil {
 		return err
 	}
-	if c.op, err = route(c.r, c.at.level(), c.query); err != nil {
+	if c.op, err = routes.Find(c.r, c.at.Level(), c.query); err != nil {
 		return err
 	}
-	if c.op.makesBucket {
-		c.bucket.Name = c.at.bucket // it need not exist
-	} else if c.op.level != serviceLevel {
-		if c.bucket, err = c.Buckets.Bucket(c.ctx, c.at.bucket); err != nil {
+	if c.op.CreatesBucket {
+		c.bucket.Name = c.at.Bucket // it need not exist
+	} else if c.op.Level != request.ServiceLevel {
+		if c.bucket, err = c.Buckets.Bucket(c.ctx, c.at.Bucket); err != nil {
 			return err
 		}
 	}
 	if err := c.authorize(); err != nil {
 		return err
 	}
-	return c.op.handle(c)
-}
-
-// refuse answers with an error and returns its code.
-func (c *call) refuse(err error) string {
-	p := newReply(err)
-	if p.internal {
-		c.Log.ErrorContext(c.ctx, "request failed", c.attrs("err", err)...)
-	}
-	if c.w.status != 0 {
-		// Too late for an answer: the client must not take what it has for whole.
-		panic(http.ErrAbortHandler)
-	}
-	h := c.w.Header()
-	for _, name := range []string{"Content-Length", "Content-Type", "Content-Encoding", "Content-Range", "Accept-Ranges"} {
-		delete(h, name) // of an answer that was being prepared
-	}
-	for _, f := range p.header {
-		c.set(f[0], f[1])
-	}
-	c.set("X-Oss-Ec", p.ec)
-	body := c.errorDocument(&p)
-	switch {
-	case p.status == http.StatusNotModified:
-		c.w.WriteHeader(p.status)
-	case c.r.Method == http.MethodHead:
-		if len(body) > maxErrHeader {
-			p.fields = nil // what was signed, mostly
-			body = c.errorDocument(&p)
-		}
-		c.set("X-Oss-Err", base64.StdEncoding.EncodeToString(body))
-		_ = c.empty(p.status)
-	default:
-		_ = c.document(p.status, "application/xml", body)
-	}
-	return p.code
-}
-
-func (c *call) errorDocument(p *errorReply) []byte {
-	x := ossxml.Writer{Buf: append(make([]byte, 0, 512), ossxml.Header...)}
-	x.Start("Error")
-	x.Text("Code", p.code)
-	x.Text("Message", p.message)
-	x.Text("RequestId", c.id)
-	x.Text("HostId", bounded(c.r.Host))
-	if p.about != aboutNothing && len(p.fields) == 0 {
-		x.Optional("BucketName", bounded(c.at.bucket))
-		if p.about == aboutKey {
-			x.Optional("Key", c.at.key)
-		}
-	}
-	for _, f := range p.fields {
-		x.Text(f[0], f[1])
-	}
-	if p.ec != "" {
-		x.Text("EC", p.ec)
-		x.Text("RecommendDoc", "https://api.aliyun.com/troubleshoot?q="+p.ec)
-	}
-	x.End("Error")
-	return x.Buf
+	return c.op.Handle(c)
 }
 
 // observe tells what became of a request.
 func (c *call) observe(code string) {
-	o := Observation{Operation: c.opName(), Code: code, Status: c.w.status, Out: c.w.sent, Took: time.Since(c.w.start)}
-	if c.in != nil {
-		o.In = c.in.n
-	}
+	o := Observation{Operation: c.opName(), Code: code, Status: c.w.status, Out: c.w.sent, In: c.body.Count(), Took: time.Since(c.w.start)}
 	if c.Observer != nil {
 		c.Observer.Observe(o)
 	}
@@ -195,7 +128,7 @@ func (c *call) observe(code string) {
 func (c *call) attrs(more ...any) []any {
 	return append([]any{
 		"request", c.id, "operation", c.opName(), "method", c.r.Method,
-		"bucket", bounded(c.at.bucket), "key", bounded(c.at.key), "from", c.r.RemoteAddr,
+		"bucket", request.Bounded(c.at.Bucket), "key", request.Bounded(c.at.Key), "from", c.r.RemoteAddr,
 	}, more...)
 }
 
@@ -213,4 +146,110 @@ func newRequestID(now time.Time) string {
 	binary.BigEndian.PutUint32(b[:], uint32(now.Unix()))
 	_, _ = rand.Read(b[4:]) // never fails
 	return strings.ToUpper(hex.EncodeToString(b[:]))
+}
+
+// A responseWriter counts what is answered and adds the headers that are known
+// last. It keeps the way to sendfile open: ReadFrom hands a file on as it is.
+type responseWriter struct {
+	http.ResponseWriter
+	rc      *http.ResponseController
+	start   time.Time
+	timeout time.Duration // of one write; see Config.BodyTimeout
+	leave   func()        // called before the first byte of the answer; may be nil
+	status  int           // 0: nothing sent yet
+	sent    int64         // bytes of body
+}
+
+// WriteHeader sends the status and the headers.
+func (w *responseWriter) WriteHeader(status int) {
+	if w.status != 0 {
+		return
+	}
+	w.status = status
+	w.Header()["X-Oss-Server-Time"] = []string{strconv.FormatInt(time.Since(w.start).Milliseconds(), 10)}
+	if w.leave != nil {
+		w.leave()
+	}
+	w.patience()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// patience gives the client another timeout to read what comes next, and one
+// more for what net/http may do first: discard the rest of the request. Not
+// every writer of a test can do that, which does no harm.
+func (w *responseWriter) patience() { _ = w.rc.SetWriteDeadline(time.Now().Add(2 * w.timeout)) }
+
+func (w *responseWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.sent += int64(n)
+	return n, err
+}
+
+// piece is how much of an object is sent before the client's patience is
+// renewed. At a minute a piece, a client that reads 9 KB/s gets the whole.
+const piece = 512 << 10
+
+// ReadFrom sends r. An [io.LimitedReader] of a file goes out by sendfile, in
+// pieces.
+func (w *responseWriter) ReadFrom(r io.Reader) (sent int64, err error) {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	for {
+		part := &io.LimitedReader{R: r, N: piece}
+		whole, limited := r.(*io.LimitedReader)
+		if limited {
+			part.R, part.N = whole.R, min(whole.N, piece) // one limit only, or sendfile is missed
+		}
+		want := part.N
+		w.patience()
+		n, err := io.Copy(w.ResponseWriter, part)
+		sent += n
+		w.sent += n
+		if limited {
+			whole.N -= n
+		}
+		if err != nil || n < want || limited && whole.N <= 0 {
+			return sent, err
+		}
+	}
+}
+
+// Unwrap is for http.ResponseController.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// empty answers without a body.
+func (c *call) empty(status int) error {
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		c.w.Header()["Content-Length"] = []string{"0"}
+	}
+	c.w.WriteHeader(status)
+	return nil
+}
+
+// document answers with a whole body.
+func (c *call) document(status int, contentType string, body []byte) error {
+	h := c.w.Header()
+	h["Content-Type"] = []string{contentType}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(body) // if the client is gone, nobody is left to be told
+	return nil
+}
+
+// xml answers 200 with the document that fill writes.
+func (c *call) xml(fill func(*ossxml.Writer)) error {
+	x := ossxml.Writer{Buf: append(make([]byte, 0, 1024), ossxml.Header...)}
+	fill(&x)
+	return c.document(http.StatusOK, "application/xml", x.Buf)
+}
+
+// set sets a response header, unless the value is empty.
+func (c *call) set(name, value string) {
+	if value != "" {
+		c.w.Header()[name] = []string{value}
+	}
 }

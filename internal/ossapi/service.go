@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // listBuckets answers ListBuckets: those of the caller's account.
 func (c *call) listBuckets() error {
-	limit, err := c.query.int("max-keys", 100, 1, 1000)
+	limit, err := c.query.Int("max-keys", 100, 1, 1000)
 	if err != nil {
 		return err
 	}
@@ -18,7 +19,7 @@ func (c *call) listBuckets() error {
 	if err != nil {
 		return err
 	}
-	prefix, marker := c.query.get("prefix"), c.query.get("marker")
+	prefix, marker := c.query.Get("prefix"), c.query.Get("marker")
 	page, more, err := c.filteredBuckets(prefix, marker, limit, filter)
 	if err != nil {
 		return err
@@ -82,15 +83,15 @@ func (c *call) filteredBuckets(prefix, after string, limit int, filter func(*obj
 // tag-value, or tagging with a list such as "k1":"v1","k2":"v2".
 func (c *call) bucketFilter() (func(*object.Bucket) bool, error) {
 	group := c.r.Header.Get("X-Oss-Resource-Group-Id")
-	key, value := c.query.get("tag-key"), c.query.get("tag-value")
-	list, ok := parseTagFilter(c.query.get("tagging"))
+	key, value := c.query.Get("tag-key"), c.query.Get("tag-value")
+	list, ok := parseTagFilter(c.query.Get("tagging"))
 	switch {
 	case !ok:
-		return nil, invalidArgument("tagging", c.query.get("tagging"), `a list such as "key":"value" is expected`)
+		return nil, request.InvalidArgument("tagging", c.query.Get("tagging"), `a list such as "key":"value" is expected`)
 	case value != "" && key == "":
-		return nil, invalidArgument("tag-value", value, "tag-key is missing")
+		return nil, request.InvalidArgument("tag-value", value, "tag-key is missing")
 	case key != "" && list != nil:
-		return nil, invalidArgument("tagging", c.query.get("tagging"), "it does not go together with tag-key")
+		return nil, request.InvalidArgument("tagging", c.query.Get("tagging"), "it does not go together with tag-key")
 	}
 	return func(b *object.Bucket) bool {
 		if group != "" && resourceGroup(b) != group {
@@ -102,7 +103,7 @@ func (c *call) bucketFilter() (func(*object.Bucket) bool, error) {
 		tags := b.Tags
 		if key != "" {
 			return slices.ContainsFunc(tags, func(t object.Tag) bool {
-				return t.Key == key && (t.Value == value || !c.query.has("tag-value"))
+				return t.Key == key && (t.Value == value || !c.query.Has("tag-value"))
 			})
 		}
 		for _, want := range list {
@@ -142,7 +143,7 @@ func quoted(s string) (text, rest string, ok bool) {
 
 // describeRegions answers DescribeRegions. There is one region: this one.
 func (c *call) describeRegions() error {
-	want := c.query.get("regions")
+	want := c.query.Get("regions")
 	return c.xml(func(x *ossxml.Writer) {
 		x.Start("RegionInfoList")
 		if want == "" || want == c.location() {

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
@@ -19,7 +20,7 @@ const (
 
 // readTagging reads a body that is a Tagging document.
 func (c *call) readTagging(limit int) ([]object.Tag, error) {
-	doc, err := c.readXML("Tagging", maxDocument)
+	doc, err := c.body.XML("Tagging", request.MaxDocument)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +57,7 @@ func parseTagging(name, v string, limit int) (tags []object.Tag, err error) {
 			t.Value, err = url.QueryUnescape(value)
 		}
 		if err != nil || len(tags) > limit {
-			return nil, invalidArgument(name, v, "")
+			return nil, request.InvalidArgument(name, v, "")
 		}
 		tags = append(tags, t)
 	}
@@ -67,20 +68,20 @@ func parseTagging(name, v string, limit int) (tags []object.Tag, err error) {
 // are distinct, values of up to 256.
 func checkTags(name string, tags []object.Tag, limit int) error {
 	if len(tags) > limit {
-		return invalidArgument(name, "", "too many tags")
+		return request.InvalidArgument(name, "", "too many tags")
 	}
 	for i, t := range tags {
 		switch {
 		case t.Key == "" || !utf8.ValidString(t.Key) || utf8.RuneCountInString(t.Key) > 128:
-			return invalidArgument(name, t.Key, "a key has 1 to 128 characters")
+			return request.InvalidArgument(name, t.Key, "a key has 1 to 128 characters")
 		case !utf8.ValidString(t.Value) || utf8.RuneCountInString(t.Value) > 256:
-			return invalidArgument(name, t.Value, "a value has at most 256 characters")
+			return request.InvalidArgument(name, t.Value, "a value has at most 256 characters")
 		case strings.ContainsFunc(t.Key+t.Value, func(r rune) bool { return r < ' ' || r == 0x7f }):
-			return invalidArgument(name, t.Key, "control characters are not allowed")
+			return request.InvalidArgument(name, t.Key, "control characters are not allowed")
 		}
 		for _, other := range tags[:i] {
 			if other.Key == t.Key {
-				return invalidArgument(name, t.Key, "a key is given twice")
+				return request.InvalidArgument(name, t.Key, "a key is given twice")
 			}
 		}
 	}

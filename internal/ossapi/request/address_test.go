@@ -1,4 +1,4 @@
-package ossapi_test
+package request_test
 
 import (
 	"bufio"
@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/ossapi"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
 // arrive is a request as net/http reads it from the wire.
@@ -63,20 +63,20 @@ func TestResolve(t *testing.T) {
 		{"/photos/a%3Fb%23c", "127.0.0.1", "photos", "a?b#c", "", nil},
 
 		// hostile names
-		{"//photos/a", "127.0.0.1", "", "", "", ossapi.ErrInvalidBucketName},
-		{"/%2e%2e/a", "127.0.0.1", "", "", "", ossapi.ErrInvalidBucketName},
-		{"/Photos/a", "127.0.0.1", "", "", "", ossapi.ErrInvalidBucketName},
-		{"/ph%2Fotos/a", "127.0.0.1", "", "", "", ossapi.ErrInvalidBucketName},
-		{"/p/a", "127.0.0.1", "", "", "", ossapi.ErrInvalidBucketName},
-		{"/a", "a.b.oss.example.com", "", "", "", ossapi.ErrInvalidBucketName},
-		{"/a", ".oss-cn-hangzhou.aliyuncs.com", "", "", "", ossapi.ErrInvalidBucketName},
-		{"/photos//a", "127.0.0.1", "", "", "", ossapi.ErrInvalidObjectName},
-		{"/photos/%2Fa", "127.0.0.1", "", "", "", ossapi.ErrInvalidObjectName},
-		{"/photos/%5Ca", "127.0.0.1", "", "", "", ossapi.ErrInvalidObjectName},
-		{"/photos/%FF", "127.0.0.1", "", "", "", ossapi.ErrInvalidObjectName},
-		{"/photos/" + strings.Repeat("a", 1024), "127.0.0.1", "", "", "", ossapi.ErrInvalidObjectName},
+		{"//photos/a", "127.0.0.1", "", "", "", request.ErrInvalidBucketName},
+		{"/%2e%2e/a", "127.0.0.1", "", "", "", request.ErrInvalidBucketName},
+		{"/Photos/a", "127.0.0.1", "", "", "", request.ErrInvalidBucketName},
+		{"/ph%2Fotos/a", "127.0.0.1", "", "", "", request.ErrInvalidBucketName},
+		{"/p/a", "127.0.0.1", "", "", "", request.ErrInvalidBucketName},
+		{"/a", "a.b.oss.example.com", "", "", "", request.ErrInvalidBucketName},
+		{"/a", ".oss-cn-hangzhou.aliyuncs.com", "", "", "", request.ErrInvalidBucketName},
+		{"/photos//a", "127.0.0.1", "", "", "", request.ErrInvalidObjectName},
+		{"/photos/%2Fa", "127.0.0.1", "", "", "", request.ErrInvalidObjectName},
+		{"/photos/%5Ca", "127.0.0.1", "", "", "", request.ErrInvalidObjectName},
+		{"/photos/%FF", "127.0.0.1", "", "", "", request.ErrInvalidObjectName},
+		{"/photos/" + strings.Repeat("a", 1024), "127.0.0.1", "", "", "", request.ErrInvalidObjectName},
 	} {
-		bucket, key, alternative, err := ossapi.Resolve(arrive(t, tt.target, tt.host), hosts, cnames)
+		bucket, key, alternative, err := request.Resolve(arrive(t, tt.target, tt.host), hosts, cnames)
 		if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
 			t.Errorf("%s at %s: error %v, want %v", tt.target, tt.host, err, tt.err)
 			continue
@@ -109,7 +109,7 @@ func FuzzResolve(f *testing.F) {
 			{"/" + path.String(), "photos.oss.example.com"},
 			{"http://photos.oss.example.com/" + path.String(), "photos.oss.example.com"},
 		} {
-			bucket, got, _, err := ossapi.Resolve(arrive(t, at[0], at[1]), []string{"oss.example.com"}, nil)
+			bucket, got, _, err := request.Resolve(arrive(t, at[0], at[1]), []string{"oss.example.com"}, nil)
 			if err != nil || bucket != "photos" || got != key {
 				t.Errorf("%q at %s: %q %q %v, want key %q", at[0], at[1], bucket, got, err, key)
 			}

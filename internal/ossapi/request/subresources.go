@@ -1,4 +1,4 @@
-package ossapi
+package request
 
 import "strings"
 
@@ -17,7 +17,7 @@ var modifiers = setOf(
 	"response-content-type", "response-cache-control", "response-content-disposition", "response-content-encoding",
 	"response-content-language", "response-expires",
 	// inventories
-	"inventoryId", extension, extension+"-reports", extension+"-days",
+	"inventoryId", Extension, Extension+"-reports", Extension+"-days",
 	// signatures
 	"OSSAccessKeyId", "Expires", "Signature", "security-token",
 	"x-oss-signature-version", "x-oss-credential", "x-oss-date", "x-oss-expires", "x-oss-signature", "x-oss-additional-headers", "x-oss-security-token",
@@ -35,12 +35,12 @@ func setOf(names ...string) map[string]bool {
 	return m
 }
 
-// notOffered are the sub-resources of OSS that are not offered, with what they
+// NotOffered lists the sub-resources of OSS that are not offered, with what they
 // stand for.
 //
 // Source: OSS API reference, list of operations by function; the parameters
 // that signature V1 signs; the official SDKs.
-var notOffered = func() map[string]string {
+var NotOffered = func() map[string]string {
 	m := make(map[string]string)
 	for _, line := range []struct{ what, names string }{
 		{"access points", "accessPoint accessPointPolicy"},

@@ -1,0 +1,193 @@
+package ossapi
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/lifecycle"
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
+	"github.com/stocktake/stocktake/internal/ossxml"
+	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/signature"
+)
+
+// A detailError adds to the reply of an error what only the operation knows.
+type detailError struct {
+	err    error
+	ec     string      // instead of the table's, unless empty
+	text   string      // message instead of the table's, unless empty
+	fields [][2]string // elements
+	header [][2]string // headers
+}
+
+func (e *detailError) Error() string { return e.err.Error() }
+func (e *detailError) Unwrap() error { return e.err }
+
+// withEC gives err the diagnostic code ec, if it is target.
+func withEC(err, target error, ec string) error {
+	if errors.Is(err, target) {
+		return &detailError{err: err, ec: ec}
+	}
+	return err
+}
+
+// An errorReply is an error as OSS says it.
+type errorReply struct {
+	status            int
+	code, message, ec string
+	about             about
+	fields            [][2]string // further elements, in order
+	header            [][2]string
+	internal          bool // an error of ours, to be logged
+}
+
+// newReply finds what to answer to err. It is the only place that turns errors
+// into codes.
+func newReply(err error) errorReply {
+	var p errorReply
+	if e, ok := errors.AsType[*stocktake.InvalidArgumentError](err); ok {
+		p = errorReply{status: 400, code: "InvalidArgument", message: e.Error(), ec: e.EC}
+		p.fields = [][2]string{{"ArgumentName", e.Element}, {"ArgumentValue", e.Value}}
+	} else if e, ok := errors.AsType[*stocktake.MalformedXMLError](err); ok {
+		p = errorReply{status: 400, code: "MalformedXML", message: malformedXML, ec: e.EC}
+		p.fields = [][2]string{{"ErrorDetail", request.Bounded(e.Reason)}}
+	} else if e, ok := errors.AsType[*signature.Error](err); ok {
+		p = signatureReply(e)
+	} else if e, ok := errors.AsType[*ram.DeniedError](err); ok {
+		p = errorReply{status: 403, code: "AccessDenied", message: e.Message, ec: e.EC}
+		p.fields = [][2]string{
+			{"AuthAction", e.Action}, {"AuthPrincipalType", e.Who.Kind.String()}, {"NoPermissionType", e.Reason.String()},
+		}
+	} else if e, ok := errors.AsType[*ram.PolicyError](err); ok {
+		p = errorReply{status: 400, code: "InvalidPolicyDocument", message: "The policy document is not valid: " + request.Bounded(e.Error()) + "."}
+	} else if e, ok := errors.AsType[*lifecycle.OverlapError](err); ok {
+		p = errorReply{status: 400, code: "InvalidRequest", message: e.Error(), ec: e.EC}
+	} else if e, ok := errors.AsType[*object.PositionError](err); ok {
+		p = errorReply{status: 409, code: "PositionNotEqualToLength", message: "Position is not equal to file length", ec: "0026-00000016", about: aboutKey}
+		p.header = [][2]string{{"X-Oss-Next-Append-Position", strconv.FormatInt(e.Length, 10)}}
+	} else {
+		p = tableReply(err)
+	}
+	if e, ok := errors.AsType[*object.DeleteMarkerError](err); ok {
+		p.header = append(p.header, [2]string{"X-Oss-Delete-Marker", "true"}, [2]string{"X-Oss-Version-Id", e.VersionID})
+	}
+	if e, ok := errors.AsType[*detailError](err); ok {
+		if e.ec != "" {
+			p.ec = e.ec
+		}
+		if e.text != "" {
+			p.message = e.text
+		}
+		p.fields = append(p.fields, e.fields...)
+		p.header = append(p.header, e.header...)
+	}
+	return p
+}
+
+func tableReply(err error) errorReply {
+	for i := range errorTable {
+		if r := &errorTable[i]; errors.Is(err, r.err) {
+			return errorReply{status: r.status, code: r.code, message: r.message, ec: r.ec, about: r.about}
+		}
+	}
+	return errorReply{
+		status: http.StatusInternalServerError, code: "InternalError",
+		message: "Please contact the server administrator, oss@service.aliyun.com", internal: true,
+	}
+}
+
+func signatureReply(e *signature.Error) errorReply {
+	p := errorReply{status: http.StatusForbidden, code: string(e.Code), message: e.Message, ec: e.EC}
+	if e.Code == signature.InvalidArgument {
+		p.status = http.StatusBadRequest
+		p.fields = append(p.fields, [2]string{"ArgumentName", e.Argument}, [2]string{"ArgumentValue", e.Value})
+	}
+	for _, f := range [][2]string{
+		{"OSSAccessKeyId", e.AccessKeyID},
+		{"SignatureProvided", e.SignatureProvided},
+		{"StringToSign", e.StringToSign},
+		{"CanonicalRequest", e.CanonicalRequest},
+		{"RequestTime", timeText(e.RequestTime)},
+		{"ServerTime", timeText(e.ServerTime)},
+	} {
+		if f[1] != "" {
+			p.fields = append(p.fields, f)
+		}
+	}
+	return p
+}
+
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(ossxml.TimeLayout)
+}
+
+// maxErrHeader bounds the error document in a header, in bytes: Node reads
+// headers of 16 KB in all, base64 takes a third more.
+const maxErrHeader = 6 << 10
+
+// refuse answers with an error and returns its code.
+func (c *call) refuse(err error) string {
+	p := newReply(err)
+	if p.internal {
+		c.Log.ErrorContext(c.ctx, "request failed", c.attrs("err", err)...)
+	}
+	if c.w.status != 0 {
+		// Too late for an answer: the client must not take what it has for whole.
+		panic(http.ErrAbortHandler)
+	}
+	h := c.w.Header()
+	for _, name := range []string{"Content-Length", "Content-Type", "Content-Encoding", "Content-Range", "Accept-Ranges"} {
+		delete(h, name) // of an answer that was being prepared
+	}
+	for _, f := range p.header {
+		c.set(f[0], f[1])
+	}
+	c.set("X-Oss-Ec", p.ec)
+	body := c.errorDocument(&p)
+	switch {
+	case p.status == http.StatusNotModified:
+		c.w.WriteHeader(p.status)
+	case c.r.Method == http.MethodHead:
+		if len(body) > maxErrHeader {
+			p.fields = nil // what was signed, mostly
+			body = c.errorDocument(&p)
+		}
+		c.set("X-Oss-Err", base64.StdEncoding.EncodeToString(body))
+		_ = c.empty(p.status)
+	default:
+		_ = c.document(p.status, "application/xml", body)
+	}
+	return p.code
+}
+
+func (c *call) errorDocument(p *errorReply) []byte {
+	x := ossxml.Writer{Buf: append(make([]byte, 0, 512), ossxml.Header...)}
+	x.Start("Error")
+	x.Text("Code", p.code)
+	x.Text("Message", p.message)
+	x.Text("RequestId", c.id)
+	x.Text("HostId", request.Bounded(c.r.Host))
+	if p.about != aboutNothing && len(p.fields) == 0 {
+		x.Optional("BucketName", request.Bounded(c.at.Bucket))
+		if p.about == aboutKey {
+			x.Optional("Key", c.at.Key)
+		}
+	}
+	for _, f := range p.fields {
+		x.Text(f[0], f[1])
+	}
+	if p.ec != "" {
+		x.Text("EC", p.ec)
+		x.Text("RecommendDoc", "https://api.aliyun.com/troubleshoot?q="+p.ec)
+	}
+	x.End("Error")
+	return x.Buf
+}

@@ -1,0 +1,235 @@
+package request
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/signature"
+)
+
+// Errors of addresses.
+var (
+	ErrInvalidURI        = errors.New("the URL is not properly encoded")
+	ErrInvalidBucketName = errors.New("the bucket name is not legal")
+	ErrInvalidObjectName = errors.New("the object name is not legal")
+)
+
+// An Address is what the URL of a request names. An empty Bucket is the service
+// itself, an empty Key the bucket itself.
+type Address struct {
+	Bucket, Key string
+
+	// alternative is the key of a request that carries its bucket both in the host
+	// and in the path, as ali-oss with sldEnable sends it to an IP address. Only
+	// the signature tells which of the two readings is meant. hasAlternative is
+	// set even if that key is empty.
+	alternative    string
+	hasAlternative bool
+
+	// undefined marks the bucket "undefined" of a host name without a key, which
+	// is what ali-oss calls no bucket at all. Again the signature tells.
+	undefined bool
+}
+
+// targets returns the readings of a, the likelier one first.
+func (a *Address) targets() []signature.Target {
+	first := signature.Target{Bucket: a.Bucket, Key: a.Key}
+	switch {
+	case a.hasAlternative:
+		return []signature.Target{first, {Bucket: a.Bucket, Key: a.alternative}}
+	case a.undefined:
+		return []signature.Target{first, {}}
+	}
+	return []signature.Target{first}
+}
+
+// Level returns the level of the API that a is on.
+func (a *Address) Level() Level {
+	switch {
+	case a.Bucket == "":
+		return ServiceLevel
+	case a.Key == "":
+		return BucketLevel
+	}
+	return ObjectLevel
+}
+
+// A Resolver finds the bucket and the key of a request. The zero value knows only
+// the public host names.
+//
+// Source: OSS developer guide, "Access OSS"; the URL builders of the official
+// SDKs.
+type Resolver struct {
+	hosts  []string          // base hosts, lower case, no port
+	cnames map[string]string // host to bucket
+}
+
+// NewResolver returns a resolver that knows base hosts and the buckets that CNAMEs
+// stand for, in any case and with or without a final dot.
+func NewResolver(hosts []string, cnames map[string]string) Resolver {
+	r := Resolver{cnames: make(map[string]string, len(cnames))}
+	for _, h := range hosts {
+		r.hosts = append(r.hosts, strings.ToLower(strings.Trim(h, ".")))
+	}
+	for h, bucket := range cnames {
+		r.cnames[strings.ToLower(strings.TrimSuffix(h, "."))] = bucket
+	}
+	return r
+}
+
+// Resolve splits the URL of r into bucket and key. The path is decoded once, after the
+// bucket is split off, and never normalised: "//", "." and ".." are part of a
+// key. Errors: ErrInvalidURI, ErrInvalidBucketName, ErrInvalidObjectName.
+func (s *Resolver) Resolve(r *http.Request) (Address, error) {
+	path := r.URL.RawPath // as it came, if that is not what Go would write
+	if path == "" {
+		path = r.URL.EscapedPath()
+	}
+	path = strings.TrimPrefix(path, "/")
+	bucket, found := s.BucketOfHost(r.Host)
+	if !found {
+		bucket, key, _ := strings.Cut(path, "/")
+		return checked(Address{Bucket: bucket, Key: key})
+	}
+	if bucket == "" {
+		return Address{}, ErrInvalidBucketName
+	}
+	a := Address{Bucket: bucket, Key: path, undefined: bucket == "undefined" && path == ""}
+	if first, rest, _ := strings.Cut(path, "/"); first == bucket {
+		a.alternative, a.hasAlternative = rest, true
+	}
+	return checked(a)
+}
+
+func checked(a Address) (Address, error) {
+	a, err := unescape(a)
+	if err != nil {
+		return a, err
+	}
+	return a, a.check()
+}
+
+func unescape(a Address) (Address, error) {
+	var err error
+	for _, s := range []*string{&a.Bucket, &a.Key, &a.alternative} {
+		if strings.IndexByte(*s, '%') < 0 {
+			continue // no allocation for the usual key
+		}
+		if *s, err = url.PathUnescape(*s); err != nil {
+			return a, ErrInvalidURI
+		}
+	}
+	return a, nil
+}
+
+// BucketOfHost returns the bucket that a Host header names. It reports false for
+// a host that names none, so that the path does.
+func (s *Resolver) BucketOfHost(header string) (bucket string, found bool) {
+	host := hostname(header)
+	if host == "" || host == "localhost" {
+		return "", false
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return "", false
+	}
+	var base string // the longest base host that fits
+	for _, h := range s.hosts {
+		if host == h {
+			return "", false
+		}
+		if len(h) > len(base) && hasLabel(host, h) {
+			base = h
+		}
+	}
+	if public := publicHost(host); base == "" && public != "" {
+		if host == public {
+			return "", false
+		}
+		base = public
+	}
+	if base != "" {
+		return host[:len(host)-len(base)-1], true
+	}
+	bucket, found = s.cnames[host]
+	return bucket, found
+}
+
+// hasLabel reports whether host is something, a dot and base.
+func hasLabel(host, base string) bool {
+	return len(host) > len(base)+1 && strings.HasSuffix(host, base) && host[len(host)-len(base)-1] == '.'
+}
+
+// publicHost is the part oss-<region>.aliyuncs.com of a host, whatever the
+// region; "-internal" ends some of them. Empty if host has no such part.
+//
+// ali-oss sends such a host to whatever address it is told to connect to.
+func publicHost(host string) string {
+	rest, ok := strings.CutSuffix(host, ".aliyuncs.com")
+	if !ok {
+		return ""
+	}
+	label := rest[strings.LastIndexByte(rest, '.')+1:]
+	if !strings.HasPrefix(label, "oss-") {
+		return ""
+	}
+	return host[len(rest)-len(label):]
+}
+
+// hostname is a Host header without port, brackets and final dot, in lower
+// case.
+func hostname(host string) string {
+	if strings.IndexByte(host, ':') >= 0 {
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+}
+
+// check holds the names of a to the rules of OSS.
+func (a *Address) check() error {
+	if (a.Bucket != "" || a.Key != "") && !stocktake.ValidBucketName(a.Bucket) {
+		return ErrInvalidBucketName
+	}
+	if a.Key != "" && !stocktake.ValidKey(a.Key) {
+		return ErrInvalidObjectName
+	}
+	return nil
+}
+
+// Keys knows the secrets of access keys and whose they are. [ram.Directory]
+// implements it.
+type Keys interface {
+	// Key returns the secret of an access key and its owner. Errors:
+	// ram.ErrNoSuchAccessKey, ErrKeyDisabled, ErrTokenInvalid, ErrTokenExpired,
+	// ErrTokenRequired.
+	Key(id, token string) (secret string, who ram.Identity, err error)
+}
+
+// Authenticate returns who signed r, a request to a; the zero identity is an
+// anonymous caller. It reads the URL and the headers only, and settles which
+// reading of the URL is meant. Errors: *signature.Error, those of keys and of
+// [Resolver.Resolve].
+func (a *Address) Authenticate(r *http.Request, keys Keys, now time.Time) (who ram.Identity, err error) {
+	auth, err := signature.Parse(r)
+	if err != nil || auth == nil {
+		return who, err
+	}
+	secret, who, err := keys.Key(auth.AccessKeyID, auth.SecurityToken)
+	if err != nil {
+		return ram.Identity{}, err
+	}
+	target, err := auth.Verify(r, a.targets(), secret, now)
+	if err != nil {
+		return ram.Identity{}, err
+	}
+	a.Bucket, a.Key = target.Bucket, target.Key
+	return who, a.check()
+}

@@ -1,0 +1,195 @@
+package request
+
+import (
+	"bytes"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
+)
+
+// MaxDocument is the size of the largest document in a body, in bytes, unless an
+// operation says otherwise.
+const MaxDocument = 1 << 20
+
+// Errors of bodies.
+var (
+	ErrBody          = errors.New("the request's body could not be read")
+	ErrInvalidDigest = errors.New("a digest header is malformed")
+	ErrMissingLength = errors.New("the request has neither a length nor chunks")
+)
+
+// documentTimes is how many times the timeout a document may take as a whole: it
+// is read before all rights are known, and costs memory meanwhile.
+const documentTimes = 4
+
+// readAhead is how much memory a document is given before it comes, in bytes.
+const readAhead = 64 << 10
+
+// A Body reads a request's body. It gives up a body that stands still, and marks
+// the errors of reading it, so that they are not taken for the store's.
+type Body struct {
+	r       *http.Request
+	rc      *http.ResponseController
+	timeout time.Duration // of one read
+
+	n    int64     // bytes read
+	last time.Time // when the deadline was moved
+	end  time.Time // when all of it must be there; zero: no limit
+	done bool      // read to its end, or broken
+}
+
+// NewBody returns the body of r. A read may take as long as timeout. Nothing is
+// read before the first Read: only then does a client that sent
+// "Expect: 100-continue" learn that it may send.
+func NewBody(r *http.Request, rc *http.ResponseController, timeout time.Duration) *Body {
+	return &Body{r: r, rc: rc, timeout: timeout}
+}
+
+// Count returns how many bytes have been read.
+func (b *Body) Count() int64 { return b.n }
+
+func (b *Body) Read(p []byte) (int, error) {
+	// A deadline costs a lock in the runtime: move it when a part of it is used.
+	if now := time.Now(); now.Sub(b.last) > b.timeout/16 {
+		b.last = now
+		deadline := now.Add(b.timeout)
+		if !b.end.IsZero() && b.end.Before(deadline) {
+			deadline = b.end
+		}
+		_ = b.rc.SetReadDeadline(deadline)
+	}
+	n, err := b.r.Body.Read(p)
+	b.n += int64(n)
+	if err == nil {
+		return n, nil
+	}
+	b.done = true
+	if err == io.EOF {
+		// net/http keeps reading the connection to see whether the client leaves:
+		// that must not end with our deadline.
+		_ = b.rc.SetReadDeadline(time.Time{})
+		return n, io.EOF
+	}
+	return n, &bodyError{err}
+}
+
+// A bodyError is why a body could not be read to its end.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string     { return "request body: " + e.err.Error() }
+func (e *bodyError) Unwrap() error     { return e.err }
+func (e *bodyError) Is(err error) bool { return err == ErrBody }
+
+// Leave makes sure that the rest of a body cannot hold the connection: before
+// net/http sends an answer it discards up to 256 KiB of it, so that the next
+// request can be read, as fast as the client cares to send.
+func (b *Body) Leave() {
+	if b.r.ContentLength == 0 || b.done {
+		return
+	}
+	_ = b.rc.SetReadDeadline(time.Now().Add(b.timeout))
+}
+
+// Document reads a body of at most limit bytes and checks it against the digests
+// of the headers. A longer one is malformed: no honest document is that long.
+func (b *Body) Document(limit int64) ([]byte, error) {
+	if b.r.ContentLength > limit {
+		return nil, tooLong(limit)
+	}
+	digests, err := digestsOf(b.r.Header)
+	if err != nil {
+		return nil, err
+	}
+	var buf bytes.Buffer
+	buf.Grow(int(min(max(b.r.ContentLength, 0), readAhead)) + bytes.MinRead)
+	b.end = time.Now().Add(documentTimes * b.timeout)
+	if _, err := buf.ReadFrom(io.LimitReader(b, limit+1)); err != nil {
+		return nil, err
+	}
+	if int64(buf.Len()) > limit {
+		return nil, tooLong(limit)
+	}
+	return buf.Bytes(), digests.check(buf.Bytes())
+}
+
+func tooLong(limit int64) error {
+	return ossxml.Malformed("the document is longer than " + strconv.FormatInt(limit, 10) + " bytes")
+}
+
+// XML reads a body that is one XML document of at most limit bytes.
+func (b *Body) XML(root string, limit int64) (*ossxml.Element, error) {
+	data, err := b.Document(limit)
+	if err != nil {
+		return nil, err
+	}
+	return ossxml.Parse(data, root)
+}
+
+// OptionalXML reads a body that is one XML document of at most MaxDocument bytes,
+// or returns nil for one that is empty.
+func (b *Body) OptionalXML(root string) (*ossxml.Element, error) {
+	data, err := b.Document(MaxDocument)
+	if err != nil || len(bytes.TrimSpace(data)) == 0 {
+		return nil, err
+	}
+	return ossxml.Parse(data, root)
+}
+
+// digests are what a client says of its body; nil where it does not.
+type digests struct{ md5, sha256 []byte }
+
+// digestsOf reads Content-MD5 and, where it is one, the digest in
+// x-oss-content-sha256.
+func digestsOf(h http.Header) (d digests, err error) {
+	if v := h.Get("Content-Md5"); v != "" {
+		if d.md5, err = base64.StdEncoding.DecodeString(v); err != nil || len(d.md5) != md5.Size {
+			return digests{}, ErrInvalidDigest
+		}
+	}
+	if v := h.Get("X-Oss-Content-Sha256"); len(v) == 2*sha256.Size {
+		if d.sha256, err = hex.DecodeString(v); err != nil {
+			return digests{}, ErrInvalidDigest
+		}
+	}
+	return d, nil
+}
+
+func (d digests) check(body []byte) error {
+	if d.md5 != nil {
+		if sum := md5.Sum(body); !bytes.Equal(sum[:], d.md5) {
+			return object.ErrBadDigest
+		}
+	}
+	if d.sha256 != nil {
+		if sum := sha256.Sum256(body); !bytes.Equal(sum[:], d.sha256) {
+			return object.ErrBadDigest
+		}
+	}
+	return nil
+}
+
+// Describe fills in p with what the headers say of a body that is an object's
+// content: its size and digests.
+func (b *Body) Describe(p *object.Put) error {
+	d, err := digestsOf(b.r.Header)
+	if err != nil {
+		return err
+	}
+	p.Size, p.MD5, p.SHA256 = b.r.ContentLength, d.md5, d.sha256
+	switch {
+	case p.Size > object.MaxPartSize:
+		return object.ErrTooLarge
+	case p.Size == 0 && b.r.ProtoMajor == 1 && len(b.r.TransferEncoding) == 0 && b.r.Header.Get("Content-Length") == "":
+		return ErrMissingLength
+	}
+	return nil
+}

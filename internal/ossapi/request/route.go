@@ -1,0 +1,132 @@
+package request
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// Errors of routing.
+var (
+	ErrNotImplemented = errors.New("not implemented")
+	ErrMethod         = errors.New("the method is not for this resource")
+)
+
+// A Level is what the URL of a request names.
+type Level uint8
+
+// The levels of the API.
+const (
+	ServiceLevel Level = iota
+	BucketLevel
+	ObjectLevel
+)
+
+// Extension is the parameter of all that OSS does not have. It starts with x-oss-
+// because signature V1 signs no other unknown parameter.
+const Extension = "x-oss-stocktake"
+
+// An Operation is one row of the routing table. H is the type of handlers.
+type Operation[H any] struct {
+	// Name is the name of the API reference of OSS, such as "PutObject". It is
+	// unique.
+	Name string
+
+	Method string
+	Level  Level
+	Sub    string // sub-resource: the parameter that selects the operation; empty: none does
+
+	// With is a further condition: "name" or "name=value" of a parameter, "name:"
+	// of a header. Of the operations that fit, one with a condition goes first.
+	With string
+
+	// Action is the RAM action that the caller needs, VersionAction the one where
+	// versionId is given; empty: Action. Without an Action the handler asks for
+	// rights itself.
+	Action, VersionAction string
+
+	CreatesBucket bool // the bucket need not exist
+	Handle        H
+}
+
+// fits reports whether the condition holds.
+func (o *Operation[H]) fits(r *http.Request, q Params) bool {
+	if name, ok := strings.CutSuffix(o.With, ":"); ok {
+		return r.Header.Get(name) != ""
+	}
+	name, want, valued := strings.Cut(o.With, "=")
+	value, ok := q.Lookup(name)
+	return o.With == "" || ok && (!valued || value == want)
+}
+
+// Routes finds operations.
+type Routes[H any] struct {
+	at           map[place][]*Operation[H] // those with a condition first
+	subresources [ObjectLevel + 1]map[string]bool
+}
+
+// A place is where operations are looked up.
+type place struct {
+	method string
+	level  Level
+	sub    string
+}
+
+// NewRoutes returns the routes to operations.
+func NewRoutes[H any](operations []Operation[H]) *Routes[H] {
+	t := &Routes[H]{at: make(map[place][]*Operation[H])}
+	for l := range t.subresources {
+		t.subresources[l] = make(map[string]bool)
+	}
+	for i := range operations {
+		o := &operations[i]
+		at := place{o.Method, o.Level, o.Sub}
+		if o.With != "" {
+			t.at[at] = append([]*Operation[H]{o}, t.at[at]...)
+		} else {
+			t.at[at] = append(t.at[at], o)
+		}
+		if o.Sub != "" {
+			t.subresources[o.Level][o.Sub] = true
+		}
+	}
+	return t
+}
+
+// Find returns the operation of a request. Errors: ErrNotImplemented, ErrMethod,
+// *stocktake.InvalidArgumentError for two sub-resources at once.
+//
+// A sub-resource that is not offered is not implemented, whatever the method: it
+// never falls through to the operation on the bucket or object itself. An unknown
+// parameter counts as a sub-resource if it is bare, and wherever the request
+// would change something.
+func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H], error) {
+	sub, unknown := "", false
+	for _, p := range q {
+		switch {
+		case t.subresources[level][p.Name]:
+			if sub != "" {
+				return nil, InvalidArgument(p.Name, p.Value, "it does not go together with "+sub)
+			}
+			sub = p.Name
+		case NotOffered[p.Name] != "":
+			return nil, ErrNotImplemented
+		case !isModifier(p.Name):
+			safe := r.Method == http.MethodGet || r.Method == http.MethodHead
+			unknown = unknown || !safe || p.Value == ""
+		}
+	}
+	if unknown && sub == "" {
+		return nil, ErrNotImplemented
+	}
+	for _, o := range t.at[place{r.Method, level, sub}] {
+		if o.fits(r, q) && (!q.Has(Extension) || strings.HasPrefix(o.With, Extension)) {
+			return o, nil
+		}
+	}
+	switch {
+	case q.Has(Extension), r.Method == http.MethodOptions, sub == "" && r.Method == http.MethodPost && level == BucketLevel:
+		return nil, ErrNotImplemented // an extension we lack, CORS, PostObject
+	}
+	return nil, ErrMethod
+}
