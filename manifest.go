@@ -77,4 +77,18 @@ type SummaryFile struct {
 	Rows     int64  `json:"rows"`
 	FirstKey string `json:"firstKey"` // object key of the first row, percent-encoded as in the row
 	LastKey  string `json:"lastKey"`
+
+	// Pieces says where the shard can be read from besides its beginning, in the
+	// order of the rows, so that a key is found without reading all of it. The
+	// first entry is the beginning of the first piece. It is empty for a shard of
+	// one piece, and in summaries of versions before it was introduced.
+	Pieces []SummaryPiece `json:"pieces,omitempty"`
+}
+
+// A SummaryPiece says where a piece of a shard begins: rows that can be decoded
+// without those before.
+type SummaryPiece struct {
+	Row      int64  `json:"row"`      // rows of the shard before it
+	Offset   int64  `json:"offset"`   // stored bytes of the shard before it
+	FirstKey string `json:"firstKey"` // object key of its first row, percent-encoded as in SummaryFile
 }

@@ -11,12 +11,14 @@ import (
 	"slices"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/csvrow"
 	"github.com/stocktake/stocktake/internal/digest"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store"
-	"github.com/stocktake/stocktake/report"
 	"github.com/stocktake/stocktake/report/csvgz"
+	"github.com/stocktake/stocktake/report/csvgz/csvgztest"
+	"github.com/stocktake/stocktake/report/format"
 )
 
 // keep reads the first records of the bucket into memory, and makes their rows.
@@ -35,7 +37,7 @@ func (b *partsBench) keep(ctx context.Context, s *store.Store, columns []stockta
 	if err != nil && !errors.Is(err, errEnough) {
 		return err
 	}
-	e, err := report.NewEncoder(lakeBucket, columns)
+	e, err := csvrow.NewEncoder(lakeBucket, columns)
 	if err != nil {
 		return err
 	}
@@ -51,8 +53,9 @@ func (b *partsBench) keep(ctx context.Context, s *store.Store, columns []stockta
 	if _, err := c.Encode(b.records); err != nil {
 		return err
 	}
+	_, err = c.Close()
 	b.stored = stored.Bytes()
-	return c.Close()
+	return err
 }
 
 // scan reads the whole bucket as a run does.
@@ -84,15 +87,15 @@ func (b *partsBench) parts(ctx context.Context, s *store.Store, columns []stockt
 	if err != nil {
 		return err
 	}
-	plain, err := report.NewGzip(lakeBucket, columns)
+	plain, err := csvgztest.Plain.NewEncoder(lakeBucket, columns)
 	if err != nil {
 		return err
 	}
-	rows, err := report.NewEncoder(lakeBucket, columns)
+	rows, err := csvrow.NewEncoder(lakeBucket, columns)
 	if err != nil {
 		return err
 	}
-	compress := func(c report.Compressor) func() error {
+	compress := func(c format.Encoder) func() error {
 		return func() error {
 			c.Reset(io.Discard)
 			if err := b.batches(func(batch []stocktake.Record) error {
@@ -101,7 +104,8 @@ func (b *partsBench) parts(ctx context.Context, s *store.Store, columns []stockt
 			}); err != nil {
 				return err
 			}
-			return c.Close()
+			_, err := c.Close()
+			return err
 		}
 	}
 	buf := make([]byte, 0, batchSize<<10)

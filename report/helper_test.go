@@ -12,6 +12,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/membucket"
 	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/csvgz"
 )
 
 // tb is what testing.T and rapid.T share.
@@ -27,11 +28,20 @@ const (
 	start     = 1767628800 // the time in its name
 )
 
+func newShardWriter(t tb, f report.Format, columns []stocktake.Field, limits report.Limits) *report.ShardWriter {
+	t.Helper()
+	w, err := report.NewShardWriter(f, "photos", columns, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
 // shards cuts records into shards, given to open by number, in batches of batch
 // records.
-func shards(t tb, c report.Compressor, limits report.Limits, batch int, records []stocktake.Record, open func(int) io.WriteCloser) (made []report.Shard) {
+func shards(t tb, f report.Format, columns []stocktake.Field, limits report.Limits, batch int, records []stocktake.Record, open func(int) io.WriteCloser) (made []report.Shard) {
 	t.Helper()
-	w := report.NewShardWriter(c, limits)
+	w := newShardWriter(t, f, columns, limits)
 	var out io.WriteCloser
 	end := func() {
 		shard, err := w.End()
@@ -46,7 +56,9 @@ func shards(t tb, c report.Compressor, limits report.Limits, batch int, records 
 	for len(records) > 0 {
 		if out == nil {
 			out = open(len(made))
-			w.Begin(out)
+			if err := w.Begin(out); err != nil {
+				t.Fatal(err)
+			}
 		}
 		n, err := w.Write(records[:min(batch, len(records))])
 		if err != nil {
@@ -64,15 +76,20 @@ func shards(t tb, c report.Compressor, limits report.Limits, batch int, records 
 }
 
 // write makes a report of records by hand and opens it.
-func write(t tb, dst *membucket.Bucket, c report.Compressor, limits report.Limits, columns []stocktake.Field, records []stocktake.Record) *report.Report {
+func write(t tb, dst *membucket.Bucket, limits report.Limits, columns []stocktake.Field, records []stocktake.Record) *report.Report {
 	t.Helper()
-	key := func(n int) string { return fmt.Sprintf("photos/weekly-1/data/%d.csv.gz", n) }
+	return writeAs(t, csvgz.Format, dst, limits, columns, records)
+}
+
+func writeAs(t tb, f report.Format, dst *membucket.Bucket, limits report.Limits, columns []stocktake.Field, records []stocktake.Record) *report.Report {
+	t.Helper()
+	key := func(n int) string { return fmt.Sprintf("photos/weekly-1/data/%d%s", n, f.Suffix()) }
 	s := stocktake.Summary{
 		Version: stocktake.SummaryVersion, Bucket: "photos", Configuration: "weekly-1", Run: "run-1", Consistency: stocktake.Snapshot,
 		Start: time.Unix(start, 0).UTC(), End: time.Unix(start+1, 0).UTC(), Listed: int64(len(records)),
 	}
 	m := stocktake.Manifest{
-		CreationTimestamp: start, DestinationBucket: "reports", FileFormat: "CSV", FileSchema: stocktake.FileSchema(columns),
+		CreationTimestamp: start, DestinationBucket: "reports", FileFormat: f.Name(), FileSchema: f.Schema(columns),
 		SourceBucket: "photos", Version: stocktake.ManifestVersion,
 	}
 	var totals report.Totals
@@ -80,7 +97,7 @@ func write(t tb, dst *membucket.Bucket, c report.Compressor, limits report.Limit
 		totals.Add(&records[i])
 	}
 	s.Matched, s.Bytes, s.Classes = totals.Rows, totals.Bytes, totals.Classes()
-	for n, shard := range shards(t, c, limits, 3, records, func(n int) io.WriteCloser { return &object{dst: dst, key: key(n)} }) {
+	for n, shard := range shards(t, f, columns, limits, 3, records, func(n int) io.WriteCloser { return &object{dst: dst, key: key(n)} }) {
 		shard.Key = key(n)
 		s.Files = append(s.Files, shard.SummaryFile)
 		m.Files = append(m.Files, stocktake.ManifestFile{MD5: shard.MD5, Key: shard.Key, Size: shard.Size})

@@ -34,6 +34,13 @@ func (l Location) Base() string {
 // Data is the prefix of the shards of all reports of the location.
 func (l Location) Data() string { return l.Base() + "data/" }
 
+// LongestKey returns the length in bytes of the longest key of a report of the
+// location: that of the millionth shard of a segment.
+func (l Location) LongestKey(f Format) int {
+	const name = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx-1000000"
+	return len(l.Data()) + len(name) + len(f.Suffix())
+}
+
 // Directory is the prefix of the manifest of a report whose scan began at t.
 // It has the resolution of a minute.
 func (l Location) Directory(t time.Time) string {

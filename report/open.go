@@ -19,6 +19,11 @@ type Bucket interface {
 	// Open reads an object. fs.ErrNotExist if it is missing.
 	Open(ctx context.Context, key string) (io.ReadCloser, error)
 
+	// OpenRange reads length bytes of an object from offset on, or all up to its
+	// end if length is negative or the object ends before. fs.ErrNotExist if the
+	// object is missing, io.ErrUnexpectedEOF if it has no byte at offset.
+	OpenRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
+
 	// List yields the keys that start with prefix, ascending.
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 }
@@ -90,9 +95,11 @@ type Report struct {
 	Key      string // of manifest.json
 	Manifest stocktake.Manifest
 	Summary  *stocktake.Summary // nil: there is none, as with a report that OSS made
-	Columns  []stocktake.Field  // 0 for a column whose name is not known
+	Format   Format
+	Columns  []stocktake.Field // 0 for a column whose name is not known
 
 	bucket Bucket
+	names  []string // of Columns, as the manifest has them
 }
 
 // Open reads the manifest with the key given, and the summary beside it.
@@ -152,7 +159,13 @@ func (r *Report) parse(raw []byte) error {
 	if err := json.Unmarshal(raw, &r.Manifest); err != nil {
 		return fmt.Errorf("%s: %w", r.Key, err)
 	}
-	r.Columns = ParseSchema(r.Manifest.FileSchema)
+	var err error
+	if r.Format, err = FormatNamed(r.Manifest.FileFormat); err != nil {
+		return fmt.Errorf("%s: fileFormat: %w", r.Key, err)
+	}
+	if r.Columns, r.names, err = r.Format.ParseSchema(r.Manifest.FileSchema); err != nil {
+		return fmt.Errorf("%s: fileSchema %.200q: %w", r.Key, r.Manifest.FileSchema, err)
+	}
 	return nil
 }
 
@@ -166,6 +179,14 @@ func (r *Report) sibling(name string) string {
 const maxDocument = 1 << 30
 
 var errTooLong = errors.New("the file is longer than 1 GiB")
+
+// open reads an object from offset on.
+func open(ctx context.Context, b Bucket, key string, offset, length int64) (io.ReadCloser, error) {
+	if offset == 0 && length < 0 {
+		return b.Open(ctx, key)
+	}
+	return b.OpenRange(ctx, key, offset, length)
+}
 
 // read reads a small file whole.
 func read(ctx context.Context, b Bucket, key string) ([]byte, error) {

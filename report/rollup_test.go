@@ -23,7 +23,7 @@ func TestRollup(t *testing.T) {
 			records[i].Size %= 50 // so that some are equal
 		}
 		dst := membucket.New(nil, "reports").Bucket("reports")
-		rep := write(t, dst, newGzip(t, allColumns), report.Limits{Rows: 7}, allColumns, records)
+		rep := write(t, dst, report.Limits{Rows: 7}, allColumns, records)
 		depth, top := rapid.IntRange(1, 3).Draw(t, "depth"), rapid.IntRange(1, 9).Draw(t, "top")
 		got, err := rep.Rollup(t.Context(), report.RollupOptions{Depth: depth, Top: top})
 		if err != nil {
@@ -77,7 +77,7 @@ func TestRollupOfManyPrefixes(t *testing.T) {
 	}
 	dst := membucket.New(nil, "reports").Bucket("reports")
 	columns := []stocktake.Field{stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldSize}
-	rep := write(t, dst, newGzip(t, columns), report.Limits{}, columns, records)
+	rep := write(t, dst, report.Limits{}, columns, records)
 	got, err := rep.Rollup(t.Context(), report.RollupOptions{Top: 11})
 	if err != nil {
 		t.Fatal(err)

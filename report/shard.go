@@ -9,6 +9,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/digest"
+	"github.com/stocktake/stocktake/report/format"
 )
 
 // Limits say where one shard ends and the next begins: with the row that
@@ -16,40 +17,62 @@ import (
 type Limits struct {
 	Rows  int64 // rows of a shard; 0: DefaultShardRows
 	Bytes int64 // bytes of rows before compression; 0: DefaultShardBytes
+
+	// PieceRows is how many rows are encoded as one piece; 0: DefaultPieceRows.
+	PieceRows int64
 }
 
 // The limits of a shard where nothing else is asked for.
 const (
 	DefaultShardRows  = 1_000_000
 	DefaultShardBytes = 256 << 20
+
+	// DefaultPieceRows is so many that beginning a piece costs next to nothing,
+	// and so few that a full shard has as many pieces as its index has entries.
+	DefaultPieceRows = 1 << 15
 )
 
 // A ShardWriter writes shards, one after another: it cuts them, counts their
-// rows and hashes their stored bytes. Where a shard is cut follows from its
-// records, not from how they were batched. It is not safe for concurrent use.
+// rows, hashes their stored bytes and notes where their pieces begin. Where a
+// shard is cut follows from its records, not from how they were batched. It is
+// not safe for concurrent use.
 type ShardWriter struct {
-	c      Compressor
+	enc    format.Encoder
+	join   format.Joiner
 	limits Limits
 
 	out         sink
 	rows, raw   int64
 	first, last []byte // object keys
+	piece       int64  // rows of the piece that enc encodes; 0: none is begun
+	index       index
 }
 
-// NewShardWriter returns a ShardWriter that compresses with c.
-func NewShardWriter(c Compressor, limits Limits) *ShardWriter {
+// NewShardWriter returns a ShardWriter for reports of bucket with the columns
+// given. Errors are those of [format.Format.NewEncoder].
+func NewShardWriter(f Format, bucket string, columns []stocktake.Field, limits Limits) (*ShardWriter, error) {
+	enc, err := f.NewEncoder(bucket, columns)
+	if err != nil {
+		return nil, err
+	}
+	join, err := f.NewJoiner(bucket, columns)
+	if err != nil {
+		return nil, err
+	}
 	limits.Rows = cmp.Or(limits.Rows, DefaultShardRows)
 	limits.Bytes = cmp.Or(limits.Bytes, DefaultShardBytes)
-	return &ShardWriter{c: c, limits: limits}
+	limits.PieceRows = cmp.Or(limits.PieceRows, DefaultPieceRows)
+	return &ShardWriter{enc: enc, join: join, limits: limits}, nil
 }
 
 // Begin begins a shard whose bytes go to w, dropping one that was not ended.
-func (s *ShardWriter) Begin(w io.Writer) {
+func (s *ShardWriter) Begin(w io.Writer) error {
 	s.Drop()
 	s.out.begin(w)
-	s.c.Reset(&s.out)
-	s.rows, s.raw = 0, 0
+	s.rows, s.raw, s.piece = 0, 0, 0
 	s.first, s.last = s.first[:0], s.last[:0]
+	s.index.reset()
+	return s.join.Begin(&s.out)
 }
 
 var errNoShard = errors.New("no shard was begun")
@@ -68,21 +91,77 @@ func (s *ShardWriter) Write(batch []stocktake.Record) (n int, err error) {
 	if s.rows == 0 {
 		s.first = append(s.first, batch[0].Key...)
 	}
-	step := len(batch)
-	if s.raw+bound(batch) > s.limits.Bytes {
-		step = 1 // so that the cut is the same however records are batched
-	}
+	careful := s.raw+bound(batch) > s.limits.Bytes
 	for n < len(batch) && !s.Full() {
-		size, err := s.c.Encode(batch[n : n+step])
+		if s.piece == 0 {
+			s.index.add(s.rows, s.out.written(), batch[n].Key)
+			s.enc.Reset(&s.out)
+		}
+		step := min(len(batch)-n, int(s.limits.PieceRows-s.piece))
+		if careful {
+			step = 1 // so that the cut is the same however records are batched
+		}
+		size, err := s.enc.Encode(batch[n : n+step])
 		if err != nil {
 			return n, err
 		}
 		n += step
 		s.raw += size
 		s.rows += int64(step)
+		if s.piece += int64(step); s.piece == s.limits.PieceRows {
+			if err := s.endPiece(); err != nil {
+				return n, err
+			}
+		}
 	}
 	s.last = append(s.last[:0], batch[n-1].Key...)
 	return n, nil
+}
+
+// endPiece ends the piece that is being encoded; if there is none it does
+// nothing.
+func (s *ShardWriter) endPiece() error {
+	if s.piece == 0 {
+		return nil
+	}
+	s.piece = 0
+	p, err := s.enc.Close()
+	if err != nil {
+		return err
+	}
+	return s.join.Add(p)
+}
+
+// An EncodedPiece is a piece that was encoded elsewhere, by an encoder of the
+// format, for the same bucket and columns.
+type EncodedPiece struct {
+	format.Piece
+	Bytes       []byte
+	First, Last []byte // keys of its first and last row
+}
+
+// Join adds a piece that was encoded elsewhere, with at least one row. The
+// caller adds pieces in the order of their rows, and begins another shard when
+// this one is full: a piece is never divided. Before Begin and after End it is
+// an error.
+func (s *ShardWriter) Join(p EncodedPiece) error {
+	if s.out.stream == nil {
+		return errNoShard
+	}
+	if err := s.endPiece(); err != nil {
+		return err
+	}
+	if s.rows == 0 {
+		s.first = append(s.first, p.First...)
+	}
+	s.index.add(s.rows, s.out.written(), p.First)
+	if _, err := s.out.Write(p.Bytes); err != nil {
+		return err
+	}
+	s.rows += p.Rows
+	s.raw += p.Size
+	s.last = append(s.last[:0], p.Last...)
+	return s.join.Add(p.Piece)
 }
 
 // bound is more than the rows of batch can take.
@@ -109,7 +188,10 @@ func (s *ShardWriter) End() (Shard, error) {
 	if s.out.stream == nil {
 		return Shard{}, errNoShard
 	}
-	if err := s.c.Close(); err != nil {
+	if err := s.endPiece(); err != nil {
+		return Shard{}, err
+	}
+	if err := s.join.End(); err != nil {
 		return Shard{}, err
 	}
 	if err := s.out.flush(); err != nil {
@@ -126,6 +208,7 @@ func (s *ShardWriter) End() (Shard, error) {
 		Rows:     s.rows,
 		FirstKey: string(AppendKey(nil, s.first)),
 		LastKey:  string(AppendKey(nil, s.last)),
+		Pieces:   s.index.entries(),
 	}
 	return sh, nil
 }
@@ -170,6 +253,10 @@ func (s *sink) Write(p []byte) (n int, err error) {
 	}
 	return n, s.err
 }
+
+// written is how many bytes were written so far, those included that w has not
+// been given yet.
+func (s *sink) written() int64 { return s.size + int64(s.n) }
 
 // flush hands the piece on.
 func (s *sink) flush() error {

@@ -10,20 +10,15 @@ import (
 	"io"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/csvrow"
 	"github.com/stocktake/stocktake/internal/membucket"
 	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/csvgz"
 )
-
-func newGzip(t tb, columns []stocktake.Field) *report.Gzip {
-	gz, err := report.NewGzip("photos", columns)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return gz
-}
 
 // Where shards are cut follows from the records and the limits. The rows of all
 // shards are those of the encoder, each shard says what is in it, and none is
@@ -36,12 +31,12 @@ func TestShards(t *testing.T) {
 			Bytes: rapid.SampledFrom([]int64{0, 1, 300, 700, 5000}).Draw(t, "bytes"),
 		}
 		var files []*bytes.Buffer
-		made := shards(t, newGzip(t, allColumns), limits, rapid.IntRange(1, 12).Draw(t, "batch"), records, func(int) io.WriteCloser {
+		made := shards(t, csvgz.Format, allColumns, limits, rapid.IntRange(1, 12).Draw(t, "batch"), records, func(int) io.WriteCloser {
 			files = append(files, new(bytes.Buffer))
 			return closer{files[len(files)-1]}
 		})
 
-		enc, err := report.NewEncoder("photos", allColumns)
+		enc, err := csvrow.NewEncoder("photos", allColumns)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,8 +55,8 @@ func TestShards(t *testing.T) {
 				Size: int64(file.Len()), MD5: upper(md5sum[:]), SHA256: hex.EncodeToString(sha[:]), Rows: count,
 				FirstKey: string(report.AppendKey(nil, first)), LastKey: string(report.AppendKey(nil, last)),
 			}}
-			if made[n] != want {
-				t.Errorf("shard %d: %+v, want %+v", n, made[n], want)
+			if diff := cmp.Diff(want, made[n]); diff != "" {
+				t.Errorf("shard %d (-want +got):\n%s", n, diff)
 			}
 			if got := gunzip(t, file.Bytes()); !bytes.Equal(got, rows) {
 				t.Errorf("shard %d holds\n%s, want\n%s", n, got, rows)
@@ -105,9 +100,11 @@ func TestShardWriterPassesErrorsOn(t *testing.T) {
 	boom := errors.New("boom")
 	records := membucket.Records(5000)
 	for _, healthy := range []int{0, 1, 100_000} { // bytes before the error
-		w := report.NewShardWriter(newGzip(t, tenColumns), report.Limits{})
-		w.Begin(&brokenWriter{healthy, boom})
-		_, err := w.Write(records)
+		w := newShardWriter(t, csvgz.Format, tenColumns, report.Limits{})
+		err := w.Begin(&brokenWriter{healthy, boom})
+		if err == nil {
+			_, err = w.Write(records)
+		}
 		if err == nil {
 			_, err = w.End()
 		}
@@ -115,7 +112,9 @@ func TestShardWriterPassesErrorsOn(t *testing.T) {
 			t.Errorf("after %d bytes: error %v, want boom", healthy, err)
 		}
 		var buf bytes.Buffer
-		w.Begin(&buf) // and is ready for the next
+		if err := w.Begin(&buf); err != nil { // and is ready for the next
+			t.Fatal(err)
+		}
 		if _, err := w.Write(records[:1]); err != nil {
 			t.Fatal(err)
 		}
@@ -132,8 +131,10 @@ func TestShardWriterWantsBegin(t *testing.T) {
 		func(w *report.ShardWriter) { w.End() },
 		func(w *report.ShardWriter) { w.Drop(); w.Drop() },
 	} {
-		w := report.NewShardWriter(newGzip(t, tenColumns), report.Limits{})
-		w.Begin(io.Discard)
+		w := newShardWriter(t, csvgz.Format, tenColumns, report.Limits{})
+		if err := w.Begin(io.Discard); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := w.Write(records[:1]); err != nil {
 			t.Fatal(err)
 		}
@@ -160,17 +161,19 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestGzipDoesNotAllocate(t *testing.T) {
-	gz := newGzip(t, tenColumns)
+func TestShardWriterDoesNotAllocate(t *testing.T) {
+	w := newShardWriter(t, csvgz.Format, tenColumns, report.Limits{})
 	records := membucket.Records(1000)
-	gz.Reset(io.Discard)
-	encode := func() {
-		if _, err := gz.Encode(records); err != nil {
+	if err := w.Begin(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	write := func() {
+		if _, err := w.Write(records); err != nil {
 			t.Fatal(err)
 		}
 	}
-	encode()
-	if allocs := testing.AllocsPerRun(20, encode); allocs != 0 {
+	write()
+	if allocs := testing.AllocsPerRun(20, write); allocs != 0 {
 		t.Errorf("%v allocations for %d rows", allocs, len(records))
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"io/fs"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/digest"
+	"github.com/stocktake/stocktake/report/format"
 )
 
 // A shardCheck checks one shard by itself and remembers what the others are
@@ -28,69 +28,68 @@ type shardCheck struct {
 	first, last []byte // keys of the first and the last row that could be read
 	disorder    bool   // keys do not ascend
 	repeats     repeats
+
+	ahead []stocktake.SummaryPiece // of the index: the pieces that were not reached yet
 }
 
 // run reads the shard to its end. The error is one that has nothing to do with
 // what the shard holds.
-func (c *shardCheck) run(ctx context.Context, sr *shardReader) error {
-	f, err := c.rep.bucket.Open(ctx, c.file.Key)
+func (c *shardCheck) run(ctx context.Context, reader format.Reader) error {
+	pieces := c.checkIndex()
+	c.ahead = pieces
+	stored := newSummedFile(c.rep.bucket, c.file, pieces)
+	err := reader.Open(ctx, stored, format.Place{})
 	if errors.Is(err, fs.ErrNotExist) {
 		c.find(CheckMissing, 0, "it is missing")
 		return nil
 	}
+	if stored.err != nil {
+		return stored.err
+	}
 	if err != nil {
-		return fmt.Errorf("open %s: %w", c.file.Key, err)
+		c.find(CheckFormat, 0, "%v", err)
+	} else if err := c.read(ctx, reader, stored); err != nil {
+		return errors.Join(err, reader.Close())
 	}
-	defer f.Close()
-
-	stored := &tee{r: f}
-	sr.reset(stored, c.file.Key, c.rep.Columns)
-	if err := c.read(ctx, sr, stored); err != nil {
-		return err
+	// What the reader has left unread, because of an error in it, still counts.
+	if err := stored.finish(ctx); err != nil {
+		return errors.Join(err, reader.Close())
 	}
-	// What was not read for an error in it still counts.
-	if _, err := io.Copy(io.Discard, stored); err != nil {
-		return fmt.Errorf("read %s: %w", c.file.Key, err)
+	if err := reader.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", c.file.Key, err)
 	}
 	c.compare(stored)
-	return nil
+	return c.places(ctx, reader, stored, pieces)
 }
 
-// read checks row after row, until the end or until it cannot be told where
-// the next one starts.
-func (c *shardCheck) read(ctx context.Context, sr *shardReader, stored *tee) error {
+// read checks row after row, until the end or until the beginning of the next
+// row is unknown.
+func (c *shardCheck) read(ctx context.Context, reader format.Reader, stored *summedFile) error {
 	for {
-		row, err := sr.next()
+		row, err := reader.Next()
 		if err == io.EOF {
 			return nil
 		}
 		if stored.err != nil {
-			return fmt.Errorf("read %s: %w", c.file.Key, stored.err)
+			return stored.err
 		}
-		if sr.n%4096 == 0 && ctx.Err() != nil {
+		if c.rows%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if e, ok := errors.AsType[*RowError](err); ok {
 			c.rows++
-			c.find(CheckRow, e.Row, "%s", e.detail())
-			if sr.bad != nil {
+			c.find(CheckRow, e.Row, "%s", e.Detail())
+			if e.Fatal {
 				return nil
 			}
 			continue
 		}
 		if err != nil {
-			c.find(CheckGzip, 0, "after %d rows: %v", c.rows, err)
+			c.find(CheckFormat, 0, "after %d rows: %v", c.rows, err)
 			return nil
 		}
-		c.row(row, sr.n)
+		c.row(row, c.rows+1)
 	}
-}
-
-func (e *RowError) detail() string {
-	if e.Column == "" {
-		return e.Err.Error()
-	}
-	return fmt.Sprintf("%s %q: %v", e.Column, e.Value, e.Err)
 }
 
 func (c *shardCheck) row(row *Row, n int64) {
@@ -99,6 +98,7 @@ func (c *shardCheck) row(row *Row, n int64) {
 	if row.Bucket != nil && string(row.Bucket) != c.rep.Manifest.SourceBucket {
 		c.find(CheckRow, n, "bucket %.80q, the manifest says %q", row.Bucket, c.rep.Manifest.SourceBucket)
 	}
+	c.pieceKey(row.Key, n)
 	if len(row.Key) == 0 {
 		c.find(CheckRow, n, "the key is empty")
 	}
@@ -125,9 +125,12 @@ func (c *shardCheck) row(row *Row, n int64) {
 }
 
 // compare holds what was read against what manifest and summary say.
-func (c *shardCheck) compare(stored *tee) {
+func (c *shardCheck) compare(stored *summedFile) {
 	c.stored = stored.size
-	if c.stored != c.file.Size {
+	switch {
+	case c.stored > c.file.Size:
+		c.find(CheckSize, 0, "more than %d bytes, which is what the manifest says", c.file.Size)
+	case c.stored < c.file.Size:
 		c.find(CheckSize, 0, "%d bytes, the manifest says %d", c.stored, c.file.Size)
 	}
 	md5Sum, sha256Sum := stored.sums.Sum()
@@ -163,23 +166,4 @@ func (c *shardCheck) find(check Check, row int64, format string, args ...any) {
 	c.findings = append(c.findings, Finding{
 		File: c.file.Key, Check: check, Row: row, Count: 1, Detail: fmt.Sprintf(format, args...),
 	})
-}
-
-// A tee passes on what is read from r, and hashes and counts it. It remembers an error of r,
-// which is not one of the shard.
-type tee struct {
-	r    io.Reader
-	sums digest.Sums
-	size int64
-	err  error
-}
-
-func (t *tee) Read(p []byte) (int, error) {
-	n, err := t.r.Read(p)
-	t.sums.Write(p[:n])
-	t.size += int64(n)
-	if err != nil && err != io.EOF {
-		t.err = err
-	}
-	return n, err
 }

@@ -31,7 +31,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		{func(s *stocktake.Summary) { s.Files[0].Size = 1 }, "file 1 has the size 1, the manifest says "},
 	} {
 		dst := membucket.New(nil, "reports").Bucket("reports")
-		write(t, dst, newGzip(t, columns), report.Limits{}, columns, records)
+		write(t, dst, report.Limits{}, columns, records)
 		var s stocktake.Summary
 		if err := json.Unmarshal(body(t, dst, directory+report.SummaryName), &s); err != nil {
 			t.Fatal(err)

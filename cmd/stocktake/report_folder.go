@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/stocktake/stocktake/report"
 )
@@ -27,15 +28,51 @@ var _ report.Bucket = dirBucket{}
 
 // Open reads a file below the folder and nowhere else.
 func (b dirBucket) Open(_ context.Context, key string) (io.ReadCloser, error) {
-	name, ok := strings.CutPrefix(key, b.base)
-	if !ok {
-		return nil, fmt.Errorf("%s lies outside of the folder, which holds %s: %w", key, b.base, fs.ErrNotExist)
-	}
-	f, err := b.root.Open(filepath.FromSlash(name))
+	f, _, err := b.open(key)
 	if err != nil {
-		return nil, err // a nil *os.File would be no nil io.ReadCloser
+		return nil, err // a nil *os.File would be a non-nil io.ReadCloser
 	}
 	return f, nil
+}
+
+// OpenRange reads part of a file below the folder.
+func (b dirBucket) OpenRange(_ context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	f, size, err := b.open(key)
+	if err != nil {
+		return nil, err
+	}
+	if offset < 0 || offset >= size {
+		return nil, errors.Join(fmt.Errorf("%s: byte %d of %d: %w", key, offset, size, io.ErrUnexpectedEOF), f.Close())
+	}
+	if length < 0 {
+		length = size - offset
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(f, offset, length), f}, nil
+}
+
+// open opens a regular file below the folder. Others are refused: a device has
+// no end, and a named pipe may never have a beginning, which is why opening
+// does not wait for one.
+func (b dirBucket) open(key string) (f *os.File, size int64, err error) {
+	name, ok := strings.CutPrefix(key, b.base)
+	if !ok {
+		return nil, 0, fmt.Errorf("%s lies outside of the folder, which holds %s: %w", key, b.base, fs.ErrNotExist)
+	}
+	f, err = b.root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", key)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, st.Size(), nil
 }
 
 // List yields the files below the folder whose key starts with prefix.

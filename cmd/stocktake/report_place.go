@@ -26,14 +26,55 @@ var _ report.Bucket = (*ossBucket)(nil)
 
 // Open reads an object; fs.ErrNotExist if it is missing.
 func (b *ossBucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
-	r, err := b.client.GetObject(ctx, &oss.GetObjectRequest{Bucket: &b.bucket, Key: &key})
-	if serr, ok := serviceError(err); ok && serr.StatusCode == http.StatusNotFound && serr.Code == "NoSuchKey" {
-		return nil, fmt.Errorf("oss://%s/%s: %w", b.bucket, key, fs.ErrNotExist)
-	}
+	r, err := b.get(ctx, &oss.GetObjectRequest{Bucket: &b.bucket, Key: &key})
 	if err != nil {
-		return nil, explain(err, "read oss://"+b.bucket+"/"+key)
+		return nil, err
 	}
 	return r.Body, nil
+}
+
+// OpenRange reads part of an object. Without the header RangeBehavior OSS would
+// answer a range behind the end with the whole object.
+func (b *ossBucket) OpenRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	where := "oss://" + b.bucket + "/" + key
+	if offset < 0 {
+		return nil, fmt.Errorf("%s: byte %d: %w", where, offset, io.ErrUnexpectedEOF)
+	}
+	wanted := fmt.Sprintf("bytes=%d-", offset)
+	if length >= 0 {
+		wanted += fmt.Sprint(offset + max(length, 1) - 1) // there is no empty range
+	}
+	r, err := b.get(ctx, &oss.GetObjectRequest{Bucket: &b.bucket, Key: &key, Range: &wanted, RangeBehavior: oss.Ptr("standard")})
+	if err != nil {
+		return nil, err
+	}
+	if got := oss.ToString(r.ContentRange); !strings.HasPrefix(got, fmt.Sprintf("bytes %d-", offset)) {
+		return nil, errors.Join(fmt.Errorf("%s: asked for %s, the server answered with the range %q", where, wanted, got), r.Body.Close())
+	}
+	if length < 0 {
+		return r.Body, nil
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(r.Body, length), r.Body}, nil
+}
+
+func (b *ossBucket) get(ctx context.Context, req *oss.GetObjectRequest) (*oss.GetObjectResult, error) {
+	where := "oss://" + b.bucket + "/" + *req.Key
+	r, err := b.client.GetObject(ctx, req)
+	if serr, ok := serviceError(err); ok {
+		switch {
+		case serr.StatusCode == http.StatusNotFound && serr.Code == "NoSuchKey":
+			return nil, fmt.Errorf("%s: %w", where, fs.ErrNotExist)
+		case serr.StatusCode == http.StatusRequestedRangeNotSatisfiable:
+			return nil, fmt.Errorf("%s: %s are behind its end: %w", where, oss.ToString(req.Range), io.ErrUnexpectedEOF)
+		}
+	}
+	if err != nil {
+		return nil, explain(err, "read "+where)
+	}
+	return r, nil
 }
 
 // List yields the keys that start with prefix, page by page.

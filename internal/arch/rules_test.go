@@ -4,10 +4,15 @@ package arch
 // line here and an arrow in docs/architecture.md. Arrows point to the root,
 // which imports the standard library only.
 var may = map[string][]string{
-	".":            {},
-	"client":       {".", "internal/signature"},
-	"report":       {".", "internal/digest"},
-	"report/csvgz": {"."},
+	".":      {},
+	"client": {".", "internal/signature"},
+	"report": {".", "internal/csvrow", "internal/digest", "report/csvgz", "report/format"},
+
+	// The formats of shards, each one value of format.Format.
+	"report/format":          {"."},
+	"report/csvgz":           {".", "internal/csvrow", "report/format"},
+	"report/csvgz/csvgztest": {".", "internal/csvrow", "report/csvgz", "report/format"},
+	"internal/csvrow":        {".", "report/format"},
 
 	"examples":        {},
 	"examples/delete": {".", "client"},
@@ -30,7 +35,7 @@ var may = map[string][]string{
 	"internal/ram": {".", "internal/object", "internal/securefile"},
 
 	// One run, and the buckets it reads and writes, which do not know each other.
-	"internal/engine":            {".", "report", "report/csvgz"},
+	"internal/engine":            {".", "report"},
 	"internal/engine/sourcetest": {".", "internal/engine"},
 	"internal/membucket":         {".", "internal/engine", "internal/engine/sourcetest"},
 	"internal/store":             {".", "internal/digest", "internal/engine", "internal/kms", "internal/object"},
@@ -39,7 +44,7 @@ var may = map[string][]string{
 	"internal/bucket": {".", "internal/engine", "internal/object", "internal/ram", "report"},
 
 	// The service, and where its state is kept.
-	"internal/inventory":           {".", "internal/clock", "internal/object"},
+	"internal/inventory":           {".", "internal/clock", "internal/object", "report"},
 	"internal/catalog/sqlite":      {".", "internal/inventory"},
 	"internal/catalog/catalogtest": {".", "internal/inventory"},
 	"internal/notify":              {".", "internal/clock", "internal/inventory"},
@@ -72,7 +77,7 @@ var may = map[string][]string{
 // room may furnish it with real neighbours.
 var mayInTests = map[string][]string{
 	"examples":           {"."},
-	"internal/engine":    {"internal/object"},
+	"internal/engine":    {"internal/csvrow", "internal/object"},
 	"internal/inventory": {"internal/catalog/sqlite", "internal/engine", "internal/runner/local", "report"},
 	"internal/notify":    {"internal/catalog/sqlite"},
 	"internal/retention": {"internal/catalog/sqlite"},
@@ -84,13 +89,12 @@ var mayInTests = map[string][]string{
 		"internal/signature", "internal/store", "internal/testserver", "report",
 	},
 	"internal/sts": {"internal/ossapi", "internal/store"},
-	"report":       {"internal/engine", "report/csvgz"},
-	"report/csvgz": {"report"},
+	"report":       {"internal/engine"},
 }
 
 // forTests is what any package's tests may import: test suites that several
 // implementations run, and the bucket in memory.
-var forTests = []string{"internal/engine/sourcetest", "internal/catalog/catalogtest", "internal/membucket"}
+var forTests = []string{"internal/engine/sourcetest", "internal/catalog/catalogtest", "internal/membucket", "report/csvgz/csvgztest"}
 
 // homes lists the packages that may import a library, by prefix of its import
 // path, tests aside. A library at home in one room can be replaced there.
@@ -102,7 +106,7 @@ var homes = map[string][]string{
 	"github.com/knadh/koanf":                {"cmd/stocktake"},
 	"github.com/schollz/progressbar":        {"cmd/stocktake"},
 	"github.com/tink-crypto/tink-go":        {"internal/kms", "internal/store"},
-	"github.com/klauspost/compress":         {"report"},
+	"github.com/klauspost/compress":         {"report/csvgz"},
 	"github.com/prometheus/client_golang":   {"internal/metrics", "cmd/stocktake"},
 	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples"},
 }

@@ -51,10 +51,14 @@ func (r *Registry) MayReport(ctx context.Context, bucket string, cfg *stocktake.
 	}
 	list.Conditions = map[string]string{"oss:Prefix": cfg.Filter.Prefix, "oss:Delimiter": ""}
 	asked := []ram.Request{list}
-	// One key of each kind stands for all keys of that kind.
+	format, err := report.FormatNamed(dst.Format)
+	if err != nil {
+		return err
+	}
+	// One key of each kind stands for all.
 	at := report.Location{Prefix: dst.Prefix, Bucket: bucket, Configuration: cfg.ID}
 	for _, key := range []string{
-		at.Data() + "00000000-0000-8000-8000-000000000000.csv.gz",
+		at.Data() + "00000000-0000-8000-8000-000000000000" + format.Suffix(),
 		at.Directory(r.opts.Now()) + "manifest.json",
 	} {
 		asked = append(asked, ram.BucketRequest("oss:PutObject", &destination, key))

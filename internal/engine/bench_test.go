@@ -23,6 +23,10 @@ func (discard) Create(context.Context, string, engine.FileOptions) (engine.File,
 }
 
 func (discard) Open(context.Context, string) (io.ReadCloser, error) { return nil, fs.ErrNotExist }
+func (discard) OpenRange(context.Context, string, int64, int64) (io.ReadCloser, error) {
+	return nil, fs.ErrNotExist
+}
+
 func (discard) List(context.Context, string) iter.Seq2[string, error] {
 	return func(func(string, error) bool) {}
 }

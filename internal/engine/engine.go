@@ -58,8 +58,9 @@ type Options struct {
 	// Without it such a run writes nothing at all.
 	EmptyManifest bool
 
-	// Compressor makes the compressor of a worker; nil: csvgz.New.
-	Compressor func(bucket string, columns []stocktake.Field) (report.Compressor, error)
+	// Format is the file format of the shards; nil: the one that the
+	// configuration names.
+	Format report.Format
 
 	Progress *Progress    // nil: none is kept
 	Log      *slog.Logger // nil: slog.Default()

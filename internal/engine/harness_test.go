@@ -195,6 +195,10 @@ func (d faultyDestination) Open(ctx context.Context, key string) (io.ReadCloser,
 	return do(d.faults, "Open "+key, func() (io.ReadCloser, error) { return d.Destination.Open(ctx, key) })
 }
 
+func (d faultyDestination) OpenRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	return do(d.faults, "OpenRange "+key, func() (io.ReadCloser, error) { return d.Destination.OpenRange(ctx, key, offset, length) })
+}
+
 func (d faultyDestination) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := d.do("List "+prefix, func() error { return nil }); err != nil {

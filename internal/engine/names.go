@@ -11,26 +11,28 @@ import (
 
 // names are those of the shards of one attempt:
 //
-//	<data>rrrrrrrr-rrrr-8rrr-aaaa-ssssssssssss[-n].csv.gz
+//	<data>rrrrrrrr-rrrr-8rrr-aaaa-ssssssssssss[-n]<suffix>
 //
 // a UUID of version 8 in which r is a hash of the run, a the attempt, s a hash
 // of both plus the segment, and n the number of the shard within its segment,
-// left out for the first. So the shards of a run, or of one attempt of it, can be
+// left out for the first; the suffix is that of the format. So the shards of a run, or of one attempt of it, can be
 // listed by prefix, and no two segments share a name.
 type names struct {
 	run     string // prefix of the shards of the run, whatever the attempt
 	attempt string // prefix of those of the attempt
 	first   uint64 // s of the first segment
+	suffix  string // of the format
 }
 
 const segmentBits = 48
 
-func newNames(data, run string, attempt int) names {
+func newNames(data, run string, attempt int, suffix string) names {
 	r := sha256.Sum256([]byte("run\x00" + run))
 	a := sha256.Sum256(binary.BigEndian.AppendUint64(r[:], uint64(attempt)))
 	n := names{
-		run:   fmt.Sprintf("%s%x-%x-8%03x-", data, r[:4], r[4:6], binary.BigEndian.Uint16(r[6:])&0xfff),
-		first: binary.BigEndian.Uint64(a[:]),
+		run:    fmt.Sprintf("%s%x-%x-8%03x-", data, r[:4], r[4:6], binary.BigEndian.Uint16(r[6:])&0xfff),
+		first:  binary.BigEndian.Uint64(a[:]),
+		suffix: suffix,
 	}
 	n.attempt = fmt.Sprintf("%s%04x-", n.run, 0x8000|attempt&0x3fff)
 	return n
@@ -40,9 +42,9 @@ func newNames(data, run string, attempt int) names {
 func (n *names) shard(segment, shard int) string {
 	s := (n.first + uint64(segment)) & (1<<segmentBits - 1)
 	if shard == 0 {
-		return fmt.Sprintf("%s%012x.csv.gz", n.attempt, s)
+		return fmt.Sprintf("%s%012x%s", n.attempt, s, n.suffix)
 	}
-	return fmt.Sprintf("%s%012x-%d.csv.gz", n.attempt, s, shard)
+	return fmt.Sprintf("%s%012x-%d%s", n.attempt, s, shard, n.suffix)
 }
 
 // owns reports whether key is that of a shard of the run.

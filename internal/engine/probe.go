@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+
+	"github.com/stocktake/stocktake/report"
 )
 
 // probe is what Probe writes: more than a store keeps beside its index, so that
@@ -20,7 +22,11 @@ var probe = []byte(strings.Repeat("Written to see whether reports can be. It may
 // of a shard of job.Run, which no other run may have, so that what a crash leaves
 // of it is found as a stray.
 func Probe(ctx context.Context, dst Destination, job Job) (err error) {
-	n := newNames(location(&job).Data(), job.Run, 1)
+	format, err := report.FormatNamed(job.Configuration.Destination.Format)
+	if err != nil {
+		return err
+	}
+	n := newNames(location(&job).Data(), job.Run, 1, format.Suffix())
 	key := n.shard(0, 0)
 	f, err := dst.Create(ctx, key, FileOptions{
 		ContentType: "text/plain", Encryption: job.Configuration.Destination.Encryption, Exclusive: true,

@@ -15,14 +15,13 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// The content types of a report's files. A shard has no Content-Encoding: HTTP
-// clients would unpack it on the way, and its MD5 would no longer fit.
+// The content types of a report's files besides its shards, which have that of
+// their format.
 //
 // Source: spec, inventory-report.md section 2.
 const (
 	jsonContentType     = "application/json"
 	checksumContentType = "text/plain"
-	shardContentType    = "application/octet-stream"
 )
 
 // publish makes the report visible and returns the key of its manifest:
@@ -33,8 +32,8 @@ func (r *run) publish(ctx context.Context, summary *stocktake.Summary, files []s
 	m := stocktake.Manifest{
 		CreationTimestamp: summary.Start.Unix(),
 		DestinationBucket: cfg.Destination.Bucket,
-		FileFormat:        cfg.Destination.Format,
-		FileSchema:        stocktake.FileSchema(cfg.Columns()),
+		FileFormat:        r.opts.Format.Name(),
+		FileSchema:        r.opts.Format.Schema(cfg.Columns()),
 		Files:             files,
 		SourceBucket:      r.job.Bucket,
 		Version:           stocktake.ManifestVersion,

@@ -14,7 +14,6 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report"
-	"github.com/stocktake/stocktake/report/csvgz"
 )
 
 // Run makes the report of job, reading src and writing dst, all of it or
@@ -71,8 +70,15 @@ func newRun(dst Destination, job Job, opts Options) (*run, error) {
 		return nil, errors.New("the run has no id")
 	case job.Attempt < 1:
 		return nil, fmt.Errorf("attempt %d: they count from 1", job.Attempt)
-	case cfg.ID == "" || cfg.Destination.Bucket == "" || cfg.Destination.Format != "CSV":
-		return nil, errors.New("the configuration lacks an id, a destination bucket, or the format CSV")
+	case cfg.ID == "" || cfg.Destination.Bucket == "":
+		return nil, errors.New("the configuration lacks an id or a destination bucket")
+	}
+	if opts.Format == nil {
+		f, err := report.FormatNamed(cfg.Destination.Format)
+		if err != nil {
+			return nil, fmt.Errorf("the configuration: %w", err)
+		}
+		opts.Format = f
 	}
 	opts.Workers = cmp.Or(max(opts.Workers, 0), runtime.GOMAXPROCS(0))
 	if opts.Share = cmp.Or(opts.Share, 1); !(opts.Share > 0 && opts.Share <= 1) {
@@ -80,11 +86,6 @@ func newRun(dst Destination, job Job, opts Options) (*run, error) {
 	}
 	opts.MinSegment = cmp.Or(opts.MinSegment, defaultMinSegment)
 	opts.Limits.Rows = cmp.Or(opts.Limits.Rows, report.DefaultShardRows)
-	if opts.Compressor == nil {
-		opts.Compressor = func(bucket string, columns []stocktake.Field) (report.Compressor, error) {
-			return csvgz.New(bucket, columns)
-		}
-	}
 	if opts.Progress == nil {
 		opts.Progress = new(Progress)
 	}
@@ -92,11 +93,11 @@ func newRun(dst Destination, job Job, opts Options) (*run, error) {
 		opts.Failpoint = func(Step) {}
 	}
 	r := &run{job: job, opts: opts, dst: dst, at: location(&job)}
-	r.names = newNames(r.at.Data(), job.Run, job.Attempt)
-	if longest := r.names.shard(0, 1_000_000); len(longest) > stocktake.MaxKeyLength {
+	r.names = newNames(r.at.Data(), job.Run, job.Attempt, opts.Format.Suffix())
+	if longest := r.at.LongestKey(opts.Format); longest > stocktake.MaxKeyLength {
 		return nil, &stocktake.InvalidArgumentError{
 			Element: "Destination/OSSBucketDestination/Prefix", Value: r.at.Prefix[:min(len(r.at.Prefix), 200)],
-			Reason: fmt.Sprintf("keys below it would have %d bytes, more than %d", len(longest), stocktake.MaxKeyLength),
+			Reason: fmt.Sprintf("keys below it would have %d bytes, more than %d", longest, stocktake.MaxKeyLength),
 		}
 	}
 	r.log = cmp.Or(opts.Log, slog.Default()).With("bucket", job.Bucket, "configuration", cfg.ID, "run", job.Run, "attempt", job.Attempt)

@@ -68,14 +68,14 @@ type worker struct {
 
 func (r *run) newWorker(snap Snapshot) (*worker, error) {
 	cfg := &r.job.Configuration
-	c, err := r.opts.Compressor(r.job.Bucket, cfg.Columns())
+	shards, err := report.NewShardWriter(r.opts.Format, r.job.Bucket, cfg.Columns(), r.opts.Limits)
 	if err != nil {
 		return nil, err
 	}
 	w := &worker{
 		run: r, snap: snap,
 		versions: cfg.IncludedObjectVersions == stocktake.AllVersions,
-		shards:   report.NewShardWriter(c, r.opts.Limits),
+		shards:   shards,
 		pace:     newPace(&r.opts),
 	}
 	w.matcher = stocktake.NewMatcher(cfg.Filter, !w.versions)
@@ -173,10 +173,12 @@ func (w *worker) match(batch []stocktake.Record) []stocktake.Record {
 
 func (w *worker) beginShard(ctx context.Context) (err error) {
 	w.key = w.names.shard(w.number, len(w.out.files))
-	if w.file, err = w.create(ctx, created{key: w.key}, shardContentType); err != nil {
+	if w.file, err = w.create(ctx, created{key: w.key}, w.opts.Format.ContentType()); err != nil {
 		return err
 	}
-	w.shards.Begin(w.file)
+	if err := w.shards.Begin(w.file); err != nil {
+		return fmt.Errorf("write %s: %w", w.key, err)
+	}
 	w.step(ShardCreated)
 	return nil
 }

@@ -104,6 +104,11 @@ type Destination interface {
 	// Open reads an object. fs.ErrNotExist if it is missing.
 	Open(ctx context.Context, key string) (io.ReadCloser, error)
 
+	// OpenRange reads length bytes of an object from offset on, or all up to its
+	// end if length is negative or the object ends before. fs.ErrNotExist if the
+	// object is missing, io.ErrUnexpectedEOF if it has no byte at offset.
+	OpenRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
+
 	// List yields the keys that start with prefix, ascending.
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 

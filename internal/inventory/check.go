@@ -7,6 +7,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/report"
 )
 
 // Paths of what check judges, below InventoryConfiguration.
@@ -60,11 +61,11 @@ func (s *Service) mayReport(ctx context.Context, bucket string, cfg *stocktake.I
 
 // checkKeys holds the longest key of a report to the bound of a key.
 func checkKeys(bucket string, cfg *stocktake.InventoryConfiguration) error {
-	const longest = "data/xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx-1000000.csv.gz" // below the configuration's folder
-	n := len(bucket) + 1 + len(cfg.ID) + 1 + len(longest)
-	if cfg.Destination.Prefix != "" {
-		n += len(cfg.Destination.Prefix) + 1
+	format, err := report.FormatNamed(cfg.Destination.Format)
+	if err != nil {
+		return err
 	}
+	n := report.Location{Prefix: cfg.Destination.Prefix, Bucket: bucket, Configuration: cfg.ID}.LongestKey(format)
 	if n <= stocktake.MaxKeyLength {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package inventory_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,6 +41,20 @@ func (f folder) Create(_ context.Context, key string, _ engine.FileOptions) (eng
 
 func (f folder) Open(_ context.Context, key string) (io.ReadCloser, error) {
 	return os.Open(f.path(key))
+}
+
+func (f folder) OpenRange(_ context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	raw, err := os.ReadFile(f.path(key))
+	if err == nil && (offset < 0 || offset >= int64(len(raw))) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return nil, err
+	}
+	if length < 0 {
+		length = int64(len(raw))
+	}
+	return io.NopCloser(io.NewSectionReader(bytes.NewReader(raw), offset, length)), nil
 }
 
 func (f folder) List(_ context.Context, prefix string) iter.Seq2[string, error] {

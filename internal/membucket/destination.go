@@ -92,6 +92,27 @@ func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(v.body)), nil
 }
 
+// OpenRange implements [engine.Destination].
+func (b *Bucket) OpenRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.store.mu.Lock()
+	defer b.store.mu.Unlock()
+	v := b.current(key)
+	if v == nil {
+		return nil, fmt.Errorf("%s: %w", key, fs.ErrNotExist)
+	}
+	if offset < 0 || offset >= int64(len(v.body)) {
+		return nil, fmt.Errorf("%s: byte %d of %d: %w", key, offset, len(v.body), io.ErrUnexpectedEOF)
+	}
+	part := v.body[offset:]
+	if length >= 0 {
+		part = part[:min(length, int64(len(part)))]
+	}
+	return io.NopCloser(bytes.NewReader(part)), nil
+}
+
 // List implements [engine.Destination]. It shows the keys there were when it began.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {

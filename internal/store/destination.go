@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -112,6 +113,24 @@ func (f *destinationFile) Abort() error {
 
 // Open implements engine.Destination.
 func (d *destination) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	return d.open(ctx, key, func(size int64) (int64, int64, error) { return 0, size, nil })
+}
+
+// OpenRange implements engine.Destination.
+func (d *destination) OpenRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	return d.open(ctx, key, func(size int64) (int64, int64, error) {
+		if offset < 0 || offset >= size {
+			return 0, 0, fmt.Errorf("byte %d of %d: %w", offset, size, io.ErrUnexpectedEOF)
+		}
+		if rest := size - offset; length < 0 || length > rest {
+			length = rest
+		}
+		return offset, length, nil
+	})
+}
+
+// open reads the part of an object that the function picks, given its size.
+func (d *destination) open(ctx context.Context, key string, pick func(size int64) (offset, length int64, err error)) (io.ReadCloser, error) {
 	info, c, err := d.s.Open(ctx, object.Version{Bucket: d.bucket, Key: key})
 	if errors.Is(err, object.ErrNoSuchKey) {
 		return nil, fs.ErrNotExist
@@ -119,7 +138,11 @@ func (d *destination) Open(ctx context.Context, key string) (io.ReadCloser, erro
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.Range(0, info.Size)
+	offset, length, err := pick(info.Size)
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	r, err := c.Range(offset, length)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

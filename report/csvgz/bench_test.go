@@ -41,7 +41,7 @@ func BenchmarkAgainstLevel1(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-				if err := e.Close(); err != nil {
+				if _, err := e.Close(); err != nil {
 					b.Fatal(err)
 				}
 				t1 := time.Now()

@@ -14,7 +14,7 @@ type column struct {
 
 	value []byte
 	long  []int32 // indexes of the bytes of value that stand as several, ascending
-	pos   int64   // where the text of value begins in the file
+	pos   int64   // where the text of value begins in the rows of the piece
 	size  int     // of that text
 	row   int64   // of value
 

@@ -2,18 +2,16 @@ package csvgz
 
 import (
 	"errors"
-	"fmt"
-	"hash/crc32"
 	"io"
-	"strings"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report/format"
 )
 
-// An Encoder writes records as rows of a gzip-compressed CSV file, one file
-// after another. Begin a file with Reset. It is not safe for concurrent use and
-// holds less than 256 KiB. The same records make the same bytes, whatever was
-// encoded before and however they come in batches.
+// An Encoder encodes records as pieces of a shard: rows of CSV in raw DEFLATE,
+// which begin with an empty window and end at a byte boundary. It is a
+// [format.Encoder]. It is not safe for concurrent use and holds less than
+// 256 KiB.
 type Encoder struct {
 	w    io.Writer
 	err  error // of w; nothing is written after it
@@ -21,14 +19,14 @@ type Encoder struct {
 	ops  []op
 
 	tables
-	preset [numLiterals + numDistances]uint8 // lengths that every file begins with
+	preset [numLiterals + numDistances]uint8 // lengths that every piece begins with
 	limits []limit
 
-	out    buffer // DEFLATE not written to w yet
-	text   buffer // the last rows
-	base   int64  // where text[0] is in the file
-	summed int    // how much of text is in crc
-	crc    uint32 // of what is summed: CRC-32
+	out    buffer   // DEFLATE not written to w yet
+	text   buffer   // the last rows
+	base   int64    // where text[0] is in the rows of the piece
+	summed int      // how much of text is in crc
+	crc    Checksum // of what is summed
 
 	cursor cursor // between two calls of Encode
 
@@ -38,7 +36,8 @@ type Encoder struct {
 	reach          int // a match from no further is possible and not to be counted
 
 	rows    int64
-	lastRow int64 // where the last row begins in the file
+	stored  int64 // written to w
+	lastRow int64 // where the last row begins in the rows of the piece
 	paths   paths
 	search  search
 	days    [numDays]day
@@ -54,8 +53,6 @@ const (
 
 	textKept = 16 << 10 // how much of the text stays when it is full; more than a row
 
-	maxBucket = 255 // bytes of a bucket's name; no store allows more
-
 	// never is a place that no match reaches.
 	never = -1 << 40
 )
@@ -64,24 +61,21 @@ const (
 // Key, then any other columns of full reports, each once. Anything else is an
 // error, as is a bucket name that a bare CSV column cannot hold.
 func New(bucket string, columns []stocktake.Field) (*Encoder, error) {
-	if bucket == "" || len(bucket) > maxBucket || strings.ContainsAny(bucket, "\",\r\n") {
-		return nil, fmt.Errorf("csvgz: bucket name %q cannot be a column", bucket)
-	}
-	if err := stocktake.CheckColumns(columns); err != nil {
-		return nil, fmt.Errorf("csvgz: %w", err)
+	if err := check(bucket, columns); err != nil {
+		return nil, err
 	}
 	e := &Encoder{
 		head: bucket + `,"`,
 		ops:  compile(columns),
-		err:  errors.New("csvgz: no file begun"),
+		err:  errors.New("csvgz: no piece begun"),
 	}
 	for i := range e.ops {
 		switch o := &e.ops[i]; o.field {
 		case stocktake.FieldKey:
-			o.column = newColumn(&escaped, &e.escape, 2)
+			o.column = newColumn(escaped, &e.escape, 2)
 			o.isKey = true
 		case stocktake.FieldVersionID, stocktake.FieldETag:
-			o.column = newColumn(&quoted, &e.quote, 1)
+			o.column = newColumn(quoted, &e.quote, 1)
 		}
 	}
 	e.limits = limitsOf(columns)
@@ -89,13 +83,13 @@ func New(bucket string, columns []stocktake.Field) (*Encoder, error) {
 	return e, nil
 }
 
-// Reset begins a file, dropping what was not closed. Its bytes go to w.
+// Reset implements [format.Encoder].
 func (e *Encoder) Reset(w io.Writer) {
 	e.w, e.err = w, nil
 	e.base, e.summed, e.crc = 0, 0, 0
 	e.cursor = cursor{}
 	e.distance, e.reach = 0, 0
-	e.rows, e.lastRow = 0, never
+	e.rows, e.stored, e.lastRow = 0, 0, never
 	for i := range e.ops {
 		e.ops[i].reset()
 	}
@@ -107,28 +101,18 @@ func (e *Encoder) Reset(w io.Writer) {
 	e.sampler.reset()
 	copy(e.literalLens[:], e.preset[:numLiterals])
 	copy(e.distanceLens[:], e.preset[numLiterals:])
-
-	// ID1, ID2, deflate, no flags, no time, fastest, unknown system.
-	//
-	// Source: RFC 1952, section 2.3.
-	e.cursor.out = copy(e.out[:], "\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff")
 	e.cursor = e.cursor.block(e)
 }
 
-// Rows is how many rows the file has so far.
-func (e *Encoder) Rows() int64 { return e.rows }
+// size is how many bytes the rows of the piece have.
+func (e *Encoder) size() int64 { return e.base + int64(e.cursor.text) }
 
-// UncompressedSize is how many bytes these rows have.
-func (e *Encoder) UncompressedSize() int64 { return e.base + int64(e.cursor.text) }
-
-// Encode adds a row for each record and returns how many bytes they have
-// before compression. It keeps nothing of the batch and allocates nothing. An
-// error is one of the file's writer; after it only Reset is of use.
+// Encode implements [format.Encoder]. It allocates nothing.
 func (e *Encoder) Encode(batch []stocktake.Record) (size int64, err error) {
 	if e.err != nil {
 		return 0, e.err
 	}
-	before := e.UncompressedSize()
+	before := e.size()
 	c := e.cursor
 	for i := range batch {
 		r := &batch[i]
@@ -148,33 +132,33 @@ func (e *Encoder) Encode(batch []stocktake.Record) (size int64, err error) {
 	for i := range e.ops {
 		e.ops[i].column.keep()
 	}
-	return e.UncompressedSize() - before, e.err
+	return e.size() - before, e.err
 }
 
-// Close ends the file: all of it has been written to its writer.
-func (e *Encoder) Close() error {
+// Close implements [format.Encoder]. The piece ends as a flush does: its block,
+// then an empty stored block, which brings it to a byte boundary.
+//
+// Source: RFC 1951, section 3.2.4.
+func (e *Encoder) Close() (format.Piece, error) {
 	if e.err != nil {
-		return e.err
+		return format.Piece{}, e.err
 	}
 	c := e.cursor.drain(e).sumText(e)
 	c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out)
-	c = c.put(fixedBlock).put(fixedEnd).align(&e.out)
-	size := uint64(uint32(e.base + int64(c.text)))
-	c = c.put(uint64(e.crc)<<codeBits | 32).spill(&e.out)
-	c = c.put(size<<codeBits | 32).spill(&e.out)
+	c = c.put(storedBlock).align(&e.out)
+	c = c.put(storedEmpty).spill(&e.out)
 	e.cursor = c
 	e.write(c.out)
-	err := e.err
-	if err == nil {
-		e.err = errors.New("csvgz: file closed")
+	if e.err != nil {
+		return format.Piece{}, e.err
 	}
-	return err
+	e.err = errors.New("csvgz: piece closed")
+	return format.Piece{Rows: e.rows, Size: e.size(), Stored: e.stored, Detail: e.crc}, nil
 }
 
-// The final block is an empty one of fixed codes: final, type 1, end of block.
 const (
-	fixedBlock = 0b011<<codeBits | 3
-	fixedEnd   = 0<<codeBits | 7
+	storedBlock = 0<<codeBits | 3           // not final, type 0
+	storedEmpty = 0xffff0000<<codeBits | 32 // its length and the complement
 )
 
 // makeRoom makes room in e.text. What is there is summed, the end of it stays.
@@ -204,7 +188,7 @@ func (c cursor) forget(e *Encoder) cursor {
 func (c cursor) sumText(e *Encoder) cursor {
 	c = c.flush(e)
 	e.sampleTo(c.text)
-	e.crc = crc32.Update(e.crc, crc32.IEEETable, e.text[e.summed:c.text])
+	e.crc = e.crc.Update(e.text[e.summed:c.text])
 	return c
 }
 
@@ -221,6 +205,7 @@ func (e *Encoder) write(n int) {
 		return
 	}
 	written, err := e.w.Write(e.out[:n])
+	e.stored += int64(written)
 	if err == nil && written < n {
 		err = io.ErrShortWrite
 	}

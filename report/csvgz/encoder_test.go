@@ -14,27 +14,51 @@ import (
 
 	kgzip "github.com/klauspost/compress/gzip"
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/report"
 	"github.com/stocktake/stocktake/report/csvgz"
+	"github.com/stocktake/stocktake/report/format"
 )
 
-var _ report.Compressor = (*csvgz.Encoder)(nil)
+var _ format.Encoder = (*csvgz.Encoder)(nil)
 
-// encode gives the stream of recs, encoded in batches of size.
+// encode returns a shard of recs in one piece, encoded in batches of size.
 func encode(t testing.TB, columns []stocktake.Field, recs []stocktake.Record, size int) []byte {
 	t.Helper()
 	e := newEncoder(t, columns)
-	var out bytes.Buffer
-	e.Reset(&out)
+	out, join := begin(t)
+	e.Reset(out)
 	for batch := range slices.Chunk(recs, size) {
 		if _, err := e.Encode(batch); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
+	end(t, join, e)
 	return out.Bytes()
+}
+
+// begin begins a shard.
+func begin(t failer) (*bytes.Buffer, format.Joiner) {
+	t.Helper()
+	join, err := csvgz.Format.NewJoiner(benchBucket, allColumns)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	out := new(bytes.Buffer)
+	if err := join.Begin(out); err != nil {
+		t.Fatalf("%v", err)
+	}
+	return out, join
+}
+
+// end ends a shard with the piece that e encodes.
+func end(t failer, join format.Joiner, e format.Encoder) {
+	t.Helper()
+	p, err := e.Close()
+	if err == nil {
+		err = errors.Join(join.Add(p), join.End())
+	}
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
 }
 
 // A failer is a *testing.T or a *rapid.T.
@@ -146,20 +170,18 @@ func TestSameBytes(t *testing.T) {
 	want := encode(t, allColumns, recs, len(recs))
 	e := newEncoder(t, allColumns)
 	for _, size := range []int{1, 7, 1000} {
-		var out bytes.Buffer
+		out, join := begin(t)
 		e.Reset(io.Discard)
 		if _, err := e.Encode(photos(rand.New(rand.NewPCG(7, 8)), 5000)); err != nil {
 			t.Fatal(err)
 		}
-		e.Reset(&out)
+		e.Reset(out)
 		for batch := range slices.Chunk(recs, size) {
 			if _, err := e.Encode(batch); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
+		end(t, join, e)
 		if !bytes.Equal(out.Bytes(), want) {
 			t.Errorf("batches of %d: %d bytes unlike the %d of one batch", size, out.Len(), len(want))
 		}
@@ -209,6 +231,7 @@ func TestFailingWriter(t *testing.T) {
 	recs := lake(rand.New(rand.NewPCG(1, 2)), 3000)
 	e := newEncoder(t, allColumns)
 	want := encode(t, allColumns, recs, 100)
+	want = want[10 : len(want)-10] // the joiner's are before and behind the piece
 	for n := 1; ; n++ {
 		w := &failing{n: n}
 		e.Reset(w)
@@ -219,7 +242,7 @@ func TestFailingWriter(t *testing.T) {
 			}
 		}
 		if err == nil {
-			err = e.Close()
+			_, err = e.Close()
 		}
 		if err == nil {
 			same(t, w.b, want)
@@ -234,13 +257,13 @@ func TestFailingWriter(t *testing.T) {
 		if _, err := e.Encode(recs[:1]); !errors.Is(err, errFull) {
 			t.Errorf("write %d failed: Encode gave %v then, want %v", n, err, errFull)
 		}
-		if err := e.Close(); !errors.Is(err, errFull) {
+		if _, err := e.Close(); !errors.Is(err, errFull) {
 			t.Errorf("write %d failed: Close gave %v then, want %v", n, err, errFull)
 		}
 	}
 
 	e.Reset(short{})
-	if err := e.Close(); !errors.Is(err, io.ErrShortWrite) {
+	if _, err := e.Close(); !errors.Is(err, io.ErrShortWrite) {
 		t.Errorf("a short write gave %v, want %v", err, io.ErrShortWrite)
 	}
 }
@@ -272,13 +295,13 @@ func TestOutOfTurn(t *testing.T) {
 		t.Error("Encode before Reset: no error")
 	}
 	e.Reset(io.Discard)
-	if err := e.Close(); err != nil {
+	if _, err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := e.Encode(recs); err == nil {
 		t.Error("Encode after Close: no error")
 	}
-	if err := e.Close(); err == nil {
+	if _, err := e.Close(); err == nil {
 		t.Error("Close after Close: no error")
 	}
 }

@@ -3,6 +3,7 @@ package csvgz_test
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,17 +13,28 @@ import (
 )
 
 func ExampleEncoder() {
-	enc, err := csvgz.New("photos", []stocktake.Field{
+	columns := []stocktake.Field{
 		stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldSize, stocktake.FieldLastModifiedDate,
-	})
+	}
+	enc, err := csvgz.New("photos", columns)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	join, err := csvgz.Format.NewJoiner("photos", columns)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 
 	var shard bytes.Buffer
+	if err := join.Begin(&shard); err != nil {
+		fmt.Println(err)
+		return
+	}
 	enc.Reset(&shard)
-	size, err := enc.Encode([]stocktake.Record{
+	_, err = enc.Encode([]stocktake.Record{
 		{Key: []byte("2026/01/a b.jpg"), Size: 102400, LastModified: 1767582245},
 		{Key: []byte("2026/01/c.jpg"), Size: 7, LastModified: 1767582246},
 	})
@@ -30,11 +42,16 @@ func ExampleEncoder() {
 		fmt.Println(err)
 		return
 	}
-	if err := enc.Close(); err != nil {
+	piece, err := enc.Close()
+	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(enc.Rows(), "rows of", size, "bytes")
+	if err := errors.Join(join.Add(piece), join.End()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(piece.Rows, "rows of", piece.Size, "bytes")
 
 	rows, err := gzip.NewReader(&shard)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/internal/csvrow"
 )
 
 // allColumns are the columns of a report of current versions with every
@@ -200,7 +200,7 @@ func pack(recs []stocktake.Record) []stocktake.Record {
 
 // plainCSV is what the encoder's stream must hold.
 func plainCSV(bucket string, columns []stocktake.Field, recs []stocktake.Record) []byte {
-	e, err := report.NewEncoder(bucket, columns)
+	e, err := csvrow.NewEncoder(bucket, columns)
 	if err != nil {
 		panic(err)
 	}

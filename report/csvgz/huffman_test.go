@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/stocktake/stocktake/internal/csvrow"
 )
 
 // Every code is complete, keeps its limits, gives more frequent symbols no
 // longer codes, and costs no more than a code of fixed length.
 func TestFit(t *testing.T) {
-	limits := []limit{{upperHex, 7}, {decimal, 5}, {`-%"`, 8}}
+	limits := []limit{{csvrow.UpperHex, 7}, {csvrow.Decimal, 5}, {`-%"`, 8}}
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.SampledFrom([]int{numLiterals, numDistances}).Draw(t, "symbols")
 		counts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) uint32 {

@@ -3,7 +3,7 @@ package csvgz
 // tooFar is a distance that no match can have.
 const tooFar = 1 << 30
 
-// since is how far back pos, a place in the file, is from the end of the text;
+// since is how far back pos, a place in the rows of the piece, is from the end of the text;
 // too far for a match if it is far.
 func (e *Encoder) since(c cursor, pos int64) int {
 	return int(min(e.base+int64(c.text)-pos, tooFar))

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/csvrow"
 )
 
 const billion = 1_000_000_000
@@ -79,10 +80,10 @@ func (c cursor) etag(e *Encoder, o *op, tag *stocktake.ETag) cursor {
 	text := e.text.at32(c.text)
 	for i := 0; i < len(tag.Sum); i += 4 {
 		b0, b1, b2, b3 := tag.Sum[i], tag.Sum[i+1], tag.Sum[i+2], tag.Sum[i+3]
-		binary.LittleEndian.PutUint16(text[2*i:], hexText[b0])
-		binary.LittleEndian.PutUint16(text[2*i+2:], hexText[b1])
-		binary.LittleEndian.PutUint16(text[2*i+4:], hexText[b2])
-		binary.LittleEndian.PutUint16(text[2*i+6:], hexText[b3])
+		binary.LittleEndian.PutUint16(text[2*i:], csvrow.HexPairs[b0])
+		binary.LittleEndian.PutUint16(text[2*i+2:], csvrow.HexPairs[b1])
+		binary.LittleEndian.PutUint16(text[2*i+4:], csvrow.HexPairs[b2])
+		binary.LittleEndian.PutUint16(text[2*i+6:], csvrow.HexPairs[b3])
 		c = c.put(uint64(e.hex[b0])).put(uint64(e.hex[b1])).put(uint64(e.hex[b2])).put(uint64(e.hex[b3])).spill(&e.out)
 	}
 	c.text += 32

@@ -4,19 +4,20 @@ import (
 	"strings"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/csvrow"
 )
 
 // limitsOf are the limits on codes that the steps of columns rely on: four
-// bytes as hexadecimal pairs, nine decimal digits, a time and two escaped bytes
+// bytes as hexacsvrow.Decimal pairs, nine csvrow.Decimal digits, a time and two escaped bytes
 // must each fit into one step.
 func limitsOf(columns []stocktake.Field) []limit {
-	limits := []limit{{upperHex, 7}, {`%"`, 8}}
+	limits := []limit{{csvrow.UpperHex, 7}, {`%"`, 8}}
 	for _, f := range columns {
 		switch f {
 		case stocktake.FieldETag, stocktake.FieldSize, stocktake.FieldCRC64, stocktake.FieldLastAccessTimestamp:
-			limits = append(limits, limit{decimal, 5})
+			limits = append(limits, limit{csvrow.Decimal, 5})
 		case stocktake.FieldLastModifiedDate, stocktake.FieldTransitionTime, stocktake.FieldLastAccessDate:
-			limits = append(limits, limit{decimal, 5}, limit{"-", 8})
+			limits = append(limits, limit{csvrow.Decimal, 5}, limit{"-", 8})
 		}
 	}
 	return limits
@@ -35,20 +36,20 @@ func (e *Encoder) presetLengths(columns []stocktake.Field) {
 	// In units of a fiftieth of a row.
 	add("abcdef", 40)
 	add("ghijklmnopqrstuvwxyz_.%", 10)
-	add(decimal, 20)
+	add(csvrow.Decimal, 20)
 	matches := uint32(2)
 	for _, f := range columns {
 		switch f {
 		case stocktake.FieldVersionID:
-			add(decimal+"abcdefghijklmnopqrstuvwxyz"+strings.ToUpper("abcdefghijklmnopqrstuvwxyz"), 30)
+			add(csvrow.Decimal+"abcdefghijklmnopqrstuvwxyz"+strings.ToUpper("abcdefghijklmnopqrstuvwxyz"), 30)
 		case stocktake.FieldSize:
-			add(decimal, 30)
+			add(csvrow.Decimal, 30)
 		case stocktake.FieldETag:
-			add(upperHex, 100)
+			add(csvrow.UpperHex, 100)
 		case stocktake.FieldCRC64:
-			add(decimal, 100)
+			add(csvrow.Decimal, 100)
 		case stocktake.FieldLastModifiedDate, stocktake.FieldTransitionTime, stocktake.FieldLastAccessDate, stocktake.FieldLastAccessTimestamp:
-			add(decimal, 30)
+			add(csvrow.Decimal, 30)
 			add("-", 100)
 		default:
 			continue

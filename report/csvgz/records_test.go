@@ -3,6 +3,7 @@ package csvgz_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -63,8 +64,8 @@ func TestManyRecords(t *testing.T) {
 		columns = columns[:2+rnd.IntN(len(columns)-1)]
 
 		e := newEncoder(t, columns)
-		var out bytes.Buffer
-		e.Reset(&out)
+		out, join := begin(t)
+		e.Reset(out)
 		for rest := recs; len(rest) > 0; {
 			n := min(len(rest), 1+rnd.IntN(700))
 			if _, err := e.Encode(rest[:n]); err != nil {
@@ -79,9 +80,7 @@ func TestManyRecords(t *testing.T) {
 				e.ChangeCodes(counts)
 			}
 		}
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
+		end(t, join, e)
 		t.Logf("seed %d, columns %v", seed, columns)
 		same(t, gunzip(t, out.Bytes()), plainCSV(benchBucket, columns, recs))
 	}
@@ -97,8 +96,8 @@ func anyRecords(t failer, choose choice) {
 		t.Fatalf("columns %v: %v", columns, err)
 	}
 	for range 1 + choose(2) {
-		var out bytes.Buffer
-		e.Reset(&out)
+		out, join := begin(t)
+		e.Reset(out)
 		var want []byte
 		var rows, size int64
 		for range choose(6) {
@@ -123,17 +122,21 @@ func anyRecords(t failer, choose choice) {
 			}
 			want = append(want, text...)
 			rows, size = rows+int64(len(batch)), size+n
-			if e.Rows() != rows || e.UncompressedSize() != size {
-				t.Fatalf("%d rows of %d bytes, want %d of %d", e.Rows(), e.UncompressedSize(), rows, size)
-			}
 			for i := range batch { // it keeps nothing of the batch
 				clear(batch[i].Key)
 				clear(batch[i].VersionID)
 				clear(batch[i].ETag.Text)
 			}
 		}
-		if err := e.Close(); err != nil {
+		p, err := e.Close()
+		if err == nil {
+			err = errors.Join(join.Add(p), join.End())
+		}
+		if err != nil {
 			t.Fatalf("close: %v", err)
+		}
+		if p.Rows != rows || p.Size != size {
+			t.Fatalf("%d rows of %d bytes, want %d of %d", p.Rows, p.Size, rows, size)
 		}
 		same(t, gunzip(t, out.Bytes()), want)
 	}

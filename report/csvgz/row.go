@@ -40,6 +40,17 @@ func compile(columns []stocktake.Field) []op {
 	return ops
 }
 
+// encodes reports whether row knows column f.
+func encodes(f stocktake.Field) bool {
+	switch f {
+	case stocktake.FieldVersionID, stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldETag,
+		stocktake.FieldTransitionTime, stocktake.FieldCRC64, stocktake.FieldLastAccessDate, stocktake.FieldLastAccessTimestamp:
+		return true
+	}
+	_, few := attributeMask(f)
+	return few
+}
+
 func (o *op) reset() {
 	o.pos, o.null, o.z, o.datePos, o.date = never, never, never, never, [16]byte{}
 	o.column.reset()

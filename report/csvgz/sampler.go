@@ -21,7 +21,7 @@ type counts struct {
 
 // Which rows are counted and when codes are fitted, in rows.
 const (
-	fitSample = 64          // how many are counted before a fit, beginning with the first rows of a file
+	fitSample = 64          // how many are counted before a fit, beginning with the first rows of a piece
 	sample    = 16          // how many are counted
 	soon      = 128         // of so many in the beginning
 	later     = 32 * soon   // and of so many afterwards

@@ -1,6 +1,10 @@
 package csvgz
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/stocktake/stocktake/internal/csvrow"
+)
 
 // nearDistance is how far a match may reach that a table has whole.
 const nearDistance = 1024
@@ -41,7 +45,7 @@ func (t *tables) build() {
 		t.quote[c] = t.text(quoted[c])
 	}
 	for c := range t.hex {
-		t.hex[c] = uint32(join(t.symbol(upperHex[c>>4]), t.symbol(upperHex[c&15])))
+		t.hex[c] = uint32(join(t.symbol(csvrow.UpperHex[c>>4]), t.symbol(csvrow.UpperHex[c&15])))
 	}
 	for n := range 100 {
 		p := join(t.symbol('0'+byte(n/10)), t.symbol('0'+byte(n%10)))

@@ -4,16 +4,10 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/csvrow"
 )
 
-// The times a date column can show, in Unix seconds: the years 0 to 9999. One
-// further off becomes the nearest.
-const (
-	minTime = -62167219200
-	maxTime = 253402300799
-
-	daySeconds = 86400
-)
+const daySeconds = 86400
 
 const (
 	numDays = 64
@@ -25,7 +19,7 @@ type day struct {
 	number int64    // since 1970-01-01
 	text   [16]byte // "2006-01-02T"
 
-	pos                  int64 // where the text of the time began in the file
+	pos                  int64 // where the text of the time began in the rows of the piece
 	hour, minute, second uint32
 }
 
@@ -40,7 +34,7 @@ const (
 // time of the same day is within reach, in whatever column, what the two share
 // becomes a match; if not, what it shares with the last row's.
 func (c cursor) time(e *Encoder, o *op, r *stocktake.Record, t int64) cursor {
-	t = min(max(t, minTime), maxTime)
+	t = min(max(t, csvrow.MinTime), csvrow.MaxTime)
 	number := t / daySeconds
 	second := uint32(t - number*daySeconds)
 	if t < number*daySeconds {

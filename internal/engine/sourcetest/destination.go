@@ -28,6 +28,7 @@ func RunDestination(t *testing.T, open func(t *testing.T) engine.Destination) {
 		{"exclusive", exclusive},
 		{"one of many exclusive", exclusiveRace},
 		{"another MD5", wrongMD5},
+		{"read in ranges", ranges},
 		{"listed in order", listed},
 		{"removed", removed},
 		{"after ctx has ended", afterContext},
@@ -218,6 +219,50 @@ func wrongMD5(t *testing.T, d destination) {
 		d.expect(t, aKey, nil)
 	} else {
 		d.expect(t, aKey, []byte("this"))
+	}
+}
+
+func ranges(t *testing.T, d destination) {
+	content := bytes.Repeat([]byte("0123456789abcdef"), 20_000)
+	size := int64(len(content))
+	d.mustPut(t, aKey, content)
+	d.mustPut(t, "empty", nil)
+	for _, tt := range []struct{ offset, length int64 }{
+		{0, -1}, {0, 0}, {0, 1}, {0, size}, {0, size + 1}, {1, -1}, {5, 100_000}, {size - 1, -1}, {size - 1, 1}, {size - 10, 1 << 40}, {65535, 2},
+	} {
+		want := content[tt.offset:]
+		if tt.length >= 0 {
+			want = want[:min(tt.length, int64(len(want)))]
+		}
+		f, err := d.OpenRange(t.Context(), aKey, tt.offset, tt.length)
+		if err != nil {
+			t.Errorf("%d bytes from %d: %v", tt.length, tt.offset, err)
+			continue
+		}
+		got, err := io.ReadAll(f)
+		if err := errors.Join(err, f.Close()); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d bytes from %d: %d bytes, %.40q, %v, want %d, %.40q", tt.length, tt.offset, len(got), got, err, len(want), want)
+		}
+	}
+	for _, tt := range []struct {
+		key            string
+		offset, length int64
+		want           error
+	}{
+		{aKey, size, -1, io.ErrUnexpectedEOF},
+		{aKey, size, 1, io.ErrUnexpectedEOF},
+		{aKey, 1 << 40, -1, io.ErrUnexpectedEOF},
+		{aKey, -1, 1, io.ErrUnexpectedEOF},
+		{"empty", 0, -1, io.ErrUnexpectedEOF},
+		{"missing", 0, 1, fs.ErrNotExist},
+	} {
+		f, err := d.OpenRange(t.Context(), tt.key, tt.offset, tt.length)
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%q, %d bytes from %d: %v, want %v", tt.key, tt.length, tt.offset, err, tt.want)
+		}
+		if err == nil {
+			f.Close()
+		}
 	}
 }
 

@@ -1,4 +1,4 @@
-package report
+package csvrow
 
 import (
 	"bytes"
@@ -14,11 +14,11 @@ import (
 )
 
 func readRows(r io.Reader) (rows [][]string, err error) {
-	rr := newRowReader(r)
+	rr := NewCutter(r)
 	for {
-		values, err := rr.next()
+		values, err := rr.Next()
 		if err != nil {
-			if _, again := rr.next(); again != err {
+			if _, again := rr.Next(); again != err {
 				return rows, errors.New("the error did not stay")
 			}
 			return rows, err
@@ -31,7 +31,7 @@ func readRows(r io.Reader) (rows [][]string, err error) {
 	}
 }
 
-func TestRowReader(t *testing.T) {
+func TestCutter(t *testing.T) {
 	long := strings.Repeat("x", 300<<10) // more than is buffered at first
 	for _, tt := range []struct {
 		name, in string
@@ -49,9 +49,9 @@ func TestRowReader(t *testing.T) {
 		{"ends in a comma", "b,", [][]string{{"b", ""}}, io.EOF},
 		{"quotes and line ends within", "\"a\"\"b\",\"c,\nd\"\n\"\"\"\"\n", [][]string{{"a\"b", "c,\nd"}, {"\""}}, io.EOF},
 		{"long", "b," + long + "\n\"" + long + "\"\n", [][]string{{"b", long}, {long}}, io.EOF},
-		{"a quote never closes", "a,b\nb,\"k\n", [][]string{{"a", "b"}}, errQuote},
-		{"text after a quote", "b,\"k\"x\n", nil, errQuote},
-		{"a row without end", "a\n" + strings.Repeat("y", maxRow+1), [][]string{{"a"}}, errRowTooLong},
+		{"a quote never closes", "a,b\nb,\"k\n", [][]string{{"a", "b"}}, ErrQuote},
+		{"text after a quote", "b,\"k\"x\n", nil, ErrQuote},
+		{"a row without end", "a\n" + strings.Repeat("y", maxRow+1), [][]string{{"a"}}, ErrRowTooLong},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for name, r := range map[string]io.Reader{
@@ -71,7 +71,7 @@ func TestRowReader(t *testing.T) {
 }
 
 // A row that the source breaks off is none.
-func TestRowReaderBrokenOff(t *testing.T) {
+func TestCutterBrokenOff(t *testing.T) {
 	boom := errors.New("boom")
 	got, err := readRows(io.MultiReader(strings.NewReader("a,b\nc,d"), iotest.ErrReader(boom)))
 	if want := [][]string{{"a", "b"}}; !errors.Is(err, boom) || !slices.EqualFunc(got, want, slices.Equal) {
@@ -79,8 +79,8 @@ func TestRowReaderBrokenOff(t *testing.T) {
 	}
 }
 
-// FuzzRowReader holds the reader to encoding/csv, for rows that both take.
-func FuzzRowReader(f *testing.F) {
+// FuzzCutter holds the reader to encoding/csv, for rows that both take.
+func FuzzCutter(f *testing.F) {
 	for _, s := range []string{"b,\"k\",\"\"\n", "a,b\r\n\"c\"\"d\",e", "\"x\ny\",z\n", ",\n", "a\"b,c\n", "\"a\"\r\r\n"} {
 		f.Add([]byte(s))
 	}

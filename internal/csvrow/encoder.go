@@ -1,4 +1,4 @@
-package report
+package csvrow
 
 import (
 	"encoding/binary"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report/format"
 )
 
 // An Encoder makes the CSV rows of a full report: the column list and the
@@ -29,11 +30,16 @@ const maxValue = 43
 // Bucket, Key, then any other columns of full reports, each once. Anything else
 // is an error, as is a bucket name that a bare CSV column cannot hold.
 func NewEncoder(bucket string, columns []stocktake.Field) (*Encoder, error) {
-	if bucket == "" || strings.ContainsAny(bucket, "\",\r\n") {
-		return nil, fmt.Errorf("report: bucket name %q cannot be a column", bucket)
+	if err := format.CheckColumns(bucket, columns); err != nil {
+		return nil, err
 	}
-	if err := stocktake.CheckColumns(columns); err != nil {
-		return nil, fmt.Errorf("report: %w", err)
+	if strings.ContainsAny(bucket, "\",\r\n") {
+		return nil, fmt.Errorf("bucket name %q cannot be a CSV column", bucket)
+	}
+	for _, c := range columns[2:] {
+		if !encodes(c) {
+			return nil, fmt.Errorf("column %s has no text in CSV", c)
+		}
 	}
 	e := &Encoder{
 		head:    append([]byte(bucket), `,"`...),
@@ -58,6 +64,18 @@ func (e *Encoder) AppendRow(dst []byte, r *stocktake.Record) []byte {
 	}
 	b[i], b[i+1] = '"', '\n'
 	return b[:i+2]
+}
+
+// encodes reports whether putValue knows column c.
+func encodes(c stocktake.Field) bool {
+	switch c {
+	case stocktake.FieldVersionID, stocktake.FieldIsLatest, stocktake.FieldIsDeleteMarker, stocktake.FieldLastModifiedDate,
+		stocktake.FieldTransitionTime, stocktake.FieldTaggingCount, stocktake.FieldIsMultipartUploaded, stocktake.FieldEncryptionStatus,
+		stocktake.FieldLastAccessDate, stocktake.FieldLastAccessTimestamp, stocktake.FieldSize, stocktake.FieldETag,
+		stocktake.FieldStorageClass, stocktake.FieldObjectACL, stocktake.FieldObjectType, stocktake.FieldCRC64:
+		return true
+	}
+	return false
 }
 
 // putValue writes the value of column c of r into b at i and returns where it

@@ -1,4 +1,4 @@
-package report
+package csvrow
 
 import (
 	"encoding/binary"
@@ -12,22 +12,26 @@ import (
 // store whole words, so b must reach slack bytes further than the value.
 const slack = 8
 
+// The digits of numbers in rows.
 const (
-	upperHex = "0123456789ABCDEF"
-	decimal  = "0123456789"
+	UpperHex = "0123456789ABCDEF"
+	Decimal  = "0123456789"
 )
 
-// escapes has, for each byte of a key, what stands for it in the low three
-// bytes, first in the lowest, and the length of that in the highest.
-var escapes = func() (t [256]uint32) {
-	for c := range t {
-		if unreserved(byte(c)) {
-			t[c] = uint32(c) | 1<<24
-		} else {
-			t[c] = '%' | uint32(upperHex[c>>4])<<8 | uint32(upperHex[c&15])<<16 | 3<<24
+// Escapes and Quotes have the text of each byte of a key, and of any other
+// quoted value: at most three bytes, the first lowest, and their number in the
+// highest byte. A key is percent-encoded. In other values a quote is doubled;
+// OSS makes no value that has one, but another store might.
+var Escapes, Quotes = func() (e, q [256]uint32) {
+	for c := range e {
+		q[c] = uint32(c) | 1<<24
+		e[c] = q[c]
+		if !unreserved(byte(c)) {
+			e[c] = '%' | uint32(UpperHex[c>>4])<<8 | uint32(UpperHex[c&15])<<16 | 3<<24
 		}
 	}
-	return t
+	q['"'] = '"' | '"'<<8 | 2<<24
+	return e, q
 }()
 
 // unreserved is the set that percent-encoding leaves alone. With it a decoder
@@ -39,7 +43,7 @@ func unreserved(c byte) bool {
 
 func putEscaped(b []byte, i int, key []byte) int {
 	for _, c := range key {
-		e := escapes[c]
+		e := Escapes[c]
 		binary.LittleEndian.PutUint32(b[i:], e)
 		i += int(e >> 24)
 	}
@@ -53,8 +57,7 @@ func AppendKey(dst, key []byte) []byte {
 	return dst[:putEscaped(dst[:cap(dst)], n, key)]
 }
 
-// putQuoted writes the inside of a quoted column. OSS makes no value that has a
-// quote in it, but another store might.
+// putQuoted writes the inside of a quoted column.
 func putQuoted(b []byte, i int, s []byte) int {
 	for _, c := range s {
 		b[i] = c
@@ -77,14 +80,14 @@ func putBool(b []byte, i int, v bool) int {
 	return i + 5
 }
 
-// hexPairs has the two upper-case digits of a byte, first in the low byte;
-// decimalPairs those of 0 to 99.
-var hexPairs, decimalPairs = func() (h [256]uint16, d [100]uint16) {
+// HexPairs has the two upper-case digits of a byte, the first in the low byte;
+// DecimalPairs has those of 0 to 99.
+var HexPairs, DecimalPairs = func() (h [256]uint16, d [100]uint16) {
 	for c := range h {
-		h[c] = uint16(upperHex[c>>4]) | uint16(upperHex[c&15])<<8
+		h[c] = uint16(UpperHex[c>>4]) | uint16(UpperHex[c&15])<<8
 	}
 	for n := range d {
-		d[n] = uint16(decimal[n/10]) | uint16(decimal[n%10])<<8
+		d[n] = uint16(Decimal[n/10]) | uint16(Decimal[n%10])<<8
 	}
 	return h, d
 }()
@@ -94,7 +97,7 @@ func putETag(b []byte, i int, e *stocktake.ETag) int {
 		return putQuoted(b, i, e.Text)
 	}
 	for _, c := range e.Sum {
-		binary.LittleEndian.PutUint16(b[i:], hexPairs[c])
+		binary.LittleEndian.PutUint16(b[i:], HexPairs[c])
 		i += 2
 	}
 	if e.Parts != 0 {
@@ -117,13 +120,13 @@ func putUint(b []byte, i int, v uint64) int {
 	p := end
 	for v >= 100 {
 		p -= 2
-		binary.LittleEndian.PutUint16(b[p:], decimalPairs[v%100])
+		binary.LittleEndian.PutUint16(b[p:], DecimalPairs[v%100])
 		v /= 100
 	}
 	if v >= 10 {
-		binary.LittleEndian.PutUint16(b[p-2:], decimalPairs[v])
+		binary.LittleEndian.PutUint16(b[p-2:], DecimalPairs[v])
 	} else {
-		b[p-1] = decimal[v]
+		b[p-1] = Decimal[v]
 	}
 	return end
 }

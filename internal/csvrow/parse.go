@@ -1,4 +1,4 @@
-package report
+package csvrow
 
 import (
 	"bytes"
@@ -40,7 +40,7 @@ var unhex = func() (t [256]byte) {
 	for c := range t {
 		t[c] = 255
 	}
-	for i, c := range []byte(upperHex) {
+	for i, c := range []byte(UpperHex) {
 		t[c] = byte(i)
 		t[c|0x20] = byte(i) // lower case; digits have the bit already
 	}

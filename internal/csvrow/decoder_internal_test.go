@@ -1,4 +1,4 @@
-package report
+package csvrow
 
 import (
 	"io"
@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report/format"
 )
 
 // FuzzRow writes again what was read from any text: the same is read back.
@@ -21,7 +22,14 @@ func FuzzRow(f *testing.F) {
 	f.Add(strings.Replace(row, `"10"`, `"65536"`, 1))
 	f.Add(strings.NewReplacer("102400", "-1", "2026", "0000", "CAEQ", `a""b`, "-12", "-012").Replace(row))
 	f.Add("photos,k,,,,,,,,,,,,,,,null,null")
-	columns := ParseSchema(schema)
+	var columns []stocktake.Field
+	for name := range strings.SplitSeq(schema, ", ") {
+		c, ok := stocktake.ParseColumn(name)
+		if !ok {
+			f.Fatalf("column %q", name)
+		}
+		columns = append(columns, c)
+	}
 	f.Fuzz(func(t *testing.T, in string) {
 		first, ok := decodeRow(t, columns, in)
 		if !ok || first.IsDeleteMarker {
@@ -36,7 +44,7 @@ func FuzzRow(f *testing.F) {
 		if !ok {
 			t.Fatalf("%q cannot be read, written from %q", out, in)
 		}
-		if first.LastAccess == 0 || first.LastModified < minDate || first.LastModified > maxDate || first.LastAccess < minDate || first.LastAccess > maxDate {
+		if first.LastAccess == 0 || first.LastModified < MinTime || first.LastModified > MaxTime || first.LastAccess < MinTime || first.LastAccess > MaxTime {
 			return // one column speaks for two, or cannot say it
 		}
 		if diff := cmp.Diff(first.Record, second.Record); diff != "" {
@@ -45,18 +53,18 @@ func FuzzRow(f *testing.F) {
 	})
 }
 
-func decodeRow(t *testing.T, columns []stocktake.Field, in string) (*Row, bool) {
-	rr := newRowReader(strings.NewReader(in))
-	values, err := rr.next()
+func decodeRow(t *testing.T, columns []stocktake.Field, in string) (*format.Row, bool) {
+	rr := NewCutter(strings.NewReader(in))
+	values, err := rr.Next()
 	if err != nil {
 		return nil, false
 	}
-	d := decoder{columns: columns}
-	if _, err := d.decode(values); err != nil {
+	d := Decoder{Columns: columns}
+	if _, err := d.Decode(values); err != nil {
 		return nil, false
 	}
-	row := d.row.Clone()
-	if _, err := rr.next(); err != io.EOF {
+	row := d.Row.Clone()
+	if _, err := rr.Next(); err != io.EOF {
 		return nil, false // more than a row
 	}
 	return row, true

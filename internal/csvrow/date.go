@@ -1,14 +1,15 @@
-package report
+package csvrow
 
 import (
 	"encoding/binary"
 	"math"
 )
 
-// The times a date column can show, in Unix seconds: the years 0 to 9999.
+// The times that a date column can show, in Unix seconds: the years 0 to 9999. A
+// time outside becomes the nearest inside.
 const (
-	minDate = -62167219200
-	maxDate = 253402300799
+	MinTime = -62167219200
+	MaxTime = 253402300799
 )
 
 // A dateCache writes times as rows do, "2006-01-02T15-04-05Z", and remembers
@@ -23,7 +24,7 @@ func (c *dateCache) reset() { c.day = math.MinInt64 }
 // put writes t, in Unix seconds, into b at i; a time that a row cannot show
 // becomes the nearest that it can.
 func (c *dateCache) put(b []byte, i int, t int64) int {
-	t = min(max(t, minDate), maxDate)
+	t = min(max(t, MinTime), MaxTime)
 	day, sec := t/86400, uint32(t%86400)
 	if t%86400 < 0 {
 		day, sec = day-1, uint32(t%86400+86400)
@@ -33,11 +34,11 @@ func (c *dateCache) put(b []byte, i int, t int64) int {
 	}
 	b = b[i : i+20]
 	copy(b, c.text[:])
-	binary.LittleEndian.PutUint16(b[11:], decimalPairs[sec/3600])
+	binary.LittleEndian.PutUint16(b[11:], DecimalPairs[sec/3600])
 	b[13] = '-'
-	binary.LittleEndian.PutUint16(b[14:], decimalPairs[sec/60%60])
+	binary.LittleEndian.PutUint16(b[14:], DecimalPairs[sec/60%60])
 	b[16] = '-'
-	binary.LittleEndian.PutUint16(b[17:], decimalPairs[sec%60])
+	binary.LittleEndian.PutUint16(b[17:], DecimalPairs[sec%60])
 	b[19] = 'Z'
 	return i + 20
 }
@@ -64,9 +65,9 @@ func (c *dateCache) set(day int64) {
 	if m > 12 {
 		m, y = m-12, y+1
 	}
-	binary.LittleEndian.PutUint16(c.text[0:], decimalPairs[y/100])
-	binary.LittleEndian.PutUint16(c.text[2:], decimalPairs[y%100])
-	binary.LittleEndian.PutUint16(c.text[5:], decimalPairs[m])
-	binary.LittleEndian.PutUint16(c.text[8:], decimalPairs[d])
+	binary.LittleEndian.PutUint16(c.text[0:], DecimalPairs[y/100])
+	binary.LittleEndian.PutUint16(c.text[2:], DecimalPairs[y%100])
+	binary.LittleEndian.PutUint16(c.text[5:], DecimalPairs[m])
+	binary.LittleEndian.PutUint16(c.text[8:], DecimalPairs[d])
 	c.text[4], c.text[7], c.text[10] = '-', '-', 'T'
 }

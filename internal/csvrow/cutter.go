@@ -1,4 +1,4 @@
-package report
+package csvrow
 
 import (
 	"bytes"
@@ -10,14 +10,16 @@ import (
 // 8 KiB: a key of 1,023 bytes, each written as three, and short columns.
 const maxRow = 1 << 20
 
+// The errors of text that is not CSV, or not within bounds.
 var (
-	errRowTooLong = errors.New("a row is longer than 1 MiB")
-	errQuote      = errors.New("a quoted column goes on after its closing quote, or never closes")
+	ErrRowTooLong = errors.New("a row is longer than 1 MiB")
+	ErrQuote      = errors.New("text follows the closing quote of a column, or the quote is missing")
 )
 
-// A rowReader cuts CSV into rows and columns. Columns may be quoted or bare,
-// rows may end in LF or CR LF, and the last one need not end at all.
-type rowReader struct {
+// A Cutter cuts CSV text into rows and columns. Columns may be quoted or bare,
+// rows may end in LF or CR LF, and the last one may have no line end. A row has
+// at most 1 MiB.
+type Cutter struct {
 	r          io.Reader
 	buf        []byte
 	start, end int // of what is buffered and not yet read
@@ -32,17 +34,19 @@ type column struct {
 	escaped  bool // holds doubled quotes
 }
 
-func newRowReader(r io.Reader) *rowReader {
-	return &rowReader{r: r, buf: make([]byte, 256<<10)}
+// NewCutter returns a Cutter that reads r.
+func NewCutter(r io.Reader) *Cutter {
+	return &Cutter{r: r, buf: make([]byte, 256<<10)}
 }
 
-func (r *rowReader) reset(src io.Reader) {
+// Reset begins to read src.
+func (r *Cutter) Reset(src io.Reader) {
 	r.r, r.start, r.end, r.err = src, 0, 0, nil
 }
 
-// next returns the columns of the next row, without their quotes, or io.EOF
+// Next returns the columns of the next row, without their quotes, or io.EOF
 // after the last. They hold until the next call. After another error there are no more rows.
-func (r *rowReader) next() ([][]byte, error) {
+func (r *Cutter) Next() ([][]byte, error) {
 	for {
 		size, err := r.split(r.buf[r.start:r.end])
 		if err != nil {
@@ -63,7 +67,7 @@ func (r *rowReader) next() ([][]byte, error) {
 
 // split finds the columns of the first row in b and returns its size with its
 // line end, or 0 if b does not hold all of it.
-func (r *rowReader) split(b []byte) (size int, err error) {
+func (r *Cutter) split(b []byte) (size int, err error) {
 	r.columns = r.columns[:0]
 	for i := 0; ; i++ {
 		c := column{from: i}
@@ -102,20 +106,20 @@ func (r *rowReader) split(b []byte) (size int, err error) {
 		case b[i] == '\n':
 			return i + 1, nil
 		case b[i] != ',':
-			return 0, errQuote
+			return 0, ErrQuote
 		}
 	}
 }
 
 // incomplete is the error of a quote that what is buffered does not close.
-func (r *rowReader) incomplete() error {
+func (r *Cutter) incomplete() error {
 	if r.err == io.EOF {
-		return errQuote
+		return ErrQuote
 	}
 	return nil
 }
 
-func (r *rowReader) unquote(row []byte) [][]byte {
+func (r *Cutter) unquote(row []byte) [][]byte {
 	r.values = r.values[:0]
 	for _, c := range r.columns {
 		v := row[c.from:c.to]
@@ -141,19 +145,19 @@ func undouble(v []byte) []byte {
 }
 
 // fill fills the buffer up, which grows up to maxRow.
-func (r *rowReader) fill() {
+func (r *Cutter) fill() {
 	if r.start > 0 {
 		r.end = copy(r.buf, r.buf[r.start:r.end])
 		r.start = 0
 	}
 	if r.end == len(r.buf) {
 		if len(r.buf) >= maxRow {
-			r.err, r.end = errRowTooLong, 0
+			r.err, r.end = ErrRowTooLong, 0
 			return
 		}
 		r.buf = append(r.buf, make([]byte, len(r.buf))...)
 	}
-	// A row is looked at anew after each fill, so it must be worth it.
+	// Each fill makes Next look at the row from its beginning, so read much at once.
 	for idle := 0; r.end < len(r.buf) && r.err == nil; {
 		var n int
 		n, r.err = r.r.Read(r.buf[r.end:])

@@ -1,0 +1,101 @@
+package csvrow
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report/format"
+)
+
+var (
+	errValue  = errors.New("not a value of this column")
+	errEscape = errors.New("a '%' without two hexadecimal digits")
+)
+
+// A Decoder decodes rows with the columns given; a column that is 0 is skipped.
+// Numbers and booleans may be empty, which is 0 and false, and booleans may be
+// in any case.
+type Decoder struct {
+	Columns []stocktake.Field
+	Row     format.Row // decoded last, valid until the next call of Decode
+
+	key []byte
+}
+
+// Decode decodes the values of a row into d.Row. With an error it returns the
+// index of the column at fault; -1 if it is the row as a whole.
+func (d *Decoder) Decode(values [][]byte) (column int, err error) {
+	d.Row = format.Row{Values: values}
+	if len(values) != len(d.Columns) {
+		return -1, fmt.Errorf("%d columns, the schema has %d", len(values), len(d.Columns))
+	}
+	for i, v := range values {
+		if err := d.value(d.Columns[i], v); err != nil {
+			return i, err
+		}
+	}
+	return 0, nil
+}
+
+func (d *Decoder) value(c stocktake.Field, v []byte) (err error) {
+	r := &d.Row
+	switch c {
+	case stocktake.FieldBucket:
+		r.Bucket = v
+	case stocktake.FieldKey:
+		d.key, err = appendUnescaped(d.key[:0], v)
+		r.Key = d.key
+	case stocktake.FieldVersionID:
+		r.VersionID = v
+	case stocktake.FieldIsLatest:
+		r.IsLatest, err = parseBool(v)
+	case stocktake.FieldIsDeleteMarker:
+		r.IsDeleteMarker, err = parseBool(v)
+	case stocktake.FieldSize:
+		r.Size, err = parseInt(v)
+	case stocktake.FieldLastModifiedDate:
+		r.LastModified, err = parseDate(v)
+	case stocktake.FieldTransitionTime:
+		r.TransitionTime, err = parseDate(v)
+	case stocktake.FieldETag:
+		r.ETag = parseETag(v)
+	case stocktake.FieldStorageClass:
+		var ok bool
+		if r.StorageClass, ok = stocktake.ParseStorageClass(string(v)); !ok && len(v) > 0 {
+			err = errValue
+		}
+	case stocktake.FieldIsMultipartUploaded:
+		r.Multipart, err = parseBool(v)
+	case stocktake.FieldEncryptionStatus:
+		r.Encrypted, err = parseBool(v)
+	case stocktake.FieldObjectACL:
+		var ok bool
+		if r.ACL, ok = stocktake.ParseACL(string(v)); !ok && len(v) > 0 {
+			err = errValue
+		}
+	case stocktake.FieldTaggingCount:
+		var n int64
+		if n, err = parseInt(v); n < 0 || n > math.MaxUint16 {
+			err = errValue
+		}
+		r.TaggingCount = uint16(n)
+	case stocktake.FieldObjectType:
+		r.Type, err = parseType(v)
+	case stocktake.FieldCRC64:
+		r.HasCRC64 = len(v) > 0
+		if r.HasCRC64 {
+			r.CRC64, err = parseUint(v)
+		}
+	case stocktake.FieldLastAccessDate:
+		if string(v) != "null" {
+			r.LastAccess, err = parseDate(v)
+		}
+	case stocktake.FieldLastAccessTimestamp:
+		if string(v) != "null" {
+			r.LastAccess, err = parseInt(v)
+		}
+	}
+	return err
+}

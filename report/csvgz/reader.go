@@ -1,0 +1,121 @@
+package csvgz
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/csvrow"
+	"github.com/stocktake/stocktake/report/format"
+)
+
+// A reader reads shards, ours or those of OSS. It is a [format.Reader].
+type reader struct {
+	columns []stocktake.Field // as they were asked for
+	file    io.ReadCloser     // nil: none is open
+	buf     *bufio.Reader     // of file
+	gz      *gzip.Reader      // from the beginning of a shard
+	inflate io.ReadCloser     // from a later piece; a [flate.Resetter]
+	bad     error             // no row can be read any more
+
+	rows *csvrow.Cutter
+	dec  csvrow.Decoder
+	n    int64 // of the row read last, from 1
+}
+
+// readSize is how many stored bytes are read at once.
+const readSize = 64 << 10
+
+func newReader(columns []stocktake.Field) *reader {
+	return &reader{
+		columns: columns,
+		buf:     bufio.NewReaderSize(nil, readSize),
+		rows:    csvrow.NewCutter(nil),
+		dec:     csvrow.Decoder{Columns: columns},
+		bad:     errClosed,
+	}
+}
+
+var errClosed = errors.New("csvgz: no shard is open")
+
+// Open implements [format.Reader]. From the beginning it reads every member of
+// the file and checks their sums; from a later place the sum of what is before is
+// unknown, and the sum is not checked.
+func (r *reader) Open(ctx context.Context, f format.File, at format.Place) error {
+	if err := r.Close(); err != nil {
+		return err
+	}
+	if at.Offset < 0 || at.Row < 0 {
+		return fmt.Errorf("csvgz: no piece begins at byte %d, row %d", at.Offset, at.Row)
+	}
+	file, err := f.Open(ctx, at.Offset, -1)
+	if err != nil {
+		return err
+	}
+	r.file, r.n, r.bad = file, at.Row, nil
+	r.buf.Reset(file)
+	if at.Offset == 0 {
+		r.begin()
+		return nil
+	}
+	if r.inflate == nil {
+		r.inflate = flate.NewReader(r.buf)
+	} else if err := r.inflate.(flate.Resetter).Reset(r.buf, nil); err != nil {
+		return errors.Join(err, r.Close())
+	}
+	r.rows.Reset(r.inflate)
+	return nil
+}
+
+// begin reads the header of the file. A bad one is the error of the first row.
+func (r *reader) begin() {
+	if r.gz == nil {
+		r.gz = new(gzip.Reader)
+	}
+	r.bad = r.gz.Reset(r.buf)
+	if r.bad == io.EOF {
+		r.bad = io.ErrUnexpectedEOF // not even a header
+	}
+	r.rows.Reset(r.gz)
+}
+
+// Next implements [format.Reader].
+func (r *reader) Next() (*format.Row, error) {
+	if r.bad != nil {
+		return nil, r.bad
+	}
+	values, err := r.rows.Next()
+	if errors.Is(err, csvrow.ErrQuote) || errors.Is(err, csvrow.ErrRowTooLong) {
+		r.bad = err
+		return nil, &format.RowError{Row: r.n + 1, Fatal: true, Err: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.n++
+	if column, err := r.dec.Decode(values); err != nil {
+		e := &format.RowError{Row: r.n, Err: err}
+		if column >= 0 {
+			v := values[column]
+			e.Column, e.Value = r.columns[column].Column().SchemaName, string(v[:min(len(v), 200)])
+		}
+		return nil, e
+	}
+	return &r.dec.Row, nil
+}
+
+// Close implements [format.Reader].
+func (r *reader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	err := r.file.Close()
+	r.file, r.bad = nil, errClosed
+	return err
+}

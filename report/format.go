@@ -1,0 +1,43 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/stocktake/stocktake/internal/csvrow"
+	"github.com/stocktake/stocktake/report/csvgz"
+	"github.com/stocktake/stocktake/report/format"
+)
+
+// A Format is a file format of shards; see [format.Format].
+type Format = format.Format
+
+// A Row is a row of a report, decoded; see [format.Row].
+type Row = format.Row
+
+// A RowError says which row of a shard cannot be read, and why; see
+// [format.RowError].
+type RowError = format.RowError
+
+// formats is the table of formats. A new format is a package beside csvgz and a
+// line here.
+var formats = []Format{
+	csvgz.Format,
+}
+
+// Formats returns the formats that reports can have.
+func Formats() []Format { return append([]Format(nil), formats...) }
+
+// FormatNamed returns the format that a configuration or a manifest calls name;
+// names are case-sensitive. An error if there is none.
+func FormatNamed(name string) (Format, error) {
+	for _, f := range formats {
+		if f.Name() == name {
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("format %.40q is unknown", name)
+}
+
+// AppendKey appends key as it stands in manifest.summary, percent-encoded, to
+// dst.
+func AppendKey(dst, key []byte) []byte { return csvrow.AppendKey(dst, key) }

@@ -1,0 +1,107 @@
+package format
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A File is a shard as a Reader sees it: stored bytes that can be read in
+// ranges.
+type File interface {
+	// Size is the number of stored bytes.
+	Size() int64
+
+	// Open reads length bytes from offset on, or all that follow if length is
+	// negative. fs.ErrNotExist if the file is missing.
+	Open(ctx context.Context, offset, length int64) (io.ReadCloser, error)
+}
+
+// A Place is where a piece begins in a shard. The zero value is the beginning
+// of the shard.
+type Place struct {
+	Row    int64 // rows before it
+	Offset int64 // stored bytes before it
+}
+
+// A Reader reads the rows of shards, one shard after another, reusing its
+// memory, which does not grow with the shard. It is not safe for concurrent
+// use.
+type Reader interface {
+	// Open begins to read f at a place where a piece begins, which the caller
+	// knows from the writer of the shard. It ends what was read before.
+	Open(ctx context.Context, f File, at Place) error
+
+	// Next returns the next row, which is valid until the next call; io.EOF after
+	// the last. A *RowError, with its File left empty, is an error of one row. If
+	// it is not Fatal the next row can be read; after any other error none can.
+	Next() (*Row, error)
+
+	// Close ends reading. Afterwards only Open may be called.
+	Close() error
+}
+
+// A Row is a row of a report, decoded. Everything in it is valid until the next
+// row is read; Clone makes a copy that stays.
+type Row struct {
+	Bucket []byte
+	stocktake.Record
+
+	// Values are the values of all columns as text, in the order of the schema:
+	// as they stand in the rows of a CSV report, without quotes.
+	Values [][]byte
+}
+
+// Clone returns a copy of the row that shares nothing with it.
+func (r *Row) Clone() *Row {
+	c := *r
+	c.Bucket = bytes.Clone(r.Bucket)
+	c.Key = bytes.Clone(r.Key)
+	c.VersionID = bytes.Clone(r.VersionID)
+	c.ETag.Text = bytes.Clone(r.ETag.Text)
+	c.Values = make([][]byte, len(r.Values))
+	for i, v := range r.Values {
+		c.Values[i] = bytes.Clone(v)
+	}
+	return &c
+}
+
+// A RowError says which row of a shard cannot be read, and why.
+type RowError struct {
+	File   string // key of the shard
+	Row    int64  // from 1
+	Column string // empty: the row as a whole
+	Value  string // of the column, at most 200 bytes of it
+	Fatal  bool   // no row after it can be read
+	Err    error
+}
+
+func (e *RowError) Error() string { return fmt.Sprintf("%s: row %d: %s", e.File, e.Row, e.Detail()) }
+
+// Detail is the error without its place.
+func (e *RowError) Detail() string {
+	if e.Column == "" {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("%s %q: %v", e.Column, e.Value, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *RowError) Unwrap() error { return e.Err }
+
+// CheckColumns reports what is wrong with bucket and columns for an encoder of
+// full reports; each format asks it first. The columns are Bucket, Key, then any
+// other columns of full reports, each once.
+func CheckColumns(bucket string, columns []stocktake.Field) error {
+	if bucket == "" || len(bucket) > MaxBucket {
+		return fmt.Errorf("bucket name %.300q: it has 1 to %d bytes", bucket, MaxBucket)
+	}
+	return stocktake.CheckColumns(columns)
+}
+
+// MaxBucket is the longest name of a bucket in a report, in bytes; no store
+// allows more.
+const MaxBucket = 255

@@ -1,0 +1,114 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/digest"
+)
+
+// A summedFile is a shard whose stored bytes are hashed and counted as the
+// reader of the format reads them. A reader that reads from the beginning to the
+// end makes it read once; for any other the file is read again by finish. It
+// remembers an error of the bucket, which is not a fault of the shard. No more
+// is read than the manifest announces, and one byte.
+type summedFile struct {
+	shardFile
+	sums digest.Sums
+	size int64
+	err  error
+
+	whole *summedBody // reads all of the file; nil: none does
+
+	// The beginnings of pieces are kept, so that they need not be read again.
+	starts []pieceStart
+	next   int // the first of starts that is not complete
+}
+
+// A pieceStart is stored bytes from the beginning of a piece on.
+type pieceStart struct {
+	offset int64
+	stored []byte
+}
+
+// startSize is how many bytes of the beginning of a piece are kept: more than
+// its first row can take.
+const startSize = 32 << 10
+
+func newSummedFile(b Bucket, file stocktake.ManifestFile, pieces []stocktake.SummaryPiece) *summedFile {
+	f := &summedFile{shardFile: shardFile{b, file}, starts: make([]pieceStart, len(pieces))}
+	for i, p := range pieces {
+		f.starts[i].offset = p.Offset
+	}
+	return f
+}
+
+// Open implements format.File.
+func (f *summedFile) Open(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+	for _, s := range f.starts {
+		if s.offset == offset && s.stored != nil && length <= int64(len(s.stored)) {
+			return io.NopCloser(bytes.NewReader(s.stored)), nil
+		}
+	}
+	body, err := f.shardFile.Open(ctx, offset, length)
+	if err != nil {
+		f.err = err
+		return nil, err
+	}
+	if f.whole != nil || offset != 0 || length >= 0 {
+		return body, nil
+	}
+	f.whole = &summedBody{io.LimitReader(body, f.file.Size+1), body, f}
+	return f.whole, nil
+}
+
+// finish hashes what was not read yet.
+func (f *summedFile) finish(ctx context.Context) error {
+	if f.whole == nil {
+		body, err := f.Open(ctx, 0, -1)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+	}
+	if _, err := io.Copy(io.Discard, f.whole); err != nil {
+		return f.err
+	}
+	return nil
+}
+
+// keep keeps what p, which begins at f.size, has of the beginnings of pieces.
+func (f *summedFile) keep(p []byte) {
+	end := f.size + int64(len(p))
+	for i := f.next; i < len(f.starts) && f.starts[i].offset < end; i++ {
+		s := &f.starts[i]
+		from := int(s.offset + int64(len(s.stored)) - f.size)
+		n := min(len(p)-from, startSize-len(s.stored))
+		s.stored = append(s.stored, p[from:from+n]...)
+		if len(s.stored) == startSize {
+			f.next = i + 1
+		}
+	}
+}
+
+// A summedBody is the whole of a summedFile, being read.
+type summedBody struct {
+	r io.Reader
+	io.Closer
+	f *summedFile
+}
+
+func (b *summedBody) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	b.f.keep(p[:n])
+	b.f.sums.Write(p[:n])
+	b.f.size += int64(n)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("read %s: %w", b.f.file.Key, err)
+		b.f.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,72 @@
+package report
+
+import (
+	"context"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report/format"
+)
+
+// checkIndex checks what can be said of the index without reading the shard. It
+// returns the index; nil if there is none that is worth a look.
+func (c *shardCheck) checkIndex() []stocktake.SummaryPiece {
+	if c.summary == nil {
+		return nil
+	}
+	pieces := c.summary.Pieces
+	if len(pieces) > maxIndexEntries {
+		c.find(CheckPieces, 0, "%d pieces, more than %d", len(pieces), maxIndexEntries)
+		return nil
+	}
+	for i, p := range pieces {
+		switch {
+		case p.Row < 0 || p.Offset < 0 || p.Offset >= c.file.Size:
+			c.find(CheckPieces, 0, "a piece at row %d, byte %d of %d", p.Row+1, p.Offset, c.file.Size)
+			return nil
+		case i > 0 && (p.Row <= pieces[i-1].Row || p.Offset <= pieces[i-1].Offset):
+			c.find(CheckPieces, 0, "a piece at row %d, byte %d after one at row %d, byte %d", p.Row+1, p.Offset, pieces[i-1].Row+1, pieces[i-1].Offset)
+			return nil
+		}
+	}
+	return pieces
+}
+
+// pieceKey holds the key of row n, from 1, against the index if a piece begins
+// there.
+func (c *shardCheck) pieceKey(key []byte, n int64) {
+	if len(c.ahead) == 0 || c.ahead[0].Row != n-1 {
+		return
+	}
+	if got := string(AppendKey(nil, key)); got != c.ahead[0].FirstKey {
+		c.find(CheckPieces, n, "the key is %.200q, the summary says %.200q", got, c.ahead[0].FirstKey)
+	}
+	c.ahead = c.ahead[1:]
+}
+
+// places reads the first row of each piece from where the index says that it
+// begins.
+func (c *shardCheck) places(ctx context.Context, reader format.Reader, f *summedFile, pieces []stocktake.SummaryPiece) error {
+	if len(c.ahead) > 0 {
+		c.find(CheckPieces, 0, "a piece at row %d of %d", c.ahead[0].Row+1, c.rows)
+	}
+	for _, p := range pieces {
+		err := reader.Open(ctx, f, format.Place{Row: p.Row, Offset: p.Offset})
+		var row *Row
+		if err == nil {
+			row, err = reader.Next()
+		}
+		switch {
+		case f.err != nil:
+			return f.err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			c.find(CheckPieces, p.Row+1, "no row can be read at byte %d: %v", p.Offset, err)
+		default:
+			if got := string(AppendKey(nil, row.Key)); got != p.FirstKey {
+				c.find(CheckPieces, p.Row+1, "the key at byte %d is %.200q, the summary says %.200q", p.Offset, got, p.FirstKey)
+			}
+		}
+	}
+	return reader.Close()
+}
