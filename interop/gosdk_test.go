@@ -65,7 +65,7 @@ func TestGoSDK(t *testing.T) {
 
 // runGoSDK runs the suite on the stage and leaves its results in a file.
 func runGoSDK(t *testing.T, version string) {
-	server := serve(t, "--allow-callbacks")
+	server := serve(t, "--allow-callbacks", "--callback-networks", stage.WorldAddr+"/32")
 	serveWorld(t)
 	tests, err := gosdk.Tests(os.Getenv(envSources))
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -59,9 +60,11 @@ type noticeFlags struct {
 }
 
 type storeFlags struct {
-	CacheSize      byteSize      `group:"Store" help:"Memory for blocks of the index." default:"64MiB"`
-	BodyTimeout    time.Duration `group:"Store" help:"A request body that stands still for so long is given up." default:"30s"`
-	AllowCallbacks bool          `group:"Store" help:"Carry out the callbacks that PutObject may ask for: the server then sends requests to addresses that clients name."`
+	CacheSize   byteSize      `group:"Store" help:"Memory for blocks of the index." default:"64MiB"`
+	BodyTimeout time.Duration `group:"Store" help:"A request body that stands still for so long is given up." default:"30s"`
+
+	AllowCallbacks   bool           `group:"Store" help:"Carry out the callbacks that PutObject may ask for: the server then sends requests to addresses of the internet that clients name."`
+	CallbackNetworks []netip.Prefix `group:"Store" help:"Networks that callbacks may reach besides the internet, such as 10.1.0.0/16; else none that is local, private or reserved." placeholder:"RANGE"`
 }
 
 type testFlags struct {
@@ -85,7 +88,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		ScheduleHour: f.ScheduleHour, Spread: f.Spread, LateAfter: given(f.LateAfter), KeepRuns: given(f.KeepRuns), StrayGrace: given(f.StrayGrace),
 		EmptyReports: f.EmptyReports, StrictVersions: f.StrictVersions,
 		Webhooks: f.Webhook, WebhookSecretFile: f.WebhookSecretFile,
-		CacheSize: given(int64(f.CacheSize)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks,
+		CacheSize: given(int64(f.CacheSize)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks, CallbackNetworks: f.CallbackNetworks,
 		ClockControl: f.ClockControl, Seed: f.Seed, Log: log,
 	}
 	for _, e := range f.WebhookEvents {

@@ -25,6 +25,7 @@ var may = map[string][]string{
 	"internal/clock":      {},
 	"internal/digest":     {},
 	"internal/object":     {"."},
+	"internal/outbound":   {},
 	"internal/securefile": {},
 	"internal/signature":  {},
 	"internal/systemtest": {}, // tests of the whole
@@ -47,12 +48,12 @@ var may = map[string][]string{
 	"internal/inventory":           {".", "internal/clock", "internal/object", "report"},
 	"internal/catalog/sqlite":      {".", "internal/inventory"},
 	"internal/catalog/catalogtest": {".", "internal/inventory"},
-	"internal/notify":              {".", "internal/clock", "internal/inventory"},
+	"internal/notify":              {".", "internal/clock", "internal/inventory", "internal/outbound"},
 	"internal/runner/local":        {".", "internal/engine", "internal/inventory"},
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
 
 	// OSS over HTTP, and the figures of all of it.
-	"internal/ossapi":         {".", "internal/lifecycle", "internal/object", "internal/ossapi/request", "internal/ossxml", "internal/ram", "internal/signature"},
+	"internal/ossapi":         {".", "internal/lifecycle", "internal/object", "internal/ossapi/request", "internal/ossxml", "internal/outbound", "internal/ram", "internal/signature"},
 	"internal/ossapi/request": {".", "internal/object", "internal/ossxml", "internal/ram", "internal/signature"},
 	"internal/ossxml":         {"."},
 	"internal/sts":            {".", "internal/ram", "internal/signature"},
@@ -65,7 +66,7 @@ var may = map[string][]string{
 	"internal/server": {
 		".", "report",
 		"internal/bucket", "internal/catalog/sqlite", "internal/clock", "internal/engine", "internal/inventory", "internal/kms", "internal/lifecycle",
-		"internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/ram", "internal/retention",
+		"internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/outbound", "internal/ram", "internal/retention",
 		"internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts",
 	},
 

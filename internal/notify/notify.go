@@ -22,6 +22,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/clock"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/outbound"
 )
 
 // A Hook is a receiver of notices.
@@ -36,7 +37,7 @@ type Hook struct {
 
 // Options tune [Hooks]. The zero value is what production runs.
 type Options struct {
-	Client *http.Client  // nil: one that gives up after 10 s; redirects are never followed
+	Client *http.Client  // nil: one that gives up after 10 s and reaches what [outbound.Chosen] allows; redirects are never followed
 	Clock  clock.Clock   // nil: the machine's
 	Keep   time.Duration // how long a dead notice is kept; 0: 30 days
 	Log    *slog.Logger  // nil: slog.Default()
@@ -64,7 +65,9 @@ func New(catalog inventory.NoticeCatalog, hooks []Hook, opts Options) (*Hooks, e
 	if h.clock == nil {
 		h.clock = clock.Real{}
 	}
-	client := http.Client{Timeout: 10 * time.Second}
+	transport := outbound.Transport(outbound.Chosen)
+	transport.Proxy = http.ProxyFromEnvironment
+	client := http.Client{Timeout: 10 * time.Second, Transport: transport}
 	if opts.Client != nil {
 		client = *opts.Client
 	}

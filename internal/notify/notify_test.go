@@ -88,6 +88,13 @@ type world struct {
 
 func newWorld(t *testing.T, clk *clock.Movable, hooks ...notify.Hook) *world {
 	t.Helper()
+	client := &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(client.CloseIdleConnections)
+	return newWorldWith(t, clk, client, hooks...)
+}
+
+func newWorldWith(t *testing.T, clk *clock.Movable, client *http.Client, hooks ...notify.Hook) *world {
+	t.Helper()
 	cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -98,8 +105,6 @@ func newWorld(t *testing.T, clk *clock.Movable, hooks ...notify.Hook) *world {
 		}
 	})
 	w := &world{t: t, clock: clk, catalog: cat, log: &bytes.Buffer{}}
-	client := &http.Client{Transport: &http.Transport{}}
-	t.Cleanup(client.CloseIdleConnections)
 	w.Hooks, err = notify.New(cat, hooks, notify.Options{Client: client, Clock: clk, Log: slog.New(slog.NewTextHandler(w.log, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -217,6 +222,21 @@ func TestTriesAgainAndGivesUp(t *testing.T) {
 	stop()
 	if strings.Contains(w.log.String(), "very-secret") || strings.Contains(w.log.String(), string(secret)) {
 		t.Errorf("the log tells secrets:\n%s", w.log)
+	}
+}
+
+// A webhook cannot be the address where a cloud hands out credentials.
+func TestMetadataServiceIsNotReached(t *testing.T) {
+	t.Setenv("http_proxy", "")
+	clk := clock.NewFrozen(start)
+	w := newWorldWith(t, clk, nil, notify.Hook{Name: "ops", URL: "http://169.254.169.254/latest", Secret: secret})
+	stop := w.serve()
+	defer stop()
+	w.happen(inventory.EventFailed)
+	w.advance(72 * time.Hour)
+	dead, err := w.Dead(t.Context(), "", 10)
+	if err != nil || len(dead) != 1 || !strings.Contains(dead[0].Error, "connections to 169.254.169.254 are not allowed") {
+		t.Errorf("dead %+v, %v", dead, err)
 	}
 }
 

@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi/request"
+	"github.com/stocktake/stocktake/internal/outbound"
 )
 
 // Bounds of callbacks. The description comes in a header.
@@ -49,7 +52,7 @@ func (c *call) callback() (*callback, error) {
 	if raw == "" {
 		return nil, nil
 	}
-	if !c.AllowCallbacks {
+	if c.Callbacks == nil {
 		return nil, request.ErrNotImplemented
 	}
 	var spec struct {
@@ -186,18 +189,19 @@ func (c *call) callbackVar(b *callback, info *object.Info, name string) (text st
 	return "", false
 }
 
-// A caller sends callbacks. It goes through the proxy that the environment
-// names, and follows no redirect: to where would be a stranger's choice.
+// A caller sends callbacks. It goes through no proxy, which would reach what the
+// rule forbids, and follows no redirect: to where would be a stranger's choice.
 type caller struct{ client http.Client }
 
-func newCaller() *caller {
+func newCaller(allowed outbound.Rule) *caller {
+	if allowed == nil {
+		allowed = func(netip.Addr) bool { return false }
+	}
+	transport := outbound.Transport(allowed)
+	transport.DisableKeepAlives = true // they go to many addresses
 	return &caller{http.Client{
-		Timeout: callbackTimeout,
-		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DisableKeepAlives:      true, // they go to many addresses
-			MaxResponseHeaderBytes: 64 << 10,
-		},
+		Timeout:       callbackTimeout,
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -215,6 +219,9 @@ func (s *caller) send(ctx context.Context, to string, b *callback, body string, 
 	req.Header.Set("x-oss-request-id", c.id)
 	res, err := s.client.Do(req)
 	if err != nil {
+		if refused, ok := errors.AsType[*outbound.AddressError](err); ok {
+			c.Log.WarnContext(c.ctx, "a callback was not sent, since its address is in no network that callbacks may reach", c.attrs("address", refused.Addr)...)
+		}
 		return nil, callbackFailed("Error status : -1.OSS can not connect to your callbackUrl, please check it.")
 	}
 	defer res.Body.Close()

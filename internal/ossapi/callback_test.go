@@ -6,10 +6,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/stocktake/stocktake/internal/ossapi"
+	"github.com/stocktake/stocktake/internal/outbound"
 )
 
 func callback(fields map[string]any) string {
@@ -21,7 +23,7 @@ func callback(fields map[string]any) string {
 }
 
 func TestCallback(t *testing.T) {
-	w := newWorld(t, func(c *ossapi.Config) { c.AllowCallbacks = true })
+	w := newWorld(t, func(c *ossapi.Config) { c.Callbacks = outbound.Public(netip.MustParsePrefix("127.0.0.0/8")) })
 	w.bucket(t, "photos")
 	var got, contentType, host string
 	answer := func(w http.ResponseWriter) { io.WriteString(w, `{"Status":"OK"}`) }
@@ -108,4 +110,30 @@ func TestCallback(t *testing.T) {
 		w.refused(t, w.do(t, "PUT", "/photos/none", "meow", header), 400, "InvalidArgument")
 	}
 	w.gone(t, "/photos/none")
+}
+
+// TestCallbackStaysOutside holds that a callback reaches no address inside the
+// machine or its network unless the server's settings name it, and that the
+// client cannot tell such an address from one where nothing answers.
+func TestCallbackStaysOutside(t *testing.T) {
+	w := newWorld(t, func(c *ossapi.Config) { c.Callbacks = outbound.Public() })
+	w.bucket(t, "photos")
+	reached := false
+	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+	defer app.Close()
+	for _, url := range []string{
+		app.URL, strings.Replace(app.URL, "127.0.0.1", "localhost", 1), strings.Replace(app.URL, "127.0.0.1", "[::ffff:127.0.0.1]", 1),
+		"http://169.254.169.254/", "http://10.0.0.1/", "http://[fe80::1]/",
+	} {
+		m := w.do(t, "PUT", "/photos/cat", "meow", map[string]string{"X-Oss-Callback": callback(map[string]any{"callbackUrl": url, "callbackBody": "x"})})
+		if p := w.refused(t, m, 203, "CallbackFailed"); p.Message != "Error status : -1.OSS can not connect to your callbackUrl, please check it." {
+			t.Errorf("%s: %+v", url, p)
+		}
+	}
+	if reached {
+		t.Error("the callback reached the machine itself")
+	}
+	if !strings.Contains(w.log.String(), "address=169.254.169.254") {
+		t.Errorf("the log does not say why:\n%s", w.log)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/internal/ossapi/request"
+	"github.com/stocktake/stocktake/internal/outbound"
 )
 
 // Config says what a handler serves and how. Buckets, Store, Inventories, Access
@@ -34,10 +35,10 @@ type Config struct {
 	// minute.
 	BodyTimeout time.Duration
 
-	// AllowCallbacks lets PutObject and CompleteMultipartUpload send the requests
-	// that x-oss-callback asks for, to addresses that clients name. Otherwise such
+	// Callbacks are the addresses that PutObject and CompleteMultipartUpload send
+	// the requests of x-oss-callback to. Clients name them. nil means none: such
 	// uploads are refused.
-	AllowCallbacks bool
+	Callbacks outbound.Rule
 
 	// StrictVersions refuses inventories of all versions for buckets without
 	// versioning; see stocktake.InventoryRules.
@@ -76,7 +77,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &server{Config: cfg, resolver: request.NewResolver(cfg.Hosts, cfg.CNAMEs), callbacks: newCaller()}
+	return &server{Config: cfg, resolver: request.NewResolver(cfg.Hosts, cfg.CNAMEs), callbacks: newCaller(cfg.Callbacks)}
 }
 
 type server struct {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -71,9 +72,11 @@ type Config struct {
 	WebhookEvents     []inventory.EventKind // events that they receive; empty means all
 	WebhookSecretFile string                // secret that signs notices; empty means a file in the data folder, made when needed
 
-	CacheSize      int64         // bytes for blocks of the index, at least 1 MiB; 0 means DefaultCacheSize
-	BodyTimeout    time.Duration // a request body without progress for this long is given up; 0 means 30s
-	AllowCallbacks bool          // send the callbacks that PutObject may ask for
+	CacheSize   int64         // bytes for blocks of the index, at least 1 MiB; 0 means DefaultCacheSize
+	BodyTimeout time.Duration // a request body without progress for this long is given up; 0 means 30s
+
+	AllowCallbacks   bool           // send the callbacks that PutObject may ask for
+	CallbackNetworks []netip.Prefix // where they may go besides the internet, such as 10.1.0.0/16; none means nowhere
 
 	ClockControl bool   // let the account move the server's time ahead; for tests
 	Seed         string // derive ids, names and times of reports from this text; empty: from chance
@@ -148,6 +151,8 @@ func (c Config) Validate() error {
 		return badSetting("cache-size", "at least 1MiB")
 	case c.ListenTLS != "" && c.TLSCert == "":
 		return badSetting("listen-tls", "needs --tls-cert and --tls-key")
+	case len(c.CallbackNetworks) > 0 && !c.AllowCallbacks:
+		return badSetting("callback-networks", "needs --allow-callbacks")
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return badSetting("tls-cert", "set --tls-cert and --tls-key together")
 	case strings.ContainsAny(c.Region, "/ "):

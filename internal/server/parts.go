@@ -13,6 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/ossapi"
+	"github.com/stocktake/stocktake/internal/outbound"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/store"
 	"github.com/stocktake/stocktake/internal/sts"
@@ -109,6 +110,10 @@ func (s *Server) openLifecycle(st *store.Store, access *ram.Directory) {
 
 // api makes the handler of the OSS API.
 func (s *Server) api(st *store.Store, buckets *bucket.Registry, access *ram.Directory, inventories ossapi.Inventories, counts *metrics.Metrics) http.Handler {
+	var callbacks outbound.Rule
+	if s.cfg.AllowCallbacks {
+		callbacks = outbound.Public(s.cfg.CallbackNetworks...)
+	}
 	return ossapi.New(ossapi.Config{
 		Buckets:        buckets,
 		Store:          st,
@@ -118,7 +123,7 @@ func (s *Server) api(st *store.Store, buckets *bucket.Registry, access *ram.Dire
 		Hosts:          s.cfg.BaseHosts,
 		CNAMEs:         s.cfg.CNAMEs,
 		BodyTimeout:    s.cfg.BodyTimeout,
-		AllowCallbacks: s.cfg.AllowCallbacks,
+		Callbacks:      callbacks,
 		StrictVersions: s.cfg.StrictVersions,
 		Beside:         hasty(s.admin),
 		Now:            s.clock.Now,
