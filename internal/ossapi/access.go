@@ -93,7 +93,7 @@ func (c *call) decide(d *ram.Decider, b *object.Bucket, key, version string) err
 	if err := c.ctx.Err(); err != nil {
 		return err
 	}
-	err := c.mayDo(d, b, key, version)
+	err := c.decideWithACL(d, b, key, version)
 	if err == nil && b.RequesterPays && c.account() != b.Owner && !c.offersToPay() {
 		return errRequesterPays
 	}
@@ -109,9 +109,9 @@ func (c *call) offersToPay() bool {
 	return !c.anonymous() && strings.EqualFold(payer, "requester")
 }
 
-// mayDo asks first without any ACL's help: most callers need none, and that of
+// decideWithACL asks first without any ACL's help: most callers need none, and that of
 // the object is read for those only who do.
-func (c *call) mayDo(d *ram.Decider, b *object.Bucket, key, version string) error {
+func (c *call) decideWithACL(d *ram.Decider, b *object.Bucket, key, version string) error {
 	err := d.Allowed(key, stocktake.Private)
 	if err == nil || key == "" && b.ACL == stocktake.Private || b.BlockPublicAccess || b.Owner == "" {
 		return err

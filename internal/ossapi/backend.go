@@ -8,11 +8,11 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// What the OSS face needs of a store, by subject. internal/store is all of
-// them; each error named is told apart with errors.Is. Every operation on a
-// missing bucket gives [stocktake.ErrNoSuchBucket], every change without an
-// origin object.ErrNoOrigin. A nil error means that the
-// change survives a crash of the machine.
+// What the OSS face needs of a store and of the inventory service, by subject.
+// Callers tell errors apart with errors.Is. Every operation on a missing bucket
+// returns [stocktake.ErrNoSuchBucket], every change without an origin
+// object.ErrNoOrigin. After a nil error the change survives a crash of the
+// machine.
 
 // Registry finds the bucket that a request names, whichever store holds it.
 // internal/bucket.Registry implements it.
@@ -20,79 +20,77 @@ type Registry interface {
 	Bucket(ctx context.Context, name string) (object.Bucket, error)
 }
 
-// Buckets keeps buckets.
+// Buckets stores buckets and their settings.
 type Buckets interface {
-	// CreateBucket makes b. If its owner has the bucket already with the same
+	// CreateBucket creates b. If its owner has the bucket already with the same
 	// class and redundancy, only the ACL is changed, and only if setACL.
 	// Errors: object.ErrBucketExists, object.ErrTooManyBuckets (100 an owner).
 	CreateBucket(ctx context.Context, by object.Origin, b object.Bucket, setACL bool) error
 
-	// Buckets yields up to max buckets of owner, by name, whose name starts with
+	// Buckets returns up to max buckets of owner, by name, whose name starts with
 	// prefix and sorts after after, and whether there are more.
 	Buckets(ctx context.Context, owner, prefix, after string, max int) (page []object.Bucket, more bool, err error)
 
 	// UpdateBucket changes a bucket in one atomic step; update may be called
-	// again on a newer state. What update returns is returned.
+	// again on a newer state. An error of update is returned.
 	UpdateBucket(ctx context.Context, by object.Origin, name string, update func(*object.Bucket) error) error
 
-	// DeleteBucket removes an empty bucket, or gives object.ErrBucketNotEmpty.
+	// DeleteBucket removes an empty bucket; for others it returns
+	// object.ErrBucketNotEmpty.
 	DeleteBucket(ctx context.Context, by object.Origin, name string) error
 
 	BucketStat(ctx context.Context, name string) (object.BucketStat, error)
 }
 
-// Objects keeps objects and their versions.
+// Objects stores objects and their versions.
 type Objects interface {
 	// PutObject stores all of body or nothing. Errors: object.ErrBadDigest,
 	// ErrIncompleteBody, ErrTooLarge, ErrFileExists, ErrKMSKey; an error of body is
 	// passed on.
 	PutObject(ctx context.Context, by object.Origin, p object.Put, body io.Reader) (object.Info, error)
 
-	// Head gives the state of a version. Errors: object.ErrNoSuchKey (a
+	// PutSymlink makes p's key a link to target. Errors: object.ErrFileExists.
+	PutSymlink(ctx context.Context, by object.Origin, p object.Put, target string) (object.Info, error)
+
+	// CopyObject creates p from the bytes of src without reading them through the
+	// caller. prepare sees the source's state first and completes p, whose
+	// attributes are all that the copy has of its own; its error is returned.
+	// Errors: those of Head on src and of PutObject.
+	CopyObject(ctx context.Context, by object.Origin, src object.Version, p object.Put, prepare func(src object.Info, p *object.Put) error) (source, made object.Info, err error)
+
+	// Head returns the state of a version. Errors: object.ErrNoSuchKey (a
 	// *DeleteMarkerError if the current version is one), ErrNoSuchVersion,
 	// ErrMethodNotAllowed if the version named is a delete marker.
 	Head(ctx context.Context, v object.Version) (object.Info, error)
 
 	// Open is Head together with the bytes of exactly that state, whatever is
 	// written or deleted meanwhile. The caller closes the content.
-	Open(ctx context.Context, v object.Version) (object.Info, Content, error)
+	Open(ctx context.Context, v object.Version) (object.Info, object.Content, error)
+
+	// UpdateObject changes ACL, Tags, Restore, StorageClass, TransitionTime of a
+	// version in place, in one atomic step. Errors: those of Head and of update.
+	UpdateObject(ctx context.Context, by object.Origin, v object.Version, update func(*object.Info) error) (object.Info, error)
 
 	// Delete removes a version (v.ID set) or the current one: in a versioned
-	// bucket by making a delete marker. What is missing already is no error.
+	// bucket by adding a delete marker. A missing one is not an error.
 	Delete(ctx context.Context, by object.Origin, v object.Version) (object.Deleted, error)
 
-	// List gives a page of a listing.
+	// List returns a page of a listing.
 	List(ctx context.Context, q object.ListQuery) (object.Listing, error)
 }
 
-// Content is the bytes of an object at rest.
-type Content = object.Content
-
-// Writers is the other ways to make an object.
-type Writers interface {
-	// CopyObject makes p from the bytes of src without reading them through the
-	// caller. prepare sees the source's state first and completes p, whose
-	// attributes are all that the copy has of its own; its error is returned.
-	// Errors: those of Head on src and of PutObject.
-	CopyObject(ctx context.Context, by object.Origin, src object.Version, p object.Put, prepare func(src object.Info, p *object.Put) error) (source, made object.Info, err error)
-
+// Appends grows appendable objects.
+type Appends interface {
 	// AppendObject adds body at position, which must be the object's length; 0
 	// may create it. Errors: *object.PositionError, ErrNotAppendable, ErrSealed,
 	// those of PutObject.
 	AppendObject(ctx context.Context, by object.Origin, p object.Put, position int64, body io.Reader) (object.Info, error)
 
-	// SealAppendObject ends appending. Errors as AppendObject.
+	// SealAppendObject ends appending. Errors: those of AppendObject.
 	SealAppendObject(ctx context.Context, by object.Origin, bucket, key string, position int64) (object.Info, error)
-
-	// PutSymlink makes key a link to target.
-	PutSymlink(ctx context.Context, by object.Origin, p object.Put, target string) (object.Info, error)
-
-	// UpdateObject changes ACL, Tags, Restore, StorageClass, TransitionTime of a
-	// version in place, in one atomic step. Errors as Head, and what update returns.
-	UpdateObject(ctx context.Context, by object.Origin, v object.Version, update func(*object.Info) error) (object.Info, error)
 }
 
-// Uploads keeps multipart uploads. Each method gives object.ErrNoSuchUpload for
+// Uploads stores multipart uploads. Each method returns object.ErrNoSuchUpload for
 // an unknown id or one of another key.
 type Uploads interface {
 	InitiateUpload(ctx context.Context, by object.Origin, p object.Put) (object.Upload, error)
@@ -104,7 +102,7 @@ type Uploads interface {
 	// object.ErrInvalidPart, ErrInvalidPartOrder, ErrPartTooSmall, ErrFileExists.
 	CompleteUpload(ctx context.Context, by object.Origin, u object.UploadID, c object.Completion) (object.Info, error)
 	AbortUpload(ctx context.Context, by object.Origin, u object.UploadID) error
-	// Parts gives up to max parts with a number above after.
+	// Parts returns up to max parts with a number above after.
 	Parts(ctx context.Context, u object.UploadID, after, max int) (upload object.Upload, parts []object.Part, more bool, err error)
 	UploadList(ctx context.Context, q object.UploadQuery) (object.UploadListing, error)
 }
@@ -113,7 +111,7 @@ type Uploads interface {
 type Store interface {
 	Buckets
 	Objects
-	Writers
+	Appends
 	Uploads
 }
 

@@ -98,13 +98,6 @@ func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
 	return b, acl, nil
 }
 
-func bucketACL(v string) (stocktake.ACL, error) {
-	if acl, ok := stocktake.ParseACL(v); ok && acl != stocktake.DefaultACL {
-		return acl, nil
-	}
-	return 0, request.InvalidArgument("x-oss-acl", v, "private, public-read or public-read-write is expected")
-}
-
 // deleteBucket answers DeleteBucket. The inventories of a bucket go with it.
 func (c *call) deleteBucket() error {
 	if err := c.Store.DeleteBucket(c.ctx, c.origin(), c.at.Bucket); err != nil {
@@ -195,44 +188,6 @@ func (c *call) getBucketStat() error {
 		x.Int("DeleteMarkerCount", stat.DeleteMarkers)
 		x.End("BucketStat")
 	})
-}
-
-// putBucketVersioning answers PutBucketVersioning.
-func (c *call) putBucketVersioning() error {
-	doc, err := c.body.XML("VersioningConfiguration", request.MaxDocument)
-	if err != nil {
-		return err
-	}
-	var state object.Versioning
-	switch v := doc.Value("Status"); v {
-	case "Enabled":
-		state = object.Enabled
-	case "Suspended":
-		state = object.Suspended
-	default:
-		return request.InvalidArgument("Status", v, "Enabled or Suspended is expected")
-	}
-	return c.update(http.StatusOK, func(b *object.Bucket) error {
-		b.Versioning = state
-		return nil
-	})
-}
-
-// getBucketVersioning answers GetBucketVersioning.
-func (c *call) getBucketVersioning() error {
-	return c.xml(func(x *ossxml.Writer) {
-		x.Start("VersioningConfiguration")
-		x.Optional("Status", c.bucket.Versioning.String())
-		x.End("VersioningConfiguration")
-	})
-}
-
-// update changes the bucket and answers without a body.
-func (c *call) update(status int, change func(*object.Bucket) error) error {
-	if err := c.Store.UpdateBucket(c.ctx, c.origin(), c.at.Bucket, change); err != nil {
-		return err
-	}
-	return c.empty(status)
 }
 
 // setBucket changes a setting of the bucket that needs no check against its state,

@@ -49,7 +49,7 @@ func (c *call) source() (v object.Version, err error) {
 
 // sourceReady checks that an object may be copied from, now.
 func (c *call) sourceReady(src *object.Info) error {
-	if err := readSourceCondition(c.r.Header).check(src.ETag.String(), src.LastModified); err != nil {
+	if err := readSourcePreconditions(c.r.Header).check(src.ETag.String(), src.LastModified); err != nil {
 		return err
 	}
 	if !readable(src, c.Now()) {

@@ -17,7 +17,7 @@ func ParseRange(header string, size int64, standard bool) (off, n int64, partial
 
 // CheckCondition checks the headers of a request against an object.
 func CheckCondition(h http.Header, etag string, modified time.Time) error {
-	return readCondition(h).check(etag, modified)
+	return readPreconditions(h).check(etag, modified)
 }
 
 // NewResponseWriter is the writer that handlers write to.
@@ -70,4 +70,17 @@ func Requests() (all [][3]string) {
 		}
 	}
 	return all
+}
+
+// Operations are the rows of the routing table.
+func Operations() (rows []OperationRow) {
+	for _, o := range operations {
+		rows = append(rows, OperationRow{o.Name, o.Action, o.VersionAction, o.Handle != nil})
+	}
+	return rows
+}
+
+type OperationRow struct {
+	Name, Action, VersionAction string
+	Handled                     bool
 }

@@ -21,7 +21,7 @@ func (c *call) getObject() error {
 		return err
 	}
 	defer content.Close()
-	if err := c.condition(&info, &data); err != nil {
+	if err := c.checkPreconditions(&info, &data); err != nil {
 		return err
 	}
 	if !readable(&data, c.Now()) {
@@ -140,8 +140,8 @@ func (c *call) markerDetail(err error, v object.Version) error {
 
 // condition checks the request's conditions. An answer that the client's copy
 // is still good names that copy.
-func (c *call) condition(info, data *object.Info) error {
-	err := readCondition(c.r.Header).check(data.ETag.String(), modifiedAt(info, data))
+func (c *call) checkPreconditions(info, data *object.Info) error {
+	err := readPreconditions(c.r.Header).check(data.ETag.String(), modifiedAt(info, data))
 	if err != nil {
 		c.set("ETag", quoteETag(data))
 		c.set("Last-Modified", lastModified(modifiedAt(info, data)))
@@ -158,14 +158,6 @@ func modifiedAt(info, data *object.Info) time.Time {
 		return data.LastModified
 	}
 	return info.LastModified
-}
-
-// archived reports whether objects of a class must be restored to be read.
-func archived(c stocktake.StorageClass) bool { return c >= stocktake.Archive }
-
-// readable reports whether the bytes of an object can be had now.
-func readable(info *object.Info, now time.Time) bool {
-	return !archived(info.StorageClass) || restoreOf(info, now) == restored
 }
 
 func standardRange(h http.Header) bool {
@@ -205,7 +197,7 @@ func (c *call) headObject() error {
 	if err != nil {
 		return err
 	}
-	if err := c.condition(&info, &data); err != nil {
+	if err := c.checkPreconditions(&info, &data); err != nil {
 		return err
 	}
 	c.objectHeaders(&info, &data)

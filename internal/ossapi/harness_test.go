@@ -31,13 +31,13 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(everyError{m}) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(everything{m}) }
 
-// everyError fails a run of all tests unless each row of the error table has
-// been provoked by a request.
-type everyError struct{ m *testing.M }
+// everything fails a run of all tests unless requests have tried each operation
+// and provoked each row of the error table.
+type everything struct{ m *testing.M }
 
-func (e everyError) Run() int {
+func (e everything) Run() int {
 	code := e.m.Run()
 	if f := flag.Lookup("test.run"); code != 0 || f.Value.String() != "" || flag.Lookup("test.fuzz").Value.String() != "" || flag.Lookup("test.list").Value.String() != "" {
 		return code
@@ -48,8 +48,17 @@ func (e everyError) Run() int {
 			code = 1
 		}
 	}
+	for _, o := range ossapi.Operations() {
+		if _, ok := tried.Load(o.Name); !ok {
+			fmt.Printf("no test tries %s\n", o.Name)
+			code = 1
+		}
+	}
 	return code
 }
+
+// tried are the names of the operations that have succeeded in a test.
+var tried sync.Map
 
 // provoked are the code and message of every error that a test has seen.
 var provoked sync.Map
@@ -294,5 +303,8 @@ type observations struct {
 func (o *observations) Observe(v ossapi.Observation) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if v.Code == "" {
+		tried.Store(v.Operation, true)
+	}
 	o.list = append(o.list, v)
 }

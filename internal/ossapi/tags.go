@@ -1,7 +1,9 @@
 package ossapi
 
 import (
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -107,4 +109,71 @@ func appendTagging(dst []byte, tags []object.Tag) []byte {
 	x.End("TagSet")
 	x.End("Tagging")
 	return x.Buf
+}
+
+// putObjectTagging answers PutObjectTagging.
+func (c *call) putObjectTagging() error {
+	tags, err := c.readTagging(maxObjectTags)
+	if err != nil {
+		return err
+	}
+	return c.changeObject(http.StatusOK, func(info *object.Info) error {
+		info.Tags = tags
+		return nil
+	})
+}
+
+// getObjectTagging answers GetObjectTagging.
+func (c *call) getObjectTagging() error {
+	info, err := c.stateOf()
+	if err != nil {
+		return err
+	}
+	return c.tagging(info.Tags)
+}
+
+// deleteObjectTagging answers DeleteObjectTagging.
+func (c *call) deleteObjectTagging() error {
+	return c.changeObject(http.StatusNoContent, func(info *object.Info) error {
+		info.Tags = nil
+		return nil
+	})
+}
+
+// putBucketTags answers PutBucketTags.
+func (c *call) putBucketTags() error {
+	tags, err := c.readTagging(maxBucketTags)
+	if err != nil {
+		return err
+	}
+	return c.setBucket(http.StatusOK, func(b *object.Bucket) { b.Tags = tags })
+}
+
+// getBucketTags answers GetBucketTags.
+func (c *call) getBucketTags() error { return c.tagging(c.bucket.Tags) }
+
+// deleteBucketTags answers DeleteBucketTags: of all tags, or of those whose keys
+// the parameter lists.
+func (c *call) deleteBucketTags() error {
+	list := c.query.Get("tagging")
+	return c.setBucket(http.StatusNoContent, func(b *object.Bucket) {
+		if list == "" {
+			b.Tags = nil
+			return
+		}
+		gone := strings.Split(list, ",")
+		b.Tags = slices.DeleteFunc(slices.Clone(b.Tags), func(t object.Tag) bool { return slices.Contains(gone, t.Key) })
+	})
+}
+
+func (c *call) tagsOfHeader() ([]object.Tag, error) {
+	v := c.r.Header.Get("X-Oss-Tagging")
+	if v == "" {
+		return nil, nil
+	}
+	tags, err := parseTagging("x-oss-tagging", v, maxObjectTags)
+	if err != nil {
+		return nil, err
+	}
+	return tags, c.allow("oss:PutObjectTagging")
 }

@@ -20,7 +20,7 @@ const mergeSize = 512 << 10
 
 func textSum[T string | []byte](text T) [16]byte { return md5.Sum([]byte(text)) }
 
-// AppendObject implements ossapi.Writers. An append to an object keeps its
+// AppendObject implements ossapi.Appends. An append to an object keeps its
 // version, also in a versioned bucket.
 func (s *Store) AppendObject(ctx context.Context, by object.Origin, p object.Put, position int64, r io.Reader) (object.Info, error) {
 	b, err := s.bucket(p.Bucket)
@@ -233,7 +233,7 @@ func (c *change) extend(r *row, pieces, tail []piece, b *body, d digests) (objec
 	return r.publish(false, true), err
 }
 
-// SealAppendObject implements ossapi.Writers. Sealing a sealed object changes
+// SealAppendObject implements ossapi.Appends. Sealing a sealed object changes
 // nothing.
 func (s *Store) SealAppendObject(_ context.Context, by object.Origin, name, key string, position int64) (sealed object.Info, err error) {
 	b, err := s.bucket(name)

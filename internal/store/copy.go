@@ -12,7 +12,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// CopyObject implements ossapi.Writers. Where neither side is encrypted and the
+// CopyObject implements ossapi.Objects. Where neither side is encrypted and the
 // source is one file, the copy shares its bytes on disk.
 func (s *Store) CopyObject(ctx context.Context, by object.Origin, src object.Version, p object.Put, prepare func(object.Info, *object.Put) error) (source, made object.Info, err error) {
 	target, err := s.bucket(p.Bucket)

@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// UpdateObject implements ossapi.Writers.
+// UpdateObject implements ossapi.Objects.
 func (s *Store) UpdateObject(_ context.Context, by object.Origin, v object.Version, update func(*object.Info) error) (updated object.Info, err error) {
 	b, err := s.bucket(v.Bucket)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Store) UpdateObject(_ context.Context, by object.Origin, v object.Versi
 	return updated, nil
 }
 
-// PutSymlink implements ossapi.Writers. The link has no bytes; its ETag is made
+// PutSymlink implements ossapi.Objects. The link has no bytes; its ETag is made
 // of its target.
 func (s *Store) PutSymlink(ctx context.Context, by object.Origin, p object.Put, target string) (object.Info, error) {
 	b, err := s.bucket(p.Bucket)

@@ -9,22 +9,22 @@ import (
 )
 
 // A condition is what a request wants to hold before it is carried out.
-type condition struct {
+type preconditions struct {
 	match, noneMatch               string // entity tags; empty: none
 	modifiedSince, unmodifiedSince string // dates
 }
 
 // readCondition reads the conditions of a request on an object.
-func readCondition(h http.Header) condition {
-	return condition{
+func readPreconditions(h http.Header) preconditions {
+	return preconditions{
 		match: h.Get("If-Match"), noneMatch: h.Get("If-None-Match"),
 		modifiedSince: h.Get("If-Modified-Since"), unmodifiedSince: h.Get("If-Unmodified-Since"),
 	}
 }
 
 // readSourceCondition reads the conditions on the source of a copy.
-func readSourceCondition(h http.Header) condition {
-	return condition{
+func readSourcePreconditions(h http.Header) preconditions {
+	return preconditions{
 		match: h.Get("X-Oss-Copy-Source-If-Match"), noneMatch: h.Get("X-Oss-Copy-Source-If-None-Match"),
 		modifiedSince: h.Get("X-Oss-Copy-Source-If-Modified-Since"), unmodifiedSince: h.Get("X-Oss-Copy-Source-If-Unmodified-Since"),
 	}
@@ -35,8 +35,8 @@ func readSourceCondition(h http.Header) condition {
 //
 // Source: OSS API reference, GetObject and CopyObject; each condition counts for
 // itself, those that fail with 412 first.
-func (d condition) check(etag string, modified time.Time) error {
-	if d == (condition{}) {
+func (d preconditions) check(etag string, modified time.Time) error {
+	if d == (preconditions{}) {
 		return nil
 	}
 	modified = modified.Truncate(time.Second) // the header knows no fractions
