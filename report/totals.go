@@ -1,8 +1,14 @@
 package report
 
-import "github.com/stocktake/stocktake"
+import (
+	"encoding/json"
+	"fmt"
 
-// Totals add up records. The zero value is ready.
+	"github.com/stocktake/stocktake"
+)
+
+// Totals add up records. The zero value is ready. In JSON, the classes that
+// occur go by their names.
 type Totals struct {
 	Rows    int64
 	Markers int64 // delete markers among them, which have no size and no class
@@ -47,4 +53,34 @@ func (t *Totals) Classes() []stocktake.ClassTotal {
 		}
 	}
 	return list
+}
+
+type totalsJSON struct {
+	Rows    int64                  `json:"rows"`
+	Markers int64                  `json:"markers"`
+	Bytes   int64                  `json:"bytes"`
+	Classes []stocktake.ClassTotal `json:"classes"`
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (t Totals) MarshalJSON() ([]byte, error) {
+	return json.Marshal(totalsJSON{t.Rows, t.Markers, t.Bytes, t.Classes()})
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. A storage class that is not
+// known is an error.
+func (t *Totals) UnmarshalJSON(raw []byte) error {
+	var j totalsJSON
+	if err := json.Unmarshal(raw, &j); err != nil {
+		return err
+	}
+	*t = Totals{Rows: j.Rows, Markers: j.Markers, Bytes: j.Bytes}
+	for _, c := range j.Classes {
+		class, ok := stocktake.ParseStorageClass(c.StorageClass)
+		if !ok {
+			return fmt.Errorf("storage class %.40q is unknown", c.StorageClass)
+		}
+		t.classes[class].objects, t.classes[class].bytes = c.Objects, c.Bytes
+	}
+	return nil
 }

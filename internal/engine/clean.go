@@ -26,9 +26,11 @@ func aftermath(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // CleanAttempts removes the files that attempts of the run of job have left,
-// but for those of a report that one of them has published. It is for a run
-// that is not tried again; Run does the same by itself.
+// except those of a report that one of them has published. It is for a run
+// that is over and will not be tried again; [Run] does the same by itself, unless
+// it has recorded its report.
 func CleanAttempts(ctx context.Context, dst Destination, job Job, opts Options) error {
+	job.Recorded = nil // it will not be published
 	r, err := newRun(dst, job, opts)
 	if err != nil {
 		return err
@@ -39,24 +41,28 @@ func CleanAttempts(ctx context.Context, dst Destination, job Job, opts Options) 
 
 // recover removes what attempts of this run have left and returns the outcome
 // of one that has published; nil if none has. Without thorough, it looks for that
-// only if an earlier attempt must have been.
+// only if an earlier attempt must have been. If a report is recorded and not yet
+// published, everything stays: it is what will be published.
 func (r *run) recover(ctx context.Context, thorough bool) (published *Result, err error) {
 	stray, err := r.list(ctx, r.names.run)
 	if err != nil {
 		return nil, err
 	}
 	if thorough || r.job.Attempt > 1 || len(stray) > 0 {
-		if published, err = r.recoverDirectories(ctx); err != nil {
+		if published, err = r.published(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if published != nil {
+	switch {
+	case published != nil:
 		named := make(map[string]bool, len(published.Summary.Files))
 		for _, f := range published.Summary.Files {
 			named[f.Key] = true
 		}
 		stray = slices.DeleteFunc(stray, func(key string) bool { return named[key] })
 		r.log.Info("an earlier attempt has published already", "manifest", published.Manifest)
+	case len(r.job.Recorded) > 0:
+		return nil, nil
 	}
 	if len(stray) > 0 {
 		r.log.Info("removing shards of earlier attempts", "shards", len(stray))
@@ -64,9 +70,10 @@ func (r *run) recover(ctx context.Context, thorough bool) (published *Result, er
 	return published, r.remove(ctx, stray)
 }
 
-// recoverDirectories looks for directories of this run. It returns the outcome
-// of the one that is complete, and empties the others.
-func (r *run) recoverDirectories(ctx context.Context) (published *Result, err error) {
+// published returns the outcome of an attempt of this run that has published, nil
+// if there is none. It empties the directories that attempts have begun, unless
+// what they hold has been recorded.
+func (r *run) published(ctx context.Context) (published *Result, err error) {
 	for d, err := range report.Directories(ctx, r.dst, r.at) {
 		if err != nil {
 			return nil, err
@@ -88,6 +95,9 @@ func (r *run) recoverDirectories(ctx context.Context) (published *Result, err er
 			published = &Result{Manifest: d.Key + report.ManifestName, Summary: *s, Resumed: true}
 			continue
 		}
+		if len(r.job.Recorded) > 0 {
+			continue
+		}
 		// The summary goes last: it is what tells whose the directory is.
 		for _, name := range []string{report.ChecksumName, report.SummaryName} {
 			if err := r.dst.Remove(ctx, d.Key+name); err != nil {
@@ -104,7 +114,7 @@ func (r *run) previous(ctx context.Context) *stocktake.Summary {
 	var newest report.Directory
 	for d, err := range report.Directories(ctx, r.dst, r.at) {
 		if err != nil {
-			r.log.Warn("planning without the report before", "err", err)
+			r.log.Warn("planning without the last report", "err", err)
 			return nil
 		}
 		if d.Manifest && d.Summary {
@@ -116,7 +126,7 @@ func (r *run) previous(ctx context.Context) *stocktake.Summary {
 	}
 	s, err := report.ReadSummary(ctx, r.dst, newest.Key+report.SummaryName)
 	if err != nil {
-		r.log.Warn("planning without the report before", "err", err)
+		r.log.Warn("planning without the last report", "err", err)
 		return nil
 	}
 	return s

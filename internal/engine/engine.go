@@ -1,6 +1,8 @@
-// Package engine makes one report: it plans the segments of a run, scans them,
-// and publishes what they left as shards. It knows no store; [Source] and
-// [Destination] are what it needs of one.
+// Package engine makes reports. [Run] makes one: it plans the segments of the
+// run, scans them, and publishes the shards they left; [Plan], [ScanSlice] and
+// [Publish] are these steps one by one, for runs that several processes share.
+// The package depends on no store: it reads a [Source] and writes a
+// [Destination].
 package engine
 
 import (
@@ -12,16 +14,17 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A Job is one attempt of a run. Two attempts of a run never go on at once.
+// A Job is one attempt of a run. Two calls of [Run] for one run are never made
+// at the same time.
 type Job struct {
 	// Run is the id of the run. The names of its shards follow from it, the
 	// attempt and the segment, and the summary carries it, so that a later
 	// attempt finds what this one left. It may be empty if Seed is set: then it
 	// is derived.
 	Run     string
-	Attempt int // from 1, one more than any attempt of the run before
+	Attempt int // from 1, one more than that of any attempt of the run before
 
-	// Queued is when the run was made: no report of an earlier minute is its own.
+	// Queued is when the run was made: reports of earlier minutes are not its own.
 	// With the zero value an attempt after the first looks at all reports.
 	Queued time.Time
 
@@ -32,10 +35,14 @@ type Job struct {
 	// the plan of a source that cannot count; 0: not known.
 	Expected int64
 
-	// Seed, if not empty, makes the report follow from the data alone: times are
-	// derived from it, and neither the number of cores nor an earlier report has
-	// a say in how the keys are cut. Two runs over the same data with the same
-	// options then give the same bytes.
+	// Recorded is what Options.Record keeps of an earlier attempt: that report is
+	// published, and nothing is scanned. nil: nothing is recorded.
+	Recorded []byte
+
+	// Seed, if not empty, makes the report depend on the data alone: times are
+	// derived from it, and neither the number of cores nor an earlier report
+	// affects how the keys are cut. Two runs over the same data with the same
+	// options then write the same bytes.
 	Seed string
 }
 
@@ -44,14 +51,15 @@ type Options struct {
 	Workers    int           // segments scanned at once; 0: GOMAXPROCS
 	MinSegment int64         // records for which a segment of their own is worth it; 0: 100,000
 	Limits     report.Limits // of a shard
+	Slice      Budget        // of ScanSlice; Run scans each segment in one slice
 
-	// Share is the part of its time that a worker may work while others want the
-	// machine, above 0 to 1; it rests between batches. 0: 1.
+	// Share is the part of its time that a worker may work while there are
+	// requests, above 0 to 1; it rests between batches. 0: 1.
 	Share float64
 
-	// Requests are those others: how many have come so far and how many of them
-	// are not answered yet. All workers call it after each batch, and make way if
-	// any came meanwhile or is open. nil: always.
+	// Requests reports the foreground load: how many requests have begun so far
+	// and how many of them are open. All workers call it after each batch, and
+	// make way if any has begun since or is open. nil: always.
 	Requests func() (begun, open int64)
 
 	// EmptyManifest publishes a report without shards if nothing matched.
@@ -67,26 +75,43 @@ type Options struct {
 
 	// Publish is called once everything is scanned and before anything of the
 	// report becomes visible: the run goes from Scanning to Publishing. An error
-	// ends the run with nothing left. nil: nobody is asked.
+	// ends the run with nothing left. nil: no callback is made.
 	Publish func(context.Context) error
 
+	// Record, if not nil, keeps the report of the run, an opaque value, before any
+	// of it is written, and after Publish. It returns what is kept: report, or what
+	// another attempt of the run has recorded before, which is then published
+	// instead. So all attempts write the same manifest, whatever they have
+	// scanned and whenever they come back. On one machine, where attempts follow one
+	// another, it may be kept without waiting for the disk: shards are durable
+	// before it is called, and if it is lost, nothing was recorded. An error
+	// means that nothing was kept; the run ends with nothing left.
+	//
+	// Once it has returned, an attempt that fails removes nothing: its files
+	// may be those that another attempt is publishing. The caller either begins
+	// another attempt with what is kept as Job.Recorded, or ends the run and calls
+	// CleanAttempts. It is not called if there is nothing to publish.
+	Record func(ctx context.Context, report []byte) (kept []byte, err error)
+
 	// Failpoint is called with the name of each [Step] once it is done, by the
-	// goroutine that did it. It is there for tests that kill a run; nil: nothing.
+	// goroutine that did it. It is for tests that kill a run; nil: no callback is
+	// made.
 	Failpoint func(Step)
 }
 
 // A Step of a run, as told to a failpoint.
 type Step string
 
-// The steps of a run, in their order. ShardCreated and ShardCommitted come once
-// a shard.
+// The steps of a run, in their order. There is one ShardCreated and one
+// ShardCommitted for each shard.
 const (
 	Recovered      Step = "recovered"       // what earlier attempts left is gone
 	Planned        Step = "planned"         // the snapshot is taken, the segments are cut
 	ShardCreated   Step = "shard-created"   // the first rows of a shard may be written
 	ShardCommitted Step = "shard-committed" // the shard is visible
 	Scanned        Step = "scanned"         // all shards are
-	Allowed        Step = "allowed"         // Options.Publish has said yes
+	Allowed        Step = "allowed"         // Options.Publish has returned nil
+	Recorded       Step = "recorded"        // Options.Record has kept the report
 	SummaryDone    Step = "summary"         // manifest.summary is visible
 	ChecksumDone   Step = "checksum"        // manifest.checksum is
 	ManifestDone   Step = "manifest"        // manifest.json is: the run has succeeded, whatever comes
@@ -98,6 +123,6 @@ type Result struct {
 	Summary  stocktake.Summary // as published, or as it would have been
 
 	// Resumed says that an earlier attempt had published already, and that this
-	// one only cleaned up behind it.
+	// one only cleaned up after it.
 	Resumed bool
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -24,10 +25,104 @@ const (
 	checksumContentType = "text/plain"
 )
 
-// publish makes the report visible and returns the key of its manifest:
-// manifest.summary, which claims the directory, manifest.checksum,
-// manifest.json.
-func (r *run) publish(ctx context.Context, summary *stocktake.Summary, files []stocktake.ManifestFile) (string, error) {
+// Publish makes the report of job visible, once results has those of all its
+// slices: each part of the segments of o must have been scanned exactly once,
+// else nothing is written and the error names the keys. It removes the shards of
+// the run that no result names, which are those of attempts that were lost.
+//
+// It may be called again after an error, as another attempt; only
+// [CleanAttempts] removes what it has written. Errors are those of dst, of
+// Options.Publish and Options.Record, and ctx.Err(), wrapped.
+func Publish(ctx context.Context, dst Destination, job Job, o Outline, results []SliceResult, opts Options) (Result, error) {
+	r, err := newRun(dst, job, opts)
+	if err != nil {
+		return Result{}, err
+	}
+	published, err := r.published(ctx)
+	if err != nil {
+		return Result{}, fmt.Errorf("publish: %w", err)
+	}
+	if published != nil {
+		return *published, nil
+	}
+	if len(job.Recorded) > 0 {
+		return r.publishRecorded(ctx, job.Recorded)
+	}
+	if _, err := chain(job.Configuration.Filter.Prefix, results); err != nil {
+		return Result{}, fmt.Errorf("publish: %w", err)
+	}
+	shards, err := r.list(ctx, r.names.run)
+	if err != nil {
+		return Result{}, fmt.Errorf("publish: %w", err)
+	}
+	named := make(map[string]bool)
+	for i := range results {
+		for _, f := range results[i].Files {
+			named[f.Key] = true
+		}
+	}
+	if err := r.remove(ctx, slices.DeleteFunc(shards, func(key string) bool { return named[key] })); err != nil {
+		return Result{}, fmt.Errorf("publish: %w", err)
+	}
+	return r.publish(ctx, &o, results)
+}
+
+// publish sums up the results, has the report allowed and recorded, and writes
+// it.
+func (r *run) publish(ctx context.Context, o *Outline, results []SliceResult) (Result, error) {
+	summary, files, err := r.summarize(o, results)
+	if err != nil {
+		return Result{}, fmt.Errorf("publish: %w", err)
+	}
+	if err := r.allow(ctx); err != nil {
+		return Result{}, err
+	}
+	if summary.Matched == 0 && !r.opts.EmptyManifest {
+		return Result{Summary: *summary}, ctx.Err()
+	}
+	p, err := r.documents(summary, files)
+	if err != nil {
+		return Result{}, fmt.Errorf("publish: %w", err)
+	}
+	if r.opts.Record == nil {
+		return r.write(ctx, p, summary)
+	}
+	mine, err := json.Marshal(p)
+	if err != nil {
+		return Result{}, fmt.Errorf("publish: %w", err)
+	}
+	recorded, err := r.opts.Record(ctx, mine)
+	if err != nil {
+		return Result{}, fmt.Errorf("publish: record: %w", err)
+	}
+	if !bytes.Equal(recorded, mine) { // another attempt has come first
+		return r.publishRecorded(ctx, recorded)
+	}
+	r.keepCreated()
+	r.step(Recorded)
+	return r.write(ctx, p, summary)
+}
+
+// allow asks whether the report may become visible.
+func (r *run) allow(ctx context.Context) error {
+	if r.opts.Publish != nil {
+		if err := r.opts.Publish(ctx); err != nil {
+			return fmt.Errorf("publish: %w", err)
+		}
+	}
+	r.step(Allowed)
+	return nil
+}
+
+// A publication is the report of a run as it is recorded before any of it is
+// written. It does not say where: the directory follows from the start and from
+// those that are taken.
+type publication struct {
+	Manifest []byte `json:"manifest"` // manifest.json
+	Summary  []byte `json:"summary"`  // manifest.summary
+}
+
+func (r *run) documents(summary *stocktake.Summary, files []stocktake.ManifestFile) (*publication, error) {
 	cfg := &r.job.Configuration
 	m := stocktake.Manifest{
 		CreationTimestamp: summary.Start.Unix(),
@@ -38,33 +133,96 @@ func (r *run) publish(ctx context.Context, summary *stocktake.Summary, files []s
 		SourceBucket:      r.job.Bucket,
 		Version:           stocktake.ManifestVersion,
 	}
-	manifest := m.AppendJSON(nil)
 	about, err := json.Marshal(summary)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	dir, err := r.claim(ctx, summary.Start, about)
+	return &publication{Manifest: m.AppendJSON(nil), Summary: about}, nil
+}
+
+// ErrRecordedLost is returned for a run that has recorded a report whose shards
+// are not all there any more. No other report of the run can be published.
+var ErrRecordedLost = errors.New("the run has recorded a report, but shards of it are missing")
+
+// publishRecorded writes the report that an attempt of the run has recorded, as
+// it is, and removes the shards that it does not name.
+func (r *run) publishRecorded(ctx context.Context, recorded []byte) (Result, error) {
+	var p publication
+	if err := json.Unmarshal(recorded, &p); err != nil {
+		return Result{}, fmt.Errorf("publish: the recorded report: %w", err)
+	}
+	var summary stocktake.Summary
+	if err := json.Unmarshal(p.Summary, &summary); err != nil {
+		return Result{}, fmt.Errorf("publish: the recorded summary: %w", err)
+	}
+	r.keepCreated()
+	shards, err := r.list(ctx, r.names.run)
 	if err != nil {
-		return "", err
+		return Result{}, fmt.Errorf("publish: %w", err)
+	}
+	missing := make(map[string]bool)
+	for _, f := range summary.Files {
+		missing[f.Key] = true
+	}
+	stray := slices.DeleteFunc(shards, func(key string) bool {
+		named := missing[key]
+		delete(missing, key)
+		return named
+	})
+	for key := range missing {
+		return Result{}, fmt.Errorf("publish: %w: %d of %d, such as %s", ErrRecordedLost, len(missing), len(summary.Files), key)
+	}
+	if err := r.remove(ctx, stray); err != nil {
+		return Result{}, fmt.Errorf("publish: %w", err)
+	}
+	if len(r.job.Recorded) > 0 { // else this attempt has been allowed to already
+		if err := r.allow(ctx); err != nil {
+			return Result{}, err
+		}
+	}
+	return r.write(ctx, &p, &summary)
+}
+
+// keepCreated leaves what the attempt has created to the run: another attempt
+// may be writing the same files.
+func (r *run) keepCreated() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.created, r.recorded = nil, true
+}
+
+// write makes the report visible: manifest.summary, which claims the directory,
+// manifest.checksum, manifest.json.
+func (r *run) write(ctx context.Context, p *publication, summary *stocktake.Summary) (_ Result, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("publish: %w", err)
+		}
+	}()
+	result := Result{Summary: *summary}
+	dir, err := r.claim(ctx, summary.Start, p.Summary)
+	if err != nil {
+		return Result{}, err
 	}
 	r.step(SummaryDone)
-	if err := r.put(ctx, dir+report.ChecksumName, checksumContentType, []byte(report.Checksum(manifest)), false); err != nil {
-		return "", err
+	if err := r.put(ctx, dir+report.ChecksumName, checksumContentType, []byte(report.Checksum(p.Manifest)), false); err != nil {
+		return Result{}, err
 	}
 	r.step(ChecksumDone)
-	key := dir + report.ManifestName
-	if err := r.put(ctx, key, jsonContentType, manifest, true); err != nil {
-		if err := r.settle(ctx, key, manifest, err); err != nil {
-			return "", err
+	result.Manifest = dir + report.ManifestName
+	if err := r.put(ctx, result.Manifest, jsonContentType, p.Manifest, true); err != nil {
+		if err := r.settle(ctx, result.Manifest, p.Manifest, err); err != nil {
+			return Result{}, err
 		}
 	}
 	r.step(ManifestDone)
-	return key, nil
+	return result, nil
 }
 
 // claim writes the summary into the directory of the start, or of the next
 // minute that has none, and returns the directory. As the summary must not be
-// there before, no two runs have one directory.
+// there before, no two runs have one directory. A directory with this very
+// summary has been claimed by an attempt that recorded the same report.
 func (r *run) claim(ctx context.Context, start time.Time, summary []byte) (dir string, err error) {
 	for minute := start.Truncate(time.Minute); ; minute = minute.Add(time.Minute) {
 		dir := r.at.Directory(minute)
@@ -72,10 +230,15 @@ func (r *run) claim(ctx context.Context, start time.Time, summary []byte) (dir s
 		if err != nil {
 			return "", err
 		}
+		key := dir + report.SummaryName
+		if taken && r.recorded {
+			if same, err := r.has(ctx, key, summary); err != nil || same {
+				return dir, err
+			}
+		}
 		if taken {
 			continue
 		}
-		key := dir + report.SummaryName
 		err = r.put(ctx, key, jsonContentType, summary, true)
 		if !errors.Is(err, fs.ErrExist) {
 			return dir, err
@@ -152,7 +315,9 @@ func (r *run) put(ctx context.Context, key, contentType string, content []byte, 
 // create begins a file of the report and remembers it.
 func (r *run) create(ctx context.Context, c created, contentType string) (File, error) {
 	r.mu.Lock()
-	r.created = append(r.created, c)
+	if !r.recorded {
+		r.created = append(r.created, c)
+	}
 	r.mu.Unlock()
 	f, err := r.dst.Create(ctx, c.key, FileOptions{
 		ContentType: contentType,

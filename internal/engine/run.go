@@ -16,17 +16,20 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Run makes the report of job, reading src and writing dst, all of it or
-// nothing: it begins by removing what earlier attempts left, and after an error,
-// as after ctx ends, nothing that this one wrote is left. manifest.json is the
-// commit point and the last file written: ctx ending after that changes nothing.
+// Run makes the report of job, reading src and writing dst: [Plan], [ScanSlice]
+// for each segment, and [Publish], in one process and from one snapshot. It is
+// all or nothing: it begins by removing what earlier attempts have left, and after
+// an error, or if ctx ends, nothing that this attempt wrote is left.
+// manifest.json is the commit point and the last file written: if ctx ends
+// after that, Run succeeds all the same.
 //
 // If an earlier attempt has published, Run finds its manifest and reports
-// success. If nothing matched, nothing is written.
+// success. If nothing matched, nothing is written. With [Options.Record], what is
+// recorded is decided: see there.
 //
-// Errors: those of src and dst, of Options.Publish and ctx.Err(), wrapped. If
-// what was written could not be removed the error says that too; the next
-// attempt and [CleanAttempts] remove it.
+// Errors: those of src and dst, of Options.Publish and Options.Record, and
+// ctx.Err(), wrapped. If what was written could not be removed the error says that
+// too; the next attempt and [CleanAttempts] remove it.
 func Run(ctx context.Context, src Source, dst Destination, job Job, opts Options) (Result, error) {
 	r, err := newRun(dst, job, opts)
 	if err != nil {
@@ -34,7 +37,7 @@ func Run(ctx context.Context, src Source, dst Destination, job Job, opts Options
 	}
 	published, err := r.recover(ctx, false)
 	if err != nil {
-		return Result{}, fmt.Errorf("clean up behind earlier attempts: %w", err)
+		return Result{}, fmt.Errorf("clean up after earlier attempts: %w", err)
 	}
 	if published != nil {
 		return *published, nil
@@ -56,8 +59,9 @@ type run struct {
 	names names
 	log   *slog.Logger
 
-	mu      sync.Mutex
-	created []created // in the order of their creation
+	mu       sync.Mutex
+	created  []created // in the order of their creation
+	recorded bool      // what is in created belongs to the run now, not to this attempt
 }
 
 func newRun(dst Destination, job Job, opts Options) (*run, error) {
@@ -119,96 +123,33 @@ func seededStart(job *Job) time.Time {
 
 func (r *run) step(s Step) { r.opts.Failpoint(s) }
 
-// report scans and publishes. After an error, what is in r.created is to be
-// removed.
+// report scans and publishes, or publishes what an earlier attempt has recorded.
+// After an error, what is in r.created is to be removed.
 func (r *run) report(ctx context.Context, src Source) (Result, error) {
-	summary, files, err := r.scan(ctx, src)
+	if len(r.job.Recorded) > 0 {
+		return r.publishRecorded(ctx, r.job.Recorded)
+	}
+	outline, results, err := r.scan(ctx, src)
 	if err != nil {
 		return Result{}, fmt.Errorf("scan %s: %w", r.job.Bucket, err)
 	}
 	r.step(Scanned)
-	if r.opts.Publish != nil {
-		if err := r.opts.Publish(ctx); err != nil {
-			return Result{}, fmt.Errorf("publish: %w", err)
-		}
-	}
-	r.step(Allowed)
-	result := Result{Summary: *summary}
-	if summary.Matched == 0 && !r.opts.EmptyManifest {
-		return result, ctx.Err()
-	}
-	if result.Manifest, err = r.publish(ctx, summary, files); err != nil {
-		return Result{}, fmt.Errorf("publish: %w", err)
-	}
-	return result, nil
+	return r.publish(ctx, outline, results)
 }
 
-// scan takes the snapshot, cuts it into segments, and has them scanned. The
-// summary is complete.
-func (r *run) scan(ctx context.Context, src Source) (_ *stocktake.Summary, _ []stocktake.ManifestFile, err error) {
-	begun := time.Now()
-	snap, err := src.Snapshot(ctx, r.job.Bucket)
+// scan takes the snapshot, cuts it into segments, and has them scanned.
+func (r *run) scan(ctx context.Context, src Source) (_ *Outline, _ []SliceResult, err error) {
+	snap, opened, err := r.snapshot(ctx, src)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-
-	prefix := r.job.Configuration.Filter.Prefix
-	count, err := snap.Count(ctx, prefix)
-	if err != nil {
-		return nil, nil, fmt.Errorf("count: %w", err)
-	}
-	if count < 0 && r.job.Expected > 0 {
-		count = r.job.Expected
-	}
-	workers := r.opts.Workers
-	if r.job.Seed != "" {
-		workers = seededWorkers
-	}
-	n := segments(count, workers, r.opts.MinSegment, r.opts.Limits.Rows)
-	var previous *stocktake.Summary
-	if n > 1 && r.job.Seed == "" {
-		previous = r.previous(ctx)
-	}
-	segs, err := plan(ctx, snap, prefix, n, previous)
+	outline, err := r.plan(ctx, snap)
 	if err != nil {
 		return nil, nil, err
 	}
-	r.opts.Progress.begin(max(count, 0), len(segs))
+	r.opts.Progress.begin(outline.Expected, len(outline.Slices))
 	r.step(Planned)
-
-	scanned, err := r.scanSegments(ctx, snap, segs)
-	if err != nil {
-		return nil, nil, err
-	}
-	summary, files := r.summarize(scanned)
-	summary.Consistency = snap.Consistency()
-	summary.Start = snap.Time().UTC()
-	summary.End = summary.Start.Add(time.Since(begun))
-	if r.job.Seed != "" {
-		summary.Start = seededStart(&r.job)
-		summary.End = summary.Start
-	}
-	return summary, files, nil
-}
-
-// summarize joins what the segments came to.
-func (r *run) summarize(scanned []scanned) (*stocktake.Summary, []stocktake.ManifestFile) {
-	s := &stocktake.Summary{
-		Version: stocktake.SummaryVersion, Bucket: r.job.Bucket, Configuration: r.job.Configuration.ID, Run: r.job.Run,
-		Files: []stocktake.SummaryFile{},
-	}
-	files := []stocktake.ManifestFile{}
-	var totals report.Totals
-	for i := range scanned {
-		seg := &scanned[i]
-		s.Listed += seg.listed
-		totals.Merge(&seg.totals)
-		for _, f := range seg.files {
-			s.Files = append(s.Files, f)
-			files = append(files, stocktake.ManifestFile{MD5: f.MD5, Key: f.Key, Size: f.Size})
-		}
-	}
-	s.Matched, s.Bytes, s.Classes = totals.Rows, totals.Bytes, totals.Classes()
-	return s, files
+	results, err := r.scanSegments(ctx, snap, opened, outline.Slices)
+	return &outline, results, err
 }

@@ -3,8 +3,10 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -12,28 +14,64 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// scanned is what one segment came to.
-type scanned struct {
-	listed int64
-	totals report.Totals
-	files  []stocktake.SummaryFile
+// ScanSlice scans a slice of the run of job, up to the end of its segment or of
+// opts.Slice, and writes its shards. Slices of a run may be scanned in any
+// order, at the same time, and in different processes: each gets an attempt of
+// its own in job.Attempt. The result is what [Publish] needs, and says where
+// the next slice begins.
+//
+// Errors are those of src and dst, and ctx.Err(), wrapped; then the shards that
+// it has written are removed again, and if that fails the error says so too.
+func ScanSlice(ctx context.Context, src Source, dst Destination, job Job, slice Slice, opts Options) (_ SliceResult, err error) {
+	r, err := newRun(dst, job, opts)
+	if err != nil {
+		return SliceResult{}, err
+	}
+	result, err := r.scanSlice(ctx, src, slice)
+	if err != nil {
+		return SliceResult{}, errors.Join(fmt.Errorf("scan %s: %w", job.Bucket, err), r.removeCreated(ctx))
+	}
+	return result, nil
 }
 
-// scanSegments scans the segments with as many workers as are allowed, in the
-// order of their keys. Nothing is handed between workers but the number of the
-// next segment.
-func (r *run) scanSegments(ctx context.Context, snap Snapshot, segs []Segment) ([]scanned, error) {
-	results := make([]scanned, len(segs))
+func (r *run) scanSlice(ctx context.Context, src Source, slice Slice) (_ SliceResult, err error) {
+	snap, opened, err := r.snapshot(ctx, src)
+	if err != nil {
+		return SliceResult{}, err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	r.opts.Progress.begin(0, 1)
+	w, err := r.newWorker(snap, opened)
+	if err != nil {
+		return SliceResult{}, err
+	}
+	return w.scan(ctx, slice, r.opts.Progress.cursor(0))
+}
+
+// snapshot takes a snapshot of the source and says when, by the clock of this
+// process.
+func (r *run) snapshot(ctx context.Context, src Source) (Snapshot, time.Time, error) {
+	begun := time.Now()
+	snap, err := src.Snapshot(ctx, r.job.Bucket)
+	return snap, begun, err
+}
+
+// scanSegments scans each segment as one slice, with as many workers as are
+// allowed, in the order of their keys. Nothing is handed between workers but the
+// number of the next segment.
+func (r *run) scanSegments(ctx context.Context, snap Snapshot, opened time.Time, slices []Slice) ([]SliceResult, error) {
+	r.opts.Slice = Budget{}
+	results := make([]SliceResult, len(slices))
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	for range min(r.opts.Workers, len(segs)) {
+	for range min(r.opts.Workers, len(slices)) {
 		group.Go(func() error {
-			w, err := r.newWorker(snap)
+			w, err := r.newWorker(snap, opened)
 			if err != nil {
 				return err
 			}
-			for i := int(next.Add(1)) - 1; i < len(segs); i = int(next.Add(1)) - 1 {
-				if results[i], err = w.scan(ctx, i, segs[i]); err != nil {
+			for i := int(next.Add(1)) - 1; i < len(slices); i = int(next.Add(1)) - 1 {
+				if results[i], err = w.scan(ctx, slices[i], r.opts.Progress.cursor(i)); err != nil {
 					return err
 				}
 			}
@@ -43,11 +81,12 @@ func (r *run) scanSegments(ctx context.Context, snap Snapshot, segs []Segment) (
 	return results, group.Wait()
 }
 
-// A worker scans one segment after another. Everything it needs per record is
+// A worker scans one slice after another. Everything it needs per record is
 // its own.
 type worker struct {
 	*run
 	snap     Snapshot
+	opened   time.Time // when snap was taken, by the clock of this process
 	matcher  stocktake.Matcher
 	versions bool
 	excluded []byte // prefix of keys to leave out; nil: none
@@ -55,25 +94,24 @@ type worker struct {
 	kept     []stocktake.Record
 	pace     pace
 
-	// Of the segment at hand.
-	number  int
-	prefix  []byte // of the segment
-	segment Segment
-	cursor  *cursor
-	last    []byte // last key read
-	file    File   // nil: no shard is begun
-	key     string // of file
-	out     scanned
+	// Of the slice at hand.
+	begun  time.Time
+	prefix []byte // of the segment
+	cursor *cursor
+	last   []byte // last key read
+	file   File   // nil: no shard is begun
+	key    string // of file
+	out    SliceResult
 }
 
-func (r *run) newWorker(snap Snapshot) (*worker, error) {
+func (r *run) newWorker(snap Snapshot, opened time.Time) (*worker, error) {
 	cfg := &r.job.Configuration
 	shards, err := report.NewShardWriter(r.opts.Format, r.job.Bucket, cfg.Columns(), r.opts.Limits)
 	if err != nil {
 		return nil, err
 	}
 	w := &worker{
-		run: r, snap: snap,
+		run: r, snap: snap, opened: opened,
 		versions: cfg.IncludedObjectVersions == stocktake.AllVersions,
 		shards:   shards,
 		pace:     newPace(&r.opts),
@@ -86,11 +124,16 @@ func (r *run) newWorker(snap Snapshot) (*worker, error) {
 	return w, nil
 }
 
-func (w *worker) scan(ctx context.Context, number int, seg Segment) (scanned, error) {
-	w.number, w.segment, w.prefix = number, seg, []byte(seg.Prefix)
-	w.cursor = w.opts.Progress.cursor(number)
-	w.last, w.out = w.last[:0], scanned{}
-	err := w.snap.Scan(ctx, seg, w.versions, func(batch []stocktake.Record) error { return w.batch(ctx, batch) })
+// errSliceEnds ends a scan because the budget of the slice is used up.
+var errSliceEnds = errors.New("the slice ends")
+
+func (w *worker) scan(ctx context.Context, slice Slice, cursor *cursor) (SliceResult, error) {
+	w.begun, w.prefix, w.cursor = time.Now(), []byte(slice.Segment.Prefix), cursor
+	w.last, w.out = w.last[:0], SliceResult{Slice: slice, Snapshot: w.snap.Time()}
+	err := w.snap.Scan(ctx, slice.Segment, w.versions, func(batch []stocktake.Record) error { return w.batch(ctx, batch) })
+	if w.out.Done = err == nil; errors.Is(err, errSliceEnds) {
+		err = nil
+	}
 	if err == nil && w.file != nil {
 		err = w.endShard(ctx)
 	}
@@ -100,6 +143,7 @@ func (w *worker) scan(ctx context.Context, number int, seg Segment) (scanned, er
 		w.file = nil
 	}
 	w.cursor.finish()
+	w.out.End = w.out.Snapshot.Add(time.Since(w.opened))
 	return w.out, err
 }
 
@@ -108,10 +152,16 @@ func (w *worker) batch(ctx context.Context, batch []stocktake.Record) error {
 	if err := w.check(batch); err != nil {
 		return err
 	}
-	rows, size := w.out.totals.Rows, w.out.totals.Bytes
-	kept := w.match(batch)
-	for len(kept) > 0 {
+	before := w.out.Totals
+	matched := w.match(batch)
+	for kept := matched; len(kept) > 0; {
 		if w.file == nil {
+			if w.slicesShards() {
+				// What does not fit into this slice was not read.
+				batch, w.out.Totals = w.until(batch, len(matched)-len(kept)), before
+				w.match(batch)
+				break
+			}
 			if err := w.beginShard(ctx); err != nil {
 				return err
 			}
@@ -127,21 +177,53 @@ func (w *worker) batch(ctx context.Context, batch []stocktake.Record) error {
 			}
 		}
 	}
-	w.out.listed += int64(len(batch))
-	w.opts.Progress.add(len(batch), w.out.totals.Rows-rows, w.out.totals.Bytes-size)
-	w.cursor.move(w.last)
+	w.out.Listed += int64(len(batch))
+	w.opts.Progress.add(len(batch), w.out.Totals.Rows-before.Rows, w.out.Totals.Bytes-before.Bytes)
+	w.cursor.move(batch[len(batch)-1].Key)
+	if w.slicesShards() && w.file == nil || w.opts.Slice.Time > 0 && time.Since(w.begun) >= w.opts.Slice.Time {
+		w.out.Next = w.after(&batch[len(batch)-1])
+		return errSliceEnds
+	}
 	return w.pace.step(ctx)
+}
+
+// slicesShards reports whether the slice has as many shards as it may have.
+func (w *worker) slicesShards() bool {
+	return w.opts.Slice.Shards > 0 && len(w.out.Files) >= w.opts.Slice.Shards
+}
+
+// until returns the batch up to the n-th record of it that matches; n is at
+// least 1.
+func (w *worker) until(batch []stocktake.Record, n int) []stocktake.Record {
+	for i := range batch {
+		if w.matches(&batch[i]) {
+			if n--; n == 0 {
+				return batch[:i+1]
+			}
+		}
+	}
+	return batch
+}
+
+// after is the place behind r in this scan.
+func (w *worker) after(r *stocktake.Record) Cursor {
+	c := Cursor{Key: string(r.Key)}
+	if w.versions {
+		c.Version = string(r.VersionID)
+	}
+	return c
 }
 
 // check holds the source to its order where that costs nothing, at the ends of
 // a batch: a report out of order would be wrong in silence.
 func (w *worker) check(batch []stocktake.Record) error {
 	first, last := batch[0].Key, batch[len(batch)-1].Key
+	seg := &w.out.Slice.Segment
 	if bytes.Compare(first, w.last) < 0 || bytes.Compare(last, first) < 0 ||
 		!bytes.HasPrefix(first, w.prefix) || !bytes.HasPrefix(last, w.prefix) ||
-		string(first) < w.segment.From || w.segment.To != "" && string(last) >= w.segment.To {
+		string(first) < seg.From || seg.To != "" && string(last) >= seg.To {
 		return fmt.Errorf("the source is out of order: keys %.200q to %.200q after %.200q, in the segment from %.200q to %.200q",
-			first, last, w.last, w.segment.From, w.segment.To)
+			first, last, w.last, seg.From, seg.To)
 	}
 	w.last = append(w.last[:0], last...)
 	return nil
@@ -153,14 +235,14 @@ func (w *worker) match(batch []stocktake.Record) []stocktake.Record {
 	all := true
 	for i := range batch {
 		r := &batch[i]
-		if !w.matcher.Match(r) || w.excluded != nil && bytes.HasPrefix(r.Key, w.excluded) {
+		if !w.matches(r) {
 			if all {
 				w.kept = append(w.kept[:0], batch[:i]...)
 				all = false
 			}
 			continue
 		}
-		w.out.totals.Add(r)
+		w.out.Totals.Add(r)
 		if !all {
 			w.kept = append(w.kept, *r)
 		}
@@ -171,8 +253,12 @@ func (w *worker) match(batch []stocktake.Record) []stocktake.Record {
 	return w.kept
 }
 
+func (w *worker) matches(r *stocktake.Record) bool {
+	return w.matcher.Match(r) && (w.excluded == nil || !bytes.HasPrefix(r.Key, w.excluded))
+}
+
 func (w *worker) beginShard(ctx context.Context) (err error) {
-	w.key = w.names.shard(w.number, len(w.out.files))
+	w.key = w.names.shard(w.out.Slice.Number, w.out.Slice.Shards+len(w.out.Files))
 	if w.file, err = w.create(ctx, created{key: w.key}, w.opts.Format.ContentType()); err != nil {
 		return err
 	}
@@ -193,7 +279,7 @@ func (w *worker) endShard(ctx context.Context) error {
 	}
 	w.file = nil
 	shard.Key = w.key
-	w.out.files = append(w.out.files, shard.SummaryFile)
+	w.out.Files = append(w.out.Files, shard.SummaryFile)
 	w.opts.Progress.shard(shard.Size)
 	w.step(ShardCommitted)
 	return nil

@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report"
+)
+
+// An Outline is a run before it is scanned. It is kept as JSON.
+type Outline struct {
+	Start       time.Time             // of the snapshot it was made from
+	Consistency stocktake.Consistency // of the source
+	Expected    int64                 // records to be read, as far as is known; 0: not known
+
+	// Slices are the segments, each as one slice, ascending. There is at least one.
+	Slices []Slice
+}
+
+// Plan cuts the keys that the configuration of job selects into segments: at the
+// bounds of the last report's shards if there is one with enough of them, else
+// where the source proposes. It writes nothing. Errors are those of src and dst,
+// wrapped.
+func Plan(ctx context.Context, src Source, dst Destination, job Job, opts Options) (_ Outline, err error) {
+	r, err := newRun(dst, job, opts)
+	if err != nil {
+		return Outline{}, err
+	}
+	snap, err := src.Snapshot(ctx, job.Bucket)
+	if err != nil {
+		return Outline{}, fmt.Errorf("plan %s: %w", job.Bucket, err)
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	o, err := r.plan(ctx, snap)
+	if err != nil {
+		return Outline{}, fmt.Errorf("plan %s: %w", job.Bucket, err)
+	}
+	return o, nil
+}
+
+func (r *run) plan(ctx context.Context, snap Snapshot) (Outline, error) {
+	prefix := r.job.Configuration.Filter.Prefix
+	count, err := snap.Count(ctx, prefix)
+	if err != nil {
+		return Outline{}, fmt.Errorf("count: %w", err)
+	}
+	if count < 0 && r.job.Expected > 0 {
+		count = r.job.Expected
+	}
+	workers := r.opts.Workers
+	if r.job.Seed != "" {
+		workers = seededWorkers
+	}
+	n := segments(count, workers, r.opts.MinSegment, r.opts.Limits.Rows)
+	var previous *stocktake.Summary
+	if n > 1 && r.job.Seed == "" {
+		previous = r.previous(ctx)
+	}
+	segs, err := plan(ctx, snap, prefix, n, previous)
+	if err != nil {
+		return Outline{}, err
+	}
+	o := Outline{Start: snap.Time(), Consistency: snap.Consistency(), Expected: max(count, 0)}
+	for i, seg := range segs {
+		o.Slices = append(o.Slices, Slice{Segment: seg, Number: i})
+	}
+	return o, nil
+}
+
+// summarize adds up the results of all slices of a run, and names their shards
+// in the order of their keys. Its error says which keys no slice or two
+// slices have read.
+func (r *run) summarize(o *Outline, results []SliceResult) (*stocktake.Summary, []stocktake.ManifestFile, error) {
+	results, err := chain(r.job.Configuration.Filter.Prefix, results)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &stocktake.Summary{
+		Version: stocktake.SummaryVersion, Bucket: r.job.Bucket, Configuration: r.job.Configuration.ID, Run: r.job.Run,
+		Consistency: o.Consistency, Start: o.Start.UTC(), End: o.Start.UTC(),
+		Files: []stocktake.SummaryFile{},
+	}
+	files := []stocktake.ManifestFile{}
+	var totals report.Totals
+	for i := range results {
+		part := &results[i]
+		s.Listed += part.Listed
+		totals.Merge(&part.Totals)
+		for _, f := range part.Files {
+			s.Files = append(s.Files, f)
+			files = append(files, stocktake.ManifestFile{MD5: f.MD5, Key: f.Key, Size: f.Size})
+		}
+		if !part.Snapshot.Equal(o.Start) { // the slices have seen different states
+			s.Consistency = stocktake.Window
+		}
+		if part.End.After(s.End) {
+			s.End = part.End.UTC()
+		}
+	}
+	if r.job.Seed != "" {
+		s.Start = seededStart(&r.job)
+		s.End = s.Start
+	}
+	s.Matched, s.Bytes, s.Classes = totals.Rows, totals.Bytes, totals.Classes()
+	return s, files, nil
+}
+
+// chain puts results in the order of their keys, and holds them to reading each
+// record under prefix exactly once.
+func chain(prefix string, results []SliceResult) ([]SliceResult, error) {
+	type place struct{ from, after string }
+	begins := make(map[place]*SliceResult, len(results))
+	for i := range results {
+		seg := &results[i].Slice.Segment
+		at := place{seg.From, seg.After}
+		if seg.Prefix != prefix {
+			return nil, fmt.Errorf("a slice has prefix %.200q, want %.200q", seg.Prefix, prefix)
+		}
+		if begins[at] != nil {
+			return nil, fmt.Errorf("two slices begin at key %.200q", seg.From)
+		}
+		begins[at] = &results[i]
+	}
+	ordered := make([]SliceResult, 0, len(results))
+	for at := (place{}); ; {
+		r := begins[at]
+		if r == nil {
+			return nil, fmt.Errorf("the slices do not read what begins at key %.200q", at.from)
+		}
+		delete(begins, at)
+		ordered = append(ordered, *r)
+		if r.Done && r.Slice.Segment.To == "" {
+			break
+		}
+		if at = (place{from: r.Slice.Segment.To}); !r.Done {
+			rest, _ := r.Rest()
+			at = place{rest.Segment.From, rest.Segment.After}
+		}
+	}
+	for at := range begins {
+		return nil, fmt.Errorf("the slice that begins at key %.200q reads what another one does", at.from)
+	}
+	return ordered, nil
+}

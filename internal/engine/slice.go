@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report"
+)
+
+// A Slice is a part of a segment that is scanned in one go, in some process.
+// With its job it is all that [ScanSlice] needs to know; it is kept as JSON.
+type Slice struct {
+	Segment Segment
+
+	// Number is the number of the segment. The names of its shards follow from it,
+	// so no two segments of a run have the same number. It is at least 0 and less
+	// than 2^48.
+	Number int
+
+	// Shards is how many shards earlier slices of the segment have committed.
+	Shards int
+}
+
+// A Budget says when a slice ends before the end of its segment. The zero value
+// has no limits.
+type Budget struct {
+	// Time ends the slice with the first batch after so much time. 0: no limit.
+	Time time.Duration
+
+	// Shards ends the slice once it has filled so many shards. 0: no limit.
+	Shards int
+}
+
+// A SliceResult is what a slice came to. It is kept as JSON; what it lacks of a
+// later version's fields is zero.
+type SliceResult struct {
+	Slice Slice
+
+	// Next is where the rest of the segment begins; Done says that there is none.
+	Next Cursor
+	Done bool
+
+	Files  []stocktake.SummaryFile // the shards, in the order of their keys
+	Listed int64                   // records read, matching or not
+	Totals report.Totals           // of the records that matched
+
+	// Snapshot is the time of the snapshot that was scanned, End when the slice
+	// ended, both by the clock of the source.
+	Snapshot, End time.Time
+}
+
+// Rest returns the slice that continues after r; false if the segment is done.
+func (r *SliceResult) Rest() (Slice, bool) {
+	s := r.Slice
+	s.Segment = r.Next.Rest(s.Segment)
+	s.Shards += len(r.Files)
+	return s, !r.Done
+}
+
+// Halve cuts s in two, so that another process can scan the upper half. upper
+// gets the number given, which no segment of the run may have. The cut lies
+// between keys, at the middle of the bytes that the keys of s can have, and
+// not between versions of one key. It returns false if s is too narrow to be cut.
+func (s *Slice) Halve(number int) (lower, upper Slice, ok bool) {
+	g := s.Segment
+	cut, ok := middle(max(g.From, g.Prefix), g.To, g.Prefix)
+	if !ok {
+		return Slice{}, Slice{}, false
+	}
+	lower, upper = *s, Slice{Number: number, Segment: Segment{Prefix: g.Prefix, From: cut, To: g.To}}
+	lower.Segment.To = cut
+	return lower, upper, true
+}
+
+// keyDigits is how many bytes of two keys, after those they share, decide where
+// the middle between them is.
+const keyDigits = 6
+
+// middle returns a short string of bytes about half way between from and to, and
+// greater than from. to empty: half way to the end of the keys that start with
+// prefix, of which from is one.
+func middle(from, to, prefix string) (string, bool) {
+	shared := 0
+	if to == "" {
+		shared = len(prefix)
+	} else {
+		for shared < len(from) && shared < len(to) && from[shared] == to[shared] {
+			shared++
+		}
+	}
+	low := digits(from[shared:])
+	high := uint64(1) << (8 * keyDigits)
+	if to != "" {
+		high = digits(to[shared:])
+	}
+	if high < low+2 {
+		return "", false
+	}
+	mid := low + (high-low)/2
+	cut := append([]byte(nil), from[:shared]...)
+	for n := 1; n <= keyDigits; n++ { // as short as it can be
+		shift := 8 * (keyDigits - n)
+		if short := mid >> shift << shift; short > low || n == keyDigits {
+			for i := range n {
+				cut = append(cut, byte(short>>(8*(keyDigits-1-i))))
+			}
+			return string(cut), string(cut) > from
+		}
+	}
+	return "", false
+}
+
+// digits are the first bytes of s as a number; those missing are 0.
+func digits(s string) (n uint64) {
+	for i := range keyDigits {
+		n <<= 8
+		if i < len(s) {
+			n |= uint64(s[i])
+		}
+	}
+	return n
+}
+
+// Keys may be any bytes, and JSON strings are UTF-8: in JSON they are written as
+// in manifest.summary, percent-encoded.
+type (
+	segmentJSON struct {
+		Prefix string `json:"prefix,omitempty"`
+		From   string `json:"from,omitempty"`
+		To     string `json:"to,omitempty"`
+		After  string `json:"after,omitempty"`
+	}
+	cursorJSON struct {
+		Key     string `json:"key,omitempty"`
+		Version string `json:"version,omitempty"`
+	}
+)
+
+// MarshalJSON implements [json.Marshaler].
+func (s Segment) MarshalJSON() ([]byte, error) {
+	return json.Marshal(segmentJSON{escape(s.Prefix), escape(s.From), escape(s.To), escape(s.After)})
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (s *Segment) UnmarshalJSON(raw []byte) error {
+	var j segmentJSON
+	if err := json.Unmarshal(raw, &j); err != nil {
+		return err
+	}
+	*s = Segment{}
+	return unescape(map[*string]string{&s.Prefix: j.Prefix, &s.From: j.From, &s.To: j.To, &s.After: j.After})
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (c Cursor) MarshalJSON() ([]byte, error) {
+	return json.Marshal(cursorJSON{escape(c.Key), escape(c.Version)})
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *Cursor) UnmarshalJSON(raw []byte) error {
+	var j cursorJSON
+	if err := json.Unmarshal(raw, &j); err != nil {
+		return err
+	}
+	*c = Cursor{}
+	return unescape(map[*string]string{&c.Key: j.Key, &c.Version: j.Version})
+}
+
+func escape(s string) string { return string(report.AppendKey(nil, []byte(s))) }
+
+func unescape(fields map[*string]string) (err error) {
+	for field, text := range fields {
+		if *field, err = url.PathUnescape(text); err != nil {
+			return fmt.Errorf("%.200q: %w", text, err)
+		}
+	}
+	return nil
+}
