@@ -39,7 +39,8 @@ var may = map[string][]string{
 	"internal/engine":            {".", "report"},
 	"internal/engine/sourcetest": {".", "internal/engine"},
 	"internal/membucket":         {".", "internal/engine", "internal/engine/sourcetest"},
-	"internal/store":             {".", "internal/digest", "internal/engine", "internal/kms", "internal/object"},
+	"internal/store":             {".", "internal/digest", "internal/engine", "internal/kms", "internal/object", "internal/store/layout"},
+	"internal/store/layout":      {".", "internal/object"},
 
 	// The registry: what any bucket is, and how a run reaches it.
 	"internal/bucket": {".", "internal/engine", "internal/object", "internal/ram", "report"},
@@ -100,7 +101,7 @@ var forTests = []string{"internal/engine/sourcetest", "internal/catalog/catalogt
 // homes lists the packages that may import a library, by prefix of its import
 // path, tests aside. A library at home in one room can be replaced there.
 var homes = map[string][]string{
-	"github.com/cockroachdb/pebble":         {"internal/store"},
+	"github.com/cockroachdb/pebble":         {"internal/store", "internal/store/layout"},
 	"modernc.org/sqlite":                    {"internal/catalog/sqlite"},
 	"github.com/pressly/goose":              {"internal/catalog/sqlite"},
 	"github.com/alecthomas/kong":            {"cmd/stocktake"},

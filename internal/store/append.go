@@ -10,6 +10,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/digest"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // mergeSize is the size below which the last blob of an appendable object is
@@ -34,7 +35,7 @@ func (s *Store) AppendObject(ctx context.Context, by object.Origin, p object.Put
 	if err := appendable(old, position); err != nil {
 		return object.Info{}, err
 	}
-	if old == nil || old.info.IsDeleteMarker {
+	if old == nil || old.Info.IsDeleteMarker {
 		return s.beginAppendable(ctx, by, b, &p, r)
 	}
 	return s.extend(ctx, by, b, old, &p, r)
@@ -42,18 +43,18 @@ func (s *Store) AppendObject(ctx context.Context, by object.Origin, p object.Put
 
 // appendable tells why old cannot be appended to at position; nil, or a delete
 // marker, is an object yet to be made.
-func appendable(old *row, position int64) error {
+func appendable(old *layout.Row, position int64) error {
 	switch {
-	case old == nil || old.info.IsDeleteMarker:
+	case old == nil || old.Info.IsDeleteMarker:
 		if position != 0 {
 			return &object.PositionError{}
 		}
-	case old.info.Type != stocktake.Appendable:
+	case old.Info.Type != stocktake.Appendable:
 		return object.ErrNotAppendable
-	case old.info.Sealed:
+	case old.Info.Sealed:
 		return object.ErrSealed
-	case old.info.Size != position:
-		return &object.PositionError{Length: old.info.Size}
+	case old.Info.Size != position:
+		return &object.PositionError{Length: old.Info.Size}
 	}
 	return nil
 }
@@ -75,13 +76,13 @@ func (s *Store) beginAppendable(ctx context.Context, by object.Origin, b *bucket
 }
 
 // extend adds the body to the appendable object old.
-func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *row, p *object.Put, r io.Reader) (object.Info, error) {
+func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *layout.Row, p *object.Put, r io.Reader) (object.Info, error) {
 	pieces, e, err := s.lastPieces(ctx, old)
 	if err != nil {
 		return object.Info{}, err
 	}
-	var tail []piece // is written anew
-	if n := len(pieces); n > 0 && pieces[n-1].size < mergeSize {
+	var tail []layout.Piece // is written anew
+	if n := len(pieces); n > 0 && pieces[n-1].Size < mergeSize {
 		pieces, tail = pieces[:n-1], pieces[n-1:]
 	}
 	nb := s.newBody(-1, e)
@@ -95,7 +96,7 @@ func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *ro
 		return object.Info{}, s.movedOn(b, old, err)
 	}
 	d, err := s.receiveInto(ctx, nb, r, p)
-	if err == nil && d.n > object.MaxPartSize-old.info.Size {
+	if err == nil && d.n > object.MaxPartSize-old.Info.Size {
 		err = object.ErrTooLarge
 	}
 	if err == nil {
@@ -110,15 +111,15 @@ func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *ro
 		if err != nil {
 			return err
 		}
-		if err := appendable(now, old.info.Size); err != nil {
+		if err := appendable(now, old.Info.Size); err != nil {
 			return err
 		}
-		if now == nil || now.seq != old.seq || now.content != old.content {
+		if now == nil || now.Seq != old.Seq || now.Content != old.Content {
 			// It has been replaced by one as long.
 			return &object.PositionError{}
 		}
 		made, err = c.extend(now, pieces, tail, nb, d)
-		made.VersionID = now.versionID(state.Versioning != object.Unversioned)
+		made.VersionID = now.VersionID(state.Versioning != object.Unversioned)
 		return err
 	})
 	if err != nil && !errors.Is(err, errUncertain) {
@@ -133,23 +134,23 @@ func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *ro
 }
 
 // lastPieces lists what old consists of.
-func (s *Store) lastPieces(ctx context.Context, old *row) ([]piece, envelope, error) {
+func (s *Store) lastPieces(ctx context.Context, old *layout.Row) ([]layout.Piece, envelope, error) {
 	e, err := s.unseal(ctx, old)
 	if err != nil {
 		return nil, envelope{}, err
 	}
-	switch old.content.kind {
-	case contentEmpty:
+	switch old.Content.Kind {
+	case layout.ContentEmpty:
 		return nil, e, nil
-	case contentMap:
-		pieces, err := getPieces(s.db, old.content.id)
+	case layout.ContentMap:
+		pieces, err := getPieces(s.db, old.Content.ID)
 		return pieces, e, err
 	}
-	return []piece{{old.content, old.info.Size}}, e, nil
+	return []layout.Piece{{Content: old.Content, Size: old.Info.Size}}, e, nil
 }
 
 // copyPieces adds the bytes of pieces to a body.
-func (s *Store) copyPieces(b *body, pieces []piece, e envelope) error {
+func (s *Store) copyPieces(b *body, pieces []layout.Piece, e envelope) error {
 	buf := buffers.get()
 	defer buffers.put(buf)
 	for _, p := range pieces {
@@ -157,7 +158,7 @@ func (s *Store) copyPieces(b *body, pieces []piece, e envelope) error {
 		if err != nil {
 			return err
 		}
-		r, err := c.Range(0, p.size)
+		r, err := c.Range(0, p.Size)
 		if err == nil {
 			_, err = io.CopyBuffer(bodyWriter{s, b}, struct{ io.Reader }{r}, *buf)
 		}
@@ -182,55 +183,55 @@ func (w bodyWriter) Write(p []byte) (int, error) {
 
 // movedOn replaces err, met on reading old, if old is not the current state any
 // more.
-func (s *Store) movedOn(b *bucket, old *row, err error) error {
-	now, nowErr := newest(s.db, b.id, old.info.Key)
-	if nowErr == nil && now != nil && now.seq == old.seq && now.content == old.content {
+func (s *Store) movedOn(b *bucket, old *layout.Row, err error) error {
+	now, nowErr := newest(s.db, b.id, old.Info.Key)
+	if nowErr == nil && now != nil && now.Seq == old.Seq && now.Content == old.Content {
 		return err
 	}
-	if positionErr := appendable(now, old.info.Size); nowErr == nil && positionErr != nil {
+	if positionErr := appendable(now, old.Info.Size); nowErr == nil && positionErr != nil {
 		return positionErr
 	}
 	return err
 }
 
 // extend replaces the last pieces of r by body.
-func (c *change) extend(r *row, pieces, tail []piece, b *body, d digests) (object.Info, error) {
-	c.delta.count(r, -1)
-	oldMap := content{}
-	if r.content.kind == contentMap {
-		oldMap = r.content
+func (c *change) extend(r *layout.Row, pieces, tail []layout.Piece, b *body, d digests) (object.Info, error) {
+	c.delta.Count(r, -1)
+	oldMap := layout.Content{}
+	if r.Content.Kind == layout.ContentMap {
+		oldMap = r.Content
 	}
 	if b.size > 0 {
-		pieces = append(slices.Clone(pieces), piece{b.content, b.size})
+		pieces = append(slices.Clone(pieces), layout.Piece{Content: b.content, Size: b.size})
 	}
 	switch len(pieces) {
 	case 0:
-		r.content = content{}
+		r.Content = layout.Content{}
 	case 1:
-		r.content = pieces[0].content
+		r.Content = pieces[0].Content
 	default:
 		id, err := c.s.nextSeq()
 		if err != nil {
 			return object.Info{}, err
 		}
-		r.content = content{contentMap, id}
-		if err := c.batch.Set(idKey(spaceMaps, id), appendPieces(nil, pieces), nil); err != nil {
+		r.Content = layout.Content{Kind: layout.ContentMap, ID: id}
+		if err := c.batch.Set(layout.IDKey(layout.SpaceMaps, id), layout.AppendPieces(nil, pieces), nil); err != nil {
 			return object.Info{}, err
 		}
 	}
-	if oldMap.kind == contentMap {
-		if err := c.batch.Delete(idKey(spaceMaps, oldMap.id), nil); err != nil {
+	if oldMap.Kind == layout.ContentMap {
+		if err := c.batch.Delete(layout.IDKey(layout.SpaceMaps, oldMap.ID), nil); err != nil {
 			return object.Info{}, err
 		}
 	}
-	in := &r.info
+	in := &r.Info
 	in.Size += d.n
 	in.CRC64 = digest.JoinCRC64(in.CRC64, d.crc64, d.n)
 	in.ETag = stocktake.ETag{Sum: textSum(append(in.ETag.Sum[:], d.md5[:]...))}
 	in.LastModified = c.s.now()
-	c.delta.count(r, 1)
-	err := errors.Join(c.releasePieces(r.seq, tail), c.put(r), b.addTo(c.batch))
-	return r.publish(false, true), err
+	c.delta.Count(r, 1)
+	err := errors.Join(c.releasePieces(r.Seq, tail), c.put(r), b.addTo(c.batch))
+	return r.Publish(false, true), err
 }
 
 // SealAppendObject implements ossapi.Appends. Sealing a sealed object changes
@@ -247,15 +248,15 @@ func (s *Store) SealAppendObject(_ context.Context, by object.Origin, name, key 
 			return err
 		case r == nil:
 			return object.ErrNoSuchKey
-		case r.info.IsDeleteMarker:
-			return &object.DeleteMarkerError{VersionID: r.versionID(true)}
-		case r.info.Type != stocktake.Appendable:
+		case r.Info.IsDeleteMarker:
+			return &object.DeleteMarkerError{VersionID: r.VersionID(true)}
+		case r.Info.Type != stocktake.Appendable:
 			return object.ErrNotAppendable
-		case r.info.Size != position:
-			return &object.PositionError{Length: r.info.Size}
+		case r.Info.Size != position:
+			return &object.PositionError{Length: r.Info.Size}
 		}
-		r.info.Sealed = true
-		sealed = r.publish(state.Versioning != object.Unversioned, true)
+		r.Info.Sealed = true
+		sealed = r.Publish(state.Versioning != object.Unversioned, true)
 		return c.put(r)
 	})
 	if err != nil {

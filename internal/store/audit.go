@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/kms"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // An Audit is what [Store.Audit] counted.
@@ -80,9 +81,9 @@ type auditor struct {
 
 	named, inline, mapped []uint64 // what rows name: files, blobs in the index, maps
 
-	names   map[uint32]string // of the buckets
-	stats   map[uint32]*delta // by bucket
-	uploads map[uint64]bool   // by sequence number: whether it is encrypted
+	names   map[uint32]string        // of the buckets
+	stats   map[uint32]*layout.Delta // by bucket
+	uploads map[uint64]bool          // by sequence number: whether it is encrypted
 }
 
 func (a *auditor) wrong(subject, format string, args ...any) {
@@ -100,22 +101,22 @@ func (a *auditor) step() error {
 // subject names a row by its index key: as people know it, where the key can be
 // read.
 func (a *auditor) subject(key []byte) string {
-	what, tail := "object", seqLen
+	what, tail := "object", layout.SeqLen
 	switch {
-	case key[0] == spaceUploads:
-		what, tail = "upload of object", uploadIDLen
-	case key[0] == spaceParts:
+	case key[0] == layout.SpaceUploads:
+		what, tail = "upload of object", layout.UploadIDLen
+	case key[0] == layout.SpaceParts:
 		return fmt.Sprintf("part %x", key)
 	}
-	end := len(key) - tail - terminatorLen
-	if end < bucketHeadLen {
+	end := len(key) - tail - layout.TerminatorLen
+	if end < layout.BucketHeadLen {
 		return fmt.Sprintf("row %x", key)
 	}
 	name, ok := a.names[binary.BigEndian.Uint32(key[1:])]
 	if !ok {
 		return fmt.Sprintf("row %x", key)
 	}
-	return fmt.Sprintf("%s %q of bucket %s (row %x)", what, unescaped(key[bucketHeadLen:end]), name, key)
+	return fmt.Sprintf("%s %q of bucket %s (row %x)", what, layout.Unescaped(key[layout.BucketHeadLen:end]), name, key)
 }
 
 func blobName(id uint64) string { return "blob " + strconv.FormatUint(id, 16) }
@@ -182,15 +183,15 @@ func (a *auditor) each(space byte, f func(key, value []byte) error) error {
 }
 
 func (a *auditor) buckets() error {
-	a.names, a.stats = map[uint32]string{}, map[uint32]*delta{}
-	return a.each(spaceBuckets, func(key, value []byte) error {
+	a.names, a.stats = map[uint32]string{}, map[uint32]*layout.Delta{}
+	return a.each(layout.SpaceBuckets, func(key, value []byte) error {
 		a.Buckets++
-		id, _, err := decodeBucket(string(key[1:]), value)
+		id, _, err := layout.DecodeBucket(string(key[1:]), value)
 		if err != nil {
 			a.wrong(fmt.Sprintf("bucket %q", key[1:]), "%v", err)
 			return nil
 		}
-		a.names[id], a.stats[id] = string(key[1:]), new(delta)
+		a.names[id], a.stats[id] = string(key[1:]), new(layout.Delta)
 		return nil
 	})
 }
@@ -199,30 +200,30 @@ func (a *auditor) buckets() error {
 // statistics say of them.
 func (a *auditor) rows() error {
 	a.uploads = map[uint64]bool{}
-	if err := a.each(spaceVersions, func(key, value []byte) error {
+	if err := a.each(layout.SpaceVersions, func(key, value []byte) error {
 		a.Versions++
-		r, err := decodeRow(key, value)
-		return a.row(key, value, &r, err, func(d *delta) { d.count(&r, 1) })
+		r, err := layout.DecodeRow(key, value)
+		return a.row(key, value, &r, err, func(d *layout.Delta) { d.Count(&r, 1) })
 	}); err != nil {
 		return err
 	}
-	if err := a.each(spaceUploads, func(key, value []byte) error {
+	if err := a.each(layout.SpaceUploads, func(key, value []byte) error {
 		a.Uploads++
-		r, err := decodeUpload(key, value)
+		r, err := layout.DecodeUpload(key, value)
 		if err == nil {
-			a.uploads[r.seq] = r.dataKey != nil
+			a.uploads[r.Seq] = r.DataKey != nil
 		}
-		return a.row(key, value, r, err, func(d *delta) { d[statUploads]++ })
+		return a.row(key, value, r, err, func(d *layout.Delta) { d[layout.StatUploads]++ })
 	}); err != nil {
 		return err
 	}
 	for id, want := range a.stats {
-		value, err := get(a.index, statisticsKey(id))
+		value, err := get(a.index, layout.StatisticsKey(id))
 		if err != nil {
 			return err
 		}
-		have, err := parseDelta(value)
-		want[statLastModified] = have[statLastModified]
+		have, err := layout.ParseDelta(value)
+		want[layout.StatLastModified] = have[layout.StatLastModified]
 		switch subject := "bucket " + a.names[id]; {
 		case err != nil:
 			a.wrong(subject, "%v", err)
@@ -234,7 +235,7 @@ func (a *auditor) rows() error {
 }
 
 // row checks one row, which is r unless it could not be decoded.
-func (a *auditor) row(key, value []byte, r *row, err error, count func(*delta)) error {
+func (a *auditor) row(key, value []byte, r *layout.Row, err error, count func(*layout.Delta)) error {
 	if err != nil {
 		a.wrong(a.subject(key), "%v", err)
 		return nil
@@ -242,39 +243,39 @@ func (a *auditor) row(key, value []byte, r *row, err error, count func(*delta)) 
 	d := a.stats[binary.BigEndian.Uint32(key[1:])]
 	if d == nil {
 		a.wrong(a.subject(key), "its bucket does not exist")
-		d = new(delta)
+		d = new(layout.Delta)
 	}
 	count(d)
-	c := claim{key: bytes.Clone(key), value: bytes.Clone(value), sealed: r.dataKey != nil}
-	if r.content.kind != contentMap {
-		return a.blob(&c, piece{r.content, r.info.Size})
+	c := claim{key: bytes.Clone(key), value: bytes.Clone(value), sealed: r.DataKey != nil}
+	if r.Content.Kind != layout.ContentMap {
+		return a.blob(&c, layout.Piece{Content: r.Content, Size: r.Info.Size})
 	}
-	a.mapped = append(a.mapped, r.content.id)
-	pieces, err := getPieces(a.index, r.content.id)
+	a.mapped = append(a.mapped, r.Content.ID)
+	pieces, err := getPieces(a.index, r.Content.ID)
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errRow) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, layout.ErrMalformed) {
 			return err
 		}
-		a.wrong(a.subject(key), "map %x: %v", r.content.id, err)
+		a.wrong(a.subject(key), "map %x: %v", r.Content.ID, err)
 		return nil
 	}
 	size := int64(0)
 	for _, p := range pieces {
-		size += p.size
+		size += p.Size
 		if err := a.blob(&c, p); err != nil {
 			return err
 		}
 	}
-	if size != r.info.Size {
-		a.wrong(a.subject(key), "it has %d bytes, its blobs %d", r.info.Size, size)
+	if size != r.Info.Size {
+		a.wrong(a.subject(key), "it has %d bytes, its blobs %d", r.Info.Size, size)
 	}
 	return nil
 }
 
 func (a *auditor) parts() error {
-	return a.each(spaceParts, func(key, value []byte) error {
+	return a.each(layout.SpaceParts, func(key, value []byte) error {
 		a.Parts++
-		p, err := decodePart(key, value)
+		p, err := layout.DecodePart(key, value)
 		if err != nil {
 			a.wrong(a.subject(key), "%v", err)
 			return nil
@@ -283,7 +284,7 @@ func (a *auditor) parts() error {
 		if !ok {
 			a.wrong(a.subject(key), "its upload does not exist")
 		}
-		return a.blob(&claim{bytes.Clone(key), bytes.Clone(value), sealed}, p.piece())
+		return a.blob(&claim{bytes.Clone(key), bytes.Clone(value), sealed}, p.Piece())
 	})
 }
 
@@ -294,59 +295,59 @@ type claim struct {
 }
 
 // size is what the blob of a piece takes on disk.
-func (c *claim) size(p piece) int64 {
+func (c *claim) size(p layout.Piece) int64 {
 	if c.sealed {
-		return kms.CipherSize(p.size)
+		return kms.CipherSize(p.Size)
 	}
-	return p.size
+	return p.Size
 }
 
 // blob checks one blob that a row names.
-func (a *auditor) blob(c *claim, p piece) error {
-	switch p.kind {
-	case contentEmpty:
-		if p.size != 0 {
-			a.wrong(a.subject(c.key), "it has %d bytes and no blob", p.size)
+func (a *auditor) blob(c *claim, p layout.Piece) error {
+	switch p.Kind {
+	case layout.ContentEmpty:
+		if p.Size != 0 {
+			a.wrong(a.subject(c.key), "it has %d bytes and no blob", p.Size)
 		}
-	case contentInline:
-		a.inline = append(a.inline, p.id)
-		data, err := get(a.index, idKey(spaceData, p.id))
+	case layout.ContentInline:
+		a.inline = append(a.inline, p.ID)
+		data, err := get(a.index, layout.IDKey(layout.SpaceData, p.ID))
 		switch {
 		case err != nil:
 			return err
 		case data == nil:
-			a.wrong(a.subject(c.key), "%s is not in the index", blobName(p.id))
+			a.wrong(a.subject(c.key), "%s is not in the index", blobName(p.ID))
 		case int64(len(data)) != c.size(p):
-			a.wrong(a.subject(c.key), "%s has %d bytes, want %d", blobName(p.id), len(data), c.size(p))
+			a.wrong(a.subject(c.key), "%s has %d bytes, want %d", blobName(p.ID), len(data), c.size(p))
 		}
 		a.Inline++
 		a.InlineBytes += int64(len(data))
-	case contentFile:
-		a.named = append(a.named, p.id)
+	case layout.ContentFile:
+		a.named = append(a.named, p.ID)
 		return a.file(c, p)
-	case contentMissing:
+	case layout.ContentMissing:
 		a.Unreadable++
 	default:
-		a.wrong(a.subject(c.key), "content of kind %d", p.kind)
+		a.wrong(a.subject(c.key), "content of kind %d", p.Kind)
 	}
 	return nil
 }
 
-func (a *auditor) file(c *claim, p piece) error {
+func (a *auditor) file(c *claim, p layout.Piece) error {
 	a.Files++
-	_, path := a.s.blobs.place(p.id)
+	_, path := a.s.blobs.place(p.ID)
 	info, err := a.s.blobs.fs.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		now, err := a.s.get(c.key)
 		if err == nil && bytes.Equal(now, c.value) { // else it was deleted meanwhile
-			a.wrong(a.subject(c.key), "%s has no file", blobName(p.id))
+			a.wrong(a.subject(c.key), "%s has no file", blobName(p.ID))
 		}
 		return err
 	case err != nil:
 		return err
 	case info.Size() != c.size(p):
-		a.wrong(a.subject(c.key), "the file of %s has %d bytes, want %d", blobName(p.id), info.Size(), c.size(p))
+		a.wrong(a.subject(c.key), "the file of %s has %d bytes, want %d", blobName(p.ID), info.Size(), c.size(p))
 	}
 	a.FileBytes += info.Size()
 	return nil
@@ -354,10 +355,10 @@ func (a *auditor) file(c *claim, p piece) error {
 
 // records reads which files are on their way.
 func (a *auditor) records() error {
-	for _, space := range []byte{spaceIntents, spaceRemovals} {
+	for _, space := range []byte{layout.SpaceIntents, layout.SpaceRemovals} {
 		if err := a.each(space, func(key, _ []byte) error {
 			if len(key) != 9 {
-				a.wrong(fmt.Sprintf("record %x", key), "%v", errRow)
+				a.wrong(fmt.Sprintf("record %x", key), "%v", layout.ErrMalformed)
 				return nil
 			}
 			a.passing = append(a.passing, binary.BigEndian.Uint64(key[1:]))
@@ -370,15 +371,17 @@ func (a *auditor) records() error {
 	return nil
 }
 
-func (a *auditor) inlineBlobs() error { return a.exactly("blob in the index", spaceData, a.inline) }
-func (a *auditor) maps() error        { return a.exactly("map", spaceMaps, a.mapped) }
+func (a *auditor) inlineBlobs() error {
+	return a.exactly("blob in the index", layout.SpaceData, a.inline)
+}
+func (a *auditor) maps() error { return a.exactly("map", layout.SpaceMaps, a.mapped) }
 
 // exactly checks that the keys of a space are those that are named, once each.
 func (a *auditor) exactly(what string, space byte, named []uint64) error {
 	a.once(what, named)
 	return a.each(space, func(key, _ []byte) error {
 		if len(key) != 9 {
-			a.wrong(fmt.Sprintf("%s %x", what, key), "%v", errRow)
+			a.wrong(fmt.Sprintf("%s %x", what, key), "%v", layout.ErrMalformed)
 			return nil
 		}
 		id := binary.BigEndian.Uint64(key[1:])

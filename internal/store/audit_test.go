@@ -7,10 +7,9 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store"
+	"golang.org/x/sync/errgroup"
 )
 
 // damaged is a store with something of each kind, and where its files are.

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // maxInline is the largest blob that may be kept in the index, in bytes. Rows
@@ -75,15 +76,15 @@ func (s *Store) seal(ctx context.Context, e *object.Encryption) (envelope, error
 }
 
 // unseal opens the envelope of a row.
-func (s *Store) unseal(ctx context.Context, r *row) (envelope, error) {
-	if r.dataKey == nil {
+func (s *Store) unseal(ctx context.Context, r *layout.Row) (envelope, error) {
+	if r.DataKey == nil {
 		return envelope{}, nil
 	}
 	if s.opts.Keys == nil {
 		return envelope{}, fmt.Errorf("%w: the store has no keyring", object.ErrKMSKey)
 	}
-	key, err := s.opts.Keys.Unwrap(ctx, r.info.Encryption, r.dataKey)
-	return envelope{key, r.dataKey}, err
+	key, err := s.opts.Keys.Unwrap(ctx, r.Info.Encryption, r.DataKey)
+	return envelope{key, r.DataKey}, err
 }
 
 // blobAAD ties an encrypted blob to its id.
@@ -95,7 +96,7 @@ func blobAAD(id uint64) []byte { return binary.BigEndian.AppendUint64(nil, id) }
 // it.
 type body struct {
 	size     int64 // without encryption
-	content  content
+	content  layout.Content
 	envelope envelope
 	once     bool // nobody is expected to read it soon
 
@@ -186,7 +187,7 @@ func (s *Store) spill(b *body) error {
 	if b.intent, err = s.intend(id); err != nil {
 		return err
 	}
-	b.content = content{kind: contentFile, id: id}
+	b.content = layout.Content{Kind: layout.ContentFile, ID: id}
 	if b.file, err = s.blobs.create(id, b.once); err != nil {
 		return fmt.Errorf("store a blob: %w", err)
 	}
@@ -207,7 +208,7 @@ func (s *Store) spill(b *body) error {
 // to be synced may give the file its name.
 func (s *Store) intend(id uint64) (*pebble.Batch, error) {
 	intent := s.db.NewBatch()
-	if err := intent.Set(idKey(spaceIntents, id), nil, nil); err != nil {
+	if err := intent.Set(layout.IDKey(layout.SpaceIntents, id), nil, nil); err != nil {
 		return nil, err
 	}
 	if err := s.db.ApplyNoSyncWait(intent, pebble.Sync); err != nil {
@@ -246,7 +247,7 @@ func (s *Store) finishInline(b *body) error {
 	if err != nil {
 		return err
 	}
-	b.content = content{kind: contentInline, id: id}
+	b.content = layout.Content{Kind: layout.ContentInline, ID: id}
 	if b.envelope.key == nil {
 		return nil
 	}
@@ -267,11 +268,11 @@ func (s *Store) finishInline(b *body) error {
 
 // addTo puts what makes the body's bytes a part of the index into the batch.
 func (b *body) addTo(batch *pebble.Batch) error {
-	switch b.content.kind {
-	case contentInline:
-		return batch.Set(idKey(spaceData, b.content.id), b.inline, nil)
-	case contentFile:
-		return batch.Delete(idKey(spaceIntents, b.content.id), nil)
+	switch b.content.Kind {
+	case layout.ContentInline:
+		return batch.Set(layout.IDKey(layout.SpaceData, b.content.ID), b.inline, nil)
+	case layout.ContentFile:
+		return batch.Delete(layout.IDKey(layout.SpaceIntents, b.content.ID), nil)
 	}
 	return nil
 }
@@ -300,9 +301,9 @@ func (s *Store) drop(b *body) {
 	}
 	if b.intent != nil && b.intent.SyncWait() == nil {
 		if named {
-			s.reap(spaceIntents, b.content.id)
+			s.reap(layout.SpaceIntents, b.content.ID)
 		} else {
-			_ = s.db.Delete(idKey(spaceIntents, b.content.id), pebble.NoSync) // else swept by the next start
+			_ = s.db.Delete(layout.IDKey(layout.SpaceIntents, b.content.ID), pebble.NoSync) // else swept by the next start
 		}
 	}
 	s.done(b)

@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // buckets are all buckets, in memory; the index has them durably.
@@ -37,17 +38,36 @@ type bucket struct {
 	state atomic.Pointer[object.Bucket] // what it points to never changes
 }
 
+// counters are a bucket's statistics in memory: the sum of all deltas in the
+// index, so that reading them costs nothing.
+type counters struct {
+	mu  sync.Mutex
+	sum layout.Delta
+}
+
+func (c *counters) add(d *layout.Delta) {
+	c.mu.Lock()
+	c.sum.Add(d)
+	c.mu.Unlock()
+}
+
+func (c *counters) load() layout.Delta {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sum
+}
+
 // loadBuckets reads all buckets and their statistics.
 func (s *Store) loadBuckets() error {
 	s.buckets.byName = map[string]*bucket{}
-	last, err := s.get(keyBuckets)
+	last, err := s.get(layout.KeyBuckets)
 	if err != nil {
 		return err
 	}
 	if last != nil {
 		s.buckets.last = binary.BigEndian.Uint32(last)
 	}
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceBuckets}, UpperBound: []byte{spaceBuckets + 1}})
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{layout.SpaceBuckets}, UpperBound: []byte{layout.SpaceBuckets + 1}})
 	if err != nil {
 		return err
 	}
@@ -58,17 +78,17 @@ func (s *Store) loadBuckets() error {
 			return err
 		}
 		name := string(it.Key()[1:])
-		id, state, err := decodeBucket(name, value)
+		id, state, err := layout.DecodeBucket(name, value)
 		if err != nil {
 			return err
 		}
 		b := &bucket{id: id}
 		b.state.Store(state)
-		stat, err := s.get(statisticsKey(id))
+		stat, err := s.get(layout.StatisticsKey(id))
 		if err != nil {
 			return err
 		}
-		if b.stat.sum, err = parseDelta(stat); err != nil {
+		if b.stat.sum, err = layout.ParseDelta(stat); err != nil {
 			return fmt.Errorf("bucket %s: %w", name, err)
 		}
 		s.buckets.byName[name] = b
@@ -116,15 +136,15 @@ func (s *Store) CreateBucket(_ context.Context, by object.Origin, want object.Bu
 	}
 	b := &bucket{id: s.buckets.last + 1}
 	b.state.Store(state)
-	value, err := encodeBucket(b.id, state)
+	value, err := layout.EncodeBucket(b.id, state)
 	if err != nil {
 		return err
 	}
 	batch := s.db.NewBatch()
 	defer batch.Close()
 	if err := errors.Join(
-		batch.Set(bucketKey(want.Name), value, nil),
-		batch.Set(keyBuckets, binary.BigEndian.AppendUint32(nil, b.id), nil),
+		batch.Set(layout.BucketKey(want.Name), value, nil),
+		batch.Set(layout.KeyBuckets, binary.BigEndian.AppendUint32(nil, b.id), nil),
 	); err != nil {
 		return err
 	}
@@ -205,11 +225,11 @@ func (s *Store) updateBucket(by object.Origin, b *bucket, update func(*object.Bu
 	if state.Versioning == object.Unversioned && have.Versioning != object.Unversioned {
 		return errUnversion
 	}
-	value, err := encodeBucket(b.id, state)
+	value, err := layout.EncodeBucket(b.id, state)
 	if err != nil {
 		return err
 	}
-	if err := s.db.Set(bucketKey(state.Name), value, pebble.Sync); err != nil {
+	if err := s.db.Set(layout.BucketKey(state.Name), value, pebble.Sync); err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
 	b.state.Store(state)
@@ -229,7 +249,7 @@ func (s *Store) DeleteBucket(_ context.Context, by object.Origin, name string) e
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, space := range []byte{spaceVersions, spaceUploads} {
+	for _, space := range []byte{layout.SpaceVersions, layout.SpaceUploads} {
 		empty, err := s.emptySpace(space, b.id)
 		if err != nil {
 			return err
@@ -240,7 +260,7 @@ func (s *Store) DeleteBucket(_ context.Context, by object.Origin, name string) e
 	}
 	batch := s.db.NewBatch()
 	defer batch.Close()
-	if err := errors.Join(batch.Delete(bucketKey(name), nil), batch.Delete(statisticsKey(b.id), nil)); err != nil {
+	if err := errors.Join(batch.Delete(layout.BucketKey(name), nil), batch.Delete(layout.StatisticsKey(b.id), nil)); err != nil {
 		return err
 	}
 	if err := batch.Commit(pebble.Sync); err != nil {
@@ -254,8 +274,8 @@ func (s *Store) DeleteBucket(_ context.Context, by object.Origin, name string) e
 }
 
 func (s *Store) emptySpace(space byte, bucket uint32) (bool, error) {
-	head := appendBucketHead(nil, space, bucket)
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: head, UpperBound: after(head)})
+	head := layout.AppendBucketHead(nil, space, bucket)
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: head, UpperBound: layout.After(head)})
 	if err != nil {
 		return false, err
 	}
@@ -270,8 +290,8 @@ func (s *Store) BucketStat(_ context.Context, name string) (object.BucketStat, e
 		return object.BucketStat{}, err
 	}
 	sum := b.stat.load()
-	return sum.stat(), nil
+	return sum.Stat(), nil
 }
 
 // now is the server's time as the index keeps it: UTC, whole milliseconds.
-func (s *Store) now() time.Time { return fromMilli(s.opts.Now().UnixMilli()) }
+func (s *Store) now() time.Time { return layout.FromMilli(s.opts.Now().UnixMilli()) }

@@ -10,6 +10,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/digest"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // CompleteUpload implements ossapi.Uploads. The object consists of the blobs of
@@ -24,7 +25,7 @@ func (s *Store) CompleteUpload(_ context.Context, by object.Origin, u object.Upl
 		if err != nil {
 			return err
 		}
-		parts, err := s.parts(upload.seq, 0, object.MaxParts)
+		parts, err := s.parts(upload.Seq, 0, object.MaxParts)
 		if err != nil {
 			return err
 		}
@@ -33,21 +34,21 @@ func (s *Store) CompleteUpload(_ context.Context, by object.Origin, u object.Upl
 			return err
 		}
 		if done.ACL != stocktake.DefaultACL {
-			upload.info.ACL = done.ACL
+			upload.Info.ACL = done.ACL
 		}
-		w := &write{key: u.Key, forbidOverwrite: done.ForbidOverwrite, info: upload.info}
+		w := &write{key: u.Key, forbidOverwrite: done.ForbidOverwrite, info: upload.Info}
 		if err := s.forbid(b, w, state); err != nil {
 			return err
 		}
-		r := &row{info: upload.info, dataKey: upload.dataKey}
-		joinParts(&r.info, used)
+		r := &layout.Row{Info: upload.Info, DataKey: upload.DataKey}
+		joinParts(&r.Info, used)
 		if err := c.join(r, used); err != nil {
 			return err
 		}
 		if err := c.replace(r, state); err != nil {
 			return err
 		}
-		made = r.publish(state.Versioning != object.Unversioned, true)
+		made = r.Publish(state.Versioning != object.Unversioned, true)
 		return c.endUpload(upload, parts, unused)
 	})
 	if err != nil {
@@ -59,7 +60,7 @@ func (s *Store) CompleteUpload(_ context.Context, by object.Origin, u object.Upl
 // choose finds the parts that are wanted, all if wanted is nil. None may be
 // wanted where none was uploaded: the SDKs upload nothing that way. Where some
 // were, such a list is a mistake that would throw them away.
-func choose(parts []part, wanted []object.CompletedPart) (used, unused []part, err error) {
+func choose(parts []layout.Part, wanted []object.CompletedPart) (used, unused []layout.Part, err error) {
 	if wanted == nil {
 		used = parts
 	}
@@ -93,7 +94,7 @@ func choose(parts []part, wanted []object.CompletedPart) (used, unused []part, e
 }
 
 // joinParts fills in what an object of these parts is.
-func joinParts(in *object.Info, parts []part) {
+func joinParts(in *object.Info, parts []layout.Part) {
 	sums := md5.New()
 	for _, p := range parts {
 		sums.Write(p.MD5[:])
@@ -106,24 +107,24 @@ func joinParts(in *object.Info, parts []part) {
 }
 
 // join makes the parts the content of r.
-func (c *change) join(r *row, parts []part) error {
-	pieces := make([]piece, 0, len(parts))
+func (c *change) join(r *layout.Row, parts []layout.Part) error {
+	pieces := make([]layout.Piece, 0, len(parts))
 	for i := range parts {
 		if parts[i].Size > 0 {
-			pieces = append(pieces, parts[i].piece())
+			pieces = append(pieces, parts[i].Piece())
 		}
 	}
 	switch len(pieces) {
 	case 0:
 		return nil
 	case 1:
-		r.content = pieces[0].content
+		r.Content = pieces[0].Content
 		return nil
 	}
 	id, err := c.s.nextSeq()
 	if err != nil {
 		return err
 	}
-	r.content = content{contentMap, id}
-	return c.batch.Set(idKey(spaceMaps, id), appendPieces(nil, pieces), nil)
+	r.Content = layout.Content{Kind: layout.ContentMap, ID: id}
+	return c.batch.Set(layout.IDKey(layout.SpaceMaps, id), layout.AppendPieces(nil, pieces), nil)
 }

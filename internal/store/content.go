@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 var (
@@ -44,24 +45,24 @@ func get(from getter, key []byte) ([]byte, error) {
 
 // openContent opens the bytes of r; the error is fs.ErrNotExist if they are
 // gone.
-func (s *Store) openContent(ctx context.Context, r *row) (object.Content, error) {
+func (s *Store) openContent(ctx context.Context, r *layout.Row) (object.Content, error) {
 	e, err := s.unseal(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	if r.content.kind == contentMap {
+	if r.Content.Kind == layout.ContentMap {
 		return s.openPieces(r, e)
 	}
-	return s.openBlob(s.db, piece{r.content, r.info.Size}, e)
+	return s.openBlob(s.db, layout.Piece{Content: r.Content, Size: r.Info.Size}, e)
 }
 
 // openBlob opens one blob.
-func (s *Store) openBlob(from getter, p piece, e envelope) (object.Content, error) {
-	switch p.kind {
-	case contentEmpty:
+func (s *Store) openBlob(from getter, p layout.Piece, e envelope) (object.Content, error) {
+	switch p.Kind {
+	case layout.ContentEmpty:
 		return memoryContent(nil), nil
-	case contentInline:
-		data, err := get(from, idKey(spaceData, p.id))
+	case layout.ContentInline:
+		data, err := get(from, layout.IDKey(layout.SpaceData, p.ID))
 		switch {
 		case err != nil:
 			return nil, err
@@ -71,19 +72,19 @@ func (s *Store) openBlob(from getter, p piece, e envelope) (object.Content, erro
 			return openSealed(bytes.NewReader(data), io.NopCloser(nil), p, e)
 		}
 		return memoryContent(data), nil
-	case contentFile:
-		f, err := s.blobs.open(p.id)
+	case layout.ContentFile:
+		f, err := s.blobs.open(p.ID)
 		if err != nil {
 			return nil, err
 		}
 		if e.key != nil {
 			return openSealed(f, f, p, e)
 		}
-		return &fileContent{f, p.size}, nil
-	case contentMissing:
+		return &fileContent{f, p.Size}, nil
+	case layout.ContentMissing:
 		return nil, errNoContent
 	}
-	return nil, fmt.Errorf("%w: content of kind %d", errRow, p.kind)
+	return nil, fmt.Errorf("%w: content of kind %d", layout.ErrMalformed, p.Kind)
 }
 
 // memoryContent is a small blob.
@@ -125,8 +126,8 @@ type sealedContent struct {
 	c io.Closer
 }
 
-func openSealed(stream io.ReaderAt, c io.Closer, p piece, e envelope) (object.Content, error) {
-	r, err := kms.NewReader(stream, kms.CipherSize(p.size), e.key, blobAAD(p.id))
+func openSealed(stream io.ReaderAt, c io.Closer, p layout.Piece, e envelope) (object.Content, error) {
+	r, err := kms.NewReader(stream, kms.CipherSize(p.Size), e.key, blobAAD(p.ID))
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

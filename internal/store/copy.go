@@ -10,6 +10,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // CopyObject implements ossapi.Objects. Where neither side is encrypted and the
@@ -49,7 +50,7 @@ func (s *Store) CopyObject(ctx context.Context, by object.Origin, src object.Ver
 }
 
 // openSource opens the source of a copy. check sees its state first.
-func (s *Store) openSource(ctx context.Context, v object.Version, check func(object.Info) error) (*row, object.Info, object.Content, error) {
+func (s *Store) openSource(ctx context.Context, v object.Version, check func(object.Info) error) (*layout.Row, object.Info, object.Content, error) {
 	// What check says comes before what the content may say.
 	info, err := s.Head(ctx, v)
 	if err != nil {
@@ -89,15 +90,15 @@ func readable(info *object.Info, now time.Time) bool {
 }
 
 // duplicate makes a body of n bytes from off of the open content c of r.
-func (s *Store) duplicate(ctx context.Context, r *row, c object.Content, off, n int64, e envelope) (*body, digests, error) {
-	if !inRange(off, n, r.info.Size) {
+func (s *Store) duplicate(ctx context.Context, r *layout.Row, c object.Content, off, n int64, e envelope) (*body, digests, error) {
+	if !inRange(off, n, r.Info.Size) {
 		return nil, digests{}, errRange
 	}
-	whole := n == r.info.Size && len(r.info.MD5) == 16
-	if whole && r.content.kind == contentFile && r.dataKey == nil && e.key == nil {
+	whole := n == r.Info.Size && len(r.Info.MD5) == 16
+	if whole && r.Content.Kind == layout.ContentFile && r.DataKey == nil && e.key == nil {
 		b, err := s.link(r)
 		if err == nil {
-			return b, digests{n, r.info.CRC64, [16]byte(r.info.MD5)}, nil
+			return b, digests{n, r.Info.CRC64, [16]byte(r.Info.MD5)}, nil
 		}
 		// The source may be gone by now, or have as many names as the file system
 		// allows: its bytes are still there to be read.
@@ -113,7 +114,7 @@ func (s *Store) duplicate(ctx context.Context, r *row, c object.Content, off, n 
 }
 
 // link makes a body of the file of r without copying it.
-func (s *Store) link(r *row) (*body, error) {
+func (s *Store) link(r *layout.Row) (*body, error) {
 	b := s.newBody(0, envelope{})
 	err := s.linkInto(b, r)
 	if err != nil {
@@ -123,7 +124,7 @@ func (s *Store) link(r *row) (*body, error) {
 	return b, nil
 }
 
-func (s *Store) linkInto(b *body, r *row) error {
+func (s *Store) linkInto(b *body, r *layout.Row) error {
 	id, err := s.nextSeq()
 	if err != nil {
 		return err
@@ -131,13 +132,13 @@ func (s *Store) linkInto(b *body, r *row) error {
 	if b.intent, err = s.intend(id); err != nil {
 		return err
 	}
-	b.content = content{kind: contentFile, id: id}
-	b.size = r.info.Size
+	b.content = layout.Content{Kind: layout.ContentFile, ID: id}
+	b.size = r.Info.Size
 	if err := b.intent.SyncWait(); err != nil {
 		return err
 	}
 	b.file = &blobWriter{blobs: s.blobs, id: id}
-	return b.file.link(r.content.id)
+	return b.file.link(r.Content.ID)
 }
 
 // link makes the blob another name of blob from.

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // Delete implements ossapi.Objects.
@@ -32,7 +33,7 @@ var errNothing = errors.New("nothing to change")
 
 // deleteVersion removes the version that v names for good.
 func (c *change) deleteVersion(v object.Version, state *object.Bucket) (did object.Deleted, err error) {
-	var r *row
+	var r *layout.Row
 	if v.ID == "" {
 		r, err = newest(c.s.db, c.b.id, v.Key)
 	} else {
@@ -47,7 +48,7 @@ func (c *change) deleteVersion(v object.Version, state *object.Bucket) (did obje
 	if r == nil {
 		return did, errNothing
 	}
-	did.DeleteMarker = r.info.IsDeleteMarker
+	did.DeleteMarker = r.Info.IsDeleteMarker
 	return did, c.remove(r)
 }
 
@@ -58,16 +59,16 @@ func (c *change) deleteCurrent(key string, state *object.Bucket) (object.Deleted
 	if err != nil {
 		return object.Deleted{}, err
 	}
-	marker := &row{seq: seq, null: state.Versioning == object.Suspended}
-	marker.info = object.Info{Key: key, IsDeleteMarker: true, LastModified: c.s.now()}
-	if marker.null {
+	marker := &layout.Row{Seq: seq, Null: state.Versioning == object.Suspended}
+	marker.Info = object.Info{Key: key, IsDeleteMarker: true, LastModified: c.s.now()}
+	if marker.Null {
 		if err := c.removeNull(key, state); err != nil {
 			return object.Deleted{}, err
 		}
 	}
-	c.delta.count(marker, 1)
+	c.delta.Count(marker, 1)
 	if err := c.put(marker); err != nil {
 		return object.Deleted{}, err
 	}
-	return object.Deleted{VersionID: marker.versionID(true), DeleteMarker: true}, nil
+	return object.Deleted{VersionID: marker.VersionID(true), DeleteMarker: true}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // DeleteIf is Delete, unless check returns an error for the state that would be
@@ -17,7 +18,7 @@ func (s *Store) DeleteIf(_ context.Context, by object.Origin, v object.Version, 
 		return object.Deleted{}, err
 	}
 	err = s.change(by, b, v.Key, func(c *change, state *object.Bucket) error {
-		r, latest, missing := (*row)(nil), true, object.ErrNoSuchKey
+		r, latest, missing := (*layout.Row)(nil), true, object.ErrNoSuchKey
 		if v.ID == "" {
 			r, err = newest(s.db, b.id, v.Key)
 		} else {
@@ -31,7 +32,7 @@ func (s *Store) DeleteIf(_ context.Context, by object.Origin, v object.Version, 
 			return missing
 		}
 		versioned := state.Versioning != object.Unversioned
-		if err := check(r.publish(versioned, latest)); err != nil {
+		if err := check(r.Publish(versioned, latest)); err != nil {
 			return err
 		}
 		if v.ID != "" || !versioned {

@@ -12,6 +12,7 @@ import (
 	"github.com/stocktake/stocktake/internal/digest"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // Destination is a bucket as an engine.Destination. What it writes are ordinary
@@ -182,9 +183,9 @@ func (d *destination) Remove(_ context.Context, key string) error {
 		return err
 	}
 	err = d.s.change(d.by, b, key, func(c *change, state *object.Bucket) error {
-		var made []*row
-		err := versions(c.s.db, b.id, key, func(r *row, _ bool) bool {
-			if r.report || state.Versioning == object.Unversioned {
+		var made []*layout.Row
+		err := versions(c.s.db, b.id, key, func(r *layout.Row, _ bool) bool {
+			if r.Report || state.Versioning == object.Unversioned {
 				made = append(made, r)
 			}
 			return true

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // Settle waits until what the last process left behind is removed.
@@ -14,7 +15,7 @@ func (s *Store) Settle() { s.sweeping.Wait() }
 func Damage(t testing.TB, s *Store, space byte, value []byte) {
 	t.Helper()
 	if value != nil {
-		if err := s.db.Set(idKey(space, 1<<60), value, pebble.Sync); err != nil {
+		if err := s.db.Set(layout.IDKey(space, 1<<60), value, pebble.Sync); err != nil {
 			t.Fatal(err)
 		}
 		return

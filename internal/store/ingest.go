@@ -11,9 +11,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/objstorage/objstorageprovider"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // ingestTable is the size of the tables that Ingest writes, in bytes.
@@ -44,7 +44,7 @@ func Ingest(ctx context.Context, s *Store, name string, objects iter.Seq[object.
 	if b.gone {
 		return 0, stocktake.ErrNoSuchBucket
 	}
-	switch empty, err := s.emptySpace(spaceVersions, b.id); {
+	switch empty, err := s.emptySpace(layout.SpaceVersions, b.id); {
 	case err != nil:
 		return 0, err
 	case !empty:
@@ -66,7 +66,7 @@ func Ingest(ctx context.Context, s *Store, name string, objects iter.Seq[object.
 }
 
 func ingestOptions(s *Store) sstable.WriterOptions {
-	p := indexOptions(s.opts, s.blobs.fs, s.cache)
+	p := layout.Options(s.blobs.fs, s.cache, nil)
 	p.EnsureDefaults()
 	o := p.MakeWriterOptions(len(p.Levels)-1, s.db.FormatMajorVersion().MaxTableFormat())
 	o.DisableValueBlocks = true // as SpanPolicyFunc says for these rows
@@ -82,7 +82,7 @@ type ingester struct {
 
 	w          *sstable.Writer // nil between tables
 	tables     []string
-	delta      delta
+	delta      layout.Delta
 	rows       int64
 	last       string
 	key, value []byte
@@ -112,8 +112,8 @@ func (in *ingester) run(ctx context.Context, objects iter.Seq[object.Info]) erro
 	if err := in.beginTable("statistics"); err != nil {
 		return err
 	}
-	in.delta[statLastModified] = in.s.opts.Now().UnixMilli()
-	if err := in.w.Merge(statisticsKey(in.b.id), in.delta.appendTo(nil)); err != nil {
+	in.delta[layout.StatLastModified] = in.s.opts.Now().UnixMilli()
+	if err := in.w.Merge(layout.StatisticsKey(in.b.id), in.delta.AppendTo(nil)); err != nil {
 		return fmt.Errorf("ingest: %w", err)
 	}
 	return in.endTable()
@@ -147,13 +147,13 @@ func (in *ingester) add(o *object.Info) error {
 		}
 	}
 	in.last = o.Key
-	r := row{info: *o, seq: in.seq, null: in.versioning == object.Unversioned || o.VersionID == object.NullVersion}
+	r := layout.Row{Info: *o, Seq: in.seq, Null: in.versioning == object.Unversioned || o.VersionID == object.NullVersion}
 	if o.Size > 0 && !o.IsDeleteMarker {
-		r.content.kind = contentMissing
+		r.Content.Kind = layout.ContentMissing
 	}
-	in.key = appendVersionKey(in.key[:0], in.b.id, o.Key, in.seq)
-	in.value = appendRow(in.value[:0], &r)
-	in.delta.count(&r, 1)
+	in.key = layout.AppendVersionKey(in.key[:0], in.b.id, o.Key, in.seq)
+	in.value = layout.AppendRow(in.value[:0], &r)
+	in.delta.Count(&r, 1)
 	in.rows++
 	return in.w.Set(in.key, in.value)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // maxPage is the most entries and common prefixes of a page.
@@ -19,8 +20,8 @@ func (s *Store) List(ctx context.Context, q object.ListQuery) (object.Listing, e
 	if err != nil {
 		return object.Listing{}, err
 	}
-	bounds := appendEscaped(appendBucketHead(nil, spaceVersions, b.id), q.Prefix)
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: bounds, UpperBound: after(bounds)})
+	bounds := layout.AppendEscaped(layout.AppendBucketHead(nil, layout.SpaceVersions, b.id), q.Prefix)
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: bounds, UpperBound: layout.After(bounds)})
 	if err != nil {
 		return object.Listing{}, fmt.Errorf("index: %w", err)
 	}
@@ -42,7 +43,7 @@ type lister struct {
 	versioned bool
 
 	page object.Listing
-	row  row // at the iterator
+	row  layout.Row // at the iterator
 	last place
 }
 
@@ -67,19 +68,19 @@ func (l *lister) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("index: %w", err)
 		}
-		if !l.q.Versions && len(value) >= hotLen && value[hotFlags]&flagDeleteMarker != 0 {
+		if !l.q.Versions && len(value) >= layout.HotLen && value[layout.HotFlags]&layout.FlagDeleteMarker != 0 {
 			ok = l.it.NextPrefix()
 			continue
 		}
 		r := &l.row
-		if err := decodeRowInto(r, l.it.Key(), value, coldListed); err != nil {
+		if err := layout.DecodeRowInto(r, l.it.Key(), value, layout.ListedItems); err != nil {
 			return err
 		}
 		if len(l.page.Entries)+len(l.page.CommonPrefixes) == l.q.Max {
 			l.truncate()
 			return nil
 		}
-		if group, grouped := group(r.info.Key, l.q.Prefix, l.q.Delimiter); grouped {
+		if group, grouped := group(r.Info.Key, l.q.Prefix, l.q.Delimiter); grouped {
 			l.page.CommonPrefixes = append(l.page.CommonPrefixes, group)
 			l.page.NextAfter, l.last = group, place{}
 			ok = l.it.SeekGE(l.afterGroup(group))
@@ -91,12 +92,12 @@ func (l *lister) run(ctx context.Context) error {
 				return err
 			}
 		}
-		r.info.VersionID, r.info.IsLatest = r.versionID(l.versioned), latest
+		r.Info.VersionID, r.Info.IsLatest = r.VersionID(l.versioned), latest
 		if len(l.page.Entries) == 32 { // it is going to be a full page
 			l.page.Entries = slices.Grow(l.page.Entries, l.q.Max-32)
 		}
-		l.page.Entries = append(l.page.Entries, r.info)
-		l.page.NextAfter, l.last = r.info.Key, place{r.info.Key, r.seq, r.null}
+		l.page.Entries = append(l.page.Entries, r.Info)
+		l.page.NextAfter, l.last = r.Info.Key, place{r.Info.Key, r.Seq, r.Null}
 		if l.q.Versions {
 			ok = l.it.Next()
 		} else {
@@ -113,7 +114,7 @@ func (l *lister) run(ctx context.Context) error {
 // isLatest reports whether the row is the newest version of its key, in a
 // listing of versions.
 func (l *lister) isLatest() (bool, error) {
-	key := l.row.info.Key
+	key := l.row.Info.Key
 	if l.last.key == key {
 		return false, nil
 	}
@@ -122,7 +123,7 @@ func (l *lister) isLatest() (bool, error) {
 	}
 	// The page begins amid the versions of a key.
 	n, err := newest(l.s.db, l.b.id, key)
-	return n != nil && n.seq == l.row.seq, err
+	return n != nil && n.Seq == l.row.Seq, err
 }
 
 // truncate ends the page before the row.
@@ -134,8 +135,8 @@ func (l *lister) truncate() {
 	l.page.NextAfterVersion = object.NullVersion
 	// An id made of the sequence number marks the place even if the null version
 	// is gone when the next page is asked for.
-	if !l.last.null || l.row.info.Key == l.last.key {
-		l.page.NextAfterVersion = versionID(l.last.seq)
+	if !l.last.null || l.row.Info.Key == l.last.key {
+		l.page.NextAfterVersion = layout.VersionID(l.last.seq)
 	}
 }
 
@@ -149,24 +150,24 @@ func (l *lister) start() (bool, error) {
 		return l.it.SeekGE(l.afterGroup(group)), nil
 	}
 	if l.q.Versions && l.q.AfterVersion != "" {
-		seq, ok := parseVersionID(l.q.AfterVersion)
+		seq, ok := layout.ParseVersionID(l.q.AfterVersion)
 		if l.q.AfterVersion == object.NullVersion {
 			r, _, err := null(l.s.db, l.b.id, l.q.After)
 			if err != nil {
 				return false, err
 			}
 			if ok = r != nil; ok {
-				seq = r.seq
+				seq = r.Seq
 			}
 		}
 		if ok && seq > 0 {
-			return l.it.SeekGE(appendVersionKey(nil, l.b.id, l.q.After, seq-1)), nil
+			return l.it.SeekGE(layout.AppendVersionKey(nil, l.b.id, l.q.After, seq-1)), nil
 		}
 	}
-	return l.it.SeekGE(appendAfterKey(nil, l.b.id, l.q.After)), nil
+	return l.it.SeekGE(layout.AppendAfterKey(nil, l.b.id, l.q.After)), nil
 }
 
 // afterGroup is the first index key after all those of a common prefix.
 func (l *lister) afterGroup(group string) []byte {
-	return after(appendEscaped(appendBucketHead(nil, spaceVersions, l.b.id), group))
+	return layout.After(layout.AppendEscaped(layout.AppendBucketHead(nil, layout.SpaceVersions, l.b.id), group))
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // reader is the index, now or at an instant.
@@ -14,10 +15,10 @@ type reader interface {
 
 // versions calls yield with the versions of a key, newest first, until it
 // returns false.
-func versions(from reader, bucket uint32, key string, yield func(r *row, latest bool) bool) error {
+func versions(from reader, bucket uint32, key string, yield func(r *layout.Row, latest bool) bool) error {
 	var buf [256]byte
-	head := appendKeyHead(buf[:0], bucket, key)
-	it, err := from.NewIter(&pebble.IterOptions{LowerBound: head, UpperBound: after(head)})
+	head := layout.AppendKeyHead(buf[:0], bucket, key)
+	it, err := from.NewIter(&pebble.IterOptions{LowerBound: head, UpperBound: layout.After(head)})
 	if err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
@@ -28,7 +29,7 @@ func versions(from reader, bucket uint32, key string, yield func(r *row, latest 
 		if err != nil {
 			return fmt.Errorf("index: %w", err)
 		}
-		r, err := decodeRow(it.Key(), value)
+		r, err := layout.DecodeRow(it.Key(), value)
 		if err != nil {
 			return err
 		}
@@ -44,8 +45,8 @@ func versions(from reader, bucket uint32, key string, yield func(r *row, latest 
 }
 
 // newest is the newest version of a key, nil if there is none.
-func newest(from reader, bucket uint32, key string) (found *row, err error) {
-	err = versions(from, bucket, key, func(r *row, _ bool) bool {
+func newest(from reader, bucket uint32, key string) (found *layout.Row, err error) {
+	err = versions(from, bucket, key, func(r *layout.Row, _ bool) bool {
 		found = r
 		return false
 	})
@@ -53,9 +54,9 @@ func newest(from reader, bucket uint32, key string) (found *row, err error) {
 }
 
 // null is the null version of a key, nil if there is none.
-func null(from reader, bucket uint32, key string) (found *row, latest bool, err error) {
-	err = versions(from, bucket, key, func(r *row, isLatest bool) bool {
-		if r.null {
+func null(from reader, bucket uint32, key string) (found *layout.Row, latest bool, err error) {
+	err = versions(from, bucket, key, func(r *layout.Row, isLatest bool) bool {
+		if r.Null {
 			found, latest = r, isLatest
 		}
 		return found == nil
@@ -64,25 +65,25 @@ func null(from reader, bucket uint32, key string) (found *row, latest bool, err 
 }
 
 // exact is the version of a key that an id names, nil if there is none.
-func exact(from reader, bucket uint32, key, id string) (found *row, latest bool, err error) {
+func exact(from reader, bucket uint32, key, id string) (found *layout.Row, latest bool, err error) {
 	if id == object.NullVersion {
 		return null(from, bucket, key)
 	}
-	seq, ok := parseVersionID(id)
+	seq, ok := layout.ParseVersionID(id)
 	if !ok {
 		return nil, false, nil
 	}
-	err = versions(from, bucket, key, func(r *row, isLatest bool) bool {
-		if r.seq == seq && !r.null {
+	err = versions(from, bucket, key, func(r *layout.Row, isLatest bool) bool {
+		if r.Seq == seq && !r.Null {
 			found, latest = r, isLatest
 		}
-		return r.seq > seq
+		return r.Seq > seq
 	})
 	return found, latest, err
 }
 
 // find is the version that v names, as Head promises: not a delete marker.
-func find(from reader, b *bucket, v object.Version) (*row, object.Info, error) {
+func find(from reader, b *bucket, v object.Version) (*layout.Row, object.Info, error) {
 	versioned := b.state.Load().Versioning != object.Unversioned
 	if v.ID == "" {
 		r, err := newest(from, b.id, v.Key)
@@ -91,10 +92,10 @@ func find(from reader, b *bucket, v object.Version) (*row, object.Info, error) {
 			return nil, object.Info{}, err
 		case r == nil:
 			return nil, object.Info{}, object.ErrNoSuchKey
-		case r.info.IsDeleteMarker:
-			return nil, object.Info{}, &object.DeleteMarkerError{VersionID: r.versionID(versioned)}
+		case r.Info.IsDeleteMarker:
+			return nil, object.Info{}, &object.DeleteMarkerError{VersionID: r.VersionID(versioned)}
 		}
-		return r, r.publish(versioned, true), nil
+		return r, r.Publish(versioned, true), nil
 	}
 	r, latest, err := exact(from, b.id, v.Key, v.ID)
 	switch {
@@ -102,26 +103,8 @@ func find(from reader, b *bucket, v object.Version) (*row, object.Info, error) {
 		return nil, object.Info{}, err
 	case r == nil:
 		return nil, object.Info{}, object.ErrNoSuchVersion
-	case r.info.IsDeleteMarker:
+	case r.Info.IsDeleteMarker:
 		return nil, object.Info{}, object.ErrMethodNotAllowed
 	}
-	return r, r.publish(versioned, latest), nil
-}
-
-// versionID is the id of r, as a bucket that is or was never versioned shows it.
-func (r *row) versionID(versioned bool) string {
-	switch {
-	case !versioned:
-		return ""
-	case r.null:
-		return object.NullVersion
-	}
-	return versionID(r.seq)
-}
-
-// publish is what callers get to see of r.
-func (r *row) publish(versioned, latest bool) object.Info {
-	info := r.info
-	info.VersionID, info.IsLatest = r.versionID(versioned), latest
-	return info
+	return r, r.Publish(versioned, latest), nil
 }

@@ -3,12 +3,10 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
-	"encoding/xml"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // layoutVersion is the version of the key spaces and values of the index. A
@@ -25,7 +23,7 @@ var migrations = [layoutVersion - 1]func(*Store, *pebble.Batch) error{
 // checkLayout marks a new index with the layout's version, migrates an index of
 // an earlier version, and refuses every other. A migration is one atomic batch.
 func (s *Store) checkLayout() error {
-	v, err := s.get(keyFormat)
+	v, err := s.get(layout.KeyFormat)
 	if err != nil {
 		return err
 	}
@@ -34,7 +32,7 @@ func (s *Store) checkLayout() error {
 	case len(v) == 4:
 		have = binary.BigEndian.Uint32(v)
 	case v != nil:
-		return fmt.Errorf("%w: layout version %x", errRow, v)
+		return fmt.Errorf("%w: layout version %x", layout.ErrMalformed, v)
 	}
 	if have < 1 || have > layoutVersion {
 		return fmt.Errorf("the store has layout %d, this program knows layouts 1 to %d", have, layoutVersion)
@@ -52,7 +50,7 @@ func (s *Store) checkLayout() error {
 			return fmt.Errorf("migrate layout %d: %w", have, err)
 		}
 	}
-	if err := batch.Set(keyFormat, binary.BigEndian.AppendUint32(nil, layoutVersion), nil); err != nil {
+	if err := batch.Set(layout.KeyFormat, binary.BigEndian.AppendUint32(nil, layoutVersion), nil); err != nil {
 		return err
 	}
 	return batch.Commit(pebble.Sync)
@@ -61,7 +59,7 @@ func (s *Store) checkLayout() error {
 // typeBucketSettings rewrites the buckets of layout 1, whose settings were
 // documents by the name of their sub-resource.
 func (s *Store) typeBucketSettings(batch *pebble.Batch) error {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceBuckets}, UpperBound: []byte{spaceBuckets + 1}})
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{layout.SpaceBuckets}, UpperBound: []byte{layout.SpaceBuckets + 1}})
 	if err != nil {
 		return err
 	}
@@ -72,14 +70,14 @@ func (s *Store) typeBucketSettings(batch *pebble.Batch) error {
 			return err
 		}
 		name := string(it.Key()[1:])
-		id, b, err := decodeBucket(name, value)
+		id, b, err := layout.DecodeBucket(name, value)
 		if err != nil {
 			return err
 		}
-		if err := settingsOfDocuments(b, value); err != nil {
+		if err := layout.SettingsOfDocuments(b, value); err != nil {
 			return fmt.Errorf("bucket %s in the index: %w", name, err)
 		}
-		if value, err = encodeBucket(id, b); err != nil {
+		if value, err = layout.EncodeBucket(id, b); err != nil {
 			return err
 		}
 		if err := batch.Set(bytes.Clone(it.Key()), value, nil); err != nil {
@@ -87,41 +85,4 @@ func (s *Store) typeBucketSettings(batch *pebble.Batch) error {
 		}
 	}
 	return it.Error()
-}
-
-// settingsOfDocuments fills in the settings that a row of layout 1 has.
-func settingsOfDocuments(b *object.Bucket, value []byte) error {
-	var r struct {
-		Configuration map[string][]byte `json:"configuration"`
-	}
-	if err := json.Unmarshal(value, &r); err != nil {
-		return err
-	}
-	for name, doc := range r.Configuration {
-		switch name {
-		case "policy":
-			b.Policy = doc
-		case "publicAccessBlock":
-			b.BlockPublicAccess = string(doc) == "true"
-		case "resourceGroup":
-			b.ResourceGroup = string(doc)
-		case "requestPayment":
-			b.RequesterPays = string(doc) == "Requester"
-		case "lifecycle":
-			if err := json.Unmarshal(doc, &b.Lifecycle); err != nil {
-				return fmt.Errorf("lifecycle rules: %w", err)
-			}
-		case "tagging":
-			var tagging struct {
-				Tags []object.Tag `xml:"TagSet>Tag"`
-			}
-			if err := xml.Unmarshal(doc, &tagging); err != nil {
-				return fmt.Errorf("tags: %w", err)
-			}
-			b.Tags = tagging.Tags
-		default:
-			return fmt.Errorf("%w: unknown setting %q", errRow, name)
-		}
-	}
-	return nil
 }

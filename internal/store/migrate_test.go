@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // bucketOfLayout1 is the row of a bucket with every setting, as layout 1 kept it:
@@ -31,7 +32,7 @@ func setLayout(t *testing.T, dir string, version uint32, rows map[string]string)
 			t.Fatal(err)
 		}
 	}
-	if err := s.db.Set(keyFormat, binary.BigEndian.AppendUint32(nil, version), pebble.Sync); err != nil {
+	if err := s.db.Set(layout.KeyFormat, binary.BigEndian.AppendUint32(nil, version), pebble.Sync); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -58,7 +59,7 @@ func TestLayout1IsMigrated(t *testing.T) {
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
-		row, err := s.get(bucketKey("photos"))
+		row, err := s.get(layout.BucketKey("photos"))
 		if err != nil || bytes.Contains(row, []byte("configuration")) {
 			t.Errorf("the row was not migrated: %s, %v", row, err)
 		}

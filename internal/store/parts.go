@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // UploadPart implements ossapi.Uploads.
@@ -56,24 +57,25 @@ func (s *Store) addPart(ctx context.Context, by object.Origin, u object.UploadID
 	if err != nil {
 		return object.Part{}, err
 	}
-	var made part
+	var made layout.Part
 	err = s.change(by, b, u.Key, func(c *change, _ *object.Bucket) error {
 		if _, err := s.upload(b, u); err != nil { // it may have ended meanwhile
 			return err
 		}
-		old, err := s.parts(r.seq, number-1, 1)
+		old, err := s.parts(r.Seq, number-1, 1)
 		if err != nil {
 			return err
 		}
 		if len(old) > 0 && old[0].Number == number {
-			if err := c.releasePieces(r.seq, []piece{old[0].piece()}); err != nil {
+			if err := c.releasePieces(r.Seq, []layout.Piece{old[0].Piece()}); err != nil {
 				return err
 			}
 		}
-		made = part{
-			object.Part{Number: number, Size: d.n, MD5: d.md5, CRC64: d.crc64, LastModified: s.now()}, body.content,
+		made = layout.Part{
+			Part:    object.Part{Number: number, Size: d.n, MD5: d.md5, CRC64: d.crc64, LastModified: s.now()},
+			Content: body.content,
 		}
-		return errors.Join(c.batch.Set(partKey(r.seq, number), appendPart(nil, &made), nil), body.addTo(c.batch))
+		return errors.Join(c.batch.Set(layout.PartKey(r.Seq, number), layout.AppendPart(nil, &made), nil), body.addTo(c.batch))
 	})
 	if err != nil && !errors.Is(err, errUncertain) {
 		s.drop(body)

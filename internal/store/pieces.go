@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,47 +9,20 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
-
-// A piece is one blob of content that consists of several. They are listed in
-// space C, in their order:
-//
-//	kind, 1 byte | blob id, 8 bytes | size without encryption, 8 bytes; little-endian
-type piece struct {
-	content
-	size int64
-}
-
-const pieceLen = 1 + 8 + 8
-
-func appendPieces(dst []byte, pieces []piece) []byte {
-	for _, p := range pieces {
-		dst = binary.LittleEndian.AppendUint64(append(dst, byte(p.kind)), p.id)
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(p.size))
-	}
-	return dst
-}
 
 // getPieces lists the pieces of map id; the error is fs.ErrNotExist if it is
 // gone.
-func getPieces(from getter, id uint64) ([]piece, error) {
-	value, err := get(from, idKey(spaceMaps, id))
+func getPieces(from getter, id uint64) ([]layout.Piece, error) {
+	value, err := get(from, layout.IDKey(layout.SpaceMaps, id))
 	switch {
 	case err != nil:
 		return nil, err
 	case value == nil:
 		return nil, fs.ErrNotExist
-	case len(value)%pieceLen != 0:
-		return nil, fmt.Errorf("%w: map %x", errRow, id)
 	}
-	pieces := make([]piece, 0, len(value)/pieceLen)
-	for ; len(value) > 0; value = value[pieceLen:] {
-		pieces = append(pieces, piece{
-			content{contentKind(value[0]), binary.LittleEndian.Uint64(value[1:])},
-			int64(binary.LittleEndian.Uint64(value[9:])),
-		})
-	}
-	return pieces, nil
+	return layout.DecodePieces(id, value)
 }
 
 // pins hold off the removal of files that somebody may still want to open:
@@ -105,7 +77,7 @@ func (p *pins) defers(seq uint64, files []uint64) bool {
 type piecedContent struct {
 	s      *Store
 	seq    uint64 // held
-	pieces []piece
+	pieces []layout.Piece
 	size   int64
 	env    envelope
 	index  *pebble.Snapshot // for the pieces that are in the index; nil if there are none
@@ -114,9 +86,9 @@ type piecedContent struct {
 
 // openPieces opens content that has a map. The version is held before the map
 // is read: whoever removes it comes by the hold later.
-func (s *Store) openPieces(r *row, e envelope) (_ object.Content, err error) {
-	s.pins.hold(r.seq)
-	c := &piecedContent{s: s, seq: r.seq, size: r.info.Size, env: e}
+func (s *Store) openPieces(r *layout.Row, e envelope) (_ object.Content, err error) {
+	s.pins.hold(r.Seq)
+	c := &piecedContent{s: s, seq: r.Seq, size: r.Info.Size, env: e}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
@@ -124,16 +96,16 @@ func (s *Store) openPieces(r *row, e envelope) (_ object.Content, err error) {
 	}()
 	index := s.db.NewSnapshot()
 	c.index = index
-	if c.pieces, err = getPieces(index, r.content.id); err != nil {
+	if c.pieces, err = getPieces(index, r.Content.ID); err != nil {
 		return nil, err
 	}
 	inline, size := false, int64(0)
 	for _, p := range c.pieces {
-		inline = inline || p.kind == contentInline
-		size += p.size
+		inline = inline || p.Kind == layout.ContentInline
+		size += p.Size
 	}
 	if size != c.size {
-		return nil, fmt.Errorf("%w: map %x is of %d bytes, its version of %d", errRow, r.content.id, size, c.size)
+		return nil, fmt.Errorf("%w: map %x is of %d bytes, its version of %d", layout.ErrMalformed, r.Content.ID, size, c.size)
 	}
 	if !inline {
 		c.index = nil
@@ -152,7 +124,7 @@ func (c *piecedContent) Close() error {
 		c.index = nil
 	}
 	if c.s != nil {
-		c.s.reap(spaceRemovals, c.s.pins.release(c.seq)...)
+		c.s.reap(layout.SpaceRemovals, c.s.pins.release(c.seq)...)
 		c.s = nil
 	}
 	return err
@@ -168,8 +140,8 @@ func (c *piecedContent) Range(off, n int64) (io.Reader, error) {
 		}
 	}
 	next := 0
-	for next < len(c.pieces) && off >= c.pieces[next].size {
-		off -= c.pieces[next].size
+	for next < len(c.pieces) && off >= c.pieces[next].Size {
+		off -= c.pieces[next].Size
 		next++
 	}
 	c.reader = &piecesReader{c: c, next: next, skip: off, left: n}
@@ -222,7 +194,7 @@ func (r *piecesReader) open() error {
 	if err != nil {
 		return fmt.Errorf("piece %d: %w", r.next, err)
 	}
-	r.r, err = blob.Range(r.skip, p.size-r.skip)
+	r.r, err = blob.Range(r.skip, p.Size-r.skip)
 	if err != nil {
 		return errors.Join(err, blob.Close())
 	}

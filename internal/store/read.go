@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // Head implements ossapi.Objects.
@@ -27,12 +28,12 @@ func (s *Store) Open(ctx context.Context, v object.Version) (object.Info, object
 
 // open finds a version and opens its content. Between the two the version may
 // be removed, and its bytes with it; then it is looked for again.
-func (s *Store) open(ctx context.Context, v object.Version) (*row, object.Info, object.Content, error) {
+func (s *Store) open(ctx context.Context, v object.Version) (*layout.Row, object.Info, object.Content, error) {
 	b, err := s.bucket(v.Bucket)
 	if err != nil {
 		return nil, object.Info{}, nil, err
 	}
-	for last := (content{}); ; {
+	for last := (layout.Content{}); ; {
 		r, info, err := find(s.db, b, v)
 		if err != nil {
 			return nil, object.Info{}, nil, err
@@ -44,9 +45,9 @@ func (s *Store) open(ctx context.Context, v object.Version) (*row, object.Info, 
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, object.Info{}, nil, err
 		}
-		if r.content == last {
+		if r.Content == last {
 			return nil, object.Info{}, nil, fmt.Errorf("the content of %s is lost: %w", v.Key, err)
 		}
-		last = r.content
+		last = r.Content
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool, yield func([]stocktake.Record) error) error {
 	lower, upper := sn.bounds(seg.Prefix)
 	if seg.From > seg.Prefix {
-		lower = appendEscaped(appendBucketHead(nil, spaceVersions, sn.bucket), seg.From)
+		lower = layout.AppendEscaped(layout.AppendBucketHead(nil, layout.SpaceVersions, sn.bucket), seg.From)
 	}
 	var newer bool
 	if seg.After != "" {
@@ -37,7 +38,7 @@ func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool,
 		}
 	}
 	if seg.To != "" {
-		if to := appendEscaped(appendBucketHead(nil, spaceVersions, sn.bucket), seg.To); bytes.Compare(to, upper) < 0 {
+		if to := layout.AppendEscaped(layout.AppendBucketHead(nil, layout.SpaceVersions, sn.bucket), seg.To); bytes.Compare(to, upper) < 0 {
 			upper = to
 		}
 	}
@@ -46,7 +47,7 @@ func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool,
 		batch: make([]stocktake.Record, 0, batchRecords), arena: make([]byte, 0, arenaSize),
 	}
 	if newer {
-		c.keyBuf = appendEscaped(c.keyBuf, seg.From)
+		c.keyBuf = layout.AppendEscaped(c.keyBuf, seg.From)
 		c.key, c.hasLast = c.keyBuf, true
 	}
 	for bytes.Compare(lower, upper) < 0 {
@@ -74,7 +75,7 @@ func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool,
 // itself may be gone, unless it is the null version, whose id does not tell its
 // age.
 func (sn *snapshot) behind(key, id string) (lower []byte, newer bool, err error) {
-	seq, ok := parseVersionID(id)
+	seq, ok := layout.ParseVersionID(id)
 	if !ok {
 		r, _, err := exact(sn.index, sn.bucket, key, id)
 		if err != nil {
@@ -83,10 +84,10 @@ func (sn *snapshot) behind(key, id string) (lower []byte, newer bool, err error)
 		if r == nil {
 			return nil, false, fmt.Errorf("%w: %q %q", engine.ErrCursorGone, key, id)
 		}
-		seq = r.seq
+		seq = r.Seq
 	}
-	lower = appendVersionKey(nil, sn.bucket, key, seq-1)
-	it, err := sn.index.NewIter(&pebble.IterOptions{LowerBound: appendKeyHead(nil, sn.bucket, key), UpperBound: lower})
+	lower = layout.AppendVersionKey(nil, sn.bucket, key, seq-1)
+	it, err := sn.index.NewIter(&pebble.IterOptions{LowerBound: layout.AppendKeyHead(nil, sn.bucket, key), UpperBound: lower})
 	if err != nil {
 		return nil, false, fmt.Errorf("index: %w", err)
 	}
@@ -127,12 +128,12 @@ func (c *scanner) stretch(ctx context.Context, it *pebble.Iterator) (next []byte
 		if err != nil {
 			return nil, fmt.Errorf("index: %w", err)
 		}
-		if len(value) < hotLen || len(indexKey) < bucketHeadLen+terminatorLen+seqLen || value[hotFormat] != rowFormat {
-			return nil, fmt.Errorf("%w: key %x", errRow, indexKey)
+		if len(value) < layout.HotLen || len(indexKey) < layout.BucketHeadLen+layout.TerminatorLen+layout.SeqLen || value[layout.HotFormat] != layout.RowFormat {
+			return nil, fmt.Errorf("%w: key %x", layout.ErrMalformed, indexKey)
 		}
-		key := escapedKey(indexKey)
+		key := layout.EscapedKey(indexKey)
 		latest := !c.versioned || !c.hasLast || !bytes.Equal(key, c.key)
-		if !c.all && (!latest || value[hotFlags]&flagDeleteMarker != 0) {
+		if !c.all && (!latest || value[layout.HotFlags]&layout.FlagDeleteMarker != 0) {
 			if latest {
 				c.keyBuf = append(c.keyBuf[:0], key...)
 				c.key, c.hasLast = c.keyBuf, true
@@ -167,32 +168,32 @@ func (c *scanner) add(indexKey, key, value []byte, latest bool) error {
 	c.key, c.hasLast = c.arena[start:len(c.arena):len(c.arena)], true
 	c.batch = c.batch[:len(c.batch)+1]
 	r := &c.batch[len(c.batch)-1]
-	flags, more := value[hotFlags], value[hotMore]
+	flags, more := value[layout.HotFlags], value[layout.HotMore]
 	le := binary.LittleEndian
 	*r = stocktake.Record{
 		Key:            c.key, // flush makes it plain
-		Size:           int64(le.Uint64(value[hotSize:])),
-		LastModified:   int64(le.Uint64(value[hotTime:])) / 1000,
-		CRC64:          le.Uint64(value[hotCRC64:]),
-		TaggingCount:   le.Uint16(value[hotTags:]),
-		StorageClass:   stocktake.StorageClass(value[hotClass]),
-		Type:           stocktake.ObjectType(value[hotType]),
-		ACL:            stocktake.ACL(value[hotACL]),
-		HasCRC64:       flags&flagCRC64 != 0,
+		Size:           int64(le.Uint64(value[layout.HotSize:])),
+		LastModified:   int64(le.Uint64(value[layout.HotTime:])) / 1000,
+		CRC64:          le.Uint64(value[layout.HotCRC64:]),
+		TaggingCount:   le.Uint16(value[layout.HotTags:]),
+		StorageClass:   stocktake.StorageClass(value[layout.HotClass]),
+		Type:           stocktake.ObjectType(value[layout.HotType]),
+		ACL:            stocktake.ACL(value[layout.HotACL]),
+		HasCRC64:       flags&layout.FlagCRC64 != 0,
 		IsLatest:       latest,
-		IsDeleteMarker: flags&flagDeleteMarker != 0,
-		Multipart:      flags&flagMultipart != 0,
-		Encrypted:      flags&flagEncrypted != 0,
+		IsDeleteMarker: flags&layout.FlagDeleteMarker != 0,
+		Multipart:      flags&layout.FlagMultipart != 0,
+		Encrypted:      flags&layout.FlagEncrypted != 0,
 	}
-	r.ETag.Sum = [16]byte(value[hotETag:])
-	r.ETag.Parts = le.Uint32(value[hotParts:])
+	r.ETag.Sum = [16]byte(value[layout.HotETag:])
+	r.ETag.Parts = le.Uint32(value[layout.HotParts:])
 	switch {
 	case !c.versioned:
-	case flags&flagNull != 0:
+	case flags&layout.FlagNull != 0:
 		r.VersionID = nullVersion
 	default:
 		start := len(c.arena)
-		c.arena = appendVersionID(c.arena, versionSeq(indexKey))
+		c.arena = layout.AppendVersionID(c.arena, layout.VersionSeq(indexKey))
 		r.VersionID = c.arena[start:len(c.arena):len(c.arena)]
 	}
 	if more != 0 {
@@ -203,18 +204,18 @@ func (c *scanner) add(indexKey, key, value []byte, latest bool) error {
 
 // addMore decodes the parts that few rows have.
 func (c *scanner) addMore(r *stocktake.Record, value []byte, more byte) error {
-	rest := value[hotLen:]
-	if more&moreTransition != 0 {
+	rest := value[layout.HotLen:]
+	if more&layout.MoreTransition != 0 {
 		if len(rest) < 8 {
-			return errRow
+			return layout.ErrMalformed
 		}
 		r.TransitionTime = int64(binary.LittleEndian.Uint64(rest)) / 1000
 		rest = rest[8:]
 	}
-	if more&moreETagText != 0 {
-		n := int(binary.LittleEndian.Uint16(value[hotTextLen:]))
+	if more&layout.MoreETagText != 0 {
+		n := int(binary.LittleEndian.Uint16(value[layout.HotTextLen:]))
 		if len(rest) < n {
-			return errRow
+			return layout.ErrMalformed
 		}
 		start := len(c.arena)
 		c.arena = append(c.arena, rest[:n]...)
@@ -240,7 +241,7 @@ func (c *scanner) flush(ctx context.Context) error {
 	// One look at all keys costs a tenth of one at each.
 	if bytes.IndexByte(c.arena, 0) >= 0 {
 		for i := range c.batch {
-			c.batch[i].Key = unescape(c.batch[i].Key)
+			c.batch[i].Key = layout.Unescape(c.batch[i].Key)
 		}
 	}
 	err := c.yield(c.batch)

@@ -8,6 +8,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // Source is the store as an engine.Source. Its snapshots show the exact state
@@ -34,7 +35,7 @@ func (src source) Snapshot(ctx context.Context, name string) (engine.Snapshot, e
 	sum := b.stat.load()
 	return &snapshot{
 		s: src.s, bucket: b.id, versioned: b.state.Load().Versioning != object.Unversioned,
-		taken: src.s.opts.Now(), versions: sum.versions(), index: src.s.db.NewSnapshot(),
+		taken: src.s.opts.Now(), versions: sum.Versions(), index: src.s.db.NewSnapshot(),
 	}, nil
 }
 
@@ -59,8 +60,8 @@ func (sn *snapshot) Close() error                       { return sn.index.Close(
 
 // bounds are the index keys of prefix.
 func (sn *snapshot) bounds(prefix string) (lower, upper []byte) {
-	lower = appendEscaped(appendBucketHead(nil, spaceVersions, sn.bucket), prefix)
-	return lower, after(lower)
+	lower = layout.AppendEscaped(layout.AppendBucketHead(nil, layout.SpaceVersions, sn.bucket), prefix)
+	return lower, layout.After(lower)
 }
 
 // Count implements engine.Snapshot: exactly for the whole bucket, else in

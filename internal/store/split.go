@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 const (
@@ -68,7 +69,7 @@ type cutter struct {
 
 // cut adds the object key of an index key.
 func (c *cutter) cut(indexKey []byte) {
-	c.cuts = append(c.cuts, unescaped(escapedKey(indexKey)))
+	c.cuts = append(c.cuts, layout.Unescaped(layout.EscapedKey(indexKey)))
 }
 
 // sample reads the rows, keeps every few keys, and cuts at those in even

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // A Store is an embedded object store. Its methods may be called by many
@@ -59,7 +60,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if err := makeDir(fsys, index); err != nil {
 		return nil, fmt.Errorf("open store: index: %w", err)
 	}
-	s.db, err = pebble.Open(index, indexOptions(opts, fsys, s.cache))
+	s.db, err = pebble.Open(index, layout.Options(fsys, s.cache, &indexLog{log: opts.Log, fatal: opts.fatal}))
 	if err != nil {
 		return nil, fmt.Errorf("open store: index: %w", err)
 	}
@@ -107,12 +108,12 @@ func (s *Store) get(key []byte) ([]byte, error) { return get(s.db, key) }
 const seqLease = 1 << 20
 
 func (s *Store) loadCeiling() error {
-	v, err := s.get(keyCeiling)
+	v, err := s.get(layout.KeyCeiling)
 	if err != nil || v == nil {
 		return err
 	}
 	if len(v) != 8 {
-		return fmt.Errorf("%w: ceiling %x", errRow, v)
+		return fmt.Errorf("%w: ceiling %x", layout.ErrMalformed, v)
 	}
 	s.ceiling.Store(binary.BigEndian.Uint64(v))
 	s.seq.Store(s.ceiling.Load())
@@ -136,7 +137,7 @@ func (s *Store) reserve(n uint64) error {
 		return nil
 	}
 	ceiling := n + seqLease
-	if err := s.db.Set(keyCeiling, binary.BigEndian.AppendUint64(nil, ceiling), pebble.Sync); err != nil {
+	if err := s.db.Set(layout.KeyCeiling, binary.BigEndian.AppendUint64(nil, ceiling), pebble.Sync); err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
 	s.ceiling.Store(ceiling)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // A blob file that is not named by a row is known by one of two records, so
@@ -115,7 +116,7 @@ func (s *Store) forgetRecords(gone []reaped) error {
 			}
 			synced[folder] = true
 		}
-		if err := batch.Delete(idKey(g.space, g.id), nil); err != nil {
+		if err := batch.Delete(layout.IDKey(g.space, g.id), nil); err != nil {
 			return err
 		}
 	}
@@ -130,7 +131,7 @@ func (s *Store) startSweep(ctx context.Context) {
 	leftovers := s.db.NewSnapshot()
 	s.sweeping.Go(func() {
 		defer leftovers.Close()
-		for _, space := range []byte{spaceIntents, spaceRemovals} {
+		for _, space := range []byte{layout.SpaceIntents, layout.SpaceRemovals} {
 			if err := s.sweep(ctx, leftovers, space); err != nil {
 				s.opts.Log.Error("store: blobs that nothing names could not be removed; the next start tries again", "err", err)
 			}
@@ -147,7 +148,7 @@ func (s *Store) sweep(ctx context.Context, leftovers *pebble.Snapshot, space byt
 	n := 0
 	for ok := it.First(); ok && ctx.Err() == nil; ok = it.Next() {
 		if len(it.Key()) != 9 {
-			return fmt.Errorf("%w: key %x", errRow, it.Key())
+			return fmt.Errorf("%w: key %x", layout.ErrMalformed, it.Key())
 		}
 		s.reap(space, binary.BigEndian.Uint64(it.Key()[1:]))
 		n++

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // UpdateObject implements ossapi.Objects.
@@ -21,17 +22,17 @@ func (s *Store) UpdateObject(_ context.Context, by object.Origin, v object.Versi
 		if err := update(&info); err != nil {
 			return err
 		}
-		c.delta.count(r, -1)
-		in := &r.info
+		c.delta.Count(r, -1)
+		in := &r.Info
 		in.ACL, in.Tags, in.StorageClass = info.ACL, info.Tags, info.StorageClass
 		in.Restore = object.Restore{
-			Requested: fromMilli(unixMilli(info.Restore.Requested)),
-			Ready:     fromMilli(unixMilli(info.Restore.Ready)),
-			Expires:   fromMilli(unixMilli(info.Restore.Expires)),
+			Requested: layout.FromMilli(layout.UnixMilli(info.Restore.Requested)),
+			Ready:     layout.FromMilli(layout.UnixMilli(info.Restore.Ready)),
+			Expires:   layout.FromMilli(layout.UnixMilli(info.Restore.Expires)),
 		}
-		in.TransitionTime = fromMilli(unixMilli(info.TransitionTime))
-		c.delta.count(r, 1)
-		updated = r.publish(info.VersionID != "", info.IsLatest)
+		in.TransitionTime = layout.FromMilli(layout.UnixMilli(info.TransitionTime))
+		c.delta.Count(r, 1)
+		updated = r.Publish(info.VersionID != "", info.IsLatest)
 		return c.put(r)
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // UploadList implements ossapi.Uploads.
@@ -15,8 +16,8 @@ func (s *Store) UploadList(ctx context.Context, q object.UploadQuery) (object.Up
 	if err != nil {
 		return object.UploadListing{}, err
 	}
-	bounds := appendEscaped(appendBucketHead(nil, spaceUploads, b.id), q.Prefix)
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: bounds, UpperBound: after(bounds)})
+	bounds := layout.AppendEscaped(layout.AppendBucketHead(nil, layout.SpaceUploads, b.id), q.Prefix)
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: bounds, UpperBound: layout.After(bounds)})
 	if err != nil {
 		return object.UploadListing{}, fmt.Errorf("index: %w", err)
 	}
@@ -35,17 +36,17 @@ func (s *Store) UploadList(ctx context.Context, q object.UploadQuery) (object.Up
 		if err != nil {
 			return object.UploadListing{}, fmt.Errorf("index: %w", err)
 		}
-		r, err := decodeUpload(it.Key(), value)
+		r, err := layout.DecodeUpload(it.Key(), value)
 		if err != nil {
 			return object.UploadListing{}, err
 		}
-		if group, grouped := group(r.info.Key, q.Prefix, q.Delimiter); grouped {
+		if group, grouped := group(r.Info.Key, q.Prefix, q.Delimiter); grouped {
 			page.CommonPrefixes = append(page.CommonPrefixes, group)
 			page.NextAfter, page.NextAfterUpload = group, ""
-			ok = it.SeekGE(after(appendEscaped(appendBucketHead(nil, spaceUploads, b.id), group)))
+			ok = it.SeekGE(layout.After(layout.AppendEscaped(layout.AppendBucketHead(nil, layout.SpaceUploads, b.id), group)))
 			continue
 		}
-		u := r.upload()
+		u := r.Upload()
 		page.Uploads = append(page.Uploads, u)
 		page.NextAfter, page.NextAfterUpload = u.Key, u.ID
 		ok = it.Next()
@@ -59,17 +60,17 @@ func (s *Store) UploadList(ctx context.Context, q object.UploadQuery) (object.Up
 
 // firstUpload is the first index key that may be on the page.
 func firstUpload(bucket uint32, q *object.UploadQuery) []byte {
-	head := appendBucketHead(nil, spaceUploads, bucket)
+	head := layout.AppendBucketHead(nil, layout.SpaceUploads, bucket)
 	if q.After == "" {
 		return head
 	}
 	if group, ok := group(q.After, q.Prefix, q.Delimiter); ok {
-		return after(appendEscaped(head, group))
+		return layout.After(layout.AppendEscaped(head, group))
 	}
-	if seq, ok := parseUploadID(q.AfterUpload); ok {
-		return append(appendUploadKey(nil, bucket, q.After, seq), 0)
+	if seq, ok := layout.ParseUploadID(q.AfterUpload); ok {
+		return append(layout.AppendUploadKey(nil, bucket, q.After, seq), 0)
 	}
-	return after(append(appendEscaped(head, q.After), 0, 1))
+	return layout.After(append(layout.AppendEscaped(head, q.After), 0, 1))
 }
 
 // group is the common prefix that key is rolled up into.

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
 // A change is one atomic change of a bucket on its way into the index.
@@ -19,7 +20,7 @@ type change struct {
 	by      object.Origin // who makes it
 	b       *bucket
 	batch   *pebble.Batch
-	delta   delta
+	delta   layout.Delta
 	removed []removal // blob files that nothing names any more
 }
 
@@ -52,7 +53,7 @@ func (s *Store) change(by object.Origin, b *bucket, key string, build func(*chan
 	}
 	for _, r := range c.removed {
 		if !s.pins.defers(r.seq, r.files) {
-			s.reap(spaceRemovals, r.files...)
+			s.reap(layout.SpaceRemovals, r.files...)
 		}
 	}
 	return nil
@@ -72,9 +73,9 @@ func (c *change) apply(key string, build func(*change, *object.Bucket) error) er
 	if err := build(c, c.b.state.Load()); err != nil {
 		return err
 	}
-	c.delta[statLastModified] = c.s.opts.Now().UnixMilli()
+	c.delta[layout.StatLastModified] = c.s.opts.Now().UnixMilli()
 	var buf [64]byte
-	if err := c.batch.Merge(statisticsKey(c.b.id), c.delta.appendTo(buf[:0]), nil); err != nil {
+	if err := c.batch.Merge(layout.StatisticsKey(c.b.id), c.delta.AppendTo(buf[:0]), nil); err != nil {
 		return err
 	}
 	if err := c.s.db.ApplyNoSyncWait(c.batch, pebble.Sync); err != nil {
@@ -85,50 +86,50 @@ func (c *change) apply(key string, build func(*change, *object.Bucket) error) er
 }
 
 // put adds or, with the same seq, replaces r.
-func (c *change) put(r *row) error {
+func (c *change) put(r *layout.Row) error {
 	var keyBuf, valueBuf [512]byte
-	key := appendVersionKey(keyBuf[:0], c.b.id, r.info.Key, r.seq)
-	return c.batch.Set(key, appendRow(valueBuf[:0], r), nil)
+	key := layout.AppendVersionKey(keyBuf[:0], c.b.id, r.Info.Key, r.Seq)
+	return c.batch.Set(key, layout.AppendRow(valueBuf[:0], r), nil)
 }
 
 // remove removes r and its content; nil is nothing.
-func (c *change) remove(r *row) error {
+func (c *change) remove(r *layout.Row) error {
 	if r == nil {
 		return nil
 	}
 	var keyBuf [512]byte
-	c.delta.count(r, -1)
+	c.delta.Count(r, -1)
 	return errors.Join(
-		c.batch.Delete(appendVersionKey(keyBuf[:0], c.b.id, r.info.Key, r.seq), nil),
-		c.release(r.seq, r.content),
+		c.batch.Delete(layout.AppendVersionKey(keyBuf[:0], c.b.id, r.Info.Key, r.Seq), nil),
+		c.release(r.Seq, r.Content),
 	)
 }
 
 // release removes content of version seq that no row names any more.
-func (c *change) release(seq uint64, old content) error {
-	pieces := []piece{{content: old}}
-	if old.kind == contentMap {
+func (c *change) release(seq uint64, old layout.Content) error {
+	pieces := []layout.Piece{{Content: old}}
+	if old.Kind == layout.ContentMap {
 		var err error
-		if pieces, err = getPieces(c.s.db, old.id); err != nil {
-			return fmt.Errorf("map %x: %w", old.id, err)
+		if pieces, err = getPieces(c.s.db, old.ID); err != nil {
+			return fmt.Errorf("map %x: %w", old.ID, err)
 		}
-		if err := c.batch.Delete(idKey(spaceMaps, old.id), nil); err != nil {
+		if err := c.batch.Delete(layout.IDKey(layout.SpaceMaps, old.ID), nil); err != nil {
 			return err
 		}
 	}
 	return c.releasePieces(seq, pieces)
 }
 
-func (c *change) releasePieces(seq uint64, pieces []piece) error {
+func (c *change) releasePieces(seq uint64, pieces []layout.Piece) error {
 	var files []uint64
 	for _, p := range pieces {
 		var err error
-		switch p.kind {
-		case contentInline:
-			err = c.batch.Delete(idKey(spaceData, p.id), nil)
-		case contentFile:
-			files = append(files, p.id)
-			err = c.batch.Set(idKey(spaceRemovals, p.id), nil, nil)
+		switch p.Kind {
+		case layout.ContentInline:
+			err = c.batch.Delete(layout.IDKey(layout.SpaceData, p.ID), nil)
+		case layout.ContentFile:
+			files = append(files, p.ID)
+			err = c.batch.Set(layout.IDKey(layout.SpaceRemovals, p.ID), nil, nil)
 		}
 		if err != nil {
 			return err
@@ -167,12 +168,12 @@ func (s *Store) make(by object.Origin, b *bucket, w *write) (made object.Info, e
 		if err := s.forbid(b, w, state); err != nil {
 			return err
 		}
-		r := &row{info: w.info, report: w.report, content: w.body.content, dataKey: w.body.envelope.wrapped}
-		r.info.Key, r.info.Size = w.key, w.body.size
+		r := &layout.Row{Info: w.info, Report: w.report, Content: w.body.content, DataKey: w.body.envelope.wrapped}
+		r.Info.Key, r.Info.Size = w.key, w.body.size
 		if err := c.replace(r, state); err != nil {
 			return err
 		}
-		made = r.publish(state.Versioning != object.Unversioned, true)
+		made = r.Publish(state.Versioning != object.Unversioned, true)
 		return w.body.addTo(c.batch)
 	})
 	if err != nil {
@@ -190,28 +191,28 @@ func (s *Store) forbid(b *bucket, w *write, state *object.Bucket) error {
 	if err != nil {
 		return err
 	}
-	if r == nil || r.info.IsDeleteMarker {
+	if r == nil || r.Info.IsDeleteMarker {
 		return nil
 	}
 	if w.mustBeNew {
-		return cmp.Or(appendable(r, 0), error(&object.PositionError{Length: r.info.Size}))
+		return cmp.Or(appendable(r, 0), error(&object.PositionError{Length: r.Info.Size}))
 	}
 	return object.ErrFileExists
 }
 
 // replace makes r the current version of its key: it replaces the null version
 // unless the bucket is versioned, and is one itself then.
-func (c *change) replace(r *row, state *object.Bucket) (err error) {
-	if r.seq, err = c.s.nextSeq(); err != nil {
+func (c *change) replace(r *layout.Row, state *object.Bucket) (err error) {
+	if r.Seq, err = c.s.nextSeq(); err != nil {
 		return err
 	}
-	r.info.LastModified = c.s.now()
-	if r.null = state.Versioning != object.Enabled; r.null {
-		if err := c.removeNull(r.info.Key, state); err != nil {
+	r.Info.LastModified = c.s.now()
+	if r.Null = state.Versioning != object.Enabled; r.Null {
+		if err := c.removeNull(r.Info.Key, state); err != nil {
 			return err
 		}
 	}
-	c.delta.count(r, 1)
+	c.delta.Count(r, 1)
 	return c.put(r)
 }
 

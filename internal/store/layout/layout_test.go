@@ -1,4 +1,4 @@
-package store
+package layout
 
 import (
 	"bytes"
@@ -23,24 +23,24 @@ func TestLayout(t *testing.T) {
 	var out bytes.Buffer
 	dump := func(what string, b []byte) { fmt.Fprintf(&out, "%s\n%s\n", what, hex.Dump(b)) }
 
-	dump("key of version 258 of a\\0b in bucket 7", appendVersionKey(nil, 7, "a\x00b", 258))
-	dump("key of upload 258 of a\\0b in bucket 7", appendUploadKey(nil, 7, "a\x00b", 258))
-	dump("key of part 3 of upload 258", partKey(258, 3))
-	dump("key of statistics of bucket 7", statisticsKey(7))
-	for _, space := range []byte{spaceMaps, spaceData, spaceIntents, spaceRemovals} {
-		dump(fmt.Sprintf("key of blob 258 in %c", space), idKey(space, 258))
+	dump("key of version 258 of a\\0b in bucket 7", AppendVersionKey(nil, 7, "a\x00b", 258))
+	dump("key of upload 258 of a\\0b in bucket 7", AppendUploadKey(nil, 7, "a\x00b", 258))
+	dump("key of part 3 of upload 258", PartKey(258, 3))
+	dump("key of statistics of bucket 7", StatisticsKey(7))
+	for _, space := range []byte{SpaceMaps, SpaceData, SpaceIntents, SpaceRemovals} {
+		dump(fmt.Sprintf("key of blob 258 in %c", space), IDKey(space, 258))
 	}
-	fmt.Fprintf(&out, "version id of 258\n%s\n\n", versionID(258))
+	fmt.Fprintf(&out, "version id of 258\n%s\n\n", VersionID(258))
 	id := uploadID(258)
 	fmt.Fprintf(&out, "upload id of 258\n%s\n\n", uploadText(id[:]))
 
 	small := object.Info{Key: "k", Size: 3, CRC64: 0x0102030405060708, LastModified: at, Headers: object.Headers{ContentType: "t"}}
 	small.ETag.Sum = [16]byte{0xaa, 15: 0xbb}
 	small.MD5 = small.ETag.Sum[:]
-	dump("row of a small object", appendRow(nil, &row{info: small, null: true, content: content{contentInline, 9}}))
-	dump("row of a delete marker", appendRow(nil, &row{info: object.Info{Key: "k", IsDeleteMarker: true, LastModified: at}}))
-	dump("row with everything", appendRow(nil, &row{
-		info: object.Info{
+	dump("row of a small object", AppendRow(nil, &Row{Info: small, Null: true, Content: Content{ContentInline, 9}}))
+	dump("row of a delete marker", AppendRow(nil, &Row{Info: object.Info{Key: "k", IsDeleteMarker: true, LastModified: at}}))
+	dump("row with everything", AppendRow(nil, &Row{
+		Info: object.Info{
 			Key: "k", Size: 1 << 40, ETag: stocktake.ETag{Text: []byte("text")}, MD5: make([]byte, 16), CRC64: 1, LastModified: at,
 			Type: stocktake.Appendable, Parts: 300, StorageClass: stocktake.ColdArchive, TransitionTime: at.Add(time.Second),
 			Restore: object.Restore{Requested: at, Ready: at.Add(time.Second), Expires: at.Add(2 * time.Second)}, Sealed: true,
@@ -51,16 +51,16 @@ func TestLayout(t *testing.T) {
 			},
 			Tags: []object.Tag{{Key: "t", Value: "u"}}, Symlink: "target",
 		},
-		report: true, content: content{contentMap, 258}, dataKey: []byte("wrapped"),
+		Report: true, Content: Content{ContentMap, 258}, DataKey: []byte("wrapped"),
 	}))
-	dump("part", appendPart(nil, &part{
+	dump("part", AppendPart(nil, &Part{
 		Part:    object.Part{Number: 3, Size: 5, MD5: small.ETag.Sum, CRC64: 6, LastModified: at},
-		content: content{contentFile, 258},
+		Content: Content{ContentFile, 258},
 	}))
-	dump("map", appendPieces(nil, []piece{{content{contentFile, 258}, 100}, {content{contentInline, 259}, 1}}))
-	d := delta{statObjects: 1, statBytes + 1: -300, statUploads: 2, statLastModified: at.UnixMilli()}
-	dump("statistics", d.appendTo(nil))
-	value, err := encodeBucket(7, &object.Bucket{
+	dump("map", AppendPieces(nil, []Piece{{Content{ContentFile, 258}, 100}, {Content{ContentInline, 259}, 1}}))
+	d := Delta{StatObjects: 1, StatBytes + 1: -300, StatUploads: 2, StatLastModified: at.UnixMilli()}
+	dump("statistics", d.AppendTo(nil))
+	value, err := EncodeBucket(7, &object.Bucket{
 		Name: "photos", Owner: "1", Created: at, StorageClass: stocktake.IA, Redundancy: "ZRS", ACL: stocktake.Private, Versioning: object.Suspended,
 		Encryption: object.Encryption{Algorithm: "KMS", KeyID: "key"}, Policy: []byte("{}"),
 		Tags: []object.Tag{{Key: "k", Value: "v"}}, BlockPublicAccess: true, ResourceGroup: "rg-a", RequesterPays: true,

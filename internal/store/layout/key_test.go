@@ -1,4 +1,4 @@
-package store
+package layout
 
 import (
 	"bytes"
@@ -14,16 +14,16 @@ func FuzzKeyOrder(f *testing.F) {
 	f.Add("a\x00\x01", uint64(1), "a\x00\xff", uint64(2))
 	f.Add("", uint64(math.MaxUint64), "\x00", uint64(0))
 	f.Fuzz(func(t *testing.T, k1 string, seq1 uint64, k2 string, seq2 uint64) {
-		a, b := appendVersionKey(nil, 7, k1, seq1), appendVersionKey(nil, 7, k2, seq2)
+		a, b := AppendVersionKey(nil, 7, k1, seq1), AppendVersionKey(nil, 7, k2, seq2)
 		want := cmp.Or(strings.Compare(k1, k2), cmp.Compare(seq2, seq1))
 		if got := bytes.Compare(a, b); got != want {
 			t.Errorf("(%q,%d) against (%q,%d): %d, want %d", k1, seq1, k2, seq2, got, want)
 		}
-		if got := string(unescape(bytes.Clone(escapedKey(a)))); got != k1 {
+		if got := string(Unescape(bytes.Clone(EscapedKey(a)))); got != k1 {
 			t.Errorf("%q comes back as %q", k1, got)
 		}
-		if versionSeq(a) != seq1 || !isVersionKey(a) {
-			t.Errorf("%x: seq %d", a, versionSeq(a))
+		if VersionSeq(a) != seq1 || !isVersionKey(a) {
+			t.Errorf("%x: seq %d", a, VersionSeq(a))
 		}
 		// What Pebble asks of a comparer with prefixes.
 		pa, pb := a[:split(a)], b[:split(b)]
@@ -37,12 +37,12 @@ func FuzzKeyOrder(f *testing.F) {
 			t.Errorf("after %x comes %x", pa, next)
 		}
 		// The bounds that listings and scans work with.
-		head := appendEscaped(appendBucketHead(nil, spaceVersions, 7), k1)
-		within := bytes.Compare(b, head) >= 0 && bytes.Compare(b, after(head)) < 0
+		head := AppendEscaped(AppendBucketHead(nil, SpaceVersions, 7), k1)
+		within := bytes.Compare(b, head) >= 0 && bytes.Compare(b, After(head)) < 0
 		if within != strings.HasPrefix(k2, k1) {
 			t.Errorf("%q within prefix %q: %v", k2, k1, within)
 		}
-		if past := bytes.Compare(b, appendAfterKey(nil, 7, k1)) >= 0; past != (k2 > k1) {
+		if past := bytes.Compare(b, AppendAfterKey(nil, 7, k1)) >= 0; past != (k2 > k1) {
 			t.Errorf("%q past %q: %v", k2, k1, past)
 		}
 	})
@@ -64,18 +64,18 @@ func FuzzVersionID(f *testing.F) {
 	f.Add(uint64(0), "CAEQAAAAAAAAAAAAAAAA")
 	f.Add(uint64(math.MaxUint64), "")
 	f.Fuzz(func(t *testing.T, seq uint64, text string) {
-		id := versionID(seq)
-		if got, ok := parseVersionID(id); got != seq || !ok || len(id) != versionIDLen || !strings.HasPrefix(id, "CAEQ") {
+		id := VersionID(seq)
+		if got, ok := ParseVersionID(id); got != seq || !ok || len(id) != versionIDLen || !strings.HasPrefix(id, "CAEQ") {
 			t.Errorf("%d is %q, which is %d %v", seq, id, got, ok)
 		}
-		if got, ok := parseVersionID(text); ok && versionID(got) != text {
-			t.Errorf("%q is taken for %q", text, versionID(got))
+		if got, ok := ParseVersionID(text); ok && VersionID(got) != text {
+			t.Errorf("%q is taken for %q", text, VersionID(got))
 		}
 		up := uploadID(seq)
-		if got, ok := parseUploadID(uploadText(up[:])); got != seq || !ok {
+		if got, ok := ParseUploadID(uploadText(up[:])); got != seq || !ok {
 			t.Errorf("upload %d is %x, which is %d %v", seq, up, got, ok)
 		}
-		if got, ok := parseUploadID(text); ok {
+		if got, ok := ParseUploadID(text); ok {
 			if up := uploadID(got); uploadText(up[:]) != text {
 				t.Errorf("%q is taken for %x", text, up)
 			}

@@ -1,4 +1,4 @@
-package store
+package layout
 
 import (
 	"encoding/json"
@@ -35,7 +35,7 @@ type tagRow struct {
 	Value string `json:"value,omitempty"`
 }
 
-func encodeBucket(id uint32, b *object.Bucket) ([]byte, error) {
+func EncodeBucket(id uint32, b *object.Bucket) ([]byte, error) {
 	r := bucketRow{
 		ID: id, Owner: b.Owner, Created: b.Created, StorageClass: b.StorageClass.String(), Redundancy: b.Redundancy,
 		ACL: b.ACL.String(), Versioning: b.Versioning,
@@ -49,7 +49,7 @@ func encodeBucket(id uint32, b *object.Bucket) ([]byte, error) {
 	return json.Marshal(r)
 }
 
-func decodeBucket(name string, value []byte) (uint32, *object.Bucket, error) {
+func DecodeBucket(name string, value []byte) (uint32, *object.Bucket, error) {
 	var r bucketRow
 	if err := json.Unmarshal(value, &r); err != nil {
 		return 0, nil, fmt.Errorf("bucket %s in the index: %w", name, err)
@@ -57,7 +57,7 @@ func decodeBucket(name string, value []byte) (uint32, *object.Bucket, error) {
 	class, ok1 := stocktake.ParseStorageClass(r.StorageClass)
 	acl, ok2 := stocktake.ParseACL(r.ACL)
 	if !ok1 || !ok2 || r.ID == 0 || r.Versioning > object.Suspended {
-		return 0, nil, fmt.Errorf("bucket %s in the index: %w", name, errRow)
+		return 0, nil, fmt.Errorf("bucket %s in the index: %w", name, ErrMalformed)
 	}
 	b := &object.Bucket{
 		Name: name, Owner: r.Owner, Created: r.Created, StorageClass: class, Redundancy: r.Redundancy,

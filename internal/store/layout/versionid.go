@@ -1,4 +1,4 @@
-package store
+package layout
 
 import (
 	"encoding/base64"
@@ -18,8 +18,8 @@ const (
 	versionIDLen  = len(versionIDHead) + 16
 )
 
-// appendVersionID appends the version id of seq.
-func appendVersionID(dst []byte, seq uint64) []byte {
+// AppendVersionID appends the version id of seq.
+func AppendVersionID(dst []byte, seq uint64) []byte {
 	m := mix(seq)
 	var raw [12]byte
 	binary.BigEndian.PutUint64(raw[:], m)
@@ -27,15 +27,15 @@ func appendVersionID(dst []byte, seq uint64) []byte {
 	return base64.RawURLEncoding.AppendEncode(append(dst, versionIDHead...), raw[:])
 }
 
-// versionID is appendVersionID as a string.
-func versionID(seq uint64) string {
+// VersionID is appendVersionID as a string.
+func VersionID(seq uint64) string {
 	var buf [versionIDLen]byte
-	return string(appendVersionID(buf[:0], seq))
+	return string(AppendVersionID(buf[:0], seq))
 }
 
-// parseVersionID is the inverse of versionID; ok is false for what it never
+// ParseVersionID is the inverse of versionID; ok is false for what it never
 // made.
-func parseVersionID(id string) (seq uint64, ok bool) {
+func ParseVersionID(id string) (seq uint64, ok bool) {
 	text, ok := strings.CutPrefix(id, versionIDHead)
 	if !ok || len(id) != versionIDLen {
 		return 0, false

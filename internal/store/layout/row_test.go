@@ -1,4 +1,4 @@
-package store
+package layout
 
 import (
 	"errors"
@@ -7,18 +7,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"pgregory.net/rapid"
-
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"pgregory.net/rapid"
 )
 
 // anyRow draws a row that a store could write.
-func anyRow(t *rapid.T) *row {
+func anyRow(t *rapid.T) *Row {
 	text := rapid.String()
-	at := rapid.Custom(func(t *rapid.T) time.Time { return fromMilli(rapid.Int64Range(0, 1<<42).Draw(t, "ms")) })
-	r := &row{seq: rapid.Uint64().Draw(t, "seq"), null: rapid.Bool().Draw(t, "null"), report: rapid.Bool().Draw(t, "report")}
-	in := &r.info
+	at := rapid.Custom(func(t *rapid.T) time.Time { return FromMilli(rapid.Int64Range(0, 1<<42).Draw(t, "ms")) })
+	r := &Row{Seq: rapid.Uint64().Draw(t, "seq"), Null: rapid.Bool().Draw(t, "null"), Report: rapid.Bool().Draw(t, "report")}
+	in := &r.Info
 	in.Key = text.Draw(t, "key")
 	in.LastModified = time.UnixMilli(rapid.Int64Range(-1<<42, 1<<42).Draw(t, "modified")).UTC()
 	if rapid.Bool().Draw(t, "marker") {
@@ -55,11 +54,11 @@ func anyRow(t *rapid.T) *row {
 	in.Symlink = text.Draw(t, "symlink")
 	if rapid.Bool().Draw(t, "encrypted") {
 		in.Encryption = object.Encryption{Algorithm: "KMS", KeyID: text.Draw(t, "key id")}
-		r.dataKey = []byte("wrapped")
+		r.DataKey = []byte("wrapped")
 	}
-	r.content = content{contentKind(rapid.IntRange(0, 4).Draw(t, "kind")), rapid.Uint64().Draw(t, "id")}
-	if r.content.kind == contentEmpty {
-		r.content.id = 0
+	r.Content = Content{Kind(rapid.IntRange(0, 4).Draw(t, "kind")), rapid.Uint64().Draw(t, "id")}
+	if r.Content.Kind == ContentEmpty {
+		r.Content.ID = 0
 	}
 	return r
 }
@@ -67,8 +66,8 @@ func anyRow(t *rapid.T) *row {
 func TestRowsComeBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := anyRow(t)
-		got, err := decodeRow(appendVersionKey(nil, 1, want.info.Key, want.seq), appendRow(nil, want))
-		if diff := cmp.Diff(*want, got, cmp.AllowUnexported(row{}, content{}), cmpopts.EquateEmpty()); err != nil || diff != "" {
+		got, err := DecodeRow(AppendVersionKey(nil, 1, want.Info.Key, want.Seq), AppendRow(nil, want))
+		if diff := cmp.Diff(*want, got, cmp.AllowUnexported(Row{}, Content{}), cmpopts.EquateEmpty()); err != nil || diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
 	})
@@ -77,47 +76,47 @@ func TestRowsComeBack(t *testing.T) {
 // FuzzDecodeRow: what lies in the index broken is an error, not a panic; and
 // what is understood is written as it was read.
 func FuzzDecodeRow(f *testing.F) {
-	r := &row{info: object.Info{Key: "k", ETag: stocktake.ETag{Text: []byte("e")}, Tags: []object.Tag{{Key: "a", Value: "b"}}}, seq: 1}
-	f.Add([]byte("k"), appendRow(nil, r))
+	r := &Row{Info: object.Info{Key: "k", ETag: stocktake.ETag{Text: []byte("e")}, Tags: []object.Tag{{Key: "a", Value: "b"}}}, Seq: 1}
+	f.Add([]byte("k"), AppendRow(nil, r))
 	f.Add([]byte("k"), []byte{})
 	f.Fuzz(func(t *testing.T, key, value []byte) {
-		r, err := decodeRow(appendVersionKey(nil, 1, key, 1), value)
+		r, err := DecodeRow(AppendVersionKey(nil, 1, key, 1), value)
 		if err != nil {
-			if !errors.Is(err, errRow) {
+			if !errors.Is(err, ErrMalformed) {
 				t.Error(err)
 			}
 			return
 		}
-		again, err := decodeRow(appendVersionKey(nil, 1, key, 1), appendRow(nil, &r))
-		if diff := cmp.Diff(r, again, cmp.AllowUnexported(row{}, content{}), cmpopts.EquateEmpty()); err != nil || diff != "" {
+		again, err := DecodeRow(AppendVersionKey(nil, 1, key, 1), AppendRow(nil, &r))
+		if diff := cmp.Diff(r, again, cmp.AllowUnexported(Row{}, Content{}), cmpopts.EquateEmpty()); err != nil || diff != "" {
 			t.Errorf("%v (-first +again):\n%s", err, diff)
 		}
-		if _, err := decodeRow(key, value); err == nil && !isVersionKey(key) {
+		if _, err := DecodeRow(key, value); err == nil && !isVersionKey(key) {
 			t.Errorf("%x is no key of a version", key)
 		}
 	})
 }
 
 func FuzzDecodePart(f *testing.F) {
-	f.Add(appendPart(nil, &part{Part: object.Part{Number: 1, Size: 2, LastModified: time.UnixMilli(3).UTC()}, content: content{contentFile, 4}}))
+	f.Add(AppendPart(nil, &Part{Part: object.Part{Number: 1, Size: 2, LastModified: time.UnixMilli(3).UTC()}, Content: Content{ContentFile, 4}}))
 	f.Fuzz(func(t *testing.T, value []byte) {
-		p, err := decodePart(partKey(1, 1), value)
-		if err == nil && string(appendPart(nil, &p)) != string(value) {
-			t.Errorf("%x comes back as %x", value, appendPart(nil, &p))
+		p, err := DecodePart(PartKey(1, 1), value)
+		if err == nil && string(AppendPart(nil, &p)) != string(value) {
+			t.Errorf("%x comes back as %x", value, AppendPart(nil, &p))
 		}
 	})
 }
 
 func FuzzStatistics(f *testing.F) {
 	f.Add([]byte{}, []byte{})
-	d := delta{1, -2, 3}
-	f.Add(d.appendTo(nil), d.appendTo(nil))
+	d := Delta{1, -2, 3}
+	f.Add(d.AppendTo(nil), d.AppendTo(nil))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
-		x, err := parseDelta(a)
+		x, err := ParseDelta(a)
 		if err != nil {
 			return
 		}
-		y, err := parseDelta(b)
+		y, err := ParseDelta(b)
 		if err != nil {
 			return
 		}
@@ -132,8 +131,8 @@ func FuzzStatistics(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x.add(&y)
-		if got, err := parseDelta(sum); err != nil || got != x {
+		x.Add(&y)
+		if got, err := ParseDelta(sum); err != nil || got != x {
 			t.Errorf("merged %v, want %v: %v", got, x, err)
 		}
 	})

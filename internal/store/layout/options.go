@@ -1,26 +1,22 @@
-package store
+package layout
 
 import (
-	"context"
-	"fmt"
-	"log/slog"
-
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// indexOptions are Pebble's options for an index that is read in long scans and
+// Options are Pebble's options for an index that is read in long scans and
 // written in small synced batches.
-func indexOptions(o Options, fsys vfs.FS, cache *pebble.Cache) *pebble.Options {
+func Options(fsys vfs.FS, cache *pebble.Cache, log pebble.Logger) *pebble.Options {
 	p := &pebble.Options{
 		Cache:                       cache,
 		Comparer:                    comparer,
 		Merger:                      merger,
 		FS:                          fsys,
 		FormatMajorVersion:          pebble.FormatValueSeparation,
-		Logger:                      &indexLog{log: o.Log, fatal: o.fatal},
+		Logger:                      log,
 		MemTableSize:                16 << 20,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
@@ -43,7 +39,7 @@ func indexOptions(o Options, fsys vfs.FS, cache *pebble.Cache) *pebble.Options {
 	// Reads are not sampled: what they would have compacted, long scans pass once.
 	p.Experimental.ReadSamplingMultiplier = -1
 	// A scan wants the values of old versions too, so none is put aside.
-	rows := pebble.KeyRange{Start: []byte{spaceVersions}, End: []byte{spaceVersions + 1}}
+	rows := pebble.KeyRange{Start: []byte{SpaceVersions}, End: []byte{SpaceVersions + 1}}
 	p.Experimental.SpanPolicyFunc = pebble.MakeStaticSpanPolicyFunc(comparer.Compare, rows, pebble.SpanPolicy{
 		DisableValueSeparationBySuffix: true, ValueStoragePolicy: pebble.ValueStorageLowReadLatency,
 	})
@@ -59,25 +55,3 @@ var compression = func() sstable.CompressionProfile {
 	p.MinReductionPercent = 40
 	return p
 }()
-
-// indexLog carries Pebble's log into ours.
-type indexLog struct {
-	log   *slog.Logger
-	fatal func(error)
-}
-
-func (l *indexLog) Infof(format string, args ...any) {
-	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("index: " + fmt.Sprintf(format, args...))
-	}
-}
-
-func (l *indexLog) Errorf(format string, args ...any) {
-	l.log.Error("index: " + fmt.Sprintf(format, args...))
-}
-
-func (l *indexLog) Fatalf(format string, args ...any) {
-	err := fmt.Errorf("index: "+format, args...)
-	l.log.Error("the index cannot go on; the process ends", "err", err)
-	l.fatal(err)
-}

@@ -1,0 +1,122 @@
+package layout
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// An upload is a row of the object to be, in a space of its own:
+//
+//	U | bucket, 4 bytes | key, each 00 written as 00 FF | 00 01 | upload id, 16 bytes
+//
+// The id is made of the row's sequence number; in text it is 32 upper-case hex
+// digits. The parts are by that number:
+//
+//	P | seq, 8 bytes | part number, 2 bytes
+const UploadIDLen = 16
+
+// uploadID is the id of the upload that was begun as seq.
+func uploadID(seq uint64) (id [UploadIDLen]byte) {
+	m := mix(seq)
+	binary.BigEndian.PutUint64(id[:], m)
+	binary.BigEndian.PutUint64(id[8:], mix(m))
+	return id
+}
+
+func uploadText(id []byte) string { return strings.ToUpper(hex.EncodeToString(id)) }
+
+// ParseUploadID is the inverse of uploadID's text; ok is false for what it never
+// made.
+func ParseUploadID(text string) (seq uint64, ok bool) {
+	var id [UploadIDLen]byte
+	if len(text) != 2*UploadIDLen || strings.ToUpper(text) != text {
+		return 0, false
+	}
+	if _, err := hex.Decode(id[:], []byte(text)); err != nil {
+		return 0, false
+	}
+	seq = unmix(binary.BigEndian.Uint64(id[:]))
+	return seq, uploadID(seq) == id
+}
+
+func AppendUploadKey(dst []byte, bucket uint32, key string, seq uint64) []byte {
+	dst = append(AppendEscaped(AppendBucketHead(dst, SpaceUploads, bucket), key), 0, 1)
+	id := uploadID(seq)
+	return append(dst, id[:]...)
+}
+
+// asVersionKey is the version key of the row that an upload's index key stands
+// for, so that one codec does for both.
+func asVersionKey(uploadKey []byte) ([]byte, uint64, error) {
+	n := len(uploadKey) - UploadIDLen
+	if n < BucketHeadLen+TerminatorLen {
+		return nil, 0, fmt.Errorf("%w: key %x", ErrMalformed, uploadKey)
+	}
+	seq := unmix(binary.BigEndian.Uint64(uploadKey[n:]))
+	key := append([]byte{SpaceVersions}, uploadKey[1:n]...)
+	return binary.BigEndian.AppendUint64(key, ^seq), seq, nil
+}
+
+func DecodeUpload(uploadKey, value []byte) (*Row, error) {
+	key, _, err := asVersionKey(uploadKey)
+	if err != nil {
+		return nil, err
+	}
+	r, err := DecodeRow(key, value)
+	return &r, err
+}
+
+func (r *Row) Upload() object.Upload {
+	id := uploadID(r.Seq)
+	return object.Upload{
+		ID: uploadText(id[:]), Key: r.Info.Key, Initiated: r.Info.LastModified,
+		StorageClass: r.Info.StorageClass, Encryption: r.Info.Encryption,
+	}
+}
+
+// A part is one part of an upload. Its value is
+//
+//	format, 1 byte, 1 | kind, 1 byte | blob id, 8 bytes | size, 8 bytes | MD5, 16 bytes |
+//	CRC-64, 8 bytes | time, 8 bytes, Unix milliseconds; little-endian
+type Part struct {
+	object.Part
+	Content Content
+}
+
+const (
+	partFormat = 1
+	partLen    = 1 + 1 + 8 + 8 + 16 + 8 + 8
+)
+
+func (p *Part) Piece() Piece { return Piece{p.Content, p.Size} }
+
+func PartKey(seq uint64, number int) []byte {
+	return binary.BigEndian.AppendUint16(IDKey(SpaceParts, seq), uint16(number))
+}
+
+func AppendPart(dst []byte, p *Part) []byte {
+	le := binary.LittleEndian
+	dst = le.AppendUint64(append(dst, partFormat, byte(p.Content.Kind)), p.Content.ID)
+	dst = append(le.AppendUint64(dst, uint64(p.Size)), p.MD5[:]...)
+	dst = le.AppendUint64(dst, p.CRC64)
+	return le.AppendUint64(dst, uint64(p.LastModified.UnixMilli()))
+}
+
+func DecodePart(key, value []byte) (Part, error) {
+	if len(key) != 1+8+2 || len(value) != partLen || value[0] != partFormat {
+		return Part{}, fmt.Errorf("%w: key %x", ErrMalformed, key)
+	}
+	le := binary.LittleEndian
+	return Part{
+		object.Part{
+			Number: int(binary.BigEndian.Uint16(key[9:])), Size: int64(le.Uint64(value[10:])), MD5: [16]byte(value[18:]),
+			CRC64: le.Uint64(value[34:]), LastModified: time.UnixMilli(int64(le.Uint64(value[42:]))).UTC(),
+		},
+		Content{Kind(value[1]), le.Uint64(value[2:])},
+	}, nil
+}
