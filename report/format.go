@@ -41,3 +41,7 @@ func FormatNamed(name string) (Format, error) {
 // AppendKey appends key as it stands in manifest.summary, percent-encoded, to
 // dst.
 func AppendKey(dst, key []byte) []byte { return csvrow.AppendKey(dst, key) }
+
+// ParseKey is the inverse of AppendKey. An error if encoded has a '%' without two
+// hexadecimal digits.
+func ParseKey(encoded string) ([]byte, error) { return csvrow.AppendUnescaped(nil, []byte(encoded)) }

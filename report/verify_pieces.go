@@ -44,8 +44,13 @@ func (c *shardCheck) pieceKey(key []byte, n int64) {
 }
 
 // places reads the first row of each piece from where the index says that it
-// begins.
+// begins. There is nothing to hold the index of a broken file against.
 func (c *shardCheck) places(ctx context.Context, reader format.Reader, f *summedFile, pieces []stocktake.SummaryPiece) error {
+	for _, f := range c.findings {
+		if f.Check == CheckFormat || f.Check == CheckSize {
+			return nil
+		}
+	}
 	if len(c.ahead) > 0 {
 		c.find(CheckPieces, 0, "a piece at row %d of %d", c.ahead[0].Row+1, c.rows)
 	}

@@ -113,6 +113,14 @@ func TestVerifyFinds(t *testing.T) {
 		{"another row count", about(func(s *stocktake.Summary) { s.Files[0].Rows++ }), []report.Check{report.CheckRows}},
 		{"another first key", about(func(s *stocktake.Summary) { s.Files[1].FirstKey = "x" }), []report.Check{report.CheckRange}},
 		{"another last key", about(func(s *stocktake.Summary) { s.Files[1].LastKey = "x" }), []report.Check{report.CheckRange}},
+		{"another first key of a piece", about(func(s *stocktake.Summary) { s.Files[0].Pieces[1].FirstKey = "x" }), []report.Check{report.CheckPieces}},
+		{"another offset of a piece", about(func(s *stocktake.Summary) { s.Files[0].Pieces[1].Offset++ }), []report.Check{report.CheckPieces}},
+		{"the offset of another piece", about(func(s *stocktake.Summary) { p := s.Files[0].Pieces; p[1].Offset = p[2].Offset; p[2].Offset++ }), []report.Check{report.CheckPieces}},
+		{"another row of a piece", about(func(s *stocktake.Summary) { s.Files[0].Pieces[2].Row++ }), []report.Check{report.CheckPieces}},
+		{"a piece behind the end", about(func(s *stocktake.Summary) { s.Files[0].Pieces[2].Offset = s.Files[0].Size }), []report.Check{report.CheckPieces}},
+		{"pieces that do not ascend", about(func(s *stocktake.Summary) { s.Files[0].Pieces[2].Row = 1 }), []report.Check{report.CheckPieces}},
+		{"too many pieces", about(func(s *stocktake.Summary) { s.Files[0].Pieces = make([]stocktake.SummaryPiece, 33) }), []report.Check{report.CheckPieces}},
+		{"no pieces", about(func(s *stocktake.Summary) { s.Files[0].Pieces, s.Matched, s.Listed = nil, s.Matched+1, s.Listed+1 }), []report.Check{report.CheckTotals}},
 		{"another total", about(func(s *stocktake.Summary) { s.Matched++; s.Listed++ }), []report.Check{report.CheckTotals}},
 		{"other bytes", about(func(s *stocktake.Summary) { s.Bytes++ }), []report.Check{report.CheckTotals}},
 		{"other classes", about(func(s *stocktake.Summary) { s.Classes[0].Objects++ }), []report.Check{report.CheckTotals}},
@@ -172,7 +180,7 @@ func TestVerifyFinds(t *testing.T) {
 				records = append(records, stocktake.Record{Key: []byte(key), VersionID: []byte("v1"), Size: int64(10 + len(records)%3), LastModified: start})
 			}
 			records[3].Size, records[3].VersionID = 10, []byte("v2")
-			write(t, dst, report.Limits{Rows: 3}, columns, records)
+			write(t, dst, report.Limits{Rows: 3, PieceRows: 1}, columns, records)
 			if v := verify(t, dst); !v.OK {
 				t.Fatalf("before the damage: %v", v.Findings)
 			}
@@ -213,7 +221,7 @@ func repack(t *testing.T, b *membucket.Bucket, key string, rows []byte) {
 		m, s := &r.Manifest.Files[i], &r.Summary.Files[i]
 		if m.Key == key {
 			m.Size, m.MD5 = int64(packed.Len()), upper(sum[:])
-			s.Size, s.MD5, s.SHA256 = m.Size, m.MD5, sha
+			s.Size, s.MD5, s.SHA256, s.Pieces = m.Size, m.MD5, sha, nil
 		}
 	}
 	raw := r.Manifest.AppendJSON(nil)

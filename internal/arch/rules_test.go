@@ -9,10 +9,11 @@ var may = map[string][]string{
 	"report": {".", "internal/csvrow", "internal/digest", "report/csvgz", "report/format"},
 
 	// The formats of shards, each one value of format.Format.
-	"report/format":          {"."},
-	"report/csvgz":           {".", "internal/csvrow", "report/format"},
-	"report/csvgz/csvgztest": {".", "internal/csvrow", "report/csvgz", "report/format"},
-	"internal/csvrow":        {".", "report/format"},
+	"report/format":            {"."},
+	"report/format/formattest": {".", "report/format"},
+	"report/csvgz":             {".", "internal/csvrow", "report/format"},
+	"report/csvgz/csvgztest":   {".", "internal/csvrow", "report/csvgz", "report/format"},
+	"internal/csvrow":          {".", "report/format"},
 
 	"examples":        {},
 	"examples/delete": {".", "client"},
@@ -96,7 +97,7 @@ var mayInTests = map[string][]string{
 
 // forTests is what any package's tests may import: test suites that several
 // implementations run, and the bucket in memory.
-var forTests = []string{"internal/engine/sourcetest", "internal/catalog/catalogtest", "internal/membucket", "report/csvgz/csvgztest"}
+var forTests = []string{"internal/engine/sourcetest", "internal/catalog/catalogtest", "internal/membucket", "report/csvgz/csvgztest", "report/format/formattest"}
 
 // homes lists the packages that may import a library, by prefix of its import
 // path, tests aside. A library at home in one room can be replaced there.

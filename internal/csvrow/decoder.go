@@ -45,7 +45,7 @@ func (d *Decoder) value(c stocktake.Field, v []byte) (err error) {
 	case stocktake.FieldBucket:
 		r.Bucket = v
 	case stocktake.FieldKey:
-		d.key, err = appendUnescaped(d.key[:0], v)
+		d.key, err = AppendUnescaped(d.key[:0], v)
 		r.Key = d.key
 	case stocktake.FieldVersionID:
 		r.VersionID = v

@@ -10,9 +10,9 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// appendUnescaped decodes a percent-encoded key. We write neither '+' nor a
-// blank as it is; an encoder that writes '+' means a blank by it.
-func appendUnescaped(dst, v []byte) ([]byte, error) {
+// AppendUnescaped appends a percent-encoded key, decoded, to dst. An encoder that
+// writes '+' means a blank by it; ours writes neither.
+func AppendUnescaped(dst, v []byte) ([]byte, error) {
 	dst = slices.Grow(dst, len(v))
 	for i := 0; i < len(v); i++ {
 		switch c := v[i]; c {
