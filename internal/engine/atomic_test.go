@@ -47,7 +47,7 @@ func TestRunIsAllOrNothing(t *testing.T) {
 				checkNothing(t, dst)
 			})
 			if lostManifest := kind == lost && strings.HasPrefix(op, "Commit") && strings.HasSuffix(op, report.ManifestName); lostManifest && err != nil {
-				t.Errorf("the manifest is written, but the run gave %v", err)
+				t.Errorf("the manifest is written, but the run returned %v", err)
 			}
 			if op == "" { // n is past the last operation, so every one has now failed once
 				if err != nil {
@@ -89,8 +89,8 @@ func TestRunCancelled(t *testing.T) {
 }
 
 // A run is killed at each step in turn, at each shard for those of shards: from
-// then on nothing reaches the destination, removals neither. The next attempt
-// leaves exactly one report, and so it does if it was killed as well.
+// then on nothing reaches the destination, not even a removal. The next attempt
+// leaves exactly one report, even if it was killed itself before.
 func TestRunKilled(t *testing.T) {
 	for n := 1; ; n++ {
 		var killed engine.Step
@@ -143,8 +143,8 @@ func TestRunKilled(t *testing.T) {
 	}
 }
 
-// CleanAttempts leaves nothing of a killed run, but for a report that it had
-// published, and touches nothing else.
+// CleanAttempts removes all files of a killed run except those of a report that
+// it has published, and touches nothing else.
 func TestCleanAttempts(t *testing.T) {
 	for n := 1; ; n++ {
 		store := newStore(objects)
@@ -197,8 +197,8 @@ func TestCleanAttempts(t *testing.T) {
 	}
 }
 
-// Whatever fails in attempt after attempt, removals too, no reader ever finds a
-// manifest that does not verify; and the first attempt in which nothing fails
+// Whatever fails in attempt after attempt, including removals, readers never find
+// a manifest that does not verify; and the first attempt in which nothing fails
 // leaves exactly one report.
 func TestRunThroughManyFaults(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

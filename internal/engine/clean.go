@@ -13,14 +13,14 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Removing what must not stay goes on after the context of a run has ended, for
-// so long and with so many calls at once.
+// Limits of the removal of files, which continues after the context of a run has
+// ended.
 const (
 	aftermathTimeout = 2 * time.Minute
-	removals         = 16
+	removals         = 16 // at once
 )
 
-// aftermath is the context of what has to be done although ctx may have ended.
+// aftermath returns the context of what must be done even if ctx has ended.
 func aftermath(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), aftermathTimeout)
 }
@@ -108,8 +108,8 @@ func (r *run) published(ctx context.Context) (published *Result, err error) {
 	return published, nil
 }
 
-// previous is the summary of the newest complete report of the configuration;
-// nil if there is none. It only helps to plan, so nothing about it is an error.
+// previous returns the summary of the newest complete report of the configuration,
+// nil if there is none. It only helps to plan, so a failure is logged.
 func (r *run) previous(ctx context.Context) *stocktake.Summary {
 	var newest report.Directory
 	for d, err := range report.Directories(ctx, r.dst, r.at) {
@@ -166,9 +166,9 @@ type created struct {
 	content []byte
 }
 
-// removeCreated removes everything that the attempt has made, last made first:
-// a shard goes after the manifest that names it, and stays if the manifest
-// cannot be removed.
+// removeCreated removes everything that the attempt has created, in reverse order:
+// shards are removed after the manifest that names them, and stay if the
+// manifest cannot be removed.
 func (r *run) removeCreated(ctx context.Context) error {
 	ctx, cancel := aftermath(ctx)
 	defer cancel()
@@ -186,18 +186,18 @@ func (r *run) removeCreated(ctx context.Context) error {
 		if c.content != nil {
 			ours, err := r.has(ctx, c.key, c.content)
 			if err != nil {
-				return fmt.Errorf("files of the report were left: %w", err)
+				return fmt.Errorf("files of the report remain: %w", err)
 			}
 			if !ours {
 				continue
 			}
 		}
 		if err := r.dst.Remove(ctx, c.key); err != nil {
-			return fmt.Errorf("files of the report were left: remove %s: %w", c.key, err)
+			return fmt.Errorf("files of the report remain: remove %s: %w", c.key, err)
 		}
 	}
 	if err := r.remove(ctx, shards); err != nil {
-		return fmt.Errorf("shards were left: %w", err)
+		return fmt.Errorf("shards remain: %w", err)
 	}
 	return nil
 }

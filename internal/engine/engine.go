@@ -117,7 +117,7 @@ const (
 	ManifestDone   Step = "manifest"        // manifest.json is: the run has succeeded, whatever comes
 )
 
-// A Result is what a run came to.
+// A Result is the outcome of a run.
 type Result struct {
 	Manifest string            // key of manifest.json; empty: nothing matched and nothing was written
 	Summary  stocktake.Summary // as published, or as it would have been

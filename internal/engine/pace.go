@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// leastRest is the shortest time a worker rests at once: shorter ones would
-	// cost more in timers than they give.
+	// leastRest is the shortest time that a worker rests: the timers of shorter
+	// rests would cost more than the rests are worth.
 	leastRest = 2 * time.Millisecond
 
 	// longestStretch is how much of the time since the last step counts as work
@@ -18,8 +18,8 @@ const (
 
 // A pace makes a worker step aside between batches.
 type pace struct {
-	share    float64                    // of the time that the worker may work beside requests, 0 to 1
-	requests func() (begun, open int64) // nil: there always are some
+	share    float64                    // of the time that the worker may work while there are requests, above 0 to 1
+	requests func() (begun, open int64) // nil: there are always some
 	begun    int64                      // requests at the last step
 	since    time.Time                  // the last step
 	owed     time.Duration

@@ -54,7 +54,7 @@ func TestPaceRestsOnlyForOthers(t *testing.T) {
 			}
 		}
 		for range 100 {
-			rests("nobody there", time.Millisecond, 0)
+			rests("no requests", time.Millisecond, 0)
 		}
 		begun, open = 1, 1
 		rests("one that is open", time.Millisecond, 9*time.Millisecond)
@@ -64,6 +64,6 @@ func TestPaceRestsOnlyForOthers(t *testing.T) {
 		rests("one that was answered before", time.Millisecond, 0)
 		begun = 5
 		rests("some that came and went", time.Millisecond, 9*time.Millisecond)
-		rests("nobody any more", time.Millisecond, 0)
+		rests("no more requests", time.Millisecond, 0)
 	})
 }

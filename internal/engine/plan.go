@@ -10,19 +10,19 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// defaultMinSegment is the fewest records for which a segment of their own is worth
-// it. A smaller bucket is scanned in a tenth of a second by one core, and one
-// file is what its reader wants.
+// defaultMinSegment is the smallest number of records in a segment. One core scans
+// a smaller bucket in a tenth of a second, and its report is best read as one
+// file.
 const defaultMinSegment = 100_000
 
 // seededWorkers stands in for the number of workers in the plan of a run with a
 // seed, so that the report does not depend on the machine.
 const seededWorkers = 8
 
-// segments is how many segments a run of about count records should have; -1
-// means that nobody knows. More than there are workers even out what segments
-// differ in, and are made as long as each still fills a shard: files stay of
-// handy size, and the rows of a report stay in order across them.
+// segments returns how many segments a run of about count records should have; -1
+// means that the count is unknown. There are more segments than workers, so
+// that their different lengths even out, as long as each still fills a shard: files
+// keep a handy size.
 func segments(count int64, workers int, minSegment, shardRows int64) int {
 	most := int64(4 * workers)
 	n := most
@@ -62,7 +62,7 @@ func plan(ctx context.Context, snap Snapshot, prefix string, n int, previous *st
 	return append(segments, Segment{Prefix: prefix, From: from}), nil
 }
 
-// hints takes n-1 cuts from the boundaries of the shards of an earlier report,
+// hints returns n-1 cuts from the boundaries of the shards of an earlier report,
 // which know exactly how many rows lie between them. It returns nil if there are
 // too few shards for even cuts, or if the filter let through so little that rows
 // say nothing about records.

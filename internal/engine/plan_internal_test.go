@@ -19,7 +19,7 @@ func TestSegments(t *testing.T) {
 		workers, want int
 	}{
 		{0, 2, 1},
-		{99_999, 64, 1},  // one file is what its reader wants
+		{99_999, 64, 1},  // one file is best
 		{199_999, 64, 1}, // two halves would be too small
 		{200_000, 64, 2},
 		{m, 1, 1},
@@ -31,7 +31,7 @@ func TestSegments(t *testing.T) {
 		{100 * m, 2, 8},
 		{100 * m, 64, 64},
 		{10_000 * m, 64, 256},
-		{-1, 2, 8}, // nobody knows
+		{-1, 2, 8}, // the count is unknown
 	} {
 		if got := segments(tt.count, tt.workers, defaultMinSegment, m); got != tt.want {
 			t.Errorf("%d records, %d workers: %d segments, want %d", tt.count, tt.workers, got, tt.want)
@@ -115,7 +115,7 @@ func TestNames(t *testing.T) {
 				for shard := range 3 {
 					key := n.shard(segment, shard)
 					if seen[key] || !n.owns(key) || !strings.HasPrefix(key, n.attempt) {
-						t.Fatalf("%s comes twice, or is nobody's", key)
+						t.Fatalf("%s comes twice, or belongs to no attempt", key)
 					}
 					seen[key] = true
 				}
@@ -124,7 +124,7 @@ func TestNames(t *testing.T) {
 	}
 	n := newNames("d/", "run-1", 3, ".csv.gz")
 	if got, want := n.shard(0, 0)[:len("d/2222c1ed-66f7-8")], "d/"; !strings.HasPrefix(got, want) || got[len(got)-1] != '8' {
-		t.Errorf("name %s is no UUID of version 8", n.shard(0, 0))
+		t.Errorf("name %s is not a UUID of version 8", n.shard(0, 0))
 	}
 	if !strings.HasSuffix(n.shard(4, 0), ".csv.gz") || strings.TrimSuffix(n.shard(4, 0), ".csv.gz")+"-2.csv.gz" != n.shard(4, 2) {
 		t.Errorf("names %s and %s", n.shard(4, 0), n.shard(4, 2))

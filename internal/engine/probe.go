@@ -12,8 +12,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// probe is what Probe writes: more than a store keeps beside its index, so that
-// it goes where shards go.
+// probe is the content that Probe writes. It is longer than what a store keeps in
+// its index, so that it is stored where shards are.
 var probe = []byte(strings.Repeat("Written to see whether reports can be. It may be removed.\n", 2000))
 
 // Probe does to a destination what the run of job will, with one small file: it
@@ -37,7 +37,7 @@ func Probe(ctx context.Context, dst Destination, job Job) (err error) {
 	defer func() {
 		err = errors.Join(err, f.Abort())
 		if errors.Is(err, fs.ErrExist) {
-			return // it is somebody else's
+			return // another program has written it
 		}
 		// Also after an error: the file may be there, and only the answer was lost.
 		ctx, cancel := aftermath(ctx)
@@ -71,5 +71,5 @@ func readBack(ctx context.Context, dst Destination, key string) error {
 	return nil
 }
 
-// errProbe is a destination that gives other bytes than it took.
-var errProbe = errors.New("other bytes come back than were written")
+// errProbe means that a destination returned other bytes than were written.
+var errProbe = errors.New("the destination returns other bytes than were written")

@@ -8,8 +8,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Progress counts what a run has done. It is read while the run goes on; the
-// run touches it once a batch, never once a record. The zero value is ready.
+// Progress counts what a run has done. It may be read while the run is in progress;
+// the run updates it once per batch, not per record. The zero value is ready.
 type Progress struct {
 	listed, matched, bytes, written, shards, expected atomic.Int64
 
@@ -17,15 +17,15 @@ type Progress struct {
 	cursors []*cursor // of the segments, in the order of their keys
 }
 
-// A cursor is how far one segment has come.
+// A cursor is how far one segment has been read.
 type cursor struct {
 	mu   sync.Mutex
 	key  []byte // last key read
 	done bool
 }
 
-// Load returns the counts as they stand. Key is the last key read of the first
-// segment that is not through: everything before it has been read.
+// Load returns the current counts. Key is the last key read of the first segment
+// that is not done: everything before it has been read.
 func (p *Progress) Load() stocktake.Progress {
 	return stocktake.Progress{
 		Listed:   p.listed.Load(),

@@ -17,8 +17,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Two reports in one minute go into two minutes, and a directory that somebody
-// began and left is not touched.
+// Two reports of one minute get the directories of two minutes, and a directory
+// that another program has begun is not touched.
 func TestOneDirectoryEach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(1)
@@ -43,7 +43,7 @@ func TestOneDirectoryEach(t *testing.T) {
 	})
 }
 
-// Whoever comes second when two runs want one directory takes the next.
+// When two runs claim one directory, the second one takes the next.
 func TestDirectoryRace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(1)
@@ -52,7 +52,7 @@ func TestDirectoryRace(t *testing.T) {
 		f := &faults{}
 		f.on = func(_ int, op string) fault {
 			if strings.HasPrefix(op, "Create") && strings.HasSuffix(op, "T00-00Z/"+report.SummaryName) {
-				dst.Write(strings.TrimPrefix(op, "Create "), []byte("somebody else's"))
+				dst.Write(strings.TrimPrefix(op, "Create "), []byte("another run's"))
 			}
 			return none
 		}
@@ -60,7 +60,7 @@ func TestDirectoryRace(t *testing.T) {
 		if err != nil || !strings.Contains(result.Manifest, "/2000-01-01T00-01Z/") {
 			t.Errorf("%q, %v", result.Manifest, err)
 		}
-		if got := string(read(t, dst, "inv/photos/weekly-1/2000-01-01T00-00Z/manifest.summary")); got != "somebody else's" {
+		if got := string(read(t, dst, "inv/photos/weekly-1/2000-01-01T00-00Z/manifest.summary")); got != "another run's" {
 			t.Errorf("the other's summary is %q now", got)
 		}
 	})
@@ -215,8 +215,8 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-// A source that breaks its word about order fails the run rather than giving a
-// report that is wrong in silence.
+// A source that yields keys out of order fails the run: its report would be wrong
+// without a sign of it.
 func TestRunHoldsTheSourceToItsOrder(t *testing.T) {
 	for name, batches := range map[string][][]string{
 		"within a batch":   {{"album/2", "album/1"}},
@@ -262,7 +262,7 @@ func (s brokenSnapshot) Scan(_ context.Context, _ engine.Segment, _ bool, yield 
 	return nil
 }
 
-// While a run goes on, the key tells up to where everything is read.
+// During a run, everything up to the key of its progress has been read.
 func TestProgress(t *testing.T) {
 	store := newStore(objects)
 	store.Bucket("photos").SetVersioning(membucket.Enabled)

@@ -243,8 +243,8 @@ func (r *run) claim(ctx context.Context, start time.Time, summary []byte) (dir s
 		if !errors.Is(err, fs.ErrExist) {
 			return dir, err
 		}
-		// Another run came first, or the answer to our own write was lost and the
-		// write made again.
+		// Another run was first, or the answer to our own write was lost and the
+		// write repeated.
 		same, err := r.has(ctx, key, summary)
 		if err != nil || same {
 			return dir, err
@@ -252,7 +252,7 @@ func (r *run) claim(ctx context.Context, start time.Time, summary []byte) (dir s
 	}
 }
 
-// any reports whether there is a key with the prefix.
+// any reports whether the destination has a key with the prefix.
 func (r *run) any(ctx context.Context, prefix string) (bool, error) {
 	for _, err := range r.dst.List(ctx, prefix) {
 		if err != nil {
@@ -280,8 +280,8 @@ func (r *run) has(ctx context.Context, key string, content []byte) (bool, error)
 	return bytes.Equal(got, content), nil
 }
 
-// settle finds out whether manifest.json was written although writing it gave
-// an error; then the run has succeeded.
+// settle finds out whether manifest.json was written although the write returned
+// cause. If it was, the run has succeeded and settle returns nil.
 func (r *run) settle(ctx context.Context, key string, manifest []byte, cause error) error {
 	ctx, cancel := aftermath(ctx)
 	defer cancel()

@@ -95,7 +95,7 @@ func TestRecordedReportIsPublished(t *testing.T) {
 }
 
 // An owner that was paused at a step of its publishing, and comes back when another
-// attempt has published what it recorded, changes nothing, whether it goes on
+// attempt has published what it recorded, changes nothing, whether it continues
 // or finds its context ended.
 func TestOldOwnerComesBack(t *testing.T) {
 	for _, step := range []engine.Step{engine.Recorded, engine.SummaryDone, engine.ChecksumDone} {

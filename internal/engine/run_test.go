@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// selects is the filter, said plainly.
+// selects is the filter in its simplest form.
 func selects(cfg *stocktake.InventoryConfiguration, r *stocktake.Record) bool {
 	f := cfg.Filter
 	if cfg.IncludedObjectVersions == stocktake.CurrentVersions && (!r.IsLatest || r.IsDeleteMarker) {
@@ -147,8 +147,8 @@ func rowsOf(t tb, dst engine.Destination, manifest string) (rows []byte) {
 	return rows
 }
 
-// With a seed, the same data give the same files, whatever the number of cores
-// and whatever was reported before.
+// With a seed, runs over the same data write the same files, whatever the number
+// of cores and whatever was reported before.
 func TestSeed(t *testing.T) {
 	records := membucket.Records(300)
 	run := func(seed string, workers int, job engine.Job, dst *membucket.Bucket) map[string]string {
@@ -179,7 +179,7 @@ func TestSeed(t *testing.T) {
 		other := run("t", 1, job, empty())
 		for key := range other {
 			if strings.HasSuffix(key, report.ManifestName) && first[key] == other[key] {
-				t.Errorf("another seed gives the same %s", key)
+				t.Errorf("another seed writes the same %s", key)
 			}
 		}
 	}
@@ -191,7 +191,7 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-// golden is a report as it lies in its bucket, byte by byte.
+// The golden report is a report as its bucket holds it, byte by byte.
 func TestGolden(t *testing.T) {
 	store := membucket.New(nil, "photos", "reports")
 	photos := store.Bucket("photos")

@@ -57,7 +57,7 @@ func (r *run) snapshot(ctx context.Context, src Source) (Snapshot, time.Time, er
 }
 
 // scanSegments scans each segment as one slice, with as many workers as are
-// allowed, in the order of their keys. Nothing is handed between workers but the
+// allowed, in the order of their keys. Workers share only the
 // number of the next segment.
 func (r *run) scanSegments(ctx context.Context, snap Snapshot, opened time.Time, slices []Slice) ([]SliceResult, error) {
 	r.opts.Slice = Budget{}
@@ -81,8 +81,8 @@ func (r *run) scanSegments(ctx context.Context, snap Snapshot, opened time.Time,
 	return results, group.Wait()
 }
 
-// A worker scans one slice after another. Everything it needs per record is
-// its own.
+// A worker scans one slice after another. It shares nothing that it needs per
+// record.
 type worker struct {
 	*run
 	snap     Snapshot
@@ -119,7 +119,7 @@ func (r *run) newWorker(snap Snapshot, opened time.Time) (*worker, error) {
 	w.matcher = stocktake.NewMatcher(cfg.Filter, !w.versions)
 	w.matcher.SkipPrefix() // segments have it
 	if snap.Consistency() != stocktake.Snapshot && cfg.Destination.Bucket == r.job.Bucket {
-		w.excluded = []byte(r.names.run) // the listing may come upon our own shards
+		w.excluded = []byte(r.names.run) // the listing may contain our own shards
 	}
 	return w, nil
 }
@@ -214,8 +214,8 @@ func (w *worker) after(r *stocktake.Record) Cursor {
 	return c
 }
 
-// check holds the source to its order where that costs nothing, at the ends of
-// a batch: a report out of order would be wrong in silence.
+// check verifies the order of the source where that costs nothing, at the ends of
+// a batch: a report out of order would be wrong without a sign of it.
 func (w *worker) check(batch []stocktake.Record) error {
 	first, last := batch[0].Key, batch[len(batch)-1].Key
 	seg := &w.out.Slice.Segment
@@ -230,7 +230,7 @@ func (w *worker) check(batch []stocktake.Record) error {
 }
 
 // match counts the records of the batch that match and returns them: the batch
-// as it is if all do, else copies, as the batch is the source's.
+// itself if all do, else copies, since the batch belongs to the source.
 func (w *worker) match(batch []stocktake.Record) []stocktake.Record {
 	all := true
 	for i := range batch {

@@ -34,8 +34,8 @@ type Budget struct {
 	Shards int
 }
 
-// A SliceResult is what a slice came to. It is kept as JSON; what it lacks of a
-// later version's fields is zero.
+// A SliceResult is the outcome of a slice. It is kept as JSON; fields of a later
+// version that it lacks are zero.
 type SliceResult struct {
 	Slice Slice
 
@@ -80,8 +80,8 @@ func (s *Slice) Halve(number int) (lower, upper Slice, ok bool) {
 const keyDigits = 6
 
 // middle returns a short string of bytes about half way between from and to, and
-// greater than from. to empty: half way to the end of the keys that start with
-// prefix, of which from is one.
+// greater than from. If to is empty, it is half way between from, which starts with
+// prefix, and the end of the keys that do.
 func middle(from, to, prefix string) (string, bool) {
 	shared := 0
 	if to == "" {

@@ -69,7 +69,8 @@ func (f *file) Abort() error {
 	return nil
 }
 
-// current needs the lock. It is nil if there is no object.
+// current returns the current version of key, nil if there is none or it is a
+// delete marker. It requires the lock.
 func (b *Bucket) current(key string) *version {
 	versions := b.objects[key]
 	if len(versions) == 0 || versions[0].record.IsDeleteMarker {

@@ -1,6 +1,7 @@
-// Package membucket is a store in memory, for tests: a source and a destination
-// of runs that keeps every promise of internal/engine to the letter. A batch it
-// has yielded is spoiled afterwards, so that whoever keeps one is found out.
+// Package membucket is a store in memory, for tests. It is a source and a
+// destination of runs, and keeps the contract of internal/engine exactly. It
+// overwrites a batch after the yield of it, so that code which keeps a batch
+// fails.
 //
 // [Uniform] is a source of any size that keeps nothing, for benchmarks.
 package membucket
@@ -61,7 +62,7 @@ type Bucket struct {
 	versioning Versioning
 	objects    map[string][]version // newest first
 	last       int                  // number of the version made last
-	sorted     []stocktake.Record   // of all versions; nil: to be made again
+	sorted     []stocktake.Record   // of all versions; nil: not up to date
 }
 
 // Versioning is the versioning state of a bucket. The zero value is never
@@ -75,8 +76,8 @@ const (
 	Suspended
 )
 
-// NullVersion is the version id of what was put while versioning was not
-// enabled, once it has been.
+// NullVersion is the version id of objects that were put while versioning was not
+// enabled, in a bucket where it has been enabled since.
 const NullVersion = "null"
 
 type version struct {
@@ -143,7 +144,7 @@ func (b *Bucket) Load(records ...stocktake.Record) {
 	b.sorted = nil
 }
 
-// put needs the lock.
+// put requires the lock.
 func (b *Bucket) put(v version) (versionID string) {
 	r := &v.record
 	key := string(r.Key)
@@ -170,7 +171,7 @@ func (b *Bucket) put(v version) (versionID string) {
 	return string(r.VersionID)
 }
 
-// records needs the lock. What it returns is never changed again.
+// records requires the lock. The slice it returns is not changed any more.
 func (b *Bucket) records() []stocktake.Record {
 	if b.sorted == nil {
 		b.sorted = []stocktake.Record{}

@@ -55,7 +55,7 @@ func Record(t *rapid.T) (r stocktake.Record) {
 }
 
 // Bucketful draws the records of a bucket with up to most keys, as [Bucket.Load]
-// wants them; with versions, some keys have several, among them a null version.
+// takes them; with versions, some keys have several, among them a null version.
 func Bucketful(t *rapid.T, most int, versions bool) (records []stocktake.Record) {
 	keys := rapid.SliceOfNDistinct(Keys(), 0, most, func(k string) string { return k }).Draw(t, "keys")
 	slices.SortFunc(keys, cmp.Compare[string])

@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 )
 
-// RunDestination tests a destination. open gives it a new, empty bucket for each
+// RunDestination tests a destination. open returns a new, empty bucket for each
 // test. A store that knows versions runs the suite with and without them.
 func RunDestination(t *testing.T, open func(t *testing.T) engine.Destination) {
 	for _, tt := range []struct {
@@ -44,7 +44,7 @@ const aKey = "inv//photos/weekly-1/2026-01-05T16-00Z/manifest.json" // with a do
 
 var options = engine.FileOptions{ContentType: "application/json"}
 
-// begin writes content, in pieces, without committing it.
+// begin writes content in several calls and does not commit it.
 func (d destination) begin(t *testing.T, key string, content []byte, opts engine.FileOptions) engine.File {
 	t.Helper()
 	f, err := d.Create(t.Context(), key, opts)
@@ -76,7 +76,7 @@ func (d destination) mustPut(t *testing.T, key string, content []byte) {
 	}
 }
 
-// expect holds the object key to having the content; nil: to not being there.
+// expect checks that the object key has the content; nil: that it does not exist.
 func (d destination) expect(t *testing.T, key string, want []byte) {
 	t.Helper()
 	if at := slices.Contains(d.keys(t, key), key); at != (want != nil) {
@@ -164,7 +164,7 @@ func exclusive(t *testing.T, d destination) {
 	}
 	d.expect(t, aKey, []byte("first"))
 
-	// It is Commit that looks, not Create.
+	// Commit decides, not Create.
 	f := d.begin(t, "later", []byte("mine"), opts)
 	d.mustPut(t, "later", []byte("theirs"))
 	if err := f.Commit(t.Context(), md5.Sum([]byte("mine"))); !errors.Is(err, fs.ErrExist) {
@@ -210,7 +210,8 @@ func exclusiveRace(t *testing.T, d destination) {
 	d.expect(t, aKey, winners[0])
 }
 
-// wrongMD5: who computes the MD5 refuses, who does not believes the caller.
+// wrongMD5: a destination that computes the MD5 refuses the file; one that does
+// not trusts the caller.
 func wrongMD5(t *testing.T, d destination) {
 	f := d.begin(t, aKey, []byte("this"), options)
 	err := f.Commit(t.Context(), md5.Sum([]byte("that")))
@@ -316,8 +317,8 @@ func removed(t *testing.T, d destination) {
 	d.expect(t, "other", []byte("o"))
 }
 
-// afterContext: what is quick may be done although ctx has ended, but then it is
-// done; else it is not, and the error says why.
+// afterContext: an operation may succeed although ctx has ended, and then has its
+// effect; or it has none, and returns the error of ctx.
 func afterContext(t *testing.T, d destination) {
 	d.mustPut(t, "there", []byte("t"))
 	f := d.begin(t, aKey, []byte("late"), options)
@@ -343,7 +344,7 @@ func afterContext(t *testing.T, d destination) {
 		last = err
 	}
 	if done := check("List", last); done && n != 1 {
-		t.Errorf("List gives %d of 1 keys and no error", n)
+		t.Errorf("List yields %d of 1 keys and no error", n)
 	}
 	if done := check("Remove", d.Remove(ctx, "there")); done {
 		d.expect(t, "there", nil)
