@@ -45,27 +45,32 @@ func bucketACL(v string) (stocktake.ACL, error) {
 	return 0, request.InvalidArgument("x-oss-acl", v, "private, public-read or public-read-write is expected")
 }
 
-// objectACL reads x-oss-object-acl.
-func (c *call) objectACL(required bool) (stocktake.ACL, error) {
+// objectACL reads x-oss-object-acl, which must be there.
+func (c *call) objectACL() (stocktake.ACL, error) {
 	v := c.r.Header.Get("X-Oss-Object-Acl")
-	if v == "" && !required {
-		return stocktake.DefaultACL, nil
-	}
 	acl, ok := stocktake.ParseACL(v)
 	switch {
 	case !ok:
 		return 0, request.InvalidArgument("x-oss-object-acl", v, "default, private, public-read or public-read-write is expected")
 	case acl > stocktake.Private && c.bucket.BlockPublicAccess:
 		return 0, errPublicObjectACL
-	case required || acl == stocktake.DefaultACL:
-		return acl, nil
+	}
+	return acl, nil
+}
+
+// newObjectACL reads the ACL that a write gives its object. Any but the default
+// needs the right to set ACLs.
+func (c *call) newObjectACL() (stocktake.ACL, error) {
+	acl, err := c.objectACL()
+	if err != nil || acl == stocktake.DefaultACL {
+		return acl, err
 	}
 	return acl, c.allow("oss:PutObjectAcl")
 }
 
 // putObjectACL answers PutObjectAcl.
 func (c *call) putObjectACL() error {
-	acl, err := c.objectACL(true)
+	acl, err := c.objectACL()
 	if err != nil {
 		return err
 	}

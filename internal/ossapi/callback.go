@@ -43,15 +43,11 @@ type callback struct {
 	vars     map[string]string // x:name to value
 }
 
-// callback reads what x-oss-callback and x-oss-callback-var ask for; nil if
-// they do not. It refuses callbacks before anything is stored, if the server
-// makes none.
+// callback reads what x-oss-callback and x-oss-callback-var ask for. It refuses
+// callbacks before anything is stored, if the server makes none.
 func (c *call) callback() (*callback, error) {
 	const name = "x-oss-callback"
 	raw := cmp.Or(c.r.Header.Get("X-Oss-Callback"), c.query.Get("callback"))
-	if raw == "" {
-		return nil, nil
-	}
 	if c.Callbacks == nil {
 		return nil, request.ErrNotImplemented
 	}

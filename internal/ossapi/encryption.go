@@ -81,16 +81,12 @@ func checkEncryption(e object.Encryption, algorithm, key, data string) error {
 	return nil
 }
 
-// encryptionOf reads the encryption that a write asks for; nil if it leaves it
-// to the bucket.
-func encryptionOf(h http.Header) (*object.Encryption, error) {
-	const algorithm, key, data = "x-oss-server-side-encryption", "x-oss-server-side-encryption-key-id", "x-oss-server-side-data-encryption"
-	e := object.Encryption{Algorithm: h.Get(algorithm), KeyID: h.Get(key), Data: h.Get(data)}
-	if e == (object.Encryption{}) {
-		return nil, nil
-	}
-	return &e, checkEncryption(e, algorithm, key, data)
-}
+// Headers of the encryption that a write asks for.
+const (
+	headerEncryption     = "x-oss-server-side-encryption"
+	headerEncryptionKey  = "x-oss-server-side-encryption-key-id"
+	headerDataEncryption = "x-oss-server-side-data-encryption"
+)
 
 func (c *call) encryptionHeaders(e object.Encryption) {
 	c.set("X-Oss-Server-Side-Encryption", e.Algorithm)

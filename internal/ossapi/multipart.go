@@ -91,12 +91,16 @@ func (c *call) completeUpload() error {
 	if done.ForbidOverwrite, err = forbidOverwrite(c.r.Header); err != nil {
 		return err
 	}
-	if done.ACL, err = c.objectACL(false); err != nil {
-		return err
+	if c.r.Header.Get("X-Oss-Object-Acl") != "" {
+		if done.ACL, err = c.newObjectACL(); err != nil {
+			return err
+		}
 	}
-	back, err := c.callback()
-	if err != nil {
-		return err
+	var back *callback
+	if c.asksForCallback() {
+		if back, err = c.callback(); err != nil {
+			return err
+		}
 	}
 	if done.Parts, err = c.completedParts(); err != nil {
 		return err

@@ -22,9 +22,11 @@ func (c *call) putObject() error {
 	if err := c.body.Describe(&p); err != nil {
 		return err
 	}
-	back, err := c.callback()
-	if err != nil {
-		return err
+	var back *callback
+	if c.asksForCallback() {
+		if back, err = c.callback(); err != nil {
+			return err
+		}
 	}
 	info, err := c.Store.PutObject(c.ctx, c.origin(), p, c.body)
 	if err != nil {
@@ -35,6 +37,12 @@ func (c *call) putObject() error {
 	}
 	c.madeHeaders(&info)
 	return c.empty(http.StatusOK)
+}
+
+// asksForCallback reports whether the client wants a request sent once its object
+// is stored.
+func (c *call) asksForCallback() bool {
+	return c.r.Header.Get("X-Oss-Callback") != "" || c.query.Get("callback") != ""
 }
 
 // newPut reads what every write of an object has in common.
@@ -51,7 +59,9 @@ func (c *call) madeHeaders(info *object.Info) {
 		c.set("Content-MD5", base64.StdEncoding.EncodeToString(info.MD5))
 	}
 	c.set("X-Oss-Version-Id", info.VersionID)
-	c.encryptionHeaders(info.Encryption)
+	if info.Encryption.Algorithm != "" {
+		c.encryptionHeaders(info.Encryption)
+	}
 }
 
 func quoteETag(info *object.Info) string {
@@ -85,14 +95,22 @@ func (c *call) attributes() (a object.Attributes, err error) {
 		}
 		a.StorageClass = &class
 	}
-	if a.ACL, err = c.objectACL(false); err != nil {
-		return a, err
+	if h.Get("X-Oss-Object-Acl") != "" {
+		if a.ACL, err = c.newObjectACL(); err != nil {
+			return a, err
+		}
 	}
-	if a.Encryption, err = encryptionOf(h); err != nil {
-		return a, err
+	e := object.Encryption{Algorithm: h.Get(headerEncryption), KeyID: h.Get(headerEncryptionKey), Data: h.Get(headerDataEncryption)}
+	if e != (object.Encryption{}) { // else the bucket decides
+		if err := checkEncryption(e, headerEncryption, headerEncryptionKey, headerDataEncryption); err != nil {
+			return a, err
+		}
+		a.Encryption = &e
 	}
-	if a.Tags, err = c.tagsOfHeader(); err != nil {
-		return a, err
+	if v := h.Get("X-Oss-Tagging"); v != "" {
+		if a.Tags, err = c.newTags(v); err != nil {
+			return a, err
+		}
 	}
 	a.ForbidOverwrite, err = forbidOverwrite(h)
 	return a, err

@@ -166,11 +166,9 @@ func (c *call) deleteBucketTags() error {
 	})
 }
 
-func (c *call) tagsOfHeader() ([]object.Tag, error) {
-	v := c.r.Header.Get("X-Oss-Tagging")
-	if v == "" {
-		return nil, nil
-	}
+// newTags reads the tags that a write gives its object, in the form of
+// x-oss-tagging. It needs the right to set tags.
+func (c *call) newTags(v string) ([]object.Tag, error) {
 	tags, err := parseTagging("x-oss-tagging", v, maxObjectTags)
 	if err != nil {
 		return nil, err

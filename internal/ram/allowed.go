@@ -41,67 +41,6 @@ func (d *Directory) Allowed(who Identity, q Request) error {
 	return x.Allowed(q.Key, q.ObjectACL)
 }
 
-// keepsBucket reports whether action repairs a bucket policy. We let the
-// account that owns a bucket do these always: nobody else could undo a policy
-// that denies everything.
-func keepsBucket(action string) bool {
-	switch action {
-	case "oss:GetBucketPolicy", "oss:PutBucketPolicy", "oss:DeleteBucketPolicy":
-		return true
-	}
-	return false
-}
-
-func (d *Directory) anonymous(ask *question) error {
-	if ask.Bucket == "" || ask.Owner == "" {
-		return denied(ask, Unsigned, "")
-	}
-	bucket, err := d.bucketEffect(ask)
-	switch {
-	case err != nil:
-		return err
-	case bucket == deny:
-		return denied(ask, Explicit, "bucket policy")
-	case bucket == allow || aclAllows(&ask.Request):
-		return nil
-	}
-	return denied(ask, Unsigned, "")
-}
-
-// bucketEffect asks the bucket policy.
-func (d *Directory) bucketEffect(ask *question) (effect, error) {
-	if len(ask.Policy) == 0 || ask.Bucket == "" {
-		return none, nil
-	}
-	p, err := d.policies.parse(BucketPolicy, ask.Policy)
-	if err != nil {
-		// It was valid when it was put. What it wants is not known, so nothing but
-		// mending it is allowed.
-		if ask.owner && keepsBucket(ask.Action) {
-			return none, nil
-		}
-		return none, denied(ask, Explicit, "bucket policy")
-	}
-	return p.evaluate(ask), nil
-}
-
-// identityEffect asks the policies attached to who. They speak for buckets of
-// the own account only.
-//
-// Source: OSS user guide, "Authorization process".
-func (s *state) identityEffect(ask *question) effect {
-	if ask.account != ask.who.Account {
-		return none
-	}
-	e := none
-	for _, p := range s.attached(ask.who) {
-		if e = e.merge(p.evaluate(ask)); e == deny {
-			break
-		}
-	}
-	return e
-}
-
 // aclAllows reports whether the ACL of the object, else that of the bucket,
 // lets everybody do it.
 //

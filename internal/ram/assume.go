@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -29,8 +28,6 @@ type Credentials struct {
 
 // temporaryPrefix starts the ids of temporary access keys.
 const temporaryPrefix = "STS."
-
-func isTemporary(accessKeyID string) bool { return strings.HasPrefix(accessKeyID, temporaryPrefix) }
 
 // Assume gives who a temporary access key of a role. The trust policy of the
 // role must allow it and, for users and sessions, a policy of their own. Errors:

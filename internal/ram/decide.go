@@ -2,6 +2,7 @@ package ram
 
 import (
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
 )
 
 // A Decider decides whether one caller may do one action on many keys of a
@@ -84,4 +85,115 @@ func (x *Decider) decide(ask *question) error {
 		return nil
 	}
 	return denied(ask, Implicit, "")
+}
+
+// bucketEffect asks the bucket policy.
+func (d *Directory) bucketEffect(ask *question) (effect, error) {
+	if len(ask.Policy) == 0 || ask.Bucket == "" {
+		return none, nil
+	}
+	p, err := d.policies.parse(BucketPolicy, ask.Policy)
+	if err != nil {
+		// It was valid when it was put. What it wants is not known, so nothing but
+		// mending it is allowed.
+		if ask.owner && keepsBucket(ask.Action) {
+			return none, nil
+		}
+		return none, denied(ask, Explicit, "bucket policy")
+	}
+	return p.evaluate(ask), nil
+}
+
+// identityEffect asks the policies attached to who. They speak for buckets of
+// the own account only.
+//
+// Source: OSS user guide, "Authorization process".
+func (s *state) identityEffect(ask *question) effect {
+	if ask.account != ask.who.Account {
+		return none
+	}
+	e := none
+	for _, p := range s.attached(ask.who) {
+		if e = e.merge(p.evaluate(ask)); e == deny {
+			break
+		}
+	}
+	return e
+}
+
+// attached are the policies of who as they are now. Somebody who is gone has
+// none.
+func (s *state) attached(who *Identity) []*Policy {
+	switch who.Kind {
+	case KindUser:
+		if r := (ref{who.Account, who.Name}); s.users[r] != nil && s.users[r].ID == who.ID {
+			return s.attach[r]
+		}
+	case KindSession:
+		if r := s.roles[ref{who.Account, who.Role}]; r != nil && r.ID == who.roleID {
+			return r.policies
+		}
+	}
+	return nil
+}
+
+// ownsAsAccount reports whether who has the rights of its account.
+func (s *state) ownsAsAccount(who *Identity, production bool) bool {
+	return who.Kind == KindAccount ||
+		who.Kind == KindSession && who.roleID == undefinedRoleID && !production && len(s.roles) == 0
+}
+
+// BucketRequest returns the request for action on b or, with a key, on an object
+// of b, with all that the bucket itself contributes to the decision: owner, ACL,
+// policy and the block of public access. It is the only place that reads these
+// from a bucket. The caller adds what it knows of the caller and of the object.
+func BucketRequest(action string, b *object.Bucket, key string) Request {
+	return Request{
+		Action: action, Bucket: b.Name, Owner: b.Owner, Key: key,
+		BucketACL:   b.ACL,
+		Policy:      b.Policy,
+		BlockPublic: b.BlockPublicAccess,
+	}
+}
+
+// lowerASCII returns s with the letters A to Z in lower case.
+func lowerASCII(s string) string {
+	for i := range len(s) {
+		if s[i] == lower(s[i]) {
+			continue
+		}
+		b := []byte(s)
+		for ; i < len(b); i++ {
+			b[i] = lower(b[i])
+		}
+		return string(b)
+	}
+	return s
+}
+
+func (d *Directory) anonymous(ask *question) error {
+	if ask.Bucket == "" || ask.Owner == "" {
+		return denied(ask, Unsigned, "")
+	}
+	bucket, err := d.bucketEffect(ask)
+	switch {
+	case err != nil:
+		return err
+	case bucket == deny:
+		return denied(ask, Explicit, "bucket policy")
+	case bucket == allow || aclAllows(&ask.Request):
+		return nil
+	}
+	return denied(ask, Unsigned, "")
+}
+
+// keepsBucket reports whether action repairs a bucket policy. We let the
+// account that owns a bucket do these always: nobody else could undo a policy
+// that denies everything.
+func keepsBucket(action string) bool {
+	switch action {
+	case "oss:GetBucketPolicy", "oss:PutBucketPolicy", "oss:DeleteBucketPolicy":
+		return true
+	}
+	return false
 }

@@ -114,21 +114,6 @@ func (b *budget) search(text, s string) int {
 	return -1
 }
 
-// lowerASCII returns s with the letters A to Z in lower case.
-func lowerASCII(s string) string {
-	for i := range len(s) {
-		if s[i] == lower(s[i]) {
-			continue
-		}
-		b := []byte(s)
-		for ; i < len(b); i++ {
-			b[i] = lower(b[i])
-		}
-		return string(b)
-	}
-	return s
-}
-
 func lower(b byte) byte {
 	if 'A' <= b && b <= 'Z' {
 		b += 'a' - 'A'

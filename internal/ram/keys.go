@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Key finds the secret of an access key and whose it is. token is the security
@@ -189,3 +190,5 @@ func keptKey(f *file, s *state, id string) (*[]*Key, int, error) {
 	}
 	return nil, 0, fmt.Errorf("access key %s: %w", id, ErrDeclared)
 }
+
+func isTemporary(accessKeyID string) bool { return strings.HasPrefix(accessKeyID, temporaryPrefix) }

@@ -242,31 +242,9 @@ func (s *state) policy(account, name string) *policyState {
 	return s.policies[ref{"", name}]
 }
 
-// attached are the policies of who as they are now. Somebody who is gone has
-// none.
-func (s *state) attached(who *Identity) []*Policy {
-	switch who.Kind {
-	case KindUser:
-		if r := (ref{who.Account, who.Name}); s.users[r] != nil && s.users[r].ID == who.ID {
-			return s.attach[r]
-		}
-	case KindSession:
-		if r := s.roles[ref{who.Account, who.Role}]; r != nil && r.ID == who.roleID {
-			return r.policies
-		}
-	}
-	return nil
-}
-
 // undefinedRoleID is the id of a role that nobody defined and that development
 // mode lets act as its account.
 const undefinedRoleID = "0"
-
-// ownsAsAccount reports whether who has the rights of its account.
-func (s *state) ownsAsAccount(who *Identity, production bool) bool {
-	return who.Kind == KindAccount ||
-		who.Kind == KindSession && who.roleID == undefinedRoleID && !production && len(s.roles) == 0
-}
 
 func newTokenAEAD(key []byte) (cipher.AEAD, error) {
 	if len(key) != 32 {

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"hash"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -116,4 +117,48 @@ func signatureV1(mac hash.Hash, text []byte) (signature [28]byte) {
 	mac.Write(text)
 	base64.StdEncoding.Encode(signature[:], mac.Sum(sum[:0]))
 	return signature
+}
+
+// parseHeaderV1 reads "<id>:<base64>". Of the dates that may have been signed,
+// Date comes first; ali-oss sends x-oss-date and signs that in its place.
+func parseHeaderV1(r *http.Request, rest string) (*Auth, error) {
+	id, signature, ok := strings.Cut(rest, ":")
+	if !ok || id == "" || len(id) > maxAccessKeyID || signature == "" {
+		return nil, invalidArgument("Authorization", "", "The Authorization header is malformed.")
+	}
+	a := &Auth{Scheme: V1, AccessKeyID: id, signature: signature, SecurityToken: r.Header.Get(headerToken)}
+	if a.SecurityToken == "" {
+		a.SecurityToken = r.Header.Get(headerTokenV1)
+	}
+	n := 0
+	for _, stamp := range [...]string{r.Header.Get("Date"), r.Header.Get(headerDate)} {
+		if t, ok := parseTime(stamp); ok {
+			a.stamps[n], a.stampTimes[n] = stamp, t
+			n++
+		}
+	}
+	if n == 0 {
+		return nil, noDate()
+	}
+	a.Time = a.stampTimes[0]
+	return a, nil
+}
+
+// parseV1 reads a V1 URL.
+func (q *queryAuth) parseV1() (*Auth, error) {
+	id, expires, signature := q.get(paramKeyV1), q.get(paramExpiresV1), q.get(paramSignatureV1)
+	if id == "" || expires == "" || signature == "" {
+		return nil, &Error{Code: AccessDenied, Message: "Query string authentication requires the Signature, Expires and OSSAccessKeyId parameters."}
+	}
+	if len(id) > maxAccessKeyID {
+		return nil, invalidArgument(paramKeyV1, id, "The access key id is too long.")
+	}
+	seconds, err := strconv.ParseInt(expires, 10, 64)
+	if err != nil || seconds < 0 || seconds > maxUnix {
+		return nil, &Error{Code: AccessDenied, EC: "0002-00000070", Message: "Invalid date (should be seconds since epoch)."}
+	}
+	return &Auth{
+		Scheme: V1, Presigned: true, AccessKeyID: id, SecurityToken: q.get(paramTokenV1),
+		Expires: time.Unix(seconds, 0).UTC(), signature: signature, stamps: [2]string{expires},
+	}, nil
 }

@@ -6,8 +6,10 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 const (
@@ -155,4 +157,153 @@ func (k *keyCache) keep(secret, day, region, product string, key [sha256.Size]by
 	}
 	// Clones, for the parts of a header would keep all of it.
 	k.key[scope{strings.Clone(secret), strings.Clone(day), strings.Clone(region), strings.Clone(product)}] = key
+}
+
+// parseHeaderV4 reads what follows the algorithm:
+//
+//	Credential=<scope>,AdditionalHeaders=<a;b>,Signature=<hex>
+func parseHeaderV4(r *http.Request, rest string) (*Auth, error) {
+	malformed := func() error {
+		return invalidArgument("Authorization", "", "The Authorization header is malformed.")
+	}
+	a := &Auth{Scheme: V4, SecurityToken: r.Header.Get(headerToken)}
+	var credential, additional string
+	for rest != "" {
+		var field string
+		field, rest, _ = strings.Cut(rest, ",")
+		name, value, _ := strings.Cut(strings.TrimSpace(field), "=")
+		var into *string
+		switch name {
+		case "Credential":
+			into = &credential
+		case "AdditionalHeaders":
+			into = &additional
+		case "Signature":
+			into = &a.signature
+		default:
+			return nil, malformed()
+		}
+		if *into != "" {
+			return nil, malformed()
+		}
+		*into = value
+	}
+	if credential == "" || a.signature == "" {
+		return nil, malformed()
+	}
+	if err := a.parseCredential("Authorization", credential); err != nil {
+		return nil, err
+	}
+	a.additional = splitNames(additional)
+	if err := a.checkAdditional(r); err != nil {
+		return nil, err
+	}
+
+	// The Go SDK v1 signs its Date header instead of x-oss-date.
+	stamp := r.Header.Get(headerDate)
+	if stamp == "" {
+		stamp = r.Header.Get("Date")
+	}
+	t, ok := parseTime(stamp)
+	if !ok {
+		return nil, noDate()
+	}
+	a.stamps[0], a.stampTimes[0], a.Time = stamp, t, t
+	if err := a.checkDay("Authorization"); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// parseV4 reads a V4 URL.
+func (q *queryAuth) parseV4(r *http.Request) (*Auth, error) {
+	if v := q.get(paramVersion); v != algorithmV4 {
+		return nil, invalidArgument(paramVersion, v, "The signature version is not supported.")
+	}
+	for _, name := range [...]string{paramCredential, paramDate, paramExpires, paramSignature} {
+		if q.get(name) == "" {
+			return nil, invalidArgument(name, "", "A signed URL needs the parameters x-oss-credential, x-oss-date, x-oss-expires and x-oss-signature.")
+		}
+	}
+	a := &Auth{
+		Scheme: V4, Presigned: true,
+		SecurityToken: q.get(paramToken),
+		signature:     q.get(paramSignature),
+		additional:    splitNames(q.get(paramAdditional)),
+	}
+	if err := a.checkAdditional(r); err != nil {
+		return nil, err
+	}
+	if a.SecurityToken == "" {
+		a.SecurityToken = r.Header.Get(headerToken) // signed as a header, then
+	}
+	if err := a.parseCredential(paramCredential, q.get(paramCredential)); err != nil {
+		return nil, err
+	}
+	stamp := q.get(paramDate)
+	t, err := time.Parse(layoutV4, stamp)
+	if err != nil {
+		return nil, invalidArgument(paramDate, stamp, "The date must be of the form yyyymmddThhmmssZ.")
+	}
+	a.stamps[0], a.stampTimes[0], a.Time = stamp, t, t
+	seconds, err := strconv.ParseInt(q.get(paramExpires), 10, 64)
+	if err != nil || seconds < 1 || seconds > int64(MaxExpires/time.Second) {
+		return nil, &Error{
+			Code: InvalidArgument, EC: "0002-00000232", Argument: paramExpires, Value: bounded(q.get(paramExpires)),
+			Message: "x-oss-expires must be between 1 and 604800 seconds.",
+		}
+	}
+	a.Expires = t.Add(time.Duration(seconds) * time.Second)
+	if err := a.checkDay(paramCredential); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// parseCredential reads "<id>/<yyyymmdd>/<region>/<product>/aliyun_v4_request".
+func (a *Auth) parseCredential(argument, credential string) error {
+	var f [5]string
+	rest, ok := credential, true
+	for i := range f[:4] {
+		if f[i], rest, ok = strings.Cut(rest, "/"); !ok {
+			break
+		}
+	}
+	f[4] = rest
+	if !ok || f[0] == "" || len(f[0]) > maxAccessKeyID || f[3] == "" || !plain(f[2]) || !plain(f[3]) || f[4] != terminator {
+		return invalidArgument(argument, credential, "The credential must be of the form <AccessKeyId>/<date>/<region>/<product>/aliyun_v4_request.")
+	}
+	if _, err := time.Parse(layoutDay, f[1]); err != nil {
+		return badDay(argument, f[1])
+	}
+	a.AccessKeyID, a.day, a.Region, a.Product = f[0], f[1], f[2], f[3]
+	return nil
+}
+
+// checkDay holds the scope to the day of signing: a signing key of one day is
+// good for that day only.
+func (a *Auth) checkDay(argument string) error {
+	var day [len(layoutDay)]byte
+	if string(a.Time.UTC().AppendFormat(day[:0], layoutDay)) != a.day {
+		return badDay(argument, a.day)
+	}
+	return nil
+}
+
+func badDay(argument, day string) error {
+	return &Error{
+		Code: InvalidArgument, EC: "0002-00000223", Argument: argument, Value: bounded(day),
+		Message: "The date in the credential must be that of the request, of the form yyyymmdd.",
+	}
+}
+
+// plain reports whether s is of letters, digits and '-', as regions and
+// products are, so that a scope reads in one way only.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := lower(s[i]); (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
 }
