@@ -137,7 +137,7 @@ func TestRoles(t *testing.T) {
 			}
 			cfg := stocktake.InventoryConfiguration{
 				ID: "daily", IncludedObjectVersions: stocktake.CurrentVersions,
-				Destination: stocktake.Destination{RoleARN: arn, Bucket: "reports", Prefix: "p"},
+				Destination: stocktake.Destination{Format: "CSV", RoleARN: arn, Bucket: "reports", Prefix: "p"},
 			}
 			if tt.change != nil {
 				tt.change(&cfg, buckets)
@@ -163,7 +163,7 @@ func TestRoles(t *testing.T) {
 func TestRolesOfMissingBuckets(t *testing.T) {
 	d, err := ram.Open("", ram.Root{Account: "1"}, ram.Options{})
 	must(t, err)
-	cfg := stocktake.InventoryConfiguration{ID: "daily", Destination: stocktake.Destination{RoleARN: "acs:ram::1:role/x", Bucket: "reports"}}
+	cfg := stocktake.InventoryConfiguration{ID: "daily", Destination: stocktake.Destination{Format: "CSV", RoleARN: "acs:ram::1:role/x", Bucket: "reports"}}
 	for _, buckets := range []twoBuckets{{}, {"photos": {Name: "photos", Owner: "1"}}} {
 		err := registry(d, buckets).MayReport(t.Context(), "photos", &cfg)
 		if !errors.Is(err, stocktake.ErrNoSuchBucket) || errors.Is(err, stocktake.ErrAccessDenied) {
