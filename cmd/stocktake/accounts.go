@@ -24,6 +24,9 @@ func (f *accessFlags) open() (*ram.Directory, error) {
 	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
 		return nil, usagef("--data: %s is no folder; start a server on it first", f.Data)
 	}
+	if err := server.Folder(f.Data).Check(); err != nil {
+		return nil, err
+	}
 	key, err := server.ReadRootKey(server.Folder(f.Data))
 	if env, ok, bad := envKey(); ok || bad != nil {
 		key, err = env, bad

@@ -15,10 +15,10 @@ import (
 // ErrTooOpen is a file that others than its owner may read.
 var ErrTooOpen = errors.New("others than its owner may read it; chmod 600 it")
 
-// Read reads a file of at most max bytes. It refuses one that others may read
-// with [ErrTooOpen]; fs.ErrNotExist if there is none.
+// Read reads a regular file of at most max bytes. The error is [ErrTooOpen] if
+// others may read it, and fs.ErrNotExist if there is none.
 func Read(path string, max int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -26,6 +26,9 @@ func Read(path string, max int64) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	if tooOpen(info) {
 		return nil, fmt.Errorf("%s: %w", path, ErrTooOpen)
@@ -101,10 +104,10 @@ func (osFiles) SyncDir(dir string) error {
 }
 
 // Lock waits until no other process holds the lock of path and takes it. The
-// lock is on a file beside it, path.lock, that is never removed; it ends with
-// the process, too.
+// lock is on the file path.lock, which is never removed, and ends with the
+// process. A symbolic link in its place is an error.
 func Lock(path string) (unlock func() error, err error) {
-	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR|noFollow|noWait, 0o600)
 	if err != nil {
 		return nil, err
 	}

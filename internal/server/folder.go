@@ -1,10 +1,23 @@
 package server
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"github.com/stocktake/stocktake/internal/securefile"
+)
 
 // A Folder is the path of a data folder. Its methods return the paths of what is
 // in it; docs/formats describes each.
 type Folder string
+
+// Check refuses a folder in which others may have prepared files. The error is a
+// *SettingError. Every way into a data folder begins with it.
+func (f Folder) Check() error {
+	if err := securefile.CheckFolder(string(f)); err != nil {
+		return &SettingError{"data", err}
+	}
+	return nil
+}
 
 func (f Folder) join(name string) string { return filepath.Join(string(f), name) }
 

@@ -60,6 +60,9 @@ func (s *Server) openKeys() (keyring, error) {
 // OpenKeys opens the encryption keys of a data folder. A nil master means the
 // master key that is kept there. Errors: see [kms.Open].
 func OpenKeys(f Folder, master []byte) (*kms.Keys, error) {
+	if err := f.Check(); err != nil {
+		return nil, err
+	}
 	opts := kms.Options{Master: master}
 	if master == nil {
 		opts.MasterFile = f.MasterKey()
@@ -79,6 +82,9 @@ func (s *Server) openStore(ctx context.Context, ring keyring) (*store.Store, err
 // OpenStore opens the embedded store of a data folder that no other process
 // uses.
 func OpenStore(ctx context.Context, f Folder, opts store.Options) (*store.Store, error) {
+	if err := f.Check(); err != nil {
+		return nil, err
+	}
 	st, err := store.Open(ctx, string(f), opts)
 	if errors.Is(err, syscall.EAGAIN) {
 		return nil, fmt.Errorf("open the store in %s: another server is using the folder: stop it, or name another folder with --data", f)

@@ -18,9 +18,13 @@ type AccessKey struct {
 }
 
 // ReadRootKey reads the access key that a server made in its data folder. The
-// error is fs.ErrNotExist if there is none.
+// error is fs.ErrNotExist if there is none, and a *SettingError if the folder is
+// not safe to read from.
 func ReadRootKey(f Folder) (AccessKey, error) {
 	var k AccessKey
+	if err := f.Check(); err != nil {
+		return k, err
+	}
 	b, err := securefile.Read(f.RootKey(), 4<<10)
 	if err != nil {
 		return k, err

@@ -66,6 +66,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if s.listeners, err = listen(&cfg); err != nil {
 		return nil, err
 	}
+	if err := s.folder.Check(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, err
 	}

@@ -57,6 +57,9 @@ func openBlobs(fsys vfs.FS, dir string, plain bool) (*blobs, error) {
 		if err := makeDir(fsys, d); err != nil {
 			return nil, err
 		}
+		if info, err := os.Lstat(d); plain && err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return nil, fmt.Errorf("%s is a symbolic link", d) // files elsewhere would be removed
+		}
 	}
 	names, err := fsys.List(b.tmp())
 	if err != nil {

@@ -2,8 +2,11 @@ package store_test
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/stocktake/stocktake/internal/store"
 )
 
 // blobFiles are the names of all blob files of a store, finished or not.
@@ -28,4 +31,22 @@ func allFiles(t testing.TB, dir string) (names []string) {
 		t.Fatal(err)
 	}
 	return names
+}
+
+// What a link in the place of tmp leads to is not emptied.
+func TestLinkedTmpIsRefused(t *testing.T) {
+	dir, outside := t.TempDir(), t.TempDir()
+	keep := filepath.Join(outside, "keep")
+	if err := os.WriteFile(keep, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(dir, "tmp")); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := store.Open(t.Context(), dir, store.Options{}); err == nil {
+		t.Error("opened", s.Close())
+	}
+	if _, err := os.Stat(keep); err != nil {
+		t.Error(err)
+	}
 }

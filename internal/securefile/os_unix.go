@@ -1,0 +1,37 @@
+//go:build unix
+
+package securefile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// Flags of files that are opened by name: a symbolic link in their place is not
+// followed, and a named pipe does not make the process wait for a writer.
+const (
+	noFollow = syscall.O_NOFOLLOW
+	noWait   = syscall.O_NONBLOCK
+)
+
+func lock(f *os.File) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+func tooOpen(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
+
+func writableByAll(info fs.FileInfo) bool { return info.Mode().Perm()&0o002 != 0 }
+
+// ownedByOther reports whether neither the user of the process nor root owns a
+// file. Root may use the folders of others: containers do.
+func ownedByOther(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	me := os.Geteuid()
+	return ok && me != 0 && st.Uid != 0 && int(st.Uid) != me
+}
