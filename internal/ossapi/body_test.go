@@ -54,6 +54,10 @@ func TestDigests(t *testing.T) {
 		{"Content-MD5": "YWJj"},
 		{"X-Oss-Content-Sha256": strings.Repeat("0", 64)},
 		{"X-Oss-Content-Sha256": strings.Repeat("z", 64)},
+		{"X-Oss-Content-Sha256": hex.EncodeToString(sum[:])[:63]},
+		{"X-Oss-Content-Sha256": hex.EncodeToString(sum[:16])},
+		{"X-Oss-Content-Sha256": hex.EncodeToString(sum[:]) + "00"},
+		{"X-Oss-Content-Sha256": "unsigned-payload"},
 	} {
 		w.refused(t, w.do(t, "PUT", "/photos/bad", "meow", header), 400, "InvalidDigest")
 		w.refused(t, w.do(t, "PUT", "/photos/?versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>", header), 400, "InvalidDigest")

@@ -147,16 +147,18 @@ func (b *Body) OptionalXML(root string) (*ossxml.Element, error) {
 // digests are what a client says of its body; nil where it does not.
 type digests struct{ md5, sha256 []byte }
 
-// digestsOf reads Content-MD5 and, where it is one, the digest in
-// x-oss-content-sha256.
+// digestsOf reads Content-MD5 and x-oss-content-sha256, which is a digest or
+// UNSIGNED-PAYLOAD.
 func digestsOf(h http.Header) (d digests, err error) {
 	if v := h.Get("Content-Md5"); v != "" {
 		if d.md5, err = base64.StdEncoding.DecodeString(v); err != nil || len(d.md5) != md5.Size {
 			return digests{}, ErrInvalidDigest
 		}
 	}
-	if v := h.Get("X-Oss-Content-Sha256"); len(v) == 2*sha256.Size {
-		if d.sha256, err = hex.DecodeString(v); err != nil {
+	switch v := h.Get("X-Oss-Content-Sha256"); v {
+	case "", "UNSIGNED-PAYLOAD":
+	default: // a digest that was cut short must not go unchecked
+		if d.sha256, err = hex.DecodeString(v); err != nil || len(d.sha256) != sha256.Size {
 			return digests{}, ErrInvalidDigest
 		}
 	}
