@@ -1,5 +1,10 @@
 package stocktake
 
+import (
+	"slices"
+	"strings"
+)
+
 // MaxInventories is how many configurations one bucket may have, and
 // InventoryPageSize how many one page of a listing holds.
 //
@@ -10,11 +15,9 @@ const (
 )
 
 // An InventoryConfiguration is what a person wants to know about a bucket.
-// Validate holds it to the rules of the API, AppendXML writes it as the XML of
-// the API, [ParseInventoryConfiguration] reads that, [ParsePutBucketInventory]
-// reads and validates what somebody wants to put.
-//
-// Its JSON form, for people and scripts, is what [client.ParseYAML] reads.
+// Validate checks it against the rules of the API; package inventoryxml reads and
+// writes its XML. Its JSON form, for people and scripts, is what
+// [client.ParseYAML] reads.
 //
 // Source: OSS API reference, PutBucketInventory.
 //
@@ -118,3 +121,46 @@ type IncrementalInventory struct {
 
 // IncrementalWindow is the length of an incremental report's window in seconds.
 const IncrementalWindow = 600
+
+// Normalized returns c as a server stores it and reads it back: storage classes
+// sorted by name, and neither classes nor fields repeated. It shares nothing
+// with c.
+//
+// Source: OSS stores "Standard,IA" and answers "IA,Standard".
+func (c InventoryConfiguration) Normalized() InventoryConfiguration {
+	classes := slices.Clone(c.Filter.StorageClass)
+	slices.SortFunc(classes, func(a, b StorageClass) int { return strings.Compare(a.String(), b.String()) })
+	c.Filter.StorageClass = orNil(slices.Compact(classes))
+	c.Filter.HasLowerSizeBound = c.Filter.HasLowerSizeBound && c.Filter.LowerSizeBound == 0
+
+	c.OptionalFields = withoutRepeats(c.OptionalFields)
+	if c.Schedule.AutoDelete != nil {
+		c.Schedule.AutoDelete = new(*c.Schedule.AutoDelete)
+	}
+	if c.Incremental != nil {
+		inc := *c.Incremental
+		inc.OptionalFields = withoutRepeats(inc.OptionalFields)
+		c.Incremental = &inc
+	}
+	return c
+}
+
+// withoutRepeats copies fields, keeping the first of each; nil if there are none.
+func withoutRepeats(fields []Field) []Field {
+	var kept []Field
+	var seen [256]bool
+	for _, f := range fields {
+		if !seen[f] {
+			seen[f] = true
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+func orNil[T any](s []T) []T {
+	if len(s) == 0 {
+		return nil
+	}
+	return s
+}

@@ -1,6 +1,10 @@
 package stocktake
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
 
 // MaxObjectSize is the largest size a filter may name, in bytes: 50 TiB, which
 // the prose of the OSS documentation rounds to 48.8 TB.
@@ -66,4 +70,97 @@ func (m *Matcher) Match(r *Record) bool {
 	return !r.IsDeleteMarker &&
 		r.Size >= m.lower && (m.upper == 0 || r.Size <= m.upper) &&
 		(m.classes == 0 || m.classes&(1<<r.StorageClass) != 0)
+}
+
+// allClasses is how a filter says that every storage class is kept.
+const allClasses = "All"
+
+// StorageClasses returns the text of element StorageClass: the names joined by
+// commas, "All" if the request said so, or "".
+func (f *Filter) StorageClasses() string {
+	if f.AllClasses {
+		return allClasses
+	}
+	names := make([]string, len(f.StorageClass))
+	for i, c := range f.StorageClass {
+		names[i] = c.String()
+	}
+	return strings.Join(names, ",")
+}
+
+// SetStorageClasses sets the classes to those of a text of element StorageClass.
+// It reports whether the text is legal; if not, f is unchanged.
+func (f *Filter) SetStorageClasses(text string) bool {
+	var classes []StorageClass
+	if text != "" && text != allClasses {
+		for name := range strings.SplitSeq(text, ",") {
+			class, ok := ParseStorageClass(name)
+			if !ok {
+				return false
+			}
+			classes = append(classes, class)
+		}
+	}
+	f.StorageClass, f.AllClasses = classes, text == allClasses
+	return true
+}
+
+// filterJSON is a [Filter] as JSON: "All" stands among the storage classes, and
+// a lower bound that was given is there even if it is 0.
+type filterJSON struct {
+	Prefix                   string   `json:"prefix,omitempty"`
+	LastModifyBeginTimeStamp int64    `json:"lastModifyBeginTimeStamp,omitzero"`
+	LastModifyEndTimeStamp   int64    `json:"lastModifyEndTimeStamp,omitzero"`
+	LowerSizeBound           *int64   `json:"lowerSizeBound,omitempty"`
+	UpperSizeBound           int64    `json:"upperSizeBound,omitzero"`
+	StorageClass             []string `json:"storageClass,omitempty"`
+}
+
+// MarshalJSON writes a filter with the names of the API in lowerCamelCase.
+func (f Filter) MarshalJSON() ([]byte, error) {
+	j := filterJSON{
+		Prefix: f.Prefix, UpperSizeBound: f.UpperSizeBound,
+		LastModifyBeginTimeStamp: f.LastModifyBeginTimeStamp, LastModifyEndTimeStamp: f.LastModifyEndTimeStamp,
+	}
+	if f.LowerSizeBound != 0 || f.HasLowerSizeBound {
+		j.LowerSizeBound = &f.LowerSizeBound
+	}
+	if f.AllClasses {
+		j.StorageClass = []string{allClasses}
+	}
+	for _, c := range f.StorageClass {
+		text, err := c.MarshalText()
+		if err != nil {
+			return nil, err
+		}
+		j.StorageClass = append(j.StorageClass, string(text))
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (f *Filter) UnmarshalJSON(data []byte) error {
+	var j filterJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	*f = Filter{
+		Prefix: j.Prefix, UpperSizeBound: j.UpperSizeBound,
+		LastModifyBeginTimeStamp: j.LastModifyBeginTimeStamp, LastModifyEndTimeStamp: j.LastModifyEndTimeStamp,
+	}
+	if j.LowerSizeBound != nil {
+		f.LowerSizeBound, f.HasLowerSizeBound = *j.LowerSizeBound, *j.LowerSizeBound == 0
+	}
+	for _, name := range j.StorageClass {
+		if name == allClasses {
+			f.AllClasses = true
+			continue
+		}
+		var c StorageClass
+		if err := c.UnmarshalText([]byte(name)); err != nil {
+			return err
+		}
+		f.StorageClass = append(f.StorageClass, c)
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/configtest"
 )
 
 // selects is the filter as its documentation tells it.
@@ -77,8 +78,8 @@ func TestZeroMatcherSelectsAll(t *testing.T) {
 }
 
 func TestMatchDoesNotAllocate(t *testing.T) {
-	m := stocktake.NewMatcher(full().Filter, true)
-	r := stocktake.Record{Key: []byte(full().Filter.Prefix + "x"), LastModified: 1700000000, Size: 1, IsLatest: true}
+	m := stocktake.NewMatcher(configtest.Full().Filter, true)
+	r := stocktake.Record{Key: []byte(configtest.Full().Filter.Prefix + "x"), LastModified: 1700000000, Size: 1, IsLatest: true}
 	if !m.Match(&r) {
 		t.Fatal("does not match")
 	}
@@ -88,8 +89,8 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	m := stocktake.NewMatcher(full().Filter, true)
-	r := stocktake.Record{Key: []byte(full().Filter.Prefix + "x"), LastModified: 1700000000, Size: 1, IsLatest: true}
+	m := stocktake.NewMatcher(configtest.Full().Filter, true)
+	r := stocktake.Record{Key: []byte(configtest.Full().Filter.Prefix + "x"), LastModified: 1700000000, Size: 1, IsLatest: true}
 	b.ReportAllocs()
 	for b.Loop() {
 		if !m.Match(&r) {

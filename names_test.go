@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/configtest"
 )
 
 func TestValidNames(t *testing.T) {
@@ -124,7 +125,7 @@ func TestClassNames(t *testing.T) {
 }
 
 func TestColumns(t *testing.T) {
-	c := minimal()
+	c := configtest.Minimal()
 	c.OptionalFields = []stocktake.Field{stocktake.FieldCRC64, stocktake.FieldSize}
 	if got := stocktake.FileSchema(c.Columns()); got != "Bucket, Key, CRC64, Size" {
 		t.Errorf("current: %s", got)

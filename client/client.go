@@ -30,6 +30,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/signer"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 // maxAnswer is the longest answer that is read, in bytes. A full page of the
@@ -58,7 +59,7 @@ func New(c *oss.Client) *Client { return &Client{c} }
 // refused here, by an [*stocktake.InvalidArgumentError].
 func (c *Client) Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error {
 	op := operation{name: "PutBucketInventory", method: http.MethodPut, bucket: bucket, id: cfg.ID, doing: "put inventory"}
-	op.body = cfg.AppendXML(nil)
+	op.body = inventoryxml.Append(nil, &cfg)
 	if err := faithful(cfg, op.body); err != nil {
 		return op.failed(err)
 	}
@@ -68,7 +69,7 @@ func (c *Client) Put(ctx context.Context, bucket string, cfg stocktake.Inventory
 
 // faithful makes sure that doc says what cfg says.
 func faithful(cfg stocktake.InventoryConfiguration, doc []byte) error {
-	said, err := stocktake.ParseInventoryConfiguration(doc)
+	said, err := inventoryxml.Parse(doc)
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (c *Client) Get(ctx context.Context, bucket, id string) (stocktake.Inventor
 	if err != nil {
 		return stocktake.InventoryConfiguration{}, err
 	}
-	cfg, err := stocktake.ParseInventoryConfiguration(answer.body)
+	cfg, err := inventoryxml.Parse(answer.body)
 	return cfg, op.failed(err)
 }
 
@@ -127,7 +128,7 @@ func (c *Client) page(ctx context.Context, bucket, token string) (page []stockta
 	if err != nil {
 		return nil, "", false, err
 	}
-	page, next, more, err = stocktake.ParseInventoryList(answer.body)
+	page, next, more, err = inventoryxml.ParseList(answer.body)
 	if err == nil && more && (next == "" || next == token) {
 		err = fmt.Errorf("the listing does not get past %q", token)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 const account = "1000000000000000"
@@ -91,7 +92,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.list(w, q.Get("continuation-token"))
 			return
 		}
-		w.Write(cfg.AppendXML(nil))
+		w.Write(inventoryxml.Append(nil, &cfg))
 	case "DELETE":
 		delete(s.configs, id)
 		w.WriteHeader(http.StatusNoContent)
@@ -131,7 +132,7 @@ func (s *service) put(w http.ResponseWriter, r *http.Request, id string) {
 		fail(w, 400, "InvalidDigest", "The Content-MD5 you specified was invalid.", "")
 		return
 	}
-	cfg, err := stocktake.ParsePutBucketInventory(body, stocktake.InventoryRules{ID: id, AccountID: account})
+	cfg, err := inventoryxml.ParsePut(body, stocktake.InventoryRules{ID: id, AccountID: account})
 	switch {
 	case err != nil:
 		fail(w, 400, "InvalidArgument", err.Error(), "0020-00000000")
@@ -167,7 +168,11 @@ func (s *service) list(w http.ResponseWriter, token string) {
 		page = all[:stocktake.InventoryPageSize]
 		next = page[len(page)-1].ID
 	}
-	w.Write(stocktake.AppendInventoryList(nil, page, token, next, next != ""))
+	docs := make([][]byte, len(page))
+	for i := range page {
+		docs[i] = inventoryxml.Append(nil, &page[i])
+	}
+	w.Write(inventoryxml.AppendList(nil, docs, token, next, next != ""))
 }
 
 func fail(w http.ResponseWriter, status int, code, message, ec string) {

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 // ParseYAML reads a configuration as people write it:
@@ -50,7 +51,7 @@ import (
 func ParseYAML(data []byte) (stocktake.InventoryConfiguration, error) {
 	c := stocktake.InventoryConfiguration{IsEnabled: true, IncludedObjectVersions: stocktake.CurrentVersions}
 	c.Destination.Format = stocktake.FormatCSV
-	if len(data) > stocktake.MaxConfigurationSize {
+	if len(data) > inventoryxml.MaxSize {
 		return c, errors.New("longer than 1 MiB")
 	}
 	// YAML takes these for line ends and folds them to blanks, even between quotes.

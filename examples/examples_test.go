@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 const (
@@ -94,7 +95,7 @@ func serve(t *testing.T, stored ...string) *httptest.Server {
 			if err != nil {
 				t.Error(err)
 			}
-			cfg, err := stocktake.ParsePutBucketInventory(body, stocktake.InventoryRules{ID: id, AccountID: account})
+			cfg, err := inventoryxml.ParsePut(body, stocktake.InventoryRules{ID: id, AccountID: account})
 			if err != nil || known {
 				t.Log(err)
 				fail(w, 409, "InventoryConfigurationAlreadyExists")
@@ -107,7 +108,7 @@ func serve(t *testing.T, stored ...string) *httptest.Server {
 		case id != "" && !known, len(configs) == 0:
 			fail(w, 404, "NoSuchInventory")
 		case id != "":
-			w.Write(cfg.AppendXML(nil))
+			w.Write(inventoryxml.Append(nil, &cfg))
 		default: // a list, one to a page, in the order stored
 			at := 0
 			for i, id := range stored {
@@ -115,12 +116,13 @@ func serve(t *testing.T, stored ...string) *httptest.Server {
 					at = i + 1
 				}
 			}
-			page := []stocktake.InventoryConfiguration{configs[stored[at]]}
+			cfg := configs[stored[at]]
+			page := [][]byte{inventoryxml.Append(nil, &cfg)}
 			next := ""
 			if at+1 < len(stored) {
 				next = stored[at]
 			}
-			w.Write(stocktake.AppendInventoryList(nil, page, q.Get("continuation-token"), next, next != ""))
+			w.Write(inventoryxml.AppendList(nil, page, q.Get("continuation-token"), next, next != ""))
 		}
 	}))
 	t.Cleanup(server.Close)

@@ -2,13 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/xml"
-	"fmt"
-	"io"
-	"strings"
 
-	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 type inventoryGet struct {
@@ -33,7 +29,8 @@ func (c *inventoryGet) Run(ctx context.Context, con console) error {
 	}
 	switch c.Output {
 	case "xml":
-		return printXML(con.out, cfg)
+		_, err := con.out.Write(inventoryxml.AppendIndented(nil, &cfg))
+		return err
 	case "json":
 		return printJSON(con.out, cfg)
 	}
@@ -42,28 +39,5 @@ func (c *inventoryGet) Run(ctx context.Context, con console) error {
 		return err
 	}
 	_, err = con.out.Write(b)
-	return err
-}
-
-func printXML(w io.Writer, cfg stocktake.InventoryConfiguration) error {
-	dec := xml.NewDecoder(strings.NewReader(string(cfg.AppendXML(nil))))
-	enc := xml.NewEncoder(w)
-	enc.Indent("", "  ")
-	for {
-		tok, err := dec.Token()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if err := enc.EncodeToken(tok); err != nil {
-			return err
-		}
-	}
-	if err := enc.Close(); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(w)
 	return err
 }

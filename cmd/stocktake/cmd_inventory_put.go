@@ -15,6 +15,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 type inventoryPut struct {
@@ -194,7 +195,7 @@ func (c *inventoryPut) fromFile() (cfg stocktake.InventoryConfiguration, err err
 		return cfg, err
 	}
 	if filepath.Ext(c.File) == ".xml" || strings.HasPrefix(strings.TrimSpace(string(b)), "<") {
-		cfg, err = stocktake.ParseInventoryConfiguration(b)
+		cfg, err = inventoryxml.Parse(b)
 	} else {
 		cfg, err = client.ParseYAML(b)
 	}

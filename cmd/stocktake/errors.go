@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/x509"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // inputCodes are what the service answers to input that it can never take.
@@ -24,11 +24,11 @@ var inputCodes = map[string]bool{
 
 // argument is the value that the service refuses, as it repeats it.
 func argument(err *oss.ServiceError) string {
-	var reply struct{ ArgumentValue string }
-	if xml.Unmarshal(err.Snapshot, &reply) != nil || reply.ArgumentValue == "" {
+	reply, parseErr := ossxml.Parse(err.Snapshot, "Error")
+	if parseErr != nil || reply.Value("ArgumentValue") == "" {
 		return ""
 	}
-	return fmt.Sprintf(" It was %q.", reply.ArgumentValue)
+	return fmt.Sprintf(" It was %q.", reply.Value("ArgumentValue"))
 }
 
 // explain adds what was tried, and where the service said no or did not answer,

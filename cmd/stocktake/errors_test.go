@@ -56,7 +56,7 @@ func TestExplainInvalidArgument(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := demoConfiguration("1000000000000000")
-	cfg.Schedule = stocktake.Schedule{Frequency: stocktake.Monthly, DayOfMonth: 32}
+	cfg.OptionalFields = []stocktake.Field{stocktake.FieldKey}
 	err = explain(client.New(oc).Put(t.Context(), "photos", cfg), "put")
 	if _, ok := errors.AsType[usageError](err); !ok {
 		t.Errorf("%v is no usageError", err)

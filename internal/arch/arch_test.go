@@ -124,6 +124,18 @@ func TestImports(t *testing.T) {
 	}
 }
 
+func TestRootIsSmall(t *testing.T) {
+	var files []string
+	for _, s := range sources(t) {
+		if s.pkg == "." && !s.test {
+			files = append(files, s.path)
+		}
+	}
+	if len(files) > maxRootFiles {
+		t.Errorf("the root package has %d files, more than %d: %v", len(files), maxRootFiles, files)
+	}
+}
+
 func TestRootImportsTheStandardLibraryOnly(t *testing.T) {
 	for _, s := range sources(t) {
 		if s.pkg != "." || s.test {

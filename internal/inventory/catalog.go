@@ -75,6 +75,14 @@ type ConfigurationCatalog interface {
 	// Runs that a configuration of the same id has left are forgotten.
 	AddConfiguration(ctx context.Context, e Entry, first *stocktake.Run, limit int) error
 
+	// Document returns a configuration as inventoryxml.Append wrote it when it was
+	// added, or stocktake.ErrNoSuchInventory for an unknown id.
+	Document(ctx context.Context, bucket, id string) ([]byte, error)
+
+	// Documents returns up to max of them whose id sorts after after, in ascending
+	// order of id bytes, and the id of the last one if there are more; else "".
+	Documents(ctx context.Context, bucket, after string, max int) (page [][]byte, next string, err error)
+
 	// Configuration gives stocktake.ErrNoSuchInventory for an unknown id.
 	Configuration(ctx context.Context, bucket, id string) (Entry, error)
 

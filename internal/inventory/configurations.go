@@ -42,34 +42,29 @@ func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.Inventor
 	return nil
 }
 
-// Get gives a configuration, or [stocktake.ErrNoSuchInventory].
-func (s *Service) Get(ctx context.Context, bucket, id string) (stocktake.InventoryConfiguration, error) {
-	e, err := s.catalog.Configuration(ctx, bucket, id)
-	return e.Configuration, err
+// Get returns the document of a configuration, or [stocktake.ErrNoSuchInventory].
+func (s *Service) Get(ctx context.Context, bucket, id string) (document []byte, err error) {
+	return s.catalog.Document(ctx, bucket, id)
 }
 
-// List gives up to max configurations whose id sorts after after, in ascending
-// order of id bytes, and whether there are more. If the bucket has none at all it
-// gives [stocktake.ErrNoSuchInventory].
-func (s *Service) List(ctx context.Context, bucket, after string, max int) ([]stocktake.InventoryConfiguration, bool, error) {
-	entries, more, err := s.catalog.Configurations(ctx, bucket, after, max)
+// List returns the documents of up to max configurations whose id sorts after
+// after, in ascending order of id bytes, and the id of the last one if there are
+// more. If the bucket has none at all it returns [stocktake.ErrNoSuchInventory].
+func (s *Service) List(ctx context.Context, bucket, after string, max int) (page [][]byte, next string, err error) {
+	page, next, err = s.catalog.Documents(ctx, bucket, after, max)
 	if err != nil {
-		return nil, false, err
+		return nil, "", err
 	}
-	if len(entries) == 0 {
-		some, _, err := s.catalog.Configurations(ctx, bucket, "", 1)
+	if len(page) == 0 {
+		some, _, err := s.catalog.Documents(ctx, bucket, "", 1)
 		if err != nil {
-			return nil, false, err
+			return nil, "", err
 		}
 		if len(some) == 0 {
-			return nil, false, stocktake.ErrNoSuchInventory
+			return nil, "", stocktake.ErrNoSuchInventory
 		}
 	}
-	page := make([]stocktake.InventoryConfiguration, len(entries))
-	for i := range entries {
-		page[i] = entries[i].Configuration
-	}
-	return page, more, nil
+	return page, next, nil
 }
 
 // Delete removes a configuration and the history of its runs; a missing one is

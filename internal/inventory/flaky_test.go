@@ -69,6 +69,20 @@ func (f *flakyCatalog) Standings(ctx context.Context, bucket string) ([]inventor
 	return f.Catalog.Standings(ctx, bucket)
 }
 
+func (f *flakyCatalog) Document(ctx context.Context, bucket, id string) ([]byte, error) {
+	if err := f.fail("Document"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.Document(ctx, bucket, id)
+}
+
+func (f *flakyCatalog) Documents(ctx context.Context, bucket, after string, max int) ([][]byte, string, error) {
+	if err := f.fail("Documents"); err != nil {
+		return nil, "", err
+	}
+	return f.Catalog.Documents(ctx, bucket, after, max)
+}
+
 func (f *flakyCatalog) Configurations(ctx context.Context, bucket, after string, max int) ([]inventory.Entry, bool, error) {
 	if err := f.fail("Configurations"); err != nil {
 		return nil, false, err

@@ -92,6 +92,20 @@ func (f *forgetter) Configuration(ctx context.Context, bucket, id string) (Entry
 	return f.Catalog.Configuration(ctx, bucket, id)
 }
 
+func (f *forgetter) Document(ctx context.Context, bucket, id string) ([]byte, error) {
+	if err := f.forget(ctx, bucket); err != nil {
+		return nil, err
+	}
+	return f.Catalog.Document(ctx, bucket, id)
+}
+
+func (f *forgetter) Documents(ctx context.Context, bucket, after string, max int) (page [][]byte, next string, err error) {
+	if err := f.forget(ctx, bucket); err != nil {
+		return nil, "", err
+	}
+	return f.Catalog.Documents(ctx, bucket, after, max)
+}
+
 func (f *forgetter) Configurations(ctx context.Context, bucket, after string, max int) (page []Entry, more bool, err error) {
 	if err := f.forget(ctx, bucket); err != nil {
 		return nil, false, err

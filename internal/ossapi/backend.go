@@ -122,11 +122,13 @@ type Inventories interface {
 	// destination's existence and owner, a free id (stocktake.ErrInventoryExists),
 	// the limit (stocktake.ErrInventoryExceedLimit), in this order.
 	Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error
-	// Get gives stocktake.ErrNoSuchInventory for an unknown id.
-	Get(ctx context.Context, bucket, id string) (stocktake.InventoryConfiguration, error)
-	// List gives up to max configurations whose id sorts after after, by id. If
-	// the bucket has none at all it gives stocktake.ErrNoSuchInventory.
-	List(ctx context.Context, bucket, after string, max int) (page []stocktake.InventoryConfiguration, more bool, err error)
+	// Get returns the document of a configuration, written by inventoryxml.Append,
+	// or stocktake.ErrNoSuchInventory for an unknown id.
+	Get(ctx context.Context, bucket, id string) (document []byte, err error)
+	// List returns the documents of up to max configurations whose id sorts after
+	// after, by id, and the id of the last one if there are more; else "". If the
+	// bucket has none at all it returns stocktake.ErrNoSuchInventory.
+	List(ctx context.Context, bucket, after string, max int) (page [][]byte, next string, err error)
 	// Delete removes a configuration; a missing one is no error. A run of it is
 	// cancelled and publishes nothing more.
 	Delete(ctx context.Context, bucket, id string) error

@@ -9,6 +9,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi/request"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 // inventoryID is the parameter inventoryId, which must be there.
@@ -28,11 +29,11 @@ func (c *call) putInventory() error {
 	if err != nil {
 		return err
 	}
-	doc, err := c.body.Document(stocktake.MaxConfigurationSize)
+	doc, err := c.body.Document(inventoryxml.MaxSize)
 	if err != nil {
 		return err
 	}
-	cfg, err := stocktake.ParsePutBucketInventory(doc, stocktake.InventoryRules{
+	cfg, err := inventoryxml.ParsePut(doc, stocktake.InventoryRules{
 		ID: id, AccountID: c.bucket.Owner,
 		StrictVersions: c.StrictVersions, Versioned: c.bucket.Versioning == object.Enabled,
 	})
@@ -51,26 +52,22 @@ func (c *call) getInventory() error {
 	if err != nil {
 		return err
 	}
-	cfg, err := c.Inventories.Get(c.ctx, c.at.Bucket, id)
+	doc, err := c.Inventories.Get(c.ctx, c.at.Bucket, id)
 	if err != nil {
 		return err
 	}
-	return c.document(http.StatusOK, "application/xml", cfg.AppendXML(nil))
+	return c.document(http.StatusOK, "application/xml", doc)
 }
 
 // listInventories answers ListBucketInventory. A token is the id of the last
 // configuration of the page before.
 func (c *call) listInventories() error {
 	token := c.query.Get("continuation-token")
-	page, more, err := c.Inventories.List(c.ctx, c.at.Bucket, token, stocktake.InventoryPageSize)
+	page, next, err := c.Inventories.List(c.ctx, c.at.Bucket, token, stocktake.InventoryPageSize)
 	if err != nil {
 		return err
 	}
-	next := ""
-	if more {
-		next = page[len(page)-1].ID
-	}
-	return c.document(http.StatusOK, "application/xml", stocktake.AppendInventoryList(nil, page, token, next, more))
+	return c.document(http.StatusOK, "application/xml", inventoryxml.AppendList(nil, page, token, next, next != ""))
 }
 
 // deleteInventory answers DeleteBucketInventory.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/ossapi"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 // configuration is the document of a configuration whose reports go to bucket
@@ -114,7 +115,7 @@ func TestInventoryPages(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	m = w.must(t, w.do(t, "GET", "/photos/?inventory&inventoryId=7", "", map[string]string{"Content-MD5": md5Header(""), "Content-Type": "application/xml"}), 200)
-	cfg, err := stocktake.ParseInventoryConfiguration([]byte(m.body))
+	cfg, err := inventoryxml.Parse([]byte(m.body))
 	check(t, err)
 	if cfg.ID != "7" || m.header.Get("Content-Type") != "application/xml" {
 		t.Errorf("%+v", cfg)
@@ -129,7 +130,7 @@ func TestInventoryPages(t *testing.T) {
 func TestInventoryLimit(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
-	cfg, err := stocktake.ParseInventoryConfiguration([]byte(configuration("x", "")))
+	cfg, err := inventoryxml.Parse([]byte(configuration("x", "")))
 	check(t, err)
 	cfg.IsEnabled = false
 	for i := range stocktake.MaxInventories {

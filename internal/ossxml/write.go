@@ -107,11 +107,11 @@ func AppendText(dst []byte, s string) []byte {
 		case '"':
 			esc = "&quot;"
 		case '\t':
-			esc = "&#x9;"
+			esc = "&#9;"
 		case '\n':
-			esc = "&#xA;"
+			esc = "&#10;"
 		case '\r':
-			esc = "&#xD;"
+			esc = "&#13;"
 		default:
 			var r rune
 			if r, width = utf8.DecodeRuneInString(s[i:]); inXML(r) && (r != utf8.RuneError || width > 1) {

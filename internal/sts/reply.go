@@ -2,36 +2,61 @@ package sts
 
 import (
 	"encoding/json"
-	"encoding/xml"
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // An assumeRoleResponse is the answer to a call.
 type assumeRoleResponse struct {
-	XMLName         xml.Name `json:"-" xml:"AssumeRoleResponse"`
-	RequestID       string   `json:"RequestId" xml:"RequestId"`
+	RequestID       string `json:"RequestId"`
 	AssumedRoleUser struct {
-		ARN string `json:"Arn" xml:"Arn"`
-		ID  string `json:"AssumedRoleId" xml:"AssumedRoleId"`
+		ARN string `json:"Arn"`
+		ID  string `json:"AssumedRoleId"`
 	}
 	Credentials struct {
-		AccessKeyID     string `json:"AccessKeyId" xml:"AccessKeyId"`
+		AccessKeyID     string `json:"AccessKeyId"`
 		AccessKeySecret string
 		Expiration      string
 		SecurityToken   string
 	}
 }
 
+func (a *assumeRoleResponse) writeXML(x *ossxml.Writer) {
+	x.Start("AssumeRoleResponse")
+	x.Text("RequestId", a.RequestID)
+	x.Start("AssumedRoleUser")
+	x.Text("Arn", a.AssumedRoleUser.ARN)
+	x.Text("AssumedRoleId", a.AssumedRoleUser.ID)
+	x.End("AssumedRoleUser")
+	x.Start("Credentials")
+	x.Text("AccessKeyId", a.Credentials.AccessKeyID)
+	x.Text("AccessKeySecret", a.Credentials.AccessKeySecret)
+	x.Text("Expiration", a.Credentials.Expiration)
+	x.Text("SecurityToken", a.Credentials.SecurityToken)
+	x.End("Credentials")
+	x.End("AssumeRoleResponse")
+}
+
 // An errorResponse is the answer to a call that is refused.
 type errorResponse struct {
-	XMLName   xml.Name `json:"-" xml:"Error"`
-	RequestID string   `json:"RequestId" xml:"RequestId"`
-	HostID    string   `json:"HostId" xml:"HostId"`
+	RequestID string `json:"RequestId"`
+	HostID    string `json:"HostId"`
 	Code      string
 	Message   string
 	Recommend string
+}
+
+func (e *errorResponse) writeXML(x *ossxml.Writer) {
+	x.Start("Error")
+	x.Text("RequestId", e.RequestID)
+	x.Text("HostId", e.HostID)
+	x.Text("Code", e.Code)
+	x.Text("Message", e.Message)
+	x.Text("Recommend", e.Recommend)
+	x.End("Error")
 }
 
 func newErrorResponse(e *callError, requestID, host string) *errorResponse {
@@ -42,7 +67,7 @@ func newErrorResponse(e *callError, requestID, host string) *errorResponse {
 }
 
 // write sends an answer. XML is what STS sends if a call does not say.
-func write(w http.ResponseWriter, status int, requestID string, asJSON bool, answer any) {
+func write(w http.ResponseWriter, status int, requestID string, asJSON bool, answer interface{ writeXML(*ossxml.Writer) }) {
 	var body []byte
 	var err error
 	kind := "application/json;charset=utf-8"
@@ -50,9 +75,9 @@ func write(w http.ResponseWriter, status int, requestID string, asJSON bool, ans
 		body, err = json.Marshal(answer)
 	} else {
 		kind = "text/xml;charset=utf-8"
-		if body, err = xml.Marshal(answer); err == nil {
-			body = append([]byte("<?xml version='1.0' encoding='UTF-8'?>"), body...)
-		}
+		x := ossxml.Writer{Buf: []byte("<?xml version='1.0' encoding='UTF-8'?>")}
+		answer.writeXML(&x)
+		body = x.Buf
 	}
 	if err != nil { // of types that have no way to fail
 		status, body = http.StatusInternalServerError, nil

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 // Limit is what the suite passes as the limit of a bucket.
@@ -141,9 +142,14 @@ func readsBack(t *testing.T, c Catalog) {
 	got, err := c.Configuration(t.Context(), "photos", "daily")
 	must(t, err)
 	same(t, "configuration", got, e)
+	document, err := c.Document(t.Context(), "photos", "daily")
+	must(t, err)
+	same(t, "document", string(document), string(inventoryxml.Append(nil, &e.Configuration)))
 
 	_, err = c.Configuration(t.Context(), "photos", "weekly")
 	want(t, "unknown id", err, stocktake.ErrNoSuchInventory)
+	_, err = c.Document(t.Context(), "photos", "weekly")
+	want(t, "document of an unknown id", err, stocktake.ErrNoSuchInventory)
 
 	e.Due, e.Wake, e.Suspended = time.Time{}, time.Time{}, false
 	must(t, c.SetDue(t.Context(), e))
@@ -234,6 +240,21 @@ func pages(t *testing.T, c Catalog) {
 		after, more = got[len(got)-1], m
 	}
 	same(t, "ids", got, sorted)
+	got = nil
+	for after, more := "", true; more; more = after != "" {
+		page, next, err := c.Documents(t.Context(), "photos", after, 3)
+		must(t, err)
+		for _, document := range page {
+			cfg, err := inventoryxml.Parse(document)
+			must(t, err)
+			got = append(got, cfg.ID)
+		}
+		if len(page) != 3 || next != "" && next != got[len(got)-1] {
+			t.Fatalf("page of %d documents, want 3; the next one after %q", len(page), next)
+		}
+		after = next
+	}
+	same(t, "ids of documents", got, sorted)
 	page, more, err := c.Configurations(t.Context(), "photos", "zzz\xf4\x8f\xbf\xbf", 3)
 	must(t, err)
 	same(t, "after an id that is none", ids(page), []string{"photos/｡", "photos/😀"})
@@ -242,6 +263,11 @@ func pages(t *testing.T, c Catalog) {
 	must(t, err)
 	if len(page) != 0 || more {
 		t.Errorf("after the last: %v, more %v", ids(page), more)
+	}
+	documents, next, err := c.Documents(t.Context(), "photos", "😀", 3)
+	must(t, err)
+	if len(documents) != 0 || next != "" {
+		t.Errorf("documents after the last: %q, next %q", documents, next)
 	}
 }
 

@@ -30,7 +30,6 @@ var _ inventory.Catalog = (*Catalog)(nil)
 type Catalog struct {
 	write *writer
 	read  *pool
-	memo  memo
 }
 
 // readers is how many connections read at once. Readers and the one writer do

@@ -7,12 +7,13 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 // AddConfiguration implements [inventory.Catalog].
 func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, limit int) error {
 	cfg := &e.Configuration
-	document := string(cfg.AppendXML(nil))
+	document := string(inventoryxml.Append(nil, cfg))
 	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		n, err := t.exec(ctx, addConfiguration, e.Bucket, cfg.ID, document,
 			micros(e.Created), micros(e.Due), micros(e.Wake), truth(e.Suspended), e.Retention.Reports, e.Retention.Days)
@@ -65,6 +66,37 @@ func (c *Catalog) Configurations(ctx context.Context, bucket, after string, max 
 		return entries[:max], true, nil
 	}
 	return entries, false, nil
+}
+
+// Document implements [inventory.Catalog].
+func (c *Catalog) Document(ctx context.Context, bucket, id string) (document []byte, err error) {
+	err = c.read.rows(ctx, selectDocument, func(scan scanner) error { return scan(&document) }, bucket, id)
+	if err == nil && document == nil {
+		err = stocktake.ErrNoSuchInventory
+	}
+	return document, wrap("read configuration", err)
+}
+
+// Documents implements [inventory.Catalog].
+func (c *Catalog) Documents(ctx context.Context, bucket, after string, max int) (page [][]byte, next string, err error) {
+	more, last := false, ""
+	err = c.read.rows(ctx, selectDocuments, func(scan scanner) error {
+		if len(page) == max {
+			more = true
+			return nil
+		}
+		var document []byte
+		err := scan(&last, &document)
+		page = append(page, document)
+		return err
+	}, bucket, after, max+1)
+	if err != nil {
+		return nil, "", wrap("list configurations", err)
+	}
+	if !more {
+		last = ""
+	}
+	return page, last, nil
 }
 
 // Standing implements [inventory.Catalog].
@@ -189,7 +221,7 @@ func (c *Catalog) SetRetention(ctx context.Context, bucket, id string, r stockta
 
 func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entries []inventory.Entry, err error) {
 	err = c.read.rows(ctx, text, func(scan scanner) error {
-		e, err := c.scanEntry(scan)
+		e, err := scanEntry(scan)
 		entries = append(entries, e)
 		return err
 	}, args...)
@@ -198,7 +230,7 @@ func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entrie
 
 func (c *Catalog) standings(ctx context.Context, text string, args ...any) (standings []inventory.Standing, err error) {
 	err = c.read.rows(ctx, text, func(scan scanner) error {
-		s, err := c.scanStanding(scan)
+		s, err := scanStanding(scan)
 		standings = append(standings, s)
 		return err
 	}, args...)

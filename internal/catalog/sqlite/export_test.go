@@ -45,3 +45,9 @@ func (c *Catalog) Synchronous(ctx context.Context) (mode int, err error) {
 	err = c.write.pool.db.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&mode)
 	return mode, err
 }
+
+// SetDocument replaces the document of a configuration.
+func (c *Catalog) SetDocument(ctx context.Context, bucket, id, document string) error {
+	_, err := c.write.pool.db.ExecContext(ctx, "UPDATE configurations SET document = $3 WHERE bucket = $1 AND id = $2", bucket, id, document)
+	return err
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 // micros is a time as the database keeps it.
@@ -94,30 +95,30 @@ func (r *entryRow) columns() []any {
 }
 
 // entry is what was scanned.
-func (r *entryRow) entry(c *Catalog) (inventory.Entry, error) {
+func (r *entryRow) entry() (inventory.Entry, error) {
 	var err error
-	if r.e.Configuration, err = c.memo.parse(r.document); err != nil {
+	if r.e.Configuration, err = inventoryxml.Parse(r.document); err != nil {
 		return r.e, err
 	}
 	r.e.Created, r.e.Due, r.e.Wake, r.e.Suspended = instant(r.created), instant(r.due), instant(r.wake), r.suspended != 0
 	return r.e, nil
 }
 
-func (c *Catalog) scanEntry(scan scanner) (inventory.Entry, error) {
+func scanEntry(scan scanner) (inventory.Entry, error) {
 	var row entryRow
 	if err := scan(row.columns()...); err != nil {
 		return inventory.Entry{}, err
 	}
-	return row.entry(c)
+	return row.entry()
 }
 
-func (c *Catalog) scanStanding(scan scanner) (inventory.Standing, error) {
+func scanStanding(scan scanner) (inventory.Standing, error) {
 	var row entryRow
 	last, err := scanRun(scan, row.columns()...)
 	if err != nil {
 		return inventory.Standing{}, err
 	}
-	e, err := row.entry(c)
+	e, err := row.entry()
 	s := inventory.Standing{Entry: e}
 	if last.ID != "" {
 		s.Last = &last

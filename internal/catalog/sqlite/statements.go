@@ -23,6 +23,8 @@ const (
 	selectStandings         = `SELECT ` + standingColumns + ` FROM ` + standingTables + ` WHERE c.bucket = $1 ORDER BY c.id`
 	selectConfiguration     = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.bucket = $1 AND c.id = $2`
 	selectConfigurations    = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.bucket = $1 AND c.id > $2 ORDER BY c.id LIMIT $3`
+	selectDocument          = `SELECT document FROM configurations WHERE bucket = $1 AND id = $2`
+	selectDocuments         = `SELECT id, document FROM configurations WHERE bucket = $1 AND id > $2 ORDER BY id LIMIT $3`
 	selectDue               = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.wake > 0 AND c.wake <= $1 ORDER BY c.wake LIMIT $2`
 	selectNextWake          = `SELECT coalesce(min(wake), 0) FROM configurations WHERE wake > 0`
 	selectBuckets           = `SELECT bucket FROM buckets WHERE bucket > $1 ORDER BY bucket LIMIT $2`
@@ -93,7 +95,7 @@ var (
 		savepoint, undo, release,
 	}
 	readStatements = []string{
-		selectStanding, selectStandings, selectConfiguration, selectConfigurations, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
+		selectStanding, selectStandings, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
 		selectRun, selectRuns, selectNewest, selectForgotten, selectGoing, selectUnfinished, selectPrevious, selectLastListed,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countStrays,
 	}

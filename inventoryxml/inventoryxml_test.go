@@ -1,4 +1,4 @@
-package stocktake_test
+package inventoryxml_test
 
 import (
 	"encoding/json"
@@ -12,6 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/configtest"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 // goodXML is a body with every element that has a rule, in an order of its own.
@@ -69,14 +71,13 @@ func TestPutRules(t *testing.T) {
 		{"0015-00000231/binary", goodXML, "\x00\x01\x02", malformed},
 		{"0015-00000231/not UTF-8", "photos/", "photos\xff", malformed},
 		{"0015-00000231/other encoding", "UTF-8", "GBK", malformed},
-		{"0015-00000231/character XML lacks", "photos/", "photos&#1;", malformed},
 		{"0015-00000231/document type", "<InventoryConfiguration>", `<!DOCTYPE x [<!ENTITY a "b">]><InventoryConfiguration>`, malformed},
 		{"0015-00000231/entity", "photos/", "&a;", malformed},
 		{"0015-00000231/document type inside", "photos/", `<!DOCTYPE x>`, malformed},
 		{"0015-00000231/twice", "<Id>daily</Id>", "<Id>daily</Id><Id>daily</Id>", malformed},
 		{"0015-00000231/container twice", "<Filter>", "<Filter></Filter><Filter>", malformed},
 		{"0015-00000231/deep", "photos/", strings.Repeat("<a>", 100_000) + strings.Repeat("</a>", 100_000), malformed},
-		{"0015-00000231/too long", "photos/", strings.Repeat("p", stocktake.MaxConfigurationSize), malformed},
+		{"0015-00000231/too long", "photos/", strings.Repeat("p", inventoryxml.MaxSize), malformed},
 
 		{"0020-00000005", "<Id>daily</Id>", "", malformed},
 		{"0020-00000006", "<IsEnabled>true", "<IsEnabled>other", malformed},
@@ -104,6 +105,7 @@ func TestPutRules(t *testing.T) {
 		{"incremental frequency is no number", "600", "often", malformed},
 
 		{"0020-00000020", "photos/", strings.Repeat("p", 1024), "Filter/Prefix"},
+		{"0020-00000020/control character", "photos/", "photos&#1;", "Filter/Prefix"},
 		{"0020-00000021/0", "1637883649", "0", "Filter/LastModifyBeginTimeStamp"},
 		{"0020-00000021/early", "1637883649", "1262275199", "Filter/LastModifyBeginTimeStamp"},
 		{"0020-00000021/beyond int64", "1637883649", "99999999999999999999", "Filter/LastModifyBeginTimeStamp"},
@@ -174,21 +176,21 @@ func TestPutRules(t *testing.T) {
 			if !strings.HasPrefix(ec, "00") {
 				ec = ""
 			}
-			_, err := stocktake.ParsePutBucketInventory([]byte(body), rules("daily"))
+			_, err := inventoryxml.ParsePut([]byte(body), configtest.Rules("daily"))
 			expect(t, err, ec, tt.element)
 		})
 	}
 	t.Run("0020-00000044/long", func(t *testing.T) {
 		id := strings.Repeat("é", 193)
-		_, err := stocktake.ParsePutBucketInventory([]byte(strings.Replace(goodXML, ">daily<", ">"+id+"<", 1)), rules(id))
+		_, err := inventoryxml.ParsePut([]byte(strings.Replace(goodXML, ">daily<", ">"+id+"<", 1)), configtest.Rules(id))
 		expect(t, err, "0020-00000044", "Id")
 	})
 	t.Run("0020-00000045", func(t *testing.T) {
 		strict := stocktake.InventoryRules{StrictVersions: true}
-		_, err := stocktake.ParsePutBucketInventory([]byte(goodXML), strict)
+		_, err := inventoryxml.ParsePut([]byte(goodXML), strict)
 		expect(t, err, "0020-00000045", "IncludedObjectVersions")
 		strict.Versioned = true
-		if _, err := stocktake.ParsePutBucketInventory([]byte(goodXML), strict); err != nil {
+		if _, err := inventoryxml.ParsePut([]byte(goodXML), strict); err != nil {
 			t.Errorf("versioned bucket: %v", err)
 		}
 	})
@@ -227,11 +229,11 @@ func TestPutAccepts(t *testing.T) {
 		{"class twice", "Standard,IA", "Standard,IA,Standard"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := stocktake.ParsePutBucketInventory([]byte(strings.ReplaceAll(goodXML, tt.old, tt.new)), rules("daily"))
+			got, err := inventoryxml.ParsePut([]byte(strings.ReplaceAll(goodXML, tt.old, tt.new)), configtest.Rules("daily"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, "accepted.xml", got.AppendXML(nil))
+			golden(t, "accepted.xml", inventoryxml.Append(nil, &got))
 		})
 	}
 
@@ -257,7 +259,7 @@ func TestPutAccepts(t *testing.T) {
 		{"incremental off", "<IncrementalInventory>\n    <IsEnabled>true", "<IncrementalInventory>\n    <IsEnabled>false"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := stocktake.ParsePutBucketInventory([]byte(strings.ReplaceAll(goodXML, tt.old, tt.new)), rules("daily")); err != nil {
+			if _, err := inventoryxml.ParsePut([]byte(strings.ReplaceAll(goodXML, tt.old, tt.new)), configtest.Rules("daily")); err != nil {
 				t.Error(err)
 			}
 		})
@@ -288,7 +290,7 @@ func TestOrderOfChecks(t *testing.T) {
 		for _, f := range faults[i:] {
 			body = strings.Replace(body, f.old, f.new, 1)
 		}
-		_, err := stocktake.ParsePutBucketInventory([]byte(body), rules("daily"))
+		_, err := inventoryxml.ParsePut([]byte(body), configtest.Rules("daily"))
 		var got string
 		if e, ok := errors.AsType[*stocktake.MalformedXMLError](err); ok {
 			got = e.EC
@@ -305,7 +307,7 @@ func TestOrderOfChecks(t *testing.T) {
 // may write it.
 func TestParseReadsZeroBoundsAsNone(t *testing.T) {
 	zeros := strings.NewReplacer("1637883649", "0", "1638347592", "0", ">1024<", ">0<", "1048576", "0").Replace(goodXML)
-	c, err := stocktake.ParseInventoryConfiguration([]byte(zeros))
+	c, err := inventoryxml.Parse([]byte(zeros))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,27 +315,34 @@ func TestParseReadsZeroBoundsAsNone(t *testing.T) {
 	if diff := cmp.Diff(want, c.Filter); diff != "" {
 		t.Error(diff)
 	}
-	_, err = stocktake.ParseInventoryConfiguration([]byte(strings.Replace(goodXML, "<Field>Size", "<Field>Newest", 1)))
+	_, err = inventoryxml.Parse([]byte(strings.Replace(goodXML, "<Field>Size", "<Field>Newest", 1)))
 	expect(t, err, "0020-00000036", "OptionalFields/Field")
 }
 
 func TestAppendXML(t *testing.T) {
-	once := minimal()
+	once := configtest.Minimal()
 	once.Schedule = stocktake.Schedule{Frequency: stocktake.Once, AutoDelete: new(false)}
 	once.Destination.Encryption.SSEOSS = true
 	once.Filter.AllClasses = true
-	for name, c := range map[string]stocktake.InventoryConfiguration{"minimal.xml": minimal(), "full.xml": full(), "once.xml": once} {
+	for name, c := range map[string]stocktake.InventoryConfiguration{"minimal.xml": configtest.Minimal(), "full.xml": configtest.Full(), "once.xml": once} {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, c.AppendXML(nil))
-			if err := c.Validate(rules(c.ID)); err != nil {
+			golden(t, name, inventoryxml.Append(nil, &c))
+			if err := c.Validate(configtest.Rules(c.ID)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 }
 
+func documents(page []stocktake.InventoryConfiguration) (docs [][]byte) {
+	for i := range page {
+		docs = append(docs, inventoryxml.Append(nil, &page[i]))
+	}
+	return docs
+}
+
 func TestInventoryList(t *testing.T) {
-	page := []stocktake.InventoryConfiguration{minimal(), full()}
+	page := []stocktake.InventoryConfiguration{configtest.Minimal(), configtest.Full()}
 	for _, tt := range []struct {
 		name        string
 		page        []stocktake.InventoryConfiguration
@@ -345,9 +354,9 @@ func TestInventoryList(t *testing.T) {
 		{"list-beyond.xml", nil, "zzz", "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			doc := stocktake.AppendInventoryList(nil, tt.page, tt.token, tt.next, tt.truncated)
+			doc := inventoryxml.AppendList(nil, documents(tt.page), tt.token, tt.next, tt.truncated)
 			golden(t, tt.name, doc)
-			got, next, truncated, err := stocktake.ParseInventoryList(doc)
+			got, next, truncated, err := inventoryxml.ParseList(doc)
 			if err != nil || next != tt.next || truncated != tt.truncated {
 				t.Fatalf("read back: next %q, truncated %v, %v", next, truncated, err)
 			}
@@ -363,7 +372,7 @@ func TestInventoryList(t *testing.T) {
 		"<ListInventoryConfigurationsResult><InventoryConfiguration/></ListInventoryConfigurationsResult>",
 		"<ListInventoryConfigurationsResult><InventoryConfiguration><Id>x</InventoryConfiguration></ListInventoryConfigurationsResult>",
 	} {
-		if _, _, _, err := stocktake.ParseInventoryList([]byte(doc)); err == nil {
+		if _, _, _, err := inventoryxml.ParseList([]byte(doc)); err == nil {
 			t.Errorf("%s: no error", doc)
 		}
 	}
@@ -372,12 +381,12 @@ func TestInventoryList(t *testing.T) {
 // The XML form and the JSON form lose nothing of a valid configuration.
 func TestRoundTrips(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := configurations().Draw(t, "configuration")
-		if err := c.Validate(rules(c.ID)); err != nil {
+		c := configtest.Any().Draw(t, "configuration")
+		if err := c.Validate(configtest.Rules(c.ID)); err != nil {
 			t.Fatalf("not valid: %v", err)
 		}
 		want := c.Normalized()
-		got, err := stocktake.ParsePutBucketInventory(c.AppendXML(nil), rules(c.ID))
+		got, err := inventoryxml.ParsePut(inventoryxml.Append(nil, &c), configtest.Rules(c.ID))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -401,36 +410,24 @@ func TestRoundTrips(t *testing.T) {
 	})
 }
 
-func TestNormalizedSharesNothing(t *testing.T) {
-	c := full()
-	c.Schedule.AutoDelete = new(true)
-	n := c.Normalized()
-	want := c.Normalized()
-	c.OptionalFields[0], c.Incremental.OptionalFields[0], c.Filter.StorageClass[0] = 0, 0, 99
-	*c.Schedule.AutoDelete, c.Incremental.IsEnabled = false, false
-	if !reflect.DeepEqual(n, want) {
-		t.Error("a change of the original shows")
-	}
-}
-
-// FuzzParseInventoryConfiguration: whatever is read is written so that it reads
+// FuzzParse: whatever is read is written so that it reads
 // the same, and what may be put can be read.
-func FuzzParseInventoryConfiguration(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add([]byte(goodXML))
-	for _, c := range []stocktake.InventoryConfiguration{minimal(), full()} {
-		f.Add(c.AppendXML(nil))
+	for _, c := range []stocktake.InventoryConfiguration{configtest.Minimal(), configtest.Full()} {
+		f.Add(inventoryxml.Append(nil, &c))
 	}
 	f.Add([]byte("<InventoryConfiguration><Id>\r\n&#13;&#x10FFFF;]]&gt;</Id></InventoryConfiguration>"))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		read, err := stocktake.ParseInventoryConfiguration(doc)
-		put, putErr := stocktake.ParsePutBucketInventory(doc, stocktake.InventoryRules{})
+		read, err := inventoryxml.Parse(doc)
+		put, putErr := inventoryxml.ParsePut(doc, stocktake.InventoryRules{})
 		if putErr == nil && (err != nil || !reflect.DeepEqual(put, read)) {
 			t.Fatalf("put %+v, read %+v, %v", put, read, err)
 		}
 		if err != nil {
 			return
 		}
-		again, err := stocktake.ParseInventoryConfiguration(read.AppendXML(nil))
+		again, err := inventoryxml.Parse(inventoryxml.Append(nil, &read))
 		if err != nil || !reflect.DeepEqual(again, read) {
 			t.Fatalf("read %+v\nagain %+v, %v", read, again, err)
 		}
@@ -441,12 +438,12 @@ func FuzzParseInventoryConfiguration(f *testing.F) {
 }
 
 func BenchmarkConfiguration(b *testing.B) {
-	c := full()
-	doc := c.AppendXML(nil)
+	c := configtest.Full()
+	doc := inventoryxml.Append(nil, &c)
 	b.Run("read", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := stocktake.ParsePutBucketInventory(doc, rules(c.ID)); err != nil {
+			if _, err := inventoryxml.ParsePut(doc, configtest.Rules(c.ID)); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -454,13 +451,13 @@ func BenchmarkConfiguration(b *testing.B) {
 	b.Run("write", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			doc = c.AppendXML(doc[:0])
+			doc = inventoryxml.Append(doc[:0], &c)
 		}
 	})
 }
 
-// BenchmarkParseInventoryList reads a full page of a listing.
-func BenchmarkParseInventoryList(b *testing.B) {
+// BenchmarkParseList reads a full page of a listing.
+func BenchmarkParseList(b *testing.B) {
 	page := make([]stocktake.InventoryConfiguration, stocktake.InventoryPageSize)
 	for i := range page {
 		page[i] = stocktake.InventoryConfiguration{
@@ -481,11 +478,11 @@ func BenchmarkParseInventoryList(b *testing.B) {
 			},
 		}
 	}
-	list := stocktake.AppendInventoryList(nil, page, "", "inventory-99", true)
+	list := inventoryxml.AppendList(nil, documents(page), "", "inventory-99", true)
 	b.SetBytes(int64(len(list)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if got, _, _, err := stocktake.ParseInventoryList(list); err != nil || len(got) != len(page) {
+		if got, _, _, err := inventoryxml.ParseList(list); err != nil || len(got) != len(page) {
 			b.Fatalf("%d configurations, %v", len(got), err)
 		}
 	}

@@ -2,10 +2,12 @@ package stocktake_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/configtest"
 )
 
 // What a program may put into a configuration but no document can say is held
@@ -58,12 +60,12 @@ func TestValidate(t *testing.T) {
 		{"nothing at all", "0020-00000044", "Id", func(c *configuration) { *c = configuration{} }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := minimal()
+			c := configtest.Minimal()
 			tt.change(&c)
 			expect(t, c.Validate(stocktake.InventoryRules{}), tt.ec, tt.element)
 		})
 	}
-	c := minimal()
+	c := configtest.Minimal()
 	if err := c.Validate(stocktake.InventoryRules{}); err != nil {
 		t.Errorf("unchanged: %v", err)
 	}
@@ -73,7 +75,7 @@ func TestValidate(t *testing.T) {
 
 // A long value is cut at a whole character, so that it can stand in a reply.
 func TestErrorTexts(t *testing.T) {
-	c := minimal()
+	c := configtest.Minimal()
 	c.Filter.Prefix = "x" + strings.Repeat("é", 1000)
 	e, ok := errors.AsType[*stocktake.InvalidArgumentError](c.Validate(stocktake.InventoryRules{}))
 	if !ok || e.Value != "x"+strings.Repeat("é", 99) {
@@ -98,5 +100,27 @@ func TestRunStates(t *testing.T) {
 		if state.Ended() != ended {
 			t.Errorf("%q.Ended() is %v", state, !ended)
 		}
+	}
+}
+
+// expect checks that err is of the element and has the EC, and that its texts are
+// fit to be shown.
+func expect(t *testing.T, err error, ec, element string) {
+	t.Helper()
+	e, ok := errors.AsType[*stocktake.InvalidArgumentError](err)
+	if !ok || e.EC != ec || e.Element != element || e.Reason == "" || len(e.Value) > 200 {
+		t.Errorf("got %#v, want an InvalidArgumentError of %s with EC %q", err, element, ec)
+	}
+}
+
+func TestNormalizedSharesNothing(t *testing.T) {
+	c := configtest.Full()
+	c.Schedule.AutoDelete = new(true)
+	n := c.Normalized()
+	want := c.Normalized()
+	c.OptionalFields[0], c.Incremental.OptionalFields[0], c.Filter.StorageClass[0] = 0, 0, 99
+	*c.Schedule.AutoDelete, c.Incremental.IsEnabled = false, false
+	if !reflect.DeepEqual(n, want) {
+		t.Error("a change of the original shows")
 	}
 }

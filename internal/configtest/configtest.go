@@ -1,60 +1,37 @@
-package stocktake_test
+// Package configtest has inventory configurations for tests.
+package configtest
 
 import (
-	"bytes"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
-	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/stocktake/stocktake"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+// Account owns the buckets of the configurations here.
+const Account = "1000000000000000"
 
-// golden compares got with testdata/golden/name, or rewrites that file.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", "golden", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
-	}
+// Rules are those of a request that puts a configuration with the id.
+func Rules(id string) stocktake.InventoryRules {
+	return stocktake.InventoryRules{ID: id, AccountID: Account}
 }
 
-const account = "1000000000000000"
-
-// rules are those of a request that puts minimal().
-func rules(id string) stocktake.InventoryRules {
-	return stocktake.InventoryRules{ID: id, AccountID: account}
-}
-
-// minimal has nothing that may be left out.
-func minimal() stocktake.InventoryConfiguration {
+// Minimal returns a configuration that has nothing that may be left out.
+func Minimal() stocktake.InventoryConfiguration {
 	return stocktake.InventoryConfiguration{
 		ID: "daily", IsEnabled: true,
 		Destination: stocktake.Destination{
-			Format: "CSV", AccountID: account, RoleARN: "acs:ram::" + account + ":role/inventory-writer", Bucket: "reports",
+			Format: "CSV", AccountID: Account, RoleARN: "acs:ram::" + Account + ":role/inventory-writer", Bucket: "reports",
 		},
 		Schedule:               stocktake.Schedule{Frequency: stocktake.Daily},
 		IncludedObjectVersions: stocktake.CurrentVersions,
 	}
 }
 
-// full has everything that may stand together.
-func full() stocktake.InventoryConfiguration {
-	c := minimal()
+// Full returns a configuration that has everything that may stand together.
+func Full() stocktake.InventoryConfiguration {
+	c := Minimal()
 	c.ID = "every/thing & <more>"
 	c.Filter = stocktake.Filter{
 		Prefix: "写真/ a&b<c>\t\r\n", LastModifyBeginTimeStamp: 1637883649, LastModifyEndTimeStamp: 2000000000,
@@ -75,14 +52,14 @@ func full() stocktake.InventoryConfiguration {
 	return c
 }
 
-// configurations generates valid configurations, not all of them normalized.
-func configurations() *rapid.Generator[stocktake.InventoryConfiguration] {
+// Any generates valid configurations, not all of them normalized.
+func Any() *rapid.Generator[stocktake.InventoryConfiguration] {
 	return rapid.Custom(func(t *rapid.T) stocktake.InventoryConfiguration {
 		text := func(label string, most int) string {
 			return rapid.StringOfN(xmlRunes, 0, most, -1).Draw(t, label)
 		}
 		either := rapid.Bool()
-		c := minimal()
+		c := Minimal()
 		c.ID = rapid.StringOfN(xmlRunes, 1, stocktake.MaxInventoryIDLength, -1).Draw(t, "id")
 		c.IsEnabled = either.Draw(t, "enabled")
 		c.IncludedObjectVersions = rapid.SampledFrom([]stocktake.IncludedObjectVersions{stocktake.AllVersions, stocktake.CurrentVersions}).Draw(t, "versions")

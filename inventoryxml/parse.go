@@ -1,0 +1,237 @@
+package inventoryxml
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/ossxml"
+)
+
+// MaxSize is the longest document of PutBucketInventory, in bytes.
+const MaxSize = 1 << 20
+
+// Names of the root elements.
+const (
+	configurationElement = "InventoryConfiguration"
+	listElement          = "ListInventoryConfigurationsResult"
+)
+
+// Parse reads the document that Append writes, or that OSS answers to
+// GetBucketInventory. It returns a [*stocktake.MalformedXMLError] for a document
+// that is not of the schema, and a [*stocktake.InvalidArgumentError] for a text
+// that an InventoryConfiguration cannot hold, such as an unknown field; Validate
+// judges the rest. A bound of 0, as OSS may write for one that is not set, is
+// read as no bound. The configuration is normalized.
+//
+// Servers use [ParsePut].
+func Parse(data []byte) (stocktake.InventoryConfiguration, error) {
+	in, err := parse(data, false)
+	if err == nil && len(in.unreadable) > 0 {
+		err = in.unreadable[0]
+	}
+	if err != nil {
+		return stocktake.InventoryConfiguration{}, err
+	}
+	return in.c, nil
+}
+
+// ParsePut reads the body of a PutBucketInventory and validates it. Of several
+// faults it returns the one that comes first in the order of OSS: a
+// [*stocktake.MalformedXMLError] for the document, then one for its structure,
+// then a [*stocktake.InvalidArgumentError]. The configuration is normalized.
+//
+// Elements may come in any order. Unknown elements, namespaces, attributes and
+// comments are ignored, an element given twice is refused, a Field given twice
+// counts once. Blanks around everything but Id and the prefixes mean nothing.
+//
+// Source: OSS API reference, PutBucketInventory, and its error codes 0020-*.
+func ParsePut(body []byte, rules stocktake.InventoryRules) (stocktake.InventoryConfiguration, error) {
+	in, err := parse(body, true)
+	if err == nil {
+		err = in.c.Validate(rules, in.unreadable...)
+	}
+	if err != nil {
+		return stocktake.InventoryConfiguration{}, err
+	}
+	return in.c, nil
+}
+
+// ParseList reads the document of ListBucketInventory: the configurations of a
+// page and, if truncated, the token of the next. Errors are those of [Parse].
+func ParseList(data []byte) (page []stocktake.InventoryConfiguration, next string, truncated bool, err error) {
+	doc, err := ossxml.Parse(data, listElement)
+	if err != nil {
+		return nil, "", false, err
+	}
+	for i := range doc.Children {
+		e := &doc.Children[i]
+		if e.Name != configurationElement {
+			continue
+		}
+		in, err := read(e, false)
+		if err == nil && len(in.unreadable) > 0 {
+			err = in.unreadable[0]
+		}
+		if err != nil {
+			return nil, "", false, err
+		}
+		page = append(page, in.c)
+	}
+	if text := doc.Value("IsTruncated"); text != "" {
+		if truncated, err = strconv.ParseBool(text); err != nil {
+			return nil, "", false, ossxml.Malformed("IsTruncated is neither true nor false")
+		}
+	}
+	if e := doc.Child("NextContinuationToken"); e != nil {
+		next = e.Text
+	}
+	return page, next, truncated, nil
+}
+
+func parse(data []byte, put bool) (*reading, error) {
+	if len(data) > MaxSize {
+		return nil, ossxml.Malformed("longer than 1 MiB")
+	}
+	doc, err := ossxml.Parse(data, configurationElement)
+	if err != nil {
+		return nil, err
+	}
+	return read(doc, put)
+}
+
+// A reading makes a configuration of a document.
+type reading struct {
+	c   config
+	put bool // somebody puts the document: a number that must not be 0 is refused
+
+	at         *element                          // that is being read
+	structure  []*stocktake.MalformedXMLError    // of elements that are missing or not of their type
+	unreadable []*stocktake.InvalidArgumentError // of texts that c cannot hold
+}
+
+// read reads an InventoryConfiguration. Of several elements that are missing or
+// not of their type, OSS reports the one with the lowest EC; those without an EC
+// come last.
+func read(doc *ossxml.Element, put bool) (*reading, error) {
+	var found [len(elements)][]*ossxml.Element
+	if err := find(doc, tree, &found); err != nil {
+		return nil, err
+	}
+	in := &reading{put: put}
+	for i := range elements {
+		in.at = &elements[i]
+		for _, e := range found[i] {
+			in.at.read(in, e.Text)
+		}
+		if in.at.required && len(found[i]) == 0 && (in.at.within == nil || in.at.within(&in.c)) {
+			in.malformed(in.at.missing, in.at.path+" is missing")
+		}
+	}
+	if len(in.structure) > 0 {
+		return nil, slices.MinFunc(in.structure, func(a, b *stocktake.MalformedXMLError) int {
+			return cmp.Compare(cmp.Or(a.EC, "none"), cmp.Or(b.EC, "none"))
+		})
+	}
+	in.c = in.c.Normalized()
+	return in, nil
+}
+
+func (in *reading) malformed(ec, reason string) {
+	in.structure = append(in.structure, &stocktake.MalformedXMLError{EC: ec, Reason: reason})
+}
+
+// refuse notes a text that the configuration cannot hold. Of a repeated element
+// only the first is noted.
+func (in *reading) refuse(text string) {
+	err := stocktake.Unreadable(in.at.path, text)
+	if !slices.ContainsFunc(in.unreadable, func(e *stocktake.InvalidArgumentError) bool { return e.Element == err.Element }) {
+		in.unreadable = append(in.unreadable, err)
+	}
+}
+
+// zero notes a 0 where a configuration's 0 says that there is no value.
+func (in *reading) zero() {
+	if in.put {
+		in.refuse("0")
+	}
+}
+
+func (in *reading) bool(text, ec string) bool {
+	text = strings.TrimSpace(text)
+	yes := strings.EqualFold(text, "true")
+	if !yes && !strings.EqualFold(text, "false") {
+		in.malformed(ec, in.at.path+" is neither true nor false")
+	}
+	return yes
+}
+
+// int returns the number in text. One that is too large for an int64 becomes the
+// largest, which no rule accepts.
+func (in *reading) int(text, ec string) int64 {
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		in.malformed(ec, in.at.path+" is not a number")
+	}
+	return n
+}
+
+// A node is an element of the schema and what may be in it.
+type node struct {
+	path     string
+	row      int // of elements; -1: a container without a row
+	children map[string]*node
+}
+
+// tree has the elements by their place in the document.
+var tree = func() *node {
+	root := &node{row: -1}
+	for i := range elements {
+		at := root
+		for name := range strings.SplitSeq(elements[i].path, "/") {
+			child := at.children[name]
+			if child == nil {
+				child = &node{path: strings.TrimPrefix(at.path+"/"+name, "/"), row: -1}
+				if at.children == nil {
+					at.children = map[string]*node{}
+				}
+				at.children[name] = child
+			}
+			at = child
+		}
+		at.row = i
+	}
+	return root
+}()
+
+// find finds the elements of the schema in e. One that may stand once and stands
+// twice is refused, as any choice between the two could be the wrong one.
+func find(e *ossxml.Element, at *node, found *[len(elements)][]*ossxml.Element) error {
+	var seen map[string]bool
+	for i := range e.Children {
+		child := &e.Children[i]
+		n := at.children[child.Name]
+		if n == nil {
+			continue
+		}
+		if repeated := n.row >= 0 && elements[n.row].repeated; !repeated {
+			if seen[child.Name] {
+				return ossxml.Malformed(n.path + " is there twice")
+			}
+			if seen == nil {
+				seen = map[string]bool{}
+			}
+			seen[child.Name] = true
+		}
+		if n.row >= 0 {
+			found[n.row] = append(found[n.row], child)
+		}
+		if err := find(child, n, found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
