@@ -9,7 +9,7 @@ import (
 
 const day = 24 * time.Hour
 
-// midnight is the first midnight UTC that is not before t.
+// midnight returns the first midnight UTC that is not before t.
 func midnight(t time.Time) time.Time {
 	m := t.UTC().Truncate(day)
 	if m.Before(t) {
@@ -18,8 +18,7 @@ func midnight(t time.Time) time.Time {
 	return m
 }
 
-// dueAt is when something is due whose days count from since; false if it never
-// will be.
+// dueAt returns when an age that counts days from since is due; false if never.
 func dueAt(a *object.LifecycleAge, since time.Time) (time.Time, bool) {
 	switch {
 	case a.Days > 0:
@@ -37,9 +36,9 @@ func isDue(a *object.LifecycleAge, since, now time.Time) bool {
 	return ok && !now.Before(at)
 }
 
-// Expiration says when a version is due to be deleted and by which rule: that
-// which comes first, the first of several. false: none deletes it, or it is not
-// the current one.
+// Expiration returns when a version is due to be deleted and by which rule: the
+// earliest time, and the first rule of several. It returns false if no rule
+// deletes the version or if it is not the current one.
 func (r *Rules) Expiration(v *object.Info) (at time.Time, rule string, ok bool) {
 	if !v.IsLatest || v.IsDeleteMarker {
 		return time.Time{}, "", false
@@ -56,8 +55,7 @@ func (r *Rules) Expiration(v *object.Info) (at time.Time, rule string, ok bool) 
 	return at, rule, ok
 }
 
-// Header is the value of x-oss-expiration for a version, empty if there is to
-// be none.
+// Header returns the value of x-oss-expiration for a version, or "" for no header.
 //
 //	expiry-date="Sun, 23 Jun 2024 00:00:00 GMT", rule-id="rule"
 func (r *Rules) Header(v *object.Info) string {
@@ -67,7 +65,7 @@ func (r *Rules) Header(v *object.Info) string {
 	}
 	value := append(at.UTC().AppendFormat([]byte(`expiry-date="`), http.TimeFormat), `", rule-id="`...)
 	for _, c := range []byte(rule) {
-		// An id may be any text, a header may not.
+		// An id may hold characters that a header may not.
 		if c < ' ' || c == '"' || c == '%' || c >= 0x7f {
 			const hex = "0123456789ABCDEF"
 			value = append(value, '%', hex[c>>4], hex[c&15])

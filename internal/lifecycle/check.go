@@ -25,12 +25,12 @@ const (
 	maxTag    = 256 // characters of a value
 )
 
-// Check holds rules to the demands of PutBucketLifecycle. overlap is the
-// request's x-oss-allow-same-action-overlap. The error is a
+// Check validates rules as PutBucketLifecycle does. overlap is the request's
+// x-oss-allow-same-action-overlap. The error is a
 // *stocktake.InvalidArgumentError or an *OverlapError.
 //
-// What is demanded of dates beyond their being midnights is not documented, and
-// not demanded here.
+// OSS documents no rule for dates except that they are midnights, and neither is
+// another one checked here.
 //
 // Source: OSS API reference, PutBucketLifecycle; OSS error codes 0014-00000013
 // to 0014-00000089.
@@ -103,8 +103,8 @@ func checkSelection(r *object.LifecycleRule) error {
 	return nil
 }
 
-// checkNots: OSS asks for a prefix in its reference and for a prefix or a tag in
-// its console; the second is what its examples do.
+// checkNots requires a prefix or a tag in each Not. The reference of OSS requires
+// a prefix, its console and examples either.
 func checkNots(r *object.LifecycleRule) error {
 	if len(r.Not) > MaxNots {
 		return invalid("Filter/Not", strconv.Itoa(len(r.Not)), "0014-00000089", fmt.Sprintf("a rule has at most %d", MaxNots))
@@ -125,8 +125,8 @@ func checkNots(r *object.LifecycleRule) error {
 	return nil
 }
 
-// checkExclusive refuses what cannot stand together: parts and delete markers
-// have neither tags nor sizes.
+// checkExclusive refuses elements that exclude each other: parts and delete
+// markers have neither tags nor sizes.
 func checkExclusive(r *object.LifecycleRule) error {
 	sized := r.SizeGreaterThan > 0 && r.SizeLessThan > 0
 	switch {

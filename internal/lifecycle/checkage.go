@@ -75,7 +75,7 @@ func checkAge(element string, a *object.LifecycleAge) error {
 	return nil
 }
 
-// checkOrder: what is colder comes later, and deletion last.
+// checkOrder checks that colder classes come later, and deletion last.
 func checkOrder(r *object.LifecycleRule) error {
 	var end int
 	if r.Expiration != nil {

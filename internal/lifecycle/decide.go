@@ -7,14 +7,14 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// An Action is what is to be done with a version. The zero Action is nothing.
+// An Action is what the rules do with a version. The zero Action keeps it.
 type Action struct {
 	Kind  Kind
 	Class stocktake.StorageClass // to move to, of a Transition
-	Rule  string                 // id of the rule that wants it; empty of Keep
+	Rule  string                 // id of the rule that asks for it; empty for Keep
 }
 
-// A Kind of actions.
+// A Kind is the kind of an action.
 type Kind uint8
 
 // The kinds, in ascending order of precedence.
@@ -27,10 +27,10 @@ const (
 
 var kindNames = [...]string{"keep", "transition", "expire", "remove"}
 
-// String is for logs.
+// String returns the name of the kind, for logs.
 func (k Kind) String() string { return kindNames[min(int(k), len(kindNames)-1)] }
 
-// before reports whether a is done rather than b.
+// before reports whether a takes precedence over b.
 //
 // Source: OSS user guide, "Priorities of lifecycle rules".
 func (a *Action) before(b *Action) bool {
@@ -40,20 +40,20 @@ func (a *Action) before(b *Action) bool {
 	return a.Kind == Transition && a.Class > b.Class
 }
 
-// A Situation is what a version does not say of itself.
+// A Situation is what Decide must know besides the version itself.
 type Situation struct {
 	Now time.Time
 
 	// Replaced is when the version ceased to be the current one: when the next
-	// newer version of its key was last modified. It is not read of a current one.
+	// newer version of its key was last modified. It is unused for a current one.
 	Replaced time.Time
 
 	Alone bool // the key has no other version
 }
 
-// Decide says what is to be done with a version now. It reads Key, IsLatest,
+// Decide returns the action for a version now. It reads Key, IsLatest,
 // IsDeleteMarker, Size, LastModified, Type, Sealed, StorageClass and Tags. Of
-// rules that want the same the first counts. It does not allocate.
+// rules that ask for the same, the first counts. It does not allocate.
 func (r *Rules) Decide(v *object.Info, s Situation) Action {
 	var best Action
 	for i := range r.rules {
@@ -65,7 +65,7 @@ func (r *Rules) Decide(v *object.Info, s Situation) Action {
 	return best
 }
 
-// decide is what one rule wants.
+// decide returns what one rule asks for.
 func decide(r *object.LifecycleRule, v *object.Info, s *Situation) Action {
 	if v.IsDeleteMarker && v.IsLatest {
 		if r.ExpiredDeleteMarker && s.Alone && selectsKey(r, v.Key) {
@@ -89,7 +89,7 @@ func decide(r *object.LifecycleRule, v *object.Info, s *Situation) Action {
 	return coldest(r.ID, r.Transitions, v, v.LastModified, s.Now)
 }
 
-// coldest is the move to the coldest class that is due and can be made.
+// coldest returns the move to the coldest class that is due and possible.
 func coldest(id string, all []object.LifecycleTransition, v *object.Info, since, now time.Time) (a Action) {
 	for i := range all {
 		t := &all[i]
@@ -114,7 +114,7 @@ func mayBecome(v *object.Info, class stocktake.StorageClass) bool {
 	return true
 }
 
-// frozen reports whether a move to a class is one that TransitionTime tells of.
+// frozen reports whether TransitionTime records moves to a class.
 //
 // Source: OSS API reference, HeadObject, x-oss-transition-time; OSS user guide,
 // bucket inventory, field TransitionTime.

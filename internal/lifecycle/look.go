@@ -32,7 +32,7 @@ func (p *pass) versions(ctx context.Context, prefix string, rules *Rules) error 
 	}
 }
 
-// A looker decides on the versions of a listing, one after the other.
+// A looker decides on the versions of a listing, one after another.
 type looker struct {
 	store    Store
 	bucket   string
@@ -49,7 +49,7 @@ type looker struct {
 	waits bool
 }
 
-// page takes the next page.
+// page handles the next page.
 func (l *looker) page(ctx context.Context, page *object.Listing) error {
 	l.acts, l.changed = l.acts[:0], 0
 	for i := range page.Entries {
@@ -83,8 +83,8 @@ func (l *looker) entry(ctx context.Context, v *object.Info) error {
 	return l.decide(ctx, v, s)
 }
 
-// decide decides on a version. A listing does not have its tags: where they
-// matter, it is asked for them, unless nothing is due whatever they are.
+// decide decides on a version. A listing has no tags: if they matter, decide reads
+// them, unless nothing is due whatever they are.
 func (l *looker) decide(ctx context.Context, v *object.Info, s Situation) error {
 	if l.untagged != nil && !v.IsDeleteMarker {
 		if l.untagged.Decide(v, s).Kind == Keep {

@@ -8,15 +8,15 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// An OverlapError is two rules about the same objects that cannot stand
-// together. OSS answers it with InvalidRequest.
+// An OverlapError reports two rules about the same objects that exclude each
+// other. OSS answers it with InvalidRequest.
 type OverlapError struct {
 	Action string // such as "Expiration"; empty: whatever they do
 	Rules  [2]string
 	EC     string // OSS diagnostic code
 }
 
-// Error is the message of OSS, where it is known.
+// Error returns the message of OSS, where it is known.
 func (e *OverlapError) Error() string {
 	if e.Action == "" {
 		return "Overlap for same prefix."
@@ -34,12 +34,11 @@ const (
 )
 
 // checkOverlaps compares each rule with those whose prefix contains its own.
-// Rules with different tags are taken to be about different objects, as OSS's
-// own examples do, and so are rules of which one excludes all the other
-// selects. Parts may not be overlapped even if allowed says that the rest may.
+// Rules with different tags count as rules about different objects, as in OSS's
+// own examples, and so do rules of which one excludes all that the other selects. Parts may not be overlapped even if allowed says that the rest may.
 //
-// It sorts the rules by prefix, so that those which contain a prefix are a chain
-// before it: a thousand rules are compared with some few each.
+// It sorts the rules by prefix, so that the rules that contain a prefix form a
+// chain before it: each of a thousand rules is compared with only a few.
 func checkOverlaps(rules []object.LifecycleRule, allowed bool) error {
 	sorted := make([]*object.LifecycleRule, len(rules))
 	for i := range rules {
@@ -99,7 +98,7 @@ func sameTags(a, b []object.Tag) bool {
 	return true
 }
 
-// excludes reports whether r leaves alone all keys with the prefix.
+// excludes reports whether r selects no key with the prefix.
 func excludes(r *object.LifecycleRule, prefix string) bool {
 	return slices.ContainsFunc(r.Not, func(n object.LifecycleNot) bool {
 		return n.Tag == nil && strings.HasPrefix(prefix, n.Prefix)

@@ -5,16 +5,15 @@ import (
 	"time"
 )
 
-// A pace keeps changes to a number a second, so that a night's work leaves the
-// store to its users. It is in time that really passes, not in that of the
-// schedule, and used by one goroutine.
+// A pace limits changes to a number per second, so that a pass leaves the store to
+// its users. It uses real time, not the schedule's clock. One goroutine uses it.
 type pace struct {
 	interval time.Duration // between two changes
 	next     time.Time     // when the next may be made
 }
 
-// slack is how much may be made up for after a pause, and how long no timer is
-// set for.
+// slack is how much time a pace may make up for after a pause; shorter waits set
+// no timer.
 const slack = 10 * time.Millisecond
 
 func (p *pace) wait(ctx context.Context) error {

@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A Pass is what one pass through a bucket has done.
+// A Pass reports what one pass through a bucket has done.
 type Pass struct {
 	Bucket string
 
@@ -26,13 +26,13 @@ type Pass struct {
 	ListedUploads int64
 	Aborted       int64 // uploads
 
-	// Changed is how many had become another version, or had gone, between the
-	// decision and the deed, and were left alone.
+	// Changed counts versions that were replaced or removed between the decision
+	// and the act, and so were left alone.
 	Changed int64
 	Failed  int64 // could not be changed; the next pass tries again
 }
 
-// Acts is how much was changed.
+// Acts counts the changes.
 func (p *Pass) Acts() int64 { return p.Transitioned + p.Expired + p.Removed + p.Aborted }
 
 // LogValue implements slog.LogValuer.
@@ -60,7 +60,7 @@ func (p Pass) LogValue() slog.Value {
 // service makes all changes of this package.
 var service = object.ByService("lifecycle")
 
-// A pass is a Pass that goes.
+// A pass is a Pass under way.
 type pass struct {
 	*Worker
 	now       time.Time         // the instant that it decides by
@@ -73,15 +73,14 @@ type pass struct {
 	first error // of the changes that failed
 }
 
-// An act is an action and what it is done to.
+// An act is an action and the version it applies to.
 type act struct {
 	version   object.Info
 	situation Situation
 	action    Action
 }
 
-// errChanged ends a change of what has become something else, or is no longer
-// to be changed.
+// errChanged ends a change of a version that is no longer what was listed.
 var errChanged = errors.New("the version has changed since it was looked at")
 
 // errRules ends a pass whose rules have been changed or deleted.
@@ -89,8 +88,8 @@ var errChanged = errors.New("the version has changed since it was looked at")
 // Source: OSS user guide: disabling a rule interrupts its task.
 var errRules = errors.New("the rules have changed")
 
-// inForce reports whether the rules are still those that the pass goes by. It
-// is asked ahead of every page.
+// inForce reports whether the rules of the bucket are still those of the pass. It
+// is called before every page.
 func (p *pass) inForce(ctx context.Context) error {
 	b, err := p.store.Bucket(ctx, p.done.Bucket)
 	if err != nil {
@@ -119,8 +118,8 @@ func (p *pass) run(ctx context.Context, rules *Rules) error {
 	return p.first
 }
 
-// perform does acts, several at once so that they share what the store waits
-// for. Its error ends the pass; others are counted.
+// perform carries out acts, several at once so that they share the store's syncs.
+// Its error ends the pass; failures of single acts are counted.
 func (p *pass) perform(ctx context.Context, rules *Rules, acts []act) error {
 	g, all := errgroup.WithContext(ctx)
 	g.SetLimit(p.opts.Parallel)
@@ -136,7 +135,7 @@ func (p *pass) perform(ctx context.Context, rules *Rules, acts []act) error {
 	return ctx.Err()
 }
 
-// one does an act if what it was decided on is still so.
+// one carries out an act if its version is still the one that was listed.
 func (p *pass) one(ctx context.Context, rules *Rules, a *act) error {
 	v := object.Version{Bucket: p.done.Bucket, Key: a.version.Key, ID: a.version.VersionID}
 	check := func(now *object.Info) error {
@@ -167,14 +166,14 @@ func (p *pass) one(ctx context.Context, rules *Rules, a *act) error {
 	return p.count(a, err)
 }
 
-// sameVersion reports whether now is the version that was listed, and where it
-// was: an id alone does not say, for null versions are replaced.
+// sameVersion reports whether now is the version that was listed, in the same
+// place. The id alone does not tell, since null versions are replaced.
 func sameVersion(now, listed *object.Info) bool {
 	return now.VersionID == listed.VersionID && now.IsLatest == listed.IsLatest &&
 		now.IsDeleteMarker == listed.IsDeleteMarker && now.LastModified.Equal(listed.LastModified)
 }
 
-// count tells how an act has ended. Its error ends the pass.
+// count records how an act has ended. Its error ends the pass.
 func (p *pass) count(a *act, err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -200,7 +199,7 @@ func (p *pass) count(a *act, err error) error {
 	return nil
 }
 
-// isChanged reports whether err says that a version is not what it was.
+// isChanged reports whether err means that a version has changed.
 func isChanged(err error) bool {
 	return errors.Is(err, errChanged) || errors.Is(err, object.ErrNoSuchKey) || errors.Is(err, object.ErrNoSuchVersion) ||
 		errors.Is(err, object.ErrMethodNotAllowed)
@@ -226,6 +225,6 @@ const (
 func (p *pass) progress() {
 	if now := time.Now(); now.Sub(p.logged) >= progressEvery {
 		p.logged = now
-		p.log.Info("lifecycle pass goes on", "pass", p.done)
+		p.log.Info("lifecycle pass continues", "pass", p.done)
 	}
 }

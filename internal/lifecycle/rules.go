@@ -13,8 +13,8 @@ type Rules struct {
 	rules []object.LifecycleRule
 }
 
-// NewRules returns the enabled rules of l, which must not change any more; nil
-// has none. It copies nothing if all rules are enabled.
+// NewRules returns the enabled rules of l, which must not change afterwards; a nil
+// l has none. It copies nothing if all rules are enabled.
 func NewRules(l *object.Lifecycle) *Rules {
 	r := new(Rules)
 	switch {
@@ -35,7 +35,7 @@ func NewRules(l *object.Lifecycle) *Rules {
 // Empty reports whether there is nothing to do.
 func (r *Rules) Empty() bool { return len(r.rules) == 0 }
 
-// prefixes are the prefixes of keys that any rule is about, sorted, none of
+// prefixes returns the prefixes of keys that any rule is about, sorted, none of
 // them within another.
 func (r *Rules) prefixes() []string {
 	var all []string
@@ -52,8 +52,8 @@ func (r *Rules) prefixes() []string {
 	return least
 }
 
-// within are those of the rules that are about keys with the prefix, one of
-// prefixes. want picks among them.
+// within returns the rules for keys with the prefix, one of prefixes, that want
+// accepts.
 func (r *Rules) within(prefix string, want func(*object.LifecycleRule) bool) *Rules {
 	some := new(Rules)
 	for i := range r.rules {
@@ -64,8 +64,9 @@ func (r *Rules) within(prefix string, want func(*object.LifecycleRule) bool) *Ru
 	return some
 }
 
-// untagged are the rules as if every version had the tags that it takes: what
-// they keep, the rules keep whatever its tags are. nil if no rule asks for tags.
+// untagged returns the rules as if every version had all tags that they ask for:
+// a version that these keep is kept whatever its tags are. It returns nil if no
+// rule asks for tags.
 func (r *Rules) untagged() *Rules {
 	some, asked := new(Rules), false
 	for _, one := range r.rules {
@@ -113,8 +114,8 @@ func selects(r *object.LifecycleRule, v *object.Info) bool {
 	return true
 }
 
-// selectsKey is selects for what has no tags and no size: uploads, and delete
-// markers that are alone.
+// selectsKey is selects for things without tags and size: uploads, and delete
+// markers without other versions.
 func selectsKey(r *object.LifecycleRule, key string) bool {
 	if !strings.HasPrefix(key, r.Prefix) {
 		return false

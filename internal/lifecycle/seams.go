@@ -7,20 +7,20 @@ import (
 )
 
 // A Store is what a worker needs of an object store: internal/store is one.
-// Every operation on a missing bucket gives stocktake.ErrNoSuchBucket. A nil
+// Every operation on a missing bucket returns stocktake.ErrNoSuchBucket. A nil
 // error of a change means that it survives a crash of the machine.
 type Store interface {
-	// Bucket gives the state of a bucket.
+	// Bucket returns the state of a bucket.
 	Bucket(ctx context.Context, name string) (object.Bucket, error)
 
 	// Buckets yields up to max buckets of owner, by name, that sort after after,
 	// and whether there are more.
 	Buckets(ctx context.Context, owner, prefix, after string, max int) (page []object.Bucket, more bool, err error)
 
-	// List gives a page of a listing of versions; their tags may be left out.
+	// List returns a page of a listing of versions; their tags may be left out.
 	List(ctx context.Context, q object.ListQuery) (object.Listing, error)
 
-	// Head gives the state of a version, with its tags. Errors: object.ErrNoSuchKey,
+	// Head returns the state of a version, with its tags. Errors: object.ErrNoSuchKey,
 	// ErrNoSuchVersion, ErrMethodNotAllowed of a delete marker.
 	Head(ctx context.Context, v object.Version) (object.Info, error)
 
@@ -35,14 +35,14 @@ type Store interface {
 	// version, be it a delete marker. Errors: object.ErrNoSuchKey, ErrNoSuchVersion.
 	DeleteIf(ctx context.Context, by object.Origin, v object.Version, check func(object.Info) error) (object.Deleted, error)
 
-	// UploadList gives a page of the unfinished uploads.
+	// UploadList returns a page of the unfinished uploads.
 	UploadList(ctx context.Context, q object.UploadQuery) (object.UploadListing, error)
 
-	// Parts gives up to max parts with a number above after.
+	// Parts returns up to max parts with a number above after.
 	// object.ErrNoSuchUpload if the upload is gone.
 	Parts(ctx context.Context, u object.UploadID, after, max int) (upload object.Upload, parts []object.Part, more bool, err error)
 
-	// AbortUpload gives object.ErrNoSuchUpload if the upload is gone.
+	// AbortUpload returns object.ErrNoSuchUpload if the upload is gone.
 	AbortUpload(ctx context.Context, by object.Origin, u object.UploadID) error
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// abortDue says which rule aborts an upload last modified at modified.
+// abortDue returns the rule that aborts an upload last modified at modified.
 func (r *Rules) abortDue(key string, modified, now time.Time) (rule string, due bool) {
 	for i := range r.rules {
 		one := &r.rules[i]
@@ -47,7 +47,7 @@ func (p *pass) uploads(ctx context.Context, prefix string, rules *Rules) error {
 }
 
 // upload aborts an upload if it is due. Its days count from its newest part: an
-// upload of many weeks is not cut off as long as it goes on.
+// upload of many weeks is not cut off while parts still arrive.
 func (p *pass) upload(ctx context.Context, rules *Rules, u *object.Upload) error {
 	if _, due := rules.abortDue(u.Key, u.Initiated, p.now); !due {
 		return nil
@@ -81,7 +81,7 @@ func (p *pass) upload(ctx context.Context, rules *Rules, u *object.Upload) error
 	return nil
 }
 
-// modified is when an upload was last modified.
+// modified returns when an upload was last modified.
 func (p *pass) modified(ctx context.Context, id object.UploadID, modified time.Time) (time.Time, error) {
 	for after := 0; ; {
 		_, parts, more, err := p.store.Parts(ctx, id, after, p.page)

@@ -28,7 +28,7 @@ type Options struct {
 
 	Clock    clock.Clock  // nil means clock.Real
 	Log      *slog.Logger // nil means slog.Default()
-	Observer Observer     // nil means nobody
+	Observer Observer     // nil means none
 }
 
 // beijing needs no zone data.
@@ -46,8 +46,8 @@ type Worker struct {
 	page     int // entries of a listing
 }
 
-// NewWorker returns a worker for the buckets of all accounts, whose ids accounts
-// gives.
+// NewWorker returns a worker for the buckets of all accounts; accounts returns
+// their ids.
 func NewWorker(store Store, accounts func() []string, opts Options) *Worker {
 	opts.Rate = cmp.Or(opts.Rate, 2000)
 	opts.Parallel = cmp.Or(opts.Parallel, 8)
@@ -59,9 +59,9 @@ func NewWorker(store Store, accounts func() []string, opts Options) *Worker {
 	return &Worker{store: store, accounts: accounts, opts: opts, clock: opts.Clock, log: opts.Log, page: 1000}
 }
 
-// Serve makes a pass through all buckets at once, for what fell due while
-// nobody ran, and then every day, until ctx ends. Then it returns nil, within
-// one change or page.
+// Serve makes a pass through all buckets at once, for what fell due while no
+// server ran, and then every day, until ctx ends. It then returns nil, within the
+// time of one change or page.
 func (w *Worker) Serve(ctx context.Context) error {
 	timer := w.clock.NewTimer()
 	defer timer.Stop()
@@ -72,11 +72,11 @@ func (w *Worker) Serve(ctx context.Context) error {
 			return nil
 		case <-timer.C():
 		}
-		_ = w.RunAll(ctx) // it has logged why; tomorrow is another day
+		_ = w.RunAll(ctx) // it has logged why; the next day's pass tries again
 	}
 }
 
-// next is when the pass after now begins. An hour that daylight saving time
+// next returns when the pass after now begins. An hour that daylight saving time
 // leaves out or repeats comes within an hour of what it names, once.
 func (w *Worker) next(now time.Time) time.Time {
 	y, m, d := now.In(w.opts.Zone).Date()
@@ -119,8 +119,9 @@ func (w *Worker) RunAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// RunOnce makes a pass through one bucket now, and tells what it has done even
-// with an error. stocktake.ErrNoSuchBucket if there is no such bucket.
+// RunOnce makes a pass through one bucket now, and reports what it has done
+// also with an error, which is stocktake.ErrNoSuchBucket if there is no such
+// bucket.
 func (w *Worker) RunOnce(ctx context.Context, bucket string) (Pass, error) {
 	b, err := w.store.Bucket(ctx, bucket)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // Access knows who the keys belong to and what their owners may do.
-// [ram.Directory] is it.
+// [ram.Directory] implements it.
 type Access interface {
 	request.Keys
 
@@ -30,9 +30,9 @@ func (c *call) authenticate() (err error) {
 	return nil
 }
 
-// unknownKey is the answer to a key that nobody has. OSS tells such callers
-// that a bucket does not exist, where that is so; not so the inventory
-// operations, which ask who it is first.
+// unknownKey returns the error for an access key that does not exist. OSS answers
+// NoSuchBucket to such callers if the bucket is missing, except in inventory
+// operations, which authenticate first.
 //
 // Source: Go SDK v2, TestClientExtension; spec/inventory-api.md, section 2.6.
 func (c *call) unknownKey(err error) error {
@@ -48,7 +48,8 @@ func (c *call) unknownKey(err error) error {
 
 func (c *call) anonymous() bool { return c.who.Anonymous() }
 
-// account is the account that the caller belongs to; empty for nobody.
+// account returns the account that the caller belongs to; empty for anonymous
+// callers.
 func (c *call) account() string { return c.who.Account }
 
 // authorize asks whether the caller may do the operation.
@@ -100,8 +101,8 @@ func (c *call) decide(d *ram.Decider, b *object.Bucket, key, version string) err
 	return err
 }
 
-// offersToPay reports whether a request says that its sender pays for it.
-// Nobody cannot.
+// offersToPay reports whether the sender of a request offers to pay for it.
+// Anonymous callers cannot offer to pay.
 //
 // Source: OSS API reference, x-oss-request-payer.
 func (c *call) offersToPay() bool {
@@ -129,7 +130,7 @@ func (c *call) decideWithACL(d *ram.Decider, b *object.Bucket, key, version stri
 	return d.Allowed(key, acl)
 }
 
-// conditions are the values of the condition keys of policies.
+// conditions returns the values of the condition keys of policies.
 func (c *call) conditions() map[string]string {
 	m := map[string]string{"acs:UserAgent": c.r.UserAgent()}
 	if c.at.Key == "" {
@@ -147,7 +148,7 @@ func (c *call) sourceIP() netip.Addr {
 	return from.Addr().Unmap()
 }
 
-// origin is who makes the changes of this request.
+// origin returns who makes the changes of this request.
 func (c *call) origin() object.Origin {
 	by := object.Origin{Principal: c.who.ID, Request: c.id, Address: c.sourceIP()}
 	if c.anonymous() {

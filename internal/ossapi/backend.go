@@ -129,24 +129,26 @@ type Inventories interface {
 	// after, by id, and the id of the last one if there are more; else "". If the
 	// bucket has none at all it returns stocktake.ErrNoSuchInventory.
 	List(ctx context.Context, bucket, after string, max int) (page [][]byte, next string, err error)
-	// Delete removes a configuration; a missing one is no error. A run of it is
+	// Delete removes a configuration; a missing one is not an error. Its current run is
 	// cancelled and publishes nothing more.
 	Delete(ctx context.Context, bucket, id string) error
-	// BucketDeleted forgets everything about a bucket that has been deleted.
+	// BucketDeleted removes the configurations of a bucket that has been deleted.
 	BucketDeleted(ctx context.Context, bucket string) error
 
-	// Run starts a run now, whatever the schedule says. If one is going already
-	// it is returned.
+	// Run starts a run now, independent of the schedule, or returns the run that is
+	// already going.
 	Run(ctx context.Context, bucket, id string) (stocktake.Run, error)
-	// Cancel ends the run that is going. stocktake.ErrNoSuchRun if there is none.
+	// Cancel ends the current run. The error is stocktake.ErrNoSuchRun if there is
+	// none.
 	Cancel(ctx context.Context, bucket, id string) (stocktake.Run, error)
-	// Runs gives the kept history, newest first.
+	// Runs returns the kept history, newest first.
 	Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
-	// Status gives the status of one configuration, or with id "" of all of the bucket, by id.
+	// Status returns the status of one configuration, or with id "" of all
+	// configurations of the bucket, by id.
 	Status(ctx context.Context, bucket, id string) ([]stocktake.InventoryStatus, error)
 
-	// Suspend keeps a configuration from falling due until Resume; a run that is
-	// going goes on. The configuration itself is not changed.
+	// Suspend keeps a configuration from falling due until Resume. It does not end a
+	// current run or change the configuration itself.
 	Suspend(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)
 	Resume(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)
 

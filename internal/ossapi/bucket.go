@@ -35,8 +35,8 @@ func (c *call) putBucket() error {
 	case acl && want.ACL != stocktake.Private && have.BlockPublicAccess:
 		return errPublicBucketACL
 	case acl && want.ACL != have.ACL:
-		// What changes a bucket that is there is PutBucketAcl, which the policy of
-		// that bucket has a say in.
+		// This changes an existing bucket, as PutBucketAcl does, and the policy of
+		// that bucket counts.
 		if err := c.allowOn("oss:PutBucketAcl", &have, "", ""); err != nil {
 			return err
 		}
@@ -48,10 +48,10 @@ func (c *call) putBucket() error {
 	return c.empty(http.StatusOK)
 }
 
-// newBucket reads a PutBucket request. acl tells whether it names an ACL.
+// newBucket reads a PutBucket request. acl reports whether it names an ACL.
 //
-// New buckets block public access, as those of OSS do, unless they are asked
-// to be public at once.
+// New buckets block public access, as those of OSS do, unless the request
+// makes them public at once.
 func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
 	b = object.Bucket{
 		Name: c.at.Bucket, Owner: c.account(), Created: c.Now(),

@@ -109,7 +109,7 @@ func (c *call) getRequestPayment() error {
 	})
 }
 
-// Who pays for requests. Nobody does, here; but a caller who is not the owner
+// Who pays for requests. Requests cost nothing here, but a caller who is not the owner
 // must say that they would.
 const (
 	payerOwner     = "BucketOwner"

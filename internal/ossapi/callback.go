@@ -33,7 +33,7 @@ const (
 	maxCallbackBody   = 1 << 20 // ours: a variable may be named often
 )
 
-// A callback is the request that a client wants sent once its object is
+// A callback is a request that the server sends for a client once the object is
 // stored.
 type callback struct {
 	urls     []string
@@ -155,7 +155,7 @@ func (c *call) callBack(b *callback, info *object.Info) error {
 	return err
 }
 
-// callbackVar is the value of a variable in a callback's body.
+// callbackVar returns the value of a variable in a callback's body.
 func (c *call) callbackVar(b *callback, info *object.Info, name string) (text string, number bool) {
 	switch name {
 	case "bucket":

@@ -31,7 +31,7 @@ type Config struct {
 	CNAMEs map[string]string
 
 	// BodyTimeout is how long a request's body, or a client that reads an answer,
-	// may stand still. A document as a whole may take four times as long. 0 means a
+	// may make no progress. A document as a whole may take four times as long. 0 means a
 	// minute.
 	BodyTimeout time.Duration
 
@@ -51,10 +51,10 @@ type Config struct {
 
 	Now      func() time.Time // nil means time.Now
 	Log      *slog.Logger     // nil means slog.Default()
-	Observer Observer         // nil means nobody
+	Observer Observer         // nil means none
 }
 
-// An Observer is told of every request when it has been answered. Its method is
+// An Observer receives an observation of every answered request. Its method is
 // called from many goroutines at once.
 type Observer interface {
 	Observe(Observation)
@@ -62,15 +62,15 @@ type Observer interface {
 
 // An Observation is one answered request.
 type Observation struct {
-	Operation string // such as "PutObject"; "Unknown" if the request never came that far
+	Operation string // such as "PutObject"; "Unknown" if the request failed before it was routed
 	Code      string // OSS error code; empty if it succeeded
 	Status    int    // HTTP status
 	In, Out   int64  // bytes of body received and sent
 	Took      time.Duration
 }
 
-// New returns the handler of the OSS API. It takes every path: what else a
-// process serves is mounted before it.
+// New returns the handler of the OSS API. It takes every path: a
+// process that serves more mounts that before it.
 func New(cfg Config) http.Handler {
 	cfg.BodyTimeout = cmp.Or(cfg.BodyTimeout, time.Minute)
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
@@ -90,5 +90,5 @@ type server struct {
 func (s *server) extranet() string { return "oss-" + s.Region + ".aliyuncs.com" }
 func (s *server) intranet() string { return "oss-" + s.Region + "-internal.aliyuncs.com" }
 
-// location is the region as OSS writes it.
+// location returns the region as OSS writes it, such as "oss-cn-hangzhou".
 func (s *server) location() string { return "oss-" + s.Region }

@@ -47,7 +47,7 @@ func (c *call) source() (v object.Version, err error) {
 	return v, c.allowOn(action, &b, v.Key, v.ID)
 }
 
-// sourceReady checks that an object may be copied from, now.
+// sourceReady checks that an object can be copied from now.
 func (c *call) sourceReady(src *object.Info) error {
 	if err := readSourcePreconditions(c.r.Header).check(src.ETag.String(), src.LastModified); err != nil {
 		return err
@@ -58,7 +58,7 @@ func (c *call) sourceReady(src *object.Info) error {
 	return nil
 }
 
-// sourceDetail words the errors of a copy: what is missing is the source.
+// sourceDetail adds to errors of a copy that it is the source which is missing.
 func sourceDetail(err error, src object.Version) error {
 	if errors.Is(err, object.ErrNoSuchKey) || errors.Is(err, object.ErrNoSuchVersion) {
 		return &detailError{err: err, fields: [][2]string{{"BucketName", src.Bucket}, {"Key", src.Key}}}
@@ -66,7 +66,7 @@ func sourceDetail(err error, src object.Version) error {
 	return err
 }
 
-// errIsSymlink is a copy whose source turns out to be a symlink.
+// errIsSymlink reports a copy whose source turns out to be a symlink.
 var errIsSymlink = errors.New("the source is a symlink")
 
 // copyObject answers CopyObject.

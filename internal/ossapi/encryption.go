@@ -61,8 +61,8 @@ func encryptionRule(x *ossxml.Writer, e object.Encryption) {
 	x.Optional("KMSDataEncryption", e.Data)
 }
 
-// checkEncryption holds an encryption that is asked for to the rules of OSS.
-// The names are those of the headers or elements that gave it.
+// checkEncryption checks a requested encryption by the rules of OSS. The names are
+// those of the headers or elements that it came in.
 //
 // Source: OSS error codes 0005-00000203 and 0005-00000204.
 func checkEncryption(e object.Encryption, algorithm, key, data string) error {

@@ -10,8 +10,8 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
-// Conditions that only the HTTP face knows. The table below says what becomes
-// of them.
+// Errors that only the HTTP face knows. The table below says what becomes of
+// them.
 var (
 	errNotModified  = errors.New("not modified")
 	errInvalidRange = errors.New("the range is not in the object")
@@ -37,7 +37,7 @@ var (
 	errCallback          = errors.New("the callback failed")
 )
 
-// about is which name an error's reply repeats.
+// about says which name an error's reply repeats.
 type about uint8
 
 const (
@@ -63,8 +63,8 @@ const (
 	slowBody        = "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed."
 )
 
-// errorTable is our error surface, but for the types that newReply knows. Any
-// other error is InternalError.
+// errorTable says what becomes of errors, except of the types that newReply
+// handles. Any other error is InternalError.
 //
 // Source: OSS API reference, error responses; the tests of the official SDKs.
 var errorTable = []errorRow{
@@ -135,7 +135,7 @@ var errorTable = []errorRow{
 	{request.ErrMissingLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", "", aboutNothing},
 	{request.ErrNotImplemented, "NotImplemented", 501, "A header or parameter you provided implies functionality that is not implemented.", "", aboutNothing},
 
-	// Nobody is left to read these.
+	// The client has left, so no one reads these.
 	{context.Canceled, "RequestTimeout", 400, slowBody, "", aboutNothing},
 	{context.DeadlineExceeded, "RequestTimeout", 400, slowBody, "", aboutNothing},
 }

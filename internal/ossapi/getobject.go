@@ -56,8 +56,8 @@ func (c *call) getObject() error {
 	return nil
 }
 
-// broken ends an answer that cannot be sent to its end. If the client went
-// away, that is nobody's fault.
+// broken ends an answer that cannot be sent completely. It logs a warning, unless
+// the client has left.
 func (c *call) broken(err error) error {
 	if c.ctx.Err() == nil {
 		c.Log.WarnContext(c.ctx, "object not sent to its end", c.attrs("err", err)...)
@@ -66,7 +66,7 @@ func (c *call) broken(err error) error {
 }
 
 // openObject opens the object a read is about. info is what the key holds, data
-// is where the bytes come from: the same but for a symlink, which is followed
+// is where the bytes come from: the same, except for a symlink, which is followed
 // once.
 func (c *call) openObject() (info, data object.Info, content object.Content, err error) {
 	v, err := c.version()
@@ -80,7 +80,7 @@ func (c *call) openObject() (info, data object.Info, content object.Content, err
 		return info, info, content, nil
 	}
 	content.Close()
-	// The right comes first: what is there is not told to who may not look.
+	// The right comes first: a caller without it must not learn whether the target exists.
 	if err := c.allowKey("oss:GetObject", info.Symlink); err != nil {
 		return info, data, nil, err
 	}
@@ -124,7 +124,7 @@ func (c *call) headOf() (info, data object.Info, err error) {
 	return info, data, nil
 }
 
-// version is the object, and the version of it, that a request names.
+// version returns the object, and the version of it, that a request names.
 func (c *call) version() (object.Version, error) {
 	id, err := c.query.Version()
 	return object.Version{Bucket: c.at.Bucket, Key: c.at.Key, ID: id}, err
@@ -138,8 +138,8 @@ func (c *call) markerDetail(err error, v object.Version) error {
 	return err
 }
 
-// condition checks the request's conditions. An answer that the client's copy
-// is still good names that copy.
+// checkPreconditions checks the request's preconditions. If one does not hold, the
+// answer names the object's current state.
 func (c *call) checkPreconditions(info, data *object.Info) error {
 	err := readPreconditions(c.r.Header).check(data.ETag.String(), modifiedAt(info, data))
 	if err != nil {
@@ -149,7 +149,7 @@ func (c *call) checkPreconditions(info, data *object.Info) error {
 	return err
 }
 
-// modifiedAt is when a read's object last changed; of a symlink, when either it
+// modifiedAt returns when a read's object last changed; of a symlink, when either it
 // or its target did.
 //
 // Source: OSS API reference, GetObject of a symlink.
@@ -164,7 +164,7 @@ func standardRange(h http.Header) bool {
 	return strings.EqualFold(h.Get("X-Oss-Range-Behavior"), "standard")
 }
 
-// overrides reads the response-* parameters: headers the answer is to have.
+// overrides reads the response-* parameters: headers that the client wants in the answer.
 func (c *call) overrides() (headers [][2]string, err error) {
 	for _, p := range c.query {
 		name, ok := overridable[p.Name]
@@ -175,7 +175,7 @@ func (c *call) overrides() (headers [][2]string, err error) {
 			return nil, errAnonymousHeaders
 		}
 		if len(p.Value) > maxHeader || strings.ContainsFunc(p.Value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return nil, request.InvalidArgument(p.Name, p.Value, "it is no value of a header")
+			return nil, request.InvalidArgument(p.Name, p.Value, "it is not the value of a header")
 		}
 		headers = append(headers, [2]string{name, p.Value})
 	}
@@ -227,7 +227,7 @@ func (c *call) getObjectMeta() error {
 	return nil
 }
 
-// objectHeaders sets the headers of a GET or HEAD of an object, but for its
+// objectHeaders sets the headers of a GET or HEAD of an object, except its
 // length. info is what the key holds, data where the bytes come from.
 func (c *call) objectHeaders(info, data *object.Info) {
 	k := &info.Headers

@@ -12,7 +12,7 @@ import (
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
-// inventoryID is the parameter inventoryId, which must be there.
+// inventoryID returns the parameter inventoryId, which must be there.
 func (c *call) inventoryID() (string, error) {
 	id := c.query.Get("inventoryId")
 	if id == "" {

@@ -27,7 +27,7 @@ func (c *call) putBucketLifecycle() error {
 	return c.setBucket(http.StatusOK, func(b *object.Bucket) { b.Lifecycle = &l })
 }
 
-// expiration is the value of x-oss-expiration; empty if no rule of the bucket
+// expiration returns the value of x-oss-expiration; empty if no rule of the bucket
 // will delete the object.
 func (c *call) expiration(info *object.Info) string {
 	if c.bucket.Lifecycle == nil {

@@ -11,9 +11,8 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// parseLifecycle reads a LifecycleConfiguration; what it says may still be
-// against the rules. Rules by last access are not offered, as access is not
-// tracked.
+// parseLifecycle reads a LifecycleConfiguration without validating its rules. Rules
+// by last access are not offered, as access is not tracked.
 func parseLifecycle(doc *ossxml.Element) (l object.Lifecycle, err error) {
 	for i := range doc.Children {
 		if doc.Children[i].Name != "Rule" {
@@ -96,7 +95,7 @@ func (p *ruleParser) filter(e *ossxml.Element) error {
 		case "ObjectSizeGreaterThan", "ObjectSizeLessThan":
 			n, ok := parseOffset(strings.TrimSpace(f.Text))
 			if !ok {
-				return ossxml.Malformed(f.Name + " is no number")
+				return ossxml.Malformed(f.Name + " is not a number")
 			}
 			if f.Name == "ObjectSizeGreaterThan" {
 				p.rule.SizeGreaterThan = n

@@ -20,7 +20,7 @@ const (
 )
 
 // maxPosition bounds prefix, delimiter, marker and the like, in bytes: a key,
-// or a little more for those who make a marker by adding to one.
+// or a little more for clients that append to a key to make a marker.
 const maxPosition = 1 << 10
 
 // listQuery reads what the listings of objects have in common.
@@ -217,7 +217,7 @@ func (c *call) listedVersion(x *ossxml.Writer, e *object.Info) {
 	x.End(tag)
 }
 
-// versionText is the version id as listings show it.
+// versionText returns the version id as listings show it.
 func versionText(id string) string {
 	if id == "" {
 		return object.NullVersion

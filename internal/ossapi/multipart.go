@@ -36,7 +36,7 @@ func (c *call) initiateUpload() error {
 	})
 }
 
-// uploadOf is the upload that a request names.
+// uploadOf returns the upload that a request names.
 func (c *call) uploadOf() (object.UploadID, error) {
 	id := c.query.Get("uploadId")
 	if id == "" {
@@ -45,7 +45,7 @@ func (c *call) uploadOf() (object.UploadID, error) {
 	return object.UploadID{Bucket: c.at.Bucket, Key: c.at.Key, ID: id}, nil
 }
 
-// partOf is the upload and the number of the part that a request names.
+// partOf returns the upload and the number of the part that a request names.
 func (c *call) partOf() (u object.UploadID, number int, err error) {
 	if u, err = c.uploadOf(); err != nil {
 		return u, 0, err
@@ -125,7 +125,7 @@ func (c *call) completeUpload() error {
 	})
 }
 
-// urlOf is where an object can be had, at the address the client used.
+// urlOf returns where an object can be had, at the address the client used.
 func (c *call) urlOf(bucket, key string) string {
 	scheme := "http://"
 	if c.r.TLS != nil {

@@ -42,8 +42,8 @@ func (c *call) deleteBucketPolicy() error {
 	return c.setBucket(http.StatusNoContent, func(b *object.Bucket) { b.Policy = nil })
 }
 
-// getBucketPolicyStatus answers GetBucketPolicyStatus: whether the policy lets
-// everybody in.
+// getBucketPolicyStatus answers GetBucketPolicyStatus: whether the policy allows
+// anything to everyone.
 func (c *call) getBucketPolicyStatus() error {
 	doc := c.bucket.Policy
 	if doc == nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A condition is what a request wants to hold before it is carried out.
+// preconditions are the conditions that must hold before a request is carried
+// out.
 type preconditions struct {
 	match, noneMatch               string // entity tags; empty: none
 	modifiedSince, unmodifiedSince string // dates
@@ -30,8 +31,8 @@ func readSourcePreconditions(h http.Header) preconditions {
 	}
 }
 
-// check gives object.ErrPrecondition or errNotModified if a condition does not
-// hold. A date that cannot be read is no condition.
+// check returns object.ErrPrecondition or errNotModified if a condition does not
+// hold. A date that cannot be parsed is ignored.
 //
 // Source: OSS API reference, GetObject and CopyObject; each condition counts for
 // itself, those that fail with 412 first.

@@ -81,8 +81,8 @@ const (
 // defaultContentType is that of an object put without one.
 const defaultContentType = "application/octet-stream"
 
-// attributes reads what the headers of a write say of the object. Setting an
-// ACL or tags on the way needs the rights of the operations that set them.
+// attributes reads the headers of a write that describe the object. A write that
+// sets an ACL or tags needs the rights of the operations that set them.
 func (c *call) attributes() (a object.Attributes, err error) {
 	h := c.r.Header
 	if a.Headers, err = keptHeaders(h); err != nil {

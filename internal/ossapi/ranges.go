@@ -8,15 +8,15 @@ import (
 // A byteRange is part of an object: n bytes from off.
 type byteRange struct{ off, n int64 }
 
-// contentRange is the header of an answer with a part of size bytes.
+// contentRange returns the header of an answer with a part of size bytes.
 func (b byteRange) contentRange(size int64) string {
 	return "bytes " + strconv.FormatInt(b.off, 10) + "-" + strconv.FormatInt(b.off+b.n-1, 10) + "/" + strconv.FormatInt(size, 10)
 }
 
-// parseRange finds what a Range header asks for of an object of size bytes.
-// partial is false if the whole object is to be sent.
+// parseRange returns the bytes that a Range header asks for, of an object of size
+// bytes. partial is false if the whole object must be sent.
 //
-// OSS sends the whole object for whatever is not exactly right: several ranges,
+// OSS sends the whole object for any range that is not exactly right: several ranges,
 // bad syntax, a start or an end beyond the object. With standard, which is
 // x-oss-range-behavior: standard, an end beyond it is cut and a start beyond
 // it is an error.

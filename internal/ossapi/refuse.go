@@ -16,7 +16,8 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// A detailError adds to the reply of an error what only the operation knows.
+// A detailError adds details that only the operation knows to the reply of an
+// error.
 type detailError struct {
 	err    error
 	ec     string      // instead of the table's, unless empty
@@ -28,7 +29,7 @@ type detailError struct {
 func (e *detailError) Error() string { return e.err.Error() }
 func (e *detailError) Unwrap() error { return e.err }
 
-// withEC gives err the diagnostic code ec, if it is target.
+// withEC adds the diagnostic code ec to err, if it is target.
 func withEC(err, target error, ec string) error {
 	if errors.Is(err, target) {
 		return &detailError{err: err, ec: ec}
@@ -36,7 +37,7 @@ func withEC(err, target error, ec string) error {
 	return err
 }
 
-// An errorReply is an error as OSS says it.
+// An errorReply is the answer of OSS to an error.
 type errorReply struct {
 	status            int
 	code, message, ec string
@@ -140,7 +141,8 @@ func (c *call) refuse(err error) string {
 		c.Log.ErrorContext(c.ctx, "request failed", c.attrs("err", err)...)
 	}
 	if c.w.status != 0 {
-		// Too late for an answer: the client must not take what it has for whole.
+		// Too late for an answer: break the connection, so that the client does not take
+		// what it has for the whole.
 		panic(http.ErrAbortHandler)
 	}
 	h := c.w.Header()

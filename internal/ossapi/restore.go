@@ -30,7 +30,7 @@ func restoreOf(info *object.Info, now time.Time) restoreState {
 	return restored
 }
 
-// restoreHeader is the value of x-oss-restore; empty if the object was not
+// restoreHeader returns the value of x-oss-restore; empty if the object was not
 // restored.
 func restoreHeader(info *object.Info, now time.Time) string {
 	switch restoreOf(info, now) {
@@ -90,7 +90,7 @@ func (c *call) restoreObject() error {
 
 const day = 24 * time.Hour
 
-// restoreDays is how long a restored object stays readable: a day, unless the
+// restoreDays returns how long a restored object stays readable: a day, unless the
 // request says otherwise.
 //
 // Source: OSS API reference, RestoreObject, Days: 1 to 365.
@@ -114,7 +114,7 @@ func orStandard(tier string) string {
 }
 
 // restoreTimes is how long restoring takes, by class and priority: the shortest
-// that OSS gives.
+// times that OSS documents.
 //
 // Source: OSS API reference, RestoreObject, Tier.
 var restoreTimes = map[stocktake.StorageClass]map[string]time.Duration{

@@ -80,8 +80,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer takes a request through its stations. Nothing of the body is read
-// before the last.
+// answer takes a request from its address to its handler, which alone reads the
+// body.
 func (c *call) answer() error {
 	if len(c.r.URL.RawPath)+len(c.r.URL.Path)+len(c.r.URL.RawQuery) > maxURI {
 		return request.ErrInvalidURI
@@ -112,7 +112,7 @@ func (c *call) answer() error {
 	return c.op.Handle(c)
 }
 
-// observe tells what became of a request.
+// observe reports the outcome of a request to the observer and the log.
 func (c *call) observe(code string) {
 	o := Observation{Operation: c.opName(), Code: code, Status: c.w.status, Out: c.w.sent, In: c.body.Count(), Took: time.Since(c.w.start)}
 	if c.Observer != nil {
@@ -123,7 +123,7 @@ func (c *call) observe(code string) {
 	}
 }
 
-// attrs are what every line of the log about a request says: no header, no
+// attrs returns the attributes of every log line about a request: no header, no
 // parameter, nothing signed.
 func (c *call) attrs(more ...any) []any {
 	return append([]any{
@@ -139,7 +139,7 @@ func (c *call) opName() string {
 	return c.op.Name
 }
 
-// newRequestID makes a request id the way the service's look: 24 upper-case
+// newRequestID returns a request id in the form of the service's: 24 upper-case
 // hex digits, the first 8 the time.
 func newRequestID(now time.Time) string {
 	var b [12]byte
@@ -149,7 +149,7 @@ func newRequestID(now time.Time) string {
 }
 
 // A responseWriter counts what is answered and adds the headers that are known
-// last. It keeps the way to sendfile open: ReadFrom hands a file on as it is.
+// last. ReadFrom passes files on unwrapped, so that net/http can use sendfile.
 type responseWriter struct {
 	http.ResponseWriter
 	rc      *http.ResponseController
@@ -174,9 +174,9 @@ func (w *responseWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// patience gives the client another timeout to read what comes next, and one
-// more for what net/http may do first: discard the rest of the request. Not
-// every writer of a test can do that, which does no harm.
+// patience extends the write deadline by one timeout for the client to read what
+// comes next, and by another for net/http, which may first discard the rest of the
+// request. Writers of tests may not support deadlines, which does no harm.
 func (w *responseWriter) patience() { _ = w.rc.SetWriteDeadline(time.Now().Add(2 * w.timeout)) }
 
 func (w *responseWriter) Write(p []byte) (int, error) {
@@ -188,8 +188,8 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// piece is how much of an object is sent before the client's patience is
-// renewed. At a minute a piece, a client that reads 9 KB/s gets the whole.
+// piece is how many bytes of an object are sent before the write deadline is
+// extended. At a minute a piece, a client that reads 9 KB/s gets the whole object.
 const piece = 512 << 10
 
 // ReadFrom sends r. An [io.LimitedReader] of a file goes out by sendfile, in
@@ -218,7 +218,7 @@ func (w *responseWriter) ReadFrom(r io.Reader) (sent int64, err error) {
 	}
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap returns the underlying writer, for http.ResponseController.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // empty answers without a body.
@@ -236,7 +236,7 @@ func (c *call) document(status int, contentType string, body []byte) error {
 	h["Content-Type"] = []string{contentType}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	c.w.WriteHeader(status)
-	_, _ = c.w.Write(body) // if the client is gone, nobody is left to be told
+	_, _ = c.w.Write(body) // an error means that the client has left
 	return nil
 }
 

@@ -66,7 +66,7 @@ func parseTagging(name, v string, limit int) (tags []object.Tag, err error) {
 	return tags, checkTags(name, tags, limit)
 }
 
-// checkTags holds tags to the rules of OSS: keys of 1 to 128 characters that
+// checkTags checks tags by the rules of OSS: keys of 1 to 128 characters that
 // are distinct, values of up to 256.
 func checkTags(name string, tags []object.Tag, limit int) error {
 	if len(tags) > limit {

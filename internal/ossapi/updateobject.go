@@ -17,7 +17,7 @@ func (c *call) changeObject(status int, change func(*object.Info) error) error {
 	return c.empty(status)
 }
 
-// stateOf is the state of the version that the request names, symlinks not
+// stateOf returns the state of the version that the request names, symlinks not
 // followed.
 func (c *call) stateOf() (object.Info, error) {
 	v, err := c.version()

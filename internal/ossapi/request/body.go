@@ -34,7 +34,7 @@ const documentTimes = 4
 // readAhead is how much memory a document is given before it comes, in bytes.
 const readAhead = 64 << 10
 
-// A Body reads a request's body. It gives up a body that stands still, and marks
+// A Body reads a request's body. It fails if a body makes no progress, and marks
 // the errors of reading it, so that they are not taken for the store's.
 type Body struct {
 	r       *http.Request

@@ -30,13 +30,13 @@ type Address struct {
 
 	// alternative is the key of a request that carries its bucket both in the host
 	// and in the path, as ali-oss with sldEnable sends it to an IP address. Only
-	// the signature tells which of the two readings is meant. hasAlternative is
+	// the signature shows which of the two readings is meant. hasAlternative is
 	// set even if that key is empty.
 	alternative    string
 	hasAlternative bool
 
 	// undefined marks the bucket "undefined" of a host name without a key, which
-	// is what ali-oss calls no bucket at all. Again the signature tells.
+	// is what ali-oss sends for no bucket at all. Again the signature decides.
 	undefined bool
 }
 
@@ -168,7 +168,7 @@ func hasLabel(host, base string) bool {
 	return len(host) > len(base)+1 && strings.HasSuffix(host, base) && host[len(host)-len(base)-1] == '.'
 }
 
-// publicHost is the part oss-<region>.aliyuncs.com of a host, whatever the
+// publicHost returns the part oss-<region>.aliyuncs.com of a host, whatever the
 // region; "-internal" ends some of them. Empty if host has no such part.
 //
 // ali-oss sends such a host to whatever address it is told to connect to.
@@ -184,7 +184,7 @@ func publicHost(host string) string {
 	return host[len(rest)-len(label):]
 }
 
-// hostname is a Host header without port, brackets and final dot, in lower
+// hostname returns a Host header without port, brackets and final dot, in lower
 // case.
 func hostname(host string) string {
 	if strings.IndexByte(host, ':') >= 0 {
