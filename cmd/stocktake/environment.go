@@ -33,3 +33,15 @@ func envMaster() ([]byte, error) {
 	}
 	return master, nil
 }
+
+// settingSource is where a person sets a setting of the server: the flag of the
+// same name, or the environment.
+func settingSource(name string) string {
+	switch name {
+	case "access-key":
+		return "OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET"
+	case "master-key":
+		return masterEnv
+	}
+	return "--" + name
+}

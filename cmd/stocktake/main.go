@@ -109,7 +109,7 @@ func run(ctx context.Context, args []string, con console) (code int) {
 			return exitFailed
 		}
 		if bad, ok := errors.AsType[*server.SettingError](err); ok {
-			err = usagef("--%s: %w", bad.Setting, bad.Err) // a setting is a flag of the same name
+			err = usagef("%s: %w", settingSource(bad.Setting), bad.Err)
 		}
 		fmt.Fprintf(con.err, "stocktake: %v\n", err)
 		if _, ok := errors.AsType[usageError](err); ok {

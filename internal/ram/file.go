@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/stocktake/stocktake"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/stocktake/stocktake"
 )
 
 // Bounds of what a directory holds; only its operators fill it.
@@ -121,7 +124,7 @@ func readYAML(b []byte) (*file, error) {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(f); err != nil && err != io.EOF { // an empty file declares nothing
-		return nil, err
+		return nil, yamlError(err)
 	}
 	if f.Version != 0 && f.Version != fileVersion {
 		return nil, fmt.Errorf("format version %d; this program knows %d", f.Version, fileVersion)
@@ -219,6 +222,23 @@ var systemPolicies = []NamedPolicy{
 	{Name: "AliyunOSSFullAccess", System: true, Document: Document(`{"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:*","Resource":"*"}]}`)},
 	{Name: "AliyunOSSReadOnlyAccess", System: true, Document: Document(`{"Version":"1","Statement":[{"Effect":"Allow","Action":["oss:Get*","oss:List*"],"Resource":"*"}]}`)},
 	{Name: "AliyunSTSAssumeRoleAccess", System: true, Document: Document(`{"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}]}`)},
+}
+
+// goTypes are the names of Go's types in the decoder's errors, which tell a
+// reader of the file nothing.
+var goTypes = regexp.MustCompile(` (in|into) (type )?[\[\]*]*(ram|map|yaml)[.\[][^\s]*`)
+
+// yamlError returns an error of the decoder without the names of Go's types.
+func yamlError(err error) error {
+	list, ok := errors.AsType[*yaml.TypeError](err)
+	if !ok {
+		return err
+	}
+	var lines []string
+	for _, e := range list.Errors {
+		lines = append(lines, goTypes.ReplaceAllString(e, ""))
+	}
+	return errors.New(strings.Join(lines, "; "))
 }
 
 func validAccount(id string) bool { return stocktake.ValidAccountID(id) }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -16,11 +17,27 @@ func (s *Server) openAdmin(access *ram.Directory, counts *metrics.Metrics) {
 		fmt.Fprintln(w, "ok")
 	})
 	s.handle("GET /-/healthz", ok)
-	s.handle("GET /-/readyz", ok) // requests are answered when all parts are open
+	s.handle("GET /-/readyz", http.HandlerFunc(s.serveReady))
 	s.handle("GET /-/metrics", counts.Handler())
 	account := accountOnly{access, s.cfg.AccountID, s.clock.Now}
 	s.handle(noticesPath, &noticesHandler{account, s.notices, s.log})
 	if movable, ok := s.clock.(*clock.Movable); ok {
 		s.handle(clockPath, &clockHandler{account, movable})
 	}
+}
+
+// serveReady answers 200 if the server should get requests. It is not called
+// before all parts are open, since no request is.
+func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	var why error
+	for _, probe := range s.probes {
+		why = errors.Join(why, probe())
+	}
+	if why != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, why)
+		return
+	}
+	fmt.Fprintln(w, "ok")
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -155,13 +156,30 @@ func (c Config) Validate() error {
 		return badSetting("callback-networks", "needs --allow-callbacks")
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return badSetting("tls-cert", "set --tls-cert and --tls-key together")
-	case strings.ContainsAny(c.Region, "/ "):
-		return badSetting("region", "a name such as cn-hangzhou")
+	case !validLabels(c.Region) || strings.Contains(c.Region, "."):
+		return badSetting("region", "%q is not a region such as cn-hangzhou", c.Region)
+	case !stocktake.ValidAccountID(c.AccountID):
+		return badSetting("account-id", "%q is not an account id: 1 to 32 digits", c.AccountID)
+	case (c.RootKey.ID == "") != (c.RootKey.Secret == ""):
+		return badSetting("access-key", "set id and secret together")
 	case c.MasterKey != nil && len(c.MasterKey) != kms.MasterSize:
 		return badSetting("master-key", "%d bytes are needed", kms.MasterSize)
 	}
+	if err := checkAddress("listen", c.Listen); err != nil {
+		return err
+	}
+	if c.ListenTLS != "" {
+		if err := checkAddress("listen-tls", c.ListenTLS); err != nil {
+			return err
+		}
+	}
+	for _, host := range c.BaseHosts {
+		if !validLabels(host) {
+			return badSetting("base-host", "%q is not a host name such as oss.example.com", host)
+		}
+	}
 	for host, bucket := range c.CNAMEs {
-		if host == "" || !stocktake.ValidBucketName(bucket) {
+		if !validLabels(host) || !stocktake.ValidBucketName(bucket) {
 			return badSetting("cname", "%s=%s is not a host name and the name of a bucket", host, bucket)
 		}
 	}
@@ -173,4 +191,33 @@ func (c Config) Validate() error {
 		}
 	}
 	return nil
+}
+
+// checkAddress refuses what can never be an address to listen on, whatever the
+// state of the machine.
+func checkAddress(setting, addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return badSetting(setting, "%q is not an address such as 127.0.0.1:9000 or :9000", addr)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return badSetting(setting, "%q has no port between 0 and 65535", addr)
+	}
+	if host != "" && net.ParseIP(host) == nil && !validLabels(host) {
+		if _, err := netip.ParseAddr(host); err != nil { // with a zone, such as fe80::1%eth0
+			return badSetting(setting, "%q is not an address such as 127.0.0.1:9000 or :9000", addr)
+		}
+	}
+	return nil
+}
+
+// validLabels reports whether s is a host name: labels of letters, digits, '-'
+// and '_', separated by dots.
+func validLabels(s string) bool {
+	for label := range strings.SplitSeq(strings.ToLower(s), ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return len(s) <= 253
 }

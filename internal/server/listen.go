@@ -1,20 +1,12 @@
 package server
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
-	"sync"
-	"time"
+	"sync/atomic"
 )
-
-// grace is how long requests under way may take to finish after the server was
-// told to end.
-const grace = 10 * time.Second
 
 // A listener is an address that is open, and whether it speaks TLS.
 type listener struct {
@@ -22,101 +14,57 @@ type listener struct {
 	tls bool
 }
 
-// listen opens the addresses of the settings, all of them or none.
-func listen(f *Config) (all []listener, err error) {
-	defer func() {
-		if err != nil {
-			for _, l := range all {
-				err = errors.Join(err, l.Close())
-			}
+// openListeners opens the addresses of the settings, all of them or none.
+func (s *Server) openListeners() error {
+	var cert *certificate
+	if s.cfg.TLSCert != "" {
+		cert = &certificate{chain: s.cfg.TLSCert, key: s.cfg.TLSKey}
+		if err := cert.load(); err != nil {
+			return &SettingError{"tls-cert", err}
 		}
-	}()
-	open := func(addr string, cert *tls.Config) error {
-		ln, err := net.Listen("tcp", addr)
-		if err != nil {
-			return fmt.Errorf("listen on %s: %w", addr, err)
-		}
-		if cert != nil {
-			ln = tls.NewListener(ln, cert)
-		}
-		all = append(all, listener{ln, cert != nil})
-		return nil
+		s.onReload(cert.load)
 	}
-	var cert *tls.Config
-	if f.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
-		if err != nil {
-			return nil, &SettingError{"tls-cert", fmt.Errorf("load it with --tls-key: %w", err)}
-		}
-		cert = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if s.cfg.ListenTLS == "" {
+		return s.listen(s.cfg.Listen, cert)
 	}
-	// Not "return all, open(...)": Go does not say which of the two comes first.
-	if f.ListenTLS == "" {
-		err = open(f.Listen, cert)
-		return all, err
+	if err := s.listen(s.cfg.Listen, nil); err != nil {
+		return err
 	}
-	if err = open(f.Listen, nil); err == nil {
-		err = open(f.ListenTLS, cert)
-	}
-	return all, err
+	return s.listen(s.cfg.ListenTLS, cert)
 }
 
-// serveHTTP serves h on all listeners until ctx ends, then lets requests under
-// way finish within the grace.
-func serveHTTP(ctx context.Context, all []listener, h http.Handler, log *slog.Logger) error {
-	srv := &http.Server{
-		Handler: h,
-		// Bodies have a time-out of their own, by progress: an upload of 5 GB may
-		// take long, but it may not stand still.
-		ReadHeaderTimeout: 20 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+// listen opens one address. A nil certificate means plain HTTP.
+func (s *Server) listen(addr string, cert *certificate) error {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	var wg sync.WaitGroup
-	errs := make(chan error, len(all)+1)
-	for _, l := range all {
-		wg.Go(func() {
-			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				errs <- err
-			}
-		})
+	if cert != nil {
+		ln = tls.NewListener(ln, &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12})
 	}
-	failed := error(nil)
-	select {
-	case <-ctx.Done():
-	case failed = <-errs:
-	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	err := srv.Shutdown(ending)
-	if errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("requests were cut off", "after", grace)
-		err = srv.Close()
-	}
-	wg.Wait()
-	return errors.Join(failed, err)
+	s.listeners = append(s.listeners, listener{ln, cert != nil})
+	return nil
 }
 
-// haste is how long clients of what is not the OSS API may take to send what is
-// left of a request, and then to read the answer. Both are small.
-const haste = 30 * time.Second
-
-// hasty serves h to clients that must not keep a connection: net/http, before it
-// answers, reads what h has left of a body, and that has no end of its own. The
-// OSS API looks after its clients itself.
-func hasty(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength != 0 {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(haste))
-		}
-		hasten(w)
-		h.ServeHTTP(w, r)
-	})
+// A certificate is read from files that may be replaced while the server runs.
+type certificate struct {
+	chain, key string // paths
+	pair       atomic.Pointer[tls.Certificate]
 }
 
-// hasten gives the client the time that it has from now on. Writers of tests may
-// lack deadlines, which does no harm.
-func hasten(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * haste))
+// load reads the files. After an error the certificate stays as it was.
+func (c *certificate) load() error {
+	pair, err := tls.LoadX509KeyPair(c.chain, c.key)
+	if err != nil {
+		return fmt.Errorf("load %s with the key %s: %w", c.chain, c.key, err)
+	}
+	c.pair.Store(&pair)
+	return nil
+}
+
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if pair := c.pair.Load(); pair != nil {
+		return pair, nil
+	}
+	return nil, errors.New("no certificate has been loaded")
 }

@@ -96,16 +96,19 @@ func OpenStore(ctx context.Context, f Folder, opts store.Options) (*store.Store,
 }
 
 func (s *Server) openAccounts() (*ram.Directory, error) {
-	access, err := ram.Open(s.folder.Accounts(),
-		ram.Root{AccessKeyID: s.key.ID, Secret: s.key.Secret, Account: s.cfg.AccountID},
-		ram.Options{Production: s.cfg.Production, Declared: s.cfg.AccessFile, Region: s.cfg.Region, Now: s.clock.Now, Log: s.log})
-	if errors.Is(err, ram.ErrInvalidName) {
-		return nil, &SettingError{"account-id", fmt.Errorf("the account, its access key or --access-file: %w", err)}
-	}
+	access, err := ram.Open(s.folder.Accounts(), s.root(), s.accountOptions())
 	if err != nil {
 		return nil, fmt.Errorf("open the accounts in %s: %w", s.folder, err)
 	}
 	return access, nil
+}
+
+func (s *Server) root() ram.Root {
+	return ram.Root{AccessKeyID: s.key.ID, Secret: s.key.Secret, Account: s.cfg.AccountID}
+}
+
+func (s *Server) accountOptions() ram.Options {
+	return ram.Options{Production: s.cfg.Production, Declared: s.cfg.AccessFile, Region: s.cfg.Region, Now: s.clock.Now, Log: s.log}
 }
 
 // openLifecycle starts the worker of lifecycle rules. OSS carries them out from

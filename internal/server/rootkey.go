@@ -36,7 +36,7 @@ func ReadRootKey(f Folder) (AccessKey, error) {
 }
 
 // rootKey returns the account's own key: the configured one, else the one in
-// the data folder, else a new one that is kept there. made reports a new key.
+// the data folder, else a new one. made reports a new key, for keepRootKey.
 func rootKey(cfg *Config) (k AccessKey, made bool, err error) {
 	if cfg.RootKey.ID != "" {
 		return cfg.RootKey, false, nil
@@ -47,12 +47,17 @@ func rootKey(cfg *Config) (k AccessKey, made bool, err error) {
 		return k, false, err
 	}
 	k = AccessKey{ID: "LTAI" + rand.Text()[:20], Secret: rand.Text() + rand.Text()[:4]}
-	b, err := json.MarshalIndent(k, "", "  ")
-	if err != nil {
-		return k, false, err
-	}
-	if err := securefile.Replace(f.RootKey(), append(b, '\n')); err != nil {
-		return k, false, fmt.Errorf("keep the new access key: %w", err)
-	}
 	return k, true, nil
+}
+
+// keepRootKey keeps a new key in the data folder.
+func keepRootKey(f Folder, k AccessKey) error {
+	b, err := json.MarshalIndent(k, "", "  ")
+	if err == nil {
+		err = securefile.Replace(f.RootKey(), append(b, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("keep the new access key: %w", err)
+	}
+	return nil
 }

@@ -3,10 +3,11 @@
 // serves that on the listeners. The paths below /-/ are its own; everything else
 // belongs to internal/ossapi and internal/sts.
 //
-// A part is opened by one method of Server that is called from [Server.open]. The
-// method registers what the part needs from the server: work until the end
-// ([Server.work]), a path below /-/ ([Server.handle]), something to close
-// ([Server.onClose]). A test runs a whole server in its own process:
+// A part is opened by one method of Server that open (parts.go) calls. The method
+// registers what the part needs from the server: work until the end (work), a
+// path below /-/ (handle), a condition of readiness (readyIf), something to read
+// again on SIGHUP (onReload), something to close (onClose). A test runs a whole
+// server in its own process:
 //
 //	s, err := server.New(ctx, server.Config{Data: t.TempDir(), Listen: "127.0.0.1:0"})
 //	go s.Serve(ctx)
@@ -43,12 +44,16 @@ type Server struct {
 	notices   *notify.Hooks
 	requests  requestCount
 	workers   []func(context.Context) error // run until the server ends
+	probes    []func() error                // conditions of readiness
+	reloaders []func() error                // in the order of opening
 	closers   []func() error                // in the order of opening
 }
 
-// New opens the addresses and the data folder of cfg. Addresses and settings are
-// checked before anything is made on disk. On an error nothing stays open. A
-// *SettingError says that cfg needs correcting.
+// New opens the addresses and the data folder of cfg. Settings, addresses and the
+// files that cfg names are checked before anything is made on disk, and a new
+// root access key is kept last: a start that fails leaves no key that nobody was
+// shown. On an error nothing stays open. A *SettingError says that cfg needs
+// correcting.
 func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -63,7 +68,10 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if s.listeners, err = listen(&cfg); err != nil {
+	if err := s.openListeners(); err != nil {
+		return nil, err
+	}
+	if err := s.checkFiles(); err != nil {
 		return nil, err
 	}
 	if err := s.folder.Check(); err != nil {
@@ -72,13 +80,28 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, err
 	}
-	if s.key, s.keyMade, err = rootKey(&cfg); err != nil {
-		return nil, err
-	}
 	if err := s.open(ctx); err != nil {
 		return nil, err
 	}
-	return s, nil
+	if s.keyMade {
+		err = keepRootKey(s.folder, s.key)
+	}
+	return s, err
+}
+
+// Check checks what New checks before it makes anything: settings, addresses and
+// the files that cfg names. It leaves nothing open and nothing on disk.
+func Check(cfg Config) (err error) {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	cfg = cfg.withDefaults()
+	s := &Server{cfg: cfg, folder: Folder(cfg.Data), log: cfg.Log, clock: clock.Real{}}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.openListeners(); err != nil {
+		return err
+	}
+	return s.checkFiles()
 }
 
 // work registers a function that runs until the server ends. An error that it
@@ -88,6 +111,15 @@ func (s *Server) work(f func(context.Context) error) { s.workers = append(s.work
 // onClose registers a function that releases what a part holds. Functions are
 // called in the reverse order.
 func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+// onReload registers a function that reads settings again that were read from
+// files. What was read before stays in force if it fails.
+func (s *Server) onReload(f func() error) { s.reloaders = append(s.reloaders, f) }
+
+// readyIf registers a condition of readiness: an error that it returns is the
+// reason why requests should go elsewhere. It is called for every request of
+// /-/readyz.
+func (s *Server) readyIf(f func() error) { s.probes = append(s.probes, f) }
 
 // handle registers the handler of a path below /-/.
 func (s *Server) handle(pattern string, h http.Handler) { s.admin.Handle(pattern, h) }
@@ -102,6 +134,15 @@ func (s *Server) Serve(ctx context.Context) (err error) {
 	}
 	g.Go(func() error { return serveHTTP(ctx, s.listeners, s.handler, s.log) })
 	return g.Wait()
+}
+
+// Reload reads certificates and declared accounts again, as after SIGHUP. What
+// cannot be read is named in the error and stays as it was.
+func (s *Server) Reload() (err error) {
+	for _, f := range s.reloaders {
+		err = errors.Join(err, f())
+	}
+	return err
 }
 
 // Close releases the addresses and the data folder. Serve does so itself at its

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// grace is how long requests under way may take to finish after the server was
+// told to end.
+const grace = 10 * time.Second
+
+// serveHTTP serves h on all listeners until ctx ends, then lets requests under
+// way finish within the grace.
+func serveHTTP(ctx context.Context, all []listener, h http.Handler, log *slog.Logger) error {
+	srv := &http.Server{
+		Handler: h,
+		// Bodies have a time-out of their own, by progress: an upload of 5 GB may
+		// take long, but it may not stand still.
+		ReadHeaderTimeout: 20 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	var wg sync.WaitGroup
+	errs := make(chan error, len(all)+1)
+	for _, l := range all {
+		wg.Go(func() {
+			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				errs <- err
+			}
+		})
+	}
+	failed := error(nil)
+	select {
+	case <-ctx.Done():
+	case failed = <-errs:
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := srv.Shutdown(ending)
+	if errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("requests were cut off", "after", grace)
+		err = srv.Close()
+	}
+	wg.Wait()
+	return errors.Join(failed, err)
+}
+
+// haste is how long clients of what is not the OSS API may take to send what is
+// left of a request, and then to read the answer. Both are small.
+const haste = 30 * time.Second
+
+// hasty serves h to clients that must not keep a connection: net/http, before it
+// answers, reads what h has left of a body, and that has no end of its own. The
+// OSS API looks after its clients itself.
+func hasty(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(haste))
+		}
+		hasten(w)
+		h.ServeHTTP(w, r)
+	})
+}
+
+// hasten gives the client the time that it has from now on. Writers of tests may
+// lack deadlines, which does no harm.
+func hasten(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * haste))
+}
