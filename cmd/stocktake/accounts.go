@@ -14,8 +14,8 @@ import (
 // accessFlags say whose accounts a command works on. A server that runs on the
 // same folder sees every change within two seconds.
 type accessFlags struct {
-	Data      string `help:"Data folder of the server." default:"./stocktake-data" type:"path"`
-	AccountID string `name:"account-id" help:"Account." default:"1000000000000000"`
+	Data      string `group:"Connection" help:"Data folder of the server." default:"./stocktake-data" type:"path"`
+	AccountID string `group:"Connection" name:"account-id" help:"Account." default:"1000000000000000"`
 }
 
 // open opens the directory of accounts. A folder that no server has used yet is

@@ -23,10 +23,10 @@ import (
 
 // demoCmd is `stocktake demo`.
 type demoCmd struct {
-	From   string `help:"Folder to upload. Default: the Go distribution's own src." type:"existingdir" placeholder:"DIR" env:"-"`
-	Data   string `help:"Folder of the store. Default: a temporary one, removed at the end." type:"path" placeholder:"DIR" env:"-"`
+	From   string `help:"Folder to upload. Default: the Go distribution's own src." type:"existingdir" placeholder:"DIR"`
+	Data   string `help:"Folder of the store. Default: a temporary one, removed at the end." type:"path" placeholder:"DIR"`
 	Listen string `help:"Address of the server; another port is taken if this one is busy." default:"127.0.0.1:9000"`
-	Exit   bool   `help:"End after the report instead of leaving the server on." env:"-"`
+	Exit   bool   `help:"End after the report instead of leaving the server on."`
 }
 
 // Help is shown by --help below the flags.
@@ -57,7 +57,7 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 
-	cfg := server.Config{Data: dir, Listen: freeAddress(c.Listen), Log: newLogger(con, slog.LevelWarn, "text")}
+	cfg := server.Config{Data: dir, Listen: freeAddress(c.Listen), Log: newLogger(con.err, slog.LevelWarn, "text")}
 	if cfg.RootKey, _, err = envKey(); err != nil {
 		return err
 	}

@@ -95,9 +95,7 @@ func (c *inventoryPut) Run(ctx context.Context, con console, line *kong.Context)
 	return runError(r)
 }
 
-// describing refuses the flags of the command line that describe a
-// configuration, which the file does. The environment may have them: it speaks to
-// many commands.
+// describing refuses the flags that describe a configuration, which the file does.
 func describing(line *kong.Context) error {
 	for _, p := range line.Path {
 		if p.Flag == nil || p.Resolved || p.Flag.Group == nil {

@@ -26,7 +26,7 @@ from ` + masterEnv + ` (32 bytes in base64): keep a copy, for without it nothing
 }
 
 type kmsFlags struct {
-	Data string `help:"Data folder of the server." default:"./stocktake-data" type:"path"`
+	Data string `group:"Connection" help:"Data folder of the server." default:"./stocktake-data" type:"path"`
 }
 
 func (f *kmsFlags) open() (*kms.Keys, error) {

@@ -65,7 +65,7 @@ func (r *remote) dead(ctx context.Context) (all []client.DeadNotice, err error) 
 type someNotices struct {
 	remote
 	IDs []string `arg:"" optional:"" name:"notice" help:"Ids, as notice list shows them."`
-	All bool     `help:"All that were given up." env:"-"`
+	All bool     `help:"All that were given up."`
 }
 
 // change carries out an action on each notice and says so. One that fails does

@@ -2,8 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -14,38 +19,124 @@ import (
 // (STOCKTAKE_ and the flag's name), which is stronger than the file.
 type serveCmd struct {
 	Config kong.ConfigFlag `help:"YAML file with the settings below, by the names of the flags." placeholder:"FILE" short:"c"`
+	Check  bool            `help:"Check settings, addresses and the files they name, then exit."`
 	serverFlags
 }
 
 // Help is shown by --help below the flags.
 func (serveCmd) Help() string {
 	return `The root access key comes from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET; without
-them one is made, kept in the data folder and printed.`
+them one is made, kept in the data folder and printed. SIGHUP reads certificates and
+the access file again, and reopens the log file.`
 }
 
 // Run serves until the context ends, then finishes what is under way.
-func (c *serveCmd) Run(ctx context.Context, con console) error {
-	boundMemory(int64(c.CacheSize))
-	log := newLogger(con, c.LogLevel, c.LogFormat)
+func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (err error) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // from the beginning: it would end the process
+	defer signal.Stop(hangups)
+
+	if c.Ephemeral {
+		remove, err := c.ephemeral(line)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, remove()) }()
+	}
+	out := con.err
+	var file *logFile
+	if c.LogFile != "" {
+		if file, err = openLogFile(c.LogFile); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		out = file
+	}
+	log := newLogger(out, c.LogLevel, c.LogFormat)
 	cfg, err := c.config(log)
 	if err != nil {
 		return err
 	}
+	if c.Check {
+		return c.check(con, cfg)
+	}
+	boundMemory(int64(c.CacheSize))
 	s, err := server.New(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if c.LogFormat == "json" { // whoever reads lines of JSON gets nothing else
+	switch {
+	case c.Ephemeral:
+		err = announceJSON(con, s)
+	case c.LogFormat == "json" || file != nil: // whoever reads lines of JSON gets nothing else
 		announceTo(log, s)
-	} else {
+	default:
 		announce(con, s)
 	}
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	go reloadOnHangup(ctx, hangups, s, file, log)
 	defer context.AfterFunc(ctx, func() { log.Info("told to end: what is under way finishes") })()
 	if err := s.Serve(ctx); err != nil {
 		return err
 	}
 	log.Info("the server has ended")
 	return nil
+}
+
+// check is --check.
+func (c *serveCmd) check(con console, cfg server.Config) error {
+	if err := server.Check(cfg); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(con.out, "the settings are in order")
+	return err
+}
+
+// ephemeral points the settings to a temporary folder, and to any free port
+// unless an address was given.
+func (c *serveCmd) ephemeral(line *kong.Context) (remove func() error, err error) {
+	listen := false
+	for _, p := range line.Path {
+		if p.Flag == nil || p.Resolved {
+			continue
+		}
+		switch p.Flag.Name {
+		case "data":
+			return nil, usagef("--data: --ephemeral serves a temporary folder; leave one of them out")
+		case "listen":
+			listen = true
+		}
+	}
+	if !listen {
+		c.Listen = "127.0.0.1:0"
+	}
+	if c.Data, err = os.MkdirTemp("", "stocktake-"); err != nil {
+		return nil, err
+	}
+	return func() error { return os.RemoveAll(c.Data) }, nil
+}
+
+// reloadOnHangup reads certificates and declared accounts again, and opens the
+// log file again, at each SIGHUP.
+func reloadOnHangup(ctx context.Context, hangups <-chan os.Signal, s *server.Server, file *logFile, log *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+		}
+		var err error
+		if file != nil {
+			err = file.reopen()
+		}
+		if err = errors.Join(err, s.Reload()); err != nil {
+			log.Error("SIGHUP: not everything was read again; what could not be read stays as it was", "err", err)
+			continue
+		}
+		log.Info("SIGHUP: certificates and accounts were read again, the log file was reopened")
+	}
 }
 
 // announce tells a person how to reach the server.
@@ -66,4 +157,21 @@ func announceTo(log *slog.Logger, s *server.Server) {
 	if _, made := s.RootKey(); made {
 		log.Info("a new root access key was made", "file", server.Folder(cfg.Data).RootKey())
 	}
+}
+
+// announceJSON tells the program that started the server how to reach it: one
+// line of JSON on standard output.
+func announceJSON(con console, s *server.Server) error {
+	cfg := s.Config()
+	key, _ := s.RootKey()
+	return json.NewEncoder(con.out).Encode(struct {
+		Endpoint        string   `json:"endpoint"`
+		Region          string   `json:"region"`
+		AccountID       string   `json:"accountId"`
+		AccessKeyID     string   `json:"accessKeyId"`
+		AccessKeySecret string   `json:"accessKeySecret"`
+		Buckets         []string `json:"buckets"`
+		Data            string   `json:"data"`
+		PID             int      `json:"pid"`
+	}{s.Endpoint(), cfg.Region, cfg.AccountID, key.ID, key.Secret, append([]string{}, cfg.Buckets...), cfg.Data, os.Getpid()})
 }

@@ -13,7 +13,7 @@ import (
 )
 
 type storeAudit struct {
-	Data string `help:"Data folder of the server." default:"./stocktake-data" type:"path"`
+	Data string `group:"Connection" help:"Data folder of the server." default:"./stocktake-data" type:"path"`
 	JSON bool   `help:"Print the result as JSON."`
 }
 
@@ -57,7 +57,7 @@ func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
 	if st, err := os.Stat(server.Folder(c.Data).Index()); err != nil || !st.IsDir() {
 		return usagef("--data: %s holds no store: there is no folder index in it", c.Data)
 	}
-	st, err := server.OpenStore(ctx, server.Folder(c.Data), store.Options{Log: newLogger(con, slog.LevelWarn, "text")})
+	st, err := server.OpenStore(ctx, server.Folder(c.Data), store.Options{Log: newLogger(con.err, slog.LevelWarn, "text")})
 	if err != nil {
 		return err
 	}

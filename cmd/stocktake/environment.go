@@ -2,6 +2,11 @@ package main
 
 import (
 	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/server"
@@ -44,4 +49,78 @@ func settingSource(name string) string {
 		return masterEnv
 	}
 	return "--" + name
+}
+
+// variables gives flags their environment variables: STOCKTAKE_ and the flag's
+// name. Only the settings of the server and of the connection to one have them. A
+// flag that says what one command does must be seen on its command line.
+func variables(k *kong.Kong) error {
+	return kong.Visit(k.Model, func(v kong.Visitable, next kong.Next) error {
+		node, ok := v.(*kong.Node)
+		if ok {
+			for _, f := range node.Flags {
+				ofServer := node.Name == "serve" && f.Name != "check" && f.Name != "help"
+				if !ofServer && (f.Group == nil || f.Group.Key != "Connection") {
+					continue
+				}
+				f.Envs = []string{envPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))}
+				f.Tag.Envs = f.Envs
+			}
+		}
+		return next(nil)
+	})
+}
+
+const envPrefix = "STOCKTAKE_"
+
+// foreignVariables are those that Kubernetes sets in every pod beside a service
+// that is called stocktake.
+var foreignVariables = regexp.MustCompile(`^STOCKTAKE_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// unknownVariables refuses environment variables that start as ours do and that
+// nothing reads: they are misspelt, and what they were to set is not set.
+func unknownVariables(app *kong.Application) error {
+	known := []string{masterEnv}
+	_ = kong.Visit(app, func(v kong.Visitable, next kong.Next) error { // fails only if the function does
+		if node, ok := v.(*kong.Node); ok {
+			for _, f := range node.Flags {
+				known = append(known, f.Envs...)
+			}
+		}
+		return next(nil)
+	})
+	for _, v := range slices.Sorted(slices.Values(os.Environ())) {
+		name, value, _ := strings.Cut(v, "=")
+		if value == "" || !strings.HasPrefix(name, envPrefix) || slices.Contains(known, name) || foreignVariables.MatchString(name) {
+			continue
+		}
+		near := ""
+		for _, k := range known {
+			if distance(name, k) <= 2 {
+				near = " (did you mean " + k + "?)"
+			}
+		}
+		return usagef("environment variable %s: nothing reads it%s; variables set only the server and the connection to it", printable(name), near)
+	}
+	return nil
+}
+
+// distance is the number of bytes to insert, remove or replace to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		left := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			diagonal := left
+			if a[i] != b[j] {
+				diagonal = 1 + min(left, row[j], row[j+1])
+			}
+			left, row[j+1] = row[j+1], diagonal
+		}
+	}
+	return row[len(b)]
 }

@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, con console) (code int) {
 		kong.Writers(con.out, con.err),
 		kong.Exit(func(n int) { panic(exit(n)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.DefaultEnvars("STOCKTAKE"),
+		kong.PostBuild(variables),
 		kong.Configuration(settingsFile),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(con),
@@ -103,7 +103,11 @@ func run(ctx context.Context, args []string, con console) (code int) {
 		}
 		return exitUsage
 	}
-	if err := k.Run(); err != nil {
+	err = unknownVariables(parser.Model)
+	if err == nil {
+		err = k.Run()
+	}
+	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			fmt.Fprintln(con.err, "stocktake: interrupted")
 			return exitFailed

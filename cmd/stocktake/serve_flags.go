@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type serverFlags struct {
 	Region    string            `help:"Region that buckets are in." default:"cn-hangzhou"`
 	AccountID string            `name:"account-id" help:"Account that owns the buckets." default:"1000000000000000"`
 	BaseHost  []string          `help:"Host names under which buckets are host names: BUCKET.HOST. The public OSS names are known already." placeholder:"HOST"`
+	Bucket    []string          `help:"Buckets that are made at the start if they do not exist." placeholder:"NAME"`
 	CNAME     map[string]string `name:"cname" help:"Host names that stand for one bucket each." placeholder:"HOST=BUCKET;..."`
 
 	accountFlags
@@ -31,6 +33,7 @@ type serverFlags struct {
 
 	LogLevel  slog.Level `group:"Log" help:"debug, info, warn or error." default:"info"`
 	LogFormat string     `group:"Log" help:"text or json." enum:"text,json" default:"text"`
+	LogFile   string     `group:"Log" help:"Append the log to a file instead of standard error; SIGHUP reopens it." type:"path" placeholder:"FILE"`
 }
 
 type accountFlags struct {
@@ -68,6 +71,7 @@ type storeFlags struct {
 }
 
 type testFlags struct {
+	Ephemeral    bool   `group:"Tests" help:"Serve a temporary folder on a free port, print one line of JSON that says how to reach it, and remove everything at the end."`
 	ClockControl bool   `group:"Tests" help:"Let the account move the server's time ahead (stocktake clock). Never on a server that others use."`
 	Seed         string `group:"Tests" help:"Derive ids, names and times of reports from this text: the same input then gives the same bytes." placeholder:"TEXT"`
 }
@@ -82,7 +86,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 	}
 	cfg = server.Config{
 		Data: f.Data, Listen: f.Listen, ListenTLS: f.ListenTLS, TLSCert: f.TLSCert, TLSKey: f.TLSKey,
-		Region: f.Region, AccountID: f.AccountID, BaseHosts: f.BaseHost, CNAMEs: f.CNAME,
+		Region: f.Region, AccountID: f.AccountID, Buckets: f.Bucket, BaseHosts: f.BaseHost, CNAMEs: f.CNAME,
 		Production: f.Production, AccessFile: f.AccessFile,
 		MaxRuns: given(f.MaxRuns), ScanWorkers: f.ScanWorkers, ScanShare: given(f.ScanShare), ShardRows: given(f.ShardRows),
 		ScheduleHour: f.ScheduleHour, Spread: f.Spread, LateAfter: given(f.LateAfter), KeepRuns: given(f.KeepRuns), StrayGrace: given(f.StrayGrace),
@@ -128,7 +132,7 @@ func zone(s string) (*time.Location, error) {
 	}
 	loc, err := time.LoadLocation(s)
 	if err != nil {
-		return nil, usagef("--schedule-zone: %q is no time zone such as UTC+8 or Europe/Berlin", s)
+		return nil, usagef("--schedule-zone: %q is not a time zone such as UTC+8 or Europe/Berlin", s)
 	}
 	return loc, nil
 }
@@ -145,9 +149,9 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 			break
 		}
 	}
-	var n int64
-	if _, err := fmt.Sscan(strings.TrimSpace(s), &n); err != nil || n < 0 || n > (1<<62)/unit {
-		return fmt.Errorf("%q is no size such as 64MiB", text)
+	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	if err != nil || n < 0 || n > (1<<62)/unit {
+		return fmt.Errorf("%q is not a size such as 64MiB: bytes, or a number with KiB, MiB or GiB", text)
 	}
 	*b = byteSize(n * unit)
 	return nil

@@ -39,7 +39,7 @@ func (s *settingsResolver) Validate(app *kong.Application) error {
 			continue
 		}
 		for _, f := range command.Flags {
-			known[f.Name] = f.Name != "config" && f.Name != "help"
+			known[f.Name] = f.Name != "config" && f.Name != "help" && f.Name != "check"
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.settings)) {

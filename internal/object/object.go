@@ -30,6 +30,15 @@ type Bucket struct {
 	Lifecycle         *Lifecycle // nil: no rules
 }
 
+// NewBucket returns the state of a bucket that is made without any wishes. Like
+// those of OSS it blocks public access.
+func NewBucket(name, owner string, created time.Time) Bucket {
+	return Bucket{
+		Name: name, Owner: owner, Created: created,
+		Redundancy: "LRS", ACL: stocktake.Private, BlockPublicAccess: true,
+	}
+}
+
 // Versioning is the versioning state of a bucket. The zero value is never
 // enabled.
 type Versioning uint8

@@ -53,10 +53,7 @@ func (c *call) putBucket() error {
 // New buckets block public access, as those of OSS do, unless the request
 // makes them public at once.
 func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
-	b = object.Bucket{
-		Name: c.at.Bucket, Owner: c.account(), Created: c.Now(),
-		Redundancy: "LRS", ACL: stocktake.Private,
-	}
+	b = object.NewBucket(c.at.Bucket, c.account(), c.Now())
 	if v := c.r.Header.Get("X-Oss-Acl"); v != "" {
 		if b.ACL, err = bucketACL(v); err != nil {
 			return b, false, err

@@ -106,6 +106,14 @@ func (d *Directory) current() *state {
 	return d.state.Load()
 }
 
+// Reload reads the files at once, changed or not. After an error what was read
+// before stays in force.
+func (d *Directory) Reload() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.reload()
+}
+
 // reload reads the files. The caller holds d.mu.
 func (d *Directory) reload() error {
 	now := d.watch.Stat() // before reading: what changes meanwhile is read again

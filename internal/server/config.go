@@ -42,6 +42,7 @@ type Config struct {
 
 	Region    string            // of the buckets; empty means DefaultRegion
 	AccountID string            // owner of the buckets; empty means DefaultAccount
+	Buckets   []string          // buckets that are made at the start if they do not exist
 	BaseHosts []string          // hosts below which a bucket is a host name: BUCKET.HOST
 	CNAMEs    map[string]string // bucket by the host name that stands for it
 
@@ -171,6 +172,11 @@ func (c Config) Validate() error {
 	if c.ListenTLS != "" {
 		if err := checkAddress("listen-tls", c.ListenTLS); err != nil {
 			return err
+		}
+	}
+	for _, name := range c.Buckets {
+		if !stocktake.ValidBucketName(name) {
+			return badSetting("bucket", "%q is not the name of a bucket: 3 to 63 of a-z, 0-9 and '-'", name)
 		}
 	}
 	for _, host := range c.BaseHosts {

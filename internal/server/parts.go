@@ -8,10 +8,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/metrics"
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/outbound"
 	"github.com/stocktake/stocktake/internal/ram"
@@ -33,6 +35,9 @@ func (s *Server) open(ctx context.Context) error {
 	}
 	access, err := s.openAccounts()
 	if err != nil {
+		return err
+	}
+	if err := s.makeBuckets(ctx, st); err != nil {
 		return err
 	}
 	counts := metrics.New()
@@ -100,7 +105,25 @@ func (s *Server) openAccounts() (*ram.Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the accounts in %s: %w", s.folder, err)
 	}
+	s.onReload(access.Reload)
 	return access, nil
+}
+
+// makeBuckets makes the buckets of the settings.
+func (s *Server) makeBuckets(ctx context.Context, st *store.Store) error {
+	for _, name := range s.cfg.Buckets {
+		b, err := st.Bucket(ctx, name)
+		switch {
+		case err == nil && b.Owner != s.cfg.AccountID:
+			return fmt.Errorf("make bucket %s: it belongs to account %s", name, b.Owner)
+		case errors.Is(err, stocktake.ErrNoSuchBucket):
+			err = st.CreateBucket(ctx, object.ByService("server"), object.NewBucket(name, s.cfg.AccountID, s.clock.Now()), false)
+		}
+		if err != nil {
+			return fmt.Errorf("make bucket %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func (s *Server) root() ram.Root {

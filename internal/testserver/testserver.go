@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -94,7 +95,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		"serve", "--listen", addr, "--data", cfg.Data, "--region", Region, "--account-id", AccountID,
 	}, cfg.Args...)
 	s := &Server{Addr: addr, cmd: exec.Command(cfg.Binary, args...), log: new(tail), done: make(chan struct{})}
-	s.cmd.Env = append(os.Environ(), "OSS_ACCESS_KEY_ID="+AccessKeyID, "OSS_ACCESS_KEY_SECRET="+AccessKeySecret)
+	s.cmd.Env = append(withoutSettings(os.Environ()), "OSS_ACCESS_KEY_ID="+AccessKeyID, "OSS_ACCESS_KEY_SECRET="+AccessKeySecret)
 	s.cmd.Env = append(s.cmd.Env, cfg.Env...)
 	out := io.MultiWriter(s.log, cmp.Or[io.Writer](cfg.Output, io.Discard))
 	s.cmd.Stdout, s.cmd.Stderr = out, out
@@ -110,6 +111,12 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("stocktake %s: %w\n%s", strings.Join(args, " "), err, s.log)
 	}
 	return s, nil
+}
+
+// withoutSettings returns env without the variables that would change settings of
+// the server: those of the test that runs it have the same prefix.
+func withoutSettings(env []string) []string {
+	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "STOCKTAKE_") })
 }
 
 // ready asks until the server says that it is ready.
