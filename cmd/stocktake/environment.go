@@ -59,7 +59,7 @@ func variables(k *kong.Kong) error {
 		node, ok := v.(*kong.Node)
 		if ok {
 			for _, f := range node.Flags {
-				ofServer := node.Name == "serve" && f.Name != "check" && f.Name != "help"
+				ofServer := node.Name == "serve" && (isSetting(f) || f.Name == "config")
 				if !ofServer && (f.Group == nil || f.Group.Key != "Connection") {
 					continue
 				}

@@ -70,22 +70,12 @@ func run(ctx context.Context, args []string, con console) (code int) {
 			code = int(n)
 		}
 	}()
-	parser, err := kong.New(&c,
-		kong.Name("stocktake"),
-		kong.Description("Bucket inventory for object storage: say once what you want to know about a bucket; get it on time, complete and checkable."),
-		kong.UsageOnError(),
-		kong.Writers(con.out, con.err),
+	parser, err := newParser(&c, con,
 		kong.Exit(func(n int) { panic(exit(n)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.PostBuild(variables),
-		kong.Configuration(settingsFile),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(con),
-	)
+		kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		panic(err) // the command line's own definition is wrong
 	}
-	addExamples(parser.Model.Node, "")
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
@@ -122,6 +112,24 @@ func run(ctx context.Context, args []string, con console) (code int) {
 		return exitFailed
 	}
 	return 0
+}
+
+// newParser returns the parser of the command line.
+func newParser(c *cli, con console, more ...kong.Option) (*kong.Kong, error) {
+	parser, err := kong.New(c, append([]kong.Option{
+		kong.Name("stocktake"),
+		kong.Description("Bucket inventory for object storage: say once what you want to know about a bucket; get it on time, complete and checkable."),
+		kong.UsageOnError(),
+		kong.Writers(con.out, con.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.PostBuild(variables),
+		kong.Configuration(settingsFile),
+		kong.Bind(con),
+	}, more...)...)
+	if err == nil {
+		addExamples(parser.Model.Node, "")
+	}
+	return parser, err
 }
 
 func commandPath(k *kong.Context) string {
