@@ -50,9 +50,10 @@ func TestReloadCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	listener := s.listeners[0]
 	go func() {
 		for {
-			conn, err := s.listeners[0].Accept()
+			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
@@ -61,7 +62,7 @@ func TestReloadCertificate(t *testing.T) {
 		}
 	}()
 	serial := func() int64 {
-		conn, err := tls.Dial("tcp", s.listeners[0].Addr().String(), &tls.Config{InsecureSkipVerify: true})
+		conn, err := tls.Dial("tcp", listener.Addr().String(), &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
 		}
