@@ -143,3 +143,12 @@ func body(t testing.TB, b report.Bucket, key string) []byte {
 	}
 	return raw
 }
+
+func marshal(t tb, v any) []byte {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}

@@ -105,7 +105,7 @@ type Report struct {
 // Open reads the manifest with the key given, and the summary beside it.
 // fs.ErrNotExist if there is no such manifest.
 func Open(ctx context.Context, b Bucket, manifest string) (*Report, error) {
-	raw, err := read(ctx, b, manifest)
+	raw, err := read(ctx, b, manifest, stocktake.MaxManifestSize)
 	if err != nil {
 		return nil, err
 	}
@@ -121,37 +121,6 @@ func Open(ctx context.Context, b Bucket, manifest string) (*Report, error) {
 		return nil, err
 	}
 	return r, nil
-}
-
-// ErrMalformed is what is wrong with a summary that can be read but not
-// understood.
-var ErrMalformed = errors.New("malformed summary")
-
-// ReadSummary reads the manifest.summary with the key given. fs.ErrNotExist if
-// there is none, ErrMalformed if it is none or of a version that is not known.
-func ReadSummary(ctx context.Context, b Bucket, key string) (*stocktake.Summary, error) {
-	raw, err := read(ctx, b, key)
-	if err != nil {
-		return nil, err
-	}
-	s, err := parseSummary(raw)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", key, ErrMalformed, err)
-	}
-	return s, nil
-}
-
-var errSummaryVersion = errors.New("a version that is not known")
-
-func parseSummary(raw []byte) (*stocktake.Summary, error) {
-	s := new(stocktake.Summary)
-	if err := json.Unmarshal(raw, s); err != nil {
-		return nil, err
-	}
-	if s.Version != stocktake.SummaryVersion {
-		return nil, fmt.Errorf("%d: %w", s.Version, errSummaryVersion)
-	}
-	return s, nil
 }
 
 // parse reads manifest.json.
@@ -174,33 +143,10 @@ func (r *Report) sibling(name string) string {
 	return r.Key[:strings.LastIndexByte(r.Key, '/')+1] + name
 }
 
-// maxDocument bounds the files of a report that are read whole, in bytes. A
-// manifest names a shard in some 150 bytes, a summary in some 500.
-const maxDocument = 1 << 30
-
-var errTooLong = errors.New("the file is longer than 1 GiB")
-
 // open reads an object from offset on.
 func open(ctx context.Context, b Bucket, key string, offset, length int64) (io.ReadCloser, error) {
 	if offset == 0 && length < 0 {
 		return b.Open(ctx, key)
 	}
 	return b.OpenRange(ctx, key, offset, length)
-}
-
-// read reads a small file whole.
-func read(ctx context.Context, b Bucket, key string) ([]byte, error) {
-	f, err := b.Open(ctx, key)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", key, err)
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxDocument+1))
-	if err == nil && len(raw) > maxDocument {
-		err = errTooLong
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", key, err)
-	}
-	return raw, nil
 }

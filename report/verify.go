@@ -126,7 +126,7 @@ func (v *verifier) unchecked(format string, args ...any) {
 // documents checks manifest, checksum and summary. It is not ok if there is
 // nothing to hold shards against.
 func (v *verifier) documents(ctx context.Context) (ok bool, err error) {
-	raw, err := read(ctx, v.rep.bucket, v.rep.Key)
+	raw, err := read(ctx, v.rep.bucket, v.rep.Key, stocktake.MaxManifestSize)
 	if err != nil {
 		return false, err
 	}
@@ -158,20 +158,16 @@ func (v *verifier) documents(ctx context.Context) (ok bool, err error) {
 // summary reads manifest.summary; nil if there is none that could be read.
 func (v *verifier) summary(ctx context.Context) (*stocktake.Summary, error) {
 	key := v.rep.sibling(SummaryName)
-	raw, err := read(ctx, v.rep.bucket, key)
-	if errors.Is(err, fs.ErrNotExist) {
-		v.unchecked("row counts, SHA-256, key ranges and totals: the report has no %s", SummaryName)
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	s, err := parseSummary(raw)
+	s, err := ReadSummary(ctx, v.rep.bucket, key)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		v.unchecked("row counts, SHA-256, key ranges and totals: the report has no %s", SummaryName)
 	case errors.Is(err, errSummaryVersion):
-		v.unchecked("row counts, SHA-256, key ranges and totals: %s has version %v", SummaryName, err)
-	case err != nil:
+		v.unchecked("row counts, SHA-256, key ranges and totals: %v", err)
+	case errors.Is(err, ErrMalformed):
 		v.find(key, CheckSummary, "%v", err)
+	case err != nil:
+		return nil, err
 	}
 	return s, nil
 }
@@ -179,13 +175,17 @@ func (v *verifier) summary(ctx context.Context) (*stocktake.Summary, error) {
 // checksum checks manifest.checksum, which a report of ours always has.
 func (v *verifier) checksum(ctx context.Context, manifest []byte, ours bool) error {
 	key := v.rep.sibling(ChecksumName)
-	got, err := read(ctx, v.rep.bucket, key)
+	got, err := read(ctx, v.rep.bucket, key, maxChecksumSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		if ours {
 			v.find(key, CheckChecksum, "it is missing")
 		} else {
 			v.unchecked("the MD5 of %s: the report has no %s", ManifestName, ChecksumName)
 		}
+		return nil
+	}
+	if errors.Is(err, errTooLong) {
+		v.find(key, CheckChecksum, "%v", err)
 		return nil
 	}
 	if err != nil {
