@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -248,9 +250,36 @@ func download(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		data, err := io.ReadAll(r)
 		ts.Check(errors.Join(err, r.Close()))
+		checkRanges(ts, b, key, data)
 		path := ts.MkAbs(filepath.Join(args[2], strings.TrimPrefix(key, args[1])))
 		ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
 		ts.Check(os.WriteFile(path, data, 0o644))
+	}
+}
+
+// checkRanges reads an object once more, in ranges.
+func checkRanges(ts *testscript.TestScript, b *ossBucket, key string, data []byte) {
+	size := int64(len(data))
+	for _, r := range []struct{ offset, length int64 }{{0, size / 2}, {size / 2, -1}, {size - 1, 5}, {1, 0}} {
+		want := data[r.offset:]
+		if r.length >= 0 {
+			want = want[:min(r.length, int64(len(want)))]
+		}
+		f, err := b.OpenRange(context.Background(), key, r.offset, r.length)
+		ts.Check(err)
+		got, err := io.ReadAll(f)
+		ts.Check(errors.Join(err, f.Close()))
+		if !bytes.Equal(got, want) {
+			ts.Fatalf("%s: %d bytes from %d are %d bytes", key, r.length, r.offset, len(got))
+		}
+	}
+	for _, offset := range []int64{-1, size, size + 1} {
+		if _, err := b.OpenRange(context.Background(), key, offset, -1); !errors.Is(err, io.ErrUnexpectedEOF) {
+			ts.Fatalf("%s, of %d bytes, from %d: %v", key, size, offset, err)
+		}
+	}
+	if _, err := b.OpenRange(context.Background(), key+".missing", 0, 1); !errors.Is(err, fs.ErrNotExist) {
+		ts.Fatalf("%s.missing: %v", key, err)
 	}
 }
 
