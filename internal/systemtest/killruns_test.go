@@ -88,6 +88,11 @@ func ended(t *testing.T, c *wire, id string) []stocktake.Run {
 	}
 }
 
+// killsBetweenChecks is how often the server is killed before the reports so far
+// are checked and removed: a history keeps 100 runs of a configuration, and the
+// disk need not hold the reports of thousands.
+const killsBetweenChecks = 40
+
 // TestKillDuringRuns kills the server while it makes inventories. Each run ends
 // with one complete report, and nothing else is in the bucket of reports.
 func TestKillDuringRuns(t *testing.T) {
@@ -97,44 +102,75 @@ func TestKillDuringRuns(t *testing.T) {
 	ids := []string{"first", "second"}
 	args := []string{"--shard-rows", "20000"}
 	kills := max(3, rounds(t, killsVariable, 3)/2)
-	for round := range kills {
+	checked := map[string]bool{} // ids of the runs whose reports were
+	attempts := 0
+	for round := 0; round < kills; {
+		for last := min(round+killsBetweenChecks, kills); round < last; round++ {
+			killDuringRun(t, data, args, ids, round)
+		}
 		s := start(t, data, args...)
 		c := newWire(s)
-		for i, id := range ids {
-			switch {
-			case round == 0:
-				putInventory(t, c, id)
-			case round%2 == i: // the other one may be left in the middle of a run
-				ended(t, c, id)
-				c.must(t, to("POST", "many", "", "inventory", "", "inventoryId", id, "x-oss-stocktake", "run"))
+		manifests := map[string]bool{}
+		for _, id := range ids {
+			for _, r := range ended(t, c, id) {
+				if checked[r.ID] {
+					continue
+				}
+				checked[r.ID] = true
+				attempts += r.Attempt
+				if r.State != stocktake.Succeeded || r.Matched != manyObjects || manifests[r.Manifest] {
+					t.Errorf("run of %s: %+v", id, r)
+				}
+				manifests[r.Manifest] = true
 			}
 		}
-		killed := make(chan struct{})
-		time.AfterFunc(rand.N(600*time.Millisecond), func() {
-			s.Kill()
-			close(killed)
-		})
-		<-killed
 		c.client.CloseIdleConnections()
+		check(t, s.Stop())
+		a := inspect(t, data)
+		t.Logf("%d kills, %d runs in %d attempts: %v", round, len(checked), attempts, a)
+		checkReports(t, filepath.Clean(data), manifests)
+		removeReports(t, filepath.Clean(data))
+		if t.Failed() {
+			return
+		}
 	}
+}
+
+// killDuringRun starts the server, and in it a run of one of the configurations,
+// and kills it at some time in the next 600 ms.
+func killDuringRun(t *testing.T, data string, args, ids []string, round int) {
+	t.Helper()
 	s := start(t, data, args...)
 	c := newWire(s)
-	manifests := map[string]bool{}
-	attempts := 0
-	for _, id := range ids {
-		for _, r := range ended(t, c, id) {
-			attempts += r.Attempt
-			if r.State != stocktake.Succeeded || r.Matched != manyObjects || manifests[r.Manifest] {
-				t.Errorf("run of %s: %+v", id, r)
-			}
-			manifests[r.Manifest] = true
+	for i, id := range ids {
+		switch {
+		case round == 0:
+			putInventory(t, c, id)
+		case round%2 == i: // the other one may be left in the middle of a run
+			ended(t, c, id)
+			c.must(t, to("POST", "many", "", "inventory", "", "inventoryId", id, "x-oss-stocktake", "run"))
 		}
 	}
+	killed := make(chan struct{})
+	time.AfterFunc(rand.N(600*time.Millisecond), func() {
+		s.Kill()
+		close(killed)
+	})
+	<-killed
 	c.client.CloseIdleConnections()
-	check(t, s.Stop())
-	a := inspect(t, data)
-	t.Logf("%d kills, %d runs in %d attempts: %v", kills, len(manifests), attempts, a)
-	checkReports(t, filepath.Clean(data), manifests)
+}
+
+// removeReports empties a folder's bucket of reports.
+func removeReports(t *testing.T, data string) {
+	t.Helper()
+	st, err := store.Open(t.Context(), data, store.Options{})
+	check(t, err)
+	defer func() { check(t, st.Close()) }()
+	bucket := st.Destination("reports", object.ByService("test"))
+	for key, err := range bucket.List(t.Context(), "") {
+		check(t, err)
+		check(t, bucket.Remove(t.Context(), key))
+	}
 }
 
 // checkReports checks that a folder's bucket of reports has these reports, all
