@@ -23,7 +23,7 @@ type Outline struct {
 // Plan cuts the keys that the configuration of job selects into segments: at the
 // bounds of the last report's shards if there is one with enough of them, else
 // where the source proposes. It writes nothing. Errors are those of src and dst,
-// wrapped.
+// wrapped, and [*RoomError] if the last report would not fit once more.
 func Plan(ctx context.Context, src Source, dst Destination, job Job, opts Options) (_ Outline, err error) {
 	r, err := newRun(dst, job, opts)
 	if err != nil {
@@ -58,6 +58,12 @@ func (r *run) plan(ctx context.Context, snap Snapshot) (Outline, error) {
 	var previous *stocktake.Summary
 	if n > 1 && r.job.Seed == "" {
 		previous = r.previous(ctx)
+	}
+	if err := r.fits(ctx, count, previous); err != nil {
+		if err.Last {
+			return Outline{}, err
+		}
+		r.log.Warn("the report may not fit", "err", err)
 	}
 	segs, err := plan(ctx, snap, prefix, n, previous)
 	if err != nil {

@@ -8,28 +8,45 @@ import (
 	"io"
 	"io/fs"
 	"strings"
-
-	"github.com/stocktake/stocktake/report"
 )
 
 // probe is the content that Probe writes. It is longer than what a store keeps in
 // its index, so that it is stored where shards are.
 var probe = []byte(strings.Repeat("Written to see whether reports can be. It may be removed.\n", 2000))
 
-// Probe does to a destination what the run of job will, with one small file: it
-// writes it where the shards go, encrypted as they are, reads it back and removes
-// it. It is for a configuration that no run has tried yet. The file has the name
+// Probe tries what the run of job will do, with one small file: it writes it where
+// the shards go, encrypted as they are, reads it back and removes it. It also
+// returns a [*RoomError] if the report is not expected to fit. It is for a
+// configuration that no run has tried yet. The file has the name
 // of a shard of job.Run, which no other run may have, so that what a crash leaves
 // of it is found as a stray.
-func Probe(ctx context.Context, dst Destination, job Job) (err error) {
-	format, err := report.FormatNamed(job.Configuration.Destination.Format)
+func Probe(ctx context.Context, src Source, dst Destination, job Job) error {
+	job.Attempt = 1
+	r, err := newRun(dst, job, Options{})
 	if err != nil {
 		return err
 	}
-	n := newNames(location(&job).Data(), job.Run, 1, format.Suffix())
-	key := n.shard(0, 0)
+	if err := r.probe(ctx); err != nil {
+		return fmt.Errorf("the destination %s cannot be written: %w", job.Configuration.Destination.Bucket, err)
+	}
+	snap, err := src.Snapshot(ctx, job.Bucket)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", job.Bucket, err)
+	}
+	count, err := snap.Count(ctx, job.Configuration.Filter.Prefix)
+	if err := errors.Join(err, snap.Close()); err != nil {
+		return fmt.Errorf("read %s: %w", job.Bucket, err)
+	}
+	if err := r.fits(ctx, count, r.previous(ctx)); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (r *run) probe(ctx context.Context) (err error) {
+	dst, key := r.dst, r.names.shard(0, 0)
 	f, err := dst.Create(ctx, key, FileOptions{
-		ContentType: "text/plain", Encryption: job.Configuration.Destination.Encryption, Exclusive: true,
+		ContentType: "text/plain", Encryption: r.job.Configuration.Destination.Encryption, Exclusive: true,
 	})
 	if err != nil {
 		return fmt.Errorf("create %s: %w", key, err)

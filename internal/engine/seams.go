@@ -112,6 +112,10 @@ type Destination interface {
 	// List yields the keys that start with prefix, ascending.
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 
+	// Room returns how many bytes can still be written, as far as the destination
+	// knows; -1: it does not.
+	Room(ctx context.Context) (int64, error)
+
 	// Remove deletes an object for good, whatever versioning says. Removing a
 	// missing object is not an error.
 	Remove(ctx context.Context, key string) error

@@ -53,7 +53,6 @@ func (s *Service) Check(ctx context.Context, bucket, id string) (stocktake.Inven
 		if ctx.Err() != nil {
 			return st, ctx.Err()
 		}
-		err = fmt.Errorf("the destination %s cannot be written: %w", e.Configuration.Destination.Bucket, err)
 		st.Warnings = append(st.Warnings, Reason(err, &e.Configuration))
 	}
 	return st, nil

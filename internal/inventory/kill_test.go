@@ -104,6 +104,8 @@ func (p *part) Abort() error {
 	return nil
 }
 
+func (folder) Room(context.Context) (int64, error) { return -1, nil }
+
 // onDisk are the stores of a process that is killed: so many objects, and a
 // folder for the reports.
 type onDisk struct {

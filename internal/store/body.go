@@ -118,15 +118,21 @@ const minFree = 128 << 20
 // room gives errSpace if n bytes would fill the disk. What is under way at the
 // same time is not counted, nor is what a disk does not tell.
 func (s *Store) room(n int64) error {
-	u, err := s.blobs.fs.GetDiskUsage(s.blobs.dir)
-	if err != nil || u.TotalBytes == 0 {
-		return nil
-	}
-	keep := min(minFree, u.TotalBytes/20)
-	if u.AvailBytes < keep || u.AvailBytes-keep < uint64(max(n, 0)) {
-		return fmt.Errorf("%w: %d bytes are left", errSpace, u.AvailBytes)
+	if free, known := s.free(); known && (free < 0 || free < n) {
+		return fmt.Errorf("%w: %d bytes are left", errSpace, free)
 	}
 	return nil
+}
+
+// free returns how many bytes can be written before the disk is down to what is
+// kept free; it is negative if the disk is below that. known is false if the
+// disk does not tell.
+func (s *Store) free() (n int64, known bool) {
+	u, err := s.blobs.fs.GetDiskUsage(s.blobs.dir)
+	if err != nil || u.TotalBytes == 0 {
+		return 0, false
+	}
+	return int64(u.AvailBytes) - int64(min(minFree, u.TotalBytes/20)), true
 }
 
 // newBody begins a body of an announced size; -1 is unknown.

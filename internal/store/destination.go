@@ -150,6 +150,15 @@ func (d *destination) open(ctx context.Context, key string, pick func(size int64
 	return &contentReader{r, c}, nil
 }
 
+// Room implements engine.Destination: it is what the disk has beyond what is
+// kept free.
+func (d *destination) Room(context.Context) (int64, error) {
+	if n, known := d.s.free(); known {
+		return max(n, 0), nil
+	}
+	return -1, nil
+}
+
 type contentReader struct {
 	io.Reader
 	io.Closer

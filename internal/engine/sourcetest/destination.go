@@ -33,6 +33,7 @@ func RunDestination(t *testing.T, open func(t *testing.T) engine.Destination) {
 		{"removed", removed},
 		{"after ctx has ended", afterContext},
 		{"many at once", manyFiles},
+		{"room", room},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, destination{open(t)}) })
 	}
@@ -373,5 +374,16 @@ func manyFiles(t *testing.T, d destination) {
 	}
 	for _, key := range want {
 		d.expect(t, key, []byte(key))
+	}
+}
+
+// room: what fits can be written.
+func room(t *testing.T, d destination) {
+	n, err := d.Room(t.Context())
+	if err != nil || n < -1 {
+		t.Fatalf("Room: %d, %v", n, err)
+	}
+	if n < 0 || n > 1000 {
+		d.mustPut(t, aKey, bytes.Repeat([]byte("x"), 1000))
 	}
 }

@@ -3,6 +3,7 @@ package local
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -67,11 +68,15 @@ func outcome(result *engine.Result) inventory.Outcome {
 
 // Probe implements [inventory.Prober].
 func (r *Runner) Probe(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
-	dst, err := r.Stores.Destination(ctx, cfg)
+	src, err := r.Stores.Source(ctx, bucket, cfg)
 	if err != nil {
 		return err
 	}
-	return engine.Probe(ctx, dst, engine.Job{Run: uuid.NewString(), Bucket: bucket, Configuration: *cfg})
+	dst, err := r.Stores.Destination(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("the destination %s cannot be written: %w", cfg.Destination.Bucket, err)
+	}
+	return engine.Probe(ctx, src, dst, engine.Job{Run: uuid.NewString(), Bucket: bucket, Configuration: *cfg})
 }
 
 // Clean implements [inventory.Runner].

@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A RoomError means that a report will not fit into its destination. Nothing of
+// it has been written.
+type RoomError struct {
+	Need int64 // bytes that the report will take, about
+	Room int64 // bytes that the destination has room for
+	Last bool  // Need is the size of the last report; else it is a rough estimate
+}
+
+func (e *RoomError) Error() string {
+	needs := "is estimated to need"
+	if e.Last {
+		needs = "will need about as much as the last one,"
+	}
+	return fmt.Sprintf("the report %s %s, and the destination has room for %s", needs, megabytes(e.Need), megabytes(e.Room))
+}
+
+// Advice says what a person can do about it.
+func (e *RoomError) Advice() string {
+	return "free space at the destination, or keep fewer reports (stocktake inventory retain), then run it again"
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
+// fits returns a RoomError if a report of about count records, -1 if their number
+// is unknown, will not fit into the destination. previous is the summary of
+// the last report, nil if there is none. A destination that cannot tell its room,
+// or fails to, has enough.
+func (r *run) fits(ctx context.Context, count int64, previous *stocktake.Summary) *RoomError {
+	room, err := r.dst.Room(ctx)
+	if err != nil {
+		r.log.Warn("the room of the destination is unknown", "err", err)
+		return nil
+	}
+	if room < 0 {
+		return nil
+	}
+	e := &RoomError{Room: room, Last: previous != nil}
+	if previous != nil {
+		for _, f := range previous.Files {
+			e.Need += f.Size
+		}
+	} else {
+		e.Need = r.estimate(count)
+	}
+	if e.Need <= room {
+		return nil
+	}
+	return e
+}
+
+// estimate is the size of a report of which nothing is known but how many
+// records there are, at least in most cases: rows compress to little more than
+// what is random in them. It is 0 if a filter decides how many records match.
+func (r *run) estimate(count int64) int64 {
+	cfg := &r.job.Configuration
+	if f := cfg.Filter; f.LastModifyBeginTimeStamp > 0 || f.LastModifyEndTimeStamp > 0 ||
+		f.LowerSizeBound > 0 || f.UpperSizeBound > 0 || len(f.StorageClass) > 0 {
+		return 0
+	}
+	row := int64(2)
+	for _, c := range cfg.Columns() {
+		switch c {
+		case stocktake.FieldETag:
+			row += 16
+		case stocktake.FieldCRC64:
+			row += 8
+		}
+	}
+	return max(count, 0) * row
+}

@@ -1,0 +1,91 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/membucket"
+)
+
+// narrow is a destination that has room for so many bytes.
+type narrow struct {
+	*membucket.Bucket
+	room int64
+}
+
+func (d narrow) Room(context.Context) (int64, error) { return d.room, nil }
+
+// A run whose report will not fit ends before it writes anything, if it is as
+// large as the last one; if there is none, it says so and tries.
+func TestRoom(t *testing.T) {
+	store := newStore(objects)
+	dst := store.Bucket("reports")
+	var log bytes.Buffer
+	opts := small
+	opts.Log = slog.New(slog.NewTextHandler(&log, nil))
+	job := newJob()
+	first, err := engine.Run(t.Context(), store, narrow{dst, 10}, job, opts)
+	if err != nil || !strings.Contains(log.String(), "may not fit") {
+		t.Errorf("the first run: %v, log %q", err, &log)
+	}
+	size := int64(0)
+	for _, f := range first.Summary.Files {
+		size += f.Size
+	}
+	before := keys(t, dst)
+	job.Run = "run-2"
+	var full *engine.RoomError
+	_, err = engine.Run(t.Context(), store, narrow{dst, size - 1}, job, opts)
+	if !errors.As(err, &full) || full.Need != size || full.Room != size-1 || !full.Last || full.Advice() == "" {
+		t.Errorf("error %v, want one of %d bytes", err, size)
+	}
+	if after := keys(t, dst); len(after) != len(before) {
+		t.Errorf("the destination holds %q, had %q", after, before)
+	}
+	log.Reset()
+	for _, room := range []int64{size, -1} {
+		job.Run += "0"
+		if _, err := engine.Run(t.Context(), store, narrow{dst, room}, job, opts); err != nil || log.Len() > 0 {
+			t.Errorf("with room for %d: %v, log %q", room, err, &log)
+		}
+	}
+}
+
+// A probe says whether the report is expected to fit.
+func TestProbeRoom(t *testing.T) {
+	store := newStore(objects)
+	dst := store.Bucket("reports")
+	filtered := newJob(func(c *stocktake.InventoryConfiguration) { c.Filter.LowerSizeBound = 1 })
+	var full *engine.RoomError
+	for _, tt := range []struct {
+		job  engine.Job
+		room int64
+		last bool
+		fits bool
+	}{
+		{newJob(), 100, false, false},
+		{newJob(), 10_000, false, true},
+		{filtered, 100, false, true}, // how many objects match is unknown
+		{newJob(), -1, false, true},
+		{newJob(), 100, true, false},
+		{newJob(), 10_000, true, true},
+	} {
+		if tt.last {
+			job := newJob()
+			job.Run = "run-2"
+			if _, err := engine.Run(t.Context(), store, dst, job, small); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := engine.Probe(t.Context(), store, narrow{dst, tt.room}, tt.job)
+		if tt.fits != (err == nil) || err != nil && (!errors.As(err, &full) || full.Last != tt.last) {
+			t.Errorf("room for %d, last %v: %v", tt.room, tt.last, err)
+		}
+	}
+}
