@@ -31,11 +31,11 @@ type Consistency string
 
 // The consistencies a source can give.
 const (
-	// Snapshot: the exact state at Summary.Start.
-	Snapshot Consistency = "snapshot"
-	// Window: each row was true at some moment between Summary.Start and
+	// ConsistencySnapshot: the exact state at Summary.Start.
+	ConsistencySnapshot Consistency = "snapshot"
+	// ConsistencyWindow: each row was true at some moment between Summary.Start and
 	// Summary.End; changes within may be seen or missed.
-	Window Consistency = "window"
+	ConsistencyWindow Consistency = "window"
 )
 
 // SummaryVersion is the version of manifest.summary.

@@ -1,9 +1,9 @@
 package stocktake
 
 import (
-	"encoding/hex"
+	"bytes"
+	"math"
 	"strconv"
-	"strings"
 )
 
 // A Record is one object version as a row of a report.
@@ -64,23 +64,57 @@ func (e *ETag) AppendText(dst []byte) []byte {
 // String is the text of AppendText.
 func (e ETag) String() string { return string(e.AppendText(nil)) }
 
-// ParseETag reads the text of an ETag, with or without its quotes.
-func ParseETag(s string) ETag {
-	if len(s) > 1 && s[0] == '"' && s[len(s)-1] == '"' {
-		s = s[1 : len(s)-1]
+// ParseETag reads the text of an ETag, with or without its quotes. It does not
+// allocate: if the tag is kept as text, ETag.Text is a part of text.
+func ParseETag(text []byte) ETag {
+	if len(text) > 1 && text[0] == '"' && text[len(text)-1] == '"' {
+		text = text[1 : len(text)-1]
 	}
-	sum, parts, dashed := strings.Cut(s, "-")
+	sum, parts, dashed := bytes.Cut(text, []byte{'-'})
+	asText := ETag{Text: text[:len(text):len(text)]}
+	if len(sum) != 32 {
+		return asText
+	}
 	var e ETag
-	if len(sum) == 32 && sum == strings.ToUpper(sum) {
-		if _, err := hex.Decode(e.Sum[:], []byte(sum)); err == nil {
-			if !dashed {
-				return e
-			}
-			if n, err := strconv.ParseUint(parts, 10, 32); err == nil && n > 0 && parts[0] != '0' && parts[0] != '+' {
-				e.Parts = uint32(n)
-				return e
-			}
+	for i := range e.Sum {
+		high, low := upperHex(sum[2*i]), upperHex(sum[2*i+1])
+		if high|low > 15 {
+			return asText
 		}
+		e.Sum[i] = high<<4 | low
 	}
-	return ETag{Text: []byte(s)}
+	if dashed {
+		n, ok := partCount(parts)
+		if !ok {
+			return asText
+		}
+		e.Parts = n
+	}
+	return e
+}
+
+// upperHex returns the value of a digit 0-9 or A-F, and 255 for anything else.
+func upperHex(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 255
+}
+
+// partCount reads the number of parts the way AppendText writes it.
+func partCount(text []byte) (uint32, bool) {
+	if len(text) == 0 || len(text) > len("4294967295") || text[0] == '0' {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return uint32(n), n <= math.MaxUint32
 }

@@ -85,7 +85,7 @@ func writeAs(t tb, f report.Format, dst *membucket.Bucket, limits report.Limits,
 	t.Helper()
 	key := func(n int) string { return fmt.Sprintf("photos/weekly-1/data/%d%s", n, f.Suffix()) }
 	s := stocktake.Summary{
-		Version: stocktake.SummaryVersion, Bucket: "photos", Configuration: "weekly-1", Run: "run-1", Consistency: stocktake.Snapshot,
+		Version: stocktake.SummaryVersion, Bucket: "photos", Configuration: "weekly-1", Run: "run-1", Consistency: stocktake.ConsistencySnapshot,
 		Start: time.Unix(start, 0).UTC(), End: time.Unix(start+1, 0).UTC(), Listed: int64(len(records)),
 	}
 	m := stocktake.Manifest{

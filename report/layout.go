@@ -1,8 +1,11 @@
 package report
 
 import (
+	"fmt"
 	"strings"
 	"time"
+
+	"github.com/stocktake/stocktake"
 )
 
 // The files of a report beside its shards. manifest.json is written last: its
@@ -39,6 +42,19 @@ func (l Location) Data() string { return l.Base() + "data/" }
 func (l Location) LongestKey(f Format) int {
 	const name = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx-1000000"
 	return len(l.Data()) + len(name) + len(f.Suffix())
+}
+
+// CheckKeys returns a [*stocktake.InvalidArgumentError] if a report of the location
+// would have keys that are longer than any object's may be.
+func (l Location) CheckKeys(f Format) error {
+	n := l.LongestKey(f)
+	if n <= stocktake.MaxKeyLength {
+		return nil
+	}
+	return &stocktake.InvalidArgumentError{
+		Element: "Destination/OSSBucketDestination/Prefix", Value: l.Prefix[:min(len(l.Prefix), 200)],
+		Reason: fmt.Sprintf("with it the keys of a report have up to %d bytes, more than %d", n, stocktake.MaxKeyLength),
+	}
 }
 
 // Directory is the prefix of the manifest of a report whose scan began at t.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"unicode/utf8"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 	"github.com/schollz/progressbar/v3"
@@ -52,7 +51,7 @@ func findFiles(root string) (t fileTree, skipped int, err error) {
 			return err
 		}
 		key := filepath.ToSlash(rel)
-		if !stocktake.ValidKey(key) || !utf8.ValidString(key) {
+		if !stocktake.ValidKey(key) {
 			skipped++
 			return nil
 		}

@@ -60,7 +60,7 @@ func (d *Decoder) value(c stocktake.Field, v []byte) (err error) {
 	case stocktake.FieldTransitionTime:
 		r.TransitionTime, err = parseDate(v)
 	case stocktake.FieldETag:
-		r.ETag = parseETag(v)
+		r.ETag = stocktake.ParseETag(v)
 	case stocktake.FieldStorageClass:
 		var ok bool
 		if r.StorageClass, ok = stocktake.ParseStorageClass(string(v)); !ok && len(v) > 0 {

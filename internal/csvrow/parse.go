@@ -1,7 +1,6 @@
 package csvrow
 
 import (
-	"bytes"
 	"math"
 	"slices"
 	"strconv"
@@ -119,35 +118,6 @@ func number(v []byte) (n int) {
 		n = n*10 + int(c-'0')
 	}
 	return n
-}
-
-// parseETag is stocktake.ParseETag without its allocations: a textual tag
-// points into v.
-func parseETag(v []byte) stocktake.ETag {
-	if len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' {
-		v = v[1 : len(v)-1]
-	}
-	sum, parts, dashed := bytes.Cut(v, []byte{'-'})
-	text := stocktake.ETag{Text: v[:len(v):len(v)]}
-	if len(sum) != 32 {
-		return text
-	}
-	var e stocktake.ETag
-	for i := range e.Sum {
-		h, l := sum[2*i], sum[2*i+1]
-		if unhex[h]|unhex[l] > 15 || h > 'F' || l > 'F' {
-			return text
-		}
-		e.Sum[i] = unhex[h]<<4 | unhex[l]
-	}
-	if dashed {
-		n, err := parseUint(parts)
-		if err != nil || n == 0 || n > math.MaxUint32 || parts[0] == '0' {
-			return text
-		}
-		e.Parts = uint32(n)
-	}
-	return e
 }
 
 var objectTypes = [...]stocktake.ObjectType{stocktake.Normal, stocktake.Multipart, stocktake.Appendable, stocktake.Symlink}

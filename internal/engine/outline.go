@@ -100,7 +100,7 @@ func (r *run) summarize(o *Outline, results []SliceResult) (*stocktake.Summary, 
 			files = append(files, stocktake.ManifestFile{MD5: f.MD5, Key: f.Key, Size: f.Size})
 		}
 		if !part.Snapshot.Equal(o.Start) { // the slices have seen different states
-			s.Consistency = stocktake.Window
+			s.Consistency = stocktake.ConsistencyWindow
 		}
 		if part.End.After(s.End) {
 			s.End = part.End.UTC()

@@ -129,7 +129,7 @@ type liveSnapshot struct {
 	bucket string
 }
 
-func (s liveSnapshot) Consistency() stocktake.Consistency { return stocktake.Window }
+func (s liveSnapshot) Consistency() stocktake.Consistency { return stocktake.ConsistencyWindow }
 
 func (s liveSnapshot) Scan(ctx context.Context, seg engine.Segment, versions bool, yield func([]stocktake.Record) error) error {
 	snap, err := s.store.Snapshot(ctx, s.bucket)

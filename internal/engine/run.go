@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -98,11 +97,8 @@ func newRun(dst Destination, job Job, opts Options) (*run, error) {
 	}
 	r := &run{job: job, opts: opts, dst: dst, at: location(&job)}
 	r.names = newNames(r.at.Data(), job.Run, job.Attempt, opts.Format.Suffix())
-	if longest := r.at.LongestKey(opts.Format); longest > stocktake.MaxKeyLength {
-		return nil, &stocktake.InvalidArgumentError{
-			Element: "Destination/OSSBucketDestination/Prefix", Value: r.at.Prefix[:min(len(r.at.Prefix), 200)],
-			Reason: fmt.Sprintf("keys below it would have %d bytes, more than %d", longest, stocktake.MaxKeyLength),
-		}
+	if err := r.at.CheckKeys(opts.Format); err != nil {
+		return nil, err
 	}
 	r.log = cmp.Or(opts.Log, slog.Default()).With("bucket", job.Bucket, "configuration", cfg.ID, "run", job.Run, "attempt", job.Attempt)
 	return r, nil

@@ -109,7 +109,7 @@ func TestRunReportsWhatIsSelected(t *testing.T) {
 		}
 		s := result.Summary
 		if s.Listed != listed || s.Matched != totals.Rows || s.Bytes != totals.Bytes || !slices.Equal(s.Classes, totals.Classes()) ||
-			s.Bucket != "photos" || s.Configuration != "weekly-1" || s.Run != "run-1" || s.Consistency != stocktake.Snapshot {
+			s.Bucket != "photos" || s.Configuration != "weekly-1" || s.Run != "run-1" || s.Consistency != stocktake.ConsistencySnapshot {
 			t.Errorf("summary %+v, want listed %d, %+v", s, listed, totals)
 		}
 		p := progress.Load()
@@ -198,19 +198,19 @@ func TestGolden(t *testing.T) {
 	photos.Load(
 		stocktake.Record{
 			Key: []byte("2026/01/a b.jpg"), VersionID: []byte("v3"), IsLatest: true, Size: 102400, LastModified: 1767582245,
-			ETag: stocktake.ParseETag("9E107D9D372BB6826BD81D3542A419D6"), HasCRC64: true, CRC64: 12345678901234567890,
+			ETag: stocktake.ParseETag([]byte("9E107D9D372BB6826BD81D3542A419D6")), HasCRC64: true, CRC64: 12345678901234567890,
 		},
 		stocktake.Record{
 			Key: []byte("2026/01/a b.jpg"), VersionID: []byte("v2"), IsDeleteMarker: true, LastModified: 1767582000,
 		},
 		stocktake.Record{
 			Key: []byte("2026/01/a b.jpg"), VersionID: []byte("null"), Size: 5, LastModified: 1735689600,
-			ETag: stocktake.ParseETag("D41D8CD98F00B204E9800998ECF8427E-2"), StorageClass: stocktake.ColdArchive, TransitionTime: 1738368000,
+			ETag: stocktake.ParseETag([]byte("D41D8CD98F00B204E9800998ECF8427E-2")), StorageClass: stocktake.ColdArchive, TransitionTime: 1738368000,
 			Type: stocktake.Multipart, Multipart: true, Encrypted: true, TaggingCount: 2, ACL: stocktake.Private,
 		},
 		stocktake.Record{
 			Key: []byte("猫,\"\n/ +%.jpg"), VersionID: []byte("v9"), IsLatest: true, LastModified: 1767582246,
-			ETag: stocktake.ParseETag("0CC175B9C0F1B6A831C399E269772661"), Type: stocktake.Symlink,
+			ETag: stocktake.ParseETag([]byte("0CC175B9C0F1B6A831C399E269772661")), Type: stocktake.Symlink,
 		},
 	)
 	job := newJob(func(c *stocktake.InventoryConfiguration) {

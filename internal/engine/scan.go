@@ -118,7 +118,7 @@ func (r *run) newWorker(snap Snapshot, opened time.Time) (*worker, error) {
 	}
 	w.matcher = stocktake.NewMatcher(cfg.Filter, !w.versions)
 	w.matcher.SkipPrefix() // segments have it
-	if snap.Consistency() != stocktake.Snapshot && cfg.Destination.Bucket == r.job.Bucket {
+	if snap.Consistency() != stocktake.ConsistencySnapshot && cfg.Destination.Bucket == r.job.Bucket {
 		w.excluded = []byte(r.names.run) // the listing may contain our own shards
 	}
 	return w, nil

@@ -26,8 +26,8 @@ type Snapshot interface {
 	// before, as far as Consistency promises.
 	Time() time.Time
 
-	// Consistency is stocktake.Snapshot if the records show exactly the state at
-	// Time. With stocktake.Window, a scan shows each version that exists throughout
+	// Consistency is stocktake.ConsistencySnapshot if the records show exactly the state at
+	// Time. With stocktake.ConsistencyWindow, a scan shows each version that exists throughout
 	// the scan exactly once, and may or may not show what comes or goes meanwhile.
 	Consistency() stocktake.Consistency
 

@@ -146,7 +146,7 @@ func TestSlicesCutInTwo(t *testing.T) {
 		if !bytes.Equal(rows, want) {
 			t.Errorf("rows\n%s, want\n%s", rows, want)
 		}
-		if got.Summary.Listed != whole.Summary.Listed || got.Summary.Consistency != stocktake.Window {
+		if got.Summary.Listed != whole.Summary.Listed || got.Summary.Consistency != stocktake.ConsistencyWindow {
 			t.Errorf("summary %+v, want %d listed, and a window", got.Summary, whole.Summary.Listed)
 		}
 		checkWhole(t, store.Bucket("sliced"), got.Manifest, whole.Summary.Matched)

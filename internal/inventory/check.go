@@ -59,20 +59,13 @@ func (s *Service) mayReport(ctx context.Context, bucket string, cfg *stocktake.I
 	return s.opts.Roles.MayReport(ctx, bucket, cfg)
 }
 
-// checkKeys holds the longest key of a report to the bound of a key.
+// checkKeys checks the length of the keys of the reports to come.
 func checkKeys(bucket string, cfg *stocktake.InventoryConfiguration) error {
 	format, err := report.FormatNamed(cfg.Destination.Format)
 	if err != nil {
 		return err
 	}
-	n := report.Location{Prefix: cfg.Destination.Prefix, Bucket: bucket, Configuration: cfg.ID}.LongestKey(format)
-	if n <= stocktake.MaxKeyLength {
-		return nil
-	}
-	return &stocktake.InvalidArgumentError{
-		Element: destinationElement + "/Prefix", Value: cfg.Destination.Prefix[:min(len(cfg.Destination.Prefix), 200)],
-		Reason: fmt.Sprintf("with it the keys of a report have up to %d bytes, more than %d", n, stocktake.MaxKeyLength),
-	}
+	return report.Location{Prefix: cfg.Destination.Prefix, Bucket: bucket, Configuration: cfg.ID}.CheckKeys(format)
 }
 
 func (s *Service) checkDestination(ctx context.Context, source *object.Bucket, dst *stocktake.Destination) error {

@@ -21,7 +21,7 @@ type snapshot struct {
 }
 
 func (s *snapshot) Time() time.Time                    { return s.time }
-func (s *snapshot) Consistency() stocktake.Consistency { return stocktake.Snapshot }
+func (s *snapshot) Consistency() stocktake.Consistency { return stocktake.ConsistencySnapshot }
 func (s *snapshot) Close() error                       { return nil }
 
 // from is the index of the first record whose key is at least key.

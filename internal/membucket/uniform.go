@@ -62,8 +62,9 @@ type uniformSnapshot struct {
 	width int // digits of a tenant's number
 }
 
-func (s *uniformSnapshot) Time() time.Time                    { return time.Unix(uniformEpoch+91*86400, 0) }
-func (s *uniformSnapshot) Consistency() stocktake.Consistency { return stocktake.Snapshot }
+func (s *uniformSnapshot) Time() time.Time { return time.Unix(uniformEpoch+91*86400, 0) }
+
+func (s *uniformSnapshot) Consistency() stocktake.Consistency { return stocktake.ConsistencySnapshot }
 func (s *uniformSnapshot) Close() error                       { return nil }
 
 // appendKey appends the key of object i.

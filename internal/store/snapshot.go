@@ -55,7 +55,7 @@ type snapshot struct {
 }
 
 func (sn *snapshot) Time() time.Time                    { return sn.taken }
-func (sn *snapshot) Consistency() stocktake.Consistency { return stocktake.Snapshot }
+func (sn *snapshot) Consistency() stocktake.Consistency { return stocktake.ConsistencySnapshot }
 func (sn *snapshot) Close() error                       { return sn.index.Close() }
 
 // bounds are the index keys of prefix.

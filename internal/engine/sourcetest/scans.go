@@ -67,7 +67,7 @@ func isolation(t *testing.T, s *subject) {
 		s.fill("a", "b")
 	}
 	snap := s.snapshot(t)
-	if snap.Consistency() != stocktake.Snapshot {
+	if snap.Consistency() != stocktake.ConsistencySnapshot {
 		t.Skip("the source has no snapshots")
 	}
 	before := [2][]stocktake.Record{scan(t, snap, wholeBucket, false), scan(t, snap, wholeBucket, true)}

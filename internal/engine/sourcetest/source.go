@@ -78,7 +78,7 @@ func emptyBucket(t *testing.T, s *subject) {
 	if age := time.Since(snap.Time()); age < -time.Hour || age > time.Hour {
 		t.Errorf("the snapshot is of %v", snap.Time())
 	}
-	if c := snap.Consistency(); c != stocktake.Snapshot && c != stocktake.Window {
+	if c := snap.Consistency(); c != stocktake.ConsistencySnapshot && c != stocktake.ConsistencyWindow {
 		t.Errorf("consistency %q", c)
 	}
 	if n, err := snap.Count(t.Context(), ""); err != nil || n > 0 {
