@@ -12,7 +12,7 @@ import (
 )
 
 // accessFlags say whose accounts a command works on. A server that runs on the
-// same folder sees every change within two seconds.
+// same folder has every change in force when the command returns.
 type accessFlags struct {
 	Data      string `group:"Connection" help:"Data folder of the server." default:"./stocktake-data" type:"path"`
 	AccountID string `group:"Connection" name:"account-id" help:"Account." default:"1000000000000000"`

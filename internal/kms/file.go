@@ -63,6 +63,11 @@ func readFile(b []byte) (*file, error) {
 	return f, nil
 }
 
+func (f *file) encode() ([]byte, error) {
+	b, err := json.MarshalIndent(f, "", "  ")
+	return append(b, '\n'), err
+}
+
 func (f *file) key(id string) *keyFile {
 	for _, k := range f.Keys {
 		if k.ID == id {

@@ -6,16 +6,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,17 +70,12 @@ type Options struct {
 }
 
 // Keys keeps named keys in a file. Its methods may be used by many goroutines;
-// every change is durable when its method returns nil, and other processes with
-// the same file see it within a second or two.
+// every change is durable when its method returns nil, and by then it is in force
+// for other processes with the same file, too.
 type Keys struct {
-	path   string
 	opts   Options
 	master tink.AEAD
-	state  atomic.Pointer[state]
-
-	mu      sync.Mutex // reloading and changing
-	watch   *securefile.Watch
-	replace func(path string, data []byte) error // tests fail it
+	doc    securefile.Document[state]
 }
 
 // Open opens the keys of the file path, which is made if there is none. There
@@ -99,126 +90,84 @@ func Open(path string, opts Options) (*Keys, error) {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
-	k := &Keys{path: path, opts: opts, watch: securefile.NewWatch(path), replace: securefile.Replace}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k, k.open()
-}
-
-// open makes sure that there is a file with a service key, which also proves
-// that the master key is the right one.
-func (k *Keys) open() (err error) {
-	unlock, err := securefile.Lock(k.path)
-	if err != nil {
-		return err
+	k := &Keys{opts: opts}
+	k.doc = securefile.Document[state]{
+		Path: path, Max: maxFile, Parse: k.parse,
+		Failed: func(err error) {
+			opts.Log.Error("encryption keys changed on disk and cannot be read; what was read before stays in force", "err", err)
+		},
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	f, err := k.read()
-	if err != nil {
-		return err
-	}
-	material, err := master(k.opts, len(f.Keys) == 0)
-	if err != nil {
-		return err
-	}
-	if k.master, err = subtle.NewAESGCM(material); err != nil {
-		return err
-	}
-	if f.key(ServiceKey) != nil {
-		return k.reload()
-	}
-	return k.change(func(f *file) error {
-		_, err := k.add(f, ServiceKey, "")
-		return err
+	// Make sure that there is a file with a service key, which also proves that the
+	// master key is the right one.
+	err := k.doc.Update(func(data []byte) ([]byte, error) {
+		f, err := k.kept(data)
+		if err != nil {
+			return nil, err
+		}
+		material, err := master(opts, len(f.Keys) == 0)
+		if err != nil {
+			return nil, err
+		}
+		if k.master, err = subtle.NewAESGCM(material); err != nil {
+			return nil, err
+		}
+		if f.key(ServiceKey) != nil {
+			return data, nil
+		}
+		if _, err := k.add(f, ServiceKey, ""); err != nil {
+			return nil, err
+		}
+		return f.encode()
 	})
-}
-
-// read reads the file. None is an empty one.
-func (k *Keys) read() (*file, error) {
-	b, err := securefile.Read(k.path, maxFile)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return &file{Version: fileVersion}, nil
-	case err != nil:
+	if err != nil {
 		return nil, err
 	}
-	f, err := readFile(b)
+	return k, nil
+}
+
+// kept reads the bytes of the file; nil is an empty one.
+func (k *Keys) kept(data []byte) (*file, error) {
+	if data == nil {
+		return &file{Version: fileVersion}, nil
+	}
+	f, err := readFile(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", k.path, err)
+		return nil, fmt.Errorf("%s: %w", k.doc.Path, err)
 	}
 	return f, nil
 }
 
-// reload reads the file into the state. The caller holds k.mu.
-func (k *Keys) reload() error {
-	now := k.watch.Stat() // before reading: what changes meanwhile is read again
-	f, err := k.read()
+// parse makes the state of the bytes of the file.
+func (k *Keys) parse(data []byte) (*state, error) {
+	f, err := k.kept(data)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s, err := newState(f, k.master)
 	if err != nil {
-		return fmt.Errorf("%s: %w", k.path, err)
+		return nil, fmt.Errorf("%s: %w", k.doc.Path, err)
 	}
 	if s.keys[ServiceKey] == nil {
-		return fmt.Errorf("%s: the key of the service is missing", k.path)
+		return nil, fmt.Errorf("%s: the key of the service is missing", k.doc.Path)
 	}
-	k.state.Store(s)
-	k.watch.Read(now)
-	return nil
+	return s, nil
 }
 
-// current is the state, re-read if the file has changed since.
-func (k *Keys) current() *state {
-	if k.watch.Due() && k.mu.TryLock() {
-		defer k.mu.Unlock()
-		if now := k.watch.Stat(); k.watch.Changed(now) {
-			if err := k.reload(); err != nil {
-				k.watch.Failed(now)
-				k.opts.Log.Error("encryption keys changed on disk and cannot be read; what was read before stays in force", "err", err)
-			}
+// current returns the state as the file is now.
+func (k *Keys) current() *state { return k.doc.Current() }
+
+// update changes the file in one atomic step; an error of edit changes nothing.
+func (k *Keys) update(edit func(f *file) error) error {
+	return k.doc.Update(func(data []byte) ([]byte, error) {
+		f, err := k.kept(data)
+		if err != nil {
+			return nil, err
 		}
-	}
-	return k.state.Load()
-}
-
-// update changes the file in one atomic step; an error of edit changes
-// nothing.
-func (k *Keys) update(edit func(f *file) error) (err error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	unlock, err := securefile.Lock(k.path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	return k.change(edit)
-}
-
-// change is update for a caller that holds k.mu and the lock of the file.
-func (k *Keys) change(edit func(f *file) error) error {
-	f, err := k.read()
-	if err != nil {
-		return err
-	}
-	if err := edit(f); err != nil {
-		return err
-	}
-	b, err := json.MarshalIndent(f, "", "  ")
-	if err != nil {
-		return err
-	}
-	s, err := newState(f, k.master)
-	if err != nil {
-		return err
-	}
-	if err := k.replace(k.path, append(b, '\n')); err != nil {
-		return err
-	}
-	now := k.watch.Stat()
-	k.state.Store(s)
-	k.watch.Read(now)
-	return nil
+		if err := edit(f); err != nil {
+			return nil, err
+		}
+		return f.encode()
+	})
 }
 
 // add makes a key with a first version.
@@ -315,16 +264,10 @@ func (k *Keys) Get(keyID string) (Info, error) {
 	return key.info(s.file), nil
 }
 
-// find is find of the current state. A key that is not there is looked for in
-// the file at once: it may have been made a moment ago, by another process.
+// find is find of the current state.
 func (k *Keys) find(keyID string) (*state, *key, error) {
 	s := k.current()
 	key, err := s.find(keyID)
-	if err != nil {
-		k.watch.LookNow()
-		s = k.current()
-		key, err = s.find(keyID)
-	}
 	return s, key, err
 }
 

@@ -4,13 +4,9 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/securefile"
@@ -37,21 +33,14 @@ type Options struct {
 }
 
 // A Directory knows accounts and what belongs to them. Its methods may be used
-// by many goroutines. Every change is durable when its method returns nil; other
-// processes with the same file see it within a second or two.
+// by many goroutines. Every change is durable when its method returns nil; by
+// then it is in force for other processes with the same file, too.
 type Directory struct {
-	path     string // empty: in memory
 	root     Root
 	opts     Options
 	policies policyCache // of buckets and sessions
 
-	state atomic.Pointer[state]
-
-	mu     sync.Mutex // reloading and changing
-	memory []byte     // the file, where path is empty
-	watch  *securefile.Watch
-
-	replace func(path string, data []byte) error // tests fail it
+	doc securefile.Document[state]
 }
 
 // Open opens the directory kept in the file path, which is made with the first
@@ -70,15 +59,19 @@ func Open(path string, root Root, opts Options) (*Directory, error) {
 	if !validAccount(root.Account) || root.AccessKeyID != "" && (!validKeyID(root.AccessKeyID) || root.Secret == "") {
 		return nil, fmt.Errorf("root key: account, access key id and secret are needed: %w", ErrInvalidName)
 	}
-	d := &Directory{path: path, root: root, opts: opts, watch: securefile.NewWatch(path, opts.Declared), replace: securefile.Replace}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.reload(); err != nil {
+	d := &Directory{root: root, opts: opts}
+	d.doc = securefile.Document[state]{
+		Path: path, Also: []string{opts.Declared}, Max: maxFile, Parse: d.parse,
+		Failed: func(err error) {
+			opts.Log.Error("accounts, keys and roles changed on disk and cannot be read; what was read before stays in force", "err", err)
+		},
+	}
+	if err := d.doc.Load(); err != nil {
 		return nil, err
 	}
-	if d.state.Load().tokens == nil {
+	if d.current().tokens == nil {
 		// Temporary keys outlive a restart only with a key that is kept.
-		if err := d.change(func(f *file, _ *state) error {
+		if err := d.update(func(f *file, _ *state) error {
 			if len(f.TokenKey) > 0 {
 				return nil
 			}
@@ -92,42 +85,32 @@ func Open(path string, root Root, opts Options) (*Directory, error) {
 	return d, nil
 }
 
-// current is the state, re-read if a file has changed since.
-func (d *Directory) current() *state {
-	if d.watch.Due() && d.mu.TryLock() {
-		defer d.mu.Unlock()
-		if now := d.watch.Stat(); d.watch.Changed(now) {
-			if err := d.reload(); err != nil {
-				d.watch.Failed(now)
-				d.opts.Log.Error("accounts, keys and roles changed on disk and cannot be read; what was read before stays in force", "err", err)
-			}
-		}
-	}
-	return d.state.Load()
-}
+// current returns the state as the files are now.
+func (d *Directory) current() *state { return d.doc.Current() }
 
 // Reload reads the files at once, changed or not. After an error what was read
 // before stays in force.
-func (d *Directory) Reload() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.reload()
+func (d *Directory) Reload() error { return d.doc.Load() }
+
+// parse makes the state of the bytes of the kept file.
+func (d *Directory) parse(data []byte) (*state, error) {
+	f, err := d.kept(data)
+	if err != nil {
+		return nil, err
+	}
+	return d.build(f)
 }
 
-// reload reads the files. The caller holds d.mu.
-func (d *Directory) reload() error {
-	now := d.watch.Stat() // before reading: what changes meanwhile is read again
-	kept, err := d.read()
-	if err != nil {
-		return err
+// kept reads the bytes of the kept file; nil is an empty one.
+func (d *Directory) kept(data []byte) (*file, error) {
+	if data == nil {
+		return &file{Version: fileVersion}, nil
 	}
-	s, err := d.build(kept)
+	f, err := readJSON(data)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("%s: %w", d.doc.Path, err)
 	}
-	d.state.Store(s)
-	d.watch.Read(now)
-	return nil
+	return f, nil
 }
 
 // build makes the state of what is declared and kept.
@@ -154,78 +137,28 @@ func (d *Directory) build(kept *file) (*state, error) {
 	return s, nil
 }
 
-// read reads the kept file. None is an empty one.
-func (d *Directory) read() (*file, error) {
-	b := d.memory
-	if d.path != "" {
-		var err error
-		b, err = securefile.Read(d.path, maxFile)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+// update changes the kept file in one atomic step. edit gets the file as it is on
+// disk now and the state that it makes; its error is returned and changes nothing.
+func (d *Directory) update(edit func(f *file, s *state) error) error {
+	return d.doc.Update(func(data []byte) ([]byte, error) {
+		f, err := d.kept(data)
+		if err != nil {
 			return nil, err
 		}
-	}
-	if b == nil {
-		return &file{Version: fileVersion}, nil
-	}
-	f, err := readJSON(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.path, err)
-	}
-	return f, nil
-}
-
-// update changes the kept file in one atomic step. edit sees it as it is on
-// disk now, and the state that it makes; its error is returned and changes
-// nothing.
-func (d *Directory) update(edit func(f *file, s *state) error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.change(edit)
-}
-
-// change is update for a caller that holds d.mu.
-func (d *Directory) change(edit func(f *file, s *state) error) (err error) {
-	if d.path != "" {
-		unlock, lockErr := securefile.Lock(d.path)
-		if lockErr != nil {
-			return lockErr
+		before, err := d.build(f)
+		if err != nil {
+			return nil, err
 		}
-		defer func() { err = errors.Join(err, unlock()) }()
-	}
-	f, err := d.read()
-	if err != nil {
-		return err
-	}
-	before, err := d.build(f)
-	if err != nil {
-		return err
-	}
-	if err := edit(f, before); err != nil {
-		return err
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(f); err != nil {
-		return err
-	}
-	// Read it back: what is in force is what is on disk.
-	f, err = readJSON(b.Bytes())
-	if err != nil {
-		return err
-	}
-	s, err := d.build(f)
-	if err != nil {
-		return err
-	}
-	if d.path == "" {
-		d.memory = b.Bytes()
-	} else if err := d.replace(d.path, b.Bytes()); err != nil {
-		return err
-	}
-	now := d.watch.Stat()
-	d.state.Store(s)
-	d.watch.Read(now)
-	return nil
+		if err := edit(f, before); err != nil {
+			return nil, err
+		}
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		if err := e.Encode(f); err != nil {
+			return nil, err
+		}
+		return b.Bytes(), nil
+	})
 }

@@ -1,16 +1,10 @@
 package ram
 
-import "github.com/stocktake/stocktake/internal/securefile"
-
-// LookNow lets d look at its files with the next call, as it does once a
-// second.
-func (d *Directory) LookNow() { d.watch.LookNow() }
-
 // FailReplace makes every write fail with err; nil: no more.
 func (d *Directory) FailReplace(err error) {
-	d.replace = securefile.Replace
+	d.doc.Replace = nil
 	if err != nil {
-		d.replace = func(string, []byte) error { return err }
+		d.doc.Replace = func(string, []byte) error { return err }
 	}
 }
 

@@ -16,11 +16,6 @@ func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity,
 		return d.temporaryKey(s, accessKeyID, token)
 	}
 	k := s.keys[accessKeyID]
-	if k == nil { // it may have been made a moment ago, by another process
-		d.watch.LookNow()
-		s = d.current()
-		k = s.keys[accessKeyID]
-	}
 	switch {
 	case k == nil:
 		return "", Identity{}, ErrNoSuchAccessKey
