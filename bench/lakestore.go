@@ -42,7 +42,7 @@ func (m *measurement) seedLake(ctx context.Context, objects int) (*lakeStore, er
 	}
 	l := &lakeStore{binary: binary, data: m.data(), objects: objects}
 	start := time.Now()
-	if err := seed(ctx, l.data, lakeBucket, objects); err != nil {
+	if err := seedLake(ctx, l.data, lakeBucket, objects); err != nil {
 		return nil, err
 	}
 	l.seeded = time.Since(start)

@@ -83,7 +83,7 @@ func (b *partsBench) time(name string, n int, part func() error) error {
 }
 
 func (b *partsBench) run(ctx context.Context, count int, profile string) (err error) {
-	if err := seed(ctx, b.data(), lakeBucket, b.objects); err != nil {
+	if err := seedLake(ctx, b.data(), lakeBucket, b.objects); err != nil {
 		return err
 	}
 	if err := measure.Settle(b.data()); err != nil {

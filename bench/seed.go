@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"time"
@@ -10,7 +9,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/bench/lake"
 	"github.com/stocktake/stocktake/internal/object"
-	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/internal/store/seed"
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
@@ -24,7 +23,7 @@ func seedCommand(ctx context.Context, args []string) error {
 		return err
 	}
 	start := time.Now()
-	if err := seed(ctx, *data, *bucket, *objects); err != nil {
+	if err := seedLake(ctx, *data, *bucket, *objects); err != nil {
 		return err
 	}
 	took := time.Since(start)
@@ -32,24 +31,15 @@ func seedCommand(ctx context.Context, args []string) error {
 	return nil
 }
 
-// seed makes a bucket with the first n objects of the lake in the store at
+// seedLake makes a bucket with the first n objects of the lake in the store at
 // data. The objects have every attribute that a listing shows, but no bytes.
-func seed(ctx context.Context, data, bucket string, n int) (err error) {
+func seedLake(ctx context.Context, data, bucket string, n int) error {
 	if n < 0 || n > lake.MaxObjects {
 		return fmt.Errorf("%d objects: at most %d", n, lake.MaxObjects)
 	}
-	s, err := store.Open(ctx, data, store.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	err = s.CreateBucket(ctx, object.ByService("bench"), object.Bucket{
+	_, err := seed.Bucket(ctx, data, object.Bucket{
 		Name: bucket, Owner: testserver.AccountID, Created: time.Now(),
 		Redundancy: "LRS", ACL: stocktake.Private,
-	}, false)
-	if err != nil {
-		return err
-	}
-	_, err = store.Ingest(ctx, s, bucket, lake.Objects(n))
+	}, lake.Objects(n))
 	return err
 }

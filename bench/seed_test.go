@@ -10,7 +10,7 @@ import (
 func TestSeed(t *testing.T) {
 	dir := t.TempDir()
 	const n = 1234
-	if err := seed(t.Context(), dir, lakeBucket, n); err != nil {
+	if err := seedLake(t.Context(), dir, lakeBucket, n); err != nil {
 		t.Fatal(err)
 	}
 	s, err := store.Open(t.Context(), dir, store.Options{})
@@ -38,7 +38,7 @@ func TestSeed(t *testing.T) {
 }
 
 func TestSeedRefusesTooMuch(t *testing.T) {
-	if err := seed(t.Context(), t.TempDir(), lakeBucket, -1); err == nil {
+	if err := seedLake(t.Context(), t.TempDir(), lakeBucket, -1); err == nil {
 		t.Error("no error for -1 objects")
 	}
 }

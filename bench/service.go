@@ -129,12 +129,12 @@ func (b *serviceBench) seed(ctx context.Context) error {
 	start := time.Now()
 	for i := range b.buckets() {
 		bucket, _ := crowd(i * crowdOf)
-		if err := seed(ctx, b.data(), bucket, crowdRows); err != nil {
+		if err := seedLake(ctx, b.data(), bucket, crowdRows); err != nil {
 			return err
 		}
 	}
 	for bucket, n := range map[string]int{smallBucket: smallRows, fullBucket: 0, reportsBucket: 0, lakeBucket: b.objects} {
-		if err := seed(ctx, b.data(), bucket, n); err != nil {
+		if err := seedLake(ctx, b.data(), bucket, n); err != nil {
 			return err
 		}
 	}

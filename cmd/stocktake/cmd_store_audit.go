@@ -41,7 +41,6 @@ type auditResult struct {
 	InlineBytes int64 `json:"inlineBytes"`
 	Files       int64 `json:"files"`
 	FileBytes   int64 `json:"fileBytes"`
-	Unreadable  int64 `json:"unreadable"` // versions without their bytes
 
 	Wrong    int64          `json:"wrong"`    // problems found
 	Problems []auditProblem `json:"problems"` // the first of them
@@ -99,7 +98,6 @@ func (r *auditResult) add(a *store.Audit) {
 	r.OK = r.Wrong == 0
 	r.Buckets, r.Versions, r.Uploads, r.Parts = a.Buckets, a.Versions, a.Uploads, a.Parts
 	r.Inline, r.InlineBytes, r.Files, r.FileBytes = a.Inline, a.InlineBytes, a.Files, a.FileBytes
-	r.Unreadable = a.Unreadable
 }
 
 func (r *auditResult) print(w io.Writer) error {
@@ -110,9 +108,6 @@ func (r *auditResult) print(w io.Writer) error {
 		many(r.Uploads, "unfinished upload"), many(r.Parts, "part"))
 	fmt.Fprintf(w, "  in the index  %s, %s\n", many(r.Inline, "blob"), size(r.InlineBytes))
 	fmt.Fprintf(w, "  in files      %s, %s\n", many(r.Files, "blob"), size(r.FileBytes))
-	if r.Unreadable > 0 {
-		fmt.Fprintf(w, "  nowhere       the contents of %s, ingested without them\n", many(r.Unreadable, "version"))
-	}
 	if !r.OK {
 		return nil // the error says so
 	}

@@ -42,8 +42,10 @@ var may = map[string][]string{
 	"internal/engine":            {".", "report"},
 	"internal/engine/sourcetest": {".", "internal/engine"},
 	"internal/membucket":         {".", "internal/engine", "internal/engine/sourcetest"},
-	"internal/store":             {".", "internal/digest", "internal/engine", "internal/kms", "internal/object", "internal/store/layout"},
+	"internal/store":             {".", "internal/digest", "internal/engine", "internal/kms", "internal/object", "internal/store/blob", "internal/store/layout"},
+	"internal/store/blob":        {},
 	"internal/store/layout":      {".", "internal/object"},
+	"internal/store/seed":        {".", "internal/object", "internal/store", "internal/store/layout"}, // benches and tests
 
 	// The registry: what any bucket is, and how a run reaches it.
 	"internal/bucket": {".", "internal/engine", "internal/object", "internal/ram", "report"},
@@ -98,16 +100,16 @@ var mayInTests = map[string][]string{
 }
 
 // forTests is what any package's tests may import: test suites that several
-// implementations run, and the bucket in memory.
-var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/catalog/catalogtest", "internal/membucket", "report/csvgz/csvgztest", "report/format/formattest"}
+// implementations run, the bucket in memory, and stores filled for a test.
+var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/catalog/catalogtest", "internal/membucket", "internal/store/seed", "report/csvgz/csvgztest", "report/format/formattest"}
 
 // homes lists the packages that may import a library, by prefix of its import
 // path, tests aside. A library at home in one room can be replaced there.
 var homes = map[string][]string{
-	"github.com/cockroachdb/pebble":         {"internal/store", "internal/store/layout"},
+	"github.com/cockroachdb/pebble":         {"internal/store", "internal/store/blob", "internal/store/layout", "internal/store/seed"},
 	"modernc.org/sqlite":                    {"internal/catalog/sqlite"},
 	"github.com/pressly/goose":              {"internal/catalog/sqlite"},
-	"encoding/xml":                          {"examples", "internal/store"}, // all others use internal/ossxml
+	"encoding/xml":                          {"examples", "internal/store/layout"}, // all others use internal/ossxml
 	"github.com/alecthomas/kong":            {"cmd/stocktake"},
 	"github.com/knadh/koanf":                {"cmd/stocktake"},
 	"github.com/schollz/progressbar":        {"cmd/stocktake"},

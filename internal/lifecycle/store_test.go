@@ -15,6 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/internal/store/seed"
 )
 
 var _ lifecycle.Store = (*store.Store)(nil)
@@ -232,32 +233,26 @@ func TestWritersMeanwhile(t *testing.T) {
 }
 
 func BenchmarkPass(b *testing.B) {
-	s, err := store.Open(b.Context(), b.TempDir(), store.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
-	if err := s.CreateBucket(b.Context(), object.ByService("test"), object.Bucket{Name: "bucket", Owner: account}, false); err != nil {
-		b.Fatal(err)
-	}
-	if err := s.UpdateBucket(b.Context(), object.ByService("test"), "bucket", func(b *object.Bucket) error {
-		b.Lifecycle = &object.Lifecycle{Rules: []object.LifecycleRule{{ID: "1", Enabled: true, Expiration: days(100), Transitions: []object.LifecycleTransition{to(stocktake.IA, 30)}}}}
-		return nil
-	}); err != nil {
-		b.Fatal(err)
-	}
 	const n = 200_000
 	modified := time.Now()
-	_, err = store.Ingest(b.Context(), s, "bucket", func(yield func(object.Info) bool) {
+	dir := b.TempDir()
+	if _, err := seed.Bucket(b.Context(), dir, object.Bucket{
+		Name: "bucket", Owner: account,
+		Lifecycle: &object.Lifecycle{Rules: []object.LifecycleRule{{ID: "1", Enabled: true, Expiration: days(100), Transitions: []object.LifecycleTransition{to(stocktake.IA, 30)}}}},
+	}, func(yield func(object.Info) bool) {
 		for i := range n {
 			if !yield(object.Info{Key: fmt.Sprintf("logs/%08d", i), Size: 1, LastModified: modified}) {
 				return
 			}
 		}
-	})
+	}); err != nil {
+		b.Fatal(err)
+	}
+	s, err := store.Open(b.Context(), dir, store.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer s.Close()
 	w := newWorker(s, lifecycle.Options{})
 	for b.Loop() {
 		if p, err := w.RunOnce(b.Context(), "bucket"); err != nil || p.Listed != n || p.Acts() != 0 {

@@ -76,7 +76,7 @@ func (s *Store) beginAppendable(ctx context.Context, by object.Origin, b *bucket
 }
 
 // extend adds the body to the appendable object old.
-func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *layout.Row, p *object.Put, r io.Reader) (object.Info, error) {
+func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *layout.Row, p *object.Put, r io.Reader) (made object.Info, err error) {
 	pieces, e, err := s.lastPieces(ctx, old)
 	if err != nil {
 		return object.Info{}, err
@@ -86,26 +86,20 @@ func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *la
 		pieces, tail = pieces[:n-1], pieces[n-1:]
 	}
 	nb := s.newBody(-1, e)
-	ended := false
-	defer func() {
-		if !ended {
-			s.drop(nb)
-		}
-	}()
+	defer func() { nb.end(err) }()
 	if err := s.copyPieces(nb, tail, e); err != nil {
 		return object.Info{}, s.movedOn(b, old, err)
 	}
-	d, err := s.receiveInto(ctx, nb, r, p)
+	d, err := nb.receive(ctx, r, p)
 	if err == nil && d.n > object.MaxPartSize-old.Info.Size {
 		err = object.ErrTooLarge
 	}
 	if err == nil {
-		err = s.finish(nb)
+		err = nb.finish()
 	}
 	if err != nil {
 		return object.Info{}, err
 	}
-	var made object.Info
 	err = s.change(by, b, p.Key, func(c *change, state *object.Bucket) error {
 		now, err := newest(s.db, b.id, p.Key)
 		if err != nil {
@@ -122,11 +116,6 @@ func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *la
 		made.VersionID = now.VersionID(state.Versioning != object.Unversioned)
 		return err
 	})
-	if err != nil && !errors.Is(err, errUncertain) {
-		return object.Info{}, err
-	}
-	ended = true
-	s.done(nb)
 	if err != nil {
 		return object.Info{}, err
 	}
@@ -149,8 +138,8 @@ func (s *Store) lastPieces(ctx context.Context, old *layout.Row) ([]layout.Piece
 	return []layout.Piece{{Content: old.Content, Size: old.Info.Size}}, e, nil
 }
 
-// copyPieces adds the bytes of pieces to a body.
-func (s *Store) copyPieces(b *body, pieces []layout.Piece, e envelope) error {
+// copyPieces copies the bytes of pieces to w.
+func (s *Store) copyPieces(w io.Writer, pieces []layout.Piece, e envelope) error {
 	buf := buffers.get()
 	defer buffers.put(buf)
 	for _, p := range pieces {
@@ -160,25 +149,13 @@ func (s *Store) copyPieces(b *body, pieces []layout.Piece, e envelope) error {
 		}
 		r, err := c.Range(0, p.Size)
 		if err == nil {
-			_, err = io.CopyBuffer(bodyWriter{s, b}, struct{ io.Reader }{r}, *buf)
+			_, err = io.CopyBuffer(w, struct{ io.Reader }{r}, *buf)
 		}
 		if err := errors.Join(err, c.Close()); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-type bodyWriter struct {
-	s *Store
-	b *body
-}
-
-func (w bodyWriter) Write(p []byte) (int, error) {
-	if err := w.s.write(w.b, p); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }
 
 // movedOn replaces err, met on reading old, if old is not the current state any

@@ -23,7 +23,6 @@ type Audit struct {
 	Files       int64 // blob files that rows name
 	FileBytes   int64 // their sizes on disk
 	Passing     int64 // blob files on their way in or out
-	Unreadable  int64 // versions that were ingested without their bytes
 	InlineBytes int64
 }
 
@@ -51,11 +50,10 @@ func (s *Store) Audit(ctx context.Context, problem func(Problem), progress func(
 	}
 	a := &auditor{s: s, ctx: ctx, problem: problem, progress: progress}
 	// Files first: each has its record in the index before it has its name.
-	files, err := a.list(s.blobs.root())
-	if err != nil {
+	if err := s.blobs.Each(a.fileSeen, a.strayFile); err != nil {
 		return a.Audit, fmt.Errorf("audit: %w", err)
 	}
-	a.files = files
+	slices.Sort(a.files)
 	snapshot := s.db.NewSnapshot()
 	defer snapshot.Close()
 	a.index = snapshot
@@ -121,43 +119,14 @@ func (a *auditor) subject(key []byte) string {
 
 func blobName(id uint64) string { return "blob " + strconv.FormatUint(id, 16) }
 
-// list lists the ids of the finished blobs below dir.
-func (a *auditor) list(dir string) (ids []uint64, err error) {
-	fsys := a.s.blobs.fs
-	names, err := fsys.List(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		if err := a.step(); err != nil {
-			return nil, err
-		}
-		path := fsys.PathJoin(dir, name)
-		if len(name) != 16 {
-			info, err := fsys.Stat(path)
-			switch {
-			case err != nil:
-				return nil, err
-			case !info.IsDir():
-				a.wrong("file "+path, "no blob has this name")
-				continue
-			}
-			below, err := a.list(path)
-			if err != nil {
-				return nil, err
-			}
-			ids = append(ids, below...)
-			continue
-		}
-		id, err := strconv.ParseUint(name, 16, 64)
-		if _, place := a.s.blobs.place(id); err != nil || place != path {
-			a.wrong("file "+path, "no blob has this name")
-			continue
-		}
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids, nil
+func (a *auditor) fileSeen(id uint64) error {
+	a.files = append(a.files, id)
+	return a.step()
+}
+
+func (a *auditor) strayFile(path string) error {
+	a.wrong("file "+path, "no blob has this name")
+	return a.step()
 }
 
 // each calls f with every key and value of a space.
@@ -325,8 +294,6 @@ func (a *auditor) blob(c *claim, p layout.Piece) error {
 	case layout.ContentFile:
 		a.named = append(a.named, p.ID)
 		return a.file(c, p)
-	case layout.ContentMissing:
-		a.Unreadable++
 	default:
 		a.wrong(a.subject(c.key), "content of kind %d", p.Kind)
 	}
@@ -335,8 +302,7 @@ func (a *auditor) blob(c *claim, p layout.Piece) error {
 
 func (a *auditor) file(c *claim, p layout.Piece) error {
 	a.Files++
-	_, path := a.s.blobs.place(p.ID)
-	info, err := a.s.blobs.fs.Stat(path)
+	size, err := a.s.blobs.Size(p.ID)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		now, err := a.s.get(c.key)
@@ -346,10 +312,10 @@ func (a *auditor) file(c *claim, p layout.Piece) error {
 		return err
 	case err != nil:
 		return err
-	case info.Size() != c.size(p):
-		a.wrong(a.subject(c.key), "the file of %s has %d bytes, want %d", blobName(p.ID), info.Size(), c.size(p))
+	case size != c.size(p):
+		a.wrong(a.subject(c.key), "the file of %s has %d bytes, want %d", blobName(p.ID), size, c.size(p))
 	}
-	a.FileBytes += info.Size()
+	a.FileBytes += size
 	return nil
 }
 
@@ -413,8 +379,7 @@ func (a *auditor) fileBlobs() error {
 			a.Passing++
 			continue
 		}
-		_, path := a.s.blobs.place(id)
-		switch _, err := a.s.blobs.fs.Stat(path); {
+		switch _, err := a.s.blobs.Size(id); {
 		case err == nil:
 			a.wrong(blobName(id), "nothing names its file")
 		case !errors.Is(err, fs.ErrNotExist): // it was removed meanwhile

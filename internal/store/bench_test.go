@@ -55,14 +55,10 @@ func benchRows(b *testing.B) int {
 func BenchmarkScan(b *testing.B) {
 	for _, v := range []object.Versioning{object.Unversioned, object.Enabled} {
 		b.Run("versioning="+v.String(), func(b *testing.B) {
-			s := open(b, b.TempDir(), store.Options{})
-			bucket(b, s, v)
 			rows := benchRows(b)
 			start := time.Now()
-			if n, err := store.Ingest(b.Context(), s, "b", uniform(rows)); err != nil || n != int64(rows) {
-				b.Fatal(n, err)
-			}
-			loaded := time.Since(start)
+			s := loaded(b, v, uniform(rows))
+			took := time.Since(start)
 			sn, err := s.Source().Snapshot(b.Context(), "b")
 			if err != nil {
 				b.Fatal(err)
@@ -83,19 +79,16 @@ func BenchmarkScan(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
-			b.ReportMetric(float64(rows)/loaded.Seconds(), "ingested/s")
+			b.ReportMetric(float64(rows)/took.Seconds(), "seeded/s")
 		})
 	}
 }
 
 func BenchmarkOpen(b *testing.B) {
 	dir := b.TempDir()
+	fill(b, dir, object.Unversioned, uniform(benchRows(b)))
 	s, err := store.Open(b.Context(), dir, store.Options{})
 	if err != nil {
-		b.Fatal(err)
-	}
-	bucket(b, s, object.Unversioned)
-	if _, err := store.Ingest(b.Context(), s, "b", uniform(benchRows(b))); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
@@ -112,11 +105,7 @@ func BenchmarkOpen(b *testing.B) {
 }
 
 func BenchmarkSplit(b *testing.B) {
-	s := open(b, b.TempDir(), store.Options{})
-	bucket(b, s, object.Unversioned)
-	if _, err := store.Ingest(b.Context(), s, "b", uniform(benchRows(b))); err != nil {
-		b.Fatal(err)
-	}
+	s := loaded(b, object.Unversioned, uniform(benchRows(b)))
 	sn, err := s.Source().Snapshot(b.Context(), "b")
 	if err != nil {
 		b.Fatal(err)
@@ -130,11 +119,7 @@ func BenchmarkSplit(b *testing.B) {
 }
 
 func BenchmarkList(b *testing.B) {
-	s := open(b, b.TempDir(), store.Options{})
-	bucket(b, s, object.Unversioned)
-	if _, err := store.Ingest(b.Context(), s, "b", uniform(benchRows(b))); err != nil {
-		b.Fatal(err)
-	}
+	s := loaded(b, object.Unversioned, uniform(benchRows(b)))
 	for _, tt := range []struct {
 		name string
 		q    object.ListQuery

@@ -12,13 +12,11 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/blob"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-var (
-	errRange     = errors.New("range outside of the content")
-	errNoContent = errors.New("the object was loaded into the index without its content")
-)
+var errRange = errors.New("range outside of the content")
 
 // inRange reports whether n bytes from off lie within size.
 func inRange(off, n, size int64) bool {
@@ -73,7 +71,7 @@ func (s *Store) openBlob(from getter, p layout.Piece, e envelope) (object.Conten
 		}
 		return memoryContent(data), nil
 	case layout.ContentFile:
-		f, err := s.blobs.open(p.ID)
+		f, err := s.blobs.Open(p.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -81,8 +79,6 @@ func (s *Store) openBlob(from getter, p layout.Piece, e envelope) (object.Conten
 			return openSealed(f, f, p, e)
 		}
 		return &fileContent{f, p.Size}, nil
-	case layout.ContentMissing:
-		return nil, errNoContent
 	}
 	return nil, fmt.Errorf("%w: content of kind %d", layout.ErrMalformed, p.Kind)
 }
@@ -101,7 +97,7 @@ func (c memoryContent) Range(off, n int64) (io.Reader, error) {
 
 // fileContent is a blob file.
 type fileContent struct {
-	f    blobFile
+	f    blob.File
 	size int64
 }
 

@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"time"
 
@@ -113,48 +111,20 @@ func (s *Store) duplicate(ctx context.Context, r *layout.Row, c object.Content, 
 	return s.receive(ctx, reader, &object.Put{Size: n}, e)
 }
 
-// link makes a body of the file of r without copying it.
+// link makes a finished body of the file of r without copying it.
 func (s *Store) link(r *layout.Row) (*body, error) {
 	b := s.newBody(0, envelope{})
-	err := s.linkInto(b, r)
+	err := b.intend()
+	if err == nil {
+		b.size = r.Info.Size
+		err = b.intent.SyncWait()
+	}
+	if err == nil {
+		b.file, err = s.blobs.Link(b.content.ID, r.Content.ID)
+	}
 	if err != nil {
-		s.drop(b)
+		b.drop()
 		return nil, fmt.Errorf("link a blob: %w", err)
 	}
 	return b, nil
-}
-
-func (s *Store) linkInto(b *body, r *layout.Row) error {
-	id, err := s.nextSeq()
-	if err != nil {
-		return err
-	}
-	if b.intent, err = s.intend(id); err != nil {
-		return err
-	}
-	b.content = layout.Content{Kind: layout.ContentFile, ID: id}
-	b.size = r.Info.Size
-	if err := b.intent.SyncWait(); err != nil {
-		return err
-	}
-	b.file = &blobWriter{blobs: s.blobs, id: id}
-	return b.file.link(r.Content.ID)
-}
-
-// link makes the blob another name of blob from.
-func (w *blobWriter) link(from uint64) error {
-	folder, path := w.blobs.place(w.id)
-	f, err := w.blobs.folder(folder)
-	if err != nil {
-		return err
-	}
-	_, old := w.blobs.place(from)
-	w.named = true
-	if err := w.blobs.fs.Link(old, path); err != nil {
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported) {
-			w.named = false
-		}
-		return err
-	}
-	return f.sync(w.blobs)
 }

@@ -69,7 +69,7 @@ func (f *destinationFile) Write(p []byte) (int, error) {
 		return 0, errEnded
 	}
 	if f.err == nil {
-		f.err = f.s.write(f.w.body, p)
+		_, f.err = f.w.body.Write(p)
 	}
 	if f.err != nil {
 		return 0, f.err
@@ -89,7 +89,7 @@ func (f *destinationFile) Commit(ctx context.Context, md5 [16]byte) error {
 		err = ctx.Err()
 	}
 	if err == nil {
-		err = f.s.finish(f.w.body)
+		err = f.w.body.finish()
 	}
 	if err != nil {
 		return errors.Join(err, f.Abort())
@@ -107,7 +107,7 @@ func (f *destinationFile) Commit(ctx context.Context, md5 [16]byte) error {
 func (f *destinationFile) Abort() error {
 	if !f.ended {
 		f.ended = true
-		f.s.drop(f.w.body)
+		f.w.body.drop()
 	}
 	return nil
 }
@@ -153,7 +153,7 @@ func (d *destination) open(ctx context.Context, key string, pick func(size int64
 // Room implements engine.Destination: it is what the disk has beyond what is
 // kept free.
 func (d *destination) Room(context.Context) (int64, error) {
-	if n, known := d.s.free(); known {
+	if n, known := d.s.blobs.Free(); known {
 		return max(n, 0), nil
 	}
 	return -1, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/object"
@@ -80,7 +81,7 @@ func (l *lister) run(ctx context.Context) error {
 			l.truncate()
 			return nil
 		}
-		if group, grouped := group(r.Info.Key, l.q.Prefix, l.q.Delimiter); grouped {
+		if group, grouped := commonPrefix(r.Info.Key, l.q.Prefix, l.q.Delimiter); grouped {
 			l.page.CommonPrefixes = append(l.page.CommonPrefixes, group)
 			l.page.NextAfter, l.last = group, place{}
 			ok = l.it.SeekGE(l.afterGroup(group))
@@ -146,7 +147,7 @@ func (l *lister) start() (bool, error) {
 		return l.it.First(), nil
 	}
 	// A common prefix that After lies in, or is, does not sort after it.
-	if group, ok := group(l.q.After, l.q.Prefix, l.q.Delimiter); ok {
+	if group, ok := commonPrefix(l.q.After, l.q.Prefix, l.q.Delimiter); ok {
 		return l.it.SeekGE(l.afterGroup(group)), nil
 	}
 	if l.q.Versions && l.q.AfterVersion != "" {
@@ -170,4 +171,17 @@ func (l *lister) start() (bool, error) {
 // afterGroup is the first index key after all those of a common prefix.
 func (l *lister) afterGroup(group string) []byte {
 	return layout.After(layout.AppendEscaped(layout.AppendBucketHead(nil, layout.SpaceVersions, l.b.id), group))
+}
+
+// commonPrefix returns what key is rolled up into.
+func commonPrefix(key, prefix, delimiter string) (string, bool) {
+	rest, ok := strings.CutPrefix(key, prefix)
+	if !ok || delimiter == "" {
+		return "", false
+	}
+	i := strings.Index(rest, delimiter)
+	if i < 0 {
+		return "", false
+	}
+	return key[:len(prefix)+i+len(delimiter)], true
 }

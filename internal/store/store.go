@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stocktake/stocktake/internal/store/blob"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
@@ -20,7 +20,7 @@ type Store struct {
 	opts  Options
 	db    *pebble.DB
 	cache *pebble.Cache
-	blobs *blobs
+	blobs *blob.Dir
 
 	buckets buckets
 	stripes [4096]sync.Mutex // by bucket and key
@@ -52,12 +52,12 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	}
 	s := &Store{opts: opts, cache: pebble.NewCache(opts.CacheBytes), seed: maphash.MakeSeed()}
 	defer s.cache.Unref()
-	if err := makeDir(fsys, dir); err != nil {
+	if err := blob.MakeDir(fsys, dir); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	// Pebble would let everybody read it, and with it small objects.
 	index := fsys.PathJoin(dir, "index")
-	if err := makeDir(fsys, index); err != nil {
+	if err := blob.MakeDir(fsys, index); err != nil {
 		return nil, fmt.Errorf("open store: index: %w", err)
 	}
 	s.db, err = pebble.Open(index, layout.Options(fsys, s.cache, &indexLog{log: opts.Log, fatal: opts.fatal}))
@@ -70,7 +70,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 		}
 	}()
 	// The index is locked by now: nobody else is writing below tmp/.
-	if s.blobs, err = openBlobs(fsys, dir, plain); err != nil {
+	if s.blobs, err = blob.Open(fsys, dir, plain); err != nil {
 		return nil, fmt.Errorf("open store: blobs: %w", err)
 	}
 	if err := s.checkLayout(); err != nil {
@@ -102,50 +102,3 @@ func (s *Store) Close() error {
 
 // get is the value of a key of the index, nil if there is none.
 func (s *Store) get(key []byte) ([]byte, error) { return get(s.db, key) }
-
-// seqLease is how many sequence numbers are taken at once. A crash loses what
-// is left of them, which 64 bits bear.
-const seqLease = 1 << 20
-
-func (s *Store) loadCeiling() error {
-	v, err := s.get(layout.KeyCeiling)
-	if err != nil || v == nil {
-		return err
-	}
-	if len(v) != 8 {
-		return fmt.Errorf("%w: ceiling %x", layout.ErrMalformed, v)
-	}
-	s.ceiling.Store(binary.BigEndian.Uint64(v))
-	s.seq.Store(s.ceiling.Load())
-	return nil
-}
-
-// nextSeq gives out a sequence number.
-func (s *Store) nextSeq() (uint64, error) {
-	n := s.seq.Add(1)
-	return n, s.reserve(n)
-}
-
-// reserve makes the ceiling durable that n lies under.
-func (s *Store) reserve(n uint64) error {
-	if n <= s.ceiling.Load() {
-		return nil
-	}
-	s.lease.Lock()
-	defer s.lease.Unlock()
-	if n <= s.ceiling.Load() {
-		return nil
-	}
-	ceiling := n + seqLease
-	if err := s.db.Set(layout.KeyCeiling, binary.BigEndian.AppendUint64(nil, ceiling), pebble.Sync); err != nil {
-		return fmt.Errorf("index: %w", err)
-	}
-	s.ceiling.Store(ceiling)
-	return nil
-}
-
-// stripe is the lock of a key: its changes happen one after the other.
-func (s *Store) stripe(bucket uint32, key string) *sync.Mutex {
-	h := maphash.String(s.seed, key) ^ uint64(bucket)*0x9e3779b97f4a7c15
-	return &s.stripes[h%uint64(len(s.stripes))]
-}

@@ -3,9 +3,7 @@ package store
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"time"
 
@@ -47,7 +45,7 @@ type reaped struct {
 // tried again at the next start.
 func (s *Store) reap(space byte, ids ...uint64) {
 	for _, id := range ids {
-		if err := s.blobs.remove(id); err != nil {
+		if err := s.blobs.Remove(id); err != nil {
 			s.opts.Log.Error("store: a blob could not be removed; the next start tries again", "blob", id, "err", err)
 			continue
 		}
@@ -105,17 +103,16 @@ func (s *Store) forgetRecords(gone []reaped) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	synced := map[string]bool{}
+	ids := make([]uint64, len(gone))
+	for i := range gone {
+		ids[i] = gone[i].id
+	}
+	if err := s.blobs.SyncFolders(ids); err != nil {
+		return err
+	}
 	batch := s.db.NewBatch()
 	defer batch.Close()
 	for _, g := range gone {
-		folder, _ := s.blobs.place(g.id)
-		if !synced[folder] {
-			if err := syncDir(s.blobs.fs, folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			synced[folder] = true
-		}
 		if err := batch.Delete(layout.IDKey(g.space, g.id), nil); err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 
-	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
@@ -39,24 +38,4 @@ func (s *Store) UpdateObject(_ context.Context, by object.Origin, v object.Versi
 		return object.Info{}, err
 	}
 	return updated, nil
-}
-
-// PutSymlink implements ossapi.Objects. The link has no bytes; its ETag is made
-// of its target.
-func (s *Store) PutSymlink(ctx context.Context, by object.Origin, p object.Put, target string) (object.Info, error) {
-	b, err := s.bucket(p.Bucket)
-	if err != nil {
-		return object.Info{}, err
-	}
-	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
-	// There is nothing to encrypt.
-	p.Encryption = &object.Encryption{}
-	e, err := s.describe(ctx, &w.info, &p.Attributes, b.state.Load())
-	if err != nil {
-		return object.Info{}, err
-	}
-	w.info.Type, w.info.Symlink = stocktake.Symlink, target
-	w.info.ETag = stocktake.ETag{Sum: textSum(target)}
-	w.body = s.newBody(0, e)
-	return s.make(by, b, w)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/internal/store/seed"
 	"github.com/stocktake/stocktake/internal/testserver"
 	"github.com/stocktake/stocktake/report"
 )
@@ -36,17 +37,15 @@ func numbered(n int) iter.Seq[object.Info] {
 // fill makes a data folder with a bucket of many objects and one for reports.
 func fill(t *testing.T, data string) {
 	t.Helper()
-	s, err := store.Open(t.Context(), data, store.Options{})
+	bucket := object.Bucket{Name: "reports", Owner: testserver.AccountID, ACL: stocktake.Private, Redundancy: "LRS"}
+	_, err := seed.Bucket(t.Context(), data, bucket, numbered(0))
 	check(t, err)
-	for _, name := range []string{"many", "reports"} {
-		check(t, s.CreateBucket(t.Context(), object.ByService("test"), object.Bucket{Name: name, Owner: testserver.AccountID, ACL: stocktake.Private, Redundancy: "LRS"}, false))
-	}
-	n, err := store.Ingest(t.Context(), s, "many", numbered(manyObjects))
+	bucket.Name = "many"
+	n, err := seed.Bucket(t.Context(), data, bucket, numbered(manyObjects))
 	check(t, err)
 	if n != manyObjects {
 		t.Fatalf("%d objects", n)
 	}
-	check(t, s.Close())
 }
 
 func putInventory(t *testing.T, c *wire, id string) {

@@ -29,11 +29,10 @@ type Content struct {
 type Kind uint8
 
 const (
-	ContentEmpty   Kind = iota // there are none
-	ContentInline              // in the index, space D
-	ContentFile                // in a blob file
-	ContentMap                 // in several blobs, listed in space C
-	ContentMissing             // never were here: the row was ingested
+	ContentEmpty  Kind = iota // there are none
+	ContentInline             // in the index, space D
+	ContentFile               // in a blob file
+	ContentMap                // in several blobs, listed in space C
 )
 
 // The value of a row begins with what a scan needs, at fixed offsets; the

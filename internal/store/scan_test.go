@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -13,17 +12,24 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/internal/store/seed"
 )
 
 // loaded is a store whose bucket "b" holds objects.
 func loaded(t testing.TB, v object.Versioning, objects iter.Seq[object.Info]) *store.Store {
 	t.Helper()
-	s := open(t, t.TempDir(), store.Options{InlineBytes: 64})
-	bucket(t, s, v)
-	if _, err := store.Ingest(t.Context(), s, "b", objects); err != nil {
+	dir := t.TempDir()
+	fill(t, dir, v, objects)
+	return open(t, dir, store.Options{InlineBytes: 64})
+}
+
+// fill makes a store in dir whose bucket "b" holds objects.
+func fill(t testing.TB, dir string, v object.Versioning, objects iter.Seq[object.Info]) {
+	t.Helper()
+	b := object.Bucket{Name: "b", Owner: "1", ACL: stocktake.Private, Versioning: v, Redundancy: "LRS"}
+	if _, err := seed.Bucket(t.Context(), dir, b, objects); err != nil {
 		t.Fatal(err)
 	}
-	return s
 }
 
 func snapshot(t testing.TB, s *store.Store) engine.Snapshot {
@@ -38,116 +44,6 @@ func snapshot(t testing.TB, s *store.Store) engine.Snapshot {
 		}
 	})
 	return sn
-}
-
-func TestIngest(t *testing.T) {
-	const n = 20_000
-	s := loaded(t, object.Unversioned, uniform(n))
-	stat, err := s.BucketStat(t.Context(), "b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want object.BucketStat
-	objects := slices.Collect(uniform(n))
-	for _, o := range objects {
-		want.Objects[o.StorageClass]++
-		want.Bytes[o.StorageClass] += o.Size
-	}
-	stat.LastModified = time.Time{}
-	if stat != want {
-		t.Errorf("statistics %+v, want %+v", stat, want)
-	}
-	i := 0
-	err = snapshot(t, s).Scan(t.Context(), engine.Segment{}, false, func(batch []stocktake.Record) error {
-		for _, r := range batch {
-			o := &objects[i]
-			if string(r.Key) != o.Key || r.Size != o.Size || r.ETag.Sum != o.ETag.Sum || r.CRC64 != o.CRC64 || r.LastModified != o.LastModified.Unix() ||
-				r.StorageClass != o.StorageClass || len(r.VersionID) > 0 || !r.IsLatest || !r.HasCRC64 {
-				return fmt.Errorf("record %d: %+v, want %+v", i, r, o)
-			}
-			i++
-		}
-		return nil
-	})
-	if err != nil || i != n {
-		t.Errorf("%d records: %v", i, err)
-	}
-	// They are objects like others, but for their bytes.
-	v := object.Version{Bucket: "b", Key: objects[7].Key}
-	if info, err := s.Head(t.Context(), v); err != nil || info.Headers.ContentType != "image/jpeg" {
-		t.Error(info, err)
-	}
-	if _, _, err := s.Open(t.Context(), v); err == nil || !strings.Contains(err.Error(), "without its content") {
-		t.Errorf("open: %v", err)
-	}
-	if _, c, err := s.Open(t.Context(), object.Version{Bucket: "b", Key: objects[0].Key}); err != nil { // has none
-		t.Error(err)
-	} else {
-		c.Close()
-	}
-	put(t, s, v.Key, "real")
-	if _, data := read(t, s, v); data != "real" {
-		t.Errorf("%q", data)
-	}
-	if _, err := s.Delete(t.Context(), by, object.Version{Bucket: "b", Key: objects[8].Key}); err != nil {
-		t.Error(err)
-	}
-	if stat, err := s.BucketStat(t.Context(), "b"); err != nil || sum(stat.Objects[:]) != n-1 {
-		t.Error(stat, err)
-	}
-}
-
-func sum(counts []int64) (n int64) {
-	for _, c := range counts {
-		n += c
-	}
-	return n
-}
-
-func TestIngestRefuses(t *testing.T) {
-	of := func(keys ...string) iter.Seq[object.Info] {
-		return func(yield func(object.Info) bool) {
-			for _, key := range keys {
-				if !yield(object.Info{Key: key}) {
-					return
-				}
-			}
-		}
-	}
-	for name, tt := range map[string]struct {
-		versioning object.Versioning
-		objects    iter.Seq[object.Info]
-	}{
-		"not ascending": {object.Unversioned, of("b", "a")},
-		"versions":      {object.Unversioned, of("a", "a")},
-		"empty key":     {object.Enabled, of("")},
-		"long key":      {object.Enabled, of(strings.Repeat("k", 1024))},
-		"many versions": {object.Enabled, of(strings.Split(strings.Repeat("k,", 2000)+"k", ",")...)},
-	} {
-		dir := t.TempDir()
-		s := open(t, dir, store.Options{})
-		bucket(t, s, tt.versioning)
-		if n, err := store.Ingest(t.Context(), s, "b", tt.objects); err == nil || n != 0 {
-			t.Errorf("%s: %d rows, no error", name, n)
-		}
-		if n, err := snapshot(t, s).Count(t.Context(), ""); err != nil || n != 0 {
-			t.Errorf("%s: %d rows are there: %v", name, n, err)
-		}
-		if left := blobFiles(t, dir); len(left) > 0 {
-			t.Errorf("%s: left behind: %q", name, left)
-		}
-	}
-	s := loaded(t, object.Enabled, of("a", "a", "b"))
-	if _, err := store.Ingest(t.Context(), s, "b", of("c")); err == nil {
-		t.Error("a bucket in use")
-	}
-	if _, err := store.Ingest(t.Context(), s, "c", of("c")); !errors.Is(err, stocktake.ErrNoSuchBucket) {
-		t.Error(err)
-	}
-	page, err := s.List(t.Context(), object.ListQuery{Bucket: "b", Versions: true, Max: 10})
-	if err != nil || len(page.Entries) != 3 || !page.Entries[0].IsLatest || page.Entries[1].IsLatest {
-		t.Errorf("%+v: %v", page, err)
-	}
 }
 
 // TestSplit cuts buckets that lie on disk, in the write buffer, and in both.

@@ -77,11 +77,7 @@ func (s *Store) addPart(ctx context.Context, by object.Origin, u object.UploadID
 		}
 		return errors.Join(c.batch.Set(layout.PartKey(r.Seq, number), layout.AppendPart(nil, &made), nil), body.addTo(c.batch))
 	})
-	if err != nil && !errors.Is(err, errUncertain) {
-		s.drop(body)
-		return object.Part{}, err
-	}
-	s.done(body)
+	body.end(err)
 	if err != nil {
 		return object.Part{}, err
 	}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/object"
@@ -40,7 +39,7 @@ func (s *Store) UploadList(ctx context.Context, q object.UploadQuery) (object.Up
 		if err != nil {
 			return object.UploadListing{}, err
 		}
-		if group, grouped := group(r.Info.Key, q.Prefix, q.Delimiter); grouped {
+		if group, grouped := commonPrefix(r.Info.Key, q.Prefix, q.Delimiter); grouped {
 			page.CommonPrefixes = append(page.CommonPrefixes, group)
 			page.NextAfter, page.NextAfterUpload = group, ""
 			ok = it.SeekGE(layout.After(layout.AppendEscaped(layout.AppendBucketHead(nil, layout.SpaceUploads, b.id), group)))
@@ -64,24 +63,11 @@ func firstUpload(bucket uint32, q *object.UploadQuery) []byte {
 	if q.After == "" {
 		return head
 	}
-	if group, ok := group(q.After, q.Prefix, q.Delimiter); ok {
+	if group, ok := commonPrefix(q.After, q.Prefix, q.Delimiter); ok {
 		return layout.After(layout.AppendEscaped(head, group))
 	}
 	if seq, ok := layout.ParseUploadID(q.AfterUpload); ok {
 		return append(layout.AppendUploadKey(nil, bucket, q.After, seq), 0)
 	}
 	return layout.After(append(layout.AppendEscaped(head, q.After), 0, 1))
-}
-
-// group is the common prefix that key is rolled up into.
-func group(key, prefix, delimiter string) (string, bool) {
-	rest, ok := strings.CutPrefix(key, prefix)
-	if !ok || delimiter == "" {
-		return "", false
-	}
-	i := strings.Index(rest, delimiter)
-	if i < 0 {
-		return "", false
-	}
-	return key[:len(prefix)+i+len(delimiter)], true
 }

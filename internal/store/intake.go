@@ -17,35 +17,27 @@ type digests struct {
 	md5   [16]byte
 }
 
-// receive makes a body of all of r, which must be what p says of it. It fails
-// as PutObject does, and then nothing is left.
-func (s *Store) receive(ctx context.Context, r io.Reader, p *object.Put, e envelope) (*body, digests, error) {
-	b := s.newBody(p.Size, e)
-	d, err := s.receiveInto(ctx, b, r, p)
-	if err == nil {
-		err = s.finish(b)
-	}
-	if err != nil {
-		s.drop(b)
-		return nil, digests{}, err
-	}
-	return b, d, nil
-}
-
-// receiveInto adds all of r to a body. The digests, and those that p wants, are
-// of what is added.
-func (s *Store) receiveInto(ctx context.Context, b *body, r io.Reader, p *object.Put) (digests, error) {
+// receive adds all of r, which must be what p says of it. The digests, and those
+// that p wants, are of what is added.
+func (b *body) receive(ctx context.Context, r io.Reader, p *object.Put) (digests, error) {
 	if p.Size > object.MaxPartSize {
 		return digests{}, object.ErrTooLarge
 	}
-	if err := s.room(p.Size); err != nil {
+	if err := b.s.blobs.Room(p.Size); err != nil {
 		return digests{}, err
 	}
-	in := &intake{r: ctxReader{ctx, r}, size: p.Size, sums: digest.Sums{MD5Only: p.SHA256 == nil}}
+	in := &intake{ctx: ctx, r: r, size: p.Size, sums: digest.Sums{MD5Only: p.SHA256 == nil}}
 	if err := ctx.Err(); err != nil {
 		return digests{}, err
 	}
-	if err := s.receiveAll(b, in); err != nil {
+	whole, err := false, error(nil)
+	if b.file == nil {
+		whole, err = b.readHead(in)
+	}
+	if err == nil && !whole {
+		err = in.copyTo(b)
+	}
+	if err != nil {
 		return digests{}, err
 	}
 	md5Sum, sha256Sum := in.sums.Sum()
@@ -58,34 +50,24 @@ func (s *Store) receiveInto(ctx context.Context, b *body, r io.Reader, p *object
 	return digests{n: in.n, crc64: in.crc64, md5: md5Sum}, nil
 }
 
-func (s *Store) receiveAll(b *body, in *intake) error {
-	if b.file == nil {
-		// What fits stays where it is read to.
-		have := len(b.inline)
-		room := (*b.head)[:min(len(*b.head), s.opts.InlineBytes+1)]
-		n, err := in.read(room[have:])
-		if err != nil {
-			return err
-		}
-		b.inline = room[:have+n]
-		b.size += int64(n)
-		if in.end && len(b.inline) <= s.opts.InlineBytes {
-			return nil
-		}
-		if err := s.spill(b); err != nil {
-			return err
-		}
-	}
-	return s.receiveRest(b, in)
+// intake reads what a writer sends, counts and digests it.
+type intake struct {
+	ctx   context.Context
+	r     io.Reader
+	size  int64 // announced; -1: unknown
+	n     int64 // read
+	end   bool
+	crc64 uint64
+	sums  digest.Sums
 }
 
 // bodyPieces is how many pieces of a body are between reading and hashing.
 const bodyPieces = 3
 
-// receiveRest reads what does not fit into memory. The cryptographic sums take
-// as long as all the rest, so they are made at the same time, and together with
-// those of another body.
-func (s *Store) receiveRest(b *body, in *intake) error {
+// copyTo copies the rest to w. The cryptographic sums take as long as everything
+// else, so they are computed at the same time, together with those of another
+// body.
+func (in *intake) copyTo(w io.Writer) error {
 	stream := digest.Shared.Stream(&in.sums, bodyPieces)
 	defer stream.Close()
 	for {
@@ -95,20 +77,10 @@ func (s *Store) receiveRest(b *body, in *intake) error {
 			return err
 		}
 		stream.Put(n)
-		if err := s.write(b, piece[:n]); err != nil { // which only reads it, as the sums do
+		if _, err := w.Write(piece[:n]); err != nil { // which only reads it, as the sums do
 			return err
 		}
 	}
-}
-
-// intake reads a body, counts and digests it.
-type intake struct {
-	r     io.Reader
-	size  int64 // announced; -1: unknown
-	n     int64 // read
-	end   bool
-	crc64 uint64
-	sums  digest.Sums
 }
 
 // read is fill and sum.
@@ -120,9 +92,13 @@ func (in *intake) read(buf []byte) (int, error) {
 	return n, err
 }
 
-// fill fills buf as far as the body goes; 0 is its end.
+// fill fills buf as far as the body goes; 0 is its end. It ends with the
+// context's error soon after the context has ended.
 func (in *intake) fill(buf []byte) (n int, err error) {
 	for idle := 0; n < len(buf) && !in.end; {
+		if err := in.ctx.Err(); err != nil {
+			return 0, err
+		}
 		got, err := in.r.Read(buf[n:])
 		n += got
 		if idle++; got > 0 {
@@ -144,7 +120,7 @@ func (in *intake) fill(buf []byte) (n int, err error) {
 	case in.n > object.MaxPartSize:
 		return 0, object.ErrTooLarge
 	case in.size >= 0 && in.n > in.size:
-		return 0, fmt.Errorf("%w: it goes on after %d bytes", object.ErrIncompleteBody, in.size)
+		return 0, fmt.Errorf("%w: it continues after %d bytes", object.ErrIncompleteBody, in.size)
 	case in.end && in.size >= 0 && in.n < in.size:
 		return 0, fmt.Errorf("%w: %d of %d bytes", object.ErrIncompleteBody, in.n, in.size)
 	}

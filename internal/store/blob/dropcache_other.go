@@ -1,6 +1,6 @@
 //go:build !linux
 
-package store
+package blob
 
 // dropCache is for systems that take such advice.
 func dropCache(uintptr, int64, int64) {}

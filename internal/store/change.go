@@ -1,12 +1,11 @@
 package store
 
 import (
-	"cmp"
-	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
+	"hash/maphash"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake"
@@ -141,65 +140,6 @@ func (c *change) releasePieces(seq uint64, pieces []layout.Piece) error {
 	return nil
 }
 
-// A write is a new version of a key about to be made.
-type write struct {
-	key             string
-	body            *body
-	forbidOverwrite bool // but not where versions are kept
-	exclusive       bool // even there
-	mustBeNew       bool // it is the first append; another may have been faster
-	report          bool
-	info            object.Info // all that the body does not say: CRC, ETag, type, attributes ...
-}
-
-// make commits w as the current version of its key. It ends w.body either way.
-func (s *Store) make(by object.Origin, b *bucket, w *write) (made object.Info, err error) {
-	defer func() {
-		if err == nil || errors.Is(err, errUncertain) {
-			s.done(w.body)
-		} else {
-			s.drop(w.body)
-		}
-	}()
-	if err := checkKey(w.key); err != nil {
-		return object.Info{}, err
-	}
-	err = s.change(by, b, w.key, func(c *change, state *object.Bucket) error {
-		if err := s.forbid(b, w, state); err != nil {
-			return err
-		}
-		r := &layout.Row{Info: w.info, Report: w.report, Content: w.body.content, DataKey: w.body.envelope.wrapped}
-		r.Info.Key, r.Info.Size = w.key, w.body.size
-		if err := c.replace(r, state); err != nil {
-			return err
-		}
-		made = r.Publish(state.Versioning != object.Unversioned, true)
-		return w.body.addTo(c.batch)
-	})
-	if err != nil {
-		return object.Info{}, err
-	}
-	return made, nil
-}
-
-// forbid refuses w if it may not replace what is there.
-func (s *Store) forbid(b *bucket, w *write, state *object.Bucket) error {
-	if !w.exclusive && !w.mustBeNew && (!w.forbidOverwrite || state.Versioning != object.Unversioned) {
-		return nil
-	}
-	r, err := newest(s.db, b.id, w.key)
-	if err != nil {
-		return err
-	}
-	if r == nil || r.Info.IsDeleteMarker {
-		return nil
-	}
-	if w.mustBeNew {
-		return cmp.Or(appendable(r, 0), error(&object.PositionError{Length: r.Info.Size}))
-	}
-	return object.ErrFileExists
-}
-
 // replace makes r the current version of its key: it replaces the null version
 // unless the bucket is versioned, and is one itself then.
 func (c *change) replace(r *layout.Row, state *object.Bucket) (err error) {
@@ -216,15 +156,6 @@ func (c *change) replace(r *layout.Row, state *object.Bucket) (err error) {
 	return c.put(r)
 }
 
-// checkKey refuses keys that have no place in the index. What else makes a key
-// legal is for those to say who take it from strangers.
-func checkKey(key string) error {
-	if len(key) == 0 || len(key) > stocktake.MaxKeyLength {
-		return fmt.Errorf("a key of %d bytes", len(key))
-	}
-	return nil
-}
-
 // removeNull removes the null version of a key, if there is one.
 func (c *change) removeNull(key string, state *object.Bucket) error {
 	if state.Versioning == object.Unversioned { // then there is no other
@@ -235,49 +166,49 @@ func (c *change) removeNull(key string, state *object.Bucket) error {
 	return errors.Join(err, c.remove(r))
 }
 
-// PutObject implements ossapi.Objects.
-func (s *Store) PutObject(ctx context.Context, by object.Origin, p object.Put, r io.Reader) (object.Info, error) {
-	b, err := s.bucket(p.Bucket)
-	if err != nil {
-		return object.Info{}, err
+// seqLease is how many sequence numbers are taken at once. A crash loses what
+// is left of them, which 64 bits bear.
+const seqLease = 1 << 20
+
+func (s *Store) loadCeiling() error {
+	v, err := s.get(layout.KeyCeiling)
+	if err != nil || v == nil {
+		return err
 	}
-	state := b.state.Load()
-	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
-	// It is looked at again when the body is there; but why receive it in vain.
-	if err := s.forbid(b, w, state); err != nil {
-		return object.Info{}, err
+	if len(v) != 8 {
+		return fmt.Errorf("%w: ceiling %x", layout.ErrMalformed, v)
 	}
-	e, err := s.describe(ctx, &w.info, &p.Attributes, state)
-	if err != nil {
-		return object.Info{}, err
-	}
-	var d digests
-	if w.body, d, err = s.receive(ctx, r, &p, e); err != nil {
-		return object.Info{}, err
-	}
-	setDigests(&w.info, d)
-	return s.make(by, b, w)
+	s.ceiling.Store(binary.BigEndian.Uint64(v))
+	s.seq.Store(s.ceiling.Load())
+	return nil
 }
 
-// describe fills in what a writer says of an object, and what the bucket says
-// where the writer is silent. It returns the envelope for its bytes.
-func (s *Store) describe(ctx context.Context, info *object.Info, a *object.Attributes, state *object.Bucket) (envelope, error) {
-	info.StorageClass = state.StorageClass
-	if a.StorageClass != nil {
-		info.StorageClass = *a.StorageClass
-	}
-	info.Encryption = state.Encryption
-	if a.Encryption != nil {
-		info.Encryption = *a.Encryption
-	}
-	info.ACL = a.ACL
-	info.Headers = a.Headers
-	info.Headers.Meta = slices.Clone(a.Headers.Meta)
-	info.Tags = slices.Clone(a.Tags)
-	return s.seal(ctx, &info.Encryption)
+// nextSeq gives out a sequence number.
+func (s *Store) nextSeq() (uint64, error) {
+	n := s.seq.Add(1)
+	return n, s.reserve(n)
 }
 
-// setDigests makes info that of content put as a whole.
-func setDigests(info *object.Info, d digests) {
-	info.CRC64, info.ETag, info.MD5 = d.crc64, stocktake.ETag{Sum: d.md5}, slices.Clone(d.md5[:])
+// reserve makes the ceiling durable that n lies under.
+func (s *Store) reserve(n uint64) error {
+	if n <= s.ceiling.Load() {
+		return nil
+	}
+	s.lease.Lock()
+	defer s.lease.Unlock()
+	if n <= s.ceiling.Load() {
+		return nil
+	}
+	ceiling := n + seqLease
+	if err := s.db.Set(layout.KeyCeiling, binary.BigEndian.AppendUint64(nil, ceiling), pebble.Sync); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	s.ceiling.Store(ceiling)
+	return nil
+}
+
+// stripe is the lock of a key: its changes happen one after the other.
+func (s *Store) stripe(bucket uint32, key string) *sync.Mutex {
+	h := maphash.String(s.seed, key) ^ uint64(bucket)*0x9e3779b97f4a7c15
+	return &s.stripes[h%uint64(len(s.stripes))]
 }

@@ -1,0 +1,268 @@
+// Package blob keeps the blobs of the store that are too large for its index,
+// one file each. A blob is written under a temporary name, synced, and then
+// renamed to a name made of its id. An id is used once, so a finished file never
+// changes.
+//
+//	tmp/<id>                              being written; removed when the store opens
+//	blobs/<id / 2^24>/<id / 2^12>/<id>    finished; each in hex, the first two without what the next repeats
+//
+// Ids ascend, so blobs written at the same time lie in the same folder and share
+// that folder's fsync.
+package blob
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// A Dir holds the blob files of one store. Its methods may be called by many
+// goroutines at once.
+type Dir struct {
+	fs    vfs.FS
+	dir   string
+	plain bool // fs is the operating system's: files may be handed out as *os.File
+
+	mu      sync.Mutex
+	folders map[string]*folder // that exist durably; cleared now and then
+}
+
+const maxFolders = 256 // remembered at once
+
+// A folder exists durably.
+type folder struct {
+	path   string
+	serial sync.Mutex // held during an fsync
+
+	mu   sync.Mutex
+	next *flight // the fsync that has not begun
+}
+
+// A flight is one fsync that several callers wait for.
+type flight struct {
+	done chan struct{}
+	err  error
+}
+
+// Open opens the blobs of the store in dir and removes what an interrupted
+// process was writing, so the caller must hold the store's lock. plain says that
+// fsys is the operating system's.
+func Open(fsys vfs.FS, dir string, plain bool) (*Dir, error) {
+	d := &Dir{fs: fsys, dir: dir, plain: plain, folders: map[string]*folder{}}
+	for _, sub := range []string{d.tmp(), d.root()} {
+		if err := MakeDir(fsys, sub); err != nil {
+			return nil, err
+		}
+		if info, err := os.Lstat(sub); plain && err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return nil, fmt.Errorf("%s is a symbolic link", sub) // files elsewhere would be removed
+		}
+	}
+	names, err := fsys.List(d.tmp())
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if err := fsys.Remove(fsys.PathJoin(d.tmp(), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (d *Dir) tmp() string  { return d.fs.PathJoin(d.dir, "tmp") }
+func (d *Dir) root() string { return d.fs.PathJoin(d.dir, "blobs") }
+
+func (d *Dir) tmpPath(id uint64) string {
+	return d.fs.PathJoin(d.tmp(), strconv.FormatUint(id, 16))
+}
+
+// place returns the folder and the full name of a finished blob.
+func (d *Dir) place(id uint64) (folder, path string) {
+	folder = d.fs.PathJoin(d.root(), fmt.Sprintf("%010x", id>>24), fmt.Sprintf("%03x", id>>12&0xfff))
+	return folder, d.fs.PathJoin(folder, fmt.Sprintf("%016x", id))
+}
+
+// Path returns the name of the file of a finished blob.
+func (d *Dir) Path(id uint64) string {
+	_, path := d.place(id)
+	return path
+}
+
+// A File is an open blob.
+type File interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// Open opens a finished blob; on the operating system's files the File is an
+// *os.File. The error is fs.ErrNotExist if the blob does not exist.
+func (d *Dir) Open(id uint64) (File, error) {
+	_, path := d.place(id)
+	if d.plain {
+		return os.Open(filepath.Clean(path))
+	}
+	return d.fs.Open(path)
+}
+
+// Size returns the size of the file of a finished blob, in bytes. The error is
+// fs.ErrNotExist if the blob does not exist.
+func (d *Dir) Size(id uint64) (int64, error) {
+	info, err := d.fs.Stat(d.Path(id))
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// Remove removes a finished blob; a missing one is not an error. The removal is
+// durable after [Dir.SyncFolders].
+func (d *Dir) Remove(id uint64) error {
+	if err := d.fs.Remove(d.Path(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// SyncFolders makes durable which of the blobs exist.
+func (d *Dir) SyncFolders(ids []uint64) error {
+	synced := map[string]bool{}
+	for _, id := range ids {
+		folder, _ := d.place(id)
+		if synced[folder] {
+			continue
+		}
+		if err := syncDir(d.fs, folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		synced[folder] = true
+	}
+	return nil
+}
+
+// Each calls blob with the id of every finished blob, and stray with the name of
+// every other file among them. An error of either ends it.
+func (d *Dir) Each(blob func(id uint64) error, stray func(path string) error) error {
+	return d.each(d.root(), blob, stray)
+}
+
+func (d *Dir) each(dir string, blob func(uint64) error, stray func(string) error) error {
+	names, err := d.fs.List(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		path := d.fs.PathJoin(dir, name)
+		if len(name) == 16 {
+			id, err := strconv.ParseUint(name, 16, 64)
+			if err == nil && d.Path(id) == path {
+				err = blob(id)
+			} else {
+				err = stray(path)
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		info, err := d.fs.Stat(path)
+		switch {
+		case err != nil:
+			return err
+		case info.IsDir():
+			err = d.each(path, blob, stray)
+		default:
+			err = stray(path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folder makes path durable once and returns it.
+func (d *Dir) folder(path string) (*folder, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if f := d.folders[path]; f != nil {
+		return f, nil
+	}
+	if err := d.fs.MkdirAll(path, 0o700); err != nil {
+		return nil, err
+	}
+	for dir := path; dir != d.root(); {
+		dir = d.fs.PathDir(dir)
+		if err := syncDir(d.fs, dir); err != nil {
+			return nil, err
+		}
+	}
+	if len(d.folders) >= maxFolders {
+		clear(d.folders)
+	}
+	f := &folder{path: path}
+	d.folders[path] = f
+	return f, nil
+}
+
+// sync returns after an fsync of f that began after the call. Callers at the
+// same time share one.
+func (f *folder) sync(fsys vfs.FS) error {
+	f.mu.Lock()
+	if fl := f.next; fl != nil {
+		f.mu.Unlock()
+		<-fl.done
+		return fl.err
+	}
+	fl := &flight{done: make(chan struct{})}
+	f.next = fl
+	f.mu.Unlock()
+
+	f.serial.Lock()
+	f.mu.Lock()
+	f.next = nil
+	f.mu.Unlock()
+	fl.err = syncDir(fsys, f.path)
+	f.serial.Unlock()
+	close(fl.done)
+	return fl.err
+}
+
+func syncDir(fsys vfs.FS, dir string) error {
+	d, err := fsys.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// MakeDir makes dir and its missing parents, durably and for the owner alone. A
+// folder that exists may come from a process that was killed before it could
+// sync the parent.
+func MakeDir(fsys vfs.FS, dir string) error {
+	parent := fsys.PathDir(dir)
+	switch _, err := fsys.Stat(dir); {
+	case err == nil:
+		if err := syncDir(fsys, parent); !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+		return nil // the parent is not ours to sync
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if parent != dir {
+		if err := MakeDir(fsys, parent); err != nil {
+			return err
+		}
+	}
+	if err := fsys.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return syncDir(fsys, parent)
+}

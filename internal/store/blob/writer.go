@@ -1,0 +1,155 @@
+package blob
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+const (
+	// writeBack is how many bytes of a blob are written before the disk is told to
+	// begin with them, so that it is busy while the rest comes in.
+	writeBack = 4 << 20
+
+	// dropBehind is how far behind its end a blob that is written once leaves the
+	// system's cache, in bytes; by then the disk has had time to take it. The cache
+	// has better uses, the tables of the index above all. Freed pages are reused for
+	// the next writes: on virtual machines, writing to pages that the system has not
+	// used for a while costs several times as much.
+	dropBehind = 16 << 20
+
+	// checkRoom is how many bytes of a blob are written between two looks at the
+	// free space of the disk.
+	checkRoom = 16 << 20
+)
+
+// A Writer writes one blob. Nothing is kept unless Finish returns nil. After an
+// error of any method the caller calls Abort.
+type Writer struct {
+	dir   *Dir
+	id    uint64
+	file  vfs.File // nil once closed
+	named bool     // it may have its final name
+
+	once    bool  // the blob is not expected to be read soon
+	size    int64 // bytes written
+	dropped int64 // of those, the ones that the system's cache was told to forget
+}
+
+// Create begins blob id. once says that the blob is not expected to be read soon.
+func (d *Dir) Create(id uint64, once bool) (*Writer, error) {
+	f, err := d.fs.Create(d.tmpPath(id), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return nil, err
+	}
+	f = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{NoSyncOnClose: true, BytesPerSync: writeBack})
+	return &Writer{dir: d, id: id, file: f, once: once && d.plain}, nil
+}
+
+// Write adds p, which it does not change or keep. The error is ErrFull if the
+// disk is about to be full.
+func (w *Writer) Write(p []byte) (int, error) {
+	if w.size/checkRoom != (w.size+int64(len(p)))/checkRoom {
+		if err := w.dir.Room(0); err != nil {
+			return 0, err
+		}
+	}
+	if !w.dir.plain {
+		p = bytes.Clone(p) // other implementations of vfs.File may change it
+	}
+	n, err := w.file.Write(p)
+	w.size += int64(n)
+	if w.once && w.size-w.dropped >= 2*dropBehind {
+		dropCache(w.file.Fd(), w.dropped, w.size-dropBehind)
+		w.dropped = w.size - dropBehind
+	}
+	return n, err
+}
+
+// Sync ends writing and makes the bytes durable under the temporary name.
+func (w *Writer) Sync() error {
+	f := w.file
+	w.file = nil
+	err := f.Sync()
+	if w.once && err == nil && w.size > writeBack {
+		dropCache(f.Fd(), 0, w.size)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// Finish gives the synced blob its name, durably.
+func (w *Writer) Finish() error {
+	folder, path := w.dir.place(w.id)
+	f, err := w.dir.folder(folder)
+	if err != nil {
+		return err
+	}
+	w.named = true
+	if err := w.dir.fs.Rename(w.dir.tmpPath(w.id), path); err != nil {
+		return err
+	}
+	return f.sync(w.dir.fs)
+}
+
+// Abort removes the temporary file. A blob that is [Writer.Named] has to be
+// removed with [Dir.Remove].
+func (w *Writer) Abort() {
+	if w.file != nil {
+		w.file.Close()
+		w.file = nil
+	}
+	_ = w.dir.fs.Remove(w.dir.tmpPath(w.id)) // else it is removed when the store opens
+}
+
+// Named reports whether the blob may have its final name.
+func (w *Writer) Named() bool { return w.named }
+
+// Link makes blob id another name of the finished blob from, durably. The Writer
+// is finished; it is never nil.
+func (d *Dir) Link(id, from uint64) (*Writer, error) {
+	w := &Writer{dir: d, id: id}
+	folder, path := d.place(id)
+	f, err := d.folder(folder)
+	if err != nil {
+		return w, err
+	}
+	w.named = true
+	if err := d.fs.Link(d.Path(from), path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported) {
+			w.named = false
+		}
+		return w, err
+	}
+	return w, f.sync(d.fs)
+}
+
+// ErrFull means that the disk has no room.
+var ErrFull = errors.New("the disk is full")
+
+// minFree is what is left free on the disk, in bytes: the process has to end
+// when the log of the index cannot be written.
+const minFree = 128 << 20
+
+// Room returns ErrFull if n more bytes would fill the disk. It does not count
+// what others are writing at the same time. A disk that does not tell its size
+// has room.
+func (d *Dir) Room(n int64) error {
+	if free, known := d.Free(); known && (free < 0 || free < n) {
+		return fmt.Errorf("%w: %d bytes are left", ErrFull, free)
+	}
+	return nil
+}
+
+// Free returns how many bytes can be written before the disk is down to what is
+// kept free; it is negative if the disk is below that. known is false if the
+// disk does not tell.
+func (d *Dir) Free() (n int64, known bool) {
+	u, err := d.fs.GetDiskUsage(d.dir)
+	if err != nil || u.TotalBytes == 0 {
+		return 0, false
+	}
+	return int64(u.AvailBytes) - int64(min(minFree, u.TotalBytes/20)), true
+}

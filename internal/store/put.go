@@ -1,0 +1,145 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
+)
+
+// PutObject implements ossapi.Objects.
+func (s *Store) PutObject(ctx context.Context, by object.Origin, p object.Put, r io.Reader) (object.Info, error) {
+	b, err := s.bucket(p.Bucket)
+	if err != nil {
+		return object.Info{}, err
+	}
+	state := b.state.Load()
+	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
+	// It is looked at again when the body is there; but why receive it in vain.
+	if err := s.forbid(b, w, state); err != nil {
+		return object.Info{}, err
+	}
+	e, err := s.describe(ctx, &w.info, &p.Attributes, state)
+	if err != nil {
+		return object.Info{}, err
+	}
+	var d digests
+	if w.body, d, err = s.receive(ctx, r, &p, e); err != nil {
+		return object.Info{}, err
+	}
+	setDigests(&w.info, d)
+	return s.make(by, b, w)
+}
+
+// describe fills in what a writer says of an object, and what the bucket says
+// where the writer is silent. It returns the envelope for its bytes.
+func (s *Store) describe(ctx context.Context, info *object.Info, a *object.Attributes, state *object.Bucket) (envelope, error) {
+	info.StorageClass = state.StorageClass
+	if a.StorageClass != nil {
+		info.StorageClass = *a.StorageClass
+	}
+	info.Encryption = state.Encryption
+	if a.Encryption != nil {
+		info.Encryption = *a.Encryption
+	}
+	info.ACL = a.ACL
+	info.Headers = a.Headers
+	info.Headers.Meta = slices.Clone(a.Headers.Meta)
+	info.Tags = slices.Clone(a.Tags)
+	if info.Encryption.Algorithm == "" {
+		return envelope{}, nil
+	}
+	return s.seal(ctx, &info.Encryption)
+}
+
+// setDigests makes info that of content put as a whole.
+func setDigests(info *object.Info, d digests) {
+	info.CRC64, info.ETag, info.MD5 = d.crc64, stocktake.ETag{Sum: d.md5}, slices.Clone(d.md5[:])
+}
+
+// PutSymlink implements ossapi.Objects. The link has no bytes; its ETag is made
+// of its target.
+func (s *Store) PutSymlink(ctx context.Context, by object.Origin, p object.Put, target string) (object.Info, error) {
+	b, err := s.bucket(p.Bucket)
+	if err != nil {
+		return object.Info{}, err
+	}
+	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
+	// There is nothing to encrypt.
+	p.Encryption = &object.Encryption{}
+	e, err := s.describe(ctx, &w.info, &p.Attributes, b.state.Load())
+	if err != nil {
+		return object.Info{}, err
+	}
+	w.info.Type, w.info.Symlink = stocktake.Symlink, target
+	w.info.ETag = stocktake.ETag{Sum: textSum(target)}
+	w.body = s.newBody(0, e)
+	return s.make(by, b, w)
+}
+
+// A write is a new version of a key about to be made.
+type write struct {
+	key             string
+	body            *body
+	forbidOverwrite bool // but not where versions are kept
+	exclusive       bool // even there
+	mustBeNew       bool // it is the first append; another may have been faster
+	report          bool
+	info            object.Info // all that the body does not say: CRC, ETag, type, attributes ...
+}
+
+// make commits w as the current version of its key. It ends w.body either way.
+func (s *Store) make(by object.Origin, b *bucket, w *write) (made object.Info, err error) {
+	defer func() { w.body.end(err) }()
+	if err := checkKey(w.key); err != nil {
+		return object.Info{}, err
+	}
+	err = s.change(by, b, w.key, func(c *change, state *object.Bucket) error {
+		if err := s.forbid(b, w, state); err != nil {
+			return err
+		}
+		r := &layout.Row{Info: w.info, Report: w.report, Content: w.body.content, DataKey: w.body.envelope.wrapped}
+		r.Info.Key, r.Info.Size = w.key, w.body.size
+		if err := c.replace(r, state); err != nil {
+			return err
+		}
+		made = r.Publish(state.Versioning != object.Unversioned, true)
+		return w.body.addTo(c.batch)
+	})
+	if err != nil {
+		return object.Info{}, err
+	}
+	return made, nil
+}
+
+// forbid refuses w if it may not replace what is there.
+func (s *Store) forbid(b *bucket, w *write, state *object.Bucket) error {
+	if !w.exclusive && !w.mustBeNew && (!w.forbidOverwrite || state.Versioning != object.Unversioned) {
+		return nil
+	}
+	r, err := newest(s.db, b.id, w.key)
+	if err != nil {
+		return err
+	}
+	if r == nil || r.Info.IsDeleteMarker {
+		return nil
+	}
+	if w.mustBeNew {
+		return cmp.Or(appendable(r, 0), error(&object.PositionError{Length: r.Info.Size}))
+	}
+	return object.ErrFileExists
+}
+
+// checkKey refuses keys that have no place in the index. What else makes a key
+// legal is for those to say who take it from strangers.
+func checkKey(key string) error {
+	if len(key) == 0 || len(key) > stocktake.MaxKeyLength {
+		return fmt.Errorf("a key of %d bytes", len(key))
+	}
+	return nil
+}
