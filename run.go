@@ -36,12 +36,22 @@ const (
 	TriggerManual    Trigger = "manual"    // somebody asked
 )
 
+// RunKind is what a run reports.
+type RunKind string
+
+// The kinds of runs. A configuration has at most one unfinished run of each.
+const (
+	FullRun        RunKind = "full"        // all objects that the configuration selects
+	IncrementalRun RunKind = "incremental" // the changes of one window
+)
+
 // A Run is one execution of a configuration. Its JSON form is what the API's
 // extensions answer; times that have not come are left out.
 type Run struct {
 	ID            string   `json:"id"`
 	Bucket        string   `json:"bucket"`
 	Configuration string   `json:"configuration"`
+	Kind          RunKind  `json:"kind"`
 	Trigger       Trigger  `json:"trigger"`
 	State         RunState `json:"state"`
 	Attempt       int      `json:"attempt"` // from 1; a run that a crash interrupted starts anew with the next

@@ -24,9 +24,11 @@ type attempt struct {
 	done   chan struct{}      // closed when the run has ended, or has been left for later
 	saved  stocktake.Progress // what Serve has written to the catalog last
 
-	mu     sync.Mutex
-	run    stocktake.Run // as the catalog has it
-	follow func() stocktake.Progress
+	mu        sync.Mutex
+	run       stocktake.Run // as the catalog has it
+	follow    func() stocktake.Progress
+	recording bool // its report is recorded, or about to be: it is not cancelled any more
+	ending    bool // its end is recorded, or about to be
 }
 
 func newAttempt(ctx context.Context, w waiting) *attempt {
@@ -49,23 +51,39 @@ func (a *attempt) now() (stocktake.Run, bool) {
 	return r, a.run.State != ""
 }
 
-// update writes the run, as change makes it of what it is now, to the catalog.
-//
-// It does not wait for the disk where it need not: if the machine crashes, and
-// the catalog then has the run in an earlier state, the next attempt finds the
-// shards of this one and what it has published. Without shards it would look for
-// nothing, as a first attempt, so that the run must be known to have been
-// begun before anything of it can be seen.
-func (a *attempt) update(s *Service, change func(*stocktake.Run)) error {
-	r, _ := a.now()
-	from := r.State
-	change(&r)
-	write := s.catalog.MoveRun
-	if r.State == stocktake.Publishing && r.Shards == 0 {
-		write = s.catalog.UpdateRun
+// attemptNumber returns the number of the attempt; 0 if it has not begun.
+func (a *attempt) attemptNumber() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.run.Attempt
+}
+
+// cancelRun ends the attempt because somebody wishes so. Once its report is
+// recorded it is left to publish: whoever takes the run would publish it anyway.
+func (a *attempt) cancelRun() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.recording {
+		a.cancel(errCancelled)
 	}
-	err := s.insist(a.ctx, func(ctx context.Context) error { return write(ctx, r, from) })
-	if err != nil {
+}
+
+// abandon ends the attempt because its run was taken, unless the catalog has, or
+// is about to have, how it ended.
+func (a *attempt) abandon() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.ending {
+		a.cancel(errTaken)
+	}
+}
+
+// replace replaces the run in the catalog by what change makes of it.
+func (a *attempt) replace(s *Service, change func(*stocktake.Run), write func(context.Context, stocktake.Run, Fence) error) error {
+	r, _ := a.now()
+	fence := s.fence(&r)
+	change(&r)
+	if err := s.insist(a.ctx, func(ctx context.Context) error { return write(ctx, r, fence) }); err != nil {
 		return err
 	}
 	a.mu.Lock()
@@ -75,23 +93,50 @@ func (a *attempt) update(s *Service, change func(*stocktake.Run)) error {
 	return nil
 }
 
+// record moves the run to Publishing and records its report. If the
+// configuration was deleted, or the run cancelled or taken, the catalog no longer
+// has the run as it was, and nothing is published.
+//
+// The change need not survive a crash of the machine: the next attempt finds the
+// shards of this one and what it has published. Without shards it would look for
+// nothing, as a first attempt, so that the run must be known to have been begun
+// before anything of it can be seen.
+func (a *attempt) record(s *Service, report []byte) (recorded []byte, err error) {
+	a.mu.Lock()
+	a.recording = true // from here on nobody cancels the attempt
+	err = a.ctx.Err()
+	a.mu.Unlock()
+	if err == nil {
+		err = a.replace(s, func(r *stocktake.Run) { r.State = stocktake.Publishing }, func(ctx context.Context, r stocktake.Run, fence Fence) error {
+			recorded, err = s.catalog.PublishRun(ctx, r, fence, report, r.Shards == 0)
+			return err
+		})
+	}
+	if err != nil {
+		a.mu.Lock()
+		a.recording = false
+		a.mu.Unlock()
+	}
+	return recorded, err
+}
+
 // execute makes one attempt. When it returns, the run has ended, or is gone with
 // its configuration, or the service is shutting down and the run is left to
 // start anew.
 func (s *Service) execute(a *attempt) {
 	defer a.cancel(nil)
 	var outcome Outcome
-	cfg, err := s.begin(a)
+	cfg, recorded, err := s.begin(a)
 	if err == nil {
-		outcome, err = s.take(a, cfg)
+		outcome, err = s.take(a, cfg, recorded)
 	}
 	s.finish(a, &cfg, outcome, err)
 }
 
 // begin reads what is to be done and records that it is being done.
-func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, err error) {
+func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, recorded []byte, err error) {
 	if s.catalog.isGone(a.bucket) {
-		return cfg, stocktake.ErrNoSuchInventory // others need the place until that is known to the catalog
+		return cfg, nil, stocktake.ErrNoSuchInventory // others need the place until that is known to the catalog
 	}
 	var r stocktake.Run
 	var expected int64
@@ -104,26 +149,31 @@ func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, err e
 			return err
 		}
 		cfg = e.Configuration
-		expected, err = s.catalog.LastListed(ctx, a.bucket, a.configuration)
+		if r.Attempt > 1 {
+			if recorded, err = s.catalog.RecordedReport(ctx, a.id); err != nil {
+				return err
+			}
+		}
+		expected, err = s.catalog.LastListed(ctx, a.bucket, a.configuration, r.Kind)
 		return err
 	})
 	if err == nil && r.State != stocktake.Queued {
 		err = stocktake.ErrNoSuchRun // cancelled while it waited
 	}
 	if err != nil {
-		return cfg, err
+		return cfg, nil, err
 	}
 	a.mu.Lock()
 	a.run = r
 	a.mu.Unlock()
-	return cfg, a.update(s, func(r *stocktake.Run) {
+	return cfg, recorded, a.replace(s, func(r *stocktake.Run) {
 		r.State, r.Started = stocktake.Scanning, s.now()
 		r.Progress = stocktake.Progress{Expected: max(expected, 0)}
-	})
+	}, s.catalog.StartRun)
 }
 
 // take has the report made.
-func (s *Service) take(a *attempt, cfg stocktake.InventoryConfiguration) (Outcome, error) {
+func (s *Service) take(a *attempt, cfg stocktake.InventoryConfiguration, recorded []byte) (Outcome, error) {
 	if err := s.mayReport(a.ctx, a.bucket, &cfg); err != nil {
 		return Outcome{}, err
 	}
@@ -133,16 +183,13 @@ func (s *Service) take(a *attempt, cfg stocktake.InventoryConfiguration) (Outcom
 	return s.runner.Run(a.ctx, Task{
 		Run:           r,
 		Configuration: cfg,
+		Recorded:      recorded,
 		Follow: func(progress func() stocktake.Progress) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			a.follow = progress
 		},
-		Publish: func(context.Context) error {
-			// If the configuration was deleted, or the run cancelled, the catalog has
-			// the run no more in this state, and nothing is published.
-			return a.update(s, func(r *stocktake.Run) { r.State = stocktake.Publishing })
-		},
+		Record: func(_ context.Context, report []byte) ([]byte, error) { return a.record(s, report) },
 	})
 }
 
@@ -160,31 +207,35 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	case gone:
 		s.log.Info("run dropped: its configuration was deleted, or it was cancelled", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
 		return
+	case errors.Is(cause, errTaken):
+		s.log.Warn("run lost: another process has taken it, as its lease was not renewed in time", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
+		return
 	case errors.Is(cause, errCancelled) && begun:
 		r.State, r.Reason = stocktake.Cancelled, "somebody cancelled it"
 	case cause != nil || !begun:
-		s.log.Info("run interrupted; it starts anew with the server", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
+		s.log.Info("run interrupted; it restarts with the server", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
 		return
 	default:
 		r.State, r.Reason = stocktake.Failed, Reason(err, cfg)
 	}
 	a.mu.Lock()
-	from := a.run.State
+	a.ending = true
+	fence := s.fence(&a.run)
 	a.mu.Unlock()
 	r.Ended, r.Key = s.now(), ""
 	remove := r.State == stocktake.Succeeded && removesItself(cfg)
 
 	// A shutdown does not keep a run from being recorded that has ended.
 	err = s.insist(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
-		return s.endRun(ctx, r, from, remove)
+		return s.endRun(ctx, r, fence, remove)
 	})
 	switch {
 	case errors.Is(err, stocktake.ErrNoSuchRun):
-		s.log.Info("run ended when its configuration was deleted", append(runAttrs(&r), "state", r.State)...)
+		s.log.Info("run ended, but its configuration was deleted or another process has taken it", append(runAttrs(&r), "state", r.State)...)
 	case err == nil && r.State == stocktake.Succeeded && !remove:
 		s.tidy(a)
 	case err != nil:
-		s.log.Error("the end of a run could not be recorded; it starts anew with the server, which finds what it has published",
+		s.log.Error("the end of a run could not be recorded; it restarts with the server, which finds what it has published",
 			append(runAttrs(&r), "state", r.State, "err", err)...)
 	}
 }

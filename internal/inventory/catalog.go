@@ -20,17 +20,46 @@ type Entry struct {
 	Retention stocktake.Retention
 }
 
-// A Standing is an entry and how its runs stand.
-type Standing struct {
+// An EntryStatus is an entry and its last run.
+type EntryStatus struct {
 	Entry
-	Last *stocktake.Run // the newest run that was not skipped; nil: there is none yet
+	Last *stocktake.Run // the newest full run that was not skipped; nil: there is none yet
+}
+
+// A Holder is a process that works on runs. A run is held from the moment it is
+// made until it has ended.
+type Holder struct {
+	// Owner names one life of a process. It is unique for ever: a process that
+	// restarts has another one.
+	Owner string
+
+	// Lease is how long nobody else may take a run after it was made, taken or
+	// renewed; above 0. It is measured by a clock of the catalog that nobody moves:
+	// the machine's, or that of the database server.
+	Lease time.Duration
+}
+
+// A Fence is what a run must be like for a change to be made. It keeps out a
+// process that comes back after others have taken its run: they have another
+// owner or a later attempt.
+type Fence struct {
+	State   stocktake.RunState
+	Owner   string
+	Attempt int
+}
+
+// A HeldRun is an unfinished run as its holder must know it.
+type HeldRun struct {
+	Run      stocktake.Run
+	Cancel   bool // somebody wishes it to end: see [RunCatalog.RequestCancel]
+	Recorded bool // an attempt has recorded a report: see [RunCatalog.PublishRun]
 }
 
 // An End is what else happens when a run ends.
 type End struct {
-	Keep    int      // of the configuration's runs that have ended, the newest so many are kept
-	Remove  bool     // the configuration goes; its runs stay
-	Notices []Notice // to be told
+	Keep    int      // how many ended runs of the configuration and kind are kept, the newest ones
+	Remove  bool     // removes the configuration; its runs stay
+	Notices []Notice // to be delivered
 }
 
 // A Notice is something to be told to the world: it is kept until it was told,
@@ -54,12 +83,17 @@ type Step struct {
 	Run        stocktake.Run
 }
 
-// A Catalog keeps configurations and runs. internal/catalog/sqlite has it on SQLite;
-// catalogtest holds every implementation to the promises made here.
+// A Catalog keeps configurations and runs. internal/catalog/sqlite has it on
+// SQLite; catalogtest holds every implementation to the promises made here.
 //
-// Each method is one atomic step: what it answers with nil survives a crash of
-// the machine, but for MoveRun, and with an error nothing has changed. Times are kept to the
-// microsecond. All methods may be called at once from many goroutines.
+// Each method is one atomic step: after an error nothing has changed. After nil
+// the change is durable: it survives a crash of the process and of the machine.
+// Methods that say so are durable for the process alone, so that they need not
+// wait for a disk: a crash of the machine may undo their latest changes, the last
+// one first, and no change that was made before a durable one.
+//
+// Times are kept to the microsecond. All methods may be called at once from many
+// goroutines, and by several processes on one catalog.
 type Catalog interface {
 	ConfigurationCatalog
 	ScheduleCatalog
@@ -70,10 +104,10 @@ type Catalog interface {
 // A ConfigurationCatalog keeps configurations.
 type ConfigurationCatalog interface {
 	// AddConfiguration keeps a new configuration and, unless first is nil, its
-	// first run. Errors: stocktake.ErrInventoryExists, then
+	// first run, held by by. Errors: stocktake.ErrInventoryExists, then
 	// stocktake.ErrInventoryExceedLimit if the bucket has limit of them already.
 	// Runs that a configuration of the same id has left are forgotten.
-	AddConfiguration(ctx context.Context, e Entry, first *stocktake.Run, limit int) error
+	AddConfiguration(ctx context.Context, e Entry, first *stocktake.Run, by Holder, limit int) error
 
 	// Document returns a configuration as inventoryxml.Append wrote it when it was
 	// added, or stocktake.ErrNoSuchInventory for an unknown id.
@@ -90,12 +124,12 @@ type ConfigurationCatalog interface {
 	// ascending order of id bytes, and whether there are more.
 	Configurations(ctx context.Context, bucket, after string, max int) (page []Entry, more bool, err error)
 
-	// Standing gives stocktake.ErrNoSuchInventory for an unknown id.
-	Standing(ctx context.Context, bucket, id string) (Standing, error)
+	// EntryStatus returns stocktake.ErrNoSuchInventory for an unknown id.
+	EntryStatus(ctx context.Context, bucket, id string) (EntryStatus, error)
 
-	// Standings gives those of all configurations of a bucket, in ascending order
-	// of id bytes.
-	Standings(ctx context.Context, bucket string) ([]Standing, error)
+	// EntryStatuses returns those of all configurations of a bucket, in ascending
+	// order of id bytes.
+	EntryStatuses(ctx context.Context, bucket string) ([]EntryStatus, error)
 
 	// SetRetention gives stocktake.ErrNoSuchInventory for an unknown id.
 	SetRetention(ctx context.Context, bucket, id string, r stocktake.Retention) error
@@ -123,67 +157,86 @@ type ScheduleCatalog interface {
 	// NextWake gives the earliest Wake of all; the zero time if there is none.
 	NextWake(ctx context.Context) (time.Time, error)
 
-	// Advance makes steps, all in one. The run of a step is queued if no run of
-	// its configuration goes, else it is kept with state Skipped and its Reason.
-	// It returns the runs made, and of each configuration keeps the newest keep
-	// runs that have ended. A step whose configuration is gone or whose From is
-	// not the present Due makes nothing.
-	Advance(ctx context.Context, steps []Step, keep int) ([]stocktake.Run, error)
+	// Advance makes steps, all in one. The run of a step is queued and held by by
+	// if its configuration has no unfinished run of the same kind, else it is kept
+	// with state Skipped and its Reason. Advance returns the runs made, and of each
+	// configuration keeps the newest keep runs of the kind that have ended. A step
+	// whose configuration is gone or whose From is not the present Due makes
+	// nothing.
+	Advance(ctx context.Context, steps []Step, by Holder, keep int) ([]stocktake.Run, error)
 
 	// SetDue sets Due, Wake and Suspended of all entries, or of none if one is
 	// gone: stocktake.ErrNoSuchInventory.
 	SetDue(ctx context.Context, entries ...Entry) error
 }
 
-// A RunCatalog keeps runs.
+// A RunCatalog keeps runs and who holds them.
+//
+// Methods that take a [Fence] return stocktake.ErrNoSuchRun, and change nothing,
+// if the run does not match it: the run has gone with its configuration, has
+// ended, or is held by somebody else.
 type RunCatalog interface {
-	// AddRun keeps a queued run, unless one of its configuration goes: that one is
-	// returned then, with false. stocktake.ErrNoSuchInventory if the
-	// configuration is gone.
-	AddRun(ctx context.Context, r stocktake.Run) (run stocktake.Run, added bool, err error)
+	// AddRun keeps a queued run, held by by, unless its configuration has an
+	// unfinished run of the same kind: that one is returned then, with false.
+	// stocktake.ErrNoSuchInventory if the configuration is gone.
+	AddRun(ctx context.Context, r stocktake.Run, by Holder) (run stocktake.Run, added bool, err error)
 
-	// UpdateRun replaces the run of r's id if it is in state from, else it gives
-	// stocktake.ErrNoSuchRun: the run has gone with its configuration, or somebody
-	// else has moved it. r has not ended.
-	UpdateRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error
+	// TakeRuns gives up to max unfinished runs to by: those whose lease has
+	// expired, or with all those of every owner but by. Runs that were scanned or
+	// published are queued again with the next attempt. It returns the runs as they
+	// are now, by id; fewer than max means that there are no others.
+	TakeRuns(ctx context.Context, by Holder, all bool, max int) ([]HeldRun, error)
 
-	// MoveRun is UpdateRun that a crash of the machine may undo, though not the end
-	// of the process, until another method but this has returned nil: nothing is
-	// undone before something that stays. It is for what a new process would find
-	// out by itself, and does not wait for the disk.
-	MoveRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error
+	// RenewRuns extends the leases of by and keeps the progress of runs that it
+	// holds, by id; other ids are ignored. It returns all that by holds, by id. It is
+	// durable for the process alone.
+	RenewRuns(ctx context.Context, by Holder, progress map[string]stocktake.Progress) ([]HeldRun, error)
 
-	// EndRun is UpdateRun for a run that has ended.
-	EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, end End) error
+	// ReleaseRuns lets the leases of an owner expire at once.
+	ReleaseRuns(ctx context.Context, owner string) error
 
-	// SaveProgress keeps the progress of runs that have not ended, by id; those
-	// that have, or are gone, are left alone.
-	SaveProgress(ctx context.Context, progress map[string]stocktake.Progress) error
+	// RequestCancel keeps the wish that an unfinished run ends. Who holds the run
+	// carries it out. A run that has ended, or is gone, is left alone.
+	RequestCancel(ctx context.Context, id string) error
 
-	// Run gives the run of an id, or stocktake.ErrNoSuchRun.
+	// StartRun replaces a run by r, which is scanned now. It is durable for the
+	// process alone.
+	StartRun(ctx context.Context, r stocktake.Run, fence Fence) error
+
+	// PublishRun replaces a run by r, which is published now, and records its
+	// report: the manifest, in bytes that only the [Runner] reads. It returns what is
+	// recorded: report, or what an earlier attempt has recorded, as a run has one
+	// manifest for ever. What is recorded is forgotten when the run ends.
+	//
+	// It is durable if durable is true, else for the process alone.
+	PublishRun(ctx context.Context, r stocktake.Run, fence Fence, report []byte, durable bool) (recorded []byte, err error)
+
+	// RecordedReport returns what PublishRun has recorded; nil if nothing.
+	RecordedReport(ctx context.Context, id string) ([]byte, error)
+
+	// EndRun replaces a run by r, which has ended.
+	EndRun(ctx context.Context, r stocktake.Run, fence Fence, end End) error
+
+	// Run returns the run of an id, or stocktake.ErrNoSuchRun.
 	Run(ctx context.Context, id string) (stocktake.Run, error)
 
-	// Runs gives the runs of a configuration, newest first.
+	// Runs returns the runs of a configuration, newest first.
 	Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
 
-	// NewestRuns gives the first max of Runs.
+	// NewestRuns returns the first max of Runs.
 	NewestRuns(ctx context.Context, bucket, id string, max int) ([]stocktake.Run, error)
 
-	// Going gives the run of a configuration that has not ended, or
-	// stocktake.ErrNoSuchRun. There is never more than one.
-	Going(ctx context.Context, bucket, id string) (stocktake.Run, error)
+	// UnfinishedRuns returns the runs of a configuration that have not ended, at
+	// most one of each kind, newest first.
+	UnfinishedRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
 
-	// Unfinished gives up to max runs that have not ended, whose id sorts after
-	// after, by id.
-	Unfinished(ctx context.Context, after string, max int) ([]stocktake.Run, error)
+	// PreviousRun returns the newest run of a configuration and kind that has
+	// succeeded or failed, or stocktake.ErrNoSuchRun.
+	PreviousRun(ctx context.Context, bucket, id string, kind stocktake.RunKind) (stocktake.Run, error)
 
-	// Previous gives the newest run of a configuration that has succeeded or
-	// failed, or stocktake.ErrNoSuchRun.
-	Previous(ctx context.Context, bucket, id string) (stocktake.Run, error)
-
-	// LastListed gives how many records the last successful run of a
-	// configuration has listed; -1 if there is none.
-	LastListed(ctx context.Context, bucket, id string) (int64, error)
+	// LastListed returns how many records the last successful run of a
+	// configuration and kind has listed; -1 if there is none.
+	LastListed(ctx context.Context, bucket, id string, kind stocktake.RunKind) (int64, error)
 
 	// ForgetRuns removes the runs that ended before t and whose configuration is
 	// gone.

@@ -27,7 +27,7 @@ func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.Inventor
 		r := s.newRun(&e, stocktake.TriggerFirst, now)
 		first = &r
 	}
-	if err := s.catalog.AddConfiguration(ctx, e, first, stocktake.MaxInventories); err != nil {
+	if err := s.catalog.AddConfiguration(ctx, e, first, s.holder, stocktake.MaxInventories); err != nil {
 		return err
 	}
 	// The bucket may have been deleted since it was checked. If it is deleted from
@@ -80,9 +80,16 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 	if err != nil {
 		return err
 	}
-	going, err := s.catalog.Going(ctx, bucket, id)
-	if err != nil && !errors.Is(err, stocktake.ErrNoSuchRun) {
+	unfinished, err := s.catalog.UnfinishedRuns(ctx, bucket, id)
+	if err != nil {
 		return err
+	}
+	if s.opts.Shared { // another process may hold them
+		for _, r := range unfinished {
+			if _, err := s.cancel(ctx, r); err != nil && !errors.Is(err, stocktake.ErrNoSuchRun) {
+				return err
+			}
+		}
 	}
 	if err := s.catalog.RemoveConfiguration(ctx, bucket, id); err != nil {
 		return err
@@ -91,7 +98,9 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 		return err
 	}
 	s.forgetUntidy(bucket, id)
-	s.cleanInterrupted(ctx, going, e.Configuration)
+	for _, r := range unfinished {
+		s.cleanInterrupted(ctx, r, e.Configuration)
+	}
 	return nil
 }
 
@@ -144,14 +153,14 @@ func (s *Service) unqueue(bucket string, selected func(*waiting) bool) {
 
 // cleanInterrupted removes what a run has left that a crash has interrupted, and
 // that is not going to be tried again. r is as it was before it ended. One that
-// the process has found queued may have been begun all the same: see
-// [attempt.update].
+// was queued when the process took it may have been begun all the same: see
+// [attempt.record].
 func (s *Service) cleanInterrupted(ctx context.Context, r stocktake.Run, cfg stocktake.InventoryConfiguration) {
 	s.mu.Lock()
-	found := s.found[r.ID]
-	delete(s.found, r.ID)
+	taken := s.taken[r.ID]
+	delete(s.taken, r.ID)
 	s.mu.Unlock()
-	if r.ID == "" || (r.Attempt < 2 && r.State == stocktake.Queued && !found) {
+	if r.Attempt < 2 && r.State == stocktake.Queued && !taken {
 		return
 	}
 	if err := s.runner.Clean(context.WithoutCancel(ctx), Task{Run: r, Configuration: cfg}); err != nil {

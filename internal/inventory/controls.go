@@ -21,7 +21,7 @@ func (s *Service) Resume(ctx context.Context, bucket, id string) (stocktake.Inve
 }
 
 func (s *Service) setSuspended(ctx context.Context, bucket, id string, suspended bool) (stocktake.InventoryStatus, error) {
-	e, err := s.catalog.Standing(ctx, bucket, id)
+	e, err := s.catalog.EntryStatus(ctx, bucket, id)
 	if err != nil {
 		return stocktake.InventoryStatus{}, err
 	}
@@ -40,7 +40,7 @@ func (s *Service) setSuspended(ctx context.Context, bucket, id string, suspended
 // far, has a [Prober] write to the destination and remove what it wrote. What
 // would fail is among the warnings.
 func (s *Service) Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
-	e, err := s.catalog.Standing(ctx, bucket, id)
+	e, err := s.catalog.EntryStatus(ctx, bucket, id)
 	if err != nil {
 		return stocktake.InventoryStatus{}, err
 	}
@@ -78,7 +78,7 @@ func (s *Service) Retain(ctx context.Context, bucket, id string, r stocktake.Ret
 	if err := s.catalog.SetRetention(ctx, bucket, id, r); err != nil {
 		return stocktake.InventoryStatus{}, err
 	}
-	e, err := s.catalog.Standing(ctx, bucket, id)
+	e, err := s.catalog.EntryStatus(ctx, bucket, id)
 	if err != nil {
 		return stocktake.InventoryStatus{}, err
 	}

@@ -14,7 +14,7 @@ func (s *Service) plan(e *Entry, after time.Time) {
 	if e.Suspended || !e.Configuration.IsEnabled {
 		return
 	}
-	e.Due = Next(e.Configuration.Schedule, e.Created, after, s.opts.Clockwork)
+	e.Due = Next(e.Configuration.Schedule, e.Created, after, s.opts.DayStart)
 	e.Wake = s.wakeOf(e, e.Due)
 }
 
@@ -98,10 +98,10 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 		due := e.Due
 		// Of the times missed while nobody ran, or while the clock was put ahead,
 		// only the last is made up for.
-		following := Next(e.Configuration.Schedule, e.Created, due, s.opts.Clockwork)
+		following := Next(e.Configuration.Schedule, e.Created, due, s.opts.DayStart)
 		for !following.IsZero() && !s.wakeOf(e, following).After(now) {
 			due = following
-			following = Next(e.Configuration.Schedule, e.Created, due, s.opts.Clockwork)
+			following = Next(e.Configuration.Schedule, e.Created, due, s.opts.DayStart)
 		}
 		steps[i] = Step{
 			Bucket: e.Bucket, ID: e.Configuration.ID, From: e.Due,
@@ -109,7 +109,7 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 			Run: s.newRun(e, stocktake.TriggerScheduled, due),
 		}
 	}
-	made, err := s.catalog.Advance(ctx, steps, s.opts.Keep)
+	made, err := s.catalog.Advance(ctx, steps, s.holder, s.opts.Keep)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 // newRun makes a run of e that waits to be started.
 func (s *Service) newRun(e *Entry, trigger stocktake.Trigger, due time.Time) stocktake.Run {
 	r := stocktake.Run{
-		Bucket: e.Bucket, Configuration: e.Configuration.ID,
+		Bucket: e.Bucket, Configuration: e.Configuration.ID, Kind: stocktake.FullRun,
 		Trigger: trigger, State: stocktake.Queued, Attempt: 1,
 		Due: due, Queued: s.now(), Destination: e.Configuration.Destination.Bucket,
 	}

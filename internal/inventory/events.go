@@ -55,7 +55,7 @@ func (s *Service) events(ctx context.Context, r *stocktake.Run) ([]Event, error)
 		}
 		r.Late = now.Late
 		events := []Event{{EventSucceeded, r.Ended, *r}}
-		before, err := s.catalog.Previous(ctx, r.Bucket, r.Configuration)
+		before, err := s.catalog.PreviousRun(ctx, r.Bucket, r.Configuration, r.Kind)
 		if err != nil && !errors.Is(err, stocktake.ErrNoSuchRun) {
 			return nil, err
 		}
@@ -69,7 +69,7 @@ func (s *Service) events(ctx context.Context, r *stocktake.Run) ([]Event, error)
 
 // endRun records the end of a run together with what is to be told of it, and
 // tells the log and the observer.
-func (s *Service) endRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, remove bool) error {
+func (s *Service) endRun(ctx context.Context, r stocktake.Run, fence Fence, remove bool) error {
 	events, err := s.events(ctx, &r)
 	if err != nil {
 		return err
@@ -78,12 +78,12 @@ func (s *Service) endRun(ctx context.Context, r stocktake.Run, from stocktake.Ru
 	for _, e := range events {
 		end.Notices = append(end.Notices, s.opts.Notifier.Notices(e)...)
 	}
-	if err := s.catalog.EndRun(ctx, r, from, end); err != nil {
+	if err := s.catalog.EndRun(ctx, r, fence, end); err != nil {
 		return err
 	}
-	if from != stocktake.Queued {
+	if fence.State != stocktake.Queued {
 		s.mu.Lock()
-		delete(s.found, r.ID)
+		delete(s.taken, r.ID)
 		s.mu.Unlock()
 	}
 	s.logEnd(&r)
@@ -136,9 +136,6 @@ func (s *Service) tellLate(ctx context.Context) (next time.Time, err error) {
 		for i := range late {
 			s.markLive(late[i].ID)
 			s.log.Warn("run is late", append(runAttrs(&late[i]), "state", late[i].State)...)
-			if o, ok := s.opts.Observer.(LateObserver); ok {
-				o.RunLate(late[i])
-			}
 		}
 		if told > 0 {
 			s.opts.Notifier.Kept()
@@ -146,6 +143,14 @@ func (s *Service) tellLate(ctx context.Context) (next time.Time, err error) {
 		if len(late) < batch {
 			break
 		}
+	}
+	return s.readNextLate(ctx)
+}
+
+// readNextLate asks the catalog when a run will be late.
+func (s *Service) readNextLate(ctx context.Context) (time.Time, error) {
+	if s.opts.LateAfter < 0 {
+		return time.Time{}, nil
 	}
 	return s.nextOf(ctx, &s.nextLate, func(ctx context.Context) (time.Time, error) {
 		due, err := s.catalog.NextLate(ctx)

@@ -15,7 +15,7 @@ func ExampleNext() {
 
 	due := put
 	for range 3 {
-		due = inventory.Next(schedule, put, due, inventory.Clockwork{})
+		due = inventory.Next(schedule, put, due, inventory.DayStart{})
 		fmt.Println(due)
 	}
 	// Output:

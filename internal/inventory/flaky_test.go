@@ -34,11 +34,11 @@ func (f *flakyCatalog) fail(what string) error {
 	return nil
 }
 
-func (f *flakyCatalog) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, limit int) error {
+func (f *flakyCatalog) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, by inventory.Holder, limit int) error {
 	if err := f.fail("AddConfiguration"); err != nil {
 		return err
 	}
-	return f.Catalog.AddConfiguration(ctx, e, first, limit)
+	return f.Catalog.AddConfiguration(ctx, e, first, by, limit)
 }
 
 func (f *flakyCatalog) Configuration(ctx context.Context, bucket, id string) (inventory.Entry, error) {
@@ -55,18 +55,18 @@ func (f *flakyCatalog) NewestRuns(ctx context.Context, bucket, id string, max in
 	return f.Catalog.NewestRuns(ctx, bucket, id, max)
 }
 
-func (f *flakyCatalog) Standing(ctx context.Context, bucket, id string) (inventory.Standing, error) {
-	if err := f.fail("Standing"); err != nil {
-		return inventory.Standing{}, err
+func (f *flakyCatalog) EntryStatus(ctx context.Context, bucket, id string) (inventory.EntryStatus, error) {
+	if err := f.fail("EntryStatus"); err != nil {
+		return inventory.EntryStatus{}, err
 	}
-	return f.Catalog.Standing(ctx, bucket, id)
+	return f.Catalog.EntryStatus(ctx, bucket, id)
 }
 
-func (f *flakyCatalog) Standings(ctx context.Context, bucket string) ([]inventory.Standing, error) {
-	if err := f.fail("Standings"); err != nil {
+func (f *flakyCatalog) EntryStatuses(ctx context.Context, bucket string) ([]inventory.EntryStatus, error) {
+	if err := f.fail("EntryStatuses"); err != nil {
 		return nil, err
 	}
-	return f.Catalog.Standings(ctx, bucket)
+	return f.Catalog.EntryStatuses(ctx, bucket)
 }
 
 func (f *flakyCatalog) Document(ctx context.Context, bucket, id string) ([]byte, error) {
@@ -125,11 +125,11 @@ func (f *flakyCatalog) NextWake(ctx context.Context) (time.Time, error) {
 	return f.Catalog.NextWake(ctx)
 }
 
-func (f *flakyCatalog) Advance(ctx context.Context, steps []inventory.Step, keep int) ([]stocktake.Run, error) {
+func (f *flakyCatalog) Advance(ctx context.Context, steps []inventory.Step, by inventory.Holder, keep int) ([]stocktake.Run, error) {
 	if err := f.fail("Advance"); err != nil {
 		return nil, err
 	}
-	return f.Catalog.Advance(ctx, steps, keep)
+	return f.Catalog.Advance(ctx, steps, by, keep)
 }
 
 func (f *flakyCatalog) SetDue(ctx context.Context, entries ...inventory.Entry) error {
@@ -139,39 +139,60 @@ func (f *flakyCatalog) SetDue(ctx context.Context, entries ...inventory.Entry) e
 	return f.Catalog.SetDue(ctx, entries...)
 }
 
-func (f *flakyCatalog) AddRun(ctx context.Context, r stocktake.Run) (stocktake.Run, bool, error) {
+func (f *flakyCatalog) AddRun(ctx context.Context, r stocktake.Run, by inventory.Holder) (stocktake.Run, bool, error) {
 	if err := f.fail("AddRun"); err != nil {
 		return stocktake.Run{}, false, err
 	}
-	return f.Catalog.AddRun(ctx, r)
+	return f.Catalog.AddRun(ctx, r, by)
 }
 
-func (f *flakyCatalog) UpdateRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error {
-	if err := f.fail("UpdateRun to " + string(r.State)); err != nil {
+func (f *flakyCatalog) StartRun(ctx context.Context, r stocktake.Run, fence inventory.Fence) error {
+	if err := f.fail("StartRun"); err != nil {
 		return err
 	}
-	return f.Catalog.UpdateRun(ctx, r, from)
+	return f.Catalog.StartRun(ctx, r, fence)
 }
 
-func (f *flakyCatalog) MoveRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error {
-	if err := f.fail("MoveRun to " + string(r.State)); err != nil {
+func (f *flakyCatalog) PublishRun(ctx context.Context, r stocktake.Run, fence inventory.Fence, manifest []byte, durable bool) ([]byte, error) {
+	if err := f.fail("PublishRun"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.PublishRun(ctx, r, fence, manifest, durable)
+}
+
+func (f *flakyCatalog) RecordedReport(ctx context.Context, id string) ([]byte, error) {
+	if err := f.fail("RecordedReport"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.RecordedReport(ctx, id)
+}
+
+func (f *flakyCatalog) TakeRuns(ctx context.Context, by inventory.Holder, all bool, max int) ([]inventory.HeldRun, error) {
+	if err := f.fail("TakeRuns"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.TakeRuns(ctx, by, all, max)
+}
+
+func (f *flakyCatalog) RequestCancel(ctx context.Context, id string) error {
+	if err := f.fail("RequestCancel"); err != nil {
 		return err
 	}
-	return f.Catalog.MoveRun(ctx, r, from)
+	return f.Catalog.RequestCancel(ctx, id)
 }
 
-func (f *flakyCatalog) EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, end inventory.End) error {
+func (f *flakyCatalog) EndRun(ctx context.Context, r stocktake.Run, fence inventory.Fence, end inventory.End) error {
 	if err := f.fail("EndRun"); err != nil {
 		return err
 	}
-	return f.Catalog.EndRun(ctx, r, from, end)
+	return f.Catalog.EndRun(ctx, r, fence, end)
 }
 
-func (f *flakyCatalog) SaveProgress(ctx context.Context, progress map[string]stocktake.Progress) error {
-	if err := f.fail("SaveProgress"); err != nil {
-		return err
+func (f *flakyCatalog) RenewRuns(ctx context.Context, by inventory.Holder, progress map[string]stocktake.Progress) ([]inventory.HeldRun, error) {
+	if err := f.fail("RenewRuns"); err != nil {
+		return nil, err
 	}
-	return f.Catalog.SaveProgress(ctx, progress)
+	return f.Catalog.RenewRuns(ctx, by, progress)
 }
 
 func (f *flakyCatalog) Run(ctx context.Context, id string) (stocktake.Run, error) {
@@ -188,25 +209,18 @@ func (f *flakyCatalog) Runs(ctx context.Context, bucket, id string) ([]stocktake
 	return f.Catalog.Runs(ctx, bucket, id)
 }
 
-func (f *flakyCatalog) Going(ctx context.Context, bucket, id string) (stocktake.Run, error) {
-	if err := f.fail("Going"); err != nil {
-		return stocktake.Run{}, err
-	}
-	return f.Catalog.Going(ctx, bucket, id)
-}
-
-func (f *flakyCatalog) Unfinished(ctx context.Context, after string, max int) ([]stocktake.Run, error) {
-	if err := f.fail("Unfinished"); err != nil {
+func (f *flakyCatalog) UnfinishedRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error) {
+	if err := f.fail("UnfinishedRuns"); err != nil {
 		return nil, err
 	}
-	return f.Catalog.Unfinished(ctx, after, max)
+	return f.Catalog.UnfinishedRuns(ctx, bucket, id)
 }
 
-func (f *flakyCatalog) Previous(ctx context.Context, bucket, id string) (stocktake.Run, error) {
-	if err := f.fail("Previous"); err != nil {
+func (f *flakyCatalog) PreviousRun(ctx context.Context, bucket, id string, kind stocktake.RunKind) (stocktake.Run, error) {
+	if err := f.fail("PreviousRun"); err != nil {
 		return stocktake.Run{}, err
 	}
-	return f.Catalog.Previous(ctx, bucket, id)
+	return f.Catalog.PreviousRun(ctx, bucket, id, kind)
 }
 
 func (f *flakyCatalog) MarkLate(ctx context.Context, due time.Time, max int, notices func(stocktake.Run) []inventory.Notice) ([]stocktake.Run, error) {
@@ -223,11 +237,11 @@ func (f *flakyCatalog) NextLate(ctx context.Context) (time.Time, error) {
 	return f.Catalog.NextLate(ctx)
 }
 
-func (f *flakyCatalog) LastListed(ctx context.Context, bucket, id string) (int64, error) {
+func (f *flakyCatalog) LastListed(ctx context.Context, bucket, id string, kind stocktake.RunKind) (int64, error) {
 	if err := f.fail("LastListed"); err != nil {
 		return 0, err
 	}
-	return f.Catalog.LastListed(ctx, bucket, id)
+	return f.Catalog.LastListed(ctx, bucket, id, kind)
 }
 
 func (f *flakyCatalog) ForgetRuns(ctx context.Context, t time.Time) error {
@@ -252,7 +266,7 @@ func TestEachCatalogOperationFailsOnce(t *testing.T) {
 		}
 		failed[what] = true
 	}
-	for _, what := range []string{"AddConfiguration", "Advance", "MoveRun to scanning", "UpdateRun to publishing", "EndRun", "SaveProgress", "Unfinished", "RemoveConfiguration"} {
+	for _, what := range []string{"AddConfiguration", "Advance", "StartRun", "PublishRun", "RecordedReport", "EndRun", "RenewRuns", "TakeRuns", "UnfinishedRuns", "RemoveConfiguration"} {
 		if !failed[what] {
 			t.Errorf("%s was never failed", what)
 		}

@@ -135,7 +135,7 @@ type life struct {
 // steps are where a process can be killed.
 var steps = []string{
 	"put", "scanning", string(engine.Recovered), string(engine.Planned), string(engine.ShardCreated), string(engine.ShardCommitted),
-	string(engine.Scanned), string(engine.Allowed), string(engine.SummaryDone), string(engine.ChecksumDone), string(engine.ManifestDone), "ended",
+	string(engine.Scanned), string(engine.Recorded), string(engine.SummaryDone), string(engine.ChecksumDone), string(engine.ManifestDone), "ended",
 }
 
 // live lives l in a process of its own.

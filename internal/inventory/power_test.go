@@ -39,20 +39,25 @@ func (s *survivor) keep(err error) error {
 	return err
 }
 
-func (s *survivor) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, limit int) error {
-	return s.keep(s.Catalog.AddConfiguration(ctx, e, first, limit))
+func (s *survivor) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, by inventory.Holder, limit int) error {
+	return s.keep(s.Catalog.AddConfiguration(ctx, e, first, by, limit))
 }
 
-func (s *survivor) UpdateRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error {
-	return s.keep(s.Catalog.UpdateRun(ctx, r, from))
+func (s *survivor) TakeRuns(ctx context.Context, by inventory.Holder, all bool, max int) ([]inventory.HeldRun, error) {
+	taken, err := s.Catalog.TakeRuns(ctx, by, all, max)
+	return taken, s.keep(err)
 }
 
-func (s *survivor) EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, end inventory.End) error {
-	return s.keep(s.Catalog.EndRun(ctx, r, from, end))
+func (s *survivor) PublishRun(ctx context.Context, r stocktake.Run, fence inventory.Fence, manifest []byte, durable bool) ([]byte, error) {
+	recorded, err := s.Catalog.PublishRun(ctx, r, fence, manifest, durable)
+	if durable {
+		err = s.keep(err)
+	}
+	return recorded, err
 }
 
-func (s *survivor) SaveProgress(ctx context.Context, progress map[string]stocktake.Progress) error {
-	return s.keep(s.Catalog.SaveProgress(ctx, progress))
+func (s *survivor) EndRun(ctx context.Context, r stocktake.Run, fence inventory.Fence, end inventory.End) error {
+	return s.keep(s.Catalog.EndRun(ctx, r, fence, end))
 }
 
 // failPower lives l to its step and then makes the catalog what a power failure
@@ -120,8 +125,8 @@ func TestDeletedAfterPowerFailure(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r, err := cat.Going(t.Context(), "photos", "daily"); err != nil || r.State != stocktake.Queued || r.Attempt != 1 {
-				t.Errorf("run %+v, %v, want it as if nothing had happened", r, err)
+			if r, err := cat.UnfinishedRuns(t.Context(), "photos", "daily"); err != nil || len(r) != 1 || r[0].State != stocktake.Queued || r[0].Attempt != 1 {
+				t.Errorf("runs %+v, %v, want one as if nothing had happened", r, err)
 			}
 			if err := errors.Join(tt.end(s), cat.Close()); err != nil {
 				t.Fatal(err)

@@ -41,6 +41,19 @@ func (q *queue) pop() (waiting, bool) {
 	return q.scheduled.pop()
 }
 
+// len returns how many runs wait.
+func (q *queue) len() int { return q.urgent.len + q.scheduled.len }
+
+// all returns the runs that wait, in no order.
+func (q *queue) all() (all []waiting) {
+	for _, t := range []*turns{&q.urgent, &q.scheduled} {
+		for _, l := range t.byName {
+			all = append(all, l.runs...)
+		}
+	}
+	return all
+}
+
 // drop removes the runs of a bucket that are selected.
 func (q *queue) drop(bucket string, selected func(*waiting) bool) []waiting {
 	return append(q.urgent.drop(bucket, selected), q.scheduled.drop(bucket, selected)...)

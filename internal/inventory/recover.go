@@ -1,11 +1,8 @@
 package inventory
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -24,7 +21,7 @@ func (s *Service) recover(ctx context.Context) error {
 	if err := s.forgetRuns(ctx, now); err != nil {
 		return err
 	}
-	if err := s.requeue(ctx); err != nil {
+	if err := s.takeRuns(ctx, !s.opts.Shared); err != nil {
 		return err
 	}
 	_, err := s.readNext(ctx)
@@ -99,68 +96,4 @@ func (s *Service) replan(e *Entry, now time.Time) bool {
 	due, wake := e.Due, e.Wake
 	s.plan(e, now)
 	return !e.Due.Equal(due) || !e.Wake.Equal(wake)
-}
-
-// requeue queues the runs that have not ended. Those that were going when the
-// process before ended start anew.
-func (s *Service) requeue(ctx context.Context) error {
-	var runs []stocktake.Run
-	for after := ""; ; {
-		page, err := s.catalog.Unfinished(ctx, after, batch)
-		if err != nil {
-			return err
-		}
-		if len(page) == 0 {
-			break
-		}
-		runs = append(runs, page...)
-		after = page[len(page)-1].ID
-	}
-	slices.SortFunc(runs, func(a, b stocktake.Run) int {
-		return cmp.Or(a.Queued.Compare(b.Queued), cmp.Compare(a.ID, b.ID))
-	})
-	for _, r := range runs {
-		if err := s.requeueRun(ctx, r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) requeueRun(ctx context.Context, r stocktake.Run) error {
-	if r.State == stocktake.Queued {
-		s.mu.Lock()
-		s.found[r.ID] = true
-		s.mu.Unlock()
-		s.enqueue(r)
-		return nil
-	}
-	from := r.State
-	if r.Attempt >= s.opts.MaxAttempts {
-		return s.giveUp(ctx, r)
-	}
-	r.State = stocktake.Queued
-	r.Attempt++
-	if err := s.catalog.UpdateRun(ctx, r, from); err != nil {
-		return err
-	}
-	s.log.Warn("run was interrupted and starts anew", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt)
-	s.enqueue(r)
-	return nil
-}
-
-// giveUp fails a run that has ended with the server each time.
-func (s *Service) giveUp(ctx context.Context, r stocktake.Run) error {
-	before := r
-	r.State, r.Ended = stocktake.Failed, s.now()
-	r.Reason = fmt.Sprintf("the server ended %d times while the run went; find out why in the server's log, then run it again", r.Attempt)
-	e, err := s.catalog.Configuration(ctx, r.Bucket, r.Configuration)
-	if err != nil {
-		return err
-	}
-	if err := s.endRun(ctx, r, before.State, false); err != nil {
-		return err
-	}
-	s.cleanInterrupted(ctx, before, e.Configuration)
-	return nil
 }

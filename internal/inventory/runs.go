@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/stocktake/stocktake"
 )
@@ -16,7 +17,7 @@ func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, er
 	if err != nil {
 		return stocktake.Run{}, err
 	}
-	r, added, err := s.catalog.AddRun(ctx, s.newRun(&e, stocktake.TriggerManual, s.now()))
+	r, added, err := s.catalog.AddRun(ctx, s.newRun(&e, stocktake.TriggerManual, s.now()), s.holder)
 	if err != nil {
 		return stocktake.Run{}, err
 	}
@@ -27,51 +28,76 @@ func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, er
 	return s.live(r), nil
 }
 
-// Cancel ends the run that waits or goes, and returns it as it ended: it may
-// have succeeded before it could be stopped. [stocktake.ErrNoSuchRun] if there is
-// none.
+// Cancel ends the unfinished run of a configuration, and returns it as it ended:
+// it may have succeeded before it could be stopped. Whoever holds the run ends
+// it. [stocktake.ErrNoSuchRun] if there is none.
 func (s *Service) Cancel(ctx context.Context, bucket, id string) (stocktake.Run, error) {
 	if _, err := s.catalog.Configuration(ctx, bucket, id); err != nil {
 		return stocktake.Run{}, err
 	}
+	runs, err := s.catalog.UnfinishedRuns(ctx, bucket, id)
+	if err != nil {
+		return stocktake.Run{}, err
+	}
+	if len(runs) == 0 {
+		return stocktake.Run{}, fmt.Errorf("cancel: %w", stocktake.ErrNoSuchRun)
+	}
+	return s.cancel(ctx, runs[0])
+}
+
+// cancelPoll is how often a process looks whether another one has carried out its
+// wish.
+const cancelPoll = time.Second
+
+// cancel has a run ended by who holds it, and waits for the end.
+func (s *Service) cancel(ctx context.Context, r stocktake.Run) (stocktake.Run, error) {
+	if err := s.catalog.RequestCancel(ctx, r.ID); err != nil {
+		return stocktake.Run{}, err
+	}
 	for {
-		r, err := s.catalog.Going(ctx, bucket, id)
-		if err != nil {
-			return stocktake.Run{}, err
-		}
 		s.mu.Lock()
 		a := s.active[r.ID]
 		s.mu.Unlock()
-		if a == nil {
+		var ended <-chan struct{}
+		var poll <-chan time.Time
+		if a != nil {
+			a.cancelRun()
+			ended = a.done
+		} else {
 			r, err := s.cancelWaiting(ctx, r)
-			if errors.Is(err, stocktake.ErrNoSuchRun) {
-				continue // it has just been started, or has just ended
+			if !errors.Is(err, stocktake.ErrNoSuchRun) {
+				return r, err
 			}
-			return r, err
+			if s.opts.Shared {
+				poll = time.After(cancelPoll)
+			}
 		}
-		a.cancel(errCancelled)
-		select {
-		case <-a.done:
-		case <-ctx.Done():
-			return stocktake.Run{}, fmt.Errorf("wait for the end of run %s: %w", r.ID, ctx.Err())
+		if ended != nil || poll != nil {
+			select {
+			case <-ended:
+			case <-poll:
+			case <-ctx.Done():
+				return stocktake.Run{}, fmt.Errorf("wait for the end of run %s: %w", r.ID, ctx.Err())
+			}
 		}
-		// An attempt that had not begun, or that a shutdown has overtaken, leaves
-		// its run as it was: then nobody works on it in the next turn.
+		// A run that had not begun, or that a shutdown has overtaken, is as it was.
+		var err error
 		if r, err = s.catalog.Run(ctx, r.ID); err != nil || r.State.Ended() {
 			return r, err
 		}
 	}
 }
 
-// cancelWaiting ends a run that nobody works on.
+// cancelWaiting ends a run of this process that waits for a place.
 func (s *Service) cancelWaiting(ctx context.Context, r stocktake.Run) (stocktake.Run, error) {
 	e, err := s.catalog.Configuration(ctx, r.Bucket, r.Configuration)
 	if err != nil {
 		return stocktake.Run{}, err
 	}
 	before := r
+	before.State = stocktake.Queued
 	r.State, r.Ended, r.Reason = stocktake.Cancelled, s.now(), "somebody cancelled it"
-	if err := s.endRun(ctx, r, before.State, false); err != nil {
+	if err := s.endRun(ctx, r, s.fence(&before), false); err != nil {
 		return stocktake.Run{}, err
 	}
 	s.unqueue(r.Bucket, func(w *waiting) bool { return w.id == r.ID })
@@ -101,19 +127,19 @@ func (s *Service) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run,
 // Status gives the status of one configuration, or with id "" of all of the
 // bucket, by id. Last is the newest run that was not skipped.
 func (s *Service) Status(ctx context.Context, bucket, id string) ([]stocktake.InventoryStatus, error) {
-	var entries []Standing
+	var entries []EntryStatus
 	if id == "" {
-		all, err := s.catalog.Standings(ctx, bucket)
+		all, err := s.catalog.EntryStatuses(ctx, bucket)
 		if err != nil {
 			return nil, err
 		}
 		entries = all
 	} else {
-		e, err := s.catalog.Standing(ctx, bucket, id)
+		e, err := s.catalog.EntryStatus(ctx, bucket, id)
 		if err != nil {
 			return nil, err
 		}
-		entries = []Standing{e}
+		entries = []EntryStatus{e}
 	}
 	status := make([]stocktake.InventoryStatus, len(entries))
 	warner := s.newWarner(bucket)
@@ -123,7 +149,7 @@ func (s *Service) Status(ctx context.Context, bucket, id string) ([]stocktake.In
 	return status, nil
 }
 
-func (s *Service) status(ctx context.Context, e *Standing, w *warner) stocktake.InventoryStatus {
+func (s *Service) status(ctx context.Context, e *EntryStatus, w *warner) stocktake.InventoryStatus {
 	st := stocktake.InventoryStatus{
 		Bucket:        e.Bucket,
 		Configuration: e.Configuration.ID,

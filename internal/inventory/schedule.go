@@ -6,8 +6,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Clockwork is when the day of a scheduled run begins.
-type Clockwork struct {
+// A DayStart is when the day of scheduled runs begins.
+type DayStart struct {
 	Zone *time.Location // nil means UTC+8, where OSS counts its days
 	Hour int            // 0 to 23
 }
@@ -16,11 +16,11 @@ type Clockwork struct {
 // that no zone data is needed for the default.
 var beijing = time.FixedZone("UTC+8", 8*60*60)
 
-func (w Clockwork) zone() *time.Location {
-	if w.Zone == nil {
+func (ds DayStart) zone() *time.Location {
+	if ds.Zone == nil {
 		return beijing
 	}
-	return w.Zone
+	return ds.Zone
 }
 
 // Next gives the first time after after at which a configuration falls due that
@@ -38,40 +38,40 @@ func (w Clockwork) zone() *time.Location {
 //
 // Source: OSS developer guide, bucket inventory; see spec inventory-report.md,
 // section 1.
-func Next(s stocktake.Schedule, created, after time.Time, work Clockwork) time.Time {
+func Next(s stocktake.Schedule, created, after time.Time, day DayStart) time.Time {
 	from := created
 	if after.After(from) {
 		from = after
 	}
 	switch s.Frequency {
 	case stocktake.Daily:
-		return work.every(from, from, 1)
+		return day.every(from, from, 1)
 	case stocktake.Weekly:
-		return work.everyFrom(created, from, 7)
+		return day.everyFrom(created, from, 7)
 	case stocktake.Monthly:
 		if s.DayOfMonth == 0 {
-			return work.everyFrom(created, from, 30)
+			return day.everyFrom(created, from, 30)
 		}
-		return work.monthly(from, s.DayOfMonth)
+		return day.monthly(from, s.DayOfMonth)
 	}
 	return time.Time{}
 }
 
 // everyFrom is every, without the day of created itself: its run was the first.
-func (w Clockwork) everyFrom(created, after time.Time, days int) time.Time {
-	if last := w.at(created.In(w.zone()).Date()); after.Before(last) {
+func (ds DayStart) everyFrom(created, after time.Time, days int) time.Time {
+	if last := ds.at(created.In(ds.zone()).Date()); after.Before(last) {
 		after = last
 	}
-	return w.every(created, after, days)
+	return ds.every(created, after, days)
 }
 
 // every gives the first due time after after on the days that lie a multiple of
 // days from the day of origin, which is not after after.
-func (w Clockwork) every(origin, after time.Time, days int) time.Time {
-	y, m, d := origin.In(w.zone()).Date()
-	passed := civilDays(after.In(w.zone())) - civilDays(origin.In(w.zone()))
+func (ds DayStart) every(origin, after time.Time, days int) time.Time {
+	y, m, d := origin.In(ds.zone()).Date()
+	passed := civilDays(after.In(ds.zone())) - civilDays(origin.In(ds.zone()))
 	for n := passed / days; ; n++ {
-		if t := w.at(y, m, d+n*days); t.After(after) {
+		if t := ds.at(y, m, d+n*days); t.After(after) {
 			return t
 		}
 	}
@@ -83,20 +83,20 @@ func civilDays(t time.Time) int {
 	return int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / (24 * 60 * 60))
 }
 
-func (w Clockwork) monthly(after time.Time, day int) time.Time {
-	y, m, _ := after.In(w.zone()).Date()
+func (ds DayStart) monthly(after time.Time, day int) time.Time {
+	y, m, _ := after.In(ds.zone()).Date()
 	for ; ; m++ {
 		last := time.Date(y, m+1, 0, 0, 0, 0, 0, time.UTC).Day()
-		if t := w.at(y, m, min(day, last)); t.After(after) {
+		if t := ds.at(y, m, min(day, last)); t.After(after) {
 			return t
 		}
 	}
 }
 
 // at gives the instant at which a calendar day's hour begins.
-func (w Clockwork) at(y int, m time.Month, d int) time.Time {
-	wall := time.Date(y, m, d, w.Hour, 0, 0, 0, time.UTC) // the reading of the clock, as if it were UTC
-	t := time.Date(y, m, d, w.Hour, 0, 0, 0, w.zone())
+func (ds DayStart) at(y int, m time.Month, d int) time.Time {
+	wall := time.Date(y, m, d, ds.Hour, 0, 0, 0, time.UTC) // the reading of the clock, as if it were UTC
+	t := time.Date(y, m, d, ds.Hour, 0, 0, 0, ds.zone())
 	start, end := t.ZoneBounds()
 
 	switch shown := reading(t); {

@@ -87,7 +87,7 @@ func TestNextOverAYear(t *testing.T) {
 		{"monthly-31-new-york-2", monthly(31), "America/New_York", 2, "2026-01-04T10:00:00Z"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			work := inventory.Clockwork{Hour: tt.hour}
+			work := inventory.DayStart{Hour: tt.hour}
 			show := time.FixedZone("UTC+8", 8*60*60)
 			if tt.zone != "" {
 				work.Zone = zone(t, tt.zone)
@@ -117,7 +117,7 @@ func TestNextIsTheFirst(t *testing.T) {
 		zone(t, "Pacific/Apia"), zone(t, "Antarctica/Troll"), zone(t, "Africa/Cairo"),
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		work := inventory.Clockwork{Zone: rapid.SampledFrom(zones).Draw(t, "zone"), Hour: rapid.IntRange(0, 23).Draw(t, "hour")}
+		work := inventory.DayStart{Zone: rapid.SampledFrom(zones).Draw(t, "zone"), Hour: rapid.IntRange(0, 23).Draw(t, "hour")}
 		schedule := rapid.SampledFrom([]stocktake.Schedule{
 			daily, {Frequency: stocktake.Weekly}, monthly(0), monthly(rapid.IntRange(1, 31).Draw(t, "day")),
 		}).Draw(t, "schedule")
@@ -152,7 +152,7 @@ func TestNextIsTheFirst(t *testing.T) {
 
 func BenchmarkNext(b *testing.B) {
 	created := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	work := inventory.Clockwork{Zone: zone(b, "Europe/Berlin"), Hour: 2}
+	work := inventory.DayStart{Zone: zone(b, "Europe/Berlin"), Hour: 2}
 	after := created.AddDate(6, 0, 0)
 	b.ReportAllocs()
 	for b.Loop() {

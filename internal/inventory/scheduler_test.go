@@ -19,7 +19,7 @@ import (
 func TestAYearOfRuns(t *testing.T) {
 	start := time.Date(2028, 1, 5, 2, 0, 0, 0, time.UTC) // a Wednesday of a leap year
 	clk := clock.NewFrozen(start)
-	w := newWorld(t, inventory.Options{Clock: clk, Clockwork: inventory.Clockwork{Zone: zone(t, "Europe/Berlin"), Hour: 2}, Keep: 1000})
+	w := newWorld(t, inventory.Options{Clock: clk, DayStart: inventory.DayStart{Zone: zone(t, "Europe/Berlin"), Hour: 2}, Keep: 1000})
 	w.serve()
 	schedules := []stocktake.Schedule{{Frequency: stocktake.Weekly}, {Frequency: stocktake.Once}, monthly(0), monthly(1), monthly(29), monthly(30), monthly(31), daily}
 	name := func(s stocktake.Schedule) string { return fmt.Sprint(s.Frequency, "-", s.DayOfMonth) }

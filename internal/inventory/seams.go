@@ -55,15 +55,26 @@ type Task struct {
 	Run           stocktake.Run
 	Configuration stocktake.InventoryConfiguration
 
-	// Follow must be called at most once, with a function that tells how far the run
-	// has come. That function is called from other goroutines, also after Run has
-	// returned; it is cheap.
+	// Recorded is what Record has kept of an earlier attempt; nil: nothing. The
+	// attempt publishes it as it is.
+	Recorded []byte
+
+	// Follow must be called at most once, with a function that returns how far the
+	// run has come. That function is called from other goroutines, also after Run
+	// has returned; it is cheap.
 	Follow func(progress func() stocktake.Progress)
 
-	// Publish must be called once between the last shard and the first file that
-	// makes the report visible. After an error nothing may be published: the
-	// configuration was deleted or the run cancelled.
-	Publish func(ctx context.Context) error
+	// Record must be called between the last shard and the first file that makes
+	// the report visible, with the report's manifest and whatever else must not
+	// differ between attempts, encoded as the Runner likes. It returns what must be
+	// published: report, or what another attempt has recorded before, as a run has
+	// one manifest for ever. It is not called if nothing is published.
+	//
+	// After an error nothing may be published: the configuration was deleted, the
+	// run cancelled, or another process has taken it. After nil the shards that the
+	// manifest names belong to the run and no longer to the attempt: a later attempt
+	// may be publishing them, so the attempt must not remove them, even if it fails.
+	Record func(ctx context.Context, report []byte) (recorded []byte, err error)
 }
 
 // An Outcome is what a run has come to.
@@ -78,11 +89,6 @@ type Observer interface {
 	// RunChanged is called after a run has come into a state and the catalog has
 	// it, with Skipped and Queued when it is made.
 	RunChanged(r stocktake.Run)
-}
-
-// A LateObserver is an [Observer] that is told of late runs as well, once each.
-type LateObserver interface {
-	RunLate(r stocktake.Run)
 }
 
 // A Tidier removes the reports that need not be kept, and what no report names.

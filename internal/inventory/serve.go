@@ -4,20 +4,25 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/stocktake/stocktake"
 )
 
 // Serve makes the runs that are due, or asked for, until ctx ends. Then it ends
 // the runs that go, waits for them, and returns nil: they are not cancelled, but
 // start anew with the next New. It must be called at most once.
 func (s *Service) Serve(ctx context.Context) error {
-	due, save := s.clock.NewTimer(), s.clock.NewTimer()
+	due := s.clock.NewTimer()
 	defer due.Stop()
-	defer save.Stop()
+	beat := time.NewTicker(heartbeat) // real time, as leases are
+	beat.Stop()
+	defer beat.Stop()
+	patrol := time.NewTicker(s.opts.Lease / 2)
+	if !s.opts.Shared {
+		patrol.Stop()
+	}
+	defer patrol.Stop()
 	defer s.shutDown()
 
-	saving := false // save is set
+	beating := false
 	var pause backoff
 	for {
 		s.mu.Lock()
@@ -33,9 +38,12 @@ func (s *Service) Serve(ctx context.Context) error {
 		}
 		due.Set(next)
 		letGo(held)
-		if busy := s.dispatch(ctx); busy != saving {
-			saving = busy
-			save.Set(s.saveTime(busy))
+		if busy := s.dispatch(ctx); busy != beating {
+			if beating = busy; busy {
+				beat.Reset(heartbeat)
+			} else {
+				beat.Stop()
+			}
 		}
 		if err := s.forgetRuns(ctx, s.now()); err != nil && ctx.Err() == nil {
 			s.log.Warn("old runs of configurations that are gone could not be forgotten; trying again tomorrow", "err", err)
@@ -45,17 +53,19 @@ func (s *Service) Serve(ctx context.Context) error {
 			return nil
 		case <-s.changed:
 		case <-due.C():
-		case <-save.C():
-			s.saveProgress(ctx)
-			save.Set(time.Time{})
-			saving = false
+		case <-beat.C:
+			s.beat(ctx)
+		case <-patrol.C:
+			if err := s.patrol(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("the catalog fails, so that runs of processes that are gone are taken late; trying again", "in", s.opts.Lease/2, "err", err)
+			}
 		}
 	}
 }
 
 // keepTime does what the time has come for and gives when to look again.
 func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
-	forgotten := s.catalog.forgetAll(ctx)
+	forgotten := s.catalog.removeAllGone(ctx)
 	due, err := s.makeDue(ctx)
 	if err != nil {
 		return time.Time{}, err
@@ -74,7 +84,7 @@ func (b *backoff) next() time.Duration {
 }
 
 // dispatch starts runs that wait while there are free places, and reports
-// whether any go.
+// whether the process holds any.
 func (s *Service) dispatch(ctx context.Context) (busy bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,7 +105,7 @@ func (s *Service) dispatch(ctx context.Context) (busy bool) {
 			s.wake()
 		})
 	}
-	return len(s.active) > 0
+	return len(s.active) > 0 || s.queue.len() > 0
 }
 
 // shutDown waits for the runs, which end with the context of Serve, and lets go
@@ -104,6 +114,7 @@ func (s *Service) shutDown() {
 	timer := time.AfterFunc(patience, func() { close(s.ending) })
 	s.runs.Wait()
 	timer.Stop()
+	s.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	letGo(s.held)
@@ -113,34 +124,5 @@ func (s *Service) shutDown() {
 			return
 		}
 		w.release()
-	}
-}
-
-// saveInterval is how old the progress of a run may be in the catalog. It is
-// only read from there after a crash.
-const saveInterval = 5 * time.Second
-
-func (s *Service) saveTime(busy bool) time.Time {
-	if !busy {
-		return time.Time{}
-	}
-	return s.clock.Now().Add(saveInterval)
-}
-
-// saveProgress writes the progress of the runs that have come further.
-func (s *Service) saveProgress(ctx context.Context) {
-	progress := map[string]stocktake.Progress{}
-	s.mu.Lock()
-	for id, a := range s.active {
-		if r, begun := a.now(); begun && r.Progress != a.saved {
-			progress[id], a.saved = r.Progress, r.Progress
-		}
-	}
-	s.mu.Unlock()
-	if len(progress) == 0 {
-		return
-	}
-	if err := s.catalog.SaveProgress(ctx, progress); err != nil && !errors.Is(err, context.Canceled) {
-		s.log.Warn("the progress of runs could not be saved", "err", err)
 	}
 }

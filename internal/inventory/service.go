@@ -18,10 +18,10 @@ import (
 
 // Options tune a [Service]. The zero value is what production runs.
 type Options struct {
-	Clockwork               // when the day of a scheduled run begins
-	Spread    time.Duration // scheduled runs start up to this much after they are due, each configuration by its own share; below a day
-	MaxRuns   int           // runs that go at once; 0: GOMAXPROCS, at least 2
-	Keep      int           // runs that have ended kept per configuration; 0: 100
+	DayStart               // when the day of a scheduled run begins
+	Spread   time.Duration // scheduled runs start up to this much after they are due, each configuration by its own share; below a day
+	MaxRuns  int           // runs that go at once; 0: GOMAXPROCS, at least 2
+	Keep     int           // runs that have ended kept per configuration; 0: 100
 
 	// MaxAttempts is how often a run is begun that always ends with the whole
 	// server; 0: 10. A run that crashes the server must not do so for ever.
@@ -49,6 +49,15 @@ type Options struct {
 	// 6 hours, negative: never.
 	LateAfter time.Duration
 
+	// Shared says that other processes use the catalog, too: runs of theirs are
+	// taken once their lease has expired. Without it New takes all unfinished runs,
+	// because this process alone holds the lock of the data folder.
+	Shared bool
+
+	// Lease is how long other processes leave a run alone that this one works on
+	// and does not renew; 0: 30 seconds. It must be some times [heartbeat].
+	Lease time.Duration
+
 	Clock    clock.Clock                // nil: the machine's
 	NewID    func(stocktake.Run) string // makes the id of a run, unique for ever; nil: a random UUID
 	Observer Observer                   // nil: nobody
@@ -62,6 +71,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Keep = cmp.Or(o.Keep, 100)
 	o.MaxAttempts = cmp.Or(o.MaxAttempts, 10)
 	o.LateAfter = cmp.Or(o.LateAfter, 6*time.Hour)
+	o.Lease = cmp.Or(o.Lease, 30*time.Second)
 	o.Log = cmp.Or(o.Log, slog.Default())
 	if o.Clock == nil {
 		o.Clock = clock.Real{}
@@ -83,6 +93,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("the hour of scheduled runs is %d; it must be 0 to 23", o.Hour)
 	case o.Spread < 0 || o.Spread >= 24*time.Hour:
 		return o, fmt.Errorf("the spread of scheduled runs is %s; it must be 0 or more and below 24h", o.Spread)
+	case o.Lease < 2*heartbeat:
+		return o, fmt.Errorf("the lease of runs is %s; it must be at least %s", o.Lease, 2*heartbeat)
 	case o.MaxRuns < 0 || o.Keep < 0 || o.MaxAttempts < 0:
 		return o, errors.New("the numbers of runs at once, of runs kept and of attempts must not be negative")
 	}
@@ -96,7 +108,8 @@ func (nobody) RunChanged(stocktake.Run) {}
 // A Service keeps configurations and makes their runs. Between [New] and the end
 // of [Service.Serve] all its methods may be called at once from many goroutines.
 type Service struct {
-	catalog *forgetter
+	catalog *hidingCatalog
+	holder  Holder // of the runs of this process
 	buckets Buckets
 	runner  Runner
 	opts    Options
@@ -116,25 +129,26 @@ type Service struct {
 	held     []func()             // lets go of the clock, once the scheduler's timer is set for next
 	runs     sync.WaitGroup       // the goroutines of active
 	untidy   map[[2]string]string // why reports could not be removed, by bucket and id
-	found    map[string]bool      // ids of runs that New found queued and that have not ended
+	taken    map[string]bool      // ids of unfinished runs that another life of a process may have begun
 }
 
 // New returns the service of what catalog keeps. It forgets the configurations
-// of buckets that are gone, and queues the runs that the end of the process
-// before has interrupted. Nothing runs until Serve is called.
+// of buckets that are gone, and queues the runs that the end of an earlier
+// process has interrupted. Nothing runs until Serve is called.
 func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, opts Options) (*Service, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	s := &Service{
-		catalog: newForgetter(catalog), buckets: buckets, runner: runner, opts: opts, clock: opts.Clock, log: opts.Log,
+		catalog: newHidingCatalog(catalog), buckets: buckets, runner: runner, opts: opts, clock: opts.Clock, log: opts.Log,
+		holder:  Holder{Owner: uuid.NewString(), Lease: opts.Lease},
 		ending:  make(chan struct{}),
 		changed: make(chan struct{}, 1),
 		queue:   newQueue(),
 		active:  map[string]*attempt{},
 		untidy:  map[[2]string]string{},
-		found:   map[string]bool{},
+		taken:   map[string]bool{},
 	}
 	if err := s.recover(ctx); err != nil {
 		return nil, fmt.Errorf("start the inventory service: %w", err)

@@ -23,7 +23,7 @@ func (s *Service) newWarner(bucket string) *warner {
 }
 
 // warnings are in words; nil if nothing is wrong.
-func (w *warner) warnings(ctx context.Context, e *Standing) (warnings []string) {
+func (w *warner) warnings(ctx context.Context, e *EntryStatus) (warnings []string) {
 	add := func(err error) {
 		if err != nil && ctx.Err() == nil {
 			warnings = append(warnings, Reason(err, &e.Configuration))

@@ -26,7 +26,6 @@ type Metrics struct {
 	in, out  prometheus.Counter
 
 	runs       *prometheus.CounterVec
-	running    prometheus.Gauge
 	runSeconds prometheus.Histogram
 	listed     prometheus.Counter
 	matched    prometheus.Counter
@@ -49,9 +48,6 @@ func New() *Metrics {
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "stocktake_runs_total", Help: "Runs that ended, by state and trigger.",
 		}, []string{"state", "trigger"}),
-		running: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "stocktake_runs_going", Help: "Runs that scan or publish.",
-		}),
 		runSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "stocktake_run_seconds", Help: "Time of runs that succeeded, from their start.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 4, 12),
@@ -62,7 +58,7 @@ func New() *Metrics {
 	}
 	m.registry.MustRegister(
 		m.requests, m.seconds, m.in, m.out,
-		m.runs, m.running, m.runSeconds, m.listed, m.matched, m.written,
+		m.runs, m.runSeconds, m.listed, m.matched, m.written,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -78,6 +74,18 @@ const patience = 5 * time.Second
 // Handler answers with the metrics in Prometheus' text format.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+}
+
+// Runs shows how many runs are being made and how many wait for a place. load is
+// asked each time the metrics are.
+func (m *Metrics) Runs(load func() (running, waiting int)) {
+	gauge := func(name, help string, value func() int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) })
+	}
+	m.registry.MustRegister(
+		gauge("stocktake_runs_going", "Runs that scan or publish.", func() int { running, _ := load(); return running }),
+		gauge("stocktake_runs_waiting", "Runs that are due and wait for a place.", func() int { _, waiting := load(); return waiting }),
+	)
 }
 
 // Notices shows how many notices wait and how many were given up. count is asked
@@ -115,17 +123,10 @@ func (m *Metrics) Observe(o ossapi.Observation) {
 	m.out.Add(float64(max(o.Out, 0)))
 }
 
-// RunChanged counts a run that came into a state.
+// RunChanged counts a run that has ended.
 func (m *Metrics) RunChanged(r stocktake.Run) {
-	switch {
-	case r.State == stocktake.Scanning:
-		m.running.Inc()
+	if !r.State.Ended() {
 		return
-	case !r.State.Ended():
-		return
-	}
-	if !r.Started.IsZero() {
-		m.running.Dec()
 	}
 	m.runs.WithLabelValues(string(r.State), string(r.Trigger)).Inc()
 	m.listed.Add(float64(r.Listed))

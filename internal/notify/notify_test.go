@@ -134,8 +134,8 @@ func (w *world) happen(kind inventory.EventKind) {
 	r := first
 	r.State, r.Ended, r.Reason = stocktake.Failed, w.clock.Now(), "no such luck"
 	err := errors.Join(
-		w.catalog.AddConfiguration(w.t.Context(), catalogtest.Entry("photos", id), &first, 1<<20),
-		w.catalog.EndRun(w.t.Context(), r, stocktake.Queued, inventory.End{
+		w.catalog.AddConfiguration(w.t.Context(), catalogtest.Entry("photos", id), &first, catalogtest.Holder, 1<<20),
+		w.catalog.EndRun(w.t.Context(), r, catalogtest.At(stocktake.Queued, r), inventory.End{
 			Keep: 1, Notices: w.Notices(inventory.Event{Kind: kind, Time: w.clock.Now(), Run: r}),
 		}),
 	)

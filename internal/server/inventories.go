@@ -31,7 +31,7 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 	}
 	s.notices = hooks
 	opts := inventory.Options{
-		Clockwork: inventory.Clockwork{Hour: f.ScheduleHour, Zone: f.ScheduleZone},
+		DayStart:  inventory.DayStart{Hour: f.ScheduleHour, Zone: f.ScheduleZone},
 		Spread:    f.Spread,
 		MaxRuns:   f.MaxRuns,
 		Keep:      f.KeepRuns,
@@ -57,6 +57,10 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 	if err != nil {
 		return nil, err
 	}
+	counts.Runs(func() (running, waiting int) {
+		load := service.Load()
+		return load.Running, load.Waiting
+	})
 	s.work(service.Serve)
 	s.work(hooks.Serve)
 	return service, nil

@@ -48,8 +48,16 @@ func Entry(bucket, id string) inventory.Entry {
 func Queued(bucket, configuration, id string) stocktake.Run {
 	return stocktake.Run{
 		ID: id, Bucket: bucket, Configuration: configuration, Trigger: stocktake.TriggerFirst,
-		State: stocktake.Queued, Attempt: 1, Due: Start, Queued: Start, Destination: "reports",
+		Kind: stocktake.FullRun, State: stocktake.Queued, Attempt: 1, Due: Start, Queued: Start, Destination: "reports",
 	}
+}
+
+// Holder holds the suite's runs.
+var Holder = inventory.Holder{Owner: "first", Lease: time.Minute}
+
+// At is the fence of a run of Holder in a state, with the attempt of r.
+func At(state stocktake.RunState, r stocktake.Run) inventory.Fence {
+	return inventory.Fence{State: state, Owner: Holder.Owner, Attempt: r.Attempt}
 }
 
 // A Catalog is all that the suite tests.
@@ -76,15 +84,22 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"what is due, earliest first", due},
 		{"a step is made once", stepOnce},
 		{"a run that goes makes the next one skipped", skips},
-		{"one run goes at a time", oneGoing},
+		{"one unfinished run of a kind", oneUnfinished},
+		{"kinds of runs are apart", kindsApart},
 		{"a run only moves from where it is", compareAndSet},
 		{"a run reads back", runReadsBack},
-		{"a configuration and its last run", standings},
+		{"a configuration and its last run", statuses},
 		{"progress is kept until the end", progress},
 		{"the newest ended runs are kept", keeps},
 		{"a configuration may go with its run", autoDelete},
 		{"the last run's count", lastListed},
-		{"unfinished runs by page", unfinished},
+		{"expired leases are taken", expiredLeases},
+		{"the only process takes all runs", takesAll},
+		{"released runs are taken at once", released},
+		{"a run is taken by one", takenOnce},
+		{"who has lost a run changes nothing", fencedOut},
+		{"a wish to cancel stays with the run", cancelWish},
+		{"a run has one manifest", oneManifest},
 		{"the newest run that counts", previous},
 		{"a run is late once", late},
 		{"notices until they are told", notices},
@@ -120,7 +135,7 @@ func same(t *testing.T, what string, got, wanted any) {
 
 func put(t *testing.T, c Catalog, bucket, id string) {
 	t.Helper()
-	must(t, c.AddConfiguration(t.Context(), Entry(bucket, id), nil, Limit))
+	must(t, c.AddConfiguration(t.Context(), Entry(bucket, id), nil, Holder, Limit))
 }
 
 func ids(entries []inventory.Entry) (ids []string) {
@@ -137,7 +152,7 @@ func readsBack(t *testing.T, c Catalog) {
 	e.Suspended = true
 	e.Retention = stocktake.Retention{Reports: 7, Days: 30}
 	first := Queued("photos", "daily", "r1")
-	must(t, c.AddConfiguration(t.Context(), e, &first, Limit))
+	must(t, c.AddConfiguration(t.Context(), e, &first, Holder, Limit))
 
 	got, err := c.Configuration(t.Context(), "photos", "daily")
 	must(t, err)
@@ -180,17 +195,17 @@ func readsBack(t *testing.T, c Catalog) {
 
 func existsBeforeLimit(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
-	must(t, c.AddConfiguration(t.Context(), Entry("photos", "b"), nil, 2))
-	want(t, "repeat", c.AddConfiguration(t.Context(), Entry("photos", "b"), nil, 2), stocktake.ErrInventoryExists)
+	must(t, c.AddConfiguration(t.Context(), Entry("photos", "b"), nil, Holder, 2))
+	want(t, "repeat", c.AddConfiguration(t.Context(), Entry("photos", "b"), nil, Holder, 2), stocktake.ErrInventoryExists)
 	first := Queued("photos", "c", "r1")
-	want(t, "third of two", c.AddConfiguration(t.Context(), Entry("photos", "c"), &first, 2), stocktake.ErrInventoryExceedLimit)
+	want(t, "third of two", c.AddConfiguration(t.Context(), Entry("photos", "c"), &first, Holder, 2), stocktake.ErrInventoryExceedLimit)
 	if _, err := c.Run(t.Context(), "r1"); !errors.Is(err, stocktake.ErrNoSuchRun) {
 		t.Errorf("the run of a refused configuration: %v, want %v", err, stocktake.ErrNoSuchRun)
 	}
 	must(t, c.RemoveConfiguration(t.Context(), "photos", "a"))
 	must(t, c.RemoveConfiguration(t.Context(), "photos", "a"))
-	must(t, c.AddConfiguration(t.Context(), Entry("photos", "c"), &first, 2))
-	want(t, "third of two", c.AddConfiguration(t.Context(), Entry("photos", "d"), nil, 2), stocktake.ErrInventoryExceedLimit)
+	must(t, c.AddConfiguration(t.Context(), Entry("photos", "c"), &first, Holder, 2))
+	want(t, "third of two", c.AddConfiguration(t.Context(), Entry("photos", "d"), nil, Holder, 2), stocktake.ErrInventoryExceedLimit)
 	n, err := c.CountConfigurations(t.Context())
 	must(t, err)
 	same(t, "count", n, int64(2))
@@ -201,7 +216,7 @@ func limitHolds(t *testing.T, c Catalog) {
 	var wg sync.WaitGroup
 	errs := make([]error, puts)
 	for i := range puts {
-		wg.Go(func() { errs[i] = c.AddConfiguration(t.Context(), Entry("photos", fmt.Sprint(i)), nil, limit) })
+		wg.Go(func() { errs[i] = c.AddConfiguration(t.Context(), Entry("photos", fmt.Sprint(i)), nil, Holder, limit) })
 	}
 	wg.Wait()
 	kept := 0
@@ -299,7 +314,7 @@ func due(t *testing.T, c Catalog) {
 		if id == "never" {
 			e.Due, e.Wake = time.Time{}, time.Time{}
 		}
-		must(t, c.AddConfiguration(t.Context(), e, nil, Limit))
+		must(t, c.AddConfiguration(t.Context(), e, nil, Holder, Limit))
 	}
 	next, err = c.NextWake(t.Context())
 	must(t, err)
@@ -320,7 +335,7 @@ func endedContext(t *testing.T, c Catalog) {
 	ctx, cancel := contextEnded(t)
 	defer cancel()
 	first := Queued("photos", "daily", "r1")
-	if err := c.AddConfiguration(ctx, Entry("photos", "daily"), &first, Limit); err == nil {
+	if err := c.AddConfiguration(ctx, Entry("photos", "daily"), &first, Holder, Limit); err == nil {
 		t.Error("a put with an ended context succeeded")
 	}
 	_, err := c.Configuration(t.Context(), "photos", "daily")

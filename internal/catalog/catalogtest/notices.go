@@ -11,14 +11,14 @@ import (
 
 func previous(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
-	_, err := c.Previous(t.Context(), "photos", "a")
+	_, err := c.PreviousRun(t.Context(), "photos", "a", stocktake.FullRun)
 	want(t, "previous of none", err, stocktake.ErrNoSuchRun)
 	wanted := []string{"r0", "r1", "r1"}
 	for i, state := range []stocktake.RunState{stocktake.Succeeded, stocktake.Failed, stocktake.Cancelled} {
 		r := Queued("photos", "a", fmt.Sprint("r", i))
 		add(t, c, r)
 		end(t, c, r, state)
-		got, err := c.Previous(t.Context(), "photos", "a")
+		got, err := c.PreviousRun(t.Context(), "photos", "a", stocktake.FullRun)
 		must(t, err)
 		same(t, "previous", got.ID, wanted[i])
 	}
@@ -72,7 +72,7 @@ func late(t *testing.T, c Catalog) {
 	same(t, "late", r.Late, true)
 	r.Late = false // as somebody has it who read it before
 	r.State = stocktake.Scanning
-	must(t, c.UpdateRun(t.Context(), r, stocktake.Queued))
+	must(t, c.StartRun(t.Context(), r, At(stocktake.Queued, r)))
 	r, err = c.Run(t.Context(), "b")
 	must(t, err)
 	same(t, "late after an update", r.Late, true)
@@ -92,7 +92,7 @@ func give(t *testing.T, c Catalog, notices ...inventory.Notice) {
 	r := Queued("giver", "giver", "giver")
 	add(t, c, r)
 	r.State, r.Ended = stocktake.Failed, Start
-	must(t, c.EndRun(t.Context(), r, stocktake.Queued, inventory.End{Keep: keep, Notices: notices}))
+	must(t, c.EndRun(t.Context(), r, At(stocktake.Queued, r), inventory.End{Keep: keep, Notices: notices}))
 }
 
 func notices(t *testing.T, c Catalog) {
@@ -175,9 +175,9 @@ func noticesOfARun(t *testing.T, c Catalog) {
 	r := Queued("photos", "a", "r1")
 	add(t, c, r)
 	r.State, r.Ended = stocktake.Failed, Start
-	want(t, "end from another state", c.EndRun(t.Context(), r, stocktake.Scanning, inventory.End{Keep: keep, Notices: []inventory.Notice{note("n", Start)}}), stocktake.ErrNoSuchRun)
+	want(t, "end from another state", c.EndRun(t.Context(), r, At(stocktake.Scanning, r), inventory.End{Keep: keep, Notices: []inventory.Notice{note("n", Start)}}), stocktake.ErrNoSuchRun)
 	twice := []inventory.Notice{note("n", Start), note("n", Start)}
-	if err := c.EndRun(t.Context(), r, stocktake.Queued, inventory.End{Keep: keep, Notices: twice}); err == nil {
+	if err := c.EndRun(t.Context(), r, At(stocktake.Queued, r), inventory.End{Keep: keep, Notices: twice}); err == nil {
 		t.Error("two notices of one id were kept")
 	}
 	got, err := c.DueNotices(t.Context(), target, Start, 10)

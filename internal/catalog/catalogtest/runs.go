@@ -21,7 +21,7 @@ func contextEnded(t *testing.T) (context.Context, context.CancelFunc) {
 
 func add(t *testing.T, c Catalog, r stocktake.Run) {
 	t.Helper()
-	got, added, err := c.AddRun(t.Context(), r)
+	got, added, err := c.AddRun(t.Context(), r, Holder)
 	must(t, err)
 	same(t, "added", added, true)
 	same(t, "run", got, r)
@@ -31,7 +31,7 @@ func end(t *testing.T, c Catalog, r stocktake.Run, state stocktake.RunState) sto
 	t.Helper()
 	from := r.State
 	r.State, r.Ended = state, Start.Add(time.Minute)
-	must(t, c.EndRun(t.Context(), r, from, inventory.End{Keep: keep}))
+	must(t, c.EndRun(t.Context(), r, At(from, r), inventory.End{Keep: keep}))
 	return r
 }
 
@@ -47,7 +47,7 @@ func history(t *testing.T, c Catalog, bucket, id string) (ids []string) {
 
 func last(t *testing.T, c Catalog, bucket, id string) string {
 	t.Helper()
-	e, err := c.Standing(t.Context(), bucket, id)
+	e, err := c.EntryStatus(t.Context(), bucket, id)
 	must(t, err)
 	if e.Last == nil {
 		return ""
@@ -65,9 +65,9 @@ func removal(t *testing.T, c Catalog) {
 	want(t, "run of a removed configuration", err, stocktake.ErrNoSuchRun)
 	r := Queued("photos", "daily", "r1")
 	r.State = stocktake.Scanning
-	want(t, "update", c.UpdateRun(t.Context(), r, stocktake.Queued), stocktake.ErrNoSuchRun)
-	want(t, "end", c.EndRun(t.Context(), r, stocktake.Queued, inventory.End{Keep: keep}), stocktake.ErrNoSuchRun)
-	_, _, err = c.AddRun(t.Context(), Queued("photos", "daily", "r3"))
+	want(t, "update", c.StartRun(t.Context(), r, At(stocktake.Queued, r)), stocktake.ErrNoSuchRun)
+	want(t, "end", c.EndRun(t.Context(), r, At(stocktake.Queued, r), inventory.End{Keep: keep}), stocktake.ErrNoSuchRun)
+	_, _, err = c.AddRun(t.Context(), Queued("photos", "daily", "r3"), Holder)
 	want(t, "run of a removed configuration", err, stocktake.ErrNoSuchInventory)
 	_, err = c.Run(t.Context(), "r2")
 	must(t, err)
@@ -81,7 +81,7 @@ func freshHistory(t *testing.T, c Catalog) {
 	r := Queued("photos", "once", "r1")
 	add(t, c, r)
 	r.State, r.Ended = stocktake.Succeeded, Start
-	must(t, c.EndRun(t.Context(), r, stocktake.Queued, inventory.End{Keep: keep, Remove: true}))
+	must(t, c.EndRun(t.Context(), r, At(stocktake.Queued, r), inventory.End{Keep: keep, Remove: true}))
 	same(t, "history of one that is gone", history(t, c, "photos", "once"), []string{"r1 succeeded"})
 	put(t, c, "photos", "once")
 	same(t, "history of a new one", len(history(t, c, "photos", "once")), 0)
@@ -100,11 +100,11 @@ func stepOnce(t *testing.T, c Catalog) {
 	put(t, c, "photos", "b")
 	at := Start.Add(time.Hour)
 	steps := []inventory.Step{step("a", "r1", at), step("b", "r2", at), step("gone", "r3", at)}
-	made, err := c.Advance(t.Context(), steps, keep)
+	made, err := c.Advance(t.Context(), steps, Holder, keep)
 	must(t, err)
 	same(t, "made", made, []stocktake.Run{steps[0].Run, steps[1].Run})
 	steps[0].Run.ID, steps[1].Run.ID = "r4", "r5"
-	made, err = c.Advance(t.Context(), steps, keep)
+	made, err = c.Advance(t.Context(), steps, Holder, keep)
 	must(t, err)
 	same(t, "made again", len(made), 0)
 	e, err := c.Configuration(t.Context(), "photos", "a")
@@ -118,7 +118,7 @@ func skips(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
 	add(t, c, Queued("photos", "a", "r0"))
 	at := Start.Add(time.Hour)
-	made, err := c.Advance(t.Context(), []inventory.Step{step("a", "r1", at)}, keep)
+	made, err := c.Advance(t.Context(), []inventory.Step{step("a", "r1", at)}, Holder, keep)
 	must(t, err)
 	if len(made) != 1 || made[0].State != stocktake.Skipped || made[0].Reason == "" || made[0].Ended.IsZero() {
 		t.Fatalf("made %+v, want one that is skipped, with a reason", made)
@@ -127,21 +127,54 @@ func skips(t *testing.T, c Catalog) {
 	same(t, "last", last(t, c, "photos", "a"), "r0 queued")
 }
 
-func oneGoing(t *testing.T, c Catalog) {
+func oneUnfinished(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
-	_, err := c.Going(t.Context(), "photos", "a")
-	want(t, "going", err, stocktake.ErrNoSuchRun)
+	got, err := c.UnfinishedRuns(t.Context(), "photos", "a")
+	must(t, err)
+	same(t, "unfinished of none", len(got), 0)
 	first := Queued("photos", "a", "r1")
 	add(t, c, first)
-	got, added, err := c.AddRun(t.Context(), Queued("photos", "a", "r2"))
+	run, added, err := c.AddRun(t.Context(), Queued("photos", "a", "r2"), Holder)
 	must(t, err)
 	same(t, "added a second", added, false)
-	same(t, "going", got, first)
-	got, err = c.Going(t.Context(), "photos", "a")
+	same(t, "unfinished", run, first)
+	window := Queued("photos", "a", "w1")
+	window.Kind = stocktake.IncrementalRun
+	add(t, c, window)
+	got, err = c.UnfinishedRuns(t.Context(), "photos", "a")
 	must(t, err)
-	same(t, "going", got, first)
+	same(t, "unfinished", got, []stocktake.Run{window, first})
 	end(t, c, first, stocktake.Failed)
 	add(t, c, Queued("photos", "a", "r2"))
+	_, added, err = c.AddRun(t.Context(), window, Holder)
+	must(t, err)
+	same(t, "added a second window", added, false)
+}
+
+// kinds do not count for each other.
+func kindsApart(t *testing.T, c Catalog) {
+	put(t, c, "photos", "a")
+	full := Queued("photos", "a", "r1")
+	full.Listed = 100
+	add(t, c, full)
+	end(t, c, full, stocktake.Succeeded)
+	for i := range keep + 2 {
+		window := Queued("photos", "a", fmt.Sprint("w", i))
+		window.Kind, window.Listed = stocktake.IncrementalRun, int64(i)
+		add(t, c, window)
+		end(t, c, window, stocktake.Failed)
+	}
+	same(t, "history", history(t, c, "photos", "a"), []string{"w4 failed", "w3 failed", "w2 failed", "r1 succeeded"})
+	same(t, "last", last(t, c, "photos", "a"), "r1 succeeded")
+	previous, err := c.PreviousRun(t.Context(), "photos", "a", stocktake.FullRun)
+	must(t, err)
+	same(t, "previous", previous.ID, "r1")
+	previous, err = c.PreviousRun(t.Context(), "photos", "a", stocktake.IncrementalRun)
+	must(t, err)
+	same(t, "previous window", previous.ID, "w4")
+	n, err := c.LastListed(t.Context(), "photos", "a", stocktake.IncrementalRun)
+	must(t, err)
+	same(t, "listed by windows", n, int64(-1))
 }
 
 func compareAndSet(t *testing.T, c Catalog) {
@@ -149,16 +182,29 @@ func compareAndSet(t *testing.T, c Catalog) {
 	r := Queued("photos", "a", "r1")
 	add(t, c, r)
 	r.State = stocktake.Scanning
-	must(t, c.UpdateRun(t.Context(), r, stocktake.Queued))
-	want(t, "second time", c.UpdateRun(t.Context(), r, stocktake.Queued), stocktake.ErrNoSuchRun)
+	for name, fence := range map[string]inventory.Fence{
+		"state":   {State: stocktake.Publishing, Owner: Holder.Owner, Attempt: 1},
+		"owner":   {State: stocktake.Queued, Owner: "second", Attempt: 1},
+		"attempt": {State: stocktake.Queued, Owner: Holder.Owner, Attempt: 2},
+	} {
+		want(t, "start at another "+name, c.StartRun(t.Context(), r, fence), stocktake.ErrNoSuchRun)
+		_, err := c.PublishRun(t.Context(), r, fence, []byte("m"), true)
+		want(t, "publish at another "+name, err, stocktake.ErrNoSuchRun)
+		want(t, "end at another "+name, c.EndRun(t.Context(), r, fence, inventory.End{Keep: keep}), stocktake.ErrNoSuchRun)
+	}
+	recorded, err := c.RecordedReport(t.Context(), "r1")
+	must(t, err)
+	same(t, "recorded", len(recorded), 0)
+	must(t, c.StartRun(t.Context(), r, At(stocktake.Queued, r)))
+	want(t, "second time", c.StartRun(t.Context(), r, At(stocktake.Queued, r)), stocktake.ErrNoSuchRun)
 	r.State = stocktake.Publishing
-	want(t, "move from another state", c.MoveRun(t.Context(), r, stocktake.Queued), stocktake.ErrNoSuchRun)
-	must(t, c.MoveRun(t.Context(), r, stocktake.Scanning))
+	_, err = c.PublishRun(t.Context(), r, At(stocktake.Scanning, r), []byte("report"), false)
+	must(t, err)
 	got, err := c.Run(t.Context(), "r1")
 	must(t, err)
-	same(t, "moved", got, r)
+	same(t, "published", got, r)
 	r = end(t, c, r, stocktake.Cancelled)
-	want(t, "end twice", c.EndRun(t.Context(), r, stocktake.Scanning, inventory.End{Keep: keep}), stocktake.ErrNoSuchRun)
+	want(t, "end twice", c.EndRun(t.Context(), r, At(stocktake.Scanning, r), inventory.End{Keep: keep}), stocktake.ErrNoSuchRun)
 }
 
 func runReadsBack(t *testing.T, c Catalog) {
@@ -167,7 +213,7 @@ func runReadsBack(t *testing.T, c Catalog) {
 	add(t, c, r)
 	r.State, r.Attempt, r.Started, r.Late = stocktake.Publishing, 7, Start.Add(time.Second), true
 	r.Progress = stocktake.Progress{Listed: 1 << 40, Matched: 2, Bytes: 1 << 62, Written: 4, Shards: 5, Expected: 6, Key: "a\x00%+ 猫\xff"}
-	must(t, c.UpdateRun(t.Context(), r, stocktake.Queued))
+	must(t, c.StartRun(t.Context(), r, At(stocktake.Queued, Queued("photos", "a", "r1"))))
 	got, err := c.Run(t.Context(), "r1")
 	must(t, err)
 	same(t, "run", got, r)
@@ -178,7 +224,7 @@ func runReadsBack(t *testing.T, c Catalog) {
 	same(t, "runs", runs, []stocktake.Run{r})
 }
 
-func standings(t *testing.T, c Catalog) {
+func statuses(t *testing.T, c Catalog) {
 	for _, id := range []string{"b", "B", "a"} {
 		put(t, c, "photos", id)
 	}
@@ -189,18 +235,18 @@ func standings(t *testing.T, c Catalog) {
 	newest := Queued("photos", "B", "r2")
 	add(t, c, newest)
 
-	wanted := []inventory.Standing{{Entry: Entry("photos", "B"), Last: &newest}, {Entry: Entry("photos", "a")}, {Entry: Entry("photos", "b")}}
-	got, err := c.Standings(t.Context(), "photos")
+	wanted := []inventory.EntryStatus{{Entry: Entry("photos", "B"), Last: &newest}, {Entry: Entry("photos", "a")}, {Entry: Entry("photos", "b")}}
+	got, err := c.EntryStatuses(t.Context(), "photos")
 	must(t, err)
 	same(t, "of the bucket", got, wanted)
 	for _, w := range wanted {
-		got, err := c.Standing(t.Context(), "photos", w.Configuration.ID)
+		got, err := c.EntryStatus(t.Context(), "photos", w.Configuration.ID)
 		must(t, err)
 		same(t, w.Configuration.ID, got, w)
 	}
-	_, err = c.Standing(t.Context(), "photos", "c")
+	_, err = c.EntryStatus(t.Context(), "photos", "c")
 	want(t, "unknown id", err, stocktake.ErrNoSuchInventory)
-	got, err = c.Standings(t.Context(), "photo")
+	got, err = c.EntryStatuses(t.Context(), "photo")
 	must(t, err)
 	same(t, "of a bucket without", len(got), 0)
 }
@@ -210,12 +256,17 @@ func progress(t *testing.T, c Catalog) {
 	r := Queued("photos", "a", "r1")
 	add(t, c, r)
 	p := stocktake.Progress{Listed: 10, Matched: 9, Bytes: 8, Written: 7, Shards: 6, Expected: 5, Key: "k"}
-	must(t, c.SaveProgress(t.Context(), map[string]stocktake.Progress{"r1": p, "unknown": p}))
+	held, err := c.RenewRuns(t.Context(), Holder, map[string]stocktake.Progress{"r1": p, "unknown": p})
+	must(t, err)
+	r.Progress = p
+	same(t, "held", held, []inventory.HeldRun{{Run: r}})
 	got, err := c.Run(t.Context(), "r1")
 	must(t, err)
 	same(t, "progress", got.Progress, p)
 	ended := end(t, c, r, stocktake.Failed)
-	must(t, c.SaveProgress(t.Context(), map[string]stocktake.Progress{"r1": p}))
+	held, err = c.RenewRuns(t.Context(), Holder, map[string]stocktake.Progress{"r1": {}})
+	must(t, err)
+	same(t, "held after the end", len(held), 0)
 	got, err = c.Run(t.Context(), "r1")
 	must(t, err)
 	same(t, "run that has ended", got, ended)
@@ -234,7 +285,7 @@ func keeps(t *testing.T, c Catalog) {
 	add(t, c, Queued("photos", "a", "r5"))
 	from := Start.Add(time.Hour)
 	for i := range 4 {
-		made, err := c.Advance(t.Context(), []inventory.Step{step("a", fmt.Sprint("s", i), from)}, keep)
+		made, err := c.Advance(t.Context(), []inventory.Step{step("a", fmt.Sprint("s", i), from)}, Holder, keep)
 		must(t, err)
 		same(t, "made", len(made), 1)
 		from = from.Add(24 * time.Hour)
@@ -259,7 +310,7 @@ func autoDelete(t *testing.T, c Catalog) {
 		r := Queued("photos", id, id)
 		add(t, c, r)
 		r.State, r.Ended = stocktake.Succeeded, Start.Add(time.Minute)
-		must(t, c.EndRun(t.Context(), r, stocktake.Queued, inventory.End{Keep: keep, Remove: id == "once"}))
+		must(t, c.EndRun(t.Context(), r, At(stocktake.Queued, r), inventory.End{Keep: keep, Remove: id == "once"}))
 	}
 	_, err := c.Configuration(t.Context(), "photos", "once")
 	want(t, "configuration", err, stocktake.ErrNoSuchInventory)
@@ -281,33 +332,8 @@ func lastListed(t *testing.T, c Catalog) {
 		add(t, c, r)
 		r.Listed = int64(i * 100)
 		end(t, c, r, state)
-		n, err := c.LastListed(t.Context(), "photos", "a")
+		n, err := c.LastListed(t.Context(), "photos", "a", stocktake.FullRun)
 		must(t, err)
 		same(t, "listed", n, []int64{-1, 100, 200, 200}[i])
 	}
-}
-
-func unfinished(t *testing.T, c Catalog) {
-	for i := range 5 {
-		id := fmt.Sprint("c", i)
-		put(t, c, "photos", id)
-		r := Queued("photos", id, fmt.Sprint("r", i))
-		add(t, c, r)
-		if i == 2 {
-			end(t, c, r, stocktake.Failed)
-		}
-	}
-	var got []string
-	for after := ""; ; {
-		page, err := c.Unfinished(t.Context(), after, 3)
-		must(t, err)
-		if len(page) == 0 {
-			break
-		}
-		for _, r := range page {
-			got = append(got, r.ID)
-		}
-		after = got[len(got)-1]
-	}
-	same(t, "unfinished", got, []string{"r0", "r1", "r3", "r4"})
 }

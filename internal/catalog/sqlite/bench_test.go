@@ -21,7 +21,7 @@ func tenThousand(b *testing.B) *sqlite.Catalog {
 	for i := range 10_000 {
 		bucket, id := bucketOf(i), fmt.Sprint("c", i)
 		first := catalogtest.Queued(bucket, id, id)
-		if err := c.AddConfiguration(b.Context(), catalogtest.Entry(bucket, id), &first, catalogtest.Limit); err != nil {
+		if err := c.AddConfiguration(b.Context(), catalogtest.Entry(bucket, id), &first, catalogtest.Holder, catalogtest.Limit); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -52,7 +52,7 @@ func BenchmarkTenThousand(b *testing.B) {
 	b.Run("put and delete", func(b *testing.B) {
 		median(b, func(i int) error {
 			first := catalogtest.Queued("fresh", "one", fmt.Sprint("fresh", i))
-			if err := c.AddConfiguration(b.Context(), catalogtest.Entry("fresh", "one"), &first, catalogtest.Limit); err != nil {
+			if err := c.AddConfiguration(b.Context(), catalogtest.Entry("fresh", "one"), &first, catalogtest.Holder, catalogtest.Limit); err != nil {
 				return err
 			}
 			return c.RemoveConfiguration(b.Context(), "fresh", "one")
@@ -82,16 +82,16 @@ func BenchmarkTenThousand(b *testing.B) {
 // BenchmarkHistory reads what is kept of a configuration that has run for long.
 func BenchmarkHistory(b *testing.B) {
 	c := open(b, filepath.Join(b.TempDir(), "catalog.db"))
-	if err := c.AddConfiguration(b.Context(), catalogtest.Entry("photos", "a"), nil, catalogtest.Limit); err != nil {
+	if err := c.AddConfiguration(b.Context(), catalogtest.Entry("photos", "a"), nil, catalogtest.Holder, catalogtest.Limit); err != nil {
 		b.Fatal(err)
 	}
 	for i := range 100 {
 		r := catalogtest.Queued("photos", "a", fmt.Sprint(i))
-		if _, _, err := c.AddRun(b.Context(), r); err != nil {
+		if _, _, err := c.AddRun(b.Context(), r, catalogtest.Holder); err != nil {
 			b.Fatal(err)
 		}
 		r.State, r.Ended = stocktake.Succeeded, catalogtest.Start
-		if err := c.EndRun(b.Context(), r, stocktake.Queued, inventory.End{Keep: 100}); err != nil {
+		if err := c.EndRun(b.Context(), r, catalogtest.At(stocktake.Queued, r), inventory.End{Keep: 100}); err != nil {
 			b.Fatal(err)
 		}
 	}

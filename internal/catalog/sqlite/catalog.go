@@ -30,6 +30,7 @@ var _ inventory.Catalog = (*Catalog)(nil)
 type Catalog struct {
 	write *writer
 	read  *pool
+	now   func() time.Time // of leases: the machine's clock
 }
 
 // readers is how many connections read at once. Readers and the one writer do
@@ -64,7 +65,7 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 		"_synchronous":  {"FULL"},
 		"_dqs":          {"0"},
 	}
-	c := &Catalog{}
+	c := &Catalog{now: time.Now}
 	err = c.open(ctx, path, common)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open catalog %s: %w", path, err), c.Close())

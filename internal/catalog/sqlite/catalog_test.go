@@ -45,7 +45,7 @@ func TestSurvivesClose(t *testing.T) {
 	}
 	first := catalogtest.Queued("photos", "daily", "r1")
 	err = errors.Join(
-		c.AddConfiguration(t.Context(), catalogtest.Entry("photos", "daily"), &first, 1),
+		c.AddConfiguration(t.Context(), catalogtest.Entry("photos", "daily"), &first, catalogtest.Holder, 1),
 		c.Close(),
 	)
 	if err != nil {
@@ -66,7 +66,7 @@ func TestOldDocument(t *testing.T) {
 	c := open(t, filepath.Join(t.TempDir(), "catalog.db"))
 	const id = "every/thing & <more>"
 	err = errors.Join(
-		c.AddConfiguration(t.Context(), catalogtest.Entry("photos", id), nil, 1),
+		c.AddConfiguration(t.Context(), catalogtest.Entry("photos", id), nil, catalogtest.Holder, 1),
 		c.SetDocument(t.Context(), "photos", id, string(document)),
 	)
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 )
 
 // AddConfiguration implements [inventory.Catalog].
-func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, limit int) error {
+func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, by inventory.Holder, limit int) error {
 	cfg := &e.Configuration
 	document := string(inventoryxml.Append(nil, cfg))
 	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		n, err := t.exec(ctx, addConfiguration, e.Bucket, cfg.ID, document,
-			micros(e.Created), micros(e.Due), micros(e.Wake), truth(e.Suspended), e.Retention.Reports, e.Retention.Days)
+			micros(e.Created), micros(e.Due), micros(e.Wake), boolInt(e.Suspended), e.Retention.Reports, e.Retention.Days)
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first
 		if first == nil {
 			return nil
 		}
-		return t.addRun(ctx, first)
+		return t.addRun(ctx, first, by, c.leaseOf(by))
 	})
 	return wrap("add configuration", err)
 }
@@ -99,22 +99,22 @@ func (c *Catalog) Documents(ctx context.Context, bucket, after string, max int) 
 	return page, last, nil
 }
 
-// Standing implements [inventory.Catalog].
-func (c *Catalog) Standing(ctx context.Context, bucket, id string) (inventory.Standing, error) {
-	standings, err := c.standings(ctx, selectStanding, bucket, id)
-	if err == nil && len(standings) == 0 {
+// EntryStatus implements [inventory.Catalog].
+func (c *Catalog) EntryStatus(ctx context.Context, bucket, id string) (inventory.EntryStatus, error) {
+	all, err := c.statuses(ctx, selectStatus, bucket, id)
+	if err == nil && len(all) == 0 {
 		err = stocktake.ErrNoSuchInventory
 	}
 	if err != nil {
-		return inventory.Standing{}, wrap("read configuration and run", err)
+		return inventory.EntryStatus{}, wrap("read configuration and run", err)
 	}
-	return standings[0], nil
+	return all[0], nil
 }
 
-// Standings implements [inventory.Catalog].
-func (c *Catalog) Standings(ctx context.Context, bucket string) ([]inventory.Standing, error) {
-	standings, err := c.standings(ctx, selectStandings, bucket)
-	return standings, wrap("list configurations and runs", err)
+// EntryStatuses implements [inventory.Catalog].
+func (c *Catalog) EntryStatuses(ctx context.Context, bucket string) ([]inventory.EntryStatus, error) {
+	all, err := c.statuses(ctx, selectStatuses, bucket)
+	return all, wrap("list configurations and runs", err)
 }
 
 // RemoveConfiguration implements [inventory.Catalog].
@@ -130,8 +130,10 @@ func (c *Catalog) RemoveConfiguration(ctx context.Context, bucket, id string) er
 
 // dropHistory removes all that is kept of a configuration but itself.
 func (t *tx) dropHistory(ctx context.Context, bucket, id string) error {
-	if _, err := t.exec(ctx, dropRunsOf, bucket, id); err != nil {
-		return err
+	for _, text := range []string{dropReportsOf, dropRunsOf} {
+		if _, err := t.exec(ctx, text, bucket, id); err != nil {
+			return err
+		}
 	}
 	_, err := t.exec(ctx, dropStraysOf, bucket, id)
 	return err
@@ -149,7 +151,7 @@ func (t *tx) dropConfiguration(ctx context.Context, bucket, id string) error {
 // RemoveBucket implements [inventory.Catalog].
 func (c *Catalog) RemoveBucket(ctx context.Context, bucket string) error {
 	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
-		for _, text := range []string{dropConfigurationsOf, dropRunsOfBucket, dropStraysOfBucket, dropBucket} {
+		for _, text := range []string{dropConfigurationsOf, dropReportsOfBucket, dropRunsOfBucket, dropStraysOfBucket, dropBucket} {
 			if _, err := t.exec(ctx, text, bucket); err != nil {
 				return err
 			}
@@ -194,7 +196,7 @@ func (c *Catalog) SetDue(ctx context.Context, entries ...inventory.Entry) error 
 	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		for i := range entries {
 			e := &entries[i]
-			n, err := t.exec(ctx, setDue, e.Bucket, e.Configuration.ID, micros(e.Due), micros(e.Wake), truth(e.Suspended))
+			n, err := t.exec(ctx, setDue, e.Bucket, e.Configuration.ID, micros(e.Due), micros(e.Wake), boolInt(e.Suspended))
 			if err == nil && n == 0 {
 				err = stocktake.ErrNoSuchInventory
 			}
@@ -228,13 +230,13 @@ func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entrie
 	return entries, err
 }
 
-func (c *Catalog) standings(ctx context.Context, text string, args ...any) (standings []inventory.Standing, err error) {
+func (c *Catalog) statuses(ctx context.Context, text string, args ...any) (all []inventory.EntryStatus, err error) {
 	err = c.read.rows(ctx, text, func(scan scanner) error {
-		s, err := scanStanding(scan)
-		standings = append(standings, s)
+		s, err := scanStatus(scan)
+		all = append(all, s)
 		return err
 	}, args...)
-	return standings, err
+	return all, err
 }
 
 // wrap says what the catalog was doing.

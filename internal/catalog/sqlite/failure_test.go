@@ -25,7 +25,7 @@ func TestFullDisk(t *testing.T) {
 	var full error
 	for full == nil {
 		first := catalogtest.Queued("photos", fmt.Sprint(kept), fmt.Sprint(kept))
-		if full = c.AddConfiguration(t.Context(), catalogtest.Entry("photos", fmt.Sprint(kept)), &first, 1000); full == nil {
+		if full = c.AddConfiguration(t.Context(), catalogtest.Entry("photos", fmt.Sprint(kept)), &first, catalogtest.Holder, 1000); full == nil {
 			kept++
 		}
 	}
@@ -42,7 +42,7 @@ func TestFullDisk(t *testing.T) {
 	if err := c.LimitPages(t.Context(), -1); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.AddConfiguration(t.Context(), catalogtest.Entry("photos", "again"), nil, 1000); err != nil {
+	if err := c.AddConfiguration(t.Context(), catalogtest.Entry("photos", "again"), nil, catalogtest.Holder, 1000); err != nil {
 		t.Errorf("with room again: %v", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestKill9(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, id := range reported {
-			if e, err := c.Standing(t.Context(), "photos", id); err != nil || e.Last == nil {
+			if e, err := c.EntryStatus(t.Context(), "photos", id); err != nil || e.Last == nil {
 				t.Errorf("round %d: %s was reported, but reads %+v, %v", round, id, e, err)
 			}
 		}
@@ -127,7 +127,7 @@ func putForEver(path string) {
 	for i := 0; err == nil; i++ {
 		id := fmt.Sprint(i)
 		first := catalogtest.Queued("photos", id, id)
-		if err = c.AddConfiguration(context.Background(), catalogtest.Entry("photos", id), &first, 1<<30); err == nil {
+		if err = c.AddConfiguration(context.Background(), catalogtest.Entry("photos", id), &first, catalogtest.Holder, 1<<30); err == nil {
 			fmt.Println(id)
 		}
 	}

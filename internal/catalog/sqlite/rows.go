@@ -25,7 +25,7 @@ func instant(micros int64) time.Time {
 	return time.UnixMicro(micros).UTC()
 }
 
-func truth(b bool) int64 {
+func boolInt(b bool) int64 {
 	if b {
 		return 1
 	}
@@ -34,7 +34,7 @@ func truth(b bool) int64 {
 
 // runColumns are the columns of a run in the order of runValues and scanRun.
 const runColumns = `id, bucket, configuration, run_trigger, state, attempt, due, queued, started, ended,
-	listed, matched, bytes, written, shards, expected, object_key, reason, manifest, destination, late`
+	listed, matched, bytes, written, shards, expected, object_key, reason, manifest, destination, late, kind`
 
 // runValues are the values of runColumns.
 func runValues(r *stocktake.Run) []any {
@@ -43,7 +43,7 @@ func runValues(r *stocktake.Run) []any {
 	return []any{
 		r.ID, r.Bucket, r.Configuration, string(r.Trigger), string(r.State), int64(r.Attempt),
 		micros(r.Due), micros(r.Queued), micros(r.Started), micros(r.Ended),
-		r.Listed, r.Matched, r.Bytes, r.Written, int64(r.Shards), r.Expected, key, r.Reason, r.Manifest, r.Destination, truth(r.Late),
+		r.Listed, r.Matched, r.Bytes, r.Written, int64(r.Shards), r.Expected, key, r.Reason, r.Manifest, r.Destination, boolInt(r.Late), string(r.Kind),
 	}
 }
 
@@ -55,7 +55,7 @@ func scanRun(scan scanner, before ...any) (stocktake.Run, error) {
 	err := scan(append(before,
 		&r.ID, &r.Bucket, &r.Configuration, &r.Trigger, &r.State, &r.Attempt,
 		&due, &queued, &started, &ended,
-		&r.Listed, &r.Matched, &r.Bytes, &r.Written, &r.Shards, &r.Expected, &key, &r.Reason, &r.Manifest, &r.Destination, &late)...)
+		&r.Listed, &r.Matched, &r.Bytes, &r.Written, &r.Shards, &r.Expected, &key, &r.Reason, &r.Manifest, &r.Destination, &late, &r.Kind)...)
 	if err != nil {
 		return r, err
 	}
@@ -65,18 +65,18 @@ func scanRun(scan scanner, before ...any) (stocktake.Run, error) {
 	return r, err
 }
 
-// entryColumns are the columns of an entry; standingColumns those of its last run
-// as well, of the tables named in standingTables.
+// entryColumns are the columns of an entry; statusColumns those of its last run
+// as well, of the tables named in statusTables.
 const (
 	entryColumns = `c.bucket, c.document, c.created, c.due, c.wake, c.suspended, c.keep_reports, c.keep_days`
 
-	standingColumns = entryColumns + `,
+	statusColumns = entryColumns + `,
 	coalesce(r.id, ''), coalesce(r.bucket, ''), coalesce(r.configuration, ''), coalesce(r.run_trigger, ''),
 	coalesce(r.state, ''), coalesce(r.attempt, 0), coalesce(r.due, 0), coalesce(r.queued, 0),
 	coalesce(r.started, 0), coalesce(r.ended, 0), coalesce(r.listed, 0), coalesce(r.matched, 0),
 	coalesce(r.bytes, 0), coalesce(r.written, 0), coalesce(r.shards, 0), coalesce(r.expected, 0),
-	coalesce(r.object_key, ''), coalesce(r.reason, ''), coalesce(r.manifest, ''), coalesce(r.destination, ''), coalesce(r.late, 0)`
-	standingTables = `configurations c LEFT JOIN runs r
+	coalesce(r.object_key, ''), coalesce(r.reason, ''), coalesce(r.manifest, ''), coalesce(r.destination, ''), coalesce(r.late, 0), coalesce(r.kind, '')`
+	statusTables = `configurations c LEFT JOIN runs r
 	ON r.bucket = c.bucket AND r.configuration = c.id AND r.seq = c.last_run`
 )
 
@@ -112,14 +112,14 @@ func scanEntry(scan scanner) (inventory.Entry, error) {
 	return row.entry()
 }
 
-func scanStanding(scan scanner) (inventory.Standing, error) {
+func scanStatus(scan scanner) (inventory.EntryStatus, error) {
 	var row entryRow
 	last, err := scanRun(scan, row.columns()...)
 	if err != nil {
-		return inventory.Standing{}, err
+		return inventory.EntryStatus{}, err
 	}
 	e, err := row.entry()
-	s := inventory.Standing{Entry: e}
+	s := inventory.EntryStatus{Entry: e}
 	if last.ID != "" {
 		s.Last = &last
 	}

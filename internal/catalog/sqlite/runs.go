@@ -2,15 +2,15 @@ package sqlite
 
 import (
 	"context"
-	"net/url"
 	"time"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// addRun adds a run as the newest of its configuration.
-func (t *tx) addRun(ctx context.Context, r *stocktake.Run) error {
+// addRun adds a run as the newest of its configuration. lease is when the lease
+// of by ends.
+func (t *tx) addRun(ctx context.Context, r *stocktake.Run, by inventory.Holder, lease int64) error {
 	seq, err := t.number(ctx, takeSeq, r.Bucket, r.Configuration)
 	if err != nil {
 		return err
@@ -18,39 +18,41 @@ func (t *tx) addRun(ctx context.Context, r *stocktake.Run) error {
 	if seq == 0 {
 		return stocktake.ErrNoSuchInventory
 	}
-	if _, err := t.exec(ctx, addRun, append(runValues(r), seq)...); err != nil {
+	if _, err := t.exec(ctx, addRun, append(runValues(r), seq, by.Owner, lease)...); err != nil {
 		return err
 	}
-	if r.State == stocktake.Skipped {
+	if r.State == stocktake.Skipped || r.Kind != stocktake.FullRun {
 		return nil
 	}
 	_, err = t.exec(ctx, setLast, r.Bucket, r.Configuration, seq)
 	return err
 }
 
-// going gives the run of a configuration that has not ended.
-func (t *tx) going(ctx context.Context, bucket, id string) (run stocktake.Run, found bool, err error) {
-	err = t.rows(ctx, selectGoing, func(scan scanner) (err error) {
-		found = true
-		run, err = scanRun(scan)
+// unfinished returns the run of a configuration and kind that has not ended.
+func (t *tx) unfinished(ctx context.Context, bucket, id string, kind stocktake.RunKind) (run stocktake.Run, found bool, err error) {
+	err = t.rows(ctx, selectUnfinished, func(scan scanner) error {
+		r, err := scanRun(scan)
+		if r.Kind == kind {
+			run, found = r, true
+		}
 		return err
 	}, bucket, id)
 	return run, found, err
 }
 
 // AddRun implements [inventory.Catalog].
-func (c *Catalog) AddRun(ctx context.Context, r stocktake.Run) (run stocktake.Run, added bool, err error) {
+func (c *Catalog) AddRun(ctx context.Context, r stocktake.Run, by inventory.Holder) (run stocktake.Run, added bool, err error) {
 	err = c.write.now(ctx, func(ctx context.Context, t *tx) error {
-		going, found, err := t.going(ctx, r.Bucket, r.Configuration)
+		unfinished, found, err := t.unfinished(ctx, r.Bucket, r.Configuration, r.Kind)
 		if err != nil {
 			return err
 		}
 		if found {
-			run, added = going, false
+			run, added = unfinished, false
 			return nil
 		}
 		run, added = r, true
-		return t.addRun(ctx, &r)
+		return t.addRun(ctx, &r, by, c.leaseOf(by))
 	})
 	if err != nil {
 		return stocktake.Run{}, false, wrap("add run", err)
@@ -59,12 +61,12 @@ func (c *Catalog) AddRun(ctx context.Context, r stocktake.Run) (run stocktake.Ru
 }
 
 // Advance implements [inventory.Catalog].
-func (c *Catalog) Advance(ctx context.Context, steps []inventory.Step, keep int) ([]stocktake.Run, error) {
+func (c *Catalog) Advance(ctx context.Context, steps []inventory.Step, by inventory.Holder, keep int) ([]stocktake.Run, error) {
 	var made []stocktake.Run
 	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		made = nil
 		for i := range steps {
-			r, ok, err := t.advance(ctx, &steps[i], keep)
+			r, ok, err := t.advance(ctx, &steps[i], by, c.leaseOf(by), keep)
 			if err != nil {
 				return err
 			}
@@ -80,53 +82,52 @@ func (c *Catalog) Advance(ctx context.Context, steps []inventory.Step, keep int)
 	return made, nil
 }
 
-func (t *tx) advance(ctx context.Context, s *inventory.Step, keep int) (run stocktake.Run, made bool, err error) {
+func (t *tx) advance(ctx context.Context, s *inventory.Step, by inventory.Holder, lease int64, keep int) (run stocktake.Run, made bool, err error) {
 	n, err := t.exec(ctx, moveDue, s.Bucket, s.ID, micros(s.From), micros(s.Due), micros(s.Wake))
 	if err != nil || n == 0 {
 		return run, false, err
 	}
 	run = s.Run
-	going, found, err := t.going(ctx, s.Bucket, s.ID)
+	unfinished, found, err := t.unfinished(ctx, s.Bucket, s.ID, run.Kind)
 	if err != nil {
 		return run, false, err
 	}
 	if found {
-		run.State, run.Ended, run.Reason = stocktake.Skipped, run.Queued, inventory.SkipReason(going)
+		run.State, run.Ended, run.Reason = stocktake.Skipped, run.Queued, inventory.SkipReason(unfinished)
 	}
-	if err := t.addRun(ctx, &run); err != nil {
+	if err := t.addRun(ctx, &run, by, lease); err != nil {
 		return run, false, err
 	}
-	return run, true, t.prune(ctx, s.Bucket, s.ID, keep)
+	return run, true, t.prune(ctx, &run, keep)
 }
 
-// prune keeps the newest keep runs that have ended.
-func (t *tx) prune(ctx context.Context, bucket, id string, keep int) error {
-	_, err := t.exec(ctx, pruneRuns, bucket, id, keep)
+// prune keeps the newest keep runs of r's configuration and kind that have ended.
+func (t *tx) prune(ctx context.Context, r *stocktake.Run, keep int) error {
+	_, err := t.exec(ctx, pruneRuns, r.Bucket, r.Configuration, string(r.Kind), keep)
 	return err
 }
 
-// UpdateRun implements [inventory.Catalog].
-func (c *Catalog) UpdateRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error {
-	return wrap("update run", c.write.now(ctx, func(ctx context.Context, t *tx) error { return t.updateRun(ctx, &r, from) }))
-}
-
-// MoveRun implements [inventory.Catalog].
-func (c *Catalog) MoveRun(ctx context.Context, r stocktake.Run, from stocktake.RunState) error {
-	return wrap("move run", c.write.later(ctx, func(ctx context.Context, t *tx) error { return t.updateRun(ctx, &r, from) }))
-}
-
-func (t *tx) updateRun(ctx context.Context, r *stocktake.Run, from stocktake.RunState) error {
-	n, err := t.exec(ctx, updateRun, append(runValues(r), string(from))...)
+// replaceRun replaces the run of r's id by r if it matches the fence.
+func (t *tx) replaceRun(ctx context.Context, r *stocktake.Run, fence inventory.Fence) error {
+	n, err := t.exec(ctx, updateRun, append(runValues(r), string(fence.State), fence.Owner, int64(fence.Attempt))...)
 	if err == nil && n == 0 {
 		err = stocktake.ErrNoSuchRun
 	}
 	return err
 }
 
+// StartRun implements [inventory.Catalog].
+func (c *Catalog) StartRun(ctx context.Context, r stocktake.Run, fence inventory.Fence) error {
+	return wrap("start run", c.write.later(ctx, func(ctx context.Context, t *tx) error { return t.replaceRun(ctx, &r, fence) }))
+}
+
 // EndRun implements [inventory.Catalog].
-func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, from stocktake.RunState, end inventory.End) error {
+func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, fence inventory.Fence, end inventory.End) error {
 	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.updateRun(ctx, &r, from); err != nil {
+		if err := t.replaceRun(ctx, &r, fence); err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, dropReport, r.ID); err != nil {
 			return err
 		}
 		if end.Remove {
@@ -137,23 +138,9 @@ func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, from stocktake.Ru
 		if err := t.addNotices(ctx, end.Notices); err != nil {
 			return err
 		}
-		return t.prune(ctx, r.Bucket, r.Configuration, end.Keep)
+		return t.prune(ctx, &r, end.Keep)
 	})
 	return wrap("end run", err)
-}
-
-// SaveProgress implements [inventory.Catalog].
-func (c *Catalog) SaveProgress(ctx context.Context, progress map[string]stocktake.Progress) error {
-	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
-		for id, p := range progress {
-			if _, err := t.exec(ctx, saveProgress, id, p.Listed, p.Matched, p.Bytes, p.Written,
-				int64(p.Shards), p.Expected, url.QueryEscape(p.Key)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return wrap("save progress", err)
 }
 
 // Run implements [inventory.Catalog].
@@ -161,9 +148,9 @@ func (c *Catalog) Run(ctx context.Context, id string) (stocktake.Run, error) {
 	return c.run(ctx, selectRun, id)
 }
 
-// Going implements [inventory.Catalog].
-func (c *Catalog) Going(ctx context.Context, bucket, id string) (stocktake.Run, error) {
-	return c.run(ctx, selectGoing, bucket, id)
+// UnfinishedRuns implements [inventory.Catalog].
+func (c *Catalog) UnfinishedRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error) {
+	return c.runs(ctx, selectUnfinished, bucket, id)
 }
 
 // Runs implements [inventory.Catalog].
@@ -176,20 +163,15 @@ func (c *Catalog) NewestRuns(ctx context.Context, bucket, id string, max int) ([
 	return c.runs(ctx, selectNewest, bucket, id, max)
 }
 
-// Unfinished implements [inventory.Catalog].
-func (c *Catalog) Unfinished(ctx context.Context, after string, max int) ([]stocktake.Run, error) {
-	return c.runs(ctx, selectUnfinished, after, max)
-}
-
-// Previous implements [inventory.Catalog].
-func (c *Catalog) Previous(ctx context.Context, bucket, id string) (stocktake.Run, error) {
-	return c.run(ctx, selectPrevious, bucket, id)
+// PreviousRun implements [inventory.Catalog].
+func (c *Catalog) PreviousRun(ctx context.Context, bucket, id string, kind stocktake.RunKind) (stocktake.Run, error) {
+	return c.run(ctx, selectPrevious, bucket, id, string(kind))
 }
 
 // LastListed implements [inventory.Catalog].
-func (c *Catalog) LastListed(ctx context.Context, bucket, id string) (int64, error) {
+func (c *Catalog) LastListed(ctx context.Context, bucket, id string, kind stocktake.RunKind) (int64, error) {
 	n := int64(-1)
-	err := c.read.rows(ctx, selectLastListed, func(scan scanner) error { return scan(&n) }, bucket, id)
+	err := c.read.rows(ctx, selectLastListed, func(scan scanner) error { return scan(&n) }, bucket, id, string(kind))
 	return n, wrap("read run", err)
 }
 

@@ -19,8 +19,8 @@ const (
 	moveDue                 = `UPDATE configurations SET due = $4, wake = $5 WHERE bucket = $1 AND id = $2 AND due = $3`
 	takeSeq                 = `UPDATE configurations SET runs = runs + 1 WHERE bucket = $1 AND id = $2 RETURNING runs`
 	setLast                 = `UPDATE configurations SET last_run = $3 WHERE bucket = $1 AND id = $2`
-	selectStanding          = `SELECT ` + standingColumns + ` FROM ` + standingTables + ` WHERE c.bucket = $1 AND c.id = $2`
-	selectStandings         = `SELECT ` + standingColumns + ` FROM ` + standingTables + ` WHERE c.bucket = $1 ORDER BY c.id`
+	selectStatus            = `SELECT ` + statusColumns + ` FROM ` + statusTables + ` WHERE c.bucket = $1 AND c.id = $2`
+	selectStatuses          = `SELECT ` + statusColumns + ` FROM ` + statusTables + ` WHERE c.bucket = $1 ORDER BY c.id`
 	selectConfiguration     = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.bucket = $1 AND c.id = $2`
 	selectConfigurations    = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.bucket = $1 AND c.id > $2 ORDER BY c.id LIMIT $3`
 	selectDocument          = `SELECT document FROM configurations WHERE bucket = $1 AND id = $2`
@@ -30,20 +30,37 @@ const (
 	selectBuckets           = `SELECT bucket FROM buckets WHERE bucket > $1 ORDER BY bucket LIMIT $2`
 	selectConfigurationsSum = `SELECT coalesce(sum(configurations), 0) FROM buckets`
 
-	addRun = `INSERT INTO runs (` + runColumns + `, seq) VALUES
-	($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
+	addRun = `INSERT INTO runs (` + runColumns + `, seq, owner, lease) VALUES
+	($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`
 	updateRun = `UPDATE runs SET bucket = $2, configuration = $3, run_trigger = $4, state = $5, attempt = $6,
 	due = $7, queued = $8, started = $9, ended = $10, listed = $11, matched = $12, bytes = $13, written = $14,
 	shards = $15, expected = $16, object_key = $17, reason = $18, manifest = $19, destination = $20,
-	late = CASE WHEN late = 1 THEN 1 ELSE $21 END
-	WHERE id = $1 AND state = $22`
+	late = CASE WHEN late = 1 THEN 1 ELSE $21 END, kind = $22
+	WHERE id = $1 AND state = $23 AND owner = $24 AND attempt = $25`
 	saveProgress = `UPDATE runs SET listed = $2, matched = $3, bytes = $4, written = $5, shards = $6,
-	expected = $7, object_key = $8 WHERE id = $1 AND ended = 0`
+	expected = $7, object_key = $8 WHERE id = $1 AND ended = 0 AND owner = $9`
+
+	selectTakeable = `SELECT id FROM runs WHERE ended = 0 AND owner <> $1 AND (lease <= $2 OR $3 = 1) ORDER BY id LIMIT $4`
+	takeRun        = `UPDATE runs SET owner = $2, lease = $3, state = 'queued',
+	attempt = CASE WHEN state = 'queued' THEN attempt ELSE attempt + 1 END WHERE id = $1`
+	renewLeases   = `UPDATE runs SET lease = $2 WHERE ended = 0 AND owner = $1`
+	releaseLeases = `UPDATE runs SET lease = 0 WHERE ended = 0 AND owner = $1`
+	requestCancel = `UPDATE runs SET cancel = 1 WHERE ended = 0 AND id = $1`
+	heldColumns   = `cancel, EXISTS (SELECT 1 FROM reports p WHERE p.run = runs.id), ` + runColumns
+	selectHeld    = `SELECT ` + heldColumns + ` FROM runs WHERE ended = 0 AND owner = $1 ORDER BY id`
+	selectHeldRun = `SELECT ` + heldColumns + ` FROM runs WHERE id = $1`
+
+	addReport           = `INSERT INTO reports (run, body) VALUES ($1, $2) ON CONFLICT (run) DO NOTHING`
+	selectReport        = `SELECT body FROM reports WHERE run = $1`
+	dropReport          = `DELETE FROM reports WHERE run = $1`
+	dropReportsOf       = `DELETE FROM reports WHERE run IN (SELECT id FROM runs WHERE ended = 0 AND bucket = $1 AND configuration = $2)`
+	dropReportsOfBucket = `DELETE FROM reports WHERE run IN (SELECT id FROM runs WHERE ended = 0 AND bucket = $1)`
+
 	dropRunsOf       = `DELETE FROM runs WHERE bucket = $1 AND configuration = $2`
 	dropRunsOfBucket = `DELETE FROM runs WHERE bucket = $1`
-	pruneRuns        = `DELETE FROM runs WHERE bucket = $1 AND configuration = $2 AND ended <> 0 AND seq <=
-	coalesce((SELECT seq FROM runs WHERE bucket = $1 AND configuration = $2 AND ended <> 0
-	ORDER BY seq DESC LIMIT 1 OFFSET $3), 0)`
+	pruneRuns        = `DELETE FROM runs WHERE bucket = $1 AND configuration = $2 AND kind = $3 AND ended <> 0 AND seq <=
+	coalesce((SELECT seq FROM runs WHERE bucket = $1 AND configuration = $2 AND kind = $3 AND ended <> 0
+	ORDER BY seq DESC LIMIT 1 OFFSET $4), 0)`
 	forgotten = ` WHERE ended <> 0 AND ended < $1 AND NOT EXISTS
 	(SELECT 1 FROM configurations c WHERE c.bucket = runs.bucket AND c.id = runs.configuration)`
 	selectForgotten  = `SELECT id FROM runs` + forgotten
@@ -51,11 +68,10 @@ const (
 	selectRun        = `SELECT ` + runColumns + ` FROM runs WHERE id = $1`
 	selectRuns       = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 ORDER BY seq DESC`
 	selectNewest     = selectRuns + ` LIMIT $3`
-	selectGoing      = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 AND ended = 0`
-	selectUnfinished = `SELECT ` + runColumns + ` FROM runs WHERE ended = 0 AND id > $1 ORDER BY id LIMIT $2`
+	selectUnfinished = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 AND ended = 0 ORDER BY seq DESC`
 	selectPrevious   = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2
-	AND state IN ('succeeded', 'failed') ORDER BY seq DESC LIMIT 1`
-	selectLastListed = `SELECT listed FROM runs WHERE bucket = $1 AND configuration = $2 AND state = 'succeeded'
+	AND kind = $3 AND state IN ('succeeded', 'failed') ORDER BY seq DESC LIMIT 1`
+	selectLastListed = `SELECT listed FROM runs WHERE bucket = $1 AND configuration = $2 AND kind = $3 AND state = 'succeeded'
 	ORDER BY seq DESC LIMIT 1`
 
 	selectLate     = `SELECT ` + runColumns + ` FROM runs WHERE ended = 0 AND late = 0 AND due <= $1 ORDER BY due LIMIT $2`
@@ -89,14 +105,16 @@ var (
 	writeStatements = []string{
 		countIntoBucket, bucketSize, shrinkBucket, dropBucket,
 		addConfiguration, dropConfiguration, dropConfigurationsOf, setDue, setRetention, moveDue, takeSeq, setLast,
-		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRun, selectGoing,
+		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRun, selectUnfinished,
+		selectTakeable, takeRun, renewLeases, releaseLeases, requestCancel, selectHeld, selectHeldRun,
+		addReport, selectReport, dropReport, dropReportsOf, dropReportsOfBucket,
 		selectLate, markLate, addNotice, setNotice, dropNotice, forgetNotices,
 		selectStrays, addStray, dropStray, dropStraysOf, dropStraysOfBucket,
 		savepoint, undo, release,
 	}
 	readStatements = []string{
-		selectStanding, selectStandings, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
-		selectRun, selectRuns, selectNewest, selectForgotten, selectGoing, selectUnfinished, selectPrevious, selectLastListed,
+		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
+		selectRun, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectPrevious, selectLastListed, selectReport,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countStrays,
 	}
 )

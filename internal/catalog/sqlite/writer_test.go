@@ -41,7 +41,7 @@ func TestTogetherEachForItself(t *testing.T) {
 		put := func(id, run string) func() error {
 			first := catalogtest.Queued("photos", id, run)
 			return func() error {
-				return c.AddConfiguration(t.Context(), catalogtest.Entry("photos", id), &first, 3)
+				return c.AddConfiguration(t.Context(), catalogtest.Entry("photos", id), &first, catalogtest.Holder, 3)
 			}
 		}
 		ended, end := context.WithCancel(t.Context())
@@ -77,7 +77,7 @@ func TestTogetherEachForItself(t *testing.T) {
 				t.Errorf("change %d: %v, want %v", i, answers[i], want)
 			}
 		}
-		entries, err := c.Standings(t.Context(), "photos")
+		entries, err := c.EntryStatuses(t.Context(), "photos")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestTogetherWithoutRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, filepath.Join(t.TempDir(), "catalog.db"))
 		first := catalogtest.Queued("photos", "a", "ra")
-		if err := c.AddConfiguration(t.Context(), catalogtest.Entry("photos", "a"), &first, 10); err != nil {
+		if err := c.AddConfiguration(t.Context(), catalogtest.Entry("photos", "a"), &first, catalogtest.Holder, 10); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.LimitPages(t.Context(), 10); err != nil {
@@ -107,8 +107,8 @@ func TestTogetherWithoutRoom(t *testing.T) {
 		failed.State, failed.Ended = stocktake.Failed, catalogtest.Start
 		huge := inventory.End{Keep: 1, Notices: []inventory.Notice{{ID: "n", Payload: strings.Repeat("x", 1<<20)}}}
 		answers := together(c,
-			func() error { return c.MoveRun(t.Context(), running, stocktake.Queued) },
-			func() error { return c.EndRun(t.Context(), failed, stocktake.Scanning, huge) },
+			func() error { return c.StartRun(t.Context(), running, catalogtest.At(stocktake.Queued, running)) },
+			func() error { return c.EndRun(t.Context(), failed, catalogtest.At(stocktake.Scanning, failed), huge) },
 			func() error { return c.SetRetention(t.Context(), "photos", "a", stocktake.Retention{Days: 7}) },
 		)
 		if answers[0] != nil || answers[2] != nil {
@@ -117,7 +117,7 @@ func TestTogetherWithoutRoom(t *testing.T) {
 		if answers[1] == nil || !strings.Contains(answers[1].Error(), "full") {
 			t.Errorf("%v, want it to say that the disk is full", answers[1])
 		}
-		e, err := c.Standing(t.Context(), "photos", "a")
+		e, err := c.EntryStatus(t.Context(), "photos", "a")
 		if err != nil || e.Retention.Days != 7 || e.Last.State != stocktake.Scanning {
 			t.Errorf("then there is %+v, %v", e, err)
 		}
@@ -131,7 +131,7 @@ func TestWithdrawn(t *testing.T) {
 		release := c.Hold()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := c.AddConfiguration(ctx, catalogtest.Entry("photos", "a"), nil, 10); !errors.Is(err, context.DeadlineExceeded) {
+		if err := c.AddConfiguration(ctx, catalogtest.Entry("photos", "a"), nil, catalogtest.Holder, 10); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v, want %v", err, context.DeadlineExceeded)
 		}
 		release()
@@ -144,7 +144,7 @@ func TestWithdrawn(t *testing.T) {
 	})
 }
 
-// TestSynced reads how the last commit was made: only those of MoveRun alone may
+// TestSynced reads how the last commit was made: only those that say so may
 // leave the disk for later.
 func TestSynced(t *testing.T) {
 	const normal, full = 1, 2
@@ -153,13 +153,13 @@ func TestSynced(t *testing.T) {
 		put := func(id string) func() error {
 			first := catalogtest.Queued("photos", id, id)
 			return func() error {
-				return c.AddConfiguration(t.Context(), catalogtest.Entry("photos", id), &first, 10)
+				return c.AddConfiguration(t.Context(), catalogtest.Entry("photos", id), &first, catalogtest.Holder, 10)
 			}
 		}
 		move := func(id string) func() error {
 			r := catalogtest.Queued("photos", id, id)
 			r.State = stocktake.Scanning
-			return func() error { return c.MoveRun(t.Context(), r, stocktake.Queued) }
+			return func() error { return c.StartRun(t.Context(), r, catalogtest.At(stocktake.Queued, r)) }
 		}
 		for i, step := range []struct {
 			changes []func() error
@@ -189,7 +189,7 @@ func BenchmarkCommits(b *testing.B) {
 			c := open(b, filepath.Join(b.TempDir(), "catalog.db"))
 			for i := range at {
 				id := fmt.Sprint(i)
-				if err := c.AddConfiguration(b.Context(), catalogtest.Entry("photos", id), nil, catalogtest.Limit); err != nil {
+				if err := c.AddConfiguration(b.Context(), catalogtest.Entry("photos", id), nil, catalogtest.Holder, catalogtest.Limit); err != nil {
 					b.Fatal(err)
 				}
 			}

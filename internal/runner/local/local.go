@@ -24,7 +24,7 @@ type Stores interface {
 // once it is used.
 type Runner struct {
 	Stores  Stores
-	Options engine.Options // of each run; Progress and Publish are the service's
+	Options engine.Options // of each run; Progress and Record are the service's
 	Seed    string         // see engine.Job; empty: none
 }
 
@@ -45,8 +45,13 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 	}
 	opts := r.Options
 	opts.Progress = new(engine.Progress)
-	opts.Publish = t.Publish
+	opts.Record = t.Record
 	t.Follow(opts.Progress.Load)
+	if t.Recorded != nil { // the engine writes it without asking again
+		if _, err := t.Record(ctx, t.Recorded); err != nil {
+			return inventory.Outcome{}, err
+		}
+	}
 	result, err := engine.Run(ctx, src, dst, r.job(&t), opts)
 	if err != nil {
 		return inventory.Outcome{}, err
@@ -95,7 +100,7 @@ func (r *Runner) Clean(ctx context.Context, t inventory.Task) error {
 func (r *Runner) job(t *inventory.Task) engine.Job {
 	return engine.Job{
 		Run: t.Run.ID, Attempt: t.Run.Attempt,
-		Bucket: t.Run.Bucket, Configuration: t.Configuration, Expected: t.Run.Expected,
+		Bucket: t.Run.Bucket, Configuration: t.Configuration, Expected: t.Run.Expected, Recorded: t.Recorded,
 		Seed: r.Seed,
 	}
 }

@@ -1,0 +1,125 @@
+package sqlite
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// leaseOf returns when the lease ends that by gets now.
+func (c *Catalog) leaseOf(by inventory.Holder) int64 { return micros(c.now().Add(by.Lease)) }
+
+func scanHeld(scan scanner) (inventory.HeldRun, error) {
+	var h inventory.HeldRun
+	var err error
+	h.Run, err = scanRun(scan, &h.Cancel, &h.Recorded)
+	return h, err
+}
+
+func (t *tx) held(ctx context.Context, text string, args ...any) (runs []inventory.HeldRun, err error) {
+	err = t.rows(ctx, text, func(scan scanner) error {
+		h, err := scanHeld(scan)
+		runs = append(runs, h)
+		return err
+	}, args...)
+	return runs, err
+}
+
+// TakeRuns implements [inventory.Catalog].
+func (c *Catalog) TakeRuns(ctx context.Context, by inventory.Holder, all bool, max int) ([]inventory.HeldRun, error) {
+	var taken []inventory.HeldRun
+	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
+		taken = nil
+		var ids []string
+		err := t.rows(ctx, selectTakeable, func(scan scanner) error {
+			var id string
+			err := scan(&id)
+			ids = append(ids, id)
+			return err
+		}, by.Owner, micros(c.now()), boolInt(all), max)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, err := t.exec(ctx, takeRun, id, by.Owner, c.leaseOf(by)); err != nil {
+				return err
+			}
+			h, err := t.held(ctx, selectHeldRun, id)
+			if err != nil {
+				return err
+			}
+			taken = append(taken, h...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, wrap("take runs", err)
+	}
+	return taken, nil
+}
+
+// RenewRuns implements [inventory.Catalog].
+func (c *Catalog) RenewRuns(ctx context.Context, by inventory.Holder, progress map[string]stocktake.Progress) ([]inventory.HeldRun, error) {
+	var held []inventory.HeldRun
+	err := c.write.later(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := t.exec(ctx, renewLeases, by.Owner, c.leaseOf(by)); err != nil {
+			return err
+		}
+		for id, p := range progress {
+			if _, err := t.exec(ctx, saveProgress, id, p.Listed, p.Matched, p.Bytes, p.Written,
+				int64(p.Shards), p.Expected, url.QueryEscape(p.Key), by.Owner); err != nil {
+				return err
+			}
+		}
+		var err error
+		held, err = t.held(ctx, selectHeld, by.Owner)
+		return err
+	})
+	if err != nil {
+		return nil, wrap("renew the leases of runs", err)
+	}
+	return held, nil
+}
+
+// ReleaseRuns implements [inventory.Catalog].
+func (c *Catalog) ReleaseRuns(ctx context.Context, owner string) error {
+	return wrap("release runs", c.exec(ctx, releaseLeases, owner))
+}
+
+// RequestCancel implements [inventory.Catalog].
+func (c *Catalog) RequestCancel(ctx context.Context, id string) error {
+	return wrap("request the end of a run", c.exec(ctx, requestCancel, id))
+}
+
+// PublishRun implements [inventory.Catalog].
+func (c *Catalog) PublishRun(ctx context.Context, r stocktake.Run, fence inventory.Fence, report []byte, durable bool) ([]byte, error) {
+	write := c.write.later
+	if durable {
+		write = c.write.now
+	}
+	var recorded []byte
+	err := write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.replaceRun(ctx, &r, fence); err != nil {
+			return err
+		}
+		recorded = report
+		n, err := t.exec(ctx, addReport, r.ID, report)
+		if err != nil || n == 1 {
+			return err
+		}
+		return t.rows(ctx, selectReport, func(scan scanner) error { return scan(&recorded) }, r.ID)
+	})
+	if err != nil {
+		return nil, wrap("publish run", err)
+	}
+	return recorded, nil
+}
+
+// RecordedReport implements [inventory.Catalog].
+func (c *Catalog) RecordedReport(ctx context.Context, id string) ([]byte, error) {
+	var recorded []byte
+	err := c.read.rows(ctx, selectReport, func(scan scanner) error { return scan(&recorded) }, id)
+	return recorded, wrap("read the report of a run", err)
+}

@@ -1,0 +1,176 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// heartbeat is how often a process renews the leases of its runs and keeps their
+// progress, which is read from the catalog by other processes and after a crash.
+const heartbeat = 5 * time.Second
+
+// errTaken is the cause of the end of an attempt whose run another process has
+// taken, as this one has not renewed its lease in time.
+var errTaken = errors.New("another process has taken the run")
+
+// takeRuns takes the runs that nobody works on, or with all those of every other
+// process, and queues them.
+func (s *Service) takeRuns(ctx context.Context, all bool) error {
+	var runs []HeldRun
+	for {
+		page, err := s.catalog.TakeRuns(ctx, s.holder, all, batch)
+		runs = append(runs, page...)
+		if err != nil {
+			return err
+		}
+		if len(page) < batch {
+			break
+		}
+	}
+	slices.SortFunc(runs, func(a, b HeldRun) int {
+		return cmp.Or(a.Run.Queued.Compare(b.Run.Queued), cmp.Compare(a.Run.ID, b.Run.ID))
+	})
+	for i := range runs {
+		if err := s.receive(ctx, &runs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receive queues a run that was taken, or ends it.
+func (s *Service) receive(ctx context.Context, h *HeldRun) error {
+	r := h.Run
+	s.mu.Lock()
+	s.taken[r.ID] = true
+	s.mu.Unlock()
+	switch {
+	case h.Cancel && !h.Recorded:
+		if _, err := s.cancelWaiting(ctx, r); !errors.Is(err, stocktake.ErrNoSuchRun) && !errors.Is(err, stocktake.ErrNoSuchInventory) {
+			return err
+		}
+		return nil
+	case r.Attempt > s.opts.MaxAttempts:
+		return s.giveUp(ctx, h)
+	case r.Attempt > 1:
+		s.log.Warn("run was interrupted and restarts", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt)
+	}
+	s.enqueue(r)
+	return nil
+}
+
+// giveUp fails a run that has ended with its process each time.
+func (s *Service) giveUp(ctx context.Context, h *HeldRun) error {
+	r := h.Run
+	e, err := s.catalog.Configuration(ctx, r.Bucket, r.Configuration)
+	if err != nil {
+		return err
+	}
+	fence := s.fence(&r)
+	r.State, r.Ended, r.Attempt = stocktake.Failed, s.now(), r.Attempt-1
+	r.Reason = fmt.Sprintf("the server ended %d times during the run; find out why in the server's log, then run it again", r.Attempt)
+	if err := s.endRun(ctx, r, fence, false); err != nil {
+		return err
+	}
+	if h.Recorded && s.opts.Shared {
+		return nil // its last process may yet publish what was recorded, which must be whole then
+	}
+	s.cleanInterrupted(ctx, h.Run, e.Configuration)
+	return nil
+}
+
+// fence is what a run must be like that this process holds as r.
+func (s *Service) fence(r *stocktake.Run) Fence {
+	return Fence{State: r.State, Owner: s.holder.Owner, Attempt: r.Attempt}
+}
+
+// beat renews the leases of this process, keeps the progress of its runs, and
+// does what other processes wish.
+func (s *Service) beat(ctx context.Context) {
+	progress := map[string]stocktake.Progress{}
+	active, queued := map[string]*attempt{}, map[string]waiting{}
+	s.mu.Lock()
+	for id, a := range s.active {
+		active[id] = a
+		if r, begun := a.now(); begun && r.Progress != a.saved {
+			progress[id], a.saved = r.Progress, r.Progress
+		}
+	}
+	for _, w := range s.queue.all() {
+		queued[w.id] = w
+	}
+	s.mu.Unlock()
+	if len(progress) == 0 && !s.opts.Shared {
+		return
+	}
+	held, err := s.catalog.RenewRuns(ctx, s.holder, progress)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Warn("the leases and the progress of runs could not be kept; trying again", "in", heartbeat, "err", err)
+		}
+		return
+	}
+	for i := range held {
+		h := &held[i]
+		a := active[h.Run.ID]
+		_, waits := queued[h.Run.ID]
+		if !waits && (a == nil || a.attemptNumber() > 0 && a.attemptNumber() != h.Run.Attempt) {
+			continue
+		}
+		delete(active, h.Run.ID)
+		delete(queued, h.Run.ID)
+		if h.Cancel {
+			s.carryOutCancel(ctx, a, h.Run)
+		}
+	}
+	for _, a := range active {
+		a.abandon()
+	}
+	for id, w := range queued {
+		s.unqueue(w.bucket, func(w *waiting) bool { return w.id == id })
+	}
+}
+
+// carryOutCancel ends a run of this process as somebody wishes. a is nil while
+// the run waits.
+func (s *Service) carryOutCancel(ctx context.Context, a *attempt, r stocktake.Run) {
+	if a != nil {
+		a.cancelRun()
+		return
+	}
+	_, err := s.cancelWaiting(ctx, r)
+	if err != nil && !errors.Is(err, stocktake.ErrNoSuchRun) && !errors.Is(err, stocktake.ErrNoSuchInventory) && ctx.Err() == nil {
+		s.log.Warn("a run could not be cancelled; trying again", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "err", err)
+	}
+}
+
+// patrol looks, in a shared catalog, for what processes have left that are gone:
+// runs whose lease has expired, and due times that they would have kept.
+func (s *Service) patrol(ctx context.Context) error {
+	if err := s.takeRuns(ctx, false); err != nil {
+		return err
+	}
+	if _, err := s.readNext(ctx); err != nil {
+		return err
+	}
+	_, err := s.readNextLate(ctx)
+	return err
+}
+
+// release lets others have the runs of this process at once.
+func (s *Service) release() {
+	if !s.opts.Shared {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.catalog.ReleaseRuns(ctx, s.holder.Owner); err != nil {
+		s.log.Warn("runs could not be released; other processes take them when their lease expires", "lease", s.holder.Lease, "err", err)
+	}
+}
