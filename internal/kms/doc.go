@@ -4,7 +4,7 @@
 // with a data key of its own ([NewWriter], [NewReader]); the data key is wrapped
 // by a version of a named key ([Keys.Wrap]); the material of named keys is
 // wrapped by the master key, which stands in a file of its own or in the
-// environment. Rotating a key gives it a new version for what is wrapped from
+// environment. Rotating a key adds a version for what is wrapped from
 // then on; older versions stay to unwrap what was.
 //
 // The primitives are those of Tink: AES-256-GCM for keys, streaming AEAD

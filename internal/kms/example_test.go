@@ -12,7 +12,7 @@ import (
 )
 
 // An object is encrypted with a data key of its own, which is kept wrapped
-// beside it. A range is read without the rest.
+// next to it. A range is read without the rest.
 func Example() {
 	dir, err := os.MkdirTemp("", "kms")
 	if err != nil {

@@ -126,7 +126,7 @@ func newState(f *file, master tink.AEAD) (*state, error) {
 	return s, nil
 }
 
-// materialContext is the associated data of a wrapped version: it cannot stand
+// materialContext returns the associated data of a wrapped version: it cannot stand
 // in for another one.
 func materialContext(id string, version int) []byte {
 	return wrapContext("stocktake key 1", id, version, nil)

@@ -39,7 +39,7 @@ func TestReadsWhatWasWritten(t *testing.T) {
 		must(t, err)
 		return b
 	}
-	for _, name := range []string{"master.key", "keys.json"} { // a checkout gives them to everybody
+	for _, name := range []string{"master.key", "keys.json"} { // a checkout makes them readable for everyone
 		must(t, securefile.Replace(filepath.Join(dir, name), read(name)))
 	}
 	k := open(t, dir, kms.Options{})

@@ -230,7 +230,7 @@ func validName(name string) bool {
 	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/") == ""
 }
 
-// info is what may be known of kf; nil gives nothing.
+// info returns what may be shown of kf; of nil, nothing.
 func (kf *keyFile) info(f *file) Info {
 	if kf == nil || len(kf.Versions) == 0 {
 		return Info{}
@@ -241,7 +241,7 @@ func (kf *keyFile) info(f *file) Info {
 	}
 }
 
-// List gives all keys but that of the service, oldest first.
+// List returns all keys except that of the service, oldest first.
 func (k *Keys) List() []Info {
 	f := k.current().file
 	list := make([]Info, 0, len(f.Keys))
@@ -302,7 +302,7 @@ func (k *Keys) edit(keyID string, edit func(*keyFile) error) (info Info, err err
 	return info, nil
 }
 
-// Rotate gives a key, by id or name, a new version, which wraps from now on.
+// Rotate adds a version to a key, named by id or name; it wraps from now on.
 // That of the service can be rotated, too. Errors: ErrNoSuchKey, ErrLimit.
 func (k *Keys) Rotate(keyID string) (Info, error) { return k.edit(keyID, k.addVersion) }
 

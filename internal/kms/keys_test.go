@@ -161,7 +161,7 @@ func TestKeysRefuses(t *testing.T) {
 	if _, err := k.Get(kms.DefaultKey); !errors.Is(err, kms.ErrNoSuchKey) {
 		t.Errorf("default key before its first use: %v", err)
 	}
-	// Keys without a name are no trouble; a name may be "default" before the default key is made.
+	// Keys without a name cause no conflict; a name may be "default" before the default key is made.
 	for _, name := range []string{"", "", "default"} {
 		_, err := k.Create(name)
 		must(t, err)
@@ -198,7 +198,7 @@ func TestMaster(t *testing.T) {
 	if got, err := open(t, dir, kms.Options{Master: master}).Unwrap(ctx, w, nil); err != nil || len(got) != 32 {
 		t.Errorf("%v", err)
 	}
-	// Another one, or none: nothing is made anew, nothing is lost.
+	// Another one, or none: nothing is made again, nothing is lost.
 	if _, err := tryOpen(dir, kms.Options{Master: kms.NewDataKey()}); !errors.Is(err, kms.ErrWrongMaster) {
 		t.Errorf("another master key: %v", err)
 	}

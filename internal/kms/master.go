@@ -20,7 +20,7 @@ var (
 	ErrNoMaster = errors.New("kms: the master key is missing; restore it, for without it nothing that is encrypted can be read")
 	// ErrWrongMaster is a master key that the keys were not made with.
 	ErrWrongMaster = errors.New("kms: the master key is not the one that the keys were made with")
-	// ErrInvalidMaster is a text that is no master key.
+	// ErrInvalidMaster reports a text that is not a master key.
 	ErrInvalidMaster = errors.New("kms: a master key is 32 bytes in base64")
 )
 

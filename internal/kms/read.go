@@ -87,7 +87,7 @@ func (r *rangeReader) WriteTo(w io.Writer) (written int64, err error) {
 	}
 }
 
-// fill makes content not empty, or gives the error that ends the range.
+// fill makes content not empty, or returns the error that ends the range.
 func (r *rangeReader) fill() error {
 	if len(r.content) > 0 {
 		return nil
@@ -114,10 +114,10 @@ func (r *rangeReader) fill() error {
 	return nil
 }
 
-// release gives the buffer back after the last byte.
+// release returns the buffer to the pool after the last byte.
 func (r *rangeReader) release() {
 	if r.left == 0 && len(r.content) == 0 && r.buf != nil {
-		clear(r.buf[:]) // it held somebody's content
+		clear(r.buf[:]) // it held decrypted content
 		buffers.Put(r.buf)
 		r.buf, r.content = nil, nil
 	}

@@ -47,7 +47,7 @@ func NewDataKey() []byte {
 	return key
 }
 
-// CipherSize is the size of n bytes of content when encrypted.
+// CipherSize returns the size of n bytes of content when encrypted.
 func CipherSize(n int64) int64 {
 	// All segments hold SegmentSize-tagSize bytes, the header counted as content
 	// of the first; an empty content has a segment, too.
@@ -56,7 +56,7 @@ func CipherSize(n int64) int64 {
 	return headerSize + n + segments*tagSize
 }
 
-// PlainSize is the inverse of CipherSize. It gives ErrCorrupt for a size that
+// PlainSize is the inverse of CipherSize. It returns ErrCorrupt for a size that
 // no content has.
 func PlainSize(size int64) (int64, error) {
 	segments := (size + SegmentSize - 1) / SegmentSize
@@ -130,7 +130,7 @@ func NewReader(r io.ReaderAt, size int64, dataKey, aad []byte) (*Reader, error) 
 	return reader, nil
 }
 
-// Size is the size of the content.
+// Size returns the size of the content.
 func (r *Reader) Size() int64 { return r.plain }
 
 // locate finds the segment that holds the byte off of the content, where in

@@ -34,18 +34,18 @@ var (
 	ErrKMSKey       = errors.New("the KMS key does not exist or is disabled")
 )
 
-// PositionError is an append at another position than the end.
+// A PositionError reports an append at a position other than the end.
 type PositionError struct {
 	Length int64 // of the object, where the next append must start
 }
 
 func (e *PositionError) Error() string { return "position is not equal to file length" }
 
-// DeleteMarkerError is a read of a key whose current version is a delete
-// marker. It is ErrNoSuchKey to errors.Is.
+// A DeleteMarkerError reports a read of a key whose current version is a delete
+// marker. To errors.Is it is ErrNoSuchKey.
 type DeleteMarkerError struct{ VersionID string }
 
 func (e *DeleteMarkerError) Error() string { return "the current version is a delete marker" }
 
-// Is makes a delete marker a missing key to those who do not care.
+// Is makes a delete marker a missing key for callers that do not distinguish them.
 func (e *DeleteMarkerError) Is(target error) bool { return target == ErrNoSuchKey }

@@ -14,8 +14,7 @@ type Lifecycle struct {
 	Rules []LifecycleRule
 }
 
-// A LifecycleRule is about the objects it selects: all conditions given must
-// hold.
+// A LifecycleRule applies to the objects for which all of its conditions hold.
 type LifecycleRule struct {
 	ID      string // 1 to 255 characters, distinct
 	Enabled bool
@@ -54,9 +53,8 @@ type LifecycleAge struct {
 	CreatedBefore time.Time // for objects last modified before this midnight UTC
 }
 
-// A LifecycleTransition moves objects to another storage class. Of a
-// noncurrent version Days count since it was replaced, and Date and
-// CreatedBefore are not set.
+// A LifecycleTransition moves objects to another storage class. For a noncurrent
+// version, Days count from its replacement, and Date and CreatedBefore are unset.
 type LifecycleTransition struct {
 	LifecycleAge
 	StorageClass stocktake.StorageClass

@@ -11,7 +11,7 @@ import (
 // Source: OSS developer guide, multipart upload.
 const (
 	MaxParts    = 10_000
-	MinPartSize = 100 << 10 // bytes, but for the last part
+	MinPartSize = 100 << 10 // bytes, except for the last part
 	MaxPartSize = 5 << 30   // bytes; also the largest object of one PutObject
 )
 
@@ -41,7 +41,7 @@ type CompletedPart struct {
 
 // Completion says how an upload becomes an object.
 type Completion struct {
-	Parts []CompletedPart // those to join; empty: there are none, for an empty object; nil: all
+	Parts []CompletedPart // the parts to join; empty: none, for an empty object; nil: all
 	ACL   stocktake.ACL   // DefaultACL: that of the upload
 
 	// ForbidOverwrite is that of [Attributes].

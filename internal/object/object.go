@@ -50,7 +50,7 @@ const (
 	Suspended
 )
 
-// String is the text of element Status; empty for Unversioned.
+// String returns the text of element Status; empty for Unversioned.
 func (v Versioning) String() string { return [...]string{"", "Enabled", "Suspended"}[v] }
 
 // Encryption is how an object is encrypted at rest. The zero value is not.
@@ -64,8 +64,7 @@ type Encryption struct {
 // enabled.
 const NullVersion = "null"
 
-// Info is what the store knows of one version of an object, all of it but the
-// bytes.
+// Info is what the store knows of one version of an object, except its bytes.
 type Info struct {
 	Key string
 
@@ -123,7 +122,7 @@ type Meta struct {
 // Tag is one tag of an object or a bucket.
 type Tag struct{ Key, Value string }
 
-// Attributes are what a writer says of an object beside its bytes.
+// Attributes describe an object that is being written, apart from its bytes.
 type Attributes struct {
 	Headers      Headers
 	StorageClass *stocktake.StorageClass // nil: the bucket's
@@ -162,8 +161,8 @@ type ListQuery struct {
 	Max       int // entries and common prefixes together, 1 to 1,000
 
 	// After is exclusive: only keys (and common prefixes) that sort after it. If
-	// AfterVersion is set, After is a key of which the versions that come after
-	// AfterVersion are still wanted.
+	// AfterVersion is set, the listing continues with the versions of the key After
+	// that come after AfterVersion.
 	After, AfterVersion string
 
 	// Versions asks for every version and delete marker instead of the current

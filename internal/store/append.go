@@ -14,9 +14,9 @@ import (
 )
 
 // mergeSize is the size below which the last blob of an appendable object is
-// written anew together with what is appended, in bytes, so that many small
-// appends do not make many pieces. Blobs stay what they are, and readers of an
-// older state keep theirs.
+// rewritten together with what is appended, in bytes, so that many small
+// appends do not make many pieces. Finished blobs never change, so readers of an
+// older state are not affected.
 const mergeSize = 512 << 10
 
 func textSum[T string | []byte](text T) [16]byte { return md5.Sum([]byte(text)) }
@@ -41,8 +41,8 @@ func (s *Store) AppendObject(ctx context.Context, by object.Origin, p object.Put
 	return s.extend(ctx, by, b, old, &p, r)
 }
 
-// appendable tells why old cannot be appended to at position; nil, or a delete
-// marker, is an object yet to be made.
+// appendable returns why old cannot be appended to at position. A nil row or a
+// delete marker stands for an object yet to be made.
 func appendable(old *layout.Row, position int64) error {
 	switch {
 	case old == nil || old.Info.IsDeleteMarker:
@@ -81,7 +81,7 @@ func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *la
 	if err != nil {
 		return object.Info{}, err
 	}
-	var tail []layout.Piece // is written anew
+	var tail []layout.Piece // is rewritten
 	if n := len(pieces); n > 0 && pieces[n-1].Size < mergeSize {
 		pieces, tail = pieces[:n-1], pieces[n-1:]
 	}

@@ -41,9 +41,9 @@ func (p Problem) String() string { return p.Subject + ": " + p.Text }
 // names and sizes of all files, none of their bytes; it needs 16 bytes of
 // memory for each blob. Others may write meanwhile.
 //
-// Each thing wrong is told to problem, and every few thousand rows and files
-// what was counted so far to progress, unless it is nil; both from the caller's
-// goroutine. The error is for what could not be read.
+// Audit calls problem for each thing wrong and, every few thousand rows and
+// files, progress with the counts so far unless it is nil; both from the caller's
+// goroutine. The error says what could not be read.
 func (s *Store) Audit(ctx context.Context, problem func(Problem), progress func(Audit)) (Audit, error) {
 	if progress == nil {
 		progress = func(Audit) {}
@@ -263,7 +263,7 @@ type claim struct {
 	sealed     bool
 }
 
-// size is what the blob of a piece takes on disk.
+// size returns what the blob of a piece takes on disk.
 func (c *claim) size(p layout.Piece) int64 {
 	if c.sealed {
 		return kms.CipherSize(p.Size)
@@ -389,7 +389,7 @@ func (a *auditor) fileBlobs() error {
 	return nil
 }
 
-// String is a line for people.
+// String returns a line for people.
 func (a Audit) String() string {
 	return fmt.Sprintf("%d buckets, %d versions, %d uploads, %d parts, %d blobs in the index, %d blob files of %d bytes, %d files on their way",
 		a.Buckets, a.Versions, a.Uploads, a.Parts, a.Inline, a.Files, a.FileBytes, a.Passing)

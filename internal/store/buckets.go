@@ -28,7 +28,7 @@ type buckets struct {
 
 // A bucket is the memory of one bucket.
 type bucket struct {
-	id   uint32 // never used again, so that a bucket made anew does not see old rows
+	id   uint32 // never reused, so that a bucket made again does not see old rows
 	stat counters
 
 	// mu is held for reading by a change of an object, so that what it read of
@@ -293,5 +293,5 @@ func (s *Store) BucketStat(_ context.Context, name string) (object.BucketStat, e
 	return sum.Stat(), nil
 }
 
-// now is the server's time as the index keeps it: UTC, whole milliseconds.
+// now returns the server's time as the index keeps it: UTC, whole milliseconds.
 func (s *Store) now() time.Time { return layout.FromMilli(s.opts.Now().UnixMilli()) }

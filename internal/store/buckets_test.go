@@ -180,8 +180,8 @@ func TestNoBucket(t *testing.T) {
 	}
 }
 
-// TestBucketMadeAnew does not see what the one before it had.
-func TestBucketMadeAnew(t *testing.T) {
+// TestBucketMadeAgain checks that a bucket does not see what its predecessor had.
+func TestBucketMadeAgain(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, store.Options{InlineBytes: 64})
 	bucket(t, s, object.Enabled)

@@ -183,7 +183,7 @@ func (s *Store) loadCeiling() error {
 	return nil
 }
 
-// nextSeq gives out a sequence number.
+// nextSeq returns a new sequence number.
 func (s *Store) nextSeq() (uint64, error) {
 	n := s.seq.Add(1)
 	return n, s.reserve(n)
@@ -207,7 +207,7 @@ func (s *Store) reserve(n uint64) error {
 	return nil
 }
 
-// stripe is the lock of a key: its changes happen one after the other.
+// stripe returns the lock of a key: its changes happen one after the other.
 func (s *Store) stripe(bucket uint32, key string) *sync.Mutex {
 	h := maphash.String(s.seed, key) ^ uint64(bucket)*0x9e3779b97f4a7c15
 	return &s.stripes[h%uint64(len(s.stripes))]

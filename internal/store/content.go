@@ -28,7 +28,7 @@ type getter interface {
 	Get(key []byte) ([]byte, io.Closer, error)
 }
 
-// get is the value of a key of the index, nil if there is none.
+// get returns the value of a key of the index, nil if there is none.
 func get(from getter, key []byte) ([]byte, error) {
 	v, closer, err := from.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {

@@ -165,7 +165,7 @@ func checkStep(t *testing.T, s *store.Store, key string, from, to int64) {
 }
 
 // checkWhole checks that the store agrees with itself: every version can be
-// read, the statistics are their sum, and there is no file beside theirs.
+// read, the statistics are their sum, and there is no other file.
 func checkWhole(t *testing.T, s *store.Store, fsys vfs.FS) {
 	t.Helper()
 	var want object.BucketStat
@@ -279,7 +279,7 @@ func TestEachFileOperationFailsOnce(t *testing.T) {
 }
 
 // TestConcurrentBucketDeletion puts into a bucket that others delete and make
-// anew: an object is in the bucket that it was answered for, or refused.
+// again: an object is in the bucket that it was answered for, or refused.
 func TestConcurrentBucketDeletion(t *testing.T) {
 	s := open(t, "data", quiet(vfs.NewMem()))
 	bucket(t, s, object.Unversioned)
@@ -386,7 +386,7 @@ func TestDestination(t *testing.T) {
 			t.Error(err)
 		}
 		r, err := d.Open(t.Context(), "r/1")
-		if v == object.Enabled { // what somebody else had put is there again
+		if v == object.Enabled { // what others had put is current again
 			if err != nil {
 				t.Error(err)
 			} else if b, _ := io.ReadAll(r); string(b) != "mine" {

@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// Destination is a bucket as an engine.Destination. What it writes are ordinary
+// Destination returns a bucket as an engine.Destination. What it writes are ordinary
 // objects, marked in the index as made by a report, so that Remove spares what
 // others have put under the same key in a versioned bucket. All its changes are
 // made by by.

@@ -2,8 +2,9 @@
 // Pebble and their bytes in files, on one machine, in one directory.
 //
 // It is what internal/ossapi serves (Buckets, Objects, Writers, Uploads) and a
-// Source and a Destination of internal/engine. docs/formats/store.md draws what
-// it keeps on disk.
+// Source and a Destination of internal/engine. docs/formats/store.md describes
+// what it keeps on disk. Package layout has the keys and rows of the index,
+// package blob the files.
 //
 // # Promises
 //
@@ -20,6 +21,6 @@
 //
 // buckets.making (making and removing buckets), bucket.mu (held for reading by a
 // change of an object, for writing by one of the bucket), the key's stripe.
-// None is held while a body is read or an fsync is awaited, but for changes of
+// None is held while a body is read or an fsync is awaited, except in changes of
 // buckets.
 package store

@@ -24,6 +24,6 @@ func (l *indexLog) Errorf(format string, args ...any) {
 
 func (l *indexLog) Fatalf(format string, args ...any) {
 	err := fmt.Errorf("index: "+format, args...)
-	l.log.Error("the index cannot go on; the process ends", "err", err)
+	l.log.Error("the index failed; the process ends", "err", err)
 	l.fatal(err)
 }

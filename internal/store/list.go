@@ -135,7 +135,7 @@ func (l *lister) truncate() {
 	}
 	l.page.NextAfterVersion = object.NullVersion
 	// An id made of the sequence number marks the place even if the null version
-	// is gone when the next page is asked for.
+	// is gone when the next page is requested.
 	if !l.last.null || l.row.Info.Key == l.last.key {
 		l.page.NextAfterVersion = layout.VersionID(l.last.seq)
 	}
@@ -168,7 +168,7 @@ func (l *lister) start() (bool, error) {
 	return l.it.SeekGE(layout.AppendAfterKey(nil, l.b.id, l.q.After)), nil
 }
 
-// afterGroup is the first index key after all those of a common prefix.
+// afterGroup returns the first index key after all those of a common prefix.
 func (l *lister) afterGroup(group string) []byte {
 	return layout.After(layout.AppendEscaped(layout.AppendBucketHead(nil, layout.SpaceVersions, l.b.id), group))
 }

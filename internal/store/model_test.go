@@ -149,7 +149,7 @@ func (w *world) close() {
 	}
 }
 
-// crash loses a part of what was not synced, and starts anew.
+// crash loses a part of what was not synced, and restarts.
 func (w *world) crash(*rapid.T) {
 	cfg := vfs.CrashCloneCfg{UnsyncedDataPercent: rapid.SampledFrom([]int{0, 50, 100}).Draw(w.t, "unsynced")}
 	cfg.RNG = rand.New(rand.NewPCG(rapid.Uint64().Draw(w.t, "seed"), 0))

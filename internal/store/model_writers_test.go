@@ -20,7 +20,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// keyring is no secret.
+// keyring has a key that is not secret.
 type keyring struct{}
 
 func (keyring) Wrap(_ context.Context, e object.Encryption, key []byte) (object.Encryption, []byte, error) {

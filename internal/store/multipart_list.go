@@ -57,7 +57,7 @@ func (s *Store) UploadList(ctx context.Context, q object.UploadQuery) (object.Up
 	return page, nil
 }
 
-// firstUpload is the first index key that may be on the page.
+// firstUpload returns the first index key that may be on the page.
 func firstUpload(bucket uint32, q *object.UploadQuery) []byte {
 	head := layout.AppendBucketHead(nil, layout.SpaceUploads, bucket)
 	if q.After == "" {

@@ -36,7 +36,7 @@ func (s *Store) UploadPartCopy(ctx context.Context, by object.Origin, u object.U
 	return source, made, err
 }
 
-// addPart adds what receive gives to an upload.
+// addPart adds the body that receive returns to an upload.
 func (s *Store) addPart(ctx context.Context, by object.Origin, u object.UploadID, number int, receive func(envelope) (*body, digests, error)) (object.Part, error) {
 	b, err := s.bucket(u.Bucket)
 	if err != nil {

@@ -28,7 +28,7 @@ type Options struct {
 	// asks for it fails with object.ErrKMSKey.
 	Keys Keyring
 
-	// FS is where everything is kept; nil is the operating system's. Tests give
+	// FS is where everything is kept; nil is the operating system's. Tests use
 	// one that fails or crashes.
 	FS vfs.FS
 

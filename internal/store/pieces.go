@@ -25,8 +25,8 @@ func getPieces(from getter, id uint64) ([]layout.Piece, error) {
 	return layout.DecodePieces(id, value)
 }
 
-// pins hold off the removal of files that somebody may still want to open:
-// content of many pieces is not opened all at once. They are by the sequence
+// pins delay the removal of files that a reader may still open: content of many
+// pieces is not opened all at once. They are by the sequence
 // number of the version.
 type pins struct {
 	mu  sync.Mutex
@@ -85,7 +85,7 @@ type piecedContent struct {
 }
 
 // openPieces opens content that has a map. The version is held before the map
-// is read: whoever removes it comes by the hold later.
+// is read: a change that removes it sees the hold.
 func (s *Store) openPieces(r *layout.Row, e envelope) (_ object.Content, err error) {
 	s.pins.hold(r.Seq)
 	c := &piecedContent{s: s, seq: r.Seq, size: r.Info.Size, env: e}

@@ -112,8 +112,8 @@ type scanner struct {
 	hasLast bool
 }
 
-// stretch scans on with it. If rows are left it returns the index key to go on
-// from.
+// stretch continues the scan with it. If rows are left it returns the index key
+// to continue from.
 func (c *scanner) stretch(ctx context.Context, it *pebble.Iterator) (next []byte, err error) {
 	rows := 0
 	for ok := it.First(); ok; rows++ {

@@ -76,7 +76,7 @@ func TestSplit(t *testing.T) {
 			for _, cut := range cuts {
 				i, ok := slices.BinarySearch(keys, cut)
 				if !ok {
-					t.Errorf("%q is no key", cut)
+					t.Errorf("%q is not a key", cut)
 				}
 				at = append(at, i)
 			}

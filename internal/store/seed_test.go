@@ -49,7 +49,7 @@ func TestSeed(t *testing.T) {
 	if err != nil || i != n {
 		t.Errorf("%d records: %v", i, err)
 	}
-	// They are objects like others, but for their bytes.
+	// Except for their bytes they are ordinary objects.
 	v := object.Version{Bucket: "b", Key: objects[7].Key}
 	if info, err := s.Head(t.Context(), v); err != nil || info.Headers.ContentType != "image/jpeg" {
 		t.Error(info, err)

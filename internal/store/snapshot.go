@@ -11,7 +11,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// Source is the store as an engine.Source. Its snapshots show the exact state
+// Source returns the store as an engine.Source. Its snapshots show the exact state
 // of a bucket at one instant.
 func (s *Store) Source() engine.Source { return source{s} }
 
@@ -42,7 +42,7 @@ func (src source) Snapshot(ctx context.Context, name string) (engine.Snapshot, e
 // snapshot is the index at an instant, for one bucket.
 //
 // It is a plain snapshot: Pebble keeps the overwritten rows it still needs and
-// goes on compacting. An EventuallyFileOnlySnapshot would keep whole tables
+// continues compacting. An EventuallyFileOnlySnapshot would keep whole tables
 // instead and flush the write buffer first, which pays only where most of the
 // index is rewritten during a scan.
 type snapshot struct {

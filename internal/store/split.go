@@ -13,8 +13,8 @@ import (
 
 const (
 	// sampledSize is the space on disk below which a key range is cut by reading
-	// its keys: so little may as well lie in the write buffers, of whose sizes
-	// Pebble tells nothing.
+	// its keys: so little may as well lie in the write buffers, whose sizes
+	// Pebble does not report.
 	sampledSize = 16 << 20
 	maxSampled  = 1 << 19 // rows read at most
 	maxSamples  = 1 << 13 // keys kept at once
@@ -157,7 +157,7 @@ func (c *cutter) bisect(ctx context.Context, s span, n int) error {
 	return c.bisect(ctx, span{at, s.last, size, s.until}, n-left)
 }
 
-// middle is a key about half way between two, which may be no key of a row.
+// middle returns a key about half way between two, which may be no key of a row.
 // There is none if they are too close.
 func middle(lo, hi []byte) ([]byte, bool) {
 	shared := 0
@@ -171,7 +171,7 @@ func middle(lo, hi []byte) ([]byte, bool) {
 	return binary.BigEndian.AppendUint64(bytes.Clone(lo[:shared]), a+(b-a)/2), true
 }
 
-// word is the first 8 bytes of b as a number, those missing being 0.
+// word returns the first 8 bytes of b as a number, those missing being 0.
 func word(b []byte) uint64 {
 	var w [8]byte
 	copy(w[:], b)

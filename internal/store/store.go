@@ -38,7 +38,7 @@ type Store struct {
 	stopSweep  context.CancelFunc
 	unfinished sync.WaitGroup // bodies being received
 	closing    sync.Once
-	closed     error // what closing gave
+	closed     error // what closing returned
 }
 
 // Open opens the store in dir, which it makes if it is missing. Only one Store
@@ -69,7 +69,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 			err = errors.Join(err, s.db.Close())
 		}
 	}()
-	// The index is locked by now: nobody else is writing below tmp/.
+	// The index is locked by now, so no other process is writing below tmp/.
 	if s.blobs, err = blob.Open(fsys, dir, plain); err != nil {
 		return nil, fmt.Errorf("open store: blobs: %w", err)
 	}
@@ -100,5 +100,5 @@ func (s *Store) Close() error {
 	return s.closed
 }
 
-// get is the value of a key of the index, nil if there is none.
+// get returns the value of a key of the index, nil if there is none.
 func (s *Store) get(key []byte) ([]byte, error) { return get(s.db, key) }

@@ -55,7 +55,7 @@ func put(t testing.TB, s *store.Store, key, data string) object.Info {
 	return info
 }
 
-// read gives the content of a version.
+// read returns the content of a version.
 func read(t testing.TB, s *store.Store, v object.Version) (object.Info, string) {
 	t.Helper()
 	info, c, err := s.Open(t.Context(), v)

@@ -44,7 +44,7 @@ func versions(from reader, bucket uint32, key string, yield func(r *layout.Row, 
 	return nil
 }
 
-// newest is the newest version of a key, nil if there is none.
+// newest returns the newest version of a key, nil if there is none.
 func newest(from reader, bucket uint32, key string) (found *layout.Row, err error) {
 	err = versions(from, bucket, key, func(r *layout.Row, _ bool) bool {
 		found = r
@@ -53,7 +53,7 @@ func newest(from reader, bucket uint32, key string) (found *layout.Row, err erro
 	return found, err
 }
 
-// null is the null version of a key, nil if there is none.
+// null returns the null version of a key, nil if there is none.
 func null(from reader, bucket uint32, key string) (found *layout.Row, latest bool, err error) {
 	err = versions(from, bucket, key, func(r *layout.Row, isLatest bool) bool {
 		if r.Null {
@@ -64,7 +64,7 @@ func null(from reader, bucket uint32, key string) (found *layout.Row, latest boo
 	return found, latest, err
 }
 
-// exact is the version of a key that an id names, nil if there is none.
+// exact returns the version of a key that an id names, nil if there is none.
 func exact(from reader, bucket uint32, key, id string) (found *layout.Row, latest bool, err error) {
 	if id == object.NullVersion {
 		return null(from, bucket, key)
@@ -82,7 +82,7 @@ func exact(from reader, bucket uint32, key, id string) (found *layout.Row, lates
 	return found, latest, err
 }
 
-// find is the version that v names, as Head promises: not a delete marker.
+// find returns the version that v names, as Head promises: not a delete marker.
 func find(from reader, b *bucket, v object.Version) (*layout.Row, object.Info, error) {
 	versioned := b.state.Load().Versioning != object.Unversioned
 	if v.ID == "" {

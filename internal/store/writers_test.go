@@ -194,7 +194,7 @@ func TestOpenContentOutlivesItsObject(t *testing.T) {
 		}
 	}
 	old := want["log"]
-	extend(70) // writes the last piece anew
+	extend(70) // rewrites the last piece
 	want["log"] = old
 	for key := range want {
 		if _, err := s.Delete(t.Context(), by, object.Version{Bucket: "b", Key: key}); err != nil {
@@ -267,7 +267,7 @@ func TestNoPlaintextOnDisk(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	const secret = "nobody may read this. "
+	const secret = "keep this from readers. "
 	for i, n := range []int{10, 100, 20_000} { // in the index, and in files
 		key := fmt.Sprint("k", i)
 		info := put(t, s, key, strings.Repeat(secret, n))

@@ -69,18 +69,18 @@ func AppendVersionKey[K string | []byte](dst []byte, bucket uint32, key K, seq u
 	return binary.BigEndian.AppendUint64(AppendKeyHead(dst, bucket, key), ^seq)
 }
 
-// VersionSeq is the sequence number at the end of an index key.
+// VersionSeq returns the sequence number at the end of an index key.
 func VersionSeq(indexKey []byte) uint64 {
 	return ^binary.BigEndian.Uint64(indexKey[len(indexKey)-SeqLen:])
 }
 
-// EscapedKey is the part of an index key that holds the object's key.
+// EscapedKey returns the part of an index key that holds the object's key.
 func EscapedKey(indexKey []byte) []byte {
 	return indexKey[BucketHeadLen : len(indexKey)-SeqLen-TerminatorLen]
 }
 
-// Unescape gives the key that escaped holds; it writes over escaped only if it
-// must.
+// Unescape returns the key that escaped holds. It overwrites escaped if the key
+// has a zero byte.
 func Unescape(escaped []byte) []byte {
 	i := bytes.IndexByte(escaped, 0)
 	if i < 0 {
@@ -121,7 +121,7 @@ func appendAfterPrefix(dst []byte, start int) []byte {
 	return dst
 }
 
-// After is the first index key after all those that begin with prefix.
+// After returns the first index key after all those that begin with prefix.
 func After(prefix []byte) []byte {
 	return appendAfterPrefix(bytes.Clone(prefix), 0)
 }
@@ -132,7 +132,7 @@ func AppendAfterKey[K string | []byte](dst []byte, bucket uint32, key K) []byte 
 	return appendAfterPrefix(AppendKeyHead(dst, bucket, key), start)
 }
 
-// IDKey is the key of blob id in a space.
+// IDKey returns the key of blob id in a space.
 func IDKey(space byte, id uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{space}, id)
 }
@@ -161,7 +161,7 @@ var comparer = func() *pebble.Comparer {
 	return &c
 }()
 
-// split is the length of the part of an index key that all versions of an
+// split returns the length of the part of an index key that all versions of an
 // object share: for a version up to and with the terminator, else all of it.
 func split(k []byte) int {
 	if len(k) <= BucketHeadLen || k[0] != SpaceVersions {

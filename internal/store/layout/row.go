@@ -26,6 +26,7 @@ type Content struct {
 	ID   uint64 // of the blob or the map
 }
 
+// A Kind is where content lies.
 type Kind uint8
 
 const (
@@ -351,7 +352,7 @@ func FromMilli(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// VersionID is the id of r, as a bucket that is or was never versioned shows it.
+// VersionID returns the id of r, as a bucket that is or was never versioned shows it.
 func (r *Row) VersionID(versioned bool) string {
 	switch {
 	case !versioned:
@@ -362,7 +363,7 @@ func (r *Row) VersionID(versioned bool) string {
 	return VersionID(r.Seq)
 }
 
-// Publish is what callers get to see of r.
+// Publish returns what callers get to see of r.
 func (r *Row) Publish(versioned, latest bool) object.Info {
 	info := r.Info
 	info.VersionID, info.IsLatest = r.VersionID(versioned), latest

@@ -92,7 +92,7 @@ func FuzzDecodeRow(f *testing.F) {
 			t.Errorf("%v (-first +again):\n%s", err, diff)
 		}
 		if _, err := DecodeRow(key, value); err == nil && !isVersionKey(key) {
-			t.Errorf("%x is no key of a version", key)
+			t.Errorf("%x is not the key of a version", key)
 		}
 	})
 }

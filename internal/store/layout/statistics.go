@@ -114,7 +114,7 @@ func (d *Delta) Stat() object.BucketStat {
 	return s
 }
 
-// Versions is the number of rows that d counts, delete markers included.
+// Versions returns the number of rows that d counts, delete markers included.
 func (d *Delta) Versions() int64 {
 	n := d[StatMarkers]
 	for _, v := range d[StatObjects:StatBytes] {

@@ -20,7 +20,7 @@ import (
 //	P | seq, 8 bytes | part number, 2 bytes
 const UploadIDLen = 16
 
-// uploadID is the id of the upload that was begun as seq.
+// uploadID returns the id of the upload that was begun as seq.
 func uploadID(seq uint64) (id [UploadIDLen]byte) {
 	m := mix(seq)
 	binary.BigEndian.PutUint64(id[:], m)
@@ -30,7 +30,7 @@ func uploadID(seq uint64) (id [UploadIDLen]byte) {
 
 func uploadText(id []byte) string { return strings.ToUpper(hex.EncodeToString(id)) }
 
-// ParseUploadID is the inverse of uploadID's text; ok is false for what it never
+// ParseUploadID is the inverse of UploadText; ok is false for an id that it never
 // made.
 func ParseUploadID(text string) (seq uint64, ok bool) {
 	var id [UploadIDLen]byte
@@ -50,7 +50,7 @@ func AppendUploadKey(dst []byte, bucket uint32, key string, seq uint64) []byte {
 	return append(dst, id[:]...)
 }
 
-// asVersionKey is the version key of the row that an upload's index key stands
+// asVersionKey returns the version key of the row that an upload's index key stands
 // for, so that one codec does for both.
 func asVersionKey(uploadKey []byte) ([]byte, uint64, error) {
 	n := len(uploadKey) - UploadIDLen

@@ -33,7 +33,7 @@ func VersionID(seq uint64) string {
 	return string(AppendVersionID(buf[:0], seq))
 }
 
-// ParseVersionID is the inverse of versionID; ok is false for what it never
+// ParseVersionID is the inverse of VersionID; ok is false for an id that it never
 // made.
 func ParseVersionID(id string) (seq uint64, ok bool) {
 	text, ok := strings.CutPrefix(id, versionIDHead)
