@@ -37,8 +37,28 @@ func (f *accessFlags) open() (*ram.Directory, error) {
 	return ram.Open(server.Folder(f.Data).Accounts(), ram.Root{AccessKeyID: key.ID, Secret: key.Secret, Account: f.AccountID}, ram.Options{})
 }
 
+// An accessChange is what a verb did to accounts, for programs.
+type accessChange struct {
+	Done   string `json:"done"` // "created", "deleted", "attached" and the like
+	Kind   string `json:"kind"` // "key", "user", "role" or "policy"
+	Name   string `json:"name"`
+	Policy string `json:"policy,omitempty"` // that was attached or detached
+}
+
+func (c accessChange) String() string {
+	switch {
+	case c.Done == "attached":
+		return fmt.Sprintf("attached policy %s to %s %s", c.Policy, c.Kind, c.Name)
+	case c.Done == "detached":
+		return fmt.Sprintf("detached policy %s from %s %s", c.Policy, c.Kind, c.Name)
+	case c.Kind == "key":
+		return c.Done + " access key " + c.Name
+	}
+	return fmt.Sprintf("%s %s %s", c.Done, c.Kind, c.Name)
+}
+
 // edit changes the directory and says what was done.
-func (f *accessFlags) edit(con console, done string, change func(d *ram.Directory) error) error {
+func (f *accessFlags) edit(con console, out jsonFlag, done accessChange, change func(d *ram.Directory) error) error {
 	d, err := f.open()
 	if err != nil {
 		return err
@@ -46,8 +66,7 @@ func (f *accessFlags) edit(con console, done string, change func(d *ram.Director
 	if err := change(d); err != nil {
 		return accessError(err)
 	}
-	_, err = fmt.Fprintln(con.out, done)
-	return err
+	return out.say(con, done, "%s", done)
 }
 
 // accessError tells input that the directory can never take from what it has,
@@ -89,18 +108,23 @@ func policiesExist(d *ram.Directory, account string, names []string) error {
 	return nil
 }
 
-// A principal is a user or role that a command changes.
-type principal struct {
+// named is the argument of verbs on one user, role or policy.
+type named struct {
 	accessFlags
+	jsonFlag
 	Name string `arg:"" help:"Name."`
 }
 
-func (c *principal) change(con console, done string, change func(d *ram.Directory) error) error {
-	return c.edit(con, c.Name+" "+done, change)
+func (c *named) change(con console, kind, done string, change func(d *ram.Directory) error) error {
+	return c.edit(con, c.jsonFlag, accessChange{Done: done, Kind: kind, Name: c.Name}, change)
 }
 
-// attached is principal with a policy.
+// attached is the arguments of verbs that attach and detach policies.
 type attached struct {
-	principal
+	named
 	Policy string `arg:"" help:"Name of the policy; see stocktake policy list."`
+}
+
+func (c *attached) change(con console, kind, done string, change func(d *ram.Directory) error) error {
+	return c.edit(con, c.jsonFlag, accessChange{Done: done, Kind: kind, Name: c.Name, Policy: c.Policy}, change)
 }

@@ -2,39 +2,78 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake"
 )
 
 // bucketCmd is `stocktake bucket`: what it takes to begin without another client.
 type bucketCmd struct {
-	Create bucketCreate `cmd:"" help:"Make buckets."`
+	Create bucketCreate `cmd:"" help:"Create buckets."`
 	List   bucketList   `cmd:"" help:"List buckets."`
-	Delete bucketDelete `cmd:"" help:"Delete an empty bucket; its inventory configurations go with it."`
+	Delete bucketDelete `cmd:"" help:"Delete an empty bucket, or with --force one with all its objects; its configurations go with it."`
 }
+
+// errBucketName says which names a bucket can have.
+var errBucketName = errors.New("the name of a bucket has 3 to 63 of a to z, 0 to 9 and '-', and '-' at neither end")
 
 type bucketCreate struct {
 	remote
+	jsonFlag
 	Names []string `arg:"" name:"bucket" help:"Names: 3 to 63 of a-z, 0-9 and '-'."`
 }
 
-// Run makes buckets; one that the account has already is no error.
+// Run creates buckets. A bucket that the account has already is not an error, but
+// it is said. Names are checked before any bucket is made.
 func (c *bucketCreate) Run(ctx context.Context, con console) error {
+	for _, name := range c.Names {
+		if !stocktake.ValidBucketName(name) {
+			return usagef("create bucket %s: %w", printable(name), errBucketName)
+		}
+	}
 	oc, err := c.ossClient()
 	if err != nil {
 		return err
 	}
 	for _, name := range c.Names {
-		if _, err := oc.PutBucket(ctx, &oss.PutBucketRequest{Bucket: &name}); err != nil {
-			return explain(err, "make bucket "+name)
+		existed, err := oc.IsBucketExist(ctx, name)
+		if err != nil {
+			return explain(err, "look for bucket "+name)
 		}
-		fmt.Fprintf(con.out, "made bucket %s\n", name)
+		if _, err := oc.PutBucket(ctx, &oss.PutBucketRequest{Bucket: &name}); err != nil {
+			return explain(err, "create bucket "+name)
+		}
+		said := "created bucket %s"
+		if existed {
+			said = "bucket %s exists already"
+		}
+		if err := c.say(con, bucketCreated{name, !existed}, said, name); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-type bucketList struct{ remote }
+type bucketCreated struct {
+	Bucket  string `json:"bucket"`
+	Created bool   `json:"created"` // false: it existed
+}
+
+type bucketList struct {
+	remote
+	JSON bool `help:"Print one JSON object a line."`
+}
+
+// A bucketLine is a bucket in a listing.
+type bucketLine struct {
+	Bucket  string    `json:"bucket"`
+	Created time.Time `json:"created"`
+	Class   string    `json:"storageClass"`
+}
 
 // Run lists the buckets of the account.
 func (c *bucketList) Run(ctx context.Context, con console) error {
@@ -42,33 +81,62 @@ func (c *bucketList) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	t := newTable(con.out, "BUCKET", "CREATED", "CLASS")
+	var all []bucketLine
 	for p := oc.NewListBucketsPaginator(&oss.ListBucketsRequest{}); p.HasNext(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
 			return explain(err, "list buckets")
 		}
 		for _, b := range page.Buckets {
-			t.row(oss.ToString(b.Name), when(oss.ToTime(b.CreationDate)), oss.ToString(b.StorageClass))
+			all = append(all, bucketLine{oss.ToString(b.Name), oss.ToTime(b.CreationDate), oss.ToString(b.StorageClass)})
 		}
+	}
+	if c.JSON {
+		return printLines(con.out, all)
+	}
+	t := newTable(con.out, "BUCKET", "CREATED", "CLASS")
+	for _, b := range all {
+		t.row(b.Bucket, when(b.Created), b.Class)
 	}
 	return t.flush("no buckets")
 }
 
 type bucketDelete struct {
 	remote
-	Name string `arg:"" name:"bucket" help:"Name."`
+	jsonFlag
+	Name  string `arg:"" name:"bucket" help:"Name."`
+	Force bool   `help:"Delete all objects, versions and unfinished uploads in it first."`
 }
 
-// Run deletes an empty bucket.
+type bucketDeleted struct {
+	Bucket string `json:"bucket"`
+	emptied
+}
+
+// Run deletes a bucket.
 func (c *bucketDelete) Run(ctx context.Context, con console) error {
 	oc, err := c.ossClient()
 	if err != nil {
 		return err
 	}
+	var was emptied
+	if c.Force {
+		line := newStatusLine(con.err)
+		was, err = emptyBucket(ctx, oc, c.Name, func(e emptied) { line.show("emptying " + c.Name + ": " + e.String()) })
+		line.clear()
+		if err != nil {
+			return err
+		}
+	}
 	if _, err := oc.DeleteBucket(ctx, &oss.DeleteBucketRequest{Bucket: &c.Name}); err != nil {
+		if serr, ok := serviceError(err); ok && serr.Code == "BucketNotEmpty" {
+			return fmt.Errorf("%w; --force deletes what is in it", explain(err, "delete bucket "+c.Name))
+		}
 		return explain(err, "delete bucket "+c.Name)
 	}
-	_, err = fmt.Fprintf(con.out, "deleted bucket %s\n", c.Name)
-	return err
+	said := "deleted bucket " + c.Name
+	if was != (emptied{}) {
+		said += " with " + was.String()
+	}
+	return c.say(con, bucketDeleted{c.Name, was}, "%s", said)
 }

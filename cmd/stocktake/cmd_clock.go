@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/stocktake/stocktake/client"
@@ -20,7 +19,10 @@ func (clockCmd) Help() string {
 	return `The server must have been started with --clock-control.`
 }
 
-type clockGet struct{ remote }
+type clockGet struct {
+	remote
+	jsonFlag
+}
 
 // Run shows the time.
 func (c *clockGet) Run(ctx context.Context, con console) error {
@@ -29,11 +31,12 @@ func (c *clockGet) Run(ctx context.Context, con console) error {
 		return err
 	}
 	now, err := admin.Now(ctx)
-	return c.show(con, now, err)
+	return c.show(con, c.jsonFlag, now, err)
 }
 
 type clockAdvance struct {
 	remote
+	jsonFlag
 	By time.Duration `arg:"" help:"How far, such as 24h."`
 }
 
@@ -47,16 +50,16 @@ func (c *clockAdvance) Run(ctx context.Context, con console) error {
 		return err
 	}
 	now, err := admin.AdvanceClock(ctx, c.By)
-	return c.show(con, now, err)
+	return c.show(con, c.jsonFlag, now, err)
 }
 
-func (r *remote) show(con console, now time.Time, err error) error {
+func (r *remote) show(con console, out jsonFlag, now time.Time, err error) error {
 	if errors.Is(err, client.ErrNoClockControl) {
 		return err
 	}
 	if err != nil {
 		return r.refused(err)
 	}
-	_, err = fmt.Fprintln(con.out, now.UTC().Format(time.RFC3339))
-	return err
+	now = now.UTC()
+	return out.say(con, map[string]time.Time{"now": now}, "%s", now.Format(time.RFC3339))
 }

@@ -101,23 +101,22 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *
 			return fmt.Errorf("make bucket %s: %w", b, err)
 		}
 	}
-	tree, skipped, err := findFiles(from)
+	tree, err := findFiles(from)
 	if err != nil {
 		return err
 	}
 	if len(tree.files) == 0 {
 		return usagef("--from: there is no file in %s", from)
 	}
+	tree.saySkipped(con)
 	start := time.Now()
-	if err := tree.upload(ctx, oc, demoBucket, demoIASize, con.err); err != nil {
+	done, err := transferAll(ctx, con, "upload", tree.bytes, tree.uploads(oc.NewUploader(), objectAddress{bucket: demoBucket}, demoClass))
+	if err != nil {
 		return err
 	}
 	took := time.Since(start)
-	fmt.Fprintf(con.out, "== Uploaded %s, %s, from %s in %s (%s objects/s, each synced to disk)\n", many(int64(len(tree.files)), "file"), size(tree.bytes),
-		from, rounded(took), count(int64(float64(len(tree.files))/took.Seconds())))
-	if skipped > 0 {
-		fmt.Fprintf(con.out, "   left out: %s that cannot be objects (links, devices, names)\n", many(int64(skipped), "file"))
-	}
+	fmt.Fprintf(con.out, "== Uploaded %s, %s, from %s in %s (%s objects/s, each synced to disk)\n", many(done.Objects, "file"), size(done.Bytes),
+		from, rounded(took), count(int64(float64(done.Objects)/took.Seconds())))
 
 	cl := client.New(oc)
 	cfg := demoConfiguration(s.Config().AccountID)
@@ -143,7 +142,9 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *
 		return err
 	}
 	fmt.Fprintf(con.out, "== Its %s run: ", which)
-	printRun(con.out, r)
+	if err := printRun(con.out, jsonFlag{}, r); err != nil {
+		return err
+	}
 	if err := runError(r); err != nil {
 		return err
 	}
@@ -154,6 +155,14 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *
 	}
 	c.whereabouts(con.out, s)
 	return nil
+}
+
+// demoClass returns the class of a file, so that the totals have more than one.
+func demoClass(size int64) oss.StorageClassType {
+	if size >= demoIASize {
+		return oss.StorageClassIA
+	}
+	return ""
 }
 
 func (c *demoCmd) whereabouts(w io.Writer, s *server.Server) {

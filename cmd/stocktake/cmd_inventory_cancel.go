@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 )
 
 type inventoryCancel struct {
 	remote
 	idFlag
+	jsonFlag
 }
 
 // Run cancels the run that is going; its shards are removed.
@@ -20,6 +20,5 @@ func (c *inventoryCancel) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return explain(err, "cancel "+c.ID+" of bucket "+c.Bucket)
 	}
-	fmt.Fprintf(con.out, "run %s of %s on bucket %s: %s\n", r.ID, r.Configuration, r.Bucket, r.State)
-	return nil
+	return c.say(con, r, "run %s of %s on bucket %s: %s", r.ID, r.Configuration, r.Bucket, r.State)
 }

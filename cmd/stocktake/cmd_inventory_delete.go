@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/stocktake/stocktake"
 )
@@ -11,6 +10,7 @@ import (
 type inventoryDelete struct {
 	remote
 	idFlag
+	jsonFlag
 }
 
 // Run deletes; a configuration that is not there is not an error, as in the API,
@@ -21,12 +21,16 @@ func (c *inventoryDelete) Run(ctx context.Context, con console) error {
 		return err
 	}
 	if _, err := cl.Get(ctx, c.Bucket, c.ID); errors.Is(err, stocktake.ErrNoSuchInventory) {
-		fmt.Fprintf(con.out, "bucket %s has no configuration %s: nothing to delete\n", c.Bucket, c.ID)
-		return nil
+		return c.say(con, inventoryDeleted{c.Bucket, c.ID, false}, "bucket %s has no configuration %s: nothing to delete", c.Bucket, c.ID)
 	}
 	if err := cl.Delete(ctx, c.Bucket, c.ID); err != nil {
 		return explain(err, "delete "+c.ID+" of bucket "+c.Bucket)
 	}
-	fmt.Fprintf(con.out, "deleted %s of bucket %s\n", c.ID, c.Bucket)
-	return nil
+	return c.say(con, inventoryDeleted{c.Bucket, c.ID, true}, "deleted %s of bucket %s", c.ID, c.Bucket)
+}
+
+type inventoryDeleted struct {
+	Bucket        string `json:"bucket"`
+	Configuration string `json:"configuration"`
+	Deleted       bool   `json:"deleted"` // false: there was none
 }

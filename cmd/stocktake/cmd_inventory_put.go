@@ -24,6 +24,7 @@ type inventoryPut struct {
 	ID   string `name:"inventory-id" aliases:"inventory_id,id" help:"Id of the configuration." short:"i"`
 	File string `help:"Read the configuration from an XML or YAML file, or from standard input with -. Flags that describe it are then refused." short:"f" type:"existingfile" placeholder:"FILE"`
 
+	jsonFlag
 	Wait bool `help:"Wait for the first run to end, with a progress line; fail if it fails." short:"w"`
 
 	UserID            string   `group:"Report" aliases:"user_id" help:"Account that owns the destination bucket." default:"1000000000000000"`
@@ -75,13 +76,13 @@ func (c *inventoryPut) Run(ctx context.Context, con console, line *kong.Context)
 	if err := cl.Put(ctx, c.Bucket, cfg); err != nil {
 		return explain(err, "put "+cfg.ID+" of bucket "+c.Bucket)
 	}
-	when := strings.ToLower(string(cfg.Schedule.Frequency))
-	if !cfg.IsEnabled {
-		when += " (disabled: it does not run)"
-	}
-	fmt.Fprintf(con.out, "put %s on bucket %s: %s, reports in oss://%s\n", cfg.ID, c.Bucket, when, reportFolder(cfg, c.Bucket))
 	if !c.Wait || !cfg.IsEnabled {
-		return nil
+		return c.sayPut(con, cfg)
+	}
+	if !c.JSON {
+		if err := c.sayPut(con, cfg); err != nil {
+			return err
+		}
 	}
 	runs, err := cl.Runs(ctx, c.Bucket, cfg.ID)
 	if err != nil || len(runs) == 0 {
@@ -91,8 +92,19 @@ func (c *inventoryPut) Run(ctx context.Context, con console, line *kong.Context)
 	if err != nil {
 		return err
 	}
-	printRun(con.out, r)
+	if err := printRun(con.out, c.jsonFlag, r); err != nil {
+		return err
+	}
 	return runError(r)
+}
+
+// sayPut says what was put.
+func (c *inventoryPut) sayPut(con console, cfg stocktake.InventoryConfiguration) error {
+	when := strings.ToLower(string(cfg.Schedule.Frequency))
+	if !cfg.IsEnabled {
+		when += " (disabled: it does not run)"
+	}
+	return c.say(con, cfg, "put %s on bucket %s: %s, reports in oss://%s", cfg.ID, c.Bucket, when, reportFolder(cfg, c.Bucket))
 }
 
 // describing refuses the flags that describe a configuration, which the file does.

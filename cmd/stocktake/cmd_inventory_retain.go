@@ -10,6 +10,7 @@ import (
 type inventoryRetain struct {
 	remote
 	idFlag
+	jsonFlag
 	Reports int  `help:"Keep the newest so many reports." placeholder:"N"`
 	Days    int  `help:"Keep the reports of so many days." placeholder:"N"`
 	All     bool `help:"Keep all reports."`
@@ -31,8 +32,7 @@ func (c *inventoryRetain) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return explain(err, "retain reports of "+c.ID+" of bucket "+c.Bucket)
 	}
-	_, err = fmt.Fprintf(con.out, "%s of bucket %s: %s\n", s.Configuration, s.Bucket, kept(s.Retention))
-	return err
+	return c.say(con, s, "%s of bucket %s: %s", s.Configuration, s.Bucket, kept(s.Retention))
 }
 
 func kept(r stocktake.Retention) string {

@@ -2,36 +2,43 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
+
+	"github.com/stocktake/stocktake"
 )
 
 type inventoryRun struct {
 	remote
 	idFlag
+	jsonFlag
 	Wait bool `help:"Wait for the run to end, with a progress line; fail if it fails." short:"w"`
-	JSON bool `help:"Print the run as JSON."`
 }
 
-// Run starts a run, or joins the one that is going.
+// Run starts a run, or joins the one that is under way and says so.
 func (c *inventoryRun) Run(ctx context.Context, con console) error {
 	cl, err := c.client()
 	if err != nil {
 		return err
 	}
+	before, err := cl.Runs(ctx, c.Bucket, c.ID)
+	if err != nil {
+		return explain(err, "run "+c.ID+" of bucket "+c.Bucket)
+	}
 	r, err := cl.Run(ctx, c.Bucket, c.ID)
 	if err != nil {
 		return explain(err, "run "+c.ID+" of bucket "+c.Bucket)
+	}
+	if slices.ContainsFunc(before, func(b stocktake.Run) bool { return b.ID == r.ID }) {
+		fmt.Fprintln(con.err, "a run is under way already; no other is started")
 	}
 	if c.Wait {
 		if r, err = wait(ctx, cl, r, con.err); err != nil {
 			return err
 		}
 	}
-	if c.JSON {
-		if err := printJSON(con.out, r); err != nil {
-			return err
-		}
-	} else {
-		printRun(con.out, r)
+	if err := printRun(con.out, c.jsonFlag, r); err != nil {
+		return err
 	}
 	return runError(r)
 }

@@ -67,8 +67,12 @@ func (c *inventoryStatus) watch(ctx context.Context, con console, look *statusLo
 			if gone {
 				fmt.Fprintln(con.err, "stocktake: the server answers again")
 			}
-			if !c.JSON {
+			switch {
+			case c.JSON:
+			case isTerminal(con.out):
 				fmt.Fprint(con.out, "\x1b[H\x1b[2J") // cursor home, clear screen
+			case answered:
+				fmt.Fprintln(con.out)
 			}
 			if err := c.print(con.out, all); err != nil {
 				return err
@@ -76,7 +80,7 @@ func (c *inventoryStatus) watch(ctx context.Context, con console, look *statusLo
 			pause, answered, gone = c.Every, true, false
 			timer.Reset(c.Every)
 		case answered && away(err):
-			fmt.Fprintf(con.err, "stocktake: %v; trying again in %s\n", explain(err, look.doing()), pause)
+			fmt.Fprintf(con.err, "stocktake: %s; trying again in %s\n", printable(explain(err, look.doing()).Error()), pause)
 			timer.Reset(pause)
 			gone = true
 			pause = min(2*pause, max(maxPause, c.Every))

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 )
 
 type inventorySuspend struct {
 	remote
 	idFlag
+	jsonFlag
 }
 
 // Run leaves out scheduled runs until resume.
@@ -20,13 +20,13 @@ func (c *inventorySuspend) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return explain(err, "suspend "+c.ID+" of bucket "+c.Bucket)
 	}
-	_, err = fmt.Fprintf(con.out, "suspended %s of bucket %s: it runs only when asked to\n", s.Configuration, s.Bucket)
-	return err
+	return c.say(con, s, "suspended %s of bucket %s: it runs only when asked to", s.Configuration, s.Bucket)
 }
 
 type inventoryResume struct {
 	remote
 	idFlag
+	jsonFlag
 }
 
 // Run takes back suspend.
@@ -39,6 +39,5 @@ func (c *inventoryResume) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return explain(err, "resume "+c.ID+" of bucket "+c.Bucket)
 	}
-	_, err = fmt.Fprintf(con.out, "resumed %s of bucket %s: next run %s\n", s.Configuration, s.Bucket, when(s.Next))
-	return err
+	return c.say(con, s, "resumed %s of bucket %s: next run %s", s.Configuration, s.Bucket, when(s.Next))
 }

@@ -89,11 +89,12 @@ func (c *keyCreate) Run(con console) error {
 // keyID is the argument of commands on one key.
 type keyID struct {
 	accessFlags
+	jsonFlag
 	ID string `arg:"" help:"Id of the access key."`
 }
 
 func (c *keyID) change(con console, done string, change func(d *ram.Directory) error) error {
-	return c.edit(con, done+" access key "+c.ID, change)
+	return c.edit(con, c.jsonFlag, accessChange{Done: done, Kind: "key", Name: c.ID}, change)
 }
 
 type (

@@ -2,8 +2,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
+	"time"
 
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/server"
@@ -48,8 +48,24 @@ func kmsError(err error) error {
 	return err
 }
 
+// A kmsLine is a key in the output for programs.
+type kmsLine struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name,omitempty"`
+	Default  bool      `json:"default,omitempty"` // the service's own
+	Disabled bool      `json:"disabled"`
+	Versions int       `json:"versions"`
+	Created  time.Time `json:"created"`
+	Rotated  time.Time `json:"rotated,omitzero"`
+}
+
+func kmsLineOf(k kms.Info) kmsLine {
+	return kmsLine{k.ID, k.Name, k.Default, k.Disabled, k.Versions, k.Created, k.Rotated}
+}
+
 type kmsCreate struct {
 	kmsFlags
+	jsonFlag
 	Name string `arg:"" optional:"" help:"Name of the key, which can be given instead of its id."`
 }
 
@@ -63,8 +79,7 @@ func (c *kmsCreate) Run(con console) error {
 	if err != nil {
 		return kmsError(err)
 	}
-	_, err = fmt.Fprintln(con.out, k.ID)
-	return err
+	return c.say(con, kmsLineOf(k), "%s", k.ID)
 }
 
 type kmsList struct {
@@ -80,15 +95,9 @@ func (c *kmsList) Run(con console) error {
 	}
 	all := keys.List()
 	if c.JSON {
-		type line struct {
-			ID       string `json:"id"`
-			Name     string `json:"name,omitempty"`
-			Disabled bool   `json:"disabled"`
-			Versions int    `json:"versions"`
-		}
-		lines := make([]line, len(all))
+		lines := make([]kmsLine, len(all))
 		for i, k := range all {
-			lines[i] = line{k.ID, k.Name, k.Disabled, k.Versions}
+			lines[i] = kmsLineOf(k)
 		}
 		return printLines(con.out, lines)
 	}
@@ -109,6 +118,7 @@ func (c *kmsList) Run(con console) error {
 // kmsKey is the argument of commands on one key.
 type kmsKey struct {
 	kmsFlags
+	jsonFlag
 	Key string `arg:"" help:"Id or name of the key."`
 }
 
@@ -121,8 +131,7 @@ func (c *kmsKey) change(con console, done string, change func(*kms.Keys) (kms.In
 	if err != nil {
 		return kmsError(err)
 	}
-	_, err = fmt.Fprintf(con.out, "%s key %s (%s)\n", done, k.ID, many(int64(k.Versions), "version"))
-	return err
+	return c.say(con, kmsLineOf(k), "%s key %s (%s)", done, k.ID, many(int64(k.Versions), "version"))
 }
 
 type (

@@ -64,6 +64,7 @@ func (r *remote) dead(ctx context.Context) (all []client.DeadNotice, err error) 
 // someNotices is the argument of what changes notices.
 type someNotices struct {
 	remote
+	jsonFlag
 	IDs []string `arg:"" optional:"" name:"notice" help:"Ids, as notice list shows them."`
 	All bool     `help:"All that were given up."`
 }
@@ -91,13 +92,13 @@ func (c *someNotices) change(ctx context.Context, con console, action func(*clie
 		return err
 	}
 	var errs []error
-	n := int64(0)
+	var changed noticesChanged
 	for _, id := range c.IDs {
 		err := action(admin, ctx, id)
 		refused, ok := errors.AsType[*client.AdminError](err)
 		switch {
 		case err == nil:
-			n++
+			changed.Notices = append(changed.Notices, id)
 		case !ok:
 			return c.refused(err)
 		case refused.StatusCode == http.StatusNotFound || refused.StatusCode == http.StatusConflict:
@@ -106,10 +107,14 @@ func (c *someNotices) change(ctx context.Context, con console, action func(*clie
 			return fmt.Errorf("notice %s: %w", printable(id), err)
 		}
 	}
-	if _, err := fmt.Fprintf(con.out, "%s %s\n", many(n, "notice"), done); err != nil {
+	if err := c.say(con, changed, "%s %s", many(int64(len(changed.Notices)), "notice"), done); err != nil {
 		return err
 	}
 	return errors.Join(errs...)
+}
+
+type noticesChanged struct {
+	Notices []string `json:"notices"` // ids of those that were changed
 }
 
 type (

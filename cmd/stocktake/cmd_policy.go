@@ -57,7 +57,7 @@ func (c *policyList) Run(con console) error {
 	return t.flush("no policies")
 }
 
-type policyShow struct{ principal }
+type policyShow struct{ named }
 
 // Run prints a policy.
 func (c *policyShow) Run(con console) error {
@@ -71,7 +71,7 @@ func (c *policyShow) Run(con console) error {
 	}
 	for _, p := range policies {
 		if p.Name == c.Name {
-			_, err := fmt.Fprintln(con.out, string(p.Document))
+			_, err := fmt.Fprintln(con.out, string(p.Document)) // it is JSON, with --json or without
 			return err
 		}
 	}
@@ -79,7 +79,7 @@ func (c *policyShow) Run(con console) error {
 }
 
 type policyPut struct {
-	principal
+	named
 	File string `arg:"" help:"File with the policy, JSON."`
 }
 
@@ -89,12 +89,12 @@ func (c *policyPut) Run(con console) error {
 	if err != nil {
 		return err
 	}
-	return c.change(con, "put", func(d *ram.Directory) error { return d.PutPolicy(c.AccountID, c.Name, doc) })
+	return c.change(con, "policy", "put", func(d *ram.Directory) error { return d.PutPolicy(c.AccountID, c.Name, doc) })
 }
 
-type policyDelete struct{ principal }
+type policyDelete struct{ named }
 
 // Run deletes a policy.
 func (c *policyDelete) Run(con console) error {
-	return c.change(con, "deleted", func(d *ram.Directory) error { return d.DeletePolicy(c.AccountID, c.Name) })
+	return c.change(con, "policy", "deleted", func(d *ram.Directory) error { return d.DeletePolicy(c.AccountID, c.Name) })
 }

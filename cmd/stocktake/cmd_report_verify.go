@@ -49,7 +49,7 @@ func printVerification(w io.Writer, v *report.Verification) {
 		if f.Row > 0 {
 			where += fmt.Sprintf(" row %d", f.Row)
 		}
-		fmt.Fprintf(w, "WRONG  %s: %s: %s", printable(where), f.Check, printable(f.Detail))
+		fmt.Fprintf(w, "WRONG  %s: %s: %s", printable(where), printable(string(f.Check)), printable(f.Detail))
 		if f.Count > 1 {
 			fmt.Fprintf(w, " (and %d more)", f.Count-1)
 		}

@@ -25,6 +25,13 @@ is defined: from then on an inventory configuration needs a role that exists and
 write its reports.`
 }
 
+// A roleLine is a role in the output for programs.
+type roleLine struct {
+	Name     string   `json:"name"`
+	ARN      string   `json:"arn"`
+	Policies []string `json:"policies,omitempty"`
+}
+
 type roleList struct {
 	accessFlags
 	JSON bool `help:"Print one JSON object a line."`
@@ -41,14 +48,9 @@ func (c *roleList) Run(con console) error {
 		return accessError(err)
 	}
 	if c.JSON {
-		type line struct {
-			Name     string   `json:"name"`
-			ARN      string   `json:"arn"`
-			Policies []string `json:"policies,omitempty"`
-		}
-		lines := make([]line, len(roles))
+		lines := make([]roleLine, len(roles))
 		for i, r := range roles {
-			lines[i] = line{r.Name, roleARN(c.AccountID, r.Name), r.Policies}
+			lines[i] = roleLine{r.Name, roleARN(c.AccountID, r.Name), r.Policies}
 		}
 		return printLines(con.out, lines)
 	}
@@ -61,6 +63,7 @@ func (c *roleList) Run(con console) error {
 
 type roleCreate struct {
 	accessFlags
+	jsonFlag
 	Name       string        `arg:"" help:"Name of the role."`
 	Trust      string        `help:"File with the trust policy, JSON. Default: the account and the inventory service." placeholder:"FILE"`
 	MaxSession time.Duration `help:"Longest session of AssumeRole." default:"1h"`
@@ -88,33 +91,32 @@ func (c *roleCreate) Run(con console) error {
 			return accessError(fmt.Errorf("the role was made; attach %s: %w", p, err))
 		}
 	}
-	_, err = fmt.Fprintln(con.out, roleARN(c.AccountID, c.Name))
-	return err
+	return c.say(con, roleLine{c.Name, roleARN(c.AccountID, c.Name), c.Attach}, "%s", roleARN(c.AccountID, c.Name))
 }
 
 type (
-	roleDelete struct{ principal }
+	roleDelete struct{ named }
 	roleAttach struct{ attached }
 	roleDetach struct{ attached }
 	roleTrust  struct {
-		principal
+		named
 		File string `arg:"" help:"File with the trust policy, JSON."`
 	}
 )
 
 // Run deletes a role.
 func (c *roleDelete) Run(con console) error {
-	return c.change(con, "deleted", func(d *ram.Directory) error { return d.DeleteRole(c.AccountID, c.Name) })
+	return c.change(con, "role", "deleted", func(d *ram.Directory) error { return d.DeleteRole(c.AccountID, c.Name) })
 }
 
 // Run attaches a policy.
 func (c *roleAttach) Run(con console) error {
-	return c.change(con, "has "+c.Policy, func(d *ram.Directory) error { return d.AttachRolePolicy(c.AccountID, c.Name, c.Policy) })
+	return c.change(con, "role", "attached", func(d *ram.Directory) error { return d.AttachRolePolicy(c.AccountID, c.Name, c.Policy) })
 }
 
 // Run detaches a policy.
 func (c *roleDetach) Run(con console) error {
-	return c.change(con, "no longer has "+c.Policy, func(d *ram.Directory) error { return d.DetachRolePolicy(c.AccountID, c.Name, c.Policy) })
+	return c.change(con, "role", "detached", func(d *ram.Directory) error { return d.DetachRolePolicy(c.AccountID, c.Name, c.Policy) })
 }
 
 // Run replaces the trust policy.
@@ -123,5 +125,5 @@ func (c *roleTrust) Run(con console) error {
 	if err != nil {
 		return err
 	}
-	return c.change(con, "has a new trust policy", func(d *ram.Directory) error { return d.SetTrust(c.AccountID, c.Name, doc) })
+	return c.change(con, "role", "changed the trust policy of", func(d *ram.Directory) error { return d.SetTrust(c.AccountID, c.Name, doc) })
 }

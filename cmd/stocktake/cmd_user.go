@@ -50,28 +50,28 @@ func (c *userList) Run(con console) error {
 }
 
 type (
-	userCreate struct{ principal }
-	userDelete struct{ principal }
+	userCreate struct{ named }
+	userDelete struct{ named }
 	userAttach struct{ attached }
 	userDetach struct{ attached }
 )
 
 // Run makes a user.
 func (c *userCreate) Run(con console) error {
-	return c.change(con, "created", func(d *ram.Directory) error { _, err := d.CreateUser(c.AccountID, c.Name); return err })
+	return c.change(con, "user", "created", func(d *ram.Directory) error { _, err := d.CreateUser(c.AccountID, c.Name); return err })
 }
 
 // Run deletes a user.
 func (c *userDelete) Run(con console) error {
-	return c.change(con, "deleted", func(d *ram.Directory) error { return d.DeleteUser(c.AccountID, c.Name) })
+	return c.change(con, "user", "deleted", func(d *ram.Directory) error { return d.DeleteUser(c.AccountID, c.Name) })
 }
 
 // Run attaches a policy.
 func (c *userAttach) Run(con console) error {
-	return c.change(con, "has "+c.Policy, func(d *ram.Directory) error { return d.AttachUserPolicy(c.AccountID, c.Name, c.Policy) })
+	return c.change(con, "user", "attached", func(d *ram.Directory) error { return d.AttachUserPolicy(c.AccountID, c.Name, c.Policy) })
 }
 
 // Run detaches a policy.
 func (c *userDetach) Run(con console) error {
-	return c.change(con, "no longer has "+c.Policy, func(d *ram.Directory) error { return d.DetachUserPolicy(c.AccountID, c.Name, c.Policy) })
+	return c.change(con, "user", "detached", func(d *ram.Directory) error { return d.DetachUserPolicy(c.AccountID, c.Name, c.Policy) })
 }

@@ -1,23 +1,46 @@
 package main
 
 import (
-	"fmt"
+	"cmp"
 	"runtime/debug"
+	"strings"
 )
 
-type versionCmd struct{}
+type versionCmd struct{ jsonFlag }
 
-// Run prints the version that the Go tool stamped into the binary.
-func (versionCmd) Run(con console) error {
-	version, revision := "devel", ""
+// Run prints the version.
+func (c versionCmd) Run(con console) error {
+	v := programVersion()
+	return c.say(con, v, "%s", v)
+}
+
+// version is what `make build` knows of the sources. It is set by the linker.
+var version string
+
+// A versionInfo says which sources a binary was made of.
+type versionInfo struct {
+	Version  string `json:"version"`            // "devel" if it is not known
+	Revision string `json:"revision,omitempty"` // commit, if the Go tool stamped it
+}
+
+func (v versionInfo) String() string {
+	return strings.TrimSpace("stocktake " + v.Version + " " + v.Revision)
+}
+
+// programVersion returns the version that make or the Go tool put into the
+// binary.
+func programVersion() versionInfo {
+	v := versionInfo{Version: version}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
+		if main := info.Main.Version; main != "(devel)" {
+			v.Version = cmp.Or(v.Version, main)
+		}
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
-				revision = " " + s.Value
+				v.Revision = s.Value
 			}
 		}
 	}
-	_, err := fmt.Fprintf(con.out, "stocktake %s%s\n", version, revision)
-	return err
+	v.Version = cmp.Or(v.Version, "devel")
+	return v
 }

@@ -48,9 +48,27 @@ stocktake report show ./downloads/daily --rows 3`,
 stocktake report verify oss://reports/inv/photos/daily
 stocktake report verify ./downloads/daily`,
 
+	"object put": `
+stocktake object put a.jpg b.jpg oss://photos/raw/
+stocktake object put --recursive ./raw oss://photos/raw/`,
+	"object get": `
+stocktake object get oss://photos/raw/a.jpg
+stocktake object get --recursive oss://photos/raw/ ./copy`,
+	"object ls": `
+stocktake object ls oss://photos
+stocktake object ls --recursive oss://photos/raw/`,
+	"object rm": `
+stocktake object rm oss://photos/raw/b.jpg
+stocktake object rm --recursive oss://photos/old/`,
+	"object cp": `
+stocktake object cp oss://photos/raw/a.jpg oss://photos/old/
+stocktake object cp --recursive oss://photos/raw/ oss://reports/raw/`,
+
 	"bucket create": `stocktake bucket create photos reports`,
 	"bucket list":   `stocktake bucket list`,
-	"bucket delete": `stocktake bucket delete photos`,
+	"bucket delete": `
+stocktake bucket delete photos
+stocktake bucket delete photos --force`,
 
 	"key list": `stocktake key list`,
 	"key create": `

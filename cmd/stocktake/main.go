@@ -33,6 +33,7 @@ type cli struct {
 	Demo      demoCmd      `cmd:"" help:"A whole story in one command: serve, upload a file tree, take its inventory, verify and show it."`
 	Inventory inventoryCmd `cmd:"" help:"Put, get, list, delete, run and watch inventory configurations of a bucket."`
 	Report    reportCmd    `cmd:"" help:"List, show and verify the reports that runs left behind."`
+	Object    objectCmd    `cmd:"" help:"Upload, download, list, copy and delete objects."`
 	Bucket    bucketCmd    `cmd:"" help:"Make, list and delete buckets."`
 	Key       keyCmd       `cmd:"" help:"Access keys of the account and its users."`
 	User      userCmd      `cmd:"" help:"Users of the account."`
@@ -43,6 +44,8 @@ type cli struct {
 	Notice    noticeCmd    `cmd:"" help:"Notices to webhooks that were given up."`
 	Clock     clockCmd     `cmd:"" help:"Read and move the time of a server that was started with --clock-control."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
+
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version and exit."`
 }
 
 // console is where a command reads and writes.
@@ -87,7 +90,7 @@ func run(ctx context.Context, args []string, con console) (code int) {
 	}
 	k, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(con.err, "stocktake: %v\n", err)
+		fmt.Fprintf(con.err, "stocktake: %s\n", printableText(err.Error()))
 		if p, ok := errors.AsType[*kong.ParseError](err); ok && p.Context != nil {
 			fmt.Fprintf(con.err, "Run \"%s --help\" for its flags.\n", commandPath(p.Context))
 		}
@@ -105,7 +108,7 @@ func run(ctx context.Context, args []string, con console) (code int) {
 		if bad, ok := errors.AsType[*server.SettingError](err); ok {
 			err = usagef("%s: %w", settingSource(bad.Setting), bad.Err)
 		}
-		fmt.Fprintf(con.err, "stocktake: %v\n", err)
+		fmt.Fprintf(con.err, "stocktake: %s\n", printableText(err.Error()))
 		if _, ok := errors.AsType[usageError](err); ok {
 			return exitUsage
 		}
@@ -125,6 +128,7 @@ func newParser(c *cli, con console, more ...kong.Option) (*kong.Kong, error) {
 		kong.PostBuild(variables),
 		kong.Configuration(settingsFile),
 		kong.Bind(con),
+		kong.Vars{"version": programVersion().String()},
 	}, more...)...)
 	if err == nil {
 		addExamples(parser.Model.Node, "")

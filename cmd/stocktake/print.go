@@ -18,6 +18,20 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
+// jsonFlag is the flag of verbs that say one thing.
+type jsonFlag struct {
+	JSON bool `help:"Print JSON."`
+}
+
+// say prints a sentence for people, or value as one line of JSON.
+func (j jsonFlag) say(con console, value any, format string, args ...any) error {
+	if j.JSON {
+		return json.NewEncoder(con.out).Encode(value)
+	}
+	_, err := fmt.Fprintln(con.out, printable(fmt.Sprintf(format, args...)))
+	return err
+}
+
 // table prints columns of text, or a sentence if there is no row.
 type table struct {
 	w    *tabwriter.Writer
@@ -73,6 +87,29 @@ func printable(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// printableText is printable for text of several lines.
+func printableText(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// maxCell is how many characters of a value a table for people shows.
+const maxCell = 60
+
+// cut leaves the middle out of a value that would tear a table: keys have up to
+// 1,023 bytes.
+func cut(s string) string {
+	r := []rune(s)
+	if len(r) <= maxCell {
+		return s
+	}
+	const end = maxCell / 3
+	return string(r[:maxCell-end-1]) + "…" + string(r[len(r)-end:])
 }
 
 func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }

@@ -37,7 +37,7 @@ func newStatusLine(w io.Writer) *statusLine { return &statusLine{w: w, terminal:
 
 func (l *statusLine) show(text string) {
 	if l.terminal {
-		fmt.Fprint(l.w, "\r\x1b[K"+text)
+		fmt.Fprint(l.w, "\r\x1b[K"+printable(text))
 		l.shown = true
 	}
 }
@@ -72,7 +72,7 @@ func (l *progressLine) show(r stocktake.Run) {
 	}
 	l.statusLine.show(text)
 	if !l.terminal && r.State != l.last {
-		fmt.Fprintln(l.w, text)
+		fmt.Fprintln(l.w, printable(text))
 	}
 	l.last = r.State
 }

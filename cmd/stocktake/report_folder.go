@@ -102,7 +102,7 @@ func (b dirBucket) List(ctx context.Context, prefix string) iter.Seq2[string, er
 // manifest.json, the folder it lies in, or the folder of a configuration's
 // reports, of which it is the newest.
 func openFolder(where string) (place, error) {
-	manifest, newest, err := findManifest(where)
+	manifest, err := findManifest(where)
 	if err != nil {
 		return place{}, err
 	}
@@ -124,40 +124,35 @@ func openFolder(where string) (place, error) {
 			b.base = ""
 		}
 	}
-	list := b.base + rel
-	if newest {
-		list = b.base
-	}
-	return place{bucket: b, path: b.base + rel, list: list, name: folder, base: b.base, close: root.Close}, nil
+	return place{bucket: b, path: b.base + rel, name: folder, base: b.base, close: root.Close}, nil
 }
 
-// findManifest finds the manifest.json that where means. newest says that where
-// may have older ones beside it.
-func findManifest(where string) (manifest string, newest bool, err error) {
+// findManifest finds the manifest.json that where means.
+func findManifest(where string) (manifest string, err error) {
 	if where, err = filepath.Abs(where); err != nil {
-		return "", false, err
+		return "", err
 	}
 	st, err := os.Stat(where)
 	if err != nil {
-		return "", false, usageError{err}
+		return "", usageError{err}
 	}
 	if !st.IsDir() {
 		if filepath.Base(where) != report.ManifestName {
-			return "", false, usagef("%s is no %s and no folder", where, report.ManifestName)
+			return "", usagef("%s is neither a %s nor a folder", where, report.ManifestName)
 		}
-		return where, false, nil
+		return where, nil
 	}
 	if m := filepath.Join(where, report.ManifestName); fileExists(m) {
-		return m, false, nil
+		return m, nil
 	}
 	all, err := filepath.Glob(filepath.Join(globEscape(where), "[0-9]*Z", report.ManifestName))
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	if len(all) == 0 {
-		return "", false, fmt.Errorf("%s holds no report: name a %s, its folder, or the folder above with data/ beside it", where, report.ManifestName)
+		return "", fmt.Errorf("%s holds no report: name a %s, its folder, or the folder above with data/ beside it", where, report.ManifestName)
 	}
-	return slices.Max(all), true, nil // the names are times, and sort as such
+	return slices.Max(all), nil // the names are times, and sort as such
 }
 
 func fileExists(name string) bool {

@@ -100,7 +100,6 @@ func (b *ossBucket) List(ctx context.Context, prefix string) iter.Seq2[string, e
 type place struct {
 	bucket report.Bucket
 	path   string // key of a manifest, or prefix of a configuration's reports, without '/' at the end
-	list   string // prefix of the manifests that report ls lists
 	name   string // of the bucket, for people: "oss://reports" or a folder
 	base   string // what keys have before the paths below name
 	close  func() error
@@ -120,7 +119,7 @@ func openPlace(r *remote, where string) (place, error) {
 		if err != nil {
 			return place{}, err
 		}
-		return place{bucket: &ossBucket{c, bucket}, path: path, list: path, name: "oss://" + bucket, close: func() error { return nil }}, nil
+		return place{bucket: &ossBucket{c, bucket}, path: path, name: "oss://" + bucket, close: func() error { return nil }}, nil
 	}
 	if strings.Contains(where, "://") {
 		return place{}, usagef("%q: a report is at oss://BUCKET/PATH or in a folder", where)

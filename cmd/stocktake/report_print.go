@@ -51,11 +51,11 @@ func showReport(ctx context.Context, w io.Writer, p place, manifest string, opts
 func showManifest(w io.Writer, r *report.Report, where string) {
 	m := r.Manifest
 	fmt.Fprintf(w, "== Report %s\n", printable(where))
-	fmt.Fprintf(w, "   source       %s, as of %s\n", m.SourceBucket, when(timeOf(r)))
+	fmt.Fprintf(w, "   source       %s, as of %s\n", printable(m.SourceBucket), when(timeOf(r)))
 	fmt.Fprintf(w, "   columns      %s\n", printable(m.FileSchema))
 	if s := r.Summary; s != nil {
 		fmt.Fprintf(w, "   scan         %s listed, %s matched, %s; consistency: %s; took %s\n",
-			count(s.Listed), count(s.Matched), size(s.Bytes), s.Consistency, s.End.Sub(s.Start).Round(time.Millisecond))
+			count(s.Listed), count(s.Matched), size(s.Bytes), printable(string(s.Consistency)), s.End.Sub(s.Start).Round(time.Millisecond))
 	}
 	const most = 10 // files shown; a report may have thousands
 	for i, f := range m.Files {
@@ -63,7 +63,7 @@ func showManifest(w io.Writer, r *report.Report, where string) {
 			fmt.Fprintf(w, "   and %s more\n", many(int64(len(m.Files)-most), "file"))
 			break
 		}
-		fmt.Fprintf(w, "   file         %s, %s, MD5 %s\n", printable(f.Key), size(f.Size), f.MD5)
+		fmt.Fprintf(w, "   file         %s, %s, MD5 %s\n", printable(f.Key), size(f.Size), printable(f.MD5))
 	}
 }
 
@@ -80,7 +80,7 @@ func showRows(ctx context.Context, w io.Writer, r *report.Report, n int) error {
 		}
 		values := make([]string, len(row.Values))
 		for i, v := range row.Values {
-			values[i] = printable(string(v))
+			values[i] = cut(printable(string(v)))
 		}
 		fmt.Fprintf(t, "   %s\n", strings.Join(values, "\t"))
 		if n--; n == 0 {

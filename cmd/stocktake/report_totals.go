@@ -32,7 +32,7 @@ func showTotals(ctx context.Context, w io.Writer, r *report.Report) error {
 		if name == "" {
 			name = "(no prefix)"
 		}
-		fmt.Fprintf(t, "   %s\t%s\t%s\t\n", printable(name), many(p.Objects, "object"), size(p.Bytes))
+		fmt.Fprintf(t, "   %s\t%s\t%s\t\n", cut(printable(name)), many(p.Objects, "object"), size(p.Bytes))
 	}
 	if sum.Others.Objects > 0 {
 		fmt.Fprintf(t, "   all others\t%s\t%s\t\n", many(sum.Others.Objects, "object"), size(sum.Others.Bytes))

@@ -66,9 +66,10 @@ func TestScripts(t *testing.T) {
 			"exits":        exits,
 			"ready":        ready,
 			"bucket":       makeBucket,
+			"versioning":   enableVersioning,
 			"encrypt":      encryptBucket,
 			"upload":       uploadFiles,
-			"download":     download,
+			"download":     downloadBelow,
 			"damage":       damage,
 			"largefile":    largeFile,
 			"loseblob":     loseBlob,
@@ -149,6 +150,20 @@ func makeBucket(ts *testscript.TestScript, neg bool, args []string) {
 		_, err := scriptClient(ts).PutBucket(context.Background(), &oss.PutBucketRequest{Bucket: &b})
 		ts.Check(err)
 	}
+}
+
+// versioning BUCKET: enables versioning and leaves an upload unfinished.
+func enableVersioning(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: versioning BUCKET")
+	}
+	ctx, c := context.Background(), scriptClient(ts)
+	_, err := c.PutBucketVersioning(ctx, &oss.PutBucketVersioningRequest{
+		Bucket: &args[0], VersioningConfiguration: &oss.VersioningConfiguration{Status: oss.VersionEnabled},
+	})
+	ts.Check(err)
+	_, err = c.InitiateMultipartUpload(ctx, &oss.InitiateMultipartUploadRequest{Bucket: &args[0], Key: oss.Ptr("parts")})
+	ts.Check(err)
 }
 
 // encrypt BUCKET KEY: makes a KMS key the bucket's default.
@@ -239,7 +254,7 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // download BUCKET PREFIX FOLDER: gets all objects under the prefix.
-func download(ts *testscript.TestScript, neg bool, args []string) {
+func downloadBelow(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: download BUCKET PREFIX FOLDER")
 	}

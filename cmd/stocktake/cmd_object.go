@@ -1,0 +1,11 @@
+package main
+
+// objectCmd is `stocktake object`: what it takes to fill and look into a bucket
+// without another client.
+type objectCmd struct {
+	Put objectPut `cmd:"" help:"Upload files and folders."`
+	Get objectGet `cmd:"" help:"Download objects."`
+	Ls  objectLs  `cmd:"" help:"List objects."`
+	Rm  objectRm  `cmd:"" help:"Delete objects."`
+	Cp  objectCp  `cmd:"" help:"Copy objects from bucket to bucket."`
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake"
+)
+
+type objectPut struct {
+	remote
+	jsonFlag
+	Paths     []string `arg:"" name:"path" help:"Files, or folders with --recursive, or - for standard input; then oss://BUCKET/KEY, or oss://BUCKET/PREFIX/ to keep their names."`
+	Recursive bool     `help:"Upload what is in folders." short:"r"`
+	Class     string   `help:"Storage class. Default: the bucket's." placeholder:"CLASS"`
+}
+
+// Help is shown by --help below the flags.
+func (objectPut) Help() string {
+	return `A folder goes below the prefix without its own name, as cp -r FOLDER/. does. Data folders
+of servers, and what is not a regular file, are left out.`
+}
+
+// Run uploads.
+func (c *objectPut) Run(ctx context.Context, con console) error {
+	if len(c.Paths) < 2 {
+		return usagef("name what to upload, and where to: oss://BUCKET/KEY")
+	}
+	from := c.Paths[:len(c.Paths)-1]
+	to, err := parseAddress(c.Paths[len(c.Paths)-1])
+	if err != nil {
+		return err
+	}
+	class, err := c.class()
+	if err != nil {
+		return err
+	}
+	oc, err := c.ossClient()
+	if err != nil {
+		return err
+	}
+	if len(from) == 1 && from[0] == "-" {
+		return c.fromStdin(ctx, con, oc, to, class)
+	}
+	all, total, err := c.find(con, oc.NewUploader(), from, to, class)
+	if err != nil {
+		return err
+	}
+	done, err := transferAll(ctx, con, "upload", total, all)
+	if err != nil {
+		return err
+	}
+	if err := c.say(con, done, "uploaded %s, %s, to %s", many(done.Objects, "file"), size(done.Bytes), to); err != nil {
+		return err
+	}
+	return done.result()
+}
+
+// class returns the value of --class as the SDK has it.
+func (c *objectPut) class() (oss.StorageClassType, error) {
+	if c.Class == "" {
+		return "", nil
+	}
+	class, ok := stocktake.ParseStorageClass(c.Class)
+	if !ok {
+		return "", usagef("--class: there is no storage class %q; there are Standard, IA, Archive, ColdArchive, DeepColdArchive", c.Class)
+	}
+	return oss.StorageClassType(class.String()), nil
+}
+
+// find returns the uploads of all paths and how many bytes they have. Whatever can
+// be found wrong is, before anything is uploaded.
+func (c *objectPut) find(con console, u *oss.Uploader, from []string, to objectAddress, class oss.StorageClassType) (iter.Seq2[transfer, error], int64, error) {
+	total := int64(0)
+	var parts []iter.Seq2[transfer, error]
+	for _, path := range from {
+		st, err := os.Stat(path)
+		switch {
+		case err != nil:
+			return nil, 0, usageError{err}
+		case st.IsDir() && !c.Recursive:
+			return nil, 0, usagef("%s is a folder: upload what is in it with --recursive", path)
+		case st.IsDir():
+			tree, err := findFiles(path)
+			if err != nil {
+				return nil, 0, err
+			}
+			tree.saySkipped(con)
+			total += tree.bytes
+			parts = append(parts, tree.uploads(u, to.folder(), func(int64) oss.StorageClassType { return class }))
+			continue
+		case !st.Mode().IsRegular():
+			return nil, 0, usagef("%s is not a regular file", path)
+		case len(from) > 1 && !to.isFolder():
+			return nil, 0, usagef("%s: several files go below a prefix: write %s/", to, to)
+		}
+		at := to
+		if to.isFolder() {
+			at = to.below(filepath.Base(path))
+		}
+		total += st.Size()
+		parts = append(parts, func(yield func(transfer, error) bool) { yield(upload(u, path, st.Size(), at, class), nil) })
+	}
+	return func(yield func(transfer, error) bool) {
+		for _, part := range parts {
+			for t, err := range part {
+				if !yield(t, err) {
+					return
+				}
+			}
+		}
+	}, total, nil
+}
+
+// fromStdin uploads standard input, whose size is not known.
+func (c *objectPut) fromStdin(ctx context.Context, con console, oc *oss.Client, to objectAddress, class oss.StorageClassType) error {
+	if to.isFolder() {
+		return usagef("%s: standard input needs a key", to)
+	}
+	if _, err := oc.NewUploader().UploadFrom(ctx, &oss.PutObjectRequest{Bucket: &to.bucket, Key: &to.key, StorageClass: class}, struct{ io.Reader }{os.Stdin}); err != nil {
+		return explain(err, "upload "+to.String())
+	}
+	return c.say(con, transferred{Objects: 1}, "uploaded %s", to)
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"hash/crc64"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+)
+
+// objectsBelow yields the objects whose keys start with a prefix, page by page.
+func objectsBelow(ctx context.Context, oc *oss.Client, at objectAddress) iter.Seq2[oss.ObjectProperties, error] {
+	return func(yield func(oss.ObjectProperties, error) bool) {
+		p := oc.NewListObjectsV2Paginator(&oss.ListObjectsV2Request{Bucket: &at.bucket, Prefix: &at.key, MaxKeys: 1000})
+		for p.HasNext() {
+			page, err := p.NextPage(ctx)
+			if err != nil {
+				yield(oss.ObjectProperties{}, explain(err, "list "+at.String()))
+				return
+			}
+			for _, o := range page.Contents {
+				if !yield(o, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// folderOrAll returns a as a prefix: of the whole bucket if it has no key.
+func (a objectAddress) folderOrAll() objectAddress {
+	if a.key == "" {
+		return a
+	}
+	return a.folder()
+}
+
+// downloads yields the transfers of all objects below a prefix into a folder,
+// under their keys without the prefix.
+func downloads(ctx context.Context, oc *oss.Client, from objectAddress, root *os.Root) iter.Seq2[transfer, error] {
+	return func(yield func(transfer, error) bool) {
+		for o, err := range objectsBelow(ctx, oc, from) {
+			if err != nil {
+				yield(transfer{}, err)
+				return
+			}
+			key := oss.ToString(o.Key)
+			if strings.HasSuffix(key, "/") && o.Size == 0 {
+				continue // how some clients show a folder
+			}
+			t := transfer{name: key, size: o.Size, do: func(ctx context.Context) error {
+				name, err := filepath.Localize(strings.TrimPrefix(key, from.key))
+				if err != nil {
+					return &fs.PathError{Op: "write", Path: key, Err: errors.New("no file can have this name")}
+				}
+				_, err = download(ctx, oc, objectAddress{from.bucket, key}, root, name)
+				return err
+			}}
+			if !yield(t, nil) {
+				return
+			}
+		}
+	}
+}
+
+// download writes an object to a file below root, which then has all of it or is
+// as it was. It returns the number of bytes.
+func download(ctx context.Context, oc *oss.Client, from objectAddress, root *os.Root, name string) (n int64, err error) {
+	body, err := openObject(ctx, oc, from)
+	if err != nil {
+		return 0, err
+	}
+	defer body.Close()
+	if dir := filepath.Dir(name); dir != "." {
+		if err := root.MkdirAll(dir, 0o755); err != nil {
+			return 0, err
+		}
+	}
+	part := filepath.Join(filepath.Dir(name), ".stocktake-"+rand.Text())
+	f, err := root.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, root.Remove(part))
+		}
+	}()
+	n, err = io.Copy(f, body)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return n, err
+	}
+	return n, root.Rename(part, name)
+}
+
+// openObject reads an object. At its end the checksum that the service has of it
+// is compared with what was read.
+func openObject(ctx context.Context, oc *oss.Client, at objectAddress) (io.ReadCloser, error) {
+	r, err := oc.GetObject(ctx, &oss.GetObjectRequest{Bucket: &at.bucket, Key: &at.key})
+	if err != nil {
+		return nil, err
+	}
+	want, err := strconv.ParseUint(oss.ToString(r.HashCRC64), 10, 64)
+	if err != nil {
+		return r.Body, nil // the service has none of it
+	}
+	return &checkedBody{ReadCloser: r.Body, at: at, want: want, table: crc64.MakeTable(crc64.ECMA)}, nil
+}
+
+// A checkedBody is a body whose CRC-64 is known.
+type checkedBody struct {
+	io.ReadCloser
+	at        objectAddress
+	table     *crc64.Table
+	got, want uint64
+}
+
+func (b *checkedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.got = crc64.Update(b.got, b.table, p[:n])
+	if err == io.EOF && b.got != b.want {
+		err = fmt.Errorf("%s: the checksum is wrong: CRC-64 %d, want %d", b.at, b.got, b.want)
+	}
+	return n, err
+}
