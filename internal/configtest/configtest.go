@@ -52,6 +52,16 @@ func Full() stocktake.InventoryConfiguration {
 	return c
 }
 
+// Samples returns valid configurations that together have a value for every
+// field.
+func Samples() []stocktake.InventoryConfiguration {
+	once := Minimal()
+	once.Schedule = stocktake.Schedule{Frequency: stocktake.Once, AutoDelete: new(false)}
+	once.Destination.Encryption.SSEOSS = true
+	once.Filter = stocktake.Filter{AllClasses: true, LowerSizeBound: 1024}
+	return []stocktake.InventoryConfiguration{Minimal(), Full(), once}
+}
+
 // Any generates valid configurations, not all of them normalized.
 func Any() *rapid.Generator[stocktake.InventoryConfiguration] {
 	return rapid.Custom(func(t *rapid.T) stocktake.InventoryConfiguration {
