@@ -23,7 +23,7 @@ const (
 //
 // [client.ParseYAML]: https://pkg.go.dev/github.com/stocktake/stocktake/client#ParseYAML
 type InventoryConfiguration struct {
-	ID        string `json:"id"`        // 1 to 192 characters
+	ID        string `json:"id"`        // see ValidInventoryID
 	IsEnabled bool   `json:"isEnabled"` // false: kept, but never run
 
 	Filter      Filter      `json:"filter,omitzero"`

@@ -1,6 +1,8 @@
 package stocktake_test
 
 import (
+	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -66,6 +68,48 @@ func TestMatcher(t *testing.T) {
 			t.Fatalf("without the prefix Match is %v, want %v", got, want)
 		}
 	})
+}
+
+// filterFields has for each field of a Filter a filter that breaks its rule, and
+// one that excludes a record which a filter without it would select.
+var filterFields = map[string]struct {
+	illegal, excludes stocktake.Filter
+	record            stocktake.Record
+}{
+	"Prefix":                   {stocktake.Filter{Prefix: "\xff"}, stocktake.Filter{Prefix: "b"}, stocktake.Record{Key: []byte("a")}},
+	"LastModifyBeginTimeStamp": {stocktake.Filter{LastModifyBeginTimeStamp: 1}, stocktake.Filter{LastModifyBeginTimeStamp: 1700000000}, stocktake.Record{LastModified: 1699999999}},
+	"LastModifyEndTimeStamp":   {stocktake.Filter{LastModifyEndTimeStamp: 1}, stocktake.Filter{LastModifyEndTimeStamp: 1700000000}, stocktake.Record{LastModified: 1700000001}},
+	"LowerSizeBound":           {stocktake.Filter{LowerSizeBound: -1}, stocktake.Filter{LowerSizeBound: 2}, stocktake.Record{Size: 1}},
+	"UpperSizeBound":           {stocktake.Filter{UpperSizeBound: -1}, stocktake.Filter{UpperSizeBound: 2}, stocktake.Record{Size: 3}},
+	"StorageClass":             {stocktake.Filter{StorageClass: []stocktake.StorageClass{99}}, stocktake.Filter{StorageClass: []stocktake.StorageClass{stocktake.IA}}, stocktake.Record{}},
+}
+
+// readsBack are fields that select nothing: they keep what the request said.
+var readsBack = []string{"AllClasses", "HasLowerSizeBound"}
+
+func TestEveryFilterFieldIsValidatedAndMatched(t *testing.T) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[stocktake.Filter]()) {
+		if slices.Contains(readsBack, field.Name) {
+			continue
+		}
+		tt, ok := filterFields[field.Name]
+		if !ok {
+			t.Errorf("filterFields has no entry for Filter.%s: is there a rule, and a condition in Match?", field.Name)
+			continue
+		}
+		c := configtest.Minimal()
+		c.Filter = tt.illegal
+		err := c.Validate(stocktake.InventoryRules{})
+		if e, ok := errors.AsType[*stocktake.InvalidArgumentError](err); !ok || e.Element != "Filter/"+field.Name {
+			t.Errorf("Validate accepts an illegal Filter.%s: %v", field.Name, err)
+		}
+		if m := stocktake.NewMatcher(stocktake.Filter{}, false); !m.Match(&tt.record) {
+			t.Errorf("%s: no filter, and yet the record is excluded", field.Name)
+		}
+		if m := stocktake.NewMatcher(tt.excludes, false); m.Match(&tt.record) {
+			t.Errorf("Match does not look at Filter.%s", field.Name)
+		}
+	}
 }
 
 func TestZeroMatcherSelectsAll(t *testing.T) {

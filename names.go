@@ -2,6 +2,7 @@ package stocktake
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -30,6 +31,19 @@ const MaxKeyLength = 1023
 // Source: OSS developer guide, object naming conventions.
 func ValidKey(key string) bool {
 	return key != "" && len(key) <= MaxKeyLength && key[0] != '/' && key[0] != '\\' && utf8.ValidString(key)
+}
+
+// ValidInventoryID reports whether id may name a new configuration: 1 to
+// [MaxInventoryIDLength] characters of UTF-8. As it also names the folder of the
+// reports, it is one element of a path: it has no '/' and no control characters,
+// and is neither "." nor "..". Configurations that an earlier version has kept
+// may have other ids.
+//
+// Source: OSS API reference, error 0020-00000044, for the length; the rest is
+// ours, since with a '/' two configurations could share a folder.
+func ValidInventoryID(id string) bool {
+	return id != "" && id != "." && id != ".." && utf8.RuneCountInString(id) <= MaxInventoryIDLength &&
+		validText(id) && !strings.ContainsFunc(id, func(r rune) bool { return r == '/' || unicode.IsControl(r) })
 }
 
 const bucketARNPrefix = "acs:oss:::"

@@ -98,7 +98,7 @@ var inventoryRules = []inventoryRule{
 		return c.ID, unless(r.ID == "" || r.ID == c.ID, "it differs from inventoryId")
 	}},
 	{"Id", "0020-00000044", "", func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
-		return c.ID, unless(utf8.RuneCountInString(c.ID) <= MaxInventoryIDLength && validText(c.ID), "expected 1 to 192 characters of UTF-8")
+		return c.ID, unless(ValidInventoryID(c.ID), "expected 1 to 192 characters of UTF-8 that can name a folder: no /, no control character, not . or ..")
 	}},
 	{"Filter/Prefix", "0020-00000020", "", func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
 		return c.Filter.Prefix, unless(len(c.Filter.Prefix) <= MaxKeyLength && validText(c.Filter.Prefix), "expected up to 1023 bytes of UTF-8 that XML can carry")

@@ -21,6 +21,11 @@ func TestValidate(t *testing.T) {
 		change      func(*configuration)
 	}{
 		{"id with a control character", "0020-00000044", "Id", func(c *configuration) { c.ID = "a\x01" }},
+		{"id with a line end", "0020-00000044", "Id", func(c *configuration) { c.ID = "a\nb" }},
+		{"id with a control character of Unicode", "0020-00000044", "Id", func(c *configuration) { c.ID = "a\u0085" }},
+		{"id of two path elements", "0020-00000044", "Id", func(c *configuration) { c.ID = "src/vic" }},
+		{"id is a dot", "0020-00000044", "Id", func(c *configuration) { c.ID = "." }},
+		{"id leads upwards", "0020-00000044", "Id", func(c *configuration) { c.ID = ".." }},
 		{"id not UTF-8", "0020-00000044", "Id", func(c *configuration) { c.ID = "a\xff" }},
 		{"id of 193 characters", "0020-00000044", "Id", func(c *configuration) { c.ID = strings.Repeat("é", 193) }},
 		{"prefix with a control character", "0020-00000020", "Filter/Prefix", func(c *configuration) { c.Filter.Prefix = "\x00" }},

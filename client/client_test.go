@@ -21,7 +21,7 @@ func TestPutGetDelete(t *testing.T) {
 		t.Run(version.String(), func(t *testing.T) {
 			s := newService(t)
 			c := s.client(func(cfg *oss.Config) { cfg.WithSignatureVersion(version) })
-			for _, id := range []string{"daily", "every/thing & <more>? 日"} {
+			for _, id := range []string{"daily", "every: thing & <more>? 日"} {
 				cfg := configuration(id)
 				if err := c.Put(t.Context(), "photos", cfg); err != nil {
 					t.Fatal(err)

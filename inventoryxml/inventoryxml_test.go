@@ -185,6 +185,11 @@ func TestPutRules(t *testing.T) {
 		_, err := inventoryxml.ParsePut([]byte(strings.Replace(goodXML, ">daily<", ">"+id+"<", 1)), configtest.Rules(id))
 		expect(t, err, "0020-00000044", "Id")
 	})
+	t.Run("0020-00000044/path", func(t *testing.T) {
+		const id = "src/vic"
+		_, err := inventoryxml.ParsePut([]byte(strings.Replace(goodXML, ">daily<", ">"+id+"<", 1)), configtest.Rules(id))
+		expect(t, err, "0020-00000044", "Id")
+	})
 	t.Run("0020-00000045", func(t *testing.T) {
 		strict := stocktake.InventoryRules{StrictVersions: true}
 		_, err := inventoryxml.ParsePut([]byte(goodXML), strict)
@@ -349,8 +354,8 @@ func TestInventoryList(t *testing.T) {
 		token, next string
 		truncated   bool
 	}{
-		{"list-first.xml", page, "", "every/thing & <more>", true},
-		{"list-last.xml", page[:1], "every/thing & <more>\x01", "", false},
+		{"list-first.xml", page, "", "every: thing & <more>", true},
+		{"list-last.xml", page[:1], "every: thing & <more>\x01", "", false},
 		{"list-beyond.xml", nil, "zzz", "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -376,6 +381,36 @@ func TestInventoryList(t *testing.T) {
 			t.Errorf("%s: no error", doc)
 		}
 	}
+}
+
+// What a configuration can have, the document can say: a field that the table of
+// elements forgets is named.
+func TestEveryFieldHasAnElement(t *testing.T) {
+	for _, c := range configtest.Samples() {
+		got, err := inventoryxml.ParsePut(inventoryxml.Append(nil, &c), configtest.Rules(c.ID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.Normalized(), got); diff != "" {
+			t.Errorf("(-written +read):\n%s", diff)
+		}
+	}
+}
+
+// A document for people has the same meaning as one for machines.
+func TestAppendIndented(t *testing.T) {
+	for _, c := range configtest.Samples() {
+		doc := inventoryxml.AppendIndented(nil, &c)
+		got, err := inventoryxml.Parse(doc)
+		if err != nil {
+			t.Fatalf("%v of\n%s", err, doc)
+		}
+		if diff := cmp.Diff(c.Normalized(), got); diff != "" {
+			t.Errorf("(-written +read):\n%s", diff)
+		}
+	}
+	c := configtest.Full()
+	golden(t, "indented.xml", inventoryxml.AppendIndented(nil, &c))
 }
 
 // The XML form and the JSON form lose nothing of a valid configuration.

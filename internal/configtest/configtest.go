@@ -3,6 +3,7 @@ package configtest
 
 import (
 	"strings"
+	"unicode"
 
 	"pgregory.net/rapid"
 
@@ -32,7 +33,7 @@ func Minimal() stocktake.InventoryConfiguration {
 // Full returns a configuration that has everything that may stand together.
 func Full() stocktake.InventoryConfiguration {
 	c := Minimal()
-	c.ID = "every/thing & <more>"
+	c.ID = "every: thing & <more>"
 	c.Filter = stocktake.Filter{
 		Prefix: "写真/ a&b<c>\t\r\n", LastModifyBeginTimeStamp: 1637883649, LastModifyEndTimeStamp: 2000000000,
 		UpperSizeBound: stocktake.MaxObjectSize, HasLowerSizeBound: true,
@@ -70,7 +71,7 @@ func Any() *rapid.Generator[stocktake.InventoryConfiguration] {
 		}
 		either := rapid.Bool()
 		c := Minimal()
-		c.ID = rapid.StringOfN(xmlRunes, 1, stocktake.MaxInventoryIDLength, -1).Draw(t, "id")
+		c.ID = rapid.StringOfN(xmlRunes.Filter(func(r rune) bool { return r != '/' && !unicode.IsControl(r) }), 1, stocktake.MaxInventoryIDLength, -1).Filter(stocktake.ValidInventoryID).Draw(t, "id")
 		c.IsEnabled = either.Draw(t, "enabled")
 		c.IncludedObjectVersions = rapid.SampledFrom([]stocktake.IncludedObjectVersions{stocktake.AllVersions, stocktake.CurrentVersions}).Draw(t, "versions")
 
