@@ -67,7 +67,7 @@ func (r *run) recover(ctx context.Context, thorough bool) (published *Result, er
 	if len(stray) > 0 {
 		r.log.Info("removing shards of earlier attempts", "shards", len(stray))
 	}
-	return published, r.remove(ctx, stray)
+	return published, Remove(ctx, r.dst, stray)
 }
 
 // published returns the outcome of an attempt of this run that has published, nil
@@ -142,13 +142,14 @@ func (r *run) list(ctx context.Context, prefix string) (keys []string, err error
 	return keys, nil
 }
 
-// remove removes objects, several at once.
-func (r *run) remove(ctx context.Context, keys []string) error {
+// Remove removes objects from a destination, several at once, and stops at the
+// first error.
+func Remove(ctx context.Context, dst Destination, keys []string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(removals)
 	for _, key := range keys {
 		group.Go(func() error {
-			if err := r.dst.Remove(ctx, key); err != nil {
+			if err := dst.Remove(ctx, key); err != nil {
 				return fmt.Errorf("remove %s: %w", key, err)
 			}
 			return nil
@@ -196,7 +197,7 @@ func (r *run) removeCreated(ctx context.Context) error {
 			return fmt.Errorf("files of the report remain: remove %s: %w", c.key, err)
 		}
 	}
-	if err := r.remove(ctx, shards); err != nil {
+	if err := Remove(ctx, r.dst, shards); err != nil {
 		return fmt.Errorf("shards remain: %w", err)
 	}
 	return nil

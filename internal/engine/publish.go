@@ -61,7 +61,7 @@ func Publish(ctx context.Context, dst Destination, job Job, o Outline, results [
 			named[f.Key] = true
 		}
 	}
-	if err := r.remove(ctx, slices.DeleteFunc(shards, func(key string) bool { return named[key] })); err != nil {
+	if err := Remove(ctx, r.dst, slices.DeleteFunc(shards, func(key string) bool { return named[key] })); err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
 	}
 	return r.publish(ctx, &o, results)
@@ -172,7 +172,7 @@ func (r *run) publishRecorded(ctx context.Context, recorded []byte) (Result, err
 	for key := range missing {
 		return Result{}, fmt.Errorf("publish: %w: %d of %d, such as %s", ErrRecordedLost, len(missing), len(summary.Files), key)
 	}
-	if err := r.remove(ctx, stray); err != nil {
+	if err := Remove(ctx, r.dst, stray); err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
 	}
 	if len(r.job.Recorded) > 0 { // else this attempt has been allowed to already

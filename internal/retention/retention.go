@@ -15,8 +15,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
@@ -39,9 +37,6 @@ type Keeper struct {
 	Grace time.Duration    // how long a file may lie that no manifest names; 0: 24 hours
 	Log   *slog.Logger     // nil: slog.Default()
 }
-
-// removals is how many objects are removed at once.
-const removals = 16
 
 // Tidy implements [inventory.Tidier].
 func (k *Keeper) Tidy(ctx context.Context, e inventory.Entry, suspect bool) error {
@@ -142,25 +137,11 @@ func (t *tidying) removeReport(ctx context.Context, d report.Directory, named ha
 			shards = append(shards, f.Key)
 		}
 	}
-	if err := t.remove(ctx, shards); err != nil {
+	if err := engine.Remove(ctx, t.dst, shards); err != nil {
 		return err
 	}
 	t.log.Info("report removed, as its time is over", "report", d.Key, "shards", len(shards))
 	return nil
-}
-
-func (t *tidying) remove(ctx context.Context, keys []string) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(removals)
-	for _, key := range keys {
-		group.Go(func() error {
-			if err := t.dst.Remove(ctx, key); err != nil {
-				return fmt.Errorf("remove %s: %w", key, err)
-			}
-			return nil
-		})
-	}
-	return group.Wait()
 }
 
 // maxManifest bounds what is read of a manifest, in bytes: a longer one would not

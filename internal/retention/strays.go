@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -89,7 +90,7 @@ func (t *tidying) sweep(ctx context.Context, directories []report.Directory, nam
 	if len(old) == 0 {
 		return nil
 	}
-	if err := t.remove(ctx, old); err != nil {
+	if err := engine.Remove(ctx, t.dst, old); err != nil {
 		return err
 	}
 	t.log.Info("files removed that no report names", "files", len(old))
