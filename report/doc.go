@@ -1,11 +1,12 @@
-// Package report is the format of a full inventory report, both ways.
+// Package report reads, writes and verifies full inventory reports.
 //
-// To write one, an [Encoder] makes rows of records, a [Compressor] makes the
-// stored bytes of a shard of them, a [ShardWriter] counts, hashes and cuts. To
-// read one, [Find] looks for the newest, [Open] reads its manifest, and
-// [Report.Rows] its rows; [Verify] holds all of it against manifest and
-// summary, [Rollup] adds it up.
+// To write a report, a [ShardWriter] encodes records in a [Format], cuts them into
+// shards, and counts and hashes each shard. To read one, [Find] returns the
+// newest report of a configuration, [Open] reads its manifest and summary,
+// [Report.Rows] yields its rows, and [Report.RowsFrom] yields those from a key on.
+// [Verify] checks every file of a report against manifest and summary, and
+// [Report.Rollup] adds up its rows.
 //
-// The layout is that of OSS, described in docs/formats/report.md and
-// docs/formats/summary.md.
+// The layout is that of OSS bucket inventory. docs/formats/report.md and
+// docs/formats/summary.md describe it.
 package report

@@ -8,15 +8,15 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// The files of a report beside its shards. manifest.json is written last: its
-// existence means that the report is complete.
+// The names of the files of a report that are not shards. manifest.json is
+// written last: its existence means that the report is complete.
 const (
 	ManifestName = "manifest.json"
 	ChecksumName = "manifest.checksum"
 	SummaryName  = "manifest.summary"
 )
 
-// A Location is where the reports of one configuration lie in a destination
+// A Location is the place of the reports of one configuration in a destination
 // bucket.
 type Location struct {
 	Prefix        string // of the configuration's destination, taken literally; may be empty
@@ -24,8 +24,8 @@ type Location struct {
 	Configuration string // its id
 }
 
-// Base is the prefix of every key of the location. A destination prefix that
-// ends in '/' gives a double slash, as it does with OSS.
+// Base returns the prefix of every key of the location. With a destination
+// prefix that ends in '/' it contains a double slash, as with OSS.
 func (l Location) Base() string {
 	base := l.Bucket + "/" + l.Configuration + "/"
 	if l.Prefix == "" {
@@ -34,7 +34,7 @@ func (l Location) Base() string {
 	return l.Prefix + "/" + base
 }
 
-// Data is the prefix of the shards of all reports of the location.
+// Data returns the prefix of the shards of all reports of the location.
 func (l Location) Data() string { return l.Base() + "data/" }
 
 // LongestKey returns the length in bytes of the longest key of a report of the
@@ -57,16 +57,16 @@ func (l Location) CheckKeys(f Format) error {
 	}
 }
 
-// Directory is the prefix of the manifest of a report whose scan began at t.
-// It has the resolution of a minute.
+// Directory returns the prefix of the manifest of a report whose scan began at t,
+// which counts in whole minutes.
 func (l Location) Directory(t time.Time) string {
 	return l.Base() + t.UTC().Format(directoryLayout) + "/"
 }
 
 const directoryLayout = "2006-01-02T15-04Z"
 
-// directory parses a key of the location that lies in the directory of a
-// report: name is what follows the directory.
+// directory parses a key in the directory of a report. name is the part of the
+// key after the directory.
 func (l Location) directory(key string) (t time.Time, name string, ok bool) {
 	rest, ok := strings.CutPrefix(key, l.Base())
 	if !ok {

@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Bucket is where reports are read from.
+// A Bucket is a bucket or folder that reports are read from.
 type Bucket interface {
 	// Open reads an object. fs.ErrNotExist if it is missing.
 	Open(ctx context.Context, key string) (io.ReadCloser, error)
@@ -31,16 +31,16 @@ type Bucket interface {
 // ErrNoReport is returned by [Find] if no report of the location is complete.
 var ErrNoReport = errors.New("no complete report")
 
-// A Directory is what a location has for one report, beside the shards.
+// A Directory lists the files of one report that are not shards.
 type Directory struct {
-	Key  string    // with the '/' at its end
-	Time time.Time // of the name: the minute in which the scan began, or a later one
+	Key  string    // prefix of the files, with the '/' at its end
+	Time time.Time // from the key: the minute in which the scan began, or a later one
 
-	Manifest, Checksum, Summary bool // which of the files exist; with Manifest the report is complete
+	Manifest, Checksum, Summary bool // which of the files exist; if Manifest does, the report is complete
 }
 
-// Directories yields the directories of the location, ascending by time. An
-// error is the last pair.
+// Directories yields the directories of the location, ascending by time. If
+// listing fails, the last pair has the error.
 func Directories(ctx context.Context, b Bucket, l Location) iter.Seq2[Directory, error] {
 	return func(yield func(Directory, error) bool) {
 		base := l.Base()
@@ -51,7 +51,7 @@ func Directories(ctx context.Context, b Bucket, l Location) iter.Seq2[Directory,
 				return
 			}
 			if key > base+":" {
-				break // data/ and all that follows the years
+				break // data/ and whatever else sorts after the years
 			}
 			t, name, ok := l.directory(key)
 			if !ok {
@@ -74,7 +74,7 @@ func Directories(ctx context.Context, b Bucket, l Location) iter.Seq2[Directory,
 }
 
 // Find returns the key of the manifest of the newest complete report of the
-// location, or ErrNoReport.
+// location. The error is ErrNoReport if there is none.
 func Find(ctx context.Context, b Bucket, l Location) (manifest string, err error) {
 	for d, err := range Directories(ctx, b, l) {
 		if err != nil {
@@ -90,20 +90,20 @@ func Find(ctx context.Context, b Bucket, l Location) (manifest string, err error
 	return manifest, nil
 }
 
-// A Report is a report that is complete.
+// A Report is a complete report, opened for reading.
 type Report struct {
 	Key      string // of manifest.json
 	Manifest stocktake.Manifest
-	Summary  *stocktake.Summary // nil: there is none, as with a report that OSS made
+	Summary  *stocktake.Summary // nil: the report has none, as those that OSS makes
 	Format   Format
-	Columns  []stocktake.Field // 0 for a column whose name is not known
+	Columns  []stocktake.Field // 0: the name of the column is unknown
 
 	bucket Bucket
 	names  []string // of Columns, as the manifest has them
 }
 
-// Open reads the manifest with the key given, and the summary beside it.
-// fs.ErrNotExist if there is no such manifest.
+// Open reads the manifest with the given key and the summary in the same
+// directory. The error is fs.ErrNotExist if the manifest is missing.
 func Open(ctx context.Context, b Bucket, manifest string) (*Report, error) {
 	raw, err := read(ctx, b, manifest, stocktake.MaxManifestSize)
 	if err != nil {
@@ -138,7 +138,8 @@ func (r *Report) parse(raw []byte) error {
 	return nil
 }
 
-// sibling is the key of the file called name beside the manifest.
+// sibling returns the key of the file called name in the directory of the
+// manifest.
 func (r *Report) sibling(name string) string {
 	return r.Key[:strings.LastIndexByte(r.Key, '/')+1] + name
 }

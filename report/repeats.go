@@ -6,19 +6,19 @@ import (
 	"slices"
 )
 
-// How many versions of one key are compared with each other within a shard, and
-// with those at the end of the shard before. Memory must not grow with what a
-// stranger wrote.
+// Bounds on the versions of one key that are compared: with each other within a
+// shard, and with those at the end of the shard before. They bound the memory
+// that a hostile report can cost.
 const (
 	maxVersions         = 1 << 20
 	maxBoundaryVersions = 1 << 10
 )
 
-// seed makes the hashes of versions ones that nobody can aim at.
+// seed keeps the author of a report from choosing versions whose hashes collide.
 var seed = maphash.MakeSeed()
 
-// repeats finds versions that come twice among the rows of one key, which lie
-// together. Versions are kept as hashes of 64 bits. The zero value is ready.
+// repeats finds versions that appear twice among the rows of one key, which are
+// adjacent. It keeps a hash of 64 bits of each version. The zero value is ready.
 type repeats struct {
 	group    versions
 	started  int // groups so far
@@ -26,7 +26,8 @@ type repeats struct {
 	overflow bool // some versions of a key were too many to compare
 }
 
-// versions are those of one key: the first by itself, as most have no other.
+// versions are the versions of one key. The first has a field of its own, since
+// most keys have only one.
 type versions struct {
 	first uint64
 	n     int
@@ -45,7 +46,8 @@ func (r *repeats) start(version []byte) {
 	r.group.first, r.group.n = maphash.Bytes(seed, version), 1
 }
 
-// repeated adds another version of the key and reports whether it was there.
+// repeated adds another version of the key and reports whether it was added
+// before.
 func (r *repeats) repeated(version []byte) bool {
 	g, h := &r.group, maphash.Bytes(seed, version)
 	if h == g.first {
@@ -66,8 +68,8 @@ func (r *repeats) repeated(version []byte) bool {
 	return false
 }
 
-// boundary returns the versions of the key at hand, sorted; nil if they are too
-// many to be compared with another shard's.
+// boundary returns the sorted hashes of the versions of the current key; nil if
+// there are too many to compare them with those of another shard.
 func (r *repeats) boundary() []uint64 {
 	if r.group.n > maxBoundaryVersions {
 		return nil

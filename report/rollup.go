@@ -10,14 +10,14 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// RollupOptions tune a roll-up. The zero value asks for the ten largest
-// prefixes of one segment.
+// RollupOptions configure [Report.Rollup]. The zero value asks for the ten
+// largest prefixes of one segment.
 type RollupOptions struct {
-	Depth int // segments of a key, each up to and with a '/', that make a prefix; 0: 1
-	Top   int // prefixes to give; 0: 10
+	Depth int // segments of a key in a prefix, each up to and including a '/'; 0: 1
+	Top   int // number of prefixes to return; 0: 10
 }
 
-// A Rollup is a report added up.
+// A Rollup has the totals of a report.
 type Rollup struct {
 	Rows          int64                  `json:"rows"`
 	DeleteMarkers int64                  `json:"deleteMarkers"`
@@ -27,9 +27,9 @@ type Rollup struct {
 	Prefixes []PrefixTotal `json:"prefixes"` // the largest, by bytes, then by objects
 	Others   PrefixTotal   `json:"others"`   // all other prefixes together; its Prefix is empty
 
-	// Inexact says that rows of some prefixes were counted among Others though
-	// the prefix might be among the largest: the report has more than 65,536
-	// prefixes, and their rows do not lie together.
+	// Inexact reports that rows of some prefixes were counted in Others although
+	// the prefix may be one of the largest: the report has more than 65,536
+	// prefixes, and the rows of a prefix are not adjacent.
 	Inexact bool `json:"inexact,omitempty"`
 }
 
@@ -43,8 +43,8 @@ type PrefixTotal struct {
 // maxPrefixes is how many prefixes a roll-up holds at once.
 const maxPrefixes = 1 << 16
 
-// Rollup reads the report and adds it up per class and per prefix. Memory does
-// not grow with the report.
+// Rollup reads the report and returns its totals by storage class and by prefix.
+// Its memory does not grow with the report.
 func (r *Report) Rollup(ctx context.Context, opts RollupOptions) (*Rollup, error) {
 	p := prefixes{depth: cmp.Or(opts.Depth, 1), found: make(map[string]*PrefixTotal)}
 	p.top = min(max(cmp.Or(opts.Top, 10), 0), maxPrefixes/2)
@@ -75,9 +75,9 @@ func (r *Report) Rollup(ctx context.Context, opts RollupOptions) (*Rollup, error
 	return out, nil
 }
 
-// prefixes adds up rows per prefix. As long as keys ascend, a prefix that the
-// current key does not start with has been left behind, and dropping it, if it
-// is a small one, loses none of the largest.
+// prefixes adds up rows per prefix. While keys ascend, a prefix that the current
+// key does not start with is complete, so dropping a small one loses none of the
+// largest.
 type prefixes struct {
 	depth, top int
 	found      map[string]*PrefixTotal
@@ -114,8 +114,8 @@ func (p *prefixes) enter(prefix string) {
 	p.found[prefix] = p.current
 }
 
-// shrink keeps the n largest prefixes and those that keep says, and counts the
-// rest among the others.
+// shrink keeps the n largest prefixes and those for which keep returns true, and
+// adds the rest to the others.
 func (p *prefixes) shrink(n int, keep func(*PrefixTotal) bool) {
 	if len(p.found) <= n {
 		return
@@ -135,14 +135,14 @@ func (p *prefixes) shrink(n int, keep func(*PrefixTotal) bool) {
 	}
 }
 
-// larger orders the largest first, and equals by name, so that the outcome is
-// the same each time.
+// larger orders prefixes by size, the largest first, and equal ones by name, so
+// that the result is deterministic.
 func larger(a, b *PrefixTotal) int {
 	return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Objects, a.Objects), cmp.Compare(a.Prefix, b.Prefix))
 }
 
-// firstSegments is the part of key up to and with its n-th '/', or its last if
-// it has fewer.
+// firstSegments returns the part of key up to and including its n-th '/', or its
+// last '/' if it has fewer.
 func firstSegments(key []byte, n int) []byte {
 	end := 0
 	for range n {

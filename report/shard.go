@@ -12,8 +12,8 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// Limits say where one shard ends and the next begins: with the row that
-// reaches either. The zero value means the defaults.
+// Limits bound a shard: it ends with the row that reaches either limit. The zero
+// value means the defaults.
 type Limits struct {
 	Rows  int64 // rows of a shard; 0: DefaultShardRows
 	Bytes int64 // bytes of rows before compression; 0: DefaultShardBytes
@@ -22,7 +22,7 @@ type Limits struct {
 	PieceRows int64
 }
 
-// The limits of a shard where nothing else is asked for.
+// The defaults of Limits.
 const (
 	DefaultShardRows  = 1_000_000
 	DefaultShardBytes = 256 << 20
@@ -164,9 +164,9 @@ func (s *ShardWriter) Join(p EncodedPiece) error {
 	return s.join.Add(p.Piece)
 }
 
-// bound is more than the rows of batch can take.
+// bound returns an upper bound of the size of the rows of batch, in bytes.
 func bound(batch []stocktake.Record) int64 {
-	n := int64(len(batch)) * 4096 // every column but those of any length, and the bucket's name
+	n := int64(len(batch)) * 4096 // the bucket's name and all columns of bounded length
 	for i := range batch {
 		r := &batch[i]
 		n += int64(3*len(r.Key) + 2*len(r.VersionID) + 2*len(r.ETag.Text))
@@ -177,13 +177,14 @@ func bound(batch []stocktake.Record) int64 {
 // Full reports whether the shard has reached a limit.
 func (s *ShardWriter) Full() bool { return s.rows >= s.limits.Rows || s.raw >= s.limits.Bytes }
 
-// A Shard is what is known of a shard once it is written.
+// A Shard describes a shard that was written.
 type Shard struct {
 	stocktake.SummaryFile // without its Key
 	Sum                   [16]byte
 }
 
-// End ends the shard: all of it has been written to the writer of Begin.
+// End writes the rest of the shard to the writer of Begin and returns its
+// description.
 func (s *ShardWriter) End() (Shard, error) {
 	if s.out.stream == nil {
 		return Shard{}, errNoShard
@@ -213,12 +214,12 @@ func (s *ShardWriter) End() (Shard, error) {
 	return sh, nil
 }
 
-// Drop releases what a shard holds that was begun and will not be ended. After
-// End, or if none was begun, it does nothing.
+// Drop releases the resources of a shard that was begun and will not be ended.
+// After End, or if no shard was begun, it does nothing.
 func (s *ShardWriter) Drop() { s.out.end() }
 
-// A sink passes on what is written to it, in pieces, and hashes and counts it.
-// The hashes are made beside the writer, together with those of another shard.
+// A sink hashes and counts what is written to it and passes it on in blocks of
+// digest.PieceSize. Hashing runs in another goroutine, two shards at a time.
 type sink struct {
 	w    io.Writer
 	err  error // of w
@@ -226,44 +227,43 @@ type sink struct {
 
 	sums   digest.Sums
 	stream *digest.Stream // nil: there is no shard
-	piece  []byte         // of stream
+	block  []byte         // of stream, being filled
 	n      int            // bytes in it
 }
 
-// shardPieces is how many pieces of a shard are between writing and hashing, at
-// most.
-const shardPieces = 6
+// sinkBlocks is how many blocks of a shard may wait between writing and hashing.
+const sinkBlocks = 6
 
 func (s *sink) begin(w io.Writer) {
 	s.w, s.err, s.size, s.n = w, nil, 0, 0
 	s.sums.Reset()
-	s.stream = digest.Shared.Stream(&s.sums, shardPieces)
-	s.piece = s.stream.Next()
+	s.stream = digest.Shared.Stream(&s.sums, sinkBlocks)
+	s.block = s.stream.Next()
 }
 
 func (s *sink) Write(p []byte) (n int, err error) {
 	for n < len(p) {
-		if s.n == len(s.piece) {
+		if s.n == len(s.block) {
 			if err := s.flush(); err != nil {
 				return n, err
 			}
 		}
-		m := copy(s.piece[s.n:], p[n:])
+		m := copy(s.block[s.n:], p[n:])
 		n, s.n = n+m, s.n+m
 	}
 	return n, s.err
 }
 
-// written is how many bytes were written so far, those included that w has not
-// been given yet.
+// written returns how many bytes were written to the sink, including those that
+// are not passed on yet.
 func (s *sink) written() int64 { return s.size + int64(s.n) }
 
-// flush hands the piece on.
+// flush passes the current block on.
 func (s *sink) flush() error {
 	if s.err != nil || s.n == 0 {
 		return s.err
 	}
-	n, err := s.w.Write(s.piece[:s.n])
+	n, err := s.w.Write(s.block[:s.n])
 	if err == nil && n < s.n {
 		err = io.ErrShortWrite
 	}
@@ -272,14 +272,14 @@ func (s *sink) flush() error {
 		return err
 	}
 	s.stream.Put(s.n)
-	s.piece, s.n = s.stream.Next(), 0
+	s.block, s.n = s.stream.Next(), 0
 	return nil
 }
 
-// end waits for the hashes.
+// end waits until everything is hashed and releases the stream.
 func (s *sink) end() {
 	if s.stream != nil {
 		s.stream.Close()
-		s.stream, s.piece, s.n = nil, nil, 0
+		s.stream, s.block, s.n = nil, nil, 0
 	}
 }

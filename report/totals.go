@@ -7,8 +7,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Totals add up records. The zero value is ready. In JSON, the classes that
-// occur go by their names.
+// Totals add up records. The zero value is ready. In JSON, storage
+// classes are named.
 type Totals struct {
 	Rows    int64
 	Markers int64 // delete markers among them, which have no size and no class
@@ -31,7 +31,7 @@ func (t *Totals) Add(r *stocktake.Record) {
 	}
 }
 
-// Merge adds what o has counted.
+// Merge adds the counts of o.
 func (t *Totals) Merge(o *Totals) {
 	t.Rows += o.Rows
 	t.Markers += o.Markers
@@ -42,7 +42,8 @@ func (t *Totals) Merge(o *Totals) {
 	}
 }
 
-// Classes are the storage classes that occur, in their order, never nil.
+// Classes returns the totals of the storage classes that occur, in the order of
+// stocktake.StorageClass, never nil.
 func (t *Totals) Classes() []stocktake.ClassTotal {
 	list := []stocktake.ClassTotal{}
 	for i, c := range t.classes {
@@ -67,8 +68,8 @@ func (t Totals) MarshalJSON() ([]byte, error) {
 	return json.Marshal(totalsJSON{t.Rows, t.Markers, t.Bytes, t.Classes()})
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]. A storage class that is not
-// known is an error.
+// UnmarshalJSON implements [json.Unmarshaler]. An unknown storage
+// class is an error.
 func (t *Totals) UnmarshalJSON(raw []byte) error {
 	var j totalsJSON
 	if err := json.Unmarshal(raw, &j); err != nil {

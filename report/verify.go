@@ -15,15 +15,15 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// VerifyOptions tune [Verify]. The zero value is for a command line.
+// VerifyOptions configure [Verify]. The zero value suits a command line.
 type VerifyOptions struct {
 	Workers int // shards read at once; 0: GOMAXPROCS
 }
 
-// A Verification is what [Verify] found out.
+// A Verification is the result of [Verify].
 type Verification struct {
 	Manifest string `json:"manifest"` // key of manifest.json
-	OK       bool   `json:"ok"`       // nothing was found to be wrong
+	OK       bool   `json:"ok"`       // there are no findings
 
 	SourceBucket string `json:"sourceBucket,omitempty"`
 	Run          string `json:"run,omitempty"` // from the summary
@@ -35,11 +35,11 @@ type Verification struct {
 	Classes []stocktake.ClassTotal `json:"classes"` // empty without column StorageClass
 
 	Findings  []Finding `json:"findings"`  // what is wrong
-	Unchecked []string  `json:"unchecked"` // what could not be checked, and why
+	Unchecked []string  `json:"unchecked"` // what could not be checked, with the reason
 }
 
-// A Finding is one thing that is wrong with a report. What is wrong many times
-// in one file is one finding that says how often.
+// A Finding is one fault of a report. Faults of one kind in one file are one
+// finding with a count.
 type Finding struct {
 	File   string `json:"file"` // key of the file
 	Check  Check  `json:"check"`
@@ -60,35 +60,35 @@ func (f Finding) String() string {
 	return s
 }
 
-// A Check is a promise that a report keeps.
+// A Check names a property of reports that [Verify] checks.
 type Check string
 
 // The checks, in the order in which they are made.
 const (
-	CheckManifest  Check = "manifest"  // it can be read, and its schema names columns
-	CheckChecksum  Check = "checksum"  // manifest.checksum is there and is the MD5 of manifest.json
-	CheckSummary   Check = "summary"   // manifest.summary can be read and says the same as manifest.json
-	CheckMissing   Check = "missing"   // each shard is there
-	CheckSize      Check = "size"      // each shard has the size that the manifest says
-	CheckMD5       Check = "md5"       // and its MD5
-	CheckSHA256    Check = "sha256"    // and the SHA-256 that the summary says
+	CheckManifest  Check = "manifest"  // manifest.json can be read, and its schema has a key column
+	CheckChecksum  Check = "checksum"  // manifest.checksum exists and is the MD5 of manifest.json
+	CheckSummary   Check = "summary"   // manifest.summary can be read and agrees with manifest.json
+	CheckMissing   Check = "missing"   // each shard exists
+	CheckSize      Check = "size"      // each shard has the size in the manifest
+	CheckMD5       Check = "md5"       // each shard has the MD5 in the manifest
+	CheckSHA256    Check = "sha256"    // each shard has the SHA-256 in the summary
 	CheckFormat    Check = "format"    // each shard is a whole file of the report's format
 	CheckRow       Check = "row"       // each row has the columns of the schema, with values of their kind
-	CheckRows      Check = "rows"      // each shard has as many rows as the summary says
-	CheckRange     Check = "range"     // and starts and ends with the keys that it says
-	CheckPieces    Check = "pieces"    // and has pieces that begin where it says, with the keys that it says
-	CheckOrder     Check = "order"     // keys ascend, within a shard and from one to the next
-	CheckDuplicate Check = "duplicate" // no version of a key is there twice
-	CheckTotals    Check = "totals"    // rows, bytes and classes add up to what the summary says
+	CheckRows      Check = "rows"      // each shard has the number of rows in the summary
+	CheckRange     Check = "range"     // each shard has the first and the last key in the summary
+	CheckPieces    Check = "pieces"    // the pieces of each shard begin at the places and keys in the summary
+	CheckOrder     Check = "order"     // keys ascend, within a shard and from each shard to the next
+	CheckDuplicate Check = "duplicate" // no version of a key appears twice
+	CheckTotals    Check = "totals"    // rows, bytes and classes add up to the totals in the summary
 )
 
-// Verify reads the report whose manifest.json has the key manifest and holds it
-// against itself. The error is for what kept it from doing so, not for what is
-// wrong with the report: fs.ErrNotExist if there is no such manifest.
+// Verify reads all of the report whose manifest.json has the key manifest and
+// checks it. Faults of the report are findings. The error says what kept Verify
+// from checking: fs.ErrNotExist if the manifest is missing.
 //
-// A report without summary, as OSS makes them, is held to what its manifest
-// says; Unchecked tells the rest. Memory is bounded by the workers, the number
-// of shards, and the versions of one key, of which the first 2^20 are compared.
+// A report without a summary, as OSS makes them, is checked against its manifest;
+// Unchecked names the rest. Memory is bounded by the number of workers and of
+// shards, and by the versions of one key, of which the first 2^20 are compared.
 func Verify(ctx context.Context, b Bucket, manifest string, opts VerifyOptions) (*Verification, error) {
 	v := &verifier{
 		rep: &Report{Key: manifest, bucket: b},
@@ -123,8 +123,8 @@ func (v *verifier) unchecked(format string, args ...any) {
 	v.out.Unchecked = append(v.out.Unchecked, fmt.Sprintf(format, args...))
 }
 
-// documents checks manifest, checksum and summary. It is not ok if there is
-// nothing to hold shards against.
+// documents checks manifest, checksum and summary. ok is false if shards cannot be
+// checked.
 func (v *verifier) documents(ctx context.Context) (ok bool, err error) {
 	raw, err := read(ctx, v.rep.bucket, v.rep.Key, stocktake.MaxManifestSize)
 	if err != nil {
@@ -155,7 +155,8 @@ func (v *verifier) documents(ctx context.Context) (ok bool, err error) {
 	return true, nil
 }
 
-// summary reads manifest.summary; nil if there is none that could be read.
+// summary reads manifest.summary. It returns nil if the summary is missing or
+// malformed.
 func (v *verifier) summary(ctx context.Context) (*stocktake.Summary, error) {
 	key := v.rep.sibling(SummaryName)
 	s, err := ReadSummary(ctx, v.rep.bucket, key)
@@ -172,7 +173,7 @@ func (v *verifier) summary(ctx context.Context) (*stocktake.Summary, error) {
 	return s, nil
 }
 
-// checksum checks manifest.checksum, which a report of ours always has.
+// checksum checks manifest.checksum, which every report of ours has.
 func (v *verifier) checksum(ctx context.Context, manifest []byte, ours bool) error {
 	key := v.rep.sibling(ChecksumName)
 	got, err := read(ctx, v.rep.bucket, key, maxChecksumSize)
@@ -198,18 +199,19 @@ func (v *verifier) checksum(ctx context.Context, manifest []byte, ours bool) err
 	return nil
 }
 
-// Checksum is the content of manifest.checksum for the bytes of manifest.json.
+// Checksum returns the content of manifest.checksum for the bytes of
+// manifest.json.
 func Checksum(manifest []byte) string { return fmt.Sprintf("%X", md5.Sum(manifest)) }
 
 func (v *verifier) schema() {
 	for i, name := range v.rep.names {
 		if v.rep.Columns[i] == 0 {
-			v.unchecked("values of column %q: its name is not known", name)
+			v.unchecked("values of column %q: its name is unknown", name)
 		}
 	}
 }
 
-// compare holds the summary against the manifest.
+// compare compares the summary with the manifest.
 func (v *verifier) compare() {
 	m, s := &v.rep.Manifest, v.rep.Summary
 	bad := func(format string, args ...any) { v.find(v.rep.sibling(SummaryName), CheckSummary, format, args...) }
@@ -243,7 +245,7 @@ func (v *verifier) compare() {
 
 func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// shards checks each shard by itself, several at once.
+// shards checks each shard on its own, several concurrently.
 func (v *verifier) shards(ctx context.Context, workers int) ([]*shardCheck, error) {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)

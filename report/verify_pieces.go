@@ -7,8 +7,8 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// checkIndex checks what can be said of the index without reading the shard. It
-// returns the index; nil if there is none that is worth a look.
+// checkIndex checks the index on its own. It returns the pieces of the index; nil
+// if there are none or they make no sense.
 func (c *shardCheck) checkIndex() []stocktake.SummaryPiece {
 	if c.summary == nil {
 		return nil
@@ -31,7 +31,7 @@ func (c *shardCheck) checkIndex() []stocktake.SummaryPiece {
 	return pieces
 }
 
-// pieceKey holds the key of row n, from 1, against the index if a piece begins
+// pieceKey compares the key of row n, from 1, with the index if a piece begins
 // there.
 func (c *shardCheck) pieceKey(key []byte, n int64) {
 	if len(c.ahead) == 0 || c.ahead[0].Row != n-1 {
@@ -44,7 +44,7 @@ func (c *shardCheck) pieceKey(key []byte, n int64) {
 }
 
 // places reads the first row of each piece from where the index says that it
-// begins. There is nothing to hold the index of a broken file against.
+// begins. The index of a file that is damaged is not checked.
 func (c *shardCheck) places(ctx context.Context, reader format.Reader, f *summedFile, pieces []stocktake.SummaryPiece) error {
 	for _, f := range c.findings {
 		if f.Check == CheckFormat || f.Check == CheckSize {

@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// A shardCheck checks one shard by itself and remembers what the others are
-// checked against.
+// A shardCheck checks one shard on its own and keeps what is needed to check the
+// shards against each other.
 type shardCheck struct {
 	rep     *Report
 	file    stocktake.ManifestFile
@@ -29,11 +29,11 @@ type shardCheck struct {
 	disorder    bool   // keys do not ascend
 	repeats     repeats
 
-	ahead []stocktake.SummaryPiece // of the index: the pieces that were not reached yet
+	ahead []stocktake.SummaryPiece // pieces of the index that begin after the rows read so far
 }
 
-// run reads the shard to its end. The error is one that has nothing to do with
-// what the shard holds.
+// run reads and checks the shard. Faults of the shard are findings; the error is
+// one of the bucket or the context.
 func (c *shardCheck) run(ctx context.Context, reader format.Reader) error {
 	pieces := c.checkIndex()
 	c.ahead = pieces
@@ -51,7 +51,7 @@ func (c *shardCheck) run(ctx context.Context, reader format.Reader) error {
 	} else if err := c.read(ctx, reader, stored); err != nil {
 		return errors.Join(err, reader.Close())
 	}
-	// What the reader has left unread, because of an error in it, still counts.
+	// Hash what the reader left unread after a fault.
 	if err := stored.finish(ctx); err != nil {
 		return errors.Join(err, reader.Close())
 	}
@@ -124,7 +124,7 @@ func (c *shardCheck) row(row *Row, n int64) {
 	c.last = append(c.last[:0], row.Key...)
 }
 
-// compare holds what was read against what manifest and summary say.
+// compare compares what was read with manifest and summary.
 func (c *shardCheck) compare(stored *summedFile) {
 	c.stored = stored.size
 	switch {
@@ -155,7 +155,7 @@ func (c *shardCheck) compare(stored *summedFile) {
 	}
 }
 
-// find adds a finding, or counts one more of its kind.
+// find adds a finding, or increments the count of an earlier one of its kind.
 func (c *shardCheck) find(check Check, row int64, format string, args ...any) {
 	for i := range c.findings {
 		if f := &c.findings[i]; f.Check == check {

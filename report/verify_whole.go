@@ -8,7 +8,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// across checks what lies between shards: their order, and repeats of versions.
+// across checks the shards against each other: their order, and versions that
+// appear in two of them.
 func (v *verifier) across(shards []*shardCheck) {
 	disorder, overflow := false, false
 	var before *shardCheck
@@ -38,7 +39,7 @@ func (v *verifier) across(shards []*shardCheck) {
 				} else if n := common(tail, head); n > 0 {
 					v.find(c.file.Key, CheckDuplicate, "versions of key %.200q that are in a file before as well: %d", c.first, n)
 				}
-				if c.repeats.started == 1 && end != nil { // the key goes on in the next file
+				if c.repeats.started == 1 && end != nil { // the next file may continue the key
 					if end = append(end, tail...); len(end) > maxBoundaryVersions {
 						end = nil
 					}
@@ -56,7 +57,7 @@ func (v *verifier) across(shards []*shardCheck) {
 	}
 }
 
-// common counts what two sorted lists share.
+// common returns how many values two sorted lists share.
 func common(a, b []uint64) (n int) {
 	for _, h := range b {
 		if _, ok := slices.BinarySearch(a, h); ok {
@@ -66,7 +67,7 @@ func common(a, b []uint64) (n int) {
 	return n
 }
 
-// totals adds up all shards and holds them against the summary.
+// totals adds up all shards and compares the totals with the summary.
 func (v *verifier) totals(shards []*shardCheck) {
 	var all Totals
 	var rows int64
@@ -110,7 +111,7 @@ func (v *verifier) totals(shards []*shardCheck) {
 	}
 }
 
-// classText is totals per class in words.
+// classText formats totals by class for a finding.
 func classText(totals []stocktake.ClassTotal) string {
 	if len(totals) == 0 {
 		return "none"

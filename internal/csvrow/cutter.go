@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// maxRow is the longest row that is read, in bytes. Ours have at most some
-// 8 KiB: a key of 1,023 bytes, each written as three, and short columns.
+// maxRow is the length of the longest row that is read, in bytes. Our rows have at
+// most 8 KiB: a key of 1,023 bytes, each encoded as three, and short columns.
 const maxRow = 1 << 20
 
 // The errors of text that is not CSV, or not within bounds.
@@ -45,7 +45,8 @@ func (r *Cutter) Reset(src io.Reader) {
 }
 
 // Next returns the columns of the next row, without their quotes, or io.EOF
-// after the last. They hold until the next call. After another error there are no more rows.
+// after the last. They are valid until the next
+// call. After any other error no row can be read.
 func (r *Cutter) Next() ([][]byte, error) {
 	for {
 		size, err := r.split(r.buf[r.start:r.end])
@@ -97,7 +98,7 @@ func (r *Cutter) split(b []byte) (size int, err error) {
 			}
 		}
 		if i >= len(b) && (r.err != io.EOF || len(b) == 0) {
-			return 0, nil // more must come, or nothing is left
+			return 0, nil // the row is incomplete, or the input has ended
 		}
 		r.columns = append(r.columns, c)
 		switch {
@@ -111,7 +112,8 @@ func (r *Cutter) split(b []byte) (size int, err error) {
 	}
 }
 
-// incomplete is the error of a quote that what is buffered does not close.
+// incomplete returns the error for an open quote at the end of the buffer: none
+// if more can be read.
 func (r *Cutter) incomplete() error {
 	if r.err == io.EOF {
 		return ErrQuote
@@ -144,7 +146,7 @@ func undouble(v []byte) []byte {
 	return v[:n]
 }
 
-// fill fills the buffer up, which grows up to maxRow.
+// fill fills the buffer and lets it grow up to maxRow.
 func (r *Cutter) fill() {
 	if r.start > 0 {
 		r.end = copy(r.buf, r.buf[r.start:r.end])

@@ -21,8 +21,7 @@ type dateCache struct {
 
 func (c *dateCache) reset() { c.day = math.MinInt64 }
 
-// put writes t, in Unix seconds, into b at i; a time that a row cannot show
-// becomes the nearest that it can.
+// put writes t, in Unix seconds, into b at i and returns the index after it.
 func (c *dateCache) put(b []byte, i int, t int64) int {
 	t = min(max(t, MinTime), MaxTime)
 	day, sec := t/86400, uint32(t%86400)

@@ -1,4 +1,5 @@
-// Package csvrow is the text of CSV reports, both ways: rows of records, and
-// records of rows. Its tables and rules are those that every encoder of such
-// rows uses; the compressed files are the business of packages such as csvgz.
+// Package csvrow encodes records as the rows of CSV reports and decodes rows.
+//
+// It has the one copy of the tables and rules of such rows. Package csvgz, which
+// encodes and compresses in one step, shares them.
 package csvrow

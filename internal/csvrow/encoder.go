@@ -10,13 +10,13 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// An Encoder makes the CSV rows of a full report: the column list and the
-// bucket are worked into it once, so that a row costs no allocation and no
-// decision but one per column. It is not safe for concurrent use.
+// An Encoder encodes the rows of a full report. Bucket and columns are fixed when
+// it is made, so that a row costs no allocation and one decision per column. It
+// is not safe for concurrent use.
 //
 // Source: OSS developer guide, bucket inventory; spec section 4.
 type Encoder struct {
-	head    []byte // bucket name, comma, quote: what every row starts with
+	head    []byte // bucket name, comma, quote: the beginning of every row
 	columns []stocktake.Field
 	fixed   int // no row is longer than fixed, 3*len(Key), 2*len(VersionID) and 2*len(ETag.Text) together
 	date    dateCache
@@ -26,7 +26,7 @@ type Encoder struct {
 // ETag: an ETag of 32 digits, a dash and ten digits.
 const maxValue = 43
 
-// NewEncoder returns an Encoder for a report of bucket with the columns given:
+// NewEncoder returns an Encoder for a report of bucket with the given columns:
 // Bucket, Key, then any other columns of full reports, each once. Anything else
 // is an error, as is a bucket name that a bare CSV column cannot hold.
 func NewEncoder(bucket string, columns []stocktake.Field) (*Encoder, error) {
@@ -50,8 +50,8 @@ func NewEncoder(bucket string, columns []stocktake.Field) (*Encoder, error) {
 	return e, nil
 }
 
-// AppendRow appends the row of r to dst. It does not allocate if dst has the
-// capacity.
+// AppendRow appends the row of r to dst and returns the result. It does not
+// allocate if dst has the capacity.
 func (e *Encoder) AppendRow(dst []byte, r *stocktake.Record) []byte {
 	n := len(dst)
 	dst = slices.Grow(dst, e.fixed+3*len(r.Key)+2*len(r.VersionID)+2*len(r.ETag.Text))
@@ -79,7 +79,7 @@ func encodes(c stocktake.Field) bool {
 }
 
 // putValue writes the value of column c of r into b at i and returns where it
-// ends. A delete marker has no size, class, tag, ACL, type and checksum.
+// ends. A delete marker has no size, class, ETag, ACL, type or checksum.
 func (e *Encoder) putValue(b []byte, i int, c stocktake.Field, r *stocktake.Record) int {
 	switch c {
 	case stocktake.FieldVersionID:

@@ -109,7 +109,7 @@ func parseDate(v []byte) (int64, error) {
 	return t.Unix(), nil
 }
 
-// number is the value of a few decimal digits, or -1.
+// number returns the value of a few decimal digits; -1 for anything else.
 func number(v []byte) (n int) {
 	for _, c := range v {
 		if c < '0' || c > '9' {

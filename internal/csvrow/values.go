@@ -8,8 +8,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// The put functions write a value into b at i and return where it ends. They
-// store whole words, so b must reach slack bytes further than the value.
+// The put functions write a value into b at i and return the index after it. They
+// store whole words, so b must have slack bytes after the value.
 const slack = 8
 
 // The digits of numbers in rows.
@@ -18,10 +18,11 @@ const (
 	Decimal  = "0123456789"
 )
 
-// Escapes and Quotes have the text of each byte of a key, and of any other
-// quoted value: at most three bytes, the first lowest, and their number in the
-// highest byte. A key is percent-encoded. In other values a quote is doubled;
-// OSS makes no value that has one, but another store might.
+// Escapes and Quotes have the encoded text of each byte: of a key, and of any
+// other quoted value. An entry has up to three bytes of text, the first one
+// lowest, and their number in the highest byte. Keys are percent-encoded. In other
+// values a quote is doubled: OSS makes no value with a quote, but another store
+// might.
 var Escapes, Quotes = func() (e, q [256]uint32) {
 	for c := range e {
 		q[c] = uint32(c) | 1<<24
@@ -34,8 +35,9 @@ var Escapes, Quotes = func() (e, q [256]uint32) {
 	return e, q
 }()
 
-// unreserved is the set that percent-encoding leaves alone. With it a decoder
-// that takes '+' for a blank and one that does not read the same key.
+// unreserved reports whether percent-encoding leaves c as it is. As '+' is always
+// encoded, decoders that take '+' for a blank and those that do not read the same
+// key.
 func unreserved(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
 		c == '-' || c == '_' || c == '.' || c == '~'
@@ -131,7 +133,7 @@ func putUint(b []byte, i int, v uint64) int {
 	return end
 }
 
-// digits is the length of v in decimal, at least 1.
+// digits returns the length of v in decimal, at least 1.
 func digits(v uint64) int {
 	// 1233/4096 is a little more than log10 of 2.
 	n := bits.Len64(v|1) * 1233 >> 12

@@ -1,28 +1,28 @@
 package csvgz
 
-// lengthOrder is the order in which a block's header has the lengths of the
-// codes for the lengths of the codes.
+// lengthOrder is the order of the code length codes in the header of a block.
 //
 // Source: RFC 1951, section 3.2.7.
 var lengthOrder = [19]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
-// The symbols of code lengths that repeat the one before.
+// The symbol of the code length alphabet that repeats the previous length, and how
+// often it can.
 const (
 	repeat    = 16
 	repeatMin = 3
 	repeatMax = 6
 )
 
-// block begins a block, not the final one, with codes of the lengths of
-// e.tables, which it makes. As all symbols have codes, the header is full-size
-// and has no need of the symbols for zeros.
+// block begins a block that is not the final one, and builds its codes from the
+// lengths in e.tables. All symbols have codes, so the header needs none of the
+// symbols for runs of zeros.
 func (c cursor) block(e *Encoder) cursor {
 	e.build()
 	var lens [numLiterals + numDistances]uint8
 	copy(lens[:], e.literalLens[:])
 	copy(lens[numLiterals:], e.distanceLens[:])
 
-	var runs [len(lens)]uint8 // symbols; of a repeat, how often in the upper bits
+	var runs [len(lens)]uint8 // symbols; a repeat has its count in the upper bits
 	var counts [19]uint32
 	n := 0
 	for i := 0; i < len(lens); {
@@ -71,5 +71,5 @@ func (c cursor) block(e *Encoder) cursor {
 	return c
 }
 
-// headerBits is about what a header takes.
+// headerBits is the approximate size of a header.
 const headerBits = 120 * 8

@@ -5,20 +5,20 @@ import (
 	"slices"
 )
 
-// A column remembers the textual value that a column had in the last row.
+// A column keeps the textual value of a column in the previous row.
 type column struct {
-	texts *[256]uint32 // what stands in a row for a byte
-	codes *[256]uint32 // and how that is coded
-	more  int          // a byte stands as itself, or as this many bytes more
+	texts *[256]uint32 // text of each byte
+	codes *[256]uint32 // code of that text
+	more  int          // additional bytes of a byte that is encoded as several
 	isKey bool
 
 	value []byte
-	long  []int32 // indexes of the bytes of value that stand as several, ascending
-	pos   int64   // where the text of value begins in the rows of the piece
+	long  []int32 // indexes of the bytes of value that are encoded as several, ascending
+	pos   int64   // position of the text of value in the piece
 	size  int     // of that text
 	row   int64   // of value
 
-	kept   []byte  // what value points to between two calls of Encode
+	kept   []byte  // backs value between two calls of Encode
 	behind []int32 // scratch
 }
 
@@ -31,15 +31,15 @@ func newColumn(texts, codes *[256]uint32, more int) column {
 
 func (l *column) reset() { l.value, l.long, l.row = nil, l.long[:0], never }
 
-// keep makes value independent of the batch it came in.
+// keep copies value, which points into the batch.
 func (l *column) keep() {
 	l.kept = append(l.kept[:0], l.value...)
 	l.value = l.kept
 }
 
-// delta adds a textual value: what it has in common with the last row's at
-// either end as matches, the rest as literals. The lead bytes of text before
-// it are those before the last value, and come in with it.
+// delta adds a textual value: the prefix and the suffix that it shares with the
+// value of the previous row as matches, the rest as literals. The text lead comes
+// before both values, so it becomes part of the match.
 func (c cursor) delta(e *Encoder, l *column, lead string, value []byte) cursor {
 	if l.row != e.rows-1 || len(value) > maxText {
 		l.value, l.long, l.size = nil, l.long[:0], 0
@@ -55,7 +55,7 @@ func (c cursor) delta(e *Encoder, l *column, lead string, value []byte) cursor {
 	prefix := commonPrefix(value, l.value)
 	suffix := commonSuffix(value, l.value, prefix)
 
-	// Which of the last value's long bytes are in the prefix, which in the suffix?
+	// Find the long bytes of the previous value in the prefix and in the suffix.
 	long := l.long
 	stay, behind := len(long), l.behind[:0]
 	if stay > 0 && int(long[stay-1]) >= prefix {
@@ -94,7 +94,8 @@ func (c cursor) delta(e *Encoder, l *column, lead string, value []byte) cursor {
 	return c
 }
 
-// middle adds value[from:to] as literals, or nearly so.
+// middle adds value[from:to], which the previous value does not have, as literals
+// unless part of a key occurred elsewhere.
 func (c cursor) middle(e *Encoder, l *column, value []byte, from, to int) cursor {
 	if l.isKey {
 		if e.search.on {
@@ -119,7 +120,7 @@ func (c cursor) middle(e *Encoder, l *column, value []byte, from, to int) cursor
 		c.text += 4
 		c = c.put(uint64(k0)).put(uint64(k1)).put(uint64(k2)).put(uint64(k3)).spill(&e.out)
 	}
-	// The last four again, those that are done as nothing.
+	// The last four bytes, with those already added masked out.
 	n := to - from
 	v := load32(value, to-4)
 	m := &lastOf4[n&3]
@@ -132,7 +133,8 @@ func (c cursor) middle(e *Encoder, l *column, value []byte, from, to int) cursor
 	return c.put(uint64(k0)).put(uint64(k1)).put(uint64(k2)).spill(&e.out)
 }
 
-// special is middle for what is short or has bytes that stand as several.
+// special is middle for short values and those with bytes that are encoded as
+// several.
 func (c cursor) special(e *Encoder, l *column, value []byte, from, to int) cursor {
 	if l.isKey {
 		return c.path(e, l, value, from, to)
@@ -140,7 +142,7 @@ func (c cursor) special(e *Encoder, l *column, value []byte, from, to int) curso
 	return c.bytewise(e, l, value, from, to)
 }
 
-// bytewise adds value[from:to] as literals, two bytes in one step.
+// bytewise adds value[from:to] as literals, two bytes at a time.
 func (c cursor) bytewise(e *Encoder, l *column, value []byte, from, to int) cursor {
 	for ; from+2 <= to; from += 2 {
 		a, b := value[from], value[from+1]
@@ -167,18 +169,18 @@ func (c cursor) bytewise(e *Encoder, l *column, value []byte, from, to int) curs
 	return c
 }
 
-// remember notes that the byte of value at i stands as text.
+// remember records the byte of value at i if text has several bytes.
 func (l *column) remember(i int, text uint32) {
 	if text>>24 > 1 {
 		l.long = append(l.long, int32(i))
 	}
 }
 
-// maxText is how long a value may be to be treated like this. That of a longer
-// one, which no store makes, is just literals.
+// maxText is the length of the longest value that is compared with the previous
+// one. Longer ones, which no store makes, are literals only.
 const maxText = 1024
 
-// huge adds a value of any length, and forgets it.
+// huge adds a value of any length, which the next row is not compared with.
 func (c cursor) huge(e *Encoder, l *column, value []byte) cursor {
 	for part := range slices.Chunk(value, maxText) {
 		c = c.drain(e).forget(e).bytewise(e, l, part, 0, len(part))
@@ -187,11 +189,11 @@ func (c cursor) huge(e *Encoder, l *column, value []byte) cursor {
 	return c
 }
 
-// lastOf4 are masks for the second to fourth of four codes that keep only the
-// last 0 to 3.
+// lastOf4 has masks for the second to fourth of four codes that keep only the
+// last 0 to 3 of them.
 var lastOf4 = [4][3]uint32{{0, 0, 0}, {0, 0, 1<<32 - 1}, {0, 1<<32 - 1, 1<<32 - 1}, {1<<32 - 1, 1<<32 - 1, 1<<32 - 1}}
 
-// commonPrefix is how many bytes a and b have in common at their beginning.
+// commonPrefix returns the length of the common prefix of a and b.
 func commonPrefix(a, b []byte) int {
 	n := min(len(a), len(b))
 	a, b = a[:n], b[:n]
@@ -214,8 +216,8 @@ func commonPrefix(a, b []byte) int {
 	return n
 }
 
-// commonSuffix is how many bytes a and b have in common at their end, not
-// counting the first prefix of either.
+// commonSuffix returns the length of the common suffix of a and b without the
+// first prefix bytes of either.
 func commonSuffix(a, b []byte, prefix int) int {
 	n := min(len(a), len(b)) - prefix
 	for i := 0; i < n; i += 8 {

@@ -1,16 +1,15 @@
-// Package csvgz turns records into the shards of a CSV report, gzip streams of
-// rows, in one step: it formats and compresses at once, several times as fast
-// as a general compressor alone takes for rows that are already formatted.
+// Package csvgz is the format of CSV shards compressed with gzip.
 //
-// A general compressor spends its time looking for repetitions. Here nothing
-// is looked for. The rows of a report are sorted and alike, so it is known what
-// repeats and from where: a key shares its beginning and its end with the key
-// before, a date and a set of small columns stand where they stood last, and
-// the rest is digits. The encoder emits the matches it knows, digits and
-// hexadecimal pairs and triples from tables of ready codes, and keeps its
-// Huffman codes as long as the statistics hold, which it watches by counting
-// a few rows in a thousand.
+// Its [Encoder] formats and compresses rows in one step, several times as fast as
+// a general compressor takes for rows that are already formatted. A general
+// compressor spends its time searching for repetitions. The rows of a report are
+// sorted and similar, so the encoder knows without a search what repeats and
+// where: a key shares its beginning and its end with the key before it, dates and
+// sets of small columns repeat earlier ones, and the rest is digits. The encoder
+// emits these matches, takes digits and pairs and triples of digits from tables of
+// ready codes, and keeps its Huffman codes while they fit, which it checks by
+// sampling a few rows in a thousand.
 //
-// What comes out is ordinary DEFLATE in an ordinary gzip member (RFC 1951,
-// RFC 1952). docs/performance.md has the measurements.
+// The output is plain DEFLATE in one gzip member (RFC 1951, RFC 1952).
+// docs/performance.md has the measurements.
 package csvgz

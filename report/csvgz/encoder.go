@@ -19,25 +19,25 @@ type Encoder struct {
 	ops  []op
 
 	tables
-	preset [numLiterals + numDistances]uint8 // lengths that every piece begins with
+	preset [numLiterals + numDistances]uint8 // code lengths at the beginning of a piece
 	limits []limit
 
 	out    buffer   // DEFLATE not written to w yet
 	text   buffer   // the last rows
-	base   int64    // where text[0] is in the rows of the piece
-	summed int      // how much of text is in crc
-	crc    Checksum // of what is summed
+	base   int64    // position of text[0] in the piece
+	summed int      // bytes of text that are in crc
+	crc    Checksum // of the text before summed
 
 	cursor cursor // between two calls of Encode
 
-	// A match is held back while what follows may lengthen it: text[held:] is
-	// what stands distance bytes before. Distance 0: there is none.
+	// A match is held back while the next bytes may extend it: text[held:] repeats
+	// the text distance bytes before it. If distance is 0 there is none.
 	held, distance int
-	reach          int // a match from no further is possible and not to be counted
+	reach          int // matches within this distance are possible and not sampled
 
 	rows    int64
 	stored  int64 // written to w
-	lastRow int64 // where the last row begins in the rows of the piece
+	lastRow int64 // position of the last row in the piece
 	paths   paths
 	search  search
 	days    [numDays]day
@@ -45,19 +45,20 @@ type Encoder struct {
 }
 
 const (
-	// A row begins with at most so much in text and out, and takes less than 9 KiB
-	// of the one and 18 KiB of the other: a key of 3*maxText, two other textual
-	// values of 2*maxText, the rest below 2 KiB; no byte of text takes more than two.
+	// At the beginning of a row text and out have at most this many bytes. A row
+	// takes less than 9 KiB of text and 18 KiB of out: a key of 3*maxText, two other
+	// textual values of 2*maxText, the rest below 2 KiB, and at most two bytes of out
+	// for each byte of text.
 	textFull = 52 << 10
 	outFull  = 32 << 10
 
-	textKept = 16 << 10 // how much of the text stays when it is full; more than a row
+	textKept = 16 << 10 // bytes of text that are kept when it is full; more than a row
 
-	// never is a place that no match reaches.
+	// never is a position that no match reaches.
 	never = -1 << 40
 )
 
-// New returns an Encoder for reports of bucket with the columns given: Bucket,
+// New returns an Encoder for reports of bucket with the given columns: Bucket,
 // Key, then any other columns of full reports, each once. Anything else is an
 // error, as is a bucket name that a bare CSV column cannot hold.
 func New(bucket string, columns []stocktake.Field) (*Encoder, error) {
@@ -104,7 +105,7 @@ func (e *Encoder) Reset(w io.Writer) {
 	e.cursor = e.cursor.block(e)
 }
 
-// size is how many bytes the rows of the piece have.
+// size returns the size of the rows of the piece in bytes.
 func (e *Encoder) size() int64 { return e.base + int64(e.cursor.text) }
 
 // Encode implements [format.Encoder]. It allocates nothing.
@@ -161,7 +162,7 @@ const (
 	storedEmpty = 0xffff0000<<codeBits | 32 // its length and the complement
 )
 
-// makeRoom makes room in e.text. What is there is summed, the end of it stays.
+// makeRoom makes room in e.text and keeps the end of it.
 func (c cursor) makeRoom(e *Encoder) cursor {
 	c = c.sumText(e)
 	from := min(c.text-textKept, int(max(0, e.lastRow-e.base)))
@@ -172,8 +173,8 @@ func (c cursor) makeRoom(e *Encoder) cursor {
 	return c
 }
 
-// forget makes room in the middle of a row, for a value of any length: nothing
-// stays, so no column can be compared with the row before.
+// forget makes room in e.text in the middle of a row, for a value of any length. It
+// keeps nothing, so no column is compared with the previous row.
 func (c cursor) forget(e *Encoder) cursor {
 	c = c.sumText(e)
 	e.base += int64(c.text)
@@ -184,7 +185,7 @@ func (c cursor) forget(e *Encoder) cursor {
 	return c
 }
 
-// sumText takes what is new in e.text into the checksum.
+// sumText adds the new part of e.text to the checksum.
 func (c cursor) sumText(e *Encoder) cursor {
 	c = c.flush(e)
 	e.sampleTo(c.text)

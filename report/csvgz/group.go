@@ -2,8 +2,8 @@ package csvgz
 
 import "github.com/stocktake/stocktake"
 
-// The columns of few values: what of a record decides them is one number, its
-// attributes, of which each column has some bits.
+// Columns of few values depend on the attributes of a record, a number in which
+// each such column has some bits.
 const (
 	attrTags      = 0xffff
 	attrClass     = 0xff << 16
@@ -14,12 +14,12 @@ const (
 	attrLatest    = 1 << 42
 	attrDeleted   = 1 << 43
 
-	// attrUsed is set in a group's texts that are in use.
+	// attrUsed is set in the entries of a group that are in use.
 	attrUsed = 1 << 63
 )
 
-// attributeMask has the bits that column f depends on; false if f is not a
-// column of few values. All but one are different, or empty, in a delete marker.
+// attributeMask returns the bits that column f depends on; false if f is not a
+// column of few values.
 func attributeMask(f stocktake.Field) (uint64, bool) {
 	switch f {
 	case stocktake.FieldIsLatest:
@@ -57,14 +57,14 @@ func bit(b bool) uint64 {
 	return 0
 }
 
-// A group is neighbouring columns of few values. Together they have few values
-// too, so it keeps the text of each set of values it met, `","` before and
-// behind included, and where it stood last.
+// A group is a run of adjacent columns of few values. Together they have few
+// values, too, so a group keeps the text of each combination that occurred, with
+// the `","` before and after it, and the last position of the text.
 type group struct {
 	columns []stocktake.Field
-	closed  bool // another column follows
+	closed  bool // a column of many values follows
 	mask    uint64
-	last    *values // of the last row
+	last    *values // of the previous row
 	met     [32]values
 }
 
@@ -109,7 +109,8 @@ func (c cursor) few(e *Encoder, g *group, r *stocktake.Record) cursor {
 	return c.match(e, v.n, back)
 }
 
-// find looks in two places.
+// find returns the entry for attributes, which has one of two places, and makes it
+// if there is none.
 func (g *group) find(attributes uint64) *values {
 	i := attributes * 0x9e3779b97f4a7c15 >> 59
 	for _, i := range [...]uint64{i, i ^ 1} {
@@ -126,7 +127,7 @@ func (g *group) find(attributes uint64) *values {
 	return v
 }
 
-// appendText appends the columns of a record with the attributes given.
+// appendText appends the columns of a record with the given attributes.
 func (g *group) appendText(b []byte, attributes uint64) []byte {
 	for _, f := range g.columns {
 		b = append(b, `","`...)

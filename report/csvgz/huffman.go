@@ -20,16 +20,16 @@ const (
 	maxWindow = 32768
 )
 
-// A limit says that the codes of some literals may have no more than a number
-// of bits, so that a known number of them fits into one step.
+// A limit bounds the length of the codes of some literals, so that a known number
+// of them fits into one step.
 type limit struct {
 	literals string
 	bits     uint8
 }
 
-// codeLengths sets lens to the lengths of a Huffman code for counts in which
-// every symbol that counts has a code of at most most bits. With one such
-// symbol its code has one bit.
+// codeLengths sets lens to the code lengths of a Huffman code for counts, with at
+// most most bits. Symbols with a count of 0 have no code. If only one symbol has
+// a count, its code has one bit.
 func codeLengths(lens []uint8, counts []uint32, most uint8) {
 	type symbol struct {
 		count uint32
@@ -51,8 +51,8 @@ func codeLengths(lens []uint8, counts []uint32, most uint8) {
 		return cmp.Or(cmp.Compare(a.count, b.count), cmp.Compare(b.s, a.s))
 	})
 
-	// Two queues, of symbols and of sums of what was taken from both, each
-	// ascending. parent of a sum is an index of sums.
+	// There are two ascending queues: of symbols, and of sums of two elements taken
+	// from either. The parent of an element is an index of sums.
 	var sums [numLiterals]uint64
 	var parent [2 * numLiterals]uint16 // first of the symbols, then of the sums
 	leaf, sum := 0, 0
@@ -70,10 +70,10 @@ func codeLengths(lens []uint8, counts []uint32, most uint8) {
 		}
 	}
 
-	// How many symbols are at which depth. Depths are given out by count in the
-	// end, so only their number matters. What is too deep is lifted, and pays for
-	// the code space it takes: one lifted symbol becomes the brother of a higher
-	// one, which sinks by one with it.
+	// Count the symbols at each depth. Depths are assigned by count in the end, so
+	// only their number matters. Symbols that are too deep move up to the limit.
+	// To make room for them in the code space, a symbol at the limit becomes the
+	// sibling of one higher up, which moves down by one level.
 	var at [64]int
 	var depth [numLiterals]uint8
 	for i := len(symbols) - 3; i >= 0; i-- {
@@ -103,8 +103,8 @@ func codeLengths(lens []uint8, counts []uint32, most uint8) {
 	}
 }
 
-// fit sets lens to the lengths of a code for symbols counted, within limits. A
-// symbol that was not counted has a code too.
+// fit sets lens to code lengths for counts, within limits. Symbols with a count of
+// 0 have codes, too.
 func fit(lens []uint8, counts []uint32, limits []limit) {
 	var buf [numLiterals]uint32
 	weights := buf[:len(counts)]
@@ -113,8 +113,8 @@ func fit(lens []uint8, counts []uint32, limits []limit) {
 		weights[s] = 32*min(n, 1<<17) + 1
 		total += weights[s]
 	}
-	// A weight of a part of the total is what a code of a length should have, so
-	// most often the first try is the last.
+	// A code of n bits should have a weight of the total divided by 2^n, so the first
+	// attempt usually succeeds.
 	for _, l := range limits {
 		for i := range len(l.literals) {
 			s := l.literals[i]
@@ -138,8 +138,8 @@ func fit(lens []uint8, counts []uint32, limits []limit) {
 	}
 }
 
-// canonical sets codes to the codes that lens stand for, as [code] describes;
-// a symbol of length 0 gets 0.
+// canonical sets codes to the canonical codes for lens, in the form that cursor.put
+// takes; 0 for a symbol without a code.
 //
 // Source: RFC 1951, section 3.2.2.
 func canonical(codes []uint32, lens []uint8) {

@@ -13,7 +13,7 @@ import (
 // [format.Piece]. The zero value is that of no rows.
 type Checksum uint32
 
-// Update returns the checksum of what c is for and p behind it.
+// Update returns the checksum of the content of c followed by p.
 func (c Checksum) Update(p []byte) Checksum {
 	return Checksum(crc32.Update(uint32(c), crc32.IEEETable, p))
 }
@@ -64,8 +64,8 @@ func (j *joiner) write(b []byte) error {
 	return err
 }
 
-// combineCRC32 returns the CRC-32 of two contents joined, from that of each and
-// the length of the second in bytes.
+// combineCRC32 returns the CRC-32 of the concatenation of two contents, from the
+// CRC-32 of each and the length of the second in bytes.
 //
 // A CRC without its inversions is a remainder of polynomials over GF(2), so
 // appending n bytes of 0 multiplies it by x^8n, and the CRCs of the parts add
@@ -75,7 +75,7 @@ func combineCRC32(first, second uint32, n int64) uint32 {
 	return multiply(first, power8(n)) ^ second
 }
 
-// multiply is a*b modulo the polynomial of gzip.
+// multiply returns a*b modulo the polynomial of gzip.
 func multiply(a, b uint32) (product uint32) {
 	for ; a != 0; a <<= 1 {
 		product ^= b & -(a >> 31)
@@ -84,7 +84,7 @@ func multiply(a, b uint32) (product uint32) {
 	return product
 }
 
-// power8 is x^(8n) modulo the polynomial.
+// power8 returns x^(8n) modulo the polynomial.
 func power8(n int64) uint32 {
 	power, square := uint32(1<<31), uint32(1<<(31-8)) // x^0, x^8
 	for ; n > 0; n >>= 1 {

@@ -3,15 +3,16 @@ package csvgz
 // tooFar is a distance that no match can have.
 const tooFar = 1 << 30
 
-// since is how far back pos, a place in the rows of the piece, is from the end of the text;
-// too far for a match if it is far.
+// since returns the distance from pos, a position in the piece, to the end of the
+// text, at most tooFar.
 func (e *Encoder) since(c cursor, pos int64) int {
 	return int(min(e.base+int64(c.text)-pos, tooFar))
 }
 
-// match adds n bytes, which stand at the end of the text already, as those from
-// distance bytes before them. It holds them back, as more may follow from the
-// same distance. A distance that no match can have makes them literals.
+// match adds the n bytes after the end of the text, which the caller has written
+// there, as a match with the bytes at distance before them. It holds the match
+// back, since the next bytes may extend it. At an impossible distance the bytes
+// become literals.
 func (c cursor) match(e *Encoder, n, distance int) cursor {
 	if distance != e.distance {
 		c = c.turn(e, distance)
@@ -20,7 +21,7 @@ func (c cursor) match(e *Encoder, n, distance int) cursor {
 	return c
 }
 
-// turn begins to hold back a match from another distance.
+// turn begins to hold back a match at another distance.
 //
 //go:noinline
 func (c cursor) turn(e *Encoder, distance int) cursor {
@@ -31,7 +32,8 @@ func (c cursor) turn(e *Encoder, distance int) cursor {
 	return c
 }
 
-// flush emits the match held back. Whatever emits anything else calls it first.
+// flush emits the match that is held back. It must be called before anything else
+// is emitted.
 func (c cursor) flush(e *Encoder) cursor {
 	n, d := c.text-e.held, e.distance
 	if uint(n-minMatch) > maxMatch-minMatch || uint(d-1) >= uint(e.reach) {
@@ -45,8 +47,8 @@ func (c cursor) flush(e *Encoder) cursor {
 	return c.put(uint64(e.near[d&(2*nearDistance-1)])).spill(&e.out)
 }
 
-// flushAny is flush for matches that are long, too short, impossible or to be
-// counted, and for none.
+// flushAny is flush for the rare cases: matches that are long, too short,
+// impossible or sampled, and no match.
 func (c cursor) flushAny(e *Encoder) cursor {
 	n, d := c.text-e.held, e.distance
 	if d == 0 {
@@ -60,7 +62,7 @@ func (c cursor) flushAny(e *Encoder) cursor {
 	for n > 0 {
 		m := min(n, maxMatch)
 		if n-m > 0 && n-m < minMatch {
-			m -= minMatch // so that a match is left
+			m -= minMatch // so that the rest is long enough for a match
 		}
 		n -= m
 		c = c.put(uint64(e.length[m])).put(e.far(d)).spill(&e.out)
@@ -69,7 +71,7 @@ func (c cursor) flushAny(e *Encoder) cursor {
 	return c
 }
 
-// literals emits s, which stands at the end of the text already.
+// literals emits s, which is at the end of the text, as literals.
 func (c cursor) literals(e *Encoder, s []byte) cursor {
 	for ; len(s) >= 4; s = s[4:] {
 		c = c.put(uint64(e.literal[s[0]])).put(uint64(e.literal[s[1]])).

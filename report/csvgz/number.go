@@ -23,13 +23,13 @@ func (c cursor) number(e *Encoder, v int64) cursor {
 	return c.uint(e, uint64(v))
 }
 
-// uint adds v in decimal. No match is held.
+// uint adds v in decimal. The caller has flushed the match.
 func (c cursor) uint(e *Encoder, v uint64) cursor {
 	if v >= billion {
 		return c.uint(e, v/billion).nine(e, uint32(v%billion))
 	}
-	// Nine digits, of which the leading zeros are dropped again from the text as
-	// from the code: all zeros have codes of the same length.
+	// Encode nine digits and drop the leading zeros from the text and from the code,
+	// in which each zero has the same length.
 	n := uint32(v)
 	zeros := 9 - digits(n)
 	hi, mid, lo := n/1_000_000&1023, n/1000%1000, n%1000
@@ -47,7 +47,7 @@ func (c cursor) uint(e *Encoder, v uint64) cursor {
 	return c.spill(&e.out)
 }
 
-// nine adds v < 10^9 with leading zeros.
+// nine adds v < 10^9 as nine digits.
 func (c cursor) nine(e *Encoder, v uint32) cursor {
 	hi, mid, lo := v/1_000_000&1023, v/1000%1000, v%1000
 	e.text.put64(c.text, uint64(tripleText[hi])|uint64(tripleText[mid])<<24)
@@ -56,7 +56,7 @@ func (c cursor) nine(e *Encoder, v uint32) cursor {
 	return c.put(uint64(e.triple[hi])).put(uint64(e.triple[mid])).put(uint64(e.triple[lo])).spill(&e.out)
 }
 
-// checksum adds v in decimal; most often it has 19 or 20 digits.
+// checksum adds v in decimal. It is fastest for 19 and 20 digits.
 func (c cursor) checksum(e *Encoder, v uint64) cursor {
 	c = c.flush(e)
 	hi := v / (billion * billion)
@@ -71,7 +71,7 @@ func (c cursor) checksum(e *Encoder, v uint64) cursor {
 	return c.nine(e, uint32(v%billion))
 }
 
-// etag adds an ETag, most often of hexadecimal digits.
+// etag adds an ETag.
 func (c cursor) etag(e *Encoder, o *op, tag *stocktake.ETag) cursor {
 	if tag.Text != nil {
 		return c.delta(e, &o.column, "", tag.Text)
@@ -95,7 +95,7 @@ func (c cursor) etag(e *Encoder, o *op, tag *stocktake.ETag) cursor {
 	return c
 }
 
-// digits is the length of n in decimal, at least 1.
+// digits returns the length of n in decimal, at least 1.
 func digits(n uint32) uint {
 	// 1233/4096 is a little more than log10 of 2.
 	d := uint(bits.Len32(n|1)) * 1233 >> 12

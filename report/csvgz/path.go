@@ -1,14 +1,14 @@
 package csvgz
 
-// The segments of keys, the parts between slashes, come back in other places:
-// the same album of another user, the same two files in every folder. paths
-// remembers where a segment that began with some four bytes was last.
+// The segments of keys, the parts between slashes, recur in other places: the same
+// album of another user, the same two files in every folder. paths has the last
+// position of a segment by a hash of its first four bytes.
 type paths [1 << pathBits]int64
 
 const (
 	pathBits = 8
 
-	// minSegment is the least text worth a match from far away.
+	// minSegment is the shortest text that is worth a match at a long distance.
 	minSegment = 5
 )
 
@@ -18,8 +18,8 @@ func (p *paths) reset() {
 	}
 }
 
-// path adds value[from:to], part of a key, as literals, but what of it follows
-// a slash as a match if the text still has it.
+// path adds value[from:to], part of a key, as literals, and segments that the text
+// still has as matches.
 func (c cursor) path(e *Encoder, l *column, value []byte, from, to int) cursor {
 	for from < to {
 		if from+4 <= to && (from == 0 || value[from-1] == '/') {
@@ -46,8 +46,8 @@ func (c cursor) path(e *Encoder, l *column, value []byte, from, to int) cursor {
 	return c
 }
 
-// sameText is how many bytes of key, from its beginning, stand percent-encoded
-// at text[at:end], and the size of that text.
+// sameText returns how many bytes of key, from its beginning, have the text at
+// text[at:end], and the size of that text.
 func (e *Encoder) sameText(at, end int, key []byte) (n, size int) {
 	if at < max(0, end-maxWindow) {
 		return 0, 0

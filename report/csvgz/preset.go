@@ -7,9 +7,9 @@ import (
 	"github.com/stocktake/stocktake/internal/csvrow"
 )
 
-// limitsOf are the limits on codes that the steps of columns rely on: four
-// bytes as hexacsvrow.Decimal pairs, nine csvrow.Decimal digits, a time and two escaped bytes
-// must each fit into one step.
+// limitsOf returns the limits on codes that the columns need: four pairs of
+// hexadecimal digits, nine decimal digits, a time and two escaped bytes must each
+// fit into one step.
 func limitsOf(columns []stocktake.Field) []limit {
 	limits := []limit{{csvrow.UpperHex, 7}, {`%"`, 8}}
 	for _, f := range columns {
@@ -23,8 +23,8 @@ func limitsOf(columns []stocktake.Field) []limit {
 	return limits
 }
 
-// presetLengths sets the lengths of the codes that a file begins with, before
-// any of its rows are known: what a row of columns is like.
+// presetLengths sets the code lengths at the beginning of a piece, when no row is
+// known, to those for a typical row with the columns.
 func (e *Encoder) presetLengths(columns []stocktake.Field) {
 	var literals [numLiterals]uint32
 	var distances [numDistances]uint32

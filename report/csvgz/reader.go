@@ -15,14 +15,14 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// A reader reads shards, ours or those of OSS. It is a [format.Reader].
+// A reader reads shards, both ours and those that OSS makes. It is a [format.Reader].
 type reader struct {
-	columns []stocktake.Field // as they were asked for
+	columns []stocktake.Field // of NewReader
 	file    io.ReadCloser     // nil: none is open
 	buf     *bufio.Reader     // of file
 	gz      *gzip.Reader      // from the beginning of a shard
 	inflate io.ReadCloser     // from a later piece; a [flate.Resetter]
-	bad     error             // no row can be read any more
+	bad     error             // not nil: no row can be read
 
 	rows *csvrow.Cutter
 	dec  csvrow.Decoder
@@ -44,9 +44,9 @@ func newReader(columns []stocktake.Field) *reader {
 
 var errClosed = errors.New("csvgz: no shard is open")
 
-// Open implements [format.Reader]. From the beginning it reads every member of
-// the file and checks their sums; from a later place the sum of what is before is
-// unknown, and the sum is not checked.
+// Open implements [format.Reader]. A shard that is read from its beginning may have
+// several gzip members, and their checksums are verified. The checksum of a shard
+// that is read from a later piece cannot be.
 func (r *reader) Open(ctx context.Context, f format.File, at format.Place) error {
 	if err := r.Close(); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (r *reader) Open(ctx context.Context, f format.File, at format.Place) error
 	return nil
 }
 
-// begin reads the header of the file. A bad one is the error of the first row.
+// begin reads the header of the file. If it is malformed, Next returns the error.
 func (r *reader) begin() {
 	if r.gz == nil {
 		r.gz = new(gzip.Reader)

@@ -2,22 +2,22 @@ package csvgz
 
 import "github.com/stocktake/stocktake"
 
-// An op is one step of a row: what stands between two columns of many values,
-// then the second of them. The columns of a report are compiled into a list of
+// An op is one step of a row: the columns of few values before a column of many
+// values, then that column. The columns of a report are compiled into a list of
 // ops once.
 type op struct {
 	field stocktake.Field // a column of many values, or 0 at the end of a row
 	group *group          // the columns of few values before it; nil if none
-	pos   int64           // where the `","` before it was last, if group is nil
+	pos   int64           // last position of the `","` before it, if group is nil
 
 	column           // of a textual value
-	null    int64    // where the null of a time was last
-	z       int64    // where the Z at the end of a time was last
+	null    int64    // last position of the null of a time
+	z       int64    // last position of the Z at the end of a time
 	date    [16]byte // of the last time
 	datePos int64
 }
 
-// compile makes the ops of columns, which begin with Bucket and Key.
+// compile returns the ops for columns, which begin with Bucket and Key.
 func compile(columns []stocktake.Field) []op {
 	ops := []op{{field: stocktake.FieldKey}}
 	var few []stocktake.Field
@@ -40,7 +40,7 @@ func compile(columns []stocktake.Field) []op {
 	return ops
 }
 
-// encodes reports whether row knows column f.
+// encodes reports whether row has a case for column f.
 func encodes(f stocktake.Field) bool {
 	switch f {
 	case stocktake.FieldVersionID, stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldETag,
@@ -59,7 +59,7 @@ func (o *op) reset() {
 	}
 }
 
-// row adds the row of r. There is room for it.
+// row adds the row of r. The caller has made room for it.
 func (c cursor) row(e *Encoder, r *stocktake.Record) cursor {
 	start := e.base + int64(c.text)
 	c = c.delta(e, &e.ops[0].column, e.head, r.Key)
@@ -120,7 +120,7 @@ func (c cursor) row(e *Encoder, r *stocktake.Record) cursor {
 	return c.match(e, 2, e.since(c, end))
 }
 
-// lead adds what stands before a column of many values.
+// lead adds the text before a column of many values.
 func (c cursor) lead(e *Encoder, o *op, r *stocktake.Record) cursor {
 	if o.group != nil {
 		return c.few(e, o.group, r)

@@ -1,17 +1,17 @@
 package csvgz
 
-// A sampler counts the symbols of a few rows, so that codes can be fitted to
-// them, and watches how well the codes in use fit.
+// A sampler counts the symbols of a few rows, to fit codes to them and to check
+// how well the current codes fit.
 type sampler struct {
-	event int64 // the row before which tune is due
-	fitAt int64 // with the first sample from here on, codes are fitted
+	event int64 // number of the row before which tune is called
+	fitAt int64 // codes are fitted to the first sample from this row on
 
 	sampling bool
-	fitting  bool   // to the sample being taken
-	counted  int    // how much of text has been counted
-	now      counts // of the sample being taken
-	sum      counts // of samples, older ones counting less
-	usual    int    // what a symbol took when codes were fitted, in 1/256 of a bit
+	fitting  bool   // codes will be fitted to the current sample
+	counted  int    // bytes of text that are counted
+	now      counts // of the current sample
+	sum      counts // of all samples, with less weight for older ones
+	usual    int    // mean size of a symbol when codes were fitted, in 1/256 bit
 }
 
 type counts struct {
@@ -19,21 +19,21 @@ type counts struct {
 	distances [numDistances]uint32
 }
 
-// Which rows are counted and when codes are fitted, in rows.
+// Which rows are sampled and when codes are fitted, in rows.
 const (
-	fitSample = 64          // how many are counted before a fit, beginning with the first rows of a piece
-	sample    = 16          // how many are counted
-	soon      = 128         // of so many in the beginning
-	later     = 32 * soon   // and of so many afterwards
-	beginning = 64 * 64     // how long that is
-	fits      = 8 * 64 * 64 // how many are between two fits, at most
-	sampledOf = 64          // of so many about one is in the counts that a fit uses
-	changed   = 12          // codes fit no longer if a symbol takes this part more or less than when they were new
+	fitSample = 64          // rows of a sample that codes are fitted to, such as the first rows of a piece
+	sample    = 16          // rows of any other sample
+	soon      = 128         // distance of samples in the beginning
+	later     = 32 * soon   // distance of samples afterwards
+	beginning = 64 * 64     // length of the beginning
+	fits      = 8 * 64 * 64 // greatest distance of two fits
+	sampledOf = 64          // one of about this many rows is in the counts of a fit
+	changed   = 12          // codes no longer fit if the mean size of a symbol has changed by this fraction
 )
 
 func (s *sampler) reset() { *s = sampler{} }
 
-// tune is called before the row e.event. It begins or ends a sample.
+// tune begins or ends a sample before row e.event.
 func (c cursor) tune(e *Encoder) cursor {
 	c = c.flush(e)
 	if !e.sampling {
@@ -63,7 +63,7 @@ func (c cursor) tune(e *Encoder) cursor {
 	return c
 }
 
-// begin begins a sample, to which codes will be fitted or not.
+// begin begins a sample. If fitting is set, codes will be fitted to it.
 func (e *Encoder) begin(c cursor, fitting bool) {
 	e.now = counts{}
 	e.sampling, e.fitting, e.counted, e.reach = true, fitting, c.text, 0
@@ -74,8 +74,8 @@ func (e *Encoder) begin(c cursor, fitting bool) {
 	}
 }
 
-// drifted reports whether symbols take more or less than when the codes were
-// fitted.
+// drifted reports whether the mean size of a symbol has changed since the codes
+// were fitted.
 func (e *Encoder) drifted() bool {
 	change := e.bitsOfSymbol(&e.now) - e.usual
 	return max(change, -change)*changed > e.usual
@@ -101,7 +101,7 @@ func (e *Encoder) sampleTo(text int) {
 	e.counted = text
 }
 
-// sampleMatch counts a match, which is what follows in e.text.
+// sampleMatch counts a match of the next n bytes of e.text.
 func (e *Encoder) sampleMatch(n, d int) {
 	if !e.sampling {
 		return
@@ -113,7 +113,8 @@ func (e *Encoder) sampleMatch(n, d int) {
 	e.counted += n
 }
 
-// refit begins a block with codes fitted to the samples, if it is worth it.
+// refit begins a block with codes fitted to the samples if that saves more than
+// its header.
 func (c cursor) refit(e *Encoder) cursor {
 	before := e.bits(&e.sum)
 	literals, distances := e.literalLens, e.distanceLens
@@ -123,7 +124,7 @@ func (c cursor) refit(e *Encoder) cursor {
 	if gain*sampledOf < headerBits {
 		e.literalLens, e.distanceLens = literals, distances
 	} else {
-		// The end of the block is still in the codes that block replaces.
+		// The end-of-block symbol still has the old code.
 		c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out).block(e)
 	}
 	e.usual = e.bitsOfSymbol(&e.sum)
@@ -136,7 +137,7 @@ func (c cursor) refit(e *Encoder) cursor {
 	return c
 }
 
-// bits is what the symbols counted take.
+// bits returns the size of the counted symbols in bits.
 func (t *tables) bits(k *counts) int {
 	n := 0
 	for i, count := range k.literals {
@@ -148,7 +149,7 @@ func (t *tables) bits(k *counts) int {
 	return n
 }
 
-// bitsOfSymbol is what one of them takes, in 1/256 of a bit.
+// bitsOfSymbol returns their mean size in 1/256 bit.
 func (t *tables) bitsOfSymbol(k *counts) int {
 	n := 0
 	for _, count := range k.literals {

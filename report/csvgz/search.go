@@ -2,23 +2,22 @@ package csvgz
 
 import "bytes"
 
-// A search looks for repetitions in the way of general compressors, but only
-// in those parts of keys that the row before does not have. Some buckets have
-// words or characters there that come again and again; others have digits, for
-// which it would be in vain. So it is tried while rows are sampled, and kept
-// on while it pays.
+// A search finds repetitions as general compressors do, but only in the parts of
+// keys that differ from the previous row. In some buckets these parts have words
+// that recur; in others they are digits, which do not. So the search runs while
+// rows are sampled, and otherwise only while it saves enough.
 type search struct {
 	on    bool
 	saved int // bits, while rows are sampled
 
-	// Where four bytes were last, by their hash.
+	// The last position of four bytes, by their hash.
 	last [1 << searchBits]int64
 }
 
 const (
 	searchBits = 10
 
-	// A search pays if it saves this part of what rows take.
+	// A search stays on if it saves this fraction of the size of rows.
 	searchPays = 20
 )
 
@@ -30,7 +29,7 @@ func (s *search) reset() {
 }
 
 // searched adds value[from:to], part of a key, as literals and as matches with
-// what was added so before.
+// text that searched has added before.
 func (c cursor) searched(e *Encoder, l *column, value []byte, from, to int) cursor {
 	end := c.text
 	for i, b := range value[from:to] {
@@ -41,11 +40,11 @@ func (c cursor) searched(e *Encoder, l *column, value []byte, from, to int) curs
 	}
 	text := e.text[:end]
 	for i := c.text; i+minSearch <= end; {
-		// Of what is escaped, less than a character of three bytes says little, and
-		// nothing begins inside an escape.
+		// Hash eight bytes of escaped text, since four are only one byte of a character,
+		// and never begin inside an escape.
 		word, step := uint64(load32(text, i)), 1
 		if !e.sampling {
-			step += (i - c.text) >> 4 // the longer in vain, the faster
+			step += (i - c.text) >> 4 // the longer without success, the larger the steps
 		}
 		if text[i] == '%' {
 			step = len("%XX")
@@ -71,7 +70,7 @@ func (c cursor) searched(e *Encoder, l *column, value []byte, from, to int) curs
 			continue
 		}
 		if e.sampling {
-			// What follows a slash path would find too.
+			// Do not count what path would find as well.
 			if j := bytes.Index(text[max(0, i-len(slash)):i+n], slash); j >= 0 {
 				saved = e.bitsOfText(text[i:max(i, i-len(slash)+j)])
 			}
@@ -96,7 +95,7 @@ var slash = []byte("%2F")
 // minSearch is the shortest match that a search finds.
 const minSearch = 4
 
-// bitsOfText is what s takes as literals.
+// bitsOfText returns the size of s as literals in bits.
 func (t *tables) bitsOfText(s []byte) int {
 	n := 0
 	for _, b := range s {
@@ -105,7 +104,7 @@ func (t *tables) bitsOfText(s []byte) int {
 	return n
 }
 
-// bitsOfMatch is what a match of n bytes takes.
+// bitsOfMatch returns the size of a match of n bytes in bits.
 func (t *tables) bitsOfMatch(n, distance int) int {
 	d, extra, _ := distanceSymbol(distance)
 	return int(t.length[min(n, maxMatch)]&codeLen) + int(t.distanceLens[d]) + int(extra)

@@ -6,10 +6,10 @@ import (
 	"github.com/stocktake/stocktake/internal/csvrow"
 )
 
-// nearDistance is how far a match may reach that a table has whole.
+// nearDistance is the greatest distance whose complete code is in a table.
 const nearDistance = 1024
 
-// tables are one pair of Huffman codes, and what is ready-made of it.
+// tables has a pair of Huffman codes and ready codes of longer texts.
 type tables struct {
 	literalLens  [numLiterals]uint8
 	distanceLens [numDistances]uint8
@@ -29,7 +29,7 @@ type tables struct {
 	zeroLen uint         // bits of the digit 0
 }
 
-// build fills in what follows from the two code lengths.
+// build builds all tables from the two lists of code lengths.
 func (t *tables) build() {
 	canonical(t.literal[:], t.literalLens[:])
 	canonical(t.distance[:], t.distanceLens[:])
@@ -64,11 +64,10 @@ func (t *tables) build() {
 
 func (t *tables) symbol(c byte) uint64 { return uint64(t.literal[c]) }
 
-// several is set in the code of a byte that stands as several in a row.
+// several is set in the code of a byte that is encoded as several bytes.
 const several = 1 << 31
 
-// text is the code of a text of at most three bytes: first byte lowest, their
-// number in the highest.
+// text returns the code of an entry of csvrow.Escapes or csvrow.Quotes.
 func (t *tables) text(s uint32) uint32 {
 	code := t.symbol(byte(s))
 	if s>>24 == 1 {
@@ -81,13 +80,13 @@ func (t *tables) text(s uint32) uint32 {
 	return uint32(code) | several
 }
 
-// far is the code of a distance of 1 to 32768, extra bits included.
+// far returns the code of a distance of 1 to 32768, extra bits included.
 func (t *tables) far(d int) uint64 {
 	s, extra, val := distanceSymbol(d)
 	return join(uint64(t.distance[s]), uint64(val)<<codeBits|uint64(extra))
 }
 
-// lengthSymbol is the symbol of a match length of 3 to 258, the number of its
+// lengthSymbol returns the symbol of a match length of 3 to 258, the number of its
 // extra bits and their value.
 //
 // Source: RFC 1951, section 3.2.5.
@@ -104,7 +103,7 @@ func lengthSymbol(n int) (symbol int, extra, val uint) {
 	return 257 + int(4*extra+x>>extra), extra, x & (1<<extra - 1)
 }
 
-// distanceSymbol is the same for a distance of 1 to 32768: two symbols for each
+// distanceSymbol does the same for a distance of 1 to 32768: two symbols for each
 // power of two.
 func distanceSymbol(d int) (symbol int, extra, val uint) {
 	x := uint(d - 1)

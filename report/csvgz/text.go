@@ -2,8 +2,7 @@ package csvgz
 
 import "github.com/stocktake/stocktake/internal/csvrow"
 
-// escaped and quoted have what stands in a row for a byte of a key and for one
-// of another text.
+// escaped and quoted have the text of each byte of a key, and of any other value.
 var escaped, quoted = &csvrow.Escapes, &csvrow.Quotes
 
 // Texts of numbers, the first byte lowest.

@@ -14,12 +14,12 @@ const (
 	noDay   = -1 << 40
 )
 
-// A day is one that some time column showed, and the last time of it.
+// A day is a day that occurred in some time column, and its last time.
 type day struct {
 	number int64    // since 1970-01-01
 	text   [16]byte // "2006-01-02T"
 
-	pos                  int64 // where the text of the time began in the rows of the piece
+	pos                  int64 // position of the text of the time in the piece
 	hour, minute, second uint32
 }
 
@@ -30,9 +30,9 @@ const (
 	timeText = len("2006-01-02T15-04-05")
 )
 
-// time adds t, in Unix seconds, and what stands before its column. If another
-// time of the same day is within reach, in whatever column, what the two share
-// becomes a match; if not, what it shares with the last row's.
+// time adds t, in Unix seconds, and the text before its column. The part that t
+// shares with the last time of the same day, in any column, becomes a match. If
+// that time is out of reach, t is compared with the time of the previous row.
 func (c cursor) time(e *Encoder, o *op, r *stocktake.Record, t int64) cursor {
 	t = min(max(t, csvrow.MinTime), csvrow.MaxTime)
 	number := t / daySeconds
@@ -93,8 +93,8 @@ func (c cursor) time(e *Encoder, o *op, r *stocktake.Record, t int64) cursor {
 	return c.match(e, 1, z)
 }
 
-// date adds the date of a day that is out of reach: what it shares with that of
-// the last row as a match.
+// date adds the date of a day that is out of reach. The part that it shares with
+// the date of the previous row becomes a match.
 func (c cursor) date(e *Encoder, o *op, d *day) cursor {
 	n := commonPrefix(d.text[:dateText], o.date[:dateText])
 	if n > 0 {
