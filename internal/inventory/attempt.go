@@ -233,7 +233,7 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	case errors.Is(err, stocktake.ErrNoSuchRun):
 		s.log.Info("run ended, but its configuration was deleted or another process has taken it", append(runAttrs(&r), "state", r.State)...)
 	case err == nil && r.State == stocktake.Succeeded && !remove:
-		s.tidy(a)
+		s.tidy(a, r.Manifest)
 	case err != nil:
 		s.log.Error("the end of a run could not be recorded; it restarts with the server, which finds what it has published",
 			append(runAttrs(&r), "state", r.State, "err", err)...)

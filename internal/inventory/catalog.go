@@ -293,7 +293,8 @@ type NoticeCatalog interface {
 // A StrayCatalog remembers files that no manifest names.
 type StrayCatalog interface {
 	// Strays replaces what is remembered of a configuration by the keys found, and
-	// gives for each when it was first found: now for those that are new.
+	// returns for each when it was first found: now for those that are new, or that
+	// are remembered as found after now.
 	Strays(ctx context.Context, bucket, id string, found []string, now time.Time) (map[string]time.Time, error)
 
 	// HasStrays tells whether any key is remembered of a configuration.

@@ -150,9 +150,21 @@ func (s *Service) carryOutCancel(ctx context.Context, a *attempt, r stocktake.Ru
 	}
 }
 
-// patrol looks, in a shared catalog, for what processes have left that are gone:
-// runs whose lease has expired, and due times that they would have kept.
+// patrolInterval is how often a process looks for what no timer tells it.
+func (s *Service) patrolInterval() time.Duration {
+	if s.opts.Shared {
+		return s.opts.Lease / 2
+	}
+	return time.Hour
+}
+
+// patrol looks for a clock that has gone back and, in a shared catalog, for what
+// processes have left that are gone: runs whose lease has expired, and due times
+// that they would have kept.
 func (s *Service) patrol(ctx context.Context) error {
+	if err := s.checkClock(ctx); err != nil || !s.opts.Shared {
+		return err
+	}
 	if err := s.takeRuns(ctx, false); err != nil {
 		return err
 	}

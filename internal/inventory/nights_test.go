@@ -36,8 +36,8 @@ func (m mixedOutcomes) Run(ctx context.Context, t inventory.Task) (inventory.Out
 // untidier is a Tidier that cannot remove anything.
 type untidier struct{}
 
-func (untidier) Tidy(context.Context, inventory.Entry, bool) error {
-	return errors.New("no right to delete")
+func (untidier) Tidy(context.Context, inventory.Tidying) ([]string, error) {
+	return nil, errors.New("no right to delete")
 }
 
 // TestNightsLeaveNothingInMemory lives through a month in which runs succeed,

@@ -31,7 +31,7 @@ func (s *Service) recover(ctx context.Context) error {
 // forgetRuns forgets, once a day, the runs that have been kept long enough of
 // configurations that are gone.
 func (s *Service) forgetRuns(ctx context.Context, now time.Time) error {
-	if !s.forgot.IsZero() && now.Before(s.forgot.Add(24*time.Hour)) {
+	if !s.forgot.IsZero() && now.Before(s.forgot.Add(24*time.Hour)) && !now.Before(s.forgot) {
 		return nil
 	}
 	s.forgot = now
@@ -85,6 +85,28 @@ func (s *Service) reconcile(ctx context.Context, bucket string, now time.Time) e
 		}
 		after = entries[len(entries)-1].Configuration.ID
 	}
+}
+
+// clockStep is how far a clock may go back before what it has planned is planned
+// again.
+const clockStep = time.Minute
+
+// checkClock plans all configurations again once the clock has gone back: what
+// was planned by a clock that was ahead would be due too late.
+func (s *Service) checkClock(ctx context.Context) error {
+	now := s.now()
+	ahead := s.latest.Sub(now)
+	if ahead > clockStep {
+		s.log.Warn("the clock has gone back: the due times of all configurations are planned again", "by", ahead)
+		if err := s.eachBucket(ctx, func(bucket string) error { return s.reconcile(ctx, bucket, now) }); err != nil {
+			return err
+		}
+		if _, err := s.readNext(ctx); err != nil {
+			return err
+		}
+	}
+	s.latest = now
+	return nil
 }
 
 // replan corrects a due time that another hour, zone or spread has given, and

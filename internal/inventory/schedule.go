@@ -33,28 +33,38 @@ func (ds DayStart) zone() *time.Location {
 //	         without a day: every 30 days from the day of created
 //	Once     never: its single run is the one that putting it starts
 //
+// A created after after is a clock that was ahead when the configuration was put:
+// it counts as if it had been put whole periods earlier.
+//
 // An hour that daylight saving time leaves out begins when the clocks have been
 // put forward; of an hour that comes twice the first counts.
 //
 // Source: OSS developer guide, bucket inventory; see spec inventory-report.md,
 // section 1.
 func Next(s stocktake.Schedule, created, after time.Time, day DayStart) time.Time {
-	from := created
-	if after.After(from) {
-		from = after
-	}
 	switch s.Frequency {
 	case stocktake.Daily:
-		return day.every(from, from, 1)
+		return day.every(after, after, 1)
 	case stocktake.Weekly:
-		return day.everyFrom(created, from, 7)
+		return day.everyFrom(day.past(created, after, 7), after, 7)
 	case stocktake.Monthly:
 		if s.DayOfMonth == 0 {
-			return day.everyFrom(created, from, 30)
+			return day.everyFrom(day.past(created, after, 30), after, 30)
 		}
-		return day.monthly(from, s.DayOfMonth)
+		return day.monthly(after, s.DayOfMonth)
 	}
 	return time.Time{}
+}
+
+// past returns created or, if that is after after, the same time of a day so many
+// whole periods earlier that it is not.
+func (ds DayStart) past(created, after time.Time, days int) time.Time {
+	if !created.After(after) {
+		return created
+	}
+	local := created.In(ds.zone())
+	periods := (civilDays(local)-civilDays(after.In(ds.zone())))/days + 1
+	return local.AddDate(0, 0, -periods*days)
 }
 
 // everyFrom is every, without the day of created itself: its run was the first.

@@ -123,14 +123,18 @@ func TestNextIsTheFirst(t *testing.T) {
 		}).Draw(t, "schedule")
 		start := time.Date(2005, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 		created := time.Unix(start+rapid.Int64Range(0, 25*365*86400).Draw(t, "created"), 0)
-		after := created.Add(time.Duration(rapid.Int64Range(0, 3*365*86400).Draw(t, "after")) * time.Second)
+		after := created.Add(time.Duration(rapid.Int64Range(-3*365*86400, 3*365*86400).Draw(t, "after")) * time.Second)
 
 		next := inventory.Next(schedule, created, after, work)
 		longest := map[stocktake.Frequency]time.Duration{stocktake.Daily: 50, stocktake.Weekly: 14*24 + 2, stocktake.Monthly: 62*24 + 2}[schedule.Frequency] * time.Hour
 		if !next.After(after) || next.Sub(after) > longest {
 			t.Fatalf("after %v comes %v", after, next)
 		}
-		between := after.Add(time.Duration(rapid.Int64Range(0, int64(next.Sub(after))-1).Draw(t, "between")))
+		until := next
+		if created.After(after) && created.Before(next) { // on the day of created itself another rule counts
+			until = created
+		}
+		between := after.Add(time.Duration(rapid.Int64Range(0, int64(until.Sub(after))-1).Draw(t, "between")))
 		if again := inventory.Next(schedule, created, between, work); !again.Equal(next) {
 			t.Fatalf("after %v comes %v, but after %v comes %v", after, next, between, again)
 		}

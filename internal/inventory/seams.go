@@ -93,8 +93,18 @@ type Observer interface {
 
 // A Tidier removes the reports that need not be kept, and what no report names.
 type Tidier interface {
-	// Tidy is called after a run of e has succeeded; the next one may begin while
-	// it goes on. suspect says that attempts of late have ended badly, so that
-	// files of theirs may have been left. It ends soon after ctx.
-	Tidy(ctx context.Context, e Entry, suspect bool) error
+	// Tidy is called after a run has succeeded; the next one may begin meanwhile.
+	// The report of that run is never removed. Tidy ends soon after ctx. warnings
+	// say what a person should know although nothing failed.
+	Tidy(ctx context.Context, t Tidying) (warnings []string, err error)
+}
+
+// A Tidying is what a Tidier is asked to do.
+type Tidying struct {
+	Entry    Entry
+	Manifest string // of the run that has succeeded; empty: it has published nothing
+
+	// Suspect says that attempts of late have ended badly, so that files of theirs
+	// may have been left.
+	Suspect bool
 }

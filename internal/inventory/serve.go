@@ -15,10 +15,7 @@ func (s *Service) Serve(ctx context.Context) error {
 	beat := time.NewTicker(heartbeat) // real time, as leases are
 	beat.Stop()
 	defer beat.Stop()
-	patrol := time.NewTicker(s.opts.Lease / 2)
-	if !s.opts.Shared {
-		patrol.Stop()
-	}
+	patrol := time.NewTicker(s.patrolInterval())
 	defer patrol.Stop()
 	defer s.shutDown()
 
@@ -45,26 +42,34 @@ func (s *Service) Serve(ctx context.Context) error {
 				beat.Stop()
 			}
 		}
-		if err := s.forgetRuns(ctx, s.now()); err != nil && ctx.Err() == nil {
-			s.log.Warn("old runs of configurations that are gone could not be forgotten; trying again tomorrow", "err", err)
-		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.changed:
+			s.forgetOld(ctx)
 		case <-due.C():
 		case <-beat.C:
 			s.beat(ctx)
 		case <-patrol.C:
 			if err := s.patrol(ctx); err != nil && ctx.Err() == nil {
-				s.log.Warn("the catalog fails, so that runs of processes that are gone are taken late; trying again", "in", s.opts.Lease/2, "err", err)
+				s.log.Warn("the catalog fails, so that runs may be made late; trying again", "in", s.patrolInterval(), "err", err)
 			}
 		}
 	}
 }
 
+// forgetOld forgets, once a day, old runs of configurations that are gone.
+func (s *Service) forgetOld(ctx context.Context) {
+	if err := s.forgetRuns(ctx, s.now()); err != nil && ctx.Err() == nil {
+		s.log.Warn("old runs of configurations that are gone could not be forgotten; trying again tomorrow", "err", err)
+	}
+}
+
 // keepTime does what the time has come for and gives when to look again.
 func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
+	if now := s.now(); now.After(s.latest) {
+		s.latest = now
+	}
 	forgotten := s.catalog.removeAllGone(ctx)
 	due, err := s.makeDue(ctx)
 	if err != nil {

@@ -119,17 +119,18 @@ type Service struct {
 	ending  chan struct{} // closed when the service has been shutting down for patience
 	changed chan struct{} // has a token if Serve must look at what has changed
 
+	latest time.Time // the latest that the clock has shown; of New, then of Serve
 	forgot time.Time // when forgetRuns did last; of New, then of Serve
 
 	mu       sync.Mutex
 	queue    queue
-	active   map[string]*attempt  // by id of the run
-	next     time.Time            // when the scheduler must wake; zero: never
-	nextLate time.Time            // when a run may be late; zero: never
-	held     []func()             // lets go of the clock, once the scheduler's timer is set for next
-	runs     sync.WaitGroup       // the goroutines of active
-	untidy   map[[2]string]string // why reports could not be removed, by bucket and id
-	taken    map[string]bool      // ids of unfinished runs that another life of a process may have begun
+	active   map[string]*attempt    // by id of the run
+	next     time.Time              // when the scheduler must wake; zero: never
+	nextLate time.Time              // when a run may be late; zero: never
+	held     []func()               // lets go of the clock, once the scheduler's timer is set for next
+	runs     sync.WaitGroup         // the goroutines of active
+	untidy   map[[2]string][]string // what a Tidier had to say last, by bucket and id
+	taken    map[string]bool        // ids of unfinished runs that another life of a process may have begun
 }
 
 // New returns the service of what catalog keeps. It forgets the configurations
@@ -147,12 +148,13 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 		changed: make(chan struct{}, 1),
 		queue:   newQueue(),
 		active:  map[string]*attempt{},
-		untidy:  map[[2]string]string{},
+		untidy:  map[[2]string][]string{},
 		taken:   map[string]bool{},
 	}
 	if err := s.recover(ctx); err != nil {
 		return nil, fmt.Errorf("start the inventory service: %w", err)
 	}
+	s.latest = s.now()
 	s.held = append(s.held, clock.Hold(s.clock))
 	return s, nil
 }

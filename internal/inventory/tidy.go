@@ -12,43 +12,48 @@ import (
 const suspicious = 10
 
 // tidy has the reports removed that need not be kept, after a run of a has
-// succeeded. What fails is in the status until it succeeds, after another run.
-func (s *Service) tidy(a *attempt) {
+// succeeded with a manifest. What fails is in the status until it succeeds, after
+// another run.
+func (s *Service) tidy(a *attempt, manifest string) {
 	if s.opts.Tidier == nil {
 		return
 	}
-	err := s.tidyUp(a.ctx, a.bucket, a.configuration)
+	warnings, err := s.tidyUp(a.ctx, a.bucket, a.configuration, manifest)
 	if a.ctx.Err() != nil || errors.Is(err, stocktake.ErrNoSuchInventory) {
 		return // shut down, or deleted
 	}
+	for _, text := range warnings {
+		s.log.Warn("retention: "+text, "bucket", a.bucket, "configuration", a.configuration)
+	}
 	if err != nil {
 		s.log.Warn("old reports could not be removed", "bucket", a.bucket, "configuration", a.configuration, "err", err)
+		warnings = append(warnings, "old reports could not be removed: "+Reason(err, &stocktake.InventoryConfiguration{}))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := [2]string{a.bucket, a.configuration}
-	if err == nil {
+	if len(warnings) == 0 {
 		delete(s.untidy, key)
 		return
 	}
-	s.untidy[key] = "old reports could not be removed: " + Reason(err, &stocktake.InventoryConfiguration{})
+	s.untidy[key] = warnings
 }
 
-func (s *Service) tidyUp(ctx context.Context, bucket, id string) error {
+func (s *Service) tidyUp(ctx context.Context, bucket, id, manifest string) (warnings []string, err error) {
 	e, err := s.catalog.Configuration(ctx, bucket, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	runs, err := s.catalog.NewestRuns(ctx, bucket, id, suspicious)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	suspect := false
+	t := Tidying{Entry: e, Manifest: manifest}
 	for _, r := range runs {
 		clean := r.State == stocktake.Skipped || (r.State == stocktake.Succeeded && r.Attempt == 1)
-		suspect = suspect || !clean
+		t.Suspect = t.Suspect || !clean
 	}
-	return s.opts.Tidier.Tidy(ctx, e, suspect)
+	return s.opts.Tidier.Tidy(ctx, t)
 }
 
 // forgetUntidy forgets what was wrong with a configuration that is gone; with id

@@ -3,6 +3,8 @@ package inventory_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,18 +15,22 @@ import (
 
 // tidier notes what it is asked for.
 type tidier struct {
-	calls []bool // suspect
-	err   error
-	hang  bool
+	calls    []bool // suspect
+	warnings []string
+	err      error
+	hang     bool
 }
 
-func (f *tidier) Tidy(ctx context.Context, e inventory.Entry, suspect bool) error {
-	f.calls = append(f.calls, suspect)
+func (f *tidier) Tidy(ctx context.Context, t inventory.Tidying) ([]string, error) {
+	if t.Manifest != done.Manifest {
+		return nil, fmt.Errorf("tidying after the manifest %q", t.Manifest)
+	}
+	f.calls = append(f.calls, t.Suspect)
 	if f.hang {
 		<-ctx.Done()
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
-	return f.err
+	return f.warnings, f.err
 }
 
 func TestTidiesAfterSuccess(t *testing.T) {
@@ -61,7 +67,12 @@ func TestTidiesAfterSuccess(t *testing.T) {
 		if st.Last.State != stocktake.Succeeded || len(st.Warnings) != 1 || !strings.Contains(st.Warnings[0], "may not delete") {
 			t.Errorf("status %+v, last %+v", st, st.Last)
 		}
-		tidy.err = nil
+		tidy.err, tidy.warnings = nil, []string{"a report is of the future"}
+		again()
+		if st := w.status("photos", "daily"); !slices.Equal(st.Warnings, tidy.warnings) {
+			t.Errorf("warnings %q, want %q", st.Warnings, tidy.warnings)
+		}
+		tidy.warnings = nil
 		again()
 		if st := w.status("photos", "daily"); len(st.Warnings) != 0 {
 			t.Errorf("warnings %q, though all is well again", st.Warnings)

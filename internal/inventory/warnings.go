@@ -43,10 +43,7 @@ func (w *warner) warnings(ctx context.Context, e *EntryStatus) (warnings []strin
 	}
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	if reason := w.s.untidy[[2]string{e.Bucket, e.Configuration.ID}]; reason != "" {
-		warnings = append(warnings, reason)
-	}
-	return warnings
+	return append(warnings, w.s.untidy[[2]string{e.Bucket, e.Configuration.ID}]...)
 }
 
 func (w *warner) destination(ctx context.Context, dst *stocktake.Destination) error {

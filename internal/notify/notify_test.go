@@ -361,3 +361,32 @@ func TestSignVector(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// TestNoticeOfAClockThatWasAhead delivers at once what a clock that was ahead has
+// put off for longer than any pause.
+func TestNoticeOfAClockThatWasAhead(t *testing.T) {
+	clk := clock.NewFrozen(time.Date(2026, 1, 5, 16, 0, 0, 0, time.UTC))
+	r := newReceiver(t, clk)
+	w := newWorld(t, clk, notify.Hook{Name: "ops", URL: r.URL, Secret: secret})
+	n := inventory.Notice{ID: "n", Target: "ops", Made: clk.Now().Add(49 * time.Hour), Due: clk.Now().Add(50 * time.Hour), Payload: "{}"}
+	first := catalogtest.Queued("photos", "a", "a")
+	ended := first
+	ended.State, ended.Ended = stocktake.Failed, clk.Now()
+	if err := errors.Join(
+		w.catalog.AddConfiguration(t.Context(), catalogtest.Entry("photos", "a"), &first, catalogtest.Holder, 10),
+		w.catalog.EndRun(t.Context(), ended, catalogtest.At(stocktake.Queued, first), inventory.End{Keep: 1, Notices: []inventory.Notice{n}}),
+	); err != nil {
+		t.Fatal(err)
+	}
+	stop := w.serve()
+	w.Kept() // which holds the clock until somebody has looked
+	if err := clk.Advance(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.ids) != 1 {
+		t.Errorf("received %q, want the notice", r.ids)
+	}
+}

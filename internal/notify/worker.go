@@ -98,11 +98,14 @@ func (w *worker) serve(ctx context.Context) {
 	}
 }
 
-// deliver sends what is due and gives when to look again.
+// deliver sends what is due and returns when to look again. A notice that is due
+// later than any pause is long comes from a clock that was ahead, and is sent,
+// too.
 func (w *worker) deliver(ctx context.Context) (next time.Time, err error) {
-	failures := 0 // on end
+	failures := 0 // one after the other
+	until := w.hooks.clock.Now()
 	for {
-		notices, err := w.hooks.catalog.DueNotices(ctx, w.Name, w.hooks.clock.Now(), batch)
+		notices, err := w.hooks.catalog.DueNotices(ctx, w.Name, until, batch)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -118,9 +121,14 @@ func (w *worker) deliver(ctx context.Context) (next time.Time, err error) {
 				return w.hooks.clock.Now().Add(respite), nil
 			}
 		}
-		if len(notices) < batch {
-			return w.hooks.catalog.NextNotice(ctx, w.Name)
+		if len(notices) == batch {
+			continue
 		}
+		next, err := w.hooks.catalog.NextNotice(ctx, w.Name)
+		if err != nil || !next.After(w.hooks.clock.Now().Add(pauses[len(pauses)-1])) {
+			return next, err
+		}
+		until = next
 	}
 }
 

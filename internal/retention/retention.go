@@ -39,57 +39,74 @@ type Keeper struct {
 }
 
 // Tidy implements [inventory.Tidier].
-func (k *Keeper) Tidy(ctx context.Context, e inventory.Entry, suspect bool) error {
+func (k *Keeper) Tidy(ctx context.Context, job inventory.Tidying) (warnings []string, err error) {
+	e := &job.Entry
 	cfg := &e.Configuration
-	if e.Retention == (stocktake.Retention{}) && !suspect {
+	if e.Retention == (stocktake.Retention{}) && !job.Suspect {
 		known, err := k.Strays.HasStrays(ctx, e.Bucket, cfg.ID)
 		if err != nil || !known {
-			return err
+			return nil, err
 		}
 	}
 	dst, err := k.Stores.Destination(ctx, cfg)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	t := &tidying{
-		keeper: k, entry: &e, dst: dst,
+		Tidying: job,
+		keeper:  k, dst: dst,
 		at:  report.Location{Prefix: cfg.Destination.Prefix, Bucket: e.Bucket, Configuration: cfg.ID},
 		log: cmp.Or(k.Log, slog.Default()).With("bucket", e.Bucket, "configuration", cfg.ID),
 		now: time.Now().UTC(),
 	}
 	if k.Now != nil {
-		t.now = k.Now()
+		t.now = k.Now().UTC()
 	}
-	return t.tidy(ctx, suspect)
+	err = t.tidy(ctx)
+	return t.warnings, err
 }
 
 // tidying is one pass over one configuration.
 type tidying struct {
-	keeper *Keeper
-	entry  *inventory.Entry
-	dst    engine.Destination
-	at     report.Location
-	log    *slog.Logger
-	now    time.Time
+	inventory.Tidying
+	keeper   *Keeper
+	dst      engine.Destination
+	at       report.Location
+	log      *slog.Logger
+	now      time.Time
+	warnings []string
 }
 
-func (t *tidying) tidy(ctx context.Context, suspect bool) error {
-	var directories []report.Directory
+func (t *tidying) tidy(ctx context.Context) error {
+	var directories, own []report.Directory
 	for d, err := range report.Directories(ctx, t.dst, t.at) {
 		if err != nil {
 			return err
 		}
 		directories = append(directories, d)
 	}
-	stay, over := split(directories, t.entry.Retention, t.now)
-	if len(over) == 0 && !suspect {
-		known, err := t.keeper.Strays.HasStrays(ctx, t.entry.Bucket, t.entry.Configuration.ID)
+	if t.Entry.Retention != (stocktake.Retention{}) {
+		for _, d := range directories {
+			mine, err := t.owns(ctx, d)
+			if err != nil {
+				return err
+			}
+			if mine {
+				own = append(own, d)
+			}
+		}
+	}
+	over := t.over(own)
+	if len(over) == 0 && !t.Suspect {
+		known, err := t.keeper.Strays.HasStrays(ctx, t.Entry.Bucket, t.Entry.Configuration.ID)
 		if err != nil || !known {
 			return err
 		}
 	}
 	// Two reports could name one shard, if their runs were given one seed.
-	named, err := t.namedBy(ctx, stay)
+	named, err := t.namedBy(ctx, slices.DeleteFunc(slices.Clone(directories), func(d report.Directory) bool {
+		return !d.Manifest || slices.Contains(over, d)
+	}))
 	if err != nil {
 		return err
 	}
@@ -101,22 +118,70 @@ func (t *tidying) tidy(ctx context.Context, suspect bool) error {
 	return t.sweep(ctx, directories, named)
 }
 
-// split tells the reports that stay from those that go. Of directories without
-// a manifest it says nothing.
-func split(directories []report.Directory, r stocktake.Retention, now time.Time) (stay, over []report.Directory) {
-	oldest := now.UTC().AddDate(0, 0, -r.Days) // no time.Duration holds the most that may be asked for
-	for _, d := range slices.Backward(directories) {
-		switch {
-		case !d.Manifest:
-		case len(stay) == 0, r == stocktake.Retention{}, // the newest, and with no rule each
-			len(stay) < r.Reports,
-			r.Days > 0 && !d.Time.Before(oldest):
-			stay = append(stay, d)
-		default:
+// owns reports whether a directory holds a report of the configuration, by what
+// its manifest and its summary say. Other reports may have come into the folder
+// by a copy, or by a configuration that shares it.
+func (t *tidying) owns(ctx context.Context, d report.Directory) (bool, error) {
+	if !d.Manifest || !d.Summary {
+		return false, nil
+	}
+	s, err := report.ReadSummary(ctx, t.dst, d.Key+report.SummaryName)
+	if errors.Is(err, report.ErrMalformed) {
+		t.warn("%s is not a summary: the report is kept", d.Key+report.SummaryName)
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if s.Bucket != t.Entry.Bucket || s.Configuration != t.Entry.Configuration.ID {
+		t.warn("the report %s is of configuration %s of bucket %s: it is kept", d.Key, s.Configuration, s.Bucket)
+		return false, nil
+	}
+	m, err := t.manifest(ctx, d)
+	if err != nil {
+		return false, err
+	}
+	if m.SourceBucket != t.Entry.Bucket || m.DestinationBucket != t.Entry.Configuration.Destination.Bucket {
+		t.warn("the report %s was made of bucket %s for bucket %s: it is kept", d.Key, m.SourceBucket, m.DestinationBucket)
+		return false, nil
+	}
+	return true, nil
+}
+
+func (t *tidying) warn(format string, args ...any) {
+	t.warnings = append(t.warnings, fmt.Sprintf(format, args...))
+}
+
+// tolerance is how far a report may be ahead of the clock without being from the
+// future: runs that start in one minute take the minutes that follow.
+const tolerance = time.Hour
+
+// over returns the reports that need not be kept. The report of the run that
+// Tidy follows is not among them, nor is any from the future: a clock that was
+// ahead made them, and they neither count nor go until their time has come.
+func (t *tidying) over(own []report.Directory) (over []report.Directory) {
+	rule := t.Entry.Retention
+	if rule == (stocktake.Retention{}) {
+		return nil
+	}
+	oldest := t.now.AddDate(0, 0, -rule.Days) // no time.Duration holds the most that may be asked for
+	kept, future := 0, 0
+	for _, d := range slices.Backward(own) {
+		if d.Time.After(t.now.Add(tolerance)) {
+			if future++; future == 1 {
+				t.warn("the clock was ahead: the report %s is from the future; it is kept until then", d.Key)
+			}
+			continue
+		}
+		if kept == 0 || kept < rule.Reports || rule.Days > 0 && !d.Time.Before(oldest) {
+			kept++
+			continue
+		}
+		if d.Key+report.ManifestName != t.Manifest {
 			over = append(over, d)
 		}
 	}
-	return stay, over
+	return over
 }
 
 // removeReport removes a report: its manifest first, so that nobody takes for

@@ -50,6 +50,9 @@ type world struct {
 	entry  inventory.Entry
 	keeper *retention.Keeper
 	runs   int
+
+	last     string   // manifest of the last run
+	warnings []string // of the last tidy
 }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -88,12 +91,15 @@ func (w *world) run() string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return result.Manifest
+	w.last = result.Manifest
+	return w.last
 }
 
 func (w *world) tidy(suspect bool) {
 	w.t.Helper()
-	if err := w.keeper.Tidy(w.t.Context(), w.entry, suspect); err != nil {
+	w.warnings = nil
+	var err error
+	if w.warnings, err = w.keeper.Tidy(w.t.Context(), inventory.Tidying{Entry: w.entry, Manifest: w.last, Suspect: suspect}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -180,6 +186,97 @@ func TestTheNewestStaysHoweverOld(t *testing.T) {
 	if got := w.keys(report.ManifestName); !slices.Equal(got, []string{manifest}) {
 		t.Errorf("reports %q, want %q", got, manifest)
 	}
+}
+
+// TestReportsFromTheFuture has a clock that was ahead for a while: the reports of
+// that time neither go nor push out the ones that are made now.
+func TestReportsFromTheFuture(t *testing.T) {
+	w := newWorld(t, openCatalog(t))
+	w.entry.Retention = stocktake.Retention{Reports: 2}
+	now := w.now
+	w.now = now.Add(49 * time.Hour)
+	future := []string{w.run()}
+	w.now = w.now.Add(time.Hour)
+	future = append(future, w.run())
+	w.now = now
+	var made []string
+	for range 4 {
+		w.now = w.now.Add(2 * time.Minute)
+		made = append(made, w.run())
+		w.tidy(false)
+		if len(w.warnings) != 1 || !strings.Contains(w.warnings[0], "from the future") {
+			t.Errorf("warnings %q", w.warnings)
+		}
+	}
+	want := slices.Sorted(slices.Values(append(future, made[2:]...)))
+	if diff := cmp.Diff(want, w.keys(report.ManifestName)); diff != "" {
+		t.Errorf("reports (-want +got):\n%s", diff)
+	}
+	w.complete()
+
+	w.now = now.Add(60 * time.Hour)
+	made = append(made, w.run())
+	w.tidy(false)
+	if diff := cmp.Diff([]string{future[1], made[4]}, w.keys(report.ManifestName)); diff != "" || len(w.warnings) != 0 {
+		t.Errorf("once their time has come: reports (-want +got):\n%s\nwarnings %q", diff, w.warnings)
+	}
+}
+
+// TestTheReportJustMadeStays tidies after a run whose report is the oldest.
+func TestTheReportJustMadeStays(t *testing.T) {
+	w := newWorld(t, openCatalog(t))
+	now := w.now
+	for range 3 {
+		w.now = w.now.Add(10 * time.Minute) // within what is no future
+		w.run()
+	}
+	w.now = now
+	last := w.run()
+	w.entry.Retention = stocktake.Retention{Reports: 1}
+	w.tidy(false)
+	if got := w.keys(report.ManifestName); len(got) != 2 || !slices.Contains(got, last) {
+		t.Errorf("reports %q, want the newest and %s", got, last)
+	}
+}
+
+// TestReportsOfOthersStay finds reports in the folder that are not its own.
+func TestReportsOfOthersStay(t *testing.T) {
+	w := newWorld(t, openCatalog(t))
+	bucket := w.stores.Bucket("reports")
+	read := func(key string) []byte {
+		f, err := bucket.Open(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		b, err := io.ReadAll(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for range 3 {
+		w.run()
+		w.now = w.now.Add(24 * time.Hour)
+	}
+	var strange []string
+	for i, key := range w.keys(report.ManifestName)[:2] {
+		name := []string{report.SummaryName, report.ManifestName}[i]
+		at := strings.TrimSuffix(key, report.ManifestName) + name
+		changed := strings.Replace(string(read(at)), `"daily"`, `"weekly"`, 1)
+		if name == report.ManifestName {
+			changed = strings.Replace(string(read(at)), `"photos"`, `"videos"`, 1)
+		}
+		bucket.Write(at, []byte(changed))
+		strange = append(strange, key)
+	}
+	last := w.run()
+	w.entry.Retention = stocktake.Retention{Reports: 1}
+	w.tidy(true)
+	if diff := cmp.Diff(append(strange, last), w.keys(report.ManifestName)); diff != "" || len(w.warnings) != 2 {
+		t.Errorf("reports (-want +got):\n%s\nwarnings %q", diff, w.warnings)
+	}
+	w.complete()
 }
 
 func TestStraysGoAfterTheGraceTime(t *testing.T) {
@@ -281,7 +378,7 @@ func TestEachOperationFailsOnce(t *testing.T) {
 		var left atomic.Int32
 		left.Store(n)
 		w.keeper.Stores = stores{w.stores.Store, func(d engine.Destination) engine.Destination { return failing{d, &left} }}
-		err := w.keeper.Tidy(t.Context(), w.entry, false)
+		_, err := w.keeper.Tidy(t.Context(), inventory.Tidying{Entry: w.entry, Manifest: w.last})
 		if err != nil && !errors.Is(err, errStore) {
 			t.Fatal(err)
 		}

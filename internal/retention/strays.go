@@ -80,8 +80,8 @@ func (t *tidying) sweep(ctx context.Context, directories []report.Directory, nam
 			found = append(found, key)
 		}
 	}
-	id := t.entry.Configuration.ID
-	since, err := t.keeper.Strays.Strays(ctx, t.entry.Bucket, id, found, t.now)
+	id := t.Entry.Configuration.ID
+	since, err := t.keeper.Strays.Strays(ctx, t.Entry.Bucket, id, found, t.now)
 	if err != nil || len(since) == 0 {
 		return err
 	}
@@ -101,6 +101,6 @@ func (t *tidying) sweep(ctx context.Context, directories []report.Directory, nam
 	for key := range since {
 		rest = append(rest, key)
 	}
-	_, err = t.keeper.Strays.Strays(ctx, t.entry.Bucket, id, rest, t.now)
+	_, err = t.keeper.Strays.Strays(ctx, t.Entry.Bucket, id, rest, t.now)
 	return err
 }

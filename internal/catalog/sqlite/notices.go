@@ -176,6 +176,13 @@ func (c *Catalog) Strays(ctx context.Context, bucket, id string, found []string,
 		for _, key := range found {
 			stored := url.QueryEscape(key)
 			at, ok := known[stored]
+			if ok && at.After(now) { // found by a clock that was ahead
+				if _, err := t.exec(ctx, dropStray, bucket, id, stored); err != nil {
+					return err
+				}
+				delete(known, stored)
+				ok = false
+			}
 			if !ok {
 				at = now
 				if _, err := t.exec(ctx, addStray, bucket, id, stored, micros(at)); err != nil {
