@@ -58,7 +58,17 @@ func (e *Element) Value(name string) string {
 // document type is refused, and depth and number of elements are bounded.
 // Namespaces, attributes and comments have no meaning in OSS and are skipped.
 func Parse(data []byte, root string) (*Element, error) {
-	p := parser{s: strings.TrimPrefix(string(data), "\ufeff")}
+	e, err := ParseDocument(data, maxElements)
+	if err == nil && e.Name != root {
+		return nil, Malformed("the root element is not " + root)
+	}
+	return e, err
+}
+
+// ParseDocument is Parse of a document with any root element, and of at most so
+// many elements.
+func ParseDocument(data []byte, maxElements int) (*Element, error) {
+	p := parser{s: strings.TrimPrefix(string(data), "\ufeff"), left: maxElements}
 	if !utf8.ValidString(p.s) || strings.IndexByte(p.s, 0) >= 0 {
 		return nil, Malformed("not UTF-8")
 	}
@@ -75,9 +85,6 @@ func Parse(data []byte, root string) (*Element, error) {
 	if p.i < len(p.s) {
 		return nil, Malformed("something follows the root element")
 	}
-	if e.Name != root {
-		return nil, Malformed("the root element is not " + root)
-	}
 	return &e, nil
 }
 
@@ -87,9 +94,9 @@ func Malformed(reason string) error {
 }
 
 type parser struct {
-	s        string
-	i        int // next byte
-	elements int
+	s    string
+	i    int // next byte
+	left int // elements that may follow
 }
 
 func (p *parser) rest() string { return p.s[p.i:] }
@@ -165,7 +172,7 @@ func (p *parser) element(e *Element, depth int) error {
 	if !p.skip("<") {
 		return Malformed("an element is expected")
 	}
-	if p.elements++; depth > maxDepth || p.elements > maxElements {
+	if p.left--; depth > maxDepth || p.left < 0 {
 		return Malformed("the document has too many elements")
 	}
 	tag := p.name()

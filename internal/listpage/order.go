@@ -1,0 +1,91 @@
+package listpage
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+)
+
+// sections is the memory to merge a page in.
+type sections struct {
+	records []stocktake.Record
+	classes [][]byte
+	millis  []int64
+}
+
+// sort puts the rows of a page into the order of a report. Most stores send them
+// so, and then nothing is moved. Some send all delete markers of a page before
+// all versions, or after them: each of the two sections is in order, and they
+// are merged.
+func (p *Page) sort() error {
+	cut := p.cut()
+	if err := p.ordered(0, cut); err != nil {
+		return err
+	}
+	if err := p.ordered(cut, len(p.Records)); err != nil {
+		return err
+	}
+	if cut > 0 && cut < len(p.Records) && bytes.Compare(p.Records[cut-1].Key, p.Records[cut].Key) >= 0 {
+		p.merge(cut)
+	}
+	return nil
+}
+
+// cut returns where delete markers end and versions begin, or the other way
+// round, if that is at one place; else the number of records.
+func (p *Page) cut() int {
+	n := len(p.Records)
+	at := n
+	for i := 1; i < n; i++ {
+		if p.Records[i].IsDeleteMarker != p.Records[i-1].IsDeleteMarker {
+			if at < n {
+				return n // they are mixed
+			}
+			at = i
+		}
+	}
+	return at
+}
+
+// ordered returns an error if the records from one number to another are not in
+// order of keys.
+func (p *Page) ordered(from, to int) error {
+	for i := from + 1; i < to; i++ {
+		if c := bytes.Compare(p.Records[i-1].Key, p.Records[i].Key); c > 0 || c == 0 && !p.Versions {
+			return fmt.Errorf("%w: key %.200q comes after %.200q", ErrOrder, p.Records[i].Key, p.Records[i-1].Key)
+		}
+	}
+	return nil
+}
+
+// merge merges the rows before and after cut. Of one key, the latest version
+// comes first, then the newest; where times are equal, as stores that send
+// sections tell them to the second, the section that was sent first.
+func (p *Page) merge(cut int) {
+	s := &p.scratch
+	s.records = append(s.records[:0], p.Records...)
+	s.classes = append(s.classes[:0], p.Classes...)
+	s.millis = append(s.millis[:0], p.millis...)
+	a, b := 0, cut
+	for i := range p.Records {
+		from := &b
+		if b == len(s.records) || a < cut && s.first(a, b) {
+			from = &a
+		}
+		p.Records[i], p.Classes[i], p.millis[i] = s.records[*from], s.classes[*from], s.millis[*from]
+		*from++
+	}
+}
+
+// first reports whether row a comes before row b.
+func (s *sections) first(a, b int) bool {
+	x, y := &s.records[a], &s.records[b]
+	if c := bytes.Compare(x.Key, y.Key); c != 0 {
+		return c < 0
+	}
+	if x.IsLatest != y.IsLatest {
+		return x.IsLatest
+	}
+	return s.millis[a] >= s.millis[b]
+}

@@ -1,0 +1,123 @@
+package listpage
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+)
+
+// MaxBody is the largest page that is parsed, in bytes. Stores send at most
+// 5,000 rows at once, with keys of 1,024 bytes that may be escaped ninefold.
+const MaxBody = 64 << 20
+
+// Errors to branch on. They are wrapped with what is wrong.
+var (
+	// ErrMalformed is a page that is not a listing, or is cut off. Stores are known
+	// to send such pages with status 200: the request may be repeated.
+	ErrMalformed = errors.New("the page of the listing is malformed")
+
+	// ErrOrder is a page whose keys are not in the order of their bytes.
+	ErrOrder = errors.New("the page of the listing is out of order")
+)
+
+// A Page is one page of a listing. The zero value is ready; a page that is
+// parsed again reuses its memory.
+type Page struct {
+	// Records are the rows in ascending order of key bytes, the newest version of a
+	// key first. Delete markers are among them if Versions is set. They point into
+	// the parsed body and into the page, until the next Parse.
+	//
+	// StorageClass is the class of OSS that comes nearest to the store's own. What
+	// a listing does not tell is zero: ACL, tags, encryption, CRC-64, times of
+	// access, and the type where a store does not give it.
+	Records []stocktake.Record
+
+	// Classes are the storage classes of the records in the store's own words,
+	// empty for a delete marker.
+	Classes [][]byte
+
+	Versions  bool // it is a listing of versions
+	Truncated bool // more rows follow
+
+	millis  []int64 // of the records, Unix milliseconds of their last modification
+	arena   []byte  // text that does not lie in the body as it is
+	scratch sections
+}
+
+// Parse parses body, which it may overwrite, and which the records point into
+// afterwards. If the page says that its keys are percent-encoded they are
+// decoded. The page must have been asked for without a delimiter. Errors are
+// ErrMalformed and ErrOrder, wrapped; then the page is empty.
+func (p *Page) Parse(body []byte) error {
+	err := p.parse(body)
+	if err != nil {
+		p.reset()
+	}
+	return err
+}
+
+func (p *Page) parse(body []byte) error {
+	if len(body) > MaxBody {
+		return fmt.Errorf("%w: it has %d bytes", ErrMalformed, len(body))
+	}
+	p.reset()
+	encoded, ok, err := p.parseKnown(body)
+	if err == nil && !ok {
+		p.reset()
+		encoded, err = p.parseAny(body)
+	}
+	if err != nil {
+		return err
+	}
+	if encoded {
+		for i := range p.Records {
+			if p.Records[i].Key, ok = unescape(p.Records[i].Key); !ok {
+				return fmt.Errorf("%w: the key %.200q is not percent-encoded", ErrMalformed, p.Records[i].Key)
+			}
+		}
+	}
+	return p.sort()
+}
+
+func (p *Page) reset() {
+	p.Records, p.Classes, p.millis, p.arena = p.Records[:0], p.Classes[:0], p.millis[:0], p.arena[:0]
+	p.Versions, p.Truncated = false, false
+}
+
+// unescape decodes the percent-encoding of a key in place, '+' being a blank.
+// S3 services send a blank as '+' or as %20, and '+' as %2B.
+func unescape(key []byte) ([]byte, bool) {
+	n := 0
+	for i := 0; i < len(key); i++ {
+		c := key[i]
+		switch c {
+		case '+':
+			c = ' '
+		case '%':
+			if i+2 >= len(key) {
+				return key, false
+			}
+			high, low := unhex(key[i+1]), unhex(key[i+2])
+			if high > 15 || low > 15 {
+				return key, false
+			}
+			c = high<<4 | low
+			i += 2
+		}
+		key[n] = c
+		n++
+	}
+	return key[:n], true
+}
+
+// unhex returns the value of a hexadecimal digit, 255 for anything else.
+func unhex(c byte) byte {
+	switch {
+	case c-'0' < 10:
+		return c - '0'
+	case c|0x20-'a' < 6:
+		return c | 0x20 - 'a' + 10
+	}
+	return 255
+}
