@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/signature"
@@ -28,7 +29,7 @@ type Admin struct {
 	AccessKeySecret string
 	SecurityToken   string // of a temporary key; empty for others
 
-	HTTPClient *http.Client // nil means a client that follows no redirect
+	HTTPClient *http.Client // nil means one of NewHTTPClient
 }
 
 // An AdminError is a refusal by the server.
@@ -118,9 +119,8 @@ func (a *Admin) DropNotice(ctx context.Context, id string) error {
 	return a.call(ctx, http.MethodPost, "notices", url.Values{"drop": {id}}, new(struct{}))
 }
 
-// noRedirects sends a signed request to the server that it was signed for and to
-// no other.
-var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+// untrusted is the default of Admin.HTTPClient.
+var untrusted = sync.OnceValue(NewHTTPClient)
 
 // call sends a request to a path below /-/ and decodes the answer into reply.
 func (a *Admin) call(ctx context.Context, method, path string, q url.Values, reply any) error {
@@ -138,14 +138,14 @@ func (a *Admin) call(ctx context.Context, method, path string, q url.Values, rep
 	}
 	c := a.HTTPClient
 	if c == nil {
-		c = noRedirects
+		c = untrusted()
 	}
 	resp, err := c.Do(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err := io.ReadAll(&boundedBody{resp.Body, maxAnswer})
 	if err != nil {
 		return err
 	}

@@ -33,10 +33,6 @@ import (
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
-// maxAnswer is the longest answer that is read, in bytes. A full page of the
-// longest configurations has 3 MiB.
-const maxAnswer = 16 << 20
-
 // Client calls the inventory API. It may be used by many goroutines at once.
 //
 // Errors of its methods say what was tried. errors.Is finds
@@ -204,9 +200,6 @@ func (c *Client) call(ctx context.Context, op operation) (answer, error) {
 		return answer{}, op.failed(err)
 	}
 	defer output.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(output.Body, maxAnswer+1))
-	if err == nil && len(body) > maxAnswer {
-		err = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
-	}
+	body, err := io.ReadAll(&boundedBody{output.Body, maxAnswer})
 	return answer{output.Headers, body}, op.failed(err)
 }

@@ -99,6 +99,7 @@ func newOSSClient(endpoint, region string, pathStyle bool, k server.AccessKey) (
 		WithCredentialsProvider(credentials.NewStaticCredentialsProvider(k.ID, k.Secret, k.Token)).
 		WithEndpoint(endpoint).
 		WithRegion(region).
+		WithHttpClient(client.NewHTTPClient()).
 		WithUsePathStyle(pathStyle || host == "localhost" || net.ParseIP(host) != nil)
 	return oss.NewClient(cfg), nil
 }

@@ -77,9 +77,11 @@ func (b *ossBucket) get(ctx context.Context, req *oss.GetObjectRequest) (*oss.Ge
 	return r, nil
 }
 
-// List yields the keys that start with prefix, page by page.
+// List yields the keys that start with prefix, page by page. It ends with an error
+// where the server does not get ahead.
 func (b *ossBucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
+		last := ""
 		p := b.client.NewListObjectsV2Paginator(&oss.ListObjectsV2Request{Bucket: &b.bucket, Prefix: &prefix, MaxKeys: 1000})
 		for p.HasNext() {
 			page, err := p.NextPage(ctx)
@@ -87,8 +89,18 @@ func (b *ossBucket) List(ctx context.Context, prefix string) iter.Seq2[string, e
 				yield("", explain(err, "list oss://"+b.bucket+"/"+prefix))
 				return
 			}
+			if len(page.Contents) == 0 && page.IsTruncated {
+				yield("", fmt.Errorf("list oss://%s/%s: the server answers with an empty page that is not the last", b.bucket, prefix))
+				return
+			}
 			for _, o := range page.Contents {
-				if !yield(oss.ToString(o.Key), nil) {
+				key := oss.ToString(o.Key)
+				if key <= last {
+					yield("", fmt.Errorf("list oss://%s/%s: the server answers with %q after %q", b.bucket, prefix, key, last))
+					return
+				}
+				last = key
+				if !yield(key, nil) {
 					return
 				}
 			}

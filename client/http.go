@@ -1,0 +1,85 @@
+package client
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/transport"
+)
+
+// Bounds of answers, in bytes. A full page of the longest configurations has
+// 3 MiB, one of the longest keys 10 MiB.
+const (
+	maxAnswer       = 16 << 20
+	maxErrorAnswer  = 1 << 20
+	maxHeaderAnswer = 256 << 10
+)
+
+// ErrAnswerTooLong is an answer that is longer than any that the service gives.
+var ErrAnswerTooLong = errors.New("the server's answer is too long")
+
+// NewHTTPClient returns a client for servers that need not be trusted: it follows
+// no redirect, which would carry the signature of a request to another server, and
+// reading an answer fails with [ErrAnswerTooLong] at 16 MiB, of an error at 1 MiB.
+// Only the content of an object has no bound, whose reader knows what to expect.
+// Give it to the SDK with [oss.Config.WithHttpClient].
+func NewHTTPClient() *http.Client {
+	c := transport.NewHttpClient(nil, func(t *http.Transport) { t.MaxResponseHeaderBytes = maxHeaderAnswer })
+	c.Transport = boundedTransport{c.Transport}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return c
+}
+
+// boundedTransport bounds the answers to its requests.
+type boundedTransport struct{ http.RoundTripper }
+
+func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case resp.StatusCode >= 300:
+		resp.Body = &boundedBody{resp.Body, maxErrorAnswer}
+	case !asksForContent(r):
+		resp.Body = &boundedBody{resp.Body, maxAnswer}
+	}
+	return resp, nil
+}
+
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] calls.
+func (t boundedTransport) CloseIdleConnections() {
+	if c, ok := t.RoundTripper.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// asksForContent reports whether a request is one for the content of an object.
+// The answer does not count: the server chose it.
+func asksForContent(r *http.Request) bool {
+	for name := range r.URL.Query() {
+		if name != "versionId" {
+			return false
+		}
+	}
+	return r.Method == http.MethodGet && !strings.HasSuffix(r.URL.Path, "/")
+}
+
+// A boundedBody fails where it has more than left bytes.
+type boundedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return n + int(b.left), ErrAnswerTooLong
+	}
+	return n, err
+}
