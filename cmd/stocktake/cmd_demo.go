@@ -65,7 +65,7 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	if cfg.Listen != c.Listen {
-		fmt.Fprintf(con.out, "== %s is in use: taking another port\n", c.Listen)
+		sayf(con.out, "== %s is in use: taking another port\n", c.Listen)
 	}
 	s, err := server.New(ctx, cfg)
 	if err != nil {
@@ -89,13 +89,13 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 	if c.Exit {
 		return nil
 	}
-	fmt.Fprintln(con.out, "\nThe server is on. Press Ctrl-C to end it.")
+	sayf(con.out, "\nThe server is on. Press Ctrl-C to end it.\n")
 	<-ctx.Done()
 	return nil
 }
 
 func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *oss.Client, from string) error {
-	fmt.Fprintf(con.out, "== A server on %s, its store in %s\n", s.Endpoint(), s.Config().Data)
+	sayf(con.out, "== A server on %s, its store in %s\n", s.Endpoint(), s.Config().Data)
 	for _, b := range []string{demoBucket, demoReports} {
 		if _, err := oc.PutBucket(ctx, &oss.PutBucketRequest{Bucket: oss.Ptr(b)}); err != nil {
 			return fmt.Errorf("make bucket %s: %w", b, err)
@@ -115,7 +115,7 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *
 		return err
 	}
 	took := time.Since(start)
-	fmt.Fprintf(con.out, "== Uploaded %s, %s, from %s in %s (%s objects/s, each synced to disk)\n", many(done.Objects, "file"), size(done.Bytes),
+	sayf(con.out, "== Uploaded %s, %s, from %s in %s (%s objects/s, each synced to disk)\n", many(done.Objects, "file"), size(done.Bytes),
 		from, rounded(took), count(int64(float64(done.Objects)/took.Seconds())))
 
 	cl := client.New(oc)
@@ -129,7 +129,7 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *
 	if err != nil {
 		return explain(err, "put the configuration")
 	}
-	fmt.Fprintf(con.out, "== %s configuration %s: daily, all columns, reports in oss://%s\n", did, demoID, reportFolder(cfg, demoBucket))
+	sayf(con.out, "== %s configuration %s: daily, all columns, reports in oss://%s\n", did, demoID, reportFolder(cfg, demoBucket))
 	runs, err := cl.Runs(ctx, demoBucket, demoID)
 	if err != nil {
 		return explain(err, "runs")
@@ -141,14 +141,14 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(con.out, "== Its %s run: ", which)
+	sayf(con.out, "== Its %s run: ", which)
 	if err := printRun(con.out, jsonFlag{}, r); err != nil {
 		return err
 	}
 	if err := runError(r); err != nil {
 		return err
 	}
-	fmt.Fprintln(con.out)
+	sayln(con.out)
 	at := place{bucket: &ossBucket{client: oc, bucket: r.Destination}, name: "oss://" + r.Destination}
 	if err := showReport(ctx, con.out, at, r.Manifest, showOptions{rows: 5, verify: true}); err != nil {
 		return err
@@ -167,7 +167,7 @@ func demoClass(size int64) oss.StorageClassType {
 
 func (c *demoCmd) whereabouts(w io.Writer, s *server.Server) {
 	key, _ := s.RootKey()
-	fmt.Fprintf(w, `
+	sayf(w, `
 == Where everything is
    OSS API   %s, region %s
    keys      OSS_ACCESS_KEY_ID=%s OSS_ACCESS_KEY_SECRET=%s
@@ -177,12 +177,12 @@ func (c *demoCmd) whereabouts(w io.Writer, s *server.Server) {
 `, s.Endpoint(), s.Config().Region, key.ID, key.Secret, demoBucket, demoReports, demoPrefix, demoBucket, demoID, s.Config().Data)
 	if c.Exit {
 		if c.Data == "" {
-			fmt.Fprintln(w, "   The server ends here and the store is removed; --data DIR keeps it.")
+			sayln(w, "   The server ends here and the store is removed; --data DIR keeps it.")
 		}
 		return
 	}
 	program := programName()
-	fmt.Fprintf(w, `
+	sayf(w, `
    Try, in another shell:
    export OSS_ACCESS_KEY_ID=%s OSS_ACCESS_KEY_SECRET=%s STOCKTAKE_ENDPOINT=%s
    %[4]s inventory status --all

@@ -60,7 +60,7 @@ func follow(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer
 func wait(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer) (stocktake.Run, error) {
 	r, err := follow(ctx, cl, r, w)
 	if ctx.Err() != nil && err != nil {
-		fmt.Fprintf(w, "the run goes on; to end it: stocktake inventory cancel -b %s -i %s\n", printable(r.Bucket), printable(r.Configuration))
+		sayf(w, "the run goes on; to end it: stocktake inventory cancel -b %s -i %s\n", printable(r.Bucket), printable(r.Configuration))
 	}
 	return r, err
 }
@@ -79,22 +79,22 @@ func printRun(w io.Writer, out jsonFlag, r stocktake.Run) error {
 	if out.JSON {
 		return printJSON(w, r)
 	}
-	fmt.Fprintf(w, "%s\n", printable(fmt.Sprintf("run %s of %s on bucket %s: %s", r.ID, r.Configuration, r.Bucket, r.State)))
+	sayf(w, "%s\n", printable(fmt.Sprintf("run %s of %s on bucket %s: %s", r.ID, r.Configuration, r.Bucket, r.State)))
 	if r.Reason != "" {
-		fmt.Fprintf(w, "  reason   %s\n", printable(r.Reason))
+		sayf(w, "  reason   %s\n", printable(r.Reason))
 	}
 	if r.State == stocktake.Queued {
 		return nil
 	}
-	fmt.Fprintf(w, "  listed   %s, matched %s of %s\n", many(r.Listed, "object"), count(r.Matched), size(r.Bytes))
-	fmt.Fprintf(w, "  took     %s%s\n", runTime(r).Round(time.Millisecond), rate(r))
+	sayf(w, "  listed   %s, matched %s of %s\n", many(r.Listed, "object"), count(r.Matched), size(r.Bytes))
+	sayf(w, "  took     %s%s\n", runTime(r).Round(time.Millisecond), rate(r))
 	if r.State != stocktake.Succeeded {
 		return nil
 	}
 	if r.Manifest == "" {
-		_, err := fmt.Fprintln(w, "  report   none: no object matched")
+		_, err := sayln(w, "  report   none: no object matched")
 		return err
 	}
-	_, err := fmt.Fprintf(w, "  report   oss://%s/%s (%s, %s)\n", printable(r.Destination), printable(r.Manifest), many(int64(r.Shards), "shard"), size(r.Written))
+	_, err := sayf(w, "  report   oss://%s/%s (%s, %s)\n", printable(r.Destination), printable(r.Manifest), many(int64(r.Shards), "shard"), size(r.Written))
 	return err
 }

@@ -36,11 +36,11 @@ func (c *inventoryCheck) Run(ctx context.Context, con console) error {
 
 func printCheck(con console, s stocktake.InventoryStatus) error {
 	if len(s.Warnings) == 0 {
-		_, err := fmt.Fprintf(con.out, "%s of bucket %s: destination, role and key are in order\n", s.Configuration, s.Bucket)
+		_, err := sayf(con.out, "%s of bucket %s: destination, role and key are in order\n", s.Configuration, s.Bucket)
 		return err
 	}
 	for _, w := range s.Warnings {
-		if _, err := fmt.Fprintf(con.out, "WRONG  %s\n", w); err != nil {
+		if _, err := sayf(con.out, "WRONG  %s\n", w); err != nil {
 			return err
 		}
 	}

@@ -29,8 +29,7 @@ func (c *inventoryGet) Run(ctx context.Context, con console) error {
 	}
 	switch c.Output {
 	case "xml":
-		_, err := con.out.Write(inventoryxml.AppendIndented(nil, &cfg))
-		return err
+		return sayDocument(con.out, inventoryxml.AppendIndented(nil, &cfg), inXML)
 	case "json":
 		return printJSON(con.out, cfg)
 	}
@@ -38,6 +37,5 @@ func (c *inventoryGet) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	_, err = con.out.Write(b)
-	return err
+	return sayDocument(con.out, b, inJSON)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 )
 
 type inventoryList struct {
@@ -23,7 +22,7 @@ func (c *inventoryList) Run(ctx context.Context, con console) error {
 			return explain(err, "list configurations of bucket "+c.Bucket)
 		}
 		if c.JSON {
-			if err := json.NewEncoder(con.out).Encode(cfg); err != nil {
+			if err := newJSON(con.out).Encode(cfg); err != nil {
 				return err
 			}
 			continue

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/stocktake/stocktake"
@@ -30,7 +29,7 @@ func (c *inventoryRun) Run(ctx context.Context, con console) error {
 		return explain(err, "run "+c.ID+" of bucket "+c.Bucket)
 	}
 	if slices.ContainsFunc(before, func(b stocktake.Run) bool { return b.ID == r.ID }) {
-		fmt.Fprintln(con.err, "a run is under way already; no other is started")
+		sayln(con.err, "a run is under way already; no other is started")
 	}
 	if c.Wait {
 		if r, err = wait(ctx, cl, r, con.err); err != nil {

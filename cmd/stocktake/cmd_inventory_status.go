@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -65,14 +64,14 @@ func (c *inventoryStatus) watch(ctx context.Context, con console, look *statusLo
 			return nil
 		case err == nil:
 			if gone {
-				fmt.Fprintln(con.err, "stocktake: the server answers again")
+				sayln(con.err, "stocktake: the server answers again")
 			}
 			switch {
 			case c.JSON:
 			case isTerminal(con.out):
-				fmt.Fprint(con.out, "\x1b[H\x1b[2J") // cursor home, clear screen
+				clearScreen(con.out)
 			case answered:
-				fmt.Fprintln(con.out)
+				sayln(con.out)
 			}
 			if err := c.print(con.out, all); err != nil {
 				return err
@@ -80,7 +79,7 @@ func (c *inventoryStatus) watch(ctx context.Context, con console, look *statusLo
 			pause, answered, gone = c.Every, true, false
 			timer.Reset(c.Every)
 		case answered && away(err):
-			fmt.Fprintf(con.err, "stocktake: %s; trying again in %s\n", printable(explain(err, look.doing()).Error()), pause)
+			sayf(con.err, "stocktake: %s; trying again in %s\n", printable(explain(err, look.doing()).Error()), pause)
 			timer.Reset(pause)
 			gone = true
 			pause = min(2*pause, max(maxPause, c.Every))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/server"
@@ -82,7 +81,7 @@ func (c *keyCreate) Run(con console) error {
 	if c.JSON {
 		return printJSON(con.out, server.AccessKey{ID: k.ID, Secret: k.Secret})
 	}
-	_, err = fmt.Fprintf(con.out, "OSS_ACCESS_KEY_ID=%s\nOSS_ACCESS_KEY_SECRET=%s\n", k.ID, k.Secret)
+	_, err = sayf(con.out, "OSS_ACCESS_KEY_ID=%s\nOSS_ACCESS_KEY_SECRET=%s\n", k.ID, k.Secret)
 	return err
 }
 

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
@@ -70,18 +68,18 @@ func (c *objectLs) Run(ctx context.Context, con console) error {
 	if found || c.JSON {
 		return nil
 	}
-	_, err = fmt.Fprintf(con.out, "no objects below %s\n", printable(at.String()))
+	_, err = sayf(con.out, "no objects below %s\n", printable(at.String()))
 	return err
 }
 
 func (c *objectLs) print(con console, l objectLine) error {
 	if c.JSON {
-		return json.NewEncoder(con.out).Encode(l)
+		return newJSON(con.out).Encode(l)
 	}
 	bytes, class := size(l.Size), l.Class
 	if l.Folder {
 		bytes, class = "-", "folder"
 	}
-	_, err := fmt.Fprintf(con.out, objectRow, bytes, when(l.Modified), printable(class), printable(l.Key))
+	_, err := sayf(con.out, objectRow, bytes, when(l.Modified), printable(class), printable(l.Key))
 	return err
 }

@@ -71,8 +71,7 @@ func (c *policyShow) Run(con console) error {
 	}
 	for _, p := range policies {
 		if p.Name == c.Name {
-			_, err := fmt.Fprintln(con.out, string(p.Document)) // it is JSON, with --json or without
-			return err
+			return sayDocument(con.out, append(p.Document, '\n'), inJSON) // it is JSON, with --json or without
 		}
 	}
 	return fmt.Errorf("policy %s: %w", c.Name, ram.ErrNoSuchPolicy)

@@ -31,7 +31,7 @@ func (c *reportLs) Run(ctx context.Context, con console) error {
 	damaged := 0 // one does not hide the others
 	err := reports(ctx, func(l reportLine, err error) {
 		if err != nil {
-			fmt.Fprintf(con.err, "WRONG  %s\n", printable(err.Error()))
+			sayf(con.err, "WRONG  %s\n", printable(err.Error()))
 			damaged++
 			return
 		}

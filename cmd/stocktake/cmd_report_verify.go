@@ -31,7 +31,7 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 	if c.JSON {
 		err = printJSON(con.out, v)
 	} else {
-		fmt.Fprintln(con.out, printable(p.where(key)))
+		sayln(con.out, printable(p.where(key)))
 		printVerification(con.out, v)
 	}
 	if err == nil && !v.OK {
@@ -42,20 +42,20 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 
 func printVerification(w io.Writer, v *report.Verification) {
 	if v.OK {
-		fmt.Fprintf(w, "verified: %s, %s, %s stored; nothing is wrong\n", many(int64(v.Files), "file"), many(v.Rows, "row"), size(v.Stored))
+		sayf(w, "verified: %s, %s, %s stored; nothing is wrong\n", many(int64(v.Files), "file"), many(v.Rows, "row"), size(v.Stored))
 	}
 	for _, f := range v.Findings {
 		where := f.File
 		if f.Row > 0 {
 			where += fmt.Sprintf(" row %d", f.Row)
 		}
-		fmt.Fprintf(w, "WRONG  %s: %s: %s", printable(where), printable(string(f.Check)), printable(f.Detail))
+		sayf(w, "WRONG  %s: %s: %s", printable(where), printable(string(f.Check)), printable(f.Detail))
 		if f.Count > 1 {
-			fmt.Fprintf(w, " (and %d more)", f.Count-1)
+			sayf(w, " (and %d more)", f.Count-1)
 		}
-		fmt.Fprintln(w)
+		sayln(w)
 	}
 	for _, u := range v.Unchecked {
-		fmt.Fprintf(w, "not checked: %s\n", printable(u))
+		sayf(w, "not checked: %s\n", printable(u))
 	}
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -90,7 +88,7 @@ func (c *serveCmd) check(con console, cfg server.Config) error {
 	if err := server.Check(cfg); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(con.out, "the settings are in order")
+	_, err := sayln(con.out, "the settings are in order")
 	return err
 }
 
@@ -142,9 +140,9 @@ func reloadOnHangup(ctx context.Context, hangups <-chan os.Signal, s *server.Ser
 // announce tells a person how to reach the server.
 func announce(con console, s *server.Server) {
 	cfg := s.Config()
-	fmt.Fprintf(con.err, "stocktake serves %s, region %s, account %s, data in %s\n", s.Endpoint(), cfg.Region, cfg.AccountID, cfg.Data)
+	sayf(con.err, "stocktake serves %s, region %s, account %s, data in %s\n", s.Endpoint(), cfg.Region, cfg.AccountID, cfg.Data)
 	if key, made := s.RootKey(); made {
-		fmt.Fprintf(con.err, "a new root access key was made and is kept in %s:\n  OSS_ACCESS_KEY_ID=%s\n  OSS_ACCESS_KEY_SECRET=%s\n",
+		sayf(con.err, "a new root access key was made and is kept in %s:\n  OSS_ACCESS_KEY_ID=%s\n  OSS_ACCESS_KEY_SECRET=%s\n",
 			server.Folder(cfg.Data).RootKey(), key.ID, key.Secret)
 	}
 }
@@ -164,7 +162,7 @@ func announceTo(log *slog.Logger, s *server.Server) {
 func announceJSON(con console, s *server.Server) error {
 	cfg := s.Config()
 	key, _ := s.RootKey()
-	return json.NewEncoder(con.out).Encode(struct {
+	return newJSON(con.out).Encode(struct {
 		Endpoint        string   `json:"endpoint"`
 		Region          string   `json:"region"`
 		AccountID       string   `json:"accountId"`

@@ -74,7 +74,7 @@ func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
 			return
 		}
 		line.clear()
-		fmt.Fprintf(con.out, "WRONG  %s\n", printable(p.String()))
+		sayf(con.out, "WRONG  %s\n", printable(p.String()))
 	}, func(a store.Audit) {
 		line.show(fmt.Sprintf("auditing: %s, %s so far", many(a.Versions, "version"), many(a.Files, "blob file")))
 	})
@@ -102,15 +102,15 @@ func (r *auditResult) add(a *store.Audit) {
 
 func (r *auditResult) print(w io.Writer) error {
 	if n := r.Wrong - maxProblems; n > 0 {
-		fmt.Fprintf(w, "and %s more\n", many(n, "problem"))
+		sayf(w, "and %s more\n", many(n, "problem"))
 	}
-	fmt.Fprintf(w, "audited %s: %s, %s, %s with %s\n", r.Data, many(r.Buckets, "bucket"), many(r.Versions, "version"),
+	sayf(w, "audited %s: %s, %s, %s with %s\n", r.Data, many(r.Buckets, "bucket"), many(r.Versions, "version"),
 		many(r.Uploads, "unfinished upload"), many(r.Parts, "part"))
-	fmt.Fprintf(w, "  in the index  %s, %s\n", many(r.Inline, "blob"), size(r.InlineBytes))
-	fmt.Fprintf(w, "  in files      %s, %s\n", many(r.Files, "blob"), size(r.FileBytes))
+	sayf(w, "  in the index  %s, %s\n", many(r.Inline, "blob"), size(r.InlineBytes))
+	sayf(w, "  in files      %s, %s\n", many(r.Files, "blob"), size(r.FileBytes))
 	if !r.OK {
 		return nil // the error says so
 	}
-	_, err := fmt.Fprintln(w, "nothing is wrong")
+	_, err := sayln(w, "nothing is wrong")
 	return err
 }

@@ -7,7 +7,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -84,15 +83,15 @@ func run(ctx context.Context, args []string, con console) (code int) {
 	}
 	for i, a := range args {
 		if !utf8.ValidString(a) { // the parser would put another character in its place
-			fmt.Fprintf(con.err, "stocktake: argument %d is not UTF-8: %q\n", i+1, a)
+			sayf(con.err, "stocktake: argument %d is not UTF-8: %q\n", i+1, a)
 			return exitUsage
 		}
 	}
 	k, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(con.err, "stocktake: %s\n", printableText(err.Error()))
+		sayf(con.err, "stocktake: %s\n", printableText(err.Error()))
 		if p, ok := errors.AsType[*kong.ParseError](err); ok && p.Context != nil {
-			fmt.Fprintf(con.err, "Run \"%s --help\" for its flags.\n", commandPath(p.Context))
+			sayf(con.err, "Run \"%s --help\" for its flags.\n", commandPath(p.Context))
 		}
 		return exitUsage
 	}
@@ -102,13 +101,13 @@ func run(ctx context.Context, args []string, con console) (code int) {
 	}
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			fmt.Fprintln(con.err, "stocktake: interrupted")
+			sayln(con.err, "stocktake: interrupted")
 			return exitFailed
 		}
 		if bad, ok := errors.AsType[*server.SettingError](err); ok {
 			err = usagef("%s: %w", settingSource(bad.Setting), bad.Err)
 		}
-		fmt.Fprintf(con.err, "stocktake: %s\n", printableText(err.Error()))
+		sayf(con.err, "stocktake: %s\n", printableText(err.Error()))
 		if _, ok := errors.AsType[usageError](err); ok {
 			return exitUsage
 		}

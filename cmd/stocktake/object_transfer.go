@@ -60,7 +60,7 @@ func transferAll(ctx context.Context, con console, doing string, total int64, al
 				if isLocal(err) && ctx.Err() == nil {
 					failed.Add(1)
 					_ = bar.Clear()
-					fmt.Fprintf(con.err, "left out: %s\n", printable(err.Error()))
+					sayf(con.err, "left out: %s\n", printable(err.Error()))
 					continue
 				}
 				if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"iter"
 	"os"
@@ -89,10 +88,10 @@ func (t *fileTree) saySkipped(con console) {
 	const most = 10
 	for i, what := range t.skipped {
 		if i == most {
-			fmt.Fprintf(con.err, "left out: %s more\n", count(int64(len(t.skipped)-most)))
+			sayf(con.err, "left out: %s more\n", count(int64(len(t.skipped)-most)))
 			return
 		}
-		fmt.Fprintf(con.err, "left out: %s\n", printable(what))
+		sayf(con.err, "left out: %s\n", printable(what))
 	}
 }
 

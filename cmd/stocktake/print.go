@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -13,7 +12,7 @@ import (
 )
 
 func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	enc := newJSON(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
 }
@@ -26,9 +25,9 @@ type jsonFlag struct {
 // say prints a sentence for people, or value as one line of JSON.
 func (j jsonFlag) say(con console, value any, format string, args ...any) error {
 	if j.JSON {
-		return json.NewEncoder(con.out).Encode(value)
+		return newJSON(con.out).Encode(value)
 	}
-	_, err := fmt.Fprintln(con.out, printable(fmt.Sprintf(format, args...)))
+	_, err := sayf(con.out, format+"\n", args...)
 	return err
 }
 
@@ -160,7 +159,7 @@ func orDash(s string) string {
 }
 
 func printLines[T any](w io.Writer, values []T) error {
-	enc := json.NewEncoder(w)
+	enc := newJSON(w)
 	for _, v := range values {
 		if err := enc.Encode(v); err != nil {
 			return err

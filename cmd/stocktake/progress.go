@@ -49,6 +49,9 @@ func (l *statusLine) clear() {
 	}
 }
 
+// clearScreen makes room for the next look at what is watched.
+func clearScreen(terminal io.Writer) { fmt.Fprint(terminal, "\x1b[H\x1b[2J") }
+
 // A progressLine shows the state of a run on one line that it writes over. On
 // anything but a terminal it writes a line for each state instead.
 type progressLine struct {
@@ -72,7 +75,7 @@ func (l *progressLine) show(r stocktake.Run) {
 	}
 	l.statusLine.show(text)
 	if !l.terminal && r.State != l.last {
-		fmt.Fprintln(l.w, printable(text))
+		sayln(l.w, printable(text))
 	}
 	l.last = r.State
 }

@@ -40,7 +40,7 @@ func showReport(ctx context.Context, w io.Writer, p place, manifest string, opts
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(w, "\n== ")
+	sayf(w, "\n== ")
 	printVerification(w, v)
 	if !v.OK {
 		return errReportWrong
@@ -50,20 +50,20 @@ func showReport(ctx context.Context, w io.Writer, p place, manifest string, opts
 
 func showManifest(w io.Writer, r *report.Report, where string) {
 	m := r.Manifest
-	fmt.Fprintf(w, "== Report %s\n", printable(where))
-	fmt.Fprintf(w, "   source       %s, as of %s\n", printable(m.SourceBucket), when(timeOf(r)))
-	fmt.Fprintf(w, "   columns      %s\n", printable(m.FileSchema))
+	sayf(w, "== Report %s\n", printable(where))
+	sayf(w, "   source       %s, as of %s\n", printable(m.SourceBucket), when(timeOf(r)))
+	sayf(w, "   columns      %s\n", printable(m.FileSchema))
 	if s := r.Summary; s != nil {
-		fmt.Fprintf(w, "   scan         %s listed, %s matched, %s; consistency: %s; took %s\n",
+		sayf(w, "   scan         %s listed, %s matched, %s; consistency: %s; took %s\n",
 			count(s.Listed), count(s.Matched), size(s.Bytes), printable(string(s.Consistency)), s.End.Sub(s.Start).Round(time.Millisecond))
 	}
 	const most = 10 // files shown; a report may have thousands
 	for i, f := range m.Files {
 		if i == most {
-			fmt.Fprintf(w, "   and %s more\n", many(int64(len(m.Files)-most), "file"))
+			sayf(w, "   and %s more\n", many(int64(len(m.Files)-most), "file"))
 			break
 		}
-		fmt.Fprintf(w, "   file         %s, %s, MD5 %s\n", printable(f.Key), size(f.Size), printable(f.MD5))
+		sayf(w, "   file         %s, %s, MD5 %s\n", printable(f.Key), size(f.Size), printable(f.MD5))
 	}
 }
 
@@ -71,7 +71,7 @@ func showRows(ctx context.Context, w io.Writer, r *report.Report, n int) error {
 	if n == 0 {
 		return nil
 	}
-	fmt.Fprintf(w, "\n== First rows, as they are in the files: keys percent-encoded\n")
+	sayf(w, "\n== First rows, as they are in the files: keys percent-encoded\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "   %s\n", strings.ReplaceAll(printable(r.Manifest.FileSchema), ", ", "\t"))
 	for row, err := range r.Rows(ctx) {

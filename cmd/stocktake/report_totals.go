@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"text/tabwriter"
 
@@ -16,26 +15,26 @@ func showTotals(ctx context.Context, w io.Writer, r *report.Report) error {
 		return err
 	}
 	if len(sum.Classes) > 0 {
-		fmt.Fprintf(w, "\n== Totals per storage class\n")
+		sayf(w, "\n== Totals per storage class\n")
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 		for _, c := range sum.Classes {
-			fmt.Fprintf(t, "   %s\t%s\t%s\t\n", c.StorageClass, many(c.Objects, "object"), size(c.Bytes))
+			sayf(t, "   %s\t%s\t%s\t\n", c.StorageClass, many(c.Objects, "object"), size(c.Bytes))
 		}
 		if err := t.Flush(); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(w, "\n== Largest prefixes\n")
+	sayf(w, "\n== Largest prefixes\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, p := range sum.Prefixes {
 		name := p.Prefix
 		if name == "" {
 			name = "(no prefix)"
 		}
-		fmt.Fprintf(t, "   %s\t%s\t%s\t\n", cut(printable(name)), many(p.Objects, "object"), size(p.Bytes))
+		sayf(t, "   %s\t%s\t%s\t\n", cut(printable(name)), many(p.Objects, "object"), size(p.Bytes))
 	}
 	if sum.Others.Objects > 0 {
-		fmt.Fprintf(t, "   all others\t%s\t%s\t\n", many(sum.Others.Objects, "object"), size(sum.Others.Bytes))
+		sayf(t, "   all others\t%s\t%s\t\n", many(sum.Others.Objects, "object"), size(sum.Others.Bytes))
 	}
 	return t.Flush()
 }

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Everything that a command prints goes through this file or through a table of
+// print.go: keys, ids, reasons and errors are chosen by strangers, and a terminal
+// obeys what it is sent. print_test.go holds that no other code prints.
+
+// sayf prints for people: fmt.Fprintf with every text among args made printable.
+// An error may have several lines; those after the first are indented, so that
+// none of them looks like a line of ours.
+func sayf(w io.Writer, format string, args ...any) (int, error) {
+	for i, a := range args {
+		args[i] = shown(a)
+	}
+	return fmt.Fprintf(w, format, args...)
+}
+
+// sayln prints values as sayf does, with blanks between them.
+func sayln(w io.Writer, args ...any) (int, error) {
+	for i, a := range args {
+		args[i] = shown(a)
+	}
+	return fmt.Fprintln(w, args...)
+}
+
+// shown returns a value as it is printed.
+func shown(v any) any {
+	switch v := v.(type) {
+	case nil:
+		return v
+	case error:
+		return shownText{v.Error(), strings.ReplaceAll(printableText(v.Error()), "\n", "\n  ")}
+	case fmt.Stringer:
+		if reflect.TypeOf(v).Kind() == reflect.Struct {
+			return v // a time: what strangers choose has no such type
+		}
+	}
+	if r := reflect.ValueOf(v); r.Kind() == reflect.String {
+		text := r.String()
+		if s, ok := v.(fmt.Stringer); ok {
+			text = s.String()
+		}
+		return shownText{text, printable(text)}
+	}
+	return v
+}
+
+// A shownText prints as text that is printable, and under %q as raw in quotes,
+// which is printable, too.
+type shownText struct{ raw, text string }
+
+// Format implements [fmt.Formatter].
+func (s shownText) Format(f fmt.State, verb rune) {
+	text := s.text
+	if verb == 'q' {
+		text = s.raw
+	}
+	fmt.Fprintf(f, fmt.FormatString(f, verb), text)
+}
+
+// sayDocument prints a document as it is, for a file, but without what a terminal
+// obeys: escape writes such a character in a form that the document's language
+// has for it.
+func sayDocument(w io.Writer, doc []byte, escape func(rune) string) error {
+	_, err := w.Write(escapeRunes(doc, escape))
+	return err
+}
+
+func escapeRunes(doc []byte, escape func(rune) string) []byte {
+	var out []byte
+	from := 0
+	for i := 0; i < len(doc); {
+		r, n := utf8.DecodeRune(doc[i:])
+		if unprintable(r) && r != '\n' && r != '\t' && r != utf8.RuneError {
+			out = append(append(out, doc[from:i]...), escape(r)...)
+			from = i + n
+		}
+		i += n
+	}
+	if out == nil {
+		return doc
+	}
+	return append(out, doc[from:]...)
+}
+
+// inJSON writes a character as strings of JSON and YAML have it.
+func inJSON(r rune) string {
+	if a, b := utf16.EncodeRune(r); a != utf8.RuneError {
+		return fmt.Sprintf(`\u%04x\u%04x`, a, b)
+	}
+	return fmt.Sprintf(`\u%04x`, r)
+}
+
+// inXML writes a character as text of XML has it.
+func inXML(r rune) string { return fmt.Sprintf("&#x%X;", r) }
+
+// newJSON returns an encoder whose output a terminal does not obey: the package
+// itself leaves DEL and the control characters above ASCII as they are.
+func newJSON(w io.Writer) *json.Encoder { return json.NewEncoder(jsonWriter{w}) }
+
+// A jsonWriter writes whole JSON values.
+type jsonWriter struct{ w io.Writer }
+
+func (j jsonWriter) Write(p []byte) (int, error) {
+	if err := sayDocument(j.w, p, inJSON); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// hostile is text that clears a screen, hides what follows, writes backwards, and
+// pretends to be a line of ours.
+const hostile = "a\x1b[2J\u009b8m\u202e\x7f\x07\r\nFORGED all is well\n\tFORGED"
+
+// checkShown fails the test if output holds what a terminal obeys, or a line that
+// a stranger wrote.
+func checkShown(t *testing.T, what, output string) {
+	t.Helper()
+	for i, r := range output {
+		if r != '\n' && unprintable(r) || r == utf8.RuneError {
+			t.Errorf("%s: %q at byte %d of %q", what, r, i, output)
+			return
+		}
+	}
+	if strings.Contains("\n"+output, "\nFORGED") {
+		t.Errorf("%s: a forged line in %q", what, output)
+	}
+}
+
+func TestSay(t *testing.T) {
+	var b bytes.Buffer
+	type name string
+	sayf(&b, "%s %-4s| %q %v %d %s %v\n", hostile, "ab", hostile, errors.New(hostile), 7, time.Second, name(hostile))
+	sayln(&b, hostile, errors.Join(errors.New("one"), errors.New("two")), 1.5, nil)
+	checkShown(t, "text", b.String())
+	for _, want := range []string{`a\x1b[2J`, " ab  | \"a\\x1b", " 7 1s ", "one\n  two 1.5 <nil>\n"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in %s", want, b.String())
+		}
+	}
+	b.Reset()
+	if err := printJSON(&b, map[string]string{"a": hostile + "\U000e0001"}); err != nil {
+		t.Fatal(err)
+	}
+	checkShown(t, "JSON", b.String())
+	var back map[string]string
+	if err := json.Unmarshal(b.Bytes(), &back); err != nil || back["a"] != hostile+"\U000e0001" {
+		t.Errorf("%q, %v", back["a"], err)
+	}
+	var text string
+	if err := xml.Unmarshal(escapeRunes([]byte("<a>\u009b\u202e\x7f</a>"), inXML), &text); err != nil || text != "\u009b\u202e\x7f" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// Commands show what a hostile server answers as text, whatever it answers.
+func TestHostileServer(t *testing.T) {
+	urlEscaped := strings.NewReplacer("%", "%25", "\x1b", "%1B", "\u009b", "%C2%9B", "\u202e", "%E2%80%AE", "\x7f", "%7F", "\x07", "%07", "\r", "%0D", "\n", "%0A", "\t", "%09").Replace(hostile)
+	inText := strings.NewReplacer("\x1b", "", "\x07", "", "\r", "").Replace(hostile) // what XML may hold
+	quoted := strings.Trim(mustJSON(t, hostile), `"`)
+	run := fmt.Sprintf(`{"id":%[1]q,"bucket":%[1]q,"configuration":%[1]q,"state":%[1]q,"reason":%[1]q,"destination":%[1]q,"manifest":%[1]q,"trigger":%[1]q,"started":"2026-01-01T00:00:00Z","ended":"2026-01-01T00:00:01Z"}`, "@")
+	run = strings.ReplaceAll(run, "@", quoted)
+	status := `{"bucket":"` + quoted + `","configuration":"` + quoted + `","warnings":["` + quoted + `"],"last":` + run + `}`
+	answers := map[string]func(w http.ResponseWriter, r *http.Request){
+		"error": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/xml")
+			w.WriteHeader(403)
+			fmt.Fprintf(w, "<Error><Code>%[1]s</Code><Message>%[1]s</Message><RequestId>%[1]s</RequestId><EC>%[1]s</EC><ArgumentValue>%[1]s</ArgumentValue></Error>", inText)
+		},
+		"refusal": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(400)
+			fmt.Fprintf(w, "<Error><Code>InvalidArgument</Code><Message>%[1]s</Message><ArgumentValue>%[1]s</ArgumentValue></Error>", inText)
+		},
+		"rubbish": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, hostile) },
+		"status": func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				fmt.Fprintf(conn, "HTTP/1.1 403 \x1b[31m\u009b\r\nX-Oss-Request-Id: \u009b\u202e\r\nContent-Length: 0\r\n\r\n")
+				conn.Close()
+			}
+		},
+		"no HTTP": func(w http.ResponseWriter, _ *http.Request) {
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				fmt.Fprint(conn, hostile)
+				conn.Close()
+			}
+		},
+		"success": func(w http.ResponseWriter, r *http.Request) {
+			q := r.URL.Query()
+			switch {
+			case strings.HasPrefix(r.URL.Path, "/-/"):
+				fmt.Fprintf(w, `{"now":"2026-01-01T00:00:00Z","notices":[{"id":"%[1]s","webhook":"%[1]s","error":"%[1]s","notice":{"event":"%[1]s","run":%[2]s}}]}`, quoted, run)
+			case q.Get("x-oss-stocktake") == "runs":
+				fmt.Fprintf(w, `{"runs":[%s]}`, run)
+			case q.Get("x-oss-stocktake") == "status":
+				fmt.Fprintf(w, `{"inventories":[%s]}`, status)
+			case q.Has("x-oss-stocktake") && (q.Get("x-oss-stocktake") == "run" || q.Get("x-oss-stocktake") == "cancel"):
+				fmt.Fprint(w, run)
+			case q.Has("x-oss-stocktake"):
+				fmt.Fprint(w, status)
+			case q.Has("inventory") && q.Has("inventoryId") && r.Method == "GET":
+				fmt.Fprintf(w, "<InventoryConfiguration><Id>%[1]s</Id><IsEnabled>true</IsEnabled><Filter><Prefix>%[1]s</Prefix></Filter><Schedule><Frequency>Daily</Frequency></Schedule><IncludedObjectVersions>All</IncludedObjectVersions></InventoryConfiguration>", inText)
+			case q.Has("inventory"):
+				fmt.Fprintf(w, "<ListInventoryConfigurationsResult><InventoryConfiguration><Id>%[1]s</Id><IsEnabled>true</IsEnabled><Filter><Prefix>%[1]s</Prefix></Filter></InventoryConfiguration></ListInventoryConfigurationsResult>", inText)
+			case r.URL.Path == "/":
+				fmt.Fprintf(w, "<ListAllMyBucketsResult><Buckets><Bucket><Name>%[1]s</Name><StorageClass>%[1]s</StorageClass></Bucket></Buckets></ListAllMyBucketsResult>", inText)
+			case q.Has("list-type") || q.Has("versions"):
+				fmt.Fprintf(w, "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated><Contents><Key>inv/%[1]s/manifest.json</Key><Size>1</Size><StorageClass>%[2]s</StorageClass></Contents></ListBucketResult>", urlEscaped, inText)
+			default:
+				fmt.Fprintf(w, `{"creationTimestamp":"1","destBucket":"%[1]s","fileFormat":"CSV","fileSchema":"%[1]s","sourceBucket":"%[1]s","files":[{"key":"%[1]s","size":1,"MD5checksum":"%[1]s"}],"version":"%[1]s"}`, quoted)
+			}
+		},
+	}
+	t.Setenv("OSS_ACCESS_KEY_ID", "id")
+	t.Setenv("OSS_ACCESS_KEY_SECRET", "secret")
+	commands := [][]string{
+		{"bucket", "list"},
+		{"bucket", "create", "photos"},
+		{"bucket", "delete", "photos"},
+		{"object", "ls", "oss://photos/"},
+		{"object", "ls", "oss://photos/", "--json"},
+		{"inventory", "list", "-b", "photos"},
+		{"inventory", "list", "-b", "photos", "--json"},
+		{"inventory", "get", "-b", "photos", "-i", "daily"},
+		{"inventory", "get", "-b", "photos", "-i", "daily", "-o", "xml"},
+		{"inventory", "get", "-b", "photos", "-i", "daily", "-o", "json"},
+		{"inventory", "put", "-b", "photos", "-i", "daily", "--destination", "photos"},
+		{"inventory", "run", "-b", "photos", "-i", "daily"},
+		{"inventory", "run", "-b", "photos", "-i", "daily", "--json"},
+		{"inventory", "runs", "-b", "photos", "-i", "daily"},
+		{"inventory", "runs", "-b", "photos", "-i", "daily", "--json"},
+		{"inventory", "status", "-b", "photos", "-i", "daily"},
+		{"inventory", "status", "-b", "photos", "--json"},
+		{"inventory", "cancel", "-b", "photos", "-i", "daily"},
+		{"inventory", "check", "-b", "photos", "-i", "daily"},
+		{"inventory", "check", "-b", "photos", "-i", "daily", "--json"},
+		{"inventory", "suspend", "-b", "photos", "-i", "daily"},
+		{"inventory", "resume", "-b", "photos", "-i", "daily"},
+		{"inventory", "retain", "-b", "photos", "-i", "daily", "--reports", "3"},
+		{"inventory", "delete", "-b", "photos", "-i", "daily"},
+		{"report", "ls", "oss://photos/inv"},
+		{"report", "ls", "oss://photos/inv", "--json"},
+		{"report", "show", "oss://photos/inv"},
+		{"report", "verify", "oss://photos/inv"},
+		{"report", "verify", "oss://photos/inv", "--json"},
+		{"notice", "list"},
+		{"notice", "list", "--json"},
+		{"notice", "retry", "one"},
+		{"notice", "drop", "one"},
+		{"clock", "get"},
+	}
+	for name, answer := range answers {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(answer))
+			defer server.Close()
+			said := 0
+			for i, command := range commands {
+				if name == "no HTTP" && i%12 != 0 {
+					continue // the SDK tries again, with pauses
+				}
+				var out, errs bytes.Buffer
+				args := append(append([]string{}, command...), "--endpoint", server.URL)
+				code := runArgs(t, args, &out, &errs)
+				what := fmt.Sprintf("%s (exit code %d)", strings.Join(command, " "), code)
+				checkShown(t, what, out.String())
+				checkShown(t, what, errs.String())
+				if code == 2 && strings.Contains(errs.String(), "--help") {
+					t.Errorf("%s: no such command: %s", what, errs.String())
+				}
+				said += out.Len() + errs.Len()
+			}
+			if said == 0 {
+				t.Error("nothing was said")
+			}
+		})
+	}
+}
+
+func runArgs(t *testing.T, args []string, out, errs *bytes.Buffer) int {
+	return run(t.Context(), args, console{out, errs})
+}
+
+func mustJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Only these files print; all others use what they offer.
+func TestPrintsInOnePlace(t *testing.T) {
+	mayPrint := map[string]bool{"say.go": true, "print.go": true, "progress.go": true, "report_print.go": true}
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) < 20 {
+		t.Fatal(len(files), err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") || mayPrint[file] {
+			continue
+		}
+		set := token.NewFileSet()
+		parsed, err := parser.ParseFile(set, file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			pkg, _ := s.X.(*ast.Ident)
+			prints := pkg != nil && (pkg.Name == "fmt" && strings.Contains(s.Sel.Name, "rint") && !strings.HasPrefix(s.Sel.Name, "S") ||
+				pkg.Name == "json" && s.Sel.Name == "NewEncoder")
+			if out, ok := s.X.(*ast.SelectorExpr); ok && s.Sel.Name == "Write" {
+				con, _ := out.X.(*ast.Ident)
+				prints = con != nil && con.Name == "con"
+			}
+			if prints {
+				t.Errorf("%s: %s: use sayf, sayln, sayDocument, a table or printJSON", set.Position(n.Pos()), s.Sel.Name)
+			}
+			return true
+		})
+	}
+}
