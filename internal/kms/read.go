@@ -51,11 +51,10 @@ type rangeReader struct {
 	err     error
 }
 
+// Read implements io.Reader. A read of 0 bytes decrypts the next segment, so
+// that its error is known before anything is passed on.
 func (r *rangeReader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	if err := r.fill(); err != nil {
+	if err := r.fill(); err != nil || len(p) == 0 {
 		return 0, err
 	}
 	n := copy(p, r.content)

@@ -87,7 +87,7 @@ func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *la
 	}
 	nb := s.newBody(-1, e)
 	defer func() { nb.end(err) }()
-	if err := s.copyPieces(nb, tail, e); err != nil {
+	if err := s.copyPieces(nb, tail, e, s.damageLog(b, old)); err != nil {
 		return object.Info{}, s.movedOn(b, old, err)
 	}
 	d, err := nb.receive(ctx, r, p)
@@ -139,11 +139,11 @@ func (s *Store) lastPieces(ctx context.Context, old *layout.Row) ([]layout.Piece
 }
 
 // copyPieces copies the bytes of pieces to w.
-func (s *Store) copyPieces(w io.Writer, pieces []layout.Piece, e envelope) error {
+func (s *Store) copyPieces(w io.Writer, pieces []layout.Piece, e envelope, damaged func(error)) error {
 	buf := buffers.get()
 	defer buffers.put(buf)
 	for _, p := range pieces {
-		c, err := s.openBlob(s.db, p, e)
+		c, err := s.openBlob(s.db, p, e, damaged)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/kms"
+	"github.com/stocktake/stocktake/internal/store/blob"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
@@ -271,6 +272,14 @@ func (c *claim) size(p layout.Piece) int64 {
 	return p.Size
 }
 
+// fileSize returns the size of the file of a piece.
+func (c *claim) fileSize(p layout.Piece) int64 {
+	if p.Kind == layout.ContentBare {
+		return c.size(p)
+	}
+	return blob.FileSize(c.size(p))
+}
+
 // blob checks one blob that a row names.
 func (a *auditor) blob(c *claim, p layout.Piece) error {
 	switch p.Kind {
@@ -291,7 +300,7 @@ func (a *auditor) blob(c *claim, p layout.Piece) error {
 		}
 		a.Inline++
 		a.InlineBytes += int64(len(data))
-	case layout.ContentFile:
+	case layout.ContentFile, layout.ContentBare:
 		a.named = append(a.named, p.ID)
 		return a.file(c, p)
 	default:
@@ -312,8 +321,8 @@ func (a *auditor) file(c *claim, p layout.Piece) error {
 		return err
 	case err != nil:
 		return err
-	case size != c.size(p):
-		a.wrong(a.subject(c.key), "the file of %s has %d bytes, want %d", blobName(p.ID), size, c.size(p))
+	case size != c.fileSize(p):
+		a.wrong(a.subject(c.key), "the file of %s has %d bytes, want %d", blobName(p.ID), size, c.fileSize(p))
 	}
 	a.FileBytes += size
 	return nil

@@ -240,7 +240,7 @@ func (b *body) addTo(batch *pebble.Batch) error {
 	switch b.content.Kind {
 	case layout.ContentInline:
 		return batch.Set(layout.IDKey(layout.SpaceData, b.content.ID), b.inline, nil)
-	case layout.ContentFile:
+	case layout.ContentFile, layout.ContentBare:
 		return batch.Delete(layout.IDKey(layout.SpaceIntents, b.content.ID), nil)
 	}
 	return nil

@@ -126,7 +126,7 @@ func (c *change) releasePieces(seq uint64, pieces []layout.Piece) error {
 		switch p.Kind {
 		case layout.ContentInline:
 			err = c.batch.Delete(layout.IDKey(layout.SpaceData, p.ID), nil)
-		case layout.ContentFile:
+		case layout.ContentFile, layout.ContentBare:
 			files = append(files, p.ID)
 			err = c.batch.Set(layout.IDKey(layout.SpaceRemovals, p.ID), nil, nil)
 		}

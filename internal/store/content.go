@@ -43,19 +43,21 @@ func get(from getter, key []byte) ([]byte, error) {
 
 // openContent opens the bytes of r; the error is fs.ErrNotExist if they are
 // gone.
-func (s *Store) openContent(ctx context.Context, r *layout.Row) (object.Content, error) {
+func (s *Store) openContent(ctx context.Context, b *bucket, r *layout.Row) (object.Content, error) {
 	e, err := s.unseal(ctx, r)
 	if err != nil {
 		return nil, err
 	}
+	damaged := s.damageLog(b, r)
 	if r.Content.Kind == layout.ContentMap {
-		return s.openPieces(r, e)
+		return s.openPieces(r, e, damaged)
 	}
-	return s.openBlob(s.db, layout.Piece{Content: r.Content, Size: r.Info.Size}, e)
+	return s.openBlob(s.db, layout.Piece{Content: r.Content, Size: r.Info.Size}, e, damaged)
 }
 
-// openBlob opens one blob.
-func (s *Store) openBlob(from getter, p layout.Piece, e envelope) (object.Content, error) {
+// openBlob opens one blob. damaged is called if stored bytes turn out not to be
+// those that were written; the read fails then.
+func (s *Store) openBlob(from getter, p layout.Piece, e envelope, damaged func(error)) (object.Content, error) {
 	switch p.Kind {
 	case layout.ContentEmpty:
 		return memoryContent(nil), nil
@@ -67,23 +69,37 @@ func (s *Store) openBlob(from getter, p layout.Piece, e envelope) (object.Conten
 		case data == nil:
 			return nil, fs.ErrNotExist
 		case e.key != nil:
-			return openSealed(bytes.NewReader(data), io.NopCloser(nil), p, e)
+			return openSealed(bytes.NewReader(data), io.NopCloser(nil), p, e, damaged)
 		}
 		return memoryContent(data), nil
 	case layout.ContentFile:
+		stored := p.Size
+		if e.key != nil {
+			stored = kms.CipherSize(p.Size)
+		}
+		f, err := s.blobs.OpenChecked(p.ID, stored)
+		if err != nil {
+			return nil, err
+		}
+		f.OnDamage = damaged
+		if e.key != nil {
+			return openSealed(f, f, p, e, damaged)
+		}
+		return &fileContent{f, p.Size}, nil
+	case layout.ContentBare:
 		f, err := s.blobs.Open(p.ID)
 		if err != nil {
 			return nil, err
 		}
 		if e.key != nil {
-			return openSealed(f, f, p, e)
+			return openSealed(f, f, p, e, damaged)
 		}
-		return &fileContent{f, p.Size}, nil
+		return &bareContent{f, p.Size}, nil
 	}
 	return nil, fmt.Errorf("%w: content of kind %d", layout.ErrMalformed, p.Kind)
 }
 
-// memoryContent is a small blob.
+// memoryContent is a small blob. The index checks its own blocks.
 type memoryContent []byte
 
 func (c memoryContent) Close() error { return nil }
@@ -95,15 +111,31 @@ func (c memoryContent) Range(off, n int64) (io.Reader, error) {
 	return bytes.NewReader(c[off : off+n]), nil
 }
 
-// fileContent is a blob file.
+// fileContent is a blob file, whose bytes are checked as they are read.
 type fileContent struct {
-	f    blob.File
+	f    *blob.Reader
 	size int64
 }
 
 func (c *fileContent) Close() error { return c.f.Close() }
 
 func (c *fileContent) Range(off, n int64) (io.Reader, error) {
+	if !inRange(off, n, c.size) {
+		return nil, errRange
+	}
+	return c.f.Range(off, n)
+}
+
+// bareContent is a blob file without checksums. Its bytes are read unchecked;
+// [Store.Scrub] compares them with the CRC-64 of the object.
+type bareContent struct {
+	f    blob.File
+	size int64
+}
+
+func (c *bareContent) Close() error { return c.f.Close() }
+
+func (c *bareContent) Range(off, n int64) (io.Reader, error) {
 	if !inRange(off, n, c.size) {
 		return nil, errRange
 	}
@@ -116,25 +148,59 @@ func (c *fileContent) Range(off, n int64) (io.Reader, error) {
 	return io.NewSectionReader(c.f, off, n), nil
 }
 
-// sealedContent is an encrypted blob.
+// sealedContent is an encrypted blob. Decryption authenticates every segment.
 type sealedContent struct {
-	r *kms.Reader
-	c io.Closer
+	r       *kms.Reader
+	c       io.Closer
+	damaged func(error)
 }
 
-func openSealed(stream io.ReaderAt, c io.Closer, p layout.Piece, e envelope) (object.Content, error) {
+func openSealed(stream io.ReaderAt, c io.Closer, p layout.Piece, e envelope, damaged func(error)) (object.Content, error) {
 	r, err := kms.NewReader(stream, kms.CipherSize(p.Size), e.key, blobAAD(p.ID))
+	if errors.Is(err, kms.ErrCorrupt) {
+		damaged(err)
+	}
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	return &sealedContent{r, c}, nil
+	return &sealedContent{r, c, damaged}, nil
 }
 
 func (c *sealedContent) Close() error { return c.c.Close() }
 
+// Range decrypts the first segment at once, so that damage in it is an error
+// before the first byte is sent.
 func (c *sealedContent) Range(off, n int64) (io.Reader, error) {
 	if !inRange(off, n, c.r.Size()) {
 		return nil, errRange
 	}
-	return c.r.Range(off, n), nil
+	r := c.r.Range(off, n)
+	if n > 0 {
+		if _, err := r.Read(nil); err != nil {
+			return nil, c.failed(err)
+		}
+	}
+	return &sealedReader{r, c}, nil
+}
+
+func (c *sealedContent) failed(err error) error {
+	if errors.Is(err, kms.ErrCorrupt) {
+		c.damaged(err)
+	}
+	return err
+}
+
+type sealedReader struct {
+	r io.Reader
+	c *sealedContent
+}
+
+func (r *sealedReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	return n, r.c.failed(err)
+}
+
+func (r *sealedReader) WriteTo(w io.Writer) (int64, error) {
+	n, err := r.r.(io.WriterTo).WriteTo(w)
+	return n, r.c.failed(err)
 }

@@ -93,7 +93,7 @@ func (s *Store) duplicate(ctx context.Context, r *layout.Row, c object.Content, 
 		return nil, digests{}, errRange
 	}
 	whole := n == r.Info.Size && len(r.Info.MD5) == 16
-	if whole && r.Content.Kind == layout.ContentFile && r.DataKey == nil && e.key == nil {
+	if whole && r.Content.InFile() && r.DataKey == nil && e.key == nil {
 		b, err := s.link(r)
 		if err == nil {
 			return b, digests{n, r.Info.CRC64, [16]byte(r.Info.MD5)}, nil
@@ -116,7 +116,7 @@ func (s *Store) link(r *layout.Row) (*body, error) {
 	b := s.newBody(0, envelope{})
 	err := b.intend()
 	if err == nil {
-		b.size = r.Info.Size
+		b.content.Kind, b.size = r.Content.Kind, r.Info.Size
 		err = b.intent.SyncWait()
 	}
 	if err == nil {

@@ -118,7 +118,7 @@ func state(t *testing.T, s *store.Store) string {
 	return a.String()
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -75,20 +75,21 @@ func (p *pins) defers(seq uint64, files []uint64) bool {
 
 // piecedContent is content of several blobs. It has at most one file open.
 type piecedContent struct {
-	s      *Store
-	seq    uint64 // held
-	pieces []layout.Piece
-	size   int64
-	env    envelope
-	index  *pebble.Snapshot // for the pieces that are in the index; nil if there are none
-	reader *piecesReader    // the last one made
+	s       *Store
+	seq     uint64 // held
+	pieces  []layout.Piece
+	size    int64
+	env     envelope
+	damaged func(error)
+	index   *pebble.Snapshot // for the pieces that are in the index; nil if there are none
+	reader  *piecesReader    // the last one made
 }
 
 // openPieces opens content that has a map. The version is held before the map
 // is read: a change that removes it sees the hold.
-func (s *Store) openPieces(r *layout.Row, e envelope) (_ object.Content, err error) {
+func (s *Store) openPieces(r *layout.Row, e envelope, damaged func(error)) (_ object.Content, err error) {
 	s.pins.hold(r.Seq)
-	c := &piecedContent{s: s, seq: r.Seq, size: r.Info.Size, env: e}
+	c := &piecedContent{s: s, seq: r.Seq, size: r.Info.Size, env: e, damaged: damaged}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
@@ -145,6 +146,11 @@ func (c *piecedContent) Range(off, n int64) (io.Reader, error) {
 		next++
 	}
 	c.reader = &piecesReader{c: c, next: next, skip: off, left: n}
+	if n > 0 { // damage at the beginning is an error before the first byte
+		if err := c.reader.open(); err != nil {
+			return nil, err
+		}
+	}
 	return c.reader, nil
 }
 
@@ -190,7 +196,7 @@ func (r *piecesReader) open() error {
 	if r.c.index != nil {
 		from = r.c.index
 	}
-	blob, err := r.c.s.openBlob(from, p, r.c.env)
+	blob, err := r.c.s.openBlob(from, p, r.c.env, r.c.damaged)
 	if err != nil {
 		return fmt.Errorf("piece %d: %w", r.next, err)
 	}

@@ -38,7 +38,7 @@ func (s *Store) open(ctx context.Context, v object.Version) (*layout.Row, object
 		if err != nil {
 			return nil, object.Info{}, nil, err
 		}
-		c, err := s.openContent(ctx, r)
+		c, err := s.openContent(ctx, b, r)
 		if err == nil {
 			return r, info, c, nil
 		}

@@ -32,6 +32,7 @@ type Store struct {
 	ceiling atomic.Uint64
 	lease   sync.Mutex // raising ceiling
 
+	damage     damage
 	pins       pins
 	reaper     reaper
 	sweeping   sync.WaitGroup // what the last process left behind is being removed

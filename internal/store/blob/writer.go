@@ -33,6 +33,7 @@ type Writer struct {
 	id    uint64
 	file  vfs.File // nil once closed
 	named bool     // it may have its final name
+	sums  sums
 
 	once    bool  // the blob is not expected to be read soon
 	size    int64 // bytes written
@@ -60,6 +61,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if !w.dir.plain {
 		p = bytes.Clone(p) // other implementations of vfs.File may change it
 	}
+	w.sums.write(p)
 	n, err := w.file.Write(p)
 	w.size += int64(n)
 	if w.once && w.size-w.dropped >= 2*dropBehind {
@@ -69,11 +71,15 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Sync ends writing and makes the bytes durable under the temporary name.
+// Sync ends writing: it adds the checksums and makes the bytes durable under the
+// temporary name.
 func (w *Writer) Sync() error {
 	f := w.file
 	w.file = nil
-	err := f.Sync()
+	_, err := f.Write(w.sums.end())
+	if err == nil {
+		err = f.Sync()
+	}
 	if w.once && err == nil && w.size > writeBack {
 		dropCache(f.Fd(), 0, w.size)
 	}

@@ -26,14 +26,19 @@ type Content struct {
 	ID   uint64 // of the blob or the map
 }
 
+// InFile reports whether the bytes are a blob file.
+func (c Content) InFile() bool { return c.Kind == ContentFile || c.Kind == ContentBare }
+
 // A Kind is where content lies.
 type Kind uint8
 
 const (
 	ContentEmpty  Kind = iota // there are none
 	ContentInline             // in the index, space D
-	ContentFile               // in a blob file
+	ContentBare               // in a blob file without checksums, of before layout 3
 	ContentMap                // in several blobs, listed in space C
+	_                         // left to benches
+	ContentFile               // in a blob file
 )
 
 // The value of a row begins with what a scan needs, at fixed offsets; the

@@ -1,0 +1,23 @@
+package store
+
+import (
+	"sync/atomic"
+
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store/layout"
+)
+
+// damage counts what was found not to be as it was written.
+type damage struct {
+	blobs atomic.Int64 // reads of objects that failed since the process began
+}
+
+// damageLog returns what logs damage in the content of r.
+func (s *Store) damageLog(b *bucket, r *layout.Row) func(error) {
+	return func(err error) {
+		s.damage.blobs.Add(1)
+		state := b.state.Load()
+		s.opts.Log.Error("store: the stored bytes of an object are damaged; its read fails",
+			"bucket", state.Name, "key", r.Info.Key, "version", r.VersionID(state.Versioning != object.Unversioned), "err", err)
+	}
+}
