@@ -362,6 +362,67 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// A name that XML 1.0 cannot carry is listed as a reference; whoever sends back
+// what was listed reaches the object that was meant.
+func TestControlCharactersInNames(t *testing.T) {
+	w := newWorld(t)
+	w.bucket(t, "photos")
+	names := []string{"a\x00", "a\x01", "a\x02", "a\x1f", "a\uffff", "a\ufffd"}
+	for _, name := range names {
+		w.must(t, w.do(t, "PUT", "/photos/"+url.PathEscape(name), name, nil), 200)
+	}
+	keys := func(path string) (listed []string) {
+		m := w.must(t, w.do(t, "GET", path, "", nil), 200)
+		for _, part := range strings.Split(m.body, "<Key>")[1:] {
+			raw, _, _ := strings.Cut(part, "</Key>")
+			listed = append(listed, raw)
+		}
+		return listed
+	}
+	for _, list := range []string{"/photos/", "/photos/?list-type=2", "/photos/?versions"} {
+		if got, want := keys(list), []string{"a&#0;", "a&#1;", "a&#2;", "a&#31;", "a\ufffd", "a&#65535;"}; !slices.Equal(got, want) {
+			t.Errorf("%s lists %q, want %q", list, got, want)
+		}
+	}
+	for _, raw := range keys("/photos/")[:2] {
+		m := w.must(t, w.do(t, "POST", "/photos/?delete", "<Delete><Object><Key>"+raw+"</Key></Object></Delete>", nil), 200)
+		if !strings.Contains(m.body, "<Key>"+raw+"</Key>") {
+			t.Errorf("the deletion of %s is answered %s", raw, m.body)
+		}
+	}
+	for i, name := range names {
+		status := 200
+		if i < 2 {
+			status = 404
+		}
+		w.must(t, w.do(t, "GET", "/photos/"+url.PathEscape(name), "", nil), status)
+	}
+	// A marker of such a page continues it, and loses nothing.
+	m := w.must(t, w.do(t, "GET", "/photos/?max-keys=1", "", nil), 200)
+	if !strings.Contains(m.body, "<NextMarker>a&#2;</NextMarker>") {
+		t.Errorf("%s", m.body)
+	}
+}
+
+func TestTimesAreWholeSeconds(t *testing.T) {
+	w := newWorld(t)
+	w.bucket(t, "photos")
+	w.must(t, w.do(t, "PUT", "/photos/cat", "meow", nil), 200)
+	head := w.must(t, w.do(t, "HEAD", "/photos/cat", "", nil), 200)
+	modified, err := http.ParseTime(head.header.Get("Last-Modified"))
+	check(t, err)
+	want := "<LastModified>" + modified.Format("2006-01-02T15:04:05") + ".000Z</LastModified>"
+	for _, path := range []string{"/photos/", "/photos/?list-type=2", "/photos/?versions"} {
+		if m := w.must(t, w.do(t, "GET", path, "", nil), 200); !strings.Contains(m.body, want) {
+			t.Errorf("%s: %s; want %s", path, m.body, want)
+		}
+	}
+	m := w.must(t, w.do(t, "PUT", "/photos/copy", "", map[string]string{"x-oss-copy-source": "/photos/cat"}), 200)
+	if !strings.Contains(m.body, ".000Z</LastModified>") {
+		t.Errorf("a copy answers %s", m.body)
+	}
+}
+
 func TestDeleteMultipleObjects(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")

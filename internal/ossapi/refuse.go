@@ -127,7 +127,7 @@ func timeText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(ossxml.TimeLayout)
+	return string(ossxml.AppendTime(nil, t))
 }
 
 // maxErrHeader bounds the error document in a header, in bytes: Node reads
@@ -171,7 +171,7 @@ func (c *call) refuse(err error) string {
 }
 
 func (c *call) errorDocument(p *errorReply) []byte {
-	x := ossxml.Writer{Buf: append(make([]byte, 0, 512), ossxml.Header...)}
+	x := ossxml.Writer{Buf: append(make([]byte, 0, 512), ossxml.Header...), Strict: true}
 	x.Start("Error")
 	x.Text("Code", p.code)
 	x.Text("Message", p.message)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stocktake/stocktake"
@@ -44,6 +45,7 @@ func TestParse(t *testing.T) {
 		{`<R>a<!-- c -->b<![CDATA[<&]]>c<?p?>d</R>`, "(R=ab<&cd)"},
 		{"<R>a\r\nb\rc</R>", "(R=a\nb\nc)"},
 		{"<R>&#x01;&#13;\x02</R>", "(R=\x01\r\x02)"}, // no XML 1.0, but what SDKs write
+		{"<R>&#0;&#65535;</R>", "(R=\x00\uffff)"},    // names can hold these, too
 		{`<R><A>1</A><A>2</A></R >`, "(R(A=1)(A=2))"},
 
 		{``, ""},
@@ -55,10 +57,10 @@ func TestParse(t *testing.T) {
 		{`<R/>x`, ""},
 		{`<S/>`, ""},
 		{`<R>&unknown;</R>`, ""},
-		{`<R>&#0;</R>`, ""},
 		{`<R>&#xD800;</R>`, ""},
 		{`<R>&#99999999999;</R>`, ""},
 		{`<R>&#;</R>`, ""},
+		{`<R>&#x;</R>`, ""},
 		{`<R>&amp</R>`, ""},
 		{`<R>]]></R>`, ""},
 		{`<R a=1/>`, ""},
@@ -160,31 +162,37 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-// FuzzNames holds that names come back from a listing as they went in: in XML as
-// far as XML can say them, percent-encoded all of them.
+// FuzzNames holds that every name comes back from a listing as it went in, from
+// XML and percent-encoded, and that other readers of XML see what it can say.
 func FuzzNames(f *testing.F) {
-	f.Add("a b+%25/猫,\"\n'<>&.jpg\r\t")
+	f.Add("a b+%25/猫,\"\n'<>&.jpg\r\t\x00\x01\x1f\x7f\uffff\ufffd")
 	f.Fuzz(func(t *testing.T, name string) {
 		for _, decode := range []func(string) (string, error){url.PathUnescape, url.QueryUnescape} {
 			if got, err := decode(string(ossxml.AppendURL(nil, name))); err != nil || got != name {
 				t.Errorf("%q: %q %v", name, got, err)
 			}
 		}
+		doc := "<Key>" + string(ossxml.AppendText(nil, name)) + "</Key>"
+		e, err := ossxml.Parse([]byte(doc), "Key")
+		if want := strings.ToValidUTF8(name, "\uFFFD"); err != nil || utf8.ValidString(name) && e.Text != want {
+			t.Errorf("%q is read back as %+v, %v", name, e, err)
+		}
+		if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF }) {
+			return // no XML 1.0
+		}
 		var got struct {
 			Text string `xml:",chardata"`
 		}
-		if err := xml.Unmarshal([]byte("<Key>"+string(ossxml.AppendText(nil, name))+"</Key>"), &got); err != nil {
-			t.Fatalf("%q: %v", name, err)
-		}
-		var want strings.Builder
-		if err := xml.EscapeText(&want, []byte(name)); err != nil {
-			t.Fatal(err)
-		}
-		var text struct {
-			Text string `xml:",chardata"`
-		}
-		if err := xml.Unmarshal([]byte("<Key>"+want.String()+"</Key>"), &text); err != nil || got != text {
-			t.Errorf("%q: %q, want %q (%v)", name, got.Text, text.Text, err)
+		if err := xml.Unmarshal([]byte(doc), &got); err != nil || got.Text != e.Text {
+			t.Errorf("%q: encoding/xml reads %q, we %q (%v)", name, got.Text, e.Text, err)
 		}
 	})
+}
+
+func TestTime(t *testing.T) {
+	var x ossxml.Writer
+	x.Time("T", time.Date(2026, 1, 5, 17, 0, 0, 999_999_999, time.FixedZone("", 3600)))
+	if want := "<T>2026-01-05T16:00:00.000Z</T>"; string(x.Buf) != want {
+		t.Errorf("got %s, want %s", x.Buf, want)
+	}
 }

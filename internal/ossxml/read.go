@@ -54,7 +54,7 @@ func (e *Element) Value(name string) string {
 //
 // Parse does not use encoding/xml, for two reasons. Official SDKs write object
 // names with control characters as "&#x01;" or as they are, neither of which is
-// XML 1.0, and OSS understands them. And there is nothing here to expand: a
+// XML 1.0, and OSS understands them; AppendText writes them so. And there is nothing here to expand: a
 // document type is refused, and depth and number of elements are bounded.
 // Namespaces, attributes and comments have no meaning in OSS and are skipped.
 func Parse(data []byte, root string) (*Element, error) {
@@ -342,6 +342,9 @@ func reference(ref string) (rune, bool) {
 	if digits != "" && digits[0] == 'x' {
 		digits, base = digits[1:], 16
 	}
+	if digits == "" {
+		return 0, false
+	}
 	var r rune
 	for i := range len(digits) {
 		d := rune(strings.IndexByte("0123456789abcdef", digits[i]|0x20))
@@ -350,5 +353,5 @@ func reference(ref string) (rune, bool) {
 		}
 		r = r*base + d
 	}
-	return r, r != 0 && utf8.ValidRune(r) // no digits at all are 0, too
+	return r, utf8.ValidRune(r)
 }

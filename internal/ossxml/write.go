@@ -2,6 +2,7 @@ package ossxml
 
 import (
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -9,14 +10,25 @@ import (
 // Header begins every document.
 const Header = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
-// TimeLayout is how OSS writes times in documents, in UTC.
-const TimeLayout = "2006-01-02T15:04:05.000Z"
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// AppendTime appends t the way OSS writes times in documents: in UTC, to the
+// second. The fraction is always .000, so that a listing equals the header
+// Last-Modified.
+func AppendTime(dst []byte, t time.Time) []byte {
+	return t.UTC().Truncate(time.Second).AppendFormat(dst, timeLayout)
+}
 
 // A Writer appends a document to Buf. Tags are written as they are: they must be
 // names of XML. The zero Writer is ready to use.
 type Writer struct {
 	Buf []byte
 	URL bool // percent-encode the values given to Name: encoding-type=url
+
+	// Strict writes U+FFFD for what XML 1.0 cannot carry, so that every client can
+	// read the document: an error must be understood, even if it repeats what
+	// cannot be said.
+	Strict bool
 }
 
 // Start writes the start tag of an element.
@@ -32,8 +44,21 @@ func (x *Writer) End(tag string) {
 // Text writes an element that holds value, escaped.
 func (x *Writer) Text(tag, value string) {
 	x.Start(tag)
+	if x.Strict {
+		value = strings.Map(legal, value)
+	}
 	x.Buf = AppendText(x.Buf, value)
 	x.End(tag)
+}
+
+// legal returns r, or U+FFFD if XML 1.0 cannot carry r.
+//
+// Source: XML 1.0, section 2.2.
+func legal(r rune) rune {
+	if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
+		return utf8.RuneError
+	}
+	return r
 }
 
 // Optional writes what Text writes, but nothing if value is empty.
@@ -69,10 +94,10 @@ func (x *Writer) Bool(tag string, value bool) {
 	x.End(tag)
 }
 
-// Time writes an element that holds t in the form of TimeLayout.
+// Time writes an element that holds t in the form of AppendTime.
 func (x *Writer) Time(tag string, t time.Time) {
 	x.Start(tag)
-	x.Buf = t.UTC().AppendFormat(x.Buf, TimeLayout)
+	x.Buf = AppendTime(x.Buf, t)
 	x.End(tag)
 }
 
@@ -85,42 +110,39 @@ func (x *Writer) Owner(account string) {
 	x.End("Owner")
 }
 
-// AppendText appends s as XML text. What XML 1.0 has no way to write becomes
-// U+FFFD, as in encoding/xml: a client that has such names asks for
-// encoding-type=url.
+// AppendText appends s as XML text. A control character, which XML 1.0 cannot
+// carry, is written as a character reference, as OSS does: a strict reader then
+// fails aloud, while two names never look alike, and Parse returns the name. Only
+// a byte that is not UTF-8 has no reference; it becomes U+FFFD.
 func AppendText(dst []byte, s string) []byte {
 	last := 0
 	for i := 0; i < len(s); {
-		c := s[i]
-		if plainXML[c] {
+		if plainXML[s[i]] {
 			i++
 			continue
 		}
-		width, esc := 1, ""
-		switch c {
-		case '&':
-			esc = "&amp;"
-		case '<':
-			esc = "&lt;"
-		case '>':
-			esc = "&gt;"
-		case '"':
-			esc = "&quot;"
-		case '\t':
-			esc = "&#9;"
-		case '\n':
-			esc = "&#10;"
-		case '\r':
-			esc = "&#13;"
-		default:
-			var r rune
-			if r, width = utf8.DecodeRuneInString(s[i:]); inXML(r) && (r != utf8.RuneError || width > 1) {
-				i += width
-				continue
-			}
-			esc = "\uFFFD"
+		r, width := utf8.DecodeRuneInString(s[i:])
+		if r >= utf8.RuneSelf && legal(r) == r && width > 1 {
+			i += width
+			continue
 		}
-		dst = append(append(dst, s[last:i]...), esc...)
+		dst = append(dst, s[last:i]...)
+		switch r {
+		case '&':
+			dst = append(dst, "&amp;"...)
+		case '<':
+			dst = append(dst, "&lt;"...)
+		case '>':
+			dst = append(dst, "&gt;"...)
+		case '"':
+			dst = append(dst, "&quot;"...)
+		case utf8.RuneError:
+			dst = append(dst, "\uFFFD"...)
+		default:
+			dst = append(dst, "&#"...)
+			dst = strconv.AppendInt(dst, int64(r), 10)
+			dst = append(dst, ';')
+		}
 		i += width
 		last = i
 	}
@@ -134,11 +156,6 @@ var plainXML = func() (t [256]bool) {
 	}
 	return
 }()
-
-// inXML reports whether r is a Char of XML 1.0, but for those below U+0020.
-func inXML(r rune) bool {
-	return r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
-}
 
 // AppendURL appends s percent-encoded, except unreserved characters and '/'. It
 // differs from net/url's forms: a blank is %20 and '+' is %2B, so that every

@@ -75,7 +75,7 @@ func write(w http.ResponseWriter, status int, requestID string, asJSON bool, ans
 		body, err = json.Marshal(answer)
 	} else {
 		kind = "text/xml;charset=utf-8"
-		x := ossxml.Writer{Buf: []byte("<?xml version='1.0' encoding='UTF-8'?>")}
+		x := ossxml.Writer{Buf: []byte("<?xml version='1.0' encoding='UTF-8'?>"), Strict: true}
 		answer.writeXML(&x)
 		body = x.Buf
 	}

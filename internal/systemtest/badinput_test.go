@@ -170,7 +170,7 @@ func (p *port) badDocuments(upload string) (list []blunder) {
 		"nothing": "", "no XML": "hello", "cut": "<Root><A>", "two roots": "<Root/><Root/>", "bomb": bomb + "]><Root>&j;</Root>",
 		"file": `<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><Root>&a;</Root>`, "unknown entity": "<Root>&nbsp;</Root>",
 		"deep": strings.Repeat("<a>", 200_000), "wide": "<Root>" + strings.Repeat("<a/>", 100_000) + "</Root>",
-		"other coding": `<?xml version="1.0" encoding="UTF-16"?><Root/>`, "no text": "<Root>\xff\xfe</Root>", "control": "<Root>&#0;</Root>",
+		"other coding": `<?xml version="1.0" encoding="UTF-16"?><Root/>`, "no text": "<Root>\xff\xfe</Root>", "surrogate": "<Root>&#xD800;</Root>",
 		"long name": "<" + strings.Repeat("r", 1<<20) + "/>", "other root": "<Coffee/>", "crossed": "<Root><a></Root></a>",
 	}
 	places := map[string]*request{

@@ -61,7 +61,7 @@ func (w *world) listing(b *bucket, kind, prefix, delimiter, after string, limit 
 	case "versions":
 		q.query["versions"] = ""
 	}
-	encoded := w.chance(2)
+	encoded := strings.ContainsAny(prefix+after, "\x00\x01\r\uffff") || w.chance(2)
 	for key := range b.versions {
 		encoded = encoded || strings.ContainsAny(key+prefix, "\x00\x01\r\uffff")
 	}
@@ -159,7 +159,7 @@ func (w *world) listUploads() {
 		case delimiter != "" && i >= 0:
 			want = append(want, prefix+rest[:i+1]+" ...")
 		default:
-			want = append(want, strings.Join([]string{u.key, id, u.initiated.Format(xmlTime), u.class}, " "))
+			want = append(want, strings.Join([]string{u.key, id, xmlTime(u.initiated), u.class}, " "))
 		}
 	}
 	slices.Sort(want)

@@ -162,7 +162,8 @@ type item struct {
 	Modified, Requested string
 }
 
-const xmlTime = "2006-01-02T15:04:05.000Z"
+// xmlTime is how documents show a time: to the second.
+func xmlTime(t time.Time) string { return t.Format("2006-01-02T15:04:05") + ".000Z" }
 
 // list is the whole of a listing from after on.
 func (b *bucket) list(prefix, delimiter, after string, versions bool) (items []item) {
@@ -183,7 +184,7 @@ func (b *bucket) list(prefix, delimiter, after string, versions bool) (items []i
 			continue
 		}
 		for i, v := range b.versions[key] {
-			it := item{Key: key, Modified: v.modified.Format(xmlTime)}
+			it := item{Key: key, Modified: xmlTime(v.modified)}
 			if versions {
 				it.VersionID, it.IsLatest, it.Marker = v.id, i == 0, v.marker
 			}

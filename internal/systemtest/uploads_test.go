@@ -167,7 +167,7 @@ func (w *world) uploadPartCopy() {
 			LastModified, ETag string
 		}
 		w.decode(a, &doc)
-		w.equal("part", []string{`"` + sum(data) + `"`, w.clock.now().Format(xmlTime)}, []string{doc.ETag, doc.LastModified})
+		w.equal("part", []string{`"` + sum(data) + `"`, xmlTime(w.clock.now())}, []string{doc.ETag, doc.LastModified})
 		u.parts[number] = data
 	}
 }

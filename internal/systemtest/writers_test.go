@@ -85,7 +85,7 @@ func (w *world) copy() {
 			LastModified string
 		}
 		w.decode(a, &doc)
-		w.equal("ETag and date", []string{`"` + v.etag + `"`, v.modified.Format(xmlTime)}, []string{doc.ETag, doc.LastModified})
+		w.equal("ETag and date", []string{`"` + v.etag + `"`, xmlTime(v.modified)}, []string{doc.ETag, doc.LastModified})
 	}
 }
 
