@@ -1,14 +1,10 @@
 package inventory_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +15,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog/sqlite"
+	"github.com/stocktake/stocktake/internal/dirbucket"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/membucket"
@@ -26,91 +23,11 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// folder is a destination that outlives its process.
-type folder string
-
-func (f folder) path(key string) string { return filepath.Join(string(f), filepath.FromSlash(key)) }
-
-func (f folder) Create(_ context.Context, key string, _ engine.FileOptions) (engine.File, error) {
-	if err := os.MkdirAll(filepath.Dir(f.path(key)), 0o700); err != nil {
-		return nil, err
-	}
-	file, err := os.CreateTemp(string(f), ".part-*")
-	return &part{file, f.path(key)}, err
-}
-
-func (f folder) Open(_ context.Context, key string) (io.ReadCloser, error) {
-	return os.Open(f.path(key))
-}
-
-func (f folder) OpenRange(_ context.Context, key string, offset, length int64) (io.ReadCloser, error) {
-	raw, err := os.ReadFile(f.path(key))
-	if err == nil && (offset < 0 || offset >= int64(len(raw))) {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		return nil, err
-	}
-	if length < 0 {
-		length = int64(len(raw))
-	}
-	return io.NopCloser(io.NewSectionReader(bytes.NewReader(raw), offset, length)), nil
-}
-
-func (f folder) List(_ context.Context, prefix string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		var keys []string
-		err := filepath.WalkDir(string(f), func(path string, d fs.DirEntry, err error) error {
-			key := filepath.ToSlash(strings.TrimPrefix(path, string(f)+"/"))
-			if err == nil && !d.IsDir() && strings.HasPrefix(key, prefix) && !strings.HasPrefix(key, ".part-") {
-				keys = append(keys, key)
-			}
-			return err
-		})
-		if err != nil {
-			yield("", err)
-			return
-		}
-		slices.Sort(keys)
-		for _, key := range keys {
-			if !yield(key, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (f folder) Remove(_ context.Context, key string) error {
-	if err := os.Remove(f.path(key)); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-type part struct {
-	*os.File
-	path string
-}
-
-func (p *part) Commit(context.Context, [16]byte) error {
-	return errors.Join(p.Close(), os.Rename(p.Name(), p.path))
-}
-
-func (p *part) Abort() error {
-	_ = p.Close()
-	if err := os.Remove(p.Name()); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-func (folder) Room(context.Context) (int64, error) { return -1, nil }
-
 // onDisk are the stores of a process that is killed: so many objects, and a
 // folder for the reports.
 type onDisk struct {
 	objects int64
-	reports folder
+	reports string
 }
 
 func (d onDisk) Source(context.Context, string, *stocktake.InventoryConfiguration) (engine.Source, error) {
@@ -118,7 +35,10 @@ func (d onDisk) Source(context.Context, string, *stocktake.InventoryConfiguratio
 }
 
 func (d onDisk) Destination(context.Context, *stocktake.InventoryConfiguration) (engine.Destination, error) {
-	return d.reports, os.MkdirAll(string(d.reports), 0o700)
+	if err := os.MkdirAll(d.reports, 0o700); err != nil {
+		return nil, err
+	}
+	return dirbucket.Open(d.reports)
 }
 
 // killEnv tells a process of these tests what to be.
@@ -188,7 +108,7 @@ func TestKilledAtEachStep(t *testing.T) {
 	}
 }
 
-func (l life) reports() folder { return folder(filepath.Join(l.Dir, "reports")) }
+func (l life) reports() string { return filepath.Join(l.Dir, "reports") }
 
 // here is a server that puts a configuration, unless it is there, and lives until
 // its run has ended, or to the step.
@@ -253,8 +173,13 @@ type changes func(stocktake.Run)
 
 func (c changes) RunChanged(r stocktake.Run) { c(r) }
 
-func checkOneReport(t *testing.T, f folder, objects int64) {
+func checkOneReport(t *testing.T, dir string, objects int64) {
 	t.Helper()
+	f, err := dirbucket.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
 	var keys []string
 	for key, err := range f.List(t.Context(), "") {
 		if err != nil {

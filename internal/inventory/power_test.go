@@ -10,6 +10,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog/sqlite"
+	"github.com/stocktake/stocktake/internal/dirbucket"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/runner/local"
@@ -131,7 +132,12 @@ func TestDeletedAfterPowerFailure(t *testing.T) {
 			if err := errors.Join(tt.end(s), cat.Close()); err != nil {
 				t.Fatal(err)
 			}
-			for key, err := range l.reports().List(t.Context(), "") {
+			b, err := dirbucket.Open(l.reports())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			for key, err := range b.List(t.Context(), "") {
 				t.Errorf("left: %s, %v", key, err)
 			}
 		})

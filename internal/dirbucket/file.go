@@ -1,0 +1,212 @@
+package dirbucket
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+)
+
+const (
+	// temporary begins the names of files that are being written. They lie in the
+	// folder itself, so that they can be renamed into any folder below it.
+	temporary = ".stocktake-"
+
+	// abandoned is the age at which such a file has lost its writer: a shard is
+	// written in minutes.
+	abandoned = 24 * time.Hour
+)
+
+// ErrEncryption is returned for a file that is to be encrypted by the
+// destination.
+var ErrEncryption = errors.New("a folder does not encrypt files")
+
+// Create implements [engine.Destination]. The file can be read by its user alone
+// and lies under a temporary name until Commit; what a process that has crashed
+// has left under such a name is removed a day later by the next that writes.
+func (b *Bucket) Create(ctx context.Context, key string, opts engine.FileOptions) (engine.File, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if opts.Encryption != (stocktake.Encryption{}) {
+		return nil, ErrEncryption
+	}
+	name, err := b.name(key)
+	if err != nil {
+		return nil, err
+	}
+	b.dir.tidy.Do(b.dir.removeAbandoned)
+	temp := temporary + rand.Text()
+	f, err := b.dir.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &file{dir: b.dir, f: f, temp: temp, name: name, exclusive: opts.Exclusive}, nil
+}
+
+// removeAbandoned removes temporary files whose writers must have ended. What
+// cannot be removed takes space and nothing else.
+func (d *dir) removeAbandoned() {
+	entries, err := fs.ReadDir(d.root.FS(), ".")
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), temporary) {
+			continue
+		}
+		if st, err := e.Info(); err == nil && st.Mode().IsRegular() && time.Since(st.ModTime()) > abandoned {
+			_ = d.root.Remove(e.Name())
+		}
+	}
+}
+
+// file is a file under its temporary name.
+type file struct {
+	dir        *dir
+	f          *os.File // nil: it is closed
+	temp, name string
+	exclusive  bool
+	ended      bool // it has been committed or dropped
+	err        error
+}
+
+func (f *file) Write(p []byte) (int, error) {
+	if f.f == nil {
+		return 0, fs.ErrClosed
+	}
+	n, err := f.f.Write(p)
+	if err != nil {
+		f.err = err
+	}
+	return n, err
+}
+
+// Commit implements [engine.File].
+func (f *file) Commit(ctx context.Context, _ [16]byte) error {
+	switch err := ctx.Err(); {
+	case f.f == nil:
+		return fs.ErrClosed
+	case err != nil:
+		return err
+	case f.err != nil: // it is not whole
+		return f.err
+	}
+	err := errors.Join(f.f.Sync(), f.f.Close())
+	if f.f = nil; err != nil {
+		return err
+	}
+	if err := f.dir.place(f.temp, f.name, f.exclusive); err != nil {
+		return err
+	}
+	f.ended = true
+	return f.dir.sync(filepath.Dir(f.name))
+}
+
+// Abort implements [engine.File].
+func (f *file) Abort() error {
+	if f.ended {
+		return nil
+	}
+	f.ended = true
+	var err error
+	if f.f != nil {
+		err = f.f.Close()
+		f.f = nil
+	}
+	if e := f.dir.root.Remove(f.temp); !errors.Is(e, fs.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// attempts is how often a file is placed where another process removes the
+// empty folders meanwhile.
+const attempts = 10
+
+// place gives a temporary file its name.
+func (d *dir) place(temp, name string, exclusive bool) (err error) {
+	for range attempts {
+		if err = d.root.MkdirAll(filepath.Dir(name), 0o700); errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("a file lies where %s needs a folder: %s", name, err) // it is not the file that exists
+		}
+		if err == nil && exclusive {
+			err = d.link(temp, name)
+		} else if err == nil {
+			err = d.root.Rename(temp, name)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if err != nil {
+		if st, e := d.root.Lstat(name); e == nil && st.IsDir() {
+			return fmt.Errorf("%s is a folder", name)
+		}
+	}
+	return err
+}
+
+// link gives a temporary file a name that must not be there. A hard link is the
+// one call of all systems that does so atomically; where a file system has none,
+// only the writers of this process are kept apart.
+func (d *dir) link(temp, name string) error {
+	err := d.root.Link(temp, name)
+	switch {
+	case err == nil:
+		return d.root.Remove(temp)
+	case errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrNotExist):
+		return err
+	case !errors.Is(err, syscall.EPERM) && !errors.Is(err, errors.ErrUnsupported):
+		return err
+	}
+	d.names.Lock()
+	defer d.names.Unlock()
+	if _, err := d.root.Lstat(name); err == nil {
+		return fmt.Errorf("%s: %w", name, fs.ErrExist)
+	}
+	return d.root.Rename(temp, name)
+}
+
+// sync makes the names in a folder, and the folder itself, survive a crash.
+func (d *dir) sync(name string) error {
+	if runtime.GOOS == "windows" {
+		return nil // folders cannot be synced there
+	}
+	for {
+		d.mu.Lock()
+		known := d.synced[name]
+		d.mu.Unlock()
+		f, err := d.root.Open(name)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
+		if known {
+			return nil
+		}
+		d.mu.Lock()
+		d.synced[name] = true
+		d.mu.Unlock()
+		name = filepath.Dir(name)
+	}
+}
+
+// forget is called before a folder is removed.
+func (d *dir) forget(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.synced, name)
+}
