@@ -2,7 +2,7 @@ package stocktake
 
 import "fmt"
 
-// StorageClass is where an object is kept. The zero value is Standard.
+// StorageClass is how an object is stored, and what that costs. The zero value is Standard.
 type StorageClass uint8
 
 // The storage classes of OSS, in the order of their price per stored byte.
@@ -17,16 +17,18 @@ const (
 
 var storageClassNames = [...]string{"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"}
 
-// String is the name OSS uses.
+// String returns the name that OSS uses.
 func (c StorageClass) String() string { return name(storageClassNames[:], uint8(c)) }
 
-// ParseStorageClass is the inverse of String; it is case-sensitive, as OSS is.
+// ParseStorageClass returns the class that String calls s; names are
+// case-sensitive, as in OSS.
 func ParseStorageClass(s string) (StorageClass, bool) {
 	i, ok := index(storageClassNames[:], s)
 	return StorageClass(i), ok
 }
 
-// MarshalText is String for package encoding; it refuses what is no class.
+// MarshalText returns String, for package encoding. A class that does not exist is
+// an error.
 func (c StorageClass) MarshalText() ([]byte, error) {
 	if c >= NumStorageClasses {
 		return nil, fmt.Errorf("storage class %d is unknown", uint8(c))
@@ -34,7 +36,7 @@ func (c StorageClass) MarshalText() ([]byte, error) {
 	return []byte(c.String()), nil
 }
 
-// UnmarshalText is ParseStorageClass for package encoding.
+// UnmarshalText sets c to the class that String calls text.
 func (c *StorageClass) UnmarshalText(text []byte) error {
 	parsed, ok := ParseStorageClass(string(text))
 	if !ok {
@@ -44,7 +46,7 @@ func (c *StorageClass) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// ObjectType is how an object came to be. The zero value is Normal.
+// ObjectType is how an object was made. The zero value is Normal.
 type ObjectType uint8
 
 // The object types of OSS.
@@ -57,11 +59,11 @@ const (
 
 var objectTypeNames = [...]string{"Normal", "Multipart", "Appendable", "Symlink"}
 
-// String is the name OSS uses in x-oss-object-type.
+// String returns the name that OSS uses in x-oss-object-type.
 func (t ObjectType) String() string { return name(objectTypeNames[:], uint8(t)) }
 
-// ACL is who may reach an object or a bucket. The zero value, DefaultACL, is
-// the bucket's own for an object and is not used for buckets.
+// ACL says who may read and write an object or a bucket. With the zero value,
+// DefaultACL, an object has the ACL of its bucket; buckets do not use it.
 type ACL uint8
 
 // The ACLs of OSS.
@@ -74,10 +76,10 @@ const (
 
 var aclNames = [...]string{"default", "private", "public-read", "public-read-write"}
 
-// String is the name OSS uses in x-oss-acl and x-oss-object-acl.
+// String returns the name that OSS uses in x-oss-acl and x-oss-object-acl.
 func (a ACL) String() string { return name(aclNames[:], uint8(a)) }
 
-// ParseACL is the inverse of String.
+// ParseACL returns the ACL that String calls s.
 func ParseACL(s string) (ACL, bool) {
 	i, ok := index(aclNames[:], s)
 	return ACL(i), ok

@@ -14,7 +14,7 @@ const (
 	InventoryPageSize = 100
 )
 
-// An InventoryConfiguration is what a person wants to know about a bucket.
+// An InventoryConfiguration describes the reports that a user wants of a bucket.
 // Validate checks it against the rules of the API; package inventoryxml reads and
 // writes its XML. Its JSON form, for people and scripts, is what
 // [client.ParseYAML] reads.
@@ -24,7 +24,7 @@ const (
 // [client.ParseYAML]: https://pkg.go.dev/github.com/stocktake/stocktake/client#ParseYAML
 type InventoryConfiguration struct {
 	ID        string `json:"id"`        // see ValidInventoryID
-	IsEnabled bool   `json:"isEnabled"` // false: kept, but never run
+	IsEnabled bool   `json:"isEnabled"` // false: the configuration is kept, but never runs
 
 	Filter      Filter      `json:"filter,omitzero"`
 	Destination Destination `json:"destination"`
@@ -54,12 +54,12 @@ type Filter struct {
 	// drops repeats. Empty keeps every class.
 	StorageClass []StorageClass
 
-	// AllClasses remembers that the request said "All", so that it reads back;
-	// then StorageClass is empty.
+	// AllClasses says that the request had "All", so that it is read back;
+	// StorageClass is then empty.
 	AllClasses bool
 
-	// HasLowerSizeBound remembers that the request gave a lower bound of 0, so
-	// that it reads back.
+	// HasLowerSizeBound says that the request had a lower bound of 0, so that it
+	// is read back.
 	HasLowerSizeBound bool
 }
 
@@ -112,7 +112,7 @@ const (
 	AllVersions     IncludedObjectVersions = "All"
 )
 
-// IncrementalInventory asks for reports of changes beside the full ones.
+// IncrementalInventory asks for reports of changes in addition to the full ones.
 type IncrementalInventory struct {
 	IsEnabled      bool    `json:"isEnabled"`
 	Frequency      int64   `json:"frequency"` // seconds; only IncrementalWindow is accepted
@@ -122,9 +122,9 @@ type IncrementalInventory struct {
 // IncrementalWindow is the length of an incremental report's window in seconds.
 const IncrementalWindow = 600
 
-// Normalized returns c as a server stores it and reads it back: storage classes
-// sorted by name, and neither classes nor fields repeated. It shares nothing
-// with c.
+// Normalized returns c in the form that a server stores and returns: storage classes
+// sorted by name, and neither classes nor fields repeated. The result shares
+// no memory with c.
 //
 // Source: OSS stores "Standard,IA" and answers "IA,Standard".
 func (c InventoryConfiguration) Normalized() InventoryConfiguration {

@@ -1,4 +1,4 @@
-// Package stocktake is the vocabulary of bucket inventory: what a person asks
+// Package stocktake is the vocabulary of bucket inventory: what a user asks
 // for (an [InventoryConfiguration]), what a scan sees (a [Record]), what a run
 // goes through (a [Run]) and what it leaves behind (a [Manifest], a [Summary]).
 //

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Conditions a caller branches on with errors.Is. Each becomes the OSS code of
+// Conditions that a caller checks with errors.Is. Each becomes the OSS code of
 // the same name; internal/ossapi has the table of statuses and messages.
 var (
 	ErrNoSuchBucket         = errors.New("the specified bucket does not exist")
@@ -17,13 +17,13 @@ var (
 	ErrAccessDenied         = errors.New("access denied")
 )
 
-// InvalidArgumentError says which element of a request to correct. The reply,
+// InvalidArgumentError names the element of a request that is invalid. Replies,
 // the command line and the console show its fields.
 type InvalidArgumentError struct {
 	Element string // path below InventoryConfiguration, such as "Filter/StorageClass", or the name of a query parameter
 	Value   string // as received, at most 200 bytes of it
 	EC      string // OSS diagnostic code, such as "0020-00000026"; empty where none is known
-	Reason  string // what is wrong with it or would be accepted, in words; may be empty
+	Reason  string // what is wrong, or what would be accepted, in words; may be empty
 }
 
 func (e *InvalidArgumentError) Error() string {

@@ -17,7 +17,7 @@ const (
 	MaxFilterTime = 253402271999
 )
 
-// Matcher is a [Filter] made ready for a scan. The zero Matcher selects every
+// A Matcher is a [Filter] that is prepared for a scan. The zero Matcher selects every
 // record.
 type Matcher struct {
 	prefix        []byte
@@ -44,12 +44,12 @@ func NewMatcher(f Filter, current bool) Matcher {
 	return m
 }
 
-// SkipPrefix tells the matcher that its records come from a scan that is
-// limited to the prefix already, so that Match need not compare it again.
+// SkipPrefix makes Match ignore the prefix. Call it for records of a scan that is
+// already limited to the prefix.
 func (m *Matcher) SkipPrefix() { m.prefixChecked = true }
 
-// Match reports whether the record belongs into the report. It runs once per
-// record scanned and does not allocate.
+// Match reports whether the record belongs in the report. It runs once per record
+// scanned and does not allocate.
 //
 // Conditions are joined by AND and look at one version by itself. A delete
 // marker has neither size nor storage class, so a condition on either excludes
@@ -105,8 +105,8 @@ func (f *Filter) SetStorageClasses(text string) bool {
 	return true
 }
 
-// filterJSON is a [Filter] as JSON: "All" stands among the storage classes, and
-// a lower bound that was given is there even if it is 0.
+// filterJSON is a [Filter] as JSON: "All" is one of the storage classes, and a
+// lower bound of 0 is written if the request had it.
 type filterJSON struct {
 	Prefix                   string   `json:"prefix,omitempty"`
 	LastModifyBeginTimeStamp int64    `json:"lastModifyBeginTimeStamp,omitzero"`

@@ -26,10 +26,10 @@ type ManifestFile struct {
 	Size int64  // of the stored bytes
 }
 
-// Consistency says what a report's rows hold true for.
+// Consistency says which state of the bucket the rows of a report show.
 type Consistency string
 
-// The consistencies a source can give.
+// The consistencies that a source can have.
 const (
 	// ConsistencySnapshot: the exact state at Summary.Start.
 	ConsistencySnapshot Consistency = "snapshot"

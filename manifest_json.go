@@ -49,10 +49,10 @@ func (f *ManifestFile) appendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// MarshalJSON is AppendJSON for package encoding/json.
+// MarshalJSON returns what AppendJSON appends.
 func (m Manifest) MarshalJSON() ([]byte, error) { return m.AppendJSON(nil), nil }
 
-// UnmarshalJSON is ParseManifest for package encoding/json.
+// UnmarshalJSON sets m to what ParseManifest returns.
 func (m *Manifest) UnmarshalJSON(data []byte) (err error) {
 	*m, err = ParseManifest(data)
 	return err
@@ -208,7 +208,7 @@ func validMD5(s string) bool {
 }
 
 // appendJSONString appends s as a JSON string, with no more escaped than JSON
-// wants. What is not UTF-8 becomes U+FFFD.
+// requires. What is not UTF-8 becomes U+FFFD.
 func appendJSONString(dst []byte, s string) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')

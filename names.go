@@ -48,11 +48,12 @@ func ValidInventoryID(id string) bool {
 
 const bucketARNPrefix = "acs:oss:::"
 
-// BucketARN writes a bucket name the way a destination names it.
+// BucketARN returns the form of a bucket name that a destination has:
+// "acs:oss:::name".
 func BucketARN(name string) string { return bucketARNPrefix + name }
 
-// ParseBucketARN returns the name part of "acs:oss:::name". The name may still
-// be no legal bucket name.
+// ParseBucketARN returns the name part of "acs:oss:::name". The name may
+// still be an illegal bucket name.
 func ParseBucketARN(arn string) (name string, ok bool) {
 	name, ok = strings.CutPrefix(arn, bucketARNPrefix)
 	return name, ok && name != "" && !strings.Contains(name, ":")

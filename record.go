@@ -8,9 +8,8 @@ import (
 
 // A Record is one object version as a row of a report.
 //
-// It is what a scan hands on, millions of times a second: the byte slices point
-// into the buffers of whoever produced the record and hold only as long as that
-// producer says (see engine.Snapshot).
+// A scan produces millions of them a second: the byte slices point into buffers of
+// the producer, which says how long they are valid (see engine.Snapshot).
 type Record struct {
 	Key       []byte
 	VersionID []byte // empty: the bucket never had versioning; "null": the null version
@@ -33,12 +32,12 @@ type Record struct {
 	Encrypted      bool // stored encrypted by the server
 }
 
-// An ETag is an entity tag without its quotes, kept the way most of them are
-// made, so that neither who reads an index nor who writes a report must handle
-// 32 letters where 16 bytes say the same.
+// An ETag is an entity tag without its quotes. Most tags are MD5 sums, so that
+// form is kept in binary: reading an index and writing a report then handle 16
+// bytes instead of 32 letters.
 type ETag struct {
-	// Text is the tag as it is, if it is not of the form below. When it is not
-	// nil, Sum and Parts mean nothing.
+	// Text is the tag itself, if it is not of the form below. If it is not nil,
+	// Sum and Parts have no meaning.
 	Text []byte
 
 	Sum   [16]byte // written as 32 upper-case hex digits
@@ -61,7 +60,7 @@ func (e *ETag) AppendText(dst []byte) []byte {
 	return dst
 }
 
-// String is the text of AppendText.
+// String returns the text that AppendText appends.
 func (e ETag) String() string { return string(e.AppendText(nil)) }
 
 // ParseETag reads the text of an ETag, with or without its quotes. It does not

@@ -22,8 +22,8 @@ const (
 )
 
 // InventoryRules is what the rules of PutBucketInventory depend on besides the
-// configuration itself. The zero value checks what the configuration alone can
-// tell, which is what a client wants before it sends one.
+// configuration itself. With the zero value only the configuration is checked,
+// as a client does before it sends one.
 type InventoryRules struct {
 	ID        string // inventoryId of the request, which the configuration must repeat; empty: any
 	AccountID string // owner of the source bucket, who must own the destination; empty: any
@@ -38,8 +38,8 @@ type InventoryRules struct {
 // Validate checks c against the rules of PutBucketInventory, in their order, and
 // returns the first one that is broken as an [*InvalidArgumentError].
 //
-// Whoever read c from a document passes the texts that c cannot hold, made by
-// [Unreadable]. Each breaks the first rule of its element.
+// A caller that read c from a document passes the texts that c cannot hold, made
+// by [Unreadable]. Each breaks the first rule of its element.
 //
 // Validate checks what needs no server. That the destination exists, in the same
 // account and region, that the id is free, and that incremental reports are
@@ -86,8 +86,8 @@ type inventoryRule struct {
 const destinationPath = "Destination/OSSBucketDestination/"
 
 // inventoryRules are the rules in the order in which they are checked: the id,
-// what the report holds, and the destination bucket last, as the checks that
-// need the server go on from there. An unknown EC is left empty.
+// what the report holds, and the destination bucket last, since the checks that
+// need the server follow. An unknown EC is left empty.
 //
 // Source: OSS documentation, error codes 0020-00000020 to 0020-00000045.
 var inventoryRules = []inventoryRule{
@@ -225,8 +225,7 @@ func brokenStorageClass(c *InventoryConfiguration, _ *InventoryRules) (value, re
 	return "", ""
 }
 
-// brokenField finds a field that parse, which knows the legal ones by name,
-// does not accept.
+// brokenField returns the first field that parse does not accept by its name.
 func brokenField(fields []Field, parse func(string) (Field, bool)) (value, reason string) {
 	for _, f := range fields {
 		if _, ok := parse(f.String()); !ok {
@@ -236,8 +235,8 @@ func brokenField(fields []Field, parse func(string) (Field, bool)) (value, reaso
 	return "", ""
 }
 
-// brokenDestinationPrefix refuses what a path in a bucket had better not hold.
-// The example of the documentation is %&$@i^*!@#$%^&*; the set is ours.
+// brokenDestinationPrefix refuses special characters. The example of the
+// documentation is %&$@i^*!@#$%^&*; the exact set is ours.
 func brokenDestinationPrefix(c *InventoryConfiguration, _ *InventoryRules) (value, reason string) {
 	p := c.Destination.Prefix
 	switch {
@@ -266,7 +265,7 @@ func unless(ok bool, reason string) string {
 	return reason
 }
 
-// invalid makes an error of which only a part of a long value is kept.
+// invalid returns an error that keeps at most 200 bytes of the value.
 func invalid(element, ec, value, reason string) *InvalidArgumentError {
 	const most = 200
 	if len(value) > most {

@@ -2,7 +2,7 @@ package stocktake
 
 import "time"
 
-// RunState is where a run stands: queued -> scanning -> publishing ->
+// RunState is the state of a run: queued -> scanning -> publishing ->
 // succeeded, failed, cancelled or skipped.
 type RunState string
 
@@ -13,8 +13,8 @@ const (
 	Publishing RunState = "publishing"
 	Succeeded  RunState = "succeeded"
 	Failed     RunState = "failed"    // Reason says why
-	Cancelled  RunState = "cancelled" // somebody asked for it, or the configuration was deleted
-	Skipped    RunState = "skipped"   // the run before was still going
+	Cancelled  RunState = "cancelled" // by request, or because the configuration was deleted
+	Skipped    RunState = "skipped"   // the previous run had not ended
 )
 
 // Ended reports whether the state is final.
@@ -33,7 +33,7 @@ type Trigger string
 const (
 	TriggerFirst     Trigger = "first"     // the configuration was just put
 	TriggerScheduled Trigger = "scheduled" // it fell due
-	TriggerManual    Trigger = "manual"    // somebody asked
+	TriggerManual    Trigger = "manual"    // by request
 )
 
 // RunKind is what a run reports.
@@ -45,8 +45,8 @@ const (
 	IncrementalRun RunKind = "incremental" // the changes of one window
 )
 
-// A Run is one execution of a configuration. Its JSON form is what the API's
-// extensions answer; times that have not come are left out.
+// A Run is one execution of a configuration. Its JSON form is what the
+// extensions of the API return; times that have not come yet are left out.
 type Run struct {
 	ID            string   `json:"id"`
 	Bucket        string   `json:"bucket"`
@@ -54,17 +54,17 @@ type Run struct {
 	Kind          RunKind  `json:"kind"`
 	Trigger       Trigger  `json:"trigger"`
 	State         RunState `json:"state"`
-	Attempt       int      `json:"attempt"` // from 1; a run that a crash interrupted starts anew with the next
+	Attempt       int      `json:"attempt"` // from 1; a run that a crash interrupted restarts with the next
 
 	Due     time.Time `json:"due"` // when it should have started
 	Queued  time.Time `json:"queued"`
-	Started time.Time `json:"started,omitzero"` // of the attempt that ended or goes on; also the report's creationTimestamp
+	Started time.Time `json:"started,omitzero"` // of the latest attempt; also the report's creationTimestamp
 	Ended   time.Time `json:"ended,omitzero"`
 
 	Progress
 
 	Reason string `json:"reason,omitempty"` // of a failure or a skip, in words that say what to do
-	Late   bool   `json:"late,omitempty"`   // it had not ended by the time that the server allows after Due
+	Late   bool   `json:"late,omitempty"`   // it had not ended within the time that the server allows after Due
 
 	// Manifest is the key of manifest.json in the destination bucket, once the
 	// run has succeeded; empty if nothing matched and so nothing was written.
@@ -72,7 +72,7 @@ type Run struct {
 	Destination string `json:"destination"` // bucket
 }
 
-// Progress is how far a run has come.
+// Progress is how much of a run is done.
 type Progress struct {
 	Listed   int64  `json:"listed"`             // records read from the source
 	Matched  int64  `json:"matched"`            // of these, records in the report
@@ -83,7 +83,7 @@ type Progress struct {
 	Key      string `json:"key,omitempty"`      // last key read of the slowest segment
 }
 
-// An InventoryStatus is what the service knows of one configuration.
+// An InventoryStatus is what the service knows about one configuration.
 type InventoryStatus struct {
 	Bucket        string    `json:"bucket"`
 	Configuration string    `json:"configuration"`
@@ -93,7 +93,7 @@ type InventoryStatus struct {
 	Next          time.Time `json:"next,omitzero"`       // when it falls due; zero: never
 	Last          *Run      `json:"last,omitempty"`      // the newest run that was not skipped, ended or not; nil: none yet
 	Retention     Retention `json:"retention,omitzero"`
-	Warnings      []string  `json:"warnings,omitempty"` // what will make a run fail, as far as can be told now
+	Warnings      []string  `json:"warnings,omitempty"` // what will make a run fail, as far as is known now
 }
 
 // Retention is which reports of a configuration are kept: those that Reports or

@@ -2,16 +2,16 @@
 // delete configurations on Stocktake or on OSS itself, and, on Stocktake, start,
 // watch and cancel their runs.
 //
-// It stands on the official SDK, whose client brings endpoint, credentials,
-// signature and retries:
+// It uses the official SDK, whose client has the endpoint, the credentials, the
+// signature and the retries:
 //
 //	cfg := oss.LoadDefaultConfig().WithRegion("cn-hangzhou").WithEndpoint("http://127.0.0.1:9000").
 //		WithCredentialsProvider(credentials.NewEnvironmentVariableCredentialsProvider())
 //	c := client.New(oss.NewClient(cfg))
 //
 // Unlike the SDK's own calls it knows every element of a configuration
-// (AutoDelete among them), follows the pages of a listing, and gives the errors
-// of package stocktake.
+// (AutoDelete among them), follows the pages of a listing, and returns the
+// errors of package stocktake.
 package client
 
 import (
@@ -35,7 +35,7 @@ import (
 
 // Client calls the inventory API. It may be used by many goroutines at once.
 //
-// Errors of its methods say what was tried. errors.Is finds
+// The errors of its methods name the operation. errors.Is finds
 // [stocktake.ErrNoSuchBucket], [stocktake.ErrNoSuchInventory] and the like in
 // them, errors.As the [*oss.ServiceError] with the status, code, EC and request
 // id.
@@ -46,13 +46,13 @@ type Client struct {
 // New returns a Client that sends its requests with c.
 func New(c *oss.Client) *Client { return &Client{c} }
 
-// Put keeps a new configuration of bucket. [stocktake.ErrInventoryExists] says
-// that there is one with this id; a configuration cannot be changed, but deleted
-// and put again. As the SDK repeats a request whose answer got lost, that error
-// may also mean that this very call succeeded.
+// Put adds a configuration to bucket, or returns [stocktake.ErrInventoryExists] if
+// there is one with its id: to change a configuration, delete it and put it again.
+// As the SDK repeats a request whose answer got lost, that error may also mean that
+// this very call succeeded.
 //
-// The service judges the configuration; only what the wire cannot carry is
-// refused here, by an [*stocktake.InvalidArgumentError].
+// The service validates the configuration; Put itself refuses only what the XML
+// cannot carry, with an [*stocktake.InvalidArgumentError].
 func (c *Client) Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error {
 	op := operation{name: "PutBucketInventory", method: http.MethodPut, bucket: bucket, id: cfg.ID, doing: "put inventory"}
 	op.body = inventoryxml.Append(nil, &cfg)
@@ -63,7 +63,7 @@ func (c *Client) Put(ctx context.Context, bucket string, cfg stocktake.Inventory
 	return err
 }
 
-// faithful makes sure that doc says what cfg says.
+// faithful returns an error unless doc has all that cfg has.
 func faithful(cfg stocktake.InventoryConfiguration, doc []byte) error {
 	said, err := inventoryxml.Parse(doc)
 	if err != nil {
@@ -78,7 +78,7 @@ func faithful(cfg stocktake.InventoryConfiguration, doc []byte) error {
 	return errors.New("the configuration has no XML form")
 }
 
-// Get reads a configuration, or gives [stocktake.ErrNoSuchInventory].
+// Get returns a configuration, or [stocktake.ErrNoSuchInventory].
 func (c *Client) Get(ctx context.Context, bucket, id string) (stocktake.InventoryConfiguration, error) {
 	op := operation{name: "GetBucketInventory", method: http.MethodGet, bucket: bucket, id: id, doing: "get inventory"}
 	answer, err := c.callForID(ctx, op)
@@ -89,8 +89,8 @@ func (c *Client) Get(ctx context.Context, bucket, id string) (stocktake.Inventor
 	return cfg, op.failed(err)
 }
 
-// List yields the configurations of bucket by id, in byte order, asking for a
-// page when the one before has been used up. A bucket without any yields
+// List yields the configurations of bucket by id, in byte order, requesting a
+// page when the previous one has been consumed. A bucket without any yields
 // nothing. An error is the last thing yielded.
 func (c *Client) List(ctx context.Context, bucket string) iter.Seq2[stocktake.InventoryConfiguration, error] {
 	return func(yield func(stocktake.InventoryConfiguration, error) bool) {
@@ -131,8 +131,8 @@ func (c *Client) page(ctx context.Context, bucket, token string) (page []stockta
 	return page, next, more, op.failed(err)
 }
 
-// Delete removes a configuration; its reports stay. One that does not exist is
-// no error.
+// Delete removes a configuration; its reports stay. Deleting one that does
+// not exist is not an error.
 func (c *Client) Delete(ctx context.Context, bucket, id string) error {
 	op := operation{name: "DeleteBucketInventory", method: http.MethodDelete, bucket: bucket, id: id, doing: "delete inventory"}
 	_, err := c.callForID(ctx, op)
@@ -148,7 +148,7 @@ type operation struct {
 	doing        string // for people, such as "put inventory"
 }
 
-// failed says what the operation was; nil stays nil.
+// failed returns err with the name of the operation; nil stays nil.
 func (op *operation) failed(err error) error {
 	if err == nil {
 		return nil
@@ -160,13 +160,13 @@ func (op *operation) failed(err error) error {
 	return explain(what+" of bucket "+op.bucket, err)
 }
 
-// An answer is what came back from a call that succeeded.
+// An answer is the response to a call that succeeded.
 type answer struct {
 	header http.Header
 	body   []byte
 }
 
-// callForID is call for an operation that without an id would be another one.
+// callForID is call for an operation that would be a different one without an id.
 func (c *Client) callForID(ctx context.Context, op operation) (answer, error) {
 	if op.id == "" {
 		return answer{}, op.failed(&stocktake.InvalidArgumentError{Element: "inventoryId", EC: "0020-00000002", Reason: "it is empty"})

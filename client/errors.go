@@ -11,11 +11,11 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// ErrNotSupported is given by the methods about runs if the service is not
-// Stocktake, or one that lacks the action: OSS itself shows nothing of its runs.
+// ErrNotSupported is returned by the methods about runs if the service is not
+// Stocktake, or a version that lacks the action: OSS itself does not show its runs.
 var ErrNotSupported = errors.New("the service does not offer this: it is not Stocktake, or one without this action")
 
-// conditions are the OSS codes that callers branch on.
+// conditions has the OSS codes that callers check for.
 //
 // Source: OSS API reference, PutBucketInventory, and the list of 409 errors,
 // which spell the code of a configuration that exists differently.
@@ -47,8 +47,8 @@ func (e *callError) Unwrap() []error {
 	return []error{e.cause, e.is}
 }
 
-// explain says in one line what was tried and what the service answered, and
-// which condition that is.
+// explain returns an error of one line with the operation and the answer of the
+// service, and the condition that it is.
 func explain(doing string, err error) error {
 	e := &callError{doing: doing, cause: err, reason: err.Error()}
 	if serr, ok := errors.AsType[*oss.ServiceError](err); ok {
@@ -65,9 +65,9 @@ func explain(doing string, err error) error {
 	return e
 }
 
-// orNotSupported tells a service that lacks the extensions from one that has
-// them and failed: it does not know the method, or takes the request for an
-// upload by form.
+// orNotSupported returns ErrNotSupported if the service lacks the extensions: it
+// then does not know the method, or takes the request for an upload by form. Any
+// other err is returned as it is.
 func orNotSupported(err error) error {
 	serr, ok := errors.AsType[*oss.ServiceError](err)
 	if !ok {

@@ -17,7 +17,7 @@ const (
 	maxHeaderAnswer = 256 << 10
 )
 
-// ErrAnswerTooLong is an answer that is longer than any that the service gives.
+// ErrAnswerTooLong is returned for an answer that is longer than any of the service.
 var ErrAnswerTooLong = errors.New("the server's answer is too long")
 
 // NewHTTPClient returns a client for servers that need not be trusted: it follows

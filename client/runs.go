@@ -32,7 +32,7 @@ func (c *Client) Cancel(ctx context.Context, bucket, id string) (run stocktake.R
 	return run, err
 }
 
-// Runs gives the kept history of a configuration, newest first.
+// Runs returns the kept history of a configuration, newest first.
 func (c *Client) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error) {
 	var result struct {
 		Runs []stocktake.Run `json:"runs"`
@@ -43,7 +43,7 @@ func (c *Client) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, 
 	return result.Runs, err
 }
 
-// Status gives the status of one configuration, or with id "" that of all
+// Status returns the status of one configuration, or with id "" that of all
 // configurations of the bucket, by id.
 func (c *Client) Status(ctx context.Context, bucket, id string) ([]stocktake.InventoryStatus, error) {
 	var result struct {

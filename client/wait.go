@@ -26,7 +26,7 @@ const (
 const patience = time.Minute
 
 // Wait follows a run until it has ended, however it did, and returns its last
-// state: a run that failed is no error of Wait. progress, unless nil, is called
+// state: that a run failed is not an error of Wait. progress, unless nil, is called
 // with every state seen, the one given and the last among them.
 //
 // Wait survives that the service is away for up to a minute. If ctx ends, or
@@ -62,7 +62,7 @@ func (c *Client) Wait(ctx context.Context, run stocktake.Run, progress func(stoc
 	return run, nil
 }
 
-// find gives the present state of run.
+// find returns the present state of run.
 func (c *Client) find(ctx context.Context, run stocktake.Run) (stocktake.Run, error) {
 	runs, err := c.Runs(ctx, run.Bucket, run.Configuration)
 	if err != nil {

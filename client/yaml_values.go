@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A text is a scalar as it is written, so that an account id or a date is a text
-// as well.
+// A text is a scalar in the form that it is written in, so that an account id or a
+// date is a text, too.
 type text string
 
 // simple is a text that needs no quotes, unless it looks like something other
@@ -135,7 +135,7 @@ func (v *sseKMS) UnmarshalYAML(n *yaml.Node) error {
 	return err
 }
 
-// MarshalYAML writes a boolean: the key stands beside it.
+// MarshalYAML writes a boolean; the document has the key next to it.
 func (v sseKMS) MarshalYAML() (any, error) { return v.on, nil }
 
 // IsZero makes the encoder leave out what is not on.

@@ -106,7 +106,7 @@ func parse(data []byte, put bool) (*reading, error) {
 // A reading makes a configuration of a document.
 type reading struct {
 	c   config
-	put bool // somebody puts the document: a number that must not be 0 is refused
+	put bool // the document is a request: a number that must not be 0 is refused
 
 	at         *element                          // that is being read
 	structure  []*stocktake.MalformedXMLError    // of elements that are missing or not of their type
@@ -153,7 +153,7 @@ func (in *reading) refuse(text string) {
 	}
 }
 
-// zero notes a 0 where a configuration's 0 says that there is no value.
+// zero notes a 0 of an element for which a configuration's 0 means no value.
 func (in *reading) zero() {
 	if in.put {
 		in.refuse("0")
@@ -207,8 +207,8 @@ var tree = func() *node {
 	return root
 }()
 
-// find finds the elements of the schema in e. One that may stand once and stands
-// twice is refused, as any choice between the two could be the wrong one.
+// find finds the elements of the schema in e. One that may be there once and is
+// there twice is refused, since either of the two could be the wrong one.
 func find(e *ossxml.Element, at *node, found *[len(elements)][]*ossxml.Element) error {
 	var seen map[string]bool
 	for i := range e.Children {

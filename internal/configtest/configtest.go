@@ -30,7 +30,7 @@ func Minimal() stocktake.InventoryConfiguration {
 	}
 }
 
-// Full returns a configuration that has everything that may stand together.
+// Full returns a configuration that has everything that can be combined.
 func Full() stocktake.InventoryConfiguration {
 	c := Minimal()
 	c.ID = "every: thing & <more>"

@@ -85,9 +85,9 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that what encoding/xml takes for a document means the same
-// to us, but for what we refuse on purpose, and that what it refuses we refuse,
-// but for control characters.
+// FuzzParse checks that Parse reads what encoding/xml reads in the same way, except
+// for what it refuses on purpose, and refuses what encoding/xml refuses, except for
+// control characters.
 func FuzzParse(f *testing.F) {
 	f.Add(`<Delete><Quiet>false</Quiet><Object><Key>a&amp;b&#10;</Key></Object></Delete>`)
 	f.Add(`<?xml version="1.0"?><R a="b"><!-- c --><A>x<![CDATA[y]]></A></R>`)

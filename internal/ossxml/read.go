@@ -131,7 +131,7 @@ func (p *parser) blanks() bool {
 
 func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
 
-// misc passes over what may stand before and after the root element.
+// misc skips comments and processing instructions around the root element.
 func (p *parser) misc() error {
 	for {
 		p.blanks()
@@ -321,7 +321,7 @@ func (p *parser) text() (string, error) {
 	}
 }
 
-// reference is the character that &ref; stands for.
+// reference returns the character that &ref; denotes.
 func reference(ref string) (rune, bool) {
 	switch ref {
 	case "amp":
