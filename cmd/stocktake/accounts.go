@@ -122,7 +122,7 @@ func (c *named) change(con console, kind, done string, change func(d *ram.Direct
 // attached is the arguments of verbs that attach and detach policies.
 type attached struct {
 	named
-	Policy string `arg:"" help:"Name of the policy; see stocktake policy list."`
+	Policy string `arg:"" help:"Name of the policy."`
 }
 
 func (c *attached) change(con console, kind, done string, change func(d *ram.Directory) error) error {

@@ -15,7 +15,7 @@ import (
 type bucketCmd struct {
 	Create bucketCreate `cmd:"" help:"Create buckets."`
 	List   bucketList   `cmd:"" help:"List buckets."`
-	Delete bucketDelete `cmd:"" help:"Delete an empty bucket, or with --force one with all its objects; its configurations go with it."`
+	Delete bucketDelete `cmd:"" help:"Delete an empty bucket, or with --force a bucket and its objects. Its configurations are deleted too."`
 }
 
 // errBucketName says which names a bucket can have.

@@ -11,7 +11,7 @@ import (
 // clockCmd is `stocktake clock`.
 type clockCmd struct {
 	Get     clockGet     `cmd:"" help:"Show the time of a server."`
-	Advance clockAdvance `cmd:"" help:"Move the time of a server ahead; what falls due on the way happens in its order."`
+	Advance clockAdvance `cmd:"" help:"Move the time of a server ahead. Everything that falls due in between runs in order."`
 }
 
 // Help is shown by --help below the commands.
@@ -37,7 +37,7 @@ func (c *clockGet) Run(ctx context.Context, con console) error {
 type clockAdvance struct {
 	remote
 	jsonFlag
-	By time.Duration `arg:"" help:"How far, such as 24h."`
+	By time.Duration `arg:"" help:"How far to move, such as 24h."`
 }
 
 // Run moves the clock and shows the time it then has.

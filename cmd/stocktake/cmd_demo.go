@@ -23,10 +23,10 @@ import (
 
 // demoCmd is `stocktake demo`.
 type demoCmd struct {
-	From   string `help:"Folder to upload. Default: the Go distribution's own src." type:"existingdir" placeholder:"DIR"`
-	Data   string `help:"Folder of the store. Default: a temporary one, removed at the end." type:"path" placeholder:"DIR"`
-	Listen string `help:"Address of the server; another port is taken if this one is busy." default:"127.0.0.1:9000"`
-	Exit   bool   `help:"End after the report instead of leaving the server on."`
+	From   string `help:"Folder to upload. Default: src of the Go distribution." type:"existingdir" placeholder:"DIR"`
+	Data   string `help:"Data folder. Default: a temporary folder that is removed at the end." type:"path" placeholder:"DIR"`
+	Listen string `help:"Address of the server. If the port is in use, any free port is taken." default:"127.0.0.1:9000"`
+	Exit   bool   `help:"Exit after the report instead of keeping the server running."`
 }
 
 // Help is shown by --help below the flags.

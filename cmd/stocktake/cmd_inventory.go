@@ -12,18 +12,18 @@ import (
 
 // inventoryCmd is `stocktake inventory`.
 type inventoryCmd struct {
-	Put     inventoryPut     `cmd:"" help:"Put a configuration, from flags or from an XML or YAML file."`
+	Put     inventoryPut     `cmd:"" help:"Add a configuration, from flags or from an XML or YAML file."`
 	Get     inventoryGet     `cmd:"" help:"Show a configuration."`
 	List    inventoryList    `cmd:"" help:"List the configurations of a bucket."`
-	Delete  inventoryDelete  `cmd:"" help:"Delete a configuration. Its reports stay."`
-	Run     inventoryRun     `cmd:"" help:"Start a run now, whatever the schedule says."`
-	Cancel  inventoryCancel  `cmd:"" help:"Cancel the run that is going."`
+	Delete  inventoryDelete  `cmd:"" help:"Delete a configuration. Its reports are kept."`
+	Run     inventoryRun     `cmd:"" help:"Start a run now, independent of the schedule."`
+	Cancel  inventoryCancel  `cmd:"" help:"Cancel the current run."`
 	Runs    inventoryRuns    `cmd:"" help:"Show the runs of a configuration, newest first."`
-	Suspend inventorySuspend `cmd:"" help:"Leave out scheduled runs until resume."`
-	Resume  inventoryResume  `cmd:"" help:"Take back suspend."`
-	Retain  inventoryRetain  `cmd:"" help:"Say which reports are kept; others are removed."`
-	Check   inventoryCheck   `cmd:"" help:"Check destination, role and key before a run does, and write a small file to the destination, which is removed; exit code 1 if the next run would fail."`
-	Status  inventoryStatus  `cmd:"" help:"Show how the configurations of a bucket, or of all buckets, are doing."`
+	Suspend inventorySuspend `cmd:"" help:"Suspend scheduled runs."`
+	Resume  inventoryResume  `cmd:"" help:"Resume scheduled runs."`
+	Retain  inventoryRetain  `cmd:"" help:"Set which reports are kept. Others are removed."`
+	Check   inventoryCheck   `cmd:"" help:"Check whether the next run would fail: destination, role, key and a test write. Exit code 1 if so."`
+	Status  inventoryStatus  `cmd:"" help:"Show the status of the configurations of one bucket or of all."`
 }
 
 type bucketFlag struct {

@@ -10,8 +10,8 @@ import (
 type inventoryGet struct {
 	remote
 	idFlag
-	Output string `help:"Form: ${enum}. YAML and XML can be put again with --file." enum:"yaml,xml,json" default:"yaml" short:"o"`
-	JSON   bool   `help:"The same as --output json."`
+	Output string `help:"Output format: ${enum}. inventory put --file reads YAML and XML." enum:"yaml,xml,json" default:"yaml" short:"o"`
+	JSON   bool   `help:"Same as --output json."`
 }
 
 // Run prints one configuration.

@@ -22,39 +22,37 @@ type inventoryPut struct {
 	remote
 	bucketFlag
 	ID   string `name:"inventory-id" aliases:"inventory_id,id" help:"Id of the configuration." short:"i"`
-	File string `help:"Read the configuration from an XML or YAML file, or from standard input with -. Flags that describe it are then refused." short:"f" type:"existingfile" placeholder:"FILE"`
+	File string `help:"Read it from an XML or YAML file; - is stdin." short:"f" type:"existingfile" placeholder:"FILE"`
 
 	jsonFlag
-	Wait bool `help:"Wait for the first run to end, with a progress line; fail if it fails." short:"w"`
+	Wait bool `help:"Wait for the first run; exit code 1 if it fails." short:"w"`
 
-	UserID            string   `group:"Report" aliases:"user_id" help:"Account that owns the destination bucket." default:"1000000000000000"`
-	ARN               string   `group:"Report" aliases:"role-arn" help:"Role the runs act as. Default: AliyunOSSRole of the account." placeholder:"acs:ram::UID:role/NAME"`
-	Destination       string   `group:"Report" help:"Bucket the reports go to. Default: the source bucket." placeholder:"BUCKET"`
-	DestinationPrefix string   `group:"Report" help:"Path the reports go under, without a / at its end." placeholder:"PREFIX"`
-	Versions          string   `group:"Report" help:"Which versions to list: ${enum}." enum:"Current,All" default:"Current"`
-	Fields            []string `group:"Report" help:"Columns after Bucket and Key, in this order. Default: ${default}." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD"`
-	SSEOSS            bool     `group:"Report" name:"sse-oss" help:"Encrypt the reports with the service's keys." xor:"sse"`
-	SSEKMS            string   `group:"Report" name:"sse-kms" help:"Encrypt the reports with this KMS key; 'default' is the service's." xor:"sse" placeholder:"KEY-ID"`
+	UserID            string   `group:"Report" aliases:"user_id" help:"Owner of the destination bucket." default:"1000000000000000"`
+	ARN               string   `group:"Report" aliases:"role-arn" help:"Role of the runs. Default: AliyunOSSRole." placeholder:"acs:ram::UID:role/NAME"`
+	Destination       string   `group:"Report" help:"Bucket for reports. Default: the source." placeholder:"BUCKET"`
+	DestinationPrefix string   `group:"Report" help:"Path for reports, without a final /." placeholder:"PREFIX"`
+	Versions          string   `group:"Report" help:"Versions to list: ${enum}." enum:"Current,All" default:"Current"`
+	Fields            []string `group:"Report" help:"Columns after Bucket and Key, in this order." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD"`
+	SSEOSS            bool     `group:"Report" name:"sse-oss" help:"Encrypt reports with the service's keys." xor:"sse"`
+	SSEKMS            string   `group:"Report" name:"sse-kms" help:"Encrypt reports with a KMS key, or 'default'." xor:"sse" placeholder:"KEY-ID"`
 
 	Frequency  string `group:"Schedule" help:"How often: ${enum}." enum:"Daily,Weekly,Monthly,Once" default:"Daily"`
-	DayOfMonth int    `group:"Schedule" help:"Day of the month, 1 to 31, with Monthly. Default: every 30 days from now." placeholder:"DAY"`
-	AutoDelete *bool  `group:"Schedule" help:"Delete the configuration after its run, with Once." negatable:""`
-	Disabled   bool   `group:"Schedule" help:"Keep the configuration, but do not run it."`
+	DayOfMonth int    `group:"Schedule" help:"With Monthly: 1 to 31. Default: every 30 days." placeholder:"DAY"`
+	AutoDelete *bool  `group:"Schedule" help:"With Once: delete the configuration after its run." negatable:""`
+	Disabled   bool   `group:"Schedule" help:"Add the configuration without running it."`
 
-	Prefix         string   `group:"Filter" help:"Only keys that start with this."`
-	ModifiedAfter  string   `group:"Filter" help:"Only objects last modified at or after this: RFC 3339, a date, or Unix seconds." placeholder:"TIME"`
-	ModifiedBefore string   `group:"Filter" help:"Only objects last modified at or before this." placeholder:"TIME"`
-	MinSize        *int64   `group:"Filter" aliases:"lower-size-bound" help:"Only objects of at least so many bytes." placeholder:"BYTES"`
-	MaxSize        int64    `group:"Filter" aliases:"upper-size-bound" help:"Only objects of at most so many bytes." placeholder:"BYTES"`
-	StorageClass   []string `group:"Filter" help:"Only these storage classes: Standard, IA, Archive, ColdArchive, DeepColdArchive." placeholder:"CLASS"`
+	Prefix         string   `group:"Filter" help:"Only keys with this prefix."`
+	ModifiedAfter  string   `group:"Filter" help:"RFC 3339, a date, or Unix seconds, inclusive." placeholder:"TIME"`
+	ModifiedBefore string   `group:"Filter" help:"The same." placeholder:"TIME"`
+	MinSize        *int64   `group:"Filter" aliases:"lower-size-bound" help:"Smallest size, inclusive." placeholder:"BYTES"`
+	MaxSize        int64    `group:"Filter" aliases:"upper-size-bound" help:"Largest size, inclusive." placeholder:"BYTES"`
+	StorageClass   []string `group:"Filter" help:"Only these storage classes." placeholder:"CLASS"`
 }
 
 // Help is shown by --help below the flags.
 func (inventoryPut) Help() string {
-	return `Columns for --fields: ` + strings.Join(fieldNames(), ", ") + `.
-
-A configuration cannot be changed: delete it and put it again. The first run
-starts at once; follow it with: stocktake inventory status -b photos --watch`
+	return `Columns for --fields, by default the first four: ` + strings.Join(fieldNames(), ", ") + `.
+The first run starts at once. A configuration cannot be changed: delete and put it again.`
 }
 
 // Run puts the configuration. The server has the last word on every rule; what

@@ -11,8 +11,8 @@ type inventoryRetain struct {
 	remote
 	idFlag
 	jsonFlag
-	Reports int  `help:"Keep the newest so many reports." placeholder:"N"`
-	Days    int  `help:"Keep the reports of so many days." placeholder:"N"`
+	Reports int  `help:"Keep the N newest reports." placeholder:"N"`
+	Days    int  `help:"Keep reports that are at most N days old." placeholder:"N"`
 	All     bool `help:"Keep all reports."`
 }
 

@@ -11,7 +11,7 @@ type inventoryRun struct {
 	remote
 	idFlag
 	jsonFlag
-	Wait bool `help:"Wait for the run to end, with a progress line; fail if it fails." short:"w"`
+	Wait bool `help:"Wait for the run; exit code 1 if it fails." short:"w"`
 }
 
 // Run starts a run, or joins the one that is under way and says so.

@@ -17,9 +17,9 @@ type inventoryStatus struct {
 	remote
 	Bucket string        `help:"Source bucket." short:"b" xor:"which" required:""`
 	All    bool          `help:"All buckets." xor:"which" required:""`
-	ID     string        `name:"inventory-id" aliases:"inventory_id,id" help:"Only this configuration." short:"i"`
-	Watch  bool          `help:"Show it again and again until interrupted."`
-	Every  time.Duration `help:"How often, with --watch." default:"1s"`
+	ID     string        `name:"inventory-id" aliases:"inventory_id,id" help:"Show only this configuration." short:"i"`
+	Watch  bool          `help:"Refresh until interrupted."`
+	Every  time.Duration `help:"Refresh interval of --watch." default:"1s"`
 	JSON   bool          `help:"Print one JSON object a line."`
 }
 

@@ -10,8 +10,8 @@ import (
 // keyCmd is `stocktake key`.
 type keyCmd struct {
 	List    keyList    `cmd:"" help:"List access keys, without their secrets."`
-	Create  keyCreate  `cmd:"" help:"Make an access key of the account or of a user; its secret is shown this once."`
-	Disable keyDisable `cmd:"" help:"Refuse requests signed with a key."`
+	Create  keyCreate  `cmd:"" help:"Create an access key of the account or of a user. Its secret is shown only once."`
+	Disable keyDisable `cmd:"" help:"Disable a key: requests signed with it are refused."`
 	Enable  keyEnable  `cmd:"" help:"Take back disable."`
 	Delete  keyDelete  `cmd:"" help:"Delete a key."`
 }
@@ -59,7 +59,7 @@ func (c *keyList) Run(con console) error {
 
 type keyCreate struct {
 	accessFlags
-	User string `help:"User the key is for, made if there is none. Default: the account itself." placeholder:"NAME"`
+	User string `help:"User that gets the key; created if missing. Default: the account." placeholder:"NAME"`
 	JSON bool   `help:"Print JSON."`
 }
 

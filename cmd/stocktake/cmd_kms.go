@@ -11,10 +11,10 @@ import (
 
 // kmsCmd is `stocktake kms`.
 type kmsCmd struct {
-	Create  kmsCreate  `cmd:"" help:"Make a key."`
+	Create  kmsCreate  `cmd:"" help:"Create a key."`
 	List    kmsList    `cmd:"" help:"List keys."`
-	Rotate  kmsRotate  `cmd:"" help:"Give a key a new version for what is encrypted from now on; older ones stay to decrypt."`
-	Disable kmsDisable `cmd:"" help:"Let nothing be encrypted or decrypted with a key."`
+	Rotate  kmsRotate  `cmd:"" help:"Add a new version to a key. Older versions are kept for decryption."`
+	Disable kmsDisable `cmd:"" help:"Disable a key: nothing is encrypted or decrypted with it."`
 	Enable  kmsEnable  `cmd:"" help:"Take back disable."`
 }
 
@@ -66,7 +66,7 @@ func kmsLineOf(k kms.Info) kmsLine {
 type kmsCreate struct {
 	kmsFlags
 	jsonFlag
-	Name string `arg:"" optional:"" help:"Name of the key, which can be given instead of its id."`
+	Name string `arg:"" optional:"" help:"Name of the key. It can be used instead of the id."`
 }
 
 // Run makes a key and prints its id.

@@ -13,9 +13,9 @@ import (
 
 // noticeCmd is `stocktake notice`.
 type noticeCmd struct {
-	List  noticeList  `cmd:"" help:"List the notices that no webhook took and that were given up."`
-	Retry noticeRetry `cmd:"" help:"Tell notices again, once their receiver is well."`
-	Drop  noticeDrop  `cmd:"" help:"Forget notices."`
+	List  noticeList  `cmd:"" help:"List notices that could not be delivered."`
+	Retry noticeRetry `cmd:"" help:"Deliver notices again."`
+	Drop  noticeDrop  `cmd:"" help:"Drop notices that could not be delivered."`
 }
 
 type noticeList struct {
@@ -65,8 +65,8 @@ func (r *remote) dead(ctx context.Context) (all []client.DeadNotice, err error) 
 type someNotices struct {
 	remote
 	jsonFlag
-	IDs []string `arg:"" optional:"" name:"notice" help:"Ids, as notice list shows them."`
-	All bool     `help:"All that were given up."`
+	IDs []string `arg:"" optional:"" name:"notice" help:"Ids from notice list."`
+	All bool     `help:"All notices that could not be delivered."`
 }
 
 // change carries out an action on each notice and says so. One that fails does

@@ -10,7 +10,7 @@ import (
 type objectLs struct {
 	remote
 	Where     string `arg:"" help:"oss://BUCKET/PREFIX."`
-	Recursive bool   `help:"List all objects, instead of folders." short:"r"`
+	Recursive bool   `help:"List all objects below the prefix." short:"r"`
 	JSON      bool   `help:"Print one JSON object a line."`
 }
 

@@ -15,8 +15,8 @@ import (
 type objectPut struct {
 	remote
 	jsonFlag
-	Paths     []string `arg:"" name:"path" help:"Files, or folders with --recursive, or - for standard input; then oss://BUCKET/KEY, or oss://BUCKET/PREFIX/ to keep their names."`
-	Recursive bool     `help:"Upload what is in folders." short:"r"`
+	Paths     []string `arg:"" name:"path" help:"Sources and one target. Sources: files, folders with --recursive, or - for stdin. Target: oss://BUCKET/KEY, or oss://BUCKET/PREFIX/ to keep names."`
+	Recursive bool     `help:"Upload the contents of folders." short:"r"`
 	Class     string   `help:"Storage class. Default: the bucket's." placeholder:"CLASS"`
 }
 

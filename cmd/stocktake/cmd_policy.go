@@ -9,10 +9,10 @@ import (
 
 // policyCmd is `stocktake policy`.
 type policyCmd struct {
-	List   policyList   `cmd:"" help:"List the policies that can be attached."`
+	List   policyList   `cmd:"" help:"List policies."`
 	Show   policyShow   `cmd:"" help:"Print a policy."`
-	Put    policyPut    `cmd:"" help:"Add or replace a policy; whoever has it has the new rights at once."`
-	Delete policyDelete `cmd:"" help:"Delete a policy that is attached to nobody."`
+	Put    policyPut    `cmd:"" help:"Add or replace a policy. The change takes effect at once."`
+	Delete policyDelete `cmd:"" help:"Delete a policy that is not attached to any user or role."`
 }
 
 type policyList struct {

@@ -2,7 +2,7 @@ package main
 
 // reportCmd is `stocktake report`.
 type reportCmd struct {
-	Ls     reportLs     `cmd:"" help:"List the reports below a place."`
+	Ls     reportLs     `cmd:"" help:"List reports in a bucket or a folder."`
 	Show   reportShow   `cmd:"" help:"Show a report: manifest, first rows, totals, largest prefixes."`
-	Verify reportVerify `cmd:"" help:"Check every file of a report against its manifest and summary; exit code 1 if anything is wrong."`
+	Verify reportVerify `cmd:"" help:"Check every file of a report against its manifest and summary. Exit code 1 if anything is wrong."`
 }

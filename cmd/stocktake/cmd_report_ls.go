@@ -16,7 +16,7 @@ import (
 
 type reportLs struct {
 	remote
-	Where string `arg:"" help:"Where to look: oss://BUCKET/PREFIX, or a folder on this machine with the reports of a configuration." placeholder:"PLACE"`
+	Where string `arg:"" help:"oss://BUCKET/PREFIX, or a local folder." placeholder:"PLACE"`
 	JSON  bool   `help:"Print one JSON object a line."`
 }
 

@@ -10,7 +10,7 @@ import (
 
 type reportShow struct {
 	reportPlace
-	Rows int  `help:"How many rows to show." default:"10"`
+	Rows int  `help:"Number of rows to show." default:"10"`
 	JSON bool `help:"Print manifest and summary as JSON."`
 }
 

@@ -11,11 +11,11 @@ import (
 // roleCmd is `stocktake role`.
 type roleCmd struct {
 	List   roleList   `cmd:"" help:"List roles."`
-	Create roleCreate `cmd:"" help:"Make a role that the inventory service, and whoever its trust policy names, may assume."`
-	Delete roleDelete `cmd:"" help:"Delete a role; its sessions lose their rights at once."`
+	Create roleCreate `cmd:"" help:"Create a role for the inventory service and for users that its trust policy names."`
+	Delete roleDelete `cmd:"" help:"Delete a role. Its sessions lose their rights at once."`
 	Trust  roleTrust  `cmd:"" help:"Replace the trust policy of a role."`
-	Attach roleAttach `cmd:"" help:"Give a role a policy."`
-	Detach roleDetach `cmd:"" help:"Take a policy from a role."`
+	Attach roleAttach `cmd:"" help:"Attach a policy to a role."`
+	Detach roleDetach `cmd:"" help:"Detach a policy from a role."`
 }
 
 // Help is shown by --help below the commands.

@@ -9,10 +9,10 @@ import (
 // userCmd is `stocktake user`.
 type userCmd struct {
 	List   userList   `cmd:"" help:"List users."`
-	Create userCreate `cmd:"" help:"Make a user, without keys and rights."`
+	Create userCreate `cmd:"" help:"Create a user without keys and policies."`
 	Delete userDelete `cmd:"" help:"Delete a user and its keys."`
-	Attach userAttach `cmd:"" help:"Give a user a policy."`
-	Detach userDetach `cmd:"" help:"Take a policy from a user."`
+	Attach userAttach `cmd:"" help:"Attach a policy to a user."`
+	Detach userDetach `cmd:"" help:"Detach a policy from a user."`
 }
 
 type userList struct {

@@ -19,9 +19,9 @@ import (
 // one on this machine, or Alibaba's own.
 type remote struct {
 	Endpoint  string `group:"Connection" help:"Endpoint of the OSS API." default:"http://127.0.0.1:9000"`
-	Region    string `group:"Connection" help:"Region the requests are signed for." default:"cn-hangzhou"`
-	PathStyle bool   `group:"Connection" help:"Put the bucket into the path instead of the host name. On by itself for IP addresses and localhost."`
-	Data      string `group:"Connection" help:"Data folder of a local server, whose root key is used if OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set." default:"./stocktake-data" type:"path"`
+	Region    string `group:"Connection" help:"Region that requests are signed for." default:"cn-hangzhou"`
+	PathStyle bool   `group:"Connection" help:"Put the bucket into the path instead of the host name. Always on for IP addresses and localhost."`
+	Data      string `group:"Connection" help:"Data folder of a local server. Its root key is used if OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set." default:"./stocktake-data" type:"path"`
 }
 
 // key finds the access key to sign with.

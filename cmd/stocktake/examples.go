@@ -117,6 +117,8 @@ stocktake inventory put -b photos -i sealed --destination reports --sse-kms repo
 	"clock get":     `stocktake clock get`,
 	"clock advance": `stocktake clock advance 720h`,
 	"version":       `stocktake version`,
+	"completion":    `stocktake completion bash`,
+	"man":           `stocktake man`,
 }
 
 // addExamples puts the examples below the help of the commands.

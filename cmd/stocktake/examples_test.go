@@ -1,10 +1,13 @@
 package main
 
 import (
+	"io"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
 )
 
 // TestExamples holds that each command has examples, shows them, and that they
@@ -34,13 +37,13 @@ func TestExamples(t *testing.T) {
 			}
 		}
 	}
-	var out strings.Builder
-	run(t.Context(), []string{"--help"}, console{&out, &out})
-	_, commands, _ := strings.Cut(out.String(), "Commands:\n")
-	for line := range strings.Lines(commands) {
-		words, _, _ := strings.Cut(strings.TrimLeft(line, " "), "  ")
-		if indent := len(line) - len(strings.TrimLeft(line, " ")); indent == 2 && examples[words] == "" {
+	parser, err := newParser(new(cli), console{io.Discard, io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves(parser.Model.Node, "", func(node *kong.Node, words string) {
+		if examples[words] == "" && !node.Hidden {
 			t.Errorf("%s has no example", words)
 		}
-	}
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"unicode/utf8"
 
@@ -29,21 +30,26 @@ const (
 // cli is the whole command line.
 type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Run the server: OSS API, scheduler, runs, embedded store."`
-	Demo      demoCmd      `cmd:"" help:"A whole story in one command: serve, upload a file tree, take its inventory, verify and show it."`
-	Inventory inventoryCmd `cmd:"" help:"Put, get, list, delete, run and watch inventory configurations of a bucket."`
-	Report    reportCmd    `cmd:"" help:"List, show and verify the reports that runs left behind."`
+	Demo      demoCmd      `cmd:"" help:"Run a tour: start a server, upload a folder, take its inventory, verify and show the report."`
+	Inventory inventoryCmd `cmd:"" help:"Manage and run the inventory configurations of a bucket."`
+	Report    reportCmd    `cmd:"" help:"List, show and verify reports."`
 	Object    objectCmd    `cmd:"" help:"Upload, download, list, copy and delete objects."`
-	Bucket    bucketCmd    `cmd:"" help:"Make, list and delete buckets."`
-	Key       keyCmd       `cmd:"" help:"Access keys of the account and its users."`
-	User      userCmd      `cmd:"" help:"Users of the account."`
-	Role      roleCmd      `cmd:"" help:"Roles that inventories act as and users assume."`
-	Policy    policyCmd    `cmd:"" help:"Policies that users and roles can have."`
-	Store     storeCmd     `cmd:"" help:"Check what a data folder holds."`
-	KMS       kmsCmd       `cmd:"" name:"kms" help:"Keys that objects and reports are encrypted with."`
-	Notice    noticeCmd    `cmd:"" help:"Notices to webhooks that were given up."`
-	Clock     clockCmd     `cmd:"" help:"Read and move the time of a server that was started with --clock-control."`
+	Bucket    bucketCmd    `cmd:"" help:"Create, list and delete buckets."`
+	Key       keyCmd       `cmd:"" help:"Manage the access keys of the account and its users."`
+	User      userCmd      `cmd:"" help:"Manage the users of the account."`
+	Role      roleCmd      `cmd:"" help:"Manage the roles that inventories use and users assume."`
+	Policy    policyCmd    `cmd:"" help:"Manage the policies of users and roles."`
+	Store     storeCmd     `cmd:"" help:"Check a data folder."`
+	KMS       kmsCmd       `cmd:"" name:"kms" help:"Manage the keys that encrypt objects and reports."`
+	Notice    noticeCmd    `cmd:"" help:"Manage notices that could not be delivered to webhooks."`
+	Clock     clockCmd     `cmd:"" help:"Read and move the time of a test server."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
+	Completion completionCmd `cmd:"" help:"Print a completion script for bash, zsh or fish."`
+	Man        manCmd        `cmd:"" help:"Print the manual page."`
+	Complete   completeCmd   `cmd:"" hidden:"" passthrough:"" help:"Print the completions of a command line."`
+
+	HelpAll     bool             `help:"Show help with all flags."`
 	VersionFlag kong.VersionFlag `name:"version" help:"Print the version and exit."`
 }
 
@@ -80,6 +86,16 @@ func run(ctx context.Context, args []string, con console) (code int) {
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
+	}
+	addExamples(parser.Model.Node, "")
+	args, all := wantsAllHelp(args)
+	if !all {
+		shortenHelp(parser.Model.Node)
+	}
+	if !strings.HasPrefix(args[0], "-") { // the help of a verb need not repeat the program's own flags
+		for _, f := range parser.Model.Flags {
+			f.Hidden = f.Name != "help"
+		}
 	}
 	for i, a := range args {
 		if !utf8.ValidString(a) { // the parser would put another character in its place
@@ -118,21 +134,17 @@ func run(ctx context.Context, args []string, con console) (code int) {
 
 // newParser returns the parser of the command line.
 func newParser(c *cli, con console, more ...kong.Option) (*kong.Kong, error) {
-	parser, err := kong.New(c, append([]kong.Option{
+	return kong.New(c, append([]kong.Option{
 		kong.Name("stocktake"),
 		kong.Description("Bucket inventory for object storage: say once what you want to know about a bucket; get it on time, complete and checkable."),
 		kong.UsageOnError(),
 		kong.Writers(con.out, con.err),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.PostBuild(variables),
 		kong.Configuration(settingsFile),
 		kong.Bind(con),
 		kong.Vars{"version": programVersion().String()},
 	}, more...)...)
-	if err == nil {
-		addExamples(parser.Model.Node, "")
-	}
-	return parser, err
 }
 
 func commandPath(k *kong.Context) string {

@@ -142,7 +142,7 @@ func openPlace(r *remote, where string) (place, error) {
 // reportPlace is the argument of the commands that take one report.
 type reportPlace struct {
 	remote
-	Where string `arg:"" help:"The report: oss://BUCKET/PATH of a manifest.json or of a configuration's reports, of which the newest is taken; or the same in a folder on this machine." placeholder:"PLACE"`
+	Where string `arg:"" help:"oss://BUCKET/PATH or a local path of a manifest.json, or of a configuration's reports, which means the newest." placeholder:"PLACE"`
 }
 
 // manifest finds the key of the report's manifest.

@@ -15,15 +15,15 @@ import (
 // serverFlags are the settings of a server. Their defaults ask for nothing.
 type serverFlags struct {
 	Listen    string            `help:"Address of the OSS API." default:"127.0.0.1:9000"`
-	ListenTLS string            `name:"listen-tls" help:"Second address, with TLS. Without it, --tls-cert makes --listen speak TLS." placeholder:"HOST:PORT"`
+	ListenTLS string            `name:"listen-tls" help:"Second address, with TLS. Without it, --tls-cert enables TLS on --listen." placeholder:"HOST:PORT"`
 	TLSCert   string            `name:"tls-cert" help:"Certificate chain, PEM." type:"existingfile" placeholder:"FILE" and:"tls"`
 	TLSKey    string            `name:"tls-key" help:"Private key, PEM." type:"existingfile" placeholder:"FILE" and:"tls"`
 	Data      string            `help:"Folder of the embedded store, the catalog and the keys." default:"./stocktake-data" type:"path"`
-	Region    string            `help:"Region that buckets are in." default:"cn-hangzhou"`
+	Region    string            `help:"Region of the buckets." default:"cn-hangzhou"`
 	AccountID string            `name:"account-id" help:"Account that owns the buckets." default:"1000000000000000"`
-	BaseHost  []string          `help:"Host names under which buckets are host names: BUCKET.HOST. The public OSS names are known already." placeholder:"HOST"`
-	Bucket    []string          `help:"Buckets that are made at the start if they do not exist." placeholder:"NAME"`
-	CNAME     map[string]string `name:"cname" help:"Host names that stand for one bucket each." placeholder:"HOST=BUCKET;..."`
+	BaseHost  []string          `help:"Hosts for virtual-hosted requests to BUCKET.HOST. The public OSS hosts are always known." placeholder:"HOST"`
+	Bucket    []string          `help:"Buckets to create at the start if they do not exist." placeholder:"NAME"`
+	CNAME     map[string]string `name:"cname" help:"Hosts that are mapped to one bucket each." placeholder:"HOST=BUCKET;..."`
 
 	accountFlags
 	runFlags
@@ -31,49 +31,49 @@ type serverFlags struct {
 	storeFlags
 	testFlags
 
-	LogLevel  slog.Level `group:"Log" help:"debug, info, warn or error." default:"info"`
-	LogFormat string     `group:"Log" help:"text or json." enum:"text,json" default:"text"`
-	LogFile   string     `group:"Log" help:"Append the log to a file instead of standard error; SIGHUP reopens it." type:"path" placeholder:"FILE"`
+	LogLevel  slog.Level `group:"Log" help:"Lowest level to log: debug, info, warn or error." default:"info"`
+	LogFormat string     `group:"Log" help:"Format of the log: text or json." enum:"text,json" default:"text"`
+	LogFile   string     `group:"Log" help:"Append the log to a file instead of standard error. SIGHUP reopens it." type:"path" placeholder:"FILE"`
 }
 
 type accountFlags struct {
-	Production bool   `group:"Accounts" help:"Refuse roles that nobody defined, and configurations whose runs would fail as far as can be told. So it is anyway once a role is defined."`
+	Production bool   `group:"Accounts" help:"Refuse undefined roles, and configurations whose runs would fail. Always on once a role is defined."`
 	AccessFile string `group:"Accounts" help:"YAML file that declares accounts, users, keys, roles and policies." type:"existingfile" placeholder:"FILE"`
 }
 
 type runFlags struct {
-	MaxRuns        int           `group:"Runs" help:"How many runs go at once." default:"2"`
-	ScanWorkers    int           `group:"Runs" help:"Goroutines of one run; 0 is one a core." default:"0"`
-	ScanShare      float64       `group:"Runs" help:"Share of its time that each of them works while requests are being answered, above 0 to 1; else it works all the time." default:"0.1"`
-	ShardRows      int64         `group:"Runs" help:"Rows of a shard, at most." default:"1000000"`
-	ScheduleHour   int           `group:"Runs" help:"Hour of the day at which scheduled runs are due." default:"0"`
-	ScheduleZone   string        `group:"Runs" help:"Time zone of that hour and of weekdays and dates: a name such as Europe/Berlin, or UTC+8." default:"UTC+8"`
-	Spread         time.Duration `group:"Runs" help:"Scheduled runs start up to this much after they are due, each configuration by its own share." default:"0s"`
-	LateAfter      time.Duration `group:"Runs" help:"A run that has not ended so long after it was due is late, and said to be." default:"6h"`
-	KeepRuns       int           `group:"Runs" help:"Runs kept in a configuration's history." default:"100"`
-	StrayGrace     time.Duration `group:"Runs" help:"Files of reports that no manifest names are removed after so long." default:"24h"`
-	EmptyReports   bool          `group:"Runs" help:"Write a manifest without files when nothing matched, instead of nothing."`
-	StrictVersions bool          `group:"Runs" help:"Refuse inventories of all versions for buckets without versioning, as OSS's documentation says and OSS does not."`
+	MaxRuns        int           `group:"Runs" help:"Number of concurrent runs." default:"2"`
+	ScanWorkers    int           `group:"Runs" help:"Goroutines per run; 0 means one per core." default:"0"`
+	ScanShare      float64       `group:"Runs" help:"Share of time, above 0 and at most 1, that each goroutine of a run works while requests are served." default:"0.1"`
+	ShardRows      int64         `group:"Runs" help:"Maximum number of rows per shard." default:"1000000"`
+	ScheduleHour   int           `group:"Runs" help:"Hour of the day, 0 to 23, at which scheduled runs are due." default:"0"`
+	ScheduleZone   string        `group:"Runs" help:"Time zone of the schedule: a name such as Europe/Berlin, or UTC+8." default:"UTC+8"`
+	Spread         time.Duration `group:"Runs" help:"Start scheduled runs up to this much after their due time, spread over the configurations." default:"0s"`
+	LateAfter      time.Duration `group:"Runs" help:"Report a run as late if it has not finished this long after its due time." default:"6h"`
+	KeepRuns       int           `group:"Runs" help:"Number of runs to keep in the history of a configuration." default:"100"`
+	StrayGrace     time.Duration `group:"Runs" help:"Remove report files that no manifest names after this time." default:"24h"`
+	EmptyReports   bool          `group:"Runs" help:"Write a manifest even when no object matched."`
+	StrictVersions bool          `group:"Runs" help:"Refuse inventories of all versions for buckets without versioning. The documentation of OSS says so; OSS accepts them."`
 }
 
 type noticeFlags struct {
-	Webhook           map[string]string `group:"Notices" help:"Receivers that are told when runs succeed, fail, are late and recover." placeholder:"NAME=URL;..."`
-	WebhookEvents     []string          `group:"Notices" help:"Events to tell: succeeded, failed, late, recovered. Default: all." placeholder:"EVENT"`
-	WebhookSecretFile string            `group:"Notices" help:"File with the secret that notices are signed with. Default: one is made in the data folder (webhook.secret)." placeholder:"FILE"`
+	Webhook           map[string]string `group:"Notices" help:"Receivers of notices about runs that succeed, fail, are late or recover." placeholder:"NAME=URL;..."`
+	WebhookEvents     []string          `group:"Notices" help:"Events to send: succeeded, failed, late, recovered. Default: all." placeholder:"EVENT"`
+	WebhookSecretFile string            `group:"Notices" help:"File with the secret that signs notices. Default: webhook.secret in the data folder, created when needed." placeholder:"FILE"`
 }
 
 type storeFlags struct {
-	CacheSize   byteSize      `group:"Store" help:"Memory for blocks of the index." default:"64MiB"`
-	BodyTimeout time.Duration `group:"Store" help:"A request body that stands still for so long is given up." default:"30s"`
+	CacheSize   byteSize      `group:"Store" help:"Memory for the cache of the index." default:"64MiB"`
+	BodyTimeout time.Duration `group:"Store" help:"Abort a request whose body makes no progress for this long." default:"30s"`
 
-	AllowCallbacks   bool           `group:"Store" help:"Carry out the callbacks that PutObject may ask for: the server then sends requests to addresses of the internet that clients name."`
-	CallbackNetworks []netip.Prefix `group:"Store" help:"Networks that callbacks may reach besides the internet, such as 10.1.0.0/16; else none that is local, private or reserved." placeholder:"RANGE"`
+	AllowCallbacks   bool           `group:"Store" help:"Send the callbacks that PutObject may ask for, to addresses on the internet that clients name."`
+	CallbackNetworks []netip.Prefix `group:"Store" help:"Local, private or reserved networks that callbacks may reach, such as 10.1.0.0/16." placeholder:"RANGE"`
 }
 
 type testFlags struct {
-	Ephemeral    bool   `group:"Tests" help:"Serve a temporary folder on a free port, print one line of JSON that says how to reach it, and remove everything at the end."`
-	ClockControl bool   `group:"Tests" help:"Let the account move the server's time ahead (stocktake clock). Never on a server that others use."`
-	Seed         string `group:"Tests" help:"Derive ids, names and times of reports from this text: the same input then gives the same bytes." placeholder:"TEXT"`
+	Ephemeral    bool   `group:"Tests" help:"Serve a temporary folder on a free port and print one line of JSON with its address and keys. For tests of other programs."`
+	ClockControl bool   `group:"Tests" help:"Let the account move the server's time (stocktake clock). For tests only."`
+	Seed         string `group:"Tests" help:"Derive ids, names and times of reports from this text, so that equal input produces equal bytes." placeholder:"TEXT"`
 }
 
 // config returns the settings of the flags and of the environment. Its errors
