@@ -22,7 +22,7 @@ type accessFlags struct {
 // refused, so that a mistyped path does not become one.
 func (f *accessFlags) open() (*ram.Directory, error) {
 	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
-		return nil, usagef("--data: %s is no folder; start a server on it first", f.Data)
+		return nil, usagef("--data: %s is not a folder: start a server on it first", f.Data)
 	}
 	if err := server.Folder(f.Data).Check(); err != nil {
 		return nil, err
@@ -69,8 +69,7 @@ func (f *accessFlags) edit(con console, out jsonFlag, done accessChange, change 
 	return out.say(con, done, "%s", done)
 }
 
-// accessError tells input that the directory can never take from what it has,
-// or lacks.
+// accessError marks input that the directory can never accept as a usage error.
 func accessError(err error) error {
 	_, isPolicy := errors.AsType[*ram.PolicyError](err)
 	if isPolicy || errors.Is(err, ram.ErrInvalidName) || errors.Is(err, ram.ErrDuration) {

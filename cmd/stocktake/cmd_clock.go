@@ -43,7 +43,7 @@ type clockAdvance struct {
 // Run moves the clock and shows the time it then has.
 func (c *clockAdvance) Run(ctx context.Context, con console) error {
 	if c.By < 0 {
-		return usagef("the clock can only be moved ahead")
+		return usagef("the clock can only be moved forward")
 	}
 	admin, err := c.admin()
 	if err != nil {

@@ -45,7 +45,7 @@ const (
 	demoIASize  = 256 << 10 // files of at least so many bytes are put as IA
 )
 
-// Run tells the story.
+// Run runs the tour.
 func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 	from, err := c.tree(ctx)
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	if cfg.Listen != c.Listen {
-		sayf(con.out, "== %s is in use: taking another port\n", c.Listen)
+		sayf(con.out, "== %s is in use: using another port\n", c.Listen)
 	}
 	s, err := server.New(ctx, cfg)
 	if err != nil {
@@ -89,7 +89,7 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 	if c.Exit {
 		return nil
 	}
-	sayf(con.out, "\nThe server is on. Press Ctrl-C to end it.\n")
+	sayf(con.out, "\nThe server is running. Press Ctrl-C to stop it.\n")
 	<-ctx.Done()
 	return nil
 }
@@ -106,7 +106,7 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *
 		return err
 	}
 	if len(tree.files) == 0 {
-		return usagef("--from: there is no file in %s", from)
+		return usagef("--from: %s has no files", from)
 	}
 	tree.saySkipped(con)
 	start := time.Now()
@@ -177,7 +177,7 @@ func (c *demoCmd) whereabouts(w io.Writer, s *server.Server) {
 `, s.Endpoint(), s.Config().Region, key.ID, key.Secret, demoBucket, demoReports, demoPrefix, demoBucket, demoID, s.Config().Data)
 	if c.Exit {
 		if c.Data == "" {
-			sayln(w, "   The server ends here and the store is removed; --data DIR keeps it.")
+			sayln(w, "   The server stops here and its data is removed; --data DIR keeps it.")
 		}
 		return
 	}
@@ -225,7 +225,7 @@ func rounded(d time.Duration) time.Duration {
 	return d.Round(10 * time.Millisecond)
 }
 
-// demoConfiguration asks for every column a report can have on any store.
+// demoConfiguration returns a configuration with every column that any store has.
 func demoConfiguration(account string) stocktake.InventoryConfiguration {
 	return stocktake.InventoryConfiguration{
 		ID:        demoID,
@@ -256,7 +256,7 @@ func (c *demoCmd) tree(ctx context.Context) (string, error) {
 			return src, nil
 		}
 	}
-	return "", usagef("there is no Go distribution to upload here: name a folder with --from")
+	return "", usagef("no Go distribution was found to upload: name a folder with --from")
 }
 
 // folder is the store's folder and what to do with it at the end.

@@ -56,11 +56,11 @@ func follow(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer
 	return r, nil
 }
 
-// wait is follow for a run that goes on if it is left.
+// wait is follow for a run that continues if the command is interrupted.
 func wait(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer) (stocktake.Run, error) {
 	r, err := follow(ctx, cl, r, w)
 	if ctx.Err() != nil && err != nil {
-		sayf(w, "the run goes on; to end it: stocktake inventory cancel -b %s -i %s\n", printable(r.Bucket), printable(r.Configuration))
+		sayf(w, "the run continues; to cancel it: stocktake inventory cancel -b %s -i %s\n", printable(r.Bucket), printable(r.Configuration))
 	}
 	return r, err
 }

@@ -36,7 +36,7 @@ func (c *inventoryCheck) Run(ctx context.Context, con console) error {
 
 func printCheck(con console, s stocktake.InventoryStatus) error {
 	if len(s.Warnings) == 0 {
-		_, err := sayf(con.out, "%s of bucket %s: destination, role and key are in order\n", s.Configuration, s.Bucket)
+		_, err := sayf(con.out, "%s of bucket %s: destination, role and key are usable\n", s.Configuration, s.Bucket)
 		return err
 	}
 	for _, w := range s.Warnings {

@@ -113,7 +113,7 @@ func describing(line *kong.Context) error {
 		}
 		switch p.Flag.Group.Key {
 		case "Report", "Schedule", "Filter":
-			return usagef("--%s: --file says it all; change the file, or leave --file out", p.Flag.Name)
+			return usagef("--%s: cannot be combined with --file: change the file, or omit --file", p.Flag.Name)
 		}
 	}
 	return nil
@@ -124,10 +124,10 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 		return c.fromFile()
 	}
 	if !stocktake.ValidBucketName(c.Bucket) {
-		return cfg, usagef("--bucket: %q is no name of a bucket", c.Bucket)
+		return cfg, usagef("--bucket: %q is not the name of a bucket", c.Bucket)
 	}
 	if p, ok := strings.CutSuffix(c.DestinationPrefix, "/"); ok {
-		return cfg, usagef("--destination-prefix: write %q: a / comes after it anyway", p)
+		return cfg, usagef("--destination-prefix: write %q: a / is added to it", p)
 	}
 	if c.ID == "" {
 		return cfg, usagef("--inventory-id is missing")
@@ -230,5 +230,5 @@ func parseTime(s string) (int64, error) {
 			return t.Unix(), nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no time such as 2026-01-05, 2026-01-05T16:00:00Z or 1767628800", s)
+	return 0, fmt.Errorf("%q is not a time such as 2026-01-05, 2026-01-05T16:00:00Z or 1767628800", s)
 }

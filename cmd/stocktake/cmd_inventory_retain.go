@@ -19,10 +19,10 @@ type inventoryRetain struct {
 // Run sets which reports are kept.
 func (c *inventoryRetain) Run(ctx context.Context, con console) error {
 	if c.All && (c.Reports != 0 || c.Days != 0) {
-		return usagef("--all cannot be had with --reports or --days")
+		return usagef("--all cannot be combined with --reports or --days")
 	}
 	if !c.All && c.Reports == 0 && c.Days == 0 {
-		return usagef("say what to keep: --reports N, --days N, both (what either keeps stays), or --all")
+		return usagef("say what to keep: --reports N, --days N, both (a report that either keeps is kept), or --all")
 	}
 	cl, err := c.client()
 	if err != nil {
@@ -36,7 +36,7 @@ func (c *inventoryRetain) Run(ctx context.Context, con console) error {
 }
 
 func kept(r stocktake.Retention) string {
-	const others = "; the next run that succeeds removes the others"
+	const others = "; the next successful run removes the others"
 	switch {
 	case r.Reports > 0 && r.Days > 0:
 		return fmt.Sprintf("the newest %s and those of %s are kept"+others, many(int64(r.Reports), "report"), many(int64(r.Days), "day"))

@@ -29,7 +29,7 @@ func (c *inventoryRun) Run(ctx context.Context, con console) error {
 		return explain(err, "run "+c.ID+" of bucket "+c.Bucket)
 	}
 	if slices.ContainsFunc(before, func(b stocktake.Run) bool { return b.ID == r.ID }) {
-		sayln(con.err, "a run is under way already; no other is started")
+		sayln(con.err, "a run is in progress already: joined it")
 	}
 	if c.Wait {
 		if r, err = wait(ctx, cl, r, con.err); err != nil {

@@ -20,7 +20,7 @@ func (c *inventorySuspend) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return explain(err, "suspend "+c.ID+" of bucket "+c.Bucket)
 	}
-	return c.say(con, s, "suspended %s of bucket %s: it runs only when asked to", s.Configuration, s.Bucket)
+	return c.say(con, s, "suspended %s of bucket %s: it runs only on request", s.Configuration, s.Bucket)
 }
 
 type inventoryResume struct {

@@ -31,7 +31,7 @@ type kmsFlags struct {
 
 func (f *kmsFlags) open() (*kms.Keys, error) {
 	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
-		return nil, usagef("--data: %s is no folder; start a server on it first", f.Data)
+		return nil, usagef("--data: %s is not a folder: start a server on it first", f.Data)
 	}
 	master, err := envMaster()
 	if err != nil {
@@ -40,7 +40,7 @@ func (f *kmsFlags) open() (*kms.Keys, error) {
 	return server.OpenKeys(server.Folder(f.Data), master)
 }
 
-// kmsError tells input that no ring of keys can take.
+// kmsError marks input that can never be accepted as a usage error.
 func kmsError(err error) error {
 	if errors.Is(err, kms.ErrInvalidName) {
 		return usageError{err}

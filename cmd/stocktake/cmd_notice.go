@@ -43,7 +43,7 @@ func (c *noticeList) Run(ctx context.Context, con console) error {
 		}
 		t.row(n.ID, n.Webhook, what.Event, what.Run.Bucket, what.Run.Configuration, when(n.Made), n.Attempts, n.Error)
 	}
-	return t.flush("no notice was given up")
+	return t.flush("no undelivered notices")
 }
 
 // dead reads all notices that were given up, by id.
@@ -74,9 +74,9 @@ type someNotices struct {
 func (c *someNotices) change(ctx context.Context, con console, action func(*client.Admin, context.Context, string) error, done string) error {
 	switch {
 	case c.All && len(c.IDs) > 0:
-		return usagef("name notices, or give --all; not both")
+		return usagef("name notices or use --all, not both")
 	case !c.All && len(c.IDs) == 0:
-		return usagef("name notices, as stocktake notice list shows them, or give --all")
+		return usagef("name notices (stocktake notice list), or use --all")
 	}
 	if c.All {
 		all, err := c.dead(ctx)
@@ -122,9 +122,9 @@ type (
 	noticeDrop  struct{ someNotices }
 )
 
-// Run tells notices again.
+// Run delivers notices again.
 func (c *noticeRetry) Run(ctx context.Context, con console) error {
-	return c.change(ctx, con, (*client.Admin).RetryNotice, "to be told again")
+	return c.change(ctx, con, (*client.Admin).RetryNotice, "queued again")
 }
 
 // Run forgets notices.

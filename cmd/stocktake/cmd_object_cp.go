@@ -41,7 +41,7 @@ func (c *objectCp) Run(ctx context.Context, con console) error {
 		}
 		all = copies(ctx, oc, copier, from, to)
 	case from.isFolder():
-		return usagef("%s names no object: write its key, or copy all below it with --recursive", from)
+		return usagef("%s names no object: add its key, or copy all below it with --recursive", from)
 	default:
 		if to.isFolder() {
 			to = to.below(path.Base(from.key))

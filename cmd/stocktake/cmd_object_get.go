@@ -35,7 +35,7 @@ func (c *objectGet) Run(ctx context.Context, con console) error {
 	case c.Recursive:
 		return c.folder(ctx, con, oc, from)
 	case from.isFolder():
-		return usagef("%s names no object: write its key, or download all below it with --recursive", from)
+		return usagef("%s names no object: add its key, or download all below it with --recursive", from)
 	case c.To == "-":
 		body, err := openObject(ctx, oc, from)
 		if err != nil {

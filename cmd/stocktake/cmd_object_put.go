@@ -97,7 +97,7 @@ func (c *objectPut) find(con console, u *oss.Uploader, from []string, to objectA
 		case !st.Mode().IsRegular():
 			return nil, 0, usagef("%s is not a regular file", path)
 		case len(from) > 1 && !to.isFolder():
-			return nil, 0, usagef("%s: several files go below a prefix: write %s/", to, to)
+			return nil, 0, usagef("%s: several files need a prefix: use %s/", to, to)
 		}
 		at := to
 		if to.isFolder() {
@@ -120,7 +120,7 @@ func (c *objectPut) find(con console, u *oss.Uploader, from []string, to objectA
 // fromStdin uploads standard input, whose size is not known.
 func (c *objectPut) fromStdin(ctx context.Context, con console, oc *oss.Client, to objectAddress, class oss.StorageClassType) error {
 	if to.isFolder() {
-		return usagef("%s: standard input needs a key", to)
+		return usagef("%s: standard input needs a full key", to)
 	}
 	if _, err := oc.NewUploader().UploadFrom(ctx, &oss.PutObjectRequest{Bucket: &to.bucket, Key: &to.key, StorageClass: class}, struct{ io.Reader }{os.Stdin}); err != nil {
 		return explain(err, "upload "+to.String())

@@ -28,7 +28,7 @@ func (c *objectRm) Run(ctx context.Context, con console) error {
 			return err
 		}
 		if a.key == "" && !c.Recursive {
-			return usagef("%s names no object: write its key, or delete all with --recursive", a)
+			return usagef("%s names no object: add its key, or delete all with --recursive", a)
 		}
 		at = append(at, a)
 	}

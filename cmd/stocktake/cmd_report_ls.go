@@ -115,7 +115,7 @@ func lineAt(ctx context.Context, p *place, key string) (reportLine, error) {
 type reportLine struct {
 	Created  time.Time `json:"created"`
 	Source   string    `json:"source"`
-	Rows     int64     `json:"rows"` // -1: no summary tells
+	Rows     int64     `json:"rows"` // -1: the report has no summary
 	Files    int       `json:"files"`
 	Size     int64     `json:"size"`
 	Manifest string    `json:"manifest"`

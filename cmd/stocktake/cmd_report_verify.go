@@ -15,7 +15,7 @@ type reportVerify struct {
 }
 
 // errReportWrong is the exit code 1 of a report that is not what it says.
-var errReportWrong = errors.New("the report is not right")
+var errReportWrong = errors.New("the report is damaged")
 
 // Run verifies a report.
 func (c *reportVerify) Run(ctx context.Context, con console) (err error) {

@@ -20,9 +20,8 @@ type roleCmd struct {
 
 // Help is shown by --help below the commands.
 func (roleCmd) Help() string {
-	return `A role that nobody defined acts with the rights of its account, until the first role
-is defined: from then on an inventory configuration needs a role that exists and may
-write its reports.`
+	return `Until the first role is defined, every role has the rights of its account. From then on
+the role of an inventory configuration must exist and be allowed to write its reports.`
 }
 
 // A roleLine is a role in the output for programs.

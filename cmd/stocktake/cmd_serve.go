@@ -66,7 +66,7 @@ func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (er
 	switch {
 	case c.Ephemeral:
 		err = announceJSON(con, s)
-	case c.LogFormat == "json" || file != nil: // whoever reads lines of JSON gets nothing else
+	case c.LogFormat == "json" || file != nil: // a log of JSON lines has no other lines
 		announceTo(log, s)
 	default:
 		announce(con, s)
@@ -75,11 +75,11 @@ func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (er
 		return errors.Join(err, s.Close())
 	}
 	go reloadOnHangup(ctx, hangups, s, file, log)
-	defer context.AfterFunc(ctx, func() { log.Info("told to end: what is under way finishes") })()
+	defer context.AfterFunc(ctx, func() { log.Info("shutting down: requests and runs in progress finish") })()
 	if err := s.Serve(ctx); err != nil {
 		return err
 	}
-	log.Info("the server has ended")
+	log.Info("the server has stopped")
 	return nil
 }
 
@@ -88,7 +88,7 @@ func (c *serveCmd) check(con console, cfg server.Config) error {
 	if err := server.Check(cfg); err != nil {
 		return err
 	}
-	_, err := sayln(con.out, "the settings are in order")
+	_, err := sayln(con.out, "the settings are valid")
 	return err
 }
 

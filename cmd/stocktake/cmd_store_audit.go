@@ -25,7 +25,7 @@ contents of files are not read. What a killed server left half done is finished 
 at any start.`
 }
 
-// maxProblems is how many problems are told; all are counted.
+// maxProblems is how many problems are listed; all are counted.
 const maxProblems = 1000
 
 // auditResult is the result for programs.
@@ -54,7 +54,7 @@ type auditProblem struct {
 // Run audits the store.
 func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
 	if st, err := os.Stat(server.Folder(c.Data).Index()); err != nil || !st.IsDir() {
-		return usagef("--data: %s holds no store: there is no folder index in it", c.Data)
+		return usagef("--data: %s holds no store: it has no folder named index", c.Data)
 	}
 	st, err := server.OpenStore(ctx, server.Folder(c.Data), store.Options{Log: newLogger(con.err, slog.LevelWarn, "text")})
 	if err != nil {
@@ -89,7 +89,7 @@ func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
 		err = res.print(con.out)
 	}
 	if err == nil && !res.OK {
-		err = fmt.Errorf("the store in %s is not right: %s", c.Data, many(res.Wrong, "problem"))
+		err = fmt.Errorf("the store in %s is damaged: %s", c.Data, many(res.Wrong, "problem"))
 	}
 	return err
 }

@@ -73,8 +73,8 @@ func variables(k *kong.Kong) error {
 
 const envPrefix = "STOCKTAKE_"
 
-// foreignVariables are those that Kubernetes sets in every pod beside a service
-// that is called stocktake.
+// foreignVariables are those that Kubernetes sets in every pod when a service is
+// called stocktake.
 var foreignVariables = regexp.MustCompile(`^STOCKTAKE_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
 // unknownVariables refuses environment variables that start as ours do and that

@@ -36,17 +36,17 @@ func argument(err *oss.ServiceError) string {
 func explain(err error, doing string) error {
 	switch {
 	case errors.Is(err, stocktake.ErrInventoryExists):
-		return fmt.Errorf("%s: the configuration exists already; it cannot be changed, delete it first", doing)
+		return fmt.Errorf("%s: the configuration exists already and cannot be changed: delete it first", doing)
 	case errors.Is(err, stocktake.ErrNoSuchInventory):
-		return fmt.Errorf("%s: there is no such configuration", doing)
+		return fmt.Errorf("%s: no such configuration", doing)
 	case errors.Is(err, stocktake.ErrNoSuchBucket):
-		return fmt.Errorf("%s: there is no such bucket", doing)
+		return fmt.Errorf("%s: no such bucket", doing)
 	case errors.Is(err, stocktake.ErrNoSuchRun):
-		return fmt.Errorf("%s: no run of it is going", doing)
+		return fmt.Errorf("%s: it has no current run", doing)
 	}
 	if serr, ok := serviceError(err); ok {
 		if strings.Contains(serr.Message, plainToTLS) {
-			return fmt.Errorf("%s: the server speaks TLS: write --endpoint https://HOST:PORT", doing)
+			return fmt.Errorf("%s: the server expects TLS: use --endpoint https://HOST:PORT", doing)
 		}
 		err := fmt.Errorf("%s: %s: %s%s (status %d, request %s)", doing, serr.Code, serr.Message, argument(serr), serr.StatusCode, serr.RequestID)
 		if inputCodes[serr.Code] {
@@ -63,8 +63,8 @@ func explain(err error, doing string) error {
 	return unreachable(err, doing)
 }
 
-// away reports whether no answer came, or none but that the server cannot give
-// one now: it may come back.
+// away reports whether the server could not be reached or cannot answer now, so
+// that a later attempt may succeed.
 func away(err error) bool {
 	if serr, ok := serviceError(err); ok {
 		return serr.StatusCode >= http.StatusInternalServerError || serr.StatusCode == http.StatusTooManyRequests
@@ -79,13 +79,13 @@ const plainToTLS = "Client sent an HTTP request to an HTTPS server"
 // unreachable says what to look at when no answer came.
 func unreachable(err error, doing string) error {
 	if errors.Is(err, http.ErrSchemeMismatch) {
-		return fmt.Errorf("%s: the server speaks HTTP without TLS: write --endpoint http://HOST:PORT", doing)
+		return fmt.Errorf("%s: the server does not use TLS: use --endpoint http://HOST:PORT", doing)
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return fmt.Errorf("%s: %w: is the server on (stocktake serve), and --endpoint right?", doing, op)
+		return fmt.Errorf("%s: %w: is the server running (stocktake serve), and is --endpoint right?", doing, op)
 	}
 	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return fmt.Errorf("%s: nobody known signed the server's certificate: name its file in SSL_CERT_FILE (%w)", doing, unknown)
+		return fmt.Errorf("%s: the server's certificate is not signed by a known authority: set SSL_CERT_FILE to its file (%w)", doing, unknown)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -33,9 +33,9 @@ func TestExplainNoAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for endpoint, want := range map[string]string{
-		"http://" + gone.Addr().String():                "is the server on (stocktake serve)",
-		strings.Replace(plain.URL, "http", "https", 1):  "write --endpoint http://",
-		strings.Replace(secure.URL, "https", "http", 1): "write --endpoint https://",
+		"http://" + gone.Addr().String():                "is the server running (stocktake serve)",
+		strings.Replace(plain.URL, "http", "https", 1):  "use --endpoint http://",
+		strings.Replace(secure.URL, "https", "http", 1): "use --endpoint https://",
 		secure.URL: "SSL_CERT_FILE",
 	} {
 		oc, err := newOSSClient(endpoint, "cn-hangzhou", true, server.AccessKey{ID: "id", Secret: "secret"})

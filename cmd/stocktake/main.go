@@ -19,12 +19,12 @@ import (
 	"github.com/stocktake/stocktake/internal/server"
 )
 
-// Exit codes, besides 0 for what was done. The difference is whether the same
-// command can succeed once the world has changed: a thing that is named but not
-// there is 1, a name that nothing can have is 2. docs/operating.md tells users.
+// Exit codes besides 0. Code 1 means that the same command may succeed later, such
+// as on a bucket that does not exist yet; code 2 that it never can, such as on an
+// invalid name. docs/operating.md documents them.
 const (
-	exitFailed = 1 // it failed, was refused or interrupted, or what was checked is not right
-	exitUsage  = 2 // the command line, the environment or a file on this machine needs correcting
+	exitFailed = 1 // the command failed, was refused or interrupted, or a check found a problem
+	exitUsage  = 2 // invalid command line, environment or local file
 )
 
 // cli is the whole command line.
@@ -98,7 +98,7 @@ func run(ctx context.Context, args []string, con console) (code int) {
 		}
 	}
 	for i, a := range args {
-		if !utf8.ValidString(a) { // the parser would put another character in its place
+		if !utf8.ValidString(a) { // the parser would replace the invalid bytes
 			sayf(con.err, "stocktake: argument %d is not UTF-8: %q\n", i+1, a)
 			return exitUsage
 		}

@@ -5,16 +5,15 @@ import (
 	"runtime/debug"
 )
 
-// Beside the block cache the process needs little, but a run goes through blocks
-// of the index at hundreds of megabytes a second, each of them garbage a moment
-// later: with Go's usual setting the collector would run several times in the
-// second that a run takes. So the heap may grow further before it is collected,
-// up to a limit that keeps the process under 256 MiB with the default cache, and its
-// pages the same ones: memory that is new to the process costs more than the
-// collector does.
+// A run reads blocks of the index at hundreds of megabytes a second, and each block
+// is garbage a moment later. With Go's default setting the collector would run
+// several times a second. The heap may therefore grow further between collections,
+// up to a limit that keeps the process below 256 MiB with the default cache. A
+// higher limit is slower: pages that are new to the process cost more than the
+// collector.
 const (
-	gcPercent  = 400
-	besideHeap = 96 << 20 // bytes beside the cache that the collector aims to stay below
+	gcPercent        = 400
+	heapBesidesCache = 96 << 20 // bytes; the collector's target for everything but the cache
 )
 
 // boundMemory sets the collector for a server with a cache of so many bytes. What
@@ -24,6 +23,6 @@ func boundMemory(cache int64) {
 		debug.SetGCPercent(gcPercent)
 	}
 	if _, ok := os.LookupEnv("GOMEMLIMIT"); !ok {
-		debug.SetMemoryLimit(cache + besideHeap)
+		debug.SetMemoryLimit(cache + heapBesidesCache)
 	}
 }

@@ -65,7 +65,7 @@ func findManifest(where string) (manifest string, err error) {
 		return "", err
 	}
 	if len(all) == 0 {
-		return "", fmt.Errorf("%s holds no report: name a %s, its folder, or the folder above with data/ beside it", where, report.ManifestName)
+		return "", fmt.Errorf("%s holds no report: name a %s, its folder, or the folder that holds it and data/", where, report.ManifestName)
 	}
 	return slices.Max(all), nil // the names are times, and sort as such
 }

@@ -125,7 +125,7 @@ func openPlace(r *remote, where string) (place, error) {
 	if rest, ok := strings.CutPrefix(where, "oss://"); ok {
 		bucket, path, _ := strings.Cut(rest, "/")
 		if bucket == "" {
-			return place{}, usagef("%q names no bucket: write oss://BUCKET/PATH", where)
+			return place{}, usagef("%q names no bucket: use oss://BUCKET/PATH", where)
 		}
 		c, err := r.ossClient()
 		if err != nil {
@@ -134,7 +134,7 @@ func openPlace(r *remote, where string) (place, error) {
 		return place{bucket: &ossBucket{c, bucket}, path: path, name: "oss://" + bucket, close: func() error { return nil }}, nil
 	}
 	if strings.Contains(where, "://") {
-		return place{}, usagef("%q: a report is at oss://BUCKET/PATH or in a folder", where)
+		return place{}, usagef("%q: a report is at oss://BUCKET/PATH or in a local folder", where)
 	}
 	return openFolder(where)
 }
@@ -176,7 +176,7 @@ func newestManifest(ctx context.Context, p place) (string, error) {
 		}
 	}
 	if newest == "" {
-		return "", fmt.Errorf("there is no complete report (no %s) below %s", report.ManifestName, p.where(prefix))
+		return "", fmt.Errorf("no complete report (no %s) below %s", report.ManifestName, p.where(prefix))
 	}
 	return newest, nil
 }

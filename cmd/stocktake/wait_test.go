@@ -44,7 +44,7 @@ func TestWaitInterrupted(t *testing.T) {
 		if code == 0 {
 			continue
 		}
-		for _, want := range []string{"the run goes on; to end it: stocktake inventory cancel -b photos -i daily\n", "stocktake: interrupted\n"} {
+		for _, want := range []string{"the run continues; to cancel it: stocktake inventory cancel -b photos -i daily\n", "stocktake: interrupted\n"} {
 			if !strings.Contains(errs.String(), want) {
 				t.Errorf("an interrupt says %q; want %q in it", errs.String(), want)
 			}

@@ -5,7 +5,7 @@ package clock
 
 import "time"
 
-// A Clock tells the time and wakes people up.
+// A Clock returns the time and makes timers.
 type Clock interface {
 	// Now is the current time, in UTC and without a monotonic part, so that it
 	// can be stored and compared with what was stored.

@@ -8,7 +8,7 @@ import (
 )
 
 // Movable is a clock that can be put ahead. It is for tests and for
-// `serve --clock-control`; never give it to a stranger.
+// `serve --clock-control`; never enable it for untrusted clients.
 //
 // All methods may be called at once from many goroutines.
 type Movable struct {
@@ -20,7 +20,7 @@ type Movable struct {
 	pinned time.Time // not zero while Advance goes: time stands still between its steps
 	timers []*movableTimer
 	holds  int
-	idle   chan struct{} // closed when holds comes down to 0; nil if nobody waits
+	idle   chan struct{} // closed when holds comes down to 0; nil if no caller waits
 
 	advancing sync.Mutex
 }

@@ -96,7 +96,7 @@ func (m *Metrics) Notices(count func(context.Context) (waiting, dead int64, err 
 
 type notices func(context.Context) (waiting, dead int64, err error)
 
-var noticesDesc = prometheus.NewDesc("stocktake_notices", "Notices that wait to be told to their webhook, and those given up (dead).", []string{"state"}, nil)
+var noticesDesc = prometheus.NewDesc("stocktake_notices", "Notices that wait for delivery to their webhook, and those that could not be delivered (dead).", []string{"state"}, nil)
 
 // Describe implements prometheus.Collector.
 func (notices) Describe(descs chan<- *prometheus.Desc) { descs <- noticesDesc }

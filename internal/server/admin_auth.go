@@ -8,16 +8,16 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// accountOnly guards what is the server's own, below /-/, and for nobody but the
-// account itself. Requests are signed like those of the OSS API, by signature V4,
-// as if for the bucket "-": GET looks and POST changes.
+// accountOnly guards paths below /-/ that only the account itself may use. Requests
+// are signed like those of the OSS API, by signature V4, as if for the bucket "-".
+// GET reads and POST changes.
 type accountOnly struct {
 	access  *ram.Directory
 	account string
 	now     func() time.Time // of the server
 }
 
-// refuses answers a request that is not the owner's; else it does nothing.
+// refuses answers a request that the account did not sign, and reports so.
 func (a *accountOnly) refuses(w http.ResponseWriter, r *http.Request, target signature.Target) bool {
 	status, text := a.judge(r, target)
 	if status == 0 {
@@ -27,7 +27,7 @@ func (a *accountOnly) refuses(w http.ResponseWriter, r *http.Request, target sig
 	return true
 }
 
-// judge gives the status and text of a refusal; 0 lets the request pass.
+// judge returns the status and text of a refusal; status 0 lets the request pass.
 func (a *accountOnly) judge(r *http.Request, target signature.Target) (status int, text string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		return http.StatusMethodNotAllowed, "GET reads, POST changes"
@@ -43,7 +43,7 @@ func (a *accountOnly) judge(r *http.Request, target signature.Target) (status in
 	if err != nil {
 		return http.StatusForbidden, "the access key is not known"
 	}
-	// Requests are signed in the time of whoever sends them, which need not be ours.
+	// Clients sign with their own time, which may differ from the server's.
 	if _, err := auth.Verify(r, []signature.Target{target}, secret, time.Now()); err != nil {
 		if _, err := auth.Verify(r, []signature.Target{target}, secret, a.now()); err != nil {
 			return http.StatusForbidden, "the signature does not match, or is too old"

@@ -49,5 +49,5 @@ func (h *clockHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(clockReply{h.clock.Now()}) // nobody is left to tell
+	_ = json.NewEncoder(w).Encode(clockReply{h.clock.Now()}) // the client has left
 }

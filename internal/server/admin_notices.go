@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// noticesPath is where the account sees the notices that were given up (GET
-// ?after=ID, by id), and has one told again (POST ?retry=ID) or forgotten (POST
+// noticesPath is where the account lists the notices that could not be delivered (GET
+// ?after=ID, by id), and has one delivered again (POST ?retry=ID) or dropped (POST
 // ?drop=ID).
 const noticesPath = "/-/notices"
 
@@ -63,7 +63,7 @@ func (h *noticesHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(reply) // nobody is left to tell
+	_ = json.NewEncoder(w).Encode(reply) // the client has left
 }
 
 func (h *noticesHandler) page(r *http.Request, after string) (noticesReply, error) {
@@ -75,7 +75,7 @@ func (h *noticesHandler) page(r *http.Request, after string) (noticesReply, erro
 	return reply, err
 }
 
-var errNoChange = errors.New("POST wants ?retry=ID or ?drop=ID")
+var errNoChange = errors.New("POST needs ?retry=ID or ?drop=ID")
 
 func (h *noticesHandler) change(r *http.Request, q url.Values) error {
 	switch {
@@ -96,7 +96,7 @@ func (h *noticesHandler) fail(w http.ResponseWriter, err error) {
 	case errors.Is(err, notify.ErrNoHook):
 		http.Error(w, err.Error(), http.StatusConflict)
 	default:
-		h.log.Error("the catalog fails, so that notices are not shown or changed", "err", err)
-		http.Error(w, "the catalog fails; the log says how", http.StatusInternalServerError)
+		h.log.Error("notices cannot be read or changed: the catalog failed", "err", err)
+		http.Error(w, "the catalog failed; see the server's log", http.StatusInternalServerError)
 	}
 }

@@ -78,7 +78,7 @@ type Config struct {
 	BodyTimeout time.Duration // a request body without progress for this long is given up; 0 means 30s
 
 	AllowCallbacks   bool           // send the callbacks that PutObject may ask for
-	CallbackNetworks []netip.Prefix // where they may go besides the internet, such as 10.1.0.0/16; none means nowhere
+	CallbackNetworks []netip.Prefix // local networks that callbacks may reach, such as 10.1.0.0/16; empty means none
 
 	ClockControl bool   // let the account move the server's time ahead; for tests
 	Seed         string // derive ids, names and times of reports from this text; empty: from chance

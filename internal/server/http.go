@@ -10,7 +10,7 @@ import (
 )
 
 // grace is how long requests under way may take to finish after the server was
-// told to end.
+// told to stop.
 const grace = 10 * time.Second
 
 // serveHTTP serves h on all listeners until ctx ends, then lets requests under
@@ -43,7 +43,7 @@ func serveHTTP(ctx context.Context, all []listener, h http.Handler, log *slog.Lo
 	defer cancel()
 	err := srv.Shutdown(ending)
 	if errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("requests were cut off", "after", grace)
+		log.Warn("requests were aborted", "after", grace)
 		err = srv.Close()
 	}
 	wg.Wait()

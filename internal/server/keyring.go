@@ -11,7 +11,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// keyring gives the store the keys it asks for.
+// keyring wraps and unwraps the data keys of the store.
 type keyring struct{ keys *kms.Keys }
 
 var _ store.Keyring = keyring{}
@@ -44,7 +44,7 @@ func (k keyring) Unwrap(ctx context.Context, e object.Encryption, wrapped []byte
 	return dataKey, nil
 }
 
-// keyError makes a key that cannot be used the condition that clients are told.
+// keyError turns a key that cannot be used into the error that clients receive.
 func keyError(id string, err error) error {
 	name, enable := "the KMS key "+id, id
 	if id == "" || id == kms.ServiceKey {

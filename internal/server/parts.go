@@ -92,7 +92,7 @@ func OpenStore(ctx context.Context, f Folder, opts store.Options) (*store.Store,
 	}
 	st, err := store.Open(ctx, string(f), opts)
 	if errors.Is(err, syscall.EAGAIN) {
-		return nil, fmt.Errorf("open the store in %s: another server is using the folder: stop it, or name another folder with --data", f)
+		return nil, fmt.Errorf("open the store in %s: another server is using the folder: stop it, or use another folder (--data)", f)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", f, err)

@@ -51,8 +51,7 @@ type Server struct {
 
 // New opens the addresses and the data folder of cfg. Settings, addresses and the
 // files that cfg names are checked before anything is made on disk, and a new
-// root access key is kept last: a start that fails leaves no key that nobody was
-// shown. On an error nothing stays open. A *SettingError says that cfg needs
+// root access key is kept last: a failed start keeps no key that was never shown. On an error nothing stays open. A *SettingError says that cfg needs
 // correcting.
 func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := cfg.Validate(); err != nil {
