@@ -14,13 +14,24 @@ STATICCHECK := $(CURDIR)/.tools/staticcheck
 # lint MODULE: vet and staticcheck a module of this repository.
 lint = @cd $(1) && echo "vet and staticcheck: $(1)" && $(GO) vet ./... && $(STATICCHECK) ./...
 
-.PHONY: help build dev check test interop compatibility golden fuzz bench
+# The binary knows what it was made of also where the Go tool cannot tell, as in
+# a tree without .git.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+
+.PHONY: help build demo man dev check test interop compatibility golden fuzz bench
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 build: ## the binary as it is shipped, without cgo: ./stocktake
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' ./cmd/stocktake
+	@echo "compiling stocktake (the first time takes a minute or two)"
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' ./cmd/stocktake
+
+demo: build ## a tour: server, upload, inventory, report
+	./stocktake demo
+
+man: build ## the manual page: ./stocktake.1
+	./stocktake man > stocktake.1
 
 dev: ## run a server on .dev, port 9000
 	$(GO) run ./cmd/stocktake serve --data .dev
@@ -29,7 +40,7 @@ check: test interop ## what CI runs, and whether every go.mod is tidy and genera
 	$(GO) generate ./internal/digest && git diff --exit-code --stat -- internal/digest
 	@for m in . interop bench internal/digest/_asm; do (cd $$m && echo "go mod tidy -diff ($$m)" && $(GO) mod tidy -diff) || exit 1; done
 
-test: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck and all tests of the main module
+test: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck and all tests of the main module; about 10 minutes on two cores
 	@out=$$($(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "not formatted; run: go tool gofumpt -w ."; echo "$$out"; exit 1; fi
 	$(call lint,.)
 	$(GO) test -race -timeout $(TIMEOUT) ./...

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -71,7 +70,7 @@ type completeCmd struct {
 // help. Nothing means the name of a file, or anything.
 func (c *completeCmd) Run(con console, line *kong.Context) error {
 	for _, w := range completions(line.Model.Node, c.Words) {
-		if _, err := fmt.Fprintf(con.out, "%s\t%s\n", w.word, w.help); err != nil {
+		if _, err := sayf(con.out, "%s\t%s\n", w.word, w.help); err != nil {
 			return err
 		}
 	}

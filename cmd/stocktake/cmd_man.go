@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -57,7 +56,7 @@ func (m *manWriter) text(s string) {
 
 func (m *manWriter) write(line string) {
 	if m.err == nil {
-		_, m.err = fmt.Fprintln(m.w, line)
+		_, m.err = sayln(m.w, line)
 	}
 }
 
