@@ -73,24 +73,22 @@ type Options struct {
 	Progress *Progress    // nil: none is kept
 	Log      *slog.Logger // nil: slog.Default()
 
-	// Publish is called once everything is scanned and before anything of the
-	// report becomes visible: the run goes from Scanning to Publishing. An error
-	// ends the run with nothing left. nil: no callback is made.
-	Publish func(context.Context) error
-
-	// Record, if not nil, keeps the report of the run, an opaque value, before any
-	// of it is written, and after Publish. It returns what is kept: report, or what
-	// another attempt of the run has recorded before, which is then published
-	// instead. So all attempts write the same manifest, whatever they have
-	// scanned and whenever they come back. On one machine, where attempts follow one
-	// another, it may be kept without waiting for the disk: shards are durable
-	// before it is called, and if it is lost, nothing was recorded. An error
-	// means that nothing was kept; the run ends with nothing left.
+	// Record, if not nil, is called once everything is scanned and before anything of
+	// the report becomes visible: the run goes from scanning to publishing. It keeps
+	// report, an opaque value, and returns what is kept: report, or what another
+	// attempt of the run has recorded before, which is then published instead. So
+	// all attempts write the same manifest, whatever they have scanned and whenever
+	// they come back. On one machine, where attempts follow one another, it may be
+	// kept without waiting for the disk: shards are durable before it is called, and
+	// if it is lost, nothing was recorded. An attempt with Job.Recorded asks as well,
+	// with that. It is not called if there is nothing to publish. An error means
+	// that nothing may be published and nothing was kept; the run ends with nothing
+	// left.
 	//
-	// Once it has returned, an attempt that fails removes nothing: its files
+	// Once it has returned nil, an attempt that fails removes nothing: its files
 	// may be those that another attempt is publishing. The caller either begins
 	// another attempt with what is kept as Job.Recorded, or ends the run and calls
-	// CleanAttempts. It is not called if there is nothing to publish.
+	// CleanAttempts.
 	Record func(ctx context.Context, report []byte) (kept []byte, err error)
 
 	// Failpoint is called with the name of each [Step] once it is done, by the
@@ -110,7 +108,6 @@ const (
 	ShardCreated   Step = "shard-created"   // the first rows of a shard may be written
 	ShardCommitted Step = "shard-committed" // the shard is visible
 	Scanned        Step = "scanned"         // all shards are
-	Allowed        Step = "allowed"         // Options.Publish has returned nil
 	Recorded       Step = "recorded"        // Options.Record has kept the report
 	SummaryDone    Step = "summary"         // manifest.summary is visible
 	ChecksumDone   Step = "checksum"        // manifest.checksum is

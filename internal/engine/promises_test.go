@@ -66,20 +66,20 @@ func TestDirectoryRace(t *testing.T) {
 	})
 }
 
-// The gate before anything becomes visible: a refusal leaves nothing.
-func TestPublishGate(t *testing.T) {
+// Record is called before anything becomes visible; if it fails, nothing is left.
+func TestRecordRefuses(t *testing.T) {
 	store := newStore(objects)
 	dst := store.Bucket("reports")
 	calls := 0
 	opts := small
-	opts.Publish = func(context.Context) error {
+	opts.Record = func(context.Context, []byte) ([]byte, error) {
 		calls++
 		for _, key := range keys(t, dst) {
 			if !strings.HasSuffix(key, ".csv.gz") {
 				t.Errorf("%s is visible already", key)
 			}
 		}
-		return errBoom
+		return nil, errBoom
 	}
 	_, err := engine.Run(t.Context(), store, dst, newJob(), opts)
 	if !errors.Is(err, errBoom) || calls != 1 {

@@ -32,7 +32,7 @@ const (
 //
 // It may be called again after an error, as another attempt; only
 // [CleanAttempts] removes what it has written. Errors are those of dst, of
-// Options.Publish and Options.Record, and ctx.Err(), wrapped.
+// Options.Record and ctx.Err(), wrapped.
 func Publish(ctx context.Context, dst Destination, job Job, o Outline, results []SliceResult, opts Options) (Result, error) {
 	r, err := newRun(dst, job, opts)
 	if err != nil {
@@ -46,7 +46,7 @@ func Publish(ctx context.Context, dst Destination, job Job, o Outline, results [
 		return *published, nil
 	}
 	if len(job.Recorded) > 0 {
-		return r.publishRecorded(ctx, job.Recorded)
+		return r.publishRecorded(ctx)
 	}
 	if _, err := chain(job.Configuration.Filter.Prefix, results); err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
@@ -74,9 +74,6 @@ func (r *run) publish(ctx context.Context, o *Outline, results []SliceResult) (R
 	if err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
 	}
-	if err := r.allow(ctx); err != nil {
-		return Result{}, err
-	}
 	if summary.Matched == 0 && !r.opts.EmptyManifest {
 		return Result{Summary: *summary}, ctx.Err()
 	}
@@ -91,27 +88,38 @@ func (r *run) publish(ctx context.Context, o *Outline, results []SliceResult) (R
 	if err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
 	}
-	recorded, err := r.opts.Record(ctx, mine)
+	recorded, err := r.record(ctx, mine)
 	if err != nil {
-		return Result{}, fmt.Errorf("publish: record: %w", err)
+		return Result{}, err
 	}
-	if !bytes.Equal(recorded, mine) { // another attempt has come first
-		return r.publishRecorded(ctx, recorded)
+	if !bytes.Equal(recorded, mine) { // another attempt was first
+		return r.writeRecorded(ctx, recorded)
 	}
-	r.keepCreated()
-	r.step(Recorded)
 	return r.write(ctx, p, summary)
 }
 
-// allow asks whether the report may become visible.
-func (r *run) allow(ctx context.Context) error {
-	if r.opts.Publish != nil {
-		if err := r.opts.Publish(ctx); err != nil {
-			return fmt.Errorf("publish: %w", err)
+// record has the report kept. From then on it belongs to the run, and what this
+// attempt has created may be what another attempt is publishing.
+func (r *run) record(ctx context.Context, report []byte) (kept []byte, err error) {
+	if kept, err = r.opts.Record(ctx, report); err != nil {
+		return nil, fmt.Errorf("publish: %w", err)
+	}
+	r.keepCreated()
+	r.step(Recorded)
+	return kept, nil
+}
+
+// publishRecorded publishes the report that an earlier attempt has recorded.
+func (r *run) publishRecorded(ctx context.Context) (Result, error) {
+	recorded := r.job.Recorded
+	r.keepCreated()
+	if r.opts.Record != nil {
+		var err error
+		if recorded, err = r.record(ctx, recorded); err != nil {
+			return Result{}, err
 		}
 	}
-	r.step(Allowed)
-	return nil
+	return r.writeRecorded(ctx, recorded)
 }
 
 // A publication is the report of a run as it is recorded before any of it is
@@ -144,9 +152,9 @@ func (r *run) documents(summary *stocktake.Summary, files []stocktake.ManifestFi
 // are not all there any more. No other report of the run can be published.
 var ErrRecordedLost = errors.New("the run has recorded a report, but shards of it are missing")
 
-// publishRecorded writes the report that an attempt of the run has recorded, as
-// it is, and removes the shards that it does not name.
-func (r *run) publishRecorded(ctx context.Context, recorded []byte) (Result, error) {
+// writeRecorded writes the report that an attempt of the run has recorded, as it
+// is, and removes the shards that it does not name.
+func (r *run) writeRecorded(ctx context.Context, recorded []byte) (Result, error) {
 	var p publication
 	if err := json.Unmarshal(recorded, &p); err != nil {
 		return Result{}, fmt.Errorf("publish: the recorded report: %w", err)
@@ -155,7 +163,6 @@ func (r *run) publishRecorded(ctx context.Context, recorded []byte) (Result, err
 	if err := json.Unmarshal(p.Summary, &summary); err != nil {
 		return Result{}, fmt.Errorf("publish: the recorded summary: %w", err)
 	}
-	r.keepCreated()
 	shards, err := r.list(ctx, r.names.run)
 	if err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
@@ -174,11 +181,6 @@ func (r *run) publishRecorded(ctx context.Context, recorded []byte) (Result, err
 	}
 	if err := Remove(ctx, r.dst, stray); err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
-	}
-	if len(r.job.Recorded) > 0 { // else this attempt has been allowed to already
-		if err := r.allow(ctx); err != nil {
-			return Result{}, err
-		}
 	}
 	return r.write(ctx, &p, &summary)
 }

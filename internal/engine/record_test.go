@@ -144,9 +144,7 @@ func TestFirstRecordWins(t *testing.T) {
 	store := newStore(objects)
 	dst := store.Bucket("reports")
 	var l ledger
-	opts := small
-	opts.Record = l.record
-	opts.Publish = func(context.Context) error {
+	other := func() error {
 		opts := small
 		opts.Record = l.record
 		outline, err := engine.Plan(t.Context(), store, dst, newJob(), opts)
@@ -169,6 +167,13 @@ func TestFirstRecordWins(t *testing.T) {
 		job.Attempt = 3
 		_, err = engine.Publish(t.Context(), keepShards{dst}, job, outline, []engine.SliceResult{result}, opts)
 		return err
+	}
+	opts := small
+	opts.Record = func(ctx context.Context, report []byte) ([]byte, error) {
+		if err := other(); err != nil {
+			return nil, err
+		}
+		return l.record(ctx, report)
 	}
 	result, err := engine.Run(t.Context(), store, dst, newJob(), opts)
 	if err != nil {

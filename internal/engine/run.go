@@ -26,7 +26,7 @@ import (
 // success. If nothing matched, nothing is written. With [Options.Record], what is
 // recorded is decided: see there.
 //
-// Errors: those of src and dst, of Options.Publish and Options.Record, and
+// Errors: those of src and dst, of Options.Record and
 // ctx.Err(), wrapped. If what was written could not be removed the error says that
 // too; the next attempt and [CleanAttempts] remove it.
 func Run(ctx context.Context, src Source, dst Destination, job Job, opts Options) (Result, error) {
@@ -123,7 +123,7 @@ func (r *run) step(s Step) { r.opts.Failpoint(s) }
 // After an error, what is in r.created is to be removed.
 func (r *run) report(ctx context.Context, src Source) (Result, error) {
 	if len(r.job.Recorded) > 0 {
-		return r.publishRecorded(ctx, r.job.Recorded)
+		return r.publishRecorded(ctx)
 	}
 	outline, results, err := r.scan(ctx, src)
 	if err != nil {

@@ -107,7 +107,7 @@ func TestFromPutToManifest(t *testing.T) {
 func TestDeletedAtEachStep(t *testing.T) {
 	steps := []engine.Step{
 		engine.Recovered, engine.Planned, engine.ShardCreated, engine.ShardCommitted, engine.Scanned,
-		engine.Allowed, engine.SummaryDone, engine.ChecksumDone, engine.ManifestDone,
+		engine.Recorded, engine.SummaryDone, engine.ChecksumDone, engine.ManifestDone,
 	}
 	for i, step := range steps {
 		t.Run(string(step), func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestDeletedAtEachStep(t *testing.T) {
 				if !whole && len(keys) != 0 {
 					t.Errorf("deleted, but there are %q", keys)
 				}
-				if whole && i < slices.Index(steps, engine.Allowed) {
+				if whole && i < slices.Index(steps, engine.Recorded) {
 					t.Errorf("deleted before the run might publish, but there are %q", keys)
 				}
 			})

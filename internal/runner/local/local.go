@@ -47,11 +47,6 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 	opts.Progress = new(engine.Progress)
 	opts.Record = t.Record
 	t.Follow(opts.Progress.Load)
-	if t.Recorded != nil { // the engine writes it without asking again
-		if _, err := t.Record(ctx, t.Recorded); err != nil {
-			return inventory.Outcome{}, err
-		}
-	}
 	result, err := engine.Run(ctx, src, dst, r.job(&t), opts)
 	if err != nil {
 		return inventory.Outcome{}, err
