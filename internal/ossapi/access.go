@@ -130,12 +130,12 @@ func (c *call) decideWithACL(d *ram.Decider, b *object.Bucket, key, version stri
 	return d.Allowed(key, acl)
 }
 
-// conditions returns the values of the condition keys of policies.
+// conditions returns the values of the condition keys that policies may use for
+// the operation.
 func (c *call) conditions() map[string]string {
 	m := map[string]string{"acs:UserAgent": c.r.UserAgent()}
-	if c.at.Key == "" {
-		m["oss:Prefix"] = c.query.Get("prefix")
-		m["oss:Delimiter"] = c.query.Get("delimiter")
+	for _, k := range c.op.Conditions {
+		m[k.Key] = c.query.Get(k.Parameter)
 	}
 	return m
 }

@@ -75,7 +75,10 @@ func Requests() (all [][3]string) {
 // Operations are the rows of the routing table.
 func Operations() (rows []OperationRow) {
 	for _, o := range operations {
-		rows = append(rows, OperationRow{o.Name, o.Action, o.VersionAction, o.Handle != nil})
+		rows = append(rows, OperationRow{
+			Name: o.Name, Action: o.Action, VersionAction: o.VersionAction, Handled: o.Handle != nil,
+			Method: o.Method, Level: o.Level, Sub: o.Sub, With: o.With, CreatesBucket: o.CreatesBucket,
+		})
 	}
 	return rows
 }
@@ -83,4 +86,7 @@ func Operations() (rows []OperationRow) {
 type OperationRow struct {
 	Name, Action, VersionAction string
 	Handled                     bool
+	Method, Sub, With           string
+	Level                       request.Level
+	CreatesBucket               bool
 }

@@ -15,14 +15,18 @@ import (
 // so it is what the server does; docs/compatibility.md holds it.
 func WriteOperations(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString("| operation | request | RAM action |\n|---|---|---|\n")
+	b.WriteString("| operation | request | RAM action | condition keys |\n|---|---|---|---|\n")
 	for i := range operations {
 		o := &operations[i]
 		action := cmp.Or(o.Action, "that of each object")
 		if o.VersionAction != "" {
 			action += ", " + o.VersionAction
 		}
-		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", o.Name, requestOf(o), action)
+		var keys []string
+		for _, k := range o.Conditions {
+			keys = append(keys, k.Key)
+		}
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", o.Name, requestOf(o), action, strings.Join(keys, ", "))
 	}
 	b.WriteString("\n| not offered | sub-resources |\n|---|---|\n")
 	names := make(map[string][]string)

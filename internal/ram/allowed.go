@@ -29,8 +29,9 @@ type Request struct {
 	Time     time.Time // zero: now
 
 	// Conditions are the values of further condition keys, by the name that OSS
-	// documents: "acs:UserAgent", "oss:Prefix", "oss:Delimiter", ... A listing
-	// without prefix has "oss:Prefix" with an empty value.
+	// documents: "acs:UserAgent", "oss:Prefix", "oss:Delimiter". A key that is missing
+	// is absent: no condition on it holds but a negated one. A listing without prefix
+	// has "oss:Prefix" with an empty value.
 	Conditions map[string]string
 }
 

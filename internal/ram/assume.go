@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -17,6 +18,11 @@ type AssumeRole struct {
 	SessionName string        // 2 to 64 letters, digits and . @ - _
 	Duration    time.Duration // 15 minutes to what the role allows; 0 means an hour
 	Policy      []byte        // narrows what the role may do, at most MaxSessionPolicy bytes; nil: does not
+
+	// Of the request, for the conditions of policies.
+	SourceIP  netip.Addr // invalid: the condition key is absent
+	Secure    bool       // came over TLS
+	UserAgent string
 }
 
 // Credentials are a temporary access key and what it stands for.
@@ -56,6 +62,7 @@ func (d *Directory) Assume(who Identity, ask AssumeRole) (Credentials, error) {
 		}
 	}
 	q := d.assuming(&who, account, name)
+	q.SourceIP, q.Secure, q.Conditions = ask.SourceIP, ask.Secure, map[string]string{"acs:UserAgent": ask.UserAgent}
 	if err := s.mayAssume(q, d.opts.Production); err != nil {
 		return Credentials{}, err
 	}

@@ -2,6 +2,7 @@ package ram_test
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +152,23 @@ func TestAssumeRoleRefuses(t *testing.T) {
 				t.Errorf("%+v, %v; want %v", c, err, tt.want)
 			}
 		})
+	}
+	// Trust policies have the conditions of the request.
+	_, err = d.CreateRole(owner, "near", ram.Document(policy(`{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"RAM":["acs:ram::`+owner+`:root"]}}`,
+		`{"Effect":"Deny","Action":"sts:AssumeRole","Principal":{"RAM":["acs:ram::`+owner+`:root"]},"Condition":{"IpAddress":{"acs:SourceIp":"10.0.0.0/8"}}}`,
+		`{"Effect":"Deny","Action":"sts:AssumeRole","Principal":{"RAM":["acs:ram::`+owner+`:root"]},"Condition":{"Bool":{"acs:SecureTransport":"false"}}}`,
+		`{"Effect":"Deny","Action":"sts:AssumeRole","Principal":{"RAM":["acs:ram::`+owner+`:root"]},"Condition":{"StringLike":{"acs:UserAgent":"bad*"}}}`)), 0)
+	must(t, err)
+	for name, ask := range map[string]ram.AssumeRole{
+		"":          {SourceIP: netip.MustParseAddr("192.168.0.1"), Secure: true},
+		"network":   {SourceIP: netip.MustParseAddr("10.0.0.1"), Secure: true},
+		"plain":     {SourceIP: netip.MustParseAddr("192.168.0.1")},
+		"userAgent": {SourceIP: netip.MustParseAddr("192.168.0.1"), Secure: true, UserAgent: "badbot"},
+	} {
+		ask.RoleARN, ask.SessionName = "acs:ram::"+owner+":role/near", "sess"
+		if _, err := d.Assume(who["root"], ask); (err == nil) != (name == "") || err != nil && !errors.Is(err, ram.ErrNotTrusted) {
+			t.Errorf("condition on %q: %v", name, err)
+		}
 	}
 	for name, doc := range map[string][]byte{"no policy": []byte("{}"), "long": policy(strings.Repeat(" ", ram.MaxSessionPolicy))} {
 		_, err := d.Assume(who["root"], ram.AssumeRole{RoleARN: writer, SessionName: "sess", Policy: doc})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -60,7 +61,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var response *assumeRoleResponse
 	if err == nil {
-		response, err = s.call(r.Method, p)
+		response, err = s.call(r, p)
 	}
 	if err != nil {
 		e := answer(err)
@@ -86,7 +87,7 @@ func brief(err error) any {
 }
 
 // call makes a call.
-func (s *server) call(method string, p url.Values) (*assumeRoleResponse, error) {
+func (s *server) call(r *http.Request, p url.Values) (*assumeRoleResponse, error) {
 	switch {
 	case p.Get("Action") == "":
 		return nil, missing("Action")
@@ -97,7 +98,7 @@ func (s *server) call(method string, p url.Values) (*assumeRoleResponse, error) 
 	case p.Get("Action") != action:
 		return nil, errPath
 	}
-	who, err := s.caller(method, p)
+	who, err := s.caller(r.Method, p)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +106,7 @@ func (s *server) call(method string, p url.Values) (*assumeRoleResponse, error) 
 	if err != nil {
 		return nil, err
 	}
+	ask.SourceIP, ask.Secure, ask.UserAgent = sourceIP(r), r.TLS != nil, r.UserAgent()
 	c, err := s.access.Assume(who, ask)
 	if err != nil {
 		return nil, err
@@ -116,6 +118,12 @@ func (s *server) call(method string, p url.Values) (*assumeRoleResponse, error) 
 	response.Credentials.SecurityToken = c.Token
 	response.Credentials.Expiration = c.Expires.UTC().Format(time.RFC3339)
 	return response, nil
+}
+
+// sourceIP returns the address that a request came from; invalid if it is unknown.
+func sourceIP(r *http.Request) netip.Addr {
+	from, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return from.Addr().Unmap()
 }
 
 // caller proves who sent a call, and that it was not sent before.

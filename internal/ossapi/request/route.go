@@ -45,9 +45,24 @@ type Operation[H any] struct {
 	// rights itself.
 	Action, VersionAction string
 
+	// Conditions are the condition keys that policies may use for this operation,
+	// besides those of every request. What is not listed is absent, whatever the
+	// query says.
+	Conditions []Condition
+
 	CreatesBucket bool // the bucket need not exist
 	Handle        H
 }
+
+// A Condition is a condition key of policies and the parameter that has its value.
+// A parameter that is missing is an empty value.
+type Condition struct{ Key, Parameter string }
+
+// Listing are the condition keys of operations that list keys.
+//
+// Source: OSS user guide, RAM policies, condition keys oss:Prefix and
+// oss:Delimiter.
+var Listing = []Condition{{"oss:Prefix", "prefix"}, {"oss:Delimiter", "delimiter"}}
 
 // fits reports whether the condition holds.
 func (o *Operation[H]) fits(r *http.Request, q Params) bool {
