@@ -183,9 +183,16 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	n, err := w.ResponseWriter.Write(p)
-	w.sent += int64(n)
-	return n, err
+	n := 0
+	for {
+		w.patience()
+		m, err := w.ResponseWriter.Write(p[n:min(n+piece, len(p))])
+		n += m
+		w.sent += int64(m)
+		if err != nil || n == len(p) {
+			return n, err
+		}
+	}
 }
 
 // piece is how many bytes of an object are sent before the write deadline is
