@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/stocktake/stocktake/internal/datafolder"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/server"
 )
@@ -25,6 +26,9 @@ func (f *accessFlags) open() (*ram.Directory, error) {
 		return nil, usagef("--data: %s is not a folder: start a server on it first", f.Data)
 	}
 	if err := server.Folder(f.Data).Check(); err != nil {
+		return nil, err
+	}
+	if err := server.Folder(f.Data).CheckParts(datafolder.AccountsName); err != nil {
 		return nil, err
 	}
 	key, err := server.ReadRootKey(server.Folder(f.Data))
@@ -65,6 +69,9 @@ func (f *accessFlags) edit(con console, out jsonFlag, done accessChange, change 
 	}
 	if err := change(d); err != nil {
 		return accessError(err)
+	}
+	if err := server.Folder(f.Data).Register(); err != nil {
+		return err
 	}
 	return out.say(con, done, "%s", done)
 }

@@ -79,6 +79,9 @@ func (c *kmsCreate) Run(con console) error {
 	if err != nil {
 		return kmsError(err)
 	}
+	if err := server.Folder(c.Data).Register(); err != nil {
+		return err
+	}
 	return c.say(con, kmsLineOf(k), "%s", k.ID)
 }
 

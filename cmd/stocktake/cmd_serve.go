@@ -16,8 +16,9 @@ import (
 // serveCmd is `stocktake serve`. Flags are stronger than the environment
 // (STOCKTAKE_ and the flag's name), which is stronger than the file.
 type serveCmd struct {
-	Config kong.ConfigFlag `help:"YAML file with the settings below, by the names of the flags." placeholder:"FILE" short:"c"`
-	Check  bool            `help:"Check settings, addresses and the files they name, then exit."`
+	Config     kong.ConfigFlag `help:"YAML file with the settings below, by the names of the flags." placeholder:"FILE" short:"c"`
+	Check      bool            `help:"Check settings, addresses and the files they name, then exit."`
+	AcceptLoss []string        `help:"Give up these parts of the data folder if they are lost or damaged, such as catalog.db, and start without what they hold." placeholder:"NAME"`
 	serverFlags
 }
 
@@ -55,6 +56,7 @@ func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (er
 	if err != nil {
 		return err
 	}
+	cfg.AcceptLoss = c.AcceptLoss
 	if c.Check {
 		return c.check(con, cfg)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/stocktake/stocktake/internal/datafolder"
 	"github.com/stocktake/stocktake/internal/server"
 	"github.com/stocktake/stocktake/internal/store"
 )
@@ -21,7 +22,8 @@ type storeAudit struct {
 func (storeAudit) Help() string {
 	return `Every file that the index names must be there with its size, no file may be there that
 nothing names, and the statistics of each bucket must be the sum of its objects. The
-contents of files are not read. What a killed server left half done is finished first, as
+contents of files are not read. The catalog, the accounts and the keys must be there and
+readable. What a killed server left half done is finished first, as
 at any start.`
 }
 
@@ -53,10 +55,21 @@ type auditProblem struct {
 
 // Run audits the store.
 func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
-	if st, err := os.Stat(server.Folder(c.Data).Index()); err != nil || !st.IsDir() {
+	folder := server.Folder(c.Data)
+	master, err := envMaster()
+	if err != nil {
+		return err
+	}
+	if err := folder.Check(); err != nil {
+		return err
+	}
+	if err := folder.CheckParts(datafolder.IndexName); err != nil {
+		return err
+	}
+	if st, err := os.Stat(folder.Index()); err != nil || !st.IsDir() {
 		return usagef("--data: %s holds no store: it has no folder named index", c.Data)
 	}
-	st, err := server.OpenStore(ctx, server.Folder(c.Data), store.Options{Log: newLogger(con.err, slog.LevelWarn, "text")})
+	st, err := server.OpenStore(ctx, folder, store.Options{Log: newLogger(con.err, slog.LevelWarn, "text")})
 	if err != nil {
 		return err
 	}
@@ -64,7 +77,7 @@ func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
 
 	line := newStatusLine(con.err)
 	res := auditResult{Data: c.Data, Problems: []auditProblem{}}
-	a, err := st.Audit(ctx, func(p store.Problem) {
+	wrong := func(p store.Problem) {
 		res.Wrong++
 		if res.Wrong > maxProblems {
 			return
@@ -75,7 +88,15 @@ func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
 		}
 		line.clear()
 		sayf(con.out, "WRONG  %s\n", printable(p.String()))
-	}, func(a store.Audit) {
+	}
+	lost, err := folder.Losses(ctx, master)
+	if err != nil {
+		return err
+	}
+	for _, l := range lost {
+		wrong(store.Problem{Subject: l.Part.Name, Text: l.Problem + ": it holds " + l.Part.Holds})
+	}
+	a, err := st.Audit(ctx, wrong, func(a store.Audit) {
 		line.show(fmt.Sprintf("auditing: %s, %s so far", many(a.Versions, "version"), many(a.Files, "blob file")))
 	})
 	line.clear()

@@ -63,7 +63,7 @@ func (s *settingsResolver) Validate(app *kong.Application) error {
 // isSetting reports whether a flag of serve is a setting of the server, which a
 // file or the environment may set, too.
 func isSetting(f *kong.Flag) bool {
-	return !slices.Contains([]string{"config", "help", "check"}, f.Name)
+	return !slices.Contains([]string{"config", "help", "check", "accept-loss"}, f.Name)
 }
 
 // Resolve returns the value of a flag in the file; the environment overrides it.

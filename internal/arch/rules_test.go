@@ -30,6 +30,7 @@ var may = map[string][]string{
 	"internal/object":     {"."},
 	"internal/outbound":   {},
 	"internal/securefile": {},
+	"internal/datafolder": {"internal/securefile"},
 	"internal/signature":  {},
 	"internal/systemtest": {}, // tests of the whole
 	"internal/testserver": {},
@@ -73,13 +74,13 @@ var may = map[string][]string{
 	// The only place that names concrete types and wires them.
 	"internal/server": {
 		".", "report",
-		"internal/bucket", "internal/catalog/sqlite", "internal/clock", "internal/engine", "internal/inventory", "internal/kms", "internal/lifecycle",
+		"internal/bucket", "internal/catalog/sqlite", "internal/clock", "internal/datafolder", "internal/engine", "internal/inventory", "internal/kms", "internal/lifecycle",
 		"internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/outbound", "internal/ram", "internal/retention",
 		"internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts",
 	},
 
 	// Flags in, words out.
-	"cmd/stocktake": {".", "client", "report", "internal/dirbucket", "internal/inventory", "internal/kms", "internal/ram", "internal/ossxml", "internal/server", "internal/store", "inventoryxml"},
+	"cmd/stocktake": {".", "client", "report", "internal/datafolder", "internal/dirbucket", "internal/inventory", "internal/kms", "internal/ram", "internal/ossxml", "internal/server", "internal/store", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a
@@ -95,7 +96,7 @@ var mayInTests = map[string][]string{
 	"internal/lifecycle": {"internal/engine", "internal/store"},
 	"internal/store":     {"internal/ossapi"},
 	"internal/systemtest": {
-		".", "internal/bucket", "internal/catalog/sqlite", "internal/engine", "internal/inventory", "internal/kms", "internal/object", "internal/ossapi", "internal/ram",
+		".", "internal/bucket", "internal/catalog/sqlite", "internal/datafolder", "internal/engine", "internal/inventory", "internal/kms", "internal/object", "internal/ossapi", "internal/ram",
 		"internal/signature", "internal/store", "internal/testserver", "report",
 	},
 	"internal/sts": {"internal/ossapi", "internal/store"},

@@ -29,6 +29,10 @@ type Config struct {
 	// does not exist. At most one server uses a folder at a time.
 	Data string
 
+	// AcceptLoss names parts of the data folder, such as "catalog.db", that are
+	// given up if they are lost or damaged. Without it such a folder is refused.
+	AcceptLoss []string
+
 	// Listen is the address of the OSS API, HOST:PORT. Port 0 means any free
 	// port. Empty means DefaultListen.
 	Listen string

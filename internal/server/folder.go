@@ -1,8 +1,16 @@
 package server
 
 import (
+	"context"
+	"errors"
+	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
+	"github.com/stocktake/stocktake/internal/datafolder"
+	"github.com/stocktake/stocktake/internal/kms"
+	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
@@ -22,25 +30,138 @@ func (f Folder) Check() error {
 func (f Folder) join(name string) string { return filepath.Join(string(f), name) }
 
 // RootKey is the access key of the account itself, if the server made one.
-func (f Folder) RootKey() string { return f.join("root-key.json") }
+func (f Folder) RootKey() string { return f.join(datafolder.RootKeyName) }
 
 // Accounts is the directory of accounts, users, keys, roles and policies.
-func (f Folder) Accounts() string { return f.join("access.json") }
+func (f Folder) Accounts() string { return f.join(datafolder.AccountsName) }
 
 // EncryptionKeys is the file of keys that objects and reports are encrypted with.
-func (f Folder) EncryptionKeys() string { return f.join("keys.json") }
+func (f Folder) EncryptionKeys() string { return f.join(datafolder.EncryptionKeysName) }
 
 // MasterKey is the key that wraps the encryption keys, unless it is given.
-func (f Folder) MasterKey() string { return f.join("master.key") }
+func (f Folder) MasterKey() string { return f.join(datafolder.MasterKeyName) }
 
 // Catalog is the database of configurations and runs.
-func (f Folder) Catalog() string { return f.join("catalog.db") }
+func (f Folder) Catalog() string { return f.join(datafolder.CatalogName) }
 
 // WebhookSecret is the secret that signs notices, unless another file is named.
-func (f Folder) WebhookSecret() string { return f.join("webhook.secret") }
+func (f Folder) WebhookSecret() string { return f.join(datafolder.WebhookSecretName) }
 
 // Seed counts the starts of a server with a seed.
-func (f Folder) Seed() string { return f.join("seed.json") }
+func (f Folder) Seed() string { return f.join(datafolder.SeedName) }
 
 // Index is the folder of the embedded store's index.
-func (f Folder) Index() string { return f.join("index") }
+func (f Folder) Index() string { return f.join(datafolder.IndexName) }
+
+// CheckParts refuses a folder that has lost one of the parts named, so that a
+// command does not begin a new one in its place. The error is a
+// *datafolder.LossError.
+func (f Folder) CheckParts(names ...string) error { return datafolder.CheckParts(string(f), names...) }
+
+// Register adds the parts that the folder has by now to what it knows of itself.
+// It is called after a part may have been made.
+func (f Folder) Register() error {
+	_, err := datafolder.Register(string(f), time.Now())
+	return err
+}
+
+// Losses returns the parts that the folder has lost, or that are damaged, after a
+// look into each. A nil master means the master key that is kept there.
+func (f Folder) Losses(ctx context.Context, master []byte) ([]datafolder.Loss, error) {
+	opts := datafolder.Options{Damaged: map[string]func(string) error{
+		datafolder.CatalogName: func(path string) error { return sqlite.Check(ctx, path, true) },
+		datafolder.AccountsName: func(path string) error {
+			_, err := ram.Open(path, ram.Root{AccessKeyID: "audit", Secret: "audit", Account: DefaultAccount}, ram.Options{})
+			return err
+		},
+		datafolder.EncryptionKeysName: func(path string) error {
+			opts := kms.Options{Master: master}
+			if master == nil {
+				if opts.MasterFile = f.MasterKey(); !fileExists(opts.MasterFile) {
+					return nil // that is a loss of its own, and opening the keys would make another
+				}
+			}
+			_, err := kms.Open(path, opts)
+			return err
+		},
+	}}
+	if master != nil {
+		opts.Unused = []string{datafolder.MasterKeyName}
+	}
+	err := datafolder.Check(string(f), opts)
+	if lost, ok := errors.AsType[*datafolder.LossError](err); ok {
+		return lost.Losses, nil
+	}
+	return nil, err
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// registerInterval is how often a server looks for parts that were made.
+const registerInterval = time.Minute
+
+// checkWhole refuses a data folder that has lost parts, but for those whose loss
+// the settings accept.
+func (s *Server) checkWhole(ctx context.Context) error {
+	opts := datafolder.Options{Damaged: map[string]func(string) error{
+		datafolder.CatalogName: func(path string) error { return sqlite.Check(ctx, path, false) },
+	}}
+	for name, unused := range map[string]bool{
+		datafolder.RootKeyName:       s.cfg.RootKey.ID != "",
+		datafolder.MasterKeyName:     s.cfg.MasterKey != nil,
+		datafolder.WebhookSecretName: len(s.cfg.Webhooks) == 0 || s.cfg.WebhookSecretFile != "",
+		datafolder.SeedName:          s.cfg.Seed == "",
+	} {
+		if unused {
+			opts.Unused = append(opts.Unused, name)
+		}
+	}
+	s.adopts = fileExists(s.folder.Index())
+	if len(s.cfg.AcceptLoss) > 0 {
+		givenUp, err := datafolder.AcceptLoss(string(s.folder), s.cfg.AcceptLoss, time.Now(), opts)
+		for _, name := range givenUp {
+			s.log.Warn("a lost part of the data folder was given up; what was left of it has been put aside", "part", name)
+		}
+		if errors.Is(err, datafolder.ErrUnknownPart) {
+			return &SettingError{"accept-loss", err}
+		}
+		if err != nil {
+			return err
+		}
+		if len(givenUp) == 0 {
+			s.log.Warn("--accept-loss has no effect: these parts of the data folder are whole", "parts", s.cfg.AcceptLoss)
+		}
+	}
+	return datafolder.Check(string(s.folder), opts)
+}
+
+// register keeps what the data folder has from now on.
+func (s *Server) register() error {
+	made, err := datafolder.Register(string(s.folder), time.Now())
+	if made && s.adopts {
+		s.log.Info("the parts of the data folder are known from now on; one that is missing will refuse the start", "file", s.folder.join(datafolder.FileName))
+	}
+	return err
+}
+
+// registerParts registers, until ctx ends, parts that are made while the server
+// runs.
+func (s *Server) registerParts(ctx context.Context) error {
+	ticker := time.NewTicker(registerInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+		}
+		if err := s.register(); err != nil {
+			s.log.Warn("the parts of the data folder could not be kept", "err", err)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}

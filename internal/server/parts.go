@@ -10,6 +10,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/bucket"
+	"github.com/stocktake/stocktake/internal/datafolder"
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/metrics"
@@ -66,6 +67,13 @@ func (s *Server) openKeys() (keyring, error) {
 // master key that is kept there. Errors: see [kms.Open].
 func OpenKeys(f Folder, master []byte) (*kms.Keys, error) {
 	if err := f.Check(); err != nil {
+		return nil, err
+	}
+	needed := []string{datafolder.EncryptionKeysName}
+	if master == nil {
+		needed = append(needed, datafolder.MasterKeyName)
+	}
+	if err := f.CheckParts(needed...); err != nil {
 		return nil, err
 	}
 	opts := kms.Options{Master: master}

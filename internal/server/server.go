@@ -36,6 +36,7 @@ type Server struct {
 	log     *slog.Logger
 	key     AccessKey
 	keyMade bool
+	adopts  bool // the data folder was there before this start
 
 	clock     clock.Clock
 	listeners []listener
@@ -70,10 +71,13 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := s.openListeners(); err != nil {
 		return nil, err
 	}
-	if err := s.checkFiles(); err != nil {
+	if err := s.folder.Check(); err != nil {
 		return nil, err
 	}
-	if err := s.folder.Check(); err != nil {
+	if err := s.checkWhole(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.checkFiles(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
@@ -83,9 +87,15 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	if s.keyMade {
-		err = keepRootKey(s.folder, s.key)
+		if err := keepRootKey(s.folder, s.key); err != nil {
+			return nil, err
+		}
 	}
-	return s, err
+	if err := s.register(); err != nil {
+		return nil, err
+	}
+	s.work(s.registerParts)
+	return s, nil
 }
 
 // Check checks what New checks before it makes anything: settings, addresses and

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/datafolder"
 )
 
 var update = flag.Bool("update", false, "rewrite the description of the data folder in testdata")
@@ -46,6 +47,18 @@ func TestDataFolderOpens(t *testing.T) {
 	f = serve(t, path, data)
 	f.worked()
 	check(t, f.server.Stop())
+	unknown, err := datafolder.Unknown(data)
+	check(t, err)
+	if len(unknown) > 0 {
+		t.Errorf("the table of internal/datafolder lacks %q", unknown)
+	}
+	id, err := datafolder.Read(data)
+	check(t, err)
+	for _, p := range datafolder.Parts() {
+		if id.Parts[p.Name].IsZero() && p.Name != datafolder.SeedName { // the folder was made without a seed
+			t.Errorf("part %s is not registered", p.Name)
+		}
+	}
 	if out := f.command("store", "audit"); !strings.Contains(out, "nothing is wrong") {
 		t.Errorf("audit: %s", out)
 	}

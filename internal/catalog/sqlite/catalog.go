@@ -68,7 +68,7 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 	c := &Catalog{now: time.Now}
 	err = c.open(ctx, path, common)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open catalog %s: %w", path, err), c.Close())
+		return nil, errors.Join(fmt.Errorf("open catalog %s: %w", path, damaged(err)), c.Close())
 	}
 	return c, nil
 }

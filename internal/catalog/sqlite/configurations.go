@@ -239,10 +239,10 @@ func (c *Catalog) statuses(ctx context.Context, text string, args ...any) (all [
 	return all, err
 }
 
-// wrap says what the catalog was doing.
+// wrap says what the catalog was doing, and makes damage an ErrDamaged.
 func wrap(doing string, err error) error {
 	if err != nil {
-		return fmt.Errorf("catalog: %s: %w", doing, err)
+		return fmt.Errorf("catalog: %s: %w", doing, damaged(err))
 	}
 	return nil
 }

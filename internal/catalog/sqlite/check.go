@@ -1,0 +1,70 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	driver "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+)
+
+// ErrDamaged is a database that SQLite cannot read.
+var ErrDamaged = errors.New("the catalog is damaged: stop the server, see what is wrong with stocktake store audit, and restore catalog.db from a backup")
+
+// maxFindings bounds what is told of a damaged database.
+const maxFindings = 3
+
+// Check reads the whole database at path and, if thorough, compares its tables
+// with their indexes, which takes several times as long. What is wrong is an ErrDamaged. It changes nothing, and may be used
+// while a server uses the database.
+func Check(ctx context.Context, path string, thorough bool) (err error) {
+	if _, err := os.Stat(path); err != nil {
+		return err // opening it would make one
+	}
+	p, err := openPool(path, url.Values{"_busy_timeout": {fmt.Sprint(busyTimeout.Milliseconds())}}, url.Values{"_query_only": {"1"}}, 1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	pragma := "quick_check"
+	if thorough {
+		pragma = "integrity_check"
+	}
+	rows, err := p.db.QueryContext(ctx, fmt.Sprintf("PRAGMA %s(%d)", pragma, maxFindings))
+	if err != nil {
+		return damaged(err)
+	}
+	defer rows.Close()
+	var findings []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return damaged(err)
+		}
+		if text != "ok" {
+			findings = append(findings, strings.ReplaceAll(text, "\n", ", "))
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return damaged(err)
+	}
+	if len(findings) > 0 {
+		return fmt.Errorf("%s: %w", strings.Join(findings, "; "), ErrDamaged)
+	}
+	return nil
+}
+
+// damaged makes an error of SQLite that means damage an ErrDamaged.
+func damaged(err error) error {
+	if e, ok := errors.AsType[*driver.Error](err); ok {
+		switch e.Code() & 0xff {
+		case codes.SQLITE_CORRUPT, codes.SQLITE_NOTADB:
+			return fmt.Errorf("%w: %w", err, ErrDamaged)
+		}
+	}
+	return err
+}

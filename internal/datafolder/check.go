@@ -1,0 +1,183 @@
+package datafolder
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Loss is a part that a data folder had and that is gone, empty or damaged.
+type Loss struct {
+	Part    Part
+	Problem string // such as "is missing"
+}
+
+// A LossError refuses a data folder that is not whole.
+type LossError struct {
+	Folder string
+	Losses []Loss
+}
+
+// Error says what is lost and how to go on.
+func (e *LossError) Error() string {
+	var b strings.Builder
+	var accept []string
+	fmt.Fprintf(&b, "the data folder %s is not whole: ", e.Folder)
+	for i, l := range e.Losses {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		fmt.Fprintf(&b, "%s, which holds %s, %s", l.Part.Name, l.Part.Holds, l.Problem)
+		accept = append(accept, "--accept-loss "+l.Part.Name)
+	}
+	fmt.Fprintf(&b, ". Restore it from a backup, or give it up for good: stocktake serve %s", strings.Join(accept, " "))
+	return b.String()
+}
+
+// Options tune a check.
+type Options struct {
+	// Unused are parts that the settings replace by something outside of the
+	// folder: it does not matter whether they are there.
+	Unused []string
+
+	// Damaged looks deeper into parts that are there, by name: its error says what
+	// is wrong. A part without a function is only checked as its kind allows.
+	Damaged map[string]func(path string) error
+}
+
+// Check compares a data folder with what its identity says. The error is a
+// *LossError if parts are lost; a folder without identity is in order.
+func Check(dir string, opts Options) error {
+	id, err := Read(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var names []string
+	for name := range id.Parts {
+		names = append(names, name)
+	}
+	return check(dir, names, opts)
+}
+
+// CheckParts is Check of some parts alone.
+func CheckParts(dir string, names ...string) error {
+	id, err := Read(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return check(dir, slices.DeleteFunc(names, func(name string) bool { return id.Parts[name].IsZero() }), Options{})
+}
+
+func check(dir string, names []string, opts Options) error {
+	lost := &LossError{Folder: dir}
+	for _, p := range parts { // in the order of the table
+		if !slices.Contains(names, p.Name) || slices.Contains(opts.Unused, p.Name) {
+			continue
+		}
+		problem := p.problem(dir)
+		if deeper := opts.Damaged[p.Name]; problem == "" && deeper != nil {
+			if err := deeper(filepath.Join(dir, p.Name)); err != nil {
+				problem = "is damaged (" + err.Error() + ")"
+			}
+		}
+		if problem != "" {
+			lost.Losses = append(lost.Losses, Loss{p, problem})
+		}
+	}
+	if len(lost.Losses) > 0 {
+		return lost
+	}
+	return nil
+}
+
+// problem says what is wrong with a part; "" if nothing is, as far as its kind
+// shows.
+func (p *Part) problem(dir string) string {
+	path := filepath.Join(dir, p.Name)
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "is missing"
+	case err != nil:
+		return "cannot be read (" + err.Error() + ")"
+	case info.IsDir() != (p.Kind == Index || p.Kind == Blobs):
+		return "is not what it was: a folder where a file should be, or the reverse"
+	case !info.IsDir() && info.Size() == 0:
+		return "is empty"
+	}
+	switch p.Kind {
+	case Index:
+		if manifests, err := filepath.Glob(filepath.Join(path, "MANIFEST-*")); err != nil || len(manifests) == 0 {
+			return "is empty"
+		}
+	case Document:
+		if b, err := os.ReadFile(path); err != nil {
+			return "cannot be read (" + err.Error() + ")"
+		} else if !json.Valid(b) {
+			return "is damaged (it is not JSON)"
+		}
+	}
+	return ""
+}
+
+// aside is part of the name that a lost part is put aside under.
+const aside = ".lost-"
+
+// ErrUnknownPart is a name that no part has.
+var ErrUnknownPart = errors.New("no part of a data folder")
+
+// AcceptLoss gives up parts that are lost: what is left of them is put aside
+// under another name, and the folder is as if it never had them. Parts that are
+// whole are left as they are, so that it does no harm to accept a loss with each
+// start; their names are not among those given up. An unknown name is
+// ErrUnknownPart.
+func AcceptLoss(dir string, names []string, now time.Time, opts Options) (givenUp []string, err error) {
+	for _, name := range names {
+		if _, ok := part(name); !ok {
+			var known []string
+			for _, p := range parts {
+				known = append(known, p.Name)
+			}
+			return nil, fmt.Errorf("%q: %w; the parts are %s", name, ErrUnknownPart, strings.Join(known, ", "))
+		}
+	}
+	var lost *LossError
+	if err := Check(dir, opts); !errors.As(err, &lost) {
+		return nil, err
+	}
+	suffix := aside + now.UTC().Format("20060102T150405.000Z")
+	for _, l := range lost.Losses {
+		if !slices.Contains(names, l.Part.Name) {
+			continue
+		}
+		for _, entry := range append([]string{l.Part.Name}, l.Part.With...) {
+			path := filepath.Join(dir, entry)
+			if err := os.Rename(path, path+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return givenUp, err
+			}
+		}
+		err := update(filepath.Join(dir, FileName), func(id *Identity) {
+			delete(id.Parts, l.Part.Name)
+			for _, entry := range l.Part.With {
+				delete(id.Parts, entry)
+			}
+		})
+		if err != nil {
+			return givenUp, err
+		}
+		givenUp = append(givenUp, l.Part.Name)
+	}
+	return givenUp, nil
+}

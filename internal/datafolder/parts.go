@@ -1,0 +1,73 @@
+// Package datafolder knows what a data folder holds. A small file in it,
+// folder.json, says which folder it is and which parts it has, so that a part
+// that is lost is missed, and not taken for one that was never made.
+package datafolder
+
+import "slices"
+
+// A Kind says how a part is checked and copied.
+type Kind int
+
+// The kinds of parts.
+const (
+	Secret   Kind = iota // a small file of text that is replaced whole
+	Document             // a small file of JSON that is replaced whole
+	Database             // an SQLite database, with its log in files next to it
+	Index                // a folder of the embedded store's index
+	Blobs                // a folder of files that the index names
+)
+
+// The names of the parts: paths below the data folder, and what --accept-loss
+// takes.
+const (
+	IndexName          = "index"
+	BlobsName          = "blobs"
+	CatalogName        = "catalog.db"
+	AccountsName       = "access.json"
+	EncryptionKeysName = "keys.json"
+	MasterKeyName      = "master.key"
+	RootKeyName        = "root-key.json"
+	WebhookSecretName  = "webhook.secret"
+	SeedName           = "seed.json"
+)
+
+// A Part is something of a data folder that nothing else can replace.
+type Part struct {
+	Name  string
+	Kind  Kind
+	Holds string // what is lost with it, in words for an operator
+
+	// With are other entries of the folder that are useless, or harmful, without
+	// this part: they are put aside together with it.
+	With []string
+}
+
+// parts is the table of all parts. A room that keeps something new in the folder
+// adds a line; internal/server has a test that misses it.
+var parts = []Part{
+	{IndexName, Index, "all buckets and the index of their objects", []string{BlobsName}},
+	{BlobsName, Blobs, "the content of larger objects, reports among them", nil},
+	{CatalogName, Database, "all inventory configurations, their schedules and the history of runs", []string{CatalogName + "-wal", CatalogName + "-shm"}},
+	{AccountsName, Document, "all users, access keys, roles and policies", nil},
+	{EncryptionKeysName, Document, "the keys of all encrypted objects and reports", nil},
+	{MasterKeyName, Secret, "the key without which no encryption key can be used", []string{EncryptionKeysName}},
+	{RootKeyName, Document, "the root access key", nil},
+	{WebhookSecretName, Secret, "the secret that receivers of notices check signatures with", nil},
+	{SeedName, Document, "the number of starts that run ids are derived from", nil},
+}
+
+// temporary are entries that a data folder may have besides its parts, and that
+// nothing is lost with.
+var temporary = []string{"tmp", CatalogName + "-wal", CatalogName + "-shm"}
+
+// Parts returns the table of all parts.
+func Parts() []Part { return slices.Clone(parts) }
+
+// part returns the part of a name.
+func part(name string) (Part, bool) {
+	i := slices.IndexFunc(parts, func(p Part) bool { return p.Name == name })
+	if i < 0 {
+		return Part{}, false
+	}
+	return parts[i], true
+}
