@@ -16,11 +16,12 @@ var may = map[string][]string{
 	"report/csvgz/csvgztest":   {".", "internal/csvrow", "report/csvgz", "report/format"},
 	"internal/csvrow":          {".", "report/format"},
 
-	"examples":        {},
-	"examples/delete": {".", "client"},
-	"examples/get":    {".", "client"},
-	"examples/list":   {".", "client"},
-	"examples/put":    {".", "client"},
+	"examples":         {},
+	"examples/delete":  {".", "client"},
+	"examples/get":     {".", "client"},
+	"examples/list":    {".", "client"},
+	"examples/put":     {".", "client"},
+	"examples/testing": {}, // a test
 
 	// The vocabulary of object stores, and what needs nobody.
 	"internal/arch":       {},
@@ -79,6 +80,9 @@ var may = map[string][]string{
 		"internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts",
 	},
 
+	// The same server inside the tests of other programs.
+	"stocktaketest": {"client", "internal/server"},
+
 	// Flags in, words out.
 	"cmd/stocktake": {".", "client", "report", "internal/datafolder", "internal/dirbucket", "internal/inventory", "internal/kms", "internal/ram", "internal/ossxml", "internal/server", "internal/store", "inventoryxml"},
 }
@@ -86,6 +90,8 @@ var may = map[string][]string{
 // mayInTests lists what the tests of a package import beyond may: tests of a
 // room may furnish it with real neighbours.
 var mayInTests = map[string][]string{
+	"stocktaketest":      {"."},
+	"examples/testing":   {"stocktaketest"},
 	"examples":           {".", "inventoryxml"},
 	"internal/dirbucket": {"report"},
 	"internal/engine":    {"internal/csvrow", "internal/object"},
@@ -120,7 +126,7 @@ var homes = map[string][]string{
 	"github.com/tink-crypto/tink-go":        {"internal/kms", "internal/store"},
 	"github.com/klauspost/compress":         {"report/csvgz"},
 	"github.com/prometheus/client_golang":   {"internal/metrics", "cmd/stocktake"},
-	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples"},
+	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples", "stocktaketest"},
 }
 
 // maxRootFiles is how many files the root package may have, tests aside.
