@@ -101,6 +101,8 @@ stocktake role create inventory-writer --attach write-reports`,
 
 	"store audit": `stocktake store audit`,
 
+	"store scrub": `stocktake store scrub`,
+
 	"kms": `
 stocktake kms create reports
 stocktake inventory put -b photos -i sealed --destination reports --sse-kms reports`,

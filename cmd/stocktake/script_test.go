@@ -73,6 +73,7 @@ func TestScripts(t *testing.T) {
 			"damage":       damage,
 			"largefile":    largeFile,
 			"loseblob":     loseBlob,
+			"flipbit":      flipBit,
 		},
 		ContinueOnError: false,
 		UpdateScripts:   false,

@@ -79,6 +79,7 @@ type Config struct {
 	WebhookSecretFile string                // secret that signs notices; empty means a file in the data folder, made when needed
 
 	CacheSize   int64         // bytes for blocks of the index, at least 1 MiB; 0 means DefaultCacheSize
+	ScrubRate   int64         // bytes a second at which the store is scrubbed once a month; 0 means 16 MiB, less means never
 	BodyTimeout time.Duration // a request body without progress for this long is given up; 0 means 30s
 
 	AllowCallbacks   bool           // send the callbacks that PutObject may ask for
@@ -119,6 +120,7 @@ func (c Config) withDefaults() Config {
 	c.KeepRuns = cmp.Or(c.KeepRuns, 100)
 	c.StrayGrace = cmp.Or(c.StrayGrace, 24*time.Hour)
 	c.CacheSize = cmp.Or(c.CacheSize, DefaultCacheSize)
+	c.ScrubRate = cmp.Or(c.ScrubRate, 16<<20)
 	c.BodyTimeout = cmp.Or(c.BodyTimeout, 30*time.Second)
 	if c.Log == nil {
 		c.Log = slog.Default()

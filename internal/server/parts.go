@@ -48,6 +48,7 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	s.openLifecycle(st, access)
+	s.openScrub(st)
 	s.openAdmin(access, counts)
 	s.handler = s.requests.count(withSTS(
 		sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log}),

@@ -96,6 +96,18 @@ func (s *Store) loadBuckets() error {
 	return it.Error()
 }
 
+// bucketByID finds a bucket by its id; nil if there is none.
+func (s *Store) bucketByID(id uint32) *bucket {
+	s.buckets.mu.RLock()
+	defer s.buckets.mu.RUnlock()
+	for _, b := range s.buckets.byName {
+		if b.id == id {
+			return b
+		}
+	}
+	return nil
+}
+
 // bucket finds a bucket.
 func (s *Store) bucket(name string) (*bucket, error) {
 	s.buckets.mu.RLock()

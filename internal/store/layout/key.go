@@ -23,9 +23,11 @@ const (
 )
 
 var (
-	KeyFormat  = []byte{SpaceMeta, 'f'} // version of the layout, 4 bytes big-endian
-	KeyCeiling = []byte{SpaceMeta, 's'} // sequence numbers up to it may be in use, 8 bytes big-endian
-	KeyBuckets = []byte{SpaceMeta, 'b'} // the last bucket id given out, 4 bytes big-endian
+	KeyFormat   = []byte{SpaceMeta, 'f'} // version of the layout, 4 bytes big-endian
+	KeyCeiling  = []byte{SpaceMeta, 's'} // sequence numbers up to it may be in use, 8 bytes big-endian
+	KeyBuckets  = []byte{SpaceMeta, 'b'} // the last bucket id given out, 4 bytes big-endian
+	KeyScrub    = []byte{SpaceMeta, 'c'} // how far the unfinished scrub is: an index key
+	KeyScrubbed = []byte{SpaceMeta, 'd'} // when the last scrub ended, 8 bytes big-endian, Unix milliseconds
 )
 
 const (
