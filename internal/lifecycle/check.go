@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -25,9 +26,13 @@ const (
 	maxTag    = 256 // characters of a value
 )
 
+// ErrMixedAges reports a rule of which one action is due by days and another by a
+// date.
+var ErrMixedAges = errors.New("the rule mixes dates and days")
+
 // Check validates rules as PutBucketLifecycle does. overlap is the request's
 // x-oss-allow-same-action-overlap. The error is a
-// *stocktake.InvalidArgumentError or an *OverlapError.
+// *stocktake.InvalidArgumentError, an *OverlapError or ErrMixedAges.
 //
 // OSS documents no rule for dates except that they are midnights, and neither is
 // another one checked here.
@@ -70,7 +75,7 @@ func checkRule(r *object.LifecycleRule) error {
 	if !aboutVersions(r) && !aboutUploads(r) {
 		return invalid("Rule", r.ID, "0014-00000026", "the rule does nothing")
 	}
-	for _, check := range []func(*object.LifecycleRule) error{checkSelection, checkNots, checkExclusive, checkAges, checkOrder} {
+	for _, check := range []func(*object.LifecycleRule) error{checkSelection, checkNots, checkExclusive, checkAges, checkOrder, checkMixed} {
 		if err := check(r); err != nil {
 			return err
 		}

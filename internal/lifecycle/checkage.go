@@ -114,3 +114,23 @@ func checkSteps(step, last, days string, all []object.LifecycleTransition, end i
 	}
 	return nil
 }
+
+// checkMixed refuses an expiration by date beside transitions by days, and the
+// reverse.
+func checkMixed(r *object.LifecycleRule) error {
+	var days, dates bool
+	see := func(a *object.LifecycleAge) {
+		days = days || a.Days > 0
+		dates = dates || a.Days == 0
+	}
+	if r.Expiration != nil {
+		see(r.Expiration)
+	}
+	for i := range r.Transitions {
+		see(&r.Transitions[i].LifecycleAge)
+	}
+	if days && dates {
+		return ErrMixedAges
+	}
+	return nil
+}

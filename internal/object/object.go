@@ -140,6 +140,7 @@ type Put struct {
 	Attributes
 	Bucket, Key string
 	Size        int64  // bytes the body must hold; -1: until its end
+	SetACL      bool   // an append to an existing object changes its ACL to ACL
 	MD5         []byte // 16 bytes the content must have, else ErrBadDigest; nil: not checked
 	SHA256      []byte // 32 bytes the content must have, else ErrBadDigest; nil: not checked
 }

@@ -31,8 +31,8 @@ func (c *call) authenticate() (err error) {
 }
 
 // unknownKey returns the error for an access key that does not exist. OSS answers
-// NoSuchBucket to such callers if the bucket is missing, except in inventory
-// operations, which authenticate first.
+// NoSuchBucket to such callers if the bucket is missing, except in PutBucket,
+// PutBucketAcl and the inventory operations, which authenticate first.
 //
 // Source: Go SDK v2, TestClientExtension; spec/inventory-api.md, section 2.6.
 func (c *call) unknownKey(err error) error {
@@ -40,7 +40,8 @@ func (c *call) unknownKey(err error) error {
 		return err
 	}
 	_, missing := c.Buckets.Bucket(c.ctx, c.at.Bucket)
-	if c.r.Method == "PUT" && c.at.Key == "" && len(c.query) == 0 || !errors.Is(missing, stocktake.ErrNoSuchBucket) {
+	creates := c.r.Method == "PUT" && c.at.Key == "" && (len(c.query) == 0 || c.query.Has("acl"))
+	if creates || !errors.Is(missing, stocktake.ErrNoSuchBucket) {
 		return err
 	}
 	return missing

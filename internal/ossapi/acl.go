@@ -68,14 +68,21 @@ func (c *call) newObjectACL() (stocktake.ACL, error) {
 	return acl, c.allow("oss:PutObjectAcl")
 }
 
-// putObjectACL answers PutObjectAcl.
+// putObjectACL answers PutObjectAcl. It changes the time of an object without
+// content.
+//
+// Source: OSS API reference, PutObjectACL.
 func (c *call) putObjectACL() error {
 	acl, err := c.objectACL()
 	if err != nil {
 		return err
 	}
+	now := c.Now()
 	return c.changeObject(http.StatusOK, func(info *object.Info) error {
 		info.ACL = acl
+		if info.Size == 0 {
+			info.LastModified = now
+		}
 		return nil
 	})
 }

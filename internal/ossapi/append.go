@@ -18,12 +18,13 @@ func (c *call) appendObject() error {
 	if err := c.body.Describe(&p); err != nil {
 		return err
 	}
+	p.SetACL = c.r.Header.Get("X-Oss-Object-Acl") != ""
 	info, err := c.Store.AppendObject(c.ctx, c.origin(), p, position, c.body)
 	if err != nil {
 		return err
 	}
 	c.madeHeaders(&info)
-	c.set("X-Oss-Next-Append-Position", strconv.FormatInt(info.Size, 10))
+	c.set("x-oss-next-append-position", strconv.FormatInt(info.Size, 10))
 	return c.empty(http.StatusOK)
 }
 
@@ -37,7 +38,7 @@ func (c *call) sealAppendObject() error {
 	if err != nil {
 		return err
 	}
-	c.set("X-Oss-Sealed-Time", lastModified(info.LastModified))
-	c.set("X-Oss-Version-Id", info.VersionID)
+	c.set("x-oss-sealed-time", lastModified(info.LastModified))
+	c.set("x-oss-version-id", info.VersionID)
 	return c.empty(http.StatusOK)
 }

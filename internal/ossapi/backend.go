@@ -67,8 +67,8 @@ type Objects interface {
 	// written or deleted meanwhile. The caller closes the content.
 	Open(ctx context.Context, v object.Version) (object.Info, object.Content, error)
 
-	// UpdateObject changes ACL, Tags, Restore, StorageClass, TransitionTime of a
-	// version in place, in one atomic step. Errors: those of Head and of update.
+	// UpdateObject changes ACL, Tags, Restore, StorageClass, TransitionTime and
+	// LastModified of a version in place, in one atomic step. Errors: those of Head and of update.
 	UpdateObject(ctx context.Context, by object.Origin, v object.Version, update func(*object.Info) error) (object.Info, error)
 
 	// Delete removes a version (v.ID set) or the current one: in a versioned
@@ -82,7 +82,8 @@ type Objects interface {
 // Appends grows appendable objects.
 type Appends interface {
 	// AppendObject adds body at position, which must be the object's length; 0
-	// may create it. Errors: *object.PositionError, ErrNotAppendable, ErrSealed,
+	// may create it. Of p's attributes, an existing object takes only the ACL, if
+	// p.SetACL. Errors: *object.PositionError, ErrNotAppendable, ErrSealed,
 	// those of PutObject.
 	AppendObject(ctx context.Context, by object.Origin, p object.Put, position int64, body io.Reader) (object.Info, error)
 

@@ -72,6 +72,11 @@ func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
 			return b, false, err
 		}
 	}
+	if e := encryptionOf(c.r.Header); e != (object.Encryption{}) {
+		if b.Encryption, err = checkEncryption(e, headerEncryption, headerEncryptionKey, headerDataEncryption); err != nil {
+			return b, false, err
+		}
+	}
 	doc, err := c.body.OptionalXML("CreateBucketConfiguration")
 	if err != nil || doc == nil {
 		return b, acl, err
@@ -146,6 +151,10 @@ func (c *call) getBucketInfo() error {
 	})
 }
 
+// headBucket answers HeadBucket: whether the bucket is there. OSS does not document
+// it, but clients ask.
+func (c *call) headBucket() error { return c.empty(http.StatusOK) }
+
 // getBucketLocation answers GetBucketLocation.
 func (c *call) getBucketLocation() error {
 	return c.xml(func(x *ossxml.Writer) { x.Text("LocationConstraint", c.location()) })
@@ -163,9 +172,9 @@ func (c *call) getBucketStat() error {
 		objects += stat.Objects[class]
 		bytes += stat.Bytes[class]
 	}
-	modified := stat.LastModified
-	if modified.IsZero() {
-		modified = c.bucket.Created
+	var modified int64 // of a bucket without objects
+	if objects+stat.DeleteMarkers > 0 {
+		modified = stat.LastModified.Unix()
 	}
 	return c.xml(func(x *ossxml.Writer) {
 		x.Start("BucketStat")
@@ -173,7 +182,7 @@ func (c *call) getBucketStat() error {
 		x.Int("ObjectCount", objects)
 		x.Int("MultipartUploadCount", stat.Uploads)
 		x.Int("LiveChannelCount", 0)
-		x.Int("LastModifiedTime", modified.Unix())
+		x.Int("LastModifiedTime", modified)
 		x.Int("StandardStorage", stat.Bytes[stocktake.Standard])
 		x.Int("StandardObjectCount", stat.Objects[stocktake.Standard])
 		for i, name := range [...]string{"InfrequentAccess", "Archive", "ColdArchive", "DeepColdArchive"} {

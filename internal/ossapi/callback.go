@@ -72,7 +72,11 @@ func (c *call) callback() (*callback, error) {
 	if len(b.urls) > maxCallbackURLs {
 		return nil, request.InvalidArgument(name, "", "callbackUrl holds more than 5 URLs")
 	}
-	for _, s := range b.urls {
+	for i, s := range b.urls {
+		if !strings.Contains(s, "://") { // clients leave the scheme out
+			s = "http://" + s
+			b.urls[i] = s
+		}
 		if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 			return nil, request.InvalidArgument(name, s, "callbackUrl is no URL")
 		}

@@ -2,7 +2,7 @@ package ossapi
 
 import (
 	"errors"
-	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/stocktake/stocktake"
@@ -21,8 +21,8 @@ func (c *call) source() (v object.Version, err error) {
 		path = strings.Replace(path, "%2F", "/", 1) // encoded as a whole
 	}
 	bucket, key, ok := strings.Cut(path, "/")
-	if v.Bucket, err = url.PathUnescape(bucket); err == nil {
-		v.Key, err = url.PathUnescape(key)
+	if v.Bucket, err = request.Unescape(bucket); err == nil {
+		v.Key, err = request.Unescape(key)
 	}
 	if err != nil || !ok || !stocktake.ValidBucketName(v.Bucket) || !stocktake.ValidKey(v.Key) {
 		return v, request.InvalidArgument(name, raw, "/bucket/object is expected")
@@ -87,9 +87,11 @@ func (c *call) copyObject() error {
 	if err != nil {
 		return err
 	}
-	if src.Bucket == p.Bucket && src.Key == p.Key {
-		keepMeta = false // onto itself a copy is how metadata is changed
+	onItself := src.Bucket == p.Bucket && src.Key == p.Key
+	if onItself {
+		keepMeta = false // this is how metadata is changed
 	}
+	given := p.Headers
 	var target string
 	prepare := func(from object.Info, p *object.Put) error {
 		if err := c.sourceReady(&from); err != nil {
@@ -98,11 +100,17 @@ func (c *call) copyObject() error {
 		if from.Size > object.MaxPartSize {
 			return object.ErrTooLarge
 		}
-		if keepMeta {
-			p.Headers = from.Headers
+		if p.Headers = from.Headers; !keepMeta {
+			p.Headers = c.replacedHeaders(given, &from.Headers)
 		}
 		if keepTags {
+			if err := c.mayCopyTags(src, from.Tags); err != nil {
+				return err
+			}
 			p.Tags = from.Tags
+		}
+		if onItself && c.r.Header.Get("X-Oss-Object-Acl") == "" {
+			p.ACL = from.ACL
 		}
 		if from.Type == stocktake.Symlink {
 			target = from.Symlink
@@ -118,7 +126,7 @@ func (c *call) copyObject() error {
 		return sourceDetail(err, src)
 	}
 	c.madeHeaders(&made)
-	c.set("X-Oss-Copy-Source-Version-Id", from.VersionID)
+	c.set("x-oss-copy-source-version-id", from.VersionID)
 	delete(c.w.Header(), "Content-MD5") // it would be taken for that of the answer
 	return c.xml(func(x *ossxml.Writer) {
 		x.Start("CopyObjectResult")
@@ -126,6 +134,52 @@ func (c *call) copyObject() error {
 		x.Time("LastModified", made.LastModified)
 		x.End("CopyObjectResult")
 	})
+}
+
+// replacedHeaders returns the headers of a copy that does not keep those of its
+// source, from what the request gives. Without a Content-Type it keeps the
+// source's, and always the metadata without which the content cannot be decrypted.
+func (c *call) replacedHeaders(given object.Headers, source *object.Headers) object.Headers {
+	if c.r.Header.Get("Content-Type") == "" {
+		given.ContentType = source.ContentType
+	}
+	has := func(list []object.Meta, name string) bool {
+		return slices.ContainsFunc(list, func(m object.Meta) bool { return m.Name == name })
+	}
+	meta := slices.Clone(given.Meta)
+	for _, m := range source.Meta {
+		if strings.HasPrefix(m.Name, clientEncryption) && !has(meta, m.Name) {
+			meta = append(meta, m)
+		}
+	}
+	slices.SortFunc(meta, func(a, b object.Meta) int { return strings.Compare(a.Name, b.Name) })
+	given.Meta = meta
+	return given
+}
+
+// mayCopyTags asks whether the caller may read the tags of the source, if it has
+// any, and set them on the copy.
+//
+// Source: OSS API reference, CopyObject, permissions.
+func (c *call) mayCopyTags(src object.Version, tags []object.Tag) error {
+	if len(tags) == 0 {
+		return nil
+	}
+	action := "oss:GetObjectTagging"
+	if src.ID != "" {
+		action = "oss:GetObjectVersionTagging"
+	}
+	b := c.bucket
+	if src.Bucket != b.Name {
+		var err error
+		if b, err = c.Buckets.Bucket(c.ctx, src.Bucket); err != nil {
+			return err
+		}
+	}
+	if err := c.allowOn(action, &b, src.Key, src.ID); err != nil {
+		return err
+	}
+	return c.allow("oss:PutObjectTagging")
 }
 
 // copySymlink copies a symlink itself, not what it points to.
@@ -162,6 +216,9 @@ func (c *call) uploadPartCopy() error {
 	if err != nil {
 		return err
 	}
+	if err := noPartEncryption(c.r.Header); err != nil {
+		return err
+	}
 	src, err := c.source()
 	if err != nil {
 		return err
@@ -179,7 +236,8 @@ func (c *call) uploadPartCopy() error {
 	if err != nil {
 		return withEC(sourceDetail(err, src), object.ErrNoSuchUpload, "0042-00000311")
 	}
-	c.set("X-Oss-Copy-Source-Version-Id", from.VersionID)
+	c.set("ETag", `"`+partETag(&made)+`"`)
+	c.set("x-oss-copy-source-version-id", from.VersionID)
 	return c.xml(func(x *ossxml.Writer) {
 		x.Start("CopyPartResult")
 		x.Time("LastModified", made.LastModified)

@@ -37,9 +37,9 @@ func (c *call) deleteObject() error {
 	if err != nil {
 		return err
 	}
-	c.set("X-Oss-Version-Id", did.VersionID)
+	c.set("x-oss-version-id", did.VersionID)
 	if did.DeleteMarker {
-		c.set("X-Oss-Delete-Marker", "true")
+		c.set("x-oss-delete-marker", "true")
 	}
 	return c.empty(http.StatusNoContent)
 }
@@ -126,7 +126,7 @@ func (c *call) versionsToDelete(doc *ossxml.Element) (versions []object.Version,
 			return nil, request.ErrInvalidObjectName
 		}
 		id := o.Value("VersionId")
-		if id != "" && !request.PlausibleVersion(id) {
+		if id != "" && !request.PossibleVersion(id) {
 			return nil, request.InvalidArgument("VersionId", id, "no version has such an id")
 		}
 		versions = append(versions, object.Version{Bucket: c.at.Bucket, Key: key.Text, ID: id})

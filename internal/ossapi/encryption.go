@@ -24,7 +24,7 @@ func (c *call) putBucketEncryption() error {
 		KeyID:     rule.Value("KMSMasterKeyID"),
 		Data:      rule.Value("KMSDataEncryption"),
 	}
-	if err := checkEncryption(e, "SSEAlgorithm", "KMSMasterKeyID", "KMSDataEncryption"); err != nil {
+	if e, err = checkEncryption(e, "SSEAlgorithm", "KMSMasterKeyID", "KMSDataEncryption"); err != nil {
 		return err
 	}
 	return c.update(http.StatusOK, func(b *object.Bucket) error {
@@ -62,23 +62,27 @@ func encryptionRule(x *ossxml.Writer, e object.Encryption) {
 }
 
 // checkEncryption checks a requested encryption by the rules of OSS. The names are
-// those of the headers or elements that it came in.
+// those of the headers or elements that it came in. It returns e without what has
+// no effect: data encryption SM4 beside AES256.
 //
 // Source: OSS error codes 0005-00000203 and 0005-00000204.
-func checkEncryption(e object.Encryption, algorithm, key, data string) error {
+func checkEncryption(e object.Encryption, algorithm, key, data string) (object.Encryption, error) {
 	switch {
 	case e.Algorithm == "" && (e.KeyID != "" || e.Data != ""):
-		return request.InvalidArgument(algorithm, "", "it is missing")
+		return e, request.InvalidArgument(algorithm, "", "it is missing")
 	case e.Algorithm != "" && e.Algorithm != "AES256" && e.Algorithm != "KMS" && e.Algorithm != "SM4":
-		return &detailError{err: errEncryption, fields: [][2]string{{"ArgumentName", algorithm}, {"ArgumentValue", request.Bounded(e.Algorithm)}}}
+		return e, &detailError{err: errEncryption, fields: [][2]string{{"ArgumentName", algorithm}, {"ArgumentValue", request.Bounded(e.Algorithm)}}}
 	case e.KeyID != "" && e.Algorithm != "KMS":
-		return &stocktake.InvalidArgumentError{Element: key, Value: request.Bounded(e.KeyID), EC: "0005-00000204", Reason: "only KMS has keys"}
-	case e.Data != "" && (e.Data != "SM4" || e.Algorithm != "KMS"):
-		return &stocktake.InvalidArgumentError{Element: data, Value: request.Bounded(e.Data), EC: "0005-00000203", Reason: "only SM4 with KMS is known"}
+		return e, &stocktake.InvalidArgumentError{Element: key, Value: request.Bounded(e.KeyID), EC: "0005-00000204", Reason: "only KMS has keys"}
+	case e.Data != "" && (e.Data != "SM4" || e.Algorithm == "SM4"):
+		return e, &stocktake.InvalidArgumentError{Element: data, Value: request.Bounded(e.Data), EC: "0005-00000203", Reason: "only SM4 with KMS is known"}
 	case len(e.KeyID) > 256:
-		return request.InvalidArgument(key, e.KeyID, "it is longer than 256 bytes")
+		return e, request.InvalidArgument(key, e.KeyID, "it is longer than 256 bytes")
 	}
-	return nil
+	if e.Algorithm == "AES256" {
+		e.Data = ""
+	}
+	return e, nil
 }
 
 // Headers of the encryption that a write asks for.
@@ -89,7 +93,7 @@ const (
 )
 
 func (c *call) encryptionHeaders(e object.Encryption) {
-	c.set("X-Oss-Server-Side-Encryption", e.Algorithm)
-	c.set("X-Oss-Server-Side-Encryption-Key-Id", e.KeyID)
-	c.set("X-Oss-Server-Side-Data-Encryption", e.Data)
+	c.set("x-oss-server-side-encryption", e.Algorithm)
+	c.set("x-oss-server-side-encryption-key-id", e.KeyID)
+	c.set("x-oss-server-side-data-encryption", e.Data)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ram"
@@ -30,6 +31,7 @@ var (
 	errRequesterPays     = errors.New("the requester has to pay")
 	errNoPolicy          = errors.New("the bucket has no policy")
 	errEncryption        = errors.New("the encryption asked for is not known")
+	errClientEncryption  = errors.New("the sizes of the client's encryption are missing")
 	errTargetMissing     = errors.New("the target of the symlink does not exist")
 	errTargetType        = errors.New("the target of the symlink is a symlink")
 	errRestoreUnfinished = errors.New("the restore is not finished")
@@ -77,6 +79,7 @@ var errorTable = []errorRow{
 	{request.ErrInvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid.", "", aboutBucket},
 	{errNoEncryptionRule, "NoSuchServerSideEncryptionRule", 404, "The server side encryption configuration was not found.", "", aboutBucket},
 	{errNoLifecycle, "NoSuchLifecycle", 404, "No Row found in Lifecycle Table.", "", aboutBucket},
+	{lifecycle.ErrMixedAges, "InvalidRequest", 400, "The rule mixes dates and days. Use one of them in Expiration and all Transition elements of a rule.", "", aboutNothing},
 	{errNoPolicy, "NoSuchBucketPolicy", 404, "The bucket policy does not exist.", "", aboutBucket},
 	{errResourceGroup, "ResourceGroupIdPreCheckError", 400, "The resource group id precheck error", "0039-00000003", aboutBucket},
 	{errRequesterPays, "AccessDenied", 403, "Access denied for requester pay bucket", "", aboutBucket},
@@ -95,6 +98,7 @@ var errorTable = []errorRow{
 	{object.ErrNotAppendable, "ObjectNotAppendable", 409, "The object is not appendable.", "", aboutKey},
 	{object.ErrSealed, "ObjectNotAppendable", 409, "The object is sealed.", "", aboutKey},
 	{object.ErrNotSymlink, "NotSymlink", 400, "The object is not a symlink.", "", aboutKey},
+	{errClientEncryption, "InvalidEncryptionRequest", 400, "The client-side encryption of a multipart upload needs x-oss-meta-client-side-encryption-data-size and -part-size.", "", aboutNothing},
 	{errTargetMissing, "SymlinkTargetNotExist", 404, "The target object of the symlink does not exist.", "", aboutKey},
 	{errTargetType, "InvalidTargetType", 400, "The target object of the symlink is a symlink.", "", aboutKey},
 	{object.ErrNotArchived, "OperationNotSupported", 400, "The operation is not supported for this resource", "0016-00000702", aboutKey},

@@ -92,7 +92,7 @@ func TestStrangers(t *testing.T) {
 				w.refused(t, sign(req(method, query), root, scheme, skew), 403, "RequestTimeTooSkewed")
 			}
 			w.refused(t, sign(req(method, query), signature.Credentials{ID: otherID, Secret: otherPass}, scheme, 0), 403, "AccessDenied")
-			w.refused(t, sign(req(method, query), signature.Credentials{ID: keyID, Secret: secret, Token: "token"}, scheme, 0), 403, "InvalidSecurityToken")
+			w.refused(t, sign(req(method, query), signature.Credentials{ID: keyID, Secret: secret, Token: "token"}, scheme, 0), 403, "InvalidAccessKeyId")
 		}
 		w.refused(t, w.send(t, req(method, query)), 403, "AccessDenied")
 		r := req(method, query)

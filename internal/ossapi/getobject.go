@@ -29,7 +29,7 @@ func (c *call) getObject() error {
 	}
 	span, partial, err := parseRange(c.r.Header.Get("Range"), data.Size, standardRange(c.r.Header))
 	if err != nil {
-		return err
+		return &detailError{err: err, header: [][2]string{{"Content-Range", "bytes */" + strconv.FormatInt(data.Size, 10)}}}
 	}
 	overrides, err := c.overrides()
 	if err != nil {
@@ -133,7 +133,7 @@ func (c *call) version() (object.Version, error) {
 // markerDetail adds the headers of a read of a version that is a delete marker.
 func (c *call) markerDetail(err error, v object.Version) error {
 	if errors.Is(err, object.ErrMethodNotAllowed) {
-		return &detailError{err: err, header: [][2]string{{"X-Oss-Delete-Marker", "true"}, {"X-Oss-Version-Id", v.ID}}}
+		return &detailError{err: err, header: [][2]string{{"x-oss-delete-marker", "true"}, {"x-oss-version-id", v.ID}}}
 	}
 	return err
 }
@@ -202,7 +202,7 @@ func (c *call) headObject() error {
 	}
 	c.objectHeaders(&info, &data)
 	if !info.TransitionTime.IsZero() {
-		c.set("X-Oss-Transition-Time", lastModified(info.TransitionTime))
+		c.set("x-oss-transition-time", lastModified(info.TransitionTime))
 	}
 	c.set("Content-Length", strconv.FormatInt(data.Size, 10))
 	c.w.WriteHeader(http.StatusOK)
@@ -217,10 +217,10 @@ func (c *call) getObjectMeta() error {
 	}
 	c.set("ETag", quoteETag(&data))
 	c.set("Last-Modified", lastModified(modifiedAt(&info, &data)))
-	c.set("X-Oss-Hash-Crc64ecma", strconv.FormatUint(data.CRC64, 10))
-	c.set("X-Oss-Version-Id", info.VersionID)
+	c.set("x-oss-hash-crc64ecma", strconv.FormatUint(data.CRC64, 10))
+	c.set("x-oss-version-id", info.VersionID)
 	if !info.TransitionTime.IsZero() {
-		c.set("X-Oss-Transition-Time", lastModified(info.TransitionTime))
+		c.set("x-oss-transition-time", lastModified(info.TransitionTime))
 	}
 	c.set("Content-Length", strconv.FormatInt(data.Size, 10))
 	c.w.WriteHeader(http.StatusOK)
@@ -246,17 +246,17 @@ func (c *call) objectHeaders(info, data *object.Info) {
 	if data.MD5 != nil {
 		c.set("Content-MD5", base64.StdEncoding.EncodeToString(data.MD5))
 	}
-	c.set("X-Oss-Hash-Crc64ecma", strconv.FormatUint(data.CRC64, 10))
-	c.set("X-Oss-Object-Type", info.Type.String())
-	c.set("X-Oss-Storage-Class", info.StorageClass.String())
-	c.set("X-Oss-Version-Id", info.VersionID)
+	c.set("x-oss-hash-crc64ecma", strconv.FormatUint(data.CRC64, 10))
+	c.set("x-oss-object-type", info.Type.String())
+	c.set("x-oss-storage-class", info.StorageClass.String())
+	c.set("x-oss-version-id", info.VersionID)
 	c.encryptionHeaders(info.Encryption)
 	if n := len(info.Tags); n > 0 {
-		c.set("X-Oss-Tagging-Count", strconv.Itoa(n))
+		c.set("x-oss-tagging-count", strconv.Itoa(n))
 	}
 	if info.Type == stocktake.Appendable {
-		c.set("X-Oss-Next-Append-Position", strconv.FormatInt(info.Size, 10))
+		c.set("x-oss-next-append-position", strconv.FormatInt(info.Size, 10))
 	}
-	c.set("X-Oss-Restore", restoreHeader(info, c.Now()))
-	c.set("X-Oss-Expiration", c.expiration(info))
+	c.set("x-oss-restore", restoreHeader(info, c.Now()))
+	c.set("x-oss-expiration", c.expiration(info))
 }

@@ -66,6 +66,7 @@ var provoked sync.Map
 // unprovoked are the rows that no request of a test can bring about, and why.
 var unprovoked = map[error]string{
 	stocktake.ErrAccessDenied: "a *ram.DeniedError says more",
+	object.ErrPrecondition:    "the message names the condition",
 	object.ErrIncompleteBody:  "net/http finds it first",
 	ossapi.ErrNotModified:     "it has no document",
 	ossapi.ErrCallback:        "its message is that of the failure",

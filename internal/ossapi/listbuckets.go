@@ -9,7 +9,9 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// listBuckets answers ListBuckets: those of the caller's account.
+// listBuckets answers ListBuckets: those of the caller's account, with their tags if
+// the request filters by tags. It also answers ListBucketsInRegion, since all
+// buckets are in one region.
 func (c *call) listBuckets() error {
 	limit, err := c.query.Int("max-keys", 100, 1, 1000)
 	if err != nil {
@@ -24,6 +26,7 @@ func (c *call) listBuckets() error {
 	if err != nil {
 		return err
 	}
+	tagged := c.query.Get("tag-key") != "" || c.query.Get("tagging") != ""
 	return c.xml(func(x *ossxml.Writer) {
 		x.Start("ListAllMyBucketsResult")
 		x.Text("Prefix", prefix)
@@ -36,14 +39,15 @@ func (c *call) listBuckets() error {
 		x.Owner(c.account())
 		x.Start("Buckets")
 		for i := range page {
-			c.listedBucket(x, &page[i])
+			c.listedBucket(x, &page[i], tagged)
 		}
 		x.End("Buckets")
 		x.End("ListAllMyBucketsResult")
 	})
 }
 
-func (c *call) listedBucket(x *ossxml.Writer, b *object.Bucket) {
+// listedBucket writes an entry, with its tags if tagged.
+func (c *call) listedBucket(x *ossxml.Writer, b *object.Bucket, tagged bool) {
 	x.Start("Bucket")
 	x.Text("Name", b.Name)
 	x.Text("Location", c.location())
@@ -53,6 +57,9 @@ func (c *call) listedBucket(x *ossxml.Writer, b *object.Bucket) {
 	x.Text("ExtranetEndpoint", c.extranet())
 	x.Text("IntranetEndpoint", c.intranet())
 	x.Text("ResourceGroupId", resourceGroup(b))
+	if tagged {
+		x.Buf = appendTagging(x.Buf, b.Tags)
+	}
 	x.End("Bucket")
 }
 
@@ -139,21 +146,4 @@ func quoted(s string) (text, rest string, ok bool) {
 		return "", "", false
 	}
 	return strings.Cut(s[1:], `"`)
-}
-
-// describeRegions answers DescribeRegions. There is one region: this one.
-func (c *call) describeRegions() error {
-	want := c.query.Get("regions")
-	return c.xml(func(x *ossxml.Writer) {
-		x.Start("RegionInfoList")
-		if want == "" || want == c.location() {
-			x.Start("RegionInfo")
-			x.Text("Region", c.location())
-			x.Text("InternetEndpoint", c.extranet())
-			x.Text("InternalEndpoint", c.intranet())
-			x.Text("AccelerateEndpoint", "oss-accelerate.aliyuncs.com")
-			x.End("RegionInfo")
-		}
-		x.End("RegionInfoList")
-	})
 }

@@ -21,6 +21,9 @@ func (c *call) initiateUpload() error {
 	if err != nil {
 		return err
 	}
+	if err := checkClientEncryption(p.Headers.Meta); err != nil {
+		return err
+	}
 	u, err := c.Store.InitiateUpload(c.ctx, c.origin(), p)
 	if err != nil {
 		return err
@@ -63,6 +66,9 @@ func (c *call) uploadPart() error {
 	if err != nil {
 		return err
 	}
+	if err := noPartEncryption(c.r.Header); err != nil {
+		return err
+	}
 	p := object.Put{Bucket: c.at.Bucket, Key: c.at.Key}
 	if err := c.body.Describe(&p); err != nil {
 		return err
@@ -72,7 +78,7 @@ func (c *call) uploadPart() error {
 		return withEC(err, object.ErrNoSuchUpload, "0042-00000104")
 	}
 	c.set("ETag", `"`+partETag(&part)+`"`)
-	c.set("X-Oss-Hash-Crc64ecma", strconv.FormatUint(part.CRC64, 10))
+	c.set("x-oss-hash-crc64ecma", strconv.FormatUint(part.CRC64, 10))
 	c.set("Content-MD5", base64.StdEncoding.EncodeToString(part.MD5[:]))
 	return c.empty(http.StatusOK)
 }
@@ -102,7 +108,7 @@ func (c *call) completeUpload() error {
 			return err
 		}
 	}
-	if done.Parts, err = c.completedParts(); err != nil {
+	if done.Parts, err = c.completedParts(u); err != nil {
 		return err
 	}
 	info, err := c.Store.CompleteUpload(c.ctx, c.origin(), u, done)
@@ -142,7 +148,7 @@ func (c *call) urlOf(bucket, key string) string {
 const maxComplete = 4 << 20
 
 // completedParts reads the list of parts; nil means all that were uploaded.
-func (c *call) completedParts() ([]object.CompletedPart, error) {
+func (c *call) completedParts(u object.UploadID) ([]object.CompletedPart, error) {
 	data, err := c.body.Document(maxComplete)
 	if err != nil {
 		return nil, err
@@ -152,6 +158,11 @@ func (c *call) completedParts() ([]object.CompletedPart, error) {
 			return nil, errBothPartLists
 		}
 		return nil, nil
+	}
+	if len(data) == 0 { // an upload that is missing comes before a list that is
+		if _, _, _, err := c.Store.Parts(c.ctx, u, 0, 1); err != nil {
+			return nil, err
+		}
 	}
 	doc, err := ossxml.Parse(data, "CompleteMultipartUpload")
 	if err != nil {

@@ -13,10 +13,12 @@ type operation = request.Operation[func(*call) error]
 // of OSS.
 var operations = []operation{
 	{Name: "ListBuckets", Method: "GET", Level: request.ServiceLevel, Action: "oss:ListBuckets", Handle: (*call).listBuckets},
+	{Name: "ListBucketsInRegion", Method: "GET", Level: request.ServiceLevel, Sub: "regionList", Action: "oss:ListBuckets", Handle: (*call).listBuckets},
 	{Name: "DescribeRegions", Method: "GET", Level: request.ServiceLevel, Sub: "regions", Action: "oss:DescribeRegions", Handle: (*call).describeRegions},
 
 	{Name: "PutBucket", Method: "PUT", Level: request.BucketLevel, Action: "oss:PutBucket", CreatesBucket: true, Handle: (*call).putBucket},
 	{Name: "DeleteBucket", Method: "DELETE", Level: request.BucketLevel, Action: "oss:DeleteBucket", Handle: (*call).deleteBucket},
+	{Name: "HeadBucket", Method: "HEAD", Level: request.BucketLevel, Action: "oss:ListObjects", Conditions: request.Listing, Handle: (*call).headBucket},
 	{Name: "GetBucketInfo", Method: "GET", Level: request.BucketLevel, Sub: "bucketInfo", Action: "oss:GetBucketInfo", Handle: (*call).getBucketInfo},
 	{Name: "GetBucketLocation", Method: "GET", Level: request.BucketLevel, Sub: "location", Action: "oss:GetBucketLocation", Handle: (*call).getBucketLocation},
 	{Name: "GetBucketStat", Method: "GET", Level: request.BucketLevel, Sub: "stat", Action: "oss:GetBucketStat", Handle: (*call).getBucketStat},
@@ -50,6 +52,8 @@ var operations = []operation{
 	{Name: "PutBucketResourceGroup", Method: "PUT", Level: request.BucketLevel, Sub: "resourceGroup", Action: "oss:PutBucketResourceGroup", Handle: (*call).putResourceGroup},
 	{Name: "GetBucketResourceGroup", Method: "GET", Level: request.BucketLevel, Sub: "resourceGroup", Action: "oss:GetBucketResourceGroup", Handle: (*call).getResourceGroup},
 
+	{Name: "ListLiveChannel", Method: "GET", Level: request.BucketLevel, Sub: "live", Action: "oss:ListLiveChannel", Handle: (*call).listLiveChannels},
+
 	{Name: "PutBucketInventory", Method: "PUT", Level: request.BucketLevel, Sub: "inventory", Action: "oss:PutBucketInventory", Handle: (*call).putInventory},
 	{Name: "GetBucketInventory", Method: "GET", Level: request.BucketLevel, Sub: "inventory", With: "inventoryId", Action: "oss:GetBucketInventory", Handle: (*call).getInventory},
 	{Name: "ListBucketInventory", Method: "GET", Level: request.BucketLevel, Sub: "inventory", Action: "oss:GetBucketInventory", Handle: (*call).listInventories},
@@ -69,6 +73,7 @@ var operations = []operation{
 	{Name: "HeadObject", Method: "HEAD", Level: request.ObjectLevel, Action: "oss:GetObject", VersionAction: "oss:GetObjectVersion", Handle: (*call).headObject},
 	{Name: "GetObjectMeta", Method: "HEAD", Level: request.ObjectLevel, Sub: "objectMeta", Action: "oss:GetObject", VersionAction: "oss:GetObjectVersion", Handle: (*call).getObjectMeta},
 	{Name: "DeleteObject", Method: "DELETE", Level: request.ObjectLevel, Action: "oss:DeleteObject", VersionAction: "oss:DeleteObjectVersion", Handle: (*call).deleteObject},
+	{Name: "DeleteSymlink", Method: "DELETE", Level: request.ObjectLevel, Sub: "symlink", Action: "oss:DeleteObject", VersionAction: "oss:DeleteObjectVersion", Handle: (*call).deleteObject},
 	{Name: "AppendObject", Method: "POST", Level: request.ObjectLevel, Sub: "append", Action: "oss:PutObject", Handle: (*call).appendObject},
 	{Name: "SealAppendObject", Method: "POST", Level: request.ObjectLevel, Sub: "seal", Action: "oss:PutObject", Handle: (*call).sealAppendObject},
 	{Name: "PutSymlink", Method: "PUT", Level: request.ObjectLevel, Sub: "symlink", Action: "oss:PutObject", Handle: (*call).putSymlink},

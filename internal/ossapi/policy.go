@@ -43,19 +43,19 @@ func (c *call) deleteBucketPolicy() error {
 }
 
 // getBucketPolicyStatus answers GetBucketPolicyStatus: whether the policy allows
-// anything to everyone.
+// anything to everyone. A bucket without a policy is not public.
 func (c *call) getBucketPolicyStatus() error {
-	doc := c.bucket.Policy
-	if doc == nil {
-		return errNoPolicy
-	}
-	policy, err := ram.ParsePolicy(ram.BucketPolicy, doc)
-	if err != nil {
-		return err
+	public := false
+	if c.bucket.Policy != nil {
+		policy, err := ram.ParsePolicy(ram.BucketPolicy, c.bucket.Policy)
+		if err != nil {
+			return err
+		}
+		public = policy.Public()
 	}
 	return c.xml(func(x *ossxml.Writer) {
 		x.Start("PolicyStatus")
-		x.Bool("IsPublic", policy.Public())
+		x.Bool("IsPublic", public)
 		x.End("PolicyStatus")
 	})
 }

@@ -13,6 +13,7 @@ import (
 type preconditions struct {
 	match, noneMatch               string // entity tags; empty: none
 	modifiedSince, unmodifiedSince string // dates
+	prefix                         string // of the headers' names
 }
 
 // readCondition reads the conditions of a request on an object.
@@ -26,34 +27,46 @@ func readPreconditions(h http.Header) preconditions {
 // readSourceCondition reads the conditions on the source of a copy.
 func readSourcePreconditions(h http.Header) preconditions {
 	return preconditions{
-		match: h.Get("X-Oss-Copy-Source-If-Match"), noneMatch: h.Get("X-Oss-Copy-Source-If-None-Match"),
+		prefix: "x-oss-copy-source-",
+		match:  h.Get("X-Oss-Copy-Source-If-Match"), noneMatch: h.Get("X-Oss-Copy-Source-If-None-Match"),
 		modifiedSince: h.Get("X-Oss-Copy-Source-If-Modified-Since"), unmodifiedSince: h.Get("X-Oss-Copy-Source-If-Unmodified-Since"),
 	}
 }
 
-// check returns object.ErrPrecondition or errNotModified if a condition does not
-// hold. A date that cannot be parsed is ignored.
+// check returns errNotModified, or an error that is object.ErrPrecondition and
+// names the condition, if one does not hold. A condition on the entity tag outranks
+// the one on the date. A date that cannot be parsed is ignored.
 //
-// Source: OSS API reference, GetObject and CopyObject; each condition counts for
-// itself, those that fail with 412 first.
+// Source: RFC 9110, section 13.2.2; the messages are those of OSS.
 func (d preconditions) check(etag string, modified time.Time) error {
-	if d == (preconditions{}) {
+	if d == (preconditions{prefix: d.prefix}) {
 		return nil
 	}
-	modified = modified.Truncate(time.Second) // the header knows no fractions
-	if d.match != "" && !matchesETag(d.match, etag) {
-		return object.ErrPrecondition
+	modified = modified.Truncate(time.Second) // the header has no fractions
+	if d.match != "" {
+		if !matchesETag(d.match, etag) {
+			return d.failed("If-Match")
+		}
+	} else if t, ok := parseDate(d.unmodifiedSince); ok && modified.After(t) {
+		return d.failed("If-Unmodified-Since")
 	}
-	if t, ok := parseDate(d.unmodifiedSince); ok && modified.After(t) {
-		return object.ErrPrecondition
-	}
-	if d.noneMatch != "" && matchesETag(d.noneMatch, etag) {
-		return errNotModified
-	}
-	if t, ok := parseDate(d.modifiedSince); ok && !modified.After(t) {
+	if d.noneMatch != "" {
+		if matchesETag(d.noneMatch, etag) {
+			return errNotModified
+		}
+	} else if t, ok := parseDate(d.modifiedSince); ok && !modified.After(t) {
 		return errNotModified
 	}
 	return nil
+}
+
+// failed returns the error of a condition that does not hold.
+func (d preconditions) failed(name string) error {
+	return &detailError{
+		err:    object.ErrPrecondition,
+		text:   "At least one of the pre-conditions you specified did not hold (condition: " + d.prefix + name + ")",
+		fields: [][2]string{{"Condition", d.prefix + name}},
+	}
 }
 
 func parseDate(s string) (time.Time, bool) {

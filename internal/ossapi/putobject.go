@@ -54,11 +54,11 @@ func (c *call) newPut() (object.Put, error) {
 // madeHeaders sets the headers of an answer to a write.
 func (c *call) madeHeaders(info *object.Info) {
 	c.set("ETag", quoteETag(info))
-	c.set("X-Oss-Hash-Crc64ecma", strconv.FormatUint(info.CRC64, 10))
+	c.set("x-oss-hash-crc64ecma", strconv.FormatUint(info.CRC64, 10))
 	if info.MD5 != nil {
 		c.set("Content-MD5", base64.StdEncoding.EncodeToString(info.MD5))
 	}
-	c.set("X-Oss-Version-Id", info.VersionID)
+	c.set("x-oss-version-id", info.VersionID)
 	if info.Encryption.Algorithm != "" {
 		c.encryptionHeaders(info.Encryption)
 	}
@@ -100,9 +100,8 @@ func (c *call) attributes() (a object.Attributes, err error) {
 			return a, err
 		}
 	}
-	e := object.Encryption{Algorithm: h.Get(headerEncryption), KeyID: h.Get(headerEncryptionKey), Data: h.Get(headerDataEncryption)}
-	if e != (object.Encryption{}) { // else the bucket decides
-		if err := checkEncryption(e, headerEncryption, headerEncryptionKey, headerDataEncryption); err != nil {
+	if e := encryptionOf(h); e != (object.Encryption{}) { // else the bucket decides
+		if e, err = checkEncryption(e, headerEncryption, headerEncryptionKey, headerDataEncryption); err != nil {
 			return a, err
 		}
 		a.Encryption = &e
@@ -114,6 +113,11 @@ func (c *call) attributes() (a object.Attributes, err error) {
 	}
 	a.ForbidOverwrite, err = forbidOverwrite(h)
 	return a, err
+}
+
+// encryptionOf returns the encryption that the headers of a write ask for.
+func encryptionOf(h http.Header) object.Encryption {
+	return object.Encryption{Algorithm: h.Get(headerEncryption), KeyID: h.Get(headerEncryptionKey), Data: h.Get(headerDataEncryption)}
 }
 
 func forbidOverwrite(h http.Header) (bool, error) {

@@ -70,12 +70,12 @@ func newReply(err error) errorReply {
 		p = errorReply{status: 400, code: "InvalidRequest", message: e.Error(), ec: e.EC}
 	} else if e, ok := errors.AsType[*object.PositionError](err); ok {
 		p = errorReply{status: 409, code: "PositionNotEqualToLength", message: "Position is not equal to file length", ec: "0026-00000016", about: aboutKey}
-		p.header = [][2]string{{"X-Oss-Next-Append-Position", strconv.FormatInt(e.Length, 10)}}
+		p.header = [][2]string{{"x-oss-next-append-position", strconv.FormatInt(e.Length, 10)}}
 	} else {
 		p = tableReply(err)
 	}
 	if e, ok := errors.AsType[*object.DeleteMarkerError](err); ok {
-		p.header = append(p.header, [2]string{"X-Oss-Delete-Marker", "true"}, [2]string{"X-Oss-Version-Id", e.VersionID})
+		p.header = append(p.header, [2]string{"x-oss-delete-marker", "true"}, [2]string{"x-oss-version-id", e.VersionID})
 	}
 	if e, ok := errors.AsType[*detailError](err); ok {
 		if e.ec != "" {
@@ -152,7 +152,7 @@ func (c *call) refuse(err error) string {
 	for _, f := range p.header {
 		c.set(f[0], f[1])
 	}
-	c.set("X-Oss-Ec", p.ec)
+	c.set("x-oss-ec", p.ec)
 	body := c.errorDocument(&p)
 	switch {
 	case p.status == http.StatusNotModified:
@@ -162,7 +162,7 @@ func (c *call) refuse(err error) string {
 			p.fields = nil // what was signed, mostly
 			body = c.errorDocument(&p)
 		}
-		c.set("X-Oss-Err", base64.StdEncoding.EncodeToString(body))
+		c.set("x-oss-err", base64.StdEncoding.EncodeToString(body))
 		_ = c.empty(p.status)
 	default:
 		_ = c.document(p.status, "application/xml", body)

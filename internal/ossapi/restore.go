@@ -59,6 +59,9 @@ func (c *call) restoreObject() error {
 		return err
 	}
 	info, err := c.Store.UpdateObject(c.ctx, c.origin(), v, func(info *object.Info) error {
+		if info.StorageClass == stocktake.Archive && doc.Child("JobParameters") != nil {
+			return ossxml.Malformed("objects of class Archive take no JobParameters")
+		}
 		wait, err := restoreTime(info.StorageClass, tier)
 		if err != nil {
 			return err
@@ -78,9 +81,9 @@ func (c *call) restoreObject() error {
 	if err != nil {
 		return c.markerDetail(err, v)
 	}
-	c.set("X-Oss-Version-Id", info.VersionID)
+	c.set("x-oss-version-id", info.VersionID)
 	if info.StorageClass >= stocktake.ColdArchive {
-		c.set("X-Oss-Object-Restore-Priority", orStandard(tier))
+		c.set("x-oss-object-restore-priority", orStandard(tier))
 	}
 	if started {
 		return c.empty(http.StatusAccepted)

@@ -57,10 +57,17 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		server: s, ctx: r.Context(), r: r, id: newRequestID(now),
 		w: &responseWriter{ResponseWriter: w, rc: rc, start: time.Now(), timeout: s.BodyTimeout},
 	}
+	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+		// net/http hides whether the request had a Content-Length as well, which may
+		// be an attempt to smuggle another request in.
+		//
+		// Source: RFC 9112, section 6.1.
+		w.Header()["Connection"] = []string{"close"}
+	}
 	c.body = request.NewBody(r, rc, s.BodyTimeout)
 	c.w.leave = c.body.Leave
 	h := w.Header()
-	h["X-Oss-Request-Id"] = []string{c.id}
+	h["x-oss-request-id"] = []string{c.id}
 	h["Server"] = []string{"AliyunOSS"}
 	h["Date"] = []string{now.UTC().Format(http.TimeFormat)}
 
@@ -166,7 +173,7 @@ func (w *responseWriter) WriteHeader(status int) {
 		return
 	}
 	w.status = status
-	w.Header()["X-Oss-Server-Time"] = []string{strconv.FormatInt(time.Since(w.start).Milliseconds(), 10)}
+	w.Header()["x-oss-server-time"] = []string{strconv.FormatInt(time.Since(w.start).Milliseconds(), 10)}
 	if w.leave != nil {
 		w.leave()
 	}

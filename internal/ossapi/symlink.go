@@ -2,7 +2,6 @@ package ossapi
 
 import (
 	"net/http"
-	"net/url"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
@@ -14,7 +13,7 @@ import (
 func (c *call) putSymlink() error {
 	const name = "x-oss-symlink-target"
 	raw := c.r.Header.Get(name)
-	target, err := url.PathUnescape(raw)
+	target, err := request.Unescape(raw)
 	if err != nil || !stocktake.ValidKey(target) {
 		return request.InvalidArgument(name, raw, "the percent-encoded name of an object is expected")
 	}
@@ -27,7 +26,7 @@ func (c *call) putSymlink() error {
 		return err
 	}
 	c.set("ETag", quoteETag(&info))
-	c.set("X-Oss-Version-Id", info.VersionID)
+	c.set("x-oss-version-id", info.VersionID)
 	return c.empty(http.StatusOK)
 }
 
@@ -47,10 +46,10 @@ func (c *call) getSymlink() error {
 	for _, m := range info.Headers.Meta {
 		c.set("x-oss-meta-"+m.Name, m.Value)
 	}
-	c.set("X-Oss-Symlink-Target", string(ossxml.AppendURL(nil, info.Symlink)))
+	c.set("x-oss-symlink-target", string(ossxml.AppendURL(nil, info.Symlink)))
 	c.set("ETag", quoteETag(&info))
 	c.set("Last-Modified", lastModified(info.LastModified))
-	c.set("X-Oss-Object-Type", info.Type.String())
-	c.set("X-Oss-Version-Id", info.VersionID)
+	c.set("x-oss-object-type", info.Type.String())
+	c.set("x-oss-version-id", info.VersionID)
 	return c.empty(http.StatusOK)
 }

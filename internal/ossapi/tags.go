@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/stocktake/stocktake/internal/object"
@@ -47,7 +48,10 @@ func taggingOf(doc *ossxml.Element, limit int) (tags []object.Tag, err error) {
 			tags = append(tags, tag)
 		}
 	}
-	return tags, checkTags("Tagging", tags, limit)
+	if err := checkTags("Tagging", tags, limit); err != nil {
+		return nil, err
+	}
+	return tags, checkTagCharacters("Tagging", tags, limit)
 }
 
 // parseTagging reads a header such as x-oss-tagging: a=1&b=2, url-encoded.
@@ -63,7 +67,10 @@ func parseTagging(name, v string, limit int) (tags []object.Tag, err error) {
 		}
 		tags = append(tags, t)
 	}
-	return tags, checkTags(name, tags, limit)
+	if err := checkTags(name, tags, limit); err != nil {
+		return nil, err
+	}
+	return tags, checkTagCharacters(name, tags, limit)
 }
 
 // checkTags checks tags by the rules of OSS: keys of 1 to 128 characters that
@@ -84,6 +91,24 @@ func checkTags(name string, tags []object.Tag, limit int) error {
 		for _, other := range tags[:i] {
 			if other.Key == t.Key {
 				return request.InvalidArgument(name, t.Key, "a key is given twice")
+			}
+		}
+	}
+	return nil
+}
+
+// checkTagCharacters holds the tags of objects to letters, digits, blanks and
+// "+-=._:/". Tags of buckets may have any character.
+//
+// Source: OSS developer guide, object tagging.
+func checkTagCharacters(name string, tags []object.Tag, limit int) error {
+	if limit != maxObjectTags {
+		return nil
+	}
+	for _, t := range tags {
+		for _, r := range t.Key + t.Value {
+			if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(" +-=._:/", r) {
+				return request.InvalidArgument(name, t.Key, "letters, digits, blanks and +-=._:/ are allowed")
 			}
 		}
 	}

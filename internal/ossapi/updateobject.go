@@ -13,7 +13,7 @@ func (c *call) changeObject(status int, change func(*object.Info) error) error {
 	if err != nil {
 		return c.markerDetail(err, v)
 	}
-	c.set("X-Oss-Version-Id", info.VersionID)
+	c.set("x-oss-version-id", info.VersionID)
 	return c.empty(status)
 }
 
@@ -28,6 +28,6 @@ func (c *call) stateOf() (object.Info, error) {
 	if err != nil {
 		return info, c.markerDetail(err, v)
 	}
-	c.set("X-Oss-Version-Id", info.VersionID)
+	c.set("x-oss-version-id", info.VersionID)
 	return info, nil
 }

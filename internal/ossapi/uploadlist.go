@@ -44,6 +44,7 @@ func (c *call) listParts() error {
 		x.Int("PartNumberMarker", int64(after))
 		x.Int("NextPartNumberMarker", int64(next))
 		x.Int("MaxParts", int64(limit))
+		clientEncryptionOf(x, upload.Meta)
 		x.Bool("IsTruncated", more)
 		for i := range parts {
 			p := &parts[i]
@@ -84,14 +85,18 @@ func (c *call) listMultipartUploads() error {
 	if err != nil {
 		return err
 	}
+	next, nextUpload := page.NextAfter, page.NextAfterUpload
+	if !page.Truncated { // OSS names the last entry of a whole list, too
+		next, nextUpload = lastOfUploads(&page)
+	}
 	return c.listing(url, func(x *ossxml.Writer) {
 		x.Start("ListMultipartUploadsResult")
 		encodingType(x)
 		x.Text("Bucket", q.Bucket)
 		x.Name("KeyMarker", q.After)
 		x.Text("UploadIdMarker", q.AfterUpload)
-		x.Name("NextKeyMarker", page.NextAfter)
-		x.Text("NextUploadIdMarker", page.NextAfterUpload)
+		x.Name("NextKeyMarker", next)
+		x.Text("NextUploadIdMarker", nextUpload)
 		x.Name("Delimiter", q.Delimiter)
 		x.Name("Prefix", q.Prefix)
 		x.Int("MaxUploads", int64(q.Max))
@@ -108,4 +113,15 @@ func (c *call) listMultipartUploads() error {
 		commonPrefixes(x, page.CommonPrefixes)
 		x.End("ListMultipartUploadsResult")
 	})
+}
+
+// lastOfUploads returns the markers that name the last entry of a page.
+func lastOfUploads(page *object.UploadListing) (key, upload string) {
+	if n := len(page.Uploads); n > 0 {
+		key, upload = page.Uploads[n-1].Key, page.Uploads[n-1].ID
+	}
+	if n := len(page.CommonPrefixes); n > 0 && page.CommonPrefixes[n-1] > key {
+		key, upload = page.CommonPrefixes[n-1], ""
+	}
+	return key, upload
 }

@@ -21,7 +21,7 @@ func (c *call) putBucketVersioning() error {
 	case "Suspended":
 		state = object.Suspended
 	default:
-		return request.InvalidArgument("Status", v, "Enabled or Suspended is expected")
+		return ossxml.Malformed("Status is " + request.Bounded(v) + ", neither Enabled nor Suspended")
 	}
 	return c.update(http.StatusOK, func(b *object.Bucket) error {
 		b.Versioning = state

@@ -101,7 +101,7 @@ func TestKeyRefuses(t *testing.T) {
 	}{
 		{"LTAInobody", "", ram.ErrNoSuchAccessKey},
 		{"", "", ram.ErrNoSuchAccessKey},
-		{root.AccessKeyID, "token", ram.ErrTokenInvalid},
+		{root.AccessKeyID, "token", ram.ErrNoSuchAccessKey},
 		{"STS.x", "", ram.ErrTokenRequired},
 		{"STS.x", "rubbish", ram.ErrTokenInvalid},
 		{"STS.x", strings.Repeat("A", 100_000), ram.ErrTokenInvalid},

@@ -8,7 +8,8 @@ import (
 )
 
 // Key finds the secret of an access key and whose it is. token is the security
-// token of a temporary key, else empty. Errors: ErrNoSuchAccessKey,
+// token of a temporary key, else empty: a permanent key with a token does not exist.
+// Errors: ErrNoSuchAccessKey,
 // ErrKeyDisabled, ErrTokenRequired, ErrTokenInvalid, ErrTokenExpired.
 func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity, err error) {
 	s := d.current()
@@ -22,7 +23,7 @@ func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity,
 	case k.Disabled:
 		return "", Identity{}, ErrKeyDisabled
 	case token != "":
-		return "", Identity{}, fmt.Errorf("the access key has no token: %w", ErrTokenInvalid)
+		return "", Identity{}, fmt.Errorf("the access key has no token: %w", ErrNoSuchAccessKey) // as OSS says
 	case k.User == "":
 		return k.Secret, accountIdentity(k.Account), nil
 	}

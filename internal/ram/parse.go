@@ -174,8 +174,8 @@ func (s *statement) parsePrincipals(raw json.RawMessage) error {
 		switch {
 		case text == "*":
 			s.anyone = true
-		case stocktake.ValidAccountID(text): // users have UIDs of the same form
-			s.principals = append(s.principals, principal{id: text})
+		case stocktake.ValidAccountID(unbracketed(text)): // users have UIDs of the same form
+			s.principals = append(s.principals, principal{id: unbracketed(text)})
 		case validSessionPattern(text):
 			s.principals = append(s.principals, principal{session: text})
 		default:
@@ -190,6 +190,16 @@ func (s *statement) parsePrincipals(raw json.RawMessage) error {
 		}
 	}
 	return nil
+}
+
+// unbracketed returns the UID in a text such as "[1234]", which OSS accepts.
+func unbracketed(text string) string {
+	if inner, ok := strings.CutPrefix(text, "["); ok {
+		if inner, ok = strings.CutSuffix(inner, "]"); ok {
+			return inner
+		}
+	}
+	return text
 }
 
 // validSessionPattern accepts "arn:sts::<account>:assumed-role/<role>/<session>"

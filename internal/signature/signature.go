@@ -254,8 +254,14 @@ func parseTime(s string) (time.Time, bool) {
 	if t, err := time.Parse(layoutV4, s); err == nil {
 		return t, true
 	}
-	t, err := http.ParseTime(s)
-	return t, err == nil
+	if t, err := http.ParseTime(s); err == nil {
+		return t, true
+	}
+	// A year of five digits is a date, too, as far ahead as can be.
+	if f := strings.Fields(s); len(f) == 6 && len(f[3]) == 5 && strings.Trim(f[3], "0123456789") == "" {
+		return time.Unix(maxUnix, 0).UTC(), true
+	}
+	return time.Time{}, false
 }
 
 // checkAdditional refuses a request that lacks a header it says it has signed,

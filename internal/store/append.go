@@ -112,7 +112,7 @@ func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *la
 			// It has been replaced by one as long.
 			return &object.PositionError{}
 		}
-		made, err = c.extend(now, pieces, tail, nb, d)
+		made, err = c.extend(now, p, pieces, tail, nb, d)
 		made.VersionID = now.VersionID(state.Versioning != object.Unversioned)
 		return err
 	})
@@ -172,7 +172,7 @@ func (s *Store) movedOn(b *bucket, old *layout.Row, err error) error {
 }
 
 // extend replaces the last pieces of r by body.
-func (c *change) extend(r *layout.Row, pieces, tail []layout.Piece, b *body, d digests) (object.Info, error) {
+func (c *change) extend(r *layout.Row, p *object.Put, pieces, tail []layout.Piece, b *body, d digests) (object.Info, error) {
 	c.delta.Count(r, -1)
 	oldMap := layout.Content{}
 	if r.Content.Kind == layout.ContentMap {
@@ -206,6 +206,9 @@ func (c *change) extend(r *layout.Row, pieces, tail []layout.Piece, b *body, d d
 	in.CRC64 = digest.JoinCRC64(in.CRC64, d.crc64, d.n)
 	in.ETag = stocktake.ETag{Sum: textSum(append(in.ETag.Sum[:], d.md5[:]...))}
 	in.LastModified = c.s.now()
+	if p.SetACL {
+		in.ACL = p.ACL
+	}
 	c.delta.Count(r, 1)
 	err := errors.Join(c.releasePieces(r.Seq, tail), c.put(r), b.addTo(c.batch))
 	return r.Publish(false, true), err

@@ -93,11 +93,14 @@ func choose(parts []layout.Part, wanted []object.CompletedPart) (used, unused []
 	return used, unused, nil
 }
 
-// joinParts fills in what an object of these parts is.
+// joinParts fills in what an object of these parts is. Its ETag is the MD5 of the
+// upper-case ETags of the parts, one after another, and their number: OSS hashes the
+// text, not the sums as S3 does.
 func joinParts(in *object.Info, parts []layout.Part) {
 	sums := md5.New()
 	for _, p := range parts {
-		sums.Write(p.MD5[:])
+		e := stocktake.ETag{Sum: p.MD5}
+		sums.Write(e.AppendText(nil))
 		in.CRC64 = digest.JoinCRC64(in.CRC64, p.CRC64, p.Size)
 		in.Size += p.Size
 	}

@@ -24,6 +24,7 @@ func (s *Store) UpdateObject(_ context.Context, by object.Origin, v object.Versi
 		c.delta.Count(r, -1)
 		in := &r.Info
 		in.ACL, in.Tags, in.StorageClass = info.ACL, info.Tags, info.StorageClass
+		in.LastModified = layout.FromMilli(layout.UnixMilli(info.LastModified))
 		in.Restore = object.Restore{
 			Requested: layout.FromMilli(layout.UnixMilli(info.Restore.Requested)),
 			Ready:     layout.FromMilli(layout.UnixMilli(info.Restore.Ready)),

@@ -211,8 +211,7 @@ func (w *world) completeOne(b *bucket, id, key string, u *upload) {
 	v := &version{attributes: u.attributes, kind: "Multipart"}
 	var sums []byte
 	for _, n := range numbers {
-		h := md5.Sum(u.parts[n])
-		sums = append(sums, h[:]...)
+		sums = append(sums, sum(u.parts[n])...)
 		v.data = append(v.data, u.parts[n]...)
 	}
 	h := md5.Sum(sums)

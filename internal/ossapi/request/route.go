@@ -36,8 +36,8 @@ type Operation[H any] struct {
 	Level  Level
 	Sub    string // sub-resource: the parameter that selects the operation; empty: none does
 
-	// With is a further condition: "name" or "name=value" of a parameter, "name:"
-	// of a header. Of the operations that fit, one with a condition goes first.
+	// With is a further condition: "name" or "name=value" of a parameter, "Name:"
+	// of a header in canonical form. Of the operations that fit, one with a condition goes first.
 	With string
 
 	// Action is the RAM action that the caller needs, VersionAction the one where
@@ -64,10 +64,10 @@ type Condition struct{ Key, Parameter string }
 // oss:Delimiter.
 var Listing = []Condition{{"oss:Prefix", "prefix"}, {"oss:Delimiter", "delimiter"}}
 
-// fits reports whether the condition holds.
+// fits reports whether the condition holds. A header counts even if it is empty.
 func (o *Operation[H]) fits(r *http.Request, q Params) bool {
 	if name, ok := strings.CutSuffix(o.With, ":"); ok {
-		return r.Header.Get(name) != ""
+		return len(r.Header[name]) > 0
 	}
 	name, want, valued := strings.Cut(o.With, "=")
 	value, ok := q.Lookup(name)
@@ -78,6 +78,7 @@ func (o *Operation[H]) fits(r *http.Request, q Params) bool {
 type Routes[H any] struct {
 	at           map[place][]*Operation[H] // those with a condition first
 	subresources [ObjectLevel + 1]map[string]bool
+	known        map[string]bool // sub-resources of any level
 }
 
 // A place is where operations are looked up.
@@ -89,7 +90,7 @@ type place struct {
 
 // NewRoutes returns the routes to operations.
 func NewRoutes[H any](operations []Operation[H]) *Routes[H] {
-	t := &Routes[H]{at: make(map[place][]*Operation[H])}
+	t := &Routes[H]{at: make(map[place][]*Operation[H]), known: make(map[string]bool)}
 	for l := range t.subresources {
 		t.subresources[l] = make(map[string]bool)
 	}
@@ -103,6 +104,7 @@ func NewRoutes[H any](operations []Operation[H]) *Routes[H] {
 		}
 		if o.Sub != "" {
 			t.subresources[o.Level][o.Sub] = true
+			t.known[o.Sub] = true
 		}
 	}
 	return t
@@ -111,12 +113,12 @@ func NewRoutes[H any](operations []Operation[H]) *Routes[H] {
 // Find returns the operation of a request. Errors: ErrNotImplemented, ErrMethod,
 // *stocktake.InvalidArgumentError for two sub-resources at once.
 //
-// A sub-resource that is not offered is not implemented, whatever the method: it
-// never falls through to the operation on the bucket or object itself. An unknown
-// parameter counts as a sub-resource if it is bare, and wherever the request
-// would change something.
+// A sub-resource of OSS that is not offered, or not on this level, is not
+// implemented, whatever the method: it never falls through to the operation on the
+// bucket or object itself. OSS ignores parameters that it does not know, and so
+// does Find. Neither does OSS know preconditions of changes to objects.
 func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H], error) {
-	sub, unknown := "", false
+	sub := ""
 	for _, p := range q {
 		switch {
 		case t.subresources[level][p.Name]:
@@ -124,19 +126,13 @@ func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H],
 				return nil, InvalidArgument(p.Name, p.Value, "it does not go together with "+sub)
 			}
 			sub = p.Name
-		case NotOffered[p.Name] != "":
+		case NotOffered[p.Name] != "", t.known[p.Name] && !isFilter(level, p.Name):
 			return nil, ErrNotImplemented
-		case !isModifier(p.Name):
-			safe := r.Method == http.MethodGet || r.Method == http.MethodHead
-			unknown = unknown || !safe || p.Value == ""
 		}
-	}
-	if unknown && sub == "" {
-		return nil, ErrNotImplemented
 	}
 	for _, o := range t.at[place{r.Method, level, sub}] {
 		if o.fits(r, q) && (!q.Has(Extension) || strings.HasPrefix(o.With, Extension)) {
-			return o, nil
+			return o, checkPreconditions(r, level)
 		}
 	}
 	switch {
@@ -144,4 +140,22 @@ func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H],
 		return nil, ErrNotImplemented // an extension we lack, CORS, PostObject
 	}
 	return nil, ErrMethod
+}
+
+// isFilter reports whether a parameter that is a sub-resource elsewhere filters
+// the operation on this level: ListBuckets takes tagging.
+func isFilter(level Level, name string) bool { return level == ServiceLevel && name == "tagging" }
+
+// checkPreconditions refuses preconditions of changes to objects. A client that
+// counts on one must not see it ignored.
+func checkPreconditions(r *http.Request, level Level) error {
+	if level != ObjectLevel || r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil
+	}
+	for _, name := range [...]string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
+		if len(r.Header[name]) > 0 {
+			return ErrNotImplemented
+		}
+	}
+	return nil
 }

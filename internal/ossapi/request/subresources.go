@@ -2,39 +2,6 @@ package request
 
 import "strings"
 
-// isModifier reports whether a parameter is known and changes how an operation
-// works rather than which one it is.
-func isModifier(name string) bool {
-	return modifiers[name] || strings.HasPrefix(name, "x-oss-ac-")
-}
-
-var modifiers = setOf(
-	// listings
-	"prefix", "marker", "max-keys", "delimiter", "encoding-type", "list-type", "start-after", "continuation-token", "fetch-owner",
-	"key-marker", "version-id-marker", "upload-id-marker", "max-uploads", "max-parts", "part-number-marker", "tag-key", "tag-value",
-	// objects
-	"versionId", "partNumber", "position", "sequential", "callback", "callback-var",
-	"response-content-type", "response-cache-control", "response-content-disposition", "response-content-encoding",
-	"response-content-language", "response-expires",
-	// inventories
-	"inventoryId", Extension, Extension+"-reports", Extension+"-days",
-	// signatures
-	"OSSAccessKeyId", "Expires", "Signature", "security-token",
-	"x-oss-signature-version", "x-oss-credential", "x-oss-date", "x-oss-expires", "x-oss-signature", "x-oss-additional-headers", "x-oss-security-token",
-	// costs, which a server of one's own has none of
-	"x-oss-traffic-limit", "x-oss-request-payer",
-	// the tag filter of ListBuckets; a sub-resource on the other levels
-	"tagging",
-)
-
-func setOf(names ...string) map[string]bool {
-	m := make(map[string]bool, len(names))
-	for _, n := range names {
-		m[n] = true
-	}
-	return m
-}
-
 // NotOffered lists the sub-resources of OSS that are not offered, with what they
 // stand for.
 //
@@ -52,7 +19,7 @@ var NotOffered = func() map[string]string {
 		{"CNAMEs (the server's settings bind them)", "cname comp"},
 		{"cross-origin rules", "cors"},
 		{"data pipelines and processing", "dataPipeline dataPipelineName datasetName dataProcess"},
-		{"live channels", "endTime live startTime status vod"},
+		{"live channels (the list of them is always empty)", "endTime startTime status vod"},
 		{"bucket groups", "group"},
 		{"TLS versions of a bucket", "httpsConfig"},
 		{"image and media processing, SelectObject", "img link style styleName x-oss-async-process x-oss-process"},
@@ -65,7 +32,6 @@ var NotOffered = func() map[string]string {
 		{"bandwidth limits, resource pools", "qos qosInfo qosRequester requesterQosInfo resourcePool resourcePoolBuckets resourcePoolInfo"},
 		{"redundancy changes", "redundancyTransition x-oss-redundancy-transition-taskid x-oss-target-redundancy-type"},
 		{"hotlink protection", "referer"},
-		{"region lists", "regionList"},
 		{"replication", "replication replicationLocation replicationProgress rtc"},
 		{"response headers of a bucket", "responseHeader"},
 		{"transfer acceleration", "transferAcceleration"},

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
 )
@@ -121,14 +122,20 @@ func checked(a Address) (Address, error) {
 func unescape(a Address) (Address, error) {
 	var err error
 	for _, s := range []*string{&a.Bucket, &a.Key, &a.alternative} {
-		if strings.IndexByte(*s, '%') < 0 {
-			continue // no allocation for the usual key
-		}
-		if *s, err = url.PathUnescape(*s); err != nil {
+		if *s, err = Unescape(*s); err != nil {
 			return a, ErrInvalidURI
 		}
 	}
 	return a, nil
+}
+
+// Unescape decodes a name as OSS does in paths, x-oss-copy-source and
+// x-oss-symlink-target: a '+' is a blank, and clients write a plus as "%2B".
+func Unescape(s string) (string, error) {
+	if !strings.ContainsAny(s, "%+") {
+		return s, nil // no allocation for the usual key
+	}
+	return url.PathUnescape(strings.ReplaceAll(s, "+", " "))
 }
 
 // BucketOfHost returns the bucket that a Host header names. It reports false for
@@ -368,6 +375,12 @@ func PlausibleVersion(id string) bool {
 		}
 	}
 	return true
+}
+
+// PossibleVersion reports whether id has the form of OSS's version ids, or is the
+// id of null versions.
+func PossibleVersion(id string) bool {
+	return id == object.NullVersion || strings.HasPrefix(id, "CAE") && PlausibleVersion(id)
 }
 
 // InvalidArgument returns the error that says which parameter, header or element to

@@ -75,7 +75,7 @@ func (r *Row) Upload() object.Upload {
 	id := uploadID(r.Seq)
 	return object.Upload{
 		ID: uploadText(id[:]), Key: r.Info.Key, Initiated: r.Info.LastModified,
-		StorageClass: r.Info.StorageClass, Encryption: r.Info.Encryption,
+		StorageClass: r.Info.StorageClass, Encryption: r.Info.Encryption, Meta: r.Info.Headers.Meta,
 	}
 }
 
