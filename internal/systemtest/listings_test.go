@@ -209,7 +209,7 @@ func (w *world) versioning() {
 	q.body = []byte("<VersioningConfiguration><Status>" + status + "</Status></VersioningConfiguration>")
 	a := w.send(q)
 	if status == "On" {
-		w.expect(a, 400, "InvalidArgument")
+		w.expect(a, 400, "MalformedXML")
 	} else {
 		w.expect(a, 200, "")
 		b.versioning = status

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -328,6 +329,10 @@ func (w *world) deleteMultiple() {
 		}
 	}
 	a := w.send(q)
+	if slices.ContainsFunc(doc.Object, func(o named) bool { return o.VersionID == "nonsense" }) {
+		w.expect(a, 400, "InvalidArgument") // and none is deleted
+		return
+	}
 	w.expect(a, 200, "")
 	var got struct {
 		XMLName xml.Name `xml:"DeleteResult"`

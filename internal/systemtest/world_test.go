@@ -200,7 +200,7 @@ func (w *world) describe(b *bucket, q *request) attributes {
 		a.meta = map[string]string{"color": set("x-oss-meta-Color", pick(w, "red", "blue"))}
 	}
 	if w.chance(5) {
-		a.tags = pick(w, [][2]string{{"k", "v"}}, [][2]string{{"a b", "1&2"}, {"c", ""}})
+		a.tags = pick(w, [][2]string{{"k", "v"}}, [][2]string{{"a b", "1+2"}, {"c", ""}})
 		var list []string
 		for _, t := range a.tags {
 			list = append(list, url.QueryEscape(t[0])+"="+url.QueryEscape(t[1]))

@@ -49,11 +49,16 @@ func (w *world) copy() {
 	}
 	if strings.HasPrefix(q.header["x-oss-copy-source"]+"?", "/"+b.name+"/"+escape(q.key)+"?") {
 		keepMeta = false
+		if _, given := q.header["x-oss-object-acl"]; !given && src != nil {
+			v.acl = src.acl
+		}
 	}
 	if no == nil {
 		v.data, v.etag = src.data, sum(src.data)
 		if keepMeta {
 			v.contentType, v.cacheControl, v.meta = src.contentType, src.cacheControl, src.meta
+		} else if q.header["Content-Type"] == "" {
+			v.contentType = src.contentType
 		}
 		if keepTags {
 			v.tags = src.tags
@@ -134,6 +139,9 @@ func (w *world) append() {
 	} else {
 		v.data = append(append([]byte{}, v.data...), q.body...)
 		v.modified = w.clock.now()
+		if q.header["x-oss-object-acl"] != "" {
+			v.acl = fresh.acl
+		}
 		w.headers(a, map[string]string{"X-Oss-Version-Id": b.shown(v)})
 	}
 	v.etag = w.opaque(a, v.data)
@@ -211,7 +219,7 @@ func (w *world) tagging() {
 	q := w.on(b, pick(w, "PUT", "GET", "DELETE"), w.key(b), "tagging", "")
 	id := w.versionOf(b, q.key)
 	v, no := b.find(q.key, id)
-	tags := pick(w, nil, [][2]string{{"x", "<&>"}}, [][2]string{{"k", "1"}, {"猫", ""}})
+	tags := pick(w, nil, [][2]string{{"x", "=+:/"}}, [][2]string{{"k", "1"}, {"猫", ""}})
 	type tag struct{ Key, Value string }
 	type document struct {
 		XMLName xml.Name `xml:"Tagging"`
@@ -280,6 +288,9 @@ func (w *world) objectACL() {
 	w.headers(a, map[string]string{"X-Oss-Version-Id": b.shown(v)})
 	if q.method == "PUT" {
 		v.acl = acl
+		if len(v.data) == 0 {
+			v.modified = w.clock.now()
+		}
 		return
 	}
 	w.equal("ACL", v.acl, w.grant(a))
