@@ -18,7 +18,7 @@ var operations = []operation{
 
 	{Name: "PutBucket", Method: "PUT", Level: request.BucketLevel, Action: "oss:PutBucket", CreatesBucket: true, Handle: (*call).putBucket},
 	{Name: "DeleteBucket", Method: "DELETE", Level: request.BucketLevel, Action: "oss:DeleteBucket", Handle: (*call).deleteBucket},
-	{Name: "HeadBucket", Method: "HEAD", Level: request.BucketLevel, Action: "oss:ListObjects", Conditions: request.Listing, Handle: (*call).headBucket},
+	{Name: "HeadBucket", Method: "HEAD", Level: request.BucketLevel, Action: "oss:ListObjects", Handle: (*call).headBucket},
 	{Name: "GetBucketInfo", Method: "GET", Level: request.BucketLevel, Sub: "bucketInfo", Action: "oss:GetBucketInfo", Handle: (*call).getBucketInfo},
 	{Name: "GetBucketLocation", Method: "GET", Level: request.BucketLevel, Sub: "location", Action: "oss:GetBucketLocation", Handle: (*call).getBucketLocation},
 	{Name: "GetBucketStat", Method: "GET", Level: request.BucketLevel, Sub: "stat", Action: "oss:GetBucketStat", Handle: (*call).getBucketStat},
