@@ -42,18 +42,19 @@ type accountFlags struct {
 }
 
 type runFlags struct {
-	MaxRuns        int           `group:"Runs" help:"Number of concurrent runs." default:"2"`
-	ScanWorkers    int           `group:"Runs" help:"Goroutines per run; 0 means one per core." default:"0"`
-	ScanShare      float64       `group:"Runs" help:"Share of time, above 0 and at most 1, that each goroutine of a run works while requests are served." default:"0.1"`
-	ShardRows      int64         `group:"Runs" help:"Maximum number of rows per shard." default:"1000000"`
-	ScheduleHour   int           `group:"Runs" help:"Hour of the day, 0 to 23, at which scheduled runs are due." default:"0"`
-	ScheduleZone   string        `group:"Runs" help:"Time zone of the schedule: a name such as Europe/Berlin, or UTC+8." default:"UTC+8"`
-	Spread         time.Duration `group:"Runs" help:"Start scheduled runs up to this much after their due time, spread over the configurations." default:"0s"`
-	LateAfter      time.Duration `group:"Runs" help:"Report a run as late if it has not finished this long after its due time." default:"6h"`
-	KeepRuns       int           `group:"Runs" help:"Number of runs to keep in the history of a configuration." default:"100"`
-	StrayGrace     time.Duration `group:"Runs" help:"Remove report files that no manifest names after this time." default:"24h"`
-	EmptyReports   bool          `group:"Runs" help:"Write a manifest even when no object matched."`
-	StrictVersions bool          `group:"Runs" help:"Refuse inventories of all versions for buckets without versioning. The documentation of OSS says so; OSS accepts them."`
+	MaxRuns         int           `group:"Runs" help:"Number of concurrent runs." default:"2"`
+	ScanWorkers     int           `group:"Runs" help:"Goroutines per run; 0 means one per core." default:"0"`
+	ScanShare       float64       `group:"Runs" help:"Share of time, above 0 and at most 1, that each goroutine of a run works while requests are served." default:"0.1"`
+	ShardRows       int64         `group:"Runs" help:"Maximum number of rows per shard." default:"1000000"`
+	ScheduleHour    int           `group:"Runs" help:"Hour of the day, 0 to 23, at which scheduled runs are due." default:"0"`
+	ScheduleZone    string        `group:"Runs" help:"Time zone of the schedule: a name such as Europe/Berlin, or UTC+8." default:"UTC+8"`
+	Spread          time.Duration `group:"Runs" help:"Start scheduled runs up to this much after their due time, spread over the configurations." default:"0s"`
+	LateAfter       time.Duration `group:"Runs" help:"Report a run as late if it has not finished this long after its due time." default:"6h"`
+	KeepRuns        int           `group:"Runs" help:"Number of runs to keep in the history of a configuration." default:"100"`
+	StrayGrace      time.Duration `group:"Runs" help:"Remove report files that no manifest names after this time." default:"24h"`
+	EmptyReports    bool          `group:"Runs" help:"Write a manifest even when no object matched."`
+	RequirePassRole bool          `group:"Runs" help:"Require the right ram:PassRole on the role that a configuration names from whoever puts it. OSS has no such right."`
+	StrictVersions  bool          `group:"Runs" help:"Refuse inventories of all versions for buckets without versioning. The documentation of OSS says so; OSS accepts them."`
 }
 
 type noticeFlags struct {
@@ -91,7 +92,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		Production: f.Production, AccessFile: f.AccessFile,
 		MaxRuns: given(f.MaxRuns), ScanWorkers: f.ScanWorkers, ScanShare: given(f.ScanShare), ShardRows: given(f.ShardRows),
 		ScheduleHour: f.ScheduleHour, Spread: f.Spread, LateAfter: given(f.LateAfter), KeepRuns: given(f.KeepRuns), StrayGrace: given(f.StrayGrace),
-		EmptyReports: f.EmptyReports, StrictVersions: f.StrictVersions,
+		EmptyReports: f.EmptyReports, StrictVersions: f.StrictVersions, RequirePassRole: f.RequirePassRole,
 		Webhooks: f.Webhook, WebhookSecretFile: f.WebhookSecretFile,
 		CacheSize: given(int64(f.CacheSize)), ScrubRate: given(int64(f.ScrubRate)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks, CallbackNetworks: f.CallbackNetworks,
 		ClockControl: f.ClockControl, Seed: f.Seed, Log: log,

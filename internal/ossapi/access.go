@@ -17,6 +17,9 @@ import (
 type Access interface {
 	request.Keys
 
+	// PassRole gives nil, a *ram.DeniedError or ram.ErrInvalidName.
+	PassRole(who ram.Identity, arn string, q ram.Request) error
+
 	// Decider returns who decides about an action on the keys of a bucket.
 	Decider(who ram.Identity, q ram.Request) *ram.Decider
 }
@@ -77,6 +80,15 @@ func (c *call) allowKey(action, key string) error { return c.allowOn(action, &c.
 // the bucket itself.
 func (c *call) allowOn(action string, b *object.Bucket, key, version string) error {
 	return c.decide(c.decider(action, b), b, key, version)
+}
+
+// allowPassRole asks, where the settings want it, whether the caller may have the
+// service act as a role.
+func (c *call) allowPassRole(arn string) error {
+	if !c.RequirePassRole {
+		return nil
+	}
+	return c.Access.PassRole(c.who, arn, ram.Request{SourceIP: c.sourceIP(), Secure: c.r.TLS != nil, Time: c.Now(), Conditions: c.conditions()})
 }
 
 // decider returns who decides whether the caller may do action on keys of b.

@@ -143,3 +143,35 @@ func TestHostilePolicy(t *testing.T) {
 	}
 	w.must(t, w.do(t, "DELETE", "/photos/?policy", "", map[string]string{"User-Agent": strings.Repeat("a", 2000)}), 204)
 }
+
+// TestPassRole holds that with the setting, whoever puts a configuration needs
+// ram:PassRole on the role that it names.
+func TestPassRole(t *testing.T) {
+	doc := func(id string) string {
+		return strings.NewReplacer("REPORT", id).Replace(`<InventoryConfiguration><Id>REPORT</Id><IsEnabled>true</IsEnabled>` +
+			`<Destination><OSSBucketDestination><Format>CSV</Format><AccountId>` + account + `</AccountId><RoleArn>acs:ram::` + account + `:role/admin</RoleArn><Bucket>acs:oss:::photos</Bucket></OSSBucketDestination></Destination>` +
+			`<Schedule><Frequency>Daily</Frequency></Schedule><IncludedObjectVersions>All</IncludedObjectVersions></InventoryConfiguration>`)
+	}
+	for _, required := range []bool{false, true} {
+		w := newWorld(t, func(c *ossapi.Config) { c.RequirePassRole = required })
+		w.bucket(t, "photos")
+		putter := w.user(t, "putter", "oss:* *")
+		_, err := w.access.CreateUser(account, "passer")
+		check(t, err)
+		check(t, w.access.PutPolicy(account, "passer", []byte(`{"Version":"1","Statement":[{"Effect":"Allow","Action":["oss:*","ram:PassRole"],"Resource":"*"}]}`)))
+		check(t, w.access.AttachUserPolicy(account, "passer", "passer"))
+		key, err := w.access.CreateKey(account, "passer")
+		check(t, err)
+		if m := putter("PUT", "/photos/?inventory&inventoryId=a", doc("a"), nil); required {
+			p := w.refused(t, m, 403, "AccessDenied")
+			if !strings.Contains(m.body, "<AuthAction>ram:PassRole</AuthAction>") {
+				t.Errorf("%+v", p)
+			}
+		} else {
+			w.must(t, m, 200)
+		}
+		r := w.request(t, "PUT", "/photos/?inventory&inventoryId=b", doc("b"), nil)
+		w.must(t, w.send(t, w.signedAs(t, r, signature.Credentials{ID: key.ID, Secret: key.Secret}, signature.Target{Bucket: "photos"})), 200)
+		w.must(t, w.do(t, "PUT", "/photos/?inventory&inventoryId=c", doc("c"), nil), 200)
+	}
+}

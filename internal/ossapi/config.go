@@ -40,6 +40,10 @@ type Config struct {
 	// uploads are refused.
 	Callbacks outbound.Rule
 
+	// RequirePassRole asks who puts a configuration for ram:PassRole on its role.
+	// OSS documents no such right, and lets callers name any role.
+	RequirePassRole bool
+
 	// StrictVersions refuses inventories of all versions for buckets without
 	// versioning; see stocktake.InventoryRules.
 	StrictVersions bool

@@ -40,6 +40,9 @@ func (c *call) putInventory() error {
 	if err != nil {
 		return err
 	}
+	if err := c.allowPassRole(cfg.Destination.RoleARN); err != nil {
+		return err
+	}
 	if err := c.Inventories.Put(c.ctx, c.at.Bucket, cfg); err != nil {
 		return err
 	}

@@ -85,9 +85,13 @@ func aclMayAllow(action string) bool {
 //
 // Source: OSS error codes 0003-00000001, 0003-00000201, 0003-00001201.
 func denied(ask *question, reason Reason, by string) error {
+	region := "*"
+	if ask.service == "ram" {
+		region = "" // roles are of no region
+	}
 	e := &DeniedError{
 		Reason: reason, By: by, Who: *ask.who, Action: ask.Action,
-		Resource: "acs:oss:*:" + ask.account + ":" + ask.name,
+		Resource: "acs:" + ask.service + ":" + region + ":" + ask.account + ":" + ask.name,
 		EC:       "0003-00000001", TooCostly: ask.budget.spent(),
 	}
 	object := ask.Key != ""

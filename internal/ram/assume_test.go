@@ -267,3 +267,38 @@ func TestRunsActAsTheirRole(t *testing.T) {
 		}
 	})
 }
+
+// Who may have the service act as a role.
+func TestPassRole(t *testing.T) {
+	onWriter := `"Action":"ram:PassRole","Resource":"acs:ram::` + owner + `:role/writer"`
+	q := ram.Request{SourceIP: netip.MustParseAddr("10.0.0.1")}
+	for name, c := range map[string]struct {
+		policy, who, role string
+		allowed           bool
+	}{
+		"account":              {`"Effect":"Allow","Action":"oss:*","Resource":"*"`, "root", "writer", true},
+		"user without":         {`"Effect":"Allow","Action":"oss:*","Resource":"*"`, "alice", "writer", false},
+		"user with":            {`"Effect":"Allow",` + onWriter, "alice", "writer", true},
+		"another role":         {`"Effect":"Allow",` + onWriter, "alice", "admin", false},
+		"denied":               {`"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny",` + onWriter, "alice", "writer", false},
+		"to this service":      {`"Effect":"Allow",` + onWriter + `,"Condition":{"StringEquals":{"acs:Service":"oss.aliyuncs.com"}}`, "alice", "writer", true},
+		"to another service":   {`"Effect":"Allow",` + onWriter + `,"Condition":{"StringEquals":{"acs:Service":"ecs.aliyuncs.com"}}`, "alice", "writer", false},
+		"from another network": {`"Effect":"Allow",` + onWriter + `,"Condition":{"NotIpAddress":{"acs:SourceIp":"10.0.0.0/8"}}`, "alice", "writer", false},
+		"another account":      {`"Effect":"Allow","Action":"*","Resource":"*"`, "stranger", "writer", false},
+		"user of another one":  {`"Effect":"Allow","Action":"*","Resource":"*"`, "strange alice", "writer", false},
+		"anonymous":            {`"Effect":"Allow","Action":"*","Resource":"*"`, "anonymous", "writer", false},
+	} {
+		d := newDirectory(t, ram.Options{})
+		who := identities(t, d, "{"+c.policy+"}")
+		err := d.PassRole(who[c.who], "acs:ram::"+owner+":role/"+c.role, q)
+		if (err == nil) != c.allowed || err != nil && !errors.Is(err, stocktake.ErrAccessDenied) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "may not ram:PassRole on acs:ram::"+owner+":role/"+c.role) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := newDirectory(t, ram.Options{}).PassRole(ram.Identity{}, "writer", q); !errors.Is(err, ram.ErrInvalidName) {
+		t.Errorf("no ARN: %v", err)
+	}
+}

@@ -61,18 +61,19 @@ type Config struct {
 	Production bool   // refuse roles that are not defined, and configurations whose runs would fail
 	AccessFile string // path of a YAML file that declares accounts; empty: none
 
-	MaxRuns        int            // runs at once, at least 1; 0 means 2
-	ScanWorkers    int            // goroutines of one run; 0 means one for each core
-	ScanShare      float64        // share of the time that each of them works while requests are served, up to 1; 0 means 0.1
-	ShardRows      int64          // rows of one shard; 0 means 1,000,000
-	ScheduleHour   int            // hour of the day at which scheduled runs are due, 0 to 23
-	ScheduleZone   *time.Location // of that hour; nil means UTC+8
-	Spread         time.Duration  // scheduled runs start up to this much after they are due; less than 24h
-	LateAfter      time.Duration  // a run that takes longer than this after its due time is late; 0 means 6h
-	KeepRuns       int            // runs in the history of a configuration; 0 means 100
-	StrayGrace     time.Duration  // age at which files of reports that no manifest names are removed; 0 means 24h
-	EmptyReports   bool           // write a manifest without files when nothing matched, instead of nothing
-	StrictVersions bool           // refuse inventories of all versions of a bucket without versioning
+	MaxRuns         int            // runs at once, at least 1; 0 means 2
+	ScanWorkers     int            // goroutines of one run; 0 means one for each core
+	ScanShare       float64        // share of the time that each of them works while requests are served, up to 1; 0 means 0.1
+	ShardRows       int64          // rows of one shard; 0 means 1,000,000
+	ScheduleHour    int            // hour of the day at which scheduled runs are due, 0 to 23
+	ScheduleZone    *time.Location // of that hour; nil means UTC+8
+	Spread          time.Duration  // scheduled runs start up to this much after they are due; less than 24h
+	LateAfter       time.Duration  // a run that takes longer than this after its due time is late; 0 means 6h
+	KeepRuns        int            // runs in the history of a configuration; 0 means 100
+	StrayGrace      time.Duration  // age at which files of reports that no manifest names are removed; 0 means 24h
+	EmptyReports    bool           // write a manifest without files when nothing matched, instead of nothing
+	RequirePassRole bool           // ask who puts a configuration for ram:PassRole on its role
+	StrictVersions  bool           // refuse inventories of all versions of a bucket without versioning
 
 	Webhooks          map[string]string     // URL by name of the receivers of notices
 	WebhookEvents     []inventory.EventKind // events that they receive; empty means all

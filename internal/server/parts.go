@@ -156,20 +156,21 @@ func (s *Server) api(st *store.Store, buckets *bucket.Registry, access *ram.Dire
 		callbacks = outbound.Public(s.cfg.CallbackNetworks...)
 	}
 	return ossapi.New(ossapi.Config{
-		Buckets:        buckets,
-		Store:          st,
-		Inventories:    inventories,
-		Access:         access,
-		Region:         s.cfg.Region,
-		Hosts:          s.cfg.BaseHosts,
-		CNAMEs:         s.cfg.CNAMEs,
-		BodyTimeout:    s.cfg.BodyTimeout,
-		Callbacks:      callbacks,
-		StrictVersions: s.cfg.StrictVersions,
-		Beside:         hasty(s.admin),
-		Now:            s.clock.Now,
-		Log:            s.log,
-		Observer:       counts,
+		Buckets:         buckets,
+		Store:           st,
+		Inventories:     inventories,
+		Access:          access,
+		Region:          s.cfg.Region,
+		Hosts:           s.cfg.BaseHosts,
+		CNAMEs:          s.cfg.CNAMEs,
+		BodyTimeout:     s.cfg.BodyTimeout,
+		Callbacks:       callbacks,
+		StrictVersions:  s.cfg.StrictVersions,
+		RequirePassRole: s.cfg.RequirePassRole,
+		Beside:          hasty(s.admin),
+		Now:             s.clock.Now,
+		Log:             s.log,
+		Observer:        counts,
 	})
 }
 

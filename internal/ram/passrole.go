@@ -1,0 +1,49 @@
+package ram
+
+import (
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+)
+
+// PassRole decides whether who may have the service act as a role, named by its
+// ARN: a policy of the caller must allow ram:PassRole on it. q has the address,
+// TLS and conditions of the request; acs:Service is added to them. The error is
+// nil, a *DeniedError, or ErrInvalidName. An account, or what has its rights, may
+// pass the roles of the account.
+//
+// Source: RAM user guide, "Pass a RAM role to an Alibaba Cloud service".
+func (d *Directory) PassRole(who Identity, arn string, q Request) error {
+	account, role, ok := stocktake.ParseRoleARN(arn)
+	if !ok {
+		return fmt.Errorf("role %q: %w", bounded(arn), ErrInvalidName)
+	}
+	conditions := map[string]string{"acs:Service": InventoryService}
+	for key, value := range q.Conditions {
+		conditions[key] = value
+	}
+	s := d.current()
+	ask := &question{
+		Request: Request{Action: "ram:PassRole", SourceIP: q.SourceIP, Secure: q.Secure, Time: q.Time, Conditions: conditions},
+		who:     &who, service: "ram", account: account, name: "role/" + role,
+		action: "ram:passrole", budget: budget{maxWork},
+	}
+	if ask.Time.IsZero() {
+		ask.Time = d.opts.Now()
+	}
+	if who.Anonymous() {
+		return denied(ask, Unsigned, "")
+	}
+	if who.policy != nil {
+		if e := who.policy.evaluate(ask); e != allow {
+			return denied(ask, reasonOf(e), "session policy")
+		}
+	}
+	switch e := s.identityEffect(ask); {
+	case e == deny:
+		return denied(ask, Explicit, "RAM policy")
+	case e == allow, s.ownsAsAccount(&who, d.opts.Production) && who.Account == account:
+		return nil
+	}
+	return denied(ask, Implicit, "RAM policy")
+}
