@@ -35,6 +35,7 @@ var may = map[string][]string{
 	"internal/signature":  {},
 	"internal/systemtest": {}, // tests of the whole
 	"internal/testserver": {},
+	"internal/throttle":   {},
 
 	// Who and with which key.
 	"internal/kms": {"internal/securefile"},
@@ -125,6 +126,7 @@ var homes = map[string][]string{
 	"github.com/schollz/progressbar":        {"cmd/stocktake"},
 	"github.com/tink-crypto/tink-go":        {"internal/kms", "internal/store"},
 	"github.com/klauspost/compress":         {"report/csvgz"},
+	"golang.org/x/time":                     {"internal/throttle"},
 	"github.com/prometheus/client_golang":   {"internal/metrics", "cmd/stocktake"},
 	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples", "stocktaketest"},
 }

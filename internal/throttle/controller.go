@@ -1,0 +1,95 @@
+package throttle
+
+import "time"
+
+const (
+	firstLimit = 4 // requests in flight at the beginning
+
+	// A request counts as one of many: the latency that decides is an average over
+	// about so many.
+	averaged = 16
+
+	// The limit grows while the average latency is below steady times the base,
+	// and is halved when it rises above rising times.
+	steady, rising = 1.5, 3
+
+	// The base grows by so much with each request, so that a store that has become
+	// slower for good is not taken for one that is overloaded for ever.
+	drift = 1.001
+)
+
+// A controller finds out how many requests in flight a store bears. The limit
+// doubles with each round of requests at first, and after the first sign of pain
+// grows by one with each round; each sign halves it. It is not safe for
+// concurrent use.
+type controller struct {
+	most  float64 // limit at most
+	limit float64
+
+	begun   bool          // the store has shown pain once
+	cut     time.Time     // when the limit was halved last
+	samples int           // latencies since then
+	average time.Duration // of the last latencies
+	base    time.Duration // the lowest average, with drift
+}
+
+func newController(most int) *controller {
+	return &controller{most: float64(most), limit: float64(min(firstLimit, most))}
+}
+
+// allowed is how many requests may be in flight.
+func (c *controller) allowed() int { return int(c.limit) }
+
+// An answer is how one request went.
+type answer struct {
+	began, ended time.Time
+	pain         bool // the store refused it for want of capacity, or did not answer in time
+	timed        bool // its latency says something about the store
+	full         bool // as many requests were in flight as may be
+}
+
+// observe takes an answer into account.
+func (c *controller) observe(a answer) {
+	if a.pain {
+		if !a.began.Before(c.cut) { // else it belongs to the pain that has been answered
+			c.halve(a.ended)
+		}
+		return
+	}
+	if a.timed && !a.began.Before(c.cut) {
+		c.measure(a.ended.Sub(a.began))
+		if c.samples >= max(averaged, c.allowed()) && float64(c.average) > rising*float64(c.base) {
+			c.halve(a.ended)
+			return
+		}
+	}
+	if !a.full || c.samples >= averaged && float64(c.average) > steady*float64(c.base) {
+		return
+	}
+	step := 1.0
+	if c.begun {
+		step = 1 / c.limit
+	}
+	c.limit = min(c.most, c.limit+step)
+}
+
+func (c *controller) measure(latency time.Duration) {
+	if c.samples++; c.samples <= averaged {
+		c.average += (latency - c.average) / time.Duration(c.samples)
+	} else {
+		c.average += (latency - c.average) / averaged
+	}
+	if c.samples < averaged {
+		return
+	}
+	c.base = time.Duration(float64(c.base) * drift)
+	if c.base == 0 || c.average < c.base {
+		c.base = c.average
+	}
+}
+
+func (c *controller) halve(now time.Time) {
+	c.limit = max(1, c.limit/2)
+	c.begun, c.cut = true, now
+	c.samples, c.average = 0, 0
+}

@@ -1,0 +1,208 @@
+package throttle
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Limits bound the requests to a store. The zero value means 64 requests in
+// flight at most, at any rate and any time.
+type Limits struct {
+	PerSecond   float64 // requests that begin in a second; 0: no limit
+	Concurrency int     // requests in flight at most; 0: DefaultConcurrency
+	Hours       Hours   // when requests may begin; zero: always
+}
+
+// DefaultConcurrency is how many requests are in flight at most if nothing else
+// is asked for.
+const DefaultConcurrency = 64
+
+// A Gate lets requests pass to a store as it bears them. There is one for each
+// store, whoever uses it: it begins with a few requests at once, lets through more
+// while answers come as fast as before, and half as many when the store
+// answers 429 or 503, does not answer, or becomes slow. A request is in flight
+// until the body of its response is closed.
+type Gate struct {
+	next  http.RoundTripper
+	hours Hours
+	rate  *rate.Limiter // nil: no limit
+
+	mu       sync.Mutex
+	control  *controller
+	inFlight int
+	waiting  []chan struct{} // of requests, in the order they came; closed when one may pass
+	stats    Stats
+}
+
+// Stats are counts of a Gate since it was made, and its state.
+type Stats struct {
+	Requests int64 // that were sent
+	Refused  int64 // answered with 429 or 503
+	Failed   int64 // not answered
+
+	InFlight int
+	Waiting  int // for a place
+	Limit    int // places there are now
+}
+
+// NewGate returns a Gate to next.
+func NewGate(next http.RoundTripper, l Limits) *Gate {
+	if l.Concurrency <= 0 {
+		l.Concurrency = DefaultConcurrency
+	}
+	g := &Gate{next: next, hours: l.Hours, control: newController(l.Concurrency)}
+	if l.PerSecond > 0 {
+		g.rate = rate.NewLimiter(rate.Limit(l.PerSecond), max(1, int(l.PerSecond/10)))
+	}
+	return g
+}
+
+// Stats returns the counts.
+func (g *Gate) Stats() Stats {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := g.stats
+	s.InFlight, s.Waiting, s.Limit = g.inFlight, len(g.waiting), g.control.allowed()
+	return s
+}
+
+// RoundTrip implements [http.RoundTripper]. While the request waits, only the end
+// of its context ends it.
+func (g *Gate) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := g.enter(req.Context()); err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	g.mu.Lock()
+	g.stats.Requests++
+	full := g.inFlight >= g.control.allowed()
+	g.mu.Unlock()
+	// A body takes as long as it is long, which says nothing about the store.
+	a := answer{began: time.Now(), timed: req.Body == nil, full: full}
+	resp, err := g.next.RoundTrip(req)
+	a.ended = time.Now()
+	refused := err == nil && overloaded(resp)
+	// A caller that gives up says nothing about the store, unless it took too long.
+	cancelled := err != nil && errors.Is(req.Context().Err(), context.Canceled)
+	a.pain = refused || err != nil && !cancelled
+	g.mu.Lock()
+	switch {
+	case refused:
+		g.stats.Refused++
+	case err != nil:
+		g.stats.Failed++
+	}
+	if !cancelled {
+		g.control.observe(a)
+	}
+	g.wake()
+	g.mu.Unlock()
+	if err != nil {
+		g.leave()
+		return nil, err
+	}
+	resp.Body = &heldBody{ReadCloser: resp.Body, leave: sync.OnceFunc(g.leave)}
+	return resp, nil
+}
+
+// overloaded reports whether a store has refused a request for want of
+// capacity.
+func overloaded(r *http.Response) bool {
+	return r.StatusCode == http.StatusTooManyRequests || r.StatusCode == http.StatusServiceUnavailable
+}
+
+// enter waits for the hours, for a place, and for the rate.
+func (g *Gate) enter(ctx context.Context) error {
+	for {
+		if err := g.hours.wait(ctx); err != nil {
+			return err
+		}
+		if err := g.place(ctx); err != nil {
+			return err
+		}
+		if g.rate != nil {
+			if err := g.rate.Wait(ctx); err != nil {
+				g.leave()
+				return err
+			}
+		}
+		if g.hours.open(time.Now()) {
+			return nil
+		}
+		g.leave() // they have ended while it waited
+	}
+}
+
+// place waits for a place and takes it.
+func (g *Gate) place(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	if g.inFlight < g.control.allowed() && len(g.waiting) == 0 {
+		g.inFlight++
+		g.mu.Unlock()
+		return nil
+	}
+	pass := make(chan struct{})
+	g.waiting = append(g.waiting, pass)
+	g.mu.Unlock()
+	select {
+	case <-pass:
+		return nil
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, w := range g.waiting {
+		if w == pass {
+			g.waiting = append(g.waiting[:i], g.waiting[i+1:]...)
+			return ctx.Err()
+		}
+	}
+	g.inFlight-- // the place was given to it meanwhile
+	g.wake()
+	return ctx.Err()
+}
+
+// leave gives a place back.
+func (g *Gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.inFlight--
+	g.wake()
+}
+
+// wake gives free places to those that wait. It requires the lock.
+func (g *Gate) wake() {
+	for len(g.waiting) > 0 && g.inFlight < g.control.allowed() {
+		g.inFlight++
+		close(g.waiting[0])
+		g.waiting = g.waiting[1:]
+	}
+}
+
+// heldBody holds the place of its request until it is closed.
+type heldBody struct {
+	io.ReadCloser
+	leave func()
+}
+
+func (b *heldBody) Close() error {
+	defer b.leave()
+	return b.ReadCloser.Close()
+}
+
+// closeBody does what a RoundTripper must do with a request that it does not
+// send.
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close() // the error of the request says more
+	}
+}
