@@ -3,6 +3,7 @@ package ossapi
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 
@@ -46,6 +47,7 @@ func (c *call) putInventory() error {
 	if err := c.Inventories.Put(c.ctx, c.at.Bucket, cfg); err != nil {
 		return err
 	}
+	c.logInventory("put", id)
 	return c.empty(http.StatusOK)
 }
 
@@ -82,15 +84,16 @@ func (c *call) deleteInventory() error {
 	if err := c.Inventories.Delete(c.ctx, c.at.Bucket, id); err != nil {
 		return err
 	}
+	c.logInventory("deleted", id)
 	return c.empty(http.StatusNoContent)
 }
 
 // runInventory answers POST ?inventory&inventoryId&x-oss-stocktake=run: the run
 // that was started, or the one that was going.
-func (c *call) runInventory() error { return c.runAction(c.Inventories.Run) }
+func (c *call) runInventory() error { return c.runAction("run requested", c.Inventories.Run) }
 
 // cancelRun answers POST ...&x-oss-stocktake=cancel: the run that was ended.
-func (c *call) cancelRun() error { return c.runAction(c.Inventories.Cancel) }
+func (c *call) cancelRun() error { return c.runAction("run cancelled", c.Inventories.Cancel) }
 
 // listRuns answers GET ...&x-oss-stocktake=runs: {"runs":[...]}, newest first.
 func (c *call) listRuns() error {
@@ -127,13 +130,13 @@ func (c *call) inventoryStatus() error {
 }
 
 // suspendInventory answers POST ...&x-oss-stocktake=suspend.
-func (c *call) suspendInventory() error { return c.control(c.Inventories.Suspend) }
+func (c *call) suspendInventory() error { return c.control("suspended", c.Inventories.Suspend) }
 
 // resumeInventory answers POST ...&x-oss-stocktake=resume.
-func (c *call) resumeInventory() error { return c.control(c.Inventories.Resume) }
+func (c *call) resumeInventory() error { return c.control("resumed", c.Inventories.Resume) }
 
 // checkInventory answers POST ...&x-oss-stocktake=check.
-func (c *call) checkInventory() error { return c.control(c.Inventories.Check) }
+func (c *call) checkInventory() error { return c.control("", c.Inventories.Check) }
 
 // retainReports answers POST ...&x-oss-stocktake=retain with the number of
 // reports and of days to keep; a number that is missing is 0.
@@ -146,7 +149,7 @@ func (c *call) retainReports() error {
 	if r.Days, err = c.query.Int(request.Extension+"-days", 0, 0, math.MaxInt32); err != nil {
 		return err
 	}
-	return c.control(func(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
+	return c.control(fmt.Sprintf("retention set to %d reports, %d days", r.Reports, r.Days), func(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 		return c.Inventories.Retain(ctx, bucket, id, r)
 	})
 }
@@ -168,7 +171,14 @@ func (c *call) json(v any) error {
 	return c.document(http.StatusOK, "application/json", append(body, '\n'))
 }
 
-func (c *call) runAction(act func(ctx context.Context, bucket, id string) (stocktake.Run, error)) error {
+// logInventory logs who has changed a configuration, or its runs, in which way.
+func (c *call) logInventory(change, id string) {
+	by := c.origin()
+	c.Log.Info("inventory configuration "+change, "bucket", c.at.Bucket, "configuration", id,
+		"by", by.Principal, "request", by.Request, "address", by.Address)
+}
+
+func (c *call) runAction(change string, act func(ctx context.Context, bucket, id string) (stocktake.Run, error)) error {
 	id, err := c.inventoryID()
 	if err != nil {
 		return err
@@ -177,12 +187,13 @@ func (c *call) runAction(act func(ctx context.Context, bucket, id string) (stock
 	if err != nil {
 		return err
 	}
+	c.logInventory(change, id)
 	return c.json(run)
 }
 
 // control carries out an action and answers with the status of the
-// configuration.
-func (c *call) control(act func(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)) error {
+// configuration. An empty change means that the action changes nothing.
+func (c *call) control(change string, act func(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)) error {
 	id, err := c.inventoryID()
 	if err != nil {
 		return err
@@ -190,6 +201,9 @@ func (c *call) control(act func(ctx context.Context, bucket, id string) (stockta
 	status, err := act(c.ctx, c.at.Bucket, id)
 	if err != nil {
 		return err
+	}
+	if change != "" {
+		c.logInventory(change, id)
 	}
 	return c.json(status)
 }

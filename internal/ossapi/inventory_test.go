@@ -198,4 +198,17 @@ func TestExtensions(t *testing.T) {
 		w.refused(t, w.other(t, "GET", path+view+"&inventoryId=daily", "", nil), 403, "AccessDenied")
 	}
 	w.refused(t, w.do(t, "POST", path+"run&inventoryId=none", "", nil), 404, "NoSuchInventory")
+	w.must(t, w.do(t, "DELETE", "/photos/?inventory&inventoryId=daily", "", nil), 204)
+
+	// The log says who has changed what, and not who has looked.
+	log := w.log.String()
+	for _, change := range []string{"put", "run requested", "run cancelled", "suspended", "resumed", "retention set to 3 reports, 9 days", "deleted"} {
+		line := fmt.Sprintf(`msg="inventory configuration %s" bucket=photos configuration=daily by=%s request=`, change, account)
+		if !strings.Contains(log, line) || !strings.Contains(log, "address=127.0.0.1") {
+			t.Errorf("the log has no %s:\n%s", line, log)
+		}
+	}
+	if n := strings.Count(log, "inventory configuration "); n != 8 { // the run was requested twice
+		t.Errorf("%d changes in the log:\n%s", n, log)
+	}
 }
