@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/report"
 )
@@ -62,6 +63,33 @@ func (r *Registry) MayReport(ctx context.Context, bucket string, cfg *stocktake.
 		at.Directory(r.opts.Now()) + "manifest.json",
 	} {
 		asked = append(asked, ram.BucketRequest("oss:PutObject", &destination, key))
+	}
+	return r.allowed(role, asked)
+}
+
+// MayRemove returns nil if the role of cfg may remove the keys from the
+// destination for good, as retention does: oss:DeleteObject, or
+// oss:DeleteObjectVersion once the bucket has had versioning. OSS has no
+// retention of reports; without this question whoever may put a configuration
+// could have objects removed that the role and the bucket's policy protect.
+//
+// The errors are those of [Registry.MayReport].
+func (r *Registry) MayRemove(ctx context.Context, cfg *stocktake.InventoryConfiguration, keys []string) error {
+	role, err := r.opts.Access.RoleIdentity(cfg.Destination.RoleARN)
+	if err != nil {
+		return r.roleRefused(cfg.Destination.RoleARN, err)
+	}
+	destination, err := r.Bucket(ctx, cfg.Destination.Bucket)
+	if err != nil {
+		return fmt.Errorf("look up the destination bucket %s: %w", cfg.Destination.Bucket, err)
+	}
+	action := "oss:DeleteObject"
+	if destination.Versioning != object.Unversioned {
+		action = "oss:DeleteObjectVersion"
+	}
+	asked := make([]ram.Request, len(keys))
+	for i, key := range keys {
+		asked[i] = ram.BucketRequest(action, &destination, key)
 	}
 	return r.allowed(role, asked)
 }

@@ -160,6 +160,50 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// TestMayRemove asks for the right that retention needs.
+func TestMayRemove(t *testing.T) {
+	const account, arn = "1000000000000000", "acs:ram::1000000000000000:role/keeper"
+	keys := []string{"p/photos/daily/2026-01-05T16-00Z/manifest.json", "p/photos/daily/data/x.csv.gz"}
+	for _, tt := range []struct {
+		name       string
+		policy     string // of the role: statements
+		dest       string // bucket policy
+		versioning object.Versioning
+		missing    string // empty: allowed
+	}{
+		{name: "reports are written only", policy: `{"Effect":"Allow","Action":"oss:PutObject","Resource":"*"}`, missing: "may not oss:DeleteObject on acs:oss:*:1000000000000000:reports/p/photos/daily/"},
+		{name: "all may be removed", policy: `{"Effect":"Allow","Action":"oss:DeleteObject","Resource":"acs:oss:*:*:reports/p/*"}`},
+		{name: "shards may not", policy: `{"Effect":"Allow","Action":"oss:DeleteObject","Resource":"acs:oss:*:*:reports/*/manifest.json"}`, missing: "x.csv.gz"},
+		{name: "versions are another right", versioning: object.Suspended, policy: `{"Effect":"Allow","Action":"oss:DeleteObject","Resource":"*"}`, missing: "oss:DeleteObjectVersion"},
+		{name: "versions", versioning: object.Enabled, policy: `{"Effect":"Allow","Action":"oss:DeleteObjectVersion","Resource":"*"}`},
+		{
+			name: "the bucket's policy forbids it", policy: `{"Effect":"Allow","Action":"oss:*","Resource":"*"}`, missing: "oss:DeleteObject",
+			dest: `{"Version":"1","Statement":[{"Effect":"Deny","Principal":["*"],"Action":["oss:DeleteObject"],"Resource":["acs:oss:*:*:reports/*"]}]}`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, err := ram.Open("", ram.Root{Account: account}, ram.Options{})
+			must(t, err)
+			_, err = d.CreateRole(account, "keeper", nil, 0)
+			must(t, err)
+			must(t, d.PutPolicy(account, "rights", ram.Document(`{"Version":"1","Statement":[`+tt.policy+`]}`)))
+			must(t, d.AttachRolePolicy(account, "keeper", "rights"))
+			state := object.Bucket{Name: "reports", Owner: account, Versioning: tt.versioning}
+			if tt.dest != "" {
+				state.Policy = []byte(tt.dest)
+			}
+			cfg := stocktake.InventoryConfiguration{ID: "daily", Destination: stocktake.Destination{Format: "CSV", RoleARN: arn, Bucket: "reports", Prefix: "p"}}
+			err = registry(d, twoBuckets{"reports": state}).MayRemove(t.Context(), &cfg, keys)
+			switch {
+			case tt.missing == "":
+				must(t, err)
+			case !errors.Is(err, stocktake.ErrAccessDenied) || !strings.Contains(err.Error(), tt.missing):
+				t.Errorf("%v, want a denial that names %q", err, tt.missing)
+			}
+		})
+	}
+}
+
 func TestRolesOfMissingBuckets(t *testing.T) {
 	d, err := ram.Open("", ram.Root{Account: "1"}, ram.Options{})
 	must(t, err)

@@ -145,6 +145,11 @@ type ConfigurationCatalog interface {
 	// after after, ascending.
 	Buckets(ctx context.Context, after string, max int) ([]string, error)
 
+	// NestedConfigurations returns the configurations of all buckets whose id has a
+	// slash. Earlier versions took such ids; the folders of their reports may be
+	// those of other configurations.
+	NestedConfigurations(ctx context.Context) ([]Entry, error)
+
 	// CountConfigurations counts the configurations of all buckets.
 	CountConfigurations(ctx context.Context) (int64, error)
 }

@@ -35,6 +35,9 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 	if err := s.checkDestination(ctx, &source, dst); err != nil {
 		return err
 	}
+	if err := s.checkFolder(ctx, bucket, cfg); err != nil {
+		return err
+	}
 	if cfg.Incremental != nil && cfg.Incremental.IsEnabled && !s.opts.IncrementalReports {
 		return stocktake.ErrIncrementalDisabled
 	}
@@ -50,6 +53,40 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 		return err
 	}
 	return s.mayReport(ctx, bucket, cfg)
+}
+
+// checkFolder refuses a configuration whose reports would go into the folder of
+// another one: each would take the other's files for its own. Two ids without a
+// slash never share a folder, as its path ends in bucket and id.
+func (s *Service) checkFolder(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
+	nested, err := s.catalog.NestedConfigurations(ctx)
+	if err != nil {
+		return err
+	}
+	folder := reportFolder(bucket, cfg)
+	for i := range nested {
+		other := &nested[i]
+		if other.Configuration.Destination.Bucket != cfg.Destination.Bucket || reportFolder(other.Bucket, &other.Configuration) != folder ||
+			other.Bucket == bucket && other.Configuration.ID == cfg.ID {
+			continue
+		}
+		return &stocktake.InvalidArgumentError{
+			Element: destinationElement + "/Prefix", Value: cfg.Destination.Prefix,
+			Reason: fmt.Sprintf("the configuration %s of bucket %s writes its reports to the same folder, %s: choose another prefix or id",
+				other.Configuration.ID, other.Bucket, folder),
+		}
+	}
+	return nil
+}
+
+// reportFolder returns the folder of a configuration's reports in its
+// destination.
+func reportFolder(bucket string, cfg *stocktake.InventoryConfiguration) string {
+	folder := bucket + "/" + cfg.ID + "/"
+	if cfg.Destination.Prefix != "" {
+		folder = cfg.Destination.Prefix + "/" + folder
+	}
+	return folder
 }
 
 func (s *Service) mayReport(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {

@@ -97,6 +97,13 @@ func (f *flakyCatalog) RemoveConfiguration(ctx context.Context, bucket, id strin
 	return f.Catalog.RemoveConfiguration(ctx, bucket, id)
 }
 
+func (f *flakyCatalog) NestedConfigurations(ctx context.Context) ([]inventory.Entry, error) {
+	if err := f.fail("NestedConfigurations"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.NestedConfigurations(ctx)
+}
+
 func (f *flakyCatalog) RemoveBucket(ctx context.Context, bucket string) error {
 	if err := f.fail("RemoveBucket"); err != nil {
 		return err

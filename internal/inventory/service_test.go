@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/object"
 )
@@ -91,6 +92,31 @@ func TestPutAccepts(t *testing.T) {
 	if err := w.Put(t.Context(), "photos", cfg); err == nil {
 		t.Error("a key that is unknown was accepted")
 	}
+}
+
+// TestFoldersAreNotShared refuses what would write into the folder of a
+// configuration of an earlier version, whose id has a slash.
+func TestFoldersAreNotShared(t *testing.T) {
+	w := newWorld(t, inventory.Options{})
+	w.buckets.all["inv"] = w.buckets.all["photos"]
+	old := catalogtest.Entry("inv", "photos/daily")
+	old.Configuration.Destination.Prefix = ""
+	if err := w.catalog.AddConfiguration(t.Context(), old, nil, catalogtest.Holder, 10); err != nil {
+		t.Fatal(err)
+	}
+	cfg := configuration("daily", daily) // reports go to inv/photos/daily/
+	err := w.Put(t.Context(), "photos", cfg)
+	var invalid *stocktake.InvalidArgumentError
+	if !errors.As(err, &invalid) || !strings.Contains(invalid.Reason, "photos/daily of bucket inv") {
+		t.Errorf("the folder of another: %v", err)
+	}
+	w.put("logs", cfg)
+	other := cfg
+	other.ID = "weekly"
+	w.put("photos", other)
+	other = cfg
+	other.Destination.Bucket = "logs"
+	w.put("photos", other)
 }
 
 func TestListPages(t *testing.T) {

@@ -28,10 +28,19 @@ type Destinations interface {
 	Destination(ctx context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error)
 }
 
+// Rights decides what the role of a configuration may do.
+type Rights interface {
+	// MayRemove returns nil if the role of cfg may remove all the keys from the
+	// destination of cfg, else an error that is stocktake.ErrAccessDenied and says
+	// what is missing, or that the question could not be answered.
+	MayRemove(ctx context.Context, cfg *stocktake.InventoryConfiguration, keys []string) error
+}
+
 // A Keeper is the [inventory.Tidier] of one machine.
 type Keeper struct {
 	Stores Destinations
 	Strays inventory.StrayCatalog
+	Rights Rights // nil: each role may remove everything
 
 	Now   func() time.Time // nil: time.Now
 	Grace time.Duration    // how long a file may lie that no manifest names; 0: 24 hours
@@ -125,17 +134,8 @@ func (t *tidying) owns(ctx context.Context, d report.Directory) (bool, error) {
 	if !d.Manifest || !d.Summary {
 		return false, nil
 	}
-	s, err := report.ReadSummary(ctx, t.dst, d.Key+report.SummaryName)
-	if errors.Is(err, report.ErrMalformed) {
-		t.warn("%s is not a summary: the report is kept", d.Key+report.SummaryName)
-		return false, nil
-	}
-	if err != nil {
+	if mine, err := t.summaryIsOwn(ctx, d); err != nil || !mine {
 		return false, err
-	}
-	if s.Bucket != t.Entry.Bucket || s.Configuration != t.Entry.Configuration.ID {
-		t.warn("the report %s is of configuration %s of bucket %s: it is kept", d.Key, s.Configuration, s.Bucket)
-		return false, nil
 	}
 	m, err := t.manifest(ctx, d)
 	if err != nil {
@@ -143,6 +143,25 @@ func (t *tidying) owns(ctx context.Context, d report.Directory) (bool, error) {
 	}
 	if m.SourceBucket != t.Entry.Bucket || m.DestinationBucket != t.Entry.Configuration.Destination.Bucket {
 		t.warn("the report %s was made of bucket %s for bucket %s: it is kept", d.Key, m.SourceBucket, m.DestinationBucket)
+		return false, nil
+	}
+	return true, nil
+}
+
+// summaryIsOwn reports whether the summary of a directory says that it is of the
+// configuration.
+func (t *tidying) summaryIsOwn(ctx context.Context, d report.Directory) (bool, error) {
+	key := d.Key + report.SummaryName
+	s, err := report.ReadSummary(ctx, t.dst, key)
+	if errors.Is(err, report.ErrMalformed) {
+		t.warn("%s cannot be read as a summary: its folder is kept", key)
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if s.Bucket != t.Entry.Bucket || s.Configuration != t.Entry.Configuration.ID {
+		t.warn("%s is of configuration %s of bucket %s: its folder is kept", key, s.Configuration, s.Bucket)
 		return false, nil
 	}
 	return true, nil
@@ -184,6 +203,15 @@ func (t *tidying) over(own []report.Directory) (over []report.Directory) {
 	return over
 }
 
+// mayRemove asks whether the configuration's role may remove the keys: retention
+// acts for who put the configuration, not for the service.
+func (t *tidying) mayRemove(ctx context.Context, keys []string) error {
+	if t.keeper.Rights == nil || len(keys) == 0 {
+		return nil
+	}
+	return t.keeper.Rights.MayRemove(ctx, &t.Entry.Configuration, keys)
+}
+
 // removeReport removes a report: its manifest first, so that nobody takes for
 // whole what is not. What is left if that is interrupted is found as stray.
 func (t *tidying) removeReport(ctx context.Context, d report.Directory, named hashes) error {
@@ -191,15 +219,19 @@ func (t *tidying) removeReport(ctx context.Context, d report.Directory, named ha
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{report.ManifestName, report.ChecksumName, report.SummaryName} {
-		if err := t.dst.Remove(ctx, d.Key+name); err != nil {
-			return fmt.Errorf("remove %s: %w", d.Key+name, err)
-		}
-	}
 	var shards []string
 	for _, f := range m.Files {
 		if t.isShard(f.Key) && !named.has(f.Key) {
 			shards = append(shards, f.Key)
+		}
+	}
+	about := []string{d.Key + report.ManifestName, d.Key + report.ChecksumName, d.Key + report.SummaryName}
+	if err := t.mayRemove(ctx, slices.Concat(about, shards)); err != nil {
+		return err // before anything of it is removed
+	}
+	for _, key := range about {
+		if err := t.dst.Remove(ctx, key); err != nil {
+			return fmt.Errorf("remove %s: %w", key, err)
 		}
 	}
 	if err := engine.Remove(ctx, t.dst, shards); err != nil {

@@ -279,6 +279,55 @@ func TestReportsOfOthersStay(t *testing.T) {
 	w.complete()
 }
 
+// denied forbids to remove keys with a part in their name.
+type denied string
+
+func (d denied) MayRemove(_ context.Context, cfg *stocktake.InventoryConfiguration, keys []string) error {
+	for _, key := range keys {
+		if strings.Contains(key, string(d)) {
+			return fmt.Errorf("%s may not oss:DeleteObject on %s: %w", cfg.Destination.RoleARN, key, stocktake.ErrAccessDenied)
+		}
+	}
+	return nil
+}
+
+// TestRoleThatMayNotRemove keeps reports whole whose files the role may not
+// remove, all or some, and strays.
+func TestRoleThatMayNotRemove(t *testing.T) {
+	for _, part := range []string{report.ManifestName, "/data/"} {
+		t.Run(part, func(t *testing.T) {
+			w := newWorld(t, openCatalog(t))
+			for range 3 {
+				w.run()
+				w.now = w.now.Add(24 * time.Hour)
+			}
+			stray := report.Location{Prefix: "inv", Bucket: "photos", Configuration: "daily"}.Data() + "01234567-89ab-8def-8123-0123456789ab.csv.gz"
+			w.stores.Bucket("reports").Write(stray, []byte("x"))
+			before := w.keys("")
+			w.entry.Retention = stocktake.Retention{Reports: 1}
+			w.keeper.Rights = denied(part)
+			for range 2 {
+				_, err := w.keeper.Tidy(t.Context(), inventory.Tidying{Entry: w.entry, Manifest: w.last, Suspect: true})
+				if !errors.Is(err, stocktake.ErrAccessDenied) {
+					t.Errorf("%v, want %v", err, stocktake.ErrAccessDenied)
+				}
+				w.now = w.now.Add(48 * time.Hour)
+			}
+			if diff := cmp.Diff(before, w.keys("")); diff != "" {
+				t.Errorf("files (-want +got):\n%s", diff)
+			}
+			w.keeper.Rights = denied("no such part")
+			w.tidy(true)
+			w.now = w.now.Add(48 * time.Hour)
+			w.tidy(false)
+			if got := w.keys(report.ManifestName); len(got) != 1 {
+				t.Errorf("with the right: %q", got)
+			}
+			w.complete()
+		})
+	}
+}
+
 func TestStraysGoAfterTheGraceTime(t *testing.T) {
 	w := newWorld(t, openCatalog(t))
 	w.run()
@@ -292,10 +341,15 @@ func TestStraysGoAfterTheGraceTime(t *testing.T) {
 		at.Data() + "readme.txt",
 		at.Data() + "01234567-89ab-4def-8123-0123456789ab.csv.gz", // of OSS: a random UUID
 		at.Directory(w.now.Add(-time.Hour)) + "notes.txt",
+		at.Directory(w.now.Add(-2*time.Hour)) + report.ChecksumName,          // nothing says whose it is
 		"inv/photos/daily2/data/01234567-89ab-8def-8123-0123456789ab.csv.gz", // of another configuration
 	}
 	for _, key := range slices.Concat(strays, others) {
-		w.stores.Bucket("reports").Write(key, []byte("x"))
+		content := "x"
+		if strings.HasSuffix(key, report.SummaryName) {
+			content = `{"version":1,"bucket":"photos","configuration":"daily","files":[]}`
+		}
+		w.stores.Bucket("reports").Write(key, []byte(content))
 	}
 	has := func(keys []string) (n int) {
 		for _, key := range keys {
@@ -318,7 +372,7 @@ func TestStraysGoAfterTheGraceTime(t *testing.T) {
 	}
 	w.now = w.now.Add(time.Second)
 	w.tidy(false)
-	if has(strays) != 0 || has(others) != 4 {
+	if has(strays) != 0 || has(others) != 5 {
 		t.Errorf("after the grace time there are %q", w.keys(""))
 	}
 	if known, err := w.keeper.Strays.HasStrays(t.Context(), "photos", "daily"); err != nil || known {

@@ -55,19 +55,23 @@ func (t *tidying) namedBy(ctx context.Context, directories []report.Directory) (
 const maxStrays = 10_000
 
 // sweep removes the files that no report names, once they have lain so for the
-// grace time: another server may be about to name them.
+// grace time: another server may be about to name them. A directory without a
+// manifest counts only if its summary says that it is the configuration's own.
 func (t *tidying) sweep(ctx context.Context, directories []report.Directory, named hashes) error {
 	var found []string
 	for _, d := range directories {
-		if d.Manifest {
+		if d.Manifest || !d.Summary {
+			continue
+		}
+		if mine, err := t.summaryIsOwn(ctx, d); err != nil {
+			return err
+		} else if !mine {
 			continue
 		}
 		if d.Checksum {
 			found = append(found, d.Key+report.ChecksumName)
 		}
-		if d.Summary {
-			found = append(found, d.Key+report.SummaryName)
-		}
+		found = append(found, d.Key+report.SummaryName)
 	}
 	for key, err := range t.dst.List(ctx, t.at.Data()) {
 		if err != nil {
@@ -89,6 +93,9 @@ func (t *tidying) sweep(ctx context.Context, directories []report.Directory, nam
 	old := slices.DeleteFunc(found, func(key string) bool { return t.now.Sub(since[key]) < grace })
 	if len(old) == 0 {
 		return nil
+	}
+	if err := t.mayRemove(ctx, old); err != nil {
+		return err
 	}
 	if err := engine.Remove(ctx, t.dst, old); err != nil {
 		return err

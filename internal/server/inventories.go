@@ -41,7 +41,7 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 		LateAfter: f.LateAfter,
 		Clock:     s.clock,
 		Observer:  counts,
-		Tidier:    &retention.Keeper{Stores: buckets, Strays: cat, Now: s.clock.Now, Grace: f.StrayGrace, Log: s.log},
+		Tidier:    &retention.Keeper{Stores: buckets, Strays: cat, Rights: buckets, Now: s.clock.Now, Grace: f.StrayGrace, Log: s.log},
 		Notifier:  hooks,
 		Log:       s.log,
 	}

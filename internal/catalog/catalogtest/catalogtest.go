@@ -81,6 +81,7 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"buckets are apart", bucketsApart},
 		{"a removed configuration takes its runs along", removal},
 		{"a new configuration begins its history", freshHistory},
+		{"ids with a slash are found", nestedIDs},
 		{"what is due, earliest first", due},
 		{"a step is made once", stepOnce},
 		{"a run that goes makes the next one skipped", skips},
@@ -301,6 +302,17 @@ func bucketsApart(t *testing.T, c Catalog) {
 	page, _, err := c.Configurations(t.Context(), "photo", "", 10)
 	must(t, err)
 	same(t, "configurations left", len(page), 0)
+}
+
+func nestedIDs(t *testing.T, c Catalog) {
+	for _, name := range []string{"photos a/b", "photos c", "logs x/y/z", "gone a/b"} {
+		bucket, id, _ := strings.Cut(name, " ")
+		put(t, c, bucket, id)
+	}
+	must(t, c.RemoveBucket(t.Context(), "gone"))
+	got, err := c.NestedConfigurations(t.Context())
+	must(t, err)
+	same(t, "nested", ids(got), []string{"logs/x/y/z", "photos/a/b"})
 }
 
 func due(t *testing.T, c Catalog) {

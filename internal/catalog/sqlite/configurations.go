@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -16,7 +17,7 @@ func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first
 	document := string(inventoryxml.Append(nil, cfg))
 	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
 		n, err := t.exec(ctx, addConfiguration, e.Bucket, cfg.ID, document,
-			micros(e.Created), micros(e.Due), micros(e.Wake), boolInt(e.Suspended), e.Retention.Reports, e.Retention.Days)
+			micros(e.Created), micros(e.Due), micros(e.Wake), boolInt(e.Suspended), e.Retention.Reports, e.Retention.Days, boolInt(strings.Contains(cfg.ID, "/")))
 		if err != nil {
 			return err
 		}
@@ -171,6 +172,12 @@ func (c *Catalog) Buckets(ctx context.Context, after string, max int) ([]string,
 		return err
 	}, after, max)
 	return buckets, wrap("list buckets", err)
+}
+
+// NestedConfigurations implements [inventory.Catalog].
+func (c *Catalog) NestedConfigurations(ctx context.Context) ([]inventory.Entry, error) {
+	entries, err := c.entries(ctx, selectNested)
+	return entries, wrap("read configurations with a slash in their id", err)
 }
 
 // CountConfigurations implements [inventory.Catalog].

@@ -9,8 +9,8 @@ const (
 	dropBucket   = `DELETE FROM buckets WHERE bucket = $1`
 
 	addConfiguration = `INSERT INTO configurations
-	(bucket, id, document, created, due, wake, suspended, keep_reports, keep_days, runs, last_run)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0)
+	(bucket, id, document, created, due, wake, suspended, keep_reports, keep_days, runs, last_run, nested)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, $10)
 	ON CONFLICT (bucket, id) DO NOTHING`
 	dropConfiguration       = `DELETE FROM configurations WHERE bucket = $1 AND id = $2`
 	dropConfigurationsOf    = `DELETE FROM configurations WHERE bucket = $1`
@@ -25,6 +25,7 @@ const (
 	selectConfigurations    = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.bucket = $1 AND c.id > $2 ORDER BY c.id LIMIT $3`
 	selectDocument          = `SELECT document FROM configurations WHERE bucket = $1 AND id = $2`
 	selectDocuments         = `SELECT id, document FROM configurations WHERE bucket = $1 AND id > $2 ORDER BY id LIMIT $3`
+	selectNested            = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.nested = 1 ORDER BY c.bucket, c.id`
 	selectDue               = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.wake > 0 AND c.wake <= $1 ORDER BY c.wake LIMIT $2`
 	selectNextWake          = `SELECT coalesce(min(wake), 0) FROM configurations WHERE wake > 0`
 	selectBuckets           = `SELECT bucket FROM buckets WHERE bucket > $1 ORDER BY bucket LIMIT $2`
@@ -113,7 +114,7 @@ var (
 		savepoint, undo, release,
 	}
 	readStatements = []string{
-		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
+		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectNested, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
 		selectRun, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectPrevious, selectLastListed, selectReport,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countStrays,
 	}
