@@ -144,8 +144,12 @@ func (w *world) checkAccess(t *testing.T, o row, c caller) {
 	} else if o.With != "" {
 		query = append(query, o.With)
 	}
-	if o.Name == "DeleteMultipleObjects" {
+	switch o.Name {
+	case "DeleteMultipleObjects":
 		body = "<Delete><Object><Key>home/bob/cat</Key></Object></Delete>"
+	case "PostObject":
+		header["Content-Type"] = "multipart/form-data; boundary=x"
+		body = "--x\r\nContent-Disposition: form-data; name=key\r\n\r\nhome/bob/cat\r\n--x\r\nContent-Disposition: form-data; name=file\r\n\r\nmeow\r\n--x--\r\n"
 	}
 	path := "/" + at.Bucket
 	if at.Bucket != "" {

@@ -239,3 +239,11 @@ func (s *caller) send(ctx context.Context, to string, b *callback, body string, 
 }
 
 func callbackFailed(text string) error { return &detailError{err: errCallback, text: text} }
+
+// set gives a variable its value.
+func (b *callback) set(name, value string) {
+	if b.vars == nil {
+		b.vars = make(map[string]string)
+	}
+	b.vars[name] = value
+}

@@ -51,6 +51,8 @@ var (
 	ErrInvalidRange = errInvalidRange
 	ErrNotModified  = errNotModified
 	ErrCallback     = errCallback
+	ErrPostPolicy   = errPostPolicy
+	ErrPostDenied   = errPostDenied
 	Piece           = int64(piece)
 )
 

@@ -70,6 +70,8 @@ var unprovoked = map[error]string{
 	object.ErrIncompleteBody:  "net/http finds it first",
 	ossapi.ErrNotModified:     "it has no document",
 	ossapi.ErrCallback:        "its message is that of the failure",
+	ossapi.ErrPostPolicy:      "its message says what is wrong",
+	ossapi.ErrPostDenied:      "its message says which condition failed",
 	context.Canceled:          "nobody is left",
 	context.DeadlineExceeded:  "nobody is left",
 	ram.ErrTokenRequired:      "same as ram.ErrNoSuchAccessKey",

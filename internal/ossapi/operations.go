@@ -27,6 +27,7 @@ var operations = []operation{
 	{Name: "ListObjectVersions", Method: "GET", Level: request.BucketLevel, Sub: "versions", Action: "oss:ListObjectVersions", Conditions: request.Listing, Handle: (*call).listObjectVersions},
 	{Name: "ListMultipartUploads", Method: "GET", Level: request.BucketLevel, Sub: "uploads", Action: "oss:ListMultipartUploads", Conditions: request.Listing, Handle: (*call).listMultipartUploads},
 	{Name: "DeleteMultipleObjects", Method: "POST", Level: request.BucketLevel, Sub: "delete", Handle: (*call).deleteMultipleObjects}, // asks for each object
+	{Name: "PostObject", Method: "POST", Level: request.BucketLevel, Handle: (*call).postObject},                                      // asks when the form is read
 	{Name: "PutBucketVersioning", Method: "PUT", Level: request.BucketLevel, Sub: "versioning", Action: "oss:PutBucketVersioning", Handle: (*call).putBucketVersioning},
 	{Name: "GetBucketVersioning", Method: "GET", Level: request.BucketLevel, Sub: "versioning", Action: "oss:GetBucketVersioning", Handle: (*call).getBucketVersioning},
 	{Name: "PutBucketAcl", Method: "PUT", Level: request.BucketLevel, Sub: "acl", Action: "oss:PutBucketAcl", Handle: (*call).putBucketACL},

@@ -336,3 +336,44 @@ func TestCallbackWithoutScheme(t *testing.T) {
 		t.Errorf("%s", m.body)
 	}
 }
+
+// TestTagsOfCopies holds that a copy carries tags only with the rights on tags of
+// both sides, and so does every other write that sets tags.
+func TestTagsOfCopies(t *testing.T) {
+	w := newWorld(t)
+	w.bucket(t, "photos")
+	w.must(t, w.do(t, "PUT", "/photos/tagged", "meow", map[string]string{"X-Oss-Tagging": "a=1"}), 200)
+	w.must(t, w.do(t, "PUT", "/photos/plain", "meow", nil), 200)
+	const objects, read, write = `"oss:GetObject","oss:PutObject"`, `"oss:GetObjectTagging"`, `"oss:PutObjectTagging"`
+	users := map[string]caller{}
+	for name, actions := range map[string]string{"none": objects, "read": objects + "," + read, "write": objects + "," + write, "both": objects + "," + read + "," + write} {
+		users[name] = w.matrixUser(t, name, `"Effect":"Allow","Action":[`+actions+`],"Resource":"*"`, nil)
+	}
+	send := func(user, method, path string, header map[string]string) message {
+		r := w.request(t, method, path, "", header)
+		bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		return w.send(t, w.signedAs(t, r, users[user].key, signature.Target{Bucket: bucket, Key: key}))
+	}
+	for user := range users {
+		copied := send(user, "PUT", "/photos/copy", map[string]string{"X-Oss-Copy-Source": "/photos/tagged"})
+		if user == "both" {
+			w.must(t, copied, 200)
+		} else {
+			w.refused(t, copied, 403, "AccessDenied")
+			w.refused(t, w.do(t, "GET", "/photos/copy", "", nil), 404, "NoSuchKey")
+		}
+		w.must(t, send(user, "PUT", "/photos/copy", map[string]string{"X-Oss-Copy-Source": "/photos/plain"}), 200)
+		w.must(t, send(user, "PUT", "/photos/copy", map[string]string{"X-Oss-Copy-Source": "/photos/tagged", "X-Oss-Tagging-Directive": "Replace"}), 200)
+		for _, write := range []string{"PUT /photos/new", "POST /photos/new?uploads", "POST /photos/log?append&position=0", "PUT /photos/link?symlink"} {
+			method, path, _ := strings.Cut(write, " ")
+			m := send(user, method, path, map[string]string{"X-Oss-Tagging": "a=1", "X-Oss-Symlink-Target": "plain"})
+			if user == "both" || user == "write" {
+				w.must(t, m, 200)
+			} else {
+				w.refused(t, m, 403, "AccessDenied")
+			}
+			w.must(t, w.do(t, "DELETE", strings.Split(path, "?")[0], "", nil), 204)
+		}
+		w.must(t, w.do(t, "DELETE", "/photos/copy", "", nil), 204)
+	}
+}

@@ -136,8 +136,8 @@ func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H],
 		}
 	}
 	switch {
-	case q.Has(Extension), r.Method == http.MethodOptions, sub == "" && r.Method == http.MethodPost && level == BucketLevel:
-		return nil, ErrNotImplemented // an extension we lack, CORS, PostObject
+	case q.Has(Extension), r.Method == http.MethodOptions:
+		return nil, ErrNotImplemented // an extension we lack, CORS
 	}
 	return nil, ErrMethod
 }

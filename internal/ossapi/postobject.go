@@ -1,0 +1,155 @@
+package ossapi
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
+	"github.com/stocktake/stocktake/internal/ossxml"
+	"github.com/stocktake/stocktake/internal/signature"
+)
+
+// postObject answers PostObject: the upload of a file by a form of a browser. The
+// form itself says who signed it and what its signer allows.
+//
+// Source: OSS API reference, PostObject.
+func (c *call) postObject() error {
+	form, err := readPostForm(c.r.Header, c.body)
+	if err != nil {
+		return err
+	}
+	key, ok := form.fields["key"]
+	if !ok {
+		return request.InvalidArgument("key", "", "Bucket POST must contain a field named 'key', before the file")
+	}
+	if c.at.Key = strings.ReplaceAll(key, "${filename}", form.filename); !stocktake.ValidKey(c.at.Key) {
+		return request.ErrInvalidObjectName
+	}
+	sized, err := c.admitForm(form)
+	if err != nil {
+		return err
+	}
+	if err := c.allow("oss:PutObject"); err != nil {
+		return err
+	}
+	answer, err := readPostAnswer(form)
+	if err != nil {
+		return err
+	}
+	c.r = c.r.Clone(c.ctx) // the rest reads headers of an upload, which are fields here
+	agent := c.r.UserAgent()
+	c.r.Header = form.header()
+	c.r.Header.Set("User-Agent", agent)
+	p, err := c.newPut()
+	if err != nil {
+		return err
+	}
+	p.Size = -1
+	var back *callback
+	if c.asksForCallback() {
+		if back, err = c.callback(); err != nil {
+			return err
+		}
+		for name, value := range form.fields {
+			if strings.HasPrefix(name, "x:") && back.vars[name] == "" {
+				back.set(name, value)
+			}
+		}
+	}
+	info, err := c.Store.PutObject(c.ctx, c.origin(), p, sized)
+	if err != nil {
+		return err
+	}
+	if back != nil {
+		return c.callBack(back, &info)
+	}
+	c.madeHeaders(&info)
+	return c.answerPost(answer, &info)
+}
+
+// admitForm finds who signed a form and holds the form to the signer's policy. It
+// returns the file, bounded as the policy and OSS want it.
+func (c *call) admitForm(form *postForm) (*rangeReader, error) {
+	file := &rangeReader{form.file, 0, object.MaxPartSize}
+	auth, err := signature.ParseForm(form.field)
+	if err != nil || auth == nil && form.field("policy") == "" {
+		return file, err // an anonymous form may do what an anonymous PutObject may
+	}
+	if auth != nil {
+		secret, who, err := c.Access.Key(auth.AccessKeyID, auth.SecurityToken)
+		if err != nil {
+			return nil, err
+		}
+		if err := auth.Verify(secret); err != nil {
+			return nil, err
+		}
+		c.who = who
+	}
+	policy, err := parsePostPolicy(form.field("policy"))
+	if err != nil {
+		return nil, err
+	}
+	field := func(name string) string {
+		switch name {
+		case "bucket":
+			return c.at.Bucket
+		case "key":
+			return c.at.Key
+		}
+		return form.field(name)
+	}
+	file.least, file.most = policy.least, min(policy.most, file.most)
+	return file, policy.check(c.Now(), field)
+}
+
+// A postAnswer is how the client wants a form answered.
+type postAnswer struct {
+	redirect *url.URL // nil: no
+	status   string   // "200", "201"; anything else is 204
+}
+
+func readPostAnswer(form *postForm) (a postAnswer, err error) {
+	a.status = form.field("success_action_status")
+	to := form.field("success_action_redirect")
+	if to == "" {
+		return a, nil
+	}
+	a.redirect, err = url.Parse(to)
+	if err != nil || a.redirect.Scheme != "http" && a.redirect.Scheme != "https" || a.redirect.Host == "" {
+		return a, request.InvalidArgument("success_action_redirect", to, "an absolute URL is expected")
+	}
+	return a, nil
+}
+
+// answerPost answers a form whose file is stored.
+func (c *call) answerPost(a postAnswer, info *object.Info) error {
+	delete(c.w.Header(), "Content-MD5") // it would be taken for that of the answer
+	if a.redirect != nil {
+		q := a.redirect.Query()
+		q.Set("bucket", c.at.Bucket)
+		q.Set("key", c.at.Key)
+		q.Set("etag", quoteETag(info))
+		a.redirect.RawQuery = q.Encode()
+		c.set("Location", a.redirect.String())
+		return c.empty(http.StatusSeeOther)
+	}
+	location := c.urlOf(c.at.Bucket, c.at.Key)
+	switch a.status {
+	case "200":
+		return c.empty(http.StatusOK)
+	case "201":
+		c.set("Location", location)
+		x := ossxml.Writer{Buf: []byte(ossxml.Header)}
+		x.Start("PostResponse")
+		x.Text("Bucket", c.at.Bucket)
+		x.Text("Location", location)
+		x.Text("Key", c.at.Key)
+		x.Text("ETag", quoteETag(info))
+		x.End("PostResponse")
+		return c.document(http.StatusCreated, "application/xml", x.Buf)
+	}
+	return c.empty(http.StatusNoContent)
+}
