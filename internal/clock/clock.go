@@ -37,11 +37,25 @@ type Holder interface {
 	Hold() (release func())
 }
 
-// Hold holds c if it can be held. The release is never nil and may be called
-// more than once.
-func Hold(c Clock) (release func()) {
-	if h, ok := c.(Holder); ok {
-		return h.Hold()
+// A Latch holds a clock while its owner has something to do. Its owner guards it
+// with a lock of its own. Latches of clocks that cannot be held do nothing.
+type Latch struct {
+	Clock   Clock
+	release func() // nil: it does not hold
+}
+
+// Hold keeps the clock from running ahead until Release; it may be called again
+// before that.
+func (l *Latch) Hold() {
+	if h, ok := l.Clock.(Holder); ok && l.release == nil {
+		l.release = h.Hold()
 	}
-	return func() {}
+}
+
+// Release lets the clock go on; without Hold before it does nothing.
+func (l *Latch) Release() {
+	if l.release != nil {
+		l.release()
+		l.release = nil
+	}
 }

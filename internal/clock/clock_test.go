@@ -111,7 +111,9 @@ func TestAdvanceFiresInOrder(t *testing.T) {
 func TestAdvanceWaitsForHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.NewFrozen(start)
-		release := clock.Hold(c)
+		latch := clock.Latch{Clock: c}
+		latch.Hold()
+		latch.Hold()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := c.Advance(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
@@ -120,8 +122,8 @@ func TestAdvanceWaitsForHolds(t *testing.T) {
 		if !c.Now().Equal(start) {
 			t.Errorf("held: the clock shows %v", c.Now())
 		}
-		release()
-		release()
+		latch.Release()
+		latch.Release()
 		if err := c.Advance(t.Context(), time.Hour); err != nil {
 			t.Fatal(err)
 		}
@@ -156,5 +158,8 @@ func TestMovableFlows(t *testing.T) {
 }
 
 func TestHoldOfAClockThatCannotBeHeld(t *testing.T) {
-	clock.Hold(clock.Real{})()
+	latch := clock.Latch{Clock: clock.Real{}}
+	latch.Release()
+	latch.Hold()
+	latch.Release()
 }

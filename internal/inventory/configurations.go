@@ -146,8 +146,8 @@ func (s *Service) unqueue(bucket string, selected func(*waiting) bool) {
 	s.mu.Lock()
 	dropped := s.queue.drop(bucket, selected)
 	s.mu.Unlock()
-	for _, w := range dropped {
-		w.release()
+	if dropped > 0 {
+		s.wake() // there may be nothing left to do
 	}
 }
 

@@ -8,8 +8,7 @@ import (
 // waiting is a run that waits for a free place.
 type waiting struct {
 	id, bucket, configuration string
-	urgent                    bool   // somebody waits for it
-	release                   func() // of the clock that the run holds
+	urgent                    bool // somebody waits for it
 }
 
 // A queue holds the runs that wait. Buckets take turns, so that a bucket with a
@@ -54,9 +53,9 @@ func (q *queue) all() (all []waiting) {
 	return all
 }
 
-// drop removes the runs of a bucket that are selected.
-func (q *queue) drop(bucket string, selected func(*waiting) bool) []waiting {
-	return append(q.urgent.drop(bucket, selected), q.scheduled.drop(bucket, selected)...)
+// drop removes the runs of a bucket that are selected, and returns how many.
+func (q *queue) drop(bucket string, selected func(*waiting) bool) int {
+	return q.urgent.drop(bucket, selected) + q.scheduled.drop(bucket, selected)
 }
 
 // turns are queues, one for each bucket, that are served in turn.
@@ -108,19 +107,19 @@ func (t *turns) remove(l *line) {
 	delete(t.byName, l.bucket)
 }
 
-func (t *turns) drop(bucket string, selected func(*waiting) bool) (dropped []waiting) {
+func (t *turns) drop(bucket string, selected func(*waiting) bool) (dropped int) {
 	l := t.byName[bucket]
 	if l == nil {
-		return nil
+		return 0
 	}
 	l.runs = slices.DeleteFunc(l.runs, func(w waiting) bool {
-		if selected(&w) {
-			dropped = append(dropped, w)
-			return true
+		if !selected(&w) {
+			return false
 		}
-		return false
+		dropped++
+		return true
 	})
-	if t.len -= len(dropped); len(l.runs) == 0 {
+	if t.len -= dropped; len(l.runs) == 0 {
 		t.remove(l)
 	}
 	return dropped

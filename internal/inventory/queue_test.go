@@ -35,7 +35,7 @@ func TestQueueIsFair(t *testing.T) {
 				pushed[line] = slices.DeleteFunc(pushed[line], drop)
 				want += before - len(pushed[line])
 			}
-			if got := len(q.drop(bucket, func(w *waiting) bool { return drop(w.id) })); got != want {
+			if got := q.drop(bucket, func(w *waiting) bool { return drop(w.id) }); got != want {
 				t.Fatalf("%d of %s are dropped, want %d", got, bucket, want)
 			}
 			n -= want

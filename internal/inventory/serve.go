@@ -22,10 +22,6 @@ func (s *Service) Serve(ctx context.Context) error {
 	beating := false
 	var pause backoff
 	for {
-		s.mu.Lock()
-		held := s.held
-		s.held = nil
-		s.mu.Unlock()
 		next, err := s.keepTime(ctx)
 		if err != nil && ctx.Err() == nil {
 			next = s.clock.Now().Add(pause.next())
@@ -34,7 +30,6 @@ func (s *Service) Serve(ctx context.Context) error {
 			pause = 0
 		}
 		due.Set(next)
-		letGo(held)
 		if busy := s.dispatch(ctx); busy != beating {
 			if beating = busy; busy {
 				beat.Reset(heartbeat)
@@ -42,6 +37,7 @@ func (s *Service) Serve(ctx context.Context) error {
 				beat.Stop()
 			}
 		}
+		s.rest()
 		select {
 		case <-ctx.Done():
 			return nil
@@ -55,6 +51,15 @@ func (s *Service) Serve(ctx context.Context) error {
 				s.log.Warn("the catalog fails, so that runs may be made late; trying again", "in", s.patrolInterval(), "err", err)
 			}
 		}
+	}
+}
+
+// rest lets the clock go on if nothing is left to do now.
+func (s *Service) rest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.active) == 0 && s.queue.len() == 0 && len(s.changed) == 0 {
+		s.latch.Release()
 	}
 }
 
@@ -101,7 +106,6 @@ func (s *Service) dispatch(ctx context.Context) (busy bool) {
 		a := newAttempt(ctx, w)
 		s.active[w.id] = a
 		s.runs.Go(func() {
-			defer a.release()
 			s.execute(a)
 			s.mu.Lock()
 			delete(s.active, w.id)
@@ -113,8 +117,8 @@ func (s *Service) dispatch(ctx context.Context) (busy bool) {
 	return len(s.active) > 0 || s.queue.len() > 0
 }
 
-// shutDown waits for the runs, which end with the context of Serve, and lets go
-// of the clock.
+// shutDown waits for the runs, which end with the context of Serve, and lets the
+// clock go on.
 func (s *Service) shutDown() {
 	timer := time.AfterFunc(patience, func() { close(s.ending) })
 	s.runs.Wait()
@@ -122,12 +126,5 @@ func (s *Service) shutDown() {
 	s.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	letGo(s.held)
-	for {
-		w, ok := s.queue.pop()
-		if !ok {
-			return
-		}
-		w.release()
-	}
+	s.latch.Release()
 }

@@ -127,7 +127,7 @@ type Service struct {
 	active   map[string]*attempt    // by id of the run
 	next     time.Time              // when the scheduler must wake; zero: never
 	nextLate time.Time              // when a run may be late; zero: never
-	held     []func()               // lets go of the clock, once the scheduler's timer is set for next
+	latch    clock.Latch            // holds the clock while there is something to do now
 	runs     sync.WaitGroup         // the goroutines of active
 	untidy   map[[2]string][]string // what a Tidier had to say last, by bucket and id
 	taken    map[string]bool        // ids of unfinished runs that another life of a process may have begun
@@ -147,6 +147,7 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 		ending:  make(chan struct{}),
 		changed: make(chan struct{}, 1),
 		queue:   newQueue(),
+		latch:   clock.Latch{Clock: opts.Clock},
 		active:  map[string]*attempt{},
 		untidy:  map[[2]string][]string{},
 		taken:   map[string]bool{},
@@ -155,15 +156,18 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 		return nil, fmt.Errorf("start the inventory service: %w", err)
 	}
 	s.latest = s.now()
-	s.held = append(s.held, clock.Hold(s.clock))
+	s.latch.Hold() // until Serve has looked
 	return s, nil
 }
 
 // now is the time as it is stored and shown.
 func (s *Service) now() time.Time { return s.clock.Now().Truncate(time.Millisecond) }
 
-// wake makes Serve look at what has changed.
+// wake makes Serve look at what has changed; until it has, the clock is held.
 func (s *Service) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latch.Hold()
 	select {
 	case s.changed <- struct{}{}:
 	default:
@@ -176,7 +180,6 @@ func (s *Service) wakeAt(t time.Time) {
 	sooner := !t.IsZero() && (s.next.IsZero() || t.Before(s.next))
 	if sooner {
 		s.next = t
-		s.held = append(s.held, clock.Hold(s.clock))
 	}
 	s.mu.Unlock()
 	if sooner {
@@ -184,20 +187,13 @@ func (s *Service) wakeAt(t time.Time) {
 	}
 }
 
-// letGo releases the clock.
-func letGo(held []func()) {
-	for _, release := range held {
-		release()
-	}
-}
-
 // enqueue queues a run that the catalog has as queued.
 func (s *Service) enqueue(r stocktake.Run) {
-	release := clock.Hold(s.clock)
 	s.mu.Lock()
+	s.latch.Hold()
 	s.queue.push(waiting{
 		id: r.ID, bucket: r.Bucket, configuration: r.Configuration,
-		urgent: r.Trigger != stocktake.TriggerScheduled, release: release,
+		urgent: r.Trigger != stocktake.TriggerScheduled,
 	})
 	s.mu.Unlock()
 	s.willBeLate(&r)

@@ -80,7 +80,7 @@ func New(catalog inventory.NoticeCatalog, hooks []Hook, opts Options) (*Hooks, e
 		if slices.ContainsFunc(h.hooks, func(w *worker) bool { return w.Name == hook.Name }) {
 			return nil, fmt.Errorf("two webhooks are named %q", hook.Name)
 		}
-		h.hooks = append(h.hooks, &worker{Hook: hook, hooks: h, changed: make(chan func(), 1)})
+		h.hooks = append(h.hooks, &worker{Hook: hook, hooks: h, changed: make(chan struct{}, 1), latch: clock.Latch{Clock: h.clock}})
 	}
 	return h, nil
 }

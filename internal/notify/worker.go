@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/clock"
@@ -58,25 +59,36 @@ const (
 type worker struct {
 	Hook
 	hooks   *Hooks
-	changed chan func() // has a release of the clock if there may be something new
+	changed chan struct{} // has a token if there may be something new
+
+	mu    sync.Mutex
+	latch clock.Latch // holds the clock until the worker has looked
 }
 
-// wake makes the worker look for something new; until it has, it holds the
-// clock.
+// wake makes the worker look for something new; until it has, the clock is held.
 func (w *worker) wake() {
-	release := clock.Hold(w.hooks.clock)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.latch.Hold()
 	select {
-	case w.changed <- release:
+	case w.changed <- struct{}{}:
 	default:
-		release() // another holds it already
+	}
+}
+
+// rest lets the clock go on if the worker has looked, or has ended.
+func (w *worker) rest(ended bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ended || len(w.changed) == 0 {
+		w.latch.Release()
 	}
 }
 
 func (w *worker) serve(ctx context.Context) {
 	timer := w.hooks.clock.NewTimer()
 	defer timer.Stop()
-	release := func() {}
-	defer func() { release() }()
+	defer w.rest(true)
 	for {
 		next, err := w.deliver(ctx)
 		if ctx.Err() != nil {
@@ -87,12 +99,11 @@ func (w *worker) serve(ctx context.Context) {
 			w.hooks.log.Error("the catalog fails, so that notices are not sent; trying again", "webhook", w.Name, "at", next, "err", err)
 		}
 		timer.Set(next)
-		release()
-		release = func() {}
+		w.rest(false)
 		select {
 		case <-ctx.Done():
 			return
-		case release = <-w.changed:
+		case <-w.changed:
 		case <-timer.C():
 		}
 	}
