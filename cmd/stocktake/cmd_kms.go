@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/kms"
@@ -37,7 +38,7 @@ func (f *kmsFlags) open() (*kms.Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return server.OpenKeys(server.Folder(f.Data), master)
+	return server.OpenKeys(server.Folder(f.Data), master, "")
 }
 
 // kmsError marks input that can never be accepted as a usage error.
@@ -52,6 +53,7 @@ func kmsError(err error) error {
 type kmsLine struct {
 	ID       string    `json:"id"`
 	Name     string    `json:"name,omitempty"`
+	Account  string    `json:"account,omitempty"` // missing: of the next server that starts on the folder
 	Default  bool      `json:"default,omitempty"` // the service's own
 	Disabled bool      `json:"disabled"`
 	Versions int       `json:"versions"`
@@ -60,13 +62,14 @@ type kmsLine struct {
 }
 
 func kmsLineOf(k kms.Info) kmsLine {
-	return kmsLine{k.ID, k.Name, k.Default, k.Disabled, k.Versions, k.Created, k.Rotated}
+	return kmsLine{k.ID, k.Name, k.Account, k.Default, k.Disabled, k.Versions, k.Created, k.Rotated}
 }
 
 type kmsCreate struct {
 	kmsFlags
 	jsonFlag
-	Name string `arg:"" optional:"" help:"Name of the key. It can be used instead of the id."`
+	AccountID string `name:"account-id" help:"Account whose buckets may use the key." default:"1000000000000000"`
+	Name      string `arg:"" optional:"" help:"Name of the key. It can be used instead of the id."`
 }
 
 // Run makes a key and prints its id.
@@ -75,7 +78,7 @@ func (c *kmsCreate) Run(con console) error {
 	if err != nil {
 		return err
 	}
-	k, err := keys.Create(c.Name)
+	k, err := keys.Create(c.AccountID, c.Name)
 	if err != nil {
 		return kmsError(err)
 	}
@@ -104,7 +107,12 @@ func (c *kmsList) Run(con console) error {
 		}
 		return printLines(con.out, lines)
 	}
-	t := newTable(con.out, "KEY", "NAME", "STATE", "VERSIONS", "CREATED", "ROTATED")
+	columns := []string{"KEY", "NAME", "STATE", "VERSIONS", "CREATED", "ROTATED"}
+	shared := slices.ContainsFunc(all, func(k kms.Info) bool { return k.Account != all[0].Account })
+	if shared {
+		columns = append(columns, "ACCOUNT")
+	}
+	t := newTable(con.out, columns...)
 	for _, k := range all {
 		name, state := orDash(k.Name), "enabled"
 		if k.Default {
@@ -113,7 +121,11 @@ func (c *kmsList) Run(con console) error {
 		if k.Disabled {
 			state = "disabled"
 		}
-		t.row(k.ID, name, state, k.Versions, when(k.Created), when(k.Rotated))
+		row := []any{k.ID, name, state, k.Versions, when(k.Created), when(k.Rotated)}
+		if shared {
+			row = append(row, orDash(k.Account))
+		}
+		t.row(row...)
 	}
 	return t.flush("no keys")
 }

@@ -42,7 +42,7 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 		return stocktake.ErrIncrementalDisabled
 	}
 	if dst.Encryption != (stocktake.Encryption{}) {
-		if err := s.opts.Encrypts(dst.Encryption); err != nil {
+		if err := s.opts.Encrypts(dst.AccountID, dst.Encryption); err != nil {
 			return err
 		}
 	}
@@ -132,7 +132,7 @@ func (s *Service) checkDestination(ctx context.Context, source *object.Bucket, d
 }
 
 // encryptsNothing is Options.Encrypts of a server without keys.
-func encryptsNothing(e stocktake.Encryption) error {
+func encryptsNothing(_ string, e stocktake.Encryption) error {
 	if e.SSEKMS {
 		return &stocktake.InvalidArgumentError{
 			Element: encryptionElement + "/SSE-KMS", Value: e.KeyID, EC: "0005-00000201",

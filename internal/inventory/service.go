@@ -33,9 +33,9 @@ type Options struct {
 	// IncrementalReports accepts configurations that ask for them.
 	IncrementalReports bool
 
-	// Encrypts says whether reports can be encrypted in the way given: nil if
-	// so, else what to answer. The function nil refuses each way.
-	Encrypts func(stocktake.Encryption) error
+	// Encrypts says whether reports in a bucket of an account can be encrypted in
+	// the way given: nil if so, else what to answer. The function nil refuses each way.
+	Encrypts func(account string, e stocktake.Encryption) error
 
 	Roles Roles // nil: each role may do everything
 

@@ -75,7 +75,7 @@ func TestPutRefuses(t *testing.T) {
 func TestPutAccepts(t *testing.T) {
 	w := newWorld(t, inventory.Options{
 		AnyDestination: true, IncrementalReports: true,
-		Encrypts: func(e stocktake.Encryption) error {
+		Encrypts: func(_ string, e stocktake.Encryption) error {
 			if e.KeyID == "known" {
 				return nil
 			}

@@ -36,7 +36,7 @@ func (w *warner) warnings(ctx context.Context, e *EntryStatus) (warnings []strin
 		add(w.s.mayReport(ctx, w.bucket, &e.Configuration))
 	}
 	if enc := e.Configuration.Destination.Encryption; enc != (stocktake.Encryption{}) {
-		add(w.s.opts.Encrypts(enc))
+		add(w.s.opts.Encrypts(e.Configuration.Destination.AccountID, enc))
 	}
 	if r := e.Last; r != nil && r.Late && !r.State.Ended() {
 		warnings = append(warnings, fmt.Sprintf("the run due at %s is late", r.Due.Format(time.RFC3339)))

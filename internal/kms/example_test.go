@@ -26,7 +26,7 @@ func Example() {
 	}
 
 	dataKey, object := kms.NewDataKey(), []byte("photos/cat.jpg")
-	_, wrapped, err := keys.Wrap(ctx, kms.DefaultKey, dataKey, object)
+	_, wrapped, err := keys.Wrap(ctx, "1000000000000000", kms.DefaultKey, dataKey, object)
 	if err != nil {
 		panic(err)
 	}

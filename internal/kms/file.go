@@ -19,7 +19,7 @@ const (
 	MaxKeys     = 1000 // named keys
 	MaxVersions = 1000 // of one key
 
-	fileVersion = 1
+	fileVersion = 2         // of what is written; version 1 has no accounts
 	maxFile     = 256 << 20 // bytes
 	keySize     = 32        // of the material of a version
 )
@@ -32,8 +32,9 @@ type file struct {
 }
 
 type keyFile struct {
-	ID       string        `json:"id"`             // UUID; of the service key serviceID
-	Name     string        `json:"name,omitempty"` // unique
+	ID       string        `json:"id"`                // UUID; of the service key serviceID
+	Name     string        `json:"name,omitempty"`    // unique
+	Account  string        `json:"account,omitempty"` // that may encrypt with it; empty: any (service key), or not yet known (version 1)
 	Disabled bool          `json:"disabled,omitempty"`
 	Created  time.Time     `json:"created"`
 	Versions []versionFile `json:"versions"` // version 1 first
@@ -54,8 +55,8 @@ func readFile(b []byte) (*file, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, errors.New("there is more than one JSON value")
 	}
-	if f.Version != fileVersion {
-		return nil, fmt.Errorf("format version %d; this program knows %d", f.Version, fileVersion)
+	if f.Version < 1 || f.Version > fileVersion {
+		return nil, fmt.Errorf("format version %d; this program knows up to %d", f.Version, fileVersion)
 	}
 	if slices.Contains(f.Keys, nil) {
 		return nil, errors.New("an item of a list is empty")
@@ -64,8 +65,20 @@ func readFile(b []byte) (*file, error) {
 }
 
 func (f *file) encode() ([]byte, error) {
+	f.Version = fileVersion
 	b, err := json.MarshalIndent(f, "", "  ")
 	return append(b, '\n'), err
+}
+
+// claim gives the keys that have no account to one and reports whether there were
+// any. The key of the service stays without.
+func (f *file) claim(account string) (changed bool) {
+	for _, k := range f.Keys {
+		if k.Account == "" && k.ID != ServiceKey && account != "" {
+			k.Account, changed = account, true
+		}
+	}
+	return changed
 }
 
 func (f *file) key(id string) *keyFile {

@@ -17,16 +17,16 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // What earlier versions wrote stays readable: master key, keys, a wrapped data
 // key and a stream of two segments, as they lie in testdata/golden.
 func TestReadsWhatWasWritten(t *testing.T) {
-	ctx, dir, golden := t.Context(), t.TempDir(), filepath.Join("testdata", "golden")
+	ctx, golden := t.Context(), filepath.Join("testdata", "golden")
 	plain, aad := bytes.Repeat([]byte("stocktake "), 7000), []byte("photos/cat.jpg")
 	if *update {
 		must(t, os.RemoveAll(golden))
 		must(t, os.MkdirAll(golden, 0o755))
 		k := open(t, golden, kms.Options{})
-		_, err := k.Create("reports")
+		_, err := k.Create(account, "reports")
 		must(t, err)
 		dataKey := kms.NewDataKey()
-		_, wrapped, err := k.Wrap(ctx, "reports", dataKey, aad)
+		_, wrapped, err := k.Wrap(ctx, account, "reports", dataKey, aad)
 		must(t, err)
 		_, err = k.Rotate("reports")
 		must(t, err)
@@ -34,22 +34,29 @@ func TestReadsWhatWasWritten(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(golden, "content"), encrypt(t, plain, dataKey, aad), 0o600))
 		must(t, os.Remove(filepath.Join(golden, "keys.json.lock")))
 	}
-	read := func(name string) []byte {
-		b, err := os.ReadFile(filepath.Join(golden, name))
+	for _, folder := range []string{golden, golden + "-1"} { // version 1 has no accounts
+		dir := t.TempDir()
+		read := func(name string) []byte {
+			b, err := os.ReadFile(filepath.Join(folder, name))
+			must(t, err)
+			return b
+		}
+		for _, name := range []string{"master.key", "keys.json"} { // a checkout makes them readable for everyone
+			must(t, securefile.Replace(filepath.Join(dir, name), read(name)))
+		}
+		k := open(t, dir, kms.Options{Account: account})
+		if info, err := k.Get("reports"); err != nil || info.Versions != 2 || info.Account != account {
+			t.Errorf("%s: %+v, %v", folder, info, err)
+		}
+		k = open(t, dir, kms.Options{Account: other}) // they belong to the first
+		if info, err := k.Get("reports"); err != nil || info.Account != account {
+			t.Errorf("%s: %+v, %v", folder, info, err)
+		}
+		dataKey, err := k.Unwrap(ctx, read("wrapped"), aad)
 		must(t, err)
-		return b
-	}
-	for _, name := range []string{"master.key", "keys.json"} { // a checkout makes them readable for everyone
-		must(t, securefile.Replace(filepath.Join(dir, name), read(name)))
-	}
-	k := open(t, dir, kms.Options{})
-	if info, err := k.Get("reports"); err != nil || info.Versions != 2 {
-		t.Errorf("%+v, %v", info, err)
-	}
-	dataKey, err := k.Unwrap(ctx, read("wrapped"), aad)
-	must(t, err)
-	r := reader(t, read("content"), dataKey, aad)
-	if got, err := io.ReadAll(r.Range(0, r.Size())); err != nil || !bytes.Equal(got, plain) {
-		t.Errorf("%d bytes, %v", len(got), err)
+		r := reader(t, read("content"), dataKey, aad)
+		if got, err := io.ReadAll(r.Range(0, r.Size())); err != nil || !bytes.Equal(got, plain) {
+			t.Errorf("%s: %d bytes, %v", folder, len(got), err)
+		}
 	}
 }

@@ -52,6 +52,7 @@ const maxID = 64
 type Info struct {
 	ID       string // UUID
 	Name     string // may be empty
+	Account  string // that may encrypt with it; the default key is for all
 	Default  bool
 	Disabled bool
 	Versions int // the last one wraps, all of them unwrap
@@ -63,6 +64,10 @@ type Info struct {
 type Options struct {
 	Master     []byte // MasterSize bytes; nil: from MasterFile
 	MasterFile string // made with the first keys; keep a copy elsewhere
+
+	// Account is the account that keys made before keys had accounts belong to. A
+	// server sets it; empty leaves such keys as they are.
+	Account string
 
 	Now  func() time.Time // nil means time.Now
 	Rand io.Reader        // of keys and ids; nil means crypto/rand
@@ -111,11 +116,14 @@ func Open(path string, opts Options) (*Keys, error) {
 		if k.master, err = subtle.NewAESGCM(material); err != nil {
 			return nil, err
 		}
-		if f.key(ServiceKey) != nil {
+		claimed := f.claim(opts.Account)
+		if f.key(ServiceKey) != nil && !claimed {
 			return data, nil
 		}
-		if _, err := k.add(f, ServiceKey, ""); err != nil {
-			return nil, err
+		if f.key(ServiceKey) == nil {
+			if _, err := k.add(f, ServiceKey, "", ""); err != nil {
+				return nil, err
+			}
 		}
 		return f.encode()
 	})
@@ -171,11 +179,11 @@ func (k *Keys) update(edit func(f *file) error) error {
 }
 
 // add makes a key with a first version.
-func (k *Keys) add(f *file, id, name string) (*keyFile, error) {
+func (k *Keys) add(f *file, id, name, account string) (*keyFile, error) {
 	if len(f.Keys) > MaxKeys {
 		return nil, ErrLimit
 	}
-	kf := &keyFile{ID: id, Name: name, Created: k.opts.Now().UTC()}
+	kf := &keyFile{ID: id, Name: name, Account: account, Created: k.opts.Now().UTC()}
 	f.Keys = append(f.Keys, kf)
 	return kf, k.addVersion(kf)
 }
@@ -197,9 +205,9 @@ func (k *Keys) addVersion(kf *keyFile) error {
 	return nil
 }
 
-// Create makes a key. name may be empty. Errors: ErrInvalidName, ErrKeyExists,
-// ErrLimit.
-func (k *Keys) Create(name string) (Info, error) {
+// Create makes a key of an account. name may be empty. Errors: ErrInvalidName,
+// ErrKeyExists, ErrLimit.
+func (k *Keys) Create(account, name string) (Info, error) {
 	if name != "" && !validName(name) {
 		return Info{}, fmt.Errorf("%q: %w", name[:min(len(name), 100)], ErrInvalidName)
 	}
@@ -212,7 +220,7 @@ func (k *Keys) Create(name string) (Info, error) {
 		if name != "" && slices.ContainsFunc(f.Keys, func(kf *keyFile) bool { return kf.Name == name || kf.ID == name }) {
 			return fmt.Errorf("%s: %w", name, ErrKeyExists)
 		}
-		kf, err := k.add(f, id.String(), name)
+		kf, err := k.add(f, id.String(), name, account)
 		info = kf.info(f)
 		return err
 	})
@@ -236,7 +244,7 @@ func (kf *keyFile) info(f *file) Info {
 		return Info{}
 	}
 	return Info{
-		ID: kf.ID, Name: kf.Name, Default: kf.ID == f.Default, Disabled: kf.Disabled, Versions: len(kf.Versions),
+		ID: kf.ID, Name: kf.Name, Account: kf.Account, Default: kf.ID == f.Default, Disabled: kf.Disabled, Versions: len(kf.Versions),
 		Created: kf.Created, Rotated: kf.Versions[len(kf.Versions)-1].Created,
 	}
 }
@@ -278,7 +286,11 @@ func (s *state) find(keyID string) (*key, error) {
 	if key := s.keys[keyID]; key != nil {
 		return key, nil
 	}
-	return nil, fmt.Errorf("%q: %w", keyID[:min(len(keyID), 100)], ErrNoSuchKey)
+	return nil, noSuchKey(keyID)
+}
+
+func noSuchKey(keyID string) error {
+	return fmt.Errorf("%q: %w", keyID[:min(len(keyID), 100)], ErrNoSuchKey)
 }
 
 // edit changes one key that find finds.
@@ -288,7 +300,7 @@ func (k *Keys) edit(keyID string, edit func(*keyFile) error) (info Info, err err
 			return kf.ID == keyID || keyID != "" && kf.Name == keyID || keyID == DefaultKey && kf.ID == f.Default
 		})
 		if i < 0 {
-			return fmt.Errorf("%q: %w", keyID[:min(len(keyID), 100)], ErrNoSuchKey)
+			return noSuchKey(keyID)
 		}
 		if err := edit(f.Keys[i]); err != nil {
 			return err
@@ -334,20 +346,20 @@ func (k *Keys) makeDefault() error {
 			name = ""
 		}
 		f.Default = id.String()
-		_, err := k.add(f, f.Default, name)
+		_, err := k.add(f, f.Default, name, k.opts.Account)
 		return err
 	})
 }
 
 const dataContext = "stocktake data key 1"
 
-// Wrap encrypts a data key with the current version of a key: by id or name,
-// [ServiceKey] or [DefaultKey]. aad is not stored but must be the same for
-// unwrapping. It returns the id of the key that was used. Errors: ErrNoSuchKey,
-// ErrKeyDisabled.
+// Wrap encrypts a data key for an account with the current version of a key: by id
+// or name, [ServiceKey] or [DefaultKey]. A key of another account is ErrNoSuchKey,
+// except the default key. aad is not stored but must be the same for unwrapping. It
+// returns the id of the key that was used. Errors: ErrNoSuchKey, ErrKeyDisabled.
 //
 //	version 1, 1 byte | length of id, 1 byte | id | version of key, 4 bytes | nonce, 12 bytes | data key encrypted | tag, 16 bytes
-func (k *Keys) Wrap(ctx context.Context, keyID string, dataKey, aad []byte) (usedID string, wrapped []byte, err error) {
+func (k *Keys) Wrap(ctx context.Context, account, keyID string, dataKey, aad []byte) (usedID string, wrapped []byte, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", nil, err
 	}
@@ -356,9 +368,12 @@ func (k *Keys) Wrap(ctx context.Context, keyID string, dataKey, aad []byte) (use
 			return "", nil, err
 		}
 	}
-	_, key, err := k.find(keyID)
+	s, key, err := k.find(keyID)
 	if err != nil {
 		return "", nil, err
+	}
+	if key.Account != "" && key.Account != account && key.ID != s.file.Default {
+		return "", nil, noSuchKey(keyID) // which keys others have is not told
 	}
 	if key.Disabled {
 		return "", nil, fmt.Errorf("%s: %w", key.ID, ErrKeyDisabled)

@@ -23,6 +23,11 @@ import (
 
 var now = time.Date(2026, 1, 5, 16, 0, 0, 0, time.UTC)
 
+const (
+	account = "1000000000000000"
+	other   = "2000000000000000"
+)
+
 func open(t testing.TB, dir string, opts kms.Options) *kms.Keys {
 	t.Helper()
 	k, err := tryOpen(dir, opts)
@@ -43,7 +48,7 @@ func tryOpen(dir string, opts kms.Options) (*kms.Keys, error) {
 func TestWrap(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	k := open(t, dir, kms.Options{})
-	named, err := k.Create("reports")
+	named, err := k.Create(account, "reports")
 	must(t, err)
 	if uuid.Validate(named.ID) != nil || named.Name != "reports" || named.Versions != 1 || named.Disabled || named.Default || !named.Created.Equal(now) {
 		t.Errorf("made %+v", named)
@@ -51,7 +56,7 @@ func TestWrap(t *testing.T) {
 	dataKey := kms.NewDataKey()
 	wrapped := map[string][]byte{}
 	for _, id := range []string{kms.ServiceKey, kms.DefaultKey, named.ID, "reports"} {
-		used, w, err := k.Wrap(ctx, id, dataKey, []byte("aad"))
+		used, w, err := k.Wrap(ctx, account, id, dataKey, []byte("aad"))
 		must(t, err)
 		if id != kms.DefaultKey && id != "reports" && used != id || bytes.Contains(w, dataKey) {
 			t.Errorf("%q: used %q", id, used)
@@ -65,7 +70,7 @@ func TestWrap(t *testing.T) {
 	if d, err := k.Get(kms.DefaultKey); err != nil || !d.Default || d.Name != "default" || wrapped[d.ID] == nil {
 		t.Errorf("default key %+v, %v", d, err)
 	}
-	again, _, err := k.Wrap(ctx, kms.DefaultKey, dataKey, nil)
+	again, _, err := k.Wrap(ctx, account, kms.DefaultKey, dataKey, nil)
 	must(t, err)
 	if wrapped[again] == nil || len(k.List()) != 2 {
 		t.Errorf("another default key: %s", again)
@@ -78,7 +83,7 @@ func TestWrap(t *testing.T) {
 		for _, id := range ids {
 			info, err := k.Rotate(id)
 			must(t, err)
-			used, w, err := k.Wrap(ctx, id, dataKey, []byte("aad"))
+			used, w, err := k.Wrap(ctx, account, id, dataKey, []byte("aad"))
 			must(t, err)
 			if at := 2 + len(id); used != id || info.Versions != version || !bytes.Equal(w[at:at+4], []byte{0, 0, 0, byte(version)}) {
 				t.Errorf("rotated %+v, wrapped %x", info, w)
@@ -111,14 +116,14 @@ func TestWrap(t *testing.T) {
 func TestDisabledKeys(t *testing.T) {
 	ctx := t.Context()
 	k := open(t, t.TempDir(), kms.Options{})
-	_, err := k.Create("reports")
+	_, err := k.Create(account, "reports")
 	must(t, err)
-	_, w, err := k.Wrap(ctx, "reports", kms.NewDataKey(), nil)
+	_, w, err := k.Wrap(ctx, account, "reports", kms.NewDataKey(), nil)
 	must(t, err)
 	if info, err := k.SetDisabled("reports", true); err != nil || !info.Disabled {
 		t.Errorf("%+v, %v", info, err)
 	}
-	if _, _, err := k.Wrap(ctx, "reports", kms.NewDataKey(), nil); !errors.Is(err, kms.ErrKeyDisabled) {
+	if _, _, err := k.Wrap(ctx, account, "reports", kms.NewDataKey(), nil); !errors.Is(err, kms.ErrKeyDisabled) {
 		t.Errorf("wrapped with a disabled key: %v", err)
 	}
 	if _, err := k.Unwrap(ctx, w, nil); !errors.Is(err, kms.ErrKeyDisabled) {
@@ -137,18 +142,18 @@ func TestDisabledKeys(t *testing.T) {
 func TestKeysRefuses(t *testing.T) {
 	ctx := t.Context()
 	k := open(t, t.TempDir(), kms.Options{})
-	_, err := k.Create("reports")
+	_, err := k.Create(account, "reports")
 	must(t, err)
 	for name, want := range map[string]error{
 		"reports": kms.ErrKeyExists, kms.ServiceKey: kms.ErrKeyExists, "a b": kms.ErrInvalidName, "ä": kms.ErrInvalidName,
 		strings.Repeat("a", 65): kms.ErrInvalidName, uuid.NewString(): kms.ErrInvalidName,
 	} {
-		if _, err := k.Create(name); !errors.Is(err, want) {
+		if _, err := k.Create(account, name); !errors.Is(err, want) {
 			t.Errorf("create %q: %v, want %v", name, err, want)
 		}
 	}
 	for _, id := range []string{"nobody", uuid.NewString(), strings.Repeat("x", 10000)} {
-		_, _, wrapErr := k.Wrap(ctx, id, kms.NewDataKey(), nil)
+		_, _, wrapErr := k.Wrap(ctx, account, id, kms.NewDataKey(), nil)
 		_, getErr := k.Get(id)
 		_, rotateErr := k.Rotate(id)
 		_, disableErr := k.SetDisabled(id, true)
@@ -163,10 +168,10 @@ func TestKeysRefuses(t *testing.T) {
 	}
 	// Keys without a name cause no conflict; a name may be "default" before the default key is made.
 	for _, name := range []string{"", "", "default"} {
-		_, err := k.Create(name)
+		_, err := k.Create(account, name)
 		must(t, err)
 	}
-	used, _, err := k.Wrap(ctx, kms.DefaultKey, kms.NewDataKey(), nil)
+	used, _, err := k.Wrap(ctx, account, kms.DefaultKey, kms.NewDataKey(), nil)
 	must(t, err)
 	i := slices.IndexFunc(k.List(), func(i kms.Info) bool { return i.Default })
 	if i < 0 || k.List()[i].ID != used || k.List()[i].Name != "" {
@@ -179,7 +184,7 @@ func TestMaster(t *testing.T) {
 	ctx := t.Context()
 	file, keys := filepath.Join(dir, "master.key"), filepath.Join(dir, "keys.json")
 	k := open(t, dir, kms.Options{})
-	_, w, err := k.Wrap(ctx, kms.ServiceKey, []byte("a data key of thirty-two bytes.."), nil)
+	_, w, err := k.Wrap(ctx, account, kms.ServiceKey, []byte("a data key of thirty-two bytes.."), nil)
 	must(t, err)
 	text, err := os.ReadFile(file)
 	must(t, err)
@@ -234,13 +239,13 @@ func TestMaster(t *testing.T) {
 func TestBadFiles(t *testing.T) {
 	dir := t.TempDir()
 	k := open(t, dir, kms.Options{})
-	_, err := k.Create("a")
+	_, err := k.Create(account, "a")
 	must(t, err)
 	path := filepath.Join(dir, "keys.json")
 	good, err := os.ReadFile(path)
 	must(t, err)
 	for name, text := range map[string]string{
-		"not JSON": "{", "two values": string(good) + "{}", "other version": `{"version":2,"keys":[]}`, "unknown": `{"version":1,"x":1}`,
+		"not JSON": "{", "two values": string(good) + "{}", "other version": `{"version":3,"keys":[]}`, "unknown": `{"version":1,"x":1}`,
 		"empty key":         `{"version":1,"keys":[null]}`,
 		"no service":        `{"version":1,"default":"x","keys":[]}`,
 		"default":           strings.Replace(string(good), `"keys"`, `"default":"x","keys"`, 1),
@@ -259,9 +264,9 @@ func TestChangesByOthers(t *testing.T) {
 	var log bytes.Buffer
 	server := open(t, dir, kms.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	tool := open(t, dir, kms.Options{})
-	_, err := tool.Create("reports")
+	_, err := tool.Create(account, "reports")
 	must(t, err)
-	_, w, err := server.Wrap(ctx, "reports", kms.NewDataKey(), nil)
+	_, w, err := server.Wrap(ctx, account, "reports", kms.NewDataKey(), nil)
 	must(t, err)
 	_, err = tool.SetDisabled("reports", true)
 	must(t, err)
@@ -296,7 +301,7 @@ func TestOneDefaultKey(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			id, _, err := both[i%2].Wrap(ctx, kms.DefaultKey, kms.NewDataKey(), nil)
+			id, _, err := both[i%2].Wrap(ctx, account, kms.DefaultKey, kms.NewDataKey(), nil)
 			mu.Lock()
 			defer mu.Unlock()
 			used[id] = true
@@ -316,10 +321,10 @@ func TestChangeIsAllOrNothing(t *testing.T) {
 	k := open(t, dir, kms.Options{})
 	broken := errors.New("disk full")
 	k.FailReplace(broken)
-	if _, err := k.Create("reports"); !errors.Is(err, broken) {
+	if _, err := k.Create(account, "reports"); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}
-	if _, _, err := k.Wrap(t.Context(), kms.DefaultKey, kms.NewDataKey(), nil); !errors.Is(err, broken) {
+	if _, _, err := k.Wrap(t.Context(), account, kms.DefaultKey, kms.NewDataKey(), nil); !errors.Is(err, broken) {
 		t.Errorf("default key: %v", err)
 	}
 	if len(k.List()) != 0 || len(open(t, dir, kms.Options{}).List()) != 0 {
@@ -332,9 +337,37 @@ func BenchmarkWrap(b *testing.B) {
 	dataKey := kms.NewDataKey()
 	b.ReportAllocs()
 	for b.Loop() {
-		_, w, err := k.Wrap(b.Context(), kms.ServiceKey, dataKey, nil)
+		_, w, err := k.Wrap(b.Context(), account, kms.ServiceKey, dataKey, nil)
 		must(b, err)
 		_, err = k.Unwrap(b.Context(), w, nil)
 		must(b, err)
+	}
+}
+
+// The key of an account encrypts for that account, under its id and its name; the
+// keys of the service and the default key for everyone. Everyone who has what was
+// wrapped can have it unwrapped: whose object it is has been decided before.
+func TestKeysHaveAccounts(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	k := open(t, dir, kms.Options{Account: account})
+	named, err := k.Create(account, "reports")
+	must(t, err)
+	_, wrapped, err := k.Wrap(ctx, account, "reports", kms.NewDataKey(), nil)
+	must(t, err)
+	_, missing := k.Get("none")
+	for _, id := range []string{named.ID, "reports"} {
+		_, _, err := k.Wrap(ctx, other, id, kms.NewDataKey(), nil)
+		if !errors.Is(err, kms.ErrNoSuchKey) || strings.Replace(err.Error(), id, "none", 1) != missing.Error() {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	first, _, err := k.Wrap(ctx, account, kms.DefaultKey, kms.NewDataKey(), nil)
+	must(t, err)
+	for _, id := range []string{kms.ServiceKey, kms.DefaultKey, first} {
+		_, _, err := k.Wrap(ctx, other, id, kms.NewDataKey(), nil)
+		must(t, err)
+	}
+	if _, err := k.Unwrap(ctx, wrapped, nil); err != nil {
+		t.Error(err)
 	}
 }

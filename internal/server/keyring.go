@@ -17,7 +17,7 @@ type keyring struct{ keys *kms.Keys }
 var _ store.Keyring = keyring{}
 
 // Wrap encrypts a data key.
-func (k keyring) Wrap(ctx context.Context, e object.Encryption, dataKey []byte) (object.Encryption, []byte, error) {
+func (k keyring) Wrap(ctx context.Context, owner string, e object.Encryption, dataKey []byte) (object.Encryption, []byte, error) {
 	id := e.KeyID
 	switch {
 	case e.Algorithm == "AES256" || e.Algorithm == "SM4": // both are kept with AES-256; docs/compatibility.md says so
@@ -25,7 +25,7 @@ func (k keyring) Wrap(ctx context.Context, e object.Encryption, dataKey []byte) 
 	case e.Algorithm != "KMS" || id == kms.ServiceKey:
 		return e, nil, fmt.Errorf("encryption %s with key %q: %w", e.Algorithm, id, object.ErrKMSKey)
 	}
-	used, wrapped, err := k.keys.Wrap(ctx, id, dataKey, []byte(e.Algorithm))
+	used, wrapped, err := k.keys.Wrap(ctx, owner, id, dataKey, []byte(e.Algorithm))
 	if err != nil {
 		return e, nil, keyError(id, err)
 	}
@@ -74,12 +74,12 @@ func (e *kmsKeyError) Unwrap() []error { return []error{object.ErrKMSKey, e.err}
 
 // encrypts says whether reports can be encrypted as a configuration asks, by
 // wrapping a key that is then thrown away.
-func (k keyring) encrypts(e stocktake.Encryption) error {
+func (k keyring) encrypts(owner string, e stocktake.Encryption) error {
 	want := object.Encryption{Algorithm: "AES256"}
 	if e.SSEKMS {
 		want = object.Encryption{Algorithm: "KMS", KeyID: e.KeyID}
 	}
-	_, _, err := k.Wrap(context.Background(), want, kms.NewDataKey())
+	_, _, err := k.Wrap(context.Background(), owner, want, kms.NewDataKey())
 	if !errors.Is(err, object.ErrKMSKey) {
 		return err
 	}

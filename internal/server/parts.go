@@ -57,7 +57,7 @@ func (s *Server) open(ctx context.Context) error {
 }
 
 func (s *Server) openKeys() (keyring, error) {
-	keys, err := OpenKeys(s.folder, s.cfg.MasterKey)
+	keys, err := OpenKeys(s.folder, s.cfg.MasterKey, s.cfg.AccountID)
 	if err != nil {
 		return keyring{}, fmt.Errorf("open the encryption keys in %s: %w", s.folder, err)
 	}
@@ -65,8 +65,9 @@ func (s *Server) openKeys() (keyring, error) {
 }
 
 // OpenKeys opens the encryption keys of a data folder. A nil master means the
-// master key that is kept there. Errors: see [kms.Open].
-func OpenKeys(f Folder, master []byte) (*kms.Keys, error) {
+// master key that is kept there. Keys of earlier versions, which have no account, go
+// to account; empty leaves them as they are. Errors: see [kms.Open].
+func OpenKeys(f Folder, master []byte, account string) (*kms.Keys, error) {
 	if err := f.Check(); err != nil {
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func OpenKeys(f Folder, master []byte) (*kms.Keys, error) {
 	if err := f.CheckParts(needed...); err != nil {
 		return nil, err
 	}
-	opts := kms.Options{Master: master}
+	opts := kms.Options{Master: master, Account: account}
 	if master == nil {
 		opts.MasterFile = f.MasterKey()
 	}

@@ -16,14 +16,14 @@ type envelope struct {
 	wrapped []byte // what the row keeps
 }
 
-// seal makes the envelope of an object of encryption e, in which it fills in the
-// key that was used.
-func (s *Store) seal(ctx context.Context, e *object.Encryption) (envelope, error) {
+// seal makes the envelope of an object of encryption e in a bucket of owner, and
+// fills in the key that was used.
+func (s *Store) seal(ctx context.Context, owner string, e *object.Encryption) (envelope, error) {
 	if s.opts.Keys == nil {
 		return envelope{}, fmt.Errorf("%w: the store has no keyring", object.ErrKMSKey)
 	}
 	key := kms.NewDataKey()
-	used, wrapped, err := s.opts.Keys.Wrap(ctx, *e, key)
+	used, wrapped, err := s.opts.Keys.Wrap(ctx, owner, *e, key)
 	if err != nil {
 		return envelope{}, err
 	}

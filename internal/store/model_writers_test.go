@@ -24,7 +24,7 @@ import (
 // keyring has a key that is not secret.
 type keyring struct{}
 
-func (keyring) Wrap(_ context.Context, e object.Encryption, key []byte) (object.Encryption, []byte, error) {
+func (keyring) Wrap(_ context.Context, _ string, e object.Encryption, key []byte) (object.Encryption, []byte, error) {
 	if e.Algorithm == "KMS" && e.KeyID == "" {
 		e.KeyID = "default"
 	}

@@ -44,9 +44,10 @@ type Options struct {
 // may be called by many goroutines at once. An unknown or disabled key is
 // object.ErrKMSKey.
 type Keyring interface {
-	// Wrap encrypts a data key for objects of encryption e. It returns e with an
+	// Wrap encrypts a data key for objects of encryption e in a bucket of an owner,
+	// whose keys alone may be used. It returns e with an
 	// empty KeyID replaced by that of the key used, where there is one.
-	Wrap(ctx context.Context, e object.Encryption, dataKey []byte) (used object.Encryption, wrapped []byte, err error)
+	Wrap(ctx context.Context, owner string, e object.Encryption, dataKey []byte) (used object.Encryption, wrapped []byte, err error)
 
 	// Unwrap is the inverse; e is what Wrap returned.
 	Unwrap(ctx context.Context, e object.Encryption, wrapped []byte) (dataKey []byte, err error)

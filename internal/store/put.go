@@ -54,7 +54,7 @@ func (s *Store) describe(ctx context.Context, info *object.Info, a *object.Attri
 	if info.Encryption.Algorithm == "" {
 		return envelope{}, nil
 	}
-	return s.seal(ctx, &info.Encryption)
+	return s.seal(ctx, state.Owner, &info.Encryption)
 }
 
 // setDigests makes info that of content put as a whole.

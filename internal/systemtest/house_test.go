@@ -179,7 +179,7 @@ func (noInventories) BucketDeleted(context.Context, string) error { return nil }
 // keyring gives the store the keys it asks for, as cmd/stocktake does.
 type keyring struct{ keys *kms.Keys }
 
-func (k keyring) Wrap(ctx context.Context, e object.Encryption, dataKey []byte) (object.Encryption, []byte, error) {
+func (k keyring) Wrap(ctx context.Context, owner string, e object.Encryption, dataKey []byte) (object.Encryption, []byte, error) {
 	id := e.KeyID
 	switch {
 	case e.Algorithm == "AES256":
@@ -187,7 +187,7 @@ func (k keyring) Wrap(ctx context.Context, e object.Encryption, dataKey []byte) 
 	case e.Algorithm != "KMS" || id == kms.ServiceKey:
 		return e, nil, fmt.Errorf("encryption %s with key %q: %w", e.Algorithm, id, object.ErrKMSKey)
 	}
-	used, wrapped, err := k.keys.Wrap(ctx, id, dataKey, []byte(e.Algorithm))
+	used, wrapped, err := k.keys.Wrap(ctx, owner, id, dataKey, []byte(e.Algorithm))
 	if err != nil {
 		return e, nil, fmt.Errorf("%w: %w", object.ErrKMSKey, err)
 	}

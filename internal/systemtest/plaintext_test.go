@@ -72,7 +72,7 @@ func (v *vault) put(q *request, data []byte) {
 // server has ended.
 func TestNothingInTheClear(t *testing.T) {
 	h := newHouse(t, houseOptions{})
-	key, err := h.keys.Create("named")
+	key, err := h.keys.Create(account, "named")
 	check(t, err)
 	v := &vault{t, h, map[[2]string][]byte{}}
 	for bucket, rule := range map[string]string{"asked": "", "aes": "<SSEAlgorithm>AES256</SSEAlgorithm>", "kms": "<SSEAlgorithm>KMS</SSEAlgorithm><KMSMasterKeyID>" + key.ID + "</KMSMasterKeyID>"} {
