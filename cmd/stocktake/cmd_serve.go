@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -78,11 +80,33 @@ func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (er
 	}
 	go reloadOnHangup(ctx, hangups, s, file, log)
 	defer context.AfterFunc(ctx, func() { log.Info("shutting down: requests and runs in progress finish") })()
+	defer endWithin(ctx, log)()
 	if err := s.Serve(ctx); err != nil {
 		return err
 	}
 	log.Info("the server has stopped")
 	return nil
+}
+
+// endWithin ends the process if it has not stopped some time after ctx has
+// ended, as happens when a disk neither takes what is written nor says no. Every
+// answered write is on disk already. stop prevents it.
+func endWithin(ctx context.Context, log *slog.Logger) (stop func()) {
+	stopped := make(chan struct{})
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-stopped:
+			return
+		}
+		select {
+		case <-time.After(server.EndWithin):
+			log.Error("the server did not stop in time; the process ends", "after", server.EndWithin)
+			os.Exit(1)
+		case <-stopped:
+		}
+	}()
+	return sync.OnceFunc(func() { close(stopped) })
 }
 
 // check is --check.

@@ -1,10 +1,17 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -28,4 +35,52 @@ func flipBit(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	b[off] ^= 0x10
 	ts.Check(os.WriteFile(files[0], b, 0o600))
+}
+
+// smalldisk FOLDER SIZE: mounts a file system of that size, such as 60m, in
+// memory.
+func smallDisk(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: smalldisk FOLDER SIZE")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "mode=700,size="+args[1], "tmpfs", dir).CombinedOutput(); err != nil {
+		ts.Fatalf("mount needs root: %v: %s", err, out)
+	}
+	ts.Defer(func() { _ = exec.Command("umount", "-l", dir).Run() })
+}
+
+// filldisk FILE: writes to the file until the disk is full.
+func fillDisk(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: filldisk FILE")
+	}
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for block := make([]byte, 1<<20); len(block) > 0; {
+		if _, err := f.Write(block); errors.Is(err, syscall.ENOSPC) {
+			block = block[:len(block)/2]
+		} else {
+			ts.Check(err)
+		}
+	}
+	ts.Check(f.Close())
+}
+
+// putmany BUCKET COUNT SIZE: puts objects of so many bytes, named by number.
+func putMany(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: putmany BUCKET COUNT SIZE")
+	}
+	count, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	size, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	c := scriptClient(ts)
+	for i := range count {
+		body := bytes.Repeat([]byte(fmt.Sprintf("%08d", i)), size/8)
+		_, err := c.PutObject(context.Background(), &oss.PutObjectRequest{Bucket: oss.Ptr(args[0]), Key: oss.Ptr(fmt.Sprintf("%08d", i)), Body: bytes.NewReader(body)})
+		ts.Check(err)
+	}
 }

@@ -17,6 +17,8 @@ var (
 	ErrIncompleteBody = errors.New("the body ended before its length was reached")
 	ErrTooLarge       = errors.New("the object is larger than 5 GB")
 
+	ErrDiskFull = errors.New("the disk is full")
+
 	ErrNoSuchUpload     = errors.New("no such upload")
 	ErrInvalidPart      = errors.New("a part is missing or has another entity tag")
 	ErrInvalidPartOrder = errors.New("the parts are not in ascending order")

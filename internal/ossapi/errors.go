@@ -95,6 +95,7 @@ var errorTable = []errorRow{
 	{object.ErrNoSuchKey, "NoSuchKey", 404, "The specified key does not exist.", "0026-00000001", aboutKey},
 	{object.ErrNoSuchVersion, "NoSuchVersion", 404, "The specified version does not exist.", "", aboutKey},
 	{object.ErrMethodNotAllowed, "MethodNotAllowed", 405, "The specified method is not allowed against this resource.", "", aboutKey},
+	{object.ErrDiskFull, "InsufficientStorage", 507, "The disk of this server is full. Objects can be read and deleted; writes are refused until there is room.", "", aboutNothing},
 	{object.ErrFileExists, "FileAlreadyExists", 409, "The object you specified already exists and can not be overwritten.", "", aboutKey},
 	{object.ErrTooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed object size.", "", aboutNothing},
 	{object.ErrBadDigest, "InvalidDigest", 400, "The Content-MD5 you specified was invalid.", "", aboutNothing},

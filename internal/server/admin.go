@@ -40,4 +40,9 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, "ok")
+	for _, mention := range s.mentions {
+		if what := mention(); what != nil {
+			fmt.Fprintln(w, what)
+		}
+	}
 }

@@ -13,6 +13,10 @@ import (
 // told to stop.
 const grace = 10 * time.Second
 
+// EndWithin is how long after the end of its context a server may take to stop.
+// What still waits for the disk then will wait for ever.
+const EndWithin = 3 * grace
+
 // serveHTTP serves h on all listeners until ctx ends, then lets requests under
 // way finish within the grace.
 func serveHTTP(ctx context.Context, all []listener, h http.Handler, log *slog.Logger) error {

@@ -46,6 +46,7 @@ type Server struct {
 	requests  requestCount
 	workers   []func(context.Context) error // run until the server ends
 	probes    []func() error                // conditions of readiness
+	mentions  []func() error                // what readyz says of a server that is ready
 	reloaders []func() error                // in the order of opening
 	closers   []func() error                // in the order of opening
 }

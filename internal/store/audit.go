@@ -132,24 +132,15 @@ func (a *auditor) strayFile(path string) error {
 
 // each calls f with every key and value of a space.
 func (a *auditor) each(space byte, f func(key, value []byte) error) error {
-	it, err := a.index.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
-	if err != nil {
-		return err
-	}
-	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
+	return eachReadable(a.index, []byte{space}, []byte{space + 1}, func(key, value []byte) error {
 		if err := a.step(); err != nil {
 			return err
 		}
-		value, err := it.ValueAndErr()
-		if err != nil {
-			return err
-		}
-		if err := f(it.Key(), value); err != nil {
-			return err
-		}
-	}
-	return it.Error()
+		return f(key, value)
+	}, func(g gap) error {
+		a.wrong("index", "the keys after %x and before %x cannot be read: %v", g.After, g.Before, g.Err)
+		return a.step()
+	})
 }
 
 func (a *auditor) buckets() error {
@@ -189,6 +180,10 @@ func (a *auditor) rows() error {
 	}
 	for id, want := range a.stats {
 		value, err := get(a.index, layout.StatisticsKey(id))
+		if pebble.IsCorruptionError(err) {
+			a.wrong("bucket "+a.names[id], "its statistics cannot be read: %v", err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -223,7 +218,7 @@ func (a *auditor) row(key, value []byte, r *layout.Row, err error, count func(*l
 	a.mapped = append(a.mapped, r.Content.ID)
 	pieces, err := getPieces(a.index, r.Content.ID)
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, layout.ErrMalformed) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, layout.ErrMalformed) && !pebble.IsCorruptionError(err) {
 			return err
 		}
 		a.wrong(a.subject(key), "map %x: %v", r.Content.ID, err)
@@ -291,6 +286,8 @@ func (a *auditor) blob(c *claim, p layout.Piece) error {
 		a.inline = append(a.inline, p.ID)
 		data, err := get(a.index, layout.IDKey(layout.SpaceData, p.ID))
 		switch {
+		case pebble.IsCorruptionError(err):
+			a.wrong(a.subject(c.key), "%s cannot be read: %v", blobName(p.ID), err)
 		case err != nil:
 			return err
 		case data == nil:

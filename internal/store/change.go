@@ -32,10 +32,26 @@ type removal struct {
 // errUncertain is a change that readers see already but a crash may undo.
 var errUncertain = errors.New("the change may not be durable")
 
-// change runs build under the locks of a key and commits what it put into the
-// change. The bucket is the same from the call of build to the commit. When
-// change returns nil the change is durable.
+// change is commit for changes that need room on the disk.
 func (s *Store) change(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
+	if err := s.mayWrite(0); err != nil {
+		return err
+	}
+	return s.commit(by, b, key, build)
+}
+
+// reduce is commit for changes that make room.
+func (s *Store) reduce(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
+	if err := s.mayDelete(); err != nil {
+		return err
+	}
+	return s.commit(by, b, key, build)
+}
+
+// commit runs build under the locks of a key and commits what it put into the
+// change. The bucket is the same from the call of build to the commit. When
+// commit returns nil the change is durable.
+func (s *Store) commit(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
 	if err := by.Check(); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ func (s *Store) Delete(_ context.Context, by object.Origin, v object.Version) (d
 	if err != nil {
 		return object.Deleted{}, err
 	}
-	err = s.change(by, b, v.Key, func(c *change, state *object.Bucket) (err error) {
+	err = s.reduce(by, b, v.Key, func(c *change, state *object.Bucket) (err error) {
 		if v.ID != "" || state.Versioning == object.Unversioned {
 			did, err = c.deleteVersion(v, state)
 		} else {
@@ -83,7 +83,7 @@ func (s *Store) DeleteIf(_ context.Context, by object.Origin, v object.Version, 
 	if err != nil {
 		return object.Deleted{}, err
 	}
-	err = s.change(by, b, v.Key, func(c *change, state *object.Bucket) error {
+	err = s.reduce(by, b, v.Key, func(c *change, state *object.Bucket) error {
 		r, latest, missing := (*layout.Row)(nil), true, object.ErrNoSuchKey
 		if v.ID == "" {
 			r, err = newest(s.db, b.id, v.Key)

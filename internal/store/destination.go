@@ -191,7 +191,7 @@ func (d *destination) Remove(_ context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	err = d.s.change(d.by, b, key, func(c *change, state *object.Bucket) error {
+	err = d.s.reduce(d.by, b, key, func(c *change, state *object.Bucket) error {
 		var made []*layout.Row
 		err := versions(c.s.db, b.id, key, func(r *layout.Row, _ bool) bool {
 			if r.Report || state.Versioning == object.Unversioned {

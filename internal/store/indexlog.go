@@ -4,12 +4,41 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
-// indexLog carries Pebble's log into ours.
+// indexLog carries Pebble's log and events into ours. What repeats is logged
+// once a minute: Pebble tries again at once what failed in the background.
 type indexLog struct {
 	log   *slog.Logger
 	fatal func(error)
+
+	mu      sync.Mutex
+	said    map[string]time.Time // when a message was logged last, by its subject
+	damaged map[string]error     // files of the index that have unreadable blocks, by path
+}
+
+// repeatEvery is how often the log repeats a message about the same subject.
+const repeatEvery = time.Minute
+
+// again reports whether a message about subject is due.
+func (l *indexLog) again(subject string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if now.Sub(l.said[subject]) < repeatEvery {
+		return false
+	}
+	if l.said == nil || len(l.said) > 1000 {
+		l.said = map[string]time.Time{}
+	}
+	l.said[subject] = now
+	return true
 }
 
 func (l *indexLog) Infof(format string, args ...any) {
@@ -19,11 +48,48 @@ func (l *indexLog) Infof(format string, args ...any) {
 }
 
 func (l *indexLog) Errorf(format string, args ...any) {
-	l.log.Error("index: " + fmt.Sprintf(format, args...))
+	if l.again(format) {
+		l.log.Error("index: " + fmt.Sprintf(format, args...))
+	}
 }
 
 func (l *indexLog) Fatalf(format string, args ...any) {
 	err := fmt.Errorf("index: "+format, args...)
 	l.log.Error("the index failed; the process ends", "err", err)
 	l.fatal(err)
+}
+
+// events returns what Pebble calls. Without it, Pebble would end the process at
+// each damaged block.
+func (l *indexLog) events() *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: func(err error) {
+			if l.again("background") {
+				l.log.Error("index: flushing or compacting failed and is tried again; this is logged once a minute", "err", err)
+			}
+		},
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			l.mu.Lock()
+			if l.damaged == nil {
+				l.damaged = map[string]error{}
+			}
+			l.damaged[info.Path] = info.Details
+			l.mu.Unlock()
+			if l.again(info.Path) {
+				l.log.Error("index: a file has a damaged block; reads of its keys fail; run stocktake store audit", "file", info.Path, "err", info.Details)
+			}
+			time.Sleep(corruptionPause)
+		},
+	}
+}
+
+// corruptionPause slows down compactions of a damaged file, which Pebble tries
+// again without an end. Reads of a damaged block wait, too.
+const corruptionPause = 5 * time.Millisecond
+
+// damagedFiles returns the files of the index in which damaged blocks were met.
+func (l *indexLog) damagedFiles() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Keys(l.damaged))
 }

@@ -23,7 +23,7 @@ func (b *body) receive(ctx context.Context, r io.Reader, p *object.Put) (digests
 	if p.Size > object.MaxPartSize {
 		return digests{}, object.ErrTooLarge
 	}
-	if err := b.s.blobs.Room(p.Size); err != nil {
+	if err := b.s.mayWrite(p.Size); err != nil {
 		return digests{}, err
 	}
 	in := &intake{ctx: ctx, r: r, size: p.Size, sums: digest.Sums{MD5Only: p.SHA256 == nil}}

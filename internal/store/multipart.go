@@ -64,7 +64,7 @@ func (s *Store) AbortUpload(_ context.Context, by object.Origin, u object.Upload
 	if err != nil {
 		return err
 	}
-	return s.change(by, b, u.Key, func(c *change, _ *object.Bucket) error {
+	return s.reduce(by, b, u.Key, func(c *change, _ *object.Bucket) error {
 		r, err := s.upload(b, u)
 		if err != nil {
 			return err

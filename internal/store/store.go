@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -18,6 +19,7 @@ import (
 // goroutines at once.
 type Store struct {
 	opts  Options
+	log   *indexLog
 	db    *pebble.DB
 	cache *pebble.Cache
 	blobs *blob.Dir
@@ -33,6 +35,7 @@ type Store struct {
 	lease   sync.Mutex // raising ceiling
 
 	damage     damage
+	ballast    *ballast // nil unless the store is in the operating system's files
 	pins       pins
 	reaper     reaper
 	sweeping   sync.WaitGroup // what the last process left behind is being removed
@@ -61,7 +64,22 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if err := blob.MakeDir(fsys, index); err != nil {
 		return nil, fmt.Errorf("open store: index: %w", err)
 	}
-	s.db, err = pebble.Open(index, layout.Options(fsys, s.cache, &indexLog{log: opts.Log, fatal: opts.fatal}))
+	s.log = &indexLog{log: opts.Log, fatal: opts.fatal}
+	indexFS := fsys
+	if plain {
+		s.ballast = newBallast(fsys, dir, opts.Log)
+		indexFS = vfs.OnDiskFull(fsys, s.ballast.release)
+	}
+	indexOptions := layout.Options(indexFS, s.cache, s.log)
+	if u, err := fsys.GetDiskUsage(dir); plain && err == nil && u.TotalBytes > 0 {
+		// Each log of the index takes as much space as a write buffer from its start.
+		indexOptions.MemTableSize = min(indexOptions.MemTableSize, max(1<<20, u.TotalBytes/64))
+	}
+	indexOptions.EventListener = s.log.events()
+	s.db, err = pebble.Open(index, indexOptions)
+	if errors.Is(err, syscall.ENOSPC) {
+		return nil, fmt.Errorf("open store: the disk of %s is full: free some space and start again: %w", dir, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open store: index: %w", err)
 	}

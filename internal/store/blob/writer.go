@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stocktake/stocktake/internal/object"
 )
 
 const (
@@ -50,8 +51,8 @@ func (d *Dir) Create(id uint64, once bool) (*Writer, error) {
 	return &Writer{dir: d, id: id, file: f, once: once && d.plain}, nil
 }
 
-// Write adds p, which it does not change or keep. The error is ErrFull if the
-// disk is about to be full.
+// Write adds p, which it does not change or keep. The error is
+// object.ErrDiskFull if the disk is about to be full.
 func (w *Writer) Write(p []byte) (int, error) {
 	if w.size/checkRoom != (w.size+int64(len(p)))/checkRoom {
 		if err := w.dir.Room(0); err != nil {
@@ -132,19 +133,16 @@ func (d *Dir) Link(id, from uint64) (*Writer, error) {
 	return w, f.sync(d.fs)
 }
 
-// ErrFull means that the disk has no room.
-var ErrFull = errors.New("the disk is full")
-
 // minFree is what is left free on the disk, in bytes: the process has to end
 // when the log of the index cannot be written.
 const minFree = 128 << 20
 
-// Room returns ErrFull if n more bytes would fill the disk. It does not count
+// Room returns object.ErrDiskFull if n more bytes would fill the disk. It does not count
 // what others are writing at the same time. A disk that does not tell its size
 // has room.
 func (d *Dir) Room(n int64) error {
 	if free, known := d.Free(); known && (free < 0 || free < n) {
-		return fmt.Errorf("%w: %d bytes are left", ErrFull, free)
+		return fmt.Errorf("%w: the disk of %s is down to what the store keeps free", object.ErrDiskFull, d.dir)
 	}
 	return nil
 }

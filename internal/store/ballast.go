@@ -1,0 +1,147 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// ballast is a file that takes space for a bad day: it is removed when the index
+// finds the disk full, so that objects can be deleted and the store be closed,
+// and it is made again when there is room.
+type ballast struct {
+	fs   vfs.FS
+	dir  string
+	path string
+	log  *slog.Logger
+
+	mu   sync.Mutex
+	held bool // the file exists
+	next time.Time
+}
+
+const (
+	// maxBallast is the size of the ballast, in bytes, unless a twentieth of the
+	// disk is less.
+	maxBallast = 64 << 20
+
+	// ballastRetry is how long after a failure to make the ballast it is tried
+	// again.
+	ballastRetry = 10 * time.Second
+
+	// minLog is how much space a delete needs without a ballast, in bytes, so that
+	// the log of the index does not fail, which would end the process.
+	minLog = 1 << 20
+
+	// fullPause slows down flushes of the index, which Pebble tries again at once,
+	// while the disk is full and the ballast is gone.
+	fullPause = 200 * time.Millisecond
+)
+
+// newBallast finds or makes the ballast of a store, unless the disk is so full
+// that the index needs its space to open.
+func newBallast(fsys vfs.FS, dir string, log *slog.Logger) *ballast {
+	b := &ballast{fs: fsys, dir: dir, path: fsys.PathJoin(dir, "ballast"), log: log}
+	if _, err := fsys.Stat(b.path); err == nil {
+		b.held = true
+	}
+	if avail, total, ok := b.usage(); ok && b.held && avail < ballastSize(total)/2 {
+		b.release()
+	}
+	b.hold()
+	return b
+}
+
+func ballastSize(total uint64) uint64 { return min(maxBallast, total/20) }
+
+func (b *ballast) usage() (avail, total uint64, ok bool) {
+	u, err := b.fs.GetDiskUsage(b.dir)
+	return u.AvailBytes, u.TotalBytes, err == nil && u.TotalBytes > 0
+}
+
+// release gives the space back. It is called each time the index finds the disk
+// full.
+func (b *ballast) release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.held {
+		time.Sleep(fullPause)
+		return
+	}
+	b.held, b.next = false, time.Now().Add(ballastRetry)
+	if err := b.fs.Remove(b.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		b.log.Error("store: the ballast could not be given back", "file", b.path, "err", err)
+		return
+	}
+	b.log.Error("store: the disk is full; the ballast was given back so that objects can be deleted", "folder", b.dir)
+}
+
+// hold makes the ballast if it does not exist and there is room for it twice.
+func (b *ballast) hold() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held || time.Now().Before(b.next) {
+		return
+	}
+	b.next = time.Now().Add(ballastRetry)
+	avail, total, ok := b.usage()
+	size := ballastSize(total)
+	if !ok || avail < 2*size {
+		return
+	}
+	if err := b.make(int64(size)); err != nil {
+		b.log.Warn("store: no ballast could be made for the day when the disk is full", "file", b.path, "err", err)
+		_ = b.fs.Remove(b.path)
+		return
+	}
+	b.held = true
+}
+
+func (b *ballast) make(size int64) error {
+	f, err := b.fs.Create(b.path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	zeros := make([]byte, 1<<20)
+	for left := size; left > 0 && err == nil; left -= int64(len(zeros)) {
+		_, err = f.Write(zeros[:min(left, int64(len(zeros)))])
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// mayWrite returns object.ErrDiskFull if n more bytes would fill the disk.
+func (s *Store) mayWrite(n int64) error {
+	if err := s.blobs.Room(n); err != nil {
+		return err
+	}
+	if s.ballast != nil {
+		s.ballast.hold()
+	}
+	return nil
+}
+
+// mayDelete returns object.ErrDiskFull if not even a delete has room.
+func (s *Store) mayDelete() error {
+	if s.ballast == nil {
+		return nil
+	}
+	s.ballast.mu.Lock()
+	held := s.ballast.held
+	s.ballast.mu.Unlock()
+	if held {
+		return nil
+	}
+	if avail, _, ok := s.ballast.usage(); ok && avail < minLog {
+		return fmt.Errorf("%w: the disk of %s has %d bytes left, too few to delete", object.ErrDiskFull, s.ballast.dir, avail)
+	}
+	return nil
+}
