@@ -28,6 +28,7 @@ type Bucket struct {
 	ResourceGroup     string     // "rg-..."; empty: the default group
 	RequesterPays     bool       // callers other than the owner must offer to pay
 	Lifecycle         *Lifecycle // nil: no rules
+	CORS              *CORS      // nil: pages of other origins may do nothing
 }
 
 // NewBucket returns the state of a bucket that is made without any wishes. Like

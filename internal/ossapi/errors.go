@@ -27,6 +27,10 @@ var (
 	errPublicPolicy      = errors.New("public access is blocked: policy")
 	errNoEncryptionRule  = errors.New("the bucket has no encryption rule")
 	errNoLifecycle       = errors.New("the bucket has no lifecycle rule")
+	errNoCORS            = errors.New("the bucket has no cross-origin rules")
+	errCORSDisabled      = errors.New("preflight of a bucket without cross-origin rules")
+	errCORSRefused       = errors.New("no cross-origin rule allows the request")
+	errPreflight         = errors.New("a preflight request lacks a header")
 	errResourceGroup     = errors.New("there is no such resource group")
 	errRequesterPays     = errors.New("the requester has to pay")
 	errNoPolicy          = errors.New("the bucket has no policy")
@@ -86,6 +90,10 @@ var errorTable = []errorRow{
 	{errNoEncryptionRule, "NoSuchServerSideEncryptionRule", 404, "The server side encryption configuration was not found.", "", aboutBucket},
 	{errNoLifecycle, "NoSuchLifecycle", 404, "No Row found in Lifecycle Table.", "", aboutBucket},
 	{lifecycle.ErrMixedAges, "InvalidRequest", 400, "The rule mixes dates and days. Use one of them in Expiration and all Transition elements of a rule.", "", aboutNothing},
+	{errNoCORS, "NoSuchCORSConfiguration", 404, "The CORS Configuration does not exist.", "", aboutBucket},
+	{errCORSDisabled, "AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket.", "", aboutBucket},
+	{errCORSRefused, "AccessForbidden", 403, "CORSResponse: This CORS request is not allowed: no rule of the bucket matches the Origin, the Access-Control-Request-Method and the Access-Control-Request-Headers.", "", aboutBucket},
+	{errPreflight, "BadRequest", 400, "Insufficient information: a preflight request has the headers Origin and Access-Control-Request-Method.", "", aboutNothing},
 	{errNoPolicy, "NoSuchBucketPolicy", 404, "The bucket policy does not exist.", "", aboutBucket},
 	{errResourceGroup, "ResourceGroupIdPreCheckError", 400, "The resource group id precheck error", "0039-00000003", aboutBucket},
 	{errRequesterPays, "AccessDenied", 403, "Access denied for requester pay bucket", "", aboutBucket},

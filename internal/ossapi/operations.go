@@ -45,6 +45,10 @@ var operations = []operation{
 	{Name: "PutBucketLifecycle", Method: "PUT", Level: request.BucketLevel, Sub: "lifecycle", Action: "oss:PutBucketLifecycle", Handle: (*call).putBucketLifecycle},
 	{Name: "GetBucketLifecycle", Method: "GET", Level: request.BucketLevel, Sub: "lifecycle", Action: "oss:GetBucketLifecycle", Handle: (*call).getBucketLifecycle},
 	{Name: "DeleteBucketLifecycle", Method: "DELETE", Level: request.BucketLevel, Sub: "lifecycle", Action: "oss:DeleteBucketLifecycle", Handle: (*call).deleteBucketLifecycle},
+	{Name: "PutBucketCors", Method: "PUT", Level: request.BucketLevel, Sub: "cors", Action: "oss:PutBucketCors", Handle: (*call).putBucketCORS},
+	{Name: "GetBucketCors", Method: "GET", Level: request.BucketLevel, Sub: "cors", Action: "oss:GetBucketCors", Handle: (*call).getBucketCORS},
+	{Name: "DeleteBucketCors", Method: "DELETE", Level: request.BucketLevel, Sub: "cors", Action: "oss:DeleteBucketCors", Handle: (*call).deleteBucketCORS},
+	{Name: "OptionBucket", Method: "OPTIONS", Level: request.BucketLevel, Handle: (*call).preflight}, // never signed
 	{Name: "PutBucketPublicAccessBlock", Method: "PUT", Level: request.BucketLevel, Sub: "publicAccessBlock", Action: "oss:PutBucketPublicAccessBlock", Handle: (*call).putPublicAccessBlock},
 	{Name: "GetBucketPublicAccessBlock", Method: "GET", Level: request.BucketLevel, Sub: "publicAccessBlock", Action: "oss:GetBucketPublicAccessBlock", Handle: (*call).getPublicAccessBlock},
 	{Name: "DeleteBucketPublicAccessBlock", Method: "DELETE", Level: request.BucketLevel, Sub: "publicAccessBlock", Action: "oss:DeleteBucketPublicAccessBlock", Handle: (*call).deletePublicAccessBlock},
@@ -72,6 +76,7 @@ var operations = []operation{
 	{Name: "CopyObject", Method: "PUT", Level: request.ObjectLevel, With: "X-Oss-Copy-Source:", Action: "oss:PutObject", Handle: (*call).copyObject},
 	{Name: "GetObject", Method: "GET", Level: request.ObjectLevel, Action: "oss:GetObject", VersionAction: "oss:GetObjectVersion", Handle: (*call).getObject},
 	{Name: "HeadObject", Method: "HEAD", Level: request.ObjectLevel, Action: "oss:GetObject", VersionAction: "oss:GetObjectVersion", Handle: (*call).headObject},
+	{Name: "OptionObject", Method: "OPTIONS", Level: request.ObjectLevel, Handle: (*call).preflight}, // never signed
 	{Name: "GetObjectMeta", Method: "HEAD", Level: request.ObjectLevel, Sub: "objectMeta", Action: "oss:GetObject", VersionAction: "oss:GetObjectVersion", Handle: (*call).getObjectMeta},
 	{Name: "DeleteObject", Method: "DELETE", Level: request.ObjectLevel, Action: "oss:DeleteObject", VersionAction: "oss:DeleteObjectVersion", Handle: (*call).deleteObject},
 	{Name: "DeleteSymlink", Method: "DELETE", Level: request.ObjectLevel, Sub: "symlink", Action: "oss:DeleteObject", VersionAction: "oss:DeleteObjectVersion", Handle: (*call).deleteObject},

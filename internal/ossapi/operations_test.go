@@ -13,6 +13,8 @@ import (
 var asksForItself = map[string]string{
 	"DeleteMultipleObjects": "it asks for each object",
 	"PostObject":            "it asks for oss:PutObject when the form has said who signed it and which key it is",
+	"OptionBucket":          "browsers do not sign preflight requests",
+	"OptionObject":          "browsers do not sign preflight requests",
 }
 
 // TestOperationsAreComplete names what a row of the routing table lacks. That a

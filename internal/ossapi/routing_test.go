@@ -51,7 +51,7 @@ func TestNothingFallsThrough(t *testing.T) {
 		method, path, _ := strings.Cut(target, " ")
 		w.refused(t, w.do(t, method, path, "", nil), 405, "MethodNotAllowed")
 	}
-	for _, target := range []string{"OPTIONS /photos/cat", "OPTIONS /photos/", "POST /photos/?inventory&inventoryId=x&x-oss-stocktake=fly", "GET /photos/?inventory&x-oss-stocktake", "GET /photos/cat?x-oss-stocktake=run"} {
+	for _, target := range []string{"POST /photos/?inventory&inventoryId=x&x-oss-stocktake=fly", "GET /photos/?inventory&x-oss-stocktake", "GET /photos/cat?x-oss-stocktake=run"} {
 		method, path, _ := strings.Cut(target, " ")
 		w.refused(t, w.do(t, method, path, "", nil), 501, "NotImplemented")
 	}

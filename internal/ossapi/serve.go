@@ -97,13 +97,14 @@ func (c *call) answer() error {
 	if c.at, err = c.resolver.Resolve(c.r); err != nil {
 		return err
 	}
-	if c.query, err = request.ParseParams(c.r.URL.RawQuery); err != nil {
-		return err
+	if c.r.Method == http.MethodOptions && c.at.Level() != request.ServiceLevel {
+		// A preflight request is never signed, and its parameters select the operation
+		// that it asks about.
+		c.op, err = routes.Find(c.r, c.at.Level(), nil)
+	} else {
+		err = c.identify()
 	}
-	if err := c.authenticate(); err != nil {
-		return err
-	}
-	if c.op, err = routes.Find(c.r, c.at.Level(), c.query); err != nil {
+	if err != nil {
 		return err
 	}
 	if c.op.CreatesBucket {
@@ -112,11 +113,29 @@ func (c *call) answer() error {
 		if c.bucket, err = c.Buckets.Bucket(c.ctx, c.at.Bucket); err != nil {
 			return err
 		}
+		c.crossOrigin(&c.bucket)
 	}
 	if err := c.authorize(); err != nil {
 		return err
 	}
 	return c.op.Handle(c)
+}
+
+// identify finds out who asks for which operation.
+func (c *call) identify() (err error) {
+	if c.query, err = request.ParseParams(c.r.URL.RawQuery); err != nil {
+		return err
+	}
+	if c.at.Bucket != "" && c.r.Header.Get("Origin") != "" {
+		if b, err := c.Buckets.Bucket(c.ctx, c.at.Bucket); err == nil {
+			c.crossOrigin(&b) // already here, so that the page can read a refusal
+		}
+	}
+	if err := c.authenticate(); err != nil {
+		return err
+	}
+	c.op, err = routes.Find(c.r, c.at.Level(), c.query)
+	return err
 }
 
 // observe reports the outcome of a request to the observer and the log.

@@ -176,6 +176,7 @@ func (p *port) badDocuments(upload string) (list []blunder) {
 		"ServerSideEncryptionRule": to("PUT", "bad", "", "encryption", ""),
 		"Tagging":                  to("PUT", "bad", "", "tagging", ""),
 		"LifecycleConfiguration":   to("PUT", "bad", "", "lifecycle", ""),
+		"CORSConfiguration":        to("PUT", "bad", "", "cors", ""),
 		"InventoryConfiguration":   to("PUT", "bad", "", "inventory", "", "inventoryId", "daily"),
 		"CompleteMultipartUpload":  to("POST", "bad", "parts", "uploadId", upload),
 	}

@@ -135,9 +135,8 @@ func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H],
 			return o, checkPreconditions(r, level)
 		}
 	}
-	switch {
-	case q.Has(Extension), r.Method == http.MethodOptions:
-		return nil, ErrNotImplemented // an extension we lack, CORS
+	if q.Has(Extension) {
+		return nil, ErrNotImplemented // an extension that we lack
 	}
 	return nil, ErrMethod
 }

@@ -17,7 +17,6 @@ var NotOffered = func() map[string]string {
 		{"real-time access of Archive objects", "bucketArchiveDirectRead"},
 		{"cloud boxes", "cloudboxes"},
 		{"CNAMEs (the server's settings bind them)", "cname comp"},
-		{"cross-origin rules", "cors"},
 		{"data pipelines and processing", "dataPipeline dataPipelineName datasetName dataProcess"},
 		{"live channels (the list of them is always empty)", "endTime startTime status vod"},
 		{"bucket groups", "group"},

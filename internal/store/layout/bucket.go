@@ -28,6 +28,7 @@ type bucketRow struct {
 	ResourceGroup     string            `json:"resourceGroup,omitempty"`
 	RequesterPays     bool              `json:"requesterPays,omitempty"`
 	Lifecycle         *object.Lifecycle `json:"lifecycle,omitempty"`
+	CORS              *object.CORS      `json:"cors,omitempty"`
 }
 
 type tagRow struct {
@@ -41,7 +42,7 @@ func EncodeBucket(id uint32, b *object.Bucket) ([]byte, error) {
 		ACL: b.ACL.String(), Versioning: b.Versioning,
 		SSEAlgorithm: b.Encryption.Algorithm, SSEKeyID: b.Encryption.KeyID, SSEData: b.Encryption.Data,
 		Policy: b.Policy, BlockPublicAccess: b.BlockPublicAccess, ResourceGroup: b.ResourceGroup, RequesterPays: b.RequesterPays,
-		Lifecycle: b.Lifecycle,
+		Lifecycle: b.Lifecycle, CORS: b.CORS,
 	}
 	for _, t := range b.Tags {
 		r.Tags = append(r.Tags, tagRow(t))
@@ -64,7 +65,7 @@ func DecodeBucket(name string, value []byte) (uint32, *object.Bucket, error) {
 		ACL: acl, Versioning: r.Versioning,
 		Encryption: object.Encryption{Algorithm: r.SSEAlgorithm, KeyID: r.SSEKeyID, Data: r.SSEData},
 		Policy:     r.Policy, BlockPublicAccess: r.BlockPublicAccess, ResourceGroup: r.ResourceGroup, RequesterPays: r.RequesterPays,
-		Lifecycle: r.Lifecycle,
+		Lifecycle: r.Lifecycle, CORS: r.CORS,
 	}
 	for _, t := range r.Tags {
 		b.Tags = append(b.Tags, object.Tag(t))

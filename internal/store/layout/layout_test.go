@@ -64,6 +64,9 @@ func TestLayout(t *testing.T) {
 		Name: "photos", Owner: "1", Created: at, StorageClass: stocktake.IA, Redundancy: "ZRS", ACL: stocktake.Private, Versioning: object.Suspended,
 		Encryption: object.Encryption{Algorithm: "KMS", KeyID: "key"}, Policy: []byte("{}"),
 		Tags: []object.Tag{{Key: "k", Value: "v"}}, BlockPublicAccess: true, ResourceGroup: "rg-a", RequesterPays: true,
+		CORS: &object.CORS{Rules: []object.CORSRule{{
+			AllowedOrigins: []string{"*"}, AllowedMethods: []string{"GET"}, AllowedHeaders: []string{"x-*"}, ExposeHeaders: []string{"ETag"}, MaxAge: new(int64(0)),
+		}}, ResponseVary: true},
 		Lifecycle: &object.Lifecycle{Rules: []object.LifecycleRule{{ID: "r", Enabled: true, Expiration: &object.LifecycleAge{Days: 30}}}},
 	})
 	if err != nil {
