@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -104,7 +105,7 @@ func (b *ballast) hold() {
 }
 
 func (b *ballast) make(size int64) error {
-	f, err := b.fs.Create(b.path, vfs.WriteCategoryUnspecified)
+	f, err := os.OpenFile(b.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
