@@ -1,4 +1,4 @@
-// Package clock is the time that the service lives by: the real one, or one
+// Package clock is the time of the service: the real one, or one
 // that a test or an operator can move, so that a month of schedules passes in a
 // second.
 package clock
@@ -15,7 +15,7 @@ type Clock interface {
 	NewTimer() Timer
 }
 
-// A Timer wakes its one owner at an instant, not after a duration: a clock that
+// A Timer fires at an instant, not after a duration: a clock that
 // is moved, or a machine that slept, does not make it late.
 type Timer interface {
 	// C receives once for each instant that was set and came. What is received
@@ -37,8 +37,8 @@ type Holder interface {
 	Hold() (release func())
 }
 
-// A Latch holds a clock while its owner has something to do. Its owner guards it
-// with a lock of its own. Latches of clocks that cannot be held do nothing.
+// A Latch holds a clock while its owner has work to do. The owner guards it with a
+// lock of its own. Latches of clocks that cannot be held do nothing.
 type Latch struct {
 	Clock   Clock
 	release func() // nil: it does not hold

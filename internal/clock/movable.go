@@ -25,7 +25,7 @@ type Movable struct {
 	advancing sync.Mutex
 }
 
-// NewMovable returns a clock that goes on with base, which tells the time as
+// NewMovable returns a clock that advances with base, which returns the time as
 // [Clock.Now] does; nil means the machine's clock.
 func NewMovable(base func() time.Time) *Movable {
 	if base == nil {
@@ -56,8 +56,8 @@ func (m *Movable) now() time.Time {
 	return m.base().Add(m.offset)
 }
 
-// Hold keeps Advance from going on until release is called: work that the
-// present instant has begun is not finished. release may be called repeatedly.
+// Hold stops Advance until release is called: work that the present instant has
+// started is not finished. release may be called repeatedly.
 func (m *Movable) Hold() (release func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -77,10 +77,11 @@ func (m *Movable) release() {
 }
 
 // Advance moves the clock ahead by d, which must not be negative, and fires the
-// timers that fall due on the way in their order, each at its own time. It goes
-// on from a timer when its owner has set it again or stopped it, and nobody
-// holds the clock: so what falls due at one instant is done before the next
-// instant comes, and a schedule of a month plays as it would have in a month.
+// timers that fall due on the way in their order, each at its own time. It
+// continues after a timer when the timer's owner has set it again or stopped it
+// and the clock is not held. So everything that falls due at one instant is done
+// before the next instant comes, and a month of schedules plays in the order it
+// would have had.
 //
 // If ctx ends first, the clock stays where it has come to, and ctx's error is
 // returned. Calls from several goroutines happen one after the other.
@@ -124,7 +125,7 @@ func (m *Movable) unpin() {
 	}
 }
 
-// quiet waits until nobody holds the clock.
+// quiet waits until the clock is not held.
 func (m *Movable) quiet(ctx context.Context) error {
 	for {
 		m.mu.Lock()
@@ -145,7 +146,7 @@ func (m *Movable) quiet(ctx context.Context) error {
 	}
 }
 
-// earliest gives the timer that is due first, of equals the one made first; nil
+// earliest returns the timer that is due first, of equals the one made first; nil
 // if none is set.
 func (m *Movable) earliest() (first *movableTimer) {
 	for _, t := range m.timers {
@@ -238,7 +239,7 @@ func (t *movableTimer) arm() {
 	t.real = self
 }
 
-// fire wakes the owner and holds the clock for it.
+// fire signals the owner and holds the clock for it.
 func (t *movableTimer) fire() {
 	t.at = time.Time{}
 	t.fired = true

@@ -45,7 +45,7 @@ func (t *realTimer) Stop() {
 	t.clear()
 }
 
-// clear forgets what was set, and a firing that nobody has received.
+// clear forgets what was set, and a firing that was not received.
 func (t *realTimer) clear() {
 	if t.t != nil {
 		t.t.Stop()

@@ -37,7 +37,7 @@ func newAttempt(ctx context.Context, w waiting) *attempt {
 	return a
 }
 
-// now gives the run with how far it has come; false if it has not begun.
+// now returns the run with its progress; false if it has not started.
 func (a *attempt) now() (stocktake.Run, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -51,14 +51,14 @@ func (a *attempt) now() (stocktake.Run, bool) {
 	return r, a.run.State != ""
 }
 
-// attemptNumber returns the number of the attempt; 0 if it has not begun.
+// attemptNumber returns the number of the attempt; 0 if it has not started.
 func (a *attempt) attemptNumber() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.run.Attempt
 }
 
-// cancelRun ends the attempt because somebody wishes so. Once its report is
+// cancelRun ends the attempt because its end was requested. Once its report is
 // recorded it is left to publish: whoever takes the run would publish it anyway.
 func (a *attempt) cancelRun() {
 	a.mu.Lock()
@@ -103,7 +103,7 @@ func (a *attempt) replace(s *Service, change func(*stocktake.Run), write func(co
 // before anything of it can be seen.
 func (a *attempt) record(s *Service, report []byte) (recorded []byte, err error) {
 	a.mu.Lock()
-	a.recording = true // from here on nobody cancels the attempt
+	a.recording = true // from here on the attempt is not cancelled
 	err = a.ctx.Err()
 	a.mu.Unlock()
 	if err == nil {
@@ -122,7 +122,7 @@ func (a *attempt) record(s *Service, report []byte) (recorded []byte, err error)
 
 // execute makes one attempt. When it returns, the run has ended, or is gone with
 // its configuration, or the service is shutting down and the run is left to
-// start anew.
+// restart.
 func (s *Service) execute(a *attempt) {
 	defer a.cancel(nil)
 	var outcome Outcome
@@ -211,7 +211,7 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 		s.log.Warn("run lost: another process has taken it, as its lease was not renewed in time", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
 		return
 	case errors.Is(cause, errCancelled) && begun:
-		r.State, r.Reason = stocktake.Cancelled, "somebody cancelled it"
+		r.State, r.Reason = stocktake.Cancelled, "it was cancelled on request"
 	case cause != nil || !begun:
 		s.log.Info("run interrupted; it restarts with the server", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
 		return

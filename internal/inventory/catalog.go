@@ -33,9 +33,9 @@ type Holder struct {
 	// restarts has another one.
 	Owner string
 
-	// Lease is how long nobody else may take a run after it was made, taken or
-	// renewed; above 0. It is measured by a clock of the catalog that nobody moves:
-	// the machine's, or that of the database server.
+	// Lease is how long no other process may take a run after it was made, taken or
+	// renewed; above 0. The catalog measures it by a clock that cannot be moved: the
+	// machine's, or that of the database server.
 	Lease time.Duration
 }
 
@@ -51,7 +51,7 @@ type Fence struct {
 // A HeldRun is an unfinished run as its holder must know it.
 type HeldRun struct {
 	Run      stocktake.Run
-	Cancel   bool // somebody wishes it to end: see [RunCatalog.RequestCancel]
+	Cancel   bool // its end was requested: see [RunCatalog.RequestCancel]
 	Recorded bool // an attempt has recorded a report: see [RunCatalog.PublishRun]
 }
 
@@ -62,11 +62,11 @@ type End struct {
 	Notices []Notice // to be delivered
 }
 
-// A Notice is something to be told to the world: it is kept until it was told,
+// A Notice is a message for a receiver outside. It is kept until it is delivered
 // or given up.
 type Notice struct {
 	ID       string // unique for ever
-	Target   string // whom to tell
+	Target   string // name of the receiver
 	Made     time.Time
 	Payload  string
 	Attempts int       // made so far
@@ -78,7 +78,7 @@ type Notice struct {
 // present one.
 type Step struct {
 	Bucket, ID string
-	From       time.Time // Entry.Due as it was read: a step that somebody else has made already is left out
+	From       time.Time // Entry.Due as it was read: a step that was made already is left out
 	Due, Wake  time.Time // what follows
 	Run        stocktake.Run
 }
@@ -117,10 +117,10 @@ type ConfigurationCatalog interface {
 	// order of id bytes, and the id of the last one if there are more; else "".
 	Documents(ctx context.Context, bucket, after string, max int) (page [][]byte, next string, err error)
 
-	// Configuration gives stocktake.ErrNoSuchInventory for an unknown id.
+	// Configuration returns stocktake.ErrNoSuchInventory for an unknown id.
 	Configuration(ctx context.Context, bucket, id string) (Entry, error)
 
-	// Configurations gives up to max entries whose id sorts after after, in
+	// Configurations returns up to max entries whose id sorts after after, in
 	// ascending order of id bytes, and whether there are more.
 	Configurations(ctx context.Context, bucket, after string, max int) (page []Entry, more bool, err error)
 
@@ -131,7 +131,7 @@ type ConfigurationCatalog interface {
 	// order of id bytes.
 	EntryStatuses(ctx context.Context, bucket string) ([]EntryStatus, error)
 
-	// SetRetention gives stocktake.ErrNoSuchInventory for an unknown id.
+	// SetRetention returns stocktake.ErrNoSuchInventory for an unknown id.
 	SetRetention(ctx context.Context, bucket, id string, r stocktake.Retention) error
 
 	// RemoveConfiguration removes a configuration and its runs, or nothing if
@@ -141,7 +141,7 @@ type ConfigurationCatalog interface {
 	// RemoveBucket removes all configurations and runs of a bucket.
 	RemoveBucket(ctx context.Context, bucket string) error
 
-	// Buckets gives up to max buckets that have or had configurations and sort
+	// Buckets returns up to max buckets that have or had configurations and sort
 	// after after, ascending.
 	Buckets(ctx context.Context, after string, max int) ([]string, error)
 
@@ -156,10 +156,10 @@ type ConfigurationCatalog interface {
 
 // A ScheduleCatalog keeps when configurations are due.
 type ScheduleCatalog interface {
-	// Due gives up to max entries to wake at or before now, earliest first.
+	// Due returns up to max entries to wake at or before now, earliest first.
 	Due(ctx context.Context, now time.Time, max int) ([]Entry, error)
 
-	// NextWake gives the earliest Wake of all; the zero time if there is none.
+	// NextWake returns the earliest Wake of all; the zero time if there is none.
 	NextWake(ctx context.Context) (time.Time, error)
 
 	// Advance makes steps, all in one. The run of a step is queued and held by by
@@ -179,14 +179,14 @@ type ScheduleCatalog interface {
 //
 // Methods that take a [Fence] return stocktake.ErrNoSuchRun, and change nothing,
 // if the run does not match it: the run has gone with its configuration, has
-// ended, or is held by somebody else.
+// ended, or is held by another process.
 type RunCatalog interface {
 	// AddRun keeps a queued run, held by by, unless its configuration has an
 	// unfinished run of the same kind: that one is returned then, with false.
 	// stocktake.ErrNoSuchInventory if the configuration is gone.
 	AddRun(ctx context.Context, r stocktake.Run, by Holder) (run stocktake.Run, added bool, err error)
 
-	// TakeRuns gives up to max unfinished runs to by: those whose lease has
+	// TakeRuns moves up to max unfinished runs to by: those whose lease has
 	// expired, or with all those of every owner but by. Runs that were scanned or
 	// published are queued again with the next attempt. It returns the runs as they
 	// are now, by id; fewer than max means that there are no others.
@@ -251,11 +251,11 @@ type RunCatalog interface {
 // A LateCatalog knows which runs are late.
 type LateCatalog interface {
 	// MarkLate marks up to max runs that have not ended and were due at or before
-	// due, those due first before the others, and returns them. notices is asked
-	// for what is to be told of each. A run is marked once.
+	// due, those due first before the others, and returns them. notices is called
+	// for each and returns its notices. A run is marked once.
 	MarkLate(ctx context.Context, due time.Time, max int, notices func(stocktake.Run) []Notice) ([]stocktake.Run, error)
 
-	// NextLate gives the earliest Due of the runs that have not ended and are not
+	// NextLate returns the earliest Due of the runs that have not ended and are not
 	// marked; the zero time if there is none.
 	NextLate(ctx context.Context) (time.Time, error)
 }
@@ -266,28 +266,28 @@ var ErrNoSuchNotice = errors.New("no such notice")
 // A NoticeCatalog keeps notices. Who delivers them needs it; the service makes
 // them by EndRun and MarkLate.
 type NoticeCatalog interface {
-	// Targets gives whom there is something to tell, ascending.
+	// Targets returns the receivers that have pending notices, ascending.
 	Targets(ctx context.Context) ([]string, error)
 
-	// DueNotices gives up to max notices to tell target at or before now, earliest
-	// first.
+	// DueNotices returns up to max notices for target that are due at or before now,
+	// earliest first.
 	DueNotices(ctx context.Context, target string, now time.Time, max int) ([]Notice, error)
 
-	// NextNotice gives the earliest Due of the notices of target; the zero time if
+	// NextNotice returns the earliest Due of the notices of target; the zero time if
 	// there is none.
 	NextNotice(ctx context.Context, target string) (time.Time, error)
 
-	// SetNotice keeps Attempts, Due and Error of a notice, or gives
+	// SetNotice keeps Attempts, Due and Error of a notice, or returns
 	// ErrNoSuchNotice.
 	SetNotice(ctx context.Context, n Notice) error
 
-	// Notice gives a notice, or ErrNoSuchNotice.
+	// Notice returns a notice, or ErrNoSuchNotice.
 	Notice(ctx context.Context, id string) (Notice, error)
 
-	// RemoveNotice removes a notice that was told; a missing one is no error.
+	// RemoveNotice removes a notice; a missing one is not an error.
 	RemoveNotice(ctx context.Context, id string) error
 
-	// DeadNotices gives up to max notices that were given up and whose id sorts
+	// DeadNotices returns up to max notices that were given up and whose id sorts
 	// after after, by id.
 	DeadNotices(ctx context.Context, after string, max int) ([]Notice, error)
 
@@ -302,6 +302,6 @@ type StrayCatalog interface {
 	// are remembered as found after now.
 	Strays(ctx context.Context, bucket, id string, found []string, now time.Time) (map[string]time.Time, error)
 
-	// HasStrays tells whether any key is remembered of a configuration.
+	// HasStrays reports whether any key is remembered of a configuration.
 	HasStrays(ctx context.Context, bucket, id string) (bool, error)
 }

@@ -14,7 +14,7 @@ import (
 // Errors: [*stocktake.InvalidArgumentError] for a destination or an encryption
 // that cannot be, [stocktake.ErrIncrementalDisabled],
 // [stocktake.ErrInventoryExists], [stocktake.ErrInventoryExceedLimit], in this
-// order; and [stocktake.ErrNoSuchBucket] if bucket goes meanwhile.
+// order; and [stocktake.ErrNoSuchBucket] if bucket is deleted at the same time.
 func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error {
 	if err := s.check(ctx, bucket, &cfg); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 // BucketDeleted forgets all configurations and runs of a bucket that has been
 // deleted, also if ctx has ended: whoever asked cannot ask again, and a bucket of
 // the same name must not find them. Its runs are cancelled as with Delete. If the
-// catalog fails, nobody finds them all the same, and they are removed later.
+// catalog fails, they are hidden all the same, and removed later.
 func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
 	if err := s.catalog.RemoveBucket(context.WithoutCancel(ctx), bucket); err != nil {
 		s.log.Error("the catalog fails; the inventory configurations of a deleted bucket are removed later", "bucket", bucket, "err", err)
@@ -152,8 +152,8 @@ func (s *Service) unqueue(bucket string, selected func(*waiting) bool) {
 }
 
 // cleanInterrupted removes what a run has left that a crash has interrupted, and
-// that is not going to be tried again. r is as it was before it ended. One that
-// was queued when the process took it may have been begun all the same: see
+// that will not be tried again. r is the run before it ended. A run that was queued
+// when the process took it may have been started all the same: see
 // [attempt.record].
 func (s *Service) cleanInterrupted(ctx context.Context, r stocktake.Run, cfg stocktake.InventoryConfiguration) {
 	s.mu.Lock()

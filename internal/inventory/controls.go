@@ -8,14 +8,14 @@ import (
 )
 
 // Suspend leaves out the scheduled runs of a configuration until Resume. A run
-// that goes goes on, and one can be asked for. The configuration reads back as
-// before.
+// that has started continues, and manual runs are possible. The configuration
+// reads back as before.
 func (s *Service) Suspend(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 	return s.setSuspended(ctx, bucket, id, true)
 }
 
-// Resume lets a suspended configuration fall due again. What it has missed is
-// not made up for.
+// Resume lets a suspended configuration fall due again. Runs that it
+// has missed are not made up for.
 func (s *Service) Resume(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 	return s.setSuspended(ctx, bucket, id, false)
 }

@@ -42,7 +42,7 @@ func (h *hidingCatalog) removeIfGone(ctx context.Context, bucket string) error {
 	}
 	h.removing.Lock()
 	defer h.removing.Unlock()
-	// What is there once somebody else has removed it is of a new bucket.
+	// If another goroutine has removed it, what is there belongs to a new bucket.
 	if !h.isGone(bucket) {
 		return nil
 	}

@@ -1,6 +1,6 @@
 // Package inventory is the service: it keeps configurations, knows when they
-// are due, has their runs made one bucket as fairly as the other, and tells how
-// each of them went.
+// are due, makes their runs with a fair share for each bucket, and reports how
+// each of them ended.
 //
 // Everything it knows is in a [Catalog]; in memory it has only the runs that
 // wait or go. So an idle service costs nothing, whatever the number of

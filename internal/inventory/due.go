@@ -18,7 +18,7 @@ func (s *Service) plan(e *Entry, after time.Time) {
 	e.Wake = s.wakeOf(e, e.Due)
 }
 
-// wakeOf gives when the run of e that is due at due is made.
+// wakeOf returns when the run of e that is due at due is made.
 func (s *Service) wakeOf(e *Entry, due time.Time) time.Time {
 	if due.IsZero() || s.opts.Spread == 0 {
 		return due
@@ -32,7 +32,7 @@ func (s *Service) wakeOf(e *Entry, due time.Time) time.Time {
 // batch is how many configurations are moved on in one step of the catalog.
 const batch = 256
 
-// makeDue makes the runs that are due and gives when the next will be; the zero
+// makeDue makes the runs that are due and returns when the next will be; the zero
 // time if none will.
 func (s *Service) makeDue(ctx context.Context) (next time.Time, err error) {
 	now := s.now()
@@ -63,7 +63,7 @@ func (s *Service) readNext(ctx context.Context) (time.Time, error) {
 }
 
 // nextOf sets next, which s.mu guards, to what ask answers, unless it has been
-// lowered meanwhile, by somebody whom ask may have missed.
+// lowered since by a caller whose change ask may have missed.
 func (s *Service) nextOf(ctx context.Context, next *time.Time, ask func(context.Context) (time.Time, error)) (time.Time, error) {
 	s.mu.Lock()
 	*next = time.Time{}
@@ -96,7 +96,7 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 	for i := range entries {
 		e := &entries[i]
 		due := e.Due
-		// Of the times missed while nobody ran, or while the clock was put ahead,
+		// Of the times missed while no server ran, or while the clock was put ahead,
 		// only the last is made up for.
 		following := Next(e.Configuration.Schedule, e.Created, due, s.opts.DayStart)
 		for !following.IsZero() && !s.wakeOf(e, following).After(now) {

@@ -16,10 +16,10 @@ const (
 	EventSucceeded EventKind = "succeeded"
 	EventFailed    EventKind = "failed"
 	EventLate      EventKind = "late"      // the run has not ended in time; once a run
-	EventRecovered EventKind = "recovered" // a run succeeded that was late, or is the first to do so after a failure; besides succeeded
+	EventRecovered EventKind = "recovered" // a run succeeded that was late, or is the first to do so after a failure; in addition to succeeded
 )
 
-// An Event is something that people want to be told of.
+// An Event is something of a run that receivers of notices may want to know.
 type Event struct {
 	Kind EventKind
 	Time time.Time
@@ -29,8 +29,8 @@ type Event struct {
 // A Notifier makes notices of events. They are kept in the same step as the
 // event, so that none is lost.
 type Notifier interface {
-	// Notices gives what is to be told of e; it may be asked again about the same
-	// event, if that could not be kept.
+	// Notices returns the notices of e. It may be called again for the same event if
+	// its result could not be kept.
 	Notices(e Event) []Notice
 
 	// Kept is called after notices were kept.
@@ -67,8 +67,8 @@ func (s *Service) events(ctx context.Context, r *stocktake.Run) ([]Event, error)
 	return nil, nil
 }
 
-// endRun records the end of a run together with what is to be told of it, and
-// tells the log and the observer.
+// endRun records the end of a run together with its notices, then logs it and
+// calls the observer.
 func (s *Service) endRun(ctx context.Context, r stocktake.Run, fence Fence, remove bool) error {
 	events, err := s.events(ctx, &r)
 	if err != nil {
@@ -113,7 +113,7 @@ func runAttrs(r *stocktake.Run) []any {
 	return []any{"bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt, "due", r.Due}
 }
 
-// tellLate marks the runs that are late and gives when the next one will be;
+// tellLate marks the runs that are late and returns when the next one will be;
 // the zero time if none will.
 func (s *Service) tellLate(ctx context.Context) (next time.Time, err error) {
 	now := s.now()

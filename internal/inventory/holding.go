@@ -19,7 +19,7 @@ const heartbeat = 5 * time.Second
 // taken, as this one has not renewed its lease in time.
 var errTaken = errors.New("another process has taken the run")
 
-// takeRuns takes the runs that nobody works on, or with all those of every other
+// takeRuns takes the runs whose holder is gone, or with all those of every other
 // process, and queues them.
 func (s *Service) takeRuns(ctx context.Context, all bool) error {
 	var runs []HeldRun
@@ -137,8 +137,8 @@ func (s *Service) beat(ctx context.Context) {
 	}
 }
 
-// carryOutCancel ends a run of this process as somebody wishes. a is nil while
-// the run waits.
+// carryOutCancel ends a run of this process whose end was requested. a is nil
+// while the run waits.
 func (s *Service) carryOutCancel(ctx context.Context, a *attempt, r stocktake.Run) {
 	if a != nil {
 		a.cancelRun()
@@ -150,7 +150,7 @@ func (s *Service) carryOutCancel(ctx context.Context, a *attempt, r stocktake.Ru
 	}
 }
 
-// patrolInterval is how often a process looks for what no timer tells it.
+// patrolInterval is how often a process looks for events that have no timer.
 func (s *Service) patrolInterval() time.Duration {
 	if s.opts.Shared {
 		return s.opts.Lease / 2

@@ -8,13 +8,13 @@ import (
 // waiting is a run that waits for a free place.
 type waiting struct {
 	id, bucket, configuration string
-	urgent                    bool // somebody waits for it
+	urgent                    bool // a person waits for it
 }
 
 // A queue holds the runs that wait. Buckets take turns, so that a bucket with a
 // thousand configurations does not make the others wait for all of them; and
-// runs that somebody waits for go before scheduled ones, but for every fourth
-// place.
+// runs that a person waits for go before scheduled ones, except that every fourth
+// slot goes to a scheduled run.
 type queue struct {
 	urgent, scheduled turns
 	favoured          int // urgent ones taken since a scheduled one was

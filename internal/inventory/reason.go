@@ -60,8 +60,8 @@ func Reason(err error, cfg *stocktake.InventoryConfiguration) string {
 	return text
 }
 
-// SkipReason says why a run was skipped while going had not ended.
-func SkipReason(going stocktake.Run) string {
+// SkipReason says why a run was skipped while unfinished had not ended.
+func SkipReason(unfinished stocktake.Run) string {
 	return fmt.Sprintf("the run due at %s was still %s; if that happens again, let the configuration run less often, or narrow its filter",
-		going.Due.Format(time.RFC3339), going.State)
+		unfinished.Due.Format(time.RFC3339), unfinished.State)
 }

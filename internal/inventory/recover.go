@@ -53,8 +53,8 @@ func (s *Service) eachBucket(ctx context.Context, do func(bucket string) error) 
 	}
 }
 
-// reconcile forgets a bucket that was deleted when nobody could be told, and
-// else plans its configurations for the hour and zone of today.
+// reconcile removes the configurations of a bucket that was deleted while no
+// server ran. If the bucket exists, it plans them for the present hour and zone.
 func (s *Service) reconcile(ctx context.Context, bucket string, now time.Time) error {
 	switch _, err := s.buckets.Bucket(ctx, bucket); {
 	case errors.Is(err, stocktake.ErrNoSuchBucket):

@@ -96,7 +96,7 @@ func (s *Service) cancelWaiting(ctx context.Context, r stocktake.Run) (stocktake
 	}
 	before := r
 	before.State = stocktake.Queued
-	r.State, r.Ended, r.Reason = stocktake.Cancelled, s.now(), "somebody cancelled it"
+	r.State, r.Ended, r.Reason = stocktake.Cancelled, s.now(), "it was cancelled on request"
 	if err := s.endRun(ctx, r, s.fence(&before), false); err != nil {
 		return stocktake.Run{}, err
 	}
@@ -105,7 +105,7 @@ func (s *Service) cancelWaiting(ctx context.Context, r stocktake.Run) (stocktake
 	return r, nil
 }
 
-// Runs gives the kept history of a configuration, newest first. The history of
+// Runs returns the kept history of a configuration, newest first. The history of
 // one that has removed itself (AutoDelete) is kept for a while.
 func (s *Service) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error) {
 	runs, err := s.catalog.Runs(ctx, bucket, id)
@@ -124,7 +124,7 @@ func (s *Service) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run,
 	return runs, nil
 }
 
-// Status gives the status of one configuration, or with id "" of all of the
+// Status returns the status of one configuration, or with id "" of all of the
 // bucket, by id. Last is the newest run that was not skipped.
 func (s *Service) Status(ctx context.Context, bucket, id string) ([]stocktake.InventoryStatus, error) {
 	var entries []EntryStatus

@@ -23,9 +23,9 @@ func (ds DayStart) zone() *time.Location {
 	return ds.Zone
 }
 
-// Next gives the first time after after at which a configuration falls due that
+// Next returns the first time after after at which a configuration falls due that
 // was put at created; the zero time if it never does. It is a function of its
-// arguments alone, so that what was missed while nobody ran can be told.
+// arguments alone, so that the times missed while no server ran can be computed.
 //
 //	Daily    every day at the hour
 //	Weekly   every week on the weekday of created, from the week after
@@ -75,7 +75,7 @@ func (ds DayStart) everyFrom(created, after time.Time, days int) time.Time {
 	return ds.every(created, after, days)
 }
 
-// every gives the first due time after after on the days that lie a multiple of
+// every returns the first due time after after on the days that lie a multiple of
 // days from the day of origin, which is not after after.
 func (ds DayStart) every(origin, after time.Time, days int) time.Time {
 	y, m, d := origin.In(ds.zone()).Date()
@@ -103,7 +103,7 @@ func (ds DayStart) monthly(after time.Time, day int) time.Time {
 	}
 }
 
-// at gives the instant at which a calendar day's hour begins.
+// at returns the instant at which a calendar day's hour begins.
 func (ds DayStart) at(y int, m time.Month, d int) time.Time {
 	wall := time.Date(y, m, d, ds.Hour, 0, 0, 0, time.UTC) // the reading of the clock, as if it were UTC
 	t := time.Date(y, m, d, ds.Hour, 0, 0, 0, ds.zone())

@@ -33,11 +33,11 @@ type Runner interface {
 	// as it can be. A report that an earlier attempt of the same run has completed
 	// is not written again: its outcome is returned. If that report has shards, it
 	// is found also by an attempt of the same number, as a crash of the machine may
-	// make the catalog forget that an attempt was begun.
+	// make the catalog forget that an attempt was started.
 	Run(ctx context.Context, t Task) (Outcome, error)
 
 	// Clean removes what interrupted attempts of a run have written that will not
-	// be tried again, but for a report that one of them completed.
+	// be tried again, except for a report that one of them completed.
 	Clean(ctx context.Context, t Task) error
 }
 
@@ -83,8 +83,8 @@ type Outcome struct {
 	Manifest string // key of manifest.json; empty if nothing matched and nothing was written
 }
 
-// An Observer is told what happens, for metrics. Its methods are called from
-// several goroutines, and hold up runs as long as they take.
+// An Observer is called when runs change, for metrics. Its methods are called
+// from several goroutines, and delay runs for as long as they take.
 type Observer interface {
 	// RunChanged is called after a run has come into a state and the catalog has
 	// it, with Skipped and Queued when it is made.

@@ -8,7 +8,7 @@ import (
 
 // Serve makes the runs that are due, or asked for, until ctx ends. Then it ends
 // the runs that go, waits for them, and returns nil: they are not cancelled, but
-// start anew with the next New. It must be called at most once.
+// restart with the next New. It must be called at most once.
 func (s *Service) Serve(ctx context.Context) error {
 	due := s.clock.NewTimer()
 	defer due.Stop()
@@ -70,7 +70,7 @@ func (s *Service) forgetOld(ctx context.Context) {
 	}
 }
 
-// keepTime does what the time has come for and gives when to look again.
+// keepTime does what is due and returns when to look again.
 func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
 	if now := s.now(); now.After(s.latest) {
 		s.latest = now

@@ -23,8 +23,8 @@ type Options struct {
 	MaxRuns  int           // runs that go at once; 0: GOMAXPROCS, at least 2
 	Keep     int           // runs that have ended kept per configuration; 0: 100
 
-	// MaxAttempts is how often a run is begun that always ends with the whole
-	// server; 0: 10. A run that crashes the server must not do so for ever.
+	// MaxAttempts is how often a run is started that ends with the whole server each
+	// time; 0: 10. A run that crashes the server must not do so for ever.
 	MaxAttempts int
 
 	// AnyDestination accepts destinations in other accounts and regions.
@@ -60,9 +60,9 @@ type Options struct {
 
 	Clock    clock.Clock                // nil: the machine's
 	NewID    func(stocktake.Run) string // makes the id of a run, unique for ever; nil: a random UUID
-	Observer Observer                   // nil: nobody
+	Observer Observer                   // nil: none
 	Tidier   Tidier                     // nil: nothing is ever removed
-	Notifier Notifier                   // nil: nobody
+	Notifier Notifier                   // nil: none
 	Log      *slog.Logger               // nil: slog.Default()
 }
 
@@ -80,7 +80,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.NewID = func(stocktake.Run) string { return uuid.NewString() }
 	}
 	if o.Observer == nil {
-		o.Observer = nobody{}
+		o.Observer = noObserver{}
 	}
 	if o.Notifier == nil {
 		o.Notifier = noNotifier{}
@@ -101,9 +101,9 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-type nobody struct{}
+type noObserver struct{}
 
-func (nobody) RunChanged(stocktake.Run) {}
+func (noObserver) RunChanged(stocktake.Run) {}
 
 // A Service keeps configurations and makes their runs. Between [New] and the end
 // of [Service.Serve] all its methods may be called at once from many goroutines.
@@ -130,7 +130,7 @@ type Service struct {
 	latch    clock.Latch            // holds the clock while there is something to do now
 	runs     sync.WaitGroup         // the goroutines of active
 	untidy   map[[2]string][]string // what a Tidier had to say last, by bucket and id
-	taken    map[string]bool        // ids of unfinished runs that another life of a process may have begun
+	taken    map[string]bool        // ids of unfinished runs that another life of a process may have started
 }
 
 // New returns the service of what catalog keeps. It forgets the configurations

@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A warner tells what will make runs fail. It looks at each destination once.
+// A warner finds what will make runs fail. It looks at each destination once.
 type warner struct {
 	s      *Service
 	bucket string

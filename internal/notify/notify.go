@@ -1,4 +1,4 @@
-// Package notify tells the world what happens to runs: webhooks, signed, tried
+// Package notify delivers notices of runs to webhooks: signed, tried
 // again until they are received, and kept on a list when they never are.
 //
 // The format of a notice is in docs/formats/webhook.md.
@@ -31,7 +31,7 @@ type Hook struct {
 	URL    string // http or https; never shown or logged, as many receivers put a secret into it
 	Secret []byte // of the signature, at least 16 bytes
 
-	// Events are what the receiver is told of; none means all.
+	// Events are those that the receiver gets notices of; none means all.
 	Events []inventory.EventKind
 }
 
@@ -186,7 +186,7 @@ func (h *Hooks) forget(ctx context.Context) error {
 	return h.catalog.ForgetNotices(ctx, h.clock.Now().Add(-h.keep))
 }
 
-// Dead gives up to max notices that were given up and whose id sorts after
+// Dead returns up to max notices that were given up and whose id sorts after
 // after, by id.
 func (h *Hooks) Dead(ctx context.Context, after string, max int) ([]inventory.Notice, error) {
 	return h.catalog.DeadNotices(ctx, after, max)
@@ -195,7 +195,7 @@ func (h *Hooks) Dead(ctx context.Context, after string, max int) ([]inventory.No
 // ErrNoHook is a notice for a webhook that is not, or no longer, configured.
 var ErrNoHook = errors.New("no webhook of this name is configured")
 
-// Retry delivers a dead notice anew, or gives [inventory.ErrNoSuchNotice] or
+// Retry delivers a dead notice again, or returns [inventory.ErrNoSuchNotice] or
 // [ErrNoHook].
 func (h *Hooks) Retry(ctx context.Context, id string) error {
 	n, err := h.catalog.Notice(ctx, id)
@@ -214,7 +214,7 @@ func (h *Hooks) Retry(ctx context.Context, id string) error {
 	return nil
 }
 
-// Drop forgets a notice, or gives [inventory.ErrNoSuchNotice].
+// Drop removes a notice, or returns [inventory.ErrNoSuchNotice].
 func (h *Hooks) Drop(ctx context.Context, id string) error {
 	if _, err := h.catalog.Notice(ctx, id); err != nil {
 		return err

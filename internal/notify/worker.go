@@ -26,9 +26,9 @@ const (
 	HeaderSignature = "Stocktake-Signature" // see [Sign]
 )
 
-// Sign gives the value of HeaderSignature: "v1=" and, in lower-case hex, the
+// Sign returns the value of HeaderSignature: "v1=" and, in lower-case hex, the
 // HMAC-SHA256 of the timestamp, a '.' and the body. The timestamp is part of it
-// so that a receiver can refuse what somebody else sends again later.
+// so that a receiver can refuse a notice that an attacker sends again later.
 func Sign(secret []byte, timestamp string, body []byte) string {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte(timestamp + ".")) // never fails
@@ -48,7 +48,7 @@ const (
 	// tried with.
 	maxAge = 3 * 24 * time.Hour
 
-	// After so many failures on end a receiver is left alone for so long.
+	// After strikes failures in a row a receiver is left alone for respite.
 	strikes = 3
 	respite = 30 * time.Second
 
@@ -165,7 +165,7 @@ func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, e
 		log.Warn("notice not received; trying again", "attempts", n.Attempts, "at", n.Due)
 	}
 	if err := w.hooks.catalog.SetNotice(ctx, *n); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {
-		return false, err // one that was dropped meanwhile is no error
+		return false, err // a notice that was dropped since is not an error
 	}
 	if dead {
 		return false, w.hooks.forget(ctx)
@@ -173,7 +173,7 @@ func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, e
 	return false, nil
 }
 
-// send posts a notice. final says that there is no use in trying again.
+// send posts a notice. final reports that another attempt is useless.
 func (w *worker) send(ctx context.Context, n *inventory.Notice) (final bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, strings.NewReader(n.Payload))
 	if err != nil {

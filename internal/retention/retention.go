@@ -1,8 +1,8 @@
 // Package retention removes from a destination the reports that need not be kept
 // and the files that no report names.
 //
-// It works from what lies in the destination, not from what anybody remembers:
-// so it can be stopped at any time and goes on with the next run.
+// It works from what lies in the destination, not from a record of it:
+// so it can be stopped at any time and continues after the next run.
 package retention
 
 import (
@@ -212,8 +212,8 @@ func (t *tidying) mayRemove(ctx context.Context, keys []string) error {
 	return t.keeper.Rights.MayRemove(ctx, &t.Entry.Configuration, keys)
 }
 
-// removeReport removes a report: its manifest first, so that nobody takes for
-// whole what is not. What is left if that is interrupted is found as stray.
+// removeReport removes a report: its manifest first, so that no reader takes an
+// incomplete report for a whole one. What an interruption leaves is found as stray.
 func (t *tidying) removeReport(ctx context.Context, d report.Directory, named hashes) error {
 	m, err := t.manifest(ctx, d)
 	if err != nil {

@@ -34,7 +34,7 @@ func (h *hashes) has(key string) bool {
 	return found
 }
 
-// namedBy gives the keys that the manifests of directories name.
+// namedBy returns the keys that the manifests of directories name.
 func (t *tidying) namedBy(ctx context.Context, directories []report.Directory) (hashes, error) {
 	h := hashes{seed: maphash.MakeSeed()}
 	for _, d := range directories {

@@ -67,7 +67,7 @@ type Catalog interface {
 	inventory.StrayCatalog
 }
 
-// Run tests the catalog that open gives: empty, and closed at the end of the
+// Run tests the catalog that open returns: empty, and closed at the end of the
 // test.
 func Run(t *testing.T, open func(t *testing.T) Catalog) {
 	for _, test := range []struct {
@@ -103,7 +103,7 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"a run has one manifest", oneManifest},
 		{"the newest run that counts", previous},
 		{"a run is late once", late},
-		{"notices until they are told", notices},
+		{"notices until they are delivered", notices},
 		{"dead notices by page", deadNotices},
 		{"a run and its notices end together", noticesOfARun},
 		{"strays keep the time they were found", strays},

@@ -70,7 +70,7 @@ func late(t *testing.T, c Catalog) {
 	r, err := c.Run(t.Context(), "b")
 	must(t, err)
 	same(t, "late", r.Late, true)
-	r.Late = false // as somebody has it who read it before
+	r.Late = false // as a reader has it that read it before
 	r.State = stocktake.Scanning
 	must(t, c.StartRun(t.Context(), r, At(stocktake.Queued, r)))
 	r, err = c.Run(t.Context(), "b")
@@ -78,14 +78,14 @@ func late(t *testing.T, c Catalog) {
 	same(t, "late after an update", r.Late, true)
 }
 
-// target is whom the suite's notices are for.
+// target is the receiver of the suite's notices.
 const target = "ops"
 
 func note(id string, due time.Time) inventory.Notice {
 	return inventory.Notice{ID: id, Target: target, Made: Start, Payload: `{"a":"猫"}`, Due: due}
 }
 
-// give keeps notices, by a run that ends.
+// give keeps notices with a run that ends.
 func give(t *testing.T, c Catalog, notices ...inventory.Notice) {
 	t.Helper()
 	put(t, c, "giver", "giver")

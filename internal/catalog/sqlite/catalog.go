@@ -48,7 +48,7 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open catalog: %w", err)
 	}
-	// SQLite would let everybody read it; the log beside it gets the same mode.
+	// SQLite would make it readable by all; the log next to it gets the same mode.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err == nil {
 		err = f.Close()
@@ -91,7 +91,7 @@ func (c *Catalog) open(ctx context.Context, path string, common url.Values) (err
 	return c.read.prepare(ctx, readStatements)
 }
 
-// Close closes the database once what goes on in it has ended.
+// Close closes the database once its open statements have ended.
 func (c *Catalog) Close() error {
 	err := c.read.close()
 	if c.write != nil {

@@ -15,7 +15,7 @@ import (
 // ErrDamaged is a database that SQLite cannot read.
 var ErrDamaged = errors.New("the catalog is damaged: stop the server, see what is wrong with stocktake store audit, and restore catalog.db from a backup")
 
-// maxFindings bounds what is told of a damaged database.
+// maxFindings bounds what is reported of a damaged database.
 const maxFindings = 3
 
 // Check reads the whole database at path and, if thorough, compares its tables

@@ -121,7 +121,7 @@ func (c *Catalog) Targets(ctx context.Context) (targets []string, err error) {
 		targets = append(targets, target)
 		return err
 	})
-	return targets, wrap("read whom to tell", err)
+	return targets, wrap("read the receivers of notices", err)
 }
 
 // RemoveNotice implements [inventory.NoticeCatalog].
@@ -134,8 +134,7 @@ func (c *Catalog) ForgetNotices(ctx context.Context, before time.Time) error {
 	return wrap("forget notices", c.exec(ctx, forgetNotices, micros(before)))
 }
 
-// CountNotices gives how many notices wait to be told, and how many were given
-// up.
+// CountNotices returns how many notices are pending, and how many were given up.
 func (c *Catalog) CountNotices(ctx context.Context) (waiting, dead int64, err error) {
 	// Metrics ask this every few seconds, which does not want a prepared statement.
 	const text = `SELECT count(*) FILTER (WHERE due > 0), count(*) FILTER (WHERE due = 0) FROM notices`

@@ -84,7 +84,7 @@ func (t *tx) rows(ctx context.Context, text string, each func(scanner) error, ar
 	return rows(ctx, t.tx.StmtContext(ctx, t.pool.stmts[text]), each, args)
 }
 
-// exec gives the number of rows that the statement has changed.
+// exec returns the number of rows that the statement has changed.
 func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) {
 	r, err := t.tx.StmtContext(ctx, t.pool.stmts[text]).ExecContext(ctx, args...)
 	if err != nil {
@@ -93,7 +93,7 @@ func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) 
 	return r.RowsAffected()
 }
 
-// number gives the one value of a query; 0 if it has no rows.
+// number returns the one value of a query; 0 if it has no rows.
 func (t *tx) number(ctx context.Context, text string, args ...any) (n int64, err error) {
 	err = t.rows(ctx, text, func(scan scanner) error { return scan(&n) }, args...)
 	return n, err

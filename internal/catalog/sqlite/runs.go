@@ -175,8 +175,8 @@ func (c *Catalog) LastListed(ctx context.Context, bucket, id string, kind stockt
 	return n, wrap("read run", err)
 }
 
-// ForgetRuns implements [inventory.Catalog]. To find the runs takes a look at all,
-// by a reader, which holds up nobody.
+// ForgetRuns implements [inventory.Catalog]. A reader scans all runs, so that
+// writers do not wait for the search.
 func (c *Catalog) ForgetRuns(ctx context.Context, before time.Time) error {
 	var ids []string
 	err := c.read.rows(ctx, selectForgotten, func(scan scanner) error {

@@ -14,7 +14,7 @@ import (
 // one transaction, whose one sync makes all of them durable.
 type writer struct {
 	pool *pool
-	turn chan struct{} // holds a token while somebody makes changes
+	turn chan struct{} // holds a token while a goroutine makes changes
 
 	mu      sync.Mutex
 	waiting []*change
@@ -22,7 +22,7 @@ type writer struct {
 	full bool // commits are synced; who has the turn may look
 }
 
-// A change is one atomic step that somebody waits for.
+// A change is one atomic step whose caller waits.
 type change struct {
 	ctx  context.Context // of who waits: if it has ended before its turn, nothing is changed
 	do   func(context.Context, *tx) error
@@ -65,7 +65,7 @@ func (w *writer) make(c *change) error {
 	return c.err
 }
 
-// withdraw takes a change back that nobody has begun to make.
+// withdraw takes back a change that no leader has taken yet.
 func (w *writer) withdraw(c *change) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -77,7 +77,7 @@ func (w *writer) withdraw(c *change) bool {
 	return true
 }
 
-// lead makes the changes that wait, and gives the turn back.
+// lead makes the changes that wait, and returns the turn.
 func (w *writer) lead() {
 	defer func() { <-w.turn }()
 	w.mu.Lock()

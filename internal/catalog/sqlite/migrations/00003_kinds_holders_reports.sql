@@ -1,8 +1,8 @@
 -- +goose Up
 ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'full';
 
--- Who works on an unfinished run, and until when nobody else may take it, by the
--- clock of the machine; cancel: somebody wishes it to end.
+-- The process that works on an unfinished run, and until when no other process may
+-- take it, by the clock of the machine; cancel: its end was requested.
 ALTER TABLE runs ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN lease BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN cancel BIGINT NOT NULL DEFAULT 0;
