@@ -140,7 +140,7 @@ func (p *parser) misc() error {
 		case p.skip("<?"):
 			err = p.instruction()
 		case p.skip("<!--"):
-			_, err = p.until("-->")
+			err = p.comment()
 		default:
 			return nil
 		}
@@ -153,18 +153,31 @@ func (p *parser) misc() error {
 // instruction passes over a processing instruction. The XML declaration may
 // name no encoding but UTF-8.
 func (p *parser) instruction() error {
+	target := p.name()
 	text, err := p.until("?>")
 	if err != nil {
 		return err
 	}
-	if rest, ok := strings.CutPrefix(text, "xml"); ok {
-		_, encoding, named := strings.Cut(rest, "encoding")
+	if target == "" {
+		return Malformed("a processing instruction has no name")
+	}
+	if target == "xml" {
+		_, encoding, named := strings.Cut(text, "encoding")
 		encoding = strings.TrimLeft(encoding, " \t\r\n=")
 		if named && (len(encoding) < 7 || !strings.EqualFold(encoding[1:6], "utf-8")) {
 			return Malformed("the encoding is not UTF-8")
 		}
 	}
 	return nil
+}
+
+// comment passes over the rest of a comment.
+func (p *parser) comment() error {
+	text, err := p.until("-->")
+	if err == nil && (strings.Contains(text, "--") || strings.HasSuffix(text, "-")) {
+		err = Malformed("-- within a comment")
+	}
+	return err
 }
 
 // element reads an element into e.
@@ -242,11 +255,11 @@ func (p *parser) content(e *Element, depth int) error {
 			}
 			return nil
 		case p.skip("<!--"):
-			_, err = p.until("-->")
+			err = p.comment()
 		case p.skip("<![CDATA["):
 			text, err = p.until("]]>")
 		case p.skip("<?"):
-			_, err = p.until("?>")
+			err = p.instruction()
 		case strings.HasPrefix(p.rest(), "<!"):
 			err = Malformed("a declaration is not allowed")
 		case p.s[p.i] == '<':
