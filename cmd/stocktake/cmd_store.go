@@ -2,6 +2,7 @@ package main
 
 // storeCmd is `stocktake store`.
 type storeCmd struct {
-	Audit storeAudit `cmd:"" help:"Check that index and files of a stopped server's store agree. Exit code 1 if anything is wrong."`
-	Scrub storeScrub `cmd:"" help:"Read all stored bytes of a stopped server and compare them with their checksums. Exit code 1 if any is damaged."`
+	Audit  storeAudit  `cmd:"" help:"Check that index and files of a stopped server's store agree. Exit code 1 if anything is wrong."`
+	Backup storeBackup `cmd:"" help:"Have a running server make a backup of its whole data folder."`
+	Scrub  storeScrub  `cmd:"" help:"Read all stored bytes of a stopped server and compare them with their checksums. Exit code 1 if any is damaged."`
 }

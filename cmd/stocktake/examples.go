@@ -101,6 +101,8 @@ stocktake role create inventory-writer --attach write-reports`,
 
 	"store audit": `stocktake store audit`,
 
+	"store backup": `stocktake store backup nightly`,
+
 	"store scrub": `stocktake store scrub`,
 
 	"kms": `

@@ -24,6 +24,7 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 		return nil, fmt.Errorf("open the catalog in %s: %w", s.folder, err)
 	}
 	s.onClose(cat.Close)
+	s.catalog = cat
 	counts.Notices(cat.CountNotices)
 	hooks, err := s.hooks(cat)
 	if err != nil {

@@ -50,6 +50,7 @@ func (s *Server) open(ctx context.Context) error {
 	s.openLifecycle(st, access)
 	s.openScrub(st)
 	s.watchStore(st, counts)
+	s.openBackups(accountOnly{access, s.cfg.AccountID, s.clock.Now}, st, s.catalog)
 	s.openAdmin(access, counts)
 	s.handler = s.requests.count(withSTS(
 		sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log}),

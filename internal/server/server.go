@@ -23,6 +23,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/clock"
 	"github.com/stocktake/stocktake/internal/notify"
 )
@@ -43,6 +44,7 @@ type Server struct {
 	handler   http.Handler
 	admin     *http.ServeMux // paths below /-/
 	notices   *notify.Hooks
+	catalog   *sqlite.Catalog
 	requests  requestCount
 	workers   []func(context.Context) error // run until the server ends
 	probes    []func() error                // conditions of readiness

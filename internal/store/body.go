@@ -171,6 +171,8 @@ func (b *body) spill() error {
 // intend makes the content a file and records that the file is on its way in.
 // The file may get its name once the intent is synced.
 func (b *body) intend() error {
+	b.s.intents.RLock()
+	defer b.s.intents.RUnlock()
 	id, err := b.s.nextSeq()
 	if err != nil {
 		return err

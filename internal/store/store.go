@@ -38,6 +38,8 @@ type Store struct {
 	ballast    *ballast // nil unless the store is in the operating system's files
 	pins       pins
 	reaper     reaper
+	backup     sync.Mutex     // held while a backup is made
+	intents    sync.RWMutex   // held for reading from the id of a blob file to the record of it
 	sweeping   sync.WaitGroup // what the last process left behind is being removed
 	stopSweep  context.CancelFunc
 	unfinished sync.WaitGroup // bodies being received

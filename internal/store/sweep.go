@@ -34,6 +34,36 @@ type reaper struct {
 	timer   *time.Timer // the last one started
 	closed  bool
 	running sync.WaitGroup
+	held    bool     // a backup is made: no file is removed
+	waiting []reaped // since it began
+}
+
+// hold defers all removals until [Store.releaseReaper].
+func (r *reaper) hold() {
+	r.mu.Lock()
+	r.held = true
+	r.mu.Unlock()
+}
+
+// releaseReaper carries out what was deferred.
+func (s *Store) releaseReaper() {
+	s.reaper.mu.Lock()
+	waiting := s.reaper.waiting
+	s.reaper.held, s.reaper.waiting = false, nil
+	s.reaper.mu.Unlock()
+	for _, w := range waiting {
+		s.reap(w.space, w.id)
+	}
+}
+
+// defers takes over the removal of a file if removals are held.
+func (r *reaper) defers(space byte, id uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held {
+		r.waiting = append(r.waiting, reaped{space, id})
+	}
+	return r.held
 }
 
 type reaped struct {
@@ -45,6 +75,9 @@ type reaped struct {
 // tried again at the next start.
 func (s *Store) reap(space byte, ids ...uint64) {
 	for _, id := range ids {
+		if s.reaper.defers(space, id) {
+			continue
+		}
 		if err := s.blobs.Remove(id); err != nil {
 			s.opts.Log.Error("store: a blob could not be removed; the next start tries again", "blob", id, "err", err)
 			continue

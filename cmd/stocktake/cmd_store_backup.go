@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+)
+
+type storeBackup struct {
+	remote
+	Folder string `arg:"" help:"Folder on the server's machine, which must not exist."`
+}
+
+// Help is shown by --help below the flags.
+func (storeBackup) Help() string {
+	return `The backup holds everything that the data folder holds, as it is at one instant: index,
+objects, catalog, accounts and keys. On the disk of the data folder it consists of hard links
+and takes little space; copy it to another disk or machine.
+
+To restore it, stop the server and start one with the backup, or a copy of it, as its data
+folder: serve --data FOLDER. The backup holds secrets: keep it as safe as the data folder.`
+}
+
+// Run makes a backup.
+func (c *storeBackup) Run(ctx context.Context, con console) error {
+	dir, err := filepath.Abs(c.Folder)
+	if err != nil {
+		return err
+	}
+	admin, err := c.admin()
+	if err != nil {
+		return err
+	}
+	if err := admin.Backup(ctx, dir); err != nil {
+		return c.refused(err)
+	}
+	sayf(con.out, "backed up the data folder to %s\n", printable(dir))
+	return nil
+}

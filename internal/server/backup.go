@@ -1,0 +1,176 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
+	"github.com/stocktake/stocktake/internal/datafolder"
+	"github.com/stocktake/stocktake/internal/signature"
+	"github.com/stocktake/stocktake/internal/store"
+)
+
+// backupPath is where the account has a backup made (POST ?to=FOLDER, a folder of
+// the server's machine) and sees how the last one stands (GET).
+const backupPath = "/-/backup"
+
+// backupTarget is what a request to backupPath signs.
+var backupTarget = signature.Target{Bucket: "-", Key: "backup"}
+
+// backupReply says how the last backup stands.
+type backupReply struct {
+	Folder  string `json:"folder"` // empty: none was made since the start
+	Running bool   `json:"running"`
+	Error   string `json:"error,omitempty"` // why it failed
+}
+
+// backups makes backups of the data folder, one at a time.
+type backups struct {
+	accountOnly
+	folder Folder
+	store  *store.Store
+	cat    *sqlite.Catalog
+	log    *slog.Logger
+
+	mu    sync.Mutex
+	last  backupReply
+	start chan string // folders; taken by serve
+}
+
+// openBackups registers what makes backups.
+func (s *Server) openBackups(account accountOnly, st *store.Store, cat *sqlite.Catalog) {
+	b := &backups{accountOnly: account, folder: s.folder, store: st, cat: cat, log: s.log, start: make(chan string, 1)}
+	s.handle(backupPath, b)
+	s.work(b.serve)
+}
+
+// serve makes the backups that are asked for until ctx ends.
+func (b *backups) serve(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case to := <-b.start:
+			err := b.make(ctx, to)
+			b.mu.Lock()
+			if b.last.Running = false; err != nil {
+				b.last.Error = err.Error()
+				b.log.Error("the backup failed", "folder", to, "err", err)
+			}
+			b.mu.Unlock()
+		}
+	}
+}
+
+var (
+	errBackupFolder  = errors.New("the folder of a backup is an absolute path of the server's machine that does not exist")
+	errBackupRunning = errors.New("a backup is being made already")
+)
+
+func (b *backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if b.refuses(w, r, backupTarget) {
+		return
+	}
+	if r.Method == http.MethodPost {
+		if err := b.begin(r.URL.Query().Get("to")); err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+	}
+	b.mu.Lock()
+	reply := b.last
+	b.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(reply) // the client may have left
+}
+
+func (b *backups) begin(to string) error {
+	if _, err := os.Lstat(to); !filepath.IsAbs(to) || !errors.Is(err, fs.ErrNotExist) {
+		return errBackupFolder
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.last.Running {
+		return errBackupRunning
+	}
+	b.last = backupReply{Folder: to, Running: true}
+	b.start <- to
+	return nil
+}
+
+// make copies each part of the data folder as its kind wants. The copy gets its
+// name when it is whole.
+func (b *backups) make(ctx context.Context, to string) (err error) {
+	partial := to + ".partial"
+	if err := os.Mkdir(partial, 0o700); err != nil {
+		return fmt.Errorf("make the folder of the backup: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(partial))
+		}
+	}()
+	for _, p := range datafolder.Parts() {
+		target := filepath.Join(partial, p.Name)
+		switch p.Kind {
+		case datafolder.Index:
+			err = b.store.Backup(ctx, partial)
+		case datafolder.Blobs: // comes with the index
+		case datafolder.Database:
+			err = b.cat.Backup(ctx, target)
+		default:
+			err = copySmall(b.folder.join(p.Name), target)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := copySmall(b.folder.join(datafolder.FileName), filepath.Join(partial, datafolder.FileName)); err != nil {
+		return err
+	}
+	for _, dir := range []string{partial, filepath.Dir(partial)} {
+		if dir != partial {
+			if err := os.Rename(partial, to); err != nil {
+				return err
+			}
+		}
+		if err := syncFolder(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copySmall copies a file that is replaced whole; one that does not exist is left
+// out.
+func copySmall(from, to string) error {
+	data, err := os.ReadFile(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
