@@ -17,15 +17,17 @@ import (
 //
 // Source: OSS API reference, PostObject.
 func (c *call) postObject() error {
+	c.body.Begin()
 	form, err := readPostForm(c.r.Header, c.body)
 	if err != nil {
 		return err
 	}
+	c.body.End() // the file takes as long as it takes
 	key, ok := form.fields["key"]
 	if !ok {
 		return request.InvalidArgument("key", "", "Bucket POST must contain a field named 'key', before the file")
 	}
-	if c.at.Key = strings.ReplaceAll(key, "${filename}", form.filename); !stocktake.ValidKey(c.at.Key) {
+	if c.at.Key, ok = withFilename(key, form.filename); !ok || !stocktake.ValidKey(c.at.Key) {
 		return request.ErrInvalidObjectName
 	}
 	sized, err := c.admitForm(form)
@@ -68,6 +70,16 @@ func (c *call) postObject() error {
 	}
 	c.madeHeaders(&info)
 	return c.answerPost(answer, &info)
+}
+
+// withFilename puts the name of the file into a key. It fails, before anything is
+// made, if the result would be too long: few bytes can ask for very many.
+func withFilename(key, filename string) (string, bool) {
+	const variable = "${filename}"
+	if len(key)+strings.Count(key, variable)*(len(filename)-len(variable)) > stocktake.MaxKeyLength {
+		return "", false
+	}
+	return strings.ReplaceAll(key, variable, filename), true
 }
 
 // admitForm finds who signed a form and holds the form to the signer's policy. It

@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -184,4 +185,26 @@ func TestPostObjectAnonymous(t *testing.T) {
 		map[string]string{"Content-Type": "multipart/form-data; boundary=x"})
 	w.refused(t, w.send(t, r), http.StatusBadRequest, "MalformedPOSTRequest")
 	w.refused(t, w.do(t, "GET", "/open/dog", "", nil), 404, "NoSuchKey")
+}
+
+// TestPostObjectNameBomb holds that a form of 200 KB cannot ask for a name of
+// 140 MB.
+func TestPostObjectNameBomb(t *testing.T) {
+	w := newWorld(t)
+	w.bucket(t, "photos")
+	var b bytes.Buffer
+	m := multipart.NewWriter(&b)
+	check(t, m.WriteField("key", strings.Repeat("${filename}", 700)))
+	part, err := m.CreateFormFile("file", strings.Repeat("a", 200<<10))
+	check(t, err)
+	_, err = io.WriteString(part, "meow")
+	check(t, err)
+	check(t, m.Close())
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	w.refused(t, w.send(t, w.request(t, "POST", "/photos/", b.String(), map[string]string{"Content-Type": m.FormDataContentType()})), 400, "InvalidObjectName")
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 50<<20 {
+		t.Errorf("%d bytes were allocated", n)
+	}
 }

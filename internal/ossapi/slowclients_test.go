@@ -155,6 +155,33 @@ func TestSlowDocuments(t *testing.T) {
 	})
 }
 
+// TestSlowForms sends a form before whose file no end is in sight, which may take no
+// longer than a document.
+func TestSlowForms(t *testing.T) {
+	slowWorld(t, func(t *testing.T, _ *store.Store, dial func() net.Conn) {
+		conn := dial()
+		defer conn.Close()
+		start := time.Now()
+		io.WriteString(conn, "POST /photos/ HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 2000000\r\n\r\n"+
+			"--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n")
+		go func() {
+			for {
+				time.Sleep(50 * time.Second)
+				if _, err := io.WriteString(conn, "k"); err != nil {
+					return
+				}
+			}
+		}()
+		check(t, conn.SetReadDeadline(time.Now().Add(time.Hour)))
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		check(t, err)
+		if got := code(t, res); got != "RequestTimeout" || time.Since(start) > 10*time.Minute {
+			t.Errorf("%s after %v", got, time.Since(start))
+		}
+		time.Sleep(time.Hour) // both sides have noticed
+	})
+}
+
 // TestSlowReaders asks for an object and reads little of it: that ends, too.
 // One that keeps reading gets the whole.
 func TestSlowReaders(t *testing.T) {

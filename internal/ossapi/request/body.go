@@ -82,6 +82,13 @@ func (b *Body) Read(p []byte) (int, error) {
 	return n, &bodyError{err}
 }
 
+// Begin gives what is read next, which costs memory before all rights are known, a
+// time as a whole: four times that of one read. It ends with End or the body.
+func (b *Body) Begin() { b.end = time.Now().Add(documentTimes * b.timeout) }
+
+// End ends what Begin has begun.
+func (b *Body) End() { b.end, b.last = time.Time{}, time.Time{} }
+
 // A bodyError is why a body could not be read to its end.
 type bodyError struct{ err error }
 
@@ -111,7 +118,7 @@ func (b *Body) Document(limit int64) ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	buf.Grow(int(min(max(b.r.ContentLength, 0), readAhead)) + bytes.MinRead)
-	b.end = time.Now().Add(documentTimes * b.timeout)
+	b.Begin()
 	if _, err := buf.ReadFrom(io.LimitReader(b, limit+1)); err != nil {
 		return nil, err
 	}
