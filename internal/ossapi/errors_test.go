@@ -1,10 +1,12 @@
 package ossapi_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -212,4 +214,18 @@ func TestNothingCanBeAdded(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFullDisk holds that a client is told of a full disk in words of its own.
+func TestFullDisk(t *testing.T) {
+	w := newWorld(t)
+	w.bucket(t, "photos")
+	full := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = w.store, fullStore{w.store} })
+	w.refused(t, full.do(t, "PUT", "/photos/cat", "meow", nil), 507, "InsufficientStorage")
+}
+
+type fullStore struct{ ossapi.Store }
+
+func (fullStore) PutObject(context.Context, object.Origin, object.Put, io.Reader) (object.Info, error) {
+	return object.Info{}, fmt.Errorf("write: %w", object.ErrDiskFull)
 }
