@@ -78,7 +78,7 @@ func (c *call) callback() (*callback, error) {
 			b.urls[i] = s
 		}
 		if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return nil, request.InvalidArgument(name, s, "callbackUrl is no URL")
+			return nil, request.InvalidArgument(name, s, "callbackUrl is not a URL")
 		}
 	}
 	if raw := cmp.Or(c.r.Header.Get("X-Oss-Callback-Var"), c.query.Get("callback-var")); raw != "" {
