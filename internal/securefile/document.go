@@ -3,6 +3,7 @@ package securefile
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -27,8 +28,8 @@ type Document[S any] struct {
 	// not keep or change them.
 	Parse func(data []byte) (*S, error)
 
-	// Failed is told once of a change by others that cannot be read. What was read
-	// before stays in force.
+	// Failed is called once for a change by others that cannot be read, and for a
+	// file that is gone. What was read before stays in force.
 	Failed func(error)
 
 	// Replace is what Update writes with; nil means [Replace]. Tests fail it.
@@ -38,13 +39,18 @@ type Document[S any] struct {
 	checked atomic.Pointer[time.Time] // when the files last were what state was made of
 
 	reading sync.Mutex
-	seen    []stamp // of the files that state was made of
-	failed  []stamp // of those that could not be read
+	seen    []stamp     // of the files that state was made of
+	had     atomic.Bool // there was a file once
+	failed  []stamp     // of those that could not be read
 
 	memory []byte // the document, where Path is empty
 
 	writing sync.Mutex // held before reading
 }
+
+// ErrGone is a document whose file was there and is not any more. What was read
+// of it stays in force: a document is never removed on purpose.
+var ErrGone = errors.New("the file is gone: put it back from a backup")
 
 // freshFor is how long Current trusts what it saw, so that thousands of decisions
 // a second look at the file a thousand times at most.
@@ -131,7 +137,13 @@ func (d *Document[S]) read() ([]byte, error) {
 	}
 	data, err := Read(d.Path, d.Max)
 	if errors.Is(err, fs.ErrNotExist) {
+		if d.had.Load() {
+			return nil, fmt.Errorf("%w: %s", ErrGone, d.Path)
+		}
 		return nil, nil
+	}
+	if err == nil {
+		d.had.Store(true)
 	}
 	return data, err
 }
@@ -175,6 +187,7 @@ func (d *Document[S]) update(edit func(data []byte) ([]byte, error)) (changed bo
 		if err := d.write(after); err != nil {
 			return true, err
 		}
+		d.had.Store(true)
 	}
 	d.reading.Lock()
 	defer d.reading.Unlock()

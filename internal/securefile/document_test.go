@@ -128,3 +128,38 @@ func BenchmarkDocumentCurrent(b *testing.B) {
 		d.Current()
 	}
 }
+
+// A file that is lost while a process runs is not taken for an empty document.
+func TestDocumentThatIsGone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	var failures []error
+	d := counter(path, func(err error) { failures = append(failures, err) })
+	if err := d.Load(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Update(increment); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	d.checked.Store(nil)
+	for range 2 {
+		if got := *d.Current(); got != 1 {
+			t.Errorf("the document is %d, want what it was", got)
+		}
+	}
+	if len(failures) != 1 || !errors.Is(failures[0], ErrGone) {
+		t.Errorf("failures %v, want one %v", failures, ErrGone)
+	}
+	if err := d.Update(increment); !errors.Is(err, ErrGone) {
+		t.Errorf("update: %v, want %v", err, ErrGone)
+	}
+	if err := os.WriteFile(path, []byte("7"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.checked.Store(nil)
+	if got := *d.Current(); got != 7 {
+		t.Errorf("the file that was put back is read as %d", got)
+	}
+}
