@@ -113,7 +113,9 @@ func (c *call) answer() error {
 		if c.bucket, err = c.Buckets.Bucket(c.ctx, c.at.Bucket); err != nil {
 			return err
 		}
-		c.crossOrigin(&c.bucket)
+		if c.bucket.CORS != nil {
+			c.crossOrigin(&c.bucket)
+		}
 	}
 	if err := c.authorize(); err != nil {
 		return err

@@ -61,13 +61,19 @@ func BenchmarkTenThousand(b *testing.B) {
 	b.Run("get", func(b *testing.B) {
 		median(b, func(int) error {
 			i := rand.IntN(10_000)
-			_, err := c.Configuration(b.Context(), bucketOf(i), fmt.Sprint("c", i))
+			_, err := c.Document(b.Context(), bucketOf(i), fmt.Sprint("c", i))
 			return err
 		})
 	})
 	b.Run("list a page of 100", func(b *testing.B) {
 		median(b, func(int) error {
-			_, _, err := c.Configurations(b.Context(), bucketOf(rand.IntN(10)), fmt.Sprint("c", rand.IntN(5000)), 100)
+			_, _, err := c.Documents(b.Context(), bucketOf(rand.IntN(10)), fmt.Sprint("c", rand.IntN(5000)), 100)
+			return err
+		})
+	})
+	b.Run("status of 1,000", func(b *testing.B) {
+		median(b, func(int) error {
+			_, err := c.EntryStatuses(b.Context(), bucketOf(rand.IntN(10)))
 			return err
 		})
 	})
