@@ -57,6 +57,9 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 
+	if _, err := sayf(con.out, "== Starting a server, its store in %s\n", dir); err != nil {
+		return err
+	}
 	cfg := server.Config{Data: dir, Listen: freeAddress(c.Listen), Log: newLogger(con.err, slog.LevelWarn, "text")}
 	if cfg.RootKey, _, err = envKey(); err != nil {
 		return err
@@ -95,7 +98,7 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 }
 
 func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *oss.Client, from string) error {
-	sayf(con.out, "== A server on %s, its store in %s\n", s.Endpoint(), s.Config().Data)
+	sayf(con.out, "== A server on %s\n", s.Endpoint())
 	for _, b := range []string{demoBucket, demoReports} {
 		if _, err := oc.PutBucket(ctx, &oss.PutBucketRequest{Bucket: oss.Ptr(b)}); err != nil {
 			return fmt.Errorf("make bucket %s: %w", b, err)

@@ -42,8 +42,11 @@ const (
 	scriptSecret = "script-secret"
 )
 
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+func TestScripts(t *testing.T) { testscript.Run(t, scriptParams()) }
+
+// scriptParams are what all scripts have.
+func scriptParams() testscript.Params {
+	return testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -78,9 +81,7 @@ func TestScripts(t *testing.T) {
 			"filldisk":     fillDisk,
 			"putmany":      putMany,
 		},
-		ContinueOnError: false,
-		UpdateScripts:   false,
-	})
+	}
 }
 
 // exits CODE COMMAND...: the command ends with the code; its output is there
