@@ -64,9 +64,10 @@ type noticeFlags struct {
 }
 
 type storeFlags struct {
-	CacheSize   byteSize      `group:"Store" help:"Memory for the cache of the index." default:"64MiB"`
-	ScrubRate   byteSize      `group:"Store" help:"Read all stored bytes once a month at this rate (bytes a second) and compare them with their checksums; 0 means never." default:"16MiB"`
-	BodyTimeout time.Duration `group:"Store" help:"Abort a request whose body makes no progress for this long." default:"30s"`
+	MaxConnections int           `group:"Store" help:"Limit of open connections. Default: half of the file descriptors of the process, at most 10000." placeholder:"N"`
+	CacheSize      byteSize      `group:"Store" help:"Memory for the cache of the index." default:"64MiB"`
+	ScrubRate      byteSize      `group:"Store" help:"Read all stored bytes once a month at this rate (bytes a second) and compare them with their checksums; 0 means never." default:"16MiB"`
+	BodyTimeout    time.Duration `group:"Store" help:"Abort a request whose body makes no progress for this long." default:"30s"`
 
 	AllowCallbacks   bool           `group:"Store" help:"Send the callbacks that PutObject may ask for, to addresses on the internet that clients name."`
 	CallbackNetworks []netip.Prefix `group:"Store" help:"Local, private or reserved networks that callbacks may reach, such as 10.1.0.0/16." placeholder:"RANGE"`
@@ -94,7 +95,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		ScheduleHour: f.ScheduleHour, Spread: f.Spread, LateAfter: given(f.LateAfter), KeepRuns: given(f.KeepRuns), StrayGrace: given(f.StrayGrace),
 		EmptyReports: f.EmptyReports, StrictVersions: f.StrictVersions, RequirePassRole: f.RequirePassRole,
 		Webhooks: f.Webhook, WebhookSecretFile: f.WebhookSecretFile,
-		CacheSize: given(int64(f.CacheSize)), ScrubRate: given(int64(f.ScrubRate)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks, CallbackNetworks: f.CallbackNetworks,
+		MaxConnections: f.MaxConnections, CacheSize: given(int64(f.CacheSize)), ScrubRate: given(int64(f.ScrubRate)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks, CallbackNetworks: f.CallbackNetworks,
 		ClockControl: f.ClockControl, Seed: f.Seed, Log: log,
 	}
 	for _, e := range f.WebhookEvents {

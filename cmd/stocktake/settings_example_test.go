@@ -28,6 +28,7 @@ var exampleValues = map[string]string{
 	"webhook-events":      "[failed, late, recovered]",
 	"webhook-secret-file": "/etc/stocktake/webhook.secret",
 	"log-file":            "/var/log/stocktake.log",
+	"max-connections":     "1000",
 	"seed":                "any text",
 	"callback-networks":   "[10.1.0.0/16]",
 }

@@ -88,6 +88,14 @@ func (m *Metrics) Runs(load func() (running, waiting int)) {
 	)
 }
 
+// Connections shows how many connections are open, and how many may be.
+func (m *Metrics) Connections(open func() int, limit int) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "stocktake_connections", Help: "Open connections of clients."}, func() float64 { return float64(open()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "stocktake_connections_max", Help: "Limit of open connections."}, func() float64 { return float64(limit) }),
+	)
+}
+
 // Notices shows how many notices wait and how many were given up. count is asked
 // each time the metrics are; if it fails, they are left out.
 func (m *Metrics) Notices(count func(context.Context) (waiting, dead int64, err error)) {

@@ -79,6 +79,10 @@ type Config struct {
 	WebhookEvents     []inventory.EventKind // events that they receive; empty means all
 	WebhookSecretFile string                // secret that signs notices; empty means a file in the data folder, made when needed
 
+	// MaxConnections bounds the open connections, idle ones included. 0 means half
+	// of the file descriptors that the process may open, at most 10,000.
+	MaxConnections int
+
 	CacheSize   int64         // bytes for blocks of the index, at least 1 MiB; 0 means DefaultCacheSize
 	ScrubRate   int64         // bytes a second at which the store is scrubbed once a month; 0 means 16 MiB, less means never
 	BodyTimeout time.Duration // a request body without progress for this long is given up; 0 means 30s
@@ -120,6 +124,9 @@ func (c Config) withDefaults() Config {
 	c.LateAfter = cmp.Or(c.LateAfter, 6*time.Hour)
 	c.KeepRuns = cmp.Or(c.KeepRuns, 100)
 	c.StrayGrace = cmp.Or(c.StrayGrace, 24*time.Hour)
+	if c.MaxConnections == 0 {
+		c.MaxConnections = defaultConnections()
+	}
 	c.CacheSize = cmp.Or(c.CacheSize, DefaultCacheSize)
 	c.ScrubRate = cmp.Or(c.ScrubRate, 16<<20)
 	c.BodyTimeout = cmp.Or(c.BodyTimeout, 30*time.Second)
@@ -156,6 +163,8 @@ func (c Config) Validate() error {
 		return badSetting("body-timeout", "more than 0")
 	case c.KeepRuns < 1:
 		return badSetting("keep-runs", "at least 1")
+	case c.MaxConnections < 1:
+		return badSetting("max-connections", "at least 1")
 	case c.CacheSize < 1<<20:
 		return badSetting("cache-size", "at least 1MiB")
 	case c.ListenTLS != "" && c.TLSCert == "":

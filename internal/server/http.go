@@ -19,9 +19,11 @@ const EndWithin = 3 * grace
 
 // serveHTTP serves h on all listeners until ctx ends, then lets requests under
 // way finish within the grace.
-func serveHTTP(ctx context.Context, all []listener, h http.Handler, log *slog.Logger) error {
+func serveHTTP(ctx context.Context, all []listener, conns *connections, h http.Handler, log *slog.Logger) error {
 	srv := &http.Server{
-		Handler: h,
+		Handler:     conns.guard(h),
+		ConnState:   conns.state,
+		ConnContext: conns.context,
 		// Bodies have a time-out of their own, by progress: an upload of 5 GB may
 		// take long, but it may not stand still.
 		ReadHeaderTimeout: 20 * time.Second,

@@ -39,6 +39,7 @@ func (s *Server) listen(addr string, cert *certificate) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", addr, err)
 	}
+	ln = boundListener{ln, s.conns}
 	if cert != nil {
 		ln = tls.NewListener(ln, &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12})
 	}

@@ -46,6 +46,7 @@ type Server struct {
 	notices   *notify.Hooks
 	catalog   *sqlite.Catalog
 	requests  requestCount
+	conns     *connections
 	workers   []func(context.Context) error // run until the server ends
 	probes    []func() error                // conditions of readiness
 	mentions  []func() error                // what readyz says of a server that is ready
@@ -62,7 +63,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, folder: Folder(cfg.Data), log: cfg.Log, clock: clock.Real{}}
+	s := &Server{cfg: cfg, folder: Folder(cfg.Data), log: cfg.Log, clock: clock.Real{}, conns: newConnections(cfg.MaxConnections, cfg.Log)}
 	if cfg.ClockControl {
 		s.clock = clock.NewMovable(nil)
 	}
@@ -108,7 +109,7 @@ func Check(cfg Config) (err error) {
 		return err
 	}
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, folder: Folder(cfg.Data), log: cfg.Log, clock: clock.Real{}}
+	s := &Server{cfg: cfg, folder: Folder(cfg.Data), log: cfg.Log, clock: clock.Real{}, conns: newConnections(cfg.MaxConnections, cfg.Log)}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := s.openListeners(); err != nil {
 		return err
@@ -144,7 +145,7 @@ func (s *Server) Serve(ctx context.Context) (err error) {
 	for _, work := range s.workers {
 		g.Go(func() error { return work(ctx) })
 	}
-	g.Go(func() error { return serveHTTP(ctx, s.listeners, s.handler, s.log) })
+	g.Go(func() error { return serveHTTP(ctx, s.listeners, s.conns, s.handler, s.log) })
 	return g.Wait()
 }
 
@@ -166,6 +167,7 @@ func (s *Server) Close() (err error) {
 		}
 	}
 	s.listeners = nil
+	err = errors.Join(err, s.conns.close())
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		err = errors.Join(err, s.closers[i]())
 	}

@@ -67,14 +67,14 @@ func strangers(t *testing.T, request string) {
 	log := slog.New(slog.DiscardHandler)
 	access, err := ram.Open("", ram.Root{AccessKeyID: "root-key", Secret: "root-secret", Account: "1000000000000000"}, ram.Options{})
 	check(err)
-	s := &Server{cfg: Config{AccountID: "1000000000000000"}, clock: clock.NewMovable(nil), admin: http.NewServeMux()}
+	s := &Server{cfg: Config{AccountID: "1000000000000000"}, clock: clock.NewMovable(nil), admin: http.NewServeMux(), conns: newConnections(100, log)}
 	s.openAdmin(access, metrics.New())
 	api := ossapi.New(ossapi.Config{Access: access, Region: "cn-hangzhou", Log: log, Beside: hasty(s.admin)})
 	handler := withSTS(sts.New(access, sts.Options{Log: log}), api)
 	ctx, end := context.WithCancel(t.Context())
 	in := &pipes{make(chan net.Conn), make(chan struct{})}
 	served := make(chan error, 1)
-	go func() { served <- serveHTTP(ctx, []listener{{in, false}}, handler, log) }()
+	go func() { served <- serveHTTP(ctx, []listener{{in, false}}, s.conns, handler, log) }()
 
 	// A body that never comes.
 	client, conn := net.Pipe()

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package server
+
+// defaultConnections is a number that every system can serve.
+func defaultConnections() int { return 10_000 }
