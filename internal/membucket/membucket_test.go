@@ -34,7 +34,7 @@ func (b bucket) Name() string          { return "b" }
 
 func (b bucket) Can() sourcetest.Abilities {
 	return sourcetest.Abilities{
-		Versions: true, Batch: 7, MD5: true, Tags: true, Encryption: true, CRC64: true, Transition: true, LastAccess: true,
+		Versions: true, Batch: 7, MD5: true, CurrentIDs: true, Tags: true, Encryption: true, CRC64: true, Transition: true, LastAccess: true,
 		Classes: []stocktake.StorageClass{stocktake.IA, stocktake.Archive, stocktake.ColdArchive, stocktake.DeepColdArchive},
 		Types:   []stocktake.ObjectType{stocktake.Multipart, stocktake.Appendable, stocktake.Symlink},
 		ACLs:    []stocktake.ACL{stocktake.Private, stocktake.PublicRead, stocktake.PublicReadWrite},

@@ -35,7 +35,7 @@ func (b *contractBucket) Name() string          { return "b" }
 
 func (b *contractBucket) Can() sourcetest.Abilities {
 	return sourcetest.Abilities{
-		Versions: true, Batch: 512, MD5: true, Tags: true, Encryption: true, CRC64: true, Transition: true,
+		Versions: true, Batch: 512, MD5: true, CurrentIDs: true, Tags: true, Encryption: true, CRC64: true, Transition: true,
 		Classes: []stocktake.StorageClass{stocktake.IA, stocktake.Archive, stocktake.ColdArchive, stocktake.DeepColdArchive},
 		Types:   []stocktake.ObjectType{stocktake.Multipart, stocktake.Appendable, stocktake.Symlink},
 		ACLs:    []stocktake.ACL{stocktake.Private, stocktake.PublicRead, stocktake.PublicReadWrite},

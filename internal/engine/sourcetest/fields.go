@@ -26,6 +26,12 @@ func (s *subject) recordOf(o *Object, got *stocktake.Record) stocktake.Record {
 	}
 	if s.can.MD5 && o.Type == stocktake.Normal {
 		want.ETag = stocktake.ETag{Sum: md5.Sum([]byte(o.Body))}
+		if strings.EqualFold(want.ETag.String(), got.ETag.String()) {
+			want.ETag = got.ETag
+		}
+	}
+	if s.can.NoTypes {
+		want.Type = stocktake.Normal
 	}
 	switch {
 	case !s.can.CRC64:

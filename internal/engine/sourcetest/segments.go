@@ -85,7 +85,7 @@ func resumedKeys(t *testing.T, s *subject) {
 // versioned fills the bucket with keys of one and of several versions, delete
 // markers and null versions among them.
 func (s *subject) versioned() {
-	s.fill("a", "b\x00", "b", "d/e", "猫")
+	s.fill(s.holds([]string{"a", "b\x00", "b", "d/e", "猫"})...)
 	s.SetVersioning(true)
 	for i := range 3 {
 		s.putSize("b", i)

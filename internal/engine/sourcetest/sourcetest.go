@@ -44,15 +44,24 @@ type Abilities struct {
 	// Versions says that SetVersioning and DeleteVersion work.
 	Versions bool
 
+	// IgnoresMissing says that Delete of a key that has no versions does not add a
+	// delete marker.
+	IgnoresMissing bool
+
 	// Batch is the number of records that the source fetches at once, such as the
 	// rows of a page. The suite puts more objects than that.
 	Batch int
 
-	// MD5 says that the ETag of an object put in one request is its MD5.
+	// MD5 says that the ETag of an object put in one request is its MD5, in digits
+	// of either case.
 	MD5 bool
+
+	// CurrentIDs says that scans of current versions tell their version ids.
+	CurrentIDs bool
 
 	Classes    []stocktake.StorageClass // besides Standard
 	Types      []stocktake.ObjectType   // besides Normal
+	NoTypes    bool                     // records do not tell the types, but that Multipart is set
 	ACLs       []stocktake.ACL          // besides DefaultACL
 	Tags       bool
 	Encryption bool

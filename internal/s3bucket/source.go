@@ -1,0 +1,256 @@
+package s3bucket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"sort"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+)
+
+type source struct{ s *Store }
+
+// Snapshot implements [engine.Source]. The service has no snapshots: what the
+// scans show is a window.
+func (src source) Snapshot(ctx context.Context, bucket string) (engine.Snapshot, error) {
+	now := time.Now()
+	versioned, err := src.s.versioned(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	return &snapshot{s: src.s, bucket: bucket, versioned: versioned, taken: now}, nil
+}
+
+type snapshot struct {
+	s         *Store
+	bucket    string
+	versioned bool
+	taken     time.Time
+}
+
+func (sn *snapshot) Time() time.Time                                      { return sn.taken }
+func (sn *snapshot) Consistency() stocktake.Consistency                   { return stocktake.ConsistencyWindow }
+func (sn *snapshot) Close() error                                         { return nil }
+func (sn *snapshot) Count(context.Context, string) (int64, error)         { return -1, nil }
+func (sn *snapshot) Split(context.Context, string, int) ([]string, error) { return nil, nil }
+
+// Scan implements [engine.Snapshot]. A batch is a page.
+func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool, yield func([]stocktake.Record) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if seg.From > seg.Prefix && !strings.HasPrefix(seg.From, seg.Prefix) {
+		return nil // it begins after all keys with the prefix
+	}
+	sc := scan{lister: lister{s: sn.s, bucket: sn.bucket}, seg: seg, versions: versions && sn.versioned}
+	if seg.From > seg.Prefix {
+		sc.marker = before(seg.From)
+	}
+	if seg.After != "" {
+		if !sc.versions {
+			return fmt.Errorf("%w: %q %q: the bucket has no versions", engine.ErrCursorGone, seg.From, seg.After)
+		}
+		sc.skipping = true
+	}
+	for {
+		if err := sc.next(ctx); err != nil {
+			return err
+		}
+		records, end, err := sc.records()
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		if len(records) > 0 {
+			if err := yield(records); err != nil {
+				return err
+			}
+		}
+		if end {
+			return nil
+		}
+	}
+}
+
+// A scan requests the pages of a segment. It continues behind the last row that
+// it has seen, never where the service says: what services call the next marker
+// differs in form and in meaning.
+//
+// In a listing of versions it begins each page with the first version of the
+// last key, and leaves out those that it has seen. Only where a key has very many
+// versions does it ask for those behind a version: versitygw 1.8 loses and
+// repeats rows then, if there are a null version or delete markers.
+type scan struct {
+	lister
+	seg      engine.Segment
+	versions bool
+	skipping bool // seg.After has not been found yet
+
+	marker, version string // of the next request
+	lastVersion     string // of the last row seen
+
+	last []byte          // key of the last row seen
+	seen map[string]bool // versions of last that have been seen; if deep, on the last page
+	deep bool            // last has very many versions
+}
+
+// manyVersions is how many versions of a key are listed again for the sake of the
+// next page, at most.
+const manyVersions = 500
+
+// next requests the next page.
+func (sc *scan) next(ctx context.Context) error {
+	query := url.Values{"encoding-type": {"url"}, "max-keys": {"1000"}}
+	if sc.seg.Prefix != "" {
+		query.Set("prefix", sc.seg.Prefix)
+	}
+	marker := "start-after"
+	if sc.versions {
+		query.Set("versions", "")
+		marker = "key-marker"
+	} else {
+		query.Set("list-type", "2")
+	}
+	if sc.marker != "" {
+		query.Set(marker, sc.marker)
+	}
+	if sc.version != "" {
+		query.Set("version-id-marker", sc.version)
+	}
+	err := sc.get(ctx, query)
+	if err == nil && sc.page.Versions != sc.versions {
+		return fmt.Errorf("list %s: it is a listing of another kind", sc.bucket)
+	}
+	return err
+}
+
+// records returns the rows of the page that are in the segment and have not been
+// seen, and moves the marker behind them. end says that the segment has no more.
+func (sc *scan) records() (records []stocktake.Record, end bool, err error) {
+	records = sc.unseen(sc.page.Records)
+	end = !sc.page.Truncated
+	switch {
+	case len(records) > 0:
+		sc.remember(records)
+	case end:
+	case sc.versions && sc.last != nil && !sc.deep:
+		sc.dive(sc.lastVersion) // the page was filled by what has been seen
+	default:
+		return nil, true, fmt.Errorf("list %s: %w after key %.200q", sc.bucket, errStuck, sc.marker)
+	}
+	from := func(key string) int {
+		return sort.Search(len(records), func(i int) bool { return string(records[i].Key) >= key })
+	}
+	records = records[from(sc.seg.From):]
+	if sc.seg.To != "" {
+		if n := from(sc.seg.To); n < len(records) {
+			records, end = records[:n], true
+		}
+	}
+	if sc.skipping {
+		if records, err = sc.skip(records, end); err != nil {
+			return nil, true, err
+		}
+	}
+	return records, end, nil
+}
+
+// skip leaves out the versions of the first key up to seg.After.
+func (sc *scan) skip(records []stocktake.Record, end bool) ([]stocktake.Record, error) {
+	for i := range records {
+		if string(records[i].Key) != sc.seg.From {
+			end = true
+			break
+		}
+		if string(records[i].VersionID) == sc.seg.After {
+			sc.skipping = false
+			return records[i+1:], nil
+		}
+	}
+	if end {
+		return nil, fmt.Errorf("%w: %q %q", engine.ErrCursorGone, sc.seg.From, sc.seg.After)
+	}
+	return nil, nil
+}
+
+// unseen leaves out the rows that come before the last key, and those of it that
+// have been seen.
+func (sc *scan) unseen(records []stocktake.Record) []stocktake.Record {
+	if sc.last == nil {
+		return records
+	}
+	for len(records) > 0 && bytes.Compare(records[0].Key, sc.last) < 0 {
+		records = records[1:]
+	}
+	kept, n := 0, 0 // rows of the last key
+	for ; n < len(records) && bytes.Equal(records[n].Key, sc.last); n++ {
+		if sc.versions && !sc.seen[string(records[n].VersionID)] {
+			records[kept] = records[n]
+			kept++
+		}
+	}
+	return append(records[:kept], records[n:]...)
+}
+
+// remember moves the marker behind the last row.
+func (sc *scan) remember(records []stocktake.Record) {
+	last := &records[len(records)-1]
+	again := bytes.Equal(sc.last, last.Key)
+	sc.last = append(sc.last[:0], last.Key...)
+	if !sc.versions {
+		sc.marker = string(last.Key)
+		return
+	}
+	if sc.seen == nil {
+		sc.seen = make(map[string]bool)
+	}
+	if !again {
+		sc.deep = false
+	}
+	if !again || sc.deep {
+		clear(sc.seen)
+	}
+	for i := len(records) - 1; i >= 0 && bytes.Equal(records[i].Key, sc.last); i-- {
+		sc.seen[string(records[i].VersionID)] = true
+	}
+	sc.marker, sc.version = before(string(last.Key)), ""
+	if sc.deep || len(sc.seen) > manyVersions {
+		sc.dive(string(last.VersionID))
+	}
+	sc.lastVersion = string(last.VersionID)
+}
+
+// dive continues behind a version of the last key.
+func (sc *scan) dive(version string) {
+	sc.deep = true
+	sc.marker, sc.version = string(sc.last), version
+}
+
+var errStuck = errors.New("the listing does not advance")
+
+// before returns a marker that comes before key, with few keys between them. It is
+// valid UTF-8, which AWS may insist on.
+func before(key string) string {
+	for i := 0; i < len(key); {
+		r, size := utf8.DecodeRuneInString(key[i:])
+		if r == utf8.RuneError && size == 1 {
+			return key[:i]
+		}
+		i += size
+	}
+	last, size := utf8.DecodeLastRuneInString(key)
+	head := key[:len(key)-size]
+	switch last {
+	case 0:
+		return head
+	case 0xE000:
+		last = 0xD800 // those between are halves of characters
+	}
+	return head + string(last-1) + "\U0010FFFF"
+}
