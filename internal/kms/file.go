@@ -70,8 +70,8 @@ func (f *file) encode() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// claim gives the keys that have no account to one and reports whether there were
-// any. The key of the service stays without.
+// claim assigns the keys that have no account to one, and reports whether there
+// were any. The key of the service stays without.
 func (f *file) claim(account string) (changed bool) {
 	for _, k := range f.Keys {
 		if k.Account == "" && k.ID != ServiceKey && account != "" {

@@ -230,7 +230,7 @@ func (k *Keys) Create(account, name string) (Info, error) {
 	return info, nil
 }
 
-// validName refuses what looks like an id, lest a name shadow one.
+// validName refuses what looks like an id, so that no name shadows one.
 func validName(name string) bool {
 	if len(name) > maxID || uuid.Validate(name) == nil {
 		return false

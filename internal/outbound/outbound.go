@@ -1,4 +1,4 @@
-// Package outbound connects to addresses that somebody else chose. A rule says
+// Package outbound connects to addresses that others chose. A rule says
 // which addresses those may be; it is asked about the address that a connection
 // is made to, after names have been resolved, so that a name cannot mean one
 // address when it is checked and another when it is used.

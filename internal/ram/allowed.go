@@ -12,7 +12,7 @@ type Request struct {
 	Action string // RAM action, such as "oss:PutObject"
 
 	Bucket string // empty: of the service, such as oss:ListBuckets
-	Owner  string // account that owns Bucket; empty: nobody yet, or the service
+	Owner  string // account that owns Bucket; empty: it does not exist yet, or the service
 	Key    string // empty: of the bucket
 
 	BucketACL stocktake.ACL

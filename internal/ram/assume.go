@@ -35,7 +35,7 @@ type Credentials struct {
 // temporaryPrefix starts the ids of temporary access keys.
 const temporaryPrefix = "STS."
 
-// Assume gives who a temporary access key of a role. The trust policy of the
+// Assume returns a temporary access key of a role for who. The trust policy of the
 // role must allow it and, for users and sessions, a policy of their own. Errors:
 // ErrInvalidName, ErrDuration, ErrNoSuchRole, ErrNotTrusted, *PolicyError,
 // *DeniedError.
@@ -185,7 +185,7 @@ func (s *state) open(accessKeyID, token string) (c claims, err error) {
 	return c, nil
 }
 
-// temporaryKey is Key for temporary keys.
+// temporaryKey implements Key for temporary keys.
 func (d *Directory) temporaryKey(s *state, accessKeyID, token string) (string, Identity, error) {
 	if token == "" {
 		return "", Identity{}, ErrTokenRequired

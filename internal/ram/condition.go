@@ -310,7 +310,7 @@ const maxValue = 2048
 // tooLong reports whether the request's value of a key is longer than maxValue.
 func (q *question) tooLong(key string) bool { return len(q.Conditions[key]) > maxValue }
 
-// text is the value that the request has for a key.
+// text returns the value that the request has for a key.
 func (q *question) text(key string) (string, bool) {
 	switch key {
 	case keySourceIP:

@@ -121,7 +121,7 @@ func (s *state) identityEffect(ask *question) effect {
 	return e
 }
 
-// attached are the policies of who as they are now. Somebody who is gone has
+// attached returns the policies of who as they are now. A principal that is gone has
 // none.
 func (s *state) attached(who *Identity) []*Policy {
 	switch who.Kind {
@@ -188,7 +188,7 @@ func (d *Directory) anonymous(ask *question) error {
 }
 
 // keepsBucket reports whether action repairs a bucket policy. We let the
-// account that owns a bucket do these always: nobody else could undo a policy
+// account that owns a bucket do these always: otherwise no one could undo a policy
 // that denies everything.
 func keepsBucket(action string) bool {
 	switch action {

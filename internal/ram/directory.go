@@ -18,7 +18,7 @@ type Root struct{ AccessKeyID, Secret, Account string }
 
 // Options tune a [Directory]. The zero value is development mode.
 type Options struct {
-	// Production refuses a role that nobody defined. Otherwise such a role acts
+	// Production refuses a role that is not defined. Otherwise such a role acts
 	// with the rights of its account, as long as no role is defined at all.
 	Production bool
 

@@ -42,7 +42,7 @@ const (
 	Unsigned // an anonymous request that would have to be signed, or is not public
 )
 
-// String is the name OSS uses in NoPermissionType.
+// String returns the name that OSS uses in NoPermissionType.
 func (r Reason) String() string {
 	return [...]string{"ImplicitDeny", "ExplicitDeny", "Anonymous"}[r]
 }
@@ -64,7 +64,7 @@ type DeniedError struct {
 	EC      string // OSS diagnostic code
 }
 
-// Error is for logs and for the reason of a failed run: it names what is
+// Error returns a text for logs and for the reason of a failed run: it names what is
 // missing.
 func (e *DeniedError) Error() string {
 	why := "no policy and no ACL allows it"
@@ -79,5 +79,5 @@ func (e *DeniedError) Error() string {
 	return fmt.Sprintf("%s may not %s on %s: %s", e.Who, e.Action, e.Resource, why)
 }
 
-// Unwrap gives [stocktake.ErrAccessDenied].
+// Unwrap returns [stocktake.ErrAccessDenied].
 func (e *DeniedError) Unwrap() error { return stocktake.ErrAccessDenied }

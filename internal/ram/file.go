@@ -203,7 +203,7 @@ func (a *accountFile) role(name string) *Role {
 	return nil
 }
 
-// DefaultTrust is the trust policy of a role that was given none: the
+// DefaultTrust returns the trust policy of a role that is made without one: the
 // inventory service and everybody of the account may assume it.
 func DefaultTrust(account string) Document {
 	return Document(`{"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +

@@ -6,7 +6,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A PrincipalKind is what an Identity is. The zero value is nobody.
+// A PrincipalKind is what an Identity is. The zero value is an anonymous caller.
 type PrincipalKind uint8
 
 // The kinds of principals.
@@ -18,7 +18,7 @@ const (
 	KindService                      // a service that assumes a role, such as oss.aliyuncs.com
 )
 
-// String is the name OSS uses in AuthPrincipalType.
+// String returns the name that OSS uses in AuthPrincipalType.
 func (k PrincipalKind) String() string {
 	return [...]string{"Anonymous", "Account", "SubUser", "AssumedRoleUser", "Service"}[min(k, KindService)]
 }
@@ -40,10 +40,10 @@ type Identity struct {
 	policy *Policy // of the session; nil: no restriction
 }
 
-// Anonymous reports whether nobody signed.
+// Anonymous reports whether the request was not signed.
 func (i *Identity) Anonymous() bool { return i.Kind == KindNobody }
 
-// String is for logs: the ARN.
+// String returns the ARN, for logs.
 func (i Identity) String() string {
 	if i.Anonymous() {
 		return "anonymous"

@@ -34,7 +34,7 @@ func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity,
 	return k.Secret, userIdentity(k.Account, u), nil
 }
 
-// Accounts are the ids of all accounts, sorted.
+// Accounts returns the ids of all accounts, sorted.
 func (d *Directory) Accounts() []string {
 	s := d.current()
 	list := make([]string, 0, len(s.accounts))
@@ -83,7 +83,7 @@ func (d *Directory) DeleteAccount(id string) error {
 	})
 }
 
-// Keys are the access keys of an account and its users, by user and id,
+// Keys returns the access keys of an account and its users, by user and id,
 // without secrets. ErrNoSuchAccount.
 func (d *Directory) Keys(account string) ([]Key, error) {
 	s := d.current()
@@ -113,7 +113,7 @@ func (d *Directory) CreateKey(account, user string) (Key, error) {
 	return d.AddKey(account, user, id, secret)
 }
 
-// AddKey is CreateKey for a key that exists already elsewhere. It gives
+// AddKey is CreateKey for a key that exists already elsewhere. It returns
 // ErrExists for an id that is taken, ErrInvalidName for one that cannot be.
 func (d *Directory) AddKey(account, user, id, secret string) (Key, error) {
 	k := Key{ID: id, Secret: secret, Created: d.opts.Now().UTC(), Account: account, User: user}

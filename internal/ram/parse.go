@@ -105,7 +105,7 @@ func parseStatement(kind PolicyKind, raw json.RawMessage) (s statement, err erro
 	for _, pair := range [...][2]string{{"Action", "NotAction"}, {"Resource", "NotResource"}} {
 		switch {
 		case seen[pair[0]] && seen[pair[1]]:
-			return s, &PolicyError{Element: pair[0], Reason: "it cannot stand beside " + pair[1]}
+			return s, &PolicyError{Element: pair[0], Reason: "it cannot be used together with " + pair[1]}
 		case !seen[pair[0]] && !seen[pair[1]] && !(pair[0] == "Resource" && kind == TrustPolicy):
 			return s, &PolicyError{Element: pair[0], Reason: "it is missing"}
 		}

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Policies are the policies that can be attached in an account, by name: its
+// Policies returns the policies that can be attached in an account, by name: its
 // own and the built-in ones it does not replace. ErrNoSuchAccount.
 func (d *Directory) Policies(account string) ([]NamedPolicy, error) {
 	s := d.current()
@@ -55,7 +55,7 @@ func (d *Directory) PutPolicy(account, name string, doc Document) error {
 	})
 }
 
-// DeletePolicy removes a policy that is attached to nobody. Errors:
+// DeletePolicy removes a policy that is not attached to any user or role. Errors:
 // ErrNoSuchPolicy, ErrInUse, ErrDeclared.
 func (d *Directory) DeletePolicy(account, name string) error {
 	return d.update(func(f *file, s *state) error {

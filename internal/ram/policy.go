@@ -92,7 +92,7 @@ func (p patterns) match(q *question) bool {
 // The pattern "*" is all parts "*".
 type resource struct{ service, region, account, name string }
 
-// A principal is one whom a statement is about: one of the fields is set.
+// A principal is a caller that a statement is about. One of the fields is set.
 type principal struct {
 	id      string // UID of an account or a user
 	session string // pattern of "arn:sts::<account>:assumed-role/<role>/<session>"
@@ -110,7 +110,7 @@ const (
 	deny                // a Deny
 )
 
-// merge is the effect of both a and b: Deny wins, then Allow.
+// merge returns the effect of a and b together: Deny wins, then Allow.
 func (a effect) merge(b effect) effect { return max(a, b) }
 
 // A question is a request as policies are asked about it.
@@ -233,7 +233,7 @@ func (r *resource) match(q *question) bool {
 }
 
 // concerns reports whether s is about q.who. Everyone without a condition does
-// not mean the account that owns the bucket, lest it locks itself out.
+// not mean the account that owns the bucket, so that it cannot lock itself out.
 //
 // Source: OSS user guide, "Bucket policy", special rules for the bucket owner.
 func (s *statement) concerns(q *question) bool {

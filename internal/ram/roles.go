@@ -9,7 +9,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Roles are the roles of an account by name. ErrNoSuchAccount.
+// Roles returns the roles of an account, by name. ErrNoSuchAccount.
 func (d *Directory) Roles(account string) ([]Role, error) {
 	s := d.current()
 	if !s.accounts[account] {
@@ -103,8 +103,8 @@ func (d *Directory) DeleteRole(account, name string) error {
 	})
 }
 
-// AttachRolePolicy gives a role a policy of the account or a built-in one;
-// having it already is no error. Errors: ErrNoSuchRole, ErrNoSuchPolicy,
+// AttachRolePolicy attaches a policy of the account or a built-in one to a role;
+// attaching it again is not an error. Errors: ErrNoSuchRole, ErrNoSuchPolicy,
 // ErrDeclared, ErrLimit.
 func (d *Directory) AttachRolePolicy(account, role, policy string) error {
 	return d.update(func(f *file, s *state) error {
@@ -143,8 +143,8 @@ func keptRole(f *file, s *state, account, name string) (*Role, error) {
 // runSession is the session name of a run.
 const runSession = "inventory"
 
-// RoleIdentity is the role arn as a run of an inventory assumes it. Ask for it
-// anew with every run: it is refused when the role is gone or does not trust
+// RoleIdentity returns the role arn as a run of an inventory assumes it. Ask for it
+// again for every run: it is refused when the role is gone or does not trust
 // [InventoryService] any more. Errors: ErrNoSuchRole, ErrNotTrusted.
 //
 // In development mode, while no role is defined at all, any role of an existing
@@ -166,7 +166,7 @@ func (d *Directory) RoleIdentity(arn string) (Identity, error) {
 	return sessionIdentity(account, name, r.ID, runSession, nil), nil
 }
 
-// role finds a role; in development mode one that nobody defined, without a
+// role finds a role; in development mode one that is not defined, without a
 // trust policy.
 func (d *Directory) role(s *state, account, name string) (*roleState, error) {
 	if r := s.roles[ref{account, name}]; r != nil {
@@ -178,7 +178,7 @@ func (d *Directory) role(s *state, account, name string) (*roleState, error) {
 	return nil, fmt.Errorf("%s: %w", roleARN(account, name), ErrNoSuchRole)
 }
 
-// assuming is the question whether who may assume a role.
+// assuming returns the question whether who may assume a role.
 func (d *Directory) assuming(who *Identity, account, role string) *question {
 	return &question{
 		Request: Request{Action: "sts:AssumeRole", Time: d.opts.Now()},

@@ -242,7 +242,7 @@ func (s *state) policy(account, name string) *policyState {
 	return s.policies[ref{"", name}]
 }
 
-// undefinedRoleID is the id of a role that nobody defined and that development
+// undefinedRoleID is the id of a role that is not defined and that development
 // mode lets act as its account.
 const undefinedRoleID = "0"
 

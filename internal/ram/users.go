@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Users are the users of an account by name, their keys without secrets.
+// Users returns the users of an account, by name, their keys without secrets.
 // ErrNoSuchAccount.
 func (d *Directory) Users(account string) ([]User, error) {
 	s := d.current()
@@ -75,8 +75,8 @@ func (d *Directory) DeleteUser(account, name string) error {
 	})
 }
 
-// AttachUserPolicy gives a user a policy of the account or a built-in one;
-// having it already is no error. Errors: ErrNoSuchUser, ErrNoSuchPolicy,
+// AttachUserPolicy attaches a policy of the account or a built-in one to a user;
+// attaching it again is not an error. Errors: ErrNoSuchUser, ErrNoSuchPolicy,
 // ErrDeclared, ErrLimit.
 func (d *Directory) AttachUserPolicy(account, user, policy string) error {
 	return d.update(func(f *file, s *state) error {

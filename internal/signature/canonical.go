@@ -38,7 +38,7 @@ func newCanon() *canon {
 	return c
 }
 
-// free gives c back, unless a large request has made it large.
+// free returns c to the pool, unless a large request has made it large.
 func (c *canon) free() {
 	const large = 64 << 10
 	if cap(c.text)+cap(c.out)+cap(c.scratch) > large || cap(c.params)+cap(c.headers) > large/32 {
@@ -177,7 +177,7 @@ func contains(names []string, name []byte) bool {
 	return false
 }
 
-// movedHeader is the value of a header that net/http takes out of
+// movedHeader returns the value of a header that net/http takes out of
 // Request.Header; empty if it is there or was not sent.
 func movedHeader(r *http.Request, name string) string {
 	switch {
@@ -260,8 +260,8 @@ func appendEncoded[T string | []byte](dst []byte, s T, slash bool) []byte {
 	return dst
 }
 
-// unreserved and unhex are tables of all bytes; unhex is -1 for what is no hex
-// digit.
+// unreserved and unhex are tables of all bytes; unhex is -1 for a byte that is not
+// a hex digit.
 var unreserved, unhex = func() (u [256]bool, h [256]int16) {
 	for i := range 256 {
 		h[i] = -1

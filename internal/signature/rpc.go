@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Codes of the errors of an RPC call, beside SignatureDoesNotMatch.
+// Codes of the errors of an RPC call, besides SignatureDoesNotMatch.
 //
 // Source: Alibaba Cloud, common errors of RPC APIs.
 const (
@@ -82,7 +82,7 @@ func (c *RPC) Verify(secret string, now time.Time) error {
 	return nil
 }
 
-// VerifyRPC is ParseRPC and Verify in one, for a caller that knows the secret.
+// VerifyRPC does ParseRPC and Verify in one, for a caller that knows the secret.
 func VerifyRPC(method string, params url.Values, secret string, now time.Time) error {
 	c, err := ParseRPC(method, params)
 	if err != nil {

@@ -48,7 +48,7 @@ const (
 	V4
 )
 
-// String is the name OSS uses in prose.
+// String returns the name that OSS uses in prose.
 func (s Scheme) String() string {
 	switch s {
 	case V1:
@@ -89,7 +89,7 @@ type Auth struct {
 	additional []string // V4: names of additional headers, lower case, sorted, distinct
 }
 
-// Parse finds which scheme r is signed with and reads what it says. It gives
+// Parse finds which scheme r is signed with and reads what it says. It returns
 // nil, nil for an anonymous request, and an *Error for one that is neither
 // signed properly nor unsigned.
 func Parse(r *http.Request) (*Auth, error) {
@@ -150,7 +150,7 @@ func (a *Auth) Verify(r *http.Request, targets []Target, secret string, now time
 	return a.verifyV1(c, r, targets, secret, now)
 }
 
-// checkTime is Verify for the times that do not depend on what was signed.
+// checkTime checks the times that do not depend on what was signed.
 func (a *Auth) checkTime(now time.Time) error {
 	switch {
 	case a.Presigned && a.Scheme == V4 && a.Time.Sub(now) > MaxSkew:
@@ -265,7 +265,7 @@ func parseTime(s string) (time.Time, bool) {
 }
 
 // checkAdditional refuses a request that lacks a header it says it has signed,
-// which is a mistake of the sender and no wrong signature.
+// which is a mistake of the sender and not a wrong signature.
 //
 // Source: Go SDK v2, TestPresignExtra.
 func (a *Auth) checkAdditional(r *http.Request) error {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// signedV1 are the parameters that V1 signs, beside those that start with
+// signedV1 are the parameters that V1 signs, besides those that start with
 // x-oss-: the union of the lists of all SDKs.
 var signedV1 = func() map[string]bool {
 	m := make(map[string]bool)

@@ -124,7 +124,7 @@ type (
 // maxKeys bounds keyCache: secrets in use today, times regions.
 const maxKeys = 1024
 
-// derive gives the signing key of a scope, and whether it was known already.
+// derive returns the signing key of a scope, and whether it was known already.
 func (k *keyCache) derive(secret, day, region, product string) (key [sha256.Size]byte, known bool) {
 	k.mu.RLock()
 	key, known = k.key[scope{secret, day, region, product}]

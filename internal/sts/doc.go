@@ -1,5 +1,5 @@
-// Package sts is the public call AssumeRole over HTTP: it gives users, and roles
-// that are assumed already, a temporary access key of another role.
+// Package sts is the public call AssumeRole over HTTP: it issues temporary access
+// keys of a role to users, and to sessions of other roles.
 //
 // [Is] tells its requests from those of OSS on the same listener. A request
 // carries its parameters in the URL, in a form, or in both, and is signed over

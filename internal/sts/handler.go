@@ -18,12 +18,12 @@ import (
 
 // Access knows keys and roles. [ram.Directory] is it.
 type Access interface {
-	// Key gives the secret of an access key and whose it is. Errors:
+	// Key returns the secret of an access key and its owner. Errors:
 	// ram.ErrNoSuchAccessKey, ErrKeyDisabled, ErrTokenInvalid, ErrTokenExpired,
 	// ErrTokenRequired.
 	Key(id, token string) (secret string, who ram.Identity, err error)
 
-	// Assume gives who a temporary access key. Errors: ram.ErrInvalidName,
+	// Assume returns a temporary access key for who. Errors: ram.ErrInvalidName,
 	// ErrDuration, ErrNoSuchRole, ErrNotTrusted, *ram.PolicyError,
 	// *ram.DeniedError.
 	Assume(who ram.Identity, ask ram.AssumeRole) (ram.Credentials, error)

@@ -7,7 +7,7 @@ import (
 )
 
 // nonces remembers which nonces have been used, for as long as a request with
-// them would be fresh, so that a call that somebody has overheard cannot be
+// them would be fresh, so that a call that an attacker has recorded cannot be
 // repeated. Only callers whose signature was right get here. What is kept is
 // bounded; beyond the bounds callers are turned away, not nonces forgotten.
 type nonces struct {

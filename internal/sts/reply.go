@@ -88,5 +88,5 @@ func write(w http.ResponseWriter, status int, requestID string, asJSON bool, ans
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Acs-Request-Id", requestID)
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // nobody is left to tell
+	_, _ = w.Write(body) // an error means that the client has left
 }

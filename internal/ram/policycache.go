@@ -11,7 +11,8 @@ type policyCache struct {
 // maxCached bounds the policies kept of a kind: buckets in use that have one.
 const maxCached = 1024
 
-// parse is ParsePolicy, remembered. A full cache loses any other policy.
+// parse returns ParsePolicy of doc and remembers it. A full cache drops another
+// policy.
 func (c *policyCache) parse(kind PolicyKind, doc []byte) (*Policy, error) {
 	c.mu.RLock()
 	p := c.parsed[kind][string(doc)]

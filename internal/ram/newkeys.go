@@ -10,7 +10,7 @@ import (
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-// randomText is n random letters and digits, about 5.95 bits each.
+// randomText returns n random letters and digits, about 5.95 bits each.
 func randomText(r io.Reader, n int) (string, error) {
 	out := make([]byte, 0, n)
 	buf := make([]byte, n)
@@ -58,8 +58,8 @@ const (
 	roleUID = "3"
 )
 
-// identify gives users and roles that are declared without an id one that
-// follows from their name, so that it is the same after every start.
+// identify sets the ids of users and roles that are declared without one. An id
+// follows from the name, so that it is the same after every start.
 func (d *Directory) identify(f *file) error {
 	derive := func(parts ...string) uint64 {
 		sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
