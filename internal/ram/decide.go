@@ -197,3 +197,10 @@ func keepsBucket(action string) bool {
 	}
 	return false
 }
+
+func lower(b byte) byte {
+	if 'A' <= b && b <= 'Z' {
+		b += 'a' - 'A'
+	}
+	return b
+}

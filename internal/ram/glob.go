@@ -113,10 +113,3 @@ func (b *budget) search(text, s string) int {
 	}
 	return -1
 }
-
-func lower(b byte) byte {
-	if 'A' <= b && b <= 'Z' {
-		b += 'a' - 'A'
-	}
-	return b
-}
