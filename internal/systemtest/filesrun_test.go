@@ -16,7 +16,7 @@ import (
 // way of a request reads these files, so the numbers only ever go down; the goal is
 // 18 for a configuration and 14 for an upload. A request that runs one more needs
 // its code put where it belongs, or a reason in the commit that raises the number.
-var mostFiles = map[string]int{"PutBucketInventory": 52, "PutObject": 42}
+var mostFiles = map[string]int{"PutBucketInventory": 50, "PutObject": 40}
 
 // TestFilesThatRun takes the coverage profile of one PutBucketInventory and of one
 // upload, each a signed request through the handler of a whole server, and counts
