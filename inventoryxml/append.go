@@ -23,7 +23,7 @@ func AppendIndented(dst []byte, c *stocktake.InventoryConfiguration) []byte {
 }
 
 func appendDocument(dst []byte, c *stocktake.InventoryConfiguration, indent bool) []byte {
-	out := writing{x: ossxml.Writer{Buf: append(dst, ossxml.Header...)}, indent: indent}
+	out := writing{x: newWriter(dst), indent: indent}
 	out.x.Start(configurationElement)
 	for i := range elements {
 		out.element = &elements[i]
@@ -42,7 +42,7 @@ func appendDocument(dst []byte, c *stocktake.InventoryConfiguration, indent bool
 // if truncated, the token that continues the listing: the id of the last
 // configuration of the page. Empty tokens are left out.
 func AppendList(dst []byte, page [][]byte, token, next string, truncated bool) []byte {
-	x := ossxml.Writer{Buf: append(dst, ossxml.Header...)}
+	x := newWriter(dst)
 	x.Start(listElement)
 	for _, document := range page {
 		x.Buf = append(x.Buf, bytes.TrimPrefix(document, []byte(ossxml.Header))...)
@@ -52,6 +52,12 @@ func AppendList(dst []byte, page [][]byte, token, next string, truncated bool) [
 	x.Optional("NextContinuationToken", next)
 	x.End(listElement)
 	return x.Buf
+}
+
+// newWriter returns a writer whose documents every client can read: what XML 1.0
+// cannot carry, which is in no valid configuration, becomes U+FFFD.
+func newWriter(dst []byte) ossxml.Writer {
+	return ossxml.Writer{Buf: append(dst, ossxml.Header...), Strict: true}
 }
 
 // A writing writes the elements of a configuration one after another, and the
