@@ -103,6 +103,8 @@ stocktake role create inventory-writer --attach write-reports`,
 
 	"store backup": `stocktake store backup nightly`,
 
+	"store repair": `stocktake store repair`,
+
 	"store scrub": `stocktake store scrub`,
 
 	"kms": `

@@ -58,7 +58,7 @@ var parts = []Part{
 
 // temporary are entries that a data folder may have besides its parts, and that
 // nothing is lost with.
-var temporary = []string{"tmp", "ballast", CatalogName + "-wal", CatalogName + "-shm"}
+var temporary = []string{"tmp", "ballast", "checkpoints", "index.repair", CatalogName + "-wal", CatalogName + "-shm"}
 
 // Parts returns the table of all parts.
 func Parts() []Part { return slices.Clone(parts) }

@@ -49,6 +49,7 @@ func (s *Server) open(ctx context.Context) error {
 	}
 	s.openLifecycle(st, access)
 	s.openScrub(st)
+	s.openCheckpoints(st)
 	s.watchStore(st, counts)
 	s.openBackups(accountOnly{access, s.cfg.AccountID, s.clock.Now}, st, s.catalog)
 	s.openAdmin(access, counts)

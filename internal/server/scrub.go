@@ -15,6 +15,25 @@ const (
 	scrubRetry = time.Hour
 )
 
+// checkpointEvery is how often the index is kept for store repair.
+const checkpointEvery = time.Hour
+
+// openCheckpoints keeps the index as it was up to three hours ago.
+func (s *Server) openCheckpoints(st *store.Store) {
+	s.work(func(ctx context.Context) error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(checkpointEvery):
+			}
+			if err := st.Checkpoint(); err != nil {
+				s.log.Error("no checkpoint of the index was made; the next try is in an hour", "err", err)
+			}
+		}
+	})
+}
+
 // openScrub has the whole store read and compared with its checksums every
 // month. A scrub continues where the end of the process interrupted it.
 func (s *Server) openScrub(st *store.Store) {
