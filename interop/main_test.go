@@ -120,11 +120,10 @@ func noPanic(t *testing.T, server *testserver.Server) {
 	}
 }
 
-// tabulate writes the table called name if -update asks for it and every column
-// has results.
-func tabulate(t *testing.T, name, title string, results []score.Result) {
+// tabulate writes the table called name if -update asks for it and every column, a
+// signature version, has results.
+func tabulate(t *testing.T, name, title string, columns []string, results []score.Result, reasons map[string]string) {
 	t.Helper()
-	columns := []string{"V1", "V4"} // signature versions
 	for _, c := range columns {
 		if !slices.ContainsFunc(results, func(r score.Result) bool { return r.Column == c }) {
 			return
@@ -133,7 +132,7 @@ func tabulate(t *testing.T, name, title string, results []score.Result) {
 	if !*update {
 		return
 	}
-	if err := document.Update(compatibility, name, score.Table(title, columns, results)); err != nil {
+	if err := document.Update(compatibility, name, score.Table(title, columns, results, reasons)); err != nil {
 		t.Error(err)
 	}
 }

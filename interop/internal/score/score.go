@@ -21,22 +21,38 @@ type Result struct {
 	Output string
 }
 
-// Required reads a list of tests, one a line; # begins a comment line.
-func Required(list string) []string {
-	var names []string
-	for line := range strings.Lines(list) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			names = append(names, line)
-		}
-	}
-	return names
+// A List says of the tests of a client which must pass, and of others why they do
+// not.
+type List struct {
+	Required []string
+	Reasons  map[string]string
 }
 
-// Judge fails t for each required test that did not pass or did not run, keeps
-// the output of all that did not pass among t's artifacts, and logs which tests
-// pass though nobody requires it.
-func Judge(t *testing.T, required []string, results []Result) {
+// ParseList reads a list: "Test" requires a test, "Test | reason" says why one does
+// not pass; # begins a comment line.
+func ParseList(text string) List {
+	l := List{Reasons: map[string]string{}}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if name, reason, ok := strings.Cut(line, " | "); ok {
+			l.Reasons[name] = reason
+		} else {
+			l.Required = append(l.Required, line)
+		}
+	}
+	return l
+}
+
+// Judge fails t for each required test that did not pass or did not run, and for
+// each other test that did not pass without a reason in the list. It keeps the
+// output of all that did not pass among t's artifacts, and logs which tests pass
+// that the list does not require.
+func Judge(t *testing.T, list List, results []Result) {
 	t.Helper()
+	required := list.Required
 	missing := slices.Clone(required)
 	surplus := map[string]bool{}
 	var passed int
@@ -55,8 +71,11 @@ func Judge(t *testing.T, required []string, results []Result) {
 		if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name), []byte(r.Output), 0o644); err != nil {
 			t.Error(err)
 		}
-		if must {
+		switch {
+		case must:
 			t.Errorf("%s (%s): %s\n%s", r.Test, r.Column, r.How, clip(r.Output))
+		case list.Reasons[r.Test] == "":
+			t.Errorf("%s (%s) does not pass, and the list has no reason: %s\n%s", r.Test, r.Column, r.How, clip(r.Output))
 		}
 	}
 	if len(missing) > 0 {
@@ -93,10 +112,10 @@ func clip(s string) string {
 	return s[:most] + "\n[...]\n"
 }
 
-// Table is the Markdown of results: a line a test, in the order of their first
-// result, and a column for each of columns. A test passes in a column if all its
-// results there do.
-func Table(title string, columns []string, results []Result) []byte {
+// Table returns the Markdown of results: a line for each test, in the order of
+// their first results, a column for each of columns, and the reason why a test
+// does not pass. A test passes in a column if all its results there do.
+func Table(title string, columns []string, results []Result, reasons map[string]string) []byte {
 	passes := map[[2]string]bool{}
 	var tests []string
 	for _, r := range results {
@@ -121,17 +140,20 @@ func Table(title string, columns []string, results []Result) []byte {
 		}
 		fmt.Fprintf(&b, "%d of %d pass with %s", n, len(tests), c)
 	}
-	fmt.Fprintf(&b, ".\n\n| test | %s |\n|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+	fmt.Fprintf(&b, ".\n\n| test | %s | why not |\n|---|%s---|\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
 	for _, test := range tests {
 		fmt.Fprintf(&b, "| %s |", test)
+		why := ""
 		for _, c := range columns {
 			mark := "no"
 			if passes[[2]string{test, c}] {
 				mark = "pass"
+			} else {
+				why = reasons[test]
 			}
 			fmt.Fprintf(&b, " %s |", mark)
 		}
-		b.WriteByte('\n')
+		fmt.Fprintf(&b, " %s |\n", why)
 	}
 	return b.Bytes()
 }

@@ -1,6 +1,7 @@
 package score_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -8,10 +9,13 @@ import (
 	"github.com/stocktake/stocktake/interop/internal/score"
 )
 
-func TestRequired(t *testing.T) {
-	got := score.Required("# why\nTestA\n\n  TestB  \n# TestC\n")
-	if want := []string{"TestA", "TestB"}; !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
+func TestParseList(t *testing.T) {
+	got := score.ParseList("# why\nTestA\n\n  TestB  \n# TestC\nTestD | live channels are not offered\n")
+	if want := []string{"TestA", "TestB"}; !slices.Equal(got.Required, want) {
+		t.Errorf("%q, want %q", got.Required, want)
+	}
+	if want := map[string]string{"TestD": "live channels are not offered"}; !maps.Equal(got.Reasons, want) {
+		t.Errorf("%q, want %q", got.Reasons, want)
 	}
 }
 
@@ -26,12 +30,12 @@ func TestTable(t *testing.T) {
 	}
 	const want = `x: 1 of 2 pass with V1, 1 of 2 pass with V4.
 
-| test | V1 | V4 |
-|---|---|---|
-| B | pass | no |
-| A | no | pass |
+| test | V1 | V4 | why not |
+|---|---|---|---|
+| B | pass | no | because |
+| A | no | pass |  |
 `
-	if got := string(score.Table("x", []string{"V1", "V4"}, results)); got != want {
+	if got := string(score.Table("x", []string{"V1", "V4"}, results, map[string]string{"B": "because"})); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
