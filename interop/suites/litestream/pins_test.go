@@ -2,4 +2,26 @@
 // It is a module of its own because litestream needs the clients of many stores.
 package litestream
 
-import _ "github.com/benbjohnson/litestream"
+// What the tests of litestream import, so that it stays in go.mod.
+import (
+	_ "github.com/benbjohnson/litestream"
+	_ "github.com/benbjohnson/litestream/abs"
+	_ "github.com/benbjohnson/litestream/file"
+	_ "github.com/benbjohnson/litestream/gs"
+	_ "github.com/benbjohnson/litestream/mock"
+	_ "github.com/benbjohnson/litestream/nats"
+	_ "github.com/benbjohnson/litestream/oss"
+	_ "github.com/benbjohnson/litestream/s3"
+	_ "github.com/benbjohnson/litestream/sftp"
+	_ "github.com/benbjohnson/litestream/webdav"
+	_ "github.com/lmittmann/tint"
+	_ "github.com/mattn/go-isatty"
+	_ "github.com/pierrec/lz4/v4"
+	_ "github.com/pkg/sftp"
+	_ "github.com/prometheus/client_golang/prometheus/testutil"
+	_ "github.com/stretchr/testify/require"
+	_ "github.com/superfly/ltx"
+	_ "golang.org/x/crypto/ssh"
+	_ "golang.org/x/sync/semaphore"
+	_ "modernc.org/sqlite"
+)
