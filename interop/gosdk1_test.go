@@ -3,12 +3,19 @@ package interop_test
 import (
 	_ "embed"
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 
 	"github.com/stocktake/stocktake/internal/testserver"
 	"github.com/stocktake/stocktake/interop/internal/score"
@@ -81,8 +88,10 @@ func TestGoSDK1(t *testing.T) {
 
 // runGoSDK1 runs suites on the stage and leaves their results in a file.
 func runGoSDK1(t *testing.T, suites []string) {
-	server := serve(t, "--allow-callbacks", "--callback-networks", stage.WorldAddr+"/32")
+	const behind = stage.OSSAddr + ":8080"
+	server := serveAt(t, behind, "--allow-callbacks", "--callback-networks", stage.WorldAddr+"/32")
 	serveWorld(t)
+	openBuckets(t, behind)
 	found := make([][]score.Result, len(suites))
 	var group sync.WaitGroup
 	for i, name := range suites {
@@ -94,7 +103,7 @@ func runGoSDK1(t *testing.T, suites []string) {
 		b := suite.Binary{
 			Path: os.Getenv(envSuite), Dir: filepath.Join(dir, "oss"), Limit: 10 * time.Minute,
 			Env: []string{
-				"OSS_TEST_ENDPOINT=" + endpoint, "OSS_TEST_REGION=" + testserver.Region, "OSS_TEST_ACCOUNT_ID=" + testserver.AccountID,
+				"OSS_TEST_ENDPOINT=http://" + endpoint, "OSS_ACCESS_KEY_ID=" + testserver.AccessKeyID, "OSS_TEST_REGION=" + testserver.Region, "OSS_TEST_ACCOUNT_ID=" + testserver.AccountID,
 				"OSS_TEST_ACCESS_KEY_ID=" + testserver.AccessKeyID, "OSS_TEST_ACCESS_KEY_SECRET=" + testserver.AccessKeySecret,
 				"OSS_TEST_STS_ID=" + testserver.AccessKeyID, "OSS_TEST_STS_KEY=" + testserver.AccessKeySecret, "OSS_TEST_STS_ARN=" + roleARN,
 				"SSL_CERT_FILE=" + stage.CertFile(),
@@ -111,4 +120,29 @@ func runGoSDK1(t *testing.T, suites []string) {
 	group.Wait()
 	save(t, slices.Concat(found...))
 	noPanic(t, server)
+}
+
+// openBuckets stands on port 80 before the server and takes the block of public
+// access off each bucket that is made. OSS has put it on since; the suites are
+// older, and much of what they test begins with a public ACL.
+func openBuckets(t *testing.T, server string) {
+	t.Helper()
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: server}) // keeps the Host header
+	proxy.ModifyResponse = func(r *http.Response) error {
+		bucket, ok := strings.CutSuffix(r.Request.Host, "."+endpoint)
+		if q := r.Request; !ok || q.Method != http.MethodPut || q.URL.Path != "/" || q.URL.RawQuery != "" || r.StatusCode != http.StatusOK {
+			return nil
+		}
+		_, err := client().PutBucketPublicAccessBlock(r.Request.Context(), &oss.PutBucketPublicAccessBlockRequest{
+			Bucket: &bucket, PublicAccessBlockConfiguration: &oss.PublicAccessBlockConfiguration{BlockPublicAccess: oss.Ptr(false)},
+		})
+		return err
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(stage.OSSAddr, "80"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: proxy}
+	go func() { _ = srv.Serve(l) }() // ends with Close, below
+	t.Cleanup(func() { _ = srv.Close() })
 }

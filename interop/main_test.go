@@ -53,10 +53,16 @@ func build(t *testing.T) string {
 // a certificate. It ends with the test.
 func serve(t *testing.T, args ...string) *testserver.Server {
 	t.Helper()
+	return serveAt(t, net.JoinHostPort(stage.OSSAddr, "80"), args...)
+}
+
+// serveAt is serve with another address in place of that of port 80.
+func serveAt(t *testing.T, listen string, args ...string) *testserver.Server {
+	t.Helper()
 	s, err := testserver.Start(t.Context(), testserver.Config{
 		Binary: os.Getenv(envBinary),
 		Data:   filepath.Join(t.TempDir(), "data"),
-		Listen: net.JoinHostPort(stage.OSSAddr, "80"),
+		Listen: listen,
 		Args: append([]string{
 			"--listen-tls", net.JoinHostPort(stage.OSSAddr, "443"),
 			"--tls-cert", stage.CertFile(), "--tls-key", stage.KeyFile(),
