@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"sync"
 )
 
 // Section returns what stands between the markers of the part called name in
@@ -26,8 +27,12 @@ func Section(text []byte, name string) (before, part, after []byte, err error) {
 	return text[:i], text[i : i+n], text[i+n:], nil
 }
 
+var updating sync.Mutex // tests that run at once have parts in one file
+
 // Update makes part the part called name of the file at path.
 func Update(path, name string, part []byte) error {
+	updating.Lock()
+	defer updating.Unlock()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
