@@ -156,3 +156,25 @@ func ExampleReport_Rollup() {
 	// 2026/ 2 5242880
 	// old/ 1 1048576
 }
+
+func ExampleReport_RowsFrom() {
+	ctx := context.Background()
+	r, err := report.Open(ctx, example(), "photos/daily/2026-01-05T16-00Z/manifest.json")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	prefix := []byte("2026/d")
+	for row, err := range r.RowsFrom(ctx, prefix) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if !bytes.HasPrefix(row.Key, prefix) {
+			break
+		}
+		fmt.Printf("%s has %d bytes\n", row.Key, row.Size)
+	}
+	// Output:
+	// 2026/dog.jpg has 2097152 bytes
+}
