@@ -132,7 +132,7 @@ func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H],
 	}
 	for _, o := range t.at[place{r.Method, level, sub}] {
 		if o.fits(r, q) && (!q.Has(Extension) || strings.HasPrefix(o.With, Extension)) {
-			return o, checkPreconditions(r, level)
+			return o, checkPreconditions(r, level, sub)
 		}
 	}
 	if q.Has(Extension) {
@@ -146,12 +146,19 @@ func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H],
 func isFilter(level Level, name string) bool { return level == ServiceLevel && name == "tagging" }
 
 // checkPreconditions refuses preconditions of changes to objects. A client that
-// counts on one must not see it ignored.
-func checkPreconditions(r *http.Request, level Level) error {
+// counts on one must not see it ignored. InitiateMultipartUpload, which changes no
+// object, takes dates and ignores them.
+//
+// Source: suite of Alibaba's first Go SDK, TestMultipartNegative.
+func checkPreconditions(r *http.Request, level Level, sub string) error {
 	if level != ObjectLevel || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
 	}
-	for _, name := range [...]string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
+	names := []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}
+	if sub == "uploads" {
+		names = names[:2]
+	}
+	for _, name := range names {
 		if len(r.Header[name]) > 0 {
 			return ErrNotImplemented
 		}
