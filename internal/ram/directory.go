@@ -62,6 +62,7 @@ func Open(path string, root Root, opts Options) (*Directory, error) {
 	d := &Directory{root: root, opts: opts}
 	d.doc = securefile.Document[state]{
 		Path: path, Also: []string{opts.Declared}, Max: maxFile, Parse: d.parse,
+		Changed: d.logChanges,
 		Failed: func(err error) {
 			opts.Log.Error("accounts, keys and roles changed on disk and cannot be read; what was read before stays in force", "err", err)
 		},

@@ -32,6 +32,10 @@ type Document[S any] struct {
 	// file that is gone. What was read before stays in force.
 	Failed func(error)
 
+	// Changed is called with the state before and after others changed the files;
+	// nil means nothing. It must not use the document.
+	Changed func(before, after *S)
+
 	// Replace is what Update writes with; nil means [Replace]. Tests fail it.
 	Replace func(path string, data []byte) error
 
@@ -106,7 +110,11 @@ func (d *Document[S]) load(stamps []stamp) error {
 	if err != nil {
 		return err
 	}
+	before := d.state.Load()
 	d.use(s, stamps)
+	if before != nil && d.Changed != nil {
+		d.Changed(before, s)
+	}
 	return nil
 }
 

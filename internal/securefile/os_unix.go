@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -34,4 +35,13 @@ func ownedByOther(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	me := os.Geteuid()
 	return ok && me != 0 && st.Uid != 0 && int(st.Uid) != me
+}
+
+// ownerID returns the id of the user who owns a file.
+func ownerID(info fs.FileInfo) string {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	return strconv.FormatUint(uint64(st.Uid), 10)
 }

@@ -1,0 +1,62 @@
+package ram
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/stocktake/stocktake/internal/securefile"
+)
+
+// A fact is something of a directory that changes are logged of.
+type fact struct{ kind, account, name string }
+
+// facts returns what there is, each with a text that differs if it changed. The
+// texts are compared and never printed. Secrets are not among them.
+func (s *state) facts() map[fact]string {
+	all := map[fact]string{}
+	for id := range s.accounts {
+		all[fact{"account", id, id}] = ""
+	}
+	for id, k := range s.keys {
+		all[fact{"key", k.Account, id}] = fmt.Sprint(k.User, k.Disabled)
+	}
+	for r, u := range s.users {
+		all[fact{"user", r.account, r.name}] = strings.Join(u.Policies, ",")
+	}
+	for r, role := range s.roles {
+		all[fact{"role", r.account, r.name}] = fmt.Sprintf("%s %d %s", strings.Join(role.Policies, ","), role.MaxSession, role.Trust)
+	}
+	for r, p := range s.policies {
+		all[fact{"policy", r.account, r.name}] = string(p.Document)
+	}
+	return all
+}
+
+// logChanges logs what is different since others changed the files: each account,
+// key, user, role and policy, with the user of this machine who owns the file
+// that was written last. Commands write files as the user who runs them.
+func (d *Directory) logChanges(before, after *state) {
+	was, is := before.facts(), after.facts()
+	by := securefile.LastWriter(d.doc.Path, d.opts.Declared)
+	all := maps.Clone(was)
+	maps.Copy(all, is)
+	order := slices.SortedFunc(maps.Keys(all), func(a, b fact) int {
+		return strings.Compare(a.kind+"\x00"+a.account+"\x00"+a.name, b.kind+"\x00"+b.account+"\x00"+b.name)
+	})
+	for _, f := range order {
+		old, had := was[f]
+		text, has := is[f]
+		change := "changed"
+		switch {
+		case !had:
+			change = "created"
+		case !has:
+			change = "deleted"
+		case old == text:
+			continue
+		}
+		d.opts.Log.Info("accounts changed", "change", change, "kind", f.kind, "name", f.name, "account", f.account, "by", by)
+	}
+}
