@@ -17,9 +17,12 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 )
 
-// objectsBelow yields the objects whose keys start with a prefix, page by page.
+// objectsBelow yields the objects whose keys start with a prefix, in their order,
+// page by page. It ends with an error where the server does not get ahead or
+// answers with something else.
 func objectsBelow(ctx context.Context, oc *oss.Client, at objectAddress) iter.Seq2[oss.ObjectProperties, error] {
 	return func(yield func(oss.ObjectProperties, error) bool) {
+		last := ""
 		p := oc.NewListObjectsV2Paginator(&oss.ListObjectsV2Request{Bucket: &at.bucket, Prefix: &at.key, MaxKeys: 1000})
 		for p.HasNext() {
 			page, err := p.NextPage(ctx)
@@ -27,7 +30,17 @@ func objectsBelow(ctx context.Context, oc *oss.Client, at objectAddress) iter.Se
 				yield(oss.ObjectProperties{}, explain(err, "list "+at.String()))
 				return
 			}
+			if len(page.Contents) == 0 && page.IsTruncated {
+				yield(oss.ObjectProperties{}, fmt.Errorf("list %s: the server answers with an empty page that is not the last", at))
+				return
+			}
 			for _, o := range page.Contents {
+				key := oss.ToString(o.Key)
+				if key <= last || !strings.HasPrefix(key, at.key) {
+					yield(oss.ObjectProperties{}, fmt.Errorf("list %s: the server answers with %q after %q", at, key, last))
+					return
+				}
+				last = key
 				if !yield(o, nil) {
 					return
 				}

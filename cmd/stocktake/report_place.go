@@ -77,32 +77,12 @@ func (b *ossBucket) get(ctx context.Context, req *oss.GetObjectRequest) (*oss.Ge
 	return r, nil
 }
 
-// List yields the keys that start with prefix, page by page. It ends with an error
-// where the server does not get ahead.
+// List yields the keys that start with prefix, page by page.
 func (b *ossBucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		last := ""
-		p := b.client.NewListObjectsV2Paginator(&oss.ListObjectsV2Request{Bucket: &b.bucket, Prefix: &prefix, MaxKeys: 1000})
-		for p.HasNext() {
-			page, err := p.NextPage(ctx)
-			if err != nil {
-				yield("", explain(err, "list oss://"+b.bucket+"/"+prefix))
+		for o, err := range objectsBelow(ctx, b.client, objectAddress{b.bucket, prefix}) {
+			if !yield(oss.ToString(o.Key), err) {
 				return
-			}
-			if len(page.Contents) == 0 && page.IsTruncated {
-				yield("", fmt.Errorf("list oss://%s/%s: the server answers with an empty page that is not the last", b.bucket, prefix))
-				return
-			}
-			for _, o := range page.Contents {
-				key := oss.ToString(o.Key)
-				if key <= last {
-					yield("", fmt.Errorf("list oss://%s/%s: the server answers with %q after %q", b.bucket, prefix, key, last))
-					return
-				}
-				last = key
-				if !yield(key, nil) {
-					return
-				}
 			}
 		}
 	}

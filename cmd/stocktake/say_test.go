@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -232,5 +233,27 @@ func TestPrintsInOnePlace(t *testing.T) {
 			}
 			return true
 		})
+	}
+}
+
+// A listing that does not get ahead ends.
+func TestEndlessListing(t *testing.T) {
+	t.Setenv("OSS_ACCESS_KEY_ID", "id")
+	t.Setenv("OSS_ACCESS_KEY_SECRET", "secret")
+	for name, contents := range map[string]string{
+		"the same page":  "<Contents><Key>a/b</Key><Size>1</Size></Contents>",
+		"empty pages":    "",
+		"other prefixes": "<Contents><Key>b/b</Key><Size>1</Size></Contents>",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>%s</NextContinuationToken>%s</ListBucketResult>", rand.Text(), contents)
+		}))
+		for _, command := range [][]string{{"report", "ls", "oss://photos/a"}, {"object", "rm", "-r", "oss://photos/a/"}} {
+			var out, errs bytes.Buffer
+			if code := runArgs(t, append(command, "--endpoint", server.URL), &out, &errs); code != 1 || !strings.Contains(errs.String(), "the server answers with") {
+				t.Errorf("%s, %s: exit code %d, %s", command[0], name, code, errs.String())
+			}
+		}
+		server.Close()
 	}
 }
