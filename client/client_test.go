@@ -167,11 +167,11 @@ func TestRefusesToSend(t *testing.T) {
 	c := s.client()
 	ctx := t.Context()
 
-	unknownField, control, colon := configuration("a"), configuration("b"), configuration("c")
+	unknownField, notUTF8, colon := configuration("a"), configuration("b"), configuration("c")
 	unknownField.OptionalFields = []stocktake.Field{0}
-	control.Filter.Prefix = "a\x01"
+	notUTF8.Filter.Prefix = "a\xff"
 	colon.Destination.Bucket = "acs:oss:::reports"
-	for _, cfg := range []stocktake.InventoryConfiguration{unknownField, control, colon} {
+	for _, cfg := range []stocktake.InventoryConfiguration{unknownField, notUTF8, colon} {
 		if _, ok := errors.AsType[*stocktake.InvalidArgumentError](c.Put(ctx, "photos", cfg)); !ok {
 			t.Errorf("configuration %s was sent", cfg.ID)
 		}
