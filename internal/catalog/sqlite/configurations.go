@@ -131,10 +131,8 @@ func (c *Catalog) RemoveConfiguration(ctx context.Context, bucket, id string) er
 
 // dropHistory removes all that is kept of a configuration but itself.
 func (t *tx) dropHistory(ctx context.Context, bucket, id string) error {
-	for _, text := range []string{dropReportsOf, dropRunsOf} {
-		if _, err := t.exec(ctx, text, bucket, id); err != nil {
-			return err
-		}
+	if _, err := t.exec(ctx, dropRunsOf, bucket, id); err != nil {
+		return err
 	}
 	_, err := t.exec(ctx, dropStraysOf, bucket, id)
 	return err
@@ -152,7 +150,7 @@ func (t *tx) dropConfiguration(ctx context.Context, bucket, id string) error {
 // RemoveBucket implements [inventory.Catalog].
 func (c *Catalog) RemoveBucket(ctx context.Context, bucket string) error {
 	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
-		for _, text := range []string{dropConfigurationsOf, dropReportsOfBucket, dropRunsOfBucket, dropStraysOfBucket, dropBucket} {
+		for _, text := range []string{dropConfigurationsOf, dropRunsOfBucket, dropStraysOfBucket, dropBucket} {
 			if _, err := t.exec(ctx, text, bucket); err != nil {
 				return err
 			}

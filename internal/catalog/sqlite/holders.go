@@ -101,13 +101,11 @@ func (c *Catalog) PublishRun(ctx context.Context, r stocktake.Run, fence invento
 	}
 	var recorded []byte
 	err := write(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.replaceRun(ctx, &r, fence); err != nil {
+		if err := t.replaceRun(ctx, &r, fence, report); err != nil {
 			return err
 		}
-		recorded = report
-		n, err := t.exec(ctx, addReport, r.ID, report)
-		if err != nil || n == 1 {
-			return err
+		if recorded = report; fence.Attempt == 1 {
+			return nil // no attempt was before
 		}
 		return t.rows(ctx, selectReport, func(scan scanner) error { return scan(&recorded) }, r.ID)
 	})

@@ -107,9 +107,14 @@ func (t *tx) prune(ctx context.Context, r *stocktake.Run, keep int) error {
 	return err
 }
 
-// replaceRun replaces the run of r's id by r if it matches the fence.
-func (t *tx) replaceRun(ctx context.Context, r *stocktake.Run, fence inventory.Fence) error {
-	n, err := t.exec(ctx, updateRun, append(runValues(r), string(fence.State), fence.Owner, int64(fence.Attempt))...)
+// replaceRun replaces the run of r's id by r if it matches the fence, and keeps
+// report unless one is recorded; nil keeps none. A run that ends keeps none.
+func (t *tx) replaceRun(ctx context.Context, r *stocktake.Run, fence inventory.Fence, report []byte) error {
+	var kept any // NULL, where a nil slice might be an empty value
+	if report != nil {
+		kept = report
+	}
+	n, err := t.exec(ctx, updateRun, append(runValues(r), string(fence.State), fence.Owner, int64(fence.Attempt), kept)...)
 	if err == nil && n == 0 {
 		err = stocktake.ErrNoSuchRun
 	}
@@ -118,16 +123,13 @@ func (t *tx) replaceRun(ctx context.Context, r *stocktake.Run, fence inventory.F
 
 // StartRun implements [inventory.Catalog].
 func (c *Catalog) StartRun(ctx context.Context, r stocktake.Run, fence inventory.Fence) error {
-	return wrap("start run", c.write.later(ctx, func(ctx context.Context, t *tx) error { return t.replaceRun(ctx, &r, fence) }))
+	return wrap("start run", c.write.later(ctx, func(ctx context.Context, t *tx) error { return t.replaceRun(ctx, &r, fence, nil) }))
 }
 
 // EndRun implements [inventory.Catalog].
 func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, fence inventory.Fence, end inventory.End) error {
 	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.replaceRun(ctx, &r, fence); err != nil {
-			return err
-		}
-		if _, err := t.exec(ctx, dropReport, r.ID); err != nil {
+		if err := t.replaceRun(ctx, &r, fence, nil); err != nil {
 			return err
 		}
 		if end.Remove {

@@ -36,7 +36,8 @@ const (
 	updateRun = `UPDATE runs SET bucket = $2, configuration = $3, run_trigger = $4, state = $5, attempt = $6,
 	due = $7, queued = $8, started = $9, ended = $10, listed = $11, matched = $12, bytes = $13, written = $14,
 	shards = $15, expected = $16, object_key = $17, reason = $18, manifest = $19, destination = $20,
-	late = CASE WHEN late = 1 THEN 1 ELSE $21 END, kind = $22
+	late = CASE WHEN late = 1 THEN 1 ELSE $21 END, kind = $22,
+	report = CASE WHEN $10 <> 0 THEN NULL ELSE coalesce(report, $26) END
 	WHERE id = $1 AND state = $23 AND owner = $24 AND attempt = $25`
 	saveProgress = `UPDATE runs SET listed = $2, matched = $3, bytes = $4, written = $5, shards = $6,
 	expected = $7, object_key = $8 WHERE id = $1 AND ended = 0 AND owner = $9`
@@ -47,15 +48,11 @@ const (
 	renewLeases   = `UPDATE runs SET lease = $2 WHERE ended = 0 AND owner = $1`
 	releaseLeases = `UPDATE runs SET lease = 0 WHERE ended = 0 AND owner = $1`
 	requestCancel = `UPDATE runs SET cancel = 1 WHERE ended = 0 AND id = $1`
-	heldColumns   = `cancel, EXISTS (SELECT 1 FROM reports p WHERE p.run = runs.id), ` + runColumns
+	heldColumns   = `cancel, report IS NOT NULL, ` + runColumns
 	selectHeld    = `SELECT ` + heldColumns + ` FROM runs WHERE ended = 0 AND owner = $1 ORDER BY id`
 	selectHeldRun = `SELECT ` + heldColumns + ` FROM runs WHERE id = $1`
 
-	addReport           = `INSERT INTO reports (run, body) VALUES ($1, $2) ON CONFLICT (run) DO NOTHING`
-	selectReport        = `SELECT body FROM reports WHERE run = $1`
-	dropReport          = `DELETE FROM reports WHERE run = $1`
-	dropReportsOf       = `DELETE FROM reports WHERE run IN (SELECT id FROM runs WHERE ended = 0 AND bucket = $1 AND configuration = $2)`
-	dropReportsOfBucket = `DELETE FROM reports WHERE run IN (SELECT id FROM runs WHERE ended = 0 AND bucket = $1)`
+	selectReport = `SELECT report FROM runs WHERE id = $1 AND report IS NOT NULL`
 
 	dropRunsOf       = `DELETE FROM runs WHERE bucket = $1 AND configuration = $2`
 	dropRunsOfBucket = `DELETE FROM runs WHERE bucket = $1`
@@ -108,7 +105,7 @@ var (
 		addConfiguration, dropConfiguration, dropConfigurationsOf, setDue, setRetention, moveDue, takeSeq, setLast,
 		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRun, selectUnfinished,
 		selectTakeable, takeRun, renewLeases, releaseLeases, requestCancel, selectHeld, selectHeldRun,
-		addReport, selectReport, dropReport, dropReportsOf, dropReportsOfBucket,
+		selectReport,
 		selectLate, markLate, addNotice, setNotice, dropNotice, forgetNotices,
 		selectStrays, addStray, dropStray, dropStraysOf, dropStraysOfBucket,
 		savepoint, undo, release,
