@@ -7,6 +7,7 @@ import (
 
 type storeBackup struct {
 	remote
+	jsonFlag
 	Folder string `arg:"" help:"Folder on the server's machine, which must not exist."`
 }
 
@@ -33,6 +34,5 @@ func (c *storeBackup) Run(ctx context.Context, con console) error {
 	if err := admin.Backup(ctx, dir); err != nil {
 		return c.refused(err)
 	}
-	sayf(con.out, "backed up the data folder to %s\n", printable(dir))
-	return nil
+	return c.say(con, map[string]string{"backup": dir}, "backed up the data folder to %s", dir)
 }

@@ -13,6 +13,7 @@ import (
 )
 
 type storeRepair struct {
+	jsonFlag
 	Data string `group:"Connection" help:"Data folder of the server." default:"./stocktake-data" type:"path"`
 }
 
@@ -24,6 +25,17 @@ or may be older than it was, is listed. The damaged index stays in the folder un
 name. Nothing is changed if nothing is damaged.`
 }
 
+// repairResult is the result for programs.
+type repairResult struct {
+	Data     string         `json:"data"`
+	Kept     int64          `json:"kept"`             // rows of the damaged index
+	Older    int64          `json:"older"`            // rows from checkpoints
+	Lost     int64          `json:"lost"`             // objects
+	Gaps     int64          `json:"gaps"`             // ranges that nothing has
+	Damage   string         `json:"damage,omitempty"` // where the damaged index is; empty: there was no damage
+	Problems []auditProblem `json:"problems"`
+}
+
 // Run repairs the index.
 func (c *storeRepair) Run(ctx context.Context, con console) error {
 	folder := server.Folder(c.Data)
@@ -33,7 +45,12 @@ func (c *storeRepair) Run(ctx context.Context, con console) error {
 	if err := folder.Check(); err != nil {
 		return err
 	}
+	res := repairResult{Data: c.Data, Problems: []auditProblem{}}
 	done, err := store.Repair(ctx, c.Data, newLogger(con.err, slog.LevelError, "text"), func(p store.Problem) {
+		if c.JSON {
+			res.Problems = append(res.Problems, auditProblem(p))
+			return
+		}
 		sayf(con.out, "%s\n", printable(p.String()))
 	})
 	switch {
@@ -41,6 +58,9 @@ func (c *storeRepair) Run(ctx context.Context, con console) error {
 		return fmt.Errorf("another server is using the folder %s: stop it", c.Data)
 	case err != nil:
 		return err
+	case c.JSON:
+		res.Kept, res.Older, res.Lost, res.Gaps, res.Damage = done.Kept, done.Older, done.Lost, done.Gaps, done.Damage
+		return printJSON(con.out, res)
 	case done.Damage == "":
 		_, err = sayln(con.out, "the index has no damage")
 		return err
