@@ -17,8 +17,8 @@ import (
 )
 
 // Admin calls the paths below /-/ of a Stocktake server that only the account
-// itself may use: its clock, and the notices that it gave up. It may be used by
-// many goroutines at once. OSS has no such paths.
+// itself may use: its clock, the notices that it gave up, backups and scrubs. It
+// may be used by many goroutines at once. OSS has no such paths.
 //
 // Errors: an [*AdminError] if the server refused, else what kept the answer away.
 type Admin struct {

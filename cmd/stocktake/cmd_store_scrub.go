@@ -1,28 +1,34 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 
+	"github.com/alecthomas/kong"
+
+	"github.com/stocktake/stocktake/client"
 	"github.com/stocktake/stocktake/internal/server"
 	"github.com/stocktake/stocktake/internal/store"
 )
 
 type storeScrub struct {
-	Data    string   `group:"Connection" help:"Data folder of the server." default:"./stocktake-data" type:"path"`
-	Rate    byteSize `help:"Read at most so many bytes a second; 0 means as fast as the disk." default:"0"`
-	Restart bool     `help:"Begin at the first object, not where an interrupted scrub ended."`
-	JSON    bool     `help:"Print the result as JSON."`
+	remote
+	jsonFlag
+	Rate    *byteSize `help:"Read at most so many bytes a second; 0 means as fast as the disk. Default: what the running server was started with, 0 without one."`
+	Restart bool      `help:"Begin at the first object, not where an interrupted scrub ended."`
 }
 
 // Help is shown by --help below the flags.
 func (storeScrub) Help() string {
 	return `Reads all bytes of all objects and compares them with the checksums that were made when
-they were written. A running server does the same once a month (serve --scrub-rate) and
-logs what it finds; this command is for a server that does not run.
+they were written. If a server is using the data folder, or --endpoint is given, the running
+server reads them, and continues if this command is interrupted: the next one watches the
+same scrub. A running server also does so once a month (serve --scrub-rate) and logs what it
+finds.
 
 An interrupted scrub continues where it ended. To get rid of a damaged object, delete it or
 upload it again.`
@@ -30,7 +36,8 @@ upload it again.`
 
 // scrubResult is the result for programs.
 type scrubResult struct {
-	Data      string         `json:"data"`
+	Data      string         `json:"data,omitempty"`
+	Endpoint  string         `json:"endpoint,omitempty"` // of the server that did it
 	OK        bool           `json:"ok"`
 	Objects   int64          `json:"objects"` // versions and parts of uploads that were read
 	Bytes     int64          `json:"bytes"`
@@ -40,51 +47,111 @@ type scrubResult struct {
 }
 
 // Run scrubs the store.
-func (c *storeScrub) Run(ctx context.Context, con console) (err error) {
-	if st, err := os.Stat(server.Folder(c.Data).Index()); err != nil || !st.IsDir() {
-		return usagef("--data: %s holds no store: there is no folder index in it", c.Data)
+func (c *storeScrub) Run(ctx context.Context, con console, line *kong.Context) error {
+	status := newStatusLine(con.err)
+	res := scrubResult{Problems: []auditProblem{}}
+	problem := func(p auditProblem) {
+		switch {
+		case len(res.Problems) >= maxProblems:
+		case c.JSON:
+			res.Problems = append(res.Problems, p)
+		default:
+			status.clear()
+			sayf(con.out, "DAMAGED  %s\n", printable(store.Problem(p).String()))
+		}
 	}
-	st, err := server.OpenStore(ctx, server.Folder(c.Data), store.Options{Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return err
+	progress := func(sum client.Scrub) {
+		status.show(fmt.Sprintf("scrubbing: %s, %s so far", many(sum.Objects, "object"), size(sum.Bytes)))
 	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	line := newStatusLine(con.err)
-	res := scrubResult{Data: c.Data, Problems: []auditProblem{}}
-	sum, err := st.Scrub(ctx, store.ScrubOptions{
-		BytesPerSecond: int64(c.Rate), Restart: c.Restart,
-		Problem: func(p store.Problem) {
-			switch {
-			case len(res.Problems) >= maxProblems:
-			case c.JSON:
-				res.Problems = append(res.Problems, auditProblem(p))
-			default:
-				line.clear()
-				sayf(con.out, "DAMAGED  %s\n", printable(p.String()))
-			}
-		},
-		Progress: func(sum store.Scrub) {
-			line.show(fmt.Sprintf("scrubbing: %s, %s so far", many(sum.Objects, "object"), size(sum.Bytes)))
-		},
-	})
-	line.clear()
+	var sum client.Scrub
+	err := server.ErrInUse
+	if !c.named(line) {
+		res.Data = c.Data
+		sum, err = c.stopped(ctx, problem, progress)
+	}
+	if errors.Is(err, server.ErrInUse) {
+		res.Data, res.Endpoint = "", c.Endpoint
+		sum, err = c.running(ctx, problem, progress)
+	}
+	status.clear()
 	if err != nil {
 		return err
 	}
 	res.Objects, res.Bytes, res.Damaged, res.Unchecked, res.OK = sum.Objects, sum.Bytes, sum.Damaged, sum.Unchecked, sum.Damaged == 0
+	return c.report(con, res)
+}
+
+// named reports whether the command line names the server. The environment does not
+// count: it says where the server is if it runs.
+func (c *storeScrub) named(line *kong.Context) bool {
+	for _, p := range line.Path {
+		if p.Flag != nil && p.Flag.Name == "endpoint" && !p.Resolved {
+			return true
+		}
+	}
+	return false
+}
+
+// stopped scrubs the store of a data folder that no server uses; else the error is
+// server.ErrInUse.
+func (c *storeScrub) stopped(ctx context.Context, problem func(auditProblem), progress func(client.Scrub)) (_ client.Scrub, err error) {
+	if st, err := os.Stat(server.Folder(c.Data).Index()); err != nil || !st.IsDir() {
+		return client.Scrub{}, usagef("--data: %s holds no store: there is no folder index in it", c.Data)
+	}
+	st, err := server.OpenStore(ctx, server.Folder(c.Data), store.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return client.Scrub{}, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	opts := store.ScrubOptions{
+		Restart:  c.Restart,
+		Problem:  func(p store.Problem) { problem(auditProblem(p)) },
+		Progress: func(sum store.Scrub) { progress(client.Scrub(sum)) },
+	}
+	if c.Rate != nil {
+		opts.BytesPerSecond = int64(*c.Rate)
+	}
+	sum, err := st.Scrub(ctx, opts)
+	return client.Scrub(sum), err
+}
+
+// running has a server scrub its store.
+func (c *storeScrub) running(ctx context.Context, problem func(auditProblem), progress func(client.Scrub)) (client.Scrub, error) {
+	admin, err := c.admin()
+	if err != nil {
+		return client.Scrub{}, err
+	}
+	opts := client.ScrubOptions{
+		Restart:  c.Restart,
+		Problem:  func(p client.ScrubProblem) { problem(auditProblem(p)) },
+		Progress: progress,
+	}
+	if c.Rate != nil {
+		opts.BytesPerSecond = cmp.Or(int64(*c.Rate), -1)
+	}
+	sum, err := admin.Scrub(ctx, opts)
+	if err != nil && !errors.Is(err, client.ErrScrub) {
+		err = c.refused(err)
+	}
+	return sum, err
+}
+
+// report prints the result, and returns an error if anything is damaged.
+func (c *storeScrub) report(con console, res scrubResult) (err error) {
+	place := cmp.Or(res.Data, res.Endpoint)
 	if c.JSON {
 		err = printJSON(con.out, res)
 	} else {
-		sayf(con.out, "scrubbed %s: %s, %s\n", c.Data, many(sum.Objects, "object"), size(sum.Bytes))
-		if sum.Unchecked > 0 {
-			sayf(con.out, "  not checked   %s that earlier versions encrypted\n", many(sum.Unchecked, "object"))
+		sayf(con.out, "scrubbed %s: %s, %s\n", place, many(res.Objects, "object"), size(res.Bytes))
+		if res.Unchecked > 0 {
+			sayf(con.out, "  not checked   %s that earlier versions encrypted\n", many(res.Unchecked, "object"))
 		}
 		if res.OK {
 			_, err = sayln(con.out, "nothing is damaged")
 		}
 	}
 	if err == nil && !res.OK {
-		err = fmt.Errorf("the store in %s is damaged: %s", c.Data, many(res.Damaged, "object"))
+		err = fmt.Errorf("the store in %s is damaged: %s", place, many(res.Damaged, "object"))
 	}
 	return err
 }

@@ -107,8 +107,9 @@ var mayInTests = map[string][]string{
 		".", "internal/bucket", "internal/catalog/sqlite", "internal/datafolder", "internal/engine", "internal/inventory", "internal/kms", "internal/object", "internal/ossapi", "internal/ram",
 		"internal/signature", "internal/store", "internal/testserver", "report",
 	},
-	"internal/sts": {"internal/ossapi", "internal/store"},
-	"report":       {"internal/engine"},
+	"internal/server": {"client"},
+	"internal/sts":    {"internal/ossapi", "internal/store"},
+	"report":          {"internal/engine"},
 }
 
 // forTests is what any package's tests may import: test suites that several

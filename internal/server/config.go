@@ -128,7 +128,7 @@ func (c Config) withDefaults() Config {
 		c.MaxConnections = defaultConnections()
 	}
 	c.CacheSize = cmp.Or(c.CacheSize, DefaultCacheSize)
-	c.ScrubRate = cmp.Or(c.ScrubRate, 16<<20)
+	c.ScrubRate = cmp.Or(c.ScrubRate, defaultScrubRate)
 	c.BodyTimeout = cmp.Or(c.BodyTimeout, 30*time.Second)
 	if c.Log == nil {
 		c.Log = slog.Default()

@@ -48,10 +48,11 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	s.openLifecycle(st, access)
-	s.openScrub(st)
+	account := accountOnly{access, s.cfg.AccountID, s.clock.Now}
+	s.openScrub(account, st)
 	s.openCheckpoints(st)
 	s.watchStore(st, counts)
-	s.openBackups(accountOnly{access, s.cfg.AccountID, s.clock.Now}, st, s.catalog)
+	s.openBackups(account, st, s.catalog)
 	s.openAdmin(access, counts)
 	s.handler = s.requests.count(withSTS(
 		sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log}),
@@ -97,15 +98,18 @@ func (s *Server) openStore(ctx context.Context, ring keyring) (*store.Store, err
 	return st, nil
 }
 
+// ErrInUse says that another process has the data folder open.
+var ErrInUse = errors.New("another server is using the folder")
+
 // OpenStore opens the embedded store of a data folder that no other process
-// uses.
+// uses; else the error is ErrInUse.
 func OpenStore(ctx context.Context, f Folder, opts store.Options) (*store.Store, error) {
 	if err := f.Check(); err != nil {
 		return nil, err
 	}
 	st, err := store.Open(ctx, string(f), opts)
 	if errors.Is(err, syscall.EAGAIN) {
-		return nil, fmt.Errorf("open the store in %s: another server is using the folder: stop it, or use another folder (--data)", f)
+		return nil, fmt.Errorf("open the store in %s: %w: stop it, or use another folder (--data)", f, ErrInUse)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", f, err)

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/store"
@@ -13,6 +15,9 @@ const (
 
 	// scrubRetry is how long the first scrub, or the next one after a failure, waits.
 	scrubRetry = time.Hour
+
+	// defaultScrubRate is in bytes a second.
+	defaultScrubRate = 16 << 20
 )
 
 // checkpointEvery is how often the index is kept for store repair.
@@ -34,37 +39,104 @@ func (s *Server) openCheckpoints(st *store.Store) {
 	})
 }
 
-// openScrub has the whole store read and compared with its checksums every
-// month. A scrub continues where the end of the process interrupted it.
-func (s *Server) openScrub(st *store.Store) {
-	if s.cfg.ScrubRate < 0 {
-		return
+// scrubs has the whole store read and compared with its checksums, every month
+// and when the account asks for it, one scrub at a time. A scrub continues where
+// the end of the process interrupted it.
+type scrubs struct {
+	accountOnly
+	store   *store.Store
+	rate    int64 // bytes a second, where none is asked for
+	monthly bool
+	log     *slog.Logger
+
+	mu    sync.Mutex
+	last  scrubReply
+	start chan store.ScrubOptions // has one exactly while last.Running and serve has not begun it
+}
+
+// openScrub registers what scrubs the store.
+func (s *Server) openScrub(account accountOnly, st *store.Store) {
+	sc := &scrubs{accountOnly: account, store: st, rate: s.cfg.ScrubRate, monthly: s.cfg.ScrubRate > 0, log: s.log, start: make(chan store.ScrubOptions, 1)}
+	if !sc.monthly {
+		sc.rate = defaultScrubRate
 	}
-	s.work(func(ctx context.Context) error {
-		last, err := st.Scrubbed()
-		for {
+	s.handle(scrubPath, sc)
+	s.work(sc.serve)
+}
+
+// serve carries out the scrubs that are due or asked for until ctx ends.
+func (s *scrubs) serve(ctx context.Context) error {
+	last, err := s.store.Scrubbed()
+	for {
+		var due <-chan time.Time
+		if s.monthly {
 			wait := time.Until(last.Add(scrubEvery))
 			if err != nil || last.IsZero() {
 				wait = scrubRetry
 			}
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(wait):
-			}
-			var sum store.Scrub
-			sum, err = st.Scrub(ctx, store.ScrubOptions{BytesPerSecond: s.cfg.ScrubRate})
-			switch {
-			case ctx.Err() != nil:
-				return nil
-			case err != nil:
-				s.log.Error("the scrub of the store failed; it continues in an hour", "err", err)
-			case sum.Damaged > 0:
-				s.log.Error("the scrub of the store found damage", "objects", sum.Objects, "bytes", sum.Bytes, "damaged", sum.Damaged)
-			default:
-				s.log.Info("the scrub of the store found no damage", "objects", sum.Objects, "bytes", sum.Bytes)
-			}
-			last = time.Now()
+			due = time.After(wait)
 		}
-	})
+		var opts store.ScrubOptions
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-due:
+			s.begin(store.ScrubOptions{BytesPerSecond: s.rate}) // or one was asked for at the same time
+			opts = <-s.start
+		case opts = <-s.start:
+		}
+		var sum store.Scrub
+		sum, err = s.scrub(ctx, opts)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && s.monthly:
+			s.log.Error("the scrub of the store failed; it continues in an hour", "err", err)
+		case err != nil:
+			s.log.Error("the scrub of the store failed", "err", err)
+		case sum.Damaged > 0:
+			s.log.Error("the scrub of the store found damage", "objects", sum.Objects, "bytes", sum.Bytes, "damaged", sum.Damaged)
+		default:
+			s.log.Info("the scrub of the store found no damage", "objects", sum.Objects, "bytes", sum.Bytes)
+		}
+		last = time.Now()
+	}
+}
+
+// begin has serve begin a scrub, and reports whether it will: not while one runs.
+func (s *scrubs) begin(opts store.ScrubOptions) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last.Running {
+		return false
+	}
+	s.last = scrubReply{Number: s.last.Number + 1, Running: true}
+	s.start <- opts
+	return true
+}
+
+// scrub carries out a scrub and keeps how it stands.
+func (s *scrubs) scrub(ctx context.Context, opts store.ScrubOptions) (store.Scrub, error) {
+	opts.Problem = func(p store.Problem) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(s.last.Problems) < scrubProblems {
+			s.last.Problems = append(s.last.Problems, scrubProblem(p))
+		}
+	}
+	opts.Progress = s.count
+	sum, err := s.store.Scrub(ctx, opts)
+	s.count(sum)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last.Running = false; err != nil {
+		s.last.Error = err.Error()
+	}
+	return sum, err
+}
+
+func (s *scrubs) count(sum store.Scrub) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last.Objects, s.last.Bytes, s.last.Damaged, s.last.Unchecked = sum.Objects, sum.Bytes, sum.Damaged, sum.Unchecked
 }
