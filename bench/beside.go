@@ -17,7 +17,7 @@ import (
 	"github.com/stocktake/stocktake/bench/peers"
 )
 
-// besideCommand measures what a run takes from the API, both at full load.
+// besideCommand measures how much a run slows the API down, both at full load.
 func besideCommand(ctx context.Context, args []string) error {
 	b := besideBench{measurement: newMeasurement("beside", "folder for the store, which is removed in the end")}
 	objects := set(b.flags, "objects", "10000000", "objects in the bucket of the runs", atLeast(1))
@@ -104,7 +104,7 @@ func (b *besideBench) press(ctx context.Context) (p pressed, err error) {
 	return p, err
 }
 
-// pressWithRuns does it while one run after another goes on.
+// pressWithRuns does the same while one run follows another.
 func (b *besideBench) pressWithRuns(ctx context.Context) (p pressed, runs int, took time.Duration, err error) {
 	var g errgroup.Group
 	var stop atomic.Bool

@@ -34,9 +34,9 @@ type execution struct {
 	rows   int
 }
 
-// measure has the entrants go in turn, so that what else the machine does at a
-// time is shared by all. Each begins with a disk that is idle: what the one before
-// it wrote and did not sync is not written beside it.
+// measure runs the entrants in turn, so that what else the machine does at a
+// time is shared by all. Each begins with an idle disk, so that unsynced data of
+// the one before is not written while it is measured.
 func (c *contest) measure(ctx context.Context, entrants ...*entrant) error {
 	c.found = append(c.found, entrants...)
 	for range c.rounds {
@@ -78,7 +78,7 @@ func (c *contest) compare() {
 	}
 }
 
-// makeRun is a run of all columns on a server, as an entrant.
+// makeRun makes a run of all columns on a server, as an entrant.
 func makeRun(ctx context.Context, s *lakeServer) (execution, error) {
 	run, err := s.inventory(ctx)
 	return execution{took: run.took, cpu: run.used.CPU, stored: run.Written, rows: int(run.Matched)}, err

@@ -63,11 +63,11 @@ func (d *duckdb) load(ctx context.Context, rows string) (err error) {
 	return err
 }
 
-// ways are COPY TO as the manual has it, on two threads and on one, where one
-// thread compresses whatever the number, at level 6, since DuckDB offers no
-// other; a file for each thread, which compresses on both but loses the order
-// of the rows; and two statements at once, of half of the rows each, into a
-// gzip -1 each, which is the work that PostgreSQL does.
+// ways returns the measured statements: COPY TO as the manual has it, on two
+// threads and on one, where one thread compresses whatever the number, at level
+// 6, since DuckDB offers no other; a file for each thread, which compresses on
+// both but loses the order of the rows; and two statements at once, of half of
+// the rows each, into a gzip -1 each, which is the work that PostgreSQL does.
 func (d *duckdb) ways() []*way {
 	var ways []*way
 	for _, w := range []struct {

@@ -12,14 +12,14 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// exportsCommand measures a run beside the exports of databases that hold the
-// same rows. What is held against what, and why:
+// exportsCommand compares a run with the exports of databases that hold the same
+// rows. What is compared with what, and why:
 //
 //   - All is warm and at rest: the databases have loaded and read every row once,
-//     and the disk has what was written, before the first round. Everybody is
+//     and the disk has what was written, before the first round. Every entrant is
 //     measured in every round.
 //   - The time of a run includes its plan, its syncs, its checksums and its
-//     manifest. That of an export is the statement's; nobody asks it to sync.
+//     manifest. That of an export is the statement's; no sync is requested.
 //   - The databases hold what the report says, a key escaped and a hash as text,
 //     which spares them the work that formatting these takes us.
 //   - PostgreSQL and DuckDB are each measured the way that their manuals have it,
@@ -45,7 +45,7 @@ type exportsBench struct{ contest }
 // run starts the databases, which would fail at once if they did at all, then
 // fills them and measures.
 func (b *exportsBench) run(ctx context.Context, postgresBin string, withDuckDB bool) (err error) {
-	if err := os.Chmod(b.work, 0o755); err != nil { // PostgreSQL may run as somebody else
+	if err := os.Chmod(b.work, 0o755); err != nil { // PostgreSQL may run as another user
 		return err
 	}
 	var databases []database
@@ -108,7 +108,7 @@ type way struct {
 	single bool // of one session or thread: held against a run of one worker too
 }
 
-// ours are runs of as many workers as there are cores, and of one. Each has a
+// ours returns runs of as many workers as there are cores, and of one. Each has a
 // server of its own, whose start is not measured.
 func (b *exportsBench) ours(lake *lakeStore) (all, one *entrant) {
 	onServer := func(args ...string) func(ctx context.Context) (execution, error) {
@@ -162,7 +162,7 @@ func keepRows(ctx context.Context, lake *lakeStore, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := f.Chmod(0o644); err != nil { // PostgreSQL may read it as somebody else
+	if err := f.Chmod(0o644); err != nil { // PostgreSQL may read it as another user
 		return err
 	}
 	return s.eachShard(ctx, run.Destination, run.Manifest, func(stored io.Reader) error {

@@ -20,8 +20,8 @@ func parse(flags *flag.FlagSet, args []string) error {
 	return nil
 }
 
-// shown is the command line of a result: without the flags that name folders
-// of the machine.
+// shown returns the command line that a result states, without the flags that
+// name folders of the machine.
 func shown(flags *flag.FlagSet) []string {
 	args := []string{flags.Name()}
 	flags.Visit(func(f *flag.Flag) {

@@ -112,7 +112,8 @@ func (s *lakeServer) inventory(ctx context.Context) (i inventory, err error) {
 	return i, succeeded(i.Run, s.lake.objects)
 }
 
-// succeeded is the error of a run that has not, or not with so many objects.
+// succeeded returns an error if a run has not succeeded, or has not listed so many
+// objects.
 func succeeded(run stocktake.Run, objects int) error {
 	if run.State != stocktake.Succeeded || run.Matched != int64(objects) {
 		return fmt.Errorf("run %s with %d of %d objects: %s", run.State, run.Matched, objects, run.Reason)

@@ -1,15 +1,15 @@
 // Bench measures stocktake as a user would: the real binary, on folders seeded
-// with as many objects as asked for, beside others doing the same work.
+// with as many objects as asked for, compared with others doing the same work.
 //
 //	go run . seed -data DIR -objects N    a store with N objects, in seconds
 //	go run . run -objects N               a report of N objects against its own compressor
 //	go run . parts                        each part of a run by itself, and the whole
 //	go run . flat                         memory and cost per object from 10^6 to 10^8 objects
-//	go run . beside                       the API with and without runs beside it
+//	go run . beside                       the API with and without runs at the same time
 //	go run . service                      the inventory service: 10,000 configurations, its API, put to manifest
-//	go run . exports                      a run beside exports of databases
-//	go run . listers                      a run beside tools that list a bucket
-//	go run . objects                      PUT, GET and LIST, beside versitygw and MinIO
+//	go run . exports                      a run compared with exports of databases
+//	go run . listers                      a run compared with tools that list a bucket
+//	go run . objects                      PUT, GET and LIST, compared with versitygw and MinIO
 //
 // What a command finds goes to results/, ratios first. Two figures belong
 // together only if they stand in one file.
@@ -36,9 +36,9 @@ var commands = []command{
 	{"flat", "memory and cost per object from 10^6 to 10^8 objects", flatCommand},
 	{"beside", "the API with and without runs", besideCommand},
 	{"service", "the inventory service: many configurations, its API, put to manifest", serviceCommand},
-	{"exports", "a run beside exports of databases", exportsCommand},
-	{"listers", "a run beside tools that list a bucket", listersCommand},
-	{"objects", "PUT, GET and LIST, beside other object stores", objectsCommand},
+	{"exports", "a run compared with exports of databases", exportsCommand},
+	{"listers", "a run compared with tools that list a bucket", listersCommand},
+	{"objects", "PUT, GET and LIST, compared with other object stores", objectsCommand},
 }
 
 func main() {

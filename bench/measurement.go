@@ -27,8 +27,8 @@ type measurement struct {
 	binary    string // of stocktake, once it is built
 }
 
-// newMeasurement is that of the command so named; dir says what its folder is
-// for.
+// newMeasurement returns the measurement of the command of that name; dir says
+// what its folder is for.
 func newMeasurement(command, dir string) *measurement {
 	m := &measurement{flags: flag.NewFlagSet(command, flag.ContinueOnError)}
 	m.flags.StringVar(&m.dir, "dir", os.TempDir(), dir)
@@ -86,7 +86,7 @@ func (m *measurement) build(ctx context.Context) (string, error) {
 	return binary, nil
 }
 
-// data is the folder of the store that is measured.
+// data returns the folder of the store that is measured.
 func (m *measurement) data() string { return filepath.Join(m.work, "data") }
 
 // add adds a line to the results and shows it.

@@ -163,7 +163,7 @@ func (b *objectsBench) list(ctx context.Context, s *peers.Server) error {
 	return nil
 }
 
-// lastKey is the last key of a page of a listing whose keys need no escape.
+// lastKey returns the last key of a page of a listing whose keys need no escape.
 func lastKey(page []byte) string {
 	i := bytes.LastIndex(page, []byte("<Key>")) + len("<Key>")
 	return string(page[i : i+bytes.IndexByte(page[i:], '<')])

@@ -19,7 +19,7 @@ import (
 )
 
 // partsCommand measures each part of a run by itself, on one goroutine, and the
-// whole beside its compressor, all in one process. Time is that of the
+// whole next to its compressor, all in one process. Time is that of the
 // processor, user and system, so that a busy machine disturbs it less.
 func partsCommand(ctx context.Context, args []string) error {
 	b := partsBench{measurement: newMeasurement("parts", "folder for the store, which is removed in the end"), samples: map[string][]sample{}}

@@ -118,18 +118,19 @@ func (p *postgres) load(ctx context.Context, rows string) error {
 // processes as it does not split COPY of a table.
 const everything = "SELECT * FROM rows"
 
-// inParallel has a query read by two processes beside the one that formats its
-// rows, small as the table may be.
+// inParallel makes two processes read for a query, in addition to the one that
+// formats its rows, even if the table is small.
 var inParallel = []string{
 	"SET max_parallel_workers_per_gather = 2", "SET parallel_leader_participation = off",
 	"SET parallel_setup_cost = 0", "SET parallel_tuple_cost = 0", "SET min_parallel_table_scan_size = 0",
 }
 
-// ways are COPY TO PROGRAM with GNU gzip at level 1: as its manual has it, which
-// keeps one process busy with formatting and one with compressing; of a query
-// that is read in parallel, which helps little, since one process still formats
-// and one compresses; and two at once, of half of the table's pages each, which
-// has work for both cores to the end and is the fastest.
+// ways returns the measured statements: COPY TO PROGRAM with GNU gzip at level
+// 1, as its manual has it, which keeps one process busy with formatting and one
+// with compressing; of a query that is read in parallel, which helps little,
+// since one process still formats and one compresses; and two at once, of half
+// of the table's pages each, which has work for both cores to the end and is
+// the fastest.
 func (p *postgres) ways() []*way {
 	out := func(i int) string { return filepath.Join(p.dir, fmt.Sprintf("rows-%d.csv.gz", i)) }
 	copyTo := func(what string, i int) string {
@@ -212,7 +213,7 @@ func (p *postgres) command(ctx context.Context, name string, args ...string) *ex
 	return cmd
 }
 
-// quoted is s as a string of SQL.
+// quoted returns s as an SQL string literal.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // output runs a command and returns what it printed; its error carries what the

@@ -64,7 +64,7 @@ func (b *runBench) measure(ctx context.Context, s *lakeServer, count int) error 
 	return nil
 }
 
-// A pair is one run beside its compressor alone: time and CPU time of the
+// A pair compares one run with its compressor alone: time and CPU time of the
 // compressor over those of the run, and size of the report over that of the
 // compressor's output.
 type pair struct{ time, cpu, size float64 }

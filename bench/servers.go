@@ -19,7 +19,7 @@ func toolsFlag(flags *flag.FlagSet) *string {
 	return flags.String("tools", "../.tools/peers", "folder for the binaries of others, which stay")
 }
 
-// install builds the servers; Stocktake is built anew, the others once.
+// install builds the servers: Stocktake each time, the others once.
 func (m *measurement) install(ctx context.Context, all []peers.Peer, tools string) ([]string, error) {
 	binaries := make([]string, len(all))
 	for i, p := range all {
@@ -55,8 +55,8 @@ func installOther(ctx context.Context, name, tools string, install func(ctx cont
 	return install(ctx, tools)
 }
 
-// fillLimit is far longer than filling takes: a server that does not come to an
-// end is not waited for without one.
+// fillLimit is far longer than filling takes. It bounds the wait for a server that
+// hangs.
 const fillLimit = 12 * time.Hour
 
 // fill makes a bucket with so many objects of no bytes.

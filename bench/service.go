@@ -29,13 +29,13 @@ type serviceSize struct {
 	configurations int           // enabled, in all
 	maxRuns        int           // what stocktake serve is told
 	nights         int           // days that the clock is moved ahead by
-	objects        int           // of the bucket whose runs the API is measured beside
-	requests       int           // of each kind, idle and beside runs
+	objects        int           // of the bucket that runs while the API is measured
+	requests       int           // of each kind, idle and during runs
 	reports        int           // from put to manifest
 	idle           time.Duration // watched for what the scheduler costs
 }
 
-// buckets is how many buckets the configurations need.
+// buckets returns how many buckets the configurations need.
 func (s *serviceSize) buckets() int { return (s.configurations + crowdOf - 1) / crowdOf }
 
 // crowd names the bucket and the id of configuration i.
@@ -44,7 +44,7 @@ func crowd(i int) (bucket, id string) {
 }
 
 // serviceCommand measures the inventory service: many configurations, the
-// nights at which all fall due at once, its API beside runs, and the time from
+// nights at which all fall due at once, its API during runs, and the time from
 // put to manifest.
 func serviceCommand(ctx context.Context, args []string) error {
 	b := serviceBench{measurement: newMeasurement("service", "folder for the store, which is removed in the end")}
@@ -88,8 +88,8 @@ type serviceBench struct {
 	goals       goals
 }
 
-// measure seeds the store and goes through the parts. The server is started
-// anew where a figure must not depend on what was before.
+// measure seeds the store and measures part after part. The server is restarted
+// where a figure must not depend on what was before.
 func (b *serviceBench) measure(ctx context.Context) error {
 	if err := b.seed(ctx); err != nil {
 		return err
@@ -143,7 +143,7 @@ func (b *serviceBench) seed(ctx context.Context) error {
 }
 
 // start starts a server whose clock can be moved, and at whose hour of the day
-// nothing happens by itself while the benchmark goes on.
+// nothing is scheduled while the benchmark lasts.
 func (b *serviceBench) start(ctx context.Context) (err error) {
 	far := time.Now().UTC().Add(12 * time.Hour).Hour()
 	args := []string{"--max-runs", fmt.Sprint(b.maxRuns), "--clock-control", "--schedule-zone", "UTC+0", "--schedule-hour", fmt.Sprint(far)}
@@ -166,7 +166,7 @@ func (b *serviceBench) stop() error {
 
 // restart ends the server and starts it twice. The first start finds every
 // configuration due at another time than the clock says, which is the machine's
-// again, and plans it anew; the second is a usual one.
+// again, and plans them again; the second is a usual one.
 func (b *serviceBench) restart(ctx context.Context) error {
 	for _, name := range []string{"planned-anew", "as-it-was"} {
 		if err := b.stop(); err != nil {
@@ -186,7 +186,7 @@ func (b *serviceBench) restart(ctx context.Context) error {
 	return nil
 }
 
-// inventoryOf is a configuration whose reports go to the usual bucket.
+// inventoryOf returns a configuration whose reports go to the usual bucket.
 func inventoryOf(id string, enabled bool, frequency stocktake.Frequency) stocktake.InventoryConfiguration {
 	return stocktake.InventoryConfiguration{
 		ID: id, IsEnabled: enabled, Schedule: stocktake.Schedule{Frequency: frequency},

@@ -73,11 +73,11 @@ func (b *serviceBench) end(ctx context.Context, bucket, id string) (stocktake.Ru
 }
 
 // lakeRuns is how many configurations of the large bucket are run again and
-// again: so many that some go at any time.
+// again: so many that some are running at any time.
 const lakeRuns = 4
 
 // apiBesideRuns measures the requests of the inventory API with nothing else to
-// do, and while runs of the large bucket go on without a pause.
+// do, and while runs of the large bucket follow one another without a pause.
 func (b *serviceBench) apiBesideRuns(ctx context.Context) error {
 	if _, err := b.api(ctx, "warm"); err != nil {
 		return err
@@ -126,7 +126,7 @@ func (b *serviceBench) addLatency(op, when string, o load.Outcome) {
 	b.add(fmt.Sprintf("%s/%s", op, when), o.Took/time.Duration(o.Requests), p50(o), p99(o))
 }
 
-// besideOne is api once a run goes.
+// besideOne waits until a run is in progress and returns the results of api.
 func (b *serviceBench) besideOne(ctx context.Context) ([]load.Outcome, error) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

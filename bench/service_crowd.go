@@ -90,7 +90,7 @@ func (b *serviceBench) listAll(ctx context.Context) error {
 	return nil
 }
 
-// pagesOf is how many pages n configurations are listed on.
+// pagesOf returns how many pages n configurations are listed on.
 func pagesOf(n int) int { return (n + stocktake.InventoryPageSize - 1) / stocktake.InventoryPageSize }
 
 // afterNights is what the parts after the nights need of the time.

@@ -8,7 +8,7 @@ import (
 	"github.com/stocktake/stocktake/bench/measure"
 )
 
-// goals are what a benchmark found beside what it should have found.
+// goals compare what a benchmark found with what it should have found.
 type goals []goal
 
 type goal struct {
@@ -31,7 +31,7 @@ func (g *goals) state(what string, value float64, unit, says string) {
 
 func (g goal) met() bool { return g.value < g.below }
 
-// verdict is the goal and whether it is met, in words.
+// verdict returns the goal and whether it is met, in words.
 func (g goal) verdict() string {
 	switch {
 	case g.below == 0:
@@ -50,7 +50,7 @@ func figure(v float64, unit string) string {
 	return strings.TrimSpace(s + " " + unit)
 }
 
-// ratios are the figures that have a goal, over it: less than 1 meets it.
+// ratios returns the figures that have a goal, over it: less than 1 meets it.
 func (g goals) ratios() (all []measure.Ratio) {
 	for _, g := range g {
 		if g.below > 0 {
@@ -63,7 +63,7 @@ func (g goals) ratios() (all []measure.Ratio) {
 	return all
 }
 
-// table is all of them for people.
+// table returns all of them for people.
 func (g goals) table() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

@@ -10,7 +10,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// history is what a configuration should have of first run and nights.
+// history returns the runs that a configuration should have: the first and one a
+// night.
 func history(i, each int) (runs []stocktake.Run) {
 	for n := range each {
 		r := stocktake.Run{

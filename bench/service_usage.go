@@ -12,9 +12,9 @@ import (
 	"github.com/stocktake/stocktake/bench/measure"
 )
 
-// usage is what the server has used; anew makes its peak of memory begin now.
-func (b *serviceBench) usage(anew bool) (measure.Usage, error) {
-	if anew {
+// usage returns what the server has used; fresh resets its peak of memory.
+func (b *serviceBench) usage(fresh bool) (measure.Usage, error) {
+	if fresh {
 		if err := measure.ResetPeak(b.cli.server.PID()); err != nil {
 			return measure.Usage{}, err
 		}
@@ -22,7 +22,7 @@ func (b *serviceBench) usage(anew bool) (measure.Usage, error) {
 	return measure.Of(b.cli.server.PID())
 }
 
-// resident is the memory of the server that is resident now.
+// resident returns the memory of the server that is resident now.
 func (b *serviceBench) resident() (measure.Figure, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", b.cli.server.PID()))
 	if err != nil {
@@ -50,7 +50,7 @@ const (
 	quietPatience = 15 * time.Second
 )
 
-// watch gives the CPU time that the server would use in an hour of having
+// watch returns the CPU time that the server would use in an hour of having
 // nothing to do, from b.idle of it.
 func (b *serviceBench) watch(ctx context.Context, name string) (hour time.Duration, err error) {
 	for end := time.Now().Add(quietPatience); time.Now().Before(end); {
@@ -75,7 +75,7 @@ func (b *serviceBench) watch(ctx context.Context, name string) (hour time.Durati
 	return hour, nil
 }
 
-// during gives the CPU time that the server uses in d.
+// during returns the CPU time that the server uses in d.
 func (b *serviceBench) during(ctx context.Context, d time.Duration) (time.Duration, error) {
 	before, err := threadTime(b.cli.server.PID())
 	if err != nil {
@@ -90,10 +90,10 @@ func (b *serviceBench) during(ctx context.Context, d time.Duration) (time.Durati
 	return after - before, err
 }
 
-// threadTime is the CPU time of the threads that a process has. Unlike that of
-// [measure.Of] it is not counted in hundredths of a second, of which an idle
-// server uses less than one; a thread that ends takes its time with it, but
-// those of Go's scheduler stay.
+// threadTime returns the CPU time of the threads that a process has. Unlike
+// that of [measure.Of] it is not counted in hundredths of a second: an idle server
+// uses less than one. The time of a thread that ends is lost, but the threads of
+// Go's scheduler stay.
 //
 // Source: Linux, Documentation/scheduler/sched-stats.rst.
 func threadTime(pid int) (sum time.Duration, err error) {

@@ -35,7 +35,7 @@ func (c cli) run(ctx context.Context, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// client is the official SDK's client of the server.
+// client returns the official SDK's client of the server.
 func (c cli) client() *oss.Client {
 	return oss.NewClient(oss.LoadDefaultConfig().
 		WithCredentialsProvider(credentials.NewStaticCredentialsProvider(testserver.AccessKeyID, testserver.AccessKeySecret)).

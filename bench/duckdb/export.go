@@ -149,7 +149,7 @@ func (d *database) half(ctx context.Context, i int, query string) (int64, error)
 	return n, err
 }
 
-// size is how many bytes the files in a folder have, or the file that path
+// size returns how many bytes the files in a folder have, or the file that path
 // names.
 func size(path string) (sum int64, err error) {
 	err = filepath.WalkDir(path, func(_ string, e fs.DirEntry, err error) error {
@@ -165,10 +165,10 @@ func size(path string) (sum int64, err error) {
 	return sum, err
 }
 
-// quoted is s as a string of SQL.
+// quoted returns s as an SQL string literal.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// processor is the processor time of this process and of those it has waited
+// processor returns the processor time of this process and of those it has waited
 // for.
 func processor() (sum time.Duration) {
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// rowsFile is a file of n rows as a report has them.
+// rowsFile returns a file of n rows as a report has them.
 func rowsFile(t *testing.T, n int) string {
 	t.Helper()
 	var b bytes.Buffer

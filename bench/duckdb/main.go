@@ -8,7 +8,7 @@
 // names of ways, one a line, and for each prints the seconds that the export
 // took, by the clock and of the processor, the bytes that it wrote and the rows.
 //
-// It is a module of its own so that nobody else waits for linking DuckDB.
+// It is a module of its own so that other builds do not have to link DuckDB.
 package main
 
 import (

@@ -1,6 +1,6 @@
 // Package lake makes the objects that benchmarks run over: a data lake of log
-// files, the kind of bucket that has inventories because nobody can list it by
-// hand. It is the same at every run, so that figures can be compared.
+// files, the kind of bucket that needs inventories because it is too large to
+// list by hand. It is the same at every run, so that figures can be compared.
 package lake
 
 import (
@@ -35,7 +35,7 @@ var start = time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC)
 //
 // sizes from 1 byte to 1 GiB, most small; four in five Standard, one in ten
 // uploaded in parts, one in twenty tagged. Their MD5 and Tags are overwritten when
-// the loop goes on.
+// the loop continues.
 func Objects(n int) iter.Seq[object.Info] {
 	return func(yield func(object.Info) bool) {
 		var (
@@ -94,7 +94,7 @@ func appendKey(dst []byte, i int) []byte {
 	return append(dst, ".log.gz"...)
 }
 
-// written is the beginning of the hour that object i's key names.
+// written returns the beginning of the hour that object i's key names.
 func written(i int) time.Time {
 	return start.Add(time.Duration(i/parts%(hours*days)) * time.Hour)
 }

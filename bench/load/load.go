@@ -26,7 +26,7 @@ type Outcome struct {
 	P50, P99 time.Duration // of one request
 }
 
-// PerSecond is the requests answered in a second.
+// PerSecond returns the number of requests answered per second.
 func (o Outcome) PerSecond() float64 { return float64(o.Requests) / o.Took.Seconds() }
 
 // Run calls do from each client again and again, with the number of the

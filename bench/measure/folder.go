@@ -23,8 +23,8 @@ func Writable(dir string) error {
 
 // Settle returns when the disk has all that was written to the file system of
 // dir until now, and the system has the memory that this process does not need
-// any more. What seeds a store leaves gigabytes of both, whose write-back and
-// release would go on beside the first thing that is measured.
+// any more. Seeding a store leaves gigabytes of both, whose write-back and release
+// would otherwise disturb the first measurement.
 func Settle(dir string) (err error) {
 	debug.FreeOSMemory()
 	f, err := os.Open(dir)

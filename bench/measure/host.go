@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// A Host is what a figure depends on beside the code. It names neither the
+// A Host is what a figure depends on besides the code. It names neither the
 // machine nor any path on it.
 type Host struct {
 	CPU    string // model, as the kernel has it
@@ -32,7 +32,7 @@ type Disk struct {
 	Sync50, Sync99 time.Duration // 4 KiB appended and synced, of 200
 }
 
-// Class is a short name of the kind of host, for file names.
+// Class returns a short name of the kind of host, for file names.
 func (h Host) Class() string {
 	return fmt.Sprintf("%dcpu-%s-%s", h.CPUs, runtime.GOOS, runtime.GOARCH)
 }
@@ -62,7 +62,7 @@ func ThisHost(ctx context.Context, dir, source string) (Host, error) {
 	return h, err
 }
 
-// commit is the hash of the tree's commit.
+// commit returns the hash of the tree's commit.
 func commit(ctx context.Context, source string) (string, error) {
 	hash, err := exec.CommandContext(ctx, "git", "-C", source, "rev-parse", "--short", "HEAD").Output()
 	if err != nil {

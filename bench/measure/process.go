@@ -75,7 +75,7 @@ func cpuTime(stat []byte) (time.Duration, error) {
 	return time.Duration(ticks) * (time.Second / userHz), nil
 }
 
-// Self is the processor time that this process has used, user and system, of
+// Self returns the processor time that this process has used, user and system, of
 // all its threads.
 func Self() (time.Duration, error) {
 	var u syscall.Rusage

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A Ratio is a figure of ours over one of somebody else, or the reverse, both
-// from one run on one machine: what can be quoted.
+// A Ratio is one of our figures divided by another program's, or the reverse, both
+// from one run on one machine. Ratios are what can be quoted.
 type Ratio struct {
 	Name  string
 	Value float64
@@ -42,7 +42,7 @@ type Results struct {
 	Lines  []Result
 }
 
-// Text is the file of r: ratios first, then the host, then every figure.
+// Text returns the file of r: ratios first, then the host, then every figure.
 func (r *Results) Text() []byte {
 	var b bytes.Buffer
 	for _, ratio := range r.Ratios {
@@ -87,7 +87,7 @@ func (r *Results) Save(dir, name string) (string, error) {
 	return path, os.WriteFile(path, r.Text(), 0o644)
 }
 
-// Median is the middle of values, of which there is at least one.
+// Median returns the middle of values, which must not be empty.
 func Median[T ~int64 | ~float64](values []T) T {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[len(sorted)/2]

@@ -32,12 +32,12 @@ func (l Lister) Install(ctx context.Context, dir string) (string, error) {
 	return Peer{Name: l.Name, module: l.module}.Install(ctx, dir)
 }
 
-// Shown is what a person would type, without the bucket.
+// Shown returns the command as a person would type it, without the bucket.
 func (l Lister) Shown() string {
 	return l.Name + " " + strings.Join(l.args[:len(l.args)-1], " ")
 }
 
-// List is the command that lists a bucket of s and prints it.
+// List returns the command that lists a bucket of s and prints it.
 func (l Lister) List(ctx context.Context, binary string, s *Server, bucket, work string) (*exec.Cmd, error) {
 	u, err := url.Parse(s.base)
 	if err != nil {

@@ -6,8 +6,7 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// Of is a running Stocktake as a Server, whose end remains the caller's to
-// bring about.
+// Of returns a running Stocktake as a Server. The caller still has to stop it.
 func Of(server *testserver.Server) *Server {
 	return &Server{
 		Peer: All[0], base: server.URL(), pid: server.PID(),

@@ -30,7 +30,7 @@ type Peer struct {
 	// module is what `go install` makes the server of, at a fixed version; empty
 	// for Stocktake.
 	module string
-	// command gives the arguments and the environment of the server.
+	// command returns the arguments and the environment of the server.
 	command func(addr, dir string) (args, env []string)
 	sign    func(r *http.Request, bucket, key string) error
 }
@@ -59,7 +59,7 @@ var All = []Peer{
 	},
 }
 
-// Named gives the peers of a comma-separated list.
+// Named returns the peers of a comma-separated list.
 func Named(list string) ([]Peer, error) {
 	var named []Peer
 	for name := range strings.SplitSeq(list, ",") {
@@ -192,7 +192,7 @@ func (s *Server) Stop() error {
 	return s.stop()
 }
 
-// PID is the id of the server's process.
+// PID returns the id of the server's process.
 func (s *Server) PID() int { return s.pid }
 
 // Do sends one request and copies the body of the answer to w; nil drops it.
