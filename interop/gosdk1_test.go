@@ -95,7 +95,7 @@ func runGoSDK1(t *testing.T, suites []string) {
 	found := make([][]score.Result, len(suites))
 	var group sync.WaitGroup
 	for i, name := range suites {
-		// Tests read ../sample and remove files beside them.
+		// Tests read ../sample and remove files next to it.
 		dir := filepath.Join(t.TempDir(), name)
 		if err := os.CopyFS(dir, os.DirFS(os.Getenv(envSources))); err != nil {
 			t.Fatal(err)

@@ -143,7 +143,7 @@ func tabulate(t *testing.T, name, title string, columns []string, results []scor
 	}
 }
 
-// client is the official SDK's client of the server on the stage.
+// client returns the official SDK's client of the server on the stage.
 func client() *oss.Client {
 	return oss.NewClient(oss.LoadDefaultConfig().
 		WithCredentialsProvider(credentials.NewStaticCredentialsProvider(testserver.AccessKeyID, testserver.AccessKeySecret)).

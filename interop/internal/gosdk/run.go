@@ -31,7 +31,7 @@ type Result struct {
 	Output  string // all that it printed
 }
 
-// Env is what the suite wants to know, beside the credentials of testserver.
+// Env is what the suite has to know besides the credentials of testserver.
 type Env struct {
 	Endpoint, Region           string
 	AccessKeyID, Secret        string

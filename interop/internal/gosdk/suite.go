@@ -28,7 +28,7 @@ func Compile(ctx context.Context, path string) error {
 	return nil
 }
 
-// Version is the SDK's version in go.mod, and dir where its sources lie.
+// Version returns the SDK's version in go.mod, and dir where its sources lie.
 func Version(ctx context.Context) (version, dir string, err error) {
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}} {{.Dir}}", Module)

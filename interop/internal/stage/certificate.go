@@ -18,7 +18,7 @@ import (
 // SSL_CERT_FILE, Node: NODE_EXTRA_CA_CERTS) trusts the server that shows it.
 func CertFile() string { return filepath.Join(os.Getenv(mark), "cert.pem") }
 
-// KeyFile is the key of [CertFile].
+// KeyFile returns the key of [CertFile].
 func KeyFile() string { return filepath.Join(os.Getenv(mark), "key.pem") }
 
 // makeCertificate writes a fresh self-signed certificate to dir.

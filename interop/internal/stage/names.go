@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// address is where name leads on the stage; false if it leads nowhere.
+// address returns where name leads on the stage; false if it leads nowhere.
 func address(name string) (netip.Addr, bool) {
 	switch name = strings.TrimSuffix(strings.ToLower(name), "."); {
 	case strings.HasSuffix(name, ".aliyuncs.com"):

@@ -1,9 +1,9 @@
-// Package stage gives a test an internet of its own: a network namespace in
+// Package stage provides a test with an internet of its own: a network namespace in
 // which *.aliyuncs.com and a few other names lead to this process and nothing
 // leads outside. Clients of OSS then run against a local server unchanged, with
 // the host names, ports and TLS that they have in production.
 //
-// It is a Linux kernel's doing, and needs root or unprivileged user namespaces.
+// It works on Linux only, and needs root or unprivileged user namespaces.
 package stage
 
 import (
@@ -94,7 +94,7 @@ func set(dir string) error {
 	if err := os.WriteFile(conf, []byte("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"), 0o644); err != nil {
 		return err
 	}
-	// In this mount namespace only: nobody outside sees it.
+	// In this mount namespace only: it is not visible outside.
 	if err := unix.Mount(conf, "/etc/resolv.conf", "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("bind /etc/resolv.conf: %w", err)
 	}

@@ -62,7 +62,7 @@ func isStatus(s string) bool {
 	return false
 }
 
-// testName is the name in "file:line: Suite.Test\t0.1s" or "file:line:
+// testName returns the name in "file:line: Suite.Test\t0.1s" or "file:line:
 // Suite.Test (reason)"; empty if the line is none of these.
 func testName(rest string) string {
 	_, name, ok := strings.Cut(rest, ": ")
