@@ -184,7 +184,7 @@ func TestAgreement(t *testing.T) {
 	}
 }
 
-// firstSeed is a random seed, or the one to try again.
+// firstSeed returns a random seed, or the one to try again.
 func firstSeed(t *testing.T) uint64 {
 	t.Helper()
 	v := os.Getenv(seedVariable)

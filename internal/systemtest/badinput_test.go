@@ -24,7 +24,8 @@ type blunder struct {
 	code   string // empty: net/http refuses it before it is a request
 }
 
-// blunders are all of them. upload is the id of an upload of the key "parts".
+// blunders returns all bad requests. upload is the id of an upload of the key
+// "parts".
 func (p *port) blunders(upload string) (list []blunder) {
 	add := func(name, said string, end ending, status int, code string) {
 		list = append(list, blunder{name, said, end, status, code})
@@ -114,7 +115,7 @@ func (p *port) blunders(upload string) (list []blunder) {
 	return append(list, p.badDocuments(upload)...)
 }
 
-// badNumbers are parameters and headers outside of their ranges.
+// badNumbers returns parameters and headers outside of their ranges.
 func (p *port) badNumbers(upload string) (list []blunder) {
 	send := func(q *request, status int, code string) {
 		list = append(list, blunder{fmt.Sprintf("%s %s %v %v", q.method, q.key, q.query, q.header), p.signed(q, "Content-Length: 5") + "hello", waits, status, code})
@@ -157,7 +158,7 @@ func (p *port) badNumbers(upload string) (list []blunder) {
 	return list
 }
 
-// badDocuments are bodies that are no XML, or too much of it.
+// badDocuments are bodies that are not XML, or too long.
 func (p *port) badDocuments(upload string) (list []blunder) {
 	bomb := `<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "` + strings.Repeat("a", 1000) + `">`
 	for i := range 9 {

@@ -81,7 +81,7 @@ func (c *wire) do(ctx context.Context, q *request) (answer, error) {
 	return newAnswer(q.method, res.StatusCode, res.Header, body)
 }
 
-// must is do for requests that are answered with success.
+// must sends a request as do does and fails the test unless it succeeds.
 func (c *wire) must(t *testing.T, q *request) answer {
 	t.Helper()
 	a, err := c.do(t.Context(), q)

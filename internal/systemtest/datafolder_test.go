@@ -64,7 +64,7 @@ func TestDataFolderOpens(t *testing.T) {
 	}
 }
 
-// work uses what the folder holds: the append goes on, the upload is completed,
+// work uses what the folder holds: the append continues, the upload is completed,
 // the keys encrypt, and a configuration makes a report.
 func (f *folder) work() {
 	f.t.Helper()

@@ -72,7 +72,7 @@ func (f *folder) ask(q *request) answer {
 	return a
 }
 
-// must is ask for requests that are answered with success.
+// must sends a request as ask does and fails the test unless it succeeds.
 func (f *folder) must(q *request) answer {
 	f.t.Helper()
 	a := f.ask(q)

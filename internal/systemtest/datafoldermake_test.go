@@ -65,7 +65,7 @@ func TestMakeDataFolder(t *testing.T) {
 	check(t, os.WriteFile(fixture+".txt", []byte(dump), 0o644))
 }
 
-// content is size bytes that compress well, other ones for each n.
+// content returns size bytes that compress well, other ones for each n.
 func content(n, size int) []byte {
 	var b []byte
 	for i := 0; len(b) < size; i++ {
@@ -74,7 +74,7 @@ func content(n, size int) []byte {
 	return b[:size]
 }
 
-// partContent is the part n, from 0, of all uploads.
+// partContent returns the part n, from 0, of all uploads.
 func partContent(n int) []byte { return content(2+n, []int{102_400, 1000}[n]) }
 
 // unfinishedRuns counts them in the catalog of a server that was killed, which
@@ -256,7 +256,7 @@ func (f *folder) takeInventories() {
 		if strings.Count(f.command("notice", "list"), "410 Gone") == 7 {
 			return
 		}
-		time.Sleep(50 * time.Millisecond) // another process gives the notices up
+		time.Sleep(50 * time.Millisecond) // another process stops sending the notices
 	}
 	f.t.Fatal("the notices were not given up")
 }

@@ -38,7 +38,7 @@ var (
 	other = signature.Credentials{ID: "other-key", Secret: "other-secret"}
 )
 
-// rounds is how much a test does: n, or what the environment variable says.
+// rounds returns how much a test does: n, or what the environment variable says.
 func rounds(t *testing.T, variable string, n int) int {
 	t.Helper()
 	v := os.Getenv(variable)
@@ -106,7 +106,7 @@ func newHouse(t testing.TB, o houseOptions) *house {
 	return h
 }
 
-// restart ends the server and starts it anew.
+// restart ends the server and starts it again.
 func (h *house) restart(ctx context.Context) error {
 	h.close()
 	return h.open(ctx, slog.New(slog.DiscardHandler))
@@ -176,7 +176,7 @@ type noInventories struct{ ossapi.Inventories }
 
 func (noInventories) BucketDeleted(context.Context, string) error { return nil }
 
-// keyring gives the store the keys it asks for, as cmd/stocktake does.
+// keyring passes the store the keys it asks for, as cmd/stocktake does.
 type keyring struct{ keys *kms.Keys }
 
 func (k keyring) Wrap(ctx context.Context, owner string, e object.Encryption, dataKey []byte) (object.Encryption, []byte, error) {

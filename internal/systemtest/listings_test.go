@@ -104,8 +104,8 @@ func (w *world) listing(b *bucket, kind, prefix, delimiter, after string, limit 
 	w.equal(fmt.Sprintf("%s of %q by %q after %q", kind, prefix, delimiter, after), want, got)
 }
 
-// items are what a page holds, in order: entries and common prefixes come apart
-// but count as one sequence.
+// items returns what a page holds, in order: entries and common prefixes come
+// apart but count as one sequence.
 func (w *world) items(p *page, encoded bool, kind string) (list []item) {
 	w.t.Helper()
 	for i := range p.Entries {
@@ -337,7 +337,7 @@ func (w *world) stat() {
 		[]string{info.Bucket.Name, info.Bucket.Versioning, info.Bucket.Grant, info.Bucket.Algorithm, info.Bucket.Data})
 }
 
-// remake deletes a bucket and, if it was empty, makes it anew.
+// remake deletes a bucket and, if it was empty, makes it again.
 func (w *world) remake() {
 	b := w.bucket()
 	a := w.send(w.on(b, "DELETE", ""))

@@ -29,7 +29,7 @@ func newBucket(name, acl string) *bucket {
 	return &bucket{name: name, acl: acl, blocked: acl == "private", versions: map[string][]*version{}, uploads: map[string]*upload{}}
 }
 
-// attributes are what a write says beside the bytes.
+// attributes are what a write says besides the bytes.
 type attributes struct {
 	contentType, cacheControl string
 	meta                      map[string]string
@@ -71,8 +71,8 @@ func (v *version) readable(now time.Time) bool {
 	return v.class != "Archive" || !v.restoreReady.IsZero() && !now.Before(v.restoreReady) && now.Before(v.restoreExpires)
 }
 
-// current is the newest version unless that is a delete marker; nil if there is
-// none.
+// current returns the newest version unless that is a delete marker; nil if
+// there is none.
 func (b *bucket) current(key string) *version {
 	if list := b.versions[key]; len(list) > 0 && !list[0].marker {
 		return list[0]
@@ -80,7 +80,7 @@ func (b *bucket) current(key string) *version {
 	return nil
 }
 
-// shown is a version id as headers have it.
+// shown returns a version id as headers have it.
 func (b *bucket) shown(v *version) string {
 	if b.versioning == "" {
 		return ""
@@ -121,7 +121,7 @@ type refusal struct {
 	header map[string]string
 }
 
-// find is the version that a read names.
+// find returns the version that a read names.
 func (b *bucket) find(key, id string) (*version, *refusal) {
 	if id != "" {
 		v := b.byID(key, id)
@@ -162,10 +162,10 @@ type item struct {
 	Modified, Requested string
 }
 
-// xmlTime is how documents show a time: to the second.
+// xmlTime returns how documents show a time: to the second.
 func xmlTime(t time.Time) string { return t.Format("2006-01-02T15:04:05") + ".000Z" }
 
-// list is the whole of a listing from after on.
+// list returns the whole of a listing from after on.
 func (b *bucket) list(prefix, delimiter, after string, versions bool) (items []item) {
 	last := ""
 	for _, key := range slices.Sorted(maps.Keys(b.versions)) {

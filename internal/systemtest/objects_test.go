@@ -149,7 +149,7 @@ func (w *world) describes(a answer, v, data *version) {
 	w.headers(a, want)
 }
 
-// condition draws a condition on an object and gives the status with which it
+// condition draws a condition on an object and returns the status with which it
 // fails; 0 if it holds.
 func (w *world) condition(q *request, prefix, etag string, modified time.Time) int {
 	if !w.chance(4) {
@@ -235,7 +235,7 @@ func (w *world) delete() {
 	w.headers(a, w.deleted(b, q.key, id, a.header.Get("X-Oss-Version-Id")))
 }
 
-// deleted does what a delete does and gives the headers of its answer. made is
+// deleted does what a delete does and returns the headers of its answer. made is
 // the id that the server says.
 func (w *world) deleted(b *bucket, key, id, made string) map[string]string {
 	w.t.Helper()

@@ -21,7 +21,7 @@ const (
 	open   = "/nothing-to-see-here-that-is-worth-to-be-encrypted/"
 )
 
-// marked is content of a size that holds a marker all over.
+// marked returns content of a size that holds a marker all over.
 func marked(marker string, size int) []byte {
 	var b []byte
 	for len(b) < size {
@@ -31,7 +31,7 @@ func marked(marker string, size int) []byte {
 	return b[:size]
 }
 
-// filesWith are the files below dir that hold a marker.
+// filesWith returns the files below dir that hold a marker.
 func filesWith(t *testing.T, dir, marker string) (found []string) {
 	t.Helper()
 	for _, path := range filesBelow(t, dir) {

@@ -41,8 +41,8 @@ func newPort(t *testing.T) *port {
 	return &port{h, t, srv.Listener.Addr().String()}
 }
 
-// signed is a request on the wire, up to the end of its headers. more are header
-// lines that are not signed, such as those that frame the body.
+// signed returns a request on the wire, up to the end of its headers. more are
+// header lines that are not signed, such as those that frame the body.
 func (p *port) signed(q *request, more ...string) string {
 	p.t.Helper()
 	q.who, q.scheme = owner, signature.V4

@@ -34,7 +34,7 @@ func (q *request) String() string {
 	return fmt.Sprintf("%s %s %q?%v %v %d bytes", q.method, q.bucket, q.key, q.query, q.header, len(q.body))
 }
 
-// path is the percent-encoded path, with bucket unless that is in the host.
+// path returns the percent-encoded path, with bucket unless that is in the host.
 func (q *request) path() string {
 	var b strings.Builder
 	if !q.virtual {
@@ -88,7 +88,7 @@ func (q *request) build(endpoint string, now time.Time) (*http.Request, error) {
 	return r, signature.Sign(r, signature.Target{Bucket: q.bucket, Key: q.key}, q.who, region, max(q.scheme, signature.V1), now)
 }
 
-// call gives a request to the handler as net/http would.
+// call passes a request to the handler as net/http would.
 func (h *house) call(q *request, now time.Time) (answer, error) {
 	r, err := q.build("http://127.0.0.1:9000", now)
 	if err != nil {

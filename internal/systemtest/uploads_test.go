@@ -21,7 +21,7 @@ const (
 
 func sortedKeys(b *bucket) []string { return slices.Sorted(maps.Keys(b.versions)) }
 
-// minPart is the smallest part but for the last, in bytes.
+// minPart is the smallest size of a part other than the last, in bytes.
 const minPart = 100 << 10
 
 func (w *world) initiate() { w.begin(w.bucket()) }
@@ -233,7 +233,7 @@ func (w *world) completeOne(b *bucket, id, key string, u *upload) {
 	}
 }
 
-// partList draws which parts of an upload to join and sets the body. It gives
+// partList draws which parts of an upload to join and sets the body. It returns
 // the code of what is wrong with them.
 func (w *world) partList(q *request, u *upload, numbers *[]int) (code string) {
 	list := *numbers

@@ -45,7 +45,7 @@ func newWorld(t tb, h *house, clock *dial, draw func(int) int) *world {
 
 func pick[T any](w *world, list ...T) T { return list[w.draw(len(list))] }
 
-// chance is true one time in n.
+// chance returns true once in n calls on average.
 func (w *world) chance(n int) bool { return w.draw(n) == n-1 }
 
 func (w *world) bucket() *bucket { return w.buckets[w.draw(len(w.buckets))] }
@@ -64,7 +64,7 @@ func (w *world) key(b *bucket) string {
 	return w.prefix + key[:min(len(key), 1023-len(w.prefix))]
 }
 
-// versionOf is empty or the id of a version, mostly one that there is.
+// versionOf returns the id of a version, mostly one that exists, or "".
 func (w *world) versionOf(b *bucket, key string) string {
 	if !w.chance(3) {
 		return ""
@@ -243,7 +243,7 @@ func (w *world) made(a answer, b *bucket, key string, v *version) {
 	b.add(key, v)
 }
 
-// newID is the version id of what a write made.
+// newID returns the version id of what a write made.
 func (w *world) newID(a answer, b *bucket) string {
 	w.t.Helper()
 	id := a.header.Get("X-Oss-Version-Id")
@@ -271,8 +271,8 @@ func (w *world) digests(a answer, v *version) {
 	w.headers(a, map[string]string{"ETag": `"` + v.etag + `"`, "X-Oss-Hash-Crc64ecma": strconv.FormatUint(v.crc(), 10)})
 }
 
-// opaque is the ETag of an object that has none of its own: 32 digits that are
-// not the MD5.
+// opaque returns the ETag of an object that has none of its own: 32 digits that
+// are not the MD5.
 func (w *world) opaque(a answer, data []byte) string {
 	w.t.Helper()
 	etag := strings.Trim(a.header.Get("ETag"), `"`)

@@ -296,7 +296,7 @@ func (w *world) objectACL() {
 	w.equal("ACL", v.acl, w.grant(a))
 }
 
-// grant is the ACL in an answer.
+// grant returns the ACL in an answer.
 func (w *world) grant(a answer) string {
 	w.t.Helper()
 	var doc struct {

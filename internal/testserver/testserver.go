@@ -1,6 +1,6 @@
 // Package testserver runs the real stocktake binary as a process of its own,
-// for the tests and benchmarks of the modules beside this one: what they say of
-// a server, they say of the one that users get.
+// for the tests and benchmarks of the other modules of this repository. They test
+// and measure the same server that users get.
 package testserver
 
 import (
@@ -81,8 +81,8 @@ type Server struct {
 	err  error
 }
 
-// Start runs a server and returns when it is ready for requests. Its end is the
-// caller's to bring about, with [Server.Stop] or [Server.Kill].
+// Start runs a server and returns when it is ready for requests. The caller
+// ends it with [Server.Stop] or [Server.Kill].
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	addr := cfg.Listen
 	if addr == "" {
@@ -146,10 +146,10 @@ func (s *Server) ready(ctx context.Context) error {
 	}
 }
 
-// URL is the address of the plain listener, with scheme.
+// URL returns the address of the plain listener, with scheme.
 func (s *Server) URL() string { return "http://" + s.Addr }
 
-// PID is the id of the server's process.
+// PID returns the id of the server's process.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 
 // Log returns the last of what the server printed, at most 64 KiB.
@@ -177,7 +177,7 @@ func (s *Server) Kill() {
 	<-s.done
 }
 
-// freeAddr finds a port of the loopback that nobody listens on now.
+// freeAddr returns a loopback address with a port that is free now.
 func freeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
