@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// damaged is a store with something of each kind, and where its files are.
+// damaged returns a store with something of each kind, and where its files are.
 func damaged(t *testing.T) (*store.Store, *vfs.MemFS) {
 	t.Helper()
 	fsys := vfs.NewMem()

@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// ballast is a file that takes space for a bad day: it is removed when the index
+// ballast is a file that reserves space: it is removed when the index
 // finds the disk full, so that objects can be deleted and the store be closed,
 // and it is made again when there is room.
 type ballast struct {
@@ -66,7 +66,7 @@ func (b *ballast) usage() (avail, total uint64, ok bool) {
 	return u.AvailBytes, u.TotalBytes, err == nil && u.TotalBytes > 0
 }
 
-// release gives the space back. It is called each time the index finds the disk
+// release frees the space. It is called each time the index finds the disk
 // full.
 func (b *ballast) release() {
 	b.mu.Lock()

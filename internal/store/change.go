@@ -29,10 +29,10 @@ type removal struct {
 	files []uint64
 }
 
-// errUncertain is a change that readers see already but a crash may undo.
+// errUncertain reports a change that is visible but may not be durable yet.
 var errUncertain = errors.New("the change may not be durable")
 
-// change is commit for changes that need room on the disk.
+// change does the work of commit for changes that need room on the disk.
 func (s *Store) change(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
 	if err := s.mayWrite(0); err != nil {
 		return err
@@ -40,7 +40,7 @@ func (s *Store) change(by object.Origin, b *bucket, key string, build func(*chan
 	return s.commit(by, b, key, build)
 }
 
-// reduce is commit for changes that make room.
+// reduce does the work of commit for changes that make room.
 func (s *Store) reduce(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
 	if err := s.mayDelete(); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// blobFiles are the names of all blob files of a store, finished or not.
+// blobFiles returns the names of all blob files of a store, finished or not.
 func blobFiles(t testing.TB, dir string) (names []string) {
 	t.Helper()
 	for _, root := range []string{"tmp", "blobs"} {
@@ -18,7 +18,7 @@ func blobFiles(t testing.TB, dir string) (names []string) {
 	return names
 }
 
-// allFiles are the names of all files below dir.
+// allFiles returns the names of all files below dir.
 func allFiles(t testing.TB, dir string) (names []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

@@ -83,7 +83,7 @@ func (in *intake) copyTo(w io.Writer) error {
 	}
 }
 
-// read is fill and sum.
+// read fills buf and adds what it read to the sums.
 func (in *intake) read(buf []byte) (int, error) {
 	n, err := in.fill(buf)
 	if err == nil {

@@ -42,7 +42,7 @@ func (m *model) nullAt(key string) int {
 	return slices.IndexFunc(m.versions[key], func(v version) bool { return m.id(v) == object.NullVersion })
 }
 
-// id is the id of a version, whatever the bucket shows of it.
+// id returns the id of a version, whatever the bucket shows of it.
 func (m *model) id(v version) string {
 	if v.VersionID == "" {
 		return object.NullVersion
@@ -66,7 +66,7 @@ func (m *model) add(v version) {
 	m.versions[v.Key] = slices.Insert(m.versions[v.Key], 0, v)
 }
 
-// find is the index of a version in its key's list, -1 if it is missing.
+// find returns the index of a version in its key's list, -1 if it is missing.
 func (m *model) find(key, id string) int {
 	if id == "" {
 		return min(len(m.versions[key]), 1) - 1
@@ -322,7 +322,7 @@ func (w *world) list(*rapid.T) {
 	}
 }
 
-// merged are the entries and common prefixes of a page in order.
+// merged returns the entries and common prefixes of a page in order.
 func merged(page object.Listing) (list []string) {
 	for i, p := range page.CommonPrefixes {
 		if i > 0 && p <= page.CommonPrefixes[i-1] {
@@ -454,7 +454,7 @@ func (w *world) check(*rapid.T) {
 	}
 }
 
-// files is how many files blobs of these sizes take.
+// files returns how many files blobs of these sizes take.
 func (w *world) files(sizes []int) (n int) {
 	for _, size := range sizes {
 		if size > w.opts.InlineBytes {
@@ -464,7 +464,7 @@ func (w *world) files(sizes []int) (n int) {
 	return n
 }
 
-// memFiles are the files below dir.
+// memFiles returns the files below dir.
 func memFiles(t rapid.TB, fs vfs.FS, dir string) (files []string) {
 	names, err := fs.List(dir)
 	if err != nil {

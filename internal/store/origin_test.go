@@ -110,7 +110,7 @@ func TestChangesNeedAnOrigin(t *testing.T) {
 	}
 }
 
-// state is what an audit counts, for comparison.
+// state returns what an audit counts, for comparison.
 func state(t *testing.T, s *store.Store) string {
 	t.Helper()
 	a, err := s.Audit(t.Context(), func(p store.Problem) { t.Errorf("audit: %v", p) }, nil)

@@ -31,7 +31,7 @@ type Repaired struct {
 // Repair replaces the damaged index of the store in dir, which no process has
 // open, by a new one: all entries that can be read, and for the ranges that
 // cannot, those of the newest checkpoint that has them. Objects whose bytes do not
-// exist are dropped, and statistics are counted anew from the rows. tell is called
+// exist are dropped, and statistics are counted again from the rows. tell is called
 // for everything that is lost or may be older than it was. The damaged index
 // stays, under another name. Nothing is changed if nothing is damaged, or on an
 // error.

@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store/seed"
 )
 
-// loaded is a store whose bucket "b" holds objects.
+// loaded returns a store whose bucket "b" holds objects.
 func loaded(t testing.TB, v object.Versioning, objects iter.Seq[object.Info]) *store.Store {
 	t.Helper()
 	dir := t.TempDir()

@@ -58,7 +58,7 @@ func (sn *snapshot) Time() time.Time                    { return sn.taken }
 func (sn *snapshot) Consistency() stocktake.Consistency { return stocktake.ConsistencySnapshot }
 func (sn *snapshot) Close() error                       { return sn.index.Close() }
 
-// bounds are the index keys of prefix.
+// bounds returns the index keys of prefix.
 func (sn *snapshot) bounds(prefix string) (lower, upper []byte) {
 	lower = layout.AppendEscaped(layout.AppendBucketHead(nil, layout.SpaceVersions, sn.bucket), prefix)
 	return lower, layout.After(lower)

@@ -61,7 +61,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if err := blob.MakeDir(fsys, dir); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	// Pebble would let everybody read it, and with it small objects.
+	// Pebble would make it readable by all users, and with it small objects.
 	index := fsys.PathJoin(dir, "index")
 	if err := blob.MakeDir(fsys, index); err != nil {
 		return nil, fmt.Errorf("open store: index: %w", err)

@@ -87,7 +87,7 @@ func (w *Writer) Sync() error {
 	return errors.Join(err, f.Close())
 }
 
-// Finish gives the synced blob its name, durably.
+// Finish renames the synced blob to its final name, durably.
 func (w *Writer) Finish() error {
 	folder, path := w.dir.place(w.id)
 	f, err := w.dir.folder(folder)

@@ -98,7 +98,7 @@ func Unescape(escaped []byte) []byte {
 	return key
 }
 
-// Unescaped is unescape into a string of its own.
+// Unescaped returns the key that escaped holds, as a new string.
 func Unescaped(escaped []byte) string {
 	if bytes.IndexByte(escaped, 0) < 0 {
 		return string(escaped)

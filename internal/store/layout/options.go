@@ -7,7 +7,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Options are Pebble's options for an index that is read in long scans and
+// Options returns Pebble's options for an index that is read in long scans and
 // written in small synced batches.
 func Options(fsys vfs.FS, cache *pebble.Cache, log pebble.Logger) *pebble.Options {
 	p := &pebble.Options{

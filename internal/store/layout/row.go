@@ -127,8 +127,8 @@ func DecodeRow(indexKey, value []byte) (r Row, err error) {
 	return r, DecodeRowInto(&r, indexKey, value, itemsAll)
 }
 
-// DecodeRowInto is decodeRow into r, which is overwritten, with some of the cold
-// items only.
+// DecodeRowInto decodes a row into r, which is overwritten, with some of
+// the cold items only.
 func DecodeRowInto(r *Row, indexKey, value []byte, cold Items) error {
 	if len(value) < HotLen || value[HotFormat] != RowFormat || !isVersionKey(indexKey) {
 		return fmt.Errorf("%w: key %x", ErrMalformed, indexKey)
@@ -342,7 +342,7 @@ func decodePair(item []byte) (name, value string, ok bool) {
 	return string(item[n : n+int(size)]), string(item[n+int(size):]), true
 }
 
-// UnixMilli is t in Unix milliseconds, 0 for the zero time.
+// UnixMilli returns t in Unix milliseconds, 0 for the zero time.
 func UnixMilli(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

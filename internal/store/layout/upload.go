@@ -30,8 +30,8 @@ func uploadID(seq uint64) (id [UploadIDLen]byte) {
 
 func uploadText(id []byte) string { return strings.ToUpper(hex.EncodeToString(id)) }
 
-// ParseUploadID is the inverse of UploadText; ok is false for an id that it never
-// made.
+// ParseUploadID is the inverse of UploadText; ok is false for an id that
+// UploadText never made.
 func ParseUploadID(text string) (seq uint64, ok bool) {
 	var id [UploadIDLen]byte
 	if len(text) != 2*UploadIDLen || strings.ToUpper(text) != text {

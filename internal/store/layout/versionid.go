@@ -27,14 +27,14 @@ func AppendVersionID(dst []byte, seq uint64) []byte {
 	return base64.RawURLEncoding.AppendEncode(append(dst, versionIDHead...), raw[:])
 }
 
-// VersionID is appendVersionID as a string.
+// VersionID returns the version id of seq.
 func VersionID(seq uint64) string {
 	var buf [versionIDLen]byte
 	return string(AppendVersionID(buf[:0], seq))
 }
 
-// ParseVersionID is the inverse of VersionID; ok is false for an id that it never
-// made.
+// ParseVersionID is the inverse of VersionID; ok is false for an id that
+// VersionID never made.
 func ParseVersionID(id string) (seq uint64, ok bool) {
 	text, ok := strings.CutPrefix(id, versionIDHead)
 	if !ok || len(id) != versionIDLen {
@@ -48,7 +48,7 @@ func ParseVersionID(id string) (seq uint64, ok bool) {
 	return unmix(m), binary.BigEndian.Uint32(raw[8:]) == uint32(mix(m))
 }
 
-// mix is the finalizer of splitmix64, unmix its inverse.
+// mix is the finalizer of splitmix64, and unmix its inverse.
 func mix(x uint64) uint64 {
 	x ^= x >> 30
 	x *= 0xbf58476d1ce4e5b9
