@@ -24,7 +24,7 @@ var allColumns = func() (fields []stocktake.Field) {
 	return fields
 }()
 
-// everyFormat is the table of formats, and the reference.
+// everyFormat returns the table of formats, and the reference.
 func everyFormat() []report.Format { return append(report.Formats(), csvgztest.Plain) }
 
 // everything is a record in which nothing is zero but what excludes the rest.

@@ -13,8 +13,8 @@ const maxChecksumSize = 1 << 10
 
 var errTooLong = errors.New("it is too long")
 
-// read reads a small file whole. It is an error if the file has more than limit
-// bytes, of which no more are read.
+// read reads a small file whole. A file of more than limit bytes is an
+// error, and no more than that is read.
 func read(ctx context.Context, b Bucket, key string, limit int64) ([]byte, error) {
 	f, err := b.Open(ctx, key)
 	if err != nil {

@@ -50,7 +50,7 @@ func (f files) List(_ context.Context, prefix string) iter.Seq2[string, error] {
 	}
 }
 
-// example is a bucket with one report of three rows.
+// example returns a bucket with one report of three rows.
 func example() files {
 	columns := []stocktake.Field{stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldSize, stocktake.FieldStorageClass}
 	format, err := report.FormatNamed("CSV")

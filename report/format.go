@@ -18,8 +18,8 @@ type Row = format.Row
 // [format.RowError].
 type RowError = format.RowError
 
-// formats is the table of formats. A new format is a package beside csvgz and a
-// line here.
+// formats is the table of formats. To add a format, add a package next to csvgz and
+// a line here.
 var formats = []Format{
 	csvgz.Format,
 }
@@ -42,6 +42,6 @@ func FormatNamed(name string) (Format, error) {
 // dst.
 func AppendKey(dst, key []byte) []byte { return csvrow.AppendKey(dst, key) }
 
-// ParseKey is the inverse of AppendKey. An error if encoded has a '%' without two
-// hexadecimal digits.
+// ParseKey is the inverse of AppendKey. It returns an error if encoded has a '%'
+// without two hexadecimal digits.
 func ParseKey(encoded string) ([]byte, error) { return csvrow.AppendUnescaped(nil, []byte(encoded)) }

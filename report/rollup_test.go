@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A roll-up is what adding up in a map gives.
+// A roll-up has the same totals as adding up in a map.
 func TestRollup(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := membucket.Bucketful(t, 20, rapid.Bool().Draw(t, "versions"))

@@ -36,7 +36,7 @@ func (r *Report) RowsFrom(ctx context.Context, key []byte) iter.Seq2[*Row, error
 	}
 }
 
-// summaryFile is what the summary has about a file of the manifest; nil if
+// summaryFile returns what the summary has about a file of the manifest; nil if
 // nothing.
 func (r *Report) summaryFile(i int) *stocktake.SummaryFile {
 	if r.Summary == nil || i >= len(r.Summary.Files) || r.Summary.Files[i].Key != r.Manifest.Files[i].Key {

@@ -120,7 +120,7 @@ func (f *countingFile) Read(p []byte) (int, error) {
 func TestIndexIsBounded(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		key  int // bytes of a key, each of which is written as three
+		key  int // bytes of a key; each is written as three
 		rows int
 	}{
 		{"one piece", 3, 1}, {"two pieces", 3, 2}, {"as many as fit", 3, 32}, {"one more", 3, 33}, {"many", 3, 5000}, {"long keys", 1000, 200}, {"longer", 341, 100},

@@ -226,7 +226,7 @@ type sink struct {
 	size int64 // that w has taken
 
 	sums   digest.Sums
-	stream *digest.Stream // nil: there is no shard
+	stream *digest.Stream // nil: no shard is begun
 	block  []byte         // of stream, being filled
 	n      int            // bytes in it
 }

@@ -88,7 +88,7 @@ const (
 //
 // A report without a summary, as OSS makes them, is checked against its manifest;
 // Unchecked names the rest. Memory is bounded by the number of workers and of
-// shards, and by the versions of one key, of which the first 2^20 are compared.
+// shards, and by the versions of one key; only the first 2^20 are compared.
 func Verify(ctx context.Context, b Bucket, manifest string, opts VerifyOptions) (*Verification, error) {
 	v := &verifier{
 		rep: &Report{Key: manifest, bucket: b},

@@ -265,7 +265,7 @@ func TestVerifyForeign(t *testing.T) {
 	}
 }
 
-// A key with many versions goes on over several shards; a version that is in two
+// A key with many versions spans several shards; a version that is in two
 // of them is found, however far apart.
 func TestVerifyVersionsAcrossShards(t *testing.T) {
 	for _, again := range []int{-1, 0, 3, 7} { // the number of the version that comes last once more; -1: none

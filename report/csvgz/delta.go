@@ -133,8 +133,8 @@ func (c cursor) middle(e *Encoder, l *column, value []byte, from, to int) cursor
 	return c.put(uint64(k0)).put(uint64(k1)).put(uint64(k2)).spill(&e.out)
 }
 
-// special is middle for short values and those with bytes that are encoded as
-// several.
+// special does the work of middle for short values and those with bytes that are
+// encoded as several.
 func (c cursor) special(e *Encoder, l *column, value []byte, from, to int) cursor {
 	if l.isKey {
 		return c.path(e, l, value, from, to)

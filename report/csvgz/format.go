@@ -20,8 +20,8 @@ type csvGzip struct{}
 func (csvGzip) Name() string   { return stocktake.FormatCSV }
 func (csvGzip) Suffix() string { return ".csv.gz" }
 
-// A shard has no Content-Encoding either: HTTP clients would decompress it on
-// the way, and its MD5 would no longer match.
+// ContentType implements [format.Format]. A shard has no Content-Encoding either:
+// HTTP clients would decompress it on the way, and its MD5 would no longer match.
 func (csvGzip) ContentType() string { return "application/octet-stream" }
 
 func (csvGzip) Schema(columns []stocktake.Field) string { return stocktake.FileSchema(columns) }

@@ -39,7 +39,7 @@ var workloads = []workload{
 	{"chinese", chinese},
 }
 
-// lake is a data lake: partitions by tenant, table, day and hour.
+// lake returns a data lake: partitions by tenant, table, day and hour.
 func lake(rnd *rand.Rand, n int) []stocktake.Record {
 	recs := make([]stocktake.Record, 0, n)
 	perHour := max(1, n/(4*3*3*24))
@@ -56,7 +56,7 @@ func lake(rnd *rand.Rand, n int) []stocktake.Record {
 	return recs
 }
 
-// photos is a tree of users, albums and pictures, of any age.
+// photos returns a tree of users, albums and pictures, of any age.
 func photos(rnd *rand.Rand, n int) []stocktake.Record {
 	recs := make([]stocktake.Record, 0, n)
 	for user := 0; len(recs) < n; user++ {
@@ -70,7 +70,7 @@ func photos(rnd *rand.Rand, n int) []stocktake.Record {
 	return recs[:n]
 }
 
-// uuids are names without order, and their thumbnails.
+// uuids returns names without order, and their thumbnails.
 func uuids(rnd *rand.Rand, n int) []stocktake.Record {
 	recs := make([]stocktake.Record, 0, n+1)
 	for i := 0; len(recs) < n; i++ {
@@ -96,7 +96,7 @@ func archive(rnd *rand.Rand, n int) []stocktake.Record {
 	return recs
 }
 
-// s3 is a bucket of another store: tags in lower case, no checksums.
+// s3 returns a bucket of another store: tags in lower case, no checksums.
 func s3(rnd *rand.Rand, n int) []stocktake.Record {
 	recs := lake(rnd, n)
 	for i := range recs {
@@ -107,7 +107,7 @@ func s3(rnd *rand.Rand, n int) []stocktake.Record {
 	return recs
 }
 
-// words are documents named by a few words.
+// words returns documents named by a few words.
 func words(rnd *rand.Rand, n int) []stocktake.Record {
 	list := strings.Fields("alpha beta report invoice summary final draft copy scan image " +
 		"holiday project data backup old new test budget plan notes")
@@ -117,7 +117,7 @@ func words(rnd *rand.Rand, n int) []stocktake.Record {
 	})
 }
 
-// chinese are names of which each character takes nine bytes in a row.
+// chinese returns names in which each character takes nine bytes in a row.
 func chinese(rnd *rand.Rand, n int) []stocktake.Record {
 	common := make([]rune, 600)
 	for i := range common {
@@ -135,7 +135,7 @@ func chinese(rnd *rand.Rand, n int) []stocktake.Record {
 	})
 }
 
-// sorted makes records of the keys that key gives.
+// sorted makes records of the keys that key returns.
 func sorted(rnd *rand.Rand, n int, key func(i int) string) []stocktake.Record {
 	keys := make([]string, n)
 	for i := range keys {
@@ -198,7 +198,7 @@ func pack(recs []stocktake.Record) []stocktake.Record {
 	return recs
 }
 
-// plainCSV is what the encoder's stream must hold.
+// plainCSV returns what the encoder's stream must hold.
 func plainCSV(bucket string, columns []stocktake.Field, recs []stocktake.Record) []byte {
 	e, err := csvrow.NewEncoder(bucket, columns)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/stocktake/stocktake/internal/csvrow"
 )
 
-// Every code is complete, keeps its limits, gives more frequent symbols no
+// Every code is complete, keeps its limits, assigns more frequent symbols no
 // longer codes, and costs no more than a code of fixed length.
 func TestFit(t *testing.T) {
 	limits := []limit{{csvrow.UpperHex, 7}, {csvrow.Decimal, 5}, {`-%"`, 8}}

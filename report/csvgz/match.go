@@ -47,8 +47,8 @@ func (c cursor) flush(e *Encoder) cursor {
 	return c.put(uint64(e.near[d&(2*nearDistance-1)])).spill(&e.out)
 }
 
-// flushAny is flush for the rare cases: matches that are long, too short,
-// impossible or sampled, and no match.
+// flushAny does the work of flush for the rare cases: matches that are long, too
+// short, impossible or sampled, and no match.
 func (c cursor) flushAny(e *Encoder) cursor {
 	n, d := c.text-e.held, e.distance
 	if d == 0 {

@@ -86,7 +86,7 @@ func TestManyRecords(t *testing.T) {
 	}
 }
 
-// A choice gives numbers from 0 to n-1.
+// A choice returns numbers from 0 to n-1.
 type choice func(n int) int
 
 func anyRecords(t failer, choose choice) {
@@ -199,7 +199,8 @@ func (choose choice) record(last stocktake.Record) stocktake.Record {
 
 func (choose choice) of(values ...int64) int64 { return values[choose(len(values))] }
 
-// text is one of those usual, the same with a byte changed, or none of them.
+// text returns one of the usual texts, the same with a byte changed, or none of
+// them.
 func (choose choice) text(usual ...string) []byte {
 	s := []byte(usual[choose(len(usual))])
 	switch choose(4) {
@@ -213,7 +214,7 @@ func (choose choice) text(usual ...string) []byte {
 	return s
 }
 
-// bytes are at most n.
+// bytes returns at most n bytes.
 func (choose choice) bytes(n int) []byte {
 	alphabet := []string{"0123456789abcdef", "abc/", "%/\"\x00é", ""}[choose(4)]
 	b := make([]byte, choose(n+1))
@@ -252,7 +253,7 @@ func (choose choice) key(last []byte) []byte {
 	return key
 }
 
-// number is one of any number of bits.
+// number returns a number of any bit length.
 func (choose choice) number() uint64 {
 	n := uint64(choose(1<<16)) | uint64(choose(1<<16))<<16 | uint64(choose(1<<16))<<32 | uint64(choose(1<<16))<<48
 	return n >> choose(64)

@@ -33,7 +33,7 @@ type Format interface {
 
 	// ParseSchema is the inverse of Schema. It returns 0 for a column whose name
 	// is unknown; the values of such a column are skipped by readers. names has
-	// the names as they stand. An error if schema is not one of this format.
+	// the names as they stand. It is an error if schema is not one of this format.
 	ParseSchema(schema string) (columns []stocktake.Field, names []string, err error)
 
 	// NewEncoder returns an encoder of pieces for reports of bucket. The columns

@@ -81,7 +81,7 @@ type RowError struct {
 
 func (e *RowError) Error() string { return fmt.Sprintf("%s: row %d: %s", e.File, e.Row, e.Detail()) }
 
-// Detail is the error without its place.
+// Detail returns the text of the error without the place where it occurred.
 func (e *RowError) Detail() string {
 	if e.Column == "" {
 		return e.Err.Error()

@@ -85,7 +85,7 @@ func refused(t *testing.T, f format.Format, _ func(t *rapid.T) []stocktake.Recor
 	}
 }
 
-// The rows from each piece on are the tail of all rows.
+// fromEachPiece checks that the rows from each piece on are the tail of all rows.
 func fromEachPiece(t *testing.T, f format.Format, sample func(t *rapid.T) []stocktake.Record) {
 	enc, join, reader := newEncoder(t, f), newJoiner(t, f), f.NewReader(columns)
 	rapid.Check(t, func(t *rapid.T) {
@@ -113,8 +113,8 @@ func fromEachPiece(t *testing.T, f format.Format, sample func(t *rapid.T) []stoc
 	check(t, reader.Close())
 }
 
-// Pieces that several encoders make in any order become the same shard, joined
-// in order, as those of one encoder.
+// outOfOrder checks that pieces made by several encoders in any order, joined in
+// order, become the same shard as those of one encoder.
 func outOfOrder(t *testing.T, f format.Format, sample func(t *rapid.T) []stocktake.Record) {
 	join := newJoiner(t, f)
 	encoders := []format.Encoder{newEncoder(t, f), newEncoder(t, f), newEncoder(t, f)}
@@ -160,7 +160,7 @@ func outOfOrder(t *testing.T, f format.Format, sample func(t *rapid.T) []stockta
 	})
 }
 
-// The bytes of a piece depend on its records alone, and so do its sizes.
+// sameBytes checks that the bytes and sizes of a piece depend on its records alone.
 func sameBytes(t *testing.T, f format.Format, sample func(t *rapid.T) []stocktake.Record) {
 	enc := newEncoder(t, f)
 	rapid.Check(t, func(t *rapid.T) {
@@ -192,7 +192,8 @@ func sameBytes(t *testing.T, f format.Format, sample func(t *rapid.T) []stocktak
 	})
 }
 
-// An error of the writer is returned by what wrote, and Reset and Begin recover.
+// failingWriter checks that an error of the writer is returned by the method that
+// wrote, and that Reset and Begin recover.
 func failingWriter(t *testing.T, f format.Format, _ func(t *rapid.T) []stocktake.Record) {
 	boom := errors.New("boom")
 	enc, join := newEncoder(t, f), newJoiner(t, f)
@@ -220,8 +221,8 @@ func failingWriter(t *testing.T, f format.Format, _ func(t *rapid.T) []stocktake
 	}
 }
 
-// Errors of the file are the reader's, wherever they come, and none is taken for
-// the end of the rows.
+// failingFile checks that the reader returns errors of the file, wherever they
+// occur, and takes none for the end of the rows.
 func failingFile(t *testing.T, f format.Format, _ func(t *rapid.T) []stocktake.Record) {
 	enc, join := newEncoder(t, f), newJoiner(t, f)
 	var shard bytes.Buffer
