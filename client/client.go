@@ -166,7 +166,8 @@ type answer struct {
 	body   []byte
 }
 
-// callForID is call for an operation that would be a different one without an id.
+// callForID does the work of call for an operation that would be a different one
+// without an id.
 func (c *Client) callForID(ctx context.Context, op operation) (answer, error) {
 	if op.id == "" {
 		return answer{}, op.failed(&stocktake.InvalidArgumentError{Element: "inventoryId", EC: "0020-00000002", Reason: "it is empty"})

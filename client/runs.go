@@ -15,7 +15,7 @@ import (
 const extension = "x-oss-stocktake"
 
 // Run starts a run of a configuration now, whatever its schedule says. If one is
-// going already, that one is returned.
+// in progress already, it is returned instead.
 func (c *Client) Run(ctx context.Context, bucket, id string) (run stocktake.Run, err error) {
 	err = c.extension(ctx, "run", operation{
 		name: "RunBucketInventory", method: http.MethodPost, bucket: bucket, id: id, doing: "run inventory",
@@ -23,7 +23,7 @@ func (c *Client) Run(ctx context.Context, bucket, id string) (run stocktake.Run,
 	return run, err
 }
 
-// Cancel ends the run that is going, which publishes nothing, and returns it;
+// Cancel ends the run in progress, which publishes nothing, and returns it;
 // [stocktake.ErrNoSuchRun] if there is none.
 func (c *Client) Cancel(ctx context.Context, bucket, id string) (run stocktake.Run, err error) {
 	err = c.extension(ctx, "cancel", operation{
@@ -57,8 +57,8 @@ func (c *Client) Status(ctx context.Context, bucket, id string) ([]stocktake.Inv
 	return result.Inventories, err
 }
 
-// Suspend keeps a configuration from falling due until Resume; a run that is
-// going goes on. The configuration itself is not changed.
+// Suspend keeps a configuration from falling due until Resume. A run in progress
+// continues. The configuration itself is not changed.
 func (c *Client) Suspend(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 	return c.control(ctx, "suspend", operation{name: "SuspendBucketInventory", bucket: bucket, id: id, doing: "suspend inventory"})
 }
@@ -68,9 +68,9 @@ func (c *Client) Resume(ctx context.Context, bucket, id string) (stocktake.Inven
 	return c.control(ctx, "resume", operation{name: "ResumeBucketInventory", bucket: bucket, id: id, doing: "resume inventory"})
 }
 
-// Check makes the checks of a run now: what would make one fail is among the
-// warnings. If nothing else would, the server writes a file of some 100 KB to the
-// destination, reads it back and removes it.
+// Check makes the checks of a run now and reports what would make a run fail
+// among the warnings. If none of them fails, the server writes a file of some
+// 100 KB to the destination, reads it back and removes it.
 func (c *Client) Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 	return c.control(ctx, "check", operation{name: "CheckBucketInventory", bucket: bucket, id: id, doing: "check inventory"})
 }

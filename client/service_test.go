@@ -42,7 +42,7 @@ func newService(t *testing.T) *service {
 	return &service{t: t, configs: map[string]stocktake.InventoryConfiguration{}}
 }
 
-// client is a client of the service over HTTP.
+// client returns a client of the service over HTTP.
 func (s *service) client(options ...func(*oss.Config)) *client.Client {
 	server := httptest.NewServer(s)
 	s.t.Cleanup(server.Close)

@@ -29,7 +29,7 @@ const patience = time.Minute
 // state: that a run failed is not an error of Wait. progress, unless nil, is called
 // with every state seen, the one given and the last among them.
 //
-// Wait survives that the service is away for up to a minute. If ctx ends, or
+// Wait tolerates an outage of the service of up to a minute. If ctx ends, or
 // the run is forgotten ([stocktake.ErrNoSuchRun]), it returns the state last
 // seen with the error.
 func (c *Client) Wait(ctx context.Context, run stocktake.Run, progress func(stocktake.Run)) (stocktake.Run, error) {
