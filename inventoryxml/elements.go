@@ -93,7 +93,7 @@ func (e element) ifIncremental() element {
 	return e
 }
 
-// verbatim is an element whose text is kept with the blanks around it.
+// verbatim returns an element whose text is kept with the blanks around it.
 func verbatim(path string, at func(*config) *string) element {
 	return element{
 		path:  path,
@@ -102,7 +102,7 @@ func verbatim(path string, at func(*config) *string) element {
 	}
 }
 
-// text is an element around whose text blanks mean nothing.
+// text returns an element around whose text blanks mean nothing.
 func text[T ~string](path string, at func(*config) *T) element {
 	return element{
 		path:  path,
@@ -111,8 +111,8 @@ func text[T ~string](path string, at func(*config) *T) element {
 	}
 }
 
-// boolean is true or false in any case, as Python v1 sends True. ec is the EC of
-// anything else.
+// boolean returns an element whose text is true or false in any case, as Python v1
+// sends True. ec is the EC of anything else.
 func boolean(path, ec string, at func(*config) *bool) element {
 	return element{
 		path:  path,
@@ -121,8 +121,9 @@ func boolean(path, ec string, at func(*config) *bool) element {
 	}
 }
 
-// number is a whole number for which 0 is illegal, and says in a configuration
-// that there is none. ec is the EC of what is not a number.
+// number returns an element whose text is a whole number. 0 is illegal in a
+// request; in a configuration it means that there is no value. ec is the EC of a
+// text that is not a number.
 func number[T int | int64](path, ec string, at func(*config) *T) element {
 	return element{
 		path: path,
@@ -154,8 +155,8 @@ func lowerSizeBound(path, ec string) element {
 	}
 }
 
-// storageClass is a list of classes with commas and no blanks. An empty list is
-// as if there were none.
+// storageClass returns an element whose text is a list of classes with commas and
+// no blanks. An empty list means the same as a missing element.
 func storageClass(path string) element {
 	return element{
 		path: path,
@@ -200,7 +201,7 @@ func destinationBucket(path string) element {
 	}
 }
 
-// sseOSS is an empty element; some SDKs write a text into it.
+// sseOSS returns an empty element; some SDKs write a text into it.
 func sseOSS(path string) element {
 	return element{
 		path: path,
@@ -230,7 +231,7 @@ func sseKMS(path string) element {
 	}
 }
 
-// refused is an element that clients send although it must not be there.
+// refused returns an element that some clients send and that is illegal.
 func refused(path string) element {
 	return element{
 		path:  path,
