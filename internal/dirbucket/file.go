@@ -134,7 +134,7 @@ func (f *file) Abort() error {
 // empty folders meanwhile.
 const attempts = 10
 
-// place gives a temporary file its name.
+// place moves a temporary file to its final name.
 func (d *dir) place(temp, name string, exclusive bool) (err error) {
 	for range attempts {
 		if err = d.root.MkdirAll(filepath.Dir(name), 0o700); errors.Is(err, fs.ErrExist) {
@@ -157,7 +157,7 @@ func (d *dir) place(temp, name string, exclusive bool) (err error) {
 	return err
 }
 
-// link gives a temporary file a name that must not be there. A hard link is the
+// link links a temporary file to a name that must not exist. A hard link is the
 // one call of all systems that does so atomically; where a file system has none,
 // only the writers of this process are kept apart.
 func (d *dir) link(temp, name string) error {

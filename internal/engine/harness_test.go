@@ -32,7 +32,7 @@ type tb interface {
 	Context() context.Context
 }
 
-// newJob is the first attempt of a run of the bucket photos.
+// newJob returns the first attempt of a run of the bucket photos.
 func newJob(edit ...func(*stocktake.InventoryConfiguration)) engine.Job {
 	job := engine.Job{Run: "run-1", Attempt: 1, Bucket: "photos", Configuration: stocktake.InventoryConfiguration{
 		ID: "weekly-1", IncludedObjectVersions: stocktake.CurrentVersions, OptionalFields: allColumns,
@@ -53,7 +53,7 @@ func newStore(n int) *membucket.Store {
 	return store
 }
 
-// keys are those of everything in a bucket.
+// keys returns the keys of all objects in a bucket.
 func keys(t tb, b engine.Destination) (keys []string) {
 	t.Helper()
 	for key, err := range b.List(context.WithoutCancel(t.Context()), "") {

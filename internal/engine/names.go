@@ -38,7 +38,7 @@ func newNames(data, run string, attempt int, suffix string) names {
 	return n
 }
 
-// shard is the key of the n-th shard of a segment, both from 0.
+// shard returns the key of the n-th shard of a segment, both from 0.
 func (n *names) shard(segment, shard int) string {
 	s := (n.first + uint64(segment)) & (1<<segmentBits - 1)
 	if shard == 0 {

@@ -45,11 +45,11 @@ func (p *pace) look() bool {
 	return open > 0 || begun != before
 }
 
-// step is called between two batches, each of which takes a fraction of a
+// step is called between two batches. A batch takes a fraction of a
 // millisecond. Goroutines that are ready, such as those of requests, go first:
 // without that the scheduler would let them wait for up to 10 ms at a time. On
-// top of it the worker sleeps as its share demands. Step returns ctx.Err() if ctx
-// ends meanwhile.
+// top of it the worker sleeps as its share demands. Step returns ctx.Err() if
+// ctx ends meanwhile.
 func (p *pace) step(ctx context.Context) error {
 	runtime.Gosched()
 	if p.share >= 1 {

@@ -24,7 +24,7 @@ func (l *ledger) record(_ context.Context, report []byte) ([]byte, error) {
 	return l.kept, nil
 }
 
-// manifests are the manifests in dst, by their keys.
+// manifests returns the manifests in dst, by their keys.
 func manifests(t tb, dst *membucket.Bucket) map[string]string {
 	t.Helper()
 	m := make(map[string]string)

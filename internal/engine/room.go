@@ -57,8 +57,8 @@ func (r *run) fits(ctx context.Context, count int64, previous *stocktake.Summary
 	return e
 }
 
-// estimate is the size of a report of which nothing is known but how many
-// records there are, at least in most cases: rows compress to little more than
+// estimate returns a lower bound, in most cases, of the size of a report of which
+// only the number of records is known: rows compress to little more than
 // what is random in them. It is 0 if a filter decides how many records match.
 func (r *run) estimate(count int64) int64 {
 	cfg := &r.job.Configuration

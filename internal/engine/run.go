@@ -110,7 +110,7 @@ func seeded(job *Job, purpose string) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// seededStart is the time that a report with a seed states: some second from
+// seededStart returns the time that a report with a seed states: some second from
 // 2010 to 2019, so that it never hides a newer report.
 func seededStart(job *Job) time.Time {
 	const from, seconds = 1262304000, 10 * 365 * 86400

@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// selects is the filter in its simplest form.
+// selects implements the filter in its simplest form.
 func selects(cfg *stocktake.InventoryConfiguration, r *stocktake.Record) bool {
 	f := cfg.Filter
 	if cfg.IncludedObjectVersions == stocktake.CurrentVersions && (!r.IsLatest || r.IsDeleteMarker) {
@@ -134,7 +134,7 @@ func TestRunReportsWhatIsSelected(t *testing.T) {
 	})
 }
 
-// rowsOf are the rows of a report, as they stand.
+// rowsOf returns the rows of a report, as they stand.
 func rowsOf(t tb, dst engine.Destination, manifest string) (rows []byte) {
 	t.Helper()
 	rep, err := report.Open(t.Context(), dst, manifest)

@@ -205,7 +205,7 @@ func (w *worker) until(batch []stocktake.Record, n int) []stocktake.Record {
 	return batch
 }
 
-// after is the place behind r in this scan.
+// after returns the cursor behind r in this scan.
 func (w *worker) after(r *stocktake.Record) Cursor {
 	c := Cursor{Key: string(r.Key)}
 	if w.versions {

@@ -113,7 +113,7 @@ func middle(from, to, prefix string) (string, bool) {
 	return "", false
 }
 
-// digits are the first bytes of s as a number; those missing are 0.
+// digits returns the first bytes of s as a number; those missing are 0.
 func digits(s string) (n uint64) {
 	for i := range keyDigits {
 		n <<= 8

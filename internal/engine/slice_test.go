@@ -18,7 +18,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// through is v after it was written down in one process and read in another.
+// through returns v after it was written down in one process and read in another.
 func through[V any](t tb, v V) (out V) {
 	t.Helper()
 	raw, err := json.Marshal(v)

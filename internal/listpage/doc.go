@@ -5,7 +5,7 @@
 //
 // Listing a foreign bucket costs as much time as parsing its XML, so pages are
 // parsed where they lie, without an allocation for each record. That parser
-// knows only what stores are known to send; at anything else it gives up, and
+// knows only what stores are known to send; at anything else it stops, and
 // the page goes through the general one of package ossxml. Both return the same
 // for every page that both accept.
 package listpage

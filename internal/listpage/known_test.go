@@ -178,7 +178,7 @@ func TestTime(t *testing.T) {
 	}
 }
 
-// lakePage is a page of 1,000 rows as S3 sends it.
+// lakePage returns a page of 1,000 rows as S3 sends it.
 func lakePage(versions bool) []byte {
 	var records []stocktake.Record
 	for i := range 1000 {

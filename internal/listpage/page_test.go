@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// show is a page as a few lines.
+// show returns a page as a few lines.
 func show(p *Page) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "versions %v, truncated %v\n", p.Versions, p.Truncated)
@@ -96,7 +96,7 @@ func TestStores(t *testing.T) {
 	}
 }
 
-// versionsPage is a page of versions with the rows given.
+// versionsPage returns a page of versions with the rows given.
 func versionsPage(rows ...string) []byte {
 	return []byte(`<ListVersionsResult><IsTruncated>false</IsTruncated>` + strings.Join(rows, "") + `</ListVersionsResult>`)
 }

@@ -167,7 +167,7 @@ func (f *file) Write(p []byte) (n int, err error) {
 	return n, f.err
 }
 
-// encryption is how the object is encrypted.
+// encryption returns how the object is encrypted.
 func (f *file) encryption() (e types.ServerSideEncryption, keyID *string) {
 	switch c := f.opts.Encryption; {
 	case c.SSEKMS:

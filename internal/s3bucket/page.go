@@ -69,7 +69,7 @@ func (l *lister) try(ctx context.Context, query url.Values) error {
 	return nil
 }
 
-// refused is the error of an answer.
+// refused returns the error that an answer of the store stands for.
 func (l *lister) refused(resp *http.Response) error {
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxError))
 	if err != nil {

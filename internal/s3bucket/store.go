@@ -35,7 +35,7 @@ type Options struct {
 	Transport http.RoundTripper
 
 	// PartSize is the size of the parts of multipart uploads, in bytes, from 5 MiB
-	// on; 0: DefaultPartSize. A file that is no longer is sent in one request.
+	// on; 0: DefaultPartSize. A file of at most this size is sent in one request.
 	PartSize int
 
 	Log *slog.Logger // nil: slog.Default()

@@ -12,8 +12,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// recordOf is what a record of o must say as far as the store can express it.
-// The version, the time and an ETag that is not known are taken from got.
+// recordOf returns what a record of o must say as far as the store can express
+// it. The version, the time and an ETag that is not known are taken from got.
 func (s *subject) recordOf(o *Object, got *stocktake.Record) stocktake.Record {
 	want := stocktake.Record{
 		Key: []byte(o.Key), VersionID: got.VersionID, IsLatest: got.IsLatest, ETag: got.ETag,

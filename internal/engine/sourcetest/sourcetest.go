@@ -114,7 +114,7 @@ func (s *subject) fill(keys ...string) {
 	}
 }
 
-// hostileKeys are the hostile keys that the store can hold, ascending.
+// hostileKeys returns the hostile keys that the store can hold, ascending.
 func (s *subject) hostileKeys() []string { return s.holds(HostileKeys) }
 
 func (s *subject) holds(keys []string) []string {
@@ -187,7 +187,7 @@ func keysOf(records []stocktake.Record) (keys []string) {
 // wholeBucket is the segment of all keys.
 var wholeBucket engine.Segment
 
-// ended is a context that has ended.
+// ended returns a context that has ended.
 func ended(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
