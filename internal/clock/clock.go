@@ -1,6 +1,5 @@
-// Package clock is the time of the service: the real one, or one
-// that a test or an operator can move, so that a month of schedules passes in a
-// second.
+// Package clock is the time of the service: the real one, or one that a test or an
+// operator can move, so that a month of schedules passes in a second.
 package clock
 
 import "time"
@@ -52,7 +51,7 @@ func (l *Latch) Hold() {
 	}
 }
 
-// Release lets the clock go on; without Hold before it does nothing.
+// Release lets the clock advance again. Without an earlier Hold it does nothing.
 func (l *Latch) Release() {
 	if l.release != nil {
 		l.release()

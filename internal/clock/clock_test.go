@@ -32,7 +32,7 @@ func TestRealTimerSetAgainOrStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.Real{}
 		timer := c.NewTimer()
-		timer.Set(c.Now()) // fires, and nobody receives
+		timer.Set(c.Now()) // fires, and the firing is not received
 		synctest.Wait()
 		timer.Set(c.Now().Add(time.Hour))
 		begin := c.Now()

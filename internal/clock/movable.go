@@ -146,8 +146,8 @@ func (m *Movable) quiet(ctx context.Context) error {
 	}
 }
 
-// earliest returns the timer that is due first, of equals the one made first; nil
-// if none is set.
+// earliest returns the timer that is due first; of several due at once, the one
+// made first; nil if none is set.
 func (m *Movable) earliest() (first *movableTimer) {
 	for _, t := range m.timers {
 		if !t.at.IsZero() && (first == nil || t.at.Before(first.at)) {
@@ -210,8 +210,8 @@ func (t *movableTimer) clear() {
 	}
 }
 
-// arm makes the timer follow the time that passes by itself. While Advance goes
-// none does, and Advance fires the timers.
+// arm makes the timer follow the time that passes by itself. During Advance none
+// passes by itself, and Advance fires the timers.
 func (t *movableTimer) arm() {
 	if t.real != nil {
 		t.real.Stop()

@@ -10,7 +10,7 @@ const (
 	averaged = 16
 
 	// The limit grows while the average latency is below steady times the base,
-	// and is halved when it rises above rising times.
+	// and is halved when the average rises above rising times the base.
 	steady, rising = 1.5, 3
 
 	// The base grows by so much with each request, so that a store that has become
@@ -37,7 +37,7 @@ func newController(most int) *controller {
 	return &controller{most: float64(most), limit: float64(min(firstLimit, most))}
 }
 
-// allowed is how many requests may be in flight.
+// allowed returns how many requests may be in flight.
 func (c *controller) allowed() int { return int(c.limit) }
 
 // An answer is how one request went.

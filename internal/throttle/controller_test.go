@@ -71,7 +71,7 @@ func simulate(most int, seconds int, capacity, queue func(second int) int) (trac
 }
 
 // The number of requests in flight follows the pain of a store: it finds the
-// capacity, gives way when others take most of it, and takes it back. The traces
+// capacity, yields it when others take most of it, and takes it back. The traces
 // are golden files.
 func TestTraces(t *testing.T) {
 	const seconds = 60

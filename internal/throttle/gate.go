@@ -88,7 +88,7 @@ func (g *Gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := g.next.RoundTrip(req)
 	a.ended = time.Now()
 	refused := err == nil && overloaded(resp)
-	// A caller that gives up says nothing about the store, unless it took too long.
+	// A cancelled request says nothing about the store, unless it took too long.
 	cancelled := err != nil && errors.Is(req.Context().Err(), context.Canceled)
 	a.pain = refused || err != nil && !cancelled
 	g.mu.Lock()
@@ -166,12 +166,12 @@ func (g *Gate) place(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	g.inFlight-- // the place was given to it meanwhile
+	g.inFlight-- // the place was assigned to it meanwhile
 	g.wake()
 	return ctx.Err()
 }
 
-// leave gives a place back.
+// leave frees a place.
 func (g *Gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -179,7 +179,7 @@ func (g *Gate) leave() {
 	g.wake()
 }
 
-// wake gives free places to those that wait. It requires the lock.
+// wake assigns free places to waiting requests. It requires the lock.
 func (g *Gate) wake() {
 	for len(g.waiting) > 0 && g.inFlight < g.control.allowed() {
 		g.inFlight++

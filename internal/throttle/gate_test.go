@@ -59,7 +59,7 @@ func TestGateBoundsConcurrency(t *testing.T) {
 				}
 				time.Sleep(5 * time.Millisecond) // the body is being read
 				inFlight.Add(-1)
-				for range 2 { // closing twice gives back one place
+				for range 2 { // closing twice frees one place
 					resp.Body.Close()
 				}
 			})
@@ -91,7 +91,7 @@ func TestGateKeepsTheRate(t *testing.T) {
 	})
 }
 
-// A request whose context ends while it waits gives up its turn, and its place if
+// A request whose context ends while it waits loses its turn, and its place if
 // it has just got one.
 func TestGateLetsGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestGateLetsGo(t *testing.T) {
 }
 
 // What a store refuses and what it does not answer is counted and answered with
-// half as many requests; what a caller gives up is not.
+// half as many requests; a cancelled request is not.
 func TestGateHalves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var answer func(*http.Request) (*http.Response, error)

@@ -124,7 +124,8 @@ func repeated(req *http.Request) (*http.Request, error) {
 
 var errNoBody = errors.New("the body of the request cannot be read again")
 
-// retryAfter is how long a store asks to wait: a number of seconds, or a date.
+// retryAfter returns how long a store asks to wait: a number of seconds, or a
+// date.
 func retryAfter(resp *http.Response, now time.Time) (time.Duration, bool) {
 	if resp == nil {
 		return 0, false
