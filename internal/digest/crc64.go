@@ -27,7 +27,7 @@ const foldLeast = 2 * blockSize
 // accumulator's first half has the higher powers.
 var foldConstants = [4]uint64{power(64*8 + 63), power(64*8 - 1), power(16*8 + 63), power(16*8 - 1)}
 
-// power is x^n modulo the polynomial.
+// power returns x^n modulo the polynomial.
 func power(n int) uint64 { return multiply(xPower8(int64(n/8)), one>>(n%8)) }
 
 func foldCRC64(crc uint64, p []byte) uint64 {
@@ -38,7 +38,7 @@ func foldCRC64(crc uint64, p []byte) uint64 {
 	return crc64.Update(crc64.Update(^uint64(0), crcTable, rest[:]), crcTable, p[whole:])
 }
 
-// JoinCRC64 is the CRC-64 of two contents joined, of the CRC of each and the
+// JoinCRC64 returns the CRC-64 of two contents joined, from the CRC of each and the
 // length of the second in bytes.
 //
 // A CRC without its inversions is a remainder of polynomials over GF(2), so
@@ -51,7 +51,7 @@ func JoinCRC64(first, second uint64, n int64) uint64 {
 // one is the polynomial 1: in the reflected form the highest bit is x^0.
 const one = uint64(1) << 63
 
-// multiply is a*b modulo the polynomial of ECMA-182, reflected.
+// multiply returns a*b modulo the polynomial of ECMA-182, reflected.
 func multiply(a, b uint64) (product uint64) {
 	for ; b != 0; b <<= 1 {
 		if b&one != 0 {
@@ -63,7 +63,7 @@ func multiply(a, b uint64) (product uint64) {
 	return product
 }
 
-// xPower8 is x^(8n) modulo the polynomial.
+// xPower8 returns x^(8n) modulo the polynomial.
 func xPower8(n int64) uint64 {
 	power, square := one, one>>8 // x^8
 	for ; n > 0; n >>= 1 {
@@ -94,7 +94,7 @@ var (
 	crcPower = xPower8(crcStrand)
 )
 
-// strandsCRC64 is UpdateCRC64 in plain Go. A CRC has to wait for that
+// strandsCRC64 implements UpdateCRC64 in plain Go. A CRC has to wait for that
 // of the bytes before, so long input is taken in three strands side by side,
 // which are joined: twice as fast.
 func strandsCRC64(crc uint64, p []byte) uint64 {

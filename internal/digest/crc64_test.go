@@ -24,7 +24,7 @@ func TestCRC64IsThatOfOSS(t *testing.T) {
 	}
 }
 
-// crcFuncs are the ways to a CRC that this processor has.
+// crcFuncs returns the implementations of CRC-64 that this processor supports.
 func crcFuncs() map[string]func(uint64, []byte) uint64 {
 	funcs := map[string]func(uint64, []byte) uint64{"strands": strandsCRC64, "any": UpdateCRC64}
 	if foldable {

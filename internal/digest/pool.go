@@ -11,14 +11,14 @@ import (
 // again.
 const PieceSize = 256 << 10
 
-// A Pool sums streams beside those who write them. Where two streams of the same
-// sums have a piece, both are summed at once, which takes as long as one: so a
-// piece waits for a partner as long as its stream has room to go on. It is safe
-// for concurrent use.
+// A Pool sums streams concurrently with their writers. Where two streams of the
+// same sums have a piece, both are summed at once, which takes as long as one:
+// so a piece waits for a partner as long as its stream has room for more. It is
+// safe for concurrent use.
 type Pool struct {
 	mu      sync.Mutex
 	open    [2]int    // streams that are not closed, by kind
-	waiting []*Stream // have a piece, which nobody sums yet; in the order they came
+	waiting []*Stream // have a piece that is not being summed yet; in the order they came
 	summing int       // goroutines
 }
 
@@ -27,7 +27,7 @@ var Shared = new(Pool)
 
 var pieces = sync.Pool{New: func() any { return new([PieceSize]byte) }}
 
-// A Stream is filled piece by piece: Next gives the room, Put says how much of
+// A Stream is filled piece by piece: Next returns the room, Put says how much of
 // it was used. It is for one goroutine, which ends it with Close.
 type Stream struct {
 	pool *Pool
@@ -39,7 +39,7 @@ type Stream struct {
 
 	// Held by the lock of the pool.
 	full  []filled // to be summed, in order; the first may be at it
-	flush bool     // somebody waits for all of it
+	flush bool     // a caller waits for all of it
 	done  sync.Cond
 }
 
@@ -48,7 +48,7 @@ type filled struct {
 	n     int
 }
 
-// Stream begins a stream that is added to sums, which nobody else may use until
+// Stream begins a stream that is added to sums, which no other caller may use until
 // it is closed. It has so many pieces, at least 2: one that is being filled, and
 // those that may wait for a partner. Writers of the same speed drift apart by a
 // few pieces.
@@ -71,8 +71,8 @@ func (s *Stream) kind() int {
 	return 0
 }
 
-// Next gives an empty piece of PieceSize bytes to fill. What was put before must
-// not be used any more.
+// Next returns an empty piece of PieceSize bytes to fill. What was put before
+// must not be used any more.
 func (s *Stream) Next() []byte {
 	if s.piece == nil {
 		if s.piece = <-s.free; s.piece == nil {

@@ -22,7 +22,7 @@ func sumBlocks1(s0 *[12]uint32, p0 *byte, blocks int)
 //go:noescape
 func sumBlocks2(s0 *[12]uint32, s1 *[12]uint32, p0 *byte, p1 *byte, blocks int)
 
-// foldBlocks makes 16 bytes of the whole blocks of 64 bytes in p, of which there is at least one:
+// foldBlocks makes 16 bytes of the whole blocks of 64 bytes in p, which has at least one:
 // their remainder is that of the blocks after crc. The constants move on by 64 bytes (the first half of
 // an accumulator, the second) and by 16.
 //

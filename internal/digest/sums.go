@@ -94,7 +94,7 @@ func (s *Sums) blocks(p []byte) {
 // end keeps what is behind the whole blocks in p.
 func (s *Sums) end(p []byte) { copy(s.tail[:], p[len(p)&^(blockSize-1):]) }
 
-// Sum gives the sums of the stream so far, which may go on.
+// Sum returns the sums of the stream so far. More may be written afterwards.
 func (s *Sums) Sum() (md5Sum [md5.Size]byte, sha256Sum [sha256.Size]byte) {
 	if s.size == 0 {
 		s.Reset()

@@ -8,7 +8,7 @@ var fast = cpu.X86.HasSSSE3 && cpu.X86.HasSSE41 && hasSHA()
 // foldable is whether it can multiply polynomials.
 var foldable = cpu.X86.HasSSE41 && cpu.X86.HasPCLMULQDQ
 
-// hasSHA is whether the processor has the SHA extensions.
+// hasSHA reports whether the processor has the SHA extensions.
 //
 // Source: AMD64 Architecture Programmer's Manual, volume 3, CPUID Fn0000_0007_EBX[29].
 func hasSHA() bool {

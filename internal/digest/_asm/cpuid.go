@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// cpuid emits the function that asks the processor what it can.
+// cpuid emits the function that asks the processor what it supports.
 func cpuid() {
 	build.TEXT("cpuid", flags, "func(leaf, subleaf uint32) (eax, ebx uint32)")
 	build.Doc("cpuid executes the instruction CPUID.")

@@ -18,7 +18,7 @@ import (
 func fold() {
 	build.TEXT("foldBlocks", flags, "func(into *[16]byte, constants *[4]uint64, crc uint64, p []byte)")
 	build.Pragma("noescape")
-	build.Doc("foldBlocks makes 16 bytes of the whole blocks of 64 bytes in p, of which there is at least one:",
+	build.Doc("foldBlocks makes 16 bytes of the whole blocks of 64 bytes in p, which has at least one:",
 		"their remainder is that of the blocks after crc. The constants move on by 64 bytes (the first half of",
 		"an accumulator, the second) and by 16.")
 	into := build.Load(build.Param("into"), build.GP64())

@@ -13,7 +13,7 @@ import (
 // Source: RFC 1321, 3.4.
 var md5Shifts = [4][4]uint8{{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}}
 
-// md5Word is the word of the block that step i adds.
+// md5Word returns the word of the block that step i adds.
 func md5Word(i int) int {
 	switch i / 16 {
 	case 0:
@@ -27,8 +27,8 @@ func md5Word(i int) int {
 	}
 }
 
-// md5Steps are the 64 steps over the block of each lane, in turn: the state of a
-// lane becomes what is to be added to the one before.
+// md5Steps returns the 64 steps over the block of each lane, in turn: the state
+// of a lane becomes what is to be added to the one before.
 //
 // A step has to wait for the one before at b only; everything else is added to a
 // ahead. The terms of the second function, (b & d) | (c & ^d), have no bit in
@@ -44,7 +44,7 @@ func md5Steps(lanes []lane) (steps []step) {
 	return steps
 }
 
-// md5Step is step i; t and u are what it may use meanwhile.
+// md5Step returns step i; t and u are what it may use meanwhile.
 func md5Step(i int, l lane, t, u reg.Register) (steps []step) {
 	emit := func(s ...step) { steps = append(steps, s...) }
 	a, b, c, d := l.md5[-i&3], l.md5[(1-i)&3], l.md5[(2-i)&3], l.md5[(3-i)&3]

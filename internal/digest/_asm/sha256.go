@@ -31,7 +31,8 @@ func sha256Table() operand.Mem {
 	return table
 }
 
-// cubeRootFraction is the first 32 bits of the fraction of the cube root of n.
+// cubeRootFraction returns the first 32 bits of the fraction of the cube root
+// of n.
 func cubeRootFraction(n int64) uint32 {
 	scaled := new(big.Int).Lsh(big.NewInt(n), 96) // its cube root is that of n by 2^32
 	lo, hi := big.NewInt(0), big.NewInt(math.MaxInt64)
@@ -46,7 +47,8 @@ func cubeRootFraction(n int64) uint32 {
 	return uint32(lo.Uint64())
 }
 
-// byteSwapTable is the order of bytes that turns four words of a block around.
+// byteSwapTable returns the order of bytes that turns four words of a block
+// around.
 func byteSwapTable() operand.Mem {
 	table := build.GLOBL("byteSwap", attr.RODATA|attr.NOPTR)
 	build.DATA(0, operand.U64(0x0405060700010203))
@@ -95,7 +97,7 @@ func (u *sha256Unit) store(l lane, m operand.Mem) {
 	build.MOVOU(l.cdgh, m.Offset(16))
 }
 
-// steps are the 64 rounds over the block of a lane, four at a time, and the
+// steps returns the 64 rounds over the block of a lane, four at a time, and the
 // addition of the state before.
 //
 // Source: Intel SHA extensions: the instructions work on two halves of the
