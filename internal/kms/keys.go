@@ -262,8 +262,8 @@ func (k *Keys) List() []Info {
 	return list
 }
 
-// Get finds a key by id or name, or with [DefaultKey] the default key, which
-// must have been made. ErrNoSuchKey.
+// Get returns a key by id or name, or with [DefaultKey] the default key, which
+// must have been made. Errors: ErrNoSuchKey.
 func (k *Keys) Get(keyID string) (Info, error) {
 	s, key, err := k.find(keyID)
 	if err != nil {
@@ -272,7 +272,7 @@ func (k *Keys) Get(keyID string) (Info, error) {
 	return key.info(s.file), nil
 }
 
-// find is find of the current state.
+// find looks a key up in the current state.
 func (k *Keys) find(keyID string) (*state, *key, error) {
 	s := k.current()
 	key, err := s.find(keyID)

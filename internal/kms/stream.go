@@ -56,8 +56,8 @@ func CipherSize(n int64) int64 {
 	return headerSize + n + segments*tagSize
 }
 
-// PlainSize is the inverse of CipherSize. It returns ErrCorrupt for a size that
-// no content has.
+// PlainSize is the inverse of CipherSize. It returns ErrCorrupt for a size
+// that no content has.
 func PlainSize(size int64) (int64, error) {
 	segments := (size + SegmentSize - 1) / SegmentSize
 	n := size - headerSize - segments*tagSize
@@ -93,7 +93,7 @@ type Reader struct {
 	plain  int64 // size of the content
 }
 
-// NewReader opens the stream of size bytes in r, of which it reads the header.
+// NewReader opens the stream of size bytes in r and reads its header.
 func NewReader(r io.ReaderAt, size int64, dataKey, aad []byte) (*Reader, error) {
 	if len(dataKey) != DataKeySize {
 		return nil, errors.New("kms: a data key has 32 bytes")

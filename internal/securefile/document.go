@@ -24,7 +24,7 @@ type Document[S any] struct {
 	Also []string // further files that Parse reads; this type only looks whether they changed
 	Max  int64    // bytes of the file, at most
 
-	// Parse makes the state of the file's bytes, nil if there is no file. It must
+	// Parse makes the state from the file's bytes, nil if there is no file. It must
 	// not keep or change them.
 	Parse func(data []byte) (*S, error)
 

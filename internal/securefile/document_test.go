@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// counter is a document that holds a number.
+// counter returns a document that holds a number.
 func counter(path string, failed func(error)) *Document[int] {
 	return &Document[int]{Path: path, Max: 100, Failed: failed, Parse: func(data []byte) (*int, error) {
 		n, err := 0, error(nil)

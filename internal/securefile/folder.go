@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// ErrUnsafeFolder is a data folder in which others than the user of the process
-// may have prepared files: what is written, removed or trusted there would be
-// their choice.
+// ErrUnsafeFolder means that users other than the one of the process may have
+// prepared files in a data folder, and so could choose what is written, removed or
+// trusted there.
 var ErrUnsafeFolder = errors.New("the folder is not safe")
 
 // CheckFolder refuses a data folder that everyone may write to or that another

@@ -16,8 +16,8 @@ func lock(f *os.File) error {
 	return windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, new(windows.Overlapped))
 }
 
-// Access cannot be told from a mode on Windows, where a file takes the access
-// control of its folder.
+// tooOpen returns false: on Windows a mode does not show who has access, and a
+// file inherits the access control of its folder.
 func tooOpen(fs.FileInfo) bool       { return false }
 func writableByAll(fs.FileInfo) bool { return false }
 func ownedByOther(fs.FileInfo) bool  { return false }

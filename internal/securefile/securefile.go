@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-// ErrTooOpen is a file that others than its owner may read.
+// ErrTooOpen means that users other than the owner may read a file.
 var ErrTooOpen = errors.New("others than its owner may read it; chmod 600 it")
 
 // Read reads a regular file of at most max bytes. The error is [ErrTooOpen] if
