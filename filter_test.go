@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/configtest"
 )
 
-// selects is the filter as it is documented.
+// selects implements the filter as it is documented.
 func selects(f stocktake.Filter, current bool, r *stocktake.Record) bool {
 	if current && (!r.IsLatest || r.IsDeleteMarker) {
 		return false
