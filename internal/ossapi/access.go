@@ -17,7 +17,7 @@ import (
 type Access interface {
 	request.Keys
 
-	// PassRole gives nil, a *ram.DeniedError or ram.ErrInvalidName.
+	// PassRole returns nil, a *ram.DeniedError or ram.ErrInvalidName.
 	PassRole(who ram.Identity, arn string, q ram.Request) error
 
 	// Decider returns who decides about an action on the keys of a bucket.
@@ -56,7 +56,7 @@ func (c *call) anonymous() bool { return c.who.Anonymous() }
 // callers.
 func (c *call) account() string { return c.who.Account }
 
-// authorize asks whether the caller may do the operation.
+// authorize checks that the caller may do the operation.
 func (c *call) authorize() error {
 	action := c.op.Action
 	if c.op.VersionAction != "" && c.query.Has("versionId") {
@@ -68,22 +68,22 @@ func (c *call) authorize() error {
 	return c.allow(action)
 }
 
-// allow asks whether the caller may do action on what the request names.
+// allow checks that the caller may do action on what the request names.
 func (c *call) allow(action string) error {
 	return c.allowOn(action, &c.bucket, c.at.Key, c.query.Get("versionId"))
 }
 
-// allowKey asks the same about another object of the bucket.
+// allowKey does the same for another object of the bucket.
 func (c *call) allowKey(action, key string) error { return c.allowOn(action, &c.bucket, key, "") }
 
-// allowOn asks the same about a version of an object of any bucket; no key is
-// the bucket itself.
+// allowOn does the same for a version of an object of any bucket; an empty key
+// means the bucket itself.
 func (c *call) allowOn(action string, b *object.Bucket, key, version string) error {
 	return c.decide(c.decider(action, b), b, key, version)
 }
 
-// allowPassRole asks, where the settings want it, whether the caller may have the
-// service act as a role.
+// allowPassRole checks, if the settings require it, that the caller may have
+// the service act as a role.
 func (c *call) allowPassRole(arn string) error {
 	if !c.RequirePassRole {
 		return nil
@@ -123,8 +123,8 @@ func (c *call) offersToPay() bool {
 	return !c.anonymous() && strings.EqualFold(payer, "requester")
 }
 
-// decideWithACL asks first without any ACL's help: most callers need none, and that of
-// the object is read for those only who do.
+// decideWithACL decides without any ACL first: most callers need none. The
+// object's ACL is read only for those who do.
 func (c *call) decideWithACL(d *ram.Decider, b *object.Bucket, key, version string) error {
 	err := d.Allowed(key, stocktake.Private)
 	if err == nil || key == "" && b.ACL == stocktake.Private || b.BlockPublicAccess || b.Owner == "" {
@@ -137,7 +137,7 @@ func (c *call) decideWithACL(d *ram.Decider, b *object.Bucket, key, version stri
 		case headErr == nil:
 			acl = info.ACL
 		case !errors.Is(headErr, object.ErrNoSuchKey) && !errors.Is(headErr, object.ErrNoSuchVersion) && !errors.Is(headErr, object.ErrMethodNotAllowed):
-			return headErr // an ACL that is not known is not one that allows
+			return headErr // an unknown ACL allows nothing
 		}
 	}
 	return d.Allowed(key, acl)

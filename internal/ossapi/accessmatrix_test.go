@@ -83,7 +83,8 @@ func TestAccessMatrix(t *testing.T) {
 		}
 	}
 
-	// A stranger whom a bucket policy lets in, which speaks of existing buckets only.
+	// A stranger who is allowed by a bucket policy, which only existing buckets
+	// have.
 	stranger := signature.Credentials{ID: otherID, Secret: otherPass}
 	for _, key := range slices.Sorted(maps.Keys(conditionKeys)) {
 		k := conditionKeys[key]

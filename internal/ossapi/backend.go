@@ -8,11 +8,11 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// What the OSS face needs of a store and of the inventory service, by subject.
-// Callers tell errors apart with errors.Is. Every operation on a missing bucket
-// returns [stocktake.ErrNoSuchBucket], every change without an origin
-// object.ErrNoOrigin. After a nil error the change survives a crash of the
-// machine.
+// The interfaces that the OSS API needs of a store and of the inventory
+// service, by subject. Callers tell errors apart with errors.Is. Every
+// operation on a missing bucket returns [stocktake.ErrNoSuchBucket], every
+// change without an origin object.ErrNoOrigin. After a nil error the change
+// survives a crash of the machine.
 
 // Registry finds the bucket that a request names, whichever store holds it.
 // internal/bucket.Registry implements it.
@@ -63,8 +63,8 @@ type Objects interface {
 	// ErrMethodNotAllowed if the version named is a delete marker.
 	Head(ctx context.Context, v object.Version) (object.Info, error)
 
-	// Open is Head together with the bytes of exactly that state, whatever is
-	// written or deleted meanwhile. The caller closes the content.
+	// Open returns what Head returns and the bytes of exactly that state, whatever
+	// is written or deleted meanwhile. The caller closes the content.
 	Open(ctx context.Context, v object.Version) (object.Info, object.Content, error)
 
 	// UpdateObject changes ACL, Tags, Restore, StorageClass, TransitionTime and
@@ -137,7 +137,7 @@ type Inventories interface {
 	BucketDeleted(ctx context.Context, bucket string) error
 
 	// Run starts a run now, independent of the schedule, or returns the run that is
-	// already going.
+	// already under way.
 	Run(ctx context.Context, bucket, id string) (stocktake.Run, error)
 	// Cancel ends the current run. The error is stocktake.ErrNoSuchRun if there is
 	// none.

@@ -259,7 +259,7 @@ func TestPanic(t *testing.T) {
 	}
 	broken.must(t, broken.do(t, "GET", "/photos/?bucketInfo", "", nil), 200)
 
-	// An error of nobody's knowing is ours, too, with its request id in the log.
+	// An unknown error is ours, too, with its request id in the log.
 	m := broken.do(t, "DELETE", "/photos/cat", "", nil)
 	broken.refused(t, m, 500, "InternalError")
 	if log := broken.log.String(); !strings.Contains(log, "disk on fire") || !strings.Contains(log, m.header.Get("X-Oss-Request-Id")) {

@@ -100,7 +100,7 @@ func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
 	return b, acl, nil
 }
 
-// deleteBucket answers DeleteBucket. The inventories of a bucket go with it.
+// deleteBucket answers DeleteBucket. It deletes the bucket's inventories, too.
 func (c *call) deleteBucket() error {
 	if err := c.Store.DeleteBucket(c.ctx, c.origin(), c.at.Bucket); err != nil {
 		return err
@@ -151,8 +151,8 @@ func (c *call) getBucketInfo() error {
 	})
 }
 
-// headBucket answers HeadBucket: whether the bucket is there. OSS does not document
-// it, but clients ask.
+// headBucket answers HeadBucket: whether the bucket exists. OSS does not
+// document the operation, but clients use it.
 func (c *call) headBucket() error { return c.empty(http.StatusOK) }
 
 // getBucketLocation answers GetBucketLocation.

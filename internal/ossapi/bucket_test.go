@@ -19,7 +19,7 @@ func (w *world) other(t *testing.T, method, path, body string, header map[string
 	return w.send(t, w.signedAs(t, r, signature.Credentials{ID: otherID, Secret: otherPass}, signature.Target{Bucket: bucket, Key: key}))
 }
 
-// anonymous sends a request of nobody.
+// anonymous sends a request without a signature.
 func (w *world) anonymous(t *testing.T, method, path, body string) message {
 	t.Helper()
 	return w.send(t, w.request(t, method, path, body, nil))

@@ -30,7 +30,7 @@ const (
 	maxCallbackURLs   = 5
 	maxCallback       = 8 << 10
 	maxCallbackAnswer = 1 << 20
-	maxCallbackBody   = 1 << 20 // ours: a variable may be named often
+	maxCallbackBody   = 1 << 20 // our own limit: a variable may occur many times
 )
 
 // A callback is a request that the server sends for a client once the object is
@@ -43,8 +43,8 @@ type callback struct {
 	vars     map[string]string // x:name to value
 }
 
-// callback reads what x-oss-callback and x-oss-callback-var ask for. It refuses
-// callbacks before anything is stored, if the server makes none.
+// callback reads x-oss-callback and x-oss-callback-var. If the server sends no
+// callbacks, it refuses them before anything is stored.
 func (c *call) callback() (*callback, error) {
 	const name = "x-oss-callback"
 	raw := cmp.Or(c.r.Header.Get("X-Oss-Callback"), c.query.Get("callback"))
@@ -189,8 +189,9 @@ func (c *call) callbackVar(b *callback, info *object.Info, name string) (text st
 	return "", false
 }
 
-// A caller sends callbacks. It goes through no proxy, which would reach what the
-// rule forbids, and follows no redirect: to where would be a stranger's choice.
+// A caller sends callbacks. It uses no proxy, since a proxy could reach
+// addresses that the rule forbids, and follows no redirect, since a stranger
+// would choose its target.
 type caller struct{ client http.Client }
 
 func newCaller(allowed outbound.Rule) *caller {
@@ -206,7 +207,7 @@ func newCaller(allowed outbound.Rule) *caller {
 	}}
 }
 
-// send makes one request. Its error is a callback that failed.
+// send makes one request. An error means that the callback failed.
 func (s *caller) send(ctx context.Context, to string, b *callback, body string, c *call) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(body))
 	if err != nil {
@@ -240,7 +241,7 @@ func (s *caller) send(ctx context.Context, to string, b *callback, body string, 
 
 func callbackFailed(text string) error { return &detailError{err: errCallback, text: text} }
 
-// set gives a variable its value.
+// set sets the value of a variable.
 func (b *callback) set(name, value string) {
 	if b.vars == nil {
 		b.vars = make(map[string]string)

@@ -96,7 +96,7 @@ func TestCallback(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 
-	// What is no callback is refused before anything is stored.
+	// An invalid callback is refused before anything is stored.
 	for _, header := range []map[string]string{
 		{"X-Oss-Callback": "no base64"},
 		{"X-Oss-Callback": base64.StdEncoding.EncodeToString([]byte("no json"))},

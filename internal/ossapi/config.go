@@ -73,8 +73,8 @@ type Observation struct {
 	Took      time.Duration
 }
 
-// New returns the handler of the OSS API. It takes every path: a
-// process that serves more mounts that before it.
+// New returns the handler of the OSS API. It handles every path: a process that
+// serves other paths, too, must route those before it.
 func New(cfg Config) http.Handler {
 	cfg.BodyTimeout = cmp.Or(cfg.BodyTimeout, time.Minute)
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())

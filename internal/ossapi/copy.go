@@ -137,8 +137,9 @@ func (c *call) copyObject() error {
 }
 
 // replacedHeaders returns the headers of a copy that does not keep those of its
-// source, from what the request gives. Without a Content-Type it keeps the
-// source's, and always the metadata without which the content cannot be decrypted.
+// source, from those of the request. Without a Content-Type it keeps the
+// source's, and always the metadata without which the content cannot be
+// decrypted.
 func (c *call) replacedHeaders(given object.Headers, source *object.Headers) object.Headers {
 	if c.r.Header.Get("Content-Type") == "" {
 		given.ContentType = source.ContentType
@@ -189,7 +190,7 @@ func (c *call) copySymlink(src object.Version, p object.Put, target string, prep
 	}
 	switch err = prepare(from, &p); {
 	case err == nil:
-		return from, made, object.ErrPrecondition // replaced meanwhile by what is none
+		return from, made, object.ErrPrecondition // replaced meanwhile by an object that is not a symlink
 	case !errors.Is(err, errIsSymlink):
 		return from, made, err
 	}

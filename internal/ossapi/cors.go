@@ -26,7 +26,7 @@ const (
 
 var corsMethods = []string{http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodPost, http.MethodHead}
 
-// putBucketCORS answers PutBucketCors: the rules replace those that there are.
+// putBucketCORS answers PutBucketCors: the new rules replace the existing ones.
 func (c *call) putBucketCORS() error {
 	doc, err := c.body.XML("CORSConfiguration", maxCORSDocument)
 	if err != nil {
@@ -60,9 +60,9 @@ func (c *call) deleteBucketCORS() error {
 	return c.setBucket(http.StatusNoContent, func(b *object.Bucket) { b.CORS = nil })
 }
 
-// preflight answers OptionObject: what a browser asks before it sends a request of
-// a page of another origin. It is never signed, and tells nothing but the rules;
-// the request that follows is authorised like any other.
+// preflight answers OptionObject, which a browser sends before a request of a
+// page of another origin. It is never signed, and the answer reveals only the
+// rules; the request that follows is authorised like any other.
 func (c *call) preflight() error {
 	h := c.r.Header
 	origin, method := h.Get("Origin"), h.Get("Access-Control-Request-Method")

@@ -19,8 +19,8 @@ import (
 // Source: OSS API reference, DeleteMultipleObjects.
 const maxDeletes = 1000
 
-// maxDelete is the size of a document of so many names, each of 1,023 bytes that
-// are all escaped twice, in bytes.
+// maxDelete is the size, in bytes, of a document of maxDeletes names, each of
+// 1,023 bytes that are all escaped twice.
 const maxDelete = 2 << 20
 
 // deletesAtOnce is how many of them are deleted at the same time, so that the
@@ -44,8 +44,8 @@ func (c *call) deleteObject() error {
 	return c.empty(http.StatusNoContent)
 }
 
-// deleteMultipleObjects answers DeleteMultipleObjects. Either the caller may
-// delete all of the objects, or none is.
+// deleteMultipleObjects answers DeleteMultipleObjects. If the caller may not
+// delete all of the objects, none is deleted.
 func (c *call) deleteMultipleObjects() error {
 	url, err := c.query.URLEncoding()
 	if err != nil {
@@ -87,7 +87,7 @@ func (c *call) deleteMultipleObjects() error {
 	})
 }
 
-// allowDeletes asks whether the caller may delete all of the versions.
+// allowDeletes checks that the caller may delete all of the versions.
 func (c *call) allowDeletes(versions []object.Version) error {
 	deciders := make(map[string]*ram.Decider, 2)
 	for _, v := range versions {

@@ -62,8 +62,8 @@ func encryptionRule(x *ossxml.Writer, e object.Encryption) {
 }
 
 // checkEncryption checks a requested encryption by the rules of OSS. The names are
-// those of the headers or elements that it came in. It returns e without what has
-// no effect: data encryption SM4 beside AES256.
+// those of the headers or elements that it came in. It returns e without what
+// has no effect: data encryption SM4 together with AES256.
 //
 // Source: OSS error codes 0005-00000203 and 0005-00000204.
 func checkEncryption(e object.Encryption, algorithm, key, data string) (object.Encryption, error) {

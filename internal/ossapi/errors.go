@@ -11,8 +11,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
-// Errors that only the HTTP face knows. The table below says what becomes of
-// them.
+// Errors of the HTTP layer alone. The table below maps them to replies.
 var (
 	errNotModified  = errors.New("not modified")
 	errInvalidRange = errors.New("the range is not in the object")
@@ -75,8 +74,8 @@ const (
 	slowBody        = "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed."
 )
 
-// errorTable says what becomes of errors, except of the types that newReply
-// handles. Any other error is InternalError.
+// errorTable maps errors to replies, except the types that newReply handles.
+// Any other error is InternalError.
 //
 // Source: OSS API reference, error responses; the tests of the official SDKs.
 var errorTable = []errorRow{
@@ -123,7 +122,7 @@ var errorTable = []errorRow{
 	{errTargetMissing, "SymlinkTargetNotExist", 404, "The target object of the symlink does not exist.", "", aboutKey},
 	{errTargetType, "InvalidTargetType", 400, "The target object of the symlink is a symlink.", "", aboutKey},
 	{object.ErrNotArchived, "OperationNotSupported", 400, "The operation is not supported for this resource", "0016-00000702", aboutKey},
-	{object.ErrRestoreOngoing, "RestoreAlreadyInProgress", 409, "The restore operation is in progress.", "0016-00000704", aboutKey}, // the EC is a guess: SDK tests want one
+	{object.ErrRestoreOngoing, "RestoreAlreadyInProgress", 409, "The restore operation is in progress.", "0016-00000704", aboutKey}, // the EC is a guess: SDK tests require one
 	{errRestoreUnfinished, "ArchiveRestoreNotFinished", 409, "The archive file's restore is not finished.", "0016-00000719", aboutKey},
 	{object.ErrNotRestored, "InvalidObjectState", 403, "The operation is not valid for the object's state.", "", aboutKey},
 	{object.ErrPrecondition, "PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold.", "", aboutNothing},

@@ -20,7 +20,7 @@ import (
 )
 
 // TestErrorsAreFoundWrapped holds that no error becomes another one, or a 500,
-// because somebody said more about it.
+// because its error was given more detail.
 func TestErrorsAreFoundWrapped(t *testing.T) {
 	rows := append(ossapi.ErrorRows(), []ossapi.ErrorRow{
 		{Err: &stocktake.InvalidArgumentError{Element: "Id"}, Code: "InvalidArgument", Status: 400},

@@ -20,12 +20,12 @@ func CheckCondition(h http.Header, etag string, modified time.Time) error {
 	return readPreconditions(h).check(etag, modified)
 }
 
-// NewResponseWriter is the writer that handlers write to.
+// NewResponseWriter returns the writer that handlers write to.
 func NewResponseWriter(w http.ResponseWriter) http.ResponseWriter {
 	return &responseWriter{ResponseWriter: w, rc: http.NewResponseController(w), start: time.Now(), timeout: time.Minute}
 }
 
-// ErrorRows are the code and status of every row of the error table.
+// ErrorRows returns the code and status of every row of the error table.
 func ErrorRows() (rows []ErrorRow) {
 	for _, r := range errorTable {
 		rows = append(rows, ErrorRow{r.err, r.code, r.status, r.message})
@@ -40,7 +40,7 @@ type ErrorRow struct {
 	Message string
 }
 
-// ReplyTo is the code and status that an error gets.
+// ReplyTo returns the code and status that an error gets.
 func ReplyTo(err error) (code string, status int) {
 	p := newReply(err)
 	return p.code, p.status
@@ -56,7 +56,7 @@ var (
 	Piece           = int64(piece)
 )
 
-// NotOffered are the sub-resources that are not offered.
+// NotOffered returns the sub-resources that are not offered.
 func NotOffered() (names []string) {
 	for name := range request.NotOffered {
 		names = append(names, name)
@@ -64,7 +64,7 @@ func NotOffered() (names []string) {
 	return names
 }
 
-// Requests are the requests of all operations: method, path, sub-resource.
+// Requests returns the requests of all operations: method, path, sub-resource.
 func Requests() (all [][3]string) {
 	for _, o := range operations {
 		if o.Sub != "" {
@@ -74,7 +74,7 @@ func Requests() (all [][3]string) {
 	return all
 }
 
-// Operations are the rows of the routing table.
+// Operations returns the rows of the routing table.
 func Operations() (rows []OperationRow) {
 	for _, o := range operations {
 		rows = append(rows, OperationRow{

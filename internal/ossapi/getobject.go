@@ -97,7 +97,7 @@ func (c *call) openObject() (info, data object.Info, content object.Content, err
 	return info, data, content, nil
 }
 
-// headOf is openObject without the bytes.
+// headOf does what openObject does, without the bytes.
 func (c *call) headOf() (info, data object.Info, err error) {
 	v, err := c.version()
 	if err != nil {
@@ -164,7 +164,8 @@ func standardRange(h http.Header) bool {
 	return strings.EqualFold(h.Get("X-Oss-Range-Behavior"), "standard")
 }
 
-// overrides reads the response-* parameters: headers that the client wants in the answer.
+// overrides reads the response-* parameters, by which the client sets headers
+// of the answer.
 func (c *call) overrides() (headers [][2]string, err error) {
 	for _, p := range c.query {
 		name, ok := overridable[p.Name]

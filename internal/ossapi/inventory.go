@@ -24,7 +24,7 @@ func (c *call) inventoryID() (string, error) {
 
 // putInventory answers PutBucketInventory. The order of the checks is that of
 // spec/inventory-api.md, section 2.6: who, bucket and right have been checked
-// before; what needs the world is checked by the service.
+// before; the service makes the checks that need other state.
 func (c *call) putInventory() error {
 	id, err := c.inventoryID()
 	if err != nil {
@@ -89,7 +89,7 @@ func (c *call) deleteInventory() error {
 }
 
 // runInventory answers POST ?inventory&inventoryId&x-oss-stocktake=run: the run
-// that was started, or the one that was going.
+// that was started, or the one already under way.
 func (c *call) runInventory() error { return c.runAction("run requested", c.Inventories.Run) }
 
 // cancelRun answers POST ...&x-oss-stocktake=cancel: the run that was ended.

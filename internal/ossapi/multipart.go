@@ -159,7 +159,7 @@ func (c *call) completedParts(u object.UploadID) ([]object.CompletedPart, error)
 		}
 		return nil, nil
 	}
-	if len(data) == 0 { // an upload that is missing comes before a list that is
+	if len(data) == 0 { // a missing upload is reported before a missing list
 		if _, _, _, err := c.Store.Parts(c.ctx, u, 0, 1); err != nil {
 			return nil, err
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// keys are names that some layer of somebody's software gets wrong.
+// keys are names that some layer of some software gets wrong.
 var keys = []string{
 	"-", "..", "a", "a b+%25", "a\r\n\tb", "a&<>\"'", "a/", "a//b", "a/../b", "a/b", "aA", "\x01\v\x1f", "{[|]}", "猫/", "\u202e", "｡", "😀", strings.Repeat("k", 1023),
 }

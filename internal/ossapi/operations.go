@@ -5,9 +5,9 @@ import "github.com/stocktake/stocktake/internal/ossapi/request"
 // An operation is one row of the routing table with its handler.
 type operation = request.Operation[func(*call) error]
 
-// operations is all that is offered. A new operation is a row here and a handler;
-// the tests name what it lacks: an action, a line in docs/compatibility.md, a
-// request that tries it.
+// operations lists everything that is offered. To add an operation, add a row
+// here and a handler; the tests name what is still missing: an action, a line
+// in docs/compatibility.md, a request that tries it.
 //
 // Source: OSS API reference, list of operations by function; RAM policy actions
 // of OSS.

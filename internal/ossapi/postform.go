@@ -88,7 +88,7 @@ func readPostForm(h http.Header, body io.Reader) (*postForm, error) {
 	}
 }
 
-// formError tells a malformed form from a body that cannot be read.
+// formError distinguishes a malformed form from a body that cannot be read.
 func formError(err error) error {
 	if errors.Is(err, request.ErrBody) || errors.Is(err, errPostTooLong) {
 		return err

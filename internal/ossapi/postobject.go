@@ -83,7 +83,7 @@ func withFilename(key, filename string) (string, bool) {
 }
 
 // admitForm finds who signed a form and holds the form to the signer's policy. It
-// returns the file, bounded as the policy and OSS want it.
+// returns the file, bounded as the policy and OSS require.
 func (c *call) admitForm(form *postForm) (*rangeReader, error) {
 	file := &rangeReader{form.file, 0, object.MaxPartSize}
 	auth, err := signature.ParseForm(form.field)
@@ -117,7 +117,7 @@ func (c *call) admitForm(form *postForm) (*rangeReader, error) {
 	return file, policy.check(c.Now(), field)
 }
 
-// A postAnswer is how the client wants a form answered.
+// A postAnswer is the answer that the client asks for.
 type postAnswer struct {
 	redirect *url.URL // nil: no
 	status   string   // "200", "201"; anything else is 204

@@ -39,8 +39,8 @@ func (c *call) putObject() error {
 	return c.empty(http.StatusOK)
 }
 
-// asksForCallback reports whether the client wants a request sent once its object
-// is stored.
+// asksForCallback reports whether the client asks for a callback once its
+// object is stored.
 func (c *call) asksForCallback() bool {
 	return c.r.Header.Get("X-Oss-Callback") != "" || c.query.Get("callback") != ""
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// TestHeadBucket asks for a bucket, one that is missing, and as somebody without
+// TestHeadBucket asks for a bucket, one that is missing, and as a user without
 // rights.
 func TestHeadBucket(t *testing.T) {
 	w := newWorld(t)
@@ -117,7 +117,7 @@ func TestPutBucketEncryptionHeaders(t *testing.T) {
 	w.refused(t, w.do(t, "PUT", "/bad", "", map[string]string{"X-Oss-Server-Side-Encryption": "ROT13"}), 400, "InvalidEncryptionAlgorithmError")
 	w.must(t, w.do(t, "HEAD", "/bad/", "", nil), 404)
 
-	// Data encryption beside AES256 has no effect.
+	// Data encryption together with AES256 has no effect.
 	rule := "<ServerSideEncryptionRule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm><KMSDataEncryption>SM4</KMSDataEncryption></ApplyServerSideEncryptionByDefault></ServerSideEncryptionRule>"
 	w.must(t, w.do(t, "PUT", "/kms/?encryption", rule, nil), 200)
 	if m := w.must(t, w.do(t, "GET", "/kms/?encryption", "", nil), 200); strings.Contains(m.body, "SM4") {

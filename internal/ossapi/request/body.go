@@ -82,11 +82,12 @@ func (b *Body) Read(p []byte) (int, error) {
 	return n, &bodyError{err}
 }
 
-// Begin gives what is read next, which costs memory before all rights are known, a
-// time as a whole: four times that of one read. It ends with End or the body.
+// Begin limits the total time of the reads that follow to four times that of
+// one read, since they cost memory before all rights are known. The limit ends
+// with End or with the body.
 func (b *Body) Begin() { b.end = time.Now().Add(documentTimes * b.timeout) }
 
-// End ends what Begin has begun.
+// End removes the limit that Begin has set.
 func (b *Body) End() { b.end, b.last = time.Time{}, time.Time{} }
 
 // A bodyError is why a body could not be read to its end.

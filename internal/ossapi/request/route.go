@@ -22,8 +22,8 @@ const (
 	ObjectLevel
 )
 
-// Extension is the parameter of all that OSS does not have. It starts with x-oss-
-// because signature V1 signs no other unknown parameter.
+// Extension is the parameter of all operations that OSS does not have. It
+// starts with x-oss- because signature V1 signs no other unknown parameter.
 const Extension = "x-oss-stocktake"
 
 // An Operation is one row of the routing table. H is the type of handlers.
