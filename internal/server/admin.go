@@ -28,7 +28,7 @@ func (s *Server) openAdmin(access *ram.Directory, counts *metrics.Metrics) {
 }
 
 // serveReady answers 200 if the server should get requests. It is not called
-// before all parts are open, since no request is.
+// before all parts are open, since requests are served only then.
 func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	var why error

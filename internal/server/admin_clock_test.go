@@ -11,8 +11,9 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// TestClockNeedsAllSigned holds that nobody can make more of a request that
-// they have overheard: signature V1 leaves out by how much the clock moves.
+// TestClockNeedsAllSigned holds that an attacker cannot make more of a request
+// that they have overheard: signature V1 leaves out by how much the clock
+// moves.
 func TestClockNeedsAllSigned(t *testing.T) {
 	access, err := ram.Open("", ram.Root{AccessKeyID: "root-key", Secret: "root-secret", Account: "1000000000000000"}, ram.Options{})
 	if err != nil {

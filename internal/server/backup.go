@@ -106,8 +106,8 @@ func (b *backups) begin(to string) error {
 	return nil
 }
 
-// make copies each part of the data folder as its kind wants. The copy gets its
-// name when it is whole.
+// make copies each part of the data folder in the way that its kind requires.
+// The copy gets its name when it is complete.
 func (b *backups) make(ctx context.Context, to string) (err error) {
 	partial := to + ".partial"
 	if err := os.Mkdir(partial, 0o700); err != nil {

@@ -78,7 +78,7 @@ func closed(s *Server) error {
 	return s.Close()
 }
 
-// A start that fails leaves neither a folder nor a key that nobody was shown.
+// A start that fails leaves neither a folder nor a key that was never shown.
 func TestFailedStartLeavesNothing(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

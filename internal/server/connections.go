@@ -24,8 +24,8 @@ const repeatAfter = time.Minute
 
 // connections bounds the open connections of all listeners. When the limit is
 // reached, the connection that has been idle longest is closed for the new one. If
-// none is idle, the new one may only ask whether the server is well. The zero
-// value bounds nothing until max is set.
+// none is idle, the new one may only ask for health and metrics. The zero value
+// bounds nothing until max is set.
 type connections struct {
 	max int // above 0
 	log *slog.Logger

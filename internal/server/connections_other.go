@@ -2,5 +2,5 @@
 
 package server
 
-// defaultConnections is a number that every system can serve.
+// defaultConnections returns a number that every system can serve.
 func defaultConnections() int { return 10_000 }

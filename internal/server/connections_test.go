@@ -34,8 +34,7 @@ func (l *logText) count(s string) int {
 	return strings.Count(l.buf.String(), s)
 }
 
-// served serves a handler on connections of which two may be open, until the test
-// ends.
+// served serves a handler on at most two open connections, until the test ends.
 func served(t *testing.T, h http.Handler, log *slog.Logger) (conns *connections, addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

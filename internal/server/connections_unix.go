@@ -4,8 +4,8 @@ package server
 
 import "syscall"
 
-// defaultConnections is half of the file descriptors that the process may have
-// open, at most 10,000: the other half is for files.
+// defaultConnections returns half of the file descriptors that the process may
+// have open, at most 10,000: the other half is for files.
 func defaultConnections() int {
 	const most = 10_000
 	var limit syscall.Rlimit

@@ -19,7 +19,7 @@ import (
 type Folder string
 
 // Check refuses a folder in which others may have prepared files. The error is a
-// *SettingError. Every way into a data folder begins with it.
+// *SettingError. Whoever opens a data folder calls it first.
 func (f Folder) Check() error {
 	if err := securefile.CheckFolder(string(f)); err != nil {
 		return &SettingError{"data", err}
@@ -29,28 +29,33 @@ func (f Folder) Check() error {
 
 func (f Folder) join(name string) string { return filepath.Join(string(f), name) }
 
-// RootKey is the access key of the account itself, if the server made one.
+// RootKey returns the path of the access key of the account itself, if the
+// server made one.
 func (f Folder) RootKey() string { return f.join(datafolder.RootKeyName) }
 
-// Accounts is the directory of accounts, users, keys, roles and policies.
+// Accounts returns the path of the directory of accounts, users, keys, roles
+// and policies.
 func (f Folder) Accounts() string { return f.join(datafolder.AccountsName) }
 
-// EncryptionKeys is the file of keys that objects and reports are encrypted with.
+// EncryptionKeys returns the path of the file of keys that objects and reports
+// are encrypted with.
 func (f Folder) EncryptionKeys() string { return f.join(datafolder.EncryptionKeysName) }
 
-// MasterKey is the key that wraps the encryption keys, unless it is given.
+// MasterKey returns the path of the key that wraps the encryption keys, unless
+// it is given.
 func (f Folder) MasterKey() string { return f.join(datafolder.MasterKeyName) }
 
-// Catalog is the database of configurations and runs.
+// Catalog returns the path of the database of configurations and runs.
 func (f Folder) Catalog() string { return f.join(datafolder.CatalogName) }
 
-// WebhookSecret is the secret that signs notices, unless another file is named.
+// WebhookSecret returns the path of the secret that signs notices, unless
+// another file is named.
 func (f Folder) WebhookSecret() string { return f.join(datafolder.WebhookSecretName) }
 
 // Seed counts the starts of a server with a seed.
 func (f Folder) Seed() string { return f.join(datafolder.SeedName) }
 
-// Index is the folder of the embedded store's index.
+// Index returns the path of the folder of the embedded store's index.
 func (f Folder) Index() string { return f.join(datafolder.IndexName) }
 
 // CheckParts refuses a folder that has lost one of the parts named, so that a
@@ -58,15 +63,15 @@ func (f Folder) Index() string { return f.join(datafolder.IndexName) }
 // *datafolder.LossError.
 func (f Folder) CheckParts(names ...string) error { return datafolder.CheckParts(string(f), names...) }
 
-// Register adds the parts that the folder has by now to what it knows of itself.
-// It is called after a part may have been made.
+// Register records the parts that the folder has by now. It is called after a
+// part may have been made.
 func (f Folder) Register() error {
 	_, err := datafolder.Register(string(f), time.Now())
 	return err
 }
 
-// Losses returns the parts that the folder has lost, or that are damaged, after a
-// look into each. A nil master means the master key that is kept there.
+// Losses inspects each part and returns those that are lost or damaged. A nil
+// master means the master key that is kept there.
 func (f Folder) Losses(ctx context.Context, master []byte) ([]datafolder.Loss, error) {
 	opts := datafolder.Options{Damaged: map[string]func(string) error{
 		datafolder.CatalogName: func(path string) error { return sqlite.Check(ctx, path, true) },
@@ -103,7 +108,7 @@ func fileExists(path string) bool {
 // registerInterval is how often a server looks for parts that were made.
 const registerInterval = time.Minute
 
-// checkWhole refuses a data folder that has lost parts, but for those whose loss
+// checkWhole refuses a data folder that has lost parts, except those whose loss
 // the settings accept.
 func (s *Server) checkWhole(ctx context.Context) error {
 	opts := datafolder.Options{Damaged: map[string]func(string) error{

@@ -60,9 +60,9 @@ func serveHTTP(ctx context.Context, all []listener, conns *connections, h http.H
 // left of a request, and then to read the answer. Both are small.
 const haste = 30 * time.Second
 
-// hasty serves h to clients that must not keep a connection: net/http, before it
-// answers, reads what h has left of a body, and that has no end of its own. The
-// OSS API looks after its clients itself.
+// hasty serves h with deadlines, so that a slow client cannot keep a
+// connection: before it answers, net/http reads what h has left of a body,
+// without a limit of time. The OSS API sets deadlines itself.
 func hasty(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
@@ -73,8 +73,8 @@ func hasty(h http.Handler) http.Handler {
 	})
 }
 
-// hasten gives the client the time that it has from now on. Writers of tests may
-// lack deadlines, which does no harm.
+// hasten sets the deadlines of the client, counted from now. Writers of tests
+// may not support deadlines, which does no harm.
 func hasten(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * haste))
 }

@@ -35,7 +35,7 @@ func (k keyring) Wrap(ctx context.Context, owner string, e object.Encryption, da
 	return e, wrapped, nil
 }
 
-// Unwrap is the inverse.
+// Unwrap decrypts what Wrap has encrypted.
 func (k keyring) Unwrap(ctx context.Context, e object.Encryption, wrapped []byte) ([]byte, error) {
 	dataKey, err := k.keys.Unwrap(ctx, wrapped, []byte(e.Algorithm))
 	if err != nil {
@@ -67,7 +67,8 @@ type kmsKeyError struct {
 
 func (e *kmsKeyError) Error() string { return e.text }
 
-// Advice is for the reason of a run that failed; see [inventory.Reason].
+// Advice returns what to do, for the reason of a run that failed; see
+// [inventory.Reason].
 func (e *kmsKeyError) Advice() string { return e.advice }
 
 func (e *kmsKeyError) Unwrap() []error { return []error{object.ErrKMSKey, e.err} }

@@ -22,8 +22,8 @@ import (
 	"github.com/stocktake/stocktake/internal/sts"
 )
 
-// open opens the parts in the order in which they need each other, and makes the
-// handler of them.
+// open opens the parts in the order of their dependencies, and makes the
+// handler from them.
 func (s *Server) open(ctx context.Context) error {
 	s.admin = http.NewServeMux()
 	ring, err := s.openKeys()

@@ -18,8 +18,8 @@ func (c *requestCount) count(h http.Handler) http.Handler {
 	})
 }
 
-// requests is how many have come so far, and how many of them are not answered
-// yet.
+// requests returns how many requests have come so far, and how many of them are
+// not answered yet.
 func (c *requestCount) requests() (begun, open int64) {
 	ended := c.ended.Load() // first, so that open is not negative
 	begun = c.begun.Load()

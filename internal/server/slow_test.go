@@ -37,8 +37,8 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { close(p.done); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
-// TestStrangersDoNotStay sends what is beside the OSS API a part of a body, or
-// reads nothing of the answer: neither keeps a connection for ever.
+// TestStrangersDoNotStay sends the paths outside the OSS API a part of a body,
+// or reads nothing of the answer: neither keeps a connection for ever.
 func TestStrangersDoNotStay(t *testing.T) {
 	for _, request := range []string{
 		"GET /-/healthz HTTP/1.1\r\nHost: x\r\n",
@@ -93,7 +93,7 @@ func strangers(t *testing.T, request string) {
 	}
 	check(client.Close())
 
-	// An answer that nobody reads.
+	// An answer that the client does not read.
 	client, conn = net.Pipe()
 	defer client.Close()
 	in.conns <- conn

@@ -6,8 +6,9 @@ import (
 )
 
 // watchStore shows the health of the store. A full disk makes the server not
-// ready, since it refuses writes. Damage does not: everything else works, and the
-// other way one block would take the whole server out of service; readyz says it.
+// ready, since it refuses writes. Damage does not: everything else works, and
+// otherwise one damaged block would take the whole server out of service;
+// readyz reports it.
 func (s *Server) watchStore(st *store.Store, counts *metrics.Metrics) {
 	s.readyIf(func() error { return st.Health().DiskFull })
 	s.mentions = append(s.mentions, func() error { h := st.Health(); return h.Damage() })
