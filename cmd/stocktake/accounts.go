@@ -99,8 +99,8 @@ func readDocument(path string) (ram.Document, error) {
 
 func roleARN(account, name string) string { return "acs:ram::" + account + ":role/" + name }
 
-// policiesExist refuses names of policies before anything is made: the first
-// role ends that every role may do everything.
+// policiesExist refuses names of policies before anything is made: once the
+// first role is defined, undefined roles may do nothing.
 func policiesExist(d *ram.Directory, account string, names []string) error {
 	policies, err := d.Policies(account)
 	if err != nil {

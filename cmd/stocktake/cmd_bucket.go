@@ -27,8 +27,8 @@ type bucketCreate struct {
 	Names []string `arg:"" name:"bucket" help:"Names: 3 to 63 of a-z, 0-9 and '-'."`
 }
 
-// Run creates buckets. A bucket that the account has already is not an error, but
-// it is said. Names are checked before any bucket is made.
+// Run creates buckets. A bucket that the account has already is not an error,
+// but is reported. Names are checked before any bucket is made.
 func (c *bucketCreate) Run(ctx context.Context, con console) error {
 	for _, name := range c.Names {
 		if !stocktake.ValidBucketName(name) {

@@ -194,14 +194,14 @@ func (c *demoCmd) whereabouts(w io.Writer, s *server.Server) {
 `, key.ID, key.Secret, s.Endpoint(), program, demoBucket, demoID, demoReports, demoPrefix)
 }
 
-// serverClient is the official SDK's client of a server in this process.
+// serverClient returns the official SDK's client of a server in this process.
 func serverClient(s *server.Server) (*oss.Client, error) {
 	key, _ := s.RootKey()
 	return newOSSClient(s.Endpoint(), s.Config().Region, false, key)
 }
 
-// programName is what to type for this program in another shell, in the same
-// folder.
+// programName returns what to type for this program in another shell, in the
+// same folder.
 func programName() string {
 	const name = "stocktake"
 	self, err := os.Executable()
@@ -220,7 +220,7 @@ func sameFile(a, b string) bool {
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
-// rounded leaves of a time what people read.
+// rounded rounds a time for display.
 func rounded(d time.Duration) time.Duration {
 	if d < time.Second {
 		return d.Round(time.Millisecond)
@@ -247,7 +247,7 @@ func demoConfiguration(account string) stocktake.InventoryConfiguration {
 	}
 }
 
-// tree is the folder to upload.
+// tree returns the folder to upload.
 func (c *demoCmd) tree(ctx context.Context) (string, error) {
 	if c.From != "" {
 		return c.From, nil
@@ -262,7 +262,7 @@ func (c *demoCmd) tree(ctx context.Context) (string, error) {
 	return "", usagef("no Go distribution was found to upload: name a folder with --from")
 }
 
-// folder is the store's folder and what to do with it at the end.
+// folder returns the store's folder and the function to call at the end.
 func (c *demoCmd) folder() (dir string, remove func() error, err error) {
 	if c.Data != "" {
 		return c.Data, func() error { return nil }, nil
@@ -271,7 +271,8 @@ func (c *demoCmd) folder() (dir string, remove func() error, err error) {
 	return dir, func() error { return os.RemoveAll(dir) }, err
 }
 
-// freeAddress is addr, or the same host with any free port if addr is in use.
+// freeAddress returns addr, or the same host with any free port if addr is in
+// use.
 func freeAddress(addr string) string {
 	ln, err := net.Listen("tcp", addr)
 	if err == nil {

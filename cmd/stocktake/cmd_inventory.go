@@ -35,7 +35,7 @@ type idFlag struct {
 	ID string `name:"inventory-id" aliases:"inventory_id,id" help:"Id of the configuration." required:"" short:"i"`
 }
 
-// reportFolder is where the reports of a configuration lie: bucket and key
+// reportFolder returns where the reports of a configuration lie: bucket and key
 // prefix.
 func reportFolder(cfg stocktake.InventoryConfiguration, source string) string {
 	folder := cfg.Destination.Bucket + "/"
@@ -56,7 +56,8 @@ func follow(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer
 	return r, nil
 }
 
-// wait is follow for a run that continues if the command is interrupted.
+// wait does what follow does for a run that continues if the command is
+// interrupted.
 func wait(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer) (stocktake.Run, error) {
 	r, err := follow(ctx, cl, r, w)
 	if ctx.Err() != nil && err != nil {
@@ -65,8 +66,8 @@ func wait(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer) 
 	return r, err
 }
 
-// runError is the error of a command that wanted the run to succeed, and has
-// printed it with its reason.
+// runError returns the error of a command that needs the run to succeed, and
+// has printed it with its reason.
 func runError(r stocktake.Run) error {
 	if r.State == stocktake.Failed || r.State == stocktake.Cancelled || r.State == stocktake.Skipped {
 		return fmt.Errorf("run %s %s", r.ID, r.State)

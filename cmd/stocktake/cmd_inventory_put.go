@@ -55,8 +55,8 @@ func (inventoryPut) Help() string {
 The first run starts at once. A configuration cannot be changed: delete and put it again.`
 }
 
-// Run puts the configuration. The server has the last word on every rule; what
-// can be said without it is said with the name of the flag.
+// Run puts the configuration. The server decides on every rule; what can be
+// checked without it is reported with the name of the flag.
 func (c *inventoryPut) Run(ctx context.Context, con console, line *kong.Context) error {
 	if c.File != "" {
 		if err := describing(line); err != nil {
@@ -178,7 +178,7 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 	return cfg, nil
 }
 
-// fieldNames are the values of --fields.
+// fieldNames returns the values of --fields.
 func fieldNames() (names []string) {
 	for _, f := range stocktake.Fields() {
 		if f.Column().Full == stocktake.Optional {

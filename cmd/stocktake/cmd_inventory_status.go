@@ -43,7 +43,8 @@ func (c *inventoryStatus) Run(ctx context.Context, con console) error {
 	return c.print(con.out, all)
 }
 
-// maxPause bounds what passes between two looks for a server that is away.
+// maxPause bounds the pause between two attempts to reach a server that is
+// away.
 const maxPause = 30 * time.Second
 
 // watch prints the status again and again until ctx ends. A server that has
@@ -96,7 +97,7 @@ type statusLook struct {
 	cl *client.Client
 }
 
-// doing is for errors.
+// doing says in errors what was tried.
 func (l *statusLook) doing() string {
 	if l.All {
 		return "status of all buckets"

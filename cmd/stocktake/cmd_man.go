@@ -43,7 +43,7 @@ func (m *manWriter) macro(name string, args ...string) {
 	m.write(line)
 }
 
-// text writes lines of text, none of which is taken for a macro.
+// text writes lines of text so that roff takes none of them for a macro.
 func (m *manWriter) text(s string) {
 	for line := range strings.SplitSeq(s, "\n") {
 		line = roff(line)

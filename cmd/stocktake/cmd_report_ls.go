@@ -75,8 +75,9 @@ func (c *reportLs) inBucket(ctx context.Context, found func(reportLine, error)) 
 	return nil
 }
 
-// inFolder is inBucket for a folder, or a file, on this machine. The reports of
-// one configuration lie together; those of several may lie below.
+// inFolder does what inBucket does for a folder, or a file, on this machine.
+// The reports of one configuration lie together; those of several may lie
+// below.
 func (c *reportLs) inFolder(ctx context.Context, found func(reportLine, error)) error {
 	where, err := filepath.Abs(c.Where)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/stocktake/stocktake/internal/server"
 )
 
-// serveCmd is `stocktake serve`. Flags are stronger than the environment
-// (STOCKTAKE_ and the flag's name), which is stronger than the file.
+// serveCmd is `stocktake serve`. Flags override the environment (STOCKTAKE_ and
+// the flag's name), which overrides the file.
 type serveCmd struct {
 	Config     kong.ConfigFlag `help:"YAML file with the settings below, by the names of the flags." placeholder:"FILE" short:"c"`
 	Check      bool            `help:"Check settings, addresses and the files they name, then exit."`
@@ -89,8 +89,8 @@ func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (er
 }
 
 // endWithin ends the process if it has not stopped some time after ctx has
-// ended, as happens when a disk neither takes what is written nor says no. Every
-// answered write is on disk already. stop prevents it.
+// ended, as happens when a disk neither completes a write nor reports an error.
+// Every answered write is on disk already. stop prevents it.
 func endWithin(ctx context.Context, log *slog.Logger) (stop func()) {
 	stopped := make(chan struct{})
 	go func() {
@@ -109,7 +109,7 @@ func endWithin(ctx context.Context, log *slog.Logger) (stop func()) {
 	return sync.OnceFunc(func() { close(stopped) })
 }
 
-// check is --check.
+// check carries out --check.
 func (c *serveCmd) check(con console, cfg server.Config) error {
 	if err := server.Check(cfg); err != nil {
 		return err
@@ -163,7 +163,7 @@ func reloadOnHangup(ctx context.Context, hangups <-chan os.Signal, s *server.Ser
 	}
 }
 
-// announce tells a person how to reach the server.
+// announce prints for people how to reach the server.
 func announce(con console, s *server.Server) {
 	cfg := s.Config()
 	sayf(con.err, "stocktake serves %s, region %s, account %s, data in %s\n", s.Endpoint(), cfg.Region, cfg.AccountID, cfg.Data)
@@ -173,8 +173,8 @@ func announce(con console, s *server.Server) {
 	}
 }
 
-// announceTo is announce for programs. The secret of a new key is in its file
-// only.
+// announceTo does what announce does in the log, for programs. The secret of a
+// new key is in its file only.
 func announceTo(log *slog.Logger, s *server.Server) {
 	cfg := s.Config()
 	log.Info("stocktake serves", "endpoint", s.Endpoint(), "region", cfg.Region, "account", cfg.AccountID, "data", cfg.Data)
@@ -183,8 +183,8 @@ func announceTo(log *slog.Logger, s *server.Server) {
 	}
 }
 
-// announceJSON tells the program that started the server how to reach it: one
-// line of JSON on standard output.
+// announceJSON prints for the program that started the server how to reach it:
+// one line of JSON on standard output.
 func announceJSON(con console, s *server.Server) error {
 	cfg := s.Config()
 	key, _ := s.RootKey()

@@ -39,7 +39,7 @@ func (r *remote) key() (server.AccessKey, error) {
 	return k, err
 }
 
-// ossClient is the official SDK's client of the endpoint.
+// ossClient returns the official SDK's client of the endpoint.
 func (r *remote) ossClient() (*oss.Client, error) {
 	k, err := r.key()
 	if err != nil {
@@ -56,7 +56,7 @@ func (r *remote) client() (*client.Client, error) {
 	return client.New(c), nil
 }
 
-// admin is a client of the paths that only the account may use.
+// admin returns a client of the paths that only the account may use.
 func (r *remote) admin() (*client.Admin, error) {
 	k, err := r.key()
 	if err != nil {

@@ -39,8 +39,8 @@ func envMaster() ([]byte, error) {
 	return master, nil
 }
 
-// settingSource is where a person sets a setting of the server: the flag of the
-// same name, or the environment.
+// settingSource returns where a person sets a setting of the server: the flag
+// of the same name, or the environment.
 func settingSource(name string) string {
 	switch name {
 	case "access-key":
@@ -51,9 +51,9 @@ func settingSource(name string) string {
 	return "--" + name
 }
 
-// variables gives flags their environment variables: STOCKTAKE_ and the flag's
-// name. Only the settings of the server and of the connection to one have them. A
-// flag that says what one command does must be seen on its command line.
+// variables assigns environment variables to flags: STOCKTAKE_ and the flag's
+// name. Only the settings of the server and of the connection to one have them.
+// A flag that says what one command does must be seen on its command line.
 func variables(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(v kong.Visitable, next kong.Next) error {
 		node, ok := v.(*kong.Node)
@@ -105,7 +105,8 @@ func unknownVariables(app *kong.Application) error {
 	return nil
 }
 
-// distance is the number of bytes to insert, remove or replace to make b of a.
+// distance returns the number of bytes to insert, remove or replace to make b
+// of a.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

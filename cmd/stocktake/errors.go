@@ -22,7 +22,8 @@ var inputCodes = map[string]bool{
 	"InvalidBucketName": true, "InvalidObjectName": true,
 }
 
-// argument is the value that the service refuses, as it repeats it.
+// argument returns the value that the service refuses, as the service repeats
+// it.
 func argument(err *oss.ServiceError) string {
 	reply, parseErr := ossxml.Parse(err.Snapshot, "Error")
 	if parseErr != nil || reply.Value("ArgumentValue") == "" {

@@ -21,7 +21,7 @@ import (
 func TestExplainNoAnswer(t *testing.T) {
 	answer := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	plain, secure := httptest.NewServer(answer), httptest.NewUnstartedServer(answer)
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it tells of the handshakes that are to fail
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it would report the handshakes that are meant to fail
 	secure.StartTLS()
 	defer plain.Close()
 	defer secure.Close()

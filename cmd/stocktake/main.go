@@ -65,7 +65,8 @@ func main() {
 	os.Exit(code)
 }
 
-// run is main with its surroundings passed in. It returns the exit code.
+// run does what main does, with its surroundings passed in. It returns the exit
+// code.
 func run(ctx context.Context, args []string, con console) (code int) {
 	var c cli
 	type exit int // what kong's own exits (--help) panic with, so that run stays a function

@@ -16,8 +16,8 @@ const (
 	heapBesidesCache = 96 << 20 // bytes; the collector's target for everything but the cache
 )
 
-// boundMemory sets the collector for a server with a cache of so many bytes. What
-// GOGC and GOMEMLIMIT say is stronger.
+// boundMemory sets the collector for a server with a cache of so many bytes.
+// GOGC and GOMEMLIMIT override it.
 func boundMemory(cache int64) {
 	if _, ok := os.LookupEnv("GOGC"); !ok {
 		debug.SetGCPercent(gcPercent)

@@ -18,7 +18,7 @@ import (
 )
 
 // objectsBelow yields the objects whose keys start with a prefix, in their order,
-// page by page. It ends with an error where the server does not get ahead or
+// page by page. It ends with an error if the server makes no progress or
 // answers with something else.
 func objectsBelow(ctx context.Context, oc *oss.Client, at objectAddress) iter.Seq2[oss.ObjectProperties, error] {
 	return func(yield func(oss.ObjectProperties, error) bool) {

@@ -78,7 +78,7 @@ func transferAll(ctx context.Context, con console, doing string, total int64, al
 	return transferred{objects.Load(), bytes.Load(), failed.Load()}, err
 }
 
-// result is the error of a verb some of whose transfers were left out.
+// result returns the error of a verb some of whose transfers were left out.
 func (t transferred) result() error {
 	if t.Failed > 0 {
 		return fmt.Errorf("%s left out", many(t.Failed, "object"))

@@ -65,8 +65,8 @@ func (t *table) flush(ifEmpty string) error {
 	return t.w.Flush()
 }
 
-// printable writes what a terminal would obey, and what would tear a table, as Go
-// writes it in strings: keys, ids and prefixes are chosen by strangers.
+// printable escapes what a terminal would obey, and what would break a table,
+// as Go does in strings: keys, ids and prefixes are chosen by strangers.
 func printable(s string) string {
 	if strings.IndexFunc(s, unprintable) < 0 {
 		return s
@@ -88,7 +88,7 @@ func printable(s string) string {
 	return b.String()
 }
 
-// printableText is printable for text of several lines.
+// printableText does what printable does for text of several lines.
 func printableText(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
@@ -100,8 +100,8 @@ func printableText(s string) string {
 // maxCell is how many characters of a value a table for people shows.
 const maxCell = 60
 
-// cut leaves the middle out of a value that would tear a table: keys have up to
-// 1,023 bytes.
+// cut leaves the middle out of a value that would break a table: keys have up
+// to 1,023 bytes.
 func cut(s string) string {
 	r := []rune(s)
 	if len(r) <= maxCell {

@@ -16,7 +16,7 @@ import (
 
 // openFolder finds the report that a path on this machine means: a
 // manifest.json, the folder it lies in, or the folder of a configuration's
-// reports, of which it is the newest.
+// reports, whose newest it returns.
 func openFolder(where string) (place, error) {
 	manifest, err := findManifest(where)
 	if err != nil {
@@ -75,7 +75,7 @@ func fileExists(name string) bool {
 	return err == nil && st.Mode().IsRegular()
 }
 
-// globEscape takes the meaning from what filepath.Glob would read as a pattern.
+// globEscape escapes what filepath.Glob would read as a pattern.
 func globEscape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
 }

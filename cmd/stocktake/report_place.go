@@ -97,7 +97,7 @@ type place struct {
 	close  func() error
 }
 
-// where is the address of a key, as it is given to a command.
+// where returns the address of a key as it is passed to a command.
 func (p *place) where(key string) string { return p.name + "/" + strings.TrimPrefix(key, p.base) }
 
 // openPlace understands oss://BUCKET/PATH and the path of a folder or file.

@@ -44,7 +44,7 @@ const (
 
 func TestScripts(t *testing.T) { testscript.Run(t, scriptParams()) }
 
-// scriptParams are what all scripts have.
+// scriptParams returns the parameters of all scripts.
 func scriptParams() testscript.Params {
 	return testscript.Params{
 		Dir: "testdata/script",

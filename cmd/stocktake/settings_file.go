@@ -14,8 +14,8 @@ import (
 // maxSettings bounds a settings file, in bytes.
 const maxSettings = 1 << 20
 
-// settingsFile is kong's loader of the --config file: a resolver that returns
-// for a flag the value of the same name.
+// settingsFile loads the --config file for kong: it returns a resolver that
+// finds for a flag the value of the same name.
 func settingsFile(r io.Reader) (kong.Resolver, error) {
 	name := "settings file"
 	if f, ok := r.(*os.File); ok {
