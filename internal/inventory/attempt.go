@@ -16,7 +16,7 @@ var (
 	errDeleted   = errors.New("the configuration was deleted")
 )
 
-// An attempt is a run that goes.
+// An attempt is a run under way.
 type attempt struct {
 	waiting
 	ctx    context.Context // of this attempt alone: it lives no longer than execute
@@ -68,8 +68,8 @@ func (a *attempt) cancelRun() {
 	}
 }
 
-// abandon ends the attempt because its run was taken, unless the catalog has, or
-// is about to have, how it ended.
+// abandon ends the attempt because its run was taken, unless its end is
+// recorded in the catalog, or about to be.
 func (a *attempt) abandon() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -78,7 +78,7 @@ func (a *attempt) abandon() {
 	}
 }
 
-// replace replaces the run in the catalog by what change makes of it.
+// replace replaces the run in the catalog by the result of change.
 func (a *attempt) replace(s *Service, change func(*stocktake.Run), write func(context.Context, stocktake.Run, Fence) error) error {
 	r, _ := a.now()
 	fence := s.fence(&r)
@@ -270,9 +270,9 @@ func removesItself(cfg *stocktake.InventoryConfiguration) bool {
 // it is shutting down.
 const patience = 5 * time.Second
 
-// insist does a step of the catalog, again and again while the catalog fails,
-// until ctx ends; a run is not lost because a disk is full for a while. If ctx
-// cannot end, it gives up once the service has been shutting down for patience.
+// insist repeats a step of the catalog while the catalog fails, until ctx ends;
+// a run is not lost because a disk is full for a while. If ctx cannot end, it
+// gives up once the service has been shutting down for patience.
 //
 // The pauses are of the real clock: a moved one waits for the run.
 func (s *Service) insist(ctx context.Context, step func(context.Context) error) error {

@@ -148,7 +148,7 @@ func BenchmarkTenThousand(b *testing.B) {
 	}
 }
 
-// heapInUse is what the heap has in use.
+// heapInUse returns how many bytes of the heap are in use.
 func heapInUse() int64 {
 	runtime.GC()
 	var m runtime.MemStats

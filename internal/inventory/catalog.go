@@ -29,8 +29,8 @@ type EntryStatus struct {
 // A Holder is a process that works on runs. A run is held from the moment it is
 // made until it has ended.
 type Holder struct {
-	// Owner names one life of a process. It is unique for ever: a process that
-	// restarts has another one.
+	// Owner identifies one start of a process. It is never used again: a process
+	// that restarts has another one.
 	Owner string
 
 	// Lease is how long no other process may take a run after it was made, taken or
@@ -39,16 +39,16 @@ type Holder struct {
 	Lease time.Duration
 }
 
-// A Fence is what a run must be like for a change to be made. It keeps out a
-// process that comes back after others have taken its run: they have another
-// owner or a later attempt.
+// A Fence is the condition that a run must meet for a change to be made. It
+// keeps out a process that comes back after others have taken its run: they
+// have another owner or a later attempt.
 type Fence struct {
 	State   stocktake.RunState
 	Owner   string
 	Attempt int
 }
 
-// A HeldRun is an unfinished run as its holder must know it.
+// A HeldRun is what the holder of an unfinished run must know of it.
 type HeldRun struct {
 	Run      stocktake.Run
 	Cancel   bool // its end was requested: see [RunCatalog.RequestCancel]
@@ -162,12 +162,12 @@ type ScheduleCatalog interface {
 	// NextWake returns the earliest Wake of all; the zero time if there is none.
 	NextWake(ctx context.Context) (time.Time, error)
 
-	// Advance makes steps, all in one. The run of a step is queued and held by by
-	// if its configuration has no unfinished run of the same kind, else it is kept
-	// with state Skipped and its Reason. Advance returns the runs made, and of each
-	// configuration keeps the newest keep runs of the kind that have ended. A step
-	// whose configuration is gone or whose From is not the present Due makes
-	// nothing.
+	// Advance makes all steps in one atomic step. The run of a step is queued and
+	// held by by if its configuration has no unfinished run of the same kind, else
+	// it is kept with state Skipped and its Reason. Advance returns the runs made,
+	// and of each configuration keeps the newest keep runs of the kind that have
+	// ended. A step whose configuration is gone or whose From is not the present
+	// Due makes nothing.
 	Advance(ctx context.Context, steps []Step, by Holder, keep int) ([]stocktake.Run, error)
 
 	// SetDue sets Due, Wake and Suspended of all entries, or of none if one is
@@ -187,9 +187,9 @@ type RunCatalog interface {
 	AddRun(ctx context.Context, r stocktake.Run, by Holder) (run stocktake.Run, added bool, err error)
 
 	// TakeRuns moves up to max unfinished runs to by: those whose lease has
-	// expired, or with all those of every owner but by. Runs that were scanned or
-	// published are queued again with the next attempt. It returns the runs as they
-	// are now, by id; fewer than max means that there are no others.
+	// expired, or, if all is true, those of every other owner. Runs that were
+	// scanned or published are queued again with the next attempt. It returns the
+	// runs as they are now, by id; fewer than max means that there are no others.
 	TakeRuns(ctx context.Context, by Holder, all bool, max int) ([]HeldRun, error)
 
 	// RenewRuns extends the leases of by and keeps the progress of runs that it
@@ -200,8 +200,8 @@ type RunCatalog interface {
 	// ReleaseRuns lets the leases of an owner expire at once.
 	ReleaseRuns(ctx context.Context, owner string) error
 
-	// RequestCancel keeps the wish that an unfinished run ends. Who holds the run
-	// carries it out. A run that has ended, or is gone, is left alone.
+	// RequestCancel records the request to end an unfinished run. The holder of the
+	// run carries it out. A run that has ended or does not exist is left alone.
 	RequestCancel(ctx context.Context, id string) error
 
 	// StartRun replaces a run by r, which is scanned now. It is durable for the
@@ -260,11 +260,11 @@ type LateCatalog interface {
 	NextLate(ctx context.Context) (time.Time, error)
 }
 
-// ErrNoSuchNotice is a notice that is not, or no longer, kept.
+// ErrNoSuchNotice means that a notice is not, or no longer, kept.
 var ErrNoSuchNotice = errors.New("no such notice")
 
-// A NoticeCatalog keeps notices. Who delivers them needs it; the service makes
-// them by EndRun and MarkLate.
+// A NoticeCatalog keeps notices for the code that delivers them. The service
+// adds them by EndRun and MarkLate.
 type NoticeCatalog interface {
 	// Targets returns the receivers that have pending notices, ascending.
 	Targets(ctx context.Context) ([]string, error)

@@ -17,7 +17,8 @@ const (
 	encryptionElement  = destinationElement + "/Encryption"
 )
 
-// check makes the checks of a configuration that need the world.
+// check makes the checks of a configuration that its document alone cannot
+// decide.
 //
 // Source: spec inventory-api.md, section 2.6, step 9, and section 3.
 func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
@@ -131,7 +132,7 @@ func (s *Service) checkDestination(ctx context.Context, source *object.Bucket, d
 	return nil
 }
 
-// encryptsNothing is Options.Encrypts of a server without keys.
+// encryptsNothing serves as Options.Encrypts of a server without keys.
 func encryptsNothing(_ string, e stocktake.Encryption) error {
 	if e.SSEKMS {
 		return &stocktake.InvalidArgumentError{

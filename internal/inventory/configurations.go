@@ -68,7 +68,7 @@ func (s *Service) List(ctx context.Context, bucket, after string, max int) (page
 }
 
 // Delete removes a configuration and the history of its runs; a missing one is
-// no error. A run of it is cancelled: when Delete returns, it has ended and
+// not an error. A run of it is cancelled: when Delete returns, it has ended and
 // publishes nothing more. If ctx ends first, the configuration is gone, its run
 // about to end, and ctx's error is returned.
 func (s *Service) Delete(ctx context.Context, bucket, id string) error {
@@ -119,7 +119,7 @@ func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
 }
 
 // stop cancels the attempts of a bucket's runs that are selected, and waits for
-// their end. Runs that wait for a place do so no more.
+// their end. Runs that wait for a place are removed from the queue.
 func (s *Service) stop(ctx context.Context, cause error, bucket string, selected func(*waiting) bool) error {
 	s.unqueue(bucket, selected)
 	var stopped []*attempt
@@ -151,9 +151,9 @@ func (s *Service) unqueue(bucket string, selected func(*waiting) bool) {
 	}
 }
 
-// cleanInterrupted removes what a run has left that a crash has interrupted, and
-// that will not be tried again. r is the run before it ended. A run that was queued
-// when the process took it may have been started all the same: see
+// cleanInterrupted removes the files of a run that a crash has interrupted and
+// that will not be tried again. r is the run before it ended. A run that was
+// queued when the process took it may have been started all the same: see
 // [attempt.record].
 func (s *Service) cleanInterrupted(ctx context.Context, r stocktake.Run, cfg stocktake.InventoryConfiguration) {
 	s.mu.Lock()

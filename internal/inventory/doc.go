@@ -3,8 +3,8 @@
 // each of them ended.
 //
 // Everything it knows is in a [Catalog]; in memory it has only the runs that
-// wait or go. So an idle service costs nothing, whatever the number of
-// configurations: one timer is set for the earliest of them.
+// wait or are under way. So an idle service costs nothing, whatever the number
+// of configurations: one timer is set for the earliest of them.
 //
 // A run's states, each written to the catalog before anything follows from it,
 // and the first and the last of them durable then:
@@ -16,5 +16,5 @@
 //	            |            +-----------> +--------> failed, with a reason
 //	            +------------+-----------> +--------> cancelled
 //
-// and skipped, which a run is made with that fell due while another went.
+// and skipped, the state of a run that fell due while another was under way.
 package inventory

@@ -57,7 +57,7 @@ func (s *Service) makeDue(ctx context.Context) (next time.Time, err error) {
 	return s.readNext(ctx)
 }
 
-// readNext asks the catalog when the next run is due.
+// readNext reads from the catalog when the next run is due.
 func (s *Service) readNext(ctx context.Context) (time.Time, error) {
 	return s.nextOf(ctx, &s.next, s.catalog.NextWake)
 }
@@ -79,7 +79,7 @@ func (s *Service) nextOf(ctx context.Context, next *time.Time, ask func(context.
 	return *next, nil
 }
 
-// earlier is the earlier of two times, of which zero is never.
+// earlier returns the earlier of two times; the zero time means never.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
 		return b

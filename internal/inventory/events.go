@@ -19,7 +19,7 @@ const (
 	EventRecovered EventKind = "recovered" // a run succeeded that was late, or is the first to do so after a failure; in addition to succeeded
 )
 
-// An Event is something of a run that receivers of notices may want to know.
+// An Event is a change of a run that may concern receivers of notices.
 type Event struct {
 	Kind EventKind
 	Time time.Time
@@ -42,7 +42,7 @@ type noNotifier struct{}
 func (noNotifier) Notices(Event) []Notice { return nil }
 func (noNotifier) Kept()                  {}
 
-// events are those of a run that has ended.
+// events returns the events of a run that has ended.
 func (s *Service) events(ctx context.Context, r *stocktake.Run) ([]Event, error) {
 	switch r.State {
 	case stocktake.Failed:
@@ -147,7 +147,7 @@ func (s *Service) tellLate(ctx context.Context) (next time.Time, err error) {
 	return s.readNextLate(ctx)
 }
 
-// readNextLate asks the catalog when a run will be late.
+// readNextLate reads from the catalog when a run will be late.
 func (s *Service) readNextLate(ctx context.Context) (time.Time, error) {
 	if s.opts.LateAfter < 0 {
 		return time.Time{}, nil
@@ -161,7 +161,7 @@ func (s *Service) readNextLate(ctx context.Context) (time.Time, error) {
 	})
 }
 
-// willBeLate makes Serve look at a run that has been queued when it is late.
+// willBeLate makes Serve check a queued run at the time from which it is late.
 func (s *Service) willBeLate(r *stocktake.Run) {
 	if s.opts.LateAfter < 0 || r.Late {
 		return
@@ -174,7 +174,7 @@ func (s *Service) willBeLate(r *stocktake.Run) {
 	}
 }
 
-// markLive marks a run that goes as late.
+// markLive marks a run under way as late.
 func (s *Service) markLive(id string) {
 	s.mu.Lock()
 	a := s.active[id]

@@ -19,8 +19,8 @@ const heartbeat = 5 * time.Second
 // taken, as this one has not renewed its lease in time.
 var errTaken = errors.New("another process has taken the run")
 
-// takeRuns takes the runs whose holder is gone, or with all those of every other
-// process, and queues them.
+// takeRuns takes the runs whose holder is gone, or, if all is true, those of
+// every other process, and queues them.
 func (s *Service) takeRuns(ctx context.Context, all bool) error {
 	var runs []HeldRun
 	for {
@@ -65,7 +65,7 @@ func (s *Service) receive(ctx context.Context, h *HeldRun) error {
 	return nil
 }
 
-// giveUp fails a run that has ended with its process each time.
+// giveUp fails a run whose process ended during each of its attempts.
 func (s *Service) giveUp(ctx context.Context, h *HeldRun) error {
 	r := h.Run
 	e, err := s.catalog.Configuration(ctx, r.Bucket, r.Configuration)
@@ -85,13 +85,14 @@ func (s *Service) giveUp(ctx context.Context, h *HeldRun) error {
 	return nil
 }
 
-// fence is what a run must be like that this process holds as r.
+// fence returns the condition that a run meets while this process holds it as
+// r.
 func (s *Service) fence(r *stocktake.Run) Fence {
 	return Fence{State: r.State, Owner: s.holder.Owner, Attempt: r.Attempt}
 }
 
 // beat renews the leases of this process, keeps the progress of its runs, and
-// does what other processes wish.
+// carries out the requests of other processes.
 func (s *Service) beat(ctx context.Context) {
 	progress := map[string]stocktake.Progress{}
 	active, queued := map[string]*attempt{}, map[string]waiting{}
@@ -150,7 +151,8 @@ func (s *Service) carryOutCancel(ctx context.Context, a *attempt, r stocktake.Ru
 	}
 }
 
-// patrolInterval is how often a process looks for events that have no timer.
+// patrolInterval returns how often a process checks for events that have no
+// timer.
 func (s *Service) patrolInterval() time.Duration {
 	if s.opts.Shared {
 		return s.opts.Lease / 2
@@ -158,9 +160,9 @@ func (s *Service) patrolInterval() time.Duration {
 	return time.Hour
 }
 
-// patrol looks for a clock that has gone back and, in a shared catalog, for what
-// processes have left that are gone: runs whose lease has expired, and due times
-// that they would have kept.
+// patrol checks whether the clock has gone back and, in a shared catalog,
+// whether ended processes have left anything: runs whose lease has expired, and
+// due times that they would have kept.
 func (s *Service) patrol(ctx context.Context) error {
 	if err := s.checkClock(ctx); err != nil || !s.opts.Shared {
 		return err
@@ -175,7 +177,7 @@ func (s *Service) patrol(ctx context.Context) error {
 	return err
 }
 
-// release lets others have the runs of this process at once.
+// release lets other processes take the runs of this one at once.
 func (s *Service) release() {
 	if !s.opts.Shared {
 		return

@@ -234,7 +234,7 @@ func (w *world) put(bucket string, cfg stocktake.InventoryConfiguration) {
 	}
 }
 
-// history gives the states of the runs, newest first.
+// history returns the states of the runs, newest first.
 func (w *world) history(bucket, id string) (states []stocktake.RunState) {
 	w.t.Helper()
 	runs, err := w.Runs(w.t.Context(), bucket, id)

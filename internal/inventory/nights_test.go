@@ -156,7 +156,7 @@ func TestHistoryOfTheGoneIsForgotten(t *testing.T) {
 	})
 }
 
-// liveHeap is what is live on the heap.
+// liveHeap returns how many bytes on the heap are live.
 func liveHeap() int64 {
 	runtime.GC()
 	runtime.GC() // what the first has finalized

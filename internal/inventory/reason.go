@@ -12,8 +12,9 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// An adviser is an error that knows better what to do about it than advice does,
-// because whoever made it knows by which means it can be corrected.
+// An adviser is an error with advice of its own. That is better than the advice
+// of this package, because the code that made the error knows how it can be
+// corrected.
 type adviser interface {
 	error
 	Advice() string // such as "make the bucket"

@@ -8,8 +8,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// keepForgotten is how long the history of a configuration is kept that has
-// removed itself, or up to a day longer.
+// keepForgotten is how long the history of a configuration that has removed
+// itself is kept; it may stay up to a day longer.
 const keepForgotten = 30 * 24 * time.Hour
 
 // recover brings the catalog into line with the world after a start.
@@ -109,8 +109,9 @@ func (s *Service) checkClock(ctx context.Context) error {
 	return nil
 }
 
-// replan corrects a due time that another hour, zone or spread has given, and
-// reports whether it has. One that has passed stays: its run is made up for.
+// replan corrects a due time that was planned with another hour, zone or
+// spread, and reports whether it has. One that has passed stays: its run is
+// made up for.
 func (s *Service) replan(e *Entry, now time.Time) bool {
 	if !e.Due.IsZero() && !e.Due.After(now) {
 		return false

@@ -10,8 +10,8 @@ import (
 )
 
 // Run starts a run now, whatever the schedule says, also of a configuration that
-// is disabled or suspended. If a run of it waits or goes already, that one is
-// returned.
+// is disabled or suspended. If a run of it waits or is under way already, that
+// one is returned.
 func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, error) {
 	e, err := s.catalog.Configuration(ctx, bucket, id)
 	if err != nil {
@@ -45,11 +45,11 @@ func (s *Service) Cancel(ctx context.Context, bucket, id string) (stocktake.Run,
 	return s.cancel(ctx, runs[0])
 }
 
-// cancelPoll is how often a process looks whether another one has carried out its
-// wish.
+// cancelPoll is how often a process checks whether another one has carried out
+// its request.
 const cancelPoll = time.Second
 
-// cancel has a run ended by who holds it, and waits for the end.
+// cancel asks the holder of a run to end it, and waits for the end.
 func (s *Service) cancel(ctx context.Context, r stocktake.Run) (stocktake.Run, error) {
 	if err := s.catalog.RequestCancel(ctx, r.ID); err != nil {
 		return stocktake.Run{}, err

@@ -67,7 +67,8 @@ func (ds DayStart) past(created, after time.Time, days int) time.Time {
 	return local.AddDate(0, 0, -periods*days)
 }
 
-// everyFrom is every, without the day of created itself: its run was the first.
+// everyFrom does what every does, without the day of created itself: its run
+// was the first.
 func (ds DayStart) everyFrom(created, after time.Time, days int) time.Time {
 	if last := ds.at(created.In(ds.zone()).Date()); after.Before(last) {
 		after = last
@@ -124,7 +125,7 @@ func (ds DayStart) at(y int, m time.Month, d int) time.Time {
 	return t.UTC()
 }
 
-// reading is what a clock on the wall shows at t, as if it were UTC.
+// reading returns what a clock on the wall shows at t, as if it were UTC.
 func reading(t time.Time) time.Time {
 	_, offset := t.Zone()
 	return t.UTC().Add(time.Duration(offset) * time.Second)

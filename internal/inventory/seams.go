@@ -66,9 +66,9 @@ type Task struct {
 
 	// Record must be called between the last shard and the first file that makes
 	// the report visible, with the report's manifest and whatever else must not
-	// differ between attempts, encoded as the Runner likes. It returns what must be
-	// published: report, or what another attempt has recorded before, as a run has
-	// one manifest for ever. It is not called if nothing is published.
+	// differ between attempts, in an encoding that the Runner chooses. It returns
+	// what must be published: report, or what another attempt has recorded before,
+	// as a run has one manifest for ever. It is not called if nothing is published.
 	//
 	// After an error nothing may be published: the configuration was deleted, the
 	// run cancelled, or another process has taken it. After nil the shards that the
@@ -77,7 +77,7 @@ type Task struct {
 	Record func(ctx context.Context, report []byte) (recorded []byte, err error)
 }
 
-// An Outcome is what a run has come to.
+// An Outcome is the result of a run.
 type Outcome struct {
 	stocktake.Progress
 	Manifest string // key of manifest.json; empty if nothing matched and nothing was written

@@ -7,8 +7,8 @@ import (
 )
 
 // Serve makes the runs that are due, or asked for, until ctx ends. Then it ends
-// the runs that go, waits for them, and returns nil: they are not cancelled, but
-// restart with the next New. It must be called at most once.
+// the runs under way, waits for them, and returns nil: they are not cancelled,
+// but restart with the next New. It must be called at most once.
 func (s *Service) Serve(ctx context.Context) error {
 	due := s.clock.NewTimer()
 	defer due.Stop()
@@ -54,7 +54,7 @@ func (s *Service) Serve(ctx context.Context) error {
 	}
 }
 
-// rest lets the clock go on if nothing is left to do now.
+// rest releases the clock if nothing is left to do now.
 func (s *Service) rest() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,8 +117,8 @@ func (s *Service) dispatch(ctx context.Context) (busy bool) {
 	return len(s.active) > 0 || s.queue.len() > 0
 }
 
-// shutDown waits for the runs, which end with the context of Serve, and lets the
-// clock go on.
+// shutDown waits for the runs, which end with the context of Serve, and
+// releases the clock.
 func (s *Service) shutDown() {
 	timer := time.AfterFunc(patience, func() { close(s.ending) })
 	s.runs.Wait()

@@ -117,7 +117,7 @@ type Service struct {
 	log     *slog.Logger
 
 	ending  chan struct{} // closed when the service has been shutting down for patience
-	changed chan struct{} // has a token if Serve must look at what has changed
+	changed chan struct{} // has a token if Serve must check what has changed
 
 	latest time.Time // the latest that the clock has shown; of New, then of Serve
 	forgot time.Time // when forgetRuns did last; of New, then of Serve
@@ -129,7 +129,7 @@ type Service struct {
 	nextLate time.Time              // when a run may be late; zero: never
 	latch    clock.Latch            // holds the clock while there is something to do now
 	runs     sync.WaitGroup         // the goroutines of active
-	untidy   map[[2]string][]string // what a Tidier had to say last, by bucket and id
+	untidy   map[[2]string][]string // the last result of a Tidier, by bucket and id
 	taken    map[string]bool        // ids of unfinished runs that another life of a process may have started
 }
 
@@ -156,14 +156,14 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 		return nil, fmt.Errorf("start the inventory service: %w", err)
 	}
 	s.latest = s.now()
-	s.latch.Hold() // until Serve has looked
+	s.latch.Hold() // until Serve has checked
 	return s, nil
 }
 
-// now is the time as it is stored and shown.
+// now returns the time as it is stored and shown.
 func (s *Service) now() time.Time { return s.clock.Now().Truncate(time.Millisecond) }
 
-// wake makes Serve look at what has changed; until it has, the clock is held.
+// wake makes Serve check what has changed; the clock is held until it has.
 func (s *Service) wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,7 +174,7 @@ func (s *Service) wake() {
 	}
 }
 
-// wakeAt makes Serve look at what is due at t; the zero time is none.
+// wakeAt makes Serve check at t what is due; the zero time means never.
 func (s *Service) wakeAt(t time.Time) {
 	s.mu.Lock()
 	sooner := !t.IsZero() && (s.next.IsZero() || t.Before(s.next))

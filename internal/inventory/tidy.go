@@ -56,8 +56,8 @@ func (s *Service) tidyUp(ctx context.Context, bucket, id, manifest string) (warn
 	return s.opts.Tidier.Tidy(ctx, t)
 }
 
-// forgetUntidy forgets what was wrong with a configuration that is gone; with id
-// "" with all of the bucket.
+// forgetUntidy forgets what was wrong with a deleted configuration or, if id is
+// "", with all configurations of the bucket.
 func (s *Service) forgetUntidy(bucket, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A warner finds what will make runs fail. It looks at each destination once.
+// A warner finds what will make runs fail. It checks each destination once.
 type warner struct {
 	s      *Service
 	bucket string
@@ -22,7 +22,7 @@ func (s *Service) newWarner(bucket string) *warner {
 	return &warner{s: s, bucket: bucket, seen: map[stocktake.Destination]error{}}
 }
 
-// warnings are in words; nil if nothing is wrong.
+// warnings returns the warnings in words; nil if nothing is wrong.
 func (w *warner) warnings(ctx context.Context, e *EntryStatus) (warnings []string) {
 	add := func(err error) {
 		if err != nil && ctx.Err() == nil {
