@@ -26,7 +26,7 @@ const (
 	maxTag    = 256 // characters of a value
 )
 
-// ErrMixedAges reports a rule of which one action is due by days and another by a
+// ErrMixedAges reports a rule with one action due by days and another due by a
 // date.
 var ErrMixedAges = errors.New("the rule mixes dates and days")
 
@@ -34,8 +34,8 @@ var ErrMixedAges = errors.New("the rule mixes dates and days")
 // x-oss-allow-same-action-overlap. The error is a
 // *stocktake.InvalidArgumentError, an *OverlapError or ErrMixedAges.
 //
-// OSS documents no rule for dates except that they are midnights, and neither is
-// another one checked here.
+// OSS documents no rule for dates except that they are midnights, so no other
+// rule is checked here.
 //
 // Source: OSS API reference, PutBucketLifecycle; OSS error codes 0014-00000013
 // to 0014-00000089.
@@ -108,8 +108,8 @@ func checkSelection(r *object.LifecycleRule) error {
 	return nil
 }
 
-// checkNots requires a prefix or a tag in each Not. The reference of OSS requires
-// a prefix, its console and examples either.
+// checkNots requires a prefix or a tag in each Not. The reference of OSS
+// requires a prefix, its console and examples require either.
 func checkNots(r *object.LifecycleRule) error {
 	if len(r.Not) > MaxNots {
 		return invalid("Filter/Not", strconv.Itoa(len(r.Not)), "0014-00000089", fmt.Sprintf("a rule has at most %d", MaxNots))

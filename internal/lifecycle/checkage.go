@@ -115,8 +115,8 @@ func checkSteps(step, last, days string, all []object.LifecycleTransition, end i
 	return nil
 }
 
-// checkMixed refuses an expiration by date beside transitions by days, and the
-// reverse.
+// checkMixed refuses an expiration by date together with transitions by days,
+// and the reverse.
 func checkMixed(r *object.LifecycleRule) error {
 	var days, dates bool
 	see := func(a *object.LifecycleAge) {

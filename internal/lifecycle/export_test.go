@@ -8,5 +8,5 @@ func (w *Worker) SetPage(n int) { w.page = n }
 // Midnight is midnight.
 func Midnight(t time.Time) time.Time { return midnight(t) }
 
-// Next is when the pass after now begins.
+// Next returns when the pass after now begins.
 func (w *Worker) Next(now time.Time) time.Time { return w.next(now) }

@@ -91,7 +91,7 @@ func (m *memory) add(b *memoryBucket, v object.Info) object.Info {
 	return b.published(i)
 }
 
-// published is the i-th version as callers see it.
+// published returns the i-th version as callers see it.
 func (b *memoryBucket) published(i int) object.Info {
 	v := b.versions[i]
 	v.IsLatest = i == 0 || b.versions[i-1].Key != v.Key
@@ -101,7 +101,7 @@ func (b *memoryBucket) published(i int) object.Info {
 	return v
 }
 
-// find is the place of a version.
+// find returns the place of a version.
 func (b *memoryBucket) find(v object.Version) (int, error) {
 	id := v.ID
 	if b.Versioning == object.Unversioned && id == "" {
@@ -293,7 +293,7 @@ func (m *memory) AbortUpload(_ context.Context, _ object.Origin, u object.Upload
 	return nil
 }
 
-// state is what a bucket holds, a line each.
+// state returns what a bucket holds, a line each.
 func (m *memory) state(bucket string) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

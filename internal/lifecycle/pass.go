@@ -65,7 +65,7 @@ type pass struct {
 	*Worker
 	now       time.Time         // the instant that it decides by
 	lifecycle *object.Lifecycle // the rules, as the bucket had them at its start
-	logged    time.Time         // when its progress was logged last, in time that really passes
+	logged    time.Time         // when its progress was logged last, in real time
 	pace      pace
 
 	mu    sync.Mutex // guards what follows; changes are made by several goroutines
@@ -167,7 +167,7 @@ func (p *pass) one(ctx context.Context, rules *Rules, a *act) error {
 }
 
 // sameVersion reports whether now is the version that was listed, in the same
-// place. The id alone does not tell, since null versions are replaced.
+// place. The id alone is not enough, since null versions are replaced.
 func sameVersion(now, listed *object.Info) bool {
 	return now.VersionID == listed.VersionID && now.IsLatest == listed.IsLatest &&
 		now.IsDeleteMarker == listed.IsDeleteMarker && now.LastModified.Equal(listed.LastModified)

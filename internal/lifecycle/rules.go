@@ -114,8 +114,8 @@ func selects(r *object.LifecycleRule, v *object.Info) bool {
 	return true
 }
 
-// selectsKey is selects for things without tags and size: uploads, and delete
-// markers without other versions.
+// selectsKey does what selects does for things without tags and size: uploads,
+// and delete markers without other versions.
 func selectsKey(r *object.LifecycleRule, key string) bool {
 	if !strings.HasPrefix(key, r.Prefix) {
 		return false

@@ -31,8 +31,9 @@ type Store interface {
 
 	// DeleteIf deletes as DeleteObject does, unless check, which sees the state
 	// that would be deleted, returns an error: then nothing is changed and the error
-	// is returned. Both are one atomic step. Of v.ID empty that state is the current
-	// version, be it a delete marker. Errors: object.ErrNoSuchKey, ErrNoSuchVersion.
+	// is returned. Both are one atomic step. If v.ID is empty, that state is the
+	// current version, which may be a delete marker. Errors: object.ErrNoSuchKey,
+	// ErrNoSuchVersion.
 	DeleteIf(ctx context.Context, by object.Origin, v object.Version, check func(object.Info) error) (object.Deleted, error)
 
 	// UploadList returns a page of the unfinished uploads.
@@ -46,10 +47,10 @@ type Store interface {
 	AbortUpload(ctx context.Context, by object.Origin, u object.UploadID) error
 }
 
-// An Observer is told of every pass through a bucket when it has ended, for
-// metrics.
+// An Observer is called after every pass through a bucket, for metrics.
 type Observer interface {
-	// PassDone is called from the goroutine of the pass. err is why it did not
-	// come to its end, or the first of what could not be changed; nil: neither.
+	// PassDone is called from the goroutine of the pass. err is the reason why the
+	// pass did not finish, or the first failure of a change; nil if there was
+	// neither.
 	PassDone(p Pass, err error)
 }

@@ -34,9 +34,8 @@ type Options struct {
 // beijing needs no zone data.
 var beijing = time.FixedZone("UTC+8", 8*60*60)
 
-// A Worker carries out the rules of all buckets. It remembers nothing: a pass
-// that was interrupted is made up for by the next, which finds done what was
-// done.
+// A Worker carries out the rules of all buckets. It keeps no state: the next
+// pass completes one that was interrupted, and finds done what was done.
 type Worker struct {
 	store    Store
 	accounts func() []string
@@ -91,7 +90,8 @@ func (w *Worker) next(now time.Time) time.Time {
 const bucketPage = 100
 
 // RunAll makes a pass through every bucket that has rules, one after the other.
-// A bucket that fails does not keep it from the others; the errors are joined.
+// A failure in one bucket does not stop the pass through the others; the errors
+// are joined.
 func (w *Worker) RunAll(ctx context.Context) error {
 	var errs []error
 	for _, account := range w.accounts() {
