@@ -104,7 +104,7 @@ func (d *Directory) Assume(who Identity, ask AssumeRole) (Credentials, error) {
 	}, nil
 }
 
-// mayAssume asks the policies of the caller, who may be of another account
+// mayAssume evaluates the policies of the caller, who may be of another account
 // than the role.
 func (s *state) mayAssume(q *question, production bool) error {
 	if q.who.Anonymous() {

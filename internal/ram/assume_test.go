@@ -204,7 +204,7 @@ func TestRunsActAsTheirRole(t *testing.T) {
 		if _, err := d.RoleIdentity("acs:ram::" + other + ":role/writer"); !errors.Is(err, ram.ErrNoSuchRole) {
 			t.Errorf("role of an account that is not there: %v", err)
 		}
-		// Nobody gets the rights of the account by way of a role that is not there.
+		// No caller gets the rights of the account by way of an undefined role.
 		all := identities(t, d, `{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}`)
 		for name, i := range all {
 			_, err := d.Assume(i, ram.AssumeRole{RoleARN: writer, SessionName: "sess"})
@@ -212,7 +212,8 @@ func TestRunsActAsTheirRole(t *testing.T) {
 				t.Errorf("%s assumes an undefined role: %v", name, err)
 			}
 		}
-		// Once a role is defined, an undefined one is nobody, also where it was in use.
+		// Once a role is defined, an undefined one has no identity, even if it was in
+		// use.
 		c, err := d.Assume(all["root"], ram.AssumeRole{RoleARN: writer, SessionName: "sess"})
 		must(t, err)
 		_, err = d.CreateRole(owner, "another", nil, 0)

@@ -9,7 +9,7 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// A fact is something of a directory that changes are logged of.
+// A fact is a part of a directory whose changes are logged.
 type fact struct{ kind, account, name string }
 
 // facts returns what there is, each with a text that differs if it changed. The

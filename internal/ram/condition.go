@@ -288,7 +288,7 @@ func compare(a, b float64) int {
 }
 
 // compares reports whether the request's value, which compares with the
-// policy's as d says, is as o wants.
+// policy's as d says, meets o.
 func (o op) compares(d int) bool {
 	switch o {
 	case less:

@@ -40,7 +40,8 @@ func (d *Directory) decider(who Identity, q Request) Decider {
 	return x
 }
 
-// Allowed is [Directory.Allowed] for a key, or for the bucket if it is empty.
+// Allowed does what [Directory.Allowed] does for a key, or for the bucket if it
+// is empty.
 func (x *Decider) Allowed(key string, acl stocktake.ACL) error {
 	ask := &x.ask
 	ask.Key, ask.ObjectACL = key, acl
@@ -87,15 +88,15 @@ func (x *Decider) decide(ask *question) error {
 	return denied(ask, Implicit, "")
 }
 
-// bucketEffect asks the bucket policy.
+// bucketEffect evaluates the bucket policy.
 func (d *Directory) bucketEffect(ask *question) (effect, error) {
 	if len(ask.Policy) == 0 || ask.Bucket == "" {
 		return none, nil
 	}
 	p, err := d.policies.parse(BucketPolicy, ask.Policy)
 	if err != nil {
-		// It was valid when it was put. What it wants is not known, so nothing but
-		// mending it is allowed.
+		// It was valid when it was put. Its meaning is not known, so only repairing it
+		// is allowed.
 		if ask.owner && keepsBucket(ask.Action) {
 			return none, nil
 		}
@@ -104,8 +105,8 @@ func (d *Directory) bucketEffect(ask *question) (effect, error) {
 	return p.evaluate(ask), nil
 }
 
-// identityEffect asks the policies attached to who. They speak for buckets of
-// the own account only.
+// identityEffect asks the policies attached to who. They apply only to buckets
+// of who's own account.
 //
 // Source: OSS user guide, "Authorization process".
 func (s *state) identityEffect(ask *question) effect {
@@ -121,7 +122,7 @@ func (s *state) identityEffect(ask *question) effect {
 	return e
 }
 
-// attached returns the policies of who as they are now. A principal that is gone has
+// attached returns the policies of who as they are now. A deleted principal has
 // none.
 func (s *state) attached(who *Identity) []*Policy {
 	switch who.Kind {

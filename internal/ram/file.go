@@ -224,8 +224,8 @@ var systemPolicies = []NamedPolicy{
 	{Name: "AliyunSTSAssumeRoleAccess", System: true, Document: Document(`{"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}]}`)},
 }
 
-// goTypes are the names of Go's types in the decoder's errors, which tell a
-// reader of the file nothing.
+// goTypes are the names of Go's types in the decoder's errors, which mean
+// nothing to a reader of the file.
 var goTypes = regexp.MustCompile(` (in|into) (type )?[\[\]*]*(ram|map|yaml)[.\[][^\s]*`)
 
 // yamlError returns an error of the decoder without the names of Go's types.

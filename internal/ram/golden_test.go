@@ -40,7 +40,7 @@ func TestReadsWhatWasWritten(t *testing.T) {
 	}
 	b, err := os.ReadFile(path)
 	must(t, err)
-	kept := filepath.Join(t.TempDir(), "ram.json") // a checkout gives the golden one to everybody
+	kept := filepath.Join(t.TempDir(), "ram.json") // in a checkout everybody may read the golden one
 	must(t, securefile.Replace(kept, b))
 	d := open(t, kept, ram.Options{})
 

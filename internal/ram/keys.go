@@ -113,8 +113,9 @@ func (d *Directory) CreateKey(account, user string) (Key, error) {
 	return d.AddKey(account, user, id, secret)
 }
 
-// AddKey is CreateKey for a key that exists already elsewhere. It returns
-// ErrExists for an id that is taken, ErrInvalidName for one that cannot be.
+// AddKey adds, as CreateKey does, a key that exists already elsewhere. It
+// returns ErrExists for an id that is taken, ErrInvalidName for one that cannot
+// be.
 func (d *Directory) AddKey(account, user, id, secret string) (Key, error) {
 	k := Key{ID: id, Secret: secret, Created: d.opts.Now().UTC(), Account: account, User: user}
 	err := d.update(func(f *file, s *state) error {

@@ -157,8 +157,8 @@ func (p *Policy) evaluate(q *question) effect {
 	return e
 }
 
-// evaluateSettled is evaluate for a question about many keys: what does not
-// depend on the key is found out with the first of them.
+// evaluateSettled does what evaluate does for a question about many keys: what
+// does not depend on the key is found out with the first of them.
 func (p *Policy) evaluateSettled(q *question) effect {
 	list, known := q.settled[p]
 	if !known {

@@ -20,7 +20,7 @@ func naiveMatch(pattern, s string) bool {
 }
 
 // A naive evaluator of a small language: it knows a document as a generic JSON
-// value and asks every question anew.
+// value and evaluates every question from the start.
 func naiveEffect(doc []byte, uid string, action, resource string, secure bool) (allow, deny bool) {
 	var policy struct{ Statement []map[string]any }
 	if err := json.Unmarshal(doc, &policy); err != nil {
@@ -90,7 +90,7 @@ func drawPolicy(t *rapid.T, label string, principals []string) []byte {
 	return b
 }
 
-// The decision is what the documented order gives over a naive evaluator.
+// The decision is the result of the documented order over a naive evaluator.
 func TestAllowedAgainstNaive(t *testing.T) {
 	d := newDirectory(t, ram.Options{})
 	who := identities(t, d, `{"Effect":"Allow","Action":"oss:x","Resource":"*"}`)

@@ -116,8 +116,8 @@ func (d *Directory) AttachRolePolicy(account, role, policy string) error {
 	})
 }
 
-// DetachRolePolicy takes it away. Errors: ErrNoSuchRole, ErrNoSuchPolicy,
-// ErrDeclared.
+// DetachRolePolicy detaches a policy from a role. Errors: ErrNoSuchRole,
+// ErrNoSuchPolicy, ErrDeclared.
 func (d *Directory) DetachRolePolicy(account, role, policy string) error {
 	return d.update(func(f *file, s *state) error {
 		r, err := keptRole(f, s, account, role)
@@ -143,9 +143,9 @@ func keptRole(f *file, s *state, account, name string) (*Role, error) {
 // runSession is the session name of a run.
 const runSession = "inventory"
 
-// RoleIdentity returns the role arn as a run of an inventory assumes it. Ask for it
-// again for every run: it is refused when the role is gone or does not trust
-// [InventoryService] any more. Errors: ErrNoSuchRole, ErrNotTrusted.
+// RoleIdentity returns the role arn as a run of an inventory assumes it. Call
+// it again for every run: it fails once the role is deleted or no longer trusts
+// [InventoryService]. Errors: ErrNoSuchRole, ErrNotTrusted.
 //
 // In development mode, while no role is defined at all, any role of an existing
 // account acts with the rights of the account.

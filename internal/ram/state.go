@@ -37,7 +37,7 @@ type policyState struct {
 }
 
 // newState indexes and validates: root, then what is declared, then what is
-// kept. Of two of the same name the former counts, so that a declaration
+// kept. Of two with the same name the earlier counts, so that a declaration
 // replaces what was kept before; two of one file are an error.
 func newState(root Root, files ...*file) (*state, error) {
 	s := &state{

@@ -88,8 +88,8 @@ func (d *Directory) AttachUserPolicy(account, user, policy string) error {
 	})
 }
 
-// DetachUserPolicy takes it away. Errors: ErrNoSuchUser, ErrNoSuchPolicy,
-// ErrDeclared.
+// DetachUserPolicy detaches a policy from a user. Errors: ErrNoSuchUser,
+// ErrNoSuchPolicy, ErrDeclared.
 func (d *Directory) DetachUserPolicy(account, user, policy string) error {
 	return d.update(func(f *file, s *state) error {
 		u, err := keptUser(f, s, account, user)
