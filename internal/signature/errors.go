@@ -13,7 +13,8 @@ const (
 	RequestTimeTooSkewed  Code = "RequestTimeTooSkewed"
 )
 
-// An Error is why a request is not believed. It never holds a secret.
+// An Error is the reason why a request is not accepted as authentic. It never
+// holds a secret.
 type Error struct {
 	Code    Code
 	Message string // the text OSS sends
@@ -23,15 +24,15 @@ type Error struct {
 	// most 200 bytes of it, with InvalidArgument.
 	Argument, Value string
 
-	// With SignatureDoesNotMatch: what came, and what the server signed in its
-	// place, so that the author of a client can compare. CanonicalRequest is of
+	// With SignatureDoesNotMatch: what was received, and what the server signed
+	// instead, so that the author of a client can compare. CanonicalRequest is of
 	// V4 only.
 	AccessKeyID       string
 	SignatureProvided string
 	StringToSign      string
 	CanonicalRequest  string
 
-	// RequestTime and ServerTime are set where time was the reason.
+	// RequestTime and ServerTime are set if the time was the reason.
 	RequestTime, ServerTime time.Time
 }
 

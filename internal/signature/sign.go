@@ -152,8 +152,8 @@ func addParam(r *http.Request, name, value string) {
 	r.URL.RawQuery = string(appendEncoded(q, value, false))
 }
 
-// sentHeaders is what of additional r has and V4 does not sign anyway; lower
-// case, sorted.
+// sentHeaders returns those of additional that r has and V4 does not sign
+// anyway; lower case, sorted.
 func sentHeaders(r *http.Request, additional []string) []string {
 	names := splitNames(strings.Join(additional, ";"))
 	return slices.DeleteFunc(names, func(n string) bool {

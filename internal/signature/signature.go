@@ -2,9 +2,9 @@
 // (HMAC-SHA256), each in the header and in the URL of a request, signed and
 // verified; and the RPC signature of the STS call AssumeRole.
 //
-// [Parse] finds who a request says it is from, without believing it;
-// [Auth.Verify] proves it with the secret of that access key. Whose the key is
-// and what its owner may do is not known here: see internal/ram.
+// [Parse] finds who a request claims to be from; [Auth.Verify] proves the claim
+// with the secret of that access key. Whose the key is and what its owner may
+// do is not known here: see internal/ram.
 //
 // Source: OSS API reference, "Include signature V4 in the Authorization
 // header", "Add signatures to URLs", "Include signatures in the Authorization
@@ -75,7 +75,7 @@ type Auth struct {
 	// zero Time. Of a V1 header with two dates it is that of Date, and once
 	// verified that of the date that was signed.
 	Time time.Time
-	// Expires is when a URL ends to be valid; zero for a header.
+	// Expires is when a URL ceases to be valid; zero for a header.
 	Expires time.Time
 
 	// Region and Product are the scope of a V4 signature, such as "cn-hangzhou"
@@ -129,9 +129,9 @@ func Parse(r *http.Request) (*Auth, error) {
 }
 
 // Verify proves that the sender of r knows secret, which is that of
-// a.AccessKeyID, and that r is fresh at now. It tries the targets in turn, for
-// some clients address a bucket in ways that can be read twice, and returns the
-// one that was signed. The error is an *Error.
+// a.AccessKeyID, and that r is fresh at now. It tries the targets in turn,
+// since some clients address a bucket in ways that can be read as two targets,
+// and returns the one that was signed. The error is an *Error.
 //
 // It takes some microseconds and reads nothing but r's method, URL and
 // headers. a must come from Parse(r).

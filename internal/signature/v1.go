@@ -110,7 +110,7 @@ func (c *canon) stringToSignV1(r *http.Request, target Target, stamp string) []b
 	return c.out
 }
 
-// signatureV1 is the base64 of an HMAC-SHA1 of text; it resets mac first.
+// signatureV1 returns the base64 of an HMAC-SHA1 of text; it resets mac first.
 func signatureV1(mac hash.Hash, text []byte) (signature [28]byte) {
 	var sum [sha1.Size]byte
 	mac.Reset()
