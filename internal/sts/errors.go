@@ -41,7 +41,7 @@ var (
 	errNoPermission = &callError{http.StatusForbidden, "NoPermission", "No permission perform sts:AssumeRole on this Role. Maybe you are not authorized to perform sts:AssumeRole or the specified role does not trust you"}
 )
 
-// missing is the answer to a call without a parameter.
+// missing returns the answer to a call that lacks a parameter.
 func missing(parameter string) *callError {
 	return &callError{http.StatusBadRequest, "Missing" + parameter, parameter + " is mandatory for this action."}
 }
@@ -58,8 +58,8 @@ var keyErrors = []struct {
 	{ram.ErrTokenExpired, &callError{http.StatusBadRequest, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."}},
 }
 
-// answer finds what to answer to err: the only place that turns errors of
-// others into those of STS.
+// answer returns the reply to err. It is the only place that turns errors of
+// other packages into those of STS.
 func answer(err error) *callError {
 	if e, ok := errors.AsType[*callError](err); ok {
 		return e

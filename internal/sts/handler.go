@@ -16,7 +16,7 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// Access knows keys and roles. [ram.Directory] is it.
+// Access knows keys and roles. [ram.Directory] implements it.
 type Access interface {
 	// Key returns the secret of an access key and its owner. Errors:
 	// ram.ErrNoSuchAccessKey, ErrKeyDisabled, ErrTokenInvalid, ErrTokenExpired,
@@ -35,8 +35,8 @@ type Options struct {
 	Log *slog.Logger     // nil means slog.Default()
 }
 
-// New returns the handler of AssumeRole. It answers every request, be it none
-// of those that [Is] knows.
+// New returns the handler of AssumeRole. It answers every request, even one
+// that [Is] does not recognise.
 func New(access Access, opts Options) http.Handler {
 	opts.Log = cmp.Or(opts.Log, slog.Default())
 	if opts.Now == nil {
@@ -149,7 +149,7 @@ func (s *server) caller(method string, p url.Values) (ram.Identity, error) {
 	return who, nil
 }
 
-// requestID is a random UUID in upper case, as STS has them.
+// requestID returns a random UUID in upper case, as STS has them.
 func requestID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails

@@ -19,7 +19,7 @@ type nonces struct {
 	swept    time.Time
 }
 
-// used are the nonces of an account.
+// used holds the nonces of an account.
 type used struct {
 	until map[nonce]time.Time
 }
@@ -34,7 +34,7 @@ const (
 	sweepEvery       = time.Minute
 )
 
-// verdict is what use finds.
+// verdict is the result of use.
 type verdict int
 
 const (

@@ -14,7 +14,7 @@ import (
 )
 
 // Bounds on what a stranger sends. The longest honest call has a token of 8 KiB
-// and a policy of 2 KiB, each byte of which may be written as three.
+// and a policy of 2 KiB; each of their bytes may be written as three.
 const (
 	maxForm       = 48 << 10
 	maxParameters = 64
