@@ -55,7 +55,7 @@ type Hooks struct {
 
 var _ inventory.Notifier = (*Hooks)(nil)
 
-// New returns the deliverer of what catalog keeps.
+// New returns the deliverer of the notices in catalog.
 func New(catalog inventory.NoticeCatalog, hooks []Hook, opts Options) (*Hooks, error) {
 	h := &Hooks{
 		catalog: catalog, clock: opts.Clock,
@@ -192,7 +192,8 @@ func (h *Hooks) Dead(ctx context.Context, after string, max int) ([]inventory.No
 	return h.catalog.DeadNotices(ctx, after, max)
 }
 
-// ErrNoHook is a notice for a webhook that is not, or no longer, configured.
+// ErrNoHook means that the webhook of a notice is not, or no longer,
+// configured.
 var ErrNoHook = errors.New("no webhook of this name is configured")
 
 // Retry delivers a dead notice again, or returns [inventory.ErrNoSuchNotice] or

@@ -379,7 +379,7 @@ func TestNoticeOfAClockThatWasAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := w.serve()
-	w.Kept() // which holds the clock until somebody has looked
+	w.Kept() // which holds the clock until a worker has checked
 	if err := clk.Advance(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}

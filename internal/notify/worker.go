@@ -43,9 +43,9 @@ var pauses = []time.Duration{
 }
 
 const (
-	// maxAge is when a notice is given up at the next failure, however few its
-	// attempts: a receiver that is down for days, with more notices than it can be
-	// tried with.
+	// maxAge is the age from which a notice is given up at the next failure,
+	// however few its attempts: a receiver that is down for days, with more notices
+	// than it can be tried with.
 	maxAge = 3 * 24 * time.Hour
 
 	// After strikes failures in a row a receiver is left alone for respite.
@@ -65,7 +65,7 @@ type worker struct {
 	latch clock.Latch // holds the clock until the worker has looked
 }
 
-// wake makes the worker look for something new; until it has, the clock is held.
+// wake makes the worker check for new notices; the clock is held until it has.
 func (w *worker) wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -76,7 +76,7 @@ func (w *worker) wake() {
 	}
 }
 
-// rest lets the clock go on if the worker has looked, or has ended.
+// rest releases the clock if the worker has checked, or has ended.
 func (w *worker) rest(ended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -109,9 +109,9 @@ func (w *worker) serve(ctx context.Context) {
 	}
 }
 
-// deliver sends what is due and returns when to look again. A notice that is due
-// later than any pause is long comes from a clock that was ahead, and is sent,
-// too.
+// deliver sends what is due and returns when to check again. A notice due
+// further ahead than the longest pause was planned by a clock that was ahead;
+// it is sent, too.
 func (w *worker) deliver(ctx context.Context) (next time.Time, err error) {
 	failures := 0 // one after the other
 	until := w.hooks.clock.Now()
@@ -143,7 +143,8 @@ func (w *worker) deliver(ctx context.Context) (next time.Time, err error) {
 	}
 }
 
-// try makes one attempt and keeps how it went. Its error is the catalog's.
+// try makes one attempt and records its result. The error is that of the
+// catalog.
 func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, err error) {
 	final, err := w.send(ctx, n)
 	if ctx.Err() != nil {
