@@ -177,7 +177,8 @@ const tolerance = time.Hour
 
 // over returns the reports that need not be kept. The report of the run that
 // Tidy follows is not among them, nor is any from the future: a clock that was
-// ahead made them, and they neither count nor go until their time has come.
+// ahead made them, and they are neither counted nor removed until their time
+// has come.
 func (t *tidying) over(own []report.Directory) (over []report.Directory) {
 	rule := t.Entry.Retention
 	if rule == (stocktake.Retention{}) {
@@ -203,8 +204,8 @@ func (t *tidying) over(own []report.Directory) (over []report.Directory) {
 	return over
 }
 
-// mayRemove asks whether the configuration's role may remove the keys: retention
-// acts for who put the configuration, not for the service.
+// mayRemove checks that the configuration's role may remove the keys: retention
+// acts for the account that put the configuration, not for the service.
 func (t *tidying) mayRemove(ctx context.Context, keys []string) error {
 	if t.keeper.Rights == nil || len(keys) == 0 {
 		return nil

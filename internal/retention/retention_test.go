@@ -81,7 +81,7 @@ func openCatalog(t testing.TB) *sqlite.Catalog {
 	return c
 }
 
-// run makes a report, of two shards, and gives its manifest.
+// run makes a report, of two shards, and returns its manifest.
 func (w *world) run() string {
 	w.t.Helper()
 	w.runs++
@@ -359,7 +359,7 @@ func TestStraysGoAfterTheGraceTime(t *testing.T) {
 		}
 		return n
 	}
-	w.tidy(false) // nothing is suspect: nobody looks
+	w.tidy(false) // nothing is suspect: no search is made
 	w.now = w.now.Add(48 * time.Hour)
 	w.tidy(true) // found
 	if has(strays) != 3 {

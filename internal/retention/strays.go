@@ -50,8 +50,8 @@ func (t *tidying) namedBy(ctx context.Context, directories []report.Directory) (
 	return h, nil
 }
 
-// maxStrays is how many strays are looked after in one pass; the others have
-// their turn when these are gone.
+// maxStrays is how many strays one pass handles; the others follow once these
+// are removed.
 const maxStrays = 10_000
 
 // sweep removes the files that no report names, once they have lain so for the
