@@ -55,7 +55,7 @@ func Queued(bucket, configuration, id string) stocktake.Run {
 // Holder holds the suite's runs.
 var Holder = inventory.Holder{Owner: "first", Lease: time.Minute}
 
-// At is the fence of a run of Holder in a state, with the attempt of r.
+// At returns the fence of a run of Holder in a state, with the attempt of r.
 func At(state stocktake.RunState, r stocktake.Run) inventory.Fence {
 	return inventory.Fence{State: state, Owner: Holder.Owner, Attempt: r.Attempt}
 }

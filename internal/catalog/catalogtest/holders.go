@@ -17,7 +17,7 @@ var second = inventory.Holder{Owner: "second", Lease: time.Hour}
 // brief is Holder with a lease that expires at once.
 var brief = inventory.Holder{Owner: Holder.Owner, Lease: time.Microsecond}
 
-// fenceOf is what a run is like that by holds as r.
+// fenceOf returns the fence of a run that by holds as r.
 func fenceOf(by inventory.Holder, r stocktake.Run) inventory.Fence {
 	return inventory.Fence{State: r.State, Owner: by.Owner, Attempt: r.Attempt}
 }

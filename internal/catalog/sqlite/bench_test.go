@@ -14,8 +14,8 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// tenThousand is a catalog of 10,000 configurations in 10 buckets, each with a
-// run.
+// tenThousand returns a catalog of 10,000 configurations in 10 buckets, each
+// with a run.
 func tenThousand(b *testing.B) *sqlite.Catalog {
 	c := open(b, filepath.Join(b.TempDir(), "catalog.db"))
 	for i := range 10_000 {

@@ -1,5 +1,5 @@
-// Package sqlite is the catalog on SQLite: it keeps configurations and runs in an SQL database: SQLite, for
-// a server on one machine.
+// Package sqlite is the catalog of a server on one machine: it keeps
+// configurations and runs in an SQLite database.
 //
 // The statements keep to what SQLite and PostgreSQL have in common.
 package sqlite
@@ -41,9 +41,9 @@ const readers = 4
 // backup, that has locked the database.
 const busyTimeout = 5 * time.Second
 
-// Open opens the database at path, making it and its folder where they are
-// missing, for the owner of the process only, and brings its schema up to date. A database of a newer Stocktake is
-// refused.
+// Open opens the database at path and brings its schema up to date. It creates
+// the database and its folder if they are missing, for the owner of the process
+// only. A database of a newer Stocktake is refused.
 func Open(ctx context.Context, path string) (*Catalog, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open catalog: %w", err)
@@ -103,7 +103,7 @@ func (c *Catalog) Close() error {
 	return nil
 }
 
-// ErrNewer is a database that a newer Stocktake has written.
+// ErrNewer means that a newer Stocktake has written the database.
 var ErrNewer = errors.New("the catalog was written by a newer version of stocktake; run that version, or restore the catalog from a backup")
 
 func migrate(ctx context.Context, db *sql.DB) error {

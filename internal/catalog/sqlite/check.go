@@ -12,15 +12,16 @@ import (
 	codes "modernc.org/sqlite/lib"
 )
 
-// ErrDamaged is a database that SQLite cannot read.
+// ErrDamaged means that SQLite cannot read the database.
 var ErrDamaged = errors.New("the catalog is damaged: stop the server, see what is wrong with stocktake store audit, and restore catalog.db from a backup")
 
 // maxFindings bounds what is reported of a damaged database.
 const maxFindings = 3
 
 // Check reads the whole database at path and, if thorough, compares its tables
-// with their indexes, which takes several times as long. What is wrong is an ErrDamaged. It changes nothing, and may be used
-// while a server uses the database.
+// with their indexes, which takes several times as long. Damage is reported as
+// an ErrDamaged. Check changes nothing, and may be called while a server uses
+// the database.
 func Check(ctx context.Context, path string, thorough bool) (err error) {
 	if _, err := os.Stat(path); err != nil {
 		return err // opening it would make one
@@ -58,7 +59,7 @@ func Check(ctx context.Context, path string, thorough bool) (err error) {
 	return nil
 }
 
-// damaged makes an error of SQLite that means damage an ErrDamaged.
+// damaged turns an error of SQLite that means damage into an ErrDamaged.
 func damaged(err error) error {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
 		switch e.Code() & 0xff {

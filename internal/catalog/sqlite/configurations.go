@@ -129,7 +129,8 @@ func (c *Catalog) RemoveConfiguration(ctx context.Context, bucket, id string) er
 	return wrap("remove configuration", err)
 }
 
-// dropHistory removes all that is kept of a configuration but itself.
+// dropHistory removes everything that is kept of a configuration except the
+// configuration itself.
 func (t *tx) dropHistory(ctx context.Context, bucket, id string) error {
 	if _, err := t.exec(ctx, dropRunsOf, bucket, id); err != nil {
 		return err

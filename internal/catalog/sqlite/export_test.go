@@ -31,7 +31,7 @@ func (c *Catalog) Hold() (release func()) {
 	return func() { <-c.write.turn }
 }
 
-// Transaction tells in which transaction a change is made.
+// Transaction reports in which transaction a change is made.
 func (c *Catalog) Transaction(ctx context.Context) (in any, err error) {
 	err = c.write.now(ctx, func(_ context.Context, t *tx) error {
 		in = t.tx

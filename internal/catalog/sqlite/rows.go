@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
-// micros is a time as the database keeps it.
+// micros returns a time as the database keeps it.
 func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -36,7 +36,7 @@ func boolInt(b bool) int64 {
 const runColumns = `id, bucket, configuration, run_trigger, state, attempt, due, queued, started, ended,
 	listed, matched, bytes, written, shards, expected, object_key, reason, manifest, destination, late, kind`
 
-// runValues are the values of runColumns.
+// runValues returns the values of runColumns.
 func runValues(r *stocktake.Run) []any {
 	// PostgreSQL's text cannot hold every key that a bucket can.
 	key := url.QueryEscape(r.Key)
@@ -87,14 +87,14 @@ type entryRow struct {
 	created, due, wake, suspended int64
 }
 
-// columns are where entryColumns are scanned to.
+// columns returns where entryColumns are scanned to.
 func (r *entryRow) columns() []any {
 	return []any{
 		&r.e.Bucket, &r.document, &r.created, &r.due, &r.wake, &r.suspended, &r.e.Retention.Reports, &r.e.Retention.Days,
 	}
 }
 
-// entry is what was scanned.
+// entry returns the entry that was scanned.
 func (r *entryRow) entry() (inventory.Entry, error) {
 	var err error
 	if r.e.Configuration, err = inventoryxml.Parse(r.document); err != nil {

@@ -42,8 +42,9 @@ func (w *writer) now(ctx context.Context, do func(context.Context, *tx) error) e
 	return w.make(&change{ctx: ctx, do: do, done: make(chan struct{})})
 }
 
-// later is now for a change that a crash of the machine, not of the process, may
-// undo until the next one of now is durable, which makes it so as well.
+// later makes a change without waiting for the disk: a crash of the machine,
+// but not of the process, may undo it until a later change by now is durable,
+// which makes this one durable as well.
 func (w *writer) later(ctx context.Context, do func(context.Context, *tx) error) error {
 	return w.make(&change{ctx: ctx, do: do, lazy: true, done: make(chan struct{})})
 }
@@ -90,7 +91,8 @@ func (w *writer) lead() {
 		}
 	}()
 	if len(group) < 2 || w.together(group) != nil {
-		// What failed for all may have been the fault of one, say for want of room.
+		// What failed for all may have been the fault of one, such as one that found no
+		// room.
 		for _, c := range group {
 			c.err = w.alone(c)
 		}
