@@ -70,7 +70,7 @@ func (r *Registry) MayReport(ctx context.Context, bucket string, cfg *stocktake.
 // MayRemove returns nil if the role of cfg may remove the keys from the
 // destination for good, as retention does: oss:DeleteObject, or
 // oss:DeleteObjectVersion once the bucket has had versioning. OSS has no
-// retention of reports; without this question whoever may put a configuration
+// retention of reports; without this check whoever may put a configuration
 // could have objects removed that the role and the bucket's policy protect.
 //
 // The errors are those of [Registry.MayReport].
@@ -94,7 +94,7 @@ func (r *Registry) MayRemove(ctx context.Context, cfg *stocktake.InventoryConfig
 	return r.allowed(role, asked)
 }
 
-// allowed asks all questions and names each action and bucket that is denied.
+// allowed decides all requests and names each action and bucket that is denied.
 func (r *Registry) allowed(role ram.Identity, asked []ram.Request) error {
 	var first *ram.DeniedError
 	var missing []string

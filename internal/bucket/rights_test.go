@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
-// twoBuckets is photos, of which reports go to reports.
+// twoBuckets has the bucket photos, whose reports go to the bucket reports.
 type twoBuckets map[string]object.Bucket
 
 func (b twoBuckets) Bucket(_ context.Context, name string) (object.Bucket, error) {
@@ -160,7 +160,7 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// TestMayRemove asks for the right that retention needs.
+// TestMayRemove checks the right that retention needs.
 func TestMayRemove(t *testing.T) {
 	const account, arn = "1000000000000000", "acs:ram::1000000000000000:role/keeper"
 	keys := []string{"p/photos/daily/2026-01-05T16-00Z/manifest.json", "p/photos/daily/data/x.csv.gz"}
