@@ -26,6 +26,7 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/clock"
 	"github.com/stocktake/stocktake/internal/notify"
+	"github.com/stocktake/stocktake/internal/store"
 )
 
 // A Server is a Stocktake server whose data folder and addresses are open. End
@@ -76,6 +77,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	if err := s.folder.Check(); err != nil {
+		return nil, err
+	}
+	if err := store.MakeRoom(string(s.folder), s.log); err != nil {
 		return nil, err
 	}
 	if err := s.checkWhole(ctx); err != nil {

@@ -36,8 +36,8 @@ const (
 	// again.
 	ballastRetry = 10 * time.Second
 
-	// minLog is how much space a delete needs without a ballast, in bytes, so that
-	// the log of the index does not fail, which would end the process.
+	// minLog is how much space a start or a delete needs without a ballast, in
+	// bytes, so that the log of the index does not fail, which would end the process.
 	minLog = 1 << 20
 
 	// fullPause slows down flushes of the index, which Pebble tries again at once,
@@ -48,6 +48,14 @@ const (
 // newBallast finds or makes the ballast of a store, unless the disk is so full
 // that the index needs its space to open.
 func newBallast(fsys vfs.FS, dir string, log *slog.Logger) *ballast {
+	b := findBallast(fsys, dir, log)
+	b.hold()
+	return b
+}
+
+// findBallast finds the ballast of a store, and gives it back if the disk is
+// full.
+func findBallast(fsys vfs.FS, dir string, log *slog.Logger) *ballast {
 	b := &ballast{fs: fsys, dir: dir, path: fsys.PathJoin(dir, "ballast"), log: log}
 	if _, err := fsys.Stat(b.path); err == nil {
 		b.held = true
@@ -55,8 +63,24 @@ func newBallast(fsys vfs.FS, dir string, log *slog.Logger) *ballast {
 	if avail, total, ok := b.usage(); ok && b.held && avail < ballastSize(total)/2 {
 		b.release()
 	}
-	b.hold()
 	return b
+}
+
+// MakeRoom gives back the ballast of the store in dir if the disk is full. The
+// error is object.ErrDiskFull if there still is too little room to open what the
+// folder holds. A server calls it first: on a full disk a database that is whole
+// cannot be read either. A folder that does not exist is not an error.
+func MakeRoom(dir string, log *slog.Logger) error {
+	return findBallast(vfs.Default, dir, log).roomToOpen()
+}
+
+// roomToOpen returns an error that is object.ErrDiskFull if the index cannot be
+// opened, as Pebble would try again without end to write what its log has.
+func (b *ballast) roomToOpen() error {
+	if avail, _, ok := b.usage(); ok && avail < minLog {
+		return fmt.Errorf("%w: the disk of %s has %d bytes left: free at least %d and start again", object.ErrDiskFull, b.dir, avail, minLog)
+	}
+	return nil
 }
 
 func ballastSize(total uint64) uint64 { return min(maxBallast, total/20) }

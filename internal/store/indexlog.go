@@ -55,7 +55,7 @@ func (l *indexLog) Errorf(format string, args ...any) {
 
 func (l *indexLog) Fatalf(format string, args ...any) {
 	err := fmt.Errorf("index: "+format, args...)
-	l.log.Error("the index failed; the process ends", "err", err)
+	l.log.Error("the index failed; the process ends", "err", err.Error())
 	l.fatal(err)
 }
 
@@ -65,7 +65,7 @@ func (l *indexLog) events() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
 			if l.again("background") {
-				l.log.Error("index: flushing or compacting failed and is tried again; this is logged once a minute", "err", err)
+				l.log.Error("index: flushing or compacting failed and is tried again; this is logged once a minute", "err", err.Error())
 			}
 		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {

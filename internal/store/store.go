@@ -70,6 +70,9 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	indexFS := fsys
 	if plain {
 		s.ballast = newBallast(fsys, dir, opts.Log)
+		if err := s.ballast.roomToOpen(); err != nil {
+			return nil, fmt.Errorf("open store: %w", err)
+		}
 		indexFS = vfs.OnDiskFull(fsys, s.ballast.release)
 	}
 	indexOptions := layout.Options(indexFS, s.cache, s.log)
