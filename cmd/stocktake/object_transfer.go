@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"sync"
 	"sync/atomic"
 
 	"github.com/schollz/progressbar/v3"
@@ -36,6 +37,7 @@ type transferred struct {
 // file that cannot be read, is named and left out; any other failure ends it.
 func transferAll(ctx context.Context, con console, doing string, total int64, all iter.Seq2[transfer, error]) (transferred, error) {
 	bar := newBar(con.err, doing, total)
+	var terminal sync.Mutex // guards bar and what is written between its pictures
 	var objects, bytes, failed atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	next := make(chan transfer)
@@ -59,8 +61,10 @@ func transferAll(ctx context.Context, con console, doing string, total int64, al
 				err := t.do(ctx)
 				if isLocal(err) && ctx.Err() == nil {
 					failed.Add(1)
+					terminal.Lock()
 					_ = bar.Clear()
 					sayf(con.err, "left out: %s\n", printable(err.Error()))
+					terminal.Unlock()
 					continue
 				}
 				if err != nil {
@@ -68,7 +72,9 @@ func transferAll(ctx context.Context, con console, doing string, total int64, al
 				}
 				objects.Add(1)
 				bytes.Add(t.size)
+				terminal.Lock()
 				_ = bar.Add64(t.size) // only a picture
+				terminal.Unlock()
 			}
 			return nil
 		})
@@ -101,5 +107,6 @@ func newBar(w io.Writer, doing string, total int64) *progressbar.ProgressBar {
 		progressbar.OptionSetDescription(doing),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetSpinnerChangeInterval(0), // else it draws from a goroutine of its own
 	)
 }
