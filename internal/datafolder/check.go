@@ -47,9 +47,15 @@ type Options struct {
 	Unused []string
 
 	// Damaged looks deeper into parts that are there, by name: its error says what
-	// is wrong. A part without a function is only checked as its kind allows.
+	// is wrong. An error that is ErrNotChecked ends the check and is returned: the
+	// part may be whole. A part without a function is only checked as its kind
+	// allows.
 	Damaged map[string]func(path string) error
 }
+
+// ErrNotChecked means that a part cannot be read now, for a reason that says
+// nothing of its state, such as a full disk or missing rights.
+var ErrNotChecked = errors.New("cannot be checked")
 
 // Check compares a data folder with what its identity says. The error is a
 // *LossError if parts are lost; a folder without identity is in order.
@@ -88,7 +94,11 @@ func check(dir string, names []string, opts Options) error {
 		}
 		problem := p.problem(dir)
 		if deeper := opts.Damaged[p.Name]; problem == "" && deeper != nil {
-			if err := deeper(filepath.Join(dir, p.Name)); err != nil {
+			err := deeper(filepath.Join(dir, p.Name))
+			if errors.Is(err, ErrNotChecked) {
+				return fmt.Errorf("%s in the data folder %s: %w", p.Name, dir, err)
+			}
+			if err != nil {
 				problem = "is damaged (" + err.Error() + ")"
 			}
 		}

@@ -2,6 +2,7 @@ package datafolder_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -186,6 +187,19 @@ func TestDeeperChecks(t *testing.T) {
 	check(t, err)
 	if len(aside) != 1 {
 		t.Errorf("put aside: %q", aside)
+	}
+}
+
+// A part that cannot be read for a reason of its own, such as a full disk, may be
+// whole: it is not lost, and the error does not offer to give it up.
+func TestNotChecked(t *testing.T) {
+	dir := newFolder(t)
+	opts := datafolder.Options{Damaged: map[string]func(string) error{
+		datafolder.CatalogName: func(string) error { return fmt.Errorf("%w: no room", datafolder.ErrNotChecked) },
+	}}
+	err := datafolder.Check(dir, opts)
+	if _, isLoss := errors.AsType[*datafolder.LossError](err); isLoss || !errors.Is(err, datafolder.ErrNotChecked) || !strings.Contains(err.Error(), "catalog.db") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -74,7 +75,7 @@ func (f Folder) Register() error {
 // master means the master key that is kept there.
 func (f Folder) Losses(ctx context.Context, master []byte) ([]datafolder.Loss, error) {
 	opts := datafolder.Options{Damaged: map[string]func(string) error{
-		datafolder.CatalogName: func(path string) error { return sqlite.Check(ctx, path, true) },
+		datafolder.CatalogName: func(path string) error { return checkCatalog(ctx, path, true) },
 		datafolder.AccountsName: func(path string) error {
 			_, err := ram.Open(path, ram.Root{AccessKeyID: "audit", Secret: "audit", Account: DefaultAccount}, ram.Options{})
 			return err
@@ -105,6 +106,16 @@ func fileExists(path string) bool {
 	return err == nil
 }
 
+// checkCatalog reads the catalog. Only what SQLite calls damage is damage: one
+// that cannot be read for another reason may be whole, and must not be given up.
+func checkCatalog(ctx context.Context, path string, thorough bool) error {
+	err := sqlite.Check(ctx, path, thorough)
+	if err == nil || errors.Is(err, sqlite.ErrDamaged) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", datafolder.ErrNotChecked, err)
+}
+
 // registerInterval is how often a server looks for parts that were made.
 const registerInterval = time.Minute
 
@@ -112,7 +123,7 @@ const registerInterval = time.Minute
 // the settings accept.
 func (s *Server) checkWhole(ctx context.Context) error {
 	opts := datafolder.Options{Damaged: map[string]func(string) error{
-		datafolder.CatalogName: func(path string) error { return sqlite.Check(ctx, path, false) },
+		datafolder.CatalogName: func(path string) error { return checkCatalog(ctx, path, false) },
 	}}
 	for name, unused := range map[string]bool{
 		datafolder.RootKeyName:       s.cfg.RootKey.ID != "",

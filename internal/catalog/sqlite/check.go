@@ -62,8 +62,8 @@ func Check(ctx context.Context, path string, thorough bool) (err error) {
 // damaged turns an error of SQLite that means damage into an ErrDamaged.
 func damaged(err error) error {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
-		switch e.Code() & 0xff {
-		case codes.SQLITE_CORRUPT, codes.SQLITE_NOTADB:
+		switch code := e.Code(); {
+		case code&0xff == codes.SQLITE_CORRUPT, code&0xff == codes.SQLITE_NOTADB, code == codes.SQLITE_IOERR_READ, code == codes.SQLITE_IOERR_SHORT_READ:
 			return fmt.Errorf("%w: %w", err, ErrDamaged)
 		}
 	}
