@@ -68,21 +68,7 @@ func (s *Store) loadBuckets() error {
 	if last != nil {
 		s.buckets.last = binary.BigEndian.Uint32(last)
 	}
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{layout.SpaceBuckets}, UpperBound: []byte{layout.SpaceBuckets + 1}})
-	if err != nil {
-		return err
-	}
-	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
-		value, err := it.ValueAndErr()
-		if err != nil {
-			return err
-		}
-		name := string(it.Key()[1:])
-		id, state, err := layout.DecodeBucket(name, value)
-		if err != nil {
-			return err
-		}
+	return s.eachBucket(func(name string, id uint32, state *object.Bucket, _ []byte) error {
 		b := &bucket{id: id}
 		b.state.Store(state)
 		stat, err := s.get(layout.StatisticsKey(id))
@@ -93,6 +79,31 @@ func (s *Store) loadBuckets() error {
 			return fmt.Errorf("bucket %s: %w", name, err)
 		}
 		s.buckets.byName[name] = b
+		return nil
+	})
+}
+
+// eachBucket calls do with each bucket of the index, by name. value is what the
+// index keeps of it, and holds until do returns.
+func (s *Store) eachBucket(do func(name string, id uint32, b *object.Bucket, value []byte) error) error {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{layout.SpaceBuckets}, UpperBound: []byte{layout.SpaceBuckets + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		name := string(it.Key()[1:])
+		id, b, err := layout.DecodeBucket(name, value)
+		if err != nil {
+			return err
+		}
+		if err := do(name, id, b, value); err != nil {
+			return err
+		}
 	}
 	return it.Error()
 }

@@ -1,11 +1,11 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
@@ -60,30 +60,14 @@ func (s *Store) checkLayout() error {
 // typeBucketSettings rewrites the buckets of layout 1, whose settings were
 // documents by the name of their sub-resource.
 func (s *Store) typeBucketSettings(batch *pebble.Batch) error {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{layout.SpaceBuckets}, UpperBound: []byte{layout.SpaceBuckets + 1}})
-	if err != nil {
-		return err
-	}
-	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
-		value, err := it.ValueAndErr()
-		if err != nil {
-			return err
-		}
-		name := string(it.Key()[1:])
-		id, b, err := layout.DecodeBucket(name, value)
-		if err != nil {
-			return err
-		}
+	return s.eachBucket(func(name string, id uint32, b *object.Bucket, value []byte) error {
 		if err := layout.SettingsOfDocuments(b, value); err != nil {
 			return fmt.Errorf("bucket %s in the index: %w", name, err)
 		}
-		if value, err = layout.EncodeBucket(id, b); err != nil {
+		value, err := layout.EncodeBucket(id, b)
+		if err != nil {
 			return err
 		}
-		if err := batch.Set(bytes.Clone(it.Key()), value, nil); err != nil {
-			return err
-		}
-	}
-	return it.Error()
+		return batch.Set(layout.BucketKey(name), value, nil)
+	})
 }
