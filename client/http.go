@@ -24,10 +24,11 @@ var ErrAnswerTooLong = errors.New("the server's answer is too long")
 // no redirect, which would carry the signature of a request to another server, and
 // reading an answer fails with [ErrAnswerTooLong] at 16 MiB, of an error at 1 MiB.
 // Only the content of an object has no bound, whose reader knows what to expect.
+// A request that is repeated sends its body whole.
 // Give it to the SDK with [oss.Config.WithHttpClient].
 func NewHTTPClient() *http.Client {
 	c := transport.NewHttpClient(nil, func(t *http.Transport) { t.MaxResponseHeaderBytes = maxHeaderAnswer })
-	c.Transport = boundedTransport{c.Transport}
+	c.Transport = boundedTransport{retriedBodyTransport{c.Transport}}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return c
 }
