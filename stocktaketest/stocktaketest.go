@@ -101,7 +101,7 @@ func New(t testing.TB, options ...Option) *Server {
 
 // Client returns a client of Alibaba's Go SDK that uses the account's key.
 func (s *Server) Client() *oss.Client {
-	return oss.NewClient(oss.LoadDefaultConfig().WithRegion(s.Region).WithEndpoint(s.Endpoint).
+	return oss.NewClient(oss.LoadDefaultConfig().WithRegion(s.Region).WithEndpoint(s.Endpoint).WithHttpClient(client.NewHTTPClient()).
 		WithCredentialsProvider(credentials.NewStaticCredentialsProvider(s.AccessKeyID, s.AccessKeySecret)))
 }
 
