@@ -75,7 +75,7 @@ func TestEveryColumn(t *testing.T) {
 			t.Errorf("%s: a record is read back as another (-written +read):\n%s", name, diff)
 		}
 		for i, f := range allColumns {
-			without, with, deleted := rows[0].Values[i], rows[1].Values[i], rows[2].Values[i]
+			without, with, deleted := rows[0].Values()[i], rows[1].Values()[i], rows[2].Values()[i]
 			if f != stocktake.FieldBucket && f != stocktake.FieldIsDeleteMarker && bytes.Equal(with, without) {
 				t.Errorf("%s does not write column %s: it is %s with a value and without", name, f, with)
 			}

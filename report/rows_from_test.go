@@ -40,14 +40,14 @@ func TestRowsFrom(t *testing.T) {
 			var want, got []string
 			for _, row := range all {
 				if bytes.Compare(row.Key, key) >= 0 {
-					want = append(want, string(bytes.Join(row.Values, []byte("|"))))
+					want = append(want, string(bytes.Join(row.Values(), []byte("|"))))
 				}
 			}
 			for row, err := range rep.RowsFrom(t.Context(), key) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got = append(got, string(bytes.Join(row.Values, []byte("|"))))
+				got = append(got, string(bytes.Join(row.Values(), []byte("|"))))
 			}
 			if !slices.Equal(got, want) {
 				t.Fatalf("from %q: %d rows, want %d", key, len(got), len(want))

@@ -22,8 +22,8 @@ func TestRowsReadBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if string(row.Bucket) != "photos" || len(row.Values) != len(allColumns) {
-				t.Fatalf("bucket %q, %d values", row.Bucket, len(row.Values))
+			if string(row.Bucket) != "photos" || len(row.Values()) != len(allColumns) {
+				t.Fatalf("bucket %q, %d values", row.Bucket, len(row.Values()))
 			}
 			got = append(got, row.Clone().Record)
 		}

@@ -18,7 +18,8 @@ type Limits struct {
 	Rows  int64 // rows of a shard; 0: DefaultShardRows
 	Bytes int64 // bytes of rows before compression; 0: DefaultShardBytes
 
-	// PieceRows is how many rows are encoded as one piece; 0: DefaultPieceRows.
+	// PieceRows is how many rows are encoded as one piece; 0: as many as the format
+	// recommends.
 	PieceRows int64
 }
 
@@ -26,10 +27,6 @@ type Limits struct {
 const (
 	DefaultShardRows  = 1_000_000
 	DefaultShardBytes = 256 << 20
-
-	// DefaultPieceRows is so many that beginning a piece costs next to nothing,
-	// and so few that a full shard has as many pieces as its index has entries.
-	DefaultPieceRows = 1 << 15
 )
 
 // A ShardWriter writes shards, one after another: it cuts them, counts their
@@ -61,9 +58,12 @@ func NewShardWriter(f Format, bucket string, columns []stocktake.Field, limits L
 	}
 	limits.Rows = cmp.Or(limits.Rows, DefaultShardRows)
 	limits.Bytes = cmp.Or(limits.Bytes, DefaultShardBytes)
-	limits.PieceRows = cmp.Or(limits.PieceRows, DefaultPieceRows)
+	limits.PieceRows = cmp.Or(limits.PieceRows, f.PieceRows())
 	return &ShardWriter{enc: enc, join: join, limits: limits}, nil
 }
+
+// Describe sets the origin of the shards begun from now on.
+func (s *ShardWriter) Describe(o format.Origin) { s.join.Describe(o) }
 
 // Begin begins a shard whose bytes go to w, dropping one that was not ended.
 func (s *ShardWriter) Begin(w io.Writer) error {

@@ -78,8 +78,8 @@ func showRows(ctx context.Context, w io.Writer, r *report.Report, n int) error {
 		if err != nil {
 			return errors.Join(err, t.Flush())
 		}
-		values := make([]string, len(row.Values))
-		for i, v := range row.Values {
+		values := make([]string, len(row.Values()))
+		for i, v := range row.Values() {
 			values[i] = cut(printable(string(v)))
 		}
 		fmt.Fprintf(t, "   %s\n", strings.Join(values, "\t"))

@@ -27,7 +27,8 @@ type Decoder struct {
 // Decode decodes the values of a row into d.Row. With an error it returns the
 // index of the column at fault; -1 if it is the row as a whole.
 func (d *Decoder) Decode(values [][]byte) (column int, err error) {
-	d.Row = format.Row{Values: values}
+	d.Row = format.Row{}
+	d.Row.SetValues(values)
 	if len(values) != len(d.Columns) {
 		return -1, fmt.Errorf("%d columns, the schema has %d", len(values), len(d.Columns))
 	}

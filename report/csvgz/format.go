@@ -20,6 +20,9 @@ type csvGzip struct{}
 func (csvGzip) Name() string   { return stocktake.FormatCSV }
 func (csvGzip) Suffix() string { return ".csv.gz" }
 
+// PieceRows implements [format.Format].
+func (csvGzip) PieceRows() int64 { return 1 << 15 }
+
 // ContentType implements [format.Format]. A shard has no Content-Encoding either:
 // HTTP clients would decompress it on the way, and its MD5 would no longer match.
 func (csvGzip) ContentType() string { return "application/octet-stream" }

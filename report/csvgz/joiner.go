@@ -34,6 +34,9 @@ const gzipHeader = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 // finalBlock is an empty block of fixed codes: final, type 1, end of block.
 const finalBlock = "\x03\x00"
 
+// Describe implements [format.Joiner]: CSV has no place for it.
+func (j *joiner) Describe(format.Origin) {}
+
 func (j *joiner) Begin(w io.Writer) error {
 	j.w, j.crc, j.size = w, 0, 0
 	return j.write([]byte(gzipHeader))

@@ -11,6 +11,7 @@ package format
 
 import (
 	"io"
+	"time"
 
 	"github.com/stocktake/stocktake"
 )
@@ -35,6 +36,11 @@ type Format interface {
 	// is unknown; the values of such a column are skipped by readers. names has
 	// the names as they stand. It is an error if schema is not one of this format.
 	ParseSchema(schema string) (columns []stocktake.Field, names []string, err error)
+
+	// PieceRows is how many rows a piece of a large report has: so many that
+	// beginning a piece costs next to nothing, and so few that reading one from its
+	// beginning is quick. At least 1.
+	PieceRows() int64
 
 	// NewEncoder returns an encoder of pieces for reports of bucket. The columns
 	// are Bucket, Key, then any other columns of full reports, each once;
@@ -80,12 +86,23 @@ type Piece struct {
 	Detail any
 }
 
+// An Origin says which run of which configuration has made a shard, for formats
+// that have a place for it. The zero value says nothing.
+type Origin struct {
+	Configuration string    // its id
+	Run           string    // id of the run
+	Snapshot      time.Time // when the state was taken that the rows show
+}
+
 // A Joiner makes a shard of pieces. It writes only what stands before, between
 // and after them; the bytes of the pieces are written to the same writer by the
 // caller, so that an encoder can write to it without a copy. For each piece the
 // caller first has its bytes written, then calls Add. A Joiner is not safe for
 // concurrent use. Its memory is bounded by a small constant for each piece.
 type Joiner interface {
+	// Describe sets the origin of the shards begun from now on.
+	Describe(o Origin)
+
 	// Begin begins a shard, dropping one that was not ended.
 	Begin(w io.Writer) error
 

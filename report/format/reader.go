@@ -50,9 +50,31 @@ type Row struct {
 	Bucket []byte
 	stocktake.Record
 
-	// Values are the values of all columns as text, in the order of the schema:
-	// as they stand in the rows of a CSV report, without quotes.
-	Values [][]byte
+	values [][]byte
+	text   Text
+}
+
+// Text renders the values of the row that a Reader has returned last. A format
+// whose values are not text implements it, so that only a caller who asks for
+// text pays for it.
+type Text interface {
+	// AppendValues appends the text of each column to dst.
+	AppendValues(dst [][]byte) [][]byte
+}
+
+// SetValues sets what Values returns.
+func (r *Row) SetValues(values [][]byte) { r.values, r.text = values, nil }
+
+// SetText makes the first call of Values render the text.
+func (r *Row) SetText(t Text) { r.values, r.text = r.values[:0], t }
+
+// Values returns the values of all columns as text, in the order of the schema:
+// as they stand in the rows of a CSV report, without quotes.
+func (r *Row) Values() [][]byte {
+	if r.text != nil {
+		r.values, r.text = r.text.AppendValues(r.values[:0]), nil
+	}
+	return r.values
 }
 
 // Clone returns a copy of the row that shares nothing with it.
@@ -62,9 +84,9 @@ func (r *Row) Clone() *Row {
 	c.Key = bytes.Clone(r.Key)
 	c.VersionID = bytes.Clone(r.VersionID)
 	c.ETag.Text = bytes.Clone(r.ETag.Text)
-	c.Values = make([][]byte, len(r.Values))
-	for i, v := range r.Values {
-		c.Values[i] = bytes.Clone(v)
+	c.values, c.text = make([][]byte, len(r.Values())), nil
+	for i, v := range r.Values() {
+		c.values[i] = bytes.Clone(v)
 	}
 	return &c
 }

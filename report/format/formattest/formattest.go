@@ -317,7 +317,7 @@ func rows(t tb, reader format.Reader, f format.File, at format.Place) (all []*fo
 }
 
 // sameText reports whether two rows have the same text in all columns.
-func sameText(a, b *format.Row) bool { return slices.EqualFunc(a.Values, b.Values, bytes.Equal) }
+func sameText(a, b *format.Row) bool { return slices.EqualFunc(a.Values(), b.Values(), bytes.Equal) }
 
 // compare compares records with the rows that were read. A value that is absent
 // is read as an empty one.
