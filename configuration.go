@@ -128,34 +128,40 @@ const IncrementalWindow = 600
 //
 // Source: OSS stores "Standard,IA" and answers "IA,Standard".
 func (c InventoryConfiguration) Normalized() InventoryConfiguration {
-	classes := slices.Clone(c.Filter.StorageClass)
-	slices.SortFunc(classes, func(a, b StorageClass) int { return strings.Compare(a.String(), b.String()) })
-	c.Filter.StorageClass = orNil(slices.Compact(classes))
+	c = c.Clone()
+	slices.SortFunc(c.Filter.StorageClass, func(a, b StorageClass) int { return strings.Compare(a.String(), b.String()) })
+	c.Filter.StorageClass = orNil(slices.Compact(c.Filter.StorageClass))
 	c.Filter.HasLowerSizeBound = c.Filter.HasLowerSizeBound && c.Filter.LowerSizeBound == 0
-
 	c.OptionalFields = withoutRepeats(c.OptionalFields)
-	if c.Schedule.AutoDelete != nil {
-		c.Schedule.AutoDelete = new(*c.Schedule.AutoDelete)
-	}
 	if c.Incremental != nil {
-		inc := *c.Incremental
-		inc.OptionalFields = withoutRepeats(inc.OptionalFields)
-		c.Incremental = &inc
+		c.Incremental.OptionalFields = withoutRepeats(c.Incremental.OptionalFields)
 	}
 	return c
 }
 
-// withoutRepeats copies fields, keeping the first of each; nil if there are none.
-func withoutRepeats(fields []Field) []Field {
-	var kept []Field
-	var seen [256]bool
-	for _, f := range fields {
-		if !seen[f] {
-			seen[f] = true
-			kept = append(kept, f)
-		}
+// Clone returns a copy of c that shares no memory with it.
+func (c InventoryConfiguration) Clone() InventoryConfiguration {
+	c.Filter.StorageClass = slices.Clone(c.Filter.StorageClass)
+	c.OptionalFields = slices.Clone(c.OptionalFields)
+	if c.Schedule.AutoDelete != nil {
+		c.Schedule.AutoDelete = new(*c.Schedule.AutoDelete)
 	}
-	return kept
+	if c.Incremental != nil {
+		c.Incremental = new(*c.Incremental)
+		c.Incremental.OptionalFields = slices.Clone(c.Incremental.OptionalFields)
+	}
+	return c
+}
+
+// withoutRepeats removes all but the first of each field, in place; nil if there
+// are none.
+func withoutRepeats(fields []Field) []Field {
+	var seen [256]bool
+	return orNil(slices.DeleteFunc(fields, func(f Field) bool {
+		repeated := seen[f]
+		seen[f] = true
+		return repeated
+	}))
 }
 
 func orNil[T any](s []T) []T {

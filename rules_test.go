@@ -118,14 +118,18 @@ func expect(t *testing.T, err error, ec, element string) {
 	}
 }
 
-func TestNormalizedSharesNothing(t *testing.T) {
-	c := configtest.Full()
-	c.Schedule.AutoDelete = new(true)
-	n := c.Normalized()
-	want := c.Normalized()
-	c.OptionalFields[0], c.Incremental.OptionalFields[0], c.Filter.StorageClass[0] = 0, 0, 99
-	*c.Schedule.AutoDelete, c.Incremental.IsEnabled = false, false
-	if !reflect.DeepEqual(n, want) {
-		t.Error("a change of the original shows")
+func TestCopiesShareNothing(t *testing.T) {
+	for name, copied := range map[string]func(stocktake.InventoryConfiguration) stocktake.InventoryConfiguration{
+		"Normalized": stocktake.InventoryConfiguration.Normalized, "Clone": stocktake.InventoryConfiguration.Clone,
+	} {
+		c := configtest.Full()
+		c.Schedule.AutoDelete = new(true)
+		got := copied(c)
+		want := copied(c)
+		c.OptionalFields[0], c.Incremental.OptionalFields[0], c.Filter.StorageClass[0] = 0, 0, 99
+		*c.Schedule.AutoDelete, c.Incremental.IsEnabled = false, false
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: a change of the original shows", name)
+		}
 	}
 }

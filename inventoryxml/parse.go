@@ -182,7 +182,8 @@ func (in *reading) int(text, ec string) int64 {
 // A node is an element of the schema and what may be in it.
 type node struct {
 	path     string
-	row      int // of elements; -1: a container without a row
+	row      int    // of elements; -1: a container without a row
+	bit      uint64 // tells it from the other nodes of its parent
 	children map[string]*node
 }
 
@@ -194,7 +195,7 @@ var tree = func() *node {
 		for name := range strings.SplitSeq(elements[i].path, "/") {
 			child := at.children[name]
 			if child == nil {
-				child = &node{path: strings.TrimPrefix(at.path+"/"+name, "/"), row: -1}
+				child = &node{path: strings.TrimPrefix(at.path+"/"+name, "/"), row: -1, bit: 1 << len(at.children)}
 				if at.children == nil {
 					at.children = map[string]*node{}
 				}
@@ -210,7 +211,7 @@ var tree = func() *node {
 // find finds the elements of the schema in e. One that may be there once and is
 // there twice is refused, since either of the two could be the wrong one.
 func find(e *ossxml.Element, at *node, found *[len(elements)][]*ossxml.Element) error {
-	var seen map[string]bool
+	var seen uint64 // bits of the nodes found in e
 	for i := range e.Children {
 		child := &e.Children[i]
 		n := at.children[child.Name]
@@ -218,13 +219,10 @@ func find(e *ossxml.Element, at *node, found *[len(elements)][]*ossxml.Element) 
 			continue
 		}
 		if repeated := n.row >= 0 && elements[n.row].repeated; !repeated {
-			if seen[child.Name] {
+			if seen&n.bit != 0 {
 				return ossxml.Malformed(n.path + " is there twice")
 			}
-			if seen == nil {
-				seen = map[string]bool{}
-			}
-			seen[child.Name] = true
+			seen |= n.bit
 		}
 		if n.row >= 0 {
 			found[n.row] = append(found[n.row], child)

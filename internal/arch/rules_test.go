@@ -28,6 +28,7 @@ var may = map[string][]string{
 	"internal/clock":      {},
 	"internal/configtest": {"."}, // for tests
 	"internal/digest":     {},
+	"internal/memo":       {},
 	"internal/object":     {"."},
 	"internal/outbound":   {},
 	"internal/securefile": {},
@@ -39,7 +40,7 @@ var may = map[string][]string{
 
 	// Who and with which key.
 	"internal/kms": {"internal/securefile"},
-	"internal/ram": {".", "internal/object", "internal/securefile"},
+	"internal/ram": {".", "internal/memo", "internal/object", "internal/securefile"},
 
 	// One run, and the buckets it reads and writes, which do not know each other.
 	"internal/engine":            {".", "report"},
@@ -58,7 +59,7 @@ var may = map[string][]string{
 
 	// The service, and where its state is kept.
 	"internal/inventory":           {".", "internal/clock", "internal/object", "report"},
-	"internal/catalog/sqlite":      {".", "internal/inventory", "inventoryxml"},
+	"internal/catalog/sqlite":      {".", "internal/inventory", "internal/memo", "inventoryxml"},
 	"internal/catalog/catalogtest": {".", "internal/inventory", "inventoryxml"},
 	"internal/notify":              {".", "internal/clock", "internal/inventory", "internal/outbound"},
 	"internal/runner/local":        {".", "internal/engine", "internal/inventory"},

@@ -235,10 +235,6 @@ type RunCatalog interface {
 	// most one of each kind, newest first.
 	UnfinishedRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
 
-	// PreviousRun returns the newest run of a configuration and kind that has
-	// succeeded or failed, or stocktake.ErrNoSuchRun.
-	PreviousRun(ctx context.Context, bucket, id string, kind stocktake.RunKind) (stocktake.Run, error)
-
 	// LastListed returns how many records the last successful run of a
 	// configuration and kind has listed; -1 if there is none.
 	LastListed(ctx context.Context, bucket, id string, kind stocktake.RunKind) (int64, error)
@@ -254,6 +250,11 @@ type LateCatalog interface {
 	// due, those due first before the others, and returns them. notices is called
 	// for each and returns its notices. A run is marked once.
 	MarkLate(ctx context.Context, due time.Time, max int, notices func(stocktake.Run) []Notice) ([]stocktake.Run, error)
+
+	// RecoversFrom returns what an unfinished run recovers from if it succeeds:
+	// whether it is marked, and whether the newest run of its configuration and kind
+	// that has succeeded or failed has failed. Error: stocktake.ErrNoSuchRun.
+	RecoversFrom(ctx context.Context, id string) (late, failure bool, err error)
 
 	// NextLate returns the earliest Due of the runs that have not ended and are not
 	// marked; the zero time if there is none.

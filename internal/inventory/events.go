@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -49,17 +48,13 @@ func (s *Service) events(ctx context.Context, r *stocktake.Run) ([]Event, error)
 		return []Event{{EventFailed, r.Ended, *r}}, nil
 	case stocktake.Succeeded:
 		// It may have been marked as late since the attempt has last read it.
-		now, err := s.catalog.Run(ctx, r.ID)
+		late, failure, err := s.catalog.RecoversFrom(ctx, r.ID)
 		if err != nil {
 			return nil, err
 		}
-		r.Late = now.Late
+		r.Late = late
 		events := []Event{{EventSucceeded, r.Ended, *r}}
-		before, err := s.catalog.PreviousRun(ctx, r.Bucket, r.Configuration, r.Kind)
-		if err != nil && !errors.Is(err, stocktake.ErrNoSuchRun) {
-			return nil, err
-		}
-		if r.Late || before.State == stocktake.Failed {
+		if late || failure {
 			events = append(events, Event{EventRecovered, r.Ended, *r})
 		}
 		return events, nil

@@ -223,11 +223,11 @@ func (f *flakyCatalog) UnfinishedRuns(ctx context.Context, bucket, id string) ([
 	return f.Catalog.UnfinishedRuns(ctx, bucket, id)
 }
 
-func (f *flakyCatalog) PreviousRun(ctx context.Context, bucket, id string, kind stocktake.RunKind) (stocktake.Run, error) {
-	if err := f.fail("PreviousRun"); err != nil {
-		return stocktake.Run{}, err
+func (f *flakyCatalog) RecoversFrom(ctx context.Context, id string) (late, failure bool, err error) {
+	if err := f.fail("RecoversFrom"); err != nil {
+		return false, false, err
 	}
-	return f.Catalog.PreviousRun(ctx, bucket, id, kind)
+	return f.Catalog.RecoversFrom(ctx, id)
 }
 
 func (f *flakyCatalog) MarkLate(ctx context.Context, due time.Time, max int, notices func(stocktake.Run) []inventory.Notice) ([]stocktake.Run, error) {

@@ -57,7 +57,7 @@ func (d *Directory) Assume(who Identity, ask AssumeRole) (Credentials, error) {
 			return Credentials{}, &PolicyError{Reason: fmt.Sprintf("it has %d bytes, more than %d", len(ask.Policy), MaxSessionPolicy)}
 		}
 		var err error
-		if policy, err = d.policies.parse(IdentityPolicy, ask.Policy); err != nil {
+		if policy, err = d.sessionPolicies.Get(ask.Policy); err != nil {
 			return Credentials{}, err
 		}
 	}
@@ -202,7 +202,7 @@ func (d *Directory) temporaryKey(s *state, accessKeyID, token string) (string, I
 	}
 	var policy *Policy
 	if c.Policy != "" {
-		if policy, err = d.policies.parse(IdentityPolicy, []byte(c.Policy)); err != nil {
+		if policy, err = d.sessionPolicies.Get([]byte(c.Policy)); err != nil {
 			return "", Identity{}, ErrTokenInvalid
 		}
 	}

@@ -93,7 +93,7 @@ func (d *Directory) bucketEffect(ask *question) (effect, error) {
 	if len(ask.Policy) == 0 || ask.Bucket == "" {
 		return none, nil
 	}
-	p, err := d.policies.parse(BucketPolicy, ask.Policy)
+	p, err := d.bucketPolicies.Get(ask.Policy)
 	if err != nil {
 		// It was valid when it was put. Its meaning is not known, so only repairing it
 		// is allowed.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/stocktake/stocktake/internal/memo"
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
@@ -36,12 +37,17 @@ type Options struct {
 // by many goroutines. Every change is durable when its method returns nil; by
 // then it is in force for other processes with the same file, too.
 type Directory struct {
-	root     Root
-	opts     Options
-	policies policyCache // of buckets and sessions
+	root Root
+	opts Options
+
+	bucketPolicies, sessionPolicies *memo.Memo[*Policy] // parsed, by document
 
 	doc securefile.Document[state]
 }
+
+// maxCached bounds the parsed policies of each kind that are kept in memory:
+// policies of the buckets and sessions in use.
+const maxCached = 1024
 
 // Open opens the directory kept in the file path, which is made with the first
 // change; an empty path keeps it in memory. The files hold secrets and must be
@@ -59,7 +65,11 @@ func Open(path string, root Root, opts Options) (*Directory, error) {
 	if !validAccount(root.Account) || root.AccessKeyID != "" && (!validKeyID(root.AccessKeyID) || root.Secret == "") {
 		return nil, fmt.Errorf("root key: account, access key id and secret are needed: %w", ErrInvalidName)
 	}
-	d := &Directory{root: root, opts: opts}
+	d := &Directory{
+		root: root, opts: opts,
+		bucketPolicies:  memo.New(maxCached, func(doc []byte) (*Policy, error) { return ParsePolicy(BucketPolicy, doc) }),
+		sessionPolicies: memo.New(maxCached, func(doc []byte) (*Policy, error) { return ParsePolicy(IdentityPolicy, doc) }),
+	}
 	d.doc = securefile.Document[state]{
 		Path: path, Also: []string{opts.Declared}, Max: maxFile, Parse: d.parse,
 		Changed: d.logChanges,

@@ -101,7 +101,7 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"who has lost a run changes nothing", fencedOut},
 		{"a wish to cancel stays with the run", cancelWish},
 		{"a run has one manifest", oneManifest},
-		{"the newest run that counts", previous},
+		{"what a run recovers from", recovers},
 		{"a run is late once", late},
 		{"notices until they are delivered", notices},
 		{"dead notices by page", deadNotices},
@@ -158,6 +158,10 @@ func readsBack(t *testing.T, c Catalog) {
 	got, err := c.Configuration(t.Context(), "photos", "daily")
 	must(t, err)
 	same(t, "configuration", got, e)
+	got.Configuration.OptionalFields[0], *got.Configuration.Schedule.AutoDelete = stocktake.FieldCRC64, false
+	got, err = c.Configuration(t.Context(), "photos", "daily")
+	must(t, err)
+	same(t, "configuration after the caller has changed what was returned", got, e)
 	document, err := c.Document(t.Context(), "photos", "daily")
 	must(t, err)
 	same(t, "document", string(document), string(inventoryxml.Append(nil, &e.Configuration)))

@@ -9,18 +9,27 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-func previous(t *testing.T, c Catalog) {
+func recovers(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
-	_, err := c.PreviousRun(t.Context(), "photos", "a", stocktake.FullRun)
-	want(t, "previous of none", err, stocktake.ErrNoSuchRun)
-	wanted := []string{"r0", "r1", "r1"}
-	for i, state := range []stocktake.RunState{stocktake.Succeeded, stocktake.Failed, stocktake.Cancelled} {
+	put(t, c, "photos", "b")
+	other := Queued("photos", "b", "other")
+	add(t, c, other)
+	end(t, c, other, stocktake.Failed)
+	_, _, err := c.RecoversFrom(t.Context(), "none")
+	want(t, "unknown run", err, stocktake.ErrNoSuchRun)
+	failure := false // that the run recovers from
+	for i, state := range []stocktake.RunState{stocktake.Succeeded, stocktake.Failed, stocktake.Cancelled, stocktake.Failed, stocktake.Succeeded, stocktake.Cancelled} {
 		r := Queued("photos", "a", fmt.Sprint("r", i))
+		r.Late = i%2 == 0
 		add(t, c, r)
-		end(t, c, r, state)
-		got, err := c.PreviousRun(t.Context(), "photos", "a", stocktake.FullRun)
+		late, got, err := c.RecoversFrom(t.Context(), r.ID)
 		must(t, err)
-		same(t, "previous", got.ID, wanted[i])
+		same(t, "is marked as late", late, r.Late)
+		same(t, fmt.Sprint("recovers from a failure, run ", i), got, failure)
+		end(t, c, r, state)
+		if state != stocktake.Cancelled {
+			failure = state == stocktake.Failed
+		}
 	}
 }
 

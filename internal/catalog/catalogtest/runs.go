@@ -166,12 +166,14 @@ func kindsApart(t *testing.T, c Catalog) {
 	}
 	same(t, "history", history(t, c, "photos", "a"), []string{"w4 failed", "w3 failed", "w2 failed", "r1 succeeded"})
 	same(t, "last", last(t, c, "photos", "a"), "r1 succeeded")
-	previous, err := c.PreviousRun(t.Context(), "photos", "a", stocktake.FullRun)
-	must(t, err)
-	same(t, "previous", previous.ID, "r1")
-	previous, err = c.PreviousRun(t.Context(), "photos", "a", stocktake.IncrementalRun)
-	must(t, err)
-	same(t, "previous window", previous.ID, "w4")
+	for _, kind := range []stocktake.RunKind{stocktake.FullRun, stocktake.IncrementalRun} {
+		next := Queued("photos", "a", "next "+string(kind))
+		next.Kind = kind
+		add(t, c, next)
+		_, failure, err := c.RecoversFrom(t.Context(), next.ID)
+		must(t, err)
+		same(t, "recovers from a failure, "+string(kind), failure, kind == stocktake.IncrementalRun)
+	}
 	n, err := c.LastListed(t.Context(), "photos", "a", stocktake.IncrementalRun)
 	must(t, err)
 	same(t, "listed by windows", n, int64(-1))

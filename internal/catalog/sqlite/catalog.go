@@ -18,7 +18,10 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/memo"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 //go:embed migrations/*.sql
@@ -31,6 +34,8 @@ type Catalog struct {
 	write *writer
 	read  *pool
 	now   func() time.Time // of leases: the machine's clock
+
+	parsed *memo.Memo[stocktake.InventoryConfiguration] // by document
 }
 
 // readers is how many connections read at once. Readers and the one writer do
@@ -40,6 +45,10 @@ const readers = 4
 // busyTimeout is how long a statement waits for another process, such as a
 // backup, that has locked the database.
 const busyTimeout = 5 * time.Second
+
+// maxParsed is how many parsed configurations are kept in memory, some 20 MB of
+// usual ones: parsing is most of the cost of reading one.
+const maxParsed = 16384
 
 // Open opens the database at path and brings its schema up to date. It creates
 // the database and its folder if they are missing, for the owner of the process
@@ -65,7 +74,7 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 		"_synchronous":  {"FULL"},
 		"_dqs":          {"0"},
 	}
-	c := &Catalog{now: time.Now}
+	c := &Catalog{now: time.Now, parsed: memo.New(maxParsed, inventoryxml.Parse)}
 	err = c.open(ctx, path, common)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open catalog %s: %w", path, damaged(err)), c.Close())

@@ -229,7 +229,7 @@ func (c *Catalog) SetRetention(ctx context.Context, bucket, id string, r stockta
 
 func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entries []inventory.Entry, err error) {
 	err = c.read.rows(ctx, text, func(scan scanner) error {
-		e, err := scanEntry(scan)
+		e, err := c.scanEntry(scan)
 		entries = append(entries, e)
 		return err
 	}, args...)
@@ -238,7 +238,7 @@ func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entrie
 
 func (c *Catalog) statuses(ctx context.Context, text string, args ...any) (all []inventory.EntryStatus, err error) {
 	err = c.read.rows(ctx, text, func(scan scanner) error {
-		s, err := scanStatus(scan)
+		s, err := c.scanStatus(scan)
 		all = append(all, s)
 		return err
 	}, args...)

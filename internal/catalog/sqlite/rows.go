@@ -7,7 +7,6 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
-	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 // micros returns a time as the database keeps it.
@@ -36,15 +35,14 @@ func boolInt(b bool) int64 {
 const runColumns = `id, bucket, configuration, run_trigger, state, attempt, due, queued, started, ended,
 	listed, matched, bytes, written, shards, expected, object_key, reason, manifest, destination, late, kind`
 
-// runValues returns the values of runColumns.
-func runValues(r *stocktake.Run) []any {
+// runValues returns the values of runColumns, then more.
+func runValues(r *stocktake.Run, more ...any) []any {
 	// PostgreSQL's text cannot hold every key that a bucket can.
 	key := url.QueryEscape(r.Key)
-	return []any{
+	return append(append(make([]any, 0, 22+len(more)),
 		r.ID, r.Bucket, r.Configuration, string(r.Trigger), string(r.State), int64(r.Attempt),
 		micros(r.Due), micros(r.Queued), micros(r.Started), micros(r.Ended),
-		r.Listed, r.Matched, r.Bytes, r.Written, int64(r.Shards), r.Expected, key, r.Reason, r.Manifest, r.Destination, boolInt(r.Late), string(r.Kind),
-	}
+		r.Listed, r.Matched, r.Bytes, r.Written, int64(r.Shards), r.Expected, key, r.Reason, r.Manifest, r.Destination, boolInt(r.Late), string(r.Kind)), more...)
 }
 
 func scanRun(scan scanner, before ...any) (stocktake.Run, error) {
@@ -95,30 +93,31 @@ func (r *entryRow) columns() []any {
 }
 
 // entry returns the entry that was scanned.
-func (r *entryRow) entry() (inventory.Entry, error) {
-	var err error
-	if r.e.Configuration, err = inventoryxml.Parse(r.document); err != nil {
+func (c *Catalog) entry(r *entryRow) (inventory.Entry, error) {
+	cfg, err := c.parsed.Get(r.document)
+	if err != nil {
 		return r.e, err
 	}
+	r.e.Configuration = cfg.Clone() // the caller may change it
 	r.e.Created, r.e.Due, r.e.Wake, r.e.Suspended = instant(r.created), instant(r.due), instant(r.wake), r.suspended != 0
 	return r.e, nil
 }
 
-func scanEntry(scan scanner) (inventory.Entry, error) {
+func (c *Catalog) scanEntry(scan scanner) (inventory.Entry, error) {
 	var row entryRow
 	if err := scan(row.columns()...); err != nil {
 		return inventory.Entry{}, err
 	}
-	return row.entry()
+	return c.entry(&row)
 }
 
-func scanStatus(scan scanner) (inventory.EntryStatus, error) {
+func (c *Catalog) scanStatus(scan scanner) (inventory.EntryStatus, error) {
 	var row entryRow
 	last, err := scanRun(scan, row.columns()...)
 	if err != nil {
 		return inventory.EntryStatus{}, err
 	}
-	e, err := row.entry()
+	e, err := c.entry(&row)
 	s := inventory.EntryStatus{Entry: e}
 	if last.ID != "" {
 		s.Last = &last

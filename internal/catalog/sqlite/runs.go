@@ -18,7 +18,7 @@ func (t *tx) addRun(ctx context.Context, r *stocktake.Run, by inventory.Holder, 
 	if seq == 0 {
 		return stocktake.ErrNoSuchInventory
 	}
-	if _, err := t.exec(ctx, addRun, append(runValues(r), seq, by.Owner, lease)...); err != nil {
+	if _, err := t.exec(ctx, addRun, runValues(r, seq, by.Owner, lease)...); err != nil {
 		return err
 	}
 	if r.State == stocktake.Skipped || r.Kind != stocktake.FullRun {
@@ -114,7 +114,7 @@ func (t *tx) replaceRun(ctx context.Context, r *stocktake.Run, fence inventory.F
 	if report != nil {
 		kept = report
 	}
-	n, err := t.exec(ctx, updateRun, append(runValues(r), string(fence.State), fence.Owner, int64(fence.Attempt), kept)...)
+	n, err := t.exec(ctx, updateRun, runValues(r, string(fence.State), fence.Owner, int64(fence.Attempt), kept)...)
 	if err == nil && n == 0 {
 		err = stocktake.ErrNoSuchRun
 	}
@@ -165,9 +165,17 @@ func (c *Catalog) NewestRuns(ctx context.Context, bucket, id string, max int) ([
 	return c.runs(ctx, selectNewest, bucket, id, max)
 }
 
-// PreviousRun implements [inventory.Catalog].
-func (c *Catalog) PreviousRun(ctx context.Context, bucket, id string, kind stocktake.RunKind) (stocktake.Run, error) {
-	return c.run(ctx, selectPrevious, bucket, id, string(kind))
+// RecoversFrom implements [inventory.Catalog].
+func (c *Catalog) RecoversFrom(ctx context.Context, id string) (late, failure bool, err error) {
+	found := false
+	err = c.read.rows(ctx, selectRecovery, func(scan scanner) error {
+		found = true
+		return scan(&late, &failure)
+	}, id)
+	if err == nil && !found {
+		err = stocktake.ErrNoSuchRun
+	}
+	return late, failure, wrap("read run", err)
 }
 
 // LastListed implements [inventory.Catalog].

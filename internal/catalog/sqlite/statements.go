@@ -67,8 +67,9 @@ const (
 	selectRuns       = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 ORDER BY seq DESC`
 	selectNewest     = selectRuns + ` LIMIT $3`
 	selectUnfinished = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 AND ended = 0 ORDER BY seq DESC`
-	selectPrevious   = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2
-	AND kind = $3 AND state IN ('succeeded', 'failed') ORDER BY seq DESC LIMIT 1`
+	selectRecovery   = `SELECT r.late, coalesce((SELECT p.state FROM runs p
+	WHERE p.bucket = r.bucket AND p.configuration = r.configuration AND p.kind = r.kind AND p.state IN ('succeeded', 'failed')
+	ORDER BY p.seq DESC LIMIT 1), '') = 'failed' FROM runs r WHERE r.id = $1`
 	selectLastListed = `SELECT listed FROM runs WHERE bucket = $1 AND configuration = $2 AND kind = $3 AND state = 'succeeded'
 	ORDER BY seq DESC LIMIT 1`
 
@@ -112,7 +113,7 @@ var (
 	}
 	readStatements = []string{
 		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectNested, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
-		selectRun, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectPrevious, selectLastListed, selectReport,
+		selectRun, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectRecovery, selectLastListed, selectReport,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countStrays,
 	}
 )
