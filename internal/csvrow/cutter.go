@@ -66,6 +66,45 @@ func (r *Cutter) Next() ([][]byte, error) {
 	}
 }
 
+// NextText returns the text of the next row with its line end, or io.EOF after
+// the last. It is valid until the next call. After any other error no row can be
+// read. Cut returns its columns.
+func (r *Cutter) NextText() ([]byte, error) {
+	for {
+		b := r.buf[r.start:r.end]
+		size := bytes.IndexByte(b, '\n') + 1
+		if size == 0 || bytes.Count(b[:size], quote)%2 != 0 { // the last row, or a line end within a value
+			var err error
+			if size, err = r.split(b); err != nil {
+				r.err, r.start, r.end = err, 0, 0
+				return nil, err
+			}
+		}
+		if size > 0 {
+			r.start += size
+			return b[:size:size], nil
+		}
+		if r.err != nil {
+			return nil, r.err
+		}
+		r.fill()
+	}
+}
+
+var quote = []byte{'"'}
+
+// Cut returns the columns of a row that NextText has returned, without their
+// quotes; ErrQuote if it is not a row. It changes text that has doubled quotes.
+func (r *Cutter) Cut(text []byte) ([][]byte, error) {
+	if len(text) == 0 || text[len(text)-1] != '\n' { // the last row of the input
+		text = append(text, '\n')
+	}
+	if size, err := r.split(text); err != nil || size != len(text) {
+		return nil, ErrQuote
+	}
+	return r.unquote(text), nil
+}
+
 // split finds the columns of the first row in b and returns its size with its
 // line end, or 0 if b does not hold all of it.
 func (r *Cutter) split(b []byte) (size int, err error) {

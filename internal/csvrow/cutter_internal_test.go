@@ -31,6 +31,26 @@ func readRows(r io.Reader) (rows [][]string, err error) {
 	}
 }
 
+// readTexts does what readRows does, row by row as text first.
+func readTexts(r io.Reader) (rows [][]string, err error) {
+	rr := NewCutter(r)
+	for {
+		text, err := rr.NextText()
+		if err != nil {
+			return rows, err
+		}
+		values, err := rr.Cut(text)
+		if err != nil {
+			return rows, err
+		}
+		var row []string
+		for _, v := range values {
+			row = append(row, string(v))
+		}
+		rows = append(rows, row)
+	}
+}
+
 func TestCutter(t *testing.T) {
 	long := strings.Repeat("x", 300<<10) // more than is buffered at first
 	for _, tt := range []struct {
@@ -66,7 +86,25 @@ func TestCutter(t *testing.T) {
 					t.Errorf("%s (-want +got):\n%.2000s", name, diff)
 				}
 			}
+			if tt.err != io.EOF && tt.err != ErrRowTooLong {
+				return // the row at fault has a text
+			}
+			for name, r := range map[string]io.Reader{"at once": strings.NewReader(tt.in), "by bytes": iotest.OneByteReader(strings.NewReader(tt.in))} {
+				got, err := readTexts(r)
+				if diff := cmp.Diff(tt.want, got); err != tt.err || diff != "" {
+					t.Errorf("as text, %s: %v (-want +got):\n%.2000s", name, err, diff)
+				}
+			}
 		})
+	}
+}
+
+// Text that is not a row is not cut into columns.
+func TestCutRefuses(t *testing.T) {
+	for _, text := range []string{"\"a\n", "\"a\"b\n", "a\nb\n", "a,\"b\nc\n"} {
+		if got, err := NewCutter(nil).Cut([]byte(text)); err != ErrQuote {
+			t.Errorf("%q is cut into %q, %v", text, got, err)
+		}
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// A reader reads shards, both ours and those that OSS makes. It is a [format.Reader].
+// A reader reads shards, both ours and those that OSS makes. It is a
+// [format.TextReader].
 type reader struct {
 	columns []stocktake.Field // of NewReader
 	file    io.ReadCloser     // nil: none is open
@@ -25,6 +26,7 @@ type reader struct {
 	bad     error             // not nil: no row can be read
 
 	rows *csvrow.Cutter
+	text []byte // of NextText
 	dec  csvrow.Decoder
 	n    int64 // of the row read last, from 1
 }
@@ -91,14 +93,45 @@ func (r *reader) Next() (*format.Row, error) {
 		return nil, r.bad
 	}
 	values, err := r.rows.Next()
-	if errors.Is(err, csvrow.ErrQuote) || errors.Is(err, csvrow.ErrRowTooLong) {
-		r.bad = err
-		return nil, &format.RowError{Row: r.n + 1, Fatal: true, Err: err}
-	}
 	if err != nil {
-		return nil, err
+		return nil, r.fault(err)
 	}
 	r.n++
+	return r.decode(values)
+}
+
+// NextText implements [format.TextReader].
+func (r *reader) NextText() (text []byte, err error) {
+	if r.bad != nil {
+		return nil, r.bad
+	}
+	if r.text, err = r.rows.NextText(); err != nil {
+		return nil, r.fault(err)
+	}
+	r.n++
+	return r.text, nil
+}
+
+// Row implements [format.TextReader].
+func (r *reader) Row() (*format.Row, error) {
+	values, err := r.rows.Cut(r.text)
+	if err != nil {
+		return nil, &format.RowError{Row: r.n, Err: err}
+	}
+	return r.decode(values)
+}
+
+// fault returns the error for a row that cannot be cut out of the text.
+func (r *reader) fault(err error) error {
+	if errors.Is(err, csvrow.ErrQuote) || errors.Is(err, csvrow.ErrRowTooLong) {
+		r.bad = err
+		return &format.RowError{Row: r.n + 1, Fatal: true, Err: err}
+	}
+	return err
+}
+
+// decode decodes the row read last.
+func (r *reader) decode(values [][]byte) (*format.Row, error) {
 	if column, err := r.dec.Decode(values); err != nil {
 		e := &format.RowError{Row: r.n, Err: err}
 		if column >= 0 {
@@ -116,6 +149,6 @@ func (r *reader) Close() error {
 		return nil
 	}
 	err := r.file.Close()
-	r.file, r.bad = nil, errClosed
+	r.file, r.text, r.bad = nil, nil, errClosed
 	return err
 }

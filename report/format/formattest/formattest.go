@@ -104,6 +104,9 @@ func fromEachPiece(t *testing.T, f format.Format, sample func(t *rapid.T) []stoc
 
 		all := rows(t, reader, file(shard.Bytes()), format.Place{})
 		compare(t, records, all)
+		if r, ok := reader.(format.TextReader); ok {
+			texts(t, r, file(shard.Bytes()), all)
+		}
 		for _, place := range places {
 			if got := rows(t, reader, file(shard.Bytes()), place); !slices.EqualFunc(all[place.Row:], got, sameText) {
 				t.Fatalf("from row %d, byte %d:\n%s", place.Row, place.Offset, cmp.Diff(all[place.Row:], got))
@@ -313,6 +316,28 @@ func rows(t tb, reader format.Reader, f format.File, at format.Place) (all []*fo
 		}
 		check(t, err)
 		all = append(all, row.Clone())
+	}
+}
+
+// texts checks that the rows read as texts are the same, and that equal texts
+// are equal rows.
+func texts(t tb, reader format.TextReader, f format.File, all []*format.Row) {
+	t.Helper()
+	check(t, reader.Open(t.Context(), f, format.Place{}))
+	var last []byte
+	for i, want := range all {
+		text, err := reader.NextText()
+		check(t, err)
+		same := i > 0 && bytes.Equal(text, last)
+		last = bytes.Clone(text)
+		got, err := reader.Row()
+		check(t, err)
+		if !sameText(got, want) || same != (i > 0 && sameText(got, all[i-1])) {
+			t.Fatalf("row %d as text: %q, want %q; same text as before: %v", i, got.Values, want.Values, same)
+		}
+	}
+	if text, err := reader.NextText(); err != io.EOF {
+		t.Fatalf("after the last row: %q, %v", text, err)
 	}
 }
 
