@@ -10,6 +10,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report"
@@ -52,6 +54,15 @@ func (f files) List(_ context.Context, prefix string) iter.Seq2[string, error] {
 
 // example returns a bucket with one report of three rows.
 func example() files {
+	return exampleOf([]stocktake.Record{
+		{Key: []byte("2026/cat.jpg"), Size: 3 << 20},
+		{Key: []byte("2026/dog.jpg"), Size: 2 << 20, StorageClass: stocktake.IA},
+		{Key: []byte("old/fish.jpg"), Size: 1 << 20, StorageClass: stocktake.Archive},
+	})
+}
+
+// exampleOf returns a bucket with one report of the records.
+func exampleOf(records []stocktake.Record) files {
 	columns := []stocktake.Field{stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldSize, stocktake.FieldStorageClass}
 	format, err := report.FormatNamed("CSV")
 	if err != nil {
@@ -65,11 +76,7 @@ func example() files {
 	if err := shards.Begin(&body); err != nil {
 		panic(err)
 	}
-	if _, err := shards.Write([]stocktake.Record{
-		{Key: []byte("2026/cat.jpg"), Size: 3 << 20},
-		{Key: []byte("2026/dog.jpg"), Size: 2 << 20, StorageClass: stocktake.IA},
-		{Key: []byte("old/fish.jpg"), Size: 1 << 20, StorageClass: stocktake.Archive},
-	}); err != nil {
+	if _, err := shards.Write(records); err != nil {
 		panic(err)
 	}
 	shard, err := shards.End()
@@ -91,7 +98,7 @@ func example() files {
 
 func ExampleReport_Rows() {
 	ctx, bucket := context.Background(), example()
-	manifest, err := report.Find(ctx, bucket, report.Location{Bucket: "photos", Configuration: "daily"})
+	manifest, err := report.Newest(ctx, bucket, report.Location{Bucket: "photos", Configuration: "daily"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -157,24 +164,79 @@ func ExampleReport_Rollup() {
 	// old/ 1 1048576
 }
 
-func ExampleReport_RowsFrom() {
+func ExampleReport_Find() {
 	ctx := context.Background()
 	r, err := report.Open(ctx, example(), "photos/daily/2026-01-05T16-00Z/manifest.json")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	prefix := []byte("2026/d")
-	for row, err := range r.RowsFrom(ctx, prefix) {
+	for row, err := range r.Find(ctx, []byte("2026/d")) {
 		if err != nil {
 			fmt.Println(err)
 			return
-		}
-		if !bytes.HasPrefix(row.Key, prefix) {
-			break
 		}
 		fmt.Printf("%s has %d bytes\n", row.Key, row.Size)
 	}
 	// Output:
 	// 2026/dog.jpg has 2097152 bytes
+}
+
+func ExampleDiff() {
+	ctx := context.Background()
+	const manifest = "photos/daily/2026-01-05T16-00Z/manifest.json"
+	before, err := report.Open(ctx, example(), manifest)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	after, err := report.Open(ctx, exampleOf([]stocktake.Record{
+		{Key: []byte("2026/cat.jpg"), Size: 4 << 20},
+		{Key: []byte("2026/cow.jpg"), Size: 5 << 20},
+		{Key: []byte("old/fish.jpg"), Size: 1 << 20, StorageClass: stocktake.Archive},
+	}), manifest)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	sum, err := report.Diff(ctx, before, after, report.DiffOptions{}, func(c *report.Change) error {
+		fmt.Printf("%s %s %v\n", c.Kind, c.Key(), c.What)
+		return nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(sum.Same, "row is the same")
+	// Output:
+	// changed 2026/cat.jpg [Size]
+	// added 2026/cow.jpg []
+	// removed 2026/dog.jpg []
+	// 1 row is the same
+}
+
+func ExampleReport_Split() {
+	ctx := context.Background()
+	r, err := report.Open(ctx, example(), "photos/daily/2026-01-05T16-00Z/manifest.json")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var group sync.WaitGroup
+	var total atomic.Int64
+	for _, keys := range r.Split(4) {
+		group.Go(func() {
+			for row, err := range r.Read(ctx, report.Query{Keys: keys, Columns: []stocktake.Field{stocktake.FieldSize}}) {
+				if err != nil {
+					fmt.Println(err)
+					return
+				}
+				total.Add(row.Size)
+			}
+		})
+	}
+	group.Wait()
+	fmt.Println(total.Load(), "bytes")
+	// Output:
+	// 6291456 bytes
 }

@@ -28,7 +28,7 @@ type Bucket interface {
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 }
 
-// ErrNoReport is returned by [Find] if no report of the location is complete.
+// ErrNoReport is returned by [Newest] if no report of the location is complete.
 var ErrNoReport = errors.New("no complete report")
 
 // A Directory lists the files of one report that are not shards.
@@ -73,9 +73,9 @@ func Directories(ctx context.Context, b Bucket, l Location) iter.Seq2[Directory,
 	}
 }
 
-// Find returns the key of the manifest of the newest complete report of the
+// Newest returns the key of the manifest of the newest complete report of the
 // location. The error is ErrNoReport if there is none.
-func Find(ctx context.Context, b Bucket, l Location) (manifest string, err error) {
+func Newest(ctx context.Context, b Bucket, l Location) (manifest string, err error) {
 	for d, err := range Directories(ctx, b, l) {
 		if err != nil {
 			return "", err

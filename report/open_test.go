@@ -30,7 +30,7 @@ func TestLocation(t *testing.T) {
 func TestFind(t *testing.T) {
 	l := report.Location{Prefix: "inv", Bucket: "photos", Configuration: "weekly-1"}
 	dst := membucket.New(nil, "reports").Bucket("reports")
-	if _, err := report.Find(t.Context(), dst, l); !errors.Is(err, report.ErrNoReport) {
+	if _, err := report.Newest(t.Context(), dst, l); !errors.Is(err, report.ErrNoReport) {
 		t.Errorf("in an empty bucket: %v", err)
 	}
 	base := l.Base()
@@ -45,7 +45,7 @@ func TestFind(t *testing.T) {
 	}
 	dst.Write("inv/photos/weekly-10/2026-01-09T16-00Z/manifest.json", nil) // of another configuration
 
-	got, err := report.Find(t.Context(), dst, l)
+	got, err := report.Newest(t.Context(), dst, l)
 	if want := base + "2026-01-06T16-00Z/manifest.json"; got != want || err != nil {
 		t.Errorf("found %q, %v, want %q", got, err, want)
 	}

@@ -7,7 +7,7 @@ var may = map[string][]string{
 	".":            {},
 	"client":       {".", "internal/signature", "inventoryxml"},
 	"inventoryxml": {".", "internal/ossxml"},
-	"report":       {".", "internal/csvrow", "internal/digest", "report/csvgz", "report/format"},
+	"report":       {".", "internal/csvrow", "internal/digest", "internal/ordered", "report/csvgz", "report/format"},
 
 	// The formats of shards, each one value of format.Format.
 	"report/format":            {"."},
@@ -30,6 +30,7 @@ var may = map[string][]string{
 	"internal/digest":     {},
 	"internal/memo":       {},
 	"internal/object":     {"."},
+	"internal/ordered":    {},
 	"internal/outbound":   {},
 	"internal/securefile": {},
 	"internal/datafolder": {"internal/securefile"},

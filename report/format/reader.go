@@ -1,7 +1,6 @@
 package format
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -80,13 +79,24 @@ func (r *Row) Values() [][]byte {
 // Clone returns a copy of the row that shares nothing with it.
 func (r *Row) Clone() *Row {
 	c := *r
-	c.Bucket = bytes.Clone(r.Bucket)
-	c.Key = bytes.Clone(r.Key)
-	c.VersionID = bytes.Clone(r.VersionID)
-	c.ETag.Text = bytes.Clone(r.ETag.Text)
-	c.values, c.text = make([][]byte, len(r.Values())), nil
-	for i, v := range r.Values() {
-		c.values[i] = bytes.Clone(v)
+	values := r.Values()
+	n := len(r.Bucket) + len(r.Key) + len(r.VersionID) + len(r.ETag.Text)
+	for _, v := range values {
+		n += len(v)
+	}
+	buf := make([]byte, 0, n)
+	clone := func(v []byte) []byte {
+		if v == nil {
+			return nil
+		}
+		from := len(buf)
+		buf = append(buf, v...)
+		return buf[from:len(buf):len(buf)]
+	}
+	c.Bucket, c.Key, c.VersionID, c.ETag.Text = clone(r.Bucket), clone(r.Key), clone(r.VersionID), clone(r.ETag.Text)
+	c.values, c.text = make([][]byte, len(values)), nil
+	for i, v := range values {
+		c.values[i] = clone(v)
 	}
 	return &c
 }

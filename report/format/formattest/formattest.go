@@ -333,7 +333,7 @@ func texts(t tb, reader format.TextReader, f format.File, all []*format.Row) {
 		got, err := reader.Row()
 		check(t, err)
 		if !sameText(got, want) || same != (i > 0 && sameText(got, all[i-1])) {
-			t.Fatalf("row %d as text: %q, want %q; same text as before: %v", i, got.Values, want.Values, same)
+			t.Fatalf("row %d as text: %q, want %q; same text as before: %v", i, got.Values(), want.Values(), same)
 		}
 	}
 	if text, err := reader.NextText(); err != io.EOF {

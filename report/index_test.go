@@ -43,7 +43,7 @@ func TestRowsFrom(t *testing.T) {
 					want = append(want, string(bytes.Join(row.Values(), []byte("|"))))
 				}
 			}
-			for row, err := range rep.RowsFrom(t.Context(), key) {
+			for row, err := range rep.Read(t.Context(), report.Query{Keys: report.KeyRange{From: key}}) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -68,7 +68,7 @@ func TestRowsFromReadsLittle(t *testing.T) {
 	}
 	for _, i := range []int{0, 999, 1000, 31_415, 59_999} {
 		counted.opened, counted.read = 0, 0
-		for row, err := range rep.RowsFrom(t.Context(), records[i].Key) {
+		for row, err := range rep.Read(t.Context(), report.Query{Keys: report.KeyRange{From: records[i].Key}}) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,69 @@
+package report
+
+import (
+	"context"
+	"io"
+	"iter"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A Query says which rows of a report to read, and what of them. The zero value
+// asks for all of everything.
+type Query struct {
+	Keys KeyRange
+
+	// Columns are those that rows have values of; nil: all of the report. Reading
+	// few is faster. The key is always read. What a Row has of other columns is
+	// undefined.
+	Columns []stocktake.Field
+}
+
+// Rows yields all rows of the report in the order of its shards, as Read does.
+func (r *Report) Rows(ctx context.Context) iter.Seq2[*Row, error] { return r.Read(ctx, Query{}) }
+
+// Read yields rows in the order of the report. A row is valid until the next one;
+// an error, which is the last pair, is a *[RowError] if a row is at fault.
+//
+// If the report has a summary, its rows ascend by key, and only the shards and
+// pieces that may have rows of the range are read: to find a key is to read one
+// piece, of about a thirtieth of a shard. Otherwise all shards are read.
+func (r *Report) Read(ctx context.Context, q Query) iter.Seq2[*Row, error] {
+	return func(yield func(*Row, error) bool) {
+		s := newScan(r, q)
+		defer s.close()
+		for {
+			row, err := s.next(ctx)
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Find yields the rows whose key starts with prefix, as Read does. The versions
+// of the key that is prefix itself, if there is one, come first.
+func (r *Report) Find(ctx context.Context, prefix []byte) iter.Seq2[*Row, error] {
+	return r.Read(ctx, Query{Keys: PrefixRange(prefix)})
+}
+
+// Has reports whether the report has the column.
+func (r *Report) Has(f stocktake.Field) bool {
+	for _, c := range r.Columns {
+		if c == f {
+			return true
+		}
+	}
+	return false
+}
+
+// Ordered reports whether the rows ascend by key, with the versions of a key
+// next to each other. That is promised by reports with a summary, which are ours.
+func (r *Report) Ordered() bool { return r.Summary != nil }
