@@ -47,7 +47,9 @@ var may = map[string][]string{
 	"internal/engine":            {".", "report"},
 	"internal/engine/sourcetest": {".", "internal/engine"},
 	"internal/dirbucket":         {".", "internal/engine"},
-	"internal/s3bucket":          {".", "internal/engine", "internal/listpage", "internal/ossxml"},
+	"internal/remote":            {".", "internal/engine", "internal/listpage", "internal/ossxml"},
+	"internal/s3bucket":          {"internal/remote"},
+	"internal/ossbucket":         {"internal/remote"},
 	"internal/listpage":          {".", "internal/ossxml"},
 	"internal/membucket":         {".", "internal/engine", "internal/engine/sourcetest"},
 	"internal/store":             {".", "internal/digest", "internal/engine", "internal/kms", "internal/object", "internal/store/blob", "internal/store/layout"},
@@ -109,9 +111,11 @@ var mayInTests = map[string][]string{
 		".", "internal/bucket", "internal/catalog/sqlite", "internal/datafolder", "internal/engine", "internal/inventory", "internal/kms", "internal/object", "internal/ossapi", "internal/ram",
 		"internal/signature", "internal/store", "internal/testserver", "report",
 	},
-	"internal/server": {"client"},
-	"internal/sts":    {"internal/ossapi", "internal/store"},
-	"report":          {"internal/engine"},
+	"internal/ossbucket": {".", "internal/engine", "internal/throttle", "stocktaketest"},
+	"internal/remote":    {"internal/ossbucket", "internal/s3bucket", "internal/throttle"},
+	"internal/server":    {"client"},
+	"internal/sts":       {"internal/ossapi", "internal/store"},
+	"report":             {"internal/engine"},
 }
 
 // forTests is what any package's tests may import: test suites that several
@@ -134,7 +138,7 @@ var homes = map[string][]string{
 	"github.com/aws/smithy-go":              {"internal/s3bucket"},
 	"golang.org/x/time":                     {"internal/throttle"},
 	"github.com/prometheus/client_golang":   {"internal/metrics", "cmd/stocktake"},
-	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples", "stocktaketest"},
+	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples", "internal/ossbucket", "stocktaketest"},
 }
 
 // maxRootFiles is how many files the root package may have, tests aside.

@@ -35,6 +35,11 @@ func (p *Page) parseAny(body []byte) (encoded bool, err error) {
 		k := current
 		switch e.Name {
 		case "Contents":
+		case "StartAfter", "Marker", "KeyMarker":
+			if !p.hasAfter {
+				p.after, p.hasAfter = []byte(e.Text), true
+			}
+			continue
 		case "Version":
 			k = version
 		case "DeleteMarker":

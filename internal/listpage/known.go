@@ -80,8 +80,14 @@ func (c *cursor) list() (encoded, ok bool, err error) {
 				return false, false, nil
 			}
 			encoded, encoding = bytes.EqualFold(bytes.TrimSpace(text), urlEncoding), true
-		case "Name", "Tenant", "Prefix", "Marker", "NextMarker", "KeyMarker", "VersionIdMarker", "NextKeyMarker", "NextVersionIdMarker",
-			"MaxKeys", "Delimiter", "KeyCount", "ContinuationToken", "NextContinuationToken", "StartAfter", "RequestCharged":
+		case "StartAfter", "Marker", "KeyMarker":
+			text, ok := c.scalar(name, empty)
+			if !ok || c.page.hasAfter {
+				return false, false, nil
+			}
+			c.page.after, c.page.hasAfter = text, true
+		case "Name", "Tenant", "Prefix", "NextMarker", "VersionIdMarker", "NextKeyMarker", "NextVersionIdMarker",
+			"MaxKeys", "Delimiter", "KeyCount", "ContinuationToken", "NextContinuationToken", "RequestCharged":
 			if _, ok := c.scalar(name, empty); !ok {
 				return false, false, nil
 			}

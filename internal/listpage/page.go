@@ -3,6 +3,7 @@ package listpage
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/stocktake/stocktake"
 )
@@ -40,6 +41,10 @@ type Page struct {
 	Versions  bool // it is a listing of versions
 	Truncated bool // more rows follow
 
+	after    []byte // the marker that the page says it was asked for with
+	hasAfter bool
+	encoded  bool // its keys were percent-encoded
+
 	millis  []int64 // of the records, Unix milliseconds of their last modification
 	arena   []byte  // text that does not lie in the body as it is
 	scratch sections
@@ -70,6 +75,7 @@ func (p *Page) parse(body []byte) error {
 	if err != nil {
 		return err
 	}
+	p.encoded = encoded
 	if encoded {
 		for i := range p.Records {
 			if p.Records[i].Key, ok = unescape(p.Records[i].Key); !ok {
@@ -83,6 +89,36 @@ func (p *Page) parse(body []byte) error {
 func (p *Page) reset() {
 	p.Records, p.Classes, p.millis, p.arena = p.Records[:0], p.Classes[:0], p.millis[:0], p.arena[:0]
 	p.Versions, p.Truncated = false, false
+	p.after, p.hasAfter = nil, false
+}
+
+// Continues reports whether the page may be the answer to a request with this
+// marker: start-after of ListObjectsV2, marker, or key-marker. Stores repeat it,
+// so that a page which a cache or a proxy has mixed up is noticed. A page that
+// does not say is taken for the right one.
+func (p *Page) Continues(marker string) bool {
+	if !p.hasAfter || alike(p.after, marker) {
+		return true
+	}
+	if !p.encoded {
+		return false
+	}
+	decoded, ok := unescape(append(p.arena[len(p.arena):], p.after...))
+	return ok && alike(decoded, marker)
+}
+
+// alike reports whether a store may have written marker as text: those that do not
+// encode write U+FFFD for what XML cannot express.
+func alike(text []byte, marker string) bool {
+	for len(text) > 0 && marker != "" {
+		a, n := utf8.DecodeRune(text)
+		b, m := utf8.DecodeRuneInString(marker)
+		if a != b && (a != utf8.RuneError || b >= ' ' && b != utf8.RuneError) {
+			return false
+		}
+		text, marker = text[n:], marker[m:]
+	}
+	return len(text) == 0 && marker == ""
 }
 
 // unescape decodes the percent-encoding of a key in place, '+' being a blank.

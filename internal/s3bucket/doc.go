@@ -1,5 +1,5 @@
 // Package s3bucket makes the buckets of an S3 service sources and destinations of
-// runs. Listings are requested and parsed by itself, page by page, in a way that
-// fits AWS, MinIO, versitygw and Ceph; everything else goes through the AWS SDK.
-// Neither retries: [Options.Transport] is expected to.
+// runs: AWS, MinIO, versitygw, Ceph. It is the dialect of package remote for S3:
+// signatures of version 4, and calls of the AWS SDK for all but the pages of
+// listings. The SDK does not repeat requests; [remote.Options] says what does.
 package s3bucket

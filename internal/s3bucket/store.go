@@ -4,132 +4,94 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
-	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/remote"
 )
 
-// Options say how an S3 service is reached.
-type Options struct {
-	// Endpoint is the URL of the service, such as https://s3.lan:9000. Empty: that of
-	// AWS in Region.
-	Endpoint string
-	Region   string // empty: us-east-1
-
-	// VirtualHosts puts the name of the bucket into the host, not into the path.
-	VirtualHosts bool
-
-	Credentials aws.CredentialsProvider
-
-	// Transport sends requests; nil: http.DefaultTransport. It retries what fails for
-	// a while; see package throttle.
-	Transport http.RoundTripper
-
-	// PartSize is the size of the parts of multipart uploads, in bytes, from 5 MiB
-	// on; 0: DefaultPartSize. A file of at most this size is sent in one request.
-	PartSize int
-
-	Log *slog.Logger // nil: slog.Default()
-}
-
-// DefaultPartSize allows for files of 160 GB, as S3 takes 10,000 parts.
-const DefaultPartSize = 16 << 20
-
-const minPartSize = 5 << 20
-
-// A Store is an S3 service. Its methods are safe for concurrent use.
-type Store struct {
-	opts     Options
-	endpoint *url.URL
-	http     *http.Client
-	signer   *v4.Signer
-	api      *s3.Client
-}
-
-// New returns a Store. It makes no request. Its error says which option is
-// wrong.
-func New(o Options) (*Store, error) {
-	if o.Region == "" {
-		o.Region = "us-east-1"
-	}
-	if o.Endpoint == "" {
-		o.Endpoint = "https://s3." + o.Region + ".amazonaws.com"
-	}
-	if o.PartSize == 0 {
-		o.PartSize = DefaultPartSize
-	}
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
-	endpoint, err := url.Parse(o.Endpoint)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("endpoint: %w", err)
-	case endpoint.Scheme != "http" && endpoint.Scheme != "https" || endpoint.Host == "" || strings.Trim(endpoint.Path, "/") != "" || endpoint.RawQuery != "":
-		return nil, fmt.Errorf("endpoint %.200q: it must be a URL such as https://s3.lan:9000", o.Endpoint)
-	case o.Credentials == nil:
-		return nil, errors.New("there are no credentials")
-	case o.PartSize < minPartSize:
-		return nil, fmt.Errorf("part size %d: it must be at least %d", o.PartSize, minPartSize)
-	}
-	client := &http.Client{Transport: o.Transport}
-	return &Store{
-		opts: o, endpoint: endpoint, http: client,
-		signer: v4.NewSigner(func(s *v4.SignerOptions) { s.DisableURIPathEscaping = true }),
-		api: s3.New(s3.Options{
-			BaseEndpoint: aws.String(o.Endpoint), Region: o.Region, UsePathStyle: !o.VirtualHosts,
-			Credentials: o.Credentials, HTTPClient: client, Retryer: aws.NopRetryer{},
-			// Older stores refuse the checksums that the SDK adds by itself.
-			RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
-			ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
-		}),
-	}, nil
-}
-
-// Source returns the store as an [engine.Source].
-func (s *Store) Source() engine.Source { return source{s} }
-
-// translate makes an error of the service one to branch on.
-func translate(bucket string, err error) error {
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		return coded(bucket, api.ErrorCode(), err)
-	}
-	return err
-}
-
-// coded wraps an error with what its code means to the rest of Stocktake.
-func coded(bucket, code string, err error) error {
-	switch code {
-	case "NoSuchBucket":
-		return fmt.Errorf("%s: %w: %w", bucket, stocktake.ErrNoSuchBucket, err)
-	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken":
-		return fmt.Errorf("%s: %w: %w", bucket, stocktake.ErrAccessDenied, err)
-	}
-	return err
-}
-
-// codeOf returns the error code of the service, empty if err is none of its.
-func codeOf(err error) string {
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		return api.ErrorCode()
-	}
-	return ""
-}
-
-// versioned reports whether the bucket has ever had versioning.
-func (s *Store) versioned(ctx context.Context, bucket string) (bool, error) {
-	out, err := s.api.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &bucket})
+// New returns an S3 service as a store. It makes no request. The defaults are AWS,
+// us-east-1 and path-style addresses. Its error says which option is wrong.
+func New(o remote.Options) (*remote.Store, error) {
+	o, endpoint, err := o.Complete("https://s3.{region}.amazonaws.com", "us-east-1", remote.PathStyle)
 	if err != nil {
-		return false, translate(bucket, err)
+		return nil, err
+	}
+	d := &dialect{region: o.Region, signer: v4.NewSigner(func(s *v4.SignerOptions) { s.DisableURIPathEscaping = true })}
+	wire := remote.NewWire(o, endpoint, d.Sign)
+	d.api = s3.New(s3.Options{
+		BaseEndpoint: aws.String(endpoint.String()), Region: o.Region, UsePathStyle: o.Addressing == remote.PathStyle,
+		Credentials: placeholder{}, HTTPClient: wire.Client, Retryer: aws.NopRetryer{},
+		// Older stores refuse the checksums that the SDK adds by itself.
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
+	})
+	return remote.New(o, wire, d), nil
+}
+
+// placeholder are the credentials that the SDK signs with. The wire signs the
+// request again when it is sent.
+type placeholder struct{}
+
+func (placeholder) Retrieve(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "placeholder", SecretAccessKey: "placeholder"}, nil
+}
+
+// dialect implements [remote.Dialect].
+type dialect struct {
+	region string
+	signer *v4.Signer
+	api    *s3.Client
+}
+
+const (
+	hashHeader = "X-Amz-Content-Sha256"
+
+	// emptySHA256 is the hash of a body that is empty.
+	emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+)
+
+// Sign implements [remote.Dialect]. The SDK has set the hash of the body.
+func (d *dialect) Sign(req *http.Request, _ string, c remote.Credentials, now time.Time) error {
+	hash := req.Header.Get(hashHeader)
+	if hash == "" {
+		if req.Body != nil && req.Body != http.NoBody {
+			return errors.New("the request has a body without a hash")
+		}
+		hash = emptySHA256
+		req.Header.Set(hashHeader, hash)
+	}
+	req.Header.Del("Authorization")
+	req.Header.Del("X-Amz-Security-Token")
+	return d.signer.SignHTTP(req.Context(), aws.Credentials{
+		AccessKeyID: c.AccessKeyID, SecretAccessKey: c.AccessKeySecret, SessionToken: c.SessionToken,
+	}, req, hash, "s3", d.region, now)
+}
+
+// coded makes an answer of the service a [*remote.Error].
+func coded(err error) error {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return &remote.Error{Code: api.ErrorCode(), Err: err}
+	}
+	if answer, ok := errors.AsType[interface {
+		error
+		HTTPStatusCode() int
+	}](err); ok && answer.HTTPStatusCode() == http.StatusNotFound { // of HEAD, which has no body
+		return &remote.Error{Code: "NotFound", Err: err}
+	}
+	return err
+}
+
+// Versioned implements [remote.Dialect].
+func (d *dialect) Versioned(ctx context.Context, bucket string) (bool, error) {
+	out, err := d.api.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &bucket})
+	if err != nil {
+		return false, fmt.Errorf("versioning: %w", coded(err))
 	}
 	return out.Status != "", nil
 }

@@ -63,6 +63,21 @@ func NewGate(next http.RoundTripper, l Limits) *Gate {
 	return g
 }
 
+// Share returns another Gate to next that shares the limits and the counts of g. It
+// is for a store that is reached in several ways, such as with several
+// credentials.
+func (g *Gate) Share(next http.RoundTripper) http.RoundTripper { return &entrance{g, next} }
+
+type entrance struct {
+	gate *Gate
+	next http.RoundTripper
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (e *entrance) RoundTrip(req *http.Request) (*http.Response, error) {
+	return e.gate.pass(req, e.next)
+}
+
 // Stats returns the counts.
 func (g *Gate) Stats() Stats {
 	g.mu.Lock()
@@ -74,7 +89,9 @@ func (g *Gate) Stats() Stats {
 
 // RoundTrip implements [http.RoundTripper]. While the request waits, only the end
 // of its context ends it.
-func (g *Gate) RoundTrip(req *http.Request) (*http.Response, error) {
+func (g *Gate) RoundTrip(req *http.Request) (*http.Response, error) { return g.pass(req, g.next) }
+
+func (g *Gate) pass(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 	if err := g.enter(req.Context()); err != nil {
 		closeBody(req)
 		return nil, err
@@ -85,7 +102,7 @@ func (g *Gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	g.mu.Unlock()
 	// A body takes as long as it is long, which says nothing about the store.
 	a := answer{began: time.Now(), timed: req.Body == nil, full: full}
-	resp, err := g.next.RoundTrip(req)
+	resp, err := next.RoundTrip(req)
 	a.ended = time.Now()
 	refused := err == nil && overloaded(resp)
 	// A cancelled request says nothing about the store, unless it took too long.

@@ -40,7 +40,7 @@ func get(ctx context.Context, t *testing.T) *http.Request {
 func TestGateBoundsConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var inFlight, most atomic.Int64
-		g := NewGate(server(func(*http.Request) (*http.Response, error) {
+		store := server(func(*http.Request) (*http.Response, error) {
 			for n := inFlight.Add(1); ; {
 				if m := most.Load(); n <= m || most.CompareAndSwap(m, n) {
 					break
@@ -48,11 +48,13 @@ func TestGateBoundsConcurrency(t *testing.T) {
 			}
 			time.Sleep(10 * time.Millisecond)
 			return respond(200), nil
-		}), Limits{Concurrency: 16})
+		})
+		g := NewGate(store, Limits{Concurrency: 16})
+		ways := []http.RoundTripper{g, g.Share(store)}
 		var group sync.WaitGroup
-		for range 500 {
+		for i := range 500 {
 			group.Go(func() {
-				resp, err := g.RoundTrip(get(t.Context(), t))
+				resp, err := ways[i%2].RoundTrip(get(t.Context(), t))
 				if err != nil {
 					t.Error(err)
 					return

@@ -29,6 +29,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/engine/sourcetest"
+	"github.com/stocktake/stocktake/internal/remote"
 	"github.com/stocktake/stocktake/internal/s3bucket"
 	"github.com/stocktake/stocktake/internal/throttle"
 	"github.com/stocktake/stocktake/report"
@@ -36,7 +37,7 @@ import (
 
 // A server is a running S3 server, as the adapter and as the SDK see it.
 type server struct {
-	store *s3bucket.Store
+	store *remote.Store
 	api   *s3.Client
 }
 
@@ -75,14 +76,17 @@ func startVersitygw(t *testing.T) *server {
 		}
 	})
 	awaitServer(t, addr)
-	provider := credentials.NewStaticCredentialsProvider("key", "secret", "")
-	store, err := s3bucket.New(s3bucket.Options{
-		Endpoint: "http://" + addr, Credentials: provider, PartSize: 5 << 20,
-		Transport: &throttle.Retry{Next: throttle.NewGate(http.DefaultTransport, throttle.Limits{})},
+	store, err := s3bucket.New(remote.Options{
+		Endpoint: "http://" + addr, PartSize: 5 << 20,
+		Credentials: remote.Static(remote.Credentials{AccessKeyID: "key", AccessKeySecret: "secret"}),
+		Around: func(next http.RoundTripper) http.RoundTripper {
+			return &throttle.Retry{Next: throttle.NewGate(next, throttle.Limits{})}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	provider := credentials.NewStaticCredentialsProvider("key", "secret", "")
 	return &server{store, s3.New(s3.Options{BaseEndpoint: aws.String("http://" + addr), Region: "us-east-1", UsePathStyle: true, Credentials: provider})}
 }
 

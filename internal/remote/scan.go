@@ -1,4 +1,4 @@
-package s3bucket
+package remote
 
 import (
 	"bytes"
@@ -8,38 +8,10 @@ import (
 	"net/url"
 	"sort"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
 )
-
-type source struct{ s *Store }
-
-// Snapshot implements [engine.Source]. The service has no snapshots: what the
-// scans show is a window.
-func (src source) Snapshot(ctx context.Context, bucket string) (engine.Snapshot, error) {
-	now := time.Now()
-	versioned, err := src.s.versioned(ctx, bucket)
-	if err != nil {
-		return nil, err
-	}
-	return &snapshot{s: src.s, bucket: bucket, versioned: versioned, taken: now}, nil
-}
-
-type snapshot struct {
-	s         *Store
-	bucket    string
-	versioned bool
-	taken     time.Time
-}
-
-func (sn *snapshot) Time() time.Time                                      { return sn.taken }
-func (sn *snapshot) Consistency() stocktake.Consistency                   { return stocktake.ConsistencyWindow }
-func (sn *snapshot) Close() error                                         { return nil }
-func (sn *snapshot) Count(context.Context, string) (int64, error)         { return -1, nil }
-func (sn *snapshot) Split(context.Context, string, int) ([]string, error) { return nil, nil }
 
 // Scan implements [engine.Snapshot]. A batch is a page.
 func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool, yield func([]stocktake.Record) error) error {
@@ -123,11 +95,23 @@ func (sc *scan) next(ctx context.Context) error {
 	if sc.version != "" {
 		query.Set("version-id-marker", sc.version)
 	}
-	err := sc.get(ctx, query)
-	if err == nil && sc.page.Versions != sc.versions {
-		return fmt.Errorf("list %s: it is a listing of another kind", sc.bucket)
+	return sc.get(ctx, query, sc.marker, sc.check)
+}
+
+// check reports what is wrong with a page that is well-formed.
+func (sc *scan) check() error {
+	if sc.page.Versions != sc.versions {
+		return errors.New("it is a listing of another kind")
 	}
-	return err
+	// The rows are in order, so all are under the prefix if the first and the last are.
+	if n := len(sc.page.Records); n > 0 {
+		for _, i := range []int{0, n - 1} {
+			if key := sc.page.Records[i].Key; !strings.HasPrefix(string(key), sc.seg.Prefix) {
+				return fmt.Errorf("%w: the key %.200q is not under %.200q", errBroken, key, sc.seg.Prefix)
+			}
+		}
+	}
+	return nil
 }
 
 // records returns the rows of the page that are in the segment and have not been
@@ -233,24 +217,3 @@ func (sc *scan) dive(version string) {
 }
 
 var errStuck = errors.New("the listing does not advance")
-
-// before returns a marker that comes before key, with few keys between them. It is
-// valid UTF-8, which AWS may insist on.
-func before(key string) string {
-	for i := 0; i < len(key); {
-		r, size := utf8.DecodeRuneInString(key[i:])
-		if r == utf8.RuneError && size == 1 {
-			return key[:i]
-		}
-		i += size
-	}
-	last, size := utf8.DecodeLastRuneInString(key)
-	head := key[:len(key)-size]
-	switch last {
-	case 0:
-		return head
-	case 0xE000:
-		last = 0xD800 // those between are halves of characters
-	}
-	return head + string(last-1) + "\U0010FFFF"
-}

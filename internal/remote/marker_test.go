@@ -1,12 +1,10 @@
-package s3bucket
+package remote
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"pgregory.net/rapid"
 
 	"github.com/stocktake/stocktake/internal/membucket"
@@ -33,30 +31,6 @@ func TestBefore(t *testing.T) {
 	} {
 		if got := before(key); got != want {
 			t.Errorf("before %q comes %q, want %q", key, got, want)
-		}
-	}
-}
-
-func TestOptions(t *testing.T) {
-	good := Options{Endpoint: "https://s3.lan:9000", Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: "k", SecretAccessKey: "s"}, nil
-	})}
-	if _, err := New(good); err != nil {
-		t.Error(err)
-	}
-	for name, edit := range map[string]func(*Options){
-		"a path":         func(o *Options) { o.Endpoint += "/bucket" },
-		"a query":        func(o *Options) { o.Endpoint += "?x=1" },
-		"no scheme":      func(o *Options) { o.Endpoint = "s3.lan:9000" },
-		"another scheme": func(o *Options) { o.Endpoint = "ftp://s3.lan" },
-		"no host":        func(o *Options) { o.Endpoint = "https://" },
-		"no credentials": func(o *Options) { o.Credentials = nil },
-		"a small part":   func(o *Options) { o.PartSize = 1 << 20 },
-	} {
-		o := good
-		edit(&o)
-		if _, err := New(o); err == nil {
-			t.Errorf("%s: no error", name)
 		}
 	}
 }

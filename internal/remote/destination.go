@@ -1,0 +1,110 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+)
+
+type destination struct {
+	s      *Store
+	bucket string
+}
+
+// Open implements [engine.Destination].
+func (d *destination) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	body, _, err := d.s.dialect.Get(ctx, d.bucket, key, "")
+	return body, d.about(key, err)
+}
+
+// OpenRange implements [engine.Destination].
+func (d *destination) OpenRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	if offset < 0 {
+		return nil, fmt.Errorf("%s: byte %d: %w", key, offset, io.ErrUnexpectedEOF)
+	}
+	span := fmt.Sprintf("bytes=%d-", offset)
+	if length >= 0 {
+		span += strconv.FormatInt(offset+max(length, 1)-1, 10) // there is no empty range
+	}
+	body, whole, err := d.s.dialect.Get(ctx, d.bucket, key, span)
+	if err != nil {
+		return nil, d.about(key, err)
+	}
+	if whole { // an empty object has no ranges, or the service knows none
+		return nil, errors.Join(fmt.Errorf("%s: %s is not what came back: %w", key, span, io.ErrUnexpectedEOF), body.Close())
+	}
+	if length < 0 {
+		return body, nil
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(body, length), body}, nil
+}
+
+// about says which object an error is about.
+func (d *destination) about(key string, err error) error { return about(d.bucket+"/"+key, err) }
+
+// List implements [engine.Destination].
+func (d *destination) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		sn := &snapshot{s: d.s, bucket: d.bucket}
+		err := sn.Scan(ctx, engine.Segment{Prefix: prefix}, false, func(batch []stocktake.Record) error {
+			for i := range batch {
+				if !yield(string(batch[i].Key), nil) {
+					return errEnough
+				}
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			yield("", err)
+		}
+	}
+}
+
+var errEnough = errors.New("enough has been listed")
+
+// Room implements [engine.Destination]. It is unknown.
+func (d *destination) Room(ctx context.Context) (int64, error) { return -1, ctx.Err() }
+
+// Remove implements [engine.Destination]: it deletes all versions of the object.
+func (d *destination) Remove(ctx context.Context, key string) error {
+	versioned, err := d.s.Versioned(ctx, d.bucket)
+	if err != nil {
+		return err
+	}
+	ids := []string{""}
+	if versioned {
+		ids = nil
+		sn := &snapshot{s: d.s, bucket: d.bucket, versioned: true}
+		err := sn.Scan(ctx, engine.Segment{Prefix: key, To: key + "\x00"}, true, func(batch []stocktake.Record) error {
+			for i := range batch {
+				ids = append(ids, string(batch[i].VersionID))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, id := range ids {
+		if err := d.s.dialect.Delete(ctx, d.bucket, key, id); err != nil {
+			return d.about(key, err)
+		}
+	}
+	return nil
+}
+
+// Create implements [engine.Destination]. A file that is longer than a part is
+// uploaded as it is written.
+func (d *destination) Create(ctx context.Context, key string, opts engine.FileOptions) (engine.File, error) {
+	o := Object{Bucket: d.bucket, Key: key, ContentType: opts.ContentType, Encryption: opts.Encryption, Exclusive: opts.Exclusive}
+	return &file{d: d, ctx: context.WithoutCancel(ctx), object: o}, ctx.Err()
+}

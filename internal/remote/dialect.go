@@ -1,0 +1,102 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A Dialect is what S3 and OSS do differently. Each method but Sign makes one
+// request, and none repeats it. An error that the service has answered is an
+// [*Error]. The methods are safe for concurrent use.
+type Dialect interface {
+	// Sign signs a request that is about to be sent, whether it has been signed
+	// before or not. bucket is empty if the request names none.
+	Sign(req *http.Request, bucket string, c Credentials, now time.Time) error
+
+	// Versioned reports whether the bucket has ever had versioning.
+	Versioned(ctx context.Context, bucket string) (bool, error)
+
+	// Get reads an object, or the part of it that the header Range asks for if span
+	// is not empty. whole says that the service has sent all of it.
+	Get(ctx context.Context, bucket, key, span string) (body io.ReadCloser, whole bool, err error)
+
+	// Stat reports whether there is an object.
+	Stat(ctx context.Context, bucket, key string) (bool, error)
+
+	// Delete deletes a version of an object; without versions, or with an empty
+	// version, the current one. That there is none is not an error.
+	Delete(ctx context.Context, bucket, key, version string) error
+
+	// Put writes an object in one request. md5 is that of content, in base 64. It
+	// returns fs.ErrExist, wrapped, if o is exclusive and there is an object, as far
+	// as the service looks, and ErrConflict if another such write is under way.
+	Put(ctx context.Context, o Object, content io.ReadSeeker, md5 string) error
+
+	// Begin begins an upload in parts.
+	Begin(ctx context.Context, o Object) (upload string, err error)
+
+	// Part uploads a part, numbered from 1, and returns its ETag.
+	Part(ctx context.Context, o Object, upload string, number int, content io.ReadSeeker, md5 string) (etag string, err error)
+
+	// Finish makes an object of the parts, whose ETags it is given in order. It
+	// returns the errors of Put as well, and ErrNoUpload if there is no such upload.
+	Finish(ctx context.Context, o Object, upload string, etags []string) error
+
+	// Abort drops an upload. That there is none is not an error.
+	Abort(ctx context.Context, o Object, upload string) error
+}
+
+// An Object is what is to be written.
+type Object struct {
+	Bucket, Key string
+	ContentType string
+	Encryption  stocktake.Encryption
+	Exclusive   bool // there must be no object
+}
+
+// Errors to branch on, besides fs.ErrExist and fs.ErrNotExist. They are wrapped.
+var (
+	// ErrConflict is returned by writes that must be exclusive and were under way at
+	// the same time as others: whether one of them succeeds is not decided.
+	ErrConflict = errors.New("another write of the object is under way")
+
+	// ErrNoUpload is returned for an upload that was finished, aborted or never begun.
+	ErrNoUpload = errors.New("the upload does not exist")
+)
+
+// An Error is an error that the service has answered.
+type Error struct {
+	Code string // in the service's words, such as "NoSuchBucket"; may be empty
+	Err  error  // of the SDK, or what was answered
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error of the SDK, and what the code means to the rest of
+// Stocktake.
+func (e *Error) Unwrap() []error {
+	switch e.Code {
+	case "NoSuchBucket":
+		return []error{e.Err, stocktake.ErrNoSuchBucket}
+	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled",
+		"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "SecurityTokenExpired", "InvalidSecurityToken":
+		return []error{e.Err, stocktake.ErrAccessDenied}
+	case "NoSuchKey", "NotFound", "NoSuchVersion":
+		return []error{e.Err, fs.ErrNotExist}
+	case "InvalidRange":
+		return []error{e.Err, io.ErrUnexpectedEOF}
+	case "PreconditionFailed", "FileAlreadyExists":
+		return []error{e.Err, fs.ErrExist}
+	case "ConditionalRequestConflict", "OperationAborted":
+		return []error{e.Err, ErrConflict}
+	case "NoSuchUpload":
+		return []error{e.Err, ErrNoUpload}
+	}
+	return []error{e.Err}
+}

@@ -1,0 +1,139 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Options say how a service is reached. They are the same for every dialect.
+type Options struct {
+	// Endpoint is the URL of the service without a bucket, such as
+	// https://s3.lan:9000. Empty: that of the public service in Region.
+	Endpoint string
+
+	Region     string     // empty: the default of the dialect
+	Addressing Addressing // zero: the default of the dialect
+
+	// Credentials returns the credentials to sign a request with. It is called for
+	// each request that is sent, repetitions included, by many goroutines at once, so
+	// it should keep what it has until that expires. It is required.
+	Credentials Provider
+
+	// Transport sends requests; nil: http.DefaultTransport. It is the place for TLS
+	// settings and the number of connections.
+	Transport http.RoundTripper
+
+	// Around decorates what sends and signs a request; nil: nothing does. It is the
+	// place for retries, limits, counting and logging (package throttle): neither
+	// this package nor the SDKs repeat a request, but for pages that arrive
+	// broken.
+	Around func(http.RoundTripper) http.RoundTripper
+
+	// Silence is how long a request may go without a byte sent or received before it
+	// fails; 0: DefaultSilence.
+	Silence time.Duration
+
+	// PartSize is the size of the parts of multipart uploads, in bytes, from 5 MiB
+	// on; 0: DefaultPartSize. A file of at most this size is sent in one request.
+	PartSize int
+
+	Log *slog.Logger // nil: slog.Default()
+}
+
+// DefaultSilence is longer than a loaded service takes for a page.
+const DefaultSilence = time.Minute
+
+// DefaultPartSize allows for files of 160 GB, as an upload has 10,000 parts.
+const DefaultPartSize = 16 << 20
+
+const minPartSize = 5 << 20
+
+// Addressing says where in a URL the name of a bucket is. The zero value is what
+// the dialect prefers.
+type Addressing uint8
+
+// The ways to address a bucket.
+const (
+	DefaultAddressing Addressing = iota
+	PathStyle                    // https://endpoint/bucket/key
+	VirtualHosted                // https://bucket.endpoint/key
+)
+
+// ParseAddressing reads "path" or "virtual"; empty text is DefaultAddressing.
+func ParseAddressing(text string) (Addressing, error) {
+	switch text {
+	case "":
+		return DefaultAddressing, nil
+	case "path":
+		return PathStyle, nil
+	case "virtual":
+		return VirtualHosted, nil
+	}
+	return 0, fmt.Errorf("addressing %.100q: it must be path or virtual", text)
+}
+
+// Credentials sign requests. The session token is empty for keys that do not
+// expire.
+type Credentials struct {
+	AccessKeyID     string
+	AccessKeySecret string
+	SessionToken    string
+}
+
+// A Provider returns the credentials that are valid now. An error of it fails the
+// request.
+type Provider func(context.Context) (Credentials, error)
+
+// Static returns a Provider of credentials that never change.
+func Static(c Credentials) Provider {
+	return func(context.Context) (Credentials, error) { return c, nil }
+}
+
+// Complete returns o with the defaults filled in, and the URL of its endpoint. Its
+// error says which option is wrong. endpoint, region and addressing are those of
+// the dialect; endpoint may contain {region}.
+func (o Options) Complete(endpoint, region string, addressing Addressing) (Options, *url.URL, error) {
+	if o.Region == "" {
+		o.Region = region
+	}
+	if o.Endpoint == "" {
+		o.Endpoint = strings.ReplaceAll(endpoint, "{region}", o.Region)
+	}
+	if o.Addressing == DefaultAddressing {
+		o.Addressing = addressing
+	}
+	if o.PartSize == 0 {
+		o.PartSize = DefaultPartSize
+	}
+	if o.Silence == 0 {
+		o.Silence = DefaultSilence
+	}
+	if o.Transport == nil {
+		o.Transport = http.DefaultTransport
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	u, err := url.Parse(o.Endpoint)
+	switch {
+	case err != nil:
+		return o, nil, fmt.Errorf("endpoint: %w", err)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return o, nil, fmt.Errorf("endpoint %.200q: it must be a URL such as https://s3.lan:9000", u.Redacted())
+	case o.Addressing > VirtualHosted:
+		return o, nil, fmt.Errorf("addressing %d is unknown", o.Addressing)
+	case o.Credentials == nil:
+		return o, nil, errors.New("there are no credentials")
+	case o.PartSize < minPartSize:
+		return o, nil, fmt.Errorf("part size %d: it must be at least %d", o.PartSize, minPartSize)
+	case o.Silence < 0:
+		return o, nil, fmt.Errorf("silence %v: it must not be negative", o.Silence)
+	}
+	return o, &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}

@@ -1,0 +1,102 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/listpage"
+	"github.com/stocktake/stocktake/internal/ossxml"
+)
+
+const (
+	// brokenPages is how often a page is asked for that arrives broken, though with
+	// status 200: AWS says that it can.
+	brokenPages = 5
+
+	// brokenPause is how long the second attempt waits; each waits twice as long as
+	// the one before.
+	brokenPause = 100 * time.Millisecond
+
+	maxError = 64 << 10 // bytes of the body of an error
+)
+
+// A lister requests pages, one after another, and reuses their memory.
+type lister struct {
+	s      *Store
+	bucket string
+	page   listpage.Page
+	body   bytes.Buffer
+}
+
+// errBroken is a page that is not what was asked for, or has not arrived. It may
+// be asked for again.
+var errBroken = errors.New("the page is broken")
+
+// get requests the page that begins behind marker, and has check look at it.
+func (l *lister) get(ctx context.Context, query url.Values, marker string, check func() error) error {
+	pause := brokenPause
+	for n := 1; ; n++ {
+		err := l.try(ctx, query)
+		if err == nil && !l.page.Continues(marker) {
+			err = fmt.Errorf("%w: it is not the one after %.200q", errBroken, marker)
+		}
+		if err == nil {
+			err = check()
+		}
+		broken := errors.Is(err, errBroken) || errors.Is(err, listpage.ErrMalformed) || errors.Is(err, listpage.ErrOrder)
+		if err == nil || !broken || n == brokenPages || ctx.Err() != nil {
+			return about("list "+l.bucket, err)
+		}
+		l.s.log.Warn("a page of a listing is asked for again", "bucket", l.bucket, "attempt", n, "err", err)
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		pause *= 2
+	}
+}
+
+func (l *lister) try(ctx context.Context, query url.Values) error {
+	u := l.s.wire.url(l.bucket)
+	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := l.s.wire.Client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return refused(resp)
+	}
+	l.body.Reset()
+	if _, err := l.body.ReadFrom(io.LimitReader(resp.Body, listpage.MaxBody+1)); err != nil {
+		return fmt.Errorf("%w: %w", errBroken, err)
+	}
+	return l.page.Parse(l.body.Bytes())
+}
+
+// refused returns the error that an answer of the service stands for.
+func refused(resp *http.Response) error {
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxError))
+	if err != nil {
+		return fmt.Errorf("status %d: %w", resp.StatusCode, err)
+	}
+	var code, message string
+	if doc, err := ossxml.Parse(raw, "Error"); err == nil {
+		code, message = doc.Value("Code"), doc.Value("Message")
+	}
+	return &Error{Code: code, Err: fmt.Errorf("status %d: %.100q: %.300q", resp.StatusCode, code, message)}
+}

@@ -1,0 +1,38 @@
+package remote
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/stocktake/stocktake/internal/engine"
+)
+
+// A Store is a service as a store of buckets. Its methods are safe for concurrent
+// use.
+type Store struct {
+	dialect  Dialect
+	wire     *Wire
+	partSize int
+	log      *slog.Logger
+}
+
+// New returns the store that a dialect speaks to over a wire. Packages s3bucket and
+// ossbucket call it; options must be complete.
+func New(o Options, w *Wire, d Dialect) *Store {
+	return &Store{dialect: d, wire: w, partSize: o.PartSize, log: o.Log}
+}
+
+// Source returns the store as an [engine.Source].
+func (s *Store) Source() engine.Source { return source{s} }
+
+// Destination returns a bucket as an [engine.Destination]. Of writes that must be
+// exclusive and happen at the same time, all may succeed if the service ignores
+// the condition: Ceph 16 does, and OSS in a bucket with versioning.
+func (s *Store) Destination(bucket string) engine.Destination { return &destination{s, bucket} }
+
+// Versioned reports whether a bucket has ever had versioning. It returns
+// [stocktake.ErrNoSuchBucket] if there is no such bucket.
+func (s *Store) Versioned(ctx context.Context, bucket string) (bool, error) {
+	versioned, err := s.dialect.Versioned(ctx, bucket)
+	return versioned, about(bucket, err)
+}

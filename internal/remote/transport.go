@@ -1,0 +1,195 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Wire is how the requests of a dialect reach the service.
+type Wire struct {
+	// Client sends requests. It follows no redirects: another place needs another
+	// signature.
+	Client *http.Client
+
+	endpoint   *url.URL
+	addressing Addressing
+}
+
+// A Sign function is [Dialect.Sign].
+type Sign func(req *http.Request, bucket string, c Credentials, now time.Time) error
+
+// NewWire returns the way to endpoint that complete options ask for.
+func NewWire(o Options, endpoint *url.URL, sign Sign) *Wire {
+	w := &Wire{endpoint: endpoint, addressing: o.Addressing}
+	var rt http.RoundTripper = &signing{next: &guard{o.Transport, o.Silence}, wire: w, sign: sign, credentials: o.Credentials}
+	if o.Around != nil {
+		rt = o.Around(rt)
+	}
+	w.Client = &http.Client{
+		Transport:     repeatable{rt},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return w
+}
+
+// url returns the URL of a bucket.
+func (w *Wire) url(bucket string) *url.URL {
+	u := *w.endpoint
+	if w.addressing == VirtualHosted {
+		u.Host, u.Path = bucket+"."+u.Host, "/"
+	} else {
+		u.Path = "/" + bucket
+	}
+	return &u
+}
+
+// Bucket returns the bucket that a URL of the service names.
+func (w *Wire) Bucket(u *url.URL) string {
+	if w.addressing == VirtualHosted {
+		bucket, _ := strings.CutSuffix(u.Host, "."+w.endpoint.Host)
+		if bucket == u.Host {
+			return ""
+		}
+		return bucket
+	}
+	bucket, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	return bucket
+}
+
+// signing is a transport that signs requests, each time they are sent.
+type signing struct {
+	next        http.RoundTripper
+	wire        *Wire
+	sign        Sign
+	credentials Provider
+}
+
+func (t *signing) RoundTrip(req *http.Request) (*http.Response, error) {
+	c, err := t.credentials(req.Context())
+	if err != nil {
+		closeBody(req)
+		return nil, fmt.Errorf("credentials: %w", err)
+	}
+	signed := req.Clone(req.Context())
+	if err := t.sign(signed, t.wire.Bucket(req.URL), c, time.Now()); err != nil {
+		closeBody(req)
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	return t.next.RoundTrip(signed)
+}
+
+// closeBody does what a RoundTripper must do with a request that it does not
+// send.
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close() // the error of the request says more
+	}
+}
+
+// ErrSilent is returned if a service sends nothing, and takes nothing, for
+// [Options.Silence].
+var ErrSilent = errors.New("the service does not answer")
+
+// guard is a transport that ends requests to a service which has become silent.
+type guard struct {
+	next    http.RoundTripper
+	silence time.Duration
+}
+
+func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	w := &watch{silence: g.silence, cancel: cancel}
+	w.timer = time.AfterFunc(g.silence, func() { cancel(ErrSilent) })
+	guarded := req.WithContext(ctx)
+	if req.Body != nil && req.Body != http.NoBody {
+		guarded.Body = &watchedBody{ReadCloser: req.Body, watch: w, ctx: ctx}
+	}
+	resp, err := g.next.RoundTrip(guarded)
+	if err != nil {
+		w.end()
+		return nil, silent(ctx, err)
+	}
+	w.pause()
+	resp.Body = &watchedBody{ReadCloser: resp.Body, watch: w, ctx: ctx, answer: true}
+	return resp, nil
+}
+
+// silent returns what err really is: requests that were ended for silence fail as
+// though the caller had ended them.
+func silent(ctx context.Context, err error) error {
+	if err != io.EOF && errors.Is(context.Cause(ctx), ErrSilent) {
+		return ErrSilent
+	}
+	return err
+}
+
+// A watch ends a request that makes no progress.
+type watch struct {
+	silence time.Duration
+	cancel  context.CancelCauseFunc
+
+	mu    sync.Mutex
+	timer *time.Timer
+	ended bool
+}
+
+// heard restarts the time of silence: the service is being waited for.
+func (w *watch) heard() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.ended {
+		w.timer.Reset(w.silence)
+	}
+}
+
+// pause stops the time: it is the caller who does not read.
+func (w *watch) pause() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer.Stop()
+}
+
+func (w *watch) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	w.timer.Stop()
+	w.cancel(nil)
+}
+
+// A watchedBody is the body of a request or of its answer.
+type watchedBody struct {
+	io.ReadCloser
+	watch  *watch
+	ctx    context.Context
+	answer bool // the request ends with it
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	if !b.answer {
+		b.watch.heard() // what was read before has been sent
+		return b.ReadCloser.Read(p)
+	}
+	b.watch.heard()
+	n, err := b.ReadCloser.Read(p)
+	b.watch.pause()
+	if err != nil {
+		err = silent(b.ctx, err)
+	}
+	return n, err
+}
+
+func (b *watchedBody) Close() error {
+	err := b.ReadCloser.Close()
+	if b.answer {
+		b.watch.end()
+	}
+	return err
+}
