@@ -35,7 +35,9 @@ func (k ChangeKind) String() string {
 func (k ChangeKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // A Change is a difference of two reports: one version of a key, or one key if
-// not both reports have versions.
+// not both reports have versions. Its rows have values of the columns Key,
+// VersionId, IsLatest, IsDeleteMarker and Size, as far as the reports have them,
+// and of those that are compared.
 type Change struct {
 	Kind ChangeKind
 	Old  *Row              // in the first report; nil: it is Added

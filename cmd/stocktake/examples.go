@@ -44,6 +44,16 @@ stocktake inventory status --all --watch`,
 	"report show": `
 stocktake report show oss://reports/inv/photos/daily
 stocktake report show ./downloads/daily --rows 3`,
+	"report find": `
+stocktake report find oss://reports/inv/photos/daily raw/a.jpg
+stocktake report find ./downloads/daily raw/ --columns Key,Size --json`,
+	"report cat": `
+stocktake report cat oss://reports/inv/photos/daily
+stocktake report cat ./downloads/daily -o table --columns Size,Key --min-size 1K --limit 20
+stocktake report cat ./downloads/daily --json --prefix raw/ --since 30d`,
+	"report diff": `
+stocktake report diff ./downloads/daily oss://reports/inv/photos/daily
+stocktake report diff ./downloads/daily oss://reports/inv/photos/daily --summary --depth 2 --columns Size,ETag`,
 	"report verify": `
 stocktake report verify oss://reports/inv/photos/daily
 stocktake report verify ./downloads/daily`,

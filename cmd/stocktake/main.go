@@ -32,7 +32,7 @@ type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Run the server: OSS API, scheduler, runs, embedded store."`
 	Demo      demoCmd      `cmd:"" help:"Run a tour: start a server, upload a folder, take its inventory, verify and show the report."`
 	Inventory inventoryCmd `cmd:"" help:"Manage and run the inventory configurations of a bucket."`
-	Report    reportCmd    `cmd:"" help:"List, show and verify reports."`
+	Report    reportCmd    `cmd:"" help:"List, read, search, compare and verify reports."`
 	Object    objectCmd    `cmd:"" help:"Upload, download, list, copy and delete objects."`
 	Bucket    bucketCmd    `cmd:"" help:"Create, list and delete buckets."`
 	Key       keyCmd       `cmd:"" help:"Manage the access keys of the account and its users."`

@@ -90,7 +90,7 @@ var may = map[string][]string{
 	"stocktaketest": {"client", "internal/server"},
 
 	// Flags in, words out.
-	"cmd/stocktake": {".", "client", "report", "internal/datafolder", "internal/dirbucket", "internal/inventory", "internal/kms", "internal/ram", "internal/ossxml", "internal/server", "internal/store", "inventoryxml"},
+	"cmd/stocktake": {".", "client", "report", "internal/datafolder", "internal/dirbucket", "internal/inventory", "internal/kms", "internal/ordered", "internal/ram", "internal/ossxml", "internal/server", "internal/store", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stocktake/stocktake/report"
+)
+
+type reportFind struct {
+	reportPlace
+	Key     string   `arg:"" help:"A key, or what keys start with." placeholder:"KEY|PREFIX"`
+	Exact   bool     `help:"Only the key itself, and no key that starts with it."`
+	Limit   int64    `help:"Show at most so many rows; 0: all." default:"100"`
+	Columns []string `help:"Columns, by their names in the report, in any case; see report show." short:"c"`
+	JSON    bool     `help:"Print one JSON object a line."`
+}
+
+// Run finds rows by key. It reads the pieces of the report that may have them.
+func (c *reportFind) Run(ctx context.Context, con console) (err error) {
+	if c.Limit < 0 {
+		return usagef("--limit: at least 0")
+	}
+	p, key, err := c.manifest(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	r, err := report.Open(ctx, p.bucket, key)
+	if err != nil {
+		return err
+	}
+	sel, err := (&selectFlags{Columns: c.Columns}).of(r)
+	if err != nil {
+		return err
+	}
+	sel.keys = report.PrefixRange([]byte(c.Key))
+	if c.Exact {
+		sel.keys = report.ExactRange([]byte(c.Key))
+	}
+	w := bufio.NewWriter(con.out)
+	t := newRowTable(w, sel.columns)
+	print, found := t.add, 0
+	if c.JSON {
+		f := &rowForm{columns: sel.columns, buf: make([]byte, 0, 64)}
+		print = func(row *report.Row) error {
+			_, err := w.Write(appendJSON(f, nil, row))
+			return err
+		}
+	}
+	more, err := eachRow(ctx, r, &sel, c.Limit, func(row *report.Row) error {
+		found++
+		return print(row)
+	})
+	if err = errors.Join(err, t.end(), w.Flush()); err != nil {
+		return err
+	}
+	switch {
+	case found == 0:
+		return fmt.Errorf("no row of %s has a key that starts with %q", p.where(key), c.Key)
+	case more:
+		sayf(con.err, "there are more: --limit 0 shows all\n")
+	}
+	return nil
+}
