@@ -47,6 +47,8 @@ func settingSource(name string) string {
 		return "OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET"
 	case "master-key":
 		return masterEnv
+	case storesName:
+		return "stores in the settings file"
 	}
 	return "--" + name
 }
@@ -60,6 +62,9 @@ func variables(k *kong.Kong) error {
 		if ok {
 			for _, f := range node.Flags {
 				ofServer := node.Name == "serve" && (isSetting(f) || f.Name == "config")
+				if f.Name == storesName {
+					continue // a list of entries is too much for a variable
+				}
 				if !ofServer && (f.Group == nil || f.Group.Key != "Connection") {
 					continue
 				}

@@ -67,6 +67,7 @@ type storeFlags struct {
 	MaxConnections int           `group:"Store" help:"Limit of open connections. Default: half of the file descriptors of the process, at most 10000." placeholder:"N"`
 	CacheSize      byteSize      `group:"Store" help:"Memory for the cache of the index." default:"64MiB"`
 	ScrubRate      byteSize      `group:"Store" help:"Read all stored bytes once a month at this rate (bytes a second) and compare them with their checksums; 0 means never." default:"16MiB"`
+	Stores         storesSetting `group:"Store" placeholder:"STORE" help:"Other stores whose buckets have inventories: S3 and OSS services. In the settings file only."`
 	BodyTimeout    time.Duration `group:"Store" help:"Abort a request whose body makes no progress for this long." default:"30s"`
 
 	AllowCallbacks   bool           `group:"Store" help:"Send the callbacks that PutObject may ask for, to addresses on the internet that clients name."`
@@ -96,7 +97,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		EmptyReports: f.EmptyReports, StrictVersions: f.StrictVersions, RequirePassRole: f.RequirePassRole,
 		Webhooks: f.Webhook, WebhookSecretFile: f.WebhookSecretFile,
 		MaxConnections: f.MaxConnections, CacheSize: given(int64(f.CacheSize)), ScrubRate: given(int64(f.ScrubRate)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks, CallbackNetworks: f.CallbackNetworks,
-		ClockControl: f.ClockControl, Seed: f.Seed, Log: log,
+		ClockControl: f.ClockControl, Seed: f.Seed, Stores: f.Stores, Log: log,
 	}
 	for _, e := range f.WebhookEvents {
 		cfg.WebhookEvents = append(cfg.WebhookEvents, inventory.EventKind(e))

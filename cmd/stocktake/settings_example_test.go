@@ -31,6 +31,22 @@ var exampleValues = map[string]string{
 	"max-connections":     "1000",
 	"seed":                "any text",
 	"callback-networks":   "[10.1.0.0/16]",
+	"stores": `
+#  - name: lake
+#    kind: s3
+#    endpoint: https://s3.lan:9000
+#    region: us-east-1
+#    addressing: path
+#    ca-file: /etc/stocktake/cert.pem
+#    credentials: {file: /etc/stocktake/lake-key.yaml}
+#    roles: {"acs:ram::*:role/inventory-*": default}
+#    buckets: ["lake-*", logs]
+#    aliases: {old-logs: logs.2019}
+#    requests-per-second: 500
+#    concurrency: 64
+#    hours: "22:00-06:00 Europe/Berlin"
+#    account: "1000000000000000"
+#    cross-region: false`,
 }
 
 // serveFlags are the settings that a file may have, in the order of the help.
@@ -74,6 +90,10 @@ func exampleSettings(t *testing.T) string {
 				t.Errorf("exampleValues has no value of the setting %s", f.Name)
 			}
 		}
+		if strings.HasPrefix(value, "\n") {
+			fmt.Fprintf(&b, "\n# %s%s\n#%s:%s\n", f.Help, note, f.Name, value)
+			continue
+		}
 		fmt.Fprintf(&b, "\n# %s\n#%s: %s%s\n", f.Help, f.Name, value, note)
 	}
 	return b.String()
@@ -97,7 +117,7 @@ func TestSettingsExample(t *testing.T) {
 	}
 
 	dir := t.TempDir()
-	all := regexp.MustCompile(`(?m)^#([a-z-]+:)`).ReplaceAllString(want, "$1")
+	all := regexp.MustCompile(`(?m)^#([a-z-]+:|  )`).ReplaceAllString(want, "$1")
 	for from, to := range map[string]string{
 		"/etc/stocktake": dir, "/var/log": dir, "127.0.0.1:9000": "127.0.0.1:0", "0.0.0.0:9443": "127.0.0.1:0", "./stocktake-data": dir,
 		"ephemeral: false": "ephemeral: true", "allow-callbacks: false": "allow-callbacks: true",
@@ -108,7 +128,7 @@ func TestSettingsExample(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(all), &settings); err != nil || len(settings) != len(settingsOfServe(t)) {
 		t.Errorf("%d settings, %v; want %d", len(settings), err, len(settingsOfServe(t)))
 	}
-	for name, text := range map[string]string{"settings.yaml": all, "access.yaml": "", "webhook.secret": strings.Repeat("s", 32)} {
+	for name, text := range map[string]string{"settings.yaml": all, "access.yaml": "", "webhook.secret": strings.Repeat("s", 32), "lake-key.yaml": "access-key-id: a\naccess-key-secret: b\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

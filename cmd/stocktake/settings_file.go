@@ -77,6 +77,9 @@ func (s *settingsResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Fla
 	if !ok {
 		return nil, nil
 	}
+	if flag.Name == storesName {
+		return storesNode{s.name, &node}, nil
+	}
 	return settingValue(&node), nil
 }
 

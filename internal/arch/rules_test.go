@@ -57,6 +57,9 @@ var may = map[string][]string{
 	"internal/store/layout":      {".", "internal/object"},
 	"internal/store/seed":        {".", "internal/object", "internal/store", "internal/store/layout"}, // benches and tests
 
+	// The stores of the settings file, by kind.
+	"internal/foreign": {".", "internal/engine", "internal/ossbucket", "internal/remote", "internal/s3bucket", "internal/securefile", "internal/throttle"},
+
 	// The registry: what any bucket is, and how a run reaches it.
 	"internal/bucket": {".", "internal/engine", "internal/object", "internal/ram", "report"},
 
@@ -81,7 +84,7 @@ var may = map[string][]string{
 	// The only place that names concrete types and wires them.
 	"internal/server": {
 		".", "report",
-		"internal/bucket", "internal/catalog/sqlite", "internal/clock", "internal/datafolder", "internal/engine", "internal/inventory", "internal/kms", "internal/lifecycle",
+		"internal/bucket", "internal/catalog/sqlite", "internal/clock", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/lifecycle",
 		"internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/outbound", "internal/ram", "internal/retention",
 		"internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts",
 	},
@@ -90,7 +93,7 @@ var may = map[string][]string{
 	"stocktaketest": {"client", "internal/server"},
 
 	// Flags in, words out.
-	"cmd/stocktake": {".", "client", "report", "internal/datafolder", "internal/dirbucket", "internal/inventory", "internal/kms", "internal/ordered", "internal/ram", "internal/ossxml", "internal/server", "internal/store", "inventoryxml"},
+	"cmd/stocktake": {".", "client", "report", "internal/datafolder", "internal/dirbucket", "internal/foreign", "internal/inventory", "internal/kms", "internal/ordered", "internal/ram", "internal/ossxml", "internal/server", "internal/store", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a
@@ -113,8 +116,8 @@ var mayInTests = map[string][]string{
 	},
 	"internal/ossbucket": {".", "internal/engine", "internal/throttle", "stocktaketest"},
 	"internal/remote":    {"internal/ossbucket", "internal/s3bucket", "internal/throttle"},
-	"internal/server":    {"client"},
-	"internal/sts":       {"internal/ossapi", "internal/store"},
+	"internal/server":    {"client", "stocktaketest"},
+	"internal/sts":       {"internal/bucket", "internal/ossapi", "internal/store"},
 	"report":             {"internal/engine"},
 }
 
@@ -134,11 +137,11 @@ var homes = map[string][]string{
 	"github.com/schollz/progressbar":        {"cmd/stocktake"},
 	"github.com/tink-crypto/tink-go":        {"internal/kms", "internal/store"},
 	"github.com/klauspost/compress":         {"report/csvgz"},
-	"github.com/aws/aws-sdk-go-v2":          {"internal/s3bucket"},
+	"github.com/aws/aws-sdk-go-v2":          {"internal/foreign", "internal/s3bucket"},
 	"github.com/aws/smithy-go":              {"internal/s3bucket"},
 	"golang.org/x/time":                     {"internal/throttle"},
 	"github.com/prometheus/client_golang":   {"internal/metrics", "cmd/stocktake"},
-	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples", "internal/ossbucket", "stocktaketest"},
+	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples", "internal/foreign", "internal/ossbucket", "stocktaketest"},
 }
 
 // maxRootFiles is how many files the root package may have, tests aside.

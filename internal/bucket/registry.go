@@ -1,7 +1,7 @@
 // Package bucket is the registry of buckets. It answers for every bucket that a
 // request or a configuration names: does it exist, whose is it, in which region,
-// and how does a run list it and write to it. Each kind of store is one case
-// here; the embedded store is the only one so far.
+// and how does a run list it and write to it. A name means a bucket of a named
+// store of the settings if that claims it, else one of the embedded store.
 package bucket
 
 import (
@@ -42,39 +42,69 @@ type Options struct {
 	// shortens the advice in errors.
 	Account string
 
+	// Stores are the named stores of the settings. No two claim one name.
+	Stores []Store
+
+	// Former returns the store of earlier settings that claimed a name, so that the
+	// bucket of a store that was left out is not taken for one that was deleted.
+	// nil: there was none.
+	Former func(name string) (store string, ok bool)
+
 	Now func() time.Time // nil means time.Now
 }
 
 // A Registry finds buckets. Its methods may be called from many goroutines.
 type Registry struct {
 	embedded Embedded
+	stores   []*named
 	opts     Options
 }
 
-// New returns the registry of the buckets in the embedded store.
+// New returns the registry of the buckets in the embedded store and in the named
+// stores.
 func New(embedded Embedded, opts Options) *Registry {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Registry{embedded, opts}
+	r := &Registry{embedded: embedded, opts: opts}
+	for _, st := range opts.Stores {
+		r.stores = append(r.stores, &named{Store: st})
+	}
+	return r
 }
 
 // Bucket returns the state of a bucket with its region. The error is
-// stocktake.ErrNoSuchBucket if no store has it.
+// stocktake.ErrNoSuchBucket if no store has it. Of the bucket of a named store it
+// returns what the settings say, and does not ask the store: see [Registry.Reach].
 func (r *Registry) Bucket(ctx context.Context, name string) (object.Bucket, error) {
+	if st, _ := r.find(name); st != nil {
+		return st.state(name), nil
+	}
 	b, err := r.embedded.Bucket(ctx, name)
 	b.Region = r.opts.Region
-	return b, err
+	return b, r.formerly(name, err)
 }
 
 // Source returns where a run lists the bucket. The role of cfg has been judged by
-// [Registry.MayReport]; the embedded store needs no credentials of its own.
-func (r *Registry) Source(context.Context, string, *stocktake.InventoryConfiguration) (engine.Source, error) {
-	return r.embedded.Source(), nil
+// [Registry.MayReport]; the embedded store needs no credentials of its own, a
+// named store has its own for the role.
+func (r *Registry) Source(_ context.Context, bucket string, cfg *stocktake.InventoryConfiguration) (engine.Source, error) {
+	st, there := r.find(bucket)
+	if st == nil {
+		return r.embedded.Source(), nil
+	}
+	src, err := st.Service.Source(cfg.Destination.RoleARN)
+	if err != nil {
+		return nil, err
+	}
+	return renamed{src, there}, nil
 }
 
 // Destination returns the bucket that a run of cfg writes to, on the same terms
 // as Source.
 func (r *Registry) Destination(_ context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error) {
+	if st, there := r.find(cfg.Destination.Bucket); st != nil {
+		return st.Service.Destination(cfg.Destination.RoleARN, there)
+	}
 	return r.embedded.Destination(cfg.Destination.Bucket, object.ByService("inventory")), nil
 }

@@ -24,6 +24,10 @@ import (
 // OSS documents only the first. Without the second, a caller who may put a
 // configuration could get reports of a bucket that the role has no rights on.
 //
+// If source or destination is a bucket of a named store, the settings of that
+// store must let the role use it besides: its credentials are those of another
+// party.
+//
 // In development mode, while no role is defined, any role has the rights of its
 // account; see [ram.Directory.RoleIdentity].
 //
@@ -44,6 +48,12 @@ func (r *Registry) MayReport(ctx context.Context, bucket string, cfg *stocktake.
 	destination, err := r.Bucket(ctx, dst.Bucket)
 	if err != nil {
 		return fmt.Errorf("look up the destination bucket %s: %w", dst.Bucket, err)
+	}
+
+	for _, name := range []string{bucket, dst.Bucket} {
+		if err := r.mayUse(name, role, dst.RoleARN); err != nil {
+			return err
+		}
 	}
 
 	list := ram.BucketRequest("oss:ListObjects", &source, "")
@@ -83,6 +93,9 @@ func (r *Registry) MayRemove(ctx context.Context, cfg *stocktake.InventoryConfig
 	if err != nil {
 		return fmt.Errorf("look up the destination bucket %s: %w", cfg.Destination.Bucket, err)
 	}
+	if err := r.mayUse(cfg.Destination.Bucket, role, cfg.Destination.RoleARN); err != nil {
+		return err
+	}
 	action := "oss:DeleteObject"
 	if destination.Versioning != object.Unversioned {
 		action = "oss:DeleteObjectVersion"
@@ -92,6 +105,21 @@ func (r *Registry) MayRemove(ctx context.Context, cfg *stocktake.InventoryConfig
 		asked[i] = ram.BucketRequest(action, &destination, key)
 	}
 	return r.allowed(role, asked)
+}
+
+// mayUse returns nil if the bucket is one of the embedded store, or if the
+// settings of its store let the role use it.
+func (r *Registry) mayUse(bucket string, role ram.Identity, arn string) error {
+	st, _ := r.find(bucket)
+	if st == nil {
+		return nil
+	}
+	if err := st.Service.Allows(arn); err != nil {
+		return newRoleError(err.Error(), "name the role in roles of the store "+st.Name+" in the settings file, or use another role", ram.DeniedError{
+			Reason: ram.Implicit, Who: role, Action: "oss:ListObjects", Resource: stocktake.BucketARN(bucket), EC: "0003-00000001",
+		})
+	}
+	return nil
 }
 
 // allowed decides all requests and names each action and bucket that is denied.

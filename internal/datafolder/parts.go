@@ -29,6 +29,7 @@ const (
 	RootKeyName        = "root-key.json"
 	WebhookSecretName  = "webhook.secret"
 	SeedName           = "seed.json"
+	StoresName         = "stores.json"
 )
 
 // A Part is something of a data folder that nothing else can replace.
@@ -54,6 +55,7 @@ var parts = []Part{
 	{RootKeyName, Document, "the root access key", nil},
 	{WebhookSecretName, Secret, "the secret that receivers of notices check signatures with", nil},
 	{SeedName, Document, "the number of starts that run ids are derived from", nil},
+	{StoresName, Document, "which buckets stores of the settings have claimed so far", nil},
 }
 
 // temporary are entries that a data folder may have besides its parts, and that

@@ -26,6 +26,9 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 	if err != nil {
 		return err
 	}
+	if err := s.buckets.Reach(ctx, bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
+		return err // a store that does not answer is a warning
+	}
 	dst := &cfg.Destination
 	if source.Owner != "" && dst.AccountID != source.Owner && !s.opts.AnyDestination {
 		return &stocktake.InvalidArgumentError{
@@ -36,6 +39,9 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 	if err := s.checkDestination(ctx, &source, dst); err != nil {
 		return err
 	}
+	if err := s.buckets.Reach(ctx, dst.Bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
+		return refuseBucket(dst, "0020-00000032", noSuchBucket)
+	}
 	if err := s.checkFolder(ctx, bucket, cfg); err != nil {
 		return err
 	}
@@ -43,7 +49,7 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 		return stocktake.ErrIncrementalDisabled
 	}
 	if dst.Encryption != (stocktake.Encryption{}) {
-		if err := s.opts.Encrypts(dst.AccountID, dst.Encryption); err != nil {
+		if err := s.opts.Encrypts(dst); err != nil {
 			return err
 		}
 	}
@@ -106,10 +112,14 @@ func checkKeys(bucket string, cfg *stocktake.InventoryConfiguration) error {
 	return report.Location{Prefix: cfg.Destination.Prefix, Bucket: bucket, Configuration: cfg.ID}.CheckKeys(format)
 }
 
+const noSuchBucket = "there is no such bucket"
+
+func refuseBucket(dst *stocktake.Destination, ec, reason string) error {
+	return &stocktake.InvalidArgumentError{Element: bucketElement, Value: stocktake.BucketARN(dst.Bucket), EC: ec, Reason: reason}
+}
+
 func (s *Service) checkDestination(ctx context.Context, source *object.Bucket, dst *stocktake.Destination) error {
-	refuse := func(ec, reason string) error {
-		return &stocktake.InvalidArgumentError{Element: bucketElement, Value: stocktake.BucketARN(dst.Bucket), EC: ec, Reason: reason}
-	}
+	refuse := func(ec, reason string) error { return refuseBucket(dst, ec, reason) }
 	if len(dst.Bucket) < 3 || len(dst.Bucket) > 63 {
 		return refuse("0020-00000031", "the name of a bucket has 3 to 63 characters")
 	}
@@ -119,7 +129,7 @@ func (s *Service) checkDestination(ctx context.Context, source *object.Bucket, d
 	b, err := s.buckets.Bucket(ctx, dst.Bucket)
 	switch {
 	case errors.Is(err, stocktake.ErrNoSuchBucket):
-		return refuse("0020-00000032", "there is no such bucket")
+		return refuse("0020-00000032", noSuchBucket)
 	case err != nil:
 		return fmt.Errorf("look at the destination bucket %s: %w", dst.Bucket, err)
 	case s.opts.AnyDestination:
@@ -133,7 +143,8 @@ func (s *Service) checkDestination(ctx context.Context, source *object.Bucket, d
 }
 
 // encryptsNothing serves as Options.Encrypts of a server without keys.
-func encryptsNothing(_ string, e stocktake.Encryption) error {
+func encryptsNothing(dst *stocktake.Destination) error {
+	e := dst.Encryption
 	if e.SSEKMS {
 		return &stocktake.InvalidArgumentError{
 			Element: encryptionElement + "/SSE-KMS", Value: e.KeyID, EC: "0005-00000201",

@@ -50,8 +50,9 @@ func TestMain(m *testing.M) {
 
 // buckets are the buckets of a test's world.
 type buckets struct {
-	mu  sync.Mutex
-	all map[string]object.Bucket
+	mu          sync.Mutex
+	all         map[string]object.Bucket
+	unreachable map[string]error // why the store of a bucket cannot be asked
 }
 
 // quiet is a log that nobody reads.
@@ -75,6 +76,36 @@ func (b *buckets) Bucket(_ context.Context, name string) (object.Bucket, error) 
 		return got, stocktake.ErrNoSuchBucket
 	}
 	return got, nil
+}
+
+func (b *buckets) Reach(ctx context.Context, name string) error {
+	if _, err := b.Bucket(ctx, name); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.unreachable[name]
+}
+
+func (b *buckets) StoreOf(name string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all[name].Store
+}
+
+// moveTo makes buckets those of a store of the settings, which answers err.
+func (b *buckets) moveTo(store string, err error, names ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range names {
+		state := b.all[name]
+		state.Store = store
+		b.all[name] = state
+		if b.unreachable == nil {
+			b.unreachable = map[string]error{}
+		}
+		b.unreachable[name] = err
+	}
 }
 
 func (b *buckets) delete(name string) {

@@ -8,7 +8,71 @@ import (
 // waiting is a run that waits for a free place.
 type waiting struct {
 	id, bucket, configuration string
-	urgent                    bool // a person waits for it
+	urgent                    bool   // a person waits for it
+	lane                      string // the stores that it reads and writes; see lanes
+}
+
+// lanes are queues, one for each pair of stores that runs read and write, each
+// with as many places. So a store that is slow, or does not answer, delays no run
+// that has nothing to do with it.
+type lanes map[string]*lane
+
+type lane struct {
+	queue
+	running int
+}
+
+func (l lanes) push(w waiting) {
+	if l[w.lane] == nil {
+		l[w.lane] = &lane{queue: newQueue()}
+	}
+	l[w.lane].push(w)
+}
+
+// pop takes the next run of a lane where fewer than most are running.
+func (l lanes) pop(most int) (waiting, bool) {
+	for _, lane := range l {
+		if lane.running >= most {
+			continue
+		}
+		if w, ok := lane.pop(); ok {
+			lane.running++
+			return w, true
+		}
+	}
+	return waiting{}, false
+}
+
+// leave frees the place of a run that pop has returned.
+func (l lanes) leave(w *waiting) {
+	lane := l[w.lane]
+	if lane.running--; lane.running == 0 && lane.len() == 0 {
+		delete(l, w.lane)
+	}
+}
+
+// len returns how many runs wait.
+func (l lanes) len() (n int) {
+	for _, lane := range l {
+		n += lane.len()
+	}
+	return n
+}
+
+// all returns the runs that wait, in no order.
+func (l lanes) all() (all []waiting) {
+	for _, lane := range l {
+		all = append(all, lane.all()...)
+	}
+	return all
+}
+
+// drop removes the runs of a bucket that are selected, and returns how many.
+func (l lanes) drop(bucket string, selected func(*waiting) bool) (dropped int) {
+	for _, lane := range l {
+		dropped += lane.drop(bucket, selected)
+	}
+	return dropped
 }
 
 // A queue holds the runs that wait. Buckets take turns, so that a bucket with a

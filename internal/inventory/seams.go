@@ -12,8 +12,18 @@ import (
 type Buckets interface {
 	// Bucket returns the state of a bucket, of which the service uses the owner
 	// and the region. An empty one is not known and not compared. The error is
-	// stocktake.ErrNoSuchBucket if there is no such bucket.
+	// stocktake.ErrNoSuchBucket if there is no such bucket. It asks no other machine:
+	// a bucket of a store of the settings need not exist there.
 	Bucket(ctx context.Context, name string) (object.Bucket, error)
+
+	// Reach asks the store that holds the bucket, within seconds: nil if it has the
+	// bucket, stocktake.ErrNoSuchBucket if it has not; any other error says why the
+	// store cannot be asked now.
+	Reach(ctx context.Context, name string) error
+
+	// StoreOf returns the name of the store of the settings that holds the bucket;
+	// empty: the embedded one does, or none.
+	StoreOf(name string) string
 }
 
 // Roles decides what the role of a configuration may do.

@@ -98,8 +98,8 @@ func (b *backoff) next() time.Duration {
 func (s *Service) dispatch(ctx context.Context) (busy bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.active) < s.opts.MaxRuns && ctx.Err() == nil {
-		w, ok := s.queue.pop()
+	for ctx.Err() == nil {
+		w, ok := s.queue.pop(s.opts.MaxRuns)
 		if !ok {
 			break
 		}
@@ -109,6 +109,7 @@ func (s *Service) dispatch(ctx context.Context) (busy bool) {
 			s.execute(a)
 			s.mu.Lock()
 			delete(s.active, w.id)
+			s.queue.leave(&w)
 			s.mu.Unlock()
 			close(a.done)
 			s.wake()

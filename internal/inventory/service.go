@@ -20,7 +20,7 @@ import (
 type Options struct {
 	DayStart               // when the day of a scheduled run begins
 	Spread   time.Duration // scheduled runs start up to this much after they are due, each configuration by its own share; below a day
-	MaxRuns  int           // runs that go at once; 0: GOMAXPROCS, at least 2
+	MaxRuns  int           // runs that go at once between the same two stores; 0: GOMAXPROCS, at least 2
 	Keep     int           // runs that have ended kept per configuration; 0: 100
 
 	// MaxAttempts is how often a run is started that ends with the whole server each
@@ -33,9 +33,9 @@ type Options struct {
 	// IncrementalReports accepts configurations that ask for them.
 	IncrementalReports bool
 
-	// Encrypts says whether reports in a bucket of an account can be encrypted in
-	// the way given: nil if so, else what to answer. The function nil refuses each way.
-	Encrypts func(account string, e stocktake.Encryption) error
+	// Encrypts says whether reports can be encrypted as a destination asks: nil if
+	// so, else what to answer. The function nil refuses each way.
+	Encrypts func(dst *stocktake.Destination) error
 
 	Roles Roles // nil: each role may do everything
 
@@ -123,7 +123,7 @@ type Service struct {
 	forgot time.Time // when forgetRuns did last; of New, then of Serve
 
 	mu       sync.Mutex
-	queue    queue
+	queue    lanes
 	active   map[string]*attempt    // by id of the run
 	next     time.Time              // when the scheduler must wake; zero: never
 	nextLate time.Time              // when a run may be late; zero: never
@@ -146,7 +146,7 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 		holder:  Holder{Owner: uuid.NewString(), Lease: opts.Lease},
 		ending:  make(chan struct{}),
 		changed: make(chan struct{}, 1),
-		queue:   newQueue(),
+		queue:   lanes{},
 		latch:   clock.Latch{Clock: opts.Clock},
 		active:  map[string]*attempt{},
 		untidy:  map[[2]string][]string{},
@@ -187,13 +187,23 @@ func (s *Service) wakeAt(t time.Time) {
 	}
 }
 
+// lane returns the lane of a run from bucket to destination.
+func (s *Service) lane(bucket, destination string) string {
+	from, to := s.buckets.StoreOf(bucket), s.buckets.StoreOf(destination)
+	if from == "" && to == "" {
+		return ""
+	}
+	return from + "\x00" + to
+}
+
 // enqueue queues a run that the catalog has as queued.
 func (s *Service) enqueue(r stocktake.Run) {
+	lane := s.lane(r.Bucket, r.Destination)
 	s.mu.Lock()
 	s.latch.Hold()
 	s.queue.push(waiting{
 		id: r.ID, bucket: r.Bucket, configuration: r.Configuration,
-		urgent: r.Trigger != stocktake.TriggerScheduled,
+		urgent: r.Trigger != stocktake.TriggerScheduled, lane: lane,
 	})
 	s.mu.Unlock()
 	s.willBeLate(&r)

@@ -75,7 +75,8 @@ func TestPutRefuses(t *testing.T) {
 func TestPutAccepts(t *testing.T) {
 	w := newWorld(t, inventory.Options{
 		AnyDestination: true, IncrementalReports: true,
-		Encrypts: func(_ string, e stocktake.Encryption) error {
+		Encrypts: func(dst *stocktake.Destination) error {
+			e := dst.Encryption
 			if e.KeyID == "known" {
 				return nil
 			}

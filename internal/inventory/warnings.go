@@ -12,14 +12,15 @@ import (
 
 // A warner finds what will make runs fail. It checks each destination once.
 type warner struct {
-	s      *Service
-	bucket string
-	source *object.Bucket // nil: not read yet
-	seen   map[stocktake.Destination]error
+	s       *Service
+	bucket  string
+	source  *object.Bucket // nil: not read yet
+	seen    map[stocktake.Destination]error
+	reached map[string]error // by bucket
 }
 
 func (s *Service) newWarner(bucket string) *warner {
-	return &warner{s: s, bucket: bucket, seen: map[stocktake.Destination]error{}}
+	return &warner{s: s, bucket: bucket, seen: map[stocktake.Destination]error{}, reached: map[string]error{}}
 }
 
 // warnings returns the warnings in words; nil if nothing is wrong.
@@ -31,12 +32,18 @@ func (w *warner) warnings(ctx context.Context, e *EntryStatus) (warnings []strin
 	}
 	unfit := w.destination(ctx, &e.Configuration.Destination)
 	add(unfit)
+	if unfit == nil {
+		add(w.reach(ctx, w.bucket))
+		if dst := e.Configuration.Destination.Bucket; dst != w.bucket {
+			add(w.reach(ctx, dst))
+		}
+	}
 	add(checkKeys(e.Bucket, &e.Configuration))
 	if unfit == nil { // a role can do nothing with a bucket that is not there
 		add(w.s.mayReport(ctx, w.bucket, &e.Configuration))
 	}
-	if enc := e.Configuration.Destination.Encryption; enc != (stocktake.Encryption{}) {
-		add(w.s.opts.Encrypts(e.Configuration.Destination.AccountID, enc))
+	if dst := &e.Configuration.Destination; dst.Encryption != (stocktake.Encryption{}) {
+		add(w.s.opts.Encrypts(dst))
 	}
 	if r := e.Last; r != nil && r.Late && !r.State.Ended() {
 		warnings = append(warnings, fmt.Sprintf("the run due at %s is late", r.Due.Format(time.RFC3339)))
@@ -44,6 +51,16 @@ func (w *warner) warnings(ctx context.Context, e *EntryStatus) (warnings []strin
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	return append(warnings, w.s.untidy[[2]string{e.Bucket, e.Configuration.ID}]...)
+}
+
+// reach asks the store of a bucket, once.
+func (w *warner) reach(ctx context.Context, bucket string) error {
+	err, ok := w.reached[bucket]
+	if !ok {
+		err = w.s.buckets.Reach(ctx, bucket)
+		w.reached[bucket] = err
+	}
+	return err
 }
 
 func (w *warner) destination(ctx context.Context, dst *stocktake.Destination) error {

@@ -12,9 +12,15 @@ import (
 // A Bucket is the state and the settings of a bucket. What its slices and
 // pointers lead to is never changed: to change a setting, replace it.
 type Bucket struct {
-	Name         string
-	Owner        string // account id
-	Region       string // plain id such as "cn-hangzhou"; set by the registry, not kept. Empty: not known
+	Name   string
+	Owner  string // account id
+	Region string // plain id such as "cn-hangzhou"; set by the registry, not kept. Empty: not known
+
+	// Store is the name of the store of the settings that holds the bucket, and
+	// Endpoint the URL where its objects are found; both set by the registry, not
+	// kept. Empty: the embedded store holds it.
+	Store, Endpoint string
+
 	Created      time.Time
 	StorageClass stocktake.StorageClass // of objects put without a class
 	Redundancy   string                 // "LRS" or "ZRS"

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/signature"
@@ -78,7 +79,7 @@ func TestBrokenACL(t *testing.T) {
 	w.must(t, w.do(t, "PUT", "/photos", "", map[string]string{"X-Oss-Acl": "public-read-write"}), 200)
 	w.must(t, w.do(t, "PUT", "/photos/cat", "meow", map[string]string{"X-Oss-Object-Acl": "private"}), 200)
 	w.refused(t, w.anonymous(t, "PUT", "/photos/cat", "woof"), 403, "AccessDenied")
-	broken := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = w.store, headless{w.store} })
+	broken := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = bucket.New(w.store, bucket.Options{}), headless{w.store} })
 	if m := broken.anonymous(t, "PUT", "/photos/cat", "woof"); m.status != 500 {
 		t.Errorf("%d %s", m.status, m.body)
 	}
@@ -101,7 +102,7 @@ func TestDecisionsEndWithTheRequest(t *testing.T) {
 	w.must(t, w.do(t, "PUT", "/photos", "", map[string]string{"X-Oss-Acl": "public-read"}), 200)
 	ctx, leave := context.WithCancel(t.Context())
 	store := &leaving{Store: w.store, leave: leave}
-	left := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = w.store, store })
+	left := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = bucket.New(w.store, bucket.Options{}), store })
 	r := left.request(t, "POST", "/photos/?delete", "<Delete>"+strings.Repeat("<Object><Key>k</Key></Object>", 1000)+"</Delete>", nil)
 	if res, err := left.Client().Do(r.WithContext(ctx)); err == nil {
 		res.Body.Close()

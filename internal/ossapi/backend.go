@@ -14,10 +14,15 @@ import (
 // change without an origin object.ErrNoOrigin. After a nil error the change
 // survives a crash of the machine.
 
-// Registry finds the bucket that a request names, whichever store holds it.
+// Registry finds the bucket that a request names, whichever store holds it. Bucket
+// asks no other machine, as it is called before the caller has been authorized.
 // internal/bucket.Registry implements it.
 type Registry interface {
 	Bucket(ctx context.Context, name string) (object.Bucket, error)
+
+	// Reach asks the store that holds the bucket whether it exists there, within
+	// seconds. Errors: stocktake.ErrNoSuchBucket, object.ErrUnreachable.
+	Reach(ctx context.Context, name string) error
 }
 
 // Buckets stores buckets and their settings.

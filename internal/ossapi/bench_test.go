@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
@@ -26,7 +27,7 @@ func benchmark(b *testing.B, method, target string, objects int) {
 		b.Fatal(err)
 	}
 	defer st.Close()
-	h := ossapi.New(ossapi.Config{Buckets: st, Store: st, Access: access, Region: region})
+	h := ossapi.New(ossapi.Config{Buckets: bucket.New(st, bucket.Options{}), Store: st, Access: access, Region: region})
 	send := func(method, target, body string) {
 		r := httptest.NewRequest(method, "http://127.0.0.1"+target, strings.NewReader(body))
 		bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")

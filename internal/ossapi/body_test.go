@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi"
 )
@@ -249,7 +250,7 @@ func (w *readerFrom) ReadFrom(r io.Reader) (int64, error) {
 func TestPanic(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
-	broken := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = w.store, panicking{w.store} })
+	broken := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = bucket.New(w.store, bucket.Options{}), panicking{w.store} })
 	p := broken.refused(t, broken.do(t, "PUT", "/photos/cat", "meow", nil), 500, "InternalError")
 	if strings.Contains(p.Message, "boom") {
 		t.Errorf("the message tells: %s", p.Message)
@@ -273,7 +274,7 @@ func TestCutContent(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
 	w.must(t, w.do(t, "PUT", "/photos/cat", "meow", nil), 200)
-	broken := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = w.store, cutting{w.store} })
+	broken := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = bucket.New(w.store, bucket.Options{}), cutting{w.store} })
 	res, err := broken.Client().Transport.RoundTrip(broken.signed(t, broken.request(t, "GET", "/photos/cat", "", nil)))
 	if err == nil {
 		var body []byte
@@ -318,7 +319,9 @@ func TestOrigin(t *testing.T) {
 	w.must(t, w.do(t, "DELETE", "/photos?publicAccessBlock", "", nil), 204)
 	w.must(t, w.do(t, "PUT", "/photos?acl", "", map[string]string{"x-oss-acl": "public-read-write"}), 200)
 	var seen []object.Origin
-	listening := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = w.store, origins{w.store, &seen} })
+	listening := newWorld(t, func(c *ossapi.Config) {
+		c.Buckets, c.Store = bucket.New(w.store, bucket.Options{}), origins{w.store, &seen}
+	})
 	signed := listening.must(t, listening.do(t, "PUT", "/photos/cat", "meow", nil), 200)
 	anonymous := listening.must(t, listening.send(t, listening.request(t, "PUT", "/photos/dog", "bark", nil)), 200)
 	local := netip.MustParseAddr("127.0.0.1")

@@ -26,7 +26,7 @@ func (c *call) putBucket() error {
 	case errors.Is(err, stocktake.ErrNoSuchBucket):
 	case err != nil:
 		return err
-	case have.Owner != want.Owner:
+	case have.Owner != want.Owner, have.Store != "":
 		return object.ErrBucketExists
 	case have.StorageClass != want.StorageClass:
 		return errOtherClass
@@ -114,6 +114,9 @@ func (c *call) deleteBucket() error {
 // getBucketInfo answers GetBucketInfo.
 func (c *call) getBucketInfo() error {
 	b := &c.bucket
+	if b.Store != "" {
+		return c.getForeignInfo()
+	}
 	return c.xml(func(x *ossxml.Writer) {
 		x.Start("BucketInfo")
 		x.Start("Bucket")
@@ -153,11 +156,19 @@ func (c *call) getBucketInfo() error {
 
 // headBucket answers HeadBucket: whether the bucket exists. OSS does not
 // document the operation, but clients use it.
-func (c *call) headBucket() error { return c.empty(http.StatusOK) }
+func (c *call) headBucket() error {
+	if err := c.Buckets.Reach(c.ctx, c.at.Bucket); err != nil {
+		return err
+	}
+	return c.empty(http.StatusOK)
+}
 
 // getBucketLocation answers GetBucketLocation.
 func (c *call) getBucketLocation() error {
-	return c.xml(func(x *ossxml.Writer) { x.Text("LocationConstraint", c.location()) })
+	if err := c.Buckets.Reach(c.ctx, c.at.Bucket); err != nil {
+		return err
+	}
+	return c.xml(func(x *ossxml.Writer) { x.Text("LocationConstraint", location(c.bucket.Region)) })
 }
 
 // getBucketStat answers GetBucketStat. The real storage of a class, which OSS

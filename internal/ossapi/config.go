@@ -95,4 +95,4 @@ func (s *server) extranet() string { return "oss-" + s.Region + ".aliyuncs.com" 
 func (s *server) intranet() string { return "oss-" + s.Region + "-internal.aliyuncs.com" }
 
 // location returns the region as OSS writes it, such as "oss-cn-hangzhou".
-func (s *server) location() string { return "oss-" + s.Region }
+func (s *server) location() string { return location(s.Region) }

@@ -44,7 +44,13 @@ func (c *call) source() (v object.Version, err error) {
 			return v, &detailError{err: err, fields: [][2]string{{"BucketName", v.Bucket}}}
 		}
 	}
-	return v, c.allowOn(action, &b, v.Key, v.ID)
+	if err := c.allowOn(action, &b, v.Key, v.ID); err != nil {
+		return v, err
+	}
+	if b.Store != "" {
+		return v, elsewhere(&b)
+	}
+	return v, nil
 }
 
 // sourceReady checks that an object can be copied from now.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/ram"
@@ -220,7 +221,7 @@ func TestNothingCanBeAdded(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
-	full := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = w.store, fullStore{w.store} })
+	full := newWorld(t, func(c *ossapi.Config) { c.Buckets, c.Store = bucket.New(w.store, bucket.Options{}), fullStore{w.store} })
 	w.refused(t, full.do(t, "PUT", "/photos/cat", "meow", nil), 507, "InsufficientStorage")
 }
 

@@ -120,6 +120,9 @@ func (c *call) answer() error {
 	if err := c.authorize(); err != nil {
 		return err
 	}
+	if c.bucket.Store != "" && !c.op.AnyStore {
+		return elsewhere(&c.bucket)
+	}
 	return c.op.Handle(c)
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/ram"
@@ -45,7 +46,7 @@ func slowWorld(t *testing.T, test func(t *testing.T, st *store.Store, dial func(
 		check(t, err)
 		check(t, st.CreateBucket(t.Context(), object.ByService("test"), object.Bucket{Name: "photos", Owner: account, Created: time.Now(), Redundancy: "LRS", ACL: 1}, false))
 		listener := &pipes{make(chan net.Conn), make(chan struct{})}
-		srv := &http.Server{Handler: ossapi.New(ossapi.Config{Buckets: st, Store: st, Access: access, Region: region})}
+		srv := &http.Server{Handler: ossapi.New(ossapi.Config{Buckets: bucket.New(st, bucket.Options{}), Store: st, Access: access, Region: region})}
 		served := make(chan error, 1)
 		go func() { served <- srv.Serve(listener) }()
 		test(t, st, func() net.Conn {

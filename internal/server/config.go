@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/kms"
 )
@@ -57,6 +58,10 @@ type Config struct {
 	// MasterKey wraps the encryption keys: kms.MasterSize bytes. Nil means the
 	// file in the data folder, which is made at the first start.
 	MasterKey []byte
+
+	// Stores are the named stores whose buckets have inventories, besides those of
+	// the embedded store. They claim no name twice; see [foreign.Parse].
+	Stores []foreign.Settings
 
 	Production bool   // refuse roles that are not defined, and configurations whose runs would fail
 	AccessFile string // path of a YAML file that declares accounts; empty: none
@@ -193,6 +198,16 @@ func (c Config) Validate() error {
 	for _, name := range c.Buckets {
 		if !stocktake.ValidBucketName(name) {
 			return badSetting("bucket", "%q is not the name of a bucket: 3 to 63 of a-z, 0-9 and '-'", name)
+		}
+	}
+	if err := foreign.CheckClaims(c.Stores); err != nil {
+		return &SettingError{"stores", err}
+	}
+	for i := range c.Stores {
+		for _, name := range c.Buckets {
+			if c.Stores[i].Claims(name) {
+				return badSetting("bucket", "%s is a bucket of the store %s, so it cannot be made here", name, c.Stores[i].Name)
+			}
 		}
 	}
 	for _, host := range c.BaseHosts {

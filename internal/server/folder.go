@@ -56,6 +56,9 @@ func (f Folder) WebhookSecret() string { return f.join(datafolder.WebhookSecretN
 // Seed counts the starts of a server with a seed.
 func (f Folder) Seed() string { return f.join(datafolder.SeedName) }
 
+// Stores says which buckets stores of the settings have claimed so far.
+func (f Folder) Stores() string { return f.join(datafolder.StoresName) }
+
 // Index returns the path of the folder of the embedded store's index.
 func (f Folder) Index() string { return f.join(datafolder.IndexName) }
 

@@ -36,7 +36,7 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 		Spread:    f.Spread,
 		MaxRuns:   f.MaxRuns,
 		Keep:      f.KeepRuns,
-		Encrypts:  ring.encrypts,
+		Encrypts:  encrypts(buckets, ring),
 		Roles:     buckets,
 		Strict:    func() bool { return f.Production || access.HasRoles(f.AccountID) },
 		LateAfter: f.LateAfter,
@@ -54,7 +54,7 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 	run := &local.Runner{Stores: buckets, Seed: f.Seed, Options: engine.Options{
 		Workers: f.ScanWorkers, Share: f.ScanShare, Requests: s.requests.requests, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: s.log,
 	}}
-	service, err := inventory.New(ctx, cat, buckets, run, opts)
+	service, err := inventory.New(ctx, cat, buckets.ForInventories(), run, opts)
 	if err != nil {
 		return nil, err
 	}

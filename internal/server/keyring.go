@@ -73,8 +73,8 @@ func (e *kmsKeyError) Advice() string { return e.advice }
 
 func (e *kmsKeyError) Unwrap() []error { return []error{object.ErrKMSKey, e.err} }
 
-// encrypts says whether reports can be encrypted as a configuration asks, by
-// wrapping a key that is then thrown away.
+// encrypts says whether reports in the embedded store can be encrypted as a
+// configuration asks, by wrapping a key that is then thrown away.
 func (k keyring) encrypts(owner string, e stocktake.Encryption) error {
 	want := object.Encryption{Algorithm: "AES256"}
 	if e.SSEKMS {

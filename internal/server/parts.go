@@ -42,7 +42,10 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	counts := metrics.New()
-	buckets := bucket.New(st, bucket.Options{Region: s.cfg.Region, Access: access, Account: DefaultAccount, Now: s.clock.Now})
+	buckets, err := s.registry(st, access)
+	if err != nil {
+		return err
+	}
 	service, err := s.openInventories(ctx, buckets, access, ring, counts)
 	if err != nil {
 		return err

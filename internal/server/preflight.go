@@ -30,6 +30,9 @@ func (s *Server) checkFiles() error {
 	case err != nil:
 		return &SettingError{"access-file", err}
 	}
+	if err := s.checkStores(); err != nil {
+		return err
+	}
 	if s.cfg.WebhookSecretFile != "" {
 		_, err = s.webhookSecret()
 	}

@@ -25,6 +25,7 @@ import (
 
 	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/clock"
+	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/notify"
 	"github.com/stocktake/stocktake/internal/store"
 )
@@ -45,6 +46,7 @@ type Server struct {
 	handler   http.Handler
 	admin     *http.ServeMux // paths below /-/
 	notices   *notify.Hooks
+	stores    []*foreign.Store // of the settings
 	catalog   *sqlite.Catalog
 	requests  requestCount
 	conns     *connections

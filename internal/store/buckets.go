@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -200,6 +201,13 @@ func (s *Store) Bucket(_ context.Context, name string) (object.Bucket, error) {
 		return object.Bucket{}, err
 	}
 	return *b.state.Load(), nil
+}
+
+// BucketNames returns the names of all buckets, whoever owns them, in no order.
+func (s *Store) BucketNames() []string {
+	s.buckets.mu.RLock()
+	defer s.buckets.mu.RUnlock()
+	return slices.Collect(maps.Keys(s.buckets.byName))
 }
 
 // Buckets implements ossapi.Buckets.

@@ -14,6 +14,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
 
+	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
@@ -37,7 +38,7 @@ func TestTokenAtOSS(t *testing.T) {
 	check(t, err)
 	defer func() { check(t, st.Close()) }()
 
-	objects := ossapi.New(ossapi.Config{Buckets: st, Store: st, Access: access, Region: "cn-hangzhou", Now: clock, Log: log})
+	objects := ossapi.New(ossapi.Config{Buckets: bucket.New(st, bucket.Options{}), Store: st, Access: access, Region: "cn-hangzhou", Now: clock, Log: log})
 	assume := sts.New(access, sts.Options{Now: clock, Log: log})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if sts.Is(r) {

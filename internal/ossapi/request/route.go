@@ -51,6 +51,7 @@ type Operation[H any] struct {
 	Conditions []Condition
 
 	CreatesBucket bool // the bucket need not exist
+	AnyStore      bool // it works on buckets of the stores of the settings, too
 	Handle        H
 }
 

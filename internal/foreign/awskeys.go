@@ -1,0 +1,73 @@
+package foreign
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/stocktake/stocktake/internal/securefile"
+)
+
+// awsKeys returns the keys that AWS's own tools use: of a profile, or of the
+// first of variables, files and the machine that has any. The SDK renews those
+// that expire.
+func awsKeys(c Credentials, log *slog.Logger) (keys, error) {
+	return watch(&securefile.Document[keys]{
+		Also: awsFiles(),
+		Parse: func([]byte) (*keys, error) {
+			cfg, err := awsConfig(c)
+			if err != nil {
+				return nil, fmt.Errorf("credentials: %w", err)
+			}
+			found := keys(func(ctx context.Context) (Key, error) {
+				k, err := cfg.Credentials.Retrieve(ctx)
+				if err != nil {
+					return Key{}, err
+				}
+				return Key{ID: k.AccessKeyID, Secret: k.SecretAccessKey, Token: k.SessionToken, Expires: k.Expires}, nil
+			})
+			return &found, nil
+		},
+	}, c, log)
+}
+
+// awsConfig reads variables and files, and asks no other machine.
+func awsConfig(c Credentials) (aws.Config, error) {
+	var opts []func(*config.LoadOptions) error
+	if c.source == fromProfile {
+		opts = append(opts, config.WithSharedConfigProfile(c.value))
+	}
+	return config.LoadDefaultConfig(context.Background(), opts...)
+}
+
+// awsFiles returns the paths of the files that AWS's tools read.
+func awsFiles() []string {
+	var files []string
+	home, homeErr := os.UserHomeDir()
+	for variable, name := range map[string]string{"AWS_SHARED_CREDENTIALS_FILE": "credentials", "AWS_CONFIG_FILE": "config"} {
+		if path := os.Getenv(variable); path != "" {
+			files = append(files, path)
+		} else if homeErr == nil {
+			files = append(files, filepath.Join(home, ".aws", name))
+		}
+	}
+	return files
+}
+
+// DefaultRegion returns the region that the official tools would use; empty if
+// they have none. OSS's is OSS_REGION.
+func DefaultRegion(kind Kind, c Credentials) string {
+	if kind == OSS {
+		return os.Getenv("OSS_REGION")
+	}
+	cfg, err := awsConfig(c)
+	if err != nil {
+		return ""
+	}
+	return cfg.Region
+}

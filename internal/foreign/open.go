@@ -1,0 +1,53 @@
+package foreign
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/stocktake/stocktake/internal/ossbucket"
+	"github.com/stocktake/stocktake/internal/remote"
+	"github.com/stocktake/stocktake/internal/s3bucket"
+	"github.com/stocktake/stocktake/internal/throttle"
+)
+
+// endpoint returns the URL of the store.
+func (s *Settings) endpoint() string {
+	switch {
+	case s.Endpoint != "":
+		return s.Endpoint
+	case s.Kind == OSS:
+		return "https://oss-" + s.Region + ".aliyuncs.com"
+	}
+	return "https://s3." + cmp.Or(s.Region, "us-east-1") + ".amazonaws.com"
+}
+
+// connect makes the client of one access key. A new kind of store is a case here.
+func (s *Store) connect(k keys, around func(http.RoundTripper) http.RoundTripper) (Client, error) {
+	e := &s.settings
+	o := remote.Options{
+		Endpoint: e.endpoint(), Region: e.Region, Addressing: remote.PathStyle,
+		Credentials: func(ctx context.Context) (remote.Credentials, error) {
+			k, err := k(ctx)
+			return remote.Credentials{AccessKeyID: k.ID, AccessKeySecret: k.Secret, SessionToken: k.Token}, err
+		},
+		Transport: s.transport, Around: around, Log: s.log,
+	}
+	if e.VirtualHosts {
+		o.Addressing = remote.VirtualHosted
+	}
+	switch e.Kind {
+	case S3:
+		return s3bucket.New(o)
+	case OSS:
+		return ossbucket.New(o)
+	}
+	return nil, fmt.Errorf("kind %q: this version has no client of it", e.Kind)
+}
+
+// patient decorates the transport of a client of runs: what fails for a while is
+// repeated, and all clients of the store share its limits.
+func (s *Store) patient(next http.RoundTripper) http.RoundTripper {
+	return &throttle.Retry{Next: s.gate.Share(next), Log: s.log}
+}

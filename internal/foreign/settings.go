@@ -1,0 +1,308 @@
+package foreign
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/url"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/throttle"
+)
+
+// A Kind is the protocol that a store speaks.
+type Kind string
+
+// The kinds of stores.
+const (
+	S3  Kind = "s3"
+	OSS Kind = "oss"
+)
+
+// Settings are one named store of the settings file.
+type Settings struct {
+	Name string // unique among the stores
+	Kind Kind
+
+	// Endpoint is the URL of the service; empty: the public one of Region.
+	Endpoint string
+
+	// Region is what requests are signed for. Empty: us-east-1 for S3; OSS needs
+	// one. As the region of the buckets, empty means that of the server.
+	Region string
+
+	VirtualHosts bool   // the bucket is part of the host name, not of the path
+	CAFile       string // certificates that sign that of the endpoint, PEM; empty: those of the system
+
+	Credentials Credentials
+	Roles       []RoleCredentials // the first that fits a role counts; none: no role may use the store
+
+	Buckets []string          // patterns of the names that the store claims
+	Aliases map[string]string // name in the store by name here
+
+	Limits throttle.Limits
+
+	Account     string // owner of the buckets; empty: that of the server
+	CrossRegion bool   // reports may go to other regions and accounts, and come from there
+
+	Line int // where the entry begins in the file; 0: it has none
+}
+
+// RoleCredentials are those that roles use.
+type RoleCredentials struct {
+	Role        string       // pattern of ARNs
+	Credentials *Credentials // nil: those of the store
+}
+
+// Parse reads the setting "stores": a list of entries. Its errors are *LineError.
+func Parse(n *yaml.Node) ([]Settings, error) {
+	n = resolved(n)
+	if n.Kind != yaml.SequenceNode {
+		return nil, atLine(n, "stores: a list of stores is expected")
+	}
+	var all []Settings
+	for i, entry := range n.Content {
+		s, err := parseEntry(resolved(entry), i)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	if err := CheckClaims(all); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+func parseEntry(n *yaml.Node, i int) (s Settings, err error) {
+	s.Line = n.Line
+	of := fmt.Sprintf("store %d", i+1)
+	if n.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == "name" {
+				of = fmt.Sprintf("store %.100q", n.Content[i+1].Value)
+			}
+		}
+	}
+	var kind, addressing, hours string
+	var concurrency float64
+	err = mapping(n, of, []field{
+		{"name", text(&s.Name)},
+		{"kind", oneOf(&kind, string(S3), string(OSS))},
+		{"endpoint", text(&s.Endpoint)},
+		{"region", text(&s.Region)},
+		{"addressing", oneOf(&addressing, "path", "virtual")},
+		{"ca-file", text(&s.CAFile)},
+		{"credentials", func(n *yaml.Node) error { return s.Credentials.parse(n) }},
+		{"roles", pairs(func(role string, n *yaml.Node) error { return s.addRole(role, n) })},
+		{"buckets", texts(&s.Buckets)},
+		{"aliases", pairs(func(here string, n *yaml.Node) error { return s.addAlias(here, n) })},
+		{"requests-per-second", number(&s.Limits.PerSecond, false, 1e6)},
+		{"concurrency", number(&concurrency, true, 10_000)},
+		{"hours", func(n *yaml.Node) error {
+			if err := text(&hours)(n); err != nil {
+				return err
+			}
+			s.Limits.Hours, err = throttle.ParseHours(hours)
+			return err
+		}},
+		{"account", text(&s.Account)},
+		{"cross-region", truth(&s.CrossRegion)},
+	})
+	if err != nil {
+		return s, err
+	}
+	s.Kind, s.Limits.Concurrency = Kind(kind), int(concurrency)
+	s.VirtualHosts = addressing == "virtual" || addressing == "" && s.hostsByDefault()
+	if err := s.Validate(); err != nil {
+		return s, atLine(n, "%s: %w", of, err)
+	}
+	return s, nil
+}
+
+// hostsByDefault reports whether the bucket is in the host name unless the
+// settings say otherwise: at the public services, and at each OSS that has a name.
+func (s *Settings) hostsByDefault() bool {
+	if s.Endpoint == "" {
+		return true
+	}
+	u, err := url.Parse(s.Endpoint)
+	return s.Kind == OSS && err == nil && u.Hostname() != "localhost" && net.ParseIP(u.Hostname()) == nil
+}
+
+func (s *Settings) addRole(role string, n *yaml.Node) error {
+	r := RoleCredentials{Role: role}
+	if role == "" {
+		return errors.New("the pattern of a role is expected, such as acs:ram::*:role/inventory-*, or *")
+	}
+	if n.Kind != yaml.ScalarNode {
+		r.Credentials = new(Credentials)
+		if err := r.Credentials.parse(n); err != nil {
+			return err
+		}
+	} else if n.Value != "default" {
+		return fmt.Errorf("%.100q: default is expected, or credentials such as {env: LAKE}", n.Value)
+	}
+	s.Roles = append(s.Roles, r)
+	return nil
+}
+
+func (s *Settings) addAlias(here string, n *yaml.Node) error {
+	var there string
+	if err := text(&there)(n); err != nil {
+		return err
+	}
+	if s.Aliases == nil {
+		s.Aliases = map[string]string{}
+	}
+	s.Aliases[here] = there
+	return nil
+}
+
+// Validate checks what can be checked without the machine.
+func (s *Settings) Validate() error {
+	switch {
+	case s.Name == "":
+		return errors.New("name is missing")
+	case len(s.Name) > 63 || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "":
+		return fmt.Errorf("name %.100q: up to 63 of a-z, 0-9, '-' and '_' are expected", s.Name)
+	case s.Kind != S3 && s.Kind != OSS:
+		return errors.New("kind is missing: s3 or oss")
+	case s.Kind == OSS && s.Region == "":
+		return errors.New("region is missing: requests to an OSS are signed for one")
+	case s.Credentials.source == noSource:
+		return errors.New("credentials are missing, such as {env: LAKE}")
+	case len(s.Buckets) == 0 && len(s.Aliases) == 0:
+		return errors.New("buckets is missing: which names of buckets mean this store")
+	case s.Account != "" && !stocktake.ValidAccountID(s.Account):
+		return fmt.Errorf("account %.100q: 1 to 32 digits are expected", s.Account)
+	case math.IsNaN(s.Limits.PerSecond):
+		return errors.New("requests-per-second: a number is expected")
+	case strings.ContainsAny(s.Region, "/?#@: \t") || len(s.Region) > 63:
+		return fmt.Errorf("region %.100q is not a region such as us-east-1", s.Region)
+	}
+	if err := checkEndpoint(s.Endpoint); err != nil {
+		return err
+	}
+	for _, p := range s.Buckets {
+		if p == "" || strings.Trim(p, bucketCharacters+"*?") != "" {
+			return fmt.Errorf("buckets: %.100q is neither the name of a bucket nor a pattern with * and ?", p)
+		}
+	}
+	for here, there := range s.Aliases {
+		if !stocktake.ValidBucketName(here) {
+			return fmt.Errorf("aliases: %.100q is not the name of a bucket: 3 to 63 of a-z, 0-9 and '-'", here)
+		}
+		if !validThere(s.Kind, there) {
+			return fmt.Errorf("aliases: %.100q is not the name of a bucket", there)
+		}
+	}
+	return nil
+}
+
+func checkEndpoint(endpoint string) error {
+	if endpoint == "" {
+		return nil
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return errors.New("endpoint: a URL such as https://s3.lan:9000 is expected, without path, user or query") // it may hold a secret, so it is not repeated
+	}
+	return nil
+}
+
+const bucketCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-._"
+
+// validThere reports whether a bucket of a store may have this name: those of S3
+// may have dots and underscores.
+func validThere(kind Kind, name string) bool {
+	if kind == OSS {
+		return stocktake.ValidBucketName(name)
+	}
+	return ValidS3Name(name)
+}
+
+// ValidS3Name reports whether name may name a bucket of an S3 service: 3 to 63 of
+// a-z, 0-9, '-', '.' and '_', with a letter or digit at both ends and no two dots
+// in a row.
+//
+// Source: Amazon S3 user guide, bucket naming rules; '_' is of older buckets and
+// of other services.
+func ValidS3Name(name string) bool {
+	return len(name) >= 3 && len(name) <= 63 && strings.Trim(name, bucketCharacters) == "" &&
+		!strings.ContainsAny(name[:1]+name[len(name)-1:], "-._") && !strings.Contains(name, "..")
+}
+
+// claims returns the name in the store of a bucket that the store claims. A name
+// that an alias renames means nothing here.
+func (s *Settings) claims(name string) (there string, ok bool) {
+	if there, ok := s.Aliases[name]; ok {
+		return there, true
+	}
+	for _, there := range s.Aliases {
+		if there == name {
+			return "", false
+		}
+	}
+	for _, p := range s.Buckets {
+		if pattern(p).match(name) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// Claims reports whether a name of a bucket means one of the store.
+func (s *Settings) Claims(name string) bool {
+	_, ok := s.claims(name)
+	return ok
+}
+
+// CheckClaims refuses stores with the same name, and a bucket that two of them
+// claim. The error is a *LineError.
+func CheckClaims(all []Settings) error {
+	for i := range all {
+		for j := range i {
+			a, b := &all[j], &all[i]
+			if a.Name == b.Name {
+				return &LineError{b.Line, fmt.Errorf("store %q: line %d has a store of this name already", b.Name, a.Line)}
+			}
+			if name, ok := bothClaim(a, b); ok {
+				return &LineError{b.Line, fmt.Errorf("store %q: store %q (line %d) claims the bucket %s, too: narrow buckets, or rename it there by aliases", b.Name, a.Name, a.Line, name)}
+			}
+		}
+	}
+	return nil
+}
+
+// bothClaim returns a name that both stores claim.
+func bothClaim(a, b *Settings) (name string, ok bool) {
+	for _, pair := range [2][2]*Settings{{a, b}, {b, a}} {
+		for here := range pair[0].Aliases {
+			if _, ok := pair[1].claims(here); ok {
+				return here, true
+			}
+		}
+	}
+	for _, p := range a.Buckets {
+		for _, q := range b.Buckets {
+			name, ok := pattern(p).overlaps(pattern(q))
+			if !ok {
+				continue
+			}
+			if pattern(p).literal() || pattern(q).literal() { // it is the only such name, and may be renamed
+				_, ofA := a.claims(name)
+				_, ofB := b.claims(name)
+				if !ofA || !ofB {
+					continue
+				}
+			}
+			return name, true
+		}
+	}
+	return "", false
+}

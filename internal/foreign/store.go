@@ -1,0 +1,174 @@
+package foreign
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/throttle"
+)
+
+// A Client lists and writes the buckets of a store with one access key. Each kind
+// of store has one; see open.go.
+type Client interface {
+	Source() engine.Source
+	Destination(bucket string) engine.Destination
+}
+
+// A Store is a named store. Its methods are safe for concurrent use.
+type Store struct {
+	settings  Settings
+	transport *http.Transport
+	gate      *throttle.Gate
+	log       *slog.Logger
+	clients   []Client // of the credentials of the store, then of Roles
+	asking    Client   // with the credentials of the store; answers or fails in seconds
+}
+
+// Open makes a store of an entry, and reads its credentials and certificates. It
+// makes no request. The error says what in the entry needs correcting.
+func Open(s Settings, log *slog.Logger) (*Store, error) {
+	if err := s.Validate(); err != nil {
+		return nil, fmt.Errorf("store %q: %w", s.Name, err)
+	}
+	log = cmp.Or(log, slog.Default()).With("store", s.Name)
+	base, err := newTransport(&s)
+	if err != nil {
+		return nil, fmt.Errorf("store %q: %w", s.Name, err)
+	}
+	st := &Store{settings: s, transport: base, gate: throttle.NewGate(base, s.Limits), log: log}
+	all := []Credentials{s.Credentials}
+	for _, r := range s.Roles {
+		if r.Credentials != nil {
+			all = append(all, *r.Credentials)
+		}
+	}
+	for i, c := range all {
+		k, err := c.open(s.Kind, log)
+		if err != nil {
+			return nil, fmt.Errorf("store %q: %w", s.Name, err)
+		}
+		client, err := st.connect(k, st.patient)
+		if err != nil {
+			return nil, fmt.Errorf("store %q: %w", s.Name, err)
+		}
+		st.clients = append(st.clients, client)
+		if i == 0 {
+			if st.asking, err = st.connect(k, nil); err != nil {
+				return nil, fmt.Errorf("store %q: %w", s.Name, err)
+			}
+		}
+	}
+	return st, nil
+}
+
+// newTransport returns what sends the requests to a store. It has as many idle
+// connections as requests may be in flight: a new one costs several round trips.
+func newTransport(s *Settings) (*http.Transport, error) {
+	most := cmp.Or(s.Limits.Concurrency, throttle.DefaultConcurrency)
+	t := &http.Transport{
+		Proxy:       http.ProxyFromEnvironment,
+		DialContext: (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		// A listing of a large bucket may take a store many seconds.
+		ResponseHeaderTimeout: 2 * time.Minute,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		IdleConnTimeout:       90 * time.Second,
+		MaxIdleConns:          most,
+		MaxIdleConnsPerHost:   most,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+	}
+	if s.CAFile == "" {
+		return t, nil
+	}
+	pem, err := os.ReadFile(s.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("ca-file: %w", err)
+	}
+	t.TLSClientConfig.RootCAs = x509.NewCertPool()
+	if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("ca-file: %s holds no certificate, PEM", s.CAFile)
+	}
+	return t, nil
+}
+
+// Claims returns the name in the store of a bucket that the store claims; false
+// if it does not.
+func (s *Store) Claims(name string) (there string, ok bool) { return s.settings.claims(name) }
+
+// URL returns where clients find the store.
+func (s *Store) URL() string { return s.settings.endpoint() }
+
+// Settings returns the entry that the store was opened with.
+func (s *Store) Settings() Settings { return s.settings }
+
+// Stats returns the counts of the requests to the store.
+func (s *Store) Stats() throttle.Stats { return s.gate.Stats() }
+
+// ErrRole means that no entry of roles lets a role use the store.
+var ErrRole = errors.New("the settings of the store do not let this role use it")
+
+// Allows returns nil if a role may use the store, else ErrRole, wrapped.
+func (s *Store) Allows(role string) error {
+	_, err := s.client(role)
+	return err
+}
+
+// Source returns the store as a role lists it. The error is ErrRole if it may not.
+func (s *Store) Source(role string) (engine.Source, error) {
+	c, err := s.client(role)
+	if err != nil {
+		return nil, err
+	}
+	return c.Source(), nil
+}
+
+// Destination returns a bucket, by its name there, as a role writes it. The error
+// is ErrRole if it may not.
+func (s *Store) Destination(role, bucket string) (engine.Destination, error) {
+	c, err := s.client(role)
+	if err != nil {
+		return nil, err
+	}
+	return c.Destination(bucket), nil
+}
+
+// client returns the client with the credentials that a role uses.
+func (s *Store) client(role string) (Client, error) {
+	own := 1
+	for _, r := range s.settings.Roles {
+		at := 0
+		if r.Credentials != nil {
+			at = own
+			own++
+		}
+		if pattern(r.Role).match(role) {
+			return s.clients[at], nil
+		}
+	}
+	return nil, fmt.Errorf("store %s, role %s: %w", s.settings.Name, role, ErrRole)
+}
+
+// Default returns the client with the credentials of the store, for whoever has
+// the settings file.
+func (s *Store) Default() Client { return s.clients[0] }
+
+// Ask asks the store for a bucket, by its name there, whatever the hours and
+// limits. It returns nil if there is such a bucket, stocktake.ErrNoSuchBucket if
+// there is none, else why the store cannot be asked.
+func (s *Store) Ask(ctx context.Context, there string) error {
+	snapshot, err := s.asking.Source().Snapshot(ctx, there)
+	if err != nil {
+		return err
+	}
+	return snapshot.Close()
+}

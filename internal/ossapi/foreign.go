@@ -1,0 +1,48 @@
+package ossapi
+
+import (
+	"fmt"
+	"net/url"
+
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
+	"github.com/stocktake/stocktake/internal/ossxml"
+)
+
+// elsewhere refuses an operation on a bucket of a store of the settings, and says
+// where it is offered.
+func elsewhere(b *object.Bucket) error {
+	return &detailError{err: request.ErrNotImplemented, text: fmt.Sprintf(
+		"The bucket %s is in the store %s, of which this server offers inventories only. For everything else use the endpoint %s.", b.Name, b.Store, b.Endpoint)}
+}
+
+// getForeignInfo answers GetBucketInfo of a bucket of a store of the settings,
+// with what is known of it: owner and region, as the settings say, and where it
+// is.
+func (c *call) getForeignInfo() error {
+	if err := c.Buckets.Reach(c.ctx, c.at.Bucket); err != nil {
+		return err
+	}
+	b := &c.bucket
+	host := b.Endpoint
+	if u, err := url.Parse(b.Endpoint); err == nil {
+		host = u.Host
+	}
+	return c.xml(func(x *ossxml.Writer) {
+		x.Start("BucketInfo")
+		x.Start("Bucket")
+		x.Text("Name", b.Name)
+		x.Text("Location", location(b.Region))
+		x.Text("ExtranetEndpoint", host)
+		x.Text("IntranetEndpoint", host)
+		x.Owner(b.Owner)
+		x.Start("AccessControlList")
+		x.Text("Grant", b.ACL.String())
+		x.End("AccessControlList")
+		x.End("Bucket")
+		x.End("BucketInfo")
+	})
+}
+
+// location returns a region as OSS writes it, such as "oss-cn-hangzhou".
+func location(region string) string { return "oss-" + region }

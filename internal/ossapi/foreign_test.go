@@ -1,0 +1,96 @@
+package ossapi_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/bucket"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/ossapi"
+)
+
+// away is a store of the settings that claims what starts with "lake-", has
+// lake-photos, and does not answer when asked for lake-slow.
+type away struct{}
+
+func (away) Claims(name string) (string, bool)    { return name, strings.HasPrefix(name, "lake-") }
+func (away) Allows(string) error                  { return nil }
+func (away) Source(string) (engine.Source, error) { return nil, errors.ErrUnsupported }
+
+func (away) Destination(string, string) (engine.Destination, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func (away) Ask(_ context.Context, name string) error {
+	switch name {
+	case "lake-photos":
+		return nil
+	case "lake-slow":
+		return context.DeadlineExceeded
+	}
+	return stocktake.ErrNoSuchBucket
+}
+
+// Of the buckets of other stores the inventory API and three operations work; all
+// others name the endpoint where they do, to those who may use them.
+func TestBucketsOfOtherStores(t *testing.T) {
+	base := newWorld(t)
+	base.must(t, base.do(t, "PUT", "/photos", "", nil), 200)
+	base.must(t, base.do(t, "PUT", "/photos/cat", "meow", nil), 200)
+	w := newWorld(t, func(c *ossapi.Config) {
+		c.Store = base.store
+		c.Buckets = bucket.New(base.store, bucket.Options{Region: region, Stores: []bucket.Store{
+			{Name: "lake", Endpoint: "https://s3.lan:9000", Account: account, Region: "eu-1", Service: away{}},
+		}})
+	})
+	w.must(t, w.do(t, "HEAD", "/lake-photos", "", nil), 200)
+	m := w.do(t, "GET", "/lake-photos?bucketInfo", "", nil)
+	w.must(t, m, 200)
+	for _, want := range []string{"<Name>lake-photos</Name>", "<Location>oss-eu-1</Location>", "<ExtranetEndpoint>s3.lan:9000</ExtranetEndpoint>", "<ID>" + account + "</ID>"} {
+		if !strings.Contains(m.body, want) {
+			t.Errorf("GetBucketInfo lacks %s: %s", want, m.body)
+		}
+	}
+	if m := w.do(t, "GET", "/lake-photos?location", "", nil); m.status != 200 || !strings.Contains(m.body, "oss-eu-1") {
+		t.Errorf("%d %s", m.status, m.body)
+	}
+	for _, query := range []string{"?bucketInfo", "?location"} {
+		w.refused(t, w.do(t, "GET", "/lake-none"+query, "", nil), 404, "NoSuchBucket")
+	}
+	if m := w.do(t, "HEAD", "/lake-none", "", nil); m.status != 404 {
+		t.Errorf("%d", m.status)
+	}
+	for _, r := range [][2]string{
+		{"GET", "/lake-photos"},
+		{"GET", "/lake-photos?list-type=2"},
+		{"DELETE", "/lake-photos"},
+		{"GET", "/lake-photos?acl"},
+		{"PUT", "/lake-photos?versioning"},
+		{"GET", "/lake-photos?stat"},
+		{"POST", "/lake-photos?delete"},
+		{"PUT", "/lake-photos/cat"},
+		{"GET", "/lake-photos/cat"},
+		{"POST", "/lake-photos/cat?uploads"},
+	} {
+		m := w.do(t, r[0], r[1], "", nil)
+		w.refused(t, m, 501, "NotImplemented")
+		if !strings.Contains(m.body, "the store lake") || !strings.Contains(m.body, "use the endpoint https://s3.lan:9000") {
+			t.Errorf("%s: %s", r, m.body)
+		}
+		if m := w.anonymous(t, r[0], r[1], ""); m.status != 403 && r[1] != "/lake-photos?delete" {
+			t.Errorf("%s of a stranger: %d %s", r, m.status, m.body)
+		}
+	}
+	w.refused(t, w.do(t, "PUT", "/photos/copy", "", map[string]string{"X-Oss-Copy-Source": "/lake-photos/cat"}), 501, "NotImplemented")
+	for _, name := range []string{"/lake-photos", "/lake-none"} { // claimed is claimed
+		w.refused(t, w.do(t, "PUT", name, "", nil), 409, "BucketAlreadyExists")
+	}
+	w.refused(t, w.do(t, "GET", "/lake-slow?bucketInfo", "", nil), 503, "ServiceUnavailable")
+	w.refused(t, w.do(t, "GET", "/lake-none?location", "", nil), 503, "ServiceUnavailable") // nobody waits for that store again
+	if got := base.store.BucketNames(); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,157 @@
+package server
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/bucket"
+	"github.com/stocktake/stocktake/internal/foreign"
+	"github.com/stocktake/stocktake/internal/securefile"
+	"github.com/stocktake/stocktake/internal/store"
+)
+
+// checkStores opens the stores of the settings, which reads their credentials and
+// certificates and asks no other machine. Credentials are read again when their
+// files change, certificates at the next start.
+func (s *Server) checkStores() error {
+	s.stores = nil
+	for _, entry := range s.cfg.Stores {
+		st, err := foreign.Open(entry, s.log)
+		if err != nil {
+			if entry.Line > 0 {
+				err = &foreign.LineError{Line: entry.Line, Err: err}
+			}
+			return &SettingError{"stores", err}
+		}
+		s.stores = append(s.stores, st)
+	}
+	return nil
+}
+
+// registry makes the registry of the buckets in all stores. It refuses a bucket
+// that exists in the embedded store and that another store claims.
+func (s *Server) registry(st *store.Store, access bucket.Access) (*bucket.Registry, error) {
+	opts := bucket.Options{Region: s.cfg.Region, Access: access, Account: DefaultAccount, Now: s.clock.Now}
+	for _, named := range s.stores {
+		entry := named.Settings()
+		opts.Stores = append(opts.Stores, bucket.Store{
+			Name: entry.Name, Endpoint: named.URL(), Account: cmp.Or(entry.Account, s.cfg.AccountID), Region: cmp.Or(entry.Region, s.cfg.Region),
+			CrossRegion: entry.CrossRegion, Service: named,
+		})
+	}
+	var err error
+	if opts.Former, err = s.formerClaims(); err != nil {
+		return nil, err
+	}
+	buckets := bucket.New(st, opts)
+	if err := buckets.CheckEmbedded(st.BucketNames()); err != nil {
+		return nil, &SettingError{"stores", err}
+	}
+	return buckets, s.keepClaims()
+}
+
+// A claim is which buckets a store of the settings has claimed, as stores.json
+// has it.
+type claim struct {
+	Name    string            `json:"name"`
+	Buckets []string          `json:"buckets,omitempty"`
+	Aliases map[string]string `json:"aliases,omitempty"`
+}
+
+type claimsFile struct {
+	Stores []claim `json:"stores"`
+}
+
+// maxClaims bounds stores.json, in bytes.
+const maxClaims = 1 << 20
+
+func (s *Server) readClaims() (f claimsFile, err error) {
+	b, err := securefile.Read(s.folder.Stores(), maxClaims)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &f)
+	}
+	if err != nil {
+		return f, fmt.Errorf("read %s: %w", s.folder.Stores(), err)
+	}
+	return f, nil
+}
+
+// formerClaims returns which store of earlier settings claimed a bucket. The
+// configurations of such buckets are kept when a store is left out of the settings,
+// by mistake or for a while.
+func (s *Server) formerClaims() (func(name string) (string, bool), error) {
+	f, err := s.readClaims()
+	if err != nil || len(f.Stores) == 0 {
+		return nil, err
+	}
+	return func(name string) (string, bool) {
+		for _, c := range f.Stores {
+			entry := foreign.Settings{Buckets: c.Buckets, Aliases: c.Aliases}
+			if entry.Claims(name) {
+				return c.Name, true
+			}
+		}
+		return "", false
+	}, nil
+}
+
+// keepClaims adds the claims of the settings to those that are kept.
+func (s *Server) keepClaims() error {
+	if len(s.cfg.Stores) == 0 {
+		return nil
+	}
+	f, err := s.readClaims()
+	if err != nil {
+		return err
+	}
+	changed := false
+	for _, entry := range s.cfg.Stores {
+		i := slices.IndexFunc(f.Stores, func(c claim) bool { return c.Name == entry.Name })
+		if i < 0 {
+			i = len(f.Stores)
+			f.Stores = append(f.Stores, claim{Name: entry.Name})
+		}
+		c := &f.Stores[i]
+		for _, p := range entry.Buckets {
+			if !slices.Contains(c.Buckets, p) {
+				c.Buckets, changed = append(c.Buckets, p), true
+			}
+		}
+		for here, there := range entry.Aliases {
+			if _, ok := c.Aliases[here]; ok {
+				continue
+			}
+			if c.Aliases == nil {
+				c.Aliases = map[string]string{}
+			}
+			c.Aliases[here], changed = there, true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	b, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return err
+	}
+	return securefile.Replace(s.folder.Stores(), append(b, '\n'))
+}
+
+// encrypts says whether reports can be encrypted as a destination asks. Of a
+// bucket of a named store that store decides, when a run writes to it.
+func encrypts(buckets *bucket.Registry, ring keyring) func(*stocktake.Destination) error {
+	return func(dst *stocktake.Destination) error {
+		if buckets.StoreOf(dst.Bucket) != "" {
+			return nil
+		}
+		return ring.encrypts(dst.AccountID, dst.Encryption)
+	}
+}
