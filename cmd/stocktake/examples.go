@@ -111,6 +111,11 @@ stocktake role create inventory-writer --attach write-reports`,
 
 	"store audit": `stocktake store audit`,
 
+	"store check": `
+stocktake store check lake --config stocktake.yaml
+stocktake store check lake -c stocktake.yaml -b lake-photos --prefix check/ --json`,
+	"store list": `stocktake store list --config stocktake.yaml`,
+
 	"store backup": `stocktake store backup nightly`,
 
 	"store repair": `stocktake store repair`,

@@ -39,7 +39,7 @@ type cli struct {
 	User      userCmd      `cmd:"" help:"Manage the users of the account."`
 	Role      roleCmd      `cmd:"" help:"Manage the roles that inventories use and users assume."`
 	Policy    policyCmd    `cmd:"" help:"Manage the policies of users and roles."`
-	Store     storeCmd     `cmd:"" help:"Check a data folder."`
+	Store     storeCmd     `cmd:"" help:"Check a data folder, and the stores of the settings."`
 	KMS       kmsCmd       `cmd:"" name:"kms" help:"Manage the keys that encrypt objects and reports."`
 	Notice    noticeCmd    `cmd:"" help:"Manage notices that could not be delivered to webhooks."`
 	Clock     clockCmd     `cmd:"" help:"Read and move the time of a test server."`

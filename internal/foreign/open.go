@@ -12,8 +12,11 @@ import (
 	"github.com/stocktake/stocktake/internal/throttle"
 )
 
-// endpoint returns the URL of the store.
-func (s *Settings) endpoint() string {
+// PartSize is the size in bytes above which a file is uploaded in parts.
+const PartSize = remote.DefaultPartSize
+
+// URL returns where clients find the store.
+func (s *Settings) URL() string {
 	switch {
 	case s.Endpoint != "":
 		return s.Endpoint
@@ -27,7 +30,7 @@ func (s *Settings) endpoint() string {
 func (s *Store) connect(k keys, around func(http.RoundTripper) http.RoundTripper) (Client, error) {
 	e := &s.settings
 	o := remote.Options{
-		Endpoint: e.endpoint(), Region: e.Region, Addressing: remote.PathStyle,
+		Endpoint: e.URL(), Region: e.Region, Addressing: remote.PathStyle,
 		Credentials: func(ctx context.Context) (remote.Credentials, error) {
 			k, err := k(ctx)
 			return remote.Credentials{AccessKeyID: k.ID, AccessKeySecret: k.Secret, SessionToken: k.Token}, err

@@ -3,9 +3,11 @@ package foreign
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -237,9 +239,9 @@ func ValidS3Name(name string) bool {
 		!strings.ContainsAny(name[:1]+name[len(name)-1:], "-._") && !strings.Contains(name, "..")
 }
 
-// claims returns the name in the store of a bucket that the store claims. A name
+// Locate returns the name in the store of a bucket that the store claims. A name
 // that an alias renames means nothing here.
-func (s *Settings) claims(name string) (there string, ok bool) {
+func (s *Settings) Locate(name string) (there string, ok bool) {
 	if there, ok := s.Aliases[name]; ok {
 		return there, true
 	}
@@ -256,9 +258,23 @@ func (s *Settings) claims(name string) (there string, ok bool) {
 	return "", false
 }
 
+// FirstBucket returns the name in the store of a bucket that the settings name in
+// full; false if they have patterns only.
+func (s *Settings) FirstBucket() (there string, ok bool) {
+	for _, p := range s.Buckets {
+		if pattern(p).literal() && s.Claims(p) {
+			return p, true
+		}
+	}
+	for _, here := range slices.Sorted(maps.Keys(s.Aliases)) {
+		return s.Aliases[here], true
+	}
+	return "", false
+}
+
 // Claims reports whether a name of a bucket means one of the store.
 func (s *Settings) Claims(name string) bool {
-	_, ok := s.claims(name)
+	_, ok := s.Locate(name)
 	return ok
 }
 
@@ -283,7 +299,7 @@ func CheckClaims(all []Settings) error {
 func bothClaim(a, b *Settings) (name string, ok bool) {
 	for _, pair := range [2][2]*Settings{{a, b}, {b, a}} {
 		for here := range pair[0].Aliases {
-			if _, ok := pair[1].claims(here); ok {
+			if _, ok := pair[1].Locate(here); ok {
 				return here, true
 			}
 		}
@@ -295,8 +311,8 @@ func bothClaim(a, b *Settings) (name string, ok bool) {
 				continue
 			}
 			if pattern(p).literal() || pattern(q).literal() { // it is the only such name, and may be renamed
-				_, ofA := a.claims(name)
-				_, ofB := b.claims(name)
+				_, ofA := a.Locate(name)
+				_, ofB := b.Locate(name)
 				if !ofA || !ofB {
 					continue
 				}

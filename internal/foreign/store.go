@@ -31,7 +31,7 @@ type Store struct {
 	gate      *throttle.Gate
 	log       *slog.Logger
 	clients   []Client // of the credentials of the store, then of Roles
-	asking    Client   // with the credentials of the store; answers or fails in seconds
+	direct    Client   // with the credentials of the store; answers or fails in seconds
 }
 
 // Open makes a store of an entry, and reads its credentials and certificates. It
@@ -63,7 +63,7 @@ func Open(s Settings, log *slog.Logger) (*Store, error) {
 		}
 		st.clients = append(st.clients, client)
 		if i == 0 {
-			if st.asking, err = st.connect(k, nil); err != nil {
+			if st.direct, err = st.connect(k, nil); err != nil {
 				return nil, fmt.Errorf("store %q: %w", s.Name, err)
 			}
 		}
@@ -103,10 +103,10 @@ func newTransport(s *Settings) (*http.Transport, error) {
 
 // Claims returns the name in the store of a bucket that the store claims; false
 // if it does not.
-func (s *Store) Claims(name string) (there string, ok bool) { return s.settings.claims(name) }
+func (s *Store) Claims(name string) (there string, ok bool) { return s.settings.Locate(name) }
 
 // URL returns where clients find the store.
-func (s *Store) URL() string { return s.settings.endpoint() }
+func (s *Store) URL() string { return s.settings.URL() }
 
 // Settings returns the entry that the store was opened with.
 func (s *Store) Settings() Settings { return s.settings }
@@ -162,11 +162,15 @@ func (s *Store) client(role string) (Client, error) {
 // the settings file.
 func (s *Store) Default() Client { return s.clients[0] }
 
+// Direct returns a client with the credentials of the store that knows neither
+// limits nor hours and repeats nothing, for a person who looks at what happens.
+func (s *Store) Direct() Client { return s.direct }
+
 // Ask asks the store for a bucket, by its name there, whatever the hours and
 // limits. It returns nil if there is such a bucket, stocktake.ErrNoSuchBucket if
 // there is none, else why the store cannot be asked.
 func (s *Store) Ask(ctx context.Context, there string) error {
-	snapshot, err := s.asking.Source().Snapshot(ctx, there)
+	snapshot, err := s.direct.Source().Snapshot(ctx, there)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/foreign"
+)
+
+type storeCheck struct {
+	storesFlags
+	jsonFlag
+	Name     string `arg:"" help:"Name of the store in the settings file."`
+	Bucket   string `help:"Bucket to try, by its name here. Default: the first that the settings name in full." short:"b" placeholder:"NAME"`
+	Prefix   string `help:"Write files under this prefix only."`
+	ReadOnly bool   `help:"List only; write nothing."`
+}
+
+// Help is shown by --help below the flags.
+func (storeCheck) Help() string {
+	return `Tries what runs do, with the store's own credentials: lists some pages, writes small files
+and one of 17 MB in parts, reads them and deletes them with all their versions. Then it says
+what the store can do besides. Limits and hours of the store do not apply. Exit code 1 if
+something that runs need does not work.`
+}
+
+// checkResult is the result for programs.
+type checkResult struct {
+	Store    string       `json:"store"`
+	Kind     foreign.Kind `json:"kind"`
+	Endpoint string       `json:"endpoint"`
+	*foreign.Trial
+}
+
+// Run tries the store.
+func (c *storeCheck) Run(ctx context.Context, con console) error {
+	stores, err := readStores(c.Config)
+	if err != nil {
+		return err
+	}
+	settings, err := findStore(stores, c.Name)
+	if err != nil {
+		return err
+	}
+	bucket, err := c.bucketOf(settings)
+	if err != nil {
+		return err
+	}
+	st, err := foreign.Open(*settings, newLogger(con.err, slog.LevelWarn, "text"))
+	if err != nil {
+		return usageError{err}
+	}
+	line := newStatusLine(con.err)
+	line.show("trying " + st.URL())
+	trial, err := foreign.Try(ctx, st.Direct(), bucket, foreign.TrialOptions{Prefix: c.Prefix, ReadOnly: c.ReadOnly, PartsAbove: foreign.PartSize})
+	line.clear()
+	if err != nil {
+		return err
+	}
+	res := checkResult{settings.Name, settings.Kind, st.URL(), trial}
+	if c.JSON {
+		err = printJSON(con.out, res)
+	} else {
+		err = res.print(con.out)
+	}
+	if err == nil && !trial.OK {
+		err = fmt.Errorf("the store %s does not do what runs need", c.Name)
+	}
+	return err
+}
+
+func findStore(stores []foreign.Settings, name string) (*foreign.Settings, error) {
+	for i := range stores {
+		if stores[i].Name == name {
+			return &stores[i], nil
+		}
+	}
+	return nil, usagef("the settings file has no store %q (stocktake store list)", name)
+}
+
+// bucketOf returns the bucket to try, by its name in the store.
+func (c *storeCheck) bucketOf(s *foreign.Settings) (string, error) {
+	if c.Bucket == "" {
+		if there, ok := s.FirstBucket(); ok {
+			return there, nil
+		}
+		return "", usagef("--bucket: the settings of %s have patterns only; name a bucket to try", s.Name)
+	}
+	there, ok := s.Locate(c.Bucket)
+	if !ok {
+		return "", usagef("--bucket: the settings of %s do not claim %s", s.Name, c.Bucket)
+	}
+	return there, nil
+}
+
+// print prints the trial for people.
+func (r *checkResult) print(w io.Writer) error {
+	sayf(w, "store %s (%s) at %s, bucket %s\n", r.Store, r.Kind, r.Endpoint, r.Bucket)
+	for _, s := range r.Steps {
+		verdict := "ok"
+		if s.Error != "" {
+			verdict = "FAILED  " + printable(s.Error)
+		} else if s.Note != "" {
+			verdict += "  " + s.Note
+		}
+		sayf(w, "  %-15s %8s  %s\n", s.Name, s.Took.Round(time.Millisecond), verdict)
+	}
+	page := "unknown: the bucket is empty"
+	switch {
+	case r.PageFull:
+		page = fmt.Sprint(r.PageSize, " rows")
+	case r.PageSize > 0:
+		page = fmt.Sprintf("at least %d rows: the bucket has no more", r.PageSize)
+	}
+	for _, a := range []struct{ name, value, without string }{
+		{"versions", string(r.Versions), ""},
+		{"conditional writes", string(r.ConditionalWrites), "the catalog alone keeps two processes from one report"},
+		{"checksums", string(r.Checksums), "damage on the way is found by report verify only"},
+		{"encryption", string(r.Encryption), "configurations must not ask for SSE-OSS"},
+		{"page of a listing", page, ""},
+	} {
+		if a.value == string(foreign.Cannot) && a.without != "" {
+			a.value += ": " + a.without
+		}
+		sayf(w, "  %-24s  %s\n", a.name, a.value)
+	}
+	if !r.OK {
+		return nil // the error says so
+	}
+	_, err := sayln(w, "runs can use it")
+	return err
+}
