@@ -3,7 +3,6 @@ package stocktake
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 )
 
 // MaxObjectSize is the largest size a filter may name, in bytes: 50 TiB, which
@@ -70,39 +69,6 @@ func (m *Matcher) Match(r *Record) bool {
 	return !r.IsDeleteMarker &&
 		r.Size >= m.lower && (m.upper == 0 || r.Size <= m.upper) &&
 		(m.classes == 0 || m.classes&(1<<r.StorageClass) != 0)
-}
-
-// allClasses is how a filter says that every storage class is kept.
-const allClasses = "All"
-
-// StorageClasses returns the text of element StorageClass: the names joined by
-// commas, "All" if the request said so, or "".
-func (f *Filter) StorageClasses() string {
-	if f.AllClasses {
-		return allClasses
-	}
-	names := make([]string, len(f.StorageClass))
-	for i, c := range f.StorageClass {
-		names[i] = c.String()
-	}
-	return strings.Join(names, ",")
-}
-
-// SetStorageClasses sets the classes to those of a text of element StorageClass.
-// It reports whether the text is legal; if not, f is unchanged.
-func (f *Filter) SetStorageClasses(text string) bool {
-	var classes []StorageClass
-	if text != "" && text != allClasses {
-		for name := range strings.SplitSeq(text, ",") {
-			class, ok := ParseStorageClass(name)
-			if !ok {
-				return false
-			}
-			classes = append(classes, class)
-		}
-	}
-	f.StorageClass, f.AllClasses = classes, text == allClasses
-	return true
 }
 
 // filterJSON is a [Filter] as JSON: "All" is one of the storage classes, and a

@@ -2,32 +2,10 @@ package inventory
 
 import (
 	"context"
-	"hash/fnv"
 	"time"
 
 	"github.com/stocktake/stocktake"
 )
-
-// plan sets when e falls due after after.
-func (s *Service) plan(e *Entry, after time.Time) {
-	e.Due, e.Wake = time.Time{}, time.Time{}
-	if e.Suspended || !e.Configuration.IsEnabled {
-		return
-	}
-	e.Due = Next(e.Configuration.Schedule, e.Created, after, s.opts.DayStart)
-	e.Wake = s.wakeOf(e, e.Due)
-}
-
-// wakeOf returns when the run of e that is due at due is made.
-func (s *Service) wakeOf(e *Entry, due time.Time) time.Time {
-	if due.IsZero() || s.opts.Spread == 0 {
-		return due
-	}
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(e.Bucket + "\x00" + e.Configuration.ID)) // never fails
-	// In whole milliseconds, so that it is kept as it is.
-	return due.Add(time.Duration(h.Sum64()%uint64(s.opts.Spread)) / time.Millisecond * time.Millisecond)
-}
 
 // batch is how many configurations are moved on in one step of the catalog.
 const batch = 256
@@ -122,15 +100,4 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 		s.enqueue(r)
 	}
 	return nil
-}
-
-// newRun makes a run of e that waits to be started.
-func (s *Service) newRun(e *Entry, trigger stocktake.Trigger, due time.Time) stocktake.Run {
-	r := stocktake.Run{
-		Bucket: e.Bucket, Configuration: e.Configuration.ID, Kind: stocktake.FullRun,
-		Trigger: trigger, State: stocktake.Queued, Attempt: 1,
-		Due: due, Queued: s.now(), Destination: e.Configuration.Destination.Bucket,
-	}
-	r.ID = s.opts.NewID(r)
-	return r
 }

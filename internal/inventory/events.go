@@ -156,19 +156,6 @@ func (s *Service) readNextLate(ctx context.Context) (time.Time, error) {
 	})
 }
 
-// willBeLate makes Serve check a queued run at the time from which it is late.
-func (s *Service) willBeLate(r *stocktake.Run) {
-	if s.opts.LateAfter < 0 || r.Late {
-		return
-	}
-	at := r.Due.Add(s.opts.LateAfter)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.nextLate.IsZero() || at.Before(s.nextLate) {
-		s.nextLate = at
-	}
-}
-
 // markLive marks a run under way as late.
 func (s *Service) markLive(id string) {
 	s.mu.Lock()

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"hash/fnv"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -54,6 +55,27 @@ func Next(s stocktake.Schedule, created, after time.Time, day DayStart) time.Tim
 		return day.monthly(after, s.DayOfMonth)
 	}
 	return time.Time{}
+}
+
+// plan sets when e falls due after after.
+func (s *Service) plan(e *Entry, after time.Time) {
+	e.Due, e.Wake = time.Time{}, time.Time{}
+	if e.Suspended || !e.Configuration.IsEnabled {
+		return
+	}
+	e.Due = Next(e.Configuration.Schedule, e.Created, after, s.opts.DayStart)
+	e.Wake = s.wakeOf(e, e.Due)
+}
+
+// wakeOf returns when the run of e that is due at due is made.
+func (s *Service) wakeOf(e *Entry, due time.Time) time.Time {
+	if due.IsZero() || s.opts.Spread == 0 {
+		return due
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(e.Bucket + "\x00" + e.Configuration.ID)) // never fails
+	// In whole milliseconds, so that it is kept as it is.
+	return due.Add(time.Duration(h.Sum64()%uint64(s.opts.Spread)) / time.Millisecond * time.Millisecond)
 }
 
 // past returns created or, if that is after after, the same time of a day so many

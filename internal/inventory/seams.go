@@ -96,8 +96,8 @@ type Outcome struct {
 // An Observer is called when runs change, for metrics. Its methods are called
 // from several goroutines, and delay runs for as long as they take.
 type Observer interface {
-	// RunChanged is called after a run has come into a state and the catalog has
-	// it, with Skipped and Queued when it is made.
+	// RunChanged is called after a run has come into another state than Queued and
+	// the catalog has it; with Skipped when it is made.
 	RunChanged(r stocktake.Run)
 }
 

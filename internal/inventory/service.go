@@ -196,6 +196,17 @@ func (s *Service) lane(bucket, destination string) string {
 	return from + "\x00" + to
 }
 
+// newRun makes a run of e that waits to be started.
+func (s *Service) newRun(e *Entry, trigger stocktake.Trigger, due time.Time) stocktake.Run {
+	r := stocktake.Run{
+		Bucket: e.Bucket, Configuration: e.Configuration.ID, Kind: stocktake.FullRun,
+		Trigger: trigger, State: stocktake.Queued, Attempt: 1,
+		Due: due, Queued: s.now(), Destination: e.Configuration.Destination.Bucket,
+	}
+	r.ID = s.opts.NewID(r)
+	return r
+}
+
 // enqueue queues a run that the catalog has as queued.
 func (s *Service) enqueue(r stocktake.Run) {
 	lane := s.lane(r.Bucket, r.Destination)
@@ -207,6 +218,18 @@ func (s *Service) enqueue(r stocktake.Run) {
 	})
 	s.mu.Unlock()
 	s.willBeLate(&r)
-	s.opts.Observer.RunChanged(r)
 	s.wake()
+}
+
+// willBeLate makes Serve check a queued run at the time from which it is late.
+func (s *Service) willBeLate(r *stocktake.Run) {
+	if s.opts.LateAfter < 0 || r.Late {
+		return
+	}
+	at := r.Due.Add(s.opts.LateAfter)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.nextLate.IsZero() || at.Before(s.nextLate) {
+		s.nextLate = at
+	}
 }

@@ -32,11 +32,3 @@ var ErrNoOrigin = errors.New("the change does not say who makes it")
 // ByService returns the origin of changes that a part of the service makes on
 // its own, such as "lifecycle".
 func ByService(name string) Origin { return Origin{Principal: ServicePrefix + name} }
-
-// Check returns ErrNoOrigin for an Origin without a principal.
-func (o Origin) Check() error {
-	if o.Principal == "" {
-		return ErrNoOrigin
-	}
-	return nil
-}

@@ -103,6 +103,21 @@ func (d *Directory) current() *state { return d.doc.Current() }
 // before stays in force.
 func (d *Directory) Reload() error { return d.doc.Load() }
 
+// ChecksRoles reports whether the service holds configurations to the rights of
+// their roles: in production mode, or once a role is defined in the account of
+// the root key.
+func (d *Directory) ChecksRoles() bool {
+	if d.opts.Production {
+		return true
+	}
+	for r := range d.current().roles {
+		if r.account == d.root.Account {
+			return true
+		}
+	}
+	return false
+}
+
 // parse makes the state of the bytes of the kept file.
 func (d *Directory) parse(data []byte) (*state, error) {
 	f, err := d.kept(data)

@@ -1,6 +1,7 @@
 package ram
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/stocktake/stocktake"
@@ -50,6 +51,35 @@ func (i Identity) String() string {
 	}
 	return i.ARN
 }
+
+// Key finds the secret of an access key and whose it is. token is the security
+// token of a temporary key, else empty: a permanent key with a token does not exist.
+// Errors: ErrNoSuchAccessKey,
+// ErrKeyDisabled, ErrTokenRequired, ErrTokenInvalid, ErrTokenExpired.
+func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity, err error) {
+	s := d.current()
+	if isTemporary(accessKeyID) {
+		return d.temporaryKey(s, accessKeyID, token)
+	}
+	k := s.keys[accessKeyID]
+	switch {
+	case k == nil:
+		return "", Identity{}, ErrNoSuchAccessKey
+	case k.Disabled:
+		return "", Identity{}, ErrKeyDisabled
+	case token != "":
+		return "", Identity{}, fmt.Errorf("the access key has no token: %w", ErrNoSuchAccessKey) // as OSS says
+	case k.User == "":
+		return k.Secret, accountIdentity(k.Account), nil
+	}
+	u := s.users[ref{k.Account, k.User}]
+	if u == nil { // its user is declared elsewhere under another name by now
+		return "", Identity{}, ErrNoSuchAccessKey
+	}
+	return k.Secret, userIdentity(k.Account, u), nil
+}
+
+func isTemporary(accessKeyID string) bool { return strings.HasPrefix(accessKeyID, temporaryPrefix) }
 
 func accountARN(account string) string    { return "acs:ram::" + account + ":root" }
 func userARN(account, name string) string { return "acs:ram::" + account + ":user/" + name }

@@ -4,35 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 )
-
-// Key finds the secret of an access key and whose it is. token is the security
-// token of a temporary key, else empty: a permanent key with a token does not exist.
-// Errors: ErrNoSuchAccessKey,
-// ErrKeyDisabled, ErrTokenRequired, ErrTokenInvalid, ErrTokenExpired.
-func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity, err error) {
-	s := d.current()
-	if isTemporary(accessKeyID) {
-		return d.temporaryKey(s, accessKeyID, token)
-	}
-	k := s.keys[accessKeyID]
-	switch {
-	case k == nil:
-		return "", Identity{}, ErrNoSuchAccessKey
-	case k.Disabled:
-		return "", Identity{}, ErrKeyDisabled
-	case token != "":
-		return "", Identity{}, fmt.Errorf("the access key has no token: %w", ErrNoSuchAccessKey) // as OSS says
-	case k.User == "":
-		return k.Secret, accountIdentity(k.Account), nil
-	}
-	u := s.users[ref{k.Account, k.User}]
-	if u == nil { // its user is declared elsewhere under another name by now
-		return "", Identity{}, ErrNoSuchAccessKey
-	}
-	return k.Secret, userIdentity(k.Account, u), nil
-}
 
 // Accounts returns the ids of all accounts, sorted.
 func (d *Directory) Accounts() []string {
@@ -187,5 +159,3 @@ func keptKey(f *file, s *state, id string) (*[]*Key, int, error) {
 	}
 	return nil, 0, fmt.Errorf("access key %s: %w", id, ErrDeclared)
 }
-
-func isTemporary(accessKeyID string) bool { return strings.HasPrefix(accessKeyID, temporaryPrefix) }

@@ -186,14 +186,3 @@ func (d *Directory) assuming(who *Identity, account, role string) *question {
 		action: "sts:assumerole", budget: budget{maxWork},
 	}
 }
-
-// HasRoles reports whether any role is defined in an account: from then on the
-// service holds configurations to the rights of their roles.
-func (d *Directory) HasRoles(account string) bool {
-	for r := range d.current().roles {
-		if r.account == account {
-			return true
-		}
-	}
-	return false
-}

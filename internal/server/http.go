@@ -6,7 +6,10 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/stocktake/stocktake/internal/sts"
 )
 
 // grace is how long requests under way may take to finish after the server was
@@ -77,4 +80,38 @@ func hasty(h http.Handler) http.Handler {
 // may not support deadlines, which does no harm.
 func hasten(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * haste))
+}
+
+// A requestCount knows which requests are being answered, for runs that make way for
+// them. The zero value is ready.
+type requestCount struct{ begun, ended atomic.Int64 }
+
+// count wraps a handler whose requests are to be counted.
+func (c *requestCount) count(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.begun.Add(1)
+		defer c.ended.Add(1)
+		h.ServeHTTP(w, r)
+	})
+}
+
+// requests returns how many requests have come so far, and how many of them are
+// not answered yet.
+func (c *requestCount) requests() (begun, open int64) {
+	ended := c.ended.Load() // first, so that open is not negative
+	begun = c.begun.Load()
+	return begun, begun - ended
+}
+
+// withSTS puts AssumeRole on the listener of the OSS API, where clients that
+// know one address find both.
+func withSTS(tokens, api http.Handler) http.Handler {
+	tokens = hasty(tokens)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if sts.Is(r) {
+			tokens.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
 }

@@ -184,16 +184,3 @@ func (s *Server) api(st *store.Store, buckets *bucket.Registry, access *ram.Dire
 		Observer:        counts,
 	})
 }
-
-// withSTS puts AssumeRole on the listener of the OSS API, where clients that
-// know one address find both.
-func withSTS(tokens, api http.Handler) http.Handler {
-	tokens = hasty(tokens)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if sts.Is(r) {
-			tokens.ServeHTTP(w, r)
-			return
-		}
-		api.ServeHTTP(w, r)
-	})
-}

@@ -134,7 +134,7 @@ func (s *Store) bucket(name string) (*bucket, error) {
 
 // CreateBucket implements ossapi.Buckets.
 func (s *Store) CreateBucket(_ context.Context, by object.Origin, want object.Bucket, setACL bool) error {
-	if err := cmp.Or(by.Check(), s.mayWrite(0)); err != nil {
+	if err := cmp.Or(named(by), s.mayWrite(0)); err != nil {
 		return err
 	}
 	s.buckets.making.Lock()
@@ -240,7 +240,7 @@ func (s *Store) UpdateBucket(_ context.Context, by object.Origin, name string, u
 var errUnversion = errors.New("versioning cannot be unmade, only suspended")
 
 func (s *Store) updateBucket(by object.Origin, b *bucket, update func(*object.Bucket) error) error {
-	if err := cmp.Or(by.Check(), s.mayWrite(0)); err != nil {
+	if err := cmp.Or(named(by), s.mayWrite(0)); err != nil {
 		return err
 	}
 	b.mu.Lock()
@@ -270,7 +270,7 @@ func (s *Store) updateBucket(by object.Origin, b *bucket, update func(*object.Bu
 
 // DeleteBucket implements ossapi.Buckets.
 func (s *Store) DeleteBucket(_ context.Context, by object.Origin, name string) error {
-	if err := cmp.Or(by.Check(), s.mayDelete()); err != nil {
+	if err := cmp.Or(named(by), s.mayDelete()); err != nil {
 		return err
 	}
 	s.buckets.making.Lock()

@@ -48,11 +48,19 @@ func (s *Store) reduce(by object.Origin, b *bucket, key string, build func(*chan
 	return s.commit(by, b, key, build)
 }
 
+// named returns object.ErrNoOrigin if by does not say who makes a change.
+func named(by object.Origin) error {
+	if by.Principal == "" {
+		return object.ErrNoOrigin
+	}
+	return nil
+}
+
 // commit runs build under the locks of a key and commits what it put into the
 // change. The bucket is the same from the call of build to the commit. When
 // commit returns nil the change is durable.
 func (s *Store) commit(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
-	if err := by.Check(); err != nil {
+	if err := named(by); err != nil {
 		return err
 	}
 	c := &change{s: s, by: by, b: b, batch: s.db.NewBatch()}

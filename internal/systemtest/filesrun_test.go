@@ -13,10 +13,20 @@ import (
 )
 
 // mostFiles is how many files of ours may run in one request. Whoever reads the
-// way of a request reads these files, so the numbers only ever go down; the goal is
-// 18 for a configuration and 14 for an upload. A request that runs one more needs
-// its code put where it belongs, or a reason in the commit that raises the number.
-var mostFiles = map[string]int{"PutBucketInventory": 50, "PutObject": 40}
+// way of a request reads these files, so the numbers only ever go down. A request
+// that runs one more needs its code put where it belongs, or a reason in the
+// commit that raises the number.
+//
+// The goal was 18 for a configuration and 14 for an upload. It is not met: each
+// file that is left is a step of its own, and together they have 7,000 lines.
+// Every request takes 19: listener (server/http, sts/recognize), address, route
+// and body (3), call and rights (ossapi/serve and access), signature (3), keys,
+// accounts and their decision (4), registry and bucket (2), metrics, clock, names.
+// A configuration adds its handler, XML both ways (5), the rules of the root (3),
+// the service (6) and the catalog (4). An upload adds its handler, the operation
+// and its body (3), versions and their commit (2), room on the disk, rows of the
+// index (3), files of blobs (3), digests (3) and the ETag in record.go.
+var mostFiles = map[string]int{"PutBucketInventory": 38, "PutObject": 36}
 
 // TestFilesThatRun takes the coverage profile of one PutBucketInventory and of one
 // upload, each a signed request through the handler of a whole server, and counts

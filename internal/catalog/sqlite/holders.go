@@ -8,9 +8,6 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// leaseOf returns when the lease ends that by gets now.
-func (c *Catalog) leaseOf(by inventory.Holder) int64 { return micros(c.now().Add(by.Lease)) }
-
 func scanHeld(scan scanner) (inventory.HeldRun, error) {
 	var h inventory.HeldRun
 	var err error

@@ -1,13 +1,42 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"net/url"
 	"time"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
 )
+
+// scanner reads the columns of a row.
+type scanner func(dest ...any) error
+
+// rows calls each for every row of a query.
+func (p *pool) rows(ctx context.Context, text string, each func(scanner) error, args ...any) error {
+	return rows(ctx, p.stmts[text], each, args)
+}
+
+func rows(ctx context.Context, s *sql.Stmt, each func(scanner) error, args []any) (err error) {
+	r, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	for r.Next() {
+		if err := each(r.Scan); err != nil {
+			return err
+		}
+	}
+	return r.Err()
+}
+
+func (p *pool) number(ctx context.Context, text string, args ...any) (n int64, err error) {
+	err = p.rows(ctx, text, func(scan scanner) error { return scan(&n) }, args...)
+	return n, err
+}
 
 // micros returns a time as the database keeps it.
 func micros(t time.Time) int64 {

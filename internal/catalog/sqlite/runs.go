@@ -8,6 +8,9 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
+// leaseOf returns when the lease ends that by gets now.
+func (c *Catalog) leaseOf(by inventory.Holder) int64 { return micros(c.now().Add(by.Lease)) }
+
 // addRun adds a run as the newest of its configuration. lease is when the lease
 // of by ends.
 func (t *tx) addRun(ctx context.Context, r *stocktake.Run, by inventory.Holder, lease int64) error {

@@ -180,3 +180,28 @@ func (w *writer) sync(ctx context.Context, full bool) error {
 	w.full = full
 	return nil
 }
+
+// A tx is a transaction of the writer.
+type tx struct {
+	tx   *sql.Tx
+	pool *pool
+}
+
+func (t *tx) rows(ctx context.Context, text string, each func(scanner) error, args ...any) error {
+	return rows(ctx, t.tx.StmtContext(ctx, t.pool.stmts[text]), each, args)
+}
+
+// exec returns the number of rows that the statement has changed.
+func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	r, err := t.tx.StmtContext(ctx, t.pool.stmts[text]).ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// number returns the one value of a query; 0 if it has no rows.
+func (t *tx) number(ctx context.Context, text string, args ...any) (n int64, err error) {
+	err = t.rows(ctx, text, func(scan scanner) error { return scan(&n) }, args...)
+	return n, err
+}
