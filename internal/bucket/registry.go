@@ -6,6 +6,7 @@ package bucket
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -83,6 +84,54 @@ func (r *Registry) Bucket(ctx context.Context, name string) (object.Bucket, erro
 	b, err := r.embedded.Bucket(ctx, name)
 	b.Region = r.opts.Region
 	return b, r.formerly(name, err)
+}
+
+// find returns the store that claims a bucket, and its name there; nil: none
+// does.
+func (r *Registry) find(name string) (*named, string) {
+	for _, st := range r.stores {
+		if there, ok := st.Service.Claims(name); ok {
+			return st, there
+		}
+	}
+	return nil, ""
+}
+
+// StoreOf returns the name of the store that holds the bucket; empty: it is the
+// embedded one, or none.
+func (r *Registry) StoreOf(name string) string {
+	if st, _ := r.find(name); st != nil {
+		return st.Name
+	}
+	return ""
+}
+
+// formerly returns a *goneError if err means that the bucket is not there, and a
+// store of earlier settings claimed it.
+func (r *Registry) formerly(name string, err error) error {
+	if !errors.Is(err, stocktake.ErrNoSuchBucket) || r.opts.Former == nil {
+		return err
+	}
+	if store, ok := r.opts.Former(name); ok {
+		return &goneError{store, name}
+	}
+	return err
+}
+
+// ForInventories returns the registry as the inventory service sees it: owner and region of
+// buckets that may be combined with any others are not known.
+func (r *Registry) ForInventories() *InventoryView { return &InventoryView{r} }
+
+// An InventoryView is a [Registry] for the inventory service.
+type InventoryView struct{ *Registry }
+
+// Bucket does what [Registry.Bucket] does.
+func (v *InventoryView) Bucket(ctx context.Context, name string) (object.Bucket, error) {
+	b, err := v.Registry.Bucket(ctx, name)
+	if st, _ := v.find(name); st != nil && st.CrossRegion {
+		b.Owner, b.Region = "", ""
+	}
+	return b, err
 }
 
 // Source returns where a run lists the bucket. The role of cfg has been judged by

@@ -2,7 +2,6 @@ package bucket
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/stocktake/stocktake"
@@ -44,26 +43,6 @@ type Service interface {
 	Ask(ctx context.Context, bucket string) error
 }
 
-// find returns the store that claims a bucket, and its name there; nil: none
-// does.
-func (r *Registry) find(name string) (*named, string) {
-	for _, st := range r.stores {
-		if there, ok := st.Service.Claims(name); ok {
-			return st, there
-		}
-	}
-	return nil, ""
-}
-
-// StoreOf returns the name of the store that holds the bucket; empty: it is the
-// embedded one, or none.
-func (r *Registry) StoreOf(name string) string {
-	if st, _ := r.find(name); st != nil {
-		return st.Name
-	}
-	return ""
-}
-
 // state returns what is known of a bucket of the store without asking it.
 func (st *named) state(name string) object.Bucket {
 	return object.Bucket{
@@ -71,22 +50,6 @@ func (st *named) state(name string) object.Bucket {
 		ACL: stocktake.Private, BlockPublicAccess: true,
 		Versioning: object.Enabled, // it may be, so a configuration may ask for versions
 	}
-}
-
-// ForInventories returns the registry as the inventory service sees it: owner and region of
-// buckets that may be combined with any others are not known.
-func (r *Registry) ForInventories() *InventoryView { return &InventoryView{r} }
-
-// An InventoryView is a [Registry] for the inventory service.
-type InventoryView struct{ *Registry }
-
-// Bucket does what [Registry.Bucket] does.
-func (v *InventoryView) Bucket(ctx context.Context, name string) (object.Bucket, error) {
-	b, err := v.Registry.Bucket(ctx, name)
-	if st, _ := v.find(name); st != nil && st.CrossRegion {
-		b.Owner, b.Region = "", ""
-	}
-	return b, err
 }
 
 // CheckEmbedded refuses names of buckets of the embedded store that a named store
@@ -122,16 +85,4 @@ func (e *goneError) Error() string {
 // Advice returns what to do, for the reason of a failed run.
 func (e *goneError) Advice() string {
 	return "put the store back into the settings file; to give the bucket up, delete its configurations first"
-}
-
-// formerly returns a *goneError if err means that the bucket is not there, and a
-// store of earlier settings claimed it.
-func (r *Registry) formerly(name string, err error) error {
-	if !errors.Is(err, stocktake.ErrNoSuchBucket) || r.opts.Former == nil {
-		return err
-	}
-	if store, ok := r.opts.Former(name); ok {
-		return &goneError{store, name}
-	}
-	return err
 }

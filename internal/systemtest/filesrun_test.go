@@ -23,10 +23,10 @@ import (
 // and body (3), call and rights (ossapi/serve and access), signature (3), keys,
 // accounts and their decision (4), registry and bucket (2), metrics, clock, names.
 // A configuration adds its handler, XML both ways (5), the rules of the root (3),
-// the service (6) and the catalog (4). An upload adds its handler, the operation
+// the service (6), reaching a named store, and the catalog (4). An upload adds its handler, the operation
 // and its body (3), versions and their commit (2), room on the disk, rows of the
 // index (3), files of blobs (3), digests (3) and the ETag in record.go.
-var mostFiles = map[string]int{"PutBucketInventory": 38, "PutObject": 36}
+var mostFiles = map[string]int{"PutBucketInventory": 39, "PutObject": 36}
 
 // TestFilesThatRun takes the coverage profile of one PutBucketInventory and of one
 // upload, each a signed request through the handler of a whole server, and counts
