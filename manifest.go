@@ -59,6 +59,16 @@ type Summary struct {
 
 	Classes []ClassTotal  `json:"classes"` // by storage class, those that occur, in the order of StorageClass
 	Files   []SummaryFile `json:"files"`   // in the order of the manifest
+
+	// Rollup describes manifest.rollup; nil: the report has none.
+	Rollup *SummaryRollup `json:"rollup,omitempty"`
+}
+
+// A SummaryRollup describes manifest.rollup, so that it can be checked.
+type SummaryRollup struct {
+	Size   int64  `json:"size"`   // bytes
+	MD5    string `json:"md5"`    // upper-case hex
+	SHA256 string `json:"sha256"` // lower-case hex
 }
 
 // A ClassTotal counts the rows of one storage class.

@@ -176,6 +176,8 @@ func (b *partsBench) ratios() {
 	level1 := perObject("CompressLevel1", n)
 	b.addRatio("R-cpu", level1/perObject("Run", b.objects),
 		"processor time per object of klauspost/compress level 1 alone over that of the whole run")
+	b.addRatio("rollup", perObject("RollUp", n)/perObject("Run", b.objects),
+		"processor time per object of the roll-up over that of the whole run, which makes one")
 	b.addRatio("compressor", level1/perObject("EncodeAndCompress", n),
 		"processor time of klauspost/compress level 1 alone over that of csvgz, which formats the rows too")
 }

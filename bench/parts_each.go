@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/csvrow"
@@ -19,6 +20,7 @@ import (
 	"github.com/stocktake/stocktake/report/csvgz"
 	"github.com/stocktake/stocktake/report/csvgz/csvgztest"
 	"github.com/stocktake/stocktake/report/format"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // keep reads the first records of the bucket into memory, and makes their rows.
@@ -109,6 +111,7 @@ func (b *partsBench) parts(ctx context.Context, s *store.Store, columns []stockt
 		}
 	}
 	buf := make([]byte, 0, batchSize<<10)
+	totals := rollup.New(rollup.Options{Start: time.Now()})
 	matcher := stocktake.NewMatcher(stocktake.Filter{
 		Prefix: "lake/", LowerSizeBound: 1, UpperSizeBound: 1 << 30, StorageClass: []stocktake.StorageClass{stocktake.Standard, stocktake.IA},
 	}, true)
@@ -141,6 +144,13 @@ func (b *partsBench) parts(ctx context.Context, s *store.Store, columns []stockt
 				return fmt.Errorf("%d of %d match", matched, n*10)
 			}
 			return nil
+		}},
+		{"RollUp", n, func() error {
+			totals.Reset()
+			return b.batches(func(batch []stocktake.Record) error {
+				totals.Add(batch)
+				return nil
+			})
 		}},
 		{"EncodePlain", n, func() error {
 			return b.batches(func(batch []stocktake.Record) error {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 )
@@ -94,3 +95,20 @@ func (p *PrefixChanges) Top(n int) (top []PrefixChange, others PrefixChange) {
 	}
 	return top, others
 }
+
+// firstSegments returns the part of key up to and including its n-th '/', or its
+// last '/' if it has fewer.
+func firstSegments(key []byte, n int) []byte {
+	end := 0
+	for range n {
+		i := bytes.IndexByte(key[end:], '/')
+		if i < 0 {
+			break
+		}
+		end += i + 1
+	}
+	return key[:end]
+}
+
+// maxPrefixes is how many prefixes are held at once.
+const maxPrefixes = 1 << 16

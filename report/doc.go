@@ -6,8 +6,9 @@
 // those of a key or a prefix. [Report.Split] cuts a report into ranges for several
 // goroutines. [Diff] compares two reports, [Convert] writes a report in another
 // format, [Verify] checks every file of a report against manifest and summary,
-// and [Report.Rollup] adds up its rows. All of it reads from a [Bucket], which may
-// be a folder.
+// [Report.ReadRollup] returns the totals that were made with the report, and
+// [Report.AddUp] adds up its rows. All of it reads from a [Bucket], which may be
+// a folder.
 //
 // To write one, a [ShardWriter] encodes records in a [Format], cuts them into
 // shards, and counts and hashes each shard.

@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -144,19 +145,23 @@ func ExampleVerify() {
 	// md5 of photos/daily/data/0.csv.gz
 }
 
-func ExampleReport_Rollup() {
+func ExampleReport_AddUp() {
 	ctx := context.Background()
 	r, err := report.Open(ctx, example(), "photos/daily/2026-01-05T16-00Z/manifest.json")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	sum, err := r.Rollup(ctx, report.RollupOptions{})
+	sums, err := r.ReadRollup(ctx) // made while the report was
+	if errors.Is(err, fs.ErrNotExist) {
+		sums, err = r.AddUp(ctx, report.AddUpOptions{}) // a report of OSS
+	}
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, p := range sum.Prefixes {
+	prefixes, _ := sums.Level(1)
+	for _, p := range prefixes {
 		fmt.Println(p.Prefix, p.Objects, p.Bytes)
 	}
 	// Output:

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/stocktake/stocktake/internal/membucket"
 	"github.com/stocktake/stocktake/report"
 	"github.com/stocktake/stocktake/report/csvgz"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // tb is what testing.T and rapid.T share.
@@ -102,6 +104,14 @@ func writeAs(t tb, f report.Format, dst *membucket.Bucket, limits report.Limits,
 		s.Files = append(s.Files, shard.SummaryFile)
 		m.Files = append(m.Files, stocktake.ManifestFile{MD5: shard.MD5, Key: shard.Key, Size: shard.Size})
 	}
+	b := rollup.New(rollup.Options{Start: s.Start, Versions: slices.Contains(columns, stocktake.FieldIsLatest)})
+	b.Add(records)
+	sums := b.Part()
+	sums.Bucket, sums.Configuration, sums.Run = s.Bucket, s.Configuration, s.Run
+	sums.Seal()
+	totalsJSON := marshal(t, sums)
+	s.Rollup = report.DescribeRollup(totalsJSON)
+	dst.Write(directory+report.RollupName, totalsJSON)
 	raw := m.AppendJSON(nil)
 	dst.Write(directory+report.ManifestName, raw)
 	dst.Write(directory+report.ChecksumName, []byte(report.Checksum(raw)))

@@ -14,6 +14,7 @@ const (
 	ManifestName = "manifest.json"
 	ChecksumName = "manifest.checksum"
 	SummaryName  = "manifest.summary"
+	RollupName   = "manifest.rollup"
 )
 
 // A Location is the place of the reports of one configuration in a destination

@@ -36,7 +36,7 @@ type Directory struct {
 	Key  string    // prefix of the files, with the '/' at its end
 	Time time.Time // from the key: the minute in which the scan began, or a later one
 
-	Manifest, Checksum, Summary bool // which of the files exist; if Manifest does, the report is complete
+	Manifest, Checksum, Summary, Rollup bool // which of the files exist; if Manifest does, the report is complete
 }
 
 // Directories yields the directories of the location, ascending by time. If
@@ -66,6 +66,7 @@ func Directories(ctx context.Context, b Bucket, l Location) iter.Seq2[Directory,
 			d.Manifest = d.Manifest || name == ManifestName
 			d.Checksum = d.Checksum || name == ChecksumName
 			d.Summary = d.Summary || name == SummaryName
+			d.Rollup = d.Rollup || name == RollupName
 		}
 		if d.Key != "" {
 			yield(d, nil)

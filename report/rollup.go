@@ -4,153 +4,161 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// RollupOptions configure [Report.Rollup]. The zero value asks for the ten
-// largest prefixes of one segment.
-type RollupOptions struct {
-	Depth int // segments of a key in a prefix, each up to and including a '/'; 0: 1
-	Top   int // number of prefixes to return; 0: 10
+// DescribeRollup returns what a summary says about a manifest.rollup with the
+// content given.
+func DescribeRollup(raw []byte) *stocktake.SummaryRollup {
+	m, s := md5.Sum(raw), sha256.Sum256(raw)
+	return &stocktake.SummaryRollup{Size: int64(len(raw)), MD5: fmt.Sprintf("%X", m), SHA256: hex.EncodeToString(s[:])}
 }
 
-// A Rollup has the totals of a report.
-type Rollup struct {
-	Rows          int64                  `json:"rows"`
-	DeleteMarkers int64                  `json:"deleteMarkers"`
-	Bytes         int64                  `json:"bytes"`   // 0 without column Size
-	Classes       []stocktake.ClassTotal `json:"classes"` // empty without column StorageClass
-
-	Prefixes []PrefixTotal `json:"prefixes"` // the largest, by bytes, then by objects
-	Others   PrefixTotal   `json:"others"`   // all other prefixes together; its Prefix is empty
-
-	// Inexact reports that rows of some prefixes were counted in Others although
-	// the prefix may be one of the largest: the report has more than 65,536
-	// prefixes, and the rows of a prefix are not adjacent.
-	Inexact bool `json:"inexact,omitempty"`
+// ReadRollup returns the totals that were made while the report was scanned. It
+// reads manifest.rollup and no row. The error is fs.ErrNotExist if the report has
+// none, as those that OSS makes, and ErrMalformed if it is not what the summary
+// says. [Report.AddUp] returns the same from the rows.
+func (r *Report) ReadRollup(ctx context.Context) (*rollup.Rollup, error) {
+	key := r.sibling(RollupName)
+	if r.Summary == nil || r.Summary.Rollup == nil {
+		return nil, fmt.Errorf("%s: %w", key, fs.ErrNotExist)
+	}
+	raw, err := read(ctx, r.bucket, key, rollup.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	if got := DescribeRollup(raw); *got != *r.Summary.Rollup {
+		return nil, fmt.Errorf("%s: %w: %d bytes with the MD5 %s, the summary says %d with %.40s",
+			key, ErrMalformed, got.Size, got.MD5, r.Summary.Rollup.Size, r.Summary.Rollup.MD5)
+	}
+	sums, err := rollup.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", key, ErrMalformed, err)
+	}
+	return sums, nil
 }
 
-// A PrefixTotal counts the rows under one prefix, without delete markers.
-type PrefixTotal struct {
-	Prefix  string `json:"prefix"` // of the object keys; empty: keys that have no '/'
-	Objects int64  `json:"objects"`
-	Bytes   int64  `json:"bytes"`
+// AddUpOptions configure [Report.AddUp]. The zero value adds up prefixes of
+// rollup.DefaultDepth segments.
+type AddUpOptions struct {
+	Depth    int              // segments of a key in a prefix; 0: rollup.DefaultDepth
+	Progress func(rows int64) // called now and then with the rows read so far; nil: it is not
 }
 
-// maxPrefixes is how many prefixes a roll-up holds at once.
-const maxPrefixes = 1 << 16
-
-// Rollup reads the report and returns its totals by storage class and by prefix.
-// Its memory does not grow with the report.
-func (r *Report) Rollup(ctx context.Context, opts RollupOptions) (*Rollup, error) {
-	p := prefixes{depth: cmp.Or(opts.Depth, 1), found: make(map[string]*PrefixTotal)}
-	p.top = min(max(cmp.Or(opts.Top, 10), 0), maxPrefixes/2)
-	var all Totals
+// AddUp reads all rows and adds them up. Its memory does not grow with the
+// report. Rows need not be in order, but take longer if they are not. A column
+// that the report lacks counts as 0: without Size all objects are empty.
+func (r *Report) AddUp(ctx context.Context, opts AddUpOptions) (*rollup.Rollup, error) {
+	a := adder{opts: r.rollupOptions()}
+	a.opts.Depth = cmp.Or(opts.Depth, rollup.DefaultDepth)
+	n := int64(0)
 	for row, err := range r.Rows(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		all.Add(&row.Record)
-		if !row.IsDeleteMarker {
-			p.add(row)
+		a.add(row)
+		if n++; n%progressRows == 0 && opts.Progress != nil {
+			opts.Progress(n)
 		}
 	}
-	out := &Rollup{
-		Rows: all.Rows, DeleteMarkers: all.Markers, Bytes: all.Bytes,
-		Classes: []stocktake.ClassTotal{},
+	sums := a.finish()
+	if s := r.Summary; s != nil {
+		sums.Bucket, sums.Configuration, sums.Run = s.Bucket, s.Configuration, s.Run
+	} else {
+		sums.Bucket = r.Manifest.SourceBucket
 	}
-	if slices.Contains(r.Columns, stocktake.FieldStorageClass) {
-		out.Classes = all.Classes()
-	}
-	p.shrink(p.top, func(*PrefixTotal) bool { return false })
-	out.Others, out.Inexact = p.others, p.dropped && p.disorder
-	out.Prefixes = make([]PrefixTotal, 0, len(p.found))
-	for _, t := range p.found {
-		out.Prefixes = append(out.Prefixes, *t)
-	}
-	slices.SortFunc(out.Prefixes, func(a, b PrefixTotal) int { return larger(&a, &b) })
-	return out, nil
+	sums.Seal()
+	return sums, nil
 }
 
-// prefixes adds up rows per prefix. While keys ascend, a prefix that the current
-// key does not start with is complete, so dropping a small one loses none of the
-// largest.
-type prefixes struct {
-	depth, top int
-	found      map[string]*PrefixTotal
-	current    *PrefixTotal
-	key        []byte // the first key since the prefix changed
-	others     PrefixTotal
+const progressRows = 1 << 16
 
-	dropped  bool // some prefixes were moved to others before the end
-	disorder bool // keys do not ascend
-}
-
-func (p *prefixes) add(row *Row) {
-	prefix := firstSegments(row.Key, p.depth)
-	if p.current == nil || string(prefix) != p.current.Prefix {
-		p.disorder = p.disorder || bytes.Compare(row.Key, p.key) < 0
-		p.key = append(p.key[:0], row.Key...)
-		p.enter(string(prefix))
+// rollupOptions are those with which rows of the report are added up as the scan
+// did.
+func (r *Report) rollupOptions() rollup.Options {
+	o := rollup.Options{
+		Start:    time.Unix(r.Manifest.CreationTimestamp, 0).UTC(),
+		Versions: slices.Contains(r.Columns, stocktake.FieldIsLatest),
 	}
-	p.current.Objects++
-	p.current.Bytes += row.Size
+	if r.Summary != nil {
+		o.Start = r.Summary.Start
+	}
+	return o
 }
 
-func (p *prefixes) enter(prefix string) {
-	if t := p.found[prefix]; t != nil {
-		p.current = t
+// An adder adds up rows in any order: those that ascend as they come, others
+// sorted, some at a time.
+type adder struct {
+	opts    rollup.Options
+	builder *rollup.Builder
+	begun   bool // builder has rows
+	last    []byte
+
+	done    *rollup.Rollup // of earlier rows; nil: there are none
+	sorting bool
+	waiting []stocktake.Record // to be sorted
+}
+
+// sortedRows is how many rows are sorted at a time.
+const sortedRows = 1 << 16
+
+func (a *adder) add(row *Row) {
+	if a.builder == nil {
+		a.builder = rollup.New(a.opts)
+	}
+	if !a.sorting && a.begun && bytes.Compare(row.Key, a.last) < 0 {
+		a.endPart()
+		a.sorting = true
+	}
+	if a.sorting {
+		r := row.Record
+		r.Key, r.VersionID = bytes.Clone(r.Key), bytes.Clone(r.VersionID)
+		if a.waiting = append(a.waiting, r); len(a.waiting) == sortedRows {
+			a.sort()
+		}
 		return
 	}
-	if len(p.found) >= maxPrefixes {
-		key := string(p.key)
-		p.shrink(maxPrefixes/2, func(t *PrefixTotal) bool { return strings.HasPrefix(key, t.Prefix) })
-		p.dropped = true
-	}
-	p.current = &PrefixTotal{Prefix: prefix}
-	p.found[prefix] = p.current
+	a.builder.AddOne(&row.Record)
+	a.begun = true
+	a.last = append(a.last[:0], row.Key...)
 }
 
-// shrink keeps the n largest prefixes and those for which keep returns true, and
-// adds the rest to the others.
-func (p *prefixes) shrink(n int, keep func(*PrefixTotal) bool) {
-	if len(p.found) <= n {
-		return
-	}
-	all := make([]*PrefixTotal, 0, len(p.found))
-	for _, t := range p.found {
-		all = append(all, t)
-	}
-	slices.SortFunc(all, larger)
-	for _, t := range all[n:] {
-		if keep(t) {
-			continue
-		}
-		p.others.Objects += t.Objects
-		p.others.Bytes += t.Bytes
-		delete(p.found, t.Prefix)
-	}
+// sort adds the rows that wait as a part of their own.
+func (a *adder) sort() {
+	slices.SortStableFunc(a.waiting, func(x, y stocktake.Record) int { return bytes.Compare(x.Key, y.Key) })
+	a.builder.Add(a.waiting)
+	a.endPart()
+	clear(a.waiting)
+	a.waiting, a.sorting = a.waiting[:0], false
 }
 
-// larger orders prefixes by size, the largest first, and equal ones by name, so
-// that the result is deterministic.
-func larger(a, b *PrefixTotal) int {
-	return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Objects, a.Objects), cmp.Compare(a.Prefix, b.Prefix))
+func (a *adder) endPart() {
+	part := a.builder.Part()
+	if a.done != nil {
+		part = rollup.Merge(a.done, part)
+	}
+	a.done = part
+	a.builder.Reset()
+	a.begun = false
 }
 
-// firstSegments returns the part of key up to and including its n-th '/', or its
-// last '/' if it has fewer.
-func firstSegments(key []byte, n int) []byte {
-	end := 0
-	for range n {
-		i := bytes.IndexByte(key[end:], '/')
-		if i < 0 {
-			break
-		}
-		end += i + 1
+func (a *adder) finish() *rollup.Rollup {
+	if a.builder == nil {
+		a.builder = rollup.New(a.opts)
 	}
-	return key[:end]
+	if a.sorting {
+		a.sort()
+	} else {
+		a.endPart()
+	}
+	return a.done
 }

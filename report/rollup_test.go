@@ -1,10 +1,9 @@
 package report_test
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"io/fs"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -15,85 +14,94 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A roll-up has the same totals as adding up in a map.
-func TestRollup(t *testing.T) {
+// What is added up from the rows is what the scan has added up, in every format.
+func TestAddUpIsTheRollup(t *testing.T) {
+	for _, f := range report.Formats() {
+		t.Run(f.Name(), func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				records := membucket.Bucketful(t, 20, rapid.Bool().Draw(t, "versions"))
+				dst := membucket.New(nil, "reports").Bucket("reports")
+				rep := writeAs(t, f, dst, report.Limits{Rows: 7}, allColumns, records)
+				want, err := rep.ReadRollup(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := rep.AddUp(t.Context(), report.AddUpOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := gocmp.Diff(want, got); diff != "" {
+					t.Errorf("added up (-scan +rows):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// Rows in any order, as in reports that OSS makes, are added up the same.
+func TestAddUpOfUnsortedRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		records := membucket.Bucketful(t, 20, rapid.Bool().Draw(t, "versions"))
-		for i := range records {
-			records[i].Size %= 50 // so that some are equal
-		}
+		records := membucket.Bucketful(t, 20, false)
 		dst := membucket.New(nil, "reports").Bucket("reports")
-		rep := write(t, dst, report.Limits{Rows: 7}, allColumns, records)
-		depth, top := rapid.IntRange(1, 3).Draw(t, "depth"), rapid.IntRange(1, 9).Draw(t, "top")
-		got, err := rep.Rollup(t.Context(), report.RollupOptions{Depth: depth, Top: top})
+		want, err := write(t, dst, report.Limits{}, allColumns, records).AddUp(t.Context(), report.AddUpOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-
-		var all report.Totals
-		found := map[string]report.PrefixTotal{}
-		for i := range records {
-			r := &records[i]
-			all.Add(r)
-			if r.IsDeleteMarker {
-				continue
-			}
-			segments := strings.SplitAfter(string(r.Key), "/")
-			prefix := strings.Join(segments[:min(depth, len(segments)-1)], "")
-			p := found[prefix]
-			found[prefix] = report.PrefixTotal{Prefix: prefix, Objects: p.Objects + 1, Bytes: p.Bytes + r.Size}
+		dst = membucket.New(nil, "reports").Bucket("reports")
+		shuffled := write(t, dst, report.Limits{Rows: 7}, allColumns, rapid.Permutation(records).Draw(t, "shuffled"))
+		got, err := shuffled.AddUp(t.Context(), report.AddUpOptions{})
+		if err != nil {
+			t.Fatal(err)
 		}
-		want := &report.Rollup{Rows: all.Rows, DeleteMarkers: all.Markers, Bytes: all.Bytes, Classes: all.Classes(), Prefixes: []report.PrefixTotal{}}
-		for _, p := range found {
-			want.Prefixes = append(want.Prefixes, p)
-		}
-		slices.SortFunc(want.Prefixes, func(a, b report.PrefixTotal) int {
-			return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Objects, a.Objects), cmp.Compare(a.Prefix, b.Prefix))
-		})
-		for _, p := range want.Prefixes[min(top, len(want.Prefixes)):] {
-			want.Others.Objects += p.Objects
-			want.Others.Bytes += p.Bytes
-		}
-		want.Prefixes = want.Prefixes[:min(top, len(want.Prefixes))]
+		// Of objects with the same date any may be the oldest.
+		want.Oldest, want.Newest, got.Oldest, got.Newest = nil, nil, nil, nil
 		if diff := gocmp.Diff(want, got); diff != "" {
-			t.Errorf("roll-up (-want +got):\n%s", diff)
+			t.Errorf("added up (-sorted +shuffled):\n%s", diff)
 		}
 	})
 }
 
-// More prefixes than are held at once lose none of the largest.
-func TestRollupOfManyPrefixes(t *testing.T) {
+func TestReadRollupErrors(t *testing.T) {
+	dst := membucket.New(nil, "reports").Bucket("reports")
+	rep := write(t, dst, report.Limits{}, allColumns, membucket.Records(10))
+	good := body(t, dst, directory+report.RollupName)
+	for name, raw := range map[string][]byte{"cut off": good[:len(good)-1], "another byte": append(append([]byte(nil), good[:9]...), append([]byte("9"), good[10:]...)...), "empty": {}} {
+		dst.Write(directory+report.RollupName, raw)
+		if _, err := rep.ReadRollup(t.Context()); !errors.Is(err, report.ErrMalformed) {
+			t.Errorf("%s: %v, want %v", name, err, report.ErrMalformed)
+		}
+	}
+	if err := dst.Remove(t.Context(), directory+report.RollupName); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rep.ReadRollup(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing: %v", err)
+	}
+	rep.Summary.Rollup = nil
+	if _, err := rep.ReadRollup(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("none in the summary: %v", err)
+	}
+}
+
+func TestAddUpTellsItsProgress(t *testing.T) {
 	const n = 200_000
 	var records []stocktake.Record
 	for i := range n {
-		size := int64(1)
-		if i%20_000 == 7 {
-			size = int64(i)
-		}
-		records = append(records, stocktake.Record{Key: fmt.Appendf(nil, "%06d/x", i), Size: size})
-		if i%1000 == 0 { // at the root, between all others
-			records = append(records, stocktake.Record{Key: fmt.Appendf(nil, "%06d0", i), Size: 100})
-		}
+		records = append(records, stocktake.Record{Key: fmt.Appendf(nil, "%06d/x", i), Size: 1})
 	}
 	dst := membucket.New(nil, "reports").Bucket("reports")
 	columns := []stocktake.Field{stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldSize}
-	rep := write(t, dst, report.Limits{}, columns, records)
-	got, err := rep.Rollup(t.Context(), report.RollupOptions{Top: 11})
+	told := int64(0)
+	sums, err := write(t, dst, report.Limits{}, columns, records).AddUp(t.Context(), report.AddUpOptions{Depth: 1, Progress: func(rows int64) {
+		if rows <= told {
+			t.Errorf("%d rows after %d", rows, told)
+		}
+		told = rows
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Inexact || len(got.Prefixes) != 11 || got.Rows != int64(len(records)) {
-		t.Errorf("%+v", got)
-	}
-	for i, p := range got.Prefixes[:9] {
-		if want := fmt.Sprintf("%06d/", (9-i)*20_000+7); p.Prefix != want || p.Objects != 1 {
-			t.Errorf("prefix %d is %+v, want %s", i, p, want)
-		}
-	}
-	if root := got.Prefixes[9]; root != (report.PrefixTotal{Objects: 200, Bytes: 20_000}) {
-		t.Errorf("the root has %+v", root)
-	}
-	if got.Others.Objects != n-10 {
-		t.Errorf("others %+v, want %d objects", got.Others, n-10)
+	if told < n/2 || sums.Rows != n || sums.Prefixes[0].Folded.Prefixes+int64(len(sums.Prefixes)-1) != n {
+		t.Errorf("told of %d rows; %d rows, %d prefixes and %d folded", told, sums.Rows, len(sums.Prefixes)-1, sums.Prefixes[0].Folded.Prefixes)
 	}
 }

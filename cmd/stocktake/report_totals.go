@@ -2,15 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"text/tabwriter"
 
 	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // showTotals adds the report up per storage class and per first path segment.
 func showTotals(ctx context.Context, w io.Writer, r *report.Report) error {
-	sum, err := r.Rollup(ctx, report.RollupOptions{})
+	sum, err := readTotals(ctx, r, report.AddUpOptions{})
 	if err != nil {
 		return err
 	}
@@ -26,15 +29,26 @@ func showTotals(ctx context.Context, w io.Writer, r *report.Report) error {
 	}
 	sayf(w, "\n== Largest prefixes\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, p := range sum.Prefixes {
-		name := p.Prefix
-		if name == "" {
-			name = "(no prefix)"
-		}
-		sayf(t, "   %s\t%s\t%s\t\n", cut(printable(name)), many(p.Objects, "object"), size(p.Bytes))
+	prefixes, rest := sum.Level(1)
+	for _, p := range prefixes[:min(len(prefixes), 10)] {
+		sayf(t, "   %s\t%s\t%s\t\n", cut(printable(string(p.Prefix))), many(p.Objects, "object"), size(p.Bytes))
 	}
-	if sum.Others.Objects > 0 {
-		sayf(t, "   all others\t%s\t%s\t\n", many(sum.Others.Objects, "object"), size(sum.Others.Bytes))
+	for _, p := range prefixes[min(len(prefixes), 10):] {
+		rest.Objects += p.Objects
+		rest.Bytes += p.Bytes
+	}
+	if rest.Objects > 0 {
+		sayf(t, "   all others\t%s\t%s\t\n", many(rest.Objects, "object"), size(rest.Bytes))
 	}
 	return t.Flush()
+}
+
+// readTotals returns the totals that were made with the report, or adds up its
+// rows if it has none.
+func readTotals(ctx context.Context, r *report.Report, opts report.AddUpOptions) (*rollup.Rollup, error) {
+	sums, err := r.ReadRollup(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r.AddUp(ctx, opts)
+	}
+	return sums, err
 }

@@ -46,6 +46,7 @@ type runFlags struct {
 	ScanWorkers     int           `group:"Runs" help:"Goroutines per run; 0 means one per core." default:"0"`
 	ScanShare       float64       `group:"Runs" help:"Share of time, above 0 and at most 1, that each goroutine of a run works while requests are served." default:"0.1"`
 	ShardRows       int64         `group:"Runs" help:"Maximum number of rows per shard." default:"1000000"`
+	RollupDepth     int           `group:"Runs" help:"Longest prefixes of which a report has totals, in segments of a key: 1 to 16." default:"4"`
 	ScheduleHour    int           `group:"Runs" help:"Hour of the day, 0 to 23, at which scheduled runs are due." default:"0"`
 	ScheduleZone    string        `group:"Runs" help:"Time zone of the schedule: a name such as Europe/Berlin, or UTC+8." default:"UTC+8"`
 	Spread          time.Duration `group:"Runs" help:"Start scheduled runs up to this much after their due time, spread over the configurations." default:"0s"`
@@ -92,7 +93,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		Data: f.Data, Listen: f.Listen, ListenTLS: f.ListenTLS, TLSCert: f.TLSCert, TLSKey: f.TLSKey,
 		Region: f.Region, AccountID: f.AccountID, Buckets: f.Bucket, BaseHosts: f.BaseHost, CNAMEs: f.CNAME,
 		Production: f.Production, AccessFile: f.AccessFile,
-		MaxRuns: given(f.MaxRuns), ScanWorkers: f.ScanWorkers, ScanShare: given(f.ScanShare), ShardRows: given(f.ShardRows),
+		MaxRuns: given(f.MaxRuns), ScanWorkers: f.ScanWorkers, ScanShare: given(f.ScanShare), ShardRows: given(f.ShardRows), RollupDepth: given(f.RollupDepth),
 		ScheduleHour: f.ScheduleHour, Spread: f.Spread, LateAfter: given(f.LateAfter), KeepRuns: given(f.KeepRuns), StrayGrace: given(f.StrayGrace),
 		EmptyReports: f.EmptyReports, StrictVersions: f.StrictVersions, RequirePassRole: f.RequirePassRole,
 		Webhooks: f.Webhook, WebhookSecretFile: f.WebhookSecretFile,

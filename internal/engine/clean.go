@@ -99,7 +99,7 @@ func (r *run) published(ctx context.Context) (published *Result, err error) {
 			continue
 		}
 		// The summary goes last: it is what tells whose the directory is.
-		for _, name := range []string{report.ChecksumName, report.SummaryName} {
+		for _, name := range []string{report.ChecksumName, report.RollupName, report.SummaryName} {
 			if err := r.dst.Remove(ctx, d.Key+name); err != nil {
 				return nil, fmt.Errorf("remove %s: %w", d.Key+name, err)
 			}

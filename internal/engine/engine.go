@@ -53,6 +53,10 @@ type Options struct {
 	Limits     report.Limits // of a shard
 	Slice      Budget        // of ScanSlice; Run scans each segment in one slice
 
+	// RollupDepth is how many segments of a key the prefixes of the roll-up have; 0:
+	// rollup.DefaultDepth. The slices of a run all have the same.
+	RollupDepth int
+
 	// Share is the part of its time that a worker may work while there are
 	// requests, above 0 to 1; it rests between batches. 0: 1.
 	Share float64
@@ -110,6 +114,7 @@ const (
 	Scanned        Step = "scanned"         // all shards are
 	Recorded       Step = "recorded"        // Options.Record has kept the report
 	SummaryDone    Step = "summary"         // manifest.summary is visible
+	RollupDone     Step = "rollup"          // manifest.rollup is, if the report has one
 	ChecksumDone   Step = "checksum"        // manifest.checksum is
 	ManifestDone   Step = "manifest"        // manifest.json is: the run has succeeded, whatever comes
 )

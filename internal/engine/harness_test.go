@@ -79,7 +79,7 @@ func checkWhole(t tb, dst engine.Destination, manifest string, rows int64) {
 		t.Fatal(err)
 	}
 	dir := strings.TrimSuffix(manifest, report.ManifestName)
-	want := []string{manifest, dir + report.ChecksumName, dir + report.SummaryName}
+	want := []string{manifest, dir + report.ChecksumName, dir + report.RollupName, dir + report.SummaryName}
 	for _, f := range rep.Manifest.Files {
 		want = append(want, f.Key)
 	}

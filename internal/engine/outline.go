@@ -8,6 +8,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // An Outline is a run before it is scanned. It is kept as JSON.
@@ -71,18 +72,26 @@ func (r *run) plan(ctx context.Context, snap Snapshot) (Outline, error) {
 	}
 	o := Outline{Start: snap.Time(), Consistency: snap.Consistency(), Expected: max(count, 0)}
 	for i, seg := range segs {
-		o.Slices = append(o.Slices, Slice{Segment: seg, Number: i})
+		o.Slices = append(o.Slices, Slice{Segment: seg, Number: i, Start: r.start(&o)})
 	}
 	return o, nil
+}
+
+// start returns the time that the summary of the run states as its start.
+func (r *run) start(o *Outline) time.Time {
+	if r.job.Seed != "" {
+		return seededStart(&r.job)
+	}
+	return o.Start.UTC()
 }
 
 // summarize adds up the results of all slices of a run, and names their shards
 // in the order of their keys. Its error says which keys no slice or two
 // slices have read.
-func (r *run) summarize(o *Outline, results []SliceResult) (*stocktake.Summary, []stocktake.ManifestFile, error) {
+func (r *run) summarize(o *Outline, results []SliceResult) (*stocktake.Summary, []stocktake.ManifestFile, *rollup.Rollup, error) {
 	results, err := chain(r.job.Configuration.Filter.Prefix, results)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	s := &stocktake.Summary{
 		Version: stocktake.SummaryVersion, Bucket: r.job.Bucket, Configuration: r.job.Configuration.ID, Run: r.job.Run,
@@ -107,11 +116,28 @@ func (r *run) summarize(o *Outline, results []SliceResult) (*stocktake.Summary, 
 		}
 	}
 	if r.job.Seed != "" {
-		s.Start = seededStart(&r.job)
+		s.Start = r.start(o)
 		s.End = s.Start
 	}
 	s.Matched, s.Bytes, s.Classes = totals.Rows, totals.Bytes, totals.Classes()
-	return s, files, nil
+	return s, files, rollUp(s, results), nil
+}
+
+// rollUp merges the roll-ups of the results. It returns nil if one has none, or
+// counts ages from another start: a slice that an earlier version has scanned.
+func rollUp(s *stocktake.Summary, results []SliceResult) *rollup.Rollup {
+	parts := make([]*rollup.Rollup, 0, len(results))
+	for i := range results {
+		p := results[i].Rollup
+		if p == nil || p.Start.Unix() != s.Start.Unix() {
+			return nil
+		}
+		parts = append(parts, p)
+	}
+	sums := rollup.Merge(parts...)
+	sums.Bucket, sums.Configuration, sums.Run, sums.Start = s.Bucket, s.Configuration, s.Run, s.Start
+	sums.Seal()
+	return sums
 }
 
 // chain puts results in the order of their keys, and holds them to reading each

@@ -152,6 +152,7 @@ func TestFiles(t *testing.T) {
 	}
 	documents := []engine.FileOptions{
 		{ContentType: "application/json", Encryption: sse, Exclusive: true},
+		{ContentType: "application/json", Encryption: sse},
 		{ContentType: "text/plain", Encryption: sse},
 		{ContentType: "application/json", Encryption: sse, Exclusive: true},
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // The content types of a report's files besides its shards, which have that of
@@ -70,14 +71,14 @@ func Publish(ctx context.Context, dst Destination, job Job, o Outline, results [
 // publish sums up the results, has the report allowed and recorded, and writes
 // it.
 func (r *run) publish(ctx context.Context, o *Outline, results []SliceResult) (Result, error) {
-	summary, files, err := r.summarize(o, results)
+	summary, files, sums, err := r.summarize(o, results)
 	if err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
 	}
 	if summary.Matched == 0 && !r.opts.EmptyManifest {
 		return Result{Summary: *summary}, ctx.Err()
 	}
-	p, err := r.documents(summary, files)
+	p, err := r.documents(summary, files, sums)
 	if err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
 	}
@@ -128,9 +129,23 @@ func (r *run) publishRecorded(ctx context.Context) (Result, error) {
 type publication struct {
 	Manifest []byte `json:"manifest"` // manifest.json
 	Summary  []byte `json:"summary"`  // manifest.summary
+
+	// Rollup is manifest.rollup; empty: there is none, as in what versions before
+	// it have recorded.
+	Rollup []byte `json:"rollup,omitempty"`
 }
 
-func (r *run) documents(summary *stocktake.Summary, files []stocktake.ManifestFile) (*publication, error) {
+// documents makes the files of the report that are not shards. The summary
+// describes manifest.rollup.
+func (r *run) documents(summary *stocktake.Summary, files []stocktake.ManifestFile, sums *rollup.Rollup) (*publication, error) {
+	var totals []byte
+	if sums != nil {
+		var err error
+		if totals, err = json.Marshal(sums); err != nil {
+			return nil, err
+		}
+		summary.Rollup = report.DescribeRollup(totals)
+	}
 	cfg := &r.job.Configuration
 	m := stocktake.Manifest{
 		CreationTimestamp: summary.Start.Unix(),
@@ -145,7 +160,7 @@ func (r *run) documents(summary *stocktake.Summary, files []stocktake.ManifestFi
 	if err != nil {
 		return nil, err
 	}
-	return &publication{Manifest: m.AppendJSON(nil), Summary: about}, nil
+	return &publication{Manifest: m.AppendJSON(nil), Summary: about, Rollup: totals}, nil
 }
 
 // ErrRecordedLost is returned for a run that has recorded a report whose shards
@@ -194,7 +209,7 @@ func (r *run) keepCreated() {
 }
 
 // write makes the report visible: manifest.summary, which claims the directory,
-// manifest.checksum, manifest.json.
+// manifest.rollup, manifest.checksum, manifest.json.
 func (r *run) write(ctx context.Context, p *publication, summary *stocktake.Summary) (_ Result, err error) {
 	defer func() {
 		if err != nil {
@@ -207,6 +222,12 @@ func (r *run) write(ctx context.Context, p *publication, summary *stocktake.Summ
 		return Result{}, err
 	}
 	r.step(SummaryDone)
+	if len(p.Rollup) > 0 {
+		if err := r.put(ctx, dir+report.RollupName, jsonContentType, p.Rollup, false); err != nil {
+			return Result{}, err
+		}
+		r.step(RollupDone)
+	}
 	if err := r.put(ctx, dir+report.ChecksumName, checksumContentType, []byte(report.Checksum(p.Manifest)), false); err != nil {
 		return Result{}, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // ScanSlice scans a slice of the run of job, up to the end of its segment or of
@@ -91,6 +92,7 @@ type worker struct {
 	versions bool
 	excluded []byte // prefix of keys to leave out; nil: none
 	shards   *report.ShardWriter
+	rollup   *rollup.Builder // of the slice at hand; nil until there is one
 	kept     []stocktake.Record
 	pace     pace
 
@@ -130,6 +132,7 @@ var errSliceEnds = errors.New("the slice ends")
 func (w *worker) scan(ctx context.Context, slice Slice, cursor *cursor) (SliceResult, error) {
 	w.begun, w.prefix, w.cursor = time.Now(), []byte(slice.Segment.Prefix), cursor
 	w.last, w.out = w.last[:0], SliceResult{Slice: slice, Snapshot: w.snap.Time()}
+	w.beginRollup()
 	err := w.snap.Scan(ctx, slice.Segment, w.versions, func(batch []stocktake.Record) error { return w.batch(ctx, batch) })
 	if w.out.Done = err == nil; errors.Is(err, errSliceEnds) {
 		err = nil
@@ -143,8 +146,27 @@ func (w *worker) scan(ctx context.Context, slice Slice, cursor *cursor) (SliceRe
 		w.file = nil
 	}
 	w.cursor.finish()
+	if err == nil {
+		w.out.Rollup = w.rollup.Part()
+	}
 	w.out.End = w.out.Snapshot.Add(time.Since(w.opened))
 	return w.out, err
+}
+
+// beginRollup begins the roll-up of a slice. The slices of a run have the same
+// start, except those that a version planned that had no roll-ups.
+func (w *worker) beginRollup() {
+	start := w.out.Slice.Start
+	if start.IsZero() {
+		start = w.out.Snapshot
+	}
+	if w.rollup != nil && w.rollup.Start().Equal(start) {
+		w.rollup.Reset()
+		return
+	}
+	w.rollup = rollup.New(rollup.Options{
+		Start: start, Prefix: w.job.Configuration.Filter.Prefix, Depth: w.opts.RollupDepth, Versions: w.versions,
+	})
 }
 
 // batch adds the records that match to the shard at hand.
@@ -152,14 +174,13 @@ func (w *worker) batch(ctx context.Context, batch []stocktake.Record) error {
 	if err := w.check(batch); err != nil {
 		return err
 	}
-	before := w.out.Totals
 	matched := w.match(batch)
-	for kept := matched; len(kept) > 0; {
+	kept := matched
+	for len(kept) > 0 {
 		if w.file == nil {
 			if w.slicesShards() {
 				// What does not fit into this slice was not read.
-				batch, w.out.Totals = w.until(batch, len(matched)-len(kept)), before
-				w.match(batch)
+				batch = w.until(batch, len(matched)-len(kept))
 				break
 			}
 			if err := w.beginShard(ctx); err != nil {
@@ -177,6 +198,8 @@ func (w *worker) batch(ctx context.Context, batch []stocktake.Record) error {
 			}
 		}
 	}
+	before := w.out.Totals
+	w.count(matched[:len(matched)-len(kept)])
 	w.out.Listed += int64(len(batch))
 	w.opts.Progress.add(len(batch), w.out.Totals.Rows-before.Rows, w.out.Totals.Bytes-before.Bytes)
 	w.cursor.move(batch[len(batch)-1].Key)
@@ -229,8 +252,16 @@ func (w *worker) check(batch []stocktake.Record) error {
 	return nil
 }
 
-// match counts the records of the batch that match and returns them: the batch
-// itself if all do, else copies, since the batch belongs to the source.
+// count adds up records that were written.
+func (w *worker) count(records []stocktake.Record) {
+	for i := range records {
+		w.out.Totals.Add(&records[i])
+	}
+	w.rollup.Add(records)
+}
+
+// match returns the records of the batch that match: the batch itself if all do,
+// else copies, since the batch belongs to the source.
 func (w *worker) match(batch []stocktake.Record) []stocktake.Record {
 	all := true
 	for i := range batch {
@@ -242,7 +273,6 @@ func (w *worker) match(batch []stocktake.Record) []stocktake.Record {
 			}
 			continue
 		}
-		w.out.Totals.Add(r)
 		if !all {
 			w.kept = append(w.kept, *r)
 		}

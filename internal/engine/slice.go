@@ -8,6 +8,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // A Slice is a part of a segment that is scanned in one go, in some process.
@@ -22,6 +23,10 @@ type Slice struct {
 
 	// Shards is how many shards earlier slices of the segment have committed.
 	Shards int
+
+	// Start is the start of the run, from which the roll-up counts ages; zero in
+	// what versions before it have planned: the slice's own snapshot.
+	Start time.Time `json:",omitzero"`
 }
 
 // A Budget says when a slice ends before the end of its segment. The zero value
@@ -46,6 +51,7 @@ type SliceResult struct {
 	Files  []stocktake.SummaryFile // the shards, in the order of their keys
 	Listed int64                   // records read, matching or not
 	Totals report.Totals           // of the records that matched
+	Rollup *rollup.Rollup          `json:",omitempty"` // of the records that matched; nil in results of earlier versions
 
 	// Snapshot is the time of the snapshot that was scanned, End when the slice
 	// ended, both by the clock of the source.
@@ -70,7 +76,7 @@ func (s *Slice) Halve(number int) (lower, upper Slice, ok bool) {
 	if !ok {
 		return Slice{}, Slice{}, false
 	}
-	lower, upper = *s, Slice{Number: number, Segment: Segment{Prefix: g.Prefix, From: cut, To: g.To}}
+	lower, upper = *s, Slice{Number: number, Segment: Segment{Prefix: g.Prefix, From: cut, To: g.To}, Start: s.Start}
 	lower.Segment.To = cut
 	return lower, upper, true
 }

@@ -170,12 +170,15 @@ func TestKeepsWhatTheRuleSays(t *testing.T) {
 				t.Errorf("reports (-want +got):\n%s", diff)
 			}
 			w.complete()
-			if got := len(w.keys("manifest")); got != 3*len(want) {
+			if got := len(w.keys("manifest")); got != filesOfReport*len(want) {
 				t.Errorf("%d manifest files of %d reports", got, len(want))
 			}
 		})
 	}
 }
+
+// filesOfReport is how many files of a report are not shards.
+const filesOfReport = 4
 
 func TestTheNewestStaysHoweverOld(t *testing.T) {
 	w := newWorld(t, openCatalog(t))
@@ -451,7 +454,7 @@ func TestEachOperationFailsOnce(t *testing.T) {
 		if got := w.keys(report.ManifestName); len(got) != 1 {
 			t.Errorf("operation %d failed: reports %q", n, got)
 		}
-		if got := w.keys("manifest"); len(got) != 3 {
+		if got := w.keys("manifest"); len(got) != filesOfReport {
 			t.Errorf("operation %d failed: there are %q", n, got)
 		}
 		if err == nil {

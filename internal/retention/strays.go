@@ -71,6 +71,9 @@ func (t *tidying) sweep(ctx context.Context, directories []report.Directory, nam
 		if d.Checksum {
 			found = append(found, d.Key+report.ChecksumName)
 		}
+		if d.Rollup {
+			found = append(found, d.Key+report.RollupName)
+		}
 		found = append(found, d.Key+report.SummaryName)
 	}
 	for key, err := range t.dst.List(ctx, t.at.Data()) {

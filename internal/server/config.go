@@ -13,6 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/kms"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // Defaults of a Config. The command line shows the same values.
@@ -70,6 +71,7 @@ type Config struct {
 	ScanWorkers     int            // goroutines of one run; 0 means one for each core
 	ScanShare       float64        // share of the time that each of them works while requests are served, up to 1; 0 means 0.1
 	ShardRows       int64          // rows of one shard; 0 means 1,000,000
+	RollupDepth     int            // segments of a key in the prefixes of a report's totals, 1 to 16; 0 means 4
 	ScheduleHour    int            // hour of the day at which scheduled runs are due, 0 to 23
 	ScheduleZone    *time.Location // of that hour; nil means UTC+8
 	Spread          time.Duration  // scheduled runs start up to this much after they are due; less than 24h
@@ -123,6 +125,7 @@ func (c Config) withDefaults() Config {
 	c.MaxRuns = cmp.Or(c.MaxRuns, 2)
 	c.ScanShare = cmp.Or(c.ScanShare, 0.1)
 	c.ShardRows = cmp.Or(c.ShardRows, 1_000_000)
+	c.RollupDepth = cmp.Or(c.RollupDepth, rollup.DefaultDepth)
 	if c.ScheduleZone == nil {
 		c.ScheduleZone = time.FixedZone("UTC+8", 8*60*60)
 	}
@@ -156,6 +159,8 @@ func (c Config) Validate() error {
 		return badSetting("scan-share", "above 0, at most 1")
 	case c.ShardRows < 1:
 		return badSetting("shard-rows", "at least 1")
+	case c.RollupDepth < 1 || c.RollupDepth > rollup.MaxDepth:
+		return badSetting("rollup-depth", "1 to %d", rollup.MaxDepth)
 	case c.ScheduleHour < 0 || c.ScheduleHour > 23:
 		return badSetting("schedule-hour", "0 to 23")
 	case c.LateAfter <= 0:

@@ -52,7 +52,7 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 		}
 	}
 	run := &local.Runner{Stores: buckets, Seed: f.Seed, Options: engine.Options{
-		Workers: f.ScanWorkers, Share: f.ScanShare, Requests: s.requests.requests, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, Log: s.log,
+		Workers: f.ScanWorkers, Share: f.ScanShare, Requests: s.requests.requests, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, RollupDepth: f.RollupDepth, Log: s.log,
 	}}
 	service, err := inventory.New(ctx, cat, buckets.ForInventories(), run, opts)
 	if err != nil {

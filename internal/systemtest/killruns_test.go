@@ -197,7 +197,7 @@ func checkReports(t *testing.T, data string, manifests map[string]bool) {
 			}
 			named[f.Key] = true
 		}
-		for _, name := range []string{"manifest.json", "manifest.checksum", "manifest.summary"} {
+		for _, name := range []string{"manifest.json", "manifest.checksum", "manifest.rollup", "manifest.summary"} {
 			named[path.Dir(key)+"/"+name] = true
 		}
 	}
