@@ -27,6 +27,29 @@ func ParseStorageClass(s string) (StorageClass, bool) {
 	return StorageClass(i), ok
 }
 
+// NearestStorageClass returns the class of OSS that comes nearest to a class of
+// OSS or of S3, and whether name is one of either; if it is not, Standard.
+//
+// Source: Amazon S3 API reference, Object, StorageClass.
+func NearestStorageClass(name []byte) (c StorageClass, known bool) {
+	switch string(name) {
+	case "STANDARD", "INTELLIGENT_TIERING", "REDUCED_REDUNDANCY", "OUTPOSTS", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP":
+		return Standard, true
+	case "STANDARD_IA", "ONEZONE_IA", "GLACIER_IR":
+		return IA, true
+	case "GLACIER":
+		return Archive, true
+	case "DEEP_ARCHIVE":
+		return ColdArchive, true
+	}
+	for i, n := range storageClassNames {
+		if string(name) == n {
+			return StorageClass(i), true
+		}
+	}
+	return Standard, false
+}
+
 // MarshalText returns String, for package encoding. A class that does not exist is
 // an error.
 func (c StorageClass) MarshalText() ([]byte, error) {

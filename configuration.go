@@ -96,13 +96,16 @@ func (f *Filter) SetStorageClasses(text string) bool {
 	return true
 }
 
-// FormatCSV is the only format of reports that OSS has.
-const FormatCSV = "CSV"
+// The formats of reports.
+const (
+	FormatCSV     = "CSV"     // the only one that OSS has
+	FormatParquet = "Parquet" // an extension, with the columns of S3 Inventory's Parquet
+)
 
 // Destination is where the reports of a configuration go: element
 // OSSBucketDestination.
 type Destination struct {
-	Format     string     `json:"format"`           // FormatCSV
+	Format     string     `json:"format"`           // FormatCSV or FormatParquet
 	AccountID  string     `json:"accountId"`        // decimal; owns the bucket
 	RoleARN    string     `json:"roleArn"`          // "acs:ram::uid:role/name"
 	Bucket     string     `json:"bucket"`           // name, without "acs:oss:::"

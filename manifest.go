@@ -12,8 +12,8 @@ const ManifestVersion = "2019-09-01"
 type Manifest struct {
 	CreationTimestamp int64 // start of the scan, in Unix seconds; a string in JSON
 	DestinationBucket string
-	FileFormat        string // "CSV"
-	FileSchema        string // see [FileSchema]
+	FileFormat        string // FormatCSV or FormatParquet
+	FileSchema        string // the columns, in the form of the format; see [FileSchema] for CSV
 	Files             []ManifestFile
 	SourceBucket      string
 	Version           string // ManifestVersion

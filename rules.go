@@ -123,7 +123,7 @@ var inventoryRules = []inventoryRule{
 	}},
 	{"Filter/StorageClass", "0020-00000026", classesAccepted, brokenStorageClass},
 	{destinationPath + "Format", "0020-00000027", "", func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
-		return c.Destination.Format, unless(c.Destination.Format == FormatCSV, "expected CSV")
+		return c.Destination.Format, unless(c.Destination.Format == FormatCSV || c.Destination.Format == FormatParquet, "expected CSV or Parquet")
 	}},
 	{destinationPath + "AccountId", "0020-00000028", "", func(c *InventoryConfiguration, r *InventoryRules) (string, string) {
 		id := c.Destination.AccountID

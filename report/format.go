@@ -6,6 +6,7 @@ import (
 	"github.com/stocktake/stocktake/internal/csvrow"
 	"github.com/stocktake/stocktake/report/csvgz"
 	"github.com/stocktake/stocktake/report/format"
+	"github.com/stocktake/stocktake/report/parquet"
 )
 
 // A Format is a file format of shards; see [format.Format].
@@ -22,6 +23,7 @@ type RowError = format.RowError
 // a line here.
 var formats = []Format{
 	csvgz.Format,
+	parquet.Format,
 }
 
 // Formats returns the formats that reports can have.

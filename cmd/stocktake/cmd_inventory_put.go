@@ -31,6 +31,7 @@ type inventoryPut struct {
 	ARN               string   `group:"Report" aliases:"role-arn" help:"Role of the runs. Default: AliyunOSSRole." placeholder:"acs:ram::UID:role/NAME"`
 	Destination       string   `group:"Report" help:"Bucket for reports. Default: the source." placeholder:"BUCKET"`
 	DestinationPrefix string   `group:"Report" help:"Path for reports, without a final /." placeholder:"PREFIX"`
+	Format            string   `group:"Report" help:"File format of reports: ${enum}." enum:"CSV,Parquet" default:"CSV"`
 	Versions          string   `group:"Report" help:"Versions to list: ${enum}." enum:"Current,All" default:"Current"`
 	Fields            []string `group:"Report" help:"Columns after Bucket and Key, in this order." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD"`
 	SSEOSS            bool     `group:"Report" name:"sse-oss" help:"Encrypt reports with the service's keys." xor:"sse"`
@@ -136,7 +137,7 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 		ID:        c.ID,
 		IsEnabled: !c.Disabled,
 		Destination: stocktake.Destination{
-			Format: "CSV", AccountID: c.UserID, RoleARN: c.ARN,
+			Format: c.Format, AccountID: c.UserID, RoleARN: c.ARN,
 			Bucket: cmp.Or(c.Destination, c.Bucket), Prefix: c.DestinationPrefix,
 			Encryption: stocktake.Encryption{SSEOSS: c.SSEOSS, SSEKMS: c.SSEKMS != ""},
 		},

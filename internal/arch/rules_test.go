@@ -7,7 +7,7 @@ var may = map[string][]string{
 	".":            {},
 	"client":       {".", "internal/signature", "inventoryxml"},
 	"inventoryxml": {".", "internal/ossxml"},
-	"report":       {".", "internal/csvrow", "internal/digest", "internal/ordered", "report/csvgz", "report/format", "report/rollup"},
+	"report":       {".", "internal/csvrow", "internal/digest", "internal/ordered", "report/csvgz", "report/format", "report/parquet", "report/rollup"},
 
 	"report/rollup": {".", "internal/csvrow"},
 
@@ -15,6 +15,7 @@ var may = map[string][]string{
 	"report/format":            {"."},
 	"report/format/formattest": {".", "report/format"},
 	"report/csvgz":             {".", "internal/csvrow", "report/format"},
+	"report/parquet":           {".", "internal/csvrow", "report/format"},
 	"report/csvgz/csvgztest":   {".", "internal/csvrow", "report/csvgz", "report/format"},
 	"internal/csvrow":          {".", "report/format"},
 
@@ -138,7 +139,7 @@ var homes = map[string][]string{
 	"github.com/knadh/koanf":                {"cmd/stocktake"},
 	"github.com/schollz/progressbar":        {"cmd/stocktake"},
 	"github.com/tink-crypto/tink-go":        {"internal/kms", "internal/store"},
-	"github.com/klauspost/compress":         {"report/csvgz"},
+	"github.com/klauspost/compress":         {"report/csvgz", "report/parquet"},
 	"github.com/aws/aws-sdk-go-v2":          {"internal/foreign", "internal/s3bucket"},
 	"github.com/aws/smithy-go":              {"internal/s3bucket"},
 	"golang.org/x/time":                     {"internal/throttle"},

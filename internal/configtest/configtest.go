@@ -59,6 +59,7 @@ func Samples() []stocktake.InventoryConfiguration {
 	once := Minimal()
 	once.Schedule = stocktake.Schedule{Frequency: stocktake.Once, AutoDelete: new(false)}
 	once.Destination.Encryption.SSEOSS = true
+	once.Destination.Format = stocktake.FormatParquet
 	once.Filter = stocktake.Filter{AllClasses: true, LowerSizeBound: 1024}
 	return []stocktake.InventoryConfiguration{Minimal(), Full(), once}
 }
@@ -93,6 +94,7 @@ func Any() *rapid.Generator[stocktake.InventoryConfiguration] {
 		}
 
 		c.Destination.Prefix = strings.TrimLeft(rapid.StringMatching(`[a-zA-Z0-9\-_./=+~ é日]{0,120}`).Draw(t, "destination prefix"), "/")
+		c.Destination.Format = rapid.SampledFrom([]string{stocktake.FormatCSV, stocktake.FormatParquet}).Draw(t, "format")
 		switch rapid.IntRange(0, 3).Draw(t, "encryption") {
 		case 1:
 			c.Destination.Encryption.SSEOSS = true

@@ -64,13 +64,13 @@ func (d *Decoder) value(c stocktake.Field, v []byte) (err error) {
 		r.ETag = stocktake.ParseETag(v)
 	case stocktake.FieldStorageClass:
 		var ok bool
-		if r.StorageClass, ok = stocktake.ParseStorageClass(string(v)); !ok && len(v) > 0 {
+		if r.StorageClass, ok = stocktake.NearestStorageClass(v); !ok && len(v) > 0 {
 			err = errValue
 		}
 	case stocktake.FieldIsMultipartUploaded:
 		r.Multipart, err = parseBool(v)
 	case stocktake.FieldEncryptionStatus:
-		r.Encrypted, err = parseBool(v)
+		r.Encrypted, err = ParseEncryption(v)
 	case stocktake.FieldObjectACL:
 		var ok bool
 		if r.ACL, ok = stocktake.ParseACL(string(v)); !ok && len(v) > 0 {
@@ -83,11 +83,11 @@ func (d *Decoder) value(c stocktake.Field, v []byte) (err error) {
 		}
 		r.TaggingCount = uint16(n)
 	case stocktake.FieldObjectType:
-		r.Type, err = parseType(v)
+		r.Type, err = ParseType(v)
 	case stocktake.FieldCRC64:
 		r.HasCRC64 = len(v) > 0
 		if r.HasCRC64 {
-			r.CRC64, err = parseUint(v)
+			r.CRC64, err = ParseUint(v)
 		}
 	case stocktake.FieldLastAccessDate:
 		if string(v) != "null" {

@@ -56,12 +56,26 @@ func parseBool(v []byte) (bool, error) {
 	return false, errValue
 }
 
+// ParseEncryption reads an encryption status: a boolean, or a word of S3, by which
+// anything but NOT-SSE is encrypted.
+//
+// Source: Amazon S3 user guide, Amazon S3 Inventory list.
+func ParseEncryption(v []byte) (bool, error) {
+	switch string(v) {
+	case "SSE-S3", "SSE-C", "SSE-KMS", "DSSE-KMS", "SSE-FSX":
+		return true, nil
+	case "NOT-SSE":
+		return false, nil
+	}
+	return parseBool(v)
+}
+
 func parseInt(v []byte) (int64, error) {
 	negative := len(v) > 1 && v[0] == '-'
 	if negative {
 		v = v[1:]
 	}
-	n, err := parseUint(v)
+	n, err := ParseUint(v)
 	if err != nil || n > math.MaxInt64 {
 		return 0, errValue
 	}
@@ -71,7 +85,8 @@ func parseInt(v []byte) (int64, error) {
 	return int64(n), nil
 }
 
-func parseUint(v []byte) (n uint64, err error) {
+// ParseUint reads an unsigned integer.
+func ParseUint(v []byte) (n uint64, err error) {
 	if len(v) > 19 {
 		if n, err = strconv.ParseUint(string(v), 10, 64); err != nil {
 			return 0, errValue
@@ -88,10 +103,17 @@ func parseUint(v []byte) (n uint64, err error) {
 }
 
 // parseDate reads 2006-01-02T15-04-05Z, also with colons between hours,
-// minutes and seconds. Empty is 0.
+// minutes and seconds, and with milliseconds, which are dropped, as S3 writes it.
+// Empty is 0.
 func parseDate(v []byte) (int64, error) {
 	if len(v) == 0 {
 		return 0, nil
+	}
+	var whole [20]byte
+	if len(v) == 24 && v[19] == '.' && number(v[20:23]) >= 0 && v[23] == 'Z' {
+		copy(whole[:], v)
+		whole[19] = 'Z'
+		v = whole[:]
 	}
 	if len(v) != 20 || v[4] != '-' || v[7] != '-' || v[10] != 'T' || v[19] != 'Z' ||
 		v[13] != v[16] || v[13] != '-' && v[13] != ':' {
@@ -122,7 +144,8 @@ func number(v []byte) (n int) {
 
 var objectTypes = [...]stocktake.ObjectType{stocktake.Normal, stocktake.Multipart, stocktake.Appendable, stocktake.Symlink}
 
-func parseType(v []byte) (stocktake.ObjectType, error) {
+// ParseType reads an object type; empty is Normal.
+func ParseType(v []byte) (stocktake.ObjectType, error) {
 	for _, t := range objectTypes {
 		if string(v) == t.String() {
 			return t, nil

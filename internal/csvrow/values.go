@@ -133,6 +133,13 @@ func putUint(b []byte, i int, v uint64) int {
 	return end
 }
 
+// AppendUint appends v in decimal to dst.
+func AppendUint(dst []byte, v uint64) []byte {
+	n := len(dst)
+	dst = slices.Grow(dst, len(powers))
+	return dst[:putUint(dst[:cap(dst)], n, v)]
+}
+
 // digits returns the length of v in decimal, at least 1.
 func digits(v uint64) int {
 	// 1233/4096 is a little more than log10 of 2.

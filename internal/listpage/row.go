@@ -118,22 +118,8 @@ func parseSize(text []byte) (n int64, ok bool) {
 //
 // Source: spec foreign.md, section 3.
 func nearest(class []byte) stocktake.StorageClass {
-	switch string(class) {
-	case "", "STANDARD":
-		return stocktake.Standard
-	case "STANDARD_IA", "ONEZONE_IA", "GLACIER_IR":
-		return stocktake.IA
-	case "GLACIER":
-		return stocktake.Archive
-	case "DEEP_ARCHIVE":
-		return stocktake.ColdArchive
-	}
-	for c := stocktake.Standard; c < stocktake.NumStorageClasses; c++ {
-		if string(class) == c.String() {
-			return c
-		}
-	}
-	return stocktake.Standard
+	c, _ := stocktake.NearestStorageClass(class)
+	return c
 }
 
 // parseType reads an object type. Types that are not OSS's are Normal.
