@@ -75,11 +75,13 @@ var may = map[string][]string{
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
 
 	// OSS over HTTP, and the figures of all of it.
-	"internal/ossapi":         {".", "internal/lifecycle", "internal/object", "internal/ossapi/request", "internal/ossxml", "internal/outbound", "internal/ram", "internal/signature", "inventoryxml"},
-	"internal/ossapi/request": {".", "internal/object", "internal/ossxml", "internal/ram", "internal/signature"},
-	"internal/ossxml":         {"."},
-	"internal/sts":            {".", "internal/ossxml", "internal/ram", "internal/signature"},
-	"internal/metrics":        {".", "internal/ossapi"},
+	"internal/ossapi":           {".", "internal/lifecycle", "internal/object", "internal/ossapi/bucketxml", "internal/ossapi/postform", "internal/ossapi/request", "internal/ossxml", "internal/outbound", "internal/ram", "internal/signature", "inventoryxml"},
+	"internal/ossapi/bucketxml": {".", "internal/object", "internal/ossapi/request", "internal/ossxml"},
+	"internal/ossapi/postform":  {"internal/ossapi/request"},
+	"internal/ossapi/request":   {".", "internal/object", "internal/ossxml", "internal/ram", "internal/signature"},
+	"internal/ossxml":           {"."},
+	"internal/sts":              {".", "internal/ossxml", "internal/ram", "internal/signature"},
+	"internal/metrics":          {".", "internal/ossapi"},
 
 	// What happens to objects by itself.
 	"internal/lifecycle": {".", "internal/clock", "internal/object"},

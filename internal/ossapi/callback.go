@@ -239,7 +239,7 @@ func (s *caller) send(ctx context.Context, to string, b *callback, body string, 
 	return answer.Bytes(), nil
 }
 
-func callbackFailed(text string) error { return &detailError{err: errCallback, text: text} }
+func callbackFailed(text string) error { return &request.DetailError{Err: errCallback, Text: text} }
 
 // set sets the value of a variable.
 func (b *callback) set(name, value string) {

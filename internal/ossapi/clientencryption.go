@@ -41,8 +41,8 @@ func checkClientEncryption(meta []object.Meta) error {
 		return nil
 	}
 	for _, name := range [...]string{clientEncryption + "data-size", clientEncryption + "part-size"} {
-		if n, ok := parseOffset(metaValue(meta, name)); !ok || n == 0 {
-			return &detailError{err: errClientEncryption, fields: [][2]string{{"ArgumentName", "x-oss-meta-" + name}}}
+		if n, ok := request.ParseDigits(metaValue(meta, name)); !ok || n == 0 {
+			return &request.DetailError{Err: errClientEncryption, Fields: [][2]string{{"ArgumentName", "x-oss-meta-" + name}}}
 		}
 	}
 	return nil
@@ -53,7 +53,7 @@ func clientEncryptionOf(x *ossxml.Writer, meta []object.Meta) {
 	for _, e := range clientEncryptionElements {
 		value := metaValue(meta, e.meta)
 		if strings.HasSuffix(e.element, "Size") {
-			if _, ok := parseOffset(value); !ok {
+			if _, ok := request.ParseDigits(value); !ok {
 				continue // clients read a number
 			}
 		}

@@ -41,7 +41,7 @@ func (c *call) source() (v object.Version, err error) {
 	b := c.bucket
 	if v.Bucket != b.Name {
 		if b, err = c.Buckets.Bucket(c.ctx, v.Bucket); err != nil {
-			return v, &detailError{err: err, fields: [][2]string{{"BucketName", v.Bucket}}}
+			return v, &request.DetailError{Err: err, Fields: [][2]string{{"BucketName", v.Bucket}}}
 		}
 	}
 	if err := c.allowOn(action, &b, v.Key, v.ID); err != nil {
@@ -67,7 +67,7 @@ func (c *call) sourceReady(src *object.Info) error {
 // sourceDetail adds to errors of a copy that it is the source which is missing.
 func sourceDetail(err error, src object.Version) error {
 	if errors.Is(err, object.ErrNoSuchKey) || errors.Is(err, object.ErrNoSuchVersion) {
-		return &detailError{err: err, fields: [][2]string{{"BucketName", src.Bucket}, {"Key", src.Key}}}
+		return &request.DetailError{Err: err, Fields: [][2]string{{"BucketName", src.Bucket}, {"Key", src.Key}}}
 	}
 	return err
 }
@@ -261,8 +261,8 @@ func sourceRange(v string) (byteRange, error) {
 	}
 	spec, ok := strings.CutPrefix(v, "bytes=")
 	first, last, dash := strings.Cut(spec, "-")
-	from, ok1 := parseOffset(first)
-	to, ok2 := parseOffset(last)
+	from, ok1 := request.ParseDigits(first)
+	to, ok2 := request.ParseDigits(last)
 	switch {
 	case !ok || !dash || !ok1:
 	case last == "":

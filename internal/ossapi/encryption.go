@@ -71,7 +71,7 @@ func checkEncryption(e object.Encryption, algorithm, key, data string) (object.E
 	case e.Algorithm == "" && (e.KeyID != "" || e.Data != ""):
 		return e, request.InvalidArgument(algorithm, "", "it is missing")
 	case e.Algorithm != "" && e.Algorithm != "AES256" && e.Algorithm != "KMS" && e.Algorithm != "SM4":
-		return e, &detailError{err: errEncryption, fields: [][2]string{{"ArgumentName", algorithm}, {"ArgumentValue", request.Bounded(e.Algorithm)}}}
+		return e, &request.DetailError{Err: errEncryption, Fields: [][2]string{{"ArgumentName", algorithm}, {"ArgumentValue", request.Bounded(e.Algorithm)}}}
 	case e.KeyID != "" && e.Algorithm != "KMS":
 		return e, &stocktake.InvalidArgumentError{Element: key, Value: request.Bounded(e.KeyID), EC: "0005-00000204", Reason: "only KMS has keys"}
 	case e.Data != "" && (e.Data != "SM4" || e.Algorithm == "SM4"):

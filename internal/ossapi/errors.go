@@ -7,6 +7,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/postform"
 	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ram"
 )
@@ -35,12 +36,6 @@ var (
 	errNoPolicy          = errors.New("the bucket has no policy")
 	errEncryption        = errors.New("the encryption asked for is not known")
 	errClientEncryption  = errors.New("the sizes of the client's encryption are missing")
-	errPostForm          = errors.New("the form is malformed")
-	errPostTooLong       = errors.New("the fields of the form are too long")
-	errPostPolicy        = errors.New("the policy of the form is malformed")
-	errPostDenied        = errors.New("the policy of the form does not allow it")
-	errPostTooLarge      = errors.New("the file of the form is too large")
-	errPostTooSmall      = errors.New("the file of the form is too small")
 	errTargetMissing     = errors.New("the target of the symlink does not exist")
 	errTargetType        = errors.New("the target of the symlink is a symlink")
 	errRestoreUnfinished = errors.New("the restore is not finished")
@@ -113,12 +108,12 @@ var errorTable = []errorRow{
 	{object.ErrNotAppendable, "ObjectNotAppendable", 409, "The object is not appendable.", "", aboutKey},
 	{object.ErrSealed, "ObjectNotAppendable", 409, "The object is sealed.", "", aboutKey},
 	{object.ErrNotSymlink, "NotSymlink", 400, "The object is not a symlink.", "", aboutKey},
-	{errPostForm, "MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data.", "", aboutNothing},
-	{errPostTooLong, "FieldItemTooLong", 400, "Your post fields items size is over limit.", "", aboutNothing},
-	{errPostPolicy, "InvalidPolicyDocument", 400, "The policy document is not valid.", "", aboutNothing},
-	{errPostDenied, "AccessDenied", 403, "Invalid according to Policy.", "", aboutNothing},
-	{errPostTooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size.", "", aboutNothing},
-	{errPostTooSmall, "EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size.", "", aboutNothing},
+	{postform.ErrForm, "MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data.", "", aboutNothing},
+	{postform.ErrTooLong, "FieldItemTooLong", 400, "Your post fields items size is over limit.", "", aboutNothing},
+	{postform.ErrPolicy, "InvalidPolicyDocument", 400, "The policy document is not valid.", "", aboutNothing},
+	{postform.ErrDenied, "AccessDenied", 403, "Invalid according to Policy.", "", aboutNothing},
+	{postform.ErrTooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size.", "", aboutNothing},
+	{postform.ErrTooSmall, "EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size.", "", aboutNothing},
 	{errClientEncryption, "InvalidEncryptionRequest", 400, "The client-side encryption of a multipart upload needs x-oss-meta-client-side-encryption-data-size and -part-size.", "", aboutNothing},
 	{errTargetMissing, "SymlinkTargetNotExist", 404, "The target object of the symlink does not exist.", "", aboutKey},
 	{errTargetType, "InvalidTargetType", 400, "The target object of the symlink is a symlink.", "", aboutKey},

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/stocktake/stocktake/internal/ossapi/postform"
 	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
@@ -51,8 +52,8 @@ var (
 	ErrInvalidRange = errInvalidRange
 	ErrNotModified  = errNotModified
 	ErrCallback     = errCallback
-	ErrPostPolicy   = errPostPolicy
-	ErrPostDenied   = errPostDenied
+	ErrPostPolicy   = postform.ErrPolicy
+	ErrPostDenied   = postform.ErrDenied
 	Piece           = int64(piece)
 )
 

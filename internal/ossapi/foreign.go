@@ -12,7 +12,7 @@ import (
 // elsewhere refuses an operation on a bucket of a store of the settings, and says
 // where it is offered.
 func elsewhere(b *object.Bucket) error {
-	return &detailError{err: request.ErrNotImplemented, text: fmt.Sprintf(
+	return &request.DetailError{Err: request.ErrNotImplemented, Text: fmt.Sprintf(
 		"The bucket %s is in the store %s, of which this server offers inventories only. For everything else use the endpoint %s.", b.Name, b.Store, b.Endpoint)}
 }
 

@@ -29,7 +29,7 @@ func (c *call) getObject() error {
 	}
 	span, partial, err := parseRange(c.r.Header.Get("Range"), data.Size, standardRange(c.r.Header))
 	if err != nil {
-		return &detailError{err: err, header: [][2]string{{"Content-Range", "bytes */" + strconv.FormatInt(data.Size, 10)}}}
+		return &request.DetailError{Err: err, Header: [][2]string{{"Content-Range", "bytes */" + strconv.FormatInt(data.Size, 10)}}}
 	}
 	overrides, err := c.overrides()
 	if err != nil {
@@ -133,7 +133,7 @@ func (c *call) version() (object.Version, error) {
 // markerDetail adds the headers of a read of a version that is a delete marker.
 func (c *call) markerDetail(err error, v object.Version) error {
 	if errors.Is(err, object.ErrMethodNotAllowed) {
-		return &detailError{err: err, header: [][2]string{{"x-oss-delete-marker", "true"}, {"x-oss-version-id", v.ID}}}
+		return &request.DetailError{Err: err, Header: [][2]string{{"x-oss-delete-marker", "true"}, {"x-oss-version-id", v.ID}}}
 	}
 	return err
 }

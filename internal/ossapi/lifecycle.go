@@ -6,6 +6,7 @@ import (
 
 	"github.com/stocktake/stocktake/internal/lifecycle"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/bucketxml"
 	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
@@ -17,7 +18,7 @@ func (c *call) putBucketLifecycle() error {
 	if err != nil {
 		return err
 	}
-	l, err := parseLifecycle(doc)
+	l, err := bucketxml.ParseLifecycle(doc)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (c *call) getBucketLifecycle() error {
 	if c.bucket.Lifecycle == nil {
 		return errNoLifecycle
 	}
-	return c.xml(func(x *ossxml.Writer) { lifecycleDocument(x, c.bucket.Lifecycle) })
+	return c.xml(func(x *ossxml.Writer) { bucketxml.WriteLifecycle(x, c.bucket.Lifecycle) })
 }
 
 // deleteBucketLifecycle answers DeleteBucketLifecycle.

@@ -174,7 +174,7 @@ func (c *call) completedParts(u object.UploadID) ([]object.CompletedPart, error)
 		if e.Name != "Part" {
 			continue
 		}
-		n, ok := parseOffset(e.Value("PartNumber"))
+		n, ok := request.ParseDigits(e.Value("PartNumber"))
 		if !ok || n < 1 || n > object.MaxParts {
 			return nil, request.InvalidArgument("PartNumber", e.Value("PartNumber"), "a number from 1 to 10000 is expected")
 		}

@@ -1,12 +1,14 @@
 package ossapi
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/postform"
 	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 	"github.com/stocktake/stocktake/internal/signature"
@@ -18,16 +20,16 @@ import (
 // Source: OSS API reference, PostObject.
 func (c *call) postObject() error {
 	c.body.Begin()
-	form, err := readPostForm(c.r.Header, c.body)
+	form, err := postform.Read(c.r.Header, c.body)
 	if err != nil {
 		return err
 	}
 	c.body.End() // the file takes as long as it takes
-	key, ok := form.fields["key"]
+	key, ok := form.Fields["key"]
 	if !ok {
 		return request.InvalidArgument("key", "", "Bucket POST must contain a field named 'key', before the file")
 	}
-	if c.at.Key, ok = withFilename(key, form.filename); !ok || !stocktake.ValidKey(c.at.Key) {
+	if c.at.Key, ok = withFilename(key, form.Filename); !ok || !stocktake.ValidKey(c.at.Key) {
 		return request.ErrInvalidObjectName
 	}
 	sized, err := c.admitForm(form)
@@ -43,7 +45,7 @@ func (c *call) postObject() error {
 	}
 	c.r = c.r.Clone(c.ctx) // the rest reads headers of an upload, which are fields here
 	agent := c.r.UserAgent()
-	c.r.Header = form.header()
+	c.r.Header = form.Header()
 	c.r.Header.Set("User-Agent", agent)
 	p, err := c.newPut()
 	if err != nil {
@@ -55,7 +57,7 @@ func (c *call) postObject() error {
 		if back, err = c.callback(); err != nil {
 			return err
 		}
-		for name, value := range form.fields {
+		for name, value := range form.Fields {
 			if strings.HasPrefix(name, "x:") && back.vars[name] == "" {
 				back.set(name, value)
 			}
@@ -84,11 +86,10 @@ func withFilename(key, filename string) (string, bool) {
 
 // admitForm finds who signed a form and holds the form to the signer's policy. It
 // returns the file, bounded as the policy and OSS require.
-func (c *call) admitForm(form *postForm) (*rangeReader, error) {
-	file := &rangeReader{form.file, 0, object.MaxPartSize}
-	auth, err := signature.ParseForm(form.field)
-	if err != nil || auth == nil && form.field("policy") == "" {
-		return file, err // an anonymous form may do what an anonymous PutObject may
+func (c *call) admitForm(form *postform.Form) (io.Reader, error) {
+	auth, err := signature.ParseForm(form.Field)
+	if err != nil || auth == nil && form.Field("policy") == "" {
+		return form.File(0, object.MaxPartSize), err // an anonymous form may do what an anonymous PutObject may
 	}
 	if auth != nil {
 		secret, who, err := c.Access.Key(auth.AccessKeyID, auth.SecurityToken)
@@ -100,7 +101,7 @@ func (c *call) admitForm(form *postForm) (*rangeReader, error) {
 		}
 		c.who = who
 	}
-	policy, err := parsePostPolicy(form.field("policy"))
+	policy, err := postform.ParsePolicy(form.Field("policy"))
 	if err != nil {
 		return nil, err
 	}
@@ -111,10 +112,9 @@ func (c *call) admitForm(form *postForm) (*rangeReader, error) {
 		case "key":
 			return c.at.Key
 		}
-		return form.field(name)
+		return form.Field(name)
 	}
-	file.least, file.most = policy.least, min(policy.most, file.most)
-	return file, policy.check(c.Now(), field)
+	return form.File(policy.Least, min(policy.Most, object.MaxPartSize)), policy.Check(c.Now(), field)
 }
 
 // A postAnswer is the answer that the client asks for.
@@ -123,9 +123,9 @@ type postAnswer struct {
 	status   string   // "200", "201"; anything else is 204
 }
 
-func readPostAnswer(form *postForm) (a postAnswer, err error) {
-	a.status = form.field("success_action_status")
-	to := form.field("success_action_redirect")
+func readPostAnswer(form *postform.Form) (a postAnswer, err error) {
+	a.status = form.Field("success_action_status")
+	to := form.Field("success_action_redirect")
 	if to == "" {
 		return a, nil
 	}

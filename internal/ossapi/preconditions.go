@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
 // preconditions are the conditions that must hold before a request is carried
@@ -62,10 +63,10 @@ func (d preconditions) check(etag string, modified time.Time) error {
 
 // failed returns the error of a condition that does not hold.
 func (d preconditions) failed(name string) error {
-	return &detailError{
-		err:    object.ErrPrecondition,
-		text:   "At least one of the pre-conditions you specified did not hold (condition: " + d.prefix + name + ")",
-		fields: [][2]string{{"Condition", d.prefix + name}},
+	return &request.DetailError{
+		Err:    object.ErrPrecondition,
+		Text:   "At least one of the pre-conditions you specified did not hold (condition: " + d.prefix + name + ")",
+		Fields: [][2]string{{"Condition", d.prefix + name}},
 	}
 }
 

@@ -3,6 +3,8 @@ package ossapi
 import (
 	"strconv"
 	"strings"
+
+	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
 // A byteRange is part of an object: n bytes from off.
@@ -33,7 +35,7 @@ func parseRange(header string, size int64, standard bool) (r byteRange, partial 
 		return whole, false, nil
 	}
 	if first == "" {
-		n, ok := parseOffset(last)
+		n, ok := request.ParseDigits(last)
 		switch {
 		case !ok:
 			return whole, false, nil
@@ -46,13 +48,13 @@ func parseRange(header string, size int64, standard bool) (r byteRange, partial 
 		}
 		return whole, false, nil
 	}
-	from, ok := parseOffset(first)
+	from, ok := request.ParseDigits(first)
 	if !ok {
 		return whole, false, nil
 	}
 	to := size - 1
 	if last != "" {
-		if to, ok = parseOffset(last); !ok || to < from {
+		if to, ok = request.ParseDigits(last); !ok || to < from {
 			return whole, false, nil
 		}
 	}
@@ -65,22 +67,4 @@ func parseRange(header string, size int64, standard bool) (r byteRange, partial 
 		return byteRange{from, size - from}, true, nil
 	}
 	return whole, false, errInvalidRange
-}
-
-// parseOffset reads digits only; a number too large for us is larger than any
-// object.
-func parseOffset(s string) (int64, bool) {
-	if s == "" {
-		return 0, false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return 0, false
-		}
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return 1<<63 - 1, true
-	}
-	return n, true
 }

@@ -16,23 +16,10 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// A detailError adds details that only the operation knows to the reply of an
-// error.
-type detailError struct {
-	err    error
-	ec     string      // instead of the table's, unless empty
-	text   string      // message instead of the table's, unless empty
-	fields [][2]string // elements
-	header [][2]string // headers
-}
-
-func (e *detailError) Error() string { return e.err.Error() }
-func (e *detailError) Unwrap() error { return e.err }
-
 // withEC adds the diagnostic code ec to err, if it is target.
 func withEC(err, target error, ec string) error {
 	if errors.Is(err, target) {
-		return &detailError{err: err, ec: ec}
+		return &request.DetailError{Err: err, EC: ec}
 	}
 	return err
 }
@@ -77,15 +64,15 @@ func newReply(err error) errorReply {
 	if e, ok := errors.AsType[*object.DeleteMarkerError](err); ok {
 		p.header = append(p.header, [2]string{"x-oss-delete-marker", "true"}, [2]string{"x-oss-version-id", e.VersionID})
 	}
-	if e, ok := errors.AsType[*detailError](err); ok {
-		if e.ec != "" {
-			p.ec = e.ec
+	if e, ok := errors.AsType[*request.DetailError](err); ok {
+		if e.EC != "" {
+			p.ec = e.EC
 		}
-		if e.text != "" {
-			p.message = e.text
+		if e.Text != "" {
+			p.message = e.Text
 		}
-		p.fields = append(p.fields, e.fields...)
-		p.header = append(p.header, e.header...)
+		p.fields = append(p.fields, e.Fields...)
+		p.header = append(p.header, e.Header...)
 	}
 	return p
 }

@@ -102,7 +102,7 @@ func restoreDays(doc *ossxml.Element) (time.Duration, error) {
 	if v == "" {
 		return day, nil
 	}
-	n, ok := parseOffset(v)
+	n, ok := request.ParseDigits(v)
 	if !ok || n < 1 || n > 365 {
 		return 0, request.InvalidArgument("Days", v, "a number from 1 to 365 is expected")
 	}

@@ -383,13 +383,20 @@ func PossibleVersion(id string) bool {
 	return id == object.NullVersion || strings.HasPrefix(id, "CAE") && PlausibleVersion(id)
 }
 
-// InvalidArgument returns the error that says which parameter, header or element to
-// correct. OSS adds
-// its name and value to the reply.
-func InvalidArgument(name, value, reason string) error {
-	return &stocktake.InvalidArgumentError{Element: name, Value: Bounded(value), Reason: reason}
+// ParseDigits reads a whole number that has no sign. One that is too large for an
+// int64 becomes the largest, which is more than anything that can be asked for.
+func ParseDigits(s string) (int64, bool) {
+	if s == "" {
+		return 0, false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 1<<63 - 1, true
+	}
+	return n, true
 }
-
-// Bounded returns s, which a stranger sent, cut to what may be repeated or logged:
-// 200 bytes of valid UTF-8.
-func Bounded(s string) string { return strings.ToValidUTF8(s[:min(len(s), 200)], "") }

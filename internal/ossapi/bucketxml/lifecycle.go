@@ -1,4 +1,4 @@
-package ossapi
+package bucketxml
 
 import (
 	"strconv"
@@ -11,14 +11,16 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// parseLifecycle reads a LifecycleConfiguration without validating its rules. Rules
-// by last access are not offered, as access is not tracked.
-func parseLifecycle(doc *ossxml.Element) (l object.Lifecycle, err error) {
+// ParseLifecycle reads a LifecycleConfiguration without validating its rules. Rules
+// by last access are not offered, as access is not tracked. Errors:
+// [*stocktake.MalformedXMLError], [*stocktake.InvalidArgumentError],
+// [request.ErrNotImplemented].
+func ParseLifecycle(doc *ossxml.Element) (l object.Lifecycle, err error) {
 	for i := range doc.Children {
 		if doc.Children[i].Name != "Rule" {
 			continue
 		}
-		r, err := parseRule(&doc.Children[i])
+		r, err := parseLifecycleRule(&doc.Children[i])
 		if err != nil {
 			return l, err
 		}
@@ -33,7 +35,7 @@ func parseLifecycle(doc *ossxml.Element) (l object.Lifecycle, err error) {
 	return l, nil
 }
 
-func parseRule(e *ossxml.Element) (r object.LifecycleRule, err error) {
+func parseLifecycleRule(e *ossxml.Element) (r object.LifecycleRule, err error) {
 	r.ID = e.Value("ID")
 	switch v := e.Value("Status"); v {
 	case "Enabled":
@@ -93,7 +95,7 @@ func (p *ruleParser) filter(e *ossxml.Element) error {
 		f := &e.Children[i]
 		switch f.Name {
 		case "ObjectSizeGreaterThan", "ObjectSizeLessThan":
-			n, ok := parseOffset(strings.TrimSpace(f.Text))
+			n, ok := request.ParseDigits(strings.TrimSpace(f.Text))
 			if !ok {
 				return ossxml.Malformed(f.Name + " is not a number")
 			}
@@ -166,15 +168,15 @@ func parseAge(e *ossxml.Element) (*object.LifecycleAge, error) {
 }
 
 func parseDays(name, v string) (int, error) {
-	n, ok := parseOffset(v)
+	n, ok := request.ParseDigits(v)
 	if !ok || n < 1 || n > 1<<31-1 {
 		return 0, request.InvalidArgument(name, v, "a number of days from 1 on is expected")
 	}
 	return int(n), nil
 }
 
-// lifecycleDocument writes a LifecycleConfiguration.
-func lifecycleDocument(x *ossxml.Writer, l *object.Lifecycle) {
+// WriteLifecycle writes a LifecycleConfiguration.
+func WriteLifecycle(x *ossxml.Writer, l *object.Lifecycle) {
 	x.Start("LifecycleConfiguration")
 	for i := range l.Rules {
 		lifecycleRule(x, &l.Rules[i])
