@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"regexp"
 	"slices"
 	"strconv"
@@ -168,17 +167,4 @@ func parseMoment(text string, now time.Time, err error) (int64, error) {
 		}
 	}
 	return 0, usagef("%q is not a time such as 2026-01-31, 2026-01-31T12:00:00Z, 30d or 12h", text)
-}
-
-// pathOf shortens a key to a prefix of so many segments, each up to a '/'.
-func pathOf(key []byte, depth int) []byte {
-	end := 0
-	for range depth {
-		i := bytes.IndexByte(key[end:], '/')
-		if i < 0 {
-			break
-		}
-		end += i + 1
-	}
-	return key[:end]
 }
