@@ -19,6 +19,9 @@ type Row = format.Row
 // [format.RowError].
 type RowError = format.RowError
 
+// An Origin says which run has made a shard; see [format.Origin].
+type Origin = format.Origin
+
 // formats is the table of formats. To add a format, add a package next to csvgz and
 // a line here.
 var formats = []Format{

@@ -2,10 +2,11 @@ package main
 
 // reportCmd is `stocktake report`.
 type reportCmd struct {
-	Ls     reportLs     `cmd:"" help:"List reports in a bucket or a folder."`
-	Show   reportShow   `cmd:"" help:"Show a report: manifest, first rows, totals, largest prefixes."`
-	Find   reportFind   `cmd:"" help:"Find a key, or the keys with a prefix, without reading the whole report. Exit code 1 if there is none."`
-	Cat    reportCat    `cmd:"" help:"Print rows as CSV, JSON lines or a table."`
-	Diff   reportDiff   `cmd:"" help:"Compare two reports: what was added, removed and changed. Exit code 1 if they differ."`
-	Verify reportVerify `cmd:"" help:"Check every file of a report against its manifest and summary. Exit code 1 if anything is wrong."`
+	Ls      reportLs      `cmd:"" help:"List reports in a bucket or a folder."`
+	Show    reportShow    `cmd:"" help:"Show a report: manifest, first rows, totals, largest prefixes."`
+	Find    reportFind    `cmd:"" help:"Find a key, or the keys with a prefix, without reading the whole report. Exit code 1 if there is none."`
+	Cat     reportCat     `cmd:"" help:"Print rows as CSV, JSON lines or a table."`
+	Diff    reportDiff    `cmd:"" help:"Compare two reports: what was added, removed and changed. Exit code 1 if they differ."`
+	Convert reportConvert `cmd:"" help:"Write a report in another format, with other columns, or with some of its rows."`
+	Verify  reportVerify  `cmd:"" help:"Check every file of a report against its manifest and summary. Exit code 1 if anything is wrong."`
 }

@@ -14,7 +14,8 @@ import (
 type reportDiff struct {
 	remote
 	Before  string   `arg:"" help:"The first report: oss://BUCKET/PATH or a local path of a manifest.json, or of a configuration's reports, which means the newest." placeholder:"BEFORE"`
-	After   string   `arg:"" help:"The second report, in the same way." placeholder:"AFTER"`
+	After   string   `arg:"" optional:"" help:"The second report, in the same way." placeholder:"AFTER"`
+	Against string   `help:"Compare with a bucket as it is now, oss://BUCKET or s3://BUCKET, instead of a second report. If the report has only keys with a prefix, say --prefix." placeholder:"URL"`
 	Prefix  string   `help:"Compare only keys that start with this."`
 	Columns []string `help:"Compare the values of these columns, not of all that both have." short:"c"`
 	Only    []string `help:"Print only these changes: ${enum}." enum:"added,removed,changed" placeholder:"KIND"`
@@ -29,6 +30,9 @@ var errReportsDiffer = errors.New("the reports differ")
 
 // Run compares two reports.
 func (c *reportDiff) Run(ctx context.Context, con console) (err error) {
+	if (c.After == "") == (c.Against == "") {
+		return usagef("name a second report, or a bucket with --against")
+	}
 	if c.Depth < 1 || c.Top < 0 {
 		return usagef("--depth: at least 1; --top: at least 0")
 	}
@@ -37,7 +41,7 @@ func (c *reportDiff) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeBefore()) }()
-	after, closeAfter, err := c.open(ctx, c.After)
+	after, closeAfter, err := c.other(ctx, before)
 	if err != nil {
 		return err
 	}
@@ -75,6 +79,25 @@ func (c *reportDiff) open(ctx context.Context, where string) (*report.Report, fu
 		return nil, nil, errors.Join(err, p.close())
 	}
 	return r, p.close, nil
+}
+
+// other opens what the report is compared with.
+func (c *reportDiff) other(ctx context.Context, before *report.Report) (report.Rows, func() error, error) {
+	if c.Against == "" {
+		return c.open(ctx, c.After)
+	}
+	u, ok, err := parseBucketURL(c.Against)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !ok || u.path != "" {
+		return nil, nil, usagef("--against %q: name a bucket as oss://BUCKET or s3://BUCKET; --prefix says which keys", c.Against)
+	}
+	l, err := openLive(ctx, &c.remote, u, c.Prefix, before.Has(stocktake.FieldVersionID))
+	if err != nil {
+		return nil, nil, err
+	}
+	return l, l.close, nil
 }
 
 // A diffPrinter prints what a comparison finds.

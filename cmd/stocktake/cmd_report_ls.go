@@ -16,7 +16,7 @@ import (
 
 type reportLs struct {
 	remote
-	Where string `arg:"" help:"oss://BUCKET/PREFIX, or a local folder." placeholder:"PLACE"`
+	Where string `arg:"" help:"oss://BUCKET/PREFIX, s3://BUCKET/PREFIX, or a local folder." placeholder:"PLACE"`
 	JSON  bool   `help:"Print one JSON object a line."`
 }
 

@@ -100,6 +100,10 @@ func newOSSClient(endpoint, region string, pathStyle bool, k server.AccessKey) (
 		WithEndpoint(endpoint).
 		WithRegion(region).
 		WithHttpClient(client.NewHTTPClient()).
-		WithUsePathStyle(pathStyle || host == "localhost" || net.ParseIP(host) != nil)
+		WithUsePathStyle(pathStyle || isLocalHost(host))
 	return oss.NewClient(cfg), nil
 }
+
+// isLocalHost reports whether a host has no names below it, so that a bucket
+// cannot be part of its name.
+func isLocalHost(host string) bool { return host == "localhost" || net.ParseIP(host) != nil }

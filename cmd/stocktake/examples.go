@@ -53,7 +53,11 @@ stocktake report cat ./downloads/daily -o table --columns Size,Key --min-size 1K
 stocktake report cat ./downloads/daily --json --prefix raw/ --since 30d`,
 	"report diff": `
 stocktake report diff ./downloads/daily oss://reports/inv/photos/daily
-stocktake report diff ./downloads/daily oss://reports/inv/photos/daily --summary --depth 2 --columns Size,ETag`,
+stocktake report diff ./downloads/daily oss://reports/inv/photos/daily --summary --depth 2 --columns Size,ETag
+stocktake report diff ./downloads/daily --against oss://photos`,
+	"report convert": `
+stocktake report convert ./downloads/daily ./large --min-size 1K --columns Size,StorageClass
+stocktake report convert oss://reports/inv/photos/daily oss://reports/copy --format CSV`,
 	"report verify": `
 stocktake report verify oss://reports/inv/photos/daily
 stocktake report verify ./downloads/daily`,

@@ -32,7 +32,7 @@ type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Run the server: OSS API, scheduler, runs, embedded store."`
 	Demo      demoCmd      `cmd:"" help:"Run a tour: start a server, upload a folder, take its inventory, verify and show the report."`
 	Inventory inventoryCmd `cmd:"" help:"Manage and run the inventory configurations of a bucket."`
-	Report    reportCmd    `cmd:"" help:"List, read, search, compare and verify reports."`
+	Report    reportCmd    `cmd:"" help:"List, read, search, compare, convert and verify reports."`
 	Object    objectCmd    `cmd:"" help:"Upload, download, list, copy and delete objects."`
 	Bucket    bucketCmd    `cmd:"" help:"Create, list and delete buckets."`
 	Key       keyCmd       `cmd:"" help:"Manage the access keys of the account and its users."`
@@ -144,7 +144,7 @@ func newParser(c *cli, con console, more ...kong.Option) (*kong.Kong, error) {
 		kong.PostBuild(variables),
 		kong.Configuration(settingsFile),
 		kong.Bind(con),
-		kong.Vars{"version": programVersion().String()},
+		kong.Vars{"version": programVersion().String(), "formats": formatNames()},
 	}, more...)...)
 }
 

@@ -100,29 +100,37 @@ type place struct {
 // where returns the address of a key as it is passed to a command.
 func (p *place) where(key string) string { return p.name + "/" + strings.TrimPrefix(key, p.base) }
 
-// openPlace understands oss://BUCKET/PATH and the path of a folder or file.
+// openPlace understands the URL of a bucket, with a path, and the path of a folder
+// or file.
 func openPlace(r *remote, where string) (place, error) {
-	if rest, ok := strings.CutPrefix(where, "oss://"); ok {
-		bucket, path, _ := strings.Cut(rest, "/")
-		if bucket == "" {
-			return place{}, usagef("%q names no bucket: use oss://BUCKET/PATH", where)
-		}
+	u, ok, err := parseBucketURL(where)
+	if err != nil {
+		return place{}, err
+	}
+	if !ok {
+		return openFolder(where)
+	}
+	p := place{path: u.path, name: u.name(), close: func() error { return nil }}
+	if u.scheme == "oss" {
 		c, err := r.ossClient()
 		if err != nil {
 			return place{}, err
 		}
-		return place{bucket: &ossBucket{c, bucket}, path: path, name: "oss://" + bucket, close: func() error { return nil }}, nil
+		p.bucket = &ossBucket{c, u.bucket}
+		return p, nil
 	}
-	if strings.Contains(where, "://") {
-		return place{}, usagef("%q: a report is at oss://BUCKET/PATH or in a local folder", where)
+	s, err := r.store(u)
+	if err != nil {
+		return place{}, err
 	}
-	return openFolder(where)
+	p.bucket = s.Destination(u.bucket)
+	return p, nil
 }
 
 // reportPlace is the argument of the commands that take one report.
 type reportPlace struct {
 	remote
-	Where string `arg:"" help:"oss://BUCKET/PATH or a local path of a manifest.json, or of a configuration's reports, which means the newest." placeholder:"PLACE"`
+	Where string `arg:"" help:"oss://BUCKET/PATH, s3://BUCKET/PATH or a local path of a manifest.json, or of a configuration's reports, which means the newest." placeholder:"PLACE"`
 }
 
 // manifest finds the key of the report's manifest.

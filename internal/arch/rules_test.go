@@ -98,7 +98,7 @@ var may = map[string][]string{
 	"stocktaketest": {"client", "internal/server"},
 
 	// Flags in, words out.
-	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/datafolder", "internal/dirbucket", "internal/foreign", "internal/inventory", "internal/kms", "internal/ordered", "internal/ram", "internal/ossxml", "internal/server", "internal/store", "inventoryxml"},
+	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/server", "internal/store", "internal/throttle", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a

@@ -1,0 +1,76 @@
+package report
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// publish writes what is not a shard; manifest.json comes last.
+func (c *converter) publish(ctx context.Context) error {
+	m := stocktake.Manifest{
+		CreationTimestamp: c.from.Manifest.CreationTimestamp, DestinationBucket: c.opts.Bucket,
+		FileFormat: c.opts.Format.Name(), FileSchema: c.opts.Format.Schema(c.opts.Columns),
+		Files: []stocktake.ManifestFile{}, SourceBucket: c.bucket, Version: stocktake.ManifestVersion,
+	}
+	for _, f := range c.files {
+		m.Files = append(m.Files, stocktake.ManifestFile{MD5: f.MD5, Key: f.Key, Size: f.Size})
+	}
+	manifest := m.AppendJSON(nil)
+	summary, err := json.Marshal(c.summary())
+	if err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		name, contentType string
+		body              []byte
+	}{
+		{SummaryName, "application/json", summary},
+		{ChecksumName, "text/plain", []byte(Checksum(manifest))},
+		{ManifestName, "application/json", manifest},
+	} {
+		if err := c.write(ctx, c.directory+f.name, f.contentType, f.body, f.name == ManifestName); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// summary returns that of the new report. A report without one says only at which
+// second its scan began: what its rows show is a window that ends at an unknown
+// time, and is said to end when it begins.
+func (c *converter) summary() *stocktake.Summary {
+	start := time.Unix(c.from.Manifest.CreationTimestamp, 0).UTC()
+	s := stocktake.Summary{Bucket: c.bucket, Consistency: stocktake.ConsistencyWindow, Start: start, End: start, Listed: c.totals.Rows}
+	if c.from.Summary != nil {
+		s = *c.from.Summary
+	}
+	s.Version = stocktake.SummaryVersion
+	s.Matched, s.Bytes, s.Classes, s.Files = c.totals.Rows, c.totals.Bytes, c.totals.Classes(), c.files
+	if s.Files == nil {
+		s.Files = []stocktake.SummaryFile{}
+	}
+	return &s
+}
+
+func (c *converter) write(ctx context.Context, key, contentType string, body []byte, exclusive bool) error {
+	f, err := c.to.Create(ctx, key, contentType, exclusive)
+	if err != nil {
+		return fmt.Errorf("create %s: %w", key, err)
+	}
+	defer f.Abort()
+	if !exclusive { // a file that exists already would be another's
+		c.created = append(c.created, key)
+	}
+	if _, err := f.Write(body); err != nil {
+		return fmt.Errorf("write %s: %w", key, err)
+	}
+	if err := f.Commit(ctx, md5.Sum(body)); err != nil {
+		return fmt.Errorf("write %s: %w", key, err)
+	}
+	return nil
+}

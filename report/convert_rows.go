@@ -1,0 +1,120 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report/format"
+)
+
+// encodeAtOnce is how many records are encoded at once.
+const encodeAtOnce = 512
+
+// A pieceEncoder encodes the rows of a range as pieces.
+type pieceEncoder struct {
+	enc   format.Encoder
+	batch []stocktake.Record
+	arena []byte // what the records of batch point to
+
+	out    *bytes.Buffer
+	rows   int64 // of the piece, with those of batch
+	first  []byte
+	last   []byte // key of the last row, of this piece or the one before
+	totals Totals
+}
+
+// encode reads the rows of keys and emits them as pieces.
+func (c *converter) encode(ctx context.Context, keys KeyRange, emit func(*convertedPiece) error) error {
+	enc, err := c.opts.Format.NewEncoder(c.bucket, c.opts.Columns)
+	if err != nil {
+		return err
+	}
+	most := c.opts.Limits.PieceRows
+	if most == 0 {
+		most = c.opts.Format.PieceRows()
+	}
+	if c.opts.Limits.Rows > 0 {
+		most = min(most, c.opts.Limits.Rows)
+	}
+	needed := c.opts.Columns
+	if c.opts.Match != nil {
+		needed = c.from.Columns // the matcher does not say which it looks at
+	}
+	p := &pieceEncoder{enc: enc}
+	for row, err := range c.from.Read(ctx, Query{Keys: keys, Columns: needed}) {
+		if err != nil {
+			return err
+		}
+		if bytes.Compare(row.Key, p.last) < 0 {
+			return fmt.Errorf("%s: %w: %.200q comes after %.200q", c.from.Key, ErrDisorder, row.Key, p.last)
+		}
+		if c.opts.Match != nil && !c.opts.Match.Match(&row.Record) {
+			continue
+		}
+		if err := p.add(&row.Record); err != nil {
+			return err
+		}
+		if p.rows == most {
+			if err := p.end(emit); err != nil {
+				return err
+			}
+		}
+	}
+	return p.end(emit)
+}
+
+// add adds a record, which it copies.
+func (p *pieceEncoder) add(r *stocktake.Record) error {
+	if p.rows == 0 {
+		p.out = new(bytes.Buffer)
+		p.enc.Reset(p.out)
+		p.first = append([]byte(nil), r.Key...)
+		p.totals = Totals{}
+	}
+	p.rows++
+	p.totals.Add(r)
+	p.last = append(p.last[:0], r.Key...)
+	kept := *r
+	kept.Key, kept.VersionID, kept.ETag.Text = p.keep(r.Key), p.keep(r.VersionID), p.keep(r.ETag.Text)
+	p.batch = append(p.batch, kept)
+	if len(p.batch) < encodeAtOnce {
+		return nil
+	}
+	return p.flush()
+}
+
+// keep copies v until the next flush.
+func (p *pieceEncoder) keep(v []byte) []byte {
+	if v == nil {
+		return nil
+	}
+	n := len(p.arena)
+	p.arena = append(p.arena, v...)
+	return p.arena[n:len(p.arena):len(p.arena)]
+}
+
+func (p *pieceEncoder) flush() error {
+	_, err := p.enc.Encode(p.batch)
+	p.batch, p.arena = p.batch[:0], p.arena[:0]
+	return err
+}
+
+// end emits the piece, if it has rows.
+func (p *pieceEncoder) end(emit func(*convertedPiece) error) error {
+	if p.rows == 0 {
+		return nil
+	}
+	if err := p.flush(); err != nil {
+		return err
+	}
+	piece, err := p.enc.Close()
+	if err != nil {
+		return err
+	}
+	p.rows = 0
+	return emit(&convertedPiece{
+		EncodedPiece{Piece: piece, Bytes: p.out.Bytes(), First: p.first, Last: bytes.Clone(p.last)}, p.totals,
+	})
+}
