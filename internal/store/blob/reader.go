@@ -4,15 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 )
-
-// chunkBlocks is how many blocks are read and checked at once.
-const chunkBlocks = 4
-
-// chunks are buffers for chunks and, at the end of a blob, all of their
-// checksums.
-var chunks = sync.Pool{New: func() any { return new([chunkBlocks * (BlockSize + sumSize)]byte) }}
 
 // A Reader reads a blob that has checksums, and checks each byte before it
 // returns it: the error is ErrDamaged if the byte is not what was written. It is
@@ -25,10 +17,7 @@ type Reader struct {
 	// OnDamage, unless it is nil, is called with each ErrDamaged that is returned.
 	OnDamage func(error)
 
-	buf  *[chunkBlocks * (BlockSize + sumSize)]byte // from chunks; nil before the first read and after Close
-	at   int64                                      // where data begins in the blob; a multiple of BlockSize
-	data []byte                                     // checked; lies in buf
-	sums [chunkBlocks * sumSize]byte
+	chunk *chunk // from smallChunks; nil before the first read and after Close
 }
 
 // OpenChecked opens a finished blob of size stored bytes that has checksums. The
@@ -43,44 +32,53 @@ func (d *Dir) OpenChecked(id uint64, size int64) (*Reader, error) {
 
 // Close closes the file. What Range returned must not be used afterwards.
 func (r *Reader) Close() error {
-	if r.buf != nil {
-		chunks.Put(r.buf)
-		r.buf, r.data = nil, nil
+	if r.chunk != nil {
+		r.chunk.put()
+		r.chunk = nil
 	}
 	return r.f.Close()
 }
 
-// load makes data the chunk that begins with the block that off lies in.
-func (r *Reader) load(off int64) error {
-	if off >= r.at && off < r.at+int64(len(r.data)) {
+// load makes the chunk of r one that has off. What lies behind end is not
+// needed.
+func (r *Reader) load(off, end int64) error {
+	if r.chunk == nil {
+		r.chunk = smallChunks.get()
+	}
+	if c := r.chunk; off >= c.at && off < c.at+int64(len(c.data)) {
 		return nil
 	}
-	if r.buf == nil {
-		r.buf = chunks.Get().(*[chunkBlocks * (BlockSize + sumSize)]byte)
-	}
-	r.data = nil
+	return r.fill(r.chunk, off, end)
+}
+
+// fill reads and checks blocks from the one that off lies in to the one that end
+// lies behind, as many as c has room for. It may run while another chunk of the
+// same Reader is used.
+func (r *Reader) fill(c *chunk, off, end int64) error {
+	c.data = nil
 	block := off / BlockSize
-	r.at = block * BlockSize
-	n := int(min(chunkBlocks*BlockSize, r.size-r.at))
-	blocks := (n + BlockSize - 1) / BlockSize
-	list := r.sums[:blocks*sumSize]
-	if r.at == 0 && int64(n) == r.size { // the checksums come next
-		list = r.buf[n : n+len(list)]
-		if err := r.read(r.buf[:n+len(list)], 0); err != nil {
+	c.at = block * BlockSize
+	blocks := min(c.room(), (end-c.at+BlockSize-1)/BlockSize)
+	n := min(blocks*BlockSize, r.size-c.at)
+	var list []byte
+	if c.at == 0 && n == r.size { // the checksums come next
+		list = c.buf[n : n+blocks*sumSize]
+		if err := r.read(c.buf[:n+blocks*sumSize], 0); err != nil {
 			return err
 		}
 	} else {
-		if err := r.read(r.buf[:n], r.at); err != nil {
+		list = c.buf[c.room()*BlockSize:][:blocks*sumSize]
+		if err := r.read(c.buf[:n], c.at); err != nil {
 			return err
 		}
 		if err := r.read(list, r.size+block*sumSize); err != nil {
 			return err
 		}
 	}
-	if err := check(r.id, block, r.buf[:n], list); err != nil {
+	if err := check(r.id, block, c.buf[:n], list); err != nil {
 		return r.damaged(err)
 	}
-	r.data = r.buf[:n]
+	c.data = c.buf[:n]
 	return nil
 }
 
@@ -110,10 +108,10 @@ func (r *Reader) ReadAt(p []byte, off int64) (n int, err error) {
 		if off >= r.size {
 			return n, io.EOF
 		}
-		if err := r.load(off); err != nil {
+		if err := r.load(off, r.size); err != nil {
 			return n, err
 		}
-		m := copy(p[n:], r.data[off-r.at:])
+		m := copy(p[n:], r.chunk.data[off-r.chunk.at:])
 		n, off = n+m, off+int64(m)
 	}
 	return n, nil
@@ -121,69 +119,13 @@ func (r *Reader) ReadAt(p []byte, off int64) (n int, err error) {
 
 // Range returns a reader of n bytes from off, which lie in the blob. The
 // beginning is read and checked already: 256 KiB, unless off lies within a
-// block. The reader is an io.WriterTo, which copies nothing.
+// block. The reader is an io.WriterTo, which copies nothing, and which reads and
+// checks the next part while one is written.
 func (r *Reader) Range(off, n int64) (io.Reader, error) {
 	if n > 0 {
-		if err := r.load(off); err != nil {
+		if err := r.load(off, off+n); err != nil {
 			return nil, err
 		}
 	}
 	return &rangeReader{r, off, n}, nil
-}
-
-type rangeReader struct {
-	r    *Reader
-	off  int64
-	left int64
-}
-
-// next returns the next checked bytes of the range.
-func (r *rangeReader) next() ([]byte, error) {
-	if r.left == 0 {
-		return nil, io.EOF
-	}
-	if err := r.r.load(r.off); err != nil {
-		return nil, err
-	}
-	p := r.r.data[r.off-r.r.at:]
-	return p[:min(int64(len(p)), r.left)], nil
-}
-
-func (r *rangeReader) skip(n int) { r.off, r.left = r.off+int64(n), r.left-int64(n) }
-
-// Read implements io.Reader.
-func (r *rangeReader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	data, err := r.next()
-	if err != nil {
-		return 0, err
-	}
-	n := copy(p, data)
-	r.skip(n)
-	return n, nil
-}
-
-// WriteTo implements io.WriterTo.
-func (r *rangeReader) WriteTo(w io.Writer) (written int64, err error) {
-	for {
-		data, err := r.next()
-		switch err {
-		case nil:
-		case io.EOF:
-			return written, nil
-		default:
-			return written, err
-		}
-		n, err := w.Write(data)
-		written += int64(n)
-		r.skip(n)
-		if err == nil && n < len(data) {
-			err = io.ErrShortWrite
-		}
-		if err != nil {
-			return written, err
-		}
-	}
 }
