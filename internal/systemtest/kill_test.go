@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +29,8 @@ type writer struct {
 	uploads   map[string]*sent  // by id
 	last      *asked            // not answered
 	completed int
+	mayRefuse bool // writes, because the disk is full
+	refused   int
 }
 
 // kept is a version; a delete marker has no data.
@@ -46,6 +50,7 @@ type asked struct {
 	key       string
 	versioned bool
 	data      []byte // nil: it is gone, or has a delete marker
+	removed   string // version that it would have removed; data means nothing then
 	upload    string // that the request was about
 	part      int    // 0: it would have ended the upload
 	began     bool   // an upload
@@ -75,16 +80,24 @@ func (w *writer) anyData() []byte {
 func (w *writer) write(ctx context.Context, c *wire) error {
 	for {
 		ops := []func(context.Context, *wire) (bool, error){
-			w.put, w.put, w.put, w.remove, w.append, w.copy, w.putVersion, w.putVersion, w.removeVersion, w.part, w.part, w.finish,
+			w.put, w.put, w.put, w.remove, w.append, w.copy, w.putVersion, w.putVersion, w.removeVersion, w.trim, w.trim, w.trim, w.trim, w.part, w.part, w.finish,
 		}
 		answered, err := ops[w.rng.IntN(len(ops))](ctx, c)
+		if w.mayRefuse && errors.Is(err, errFull) {
+			w.last = nil // it did not happen
+			w.refused++
+			continue
+		}
 		if err != nil || !answered {
 			return err
 		}
 		w.last = nil
-		w.completed++
 	}
 }
+
+// errFull means that a request was refused because the disk of the server is
+// full.
+var errFull = errors.New("the disk of the server is full")
 
 // ask sends a request of which last says what it would do. answered is false if
 // the server is gone.
@@ -93,9 +106,13 @@ func (w *writer) ask(ctx context.Context, c *wire, q *request, last asked) (a an
 	if a, err = c.do(ctx, q); err != nil {
 		return a, false, nil
 	}
+	if a.status == http.StatusInsufficientStorage && a.code == "InsufficientStorage" {
+		return a, true, fmt.Errorf("%v: %w", q, errFull)
+	}
 	if a.status >= 300 {
 		return a, true, fmt.Errorf("%v: %d %s\n%s", q, a.status, a.code, a.body)
 	}
+	w.completed++
 	return a, true, nil
 }
 
@@ -180,6 +197,25 @@ func (w *writer) removeVersion(ctx context.Context, c *wire) (bool, error) {
 		w.versions[key] = slices.Insert(w.versions[key], 0, kept{id: a.header.Get("X-Oss-Version-Id")})
 	}
 	return ok, err
+}
+
+// mostVersions is how many versions of a key stay, about.
+const mostVersions = 12
+
+// trim removes the oldest version of a key that has too many.
+func (w *writer) trim(ctx context.Context, c *wire) (bool, error) {
+	for key, list := range w.versions {
+		if len(list) <= mostVersions {
+			continue
+		}
+		oldest := list[len(list)-1].id
+		_, ok, err := w.ask(ctx, c, to("DELETE", "versioned", key, "versionId", oldest), asked{key: key, versioned: true, removed: oldest})
+		if ok && err == nil {
+			w.versions[key] = list[:len(list)-1]
+		}
+		return ok, err
+	}
+	return true, nil
 }
 
 // part begins an upload, or adds a part to the one there is.
@@ -314,8 +350,13 @@ func (w *writer) verifyVersions(t *testing.T, c *wire) {
 	maps.Copy(keys, w.versions)
 	for key := range keys {
 		list, want := got[key], w.versions[key]
-		if l := w.last; l != nil && l.versioned && l.key == key && len(list) == len(want)+1 {
-			want = slices.Insert(slices.Clone(want), 0, kept{list[0].id, l.data})
+		if l := w.last; l != nil && l.versioned && l.key == key {
+			switch {
+			case l.removed != "" && len(list) == len(want)-1:
+				want = want[:len(want)-1]
+			case l.removed == "" && len(list) == len(want)+1:
+				want = slices.Insert(slices.Clone(want), 0, kept{list[0].id, l.data})
+			}
 			w.versions[key] = want
 		}
 		if len(list) != len(want) {
@@ -375,7 +416,7 @@ func (w *writer) verifyUploads(t *testing.T, c *wire) {
 }
 
 // TestKill kills the server while many clients write to it, again and again on
-// the same folder.
+// the same folder. Every fourth time it is also making a backup.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -384,7 +425,7 @@ func TestKill(t *testing.T) {
 	for i := range writers {
 		writers[i] = newWriter(i)
 	}
-	answered := 0
+	answered, backups := 0, 0
 	kills := rounds(t, killsVariable, 3)
 	for round := range kills {
 		s := start(t, data)
@@ -400,6 +441,10 @@ func TestKill(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
+		var b *killedBackup
+		if round%4 == 1 {
+			b = beginBackup(t, s, c, round)
+		}
 		for _, w := range writers {
 			wg.Go(func() {
 				if err := w.write(ctx, c); err != nil {
@@ -415,6 +460,9 @@ func TestKill(t *testing.T) {
 		if round%2 == 0 { // else the server is the first to clean up
 			inspect(t, data)
 		}
+		if b != nil && b.check(t) {
+			backups++
+		}
 		if t.Failed() {
 			t.Fatalf("at kill %d\n%s", round+1, s.Log())
 		}
@@ -427,7 +475,7 @@ func TestKill(t *testing.T) {
 	for _, w := range writers {
 		answered += w.completed
 	}
-	t.Logf("%d kills, %d answered requests: %v", kills, answered, inspect(t, data))
+	t.Logf("%d kills, %d answered requests, %d backups done before the kill: %v", kills, answered, backups, inspect(t, data))
 }
 
 func verifyAll(t *testing.T, c *wire, writers []*writer) {

@@ -69,6 +69,10 @@ type Config struct {
 	Args   []string // more flags of stocktake serve
 	Env    []string // more environment, key=value
 	Output io.Writer
+
+	// Unready makes Start return as soon as the server answers, also if it says
+	// that it is not ready, as on a full disk.
+	Unready bool
 }
 
 // A Server is a running stocktake serve.
@@ -106,7 +110,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		s.err = s.cmd.Wait()
 		close(s.done)
 	}()
-	if err := s.ready(ctx); err != nil {
+	if err := s.ready(ctx, cfg.Unready); err != nil {
 		s.Kill()
 		return nil, fmt.Errorf("stocktake %s: %w\n%s", strings.Join(args, " "), err, s.log)
 	}
@@ -119,8 +123,9 @@ func withoutSettings(env []string) []string {
 	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "STOCKTAKE_") })
 }
 
-// ready asks until the server says that it is ready.
-func (s *Server) ready(ctx context.Context) error {
+// ready asks until the server says that it is ready; unready says that any answer
+// will do.
+func (s *Server) ready(ctx context.Context, unready bool) error {
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -132,7 +137,7 @@ func (s *Server) ready(ctx context.Context) error {
 		}
 		if res, err := http.DefaultClient.Do(req); err == nil {
 			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
+			if unready || res.StatusCode == http.StatusOK {
 				return nil
 			}
 		}
