@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stocktake/stocktake/client"
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/signature"
 	"github.com/stocktake/stocktake/internal/store"
 )
 
@@ -134,5 +136,46 @@ func TestScrubIsWatched(t *testing.T) {
 		if err := watch(opts); refusal(err) != http.StatusConflict {
 			t.Errorf("%+v: %v", opts, err)
 		}
+	}
+}
+
+// What a request for a scrub or about one says has to be of its form; nothing
+// begins otherwise. The client cannot send such requests.
+func TestScrubRefusesBadRequests(t *testing.T) {
+	admin := serveFolder(t, Config{Data: storedFolder(t, 1), ScrubRate: -1})
+	send := func(method, query string) (status int, body string) {
+		r, err := http.NewRequestWithContext(t.Context(), method, admin.Endpoint+scrubPath+"?"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := signature.Credentials{ID: admin.AccessKeyID, Secret: admin.AccessKeySecret}
+		if err := signature.Sign(r, scrubTarget, key, admin.Region, signature.V4, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(text)
+	}
+	for query, want := range map[string]error{
+		"rate=": errScrubRate, "rate=-1": errScrubRate, "rate=1.5": errScrubRate, "rate=many": errScrubRate, "rate=9223372036854775808": errScrubRate,
+		"restart=": errScrubRestart, "restart=yes": errScrubRestart, "rate=1&restart=2": errScrubRestart,
+		"after=": errScrubAfter, "after=-1": errScrubAfter, "after=x": errScrubAfter, "after=9223372036854775808": errScrubAfter,
+	} {
+		if status, body := send(http.MethodPost, query); status != http.StatusBadRequest || body != want.Error()+"\n" {
+			t.Errorf("POST ?%s: %d %s", query, status, body)
+		}
+	}
+	if status, body := send(http.MethodGet, "after=-1"); status != http.StatusBadRequest || body != errScrubAfter.Error()+"\n" {
+		t.Errorf("GET ?after=-1: %d %s", status, body)
+	}
+	if status, body := send(http.MethodGet, "after=1000"); status != http.StatusOK || !strings.Contains(body, `"number":0`) {
+		t.Errorf("a scrub began, or there is none to see: %d %s", status, body)
 	}
 }

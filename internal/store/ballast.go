@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -21,6 +22,8 @@ type ballast struct {
 	dir  string
 	path string
 	log  *slog.Logger
+
+	create func(path string) (syncedFile, error)
 
 	mu   sync.Mutex
 	held bool // the file exists
@@ -56,7 +59,7 @@ func newBallast(fsys vfs.FS, dir string, log *slog.Logger) *ballast {
 // findBallast finds the ballast of a store, and gives it back if the disk is
 // full.
 func findBallast(fsys vfs.FS, dir string, log *slog.Logger) *ballast {
-	b := &ballast{fs: fsys, dir: dir, path: fsys.PathJoin(dir, "ballast"), log: log}
+	b := &ballast{fs: fsys, dir: dir, path: fsys.PathJoin(dir, "ballast"), log: log, create: createPrivate}
 	if _, err := fsys.Stat(b.path); err == nil {
 		b.held = true
 	}
@@ -128,8 +131,19 @@ func (b *ballast) hold() {
 	b.held = true
 }
 
+type syncedFile interface {
+	io.WriteCloser
+	Sync() error
+}
+
+// createPrivate creates a file that its owner alone may read. Files of a vfs.FS
+// can be read by others.
+func createPrivate(path string) (syncedFile, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+}
+
 func (b *ballast) make(size int64) error {
-	f, err := os.OpenFile(b.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := b.create(b.path)
 	if err != nil {
 		return err
 	}

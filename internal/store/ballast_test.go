@@ -1,0 +1,99 @@
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// sizedDisk is a file system in memory that tells how large it is.
+type sizedDisk struct {
+	vfs.FS
+	avail atomic.Uint64
+}
+
+const sizedTotal = 20 << 20 // so that the ballast has 1 MiB
+
+func (d *sizedDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: d.avail.Load(), TotalBytes: sizedTotal}, nil
+}
+
+// TestBallastFileOperationsFail lets every operation on the ballast fail in turn,
+// while it is made, given back, and made again. It is whole or it does not count,
+// and the next try succeeds.
+func TestBallastFileOperationsFail(t *testing.T) {
+	for n := int64(1); ; n++ {
+		disk := &sizedDisk{FS: vfs.NewMem()}
+		disk.avail.Store(sizedTotal)
+		var count atomic.Int64
+		flaky := errorfs.Wrap(disk, errorfs.InjectorFunc(func(errorfs.Op) error {
+			if count.Add(1) == n {
+				return errorfs.ErrInjected
+			}
+			return nil
+		}))
+		synctest.Test(t, func(t *testing.T) {
+			newOne := func() *ballast {
+				b := findBallast(flaky, "", slog.New(slog.DiscardHandler))
+				b.create = func(path string) (syncedFile, error) { return flaky.Create(path, vfs.WriteCategoryUnspecified) }
+				b.hold()
+				return b
+			}
+			check := func(b *ballast, when string) {
+				info, err := disk.Stat(b.path)
+				if b.held && (err != nil || info.Size() != sizedTotal/20) {
+					t.Errorf("operation %d failed, %s: the ballast counts, its file: %v", n, when, err)
+				}
+			}
+			b := newOne()
+			check(b, "made")
+			b.release()
+			check(b, "given back")
+			time.Sleep(ballastRetry)
+			b.hold()
+			check(b, "made again")
+			b = newOne() // after a restart
+			time.Sleep(ballastRetry)
+			b.hold()
+			if check(b, "after a restart"); !b.held {
+				t.Errorf("operation %d failed, and there never was a ballast again", n)
+			}
+			disk.avail.Store(0)
+			b = newOne()
+			if _, err := disk.Stat(b.path); count.Load() < n && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("a full disk keeps its ballast: %v", err)
+			}
+		})
+		if count.Load() < n {
+			if n < 10 {
+				t.Errorf("only %d operations", n)
+			}
+			return
+		}
+	}
+}
+
+// Without a ballast and without room, a store neither opens nor deletes.
+func TestNoRoom(t *testing.T) {
+	disk := &sizedDisk{FS: vfs.NewMem()}
+	disk.avail.Store(minLog - 1)
+	b := newBallast(disk, "", slog.New(slog.DiscardHandler))
+	if err := b.roomToOpen(); !errors.Is(err, object.ErrDiskFull) {
+		t.Errorf("opens: %v", err)
+	}
+	if err := (&Store{ballast: b}).mayDelete(); !errors.Is(err, object.ErrDiskFull) {
+		t.Errorf("deletes: %v", err)
+	}
+	disk.avail.Store(minLog)
+	if err := errors.Join(b.roomToOpen(), (&Store{ballast: b}).mayDelete()); err != nil {
+		t.Error(err)
+	}
+}
