@@ -98,8 +98,10 @@ func (r *run) published(ctx context.Context) (published *Result, err error) {
 		if len(r.job.Recorded) > 0 {
 			continue
 		}
-		// The summary goes last: it is what tells whose the directory is.
-		for _, name := range []string{report.ChecksumName, report.RollupName, report.SummaryName} {
+		// The summary goes last: it is what tells whose the directory is. After it, a
+		// manifest that an attempt has written since the directories were listed: see
+		// run.claimed.
+		for _, name := range []string{report.ChecksumName, report.RollupName, report.SummaryName, report.ManifestName} {
 			if err := r.dst.Remove(ctx, d.Key+name); err != nil {
 				return nil, fmt.Errorf("remove %s: %w", d.Key+name, err)
 			}

@@ -232,14 +232,60 @@ func (r *run) write(ctx context.Context, p *publication, summary *stocktake.Summ
 		return Result{}, err
 	}
 	r.step(ChecksumDone)
+	// This process may have been paused since it recorded the report, and another
+	// may have given the run up.
+	if err := r.claimed(ctx, dir, p.Summary); err != nil {
+		return Result{}, err
+	}
 	result.Manifest = dir + report.ManifestName
 	if err := r.put(ctx, result.Manifest, jsonContentType, p.Manifest, true); err != nil {
 		if err := r.settle(ctx, result.Manifest, p.Manifest, err); err != nil {
 			return Result{}, err
 		}
 	}
+	if err := r.unlessGivenUp(ctx, dir, p.Summary, result.Manifest); err != nil {
+		return Result{}, err
+	}
 	r.step(ManifestDone)
 	return result, nil
+}
+
+// unlessGivenUp removes the manifest again if the run was given up before it was
+// written. Where that cannot be found out, the manifest stays.
+func (r *run) unlessGivenUp(ctx context.Context, dir string, summary []byte, manifest string) error {
+	ctx, cancel := aftermath(ctx)
+	defer cancel()
+	err := r.claimed(ctx, dir, summary)
+	if !errors.Is(err, ErrGivenUp) {
+		if err != nil {
+			r.log.Warn("whether the run was given up meanwhile is not known", "manifest", manifest, "err", err)
+		}
+		return nil
+	}
+	if removeErr := r.dst.Remove(ctx, manifest); removeErr != nil {
+		err = errors.Join(err, fmt.Errorf("the manifest remains: remove %s: %w", manifest, removeErr))
+	}
+	return err
+}
+
+// ErrGivenUp is returned by an attempt whose run was given up, and whose files
+// were removed, while it published the report.
+var ErrGivenUp = errors.New("the run was given up while its report was published, and its files were removed")
+
+// claimed returns ErrGivenUp if the directory has lost the summary that claims
+// it. Whoever gives up a run that has recorded its report removes the summary
+// before the shards and a manifest after the summary ([CleanAttempts]), so of an
+// attempt that looks before and after it writes the manifest no manifest remains
+// without its shards.
+func (r *run) claimed(ctx context.Context, dir string, summary []byte) error {
+	if !r.recorded {
+		return nil // no other process may give the run up
+	}
+	same, err := r.has(ctx, dir+report.SummaryName, summary)
+	if err == nil && !same {
+		err = ErrGivenUp
+	}
+	return err
 }
 
 // claim writes the summary into the directory of the start, or of the next

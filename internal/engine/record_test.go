@@ -138,6 +138,77 @@ func TestOldOwnerComesBack(t *testing.T) {
 	}
 }
 
+// A pausedOwner is stopped when it begins to write a file of a given name, or
+// when it has written it, while something else happens.
+type pausedOwner struct {
+	engine.Destination
+	before, after string
+	meanwhile     func()
+}
+
+func (d pausedOwner) Create(ctx context.Context, key string, opts engine.FileOptions) (engine.File, error) {
+	name := key[strings.LastIndexByte(key, '/')+1:]
+	if name == d.before {
+		d.meanwhile()
+	}
+	f, err := d.Destination.Create(ctx, key, opts)
+	if name == d.after && err == nil {
+		f = pausedFile{f, d.meanwhile}
+	}
+	return f, err
+}
+
+type pausedFile struct {
+	engine.File
+	meanwhile func()
+}
+
+func (f pausedFile) Commit(ctx context.Context, sum [16]byte) error {
+	err := f.File.Commit(ctx, sum)
+	f.meanwhile()
+	return err
+}
+
+// An owner is paused while it publishes, for so long that its run is given up and
+// cleaned. Wherever it was, no manifest is left without its shards when it has
+// gone on.
+func TestGivenUpWhilePublishing(t *testing.T) {
+	for _, name := range []string{report.ChecksumName, report.ManifestName} {
+		for _, where := range []string{"before", "after"} {
+			t.Run(where+" "+name, func(t *testing.T) {
+				store := newStore(objects)
+				dst := store.Bucket("reports")
+				var l ledger
+				opts := small
+				opts.Record = l.record
+				owner := pausedOwner{Destination: dst, meanwhile: func() {
+					if err := engine.CleanAttempts(t.Context(), dst, newJob(), small); err != nil {
+						t.Error(err)
+					}
+				}}
+				if where == "before" {
+					owner.before = name
+				} else {
+					owner.after = name
+				}
+				result, err := engine.Run(t.Context(), store, owner, newJob(), opts)
+				switch left := manifests(t, dst); {
+				case where == "after" && name == report.ManifestName: // it was too late to give up
+					if err != nil || len(left) != 1 {
+						t.Errorf("manifests %v, %v", left, err)
+					}
+					v, err := report.Verify(t.Context(), dst, result.Manifest, report.VerifyOptions{})
+					if err != nil || !v.OK {
+						t.Errorf("%+v, %v", v, err)
+					}
+				case !errors.Is(err, engine.ErrGivenUp) || len(left) != 0:
+					t.Errorf("manifests %v, %v", left, err)
+				}
+			})
+		}
+	}
+}
+
 // Of two attempts that scan at once, each publishes what the first has recorded,
 // and the shards of the other are removed.
 func TestFirstRecordWins(t *testing.T) {
