@@ -70,6 +70,10 @@ type Config struct {
 	Env    []string // more environment, key=value
 	Output io.Writer
 
+	// Under is a program with arguments that runs the server: the binary and its
+	// arguments follow. It has to become the server, as exec in a shell does.
+	Under []string
+
 	// Unready makes Start return as soon as the server answers, also if it says
 	// that it is not ready, as on a full disk.
 	Unready bool
@@ -98,7 +102,8 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	args := append([]string{
 		"serve", "--listen", addr, "--data", cfg.Data, "--region", Region, "--account-id", AccountID,
 	}, cfg.Args...)
-	s := &Server{Addr: addr, cmd: exec.Command(cfg.Binary, args...), log: new(tail), done: make(chan struct{})}
+	command := append(append(slices.Clone(cfg.Under), cfg.Binary), args...)
+	s := &Server{Addr: addr, cmd: exec.Command(command[0], command[1:]...), log: new(tail), done: make(chan struct{})}
 	s.cmd.Env = append(withoutSettings(os.Environ()), "OSS_ACCESS_KEY_ID="+AccessKeyID, "OSS_ACCESS_KEY_SECRET="+AccessKeySecret)
 	s.cmd.Env = append(s.cmd.Env, cfg.Env...)
 	out := io.MultiWriter(s.log, cmp.Or[io.Writer](cfg.Output, io.Discard))
@@ -173,6 +178,18 @@ func (s *Server) Stop() error {
 	case <-time.After(Patience):
 		s.Kill()
 		return fmt.Errorf("stocktake serve did not end within %v of SIGTERM\n%s", Patience, s.log)
+	}
+}
+
+// Ended reports whether the process has ended, and not by [Server.Kill] or
+// another SIGKILL.
+func (s *Server) Ended() bool {
+	select {
+	case <-s.done:
+		status, ok := s.cmd.ProcessState.Sys().(syscall.WaitStatus)
+		return !ok || !status.Signaled()
+	default:
+		return false
 	}
 }
 

@@ -9,10 +9,12 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/stocktake/stocktake/internal/object"
 )
 
 // random returns n bytes that follow from n.
@@ -88,6 +90,44 @@ func TestOperationsFailOnce(t *testing.T) {
 	}
 }
 
+// Where the disk is full, whichever operation finds it, the error says so.
+func TestFullDisk(t *testing.T) {
+	for n := int64(1); ; n++ {
+		mem := vfs.NewMem()
+		d, err := Open(mem, "data", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := write(t, d, 1, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		d.folders = map[string]*folder{}
+		var count atomic.Int64
+		d.fs = errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if op.Kind != errorfs.OpGetDiskUsage && op.Kind != errorfs.OpRemove && count.Add(1) == n {
+				return &fs.PathError{Op: "write", Path: op.Path, Err: syscall.ENOSPC}
+			}
+			return nil
+		}))
+		err = write(t, d, 1<<24, random(200_000))
+		if count.Load() < n {
+			var w *Writer
+			if w, err = d.Link(1<<25, 1); err != nil {
+				w.Abort()
+			}
+		}
+		if count.Load() < n {
+			if n < 10 {
+				t.Errorf("only %d operations", n)
+			}
+			return
+		}
+		if !errors.Is(err, object.ErrDiskFull) {
+			t.Errorf("operation %d found the disk full: %v", n, err)
+		}
+	}
+}
+
 // A blob that does not exist cannot be linked, and the link has no name.
 func TestLinkOfNothing(t *testing.T) {
 	d, err := Open(vfs.NewMem(), "data", false)
@@ -128,12 +168,12 @@ func onDisk(t *testing.T, data []byte) *Dir {
 // Ranges of many chunks are right, whether the next chunk is filled while one is
 // written or afterwards, and when all large chunks are in use.
 func TestLongRanges(t *testing.T) {
-	const size = 4<<20 + 12_345
+	const size = 2<<20 + 12_345
 	data := random(size)
 	d := onDisk(t, data)
 	ranges := func(t *testing.T) {
-		for _, off := range []int64{0, 1, BlockSize, 300_000, 1 << 20, 3 << 20, size - 1, size} {
-			for _, end := range []int64{off, off + 1, 1<<20 + 1, 1<<20 + chunkBlocks*BlockSize, 2 << 20, size - 1, size} {
+		for _, off := range []int64{0, 1, 300_000, 1 << 20, size - 1, size} {
+			for _, end := range []int64{off, off + 1, 1<<20 + chunkBlocks*BlockSize, size - 1, size} {
 				if end < off || end > size {
 					continue
 				}
@@ -161,7 +201,7 @@ func TestLongRanges(t *testing.T) {
 	t.Run("ahead", ranges)
 	t.Run("many at once", func(t *testing.T) {
 		var wg sync.WaitGroup
-		for range 8 {
+		for range 4 {
 			wg.Go(func() { ranges(t) })
 		}
 		wg.Wait()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stocktake/stocktake/internal/object"
@@ -45,14 +46,24 @@ type Writer struct {
 func (d *Dir) Create(id uint64, once bool) (*Writer, error) {
 	f, err := d.fs.Create(d.tmpPath(id), vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return nil, err
+		return nil, full(err)
 	}
 	f = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{NoSyncOnClose: true, BytesPerSync: writeBack})
 	return &Writer{dir: d, id: id, file: f, once: once && d.plain}, nil
 }
 
+// full makes an error that means a full disk, or a quota that is used up, an
+// object.ErrDiskFull. Others fill the disk, too, so that what was seen of it
+// before a write may not be so any more.
+func full(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", object.ErrDiskFull, err)
+	}
+	return err
+}
+
 // Write adds p, which it does not change or keep. The error is
-// object.ErrDiskFull if the disk is about to be full.
+// object.ErrDiskFull if the disk is full or about to be.
 func (w *Writer) Write(p []byte) (int, error) {
 	if w.size/checkRoom != (w.size+int64(len(p)))/checkRoom {
 		if err := w.dir.Room(0); err != nil {
@@ -69,7 +80,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 		dropCache(w.file.Fd(), w.dropped, w.size-dropBehind)
 		w.dropped = w.size - dropBehind
 	}
-	return n, err
+	return n, full(err)
 }
 
 // Sync ends writing: it adds the checksums and makes the bytes durable under the
@@ -84,7 +95,7 @@ func (w *Writer) Sync() error {
 	if w.once && err == nil && w.size > writeBack {
 		dropCache(f.Fd(), 0, w.size)
 	}
-	return errors.Join(err, f.Close())
+	return full(errors.Join(err, f.Close()))
 }
 
 // Finish renames the synced blob to its final name, durably.
@@ -92,13 +103,13 @@ func (w *Writer) Finish() error {
 	folder, path := w.dir.place(w.id)
 	f, err := w.dir.folder(folder)
 	if err != nil {
-		return err
+		return full(err)
 	}
 	w.named = true
 	if err := w.dir.fs.Rename(w.dir.tmpPath(w.id), path); err != nil {
-		return err
+		return full(err)
 	}
-	return f.sync(w.dir.fs)
+	return full(f.sync(w.dir.fs))
 }
 
 // Abort removes the temporary file. A blob that is [Writer.Named] has to be
@@ -121,16 +132,16 @@ func (d *Dir) Link(id, from uint64) (*Writer, error) {
 	folder, path := d.place(id)
 	f, err := d.folder(folder)
 	if err != nil {
-		return w, err
+		return w, full(err)
 	}
 	w.named = true
 	if err := d.fs.Link(d.Path(from), path); err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported) {
 			w.named = false
 		}
-		return w, err
+		return w, full(err)
 	}
-	return w, f.sync(d.fs)
+	return w, full(f.sync(d.fs))
 }
 
 // minFree is what is left free on the disk, in bytes: the process has to end
