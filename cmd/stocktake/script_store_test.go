@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,10 +52,17 @@ func smallDisk(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { _ = exec.Command("umount", "-l", dir).Run() })
 }
 
-// filldisk FILE: writes to the file until the disk is full.
+// filldisk FILE [LEFT]: writes to the file until the disk is full, but for LEFT
+// bytes.
 func fillDisk(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: filldisk FILE")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: filldisk FILE [LEFT]")
+	}
+	left := 0
+	if len(args) == 2 {
+		var err error
+		left, err = strconv.Atoi(args[1])
+		ts.Check(err)
 	}
 	f, err := os.Create(ts.MkAbs(args[0]))
 	ts.Check(err)
@@ -65,6 +73,9 @@ func fillDisk(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(err)
 		}
 	}
+	size, err := f.Seek(0, io.SeekCurrent)
+	ts.Check(err)
+	ts.Check(f.Truncate(size - int64(left)))
 	ts.Check(f.Close())
 }
 

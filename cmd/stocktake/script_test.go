@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -11,7 +12,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -30,7 +30,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"stocktake": func() {
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			ctx, stop := untilTold()
 			defer stop()
 			os.Exit(run(ctx, os.Args[1:], console{os.Stdout, os.Stderr}))
 		},
@@ -60,6 +60,12 @@ func scriptParams() testscript.Params {
 			e.Setenv("OSS_ACCESS_KEY_SECRET", scriptSecret)
 			e.Setenv("HOME", e.WorkDir)
 			return ln.Close()
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("no condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"eventually":   eventually,

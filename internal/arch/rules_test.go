@@ -68,7 +68,7 @@ var may = map[string][]string{
 
 	// The service, and where its state is kept.
 	"internal/inventory":           {".", "internal/clock", "internal/object", "report"},
-	"internal/catalog/sqlite":      {".", "internal/inventory", "internal/memo", "inventoryxml"},
+	"internal/catalog/sqlite":      {".", "internal/inventory", "internal/memo", "internal/object", "inventoryxml"},
 	"internal/catalog/catalogtest": {".", "internal/inventory", "inventoryxml"},
 	"internal/notify":              {".", "internal/clock", "internal/inventory", "internal/outbound"},
 	"internal/runner/local":        {".", "internal/engine", "internal/inventory"},
@@ -116,7 +116,7 @@ var mayInTests = map[string][]string{
 	"internal/lifecycle": {"internal/engine", "internal/store"},
 	"internal/store":     {"internal/ossapi"},
 	"internal/systemtest": {
-		".", "internal/bucket", "internal/catalog/sqlite", "internal/datafolder", "internal/engine", "internal/inventory", "internal/kms", "internal/object", "internal/ossapi", "internal/ram",
+		".", "client", "internal/bucket", "internal/catalog/sqlite", "internal/datafolder", "internal/engine", "internal/inventory", "internal/kms", "internal/object", "internal/ossapi", "internal/ram",
 		"internal/signature", "internal/store", "internal/testserver", "report",
 	},
 	"internal/ossbucket": {".", "internal/engine", "internal/throttle", "stocktaketest"},

@@ -10,6 +10,8 @@ import (
 
 	driver "modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
+
+	"github.com/stocktake/stocktake/internal/object"
 )
 
 // ErrDamaged means that SQLite cannot read the database.
@@ -59,12 +61,15 @@ func Check(ctx context.Context, path string, thorough bool) (err error) {
 	return nil
 }
 
-// damaged turns an error of SQLite that means damage into an ErrDamaged.
+// damaged turns an error of SQLite that means damage into an ErrDamaged, and one
+// that means a full disk into an object.ErrDiskFull.
 func damaged(err error) error {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
 		switch code := e.Code(); {
 		case code&0xff == codes.SQLITE_CORRUPT, code&0xff == codes.SQLITE_NOTADB, code == codes.SQLITE_IOERR_READ, code == codes.SQLITE_IOERR_SHORT_READ:
 			return fmt.Errorf("%w: %w", err, ErrDamaged)
+		case code&0xff == codes.SQLITE_FULL:
+			return fmt.Errorf("%w: %w", object.ErrDiskFull, err)
 		}
 	}
 	return err

@@ -245,7 +245,7 @@ func (c *Catalog) statuses(ctx context.Context, text string, args ...any) (all [
 	return all, err
 }
 
-// wrap says what the catalog was doing, and makes damage an ErrDamaged.
+// wrap says what the catalog was doing, and names damage and a full disk.
 func wrap(doing string, err error) error {
 	if err != nil {
 		return fmt.Errorf("catalog: %s: %w", doing, damaged(err))

@@ -14,6 +14,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
 	"github.com/stocktake/stocktake/internal/catalog/sqlite"
+	"github.com/stocktake/stocktake/internal/object"
 )
 
 func TestFullDisk(t *testing.T) {
@@ -29,7 +30,7 @@ func TestFullDisk(t *testing.T) {
 			kept++
 		}
 	}
-	if !strings.Contains(full.Error(), "full") {
+	if !errors.Is(full, object.ErrDiskFull) {
 		t.Errorf("%v, want it to say that the disk is full", full)
 	}
 	n, err := c.CountConfigurations(t.Context())
