@@ -76,6 +76,22 @@ func TestDamagedBlockOfTheIndex(t *testing.T) {
 	check(t, s.Close())
 }
 
+// The repair of an index that is not damaged writes nothing, not even a copy that
+// it removes again.
+func TestRepairOfWholeIndex(t *testing.T) {
+	dir := t.TempDir()
+	log := slog.New(slog.DiscardHandler)
+	fill(t, dir, object.Unversioned, uniform(100))
+	check(t, os.WriteFile(filepath.Join(dir, "index.repair"), nil, 0o600)) // in the place of the copy
+	done, err := store.Repair(t.Context(), dir, log, func(p store.Problem) { t.Error(p) })
+	if err != nil || done.Damage != "" || done.Kept < 100 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "index.repair")); err != nil {
+		t.Errorf("the place of the copy was used: %v", err)
+	}
+}
+
 // A repair keeps what can be read and takes the rest from a checkpoint; the
 // store is whole afterwards and lists what is older than it was.
 func TestRepair(t *testing.T) {

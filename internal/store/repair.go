@@ -44,6 +44,9 @@ func Repair(ctx context.Context, dir string, log *slog.Logger, tell func(Problem
 		return done, fmt.Errorf("open the index: %w", err)
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
+	if whole, err := r.whole(from); err != nil || whole {
+		return r.Repaired, err
+	}
 	fresh := index + ".repair"
 	if err := os.RemoveAll(fresh); err != nil {
 		return done, err
@@ -62,13 +65,13 @@ func Repair(ctx context.Context, dir string, log *slog.Logger, tell func(Problem
 	if len(gaps) > 0 && err == nil {
 		gaps, err = r.fromCheckpoints(dir, gaps)
 	}
-	if err == nil && r.damaged {
+	if err == nil {
 		err = r.checkRows()
 	}
 	if closeErr := r.to.Close(); err == nil {
 		err = closeErr
 	}
-	if err != nil || !r.damaged {
+	if err != nil {
 		return r.Repaired, err
 	}
 	for _, g := range gaps {
@@ -89,7 +92,6 @@ type repairer struct {
 	cache   *pebble.Cache
 	blobs   *blob.Dir
 	to      *pebble.DB
-	damaged bool
 	seq     uint64 // the greatest number seen
 	buckets map[uint32]string
 	stats   map[uint32]*layout.Delta
@@ -101,6 +103,25 @@ func (r *repairer) open(dir string, readOnly bool) (*pebble.DB, error) {
 	opts.ReadOnly = readOnly
 	return pebble.Open(dir, opts)
 }
+
+// whole reads everything and reports whether all of it could be read. Most who
+// ask for a repair are not sure that they need one: a copy takes as much space as
+// the index.
+func (r *repairer) whole(from *pebble.DB) (bool, error) {
+	entries := int64(0)
+	err := eachReadable(from, nil, []byte{0xff}, func(_, _ []byte) error {
+		entries++
+		return r.ctx.Err()
+	}, func(gap) error { return errDamagedIndex })
+	if errors.Is(err, errDamagedIndex) {
+		return false, nil
+	}
+	r.Kept = entries
+	return err == nil, err
+}
+
+// errDamagedIndex ends the search for damage.
+var errDamagedIndex = errors.New("the index is damaged")
 
 // fromCheckpoints fills gaps from the newest checkpoint that has them.
 func (r *repairer) fromCheckpoints(dir string, gaps []gap) ([]gap, error) {
@@ -139,7 +160,6 @@ func (r *repairer) copy(from *pebble.DB, ranges []gap, older string) (left []gap
 			}
 			return r.put(key, value)
 		}, func(g gap) error {
-			r.damaged = true
 			left = append(left, gap{bytes.Clone(g.After), bytes.Clone(g.Before), g.Err})
 			return nil
 		})
