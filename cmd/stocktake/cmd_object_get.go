@@ -14,7 +14,7 @@ type objectGet struct {
 	remote
 	jsonFlag
 	From      string `arg:"" help:"oss://BUCKET/KEY, or with --recursive oss://BUCKET/PREFIX."`
-	To        string `arg:"" optional:"" help:"File or folder; - is standard output. Default: this folder." default:"."`
+	To        string `arg:"" optional:"" help:"File or folder; - is standard output, where a terminal gets what it would obey escaped. Default: this folder." default:"."`
 	Recursive bool   `help:"Download all objects below a prefix." short:"r"`
 }
 
@@ -42,7 +42,11 @@ func (c *objectGet) Run(ctx context.Context, con console) error {
 			return explain(err, "download "+from.String())
 		}
 		defer body.Close()
-		if _, err = io.Copy(con.out, body); err != nil {
+		out, flush := sayBytes(con.out)
+		if _, err = io.Copy(out, body); err == nil {
+			err = flush()
+		}
+		if err != nil {
 			return explain(err, "download "+from.String())
 		}
 		return nil

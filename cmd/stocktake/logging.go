@@ -13,7 +13,7 @@ import (
 func newLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
+		return slog.New(slog.NewJSONHandler(jsonWriter{w}, opts))
 	}
 	return slog.New(slog.NewTextHandler(w, opts))
 }

@@ -115,12 +115,16 @@ func download(ctx context.Context, oc *oss.Client, from objectAddress, root *os.
 	return n, root.Rename(part, name)
 }
 
-// openObject reads an object. At its end the checksum that the service has of it
-// is compared with what was read.
+// openObject reads an object of the size that the service says it has: without
+// one, what the service sends would have no end that can be known. At the end the
+// checksum that the service has of it is compared with what was read.
 func openObject(ctx context.Context, oc *oss.Client, at objectAddress) (io.ReadCloser, error) {
 	r, err := oc.GetObject(ctx, &oss.GetObjectRequest{Bucket: &at.bucket, Key: &at.key})
 	if err != nil {
 		return nil, err
+	}
+	if r.Headers.Get("Content-Length") == "" { // net/http ends the body where it says
+		return nil, errors.Join(fmt.Errorf("%s: the service does not say how long the object is", at), r.Body.Close())
 	}
 	want, err := strconv.ParseUint(oss.ToString(r.HashCRC64), 10, 64)
 	if err != nil {

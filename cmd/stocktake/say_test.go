@@ -10,8 +10,10 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -255,5 +257,67 @@ func TestEndlessListing(t *testing.T) {
 			}
 		}
 		server.Close()
+	}
+}
+
+// Bytes that a terminal would obey are escaped, wherever they are cut into
+// writes; what is not a terminal gets them as they are.
+func TestSayBytes(t *testing.T) {
+	const raw = "a\tb\n\x1b[31m\u009b\u202e\x7f\r\x00\x9b\xff é世\U0001f600 \xe4\xb8"
+	const want = "a\tb\n\\u001b[31m\\u009b\\u202e\\u007f\\u000d\\u0000\\x9b\\xff é世\U0001f600 \\xe4\\xb8"
+	for step := 1; step <= len(raw); step++ {
+		var out bytes.Buffer
+		text := &terminalText{w: &out}
+		for rest := raw; rest != ""; {
+			n := min(step, len(rest))
+			if m, err := text.Write([]byte(rest[:n])); m != n || err != nil {
+				t.Fatal(m, err)
+			}
+			rest = rest[n:]
+		}
+		if err := text.flush(); err != nil || out.String() != want {
+			t.Fatalf("by %d: %q, want %q, %v", step, out.String(), want, err)
+		}
+	}
+	var file bytes.Buffer
+	out, flush := sayBytes(&file)
+	if _, err := out.Write([]byte(raw)); err != nil || flush() != nil || file.String() != raw {
+		t.Errorf("a file has %q", file.String())
+	}
+}
+
+// Logs in JSON have no character that a terminal obeys.
+func TestLogsInJSON(t *testing.T) {
+	var out bytes.Buffer
+	newLogger(&out, slog.LevelInfo, "json").Info("read failed", "key", hostile)
+	var line struct{ Key string }
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Key != hostile {
+		t.Errorf("%s: %q, %v", out.Bytes(), line.Key, err)
+	}
+	if i := strings.IndexFunc(strings.TrimSuffix(out.String(), "\n"), unprintable); i >= 0 {
+		t.Errorf("%q", out.String()[i:])
+	}
+}
+
+// An object whose size the server does not say is not downloaded: it might have no end.
+func TestObjectWithoutSize(t *testing.T) {
+	t.Setenv("OSS_ACCESS_KEY_ID", "id")
+	t.Setenv("OSS_ACCESS_KEY_SECRET", "secret")
+	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			fmt.Fprint(w, strings.Repeat("x", 1<<16))
+		}
+	}))
+	defer endless.Close()
+	dir := t.TempDir()
+	for _, to := range []string{"-", filepath.Join(dir, "x")} {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), []string{"object", "get", "--endpoint", endless.URL, "oss://bucket/k", to}, console{&out, &errs})
+		if code == 0 || !strings.Contains(errs.String(), "does not say how long") || out.Len() > 0 {
+			t.Errorf("to %s: %d, %d bytes, %s", to, code, out.Len(), errs.String())
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
