@@ -43,6 +43,11 @@ type Options struct {
 	// on; 0: DefaultPartSize. A file of at most this size is sent in one request.
 	PartSize int
 
+	// PageSize is how many rows of a listing are asked for at once, up to 50,000; 0:
+	// DefaultPageSize. Services give fewer if they will, except OSS, which refuses
+	// more than 1,000.
+	PageSize int
+
 	Log *slog.Logger // nil: slog.Default()
 }
 
@@ -51,6 +56,11 @@ const DefaultSilence = time.Minute
 
 // DefaultPartSize allows for files of 160 GB, as an upload has 10,000 parts.
 const DefaultPartSize = 16 << 20
+
+// DefaultPageSize is what AWS, OSS, MinIO and Ceph 16 give at most.
+const DefaultPageSize = 1000
+
+const maxPageSize = 50_000
 
 const minPartSize = 5 << 20
 
@@ -111,6 +121,9 @@ func (o Options) Complete(endpoint, region string, addressing Addressing) (Optio
 	if o.PartSize == 0 {
 		o.PartSize = DefaultPartSize
 	}
+	if o.PageSize == 0 {
+		o.PageSize = DefaultPageSize
+	}
 	if o.Silence == 0 {
 		o.Silence = DefaultSilence
 	}
@@ -132,6 +145,8 @@ func (o Options) Complete(endpoint, region string, addressing Addressing) (Optio
 		return o, nil, errors.New("there are no credentials")
 	case o.PartSize < minPartSize:
 		return o, nil, fmt.Errorf("part size %d: it must be at least %d", o.PartSize, minPartSize)
+	case o.PageSize < 1 || o.PageSize > maxPageSize:
+		return o, nil, fmt.Errorf("page size %d: it must be from 1 to %d", o.PageSize, maxPageSize)
 	case o.Silence < 0:
 		return o, nil, fmt.Errorf("silence %v: it must not be negative", o.Silence)
 	}

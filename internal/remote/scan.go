@@ -78,7 +78,7 @@ const manyVersions = 500
 
 // next requests the next page.
 func (sc *scan) next(ctx context.Context) error {
-	query := url.Values{"encoding-type": {"url"}, "max-keys": {"1000"}}
+	query := url.Values{"encoding-type": {"url"}, "max-keys": {sc.s.pageSize}}
 	if sc.seg.Prefix != "" {
 		query.Set("prefix", sc.seg.Prefix)
 	}

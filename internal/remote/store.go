@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"log/slog"
+	"strconv"
 
 	"github.com/stocktake/stocktake/internal/engine"
 )
@@ -13,13 +14,14 @@ type Store struct {
 	dialect  Dialect
 	wire     *Wire
 	partSize int
+	pageSize string
 	log      *slog.Logger
 }
 
 // New returns the store that a dialect speaks to over a wire. Packages s3bucket and
 // ossbucket call it; options must be complete.
 func New(o Options, w *Wire, d Dialect) *Store {
-	return &Store{dialect: d, wire: w, partSize: o.PartSize, log: o.Log}
+	return &Store{dialect: d, wire: w, partSize: o.PartSize, pageSize: strconv.Itoa(o.PageSize), log: o.Log}
 }
 
 // Source returns the store as an [engine.Source].

@@ -203,6 +203,7 @@ func TestOptions(t *testing.T) {
 			"no host":           func(o *remote.Options) { o.Endpoint = "https://" },
 			"no credentials":    func(o *remote.Options) { o.Credentials = nil },
 			"a small part":      func(o *remote.Options) { o.PartSize = 1 << 20 },
+			"a large page":      func(o *remote.Options) { o.PageSize = 50_001 },
 			"negative silence":  func(o *remote.Options) { o.Silence = -1 },
 			"unknown addresses": func(o *remote.Options) { o.Addressing = 9 },
 		} {

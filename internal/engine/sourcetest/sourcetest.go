@@ -48,6 +48,10 @@ type Abilities struct {
 	// delete marker.
 	IgnoresMissing bool
 
+	// IgnoresDeleted says that Delete of a key whose current version is a delete
+	// marker does not add another one.
+	IgnoresDeleted bool
+
 	// Batch is the number of records that the source fetches at once, such as the
 	// rows of a page. The suite puts more objects than that.
 	Batch int
