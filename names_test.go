@@ -57,7 +57,7 @@ func TestValidNames(t *testing.T) {
 		t.Errorf("BucketARN reads back as %q, %v", name, ok)
 	}
 	if uid, name, ok := stocktake.ParseRoleARN("acs:ram::12:role/writer"); uid != "12" || name != "writer" || !ok {
-		t.Errorf("ParseRoleARN gives %q, %q, %v", uid, name, ok)
+		t.Errorf("ParseRoleARN returned %q, %q, %v", uid, name, ok)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 func runCommand(ctx context.Context, args []string) error {
 	b := runBench{measurement: newMeasurement("run", "folder for the store, which is removed in the end")}
 	objects := set(b.flags, "objects", "1000000", "objects in the bucket", atLeast(1))
-	count := set(b.flags, "count", "5", "runs measured, each beside its compressor; the median counts", atLeast(1))
+	count := set(b.flags, "count", "5", "runs measured, each together with its compressor; the median counts", atLeast(1))
 	return b.main(ctx, args, func(ctx context.Context) error {
 		b.objects = *objects
 		return b.withLake(ctx, b.objects, func(s *lakeServer) error {

@@ -114,10 +114,10 @@ func (b *serviceBench) apiBesideRuns(ctx context.Context) error {
 		b.addLatency(op, "beside-runs", busy[i])
 		says := fmt.Sprintf("p99 %.1f ms; idle p50 %.1f, p99 %.1f ms", ms(busy[i].P99), ms(idle[i].P50), ms(idle[i].P99))
 		if op == listAndParse {
-			b.goals.state(op+" beside runs, p50", ms(busy[i].P50), "ms", says)
+			b.goals.state(op+" during runs, p50", ms(busy[i].P50), "ms", says)
 			continue
 		}
-		b.goals.under(op+" inventory beside runs, p50", ms(busy[i].P50), 5, "ms", says)
+		b.goals.under(op+" inventory during runs, p50", ms(busy[i].P50), 5, "ms", says)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func TestTally(t *testing.T) {
 			}
 			return runs
 		}, 1, 0, 0},
-		{"a report of nobody", func(_ int, runs []stocktake.Run, m map[string]bool) []stocktake.Run {
+		{"a report of no run", func(_ int, runs []stocktake.Run, m map[string]bool) []stocktake.Run {
 			m["inv/stranger/manifest.json"] = true
 			return runs
 		}, 0, 1, 0},

@@ -88,7 +88,7 @@ func TestReportReaders(t *testing.T) {
 		delete(got, key)
 	}
 	if len(got) > 0 {
-		t.Errorf("%d keys that nobody put: %v", len(got), got)
+		t.Errorf("%d keys that were not put: %v", len(got), got)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // collector.
 const (
 	gcPercent        = 400
-	heapBesidesCache = 96 << 20 // bytes; the collector's target for everything but the cache
+	heapWithoutCache = 96 << 20 // bytes; the collector's target for everything but the cache
 )
 
 // boundMemory sets the collector for a server with a cache of so many bytes.
@@ -23,6 +23,6 @@ func boundMemory(cache int64) {
 		debug.SetGCPercent(gcPercent)
 	}
 	if _, ok := os.LookupEnv("GOMEMLIMIT"); !ok {
-		debug.SetMemoryLimit(cache + heapBesidesCache)
+		debug.SetMemoryLimit(cache + heapWithoutCache)
 	}
 }

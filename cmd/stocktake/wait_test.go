@@ -10,7 +10,8 @@ import (
 	"github.com/stocktake/stocktake/internal/server"
 )
 
-// Who stops waiting for a run is told that it goes on.
+// TestWaitInterrupted stops waiting for a run: the command says that the run
+// continues.
 func TestWaitInterrupted(t *testing.T) {
 	t.Setenv("OSS_ACCESS_KEY_ID", scriptKey)
 	t.Setenv("OSS_ACCESS_KEY_SECRET", scriptSecret)

@@ -3,6 +3,6 @@
 // says what it is.
 //
 // The test parses the sources itself. It does not ask the go command, whose
-// answers the test cache does not see: it would go on saying "ok (cached)" after
+// answers the test cache does not see: it would keep saying "ok (cached)" after
 // a change.
 package arch

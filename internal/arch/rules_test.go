@@ -26,7 +26,7 @@ var may = map[string][]string{
 	"examples/put":     {".", "client"},
 	"examples/testing": {}, // a test
 
-	// The vocabulary of object stores, and what needs nobody.
+	// The vocabulary of object stores, and what needs no other package.
 	"internal/arch":       {},
 	"internal/clock":      {},
 	"internal/configtest": {"."}, // for tests

@@ -19,7 +19,7 @@ const (
 	patience = 5 * time.Second
 
 	// An answer holds for a while, so that the status of a thousand configurations
-	// asks once. A bad one holds shorter: somebody may be correcting it.
+	// asks once. A bad one holds shorter, as the fault may be corrected soon.
 	goodFor = time.Minute
 	badFor  = 5 * time.Second
 

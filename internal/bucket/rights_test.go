@@ -51,7 +51,7 @@ func TestRoles(t *testing.T) {
 		change     func(*stocktake.InventoryConfiguration, twoBuckets)
 		missing    []string // empty: allowed
 	}{
-		{name: "development, nobody has defined a role"},
+		{name: "development, no role is defined"},
 		{
 			name: "development, another account", missing: []string{"acs:ram::3:role/x does not exist"},
 			change: func(c *stocktake.InventoryConfiguration, _ twoBuckets) { c.Destination.RoleARN = "acs:ram::3:role/x" },
@@ -63,7 +63,7 @@ func TestRoles(t *testing.T) {
 			},
 		},
 		{name: "development, no rights", define: true, missing: []string{"oss:ListObjects on acs:oss:*:1000000000000000:photos", "oss:PutObject on acs:oss:*:1000000000000000:reports/"}},
-		{name: "production, nobody has defined a role", production: true, missing: []string{arn + " does not exist"}},
+		{name: "production, no role is defined", production: true, missing: []string{arn + " does not exist"}},
 		{name: "no role at all", production: true, define: true, change: func(c *stocktake.InventoryConfiguration, _ twoBuckets) { c.Destination.RoleARN = "me" }, missing: []string{"me does not exist"}},
 		{name: "all that is needed", production: true, define: true, policy: write + "," + list},
 		{name: "AliyunOSSFullAccess", production: true, define: true, policy: `{"Effect":"Allow","Action":"oss:*","Resource":"*"}`},
@@ -81,7 +81,7 @@ func TestRoles(t *testing.T) {
 				c.IncludedObjectVersions = stocktake.AllVersions
 			},
 		},
-		{name: "it is trusted by somebody else", production: true, define: true, trust: trust, policy: write + "," + list, missing: []string{"does not let oss.aliyuncs.com assume it"}},
+		{name: "another account may assume it", production: true, define: true, trust: trust, policy: write + "," + list, missing: []string{"does not let oss.aliyuncs.com assume it"}},
 		{
 			name: "only below the prefix", production: true, define: true,
 			policy: list + `,{"Effect":"Allow","Action":"oss:PutObject","Resource":"acs:oss:*:*:reports/p/*"}`,

@@ -176,7 +176,7 @@ func TestCrossRegion(t *testing.T) {
 }
 
 // An answer of the store holds for a while; a store that does not answer is asked
-// once in seconds, whichever bucket is meant, and nobody waits longer.
+// once in seconds, whichever bucket is meant, and no caller waits longer.
 func TestReach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := new(lake)

@@ -24,7 +24,7 @@ type LossError struct {
 	Losses []Loss
 }
 
-// Error says what is lost and how to go on.
+// Error says what is lost and what to do next.
 func (e *LossError) Error() string {
 	var b strings.Builder
 	var accept []string

@@ -36,8 +36,8 @@ type Trial struct {
 	// Encryption says that the store encrypts reports of which that is asked (SSE-OSS).
 	Encryption Ability `json:"encryption"`
 
-	// PageSize is how many rows the largest page of the listing had. The store gives
-	// at least so many a request; if PageFull is false, the bucket may have no more.
+	// PageSize is how many rows the largest page of the listing had. The store returns
+	// at least so many per request; if PageFull is false, the bucket may have no more.
 	PageSize int  `json:"pageSize"`
 	PageFull bool `json:"pageFull"`
 }

@@ -17,8 +17,7 @@ import (
 	"github.com/stocktake/stocktake/internal/runner/local"
 )
 
-// endless gives runs a source that is never at its end, and a destination in
-// memory: a load of runs that scan and compress.
+// endless has a source that never ends and a destination in memory: a load of runs that scan and compress.
 type endless struct{ memory }
 
 func (e endless) Source(context.Context, string, *stocktake.InventoryConfiguration) (engine.Source, error) {
@@ -27,7 +26,7 @@ func (e endless) Source(context.Context, string, *stocktake.InventoryConfigurati
 
 // BenchmarkTenThousand measures a service of 10,000 configurations in 20
 // buckets. Its iterations are the operation measured; what else it finds out is
-// reported beside it.
+// reported as well.
 //
 //	go test ./internal/inventory -run '^$' -bench TenThousand -benchtime 2000x
 func BenchmarkTenThousand(b *testing.B) {

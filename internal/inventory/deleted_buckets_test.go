@@ -64,8 +64,8 @@ func (w *world) configurations() int64 {
 }
 
 // TestBucketIsForgottenLater deletes a bucket while the catalog fails: the
-// scheduler forgets it once the catalog works, though nobody asks. Until then no
-// run of it is made, nor is a place kept from others.
+// scheduler forgets it once the catalog works, without another request. Until then
+// no run of it is made, and it takes no place of other runs.
 func TestBucketIsForgottenLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var deleted atomic.Bool

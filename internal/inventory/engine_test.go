@@ -125,8 +125,8 @@ func TestDeletedAtEachStep(t *testing.T) {
 	}
 }
 
-// deletedAt deletes a configuration at a step of its run and gives what is in
-// the destination then.
+// deletedAt deletes a configuration at a step of its run and returns the keys that
+// the destination then has.
 func deletedAt(t *testing.T, step engine.Step) []string {
 	m := newMemory(100)
 	goOn := make(chan struct{})

@@ -259,9 +259,9 @@ func (f *flakyCatalog) ForgetRuns(ctx context.Context, t time.Time) error {
 }
 
 // TestEachCatalogOperationFailsOnce lives through two days, a restart, and a
-// deletion, once for each operation of the catalog, which fails then. Whoever
-// asked is told; what nobody asked for is tried again, and not a run is lost or
-// made twice.
+// deletion, once for each operation of the catalog, which fails then. A caller
+// gets the error; the work of the scheduler is repeated. No run is lost or made
+// twice.
 func TestEachCatalogOperationFailsOnce(t *testing.T) {
 	failed := map[string]bool{}
 	for n := 1; ; n++ {

@@ -55,7 +55,7 @@ type buckets struct {
 	unreachable map[string]error // why the store of a bucket cannot be asked
 }
 
-// quiet is a log that nobody reads.
+// quiet discards what is logged.
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 const account = "1000000000000000"

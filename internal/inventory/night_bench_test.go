@@ -13,7 +13,7 @@ import (
 )
 
 // BenchmarkNight measures the small runs of a night, one configuration's after
-// the other's: what a run costs beside its scan. An iteration is a night of 200
+// the other's: what a run costs in addition to its scan. An iteration is a night of 200
 // runs.
 //
 //	go test ./internal/inventory -run '^$' -bench Night -benchtime 20x

@@ -23,8 +23,7 @@ type survivor struct {
 	dir string
 }
 
-// catalogFiles are those that hold something: SQLite makes the index of the log
-// anew.
+// catalogFiles are the files with content: SQLite rebuilds the index of the log.
 var catalogFiles = []string{"catalog.db", "catalog.db-wal"}
 
 func (s *survivor) keep(err error) error {
@@ -101,8 +100,8 @@ func TestPowerFailsAtEachStep(t *testing.T) {
 	}
 }
 
-// TestDeletedAfterPowerFailure deletes, or cancels, before it can begin anew a run
-// that the catalog has as if it had never begun: its shards go.
+// TestDeletedAfterPowerFailure deletes or cancels a run that had begun, but is
+// queued in the catalog after the power failure: its shards are removed.
 func TestDeletedAfterPowerFailure(t *testing.T) {
 	for _, tt := range []struct {
 		name string

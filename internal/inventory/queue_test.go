@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestQueueIsFair checks that a queue gives back what it was given, each bucket
+// TestQueueIsFair checks that a queue returns what was pushed, each bucket
 // in its order, and that no bucket waits for more than a turn of each other one.
 func TestQueueIsFair(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -73,7 +73,7 @@ func TestQueueIsFair(t *testing.T) {
 			}
 		}
 		if _, ok := q.pop(); ok {
-			t.Fatal("the queue gave more than it was given")
+			t.Fatal("the queue returned more than was pushed")
 		}
 	})
 }

@@ -31,7 +31,7 @@ func TestPutRefuses(t *testing.T) {
 		err    error
 	}{
 		{name: "no source", bucket: "nowhere", err: stocktake.ErrNoSuchBucket},
-		{name: "account of somebody else", change: func(c *stocktake.InventoryConfiguration) { c.Destination.AccountID = "2000000000000000" }, ec: "0020-00000028"},
+		{name: "another account", change: func(c *stocktake.InventoryConfiguration) { c.Destination.AccountID = "2000000000000000" }, ec: "0020-00000028"},
 		{name: "destination too short", change: func(c *stocktake.InventoryConfiguration) { c.Destination.Bucket = "ab" }, ec: "0020-00000031"},
 		{name: "destination too long", change: func(c *stocktake.InventoryConfiguration) { c.Destination.Bucket = strings.Repeat("a", 64) }, ec: "0020-00000031"},
 		{name: "destination no bucket name", change: func(c *stocktake.InventoryConfiguration) { c.Destination.Bucket = "Reports" }, ec: "0020-00000032"},
@@ -66,7 +66,7 @@ func TestPutRefuses(t *testing.T) {
 				t.Errorf("%v, want %v", err, tt.err)
 			}
 			if _, err := w.Get(t.Context(), "photos", "new"); !errors.Is(err, stocktake.ErrNoSuchInventory) {
-				t.Errorf("refused, but Get gives %v", err)
+				t.Errorf("refused, but Get returned %v", err)
 			}
 		})
 	}
@@ -298,7 +298,7 @@ func TestBucketDeleted(t *testing.T) {
 		}
 		w.close()
 
-		// A bucket that went while nobody could be told.
+		// A bucket that was deleted while the service did not run.
 		w.buckets.delete("logs")
 		w.open()
 		if _, err := w.Get(t.Context(), "logs", "a"); !errors.Is(err, stocktake.ErrNoSuchInventory) {

@@ -122,7 +122,7 @@ func TestCheckOverlaps(t *testing.T) {
 		{"apart", []rule{{Prefix: "a", Expiration: days(1)}, {Prefix: "b", Expiration: days(1)}}, "-", "-"},
 		{"OSS's example", []rule{{Prefix: "dir1/", Expiration: days(180)}, {Prefix: "dir1/dir2/", Transitions: ia, Expiration: days(60)}}, "Expiration", "-"},
 		{"inner first", []rule{{Prefix: "test/log", Expiration: days(1)}, {Prefix: "test", Expiration: days(1)}}, "Expiration", "-"},
-		{"beside, then inner", []rule{{Prefix: "a", Expiration: days(1)}, {Prefix: "ab", Transitions: ia}, {Prefix: "ac", Expiration: days(2)}}, "Expiration", "-"},
+		{"sibling, then inner", []rule{{Prefix: "a", Expiration: days(1)}, {Prefix: "ab", Transitions: ia}, {Prefix: "ac", Expiration: days(2)}}, "Expiration", "-"},
 		{"the whole bucket", []rule{{Prefix: "z", NoncurrentExpiration: 1}, {NoncurrentExpiration: 1}}, "NoncurrentVersionExpiration", "-"},
 		{"markers count as expiration", []rule{{ExpiredDeleteMarker: true}, {Prefix: "daily/", Expiration: days(90)}}, "Expiration", "-"},
 		{"other actions", []rule{{Expiration: days(9)}, {Prefix: "a", Transitions: ia}}, "-", "-"},

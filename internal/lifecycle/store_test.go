@@ -202,7 +202,7 @@ func TestEmbeddedUploads(t *testing.T) {
 	}
 }
 
-// Writers that go on meanwhile lose nothing.
+// Writers that write meanwhile lose nothing.
 func TestWritersMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	w.bucket("docs", object.Unversioned, object.LifecycleRule{ID: "1", Enabled: true, Expiration: days(1)})

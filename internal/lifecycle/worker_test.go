@@ -151,7 +151,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// What falls due while nobody runs is made up for at the start.
+// What falls due while no worker runs is done when one starts.
 func TestServeBeginsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)

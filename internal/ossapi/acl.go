@@ -58,7 +58,7 @@ func (c *call) objectACL() (stocktake.ACL, error) {
 	return acl, nil
 }
 
-// newObjectACL reads the ACL that a write gives its object. Any but the default
+// newObjectACL reads the ACL of an object that is written. Any but the default
 // needs the right to set ACLs.
 func (c *call) newObjectACL() (stocktake.ACL, error) {
 	acl, err := c.objectACL()

@@ -48,10 +48,10 @@ type Config struct {
 	// versioning; see stocktake.InventoryRules.
 	StrictVersions bool
 
-	// Beside serves what is not OSS on the same listener: the paths that start
+	// Admin serves what is not OSS on the same listener: the paths that start
 	// with "/-/" on the bare endpoint, where no bucket can have that name. nil: such
 	// paths are answered like every bad bucket name.
-	Beside http.Handler
+	Admin http.Handler
 
 	Now      func() time.Time // nil means time.Now
 	Log      *slog.Logger     // nil means slog.Default()

@@ -65,8 +65,8 @@ func TestHeadErrors(t *testing.T) {
 	}
 }
 
-// TestStrangers sends what is not signed, not well signed, too old, or by
-// somebody else. Each gets its error and changes nothing.
+// TestStrangers sends requests that are unsigned, badly signed, too old, or of
+// another account. Each gets its error and changes nothing.
 func TestStrangers(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")

@@ -89,7 +89,7 @@ func TestBucketsOfOtherStores(t *testing.T) {
 		w.refused(t, w.do(t, "PUT", name, "", nil), 409, "BucketAlreadyExists")
 	}
 	w.refused(t, w.do(t, "GET", "/lake-slow?bucketInfo", "", nil), 503, "ServiceUnavailable")
-	w.refused(t, w.do(t, "GET", "/lake-none?location", "", nil), 503, "ServiceUnavailable") // nobody waits for that store again
+	w.refused(t, w.do(t, "GET", "/lake-none?location", "", nil), 503, "ServiceUnavailable") // the store is not asked again
 	if got := base.store.BucketNames(); len(got) != 1 {
 		t.Errorf("%q", got)
 	}

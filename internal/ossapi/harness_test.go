@@ -72,8 +72,8 @@ var unprovoked = map[error]string{
 	ossapi.ErrCallback:        "its message is that of the failure",
 	ossapi.ErrPostPolicy:      "its message says what is wrong",
 	ossapi.ErrPostDenied:      "its message says which condition failed",
-	context.Canceled:          "nobody is left",
-	context.DeadlineExceeded:  "nobody is left",
+	context.Canceled:          "the client has left",
+	context.DeadlineExceeded:  "the client has left",
 	ram.ErrTokenRequired:      "same as ram.ErrNoSuchAccessKey",
 }
 

@@ -45,9 +45,9 @@ const maxURI = 32 << 10
 
 // ServeHTTP answers one request.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.Beside != nil && strings.HasPrefix(r.URL.Path, "/-/") {
+	if s.Admin != nil && strings.HasPrefix(r.URL.Path, "/-/") {
 		if _, inHost := s.resolver.BucketOfHost(r.Host); !inHost {
-			s.Beside.ServeHTTP(w, r)
+			s.Admin.ServeHTTP(w, r)
 			return
 		}
 	}

@@ -82,7 +82,7 @@ func TestSlowBodies(t *testing.T) {
 			"PUT /photos/slow":         "RequestTimeout",
 			"PUT /photos/?versioning":  "RequestTimeout",
 			"POST /photos/?delete":     "RequestTimeout",
-			"PUT /photos/slow?policy":  "NotImplemented", // nobody reads that body
+			"PUT /photos/slow?policy":  "NotImplemented", // that body is not read
 			"GET /photos/?list-type=2": "",
 		} {
 			method, path, _ := strings.Cut(target, " ")

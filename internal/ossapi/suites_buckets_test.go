@@ -157,10 +157,10 @@ func TestUnknownKeys(t *testing.T) {
 		bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		return w.send(t, w.signedAs(t, r, c, signature.Target{Bucket: bucket, Key: key}))
 	}
-	nobody := signature.Credentials{ID: "nobody", Secret: "x"}
-	w.refused(t, as(nobody, "PUT", "/missing/?acl"), 403, "InvalidAccessKeyId")
-	w.refused(t, as(nobody, "GET", "/missing/?acl"), 404, "NoSuchBucket")
-	w.refused(t, as(nobody, "PUT", "/photos/?acl"), 403, "InvalidAccessKeyId")
+	unknown := signature.Credentials{ID: "nobody", Secret: "x"}
+	w.refused(t, as(unknown, "PUT", "/missing/?acl"), 403, "InvalidAccessKeyId")
+	w.refused(t, as(unknown, "GET", "/missing/?acl"), 404, "NoSuchBucket")
+	w.refused(t, as(unknown, "PUT", "/photos/?acl"), 403, "InvalidAccessKeyId")
 	w.refused(t, as(signature.Credentials{ID: keyID, Secret: secret, Token: "none"}, "GET", "/photos/"), 403, "InvalidAccessKeyId")
 }
 

@@ -191,7 +191,7 @@ func (c *call) deleteBucketTags() error {
 	})
 }
 
-// newTags reads the tags that a write gives its object, in the form of
+// newTags reads the tags of an object that is written, in the form of
 // x-oss-tagging. It needs the right to set tags.
 func (c *call) newTags(v string) ([]object.Tag, error) {
 	tags, err := parseTagging("x-oss-tagging", v, maxObjectTags)

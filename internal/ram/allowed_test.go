@@ -103,7 +103,7 @@ func TestAllowed(t *testing.T) {
 		{"bucket policy for everybody of an account", nothing, "strange alice", ram.Request{Policy: bucketPolicy("Allow", `"acs:ram::`+other+`:root"`, "")}, ""},
 		{"bucket policy for a user by name", nothing, "strange alice", ram.Request{Policy: bucketPolicy("Allow", `"acs:ram::`+other+`:user/alice"`, "")}, ""},
 		{"bucket policy for everyone", nothing, "anonymous", ram.Request{Policy: bucketPolicy("Allow", `"*"`, "")}, ""},
-		{"bucket policy for everyone, as a list of nobody", nothing, "anonymous", ram.Request{Policy: bucketPolicy("Allow", "", "")}, ""},
+		{"bucket policy for everyone, as an empty list", nothing, "anonymous", ram.Request{Policy: bucketPolicy("Allow", "", "")}, ""},
 		{"bucket policy denies a user", allowGet, "alice", ram.Request{Policy: bucketPolicy("Deny", `"*"`, "")}, "Access denied by bucket policy."},
 		{"bucket policy denies the anonymous", nothing, "anonymous", ram.Request{Policy: bucketPolicy("Deny", `"*"`, ""), BucketACL: stocktake.PublicRead}, "Access denied by bucket policy."},
 		{"denying everyone leaves the owner out", nothing, "root", ram.Request{Policy: bucketPolicy("Deny", `"*"`, "")}, ""},

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// A condition is one key of one operator with the values that hold.
+// A condition is one key of one operator with the values that match.
 //
 //	"StringLike": {"oss:Prefix": ["photos/*", ""]}
 //
-// Of several values one must hold, of a negated operator none. A key that the
-// request does not have fails, and holds under a negated operator.
+// At least one of the values must match; under a negated operator none may. A key
+// that the request lacks does not match, so that a negated operator holds.
 type condition struct {
 	key  string
 	kind kind
@@ -52,7 +52,7 @@ const (
 	greaterEqual
 )
 
-// operators are those of RAM.
+// operators are the operators of RAM by lower-case name.
 //
 // Source: RAM user guide, "Conditional operators".
 var operators = map[string]struct {
@@ -93,7 +93,7 @@ const (
 	keyCurrentTime     = "acs:CurrentTime"
 )
 
-// knownKeys are keys whose case people write in different ways.
+// knownKeys are the keys that policies write in different case.
 var knownKeys = []string{
 	keySourceIP, keySecureTransport, keyCurrentTime,
 	"acs:UserAgent", "acs:SourceVpc", "oss:Prefix", "oss:Delimiter",
@@ -187,7 +187,7 @@ func scalars(raw json.RawMessage) ([]string, bool) {
 		case text == "" || text == "null" || text[0] == '{' || text[0] == '[':
 			return nil, false
 		case text[0] != '"':
-			s = text // as the document writes it
+			s = text // as it stands in the document
 		case json.Unmarshal(raw, &s) != nil:
 			return nil, false
 		}
@@ -287,8 +287,8 @@ func compare(a, b float64) int {
 	return 0
 }
 
-// compares reports whether the request's value, which compares with the
-// policy's as d says, meets o.
+// compares reports whether o holds. d is the result of comparing the request's
+// value with the policy's.
 func (o op) compares(d int) bool {
 	switch o {
 	case less:

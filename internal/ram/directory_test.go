@@ -131,9 +131,9 @@ func TestRefusesWhatIsWrong(t *testing.T) {
 		"account that is not there": {d.DeleteAccount("7"), ram.ErrNoSuchAccount},
 		"user that exists":          {user(d.CreateUser(owner, "alice")), ram.ErrExists},
 		"user with a blank":         {user(d.CreateUser(owner, "al ice")), ram.ErrInvalidName},
-		"user of nobody":            {user(d.CreateUser("7", "bob")), ram.ErrNoSuchAccount},
+		"user of no account":        {user(d.CreateUser("7", "bob")), ram.ErrNoSuchAccount},
 		"user that is not there":    {d.DeleteUser(owner, "bob"), ram.ErrNoSuchUser},
-		"key of nobody":             {key(d.CreateKey("7", "")), ram.ErrNoSuchAccount},
+		"key of no account":         {key(d.CreateKey("7", "")), ram.ErrNoSuchAccount},
 		"key of no user":            {key(d.CreateKey(owner, "bob")), ram.ErrNoSuchUser},
 		"key that exists":           {key(d.AddKey(owner, "", "LTAIalice", "s")), ram.ErrExists},
 		"key like a temporary one":  {key(d.AddKey(owner, "", "STS.x", "s")), ram.ErrInvalidName},
@@ -238,7 +238,7 @@ func TestDeclared(t *testing.T) {
 		t.Error("the role may write anywhere")
 	}
 
-	// What is declared is changed where it is declared; beside it there is room.
+	// What is declared is changed where it is declared; other names can be added.
 	for name, err := range map[string]error{
 		"key":    d.DeleteKey("LTAIalice"),
 		"user":   d.DeleteUser(owner, "alice"),

@@ -12,11 +12,11 @@ type PrincipalKind uint8
 
 // The kinds of principals.
 const (
-	KindNobody  PrincipalKind = iota // an anonymous request
-	KindAccount                      // an account by a key of its own
-	KindUser                         // a user of an account
-	KindSession                      // a role, assumed by someone or by a run
-	KindService                      // a service that assumes a role, such as oss.aliyuncs.com
+	KindAnonymous PrincipalKind = iota // an anonymous request
+	KindAccount                        // an account by a key of its own
+	KindUser                           // a user of an account
+	KindSession                        // a role, assumed by someone or by a run
+	KindService                        // a service that assumes a role, such as oss.aliyuncs.com
 )
 
 // String returns the name that OSS uses in AuthPrincipalType.
@@ -42,7 +42,7 @@ type Identity struct {
 }
 
 // Anonymous reports whether the request was not signed.
-func (i *Identity) Anonymous() bool { return i.Kind == KindNobody }
+func (i *Identity) Anonymous() bool { return i.Kind == KindAnonymous }
 
 // String returns the ARN, for logs.
 func (i Identity) String() string {

@@ -15,8 +15,8 @@ import (
 // *PolicyError.
 //
 // Names of elements and operators are taken as documented, letter by letter;
-// one that is not known is refused, for a policy that is not understood must
-// not be half obeyed.
+// an unknown one is refused, because a policy that is only partly understood must
+// not take effect.
 func ParsePolicy(kind PolicyKind, doc []byte) (*Policy, error) {
 	switch {
 	case len(doc) > kind.max():
@@ -57,7 +57,7 @@ func ParsePolicy(kind PolicyKind, doc []byte) (*Policy, error) {
 func (p *Policy) parseStatements(raw json.RawMessage) error {
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) != nil {
-		list = []json.RawMessage{raw} // a single one may stand alone
+		list = []json.RawMessage{raw} // a single one may be written without a list
 	}
 	for i, raw := range list {
 		s, err := parseStatement(p.kind, raw)
@@ -159,8 +159,8 @@ func parseResources(element string, raw json.RawMessage) ([]resource, error) {
 	return resources, nil
 }
 
-// parsePrincipals reads those of a bucket policy: UIDs, "*", sessions, and
-// ARNs of RAM. An empty list is everyone.
+// parsePrincipals reads the principals of a bucket policy: UIDs, "*", sessions, and
+// ARNs of RAM. An empty list means everyone.
 func (s *statement) parsePrincipals(raw json.RawMessage) error {
 	var list []string
 	if string(bytes.TrimSpace(raw)) != "[]" {
@@ -297,7 +297,7 @@ func notJSON(err error) error {
 	return &PolicyError{Reason: "not JSON: " + err.Error()}
 }
 
-// texts reads a string or a list of strings that are not empty.
+// texts reads a non-empty string or a list of them.
 func texts(element string, raw json.RawMessage) ([]string, error) {
 	var list []string
 	var one string

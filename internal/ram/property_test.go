@@ -139,7 +139,7 @@ func TestAllowedAgainstNaive(t *testing.T) {
 	})
 }
 
-// What parses is understood: it can be asked anything, and asking twice gives
+// What parses is understood: it can be asked anything, and asking twice returns
 // the same. What does not parse says why.
 func FuzzParsePolicy(f *testing.F) {
 	for _, s := range []string{

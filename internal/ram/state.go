@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A state is all that a directory knows, indexed. It does not change.
+// A state is everything that a directory knows, indexed. It is immutable.
 type state struct {
 	accounts map[string]bool
 	keys     map[string]*Key
@@ -19,10 +19,10 @@ type state struct {
 	attach   map[ref][]*Policy    // of users
 	tokens   cipher.AEAD          // nil: no temporary keys can be made or read
 
-	files []*file // what it was made of
+	files []*file // that it was made of
 }
 
-// A ref names something of an account.
+// A ref identifies a user, role or policy by its account and name.
 type ref struct{ account, name string }
 
 type roleState struct {
@@ -36,9 +36,9 @@ type policyState struct {
 	parsed *Policy
 }
 
-// newState indexes and validates: root, then what is declared, then what is
-// kept. Of two with the same name the earlier counts, so that a declaration
-// replaces what was kept before; two of one file are an error.
+// newState indexes and validates the root key, the declared file and the kept one,
+// in this order. Of two entries with one name the first counts, so that a
+// declaration replaces what was kept before; two in one file are an error.
 func newState(root Root, files ...*file) (*state, error) {
 	s := &state{
 		accounts: map[string]bool{root.Account: true},
@@ -64,7 +64,7 @@ func newState(root Root, files ...*file) (*state, error) {
 			return nil, err
 		}
 	}
-	// What is attached may be declared in another file.
+	// An attached policy may be declared in another file.
 	for r, u := range s.users {
 		list, err := s.resolve(r.account, u.Policies)
 		if err != nil {
@@ -218,8 +218,8 @@ func (s *state) addKeys(account, user string, keys []*Key, once func(any) error)
 	return nil
 }
 
-// validKeyID: what a signature can name. Temporary keys have a form of their
-// own.
+// validKeyID reports whether a signature can name id. It refuses the form of
+// temporary keys.
 func validKeyID(id string) bool { return validName(id, 1, 128, ".-_") && !isTemporary(id) }
 
 // resolve finds policies by name: those of the account, then the built-in.

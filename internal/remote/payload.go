@@ -69,8 +69,8 @@ func send(ctx context.Context, content []byte, request func(context.Context, io.
 // parts.
 const maxDocument = 4 << 20
 
-// repeatable is a transport that gives each request a body which can be sent more
-// than once, as neither SDK does.
+// repeatable is a transport whose requests have bodies that can be sent more than
+// once. Neither SDK makes such bodies.
 type repeatable struct{ next http.RoundTripper }
 
 func (t repeatable) RoundTrip(req *http.Request) (*http.Response, error) {

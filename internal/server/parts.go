@@ -178,7 +178,7 @@ func (s *Server) api(st *store.Store, buckets *bucket.Registry, access *ram.Dire
 		Callbacks:       callbacks,
 		StrictVersions:  s.cfg.StrictVersions,
 		RequirePassRole: s.cfg.RequirePassRole,
-		Beside:          hasty(s.admin),
+		Admin:           hasty(s.admin),
 		Now:             s.clock.Now,
 		Log:             s.log,
 		Observer:        counts,

@@ -69,7 +69,7 @@ func strangers(t *testing.T, request string) {
 	check(err)
 	s := &Server{cfg: Config{AccountID: "1000000000000000"}, clock: clock.NewMovable(nil), admin: http.NewServeMux(), conns: newConnections(100, log)}
 	s.openAdmin(access, metrics.New())
-	api := ossapi.New(ossapi.Config{Access: access, Region: "cn-hangzhou", Log: log, Beside: hasty(s.admin)})
+	api := ossapi.New(ossapi.Config{Access: access, Region: "cn-hangzhou", Log: log, Admin: hasty(s.admin)})
 	handler := withSTS(sts.New(access, sts.Options{Log: log}), api)
 	ctx, end := context.WithCancel(t.Context())
 	in := &pipes{make(chan net.Conn), make(chan struct{})}

@@ -166,7 +166,7 @@ func TestStores(t *testing.T) {
 	}
 }
 
-// A store that does not answer is a warning, and delays nobody; without it in the
+// A store that does not answer is a warning, and delays no caller; without it in the
 // settings its configurations are kept.
 func TestStoreAway(t *testing.T) {
 	settings := foreign.Settings{

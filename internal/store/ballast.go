@@ -56,8 +56,7 @@ func newBallast(fsys vfs.FS, dir string, log *slog.Logger) *ballast {
 	return b
 }
 
-// findBallast finds the ballast of a store, and gives it back if the disk is
-// full.
+// findBallast finds the ballast of a store, and removes it if the disk is full.
 func findBallast(fsys vfs.FS, dir string, log *slog.Logger) *ballast {
 	b := &ballast{fs: fsys, dir: dir, path: fsys.PathJoin(dir, "ballast"), log: log, create: createPrivate}
 	if _, err := fsys.Stat(b.path); err == nil {
@@ -69,7 +68,7 @@ func findBallast(fsys vfs.FS, dir string, log *slog.Logger) *ballast {
 	return b
 }
 
-// MakeRoom gives back the ballast of the store in dir if the disk is full. The
+// MakeRoom removes the ballast of the store in dir if the disk is full. The
 // error is object.ErrDiskFull if there still is too little room to open what the
 // folder holds. A server calls it first: on a full disk a database that is whole
 // cannot be read either. A folder that does not exist is not an error.
@@ -104,10 +103,10 @@ func (b *ballast) release() {
 	}
 	b.held, b.next = false, time.Now().Add(ballastRetry)
 	if err := b.fs.Remove(b.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		b.log.Error("store: the ballast could not be given back", "file", b.path, "err", err)
+		b.log.Error("store: the ballast could not be removed", "file", b.path, "err", err)
 		return
 	}
-	b.log.Error("store: the disk is full; the ballast was given back so that objects can be deleted", "folder", b.dir)
+	b.log.Error("store: the disk is full; the ballast was removed so that objects can be deleted", "folder", b.dir)
 }
 
 // hold makes the ballast if it does not exist and there is room for it twice.

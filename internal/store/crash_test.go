@@ -248,7 +248,7 @@ func TestEachFileOperationFailsOnce(t *testing.T) {
 				want = before
 			}
 			if _, got := read(t, s, object.Version{Bucket: "b", Key: "k"}); got != want {
-				t.Fatalf("operation %d failed: put %d gave %v, and then there was %.10q", n, i, err, got)
+				t.Fatalf("operation %d failed: put %d returned %v, and then there was %.10q", n, i, err, got)
 			}
 			armed.Store(true)
 			_, _, err = s.CopyObject(t.Context(), by, object.Version{Bucket: "b", Key: "k"}, object.Put{Bucket: "b", Key: "copy"}, func(object.Info, *object.Put) error { return nil })
@@ -258,7 +258,7 @@ func TestEachFileOperationFailsOnce(t *testing.T) {
 				continue
 			}
 			if _, got := read(t, s, object.Version{Bucket: "b", Key: "copy"}); got != want {
-				t.Fatalf("operation %d failed: copy %d gave %.10q", n, i, got)
+				t.Fatalf("operation %d failed: copy %d read %.10q", n, i, got)
 			}
 		}
 		done := count.Load() < n

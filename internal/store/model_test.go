@@ -174,7 +174,7 @@ func (w *world) put(*rapid.T) {
 		w.t.Fatal(err)
 	}
 	if got.ETag.Sum != md5.Sum([]byte(data)) || !bytes.Equal(got.MD5, got.ETag.Sum[:]) {
-		w.t.Fatalf("put gave %+v", got)
+		w.t.Fatalf("put returned %+v", got)
 	}
 	w.add(got, data, []int{len(data)}, &p.Attributes, stocktake.Normal)
 }
@@ -188,12 +188,12 @@ func (w *world) deleteCurrent(*rapid.T) {
 	switch w.m.versioning {
 	case object.Unversioned:
 		if did != (object.Deleted{}) {
-			w.t.Fatalf("delete gave %+v", did)
+			w.t.Fatalf("delete returned %+v", did)
 		}
 		delete(w.m.versions, key)
 	case object.Suspended:
 		if did != (object.Deleted{VersionID: object.NullVersion, DeleteMarker: true}) {
-			w.t.Fatalf("delete gave %+v", did)
+			w.t.Fatalf("delete returned %+v", did)
 		}
 	}
 	if w.m.versioning != object.Unversioned {
@@ -227,7 +227,7 @@ func (w *world) deleteVersion(*rapid.T) {
 		w.m.drop(key, i)
 	}
 	if did != want {
-		w.t.Fatalf("delete of %q %s gave %+v, want %+v", key, id, did, want)
+		w.t.Fatalf("delete of %q %s returned %+v, want %+v", key, id, did, want)
 	}
 }
 

@@ -61,8 +61,8 @@ func (w *world) data() string {
 	return strings.Repeat(string(rune('a'+rapid.IntRange(0, 25).Draw(w.t, "byte"))), size)
 }
 
-// add puts what a write gave into the model, after comparing it with what was
-// wanted of it.
+// add puts the result of a write into the model, after comparing it with what was
+// expected.
 func (w *world) add(got object.Info, data string, pieces []int, a *object.Attributes, kind stocktake.ObjectType) {
 	want := object.Info{
 		Key: got.Key, VersionID: got.VersionID, IsLatest: true, Size: int64(len(data)), ETag: got.ETag, MD5: got.MD5,

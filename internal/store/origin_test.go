@@ -32,54 +32,54 @@ func TestChangesNeedAnOrigin(t *testing.T) {
 	_, err = s.UploadPart(ctx, by, upload, 1, object.Put{Size: 1}, strings.NewReader("x"))
 	check(t, err)
 
-	var nobody object.Origin
+	var unnamed object.Origin
 	changes := map[string]func() error{
 		"CreateBucket": func() error {
-			return s.CreateBucket(ctx, nobody, object.Bucket{Name: "c", Owner: "1", ACL: stocktake.Private}, false)
+			return s.CreateBucket(ctx, unnamed, object.Bucket{Name: "c", Owner: "1", ACL: stocktake.Private}, false)
 		},
 		"UpdateBucket": func() error {
-			return s.UpdateBucket(ctx, nobody, "b", func(b *object.Bucket) error { b.RequesterPays = true; return nil })
+			return s.UpdateBucket(ctx, unnamed, "b", func(b *object.Bucket) error { b.RequesterPays = true; return nil })
 		},
-		"DeleteBucket": func() error { return s.DeleteBucket(ctx, nobody, "b") },
+		"DeleteBucket": func() error { return s.DeleteBucket(ctx, unnamed, "b") },
 		"PutObject": func() error {
-			_, err := s.PutObject(ctx, nobody, put, strings.NewReader("y"))
+			_, err := s.PutObject(ctx, unnamed, put, strings.NewReader("y"))
 			return err
 		},
 		"CopyObject": func() error {
-			_, _, err := s.CopyObject(ctx, nobody, key, object.Put{Bucket: "b", Key: "copy"}, func(object.Info, *object.Put) error { return nil })
+			_, _, err := s.CopyObject(ctx, unnamed, key, object.Put{Bucket: "b", Key: "copy"}, func(object.Info, *object.Put) error { return nil })
 			return err
 		},
 		"AppendObject": func() error {
-			_, err := s.AppendObject(ctx, nobody, object.Put{Bucket: "b", Key: "log", Size: 1}, 1, strings.NewReader("y"))
+			_, err := s.AppendObject(ctx, unnamed, object.Put{Bucket: "b", Key: "log", Size: 1}, 1, strings.NewReader("y"))
 			return err
 		},
-		"SealAppendObject": func() error { _, err := s.SealAppendObject(ctx, nobody, "b", "log", 1); return err },
+		"SealAppendObject": func() error { _, err := s.SealAppendObject(ctx, unnamed, "b", "log", 1); return err },
 		"PutSymlink": func() error {
-			_, err := s.PutSymlink(ctx, nobody, object.Put{Bucket: "b", Key: "link"}, "k")
+			_, err := s.PutSymlink(ctx, unnamed, object.Put{Bucket: "b", Key: "link"}, "k")
 			return err
 		},
 		"UpdateObject": func() error {
-			_, err := s.UpdateObject(ctx, nobody, key, func(o *object.Info) error { o.ACL = stocktake.PublicRead; return nil })
+			_, err := s.UpdateObject(ctx, unnamed, key, func(o *object.Info) error { o.ACL = stocktake.PublicRead; return nil })
 			return err
 		},
-		"Delete": func() error { _, err := s.Delete(ctx, nobody, key); return err },
+		"Delete": func() error { _, err := s.Delete(ctx, unnamed, key); return err },
 		"DeleteIf": func() error {
-			_, err := s.DeleteIf(ctx, nobody, key, func(object.Info) error { return nil })
+			_, err := s.DeleteIf(ctx, unnamed, key, func(object.Info) error { return nil })
 			return err
 		},
-		"InitiateUpload": func() error { _, err := s.InitiateUpload(ctx, nobody, put); return err },
+		"InitiateUpload": func() error { _, err := s.InitiateUpload(ctx, unnamed, put); return err },
 		"UploadPart": func() error {
-			_, err := s.UploadPart(ctx, nobody, upload, 2, object.Put{Size: 1}, strings.NewReader("y"))
+			_, err := s.UploadPart(ctx, unnamed, upload, 2, object.Put{Size: 1}, strings.NewReader("y"))
 			return err
 		},
 		"UploadPartCopy": func() error {
-			_, _, err := s.UploadPartCopy(ctx, nobody, upload, 2, key, 0, -1, func(object.Info) error { return nil })
+			_, _, err := s.UploadPartCopy(ctx, unnamed, upload, 2, key, 0, -1, func(object.Info) error { return nil })
 			return err
 		},
-		"CompleteUpload": func() error { _, err := s.CompleteUpload(ctx, nobody, upload, object.Completion{}); return err },
-		"AbortUpload":    func() error { return s.AbortUpload(ctx, nobody, upload) },
+		"CompleteUpload": func() error { _, err := s.CompleteUpload(ctx, unnamed, upload, object.Completion{}); return err },
+		"AbortUpload":    func() error { return s.AbortUpload(ctx, unnamed, upload) },
 		"Destination": func() error {
-			f, err := s.Destination("b", nobody).Create(ctx, "report", engine.FileOptions{})
+			f, err := s.Destination("b", unnamed).Create(ctx, "report", engine.FileOptions{})
 			if err == nil {
 				_, err = f.Write([]byte("x"))
 				err = errors.Join(err, f.Commit(ctx, [16]byte{}))

@@ -343,7 +343,7 @@ func TestRefused(t *testing.T) {
 		{"an unknown key", as(signature.Credentials{ID: "nobody", Secret: "x"}), 404, "InvalidAccessKeyId.NotFound"},
 		{"a disabled key", as(signature.Credentials{ID: "disabled", Secret: userPass}), 403, "InvalidAccessKeyId.Inactive"},
 		{"a temporary key without its token", as(signature.Credentials{ID: "STS.x", Secret: "x"}), 400, "MissingSecurityToken"},
-		{"a token of somebody's making", as(signature.Credentials{ID: "STS.x", Secret: "x", Token: "x"}), 400, "InvalidSecurityToken.Malformed"},
+		{"a forged token", as(signature.Credentials{ID: "STS.x", Secret: "x", Token: "x"}), 400, "InvalidSecurityToken.Malformed"},
 
 		{"no role", signed("RoleArn", ""), 400, "MissingRoleArn"},
 		{"no session", signed("RoleSessionName", ""), 400, "MissingRoleSessionName"},
@@ -367,7 +367,7 @@ func TestRefused(t *testing.T) {
 				t.Errorf("%d %s, want %d %s\n%s", a.status, a.Code, tt.status, tt.code, a.body)
 			}
 			if a.Credentials.AccessKeyID != "" || strings.Contains(a.body, userPass) {
-				t.Errorf("it gives away secrets:\n%s", a.body)
+				t.Errorf("it reveals secrets:\n%s", a.body)
 			}
 		})
 	}
@@ -401,7 +401,7 @@ func TestReplay(t *testing.T) {
 	other := params()
 	signature.SignRPC("GET", other, signature.Credentials{ID: rootID, Secret: rootPass}, w.now, p.Get("SignatureNonce"))
 	if a := w.send(t, get(other)); a.status != 200 {
-		t.Errorf("a nonce of somebody else was taken: %s", a.body)
+		t.Errorf("a nonce of another key was refused as used: %s", a.body)
 	}
 }
 

@@ -70,7 +70,7 @@ func runsOf(t *testing.T, c *wire, id string) []stocktake.Run {
 	return doc.Runs
 }
 
-// ended waits until no run of a configuration goes on.
+// ended waits until all runs of a configuration have ended.
 func ended(t *testing.T, c *wire, id string) []stocktake.Run {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -122,7 +122,7 @@ func (w *world) get() {
 	}
 }
 
-// describes checks the headers that a write gave an object.
+// describes checks the headers that an object got when it was written.
 func (w *world) describes(a answer, v, data *version) {
 	w.t.Helper()
 	want := map[string]string{

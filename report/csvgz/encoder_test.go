@@ -255,16 +255,16 @@ func TestFailingWriter(t *testing.T) {
 			t.Fatalf("write %d failed: error %v, want %v", n, err, errFull)
 		}
 		if _, err := e.Encode(recs[:1]); !errors.Is(err, errFull) {
-			t.Errorf("write %d failed: Encode gave %v then, want %v", n, err, errFull)
+			t.Errorf("write %d failed: Encode then returned %v, want %v", n, err, errFull)
 		}
 		if _, err := e.Close(); !errors.Is(err, errFull) {
-			t.Errorf("write %d failed: Close gave %v then, want %v", n, err, errFull)
+			t.Errorf("write %d failed: Close then returned %v, want %v", n, err, errFull)
 		}
 	}
 
 	e.Reset(short{})
 	if _, err := e.Close(); !errors.Is(err, io.ErrShortWrite) {
-		t.Errorf("a short write gave %v, want %v", err, io.ErrShortWrite)
+		t.Errorf("a short write returned %v, want %v", err, io.ErrShortWrite)
 	}
 }
 

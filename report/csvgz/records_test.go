@@ -118,7 +118,7 @@ func anyRecords(t failer, choose choice) {
 			}
 			text := plainCSV(benchBucket, columns, batch)
 			if n != int64(len(text)) {
-				t.Fatalf("Encode gave a size of %d, want %d", n, len(text))
+				t.Fatalf("Encode returned the size %d, want %d", n, len(text))
 			}
 			want = append(want, text...)
 			rows, size = rows+int64(len(batch)), size+n

@@ -4,7 +4,7 @@ import (
 	"hash/crc32"
 )
 
-// The numbers that Parquet gives to types, encodings and codecs.
+// The numbers that Parquet assigns to types, encodings and codecs.
 //
 // Source: parquet-format, parquet.thrift.
 const (

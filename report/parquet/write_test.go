@@ -210,7 +210,7 @@ func TestAnyKeys(t *testing.T) {
 }
 
 // After a first piece, filling pages allocates nothing, and what finishing them
-// allocates is small beside their rows.
+// allocates is small compared with their rows.
 func TestEncodeDoesNotAllocate(t *testing.T) {
 	records := membucket.Records(1 << 15)
 	e, err := parquet.New("photos", benchColumns)

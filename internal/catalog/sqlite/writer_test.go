@@ -16,7 +16,7 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// together has changes made in one transaction and gives what each was answered.
+// together makes changes in one transaction and returns the error of each.
 func together(c *sqlite.Catalog, changes ...func() error) []error {
 	release := c.Hold()
 	answers := make([]error, len(changes))

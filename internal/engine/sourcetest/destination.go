@@ -298,7 +298,7 @@ func listed(t *testing.T, d destination) {
 	if got := d.keys(t, "odd/"); !slices.Equal(got, want) {
 		t.Errorf("keys\n%q, want\n%q", got, want)
 	}
-	for _, key := range []string{"odd", "oda"} { // beside the prefix
+	for _, key := range []string{"odd", "oda"} { // outside the prefix
 		if !d.refuses(key) {
 			d.mustPut(t, key, []byte(key))
 			want = append(want, key)
