@@ -57,7 +57,7 @@ var may = map[string][]string{
 	"internal/membucket":         {".", "internal/engine", "internal/engine/sourcetest"},
 	"internal/store":             {".", "internal/digest", "internal/engine", "internal/kms", "internal/object", "internal/store/blob", "internal/store/layout"},
 	"internal/store/blob":        {"internal/object"},
-	"internal/store/layout":      {".", "internal/object"},
+	"internal/store/layout":      {".", "internal/object", "internal/ossxml"},
 	"internal/store/seed":        {".", "internal/object", "internal/store", "internal/store/layout"}, // benches and tests
 
 	// The stores of the settings file, by kind.
@@ -136,7 +136,7 @@ var homes = map[string][]string{
 	"github.com/cockroachdb/pebble":         {"internal/store", "internal/store/blob", "internal/store/layout", "internal/store/seed"},
 	"modernc.org/sqlite":                    {"internal/catalog/sqlite"},
 	"github.com/pressly/goose":              {"internal/catalog/sqlite"},
-	"encoding/xml":                          {"examples", "internal/store/layout"}, // all others use internal/ossxml
+	"encoding/xml":                          {"examples"}, // all others use internal/ossxml
 	"github.com/alecthomas/kong":            {"cmd/stocktake"},
 	"github.com/knadh/koanf":                {"cmd/stocktake"},
 	"github.com/schollz/progressbar":        {"cmd/stocktake"},

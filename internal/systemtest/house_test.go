@@ -72,7 +72,19 @@ func (d *dial) now() time.Time            { return time.UnixMilli(d.at.Load()).U
 func (d *dial) move(by time.Duration)     { d.at.Add(by.Milliseconds()) }
 func (d *dial) header(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
 
-// A house is the server without its listeners.
+// A house is the OSS face on a store, without listeners and without anything that
+// works in the background. It is not made by package server, although that wires
+// the same parts (TestFilesThatRun and the tests of the binary use it), because a
+// model can be compared with it only if nothing but the test changes it:
+//
+//   - Its clock is a number that the test moves between two requests. The clock of
+//     a server has timers, and moving it starts runs, lifecycle passes, scrubs and
+//     checkpoints.
+//   - Its store lies in memory or on a file system that the test fails, and has an
+//     inline limit and a limit of buckets of its own. A data folder of a server
+//     holds secrets and a catalog that must be files of the machine.
+//   - The test opens, audits and closes the store itself, in the middle of a
+//     sequence.
 type house struct {
 	handler http.Handler
 	store   *store.Store
@@ -112,7 +124,7 @@ func (h *house) restart(ctx context.Context) error {
 	return h.open(ctx, slog.New(slog.DiscardHandler))
 }
 
-// open wires what cmd/stocktake wires.
+// open wires the parts that the OSS face needs, as package server does.
 func (h *house) open(ctx context.Context, log *slog.Logger) (err error) {
 	if h.keys, err = kms.Open(filepath.Join(h.side, "keys.json"), kms.Options{MasterFile: filepath.Join(h.side, "master.key")}); err != nil {
 		return err
@@ -176,7 +188,7 @@ type noInventories struct{ ossapi.Inventories }
 
 func (noInventories) BucketDeleted(context.Context, string) error { return nil }
 
-// keyring passes the store the keys it asks for, as cmd/stocktake does.
+// keyring passes the store the keys it asks for, as package server does.
 type keyring struct{ keys *kms.Keys }
 
 func (k keyring) Wrap(ctx context.Context, owner string, e object.Encryption, dataKey []byte) (object.Encryption, []byte, error) {

@@ -2,10 +2,10 @@ package layout
 
 import (
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 
 	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // SettingsOfDocuments fills in the settings that a row of layout 1 has.
@@ -31,16 +31,26 @@ func SettingsOfDocuments(b *object.Bucket, value []byte) error {
 				return fmt.Errorf("lifecycle rules: %w", err)
 			}
 		case "tagging":
-			var tagging struct {
-				Tags []object.Tag `xml:"TagSet>Tag"`
-			}
-			if err := xml.Unmarshal(doc, &tagging); err != nil {
+			tagging, err := ossxml.Parse(doc, "Tagging")
+			if err != nil {
 				return fmt.Errorf("tags: %w", err)
 			}
-			b.Tags = tagging.Tags
+			if set := tagging.Child("TagSet"); set != nil {
+				for i := range set.Children {
+					b.Tags = append(b.Tags, object.Tag{Key: text(&set.Children[i], "Key"), Value: text(&set.Children[i], "Value")})
+				}
+			}
 		default:
 			return fmt.Errorf("%w: unknown setting %q", ErrMalformed, name)
 		}
 	}
 	return nil
+}
+
+// text returns the text of a child with the blanks around it.
+func text(e *ossxml.Element, name string) string {
+	if c := e.Child(name); c != nil {
+		return c.Text
+	}
+	return ""
 }
