@@ -3,13 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -42,12 +39,8 @@ type inventoryPut struct {
 	AutoDelete *bool  `group:"Schedule" help:"With Once: delete the configuration after its run." negatable:""`
 	Disabled   bool   `group:"Schedule" help:"Add the configuration without running it."`
 
-	Prefix         string   `group:"Filter" help:"Only keys with this prefix."`
-	ModifiedAfter  string   `group:"Filter" help:"RFC 3339, a date, or Unix seconds, inclusive." placeholder:"TIME"`
-	ModifiedBefore string   `group:"Filter" help:"The same." placeholder:"TIME"`
-	MinSize        *int64   `group:"Filter" aliases:"lower-size-bound" help:"Smallest size, inclusive." placeholder:"BYTES"`
-	MaxSize        int64    `group:"Filter" aliases:"upper-size-bound" help:"Largest size, inclusive." placeholder:"BYTES"`
-	StorageClass   []string `group:"Filter" help:"Only these storage classes." placeholder:"CLASS"`
+	Prefix string `group:"Filter" help:"Only keys with this prefix."`
+	filterFlags
 }
 
 // Help is shown by --help below the flags.
@@ -145,7 +138,6 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 			Frequency: stocktake.Frequency(c.Frequency), DayOfMonth: c.DayOfMonth, AutoDelete: c.AutoDelete,
 		},
 		IncludedObjectVersions: stocktake.IncludedObjectVersions(c.Versions),
-		Filter:                 stocktake.Filter{Prefix: c.Prefix, UpperSizeBound: c.MaxSize},
 	}
 	if cfg.Destination.RoleARN == "" {
 		cfg.Destination.RoleARN = "acs:ram::" + c.UserID + ":role/AliyunOSSRole"
@@ -153,40 +145,11 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 	if c.SSEKMS != "default" {
 		cfg.Destination.Encryption.KeyID = c.SSEKMS
 	}
-	for _, name := range c.Fields {
-		f, ok := stocktake.ParseOptionalField(name)
-		if !ok {
-			return cfg, usagef("--fields: there is no column %q; there are %s", name, strings.Join(fieldNames(), ", "))
-		}
-		cfg.OptionalFields = append(cfg.OptionalFields, f)
+	if cfg.OptionalFields, err = parseFields(c.Fields); err != nil {
+		return cfg, err
 	}
-	for _, name := range c.StorageClass {
-		class, ok := stocktake.ParseStorageClass(name)
-		if !ok {
-			return cfg, usagef("--storage-class: there is no class %q", name)
-		}
-		cfg.Filter.StorageClass = append(cfg.Filter.StorageClass, class)
-	}
-	if c.MinSize != nil {
-		cfg.Filter.LowerSizeBound, cfg.Filter.HasLowerSizeBound = *c.MinSize, true
-	}
-	if cfg.Filter.LastModifyBeginTimeStamp, err = parseTime(c.ModifiedAfter); err != nil {
-		return cfg, usagef("--modified-after: %v", err)
-	}
-	if cfg.Filter.LastModifyEndTimeStamp, err = parseTime(c.ModifiedBefore); err != nil {
-		return cfg, usagef("--modified-before: %v", err)
-	}
-	return cfg, nil
-}
-
-// fieldNames returns the values of --fields.
-func fieldNames() (names []string) {
-	for _, f := range stocktake.Fields() {
-		if f.Column().Full == stocktake.Optional {
-			names = append(names, f.String())
-		}
-	}
-	return names
+	cfg.Filter, err = c.filter(c.Prefix)
+	return cfg, err
 }
 
 func (c *inventoryPut) fromFile() (cfg stocktake.InventoryConfiguration, err error) {
@@ -216,20 +179,4 @@ func (c *inventoryPut) fromFile() (cfg stocktake.InventoryConfiguration, err err
 	}
 	cfg.ID = cmp.Or(cfg.ID, c.ID)
 	return cfg, nil
-}
-
-// parseTime reads RFC 3339, a date or Unix seconds; "" is 0.
-func parseTime(s string) (int64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return n, nil
-	}
-	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.Unix(), nil
-		}
-	}
-	return 0, fmt.Errorf("%q is not a time such as 2026-01-05, 2026-01-05T16:00:00Z or 1767628800", s)
 }

@@ -17,6 +17,12 @@ stocktake serve --config stocktake.yaml`,
 stocktake demo
 stocktake demo --from ~/projects --exit`,
 
+	"take": `
+stocktake take s3://photos ./report
+stocktake take s3://photos/raw/ s3://reports/inv --versions All --profile prod
+stocktake take oss://photos ./report --estimate
+stocktake take oss://photos ./report --endpoint http://127.0.0.1:9000 --min-size 1048576`,
+
 	"inventory put": `
 stocktake inventory put -b photos -i daily --destination reports --destination-prefix inv
 stocktake inventory put -b photos -i big --prefix raw/ --min-size 1048576 --fields Size,ETag,Crc64

@@ -27,14 +27,14 @@ func wantsAllHelp(args []string) ([]string, bool) {
 }
 
 // shortenHelp hides the flags that few need, so that the help of a verb fits on a
-// screen: of most verbs the connection to a server, of serve all settings but the
+// screen: of most verbs the connection to a server or to stores, of serve all settings but the
 // first ones. The help says where they are.
 func shortenHelp(node *kong.Node) {
 	for _, child := range node.Children {
 		shortenHelp(child)
 		var hidden, groups []string
 		for _, f := range child.Flags {
-			if f.Group == nil || child.Name != "serve" && f.Group.Key != "Connection" {
+			if f.Group == nil || child.Name != "serve" && f.Group.Key != "Connection" && f.Group.Key != "Stores" {
 				continue
 			}
 			f.Hidden = true
@@ -48,7 +48,7 @@ func shortenHelp(node *kong.Node) {
 		case child.Name == "serve":
 			child.Detail += "\n\n" + helpAll + " shows all settings: " + strings.ToLower(strings.Join(groups, ", ")) + "."
 		default:
-			child.Detail += "\n\nConnection: " + strings.Join(hidden, ", ") + "; see " + helpAll + "."
+			child.Detail += "\n\n" + groups[0] + ": " + strings.Join(hidden, ", ") + "; see " + helpAll + "."
 		}
 		child.Detail = strings.TrimSpace(child.Detail)
 	}

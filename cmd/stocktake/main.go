@@ -31,6 +31,7 @@ const (
 type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Run the server: OSS API, scheduler, runs, embedded store."`
 	Demo      demoCmd      `cmd:"" help:"Run a tour: start a server, upload a folder, take its inventory, verify and show the report."`
+	Take      takeCmd      `cmd:"" help:"List a bucket of an S3 or OSS service into a report, without a server."`
 	Inventory inventoryCmd `cmd:"" help:"Manage and run the inventory configurations of a bucket."`
 	Report    reportCmd    `cmd:"" help:"List, read, search, compare, convert and verify reports."`
 	Object    objectCmd    `cmd:"" help:"Upload, download, list, copy and delete objects."`

@@ -72,6 +72,7 @@ var may = map[string][]string{
 	"internal/catalog/catalogtest": {".", "internal/inventory", "inventoryxml"},
 	"internal/notify":              {".", "internal/clock", "internal/inventory", "internal/outbound"},
 	"internal/runner/local":        {".", "internal/engine", "internal/inventory"},
+	"internal/take":                {".", "internal/engine", "inventoryxml", "report"},
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
 
 	// OSS over HTTP, and the figures of all of it.
@@ -98,7 +99,7 @@ var may = map[string][]string{
 	"stocktaketest": {"client", "internal/server"},
 
 	// Flags in, words out.
-	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/server", "internal/store", "internal/throttle", "inventoryxml"},
+	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/server", "internal/store", "internal/take", "internal/throttle", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a
@@ -143,7 +144,7 @@ var homes = map[string][]string{
 	"github.com/tink-crypto/tink-go":        {"internal/kms", "internal/store"},
 	"github.com/klauspost/compress":         {"report/csvgz", "report/parquet"},
 	"github.com/aws/aws-sdk-go-v2":          {"internal/foreign", "internal/s3bucket"},
-	"github.com/aws/smithy-go":              {"internal/s3bucket"},
+	"github.com/aws/smithy-go":              {"internal/foreign", "internal/s3bucket"},
 	"golang.org/x/time":                     {"internal/throttle"},
 	"github.com/prometheus/client_golang":   {"internal/metrics", "cmd/stocktake"},
 	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples", "internal/foreign", "internal/ossbucket", "stocktaketest"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/stocktake/stocktake/internal/securefile"
 )
@@ -38,7 +39,8 @@ func awsKeys(c Credentials, log *slog.Logger) (keys, error) {
 
 // awsConfig reads variables and files, and asks no other machine.
 func awsConfig(c Credentials) (aws.Config, error) {
-	var opts []func(*config.LoadOptions) error
+	// What the SDK would log is in its errors as well.
+	opts := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if c.source == fromProfile {
 		opts = append(opts, config.WithSharedConfigProfile(c.value))
 	}
@@ -57,6 +59,22 @@ func awsFiles() []string {
 		}
 	}
 	return files
+}
+
+// DefaultEndpoint returns the URL that the official tools would use instead of
+// the public service; empty if they would not.
+func DefaultEndpoint(kind Kind, c Credentials) string {
+	if kind == OSS {
+		return os.Getenv("OSS_ENDPOINT")
+	}
+	if endpoint := os.Getenv("AWS_ENDPOINT_URL_S3"); endpoint != "" {
+		return endpoint
+	}
+	cfg, err := awsConfig(c)
+	if err != nil {
+		return ""
+	}
+	return aws.ToString(cfg.BaseEndpoint)
 }
 
 // DefaultRegion returns the region that the official tools would use; empty if

@@ -119,11 +119,17 @@ func parseEntry(n *yaml.Node, i int) (s Settings, err error) {
 		return s, err
 	}
 	s.Kind, s.Limits.Concurrency = Kind(kind), int(concurrency)
-	s.VirtualHosts = addressing == "virtual" || addressing == "" && s.hostsByDefault()
+	s.SetAddressing(addressing)
 	if err := s.Validate(); err != nil {
 		return s, atLine(n, "%s: %w", of, err)
 	}
 	return s, nil
+}
+
+// SetAddressing sets where the bucket is in a URL: path, virtual, or empty for
+// what fits the endpoint.
+func (s *Settings) SetAddressing(addressing string) {
+	s.VirtualHosts = addressing == "virtual" || addressing == "" && s.hostsByDefault()
 }
 
 // hostsByDefault reports whether the bucket is in the host name unless the
@@ -199,7 +205,7 @@ func (s *Settings) Validate() error {
 		if !stocktake.ValidBucketName(here) {
 			return fmt.Errorf("aliases: %.100q is not the name of a bucket: 3 to 63 of a-z, 0-9 and '-'", here)
 		}
-		if !validThere(s.Kind, there) {
+		if !s.Kind.ValidBucket(there) {
 			return fmt.Errorf("aliases: %.100q is not the name of a bucket", there)
 		}
 	}
@@ -219,9 +225,9 @@ func checkEndpoint(endpoint string) error {
 
 const bucketCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-._"
 
-// validThere reports whether a bucket of a store may have this name: those of S3
+// ValidBucket reports whether a bucket of a store may have this name: those of S3
 // may have dots and underscores.
-func validThere(kind Kind, name string) bool {
+func (kind Kind) ValidBucket(name string) bool {
 	if kind == OSS {
 		return stocktake.ValidBucketName(name)
 	}

@@ -111,6 +111,12 @@ func (s *Store) URL() string { return s.settings.URL() }
 // Settings returns the entry that the store was opened with.
 func (s *Store) Settings() Settings { return s.settings }
 
+// SameAs reports whether both are one service, with the same keys.
+func (s *Store) SameAs(o *Store) bool {
+	a, b := &s.settings, &o.settings
+	return a.Kind == b.Kind && a.URL() == b.URL() && a.Credentials == b.Credentials
+}
+
 // Stats returns the counts of the requests to the store.
 func (s *Store) Stats() throttle.Stats { return s.gate.Stats() }
 

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/server"
+	"github.com/stocktake/stocktake/internal/take"
+	"github.com/stocktake/stocktake/report"
+)
+
+// takeID stands in for the id of a configuration in the keys of reports.
+const takeID = "take"
+
+// takeCmd is `stocktake take`.
+type takeCmd struct {
+	Source string `arg:"" name:"SRC" help:"s3://BUCKET/PREFIX or oss://BUCKET/PREFIX."`
+	To     string `arg:"" name:"DST" help:"A folder, s3://BUCKET/PREFIX or oss://BUCKET/PREFIX."`
+	jsonFlag
+
+	Estimate bool  `help:"Say what it would cost, after a few requests, and exit."`
+	Objects  int64 `help:"About how many objects there are." placeholder:"N"`
+	Fresh    bool  `help:"Start over if an earlier take was interrupted."`
+
+	Fields    []string `group:"Report" help:"Columns after Bucket and Key, in this order." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD"`
+	Versions  string   `group:"Report" help:"Versions to list: ${enum}." enum:"Current,All" default:"Current"`
+	Format    string   `group:"Report" help:"Format of the files." default:"CSV"`
+	ShardRows int64    `group:"Report" help:"Maximum number of rows per file." default:"1000000"`
+	SSEOSS    bool     `group:"Report" name:"sse-oss" help:"Have the destination encrypt the report." xor:"sse"`
+	SSEKMS    string   `group:"Report" name:"sse-kms" help:"With a KMS key, or 'default'." xor:"sse" placeholder:"KEY-ID"`
+
+	filterFlags
+	takeStores
+}
+
+// Help is shown by --help below the flags.
+func (takeCmd) Help() string {
+	return `If it is interrupted, the same command continues. Keys are found as the official tools find
+them. In a folder the report lies as a download of it would (stocktake report show DST), in a
+bucket under PREFIX/SOURCE/take/. Columns: ` + strings.Join(fieldNames(), ", ") + `.`
+}
+
+// Run takes one inventory.
+func (c *takeCmd) Run(ctx context.Context, con console) (err error) {
+	if c.ShardRows < 1 {
+		return usagef("--shard-rows: at least 1")
+	}
+	log := newLogger(con.err, slog.LevelWarn, "text")
+	src, dst, err := c.open(c.Source, c.To, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dst.close()) }()
+	cfg, err := c.configuration(&src, &dst)
+	if err != nil {
+		return err
+	}
+	job := take.Job{
+		Origin: src.origin, Source: renamedSource{src.store.Default().Source(), src.there}, Bucket: src.bucket,
+		Destination: dst.dst, Configuration: cfg,
+	}
+	if c.Estimate {
+		return c.estimate(ctx, con, job, &src)
+	}
+	return c.take(ctx, con, job, &dst, log)
+}
+
+// renamedSource is a source that is asked for a bucket by its name there.
+type renamedSource struct {
+	engine.Source
+	there string
+}
+
+func (s renamedSource) Snapshot(ctx context.Context, _ string) (engine.Snapshot, error) {
+	return s.Source.Snapshot(ctx, s.there)
+}
+
+// configuration returns what a configuration with these flags would say.
+func (c *takeCmd) configuration(src, dst *takePlace) (cfg stocktake.InventoryConfiguration, err error) {
+	cfg = stocktake.InventoryConfiguration{
+		ID: takeID, IsEnabled: true, Schedule: stocktake.Schedule{Frequency: stocktake.Once},
+		IncludedObjectVersions: stocktake.IncludedObjectVersions(c.Versions),
+		Destination: stocktake.Destination{
+			Format: c.Format, AccountID: server.DefaultAccount, RoleARN: "acs:ram::" + server.DefaultAccount + ":role/take",
+			Bucket: dst.bucket, Prefix: strings.TrimSuffix(dst.prefix, "/"),
+			Encryption: stocktake.Encryption{SSEOSS: c.SSEOSS, SSEKMS: c.SSEKMS != ""},
+		},
+	}
+	if c.SSEKMS != "default" {
+		cfg.Destination.Encryption.KeyID = c.SSEKMS
+	}
+	if dst.store == nil && cfg.Destination.Encryption != (stocktake.Encryption{}) {
+		return cfg, usagef("--sse-oss and --sse-kms: a folder does not encrypt files")
+	}
+	if _, err := report.FormatNamed(c.Format); err != nil {
+		return cfg, usagef("--format: %w", err)
+	}
+	if cfg.OptionalFields, err = parseFields(c.Fields); err != nil {
+		return cfg, err
+	}
+	if cfg.Filter, err = c.filter(src.prefix); err != nil {
+		return cfg, err
+	}
+	checked := cfg
+	checked.Destination.Bucket = "valid" // buckets of S3 have names of their own
+	if err := checked.Validate(stocktake.InventoryRules{}); err != nil {
+		return cfg, usageError{err}
+	}
+	return cfg, nil
+}
+
+// takeResult is the result for programs.
+type takeResult struct {
+	Source    string           `json:"source"`
+	Manifest  string           `json:"manifest"` // where it lies
+	Continued bool             `json:"continued"`
+	Attempt   int              `json:"attempt"`
+	Seconds   float64          `json:"seconds"` // of this attempt
+	Summary   takeTotals       `json:"totals"`
+	Shards    []takeResultFile `json:"shards"`
+}
+
+type takeTotals struct {
+	Listed  int64 `json:"listed"`
+	Matched int64 `json:"matched"`
+	Bytes   int64 `json:"bytes"`
+}
+
+type takeResultFile struct {
+	Key  string `json:"key"`
+	Rows int64  `json:"rows"`
+	Size int64  `json:"size"`
+}
+
+func (c *takeCmd) take(ctx context.Context, con console, job take.Job, dst *takePlace, log *slog.Logger) error {
+	begin := time.Now()
+	var begun take.Begun
+	line := newTakeLine(con.err)
+	opts := take.Options{
+		Fresh: c.Fresh, Expected: c.Objects, Limits: report.Limits{Rows: c.ShardRows}, Log: log,
+		Begun: func(b take.Begun) {
+			begun = b
+			if b.Continued {
+				sayf(con.err, "continuing the take of %s, which has listed %s (--fresh starts over)\n", when(b.Started), many(b.Listed, "object"))
+			}
+		},
+		Follow: func(progress func() stocktake.Progress) { line.start(progress, begun.Listed) },
+	}
+	result, err := take.Run(ctx, job, opts)
+	line.stop()
+	switch {
+	case errors.Is(err, take.ErrInterrupted):
+		sayf(con.err, "interrupted; what has been listed is kept in %s: the same command continues, --fresh starts over\n", printable(dst.origin))
+		return err
+	case errors.Is(err, take.ErrOther):
+		return usagef("%w: run that one again, use --fresh to start over, or choose another destination", err)
+	case err != nil && begun.Attempt > 0:
+		return fmt.Errorf("take %s: %w; the same command continues where it failed", c.Source, err)
+	case err != nil:
+		return fmt.Errorf("take %s: %w", c.Source, err)
+	}
+	where := dst.where(result.Manifest)
+	s := &result.Summary
+	if c.JSON {
+		res := takeResult{
+			Source: c.Source, Manifest: where, Continued: begun.Continued, Attempt: begun.Attempt, Seconds: time.Since(begin).Seconds(),
+			Summary: takeTotals{s.Listed, s.Matched, s.Bytes}, Shards: []takeResultFile{},
+		}
+		for _, f := range s.Files {
+			res.Shards = append(res.Shards, takeResultFile{f.Key, f.Rows, f.Size})
+		}
+		return printJSON(con.out, res)
+	}
+	var stored int64
+	for _, f := range s.Files {
+		stored += f.Size
+	}
+	took := time.Since(begin)
+	sayf(con.out, "listed   %s, matched %s of %s\n", many(s.Listed, "object"), count(s.Matched), size(s.Bytes))
+	sayf(con.out, "took     %s (%s objects/s)\n", took.Round(time.Millisecond), count(int64(float64(s.Listed-begun.Listed)/max(took.Seconds(), 1e-3))))
+	_, err = sayf(con.out, "report   %s (%s, %s)\n", printable(where), many(int64(len(s.Files)), "shard"), size(stored))
+	return err
+}
+
+// where returns the address of a key as other commands take it.
+func (p *takePlace) where(key string) string {
+	if p.store == nil {
+		return p.origin + "/" + strings.TrimPrefix(key, p.base)
+	}
+	return string(p.store.Settings().Kind) + "://" + p.bucket + "/" + key
+}

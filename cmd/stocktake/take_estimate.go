@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/foreign"
+	"github.com/stocktake/stocktake/internal/take"
+)
+
+// A listPrice is what a public service asks for listing requests.
+//
+// Source: price lists of both as of November 2026. Listings are requests of the
+// kind PUT for either.
+type listPrice struct {
+	per      float64 // requests
+	price    float64
+	currency string
+	where    string
+}
+
+var listPrices = map[foreign.Kind]struct {
+	host string // ending of the endpoint's
+	listPrice
+}{
+	foreign.S3:  {".amazonaws.com", listPrice{1000, 0.005, "USD", "us-east-1, class Standard; other regions differ"}},
+	foreign.OSS: {".aliyuncs.com", listPrice{10_000, 0.01, "CNY", "mainland China; other regions differ"}},
+}
+
+// takeEstimate is the result of --estimate for programs.
+type takeEstimate struct {
+	Source string `json:"source"`
+	*take.Estimate
+	Price    float64 `json:"price,omitempty"` // of the calls, by the price list
+	Currency string  `json:"currency,omitempty"`
+}
+
+// estimate carries out --estimate.
+func (c *takeCmd) estimate(ctx context.Context, con console, job take.Job, src *takePlace) error {
+	limits := src.store.Settings().Limits
+	e, err := take.Guess(ctx, job, c.Objects, take.Pace{Requests: limits.Concurrency, PerSecond: limits.PerSecond})
+	if err != nil {
+		return fmt.Errorf("estimate %s: %w", c.Source, err)
+	}
+	res := takeEstimate{Source: c.Source, Estimate: e}
+	p, public := listPrices[src.store.Settings().Kind]
+	if public = public && strings.HasSuffix(strings.TrimSuffix(src.store.URL(), ".cn"), p.host); public {
+		res.Price, res.Currency = float64(e.Calls)/p.per*p.price, p.currency
+	}
+	if c.JSON {
+		return printJSON(con.out, res)
+	}
+	about := "about "
+	if e.Exact {
+		about = ""
+	}
+	sayf(con.out, "objects  %s%s, %s\n", about, count(e.Objects), e.Basis)
+	sayf(con.out, "calls    %s listing requests, of %d rows and %s each, as %s showed\n", count(e.Calls), e.PageSize, e.PageTime.Round(100*time.Microsecond), many(int64(e.Probes), "request"))
+	rate := fmt.Sprintf("%d requests at once", max(limits.Concurrency, 1))
+	if limits.PerSecond > 0 {
+		rate += fmt.Sprintf(", at most %g a second", limits.PerSecond)
+	}
+	_, err = sayf(con.out, "time     from %s, if the store bears %s\n", e.Time.Round(time.Second), rate)
+	if public && err == nil {
+		_, err = sayf(con.out, "price    %.4f %s by the price list (%s)\n", res.Price, res.Currency, p.where)
+	}
+	return err
+}

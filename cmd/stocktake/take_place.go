@@ -1,0 +1,188 @@
+package main
+
+import (
+	"cmp"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/stocktake/stocktake/internal/dirbucket"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/foreign"
+	"github.com/stocktake/stocktake/internal/server"
+	"github.com/stocktake/stocktake/internal/throttle"
+	"github.com/stocktake/stocktake/report"
+)
+
+// takeStores are the flags that say where the buckets of a take are.
+type takeStores struct {
+	Config string `help:"Settings file whose stores claim the buckets, with their keys, limits and hours." group:"Stores" type:"existingfile" placeholder:"FILE" short:"c"`
+
+	Endpoint   string `help:"Endpoint of the source. Default: AWS_ENDPOINT_URL_S3 or OSS_ENDPOINT, else the public service." group:"Stores" placeholder:"URL"`
+	Region     string `help:"Region of the source. Default: as the official tools find it." group:"Stores"`
+	Profile    string `help:"Profile of the source's keys, of ~/.aws or ~/.ossutilconfig. Default: as the official tools find keys." group:"Stores" placeholder:"NAME"`
+	Addressing string `help:"Where the bucket is in a URL: path or virtual. Default: what fits the endpoint." group:"Stores" enum:",path,virtual" default:"" placeholder:"STYLE"`
+	CAFile     string `name:"ca-file" help:"Certificates that sign the endpoint's, PEM." group:"Stores" type:"existingfile" placeholder:"FILE"`
+
+	ToEndpoint string `help:"Endpoint of the destination bucket. Default: that of the source if both are of one kind." group:"Stores" placeholder:"URL"`
+	ToRegion   string `help:"Region of the destination bucket." group:"Stores" placeholder:"REGION"`
+	ToProfile  string `help:"Profile of the destination's keys." group:"Stores" placeholder:"NAME"`
+
+	RequestsPerSecond float64 `help:"Requests to a store per second, at most; 0 means no limit." group:"Stores" placeholder:"N"`
+	Concurrency       int     `help:"Requests to a store in flight, at most." group:"Stores" default:"64" placeholder:"N"`
+	Hours             string  `help:"Hours of the day in which requests may begin, such as \"22:00-06:00 Europe/Berlin\"." group:"Stores"`
+}
+
+// A takePlace is a bucket, or a folder, of a take.
+type takePlace struct {
+	store  *foreign.Store // nil: a folder
+	bucket string         // as it is called here
+	there  string         // as the store calls it
+	prefix string         // of keys
+	origin string         // for people, and to tell it from others
+	base   string         // what keys have before the paths in a folder
+	dst    engine.Destination
+	close  func() error
+}
+
+// open opens source and destination.
+func (c *takeStores) open(source, to string, log *slog.Logger) (src, dst takePlace, err error) {
+	if src, err = c.bucket(source, c.sourceFlags(), log); err != nil {
+		return src, dst, err
+	}
+	if !strings.Contains(to, "://") {
+		dst, err = takeFolder(to, src.bucket)
+		return src, dst, err
+	}
+	flags := foreign.Settings{Endpoint: c.ToEndpoint, Region: c.ToRegion, CAFile: c.CAFile}
+	if c.ToProfile != "" {
+		flags.Credentials = foreign.Profile(c.ToProfile)
+	}
+	sameKind := strings.HasPrefix(to, string(src.store.Settings().Kind)+"://")
+	if sameKind && c.ToEndpoint == "" && c.ToRegion == "" && c.ToProfile == "" {
+		flags = c.sourceFlags()
+	}
+	if dst, err = c.bucket(to, flags, log); err != nil {
+		return src, dst, err
+	}
+	if dst.store.SameAs(src.store) { // their limits are those of one store
+		dst.store = src.store
+	}
+	dst.dst = dst.store.Default().Destination(dst.there)
+	return src, dst, nil
+}
+
+func (c *takeStores) sourceFlags() foreign.Settings {
+	s := foreign.Settings{Endpoint: c.Endpoint, Region: c.Region, CAFile: c.CAFile}
+	if c.Profile != "" {
+		s.Credentials = foreign.Profile(c.Profile)
+	}
+	return s
+}
+
+// bucket opens s3://BUCKET/PREFIX or oss://BUCKET/PREFIX: in the store of the
+// settings file that claims the bucket, else where the flags say.
+func (c *takeStores) bucket(where string, flags foreign.Settings, log *slog.Logger) (takePlace, error) {
+	scheme, rest, ok := strings.Cut(where, "://")
+	kind := foreign.Kind(scheme)
+	name, prefix, _ := strings.Cut(rest, "/")
+	if !ok || kind != foreign.S3 && kind != foreign.OSS || !kind.ValidBucket(name) {
+		return takePlace{}, usagef("%q is not a bucket such as s3://BUCKET/PREFIX or oss://BUCKET/PREFIX", where)
+	}
+	p := takePlace{bucket: name, there: name, prefix: prefix, close: func() error { return nil }}
+	settings, err := c.settings(kind, name, flags)
+	if err != nil {
+		return p, err
+	}
+	if p.there, ok = settings.Locate(name); !ok {
+		return p, usagef("%s: the settings file has no %s store that claims the bucket; name one, or leave --config out", where, kind)
+	}
+	if p.store, err = foreign.Open(*settings, log); err != nil {
+		return p, usageError{err}
+	}
+	p.origin = scheme + "://" + p.there + " at " + p.store.URL()
+	return p, nil
+}
+
+// settings finds the store of a bucket.
+func (c *takeStores) settings(kind foreign.Kind, bucket string, flags foreign.Settings) (*foreign.Settings, error) {
+	if c.Config != "" {
+		stores, err := readStores(c.Config)
+		if err != nil {
+			return nil, err
+		}
+		for i := range stores {
+			if s := &stores[i]; s.Kind == kind && s.Claims(bucket) {
+				return s, nil
+			}
+		}
+		return new(foreign.Settings), nil
+	}
+	s := flags
+	if s.Credentials == (foreign.Credentials{}) {
+		s.Credentials = foreign.Chain()
+	}
+	s.Name, s.Kind, s.Buckets = string(kind), kind, []string{bucket}
+	s.Endpoint = cmp.Or(s.Endpoint, foreign.DefaultEndpoint(kind, s.Credentials))
+	if s.Endpoint != "" && !strings.Contains(s.Endpoint, "://") {
+		s.Endpoint = "https://" + s.Endpoint
+	}
+	if u, err := url.Parse(s.Endpoint); err == nil {
+		s.Endpoint = strings.TrimSuffix(s.Endpoint, "/")
+		s.Region = cmp.Or(s.Region, foreign.DefaultRegion(kind, s.Credentials))
+		if kind == foreign.OSS {
+			s.Region = cmp.Or(s.Region, regionOf(u.Hostname()))
+		}
+	}
+	if s.Region == "" && kind == foreign.OSS {
+		return nil, usagef("--region: name the region of the bucket, such as cn-hangzhou, or set OSS_REGION")
+	}
+	var err error
+	if s.Limits.Hours, err = throttle.ParseHours(c.Hours); err != nil {
+		return nil, usagef("--hours: %w", err)
+	}
+	if c.RequestsPerSecond < 0 || c.Concurrency < 1 {
+		return nil, usagef("--requests-per-second and --concurrency: positive numbers are expected")
+	}
+	s.Limits.PerSecond, s.Limits.Concurrency = c.RequestsPerSecond, c.Concurrency
+	s.SetAddressing(c.Addressing)
+	if err := s.Validate(); err != nil {
+		return nil, usageError{err}
+	}
+	return &s, nil
+}
+
+// regionOf returns the region that the host of a public endpoint names; empty if
+// it names none.
+func regionOf(host string) string {
+	if rest, ok := strings.CutSuffix(host, ".aliyuncs.com"); ok {
+		return strings.TrimSuffix(strings.TrimPrefix(rest, "oss-"), "-internal")
+	}
+	if host == "localhost" || net.ParseIP(host) != nil {
+		return server.DefaultRegion // a server of one's own takes any
+	}
+	return ""
+}
+
+// takeFolder opens a folder for the reports of a bucket, and makes it if need be.
+// It holds the reports themselves, as a download of them would.
+func takeFolder(path, bucket string) (takePlace, error) {
+	if path == "" {
+		return takePlace{}, usagef("the destination is empty: name a folder, s3://BUCKET/PREFIX or oss://BUCKET/PREFIX")
+	}
+	if st, err := os.Stat(path); err == nil && !st.IsDir() {
+		return takePlace{}, usagef("%s is not a folder", path)
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return takePlace{}, usageError{err}
+	}
+	b, err := dirbucket.Open(path)
+	if err != nil {
+		return takePlace{}, usageError{err}
+	}
+	base := report.Location{Bucket: bucket, Configuration: takeID}.Base()
+	return takePlace{bucket: "local", origin: filepath.Clean(path), base: base, dst: b.WithBase(base), close: b.Close}, nil
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"io"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+const (
+	takeEvery   = 200 * time.Millisecond // on a terminal
+	takeSeldom  = 30 * time.Second       // elsewhere, such as in a log
+	takeFirstly = 2 * time.Second        // before a rate says anything
+)
+
+// A takeLine shows how far a take has come, with its rate and what is left: on
+// one line of a terminal, elsewhere as a line now and then.
+type takeLine struct {
+	*statusLine
+	quit, done chan struct{} // nil: it has not begun
+}
+
+func newTakeLine(w io.Writer) *takeLine {
+	return &takeLine{statusLine: newStatusLine(w)}
+}
+
+// start shows the progress until stop. before is how many objects earlier
+// attempts have listed.
+func (l *takeLine) start(progress func() stocktake.Progress, before int64) {
+	every := takeSeldom
+	if l.terminal {
+		every = takeEvery
+	}
+	begin := time.Now()
+	l.quit, l.done = make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(l.done)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-l.quit:
+				l.clear()
+				return
+			case <-tick.C:
+			}
+			text := takeText(progress(), before, time.Since(begin))
+			if l.terminal {
+				l.show(text)
+			} else {
+				sayln(l.w, text)
+			}
+		}
+	}()
+}
+
+// stop ends it. Without start it does nothing.
+func (l *takeLine) stop() {
+	if l.quit == nil {
+		return
+	}
+	close(l.quit)
+	<-l.done
+}
+
+// takeText says in a few words how far a take is. Its rate is that of this
+// attempt.
+func takeText(p stocktake.Progress, before int64, took time.Duration) string {
+	text := many(p.Listed, "object") + " listed, " + many(int64(p.Shards), "shard")
+	rate := float64(p.Listed-before) / took.Seconds()
+	if took < takeFirstly || rate <= 0 {
+		return text
+	}
+	text += ", " + count(int64(rate)) + "/s"
+	if p.Expected > p.Listed {
+		left := time.Duration(float64(p.Expected-p.Listed) / rate * float64(time.Second))
+		text += ", " + left.Round(time.Second).String() + " left of about " + many(p.Expected, "object")
+	}
+	return text
+}

@@ -1,0 +1,107 @@
+package take
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/inventoryxml"
+	"github.com/stocktake/stocktake/report"
+)
+
+// A state is how far a take has come. It lies as checkpoint.json beside the
+// directories of the reports, and is removed when the report is complete.
+type state struct {
+	Version int       `json:"version"`
+	Job     string    `json:"job"`    // a hash: what another job has is not continued
+	Origin  string    `json:"origin"` // for people
+	Run     string    `json:"run"`
+	Attempt int       `json:"attempt"`
+	Started time.Time `json:"started"`
+
+	Outline *engine.Outline      `json:"outline"`
+	Results []engine.SliceResult `json:"results"`
+	Pending []engine.Slice       `json:"pending"` // slices that are left, those being scanned included
+}
+
+const stateVersion = 1
+
+// maxState bounds the file, in bytes: 10^10 objects have 10^4 shards of some
+// hundred bytes each.
+const maxState = 256 << 20
+
+// key returns the key of the state.
+func (t *taking) key() string {
+	at := report.Location{Prefix: t.job.Configuration.Destination.Prefix, Bucket: t.job.Bucket, Configuration: t.job.Configuration.ID}
+	return at.Base() + "checkpoint.json"
+}
+
+// identity returns a hash of everything that a continued take must have in
+// common with its beginning.
+func (t *taking) identity() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %d ", t.job.Origin, t.job.Bucket, t.opts.Limits.Rows)
+	_, _ = h.Write(inventoryxml.Append(nil, &t.job.Configuration)) // never fails
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// load reads the state of an unfinished take, if there is one.
+func (t *taking) load(ctx context.Context) error {
+	f, err := t.job.Destination.Open(ctx, t.key())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, maxState))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	var s state
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return fmt.Errorf("%s is not the state of a take: %w", t.key(), err)
+	}
+	switch {
+	case s.Version != stateVersion || s.Outline == nil:
+		return fmt.Errorf("%s: %w: it was made by another version", t.key(), ErrOther)
+	case s.Job != t.identity() && !t.opts.Fresh:
+		return fmt.Errorf("%s: %w: %s, begun at %s", t.key(), ErrOther, s.Origin, s.Started.Format(time.RFC3339))
+	}
+	t.state = s
+	return nil
+}
+
+// save keeps the state, also if ctx has ended.
+func (t *taking) save(ctx context.Context) error {
+	t.saving.Lock()
+	defer t.saving.Unlock()
+	t.mu.Lock()
+	raw, err := json.Marshal(&t.state)
+	t.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	f, err := t.job.Destination.Create(ctx, t.key(), engine.FileOptions{ContentType: "application/json", Encryption: t.job.Configuration.Destination.Encryption})
+	if err != nil {
+		return fmt.Errorf("keep the state: %w", err)
+	}
+	defer f.Abort()
+	if _, err := f.Write(raw); err != nil {
+		return fmt.Errorf("keep the state: %w", err)
+	}
+	if err := f.Commit(ctx, md5.Sum(raw)); err != nil {
+		return fmt.Errorf("keep the state: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,267 @@
+// Package take makes one report without a server. It keeps its state in the
+// destination, beside the report: when it is interrupted, or its process ends, the
+// next call with the same job continues there.
+package take
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/report"
+)
+
+// A Job says what is listed and where the report goes.
+type Job struct {
+	// Origin names the source for people and tells it from all others: the URL of
+	// its service, and its bucket there.
+	Origin string
+
+	Source      engine.Source
+	Bucket      string // as the report names it
+	Destination engine.Destination
+
+	// Configuration has the columns, the filter, the format, and where in the
+	// destination the report goes.
+	Configuration stocktake.InventoryConfiguration
+}
+
+// Options tune [Run]. The zero value continues what there is.
+type Options struct {
+	Fresh    bool          // start over, and remove what an unfinished take has left
+	Slice    time.Duration // the state is kept so often; 0: DefaultSlice
+	Workers  int           // key ranges that are listed at once, if the plan has so many; 0: GOMAXPROCS
+	Limits   report.Limits // of a shard
+	Expected int64         // objects, for the progress; 0: not known, or as many as the last report has
+
+	// Begun is called once it is known whether an earlier take is continued; may be
+	// nil.
+	Begun func(Begun)
+
+	// Follow is called once, with a function that returns how far the take has come.
+	// That function may be called at any time. nil: none is made.
+	Follow func(progress func() stocktake.Progress)
+
+	Log *slog.Logger // nil: slog.Default()
+}
+
+// Begun says how a take has begun.
+type Begun struct {
+	Continued bool
+	Attempt   int       // from 1
+	Started   time.Time // of the first attempt
+	Listed    int64     // by earlier attempts
+}
+
+// DefaultSlice is how much work the end of a process may cost.
+const DefaultSlice = time.Minute
+
+// ErrInterrupted is returned after the end of the context if the state was kept,
+// so that the next take continues.
+var ErrInterrupted = errors.New("interrupted")
+
+// ErrOther means that the destination holds the state of an unfinished take of
+// another job. It is wrapped with what that was.
+var ErrOther = errors.New("the destination holds an unfinished take of something else")
+
+// Run makes the report. It always writes a manifest, even if nothing matches. If
+// ctx ends, what has been listed is kept and the error is ErrInterrupted. Other
+// errors leave the state as well. They are those of source and destination, and
+// ErrOther.
+func Run(ctx context.Context, job Job, opts Options) (engine.Result, error) {
+	t := &taking{job: job, opts: opts, log: cmp.Or(opts.Log, slog.Default()), active: map[*engine.Progress]bool{}}
+	t.opts.Slice = cmp.Or(opts.Slice, DefaultSlice)
+	t.opts.Workers = cmp.Or(opts.Workers, runtime.GOMAXPROCS(0))
+	if err := t.begin(ctx); err != nil {
+		return engine.Result{}, t.interrupted(ctx, err)
+	}
+	if opts.Follow != nil {
+		opts.Follow(t.progress)
+	}
+	if err := t.scan(ctx); err != nil {
+		return engine.Result{}, t.interrupted(ctx, err)
+	}
+	result, err := engine.Publish(ctx, job.Destination, t.engineJob(), *t.state.Outline, t.state.Results, t.engineOptions(nil))
+	if err != nil {
+		return engine.Result{}, t.interrupted(ctx, err)
+	}
+	// The report is complete; a state that stays is found to be done.
+	if err := job.Destination.Remove(context.WithoutCancel(ctx), t.key()); err != nil {
+		t.log.Warn("the state of the take could not be removed", "key", t.key(), "err", err)
+	}
+	return result, nil
+}
+
+// A taking is one call of Run.
+type taking struct {
+	job  Job
+	opts Options
+	log  *slog.Logger
+
+	mu     sync.Mutex
+	state  state
+	active map[*engine.Progress]bool // of the slices that are being scanned
+	saving sync.Mutex                // held while the state is written
+}
+
+// interrupted says whether an error is only the end of ctx, after the state was
+// kept.
+func (t *taking) interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) && t.state.Outline != nil {
+		return fmt.Errorf("%w: %w", ErrInterrupted, err)
+	}
+	return err
+}
+
+func (t *taking) engineJob() engine.Job {
+	return engine.Job{
+		Run: t.state.Run, Attempt: t.state.Attempt, Queued: t.state.Started,
+		Bucket: t.job.Bucket, Configuration: t.job.Configuration, Expected: t.opts.Expected,
+	}
+}
+
+func (t *taking) engineOptions(p *engine.Progress) engine.Options {
+	return engine.Options{
+		Workers: t.opts.Workers, Limits: t.opts.Limits, EmptyManifest: true, Slice: engine.Budget{Time: t.opts.Slice}, Progress: p, Log: t.log,
+	}
+}
+
+// begin finds the state of an earlier attempt, or makes a plan.
+func (t *taking) begin(ctx context.Context) error {
+	if err := t.load(ctx); err != nil {
+		return err
+	}
+	if t.state.Outline != nil && t.opts.Fresh {
+		if err := t.startOver(ctx); err != nil {
+			return err
+		}
+	}
+	continued := t.state.Outline != nil
+	if continued {
+		t.state.Attempt++ // its files have names of their own
+	} else if err := t.plan(ctx); err != nil {
+		return err
+	}
+	if err := t.save(ctx); err != nil {
+		return err
+	}
+	if t.opts.Begun != nil {
+		t.opts.Begun(Begun{Continued: continued, Attempt: t.state.Attempt, Started: t.state.Started, Listed: t.listed()})
+	}
+	return nil
+}
+
+func (t *taking) plan(ctx context.Context) error {
+	t.state = state{Version: stateVersion, Job: t.identity(), Origin: t.job.Origin, Run: uuid.NewString(), Attempt: 1, Started: time.Now().UTC()}
+	o, err := engine.Plan(ctx, t.job.Source, t.job.Destination, t.engineJob(), t.engineOptions(nil))
+	if err != nil {
+		return err
+	}
+	t.state.Outline, t.state.Pending = &o, o.Slices
+	return nil
+}
+
+// startOver removes what an unfinished take has left.
+func (t *taking) startOver(ctx context.Context) error {
+	if err := engine.CleanAttempts(ctx, t.job.Destination, t.engineJob(), t.engineOptions(nil)); err != nil {
+		return fmt.Errorf("start over: %w", err)
+	}
+	if err := t.job.Destination.Remove(ctx, t.key()); err != nil {
+		return fmt.Errorf("start over: %w", err)
+	}
+	t.state = state{}
+	return nil
+}
+
+// scan scans the slices that are left, some at once, and keeps the state after
+// each.
+func (t *taking) scan(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(t.opts.Workers)
+	for _, s := range slices.Clone(t.state.Pending) {
+		g.Go(func() error {
+			for todo := []engine.Slice{s}; len(todo) > 0; {
+				rest, err := t.slice(ctx, todo[0])
+				if err != nil {
+					return err
+				}
+				todo = append(rest, todo[1:]...)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// slice scans a slice, and returns what is left of it.
+func (t *taking) slice(ctx context.Context, s engine.Slice) (rest []engine.Slice, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p := new(engine.Progress)
+	t.mu.Lock()
+	t.active[p] = true
+	t.mu.Unlock()
+	result, err := engine.ScanSlice(ctx, t.job.Source, t.job.Destination, t.engineJob(), s, t.engineOptions(p))
+	t.mu.Lock()
+	delete(t.active, p)
+	if err != nil {
+		t.mu.Unlock()
+		return nil, err
+	}
+	t.state.Results = append(t.state.Results, result)
+	if left, more := result.Rest(); more {
+		rest = append(rest, left)
+	}
+	pending := slices.DeleteFunc(slices.Clone(t.state.Pending), func(o engine.Slice) bool { return o == s })
+	t.state.Pending = append(pending, rest...)
+	t.mu.Unlock()
+	return rest, t.save(ctx)
+}
+
+// listed returns how many records the results have.
+func (t *taking) listed() (n int64) {
+	for i := range t.state.Results {
+		n += t.state.Results[i].Listed
+	}
+	return n
+}
+
+// progress returns how far the take has come, earlier attempts included.
+func (t *taking) progress() stocktake.Progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var sum stocktake.Progress
+	for i := range t.state.Results {
+		r := &t.state.Results[i]
+		sum.Listed += r.Listed
+		sum.Matched += r.Totals.Rows
+		sum.Bytes += r.Totals.Bytes
+		sum.Shards += len(r.Files)
+		for _, f := range r.Files {
+			sum.Written += f.Size
+		}
+	}
+	for p := range t.active {
+		now := p.Load()
+		sum.Listed += now.Listed
+		sum.Matched += now.Matched
+		sum.Bytes += now.Bytes
+		sum.Shards += now.Shards
+		sum.Written += now.Written
+		sum.Key = cmp.Or(sum.Key, now.Key)
+	}
+	sum.Expected = max(t.state.Outline.Expected, t.opts.Expected)
+	return sum
+}
