@@ -103,8 +103,12 @@ func (sc *scan) check() error {
 	if sc.page.Versions != sc.versions {
 		return errors.New("it is a listing of another kind")
 	}
+	n := len(sc.page.Records)
+	if !sc.versions && sc.page.Truncated && (n == 0 || bytes.Compare(sc.page.Records[n-1].Key, sc.last) <= 0) {
+		return fmt.Errorf("%w: %w after key %.200q", errBroken, errStuck, sc.marker)
+	}
 	// The rows are in order, so all are under the prefix if the first and the last are.
-	if n := len(sc.page.Records); n > 0 {
+	if n > 0 {
 		for _, i := range []int{0, n - 1} {
 			if key := sc.page.Records[i].Key; !strings.HasPrefix(string(key), sc.seg.Prefix) {
 				return fmt.Errorf("%w: the key %.200q is not under %.200q", errBroken, key, sc.seg.Prefix)
