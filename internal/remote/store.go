@@ -29,7 +29,7 @@ func (s *Store) Source() engine.Source { return source{s} }
 
 // Destination returns a bucket as an [engine.Destination]. Of writes that must be
 // exclusive and happen at the same time, all may succeed if the service ignores
-// the condition: Ceph 16 does, and OSS in a bucket with versioning.
+// the condition: OSS does in a bucket with versioning.
 func (s *Store) Destination(bucket string) engine.Destination { return &destination{s, bucket} }
 
 // Versioned reports whether a bucket has ever had versioning. It returns

@@ -32,6 +32,7 @@ func testServer(t *testing.T, s *server) {
 	t.Run("destination", func(t *testing.T) {
 		sourcetest.RunDestination(t, func(t *testing.T) engine.Destination { return destination{s.store.Destination(s.newBucket(t)), s} })
 	})
+	t.Run("table", func(t *testing.T) { testTable(t, s) })
 	t.Run("random bucket", func(t *testing.T) { testRandomBucket(t, s) })
 	t.Run("long files", func(t *testing.T) { testLongFiles(t, s) })
 	t.Run("report", func(t *testing.T) { testReport(t, s) })
