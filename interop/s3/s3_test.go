@@ -36,6 +36,7 @@ func testServer(t *testing.T, s *server) {
 	t.Run("random bucket", func(t *testing.T) { testRandomBucket(t, s) })
 	t.Run("long files", func(t *testing.T) { testLongFiles(t, s) })
 	t.Run("report", func(t *testing.T) { testReport(t, s) })
+	t.Run("inventories", func(t *testing.T) { testInventories(t, s) })
 }
 
 // testLongFiles: a file of several parts is visible whole or not at all, and
