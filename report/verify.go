@@ -13,11 +13,20 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // VerifyOptions configure [Verify]. The zero value suits a command line.
 type VerifyOptions struct {
 	Workers int // shards read at once; 0: GOMAXPROCS
+
+	// Hashes compares sizes and hashes only: shards are neither decompressed nor
+	// parsed, and rows, keys and totals stay unchecked.
+	Hashes bool
+
+	// Progress is called now and then with the stored bytes of shards that were
+	// read, by one goroutine at a time; nil: it is not.
+	Progress func(stored int64)
 }
 
 // A Verification is the result of [Verify].
@@ -79,6 +88,7 @@ const (
 	CheckPieces    Check = "pieces"    // the pieces of each shard begin at the places and keys in the summary
 	CheckOrder     Check = "order"     // keys ascend, within a shard and from each shard to the next
 	CheckDuplicate Check = "duplicate" // no version of a key appears twice
+	CheckRollup    Check = "rollup"    // manifest.rollup is what the summary describes, and the rows add up to it
 	CheckTotals    Check = "totals"    // rows, bytes and classes add up to the totals in the summary
 )
 
@@ -94,17 +104,23 @@ func Verify(ctx context.Context, b Bucket, manifest string, opts VerifyOptions) 
 		rep: &Report{Key: manifest, bucket: b},
 		out: &Verification{Manifest: manifest, Classes: []stocktake.ClassTotal{}, Findings: []Finding{}, Unchecked: []string{}},
 	}
+	v.progress.tell = opts.Progress
 	ok, err := v.documents(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if ok {
-		shards, err := v.shards(ctx, opts.Workers)
+		shards, err := v.shards(ctx, opts)
 		if err != nil {
 			return nil, err
 		}
-		v.across(shards)
-		v.totals(shards)
+		if opts.Hashes {
+			v.hashed(shards)
+		} else {
+			v.across(shards)
+			v.totals(shards)
+			v.compareRollup(shards)
+		}
 	}
 	v.out.OK = len(v.out.Findings) == 0
 	return v.out, nil
@@ -113,6 +129,10 @@ func Verify(ctx context.Context, b Bucket, manifest string, opts VerifyOptions) 
 type verifier struct {
 	rep *Report
 	out *Verification
+
+	claimed  *rollup.Rollup // manifest.rollup; nil: there is none to compare with
+	sums     partSum        // of the rows
+	progress progress
 }
 
 func (v *verifier) find(file string, check Check, format string, args ...any) {
@@ -152,7 +172,7 @@ func (v *verifier) documents(ctx context.Context) (ok bool, err error) {
 		v.rep.Summary, v.out.Run = summary, summary.Run
 		v.compare()
 	}
-	return true, nil
+	return true, v.readRollup(ctx)
 }
 
 // summary reads manifest.summary. It returns nil if the summary is missing or
@@ -246,7 +266,8 @@ func (v *verifier) compare() {
 func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // shards checks each shard on its own, several concurrently.
-func (v *verifier) shards(ctx context.Context, workers int) ([]*shardCheck, error) {
+func (v *verifier) shards(ctx context.Context, opts VerifyOptions) ([]*shardCheck, error) {
+	workers := opts.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
@@ -269,13 +290,22 @@ func (v *verifier) shards(ctx context.Context, workers int) ([]*shardCheck, erro
 		group.Go(func() error {
 			reader := v.rep.Format.NewReader(v.rep.Columns)
 			defer reader.Close()
+			sums := v.newBuilder()
 			for i := range next {
-				c := &shardCheck{file: files[i], rep: v.rep}
+				c := &shardCheck{file: files[i], rep: v.rep, sums: sums, progress: &v.progress}
 				if s := v.rep.Summary; s != nil && len(s.Files) == len(files) {
 					c.summary = &s.Files[i]
 				}
-				if err := c.run(ctx, reader); err != nil {
+				check := c.run
+				if opts.Hashes {
+					check = c.hash
+				}
+				if err := check(ctx, reader); err != nil {
 					return err
+				}
+				if sums != nil && !opts.Hashes {
+					v.sums.add(i, sums.Part())
+					sums.Reset()
 				}
 				checks[i] = c
 			}

@@ -5,21 +5,23 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/digest"
 )
 
 // A summedFile is a shard whose stored bytes are hashed and counted as the
-// reader of the format reads them. A reader that reads from the beginning to the
+// reader of the format reads them. Hashing runs in another goroutine, two shards
+// at a time. The caller ends it with end. A reader that reads from the beginning to the
 // end makes it read once; for any other the file is read again by finish. It
 // remembers an error of the bucket, which is not a fault of the shard. No more
 // is read than the manifest announces, and one byte.
 type summedFile struct {
 	shardFile
-	sums digest.Sums
-	size int64
-	err  error
+	sums     sink
+	size     int64
+	err      error
+	progress *progress
 
 	whole *summedBody // reads all of the file; nil: none does
 
@@ -38,8 +40,9 @@ type pieceStart struct {
 // its first row can take.
 const startSize = 32 << 10
 
-func newSummedFile(b Bucket, file stocktake.ManifestFile, pieces []stocktake.SummaryPiece) *summedFile {
-	f := &summedFile{shardFile: shardFile{b, file}, starts: make([]pieceStart, len(pieces))}
+func newSummedFile(b Bucket, file stocktake.ManifestFile, pieces []stocktake.SummaryPiece, p *progress) *summedFile {
+	f := &summedFile{shardFile: shardFile{b, file}, starts: make([]pieceStart, len(pieces)), progress: p}
+	f.sums.begin(io.Discard)
 	for i, p := range pieces {
 		f.starts[i].offset = p.Offset
 	}
@@ -65,6 +68,19 @@ func (f *summedFile) Open(ctx context.Context, offset, length int64) (io.ReadClo
 	return f.whole, nil
 }
 
+// hashes returns the hashes of what was read.
+func (f *summedFile) hashes() (md5Sum [16]byte, sha256Sum [32]byte, err error) {
+	if err := f.sums.flush(); err != nil {
+		return md5Sum, sha256Sum, err
+	}
+	f.sums.end()
+	md5Sum, sha256Sum = f.sums.sums.Sum()
+	return md5Sum, sha256Sum, nil
+}
+
+// end releases what hashing needs.
+func (f *summedFile) end() { f.sums.end() }
+
 // finish hashes what was not read yet.
 func (f *summedFile) finish(ctx context.Context) error {
 	if f.whole == nil {
@@ -74,7 +90,7 @@ func (f *summedFile) finish(ctx context.Context) error {
 		}
 		defer body.Close()
 	}
-	if _, err := io.Copy(io.Discard, f.whole); err != nil {
+	if _, err := io.CopyBuffer(io.Discard, f.whole, make([]byte, startSize)); err != nil {
 		return f.err
 	}
 	return nil
@@ -106,9 +122,34 @@ func (b *summedBody) Read(p []byte) (int, error) {
 	b.f.keep(p[:n])
 	b.f.sums.Write(p[:n])
 	b.f.size += int64(n)
+	b.f.progress.add(n)
 	if err != nil && err != io.EOF {
 		err = fmt.Errorf("read %s: %w", b.f.file.Key, err)
 		b.f.err = err
 	}
 	return n, err
+}
+
+// A progress tells how many stored bytes were read by all workers. The zero
+// value tells nothing.
+type progress struct {
+	tell func(stored int64)
+	mu   sync.Mutex
+	read int64
+	told int64
+}
+
+// progressBytes is how much is read between two calls of tell.
+const progressBytes = 1 << 20
+
+func (p *progress) add(n int) {
+	if p.tell == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.read += int64(n); p.read-p.told >= progressBytes {
+		p.told = p.read
+		p.tell(p.read)
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report/format"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // A shardCheck checks one shard on its own and keeps what is needed to check the
@@ -25,6 +26,9 @@ type shardCheck struct {
 	rows     int64
 	totals   Totals
 
+	sums     *rollup.Builder // of the rows; nil: they are not added up
+	progress *progress
+
 	first, last []byte // keys of the first and the last row that could be read
 	disorder    bool   // keys do not ascend
 	repeats     repeats
@@ -37,7 +41,8 @@ type shardCheck struct {
 func (c *shardCheck) run(ctx context.Context, reader format.Reader) error {
 	pieces := c.checkIndex()
 	c.ahead = pieces
-	stored := newSummedFile(c.rep.bucket, c.file, pieces)
+	stored := newSummedFile(c.rep.bucket, c.file, pieces, c.progress)
+	defer stored.end()
 	err := reader.Open(ctx, stored, format.Place{})
 	if errors.Is(err, fs.ErrNotExist) {
 		c.find(CheckMissing, 0, "it is missing")
@@ -58,8 +63,37 @@ func (c *shardCheck) run(ctx context.Context, reader format.Reader) error {
 	if err := reader.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", c.file.Key, err)
 	}
-	c.compare(stored)
+	if err := c.compare(stored); err != nil {
+		return err
+	}
 	return c.places(ctx, reader, stored, pieces)
+}
+
+// hash reads the shard without looking into it.
+func (c *shardCheck) hash(ctx context.Context, _ format.Reader) error {
+	stored := newSummedFile(c.rep.bucket, c.file, nil, c.progress)
+	defer stored.end()
+	err := stored.finish(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		c.find(CheckMissing, 0, "it is missing")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.compareStored(stored)
+}
+
+// otherRows reports whether rows are wrong, missing or too many, so that totals
+// must differ and say nothing more.
+func (c *shardCheck) otherRows() bool {
+	for _, f := range c.findings {
+		switch f.Check {
+		case CheckMissing, CheckFormat, CheckRow, CheckRows, CheckOrder, CheckDuplicate:
+			return true
+		}
+	}
+	return false
 }
 
 // read checks row after row, until the end or until the beginning of the next
@@ -95,6 +129,9 @@ func (c *shardCheck) read(ctx context.Context, reader format.Reader, stored *sum
 func (c *shardCheck) row(row *Row, n int64) {
 	c.rows++
 	c.totals.Add(&row.Record)
+	if c.sums != nil {
+		c.sums.AddOne(&row.Record)
+	}
 	if row.Bucket != nil && string(row.Bucket) != c.rep.Manifest.SourceBucket {
 		c.find(CheckRow, n, "bucket %.80q, the manifest says %q", row.Bucket, c.rep.Manifest.SourceBucket)
 	}
@@ -124,8 +161,8 @@ func (c *shardCheck) row(row *Row, n int64) {
 	c.last = append(c.last[:0], row.Key...)
 }
 
-// compare compares what was read with manifest and summary.
-func (c *shardCheck) compare(stored *summedFile) {
+// compareStored compares the stored bytes with manifest and summary.
+func (c *shardCheck) compareStored(stored *summedFile) error {
 	c.stored = stored.size
 	switch {
 	case c.stored > c.file.Size:
@@ -133,16 +170,30 @@ func (c *shardCheck) compare(stored *summedFile) {
 	case c.stored < c.file.Size:
 		c.find(CheckSize, 0, "%d bytes, the manifest says %d", c.stored, c.file.Size)
 	}
-	md5Sum, sha256Sum := stored.sums.Sum()
+	md5Sum, sha256Sum, err := stored.hashes()
+	if err != nil {
+		return err
+	}
 	if sum := fmt.Sprintf("%X", md5Sum); sum != c.file.MD5 {
 		c.find(CheckMD5, 0, "%s, the manifest says %s", sum, c.file.MD5)
 	}
+	if c.summary == nil {
+		return nil
+	}
+	if sum := hex.EncodeToString(sha256Sum[:]); sum != c.summary.SHA256 {
+		c.find(CheckSHA256, 0, "%s, the summary says %.64s", sum, c.summary.SHA256)
+	}
+	return nil
+}
+
+// compare compares what was read with manifest and summary.
+func (c *shardCheck) compare(stored *summedFile) error {
+	if err := c.compareStored(stored); err != nil {
+		return err
+	}
 	s := c.summary
 	if s == nil {
-		return
-	}
-	if sum := hex.EncodeToString(sha256Sum[:]); sum != s.SHA256 {
-		c.find(CheckSHA256, 0, "%s, the summary says %.64s", sum, s.SHA256)
+		return nil
 	}
 	if c.rows != s.Rows {
 		c.find(CheckRows, 0, "%d rows, the summary says %d", c.rows, s.Rows)
@@ -153,6 +204,7 @@ func (c *shardCheck) compare(stored *summedFile) {
 	if last := string(AppendKey(nil, c.last)); last != s.LastKey {
 		c.find(CheckRange, 0, "the last key is %.200q, the summary says %.200q", last, s.LastKey)
 	}
+	return nil
 }
 
 // find adds a finding, or increments the count of an earlier one of its kind.

@@ -8,5 +8,6 @@ type reportCmd struct {
 	Cat     reportCat     `cmd:"" help:"Print rows as CSV, JSON lines or a table."`
 	Diff    reportDiff    `cmd:"" help:"Compare two reports: what was added, removed and changed. Exit code 1 if they differ."`
 	Convert reportConvert `cmd:"" help:"Write a report in another format, with other columns, or with some of its rows."`
-	Verify  reportVerify  `cmd:"" help:"Check every file of a report against its manifest and summary. Exit code 1 if anything is wrong."`
+	Summary reportSummary `cmd:"" help:"Show where the space of a bucket is: by prefix, storage class, age, size and extension."`
+	Verify  reportVerify  `cmd:"" help:"Check every file of a report, or of all, against manifest, summary and totals. Exit code 1 if anything is wrong."`
 }

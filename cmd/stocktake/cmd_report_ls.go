@@ -2,13 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/stocktake/stocktake/report"
@@ -22,18 +16,18 @@ type reportLs struct {
 
 // Run lists reports by key.
 func (c *reportLs) Run(ctx context.Context, con console) error {
-	reports := c.inBucket
-	if !strings.Contains(c.Where, "://") {
-		reports = c.inFolder
-	}
 	t := newTable(con.out, "CREATED", "SOURCE", "ROWS", "FILES", "SIZE", "MANIFEST")
 	var found []reportLine
 	damaged := 0 // one does not hide the others
-	err := reports(ctx, func(l reportLine, err error) {
+	err := eachReport(ctx, &c.remote, c.Where, func(p *place, manifest string, err error) error {
+		var l reportLine
+		if err == nil {
+			l, err = lineAt(ctx, p, manifest)
+		}
 		if err != nil {
 			sayf(con.err, "WRONG  %s\n", printable(err.Error()))
 			damaged++
-			return
+			return ctx.Err()
 		}
 		found = append(found, l)
 		rows := "?"
@@ -41,6 +35,7 @@ func (c *reportLs) Run(ctx context.Context, con console) error {
 			rows = count(l.Rows)
 		}
 		t.row(when(l.Created), l.Source, rows, l.Files, size(l.Size), l.Manifest)
+		return nil
 	})
 	if err != nil {
 		return err
@@ -54,53 +49,6 @@ func (c *reportLs) Run(ctx context.Context, con console) error {
 		err = fmt.Errorf("%s cannot be read", many(int64(damaged), "manifest"))
 	}
 	return err
-}
-
-// inBucket calls found for each report in a bucket, with the error of one that
-// cannot be read.
-func (c *reportLs) inBucket(ctx context.Context, found func(reportLine, error)) (err error) {
-	p, err := openPlace(&c.remote, c.Where)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
-	for key, err := range p.bucket.List(ctx, p.path) {
-		if err != nil {
-			return err
-		}
-		if path.Base(key) == report.ManifestName {
-			found(lineAt(ctx, &p, key))
-		}
-	}
-	return nil
-}
-
-// inFolder does what inBucket does for a folder, or a file, on this machine.
-// The reports of one configuration lie together; those of several may lie
-// below.
-func (c *reportLs) inFolder(ctx context.Context, found func(reportLine, error)) error {
-	where, err := filepath.Abs(c.Where)
-	if err != nil {
-		return err
-	}
-	if _, err := os.Stat(where); err != nil {
-		return usageError{err}
-	}
-	return filepath.WalkDir(where, func(name string, d fs.DirEntry, err error) error {
-		if err := errors.Join(err, ctx.Err()); err != nil {
-			return err
-		}
-		if d.Name() != report.ManifestName || !d.Type().IsRegular() {
-			return nil
-		}
-		p, err := openFolder(name)
-		if err != nil {
-			found(reportLine{}, err)
-			return nil
-		}
-		found(lineAt(ctx, &p, p.path))
-		return p.close()
-	})
 }
 
 // lineAt reads the report whose manifest has the key.

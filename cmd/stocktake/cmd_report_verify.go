@@ -11,20 +11,25 @@ import (
 
 type reportVerify struct {
 	reportPlace
-	JSON bool `help:"Print the result as JSON."`
+	All    bool `help:"Verify all reports at PLACE, not only the newest."`
+	Hashes bool `help:"Compare sizes and hashes only: shards are not decompressed."`
+	JSON   bool `help:"Print the result as JSON; with --all one object a line."`
 }
 
 // errReportWrong is the exit code 1 of a report that is not what it says.
 var errReportWrong = errors.New("the report is damaged")
 
-// Run verifies a report.
+// Run verifies a report, or all at a place.
 func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
+	if c.All {
+		return c.all(ctx, con)
+	}
 	p, key, err := c.manifest(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	v, err := report.Verify(ctx, p.bucket, key, report.VerifyOptions{})
+	v, err := c.verify(ctx, con, &p, key)
 	if err != nil {
 		return err
 	}
@@ -38,6 +43,53 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 		err = errReportWrong
 	}
 	return err
+}
+
+// all verifies each report, and goes on after one that is damaged or cannot be
+// read.
+func (c *reportVerify) all(ctx context.Context, con console) error {
+	found, wrong := int64(0), int64(0)
+	err := eachReport(ctx, &c.remote, c.Where, func(p *place, manifest string, err error) error {
+		found++
+		var v *report.Verification
+		if err == nil {
+			v, err = c.verify(ctx, con, p, manifest)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			wrong++
+			sayf(con.err, "WRONG  %s: %s\n", printable(manifest), printable(err.Error()))
+			return nil
+		case !v.OK:
+			wrong++
+		}
+		if c.JSON {
+			return newJSON(con.out).Encode(v)
+		}
+		sayln(con.out, printable(p.where(manifest)))
+		printVerification(con.out, v)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case found == 0:
+		return fmt.Errorf("no complete report (no %s) below %s", report.ManifestName, c.Where)
+	case wrong > 0:
+		return fmt.Errorf("%s of %d are damaged or cannot be read", many(wrong, "report"), found)
+	}
+	return nil
+}
+
+func (c *reportVerify) verify(ctx context.Context, con console, p *place, manifest string) (*report.Verification, error) {
+	line := newStatusLine(con.err)
+	defer line.clear()
+	return report.Verify(ctx, p.bucket, manifest, report.VerifyOptions{
+		Hashes:   c.Hashes,
+		Progress: func(stored int64) { line.show(size(stored) + " verified") },
+	})
 }
 
 func printVerification(w io.Writer, v *report.Verification) {

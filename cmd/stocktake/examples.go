@@ -64,9 +64,14 @@ stocktake report diff ./downloads/daily --against oss://photos`,
 	"report convert": `
 stocktake report convert ./downloads/daily ./large --min-size 1K --columns Size,StorageClass
 stocktake report convert oss://reports/inv/photos/daily oss://reports/copy --format CSV`,
+	"report summary": `
+stocktake report summary oss://reports/inv/photos/daily
+stocktake report summary ./downloads/daily --by prefix --depth 2 --top 20
+stocktake report summary ./downloads/daily --by class --by age --json`,
 	"report verify": `
 stocktake report verify oss://reports/inv/photos/daily
-stocktake report verify ./downloads/daily`,
+stocktake report verify ./downloads/daily
+stocktake report verify ./downloads/daily --all --hashes`,
 
 	"object put": `
 stocktake object put a.jpg b.jpg oss://photos/raw/

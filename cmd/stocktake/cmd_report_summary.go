@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/rollup"
+)
+
+type reportSummary struct {
+	reportPlace
+	By    []string `help:"What to group by: prefix, class, age, size or ext. May be repeated; without it all are shown." enum:"prefix,class,age,size,ext" placeholder:"GROUP"`
+	Depth int      `help:"Segments of a key in a prefix. If the report was made with fewer, its rows are read." default:"1"`
+	Top   int      `help:"Show at most so many prefixes, extensions and largest objects." default:"10"`
+	Order string   `help:"Largest first by bytes or by objects." enum:"bytes,objects" default:"bytes"`
+	JSON  bool     `help:"Print JSON: all totals, or with --by its groups."`
+}
+
+// Run shows the totals of a report.
+func (c *reportSummary) Run(ctx context.Context, con console) (err error) {
+	if c.Depth < 1 || c.Depth > rollup.MaxDepth {
+		return usagef("--depth: 1 to %d", rollup.MaxDepth)
+	}
+	if c.Top < 1 {
+		return usagef("--top: at least 1")
+	}
+	p, key, err := c.manifest(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	r, err := report.Open(ctx, p.bucket, key)
+	if err != nil {
+		return err
+	}
+	sums, err := c.totals(ctx, con.err, r)
+	if err != nil {
+		return err
+	}
+	groups := groupsOf(sums, c)
+	switch {
+	case c.JSON && len(c.By) == 0:
+		return printJSON(con.out, sums)
+	case c.JSON:
+		return printJSON(con.out, groups)
+	}
+	sayf(con.out, "== %s, as of %s\n", printable(p.where(key)), when(timeOf(r)))
+	return printSummary(con.out, sums, groups, c)
+}
+
+// totals returns the totals that were made with the report, or those of its rows
+// if it has none that are deep enough.
+func (c *reportSummary) totals(ctx context.Context, w io.Writer, r *report.Report) (*rollup.Rollup, error) {
+	line := newStatusLine(w)
+	defer line.clear()
+	opts := report.AddUpOptions{Depth: max(c.Depth, rollup.DefaultDepth), Progress: func(rows int64) {
+		text := many(rows, "row") + " read"
+		if r.Summary != nil && r.Summary.Matched > 0 {
+			text += " of " + count(r.Summary.Matched)
+		}
+		line.show(text)
+	}}
+	sums, err := readTotals(ctx, r, opts)
+	if err == nil && sums.Depth < c.Depth {
+		return r.AddUp(ctx, opts)
+	}
+	return sums, err
+}
