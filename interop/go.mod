@@ -30,4 +30,5 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/time v0.4.0 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
 )
