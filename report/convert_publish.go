@@ -50,6 +50,7 @@ func (c *converter) summary() *stocktake.Summary {
 		s = *c.from.Summary
 	}
 	s.Version = stocktake.SummaryVersion
+	s.Rollup = nil // the totals of the old report are those of its rows and columns
 	s.Matched, s.Bytes, s.Classes, s.Files = c.totals.Rows, c.totals.Bytes, c.totals.Classes(), c.files
 	if s.Files == nil {
 		s.Files = []stocktake.SummaryFile{}
