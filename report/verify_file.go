@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -58,7 +59,9 @@ func (f *summedFile) Open(ctx context.Context, offset, length int64) (io.ReadClo
 	}
 	body, err := f.shardFile.Open(ctx, offset, length)
 	if err != nil {
-		f.err = err
+		if !errors.Is(err, io.ErrUnexpectedEOF) { // that is a shard which ends too early
+			f.err = err
+		}
 		return nil, err
 	}
 	if f.whole != nil || offset != 0 || length >= 0 {

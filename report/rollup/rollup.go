@@ -1,6 +1,7 @@
 package rollup
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,10 @@ const (
 	// MaxSize bounds what is read of a manifest.rollup, in bytes. One of ours with
 	// the longest keys has some 8 MiB.
 	MaxSize = 16 << 20
+
+	// maxCommas is more than a roll-up has, and so few that what they separate
+	// takes some tens of megabytes.
+	maxCommas = 1 << 18
 )
 
 // A Key is an object key or a prefix of one; in JSON it is percent-encoded, as
@@ -192,6 +197,9 @@ var ErrVersion = errors.New("an unknown version")
 // Parse reads manifest.rollup.
 func Parse(raw []byte) (*Rollup, error) {
 	r := new(Rollup)
+	if n := bytes.Count(raw, []byte{','}); n > maxCommas {
+		return nil, fmt.Errorf("it has %d members, more than any roll-up", n)
+	}
 	if err := json.Unmarshal(raw, r); err != nil {
 		return nil, err
 	}
