@@ -16,6 +16,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store"
 	"github.com/stocktake/stocktake/internal/testserver"
+	"github.com/stocktake/stocktake/report"
 )
 
 // partsCommand measures each part of a run by itself, on one goroutine, and the
@@ -151,16 +152,42 @@ func (b *partsBench) whole(ctx context.Context, s *store.Store, cfg stocktake.In
 	if number >= 100 {
 		name = "RunBefore"
 	}
-	return b.time(name, b.objects, func() error {
+	manifest := ""
+	dst := s.Destination(reportsBucket, object.ByService("bench"))
+	if err := b.time(name, b.objects, func() error {
 		job := engine.Job{Run: fmt.Sprintf("run-%d", number), Attempt: 1, Bucket: lakeBucket, Configuration: cfg}
-		r, err := engine.Run(ctx, s.Source(), s.Destination(reportsBucket, object.ByService("bench")), job, engine.Options{
+		r, err := engine.Run(ctx, s.Source(), dst, job, engine.Options{
 			Workers: compressors, Log: slog.New(slog.DiscardHandler),
 		})
 		if err == nil && r.Summary.Matched != int64(b.objects) {
 			err = fmt.Errorf("%d objects matched", r.Summary.Matched)
 		}
+		manifest = r.Manifest
 		return err
-	})
+	}); err != nil {
+		return err
+	}
+	if number >= 100 {
+		return nil
+	}
+	for _, p := range []struct {
+		name string
+		opts report.VerifyOptions
+	}{
+		{"Verify", report.VerifyOptions{Workers: compressors}},
+		{"VerifyHashes", report.VerifyOptions{Workers: compressors, Hashes: true}},
+	} {
+		if err := b.time(p.name, b.objects, func() error {
+			v, err := report.Verify(ctx, dst, manifest, p.opts)
+			if err == nil && !v.OK {
+				err = fmt.Errorf("found %v", v.Findings)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ratios fills in what the figures come to.
@@ -178,6 +205,10 @@ func (b *partsBench) ratios() {
 		"processor time per object of klauspost/compress level 1 alone over that of the whole run")
 	b.addRatio("rollup", perObject("RollUp", n)/perObject("Run", b.objects),
 		"processor time per object of the roll-up over that of the whole run, which makes one")
+	b.addRatio("verify", perObject("Verify", b.objects)/perObject("Run", b.objects),
+		"processor time of verifying a report over that of the run that made it")
+	b.addRatio("verify-hashes", perObject("VerifyHashes", b.objects)/perObject("Run", b.objects),
+		"processor time of comparing sizes and hashes alone over that of the run")
 	b.addRatio("compressor", level1/perObject("EncodeAndCompress", n),
 		"processor time of klauspost/compress level 1 alone over that of csvgz, which formats the rows too")
 }
