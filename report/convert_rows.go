@@ -115,6 +115,6 @@ func (p *pieceEncoder) end(emit func(*convertedPiece) error) error {
 	}
 	p.rows = 0
 	return emit(&convertedPiece{
-		EncodedPiece{Piece: piece, Bytes: p.out.Bytes(), First: p.first, Last: bytes.Clone(p.last)}, p.totals,
+		EncodedPiece{Piece: piece, Blocks: [][]byte{p.out.Bytes()}, First: p.first, Last: bytes.Clone(p.last)}, p.totals,
 	})
 }

@@ -186,7 +186,7 @@ func TestJoin(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				pieces[i] = report.EncodedPiece{Piece: p, Bytes: out.Bytes(), First: batch[0].Key, Last: batch[len(batch)-1].Key}
+				pieces[i] = report.EncodedPiece{Piece: p, Blocks: [][]byte{out.Bytes()}, First: batch[0].Key, Last: batch[len(batch)-1].Key}
 			}
 			var got bytes.Buffer
 			w := newShardWriter(t, f, allColumns, report.Limits{})

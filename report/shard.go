@@ -136,8 +136,8 @@ func (s *ShardWriter) endPiece() error {
 // format, for the same bucket and columns.
 type EncodedPiece struct {
 	format.Piece
-	Bytes       []byte
-	First, Last []byte // keys of its first and last row
+	Blocks      [][]byte // its bytes, in order
+	First, Last []byte   // keys of its first and last row
 }
 
 // Join adds a piece that was encoded elsewhere, with at least one row. The
@@ -155,8 +155,10 @@ func (s *ShardWriter) Join(p EncodedPiece) error {
 		s.first = append(s.first, p.First...)
 	}
 	s.index.add(s.rows, s.out.written(), p.First)
-	if _, err := s.out.Write(p.Bytes); err != nil {
-		return err
+	for _, b := range p.Blocks {
+		if _, err := s.out.Write(b); err != nil {
+			return err
+		}
 	}
 	s.rows += p.Rows
 	s.raw += p.Size

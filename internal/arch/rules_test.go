@@ -31,6 +31,7 @@ var may = map[string][]string{
 	"internal/clock":      {},
 	"internal/configtest": {"."}, // for tests
 	"internal/digest":     {},
+	"internal/keygen":     {"."},
 	"internal/memo":       {},
 	"internal/object":     {"."},
 	"internal/ordered":    {},
@@ -47,7 +48,8 @@ var may = map[string][]string{
 	"internal/ram": {".", "internal/memo", "internal/object", "internal/securefile"},
 
 	// One run, and the buckets it reads and writes, which do not know each other.
-	"internal/engine":            {".", "report", "report/rollup"},
+	"internal/engine":            {".", "internal/engine/ranges", "report", "report/format", "report/rollup"},
+	"internal/engine/ranges":     {"."},
 	"internal/engine/sourcetest": {".", "internal/engine"},
 	"internal/dirbucket":         {".", "internal/engine"},
 	"internal/remote":            {".", "internal/engine", "internal/listpage", "internal/ossxml"},
@@ -129,7 +131,7 @@ var mayInTests = map[string][]string{
 
 // forTests is what any package's tests may import: test suites that several
 // implementations run, the bucket in memory, and stores filled for a test.
-var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/catalog/catalogtest", "internal/membucket", "internal/store/seed", "report/csvgz/csvgztest", "report/format/formattest"}
+var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/keygen", "internal/catalog/catalogtest", "internal/membucket", "internal/store/seed", "report/csvgz/csvgztest", "report/format/formattest"}
 
 // homes lists the packages that may import a library, by prefix of its import
 // path, tests aside. A library at home in one room can be replaced there.

@@ -57,6 +57,10 @@ type Options struct {
 	// rollup.DefaultDepth. The slices of a run all have the same.
 	RollupDepth int
 
+	// Memory is how many bytes of encoded rows of a PagedSnapshot may wait for
+	// earlier ones to be written, about. 0: 160 MiB.
+	Memory int64
+
 	// Share is the part of its time that a worker may work while there are
 	// requests, above 0 to 1; it rests between batches. 0: 1.
 	Share float64

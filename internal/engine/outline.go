@@ -35,18 +35,20 @@ func Plan(ctx context.Context, src Source, dst Destination, job Job, opts Option
 		return Outline{}, fmt.Errorf("plan %s: %w", job.Bucket, err)
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	o, err := r.plan(ctx, snap)
+	o, _, err := r.plan(ctx, snap, true)
 	if err != nil {
 		return Outline{}, fmt.Errorf("plan %s: %w", job.Bucket, err)
 	}
 	return o, nil
 }
 
-func (r *run) plan(ctx context.Context, snap Snapshot) (Outline, error) {
+// plan also returns the summary of the last report, if it has read it. Without
+// cut there is one slice.
+func (r *run) plan(ctx context.Context, snap Snapshot, cut bool) (Outline, *stocktake.Summary, error) {
 	prefix := r.job.Configuration.Filter.Prefix
 	count, err := snap.Count(ctx, prefix)
 	if err != nil {
-		return Outline{}, fmt.Errorf("count: %w", err)
+		return Outline{}, nil, fmt.Errorf("count: %w", err)
 	}
 	if count < 0 && r.job.Expected > 0 {
 		count = r.job.Expected
@@ -57,24 +59,27 @@ func (r *run) plan(ctx context.Context, snap Snapshot) (Outline, error) {
 	}
 	n := segments(count, workers, r.opts.MinSegment, r.opts.Limits.Rows)
 	var previous *stocktake.Summary
-	if n > 1 && r.job.Seed == "" {
+	if (n > 1 || !cut) && r.job.Seed == "" {
 		previous = r.previous(ctx)
 	}
 	if err := r.fits(ctx, count, previous); err != nil {
 		if err.Last {
-			return Outline{}, err
+			return Outline{}, nil, err
 		}
 		r.log.Warn("the report may not fit", "err", err)
 	}
+	if !cut {
+		n = 1
+	}
 	segs, err := plan(ctx, snap, prefix, n, previous)
 	if err != nil {
-		return Outline{}, err
+		return Outline{}, nil, err
 	}
 	o := Outline{Start: snap.Time(), Consistency: snap.Consistency(), Expected: max(count, 0)}
 	for i, seg := range segs {
 		o.Slices = append(o.Slices, Slice{Segment: seg, Number: i, Start: r.start(&o)})
 	}
-	return o, nil
+	return o, previous, nil
 }
 
 // start returns the time that the summary of the run states as its start.

@@ -55,6 +55,14 @@ func (p *Progress) cursor(segment int) *cursor {
 	return p.cursors[segment]
 }
 
+// reach notes that all before key, and key, was read and written. Empty: nothing
+// was.
+func (p *Progress) reach(key string) {
+	if key != "" {
+		p.cursor(0).move([]byte(key))
+	}
+}
+
 func (p *Progress) add(listed int, matched, bytes int64) {
 	p.listed.Add(int64(listed))
 	p.matched.Add(matched)

@@ -224,7 +224,7 @@ func TestFirstRecordWins(t *testing.T) {
 		}
 		job := newJob()
 		job.Attempt = 2
-		result, err := engine.ScanSlice(t.Context(), store, dst, job, engine.Slice{}, opts)
+		results, err := engine.ScanSlice(t.Context(), store, dst, job, engine.Slice{}, opts)
 		if err != nil {
 			return err
 		}
@@ -236,7 +236,7 @@ func TestFirstRecordWins(t *testing.T) {
 		}
 		defer func() { _ = recover() }()
 		job.Attempt = 3
-		_, err = engine.Publish(t.Context(), keepShards{dst}, job, outline, []engine.SliceResult{result}, opts)
+		_, err = engine.Publish(t.Context(), keepShards{dst}, job, outline, results, opts)
 		return err
 	}
 	opts := small

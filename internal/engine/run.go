@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -88,6 +89,7 @@ func newRun(dst Destination, job Job, opts Options) (*run, error) {
 		return nil, fmt.Errorf("share %v: above 0, at most 1", opts.Share)
 	}
 	opts.MinSegment = cmp.Or(opts.MinSegment, defaultMinSegment)
+	opts.Memory = cmp.Or(opts.Memory, defaultMemory)
 	opts.Limits.Rows = cmp.Or(opts.Limits.Rows, report.DefaultShardRows)
 	if opts.Progress == nil {
 		opts.Progress = new(Progress)
@@ -140,12 +142,37 @@ func (r *run) scan(ctx context.Context, src Source) (_ *Outline, _ []SliceResult
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	outline, err := r.plan(ctx, snap)
+	pages, paged := r.paged(snap)
+	outline, last, err := r.plan(ctx, snap, !paged)
 	if err != nil {
 		return nil, nil, err
 	}
 	r.opts.Progress.begin(outline.Expected, len(outline.Slices))
 	r.step(Planned)
-	results, err := r.scanSegments(ctx, snap, opened, outline.Slices)
+	var results []SliceResult
+	if paged {
+		results, err = r.scanPages(ctx, pages, opened, outline.Slices[0], last, Budget{})
+	} else {
+		results, err = r.scanSegments(ctx, snap, opened, outline.Slices)
+	}
 	return &outline, results, err
+}
+
+// paged reports whether snap is listed page by page. A run with a seed is not: when
+// the pages come would show in its report.
+func (r *run) paged(snap Snapshot) (PagedSnapshot, bool) {
+	pages, ok := snap.(PagedSnapshot)
+	return pages, ok && r.job.Seed == ""
+}
+
+// scanPages scans a slice by listing many ranges of it at once.
+func (r *run) scanPages(ctx context.Context, snap PagedSnapshot, opened time.Time, slice Slice, last *stocktake.Summary, budget Budget) ([]SliceResult, error) {
+	p, err := newPagedScan(snap, opened, []*run{r}, []Segment{slice.Segment}, last)
+	if err != nil {
+		return nil, err
+	}
+	p.budget = budget
+	p.outputs[0].begin(SliceResult{Slice: slice, Snapshot: snap.Time()})
+	err = p.run(ctx)
+	return p.outputs[0].results, err
 }

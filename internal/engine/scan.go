@@ -18,35 +18,41 @@ import (
 // ScanSlice scans a slice of the run of job, up to the end of its segment or of
 // opts.Slice, and writes its shards. Slices of a run may be scanned in any
 // order, at the same time, and in different processes: each gets an attempt of
-// its own in job.Attempt. The result is what [Publish] needs, and says where
-// the next slice begins.
+// its own in job.Attempt. The results are what [Publish] needs, in the order of
+// their keys, and say where the next slices begin. There is one, except that the
+// scan of a PagedSnapshot, which reads a slice at many places, leaves one for each
+// part between two that it has not read.
 //
 // Errors are those of src and dst, and ctx.Err(), wrapped; then the shards that
 // it has written are removed again, and if that fails the error says so too.
-func ScanSlice(ctx context.Context, src Source, dst Destination, job Job, slice Slice, opts Options) (_ SliceResult, err error) {
+func ScanSlice(ctx context.Context, src Source, dst Destination, job Job, slice Slice, opts Options) ([]SliceResult, error) {
 	r, err := newRun(dst, job, opts)
 	if err != nil {
-		return SliceResult{}, err
+		return nil, err
 	}
-	result, err := r.scanSlice(ctx, src, slice)
+	results, err := r.scanSlice(ctx, src, slice)
 	if err != nil {
-		return SliceResult{}, errors.Join(fmt.Errorf("scan %s: %w", job.Bucket, err), r.removeCreated(ctx))
+		return nil, errors.Join(fmt.Errorf("scan %s: %w", job.Bucket, err), r.removeCreated(ctx))
 	}
-	return result, nil
+	return results, nil
 }
 
-func (r *run) scanSlice(ctx context.Context, src Source, slice Slice) (_ SliceResult, err error) {
+func (r *run) scanSlice(ctx context.Context, src Source, slice Slice) (_ []SliceResult, err error) {
 	snap, opened, err := r.snapshot(ctx, src)
 	if err != nil {
-		return SliceResult{}, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
 	r.opts.Progress.begin(0, 1)
+	if pages, ok := r.paged(snap); ok {
+		return r.scanPages(ctx, pages, opened, slice, r.previous(ctx), r.opts.Slice)
+	}
 	w, err := r.newWorker(snap, opened)
 	if err != nil {
-		return SliceResult{}, err
+		return nil, err
 	}
-	return w.scan(ctx, slice, r.opts.Progress.cursor(0))
+	result, err := w.scan(ctx, slice, r.opts.Progress.cursor(0))
+	return []SliceResult{result}, err
 }
 
 // snapshot takes a snapshot of the source and says when, by the clock of this
@@ -85,13 +91,12 @@ func (r *run) scanSegments(ctx context.Context, snap Snapshot, opened time.Time,
 // A worker scans one slice after another. It shares nothing that it needs per
 // record.
 type worker struct {
-	*run
+	output
 	snap     Snapshot
 	opened   time.Time // when snap was taken, by the clock of this process
 	matcher  stocktake.Matcher
 	versions bool
-	excluded []byte // prefix of keys to leave out; nil: none
-	shards   *report.ShardWriter
+	excluded []byte          // prefix of keys to leave out; nil: none
 	rollup   *rollup.Builder // of the slice at hand; nil until there is one
 	kept     []stocktake.Record
 	pace     pace
@@ -101,9 +106,6 @@ type worker struct {
 	prefix []byte // of the segment
 	cursor *cursor
 	last   []byte // last key read
-	file   File   // nil: no shard is begun
-	key    string // of file
-	out    SliceResult
 }
 
 func (r *run) newWorker(snap Snapshot, opened time.Time) (*worker, error) {
@@ -113,17 +115,24 @@ func (r *run) newWorker(snap Snapshot, opened time.Time) (*worker, error) {
 		return nil, err
 	}
 	w := &worker{
-		run: r, snap: snap, opened: opened,
+		output: output{run: r, shards: shards}, snap: snap, opened: opened,
 		versions: cfg.IncludedObjectVersions == stocktake.AllVersions,
-		shards:   shards,
 		pace:     newPace(&r.opts),
 	}
 	w.matcher = stocktake.NewMatcher(cfg.Filter, !w.versions)
 	w.matcher.SkipPrefix() // segments have it
-	if snap.Consistency() != stocktake.ConsistencySnapshot && cfg.Destination.Bucket == r.job.Bucket {
-		w.excluded = []byte(r.names.run) // the listing may contain our own shards
-	}
+	w.excluded = r.excluded(snap)
 	return w, nil
+}
+
+// excluded returns the prefix of keys of the source that do not belong in the
+// report: a listing that is not a snapshot may contain the shards of its own run.
+// nil: there are none.
+func (r *run) excluded(snap Snapshot) []byte {
+	if snap.Consistency() == stocktake.ConsistencySnapshot || r.job.Configuration.Destination.Bucket != r.job.Bucket {
+		return nil
+	}
+	return []byte(r.names.run)
 }
 
 // errSliceEnds ends a scan because the budget of the slice is used up.
@@ -140,11 +149,7 @@ func (w *worker) scan(ctx context.Context, slice Slice, cursor *cursor) (SliceRe
 	if err == nil && w.file != nil {
 		err = w.endShard(ctx)
 	}
-	if w.file != nil {
-		w.shards.Drop()
-		w.file.Abort() // the error that brought us here says more
-		w.file = nil
-	}
+	w.dropShard() // of a scan that has failed
 	w.cursor.finish()
 	if err == nil {
 		w.out.Rollup = w.rollup.Part()
@@ -153,20 +158,14 @@ func (w *worker) scan(ctx context.Context, slice Slice, cursor *cursor) (SliceRe
 	return w.out, err
 }
 
-// beginRollup begins the roll-up of a slice. The slices of a run have the same
-// start, except those that a version planned that had no roll-ups.
+// beginRollup begins the roll-up of a slice.
 func (w *worker) beginRollup() {
-	start := w.out.Slice.Start
-	if start.IsZero() {
-		start = w.out.Snapshot
-	}
+	start := startOf(&w.out)
 	if w.rollup != nil && w.rollup.Start().Equal(start) {
 		w.rollup.Reset()
 		return
 	}
-	w.rollup = rollup.New(rollup.Options{
-		Start: start, Prefix: w.job.Configuration.Filter.Prefix, Depth: w.opts.RollupDepth, Versions: w.versions,
-	})
+	w.rollup = w.newRollup(start)
 }
 
 // batch adds the records that match to the shard at hand.
@@ -203,7 +202,7 @@ func (w *worker) batch(ctx context.Context, batch []stocktake.Record) error {
 	w.out.Listed += int64(len(batch))
 	w.opts.Progress.add(len(batch), w.out.Totals.Rows-before.Rows, w.out.Totals.Bytes-before.Bytes)
 	w.cursor.move(batch[len(batch)-1].Key)
-	if w.slicesShards() && w.file == nil || w.opts.Slice.Time > 0 && time.Since(w.begun) >= w.opts.Slice.Time {
+	if w.slicesShards() && w.file == nil || w.opts.Slice.Time > 0 && time.Since(w.begun) >= w.opts.Slice.Time || w.opts.Slice.stopped() {
 		w.out.Next = w.after(&batch[len(batch)-1])
 		return errSliceEnds
 	}
@@ -285,32 +284,4 @@ func (w *worker) match(batch []stocktake.Record) []stocktake.Record {
 
 func (w *worker) matches(r *stocktake.Record) bool {
 	return w.matcher.Match(r) && (w.excluded == nil || !bytes.HasPrefix(r.Key, w.excluded))
-}
-
-func (w *worker) beginShard(ctx context.Context) (err error) {
-	w.key = w.names.shard(w.out.Slice.Number, w.out.Slice.Shards+len(w.out.Files))
-	if w.file, err = w.create(ctx, created{key: w.key}, w.opts.Format.ContentType()); err != nil {
-		return err
-	}
-	if err := w.shards.Begin(w.file); err != nil {
-		return fmt.Errorf("write %s: %w", w.key, err)
-	}
-	w.step(ShardCreated)
-	return nil
-}
-
-func (w *worker) endShard(ctx context.Context) error {
-	shard, err := w.shards.End()
-	if err != nil {
-		return fmt.Errorf("write %s: %w", w.key, err)
-	}
-	if err := w.file.Commit(ctx, shard.Sum); err != nil {
-		return fmt.Errorf("commit %s: %w", w.key, err)
-	}
-	w.file = nil
-	shard.Key = w.key
-	w.out.Files = append(w.out.Files, shard.SummaryFile)
-	w.opts.Progress.shard(shard.Size)
-	w.step(ShardCommitted)
-	return nil
 }

@@ -59,6 +59,22 @@ type Snapshot interface {
 	Close() error
 }
 
+// A PagedSnapshot is a Snapshot of a store that is listed over a network, page by
+// page. Its runs make many scans at once, of key ranges that they choose while
+// they go on. A Snapshot that is not one is read as fast as this machine can.
+type PagedSnapshot interface {
+	Snapshot
+
+	// Requests returns how many scans the store bears at once. It is asked again
+	// and again. Less than 1 counts as 1.
+	Requests() int
+
+	// Pages is Scan with both versions and pages told apart: each batch is what one
+	// page has of seg, and more says that rows of seg may follow it, without a
+	// further request to find out. A page without rows of seg is not yielded.
+	Pages(ctx context.Context, seg Segment, versions bool, yield func(batch []stocktake.Record, more bool) error) error
+}
+
 // ErrCursorGone is returned by a scan that should resume behind a version that
 // has been deleted meanwhile, if the store cannot tell which versions are
 // older.

@@ -35,8 +35,23 @@ type Budget struct {
 	// Time ends the slice with the first batch after so much time. 0: no limit.
 	Time time.Duration
 
-	// Shards ends the slice once it has filled so many shards. 0: no limit.
+	// Shards ends the slice once it has filled so many shards. 0: no limit. A scan
+	// of a PagedSnapshot still writes what it has read by then.
 	Shards int
+
+	// Stop ends the slice with the first batch after it is closed. nil: nothing
+	// does.
+	Stop <-chan struct{}
+}
+
+// stopped reports whether Stop is closed.
+func (b *Budget) stopped() bool {
+	select {
+	case <-b.Stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // A SliceResult is the outcome of a slice. It is kept as JSON; fields of a later

@@ -51,21 +51,23 @@ func sliced(t tb, src engine.Source, dst engine.Destination, job engine.Job, opt
 		if attempts {
 			job.Attempt++
 		}
-		result, err := engine.ScanSlice(t.Context(), src, dst, job, through(t, slice), opts)
+		parts, err := engine.ScanSlice(t.Context(), src, dst, job, through(t, slice), opts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		results = append(results, through(t, result))
-		rest, ok := result.Rest()
-		if !ok {
-			continue
+		for _, result := range through(t, parts) {
+			results = append(results, result)
+			rest, ok := result.Rest()
+			if !ok {
+				continue
+			}
+			if lower, upper, ok := rest.Halve(numbers); ok && halve() {
+				numbers++
+				waiting = append(waiting, upper)
+				rest = lower
+			}
+			waiting = append(waiting, rest)
 		}
-		if lower, upper, ok := rest.Halve(numbers); ok && halve() {
-			numbers++
-			waiting = append(waiting, upper)
-			rest = lower
-		}
-		waiting = append(waiting, rest)
 	}
 	result, err := engine.Publish(t.Context(), dst, job, outline, results, opts)
 	if err != nil {
@@ -170,8 +172,8 @@ func TestPublishHoldsSlicesTogether(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			results = append(results, r)
-			s, ok = r.Rest()
+			results = append(results, r...)
+			s, ok = r[0].Rest()
 		}
 	}
 	if len(results) < 4 {
@@ -215,7 +217,7 @@ func TestScanSliceIsAllOrNothing(t *testing.T) {
 		r, err := engine.ScanSlice(t.Context(), faultySource{store, f}, faultyDestination{dst, f}, newJob(), engine.Slice{}, small)
 		if err != nil {
 			checkNothing(t, dst)
-		} else if r.Listed != objects || !r.Done {
+		} else if len(r) != 1 || r[0].Listed != objects || !r[0].Done {
 			t.Errorf("%s failed: %+v", op, r)
 		}
 		if op == "" {

@@ -35,7 +35,7 @@ func (s *Store) connect(k keys, around func(http.RoundTripper) http.RoundTripper
 			k, err := k(ctx)
 			return remote.Credentials{AccessKeyID: k.ID, AccessKeySecret: k.Secret, SessionToken: k.Token}, err
 		},
-		Transport: s.transport, Around: around, Log: s.log,
+		Transport: s.transport, Around: around, Requests: e.Limits.Concurrency, Log: s.log,
 	}
 	if e.VirtualHosts {
 		o.Addressing = remote.VirtualHosted

@@ -35,6 +35,11 @@ type Options struct {
 	// broken.
 	Around func(http.RoundTripper) http.RoundTripper
 
+	// Requests is how many pages of a listing are asked for at once; 0:
+	// DefaultRequests. What Around lets through at once bounds it too, so more than
+	// that only make the listing be cut more often.
+	Requests int
+
 	// Silence is how long a request may go without a byte sent or received before it
 	// fails; 0: DefaultSilence.
 	Silence time.Duration
@@ -50,6 +55,10 @@ type Options struct {
 
 	Log *slog.Logger // nil: slog.Default()
 }
+
+// DefaultRequests is how many pages of a listing are asked for at once if nothing
+// else is asked for.
+const DefaultRequests = 64
 
 // DefaultSilence is longer than a loaded service takes for a page.
 const DefaultSilence = time.Minute
@@ -124,6 +133,9 @@ func (o Options) Complete(endpoint, region string, addressing Addressing) (Optio
 	if o.PageSize == 0 {
 		o.PageSize = DefaultPageSize
 	}
+	if o.Requests == 0 {
+		o.Requests = DefaultRequests
+	}
 	if o.Silence == 0 {
 		o.Silence = DefaultSilence
 	}
@@ -147,6 +159,8 @@ func (o Options) Complete(endpoint, region string, addressing Addressing) (Optio
 		return o, nil, fmt.Errorf("part size %d: it must be at least %d", o.PartSize, minPartSize)
 	case o.PageSize < 1 || o.PageSize > maxPageSize:
 		return o, nil, fmt.Errorf("page size %d: it must be from 1 to %d", o.PageSize, maxPageSize)
+	case o.Requests < 0:
+		return o, nil, fmt.Errorf("requests %d: the number must not be negative", o.Requests)
 	case o.Silence < 0:
 		return o, nil, fmt.Errorf("silence %v: it must not be negative", o.Silence)
 	}

@@ -15,6 +15,11 @@ import (
 
 // Scan implements [engine.Snapshot]. A batch is a page.
 func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool, yield func([]stocktake.Record) error) error {
+	return sn.Pages(ctx, seg, versions, func(batch []stocktake.Record, _ bool) error { return yield(batch) })
+}
+
+// Pages implements [engine.PagedSnapshot].
+func (sn *snapshot) Pages(ctx context.Context, seg engine.Segment, versions bool, yield func(batch []stocktake.Record, more bool) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -40,7 +45,7 @@ func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool,
 			return err
 		}
 		if len(records) > 0 {
-			if err := yield(records); err != nil {
+			if err := yield(records, !end); err != nil {
 				return err
 			}
 		}

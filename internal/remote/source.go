@@ -35,6 +35,9 @@ func (sn *snapshot) Close() error                                         { retu
 func (sn *snapshot) Count(context.Context, string) (int64, error)         { return -1, nil }
 func (sn *snapshot) Split(context.Context, string, int) ([]string, error) { return nil, nil }
 
+// Requests implements [engine.PagedSnapshot].
+func (sn *snapshot) Requests() int { return sn.s.requests }
+
 // about says which bucket an error is about.
 func about(bucket string, err error) error {
 	if err == nil {

@@ -15,13 +15,14 @@ type Store struct {
 	wire     *Wire
 	partSize int
 	pageSize string
+	requests int
 	log      *slog.Logger
 }
 
 // New returns the store that a dialect speaks to over a wire. Packages s3bucket and
 // ossbucket call it; options must be complete.
 func New(o Options, w *Wire, d Dialect) *Store {
-	return &Store{dialect: d, wire: w, partSize: o.PartSize, pageSize: strconv.Itoa(o.PageSize), log: o.Log}
+	return &Store{dialect: d, wire: w, partSize: o.PartSize, pageSize: strconv.Itoa(o.PageSize), requests: o.Requests, log: o.Log}
 }
 
 // Source returns the store as an [engine.Source].

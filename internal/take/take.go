@@ -213,16 +213,18 @@ func (t *taking) slice(ctx context.Context, s engine.Slice) (rest []engine.Slice
 	t.mu.Lock()
 	t.active[p] = true
 	t.mu.Unlock()
-	result, err := engine.ScanSlice(ctx, t.job.Source, t.job.Destination, t.engineJob(), s, t.engineOptions(p))
+	results, err := engine.ScanSlice(ctx, t.job.Source, t.job.Destination, t.engineJob(), s, t.engineOptions(p))
 	t.mu.Lock()
 	delete(t.active, p)
 	if err != nil {
 		t.mu.Unlock()
 		return nil, err
 	}
-	t.state.Results = append(t.state.Results, result)
-	if left, more := result.Rest(); more {
-		rest = append(rest, left)
+	t.state.Results = append(t.state.Results, results...)
+	for i := range results {
+		if left, more := results[i].Rest(); more {
+			rest = append(rest, left)
+		}
 	}
 	pending := slices.DeleteFunc(slices.Clone(t.state.Pending), func(o engine.Slice) bool { return o == s })
 	t.state.Pending = append(pending, rest...)

@@ -1,0 +1,159 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sort"
+
+	"github.com/stocktake/stocktake"
+)
+
+// page takes a page of the range of s.
+func (p *pagedScan) page(ctx context.Context, s *stretch, k *kit, batch []stocktake.Record, more bool) error {
+	if err := s.check(batch); err != nil {
+		return err
+	}
+	batch, end := p.admit(ctx, s, batch, more)
+	if len(batch) > 0 {
+		if err := p.encode(s, k, batch); err != nil {
+			return err
+		}
+	}
+	return end
+}
+
+// check verifies the order of the source where that costs nothing, at the ends of
+// a page.
+func (s *stretch) check(batch []stocktake.Record) error {
+	first, last := batch[0].Key, batch[len(batch)-1].Key
+	if bytes.Compare(last, first) < 0 || string(first) < max(s.begun, s.next.Key) ||
+		!bytes.HasPrefix(first, []byte(s.seg.Prefix)) || !bytes.HasPrefix(last, []byte(s.seg.Prefix)) ||
+		s.seg.To != "" && string(last) >= s.seg.To {
+		return fmt.Errorf("the source is out of order: keys %.200q to %.200q, in the segment from %.200q to %.200q",
+			first, last, max(s.begun, s.next.Key), s.seg.To)
+	}
+	return nil
+}
+
+// admit decides what of a page is taken: not what lies behind a cut, and not more
+// than there is memory for. end is what the scan is to end with; nil: it goes on.
+func (p *pagedScan) admit(ctx context.Context, s *stretch, batch []stocktake.Record, more bool) (taken []stocktake.Record, end error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if more {
+		if end = p.afford(ctx, s, batch); end != nil && end != errPaused {
+			return nil, end
+		}
+	}
+	if to := s.r.To; to != "" {
+		if n := sort.Search(len(batch), func(i int) bool { return string(batch[i].Key) >= to }); n < len(batch) {
+			batch, more, end = batch[:n], false, errCut
+		}
+	}
+	version := "" // to continue behind; empty: behind all versions of the last key
+	if end == errPaused && p.versions {
+		// More versions of the last key may follow. They are all left for later, if
+		// there is another key.
+		last := batch[len(batch)-1]
+		if n := sort.Search(len(batch), func(i int) bool { return bytes.Compare(batch[i].Key, last.Key) >= 0 }); n > 0 {
+			batch = batch[:n]
+		} else {
+			version = string(last.VersionID)
+		}
+	}
+	if len(batch) == 0 {
+		return nil, end
+	}
+	s.next = Cursor{Key: string(batch[len(batch)-1].Key), Version: version}
+	to := s.seg.To
+	s.seg = s.next.Rest(s.seg)
+	s.seg.To = to
+	p.table.Page(s.r, len(batch), func(i int) []byte { return batch[i].Key }, more && end == nil)
+	p.rows += int64(len(batch))
+	p.dispatch()
+	return batch, end
+}
+
+// afford returns nil once there is memory for what comes behind the page of s,
+// errPaused if its scan is to end until then, or the error of ctx. Where a scan
+// cannot end between two keys it waits, and another may make its requests
+// meanwhile. It requires the lock.
+func (p *pagedScan) afford(ctx context.Context, s *stretch, batch []stocktake.Record) error {
+	defer func() {
+		if s.parked {
+			s.parked = false
+			p.listing++
+		}
+	}()
+	for {
+		first := p.table.FirstOpen() == s.r
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case p.stopping:
+			return errPaused
+		case p.mayGoOn(s):
+			if !s.parked || p.listing < p.requests() {
+				return nil
+			}
+		case first:
+		case p.versions && bytes.Equal(batch[0].Key, batch[len(batch)-1].Key):
+			if !s.parked {
+				s.parked = true
+				p.listing--
+				p.dispatch()
+			}
+		default:
+			return errPaused
+		}
+		p.changed.Wait()
+	}
+}
+
+// mayGoOn reports whether there is memory for another page of s. It requires the
+// lock.
+func (p *pagedScan) mayGoOn(s *stretch) bool {
+	used := p.blocks.used()
+	switch {
+	case used < p.memory/2:
+		return true
+	case p.table.FirstOpen() == s.r:
+		// What it has is written at once, unless that takes longer than listing.
+		return used < p.memory || p.joined == s.r && !s.waiting()
+	}
+	return used < p.memory && p.table.Within(s.r, p.within())
+}
+
+// waiting reports whether pieces of s are complete and not yet written.
+func (s *stretch) waiting() bool {
+	for i := range s.parts {
+		if len(s.parts[i].pieces) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// encode encodes the records of a page for each report.
+func (p *pagedScan) encode(s *stretch, k *kit, batch []stocktake.Record) error {
+	for i, o := range p.outputs {
+		part := &s.parts[i]
+		before := part.read.totals
+		records := k.selectors[i].pick(batch)
+		k.rollups[i].Add(records)
+		pieces, err := part.add(records, o.pieceRows)
+		if err != nil {
+			return err
+		}
+		part.read.listed += int64(len(batch))
+		o.opts.Progress.add(len(batch), part.read.totals.Rows-before.Rows, part.read.totals.Bytes-before.Bytes)
+		if len(pieces) > 0 {
+			p.mu.Lock()
+			p.keep(part, pieces)
+			p.changed.Broadcast()
+			p.mu.Unlock()
+		}
+	}
+	return nil
+}

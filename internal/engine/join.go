@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/engine/ranges"
+	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/rollup"
+)
+
+// join writes the pieces of all ranges in the order of keys, as they come, into
+// shards. When the scan is stopped, the ranges that are not done leave gaps:
+// what lies between two gaps is the result of a slice of its own.
+func (p *pagedScan) join(ctx context.Context) error {
+	r := p.table.First()
+	for r != nil {
+		s, err := p.writeRange(ctx, r)
+		if err != nil {
+			return err
+		}
+		for i, o := range p.outputs {
+			o.out.Listed += s.parts[i].read.listed
+			o.out.Totals.Merge(&s.parts[i].read.totals)
+			if r := s.parts[i].read.rollup; r != nil {
+				o.rollups = append(o.rollups, r)
+			}
+			if s.next.Key != "" {
+				o.out.Next = s.next
+			}
+		}
+		if r.State == ranges.Done {
+			r = p.forget(r)
+			continue
+		}
+		if r, err = p.gap(ctx, r); err != nil || r == nil {
+			return err
+		}
+	}
+	return p.finish(ctx, true, p.end)
+}
+
+// writeRange writes the pieces of r until it is done, or will not go on.
+func (p *pagedScan) writeRange(ctx context.Context, r *ranges.Range) (*stretch, error) {
+	for {
+		s, pieces, last, err := p.await(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		for i, o := range p.outputs {
+			for _, piece := range pieces[i] {
+				if err := o.join(ctx, piece); err != nil {
+					return nil, err
+				}
+				p.blocks.put(piece.Blocks)
+			}
+		}
+		p.mu.Lock()
+		for _, o := range p.outputs {
+			o.opts.Progress.reach(s.next.Key)
+		}
+		if b := &p.budget; b.Shards > 0 && len(p.outputs[0].out.Files) >= b.Shards {
+			p.stopping = true
+		}
+		p.changed.Broadcast()
+		p.dispatch()
+		p.mu.Unlock()
+		if last {
+			return s, nil
+		}
+	}
+}
+
+// await waits until r has pieces for some report or will get no more, and returns
+// them; last says that there will be no more.
+func (p *pagedScan) await(ctx context.Context, r *ranges.Range) (s *stretch, pieces [][]report.EncodedPiece, last bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.joined = r
+	p.changed.Broadcast()
+	for {
+		s = p.stretches[r]
+		last = r.State == ranges.Done || p.stopping && p.scans == 0
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, false, ctx.Err()
+		case s == nil && last:
+			s = p.newStretch(r, Segment{Prefix: r.Prefix, From: r.From, To: r.To})
+			return s, make([][]report.EncodedPiece, len(p.outputs)), true, nil
+		case s != nil && (last || s.waiting()):
+			pieces = make([][]report.EncodedPiece, len(s.parts))
+			for i := range s.parts {
+				pieces[i], s.parts[i].pieces = s.parts[i].pieces, nil
+			}
+			return s, pieces, last, nil
+		}
+		p.changed.Wait()
+	}
+}
+
+// forget drops what is known of a range that is written and returns the next.
+func (p *pagedScan) forget(r *ranges.Range) *ranges.Range {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.stretches, r)
+	return r.Next()
+}
+
+// join adds a piece to the shard at hand.
+func (o *output) join(ctx context.Context, piece report.EncodedPiece) error {
+	if o.file == nil {
+		if err := o.beginShard(ctx); err != nil {
+			return err
+		}
+	}
+	if err := o.shards.Join(piece); err != nil {
+		return fmt.Errorf("write %s: %w", o.key, err)
+	}
+	if o.shards.Full() {
+		return o.endShard(ctx)
+	}
+	return nil
+}
+
+// gap ends the results before r, which is not done, and begins others with the
+// next range of which so much was read that it is worth a shard of its own. What
+// is left out was not read. It returns that range; nil: there is none.
+func (p *pagedScan) gap(ctx context.Context, r *ranges.Range) (*ranges.Range, error) {
+	next := p.worth(r.Next())
+	to := p.end
+	if next != nil {
+		to = next.From
+	}
+	if err := p.finish(ctx, false, to); err != nil {
+		return nil, err
+	}
+	if next == nil {
+		return nil, nil
+	}
+	for _, o := range p.outputs {
+		o.out = SliceResult{
+			Slice:    Slice{Segment: Segment{Prefix: next.Prefix, From: next.From}, Number: numberOf(next.From), Start: o.out.Slice.Start},
+			Snapshot: o.out.Snapshot,
+		}
+	}
+	return next, nil
+}
+
+// worth returns the first range from r on with which so many rows begin without a
+// gap that they are worth a shard. It drops those before it.
+func (p *pagedScan) worth(r *ranges.Range) *ranges.Range {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	least := p.outputs[0].opts.MinSegment
+	for r != nil {
+		rows := int64(0)
+		end := r
+		for ; end != nil; end = end.Next() {
+			rows += end.Rows
+			if end.State != ranges.Done {
+				break
+			}
+		}
+		if rows >= least || end == nil {
+			return r
+		}
+		for ; r != end.Next(); r = r.Next() {
+			if s := p.stretches[r]; s != nil {
+				p.drop(s)
+			}
+		}
+	}
+	return nil
+}
+
+// drop forgets what was read of s. It requires the lock.
+func (p *pagedScan) drop(s *stretch) {
+	for i := range s.parts {
+		for _, piece := range s.parts[i].pieces {
+			p.blocks.put(piece.Blocks)
+		}
+		t := &s.parts[i].read
+		p.outputs[i].opts.Progress.add(-int(t.listed), -t.totals.Rows, -t.totals.Bytes)
+	}
+	delete(p.stretches, s.r)
+}
+
+// numberOf returns the number of the segment that begins with a key, as a scan
+// that is stopped leaves it. It is far above the numbers that callers choose, and
+// no two segments of a run begin with one key.
+func numberOf(from string) int {
+	sum := sha256.Sum256([]byte(from))
+	return int(binary.BigEndian.Uint64(sum[:8])>>(64-segmentBits) | 1<<(segmentBits-1))
+}
+
+// finish ends the results at hand, up to the key to if they are not done.
+func (p *pagedScan) finish(ctx context.Context, done bool, to string) error {
+	for _, o := range p.outputs {
+		if o.file != nil {
+			if err := o.endShard(ctx); err != nil {
+				return err
+			}
+		}
+		if o.out.Done = done; done {
+			o.out.Next = Cursor{}
+		}
+		o.out.Slice.Segment.To = to
+		o.out.Rollup = rollup.Merge(append(o.rollups, o.newRollup(o.start).Part())...)
+		o.rollups = nil
+		o.out.End = o.out.Snapshot.Add(time.Since(p.opened))
+		o.results = append(o.results, o.out)
+	}
+	return nil
+}

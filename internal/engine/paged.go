@@ -1,0 +1,301 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine/ranges"
+	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/format"
+	"github.com/stocktake/stocktake/report/rollup"
+)
+
+// defaultMemory is how many bytes of encoded pieces wait for earlier ones at
+// most. It is what some five million rows take, which is enough to keep 64
+// requests busy.
+const defaultMemory = 160 << 20
+
+// A pagedScan scans a slice of a PagedSnapshot: many ranges of keys at once, in
+// an order of its own. Each range is encoded as it comes, in pieces, which wait
+// in memory until all that comes before them is written. So a few scans write a
+// few files, in the order of keys.
+//
+// Memory is bounded: when half of it is used, only ranges are listed that will
+// be written next, and when all of it is, only the very next, which needs none.
+// The scans of the others end and are made again from where they were. That the
+// first range goes on whatever the others do is why the scan cannot get stuck.
+type pagedScan struct {
+	snap     PagedSnapshot
+	opened   time.Time
+	versions bool
+	end      string    // where the last segment ends
+	outputs  []*output // of the reports that are made from this listing
+	budget   Budget
+	memory   int64
+
+	group *errgroup.Group
+	ctx   context.Context
+
+	mu        sync.Mutex
+	changed   sync.Cond // of mu: pieces are ready, memory is free, a range is done, the scan is to stop
+	table     *ranges.Table
+	stretches map[*ranges.Range]*stretch
+	blocks    blocks
+	kits      []*kit
+	scans     int           // of ranges
+	listing   int           // scans that make requests: the others wait for memory
+	joined    *ranges.Range // the range that is being written
+	stopping  bool          // the budget is used up
+	rows      int64         // listed
+	encoded   int64         // bytes of the pieces of these rows
+}
+
+// A kit is what it takes to encode a range for each report.
+type kit struct {
+	selectors []selector
+	encoders  []format.Encoder
+	rollups   []*rollup.Builder
+}
+
+// errPaused ends the scan of a range that will be continued.
+var errPaused = errors.New("the range is to be continued later")
+
+// errCut ends the scan of a range whose rest was cut off.
+var errCut = errors.New("the rest of the range is listed elsewhere")
+
+// newPagedScan returns the scan of some segments of the source, ascending and
+// disjoint, for the reports of runs, which all have the same source.
+func newPagedScan(snap PagedSnapshot, opened time.Time, runs []*run, segments []Segment, last *stocktake.Summary) (*pagedScan, error) {
+	p := &pagedScan{snap: snap, opened: opened, stretches: make(map[*ranges.Range]*stretch)}
+	p.changed.L = &p.mu
+	for _, r := range runs {
+		cfg := &r.job.Configuration
+		shards, err := report.NewShardWriter(r.opts.Format, r.job.Bucket, cfg.Columns(), r.opts.Limits)
+		if err != nil {
+			return nil, err
+		}
+		p.outputs = append(p.outputs, &output{
+			run: r, shards: shards, pieceRows: cmp.Or(r.opts.Limits.PieceRows, r.opts.Format.PieceRows()),
+		})
+		p.versions = p.versions || cfg.IncludedObjectVersions == stocktake.AllVersions
+		p.memory = max(p.memory, r.opts.Memory)
+	}
+	parts := make([]ranges.Range, len(segments))
+	for i, s := range segments {
+		parts[i] = ranges.Range{Prefix: s.Prefix, From: s.From, To: s.To}
+	}
+	p.table = ranges.New(parts, last)
+	r := p.table.First()
+	for i := range segments {
+		p.stretches[r] = p.newStretch(r, segments[i])
+		r = r.Next()
+	}
+	p.joined = p.table.First()
+	p.end = segments[len(segments)-1].To
+	return p, nil
+}
+
+func (p *pagedScan) newStretch(r *ranges.Range, seg Segment) *stretch {
+	s := &stretch{r: r, seg: seg, parts: make([]part, len(p.outputs))}
+	for i := range s.parts {
+		s.parts[i].out.from = &p.blocks
+	}
+	return s
+}
+
+// run lists all ranges and writes them. After an error, shards that were begun
+// are dropped, and those that were committed are left.
+func (p *pagedScan) run(ctx context.Context) error {
+	p.group, p.ctx = errgroup.WithContext(ctx)
+	defer context.AfterFunc(p.ctx, p.wake)()
+	release := p.limit()
+	p.group.Go(func() error {
+		defer release()
+		return p.join(p.ctx)
+	})
+	p.mu.Lock()
+	p.dispatch()
+	p.mu.Unlock()
+	err := p.group.Wait()
+	for _, o := range p.outputs {
+		o.dropShard() // of a scan that has failed
+	}
+	return err
+}
+
+// limit has the scan stop when its time is up. The function that it returns
+// releases what that takes.
+func (p *pagedScan) limit() (release func()) {
+	stop := func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.stop()
+	}
+	var timer *time.Timer
+	if p.budget.Time > 0 {
+		timer = time.AfterFunc(p.budget.Time, stop)
+	}
+	ended := make(chan struct{})
+	if p.budget.Stop != nil {
+		p.group.Go(func() error {
+			select {
+			case <-p.budget.Stop:
+				stop()
+			case <-ended:
+			case <-p.ctx.Done():
+			}
+			return nil
+		})
+	}
+	return sync.OnceFunc(func() {
+		if timer != nil {
+			timer.Stop()
+		}
+		close(ended)
+	})
+}
+
+// stop has the ranges that are listed end with their next page. It requires the
+// lock.
+func (p *pagedScan) stop() {
+	p.stopping = true
+	p.changed.Broadcast()
+}
+
+// wake has all look whether they may go on.
+func (p *pagedScan) wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changed.Broadcast()
+}
+
+// dispatch begins as many scans as there may be. It requires the lock.
+func (p *pagedScan) dispatch() {
+	if p.stopping || p.ctx.Err() != nil {
+		return
+	}
+	idle := p.requests() - p.listing
+	if first := p.stretches[p.table.FirstOpen()]; first != nil && first.parked {
+		idle-- // all others may wait for it
+	}
+	if idle <= 0 {
+		return
+	}
+	for _, r := range p.table.Take(idle, p.within()) {
+		s := p.stretches[r]
+		if s == nil {
+			s = p.newStretch(r, Segment{Prefix: r.Prefix, From: r.From})
+			p.stretches[r] = s
+		}
+		s.seg.To = r.To
+		p.scans++
+		p.listing++
+		p.group.Go(func() error { return p.list(p.ctx, s) })
+	}
+}
+
+// requests returns how many requests there may be at once.
+func (p *pagedScan) requests() int { return max(p.snap.Requests(), 1) }
+
+// within returns for how many rows there is memory, if it is scarce. It requires
+// the lock.
+func (p *pagedScan) within() float64 {
+	used := p.blocks.used()
+	if used < p.memory/2 {
+		return math.Inf(1)
+	}
+	row := 32.0 // bytes, until it is known
+	if p.rows > 0 && p.encoded > 0 {
+		row = float64(p.encoded) / float64(p.rows)
+	}
+	return float64(max(p.memory-used, 0)) / row
+}
+
+// list lists a range, up to its end or until it is to be paused.
+func (p *pagedScan) list(ctx context.Context, s *stretch) error {
+	k, err := p.kit()
+	if err != nil {
+		return err
+	}
+	for i := range s.parts {
+		s.parts[i].enc = k.encoders[i]
+		k.rollups[i].Reset()
+	}
+	empty := true
+	s.begun = s.seg.From
+	step := newPace(&p.outputs[0].opts)
+	err = p.snap.Pages(ctx, s.seg, p.versions, func(batch []stocktake.Record, more bool) error {
+		empty = false
+		if err := p.page(ctx, s, k, batch, more); err != nil {
+			return err
+		}
+		return step.step(ctx)
+	})
+	paused := errors.Is(err, errPaused)
+	if paused || errors.Is(err, errCut) {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range s.parts {
+		piece, err := s.parts[i].end()
+		if err != nil {
+			return err
+		}
+		s.parts[i].enc = nil
+		s.parts[i].read.merge(k.rollups[i].Part())
+		p.keep(&s.parts[i], piece)
+	}
+	p.kits = append(p.kits, k)
+	p.scans--
+	p.listing--
+	if paused {
+		s.r.State = ranges.Waiting
+	} else {
+		p.table.Finish(s.r, empty)
+	}
+	p.changed.Broadcast()
+	p.dispatch()
+	return nil
+}
+
+// kit returns a kit that is not in use.
+func (p *pagedScan) kit() (*kit, error) {
+	p.mu.Lock()
+	if n := len(p.kits); n > 0 {
+		k := p.kits[n-1]
+		p.kits = p.kits[:n-1]
+		p.mu.Unlock()
+		return k, nil
+	}
+	p.mu.Unlock()
+	k := new(kit)
+	for _, o := range p.outputs {
+		enc, err := o.opts.Format.NewEncoder(o.job.Bucket, o.job.Configuration.Columns())
+		if err != nil {
+			return nil, err
+		}
+		k.encoders = append(k.encoders, enc)
+		k.selectors = append(k.selectors, newSelector(o.run, p.snap))
+		k.rollups = append(k.rollups, o.newRollup(o.start))
+	}
+	return k, nil
+}
+
+// keep adds pieces to those that wait to be written. It requires the lock.
+func (p *pagedScan) keep(to *part, pieces []report.EncodedPiece) {
+	for _, piece := range pieces {
+		p.encoded += piece.Stored
+	}
+	to.pieces = append(to.pieces, pieces...)
+}

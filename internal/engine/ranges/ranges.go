@@ -1,0 +1,228 @@
+// Package ranges decides which key ranges of a bucket are listed at the same
+// time. It knows nothing of stores: a scan tells it what each page brought, and
+// asks which ranges are to be listed next.
+//
+// A scan begins with one range. Whenever requests are idle, ranges that have
+// just returned a full page are cut, those first that have most left. Where a
+// range is cut follows from the keys that were seen: the bytes that stand at
+// each place of them are taken for digits, the keys of a page say how far apart
+// keys are, and the last report, if there is one, how many keys are where. While
+// little is known of a range, cuts are spread over orders of magnitude, so that
+// a few rounds of requests find out how the keys of any bucket are spread.
+package ranges
+
+import (
+	"github.com/stocktake/stocktake"
+)
+
+// A Range is a part of the keys of a scan: those that start with Prefix, are >=
+// From and, unless To is empty, < To.
+type Range struct {
+	Prefix, From, To string
+
+	Cursor string // last key read; empty: none
+	Rows   int64  // read
+
+	State State
+
+	first   string    // first key read
+	pages   int       // read
+	page    [2]string // first and last key of the last page
+	width   float64   // rows of the last page
+	fresh   bool      // the last page was full, and the range was not cut since
+	samples []string  // keys of the last page
+	left    float64   // estimate of the pages that are left; < 0: not made yet
+	reckon  int       // pages from which on the estimate is made again
+	even    float64   // how far the estimate is to be trusted, from 0 to 1
+	measure *measure  // of what is left; nil: not made yet
+
+	cut      level  // where it was cut off the range before
+	behind   string // cursor of that range then
+	again    int    // it is not cut before it has so many pages
+	patience int    // pages to wait after the next cut that finds nothing
+
+	before, after *Range // in the order of keys
+}
+
+// State is the state of a range.
+type State int
+
+// The states of a range.
+const (
+	Waiting State = iota // it is to be listed, or to be continued
+	Listing              // a scan lists it
+	Done                 // all of it is read
+)
+
+// Next returns the range that follows in the order of keys; nil: none.
+func (r *Range) Next() *Range { return r.after }
+
+// A Table holds the ranges of a scan. It is not safe for concurrent use.
+type Table struct {
+	first    *Range
+	front    *Range    // none before it is open
+	known    alphabets // of the keys seen
+	levels   levels
+	hints    *hints
+	pageRows int // of the largest page so far
+
+	rows         int64 // read
+	open         int   // ranges that are not done
+	calls, empty int   // pages that were asked for, and those that had no rows
+}
+
+// New returns the table of a scan of some parts of a bucket, ascending and
+// disjoint, of which Prefix, From and To are set. last is
+// the summary of the report before; nil: there is none.
+func New(segments []Range, last *stocktake.Summary) *Table {
+	t := &Table{hints: newHints(last)}
+	var before *Range
+	for _, s := range segments {
+		r := &Range{Prefix: s.Prefix, From: s.From, To: s.To, left: -1, before: before}
+		if before == nil {
+			t.first, t.front = r, r
+		} else {
+			before.after = r
+		}
+		before = r
+		t.open++
+	}
+	return t
+}
+
+// First returns the first range in the order of keys.
+func (t *Table) First() *Range { return t.first }
+
+// Within reports whether r begins within so many rows of those that are left, in
+// the order of keys. The first range that is not done always does.
+func (t *Table) Within(r *Range, rows float64) bool {
+	ahead := 0.0
+	for q := t.FirstOpen(); q != nil && (ahead == 0 || ahead < rows); q = q.after {
+		if q == r {
+			return true
+		}
+		if q.State != Done {
+			ahead += max(1, t.expected(q)*float64(t.pageRows))
+		}
+	}
+	return false
+}
+
+// FirstOpen returns the first range that is not done; nil: all are.
+func (t *Table) FirstOpen() *Range {
+	for t.open > 0 && t.front.State == Done {
+		t.front = t.front.after
+	}
+	if t.open == 0 {
+		return nil
+	}
+	return t.front
+}
+
+// Open returns how many ranges are not done.
+func (t *Table) Open() int { return t.open }
+
+// Page notes a page of r: n rows, of which key(i) is the key of the i-th. n is
+// at least 1. more says that rows of the range follow.
+func (t *Table) Page(r *Range, n int, key func(i int) []byte, more bool) {
+	first := string(key(0))
+	last := string(key(n - 1))
+	if r.pages == 0 {
+		r.first = first
+		t.judge(r)
+	}
+	t.calls++
+	t.pageRows = max(t.pageRows, n)
+	r.Cursor, r.page, r.width = last, [2]string{first, last}, float64(n)
+	r.Rows += int64(n)
+	t.rows += int64(n)
+	r.pages++
+	r.fresh = more
+	if r.pages == 2 && !r.cut.none() {
+		t.levels.note(r.cut, true)
+	}
+	r.left, r.measure = r.left-1, nil
+	r.samples = r.samples[:0]
+	if more && n > 1 {
+		const samples = 32
+		for i := range samples {
+			r.samples = append(r.samples, string(key(i*(n-1)/(samples-1))))
+		}
+		if r.pages&(r.pages-1) == 0 {
+			t.known.learn(r.samples)
+		}
+	}
+}
+
+// judge looks where the first key of r really differs from what came before the
+// cut: a cut in a folder that had ended is one behind the folder.
+func (t *Table) judge(r *Range) {
+	if r.cut.none() {
+		return
+	}
+	at := differ(r.behind, r.first)
+	if at < differ(r.behind, r.From) {
+		t.levels.note(r.cut, false)
+		r.cut = levelOf(r.first, at)
+	}
+}
+
+// Finish notes that all of r is read. empty says that the last request for it
+// brought no rows.
+func (t *Table) Finish(r *Range, empty bool) {
+	r.State, r.fresh = Done, false
+	t.open--
+	if empty {
+		t.calls++
+		t.empty++
+	}
+	if r.pages > 1 || r.cut.none() {
+		return
+	}
+	// Behind the range before there is little for a while: it is not cut again
+	// before it has shown more of itself.
+	t.levels.note(r.cut, false)
+	b := r.before
+	b.patience = max(1, 2*b.patience)
+	b.again = b.pages + b.patience
+}
+
+// estimate computes what is left of r.
+func (t *Table) estimate(r *Range) {
+	if r.pages == 0 || r.left >= 0 && r.pages < r.reckon {
+		return
+	}
+	r.reckon = r.pages + max(1, r.pages/8)
+	if t.hints != nil {
+		if rows, ok := t.hints.left(r); ok {
+			r.left, r.even = rows/float64(t.pageRows), 1
+			return
+		}
+	}
+	m := t.measureOf(r)
+	rest := m.between(r.Cursor, r.To)
+	unit := r.unit(m) * float64(t.pageRows)
+	r.left = rest / unit
+	pages := float64(r.pages)
+	r.even = pages / (pages + r.left/16)
+}
+
+// unit returns how far apart two keys of r are.
+func (r *Range) unit(m *measure) float64 {
+	d := m.between(r.page[0], r.page[1]) / r.width
+	if r.pages > 1 {
+		d = max(d, m.between(r.first, r.Cursor)/float64(r.Rows))
+	}
+	return max(d, 1e-3)
+}
+
+func (t *Table) measureOf(r *Range) *measure {
+	if r.measure == nil {
+		samples := r.samples
+		if r.after != nil && r.after.first != "" {
+			samples = append(samples[:len(samples):len(samples)], r.after.first)
+		}
+		r.measure = newMeasure(r.Prefix, r.first, r.To, samples, &t.known)
+	}
+	return r.measure
+}

@@ -1,0 +1,193 @@
+package ranges
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// least returns how many pages a part must be expected to have so that cutting it
+// off is worth it. On average half a page is read twice, so parts are not to be
+// small compared to the bucket, and the less so the more calls were wasted.
+func (t *Table) least() float64 {
+	const few, many, share = 2, 8, 1.0 / 1024
+	calls := float64(t.calls)
+	least := min(max(few, share*calls), many)
+	wasted := calls - float64(t.rows)/float64(max(t.pageRows, 1)) + float64(t.open)/2
+	if over := wasted / bearable(calls); over > 1 {
+		least *= min(over*over*over, 8)
+	}
+	return least
+}
+
+// bearable returns how many of so many calls may be wasted before cuts become
+// rarer: in a small bucket many, as time is what matters there; in a large one
+// less than two in a hundred.
+func bearable(calls float64) float64 { return max(740-calls/16, 120+calls/256) }
+
+// Take returns up to k ranges to list, and marks them so: first those that wait,
+// in the order of keys, then some that it cuts off others. Only ranges count
+// that begin within so many rows of those that are left, in the order of keys;
+// the first that is not done always does.
+func (t *Table) Take(k int, within float64) []*Range {
+	var taken []*Range
+	var open []part
+	ahead := 0.0 // rows of the ranges before
+	for r := t.FirstOpen(); r != nil && len(taken) < k; r = r.after {
+		if r.State == Done {
+			continue
+		}
+		if ahead > 0 && ahead >= within {
+			break
+		}
+		if r.State == Waiting {
+			r.State = Listing
+			taken = append(taken, r)
+		}
+		left := t.expected(r)
+		if r.fresh && r.pages >= r.again {
+			open = append(open, part{r: r, pages: min(left, (within-ahead)/float64(max(t.pageRows, 1)))})
+		}
+		ahead += max(1, left*float64(t.pageRows))
+	}
+	if len(taken) == k {
+		return taken
+	}
+	for n := min(k-len(taken), t.careful()); n > 0; n-- {
+		best := largest(open, 2*t.least())
+		if best == nil {
+			break
+		}
+		best.cuts++
+	}
+	for i := range open {
+		if open[i].cuts > 0 {
+			taken = append(taken, t.cut(&open[i])...)
+		}
+	}
+	return taken
+}
+
+// careful returns how many ranges may be added: few as long as few pages are
+// known, so that a bucket of few pages takes few requests.
+func (t *Table) careful() int {
+	if t.hints != nil {
+		return math.MaxInt
+	}
+	return 4*t.calls*t.calls - 40 - t.open
+}
+
+// A part of a range is what of it may be cut.
+type part struct {
+	r     *Range
+	pages float64
+	cuts  int
+}
+
+// largest returns the part whose pieces would be the largest after one more cut;
+// nil if they would all be smaller than half of least.
+func largest(parts []part, least float64) *part {
+	if len(parts) == 0 {
+		return nil
+	}
+	size := func(p *part) float64 { return p.pages / float64(p.cuts+1) }
+	best := slices.MaxFunc(parts, func(a, b part) int { return cmp.Compare(size(&a), size(&b)) })
+	if size(&best) < least {
+		return nil
+	}
+	for i := range parts {
+		if parts[i].r == best.r {
+			return &parts[i]
+		}
+	}
+	return nil
+}
+
+// expected returns how many pages of r are left, as far as is known. An estimate
+// that is not to be trusted counts by its order of magnitude.
+func (t *Table) expected(r *Range) float64 {
+	if r.pages == 0 && r.left < 0 {
+		return 0 // the first request says more
+	}
+	t.estimate(r)
+	guess := min(math.Sqrt(r.left), float64(max(r.pages, 1))*(4+2048/float64(max(t.calls, 1))))
+	return r.even*r.left + (1-r.even)*guess
+}
+
+// cut cuts r into as many parts more as p says, and returns them, to be listed.
+func (t *Table) cut(p *part) []*Range {
+	r := p.r
+	r.fresh = false
+	most := r.left
+	if full := t.expected(r); p.pages < full { // only the beginning of it counts
+		most *= p.pages / full
+	}
+	var keys []string
+	var at []float64
+	last, least := r.Cursor, t.least()
+	for j := 1; j <= p.cuts; j++ {
+		pages := spread(float64(j)/float64(p.cuts+1), least, most, r.even)
+		if len(at) > 0 && pages < at[len(at)-1]+least {
+			continue
+		}
+		key, pages, ok := t.keyBehind(r, pages)
+		if !ok || key <= last || r.To != "" && key >= r.To {
+			continue
+		}
+		keys, at = append(keys, key), append(at, pages)
+		last = key
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	to, left, before, after := r.To, r.left, r, r.after
+	r.To, r.left, r.measure = keys[0], at[0], nil
+	var parts []*Range
+	for i, key := range keys {
+		n := &Range{Prefix: r.Prefix, From: key, To: to, State: Listing, even: r.even, before: before, left: left - at[i]}
+		if i+1 < len(keys) {
+			n.To, n.left = keys[i+1], at[i+1]-at[i]
+		}
+		n.left = max(n.left, 0)
+		n.cut, n.behind = levelOf(key, differ(r.Cursor, key)), r.Cursor
+		before.after = n
+		before = n
+		t.open++
+		parts = append(parts, n)
+	}
+	before.after = after
+	if after != nil {
+		after.before = before
+	}
+	return parts
+}
+
+// keyBehind returns a key so many pages behind the cursor of r, or a bit more
+// where that proves to be worth it.
+func (t *Table) keyBehind(r *Range, pages float64) (string, float64, bool) {
+	rows := pages * float64(t.pageRows)
+	if t.hints != nil {
+		if _, ok := t.hints.left(r); ok {
+			key, ok := t.hints.cut(r.Cursor, rows)
+			return key, pages, ok
+		}
+	}
+	m := t.measureOf(r)
+	unit := r.unit(m)
+	distance := rows * unit
+	for {
+		key, ok := m.key(r.Cursor, distance)
+		if !ok {
+			return "", 0, false
+		}
+		at := differ(r.Cursor, key)
+		if !t.levels.bad(levelOf(key, at)) {
+			return key, distance / unit / float64(t.pageRows), true
+		}
+		place := at - len(m.shared) - 1
+		if place < 0 {
+			return "", 0, false
+		}
+		distance = max(2*distance, m.step(place))
+	}
+}
