@@ -9,6 +9,7 @@
 //	go run . service                      the inventory service: 10,000 configurations, its API, put to manifest
 //	go run . exports                      a run compared with exports of databases
 //	go run . listers                      a run compared with tools that list a bucket
+//	go run . far                          a report of a bucket far away, by a simulator, without and with hints
 //	go run . objects                      PUT, GET and LIST, compared with versitygw and MinIO
 //
 // What a command finds goes to results/, ratios first. Two figures belong
@@ -38,6 +39,9 @@ var commands = []command{
 	{"service", "the inventory service: many configurations, its API, put to manifest", serviceCommand},
 	{"exports", "a run compared with exports of databases", exportsCommand},
 	{"listers", "a run compared with tools that list a bucket", listersCommand},
+	{"far", "a report of a bucket far away, which is simulated", farCommand},
+	{"far-server", "", farServerCommand}, // parts of far
+	{"far-client", "", farClientCommand},
 	{"objects", "PUT, GET and LIST, compared with other object stores", objectsCommand},
 }
 
@@ -57,6 +61,9 @@ func main() {
 	}
 	fmt.Fprintln(os.Stderr, "usage: go run . COMMAND [flags]; -help after a command shows its flags")
 	for _, c := range commands {
+		if c.does == "" {
+			continue
+		}
 		fmt.Fprintf(os.Stderr, "  %-8s %s\n", c.name, c.does)
 	}
 	os.Exit(2)

@@ -31,6 +31,7 @@ var may = map[string][]string{
 	"internal/clock":      {},
 	"internal/configtest": {"."}, // for tests
 	"internal/digest":     {},
+	"internal/farstore":   {".", "internal/keygen"},
 	"internal/keygen":     {"."},
 	"internal/memo":       {},
 	"internal/object":     {"."},
@@ -112,6 +113,7 @@ var mayInTests = map[string][]string{
 	"examples":           {".", "inventoryxml"},
 	"internal/dirbucket": {"report"},
 	"internal/engine":    {"internal/csvrow", "internal/object"},
+	"internal/farstore":  {"internal/engine", "internal/remote", "internal/s3bucket", "report"},
 	"internal/inventory": {"internal/catalog/sqlite", "internal/dirbucket", "internal/engine", "internal/runner/local", "report"},
 	"internal/notify":    {"internal/catalog/sqlite"},
 	"internal/retention": {"internal/catalog/sqlite"},
@@ -131,7 +133,7 @@ var mayInTests = map[string][]string{
 
 // forTests is what any package's tests may import: test suites that several
 // implementations run, the bucket in memory, and stores filled for a test.
-var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/keygen", "internal/catalog/catalogtest", "internal/membucket", "internal/store/seed", "report/csvgz/csvgztest", "report/format/formattest"}
+var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/farstore", "internal/keygen", "internal/catalog/catalogtest", "internal/membucket", "internal/store/seed", "report/csvgz/csvgztest", "report/format/formattest"}
 
 // homes lists the packages that may import a library, by prefix of its import
 // path, tests aside. A library at home in one room can be replaced there.

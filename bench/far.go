@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/stocktake/stocktake/bench/measure"
+	"github.com/stocktake/stocktake/internal/keygen"
+)
+
+// farCommand measures listings of a bucket that is far away: a simulator makes
+// up its keys and answers each page after some time. The simulator and each
+// client are processes of their own.
+func farCommand(ctx context.Context, args []string) error {
+	b := farBench{measurement: newMeasurement("far", "folder for reports, which are removed in the end")}
+	b.flags.IntVar(&b.requests, "requests", 64, "requests at once")
+	b.flags.DurationVar(&b.latency, "latency", 30*time.Millisecond, "time that a page takes")
+	keys := set(b.flags, "keys", "1000000", "rows in the bucket, one or more numbers", numbers)
+	shapes := set(b.flags, "shapes", strings.Join(keygen.Shapes, ","), "shapes of the keys", shapesOf)
+	clients := set(b.flags, "clients", "stocktake,stocktake-again,aws-sdk", "who lists: stocktake, stocktake-again with hints of the first report, aws-sdk", clientsOf)
+	return b.main(ctx, args, func(ctx context.Context) error {
+		for _, n := range *keys {
+			for _, shape := range *shapes {
+				if err := b.bucket(ctx, shape, n, *clients); err != nil {
+					return fmt.Errorf("%s of %d: %w", shape, n, err)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func shapesOf(text string) ([]string, error) { return oneOf(text, keygen.Shapes) }
+
+var farClients = []string{"stocktake", "stocktake-again", "aws-sdk"}
+
+func clientsOf(text string) ([]string, error) { return oneOf(text, farClients) }
+
+// oneOf reads names between commas.
+func oneOf(text string, known []string) ([]string, error) {
+	names := strings.Split(text, ",")
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("%q is none of %q", name, known)
+		}
+	}
+	return names, nil
+}
+
+type farBench struct {
+	*measurement
+	requests int
+	latency  time.Duration
+}
+
+// A farListing is what one client did.
+type farListing struct {
+	rows, pages, most int64
+	took              time.Duration
+	used              measure.Usage
+}
+
+// bucket has each client list one bucket.
+func (b *farBench) bucket(ctx context.Context, shape string, keys int, clients []string) (err error) {
+	out := filepath.Join(b.work, "reports")
+	if err := os.Mkdir(out, 0o700); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(out)) }()
+	took := make(map[string]time.Duration)
+	pages := (int64(keys) + 999) / 1000
+	for _, client := range clients {
+		did, err := b.list(ctx, client, shape, keys, out)
+		if err != nil {
+			return fmt.Errorf("%s: %w", client, err)
+		}
+		if did.rows != int64(keys) {
+			return fmt.Errorf("%s: %d rows", client, did.rows)
+		}
+		took[client] = did.took
+		millions := float64(keys) / 1e6
+		b.add(fmt.Sprintf("Far/client=%s/shape=%s/objects=%d", client, shape, keys), did.took,
+			perSecond(keys, did.took, "objects"),
+			measure.Figure{Value: float64(did.pages), Unit: "calls"},
+			measure.Figure{Value: 100 * float64(did.pages-pages) / float64(pages), Unit: "%-more-calls"},
+			measure.Figure{Value: float64(did.most), Unit: "at-once"},
+			measure.Figure{Value: did.used.CPU.Seconds() / millions, Unit: "cpu-s/1e6"},
+			mebibytes(did.used.PeakRSS))
+		ideal := time.Duration(pages) * b.latency / time.Duration(b.requests)
+		if strings.HasPrefix(client, "stocktake") {
+			b.addRatio(fmt.Sprintf("%s/shape=%s/objects=%d/over-ideal", client, shape, keys), did.took.Seconds()/ideal.Seconds(),
+				fmt.Sprintf("times %v, which is %d pages of %v with %d requests never idle", ideal, pages, b.latency, b.requests))
+		}
+	}
+	if ours, sdk := took["stocktake"], took["aws-sdk"]; ours > 0 && sdk > 0 {
+		b.addRatio(fmt.Sprintf("aws-sdk/stocktake/shape=%s/objects=%d", shape, keys), sdk.Seconds()/ours.Seconds(),
+			"times as long takes the paginator of the SDK, which decodes pages and drops the rows, as a whole report without hints")
+	}
+	return nil
+}
+
+// list runs the simulator and a client.
+func (b *farBench) list(ctx context.Context, client, shape string, keys int, out string) (did farListing, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return did, err
+	}
+	server := exec.CommandContext(ctx, self, "far-server", "-shape", shape, "-keys", fmt.Sprint(keys), "-latency", b.latency.String())
+	server.Stderr = os.Stderr
+	said, err := server.StdoutPipe()
+	if err != nil {
+		return did, err
+	}
+	if err := server.Start(); err != nil {
+		return did, err
+	}
+	defer func() {
+		_ = server.Process.Signal(syscall.SIGTERM)
+		_ = server.Wait() // it was told to end
+	}()
+	url, err := firstLine(said)
+	if err != nil {
+		return did, err
+	}
+	cmd := exec.CommandContext(ctx, self, "far-client", "-client", client, "-url", url, "-requests", fmt.Sprint(b.requests), "-out", out)
+	var printed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &printed, os.Stderr
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		return did, err
+	}
+	did.took = time.Since(start)
+	if err := json.Unmarshal(printed.Bytes(), &did.rows); err != nil {
+		return did, fmt.Errorf("it printed %.200q: %w", printed.Bytes(), err)
+	}
+	did.used.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if r, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		did.used.PeakRSS = r.Maxrss << 10
+	}
+	did.pages, did.most, err = farStats(ctx, url)
+	return did, err
+}
+
+// firstLine reads the first line that a program prints.
+func firstLine(r io.Reader) (string, error) {
+	var line []byte
+	for one := make([]byte, 1); ; {
+		if _, err := io.ReadFull(r, one); err != nil {
+			return "", fmt.Errorf("the simulator did not start: %w", err)
+		}
+		if one[0] == '\n' {
+			return string(line), nil
+		}
+		line = append(line, one[0])
+	}
+}
+
+// farStats asks the simulator how many pages it has answered.
+func farStats(ctx context.Context, url string) (pages, most int64, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+farStatsPath, nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer resp.Body.Close()
+	var s struct{ Pages, Most int64 }
+	err = json.NewDecoder(resp.Body).Decode(&s)
+	return s.Pages, s.Most, err
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/dirbucket"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/farstore"
+	"github.com/stocktake/stocktake/internal/keygen"
+	"github.com/stocktake/stocktake/internal/remote"
+	"github.com/stocktake/stocktake/internal/s3bucket"
+)
+
+// farStatsPath is where the simulator tells its counts.
+const farStatsPath = "/-/stats"
+
+// farServerCommand is the simulator. It prints its URL and serves until ctx ends.
+func farServerCommand(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("far-server", flag.ContinueOnError)
+	shape := flags.String("shape", "flat", "shape of the keys")
+	keys := flags.Int64("keys", 1000, "rows in the bucket")
+	latency := flags.Duration("latency", 30*time.Millisecond, "time that a page takes")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	b, err := keygen.New(*shape, *keys)
+	if err != nil {
+		return err
+	}
+	far := &farstore.Store{Bucket: b, Latency: *latency}
+	mux := http.NewServeMux()
+	mux.Handle("/", far)
+	mux.HandleFunc(farStatsPath, func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(far.Stats()) // the client is gone, if it fails
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("http://%s\n", l.Addr())
+	server := &http.Server{Handler: mux}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// farClientCommand lists the bucket of the simulator once and prints the number
+// of rows.
+func farClientCommand(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("far-client", flag.ContinueOnError)
+	client := flags.String("client", "", "who lists")
+	url := flags.String("url", "", "of the simulator")
+	requests := flags.Int("requests", 64, "requests at once")
+	out := flags.String("out", "", "folder for reports")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: *requests, MaxIdleConns: *requests, DisableCompression: true, WriteBufferSize: 8 << 10, ReadBufferSize: 32 << 10}
+	list := farReport
+	if *client == "aws-sdk" {
+		list = farPaginator
+	}
+	rows, err := list(ctx, *url, *requests, *out, transport)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(rows)
+}
+
+// farReport makes a whole report in a folder.
+func farReport(ctx context.Context, url string, requests int, out string, transport http.RoundTripper) (int64, error) {
+	store, err := s3bucket.New(remote.Options{
+		Endpoint: url, Addressing: remote.PathStyle, Requests: requests, Transport: transport,
+		Credentials: remote.Static(remote.Credentials{AccessKeyID: "id", AccessKeySecret: "secret"}),
+	})
+	if err != nil {
+		return 0, err
+	}
+	dst, err := dirbucket.Open(out)
+	if err != nil {
+		return 0, err
+	}
+	job := engine.Job{Run: fmt.Sprint("far-", time.Now().UnixNano()), Attempt: 1, Bucket: "far", Configuration: stocktake.InventoryConfiguration{
+		ID: "all", IncludedObjectVersions: stocktake.AllVersions,
+		OptionalFields: []stocktake.Field{
+			stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldETag, stocktake.FieldStorageClass, stocktake.FieldIsMultipartUploaded,
+		},
+		Destination: stocktake.Destination{Format: "CSV", Bucket: "reports"},
+	}}
+	result, err := engine.Run(ctx, store.Source(), dst, job, engine.Options{Log: slog.New(slog.DiscardHandler)})
+	return result.Summary.Matched, errors.Join(err, dst.Close())
+}
+
+// farPaginator lists with the paginator of the AWS SDK, page after page.
+func farPaginator(ctx context.Context, url string, _ int, _ string, transport http.RoundTripper) (rows int64, err error) {
+	api := s3.New(s3.Options{
+		BaseEndpoint: &url, Region: "us-east-1", UsePathStyle: true, HTTPClient: &http.Client{Transport: transport},
+		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
+	})
+	status, err := api.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: aws.String("far")})
+	if err != nil {
+		return 0, err
+	}
+	if status.Status != "" {
+		pages := s3.NewListObjectVersionsPaginator(api, &s3.ListObjectVersionsInput{Bucket: aws.String("far")})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return rows, err
+			}
+			rows += int64(len(page.Versions) + len(page.DeleteMarkers))
+		}
+		return rows, nil
+	}
+	pages := s3.NewListObjectsV2Paginator(api, &s3.ListObjectsV2Input{Bucket: aws.String("far")})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return rows, err
+		}
+		rows += int64(len(page.Contents))
+	}
+	return rows, nil
+}

@@ -1,0 +1,214 @@
+// Package farstore is an S3 service that is far away: it holds a bucket that is
+// made up by formula, and answers each page of a listing after a time that can be
+// chosen. It serves tests and benches of scans. Requests are not authenticated.
+package farstore
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/keygen"
+)
+
+// maxKeys is how many rows a page has at most.
+const maxKeys = 1000
+
+// A Store is the service. It lists its one bucket under any name, as
+// ListObjectsV2 and ListObjectVersions do, without delimiters.
+type Store struct {
+	Bucket  *keygen.Bucket
+	Latency time.Duration // of each page
+
+	pages, now, most atomic.Int64
+	buffers          sync.Pool
+}
+
+// Stats are counts since the start.
+type Stats struct {
+	Pages int64 // of listings
+	Most  int64 // pages that were asked for at once
+}
+
+// Stats returns the counts.
+func (s *Store) Stats() Stats { return Stats{s.pages.Load(), s.most.Load()} }
+
+// ServeHTTP implements [http.Handler].
+func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	w.Header().Set("Content-Type", "application/xml")
+	switch {
+	case r.Method == http.MethodHead:
+	case r.Method != http.MethodGet:
+		w.WriteHeader(http.StatusNotImplemented)
+	case q.Has("versioning"):
+		status := ""
+		if s.Bucket.Versions > 1 {
+			status = "<Status>Enabled</Status>"
+		}
+		_, _ = w.Write([]byte(header + "<VersioningConfiguration>" + status + "</VersioningConfiguration>"))
+	case q.Has("location"):
+		_, _ = w.Write([]byte(header + "<LocationConstraint>us-east-1</LocationConstraint>"))
+	default:
+		s.list(w, r, q)
+	}
+}
+
+const header = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
+
+func (s *Store) list(w http.ResponseWriter, r *http.Request, q url.Values) {
+	s.pages.Add(1)
+	now := s.now.Add(1)
+	defer s.now.Add(-1)
+	for most := s.most.Load(); now > most && !s.most.CompareAndSwap(most, now); most = s.most.Load() {
+	}
+	if err := wait(r.Context(), s.Latency); err != nil {
+		return
+	}
+	buf, _ := s.buffers.Get().(*[]byte)
+	if buf == nil {
+		buf = new([]byte)
+	}
+	defer s.buffers.Put(buf)
+	*buf = s.appendPage((*buf)[:0], q)
+	w.Header().Set("Content-Length", strconv.Itoa(len(*buf)))
+	_, _ = w.Write(*buf)
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// appendPage appends the page that a query asks for.
+func (s *Store) appendPage(dst []byte, q url.Values) []byte {
+	b, versions, prefix := s.Bucket, q.Has("versions"), q.Get("prefix")
+	i, end := s.span(q, versions, prefix)
+	most := int64(maxKeys)
+	if n, err := strconv.ParseInt(q.Get("max-keys"), 10, 64); err == nil && n > 0 && n < most {
+		most = n
+	}
+	encode := escape
+	if q.Get("encoding-type") == "url" {
+		encode = appendURL
+	}
+	root := "ListBucketResult"
+	if versions {
+		root = "ListVersionsResult"
+	}
+	dst = append(append(append(dst, header+"<"...), root...), ` xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>far</Name>`...)
+	if q.Get("encoding-type") == "url" {
+		dst = append(dst, "<EncodingType>url</EncodingType>"...)
+	}
+	var r stocktake.Record
+	n := int64(0)
+	for ; i < end && n < most; i++ {
+		if b.Fill(&r, i); !versions && !r.IsLatest {
+			continue
+		}
+		n++
+		dst = s.appendRow(dst, &r, versions, encode)
+	}
+	truncated := i < end && (versions || b.Versions == 1 || end-i > b.Versions-1)
+	dst = append(dst, "<MaxKeys>1000</MaxKeys><IsTruncated>"...)
+	dst = append(strconv.AppendBool(dst, truncated), "</IsTruncated>"...)
+	if truncated && !versions {
+		dst = append(dst, "<NextContinuationToken>"...)
+		dst = append(appendURL(dst, r.Key), "</NextContinuationToken>"...)
+	}
+	if truncated && versions {
+		dst = append(encode(append(dst, "<NextKeyMarker>"...), r.Key), "</NextKeyMarker><NextVersionIdMarker>"...)
+		dst = append(append(dst, r.VersionID...), "</NextVersionIdMarker>"...)
+	}
+	return append(append(append(dst, "</"...), root...), '>')
+}
+
+// span returns the numbers of the first row that a query asks for, and of the
+// first that comes after all it may have.
+func (s *Store) span(q url.Values, versions bool, prefix string) (from, to int64) {
+	b := s.Bucket
+	marker := q.Get("start-after")
+	if token, err := url.PathUnescape(q.Get("continuation-token")); err == nil && token != "" {
+		marker = token
+	}
+	if versions {
+		marker = q.Get("key-marker")
+	}
+	from, to = b.From(prefix), b.Rows
+	if prefix != "" {
+		to = b.From(prefix + "\xff")
+	}
+	if marker >= prefix && marker != "" {
+		from = b.From(marker + "\x00")
+		if id, err := strconv.ParseInt(strings.TrimPrefix(q.Get("version-id-marker"), "v"), 10, 64); err == nil && versions {
+			from = b.From(marker) + b.Versions - id + 1
+		}
+	}
+	return from, max(from, to)
+}
+
+func (s *Store) appendRow(dst []byte, r *stocktake.Record, versions bool, encode func(dst, key []byte) []byte) []byte {
+	kind := "Contents>"
+	if versions {
+		kind = "Version>"
+	}
+	dst = append(append(append(dst, '<'), kind...), "<Key>"...)
+	dst = append(encode(dst, r.Key), "</Key>"...)
+	if versions {
+		dst = append(append(append(dst, "<VersionId>"...), r.VersionID...), "</VersionId><IsLatest>"...)
+		dst = append(strconv.AppendBool(dst, r.IsLatest), "</IsLatest>"...)
+	}
+	dst = append(dst, "<LastModified>"...)
+	dst = time.Unix(r.LastModified, 0).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	dst = append(dst, "</LastModified><ETag>&quot;"...)
+	for _, c := range r.ETag.Sum {
+		dst = append(dst, hex[c>>4], hex[c&15])
+	}
+	dst = append(dst, "&quot;</ETag><Size>"...)
+	dst = append(strconv.AppendInt(dst, r.Size, 10), "</Size><StorageClass>STANDARD</StorageClass></"...)
+	return append(dst, kind...)
+}
+
+const hex = "0123456789abcdef"
+
+// appendURL appends a key in percent-encoding, as S3 does.
+func appendURL(dst, key []byte) []byte {
+	for _, c := range key {
+		switch {
+		case c|0x20-'a' < 26, c-'0' < 10, strings.IndexByte("/-_.*", c) >= 0:
+			dst = append(dst, c)
+		default:
+			dst = append(dst, '%', "0123456789ABCDEF"[c>>4], "0123456789ABCDEF"[c&15])
+		}
+	}
+	return dst
+}
+
+// escape appends a key as text of XML.
+func escape(dst, key []byte) []byte {
+	for _, c := range key {
+		switch c {
+		case '&':
+			dst = append(dst, "&amp;"...)
+		case '<':
+			dst = append(dst, "&lt;"...)
+		case '>':
+			dst = append(dst, "&gt;"...)
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
