@@ -138,16 +138,20 @@ func (s *stretch) waiting() bool {
 // encode encodes the records of a page for each report.
 func (p *pagedScan) encode(s *stretch, k *kit, batch []stocktake.Record) error {
 	for i, o := range p.outputs {
+		if o.dead.Load() {
+			continue
+		}
 		part := &s.parts[i]
 		before := part.read.totals
-		records := k.selectors[i].pick(batch)
+		own := k.selectors[i].under(batch)
+		records := k.selectors[i].pick(own)
 		k.rollups[i].Add(records)
 		pieces, err := part.add(records, o.pieceRows)
 		if err != nil {
 			return err
 		}
-		part.read.listed += int64(len(batch))
-		o.opts.Progress.add(len(batch), part.read.totals.Rows-before.Rows, part.read.totals.Bytes-before.Bytes)
+		part.read.listed += int64(len(own))
+		o.opts.Progress.add(len(own), part.read.totals.Rows-before.Rows, part.read.totals.Bytes-before.Bytes)
 		if len(pieces) > 0 {
 			p.mu.Lock()
 			p.keep(part, pieces)

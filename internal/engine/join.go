@@ -52,8 +52,10 @@ func (p *pagedScan) writeRange(ctx context.Context, r *ranges.Range) (*stretch, 
 		}
 		for i, o := range p.outputs {
 			for _, piece := range pieces[i] {
-				if err := o.join(ctx, piece); err != nil {
-					return nil, err
+				if o.err == nil {
+					if err := o.join(ctx, piece); err != nil && (ctx.Err() != nil || p.failed(o, err) != nil) {
+						return nil, err
+					}
 				}
 				p.blocks.put(piece.Blocks)
 			}
@@ -200,7 +202,7 @@ func numberOf(from string) int {
 func (p *pagedScan) finish(ctx context.Context, done bool, to string) error {
 	for _, o := range p.outputs {
 		if o.file != nil {
-			if err := o.endShard(ctx); err != nil {
+			if err := o.endShard(ctx); err != nil && (ctx.Err() != nil || p.failed(o, err) != nil) {
 				return err
 			}
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -22,6 +23,8 @@ type output struct {
 	pieceRows int64            // rows of a piece
 	results   []SliceResult    // that came before out
 	rollups   []*rollup.Rollup // of the ranges of out
+	err       error            // why the report cannot be made
+	dead      atomic.Bool      // err is set
 	start     time.Time        // from which roll-ups count ages
 }
 

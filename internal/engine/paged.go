@@ -130,6 +130,20 @@ func (p *pagedScan) run(ctx context.Context) error {
 	return err
 }
 
+// failed notes that the report of o cannot be made. The scan fails with it, unless
+// it serves others.
+func (p *pagedScan) failed(o *output, err error) error {
+	o.dropShard()
+	o.err = err
+	o.dead.Store(true)
+	for _, o := range p.outputs {
+		if o.err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // limit has the scan stop when its time is up. The function that it returns
 // releases what that takes.
 func (p *pagedScan) limit() (release func()) {

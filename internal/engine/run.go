@@ -43,11 +43,17 @@ func Run(ctx context.Context, src Source, dst Destination, job Job, opts Options
 		return *published, nil
 	}
 	r.step(Recovered)
-	result, err := r.report(ctx, src)
-	if err != nil {
-		return Result{}, errors.Join(err, r.removeCreated(ctx))
+	return r.ended(ctx)(r.report(ctx, src))
+}
+
+// ended returns a function that removes what a run has left if it has failed.
+func (r *run) ended(ctx context.Context) func(Result, error) (Result, error) {
+	return func(result Result, err error) (Result, error) {
+		if err != nil {
+			return Result{}, errors.Join(err, r.removeCreated(ctx))
+		}
+		return result, nil
 	}
-	return result, nil
 }
 
 // A run is one attempt at work.

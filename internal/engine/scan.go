@@ -91,7 +91,7 @@ func (r *run) scanSegments(ctx context.Context, snap Snapshot, opened time.Time,
 // A worker scans one slice after another. It shares nothing that it needs per
 // record.
 type worker struct {
-	output
+	*output
 	snap     Snapshot
 	opened   time.Time // when snap was taken, by the clock of this process
 	matcher  stocktake.Matcher
@@ -115,7 +115,7 @@ func (r *run) newWorker(snap Snapshot, opened time.Time) (*worker, error) {
 		return nil, err
 	}
 	w := &worker{
-		output: output{run: r, shards: shards}, snap: snap, opened: opened,
+		output: &output{run: r, shards: shards}, snap: snap, opened: opened,
 		versions: cfg.IncludedObjectVersions == stocktake.AllVersions,
 		pace:     newPace(&r.opts),
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"sort"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine/ranges"
@@ -52,6 +53,7 @@ func (t *tally) merge(r *rollup.Rollup) {
 // A selector picks the records of one report from a listing and encodes them. It
 // serves one range at a time.
 type selector struct {
+	prefix   []byte
 	matcher  stocktake.Matcher
 	excluded []byte
 	kept     []stocktake.Record
@@ -59,10 +61,23 @@ type selector struct {
 
 func newSelector(r *run, snap Snapshot) selector {
 	cfg := &r.job.Configuration
-	return selector{
+	s := selector{
+		prefix:   []byte(cfg.Filter.Prefix),
 		matcher:  stocktake.NewMatcher(cfg.Filter, cfg.IncludedObjectVersions != stocktake.AllVersions),
 		excluded: r.excluded(snap),
 	}
+	s.matcher.SkipPrefix() // under has looked at it
+	return s
+}
+
+// under returns the records of a page whose keys have the prefix of the report:
+// all of them, unless the listing serves other reports too.
+func (s *selector) under(batch []stocktake.Record) []stocktake.Record {
+	if bytes.HasPrefix(batch[0].Key, s.prefix) && bytes.HasPrefix(batch[len(batch)-1].Key, s.prefix) {
+		return batch
+	}
+	batch = batch[sort.Search(len(batch), func(i int) bool { return bytes.Compare(batch[i].Key, s.prefix) >= 0 }):]
+	return batch[:sort.Search(len(batch), func(i int) bool { return !bytes.HasPrefix(batch[i].Key, s.prefix) })]
 }
 
 // pick returns the records of the batch that match: the batch itself if all do,

@@ -70,10 +70,25 @@ func (h *hints) left(r *Range) (rows float64, ok bool) {
 	if known := at - h.at(r.first); float64(r.Rows) > 2*known+4*r.width {
 		return 0, false
 	}
-	if r.To == "" || r.To > last {
+	to := r.To
+	if to == "" {
+		to = behind(r.Prefix)
+	}
+	if to == "" || to > last {
 		return h.rows[len(h.rows)-1] - at, true
 	}
-	return h.at(r.To) - at, true
+	return h.at(to) - at, true
+}
+
+// behind returns the first key behind all that start with prefix; empty: there is
+// none.
+func behind(prefix string) string {
+	for n := len(prefix); n > 0; n-- {
+		if last := prefix[n-1]; last < 0xFF {
+			return prefix[:n-1] + string([]byte{last + 1})
+		}
+	}
+	return ""
 }
 
 // cut returns a key so many rows behind cursor.

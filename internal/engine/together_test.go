@@ -1,0 +1,137 @@
+package engine_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/membucket"
+	"github.com/stocktake/stocktake/report"
+)
+
+// reportRows returns the rows of a report as text.
+func reportRows(t *testing.T, dst engine.Destination, manifest string) string {
+	t.Helper()
+	rep, err := report.Open(t.Context(), dst, manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for row, err := range rep.Rows(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range row.Values() {
+			b.Write(v)
+			b.WriteByte(',')
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// Runs that share a listing write what each writes by itself, for about the
+// requests of one. One whose destination fails does not disturb the others.
+func TestRunTogether(t *testing.T) {
+	for _, shape := range []string{"skewed", "deep"} {
+		synctest.Test(t, func(t *testing.T) {
+			f, job := newFar(t, shape, 900)
+			configurations := []func(*stocktake.InventoryConfiguration){
+				func(c *stocktake.InventoryConfiguration) {},
+				func(c *stocktake.InventoryConfiguration) { c.Filter.Prefix = "main/data/3" },
+				func(c *stocktake.InventoryConfiguration) {
+					c.Filter.Prefix, c.IncludedObjectVersions = "big-0", stocktake.CurrentVersions
+				},
+				func(c *stocktake.InventoryConfiguration) { c.Filter.LowerSizeBound, c.Filter.Prefix = 1<<18, "a0" },
+			}
+			opts := small
+			opts.EmptyManifest = true
+			opts.Limits = report.Limits{Rows: 200, PieceRows: 40}
+			var members []engine.Member
+			var alone []engine.Result
+			var pages []int
+			singles := membucket.New(nil, "reports").Bucket("reports")
+			shared := membucket.New(nil, "reports").Bucket("reports")
+			for i, edit := range configurations {
+				j := job
+				j.Run += string(rune('a' + i))
+				j.Configuration.ID += string(rune('a' + i))
+				edit(&j.Configuration)
+				before := f.pages
+				result, err := engine.Run(t.Context(), f, singles, j, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				alone, pages = append(alone, result), append(pages, f.pages-before)
+				members = append(members, engine.Member{Destination: shared, Job: j, Options: opts})
+			}
+			broken := members[0]
+			broken.Job.Run, broken.Job.Configuration.ID = "broken", "broken"
+			broken.Destination = faultyDestination{shared, &faults{on: func(_ int, op string) fault {
+				if strings.HasPrefix(op, "Commit") && strings.HasSuffix(op, ".csv.gz") {
+					return fails
+				}
+				return none
+			}}}
+			members = append(members, broken)
+
+			before := f.pages
+			outcomes := engine.RunTogether(t.Context(), f, members)
+			if took := f.pages - before; took > pages[0]+pages[0]/4 {
+				t.Errorf("%s: together they took %d pages, the largest alone %d", shape, took, pages[0])
+			}
+			for i, o := range outcomes[:len(alone)] {
+				if o.Err != nil {
+					t.Fatalf("%s, run %d: %v", shape, i, o.Err)
+				}
+				if a, b := alone[i].Summary, o.Result.Summary; a.Matched != b.Matched || a.Bytes != b.Bytes {
+					t.Errorf("%s, run %d: %d rows of %d bytes, alone %d of %d", shape, i, b.Matched, b.Bytes, a.Matched, a.Bytes)
+				}
+				if got, want := reportRows(t, shared, o.Result.Manifest), reportRows(t, singles, alone[i].Manifest); got != want {
+					t.Errorf("%s, run %d: the rows differ", shape, i)
+				}
+			}
+			if err := outcomes[len(alone)].Err; !errors.Is(err, errBoom) {
+				t.Errorf("the run whose destination fails: %v", err)
+			}
+			for _, key := range keys(t, shared) {
+				if strings.Contains(key, "/broken/") {
+					t.Errorf("%s is left", key)
+				}
+			}
+		})
+	}
+}
+
+// If the listing fails, all runs do, and leave nothing.
+func TestRunTogetherFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, job := newFar(t, "flat", 500)
+		f.fail = 20
+		dst := membucket.New(nil, "reports").Bucket("reports")
+		other := job
+		other.Run, other.Configuration.ID = "other", "other"
+		for _, o := range engine.RunTogether(t.Context(), f, []engine.Member{{Destination: dst, Job: job, Options: small}, {Destination: dst, Job: other, Options: small}}) {
+			if !errors.Is(o.Err, errBoom) {
+				t.Errorf("error %v", o.Err)
+			}
+		}
+		checkNothing(t, dst)
+	})
+}
+
+// Runs of a source that has no pages are made one after the other.
+func TestRunTogetherWithoutPages(t *testing.T) {
+	store := newStore(objects)
+	dst := store.Bucket("reports")
+	job, other := newJob(), newJob()
+	other.Run, other.Configuration.ID = "other", "other"
+	for _, o := range engine.RunTogether(t.Context(), store, []engine.Member{{Destination: dst, Job: job, Options: small}, {Destination: dst, Job: other, Options: small}}) {
+		if o.Err != nil || o.Result.Summary.Matched != objects {
+			t.Errorf("%d rows, %v", o.Result.Summary.Matched, o.Err)
+		}
+	}
+}
