@@ -9,8 +9,9 @@ import (
 
 // hints are how many rows the last report had before some keys.
 type hints struct {
-	keys []string
-	rows []float64
+	keys     []string
+	rows     []float64
+	measures []*measure // of the keys from each to the next; nil: not made yet
 }
 
 // newHints returns nil if s says too little: if there is none, or if the filter
@@ -49,14 +50,20 @@ func (h *hints) at(key string) float64 {
 	case n == 0 || h.keys[n] == key:
 		return h.rows[n]
 	}
-	m := h.measure(n-1, key)
+	m := h.measure(n - 1)
 	part := m.between(h.keys[n-1], key) / max(m.between(h.keys[n-1], h.keys[n]), 1)
 	return h.rows[n-1] + min(part, 1)*(h.rows[n]-h.rows[n-1])
 }
 
 // measure is that of the keys from the n-th to the next.
-func (h *hints) measure(n int, key string) *measure {
-	return newMeasure("", h.keys[n], h.keys[n+1], []string{key}, new(alphabets))
+func (h *hints) measure(n int) *measure {
+	if h.measures == nil {
+		h.measures = make([]*measure, len(h.keys))
+	}
+	if h.measures[n] == nil {
+		h.measures[n] = newMeasure("", h.keys[n], h.keys[n+1], []string{h.keys[n+1]}, new(alphabets))
+	}
+	return h.measures[n]
 }
 
 // left returns how many rows of r come after its cursor. ok is false if the
@@ -104,7 +111,7 @@ func (h *hints) cut(cursor string, rows float64) (string, bool) {
 	if h.rows[n]-target < (h.rows[n]-h.rows[n-1])/16 {
 		return h.keys[n], h.keys[n] > cursor
 	}
-	m := h.measure(n-1, cursor)
+	m := h.measure(n - 1)
 	part := (target - h.rows[n-1]) / (h.rows[n] - h.rows[n-1])
 	key, ok := m.key(h.keys[n-1], part*m.between(h.keys[n-1], h.keys[n]))
 	return key, ok && key > cursor
