@@ -27,6 +27,41 @@ func yieldError(t *testing.T, s *subject) {
 	}
 }
 
+// pages holds Pages to what Scan yields, and to saying of each page but the last
+// that more follow.
+func pages(t *testing.T, s *subject) {
+	snap, ok := s.snapshot(t).(engine.PagedSnapshot)
+	if !ok {
+		t.Skip("the source is not listed page by page")
+	}
+	if snap.Requests() < 1 {
+		t.Errorf("%d requests at once", snap.Requests())
+	}
+	s.fill("a", "b", "c", "d", "e", "f")
+	snap = s.snapshot(t).(engine.PagedSnapshot)
+	for _, seg := range []engine.Segment{{}, {From: "b", To: "e"}, {From: "bb", To: "bc"}, {Prefix: "f"}, {From: "g"}} {
+		want := scan(t, snap, seg, false)
+		n := 0
+		ended := false
+		err := snap.Pages(t.Context(), seg, false, func(batch []stocktake.Record, more bool) error {
+			if len(batch) == 0 || ended {
+				t.Errorf("%+v: a page of %d rows after %d, ended %v", seg, len(batch), n, ended)
+			}
+			for _, r := range batch {
+				if n >= len(want) || !bytes.Equal(r.Key, want[n].Key) {
+					t.Fatalf("%+v: row %d is %q", seg, n, r.Key)
+				}
+				n++
+			}
+			ended = !more
+			return nil
+		})
+		if err != nil || n != len(want) || n > 0 && !ended {
+			t.Errorf("%+v: %d of %d rows, ended %v, %v", seg, n, len(want), ended, err)
+		}
+	}
+}
+
 func contextEnds(t *testing.T, s *subject) {
 	const n = 60
 	for i := range n {

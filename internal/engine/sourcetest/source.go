@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) Bucket) {
 
 		{"an error of yield ends the scan", false, yieldError},
 		{"ctx ends the scan", false, contextEnds},
+		{"pages are those of a scan", false, pages},
 		{"a snapshot does not change", false, isolation},
 		{"what stays is seen once while the rest changes", false, window},
 		{"many scans at once", false, concurrency},
