@@ -58,7 +58,7 @@ type Options struct {
 	RollupDepth int
 
 	// Memory is how many bytes of encoded rows of a PagedSnapshot may wait for
-	// earlier ones to be written, about. 0: 160 MiB.
+	// earlier ones to be written, about. 0: 128 MiB.
 	Memory int64
 
 	// Share is the part of its time that a worker may work while there are

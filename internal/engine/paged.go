@@ -18,9 +18,9 @@ import (
 )
 
 // defaultMemory is how many bytes of encoded pieces wait for earlier ones at
-// most. It is what some five million rows take, which is enough to keep 64
+// most. It is what some four million rows take, which is enough to keep 64
 // requests busy.
-const defaultMemory = 160 << 20
+const defaultMemory = 128 << 20
 
 // A pagedScan scans a slice of a PagedSnapshot: many ranges of keys at once, in
 // an order of its own. Each range is encoded as it comes, in pieces, which wait

@@ -10,7 +10,7 @@ import (
 // off is worth it. On average half a page is read twice, so parts are not to be
 // small compared to the bucket, and the less so the more calls were wasted.
 func (t *Table) least() float64 {
-	const few, many, share = 2, 8, 1.0 / 1024
+	const few, many, share = 2, 16, 1.0 / 640
 	calls := float64(t.calls)
 	least := min(max(few, share*calls), many)
 	wasted := calls - float64(t.rows)/float64(max(t.pageRows, 1)) + float64(t.open)/2
