@@ -25,7 +25,11 @@ func parse(flags *flag.FlagSet, args []string) error {
 func shown(flags *flag.FlagSet) []string {
 	args := []string{flags.Name()}
 	flags.Visit(func(f *flag.Flag) {
-		if f.Name != "dir" && f.Name != "tools" && f.Name != "results" {
+		switch b, _ := f.Value.(interface{ IsBoolFlag() bool }); {
+		case f.Name == "dir", f.Name == "tools", f.Name == "results":
+		case b != nil && b.IsBoolFlag():
+			args = append(args, "-"+f.Name+"="+f.Value.String())
+		default:
 			args = append(args, "-"+f.Name, f.Value.String())
 		}
 	})

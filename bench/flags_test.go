@@ -14,10 +14,11 @@ func TestShownNamesNoFolder(t *testing.T) {
 	flags.String("dir", "", "")
 	flags.String("tools", "", "")
 	flags.String("results", "", "")
-	if err := parse(flags, []string{"-objects", "7", "-dir", "/a", "-tools", "/b", "-results", "/c"}); err != nil {
+	flags.Bool("large", false, "")
+	if err := parse(flags, []string{"-large", "-objects", "7", "-dir", "/a", "-tools", "/b", "-results", "/c"}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := shown(flags), []string{"run", "-objects", "7"}; !slices.Equal(got, want) {
+	if got, want := shown(flags), []string{"run", "-large=true", "-objects", "7"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -22,9 +22,10 @@ func objectsCommand(ctx context.Context, args []string) error {
 	rounds := set(b.flags, "rounds", "3", "how often each server is measured, in turn; the median counts", atLeast(1))
 	each := set(b.flags, "for", "3s", "how long each kind of request is sent", positive)
 	keys := set(b.flags, "keys", "20000", "keys to list", atLeast(pageKeys))
+	large := b.flags.Bool("large", false, "only put and get objects of 64 MiB")
 	tools := toolsFlag(b.flags)
 	return b.main(ctx, args, func(ctx context.Context) error {
-		b.each, b.keys = *each, *keys
+		b.each, b.keys, b.large = *each, *keys, *large
 		binaries, err := b.install(ctx, *all, *tools)
 		if err != nil {
 			return err
@@ -54,6 +55,7 @@ type objectsBench struct {
 	*measurement
 	each    time.Duration
 	keys    int
+	large   bool                    // large objects only
 	works   []string                // in the order they were done first
 	samples map[sampleKey][]float64 // more is better
 }
@@ -84,9 +86,15 @@ func (b *objectsBench) one(ctx context.Context, p peers.Peer, binary, dir string
 		size, clients int
 		body          []byte
 	}{{smallSize, 1, small}, {smallSize, 64, small}, {largeSize, 1, large}, {largeSize, 4, large}} {
+		if b.large && w.size < largeSize {
+			continue
+		}
 		if err := b.putAndGet(ctx, s, bucket, w.body, w.clients); err != nil {
 			return err
 		}
+	}
+	if b.large {
+		return nil
 	}
 	return b.list(ctx, s)
 }
