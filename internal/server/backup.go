@@ -110,7 +110,10 @@ func (b *backups) begin(to string) error {
 // The copy gets its name when it is complete.
 func (b *backups) make(ctx context.Context, to string) (err error) {
 	partial := to + ".partial"
-	if err := os.Mkdir(partial, 0o700); err != nil {
+	switch err := os.Mkdir(partial, 0o700); {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%s is what a backup left that was interrupted: remove it, or name another folder", partial)
+	case err != nil:
 		return fmt.Errorf("make the folder of the backup: %w", err)
 	}
 	defer func() {
