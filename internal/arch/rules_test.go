@@ -127,6 +127,7 @@ var mayInTests = map[string][]string{
 	"internal/ossbucket": {".", "internal/engine", "internal/throttle", "stocktaketest"},
 	"internal/remote":    {"internal/ossbucket", "internal/s3bucket", "internal/throttle"},
 	"internal/server":    {"client", "stocktaketest"},
+	"internal/take":      {"internal/foreign"},
 	"internal/sts":       {"internal/bucket", "internal/ossapi", "internal/store"},
 	"report":             {"internal/engine"},
 }

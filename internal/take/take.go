@@ -40,7 +40,7 @@ type Job struct {
 // Options tune [Run]. The zero value continues what there is.
 type Options struct {
 	Fresh    bool          // start over, and remove what an unfinished take has left
-	Slice    time.Duration // the state is kept so often; 0: DefaultSlice
+	Slice    time.Duration // the state is kept so often, besides at the end; 0: DefaultSlice
 	Workers  int           // key ranges that are listed at once, if the plan has so many; 0: GOMAXPROCS
 	Limits   report.Limits // of a shard
 	Expected int64         // objects, for the progress; 0: not known, or as many as the last report has
@@ -64,8 +64,13 @@ type Begun struct {
 	Listed    int64     // by earlier attempts
 }
 
-// DefaultSlice is how much work the end of a process may cost.
-const DefaultSlice = time.Minute
+// DefaultSlice is how much work the end of the process may cost. Each time the
+// state is kept, all shards that are being written end.
+const DefaultSlice = 10 * time.Minute
+
+// patience is how long after the end of its context a take may go on to write
+// what has been listed.
+const patience = 30 * time.Second
 
 // ErrInterrupted is returned after the end of the context if the state was kept,
 // so that the next take continues.
@@ -80,9 +85,10 @@ var ErrOther = errors.New("the destination holds an unfinished take of something
 // errors leave the state as well. They are those of source and destination, and
 // ErrOther.
 func Run(ctx context.Context, job Job, opts Options) (engine.Result, error) {
-	t := &taking{job: job, opts: opts, log: cmp.Or(opts.Log, slog.Default()), active: map[*engine.Progress]bool{}}
+	t := &taking{job: job, opts: opts, log: cmp.Or(opts.Log, slog.Default()), active: map[*engine.Progress]bool{}, stop: make(chan struct{})}
 	t.opts.Slice = cmp.Or(opts.Slice, DefaultSlice)
 	t.opts.Workers = cmp.Or(opts.Workers, runtime.GOMAXPROCS(0))
+	defer context.AfterFunc(ctx, func() { close(t.stop) })()
 	if err := t.begin(ctx); err != nil {
 		return engine.Result{}, t.interrupted(ctx, err)
 	}
@@ -113,6 +119,7 @@ type taking struct {
 	state  state
 	active map[*engine.Progress]bool // of the slices that are being scanned
 	saving sync.Mutex                // held while the state is written
+	stop   chan struct{}             // closed when the take is to end
 }
 
 // interrupted says whether an error is only the end of ctx, after the state was
@@ -133,7 +140,7 @@ func (t *taking) engineJob() engine.Job {
 
 func (t *taking) engineOptions(p *engine.Progress) engine.Options {
 	return engine.Options{
-		Workers: t.opts.Workers, Limits: t.opts.Limits, EmptyManifest: true, Slice: engine.Budget{Time: t.opts.Slice}, Progress: p, Log: t.log,
+		Workers: t.opts.Workers, Limits: t.opts.Limits, EmptyManifest: true, Slice: engine.Budget{Time: t.opts.Slice, Stop: t.stop}, Progress: p, Log: t.log,
 	}
 }
 
@@ -185,16 +192,22 @@ func (t *taking) startOver(ctx context.Context) error {
 }
 
 // scan scans the slices that are left, some at once, and keeps the state after
-// each.
+// each. After the end of ctx, what has been listed is written first.
 func (t *taking) scan(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+	patient, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(patience, cancel) })()
+	g, work := errgroup.WithContext(patient)
 	g.SetLimit(t.opts.Workers)
 	for _, s := range slices.Clone(t.state.Pending) {
 		g.Go(func() error {
 			for todo := []engine.Slice{s}; len(todo) > 0; {
-				rest, err := t.slice(ctx, todo[0])
-				if err != nil {
+				if err := errors.Join(ctx.Err(), work.Err()); err != nil {
 					return err
+				}
+				rest, err := t.slice(work, todo[0])
+				if err != nil {
+					return errors.Join(err, ctx.Err())
 				}
 				todo = append(rest, todo[1:]...)
 			}
@@ -206,9 +219,6 @@ func (t *taking) scan(ctx context.Context) error {
 
 // slice scans a slice, and returns what is left of it.
 func (t *taking) slice(ctx context.Context, s engine.Slice) (rest []engine.Slice, err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	p := new(engine.Progress)
 	t.mu.Lock()
 	t.active[p] = true
