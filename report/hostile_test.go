@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stocktake/stocktake"
@@ -52,8 +53,8 @@ func TestVerifyStopsAtBombs(t *testing.T) {
 			if !slices.ContainsFunc(v.Findings, func(f report.Finding) bool { return f.Check == tt.want && f.File == b.key }) {
 				t.Errorf("found %v, want %s", v.Findings, tt.want)
 			}
-			if took > 256<<20 || b.unpacked > 256<<20 {
-				t.Errorf("%d bytes were allocated, %d unpacked", took, b.unpacked)
+			if n := b.unpacked.Load(); took > 256<<20 || n > 256<<20 {
+				t.Errorf("%d bytes were allocated, %d unpacked", took, n)
 			}
 		})
 	}
@@ -63,7 +64,7 @@ func TestVerifyStopsAtBombs(t *testing.T) {
 type bombBucket struct {
 	report.Bucket
 	key, head, again string
-	unpacked         int64
+	unpacked         atomic.Int64
 }
 
 func (b *bombBucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
@@ -76,7 +77,7 @@ func (b *bombBucket) Open(ctx context.Context, key string) (io.ReadCloser, error
 		_, err := io.WriteString(z, b.head)
 		text := []byte(strings.Repeat(b.again, 1+100_000/len(b.again)))
 		for err == nil {
-			b.unpacked += int64(len(text))
+			b.unpacked.Add(int64(len(text)))
 			_, err = z.Write(text)
 		}
 		w.CloseWithError(err)
