@@ -12,6 +12,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/ordered"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // A Target is a bucket or folder that [Convert] writes to.
@@ -106,6 +107,7 @@ type converter struct {
 	created []string
 	files   []stocktake.SummaryFile
 	totals  Totals
+	sums    []*rollup.Rollup // of each part
 }
 
 func newConverter(r *Report, to Target, opts ConvertOptions) (*converter, error) {
@@ -159,8 +161,10 @@ func (c *converter) rows(ctx context.Context) error {
 	if c.from.Ordered() {
 		parts = c.from.SplitRange(c.opts.Keys, int(c.from.Summary.Matched/partRows)+1)
 	}
-	if err := ordered.Run(ctx, goroutines, len(parts), func(ctx context.Context, i int, emit func(*convertedPiece) error) error {
-		return c.encode(ctx, parts[i], emit)
+	c.sums = make([]*rollup.Rollup, len(parts))
+	if err := ordered.Run(ctx, goroutines, len(parts), func(ctx context.Context, i int, emit func(*convertedPiece) error) (err error) {
+		c.sums[i], err = c.encode(ctx, parts[i], emit)
+		return err
 	}, func(p *convertedPiece) error {
 		return c.join(ctx, p)
 	}); err != nil {

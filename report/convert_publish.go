@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // publish writes what is not a shard; manifest.json comes last.
@@ -21,7 +22,13 @@ func (c *converter) publish(ctx context.Context) error {
 		m.Files = append(m.Files, stocktake.ManifestFile{MD5: f.MD5, Key: f.Key, Size: f.Size})
 	}
 	manifest := m.AppendJSON(nil)
-	summary, err := json.Marshal(c.summary())
+	sums, about := c.rollup(), c.summary()
+	rolled, err := json.Marshal(sums)
+	if err != nil {
+		return err
+	}
+	about.Rollup = DescribeRollup(rolled)
+	summary, err := json.Marshal(about)
 	if err != nil {
 		return err
 	}
@@ -29,6 +36,7 @@ func (c *converter) publish(ctx context.Context) error {
 		name, contentType string
 		body              []byte
 	}{
+		{RollupName, "application/json", rolled},
 		{SummaryName, "application/json", summary},
 		{ChecksumName, "text/plain", []byte(Checksum(manifest))},
 		{ManifestName, "application/json", manifest},
@@ -38,6 +46,17 @@ func (c *converter) publish(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// rollup adds up the parts.
+func (c *converter) rollup() *rollup.Rollup {
+	sums := rollup.Merge(c.sums...)
+	sums.Bucket = c.bucket
+	if s := c.from.Summary; s != nil {
+		sums.Configuration, sums.Run = s.Configuration, s.Run
+	}
+	sums.Seal()
+	return sums
 }
 
 // summary returns that of the new report. A report without one says only at which

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report/format"
+	"github.com/stocktake/stocktake/report/rollup"
 )
 
 // encodeAtOnce is how many records are encoded at once.
@@ -23,13 +25,15 @@ type pieceEncoder struct {
 	first  []byte
 	last   []byte // key of the last row, of this piece or the one before
 	totals Totals
+	sums   *rollup.Builder // of all pieces
 }
 
-// encode reads the rows of keys and emits them as pieces.
-func (c *converter) encode(ctx context.Context, keys KeyRange, emit func(*convertedPiece) error) error {
+// encode reads the rows of keys and emits them as pieces. It returns what they add
+// up to.
+func (c *converter) encode(ctx context.Context, keys KeyRange, emit func(*convertedPiece) error) (*rollup.Rollup, error) {
 	enc, err := c.opts.Format.NewEncoder(c.bucket, c.opts.Columns)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	most := c.opts.Limits.PieceRows
 	if most == 0 {
@@ -42,27 +46,62 @@ func (c *converter) encode(ctx context.Context, keys KeyRange, emit func(*conver
 	if c.opts.Match != nil {
 		needed = c.from.Columns // the matcher does not say which it looks at
 	}
-	p := &pieceEncoder{enc: enc}
+	sums := c.from.rollupOptions()
+	sums.Versions = slices.Contains(c.opts.Columns, stocktake.FieldIsLatest)
+	p := &pieceEncoder{enc: enc, sums: rollup.New(sums)}
 	for row, err := range c.from.Read(ctx, Query{Keys: keys, Columns: needed}) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if bytes.Compare(row.Key, p.last) < 0 {
-			return fmt.Errorf("%s: %w: %.200q comes after %.200q", c.from.Key, ErrDisorder, row.Key, p.last)
+			return nil, fmt.Errorf("%s: %w: %.200q comes after %.200q", c.from.Key, ErrDisorder, row.Key, p.last)
 		}
 		if c.opts.Match != nil && !c.opts.Match.Match(&row.Record) {
 			continue
 		}
+		c.strip(&row.Record)
 		if err := p.add(&row.Record); err != nil {
-			return err
+			return nil, err
 		}
 		if p.rows == most {
 			if err := p.end(emit); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return p.end(emit)
+	if err := p.end(emit); err != nil {
+		return nil, err
+	}
+	return p.sums.Part(), nil
+}
+
+// counted are the columns that totals are made of.
+var counted = [...]stocktake.Field{
+	stocktake.FieldVersionID, stocktake.FieldIsLatest, stocktake.FieldIsDeleteMarker,
+	stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldStorageClass,
+}
+
+// strip removes what the totals count and the new report has no column of.
+func (c *converter) strip(r *stocktake.Record) {
+	for _, f := range counted {
+		if slices.Contains(c.opts.Columns, f) {
+			continue
+		}
+		switch f {
+		case stocktake.FieldVersionID:
+			r.VersionID = nil
+		case stocktake.FieldIsLatest:
+			r.IsLatest = false
+		case stocktake.FieldIsDeleteMarker:
+			r.IsDeleteMarker = false
+		case stocktake.FieldSize:
+			r.Size = 0
+		case stocktake.FieldLastModifiedDate:
+			r.LastModified = 0
+		case stocktake.FieldStorageClass:
+			r.StorageClass = stocktake.Standard
+		}
+	}
 }
 
 // add adds a record, which it copies.
@@ -96,6 +135,7 @@ func (p *pieceEncoder) keep(v []byte) []byte {
 }
 
 func (p *pieceEncoder) flush() error {
+	p.sums.Add(p.batch)
 	_, err := p.enc.Encode(p.batch)
 	p.batch, p.arena = p.batch[:0], p.arena[:0]
 	return err

@@ -9,5 +9,6 @@ type reportCmd struct {
 	Diff    reportDiff    `cmd:"" help:"Compare two reports: what was added, removed and changed. Exit code 1 if they differ."`
 	Convert reportConvert `cmd:"" help:"Write a report in another format, with other columns, or with some of its rows."`
 	Summary reportSummary `cmd:"" help:"Show where the space of a bucket is: by prefix, storage class, age, size and extension."`
+	Browse  reportBrowse  `cmd:"" help:"Browse a report on the whole screen: prefixes by size or count, the largest objects, what has changed."`
 	Verify  reportVerify  `cmd:"" help:"Check every file of a report, or of all, against manifest, summary and totals. Exit code 1 if anything is wrong."`
 }

@@ -61,6 +61,9 @@ stocktake report cat ./downloads/daily --json --prefix raw/ --since 30d`,
 stocktake report diff ./downloads/daily oss://reports/inv/photos/daily
 stocktake report diff ./downloads/daily oss://reports/inv/photos/daily --summary --depth 2 --columns Size,ETag
 stocktake report diff ./downloads/daily --against oss://photos`,
+	"report browse": `
+stocktake report browse oss://reports/inv/photos/daily
+stocktake report browse ./tuesday --since ./monday`,
 	"report convert": `
 stocktake report convert ./downloads/daily ./large --min-size 1K --columns Size,StorageClass
 stocktake report convert oss://reports/inv/photos/daily oss://reports/copy --format CSV`,

@@ -18,7 +18,7 @@ func TestExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	ran := strings.Split(string(script), "\n")
-	elsewhere := []string{"serve", "demo", "take"} // they need folders, files and addresses that no test has
+	elsewhere := []string{"serve", "demo", "take", "report browse"} // they need folders, files, addresses and a terminal
 	for path := range examples {
 		var out strings.Builder
 		if code := run(t.Context(), append(strings.Fields(path), "--help"), console{&out, &out}); code != 0 {

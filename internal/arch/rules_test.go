@@ -146,6 +146,8 @@ var homes = map[string][]string{
 	"github.com/alecthomas/kong":            {"cmd/stocktake"},
 	"github.com/knadh/koanf":                {"cmd/stocktake"},
 	"github.com/schollz/progressbar":        {"cmd/stocktake"},
+	"charm.land/bubbletea":                  {"cmd/stocktake"},
+	"github.com/charmbracelet/x":            {"cmd/stocktake"},
 	"github.com/tink-crypto/tink-go":        {"internal/kms", "internal/store"},
 	"github.com/klauspost/compress":         {"report/csvgz", "report/parquet"},
 	"github.com/aws/aws-sdk-go-v2":          {"internal/foreign", "internal/s3bucket"},

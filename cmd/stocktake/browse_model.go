@@ -1,0 +1,274 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"unicode/utf8"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/rollup"
+)
+
+// A browser is a report on a screen: a [tea.Model]. Its lines are those of the
+// prefix that is open, or a list of objects.
+type browser struct {
+	ctx    context.Context
+	report *report.Report
+	sums   *rollup.Rollup
+	title  string
+	since  string // which report changes are since; empty: there is none
+
+	root, at *browseNode
+	entries  []browseEntry
+	order    browseOrder
+	cursor   int
+	top      int // first line that is shown
+
+	width, height int
+
+	objects   []rollup.Object // the list that is open; nil: none is
+	listed    string          // what the list is of
+	total     int64           // objects that the list is of
+	loading   string          // prefix whose objects are being read; empty: none
+	cancel    context.CancelFunc
+	back      int  // cursor of at under the list
+	searching bool // text is being typed
+	search    string
+	message   string
+	help      bool
+}
+
+func newBrowser(ctx context.Context, r *report.Report, sums, older *rollup.Rollup, title, since string) *browser {
+	b := &browser{ctx: ctx, report: r, sums: sums, title: title, since: since, cancel: func() {}}
+	b.root = newBrowseTree(sums, older)
+	b.at = b.root
+	b.sort(bySize)
+	return b
+}
+
+// Init implements [tea.Model].
+func (b *browser) Init() tea.Cmd { return nil }
+
+// objectsRead is sent when the objects below a prefix have been read.
+type objectsRead struct {
+	prefix string
+	list   []rollup.Object
+	total  int64
+	err    error
+}
+
+// Update implements [tea.Model].
+func (b *browser) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		b.width, b.height = msg.Width, msg.Height
+	case objectsRead:
+		if msg.prefix == b.loading {
+			b.loading = ""
+			if msg.err != nil {
+				b.message = "cannot read the objects: " + msg.err.Error()
+				break
+			}
+			b.open(msg.list, msg.total, "objects of "+orRoot(msg.prefix))
+		}
+	case tea.KeyPressMsg:
+		return b, b.key(msg)
+	}
+	b.scroll()
+	return b, nil
+}
+
+// key does what a key asks for.
+func (b *browser) key(msg tea.KeyPressMsg) (cmd tea.Cmd) {
+	defer b.scroll()
+	key := msg.String()
+	if key == "ctrl+c" {
+		b.cancel()
+		return tea.Quit
+	}
+	b.message = ""
+	if b.searching {
+		b.typed(key, msg.Text)
+		return nil
+	}
+	if b.help {
+		b.help = false
+		return nil
+	}
+	switch key {
+	case "q":
+		b.cancel()
+		return tea.Quit
+	case "?":
+		b.help = true
+	case "up", "k":
+		b.cursor--
+	case "down", "j":
+		b.cursor++
+	case "pgup", "ctrl+b":
+		b.cursor -= b.lines()
+	case "pgdown", "ctrl+f", "space":
+		b.cursor += b.lines()
+	case "home", "g":
+		b.cursor = 0
+	case "end", "G":
+		b.cursor = b.count() - 1
+	case "left", "h", "backspace", "esc":
+		b.close()
+	case "right", "l", "enter":
+		return b.enter()
+	case "s":
+		b.sort(bySize)
+	case "c":
+		b.sort(byCount)
+	case "n":
+		b.jump()
+	case "a":
+		b.sort(byName)
+	case "d":
+		if b.since == "" {
+			b.message = "no other report: start with --since"
+		} else {
+			b.sort(byChange)
+		}
+	case "L":
+		b.open(b.sums.Largest, int64(len(b.sums.Largest)), "the largest objects of the report")
+	case "/":
+		b.searching, b.search = true, ""
+	}
+	return nil
+}
+
+// typed adds to the text that is searched for.
+func (b *browser) typed(key, text string) {
+	switch key {
+	case "enter":
+		b.searching = false
+		b.jump()
+	case "esc":
+		b.searching, b.search = false, ""
+	case "backspace":
+		_, n := utf8.DecodeLastRuneInString(b.search)
+		b.search = b.search[:len(b.search)-n]
+	default:
+		b.search += text
+	}
+}
+
+// jump opens the prefix above the next one that has the text, and selects it.
+func (b *browser) jump() {
+	if b.search == "" {
+		return
+	}
+	from := b.at
+	if b.objects == nil && b.cursor < len(b.entries) && b.entries[b.cursor].node != nil {
+		from = b.entries[b.cursor].node
+	}
+	n := b.root.find(b.search, from)
+	if n == nil {
+		b.message = "no prefix has " + b.search
+		return
+	}
+	b.objects = nil
+	b.show(n.parent, n)
+}
+
+// show opens a prefix and selects a line of it.
+func (b *browser) show(n, selected *browseNode) {
+	b.at, b.entries, b.cursor, b.top = n, n.entries(b.order), 0, 0
+	for i := range b.entries {
+		if b.entries[i].node != nil && b.entries[i].node == selected {
+			b.cursor = i
+		}
+	}
+}
+
+// sort orders the lines and keeps the selection.
+func (b *browser) sort(order browseOrder) {
+	var selected *browseNode
+	if b.cursor < len(b.entries) {
+		selected = b.entries[b.cursor].node
+	}
+	b.order = order
+	b.show(b.at, selected)
+}
+
+// enter opens the line that is selected.
+func (b *browser) enter() tea.Cmd {
+	if b.objects != nil || b.cursor >= len(b.entries) {
+		return nil
+	}
+	e := &b.entries[b.cursor]
+	switch {
+	case e.node != nil && len(e.node.children) > 0:
+		b.show(e.node, nil)
+	case e.node != nil && e.count.Objects > 0:
+		return b.load(e.node.prefix, false)
+	case e.opens && e.node == nil:
+		return b.load(e.leaf, true)
+	default:
+		b.message = "there is nothing to open"
+	}
+	return nil
+}
+
+// load reads the objects below a prefix.
+func (b *browser) load(prefix string, direct bool) tea.Cmd {
+	b.cancel()
+	ctx, cancel := context.WithCancel(b.ctx)
+	b.cancel = cancel
+	b.loading = orRoot(prefix)
+	return func() tea.Msg {
+		list, total, err := largestBelow(ctx, b.report, prefix, direct)
+		return objectsRead{orRoot(prefix), list, total, err}
+	}
+}
+
+// open shows a list of objects.
+func (b *browser) open(list []rollup.Object, total int64, of string) {
+	if len(list) == 0 {
+		b.message = "there are no objects"
+		return
+	}
+	if b.objects == nil {
+		b.back = b.cursor
+	}
+	b.objects, b.total, b.listed, b.cursor, b.top = list, total, of, 0, 0
+}
+
+// close closes the list, or the prefix that is open.
+func (b *browser) close() {
+	switch {
+	case b.loading != "":
+		b.cancel()
+		b.loading = ""
+	case b.objects != nil:
+		b.objects, b.cursor = nil, b.back
+	case b.at != b.root:
+		b.show(b.at.parent, b.at)
+	}
+}
+
+func (b *browser) count() int {
+	if b.objects != nil {
+		return len(b.objects)
+	}
+	return len(b.entries)
+}
+
+// lines is how many entries the screen shows: two lines are above them, one
+// below.
+func (b *browser) lines() int { return max(b.height-3, 1) }
+
+// scroll keeps the selection within the lines and on the screen.
+func (b *browser) scroll() {
+	b.cursor = max(min(b.cursor, b.count()-1), 0)
+	b.top = max(min(b.top, b.cursor), b.cursor-b.lines()+1, 0)
+}
+
+// orRoot names the empty prefix.
+func orRoot(prefix string) string {
+	return cmp.Or(prefix, "/")
+}

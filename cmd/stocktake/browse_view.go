@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/stocktake/stocktake/report/rollup"
+)
+
+const (
+	reversed = "\x1b[7m"
+	plain    = "\x1b[m"
+)
+
+// View implements [tea.Model].
+func (b *browser) View() tea.View {
+	v := tea.NewView(b.screen())
+	v.AltScreen = true
+	v.WindowTitle = "stocktake"
+	return v
+}
+
+// screen returns the text of the screen. All that is not ours goes through
+// printable.
+func (b *browser) screen() string {
+	if b.width == 0 {
+		return "" // the size is not known yet
+	}
+	lines := []string{b.bar(b.title, b.right())}
+	if b.help {
+		lines = append(lines, strings.Split(browseHelp, "\n")...)
+		return b.fill(lines, b.bar("any key: back", ""))
+	}
+	if b.objects != nil {
+		lines = append(lines, b.objectLines()...)
+	} else {
+		lines = append(lines, b.entryLines()...)
+	}
+	return b.fill(lines, b.bar(b.footer(), ""))
+}
+
+// fill cuts the lines to the screen and puts the last one at its end.
+func (b *browser) fill(lines []string, last string) string {
+	for len(lines) < b.height-1 {
+		lines = append(lines, "")
+	}
+	lines = lines[:max(b.height-1, 0)]
+	for i, l := range lines {
+		lines[i] = ansi.Truncate(l, b.width, "")
+	}
+	return strings.Join(append(lines, last), "\n")
+}
+
+// bar returns a reversed line.
+func (b *browser) bar(left, right string) string {
+	left = ansi.Truncate(printable(left), max(b.width-ansi.StringWidth(right)-1, 0), "…")
+	gap := b.width - ansi.StringWidth(left) - ansi.StringWidth(right)
+	return reversed + ansi.Truncate(left+strings.Repeat(" ", max(gap, 0))+right, b.width, "") + plain
+}
+
+func (b *browser) right() string {
+	if b.objects != nil {
+		return many(b.total, "object")
+	}
+	return "by " + browseOrders[b.order]
+}
+
+func (b *browser) footer() string {
+	switch {
+	case b.searching:
+		return "search: " + b.search + "_"
+	case b.loading != "":
+		return "reading the objects of " + b.loading + " (esc: stop)"
+	case b.message != "":
+		return b.message
+	case b.objects != nil:
+		return "arrows: move  esc: back  q: quit  ?: help"
+	case b.since != "":
+		return "arrows: move, open, close  s/c/a/d: sort  L: largest  /: search  q: quit  ?: help"
+	}
+	return "arrows: move, open, close  s/c/a: sort  L: largest  /: search  q: quit  ?: help"
+}
+
+// entryLines returns the lines of the prefix that is open.
+func (b *browser) entryLines() []string {
+	head := fmt.Sprintf("%s  %s, %s", orRoot(b.at.prefix), size(b.at.count.Bytes), many(b.at.count.Objects, "object"))
+	if b.since != "" {
+		head += ", " + grown(b.at.count.Bytes-b.at.before.Bytes) + " since " + b.since
+	}
+	out := []string{ansi.Truncate(printable(head), b.width, "…")}
+	most := int64(1) // a bar is as long as its part of the largest
+	for i := range b.entries {
+		most = max(most, b.weight(b.entries[i].count))
+	}
+	for i := b.top; i < min(b.top+b.lines(), len(b.entries)); i++ {
+		out = append(out, b.entryLine(i, most))
+	}
+	return out
+}
+
+// weight is what bars and shares are of.
+func (b *browser) weight(c rollup.Count) int64 {
+	if b.order == byCount {
+		return c.Objects
+	}
+	return c.Bytes
+}
+
+// roomy is how wide a screen is that shows bars besides changes.
+const roomy = 100
+
+func (b *browser) entryLine(i int, most int64) string {
+	const wide = 10
+	e := &b.entries[i]
+	w := b.weight(e.count)
+	share := 0.0
+	if all := b.weight(b.at.count); all > 0 {
+		share = 100 * float64(w) / float64(all)
+	}
+	full := int(float64(w)/float64(most)*wide + 0.5)
+	l := fmt.Sprintf("%10s %5.1f%% ", size(e.count.Bytes), share)
+	if b.since == "" || b.width >= roomy {
+		l += fmt.Sprintf("[%-*s] ", wide, strings.Repeat("#", full))
+	}
+	l += fmt.Sprintf("%13s  ", count(e.count.Objects))
+	if b.since != "" {
+		change := ""
+		if e.node != nil {
+			change = grown(e.change())
+		}
+		l += fmt.Sprintf("%11s  ", change)
+	}
+	return b.selected(i, l+printable(e.name))
+}
+
+// objectLines returns the lines of a list of objects.
+func (b *browser) objectLines() []string {
+	head := b.listed
+	if b.total > int64(len(b.objects)) {
+		head = fmt.Sprintf("%s: the %s largest", head, count(int64(len(b.objects))))
+	}
+	out := []string{ansi.Truncate(printable(head), b.width, "…")}
+	for i := b.top; i < min(b.top+b.lines(), len(b.objects)); i++ {
+		o := &b.objects[i]
+		l := fmt.Sprintf("%10s  %-10s  %-15s  %s", size(o.Size), when(o.LastModified)[:min(10, len(when(o.LastModified)))], printable(o.StorageClass), printable(string(o.Key)))
+		if o.VersionID != "" {
+			l += " (" + printable(o.VersionID) + ")"
+		}
+		out = append(out, b.selected(i, l))
+	}
+	return out
+}
+
+// selected marks the line that the cursor is on.
+func (b *browser) selected(i int, l string) string {
+	if i != b.cursor {
+		return "  " + l
+	}
+	l = ansi.Truncate("> "+l, b.width, "")
+	return reversed + l + strings.Repeat(" ", max(b.width-ansi.StringWidth(l), 0)) + plain
+}
+
+const browseHelp = `
+  up, down, k, j        move
+  page up, page down    move by a screen; home, end, g, G: to the ends
+  right, enter, l       open a prefix; the last one on a path shows its objects
+  left, esc, h          close it
+  s, c, a               sort by size, by number of objects, by name
+  d                     sort by what has changed since the report of --since
+  L                     the largest objects of the report
+  /                     search for a prefix; n: the next one
+  q, ctrl-c             quit
+
+  "smaller prefixes" are those that the report keeps no totals of;
+  stocktake report find shows what lies below them.`
