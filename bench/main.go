@@ -10,6 +10,7 @@
 //	go run . exports                      a run compared with exports of databases
 //	go run . listers                      a run compared with tools that list a bucket
 //	go run . far                          a report of a bucket far away, by a simulator, without and with hints
+//	go run . readers                      report diff of two reports, report find in a large one
 //	go run . objects                      PUT, GET and LIST, compared with versitygw and MinIO
 //
 // What a command finds goes to results/, ratios first. Two figures belong
@@ -42,6 +43,7 @@ var commands = []command{
 	{"far", "a report of a bucket far away, which is simulated", farCommand},
 	{"far-server", "", farServerCommand}, // parts of far
 	{"far-client", "", farClientCommand},
+	{"readers", "report diff and report find", readersCommand},
 	{"objects", "PUT, GET and LIST, compared with other object stores", objectsCommand},
 }
 

@@ -78,6 +78,9 @@ func Objects(n int) iter.Seq[object.Info] {
 	}
 }
 
+// Key returns the key of the i-th object of the lake, from 0.
+func Key(i int) string { return string(appendKey(nil, i)) }
+
 // appendKey appends the key of object i. The digits of i in a mixed radix are
 // the parts of the key, so that keys ascend with i.
 func appendKey(dst []byte, i int) []byte {
