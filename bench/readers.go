@@ -145,8 +145,9 @@ type lakeSnapshot struct {
 	taken time.Time
 }
 
-func (l lakeSnapshot) Time() time.Time                                      { return l.taken }
-func (l lakeSnapshot) Consistency() stocktake.Consistency                   { return stocktake.ConsistencySnapshot }
+func (l lakeSnapshot) Time() time.Time                    { return l.taken }
+func (l lakeSnapshot) Consistency() stocktake.Consistency { return stocktake.ConsistencySnapshot }
+
 func (l lakeSnapshot) Count(context.Context, string) (int64, error)         { return int64(l.rows), nil }
 func (l lakeSnapshot) Split(context.Context, string, int) ([]string, error) { return nil, nil }
 func (l lakeSnapshot) Close() error                                         { return nil }
