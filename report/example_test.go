@@ -245,3 +245,57 @@ func ExampleReport_Split() {
 	// Output:
 	// 6291456 bytes
 }
+
+// Create makes files a target of Convert.
+func (f files) Create(_ context.Context, key, _ string, exclusive bool) (report.TargetFile, error) {
+	if _, ok := f[key]; ok && exclusive {
+		return nil, fs.ErrExist
+	}
+	return &file{in: f, key: key}, nil
+}
+
+func (f files) Remove(_ context.Context, key string) error {
+	delete(f, key)
+	return nil
+}
+
+// file is a file that lies in files once it is whole.
+type file struct {
+	bytes.Buffer
+	in  files
+	key string
+}
+
+func (f *file) Commit(context.Context, [16]byte) error {
+	f.in[f.key] = f.Bytes()
+	return nil
+}
+
+func (f *file) Abort() error { return nil }
+
+func ExampleConvert() {
+	ctx := context.Background()
+	r, err := report.Open(ctx, example(), "photos/daily/2026-01-05T16-00Z/manifest.json")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	archive := files{}
+	large := stocktake.NewMatcher(stocktake.Filter{LowerSizeBound: 2 << 20}, false)
+	manifest, err := report.Convert(ctx, r, archive, report.ConvertOptions{
+		Base: "large/", Match: &large,
+		Columns: []stocktake.Field{stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldSize},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	v, err := report.Verify(ctx, archive, manifest, report.VerifyOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(manifest, v.Rows, "rows, ok:", v.OK)
+	// Output:
+	// large/2026-01-05T16-00Z/manifest.json 2 rows, ok: true
+}
