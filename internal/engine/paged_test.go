@@ -147,7 +147,7 @@ func newFar(t tb, shape string, rows int64) (*farSource, engine.Job) {
 	f := &farSource{Bucket: b, pageRows: 10, requests: 8, latency: func(string, string) time.Duration { return 30 * time.Millisecond }}
 	return f, newJob(func(c *stocktake.InventoryConfiguration) {
 		c.IncludedObjectVersions = stocktake.AllVersions
-		c.OptionalFields = []stocktake.Field{stocktake.FieldSize, stocktake.FieldStorageClass, stocktake.FieldETag}
+		c.OptionalFields = []stocktake.Field{stocktake.FieldSize, stocktake.FieldStorageClass, stocktake.FieldLastModifiedDate, stocktake.FieldETag}
 	})
 }
 
