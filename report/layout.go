@@ -15,6 +15,7 @@ const (
 	ChecksumName = "manifest.checksum"
 	SummaryName  = "manifest.summary"
 	RollupName   = "manifest.rollup"
+	SymlinkName  = "symlink.txt" // in a directory of its own, see [Location.Symlink]
 )
 
 // A Location is the place of the reports of one configuration in a destination
@@ -37,6 +38,14 @@ func (l Location) Base() string {
 
 // Data returns the prefix of the shards of all reports of the location.
 func (l Location) Data() string { return l.Base() + "data/" }
+
+// Symlink returns the key of the list of shards that makes the report with the
+// directory of minute t a partition of a table of Hive, Athena or Trino.
+//
+// Source: Amazon S3 user guide, Querying Amazon S3 Inventory with Athena.
+func (l Location) Symlink(t time.Time) string {
+	return l.Base() + "hive/dt=" + t.UTC().Format("2006-01-02-15-04") + "/" + SymlinkName
+}
 
 // LongestKey returns the length in bytes of the longest key of a report of the
 // location: that of the millionth shard of a segment.

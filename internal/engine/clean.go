@@ -101,9 +101,9 @@ func (r *run) published(ctx context.Context) (published *Result, err error) {
 		// The summary goes last: it is what tells whose the directory is. After it, a
 		// manifest that an attempt has written since the directories were listed: see
 		// run.claimed.
-		for _, name := range []string{report.ChecksumName, report.RollupName, report.SummaryName, report.ManifestName} {
-			if err := r.dst.Remove(ctx, d.Key+name); err != nil {
-				return nil, fmt.Errorf("remove %s: %w", d.Key+name, err)
+		for _, key := range []string{r.at.Symlink(d.Time), d.Key + report.ChecksumName, d.Key + report.RollupName, d.Key + report.SummaryName, d.Key + report.ManifestName} {
+			if err := r.dst.Remove(ctx, key); err != nil {
+				return nil, fmt.Errorf("remove %s: %w", key, err)
 			}
 		}
 	}

@@ -120,6 +120,7 @@ const (
 	SummaryDone    Step = "summary"         // manifest.summary is visible
 	RollupDone     Step = "rollup"          // manifest.rollup is, if the report has one
 	ChecksumDone   Step = "checksum"        // manifest.checksum is
+	SymlinkDone    Step = "symlink"         // symlink.txt is
 	ManifestDone   Step = "manifest"        // manifest.json is: the run has succeeded, whatever comes
 )
 

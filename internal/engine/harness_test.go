@@ -7,10 +7,12 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"path"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -80,8 +82,22 @@ func checkWhole(t tb, dst engine.Destination, manifest string, rows int64) {
 	}
 	dir := strings.TrimSuffix(manifest, report.ManifestName)
 	want := []string{manifest, dir + report.ChecksumName, dir + report.RollupName, dir + report.SummaryName}
+	var list strings.Builder
 	for _, f := range rep.Manifest.Files {
 		want = append(want, f.Key)
+		list.WriteString("oss://reports/" + f.Key + "\n")
+	}
+	base, minute := path.Split(strings.TrimSuffix(dir, "/"))
+	started, err := time.Parse("2006-01-02T15-04Z", minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	symlink := base + "hive/dt=" + started.Format("2006-01-02-15-04") + "/symlink.txt"
+	want = append(want, symlink)
+	if f, err := dst.Open(t.Context(), symlink); err != nil {
+		t.Errorf("open %s: %v", symlink, err)
+	} else if got, err := io.ReadAll(f); err != nil || string(got) != list.String() {
+		t.Errorf("%s is %q, %v, want %q", symlink, got, err, list.String())
 	}
 	slices.Sort(want)
 	if got := keys(t, dst); !slices.Equal(got, want) {

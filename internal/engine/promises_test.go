@@ -154,6 +154,7 @@ func TestFiles(t *testing.T) {
 		{ContentType: "application/json", Encryption: sse, Exclusive: true},
 		{ContentType: "application/json", Encryption: sse},
 		{ContentType: "text/plain", Encryption: sse},
+		{ContentType: "text/plain", Encryption: sse},
 		{ContentType: "application/json", Encryption: sse, Exclusive: true},
 	}
 	for i, f := range dst.files {

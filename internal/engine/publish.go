@@ -22,8 +22,8 @@ import (
 //
 // Source: spec, inventory-report.md section 2.
 const (
-	jsonContentType     = "application/json"
-	checksumContentType = "text/plain"
+	jsonContentType = "application/json"
+	textContentType = "text/plain"
 )
 
 // Publish makes the report of job visible, once results has those of all its
@@ -209,7 +209,7 @@ func (r *run) keepCreated() {
 }
 
 // write makes the report visible: manifest.summary, which claims the directory,
-// manifest.rollup, manifest.checksum, manifest.json.
+// manifest.rollup, manifest.checksum, symlink.txt, manifest.json.
 func (r *run) write(ctx context.Context, p *publication, summary *stocktake.Summary) (_ Result, err error) {
 	defer func() {
 		if err != nil {
@@ -217,7 +217,7 @@ func (r *run) write(ctx context.Context, p *publication, summary *stocktake.Summ
 		}
 	}()
 	result := Result{Summary: *summary}
-	dir, err := r.claim(ctx, summary.Start, p.Summary)
+	dir, minute, err := r.claim(ctx, summary.Start, p.Summary)
 	if err != nil {
 		return Result{}, err
 	}
@@ -228,7 +228,7 @@ func (r *run) write(ctx context.Context, p *publication, summary *stocktake.Summ
 		}
 		r.step(RollupDone)
 	}
-	if err := r.put(ctx, dir+report.ChecksumName, checksumContentType, []byte(report.Checksum(p.Manifest)), false); err != nil {
+	if err := r.put(ctx, dir+report.ChecksumName, textContentType, []byte(report.Checksum(p.Manifest)), false); err != nil {
 		return Result{}, err
 	}
 	r.step(ChecksumDone)
@@ -237,22 +237,27 @@ func (r *run) write(ctx context.Context, p *publication, summary *stocktake.Summ
 	if err := r.claimed(ctx, dir, p.Summary); err != nil {
 		return Result{}, err
 	}
+	list := r.symlink(summary)
+	if err := r.put(ctx, r.at.Symlink(minute), textContentType, list, false); err != nil {
+		return Result{}, err
+	}
+	r.step(SymlinkDone)
 	result.Manifest = dir + report.ManifestName
 	if err := r.put(ctx, result.Manifest, jsonContentType, p.Manifest, true); err != nil {
 		if err := r.settle(ctx, result.Manifest, p.Manifest, err); err != nil {
 			return Result{}, err
 		}
 	}
-	if err := r.unlessGivenUp(ctx, dir, p.Summary, result.Manifest); err != nil {
+	if err := r.unlessGivenUp(ctx, dir, p.Summary, result.Manifest, r.at.Symlink(minute), list); err != nil {
 		return Result{}, err
 	}
 	r.step(ManifestDone)
 	return result, nil
 }
 
-// unlessGivenUp removes the manifest again if the run was given up before it was
-// written. Where that cannot be found out, the manifest stays.
-func (r *run) unlessGivenUp(ctx context.Context, dir string, summary []byte, manifest string) error {
+// unlessGivenUp removes the manifest and the list of the shards again if the run
+// was given up before they were written. Where that cannot be found out, they stay.
+func (r *run) unlessGivenUp(ctx context.Context, dir string, summary []byte, manifest, symlink string, list []byte) error {
 	ctx, cancel := aftermath(ctx)
 	defer cancel()
 	err := r.claimed(ctx, dir, summary)
@@ -264,6 +269,12 @@ func (r *run) unlessGivenUp(ctx context.Context, dir string, summary []byte, man
 	}
 	if removeErr := r.dst.Remove(ctx, manifest); removeErr != nil {
 		err = errors.Join(err, fmt.Errorf("the manifest remains: remove %s: %w", manifest, removeErr))
+	}
+	// Another run may have the minute now, and a list of its own.
+	if mine, _ := r.has(ctx, symlink, list); mine {
+		if removeErr := r.dst.Remove(ctx, symlink); removeErr != nil {
+			err = errors.Join(err, fmt.Errorf("the list of the shards remains: remove %s: %w", symlink, removeErr))
+		}
 	}
 	return err
 }
@@ -288,21 +299,34 @@ func (r *run) claimed(ctx context.Context, dir string, summary []byte) error {
 	return err
 }
 
+// symlink returns the content of symlink.txt: the address of each shard. All of
+// them are visible when it is written, and it is removed before any of them.
+func (r *run) symlink(summary *stocktake.Summary) (list []byte) {
+	base := "oss://" + r.job.Configuration.Destination.Bucket + "/"
+	if a, ok := r.dst.(Addressed); ok {
+		base = a.Address()
+	}
+	for _, f := range summary.Files {
+		list = append(append(append(list, base...), f.Key...), '\n')
+	}
+	return list
+}
+
 // claim writes the summary into the directory of the start, or of the next
-// minute that has none, and returns the directory. As the summary must not be
+// minute that has none, and returns it. As the summary must not be
 // there before, no two runs have one directory. A directory with this very
 // summary has been claimed by an attempt that recorded the same report.
-func (r *run) claim(ctx context.Context, start time.Time, summary []byte) (dir string, err error) {
-	for minute := start.Truncate(time.Minute); ; minute = minute.Add(time.Minute) {
+func (r *run) claim(ctx context.Context, start time.Time, summary []byte) (dir string, minute time.Time, err error) {
+	for minute = start.Truncate(time.Minute); ; minute = minute.Add(time.Minute) {
 		dir := r.at.Directory(minute)
 		taken, err := r.any(ctx, dir)
 		if err != nil {
-			return "", err
+			return "", minute, err
 		}
 		key := dir + report.SummaryName
 		if taken && r.recorded {
 			if same, err := r.has(ctx, key, summary); err != nil || same {
-				return dir, err
+				return dir, minute, err
 			}
 		}
 		if taken {
@@ -310,13 +334,13 @@ func (r *run) claim(ctx context.Context, start time.Time, summary []byte) (dir s
 		}
 		err = r.put(ctx, key, jsonContentType, summary, true)
 		if !errors.Is(err, fs.ErrExist) {
-			return dir, err
+			return dir, minute, err
 		}
 		// Another run was first, or the answer to our own write was lost and the
 		// write repeated.
 		same, err := r.has(ctx, key, summary)
 		if err != nil || same {
-			return dir, err
+			return dir, minute, err
 		}
 	}
 }

@@ -315,3 +315,25 @@ func read(t tb, b engine.Destination, key string) []byte {
 	}
 	return raw
 }
+
+// A report in any format is whole, and its shards say where they come from as
+// far as the format has a place for it.
+func TestEveryFormat(t *testing.T) {
+	for _, f := range report.Formats() {
+		t.Run(f.Name(), func(t *testing.T) {
+			store := newStore(objects)
+			dst := store.Bucket("reports")
+			job := newJob(func(c *stocktake.InventoryConfiguration) { c.Destination.Format = f.Name() })
+			result, err := engine.Run(t.Context(), store, dst, job, small)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkWhole(t, dst, result.Manifest, result.Summary.Matched)
+			for _, file := range result.Summary.Files {
+				if !strings.HasSuffix(file.Key, f.Suffix()) {
+					t.Errorf("shard %s does not end with %s", file.Key, f.Suffix())
+				}
+			}
+		})
+	}
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report"
+	"github.com/stocktake/stocktake/report/format"
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
@@ -114,6 +115,11 @@ func (r *run) newWorker(snap Snapshot, opened time.Time) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	origin := format.Origin{Configuration: cfg.ID, Run: r.job.Run, Snapshot: snap.Time()}
+	if r.job.Seed != "" {
+		origin.Snapshot = seededStart(&r.job)
+	}
+	shards.Describe(origin)
 	w := &worker{
 		output: &output{run: r, shards: shards}, snap: snap, opened: opened,
 		versions: cfg.IncludedObjectVersions == stocktake.AllVersions,

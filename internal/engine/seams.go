@@ -137,6 +137,14 @@ type Destination interface {
 	Remove(ctx context.Context, key string) error
 }
 
+// An Addressed is a Destination that other programs know by another address than
+// oss://BUCKET/, as symlink.txt has it.
+type Addressed interface {
+	// Address is what stands before the keys in the addresses of objects, such as
+	// "s3://reports/".
+	Address() string
+}
+
 // FileOptions say how a file of a report is kept.
 type FileOptions struct {
 	ContentType string

@@ -107,7 +107,7 @@ func TestFromPutToManifest(t *testing.T) {
 func TestDeletedAtEachStep(t *testing.T) {
 	steps := []engine.Step{
 		engine.Recovered, engine.Planned, engine.ShardCreated, engine.ShardCommitted, engine.Scanned,
-		engine.Recorded, engine.SummaryDone, engine.RollupDone, engine.ChecksumDone, engine.ManifestDone,
+		engine.Recorded, engine.SummaryDone, engine.RollupDone, engine.ChecksumDone, engine.SymlinkDone, engine.ManifestDone,
 	}
 	for i, step := range steps {
 		t.Run(string(step), func(t *testing.T) {

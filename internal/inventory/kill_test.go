@@ -55,7 +55,7 @@ type life struct {
 // steps are where a process can be killed.
 var steps = []string{
 	"put", "scanning", string(engine.Recovered), string(engine.Planned), string(engine.ShardCreated), string(engine.ShardCommitted),
-	string(engine.Scanned), string(engine.Recorded), string(engine.SummaryDone), string(engine.RollupDone), string(engine.ChecksumDone), string(engine.ManifestDone), "ended",
+	string(engine.Scanned), string(engine.Recorded), string(engine.SummaryDone), string(engine.RollupDone), string(engine.ChecksumDone), string(engine.SymlinkDone), string(engine.ManifestDone), "ended",
 }
 
 // live lives l in a process of its own.
@@ -199,7 +199,7 @@ func checkOneReport(t *testing.T, dir string, objects int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := len(r.Manifest.Files) + 4; len(keys) != want || r.Summary.Matched != objects {
+	if want := len(r.Manifest.Files) + 5; len(keys) != want || r.Summary.Matched != objects {
 		t.Errorf("%d rows; %d files, want %d: %q", r.Summary.Matched, len(keys), want, keys)
 	}
 }

@@ -50,6 +50,9 @@ type dialect struct {
 	api     *oss.Client
 }
 
+// Scheme implements [remote.Dialect].
+func (d *dialect) Scheme() string { return "oss" }
+
 // Sign implements [remote.Dialect].
 func (d *dialect) Sign(req *http.Request, bucket string, c remote.Credentials, now time.Time) error {
 	key := strings.TrimPrefix(req.URL.Path, "/")

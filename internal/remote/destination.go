@@ -48,6 +48,9 @@ func (d *destination) OpenRange(ctx context.Context, key string, offset, length 
 	}{io.LimitReader(body, length), body}, nil
 }
 
+// Address implements [engine.Addressed].
+func (d *destination) Address() string { return d.s.dialect.Scheme() + "://" + d.bucket + "/" }
+
 // about says which object an error is about.
 func (d *destination) about(key string, err error) error { return about(d.bucket+"/"+key, err) }
 

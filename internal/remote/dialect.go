@@ -15,6 +15,9 @@ import (
 // request, and none repeats it. An error that the service has answered is an
 // [*Error]. The methods are safe for concurrent use.
 type Dialect interface {
+	// Scheme is that of the addresses of objects, such as "s3".
+	Scheme() string
+
 	// Sign signs a request that is about to be sent, whether it has been signed
 	// before or not. bucket is empty if the request names none.
 	Sign(req *http.Request, bucket string, c Credentials, now time.Time) error

@@ -226,7 +226,7 @@ func (t *tidying) removeReport(ctx context.Context, d report.Directory, named ha
 			shards = append(shards, f.Key)
 		}
 	}
-	about := []string{d.Key + report.ManifestName, d.Key + report.ChecksumName, d.Key + report.RollupName, d.Key + report.SummaryName}
+	about := []string{d.Key + report.ManifestName, t.at.Symlink(d.Time), d.Key + report.ChecksumName, d.Key + report.RollupName, d.Key + report.SummaryName}
 	if err := t.mayRemove(ctx, slices.Concat(about, shards)); err != nil {
 		return err // before anything of it is removed
 	}

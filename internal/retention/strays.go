@@ -68,6 +68,12 @@ func (t *tidying) sweep(ctx context.Context, directories []report.Directory, nam
 		} else if !mine {
 			continue
 		}
+		for key, err := range t.dst.List(ctx, t.at.Symlink(d.Time)) {
+			if err != nil {
+				return err
+			}
+			found = append(found, key)
+		}
 		if d.Checksum {
 			found = append(found, d.Key+report.ChecksumName)
 		}

@@ -56,6 +56,9 @@ const (
 	emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
+// Scheme implements [remote.Dialect].
+func (d *dialect) Scheme() string { return "s3" }
+
 // Sign implements [remote.Dialect]. The SDK has set the hash of the body.
 func (d *dialect) Sign(req *http.Request, _ string, c remote.Credentials, now time.Time) error {
 	hash := req.Header.Get(hashHeader)

@@ -200,6 +200,10 @@ func checkReports(t *testing.T, data string, manifests map[string]bool) {
 		for _, name := range []string{"manifest.json", "manifest.checksum", "manifest.rollup", "manifest.summary"} {
 			named[path.Dir(key)+"/"+name] = true
 		}
+		base, minute := path.Split(path.Dir(key))
+		started, err := time.Parse("2006-01-02T15-04Z", minute)
+		check(t, err)
+		named[base+"hive/dt="+started.Format("2006-01-02-15-04")+"/symlink.txt"] = true
 	}
 	for key, err := range bucket.List(t.Context(), "") {
 		check(t, err)
