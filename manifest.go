@@ -5,6 +5,12 @@ import "time"
 // ManifestVersion is the version every manifest of a full report carries.
 const ManifestVersion = "2019-09-01"
 
+// ManifestVersionS3 is the version of the manifests of S3 Inventory, which
+// [ParseManifest] reads.
+//
+// Source: Amazon S3 user guide, Inventory manifest.
+const ManifestVersionS3 = "2016-11-30"
+
 // A Manifest is manifest.json of a full report. Its existence means that the
 // report is complete.
 //
@@ -16,7 +22,7 @@ type Manifest struct {
 	FileSchema        string // the columns, in the form of the format; see [FileSchema] for CSV
 	Files             []ManifestFile
 	SourceBucket      string
-	Version           string // ManifestVersion
+	Version           string // ManifestVersion; ManifestVersionS3 in reports of S3
 }
 
 // A ManifestFile is one shard in a manifest.

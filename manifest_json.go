@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -58,7 +59,9 @@ func (m *Manifest) UnmarshalJSON(data []byte) (err error) {
 	return err
 }
 
-// ParseManifest reads manifest.json of a full report, ours or one of OSS. Every
+// ParseManifest reads manifest.json of a full report, ours, one of OSS or one of
+// S3 Inventory. What S3 writes otherwise becomes what OSS writes: milliseconds
+// become seconds, the ARN of the destination a name, hex digits upper-case. Every
 // member of [Manifest] must be there, once, under exactly its name and with its
 // type; members it does not know are ignored.
 func ParseManifest(data []byte) (Manifest, error) {
@@ -90,12 +93,32 @@ func parseManifest(data []byte) (m Manifest, err error) {
 		return m, errors.New("something follows the object")
 	}
 	if m.CreationTimestamp, err = strconv.ParseInt(created, 10, 64); err != nil || m.CreationTimestamp < 0 {
-		return m, fmt.Errorf("creationTimestamp %.40q is not Unix seconds", created)
+		return m, fmt.Errorf("creationTimestamp %.40q is not a Unix time", created)
 	}
-	if m.Version != ManifestVersion {
-		return m, fmt.Errorf("version %.40q is not %s", m.Version, ManifestVersion)
+	switch m.Version {
+	case ManifestVersion:
+	case ManifestVersionS3:
+		m.normalizeS3()
+	default:
+		return m, fmt.Errorf("version %.40q is neither %s nor S3's %s", m.Version, ManifestVersion, ManifestVersionS3)
+	}
+	for i := range m.Files {
+		if f := &m.Files[i]; !validMD5(f.MD5) {
+			return m, fmt.Errorf("\"files\": %d: MD5checksum %.40q is not 32 upper-case hex digits", i, f.MD5)
+		}
 	}
 	return m, nil
+}
+
+// normalizeS3 makes a manifest of S3 Inventory like one of OSS.
+func (m *Manifest) normalizeS3() {
+	m.CreationTimestamp /= 1000
+	if arn := strings.Split(m.DestinationBucket, ":::"); len(arn) == 2 && strings.HasPrefix(arn[0], "arn:") {
+		m.DestinationBucket = arn[1]
+	}
+	for i := range m.Files {
+		m.Files[i].MD5 = strings.ToUpper(m.Files[i].MD5)
+	}
 }
 
 // decodeObject reads an object whose members include those of into, each
@@ -177,9 +200,6 @@ func decodeFiles(dec *json.Decoder, files *[]ManifestFile) error {
 		var f ManifestFile
 		if err := decodeObject(dec, map[string]any{"MD5checksum": &f.MD5, "key": &f.Key, "size": &f.Size}); err != nil {
 			return fmt.Errorf("%d: %w", len(*files), err)
-		}
-		if !validMD5(f.MD5) {
-			return fmt.Errorf("%d: MD5checksum %.40q is not 32 upper-case hex digits", len(*files), f.MD5)
 		}
 		*files = append(*files, f)
 	}

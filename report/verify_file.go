@@ -58,6 +58,9 @@ func (f *summedFile) Open(ctx context.Context, offset, length int64) (io.ReadClo
 		}
 	}
 	body, err := f.shardFile.Open(ctx, offset, length)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err // the shard is shorter than it should be
+	}
 	if err != nil {
 		if !errors.Is(err, io.ErrUnexpectedEOF) { // that is a shard which ends too early
 			f.err = err
