@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/stocktake/stocktake"
 )
 
 // duckdb is a process of duckdb/, which holds a database open and exports it in
@@ -81,6 +83,31 @@ func (d *duckdb) ways() []*way {
 	} {
 		ways = append(ways, &way{single: w.single, entrant: entrant{
 			name: "DuckDB/" + w.name, says: "DuckDB " + d.version + ", " + w.says,
+			once: func(context.Context) (execution, error) { return d.export(w.name) },
+		}})
+	}
+	return ways
+}
+
+// A formatWay is a way of exporting that is held against one of our formats.
+type formatWay struct {
+	entrant
+	format string
+}
+
+// formats returns the statements that formats of reports are held against: the
+// same columns in the same format on two threads, with the settings of the manual
+// and with those that were found to be faster or smaller.
+func (d *duckdb) formats() []*formatWay {
+	var ways []*formatWay
+	for _, w := range []struct{ name, format, says string }{
+		{"copy-to-gzip-csv", stocktake.FormatCSV, "COPY (FORMAT csv, COMPRESSION gzip), level 6, which cannot be chosen"},
+		{"copy-to-parquet-zstd", stocktake.FormatParquet, "COPY (FORMAT parquet, COMPRESSION zstd)"},
+		{"copy-to-parquet-zstd-1", stocktake.FormatParquet, "COPY (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"},
+		{"copy-to-parquet-snappy", stocktake.FormatParquet, "COPY (FORMAT parquet, COMPRESSION snappy)"},
+	} {
+		ways = append(ways, &formatWay{format: w.format, entrant: entrant{
+			name: "DuckDB/" + w.name, says: "DuckDB " + d.version + ", " + w.says + ", two threads",
 			once: func(context.Context) (execution, error) { return d.export(w.name) },
 		}})
 	}

@@ -39,6 +39,7 @@ var commands = []command{
 	{"beside", "the API with and without runs", besideCommand},
 	{"service", "the inventory service: many configurations, its API, put to manifest", serviceCommand},
 	{"exports", "a run compared with exports of databases", exportsCommand},
+	{"formats", "the formats of reports compared with DuckDB's", formatsCommand},
 	{"listers", "a run compared with tools that list a bucket", listersCommand},
 	{"far", "a report of a bucket far away, which is simulated", farCommand},
 	{"far-server", "", farServerCommand}, // parts of far

@@ -78,6 +78,18 @@ func (d *database) export(ctx context.Context, way string) (did exported, err er
 	case "copy-to-gzip-csv/per-thread-output":
 		order = false
 		do = func() (int64, error) { return d.exec(ctx, "COPY rows TO "+quoted(d.out())+gzip+", PER_THREAD_OUTPUT)") }
+	case "copy-to-parquet-zstd":
+		do = func() (int64, error) {
+			return d.exec(ctx, "COPY rows TO "+quoted(d.out())+" (FORMAT parquet, COMPRESSION zstd)")
+		}
+	case "copy-to-parquet-zstd-1":
+		do = func() (int64, error) {
+			return d.exec(ctx, "COPY rows TO "+quoted(d.out())+" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+		}
+	case "copy-to-parquet-snappy":
+		do = func() (int64, error) {
+			return d.exec(ctx, "COPY rows TO "+quoted(d.out())+" (FORMAT parquet, COMPRESSION snappy)")
+		}
 	case "two-copies-to-gzip-1":
 		if err := os.Mkdir(d.out(), 0o755); err != nil {
 			return did, err
