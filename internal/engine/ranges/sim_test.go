@@ -13,10 +13,8 @@ import (
 )
 
 type event struct {
-	at  float64
-	r   *Range
-	row int64 // of the bucket, that the page begins with
-	n   int
+	at float64
+	r  *Range
 }
 type events []event
 
