@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,11 +72,21 @@ func browsedRecords(later bool) (records []stocktake.Record) {
 
 // A terminal is an emulated one with the real program in it.
 type terminal struct {
-	t      *testing.T
-	screen *vt.SafeEmulator
-	pty    *os.File
-	cmd    *exec.Cmd
-	name   string
+	t    *testing.T
+	pty  *os.File
+	cmd  *exec.Cmd
+	name string
+
+	mu     sync.Mutex // of the screen, but for what it answers to the program
+	screen *vt.Emulator
+}
+
+// Write shows what the program prints. It is safe for concurrent use, unlike
+// vt.SafeEmulator, whose cells are pointers into the screen.
+func (term *terminal) Write(p []byte) (int, error) {
+	term.mu.Lock()
+	defer term.mu.Unlock()
+	return term.screen.Write(p)
 }
 
 func startTerminal(t *testing.T, name string, width, height int, args ...string) *terminal {
@@ -84,7 +95,7 @@ func startTerminal(t *testing.T, name string, width, height int, args ...string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	term := &terminal{t: t, screen: vt.NewSafeEmulator(width, height), cmd: exec.Command(path, args...), name: name}
+	term := &terminal{t: t, screen: vt.NewEmulator(width, height), cmd: exec.Command(path, args...), name: name}
 	term.cmd.Env = append(os.Environ(), "TERM=xterm-256color", "NO_COLOR=1")
 	term.pty, err = pty.StartWithSize(term.cmd, &pty.Winsize{Rows: uint16(height), Cols: uint16(width)})
 	if err != nil {
@@ -93,7 +104,7 @@ func startTerminal(t *testing.T, name string, width, height int, args ...string)
 	shown := make(chan struct{})
 	go func() {
 		defer close(shown)
-		io.Copy(term.screen, term.pty)
+		io.Copy(term, term.pty)
 	}()
 	answered := make(chan struct{})
 	go func() { // what the program asks the terminal
@@ -104,7 +115,7 @@ func startTerminal(t *testing.T, name string, width, height int, args ...string)
 		term.cmd.Process.Kill() // it has ended unless the test failed
 		term.pty.Close()
 		<-shown
-		term.screen.Close()
+		term.screen.InputPipe().(io.Closer).Close() // Close of the screen races with its Read
 		<-answered
 	})
 	return term
@@ -119,6 +130,8 @@ func (term *terminal) keys(keys string) {
 
 // text returns the screen without styles, and without blanks at the ends of lines.
 func (term *terminal) text() string {
+	term.mu.Lock()
+	defer term.mu.Unlock()
 	var b strings.Builder
 	for y := range term.screen.Height() {
 		line := ""
@@ -168,6 +181,13 @@ func (term *terminal) shows(name string) {
 	}
 }
 
+// full reports whether a program has the whole screen.
+func (term *terminal) full() bool {
+	term.mu.Lock()
+	defer term.mu.Unlock()
+	return term.screen.IsAltScreen()
+}
+
 // quits ends the program with a key and holds that it leaves the screen as it
 // found it.
 func (term *terminal) quits(key string) {
@@ -176,7 +196,7 @@ func (term *terminal) quits(key string) {
 	if err := term.cmd.Wait(); err != nil {
 		term.t.Errorf("it ends with %v", err)
 	}
-	for deadline := time.Now().Add(time.Minute); term.screen.IsAltScreen(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); term.full(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			term.t.Fatal("the terminal keeps the screen of the program")
 		}
@@ -234,7 +254,9 @@ func TestBrowse(t *testing.T) {
 func TestBrowseResizes(t *testing.T) {
 	term := startTerminal(t, "resized", 80, 24, "report", "browse", browseReport(t, "two", browsedRecords(true)))
 	term.shows("before")
+	term.mu.Lock()
 	term.screen.Resize(120, 10)
+	term.mu.Unlock()
 	if err := pty.Setsize(term.pty, &pty.Winsize{Rows: 10, Cols: 120}); err != nil {
 		t.Fatal(err)
 	}

@@ -61,17 +61,22 @@ func (w *world) whole(t *testing.T, result engine.Result) {
 	if !slices.Equal(keys, w.keys) || result.Summary.Listed != int64(len(w.keys)) {
 		t.Errorf("%d keys, %d listed, want %d", len(keys), result.Summary.Listed, len(w.keys))
 	}
-	shards := 0
+	shards, links := 0, 0
 	for _, key := range w.files(t) {
 		switch {
 		case strings.Contains(key, "/data/"):
 			shards++
+		case strings.HasSuffix(key, "/"+report.SymlinkName):
+			links++
 		case !strings.HasPrefix(key, strings.TrimSuffix(result.Manifest, report.ManifestName)):
 			t.Errorf("%s is left", key)
 		}
 	}
 	if shards != len(result.Summary.Files) {
 		t.Errorf("%d shards, the report has %d", shards, len(result.Summary.Files))
+	}
+	if links != 1 {
+		t.Errorf("%d files %s", links, report.SymlinkName)
 	}
 }
 
