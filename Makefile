@@ -6,7 +6,7 @@ SHELL    := /bin/bash
 GO       ?= go
 FUZZTIME ?= 1m
 # Race-instrumented packages share the cores; a package that hangs is ended.
-TIMEOUT  ?= 15m
+TIMEOUT  ?= 30m
 
 GOFUMPT     := $(CURDIR)/.tools/gofumpt
 STATICCHECK := $(CURDIR)/.tools/staticcheck
@@ -40,14 +40,14 @@ check: test interop ## what CI runs, and whether every go.mod is tidy and genera
 	$(GO) generate ./internal/digest && git diff --exit-code --stat -- internal/digest
 	@for m in . interop interop/servers interop/servers/minio interop/suites interop/suites/litestream bench internal/digest/_asm; do (cd $$m && echo "go mod tidy -diff ($$m)" && $(GO) mod tidy -diff) || exit 1; done
 
-test: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck and all tests of the main module; about 10 minutes on two cores
+test: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck and all tests of the main module; about 12 minutes on two cores
 	@out=$$($(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "not formatted; run: go tool gofumpt -w ."; echo "$$out"; exit 1; fi
 	$(call lint,.)
 	$(GO) test -race -timeout $(TIMEOUT) ./...
 
 interop: $(STATICCHECK) ## foreign clients against a real stocktake; the tests of bench/
 	$(call lint,interop)
-	cd interop && $(GO) test -count=1 -timeout 30m ./...
+	cd interop && $(GO) test -count=1 -timeout 60m ./...
 	$(call lint,bench)
 	cd bench && $(GO) test ./...
 
