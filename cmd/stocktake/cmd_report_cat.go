@@ -27,15 +27,11 @@ func (c *reportCat) Run(ctx context.Context, con console) (err error) {
 	if c.JSON {
 		c.Output = "json"
 	}
-	p, key, err := c.manifest(ctx)
+	p, r, err := c.report(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	r, err := report.Open(ctx, p.bucket, key)
-	if err != nil {
-		return err
-	}
 	sel, err := c.of(r)
 	if err != nil {
 		return err

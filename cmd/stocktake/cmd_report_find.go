@@ -23,15 +23,11 @@ func (c *reportFind) Run(ctx context.Context, con console) (err error) {
 	if c.Limit < 0 {
 		return usagef("--limit: at least 0")
 	}
-	p, key, err := c.manifest(ctx)
+	p, r, err := c.report(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	r, err := report.Open(ctx, p.bucket, key)
-	if err != nil {
-		return err
-	}
 	sel, err := (&selectFlags{Columns: c.Columns}).of(r)
 	if err != nil {
 		return err
@@ -59,7 +55,7 @@ func (c *reportFind) Run(ctx context.Context, con console) (err error) {
 	}
 	switch {
 	case found == 0:
-		return fmt.Errorf("no row of %s has a key that starts with %q", p.where(key), c.Key)
+		return fmt.Errorf("no row of %s has a key that starts with %q", p.where(r.Key), c.Key)
 	case more:
 		sayf(con.err, "there are more: --limit 0 shows all\n")
 	}

@@ -26,15 +26,11 @@ func (c *reportSummary) Run(ctx context.Context, con console) (err error) {
 	if c.Top < 1 {
 		return usagef("--top: at least 1")
 	}
-	p, key, err := c.manifest(ctx)
+	p, r, err := c.report(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	r, err := report.Open(ctx, p.bucket, key)
-	if err != nil {
-		return err
-	}
 	sums, err := c.totals(ctx, con.err, r)
 	if err != nil {
 		return err
@@ -46,7 +42,7 @@ func (c *reportSummary) Run(ctx context.Context, con console) (err error) {
 	case c.JSON:
 		return printJSON(con.out, groups)
 	}
-	sayf(con.out, "== %s, as of %s\n", printable(p.where(key)), when(timeOf(r)))
+	sayf(con.out, "== %s, as of %s\n", printable(p.where(r.Key)), when(timeOf(r)))
 	return printSummary(con.out, sums, groups, c)
 }
 

@@ -45,7 +45,7 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 	return err
 }
 
-// all verifies each report, and goes on after one that is damaged or cannot be
+// all verifies each report, and continues after one that is damaged or cannot be
 // read.
 func (c *reportVerify) all(ctx context.Context, con console) error {
 	found, wrong := int64(0), int64(0)

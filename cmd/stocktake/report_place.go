@@ -146,6 +146,19 @@ func (r *reportPlace) manifest(ctx context.Context) (place, string, error) {
 	return p, key, nil
 }
 
+// report opens the report. The caller closes the place.
+func (r *reportPlace) report(ctx context.Context) (place, *report.Report, error) {
+	p, key, err := r.manifest(ctx)
+	if err != nil {
+		return p, nil, err
+	}
+	opened, err := report.Open(ctx, p.bucket, key)
+	if err != nil {
+		return p, nil, errors.Join(err, p.close())
+	}
+	return p, opened, nil
+}
+
 func newestManifest(ctx context.Context, p place) (string, error) {
 	if path.Base(p.path) == report.ManifestName {
 		return p.path, nil
