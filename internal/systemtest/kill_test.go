@@ -431,9 +431,7 @@ func TestKill(t *testing.T) {
 		s := start(t, data)
 		c := newWire(s)
 		if round == 0 {
-			c.must(t, to("PUT", "plain", ""))
-			c.must(t, to("PUT", "versioned", ""))
-			c.must(t, to("PUT", "versioned", "", "versioning", "").with([]byte("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")))
+			makeBuckets(t, c)
 		}
 		verifyAll(t, c, writers)
 		if t.Failed() {
@@ -476,6 +474,14 @@ func TestKill(t *testing.T) {
 		answered += w.completed
 	}
 	t.Logf("%d kills, %d answered requests, %d backups done before the kill: %v", kills, answered, backups, inspect(t, data))
+}
+
+// makeBuckets makes the buckets that writers write to.
+func makeBuckets(t *testing.T, c *wire) {
+	t.Helper()
+	c.must(t, to("PUT", "plain", ""))
+	c.must(t, to("PUT", "versioned", ""))
+	c.must(t, to("PUT", "versioned", "", "versioning", "").with([]byte("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")))
 }
 
 func verifyAll(t *testing.T, c *wire, writers []*writer) {

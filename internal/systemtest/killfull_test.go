@@ -109,9 +109,7 @@ func killOnFullDisk(t *testing.T, disk string, kills int, sum *fullDiskSum) {
 		s := sum.start(t, data, rest)
 		c := newWire(s)
 		if round == 0 {
-			c.must(t, to("PUT", "plain", ""))
-			c.must(t, to("PUT", "versioned", ""))
-			c.must(t, to("PUT", "versioned", "", "versioning", "").with([]byte("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")))
+			makeBuckets(t, c)
 		}
 		verifyAll(t, c, writers)
 		if t.Failed() {
