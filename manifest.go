@@ -68,6 +68,23 @@ type Summary struct {
 
 	// Rollup describes manifest.rollup; nil: the report has none.
 	Rollup *SummaryRollup `json:"rollup,omitempty"`
+
+	// Journal is where the journal of the bucket stood at Start: the rows show
+	// every change up to it, and none behind it. nil: the bucket had no journal.
+	Journal *JournalPosition `json:"journal,omitempty"`
+}
+
+// A JournalPosition is a place between two changes of a bucket: behind all those
+// with a sequence number up to its own, whether one has it or not. The zero
+// value is before all changes.
+type JournalPosition struct {
+	// Sequence is as in column SequenceNumber. In JSON it is a string, since it may
+	// be too large for programs whose numbers are floating-point.
+	Sequence uint64 `json:"sequence,string"`
+
+	// Time is in Unix milliseconds: no change up to Sequence has a later
+	// RecordTimestamp, and none behind it an earlier one.
+	Time int64 `json:"time"`
 }
 
 // A SummaryRollup describes manifest.rollup, so that it can be checked.

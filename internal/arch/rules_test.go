@@ -32,6 +32,7 @@ var may = map[string][]string{
 	"internal/configtest": {"."}, // for tests
 	"internal/digest":     {},
 	"internal/farstore":   {".", "internal/keygen"},
+	"internal/journal":    {"."},
 	"internal/keygen":     {"."},
 	"internal/memo":       {},
 	"internal/object":     {"."},
@@ -58,7 +59,7 @@ var may = map[string][]string{
 	"internal/ossbucket":         {"internal/remote"},
 	"internal/listpage":          {".", "internal/ossxml"},
 	"internal/membucket":         {".", "internal/engine", "internal/engine/sourcetest"},
-	"internal/store":             {".", "internal/digest", "internal/engine", "internal/kms", "internal/object", "internal/store/blob", "internal/store/layout"},
+	"internal/store":             {".", "internal/digest", "internal/engine", "internal/journal", "internal/kms", "internal/object", "internal/store/blob", "internal/store/layout"},
 	"internal/store/blob":        {"internal/object"},
 	"internal/store/layout":      {".", "internal/object", "internal/ossxml"},
 	"internal/store/seed":        {".", "internal/object", "internal/store", "internal/store/layout"}, // benches and tests
