@@ -11,6 +11,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/stocktake/stocktake/internal/testserver"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/stocktake.yaml")
@@ -133,7 +135,9 @@ func TestSettingsExample(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	writeCertificate(t, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	if err := testserver.WriteCertificate(1, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")); err != nil {
+		t.Fatal(err)
+	}
 	var out strings.Builder
 	if code := run(t.Context(), []string{"serve", "--check", "--config", filepath.Join(dir, "settings.yaml")}, console{&out, &out}); code != 0 {
 		t.Errorf("serve --check with all of them ends with %d: %s", code, out.String())

@@ -110,6 +110,7 @@ var may = map[string][]string{
 // room may furnish it with real neighbours.
 var mayInTests = map[string][]string{
 	"stocktaketest":      {"."},
+	"cmd/stocktake":      {"internal/testserver"},
 	"examples/testing":   {"stocktaketest"},
 	"examples":           {".", "inventoryxml"},
 	"internal/dirbucket": {"report"},
@@ -127,7 +128,7 @@ var mayInTests = map[string][]string{
 	},
 	"internal/ossbucket": {".", "internal/engine", "internal/throttle", "stocktaketest"},
 	"internal/remote":    {"internal/ossbucket", "internal/s3bucket", "internal/throttle"},
-	"internal/server":    {"client", "stocktaketest"},
+	"internal/server":    {"client", "internal/testserver", "stocktaketest"},
 	"internal/take":      {"internal/foreign"},
 	"internal/sts":       {"internal/bucket", "internal/ossapi", "internal/store"},
 	"report":             {"internal/engine"},
