@@ -29,7 +29,10 @@ type Admin struct {
 	AccessKeySecret string
 	SecurityToken   string // of a temporary key; empty for others
 
-	HTTPClient *http.Client // nil means one of NewHTTPClient
+	// HTTPClient sends the requests; nil means one like that of NewHTTPClient which
+	// waits for an answer until the context ends: a backup and a scrub last as long
+	// as they last, and so does a day with 10,000 runs in it.
+	HTTPClient *http.Client
 }
 
 // An AdminError is a refusal by the server.
@@ -119,8 +122,8 @@ func (a *Admin) DropNotice(ctx context.Context, id string) error {
 	return a.call(ctx, http.MethodPost, "notices", url.Values{"drop": {id}}, new(struct{}))
 }
 
-// untrusted is the default of Admin.HTTPClient.
-var untrusted = sync.OnceValue(NewHTTPClient)
+// patient is the default of Admin.HTTPClient.
+var patient = sync.OnceValue(func() *http.Client { return newHTTPClient(new(time.Duration)) })
 
 // call sends a request to a path below /-/ and decodes the answer into reply.
 func (a *Admin) call(ctx context.Context, method, path string, q url.Values, reply any) error {
@@ -138,7 +141,7 @@ func (a *Admin) call(ctx context.Context, method, path string, q url.Values, rep
 	}
 	c := a.HTTPClient
 	if c == nil {
-		c = untrusted()
+		c = patient()
 	}
 	resp, err := c.Do(req)
 	if err != nil {

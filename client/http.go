@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/transport"
 )
@@ -26,8 +27,13 @@ var ErrAnswerTooLong = errors.New("the server's answer is too long")
 // Only the content of an object has no bound, whose reader knows what to expect.
 // A request that is repeated sends its body whole.
 // Give it to the SDK with [oss.Config.WithHttpClient].
-func NewHTTPClient() *http.Client {
-	c := transport.NewHttpClient(nil, func(t *http.Transport) { t.MaxResponseHeaderBytes = maxHeaderAnswer })
+func NewHTTPClient() *http.Client { return newHTTPClient(nil) }
+
+// newHTTPClient returns a client whose connections may be silent as silence says:
+// nil is the SDK's default, which is right for requests that a server answers at
+// once; 0 is for ever, so that the context alone bounds the wait.
+func newHTTPClient(silence *time.Duration) *http.Client {
+	c := transport.NewHttpClient(&transport.Config{ReadWriteTimeout: silence}, func(t *http.Transport) { t.MaxResponseHeaderBytes = maxHeaderAnswer })
 	c.Transport = boundedTransport{retriedBodyTransport{c.Transport}}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return c
