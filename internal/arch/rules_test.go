@@ -72,7 +72,8 @@ var may = map[string][]string{
 
 	// The service, and where its state is kept.
 	"internal/inventory":           {".", "internal/clock", "internal/object", "report"},
-	"internal/catalog/sqlite":      {".", "internal/inventory", "internal/memo", "internal/object", "inventoryxml"},
+	"internal/catalog/relational":  {".", "internal/inventory", "internal/memo", "inventoryxml"},
+	"internal/catalog/sqlite":      {"internal/catalog/relational", "internal/object"},
 	"internal/catalog/catalogtest": {".", "internal/inventory", "inventoryxml"},
 	"internal/notify":              {".", "internal/clock", "internal/inventory", "internal/outbound"},
 	"internal/runner/local":        {".", "internal/engine", "internal/inventory"},
@@ -109,6 +110,8 @@ var may = map[string][]string{
 // mayInTests lists what the tests of a package import beyond may: tests of a
 // room may furnish it with real neighbours.
 var mayInTests = map[string][]string{
+	"internal/catalog/sqlite": {".", "internal/inventory"},
+
 	"stocktaketest":      {"."},
 	"cmd/stocktake":      {"internal/testserver"},
 	"examples/testing":   {"stocktaketest"},

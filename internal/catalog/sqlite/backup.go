@@ -15,7 +15,7 @@ func (c *Catalog) Backup(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("copy the catalog: %w", err)
 	}
-	_, err = c.write.pool.db.ExecContext(ctx, "VACUUM INTO ?", path)
+	_, err = c.db.write.pool.db.ExecContext(ctx, "VACUUM INTO ?", path)
 	if err == nil {
 		err = f.Sync()
 	}

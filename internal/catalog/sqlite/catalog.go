@@ -1,7 +1,5 @@
 // Package sqlite is the catalog of a server on one machine: it keeps
 // configurations and runs in an SQLite database.
-//
-// The statements keep to what SQLite and PostgreSQL have in common.
 package sqlite
 
 import (
@@ -14,28 +12,27 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pressly/goose/v3"
 
-	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/inventory"
-	"github.com/stocktake/stocktake/internal/memo"
-	"github.com/stocktake/stocktake/inventoryxml"
+	"github.com/stocktake/stocktake/internal/catalog/relational"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-var _ inventory.Catalog = (*Catalog)(nil)
-
-// A Catalog is an open database. Its methods are those of [inventory.Catalog].
+// A Catalog is an open database. Its leases are measured by the machine's clock.
 type Catalog struct {
+	*relational.Catalog
+	db database
+}
+
+// A database is the relational.Database of a Catalog.
+type database struct {
 	write *writer
 	read  *pool
-	now   func() time.Time // of leases: the machine's clock
-
-	parsed *memo.Memo[stocktake.InventoryConfiguration] // by document
 }
 
 // readers is how many connections read at once. Readers and the one writer do
@@ -45,10 +42,6 @@ const readers = 4
 // busyTimeout is how long a statement waits for another process, such as a
 // backup, that has locked the database.
 const busyTimeout = 5 * time.Second
-
-// maxParsed is how many parsed configurations are kept in memory, some 20 MB of
-// usual ones: parsing is most of the cost of reading one.
-const maxParsed = 16384
 
 // Open opens the database at path and brings its schema up to date. It creates
 // the database and its folder if they are missing, for the owner of the process
@@ -74,7 +67,8 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 		"_synchronous":  {"FULL"},
 		"_dqs":          {"0"},
 	}
-	c := &Catalog{now: time.Now, parsed: memo.New(maxParsed, inventoryxml.Parse)}
+	c := new(Catalog)
+	c.Catalog = relational.New(&c.db)
 	err = c.open(ctx, path, common)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open catalog %s: %w", path, damaged(err)), c.Close())
@@ -87,24 +81,24 @@ func (c *Catalog) open(ctx context.Context, path string, common url.Values) (err
 	if err != nil {
 		return err
 	}
-	c.write = newWriter(write)
+	c.db.write = newWriter(write)
 	if err := migrate(ctx, write.db); err != nil {
 		return err
 	}
-	if err := write.prepare(ctx, writeStatements); err != nil {
+	if err := write.prepare(ctx, slices.Concat(relational.WriteStatements, savepoints)); err != nil {
 		return err
 	}
-	if c.read, err = openPool(path, common, url.Values{"_query_only": {"1"}}, readers); err != nil {
+	if c.db.read, err = openPool(path, common, url.Values{"_query_only": {"1"}}, readers); err != nil {
 		return err
 	}
-	return c.read.prepare(ctx, readStatements)
+	return c.db.read.prepare(ctx, relational.ReadStatements)
 }
 
 // Close closes the database once its open statements have ended.
 func (c *Catalog) Close() error {
-	err := c.read.close()
-	if c.write != nil {
-		err = errors.Join(err, c.write.pool.close())
+	err := c.db.read.close()
+	if c.db.write != nil {
+		err = errors.Join(err, c.db.write.pool.close())
 	}
 	if err != nil {
 		return fmt.Errorf("close catalog: %w", err)

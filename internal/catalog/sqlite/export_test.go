@@ -10,30 +10,30 @@ import (
 func (c *Catalog) LimitPages(ctx context.Context, n int) error {
 	pages := 1 << 30
 	if n >= 0 {
-		if err := c.write.pool.db.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
+		if err := c.db.write.pool.db.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
 			return err
 		}
 		pages += n
 	}
-	_, err := c.write.pool.db.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+	_, err := c.db.write.pool.db.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 	return err
 }
 
 // SetVersion pretends that a newer Stocktake has been here.
 func (c *Catalog) SetVersion(ctx context.Context, version int) error {
-	_, err := c.write.pool.db.ExecContext(ctx, fmt.Sprintf("INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, 1)", version))
+	_, err := c.db.write.pool.db.ExecContext(ctx, fmt.Sprintf("INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, 1)", version))
 	return err
 }
 
 // Hold lets changes wait until release, so that they are made together.
 func (c *Catalog) Hold() (release func()) {
-	c.write.turn <- struct{}{}
-	return func() { <-c.write.turn }
+	c.db.write.turn <- struct{}{}
+	return func() { <-c.db.write.turn }
 }
 
 // Transaction reports in which transaction a change is made.
 func (c *Catalog) Transaction(ctx context.Context) (in any, err error) {
-	err = c.write.now(ctx, func(_ context.Context, t *tx) error {
+	err = c.db.write.now(ctx, func(_ context.Context, t *tx) error {
 		in = t.tx
 		return nil
 	})
@@ -42,12 +42,12 @@ func (c *Catalog) Transaction(ctx context.Context) (in any, err error) {
 
 // Synchronous reads what SQLite syncs: 1 NORMAL, 2 FULL.
 func (c *Catalog) Synchronous(ctx context.Context) (mode int, err error) {
-	err = c.write.pool.db.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&mode)
+	err = c.db.write.pool.db.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&mode)
 	return mode, err
 }
 
 // SetDocument replaces the document of a configuration.
 func (c *Catalog) SetDocument(ctx context.Context, bucket, id, document string) error {
-	_, err := c.write.pool.db.ExecContext(ctx, "UPDATE configurations SET document = $3 WHERE bucket = $1 AND id = $2", bucket, id, document)
+	_, err := c.db.write.pool.db.ExecContext(ctx, "UPDATE configurations SET document = $3 WHERE bucket = $1 AND id = $2", bucket, id, document)
 	return err
 }

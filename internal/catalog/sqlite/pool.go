@@ -8,6 +8,8 @@ import (
 	"net/url"
 
 	driver "modernc.org/sqlite"
+
+	"github.com/stocktake/stocktake/internal/catalog/relational"
 )
 
 // A pool is a set of connections and the statements prepared for them.
@@ -38,6 +40,25 @@ func (p *pool) prepare(ctx context.Context, texts []string) error {
 		p.stmts[text] = s
 	}
 	return nil
+}
+
+// rows calls each for every row of a query.
+func (p *pool) rows(ctx context.Context, text string, each func(relational.Scanner) error, args []any) error {
+	return rows(ctx, p.stmts[text], each, args)
+}
+
+func rows(ctx context.Context, s *sql.Stmt, each func(relational.Scanner) error, args []any) (err error) {
+	r, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	for r.Next() {
+		if err := each(r.Scan); err != nil {
+			return err
+		}
+	}
+	return r.Err()
 }
 
 // close may be called on nil.

@@ -7,7 +7,19 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/catalog/relational"
 )
+
+// The statements by which changes in one transaction are told apart.
+const (
+	savepoint = `SAVEPOINT change`
+	undo      = `ROLLBACK TO change`
+	release   = `RELEASE change`
+)
+
+var savepoints = []string{savepoint, undo, release}
 
 // A writer makes the changes of the database. Those that come while others are
 // being made wait, and are then made together: each by itself in a savepoint of
@@ -128,15 +140,15 @@ func (w *writer) together(group []*change) error {
 // nest makes a change that leaves nothing behind if it fails. An error is of the
 // transaction, which is lost.
 func (t *tx) nest(ctx context.Context, c *change) error {
-	if _, err := t.exec(ctx, savepoint); err != nil {
+	if _, err := t.Exec(ctx, savepoint); err != nil {
 		return err
 	}
 	if c.err = c.do(ctx, t); c.err != nil {
-		if _, err := t.exec(ctx, undo); err != nil {
+		if _, err := t.Exec(ctx, undo); err != nil {
 			return err
 		}
 	}
-	_, err := t.exec(ctx, release)
+	_, err := t.Exec(ctx, release)
 	return err
 }
 
@@ -187,12 +199,13 @@ type tx struct {
 	pool *pool
 }
 
-func (t *tx) rows(ctx context.Context, text string, each func(scanner) error, args ...any) error {
+// Rows implements [relational.Tx].
+func (t *tx) Rows(ctx context.Context, text string, each func(relational.Scanner) error, args ...any) error {
 	return rows(ctx, t.tx.StmtContext(ctx, t.pool.stmts[text]), each, args)
 }
 
-// exec returns the number of rows that the statement has changed.
-func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) {
+// Exec implements [relational.Tx].
+func (t *tx) Exec(ctx context.Context, text string, args ...any) (int64, error) {
 	r, err := t.tx.StmtContext(ctx, t.pool.stmts[text]).ExecContext(ctx, args...)
 	if err != nil {
 		return 0, err
@@ -200,8 +213,5 @@ func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) 
 	return r.RowsAffected()
 }
 
-// number returns the one value of a query; 0 if it has no rows.
-func (t *tx) number(ctx context.Context, text string, args ...any) (n int64, err error) {
-	err = t.rows(ctx, text, func(scan scanner) error { return scan(&n) }, args...)
-	return n, err
-}
+// Now implements [relational.Tx].
+func (t *tx) Now() int64 { return time.Now().UnixMicro() }

@@ -1,8 +1,7 @@
-package sqlite
+package relational
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -15,17 +14,17 @@ import (
 func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, by inventory.Holder, limit int) error {
 	cfg := &e.Configuration
 	document := string(inventoryxml.Append(nil, cfg))
-	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
-		n, err := t.exec(ctx, addConfiguration, e.Bucket, cfg.ID, document,
+	err := c.change(ctx, func(ctx context.Context, t tx) error {
+		if _, err := t.Exec(ctx, countIntoBucket, e.Bucket); err != nil {
+			return err
+		}
+		n, err := t.Exec(ctx, addConfiguration, e.Bucket, cfg.ID, document,
 			micros(e.Created), micros(e.Due), micros(e.Wake), boolInt(e.Suspended), e.Retention.Reports, e.Retention.Days, boolInt(strings.Contains(cfg.ID, "/")))
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return stocktake.ErrInventoryExists
-		}
-		if _, err := t.exec(ctx, countIntoBucket, e.Bucket); err != nil {
-			return err
 		}
 		size, err := t.number(ctx, bucketSize, e.Bucket)
 		if err != nil {
@@ -40,9 +39,9 @@ func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first
 		if first == nil {
 			return nil
 		}
-		return t.addRun(ctx, first, by, c.leaseOf(by))
+		return t.addRun(ctx, first, by)
 	})
-	return wrap("add configuration", err)
+	return c.wrap("add configuration", err)
 }
 
 // Configuration implements [inventory.Catalog].
@@ -52,7 +51,7 @@ func (c *Catalog) Configuration(ctx context.Context, bucket, id string) (invento
 		err = stocktake.ErrNoSuchInventory
 	}
 	if err != nil {
-		return inventory.Entry{}, wrap("read configuration", err)
+		return inventory.Entry{}, c.wrap("read configuration", err)
 	}
 	return entries[0], nil
 }
@@ -61,7 +60,7 @@ func (c *Catalog) Configuration(ctx context.Context, bucket, id string) (invento
 func (c *Catalog) Configurations(ctx context.Context, bucket, after string, max int) ([]inventory.Entry, bool, error) {
 	entries, err := c.entries(ctx, selectConfigurations, bucket, after, max+1)
 	if err != nil {
-		return nil, false, wrap("list configurations", err)
+		return nil, false, c.wrap("list configurations", err)
 	}
 	if len(entries) > max {
 		return entries[:max], true, nil
@@ -71,17 +70,17 @@ func (c *Catalog) Configurations(ctx context.Context, bucket, after string, max 
 
 // Document implements [inventory.Catalog].
 func (c *Catalog) Document(ctx context.Context, bucket, id string) (document []byte, err error) {
-	err = c.read.rows(ctx, selectDocument, func(scan scanner) error { return scan(&document) }, bucket, id)
+	err = c.db.Rows(ctx, selectDocument, func(scan Scanner) error { return scan(&document) }, bucket, id)
 	if err == nil && document == nil {
 		err = stocktake.ErrNoSuchInventory
 	}
-	return document, wrap("read configuration", err)
+	return document, c.wrap("read configuration", err)
 }
 
 // Documents implements [inventory.Catalog].
 func (c *Catalog) Documents(ctx context.Context, bucket, after string, max int) (page [][]byte, next string, err error) {
 	more, last := false, ""
-	err = c.read.rows(ctx, selectDocuments, func(scan scanner) error {
+	err = c.db.Rows(ctx, selectDocuments, func(scan Scanner) error {
 		if len(page) == max {
 			more = true
 			return nil
@@ -92,7 +91,7 @@ func (c *Catalog) Documents(ctx context.Context, bucket, after string, max int) 
 		return err
 	}, bucket, after, max+1)
 	if err != nil {
-		return nil, "", wrap("list configurations", err)
+		return nil, "", c.wrap("list configurations", err)
 	}
 	if !more {
 		last = ""
@@ -107,7 +106,7 @@ func (c *Catalog) EntryStatus(ctx context.Context, bucket, id string) (inventory
 		err = stocktake.ErrNoSuchInventory
 	}
 	if err != nil {
-		return inventory.EntryStatus{}, wrap("read configuration and run", err)
+		return inventory.EntryStatus{}, c.wrap("read configuration and run", err)
 	}
 	return all[0], nil
 }
@@ -115,94 +114,97 @@ func (c *Catalog) EntryStatus(ctx context.Context, bucket, id string) (inventory
 // EntryStatuses implements [inventory.Catalog].
 func (c *Catalog) EntryStatuses(ctx context.Context, bucket string) ([]inventory.EntryStatus, error) {
 	all, err := c.statuses(ctx, selectStatuses, bucket)
-	return all, wrap("list configurations and runs", err)
+	return all, c.wrap("list configurations and runs", err)
 }
 
 // RemoveConfiguration implements [inventory.Catalog].
 func (c *Catalog) RemoveConfiguration(ctx context.Context, bucket, id string) error {
-	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
+	err := c.change(ctx, func(ctx context.Context, t tx) error {
 		if err := t.dropConfiguration(ctx, bucket, id); err != nil {
 			return err
 		}
 		return t.dropHistory(ctx, bucket, id)
 	})
-	return wrap("remove configuration", err)
+	return c.wrap("remove configuration", err)
 }
 
 // dropHistory removes everything that is kept of a configuration except the
 // configuration itself.
-func (t *tx) dropHistory(ctx context.Context, bucket, id string) error {
-	if _, err := t.exec(ctx, dropRunsOf, bucket, id); err != nil {
+func (t tx) dropHistory(ctx context.Context, bucket, id string) error {
+	if _, err := t.Exec(ctx, dropRunsOf, bucket, id); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, dropStraysOf, bucket, id)
+	_, err := t.Exec(ctx, dropStraysOf, bucket, id)
 	return err
 }
 
-func (t *tx) dropConfiguration(ctx context.Context, bucket, id string) error {
-	n, err := t.exec(ctx, dropConfiguration, bucket, id)
+func (t tx) dropConfiguration(ctx context.Context, bucket, id string) error {
+	if _, err := t.Exec(ctx, holdBucket, bucket); err != nil {
+		return err
+	}
+	n, err := t.Exec(ctx, dropConfiguration, bucket, id)
 	if err != nil || n == 0 {
 		return err
 	}
-	_, err = t.exec(ctx, shrinkBucket, bucket)
+	_, err = t.Exec(ctx, shrinkBucket, bucket)
 	return err
 }
 
 // RemoveBucket implements [inventory.Catalog].
 func (c *Catalog) RemoveBucket(ctx context.Context, bucket string) error {
-	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
-		for _, text := range []string{dropConfigurationsOf, dropRunsOfBucket, dropStraysOfBucket, dropBucket} {
-			if _, err := t.exec(ctx, text, bucket); err != nil {
+	err := c.change(ctx, func(ctx context.Context, t tx) error {
+		for _, text := range []string{dropBucket, dropConfigurationsOf, dropRunsOfBucket, dropStraysOfBucket} {
+			if _, err := t.Exec(ctx, text, bucket); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return wrap("remove bucket", err)
+	return c.wrap("remove bucket", err)
 }
 
 // Buckets implements [inventory.Catalog].
 func (c *Catalog) Buckets(ctx context.Context, after string, max int) ([]string, error) {
 	var buckets []string
-	err := c.read.rows(ctx, selectBuckets, func(scan scanner) error {
+	err := c.db.Rows(ctx, selectBuckets, func(scan Scanner) error {
 		var b string
 		err := scan(&b)
 		buckets = append(buckets, b)
 		return err
 	}, after, max)
-	return buckets, wrap("list buckets", err)
+	return buckets, c.wrap("list buckets", err)
 }
 
 // NestedConfigurations implements [inventory.Catalog].
 func (c *Catalog) NestedConfigurations(ctx context.Context) ([]inventory.Entry, error) {
 	entries, err := c.entries(ctx, selectNested)
-	return entries, wrap("read configurations with a slash in their id", err)
+	return entries, c.wrap("read configurations with a slash in their id", err)
 }
 
 // CountConfigurations implements [inventory.Catalog].
 func (c *Catalog) CountConfigurations(ctx context.Context) (int64, error) {
-	n, err := c.read.number(ctx, selectConfigurationsSum)
-	return n, wrap("count configurations", err)
+	n, err := c.number(ctx, selectConfigurationsSum)
+	return n, c.wrap("count configurations", err)
 }
 
 // Due implements [inventory.Catalog].
 func (c *Catalog) Due(ctx context.Context, now time.Time, max int) ([]inventory.Entry, error) {
 	entries, err := c.entries(ctx, selectDue, micros(now), max)
-	return entries, wrap("read what is due", err)
+	return entries, c.wrap("read what is due", err)
 }
 
 // NextWake implements [inventory.Catalog].
 func (c *Catalog) NextWake(ctx context.Context) (time.Time, error) {
-	n, err := c.read.number(ctx, selectNextWake)
-	return instant(n), wrap("read the next due time", err)
+	n, err := c.number(ctx, selectNextWake)
+	return instant(n), c.wrap("read the next due time", err)
 }
 
 // SetDue implements [inventory.Catalog].
 func (c *Catalog) SetDue(ctx context.Context, entries ...inventory.Entry) error {
-	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
+	err := c.change(ctx, func(ctx context.Context, t tx) error {
 		for i := range entries {
 			e := &entries[i]
-			n, err := t.exec(ctx, setDue, e.Bucket, e.Configuration.ID, micros(e.Due), micros(e.Wake), boolInt(e.Suspended))
+			n, err := t.Exec(ctx, setDue, e.Bucket, e.Configuration.ID, micros(e.Due), micros(e.Wake), boolInt(e.Suspended))
 			if err == nil && n == 0 {
 				err = stocktake.ErrNoSuchInventory
 			}
@@ -212,23 +214,23 @@ func (c *Catalog) SetDue(ctx context.Context, entries ...inventory.Entry) error 
 		}
 		return nil
 	})
-	return wrap("set due time", err)
+	return c.wrap("set due time", err)
 }
 
 // SetRetention implements [inventory.Catalog].
 func (c *Catalog) SetRetention(ctx context.Context, bucket, id string, r stocktake.Retention) error {
-	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
-		n, err := t.exec(ctx, setRetention, bucket, id, r.Reports, r.Days)
+	err := c.change(ctx, func(ctx context.Context, t tx) error {
+		n, err := t.Exec(ctx, setRetention, bucket, id, r.Reports, r.Days)
 		if err == nil && n == 0 {
 			err = stocktake.ErrNoSuchInventory
 		}
 		return err
 	})
-	return wrap("set retention", err)
+	return c.wrap("set retention", err)
 }
 
 func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entries []inventory.Entry, err error) {
-	err = c.read.rows(ctx, text, func(scan scanner) error {
+	err = c.db.Rows(ctx, text, func(scan Scanner) error {
 		e, err := c.scanEntry(scan)
 		entries = append(entries, e)
 		return err
@@ -237,18 +239,10 @@ func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entrie
 }
 
 func (c *Catalog) statuses(ctx context.Context, text string, args ...any) (all []inventory.EntryStatus, err error) {
-	err = c.read.rows(ctx, text, func(scan scanner) error {
+	err = c.db.Rows(ctx, text, func(scan Scanner) error {
 		s, err := c.scanStatus(scan)
 		all = append(all, s)
 		return err
 	}, args...)
 	return all, err
-}
-
-// wrap says what the catalog was doing, and names damage and a full disk.
-func wrap(doing string, err error) error {
-	if err != nil {
-		return fmt.Errorf("catalog: %s: %w", doing, damaged(err))
-	}
-	return nil
 }

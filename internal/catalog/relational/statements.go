@@ -1,17 +1,19 @@
-package sqlite
+package relational
 
-// The statements, all of them prepared when the catalog is opened.
+// The statements. Those that begin with hold only lock a row.
 const (
 	countIntoBucket = `INSERT INTO buckets (bucket, configurations) VALUES ($1, 1)
 	ON CONFLICT (bucket) DO UPDATE SET configurations = buckets.configurations + 1`
 	bucketSize   = `SELECT configurations FROM buckets WHERE bucket = $1`
 	shrinkBucket = `UPDATE buckets SET configurations = configurations - 1 WHERE bucket = $1`
+	holdBucket   = `UPDATE buckets SET configurations = configurations WHERE bucket = $1`
 	dropBucket   = `DELETE FROM buckets WHERE bucket = $1`
 
 	addConfiguration = `INSERT INTO configurations
 	(bucket, id, document, created, due, wake, suspended, keep_reports, keep_days, runs, last_run, nested)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, $10)
 	ON CONFLICT (bucket, id) DO NOTHING`
+	holdConfiguration       = `UPDATE configurations SET runs = runs WHERE bucket = $1 AND id = $2`
 	dropConfiguration       = `DELETE FROM configurations WHERE bucket = $1 AND id = $2`
 	dropConfigurationsOf    = `DELETE FROM configurations WHERE bucket = $1`
 	setDue                  = `UPDATE configurations SET due = $3, wake = $4, suspended = $5 WHERE bucket = $1 AND id = $2`
@@ -44,11 +46,12 @@ const (
 
 	selectTakeable = `SELECT id FROM runs WHERE ended = 0 AND owner <> $1 AND (lease <= $2 OR $3 = 1) ORDER BY id LIMIT $4`
 	takeRun        = `UPDATE runs SET owner = $2, lease = $3, state = 'queued',
-	attempt = CASE WHEN state = 'queued' THEN attempt ELSE attempt + 1 END WHERE id = $1`
+	attempt = CASE WHEN state = 'queued' THEN attempt ELSE attempt + 1 END
+	WHERE id = $1 AND ended = 0 AND owner <> $2 AND (lease <= $4 OR $5 = 1)`
 	renewLeases   = `UPDATE runs SET lease = $2 WHERE ended = 0 AND owner = $1`
 	releaseLeases = `UPDATE runs SET lease = 0 WHERE ended = 0 AND owner = $1`
 	requestCancel = `UPDATE runs SET cancel = 1 WHERE ended = 0 AND id = $1`
-	heldColumns   = `cancel, report IS NOT NULL, ` + runColumns
+	heldColumns   = `cancel <> 0, report IS NOT NULL, ` + runColumns
 	selectHeld    = `SELECT ` + heldColumns + ` FROM runs WHERE ended = 0 AND owner = $1 ORDER BY id`
 	selectHeldRun = `SELECT ` + heldColumns + ` FROM runs WHERE id = $1`
 
@@ -67,14 +70,14 @@ const (
 	selectRuns       = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 ORDER BY seq DESC`
 	selectNewest     = selectRuns + ` LIMIT $3`
 	selectUnfinished = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 AND ended = 0 ORDER BY seq DESC`
-	selectRecovery   = `SELECT r.late, coalesce((SELECT p.state FROM runs p
+	selectRecovery   = `SELECT r.late <> 0, coalesce((SELECT p.state FROM runs p
 	WHERE p.bucket = r.bucket AND p.configuration = r.configuration AND p.kind = r.kind AND p.state IN ('succeeded', 'failed')
 	ORDER BY p.seq DESC LIMIT 1), '') = 'failed' FROM runs r WHERE r.id = $1`
 	selectLastListed = `SELECT listed FROM runs WHERE bucket = $1 AND configuration = $2 AND kind = $3 AND state = 'succeeded'
 	ORDER BY seq DESC LIMIT 1`
 
 	selectLate     = `SELECT ` + runColumns + ` FROM runs WHERE ended = 0 AND late = 0 AND due <= $1 ORDER BY due LIMIT $2`
-	markLate       = `UPDATE runs SET late = 1 WHERE id = $1`
+	markLate       = `UPDATE runs SET late = 1 WHERE id = $1 AND ended = 0 AND late = 0`
 	selectNextLate = `SELECT coalesce(min(due), 0) FROM runs WHERE ended = 0 AND late = 0`
 
 	addNotice = `INSERT INTO notices (` + noticeColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)`
@@ -94,26 +97,25 @@ const (
 	dropStray          = `DELETE FROM strays WHERE bucket = $1 AND configuration = $2 AND object_key = $3`
 	dropStraysOf       = `DELETE FROM strays WHERE bucket = $1 AND configuration = $2`
 	dropStraysOfBucket = `DELETE FROM strays WHERE bucket = $1`
-
-	savepoint = `SAVEPOINT change`
-	undo      = `ROLLBACK TO change`
-	release   = `RELEASE change`
+	countNotices       = `SELECT count(*) FILTER (WHERE due > 0), count(*) FILTER (WHERE due = 0) FROM notices`
 )
 
 var (
-	writeStatements = []string{
-		countIntoBucket, bucketSize, shrinkBucket, dropBucket,
-		addConfiguration, dropConfiguration, dropConfigurationsOf, setDue, setRetention, moveDue, takeSeq, setLast,
+	// WriteStatements are those of changes.
+	WriteStatements = []string{
+		countIntoBucket, bucketSize, shrinkBucket, holdBucket, dropBucket,
+		addConfiguration, holdConfiguration, dropConfiguration, dropConfigurationsOf, setDue, setRetention, moveDue, takeSeq, setLast,
 		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRun, selectUnfinished,
 		selectTakeable, takeRun, renewLeases, releaseLeases, requestCancel, selectHeld, selectHeldRun,
 		selectReport,
 		selectLate, markLate, addNotice, setNotice, dropNotice, forgetNotices,
 		selectStrays, addStray, dropStray, dropStraysOf, dropStraysOfBucket,
-		savepoint, undo, release,
 	}
-	readStatements = []string{
+
+	// ReadStatements are those outside of changes.
+	ReadStatements = []string{
 		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectNested, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
 		selectRun, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectRecovery, selectLastListed, selectReport,
-		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countStrays,
+		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countNotices, countStrays,
 	}
 )

@@ -1,42 +1,13 @@
-package sqlite
+package relational
 
 import (
-	"context"
 	"database/sql"
-	"errors"
 	"net/url"
 	"time"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
 )
-
-// scanner reads the columns of a row.
-type scanner func(dest ...any) error
-
-// rows calls each for every row of a query.
-func (p *pool) rows(ctx context.Context, text string, each func(scanner) error, args ...any) error {
-	return rows(ctx, p.stmts[text], each, args)
-}
-
-func rows(ctx context.Context, s *sql.Stmt, each func(scanner) error, args []any) (err error) {
-	r, err := s.QueryContext(ctx, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	for r.Next() {
-		if err := each(r.Scan); err != nil {
-			return err
-		}
-	}
-	return r.Err()
-}
-
-func (p *pool) number(ctx context.Context, text string, args ...any) (n int64, err error) {
-	err = p.rows(ctx, text, func(scan scanner) error { return scan(&n) }, args...)
-	return n, err
-}
 
 // micros returns a time as the database keeps it.
 func micros(t time.Time) int64 {
@@ -74,7 +45,7 @@ func runValues(r *stocktake.Run, more ...any) []any {
 		r.Listed, r.Matched, r.Bytes, r.Written, int64(r.Shards), r.Expected, key, r.Reason, r.Manifest, r.Destination, boolInt(r.Late), string(r.Kind)), more...)
 }
 
-func scanRun(scan scanner, before ...any) (stocktake.Run, error) {
+func scanRun(scan Scanner, before ...any) (stocktake.Run, error) {
 	var r stocktake.Run
 	var due, queued, started, ended int64
 	var late int64
@@ -132,7 +103,7 @@ func (c *Catalog) entry(r *entryRow) (inventory.Entry, error) {
 	return r.e, nil
 }
 
-func (c *Catalog) scanEntry(scan scanner) (inventory.Entry, error) {
+func (c *Catalog) scanEntry(scan Scanner) (inventory.Entry, error) {
 	var row entryRow
 	if err := scan(row.columns()...); err != nil {
 		return inventory.Entry{}, err
@@ -140,7 +111,7 @@ func (c *Catalog) scanEntry(scan scanner) (inventory.Entry, error) {
 	return c.entry(&row)
 }
 
-func (c *Catalog) scanStatus(scan scanner) (inventory.EntryStatus, error) {
+func (c *Catalog) scanStatus(scan Scanner) (inventory.EntryStatus, error) {
 	var row entryRow
 	last, err := scanRun(scan, row.columns()...)
 	if err != nil {

@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -8,12 +8,8 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// leaseOf returns when the lease ends that by gets now.
-func (c *Catalog) leaseOf(by inventory.Holder) int64 { return micros(c.now().Add(by.Lease)) }
-
-// addRun adds a run as the newest of its configuration. lease is when the lease
-// of by ends.
-func (t *tx) addRun(ctx context.Context, r *stocktake.Run, by inventory.Holder, lease int64) error {
+// addRun adds a run as the newest of its configuration, held by by.
+func (t tx) addRun(ctx context.Context, r *stocktake.Run, by inventory.Holder) error {
 	seq, err := t.number(ctx, takeSeq, r.Bucket, r.Configuration)
 	if err != nil {
 		return err
@@ -21,19 +17,19 @@ func (t *tx) addRun(ctx context.Context, r *stocktake.Run, by inventory.Holder, 
 	if seq == 0 {
 		return stocktake.ErrNoSuchInventory
 	}
-	if _, err := t.exec(ctx, addRun, runValues(r, seq, by.Owner, lease)...); err != nil {
+	if _, err := t.Exec(ctx, addRun, runValues(r, seq, by.Owner, t.leaseOf(by))...); err != nil {
 		return err
 	}
 	if r.State == stocktake.Skipped || r.Kind != stocktake.FullRun {
 		return nil
 	}
-	_, err = t.exec(ctx, setLast, r.Bucket, r.Configuration, seq)
+	_, err = t.Exec(ctx, setLast, r.Bucket, r.Configuration, seq)
 	return err
 }
 
 // unfinished returns the run of a configuration and kind that has not ended.
-func (t *tx) unfinished(ctx context.Context, bucket, id string, kind stocktake.RunKind) (run stocktake.Run, found bool, err error) {
-	err = t.rows(ctx, selectUnfinished, func(scan scanner) error {
+func (t tx) unfinished(ctx context.Context, bucket, id string, kind stocktake.RunKind) (run stocktake.Run, found bool, err error) {
+	err = t.Rows(ctx, selectUnfinished, func(scan Scanner) error {
 		r, err := scanRun(scan)
 		if r.Kind == kind {
 			run, found = r, true
@@ -45,7 +41,14 @@ func (t *tx) unfinished(ctx context.Context, bucket, id string, kind stocktake.R
 
 // AddRun implements [inventory.Catalog].
 func (c *Catalog) AddRun(ctx context.Context, r stocktake.Run, by inventory.Holder) (run stocktake.Run, added bool, err error) {
-	err = c.write.now(ctx, func(ctx context.Context, t *tx) error {
+	err = c.change(ctx, func(ctx context.Context, t tx) error {
+		n, err := t.Exec(ctx, holdConfiguration, r.Bucket, r.Configuration)
+		if err == nil && n == 0 {
+			err = stocktake.ErrNoSuchInventory
+		}
+		if err != nil {
+			return err
+		}
 		unfinished, found, err := t.unfinished(ctx, r.Bucket, r.Configuration, r.Kind)
 		if err != nil {
 			return err
@@ -55,10 +58,10 @@ func (c *Catalog) AddRun(ctx context.Context, r stocktake.Run, by inventory.Hold
 			return nil
 		}
 		run, added = r, true
-		return t.addRun(ctx, &r, by, c.leaseOf(by))
+		return t.addRun(ctx, &r, by)
 	})
 	if err != nil {
-		return stocktake.Run{}, false, wrap("add run", err)
+		return stocktake.Run{}, false, c.wrap("add run", err)
 	}
 	return run, added, nil
 }
@@ -66,10 +69,10 @@ func (c *Catalog) AddRun(ctx context.Context, r stocktake.Run, by inventory.Hold
 // Advance implements [inventory.Catalog].
 func (c *Catalog) Advance(ctx context.Context, steps []inventory.Step, by inventory.Holder, keep int) ([]stocktake.Run, error) {
 	var made []stocktake.Run
-	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
+	err := c.change(ctx, func(ctx context.Context, t tx) error {
 		made = nil
 		for i := range steps {
-			r, ok, err := t.advance(ctx, &steps[i], by, c.leaseOf(by), keep)
+			r, ok, err := t.advance(ctx, &steps[i], by, keep)
 			if err != nil {
 				return err
 			}
@@ -80,13 +83,13 @@ func (c *Catalog) Advance(ctx context.Context, steps []inventory.Step, by invent
 		return nil
 	})
 	if err != nil {
-		return nil, wrap("make runs that are due", err)
+		return nil, c.wrap("make runs that are due", err)
 	}
 	return made, nil
 }
 
-func (t *tx) advance(ctx context.Context, s *inventory.Step, by inventory.Holder, lease int64, keep int) (run stocktake.Run, made bool, err error) {
-	n, err := t.exec(ctx, moveDue, s.Bucket, s.ID, micros(s.From), micros(s.Due), micros(s.Wake))
+func (t tx) advance(ctx context.Context, s *inventory.Step, by inventory.Holder, keep int) (run stocktake.Run, made bool, err error) {
+	n, err := t.Exec(ctx, moveDue, s.Bucket, s.ID, micros(s.From), micros(s.Due), micros(s.Wake))
 	if err != nil || n == 0 {
 		return run, false, err
 	}
@@ -98,26 +101,26 @@ func (t *tx) advance(ctx context.Context, s *inventory.Step, by inventory.Holder
 	if found {
 		run.State, run.Ended, run.Reason = stocktake.Skipped, run.Queued, inventory.SkipReason(unfinished)
 	}
-	if err := t.addRun(ctx, &run, by, lease); err != nil {
+	if err := t.addRun(ctx, &run, by); err != nil {
 		return run, false, err
 	}
 	return run, true, t.prune(ctx, &run, keep)
 }
 
 // prune keeps the newest keep runs of r's configuration and kind that have ended.
-func (t *tx) prune(ctx context.Context, r *stocktake.Run, keep int) error {
-	_, err := t.exec(ctx, pruneRuns, r.Bucket, r.Configuration, string(r.Kind), keep)
+func (t tx) prune(ctx context.Context, r *stocktake.Run, keep int) error {
+	_, err := t.Exec(ctx, pruneRuns, r.Bucket, r.Configuration, string(r.Kind), keep)
 	return err
 }
 
 // replaceRun replaces the run of r's id by r if it matches the fence, and keeps
 // report unless one is recorded; nil keeps none. A run that ends keeps none.
-func (t *tx) replaceRun(ctx context.Context, r *stocktake.Run, fence inventory.Fence, report []byte) error {
+func (t tx) replaceRun(ctx context.Context, r *stocktake.Run, fence inventory.Fence, report []byte) error {
 	var kept any // NULL, where a nil slice might be an empty value
 	if report != nil {
 		kept = report
 	}
-	n, err := t.exec(ctx, updateRun, runValues(r, string(fence.State), fence.Owner, int64(fence.Attempt), kept)...)
+	n, err := t.Exec(ctx, updateRun, runValues(r, string(fence.State), fence.Owner, int64(fence.Attempt), kept)...)
 	if err == nil && n == 0 {
 		err = stocktake.ErrNoSuchRun
 	}
@@ -126,12 +129,20 @@ func (t *tx) replaceRun(ctx context.Context, r *stocktake.Run, fence inventory.F
 
 // StartRun implements [inventory.Catalog].
 func (c *Catalog) StartRun(ctx context.Context, r stocktake.Run, fence inventory.Fence) error {
-	return wrap("start run", c.write.later(ctx, func(ctx context.Context, t *tx) error { return t.replaceRun(ctx, &r, fence, nil) }))
+	return c.wrap("start run", c.changeLazily(ctx, func(ctx context.Context, t tx) error { return t.replaceRun(ctx, &r, fence, nil) }))
 }
 
 // EndRun implements [inventory.Catalog].
 func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, fence inventory.Fence, end inventory.End) error {
-	err := c.write.now(ctx, func(ctx context.Context, t *tx) error {
+	err := c.change(ctx, func(ctx context.Context, t tx) error {
+		if end.Remove { // in the order of locks
+			if _, err := t.Exec(ctx, holdBucket, r.Bucket); err != nil {
+				return err
+			}
+			if _, err := t.Exec(ctx, holdConfiguration, r.Bucket, r.Configuration); err != nil {
+				return err
+			}
+		}
 		if err := t.replaceRun(ctx, &r, fence, nil); err != nil {
 			return err
 		}
@@ -145,7 +156,7 @@ func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, fence inventory.F
 		}
 		return t.prune(ctx, &r, end.Keep)
 	})
-	return wrap("end run", err)
+	return c.wrap("end run", err)
 }
 
 // Run implements [inventory.Catalog].
@@ -171,44 +182,44 @@ func (c *Catalog) NewestRuns(ctx context.Context, bucket, id string, max int) ([
 // RecoversFrom implements [inventory.Catalog].
 func (c *Catalog) RecoversFrom(ctx context.Context, id string) (late, failure bool, err error) {
 	found := false
-	err = c.read.rows(ctx, selectRecovery, func(scan scanner) error {
+	err = c.db.Rows(ctx, selectRecovery, func(scan Scanner) error {
 		found = true
 		return scan(&late, &failure)
 	}, id)
 	if err == nil && !found {
 		err = stocktake.ErrNoSuchRun
 	}
-	return late, failure, wrap("read run", err)
+	return late, failure, c.wrap("read run", err)
 }
 
 // LastListed implements [inventory.Catalog].
 func (c *Catalog) LastListed(ctx context.Context, bucket, id string, kind stocktake.RunKind) (int64, error) {
 	n := int64(-1)
-	err := c.read.rows(ctx, selectLastListed, func(scan scanner) error { return scan(&n) }, bucket, id, string(kind))
-	return n, wrap("read run", err)
+	err := c.db.Rows(ctx, selectLastListed, func(scan Scanner) error { return scan(&n) }, bucket, id, string(kind))
+	return n, c.wrap("read run", err)
 }
 
 // ForgetRuns implements [inventory.Catalog]. A reader scans all runs, so that
 // writers do not wait for the search.
 func (c *Catalog) ForgetRuns(ctx context.Context, before time.Time) error {
 	var ids []string
-	err := c.read.rows(ctx, selectForgotten, func(scan scanner) error {
+	err := c.db.Rows(ctx, selectForgotten, func(scan Scanner) error {
 		var id string
 		err := scan(&id)
 		ids = append(ids, id)
 		return err
 	}, micros(before))
 	if err == nil && len(ids) > 0 {
-		err = c.write.now(ctx, func(ctx context.Context, t *tx) error {
+		err = c.change(ctx, func(ctx context.Context, t tx) error {
 			for _, id := range ids {
-				if _, err := t.exec(ctx, forgetRun, micros(before), id); err != nil {
+				if _, err := t.Exec(ctx, forgetRun, micros(before), id); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	}
-	return wrap("forget runs", err)
+	return c.wrap("forget runs", err)
 }
 
 func (c *Catalog) run(ctx context.Context, text string, args ...any) (stocktake.Run, error) {
@@ -217,16 +228,16 @@ func (c *Catalog) run(ctx context.Context, text string, args ...any) (stocktake.
 		return stocktake.Run{}, err
 	}
 	if len(runs) == 0 {
-		return stocktake.Run{}, wrap("read run", stocktake.ErrNoSuchRun)
+		return stocktake.Run{}, c.wrap("read run", stocktake.ErrNoSuchRun)
 	}
 	return runs[0], nil
 }
 
 func (c *Catalog) runs(ctx context.Context, text string, args ...any) (runs []stocktake.Run, err error) {
-	err = c.read.rows(ctx, text, func(scan scanner) error {
+	err = c.db.Rows(ctx, text, func(scan Scanner) error {
 		r, err := scanRun(scan)
 		runs = append(runs, r)
 		return err
 	}, args...)
-	return runs, wrap("read runs", err)
+	return runs, c.wrap("read runs", err)
 }

@@ -1,0 +1,119 @@
+// Package relational is what the catalogs on SQLite and on PostgreSQL have in
+// common: the statements, and the methods of [inventory.Catalog] that are made of
+// them. The statements keep to what both databases understand, and each change
+// is correct when transactions are not serialised but see what is committed
+// (READ COMMITTED): it first updates, and so locks, the row that others would
+// change, and then reads.
+//
+// Rows are locked in one order: bucket, configuration, runs.
+package relational
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/memo"
+	"github.com/stocktake/stocktake/inventoryxml"
+)
+
+var (
+	_ inventory.Catalog       = (*Catalog)(nil)
+	_ inventory.NoticeCatalog = (*Catalog)(nil)
+	_ inventory.StrayCatalog  = (*Catalog)(nil)
+)
+
+// A Scanner reads the columns of a row.
+type Scanner func(dest ...any) error
+
+// A Database runs statements. Their parameters are written $1, $2 and so on;
+// arguments are strings, byte slices, integers and nil.
+type Database interface {
+	// Rows calls each for every row of a query of [ReadStatements].
+	Rows(ctx context.Context, text string, each func(Scanner) error, args ...any) error
+
+	// Change makes what do changes in one atomic step. After nil it is durable;
+	// after an error nothing has changed. do is called again if the first time has
+	// come to nothing.
+	Change(ctx context.Context, do func(context.Context, Tx) error) error
+
+	// ChangeLazily is Change, but a crash of the machine may undo the step until a
+	// later one by Change is durable.
+	ChangeLazily(ctx context.Context, do func(context.Context, Tx) error) error
+
+	// Explain adds to an error of the database what the project calls it, such as
+	// object.ErrDiskFull.
+	Explain(err error) error
+}
+
+// A Tx is a change being made.
+type Tx interface {
+	// Rows calls each for every row of a query of [WriteStatements].
+	Rows(ctx context.Context, text string, each func(Scanner) error, args ...any) error
+
+	// Exec runs a statement of [WriteStatements] and returns how many rows it has
+	// changed.
+	Exec(ctx context.Context, text string, args ...any) (int64, error)
+
+	// Now returns the time by which leases are measured, in microseconds since 1970.
+	// No clock that a person can move has a part in it.
+	Now() int64
+}
+
+// A Catalog keeps configurations and runs in a database. Its methods are those
+// of [inventory.Catalog], [inventory.NoticeCatalog] and [inventory.StrayCatalog].
+type Catalog struct {
+	db     Database
+	parsed *memo.Memo[stocktake.InventoryConfiguration] // by document
+}
+
+// maxParsed is how many parsed configurations are kept in memory, some 20 MB of
+// usual ones: parsing is most of the cost of reading one.
+const maxParsed = 16384
+
+// New returns the catalog in db, whose tables are there.
+func New(db Database) *Catalog {
+	return &Catalog{db: db, parsed: memo.New(maxParsed, inventoryxml.Parse)}
+}
+
+// tx adds to a change the steps that several changes have in common.
+type tx struct{ Tx }
+
+// leaseOf returns when the lease ends that by gets now.
+func (t tx) leaseOf(by inventory.Holder) int64 { return t.Now() + by.Lease.Microseconds() }
+
+// number returns the one value of a query; 0 if it has no rows.
+func (t tx) number(ctx context.Context, text string, args ...any) (n int64, err error) {
+	err = t.Rows(ctx, text, func(scan Scanner) error { return scan(&n) }, args...)
+	return n, err
+}
+
+func (c *Catalog) change(ctx context.Context, do func(context.Context, tx) error) error {
+	return c.db.Change(ctx, func(ctx context.Context, t Tx) error { return do(ctx, tx{t}) })
+}
+
+func (c *Catalog) changeLazily(ctx context.Context, do func(context.Context, tx) error) error {
+	return c.db.ChangeLazily(ctx, func(ctx context.Context, t Tx) error { return do(ctx, tx{t}) })
+}
+
+// exec runs one statement in a change of its own.
+func (c *Catalog) exec(ctx context.Context, text string, args ...any) error {
+	return c.change(ctx, func(ctx context.Context, t tx) error {
+		_, err := t.Exec(ctx, text, args...)
+		return err
+	})
+}
+
+func (c *Catalog) number(ctx context.Context, text string, args ...any) (n int64, err error) {
+	err = c.db.Rows(ctx, text, func(scan Scanner) error { return scan(&n) }, args...)
+	return n, err
+}
+
+// wrap says what the catalog was doing.
+func (c *Catalog) wrap(doing string, err error) error {
+	if err != nil {
+		return fmt.Errorf("catalog: %s: %w", doing, c.db.Explain(err))
+	}
+	return nil
+}
