@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake"
@@ -21,6 +22,21 @@ const (
 	// write buffers and tables that were current when it was made.
 	scanStretch = 1 << 20
 )
+
+// A scanBuffer is the memory of one scan. A night of small runs would make most of
+// its garbage of them.
+type scanBuffer struct {
+	batch [batchRecords]stocktake.Record
+	arena [arenaSize]byte
+}
+
+var scanBuffers = sync.Pool{New: func() any { return new(scanBuffer) }}
+
+// put gives the buffer back, without what its records point to.
+func (b *scanBuffer) put() {
+	clear(b.batch[:])
+	scanBuffers.Put(b)
+}
 
 // Scan implements engine.Snapshot. Per record it allocates nothing: what a row
 // needs is decoded where it lies, and keys are copied into an arena that is
@@ -42,10 +58,9 @@ func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool,
 			upper = to
 		}
 	}
-	c := scanner{
-		all: versions, versioned: sn.versioned, yield: yield,
-		batch: make([]stocktake.Record, 0, batchRecords), arena: make([]byte, 0, arenaSize),
-	}
+	buf := scanBuffers.Get().(*scanBuffer)
+	defer buf.put()
+	c := scanner{all: versions, versioned: sn.versioned, yield: yield, batch: buf.batch[:0], arena: buf.arena[:0]}
 	if newer {
 		c.keyBuf = layout.AppendEscaped(c.keyBuf, seg.From)
 		c.key, c.hasLast = c.keyBuf, true

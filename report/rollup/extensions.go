@@ -31,11 +31,14 @@ type extension struct {
 	late bool // others were folded before it came
 }
 
-const maxSlots = MaxExtensions + 1
+const (
+	maxSlots = MaxExtensions + 1
+	fewSlots = 16 // most buckets need no more
+)
 
 func (x *extensions) init() {
-	x.slots = make([]extension, 1, maxSlots)
-	x.index = make(map[word]uint16, maxSlots)
+	x.slots = make([]extension, 1, fewSlots)
+	x.index = make(map[word]uint16, fewSlots)
 }
 
 func (x *extensions) reset() {
