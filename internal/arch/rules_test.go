@@ -14,7 +14,7 @@ var may = map[string][]string{
 	// The formats of shards, each one value of format.Format.
 	"report/format":            {"."},
 	"report/format/formattest": {".", "report/format"},
-	"report/csvgz":             {".", "internal/csvrow", "report/format"},
+	"report/csvgz":             {".", "internal/csvrow", "internal/inflate", "report/format"},
 	"report/parquet":           {".", "internal/csvrow", "report/format"},
 	"report/csvgz/csvgztest":   {".", "internal/csvrow", "report/csvgz", "report/format"},
 	"internal/csvrow":          {".", "report/format"},
@@ -32,6 +32,7 @@ var may = map[string][]string{
 	"internal/configtest": {"."}, // for tests
 	"internal/digest":     {},
 	"internal/farstore":   {".", "internal/keygen"},
+	"internal/inflate":    {},
 	"internal/journal":    {"."},
 	"internal/keygen":     {"."},
 	"internal/memo":       {},
@@ -154,7 +155,7 @@ var homes = map[string][]string{
 	"charm.land/bubbletea":                  {"cmd/stocktake"},
 	"github.com/charmbracelet/x":            {"cmd/stocktake"},
 	"github.com/tink-crypto/tink-go":        {"internal/kms", "internal/store"},
-	"github.com/klauspost/compress":         {"report/csvgz", "report/parquet"},
+	"github.com/klauspost/compress":         {"report/csvgz/csvgztest", "report/parquet"},
 	"github.com/aws/aws-sdk-go-v2":          {"internal/foreign", "internal/s3bucket"},
 	"github.com/aws/smithy-go":              {"internal/foreign", "internal/s3bucket"},
 	"golang.org/x/time":                     {"internal/throttle"},

@@ -1,17 +1,14 @@
 package csvgz
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
-
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/csvrow"
+	"github.com/stocktake/stocktake/internal/inflate"
 	"github.com/stocktake/stocktake/report/format"
 )
 
@@ -20,24 +17,19 @@ import (
 type reader struct {
 	columns []stocktake.Field // of NewReader
 	file    io.ReadCloser     // nil: none is open
-	buf     *bufio.Reader     // of file
-	gz      *gzip.Reader      // from the beginning of a shard
-	inflate io.ReadCloser     // from a later piece; a [flate.Resetter]
+	text    *inflate.Reader   // of file, decompressed
 	bad     error             // not nil: no row can be read
 
 	rows *csvrow.Cutter
-	text []byte // of NextText
+	next []byte // of NextText
 	dec  csvrow.Decoder
 	n    int64 // of the row read last, from 1
 }
 
-// readSize is how many stored bytes are read at once.
-const readSize = 64 << 10
-
 func newReader(columns []stocktake.Field) *reader {
 	return &reader{
 		columns: columns,
-		buf:     bufio.NewReaderSize(nil, readSize),
+		text:    new(inflate.Reader),
 		rows:    csvrow.NewCutter(nil),
 		dec:     csvrow.Decoder{Columns: columns},
 		bad:     errClosed,
@@ -61,30 +53,13 @@ func (r *reader) Open(ctx context.Context, f format.File, at format.Place) error
 		return err
 	}
 	r.file, r.n, r.bad = file, at.Row, nil
-	r.buf.Reset(file)
+	r.rows.Reset(r.text)
 	if at.Offset == 0 {
-		r.begin()
-		return nil
+		r.text.ResetGzip(file)
+	} else {
+		r.text.ResetRaw(file)
 	}
-	if r.inflate == nil {
-		r.inflate = flate.NewReader(r.buf)
-	} else if err := r.inflate.(flate.Resetter).Reset(r.buf, nil); err != nil {
-		return errors.Join(err, r.Close())
-	}
-	r.rows.Reset(r.inflate)
 	return nil
-}
-
-// begin reads the header of the file. If it is malformed, Next returns the error.
-func (r *reader) begin() {
-	if r.gz == nil {
-		r.gz = new(gzip.Reader)
-	}
-	r.bad = r.gz.Reset(r.buf)
-	if r.bad == io.EOF {
-		r.bad = io.ErrUnexpectedEOF // not even a header
-	}
-	r.rows.Reset(r.gz)
 }
 
 // Next implements [format.Reader].
@@ -105,16 +80,16 @@ func (r *reader) NextText() (text []byte, err error) {
 	if r.bad != nil {
 		return nil, r.bad
 	}
-	if r.text, err = r.rows.NextText(); err != nil {
+	if r.next, err = r.rows.NextText(); err != nil {
 		return nil, r.fault(err)
 	}
 	r.n++
-	return r.text, nil
+	return r.next, nil
 }
 
 // Row implements [format.TextReader].
 func (r *reader) Row() (*format.Row, error) {
-	values, err := r.rows.Cut(r.text)
+	values, err := r.rows.Cut(r.next)
 	if err != nil {
 		return nil, &format.RowError{Row: r.n, Err: err}
 	}
@@ -149,6 +124,6 @@ func (r *reader) Close() error {
 		return nil
 	}
 	err := r.file.Close()
-	r.file, r.text, r.bad = nil, nil, errClosed
+	r.file, r.next, r.bad = nil, nil, errClosed
 	return err
 }
