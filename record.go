@@ -1,7 +1,7 @@
 package stocktake
 
 import (
-	"bytes"
+	"encoding/binary"
 	"math"
 	"strconv"
 )
@@ -69,22 +69,21 @@ func ParseETag(text []byte) ETag {
 	if len(text) > 1 && text[0] == '"' && text[len(text)-1] == '"' {
 		text = text[1 : len(text)-1]
 	}
-	sum, parts, dashed := bytes.Cut(text, []byte{'-'})
 	asText := ETag{Text: text[:len(text):len(text)]}
-	if len(sum) != 32 {
+	if len(text) < 32 {
 		return asText
 	}
 	var e ETag
-	for i := range e.Sum {
-		high, low := upperHex(sum[2*i]), upperHex(sum[2*i+1])
-		if high|low > 15 {
+	for i := 0; i < 32; i += 8 {
+		sum, ok := upperHex(binary.LittleEndian.Uint64(text[i:]))
+		if !ok {
 			return asText
 		}
-		e.Sum[i] = high<<4 | low
+		binary.LittleEndian.PutUint32(e.Sum[i/2:], sum)
 	}
-	if dashed {
-		n, ok := partCount(parts)
-		if !ok {
+	if len(text) > 32 {
+		n, ok := partCount(text[33:])
+		if !ok || text[32] != '-' {
 			return asText
 		}
 		e.Parts = n
@@ -92,15 +91,20 @@ func ParseETag(text []byte) ETag {
 	return e
 }
 
-// upperHex returns the value of a digit 0-9 or A-F, and 255 for anything else.
-func upperHex(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10
+// upperHex returns the four bytes that eight digits, 0-9 or A-F, stand for. The
+// first digit and the first byte are the lowest.
+func upperHex(digits uint64) (v uint32, ok bool) {
+	const ones = 0x0101010101010101
+	letters := digits >> 6 & ones // of 0-9 and A-F, the letters have this bit
+	x := digits&(0x0f*ones) + 9*letters
+	// What x is written as, if digits are what they should be.
+	above9 := (x + (127-9)*ones) >> 7 & ones
+	if x+'0'*ones+('A'-'9'-1)*above9 != digits || x&(0xf0*ones) != 0 {
+		return 0, false
 	}
-	return 255
+	x = (x<<4 | x>>8) & 0x00ff00ff00ff00ff
+	x = (x | x>>8) & 0x0000ffff0000ffff
+	return uint32(x | x>>16), true
 }
 
 // partCount reads the number of parts the way AppendText writes it.

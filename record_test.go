@@ -45,6 +45,13 @@ func TestETag(t *testing.T) {
 			t.Errorf("got %q, want %q", got.String(), s)
 		}
 	})
+	for i := range 32 * 256 { // each byte at each place
+		text := []byte(sum)
+		text[i/256] = byte(i)
+		if e := stocktake.ParseETag(text); e.String() != string(text) || (e.Text == nil) != strings.ContainsRune("0123456789ABCDEF", rune(byte(i))) {
+			t.Errorf("ParseETag(%q) is %+v", text, e)
+		}
+	}
 	e := stocktake.ParseETag([]byte(sum + "-17"))
 	buf := make([]byte, 0, 64)
 	if n := testing.AllocsPerRun(100, func() { buf = e.AppendText(buf[:0]); e = stocktake.ParseETag(buf) }); n != 0 {

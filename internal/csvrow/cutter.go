@@ -66,6 +66,13 @@ func (r *Cutter) Next() ([][]byte, error) {
 	}
 }
 
+// Buffered returns the text that is buffered and not yet read. It is valid until
+// the next call of another method but Skip.
+func (r *Cutter) Buffered() []byte { return r.buf[r.start:r.end] }
+
+// Skip skips n bytes of what is buffered.
+func (r *Cutter) Skip(n int) { r.start += n }
+
 // NextText returns the text of the next row with its line end, or io.EOF after
 // the last. It is valid until the next call. After any other error no row can be
 // read. Cut returns its columns.

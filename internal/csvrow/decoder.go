@@ -19,9 +19,15 @@ var (
 // in any case.
 type Decoder struct {
 	Columns []stocktake.Field
-	Row     format.Row // decoded last, valid until the next call of Decode
+	Row     format.Row // decoded last, valid until the next call
 
 	key []byte
+
+	// What DecodeQuoted has seen last.
+	text             text
+	head, bucket     []byte // the text before the second column, and its value
+	day              dayMemo
+	class, acl, kind memo
 }
 
 // Decode decodes the values of a row into d.Row. With an error it returns the

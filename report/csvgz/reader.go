@@ -24,7 +24,13 @@ type reader struct {
 	next []byte // of NextText
 	dec  csvrow.Decoder
 	n    int64 // of the row read last, from 1
+
+	misses int // rows since one had the form of DecodeQuoted
 }
+
+// maxMisses is after how many rows of another form the reader stops looking for
+// the form of DecodeQuoted. The last row of what is buffered often misses it.
+const maxMisses = 16
 
 func newReader(columns []stocktake.Field) *reader {
 	return &reader{
@@ -52,7 +58,7 @@ func (r *reader) Open(ctx context.Context, f format.File, at format.Place) error
 	if err != nil {
 		return err
 	}
-	r.file, r.n, r.bad = file, at.Row, nil
+	r.file, r.n, r.bad, r.misses = file, at.Row, nil, 0
 	r.rows.Reset(r.text)
 	if at.Offset == 0 {
 		r.text.ResetGzip(file)
@@ -66,6 +72,15 @@ func (r *reader) Open(ctx context.Context, f format.File, at format.Place) error
 func (r *reader) Next() (*format.Row, error) {
 	if r.bad != nil {
 		return nil, r.bad
+	}
+	if r.misses < maxMisses {
+		if size := r.dec.DecodeQuoted(r.rows.Buffered()); size > 0 {
+			r.rows.Skip(size)
+			r.n++
+			r.misses = 0
+			return &r.dec.Row, nil
+		}
+		r.misses++
 	}
 	values, err := r.rows.Next()
 	if err != nil {
