@@ -18,7 +18,7 @@ import (
 	"github.com/stocktake/stocktake/internal/dirbucket"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/membucket"
-	"github.com/stocktake/stocktake/interop/internal/postgres"
+	"github.com/stocktake/stocktake/internal/testpostgres"
 	"github.com/stocktake/stocktake/report"
 	"github.com/stocktake/stocktake/report/rollup"
 )
@@ -41,7 +41,7 @@ func TestStatementsOfDocs(t *testing.T) {
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		binary := build(t)
-		server := postgres.Start(t)
+		server := testpostgres.Start(t)
 		w := makeReports(t, stocktake.FormatCSV)
 		server.Query(t, docs.statement(t, "PostgreSQL: make the table"))
 		cmd := exec.CommandContext(t.Context(), "bash", "-e", "-c", docs.shell)

@@ -46,6 +46,8 @@ var may = map[string][]string{
 	"internal/testserver": {},
 	"internal/throttle":   {},
 
+	"internal/testpostgres": {}, // a server for tests
+
 	// Who and with which key.
 	"internal/kms": {"internal/securefile"},
 	"internal/ram": {".", "internal/memo", "internal/object", "internal/securefile"},
@@ -75,6 +77,7 @@ var may = map[string][]string{
 	"internal/inventory":           {".", "internal/clock", "internal/object", "report"},
 	"internal/catalog/relational":  {".", "internal/inventory", "internal/memo", "inventoryxml"},
 	"internal/catalog/sqlite":      {"internal/catalog/relational", "internal/object"},
+	"internal/catalog/postgres":    {"internal/catalog/relational", "internal/object"},
 	"internal/catalog/catalogtest": {".", "internal/inventory", "inventoryxml"},
 	"internal/notify":              {".", "internal/clock", "internal/inventory", "internal/outbound"},
 	"internal/runner/local":        {".", "internal/engine", "internal/inventory"},
@@ -111,7 +114,8 @@ var may = map[string][]string{
 // mayInTests lists what the tests of a package import beyond may: tests of a
 // room may furnish it with real neighbours.
 var mayInTests = map[string][]string{
-	"internal/catalog/sqlite": {".", "internal/inventory"},
+	"internal/catalog/sqlite":   {".", "internal/inventory"},
+	"internal/catalog/postgres": {".", "internal/inventory"},
 
 	"stocktaketest":      {"."},
 	"cmd/stocktake":      {"internal/testserver"},
@@ -140,14 +144,16 @@ var mayInTests = map[string][]string{
 
 // forTests is what any package's tests may import: test suites that several
 // implementations run, the bucket in memory, and stores filled for a test.
-var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/farstore", "internal/keygen", "internal/catalog/catalogtest", "internal/membucket", "internal/store/seed", "report/csvgz/csvgztest", "report/format/formattest"}
+var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/farstore", "internal/keygen", "internal/catalog/catalogtest", "internal/testpostgres", "internal/membucket", "internal/store/seed", "report/csvgz/csvgztest", "report/format/formattest"}
 
 // homes lists the packages that may import a library, by prefix of its import
 // path, tests aside. A library at home in one room can be replaced there.
 var homes = map[string][]string{
 	"github.com/cockroachdb/pebble":         {"internal/store", "internal/store/blob", "internal/store/layout", "internal/store/seed"},
 	"modernc.org/sqlite":                    {"internal/catalog/sqlite"},
-	"github.com/pressly/goose":              {"internal/catalog/sqlite"},
+	"github.com/pressly/goose":              {"internal/catalog/postgres", "internal/catalog/sqlite"},
+	"github.com/jackc/pgx":                  {"internal/catalog/postgres"},
+	"github.com/riverqueue/river":           {"internal/catalog/postgres"},
 	"encoding/xml":                          {"examples"}, // all others use internal/ossxml
 	"github.com/alecthomas/kong":            {"cmd/stocktake"},
 	"github.com/knadh/koanf":                {"cmd/stocktake"},

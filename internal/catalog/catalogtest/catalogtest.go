@@ -107,6 +107,10 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"dead notices by page", deadNotices},
 		{"a run and its notices end together", noticesOfARun},
 		{"strays keep the time they were found", strays},
+		{"steps of several processes are made once", sharedSteps},
+		{"one run of several that are asked for at once", sharedRuns},
+		{"several processes share what one has left", sharedTaking},
+		{"a bucket that several processes change", sharedBucket},
 		{"an ended context changes nothing", endedContext},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })

@@ -1,8 +1,10 @@
 package relational
 
 import (
+	"cmp"
 	"context"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -24,6 +26,7 @@ func (c *Catalog) MarkLate(ctx context.Context, due time.Time, max int, notices 
 		if err != nil {
 			return err
 		}
+		slices.SortFunc(found, func(a, b stocktake.Run) int { return cmp.Compare(a.ID, b.ID) }) // all lock in this order
 		for _, r := range found {
 			n, err := t.Exec(ctx, markLate, r.ID)
 			if err != nil {
@@ -37,6 +40,7 @@ func (c *Catalog) MarkLate(ctx context.Context, due time.Time, max int, notices 
 			}
 			late = append(late, r)
 		}
+		slices.SortStableFunc(late, func(a, b stocktake.Run) int { return a.Due.Compare(b.Due) })
 		return nil
 	})
 	if err != nil {

@@ -1,7 +1,9 @@
 package relational
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -70,22 +72,36 @@ func (c *Catalog) AddRun(ctx context.Context, r stocktake.Run, by inventory.Hold
 func (c *Catalog) Advance(ctx context.Context, steps []inventory.Step, by inventory.Holder, keep int) ([]stocktake.Run, error) {
 	var made []stocktake.Run
 	err := c.change(ctx, func(ctx context.Context, t tx) error {
-		made = nil
-		for i := range steps {
+		runs := make([]stocktake.Run, len(steps))
+		for _, i := range inOrderOfLocks(steps) {
 			r, ok, err := t.advance(ctx, &steps[i], by, keep)
 			if err != nil {
 				return err
 			}
 			if ok {
-				made = append(made, r)
+				runs[i] = r
 			}
 		}
+		made = slices.DeleteFunc(runs, func(r stocktake.Run) bool { return r.ID == "" })
 		return nil
 	})
 	if err != nil {
 		return nil, c.wrap("make runs that are due", err)
 	}
 	return made, nil
+}
+
+// inOrderOfLocks returns the indices of steps in the order in which every process
+// makes them, so that two with the same steps do not wait for each other.
+func inOrderOfLocks(steps []inventory.Step) []int {
+	order := make([]int, len(steps))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(steps[a].Bucket, steps[b].Bucket), cmp.Compare(steps[a].ID, steps[b].ID))
+	})
+	return order
 }
 
 func (t tx) advance(ctx context.Context, s *inventory.Step, by inventory.Holder, keep int) (run stocktake.Run, made bool, err error) {

@@ -39,7 +39,7 @@ const (
 	due = $7, queued = $8, started = $9, ended = $10, listed = $11, matched = $12, bytes = $13, written = $14,
 	shards = $15, expected = $16, object_key = $17, reason = $18, manifest = $19, destination = $20,
 	late = CASE WHEN late = 1 THEN 1 ELSE $21 END, kind = $22,
-	report = CASE WHEN $10 <> 0 THEN NULL ELSE coalesce(report, $26) END
+	report = CASE WHEN CAST($10 AS BIGINT) <> 0 THEN NULL ELSE coalesce(report, $26) END
 	WHERE id = $1 AND state = $23 AND owner = $24 AND attempt = $25`
 	saveProgress = `UPDATE runs SET listed = $2, matched = $3, bytes = $4, written = $5, shards = $6,
 	expected = $7, object_key = $8 WHERE id = $1 AND ended = 0 AND owner = $9`

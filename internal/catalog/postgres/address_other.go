@@ -1,0 +1,8 @@
+//go:build !linux
+
+package postgres
+
+import "syscall"
+
+// boundSends leaves the limit to the system.
+func boundSends(string, string, syscall.RawConn) error { return nil }

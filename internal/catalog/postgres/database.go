@@ -1,0 +1,138 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/stocktake/stocktake/internal/catalog/relational"
+	"github.com/stocktake/stocktake/internal/object"
+)
+
+// A Database is the pool of connections that a process has. It is the
+// relational.Database of its [Catalog].
+type Database struct {
+	pool *pgxpool.Pool
+	name string
+}
+
+// Pool returns the connections.
+func (d *Database) Pool() *pgxpool.Pool { return d.pool }
+
+// Name returns how the database is called in logs, without its password.
+func (d *Database) Name() string { return d.name }
+
+// Ping returns nil if the server answers.
+func (d *Database) Ping(ctx context.Context) error { return d.pool.Ping(ctx) }
+
+// Rows implements [relational.Database]. The query is repeated if the connection
+// was lost before its first row.
+func (d *Database) Rows(ctx context.Context, text string, each func(relational.Scanner) error, args ...any) error {
+	return d.repeat(ctx, func() error {
+		began := false
+		err := rows(ctx, d.pool, text, func(scan relational.Scanner) error {
+			began = true
+			return each(scan)
+		}, args)
+		if err != nil && !began {
+			return before{err}
+		}
+		return err
+	})
+}
+
+// Change implements [relational.Database].
+func (d *Database) Change(ctx context.Context, do func(context.Context, relational.Tx) error) error {
+	return d.Transact(ctx, func(ctx context.Context, t Tx) error { return do(ctx, change{t}) })
+}
+
+// ChangeLazily implements [relational.Database]. It waits for the disk, too: a
+// process outlives a crash of the database's machine, and must not know of changes
+// that the database has lost.
+func (d *Database) ChangeLazily(ctx context.Context, do func(context.Context, relational.Tx) error) error {
+	return d.Change(ctx, do)
+}
+
+// Explain implements [relational.Database].
+func (d *Database) Explain(err error) error {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "53100" {
+		return fmt.Errorf("%w: %w", object.ErrDiskFull, err)
+	}
+	return err
+}
+
+// A change is the relational.Tx of a transaction.
+type change struct{ tx Tx }
+
+// Rows implements [relational.Tx].
+func (c change) Rows(ctx context.Context, text string, each func(relational.Scanner) error, args ...any) error {
+	return rows(ctx, c.tx, text, each, args)
+}
+
+// Exec implements [relational.Tx].
+func (c change) Exec(ctx context.Context, text string, args ...any) (int64, error) {
+	tag, err := c.tx.Exec(ctx, text, storable(args)...)
+	return tag.RowsAffected(), err
+}
+
+// Now implements [relational.Tx].
+func (c change) Now() int64 { return c.tx.Now }
+
+// A querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, text string, args ...any) (pgx.Rows, error)
+}
+
+func rows(ctx context.Context, q querier, text string, each func(relational.Scanner) error, args []any) error {
+	r, err := q.Query(ctx, text, storable(args)...)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	scan := func(dest ...any) error {
+		for i, d := range dest {
+			if raw, ok := d.(*sql.RawBytes); ok {
+				dest[i] = (*pgtype.DriverBytes)(raw) // holds until the next row, too
+			}
+		}
+		return r.Scan(dest...)
+	}
+	for r.Next() {
+		if err := each(scan); err != nil {
+			return err
+		}
+	}
+	return r.Err()
+}
+
+// storable replaces in text what PostgreSQL's cannot hold: NUL, and bytes that
+// are not UTF-8. Reasons may quote them, and strangers ask for names that have
+// them. Keys of objects are percent-encoded before.
+func storable(args []any) []any {
+	for i, a := range args {
+		if s, ok := a.(string); ok && (!utf8.ValidString(s) || strings.Contains(s, "\x00")) {
+			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+		}
+	}
+	return args
+}
+
+// disconnected reports whether err says that the connection has ended.
+func disconnected(err error) bool {
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || strings.Contains(err.Error(), "conn closed")
+}

@@ -1,0 +1,150 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/testpostgres"
+)
+
+// A put whose answer is lost is not made twice and not reported as failed, and one
+// that is lost itself is made.
+func TestLostCommits(t *testing.T) {
+	need(t)
+	proxy := server.NewProxy(t)
+	c := open(t, proxy.Address(t, database(t)))
+	for name, lose := range map[string]func(int){"answer": proxy.LoseAnswers, "commit": proxy.DropCommits} {
+		t.Run(name, func(t *testing.T) {
+			for i := range 5 {
+				id := fmt.Sprint(name, i)
+				lose(1)
+				first := catalogtest.Queued("photos", id, id)
+				if err := c.AddConfiguration(t.Context(), catalogtest.Entry("photos", id), &first, catalogtest.Holder, catalogtest.Limit); err != nil {
+					t.Error(err)
+				}
+				r := first
+				r.State = stocktake.Scanning
+				lose(1)
+				if err := c.StartRun(t.Context(), r, catalogtest.At(stocktake.Queued, first)); err != nil {
+					t.Error(err)
+				}
+				lose(1)
+				r.State, r.Ended = stocktake.Succeeded, catalogtest.Start
+				if err := c.EndRun(t.Context(), r, catalogtest.At(stocktake.Scanning, first), inventory.End{Keep: 1}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	n, err := c.CountConfigurations(t.Context())
+	if err != nil || n != 10 {
+		t.Errorf("%d configurations, %v; want 10", n, err)
+	}
+}
+
+// While the server restarts, callers wait. What was answered is there.
+func TestRestart(t *testing.T) {
+	s := testpostgres.Start(t)
+	address := s.Database(t)
+	migrate(t, address)
+	c := open(t, address)
+	var wg sync.WaitGroup
+	var puts atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	for g := range 4 {
+		wg.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				id := fmt.Sprint(g, "-", i)
+				first := catalogtest.Queued("photos", id, id)
+				if err := c.AddConfiguration(t.Context(), catalogtest.Entry("photos", id), &first, catalogtest.Holder, 1<<30); err != nil {
+					t.Errorf("put %s: %v", id, err)
+				}
+				if e, err := c.EntryStatus(t.Context(), "photos", id); err != nil || e.Last == nil {
+					t.Errorf("read %s: %+v, %v", id, e.Last, err)
+				}
+				puts.Add(1)
+			}
+		})
+	}
+	for _, mode := range []string{"fast", "immediate"} {
+		for before := puts.Load(); puts.Load() < before+40; {
+			time.Sleep(time.Millisecond) // until there is load
+		}
+		if err := errors.Join(s.Stop(mode), s.Start()); err != nil {
+			t.Error(err)
+		}
+	}
+	cancel()
+	wg.Wait()
+	n, err := c.CountConfigurations(t.Context())
+	if err != nil || n != puts.Load() {
+		t.Errorf("%d configurations, %v; %d puts were answered", n, err, puts.Load())
+	}
+}
+
+// An ended context ends a change that waits for another one's lock.
+func TestEndsWithContext(t *testing.T) {
+	address := database(t)
+	c := open(t, address)
+	if err := c.AddConfiguration(t.Context(), catalogtest.Entry("photos", "a"), nil, catalogtest.Holder, 10); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "BEGIN; UPDATE configurations SET runs = runs"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- c.SetRetention(ctx, "photos", "a", stocktake.Retention{Reports: 1}) }()
+	cancel()
+	if err := <-done; err == nil {
+		t.Error("a change behind a lock was made")
+	}
+	if err := conn.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	e, err := c.Configuration(t.Context(), "photos", "a")
+	if err != nil || e.Retention.Reports != 0 {
+		t.Errorf("%+v, %v", e.Retention, err)
+	}
+}
+
+// Names that PostgreSQL cannot hold are not found, and reasons that it cannot hold
+// are kept as far as they can be.
+func TestStrangeText(t *testing.T) {
+	c := open(t, database(t))
+	for _, id := range []string{"a\x00b", "\xff", strings.Repeat("x\x00", 100)} {
+		if _, err := c.Document(t.Context(), "photos", id); !errors.Is(err, stocktake.ErrNoSuchInventory) {
+			t.Errorf("%q: %v", id, err)
+		}
+		if _, err := c.Runs(t.Context(), id, id); err != nil {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	first := catalogtest.Queued("photos", "a", "r")
+	if err := c.AddConfiguration(t.Context(), catalogtest.Entry("photos", "a"), &first, catalogtest.Holder, 10); err != nil {
+		t.Fatal(err)
+	}
+	r := first
+	r.State, r.Ended, r.Reason = stocktake.Failed, catalogtest.Start, "key a\x00\xffb"
+	if err := c.EndRun(t.Context(), r, catalogtest.At(stocktake.Queued, first), inventory.End{Keep: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Run(t.Context(), "r"); err != nil || got.Reason != "key a\uFFFD\uFFFDb" {
+		t.Errorf("%q, %v", got.Reason, err)
+	}
+}

@@ -1,0 +1,204 @@
+// Package testpostgres runs a PostgreSQL server of its own for tests, in a folder,
+// reached through a socket in it.
+package testpostgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// Required is the environment variable that has tests fail, not skip, on a
+// machine without PostgreSQL.
+const Required = "STOCKTAKE_REQUIRE_POSTGRES"
+
+// ErrMissing means that PostgreSQL is not installed.
+var ErrMissing = errors.New("PostgreSQL is missing (Debian: apt-get install postgresql)")
+
+// A Server is a server that [New] has started.
+type Server struct {
+	bin, dir string
+	as       *syscall.Credential // nil: as we are; PostgreSQL refuses root
+	options  []string
+	made     atomic.Int64 // databases
+}
+
+// New starts a server. options are settings such as "max_connections=200". The
+// caller closes it. Without PostgreSQL the error is ErrMissing.
+func New(options ...string) (_ *Server, err error) {
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/pg_ctl")
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, ErrMissing
+	}
+	// A socket's path has at most 107 bytes, so the folder is not the test's own.
+	dir, err := os.MkdirTemp("", "pg")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{bin: filepath.Dir(found[len(found)-1]), dir: dir}
+	s.options = append([]string{"listen_addresses=''", "unix_socket_directories='" + dir + "'", "fsync=off"}, options...)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+	if err := s.become(); err != nil {
+		return nil, err
+	}
+	if err := s.run("initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"); err != nil {
+		return nil, err
+	}
+	if err := s.Start(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// become makes the folder that of the user postgres if we are root.
+func (s *Server) become() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return err
+	}
+	uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
+	gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
+	if err := errors.Join(errUID, errGID); err != nil {
+		return err
+	}
+	s.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return os.Chown(s.dir, int(uid), int(gid))
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// Start starts a server that was stopped.
+func (s *Server) Start() error {
+	log := filepath.Join(s.dir, "log")
+	var options strings.Builder
+	for _, o := range s.options {
+		options.WriteString(" -c " + o)
+	}
+	err := s.command(context.Background(), "pg_ctl", "start", "-w", "-D", s.data(), "-l", log, "-o", options.String()).Run()
+	if err != nil { // the server keeps what would be its output
+		said, _ := os.ReadFile(log)
+		return fmt.Errorf("pg_ctl start: %w\n%s", err, said)
+	}
+	return nil
+}
+
+// Stop stops the server: with mode "fast" its sessions are ended, with
+// "immediate" it crashes.
+func (s *Server) Stop(mode string) error {
+	return s.run("pg_ctl", "stop", "-w", "-m", mode, "-D", s.data())
+}
+
+// Close stops the server and removes its folder.
+func (s *Server) Close() error {
+	return errors.Join(s.Stop("immediate"), os.RemoveAll(s.dir))
+}
+
+// Start starts a server that ends with the test. Without PostgreSQL the test is
+// skipped, or fails if that is Required.
+func Start(t testing.TB, options ...string) *Server {
+	t.Helper()
+	s, err := New(options...)
+	if errors.Is(err, ErrMissing) && os.Getenv(Required) == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Address returns the address of a database.
+func (s *Server) Address(database string) string {
+	return "postgres://postgres@/" + database + "?host=" + url.QueryEscape(s.dir)
+}
+
+// Socket returns the path of the server's socket.
+func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") }
+
+// Database makes an empty database and returns its address.
+func (s *Server) Database(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprint("test", s.made.Add(1))
+	s.Query(t, "CREATE DATABASE "+name)
+	return s.Address(name)
+}
+
+// Copy makes a database with the content of another one, to which no session
+// may be connected, and returns its address.
+func (s *Server) Copy(t testing.TB, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprint("test", s.made.Add(1))
+	s.Query(t, "CREATE DATABASE "+name+" TEMPLATE "+strings.TrimPrefix(u.Path, "/"))
+	return s.Address(name)
+}
+
+// Env returns the variables with which psql reaches the server.
+func (s *Server) Env() []string {
+	return []string{"PGHOST=" + s.dir, "PGUSER=postgres", "PGDATABASE=postgres", "PGTZ=UTC"}
+}
+
+// Query runs statements in the database postgres and returns the rows of the last
+// one, with their values as text.
+func (s *Server) Query(t testing.TB, statements string) (rows [][]string) {
+	t.Helper()
+	cmd := s.command(t.Context(), "psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1")
+	cmd.Env = append(cmd.Env, s.Env()...)
+	cmd.Stdin = strings.NewReader(statements)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("psql: %v\n%s\n%s", err, stderr.Bytes(), statements)
+	}
+	for line := range strings.Lines(string(out)) {
+		rows = append(rows, strings.Split(strings.TrimSuffix(line, "\n"), "\t"))
+	}
+	return rows
+}
+
+func (s *Server) run(name string, args ...string) error {
+	if out, err := s.command(context.Background(), name, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", name, err, out)
+	}
+	return nil
+}
+
+func (s *Server) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	if s.as != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
+	}
+	return cmd
+}
