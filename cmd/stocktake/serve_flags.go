@@ -31,6 +31,8 @@ type serverFlags struct {
 	storeFlags
 	testFlags
 
+	metricFlags
+
 	LogLevel  slog.Level `group:"Log" help:"Lowest level to log: debug, info, warn or error." default:"info"`
 	LogFormat string     `group:"Log" help:"Format of the log: text or json." enum:"text,json" default:"text"`
 	LogFile   string     `group:"Log" help:"Append the log to a file instead of standard error. SIGHUP reopens it." type:"path" placeholder:"FILE"`
@@ -75,6 +77,12 @@ type storeFlags struct {
 	CallbackNetworks []netip.Prefix `group:"Store" help:"Local, private or reserved networks that callbacks may reach, such as 10.1.0.0/16." placeholder:"RANGE"`
 }
 
+type metricFlags struct {
+	MetricsListen         string `group:"Metrics" help:"Address of the metrics alone. They are not on the address of the OSS API then." placeholder:"HOST:PORT"`
+	MetricsTokenFile      string `group:"Metrics" help:"File with the token that requests for metrics must have: Authorization: Bearer TOKEN." placeholder:"FILE"`
+	MetricsConfigurations *int   `group:"Metrics" help:"How many configurations have metrics of their own, labelled with their names. Default: 1000 if metrics have an address or a token of their own, else 0." placeholder:"N"`
+}
+
 type testFlags struct {
 	Ephemeral    bool   `group:"Tests" help:"Serve a temporary folder on a free port and print one line of JSON with its address and keys. For tests of other programs."`
 	ClockControl bool   `group:"Tests" help:"Let the account move the server's time (stocktake clock). For tests only."`
@@ -98,6 +106,8 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		EmptyReports: f.EmptyReports, StrictVersions: f.StrictVersions, RequirePassRole: f.RequirePassRole,
 		Webhooks: f.Webhook, WebhookSecretFile: f.WebhookSecretFile,
 		MaxConnections: f.MaxConnections, CacheSize: given(int64(f.CacheSize)), ScrubRate: given(int64(f.ScrubRate)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks, CallbackNetworks: f.CallbackNetworks,
+		MetricsListen: f.MetricsListen, MetricsTokenFile: f.MetricsTokenFile, MetricsConfigurations: f.metricsConfigurations(),
+		Version: programVersion().Version, Revision: programVersion().Revision,
 		ClockControl: f.ClockControl, Seed: f.Seed, Stores: f.Stores, Log: log,
 	}
 	for _, e := range f.WebhookEvents {
@@ -113,6 +123,18 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		return cfg, err
 	}
 	return cfg, cfg.Validate()
+}
+
+// metricsConfigurations returns the setting as a server.Config has it.
+func (f *metricFlags) metricsConfigurations() int {
+	switch n := f.MetricsConfigurations; {
+	case n == nil:
+		return 0
+	case *n <= 0:
+		return *n - 1 // -1 means none, and less is refused
+	default:
+		return *n
+	}
 }
 
 // given returns a number for a server.Config, in which 0 would mean the default:

@@ -32,7 +32,12 @@ var exampleValues = map[string]string{
 	"log-file":            "/var/log/stocktake.log",
 	"max-connections":     "1000",
 	"seed":                "any text",
-	"callback-networks":   "[10.1.0.0/16]",
+
+	"metrics-listen":         "127.0.0.1:9002",
+	"metrics-token-file":     "/etc/stocktake/metrics.token",
+	"metrics-configurations": "200",
+
+	"callback-networks": "[10.1.0.0/16]",
 	"stores": `
 #  - name: lake
 #    kind: s3
@@ -121,7 +126,7 @@ func TestSettingsExample(t *testing.T) {
 	dir := t.TempDir()
 	all := regexp.MustCompile(`(?m)^#([a-z-]+:|  )`).ReplaceAllString(want, "$1")
 	for from, to := range map[string]string{
-		"/etc/stocktake": dir, "/var/log": dir, "127.0.0.1:9000": "127.0.0.1:0", "0.0.0.0:9443": "127.0.0.1:0", "./stocktake-data": dir,
+		"/etc/stocktake": dir, "/var/log": dir, "127.0.0.1:9000": "127.0.0.1:0", "127.0.0.1:9002": "127.0.0.1:0", "0.0.0.0:9443": "127.0.0.1:0", "./stocktake-data": dir,
 		"ephemeral: false": "ephemeral: true", "allow-callbacks: false": "allow-callbacks: true",
 	} {
 		all = strings.ReplaceAll(all, from, to)
@@ -130,7 +135,7 @@ func TestSettingsExample(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(all), &settings); err != nil || len(settings) != len(settingsOfServe(t)) {
 		t.Errorf("%d settings, %v; want %d", len(settings), err, len(settingsOfServe(t)))
 	}
-	for name, text := range map[string]string{"settings.yaml": all, "access.yaml": "", "webhook.secret": strings.Repeat("s", 32), "lake-key.yaml": "access-key-id: a\naccess-key-secret: b\n"} {
+	for name, text := range map[string]string{"settings.yaml": all, "access.yaml": "", "metrics.token": strings.Repeat("t", 32), "webhook.secret": strings.Repeat("s", 32), "lake-key.yaml": "access-key-id: a\naccess-key-secret: b\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -91,7 +91,7 @@ var may = map[string][]string{
 	"internal/ossapi/request":   {".", "internal/object", "internal/ossxml", "internal/ram", "internal/signature"},
 	"internal/ossxml":           {"."},
 	"internal/sts":              {".", "internal/ossxml", "internal/ram", "internal/signature"},
-	"internal/metrics":          {".", "internal/ossapi"},
+	"internal/metrics":          {".", "internal/inventory", "internal/ossapi", "internal/throttle"},
 
 	// What happens to objects by itself.
 	"internal/lifecycle": {".", "internal/clock", "internal/object"},

@@ -35,7 +35,7 @@ func (s *Store) connect(k keys, around func(http.RoundTripper) http.RoundTripper
 			k, err := k(ctx)
 			return remote.Credentials{AccessKeyID: k.ID, AccessKeySecret: k.Secret, SessionToken: k.Token}, err
 		},
-		Transport: s.transport, Around: around, Requests: e.Limits.Concurrency, Log: s.log,
+		Transport: s.observed, Around: around, Requests: e.Limits.Concurrency, Log: s.log,
 	}
 	if e.VirtualHosts {
 		o.Addressing = remote.VirtualHosted
@@ -52,5 +52,5 @@ func (s *Store) connect(k keys, around func(http.RoundTripper) http.RoundTripper
 // patient decorates the transport of a client of runs: what fails for a while is
 // repeated, and all clients of the store share its limits.
 func (s *Store) patient(next http.RoundTripper) http.RoundTripper {
-	return &throttle.Retry{Next: s.gate.Share(next), Log: s.log}
+	return &throttle.Retry{Next: s.gate.Share(next), Again: s.gate.CountRetry, Log: s.log}
 }

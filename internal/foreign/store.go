@@ -26,12 +26,12 @@ type Client interface {
 
 // A Store is a named store. Its methods are safe for concurrent use.
 type Store struct {
-	settings  Settings
-	transport *http.Transport
-	gate      *throttle.Gate
-	log       *slog.Logger
-	clients   []Client // of the credentials of the store, then of Roles
-	direct    Client   // with the credentials of the store; answers or fails in seconds
+	settings Settings
+	observed *observed // sends the requests
+	gate     *throttle.Gate
+	log      *slog.Logger
+	clients  []Client // of the credentials of the store, then of Roles
+	direct   Client   // with the credentials of the store; answers or fails in seconds
 }
 
 // Open makes a store of an entry, and reads its credentials and certificates. It
@@ -45,7 +45,7 @@ func Open(s Settings, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store %q: %w", s.Name, err)
 	}
-	st := &Store{settings: s, transport: base, gate: throttle.NewGate(base, s.Limits), log: log}
+	st := &Store{settings: s, observed: &observed{next: base, virtual: s.VirtualHosts}, gate: throttle.NewGate(base, s.Limits), log: log}
 	all := []Credentials{s.Credentials}
 	for _, r := range s.Roles {
 		if r.Credentials != nil {

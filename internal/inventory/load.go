@@ -1,5 +1,12 @@
 package inventory
 
+import (
+	"maps"
+	"slices"
+
+	"github.com/stocktake/stocktake"
+)
+
 // A Load is how many runs a service has to make now.
 type Load struct {
 	Waiting int // queued
@@ -11,4 +18,19 @@ func (s *Service) Load() Load {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Load{Waiting: s.queue.len(), Running: len(s.active)}
+}
+
+// Active returns the runs that this process makes now, with their progress, in no
+// order. A run is among them until after its end was recorded.
+func (s *Service) Active() []stocktake.Run {
+	s.mu.Lock()
+	attempts := slices.Collect(maps.Values(s.active))
+	s.mu.Unlock()
+	runs := make([]stocktake.Run, 0, len(attempts))
+	for _, a := range attempts {
+		if r, begun := a.now(); begun {
+			runs = append(runs, r)
+		}
+	}
+	return runs
 }

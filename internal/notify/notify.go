@@ -41,7 +41,18 @@ type Options struct {
 	Clock  clock.Clock   // nil: the machine's
 	Keep   time.Duration // how long a dead notice is kept; 0: 30 days
 	Log    *slog.Logger  // nil: slog.Default()
+
+	// Tried is called after each attempt to deliver a notice, with the name of the
+	// hook and Received, Failed or Dead; nil: nothing is.
+	Tried func(hook, result string)
 }
+
+// What an attempt to deliver a notice comes to.
+const (
+	Received = "received"
+	Failed   = "failed" // it is tried again
+	Dead     = "dead"   // it is given up
+)
 
 // Hooks delivers notices. It is the [inventory.Notifier] of a service.
 type Hooks struct {
@@ -51,6 +62,7 @@ type Hooks struct {
 	clock   clock.Clock
 	keep    time.Duration
 	log     *slog.Logger
+	tried   func(hook, result string)
 }
 
 var _ inventory.Notifier = (*Hooks)(nil)
@@ -60,7 +72,10 @@ func New(catalog inventory.NoticeCatalog, hooks []Hook, opts Options) (*Hooks, e
 	h := &Hooks{
 		catalog: catalog, clock: opts.Clock,
 		keep: cmp.Or(opts.Keep, 30*24*time.Hour),
-		log:  cmp.Or(opts.Log, slog.Default()),
+		log:  cmp.Or(opts.Log, slog.Default()), tried: opts.Tried,
+	}
+	if h.tried == nil {
+		h.tried = func(string, string) {}
 	}
 	if h.clock == nil {
 		h.clock = clock.Real{}

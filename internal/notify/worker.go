@@ -151,6 +151,7 @@ func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, e
 		return false, ctx.Err() // not the receiver's fault
 	}
 	if err == nil {
+		w.hooks.tried(w.Name, Received)
 		return true, w.hooks.catalog.RemoveNotice(ctx, n.ID)
 	}
 	log := w.hooks.log.With("webhook", w.Name, "notice", n.ID, "err", err)
@@ -160,9 +161,11 @@ func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, e
 	dead := final || n.Attempts > len(pauses) || now.Sub(n.Made) > maxAge
 	if dead {
 		n.Due = time.Time{}
+		w.hooks.tried(w.Name, Dead)
 		log.Error("notice given up; it is on the list of dead ones", "attempts", n.Attempts)
 	} else {
 		n.Due = now.Add(pauses[n.Attempts-1])
+		w.hooks.tried(w.Name, Failed)
 		log.Warn("notice not received; trying again", "attempts", n.Attempts, "at", n.Due)
 	}
 	if err := w.hooks.catalog.SetNotice(ctx, *n); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {

@@ -19,7 +19,7 @@ func (s *Server) openAdmin(access *ram.Directory, counts *metrics.Metrics) {
 	s.handle("GET /-/healthz", ok)
 	s.handle("GET /-/readyz", http.HandlerFunc(s.serveReady))
 	counts.Connections(s.conns.count, s.cfg.MaxConnections)
-	s.handle("GET /-/metrics", counts.Handler())
+	s.openMetrics(counts, ok)
 	account := accountOnly{access, s.cfg.AccountID, s.clock.Now}
 	s.handle(noticesPath, &noticesHandler{account, s.notices, s.log})
 	if movable, ok := s.clock.(*clock.Movable); ok {

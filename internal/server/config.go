@@ -97,6 +97,21 @@ type Config struct {
 	AllowCallbacks   bool           // send the callbacks that PutObject may ask for
 	CallbackNetworks []netip.Prefix // local networks that callbacks may reach, such as 10.1.0.0/16; empty means none
 
+	// MetricsListen is an address of the metrics alone, HOST:PORT. They are not on the
+	// listeners of the OSS API then. It speaks TLS if TLSCert is set. Empty: none.
+	MetricsListen string
+
+	// MetricsTokenFile is the path of a file with the token that requests for metrics
+	// must have, as a bearer token. It is read again with Reload. Empty: none is needed.
+	MetricsTokenFile string
+
+	// MetricsConfigurations is how many configurations have metrics of their own, whose
+	// labels are the names of buckets and configurations. 0 means 1,000 if the metrics
+	// have a listener or a token, else none; -1 means none.
+	MetricsConfigurations int
+
+	Version, Revision string // of the program, for the metrics; empty: not known
+
 	ClockControl bool   // let the account move the server's time ahead; for tests
 	Seed         string // derive ids, names and times of reports from this text; empty: from chance
 
@@ -171,6 +186,8 @@ func (c Config) Validate() error {
 		return badSetting("spread", "at least 0 and less than 24h")
 	case c.BodyTimeout <= 0:
 		return badSetting("body-timeout", "more than 0")
+	case c.MetricsConfigurations < -1:
+		return badSetting("metrics-configurations", "at least 0")
 	case c.KeepRuns < 1:
 		return badSetting("keep-runs", "at least 1")
 	case c.MaxConnections < 1:
@@ -197,6 +214,11 @@ func (c Config) Validate() error {
 	}
 	if c.ListenTLS != "" {
 		if err := checkAddress("listen-tls", c.ListenTLS); err != nil {
+			return err
+		}
+	}
+	if c.MetricsListen != "" {
+		if err := checkAddress("metrics-listen", c.MetricsListen); err != nil {
 			return err
 		}
 	}

@@ -25,8 +25,8 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 	}
 	s.onClose(cat.Close)
 	s.catalog = cat
-	counts.Notices(cat.CountNotices)
-	hooks, err := s.hooks(cat)
+	s.showCatalog(cat, counts)
+	hooks, err := s.hooks(cat, counts)
 	if err != nil {
 		return nil, err
 	}
@@ -58,10 +58,7 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 	if err != nil {
 		return nil, err
 	}
-	counts.Runs(func() (running, waiting int) {
-		load := service.Load()
-		return load.Running, load.Waiting
-	})
+	counts.Runs(service, cat)
 	s.work(service.Serve)
 	s.work(hooks.Serve)
 	return service, nil

@@ -24,6 +24,9 @@ func (s *Server) openListeners() error {
 		}
 		s.onReload(cert.load)
 	}
+	if err := s.openMetricsListener(cert); err != nil {
+		return err
+	}
 	if s.cfg.ListenTLS == "" {
 		return s.listen(s.cfg.Listen, cert)
 	}
@@ -39,12 +42,32 @@ func (s *Server) listen(addr string, cert *certificate) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	ln = boundListener{ln, s.conns}
-	if cert != nil {
-		ln = tls.NewListener(ln, &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12})
-	}
-	s.listeners = append(s.listeners, listener{ln, cert != nil})
+	s.listeners = append(s.listeners, s.secured(boundListener{ln, s.conns}, cert))
 	return nil
+}
+
+// secured returns a listener that speaks TLS if there is a certificate.
+func (s *Server) secured(ln net.Listener, cert *certificate) listener {
+	if cert == nil {
+		return listener{ln, false}
+	}
+	return listener{tls.NewListener(ln, &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12}), true}
+}
+
+// url returns the URL of the listener for clients on this machine.
+func (l *listener) url() string {
+	scheme := "http"
+	if l.tls {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return scheme + "://" + l.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
 // A certificate is read from files that may be replaced while the server runs.

@@ -41,7 +41,9 @@ func (s *Server) open(ctx context.Context) error {
 	if err := s.makeBuckets(ctx, st); err != nil {
 		return err
 	}
-	counts := metrics.New()
+	counts := metrics.New(s.log)
+	s.showBuild(counts)
+	s.showStores(counts)
 	buckets, err := s.registry(st, access)
 	if err != nil {
 		return err
@@ -52,7 +54,7 @@ func (s *Server) open(ctx context.Context) error {
 	}
 	s.openLifecycle(st, access)
 	account := accountOnly{access, s.cfg.AccountID, s.clock.Now}
-	s.openScrub(account, st)
+	s.openScrub(account, st, counts)
 	s.openCheckpoints(st)
 	s.watchStore(st, counts)
 	s.openBackups(account, st, s.catalog)

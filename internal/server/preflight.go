@@ -33,6 +33,9 @@ func (s *Server) checkFiles() error {
 	if err := s.checkStores(); err != nil {
 		return err
 	}
+	if err := s.checkMetricsToken(); err != nil {
+		return err
+	}
 	if s.cfg.WebhookSecretFile != "" {
 		_, err = s.webhookSecret()
 	}

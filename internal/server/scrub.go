@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/store"
 )
 
@@ -55,12 +56,13 @@ type scrubs struct {
 }
 
 // openScrub registers what scrubs the store.
-func (s *Server) openScrub(account accountOnly, st *store.Store) {
+func (s *Server) openScrub(account accountOnly, st *store.Store, counts *metrics.Metrics) {
 	sc := &scrubs{accountOnly: account, store: st, rate: s.cfg.ScrubRate, monthly: s.cfg.ScrubRate > 0, log: s.log, start: make(chan store.ScrubOptions, 1)}
 	if !sc.monthly {
 		sc.rate = defaultScrubRate
 	}
 	s.handle(scrubPath, sc)
+	counts.Scrub(sc.state)
 	s.work(sc.serve)
 }
 
@@ -101,6 +103,14 @@ func (s *scrubs) serve(ctx context.Context) error {
 		}
 		last = time.Now()
 	}
+}
+
+// state returns what metrics show.
+func (s *scrubs) state() (metrics.ScrubState, error) {
+	last, err := s.store.Scrubbed()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return metrics.ScrubState{Last: last, Running: s.last.Running, Damaged: s.last.Damaged}, err
 }
 
 // begin has serve begin a scrub, and reports whether it will: not while one runs.

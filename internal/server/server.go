@@ -50,6 +50,11 @@ type Server struct {
 	catalog   *sqlite.Catalog
 	requests  requestCount
 	conns     *connections
+
+	metricsListener *listener    // nil: metrics are on the listeners of the API
+	metricsConns    *connections // of metricsListener
+	metricsToken    *token       // nil: metrics need none
+
 	workers   []func(context.Context) error // run until the server ends
 	probes    []func() error                // conditions of readiness
 	mentions  []func() error                // what readyz says of a server that is ready
@@ -173,7 +178,7 @@ func (s *Server) Close() (err error) {
 		}
 	}
 	s.listeners = nil
-	err = errors.Join(err, s.conns.close())
+	err = errors.Join(err, s.closeMetrics(), s.conns.close())
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		err = errors.Join(err, s.closers[i]())
 	}
@@ -194,18 +199,4 @@ func (s *Server) RootKey() (key AccessKey, made bool) { return s.key, s.keyMade 
 
 // Endpoint returns the URL that clients on this machine use. It must not be
 // called after Close.
-func (s *Server) Endpoint() string {
-	l := s.listeners[0]
-	scheme := "http"
-	if l.tls {
-		scheme = "https"
-	}
-	host, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return scheme + "://" + l.Addr().String()
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return scheme + "://" + net.JoinHostPort(host, port)
-}
+func (s *Server) Endpoint() string { return s.listeners[0].url() }

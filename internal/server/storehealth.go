@@ -10,10 +10,7 @@ import (
 // otherwise one damaged block would take the whole server out of service;
 // readyz reports it.
 func (s *Server) watchStore(st *store.Store, counts *metrics.Metrics) {
+	s.showStore(st, counts)
 	s.readyIf(func() error { return st.Health().DiskFull })
 	s.mentions = append(s.mentions, func() error { h := st.Health(); return h.Damage() })
-	counts.Store(func() metrics.StoreHealth {
-		h := st.Health()
-		return metrics.StoreHealth{DiskFull: h.DiskFull != nil, DamagedReads: int(h.DamagedReads), DamagedIndex: len(h.DamagedIndexes)}
-	})
 }

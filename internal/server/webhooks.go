@@ -9,12 +9,13 @@ import (
 	"strings"
 
 	"github.com/stocktake/stocktake/internal/catalog/sqlite"
+	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/notify"
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
 // hooks returns the receivers of notices that the settings name.
-func (s *Server) hooks(cat *sqlite.Catalog) (*notify.Hooks, error) {
+func (s *Server) hooks(cat *sqlite.Catalog, counts *metrics.Metrics) (*notify.Hooks, error) {
 	var hooks []notify.Hook
 	if len(s.cfg.Webhooks) > 0 {
 		secret, err := s.webhookSecret()
@@ -26,7 +27,7 @@ func (s *Server) hooks(cat *sqlite.Catalog) (*notify.Hooks, error) {
 		}
 		slices.SortFunc(hooks, func(a, b notify.Hook) int { return strings.Compare(a.Name, b.Name) })
 	}
-	h, err := notify.New(cat, hooks, notify.Options{Clock: s.clock, Log: s.log})
+	h, err := notify.New(cat, hooks, notify.Options{Clock: s.clock, Log: s.log, Tried: counts.NoticeTried})
 	if err != nil {
 		return nil, &SettingError{"webhook", err}
 	}

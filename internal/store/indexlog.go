@@ -21,6 +21,25 @@ type indexLog struct {
 	mu      sync.Mutex
 	said    map[string]time.Time // when a message was logged last, by its subject
 	damaged map[string]error     // files of the index that have unreadable blocks, by path
+	stalls  stalls
+}
+
+// stalls are times in which writes had to wait for the index.
+type stalls struct {
+	n     int64
+	took  time.Duration
+	begun time.Time // of the present one; zero: there is none
+}
+
+// stalled returns how many stalls of writes there were, and how long they took in all.
+func (l *indexLog) stalled() (n int64, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	took = l.stalls.took
+	if !l.stalls.begun.IsZero() {
+		took += time.Since(l.stalls.begun)
+	}
+	return l.stalls.n, took
 }
 
 // repeatEvery is how often the log repeats a message about the same subject.
@@ -79,6 +98,23 @@ func (l *indexLog) events() *pebble.EventListener {
 				l.log.Error("index: a file has a damaged block; reads of its keys fail; run stocktake store audit", "file", info.Path, "err", info.Details)
 			}
 			time.Sleep(corruptionPause)
+		},
+		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
+			l.mu.Lock()
+			l.stalls.n++
+			l.stalls.begun = time.Now()
+			l.mu.Unlock()
+			if l.again("stall") {
+				l.log.Warn("index: writes wait because flushes or compactions do not keep up", "reason", info.Reason)
+			}
+		},
+		WriteStallEnd: func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if !l.stalls.begun.IsZero() {
+				l.stalls.took += time.Since(l.stalls.begun)
+				l.stalls.begun = time.Time{}
+			}
 		},
 	}
 }

@@ -45,6 +45,7 @@ type Stats struct {
 	Requests int64 // that were sent
 	Refused  int64 // answered with 429 or 503
 	Failed   int64 // not answered
+	Retried  int64 // that were sent again
 
 	InFlight int
 	Waiting  int // for a place
@@ -85,6 +86,13 @@ func (g *Gate) Stats() Stats {
 	s := g.stats
 	s.InFlight, s.Waiting, s.Limit = g.inFlight, len(g.waiting), g.control.allowed()
 	return s
+}
+
+// CountRetry counts a request that is sent again, for [Retry.Again].
+func (g *Gate) CountRetry() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stats.Retried++
 }
 
 // RoundTrip implements [http.RoundTripper]. While the request waits, only the end

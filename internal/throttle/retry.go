@@ -36,6 +36,8 @@ type Retry struct {
 	// stores that always ask for a minute. 0: DefaultLongest.
 	Longest time.Duration
 
+	Again func() // called before a request is sent again; nil: nothing is
+
 	Log *slog.Logger // of attempts that failed; nil: slog.Default()
 }
 
@@ -72,6 +74,9 @@ func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err := sleep(req.Context(), wait); err != nil {
 			closeBody(again)
 			return nil, err
+		}
+		if r.Again != nil {
+			r.Again()
 		}
 		req = again
 	}

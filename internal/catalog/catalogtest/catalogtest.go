@@ -65,6 +65,7 @@ type Catalog interface {
 	inventory.Catalog
 	inventory.NoticeCatalog
 	inventory.StrayCatalog
+	inventory.FigureCatalog
 }
 
 // Run tests the catalog that open returns: empty, and closed at the end of the
@@ -106,6 +107,8 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"notices until they are delivered", notices},
 		{"dead notices by page", deadNotices},
 		{"a run and its notices end together", noticesOfARun},
+		{"runs are counted until they end", countsUnfinished},
+		{"failing configurations come first", figures},
 		{"strays keep the time they were found", strays},
 		{"steps of several processes are made once", sharedSteps},
 		{"one run of several that are asked for at once", sharedRuns},

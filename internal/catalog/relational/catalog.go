@@ -10,6 +10,7 @@ package relational
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/stocktake/stocktake"
@@ -116,4 +117,17 @@ func (c *Catalog) wrap(doing string, err error) error {
 		return fmt.Errorf("catalog: %s: %w", doing, c.db.Explain(err))
 	}
 	return nil
+}
+
+// IsAnswer reports whether err is the answer of a change, such as that there is no
+// such run, and not a failure of the database.
+func IsAnswer(err error) bool {
+	for _, answer := range []error{
+		stocktake.ErrNoSuchInventory, stocktake.ErrNoSuchRun, stocktake.ErrInventoryExists, stocktake.ErrInventoryExceedLimit, inventory.ErrNoSuchNotice,
+	} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
 }

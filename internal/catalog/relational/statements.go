@@ -117,5 +117,6 @@ var (
 		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectNested, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
 		selectRun, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectRecovery, selectLastListed, selectReport,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countNotices, countStrays,
+		countUnfinished, countScheduled, countFailing, selectFigures,
 	}
 )

@@ -26,7 +26,8 @@ var migrations embed.FS
 // A Catalog is an open database. Its leases are measured by the machine's clock.
 type Catalog struct {
 	*relational.Catalog
-	db database
+	path string // of the database
+	db   database
 }
 
 // A database is the relational.Database of a Catalog.
@@ -67,7 +68,7 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 		"_synchronous":  {"FULL"},
 		"_dqs":          {"0"},
 	}
-	c := new(Catalog)
+	c := &Catalog{path: path}
 	c.Catalog = relational.New(&c.db)
 	err = c.open(ctx, path, common)
 	if err != nil {

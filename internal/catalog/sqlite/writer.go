@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/catalog/relational"
@@ -32,6 +33,8 @@ type writer struct {
 	waiting []*change
 
 	full bool // commits are synced; who has the turn may look
+
+	changes, commits, errors, took atomic.Int64 // see Stats
 }
 
 // A change is one atomic step whose caller waits.
@@ -65,6 +68,7 @@ func (w *writer) make(c *change) error {
 	w.mu.Lock()
 	w.waiting = append(w.waiting, c)
 	w.mu.Unlock()
+	w.changes.Add(1)
 	select {
 	case w.turn <- struct{}{}:
 		w.lead()
@@ -154,6 +158,15 @@ func (t *tx) nest(ctx context.Context, c *change) error {
 
 // transact runs fn in a transaction, which is committed if fn returns nil.
 func (w *writer) transact(ctx context.Context, lazy bool, fn func(*tx) error) (err error) {
+	begun := time.Now()
+	defer func() {
+		w.took.Add(int64(time.Since(begun)))
+		if err == nil {
+			w.commits.Add(1)
+		} else if !relational.IsAnswer(err) {
+			w.errors.Add(1)
+		}
+	}()
 	if err := w.sync(ctx, !lazy); err != nil {
 		return err
 	}

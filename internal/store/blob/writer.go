@@ -168,3 +168,13 @@ func (d *Dir) Free() (n int64, known bool) {
 	}
 	return int64(u.AvailBytes) - int64(min(minFree, u.TotalBytes/20)), true
 }
+
+// Disk returns the free bytes of the disk, as far as this user may fill it, and its
+// size. Both are 0 if the disk does not tell.
+func (d *Dir) Disk() (free, size int64, err error) {
+	u, err := d.fs.GetDiskUsage(d.dir)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return 0, 0, nil
+	}
+	return int64(u.AvailBytes), int64(u.TotalBytes), err
+}

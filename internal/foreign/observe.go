@@ -1,0 +1,63 @@
+package foreign
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// An Observer is called after each request that was sent to a store, repeated ones
+// included: with what it was for (one of [Operations]), and how long the store took
+// to begin its answer. It is called from many goroutines at once.
+type Observer func(operation string, took time.Duration)
+
+// Operations are what requests to stores are for.
+var Operations = []string{"list", "get", "head", "put", "delete", "upload", "other"}
+
+// Observe has the requests of the store observed from now on.
+func (s *Store) Observe(o Observer) { s.observed.observer.Store(&o) }
+
+// observed is a transport that an observer watches.
+type observed struct {
+	next     http.RoundTripper
+	virtual  bool // the bucket is in the host
+	observer atomic.Pointer[Observer]
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (o *observed) RoundTrip(req *http.Request) (*http.Response, error) {
+	watch := o.observer.Load()
+	if watch == nil {
+		return o.next.RoundTrip(req)
+	}
+	begun := time.Now()
+	resp, err := o.next.RoundTrip(req)
+	(*watch)(o.operation(req), time.Since(begun))
+	return resp, err
+}
+
+// operation returns what a request is for.
+func (o *observed) operation(req *http.Request) string {
+	path := strings.TrimPrefix(req.URL.Path, "/")
+	key := path
+	if !o.virtual {
+		_, key, _ = strings.Cut(path, "/")
+	}
+	query := "&" + req.URL.RawQuery
+	switch upload := strings.Contains(query, "&uploadId=") || strings.Contains(query, "&uploads"); {
+	case key == "" && req.Method == http.MethodGet && strings.Contains(query, "&versioning"):
+		return "other" // whether the bucket has versions
+	case key == "" && req.Method == http.MethodGet && !upload:
+		return "list"
+	case key == "":
+		return "other"
+	case upload:
+		return "upload"
+	}
+	switch req.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete:
+		return strings.ToLower(req.Method)
+	}
+	return "other"
+}

@@ -1,0 +1,48 @@
+package inventory
+
+import (
+	"context"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A FigureCatalog counts what is in a [Catalog], for metrics.
+type FigureCatalog interface {
+	// CountUnfinished counts the runs that have not ended. States and kinds without
+	// runs are missing.
+	CountUnfinished(ctx context.Context) (map[UnfinishedKey]UnfinishedCount, error)
+
+	// Figures counts configurations, and describes up to max of them: the failing
+	// ones first, then by bucket and id.
+	Figures(ctx context.Context, max int) (Figures, error)
+}
+
+// An UnfinishedKey is what unfinished runs are counted by.
+type UnfinishedKey struct {
+	State stocktake.RunState
+	Kind  stocktake.RunKind
+}
+
+// An UnfinishedCount is how many runs there are, and how many of them are late.
+type UnfinishedCount struct{ Runs, Late int64 }
+
+// Figures are counts of configurations. The newest full run that succeeded or failed
+// decides whether a configuration is failing.
+type Figures struct {
+	Configurations int64
+	Scheduled      int64 // that have a next run
+	Failing        int64
+	Shown          []Figure
+}
+
+// A Figure says how a configuration is.
+type Figure struct {
+	Bucket, Configuration string
+	Created               time.Time
+	Due                   time.Time // of the next run; zero: none
+	Frequency             stocktake.Frequency
+	Failing               bool
+	Full                  *stocktake.Run // the newest full run in the history that succeeded; nil: none
+	Incremental           time.Time      // end of the newest incremental run that succeeded; zero: none
+}

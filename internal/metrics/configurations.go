@@ -1,0 +1,119 @@
+package metrics
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+const sectionConfigurations section = "Configurations"
+
+var (
+	configurations          = sectionConfigurations.gauge("configurations", "Configurations of all buckets.")
+	configurationsScheduled = sectionConfigurations.gauge("configurations_scheduled", "Configurations that have a next run: neither disabled nor suspended, and not of the frequency Once.")
+	configurationsFailing   = sectionConfigurations.gauge("configurations_failing", "Configurations whose newest run that succeeded or failed has failed.")
+	configurationsShown     = sectionConfigurations.gauge("configurations_shown", "Configurations that have the metrics below, bounded by --metrics-configurations. Failing ones come first, then those of the first names.")
+
+	configurationCreated  = sectionConfigurations.gauge("configuration_created_timestamp_seconds", "When the configuration was put, in Unix seconds.", "bucket", "configuration")
+	configurationInterval = sectionConfigurations.gauge("configuration_interval_seconds", "Longest time between two scheduled runs: a day, a week, or 31 days. Missing if the configuration has no next run.", "bucket", "configuration")
+	configurationNext     = sectionConfigurations.gauge("configuration_next_run_timestamp_seconds", "When the next run is due, in Unix seconds. Missing if there is none.", "bucket", "configuration")
+	configurationSuccess  = sectionConfigurations.gauge("configuration_last_success_timestamp_seconds", "When the newest run in the history that succeeded has ended, in Unix seconds. Missing if there is none.", "bucket", "configuration", "kind")
+	configurationFailing  = sectionConfigurations.gauge("configuration_last_run_failed", "1 if the newest full run that succeeded or failed has failed, else 0.", "bucket", "configuration")
+	reportObjects         = sectionConfigurations.gauge("configuration_report_objects", "Objects and versions in the newest full report.", "bucket", "configuration")
+	reportBytes           = sectionConfigurations.gauge("configuration_report_bytes", "Size in bytes of the objects in the newest full report.", "bucket", "configuration")
+	reportDuration        = sectionConfigurations.gauge("configuration_report_duration_seconds", "How long the run took that made the newest full report.", "bucket", "configuration")
+)
+
+// DefaultConfigurations is how many configurations have metrics of their own unless
+// another number is asked for.
+const DefaultConfigurations = 1000
+
+// Configurations shows how many configurations there are, and of at most shown of
+// them how they are. Each of those costs eight series; failing ones come first, so
+// that an alert sees them in any case.
+func (m *Metrics) Configurations(catalog inventory.FigureCatalog, shown int) {
+	figures := &figureCache{read: func(ctx context.Context) (inventory.Figures, error) { return catalog.Figures(ctx, shown) }}
+	m.reads(func(emit emitter) error {
+		f, err := figures.get()
+		if err != nil {
+			return err
+		}
+		emit(configurations, float64(f.Configurations))
+		emit(configurationsScheduled, float64(f.Scheduled))
+		emit(configurationsFailing, float64(f.Failing))
+		emit(configurationsShown, float64(len(f.Shown)))
+		for i := range f.Shown {
+			emitConfiguration(emit, &f.Shown[i])
+		}
+		return nil
+	}, configurations, configurationsScheduled, configurationsFailing, configurationsShown,
+		configurationCreated, configurationInterval, configurationNext, configurationSuccess,
+		configurationFailing, reportObjects, reportBytes, reportDuration)
+}
+
+func emitConfiguration(emit emitter, f *inventory.Figure) {
+	of := []string{f.Bucket, f.Configuration}
+	emit(configurationCreated, seconds(f.Created), of...)
+	if !f.Due.IsZero() {
+		emit(configurationNext, seconds(f.Due), of...)
+		if interval := intervalOf(f.Frequency); interval > 0 {
+			emit(configurationInterval, interval.Seconds(), of...)
+		}
+	}
+	emit(configurationFailing, number(f.Failing), of...)
+	if full := f.Full; full != nil {
+		emit(configurationSuccess, seconds(full.Ended), f.Bucket, f.Configuration, string(stocktake.FullRun))
+		emit(reportObjects, float64(full.Matched), of...)
+		emit(reportBytes, float64(full.Bytes), of...)
+		emit(reportDuration, full.Ended.Sub(full.Started).Seconds(), of...)
+	}
+	if !f.Incremental.IsZero() {
+		emit(configurationSuccess, seconds(f.Incremental), f.Bucket, f.Configuration, string(stocktake.IncrementalRun))
+	}
+}
+
+// intervalOf returns the longest time between two due times of a frequency.
+func intervalOf(f stocktake.Frequency) time.Duration {
+	const day = 24 * time.Hour
+	switch f {
+	case stocktake.Daily:
+		return day
+	case stocktake.Weekly:
+		return 7 * day
+	case stocktake.Monthly:
+		return 31 * day
+	}
+	return 0
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+// figureCache bounds the work of reading figures to a tenth of the time: with 10^5
+// configurations a reading takes seconds, with a thousand it is always a new one.
+type figureCache struct {
+	read func(context.Context) (inventory.Figures, error)
+
+	mu    sync.Mutex
+	last  inventory.Figures
+	until time.Time
+}
+
+func (c *figureCache) get() (inventory.Figures, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	begun := time.Now()
+	if begun.Before(c.until) {
+		return c.last, nil
+	}
+	err := within(func(ctx context.Context) (err error) {
+		c.last, err = c.read(ctx)
+		return err
+	})
+	if took := time.Since(begun); err == nil && took > 100*time.Millisecond {
+		c.until = begun.Add(10 * took)
+	}
+	return c.last, err
+}

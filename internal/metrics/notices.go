@@ -1,0 +1,30 @@
+package metrics
+
+import "context"
+
+const sectionNotices section = "Notices"
+
+var (
+	noticesNow       = sectionNotices.gauge("notices", "Notices in the catalog that wait for delivery to their webhook, and those that were given up (dead): a receiver missed an event.", "state")
+	noticeDeliveries = sectionNotices.counter("notice_deliveries_total", "Attempts to deliver a notice, by result: received, failed (tried again later), dead (given up).", "webhook", "result")
+)
+
+// Notices shows how many notices wait and how many were given up.
+func (m *Metrics) Notices(count func(context.Context) (waiting, dead int64, err error)) {
+	m.reads(func(emit emitter) error {
+		return within(func(ctx context.Context) error {
+			waiting, dead, err := count(ctx)
+			if err != nil {
+				return err
+			}
+			emit(noticesNow, float64(waiting), "waiting")
+			emit(noticesNow, float64(dead), "dead")
+			return nil
+		})
+	}, noticesNow)
+}
+
+// NoticeTried counts an attempt to deliver a notice.
+func (m *Metrics) NoticeTried(webhook, result string) {
+	m.notices.WithLabelValues(webhook, result).Inc()
+}
