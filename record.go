@@ -22,6 +22,7 @@ type Record struct {
 	CRC64          uint64
 
 	TaggingCount   uint16
+	Missing        Missing // values that the source does not know
 	StorageClass   StorageClass
 	Type           ObjectType
 	ACL            ACL
@@ -30,6 +31,38 @@ type Record struct {
 	IsDeleteMarker bool // then Size, StorageClass, ETag, ACL, Type and CRC64 mean nothing
 	Multipart      bool // came from a multipart upload
 	Encrypted      bool // stored encrypted by the server
+}
+
+// Missing is a set of values that a source does not know of an object: reports
+// leave their columns empty. In the zero value all are known. The set of a delete
+// marker has no meaning.
+type Missing uint8
+
+// The values that may be missing. A checksum may also be known to be absent: then
+// HasCRC64 is false and MissingCRC64 is not set.
+const (
+	MissingEncryption Missing = 1 << iota
+	MissingACL
+	MissingTags
+	MissingType
+	MissingCRC64
+)
+
+// MissingOf returns the value that column f shows; 0 if no source may lack it.
+func MissingOf(f Field) Missing {
+	switch f {
+	case FieldEncryptionStatus:
+		return MissingEncryption
+	case FieldObjectACL:
+		return MissingACL
+	case FieldTaggingCount:
+		return MissingTags
+	case FieldObjectType:
+		return MissingType
+	case FieldCRC64:
+		return MissingCRC64
+	}
+	return 0
 }
 
 // An ETag is an entity tag without its quotes. Most tags are MD5 sums, so that

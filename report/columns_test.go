@@ -38,7 +38,7 @@ var everything = stocktake.Record{
 func TestEverythingIsSet(t *testing.T) {
 	v := reflect.ValueOf(everything)
 	for i := range v.NumField() {
-		if name := v.Type().Field(i).Name; v.Field(i).IsZero() && name != "IsDeleteMarker" {
+		if name := v.Type().Field(i).Name; v.Field(i).IsZero() && name != "IsDeleteMarker" && name != "Missing" {
 			t.Errorf("stocktake.Record has a field %s that the record of this test leaves at zero", name)
 		}
 	}
@@ -81,6 +81,54 @@ func TestEveryColumn(t *testing.T) {
 			}
 			if marker := f.Column().Marker; marker == (len(deleted) == 0) {
 				t.Errorf("%s writes column %s of a delete marker as %q; the column table says Marker: %v", name, f, deleted, marker)
+			}
+		}
+	}
+}
+
+// What a source does not know is empty in each format, and read back so. A
+// delete marker has what it has anyway.
+func TestMissingValues(t *testing.T) {
+	const all = stocktake.MissingEncryption | stocktake.MissingACL | stocktake.MissingTags | stocktake.MissingType
+	marker := everything
+	marker.IsDeleteMarker, marker.Missing = true, all
+	for _, format := range everyFormat() {
+		name := fmt.Sprintf("%T", format)
+		for _, f := range allColumns {
+			m := stocktake.MissingOf(f)
+			if m == 0 {
+				continue
+			}
+			without := everything
+			without.Missing = m
+			if m == stocktake.MissingCRC64 {
+				without.HasCRC64, without.CRC64 = false, 0
+			}
+			dst := membucket.New(nil, "reports").Bucket("reports")
+			r := writeAs(t, format, dst, report.Limits{}, allColumns, []stocktake.Record{everything, without, everything, marker})
+			n := 0
+			for row, err := range r.Rows(t.Context()) {
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				n++
+				for i, c := range allColumns {
+					if empty := len(row.Values()[i]) == 0; n < 4 && empty != (n == 2 && c == f) {
+						t.Errorf("%s: row %d without %s has %s %q", name, n, f, c, row.Values()[i])
+					} else if n == 4 && empty == c.Column().Marker {
+						t.Errorf("%s: a delete marker has %s %q", name, c, row.Values()[i])
+					}
+				}
+				want := stocktake.Missing(0)
+				if n == 2 {
+					want = m &^ stocktake.MissingCRC64
+				}
+				if row.Missing != want {
+					t.Errorf("%s: row %d without %s misses %b", name, n, f, row.Missing)
+				}
+			}
+			if n != 4 {
+				t.Errorf("%s: %d rows", name, n)
 			}
 		}
 	}

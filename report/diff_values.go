@@ -42,6 +42,9 @@ func sameValue(a, b *stocktake.Record, f stocktake.Field) bool {
 	if a.IsDeleteMarker && b.IsDeleteMarker && !f.Column().Marker {
 		return true
 	}
+	if (a.Missing|b.Missing)&stocktake.MissingOf(f) != 0 {
+		return true // what one side does not know has not been seen to change
+	}
 	switch f {
 	case stocktake.FieldIsLatest:
 		return a.IsLatest == b.IsLatest

@@ -42,8 +42,20 @@ func (d *Decoder) Decode(values [][]byte) (column int, err error) {
 		if err := d.value(d.Columns[i], v); err != nil {
 			return i, err
 		}
+		if len(v) == 0 {
+			d.Row.Missing |= missing(d.Columns[i])
+		}
+	}
+	if d.Row.IsDeleteMarker {
+		d.Row.Missing = 0
 	}
 	return 0, nil
+}
+
+// missing returns what an empty column c of an object means. A checksum that is
+// not there is absent.
+func missing(c stocktake.Field) stocktake.Missing {
+	return stocktake.MissingOf(c) &^ stocktake.MissingCRC64
 }
 
 func (d *Decoder) value(c stocktake.Field, v []byte) (err error) {

@@ -79,7 +79,8 @@ func encodes(c stocktake.Field) bool {
 }
 
 // putValue writes the value of column c of r into b at i and returns where it
-// ends. A delete marker has no size, class, ETag, ACL, type or checksum.
+// ends. A delete marker has no size, class, ETag, ACL, type or checksum, and what
+// the source does not know is empty.
 func (e *Encoder) putValue(b []byte, i int, c stocktake.Field, r *stocktake.Record) int {
 	switch c {
 	case stocktake.FieldVersionID:
@@ -99,10 +100,16 @@ func (e *Encoder) putValue(b []byte, i int, c stocktake.Field, r *stocktake.Reco
 		if r.IsDeleteMarker {
 			return putUint(b, i, 0)
 		}
+		if r.Missing&stocktake.MissingTags != 0 {
+			return i
+		}
 		return putUint(b, i, uint64(r.TaggingCount))
 	case stocktake.FieldIsMultipartUploaded:
 		return putBool(b, i, r.Multipart && !r.IsDeleteMarker)
 	case stocktake.FieldEncryptionStatus:
+		if r.Missing&stocktake.MissingEncryption != 0 && !r.IsDeleteMarker {
+			return i
+		}
 		return putBool(b, i, r.Encrypted && !r.IsDeleteMarker)
 	case stocktake.FieldLastAccessDate:
 		if r.LastAccess == 0 {
@@ -115,7 +122,7 @@ func (e *Encoder) putValue(b []byte, i int, c stocktake.Field, r *stocktake.Reco
 		}
 		return putInt(b, i, r.LastAccess)
 	}
-	if r.IsDeleteMarker {
+	if r.IsDeleteMarker || r.Missing&stocktake.MissingOf(c) != 0 {
 		return i
 	}
 	switch c {

@@ -14,6 +14,13 @@ const (
 	attrLatest    = 1 << 42
 	attrDeleted   = 1 << 43
 
+	// The values that are not known: stocktake.Missing, without the checksum.
+	attrMissing      = 44
+	attrNoEncryption = uint64(stocktake.MissingEncryption) << attrMissing
+	attrNoACL        = uint64(stocktake.MissingACL) << attrMissing
+	attrNoTags       = uint64(stocktake.MissingTags) << attrMissing
+	attrNoType       = uint64(stocktake.MissingType) << attrMissing
+
 	// attrUsed is set in the entries of a group that are in use.
 	attrUsed = 1 << 63
 )
@@ -31,13 +38,13 @@ func attributeMask(f stocktake.Field) (uint64, bool) {
 	case stocktake.FieldIsMultipartUploaded:
 		return attrMultipart, true
 	case stocktake.FieldEncryptionStatus:
-		return attrEncrypted, true
+		return attrEncrypted | attrNoEncryption, true
 	case stocktake.FieldObjectACL:
-		return attrACL | attrDeleted, true
+		return attrACL | attrDeleted | attrNoACL, true
 	case stocktake.FieldTaggingCount:
-		return attrTags, true
+		return attrTags | attrNoTags, true
 	case stocktake.FieldObjectType:
-		return attrType | attrDeleted, true
+		return attrType | attrDeleted | attrNoType, true
 	}
 	return 0, false
 }
@@ -47,7 +54,8 @@ func attributesOf(r *stocktake.Record) uint64 {
 		return bit(r.IsLatest)*attrLatest | attrDeleted
 	}
 	return uint64(r.TaggingCount) | uint64(r.StorageClass)<<16 | uint64(r.Type)<<24 | uint64(r.ACL)<<32 |
-		bit(r.Multipart)*attrMultipart | bit(r.Encrypted)*attrEncrypted | bit(r.IsLatest)*attrLatest
+		bit(r.Multipart)*attrMultipart | bit(r.Encrypted)*attrEncrypted | bit(r.IsLatest)*attrLatest |
+		uint64(r.Missing&^stocktake.MissingCRC64)<<attrMissing
 }
 
 func bit(b bool) uint64 {
@@ -140,6 +148,9 @@ func (g *group) appendText(b []byte, attributes uint64) []byte {
 }
 
 func appendFew(b []byte, f stocktake.Field, attributes uint64) []byte {
+	if attributes&(uint64(stocktake.MissingOf(f))<<attrMissing) != 0 {
+		return b
+	}
 	switch f {
 	case stocktake.FieldIsLatest:
 		return appendBool(b, attributes&attrLatest != 0)

@@ -89,6 +89,11 @@ func (c *column) value() {
 	}
 }
 
+// missing reports whether the source does not know the value of an object.
+func (c *column) missing(r *stocktake.Record) bool {
+	return r.Missing != 0 && r.Missing&stocktake.MissingOf(c.field) != 0 && !r.IsDeleteMarker
+}
+
 // add adds the values of a batch, which fits into the page, and returns their
 // size in bytes.
 func (c *column) add(batch []stocktake.Record) (size int64) {
@@ -169,8 +174,13 @@ func (c *column) addFlags(batch []stocktake.Record) (size int64) {
 		case stocktake.FieldIsMultipartUploaded:
 			v = r.Multipart && !r.IsDeleteMarker
 		case stocktake.FieldEncryptionStatus:
+			if c.missing(r) {
+				c.null(c.rows + i)
+				continue
+			}
 			v = r.Encrypted && !r.IsDeleteMarker
 		}
+		c.value()
 		code := byte(0)
 		if v {
 			code = 1
@@ -192,7 +202,7 @@ func (c *column) addNumbers(batch []stocktake.Record) (size int64) {
 		case stocktake.FieldTransitionTime:
 			v, ok = millis(r.TransitionTime), r.TransitionTime != 0 && !r.IsDeleteMarker
 		case stocktake.FieldTaggingCount:
-			if !r.IsDeleteMarker {
+			if ok = !c.missing(r); !r.IsDeleteMarker {
 				v = int64(r.TaggingCount)
 			}
 		case stocktake.FieldLastAccessDate:
@@ -223,7 +233,7 @@ func (c *column) addWords(batch []stocktake.Record) (size int64) {
 	}
 	for i := range batch {
 		r := &batch[i]
-		if r.IsDeleteMarker {
+		if r.IsDeleteMarker || c.missing(r) {
 			c.null(c.rows + i)
 			continue
 		}

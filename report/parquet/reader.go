@@ -155,6 +155,9 @@ func (r *reader) Next() (*format.Row, error) {
 	for i, c := range r.cursors {
 		if c == nil || c.null || r.columns[i] == 0 {
 			r.absent(r.columns[i])
+			if c != nil { // a checksum that is not there is absent
+				r.row.Missing |= stocktake.MissingOf(r.columns[i]) &^ stocktake.MissingCRC64
+			}
 			continue
 		}
 		if err := r.decode(r.columns[i], c); err != nil {
@@ -163,6 +166,9 @@ func (r *reader) Next() (*format.Row, error) {
 			e.Value = string(text[:min(len(text), 200)])
 			return nil, e
 		}
+	}
+	if r.row.IsDeleteMarker {
+		r.row.Missing = 0
 	}
 	return &r.row, nil
 }
