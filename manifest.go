@@ -66,6 +66,18 @@ type Summary struct {
 	Classes []ClassTotal  `json:"classes"` // by storage class, those that occur, in the order of StorageClass
 	Files   []SummaryFile `json:"files"`   // in the order of the manifest
 
+	// Unavailable are the columns, by their names in a configuration, that the store
+	// of the bucket cannot tell: they are empty in every row.
+	Unavailable []string `json:"unavailable,omitempty"`
+
+	// Incomplete is how many rows lack a value of another column, since the store
+	// did not tell it of this object, such as one that was deleted meanwhile.
+	Incomplete int64 `json:"incomplete,omitempty"`
+
+	// SuspectKeys is how many rows have a key with the character U+FFFD, which
+	// stores list in place of one that XML cannot express.
+	SuspectKeys int64 `json:"suspectKeys,omitempty"`
+
 	// Rollup describes manifest.rollup; nil: the report has none.
 	Rollup *SummaryRollup `json:"rollup,omitempty"`
 

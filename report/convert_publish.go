@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -69,6 +70,13 @@ func (c *converter) summary() *stocktake.Summary {
 		s = *c.from.Summary
 	}
 	s.Version = stocktake.SummaryVersion
+	s.Unavailable = slices.DeleteFunc(slices.Clone(s.Unavailable), func(name string) bool {
+		f, ok := stocktake.ParseColumn(name)
+		return ok && !slices.Contains(c.opts.Columns, f)
+	})
+	if c.opts.Match != nil || len(c.opts.Columns) < len(c.from.Columns) {
+		s.Incomplete, s.SuspectKeys = 0, 0 // of how many of these rows that holds is not known
+	}
 	s.Rollup = nil // the totals of the old report are those of its rows and columns
 	s.Matched, s.Bytes, s.Classes, s.Files = c.totals.Rows, c.totals.Bytes, c.totals.Classes(), c.files
 	if s.Files == nil {

@@ -68,6 +68,10 @@ func (c *takeCmd) Run(ctx context.Context, con console) (err error) {
 	if c.Estimate {
 		return c.estimate(ctx, con, job, &src)
 	}
+	if costs := src.store.Costs(cfg.Columns()); costs.PerObject > 0 {
+		sayf(con.err, "%s: no listing tells that; the take also makes %s for each object (--estimate says how long that takes)\n",
+			fieldList(costs.Fetched), many(int64(costs.PerObject), "request"))
+	}
 	return c.take(ctx, con, job, &dst, log)
 }
 
@@ -117,13 +121,19 @@ func (c *takeCmd) configuration(src, dst *takePlace) (cfg stocktake.InventoryCon
 
 // takeResult is the result for programs.
 type takeResult struct {
-	Source    string           `json:"source"`
-	Manifest  string           `json:"manifest"` // where it lies
-	Continued bool             `json:"continued"`
-	Attempt   int              `json:"attempt"`
-	Seconds   float64          `json:"seconds"` // of this attempt
-	Summary   takeTotals       `json:"totals"`
-	Shards    []takeResultFile `json:"shards"`
+	Source    string     `json:"source"`
+	Manifest  string     `json:"manifest"` // where it lies
+	Continued bool       `json:"continued"`
+	Attempt   int        `json:"attempt"`
+	Seconds   float64    `json:"seconds"` // of this attempt
+	Summary   takeTotals `json:"totals"`
+
+	// What the report does not tell; see stocktake.Summary.
+	Unavailable []string `json:"unavailable,omitempty"`
+	Incomplete  int64    `json:"incomplete,omitempty"`
+	SuspectKeys int64    `json:"suspectKeys,omitempty"`
+
+	Shards []takeResultFile `json:"shards"`
 }
 
 type takeTotals struct {
@@ -171,6 +181,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, dst *take
 		res := takeResult{
 			Source: c.Source, Manifest: where, Continued: begun.Continued, Attempt: begun.Attempt, Seconds: time.Since(begin).Seconds(),
 			Summary: takeTotals{s.Listed, s.Matched, s.Bytes}, Shards: []takeResultFile{},
+			Unavailable: s.Unavailable, Incomplete: s.Incomplete, SuspectKeys: s.SuspectKeys,
 		}
 		for _, f := range s.Files {
 			res.Shards = append(res.Shards, takeResultFile{f.Key, f.Rows, f.Size})
@@ -184,6 +195,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, dst *take
 	took := time.Since(begin)
 	sayf(con.out, "listed   %s, matched %s of %s\n", many(s.Listed, "object"), count(s.Matched), size(s.Bytes))
 	sayf(con.out, "took     %s (%s objects/s)\n", took.Round(time.Millisecond), count(int64(float64(s.Listed-begun.Listed)/max(took.Seconds(), 1e-3))))
+	sayDoubts(con.out, "%-8s %s\n", s)
 	_, err = sayf(con.out, "report   %s (%s, %s)\n", printable(where), many(int64(len(s.Files)), "shard"), size(stored))
 	return err
 }

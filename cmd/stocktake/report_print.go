@@ -57,6 +57,9 @@ func showManifest(w io.Writer, r *report.Report, where string) {
 		sayf(w, "   scan         %s listed, %s matched, %s; consistency: %s; took %s\n",
 			count(s.Listed), count(s.Matched), size(s.Bytes), printable(string(s.Consistency)), s.End.Sub(s.Start).Round(time.Millisecond))
 	}
+	if r.Summary != nil {
+		sayDoubts(w, "   %-12s %s\n", r.Summary)
+	}
 	const most = 10 // files shown; a report may have thousands
 	for i, f := range m.Files {
 		if i == most {

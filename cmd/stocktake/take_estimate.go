@@ -10,13 +10,14 @@ import (
 	"github.com/stocktake/stocktake/internal/take"
 )
 
-// A listPrice is what a public service asks for listing requests.
+// A listPrice is what a public service asks for requests.
 //
 // Source: price lists of both as of November 2026. Listings are requests of the
-// kind PUT for either.
+// kind PUT for either, requests about objects of the kind GET.
 type listPrice struct {
 	per      float64 // requests
 	price    float64
+	object   float64 // of so many requests about objects
 	currency string
 	where    string
 }
@@ -25,8 +26,8 @@ var listPrices = map[foreign.Kind]struct {
 	host string // ending of the endpoint's
 	listPrice
 }{
-	foreign.S3:  {".amazonaws.com", listPrice{1000, 0.005, "USD", "us-east-1, class Standard; other regions differ"}},
-	foreign.OSS: {".aliyuncs.com", listPrice{10_000, 0.01, "CNY", "mainland China; other regions differ"}},
+	foreign.S3:  {".amazonaws.com", listPrice{1000, 0.005, 0.0004, "USD", "us-east-1, class Standard; other regions differ"}},
+	foreign.OSS: {".aliyuncs.com", listPrice{10_000, 0.01, 0.01, "CNY", "mainland China; other regions differ"}},
 }
 
 // takeEstimate is the result of --estimate for programs.
@@ -40,14 +41,16 @@ type takeEstimate struct {
 // estimate carries out --estimate.
 func (c *takeCmd) estimate(ctx context.Context, con console, job take.Job, src *takePlace) error {
 	limits := src.store.Settings().Limits
-	e, err := take.Guess(ctx, job, c.Objects, take.Pace{Requests: limits.Concurrency, PerSecond: limits.PerSecond})
+	e, err := take.Guess(ctx, job, c.Objects, take.Pace{
+		Requests: limits.Concurrency, PerSecond: limits.PerSecond, PerObject: src.store.Costs(job.Configuration.Columns()).PerObject,
+	})
 	if err != nil {
 		return fmt.Errorf("estimate %s: %w", c.Source, err)
 	}
 	res := takeEstimate{Source: c.Source, Estimate: e}
 	p, public := listPrices[src.store.Settings().Kind]
 	if public = public && strings.HasSuffix(strings.TrimSuffix(src.store.URL(), ".cn"), p.host); public {
-		res.Price, res.Currency = float64(e.Calls)/p.per*p.price, p.currency
+		res.Price, res.Currency = (float64(e.Calls)*p.price+float64(e.Requests)*p.object)/p.per, p.currency
 	}
 	if c.JSON {
 		return printJSON(con.out, res)
@@ -58,6 +61,12 @@ func (c *takeCmd) estimate(ctx context.Context, con console, job take.Job, src *
 	}
 	sayf(con.out, "objects  %s%s, %s\n", about, count(e.Objects), e.Basis)
 	sayf(con.out, "calls    %s listing requests, of %d rows and %s each, as %s showed\n", count(e.Calls), e.PageSize, e.PageTime.Round(100*time.Microsecond), many(int64(e.Probes), "request"))
+	if e.Requests > 0 {
+		sayf(con.out, "         %s requests about objects at most, which took %s for one\n", count(e.Requests), e.ObjectTime.Round(100*time.Microsecond))
+	}
+	if len(e.Unavailable) > 0 {
+		sayf(con.out, "empty    %s: the store cannot tell\n", fieldList(e.Unavailable))
+	}
 	rate := fmt.Sprintf("%d requests at once", max(limits.Concurrency, 1))
 	if limits.PerSecond > 0 {
 		rate += fmt.Sprintf(", at most %g a second", limits.PerSecond)

@@ -38,6 +38,9 @@ type Service interface {
 	Source(role string) (engine.Source, error)
 	Destination(role, bucket string) (engine.Destination, error)
 
+	// Costs returns what columns take besides the listing. It asks nothing.
+	Costs(columns []stocktake.Field) engine.Costs
+
 	// Ask returns nil if there is such a bucket, stocktake.ErrNoSuchBucket if there
 	// is none, else why the store cannot be asked.
 	Ask(ctx context.Context, bucket string) error

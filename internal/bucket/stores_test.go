@@ -3,6 +3,7 @@ package bucket_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -45,6 +46,22 @@ func (l *lake) Source(role string) (engine.Source, error) { return l.Store, l.Al
 
 func (l *lake) Destination(role, name string) (engine.Destination, error) {
 	return l.Bucket(name), l.Allows(role)
+}
+
+// Costs of a listing that lacks ACLs, tags and checksums; nothing tells the last.
+func (*lake) Costs(columns []stocktake.Field) (c engine.Costs) {
+	for _, f := range columns {
+		switch f {
+		case stocktake.FieldCRC64:
+			c.Unavailable = append(c.Unavailable, f)
+		case stocktake.FieldObjectACL, stocktake.FieldTaggingCount:
+			c.Fetched = append(c.Fetched, f)
+			c.PerObject++
+			c.PerSecond = 100
+		}
+	}
+	c.Concurrency = 64
+	return c
 }
 
 func (l *lake) Ask(ctx context.Context, name string) error {
@@ -246,5 +263,30 @@ func TestFormerStore(t *testing.T) {
 	}
 	if b, err := r.Bucket(t.Context(), "photos"); err != nil || b.Name != "photos" {
 		t.Errorf("%v", err)
+	}
+}
+
+// What a store cannot tell, and what columns cost, is said in words.
+func TestNotes(t *testing.T) {
+	r := withLake(t, new(lake), nil)
+	acl, tags, crc := stocktake.FieldObjectACL, stocktake.FieldTaggingCount, stocktake.FieldCRC64
+	for _, tt := range []struct {
+		bucket  string
+		columns []stocktake.Field
+		rows    int64
+		want    []string
+	}{
+		{"photos", []stocktake.Field{acl, tags, crc}, 0, nil},
+		{"lake-photos", []stocktake.Field{stocktake.FieldSize}, 5, nil},
+		{"lake-photos", []stocktake.Field{crc}, 0, []string{`the store "lake" cannot tell Crc64: such columns are empty`}},
+		{"lake-photos", []stocktake.Field{acl}, 0, []string{`no listing of the store "lake" tells ObjectAcl: that takes 1 request for each object of the report, at 100 a second 2h46m40s for a million objects`}},
+		{"old-logs", []stocktake.Field{acl, crc, tags}, 3000, []string{
+			`the store "lake" cannot tell Crc64: such columns are empty`,
+			`no listing of the store "lake" tells ObjectAcl and TaggingCount: that takes 2 requests for each object of the report, 6000 for the 3000 objects of the last one, which take 1m0s at 100 a second`,
+		}},
+	} {
+		if got := r.Notes(tt.bucket, tt.columns, tt.rows); !slices.Equal(got, tt.want) {
+			t.Errorf("%s, %v: %q, want %q", tt.bucket, tt.columns, got, tt.want)
+		}
 	}
 }

@@ -16,7 +16,7 @@ func (p *pagedScan) page(ctx context.Context, s *stretch, k *kit, batch []stockt
 	}
 	batch, end := p.admit(ctx, s, batch, more)
 	if len(batch) > 0 {
-		if err := p.encode(s, k, batch); err != nil {
+		if err := p.encode(ctx, s, k, batch); err != nil {
 			return err
 		}
 	}
@@ -136,21 +136,26 @@ func (s *stretch) waiting() bool {
 }
 
 // encode encodes the records of a page for each report.
-func (p *pagedScan) encode(s *stretch, k *kit, batch []stocktake.Record) error {
+func (p *pagedScan) encode(ctx context.Context, s *stretch, k *kit, batch []stocktake.Record) error {
 	for i, o := range p.outputs {
 		if o.dead.Load() {
 			continue
 		}
 		part := &s.parts[i]
 		before := part.read.totals
-		own := k.selectors[i].under(batch)
-		records := k.selectors[i].pick(own)
+		sel := &k.selectors[i]
+		own := sel.under(batch)
+		if err := o.details.fetch(ctx, own, func(i int) bool { return sel.matches(&own[i]) }); err != nil {
+			return err
+		}
+		records := sel.pick(own)
 		k.rollups[i].Add(records)
 		pieces, err := part.add(records, o.pieceRows)
 		if err != nil {
 			return err
 		}
 		part.read.listed += int64(len(own))
+		part.read.doubts.merge(o.details.doubts(records))
 		o.opts.Progress.add(len(own), part.read.totals.Rows-before.Rows, part.read.totals.Bytes-before.Bytes)
 		if len(pieces) > 0 {
 			p.mu.Lock()

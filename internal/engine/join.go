@@ -25,6 +25,7 @@ func (p *pagedScan) join(ctx context.Context) error {
 		for i, o := range p.outputs {
 			o.out.Listed += s.parts[i].read.listed
 			o.out.Totals.Merge(&s.parts[i].read.totals)
+			o.out.Doubts.merge(s.parts[i].read.doubts)
 			if r := s.parts[i].read.rollup; r != nil {
 				o.rollups = append(o.rollups, r)
 			}
@@ -210,6 +211,7 @@ func (p *pagedScan) finish(ctx context.Context, done bool, to string) error {
 			o.out.Next = Cursor{}
 		}
 		o.out.Slice.Segment.To = to
+		o.out.Doubts.Unavailable = o.details.unavailable()
 		o.out.Rollup = rollup.Merge(append(o.rollups, o.newRollup(o.start).Part())...)
 		o.rollups = nil
 		o.out.End = o.out.Snapshot.Add(time.Since(p.opened))

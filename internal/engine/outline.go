@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -105,10 +106,12 @@ func (r *run) summarize(o *Outline, results []SliceResult) (*stocktake.Summary, 
 	}
 	files := []stocktake.ManifestFile{}
 	var totals report.Totals
+	var doubts Doubts
 	for i := range results {
 		part := &results[i]
 		s.Listed += part.Listed
 		totals.Merge(&part.Totals)
+		doubts.merge(part.Doubts)
 		for _, f := range part.Files {
 			s.Files = append(s.Files, f)
 			files = append(files, stocktake.ManifestFile{MD5: f.MD5, Key: f.Key, Size: f.Size})
@@ -125,6 +128,12 @@ func (r *run) summarize(o *Outline, results []SliceResult) (*stocktake.Summary, 
 		s.End = s.Start
 	}
 	s.Matched, s.Bytes, s.Classes = totals.Rows, totals.Bytes, totals.Classes()
+	for _, f := range r.job.Configuration.Columns() { // in their order in the report
+		if slices.Contains(doubts.Unavailable, f) {
+			s.Unavailable = append(s.Unavailable, f.String())
+		}
+	}
+	s.Incomplete, s.SuspectKeys = doubts.Incomplete, doubts.Suspect
 	return s, files, rollUp(s, results), nil
 }
 

@@ -19,6 +19,8 @@ type output struct {
 	key    string // of file
 	out    SliceResult
 
+	details details // that the source does not list
+
 	// Of a scan of pages.
 	pieceRows int64            // rows of a piece
 	results   []SliceResult    // that came before out

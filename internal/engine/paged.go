@@ -81,8 +81,10 @@ func newPagedScan(snap PagedSnapshot, opened time.Time, runs []*run, segments []
 		if err != nil {
 			return nil, err
 		}
+		shards.Describe(r.origin(snap))
 		p.outputs = append(p.outputs, &output{
 			run: r, shards: shards, pieceRows: cmp.Or(r.opts.Limits.PieceRows, r.opts.Format.PieceRows()),
+			details: newDetails(snap, cfg.Columns()),
 		})
 		p.versions = p.versions || cfg.IncludedObjectVersions == stocktake.AllVersions
 		p.memory = max(p.memory, r.opts.Memory)

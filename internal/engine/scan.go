@@ -115,13 +115,9 @@ func (r *run) newWorker(snap Snapshot, opened time.Time) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	origin := format.Origin{Configuration: cfg.ID, Run: r.job.Run, Snapshot: snap.Time()}
-	if r.job.Seed != "" {
-		origin.Snapshot = seededStart(&r.job)
-	}
-	shards.Describe(origin)
+	shards.Describe(r.origin(snap))
 	w := &worker{
-		output: &output{run: r, shards: shards}, snap: snap, opened: opened,
+		output: &output{run: r, shards: shards, details: newDetails(snap, cfg.Columns())}, snap: snap, opened: opened,
 		versions: cfg.IncludedObjectVersions == stocktake.AllVersions,
 		pace:     newPace(&r.opts),
 	}
@@ -129,6 +125,15 @@ func (r *run) newWorker(snap Snapshot, opened time.Time) (*worker, error) {
 	w.matcher.SkipPrefix() // segments have it
 	w.excluded = r.excluded(snap)
 	return w, nil
+}
+
+// origin returns what the shards of the run say about where they are from.
+func (r *run) origin(snap Snapshot) format.Origin {
+	o := format.Origin{Configuration: r.job.Configuration.ID, Run: r.job.Run, Snapshot: snap.Time()}
+	if r.job.Seed != "" {
+		o.Snapshot = seededStart(&r.job)
+	}
+	return o
 }
 
 // excluded returns the prefix of keys of the source that do not belong in the
@@ -159,6 +164,7 @@ func (w *worker) scan(ctx context.Context, slice Slice, cursor *cursor) (SliceRe
 	w.cursor.finish()
 	if err == nil {
 		w.out.Rollup = w.rollup.Part()
+		w.out.Doubts.Unavailable = w.details.unavailable()
 	}
 	w.out.End = w.out.Snapshot.Add(time.Since(w.opened))
 	return w.out, err
@@ -177,6 +183,9 @@ func (w *worker) beginRollup() {
 // batch adds the records that match to the shard at hand.
 func (w *worker) batch(ctx context.Context, batch []stocktake.Record) error {
 	if err := w.check(batch); err != nil {
+		return err
+	}
+	if err := w.details.fetch(ctx, batch, func(i int) bool { return w.matches(&batch[i]) }); err != nil {
 		return err
 	}
 	matched := w.match(batch)
@@ -262,6 +271,7 @@ func (w *worker) count(records []stocktake.Record) {
 	for i := range records {
 		w.out.Totals.Add(&records[i])
 	}
+	w.out.Doubts.merge(w.details.doubts(records))
 	w.rollup.Add(records)
 }
 

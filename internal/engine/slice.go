@@ -68,6 +68,8 @@ type SliceResult struct {
 	Totals report.Totals           // of the records that matched
 	Rollup *rollup.Rollup          `json:",omitempty"` // of the records that matched; nil in results of earlier versions
 
+	Doubts Doubts `json:",omitzero"` // about the records that matched
+
 	// Snapshot is the time of the snapshot that was scanned, End when the slice
 	// ended, both by the clock of the source.
 	Snapshot, End time.Time

@@ -40,6 +40,7 @@ type part struct {
 type tally struct {
 	listed int64
 	totals report.Totals
+	doubts Doubts
 	rollup *rollup.Rollup // nil: of no rows
 }
 

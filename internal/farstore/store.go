@@ -24,27 +24,29 @@ const maxKeys = 1000
 // ListObjectsV2 and ListObjectVersions do, without delimiters.
 type Store struct {
 	Bucket  *keygen.Bucket
-	Latency time.Duration // of each page
+	Latency time.Duration // of each page, and of each answer about an object
 
-	pages, now, most atomic.Int64
-	buffers          sync.Pool
+	pages, now, most, asked atomic.Int64
+	buffers                 sync.Pool
 }
 
 // Stats are counts since the start.
 type Stats struct {
 	Pages int64 // of listings
 	Most  int64 // pages that were asked for at once
+	Asked int64 // requests about objects
 }
 
 // Stats returns the counts.
-func (s *Store) Stats() Stats { return Stats{s.pages.Load(), s.most.Load()} }
+func (s *Store) Stats() Stats { return Stats{s.pages.Load(), s.most.Load(), s.asked.Load()} }
 
 // ServeHTTP implements [http.Handler].
 func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	w.Header().Set("Content-Type", "application/xml")
 	switch {
-	case r.Method == http.MethodHead:
+	case r.Method == http.MethodHead || q.Has("acl") || q.Has("tagging"):
+		s.object(w, r, q)
 	case r.Method != http.MethodGet:
 		w.WriteHeader(http.StatusNotImplemented)
 	case q.Has("versioning"):
@@ -61,6 +63,27 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 const header = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
+
+// object answers a request about an object as if each key had one: it is encrypted,
+// private, and has a tag for each byte of its name up to nine.
+func (s *Store) object(w http.ResponseWriter, r *http.Request, q url.Values) {
+	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if key == "" {
+		return // of the bucket
+	}
+	s.asked.Add(1)
+	if err := wait(r.Context(), s.Latency); err != nil {
+		return
+	}
+	switch {
+	case q.Has("acl"):
+		_, _ = w.Write([]byte(header + "<AccessControlPolicy><AccessControlList/></AccessControlPolicy>"))
+	case q.Has("tagging"):
+		_, _ = w.Write([]byte(header + "<Tagging><TagSet>" + strings.Repeat("<Tag><Key>k</Key><Value>v</Value></Tag>", min(len(key), 9)) + "</TagSet></Tagging>"))
+	default:
+		w.Header().Set("X-Amz-Server-Side-Encryption", "AES256")
+	}
+}
 
 func (s *Store) list(w http.ResponseWriter, r *http.Request, q url.Values) {
 	s.pages.Add(1)

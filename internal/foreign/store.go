@@ -13,6 +13,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/throttle"
 )
@@ -22,6 +23,11 @@ import (
 type Client interface {
 	Source() engine.Source
 	Destination(bucket string) engine.Destination
+
+	// Availability says where the values of a column are from, and
+	// RequestsPerObject how many requests about each object some columns take.
+	Availability(f stocktake.Field) engine.Availability
+	RequestsPerObject(columns []stocktake.Field) int
 }
 
 // A Store is a named store. Its methods are safe for concurrent use.

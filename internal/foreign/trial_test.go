@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/membucket"
@@ -59,6 +60,10 @@ func (f *blind) Commit(ctx context.Context, _ [16]byte) error {
 type stubborn struct{ engine.Destination }
 
 func (stubborn) Remove(context.Context, string) error { return nil }
+
+// Availability and RequestsPerObject are not asked for by a trial.
+func (memory) Availability(stocktake.Field) engine.Availability { return engine.Listed }
+func (memory) RequestsPerObject([]stocktake.Field) int          { return 0 }
 
 // readOnly is one that refuses writes.
 type readOnly struct{ engine.Destination }

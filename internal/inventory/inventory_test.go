@@ -87,6 +87,8 @@ func (b *buckets) Reach(ctx context.Context, name string) error {
 	return b.unreachable[name]
 }
 
+func (b *buckets) Notes(string, []stocktake.Field, int64) []string { return nil }
+
 func (b *buckets) StoreOf(name string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -24,6 +24,10 @@ type Buckets interface {
 	// StoreOf returns the name of the store of the settings that holds the bucket;
 	// empty: the embedded one does, or none.
 	StoreOf(name string) string
+
+	// Notes returns, in words, what a person should know of reports on the bucket
+	// with these columns; rows is how many the last one had, 0 if none is known.
+	Notes(bucket string, columns []stocktake.Field, rows int64) []string
 }
 
 // Roles decides what the role of a configuration may do.

@@ -45,6 +45,11 @@ func (w *warner) warnings(ctx context.Context, e *EntryStatus) (warnings []strin
 	if dst := &e.Configuration.Destination; dst.Encryption != (stocktake.Encryption{}) {
 		add(w.s.opts.Encrypts(dst))
 	}
+	rows := int64(0)
+	if e.Last != nil {
+		rows = e.Last.Matched
+	}
+	warnings = append(warnings, w.s.buckets.Notes(w.bucket, e.Configuration.Columns(), rows)...)
 	if r := e.Last; r != nil && r.Late && !r.State.Ended() {
 		warnings = append(warnings, fmt.Sprintf("the run due at %s is late", r.Due.Format(time.RFC3339)))
 	}

@@ -131,6 +131,7 @@ func TestRecordsComeBack(t *testing.T) {
 			r := stocktake.Record{
 				Key: []byte(k), IsLatest: true, LastModified: rapid.Int64Range(0, 4102444800).Draw(t, "time"),
 				Size: rapid.Int64Range(0, stocktake.MaxObjectSize).Draw(t, "size"), StorageClass: stocktake.StorageClass(rapid.IntRange(0, 4).Draw(t, "class")),
+				Missing: lacking | stocktake.MissingType,
 			}
 			copy(r.ETag.Sum[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "sum"))
 			if versions {

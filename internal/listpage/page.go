@@ -30,8 +30,8 @@ type Page struct {
 	// the parsed body and into the page, until the next Parse.
 	//
 	// StorageClass is the class of OSS that comes nearest to the store's own. What
-	// a listing does not tell is zero: ACL, tags, encryption, CRC-64, times of
-	// access, and the type where a store does not give it.
+	// a listing does not tell is missing: ACL, tags, encryption, CRC-64, and the type
+	// where a store does not give it. Times of access are zero.
 	Records []stocktake.Record
 
 	// Classes are the storage classes of the records in the store's own words,

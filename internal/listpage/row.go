@@ -89,6 +89,10 @@ func (p *Page) add(k kind, f *row) error {
 		class = f[fieldStorageClass]
 		r.StorageClass = nearest(class)
 		r.Type = parseType(f[fieldType])
+		r.Missing = lacking
+		if len(f[fieldType]) == 0 {
+			r.Missing |= stocktake.MissingType
+		}
 		r.Multipart = r.Type == stocktake.Multipart || ofParts(&r.ETag)
 	}
 	p.Records = append(p.Records, r)
@@ -96,6 +100,9 @@ func (p *Page) add(k kind, f *row) error {
 	p.millis = append(p.millis, milli)
 	return nil
 }
+
+// lacking is what no listing tells.
+const lacking = stocktake.MissingEncryption | stocktake.MissingACL | stocktake.MissingTags | stocktake.MissingCRC64
 
 // empty is the text of an ETag that is not there.
 var empty = []byte{}

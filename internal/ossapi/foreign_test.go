@@ -24,6 +24,8 @@ func (away) Destination(string, string) (engine.Destination, error) {
 	return nil, errors.ErrUnsupported
 }
 
+func (away) Costs([]stocktake.Field) engine.Costs { return engine.Costs{} }
+
 func (away) Ask(_ context.Context, name string) error {
 	switch name {
 	case "lake-photos":

@@ -52,6 +52,12 @@ func (s *service) newBucket(t *testing.T) string {
 	if _, err := s.api.PutBucket(t.Context(), &oss.PutBucketRequest{Bucket: &name}); err != nil {
 		t.Fatal(err)
 	}
+	// Objects may be public.
+	if _, err := s.api.PutBucketPublicAccessBlock(t.Context(), &oss.PutBucketPublicAccessBlockRequest{
+		Bucket: &name, PublicAccessBlockConfiguration: &oss.PublicAccessBlockConfiguration{BlockPublicAccess: oss.Ptr(false)},
+	}); err != nil {
+		t.Fatal(err)
+	}
 	return name
 }
 
@@ -69,6 +75,8 @@ func (b *bucket) Can() sourcetest.Abilities {
 		Versions: true, Batch: 1000, MD5: true,
 		Classes: []stocktake.StorageClass{stocktake.IA, stocktake.Archive, stocktake.ColdArchive, stocktake.DeepColdArchive},
 		Types:   []stocktake.ObjectType{stocktake.Multipart, stocktake.Appendable, stocktake.Symlink},
+		ACLs:    []stocktake.ACL{stocktake.Private, stocktake.PublicRead, stocktake.PublicReadWrite},
+		Tags:    true, Encryption: true, CRC64: true,
 		Refuses: func(key string) bool { return strings.HasPrefix(key, "/") || strings.HasPrefix(key, "\\") },
 	}
 }
@@ -104,7 +112,21 @@ func (b *bucket) Put(o sourcetest.Object) string {
 		b.check(err)
 		return oss.ToString(out.VersionId)
 	}
-	out, err := b.s.api.PutObject(ctx, &oss.PutObjectRequest{Bucket: &b.name, Key: &o.Key, StorageClass: class, Body: strings.NewReader(o.Body)})
+	put := &oss.PutObjectRequest{Bucket: &b.name, Key: &o.Key, StorageClass: class, Body: strings.NewReader(o.Body)}
+	if o.ACL != stocktake.DefaultACL {
+		put.Acl = oss.ObjectACLType(o.ACL.String())
+	}
+	if o.Encrypted {
+		put.ServerSideEncryption = oss.Ptr("AES256")
+	}
+	var tags []string
+	for i := range o.Tags {
+		tags = append(tags, fmt.Sprintf("tag%d=x", i))
+	}
+	if tags != nil {
+		put.Tagging = oss.Ptr(strings.Join(tags, "&"))
+	}
+	out, err := b.s.api.PutObject(ctx, put)
 	if err != nil {
 		b.t.Fatalf("put %q: %v", o.Key, err)
 	}

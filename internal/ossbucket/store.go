@@ -15,6 +15,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/retry"
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/signer"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/remote"
 )
 
@@ -74,7 +75,7 @@ func (d *dialect) Sign(req *http.Request, bucket string, c remote.Credentials, n
 // coded makes an answer of the service a [*remote.Error].
 func coded(err error) error {
 	if answer, ok := errors.AsType[*oss.ServiceError](err); ok {
-		return &remote.Error{Code: answer.Code, Err: briefly(answer)}
+		return &remote.Error{Status: answer.StatusCode, Code: answer.Code, Err: briefly(answer)}
 	}
 	return err
 }
@@ -92,4 +93,9 @@ func (d *dialect) Versioned(ctx context.Context, bucket string) (bool, error) {
 		return false, fmt.Errorf("versioning: %w", coded(err))
 	}
 	return oss.ToString(out.VersionStatus) != "", nil
+}
+
+// Lists implements [remote.Dialect].
+func (d *dialect) Lists(f stocktake.Field) bool {
+	return f != stocktake.FieldLastAccessDate && f != stocktake.FieldLastAccessTimestamp && d.Tells(f) == 0
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
 // A Dialect is what S3 and OSS do differently. Each method but Sign makes one
@@ -21,6 +22,20 @@ type Dialect interface {
 	// Sign signs a request that is about to be sent, whether it has been signed
 	// before or not. bucket is empty if the request names none.
 	Sign(req *http.Request, bucket string, c Credentials, now time.Time) error
+
+	// Lists reports whether listings tell a column. A listing may lack the types of
+	// objects all the same.
+	Lists(f stocktake.Field) bool
+
+	// Tells returns the question that tells a column which listings lack; 0: none
+	// does.
+	Tells(f stocktake.Field) Question
+
+	// ReadHead sets what the header of an answer to AskHead tells.
+	ReadHead(h http.Header, r *stocktake.Record)
+
+	// ReadACL returns the ACL of OSS that comes nearest to an AccessControlPolicy.
+	ReadACL(doc *ossxml.Element) (stocktake.ACL, error)
 
 	// Versioned reports whether the bucket has ever had versioning.
 	Versioned(ctx context.Context, bucket string) (bool, error)
@@ -75,8 +90,9 @@ var (
 
 // An Error is an error that the service has answered.
 type Error struct {
-	Code string // in the service's words, such as "NoSuchBucket"; may be empty
-	Err  error  // of the SDK, or what was answered
+	Status int    // of HTTP
+	Code   string // in the service's words, such as "NoSuchBucket"; may be empty
+	Err    error  // of the SDK, or what was answered
 }
 
 func (e *Error) Error() string { return e.Err.Error() }

@@ -98,5 +98,5 @@ func refused(resp *http.Response) error {
 	if doc, err := ossxml.Parse(raw, "Error"); err == nil {
 		code, message = doc.Value("Code"), doc.Value("Message")
 	}
-	return &Error{Code: code, Err: fmt.Errorf("status %d: %.100q: %.300q", resp.StatusCode, code, message)}
+	return &Error{Status: resp.StatusCode, Code: code, Err: fmt.Errorf("status %d: %.100q: %.300q", resp.StatusCode, code, message)}
 }

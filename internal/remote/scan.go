@@ -127,6 +127,9 @@ func (sc *scan) check() error {
 // seen, and moves the marker behind them. end says that the segment has no more.
 func (sc *scan) records() (records []stocktake.Record, end bool, err error) {
 	records = sc.unseen(sc.page.Records)
+	if !sc.s.types {
+		withoutTypes(records)
+	}
 	end = !sc.page.Truncated
 	switch {
 	case len(records) > 0:
@@ -152,6 +155,17 @@ func (sc *scan) records() (records []stocktake.Record, end bool, err error) {
 		}
 	}
 	return records, end, nil
+}
+
+// withoutTypes drops the types that listings tell, except Appendable: that of all
+// other objects would be a guess.
+func withoutTypes(records []stocktake.Record) {
+	for i := range records {
+		if r := &records[i]; r.Type != stocktake.Appendable && !r.IsDeleteMarker {
+			r.Type = stocktake.Normal
+			r.Missing |= stocktake.MissingType
+		}
+	}
 }
 
 // skip leaves out the versions of the first key up to seg.After.

@@ -27,6 +27,7 @@ type snapshot struct {
 	bucket    string
 	versioned bool
 	taken     time.Time
+	answers   [numQuestions]answers
 }
 
 func (sn *snapshot) Time() time.Time                                      { return sn.taken }

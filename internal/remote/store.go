@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
 )
 
@@ -16,13 +18,20 @@ type Store struct {
 	partSize int
 	pageSize string
 	requests int
+	types    bool // listings tell the types of objects
 	log      *slog.Logger
+
+	asking  chan struct{}             // has one element for each object that is being asked about
+	unknown [numQuestions]atomic.Bool // the store does not know such a request
 }
 
 // New returns the store that a dialect speaks to over a wire. Packages s3bucket and
 // ossbucket call it; options must be complete.
 func New(o Options, w *Wire, d Dialect) *Store {
-	return &Store{dialect: d, wire: w, partSize: o.PartSize, pageSize: strconv.Itoa(o.PageSize), requests: o.Requests, log: o.Log}
+	return &Store{
+		dialect: d, wire: w, partSize: o.PartSize, pageSize: strconv.Itoa(o.PageSize), requests: o.Requests, log: o.Log,
+		types: d.Lists(stocktake.FieldObjectType), asking: make(chan struct{}, o.Requests),
+	}
 }
 
 // Source returns the store as an [engine.Source].

@@ -50,6 +50,33 @@ func (w *Wire) url(bucket string) *url.URL {
 	return &u
 }
 
+// object returns the URL of an object.
+func (w *Wire) object(bucket, key string) *url.URL {
+	u := w.url(bucket)
+	if w.addressing != VirtualHosted {
+		u.Path += "/"
+	}
+	u.RawPath = u.Path + escapePath(key)
+	u.Path += key
+	return u
+}
+
+// escapePath escapes a key the way that signatures of S3 and OSS have it: all but
+// letters, digits, "-._~" and slashes.
+func escapePath(key string) string {
+	const digits = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(key) {
+		c := key[i]
+		if c|0x20-'a' < 26 || c-'0' < 10 || strings.IndexByte("-._~/", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			b.Write([]byte{'%', digits[c>>4], digits[c&15]})
+		}
+	}
+	return b.String()
+}
+
 // Bucket returns the bucket that a URL of the service names.
 func (w *Wire) Bucket(u *url.URL) string {
 	if w.addressing == VirtualHosted {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/remote"
 )
 
@@ -78,14 +79,18 @@ func (d *dialect) Sign(req *http.Request, _ string, c remote.Credentials, now ti
 
 // coded makes an answer of the service a [*remote.Error].
 func coded(err error) error {
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		return &remote.Error{Code: api.ErrorCode(), Err: err}
-	}
+	status := 0
 	if answer, ok := errors.AsType[interface {
 		error
 		HTTPStatusCode() int
-	}](err); ok && answer.HTTPStatusCode() == http.StatusNotFound { // of HEAD, which has no body
-		return &remote.Error{Code: "NotFound", Err: err}
+	}](err); ok {
+		status = answer.HTTPStatusCode()
+	}
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return &remote.Error{Status: status, Code: api.ErrorCode(), Err: err}
+	}
+	if status == http.StatusNotFound { // of HEAD, which has no body
+		return &remote.Error{Status: status, Code: "NotFound", Err: err}
 	}
 	return err
 }
@@ -97,4 +102,14 @@ func (d *dialect) Versioned(ctx context.Context, bucket string) (bool, error) {
 		return false, fmt.Errorf("versioning: %w", coded(err))
 	}
 	return out.Status != "", nil
+}
+
+// Lists implements [remote.Dialect].
+func (d *dialect) Lists(f stocktake.Field) bool {
+	switch f {
+	case stocktake.FieldObjectType, stocktake.FieldTransitionTime, stocktake.FieldCRC64,
+		stocktake.FieldLastAccessDate, stocktake.FieldLastAccessTimestamp:
+		return false
+	}
+	return d.Tells(f) == 0
 }

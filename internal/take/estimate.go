@@ -23,13 +23,23 @@ type Estimate struct {
 	Probes   int           `json:"probes"` // requests that the estimate has made
 
 	Calls int64         `json:"calls"`  // listing requests of the take
-	Time  time.Duration `json:"timeNs"` // with Requests at once, or at the rate
+	Time  time.Duration `json:"timeNs"` // with Requests at once, or at the rate; of all requests
+
+	// Of columns that no listing tells: how many requests about objects they take, at
+	// most, and how long those of one object took.
+	Requests   int64         `json:"requests"`
+	ObjectTime time.Duration `json:"objectTimeNs,omitempty"`
+
+	Unavailable []stocktake.Field `json:"unavailable,omitempty"` // columns that the store cannot tell
 }
 
 // A Pace is how fast a store may be listed.
 type Pace struct {
 	Requests  int     // at once, at least 1
 	PerSecond float64 // 0: no limit
+
+	// PerObject is how many requests about each object the columns take.
+	PerObject int
 }
 
 // Guess estimates the take of job. It reads two pages, and the summary of the last
@@ -50,9 +60,11 @@ func Guess(ctx context.Context, job Job, objects int64, pace Pace) (*Estimate, e
 		e.Calls = (e.Objects + int64(e.PageSize) - 1) / int64(e.PageSize)
 	}
 	e.Calls = max(e.Calls, 1)
-	e.Time = time.Duration(float64(e.PageTime) * float64(e.Calls) / float64(min(int64(max(pace.Requests, 1)), e.Calls)))
+	e.Requests = e.Objects * int64(pace.PerObject)
+	atOnce := func(n int64) float64 { return float64(min(int64(max(pace.Requests, 1)), max(n, 1))) }
+	e.Time = time.Duration(float64(e.PageTime)*float64(e.Calls)/atOnce(e.Calls) + float64(e.ObjectTime)*float64(e.Objects)/atOnce(e.Objects))
 	if pace.PerSecond > 0 {
-		e.Time = max(e.Time, time.Duration(float64(e.Calls)/pace.PerSecond*float64(time.Second)))
+		e.Time = max(e.Time, time.Duration(float64(e.Calls+e.Requests)/pace.PerSecond*float64(time.Second)))
 	}
 	return e, nil
 }
@@ -65,6 +77,9 @@ func guess(ctx context.Context, snap engine.Snapshot, job Job, objects int64) (*
 		return nil, err
 	}
 	e := &Estimate{Objects: int64(len(first)), Exact: all, Basis: "counted"}
+	if err := e.details(ctx, snap, cfg.Columns(), s.sample); err != nil {
+		return nil, err
+	}
 	if !all {
 		if e.Objects, e.Basis, err = known(ctx, snap, job, objects); err != nil {
 			return nil, err
@@ -76,8 +91,37 @@ func guess(ctx context.Context, snap engine.Snapshot, job Job, objects int64) (*
 		}
 		e.Basis = fmt.Sprintf("guessed from %d places of the key space", s.probes)
 	}
-	e.PageSize, e.Probes, e.PageTime = s.page, s.probes, s.spent/time.Duration(max(s.probes, 1))
+	e.PageSize, e.Probes, e.PageTime = s.page, e.Probes+s.probes, s.spent/time.Duration(max(s.probes, 1))
 	return e, nil
+}
+
+// details asks about one object, as the take would about each, if the columns need
+// that.
+func (e *Estimate) details(ctx context.Context, snap engine.Snapshot, columns []stocktake.Field, sample []stocktake.Record) error {
+	detailed, ok := snap.(engine.DetailedSnapshot)
+	if !ok {
+		return nil
+	}
+	var fetched []stocktake.Field
+	for _, f := range columns {
+		if detailed.Availability(f) == engine.Fetched {
+			fetched = append(fetched, f)
+		}
+	}
+	if len(fetched) > 0 && len(sample) > 0 {
+		begin := time.Now()
+		if err := detailed.Fetch(ctx, sample, fetched, func(int) bool { return true }); err != nil {
+			return err
+		}
+		e.ObjectTime = time.Since(begin)
+		e.Probes++
+	}
+	for _, f := range columns { // the store may not have known a request
+		if detailed.Availability(f) == engine.Unavailable {
+			e.Unavailable = append(e.Unavailable, f)
+		}
+	}
+	return nil
 }
 
 // known returns how many objects there are if something says so; -1: nothing

@@ -5,14 +5,81 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/farstore"
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/keygen"
 	"github.com/stocktake/stocktake/internal/take"
+	"github.com/stocktake/stocktake/report"
 )
+
+// openFar opens a store that is a handler.
+func openFar(t *testing.T, h http.Handler) *foreign.Store {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	t.Setenv("FAR_ACCESS_KEY_ID", "k")
+	t.Setenv("FAR_ACCESS_KEY_SECRET", "s")
+	store, err := foreign.Open(foreign.Settings{Name: "far", Kind: foreign.S3, Endpoint: server.URL, Credentials: foreign.Env("FAR"), Buckets: []string{"photos"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// A take makes the requests about objects that its estimate has announced, and
+// says what the store cannot tell.
+func TestDetailsFar(t *testing.T) {
+	const rows = 2000
+	bucket, err := keygen.New("flat", rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	far := &farstore.Store{Bucket: bucket}
+	store := openFar(t, far)
+	w := newWorld(0)
+	w.job.Source = store.Default().Source()
+	w.job.Configuration.OptionalFields = []stocktake.Field{stocktake.FieldTaggingCount, stocktake.FieldCRC64, stocktake.FieldEncryptionStatus, stocktake.FieldSize}
+	costs := store.Costs(w.job.Configuration.Columns())
+	e, err := take.Guess(t.Context(), w.job, rows, take.Pace{Requests: 8, PerSecond: 100, PerObject: costs.PerObject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Requests != 2*rows || e.Calls != 2 || e.ObjectTime == 0 || e.Time != (2*rows+2)*time.Second/100 || !slices.Equal(e.Unavailable, []stocktake.Field{stocktake.FieldCRC64}) {
+		t.Errorf("the estimate is %+v", e)
+	}
+	before := far.Stats().Asked
+	if before != 2 {
+		t.Errorf("the estimate has made %d requests about objects", before)
+	}
+	result, err := take.Run(t.Context(), w.job, take.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if asked := far.Stats().Asked - before; asked != 2*rows {
+		t.Errorf("the take has made %d requests about objects", asked)
+	}
+	if s := &result.Summary; s.Matched != rows || s.Incomplete != 0 || !slices.Equal(s.Unavailable, []string{"Crc64"}) {
+		t.Errorf("%d rows, %d incomplete, unavailable %q", s.Matched, s.Incomplete, s.Unavailable)
+	}
+	rep, err := report.Open(t.Context(), w.job.Destination, result.Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row, err := range rep.Rows(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := row.Values(); string(v[2]) != "9" || len(v[3]) > 0 || string(v[4]) != "true" {
+			t.Fatalf("a row is %q", v)
+		}
+	}
+}
 
 // A take that lists many key ranges at once is interrupted again and again, and
 // loses nothing that was listed.
@@ -25,19 +92,12 @@ func TestContinueFar(t *testing.T) {
 	far := &farstore.Store{Bucket: bucket}
 	var left atomic.Int64
 	var interrupt atomic.Pointer[context.CancelFunc]
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	store := openFar(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if left.Add(-1) == 0 {
 			(*interrupt.Load())()
 		}
 		far.ServeHTTP(w, r)
 	}))
-	t.Cleanup(server.Close)
-	t.Setenv("FAR_ACCESS_KEY_ID", "k")
-	t.Setenv("FAR_ACCESS_KEY_SECRET", "s")
-	store, err := foreign.Open(foreign.Settings{Name: "far", Kind: foreign.S3, Endpoint: server.URL, Credentials: foreign.Env("FAR"), Buckets: []string{"photos"}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := newWorld(0)
 	for i := range int64(rows) {
 		w.keys = append(w.keys, string(bucket.AppendKey(nil, i)))

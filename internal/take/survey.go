@@ -29,10 +29,11 @@ type survey struct {
 	prefix   string
 	versions bool
 
-	page   int       // rows of the largest page
-	bytes  [256]bool // that keys have
-	some   []string  // first and last keys of pages, and some between
-	probes int       // requests
+	page   int                // rows of the largest page
+	bytes  [256]bool          // that keys have
+	some   []string           // first and last keys of pages, and some between
+	probes int                // requests
+	sample []stocktake.Record // the first object; empty: there is none on the first page
 	spent  time.Duration
 }
 
@@ -47,6 +48,7 @@ func (s *survey) first() (keys []string, all bool, err error) {
 			return errEnough
 		}
 		keys = s.keysOf(batch)
+		s.takeSample(batch)
 		return nil
 	})
 	s.probes, s.spent, s.page = max(pages, 1), time.Since(begin), len(keys)
@@ -54,6 +56,17 @@ func (s *survey) first() (keys []string, all bool, err error) {
 		return keys, false, nil
 	}
 	return keys, true, err
+}
+
+// takeSample keeps an object of a page.
+func (s *survey) takeSample(batch []stocktake.Record) {
+	for _, r := range batch {
+		if !r.IsDeleteMarker {
+			r.Key, r.VersionID, r.ETag = bytes.Clone(r.Key), bytes.Clone(r.VersionID), stocktake.ETag{}
+			s.sample = []stocktake.Record{r}
+			return
+		}
+	}
 }
 
 // at reads the page that begins at a key. full says that more may follow.

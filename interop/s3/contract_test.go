@@ -35,6 +35,7 @@ type server struct {
 	ignoresDeleted bool // nor does a delete of a key whose current version is one
 	flat           bool // of "a" and "a/b", and of "a" and "a/", it lists one at most
 	unordered      bool // of the versions of a key, the latest may not come first
+	acls           bool // it tells the ACLs of objects
 	encodes        bool // it knows encoding-type=url
 	pageSize       int  // small pages, of the test of listings
 }
@@ -143,7 +144,7 @@ func (b *contractBucket) Name() string          { return b.name }
 func (b *contractBucket) Can() sourcetest.Abilities {
 	return sourcetest.Abilities{
 		Versions: true, IgnoresMissing: b.s.ignoresMissing, IgnoresDeleted: b.s.ignoresDeleted, Batch: 1000, MD5: true,
-		Types: []stocktake.ObjectType{stocktake.Multipart}, NoTypes: true, Refuses: b.s.keys.refuses,
+		Types: []stocktake.ObjectType{stocktake.Multipart}, OwnACLs: b.s.acls, NoACLs: !b.s.acls, Tags: true, NoTypes: true, NoChecksums: true, Refuses: b.s.keys.refuses,
 	}
 }
 
@@ -169,7 +170,15 @@ func (b *contractBucket) Put(o sourcetest.Object) string {
 		b.check(err)
 		return aws.ToString(out.VersionId)
 	}
-	out, err := b.s.api.PutObject(ctx, &s3.PutObjectInput{Bucket: &b.name, Key: &o.Key, Body: strings.NewReader(o.Body)})
+	put := &s3.PutObjectInput{Bucket: &b.name, Key: &o.Key, Body: strings.NewReader(o.Body)}
+	var tags []string
+	for i := range o.Tags {
+		tags = append(tags, fmt.Sprintf("tag%d=x", i))
+	}
+	if tags != nil {
+		put.Tagging = aws.String(strings.Join(tags, "&"))
+	}
+	out, err := b.s.api.PutObject(ctx, put)
 	if err != nil {
 		b.t.Fatalf("put %q: %v", o.Key, err)
 	}

@@ -43,7 +43,7 @@ func startMinIO(t *testing.T) *server {
 			"MINIO_UPDATE=off", "MINIO_BROWSER=off", "MINIO_CI_CD=on", "HOME="+dir)
 		return run(t, cmd)
 	}, answers)
-	return open(t, server{name: "MinIO 2026-02-12", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, ignoresDeleted: true, flat: true, pageSize: 7, encodes: true})
+	return open(t, server{name: "MinIO 2026-02-12", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, ignoresDeleted: true, flat: true, pageSize: 7, encodes: true, acls: true})
 }
 
 // answers reports whether a server answers a listing of buckets that is not
@@ -146,5 +146,5 @@ func startRadosgw(t *testing.T) *server {
 		return run(t, exec.Command(rgw, "-c", conf, "-n", "client.admin", "-f"))
 	}, answers)
 	do("radosgw-admin", "-c", conf, "user", "create", "--uid", "stocktake", "--display-name", "stocktake", "--access-key", accessKey, "--secret", secretKey)
-	return open(t, server{name: "Ceph radosgw 16.2.15", endpoint: "http://" + addr, conditional: true, ignoresDeleted: true, pageSize: 7, encodes: true})
+	return open(t, server{name: "Ceph radosgw 16.2.15", endpoint: "http://" + addr, conditional: true, ignoresDeleted: true, pageSize: 7, encodes: true, acls: true})
 }

@@ -1,8 +1,11 @@
 package sourcetest
 
 import (
+	"context"
 	"crypto/md5"
+	"errors"
 	"hash/crc64"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
 )
 
 // recordOf returns what a record of o must say as far as the store can express
@@ -23,6 +27,7 @@ func (s *subject) recordOf(o *Object, got *stocktake.Record) stocktake.Record {
 	}
 	if o.Type == stocktake.Symlink {
 		want.Size = 0
+		want.Missing = got.Missing // a store may tell of its target instead, which need not exist
 	}
 	if s.can.MD5 && o.Type == stocktake.Normal {
 		want.ETag = stocktake.ETag{Sum: md5.Sum([]byte(o.Body))}
@@ -31,7 +36,16 @@ func (s *subject) recordOf(o *Object, got *stocktake.Record) stocktake.Record {
 		}
 	}
 	if s.can.NoTypes {
-		want.Type = stocktake.Normal
+		want.Type, want.Missing = stocktake.Normal, stocktake.MissingType
+	}
+	switch {
+	case s.can.NoACLs:
+		want.Missing |= stocktake.MissingACL
+	case s.can.OwnACLs && o.ACL == stocktake.DefaultACL:
+		want.ACL = stocktake.Private
+	}
+	if s.can.NoChecksums {
+		want.Missing |= stocktake.MissingCRC64
 	}
 	switch {
 	case !s.can.CRC64:
@@ -59,6 +73,7 @@ func (s *subject) expectRecords(t *testing.T, before time.Time, objects []Object
 	snap := s.snapshot(t)
 	for _, versions := range []bool{false, true} {
 		records := scan(t, snap, wholeBucket, versions)
+		fetch(t, snap, records)
 		if len(records) != len(objects) {
 			t.Fatalf("versions %v: %d records, want %d", versions, len(records), len(objects))
 		}
@@ -79,6 +94,62 @@ func (s *subject) expectRecords(t *testing.T, before time.Time, objects []Object
 			if at := time.Unix(got.LastModified, 0); at.Before(before.Add(-time.Hour)) || at.After(time.Now().Add(time.Hour)) {
 				t.Errorf("%q: last modified at %v", got.Key, at)
 			}
+		}
+	}
+}
+
+// fetch has all values set that records lack and the store can tell.
+func fetch(t *testing.T, snap engine.Snapshot, records []stocktake.Record) {
+	t.Helper()
+	detailed, ok := snap.(engine.DetailedSnapshot)
+	if !ok {
+		return
+	}
+	var columns []stocktake.Field
+	for _, f := range stocktake.Fields() {
+		if detailed.Availability(f) == engine.Fetched {
+			columns = append(columns, f)
+		}
+	}
+	if err := detailed.Fetch(t.Context(), records, columns, func(int) bool { return true }); err != nil {
+		t.Fatalf("Fetch: %v", err)
+	}
+}
+
+// details holds Fetch to its contract: it sets what was asked for, of the records
+// that were asked for, and what is gone stays missing.
+func details(t *testing.T, s *subject) {
+	detailed, ok := s.snapshot(t).(engine.DetailedSnapshot)
+	if !ok {
+		t.Skip("the source lists all that it knows")
+	}
+	s.fill("a", "b", "c")
+	records := scan(t, detailed, wholeBucket, false)
+	s.Delete("b")
+	for _, f := range stocktake.Fields() {
+		m := stocktake.MissingOf(f)
+		for i := range records {
+			if missing := records[i].Missing&m != 0; m != 0 && missing == (detailed.Availability(f) == engine.Listed) {
+				t.Errorf("%s: missing %v in a column that is %v", f, missing, detailed.Availability(f))
+			}
+		}
+		if detailed.Availability(f) != engine.Fetched {
+			continue
+		}
+		asked := slices.Clone(records)
+		if err := detailed.Fetch(t.Context(), asked, []stocktake.Field{f}, func(i int) bool { return i < 2 }); err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		if detailed.Availability(f) != engine.Fetched {
+			continue // the store does not know the request
+		}
+		for i, want := range []bool{false, true, true} {
+			if missing := asked[i].Missing&m != 0; missing != want {
+				t.Errorf("%s of %q: missing %v", f, asked[i].Key, missing)
+			}
+		}
+		if err := detailed.Fetch(ended(t), slices.Clone(records), []stocktake.Field{f}, func(int) bool { return true }); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: after the end of the context: %v", f, err)
 		}
 	}
 }
@@ -199,7 +270,9 @@ func fieldsOfVersions(t *testing.T, s *subject) {
 	for _, o := range objects {
 		ids = append(ids, s.Put(o))
 	}
-	records := scan(t, s.snapshot(t), wholeBucket, true)
+	snap := s.snapshot(t)
+	records := scan(t, snap, wholeBucket, true)
+	fetch(t, snap, records)
 	if len(records) != len(objects) {
 		t.Fatalf("%d records, want %d", len(records), len(objects))
 	}

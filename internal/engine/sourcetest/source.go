@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) Bucket) {
 		{"counts", false, counts},
 
 		{"fields", false, fields},
+		{"details", false, details},
 		{"storage classes", false, storageClasses},
 		{"object types", false, objectTypes},
 		{"ACLs", false, acls},

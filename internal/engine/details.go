@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/stocktake/stocktake"
+)
+
+// An Availability says where a source has the values of a column from.
+type Availability uint8
+
+// The availabilities.
+const (
+	Listed      Availability = iota // records have it as they are scanned
+	Fetched                         // only a request about each object tells
+	Unavailable                     // nothing tells
+)
+
+// A DetailedSnapshot is a Snapshot of a store whose listing lacks columns. Its
+// records have what they lack in Record.Missing; runs have the columns fetched that
+// their reports have, for the records that match.
+type DetailedSnapshot interface {
+	Snapshot
+
+	// Availability says where the values of a column of full reports are from. A
+	// column that is Fetched may become Unavailable while Fetch is called.
+	Availability(f stocktake.Field) Availability
+
+	// Fetch sets the values that some records of a batch lack in the columns given:
+	// of those for which wanted returns true. It makes many requests at once, and
+	// returns when none is left. A value stays missing if the store will never tell
+	// it, such as that of an object that has been deleted meanwhile. Errors: why the
+	// store cannot be asked, or ctx.Err().
+	Fetch(ctx context.Context, batch []stocktake.Record, columns []stocktake.Field, wanted func(i int) bool) error
+}
+
+// Costs say what the columns of a report take of a store besides the listing.
+type Costs struct {
+	Unavailable []stocktake.Field // the store cannot tell them: they are empty
+	Fetched     []stocktake.Field // requests about each object tell them
+	PerObject   int               // requests about each object
+
+	PerSecond   float64 // requests that the limits of the store allow in a second; 0: any number
+	Concurrency int     // requests that they allow at once
+}
+
+// details are the columns of one report that its source lists no values of. The
+// zero value is a source that lists all.
+type details struct {
+	snap    DetailedSnapshot
+	columns []stocktake.Field // that are fetched
+	asked   []stocktake.Field // all of the report
+}
+
+func newDetails(snap Snapshot, columns []stocktake.Field) (d details) {
+	detailed, ok := snap.(DetailedSnapshot)
+	if !ok {
+		return details{}
+	}
+	d.snap, d.asked = detailed, columns
+	for _, f := range columns {
+		if detailed.Availability(f) == Fetched {
+			d.columns = append(d.columns, f)
+		}
+	}
+	return d
+}
+
+// fetch has the values set that records of a batch lack.
+func (d *details) fetch(ctx context.Context, batch []stocktake.Record, wanted func(i int) bool) error {
+	if len(d.columns) == 0 {
+		return nil
+	}
+	return d.snap.Fetch(ctx, batch, d.columns, wanted)
+}
+
+// Doubts are what a report does not tell as a reader might expect. The zero value
+// is a report of a store that lists all.
+type Doubts struct {
+	// Unavailable are the columns that the store cannot tell. They are empty.
+	Unavailable []stocktake.Field `json:",omitempty"`
+
+	// Incomplete is how many rows lack a value of another column, because the store
+	// did not tell it of this object.
+	Incomplete int64 `json:",omitempty"`
+
+	// Suspect is how many rows have a key with the character U+FFFD: stores list it
+	// in place of what XML cannot express.
+	Suspect int64 `json:",omitempty"`
+}
+
+func (d *Doubts) merge(o Doubts) {
+	d.Incomplete += o.Incomplete
+	d.Suspect += o.Suspect
+	for _, f := range o.Unavailable {
+		if !slices.Contains(d.Unavailable, f) {
+			d.Unavailable = append(d.Unavailable, f)
+		}
+	}
+}
+
+// doubts returns what is doubtful about some rows of a report; of a source that
+// lists all, nothing is.
+func (d *details) doubts(records []stocktake.Record) (o Doubts) {
+	if d.snap == nil {
+		return o
+	}
+	var expected stocktake.Missing
+	for _, f := range d.columns {
+		if d.snap.Availability(f) == Fetched {
+			expected |= stocktake.MissingOf(f)
+		}
+	}
+	for i := range records {
+		r := &records[i]
+		if r.Missing&expected != 0 && !r.IsDeleteMarker {
+			o.Incomplete++
+		}
+		if bytes.IndexByte(r.Key, replacement[0]) >= 0 && bytes.Contains(r.Key, replacement) {
+			o.Suspect++
+		}
+	}
+	return o
+}
+
+var replacement = []byte("\uFFFD")
+
+// unavailable returns the columns of the report that the store cannot tell.
+func (d *details) unavailable() (fields []stocktake.Field) {
+	for _, f := range d.asked {
+		if d.snap.Availability(f) == Unavailable {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}

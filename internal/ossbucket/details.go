@@ -1,0 +1,44 @@
+package ossbucket
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/ossxml"
+	"github.com/stocktake/stocktake/internal/remote"
+)
+
+// Tells implements [remote.Dialect].
+func (d *dialect) Tells(f stocktake.Field) remote.Question {
+	switch f {
+	case stocktake.FieldEncryptionStatus, stocktake.FieldCRC64:
+		return remote.AskHead
+	case stocktake.FieldObjectACL:
+		return remote.AskACL
+	case stocktake.FieldTaggingCount:
+		return remote.AskTags
+	}
+	return 0
+}
+
+// ReadHead implements [remote.Dialect].
+//
+// Source: OSS API reference, HeadObject.
+func (d *dialect) ReadHead(h http.Header, r *stocktake.Record) {
+	r.Encrypted = h.Get("X-Oss-Server-Side-Encryption") != ""
+	sum, err := strconv.ParseUint(h.Get("X-Oss-Hash-Crc64ecma"), 10, 64)
+	r.CRC64, r.HasCRC64 = sum, err == nil
+	r.Missing &^= stocktake.MissingEncryption | stocktake.MissingCRC64
+}
+
+// ReadACL implements [remote.Dialect].
+func (d *dialect) ReadACL(doc *ossxml.Element) (stocktake.ACL, error) {
+	word := doc.Child("AccessControlList").Value("Grant")
+	acl, ok := stocktake.ParseACL(word)
+	if !ok {
+		return 0, fmt.Errorf("the ACL %.100q is unknown", word)
+	}
+	return acl, nil
+}
