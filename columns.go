@@ -88,6 +88,7 @@ const (
 	AccessTime                         // a time in seconds, or absent: "null" in CSV
 	AccessSeconds                      // the same, as Unix seconds
 	MilliTime                          // a time in milliseconds
+	Sequence                           // an integer above 0 of which CSV writes all of [SequenceDigits]
 )
 
 // columns is the column table: everything about a column that is not its
@@ -117,7 +118,7 @@ var columns = [numFields]Column{
 	FieldLastAccessDate:      {Name: "LastAccessDate", Full: Optional, Value: AccessTime, Marker: true},
 	FieldLastAccessTimestamp: {Name: "LastAccessTimestamp", Full: Optional, Value: AccessSeconds, Marker: true},
 
-	FieldSequenceNumber:  {Name: "SequenceNumber", Incremental: Optional, Value: Text, Marker: true},
+	FieldSequenceNumber:  {Name: "SequenceNumber", Incremental: Optional, Value: Sequence, Marker: true},
 	FieldRecordType:      {Name: "RecordType", Incremental: Optional, Value: Word, Marker: true},
 	FieldRecordTimestamp: {Name: "RecordTimestamp", Incremental: Optional, Value: MilliTime, Marker: true},
 	FieldRequester:       {Name: "Requester", Incremental: Optional, Value: OptionalText, Marker: true},
@@ -219,15 +220,38 @@ func (c *InventoryConfiguration) Columns() []Field {
 	return append(fields, c.OptionalFields...)
 }
 
+// IncrementalColumns returns the columns of the incremental reports of c, in order.
+// c.Incremental is not nil.
+func (c *InventoryConfiguration) IncrementalColumns() []Field {
+	var fields []Field
+	for f := FieldBucket; f < numFields; f++ {
+		p := columns[f].Incremental
+		if p == Always || p == WithVersions && c.IncludedObjectVersions == AllVersions {
+			fields = append(fields, f)
+		}
+	}
+	return append(fields, c.Incremental.OptionalFields...)
+}
+
 // CheckColumns returns an error unless fields may be the columns of a full
 // report: Bucket, Key, then any others that full reports have, each once.
 func CheckColumns(fields []Field) error {
+	return checkColumns(fields, "full", func(c *Column) Presence { return c.Full })
+}
+
+// CheckIncrementalColumns does what [CheckColumns] does for the columns of an
+// incremental report.
+func CheckIncrementalColumns(fields []Field) error {
+	return checkColumns(fields, "incremental", func(c *Column) Presence { return c.Incremental })
+}
+
+func checkColumns(fields []Field, kind string, presence func(*Column) Presence) error {
 	if len(fields) < 2 || fields[0] != FieldBucket || fields[1] != FieldKey {
 		return errors.New("the first columns must be Bucket and Key")
 	}
 	for i, f := range fields {
-		if f.Column().Full == Never {
-			return fmt.Errorf("full reports have no column %q", f)
+		if c := f.Column(); presence(&c) == Never {
+			return fmt.Errorf("%s reports have no column %q", kind, f)
 		}
 		if slices.Contains(fields[:i], f) {
 			return fmt.Errorf("column %s is there twice", f)
@@ -243,4 +267,19 @@ func FileSchema(columns []Field) string {
 		names[i] = f.Column().SchemaName
 	}
 	return strings.Join(names, ", ")
+}
+
+// ParseFileSchema is the inverse of [FileSchema]. It returns 0 for a column whose
+// name is unknown; names has the names as they stand, without blanks around them.
+func ParseFileSchema(schema string) (columns []Field, names []string, err error) {
+	if schema == "" {
+		return nil, nil, errors.New("the schema is empty")
+	}
+	names = strings.Split(schema, ",")
+	columns = make([]Field, len(names))
+	for i, name := range names {
+		names[i] = strings.TrimSpace(name)
+		columns[i], _ = ParseColumn(names[i])
+	}
+	return columns, names, nil
 }

@@ -5,24 +5,49 @@ import "time"
 // ManifestVersion is the version every manifest of a full report carries.
 const ManifestVersion = "2019-09-01"
 
+// ManifestVersionIncremental is the version every manifest of an incremental report
+// carries.
+const ManifestVersionIncremental = "2025-09-30"
+
 // ManifestVersionS3 is the version of the manifests of S3 Inventory, which
 // [ParseManifest] reads.
 //
 // Source: Amazon S3 user guide, Inventory manifest.
 const ManifestVersionS3 = "2016-11-30"
 
-// A Manifest is manifest.json of a full report. Its existence means that the
-// report is complete.
+// A Manifest is manifest.json of a report, full or incremental. Its existence means
+// that the report is complete.
 //
 // Source: OSS developer guide, bucket inventory.
 type Manifest struct {
-	CreationTimestamp int64 // start of the scan, in Unix seconds; a string in JSON
+	CreationTimestamp int64 // of a full report: start of the scan, in Unix seconds; a string in JSON
+
+	// StartTimestamp and EndTimestamp bound the window of an incremental report, in
+	// Unix seconds: the first is within it, the second is not. Strings in JSON.
+	StartTimestamp, EndTimestamp int64
+
 	DestinationBucket string
 	FileFormat        string // FormatCSV or FormatParquet
 	FileSchema        string // the columns, in the form of the format; see [FileSchema] for CSV
 	Files             []ManifestFile
 	SourceBucket      string
-	Version           string // ManifestVersion; ManifestVersionS3 in reports of S3
+	Version           string // ManifestVersion, ManifestVersionIncremental; ManifestVersionS3 in reports of S3
+
+	// Gaps are changes that an incremental report lacks because the journal had to
+	// drop them. Member "gaps" is an extension, which is left out if there are none.
+	Gaps []JournalGap
+}
+
+// Incremental reports whether m is the manifest of an incremental report.
+func (m *Manifest) Incremental() bool { return m.Version == ManifestVersionIncremental }
+
+// Time returns the time of the state that the report leads to: the start of the
+// scan, or the end of the window.
+func (m *Manifest) Time() time.Time {
+	if m.Incremental() {
+		return time.Unix(m.EndTimestamp, 0).UTC()
+	}
+	return time.Unix(m.CreationTimestamp, 0).UTC()
 }
 
 // A ManifestFile is one shard in a manifest.

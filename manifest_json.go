@@ -18,8 +18,15 @@ const MaxManifestSize = 64 << 20
 // AppendJSON appends manifest.json to dst: one line without an end, members in
 // the order of the OSS documentation, the time a string, files never null.
 func (m *Manifest) AppendJSON(dst []byte) []byte {
-	dst = append(dst, `{"creationTimestamp":"`...)
-	dst = strconv.AppendInt(dst, m.CreationTimestamp, 10)
+	if m.Incremental() {
+		dst = append(dst, `{"startTimestamp":"`...)
+		dst = strconv.AppendInt(dst, m.StartTimestamp, 10)
+		dst = append(dst, `","endTimestamp":"`...)
+		dst = strconv.AppendInt(dst, m.EndTimestamp, 10)
+	} else {
+		dst = append(dst, `{"creationTimestamp":"`...)
+		dst = strconv.AppendInt(dst, m.CreationTimestamp, 10)
+	}
 	dst = append(dst, `","destinationBucket":`...)
 	dst = appendJSONString(dst, m.DestinationBucket)
 	dst = append(dst, `,"fileFormat":`...)
@@ -37,6 +44,27 @@ func (m *Manifest) AppendJSON(dst []byte) []byte {
 	dst = appendJSONString(dst, m.SourceBucket)
 	dst = append(dst, `,"version":`...)
 	dst = appendJSONString(dst, m.Version)
+	for i, g := range m.Gaps {
+		if i == 0 {
+			dst = append(dst, `,"gaps":[`...)
+		} else {
+			dst = append(dst, ',')
+		}
+		dst = g.appendJSON(dst)
+	}
+	if len(m.Gaps) > 0 {
+		dst = append(dst, ']')
+	}
+	return append(dst, '}')
+}
+
+func (g *JournalGap) appendJSON(dst []byte) []byte {
+	dst = append(dst, `{"after":"`...)
+	dst = AppendSequence(dst, g.After)
+	dst = append(dst, `","until":"`...)
+	dst = AppendSequence(dst, g.Until)
+	dst = append(dst, `","changes":`...)
+	dst = strconv.AppendInt(dst, g.Changes, 10)
 	return append(dst, '}')
 }
 
@@ -59,8 +87,8 @@ func (m *Manifest) UnmarshalJSON(data []byte) (err error) {
 	return err
 }
 
-// ParseManifest reads manifest.json of a full report, ours, one of OSS or one of
-// S3 Inventory. What S3 writes otherwise becomes what OSS writes: milliseconds
+// ParseManifest reads manifest.json of a full or an incremental report, ours, one of
+// OSS or one of S3 Inventory. What S3 writes otherwise becomes what OSS writes: milliseconds
 // become seconds, the ARN of the destination a name, hex digits upper-case. Every
 // member of [Manifest] must be there, once, under exactly its name and with its
 // type; members it does not know are ignored.
@@ -80,10 +108,11 @@ func parseManifest(data []byte) (m Manifest, err error) {
 		return m, errors.New("not UTF-8")
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
-	var created string
+	var created, start, end *string
 	err = decodeObject(dec, map[string]any{
-		"creationTimestamp": &created, "destinationBucket": &m.DestinationBucket,
-		"fileFormat": &m.FileFormat, "fileSchema": &m.FileSchema, "files": &m.Files,
+		"creationTimestamp": &created, "startTimestamp": &start, "endTimestamp": &end, "gaps": &m.Gaps,
+		"destinationBucket": &m.DestinationBucket,
+		"fileFormat":        &m.FileFormat, "fileSchema": &m.FileSchema, "files": &m.Files,
 		"sourceBucket": &m.SourceBucket, "version": &m.Version,
 	})
 	if err != nil {
@@ -92,15 +121,25 @@ func parseManifest(data []byte) (m Manifest, err error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return m, errors.New("something follows the object")
 	}
-	if m.CreationTimestamp, err = strconv.ParseInt(created, 10, 64); err != nil || m.CreationTimestamp < 0 {
-		return m, fmt.Errorf("creationTimestamp %.40q is not a Unix time", created)
-	}
 	switch m.Version {
-	case ManifestVersion:
-	case ManifestVersionS3:
-		m.normalizeS3()
+	case ManifestVersion, ManifestVersionS3:
+		m.Gaps = nil // no member of theirs
+		m.CreationTimestamp, err = parseTimestamp("creationTimestamp", created)
+	case ManifestVersionIncremental:
+		if m.StartTimestamp, err = parseTimestamp("startTimestamp", start); err == nil {
+			m.EndTimestamp, err = parseTimestamp("endTimestamp", end)
+		}
+		if err == nil && m.EndTimestamp <= m.StartTimestamp {
+			err = fmt.Errorf("endTimestamp %d is not after startTimestamp %d", m.EndTimestamp, m.StartTimestamp)
+		}
 	default:
-		return m, fmt.Errorf("version %.40q is neither %s nor S3's %s", m.Version, ManifestVersion, ManifestVersionS3)
+		err = fmt.Errorf("version %.40q is neither %s nor %s nor S3's %s", m.Version, ManifestVersion, ManifestVersionIncremental, ManifestVersionS3)
+	}
+	if err != nil {
+		return m, err
+	}
+	if m.Version == ManifestVersionS3 {
+		m.normalizeS3()
 	}
 	for i := range m.Files {
 		if f := &m.Files[i]; !validMD5(f.MD5) {
@@ -108,6 +147,18 @@ func parseManifest(data []byte) (m Manifest, err error) {
 		}
 	}
 	return m, nil
+}
+
+// parseTimestamp reads a time in Unix seconds; nil: the member is missing.
+func parseTimestamp(member string, text *string) (int64, error) {
+	if text == nil {
+		return 0, fmt.Errorf("%q is missing", member)
+	}
+	n, err := strconv.ParseInt(*text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%s %.40q is not a Unix time", member, *text)
+	}
+	return n, nil
 }
 
 // normalizeS3 makes a manifest of S3 Inventory like one of OSS.
@@ -122,12 +173,18 @@ func (m *Manifest) normalizeS3() {
 }
 
 // decodeObject reads an object whose members include those of into, each
-// exactly once: a *string, an *int64 or a *[]ManifestFile.
+// exactly once: a *string, an *int64 or a *[]ManifestFile. A **string or a
+// *[]JournalGap may be missing, and is left alone then.
 func decodeObject(dec *json.Decoder, into map[string]any) error {
 	if err := expectDelim(dec, '{', "an object"); err != nil {
 		return err
 	}
-	missing := len(into)
+	missing := 0
+	for _, target := range into {
+		if !optional(target) {
+			missing++
+		}
+	}
 	seen := make(map[string]bool, len(into))
 	for dec.More() {
 		token, err := dec.Token()
@@ -144,7 +201,9 @@ func decodeObject(dec *json.Decoder, into map[string]any) error {
 			err = errors.New("is there twice")
 		default:
 			seen[name] = true
-			missing--
+			if !optional(target) {
+				missing--
+			}
 			err = decodeMember(dec, target)
 		}
 		if err != nil {
@@ -155,13 +214,21 @@ func decodeObject(dec *json.Decoder, into map[string]any) error {
 		return err
 	}
 	if missing > 0 {
-		for name := range into {
-			if !seen[name] {
+		for name, target := range into {
+			if !seen[name] && !optional(target) {
 				return fmt.Errorf("%q is missing", name)
 			}
 		}
 	}
 	return nil
+}
+
+func optional(target any) bool {
+	switch target.(type) {
+	case **string, *[]JournalGap:
+		return true
+	}
+	return false
 }
 
 func decodeMember(dec *json.Decoder, target any) error {
@@ -176,6 +243,9 @@ func decodeMember(dec *json.Decoder, target any) error {
 			return errors.New("not a string")
 		}
 		*target = text
+	case **string:
+		*target = new(string)
+		return decodeMember(dec, *target)
 	case *int64:
 		var n *int64 // nil after a null
 		if err := dec.Decode(&n); err != nil {
@@ -186,22 +256,45 @@ func decodeMember(dec *json.Decoder, target any) error {
 		}
 		*target = *n
 	case *[]ManifestFile:
-		return decodeFiles(dec, target)
+		*target = []ManifestFile{}
+		return decodeArray(dec, func() error {
+			var f ManifestFile
+			err := decodeObject(dec, map[string]any{"MD5checksum": &f.MD5, "key": &f.Key, "size": &f.Size})
+			*target = append(*target, f)
+			return err
+		})
+	case *[]JournalGap:
+		return decodeArray(dec, func() error {
+			g, err := decodeGap(dec)
+			*target = append(*target, g)
+			return err
+		})
 	}
 	return nil
 }
 
-func decodeFiles(dec *json.Decoder, files *[]ManifestFile) error {
+func decodeGap(dec *json.Decoder) (g JournalGap, err error) {
+	var after, until string
+	if err := decodeObject(dec, map[string]any{"after": &after, "until": &until, "changes": &g.Changes}); err != nil {
+		return g, err
+	}
+	if g.After, err = strconv.ParseUint(after, 10, 64); err == nil {
+		g.Until, err = strconv.ParseUint(until, 10, 64)
+	}
+	if err != nil || g.Until < g.After {
+		return g, fmt.Errorf("from %.40q to %.40q is not a range of sequence numbers", after, until)
+	}
+	return g, nil
+}
+
+func decodeArray(dec *json.Decoder, element func() error) error {
 	if err := expectDelim(dec, '[', "an array"); err != nil {
 		return err
 	}
-	*files = []ManifestFile{}
-	for dec.More() {
-		var f ManifestFile
-		if err := decodeObject(dec, map[string]any{"MD5checksum": &f.MD5, "key": &f.Key, "size": &f.Size}); err != nil {
-			return fmt.Errorf("%d: %w", len(*files), err)
+	for i := 0; dec.More(); i++ {
+		if err := element(); err != nil {
+			return fmt.Errorf("%d: %w", i, err)
 		}
-		*files = append(*files, f)
 	}
 	_, err := dec.Token() // the closing bracket
 	return err

@@ -169,3 +169,52 @@ func FuzzParseManifest(f *testing.F) {
 		}
 	})
 }
+
+// TestIncrementalManifestVector compares with the example of the specification,
+// section 5.3, and with a manifest that states a gap.
+func TestIncrementalManifestVector(t *testing.T) {
+	m := stocktake.Manifest{
+		StartTimestamp: 1767628800, EndTimestamp: 1767629400, DestinationBucket: "reports", FileFormat: "CSV",
+		FileSchema: "Bucket, Key, VersionId, IsDeleteMarker, SequenceNumber, RecordType, RecordTimestamp, Size",
+		Files: []stocktake.ManifestFile{{
+			MD5: "0CC175B9C0F1B6A831C399E269772661", Size: 412,
+			Key: "inv/photos/weekly-1/incremental_inventory/2026-01-05T16-0000Z/data/6f1ed002ab5595859014ebf0951522d9_92eb5ffee6ae2fec3ad71c777531578f_0.csv",
+		}},
+		SourceBucket: "photos", Version: stocktake.ManifestVersionIncremental,
+	}
+	const want = `{"startTimestamp":"1767628800","endTimestamp":"1767629400","destinationBucket":"reports","fileFormat":"CSV",` +
+		`"fileSchema":"Bucket, Key, VersionId, IsDeleteMarker, SequenceNumber, RecordType, RecordTimestamp, Size",` +
+		`"files":[{"MD5checksum":"0CC175B9C0F1B6A831C399E269772661",` +
+		`"key":"inv/photos/weekly-1/incremental_inventory/2026-01-05T16-0000Z/data/6f1ed002ab5595859014ebf0951522d9_92eb5ffee6ae2fec3ad71c777531578f_0.csv",` +
+		`"size":412}],"sourceBucket":"photos","version":"2025-09-30"}`
+	if got := string(m.AppendJSON(nil)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	m.Gaps = []stocktake.JournalGap{{After: 7, Until: 12, Changes: 5}}
+	const gap = `,"gaps":[{"after":"00000000000000000007","until":"00000000000000000012","changes":5}]}`
+	withGap := string(m.AppendJSON(nil))
+	if got := strings.TrimPrefix(withGap, strings.TrimSuffix(want, "}")); got != gap {
+		t.Errorf("the gap is written as %s", got)
+	}
+	for _, doc := range []string{want, withGap} {
+		parsed, err := stocktake.ParseManifest([]byte(doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again := string(parsed.AppendJSON(nil)); again != doc {
+			t.Errorf("read and written again: %s", again)
+		}
+	}
+	for name, doc := range map[string]string{
+		"no start":        strings.Replace(want, "startTimestamp", "creationTimestamp", 1),
+		"no end":          strings.Replace(want, `"endTimestamp":"1767629400",`, "", 1),
+		"empty window":    strings.Replace(want, "1767629400", "1767628800", 1),
+		"end is a number": strings.Replace(want, `"1767629400"`, "1767629400", 1),
+		"gap backwards":   strings.Replace(withGap, "00000000000000000012", "00000000000000000006", 1),
+		"gap is no array": strings.Replace(withGap, `"gaps":[{`, `"gaps":{"x":[{`, 1) + "}",
+	} {
+		if _, err := stocktake.ParseManifest([]byte(doc)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}

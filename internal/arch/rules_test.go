@@ -7,7 +7,7 @@ var may = map[string][]string{
 	".":            {},
 	"client":       {".", "internal/signature", "inventoryxml"},
 	"inventoryxml": {".", "internal/ossxml"},
-	"report":       {".", "internal/csvrow", "internal/digest", "internal/ordered", "report/csvgz", "report/format", "report/parquet", "report/rollup"},
+	"report":       {".", "internal/csvrow", "internal/digest", "internal/ordered", "report/csvgz", "report/csvtext", "report/format", "report/parquet", "report/rollup"},
 
 	"report/rollup": {".", "internal/csvrow"},
 
@@ -15,6 +15,7 @@ var may = map[string][]string{
 	"report/format":            {"."},
 	"report/format/formattest": {".", "report/format"},
 	"report/csvgz":             {".", "internal/csvrow", "internal/inflate", "report/format"},
+	"report/csvtext":           {".", "internal/csvrow", "report/format"},
 	"report/parquet":           {".", "internal/csvrow", "report/format"},
 	"report/csvgz/csvgztest":   {".", "internal/csvrow", "report/csvgz", "report/format"},
 	"internal/csvrow":          {".", "report/format"},

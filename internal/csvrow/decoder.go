@@ -49,6 +49,7 @@ func (d *Decoder) Decode(values [][]byte) (column int, err error) {
 	if d.Row.IsDeleteMarker {
 		d.Row.Missing = 0
 	}
+	d.Row.Change.Permanent = d.Row.Change.RecordType == stocktake.RecordDelete && !d.Row.IsDeleteMarker
 	return 0, nil
 }
 
@@ -115,6 +116,8 @@ func (d *Decoder) value(c stocktake.Field, v []byte) (err error) {
 		if string(v) != "null" {
 			r.LastAccess, err = parseInt(v)
 		}
+	default:
+		err = d.change(c, v)
 	}
 	return err
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// An Encoder encodes the rows of a full report. Bucket and columns are fixed when
+// An Encoder encodes the rows of a full report, or of an incremental one if
+// [NewChangeEncoder] has made it. Bucket and columns are fixed when
 // it is made, so that a row costs no allocation and one decision per column. It
 // is not safe for concurrent use.
 //
@@ -22,8 +23,7 @@ type Encoder struct {
 	date    dateCache
 }
 
-// maxValue is the longest value of any column but Key, VersionId and a textual
-// ETag: an ETag of 32 digits, a dash and ten digits.
+// maxValue is the longest value of any column of bounded length: an ETag of 32 digits, a dash and ten digits.
 const maxValue = 43
 
 // NewEncoder returns an Encoder for a report of bucket with the given columns:
@@ -41,13 +41,17 @@ func NewEncoder(bucket string, columns []stocktake.Field) (*Encoder, error) {
 			return nil, fmt.Errorf("column %s has no text in CSV", c)
 		}
 	}
+	return newEncoder(bucket, columns), nil
+}
+
+func newEncoder(bucket string, columns []stocktake.Field) *Encoder {
 	e := &Encoder{
 		head:    append([]byte(bucket), `,"`...),
 		columns: slices.Clone(columns[2:]),
 	}
 	e.fixed = len(e.head) + len(columns)*(maxValue+len(`","`)) + len("\"\n") + slack
 	e.date.reset()
-	return e, nil
+	return e
 }
 
 // AppendRow appends the row of r to dst and returns the result. It does not

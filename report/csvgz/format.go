@@ -1,7 +1,6 @@
 package csvgz
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -30,16 +29,7 @@ func (csvGzip) ContentType() string { return "application/octet-stream" }
 func (csvGzip) Schema(columns []stocktake.Field) string { return stocktake.FileSchema(columns) }
 
 func (csvGzip) ParseSchema(schema string) (columns []stocktake.Field, names []string, err error) {
-	if schema == "" {
-		return nil, nil, errors.New("the schema is empty")
-	}
-	names = strings.Split(schema, ",")
-	columns = make([]stocktake.Field, len(names))
-	for i, name := range names {
-		names[i] = strings.TrimSpace(name)
-		columns[i], _ = stocktake.ParseColumn(names[i])
-	}
-	return columns, names, nil
+	return stocktake.ParseFileSchema(schema)
 }
 
 func (csvGzip) NewEncoder(bucket string, columns []stocktake.Field) (format.Encoder, error) {

@@ -48,6 +48,7 @@ type Reader interface {
 type Row struct {
 	Bucket []byte
 	stocktake.Record
+	Change stocktake.Change // of a row of an incremental report
 
 	values [][]byte
 	text   Text
@@ -80,7 +81,7 @@ func (r *Row) Values() [][]byte {
 func (r *Row) Clone() *Row {
 	c := *r
 	values := r.Values()
-	n := len(r.Bucket) + len(r.Key) + len(r.VersionID) + len(r.ETag.Text)
+	n := len(r.Bucket) + len(r.Key) + len(r.VersionID) + len(r.ETag.Text) + len(r.Change.Requester) + len(r.Change.RequestID) + len(r.Change.SourceIP)
 	for _, v := range values {
 		n += len(v)
 	}
@@ -94,6 +95,7 @@ func (r *Row) Clone() *Row {
 		return buf[from:len(buf):len(buf)]
 	}
 	c.Bucket, c.Key, c.VersionID, c.ETag.Text = clone(r.Bucket), clone(r.Key), clone(r.VersionID), clone(r.ETag.Text)
+	c.Change.Requester, c.Change.RequestID, c.Change.SourceIP = clone(r.Change.Requester), clone(r.Change.RequestID), clone(r.Change.SourceIP)
 	c.values, c.text = make([][]byte, len(values)), nil
 	for i, v := range values {
 		c.values[i] = clone(v)
