@@ -72,7 +72,7 @@ func AppendSequence(dst []byte, n uint64) []byte {
 // A JournalGap is a range of the journal whose changes were dropped: the sequences
 // above After, up to Until.
 type JournalGap struct {
-	After   uint64 `json:"after"`
-	Until   uint64 `json:"until"`
-	Changes int64  `json:"changes"` // dropped, of whatever key
+	After   uint64 `json:"after,string"`
+	Until   uint64 `json:"until,string"`
+	Changes int64  `json:"changes"` // dropped, of whatever key; 0: their number is not known
 }

@@ -109,6 +109,27 @@ type Summary struct {
 	// Journal is where the journal of the bucket stood at Start: the rows show
 	// every change up to it, and none behind it. nil: the bucket had no journal.
 	Journal *JournalPosition `json:"journal,omitempty"`
+
+	// Filter is that of the configuration; nil: not known. A report without any
+	// filter has an empty one.
+	Filter *Filter `json:"filter,omitempty"`
+
+	// Window says which changes an incremental report has; nil: it is a full one.
+	// Gaps are those of its manifest.
+	Window *SummaryWindow `json:"window,omitempty"`
+	Gaps   []JournalGap   `json:"gaps,omitempty"`
+}
+
+// A SummaryWindow says which changes of the journal an incremental report has: those
+// that its configuration selects, behind After and up to Until. Incremental reports
+// follow each other if the After of each is the Until of the one before.
+type SummaryWindow struct {
+	After JournalPosition `json:"after"`
+	Until JournalPosition `json:"until"`
+
+	// Subscribed is where the journal stood when the configuration was put: nothing
+	// before is in any of its incremental reports.
+	Subscribed JournalPosition `json:"subscribed"`
 }
 
 // A JournalPosition is a place between two changes of a bucket: behind all those
@@ -145,8 +166,8 @@ type SummaryFile struct {
 	MD5      string `json:"md5"`    // of the stored bytes, upper-case hex, as in the manifest
 	SHA256   string `json:"sha256"` // of the stored bytes, lower-case hex
 	Rows     int64  `json:"rows"`
-	FirstKey string `json:"firstKey"` // object key of the first row, percent-encoded as in the row
-	LastKey  string `json:"lastKey"`
+	FirstKey string `json:"firstKey,omitempty"` // object key of the first row, percent-encoded as in the row; empty in an incremental report
+	LastKey  string `json:"lastKey,omitempty"`
 
 	// Pieces says where the shard can be read from besides its beginning, in the
 	// order of the rows, so that a key is found without reading all of it. The

@@ -3,8 +3,10 @@ package report
 import (
 	"fmt"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/csvrow"
 	"github.com/stocktake/stocktake/report/csvgz"
+	"github.com/stocktake/stocktake/report/csvtext"
 	"github.com/stocktake/stocktake/report/format"
 	"github.com/stocktake/stocktake/report/parquet"
 )
@@ -41,6 +43,15 @@ func FormatNamed(name string) (Format, error) {
 		}
 	}
 	return nil, fmt.Errorf("format %.40q is unknown", name)
+}
+
+// formatOf returns the format of the report's files. Those of an incremental report
+// have no compression.
+func formatOf(m *stocktake.Manifest) (Format, error) {
+	if m.Incremental() && m.FileFormat == csvtext.Format.Name() {
+		return csvtext.Format, nil
+	}
+	return FormatNamed(m.FileFormat)
 }
 
 // AppendKey appends key as it stands in manifest.summary, percent-encoded, to

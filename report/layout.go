@@ -57,10 +57,13 @@ func (l Location) LongestKey(f Format) int {
 // CheckKeys returns a [*stocktake.InvalidArgumentError] if a report of the location
 // would have keys that are longer than any object's may be.
 func (l Location) CheckKeys(f Format) error {
-	n := l.LongestKey(f)
-	if n <= stocktake.MaxKeyLength {
-		return nil
+	if n := l.LongestKey(f); n > stocktake.MaxKeyLength {
+		return l.tooLong(n)
 	}
+	return nil
+}
+
+func (l Location) tooLong(n int) error {
 	return &stocktake.InvalidArgumentError{
 		Element: "Destination/OSSBucketDestination/Prefix", Value: l.Prefix[:min(len(l.Prefix), 200)],
 		Reason: fmt.Sprintf("with it the keys of a report have up to %d bytes, more than %d", n, stocktake.MaxKeyLength),

@@ -130,7 +130,7 @@ func (r *Report) parse(raw []byte) error {
 		return fmt.Errorf("%s: %w", r.Key, err)
 	}
 	var err error
-	if r.Format, err = FormatNamed(r.Manifest.FileFormat); err != nil {
+	if r.Format, err = formatOf(&r.Manifest); err != nil {
 		return fmt.Errorf("%s: fileFormat: %w", r.Key, err)
 	}
 	if r.Columns, r.names, err = r.Format.ParseSchema(r.Manifest.FileSchema); err != nil {

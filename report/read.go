@@ -65,5 +65,6 @@ func (r *Report) Has(f stocktake.Field) bool {
 }
 
 // Ordered reports whether the rows ascend by key, with the versions of a key
-// next to each other. That is promised by reports with a summary, which are ours.
-func (r *Report) Ordered() bool { return r.Summary != nil }
+// next to each other. That is promised by full reports with a summary, which are
+// ours. The rows of an incremental report are in the order of their changes.
+func (r *Report) Ordered() bool { return r.Summary != nil && !r.Incremental() }

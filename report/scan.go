@@ -178,7 +178,7 @@ var errScanClosed = errors.New("the scan is closed")
 // summaryFile returns what the summary has about a file of the manifest; nil if
 // nothing.
 func (r *Report) summaryFile(i int) *stocktake.SummaryFile {
-	if r.Summary == nil || i >= len(r.Summary.Files) || r.Summary.Files[i].Key != r.Manifest.Files[i].Key {
+	if !r.Ordered() || i >= len(r.Summary.Files) || r.Summary.Files[i].Key != r.Manifest.Files[i].Key {
 		return nil
 	}
 	return &r.Summary.Files[i]

@@ -115,9 +115,12 @@ func Verify(ctx context.Context, b Bucket, manifest string, opts VerifyOptions) 
 		if err != nil {
 			return nil, err
 		}
-		if opts.Hashes {
+		switch {
+		case opts.Hashes:
 			v.hashed(shards)
-		} else {
+		case v.rep.Incremental():
+			v.acrossWindow(shards)
+		default:
 			v.across(shards)
 			v.totals(shards)
 			v.compareRollup(shards)
@@ -155,11 +158,14 @@ func (v *verifier) documents(ctx context.Context) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := v.checksum(ctx, raw, summary != nil); err != nil {
-		return false, err
+	parsed := v.rep.parse(raw)
+	if !v.rep.Incremental() { // those have no checksum
+		if err := v.checksum(ctx, raw, summary != nil); err != nil {
+			return false, err
+		}
 	}
-	if err := v.rep.parse(raw); err != nil {
-		v.find(v.rep.Key, CheckManifest, "%v", err)
+	if parsed != nil {
+		v.find(v.rep.Key, CheckManifest, "%v", parsed)
 		return false, nil
 	}
 	m := &v.rep.Manifest
@@ -172,6 +178,12 @@ func (v *verifier) documents(ctx context.Context) (ok bool, err error) {
 	if summary != nil {
 		v.rep.Summary, v.out.Run = summary, summary.Run
 		v.compare()
+	}
+	for _, g := range m.Gaps {
+		v.unchecked("%d changes, from %d to %d: the journal had to drop them before they were reported", g.Changes, g.After+1, g.Until)
+	}
+	if v.rep.Incremental() {
+		return true, nil
 	}
 	return true, v.readRollup(ctx)
 }
@@ -239,7 +251,9 @@ func (v *verifier) compare() {
 	if s.Bucket != m.SourceBucket {
 		bad("bucket %q, the manifest says %q", s.Bucket, m.SourceBucket)
 	}
-	if s.Start.Unix() != m.CreationTimestamp {
+	if m.Incremental() {
+		v.compareWindow(bad)
+	} else if s.Start.Unix() != m.CreationTimestamp {
 		bad("start %s, the manifest says %s", timeText(s.Start), timeText(time.Unix(m.CreationTimestamp, 0)))
 	}
 	if s.End.Before(s.Start) {

@@ -18,7 +18,7 @@ type showOptions struct {
 	verify bool
 }
 
-func timeOf(r *report.Report) time.Time { return time.Unix(r.Manifest.CreationTimestamp, 0).UTC() }
+func timeOf(r *report.Report) time.Time { return r.Time() }
 
 // showReport shows the report whose manifest has the key manifest.
 func showReport(ctx context.Context, w io.Writer, p place, manifest string, opts showOptions) error {
@@ -53,7 +53,9 @@ func showManifest(w io.Writer, r *report.Report, where string) {
 	sayf(w, "== Report %s\n", printable(where))
 	sayf(w, "   source       %s, as of %s\n", printable(m.SourceBucket), when(timeOf(r)))
 	sayf(w, "   columns      %s\n", printable(m.FileSchema))
-	if s := r.Summary; s != nil {
+	if r.Incremental() {
+		showWindow(w, r)
+	} else if s := r.Summary; s != nil {
 		sayf(w, "   scan         %s listed, %s matched, %s; consistency: %s; took %s\n",
 			count(s.Listed), count(s.Matched), size(s.Bytes), printable(string(s.Consistency)), s.End.Sub(s.Start).Round(time.Millisecond))
 	}
@@ -67,6 +69,18 @@ func showManifest(w io.Writer, r *report.Report, where string) {
 			break
 		}
 		sayf(w, "   file         %s, %s, MD5 %s\n", printable(f.Key), size(f.Size), printable(f.MD5))
+	}
+}
+
+// showWindow shows which changes an incremental report has.
+func showWindow(w io.Writer, r *report.Report) {
+	m := &r.Manifest
+	sayf(w, "   window       %s to %s\n", when(time.Unix(m.StartTimestamp, 0)), when(time.Unix(m.EndTimestamp, 0)))
+	if s := r.Summary; s != nil && s.Window != nil {
+		sayf(w, "   changes      %s of %s in the journal, after %d up to %d\n", count(s.Matched), count(s.Listed), s.Window.After.Sequence, s.Window.Until.Sequence)
+	}
+	for _, g := range m.Gaps {
+		sayf(w, "   GAP          %s lost, after %d up to %d: the journal had to drop them\n", many(g.Changes, "change"), g.After, g.Until)
 	}
 }
 

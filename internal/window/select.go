@@ -1,0 +1,57 @@
+package window
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/journal"
+	"github.com/stocktake/stocktake/report"
+)
+
+// A selector says which changes a configuration reports: those with its prefix,
+// outside of the folder of its own reports; its other filters do not apply to
+// changes. Reports of all versions have each change; those of current versions
+// have what concerns the newest version of a key.
+//
+// Source: spec inventory-report.md, sections 5.1, 5.5 and 5.5a.
+type selector struct {
+	prefix []byte
+	own    []byte // prefix of the configuration's own reports; nil: they are in another bucket
+	all    bool
+}
+
+func newSelector(bucket string, cfg *stocktake.InventoryConfiguration, at report.Location) *selector {
+	s := &selector{prefix: []byte(cfg.Filter.Prefix), all: cfg.IncludedObjectVersions == stocktake.AllVersions}
+	// A folder that does not lie in what is reported need not be looked for.
+	if base := at.Base(); cfg.Destination.Bucket == bucket && (strings.HasPrefix(base, cfg.Filter.Prefix) || strings.HasPrefix(cfg.Filter.Prefix, base)) {
+		s.own = []byte(base)
+	}
+	return s
+}
+
+func (s *selector) selects(c *journal.Change) bool {
+	switch {
+	case s.all && c.Revealed, !s.all && !c.Record.IsLatest:
+		return false
+	case !bytes.HasPrefix(c.Record.Key, s.prefix):
+		return false
+	}
+	return s.own == nil || !bytes.HasPrefix(c.Record.Key, s.own)
+}
+
+// set makes row that of c, whose slices it shares.
+func set(row *stocktake.ChangedRecord, c *journal.Change) {
+	row.Change = stocktake.Change{
+		Sequence: c.Sequence, Time: c.Time, RecordType: recordTypes[c.Type], Permanent: c.Permanent,
+		Requester: c.Requester, RequestID: c.RequestID, SourceIP: c.SourceIP,
+	}
+	row.Record = c.Record
+}
+
+// recordTypes are the types of the journal as reports have them.
+var recordTypes = [...]stocktake.RecordType{
+	journal.Create:         stocktake.RecordCreate,
+	journal.UpdateMetadata: stocktake.RecordUpdateMetadata,
+	journal.Delete:         stocktake.RecordDelete,
+}
