@@ -56,6 +56,8 @@ type Run struct {
 	State         RunState `json:"state"`
 	Attempt       int      `json:"attempt"` // from 1; a run that a crash interrupted restarts with the next
 
+	Window RunWindow `json:"window,omitzero"` // of an incremental run
+
 	Due     time.Time `json:"due"` // when it should have started
 	Queued  time.Time `json:"queued"`
 	Started time.Time `json:"started,omitzero"` // of the latest attempt; also the report's creationTimestamp
@@ -70,6 +72,13 @@ type Run struct {
 	// run has succeeded; empty if nothing matched and so nothing was written.
 	Manifest    string `json:"manifest,omitempty"`
 	Destination string `json:"destination"` // bucket
+}
+
+// A RunWindow is the time whose changes an incremental run reports, in whole
+// seconds. The zero value is that of full runs.
+type RunWindow struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"` // not within the window
 }
 
 // Progress is how much of a run is done.
@@ -93,7 +102,17 @@ type InventoryStatus struct {
 	Next          time.Time `json:"next,omitzero"`       // when it falls due; zero: never
 	Last          *Run      `json:"last,omitempty"`      // the newest run that was not skipped, ended or not; nil: none yet
 	Retention     Retention `json:"retention,omitzero"`
-	Warnings      []string  `json:"warnings,omitempty"` // what will make a run fail, as far as is known now
+
+	Incremental *IncrementalStatus `json:"incremental,omitempty"` // nil: no reports of changes are made
+	Warnings    []string           `json:"warnings,omitempty"`    // what will make a run fail, as far as is known now
+}
+
+// An IncrementalStatus is how far the incremental reports of a configuration have
+// come.
+type IncrementalStatus struct {
+	Published time.Time `json:"published"`      // every change before is reported
+	Next      time.Time `json:"next,omitzero"`  // when the run of the next window is made; zero: it is under way, or the configuration is suspended
+	Last      *Run      `json:"last,omitempty"` // the newest incremental run; nil: none is kept
 }
 
 // Retention is which reports of a configuration are kept: those that Reports or

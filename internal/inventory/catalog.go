@@ -18,6 +18,24 @@ type Entry struct {
 	Wake      time.Time // when the scheduler makes that run: Due, or somewhat later to spread the work; zero as Due
 	Suspended bool      // scheduled runs are left out until it is resumed
 	Retention stocktake.Retention
+
+	// Windows is kept with a new configuration that has incremental reports. It is
+	// nil in entries that are read: see [WindowCatalog].
+	Windows *Windows
+}
+
+// Windows is how far the incremental reports of a configuration have come. Their
+// windows follow one another; each has one unfinished run at most.
+type Windows struct {
+	Bucket, ID string
+	Start      time.Time // of the next window, in whole seconds
+	Wake       time.Time // when the scheduler makes its run; zero: a run of it has not ended
+
+	After      stocktake.JournalPosition // the changes of the next window begin behind it
+	Joined     stocktake.JournalPosition // up to where the last report that was written goes
+	Subscribed stocktake.JournalPosition // where the configuration began
+
+	Recorded []byte // what a run that failed has recorded of the next window: it is to be published as it is; nil: nothing
 }
 
 // An EntryStatus is an entry and its last run.
@@ -60,6 +78,9 @@ type End struct {
 	Keep    int      // how many ended runs of the configuration and kind are kept, the newest ones
 	Remove  bool     // removes the configuration; its runs stay
 	Notices []Notice // to be delivered
+
+	// Windows replaces those of the configuration, unless it is gone. nil: they stay.
+	Windows *Windows
 }
 
 // A Notice is a message for a receiver outside. It is kept until it is delivered
@@ -98,13 +119,14 @@ type Catalog interface {
 	ConfigurationCatalog
 	ScheduleCatalog
 	RunCatalog
+	WindowCatalog
 	LateCatalog
 }
 
 // A ConfigurationCatalog keeps configurations.
 type ConfigurationCatalog interface {
-	// AddConfiguration keeps a new configuration and, unless first is nil, its
-	// first run, held by by. Errors: stocktake.ErrInventoryExists, then
+	// AddConfiguration keeps a new configuration with its windows and, unless first is
+	// nil, its first run, held by by. Errors: stocktake.ErrInventoryExists, then
 	// stocktake.ErrInventoryExceedLimit if the bucket has limit of them already.
 	// Runs that a configuration of the same id has left are forgotten.
 	AddConfiguration(ctx context.Context, e Entry, first *stocktake.Run, by Holder, limit int) error
@@ -242,6 +264,32 @@ type RunCatalog interface {
 	// ForgetRuns removes the runs that ended before t and whose configuration is
 	// gone.
 	ForgetRuns(ctx context.Context, t time.Time) error
+}
+
+// A WindowCatalog keeps how far incremental reports have come. What it keeps is
+// removed with its configuration.
+type WindowCatalog interface {
+	// Windows returns stocktake.ErrNoSuchInventory if there is no such configuration,
+	// or it has no incremental reports.
+	Windows(ctx context.Context, bucket, id string) (Windows, error)
+
+	// DueWindows returns up to max whose Wake is at or before now, earliest first.
+	// Those of suspended configurations are left out.
+	DueWindows(ctx context.Context, now time.Time, max int) ([]Windows, error)
+
+	// NextWindow returns the earliest Wake of those that are not suspended; the zero
+	// time if there is none.
+	NextWindow(ctx context.Context) (time.Time, error)
+
+	// AddWindowRun keeps a queued run of the window r.Window, held by by, and sets
+	// Wake to zero. It adds none, and returns false, if that is not the next window of
+	// the configuration, if Wake is zero, or if the configuration has an unfinished
+	// incremental run.
+	AddWindowRun(ctx context.Context, r stocktake.Run, by Holder) (added bool, err error)
+
+	// WakeWindows sets Wake, if w.Start is the start of the next window and Wake is
+	// not zero.
+	WakeWindows(ctx context.Context, w Windows) error
 }
 
 // A LateCatalog knows which runs are late.

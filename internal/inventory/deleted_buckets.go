@@ -88,6 +88,18 @@ func (h *hidingCatalog) Due(ctx context.Context, now time.Time, max int) ([]Entr
 	return slices.DeleteFunc(entries, func(e Entry) bool { return h.isGone(e.Bucket) }), err
 }
 
+func (h *hidingCatalog) DueWindows(ctx context.Context, now time.Time, max int) ([]Windows, error) {
+	all, err := h.Catalog.DueWindows(ctx, now, max)
+	return slices.DeleteFunc(all, func(w Windows) bool { return h.isGone(w.Bucket) }), err
+}
+
+func (h *hidingCatalog) Windows(ctx context.Context, bucket, id string) (Windows, error) {
+	if err := h.removeIfGone(ctx, bucket); err != nil {
+		return Windows{}, err
+	}
+	return h.Catalog.Windows(ctx, bucket, id)
+}
+
 func (h *hidingCatalog) Configuration(ctx context.Context, bucket, id string) (Entry, error) {
 	if err := h.removeIfGone(ctx, bucket); err != nil {
 		return Entry{}, err

@@ -214,6 +214,7 @@ func runReadsBack(t *testing.T, c Catalog) {
 	r := Queued("photos", "a", "r1")
 	add(t, c, r)
 	r.State, r.Attempt, r.Started, r.Late = stocktake.Publishing, 7, Start.Add(time.Second), true
+	r.Window = stocktake.RunWindow{Start: Start.Truncate(time.Second), End: Start.Truncate(time.Second).Add(time.Hour)}
 	r.Progress = stocktake.Progress{Listed: 1 << 40, Matched: 2, Bytes: 1 << 62, Written: 4, Shards: 5, Expected: 6, Key: "a\x00%+ 猫\xff"}
 	must(t, c.StartRun(t.Context(), r, At(stocktake.Queued, Queued("photos", "a", "r1"))))
 	got, err := c.Run(t.Context(), "r1")

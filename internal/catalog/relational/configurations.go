@@ -36,6 +36,11 @@ func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first
 		if err := t.dropHistory(ctx, e.Bucket, cfg.ID); err != nil {
 			return err
 		}
+		if e.Windows != nil {
+			if _, err := t.Exec(ctx, addWindows, windowValues(e.Windows)...); err != nil {
+				return err
+			}
+		}
 		if first == nil {
 			return nil
 		}
@@ -134,6 +139,9 @@ func (t tx) dropHistory(ctx context.Context, bucket, id string) error {
 	if _, err := t.Exec(ctx, dropRunsOf, bucket, id); err != nil {
 		return err
 	}
+	if _, err := t.Exec(ctx, dropWindowsOf, bucket, id); err != nil {
+		return err
+	}
 	_, err := t.Exec(ctx, dropStraysOf, bucket, id)
 	return err
 }
@@ -146,6 +154,9 @@ func (t tx) dropConfiguration(ctx context.Context, bucket, id string) error {
 	if err != nil || n == 0 {
 		return err
 	}
+	if _, err := t.Exec(ctx, dropWindowsOf, bucket, id); err != nil {
+		return err
+	}
 	_, err = t.Exec(ctx, shrinkBucket, bucket)
 	return err
 }
@@ -153,7 +164,7 @@ func (t tx) dropConfiguration(ctx context.Context, bucket, id string) error {
 // RemoveBucket implements [inventory.Catalog].
 func (c *Catalog) RemoveBucket(ctx context.Context, bucket string) error {
 	err := c.change(ctx, func(ctx context.Context, t tx) error {
-		for _, text := range []string{dropBucket, dropConfigurationsOf, dropRunsOfBucket, dropStraysOfBucket} {
+		for _, text := range []string{dropBucket, dropConfigurationsOf, dropRunsOfBucket, dropStraysOfBucket, dropWindowsOfBucket} {
 			if _, err := t.Exec(ctx, text, bucket); err != nil {
 				return err
 			}

@@ -33,32 +33,34 @@ func boolInt(b bool) int64 {
 
 // runColumns are the columns of a run in the order of runValues and scanRun.
 const runColumns = `id, bucket, configuration, run_trigger, state, attempt, due, queued, started, ended,
-	listed, matched, bytes, written, shards, expected, object_key, reason, manifest, destination, late, kind`
+	listed, matched, bytes, written, shards, expected, object_key, reason, manifest, destination, late, kind, window_start, window_end`
 
 // runValues returns the values of runColumns, then more.
 func runValues(r *stocktake.Run, more ...any) []any {
 	// PostgreSQL's text cannot hold every key that a bucket can.
 	key := url.QueryEscape(r.Key)
-	return append(append(make([]any, 0, 22+len(more)),
+	return append(append(make([]any, 0, 24+len(more)),
 		r.ID, r.Bucket, r.Configuration, string(r.Trigger), string(r.State), int64(r.Attempt),
 		micros(r.Due), micros(r.Queued), micros(r.Started), micros(r.Ended),
-		r.Listed, r.Matched, r.Bytes, r.Written, int64(r.Shards), r.Expected, key, r.Reason, r.Manifest, r.Destination, boolInt(r.Late), string(r.Kind)), more...)
+		r.Listed, r.Matched, r.Bytes, r.Written, int64(r.Shards), r.Expected, key, r.Reason, r.Manifest, r.Destination, boolInt(r.Late), string(r.Kind),
+		micros(r.Window.Start), micros(r.Window.End)), more...)
 }
 
 func scanRun(scan Scanner, before ...any) (stocktake.Run, error) {
 	var r stocktake.Run
 	var due, queued, started, ended int64
-	var late int64
+	var late, windowStart, windowEnd int64
 	var key string
 	err := scan(append(before,
 		&r.ID, &r.Bucket, &r.Configuration, &r.Trigger, &r.State, &r.Attempt,
 		&due, &queued, &started, &ended,
-		&r.Listed, &r.Matched, &r.Bytes, &r.Written, &r.Shards, &r.Expected, &key, &r.Reason, &r.Manifest, &r.Destination, &late, &r.Kind)...)
+		&r.Listed, &r.Matched, &r.Bytes, &r.Written, &r.Shards, &r.Expected, &key, &r.Reason, &r.Manifest, &r.Destination, &late, &r.Kind, &windowStart, &windowEnd)...)
 	if err != nil {
 		return r, err
 	}
 	r.Due, r.Queued, r.Started, r.Ended = instant(due), instant(queued), instant(started), instant(ended)
 	r.Late = late != 0
+	r.Window = stocktake.RunWindow{Start: instant(windowStart), End: instant(windowEnd)}
 	r.Key, err = url.QueryUnescape(key)
 	return r, err
 }
@@ -73,7 +75,8 @@ const (
 	coalesce(r.state, ''), coalesce(r.attempt, 0), coalesce(r.due, 0), coalesce(r.queued, 0),
 	coalesce(r.started, 0), coalesce(r.ended, 0), coalesce(r.listed, 0), coalesce(r.matched, 0),
 	coalesce(r.bytes, 0), coalesce(r.written, 0), coalesce(r.shards, 0), coalesce(r.expected, 0),
-	coalesce(r.object_key, ''), coalesce(r.reason, ''), coalesce(r.manifest, ''), coalesce(r.destination, ''), coalesce(r.late, 0), coalesce(r.kind, '')`
+	coalesce(r.object_key, ''), coalesce(r.reason, ''), coalesce(r.manifest, ''), coalesce(r.destination, ''), coalesce(r.late, 0), coalesce(r.kind, ''),
+	coalesce(r.window_start, 0), coalesce(r.window_end, 0)`
 	statusTables = `configurations c LEFT JOIN runs r
 	ON r.bucket = c.bucket AND r.configuration = c.id AND r.seq = c.last_run`
 )

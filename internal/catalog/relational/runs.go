@@ -162,6 +162,11 @@ func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, fence inventory.F
 		if err := t.replaceRun(ctx, &r, fence, nil); err != nil {
 			return err
 		}
+		if end.Windows != nil {
+			if err := t.setWindows(ctx, end.Windows); err != nil {
+				return err
+			}
+		}
 		if end.Remove {
 			if err := t.dropConfiguration(ctx, r.Bucket, r.Configuration); err != nil {
 				return err

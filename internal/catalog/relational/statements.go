@@ -34,13 +34,13 @@ const (
 	selectConfigurationsSum = `SELECT coalesce(sum(configurations), 0) FROM buckets`
 
 	addRun = `INSERT INTO runs (` + runColumns + `, seq, owner, lease) VALUES
-	($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`
+	($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)`
 	updateRun = `UPDATE runs SET bucket = $2, configuration = $3, run_trigger = $4, state = $5, attempt = $6,
 	due = $7, queued = $8, started = $9, ended = $10, listed = $11, matched = $12, bytes = $13, written = $14,
 	shards = $15, expected = $16, object_key = $17, reason = $18, manifest = $19, destination = $20,
-	late = CASE WHEN late = 1 THEN 1 ELSE $21 END, kind = $22,
-	report = CASE WHEN CAST($10 AS BIGINT) <> 0 THEN NULL ELSE coalesce(report, $26) END
-	WHERE id = $1 AND state = $23 AND owner = $24 AND attempt = $25`
+	late = CASE WHEN late = 1 THEN 1 ELSE $21 END, kind = $22, window_start = $23, window_end = $24,
+	report = CASE WHEN CAST($10 AS BIGINT) <> 0 THEN NULL ELSE coalesce(report, $28) END
+	WHERE id = $1 AND state = $25 AND owner = $26 AND attempt = $27`
 	saveProgress = `UPDATE runs SET listed = $2, matched = $3, bytes = $4, written = $5, shards = $6,
 	expected = $7, object_key = $8 WHERE id = $1 AND ended = 0 AND owner = $9`
 
@@ -80,6 +80,20 @@ const (
 	markLate       = `UPDATE runs SET late = 1 WHERE id = $1 AND ended = 0 AND late = 0`
 	selectNextLate = `SELECT coalesce(min(due), 0) FROM runs WHERE ended = 0 AND late = 0`
 
+	addWindows = `INSERT INTO windows (` + windowColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+	setWindows = `UPDATE windows SET window_start = $3, wake = $4, after_sequence = $5, after_time = $6,
+	joined_sequence = $7, joined_time = $8, subscribed_sequence = $9, subscribed_time = $10, report = $11
+	WHERE bucket = $1 AND configuration = $2`
+	wakeWindows         = `UPDATE windows SET wake = $4 WHERE bucket = $1 AND configuration = $2 AND window_start = $3 AND wake > 0`
+	takeWindow          = `UPDATE windows SET wake = 0 WHERE bucket = $1 AND configuration = $2 AND window_start = $3 AND wake > 0`
+	dropWindowsOf       = `DELETE FROM windows WHERE bucket = $1 AND configuration = $2`
+	dropWindowsOfBucket = `DELETE FROM windows WHERE bucket = $1`
+	selectWindows       = `SELECT ` + windowColumns + ` FROM windows WHERE bucket = $1 AND configuration = $2`
+	awake               = ` FROM windows w WHERE w.wake > 0 AND NOT EXISTS (SELECT 1 FROM configurations c
+	WHERE c.bucket = w.bucket AND c.id = w.configuration AND c.suspended = 1)`
+	selectDueWindows = `SELECT ` + windowColumns + awake + ` AND w.wake <= $1 ORDER BY w.wake LIMIT $2`
+	selectNextWindow = `SELECT coalesce(min(w.wake), 0)` + awake
+
 	addNotice = `INSERT INTO notices (` + noticeColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	setNotice = `UPDATE notices SET attempts = $2, due = $3, error = $4 WHERE id = $1`
 
@@ -110,6 +124,7 @@ var (
 		selectReport,
 		selectLate, markLate, addNotice, setNotice, dropNotice, forgetNotices,
 		selectStrays, addStray, dropStray, dropStraysOf, dropStraysOfBucket,
+		addWindows, setWindows, wakeWindows, takeWindow, dropWindowsOf, dropWindowsOfBucket,
 	}
 
 	// ReadStatements are those outside of changes.
@@ -118,5 +133,6 @@ var (
 		selectRun, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectRecovery, selectLastListed, selectReport,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countNotices, countStrays,
 		countUnfinished, countScheduled, countFailing, selectFigures,
+		selectWindows, selectDueWindows, selectNextWindow,
 	}
 )
