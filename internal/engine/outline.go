@@ -18,6 +18,9 @@ type Outline struct {
 	Consistency stocktake.Consistency // of the source
 	Expected    int64                 // records to be read, as far as is known; 0: not known
 
+	// Journal is where the journal of the bucket stood at Start; nil: it has none.
+	Journal *stocktake.JournalPosition `json:",omitempty"`
+
 	// Slices are the segments, each as one slice, ascending. There is at least one.
 	Slices []Slice
 }
@@ -76,7 +79,7 @@ func (r *run) plan(ctx context.Context, snap Snapshot, cut bool) (Outline, *stoc
 	if err != nil {
 		return Outline{}, nil, err
 	}
-	o := Outline{Start: snap.Time(), Consistency: snap.Consistency(), Expected: max(count, 0)}
+	o := Outline{Start: snap.Time(), Consistency: snap.Consistency(), Expected: max(count, 0), Journal: journalOf(snap)}
 	for i, seg := range segs {
 		o.Slices = append(o.Slices, Slice{Segment: seg, Number: i, Start: r.start(&o)})
 	}
@@ -105,10 +108,16 @@ func (r *run) summarize(o *Outline, results []SliceResult) (*stocktake.Summary, 
 		Files: []stocktake.SummaryFile{},
 	}
 	files := []stocktake.ManifestFile{}
+	if s.Journal = o.Journal; r.job.Seed != "" {
+		s.Journal = nil // it is not of the data alone
+	}
 	var totals report.Totals
 	var doubts Doubts
 	for i := range results {
 		part := &results[i]
+		if s.Journal != nil && (part.Journal == nil || *part.Journal != *s.Journal) {
+			s.Journal = nil // no position is that of all slices
+		}
 		s.Listed += part.Listed
 		totals.Merge(&part.Totals)
 		doubts.merge(part.Doubts)

@@ -151,7 +151,7 @@ var errSliceEnds = errors.New("the slice ends")
 
 func (w *worker) scan(ctx context.Context, slice Slice, cursor *cursor) (SliceResult, error) {
 	w.begun, w.prefix, w.cursor = time.Now(), []byte(slice.Segment.Prefix), cursor
-	w.last, w.out = w.last[:0], SliceResult{Slice: slice, Snapshot: w.snap.Time()}
+	w.last, w.out = w.last[:0], SliceResult{Slice: slice, Snapshot: w.snap.Time(), Journal: journalOf(w.snap)}
 	w.beginRollup()
 	err := w.snap.Scan(ctx, slice.Segment, w.versions, func(batch []stocktake.Record) error { return w.batch(ctx, batch) })
 	if w.out.Done = err == nil; errors.Is(err, errSliceEnds) {

@@ -75,6 +75,25 @@ type PagedSnapshot interface {
 	Pages(ctx context.Context, seg Segment, versions bool, yield func(batch []stocktake.Record, more bool) error) error
 }
 
+// A JournaledSnapshot is a Snapshot of a store that keeps journals of its buckets.
+type JournaledSnapshot interface {
+	Snapshot
+
+	// Journal returns where the journal of the bucket stands in the snapshot, or nil
+	// if the bucket has none: the records show every change up to the position, and
+	// none behind it. The changes up to it are durable.
+	Journal() *stocktake.JournalPosition
+}
+
+// journalOf returns where the journal of the bucket stands in snap, nil if it has
+// none.
+func journalOf(snap Snapshot) *stocktake.JournalPosition {
+	if j, ok := snap.(JournaledSnapshot); ok {
+		return j.Journal()
+	}
+	return nil
+}
+
 // ErrCursorGone is returned by a scan that should resume behind a version that
 // has been deleted meanwhile, if the store cannot tell which versions are
 // older.

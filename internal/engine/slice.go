@@ -73,6 +73,10 @@ type SliceResult struct {
 	// Snapshot is the time of the snapshot that was scanned, End when the slice
 	// ended, both by the clock of the source.
 	Snapshot, End time.Time
+
+	// Journal is where the journal of the bucket stood in the snapshot; nil: it has
+	// none.
+	Journal *stocktake.JournalPosition `json:",omitempty"`
 }
 
 // Rest returns the slice that continues after r; false if the segment is done.

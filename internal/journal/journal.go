@@ -27,6 +27,9 @@ type Journal interface {
 	// has a reader of that id with the same prefix, Subscribe changes nothing and
 	// returns where that one is: it may be called again at each start. With another
 	// prefix the reader begins again.
+	//
+	// A reader that has published up to some position and gets a later one back has
+	// lost what lies between, as where a damaged index was repaired: it states a gap.
 	Subscribe(ctx context.Context, bucket, reader, prefix string) (stocktake.JournalPosition, error)
 
 	// Unsubscribe removes a reader, durably, and what only it still needed.
@@ -40,10 +43,10 @@ type Journal interface {
 	// position behind the last change with an earlier time: later changes get a
 	// time of at or later, so that windows cut by time and by sequence are the
 	// same. Its Time is at. The changes up to it and the cut itself are durable when
-	// Cut returns, so what it returns for one time never changes. The caller waits
-	// until its clock, which is that of the store, has reached at: a cut in the
-	// future moves the times of changes there. If at is before what all readers are
-	// past, Cut returns [ErrTrimmed].
+	// Cut returns, so it divides the changes at the same place whenever it is asked
+	// for that time. The caller waits until its clock, which is that of the store,
+	// has reached at: a cut in the future moves the times of changes there. If at is
+	// before what all readers are past, Cut returns [ErrTrimmed].
 	//
 	// A bucket without readers has no journal to cut: Cut returns [ErrNoReader].
 	Cut(ctx context.Context, bucket string, at int64) (stocktake.JournalPosition, error)

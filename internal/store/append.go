@@ -9,6 +9,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/digest"
+	"github.com/stocktake/stocktake/internal/journal"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
@@ -210,6 +211,7 @@ func (c *change) extend(r *layout.Row, p *object.Put, pieces, tail []layout.Piec
 		in.ACL = p.ACL
 	}
 	c.delta.Count(r, 1)
+	c.record(journal.Create, layout.ChangeLatest, r)
 	err := errors.Join(c.releasePieces(r.Seq, tail), c.put(r), b.addTo(c.batch))
 	return r.Publish(false, true), err
 }
@@ -235,11 +237,16 @@ func (s *Store) SealAppendObject(_ context.Context, by object.Origin, name, key 
 		case r.Info.Size != position:
 			return &object.PositionError{Length: r.Info.Size}
 		}
+		already := r.Info.Sealed
 		r.Info.Sealed = true
 		sealed = r.Publish(state.Versioning != object.Unversioned, true)
+		if already {
+			return errNothing
+		}
+		c.record(journal.UpdateMetadata, layout.ChangeLatest, r)
 		return c.put(r)
 	})
-	if err != nil {
+	if err != nil && err != errNothing {
 		return object.Info{}, err
 	}
 	return sealed, nil

@@ -38,6 +38,8 @@ type bucket struct {
 	mu    sync.RWMutex
 	gone  bool
 	state atomic.Pointer[object.Bucket] // what it points to never changes
+
+	journal atomic.Pointer[bucketJournal] // nil: it has no readers; stored with mu held for writing
 }
 
 // counters are a bucket's statistics in memory: the sum of all deltas in the
@@ -80,7 +82,7 @@ func (s *Store) loadBuckets() error {
 			return fmt.Errorf("bucket %s: %w", name, err)
 		}
 		s.buckets.byName[name] = b
-		return nil
+		return s.loadJournal(b)
 	})
 }
 
@@ -292,13 +294,18 @@ func (s *Store) DeleteBucket(_ context.Context, by object.Origin, name string) e
 	}
 	batch := s.db.NewBatch()
 	defer batch.Close()
-	if err := errors.Join(batch.Delete(layout.BucketKey(name), nil), batch.Delete(layout.StatisticsKey(b.id), nil)); err != nil {
+	if err := errors.Join(
+		batch.Delete(layout.BucketKey(name), nil),
+		batch.Delete(layout.StatisticsKey(b.id), nil),
+		s.removeJournal(batch, b),
+	); err != nil {
 		return err
 	}
 	if err := batch.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
 	b.gone = true
+	s.setJournal(b, nil)
 	s.buckets.mu.Lock()
 	delete(s.buckets.byName, name)
 	s.buckets.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/journal"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
@@ -21,6 +22,10 @@ type change struct {
 	batch   *pebble.Batch
 	delta   layout.Delta
 	removed []removal // blob files that nothing names any more
+
+	journal   *bucketJournal // nil: no reader wants the changes of this key
+	versioned bool           // the bucket shows ids of versions
+	entries   [][]byte       // of the journal, in their order, without their places
 }
 
 // A removal is files of a version.
@@ -74,6 +79,9 @@ func (s *Store) commit(by object.Origin, b *bucket, key string, build func(*chan
 		s.opts.fatal(err)
 		return err
 	}
+	if c.journal != nil {
+		s.boundJournal(b, c.journal)
+	}
 	for _, r := range c.removed {
 		if !s.pins.defers(r.seq, r.files) {
 			s.reap(layout.SpaceRemovals, r.files...)
@@ -93,7 +101,11 @@ func (c *change) apply(key string, build func(*change, *object.Bucket) error) er
 	stripe := c.s.stripe(c.b.id, key)
 	stripe.Lock()
 	defer stripe.Unlock()
-	if err := build(c, c.b.state.Load()); err != nil {
+	state := c.b.state.Load()
+	if j := c.b.journal.Load(); j != nil && j.wants(key) {
+		c.journal, c.versioned = j, state.Versioning != object.Unversioned
+	}
+	if err := build(c, state); err != nil {
 		return err
 	}
 	c.delta[layout.StatLastModified] = c.s.opts.Now().UnixMilli()
@@ -101,10 +113,21 @@ func (c *change) apply(key string, build func(*change, *object.Bucket) error) er
 	if err := c.batch.Merge(layout.StatisticsKey(c.b.id), c.delta.AppendTo(buf[:0]), nil); err != nil {
 		return err
 	}
+	if err := c.enqueue(); err != nil {
+		return err
+	}
+	c.b.stat.add(&c.delta)
+	return nil
+}
+
+// enqueue applies the batch, with the entries of the journal if there are any.
+func (c *change) enqueue() error {
+	if len(c.entries) > 0 {
+		return c.journal.apply(c)
+	}
 	if err := c.s.db.ApplyNoSyncWait(c.batch, pebble.Sync); err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
-	c.b.stat.add(&c.delta)
 	return nil
 }
 
@@ -177,6 +200,7 @@ func (c *change) replace(r *layout.Row, state *object.Bucket) (err error) {
 		}
 	}
 	c.delta.Count(r, 1)
+	c.record(journal.Create, layout.ChangeLatest, r)
 	return c.put(r)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/stocktake/stocktake/internal/journal"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
@@ -34,10 +35,11 @@ var errNothing = errors.New("nothing to change")
 // deleteVersion removes the version that v names for good.
 func (c *change) deleteVersion(v object.Version, state *object.Bucket) (did object.Deleted, err error) {
 	var r *layout.Row
+	latest := true
 	if v.ID == "" {
 		r, err = newest(c.s.db, c.b.id, v.Key)
 	} else {
-		r, _, err = exact(c.s.db, c.b.id, v.Key, v.ID)
+		r, latest, err = exact(c.s.db, c.b.id, v.Key, v.ID)
 	}
 	if err != nil {
 		return object.Deleted{}, err
@@ -49,7 +51,11 @@ func (c *change) deleteVersion(v object.Version, state *object.Bucket) (did obje
 		return did, errNothing
 	}
 	did.DeleteMarker = r.Info.IsDeleteMarker
-	return did, c.remove(r)
+	c.record(journal.Delete, layout.ChangePermanent|latestIf(latest), r)
+	if latest {
+		err = c.reveal(v.Key, r)
+	}
+	return did, errors.Join(err, c.remove(r))
 }
 
 // deleteCurrent makes a delete marker the current version. In a suspended
@@ -67,6 +73,7 @@ func (c *change) deleteCurrent(key string, state *object.Bucket) (object.Deleted
 		}
 	}
 	c.delta.Count(marker, 1)
+	c.record(journal.Delete, layout.ChangeLatest, marker)
 	if err := c.put(marker); err != nil {
 		return object.Deleted{}, err
 	}

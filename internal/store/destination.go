@@ -11,6 +11,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/digest"
 	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/journal"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
@@ -193,14 +194,19 @@ func (d *destination) Remove(_ context.Context, key string) error {
 	}
 	err = d.s.reduce(d.by, b, key, func(c *change, state *object.Bucket) error {
 		var made []*layout.Row
-		err := versions(c.s.db, b.id, key, func(r *layout.Row, _ bool) bool {
+		revealed := false
+		err := versions(c.s.db, b.id, key, func(r *layout.Row, latest bool) bool {
 			if r.Report || state.Versioning == object.Unversioned {
-				made = append(made, r)
+				made, revealed = append(made, r), revealed || latest
+				c.record(journal.Delete, layout.ChangePermanent|latestIf(latest), r)
 			}
 			return true
 		})
 		if err == nil && len(made) == 0 {
 			err = errNothing
+		}
+		if err == nil && revealed {
+			err = c.reveal(key, made...)
 		}
 		for _, r := range made {
 			err = errors.Join(err, c.remove(r))

@@ -12,13 +12,14 @@ import (
 // layoutVersion is the version of the key spaces and values of the index. A
 // program refuses an index of a later version: it would drop what it does not
 // know, a bucket's policy for example.
-const layoutVersion = 3
+const layoutVersion = 4
 
 // migrations[v-1] puts into the batch what turns an index of version v into one
 // of v+1. docs/formats/store.md lists what each version changed.
 var migrations = [layoutVersion - 1]func(*Store, *pebble.Batch) error{
 	(*Store).typeBucketSettings,
 	func(*Store, *pebble.Batch) error { return nil }, // new blob files have checksums; those that exist have another kind
+	func(*Store, *pebble.Batch) error { return nil }, // journals; a program that does not write them must not change a bucket that has one
 }
 
 // checkLayout marks a new index with the layout's version, migrates an index of

@@ -36,6 +36,7 @@ type version struct {
 	object.Info
 	data   string
 	pieces []int // the sizes of its blobs
+	report bool  // written by a run
 }
 
 func (m *model) nullAt(key string) int {
@@ -122,11 +123,15 @@ func (w *world) key(label string) string {
 	return keys.Draw(w.t, label)
 }
 
-func newWorld(t *rapid.T) *world {
+func newWorld(t *rapid.T) *world { return newWorldWith(t, func(*store.Options) {}) }
+
+// newWorldWith is newWorld with other options.
+func newWorldWith(t *rapid.T, set func(*store.Options)) *world {
 	w := &world{t: t, fs: vfs.NewCrashableMem(), m: model{
 		versions: map[string][]version{}, uploads: map[string]*upload{}, attributes: map[string]object.Attributes{},
 	}}
 	w.opts = store.Options{InlineBytes: 64, CacheBytes: 1 << 20, Keys: keyring{}, Log: slog.New(slog.DiscardHandler)}
+	set(&w.opts)
 	w.open()
 	if err := w.s.CreateBucket(t.Context(), by, object.Bucket{Name: "b", Owner: "1", ACL: stocktake.Private}, false); err != nil {
 		t.Fatal(err)
@@ -197,7 +202,7 @@ func (w *world) deleteCurrent(*rapid.T) {
 		}
 	}
 	if w.m.versioning != object.Unversioned {
-		w.m.add(version{object.Info{Key: key, VersionID: did.VersionID, IsDeleteMarker: true}, "", nil})
+		w.m.add(version{Info: object.Info{Key: key, VersionID: did.VersionID, IsDeleteMarker: true}})
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/object"
 	"pgregory.net/rapid"
 )
@@ -78,7 +79,7 @@ func (w *world) add(got object.Info, data string, pieces []int, a *object.Attrib
 	if w.m.versioning == object.Unversioned && got.VersionID != "" || w.m.versioning == object.Suspended && got.VersionID != object.NullVersion {
 		w.t.Fatalf("version id %q", got.VersionID)
 	}
-	w.m.add(version{got, data, pieces})
+	w.m.add(version{Info: got, data: data, pieces: pieces})
 }
 
 func (w *world) copyObject(*rapid.T) {
@@ -519,5 +520,39 @@ func (w *world) listParts() {
 	}
 	if want := slices.Sorted(maps.Keys(u.parts)); !slices.Equal(got, want) {
 		w.t.Fatalf("parts %v, want %v", got, want)
+	}
+}
+
+// writeReport writes an object as a run does.
+func (w *world) writeReport(*rapid.T) {
+	key, data := w.key("key"), w.data()
+	f, err := w.s.Destination("b", by).Create(w.t.Context(), key, engine.FileOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer f.Abort()
+	if _, err := f.Write([]byte(data)); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := f.Commit(w.t.Context(), md5.Sum([]byte(data))); err != nil {
+		w.t.Fatal(err)
+	}
+	info, err := w.s.Head(w.t.Context(), object.Version{Bucket: "b", Key: key})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.m.add(version{Info: info, data: data, pieces: []int{len(data)}, report: true})
+}
+
+// removeReport removes what runs have written under a key.
+func (w *world) removeReport(*rapid.T) {
+	key := w.key("key")
+	if err := w.s.Destination("b", by).Remove(w.t.Context(), key); err != nil {
+		w.t.Fatal(err)
+	}
+	for i := len(w.m.versions[key]) - 1; i >= 0; i-- {
+		if w.m.versioning == object.Unversioned || w.m.versions[key][i].report {
+			w.m.drop(key, i)
+		}
 	}
 }

@@ -28,6 +28,11 @@ type Options struct {
 	// asks for it fails with object.ErrKMSKey.
 	Keys Keyring
 
+	// JournalBytes bounds the journal of a bucket, in bytes before compression: over
+	// it the oldest changes are dropped. 0 means 1 GiB. All journals together have a
+	// tenth of the disk at most, in equal shares.
+	JournalBytes int64
+
 	// FS is where everything is kept; nil is the operating system's. Tests use
 	// one that fails or crashes.
 	FS vfs.FS
@@ -65,6 +70,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.InlineBytes <= 0 || o.InlineBytes > maxInline {
 		o.InlineBytes = maxInline
+	}
+	if o.JournalBytes <= 0 {
+		o.JournalBytes = 1 << 30
 	}
 	if o.MaxBuckets <= 0 {
 		o.MaxBuckets = 100

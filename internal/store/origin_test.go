@@ -87,7 +87,7 @@ func TestChangesNeedAnOrigin(t *testing.T) {
 			return err
 		},
 	}
-	readers := []string{"Audit", "Backup", "Bucket", "Checkpoint", "BucketNames", "BucketStat", "Buckets", "Close", "Disk", "Head", "Health", "IndexState", "List", "Open", "Parts", "Scrub", "Scrubbed", "Settle", "Source", "Totals", "UploadList"}
+	readers := []string{"Audit", "Backup", "Bucket", "Checkpoint", "BucketNames", "BucketStat", "Buckets", "Close", "Disk", "Head", "Health", "IndexState", "Journal", "List", "Open", "Parts", "Scrub", "Scrubbed", "Settle", "Source", "Totals", "UploadList"}
 	origin := reflect.TypeFor[object.Origin]()
 	for m := range reflect.TypeFor[*store.Store]().Methods() {
 		takesOrigin := false

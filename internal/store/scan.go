@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -183,58 +182,26 @@ func (c *scanner) add(indexKey, key, value []byte, latest bool) error {
 	c.key, c.hasLast = c.arena[start:len(c.arena):len(c.arena)], true
 	c.batch = c.batch[:len(c.batch)+1]
 	r := &c.batch[len(c.batch)-1]
-	flags, more := value[layout.HotFlags], value[layout.HotMore]
-	le := binary.LittleEndian
-	*r = stocktake.Record{
-		Key:            c.key, // flush makes it plain
-		Size:           int64(le.Uint64(value[layout.HotSize:])),
-		LastModified:   int64(le.Uint64(value[layout.HotTime:])) / 1000,
-		CRC64:          le.Uint64(value[layout.HotCRC64:]),
-		TaggingCount:   le.Uint16(value[layout.HotTags:]),
-		StorageClass:   stocktake.StorageClass(value[layout.HotClass]),
-		Type:           stocktake.ObjectType(value[layout.HotType]),
-		ACL:            stocktake.ACL(value[layout.HotACL]),
-		HasCRC64:       flags&layout.FlagCRC64 != 0,
-		IsLatest:       latest,
-		IsDeleteMarker: flags&layout.FlagDeleteMarker != 0,
-		Multipart:      flags&layout.FlagMultipart != 0,
-		Encrypted:      flags&layout.FlagEncrypted != 0,
-	}
-	r.ETag.Sum = [16]byte(value[layout.HotETag:])
-	r.ETag.Parts = le.Uint32(value[layout.HotParts:])
+	layout.DecodeHot(value, r)
+	r.Key, r.IsLatest = c.key, latest // flush makes the key plain
 	switch {
 	case !c.versioned:
-	case flags&layout.FlagNull != 0:
+	case value[layout.HotFlags]&layout.FlagNull != 0:
 		r.VersionID = nullVersion
 	default:
 		start := len(c.arena)
 		c.arena = layout.AppendVersionID(c.arena, layout.VersionSeq(indexKey))
 		r.VersionID = c.arena[start:len(c.arena):len(c.arena)]
 	}
-	if more != 0 {
-		return c.addMore(r, value, more)
-	}
-	return nil
-}
-
-// addMore decodes the parts that few rows have.
-func (c *scanner) addMore(r *stocktake.Record, value []byte, more byte) error {
-	rest := value[layout.HotLen:]
-	if more&layout.MoreTransition != 0 {
-		if len(rest) < 8 {
-			return layout.ErrMalformed
-		}
-		r.TransitionTime = int64(binary.LittleEndian.Uint64(rest)) / 1000
-		rest = rest[8:]
-	}
-	if more&layout.MoreETagText != 0 {
-		n := int(binary.LittleEndian.Uint16(value[layout.HotTextLen:]))
-		if len(rest) < n {
-			return layout.ErrMalformed
+	if value[layout.HotMore] != 0 {
+		if err := layout.DecodeMore(value, r); err != nil {
+			return err
 		}
 		start := len(c.arena)
-		c.arena = append(c.arena, rest[:n]...)
-		r.ETag.Text = c.arena[start:len(c.arena):len(c.arena)]
+		c.arena = append(c.arena, r.ETag.Text...)
+		if r.ETag.Text != nil {
+			r.ETag.Text = c.arena[start:len(c.arena):len(c.arena)]
+		}
 	}
 	return nil
 }

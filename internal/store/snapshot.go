@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -33,10 +34,17 @@ func (src source) Snapshot(ctx context.Context, name string) (engine.Snapshot, e
 		return nil, stocktake.ErrNoSuchBucket
 	}
 	sum := b.stat.load()
-	return &snapshot{
+	sn := &snapshot{
 		s: src.s, bucket: b.id, versioned: b.state.Load().Versioning != object.Unversioned,
 		taken: src.s.opts.Now(), versions: sum.Versions(), index: src.s.db.NewSnapshot(),
-	}, nil
+	}
+	if b.journal.Load() == nil {
+		return sn, nil
+	}
+	if sn.journal, err = src.s.journalPosition(sn.index, b.id); err != nil {
+		return nil, errors.Join(err, sn.Close())
+	}
+	return sn, nil
 }
 
 // snapshot is the index at an instant, for one bucket.
@@ -52,11 +60,16 @@ type snapshot struct {
 	taken     time.Time
 	versions  int64
 	index     *pebble.Snapshot
+	journal   *stocktake.JournalPosition // nil: the bucket has none
 }
 
 func (sn *snapshot) Time() time.Time                    { return sn.taken }
 func (sn *snapshot) Consistency() stocktake.Consistency { return stocktake.ConsistencySnapshot }
-func (sn *snapshot) Close() error                       { return sn.index.Close() }
+
+// Journal implements engine.JournaledSnapshot.
+func (sn *snapshot) Journal() *stocktake.JournalPosition { return sn.journal }
+
+func (sn *snapshot) Close() error { return sn.index.Close() }
 
 // bounds returns the index keys of prefix.
 func (sn *snapshot) bounds(prefix string) (lower, upper []byte) {

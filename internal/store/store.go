@@ -34,6 +34,9 @@ type Store struct {
 	ceiling atomic.Uint64
 	lease   sync.Mutex // raising ceiling
 
+	journals     atomic.Int64 // buckets that have one
+	journalShare int64        // of the disk for all journals, in bytes; 0: not known
+
 	damage     damage
 	ballast    *ballast // nil unless the store is in the operating system's files
 	pins       pins
@@ -79,6 +82,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if u, err := fsys.GetDiskUsage(dir); plain && err == nil && u.TotalBytes > 0 {
 		// Each log of the index takes as much space as a write buffer from its start.
 		indexOptions.MemTableSize = min(indexOptions.MemTableSize, max(1<<20, u.TotalBytes/64))
+		s.journalShare = int64(u.TotalBytes / 10)
 	}
 	indexOptions.EventListener = s.log.events()
 	s.db, err = pebble.Open(index, indexOptions)

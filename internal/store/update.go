@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/stocktake/stocktake/internal/journal"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
@@ -32,6 +33,7 @@ func (s *Store) UpdateObject(_ context.Context, by object.Origin, v object.Versi
 		}
 		in.TransitionTime = layout.FromMilli(layout.UnixMilli(info.TransitionTime))
 		c.delta.Count(r, 1)
+		c.record(journal.UpdateMetadata, latestIf(info.IsLatest), r)
 		updated = r.Publish(info.VersionID != "", info.IsLatest)
 		return c.put(r)
 	})

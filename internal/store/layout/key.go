@@ -15,6 +15,7 @@ const (
 	SpaceMaps       = 'C' // the pieces that content of several blobs consists of
 	SpaceData       = 'D' // small blobs
 	SpaceIntents    = 'I' // blob files on their way in
+	SpaceJournal    = 'J' // changes by bucket, for incremental reports
 	SpaceVersions   = 'O' // object versions
 	SpaceParts      = 'P' // parts of unfinished uploads
 	SpaceRemovals   = 'R' // blob files on their way out

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -26,6 +27,8 @@ func TestLayout(t *testing.T) {
 	dump("key of version 258 of a\\0b in bucket 7", AppendVersionKey(nil, 7, "a\x00b", 258))
 	dump("key of upload 258 of a\\0b in bucket 7", AppendUploadKey(nil, 7, "a\x00b", 258))
 	dump("key of part 3 of upload 258", PartKey(258, 3))
+	dump("key of the head of the journal of bucket 7", JournalHeadKey(7))
+	dump("key of change 258 of bucket 7", AppendChangeKey(nil, 7, 258))
 	dump("key of statistics of bucket 7", StatisticsKey(7))
 	for _, space := range []byte{SpaceMaps, SpaceData, SpaceIntents, SpaceRemovals} {
 		dump(fmt.Sprintf("key of blob 258 in %c", space), IDKey(space, 258))
@@ -53,6 +56,25 @@ func TestLayout(t *testing.T) {
 		},
 		Report: true, Content: Content{ContentMap, 258}, DataKey: []byte("wrapped"),
 	}))
+	change := AppendChange(nil, &Change{
+		Type: 1, Flags: ChangeLatest | ChangeVersioned, Row: &Row{Info: small, Seq: 258, Null: true},
+		By: object.Origin{Principal: "1", Request: "0123456789ABCDEF01234567", Address: netip.MustParseAddr("192.0.2.1")},
+	})
+	SetPlace(change, ChangePlace{Time: at.UnixMilli(), Ordinal: 2, Bytes: 300})
+	dump("change", change)
+	gone := AppendChange(nil, &Change{Type: 3, Flags: ChangePermanent, Row: &Row{Info: small, Seq: 258}, By: object.ByService("lifecycle")})
+	SetPlace(gone, ChangePlace{Time: at.UnixMilli(), Ordinal: 3, Bytes: 400})
+	dump("permanent delete", gone)
+	position := stocktake.JournalPosition{Sequence: 258, Time: at.UnixMilli()}
+	head, err := EncodeJournalHead(&JournalHead{
+		Readers:  []JournalReader{{ID: "weekly-1", At: position}, {ID: "weekly-2", Prefix: []byte("a/"), At: position}},
+		Sequence: 259, Floor: at.UnixMilli(), From: position, Base: JournalBase{Ordinal: 1, Bytes: 150},
+		Gaps: []JournalGap{{First: position, Last: position, Changes: 1}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&out, "head of a journal\n%s\n\n", head)
 	dump("part", AppendPart(nil, &Part{
 		Part:    object.Part{Number: 3, Size: 5, MD5: small.ETag.Sum, CRC64: 6, LastModified: at},
 		Content: Content{ContentFile, 258},

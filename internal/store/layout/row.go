@@ -82,6 +82,12 @@ var ErrMalformed = errors.New("malformed row in the index")
 
 // AppendRow appends the value of r.
 func AppendRow(dst []byte, r *Row) []byte {
+	dst, md5IsETag := appendHot(dst, r)
+	return appendItems(dst, r, md5IsETag)
+}
+
+// appendHot appends what a scan needs of r.
+func appendHot(dst []byte, r *Row) (_ []byte, md5IsETag bool) {
 	var hot [HotLen]byte
 	in := &r.Info
 	hot[HotFormat] = RowFormat
@@ -96,7 +102,7 @@ func AppendRow(dst []byte, r *Row) []byte {
 	flag(in.Parts > 0 || in.Type == stocktake.Multipart, FlagMultipart)
 	flag(in.Encryption.Algorithm != "", FlagEncrypted)
 	flag(in.Sealed, FlagSealed)
-	md5IsETag := len(in.MD5) == 16 && in.ETag.Text == nil && in.ETag.Parts == 0 && [16]byte(in.MD5) == in.ETag.Sum
+	md5IsETag = len(in.MD5) == 16 && in.ETag.Text == nil && in.ETag.Parts == 0 && [16]byte(in.MD5) == in.ETag.Sum
 	flag(md5IsETag, FlagMD5)
 	flag(r.Report, FlagReport)
 	hot[HotClass], hot[HotType], hot[HotACL] = byte(in.StorageClass), byte(in.Type), byte(in.ACL)
@@ -118,8 +124,52 @@ func AppendRow(dst []byte, r *Row) []byte {
 	if hot[HotMore]&MoreTransition != 0 {
 		dst = le.AppendUint64(dst, uint64(in.TransitionTime.UnixMilli()))
 	}
-	dst = append(dst, in.ETag.Text...)
-	return appendItems(dst, r, md5IsETag)
+	return append(dst, in.ETag.Text...), md5IsETag
+}
+
+// DecodeHot decodes into r, which is overwritten, what lies at fixed offsets of
+// the value of a row: all but Key, VersionID, IsLatest, and what DecodeMore adds if
+// HotMore is not 0. The value has at least HotLen bytes.
+func DecodeHot(value []byte, r *stocktake.Record) {
+	_ = value[HotLen-1]
+	flags := value[HotFlags]
+	le := binary.LittleEndian
+	*r = stocktake.Record{
+		Size:           int64(le.Uint64(value[HotSize:])),
+		LastModified:   int64(le.Uint64(value[HotTime:])) / 1000,
+		CRC64:          le.Uint64(value[HotCRC64:]),
+		TaggingCount:   le.Uint16(value[HotTags:]),
+		StorageClass:   stocktake.StorageClass(value[HotClass]),
+		Type:           stocktake.ObjectType(value[HotType]),
+		ACL:            stocktake.ACL(value[HotACL]),
+		HasCRC64:       flags&FlagCRC64 != 0,
+		IsDeleteMarker: flags&FlagDeleteMarker != 0,
+		Multipart:      flags&FlagMultipart != 0,
+		Encrypted:      flags&FlagEncrypted != 0,
+	}
+	r.ETag.Sum = [16]byte(value[HotETag:])
+	r.ETag.Parts = le.Uint32(value[HotParts:])
+}
+
+// DecodeMore decodes into r the parts that few rows have. ETag.Text points into
+// value.
+func DecodeMore(value []byte, r *stocktake.Record) error {
+	rest, more := value[HotLen:], value[HotMore]
+	if more&MoreTransition != 0 {
+		if len(rest) < 8 {
+			return ErrMalformed
+		}
+		r.TransitionTime = int64(binary.LittleEndian.Uint64(rest)) / 1000
+		rest = rest[8:]
+	}
+	if more&MoreETagText != 0 {
+		n := int(binary.LittleEndian.Uint16(value[HotTextLen:]))
+		if len(rest) < n {
+			return ErrMalformed
+		}
+		r.ETag.Text = rest[:n:n]
+	}
+	return nil
 }
 
 // DecodeRow reads the row at an index key. Nothing in it points into value.

@@ -1,0 +1,286 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/journal"
+	"github.com/stocktake/stocktake/internal/store/layout"
+)
+
+// Journal returns the journals of all buckets.
+func (s *Store) Journal() journal.Journal { return journals{s} }
+
+type journals struct{ s *Store }
+
+// A bucketJournal is the memory of the journal of a bucket. It exists while the
+// journal has readers.
+type bucketJournal struct {
+	bucket   uint32
+	prefixes []string // of the readers, one that begins with another left out; never changed
+
+	// mu is held from the choice of a sequence number and a time to the place of
+	// the batch in the log of the index, and while the head is replaced.
+	mu   sync.Mutex
+	head layout.JournalHead // as in the index; what it points to never changes
+	last layout.ChangePlace // of the last change; its time is not before head.Floor
+	seq  uint64             // no change so far has a greater number, and each one to come has
+
+	warned   bool // that it is close to its bound
+	dropping bool // some goroutine is making it smaller
+}
+
+// wants reports whether a reader wants the changes of a key.
+func (j *bucketJournal) wants(key string) bool {
+	for _, p := range j.prefixes {
+		if strings.HasPrefix(key, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// kept returns the bytes of the entries in the index. The caller holds j.mu.
+func (j *bucketJournal) kept() int64 { return int64(j.last.Bytes - j.head.Base.Bytes) }
+
+// loadJournal reads where the journal of a bucket stands, if it has one.
+func (s *Store) loadJournal(b *bucket) error {
+	value, err := s.get(layout.JournalHeadKey(b.id))
+	if err != nil || value == nil {
+		return err
+	}
+	head, err := layout.DecodeJournalHead(value)
+	if err != nil {
+		return fmt.Errorf("bucket %s: %w", b.state.Load().Name, err)
+	}
+	j := newBucketJournal(b.id, *head)
+	e, err := lastEntry(s.db, b.id, ^uint64(0))
+	if err != nil {
+		return fmt.Errorf("bucket %s: journal: %w", b.state.Load().Name, err)
+	}
+	j.stand(e)
+	s.setJournal(b, j)
+	return nil
+}
+
+// stand makes e, unless it is nil, the last entry of j.
+func (j *bucketJournal) stand(e *entry) {
+	if e != nil {
+		floor := j.last.Time
+		j.seq, j.last = max(j.seq, e.seq), e.ChangePlace
+		j.last.Time = max(e.Time, floor)
+	}
+}
+
+// newBucketJournal returns the memory of a journal without entries.
+func newBucketJournal(bucket uint32, head layout.JournalHead) *bucketJournal {
+	j := &bucketJournal{bucket: bucket, head: head, seq: head.Sequence}
+	j.last = layout.ChangePlace{Time: head.Floor, Ordinal: head.Base.Ordinal, Bytes: head.Base.Bytes}
+	for _, r := range head.Readers {
+		j.prefixes = append(j.prefixes, string(r.Prefix))
+	}
+	slices.Sort(j.prefixes)
+	j.prefixes = slices.CompactFunc(j.prefixes, func(a, b string) bool { return strings.HasPrefix(b, a) })
+	return j
+}
+
+// setJournal makes j the journal of b. The caller holds b.mu for writing, or is
+// the only one who knows b.
+func (s *Store) setJournal(b *bucket, j *bucketJournal) {
+	old := b.journal.Swap(j)
+	switch {
+	case old == nil && j != nil:
+		s.journals.Add(1)
+	case old != nil && j == nil:
+		s.journals.Add(-1)
+	}
+}
+
+// removeJournal removes all of the journal of b.
+func (s *Store) removeJournal(batch *pebble.Batch, b *bucket) error {
+	if b.journal.Load() == nil {
+		return nil
+	}
+	head := layout.JournalHeadKey(b.id)
+	return batch.DeleteRange(head, layout.After(head), nil)
+}
+
+// Subscribe implements journal.Journal.
+func (js journals) Subscribe(_ context.Context, name, id, prefix string) (at stocktake.JournalPosition, err error) {
+	s := js.s
+	if err := s.mayWrite(0); err != nil {
+		return at, err
+	}
+	err = js.rewrite(name, func(b *bucket, j *bucketJournal) (*bucketJournal, error) {
+		if j != nil {
+			if i := findReader(&j.head, id); i >= 0 && string(j.head.Readers[i].Prefix) == prefix {
+				at = j.head.Readers[i].At
+				return j, nil
+			}
+		}
+		// It is greater than the numbers of all changes so far.
+		at.Sequence, err = s.nextSeq()
+		if err != nil {
+			return nil, err
+		}
+		at.Time = s.opts.Now().UnixMilli()
+		if j == nil {
+			j = newBucketJournal(b.id, layout.JournalHead{From: at})
+		}
+		at.Time = max(at.Time, j.last.Time)
+		head := j.head
+		head.Sequence, head.Floor = at.Sequence, at.Time
+		head.Readers = slices.DeleteFunc(slices.Clone(head.Readers), func(r layout.JournalReader) bool { return r.ID == id })
+		head.Readers = append(head.Readers, layout.JournalReader{ID: id, Prefix: []byte(prefix), At: at})
+		slices.SortFunc(head.Readers, func(a, b layout.JournalReader) int { return strings.Compare(a.ID, b.ID) })
+		next := newBucketJournal(b.id, head)
+		next.last = j.last
+		next.last.Time = at.Time
+		return next, nil
+	})
+	return at, err
+}
+
+// Unsubscribe implements journal.Journal.
+func (js journals) Unsubscribe(_ context.Context, name, id string) error {
+	if err := js.s.mayDelete(); err != nil {
+		return err
+	}
+	return js.rewrite(name, func(b *bucket, j *bucketJournal) (*bucketJournal, error) {
+		if j == nil || findReader(&j.head, id) < 0 {
+			return nil, journal.ErrNoReader
+		}
+		head := j.head
+		head.Readers = slices.DeleteFunc(slices.Clone(head.Readers), func(r layout.JournalReader) bool { return r.ID == id })
+		if len(head.Readers) == 0 {
+			return nil, nil
+		}
+		head.Sequence = j.seq
+		next := newBucketJournal(b.id, head)
+		next.last = j.last
+		return next, nil
+	})
+}
+
+// rewrite replaces the journal of a bucket, nil if it has none, by what change
+// returns, while no change of the bucket is under way.
+func (js journals) rewrite(name string, change func(*bucket, *bucketJournal) (*bucketJournal, error)) error {
+	s := js.s
+	b, err := s.bucket(name)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.gone {
+		return stocktake.ErrNoSuchBucket
+	}
+	old := b.journal.Load()
+	if old != nil { // it is cut and trimmed without b.mu
+		old.mu.Lock()
+		defer old.mu.Unlock()
+	}
+	next, err := change(b, old)
+	if err != nil || next == old {
+		return err
+	}
+	batch := s.db.NewBatch()
+	defer batch.Close()
+	if next == nil {
+		err = s.removeJournal(batch, b)
+	} else {
+		err = errors.Join(s.trim(batch, next.bucket, &next.head), setHead(batch, next.bucket, &next.head))
+	}
+	if err != nil {
+		return err
+	}
+	if err := batch.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	s.setJournal(b, next)
+	return nil
+}
+
+// setHead puts the head of a journal into the batch.
+func setHead(batch *pebble.Batch, bucket uint32, head *layout.JournalHead) error {
+	value, err := layout.EncodeJournalHead(head)
+	if err != nil {
+		return err
+	}
+	return batch.Set(layout.JournalHeadKey(bucket), value, nil)
+}
+
+// findReader returns the index of a reader in head, -1 if it has no such reader.
+func findReader(head *layout.JournalHead, id string) int {
+	return slices.IndexFunc(head.Readers, func(r layout.JournalReader) bool { return r.ID == id })
+}
+
+// Readers implements journal.Journal.
+func (js journals) Readers(_ context.Context, name string) (list []journal.Reader, err error) {
+	b, err := js.s.bucket(name)
+	if err != nil {
+		return nil, err
+	}
+	j := b.journal.Load()
+	if j == nil {
+		return nil, nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, r := range j.head.Readers {
+		list = append(list, journal.Reader{ID: r.ID, Prefix: string(r.Prefix), At: r.At})
+	}
+	return list, nil
+}
+
+// Stat implements journal.Journal.
+func (js journals) Stat(_ context.Context, name string) (stat journal.Stat, err error) {
+	b, err := js.s.bucket(name)
+	if err != nil {
+		return stat, err
+	}
+	stat.Limit = js.s.journalLimit()
+	j := b.journal.Load()
+	if j == nil {
+		return stat, nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	stat.Readers, stat.Bytes = len(j.head.Readers), j.kept()
+	stat.Changes = j.last.Ordinal - j.head.Base.Ordinal
+	for _, g := range j.head.Gaps {
+		stat.Lost += g.Changes
+	}
+	if stat.Changes > 0 {
+		first, err := entryAfter(js.s.db, b.id, 0)
+		if err != nil {
+			return stat, err
+		}
+		if first != nil {
+			stat.Oldest = time.UnixMilli(first.Time).UTC()
+		}
+	}
+	return stat, nil
+}
+
+// journalLimit returns the bound of each journal in bytes.
+func (s *Store) journalLimit() int64 {
+	limit := s.opts.JournalBytes
+	if n := s.journals.Load(); s.journalShare > 0 && n > 0 {
+		limit = min(limit, s.journalShare/n)
+	}
+	return max(limit, 1)
+}
+
+// least returns the position that all readers are past.
+func least(readers []layout.JournalReader) stocktake.JournalPosition {
+	return slices.MinFunc(readers, func(a, b layout.JournalReader) int { return cmp.Compare(a.At.Sequence, b.At.Sequence) }).At
+}
