@@ -112,8 +112,22 @@ func (s *scan) ready(ctx context.Context) error {
 			return s.fail(err)
 		}
 		s.key, s.n = file.Key, at.Row
+		if err := s.seek(); err != nil {
+			return s.fail(err)
+		}
 	}
 	return nil
+}
+
+// seek passes over rows before the range in the shard that was opened.
+func (s *scan) seek() error {
+	r, ok := s.reader.(format.Seeker)
+	if !ok || len(s.keys.From) == 0 || s.skipped {
+		return nil
+	}
+	n, err := r.Seek(s.keys.From)
+	s.n += n
+	return err
 }
 
 // place returns from where on a shard has rows of the range. ok is false if it

@@ -40,7 +40,13 @@ type storedChunk struct {
 	typ         int64
 	start, size int64 // in the file
 	values      int64
+
+	bounds, places indexRange // of its pages
 }
+
+// An indexRange is where a part of the page index stands; its size is 0 if there
+// is none.
+type indexRange struct{ start, size int64 }
 
 // A storedGroup is a row group of a file.
 type storedGroup struct {
@@ -55,6 +61,9 @@ type metadata struct {
 	rows   int64
 	leaves []leaf
 	groups []storedGroup
+
+	tail      []byte // of the file
+	tailStart int64
 }
 
 // readMetadata reads the footer of f.
@@ -91,6 +100,7 @@ func readMetadata(ctx context.Context, f format.File) (*metadata, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotParquet, err)
 	}
+	m.tail, m.tailStart = tail, size-int64(len(tail))
 	return m, nil
 }
 
@@ -291,6 +301,14 @@ func readChunk(r *structReader) (c storedChunk) {
 		switch {
 		case id == 1:
 			r.fail(errors.New("a column chunk in another file"))
+		case id == 4:
+			c.places.start = r.integer(typ)
+		case id == 5:
+			c.places.size = r.integer(typ)
+		case id == 6:
+			c.bounds.start = r.integer(typ)
+		case id == 7:
+			c.bounds.size = r.integer(typ)
 		case id != 3 || typ != thriftStruct:
 			r.skip(typ)
 		default:

@@ -50,14 +50,21 @@ func (r *reader) Open(ctx context.Context, f format.File, at format.Place) error
 	r.source.ctx, r.source.file, r.source.held = ctx, f, 0
 	group := 0
 	if at != (format.Place{}) {
-		group = slices.IndexFunc(meta.groups, func(g storedGroup) bool { return g.start == at.Offset && g.row == at.Row })
-		if group < 0 {
+		if group = meta.groupAt(at); group < 0 {
 			return fmt.Errorf("parquet: no row group begins at byte %d, row %d", at.Offset, at.Row)
 		}
 	}
 	r.bad, r.group, r.left, r.n = nil, group-1, 0, at.Row
 	return nil
 }
+
+// groupAt returns the number of the row group that begins at a place; -1: none does.
+func (m *metadata) groupAt(p format.Place) int {
+	return slices.IndexFunc(m.groups, func(g storedGroup) bool { return g.start == p.Offset && g.row == p.Row })
+}
+
+// HasPlace implements [format.Indexed].
+func (r *reader) HasPlace(p format.Place) bool { return r.meta != nil && r.meta.groupAt(p) >= 0 }
 
 // match finds the columns of the report among those of the file. The file may
 // have more.

@@ -130,6 +130,18 @@ func (r *structReader) structs(typ byte, f func()) {
 	}
 }
 
+// elements calls f for each element of a list, with its type. A boolean takes a
+// byte.
+func (r *structReader) elements(typ byte, f func(elem byte)) {
+	if typ != thriftList {
+		r.fail(errStruct)
+		return
+	}
+	for n, elem := r.list(); n > 0 && r.err == nil; n-- {
+		f(elem)
+	}
+}
+
 // list reads the head of a list. Each element takes at least a byte.
 func (r *structReader) list() (n int, elem byte) {
 	head := r.byte()
