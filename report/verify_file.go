@@ -13,10 +13,14 @@ import (
 
 // A summedFile is a shard whose stored bytes are hashed and counted as the
 // reader of the format reads them. Hashing runs in another goroutine, two shards
-// at a time. The caller ends it with end. A reader that reads from the beginning to the
-// end makes it read once; for any other the file is read again by finish. It
-// remembers an error of the bucket, which is not a fault of the shard. No more
-// is read than the manifest announces, and one byte.
+// at a time. The caller ends it with end. It remembers an error of the bucket,
+// which is not a fault of the shard. No more is read than the manifest announces,
+// and one byte.
+//
+// The shard is read from the bucket once, from its beginning to its end, as far as
+// the reader's requests ascend: what lies between two of them is hashed on the
+// way. A request for the end of the shard, where a footer is, and one for what has
+// gone by are made apart.
 type summedFile struct {
 	shardFile
 	sums     sink
@@ -57,21 +61,47 @@ func (f *summedFile) Open(ctx context.Context, offset, length int64) (io.ReadClo
 			return io.NopCloser(bytes.NewReader(s.stored)), nil
 		}
 	}
-	body, err := f.shardFile.Open(ctx, offset, length)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, err // the shard is shorter than it should be
+	ahead := offset >= f.size && offset <= f.file.Size
+	if length < 0 && offset == 0 && f.whole == nil {
+		return f.begin(ctx)
 	}
+	if length >= 0 && ahead && offset+length < f.file.Size {
+		return f.part(ctx, offset, length)
+	}
+	body, err := f.shardFile.Open(ctx, offset, length)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // that is a shard which ends too early
+		f.err = err
+	}
+	return body, err
+}
+
+// begin begins to read the whole shard.
+func (f *summedFile) begin(ctx context.Context) (io.ReadCloser, error) {
+	body, err := f.shardFile.Open(ctx, 0, -1)
 	if err != nil {
-		if !errors.Is(err, io.ErrUnexpectedEOF) { // that is a shard which ends too early
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
 			f.err = err
 		}
 		return nil, err
 	}
-	if f.whole != nil || offset != 0 || length >= 0 {
-		return body, nil
-	}
 	f.whole = &summedBody{io.LimitReader(body, f.file.Size+1), body, f}
 	return f.whole, nil
+}
+
+// part returns a range of the shard that lies ahead of what was read of it.
+func (f *summedFile) part(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+	if f.whole == nil {
+		if _, err := f.begin(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := io.CopyN(io.Discard, f.whole, offset-f.size); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return io.NopCloser(io.LimitReader(f.whole, length)), nil
 }
 
 // hashes returns the hashes of what was read.
@@ -84,17 +114,20 @@ func (f *summedFile) hashes() (md5Sum [16]byte, sha256Sum [32]byte, err error) {
 	return md5Sum, sha256Sum, nil
 }
 
-// end releases what hashing needs.
-func (f *summedFile) end() { f.sums.end() }
+// end releases what hashing needs, and the shard.
+func (f *summedFile) end() {
+	f.sums.end()
+	if f.whole != nil {
+		_ = f.whole.Close() // what was read of it has been checked
+	}
+}
 
 // finish hashes what was not read yet.
 func (f *summedFile) finish(ctx context.Context) error {
 	if f.whole == nil {
-		body, err := f.Open(ctx, 0, -1)
-		if err != nil {
+		if _, err := f.begin(ctx); err != nil {
 			return err
 		}
-		defer body.Close()
 	}
 	if _, err := io.CopyBuffer(io.Discard, f.whole, make([]byte, startSize)); err != nil {
 		return f.err

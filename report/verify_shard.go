@@ -62,13 +62,16 @@ func (c *shardCheck) run(ctx context.Context, reader format.Reader) error {
 	if err := stored.finish(ctx); err != nil {
 		return errors.Join(err, reader.Close())
 	}
+	if err := c.compare(stored); err != nil {
+		return errors.Join(err, reader.Close())
+	}
+	if err := c.places(ctx, reader, stored, pieces); err != nil {
+		return errors.Join(err, reader.Close())
+	}
 	if err := reader.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", c.file.Key, err)
 	}
-	if err := c.compare(stored); err != nil {
-		return err
-	}
-	return c.places(ctx, reader, stored, pieces)
+	return nil
 }
 
 // hash reads the shard without looking into it.
