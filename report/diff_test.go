@@ -45,8 +45,13 @@ func changed(t *rapid.T, records []stocktake.Record) []stocktake.Record {
 		out = append(out, r)
 	}
 	slices.SortStableFunc(out, func(a, b stocktake.Record) int { return bytes.Compare(a.Key, b.Key) })
-	return slices.CompactFunc(out, func(a, b stocktake.Record) bool { // no version twice
-		return bytes.Equal(a.Key, b.Key) && bytes.Equal(a.VersionID, b.VersionID)
+	type version struct{ key, id string }
+	seen := map[version]bool{}
+	return slices.DeleteFunc(out, func(r stocktake.Record) bool { // no version twice
+		v := version{string(r.Key), string(r.VersionID)}
+		twice := seen[v]
+		seen[v] = true
+		return twice
 	})
 }
 

@@ -56,8 +56,12 @@ func (d *Decoder) DecodeQuoted(b []byte) (size int) {
 		if i > len(b)-quotedSlack || b[i-1] != '"' {
 			return 0
 		}
+		from := i
 		if i = d.quoted(f, b, i); i == 0 {
 			return 0
+		}
+		if i == from {
+			d.Row.Missing |= missing(f)
 		}
 		// At the quote after the value.
 		if c+1 == last {
@@ -71,6 +75,10 @@ func (d *Decoder) DecodeQuoted(b []byte) (size int) {
 	if b[i+1] != '\n' {
 		return 0
 	}
+	if d.Row.IsDeleteMarker {
+		d.Row.Missing = 0
+	}
+	d.Row.Change.Permanent = d.Row.Change.RecordType == stocktake.RecordDelete && !d.Row.IsDeleteMarker
 	d.text.row = b[: i+2 : i+2]
 	d.Row.SetText(&d.text)
 	return i + 2
