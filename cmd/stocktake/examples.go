@@ -13,6 +13,9 @@ var examples = map[string]string{
 stocktake serve
 stocktake serve --data /srv/stocktake --listen 0.0.0.0:9000 --tls-cert cert.pem --tls-key key.pem
 stocktake serve --config stocktake.yaml`,
+	"migrate": `
+stocktake migrate --database postgres://stocktake@db.example.com/stocktake
+stocktake migrate --check`,
 	"demo": `
 stocktake demo
 stocktake demo --from ~/projects --exit`,

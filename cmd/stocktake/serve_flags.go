@@ -29,6 +29,7 @@ type serverFlags struct {
 	runFlags
 	noticeFlags
 	storeFlags
+	clusterFlags
 	testFlags
 
 	metricFlags
@@ -83,6 +84,11 @@ type metricFlags struct {
 	MetricsConfigurations *int   `group:"Metrics" help:"How many configurations have metrics of their own, labelled with their names. Default: 1000 if metrics have an address or a token of their own, else 0." placeholder:"N"`
 }
 
+type clusterFlags struct {
+	Database string `group:"Cluster" help:"PostgreSQL database of configurations and runs, which several servers share. Without it they are in the data folder. Use STOCKTAKE_DATABASE or the settings file if it has a password." placeholder:"postgres://USER@HOST/NAME"`
+	Migrate  bool   `group:"Cluster" help:"Bring the tables of the database up to date at the start, as stocktake migrate does."`
+}
+
 type testFlags struct {
 	Ephemeral    bool   `group:"Tests" help:"Serve a temporary folder on a free port and print one line of JSON with its address and keys. For tests of other programs."`
 	ClockControl bool   `group:"Tests" help:"Let the account move the server's time (stocktake clock). For tests only."`
@@ -98,7 +104,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		}
 	}
 	cfg = server.Config{
-		Data: f.Data, Listen: f.Listen, ListenTLS: f.ListenTLS, TLSCert: f.TLSCert, TLSKey: f.TLSKey,
+		Data: f.Data, Database: f.Database, Migrate: f.Migrate, Listen: f.Listen, ListenTLS: f.ListenTLS, TLSCert: f.TLSCert, TLSKey: f.TLSKey,
 		Region: f.Region, AccountID: f.AccountID, Buckets: f.Bucket, BaseHosts: f.BaseHost, CNAMEs: f.CNAME,
 		Production: f.Production, AccessFile: f.AccessFile,
 		MaxRuns: given(f.MaxRuns), ScanWorkers: f.ScanWorkers, ScanShare: given(f.ScanShare), ShardRows: given(f.ShardRows), RollupDepth: given(f.RollupDepth),

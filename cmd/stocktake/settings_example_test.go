@@ -22,6 +22,7 @@ var exampleValues = map[string]string{
 	"listen-tls":          "0.0.0.0:9443",
 	"tls-cert":            "/etc/stocktake/cert.pem",
 	"tls-key":             "/etc/stocktake/key.pem",
+	"database":            "postgres://stocktake@db.example.com/stocktake",
 	"bucket":              "[photos, reports]",
 	"base-host":           "[oss.example.com]",
 	"cname":               "{photos.example.com: photos}",
@@ -127,7 +128,9 @@ func TestSettingsExample(t *testing.T) {
 	all := regexp.MustCompile(`(?m)^#([a-z-]+:|  )`).ReplaceAllString(want, "$1")
 	for from, to := range map[string]string{
 		"/etc/stocktake": dir, "/var/log": dir, "127.0.0.1:9000": "127.0.0.1:0", "127.0.0.1:9002": "127.0.0.1:0", "0.0.0.0:9443": "127.0.0.1:0", "./stocktake-data": dir,
-		"ephemeral: false": "ephemeral: true", "allow-callbacks: false": "allow-callbacks: true",
+		"ephemeral: false": "ephemeral: true", "migrate: false": "migrate: true",
+		"seed: any text":         "seed: ''", // processes that share a database have none
+		"allow-callbacks: false": "allow-callbacks: true",
 	} {
 		all = strings.ReplaceAll(all, from, to)
 	}
@@ -143,6 +146,8 @@ func TestSettingsExample(t *testing.T) {
 	if err := testserver.WriteCertificate(1, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")); err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv("OSS_ACCESS_KEY_ID", "LTAIexample") // needed with a database
+	t.Setenv("OSS_ACCESS_KEY_SECRET", "secret")
 	var out strings.Builder
 	if code := run(t.Context(), []string{"serve", "--check", "--config", filepath.Join(dir, "settings.yaml")}, console{&out, &out}); code != 0 {
 		t.Errorf("serve --check with all of them ends with %d: %s", code, out.String())

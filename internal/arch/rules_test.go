@@ -101,7 +101,7 @@ var may = map[string][]string{
 	// The only place that names concrete types and wires them.
 	"internal/server": {
 		".", "report", "report/rollup",
-		"internal/bucket", "internal/catalog/sqlite", "internal/clock", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/lifecycle",
+		"internal/bucket", "internal/catalog/postgres", "internal/catalog/relational", "internal/catalog/sqlite", "internal/clock", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/lifecycle",
 		"internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/outbound", "internal/ram", "internal/retention",
 		"internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts",
 	},

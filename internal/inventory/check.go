@@ -30,6 +30,11 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 		return err // a store that does not answer is a warning
 	}
 	dst := &cfg.Destination
+	if s.opts.StoresOnly {
+		if err := s.checkShared(bucket, dst); err != nil {
+			return err
+		}
+	}
 	if source.Owner != "" && dst.AccountID != source.Owner && !s.opts.AnyDestination {
 		return &stocktake.InvalidArgumentError{
 			Element: destinationElement + "/AccountId", Value: dst.AccountID, EC: "0020-00000028",
@@ -60,6 +65,19 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 		return err
 	}
 	return s.mayReport(ctx, bucket, cfg)
+}
+
+// checkShared refuses buckets that only one of the processes has.
+func (s *Service) checkShared(bucket string, dst *stocktake.Destination) error {
+	const reason = "it is a bucket of the embedded store of one server, and several servers share these configurations: " +
+		"use buckets of a named store (stores in the settings file)"
+	if s.buckets.StoreOf(bucket) == "" {
+		return &stocktake.InvalidArgumentError{Element: "Bucket", Value: bucket, Reason: reason}
+	}
+	if s.buckets.StoreOf(dst.Bucket) == "" {
+		return refuseBucket(dst, "", reason)
+	}
+	return nil
 }
 
 // checkFolder refuses a configuration whose reports would go into the folder of

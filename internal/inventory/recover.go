@@ -57,6 +57,8 @@ func (s *Service) eachBucket(ctx context.Context, do func(bucket string) error) 
 // server ran. If the bucket exists, it plans them for the present hour and zone.
 func (s *Service) reconcile(ctx context.Context, bucket string, now time.Time) error {
 	switch _, err := s.buckets.Bucket(ctx, bucket); {
+	case errors.Is(err, stocktake.ErrNoSuchBucket) && s.opts.Shared:
+		s.log.Warn("no store of the settings has the bucket; its inventory configurations are kept, since other processes may have it", "bucket", bucket)
 	case errors.Is(err, stocktake.ErrNoSuchBucket):
 		s.log.Warn("the bucket is gone; its inventory configurations are forgotten", "bucket", bucket)
 		return s.catalog.RemoveBucket(ctx, bucket)

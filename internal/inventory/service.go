@@ -54,6 +54,10 @@ type Options struct {
 	// because this process alone holds the lock of the data folder.
 	Shared bool
 
+	// StoresOnly refuses configurations of, and to, buckets of the embedded store,
+	// which other processes on the catalog do not have.
+	StoresOnly bool
+
 	// Lease is how long other processes leave a run alone that this one works on
 	// and does not renew; 0: 30 seconds. It must be some times [heartbeat].
 	Lease time.Duration

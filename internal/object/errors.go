@@ -6,6 +6,7 @@ import "errors"
 // into the OSS code and status; [stocktake.ErrNoSuchBucket] is of the same kind.
 var (
 	ErrUnreachable    = errors.New("the store that holds the bucket cannot be asked")
+	ErrUnavailable    = errors.New("the database of the service cannot be asked")
 	ErrBucketExists   = errors.New("the bucket belongs to another account or has other settings")
 	ErrBucketNotEmpty = errors.New("the bucket has objects")
 	ErrTooManyBuckets = errors.New("too many buckets")

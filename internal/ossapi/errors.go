@@ -74,6 +74,7 @@ const (
 //
 // Source: OSS API reference, error responses; the tests of the official SDKs.
 var errorTable = []errorRow{
+	{object.ErrUnavailable, "ServiceUnavailable", 503, "The database of this service does not answer now. Please try again later.", "", aboutNothing},
 	{object.ErrUnreachable, "ServiceUnavailable", 503, "The store that holds the bucket cannot be asked now. Please try again later.", "", aboutBucket},
 	{stocktake.ErrNoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist.", "0015-00000101", aboutBucket},
 	{object.ErrBucketExists, "BucketAlreadyExists", 409, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.", "0015-00000104", aboutBucket},

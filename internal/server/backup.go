@@ -37,7 +37,7 @@ type backups struct {
 	accountOnly
 	folder Folder
 	store  *store.Store
-	cat    *sqlite.Catalog
+	cat    *sqlite.Catalog // nil: the catalog is in a database, which has its own backups
 	log    *slog.Logger
 
 	mu    sync.Mutex
@@ -128,7 +128,9 @@ func (b *backups) make(ctx context.Context, to string) (err error) {
 			err = b.store.Backup(ctx, partial)
 		case datafolder.Blobs: // comes with the index
 		case datafolder.Database:
-			err = b.cat.Backup(ctx, target)
+			if b.cat != nil {
+				err = b.cat.Backup(ctx, target)
+			}
 		default:
 			err = copySmall(b.folder.join(p.Name), target)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/kms"
@@ -30,6 +31,15 @@ type Config struct {
 	// Data is the path of the data folder, which is made with mode 0700 if it
 	// does not exist. At most one server uses a folder at a time.
 	Data string
+
+	// Database is the address of a PostgreSQL database that keeps configurations and
+	// runs, which this process shares with others; see [postgres.Parse]. Empty: they
+	// are in the data folder, and this process is the only one.
+	Database string
+
+	// Migrate brings the tables of Database up to date at the start. Without it
+	// a database of another version is refused.
+	Migrate bool
 
 	// AcceptLoss names parts of the data folder, such as "catalog.db", that are
 	// given up if they are lost or damaged. Without it such a folder is refused.
@@ -204,10 +214,25 @@ func (c Config) Validate() error {
 		return badSetting("region", "%q is not a region such as cn-hangzhou", c.Region)
 	case !stocktake.ValidAccountID(c.AccountID):
 		return badSetting("account-id", "%q is not an account id: 1 to 32 digits", c.AccountID)
+	case c.Migrate && c.Database == "":
+		return badSetting("migrate", "needs --database; the catalog in a data folder is always brought up to date")
+	case c.Database != "" && c.RootKey.ID == "":
+		return badSetting("access-key", "needed with --database: each process would make its own, and refuse the requests that are signed with another one's")
+	case c.Database != "" && len(c.Webhooks) > 0 && c.WebhookSecretFile == "":
+		return badSetting("webhook-secret-file", "needed with --database and --webhook: each process would sign notices with a secret of its own")
+	case c.Database != "" && c.Seed != "":
+		return badSetting("seed", "not with --database: processes would use the same ids")
+	case c.Database != "" && c.ClockControl:
+		return badSetting("clock-control", "not with --database: other processes have other clocks")
 	case (c.RootKey.ID == "") != (c.RootKey.Secret == ""):
 		return badSetting("access-key", "set id and secret together")
 	case c.MasterKey != nil && len(c.MasterKey) != kms.MasterSize:
 		return badSetting("master-key", "%d bytes are needed", kms.MasterSize)
+	}
+	if c.Database != "" {
+		if _, err := postgres.Parse(c.Database); err != nil {
+			return &SettingError{"database", err}
+		}
 	}
 	if err := checkAddress("listen", c.Listen); err != nil {
 		return err

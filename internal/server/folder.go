@@ -133,6 +133,7 @@ func (s *Server) checkWhole(ctx context.Context) error {
 		datafolder.MasterKeyName:     s.cfg.MasterKey != nil,
 		datafolder.WebhookSecretName: len(s.cfg.Webhooks) == 0 || s.cfg.WebhookSecretFile != "",
 		datafolder.SeedName:          s.cfg.Seed == "",
+		datafolder.CatalogName:       s.cfg.Database != "",
 	} {
 		if unused {
 			opts.Unused = append(opts.Unused, name)

@@ -2,10 +2,8 @@ package server
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/stocktake/stocktake/internal/bucket"
-	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/metrics"
@@ -19,12 +17,10 @@ import (
 // notices.
 func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, access *ram.Directory, ring keyring, counts *metrics.Metrics) (*inventory.Service, error) {
 	f := &s.cfg
-	cat, err := sqlite.Open(ctx, s.folder.Catalog())
+	cat, err := s.openCatalog(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("open the catalog in %s: %w", s.folder, err)
+		return nil, err
 	}
-	s.onClose(cat.Close)
-	s.catalog = cat
 	s.showCatalog(cat, counts)
 	hooks, err := s.hooks(cat, counts)
 	if err != nil {
@@ -32,19 +28,21 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 	}
 	s.notices = hooks
 	opts := inventory.Options{
-		DayStart:  inventory.DayStart{Hour: f.ScheduleHour, Zone: f.ScheduleZone},
-		Spread:    f.Spread,
-		MaxRuns:   f.MaxRuns,
-		Keep:      f.KeepRuns,
-		Encrypts:  encrypts(buckets, ring),
-		Roles:     buckets,
-		Strict:    access.ChecksRoles,
-		LateAfter: f.LateAfter,
-		Clock:     s.clock,
-		Observer:  counts,
-		Tidier:    &retention.Keeper{Stores: buckets, Strays: cat, Rights: buckets, Now: s.clock.Now, Grace: f.StrayGrace, Log: s.log},
-		Notifier:  hooks,
-		Log:       s.log,
+		DayStart:   inventory.DayStart{Hour: f.ScheduleHour, Zone: f.ScheduleZone},
+		Spread:     f.Spread,
+		MaxRuns:    f.MaxRuns,
+		Keep:       f.KeepRuns,
+		Encrypts:   encrypts(buckets, ring),
+		Roles:      buckets,
+		Strict:     access.ChecksRoles,
+		LateAfter:  f.LateAfter,
+		Shared:     s.database != nil,
+		StoresOnly: s.database != nil,
+		Clock:      s.clock,
+		Observer:   counts,
+		Tidier:     &retention.Keeper{Stores: buckets, Strays: cat, Rights: buckets, Now: s.clock.Now, Grace: f.StrayGrace, Log: s.log},
+		Notifier:   hooks,
+		Log:        s.log,
 	}
 	if f.Seed != "" {
 		if opts.NewID, err = seededIDs(s.folder, f.Seed); err != nil {

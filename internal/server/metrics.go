@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/securefile"
 	"github.com/stocktake/stocktake/internal/store"
@@ -164,10 +163,12 @@ func (s *Server) showStore(st *store.Store, counts *metrics.Metrics) {
 }
 
 // showCatalog shows the catalog and the configurations in it.
-func (s *Server) showCatalog(cat *sqlite.Catalog, counts *metrics.Metrics) {
+func (s *Server) showCatalog(cat catalog, counts *metrics.Metrics) {
 	counts.Catalog(func() (metrics.CatalogState, error) {
 		stats := cat.Stats()
-		size, err := cat.Size()
+		ctx, cancel := context.WithTimeout(context.Background(), databasePatience)
+		defer cancel()
+		size, err := cat.Size(ctx)
 		return metrics.CatalogState{Size: size, Changes: stats.Changes, Commits: stats.Commits, Errors: stats.Errors, Took: stats.Took}, err
 	})
 	counts.Configurations(cat, s.shownConfigurations())

@@ -57,7 +57,7 @@ func (s *Server) open(ctx context.Context) error {
 	s.openScrub(account, st, counts)
 	s.openCheckpoints(st)
 	s.watchStore(st, counts)
-	s.openBackups(account, st, s.catalog)
+	s.openBackups(account, st, s.file)
 	s.openAdmin(access, counts)
 	s.handler = s.requests.count(withSTS(
 		sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log}),

@@ -23,6 +23,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
 	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/clock"
 	"github.com/stocktake/stocktake/internal/foreign"
@@ -46,8 +47,9 @@ type Server struct {
 	handler   http.Handler
 	admin     *http.ServeMux // paths below /-/
 	notices   *notify.Hooks
-	stores    []*foreign.Store // of the settings
-	catalog   *sqlite.Catalog
+	stores    []*foreign.Store   // of the settings
+	file      *sqlite.Catalog    // the catalog in the data folder; nil: there is none
+	database  *postgres.Database // of the catalog that processes share; nil: there is none
 	requests  requestCount
 	conns     *connections
 

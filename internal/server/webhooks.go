@@ -8,14 +8,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stocktake/stocktake/internal/catalog/sqlite"
+	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/notify"
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
 // hooks returns the receivers of notices that the settings name.
-func (s *Server) hooks(cat *sqlite.Catalog, counts *metrics.Metrics) (*notify.Hooks, error) {
+func (s *Server) hooks(cat inventory.NoticeCatalog, counts *metrics.Metrics) (*notify.Hooks, error) {
 	var hooks []notify.Hook
 	if len(s.cfg.Webhooks) > 0 {
 		secret, err := s.webhookSecret()

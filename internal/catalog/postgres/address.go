@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,3 +96,18 @@ func Name(cfg *pgxpool.Config) string {
 	c := cfg.ConnConfig
 	return fmt.Sprintf("postgres://%s@%s/%s", c.User, net.JoinHostPort(c.Host, fmt.Sprint(c.Port)), c.Database)
 }
+
+// named says what was done with which database. The error of a connection has a
+// line for each address that was tried; it becomes one line.
+func named(doing string, cfg *pgxpool.Config, err error) error {
+	return oneLine{fmt.Errorf("%s %s: %w", doing, Name(cfg), err)}
+}
+
+type oneLine struct{ error }
+
+func (e oneLine) Error() string {
+	lines := strings.FieldsFunc(e.error.Error(), func(r rune) bool { return r == '\n' || r == '\t' })
+	return strings.Join(slices.Compact(lines), " ")
+}
+
+func (e oneLine) Unwrap() error { return e.error }

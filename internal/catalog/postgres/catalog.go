@@ -5,7 +5,7 @@ package postgres
 
 import (
 	"context"
-	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -24,11 +24,11 @@ type Catalog struct {
 func Open(ctx context.Context, cfg *pgxpool.Config) (*Catalog, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("open the database %s: %w", Name(cfg), err)
+		return nil, named("open the database", cfg, err)
 	}
 	if err := check(ctx, pool); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("open the database %s: %w", Name(cfg), err)
+		return nil, named("open the database", cfg, err)
 	}
 	db := &Database{pool: pool, name: Name(cfg)}
 	return &Catalog{Catalog: relational.New(db), db: db}, nil
@@ -36,6 +36,19 @@ func Open(ctx context.Context, cfg *pgxpool.Config) (*Catalog, error) {
 
 // Database returns the database that the catalog is in.
 func (c *Catalog) Database() *Database { return c.db }
+
+// Stats returns the counts of this process.
+func (c *Catalog) Stats() relational.Stats {
+	return relational.Stats{
+		Changes: c.db.changes.Load(), Commits: c.db.commits.Load(), Errors: c.db.failures.Load(), Took: time.Duration(c.db.took.Load()),
+	}
+}
+
+// Size returns how many bytes the database takes on the server's disk.
+func (c *Catalog) Size(ctx context.Context) (n int64, err error) {
+	err = c.db.Rows(ctx, "SELECT pg_database_size(current_database())", func(scan relational.Scanner) error { return scan(&n) })
+	return n, err
+}
 
 // Close closes the connections once what they do has ended.
 func (c *Catalog) Close() error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"unicode/utf8"
 
@@ -25,6 +26,8 @@ import (
 type Database struct {
 	pool *pgxpool.Pool
 	name string
+
+	changes, commits, failures, took atomic.Int64 // see relational.Stats; took in nanoseconds
 }
 
 // Pool returns the connections.
@@ -68,6 +71,9 @@ func (d *Database) ChangeLazily(ctx context.Context, do func(context.Context, re
 func (d *Database) Explain(err error) error {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "53100" {
 		return fmt.Errorf("%w: %w", object.ErrDiskFull, err)
+	}
+	if away(err) || lost(err) || errors.Is(err, ErrUnknown) {
+		return fmt.Errorf("%w: %w", object.ErrUnavailable, err)
 	}
 	return err
 }

@@ -51,19 +51,19 @@ func Migrate(ctx context.Context, cfg *pgxpool.Config, log *slog.Logger) (err er
 	cfg.ConnConfig.RuntimeParams["lock_timeout"] = "0"
 	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err != nil {
-		return fmt.Errorf("migrate %s: %w", Name(cfg), err)
+		return named("migrate", cfg, err)
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }() // which unlocks
 	if err := lock(ctx, conn); err != nil {
-		return fmt.Errorf("migrate %s: %w", Name(cfg), err)
+		return named("migrate", cfg, err)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
-		return fmt.Errorf("migrate %s: %w", Name(cfg), err)
+		return named("migrate", cfg, err)
 	}
 	defer pool.Close()
 	if err := migrateLocked(ctx, pool, log); err != nil {
-		return fmt.Errorf("migrate %s: %w", Name(cfg), err)
+		return named("migrate", cfg, err)
 	}
 	return nil
 }

@@ -41,7 +41,17 @@ type Tx struct {
 // begins, and an UPDATE or DELETE looks at the newest version of a row after it
 // has waited for its lock.
 func (d *Database) Transact(ctx context.Context, do func(context.Context, Tx) error) error {
-	return d.repeat(ctx, func() error { return d.once(ctx, do) })
+	d.changes.Add(1)
+	return d.repeat(ctx, func() error {
+		begin := time.Now()
+		err := d.once(ctx, do)
+		d.took.Add(int64(time.Since(begin)))
+		d.commits.Add(1)
+		if broken(err) {
+			d.failures.Add(1)
+		}
+		return err
+	})
 }
 
 // repeat calls step until it succeeds or fails for a reason that does not pass by
@@ -96,6 +106,15 @@ func (d *Database) once(ctx context.Context, do func(context.Context, Tx) error)
 		return nil
 	}
 	return before{err}
+}
+
+// broken reports whether err is of the database and not an answer of the step.
+func broken(err error) bool {
+	if err == nil {
+		return false
+	}
+	_, answered := errors.AsType[*pgconn.PgError](err)
+	return answered || lost(err) || errors.Is(err, ErrUnknown)
 }
 
 // before is an error of a transaction that was not committed.

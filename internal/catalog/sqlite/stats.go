@@ -1,30 +1,25 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/stocktake/stocktake/internal/catalog/relational"
 )
 
-// Stats are counts of a catalog since it was opened.
-type Stats struct {
-	Changes int64         // that were asked for
-	Commits int64         // transactions that were made
-	Errors  int64         // transactions that failed
-	Took    time.Duration // of the transactions, failed ones included
-}
-
 // Stats returns the counts.
-func (c *Catalog) Stats() Stats {
+func (c *Catalog) Stats() relational.Stats {
 	w := c.db.write
-	return Stats{
+	return relational.Stats{
 		Changes: w.changes.Load(), Commits: w.commits.Load(), Errors: w.errors.Load(), Took: time.Duration(w.took.Load()),
 	}
 }
 
 // Size returns how many bytes the database and its log take on disk.
-func (c *Catalog) Size() (n int64, err error) {
+func (c *Catalog) Size(context.Context) (n int64, err error) {
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		info, err := os.Stat(c.path + suffix)
 		if errors.Is(err, fs.ErrNotExist) && suffix != "" {

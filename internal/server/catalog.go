@@ -1,0 +1,97 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+	"github.com/stocktake/stocktake/internal/catalog/relational"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// A catalog is what the server uses of a catalog, in a file or in a database.
+type catalog interface {
+	inventory.Catalog
+	inventory.NoticeCatalog
+	inventory.StrayCatalog
+	inventory.FigureCatalog
+
+	Stats() relational.Stats
+	Size(ctx context.Context) (int64, error)
+	CountNotices(ctx context.Context) (waiting, dead int64, err error)
+	Close() error
+}
+
+// openCatalog opens the catalog in the database of the settings, or else in the
+// data folder.
+func (s *Server) openCatalog(ctx context.Context) (catalog, error) {
+	if s.cfg.Database != "" {
+		return s.openDatabase(ctx)
+	}
+	cat, err := sqlite.Open(ctx, s.folder.Catalog())
+	if err != nil {
+		return nil, fmt.Errorf("open the catalog in %s: %w", s.folder, err)
+	}
+	s.onClose(cat.Close)
+	s.file = cat
+	return cat, nil
+}
+
+// databasePatience is how long readiness waits for the database.
+const databasePatience = 2 * time.Second
+
+func (s *Server) openDatabase(ctx context.Context) (catalog, error) {
+	if s.cfg.Migrate {
+		if err := Migrate(ctx, s.cfg.Database, s.log); err != nil {
+			return nil, err
+		}
+	}
+	cfg, err := postgres.Parse(s.cfg.Database)
+	if err != nil {
+		return nil, &SettingError{"database", err}
+	}
+	cat, err := postgres.Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(cat.Close)
+	s.database = cat.Database()
+	s.log.Info("configurations and runs are in a database that other processes may share", "database", s.database.Name())
+	s.readyIf(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), databasePatience)
+		defer cancel()
+		if err := s.database.Ping(ctx); err != nil {
+			return errors.New("the database does not answer")
+		}
+		return nil
+	})
+	return cat, nil
+}
+
+// Migrate brings the tables of a database up to date. A *SettingError says that
+// the address cannot be one; the others are those of [postgres.Migrate].
+func Migrate(ctx context.Context, address string, log *slog.Logger) error {
+	cfg, err := postgres.Parse(address)
+	if err != nil {
+		return &SettingError{"database", err}
+	}
+	return postgres.Migrate(ctx, cfg, log)
+}
+
+// CheckDatabase returns nil if this version can use the tables of a database as
+// they are. Errors: a *SettingError, and those of [postgres.Open].
+func CheckDatabase(ctx context.Context, address string) error {
+	cfg, err := postgres.Parse(address)
+	if err != nil {
+		return &SettingError{"database", err}
+	}
+	cat, err := postgres.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return cat.Close()
+}

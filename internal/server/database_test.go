@@ -1,0 +1,104 @@
+package server_test
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+	"github.com/stocktake/stocktake/internal/server"
+	"github.com/stocktake/stocktake/internal/testpostgres"
+	"github.com/stocktake/stocktake/stocktaketest"
+)
+
+// shared has servers keep their configurations in one database.
+func shared(address string) stocktaketest.Option {
+	return func(c *server.Config) {
+		c.Database, c.Migrate, c.Seed, c.ClockControl = address, true, "", false
+		c.RootKey = server.AccessKey{ID: "LTAIshared", Secret: "the secret of all"}
+	}
+}
+
+// Two servers on one database are one service: each answers for the
+// configurations that the other one was given, and sees its runs.
+func TestDatabase(t *testing.T) {
+	pg := testpostgres.Start(t)
+	address := pg.Database(t)
+	far := stocktaketest.New(t, stocktaketest.WithBuckets("lake-photos", "lake-reports"))
+	put(t, far, "lake-photos", "a", "b", "c")
+	a := stocktaketest.New(t, shared(address), stocktaketest.WithBuckets("photos"), withStores(lake(t, far)))
+	b := stocktaketest.New(t, shared(address), withStores(lake(t, far)))
+
+	run := firstRun(t, a, "lake-photos", configuration(a, "daily", "lake-reports"))
+	if run.State != stocktake.Succeeded || run.Listed != 3 {
+		t.Fatalf("%+v", run)
+	}
+	runs, err := b.Inventories().Runs(t.Context(), "lake-photos", "daily")
+	if err != nil || len(runs) != 1 || runs[0].ID != run.ID || runs[0].State != stocktake.Succeeded {
+		t.Fatalf("the other server has %+v, %v", runs, err)
+	}
+	if err := b.Inventories().Put(t.Context(), "lake-photos", configuration(a, "daily", "lake-reports")); !errors.Is(err, stocktake.ErrInventoryExists) {
+		t.Errorf("the same id at the other server: %v", err)
+	}
+	again, err := b.Inventories().Run(t.Context(), "lake-photos", "daily")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err = a.Inventories().Wait(t.Context(), again, nil); err != nil || again.State != stocktake.Succeeded {
+		t.Errorf("a run of the other server ended %+v, %v", again, err)
+	}
+	for _, tt := range [][2]string{{"photos", "lake-reports"}, {"lake-photos", "photos"}} {
+		err := a.Inventories().Put(t.Context(), tt[0], configuration(a, "own", tt[1]))
+		if err == nil || !strings.Contains(err.Error(), "embedded store") {
+			t.Errorf("%s to %s, of which one is a server's own: %v", tt[0], tt[1], err)
+		}
+	}
+	if err := a.Inventories().Delete(t.Context(), "lake-photos", "daily"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Inventories().Get(t.Context(), "lake-photos", "daily"); !errors.Is(err, stocktake.ErrNoSuchInventory) {
+		t.Errorf("after it was deleted at the other server: %v", err)
+	}
+}
+
+// A server refuses a database whose tables are not those of its version, settings
+// that could not work with one, and shows no password.
+func TestDatabaseRefused(t *testing.T) {
+	key := server.AccessKey{ID: "LTAIshared", Secret: "the secret of all"}
+	for name, cfg := range map[string]server.Config{
+		"database":            {Database: "mysql://u:hunter2@db/n", RootKey: key},
+		"access-key":          {Database: "postgres://u:hunter2@db/n"},
+		"webhook-secret-file": {Database: "postgres://u:hunter2@db/n", RootKey: key, Webhooks: map[string]string{"ops": "https://h.example.com"}},
+		"migrate":             {Migrate: true},
+		"seed":                {Database: "postgres://u:hunter2@db/n", RootKey: key, Seed: "x"},
+		"clock-control":       {Database: "postgres://u:hunter2@db/n", RootKey: key, ClockControl: true},
+	} {
+		cfg.Data = t.TempDir()
+		err := cfg.Validate()
+		bad, ok := errors.AsType[*server.SettingError](err)
+		if !ok || bad.Setting != name || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	pg := testpostgres.Start(t)
+	cfg := server.Config{Data: t.TempDir(), Listen: "127.0.0.1:0", RootKey: key, Database: pg.Database(t), Log: slog.New(slog.DiscardHandler)}
+	if _, err := server.New(t.Context(), cfg); !errors.Is(err, postgres.ErrOlder) {
+		t.Errorf("an empty database: %v, want %v", err, postgres.ErrOlder)
+	}
+	if err := server.Migrate(t.Context(), cfg.Database, cfg.Log); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.CheckDatabase(t.Context(), cfg.Database); err != nil {
+		t.Error(err)
+	}
+	s, err := server.New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
