@@ -1,0 +1,24 @@
+package ossapi_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/ossapi"
+)
+
+// databaseAway is an inventory service whose database does not answer.
+type databaseAway struct{ ossapi.Inventories }
+
+func (databaseAway) Get(context.Context, string, string) ([]byte, error) {
+	return nil, fmt.Errorf("catalog: read configuration: %w", object.ErrUnavailable)
+}
+
+// A database that is away is no reason to give up: clients try again.
+func TestDatabaseAway(t *testing.T) {
+	w := newWorld(t, func(c *ossapi.Config) { c.Inventories = databaseAway{} })
+	w.bucket(t, "photos")
+	w.refused(t, w.do(t, "GET", "/photos?inventory&inventoryId=daily", "", nil), 503, "ServiceUnavailable")
+}
