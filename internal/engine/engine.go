@@ -6,6 +6,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -104,6 +105,8 @@ type Options struct {
 	// made.
 	Failpoint func(Step)
 }
+
+func (o *Options) log() *slog.Logger { return cmp.Or(o.Log, slog.Default()) }
 
 // A Step of a run, as told to a failpoint.
 type Step string

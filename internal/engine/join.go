@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/engine/ranges"
@@ -47,9 +48,15 @@ func (p *pagedScan) join(ctx context.Context) error {
 // writeRange writes the pieces of r until it is done, or will not go on.
 func (p *pagedScan) writeRange(ctx context.Context, r *ranges.Range) (*stretch, error) {
 	for {
+		if err := p.dropEnded(); err != nil {
+			return nil, err
+		}
 		s, pieces, last, err := p.await(ctx, r)
 		if err != nil {
 			return nil, err
+		}
+		if s == nil {
+			continue // a report has ended
 		}
 		for i, o := range p.outputs {
 			for _, piece := range pieces[i] {
@@ -77,8 +84,25 @@ func (p *pagedScan) writeRange(ctx context.Context, r *ranges.Range) (*stretch, 
 	}
 }
 
+// wasEnded reports whether a report was ended that is still being made.
+func (o *output) wasEnded() bool { return o.ctx != nil && o.err == nil && o.ctx.Err() != nil }
+
+// dropEnded gives up the reports that were ended. The error is that of the scan,
+// if no other is left.
+func (p *pagedScan) dropEnded() error {
+	for _, o := range p.outputs {
+		if o.wasEnded() {
+			if err := p.failed(o, o.ctx.Err()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // await waits until r has pieces for some report or will get no more, and returns
-// them; last says that there will be no more.
+// them; last says that there will be no more. s is nil if a report was ended
+// meanwhile.
 func (p *pagedScan) await(ctx context.Context, r *ranges.Range) (s *stretch, pieces [][]report.EncodedPiece, last bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,6 +114,8 @@ func (p *pagedScan) await(ctx context.Context, r *ranges.Range) (s *stretch, pie
 		switch {
 		case ctx.Err() != nil:
 			return nil, nil, false, ctx.Err()
+		case slices.ContainsFunc(p.outputs, (*output).wasEnded):
+			return nil, nil, false, nil
 		case s == nil && last:
 			s = p.newStretch(r, Segment{Prefix: r.Prefix, From: r.From, To: r.To})
 			return s, make([][]report.EncodedPiece, len(p.outputs)), true, nil

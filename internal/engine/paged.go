@@ -138,6 +138,9 @@ func (p *pagedScan) failed(o *output, err error) error {
 	o.dropShard()
 	o.err = err
 	o.dead.Store(true)
+	if o.failed != nil {
+		o.failed(err)
+	}
 	for _, o := range p.outputs {
 		if o.err == nil {
 			return nil

@@ -108,7 +108,7 @@ func newRun(dst Destination, job Job, opts Options) (*run, error) {
 	if err := r.at.CheckKeys(opts.Format); err != nil {
 		return nil, err
 	}
-	r.log = cmp.Or(opts.Log, slog.Default()).With("bucket", job.Bucket, "configuration", cfg.ID, "run", job.Run, "attempt", job.Attempt)
+	r.log = opts.log().With("bucket", job.Bucket, "configuration", cfg.ID, "run", job.Run, "attempt", job.Attempt)
 	return r, nil
 }
 

@@ -2,10 +2,11 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -13,9 +14,16 @@ import (
 
 // A Member is a run that shares a listing with others.
 type Member struct {
+	// Context ends this run and no other; nil: that of [RunTogether] does.
+	Context context.Context
+
 	Destination Destination
 	Job         Job
 	Options     Options
+
+	// Ended is called once, with what the run has come to, as soon as that is known:
+	// others may still be going. It may be called from any goroutine. nil: no call.
+	Ended func(Outcome)
 }
 
 // An Outcome is what one run came to.
@@ -27,36 +35,84 @@ type Outcome struct {
 // RunTogether is [Run] for several runs of one bucket, which share one listing of
 // all keys that any of them selects if the source is a [PagedSnapshot]: listing
 // takes most of the time there. Each run writes its own report, and one that
-// fails does not disturb the others; if the listing fails all do. It returns their
-// outcomes in the order of the members, whose jobs have the same Bucket.
+// fails, or is ended, does not disturb the others; if the listing fails all do. It
+// returns when all have ended, with their outcomes in the order of the members,
+// whose jobs have the same Bucket.
 func RunTogether(ctx context.Context, src Source, members []Member) []Outcome {
-	outcomes := make([]Outcome, len(members))
-	var runs []*run
-	var at []int // of outcomes, for each of runs
+	t := &together{src: src, outcomes: make([]Outcome, len(members)), members: members}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	left := int64(len(members))
+	t.contexts = make([]context.Context, len(members))
 	for i := range members {
-		m := &members[i]
-		if m.Job.Bucket != members[0].Job.Bucket {
-			outcomes[i].Err = fmt.Errorf("the runs are of different buckets, %s and %s", members[0].Job.Bucket, m.Job.Bucket)
-			continue
+		own, end := context.WithCancel(ctx)
+		defer end()
+		if c := members[i].Context; c != nil {
+			defer context.AfterFunc(c, func() {
+				if end(); atomic.AddInt64(&left, -1) == 0 {
+					cancel() // nobody wants the listing any more
+				}
+			})()
 		}
-		if len(members) == 1 || len(m.Job.Recorded) > 0 || m.Job.Seed != "" {
-			outcomes[i].Result, outcomes[i].Err = Run(ctx, src, m.Destination, m.Job, m.Options)
-			continue
-		}
-		r, published, err := m.begin(ctx)
+		t.contexts[i] = own
+	}
+	t.run(ctx)
+	t.ending.Wait()
+	return t.outcomes
+}
+
+// together is one call of RunTogether.
+type together struct {
+	src      Source
+	members  []Member
+	contexts []context.Context // of each member
+	outcomes []Outcome
+	ending   sync.WaitGroup // of members that end by themselves
+}
+
+// end notes how a member has ended.
+func (t *together) end(i int, result Result, err error) {
+	t.outcomes[i] = Outcome{result, err}
+	if t.members[i].Ended != nil {
+		t.members[i].Ended(t.outcomes[i])
+	}
+}
+
+// run makes the runs. Those that cannot share a listing go on by themselves.
+func (t *together) run(ctx context.Context) {
+	going := make([]*riding, len(t.members))
+	var begun sync.WaitGroup
+	for i := range t.members {
+		m := &t.members[i]
 		switch {
-		case err != nil:
-			outcomes[i].Err = err
-		case published != nil:
-			outcomes[i].Result = *published
+		case m.Job.Bucket != t.members[0].Job.Bucket:
+			t.end(i, Result{}, fmt.Errorf("the runs are of different buckets, %s and %s", t.members[0].Job.Bucket, m.Job.Bucket))
+		case len(t.members) == 1 || len(m.Job.Recorded) > 0 || m.Job.Seed != "":
+			t.ending.Go(func() {
+				result, err := Run(t.contexts[i], t.src, m.Destination, m.Job, m.Options)
+				t.end(i, result, err)
+			})
 		default:
-			runs, at = append(runs, r), append(at, i)
+			begun.Go(func() {
+				r, published, err := m.begin(t.contexts[i])
+				switch {
+				case err != nil:
+					t.end(i, Result{}, err)
+				case published != nil:
+					t.end(i, *published, nil)
+				default:
+					going[i] = &riding{run: r, ctx: t.contexts[i], gone: make(chan struct{}), end: func(result Result, err error) { t.end(i, result, err) }}
+				}
+			})
 		}
 	}
-	for i, o := range runTogether(ctx, src, runs) {
-		outcomes[at[i]] = o
-	}
-	return outcomes
+	begun.Wait()
+	t.share(ctx, without(going))
+}
+
+// without returns the runs that are not nil.
+func without(runs []*riding) []*riding {
+	return slices.DeleteFunc(runs, func(r *riding) bool { return r == nil })
 }
 
 // begin removes what earlier attempts have left. It returns the result of one that
@@ -76,76 +132,130 @@ func (m *Member) begin(ctx context.Context) (*run, *Result, error) {
 	return r, published, nil
 }
 
-func runTogether(ctx context.Context, src Source, runs []*run) []Outcome {
-	outcomes := make([]Outcome, len(runs))
-	if len(runs) == 0 {
-		return nil
-	}
-	snap, opened, err := runs[0].snapshot(ctx, src)
-	if err != nil {
-		for i, r := range runs {
-			outcomes[i].Err = fmt.Errorf("scan %s: %w", r.job.Bucket, err)
-		}
-		return outcomes
-	}
-	outlines, results, errs := scanTogether(ctx, snap, opened, runs)
-	if err := snap.Close(); err != nil {
-		for i := range errs {
-			errs[i] = errors.Join(errs[i], err)
-		}
-	}
-	for i, r := range runs {
-		result, err := Result{}, errs[i]
-		if err == nil {
-			r.step(Scanned)
-			result, err = r.publish(ctx, &outlines[i], results[i])
-		} else {
-			err = fmt.Errorf("scan %s: %w", r.job.Bucket, err)
-		}
-		outcomes[i].Result, outcomes[i].Err = r.ended(ctx)(result, err)
-	}
-	return outcomes
+// riding is a run whose keys are listed with those of others.
+type riding struct {
+	*run
+	ctx     context.Context
+	end     func(Result, error)
+	gone    chan struct{} // closed if the run has ended before there was a listing
+	outline Outline
 }
 
-// scanTogether plans the runs, and lists what those that can be made select.
-func scanTogether(ctx context.Context, snap Snapshot, opened time.Time, runs []*run) (outlines []Outline, results [][]SliceResult, errs []error) {
-	outlines, results, errs = make([]Outline, len(runs)), make([][]SliceResult, len(runs)), make([]error, len(runs))
+// fail ends a run that has not been published.
+func (r *riding) fail(err error) {
+	r.end(r.ended(r.ctx)(Result{}, fmt.Errorf("scan %s: %w", r.job.Bucket, err)))
+}
+
+// share lists the bucket once for all runs, and has each publish its report.
+func (t *together) share(ctx context.Context, runs []*riding) {
+	if len(runs) == 0 {
+		return
+	}
+	// The store may answer in hours, and a run that is ended does not wait for it.
+	stops := make([]func() bool, len(runs))
+	for i, r := range runs {
+		stops[i] = context.AfterFunc(r.ctx, func() {
+			defer close(r.gone)
+			r.fail(r.ctx.Err())
+		})
+	}
+	snap, opened, err := runs[0].snapshot(ctx, t.src)
+	for i, r := range runs {
+		if !stops[i]() {
+			<-r.gone
+			runs[i] = nil
+		} else if err != nil {
+			r.fail(err)
+		}
+	}
+	if err != nil {
+		return
+	}
+	t.scan(ctx, snap, opened, without(runs))
+	if err := snap.Close(); err != nil {
+		t.members[0].Options.log().Warn("a shared listing could not be closed", "bucket", t.members[0].Job.Bucket, "err", err)
+	}
+}
+
+// scan plans the runs, and lists what those that can be made select.
+func (t *together) scan(ctx context.Context, snap Snapshot, opened time.Time, runs []*riding) {
 	pages, paged := snap.(PagedSnapshot)
-	var going []*run
-	var at []int
+	previous := make([]*stocktake.Summary, len(runs))
+	var planned sync.WaitGroup
+	for i, r := range runs {
+		planned.Go(func() {
+			var err error
+			if r.outline, previous[i], err = r.plan(r.ctx, snap, !paged); err != nil {
+				r.fail(err)
+				runs[i] = nil
+				return
+			}
+			r.opts.Progress.begin(r.outline.Expected, len(r.outline.Slices))
+			r.step(Planned)
+		})
+	}
+	planned.Wait()
 	var last *stocktake.Summary // of most rows
 	for i, r := range runs {
-		outline, previous, err := r.plan(ctx, snap, !paged)
-		if outlines[i], errs[i] = outline, err; err != nil {
-			continue
-		}
-		r.opts.Progress.begin(outline.Expected, len(outline.Slices))
-		r.step(Planned)
-		if !paged {
-			results[i], errs[i] = r.scanSegments(ctx, snap, opened, outline.Slices)
-			continue
-		}
-		going, at = append(going, r), append(at, i)
-		if previous != nil && (last == nil || previous.Matched > last.Matched) {
-			last = previous
+		if s := previous[i]; r != nil && s != nil && (last == nil || s.Matched > last.Matched) {
+			last = s
 		}
 	}
-	if len(going) == 0 {
-		return outlines, results, errs
-	}
-	p, err := newPagedScan(pages, opened, going, union(going), last)
-	if err == nil {
-		for n, o := range p.outputs {
-			o.begin(SliceResult{Slice: outlines[at[n]].Slices[0], Snapshot: snap.Time()})
+	runs = without(runs)
+	switch {
+	case len(runs) == 0:
+	case paged:
+		t.scanPages(ctx, pages, opened, runs, last)
+	default:
+		for _, r := range runs {
+			results, err := r.scanSegments(r.ctx, snap, opened, r.outline.Slices)
+			if err != nil {
+				r.fail(err)
+				continue
+			}
+			t.publish(r, results)
 		}
-		err = p.run(ctx)
 	}
-	for n, i := range at {
-		if errs[i] = err; err == nil {
-			results[i], errs[i] = p.outputs[n].results, p.outputs[n].err
+}
+
+func (t *together) scanPages(ctx context.Context, snap PagedSnapshot, opened time.Time, runs []*riding, last *stocktake.Summary) {
+	all := make([]*run, len(runs))
+	for i, r := range runs {
+		all[i] = r.run
+	}
+	p, err := newPagedScan(snap, opened, all, union(all), last)
+	if err != nil {
+		for _, r := range runs {
+			r.fail(err)
+		}
+		return
+	}
+	for i, o := range p.outputs {
+		r := runs[i]
+		o.begin(SliceResult{Slice: r.outline.Slices[0], Snapshot: snap.Time()})
+		o.ctx = r.ctx
+		o.failed = func(err error) { t.ending.Go(func() { r.fail(err) }) }
+		defer context.AfterFunc(r.ctx, p.wake)()
+	}
+	err = p.run(ctx)
+	for i, r := range runs {
+		switch o := p.outputs[i]; {
+		case o.err != nil: // it has ended
+		case err != nil:
+			t.ending.Go(func() { r.fail(err) })
+		default:
+			t.publish(r, o.results)
 		}
 	}
-	return outlines, results, errs
+}
+
+// publish has a run publish its report. No run waits for the destination of
+// another.
+func (t *together) publish(r *riding, results []SliceResult) {
+	t.ending.Go(func() {
+		r.step(Scanned)
+		r.end(r.ended(r.ctx)(r.run.publish(r.ctx, &r.outline, results)))
+	})
 }
 
 // union returns the segments that hold the keys which any of the runs selects,

@@ -1,10 +1,13 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
@@ -133,5 +136,71 @@ func TestRunTogetherWithoutPages(t *testing.T) {
 		if o.Err != nil || o.Result.Summary.Matched != objects {
 			t.Errorf("%d rows, %v", o.Result.Summary.Matched, o.Err)
 		}
+	}
+}
+
+// A run that is ended leaves nothing, at once, and the others go on: while the store
+// is waited for, while it is listed, and if all are ended, so is the listing.
+func TestRunTogetherEnds(t *testing.T) {
+	for _, when := range []time.Duration{0, 500 * time.Millisecond, 3 * time.Second} {
+		for _, all := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				f, job := newFar(t, "flat", 900) // 90 pages, 8 at once
+				src := &slowSource{f, 400 * time.Millisecond}
+				dst := membucket.New(nil, "reports").Bucket("reports")
+				begin := time.Now()
+				f.latency = func(string, string) time.Duration { return 300 * time.Millisecond }
+				var members []engine.Member
+				ended := make([]time.Duration, 3)
+				for i := range ended {
+					j := job
+					j.Run, j.Configuration.ID = fmt.Sprint("run-", i), fmt.Sprint("id-", i)
+					ctx := t.Context()
+					if i == 1 || all {
+						c, cancel := context.WithCancel(ctx)
+						defer cancel()
+						time.AfterFunc(when, cancel)
+						ctx = c
+					}
+					members = append(members, engine.Member{
+						Context: ctx, Destination: dst, Job: j, Options: small,
+						Ended: func(engine.Outcome) { ended[i] = time.Since(begin) },
+					})
+				}
+				outcomes := engine.RunTogether(t.Context(), src, members)
+				for i, o := range outcomes {
+					stopped := i == 1 || all
+					switch {
+					case stopped && (!errors.Is(o.Err, context.Canceled) || ended[i] != when):
+						t.Errorf("ended after %v: run %d has %v after %v", when, i, o.Err, ended[i])
+					case !stopped && (o.Err != nil || o.Result.Summary.Matched != 900):
+						t.Errorf("ended after %v: run %d has %d rows, %v", when, i, o.Result.Summary.Matched, o.Err)
+					}
+				}
+				for _, key := range keys(t, dst) {
+					if all || strings.Contains(key, "/id-1/") {
+						t.Errorf("ended after %v: %s is left", when, key)
+					}
+				}
+				if all && f.pages >= 90 {
+					t.Errorf("ended after %v: %d pages are listed for no report", when, f.pages)
+				}
+			})
+		}
+	}
+}
+
+// A slowSource takes a while until it can be listed.
+type slowSource struct {
+	*farSource
+	wait time.Duration
+}
+
+func (s *slowSource) Snapshot(ctx context.Context, bucket string) (engine.Snapshot, error) {
+	select {
+	case <-time.After(s.wait):
+		return s.farSource.Snapshot(ctx, bucket)
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
