@@ -149,6 +149,21 @@ func (r *Registry) Source(_ context.Context, bucket string, cfg *stocktake.Inven
 	return renamed{src, there}, nil
 }
 
+// Listing identifies how a run of cfg lists a bucket of a named store: runs for
+// which it is equal read the same bucket with the same credentials. nil: the bucket is
+// not one of a named store, or the role may not use it.
+func (r *Registry) Listing(bucket string, cfg *stocktake.InventoryConfiguration) any {
+	st, there := r.find(bucket)
+	if st == nil {
+		return nil
+	}
+	src, err := st.Service.Source(cfg.Destination.RoleARN)
+	if err != nil {
+		return nil
+	}
+	return renamed{src, there}
+}
+
 // Destination returns the bucket that a run of cfg writes to, on the same terms
 // as Source.
 func (r *Registry) Destination(_ context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error) {

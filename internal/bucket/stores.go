@@ -34,7 +34,8 @@ type Service interface {
 	Allows(role string) error
 
 	// Source and Destination are used with the credentials of the role. Their error
-	// is that of Allows.
+	// is that of Allows. Sources can be compared: those with the same credentials are
+	// equal.
 	Source(role string) (engine.Source, error)
 	Destination(role, bucket string) (engine.Destination, error)
 

@@ -128,7 +128,10 @@ func (s *Service) execute(a *attempt) {
 	var outcome Outcome
 	cfg, recorded, err := s.begin(a)
 	if err == nil {
-		outcome, err = s.take(a, cfg, recorded)
+		var t Task
+		if t, err = s.task(a, cfg, recorded); err == nil {
+			outcome, err = s.runner.Run(a.ctx, t)
+		}
 	}
 	s.finish(a, &cfg, outcome, err)
 }
@@ -172,15 +175,15 @@ func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, recor
 	}, s.catalog.StartRun)
 }
 
-// take has the report made.
-func (s *Service) take(a *attempt, cfg stocktake.InventoryConfiguration, recorded []byte) (Outcome, error) {
+// task returns what the runner is asked to do.
+func (s *Service) task(a *attempt, cfg stocktake.InventoryConfiguration, recorded []byte) (Task, error) {
 	if err := s.mayReport(a.ctx, a.bucket, &cfg); err != nil {
-		return Outcome{}, err
+		return Task{}, err
 	}
 	r, _ := a.now()
 	s.log.Info("run started", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt,
 		"trigger", r.Trigger, "due", r.Due)
-	return s.runner.Run(a.ctx, Task{
+	return Task{
 		Run:           r,
 		Configuration: cfg,
 		Recorded:      recorded,
@@ -190,7 +193,7 @@ func (s *Service) take(a *attempt, cfg stocktake.InventoryConfiguration, recorde
 			a.follow = progress
 		},
 		Record: func(_ context.Context, report []byte) ([]byte, error) { return a.record(s, report) },
-	})
+	}, nil
 }
 
 // finish records how the attempt went.

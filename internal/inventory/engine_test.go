@@ -31,6 +31,8 @@ func (m memory) Destination(_ context.Context, cfg *stocktake.InventoryConfigura
 	return nil, stocktake.ErrNoSuchBucket
 }
 
+func (memory) Listing(string, *stocktake.InventoryConfiguration) any { return nil }
+
 func newMemory(objects int) memory {
 	m := memory{membucket.New(nil, "photos", "reports")}
 	records := make([]stocktake.Record, objects)

@@ -29,18 +29,38 @@ func (l lanes) push(w waiting) {
 	l[w.lane].push(w)
 }
 
-// pop takes the next run of a lane where fewer than most are running.
-func (l lanes) pop(most int) (waiting, bool) {
+// pop takes the next run of a lane where fewer than most are running, and of a
+// bucket that is not busy.
+func (l lanes) pop(most int, busy func(bucket string) bool) (waiting, bool) {
 	for _, lane := range l {
 		if lane.running >= most {
 			continue
 		}
-		if w, ok := lane.pop(); ok {
+		if w, ok := lane.pop(busy); ok {
 			lane.running++
 			return w, true
 		}
 	}
 	return waiting{}, false
+}
+
+// take removes all runs of a bucket and returns them, those that a person waits
+// for first. They take no places.
+func (l lanes) take(bucket string) (taken []waiting) {
+	for _, urgent := range []bool{true, false} {
+		for name, lane := range l {
+			lane.drop(bucket, func(w *waiting) bool {
+				if w.urgent == urgent {
+					taken = append(taken, *w)
+				}
+				return w.urgent == urgent
+			})
+			if lane.running == 0 && lane.len() == 0 {
+				delete(l, name)
+			}
+		}
+	}
+	return taken
 }
 
 // leave frees the place of a run that pop has returned.
@@ -94,14 +114,19 @@ func (q *queue) push(w waiting) {
 	}
 }
 
-func (q *queue) pop() (waiting, bool) {
+func (q *queue) pop(busy func(bucket string) bool) (waiting, bool) {
 	const favour = 3
-	if q.urgent.len > 0 && (q.favoured < favour || q.scheduled.len == 0) {
-		q.favoured++
-		return q.urgent.pop()
+	if q.favoured < favour {
+		if w, ok := q.urgent.pop(busy); ok {
+			q.favoured++
+			return w, true
+		}
 	}
-	q.favoured = 0
-	return q.scheduled.pop()
+	if w, ok := q.scheduled.pop(busy); ok {
+		q.favoured = 0
+		return w, true
+	}
+	return q.urgent.pop(busy)
 }
 
 // len returns how many runs wait.
@@ -148,8 +173,11 @@ func (t *turns) push(w waiting) {
 	t.len++
 }
 
-func (t *turns) pop() (waiting, bool) {
+func (t *turns) pop(busy func(bucket string) bool) (waiting, bool) {
 	front := t.order.Front()
+	for front != nil && busy(front.Value.(*line).bucket) {
+		front = front.Next()
+	}
 	if front == nil {
 		return waiting{}, false
 	}

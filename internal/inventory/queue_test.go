@@ -46,7 +46,7 @@ func TestQueueIsFair(t *testing.T) {
 			left[line[1:] == "true"] += len(ids)
 		}
 		for range n {
-			w, ok := q.pop()
+			w, ok := q.pop(idle)
 			if !ok {
 				t.Fatal("the queue is empty too early")
 			}
@@ -72,7 +72,7 @@ func TestQueueIsFair(t *testing.T) {
 				t.Fatalf("%d urgent runs on end, while %d scheduled ones wait", urgent, left[false])
 			}
 		}
-		if _, ok := q.pop(); ok {
+		if _, ok := q.pop(idle); ok {
 			t.Fatal("the queue returned more than was pushed")
 		}
 	})
@@ -85,7 +85,7 @@ func TestQueueForgetsWhatItGave(t *testing.T) {
 			q.push(waiting{id: fmt.Sprint(i), bucket: fmt.Sprint(i % 10)})
 		}
 		for range 500 {
-			q.pop()
+			q.pop(idle)
 		}
 		for i := range 10 {
 			q.drop(fmt.Sprint(i), func(*waiting) bool { return true })
@@ -93,5 +93,39 @@ func TestQueueForgetsWhatItGave(t *testing.T) {
 	}
 	if n := len(q.scheduled.byName); n != 0 || q.scheduled.order.Len() != 0 || q.scheduled.len != 0 {
 		t.Errorf("an empty queue holds %d buckets", n)
+	}
+}
+
+// idle says that no bucket is busy.
+func idle(string) bool { return false }
+
+// Runs of a busy bucket are left, in both halves of the queue; take removes all of a
+// bucket, urgent ones first, and they need no place.
+func TestQueueOfBusyBuckets(t *testing.T) {
+	l := lanes{}
+	for i, bucket := range []string{"a", "b", "a"} {
+		l.push(waiting{id: fmt.Sprint("scheduled-", i), bucket: bucket, lane: bucket})
+		l.push(waiting{id: fmt.Sprint("urgent-", i), bucket: bucket, lane: bucket, urgent: true})
+	}
+	busy := func(bucket string) bool { return bucket == "a" }
+	for _, want := range []string{"urgent-1", "scheduled-1"} {
+		if w, ok := l.pop(2, busy); !ok || w.id != want {
+			t.Errorf("%+v, %v, want %s", w, ok, want)
+		}
+	}
+	if w, ok := l.pop(5, busy); ok {
+		t.Errorf("%+v of a busy bucket", w)
+	}
+	first, _ := l.pop(1, idle)
+	var ids []string
+	for _, w := range l.take("a") {
+		ids = append(ids, w.id)
+	}
+	if want := []string{"urgent-2", "scheduled-0", "scheduled-2"}; first.id != "urgent-0" || !slices.Equal(ids, want) {
+		t.Errorf("%s, then %q, want %q", first.id, ids, want)
+	}
+	l.leave(&first)
+	if l["a"] != nil || l.len() != 0 {
+		t.Errorf("%+v is left", l)
 	}
 }

@@ -73,7 +73,11 @@ func (s *Service) wakeOf(e *Entry, due time.Time) time.Time {
 		return due
 	}
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(e.Bucket + "\x00" + e.Configuration.ID)) // never fails
+	name := e.Bucket + "\x00" + e.Configuration.ID
+	if s.shares(e.Bucket) {
+		name = e.Bucket // runs that are due together are made together
+	}
+	_, _ = h.Write([]byte(name)) // never fails
 	// In whole milliseconds, so that it is kept as it is.
 	return due.Add(time.Duration(h.Sum64()%uint64(s.opts.Spread)) / time.Millisecond * time.Millisecond)
 }

@@ -99,23 +99,36 @@ func (s *Service) dispatch(ctx context.Context) (busy bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for ctx.Err() == nil {
-		w, ok := s.queue.pop(s.opts.MaxRuns)
+		w, ok := s.queue.pop(s.opts.MaxRuns, s.lists)
 		if !ok {
 			break
 		}
-		a := newAttempt(ctx, w)
-		s.active[w.id] = a
+		var attempts []*attempt
+		for _, w := range s.companions(w) {
+			a := newAttempt(ctx, w)
+			s.active[w.id] = a
+			attempts = append(attempts, a)
+		}
 		s.runs.Go(func() {
-			s.execute(a)
+			s.executeAll(attempts, s.ended)
 			s.mu.Lock()
-			delete(s.active, w.id)
 			s.queue.leave(&w)
+			delete(s.listing, w.bucket)
 			s.mu.Unlock()
-			close(a.done)
 			s.wake()
 		})
 	}
 	return len(s.active) > 0 || s.queue.len() > 0
+}
+
+// ended forgets an attempt that has ended. Runs that share a listing keep one
+// place until all of them have.
+func (s *Service) ended(a *attempt) {
+	s.mu.Lock()
+	delete(s.active, a.id)
+	s.mu.Unlock()
+	close(a.done)
+	s.wake()
 }
 
 // shutDown waits for the runs, which end with the context of Serve, and

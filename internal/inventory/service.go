@@ -116,6 +116,7 @@ type Service struct {
 	holder  Holder // of the runs of this process
 	buckets Buckets
 	runner  Runner
+	sharer  Sharer // runner, if it can share listings; else nil
 	opts    Options
 	clock   clock.Clock
 	log     *slog.Logger
@@ -133,6 +134,7 @@ type Service struct {
 	nextLate time.Time              // when a run may be late; zero: never
 	latch    clock.Latch            // holds the clock while there is something to do now
 	runs     sync.WaitGroup         // the goroutines of active
+	listing  map[string]bool        // buckets that runs list which share the listing
 	untidy   map[[2]string][]string // the last result of a Tidier, by bucket and id
 	taken    map[string]bool        // ids of unfinished runs that another life of a process may have started
 }
@@ -153,9 +155,11 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 		queue:   lanes{},
 		latch:   clock.Latch{Clock: opts.Clock},
 		active:  map[string]*attempt{},
+		listing: map[string]bool{},
 		untidy:  map[[2]string][]string{},
 		taken:   map[string]bool{},
 	}
+	s.sharer, _ = runner.(Sharer)
 	if err := s.recover(ctx); err != nil {
 		return nil, fmt.Errorf("start the inventory service: %w", err)
 	}

@@ -18,6 +18,11 @@ type Stores interface {
 	// cfg names, both with the rights of cfg's role and no more.
 	Source(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) (engine.Source, error)
 	Destination(ctx context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error)
+
+	// Listing identifies how a run of cfg lists a bucket of another store: runs of
+	// one bucket for which it is equal may share a listing. It is nil for the
+	// embedded store, and if there is no such listing.
+	Listing(bucket string, cfg *stocktake.InventoryConfiguration) any
 }
 
 // A Runner is the [inventory.Runner] of one machine. Its fields are not changed
@@ -29,7 +34,7 @@ type Runner struct {
 }
 
 var (
-	_ inventory.Runner = (*Runner)(nil)
+	_ inventory.Sharer = (*Runner)(nil)
 	_ inventory.Prober = (*Runner)(nil)
 )
 
@@ -43,15 +48,20 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 	if err != nil {
 		return inventory.Outcome{}, err
 	}
-	opts := r.Options
-	opts.Progress = new(engine.Progress)
-	opts.Record = t.Record
-	t.Follow(opts.Progress.Load)
-	result, err := engine.Run(ctx, src, dst, r.job(&t), opts)
+	result, err := engine.Run(ctx, src, dst, r.job(&t), r.options(&t))
 	if err != nil {
 		return inventory.Outcome{}, err
 	}
 	return outcome(&result), nil
+}
+
+// options returns those of the run of t, whose progress t follows from now on.
+func (r *Runner) options(t *inventory.Task) engine.Options {
+	opts := r.Options
+	opts.Progress = new(engine.Progress)
+	opts.Record = t.Record
+	t.Follow(opts.Progress.Load)
+	return opts
 }
 
 // outcome is made of the summary, not of the counters: an attempt that finds the

@@ -31,6 +31,14 @@ func (s *stores) Destination(_ context.Context, cfg *stocktake.InventoryConfigur
 	return destination{s.Bucket(cfg.Destination.Bucket), s}, s.destErr
 }
 
+// Listing says that runs of a bucket that is "shared" may share a listing.
+func (s *stores) Listing(bucket string, cfg *stocktake.InventoryConfiguration) any {
+	if bucket == "shared" {
+		return cfg.Destination.RoleARN
+	}
+	return nil
+}
+
 type destination struct {
 	*membucket.Bucket
 	s *stores

@@ -1,0 +1,80 @@
+package inventory
+
+import (
+	"context"
+	"sync"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A Sharer is a [Runner] that can make several runs from one listing of their
+// bucket. Listing takes most of the time where a bucket is on another store.
+type Sharer interface {
+	Runner
+
+	// RunTogether does for each task, whose runs are of one bucket, what Run does with
+	// its context, at the same time, and calls ended with the number of the task and
+	// what its run has come to, once and as soon as that is known, from any goroutine.
+	// It returns when all have ended.
+	RunTogether(contexts []context.Context, tasks []Task, ended func(task int, o Outcome, err error))
+}
+
+// shares reports whether the runs of a bucket share listings: those of a store of
+// the settings. While one lists the bucket, others wait, and share the next.
+func (s *Service) shares(bucket string) bool {
+	return s.sharer != nil && s.buckets.StoreOf(bucket) != ""
+}
+
+// lists reports whether runs that share a listing of the bucket are under way. It
+// requires the lock.
+func (s *Service) lists(bucket string) bool { return s.listing[bucket] }
+
+// companions returns w and the waiting runs that are made with it. It requires the lock.
+func (s *Service) companions(w waiting) []waiting {
+	if !s.shares(w.bucket) {
+		return []waiting{w}
+	}
+	s.listing[w.bucket] = true
+	return append([]waiting{w}, s.queue.take(w.bucket)...)
+}
+
+// executeAll makes the attempts of runs that share a listing, and calls ended with
+// each as soon as it has ended.
+func (s *Service) executeAll(attempts []*attempt, ended func(*attempt)) {
+	if len(attempts) == 1 {
+		s.execute(attempts[0])
+		ended(attempts[0])
+		return
+	}
+	type started struct {
+		a   *attempt
+		cfg stocktake.InventoryConfiguration
+	}
+	var (
+		ready    []started
+		contexts []context.Context
+		tasks    []Task
+		failed   sync.WaitGroup
+	)
+	conclude := func(r started, o Outcome, err error) {
+		s.finish(r.a, &r.cfg, o, err)
+		r.a.cancel(nil)
+		ended(r.a)
+	}
+	for _, a := range attempts {
+		cfg, recorded, err := s.begin(a)
+		var t Task
+		if err == nil {
+			t, err = s.task(a, cfg, recorded)
+		}
+		if r := (started{a, cfg}); err != nil {
+			failed.Go(func() { conclude(r, Outcome{}, err) })
+		} else {
+			ready, contexts, tasks = append(ready, r), append(contexts, a.ctx), append(tasks, t)
+		}
+	}
+	defer failed.Wait()
+	if len(tasks) > 0 {
+		s.sharer.RunTogether(contexts, tasks, func(i int, o Outcome, err error) { conclude(ready[i], o, err) })
+	}
+}
