@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake/client"
 )
 
 // objectsBelow yields the objects whose keys start with a prefix, in their order,
@@ -22,28 +24,9 @@ import (
 // answers with something else.
 func objectsBelow(ctx context.Context, oc *oss.Client, at objectAddress) iter.Seq2[oss.ObjectProperties, error] {
 	return func(yield func(oss.ObjectProperties, error) bool) {
-		last := ""
-		p := oc.NewListObjectsV2Paginator(&oss.ListObjectsV2Request{Bucket: &at.bucket, Prefix: &at.key, MaxKeys: 1000})
-		for p.HasNext() {
-			page, err := p.NextPage(ctx)
-			if err != nil {
-				yield(oss.ObjectProperties{}, explain(err, "list "+at.String()))
+		for o, err := range client.NewBucket(oc, at.bucket).Objects(ctx, at.key) {
+			if !yield(o, explainCall(err, "list "+at.String())) {
 				return
-			}
-			if len(page.Contents) == 0 && page.IsTruncated {
-				yield(oss.ObjectProperties{}, fmt.Errorf("list %s: the server answers with an empty page that is not the last", at))
-				return
-			}
-			for _, o := range page.Contents {
-				key := oss.ToString(o.Key)
-				if key <= last || !strings.HasPrefix(key, at.key) {
-					yield(oss.ObjectProperties{}, fmt.Errorf("list %s: the server answers with %q after %q", at, key, last))
-					return
-				}
-				last = key
-				if !yield(o, nil) {
-					return
-				}
 			}
 		}
 	}

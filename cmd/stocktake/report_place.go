@@ -5,87 +5,57 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
-	"net/http"
 	"path"
 	"strings"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 
+	"github.com/stocktake/stocktake/client"
 	"github.com/stocktake/stocktake/report"
 )
 
-// ossBucket reads reports through the OSS API: a [report.Bucket].
-type ossBucket struct {
-	client *oss.Client
-	bucket string
-}
+// ossBucket reads reports through the OSS API: a [report.Bucket] whose errors say
+// what to do.
+type ossBucket struct{ *client.Bucket }
 
-var _ report.Bucket = (*ossBucket)(nil)
+var _ report.Bucket = ossBucket{}
+
+func newOSSBucket(c *oss.Client, name string) ossBucket { return ossBucket{client.NewBucket(c, name)} }
 
 // Open reads an object; fs.ErrNotExist if it is missing.
-func (b *ossBucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
-	r, err := b.get(ctx, &oss.GetObjectRequest{Bucket: &b.bucket, Key: &key})
-	if err != nil {
-		return nil, err
-	}
-	return r.Body, nil
+func (b ossBucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	r, err := b.Bucket.Open(ctx, key)
+	return r, explainCall(err, "read "+b.URL(key))
 }
 
-// OpenRange reads part of an object. Without the header RangeBehavior OSS would
-// answer a range behind the end with the whole object.
-func (b *ossBucket) OpenRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
-	where := "oss://" + b.bucket + "/" + key
-	if offset < 0 {
-		return nil, fmt.Errorf("%s: byte %d: %w", where, offset, io.ErrUnexpectedEOF)
-	}
-	wanted := fmt.Sprintf("bytes=%d-", offset)
-	if length >= 0 {
-		wanted += fmt.Sprint(offset + max(length, 1) - 1) // there is no empty range
-	}
-	r, err := b.get(ctx, &oss.GetObjectRequest{Bucket: &b.bucket, Key: &key, Range: &wanted, RangeBehavior: oss.Ptr("standard")})
-	if err != nil {
-		return nil, err
-	}
-	if got := oss.ToString(r.ContentRange); !strings.HasPrefix(got, fmt.Sprintf("bytes %d-", offset)) {
-		return nil, errors.Join(fmt.Errorf("%s: asked for %s, the server answered with the range %q", where, wanted, got), r.Body.Close())
-	}
-	if length < 0 {
-		return r.Body, nil
-	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(r.Body, length), r.Body}, nil
-}
-
-func (b *ossBucket) get(ctx context.Context, req *oss.GetObjectRequest) (*oss.GetObjectResult, error) {
-	where := "oss://" + b.bucket + "/" + *req.Key
-	r, err := b.client.GetObject(ctx, req)
-	if serr, ok := serviceError(err); ok {
-		switch {
-		case serr.StatusCode == http.StatusNotFound && serr.Code == "NoSuchKey":
-			return nil, fmt.Errorf("%s: %w", where, fs.ErrNotExist)
-		case serr.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-			return nil, fmt.Errorf("%s: %s are behind its end: %w", where, oss.ToString(req.Range), io.ErrUnexpectedEOF)
-		}
-	}
-	if err != nil {
-		return nil, explain(err, "read "+where)
-	}
-	return r, nil
+// OpenRange reads part of an object.
+func (b ossBucket) OpenRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	r, err := b.Bucket.OpenRange(ctx, key, offset, length)
+	return r, explainCall(err, "read "+b.URL(key))
 }
 
 // List yields the keys that start with prefix, page by page.
-func (b *ossBucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+func (b ossBucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for o, err := range objectsBelow(ctx, b.client, objectAddress{b.bucket, prefix}) {
-			if !yield(oss.ToString(o.Key), err) {
+		for key, err := range b.Bucket.List(ctx, prefix) {
+			if !yield(key, explainCall(err, "list "+b.URL(prefix))) {
 				return
 			}
 		}
 	}
+}
+
+// explainCall explains err if a request has failed. What the client has found out
+// by itself is said already.
+func explainCall(err error, doing string) error {
+	if _, ok := serviceError(err); ok || away(err) {
+		return explain(err, doing)
+	}
+	if _, ok := errors.AsType[oss.InvalidParamError](err); ok {
+		return explain(err, doing)
+	}
+	return err
 }
 
 // A place is where a report command looks: a bucket and what of it.
@@ -116,7 +86,7 @@ func openPlace(r *remote, where string) (place, error) {
 		if err != nil {
 			return place{}, err
 		}
-		p.bucket = &ossBucket{c, u.bucket}
+		p.bucket = newOSSBucket(c, u.bucket)
 		return p, nil
 	}
 	s, err := r.store(u)
