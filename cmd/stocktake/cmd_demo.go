@@ -152,7 +152,7 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *
 		return err
 	}
 	sayln(con.out)
-	at := place{bucket: &ossBucket{client: oc, bucket: r.Destination}, name: "oss://" + r.Destination}
+	at := place{bucket: newOSSBucket(oc, r.Destination), name: "oss://" + r.Destination}
 	if err := showReport(ctx, con.out, at, r.Manifest, showOptions{rows: 5, verify: true}); err != nil {
 		return err
 	}

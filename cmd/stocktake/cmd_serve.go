@@ -121,7 +121,7 @@ func (c *serveCmd) check(con console, cfg server.Config) error {
 // ephemeral points the settings to a temporary folder, and to any free port
 // unless an address was given.
 func (c *serveCmd) ephemeral(line *kong.Context) (remove func() error, err error) {
-	listen := false
+	listen, console := false, false
 	for _, p := range line.Path {
 		if p.Flag == nil || p.Resolved {
 			continue
@@ -131,7 +131,12 @@ func (c *serveCmd) ephemeral(line *kong.Context) (remove func() error, err error
 			return nil, usagef("--data: --ephemeral serves a temporary folder; leave one of them out")
 		case "listen":
 			listen = true
+		case "console-listen":
+			console = true
 		}
+	}
+	if !console {
+		c.Console = "off"
 	}
 	if !listen {
 		c.Listen = "127.0.0.1:0"
@@ -167,6 +172,9 @@ func reloadOnHangup(ctx context.Context, hangups <-chan os.Signal, s *server.Ser
 func announce(con console, s *server.Server) {
 	cfg := s.Config()
 	sayf(con.err, "stocktake serves %s, region %s, account %s, data in %s\n", s.Endpoint(), cfg.Region, cfg.AccountID, cfg.Data)
+	if url := s.ConsoleURL(); url != "" {
+		sayf(con.err, "the console is at %s\n", url)
+	}
 	if key, made := s.RootKey(); made {
 		sayf(con.err, "a new root access key was made and is kept in %s:\n  OSS_ACCESS_KEY_ID=%s\n  OSS_ACCESS_KEY_SECRET=%s\n",
 			server.Folder(cfg.Data).RootKey(), key.ID, key.Secret)
@@ -177,7 +185,7 @@ func announce(con console, s *server.Server) {
 // new key is in its file only.
 func announceTo(log *slog.Logger, s *server.Server) {
 	cfg := s.Config()
-	log.Info("stocktake serves", "endpoint", s.Endpoint(), "region", cfg.Region, "account", cfg.AccountID, "data", cfg.Data)
+	log.Info("stocktake serves", "endpoint", s.Endpoint(), "console", s.ConsoleURL(), "region", cfg.Region, "account", cfg.AccountID, "data", cfg.Data)
 	if _, made := s.RootKey(); made {
 		log.Info("a new root access key was made", "file", server.Folder(cfg.Data).RootKey())
 	}

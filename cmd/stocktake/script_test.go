@@ -59,6 +59,7 @@ func scriptParams() testscript.Params {
 			e.Setenv("OSS_ACCESS_KEY_ID", scriptKey)
 			e.Setenv("OSS_ACCESS_KEY_SECRET", scriptSecret)
 			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("STOCKTAKE_CONSOLE_LISTEN", "off") // scripts run at the same time
 			return ln.Close()
 		},
 		Condition: func(cond string) (bool, error) {
@@ -211,7 +212,7 @@ func removeBucket(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: removebucket NAME")
 	}
 	ctx, c := context.Background(), scriptClient(ts)
-	for key, err := range (&ossBucket{c, args[0]}).List(ctx, "") {
+	for key, err := range newOSSBucket(c, args[0]).List(ctx, "") {
 		ts.Check(err)
 		_, err = c.DeleteObject(ctx, &oss.DeleteObjectRequest{Bucket: &args[0], Key: &key})
 		ts.Check(err)
@@ -269,7 +270,7 @@ func downloadBelow(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: download BUCKET PREFIX FOLDER")
 	}
-	b := &ossBucket{scriptClient(ts), args[0]}
+	b := newOSSBucket(scriptClient(ts), args[0])
 	for key, err := range b.List(context.Background(), args[1]) {
 		ts.Check(err)
 		r, err := b.Open(context.Background(), key)
@@ -284,7 +285,7 @@ func downloadBelow(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // checkRanges reads an object once more, in ranges.
-func checkRanges(ts *testscript.TestScript, b *ossBucket, key string, data []byte) {
+func checkRanges(ts *testscript.TestScript, b ossBucket, key string, data []byte) {
 	size := int64(len(data))
 	for _, r := range []struct{ offset, length int64 }{{0, size / 2}, {size / 2, -1}, {size - 1, 5}, {1, 0}} {
 		want := data[r.offset:]
@@ -373,7 +374,7 @@ func TestSettingsFile(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			errs := endAt{end: cancel, when: "stocktake serves"}
-			args := append([]string{"serve", "--config", path, "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data")}, tt.args...)
+			args := append([]string{"serve", "--config", path, "--listen", "127.0.0.1:0", "--console-listen", "off", "--data", filepath.Join(dir, "data")}, tt.args...)
 			run(ctx, args, console{io.Discard, &errs})
 			if !strings.Contains(errs.String(), tt.want) {
 				t.Errorf("stocktake %v with %q said %q; want %q in it", args, tt.yaml, errs.String(), tt.want)

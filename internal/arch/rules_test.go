@@ -95,13 +95,16 @@ var may = map[string][]string{
 	"internal/sts":              {".", "internal/ossxml", "internal/ram", "internal/signature"},
 	"internal/metrics":          {".", "internal/inventory", "internal/ossapi", "internal/throttle"},
 
+	// Pages for people: a client of the OSS API in the same process.
+	"internal/console": {".", "client", "internal/object", "internal/ram", "internal/signature", "inventoryxml", "report", "report/rollup"},
+
 	// What happens to objects by itself.
 	"internal/lifecycle": {".", "internal/clock", "internal/object"},
 
 	// The only place that names concrete types and wires them.
 	"internal/server": {
 		".", "report", "report/rollup",
-		"internal/bucket", "internal/catalog/postgres", "internal/catalog/relational", "internal/catalog/sqlite", "internal/clock", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/lifecycle",
+		"internal/bucket", "internal/catalog/postgres", "internal/catalog/relational", "internal/catalog/sqlite", "internal/clock", "internal/console", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/lifecycle",
 		"internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/outbound", "internal/ram", "internal/retention",
 		"internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts",
 	},
@@ -138,6 +141,7 @@ var mayInTests = map[string][]string{
 	},
 	"internal/ossbucket": {".", "internal/engine", "internal/throttle", "stocktaketest"},
 	"internal/remote":    {"internal/ossbucket", "internal/s3bucket", "internal/throttle"},
+	"internal/console":   {"internal/server"},
 	"internal/server":    {"client", "internal/testserver", "stocktaketest"},
 	"internal/take":      {"internal/foreign"},
 	"internal/sts":       {"internal/bucket", "internal/ossapi", "internal/store"},
@@ -168,7 +172,7 @@ var homes = map[string][]string{
 	"github.com/aws/smithy-go":              {"internal/foreign", "internal/s3bucket"},
 	"golang.org/x/time":                     {"internal/throttle"},
 	"github.com/prometheus/client_golang":   {"internal/metrics", "cmd/stocktake"},
-	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples", "internal/foreign", "internal/ossbucket", "stocktaketest"},
+	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples", "internal/console", "internal/foreign", "internal/ossbucket", "stocktaketest"},
 }
 
 // maxRootFiles is how many files the root package may have, tests aside.

@@ -20,6 +20,7 @@ import (
 // Defaults of a Config. The command line shows the same values.
 const (
 	DefaultListen    = "127.0.0.1:9000"
+	DefaultConsole   = "127.0.0.1:9001"
 	DefaultRegion    = "cn-hangzhou"
 	DefaultAccount   = "1000000000000000"
 	DefaultCacheSize = 64 << 20
@@ -52,6 +53,10 @@ type Config struct {
 	// ListenTLS is a second address that speaks TLS, with the certificate of
 	// TLSCert. If it is empty and TLSCert is set, Listen speaks TLS.
 	ListenTLS string
+
+	// ConsoleListen is the address of the pages for people, which speak TLS if
+	// TLSCert is set. Empty: there are none.
+	ConsoleListen string
 
 	TLSCert string // path of the certificate chain, PEM; empty: no TLS
 	TLSKey  string // path of its private key, PEM; set together with TLSCert
@@ -244,6 +249,11 @@ func (c Config) Validate() error {
 	}
 	if c.MetricsListen != "" {
 		if err := checkAddress("metrics-listen", c.MetricsListen); err != nil {
+			return err
+		}
+	}
+	if c.ConsoleListen != "" {
+		if err := checkAddress("console-listen", c.ConsoleListen); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,7 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 	if err != nil {
 		return nil, err
 	}
+	s.configured = cat
 	s.showCatalog(cat, counts)
 	hooks, err := s.hooks(cat, counts)
 	if err != nil {

@@ -27,6 +27,9 @@ func (s *Server) openListeners() error {
 	if err := s.openMetricsListener(cert); err != nil {
 		return err
 	}
+	if err := s.openConsoleListener(cert); err != nil {
+		return err
+	}
 	if s.cfg.ListenTLS == "" {
 		return s.listen(s.cfg.Listen, cert)
 	}

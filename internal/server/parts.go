@@ -62,7 +62,7 @@ func (s *Server) open(ctx context.Context) error {
 	s.handler = s.requests.count(withSTS(
 		sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log}),
 		s.api(st, buckets, access, service, counts)))
-	return nil
+	return s.openConsole(access, buckets)
 }
 
 func (s *Server) openKeys() (keyring, error) {

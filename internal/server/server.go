@@ -26,6 +26,7 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/clock"
+	"github.com/stocktake/stocktake/internal/console"
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/notify"
 	"github.com/stocktake/stocktake/internal/store"
@@ -56,6 +57,11 @@ type Server struct {
 	metricsListener *listener    // nil: metrics are on the listeners of the API
 	metricsConns    *connections // of metricsListener
 	metricsToken    *token       // nil: metrics need none
+
+	configured      bucketLister     // buckets that have configurations
+	console         *console.Console // nil: none
+	consoleListener *listener
+	consoleConns    *connections
 
 	workers   []func(context.Context) error // run until the server ends
 	probes    []func() error                // conditions of readiness
@@ -180,7 +186,7 @@ func (s *Server) Close() (err error) {
 		}
 	}
 	s.listeners = nil
-	err = errors.Join(err, s.closeMetrics(), s.conns.close())
+	err = errors.Join(err, s.closeMetrics(), s.closeConsole(), s.conns.close())
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		err = errors.Join(err, s.closers[i]())
 	}

@@ -63,12 +63,13 @@ func output(ctx context.Context, dir, name string, args ...string) (string, erro
 
 // Config says how to start a server.
 type Config struct {
-	Binary string   // from [Build]
-	Data   string   // data folder
-	Listen string   // host:port; empty: a free port of 127.0.0.1
-	Args   []string // more flags of stocktake serve
-	Env    []string // more environment, key=value
-	Output io.Writer
+	Binary  string   // from [Build]
+	Data    string   // data folder
+	Listen  string   // host:port; empty: a free port of 127.0.0.1
+	Console string   // host:port of the console; empty: none
+	Args    []string // more flags of stocktake serve
+	Env     []string // more environment, key=value
+	Output  io.Writer
 
 	// Under is a program with arguments that runs the server: the binary and its
 	// arguments follow. It has to become the server, as exec in a shell does.
@@ -100,7 +101,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		}
 	}
 	args := append([]string{
-		"serve", "--listen", addr, "--data", cfg.Data, "--region", Region, "--account-id", AccountID,
+		"serve", "--listen", addr, "--data", cfg.Data, "--region", Region, "--account-id", AccountID, "--console-listen", cmp.Or(cfg.Console, "off"),
 	}, cfg.Args...)
 	command := append(append(slices.Clone(cfg.Under), cfg.Binary), args...)
 	s := &Server{Addr: addr, cmd: exec.Command(command[0], command[1:]...), log: new(tail), done: make(chan struct{})}

@@ -1,0 +1,430 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/inventoryxml"
+)
+
+// formData is the form of a configuration, new or to be replaced.
+type formData struct {
+	Bucket string              `json:"bucket"`
+	ID     string              `json:"id,omitempty"` // of the configuration that is replaced; empty: a new one
+	Values map[string][]string `json:"values"`
+	Errors map[string]string   `json:"errors,omitempty"` // by element; "" for what concerns no field
+
+	XML     string      `json:"xml,omitempty"`
+	Command string      `json:"-"`
+	Code    string      `json:"-"`
+	Fields  []formField `json:"-"`
+}
+
+// Value returns the text of a field.
+func (d *formData) Value(element string) string {
+	if all := d.Values[element]; len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// Has reports whether a field has the value.
+func (d *formData) Has(element, value string) bool {
+	return slices.Contains(d.Values[element], value) || value == "" && len(d.Values[element]) == 0
+}
+
+// Error returns what is wrong with a field.
+func (d *formData) Error(element string) string { return d.Errors[element] }
+
+// newInventory shows an empty form.
+func (v *visit) newInventory() (*page, error) {
+	owner, err := v.owner()
+	if err != nil {
+		return nil, err
+	}
+	cfg := stocktake.InventoryConfiguration{
+		IsEnabled: true, IncludedObjectVersions: stocktake.CurrentVersions,
+		Schedule: stocktake.Schedule{Frequency: stocktake.Daily},
+		Destination: stocktake.Destination{
+			Format: stocktake.FormatCSV, AccountID: owner, RoleARN: "acs:ram::" + owner + ":role/AliyunOSSRole", Bucket: v.bucket(), Prefix: "inventory",
+		},
+		OptionalFields: []stocktake.Field{
+			stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldETag, stocktake.FieldStorageClass,
+		},
+	}
+	data := &formData{Bucket: v.bucket(), Values: formValues(&cfg), Errors: map[string]string{}}
+	v.preview(data, &cfg)
+	return v.formPage(data), nil
+}
+
+// changeInventory shows the form of a configuration that is to be replaced.
+func (v *visit) changeInventory() (*page, error) {
+	cfg, err := v.client.Get(v.ctx, v.bucket(), v.id())
+	if err != nil {
+		return nil, err
+	}
+	data := &formData{Bucket: v.bucket(), ID: v.id(), Values: formValues(&cfg), Errors: map[string]string{}}
+	v.preview(data, &cfg)
+	return v.formPage(data), nil
+}
+
+func (v *visit) formPage(d *formData) *page {
+	d.Fields = formFields
+	p := &page{Template: "form", Title: "New inventory", Trail: trail(d.Bucket, d.ID), Data: d}
+	if d.ID != "" {
+		p.Title = "Change " + visible(d.ID)
+	}
+	if len(d.Errors) > 0 {
+		p.Status = http.StatusUnprocessableEntity
+	}
+	return p
+}
+
+// owner returns the account that owns the bucket. It also finds out whether the
+// person may see the configurations of the bucket.
+func (v *visit) owner() (string, error) {
+	if _, err := v.client.Status(v.ctx, v.bucket(), ""); err != nil {
+		return "", err
+	}
+	info, err := v.oss.GetBucketInfo(v.ctx, &oss.GetBucketInfoRequest{Bucket: oss.Ptr(v.bucket())})
+	if err == nil && info.BucketInfo.Owner != nil && oss.ToString(info.BucketInfo.Owner.ID) != "" {
+		return oss.ToString(info.BucketInfo.Owner.ID), nil
+	}
+	if v.Account != "" {
+		return v.Account, nil
+	}
+	return v.who.Account, nil
+}
+
+// checkForm answers with the part of the form's page that depends on what was
+// typed: what is wrong by the rules of the API, and what the form stands for.
+func (v *visit) checkForm() (*page, error) {
+	owner, err := v.owner()
+	if err != nil {
+		return nil, err
+	}
+	id := v.r.PostForm.Get("replaces")
+	data := &formData{Bucket: v.bucket(), ID: id, Fields: formFields}
+	v.readForm(data, owner)
+	return &page{Template: "form", Fragment: "verdict", Data: data}, nil
+}
+
+// readForm reads the form, applies the rules of the API to it and fills in what
+// is wrong and what the form stands for.
+func (v *visit) readForm(d *formData, owner string) (cfg stocktake.InventoryConfiguration, ok bool) {
+	d.Values = v.r.PostForm
+	cfg, d.Errors = parseForm(v.r.PostForm)
+	if d.ID != "" {
+		cfg.ID = d.ID
+	}
+	if len(d.Errors) == 0 {
+		doc := inventoryxml.Append(nil, &cfg)
+		parsed, err := inventoryxml.ParsePut(doc, stocktake.InventoryRules{ID: cfg.ID, AccountID: owner})
+		if err != nil {
+			d.refuse(err)
+		} else {
+			cfg = parsed
+			v.checkDestination(d, &cfg)
+		}
+	}
+	v.preview(d, &cfg)
+	return cfg, len(d.Errors) == 0
+}
+
+// checkDestination says so if the destination is not there. That the key may not
+// ask is no fault of the form.
+func (v *visit) checkDestination(d *formData, cfg *stocktake.InventoryConfiguration) {
+	_, err := v.oss.GetBucketInfo(v.ctx, &oss.GetBucketInfoRequest{Bucket: oss.Ptr(cfg.Destination.Bucket)})
+	if serr, ok := serviceError(err); ok && serr.Code == "NoSuchBucket" {
+		d.Errors[destinationElement+"Bucket"] = "there is no such bucket"
+	}
+}
+
+// refuse puts an error of the API beside the field that it is about.
+func (d *formData) refuse(err error) {
+	element, text := "", err.Error()
+	if bad, ok := errors.AsType[*stocktake.InvalidArgumentError](err); ok {
+		element, text = bad.Element, bad.Reason
+		if text == "" {
+			text = "this value is not accepted"
+		}
+	} else if serr, ok := serviceError(err); ok {
+		text = serr.Message
+	}
+	element = strings.TrimSuffix(element, "/SSE-OSS/KeyId")
+	if !slices.ContainsFunc(formFields, func(f formField) bool { return f.Element == element }) {
+		if element != "" {
+			text = element + ": " + text
+		}
+		element = ""
+	}
+	d.Errors[element] = text
+}
+
+// preview fills in what the form stands for: the document, the command, the call.
+func (v *visit) preview(d *formData, cfg *stocktake.InventoryConfiguration) {
+	d.XML = document(cfg)
+	d.Command = command(d.Bucket, cfg)
+	d.Code = code(v.Endpoint, v.Region, d.Bucket, cfg)
+}
+
+// putInventory adds a configuration and leads to it.
+func (v *visit) putInventory() (*page, error) {
+	owner, err := v.ownerOrAccount()
+	if err != nil {
+		return nil, err
+	}
+	data := &formData{Bucket: v.bucket()}
+	cfg, ok := v.readForm(data, owner)
+	if !ok {
+		return v.formPage(data), nil
+	}
+	if err := v.client.Put(v.ctx, v.bucket(), cfg); err != nil {
+		return v.refusedPut(data, err)
+	}
+	return v.redirect(inventoryHref(v.bucket(), cfg.ID))
+}
+
+// ownerOrAccount is owner for those who may put configurations without seeing them.
+func (v *visit) ownerOrAccount() (string, error) {
+	owner, err := v.owner()
+	if errors.Is(err, stocktake.ErrAccessDenied) {
+		return v.Account, nil
+	}
+	return owner, err
+}
+
+// replaceInventory puts a configuration in the place of another one with its id.
+// The API changes no configuration, so that the old one is deleted first. The new
+// one is tried before, disabled and under another id, so that it is as good as
+// certain to be taken when the old one is gone. Reports stay; the history of runs
+// goes with the old configuration.
+func (v *visit) replaceInventory() (*page, error) {
+	old, err := v.client.Get(v.ctx, v.bucket(), v.id())
+	if err != nil {
+		return nil, err
+	}
+	owner, err := v.owner()
+	if err != nil {
+		return nil, err
+	}
+	data := &formData{Bucket: v.bucket(), ID: v.id()}
+	cfg, ok := v.readForm(data, owner)
+	if !ok {
+		return v.formPage(data), nil
+	}
+	keepUnseen(&old, &cfg)
+	status, err := v.client.Status(v.ctx, v.bucket(), v.id())
+	if err != nil {
+		return nil, err
+	}
+	// From here on the person may not leave with half of it done.
+	ctx := context.WithoutCancel(v.ctx)
+	if err := v.tryPut(ctx, cfg); err != nil {
+		return v.refusedPut(data, err)
+	}
+	if err := v.client.Delete(ctx, v.bucket(), v.id()); err != nil {
+		return nil, err
+	}
+	if putErr := v.client.Put(ctx, v.bucket(), cfg); putErr != nil {
+		if err := v.client.Put(ctx, v.bucket(), old); err != nil {
+			return nil, fmt.Errorf("the new configuration was refused: %w; the old one, which had been deleted, could not be put back: %w", putErr, err)
+		}
+		return nil, errors.Join(putErr, v.restore(ctx, status))
+	}
+	if err := v.restore(ctx, status); err != nil {
+		return nil, err
+	}
+	return v.redirect(inventoryHref(v.bucket(), v.id()))
+}
+
+// tryPut finds out whether the server takes a configuration, and leaves nothing
+// of it.
+func (v *visit) tryPut(ctx context.Context, cfg stocktake.InventoryConfiguration) error {
+	cfg.ID, cfg.IsEnabled = "trial-"+rand.Text(), false
+	if err := v.client.Put(ctx, v.bucket(), cfg); err != nil {
+		return err
+	}
+	return v.client.Delete(ctx, v.bucket(), cfg.ID)
+}
+
+// keepUnseen gives the new configuration what the old one has and the form cannot
+// show.
+func keepUnseen(old, cfg *stocktake.InventoryConfiguration) {
+	cfg.Incremental = old.Incremental
+	if old.Filter.AllClasses && len(cfg.Filter.StorageClass) == 0 {
+		cfg.Filter.AllClasses = true
+	}
+	// A browser drops line breaks from a field, and keeps all else.
+	if strings.NewReplacer("\r", "", "\n", "").Replace(old.Filter.Prefix) == cfg.Filter.Prefix {
+		cfg.Filter.Prefix = old.Filter.Prefix
+	}
+}
+
+// restore gives a configuration that was put again what the API keeps besides it.
+func (v *visit) restore(ctx context.Context, status []stocktake.InventoryStatus) error {
+	for _, s := range status {
+		if s.Retention != (stocktake.Retention{}) {
+			if _, err := v.client.Retain(ctx, s.Bucket, s.Configuration, s.Retention); err != nil {
+				return err
+			}
+		}
+		if s.Suspended {
+			if _, err := v.client.Suspend(ctx, s.Bucket, s.Configuration); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// refusedPut shows the form again if the API refuses what it says.
+func (v *visit) refusedPut(d *formData, err error) (*page, error) {
+	serr, ok := serviceError(err)
+	if !ok || serr.StatusCode == http.StatusForbidden || serr.StatusCode >= http.StatusInternalServerError {
+		return nil, err
+	}
+	if errors.Is(err, stocktake.ErrInventoryExists) {
+		d.Errors["Id"] = "the bucket has a configuration with this id already"
+	} else {
+		d.refuse(err)
+	}
+	p := v.formPage(d)
+	p.Status = serr.StatusCode
+	return p, nil
+}
+
+// parseForm reads a configuration from the form, and what of it cannot be read, by
+// element.
+func parseForm(form url.Values) (c stocktake.InventoryConfiguration, wrong map[string]string) {
+	wrong = map[string]string{}
+	get := func(element string) string { return strings.TrimSpace(form.Get(element)) }
+	fail := func(element string, err error) {
+		if err != nil {
+			wrong[element] = err.Error()
+		}
+	}
+	c.ID = get("Id")
+	c.IsEnabled = form.Get("IsEnabled") != ""
+	c.IncludedObjectVersions = stocktake.IncludedObjectVersions(get("IncludedObjectVersions"))
+	for _, name := range form["OptionalFields/Field"] {
+		f, ok := stocktake.ParseOptionalField(name)
+		if !ok {
+			wrong["OptionalFields/Field"] = fmt.Sprintf("there is no column %q", visible(name))
+			continue
+		}
+		c.OptionalFields = append(c.OptionalFields, f)
+	}
+	c.Schedule.Frequency = stocktake.Frequency(get("Schedule/Frequency"))
+	if c.Schedule.Frequency == stocktake.Monthly {
+		if day := get("Schedule/DayOfMonth"); day != "" {
+			n, err := strconv.Atoi(day)
+			if err != nil || n < 1 || n > 31 {
+				wrong["Schedule/DayOfMonth"] = "expected 1 to 31"
+			}
+			c.Schedule.DayOfMonth = n
+		}
+	}
+	if c.Schedule.Frequency == stocktake.Once {
+		c.Schedule.AutoDelete = new(form.Get("Schedule/AutoDelete") != "")
+	}
+	d := &c.Destination
+	d.Format, d.Bucket, d.AccountID = get(destinationElement+"Format"), get(destinationElement+"Bucket"), get(destinationElement+"AccountId")
+	d.RoleARN, d.Prefix = get(destinationElement+"RoleArn"), get(destinationElement+"Prefix")
+	if strings.HasSuffix(d.Prefix, "/") {
+		wrong[destinationElement+"Prefix"] = "leave the “/” at the end out: one is added"
+	}
+	switch get(destinationElement + "Encryption") {
+	case "":
+	case "SSE-OSS":
+		d.Encryption.SSEOSS = true
+	case "SSE-KMS":
+		d.Encryption.SSEKMS, d.Encryption.KeyID = true, get(destinationElement+"Encryption/SSE-KMS/KeyId")
+	default:
+		wrong[destinationElement+"Encryption"] = "expected SSE-OSS, SSE-KMS or nothing"
+	}
+	f := &c.Filter
+	f.Prefix = form.Get("Filter/Prefix") // blanks count
+	if classes := form["Filter/StorageClass"]; len(classes) > 0 && !f.SetStorageClasses(strings.Join(classes, ",")) {
+		wrong["Filter/StorageClass"] = "there is no such storage class"
+	}
+	var err error
+	if lower := get("Filter/LowerSizeBound"); lower != "" {
+		f.LowerSizeBound, err = parseSize(lower)
+		f.HasLowerSizeBound = f.LowerSizeBound == 0
+		fail("Filter/LowerSizeBound", err)
+	}
+	if upper := get("Filter/UpperSizeBound"); upper != "" {
+		f.UpperSizeBound, err = parseSize(upper)
+		if err == nil && f.UpperSizeBound == 0 {
+			err = errors.New("expected at least 1 byte")
+		}
+		fail("Filter/UpperSizeBound", err)
+	}
+	f.LastModifyBeginTimeStamp, err = parseTime(get("Filter/LastModifyBeginTimeStamp"))
+	fail("Filter/LastModifyBeginTimeStamp", err)
+	f.LastModifyEndTimeStamp, err = parseTime(get("Filter/LastModifyEndTimeStamp"))
+	fail("Filter/LastModifyEndTimeStamp", err)
+	return c, wrong
+}
+
+// sizeUnits are what sizes may be written in.
+var sizeUnits = []struct {
+	name  string
+	bytes float64
+}{{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}, {"tib", 1 << 40}, {"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9}, {"tb", 1e12}, {"b", 1}}
+
+// parseSize reads bytes: "1024", "10 MiB".
+func parseSize(text string) (int64, error) {
+	text, unit := strings.ToLower(strings.TrimSpace(text)), 1.0
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
+		return n, nil // exact, however large
+	}
+	for _, u := range sizeUnits {
+		if number, ok := strings.CutSuffix(text, u.name); ok {
+			text, unit = strings.TrimSpace(number), u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(n) || n < 0 || n*unit > stocktake.MaxObjectSize {
+		return 0, errors.New("expected bytes, such as 1048576 or 1 MiB, up to 50 TiB")
+	}
+	return int64(n * unit), nil
+}
+
+// timeInputs are how browsers send a time of day, and what people type.
+var timeInputs = []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02", time.RFC3339}
+
+// parseTime reads a time in UTC as Unix seconds; an empty one is 0.
+func parseTime(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	for _, form := range timeInputs {
+		if t, err := time.Parse(form, text); err == nil {
+			return t.Unix(), nil
+		}
+	}
+	return 0, errors.New("expected a time such as 2026-01-31T12:00")
+}
+
+// inputTime returns a time as the field of a form has it.
+func inputTime(seconds int64) string {
+	if seconds == 0 {
+		return ""
+	}
+	return time.Unix(seconds, 0).UTC().Format(timeInputs[0])
+}

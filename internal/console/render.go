@@ -1,0 +1,140 @@
+package console
+
+import (
+	"bytes"
+	"compress/gzip"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/stocktake/stocktake/internal/ram"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// pages are the templates by name. Each is one file on top of the common ones,
+// whose names begin with an underscore.
+type pages map[string]*template.Template
+
+func parsePages() (pages, error) {
+	common, err := template.New("").Funcs(functions).ParseFS(templateFiles, "templates/_*.html")
+	if err != nil {
+		return nil, err
+	}
+	all := pages{}
+	names, err := fs.Glob(templateFiles, "templates/[a-z]*.html")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		t, err := common.Clone()
+		if err != nil {
+			return nil, err
+		}
+		if t, err = t.ParseFS(templateFiles, name); err != nil {
+			return nil, err
+		}
+		all[strings.TrimSuffix(path.Base(name), ".html")] = t
+	}
+	return all, nil
+}
+
+// A page is what a handler answers with. As JSON, a page is its Data.
+type page struct {
+	Template string
+	Title    string
+	Status   int // 0: 200
+	Trail    []crumb
+	Data     any
+	Charts   bool   // the page has charts
+	Refresh  string // where the page leads to at once; empty: nowhere
+	Fragment string // template of a part of a page, to be answered alone; empty: the whole page
+}
+
+// A crumb is a page above the one that is shown.
+type crumb struct {
+	Name, Href string
+}
+
+// A view is what a template sees.
+type view struct {
+	*page
+	Who      ram.Identity
+	SignedIn bool
+	CSRF     string
+	Here     string // address of the page, without format
+	JSONHref string
+	Hooks    bool // the account itself looks, which may see webhooks
+}
+
+// wantsJSON reports whether the page is to be answered as JSON.
+func (v *visit) wantsJSON() bool { return v.r.URL.Query().Get("format") == "json" }
+
+// render answers with a page.
+func (v *visit) render(p *page) {
+	status := p.Status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	if v.wantsJSON() {
+		v.w.Header().Set("Content-Type", "application/json")
+		v.w.WriteHeader(status)
+		e := json.NewEncoder(v.w)
+		e.SetIndent("", "  ")
+		_ = e.Encode(p.Data) // the browser has left
+		return
+	}
+	body, err := v.html(p)
+	if err != nil {
+		v.Log.Error("a page of the console cannot be written", "page", v.route.Name, "err", err)
+		http.Error(v.w, "the page cannot be written; see the server's log", http.StatusInternalServerError)
+		return
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Vary", "Accept-Encoding")
+	if !acceptsGzip(v.r) {
+		v.w.WriteHeader(status)
+		_, _ = v.w.Write(body) // the browser has left
+		return
+	}
+	h.Set("Content-Encoding", "gzip")
+	v.w.WriteHeader(status)
+	z, _ := gzip.NewWriterLevel(v.w, gzip.BestSpeed) // the level is a legal one
+	_, _ = z.Write(body)                             // the browser has left
+	_ = z.Close()
+}
+
+// html returns a page as HTML: the whole or nothing.
+func (v *visit) html(p *page) ([]byte, error) {
+	t := v.pages[p.Template]
+	if t == nil {
+		return nil, fmt.Errorf("there is no template %q", p.Template)
+	}
+	seen := view{page: p, Who: v.who, SignedIn: v.session != nil}
+	if v.session != nil {
+		seen.CSRF = v.session.csrfToken()
+		seen.Hooks = v.who.Kind == ram.KindAccount
+	}
+	here := *v.r.URL
+	q := here.Query()
+	q.Del("format")
+	here.RawQuery = q.Encode()
+	seen.Here = here.RequestURI()
+	q.Set("format", "json")
+	here.RawQuery = q.Encode()
+	seen.JSONHref = here.RequestURI()
+	name := "layout"
+	if p.Fragment != "" {
+		name = p.Fragment
+	}
+	var out bytes.Buffer
+	err := t.ExecuteTemplate(&out, name, seen)
+	return out.Bytes(), err
+}

@@ -1,0 +1,152 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// runData is the page of one run.
+type runData struct {
+	Bucket string `json:"bucket"`
+	ID     string `json:"id"`
+	Run    runRow `json:"run"`
+	Base   string `json:"-"` // path of the configuration
+}
+
+func (v *visit) readRun() (*runData, error) {
+	runs, err := v.client.Runs(v.ctx, v.bucket(), v.id())
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs {
+		if runs[i].ID == v.r.PathValue("run") {
+			return &runData{v.bucket(), v.id(), newRunRow(&runs[i], v.Now()), inventoryHref(v.bucket(), v.id())}, nil
+		}
+	}
+	return nil, &statusError{http.StatusNotFound, "there is no such run", "The history keeps a number of runs (--keep-runs); older ones are forgotten."}
+}
+
+// run shows how a run stands.
+func (v *visit) run() (*page, error) {
+	data, err := v.readRun()
+	if err != nil {
+		return nil, err
+	}
+	title := "Run of " + data.Run.Due.UTC().Format("2006-01-02 15:04") + " UTC"
+	return &page{Template: "run", Title: title, Trail: trail(data.Bucket, data.ID), Data: data}, nil
+}
+
+// pace is how often a page that is kept up to date looks.
+const pace = time.Second
+
+// followRun sends how a run stands again and again, until it has ended, as the
+// fragment of the page that shows it.
+func (v *visit) followRun() (*page, error) {
+	data, err := v.readRun()
+	if err != nil {
+		return nil, err
+	}
+	s, err := v.stream()
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for {
+		if err := s.send(&page{Template: "run", Fragment: "progress", Data: data}); err != nil {
+			return nil, nil // the person has left
+		}
+		if data.Run.State.Ended() {
+			s.end()
+			return nil, nil
+		}
+		select {
+		case <-tick.C:
+		case <-v.ctx.Done():
+			return nil, nil
+		case <-v.ended:
+			return nil, nil
+		}
+		if !v.stillIn() {
+			return nil, nil
+		}
+		next, err := v.readRun()
+		if err != nil {
+			s.end()
+			return nil, nil
+		}
+		data = next
+	}
+}
+
+// Live reports whether the page of the run changes by itself.
+func (d *runData) Live() bool { return !d.Run.State.Ended() }
+
+// Failed reports whether the run has failed.
+func (d *runData) Failed() bool { return d.Run.State == stocktake.Failed }
+
+// A stream is an answer that consists of events (Server-Sent Events).
+type stream struct {
+	v  *visit
+	rc *http.ResponseController
+}
+
+// stream begins an answer of events. The caller closes it.
+func (v *visit) stream() (*stream, error) {
+	select {
+	case v.streams <- struct{}{}:
+	default:
+		return nil, &statusError{http.StatusServiceUnavailable, "too many pages are kept up to date at the same time", "Close some, or load the page again to see how it stands."}
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no")
+	return &stream{v, http.NewResponseController(v.w)}, nil
+}
+
+func (s *stream) close() { <-s.v.streams }
+
+// streamPatience is how long a browser may take to read one event.
+const streamPatience = 20 * time.Second
+
+// send sends a part of a page as one event.
+func (s *stream) send(p *page) error {
+	html, err := s.v.html(p)
+	if err != nil {
+		s.v.Log.Error("a part of a page of the console cannot be written", "page", s.v.route.Name, "err", err)
+		return err
+	}
+	return s.event("", html)
+}
+
+// end tells the browser that nothing follows, so that it does not come back.
+func (s *stream) end() { _ = s.event("ended", []byte("ended")) } // the browser may have left
+
+func (s *stream) event(kind string, data []byte) error {
+	var b bytes.Buffer
+	if kind != "" {
+		fmt.Fprintf(&b, "event: %s\n", kind)
+	}
+	for line := range bytes.Lines(data) {
+		b.WriteString("data: ")
+		b.Write(bytes.TrimRight(line, "\r\n"))
+		b.WriteByte('\n')
+	}
+	b.WriteByte('\n')
+	_ = s.rc.SetWriteDeadline(time.Now().Add(streamPatience)) // writers of tests may have none
+	if _, err := s.v.w.Write(b.Bytes()); err != nil {
+		return err
+	}
+	return s.rc.Flush()
+}
+
+// stillIn reports whether the session of the visit is still there.
+func (v *visit) stillIn() bool {
+	cookie, err := v.r.Cookie(cookieName(v.r))
+	return err == nil && v.sessions.find(cookie.Value) != nil
+}

@@ -1,0 +1,194 @@
+package console
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// A session ends when it has not been used for idle, and at the latest after
+	// lifetime.
+	idle     = 12 * time.Hour
+	lifetime = 7 * 24 * time.Hour
+
+	// maxSessions bounds the sessions of all keys, and maxSessionsOfKey those of
+	// one. Where another begins, the one that was not used for the longest time ends.
+	maxSessions      = 10_000
+	maxSessionsOfKey = 20
+
+	// onceFor is how long a link that signs in works.
+	onceFor = time.Hour
+)
+
+// A session is a person who has signed in. It has no secret: that of the key is
+// looked up for each request, so that a session ends with its key.
+type session struct {
+	key   string // id of the access key
+	token string // security token, if the key is temporary
+	csrf  [32]byte
+	made  time.Time
+	used  time.Time
+}
+
+// sessions are the people who have signed in. Tokens are kept as hashes: a lookup
+// then takes the same time for any wrong token.
+type sessions struct {
+	mu   sync.Mutex
+	all  map[[32]byte]*session
+	once map[[32]byte]onceLink
+}
+
+type onceLink struct {
+	key   string
+	until time.Time
+}
+
+func newSessions() *sessions {
+	return &sessions{all: map[[32]byte]*session{}, once: map[[32]byte]onceLink{}}
+}
+
+// begin makes a session and returns its token.
+func (s *sessions) begin(key, token string) string {
+	secret := rand.Text() + rand.Text()
+	now := time.Now()
+	made := &session{key: key, token: token, made: now, used: now}
+	_, _ = rand.Read(made.csrf[:]) // never fails
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.makeRoom(key, now)
+	s.all[sha256.Sum256([]byte(secret))] = made
+	return secret
+}
+
+// makeRoom removes sessions that are over, and those that would be too many with
+// another one of key.
+func (s *sessions) makeRoom(key string, now time.Time) {
+	ofKey := 0
+	var oldest, oldestOfKey [32]byte
+	for id, o := range s.all {
+		if o.over(now) {
+			delete(s.all, id)
+			continue
+		}
+		if x := s.all[oldest]; x == nil || o.used.Before(x.used) {
+			oldest = id
+		}
+		if o.key == key {
+			ofKey++
+			if x := s.all[oldestOfKey]; x == nil || o.used.Before(x.used) {
+				oldestOfKey = id
+			}
+		}
+	}
+	if ofKey >= maxSessionsOfKey {
+		delete(s.all, oldestOfKey)
+	} else if len(s.all) >= maxSessions {
+		delete(s.all, oldest)
+	}
+}
+
+func (o *session) over(now time.Time) bool {
+	return now.Sub(o.used) > idle || now.Sub(o.made) > lifetime
+}
+
+// find returns a copy of the session of a token; nil: there is none.
+func (s *sessions) find(secret string) *session {
+	if secret == "" {
+		return nil
+	}
+	id := sha256.Sum256([]byte(secret))
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.all[id]
+	if o == nil {
+		return nil
+	}
+	if o.over(now) {
+		delete(s.all, id)
+		return nil
+	}
+	o.used = now
+	found := *o
+	return &found
+}
+
+// end ends the session of a token.
+func (s *sessions) end(secret string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, sha256.Sum256([]byte(secret)))
+}
+
+// link returns a token that signs in with a key, once.
+func (s *sessions) link(key string) string {
+	secret := rand.Text() + rand.Text()
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, l := range s.once {
+		if now.After(l.until) {
+			delete(s.once, id)
+		}
+	}
+	s.once[sha256.Sum256([]byte(secret))] = onceLink{key, now.Add(onceFor)}
+	return secret
+}
+
+// useLink returns the key of a token of link, which does not work again.
+func (s *sessions) useLink(secret string) (key string, ok bool) {
+	id := sha256.Sum256([]byte(secret))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, ok := s.once[id]
+	delete(s.once, id)
+	return l.key, ok && time.Now().Before(l.until)
+}
+
+// csrfToken returns the token that the forms of a page carry. It differs from page
+// to page, so that it cannot be guessed from the length of a compressed page.
+func (o *session) csrfToken() string {
+	var b [64]byte
+	_, _ = rand.Read(b[:32]) // never fails
+	for i, x := range o.csrf {
+		b[32+i] = b[i] ^ x
+	}
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// hasCSRF reports whether token is one of csrfToken.
+func (o *session) hasCSRF(token string) bool {
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(b) != 64 {
+		return false
+	}
+	for i := range 32 {
+		b[32+i] ^= b[i]
+	}
+	return subtle.ConstantTimeCompare(b[32:], o.csrf[:]) == 1
+}
+
+// cookieName returns the name of the cookie with the token. Over TLS it has the
+// prefix with which no other host, and no page without TLS, can set it.
+func cookieName(r *http.Request) string {
+	if r.TLS != nil {
+		return "__Host-stocktake"
+	}
+	return "stocktake-console"
+}
+
+func setCookie(w http.ResponseWriter, r *http.Request, value string, age time.Duration) {
+	seconds := int(age / time.Second)
+	if age <= 0 {
+		seconds = -1
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName(r), Value: value, Path: "/", MaxAge: seconds,
+		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode,
+	})
+}

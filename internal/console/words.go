@@ -1,0 +1,181 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stocktake/stocktake"
+)
+
+// functions are what templates call.
+var functions = template.FuncMap{
+	"asset": assetURL, "name": name, "visible": visible, "size": size, "count": count, "when": when, "stamp": stamp,
+	"took": took, "percent": percent, "share": share, "grown": grown, "grownCount": grownCount, "tone": tone, "many": many,
+	"lower": strings.ToLower, "segment": url.PathEscape, "query": url.QueryEscape, "sub": func(a, b int64) int64 { return a - b },
+	"list": func(all ...any) []any { return all }, "joined": func(all []string) string { return strings.Join(all, ", ") },
+}
+
+// visible returns text with everything that cannot be seen, or that changes how
+// other text is seen, written as an escape: control characters, marks of
+// direction, bytes that are not UTF-8.
+func visible(s string) string {
+	plain := true
+	for _, r := range s {
+		if r == utf8.RuneError || unseen(r) {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case unseen(r):
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		default:
+			b.WriteRune(r)
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// unseen reports whether a character has no picture of its own.
+func unseen(r rune) bool {
+	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) || unicode.Is(unicode.Co, r)
+}
+
+// name returns a name of strangers as an element whose direction does not affect
+// the text around it.
+func name(s any) template.HTML {
+	return template.HTML(`<bdi class="name">` + template.HTMLEscapeString(visible(fmt.Sprint(s))) + `</bdi>`) //nolint:gosec // escaped
+}
+
+// size returns bytes in words: "1.5 MiB".
+func size(n int64) string {
+	if n < 0 {
+		return "-" + size(-n)
+	}
+	if n < 1024 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	f, unit := float64(n), 0
+	for f >= 1023.95 && unit < 6 {
+		f /= 1024
+		unit++
+	}
+	return strconv.FormatFloat(f, 'f', 1, 64) + " " + []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}[unit]
+}
+
+// count returns a number with its thousands apart: "1,234".
+func count(v any) string {
+	s := fmt.Sprint(v)
+	sign := ""
+	if strings.HasPrefix(s, "-") {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// many returns a number of things: "1 object", "2 objects".
+func many(n any, thing string) string {
+	if s := fmt.Sprint(n); s == "1" {
+		return "1 " + thing
+	}
+	return count(n) + " " + thing + "s"
+}
+
+// stamp returns a time as programs read it; empty: there is none.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// when returns a time for people.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
+}
+
+// took returns how long something has taken, to two units: "1 h 5 min".
+func took(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+// percent returns a part of a whole: "12.3 %".
+func percent(part, whole int64) string {
+	if whole <= 0 {
+		return "-"
+	}
+	return strconv.FormatFloat(100*float64(part)/float64(whole), 'f', 1, 64) + " %"
+}
+
+// share returns a part of a whole in hundredths, for the width of a bar.
+func share(part, whole int64) float64 {
+	if whole <= 0 || part <= 0 {
+		return 0
+	}
+	return math.Min(math.Round(1000*float64(part)/float64(whole))/10, 100)
+}
+
+// grown returns a difference of bytes: "+1.5 MiB".
+func grown(n int64) string {
+	if n > 0 {
+		return "+" + size(n)
+	}
+	return size(n)
+}
+
+// grownCount returns a difference: "+1,234".
+func grownCount(n int64) string {
+	if n > 0 {
+		return "+" + count(n)
+	}
+	return count(n)
+}
+
+// tone returns the class of the colour of a state.
+func tone(s stocktake.RunState) string {
+	switch s {
+	case stocktake.Succeeded:
+		return "good"
+	case stocktake.Failed:
+		return "bad"
+	case stocktake.Cancelled, stocktake.Skipped:
+		return "quiet"
+	}
+	return "busy"
+}

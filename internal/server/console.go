@@ -1,0 +1,170 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/bucket"
+	"github.com/stocktake/stocktake/internal/console"
+	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/report"
+)
+
+// consoleConnections bounds the connections of the console, which are apart from
+// those of the API so that neither can use up the other's.
+const consoleConnections = 500
+
+// openConsoleListener opens the address of the console. It speaks TLS if the
+// server has a certificate.
+func (s *Server) openConsoleListener(cert *certificate) error {
+	if s.cfg.ConsoleListen == "" {
+		return nil
+	}
+	ln, err := net.Listen("tcp", s.cfg.ConsoleListen)
+	if err != nil {
+		return fmt.Errorf("listen on %s for the console (--console-listen off leaves it out): %w", s.cfg.ConsoleListen, err)
+	}
+	s.consoleConns = newConnections(min(consoleConnections, s.cfg.MaxConnections), s.log)
+	l := s.secured(boundListener{ln, s.consoleConns}, cert)
+	s.consoleListener = &l
+	return nil
+}
+
+// openConsole makes the pages for people, and serves them on a listener and origin
+// of their own: the API's origin serves the objects of strangers.
+func (s *Server) openConsole(access *ram.Directory, buckets *bucket.Registry) error {
+	if s.consoleListener == nil {
+		return nil
+	}
+	events := make([]string, 0, len(s.cfg.WebhookEvents))
+	for _, e := range s.cfg.WebhookEvents {
+		events = append(events, string(e))
+	}
+	var hooks []console.Webhook
+	for _, name := range slices.Sorted(maps.Keys(s.cfg.Webhooks)) {
+		hooks = append(hooks, console.Webhook{Name: name, Events: events})
+	}
+	pages, err := console.New(console.Config{
+		API: s.handler, Keys: access, Region: s.cfg.Region, Account: s.cfg.AccountID, Endpoint: s.Endpoint(),
+		Stores:   &consoleStores{buckets, access, s},
+		Webhooks: hooks, Now: s.clock.Now, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.console = pages
+	s.work(func(ctx context.Context) error {
+		defer context.AfterFunc(ctx, pages.Close)()
+		return serveHTTP(ctx, []listener{*s.consoleListener}, s.consoleConns, hasty(pages), s.log)
+	})
+	return nil
+}
+
+// ConsoleURL returns the URL of the console; empty if there is none. It must not
+// be called after Close.
+func (s *Server) ConsoleURL() string {
+	if s.consoleListener == nil {
+		return ""
+	}
+	return s.consoleListener.url()
+}
+
+// SignInLink returns an address of the console that signs in with the root access
+// key, once, within an hour; empty if there is no console.
+func (s *Server) SignInLink() string {
+	if s.console == nil {
+		return ""
+	}
+	return s.ConsoleURL() + s.console.SignInLink(s.key.ID)
+}
+
+// A bucketLister lists, by name, up to max buckets that have configurations and
+// whose name sorts after after. A catalog is one.
+type bucketLister interface {
+	Buckets(ctx context.Context, after string, max int) ([]string, error)
+}
+
+// consoleStores tells the console about the buckets of named stores.
+type consoleStores struct {
+	*bucket.Registry
+	access *ram.Directory
+	server *Server
+}
+
+// bucketsAtOnce is how many buckets are read from the catalog at once.
+const bucketsAtOnce = 1000
+
+// Elsewhere implements [console.Stores].
+func (c *consoleStores) Elsewhere(ctx context.Context) ([]string, error) {
+	if len(c.server.stores) == 0 {
+		return nil, nil
+	}
+	var all []string
+	for _, st := range c.server.stores {
+		entry := st.Settings()
+		for here := range entry.Aliases {
+			all = append(all, here)
+		}
+		for _, p := range entry.Buckets {
+			if !strings.ContainsAny(p, "*?") && entry.Claims(p) {
+				all = append(all, p)
+			}
+		}
+	}
+	for after, more := "", true; more; {
+		page, err := c.server.configured.Buckets(ctx, after, bucketsAtOnce)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range page {
+			if c.StoreOf(name) != "" {
+				all = append(all, name)
+			}
+			after = name
+		}
+		more = len(page) == bucketsAtOnce
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// Reports implements [console.Stores].
+func (c *consoleStores) Reports(ctx context.Context, cfg *stocktake.InventoryConfiguration) (report.Bucket, error) {
+	return c.Destination(ctx, cfg)
+}
+
+// Allow implements [console.Stores]. It asks as the API does; buckets of named
+// stores have neither ACL nor policy.
+func (c *consoleStores) Allow(ctx context.Context, who ram.Identity, action, name, key string, from console.Caller) error {
+	b, err := c.Bucket(ctx, name)
+	if err != nil {
+		return err
+	}
+	q := ram.BucketRequest(action, &b, key)
+	q.SourceIP, q.Secure, q.Time = from.Address, from.Secure, c.server.clock.Now()
+	q.Conditions = map[string]string{"acs:UserAgent": from.UserAgent}
+	if key == "" {
+		q.Conditions["oss:Prefix"], q.Conditions["oss:Delimiter"] = from.Prefix, ""
+	}
+	return c.access.Allowed(who, q)
+}
+
+var _ console.Stores = (*consoleStores)(nil)
+
+// closeConsole releases the address of the console.
+func (s *Server) closeConsole() error {
+	if s.consoleListener == nil {
+		return nil
+	}
+	err := s.consoleListener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	return errors.Join(err, s.consoleConns.close())
+}
