@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/stocktake/stocktake/internal/logs"
 	"github.com/stocktake/stocktake/internal/server"
 )
 
@@ -28,7 +29,7 @@ type serveCmd struct {
 func (serveCmd) Help() string {
 	return `The root access key comes from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET; without
 them one is made, kept in the data folder and printed. SIGHUP reads certificates and
-the access file again, and reopens the log file.`
+the access file again, and reopens the log files.`
 }
 
 // Run serves until the context ends, then finishes what is under way.
@@ -45,7 +46,7 @@ func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (er
 		defer func() { err = errors.Join(err, remove()) }()
 	}
 	out := con.err
-	var file *logFile
+	var file *logs.File
 	if c.LogFile != "" {
 		if file, err = openLogFile(c.LogFile); err != nil {
 			return err
@@ -149,7 +150,7 @@ func (c *serveCmd) ephemeral(line *kong.Context) (remove func() error, err error
 
 // reloadOnHangup reads certificates and declared accounts again, and opens the
 // log file again, at each SIGHUP.
-func reloadOnHangup(ctx context.Context, hangups <-chan os.Signal, s *server.Server, file *logFile, log *slog.Logger) {
+func reloadOnHangup(ctx context.Context, hangups <-chan os.Signal, s *server.Server, file *logs.File, log *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -158,13 +159,13 @@ func reloadOnHangup(ctx context.Context, hangups <-chan os.Signal, s *server.Ser
 		}
 		var err error
 		if file != nil {
-			err = file.reopen()
+			err = file.Reopen()
 		}
 		if err = errors.Join(err, s.Reload()); err != nil {
 			log.Error("SIGHUP: not everything was read again; what could not be read stays as it was", "err", err)
 			continue
 		}
-		log.Info("SIGHUP: certificates and accounts were read again, the log file was reopened")
+		log.Info("SIGHUP: certificates and accounts were read again, the log files were reopened")
 	}
 }
 

@@ -38,6 +38,8 @@ type serverFlags struct {
 	LogLevel  slog.Level `group:"Log" help:"Lowest level to log: debug, info, warn or error." default:"info"`
 	LogFormat string     `group:"Log" help:"Format of the log: text or json." enum:"text,json" default:"text"`
 	LogFile   string     `group:"Log" help:"Append the log to a file instead of standard error. SIGHUP reopens it." type:"path" placeholder:"FILE"`
+	AccessLog string     `group:"Log" help:"Append a line for each request to a file, or to standard output (-). SIGHUP reopens it." placeholder:"FILE"`
+	AuditLog  string     `group:"Log" help:"Append a line for each change of a configuration, bucket, account or key to a file instead of the log. SIGHUP reopens it." placeholder:"FILE"`
 }
 
 type accountFlags struct {
@@ -115,6 +117,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		MaxConnections: f.MaxConnections, CacheSize: given(int64(f.CacheSize)), ScrubRate: given(int64(f.ScrubRate)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks, CallbackNetworks: f.CallbackNetworks,
 		MetricsListen: f.MetricsListen, MetricsTokenFile: f.MetricsTokenFile, MetricsConfigurations: f.metricsConfigurations(),
 		Version: programVersion().Version, Revision: programVersion().Revision,
+		AccessLog: f.AccessLog, AuditLog: f.AuditLog, LogFormat: f.LogFormat,
 		ClockControl: f.ClockControl, Seed: f.Seed, Stores: f.Stores, Log: log,
 	}
 	for _, e := range f.WebhookEvents {

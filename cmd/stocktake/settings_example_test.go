@@ -32,6 +32,8 @@ var exampleValues = map[string]string{
 	"webhook-secret-file": "/etc/stocktake/webhook.secret",
 	"log-file":            "/var/log/stocktake.log",
 	"max-connections":     "1000",
+	"access-log":          "/var/log/stocktake-access.log",
+	"audit-log":           "/var/log/stocktake-audit.log",
 	"seed":                "any text",
 
 	"metrics-listen":         "127.0.0.1:9002",

@@ -75,7 +75,7 @@ var may = map[string][]string{
 	"internal/bucket": {".", "internal/engine", "internal/object", "internal/ram", "report"},
 
 	// The service, and where its state is kept.
-	"internal/inventory":           {".", "internal/clock", "internal/object", "report"},
+	"internal/inventory":           {".", "internal/clock", "internal/logs", "internal/object", "report"},
 	"internal/catalog/relational":  {".", "internal/inventory", "internal/memo", "inventoryxml"},
 	"internal/catalog/sqlite":      {"internal/catalog/relational", "internal/object"},
 	"internal/catalog/postgres":    {"internal/catalog/relational", "internal/object"},
@@ -87,12 +87,14 @@ var may = map[string][]string{
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
 
 	// OSS over HTTP, and the figures of all of it.
-	"internal/ossapi":           {".", "internal/lifecycle", "internal/object", "internal/ossapi/bucketxml", "internal/ossapi/postform", "internal/ossapi/request", "internal/ossxml", "internal/outbound", "internal/ram", "internal/signature", "inventoryxml"},
+	"internal/ossapi":           {".", "internal/lifecycle", "internal/logs", "internal/object", "internal/ossapi/bucketxml", "internal/ossapi/postform", "internal/ossapi/request", "internal/ossxml", "internal/outbound", "internal/ram", "internal/signature", "inventoryxml"},
 	"internal/ossapi/bucketxml": {".", "internal/object", "internal/ossapi/request", "internal/ossxml"},
 	"internal/ossapi/postform":  {"internal/ossapi/request"},
 	"internal/ossapi/request":   {".", "internal/object", "internal/ossxml", "internal/ram", "internal/signature"},
 	"internal/ossxml":           {"."},
 	"internal/sts":              {".", "internal/ossxml", "internal/ram", "internal/signature"},
+	"internal/logs":             {},
+	"internal/accesslog":        {"internal/ossapi", "internal/signature"},
 	"internal/metrics":          {".", "internal/inventory", "internal/ossapi", "internal/throttle"},
 
 	// Pages for people: a client of the OSS API in the same process.
@@ -104,8 +106,8 @@ var may = map[string][]string{
 	// The only place that names concrete types and wires them.
 	"internal/server": {
 		".", "report", "report/rollup",
-		"internal/bucket", "internal/catalog/postgres", "internal/catalog/relational", "internal/catalog/sqlite", "internal/clock", "internal/console", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/lifecycle",
-		"internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/outbound", "internal/ram", "internal/retention",
+		"internal/accesslog", "internal/bucket", "internal/catalog/postgres", "internal/catalog/relational", "internal/catalog/sqlite", "internal/clock", "internal/console", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/lifecycle",
+		"internal/logs", "internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/outbound", "internal/ram", "internal/retention",
 		"internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts",
 	},
 
@@ -113,7 +115,7 @@ var may = map[string][]string{
 	"stocktaketest": {"client", "internal/server"},
 
 	// Flags in, words out.
-	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/server", "internal/store", "internal/take", "internal/throttle", "inventoryxml"},
+	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/server", "internal/store", "internal/take", "internal/throttle", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a
@@ -127,6 +129,7 @@ var mayInTests = map[string][]string{
 	"examples/testing":   {"stocktaketest"},
 	"examples":           {".", "inventoryxml"},
 	"internal/dirbucket": {"report"},
+	"internal/accesslog": {"internal/logs"},
 	"internal/engine":    {"internal/csvrow", "internal/object"},
 	"internal/farstore":  {"internal/engine", "internal/remote", "internal/s3bucket", "report"},
 	"internal/inventory": {"internal/catalog/sqlite", "internal/dirbucket", "internal/engine", "internal/runner/local", "report"},

@@ -3,10 +3,12 @@ package inventory
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/logs"
 )
 
 // Causes for which an attempt ends early. Any other end of its context is the
@@ -33,6 +35,7 @@ type attempt struct {
 
 func newAttempt(ctx context.Context, w waiting) *attempt {
 	a := &attempt{waiting: w, done: make(chan struct{})}
+	ctx = logs.With(ctx, slog.String("run", w.id), slog.String("configuration", w.configuration))
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
 	return a
 }

@@ -99,8 +99,12 @@ func (s *Service) logEnd(r *stocktake.Run) {
 		s.log.Error("run failed", append(runAttrs(r), "reason", r.Reason)...)
 		return
 	}
+	took := time.Duration(0)
+	if !r.Started.IsZero() { // else it was cancelled before it began
+		took = r.Ended.Sub(r.Started)
+	}
 	s.log.Info("run "+string(r.State), append(runAttrs(r), "listed", r.Listed, "matched", r.Matched, "bytes", r.Bytes,
-		"shards", r.Shards, "took", r.Ended.Sub(r.Started), "manifest", r.Manifest)...)
+		"shards", r.Shards, "took", took, "manifest", r.Manifest)...)
 }
 
 // runAttrs names a run in the log.

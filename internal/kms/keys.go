@@ -72,6 +72,8 @@ type Options struct {
 	Now  func() time.Time // nil means time.Now
 	Rand io.Reader        // of keys and ids; nil means crypto/rand
 	Log  *slog.Logger     // nil means slog.Default()
+
+	Audit *slog.Logger // of changes that others make; nil means Log
 }
 
 // Keys keeps named keys in a file. Its methods may be used by many goroutines;
@@ -95,9 +97,10 @@ func Open(path string, opts Options) (*Keys, error) {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
+	opts.Audit = cmp.Or(opts.Audit, opts.Log)
 	k := &Keys{opts: opts}
 	k.doc = securefile.Document[state]{
-		Path: path, Max: maxFile, Parse: k.parse,
+		Path: path, Max: maxFile, Parse: k.parse, Changed: k.logChanges,
 		Failed: func(err error) {
 			opts.Log.Error("encryption keys changed on disk and cannot be read; what was read before stays in force", "err", err)
 		},

@@ -2,7 +2,10 @@ package metrics
 
 import "context"
 
-const sectionNotices section = "Notices"
+const (
+	sectionNotices section = "Notices"
+	sectionLogs    section = "Logs"
+)
 
 var (
 	noticesNow       = sectionNotices.gauge("notices", "Notices in the catalog that wait for delivery to their webhook, and those that were given up (dead): a receiver missed an event.", "state")
@@ -27,4 +30,16 @@ func (m *Metrics) Notices(count func(context.Context) (waiting, dead int64, err 
 // NoticeTried counts an attempt to deliver a notice.
 func (m *Metrics) NoticeTried(webhook, result string) {
 	m.notices.WithLabelValues(webhook, result).Inc()
+}
+
+var logDropped = sectionLogs.counter("log_dropped_lines_total", "Lines of the access log or the audit log that could not be written, as when the disk is full. Lines of the audit log are in the log of the server then.", "log")
+
+// Logs shows how many lines of each log were dropped.
+func (m *Metrics) Logs(dropped map[string]func() int64) {
+	m.reads(func(emit emitter) error {
+		for name, count := range dropped {
+			emit(logDropped, float64(count()), name)
+		}
+		return nil
+	}, logDropped)
 }

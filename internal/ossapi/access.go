@@ -30,6 +30,7 @@ func (c *call) authenticate() (err error) {
 	if c.who, err = c.at.Authenticate(c.r, c.Access, c.Now()); err != nil {
 		return c.unknownKey(err)
 	}
+	c.known = true
 	return nil
 }
 

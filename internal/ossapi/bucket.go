@@ -41,8 +41,16 @@ func (c *call) putBucket() error {
 			return err
 		}
 	}
+	missing := errors.Is(err, stocktake.ErrNoSuchBucket)
 	if err := c.Store.CreateBucket(c.ctx, c.origin(), want, acl); err != nil {
 		return err
+	}
+	if missing {
+		c.audit("bucket created", "", "after", bucketDigest(&want))
+	} else if acl && want.ACL != have.ACL {
+		before := bucketDigest(&have)
+		have.ACL = want.ACL
+		c.audit("bucket settings changed", "", "before", before, "after", bucketDigest(&have))
 	}
 	c.set("Location", "/"+want.Name)
 	return c.empty(http.StatusOK)
@@ -105,6 +113,7 @@ func (c *call) deleteBucket() error {
 	if err := c.Store.DeleteBucket(c.ctx, c.origin(), c.at.Bucket); err != nil {
 		return err
 	}
+	c.audit("bucket deleted", "", "before", bucketDigest(&c.bucket))
 	if err := c.Inventories.BucketDeleted(c.ctx, c.at.Bucket); err != nil {
 		return err
 	}

@@ -118,8 +118,16 @@ const (
 
 // update changes the bucket and answers without a body.
 func (c *call) update(status int, change func(*object.Bucket) error) error {
-	if err := c.Store.UpdateBucket(c.ctx, c.origin(), c.at.Bucket, change); err != nil {
+	var before, after string
+	err := c.Store.UpdateBucket(c.ctx, c.origin(), c.at.Bucket, func(b *object.Bucket) error {
+		before = bucketDigest(b)
+		err := change(b)
+		after = bucketDigest(b)
+		return err
+	})
+	if err != nil {
 		return err
 	}
+	c.audit("bucket settings changed", "", "before", before, "after", after)
 	return c.empty(status)
 }

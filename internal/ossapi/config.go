@@ -2,6 +2,7 @@ package ossapi
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -55,6 +56,7 @@ type Config struct {
 
 	Now      func() time.Time // nil means time.Now
 	Log      *slog.Logger     // nil means slog.Default()
+	Audit    *slog.Logger     // of changes of configurations and of buckets' settings; nil means Log
 	Observer Observer         // nil means none
 }
 
@@ -71,6 +73,14 @@ type Observation struct {
 	Status    int    // HTTP status
 	In, Out   int64  // bytes of body received and sent
 	Took      time.Duration
+
+	ID          string // of the request
+	EC          string // diagnostic code of an error; may be empty
+	Principal   string // who asked: see object.Origin; empty if that was not proven
+	Bucket, Key string // what the request names; empty if it could not be read
+
+	Request *http.Request   // with its URL and headers; its body has been read
+	Context context.Context // of the request, with what log lines have in common
 }
 
 // New returns the handler of the OSS API. It handles every path: a process that
@@ -78,6 +88,7 @@ type Observation struct {
 func New(cfg Config) http.Handler {
 	cfg.BodyTimeout = cmp.Or(cfg.BodyTimeout, time.Minute)
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	cfg.Audit = cmp.Or(cfg.Audit, cfg.Log)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

@@ -3,6 +3,7 @@ package ossapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -47,7 +48,7 @@ func (c *call) putInventory() error {
 	if err := c.Inventories.Put(c.ctx, c.at.Bucket, cfg); err != nil {
 		return err
 	}
-	c.logInventory("put", id)
+	c.logInventory("put", id, "after", auditDigest(inventoryxml.Append(nil, &cfg)))
 	return c.empty(http.StatusOK)
 }
 
@@ -81,10 +82,14 @@ func (c *call) deleteInventory() error {
 	if err != nil {
 		return err
 	}
+	before, err := c.Inventories.Get(c.ctx, c.at.Bucket, id)
+	if err != nil && !errors.Is(err, stocktake.ErrNoSuchInventory) {
+		return err
+	}
 	if err := c.Inventories.Delete(c.ctx, c.at.Bucket, id); err != nil {
 		return err
 	}
-	c.logInventory("deleted", id)
+	c.logInventory("deleted", id, "before", auditDigest(before))
 	return c.empty(http.StatusNoContent)
 }
 
@@ -172,10 +177,8 @@ func (c *call) json(v any) error {
 }
 
 // logInventory logs who has changed a configuration, or its runs, in which way.
-func (c *call) logInventory(change, id string) {
-	by := c.origin()
-	c.Log.Info("inventory configuration "+change, "bucket", c.at.Bucket, "configuration", id,
-		"by", by.Principal, "request", by.Request, "address", by.Address)
+func (c *call) logInventory(change, id string, attrs ...any) {
+	c.audit("inventory configuration "+change, id, attrs...)
 }
 
 func (c *call) runAction(change string, act func(ctx context.Context, bucket, id string) (stocktake.Run, error)) error {

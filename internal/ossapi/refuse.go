@@ -121,9 +121,10 @@ func timeText(t time.Time) string {
 // headers of 16 KB in all, base64 takes a third more.
 const maxErrHeader = 6 << 10
 
-// refuse answers with an error and returns its code.
-func (c *call) refuse(err error) string {
+// refuse answers with an error.
+func (c *call) refuse(err error) {
 	p := newReply(err)
+	c.code, c.ec = p.code, p.ec
 	if p.internal {
 		c.Log.ErrorContext(c.ctx, "request failed", c.attrs("err", err)...)
 	}
@@ -154,7 +155,6 @@ func (c *call) refuse(err error) string {
 	default:
 		_ = c.document(p.status, "application/xml", body)
 	}
-	return p.code
 }
 
 func (c *call) errorDocument(p *errorReply) []byte {

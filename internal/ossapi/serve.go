@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stocktake/stocktake/internal/logs"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
@@ -32,7 +33,10 @@ type call struct {
 	query request.Params
 	op    *operation   // nil until routed
 	who   ram.Identity // zero: anonymous
-	body  *request.Body
+	known bool         // who is proven
+
+	code, ec string // of the error that was answered; empty: none, or no such code
+	body     *request.Body
 
 	// bucket is the state of at.bucket, for operations on an existing bucket.
 	bucket object.Bucket
@@ -53,8 +57,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	now := s.Now()
 	rc := http.NewResponseController(w)
+	id := newRequestID(now)
 	c := &call{
-		server: s, ctx: r.Context(), r: r, id: newRequestID(now),
+		server: s, ctx: logs.With(r.Context(), slog.String("request", id)), r: r, id: id,
 		w: &responseWriter{ResponseWriter: w, rc: rc, start: time.Now(), timeout: s.BodyTimeout},
 	}
 	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
@@ -71,19 +76,18 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h["Server"] = []string{"AliyunOSS"}
 	h["Date"] = []string{now.UTC().Format(http.TimeFormat)}
 
-	var code string
-	defer func() { c.observe(code) }()
+	defer c.observe()
 	defer func() {
 		switch p := recover(); p {
 		case nil:
 		case http.ErrAbortHandler:
 			panic(p)
 		default:
-			code = c.refuse(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			c.refuse(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
 	if err := c.answer(); err != nil {
-		code = c.refuse(err)
+		c.refuse(err)
 	}
 }
 
@@ -144,13 +148,19 @@ func (c *call) identify() (err error) {
 }
 
 // observe reports the outcome of a request to the observer and the log.
-func (c *call) observe(code string) {
-	o := Observation{Operation: c.opName(), Code: code, Status: c.w.status, Out: c.w.sent, In: c.body.Count(), Took: time.Since(c.w.start)}
+func (c *call) observe() {
+	o := Observation{
+		Operation: c.opName(), Code: c.code, Status: c.w.status, Out: c.w.sent, In: c.body.Count(), Took: time.Since(c.w.start),
+		ID: c.id, EC: c.ec, Bucket: c.at.Bucket, Key: c.at.Key, Request: c.r, Context: c.ctx,
+	}
+	if c.known {
+		o.Principal = c.origin().Principal
+	}
 	if c.Observer != nil {
 		c.Observer.Observe(o)
 	}
 	if c.Log.Enabled(c.ctx, slog.LevelDebug) {
-		c.Log.DebugContext(c.ctx, "request", c.attrs("code", code, "status", o.Status, "in", o.In, "out", o.Out, "took", o.Took)...)
+		c.Log.DebugContext(c.ctx, "request", c.attrs("code", c.code, "status", o.Status, "in", o.In, "out", o.Out, "took", o.Took)...)
 	}
 }
 

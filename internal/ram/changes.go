@@ -1,6 +1,8 @@
 package ram
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -57,6 +59,16 @@ func (d *Directory) logChanges(before, after *state) {
 		case old == text:
 			continue
 		}
-		d.opts.Log.Info("accounts changed", "change", change, "kind", f.kind, "name", f.name, "account", f.account, "by", by)
+		d.opts.Audit.Info("accounts changed", "change", change, "kind", f.kind, "name", f.name, "account", f.account,
+			"before", digest(old, had), "after", digest(text, has), "by", by)
 	}
+}
+
+// digest returns the digest of the text of a fact; empty if there is no such fact.
+func digest(text string, there bool) string {
+	if !there {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(text))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }

@@ -2,6 +2,7 @@ package ram
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -31,6 +32,7 @@ type Options struct {
 	Now    func() time.Time // nil means time.Now
 	Rand   io.Reader        // of keys and ids; nil means crypto/rand
 	Log    *slog.Logger     // nil means slog.Default()
+	Audit  *slog.Logger     // of changes that others make; nil means Log
 }
 
 // A Directory knows accounts and what belongs to them. Its methods may be used
@@ -62,6 +64,7 @@ func Open(path string, root Root, opts Options) (*Directory, error) {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
+	opts.Audit = cmp.Or(opts.Audit, opts.Log)
 	if !validAccount(root.Account) || root.AccessKeyID != "" && (!validKeyID(root.AccessKeyID) || root.Secret == "") {
 		return nil, fmt.Errorf("root key: account, access key id and secret are needed: %w", ErrInvalidName)
 	}

@@ -54,7 +54,7 @@ func (l *lister) get(ctx context.Context, query url.Values, marker string, check
 		if err == nil || !broken || n == brokenPages || ctx.Err() != nil {
 			return about("list "+l.bucket, err)
 		}
-		l.s.log.Warn("a page of a listing is asked for again", "bucket", l.bucket, "attempt", n, "err", err)
+		l.s.log.WarnContext(ctx, "a page of a listing is asked for again", "bucket", l.bucket, "attempt", n, "err", err)
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:

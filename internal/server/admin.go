@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/stocktake/stocktake/internal/clock"
 	"github.com/stocktake/stocktake/internal/metrics"
@@ -25,6 +26,19 @@ func (s *Server) openAdmin(access *ram.Directory, counts *metrics.Metrics) {
 	if movable, ok := s.clock.(*clock.Movable); ok {
 		s.handle(clockPath, &clockHandler{account, movable})
 	}
+}
+
+// pathOf returns the path below /-/ that serves a request, or that there is none: no
+// client makes up the name of an operation.
+func (s *Server) pathOf(r *http.Request) string {
+	if _, pattern := s.admin.Handler(r); pattern != "" {
+		_, path, found := strings.Cut(pattern, " ")
+		if !found {
+			path = pattern
+		}
+		return path
+	}
+	return "unknown"
 }
 
 // serveReady answers 200 if the server should get requests. It is not called

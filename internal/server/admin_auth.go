@@ -21,6 +21,7 @@ type accountOnly struct {
 func (a *accountOnly) refuses(w http.ResponseWriter, r *http.Request, target signature.Target) bool {
 	status, text := a.judge(r, target)
 	if status == 0 {
+		proven(r.Context(), a.account)
 		return false
 	}
 	http.Error(w, text, status)

@@ -14,6 +14,7 @@ import (
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/kms"
+	"github.com/stocktake/stocktake/internal/logs"
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
@@ -131,6 +132,13 @@ type Config struct {
 	Seed         string // derive ids, names and times of reports from this text; empty: from chance
 
 	Log *slog.Logger // nil means slog.Default()
+
+	// AccessLog and AuditLog are paths of files that lines about requests and about
+	// changes are appended to, made if they are missing, and opened again with Reload;
+	// "-" is standard output. Without an AccessLog there is none; without an AuditLog its lines go to Log.
+	AccessLog, AuditLog string
+
+	LogFormat string // of both, logs.FormatText or logs.FormatJSON; empty means text
 }
 
 // A SettingError is a setting with a value that no server can have. The same
@@ -201,6 +209,8 @@ func (c Config) Validate() error {
 		return badSetting("spread", "at least 0 and less than 24h")
 	case c.BodyTimeout <= 0:
 		return badSetting("body-timeout", "more than 0")
+	case c.LogFormat != "" && c.LogFormat != logs.FormatText && c.LogFormat != logs.FormatJSON:
+		return badSetting("log-format", "text or json")
 	case c.MetricsConfigurations < -1:
 		return badSetting("metrics-configurations", "at least 0")
 	case c.KeepRuns < 1:

@@ -57,6 +57,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	t.Cleanup(hook.Close)
 	s := stocktaketest.New(t, stocktaketest.WithBuckets("photos", "reports"), withStores(lake(t, far)), func(c *server.Config) {
 		c.MetricsConfigurations = 10
+		c.AccessLog = filepath.Join(t.TempDir(), "access.log")
 		c.Webhooks = map[string]string{"ops": hook.URL}
 	})
 	put(t, s, "photos", "cat")

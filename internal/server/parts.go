@@ -26,6 +26,10 @@ import (
 // handler from them.
 func (s *Server) open(ctx context.Context) error {
 	s.admin = http.NewServeMux()
+	counts := metrics.New(s.log)
+	if err := s.openLogs(counts); err != nil {
+		return err
+	}
 	ring, err := s.openKeys()
 	if err != nil {
 		return err
@@ -41,7 +45,6 @@ func (s *Server) open(ctx context.Context) error {
 	if err := s.makeBuckets(ctx, st); err != nil {
 		return err
 	}
-	counts := metrics.New(s.log)
 	s.showBuild(counts)
 	s.showStores(counts)
 	buckets, err := s.registry(st, access)
@@ -60,13 +63,13 @@ func (s *Server) open(ctx context.Context) error {
 	s.openBackups(account, st, s.file)
 	s.openAdmin(access, counts)
 	s.handler = s.requests.count(withSTS(
-		sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log}),
+		s.accessed(func(*http.Request) string { return "AssumeRole" }, sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log, Audit: s.audit, Proven: proven})),
 		s.api(st, buckets, access, service, counts)))
 	return s.openConsole(access, buckets)
 }
 
 func (s *Server) openKeys() (keyring, error) {
-	keys, err := OpenKeys(s.folder, s.cfg.MasterKey, s.cfg.AccountID)
+	keys, err := openKeys(s.folder, s.cfg.MasterKey, kms.Options{Account: s.cfg.AccountID, Log: s.log, Audit: s.audit})
 	if err != nil {
 		return keyring{}, fmt.Errorf("open the encryption keys in %s: %w", s.folder, err)
 	}
@@ -77,6 +80,10 @@ func (s *Server) openKeys() (keyring, error) {
 // master key that is kept there. Keys of earlier versions, which have no account, go
 // to account; empty leaves them as they are. Errors: see [kms.Open].
 func OpenKeys(f Folder, master []byte, account string) (*kms.Keys, error) {
+	return openKeys(f, master, kms.Options{Account: account})
+}
+
+func openKeys(f Folder, master []byte, opts kms.Options) (*kms.Keys, error) {
 	if err := f.Check(); err != nil {
 		return nil, err
 	}
@@ -87,8 +94,7 @@ func OpenKeys(f Folder, master []byte, account string) (*kms.Keys, error) {
 	if err := f.CheckParts(needed...); err != nil {
 		return nil, err
 	}
-	opts := kms.Options{Master: master, Account: account}
-	if master == nil {
+	if opts.Master = master; master == nil {
 		opts.MasterFile = f.MasterKey()
 	}
 	return kms.Open(f.EncryptionKeys(), opts)
@@ -153,7 +159,7 @@ func (s *Server) root() ram.Root {
 }
 
 func (s *Server) accountOptions() ram.Options {
-	return ram.Options{Production: s.cfg.Production, Declared: s.cfg.AccessFile, Region: s.cfg.Region, Now: s.clock.Now, Log: s.log}
+	return ram.Options{Production: s.cfg.Production, Declared: s.cfg.AccessFile, Region: s.cfg.Region, Now: s.clock.Now, Log: s.log, Audit: s.audit}
 }
 
 // openLifecycle starts the worker of lifecycle rules. OSS carries them out from
@@ -180,9 +186,10 @@ func (s *Server) api(st *store.Store, buckets *bucket.Registry, access *ram.Dire
 		Callbacks:       callbacks,
 		StrictVersions:  s.cfg.StrictVersions,
 		RequirePassRole: s.cfg.RequirePassRole,
-		Admin:           hasty(s.admin),
+		Admin:           s.accessed(func(r *http.Request) string { return r.Method + " " + s.pathOf(r) }, hasty(s.admin)),
 		Now:             s.clock.Now,
 		Log:             s.log,
-		Observer:        counts,
+		Audit:           s.audit,
+		Observer:        s.observer(counts),
 	})
 }

@@ -36,6 +36,9 @@ func (s *Server) checkFiles() error {
 	if err := s.checkMetricsToken(); err != nil {
 		return err
 	}
+	if err := s.checkLogs(); err != nil {
+		return err
+	}
 	if s.cfg.WebhookSecretFile != "" {
 		_, err = s.webhookSecret()
 	}

@@ -23,6 +23,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stocktake/stocktake/internal/accesslog"
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/clock"
@@ -53,6 +54,9 @@ type Server struct {
 	database  *postgres.Database // of the catalog that processes share; nil: there is none
 	requests  requestCount
 	conns     *connections
+
+	audit     *slog.Logger   // of changes
+	accessLog *accesslog.Log // nil: none
 
 	metricsListener *listener    // nil: metrics are on the listeners of the API
 	metricsConns    *connections // of metricsListener

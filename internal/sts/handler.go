@@ -2,6 +2,7 @@ package sts
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -33,12 +34,21 @@ type Access interface {
 type Options struct {
 	Now func() time.Time // nil means time.Now
 	Log *slog.Logger     // nil means slog.Default()
+
+	Audit *slog.Logger // of roles that were assumed; nil means Log
+
+	// Proven is called with the principal that has signed a request; nil: nothing is.
+	Proven func(ctx context.Context, principal string)
 }
 
 // New returns the handler of AssumeRole. It answers every request, even one
 // that [Is] does not recognise.
 func New(access Access, opts Options) http.Handler {
 	opts.Log = cmp.Or(opts.Log, slog.Default())
+	opts.Audit = cmp.Or(opts.Audit, opts.Log)
+	if opts.Proven == nil {
+		opts.Proven = func(context.Context, string) {}
+	}
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
@@ -102,6 +112,7 @@ func (s *server) call(r *http.Request, p url.Values) (*assumeRoleResponse, error
 	if err != nil {
 		return nil, err
 	}
+	s.Proven(r.Context(), who.ID)
 	ask, err := question(p)
 	if err != nil {
 		return nil, err
@@ -111,7 +122,7 @@ func (s *server) call(r *http.Request, p url.Values) (*assumeRoleResponse, error
 	if err != nil {
 		return nil, err
 	}
-	s.Log.Info("role assumed", "role", ask.RoleARN, "session", ask.SessionName, "by", who.String(), "key", c.AccessKeyID, "until", c.Expires)
+	s.Audit.InfoContext(r.Context(), "role assumed", "role", ask.RoleARN, "session", ask.SessionName, "by", who.String(), "key", c.AccessKeyID, "until", c.Expires)
 	response := new(assumeRoleResponse)
 	response.AssumedRoleUser.ARN, response.AssumedRoleUser.ID = c.Identity.ARN, c.Identity.ID
 	response.Credentials.AccessKeyID, response.Credentials.AccessKeySecret = c.AccessKeyID, c.Secret

@@ -93,7 +93,7 @@ func (r *Retry) say(req *http.Request, resp *http.Response, err error, attempt i
 	} else {
 		args = append(args, "status", resp.StatusCode)
 	}
-	log.Debug("a request to a store failed and is repeated", args...)
+	log.DebugContext(req.Context(), "a request to a store failed and is repeated", args...)
 }
 
 // mayRepeat reports whether a request may be repeated after what it came to.

@@ -1,0 +1,51 @@
+package kms
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/stocktake/stocktake/internal/securefile"
+)
+
+// digests returns the digest of each key by its id. A digest differs if anything about
+// the key does; nothing of the wrapped material can be read from it.
+func (s *state) digests() map[string]string {
+	all := map[string]string{}
+	for _, k := range s.file.Keys {
+		text, err := json.Marshal(k)
+		if err != nil {
+			continue // strings, times and bytes
+		}
+		sum := sha256.Sum256(text)
+		all[k.ID] = "sha256:" + hex.EncodeToString(sum[:])
+	}
+	return all
+}
+
+// logChanges logs which keys are different since others changed the file, with the
+// user of this machine who owns it: commands write files as the user who runs them.
+func (k *Keys) logChanges(before, after *state) {
+	was, is := before.digests(), after.digests()
+	by := securefile.LastWriter(k.doc.Path)
+	all := maps.Clone(was)
+	maps.Copy(all, is)
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		change := "changed"
+		switch {
+		case was[id] == "":
+			change = "created"
+		case is[id] == "":
+			change = "deleted"
+		case was[id] == is[id]:
+			continue
+		}
+		name := ""
+		if key := after.keys[id]; key != nil {
+			name = key.Name
+		}
+		k.opts.Audit.Info("encryption keys changed", "change", change, "key", id, "name", name, "before", was[id], "after", is[id], "by", by)
+	}
+}
