@@ -43,6 +43,7 @@ type auditResult struct {
 	InlineBytes int64 `json:"inlineBytes"`
 	Files       int64 `json:"files"`
 	FileBytes   int64 `json:"fileBytes"`
+	Changes     int64 `json:"changes"` // in journals, from which incremental reports are made
 
 	Wrong    int64          `json:"wrong"`    // problems found
 	Problems []auditProblem `json:"problems"` // the first of them
@@ -119,6 +120,7 @@ func (r *auditResult) add(a *store.Audit) {
 	r.OK = r.Wrong == 0
 	r.Buckets, r.Versions, r.Uploads, r.Parts = a.Buckets, a.Versions, a.Uploads, a.Parts
 	r.Inline, r.InlineBytes, r.Files, r.FileBytes = a.Inline, a.InlineBytes, a.Files, a.FileBytes
+	r.Changes = a.Changes
 }
 
 func (r *auditResult) print(w io.Writer) error {
@@ -129,6 +131,9 @@ func (r *auditResult) print(w io.Writer) error {
 		many(r.Uploads, "unfinished upload"), many(r.Parts, "part"))
 	sayf(w, "  in the index  %s, %s\n", many(r.Inline, "blob"), size(r.InlineBytes))
 	sayf(w, "  in files      %s, %s\n", many(r.Files, "blob"), size(r.FileBytes))
+	if r.Changes > 0 {
+		sayf(w, "  in journals   %s\n", many(r.Changes, "change"))
+	}
 	if !r.OK {
 		return nil // the error says so
 	}

@@ -73,6 +73,7 @@ type noticeFlags struct {
 type storeFlags struct {
 	MaxConnections int           `group:"Store" help:"Limit of open connections. Default: half of the file descriptors of the process, at most 10000." placeholder:"N"`
 	CacheSize      byteSize      `group:"Store" help:"Memory for the cache of the index." default:"64MiB"`
+	JournalSize    byteSize      `group:"Store" help:"Space for the journal of a bucket with incremental reports; all journals have at most a tenth of the disk. When it is full, the oldest changes are dropped and the reports state the gap." default:"1GiB"`
 	ScrubRate      byteSize      `group:"Store" help:"Read all stored bytes once a month at this rate (bytes a second) and compare them with their checksums; 0 means never." default:"16MiB"`
 	Stores         storesSetting `group:"Store" placeholder:"STORE" help:"Other stores whose buckets have inventories: S3 and OSS services. In the settings file only."`
 	BodyTimeout    time.Duration `group:"Store" help:"Abort a request whose body makes no progress for this long." default:"30s"`
@@ -114,7 +115,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		ScheduleHour: f.ScheduleHour, Spread: f.Spread, LateAfter: given(f.LateAfter), KeepRuns: given(f.KeepRuns), StrayGrace: given(f.StrayGrace),
 		EmptyReports: f.EmptyReports, StrictVersions: f.StrictVersions, RequirePassRole: f.RequirePassRole,
 		Webhooks: f.Webhook, WebhookSecretFile: f.WebhookSecretFile,
-		MaxConnections: f.MaxConnections, CacheSize: given(int64(f.CacheSize)), ScrubRate: given(int64(f.ScrubRate)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks, CallbackNetworks: f.CallbackNetworks,
+		MaxConnections: f.MaxConnections, CacheSize: given(int64(f.CacheSize)), JournalSize: given(int64(f.JournalSize)), ScrubRate: given(int64(f.ScrubRate)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks, CallbackNetworks: f.CallbackNetworks,
 		MetricsListen: f.MetricsListen, MetricsTokenFile: f.MetricsTokenFile, MetricsConfigurations: f.metricsConfigurations(),
 		Version: programVersion().Version, Revision: programVersion().Revision,
 		AccessLog: f.AccessLog, AuditLog: f.AuditLog, LogFormat: f.LogFormat,

@@ -32,7 +32,8 @@ type Journal interface {
 	// lost what lies between, as where a damaged index was repaired: it states a gap.
 	Subscribe(ctx context.Context, bucket, reader, prefix string) (stocktake.JournalPosition, error)
 
-	// Unsubscribe removes a reader, durably, and what only it still needed.
+	// Unsubscribe removes a reader, durably. What was kept for it alone is trimmed
+	// once the other readers are past it, at once if there are none.
 	Unsubscribe(ctx context.Context, bucket, reader string) error
 
 	// Readers returns the readers of a bucket, by id. It is how subscriptions of

@@ -107,6 +107,7 @@ type Config struct {
 	MaxConnections int
 
 	CacheSize   int64         // bytes for blocks of the index, at least 1 MiB; 0 means DefaultCacheSize
+	JournalSize int64         // bytes that the journal of a bucket may take, at least 1 MiB; 0 means 1 GiB
 	ScrubRate   int64         // bytes a second at which the store is scrubbed once a month; 0 means 16 MiB, less means never
 	BodyTimeout time.Duration // a request body without progress for this long is given up; 0 means 30s
 
@@ -174,6 +175,7 @@ func (c Config) withDefaults() Config {
 		c.MaxConnections = defaultConnections()
 	}
 	c.CacheSize = cmp.Or(c.CacheSize, DefaultCacheSize)
+	c.JournalSize = cmp.Or(c.JournalSize, 1<<30)
 	c.ScrubRate = cmp.Or(c.ScrubRate, defaultScrubRate)
 	c.BodyTimeout = cmp.Or(c.BodyTimeout, 30*time.Second)
 	if c.Log == nil {
@@ -219,6 +221,8 @@ func (c Config) Validate() error {
 		return badSetting("max-connections", "at least 1")
 	case c.CacheSize < 1<<20:
 		return badSetting("cache-size", "at least 1MiB")
+	case c.JournalSize < 1<<20:
+		return badSetting("journal-size", "at least 1MiB")
 	case c.ListenTLS != "" && c.TLSCert == "":
 		return badSetting("listen-tls", "needs --tls-cert and --tls-key")
 	case len(c.CallbackNetworks) > 0 && !c.AllowCallbacks:

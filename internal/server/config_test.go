@@ -37,6 +37,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"schedule-hour", "0 to 23", func(c *Config) { c.ScheduleHour = 24 }},
 		{"spread", "less than 24h", func(c *Config) { c.Spread = 24 * time.Hour }},
 		{"cache-size", "at least 1MiB", func(c *Config) { c.CacheSize = 1 }},
+		{"journal-size", "at least 1MiB", func(c *Config) { c.JournalSize = 1 }},
 		{"webhook-events", "none of", func(c *Config) { c.WebhookEvents = append(c.WebhookEvents, "done") }},
 		{"access-file", "nowhere.yaml", func(c *Config) { c.AccessFile = "nowhere.yaml" }},
 		{"webhook-secret-file", "nowhere.secret", func(c *Config) {

@@ -101,7 +101,7 @@ func openKeys(f Folder, master []byte, opts kms.Options) (*kms.Keys, error) {
 }
 
 func (s *Server) openStore(ctx context.Context, ring keyring) (*store.Store, error) {
-	st, err := OpenStore(ctx, s.folder, store.Options{Now: s.clock.Now, Log: s.log, CacheBytes: s.cfg.CacheSize, Keys: ring})
+	st, err := OpenStore(ctx, s.folder, store.Options{Now: s.clock.Now, Log: s.log, CacheBytes: s.cfg.CacheSize, JournalBytes: s.cfg.JournalSize, Keys: ring})
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type Audit struct {
 	FileBytes   int64 // their sizes on disk
 	Passing     int64 // blob files on their way in or out
 	InlineBytes int64
+	Changes     int64 // in journals
 }
 
 // A Problem is something an audit found wrong.
@@ -37,8 +38,8 @@ func (p Problem) String() string { return p.Subject + ": " + p.Text }
 
 // Audit compares the index with itself and with the blob files: every blob that
 // a row names is there with the size it must have and is named once, no blob is
-// there that nothing names, every part belongs to an upload, and the statistics
-// of each bucket are the sum of its rows. It reads the whole index and the
+// there that nothing names, every part belongs to an upload, the statistics of
+// each bucket are the sum of its rows, and no change is missing from a journal. It reads the whole index and the
 // names and sizes of all files, none of their bytes; it needs 16 bytes of
 // memory for each blob. Others may write meanwhile.
 //
@@ -58,7 +59,7 @@ func (s *Store) Audit(ctx context.Context, problem func(Problem), progress func(
 	snapshot := s.db.NewSnapshot()
 	defer snapshot.Close()
 	a.index = snapshot
-	for _, step := range []func() error{a.buckets, a.rows, a.parts, a.records, a.inlineBlobs, a.maps, a.fileBlobs} {
+	for _, step := range []func() error{a.buckets, a.rows, a.parts, a.journals, a.records, a.inlineBlobs, a.maps, a.fileBlobs} {
 		if err := step(); err != nil {
 			return a.Audit, fmt.Errorf("audit: %w", err)
 		}
@@ -106,6 +107,8 @@ func (a *auditor) subject(key []byte) string {
 		what, tail = "upload of object", layout.UploadIDLen
 	case key[0] == layout.SpaceParts:
 		return fmt.Sprintf("part %x", key)
+	case key[0] == layout.SpaceJournal:
+		return fmt.Sprintf("journal %x", key)
 	}
 	end := len(key) - tail - layout.TerminatorLen
 	if end < layout.BucketHeadLen {
@@ -397,6 +400,6 @@ func (a *auditor) fileBlobs() error {
 
 // String returns a line for people.
 func (a Audit) String() string {
-	return fmt.Sprintf("%d buckets, %d versions, %d uploads, %d parts, %d blobs in the index, %d blob files of %d bytes, %d files on their way",
-		a.Buckets, a.Versions, a.Uploads, a.Parts, a.Inline, a.Files, a.FileBytes, a.Passing)
+	return fmt.Sprintf("%d buckets, %d versions, %d uploads, %d parts, %d blobs in the index, %d blob files of %d bytes, %d files on their way, %d changes in journals",
+		a.Buckets, a.Versions, a.Uploads, a.Parts, a.Inline, a.Files, a.FileBytes, a.Passing, a.Changes)
 }

@@ -32,3 +32,25 @@ func Damage(t testing.TB, s *Store, space byte, value []byte) {
 		t.Fatal(err)
 	}
 }
+
+// DropChange removes the n-th entry, from 0, of the journals.
+func DropChange(t testing.TB, s *Store, n int) {
+	t.Helper()
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{layout.SpaceJournal}, UpperBound: []byte{layout.SpaceJournal + 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		if _, entry := layout.ChangeSeq(it.Key()); !entry {
+			continue
+		}
+		if n--; n < 0 {
+			if err := s.db.Delete(it.Key(), pebble.Sync); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatal("no such entry")
+}

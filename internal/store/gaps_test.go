@@ -19,6 +19,14 @@ func damagedIndex(t *testing.T, dir string) int {
 	t.Helper()
 	const n = 20_000
 	fill(t, dir, object.Unversioned, uniform(n))
+	damageLargestTable(t, dir)
+	return n
+}
+
+// damageLargestTable damages a block in the middle of the largest table of the
+// index in dir.
+func damageLargestTable(t *testing.T, dir string) {
+	t.Helper()
 	tables, err := filepath.Glob(filepath.Join(dir, "index", "*.sst"))
 	check(t, err)
 	largest, size := "", int64(0)
@@ -28,7 +36,6 @@ func damagedIndex(t *testing.T, dir string) int {
 		}
 	}
 	flip(t, largest, size/2)
-	return n
 }
 
 // One damaged block of the index costs the keys that it holds and no more: reads

@@ -243,7 +243,10 @@ func (s *Store) gaps(j *bucketJournal, first, last *entry) ([]layout.JournalGap,
 		if n := len(gaps); n > 0 && !slices.ContainsFunc(j.head.Readers, func(r layout.JournalReader) bool {
 			return r.At.Sequence >= gaps[n-1].Last.Sequence && r.At.Sequence < g.First.Sequence
 		}) {
-			gaps[n-1].Last, gaps[n-1].Changes = g.Last, gaps[n-1].Changes+g.Changes
+			gaps[n-1].Changes += g.Changes
+			if g.Last.Sequence > gaps[n-1].Last.Sequence { // a gap that a repair has stated may reach further
+				gaps[n-1].Last = g.Last
+			}
 		} else {
 			gaps = append(gaps, g)
 		}

@@ -36,7 +36,7 @@ type Repaired struct {
 // stays, under another name. Nothing is changed if nothing is damaged, or on an
 // error.
 func Repair(ctx context.Context, dir string, log *slog.Logger, tell func(Problem)) (done Repaired, err error) {
-	r := &repairer{ctx: ctx, tell: tell, log: &indexLog{log: log, fatal: func(error) {}}, cache: pebble.NewCache(64 << 20), stats: map[uint32]*layout.Delta{}, buckets: map[uint32]string{}}
+	r := &repairer{ctx: ctx, tell: tell, log: &indexLog{log: log, fatal: func(error) {}}, cache: pebble.NewCache(64 << 20), stats: map[uint32]*layout.Delta{}, buckets: map[uint32]string{}, broken: map[uint32]bool{}}
 	defer r.cache.Unref()
 	index := filepath.Join(dir, "index")
 	from, err := r.open(index, true) // which locks the store
@@ -62,11 +62,12 @@ func Repair(ctx context.Context, dir string, log *slog.Logger, tell func(Problem
 		return done, err
 	}
 	gaps, err := r.copy(from, []gap{{Before: []byte{0xff}}}, "")
+	damaged := gaps
 	if len(gaps) > 0 && err == nil {
 		gaps, err = r.fromCheckpoints(dir, gaps)
 	}
 	if err == nil {
-		err = r.checkRows()
+		err = r.checkRows(damaged)
 	}
 	if closeErr := r.to.Close(); err == nil {
 		err = closeErr
@@ -95,6 +96,7 @@ type repairer struct {
 	seq     uint64 // the greatest number seen
 	buckets map[uint32]string
 	stats   map[uint32]*layout.Delta
+	broken  map[uint32]bool // buckets whose journal does not tell how their objects became what they are
 }
 
 func (r *repairer) open(dir string, readOnly bool) (*pebble.DB, error) {
@@ -178,9 +180,9 @@ func (r *repairer) put(key, value []byte) error {
 	return r.to.Set(key, value, pebble.NoSync)
 }
 
-// checkRows drops rows whose bytes are gone, and writes statistics and the
-// ceiling of sequence numbers.
-func (r *repairer) checkRows() error {
+// checkRows drops rows whose bytes are gone, mends journals, and writes statistics
+// and the ceiling of sequence numbers.
+func (r *repairer) checkRows(damaged []gap) error {
 	err := r.each(layout.SpaceBuckets, func(key, value []byte) error {
 		id, _, err := layout.DecodeBucket(string(key[1:]), value)
 		if err == nil {
@@ -208,6 +210,10 @@ func (r *repairer) checkRows() error {
 		}
 	}
 	if err := r.blobs.Each(func(id uint64) error { r.seq = max(r.seq, id); return nil }, func(string) error { return nil }); err != nil {
+		return err
+	}
+	r.breakJournals(damaged)
+	if err := r.journals(); err != nil {
 		return err
 	}
 	for id, d := range r.stats {
@@ -265,6 +271,7 @@ func (r *repairer) row(key, value []byte) error {
 		return err
 	}
 	r.Lost++
+	r.broken[binary.BigEndian.Uint32(key[1:])] = true
 	subject := fmt.Sprintf("row %x", key)
 	if d != nil && row.Info.Key != "" {
 		subject = fmt.Sprintf("object %q of bucket %s", row.Info.Key, r.buckets[binary.BigEndian.Uint32(key[1:])])
