@@ -17,6 +17,19 @@ var (
 	ErrAccessDenied         = errors.New("access denied")
 )
 
+// An IncrementalDisabledError says why there are no incremental reports of a bucket
+// although the server makes them. It is [ErrIncrementalDisabled].
+type IncrementalDisabledError struct {
+	Reason string // for people
+}
+
+func (e *IncrementalDisabledError) Error() string {
+	return ErrIncrementalDisabled.Error() + ": " + e.Reason
+}
+
+// Unwrap returns ErrIncrementalDisabled.
+func (e *IncrementalDisabledError) Unwrap() error { return ErrIncrementalDisabled }
+
 // InvalidArgumentError names the element of a request that is invalid. Replies,
 // the command line and the console show its fields.
 type InvalidArgumentError struct {

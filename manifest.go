@@ -110,8 +110,8 @@ type Summary struct {
 	// every change up to it, and none behind it. nil: the bucket had no journal.
 	Journal *JournalPosition `json:"journal,omitempty"`
 
-	// Filter is that of the configuration; nil: not known. A report without any
-	// filter has an empty one.
+	// Filter is that of the configuration, stated together with Journal; nil: not
+	// known. A report without any filter has an empty one.
 	Filter *Filter `json:"filter,omitempty"`
 
 	// Window says which changes an incremental report has; nil: it is a full one.

@@ -59,7 +59,9 @@ type runFlags struct {
 	LateAfter       time.Duration `group:"Runs" help:"Report a run as late if it has not finished this long after its due time." default:"6h"`
 	KeepRuns        int           `group:"Runs" help:"Number of runs to keep in the history of a configuration." default:"100"`
 	StrayGrace      time.Duration `group:"Runs" help:"Remove report files that no manifest names after this time." default:"24h"`
-	EmptyReports    bool          `group:"Runs" help:"Write a manifest even when no object matched."`
+	EmptyReports    bool          `group:"Runs" help:"Write a manifest even when no object matched, or nothing changed in the window of an incremental report."`
+	NoIncremental   bool          `group:"Runs" help:"Make no incremental reports, and refuse configurations that ask for them."`
+	Window          time.Duration `group:"Runs" name:"incremental-window" help:"Length of the windows of incremental reports: whole seconds, 1s to 24h. Windows begin at multiples of it." default:"10m"`
 	RequirePassRole bool          `group:"Runs" help:"Require the right ram:PassRole on the role that a configuration names from whoever puts it. OSS has no such right."`
 	StrictVersions  bool          `group:"Runs" help:"Refuse inventories of all versions for buckets without versioning. The documentation of OSS says so; OSS accepts them."`
 }
@@ -113,7 +115,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		Production: f.Production, AccessFile: f.AccessFile,
 		MaxRuns: given(f.MaxRuns), ScanWorkers: f.ScanWorkers, ScanShare: given(f.ScanShare), ShardRows: given(f.ShardRows), RollupDepth: given(f.RollupDepth),
 		ScheduleHour: f.ScheduleHour, Spread: f.Spread, LateAfter: given(f.LateAfter), KeepRuns: given(f.KeepRuns), StrayGrace: given(f.StrayGrace),
-		EmptyReports: f.EmptyReports, StrictVersions: f.StrictVersions, RequirePassRole: f.RequirePassRole,
+		NoIncremental: f.NoIncremental, Window: given(f.Window), EmptyReports: f.EmptyReports, StrictVersions: f.StrictVersions, RequirePassRole: f.RequirePassRole,
 		Webhooks: f.Webhook, WebhookSecretFile: f.WebhookSecretFile,
 		MaxConnections: f.MaxConnections, CacheSize: given(int64(f.CacheSize)), JournalSize: given(int64(f.JournalSize)), ScrubRate: given(int64(f.ScrubRate)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks, CallbackNetworks: f.CallbackNetworks,
 		MetricsListen: f.MetricsListen, MetricsTokenFile: f.MetricsTokenFile, MetricsConfigurations: f.metricsConfigurations(),

@@ -78,13 +78,13 @@ var may = map[string][]string{
 	"internal/bucket": {".", "internal/engine", "internal/object", "internal/ram", "report"},
 
 	// The service, and where its state is kept.
-	"internal/inventory":           {".", "internal/clock", "internal/logs", "internal/object", "report"},
+	"internal/inventory":           {".", "internal/clock", "internal/journal", "internal/logs", "internal/object", "report"},
 	"internal/catalog/relational":  {".", "internal/inventory", "internal/memo", "inventoryxml"},
 	"internal/catalog/sqlite":      {"internal/catalog/relational", "internal/object"},
 	"internal/catalog/postgres":    {"internal/catalog/relational", "internal/object"},
 	"internal/catalog/catalogtest": {".", "internal/inventory", "inventoryxml"},
 	"internal/notify":              {".", "internal/clock", "internal/inventory", "internal/outbound"},
-	"internal/runner/local":        {".", "internal/engine", "internal/inventory"},
+	"internal/runner/local":        {".", "internal/engine", "internal/inventory", "internal/window", "report"},
 	"internal/window":              {".", "internal/engine", "internal/journal", "report", "report/csvtext"},
 	"internal/take":                {".", "internal/engine", "inventoryxml", "report"},
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
@@ -109,7 +109,7 @@ var may = map[string][]string{
 	// The only place that names concrete types and wires them.
 	"internal/server": {
 		".", "report", "report/rollup",
-		"internal/accesslog", "internal/bucket", "internal/catalog/postgres", "internal/catalog/relational", "internal/catalog/sqlite", "internal/clock", "internal/console", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/lifecycle",
+		"internal/accesslog", "internal/bucket", "internal/catalog/postgres", "internal/catalog/relational", "internal/catalog/sqlite", "internal/clock", "internal/console", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/journal", "internal/kms", "internal/lifecycle",
 		"internal/logs", "internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/outbound", "internal/ram", "internal/retention",
 		"internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts",
 	},

@@ -68,10 +68,14 @@ func (r *Registry) MayReport(ctx context.Context, bucket string, cfg *stocktake.
 	}
 	// One key of each kind stands for all.
 	at := report.Location{Prefix: dst.Prefix, Bucket: bucket, Configuration: cfg.ID}
-	for _, key := range []string{
+	keys := []string{
 		at.Data() + "00000000-0000-8000-8000-000000000000" + format.Suffix(),
 		at.Directory(r.opts.Now()) + "manifest.json",
-	} {
+	}
+	if cfg.Incremental != nil && cfg.Incremental.IsEnabled {
+		keys = append(keys, at.Window(r.opts.Now())+"manifest.json")
+	}
+	for _, key := range keys {
 		asked = append(asked, ram.BucketRequest("oss:PutObject", &destination, key))
 	}
 	return r.allowed(role, asked)

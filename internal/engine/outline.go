@@ -132,6 +132,9 @@ func (r *run) summarize(o *Outline, results []SliceResult) (*stocktake.Summary, 
 			s.End = part.End.UTC()
 		}
 	}
+	if s.Journal != nil {
+		s.Filter = &r.job.Configuration.Filter // what follows the position is applied with it
+	}
 	if r.job.Seed != "" {
 		s.Start = r.start(o)
 		s.End = s.Start

@@ -111,7 +111,8 @@ func (a *attempt) record(s *Service, report []byte) (recorded []byte, err error)
 	a.mu.Unlock()
 	if err == nil {
 		err = a.replace(s, func(r *stocktake.Run) { r.State = stocktake.Publishing }, func(ctx context.Context, r stocktake.Run, fence Fence) error {
-			recorded, err = s.catalog.PublishRun(ctx, r, fence, report, r.Shards == 0)
+			// A window is published by other runs, too, if this one fails.
+			recorded, err = s.catalog.PublishRun(ctx, r, fence, report, r.Shards == 0 || r.Kind == stocktake.IncrementalRun)
 			return err
 		})
 	}
@@ -129,20 +130,19 @@ func (a *attempt) record(s *Service, report []byte) (recorded []byte, err error)
 func (s *Service) execute(a *attempt) {
 	defer a.cancel(nil)
 	var outcome Outcome
-	cfg, recorded, err := s.begin(a)
+	cfg, task, err := s.begin(a)
 	if err == nil {
-		var t Task
-		if t, err = s.task(a, cfg, recorded); err == nil {
-			outcome, err = s.runner.Run(a.ctx, t)
+		if task, err = s.task(a, task); err == nil {
+			outcome, err = s.runner.Run(a.ctx, task)
 		}
 	}
 	s.finish(a, &cfg, outcome, err)
 }
 
 // begin reads what is to be done and records that it is being done.
-func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, recorded []byte, err error) {
+func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, task Task, err error) {
 	if s.catalog.isGone(a.bucket) {
-		return cfg, nil, stocktake.ErrNoSuchInventory // others need the place until that is known to the catalog
+		return cfg, task, stocktake.ErrNoSuchInventory // others need the place until that is known to the catalog
 	}
 	var r stocktake.Run
 	var expected int64
@@ -155,9 +155,16 @@ func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, recor
 			return err
 		}
 		cfg = e.Configuration
+		if task.Window, task.Recorded, err = s.windowTask(ctx, &r); err != nil {
+			return err
+		}
 		if r.Attempt > 1 {
-			if recorded, err = s.catalog.RecordedReport(ctx, a.id); err != nil {
+			recorded, err := s.catalog.RecordedReport(ctx, a.id)
+			if err != nil {
 				return err
+			}
+			if recorded != nil {
+				task.Recorded = recorded
 			}
 		}
 		expected, err = s.catalog.LastListed(ctx, a.bucket, a.configuration, r.Kind)
@@ -167,36 +174,34 @@ func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, recor
 		err = stocktake.ErrNoSuchRun // cancelled while it waited
 	}
 	if err != nil {
-		return cfg, nil, err
+		return cfg, task, err
 	}
 	a.mu.Lock()
 	a.run = r
 	a.mu.Unlock()
-	return cfg, recorded, a.replace(s, func(r *stocktake.Run) {
+	task.Configuration = cfg
+	return cfg, task, a.replace(s, func(r *stocktake.Run) {
 		r.State, r.Started = stocktake.Scanning, s.now()
 		r.Progress = stocktake.Progress{Expected: max(expected, 0)}
 	}, s.catalog.StartRun)
 }
 
-// task returns what the runner is asked to do.
-func (s *Service) task(a *attempt, cfg stocktake.InventoryConfiguration, recorded []byte) (Task, error) {
-	if err := s.mayReport(a.ctx, a.bucket, &cfg); err != nil {
+// task completes what the runner is asked to do, of which begin has read the rest.
+func (s *Service) task(a *attempt, t Task) (Task, error) {
+	if err := s.mayReport(a.ctx, a.bucket, &t.Configuration); err != nil {
 		return Task{}, err
 	}
 	r, _ := a.now()
 	s.log.Info("run started", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt,
 		"trigger", r.Trigger, "due", r.Due)
-	return Task{
-		Run:           r,
-		Configuration: cfg,
-		Recorded:      recorded,
-		Follow: func(progress func() stocktake.Progress) {
-			a.mu.Lock()
-			defer a.mu.Unlock()
-			a.follow = progress
-		},
-		Record: func(_ context.Context, report []byte) ([]byte, error) { return a.record(s, report) },
-	}, nil
+	t.Run = r
+	t.Follow = func(progress func() stocktake.Progress) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.follow = progress
+	}
+	t.Record = func(_ context.Context, report []byte) ([]byte, error) { return a.record(s, report) }
+	return t, nil
 }
 
 // finish records how the attempt went.
@@ -229,16 +234,17 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	fence := s.fence(&a.run)
 	a.mu.Unlock()
 	r.Ended, r.Key = s.now(), ""
-	remove := r.State == stocktake.Succeeded && removesItself(cfg)
+	remove := r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun && removesItself(cfg)
 
 	// A shutdown does not keep a run from being recorded that has ended.
+	how := runEnd{remove: remove, outcome: outcome, forget: r.State == stocktake.Cancelled || errors.Is(err, ErrWindowLost)}
 	err = s.insist(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
-		return s.endRun(ctx, r, fence, remove)
+		return s.endRun(ctx, r, fence, how)
 	})
 	switch {
 	case errors.Is(err, stocktake.ErrNoSuchRun):
 		s.log.Info("run ended, but its configuration was deleted or another process has taken it", append(runAttrs(&r), "state", r.State)...)
-	case err == nil && r.State == stocktake.Succeeded && !remove:
+	case err == nil && r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun && !remove:
 		s.tidy(a, r.Manifest)
 	case err != nil:
 		s.log.Error("the end of a run could not be recorded; it restarts with the server, which finds what it has published",

@@ -50,8 +50,10 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 	if err := s.checkFolder(ctx, bucket, cfg); err != nil {
 		return err
 	}
-	if cfg.Incremental != nil && cfg.Incremental.IsEnabled && !s.opts.IncrementalReports {
-		return stocktake.ErrIncrementalDisabled
+	if cfg.Incremental != nil && cfg.Incremental.IsEnabled {
+		if err := s.mayReportChanges(bucket); err != nil {
+			return err
+		}
 	}
 	if dst.Encryption != (stocktake.Encryption{}) {
 		if err := s.opts.Encrypts(dst); err != nil {
@@ -76,6 +78,17 @@ func (s *Service) checkShared(bucket string, dst *stocktake.Destination) error {
 	}
 	if s.buckets.StoreOf(dst.Bucket) == "" {
 		return refuseBucket(dst, "", reason)
+	}
+	return nil
+}
+
+// mayReportChanges returns nil if changes of the bucket can be reported.
+func (s *Service) mayReportChanges(bucket string) error {
+	switch store := s.buckets.StoreOf(bucket); {
+	case s.opts.Journal == nil:
+		return stocktake.ErrIncrementalDisabled
+	case store != "":
+		return &stocktake.IncrementalDisabledError{Reason: fmt.Sprintf("the bucket %s lies in the store %s, which does not tell what changes in it", bucket, store)}
 	}
 	return nil
 }
@@ -127,7 +140,13 @@ func checkKeys(bucket string, cfg *stocktake.InventoryConfiguration) error {
 	if err != nil {
 		return err
 	}
-	return report.Location{Prefix: cfg.Destination.Prefix, Bucket: bucket, Configuration: cfg.ID}.CheckKeys(format)
+	at := report.Location{Prefix: cfg.Destination.Prefix, Bucket: bucket, Configuration: cfg.ID}
+	if reportsChanges(cfg) {
+		if err := at.CheckWindowKeys(); err != nil {
+			return err
+		}
+	}
+	return at.CheckKeys(format)
 }
 
 const noSuchBucket = "there is no such bucket"

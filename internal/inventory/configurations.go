@@ -24,10 +24,10 @@ func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.Inventor
 	var first *stocktake.Run
 	if cfg.IsEnabled {
 		s.plan(&e, now)
-		r := s.newRun(&e, stocktake.TriggerFirst, now)
+		r := s.newRun(&e, stocktake.FullRun, stocktake.TriggerFirst, now)
 		first = &r
 	}
-	if err := s.catalog.AddConfiguration(ctx, e, first, s.holder, stocktake.MaxInventories); err != nil {
+	if err := s.add(ctx, &e, first); err != nil {
 		return err
 	}
 	// The bucket may have been deleted since it was checked. If it is deleted from
@@ -36,8 +36,49 @@ func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.Inventor
 		return errors.Join(err, s.BucketDeleted(context.WithoutCancel(ctx), bucket))
 	}
 	s.wakeAt(e.Wake)
+	if e.Windows != nil {
+		s.windowEnded(ctx, e.Windows, false)
+	}
 	if first != nil {
 		s.enqueue(*first)
+	}
+	return nil
+}
+
+// add keeps a new configuration. If it has incremental reports, every change that
+// begins after add has returned is journalled.
+func (s *Service) add(ctx context.Context, e *Entry, first *stocktake.Run) (err error) {
+	if !reportsChanges(&e.Configuration) {
+		return s.catalog.AddConfiguration(ctx, *e, first, s.holder, stocktake.MaxInventories)
+	}
+	id := e.Configuration.ID
+	s.subscribing.Lock()
+	defer s.subscribing.Unlock()
+	switch _, err := s.catalog.Configuration(ctx, e.Bucket, id); {
+	case err == nil:
+		return stocktake.ErrInventoryExists
+	case !errors.Is(err, stocktake.ErrNoSuchInventory):
+		return err
+	}
+	if e.Windows, err = s.subscribe(ctx, e.Bucket, &e.Configuration); err != nil {
+		return err
+	}
+	if err := s.catalog.AddConfiguration(ctx, *e, first, s.holder, stocktake.MaxInventories); err != nil {
+		s.unsubscribeGone(ctx, e.Bucket, id)
+		return err
+	}
+	return nil
+}
+
+// remove removes a configuration and its subscription.
+func (s *Service) remove(ctx context.Context, bucket, id string) error {
+	s.subscribing.Lock()
+	defer s.subscribing.Unlock()
+	if err := s.catalog.RemoveConfiguration(ctx, bucket, id); err != nil {
+		return err
+	}
+	if s.buckets.StoreOf(bucket) == "" {
+		s.unsubscribeGone(ctx, bucket, id)
 	}
 	return nil
 }
@@ -75,7 +116,7 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 	e, err := s.catalog.Configuration(ctx, bucket, id)
 	if errors.Is(err, stocktake.ErrNoSuchInventory) {
 		// An AutoDelete may just have removed it; its history goes as well.
-		return s.catalog.RemoveConfiguration(ctx, bucket, id)
+		return s.remove(ctx, bucket, id)
 	}
 	if err != nil {
 		return err
@@ -91,7 +132,7 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 			}
 		}
 	}
-	if err := s.catalog.RemoveConfiguration(ctx, bucket, id); err != nil {
+	if err := s.remove(ctx, bucket, id); err != nil {
 		return err
 	}
 	if err := s.stop(ctx, errDeleted, bucket, func(w *waiting) bool { return w.configuration == id }); err != nil {

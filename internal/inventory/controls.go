@@ -14,8 +14,9 @@ func (s *Service) Suspend(ctx context.Context, bucket, id string) (stocktake.Inv
 	return s.setSuspended(ctx, bucket, id, true)
 }
 
-// Resume lets a suspended configuration fall due again. Runs that it
-// has missed are not made up for.
+// Resume lets a suspended configuration fall due again. Full runs that it has missed
+// are not made up for. Windows are: the changes made meanwhile are reported in
+// order.
 func (s *Service) Resume(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 	return s.setSuspended(ctx, bucket, id, false)
 }
@@ -32,6 +33,9 @@ func (s *Service) setSuspended(ctx context.Context, bucket, id string, suspended
 			return stocktake.InventoryStatus{}, err
 		}
 		s.wakeAt(e.Wake)
+		if reportsChanges(&e.Configuration) {
+			s.resumeWindows()
+		}
 	}
 	return s.status(ctx, &e, s.newWarner(bucket)), nil
 }

@@ -84,7 +84,7 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 		steps[i] = Step{
 			Bucket: e.Bucket, ID: e.Configuration.ID, From: e.Due,
 			Due: following, Wake: s.wakeOf(e, following),
-			Run: s.newRun(e, stocktake.TriggerScheduled, due),
+			Run: s.newRun(e, stocktake.FullRun, stocktake.TriggerScheduled, due),
 		}
 	}
 	made, err := s.catalog.Advance(ctx, steps, s.holder, s.opts.Keep)

@@ -62,14 +62,26 @@ func (s *Service) events(ctx context.Context, r *stocktake.Run) ([]Event, error)
 	return nil, nil
 }
 
+// A runEnd is what the end of a run entails.
+type runEnd struct {
+	remove  bool    // the configuration goes with it
+	outcome Outcome // of a run that has succeeded
+	forget  bool    // what was recorded of a window is not to be published
+}
+
 // endRun records the end of a run together with its notices, then logs it and
 // calls the observer.
-func (s *Service) endRun(ctx context.Context, r stocktake.Run, fence Fence, remove bool) error {
+func (s *Service) endRun(ctx context.Context, r stocktake.Run, fence Fence, how runEnd) error {
 	events, err := s.events(ctx, &r)
 	if err != nil {
 		return err
 	}
-	end := End{Keep: s.opts.Keep, Remove: remove}
+	end := End{Keep: s.opts.Keep, Remove: how.remove}
+	if r.Kind == stocktake.IncrementalRun {
+		if end.Windows, err = s.windowsAfter(ctx, &r, &how.outcome, how.forget); err != nil {
+			return err
+		}
+	}
 	for _, e := range events {
 		end.Notices = append(end.Notices, s.opts.Notifier.Notices(e)...)
 	}
@@ -80,6 +92,12 @@ func (s *Service) endRun(ctx context.Context, r stocktake.Run, fence Fence, remo
 		s.mu.Lock()
 		delete(s.taken, r.ID)
 		s.mu.Unlock()
+	}
+	if end.Windows != nil {
+		s.windowEnded(ctx, end.Windows, r.State == stocktake.Succeeded)
+	}
+	if how.remove {
+		s.unsubscribeGone(ctx, r.Bucket, r.Configuration)
 	}
 	s.logEnd(&r)
 	for _, e := range events {

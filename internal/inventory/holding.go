@@ -75,7 +75,7 @@ func (s *Service) giveUp(ctx context.Context, h *HeldRun) error {
 	fence := s.fence(&r)
 	r.State, r.Ended, r.Attempt = stocktake.Failed, s.now(), r.Attempt-1
 	r.Reason = fmt.Sprintf("the server ended %d times during the run; find out why in the server's log, then run it again", r.Attempt)
-	if err := s.endRun(ctx, r, fence, false); err != nil {
+	if err := s.endRun(ctx, r, fence, runEnd{}); err != nil {
 		return err
 	}
 	if h.Recorded && s.opts.Shared {
@@ -171,6 +171,9 @@ func (s *Service) patrol(ctx context.Context) error {
 		return err
 	}
 	if _, err := s.readNext(ctx); err != nil {
+		return err
+	}
+	if _, err := s.readNextWindow(ctx); err != nil {
 		return err
 	}
 	_, err := s.readNextLate(ctx)

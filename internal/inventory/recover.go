@@ -24,6 +24,9 @@ func (s *Service) recover(ctx context.Context) error {
 	if err := s.takeRuns(ctx, !s.opts.Shared); err != nil {
 		return err
 	}
+	if _, err := s.readNextWindow(ctx); err != nil {
+		return err
+	}
 	_, err := s.readNext(ctx)
 	return err
 }
@@ -65,6 +68,10 @@ func (s *Service) reconcile(ctx context.Context, bucket string, now time.Time) e
 	case err != nil:
 		// It may be back soon. Its runs will say so if not.
 		s.log.Warn("the bucket could not be looked at; its inventory configurations are kept", "bucket", bucket, "err", err)
+	default:
+		if err := s.unsubscribeStrays(ctx, bucket); err != nil {
+			return err
+		}
 	}
 	for after := ""; ; {
 		entries, more, err := s.catalog.Configurations(ctx, bucket, after, batch)

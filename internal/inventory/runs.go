@@ -17,7 +17,7 @@ func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, er
 	if err != nil {
 		return stocktake.Run{}, err
 	}
-	r, added, err := s.catalog.AddRun(ctx, s.newRun(&e, stocktake.TriggerManual, s.now()), s.holder)
+	r, added, err := s.catalog.AddRun(ctx, s.newRun(&e, stocktake.FullRun, stocktake.TriggerManual, s.now()), s.holder)
 	if err != nil {
 		return stocktake.Run{}, err
 	}
@@ -29,7 +29,8 @@ func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, er
 }
 
 // Cancel ends the unfinished run of a configuration, and returns it as it ended:
-// it may have succeeded before it could be stopped. Whoever holds the run ends
+// it may have succeeded before it could be stopped. Without a full run it is that of
+// a window, which is made again when the next window ends. Whoever holds the run ends
 // it. [stocktake.ErrNoSuchRun] if there is none.
 func (s *Service) Cancel(ctx context.Context, bucket, id string) (stocktake.Run, error) {
 	if _, err := s.catalog.Configuration(ctx, bucket, id); err != nil {
@@ -41,6 +42,11 @@ func (s *Service) Cancel(ctx context.Context, bucket, id string) (stocktake.Run,
 	}
 	if len(runs) == 0 {
 		return stocktake.Run{}, fmt.Errorf("cancel: %w", stocktake.ErrNoSuchRun)
+	}
+	for _, r := range runs { // a full one first: a window comes again anyway
+		if r.Kind == stocktake.FullRun {
+			return s.cancel(ctx, r)
+		}
 	}
 	return s.cancel(ctx, runs[0])
 }
@@ -97,7 +103,7 @@ func (s *Service) cancelWaiting(ctx context.Context, r stocktake.Run) (stocktake
 	before := r
 	before.State = stocktake.Queued
 	r.State, r.Ended, r.Reason = stocktake.Cancelled, s.now(), "it was cancelled on request"
-	if err := s.endRun(ctx, r, s.fence(&before), false); err != nil {
+	if err := s.endRun(ctx, r, s.fence(&before), runEnd{forget: true}); err != nil {
 		return stocktake.Run{}, err
 	}
 	s.unqueue(r.Bucket, func(w *waiting) bool { return w.id == r.ID })
@@ -163,6 +169,7 @@ func (s *Service) status(ctx context.Context, e *EntryStatus, w *warner) stockta
 	if e.Last != nil {
 		st.Last = new(s.live(*e.Last))
 	}
+	st.Incremental = s.incrementalStatus(ctx, &e.Entry)
 	return st
 }
 

@@ -2,8 +2,11 @@ package inventory
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/journal"
 	"github.com/stocktake/stocktake/internal/object"
 )
 
@@ -36,6 +39,15 @@ type Roles interface {
 	// reports of cfg, else an error that is stocktake.ErrAccessDenied and says what
 	// is missing, or that the question could not be answered.
 	MayReport(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error
+}
+
+// A Journal is what the service needs of the journals of the embedded store's
+// buckets. [journal.Journal] has the contract.
+type Journal interface {
+	Subscribe(ctx context.Context, bucket, reader, prefix string) (stocktake.JournalPosition, error)
+	Unsubscribe(ctx context.Context, bucket, reader string) error
+	Readers(ctx context.Context, bucket string) ([]journal.Reader, error)
+	Published(ctx context.Context, bucket, reader string, until stocktake.JournalPosition) error
 }
 
 // A Runner makes one attempt of a run: internal/engine with the stores it is
@@ -73,6 +85,9 @@ type Task struct {
 	// attempt publishes it as it is.
 	Recorded []byte
 
+	// Window is what the run of a window must know besides; nil: it is a full run.
+	Window *WindowTask
+
 	// Follow must be called at most once, with a function that returns how far the
 	// run has come. That function is called from other goroutines, also after Run
 	// has returned; it is cheap.
@@ -91,10 +106,31 @@ type Task struct {
 	Record func(ctx context.Context, report []byte) (recorded []byte, err error)
 }
 
+// A WindowTask is what the run of a window must know of the windows before.
+type WindowTask struct {
+	After      stocktake.JournalPosition // the changes of the window begin behind it
+	Joined     stocktake.JournalPosition // up to where the last report that was written goes
+	Subscribed stocktake.JournalPosition // where the configuration began
+
+	// Now is the latest end of a window that the clock has reached: windows before it
+	// that have no changes may be passed over. Length is that of windows.
+	Now    time.Time
+	Length time.Duration
+}
+
+// ErrWindowLost is returned by the run of a window whose recorded report can no
+// longer be published. The window is made again, without it.
+var ErrWindowLost = errors.New("the recorded report of the window cannot be published")
+
 // An Outcome is the result of a run.
 type Outcome struct {
 	stocktake.Progress
 	Manifest string // key of manifest.json; empty if nothing matched and nothing was written
+
+	// Until and Next are of the run of a window: the position behind its last change,
+	// and the start of the next window that may have changes.
+	Until stocktake.JournalPosition
+	Next  time.Time
 }
 
 // An Observer is called when runs change, for metrics. Its methods are called

@@ -80,8 +80,12 @@ func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
+	window, err := s.makeWindows(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
 	late, err := s.tellLate(ctx)
-	return earlier(due, late), errors.Join(forgotten, err)
+	return earlier(earlier(due, window), late), errors.Join(forgotten, err)
 }
 
 // backoff is the pause after a failure: 1 s, doubling up to a minute. Its zero

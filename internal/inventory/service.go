@@ -30,8 +30,13 @@ type Options struct {
 	// AnyDestination accepts destinations in other accounts and regions.
 	AnyDestination bool
 
-	// IncrementalReports accepts configurations that ask for them.
-	IncrementalReports bool
+	// Journal has the changes that incremental reports are made of. nil: they are
+	// switched off, and configurations that ask for them are refused.
+	Journal Journal
+
+	// Window is the length of the windows of incremental reports, in whole seconds; 0:
+	// ten minutes, as with OSS.
+	Window time.Duration
 
 	// Encrypts says whether reports can be encrypted as a destination asks: nil if
 	// so, else what to answer. The function nil refuses each way.
@@ -76,6 +81,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxAttempts = cmp.Or(o.MaxAttempts, 10)
 	o.LateAfter = cmp.Or(o.LateAfter, 6*time.Hour)
 	o.Lease = cmp.Or(o.Lease, 30*time.Second)
+	o.Window = cmp.Or(o.Window, defaultWindow)
 	o.Log = cmp.Or(o.Log, slog.Default())
 	if o.Clock == nil {
 		o.Clock = clock.Real{}
@@ -99,11 +105,16 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("the spread of scheduled runs is %s; it must be 0 or more and below 24h", o.Spread)
 	case o.Lease < 2*heartbeat:
 		return o, fmt.Errorf("the lease of runs is %s; it must be at least %s", o.Lease, 2*heartbeat)
+	case o.Window < time.Second || o.Window > MaxWindow || o.Window%time.Second != 0:
+		return o, fmt.Errorf("the window of incremental reports is %s; it must be whole seconds, from 1s to %s", o.Window, MaxWindow)
 	case o.MaxRuns < 0 || o.Keep < 0 || o.MaxAttempts < 0:
 		return o, errors.New("the numbers of runs at once, of runs kept and of attempts must not be negative")
 	}
 	return o, nil
 }
+
+// MaxWindow is the longest that a window of incremental reports may be.
+const MaxWindow = 24 * time.Hour
 
 type noObserver struct{}
 
@@ -129,14 +140,18 @@ type Service struct {
 
 	mu       sync.Mutex
 	queue    lanes
-	active   map[string]*attempt    // by id of the run
-	next     time.Time              // when the scheduler must wake; zero: never
-	nextLate time.Time              // when a run may be late; zero: never
-	latch    clock.Latch            // holds the clock while there is something to do now
-	runs     sync.WaitGroup         // the goroutines of active
-	listing  map[string]bool        // buckets that runs list which share the listing
-	untidy   map[[2]string][]string // the last result of a Tidier, by bucket and id
-	taken    map[string]bool        // ids of unfinished runs that another life of a process may have started
+	active   map[string]*attempt // by id of the run
+	next     time.Time           // when the scheduler must wake; zero: never
+	nextLate time.Time           // when a run may be late; zero: never
+
+	nextWindow  time.Time  // when a window of incremental reports ends; zero: never
+	subscribing sync.Mutex // held while a configuration with incremental reports is put or deleted; taken before mu
+
+	latch   clock.Latch            // holds the clock while there is something to do now
+	runs    sync.WaitGroup         // the goroutines of active
+	listing map[string]bool        // buckets that runs list which share the listing
+	untidy  map[[2]string][]string // the last result of a Tidier, by bucket and id
+	taken   map[string]bool        // ids of unfinished runs that another life of a process may have started
 }
 
 // New returns the service of what catalog keeps. It forgets the configurations
@@ -205,9 +220,9 @@ func (s *Service) lane(bucket, destination string) string {
 }
 
 // newRun makes a run of e that waits to be started.
-func (s *Service) newRun(e *Entry, trigger stocktake.Trigger, due time.Time) stocktake.Run {
+func (s *Service) newRun(e *Entry, kind stocktake.RunKind, trigger stocktake.Trigger, due time.Time) stocktake.Run {
 	r := stocktake.Run{
-		Bucket: e.Bucket, Configuration: e.Configuration.ID, Kind: stocktake.FullRun,
+		Bucket: e.Bucket, Configuration: e.Configuration.ID, Kind: kind,
 		Trigger: trigger, State: stocktake.Queued, Attempt: 1,
 		Due: due, Queued: s.now(), Destination: e.Configuration.Destination.Bucket,
 	}
@@ -218,6 +233,9 @@ func (s *Service) newRun(e *Entry, trigger stocktake.Trigger, due time.Time) sto
 // enqueue queues a run that the catalog has as queued.
 func (s *Service) enqueue(r stocktake.Run) {
 	lane := s.lane(r.Bucket, r.Destination)
+	if r.Kind == stocktake.IncrementalRun {
+		lane += "\x00windows" // they are short, and do not wait for runs that take hours
+	}
 	s.mu.Lock()
 	s.latch.Hold()
 	s.queue.push(waiting{

@@ -74,7 +74,7 @@ func TestPutRefuses(t *testing.T) {
 
 func TestPutAccepts(t *testing.T) {
 	w := newWorld(t, inventory.Options{
-		AnyDestination: true, IncrementalReports: true,
+		AnyDestination: true, Journal: newJournal(),
 		Encrypts: func(dst *stocktake.Destination) error {
 			e := dst.Encryption
 			if e.KeyID == "known" {

@@ -62,10 +62,9 @@ func (s *Service) executeAll(attempts []*attempt, ended func(*attempt)) {
 		ended(r.a)
 	}
 	for _, a := range attempts {
-		cfg, recorded, err := s.begin(a)
-		var t Task
+		cfg, t, err := s.begin(a)
 		if err == nil {
-			t, err = s.task(a, cfg, recorded)
+			t, err = s.task(a, t)
 		}
 		if r := (started{a, cfg}); err != nil {
 			failed.Go(func() { conclude(r, Outcome{}, err) })

@@ -39,6 +39,9 @@ func (w *warner) warnings(ctx context.Context, e *EntryStatus) (warnings []strin
 		}
 	}
 	add(checkKeys(e.Bucket, &e.Configuration))
+	if reportsChanges(&e.Configuration) {
+		add(w.s.mayReportChanges(e.Bucket))
+	}
 	if unfit == nil { // a role can do nothing with a bucket that is not there
 		add(w.s.mayReport(ctx, w.bucket, &e.Configuration))
 	}

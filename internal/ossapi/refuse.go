@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -60,6 +61,9 @@ func newReply(err error) errorReply {
 		p.header = [][2]string{{"x-oss-next-append-position", strconv.FormatInt(e.Length, 10)}}
 	} else {
 		p = tableReply(err)
+	}
+	if e, ok := errors.AsType[*stocktake.IncrementalDisabledError](err); ok {
+		p.message = strings.TrimSuffix(p.message, ".") + ": " + e.Reason + "."
 	}
 	if e, ok := errors.AsType[*object.DeleteMarkerError](err); ok {
 		p.header = append(p.header, [2]string{"x-oss-delete-marker", "true"}, [2]string{"x-oss-version-id", e.VersionID})

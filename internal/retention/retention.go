@@ -106,6 +106,9 @@ func (t *tidying) tidy(ctx context.Context) error {
 		}
 	}
 	over := t.over(own)
+	if err := t.removeWindows(ctx, own, over); err != nil {
+		return err
+	}
 	if len(over) == 0 && !t.Suspect {
 		known, err := t.keeper.Strays.HasStrays(ctx, t.Entry.Bucket, t.Entry.Configuration.ID)
 		if err != nil || !known {

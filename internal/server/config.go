@@ -94,7 +94,9 @@ type Config struct {
 	LateAfter       time.Duration  // a run that takes longer than this after its due time is late; 0 means 6h
 	KeepRuns        int            // runs in the history of a configuration; 0 means 100
 	StrayGrace      time.Duration  // age at which files of reports that no manifest names are removed; 0 means 24h
-	EmptyReports    bool           // write a manifest without files when nothing matched, instead of nothing
+	EmptyReports    bool           // write a manifest without files when nothing matched, or nothing changed, instead of nothing
+	NoIncremental   bool           // refuse configurations with incremental reports, and make none
+	Window          time.Duration  // length of the windows of incremental reports, whole seconds from 1s to 24h; 0 means 10m
 	RequirePassRole bool           // ask who puts a configuration for ram:PassRole on its role
 	StrictVersions  bool           // refuse inventories of all versions of a bucket without versioning
 
@@ -169,6 +171,7 @@ func (c Config) withDefaults() Config {
 		c.ScheduleZone = time.FixedZone("UTC+8", 8*60*60)
 	}
 	c.LateAfter = cmp.Or(c.LateAfter, 6*time.Hour)
+	c.Window = cmp.Or(c.Window, stocktake.IncrementalWindow*time.Second)
 	c.KeepRuns = cmp.Or(c.KeepRuns, 100)
 	c.StrayGrace = cmp.Or(c.StrayGrace, 24*time.Hour)
 	if c.MaxConnections == 0 {
@@ -203,6 +206,8 @@ func (c Config) Validate() error {
 		return badSetting("rollup-depth", "1 to %d", rollup.MaxDepth)
 	case c.ScheduleHour < 0 || c.ScheduleHour > 23:
 		return badSetting("schedule-hour", "0 to 23")
+	case c.Window < time.Second || c.Window > inventory.MaxWindow || c.Window%time.Second != 0:
+		return badSetting("incremental-window", "whole seconds, from 1s to %s", inventory.MaxWindow)
 	case c.LateAfter <= 0:
 		return badSetting("late-after", "more than 0")
 	case c.StrayGrace <= 0:

@@ -6,6 +6,7 @@ import (
 	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/journal"
 	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/retention"
@@ -15,7 +16,7 @@ import (
 
 // openInventories opens the inventory service: catalog, engine, retention and
 // notices.
-func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, access *ram.Directory, ring keyring, counts *metrics.Metrics) (*inventory.Service, error) {
+func (s *Server) openInventories(ctx context.Context, changes journal.Journal, buckets *bucket.Registry, access *ram.Directory, ring keyring, counts *metrics.Metrics) (*inventory.Service, error) {
 	f := &s.cfg
 	cat, err := s.openCatalog(ctx)
 	if err != nil {
@@ -37,6 +38,7 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 		Roles:      buckets,
 		Strict:     access.ChecksRoles,
 		LateAfter:  f.LateAfter,
+		Window:     f.Window,
 		Shared:     s.database != nil,
 		StoresOnly: s.database != nil,
 		Clock:      s.clock,
@@ -53,6 +55,10 @@ func (s *Server) openInventories(ctx context.Context, buckets *bucket.Registry, 
 	run := &local.Runner{Stores: buckets, Seed: f.Seed, Options: engine.Options{
 		Workers: f.ScanWorkers, Share: f.ScanShare, Requests: s.requests.requests, Limits: report.Limits{Rows: f.ShardRows}, EmptyManifest: f.EmptyReports, RollupDepth: f.RollupDepth, Log: s.log,
 	}}
+	if !f.NoIncremental {
+		opts.Journal, run.Journal = changes, changes
+		run.WindowLimits, run.EmptyWindows = report.Limits{Rows: f.ShardRows}, f.EmptyReports
+	}
 	service, err := inventory.New(ctx, cat, buckets.ForInventories(), run, opts)
 	if err != nil {
 		return nil, err

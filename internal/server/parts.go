@@ -51,7 +51,7 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service, err := s.openInventories(ctx, buckets, access, ring, counts)
+	service, err := s.openInventories(ctx, st.Journal(), buckets, access, ring, counts)
 	if err != nil {
 		return err
 	}

@@ -38,12 +38,16 @@ func seededIDs(f Folder, seed string) (func(stocktake.Run) string, error) {
 		return nil, err
 	}
 	var mu sync.Mutex
-	made := map[[2]string]int{}
+	made := map[[3]string]int{}
 	return func(r stocktake.Run) string {
 		mu.Lock()
 		defer mu.Unlock()
-		of := [2]string{r.Bucket, r.Configuration}
+		of := [3]string{r.Bucket, r.Configuration, string(r.Kind)} // kinds do not shift each other's numbers
 		made[of]++
-		return uuid.NewHash(sha256.New(), uuid.Nil, fmt.Appendf(nil, "%q %d %q %q %d", seed, kept.Starts, of[0], of[1], made[of]), 8).String()
+		text := fmt.Appendf(nil, "%q %d %q %q %d", seed, kept.Starts, of[0], of[1], made[of])
+		if r.Kind != stocktake.FullRun {
+			text = fmt.Appendf(text, " %s", r.Kind)
+		}
+		return uuid.NewHash(sha256.New(), uuid.Nil, text, 8).String()
 	}, nil
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/window"
+	"github.com/stocktake/stocktake/report"
 )
 
 // Stores finds the stores that a run reads and writes.
@@ -31,6 +33,11 @@ type Runner struct {
 	Stores  Stores
 	Options engine.Options // of each run; Progress and Record are the service's
 	Seed    string         // see engine.Job; empty: none
+
+	// Journal has the changes of windows; nil: there are none to be made.
+	Journal      window.Journal
+	WindowLimits report.Limits // of the files of a window
+	EmptyWindows bool          // a window without changes has a manifest
 }
 
 var (
@@ -40,6 +47,9 @@ var (
 
 // Run implements [inventory.Runner].
 func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, error) {
+	if t.Window != nil {
+		return r.runWindow(ctx, t)
+	}
 	src, err := r.Stores.Source(ctx, t.Run.Bucket, &t.Configuration)
 	if err != nil {
 		return inventory.Outcome{}, err
@@ -94,6 +104,9 @@ func (r *Runner) Clean(ctx context.Context, t inventory.Task) error {
 	dst, err := r.Stores.Destination(ctx, &t.Configuration)
 	if err != nil {
 		return err
+	}
+	if t.Run.Kind == stocktake.IncrementalRun {
+		return window.Clean(ctx, dst, windowJob(&t))
 	}
 	return engine.CleanAttempts(ctx, dst, r.job(&t), r.Options)
 }
