@@ -226,6 +226,8 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	case cause != nil || !begun:
 		s.log.Info("run interrupted; it restarts with the server", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
 		return
+	case s.retry(a, cfg, r, err):
+		return
 	default:
 		r.State, r.Reason = stocktake.Failed, Reason(err, cfg)
 	}

@@ -230,6 +230,9 @@ type RunCatalog interface {
 	// process alone.
 	StartRun(ctx context.Context, r stocktake.Run, fence Fence) error
 
+	// RetryRun replaces a run by r, which is queued again.
+	RetryRun(ctx context.Context, r stocktake.Run, fence Fence) error
+
 	// PublishRun replaces a run by r, which is published now, and records its
 	// report: the manifest, in bytes that only the [Runner] reads. It returns what is
 	// recorded: report, or what an earlier attempt has recorded, as a run has one

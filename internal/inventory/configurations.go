@@ -185,7 +185,7 @@ func (s *Service) stop(ctx context.Context, cause error, bucket string, selected
 // unqueue forgets the runs of a bucket that are selected and wait for a place.
 func (s *Service) unqueue(bucket string, selected func(*waiting) bool) {
 	s.mu.Lock()
-	dropped := s.queue.drop(bucket, selected)
+	dropped := s.queue.drop(bucket, selected) + s.dropLater(bucket, selected)
 	s.mu.Unlock()
 	if dropped > 0 {
 		s.wake() // there may be nothing left to do

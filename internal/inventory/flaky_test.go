@@ -153,6 +153,13 @@ func (f *flakyCatalog) AddRun(ctx context.Context, r stocktake.Run, by inventory
 	return f.Catalog.AddRun(ctx, r, by)
 }
 
+func (f *flakyCatalog) RetryRun(ctx context.Context, r stocktake.Run, fence inventory.Fence) error {
+	if err := f.fail("RetryRun"); err != nil {
+		return err
+	}
+	return f.Catalog.RetryRun(ctx, r, fence)
+}
+
 func (f *flakyCatalog) StartRun(ctx context.Context, r stocktake.Run, fence inventory.Fence) error {
 	if err := f.fail("StartRun"); err != nil {
 		return err

@@ -106,6 +106,9 @@ func (s *Service) beat(ctx context.Context) {
 	for _, w := range s.queue.all() {
 		queued[w.id] = w
 	}
+	for _, d := range s.later {
+		queued[d.id] = d.waiting
+	}
 	s.mu.Unlock()
 	if len(progress) == 0 && !s.opts.Shared {
 		return

@@ -9,7 +9,7 @@ import (
 
 // A Load is how many runs a service has to make now.
 type Load struct {
-	Waiting int // queued
+	Waiting int // queued, those included that wait to be tried again
 	Running int // scanned or published; at most Options.MaxRuns between two stores
 }
 
@@ -17,7 +17,7 @@ type Load struct {
 func (s *Service) Load() Load {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Load{Waiting: s.queue.len(), Running: len(s.active)}
+	return Load{Waiting: s.queue.len() + len(s.later), Running: len(s.active)}
 }
 
 // Active returns the runs that this process makes now, with their progress, in no

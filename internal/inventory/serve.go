@@ -84,6 +84,7 @@ func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
+	due = earlier(due, s.resume())
 	late, err := s.tellLate(ctx)
 	return earlier(earlier(due, window), late), errors.Join(forgotten, err)
 }

@@ -150,6 +150,7 @@ type Service struct {
 	latch   clock.Latch            // holds the clock while there is something to do now
 	runs    sync.WaitGroup         // the goroutines of active
 	listing map[string]bool        // buckets that runs list which share the listing
+	later   []delayed              // runs to be tried again, in no order
 	untidy  map[[2]string][]string // the last result of a Tidier, by bucket and id
 	taken   map[string]bool        // ids of unfinished runs that another life of a process may have started
 }

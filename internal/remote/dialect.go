@@ -88,6 +88,18 @@ var (
 	ErrNoUpload = errors.New("the upload does not exist")
 )
 
+// An UnansweredError is that of a request which the service has not answered, or not
+// in full.
+type UnansweredError struct{ Err error }
+
+func (e *UnansweredError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *UnansweredError) Unwrap() error { return e.Err }
+
+// MayPass reports true: the service may be reached later.
+func (e *UnansweredError) MayPass() bool { return true }
+
 // An Error is an error that the service has answered.
 type Error struct {
 	Status int    // of HTTP
@@ -96,6 +108,12 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
+
+// MayPass reports whether the same request may be answered well later: the service
+// is overloaded, or fails by itself.
+func (e *Error) MayPass() bool {
+	return e.Status == http.StatusTooManyRequests || e.Status == http.StatusRequestTimeout || e.Status >= 500 && e.Status != http.StatusNotImplemented
+}
 
 // Unwrap returns the error of the SDK, and what the code means to the rest of
 // Stocktake.

@@ -51,6 +51,9 @@ func (l *lister) get(ctx context.Context, query url.Values, marker string, check
 			err = check()
 		}
 		broken := errors.Is(err, errBroken) || errors.Is(err, listpage.ErrMalformed) || errors.Is(err, listpage.ErrOrder)
+		if broken && n == brokenPages && ctx.Err() == nil {
+			err = &UnansweredError{err}
+		}
 		if err == nil || !broken || n == brokenPages || ctx.Err() != nil {
 			return about("list "+l.bucket, err)
 		}

@@ -109,7 +109,11 @@ func (t *signing) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, fmt.Errorf("sign: %w", err)
 	}
-	return t.next.RoundTrip(signed)
+	resp, err := t.next.RoundTrip(signed)
+	if err != nil && req.Context().Err() == nil {
+		err = &UnansweredError{err}
+	}
+	return resp, err
 }
 
 // closeBody does what a RoundTripper must do with a request that it does not

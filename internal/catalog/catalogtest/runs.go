@@ -189,6 +189,7 @@ func compareAndSet(t *testing.T, c Catalog) {
 		"owner":   {State: stocktake.Queued, Owner: "second", Attempt: 1},
 		"attempt": {State: stocktake.Queued, Owner: Holder.Owner, Attempt: 2},
 	} {
+		want(t, "retry at another "+name, c.RetryRun(t.Context(), r, fence), stocktake.ErrNoSuchRun)
 		want(t, "start at another "+name, c.StartRun(t.Context(), r, fence), stocktake.ErrNoSuchRun)
 		_, err := c.PublishRun(t.Context(), r, fence, []byte("m"), true)
 		want(t, "publish at another "+name, err, stocktake.ErrNoSuchRun)
@@ -205,6 +206,18 @@ func compareAndSet(t *testing.T, c Catalog) {
 	got, err := c.Run(t.Context(), "r1")
 	must(t, err)
 	same(t, "published", got, r)
+	// It fails, and its next attempt publishes what this one has recorded.
+	r.State, r.Attempt, r.Reason = stocktake.Queued, 2, "attempt 1 failed"
+	must(t, c.RetryRun(t.Context(), r, inventory.Fence{State: stocktake.Publishing, Owner: Holder.Owner, Attempt: 1}))
+	got, err = c.Run(t.Context(), "r1")
+	must(t, err)
+	same(t, "queued again", got, r)
+	recorded, err = c.RecordedReport(t.Context(), "r1")
+	must(t, err)
+	same(t, "recorded by the attempt before", string(recorded), "report")
+	r.State = stocktake.Publishing
+	_, err = c.PublishRun(t.Context(), r, At(stocktake.Queued, r), []byte("report"), false)
+	must(t, err)
 	r = end(t, c, r, stocktake.Cancelled)
 	want(t, "end twice", c.EndRun(t.Context(), r, At(stocktake.Scanning, r), inventory.End{Keep: keep}), stocktake.ErrNoSuchRun)
 }

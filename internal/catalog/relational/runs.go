@@ -148,6 +148,11 @@ func (c *Catalog) StartRun(ctx context.Context, r stocktake.Run, fence inventory
 	return c.wrap("start run", c.changeLazily(ctx, func(ctx context.Context, t tx) error { return t.replaceRun(ctx, &r, fence, nil) }))
 }
 
+// RetryRun implements [inventory.Catalog].
+func (c *Catalog) RetryRun(ctx context.Context, r stocktake.Run, fence inventory.Fence) error {
+	return c.wrap("retry run", c.change(ctx, func(ctx context.Context, t tx) error { return t.replaceRun(ctx, &r, fence, nil) }))
+}
+
 // EndRun implements [inventory.Catalog].
 func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, fence inventory.Fence, end inventory.End) error {
 	err := c.change(ctx, func(ctx context.Context, t tx) error {
