@@ -55,15 +55,24 @@ type ConvertOptions struct {
 	Base   string
 	Bucket string // name of the destination in the manifest; empty: that of the report
 
+	// Address is what stands before the keys of the new report in symlink.txt, such
+	// as "s3://reports/"; empty: "oss://BUCKET/".
+	Address string
+
 	Limits     Limits // of shards
 	Goroutines int    // that read and encode at the same time; 0: GOMAXPROCS
+
+	// TempDir is where the rows of a report without a summary are sorted, in files of
+	// about a quarter of their size as text; empty: os.TempDir.
+	TempDir string
 }
 
 // Convert writes the rows of a report as a new one, in another format, with other
 // columns, or only some of the rows, and returns the key of its manifest. The
 // manifest is the last file written; with an error what was written is removed.
-// The error is fs.ErrExist if there is such a report already, ErrDisorder if the
-// rows do not ascend by key. Memory does not grow with the report.
+// The error is fs.ErrExist if there is such a report already. Memory does not grow
+// with the report. The rows of a report without a summary, which may be in any
+// order, are sorted before; others that do not ascend by key are ErrDisorder.
 //
 // The new report says that its rows are of the same bucket, run and time.
 func Convert(ctx context.Context, r *Report, to Target, opts ConvertOptions) (manifest string, err error) {
@@ -86,6 +95,14 @@ func Convert(ctx context.Context, r *Report, to Target, opts ConvertOptions) (ma
 			err = errors.Join(err, c.undo(context.WithoutCancel(ctx)))
 		}
 	}()
+	if !r.Ordered() {
+		s, err := sortRows(ctx, r, Query{Keys: opts.Keys, Columns: c.needed()}, opts.TempDir)
+		if err != nil {
+			return "", err
+		}
+		defer func() { err = errors.Join(err, s.close()) }()
+		c.source = s
+	}
 	if err := c.rows(ctx); err != nil {
 		return "", err
 	}
@@ -95,6 +112,7 @@ func Convert(ctx context.Context, r *Report, to Target, opts ConvertOptions) (ma
 // A converter writes one report.
 type converter struct {
 	from      *Report
+	source    Rows // those of from, in order
 	to        Target
 	opts      ConvertOptions
 	bucket    string // the source
@@ -130,7 +148,7 @@ func newConverter(r *Report, to Target, opts ConvertOptions) (*converter, error)
 	if opts.Bucket == "" {
 		opts.Bucket = r.Manifest.DestinationBucket
 	}
-	c := &converter{from: r, to: to, opts: opts, bucket: r.Manifest.SourceBucket}
+	c := &converter{from: r, source: r, to: to, opts: opts, bucket: r.Manifest.SourceBucket}
 	c.directory = opts.Base + time.Unix(r.Manifest.CreationTimestamp, 0).UTC().Format(directoryLayout) + "/"
 	h := sha256.New()
 	fmt.Fprintf(h, "convert\x00%s\x00%d\x00%s\x00%v\x00%q", r.Key, r.Manifest.CreationTimestamp, opts.Format.Name(), opts.Columns, opts.Keys)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/json"
@@ -33,16 +34,18 @@ func (c *converter) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	last := c.directory + ManifestName
 	for _, f := range []struct {
-		name, contentType string
-		body              []byte
+		key, contentType string
+		body             []byte
 	}{
-		{RollupName, "application/json", rolled},
-		{SummaryName, "application/json", summary},
-		{ChecksumName, "text/plain", []byte(Checksum(manifest))},
-		{ManifestName, "application/json", manifest},
+		{c.directory + RollupName, "application/json", rolled},
+		{c.directory + SummaryName, "application/json", summary},
+		{c.directory + ChecksumName, "text/plain", []byte(Checksum(manifest))},
+		{symlinkKey(c.opts.Base, time.Unix(m.CreationTimestamp, 0)), "text/plain", SymlinkText(cmp.Or(c.opts.Address, "oss://"+c.opts.Bucket+"/"), c.files)},
+		{last, "application/json", manifest},
 	} {
-		if err := c.write(ctx, c.directory+f.name, f.contentType, f.body, f.name == ManifestName); err != nil {
+		if err := c.write(ctx, f.key, f.contentType, f.body, f.key == last); err != nil {
 			return err
 		}
 	}

@@ -42,14 +42,10 @@ func (c *converter) encode(ctx context.Context, keys KeyRange, emit func(*conver
 	if c.opts.Limits.Rows > 0 {
 		most = min(most, c.opts.Limits.Rows)
 	}
-	needed := c.opts.Columns
-	if c.opts.Match != nil {
-		needed = c.from.Columns // the matcher does not say which it looks at
-	}
 	sums := c.from.rollupOptions()
 	sums.Versions = slices.Contains(c.opts.Columns, stocktake.FieldIsLatest)
 	p := &pieceEncoder{enc: enc, sums: rollup.New(sums)}
-	for row, err := range c.from.Read(ctx, Query{Keys: keys, Columns: needed}) {
+	for row, err := range c.source.Read(ctx, Query{Keys: keys, Columns: c.needed()}) {
 		if err != nil {
 			return nil, err
 		}
@@ -73,6 +69,14 @@ func (c *converter) encode(ctx context.Context, keys KeyRange, emit func(*conver
 		return nil, err
 	}
 	return p.sums.Part(), nil
+}
+
+// needed are the columns that are read. A matcher does not say which it looks at.
+func (c *converter) needed() []stocktake.Field {
+	if c.opts.Match != nil {
+		return c.from.Columns
+	}
+	return c.opts.Columns
 }
 
 // counted are the columns that totals are made of.

@@ -108,6 +108,13 @@ func TestConvert(t *testing.T) {
 		if opts.Match == nil && r.Summary.Matched != int64(len(records)) && opts.Keys.From == nil {
 			t.Fatalf("%+v", r.Summary)
 		}
+		var shards string
+		for _, f := range r.Manifest.Files {
+			shards += "oss://other/" + f.Key + "\n"
+		}
+		if got := string(body(t, to, "x/y/hive/dt=2026-01-05-16-00/symlink.txt")); got != shards {
+			t.Fatalf("symlink.txt is %q, want %q", got, shards)
+		}
 		// The rows are compared with those that were to be taken, not with the report.
 		want := writeAs(t, format(), membucket.New(nil, "reports").Bucket("reports"), report.Limits{}, allColumns, kept)
 		if lines, _ := diff(t, want, r, report.DiffOptions{}); len(lines) > 0 {
@@ -157,7 +164,6 @@ func TestConvertRefuses(t *testing.T) {
 	}
 	slices.Reverse(records)
 	disorder := write(t, membucket.New(nil, "reports").Bucket("reports"), report.Limits{}, tenColumns, records)
-	disorder.Summary = nil
 	to = newTarget()
 	if _, err := report.Convert(t.Context(), disorder, to, report.ConvertOptions{}); !errors.Is(err, report.ErrDisorder) || len(keysOf(t, to)) > 0 {
 		t.Errorf("rows in disorder: %v, %q", err, keysOf(t, to))

@@ -63,6 +63,10 @@ type DiffOptions struct {
 	Columns []stocktake.Field
 
 	Goroutines int // that read at the same time; 0: GOMAXPROCS
+
+	// TempDir is where the rows of a report without a summary are sorted, in files of
+	// about a quarter of their size as text; empty: os.TempDir.
+	TempDir string
 }
 
 // A Comparison is the result of [Diff].
@@ -127,12 +131,23 @@ func (r *Report) Source() string { return r.Key }
 // Versions are compared if both have them; otherwise the newest versions of the
 // one that has. Memory does not grow with the reports. A key whose versions are
 // in a very different order in both can cost much; more than 65,536 versions
-// that wait for their counterpart are an error. Rows that do not ascend by key
-// are ErrDisorder: reports that OSS or S3 make may be so.
-func Diff(ctx context.Context, before, after Rows, opts DiffOptions, each func(*Change) error) (*Comparison, error) {
+// that wait for their counterpart are an error. Reports that OSS or S3 make may
+// have their rows in any order, and are sorted before. Rows of others that do not
+// ascend by key are ErrDisorder.
+func Diff(ctx context.Context, before, after Rows, opts DiffOptions, each func(*Change) error) (_ *Comparison, err error) {
 	d, err := newDiffer(before, after, opts)
 	if err != nil {
 		return nil, err
+	}
+	for _, side := range []*Rows{&d.before, &d.after} {
+		if r, ok := (*side).(*Report); ok && !r.Ordered() {
+			s, err := sortRows(ctx, r, Query{Keys: opts.Keys, Columns: d.needed()}, opts.TempDir)
+			if err != nil {
+				return nil, err
+			}
+			defer func() { err = errors.Join(err, s.close()) }()
+			*side = s
+		}
 	}
 	goroutines := opts.Goroutines
 	if goroutines <= 0 {
@@ -204,6 +219,11 @@ func newDiffer(before, after Rows, opts DiffOptions) (*differ, error) {
 		d.texts = a.Format == b.Format && a.Manifest.FileSchema == b.Manifest.FileSchema
 	}
 	return d, nil
+}
+
+// needed are the columns that are read.
+func (d *differ) needed() []stocktake.Field {
+	return append([]stocktake.Field{stocktake.FieldKey, stocktake.FieldVersionID, stocktake.FieldIsLatest, stocktake.FieldIsDeleteMarker, stocktake.FieldSize}, d.columns...)
 }
 
 // partRows is about how many rows of a report a part of its comparison has: so

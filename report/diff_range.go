@@ -30,9 +30,9 @@ type comparer struct {
 func (d *differ) compare(ctx context.Context, keys KeyRange, inner bool, emit func(*changes) error) error {
 	c := &comparer{differ: d, keys: keys, emit: emit, found: &changes{}}
 	has := func(r Rows) bool { return r.Has(stocktake.FieldVersionID) }
-	c.old = newSide(ctx, d.before, keys, d.columns, !d.versions && has(d.before), &c.counts.OldRows)
+	c.old = newSide(ctx, d.before, keys, d.needed(), !d.versions && has(d.before), &c.counts.OldRows)
 	defer c.old.stop()
-	c.new = newSide(ctx, d.after, keys, d.columns, !d.versions && has(d.after), &c.counts.NewRows)
+	c.new = newSide(ctx, d.after, keys, d.needed(), !d.versions && has(d.after), &c.counts.NewRows)
 	defer c.new.stop()
 	c.texts = d.texts && c.old.scan.texts != nil && (inner || len(keys.To) == 0)
 	c.border = append(AppendKey([]byte{'"'}, keys.To), '"')

@@ -29,8 +29,7 @@ type side struct {
 
 func newSide(ctx context.Context, rows Rows, keys KeyRange, columns []stocktake.Field, latest bool, count *int64) *side {
 	s := &side{rows: rows, latest: latest, count: count}
-	needed := append([]stocktake.Field{stocktake.FieldKey, stocktake.FieldVersionID, stocktake.FieldIsLatest, stocktake.FieldIsDeleteMarker, stocktake.FieldSize}, columns...)
-	q := Query{Keys: keys, Columns: needed}
+	q := Query{Keys: keys, Columns: columns}
 	if r, ok := rows.(*Report); ok {
 		s.scan = newScan(r, q)
 		s.skip = []byte(r.Manifest.SourceBucket + ",")

@@ -7,3 +7,11 @@ func SetPartRows(n int64) (restore func()) {
 	partRows = n
 	return func() { partRows = old }
 }
+
+// SetSorting sets how many bytes of records are sorted at once, and how many runs
+// are merged at once, until restore is called.
+func SetSorting(memory, fanIn int) (restore func()) {
+	oldMemory, oldFanIn := sortMemory, sortFanIn
+	sortMemory, sortFanIn = memory, fanIn
+	return func() { sortMemory, sortFanIn = oldMemory, oldFanIn }
+}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -140,7 +139,7 @@ func (o *object) Close() error {
 }
 
 // body reads an object whole.
-func body(t testing.TB, b report.Bucket, key string) []byte {
+func body(t tb, b report.Bucket, key string) []byte {
 	t.Helper()
 	f, err := b.Open(t.Context(), key)
 	if err != nil {

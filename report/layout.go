@@ -43,8 +43,20 @@ func (l Location) Data() string { return l.Base() + "data/" }
 // directory of minute t a partition of a table of Hive, Athena or Trino.
 //
 // Source: Amazon S3 user guide, Querying Amazon S3 Inventory with Athena.
-func (l Location) Symlink(t time.Time) string {
-	return l.Base() + "hive/dt=" + t.UTC().Format("2006-01-02-15-04") + "/" + SymlinkName
+func (l Location) Symlink(t time.Time) string { return symlinkKey(l.Base(), t) }
+
+// symlinkKey returns the key of the list of shards of a report below base.
+func symlinkKey(base string, t time.Time) string {
+	return base + "hive/dt=" + t.UTC().Format("2006-01-02-15-04") + "/" + SymlinkName
+}
+
+// SymlinkText returns the content of symlink.txt: the address of each shard.
+// address is what stands before keys, such as "oss://reports/".
+func SymlinkText(address string, files []stocktake.SummaryFile) (text []byte) {
+	for _, f := range files {
+		text = append(append(append(text, address...), f.Key...), '\n')
+	}
+	return text
 }
 
 // LongestKey returns the length in bytes of the longest key of a report of the

@@ -93,6 +93,7 @@ func (c *reportConvert) target(opts *report.ConvertOptions) (to writePlace, wher
 			opts.Base += "/"
 		}
 		opts.Bucket = u.bucket
+		opts.Address = u.name() + "/"
 		return writePlace{s.Destination(u.bucket), func() error { return nil }}, u.name() + "/" + opts.Base, nil
 	}
 	if err := os.MkdirAll(c.Target, 0o700); err != nil {

@@ -301,15 +301,12 @@ func (r *run) claimed(ctx context.Context, dir string, summary []byte) error {
 
 // symlink returns the content of symlink.txt: the address of each shard. All of
 // them are visible when it is written, and it is removed before any of them.
-func (r *run) symlink(summary *stocktake.Summary) (list []byte) {
-	base := "oss://" + r.job.Configuration.Destination.Bucket + "/"
+func (r *run) symlink(summary *stocktake.Summary) []byte {
+	address := "oss://" + r.job.Configuration.Destination.Bucket + "/"
 	if a, ok := r.dst.(Addressed); ok {
-		base = a.Address()
+		address = a.Address()
 	}
-	for _, f := range summary.Files {
-		list = append(append(append(list, base...), f.Key...), '\n')
-	}
-	return list
+	return report.SymlinkText(address, summary.Files)
 }
 
 // claim writes the summary into the directory of the start, or of the next
