@@ -14,6 +14,8 @@ import (
 
 	"github.com/stocktake/stocktake/internal/logs"
 	"github.com/stocktake/stocktake/internal/server"
+	"github.com/stocktake/stocktake/internal/tracing"
+	"github.com/stocktake/stocktake/internal/tracing/otlp"
 )
 
 // serveCmd is `stocktake serve`. Flags override the environment (STOCKTAKE_ and
@@ -60,6 +62,10 @@ func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (er
 		return err
 	}
 	cfg.AcceptLoss = c.AcceptLoss
+	if cfg.Tracer, err = otlp.FromEnvironment(ctx, cfg.Version, log); err != nil {
+		return usagef("%w", err)
+	}
+	defer closeTracer(cfg.Tracer, log)
 	if c.Check {
 		return c.check(con, cfg)
 	}
@@ -87,6 +93,17 @@ func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (er
 	}
 	log.Info("the server has stopped")
 	return nil
+}
+
+// flushSpans is how long the spans that wait may take to be sent at the end.
+const flushSpans = 5 * time.Second
+
+func closeTracer(t *tracing.Tracer, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), flushSpans)
+	defer cancel()
+	if err := t.Close(ctx); err != nil {
+		log.Warn("the last spans could not be sent", "err", err)
+	}
 }
 
 // endWithin ends the process if it has not stopped some time after ctx has

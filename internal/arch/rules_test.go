@@ -57,7 +57,7 @@ var may = map[string][]string{
 	"internal/ram": {".", "internal/memo", "internal/object", "internal/securefile"},
 
 	// One run, and the buckets it reads and writes, which do not know each other.
-	"internal/engine":            {".", "internal/engine/ranges", "report", "report/format", "report/rollup"},
+	"internal/engine":            {".", "internal/engine/ranges", "report", "report/format", "report/rollup", "internal/tracing"},
 	"internal/engine/ranges":     {"."},
 	"internal/engine/sourcetest": {".", "internal/engine"},
 	"internal/dirbucket":         {".", "internal/engine"},
@@ -72,13 +72,13 @@ var may = map[string][]string{
 	"internal/store/seed":        {".", "internal/object", "internal/store", "internal/store/layout"}, // benches and tests
 
 	// The stores of the settings file, by kind.
-	"internal/foreign": {".", "internal/engine", "internal/ossbucket", "internal/remote", "internal/s3bucket", "internal/securefile", "internal/throttle"},
+	"internal/foreign": {".", "internal/engine", "internal/ossbucket", "internal/remote", "internal/s3bucket", "internal/securefile", "internal/throttle", "internal/tracing"},
 
 	// The registry: what any bucket is, and how a run reaches it.
 	"internal/bucket": {".", "internal/engine", "internal/object", "internal/ram", "report"},
 
 	// The service, and where its state is kept.
-	"internal/inventory":           {".", "internal/clock", "internal/journal", "internal/logs", "internal/object", "report"},
+	"internal/inventory":           {".", "internal/clock", "internal/journal", "internal/logs", "internal/object", "internal/tracing", "report"},
 	"internal/catalog/relational":  {".", "internal/inventory", "internal/memo", "inventoryxml"},
 	"internal/catalog/sqlite":      {"internal/catalog/relational", "internal/object"},
 	"internal/catalog/postgres":    {"internal/catalog/relational", "internal/object"},
@@ -90,13 +90,15 @@ var may = map[string][]string{
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
 
 	// OSS over HTTP, and the figures of all of it.
-	"internal/ossapi":           {".", "internal/lifecycle", "internal/logs", "internal/object", "internal/ossapi/bucketxml", "internal/ossapi/postform", "internal/ossapi/request", "internal/ossxml", "internal/outbound", "internal/ram", "internal/signature", "inventoryxml"},
+	"internal/ossapi":           {".", "internal/lifecycle", "internal/logs", "internal/object", "internal/ossapi/bucketxml", "internal/ossapi/postform", "internal/ossapi/request", "internal/ossxml", "internal/outbound", "internal/ram", "internal/signature", "inventoryxml", "internal/tracing"},
 	"internal/ossapi/bucketxml": {".", "internal/object", "internal/ossapi/request", "internal/ossxml"},
 	"internal/ossapi/postform":  {"internal/ossapi/request"},
 	"internal/ossapi/request":   {".", "internal/object", "internal/ossxml", "internal/ram", "internal/signature"},
 	"internal/ossxml":           {"."},
 	"internal/sts":              {".", "internal/ossxml", "internal/ram", "internal/signature"},
 	"internal/logs":             {},
+	"internal/tracing":          {"internal/logs"},
+	"internal/tracing/otlp":     {"internal/tracing"},
 	"internal/accesslog":        {"internal/ossapi", "internal/signature"},
 	"internal/metrics":          {".", "internal/inventory", "internal/ossapi", "internal/throttle"},
 
@@ -111,14 +113,14 @@ var may = map[string][]string{
 		".", "report", "report/rollup",
 		"internal/accesslog", "internal/bucket", "internal/catalog/postgres", "internal/catalog/relational", "internal/catalog/sqlite", "internal/clock", "internal/console", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/journal", "internal/kms", "internal/lifecycle",
 		"internal/logs", "internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/outbound", "internal/ram", "internal/retention",
-		"internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts",
+		"internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts", "internal/tracing",
 	},
 
 	// The same server inside the tests of other programs.
 	"stocktaketest": {"client", "internal/server"},
 
 	// Flags in, words out.
-	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/server", "internal/store", "internal/take", "internal/throttle", "inventoryxml"},
+	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/server", "internal/store", "internal/take", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a
@@ -148,7 +150,7 @@ var mayInTests = map[string][]string{
 	"internal/ossbucket": {".", "internal/engine", "internal/throttle", "stocktaketest"},
 	"internal/remote":    {"internal/ossbucket", "internal/s3bucket", "internal/throttle"},
 	"internal/console":   {"internal/server"},
-	"internal/server":    {"client", "internal/testserver", "stocktaketest"},
+	"internal/server":    {"internal/tracing/otlp", "client", "internal/testserver", "stocktaketest"},
 	"internal/take":      {"internal/foreign"},
 	"internal/sts":       {"internal/bucket", "internal/ossapi", "internal/store"},
 	"report":             {"internal/engine"},
@@ -178,6 +180,9 @@ var homes = map[string][]string{
 	"github.com/aws/smithy-go":              {"internal/foreign", "internal/s3bucket"},
 	"golang.org/x/time":                     {"internal/throttle"},
 	"github.com/prometheus/client_golang":   {"internal/metrics", "cmd/stocktake"},
+	"go.opentelemetry.io/otel/sdk":          {"internal/tracing/otlp"},
+	"go.opentelemetry.io/otel/exporters":    {"internal/tracing/otlp"},
+	"go.opentelemetry.io/otel":              {"internal/tracing", "internal/tracing/otlp"},
 	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples", "internal/console", "internal/foreign", "internal/ossbucket", "stocktaketest"},
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/tracing"
 	"github.com/stocktake/stocktake/report"
 	"github.com/stocktake/stocktake/report/rollup"
 )
@@ -70,7 +71,9 @@ func Publish(ctx context.Context, dst Destination, job Job, o Outline, results [
 
 // publish sums up the results, has the report allowed and recorded, and writes
 // it.
-func (r *run) publish(ctx context.Context, o *Outline, results []SliceResult) (Result, error) {
+func (r *run) publish(ctx context.Context, o *Outline, results []SliceResult) (_ Result, err error) {
+	ctx, span := tracing.Start(ctx, "publish")
+	defer func() { span.End(err) }()
 	summary, files, sums, err := r.summarize(o, results)
 	if err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)

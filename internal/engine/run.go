@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/tracing"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -179,6 +180,9 @@ func (r *run) scanPages(ctx context.Context, snap PagedSnapshot, opened time.Tim
 	}
 	p.budget = budget
 	p.outputs[0].begin(SliceResult{Slice: slice, Snapshot: snap.Time()})
+	ctx, span := tracing.Start(ctx, "slice")
 	err = p.run(ctx)
+	describe(span, p.outputs[0].results)
+	span.End(err)
 	return p.outputs[0].results, err
 }

@@ -52,7 +52,7 @@ func (r *run) scanSlice(ctx context.Context, src Source, slice Slice) (_ []Slice
 	if err != nil {
 		return nil, err
 	}
-	result, err := w.scan(ctx, slice, r.opts.Progress.cursor(0))
+	result, err := w.traced(ctx, slice, r.opts.Progress.cursor(0))
 	return []SliceResult{result}, err
 }
 
@@ -79,7 +79,7 @@ func (r *run) scanSegments(ctx context.Context, snap Snapshot, opened time.Time,
 				return err
 			}
 			for i := int(next.Add(1)) - 1; i < len(slices); i = int(next.Add(1)) - 1 {
-				if results[i], err = w.scan(ctx, slices[i], r.opts.Progress.cursor(i)); err != nil {
+				if results[i], err = w.traced(ctx, slices[i], r.opts.Progress.cursor(i)); err != nil {
 					return err
 				}
 			}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/stocktake/stocktake/internal/tracing"
 )
 
 // An Observer is called after each request that was sent to a store, repeated ones
@@ -31,10 +33,28 @@ func (o *observed) RoundTrip(req *http.Request) (*http.Response, error) {
 	if watch == nil {
 		return o.next.RoundTrip(req)
 	}
+	operation := o.operation(req)
+	_, span := tracing.StartCall(req.Context(), spanNames[operation]) // the request itself stays as it is: it is signed
 	begun := time.Now()
 	resp, err := o.next.RoundTrip(req)
-	(*watch)(o.operation(req), time.Since(begun))
+	(*watch)(operation, time.Since(begun))
+	if span != nil {
+		span.Set("server.address", req.URL.Host)
+		if err == nil {
+			span.SetInt("http.response.status_code", int64(resp.StatusCode))
+			if resp.StatusCode >= http.StatusInternalServerError {
+				span.Fail(resp.Status)
+			}
+		}
+		span.End(err)
+	}
 	return resp, err
+}
+
+// spanNames are the names of the spans of operations.
+var spanNames = map[string]string{
+	"list": "store list", "get": "store get", "head": "store head", "put": "store put",
+	"delete": "store delete", "upload": "store upload", "other": "store other",
 }
 
 // operation returns what a request is for.

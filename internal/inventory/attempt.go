@@ -9,6 +9,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/logs"
+	"github.com/stocktake/stocktake/internal/tracing"
 )
 
 // Causes for which an attempt ends early. Any other end of its context is the
@@ -23,6 +24,7 @@ type attempt struct {
 	waiting
 	ctx    context.Context // of this attempt alone: it lives no longer than execute
 	cancel context.CancelCauseFunc
+	span   *tracing.Span      // of the attempt; nil: it is not traced
 	done   chan struct{}      // closed when the run has ended, or has been left for later
 	saved  stocktake.Progress // what Serve has written to the catalog last
 
@@ -36,6 +38,10 @@ type attempt struct {
 func newAttempt(ctx context.Context, w waiting) *attempt {
 	a := &attempt{waiting: w, done: make(chan struct{})}
 	ctx = logs.With(ctx, slog.String("run", w.id), slog.String("configuration", w.configuration))
+	ctx, a.span = tracing.Start(w.parent.Under(ctx), "run")
+	a.span.Set("stocktake.run", w.id)
+	a.span.Set("stocktake.bucket", w.bucket)
+	a.span.Set("stocktake.configuration", w.configuration)
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
 	return a
 }
@@ -206,6 +212,7 @@ func (s *Service) task(a *attempt, t Task) (Task, error) {
 
 // finish records how the attempt went.
 func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outcome Outcome, err error) {
+	defer a.span.End(nil)
 	cause := context.Cause(a.ctx)
 	if errors.Is(cause, errCancelled) {
 		s.reread(a)
@@ -230,6 +237,12 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 		return
 	default:
 		r.State, r.Reason = stocktake.Failed, Reason(err, cfg)
+	}
+	a.span.Set("stocktake.state", string(r.State))
+	a.span.SetInt("stocktake.attempt", int64(r.Attempt))
+	a.span.SetInt("stocktake.listed", r.Listed)
+	if r.State == stocktake.Failed {
+		a.span.Fail(r.Reason)
 	}
 	a.mu.Lock()
 	a.ending = true

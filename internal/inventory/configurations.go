@@ -40,7 +40,7 @@ func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.Inventor
 		s.windowEnded(ctx, e.Windows, false)
 	}
 	if first != nil {
-		s.enqueue(*first)
+		s.enqueue(ctx, *first)
 	}
 	return nil
 }

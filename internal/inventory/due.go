@@ -97,7 +97,7 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 			s.opts.Observer.RunChanged(r)
 			continue
 		}
-		s.enqueue(r)
+		s.enqueue(ctx, r)
 	}
 	return nil
 }

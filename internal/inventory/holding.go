@@ -61,7 +61,7 @@ func (s *Service) receive(ctx context.Context, h *HeldRun) error {
 	case r.Attempt > 1:
 		s.log.Warn("run was interrupted and restarts", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt)
 	}
-	s.enqueue(r)
+	s.enqueue(ctx, r)
 	return nil
 }
 

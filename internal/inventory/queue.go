@@ -3,13 +3,16 @@ package inventory
 import (
 	"container/list"
 	"slices"
+
+	"github.com/stocktake/stocktake/internal/tracing"
 )
 
 // waiting is a run that waits for a free place.
 type waiting struct {
 	id, bucket, configuration string
-	urgent                    bool   // a person waits for it
-	lane                      string // the stores that it reads and writes; see lanes
+	urgent                    bool            // a person waits for it
+	lane                      string          // the stores that it reads and writes; see lanes
+	parent                    *tracing.Parent // what asked for it; nil: not traced, or the schedule
 }
 
 // lanes are queues, one for each pair of stores that runs read and write, each

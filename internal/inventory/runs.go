@@ -22,7 +22,7 @@ func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, er
 		return stocktake.Run{}, err
 	}
 	if added {
-		s.enqueue(r)
+		s.enqueue(ctx, r)
 		return r, nil
 	}
 	return s.live(r), nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/clock"
+	"github.com/stocktake/stocktake/internal/tracing"
 )
 
 // Options tune a [Service]. The zero value is what production runs.
@@ -231,8 +232,9 @@ func (s *Service) newRun(e *Entry, kind stocktake.RunKind, trigger stocktake.Tri
 	return r
 }
 
-// enqueue queues a run that the catalog has as queued.
-func (s *Service) enqueue(r stocktake.Run) {
+// enqueue queues a run that the catalog has as queued, and that whoever ctx belongs to
+// has asked for.
+func (s *Service) enqueue(ctx context.Context, r stocktake.Run) {
 	lane := s.lane(r.Bucket, r.Destination)
 	if r.Kind == stocktake.IncrementalRun {
 		lane += "\x00windows" // they are short, and do not wait for runs that take hours
@@ -241,7 +243,7 @@ func (s *Service) enqueue(r stocktake.Run) {
 	s.latch.Hold()
 	s.queue.push(waiting{
 		id: r.ID, bucket: r.Bucket, configuration: r.Configuration,
-		urgent: r.Trigger != stocktake.TriggerScheduled, lane: lane,
+		urgent: r.Trigger != stocktake.TriggerScheduled, lane: lane, parent: tracing.ParentOf(ctx),
 	})
 	s.mu.Unlock()
 	s.willBeLate(&r)

@@ -15,6 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/logs"
+	"github.com/stocktake/stocktake/internal/tracing"
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
@@ -135,6 +136,8 @@ type Config struct {
 	Seed         string // derive ids, names and times of reports from this text; empty: from chance
 
 	Log *slog.Logger // nil means slog.Default()
+
+	Tracer *tracing.Tracer // closed by whoever made it; nil: nothing is traced
 
 	// AccessLog and AuditLog are paths of files that lines about requests and about
 	// changes are appended to, made if they are missing, and opened again with Reload;

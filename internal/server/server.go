@@ -31,6 +31,7 @@ import (
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/notify"
 	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/internal/tracing"
 )
 
 // A Server is a Stocktake server whose data folder and addresses are open. End
@@ -164,7 +165,7 @@ func (s *Server) handle(pattern string, h http.Handler) { s.admin.Handle(pattern
 // requests, runs and stores in this order, and closes the server.
 func (s *Server) Serve(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := errgroup.WithContext(tracing.With(ctx, s.cfg.Tracer))
 	for _, work := range s.workers {
 		g.Go(func() error { return work(ctx) })
 	}

@@ -1,0 +1,30 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/stocktake/stocktake/internal/tracing"
+)
+
+// traced does what scan does, in a span.
+func (w *worker) traced(ctx context.Context, slice Slice, c *cursor) (SliceResult, error) {
+	ctx, span := tracing.Start(ctx, "slice")
+	result, err := w.scan(ctx, slice, c)
+	describe(span, []SliceResult{result})
+	span.End(err)
+	return result, err
+}
+
+// describe adds to a span what slices have come to; a nil span is not traced.
+func describe(span *tracing.Span, results []SliceResult) {
+	if span == nil {
+		return
+	}
+	var listed, shards int64
+	for i := range results {
+		listed += results[i].Listed
+		shards += int64(len(results[i].Files))
+	}
+	span.SetInt("stocktake.listed", listed)
+	span.SetInt("stocktake.shards", shards)
+}
