@@ -148,7 +148,7 @@ func (s *Service) makeWindow(ctx context.Context, w *Windows, now time.Time) err
 		return err
 	}
 	if added {
-		s.enqueue(r)
+		s.enqueue(ctx, r)
 		return nil
 	}
 	// Another process was first, or the configuration has just gone.
