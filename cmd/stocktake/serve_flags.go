@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -16,7 +17,7 @@ import (
 type serverFlags struct {
 	Listen    string            `help:"Address of the OSS API." default:"127.0.0.1:9000"`
 	ListenTLS string            `name:"listen-tls" help:"Second address, with TLS. Without it, --tls-cert enables TLS on --listen." placeholder:"HOST:PORT"`
-	Console   string            `name:"console-listen" help:"Address of the console; off: none." default:"127.0.0.1:9001"`
+	Console   string            `name:"console-listen" help:"Address of the console; off: none. Without it, 127.0.0.1:9001 if that is free." placeholder:"HOST:PORT"`
 	TLSCert   string            `name:"tls-cert" help:"Certificate chain, PEM." type:"existingfile" placeholder:"FILE" and:"tls"`
 	TLSKey    string            `name:"tls-key" help:"Private key, PEM." type:"existingfile" placeholder:"FILE" and:"tls"`
 	Data      string            `help:"Folder of the embedded store, the catalog and the keys." default:"./stocktake-data" type:"path"`
@@ -111,7 +112,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 	}
 	cfg = server.Config{
 		Data: f.Data, Database: f.Database, Migrate: f.Migrate, Listen: f.Listen, ListenTLS: f.ListenTLS, TLSCert: f.TLSCert, TLSKey: f.TLSKey,
-		ConsoleListen: consoleAddress(f.Console), Region: f.Region, AccountID: f.AccountID, Buckets: f.Bucket, BaseHosts: f.BaseHost, CNAMEs: f.CNAME,
+		ConsoleListen: consoleAddress(f.Console), ConsoleIfFree: f.Console == "", Region: f.Region, AccountID: f.AccountID, Buckets: f.Bucket, BaseHosts: f.BaseHost, CNAMEs: f.CNAME,
 		Production: f.Production, AccessFile: f.AccessFile,
 		MaxRuns: given(f.MaxRuns), ScanWorkers: f.ScanWorkers, ScanShare: given(f.ScanShare), ShardRows: given(f.ShardRows), RollupDepth: given(f.RollupDepth),
 		ScheduleHour: f.ScheduleHour, Spread: f.Spread, LateAfter: given(f.LateAfter), KeepRuns: given(f.KeepRuns), StrayGrace: given(f.StrayGrace),
@@ -155,7 +156,7 @@ func consoleAddress(flag string) string {
 	if flag == "off" {
 		return ""
 	}
-	return flag
+	return cmp.Or(flag, server.DefaultConsole)
 }
 
 // given returns a number for a server.Config, in which 0 would mean the default:

@@ -20,6 +20,7 @@ var update = flag.Bool("update", false, "rewrite docs/stocktake.yaml")
 // exampleValues are values of the settings that have no default.
 var exampleValues = map[string]string{
 	"listen-tls":          "0.0.0.0:9443",
+	"console-listen":      "127.0.0.1:9001",
 	"tls-cert":            "/etc/stocktake/cert.pem",
 	"tls-key":             "/etc/stocktake/key.pem",
 	"database":            "postgres://stocktake@db.example.com/stocktake",

@@ -60,6 +60,10 @@ type Config struct {
 	// TLSCert is set. Empty: there are none.
 	ConsoleListen string
 
+	// ConsoleIfFree says that a server without a console starts where ConsoleListen
+	// is in use, such as the second server of a machine. It says so in the log.
+	ConsoleIfFree bool
+
 	TLSCert string // path of the certificate chain, PEM; empty: no TLS
 	TLSKey  string // path of its private key, PEM; set together with TLSCert
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/bucket"
@@ -27,6 +28,10 @@ func (s *Server) openConsoleListener(cert *certificate) error {
 		return nil
 	}
 	ln, err := net.Listen("tcp", s.cfg.ConsoleListen)
+	if s.cfg.ConsoleIfFree && errors.Is(err, syscall.EADDRINUSE) {
+		s.log.Warn("there is no console, since its address is in use; --console-listen chooses another one, or off", "address", s.cfg.ConsoleListen)
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("listen on %s for the console (--console-listen off leaves it out): %w", s.cfg.ConsoleListen, err)
 	}

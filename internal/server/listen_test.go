@@ -2,9 +2,13 @@ package server
 
 import (
 	"crypto/tls"
+	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stocktake/stocktake/internal/testserver"
@@ -62,5 +66,28 @@ func TestReloadCertificate(t *testing.T) {
 	}
 	if n := serial(); n != 2 {
 		t.Errorf("serial number %d after a Reload that failed, want 2", n)
+	}
+}
+
+// The second server of a machine starts without a console, unless its address was
+// asked for.
+func TestConsoleWhereItsAddressIsInUse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	cfg := Config{Data: t.TempDir(), Listen: "127.0.0.1:0", ConsoleListen: taken.Addr().String(), ConsoleIfFree: true, Log: slog.New(slog.DiscardHandler)}
+	s, err := New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if url := s.ConsoleURL(); url != "" {
+		t.Errorf("the console is at %s, an address of another server", url)
+	}
+	cfg.Data, cfg.ConsoleIfFree = t.TempDir(), false
+	if _, err := New(t.Context(), cfg); !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), "--console-listen") {
+		t.Errorf("with an address that was asked for: %v", err)
 	}
 }
