@@ -77,7 +77,7 @@ func (c *converter) summary() *stocktake.Summary {
 		f, ok := stocktake.ParseColumn(name)
 		return ok && !slices.Contains(c.opts.Columns, f)
 	})
-	if c.opts.Match != nil || len(c.opts.Columns) < len(c.from.Columns) {
+	if c.totals.Rows != s.Matched || len(c.opts.Columns) < len(c.from.Columns) {
 		s.Incomplete, s.SuspectKeys = 0, 0 // of how many of these rows that holds is not known
 	}
 	s.Rollup = nil // the totals of the old report are those of its rows and columns

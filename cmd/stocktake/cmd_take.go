@@ -28,6 +28,8 @@ type takeCmd struct {
 	Objects  int64 `help:"About how many objects there are." placeholder:"N"`
 	Fresh    bool  `help:"Start over if an earlier take was interrupted."`
 
+	Checkpoint time.Duration `help:"How often to keep how far the take is. Each time, the files being written end." default:"10m"`
+
 	Fields    []string `group:"Report" help:"Columns after Bucket and Key, in this order." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD"`
 	Versions  string   `group:"Report" help:"Versions to list: ${enum}." enum:"Current,All" default:"Current"`
 	Format    string   `group:"Report" help:"Format of the files." default:"CSV"`
@@ -50,6 +52,9 @@ bucket under PREFIX/SOURCE/take/. Columns: ` + strings.Join(fieldNames(), ", ") 
 func (c *takeCmd) Run(ctx context.Context, con console) (err error) {
 	if c.ShardRows < 1 {
 		return usagef("--shard-rows: at least 1")
+	}
+	if c.Checkpoint <= 0 {
+		return usagef("--checkpoint: more than 0")
 	}
 	log := newLogger(con.err, slog.LevelWarn, "text")
 	src, dst, err := c.open(c.Source, c.To, log)
@@ -153,7 +158,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, dst *take
 	var begun take.Begun
 	line := newTakeLine(con.err)
 	opts := take.Options{
-		Fresh: c.Fresh, Expected: c.Objects, Limits: report.Limits{Rows: c.ShardRows}, Log: log,
+		Fresh: c.Fresh, Slice: c.Checkpoint, Expected: c.Objects, Limits: report.Limits{Rows: c.ShardRows}, Log: log,
 		Begun: func(b take.Begun) {
 			begun = b
 			if b.Continued {
@@ -197,7 +202,19 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, dst *take
 	sayf(con.out, "took     %s (%s objects/s)\n", took.Round(time.Millisecond), count(int64(float64(s.Listed-begun.Listed)/max(took.Seconds(), 1e-3))))
 	sayDoubts(con.out, "%-8s %s\n", s)
 	_, err = sayf(con.out, "report   %s (%s, %s)\n", printable(where), many(int64(len(s.Files)), "shard"), size(stored))
+	if needed := (s.Matched + c.ShardRows - 1) / c.ShardRows; err == nil && int64(len(s.Files)) > 2*needed+1 {
+		sayf(con.err, "the report has %s, where %s would do, as each interruption and checkpoint ends those being written; to join them: stocktake report convert %s NEW\n",
+			many(int64(len(s.Files)), "shard"), count(needed), printable(dst.shown()))
+	}
 	return err
+}
+
+// shown returns what other commands call the place.
+func (p *takePlace) shown() string {
+	if p.store == nil {
+		return p.origin
+	}
+	return p.where(p.prefix)
 }
 
 // where returns the address of a key as other commands take it.
