@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -280,7 +279,13 @@ func (s *Store) journalLimit() int64 {
 	return max(limit, 1)
 }
 
-// least returns the position that all readers are past.
+// least returns the position that all readers are past, by sequence and by time:
+// of two positions between the same changes, the one with the greater number may
+// have the earlier time.
 func least(readers []layout.JournalReader) stocktake.JournalPosition {
-	return slices.MinFunc(readers, func(a, b layout.JournalReader) int { return cmp.Compare(a.At.Sequence, b.At.Sequence) }).At
+	p := readers[0].At
+	for _, r := range readers {
+		p.Sequence, p.Time = min(p.Sequence, r.At.Sequence), min(p.Time, r.At.Time)
+	}
+	return p
 }

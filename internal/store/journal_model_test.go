@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -42,10 +43,10 @@ func row(r *stocktake.Record) stocktake.Record {
 }
 
 // full makes the table of a full report.
-func full(t *rapid.T, sn engine.Snapshot, prefix string) table {
+func full(ctx context.Context, sn engine.Snapshot, prefix string) (table, error) {
 	tab := table{map[string][]stocktake.Record{}, map[string]stocktake.Record{}}
 	for _, versions := range []bool{true, false} {
-		if err := sn.Scan(t.Context(), engine.Segment{Prefix: prefix}, versions, func(batch []stocktake.Record) error {
+		if err := sn.Scan(ctx, engine.Segment{Prefix: prefix}, versions, func(batch []stocktake.Record) error {
 			for i := range batch {
 				r := row(&batch[i])
 				if versions {
@@ -56,10 +57,10 @@ func full(t *rapid.T, sn engine.Snapshot, prefix string) table {
 			}
 			return nil
 		}); err != nil {
-			t.Fatal(err)
+			return tab, err
 		}
 	}
-	return tab
+	return tab, nil
 }
 
 func (tab *table) clone() table {
@@ -141,7 +142,10 @@ func (w *journalWorld) report(r *replica) {
 	if at == nil || at.Sequence < r.at.Sequence || at.Time < r.at.Time {
 		w.t.Fatalf("report at %+v, after %+v", at, r.at)
 	}
-	r.at, r.table = *at, full(w.t, sn, r.prefix)
+	if r.table, err = full(w.t.Context(), sn, r.prefix); err != nil {
+		w.t.Fatal(err)
+	}
+	r.at = *at
 }
 
 func (w *journalWorld) subscribe(*rapid.T) {

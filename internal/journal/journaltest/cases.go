@@ -331,6 +331,12 @@ func testLaterReader(t *testing.T, s *suite) {
 	s.want("", at, end, "CREATE b")
 	s.publish("new", cut)
 	s.want("", cut, s.cut(), "CREATE b")
+
+	// Of two positions between the same changes, one is earlier.
+	early := s.subscribe("early", "")
+	s.Advance(time.Second)
+	s.publish("new", s.cut())
+	s.cutAt(early.Time + 1)
 }
 
 // testBound: what does not fit is dropped, oldest first, and never silently.
