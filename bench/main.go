@@ -12,6 +12,8 @@
 //	go run . far                          a report of a bucket far away, by a simulator, without and with hints
 //	go run . readers                      report diff of two reports, report find in a large one
 //	go run . objects                      PUT, GET and LIST, compared with versitygw and MinIO
+//	go run . objects -journal             PUT with incremental reports compared with PUT without
+//	go run . journal                      the journal at the store's own speed: its cost, and a burst while windows are cut
 //
 // What a command finds goes to results/, ratios first. Two figures belong
 // together only if they stand in one file.
@@ -45,6 +47,7 @@ var commands = []command{
 	{"far-server", "", farServerCommand}, // parts of far
 	{"far-client", "", farClientCommand},
 	{"readers", "report diff and report find", readersCommand},
+	{"journal", "the journal of changes: its cost, and a burst while windows are cut", journalCommand},
 	{"objects", "PUT, GET and LIST, compared with other object stores", objectsCommand},
 }
 

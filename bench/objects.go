@@ -23,9 +23,13 @@ func objectsCommand(ctx context.Context, args []string) error {
 	each := set(b.flags, "for", "3s", "how long each kind of request is sent", positive)
 	keys := set(b.flags, "keys", "20000", "keys to list", atLeast(pageKeys))
 	large := b.flags.Bool("large", false, "only put and get objects of 64 MiB")
+	journal := b.flags.Bool("journal", false, "compare PUT with incremental reports with PUT without, on stocktake alone")
 	tools := toolsFlag(b.flags)
 	return b.main(ctx, args, func(ctx context.Context) error {
 		b.each, b.keys, b.large = *each, *keys, *large
+		if *journal {
+			return b.journalCost(ctx, *rounds)
+		}
 		binaries, err := b.install(ctx, *all, *tools)
 		if err != nil {
 			return err
