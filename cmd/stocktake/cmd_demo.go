@@ -23,17 +23,19 @@ import (
 
 // demoCmd is `stocktake demo`.
 type demoCmd struct {
-	From   string `help:"Folder to upload. Default: src of the Go distribution." type:"existingdir" placeholder:"DIR"`
-	Data   string `help:"Data folder. Default: a temporary folder that is removed at the end." type:"path" placeholder:"DIR"`
-	Listen string `help:"Address of the server. If the port is in use, any free port is taken." default:"127.0.0.1:9000"`
-	Exit   bool   `help:"Exit after the report instead of keeping the server running."`
+	From    string `help:"Folder to upload. Default: src of the Go distribution." type:"existingdir" placeholder:"DIR"`
+	Data    string `help:"Data folder. Default: a temporary folder that is removed at the end." type:"path" placeholder:"DIR"`
+	Listen  string `help:"Address of the server. If the port is in use, any free port is taken." default:"127.0.0.1:9000"`
+	Console string `name:"console-listen" help:"Address of the console; off: none. If the port is in use, any free port is taken." default:"127.0.0.1:9001"`
+	Exit    bool   `help:"Exit after the report instead of keeping the server running."`
 }
 
 // Help is shown by --help below the flags.
 func (demoCmd) Help() string {
 	return `Starts a server, uploads a file tree through the OSS API, puts an inventory
-configuration, follows its first run, verifies the report and shows it. Everything
-goes through the same API and binary that users have.`
+configuration, follows its first run, verifies the report and shows it, and prints a
+link to the console, where all of it can be seen. Everything goes through the same
+API and binary that users have.`
 }
 
 // Names and thresholds of the demo.
@@ -61,6 +63,9 @@ func (c *demoCmd) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	cfg := server.Config{Data: dir, Listen: freeAddress(c.Listen), Log: newLogger(con.err, slog.LevelWarn, "text")}
+	if at := consoleAddress(c.Console); at != "" && !c.Exit {
+		cfg.ConsoleListen = freeAddress(at)
+	}
 	if cfg.RootKey, _, err = envKey(); err != nil {
 		return err
 	}
@@ -178,6 +183,9 @@ func (c *demoCmd) whereabouts(w io.Writer, s *server.Server) {
    reports   oss://%s/%s/%s/%s/
    store     %s
 `, s.Endpoint(), s.Config().Region, key.ID, key.Secret, demoBucket, demoReports, demoPrefix, demoBucket, demoID, s.Config().Data)
+	if link := s.SignInLink(); link != "" {
+		sayf(w, "\n   See it in a browser (the link signs you in, once, within an hour):\n   %s\n", link)
+	}
 	if c.Exit {
 		if c.Data == "" {
 			sayln(w, "   The server stops here and its data is removed; --data DIR keeps it.")

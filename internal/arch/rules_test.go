@@ -149,7 +149,7 @@ var mayInTests = map[string][]string{
 	},
 	"internal/ossbucket": {".", "internal/engine", "internal/throttle", "stocktaketest"},
 	"internal/remote":    {"internal/ossbucket", "internal/s3bucket", "internal/throttle"},
-	"internal/console":   {"internal/server"},
+	"internal/console":   {"internal/foreign", "internal/server", "stocktaketest"},
 	"internal/server":    {"internal/tracing/otlp", "client", "internal/testserver", "stocktaketest"},
 	"internal/take":      {"internal/foreign"},
 	"internal/sts":       {"internal/bucket", "internal/ossapi", "internal/store"},

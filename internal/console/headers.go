@@ -1,6 +1,7 @@
 package console
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -63,5 +64,17 @@ func remote(r *http.Request) netip.Addr {
 }
 
 // private reports whether what is sent over the connection stays on this machine
-// or is encrypted, so that a secret may be.
-func private(r *http.Request) bool { return r.TLS != nil || remote(r).IsLoopback() }
+// or is encrypted, so that a secret may be. Without TLS the browser must have
+// asked for this machine by its own name: the name of another site may have been
+// made to mean this machine.
+func private(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return remote(r).IsLoopback() && (host == "localhost" || err == nil && ip.Unmap().IsLoopback())
+}

@@ -52,13 +52,13 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer cancel()
 		defer r.Body.Close()
 		defer func() {
-			if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // panics are compared
-				panic(p)
-			} else if p != nil {
+			status := http.StatusOK
+			if p := recover(); p != nil { // a connection would be cut
+				status = http.StatusInternalServerError
 				_ = pipe.CloseWithError(io.ErrUnexpectedEOF) // never fails
 			}
-			w.WriteHeader(http.StatusOK) // if nothing was written
-			_ = pipe.Close()             // never fails
+			w.WriteHeader(status) // if nothing was written
+			_ = pipe.Close()      // never fails
 		}()
 		t.handler.ServeHTTP(w, r)
 	}()

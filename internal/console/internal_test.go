@@ -29,9 +29,9 @@ func TestPlainHTTPIsForThisMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	for from, status := range map[string]int{"192.0.2.7:999": 403, "[2001:db8::1]:9": 403, "nonsense": 403, "127.0.0.1:9": 303, "[::1]:9": 303} {
-		r := httptest.NewRequest("POST", "http://console.example/sign-in", strings.NewReader("key=key&secret=secret"))
+		r := httptest.NewRequest("POST", "http://localhost:9001/sign-in", strings.NewReader("key=key&secret=secret"))
 		r.RemoteAddr = from
-		r.Header.Set("Origin", "http://console.example")
+		r.Header.Set("Origin", "http://localhost:9001")
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		w := httptest.NewRecorder()
 		c.ServeHTTP(w, r)
@@ -39,8 +39,18 @@ func TestPlainHTTPIsForThisMachine(t *testing.T) {
 			t.Errorf("from %s: %d, want %d", from, w.Code, status)
 		}
 	}
+	// The name of another site that means this machine is not its own.
+	for host, status := range map[string]int{"evil.example:9001": 403, "localhost.evil.example": 403, "127.0.0.1:9001": 200, "[::1]:9001": 200, "localhost": 200} {
+		r := httptest.NewRequest("GET", "http://"+host+"/sign-in", nil)
+		r.RemoteAddr = "127.0.0.1:9"
+		w := httptest.NewRecorder()
+		c.ServeHTTP(w, r)
+		if w.Code != status {
+			t.Errorf("for %s: %d, want %d", host, w.Code, status)
+		}
+	}
 	// A session made on this machine is of no use from another one.
-	r := httptest.NewRequest("GET", "http://console.example/", nil)
+	r := httptest.NewRequest("GET", "http://127.0.0.1:9001/", nil)
 	r.RemoteAddr = "192.0.2.7:999"
 	r.AddCookie(&http.Cookie{Name: "stocktake-console", Value: c.sessions.begin("key", "")})
 	w := httptest.NewRecorder()

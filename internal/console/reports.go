@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -171,8 +172,10 @@ func (v *visit) openNamed(cfg *stocktake.InventoryConfiguration, b report.Bucket
 		return nil, &statusError{http.StatusNotFound, "reports are named by the minute in which they began, such as " + directoryForm, ""}
 	}
 	opened, err := report.Open(v.ctx, b, v.location(cfg).Base()+name+"/"+report.ManifestName)
-	if errors.Is(err, report.ErrMalformed) {
-		return nil, &statusError{http.StatusUnprocessableEntity, "the report is damaged: " + visible(err.Error()), "stocktake report verify says which files are."}
+	_, refused := serviceError(err)
+	known := refused || v.ctx.Err() != nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, stocktake.ErrAccessDenied) || errors.Is(err, object.ErrUnreachable)
+	if err != nil && !known {
+		return nil, &statusError{http.StatusUnprocessableEntity, "the report cannot be read: " + visible(err.Error()), "If it is damaged, stocktake report verify says which files are."}
 	}
 	if err != nil {
 		return nil, err

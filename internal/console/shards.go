@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"mime"
@@ -118,6 +119,8 @@ func (v *visit) verify() (*page, error) {
 	if err := show(); err != nil {
 		return nil, nil // the person has left
 	}
+	ctx, cancel := context.WithCancel(v.ctx)
+	defer cancel()
 	began := time.Now()
 	progress := make(chan int64, 1)
 	type outcome struct {
@@ -126,7 +129,7 @@ func (v *visit) verify() (*page, error) {
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		result, err := report.Verify(v.ctx, r.bucket, r.Key, report.VerifyOptions{Workers: 1, Progress: func(stored int64) {
+		result, err := report.Verify(ctx, r.bucket, r.Key, report.VerifyOptions{Workers: 1, Progress: func(stored int64) {
 			select {
 			case progress <- stored:
 			default:
@@ -141,7 +144,8 @@ func (v *visit) verify() (*page, error) {
 		case data.Read = <-progress:
 		case <-tick.C:
 			if show() != nil {
-				<-done // the context ends with the request
+				cancel()
+				<-done
 				return nil, nil
 			}
 		case o := <-done:
@@ -157,6 +161,7 @@ func (v *visit) verify() (*page, error) {
 			}
 			return nil, nil
 		case <-v.ended:
+			cancel()
 			<-done
 			return nil, nil
 		}

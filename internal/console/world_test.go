@@ -38,7 +38,7 @@ type world struct {
 
 // newWorld starts a server with the buckets photos and reports, and with the
 // accounts that access declares as YAML; empty: none but the root.
-func newWorld(t *testing.T, access string) *world {
+func newWorld(t *testing.T, access string, options ...func(*server.Config)) *world {
 	t.Helper()
 	cfg := server.Config{
 		Data: t.TempDir(), Listen: "127.0.0.1:0", ConsoleListen: "127.0.0.1:0", Buckets: []string{"photos", "reports"},
@@ -51,6 +51,9 @@ func newWorld(t *testing.T, access string) *world {
 		if err := os.WriteFile(cfg.AccessFile, []byte(access), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for _, option := range options {
+		option(&cfg)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	s, err := server.New(ctx, cfg)
@@ -109,7 +112,13 @@ func (w *world) inventory(t *testing.T, cfg stocktake.InventoryConfiguration) st
 // wait waits for the newest run of a configuration.
 func (w *world) wait(t *testing.T, id string) stocktake.Run {
 	t.Helper()
-	runs, err := w.client.Runs(t.Context(), "photos", id)
+	return w.waitIn(t, "photos", id)
+}
+
+// waitIn does the same for a configuration of another bucket.
+func (w *world) waitIn(t *testing.T, bucket, id string) stocktake.Run {
+	t.Helper()
+	runs, err := w.client.Runs(t.Context(), bucket, id)
 	if err != nil || len(runs) == 0 {
 		t.Fatal(runs, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -159,6 +160,28 @@ func (s *Server) ready(ctx context.Context, unready bool) error {
 
 // URL returns the address of the plain listener, with scheme.
 func (s *Server) URL() string { return "http://" + s.Addr }
+
+// announced is how a server says where its console is.
+var announced = regexp.MustCompile(`(?m)^the console is at (http://\S+)$`)
+
+// ConsoleURL returns the URL of the console of a server that was started with one.
+// The server says so before it is ready, but its output may come later.
+func (s *Server) ConsoleURL(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if m := announced.FindStringSubmatch(s.Log()); m != nil {
+			return m[1], nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return "", fmt.Errorf("the server does not say where its console is: %w\n%s", ctx.Err(), s.log)
+		}
+	}
+}
 
 // PID returns the id of the server's process.
 func (s *Server) PID() int { return s.cmd.Process.Pid }

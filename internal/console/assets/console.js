@@ -55,11 +55,11 @@
       option.tooltip.formatter = (p) => plain(short(p.name, 80)) + "\n" + (p.data.label2 || "");
       option.series = [{
         type: "treemap", roam: false, nodeClick: false, breadcrumb: { show: false }, left: 0, right: 0, top: 0, bottom: 0,
-        label: { fontSize: 12, color: "#fff", formatter: (p) => plain(short(p.name, 40)) + "\n" + say(p.value), overflow: "truncate" },
+        label: { fontSize: 12, lineHeight: 17, color: "#fff", formatter: (p) => plain(short(p.name, 40)) + "\n" + say(p.value), overflow: "truncate" },
         itemStyle: { borderColor: sheet, borderWidth: 2, gapWidth: 2 },
         data: data.boxes.map((b, i) => ({
           name: b.name, value: b.value, label2: b.label, href: b.href, cursor: b.href ? "pointer" : "default",
-          itemStyle: { color: b.rest ? dim : shade(palette[0], i, data.boxes.length) },
+          itemStyle: { color: b.rest ? color("box-rest") : shade(color("box"), i, data.boxes.length) },
         })),
       }];
     } else {
@@ -70,7 +70,7 @@
         const s = data.series[p.seriesIndex];
         return "\n" + plain(s.name) + "  " + (s.right ? word[data.second.unit] : say)(s.values[p.dataIndex]);
       }).join("");
-      option.grid = { left: 8, right: 12, top: data.series.length > 1 ? 34 : 14, bottom: 8, containLabel: true };
+      option.grid = { left: 8, right: 12, top: data.series.length > 1 ? 34 : 14, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" };
       if (data.series.length > 1) option.legend = { top: 0, left: 0, icon: "roundRect", itemWidth: 12, itemHeight: 8, textStyle: { color: dim } };
       const names = { type: "category", data: data.labels.map((x) => plain(short(x, 24))), axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, axisLabel: { color: dim, hideOverlap: true } };
       const axis = (unit) => ({ type: "value", axisLabel: { color: dim, formatter: word[unit], hideOverlap: true }, splitLine: { lineStyle: { color: line } } });
@@ -149,6 +149,14 @@
     if (document.querySelector("#verdict")) { showFaults(); addCopyButtons(document); }
   });
 
+  // A run that has ended cannot be cancelled any more; a person who does not see
+  // the page is told so.
+  document.addEventListener("ended", () => {
+    const cancel = document.getElementById("cancel"), said = document.getElementById("said"), state = document.querySelector("#live .pill");
+    if (cancel) cancel.remove();
+    if (said && state) said.textContent = "The run has ended: " + state.textContent;
+  });
+
   const theme = document.getElementById("theme");
   theme.hidden = false;
   const name = () => { theme.textContent = { "": "Theme: system", light: "Theme: light", dark: "Theme: dark" }[kept()]; };
@@ -161,6 +169,7 @@
     drawAll();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  addEventListener("themechange", drawAll);
   addEventListener("resize", () => { for (const chart of drawn) chart.resize(); });
 
   addCopyButtons(document);
