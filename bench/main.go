@@ -11,6 +11,7 @@
 //	go run . listers                      a run compared with tools that list a bucket
 //	go run . far                          a report of a bucket far away, by a simulator, without and with hints
 //	go run . readers                      report diff of two reports, report find in a large one
+//	go run . console                      how long pages of the console take, and what they weigh
 //	go run . objects                      PUT, GET and LIST, compared with versitygw and MinIO
 //	go run . objects -journal             PUT with incremental reports compared with PUT without
 //	go run . journal                      the journal at the store's own speed: its cost, and a burst while windows are cut
@@ -48,6 +49,7 @@ var commands = []command{
 	{"far-client", "", farClientCommand},
 	{"readers", "report diff and report find", readersCommand},
 	{"journal", "the journal of changes: its cost, and a burst while windows are cut", journalCommand},
+	{"console", "pages of the console: how long they take, and what they weigh", consoleCommand},
 	{"objects", "PUT, GET and LIST, compared with other object stores", objectsCommand},
 }
 

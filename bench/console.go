@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/bench/measure"
+	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/testserver"
+)
+
+// consoleCommand measures the pages of the console: with many configurations, and
+// with two reports of a large bucket, for one person after a minute of others.
+func consoleCommand(ctx context.Context, args []string) error {
+	b := &consoleBench{measurement: newMeasurement("console", "folder for the store, which is removed in the end")}
+	objects := set(b.flags, "objects", "10000000", "objects in the bucket of the reports", atLeast(1))
+	configurations := set(b.flags, "configurations", "1000", "configurations of that bucket, 1000 at most", atLeast(1))
+	count := set(b.flags, "count", "50", "how often each page is measured; the median counts", atLeast(3))
+	return b.main(ctx, args, func(ctx context.Context) (err error) {
+		l, err := b.seedLake(ctx, *objects)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, l.remove()) }()
+		server, err := testserver.Start(ctx, testserver.Config{Binary: l.binary, Data: l.data, Console: "127.0.0.1:0"})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, server.Stop()) }()
+		s := &lakeServer{cli: cli{binary: l.binary, server: server}, lake: l}
+		if b.base, err = server.ConsoleURL(ctx); err != nil {
+			return err
+		}
+		if err := b.prepare(ctx, s, min(*configurations, stocktake.MaxInventories)); err != nil {
+			return err
+		}
+		return b.measure(ctx, *count)
+	})
+}
+
+type consoleBench struct {
+	*measurement
+	base    string // URL of the console
+	browser *http.Client
+	reports []string // names of their directories
+}
+
+// prepare makes the configurations and two reports, and signs in.
+func (b *consoleBench) prepare(ctx context.Context, s *lakeServer, configurations int) error {
+	if err := s.configure(ctx); err != nil {
+		return err
+	}
+	for range 2 {
+		i, err := s.inventory(ctx)
+		if err != nil {
+			return err
+		}
+		b.reports = append(b.reports, path.Base(path.Dir(i.Manifest)))
+	}
+	c := client.New(s.client())
+	cfg, err := c.Get(ctx, lakeBucket, "bench")
+	if err != nil {
+		return err
+	}
+	g, put := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for i := range configurations - 1 {
+		other := cfg.Clone()
+		other.ID = fmt.Sprintf("inventory-%04d", i)
+		g.Go(func() error { return c.Put(put, lakeBucket, other) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return err
+	}
+	b.browser = &http.Client{Jar: jar, Transport: &http.Transport{DisableCompression: true}}
+	form := url.Values{"key": {testserver.AccessKeyID}, "secret": {testserver.AccessKeySecret}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.base+"/sign-in", strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", b.base)
+	_, _, err = b.do(r)
+	return err
+}
+
+// do sends a request as a browser does, and returns the answer as it was sent.
+func (b *consoleBench) do(r *http.Request) (body []byte, took time.Duration, err error) {
+	start := time.Now()
+	resp, err := b.browser.Do(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(resp.Body)
+	took = time.Since(start)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s\n%s", r.URL.Path, resp.Status, body)
+	}
+	return body, took, err
+}
+
+func (b *consoleBench) get(ctx context.Context, path, encoding string) (body []byte, took time.Duration, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.base+path, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	r.Header.Set("Accept-Encoding", encoding)
+	return b.do(r)
+}
+
+var assetPattern = regexp.MustCompile(`/assets/[^"]+`)
+
+func (b *consoleBench) measure(ctx context.Context, count int) error {
+	const inventory = "/buckets/" + lakeBucket + "/inventories/bench"
+	newest := inventory + "/reports/" + b.reports[1]
+	var slowest time.Duration
+	for _, p := range []struct{ name, path string }{
+		{"Buckets", "/"},
+		{"Bucket", "/buckets/" + lakeBucket},
+		{"Inventory", inventory},
+		{"Form", "/buckets/" + lakeBucket + "/new"},
+		{"Reports", inventory + "/reports"},
+		{"Report", newest},
+		{"ReportByObjects", newest + "?by=objects"},
+		{"Compare", newest + "/compare?with=" + b.reports[0]},
+	} {
+		plain, _, err := b.get(ctx, p.path, "identity")
+		if err != nil {
+			return err
+		}
+		weight, err := b.weigh(ctx, p.path, string(plain))
+		if err != nil {
+			return err
+		}
+		var all []time.Duration
+		for range count {
+			_, took, err := b.get(ctx, p.path, "gzip")
+			if err != nil {
+				return err
+			}
+			all = append(all, took)
+		}
+		median := measure.Median(all)
+		slowest = max(slowest, median)
+		b.add("Page/"+p.name, median, measure.Figure{Value: float64(slices.Max(all).Milliseconds()), Unit: "max-ms"},
+			measure.Figure{Value: float64(weight) / 1000, Unit: "kB-compressed"})
+		if p.name == "Buckets" {
+			b.addRatio("first-page", float64(weight)/1000, "kB of the first page with all that it loads, compressed; at most 400")
+		}
+	}
+	b.addRatio("slowest-page", float64(slowest.Microseconds())/1000, "milliseconds at the median of the slowest page; at most 50")
+	return nil
+}
+
+// weigh returns the bytes of a page and of what it loads, compressed.
+func (b *consoleBench) weigh(ctx context.Context, path, plain string) (bytes int, err error) {
+	seen := map[string]bool{path: true}
+	for _, asset := range assetPattern.FindAllString(plain, -1) {
+		seen[asset] = true
+	}
+	for each := range seen {
+		body, _, err := b.get(ctx, each, "gzip")
+		if err != nil {
+			return 0, err
+		}
+		bytes += len(body)
+	}
+	return bytes, nil
+}
