@@ -20,24 +20,25 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// formatsCommand compares the formats of reports with DuckDB's COPY to the same
-// formats, of the same rows.
+// formatsCommand compares the formats of reports with parquet-go's plain writer and
+// DuckDB's COPY to the same formats, of the same rows.
 //
-//   - Both have the rows ready: we as records in memory, DuckDB in its database,
-//     which it has read once.
+//   - All have the rows ready: we as records in memory, parquet-go as structs in
+//     memory, DuckDB in its database, which it has read once.
 //   - Ours includes shards of a million rows with their MD5 and SHA-256, and the
 //     places of their pieces. DuckDB writes one file and no sums.
 //   - DuckDB has the CRC-64 as UBIGINT, of eight bytes, where we write text.
 //   - On a machine that does other things, processor time says more than the clock.
 func formatsCommand(ctx context.Context, args []string) error {
 	b := formatsBench{contest: contest{measurement: newMeasurement("formats", "folder for the rows and what is written, which is removed in the end")}}
-	objects := set(b.flags, "objects", "1000000", "rows; 10^7 take 4 GB of memory", atLeast(1))
+	objects := set(b.flags, "objects", "1000000", "rows; 10^7 take 9 GB of memory, 4 without parquet-go", atLeast(1))
 	count := set(b.flags, "count", "5", "how often each is measured, in turn; the median counts", atLeast(1))
 	workers := set(b.flags, "workers", "2", "goroutines of ours, each with a part of the rows; DuckDB has two threads", atLeast(1))
+	withParquetGo := b.flags.Bool("parquet-go", true, "measure parquet-go's generic writer")
 	withDuckDB := b.flags.Bool("duckdb", true, "measure DuckDB, which takes cgo and a build of a minute")
 	return b.main(ctx, args, func(ctx context.Context) error {
 		b.rows, b.rounds, b.workers = *objects, *count, *workers
-		return b.run(ctx, *withDuckDB)
+		return b.run(ctx, *withParquetGo, *withDuckDB)
 	})
 }
 
@@ -54,7 +55,7 @@ var formatColumns = []stocktake.Field{
 	stocktake.FieldTaggingCount, stocktake.FieldObjectType, stocktake.FieldCRC64,
 }
 
-func (b *formatsBench) run(ctx context.Context, withDuckDB bool) (err error) {
+func (b *formatsBench) run(ctx context.Context, withParquetGo, withDuckDB bool) (err error) {
 	db := &duckdb{dir: filepath.Join(b.work, "duckdb")}
 	if withDuckDB {
 		if err := db.build(ctx); err != nil {
@@ -72,6 +73,9 @@ func (b *formatsBench) run(ctx context.Context, withDuckDB bool) (err error) {
 		}
 		ours[f.Name()] = e
 		entrants = append(entrants, e)
+	}
+	if withParquetGo {
+		entrants = append(entrants, b.parquetGo(ours[stocktake.FormatParquet])...)
 	}
 	if withDuckDB {
 		rows := filepath.Join(b.work, "rows.csv")
