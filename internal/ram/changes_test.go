@@ -44,7 +44,7 @@ func TestChangesAreLogged(t *testing.T) {
 	}
 	said := log.String()
 	for _, want := range []string{
-		"level=INFO msg=\"accounts changed\" change=created kind=user name=alice account=1 by=\"",
+		"level=INFO msg=\"accounts changed\" change=created kind=user name=alice account=1 before=\"\" after=sha256:",
 		"change=created kind=key name=" + key.ID,
 		"change=changed kind=key name=" + key.ID,
 		"change=changed kind=user name=alice",
