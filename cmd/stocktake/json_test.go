@@ -23,7 +23,7 @@ func leaves(node *kong.Node, words string, visit func(node *kong.Node, words str
 // they are stopped, print a document that is made for a program already, or are
 // for a person alone.
 func TestVerbsHaveJSON(t *testing.T) {
-	others := map[string]bool{"serve": true, "demo": true, "completion": true, "man": true, "complete": true, "report browse": true}
+	others := map[string]bool{"serve": true, "demo": true, "completion": true, "man": true, "complete": true, "report browse": true, "migrate": true}
 	parser, err := newParser(new(cli), console{io.Discard, io.Discard})
 	if err != nil {
 		t.Fatal(err)
