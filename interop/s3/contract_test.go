@@ -29,6 +29,7 @@ type server struct {
 	api      *s3.Client
 	buckets  *atomic.Int64
 	keys     *keys
+	restart  func() error // ends the server and starts it again; nil: it cannot be
 
 	conditional    bool // it knows If-None-Match
 	ignoresMissing bool // a delete of a key without versions adds no marker

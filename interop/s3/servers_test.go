@@ -21,10 +21,18 @@ func startVersitygw(t *testing.T) *server {
 	if err := errors.Join(os.Mkdir(data, 0o700), os.Mkdir(versions, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	addr := listen(t, func(addr string) *process {
-		return run(t, exec.Command(binary, "--access", accessKey, "--secret", secretKey, "--port", addr, "--quiet", "posix", "--versioning-dir", versions, data))
-	}, dials)
-	return open(t, server{name: "versitygw 1.8.0", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, unordered: true, pageSize: 50})
+	var p *process
+	start := func(addr string) *process {
+		p = run(t, exec.Command(binary, "--access", accessKey, "--secret", secretKey, "--port", addr, "--quiet", "posix", "--versioning-dir", versions, data))
+		return p
+	}
+	addr := listen(t, start, dials)
+	s := open(t, server{name: "versitygw 1.8.0", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, unordered: true, pageSize: 50})
+	s.restart = func() error {
+		p.stop()
+		return start(addr).await(context.Background(), func(ctx context.Context) error { return dials(ctx, addr) })
+	}
+	return s
 }
 
 // startMinIO starts MinIO on four folders: with one it refuses the disk of the
