@@ -150,7 +150,7 @@ func TestListBuckets(t *testing.T) {
 			t.Errorf("%+v: %v", r, got)
 		}
 	}
-	for _, query := range []string{"max-keys=0", "max-keys=1001", "max-keys=x", "tagging=k%3Av", "tag-value=v", "tag-key=k&tagging=%22k%22:%22v%22"} {
+	for _, query := range []string{"max-keys=0", "prefix=Photos", "prefix=-photos", "prefix=a.b", "prefix=" + strings.Repeat("a", 64), "max-keys=1001", "max-keys=x", "tagging=k%3Av", "tag-value=v", "tag-key=k&tagging=%22k%22:%22v%22"} {
 		w.refused(t, w.do(t, "GET", "/?"+query, "", nil), 400, "InvalidArgument")
 	}
 	p := w.refused(t, w.anonymous(t, "GET", "/", ""), 403, "AccessDenied")

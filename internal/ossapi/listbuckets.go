@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
@@ -22,6 +23,9 @@ func (c *call) listBuckets() error {
 		return err
 	}
 	prefix, marker := c.query.Get("prefix"), c.query.Get("marker")
+	if !validBucketPrefix(prefix) {
+		return request.InvalidArgument("prefix", prefix, "no bucket has a name that begins so: names have a-z, 0-9 and '-'")
+	}
 	page, more, err := c.filteredBuckets(prefix, marker, limit, filter)
 	if err != nil {
 		return err
@@ -44,6 +48,13 @@ func (c *call) listBuckets() error {
 		x.End("Buckets")
 		x.End("ListAllMyBucketsResult")
 	})
+}
+
+// validBucketPrefix reports whether the name of a bucket can begin with prefix. OSS
+// refuses any other.
+func validBucketPrefix(prefix string) bool {
+	// What is short or ends in '-' may go on.
+	return prefix == "" || stocktake.ValidBucketName(prefix+strings.Repeat("x", max(0, 3-len(prefix)))) || stocktake.ValidBucketName(prefix+"x")
 }
 
 // listedBucket writes an entry, with its tags if tagged.
