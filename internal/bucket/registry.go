@@ -6,6 +6,7 @@ package bucket
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/report"
 )
 
 // Embedded is what the registry needs of the embedded store.
@@ -162,6 +164,18 @@ func (r *Registry) Listing(bucket string, cfg *stocktake.InventoryConfiguration)
 		return nil
 	}
 	return renamed{src, there}
+}
+
+// Encrypts returns why the named store that holds the destination of cfg cannot
+// encrypt its reports as cfg asks; nil: it can, or that cannot be found out now.
+func (r *Registry) Encrypts(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
+	dst := &cfg.Destination
+	st, there := r.find(dst.Bucket)
+	if st == nil {
+		return nil
+	}
+	at := report.Location{Prefix: dst.Prefix, Bucket: bucket, Configuration: cfg.ID}
+	return st.Service.Encrypts(ctx, dst.RoleARN, there, at.Base()+"stocktake-check-"+rand.Text(), dst.Encryption)
 }
 
 // Destination returns the bucket that a run of cfg writes to, on the same terms

@@ -42,6 +42,11 @@ type Service interface {
 	// Costs returns what columns take besides the listing. It asks nothing.
 	Costs(columns []stocktake.Field) engine.Costs
 
+	// Encrypts returns why a bucket cannot hold reports that are encrypted as asked,
+	// which the role writes; nil: it can, or that cannot be found out now. It may
+	// write and remove an object under key.
+	Encrypts(ctx context.Context, role, bucket, key string, e stocktake.Encryption) error
+
 	// Ask returns nil if there is such a bucket, stocktake.ErrNoSuchBucket if there
 	// is none, else why the store cannot be asked.
 	Ask(ctx context.Context, bucket string) error

@@ -64,6 +64,15 @@ func (*lake) Costs(columns []stocktake.Field) (c engine.Costs) {
 	return c
 }
 
+var errPlain = errors.New("it does not encrypt")
+
+func (*lake) Encrypts(_ context.Context, _, bucket, key string, e stocktake.Encryption) error {
+	if e.SSEKMS && bucket == "logs" && strings.HasPrefix(key, "p/photos/daily/") {
+		return errPlain
+	}
+	return nil
+}
+
 func (l *lake) Ask(ctx context.Context, name string) error {
 	l.asked.Add(1)
 	if l.ask == nil {
@@ -287,6 +296,20 @@ func TestNotes(t *testing.T) {
 	} {
 		if got := r.Notes(tt.bucket, tt.columns, tt.rows); !slices.Equal(got, tt.want) {
 			t.Errorf("%s, %v: %q, want %q", tt.bucket, tt.columns, got, tt.want)
+		}
+	}
+}
+
+// Whether reports can be encrypted is for the store of the destination to say.
+func TestEncrypts(t *testing.T) {
+	r := withLake(t, new(lake), nil)
+	for _, tt := range []struct {
+		destination string
+		want        error
+	}{{"photos", nil}, {"lake-photos", nil}, {"old-logs", errPlain}} {
+		cfg := &stocktake.InventoryConfiguration{ID: "daily", Destination: stocktake.Destination{Bucket: tt.destination, Prefix: "p", Encryption: stocktake.Encryption{SSEKMS: true}}}
+		if err := r.Encrypts(t.Context(), "photos", cfg); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.destination, err, tt.want)
 		}
 	}
 }

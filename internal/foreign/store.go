@@ -38,6 +38,8 @@ type Store struct {
 	log      *slog.Logger
 	clients  []Client // of the credentials of the store, then of Roles
 	direct   Client   // with the credentials of the store; answers or fails in seconds
+
+	encryptions encryptions
 }
 
 // Open makes a store of an entry, and reads its credentials and certificates. It

@@ -56,7 +56,7 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 		}
 	}
 	if dst.Encryption != (stocktake.Encryption{}) {
-		if err := s.opts.Encrypts(dst); err != nil {
+		if err := s.opts.Encrypts(ctx, bucket, cfg); err != nil {
 			return err
 		}
 	}
@@ -180,8 +180,8 @@ func (s *Service) checkDestination(ctx context.Context, source *object.Bucket, d
 }
 
 // encryptsNothing serves as Options.Encrypts of a server without keys.
-func encryptsNothing(dst *stocktake.Destination) error {
-	e := dst.Encryption
+func encryptsNothing(_ context.Context, _ string, cfg *stocktake.InventoryConfiguration) error {
+	e := cfg.Destination.Encryption
 	if e.SSEKMS {
 		return &stocktake.InvalidArgumentError{
 			Element: encryptionElement + "/SSE-KMS", Value: e.KeyID, EC: "0005-00000201",

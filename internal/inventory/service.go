@@ -39,9 +39,9 @@ type Options struct {
 	// ten minutes, as with OSS.
 	Window time.Duration
 
-	// Encrypts says whether reports can be encrypted as a destination asks: nil if
-	// so, else what to answer. The function nil refuses each way.
-	Encrypts func(dst *stocktake.Destination) error
+	// Encrypts returns nil if the reports of a configuration of bucket can be encrypted
+	// as it asks, else what to answer. The function nil refuses each way.
+	Encrypts func(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error
 
 	Roles Roles // nil: each role may do everything
 

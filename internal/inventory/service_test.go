@@ -75,8 +75,8 @@ func TestPutRefuses(t *testing.T) {
 func TestPutAccepts(t *testing.T) {
 	w := newWorld(t, inventory.Options{
 		AnyDestination: true, Journal: newJournal(),
-		Encrypts: func(dst *stocktake.Destination) error {
-			e := dst.Encryption
+		Encrypts: func(_ context.Context, _ string, cfg *stocktake.InventoryConfiguration) error {
+			e := cfg.Destination.Encryption
 			if e.KeyID == "known" {
 				return nil
 			}

@@ -45,8 +45,8 @@ func (w *warner) warnings(ctx context.Context, e *EntryStatus) (warnings []strin
 	if unfit == nil { // a role can do nothing with a bucket that is not there
 		add(w.s.mayReport(ctx, w.bucket, &e.Configuration))
 	}
-	if dst := &e.Configuration.Destination; dst.Encryption != (stocktake.Encryption{}) {
-		add(w.s.opts.Encrypts(dst))
+	if e.Configuration.Destination.Encryption != (stocktake.Encryption{}) {
+		add(w.s.opts.Encrypts(ctx, w.bucket, &e.Configuration))
 	}
 	rows := int64(0)
 	if e.Last != nil {

@@ -26,6 +26,8 @@ func (away) Destination(string, string) (engine.Destination, error) {
 
 func (away) Costs([]stocktake.Field) engine.Costs { return engine.Costs{} }
 
+func (away) Encrypts(context.Context, string, string, string, stocktake.Encryption) error { return nil }
+
 func (away) Ask(_ context.Context, name string) error {
 	switch name {
 	case "lake-photos":

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -145,13 +146,18 @@ func (s *Server) keepClaims() error {
 	return securefile.Replace(s.folder.Stores(), append(b, '\n'))
 }
 
-// encrypts says whether reports can be encrypted as a destination asks. Of a
-// bucket of a named store that store decides, when a run writes to it.
-func encrypts(buckets *bucket.Registry, ring keyring) func(*stocktake.Destination) error {
-	return func(dst *stocktake.Destination) error {
-		if buckets.StoreOf(dst.Bucket) != "" {
-			return nil
+// encrypts says whether reports can be encrypted as a configuration asks. Of a
+// bucket of a named store, that store decides.
+func encrypts(buckets *bucket.Registry, ring keyring) func(context.Context, string, *stocktake.InventoryConfiguration) error {
+	return func(ctx context.Context, source string, cfg *stocktake.InventoryConfiguration) error {
+		dst := &cfg.Destination
+		if buckets.StoreOf(dst.Bucket) == "" {
+			return ring.encrypts(dst.AccountID, dst.Encryption)
 		}
-		return ring.encrypts(dst.AccountID, dst.Encryption)
+		err := buckets.Encrypts(ctx, source, cfg)
+		if errors.Is(err, foreign.ErrNoEncryption) {
+			return &stocktake.InvalidArgumentError{Element: "Destination/OSSBucketDestination/Encryption", Reason: err.Error()}
+		}
+		return err
 	}
 }

@@ -1,0 +1,121 @@
+package foreign
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/remote"
+)
+
+// ErrNoEncryption means that a store does not encrypt objects as it is asked to.
+var ErrNoEncryption = errors.New("the store does not encrypt objects that way")
+
+const (
+	// encryptionPatience is how long a store may take to show whether it encrypts. A
+	// person waits meanwhile.
+	encryptionPatience = 5 * time.Second
+
+	// An answer holds for a while, so that the status of many configurations asks
+	// once.
+	encryptionHolds = 10 * time.Minute
+
+	maxEncryptions = 1000 // answers that are remembered
+)
+
+// encryptions are what a store has shown of its encryption.
+type encryptions struct {
+	mu      sync.Mutex
+	answers map[encryptionQuestion]encryptionAnswer
+}
+
+type encryptionQuestion struct {
+	client     Client
+	bucket     string
+	encryption stocktake.Encryption
+}
+
+type encryptionAnswer struct {
+	until time.Time
+	err   error
+}
+
+// Encrypts writes a small object to a bucket, by its name there, as a role would
+// write reports, looks whether it is encrypted as asked, and removes it. It returns
+// ErrNoEncryption, wrapped, if it is not, and nil if it is, or if that cannot be found
+// out now. key must be one that nothing else uses. Answers hold for minutes.
+func (s *Store) Encrypts(ctx context.Context, role, bucket, key string, e stocktake.Encryption) error {
+	c, err := s.client(role)
+	if err != nil {
+		return nil // that the role may not use the store is said elsewhere
+	}
+	q := encryptionQuestion{c, bucket, e}
+	s.encryptions.mu.Lock()
+	a, ok := s.encryptions.answers[q]
+	s.encryptions.mu.Unlock()
+	if ok && time.Now().Before(a.until) {
+		return a.err
+	}
+	ctx, cancel := context.WithTimeout(ctx, encryptionPatience)
+	defer cancel()
+	known, err := tryEncryption(ctx, c, bucket, key, e)
+	if !known {
+		s.log.Info("whether the store encrypts reports could not be found out", "bucket", bucket, "err", err)
+		return nil
+	}
+	s.encryptions.mu.Lock()
+	defer s.encryptions.mu.Unlock()
+	if s.encryptions.answers == nil || len(s.encryptions.answers) >= maxEncryptions {
+		s.encryptions.answers = map[encryptionQuestion]encryptionAnswer{}
+	}
+	s.encryptions.answers[q] = encryptionAnswer{time.Now().Add(encryptionHolds), err}
+	return err
+}
+
+// tryEncryption reports whether the store has shown if it encrypts, and if so, nil
+// or ErrNoEncryption; else why it has not.
+func tryEncryption(ctx context.Context, c Client, bucket, key string, e stocktake.Encryption) (known bool, err error) {
+	d := c.Destination(bucket)
+	f, err := d.Create(ctx, key, engine.FileOptions{ContentType: "text/plain", Encryption: e})
+	if err != nil {
+		return false, err
+	}
+	defer f.Abort()
+	if err := f.Commit(ctx, md5.Sum(nil)); err != nil {
+		if answer, ok := errors.AsType[*remote.Error](err); ok && refusesHeader(answer.Status) {
+			return true, fmt.Errorf("%w: %w", ErrNoEncryption, err)
+		}
+		return false, err
+	}
+	defer func() { err = errors.Join(err, d.Remove(ctx, key)) }()
+	snap, err := c.Source().Snapshot(ctx, bucket)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, snap.Close()) }()
+	detailed, ok := snap.(engine.DetailedSnapshot)
+	if !ok {
+		return true, nil
+	}
+	record := []stocktake.Record{{Key: []byte(key), Missing: stocktake.MissingEncryption}}
+	err = detailed.Fetch(ctx, record, []stocktake.Field{stocktake.FieldEncryptionStatus}, func(int) bool { return true })
+	switch {
+	case err != nil || record[0].Missing != 0:
+		return false, err
+	case !record[0].Encrypted:
+		return true, fmt.Errorf("%w: it takes such an object and stores it as it is", ErrNoEncryption)
+	}
+	return true, nil
+}
+
+// refusesHeader reports whether a status means that a request as such is not
+// accepted, whoever makes it and whenever.
+func refusesHeader(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusNotImplemented || status == http.StatusMethodNotAllowed || status == http.StatusUnprocessableEntity
+}
