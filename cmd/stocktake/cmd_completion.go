@@ -57,7 +57,7 @@ compdef _stocktake stocktake
     set -l words (commandline -opc) (commandline -ct)
     stocktake complete -- $words[2..-1] 2>/dev/null
 end
-complete -c stocktake -a '(__stocktake_complete)'
+complete -c stocktake -f -n '__stocktake_complete | string length -q' -a '(__stocktake_complete)'
 `,
 }
 
@@ -106,7 +106,7 @@ func completions(node *kong.Node, words []string) (all []completion) {
 		}
 	}
 	add := func(word, help string) {
-		if strings.HasPrefix(word, last) {
+		if word != "" && strings.HasPrefix(word, last) { // without an enum, its only value is empty
 			first, _, _ := strings.Cut(help, ". ")
 			all = append(all, completion{word, strings.TrimSuffix(first, ".")})
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,7 +86,7 @@ func TestCompletions(t *testing.T) {
 		for _, c := range completions(parser.Model.Node, strings.Split(line, " ")) {
 			got = append(got, c.word)
 		}
-		if strings.Join(got, " ") != want {
+		if !slices.Equal(got, strings.Fields(want)) {
 			t.Errorf("%q becomes %q, want %q", line, got, want)
 		}
 	}
