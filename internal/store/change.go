@@ -26,6 +26,7 @@ type change struct {
 	journal   *bucketJournal // nil: no reader wants the changes of this key
 	versioned bool           // the bucket shows ids of versions
 	entries   [][]byte       // of the journal, in their order, without their places
+	crowded   bool           // the journal has less than a quarter of its space left, or had
 }
 
 // A removal is files of a version.
@@ -79,7 +80,7 @@ func (s *Store) commit(by object.Origin, b *bucket, key string, build func(*chan
 		s.opts.fatal(err)
 		return err
 	}
-	if c.journal != nil {
+	if c.crowded {
 		s.boundJournal(b, c.journal)
 	}
 	for _, r := range c.removed {

@@ -61,7 +61,7 @@ func (s *Store) loadJournal(b *bucket) error {
 		return fmt.Errorf("bucket %s: %w", b.state.Load().Name, err)
 	}
 	j := newBucketJournal(b.id, *head)
-	e, err := lastEntry(s.db, b.id, ^uint64(0))
+	e, err := s.entries(j).last()
 	if err != nil {
 		return fmt.Errorf("bucket %s: journal: %w", b.state.Load().Name, err)
 	}
@@ -259,7 +259,7 @@ func (js journals) Stat(_ context.Context, name string) (stat journal.Stat, err 
 		stat.Lost += g.Changes
 	}
 	if stat.Changes > 0 {
-		first, err := entryAfter(js.s.db, b.id, 0)
+		first, err := js.s.entries(j).first()
 		if err != nil {
 			return stat, err
 		}

@@ -36,10 +36,17 @@ func entryAt(it *pebble.Iterator) (*entry, error) {
 	return &entry{seq, place}, err
 }
 
-// entries returns an iterator of the entries of a journal.
-func entries(from reader, bucket uint32) (*pebble.Iterator, error) {
-	it, err := from.NewIter(&pebble.IterOptions{
-		LowerBound: layout.AppendChangeKey(nil, bucket, 0), UpperBound: layout.After(layout.JournalHeadKey(bucket)),
+// An entrySpace is the entries of a journal in the index, now or at an instant.
+type entrySpace struct {
+	from   reader
+	bucket uint32
+	base   uint64 // none has this number or a lower one: what was removed is not searched
+}
+
+// iter returns an iterator of the entries.
+func (sp entrySpace) iter() (*pebble.Iterator, error) {
+	it, err := sp.from.NewIter(&pebble.IterOptions{
+		LowerBound: append(layout.AppendChangeKey(nil, sp.bucket, sp.base), 0), UpperBound: layout.After(layout.JournalHeadKey(sp.bucket)),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
@@ -47,9 +54,9 @@ func entries(from reader, bucket uint32) (*pebble.Iterator, error) {
 	return it, nil
 }
 
-// oneEntry returns the entry that seek finds, nil if it finds none.
-func oneEntry(from reader, bucket uint32, seek func(*pebble.Iterator) bool) (found *entry, err error) {
-	it, err := entries(from, bucket)
+// one returns the entry that seek finds, nil if it finds none.
+func (sp entrySpace) one(seek func(*pebble.Iterator) bool) (found *entry, err error) {
+	it, err := sp.iter()
 	if err != nil {
 		return nil, err
 	}
@@ -59,18 +66,36 @@ func oneEntry(from reader, bucket uint32, seek func(*pebble.Iterator) bool) (fou
 	return found, errors.Join(err, it.Error(), it.Close())
 }
 
-// entryAfter returns the first entry with a greater number than seq.
-func entryAfter(from reader, bucket uint32, seq uint64) (*entry, error) {
-	return oneEntry(from, bucket, func(it *pebble.Iterator) bool {
-		return it.SeekGE(append(layout.AppendChangeKey(nil, bucket, seq), 0))
+// first returns the first entry; nil if there is none.
+func (sp entrySpace) first() (*entry, error) { return sp.one((*pebble.Iterator).First) }
+
+// after returns the first entry with a greater number than seq.
+func (sp entrySpace) after(seq uint64) (*entry, error) {
+	return sp.one(func(it *pebble.Iterator) bool {
+		return it.SeekGE(append(layout.AppendChangeKey(nil, sp.bucket, seq), 0))
 	})
 }
 
-// lastEntry returns the last entry with a number of at most seq.
-func lastEntry(from reader, bucket uint32, seq uint64) (*entry, error) {
-	return oneEntry(from, bucket, func(it *pebble.Iterator) bool {
-		return it.SeekLT(append(layout.AppendChangeKey(nil, bucket, seq), 0))
+// last returns the last entry; nil if there is none.
+func (sp entrySpace) last() (*entry, error) { return sp.one((*pebble.Iterator).Last) }
+
+// upTo returns the last entry with a number of at most seq.
+func (sp entrySpace) upTo(seq uint64) (*entry, error) {
+	return sp.one(func(it *pebble.Iterator) bool {
+		return it.SeekLT(append(layout.AppendChangeKey(nil, sp.bucket, seq), 0))
 	})
+}
+
+// remove removes the entries up to last. Each removal begins where the one before
+// ended: ranges that overlap would cost Pebble their number squared.
+func (sp entrySpace) remove(batch *pebble.Batch, head *layout.JournalHead, last *entry) error {
+	head.Base = layout.JournalBase{Sequence: last.seq, Ordinal: last.Ordinal, Bytes: last.Bytes}
+	return batch.DeleteRange(append(layout.AppendChangeKey(nil, sp.bucket, sp.base), 0), append(layout.AppendChangeKey(nil, sp.bucket, last.seq), 0), nil)
+}
+
+// entries returns the entries of a journal. The caller holds j.mu.
+func (s *Store) entries(j *bucketJournal) entrySpace {
+	return entrySpace{s.db, j.bucket, j.head.Base.Sequence}
 }
 
 // search returns the last entry that is before some point; before is true for all
@@ -78,7 +103,7 @@ func lastEntry(from reader, bucket uint32, seq uint64) (*entry, error) {
 // the range of numbers, so it takes at most 64 steps, and few where numbers are
 // dense.
 func (s *Store) search(j *bucketJournal, before func(*entry) bool) (found *entry, err error) {
-	it, err := entries(s.db, j.bucket)
+	it, err := s.entries(j).iter()
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +149,7 @@ func (s *Store) journalPosition(index *pebble.Snapshot, bucket uint32) (*stockta
 	if err != nil || head == nil {
 		return nil, err
 	}
-	e, err := lastEntry(index, bucket, ^uint64(0))
+	e, err := entrySpace{index, bucket, head.Base.Sequence}.last()
 	if err != nil {
 		return nil, err
 	}
@@ -169,18 +194,19 @@ func (js journals) Changes(ctx context.Context, name, prefix string, after, unti
 		return nil, fmt.Errorf("%w: after %d of bucket %s", journal.ErrTrimmed, after.Sequence, name)
 	}
 	r := &journalReader{ctx: ctx, index: index, bucket: b.id, prefix: []byte(prefix), yield: yield, next: head.Base.Ordinal + 1}
-	before, err := lastEntry(index, b.id, after.Sequence)
+	space := entrySpace{index, b.id, head.Base.Sequence}
+	before, err := space.upTo(after.Sequence)
 	if err != nil {
 		return nil, err
 	}
 	if before != nil {
 		r.next = before.Ordinal + 1
 	}
-	if err := r.read(after.Sequence, until.Sequence); err != nil {
+	if err := r.read(max(after.Sequence, head.Base.Sequence), until.Sequence); err != nil {
 		return nil, err
 	}
 	// What follows tells whether the last entries of the range are there.
-	if following, err := entryAfter(index, b.id, max(until.Sequence, after.Sequence)); err != nil {
+	if following, err := space.after(max(until.Sequence, after.Sequence)); err != nil {
 		return nil, err
 	} else if following != nil {
 		end = *following

@@ -132,14 +132,14 @@ func (s *Store) applyHead(b *bucket, batch *pebble.Batch, update func(*bucketJou
 // trim removes the entries and gaps that all readers of head are past.
 func (s *Store) trim(batch *pebble.Batch, bucket uint32, head *layout.JournalHead) error {
 	from := least(head.Readers)
-	e, err := lastEntry(s.db, bucket, from.Sequence)
+	space := entrySpace{s.db, bucket, head.Base.Sequence}
+	e, err := space.upTo(from.Sequence)
 	if err != nil {
 		return err
 	}
 	if e != nil {
-		head.Base = layout.JournalBase{Ordinal: e.Ordinal, Bytes: e.Bytes}
 		head.From.Sequence = e.seq
-		if err := batch.DeleteRange(layout.AppendChangeKey(nil, bucket, 0), layout.AppendChangeKey(nil, bucket, e.seq+1), nil); err != nil {
+		if err := space.remove(batch, head, e); err != nil {
 			return err
 		}
 	}
@@ -155,6 +155,9 @@ func (s *Store) trim(batch *pebble.Batch, bucket uint32, head *layout.JournalHea
 	return nil
 }
 
+// warnAt returns the size above which a warning is due.
+func warnAt(limit int64) int64 { return limit - limit/4 }
+
 // boundJournal drops the oldest entries of a journal that has grown over its
 // bound. An error is logged: the change that it grew by is made, and the next
 // one tries again.
@@ -162,7 +165,7 @@ func (s *Store) boundJournal(b *bucket, j *bucketJournal) {
 	limit := s.journalLimit()
 	j.mu.Lock()
 	bytes := j.kept()
-	warn := bytes > limit/4*3 && !j.warned
+	warn := bytes > warnAt(limit) && !j.warned
 	j.warned = j.warned && bytes > limit/2 || warn
 	drop := bytes > limit && !j.dropping
 	j.dropping = j.dropping || drop
@@ -196,7 +199,7 @@ func (s *Store) dropOldest(b *bucket, size int64) (lost uint64, err error) {
 			return nil
 		}
 		above := j.last.Bytes - uint64(size)
-		first, err := entryAfter(s.db, j.bucket, 0)
+		first, err := s.entries(j).first()
 		if err != nil || first == nil {
 			return err
 		}
@@ -208,8 +211,7 @@ func (s *Store) dropOldest(b *bucket, size int64) (lost uint64, err error) {
 		if head.Gaps, err = s.gaps(j, first, last); err != nil {
 			return err
 		}
-		head.Base = layout.JournalBase{Ordinal: last.Ordinal, Bytes: last.Bytes}
-		return batch.DeleteRange(layout.AppendChangeKey(nil, j.bucket, 0), layout.AppendChangeKey(nil, j.bucket, last.seq+1), nil)
+		return s.entries(j).remove(batch, head, last)
 	})
 	if err != nil {
 		return 0, err
@@ -231,7 +233,7 @@ func (s *Store) gaps(j *bucketJournal, first, last *entry) ([]layout.JournalGap,
 	slices.Sort(ends)
 	before := j.head.Base.Ordinal
 	for _, end := range append(slices.Compact(ends), last.seq) {
-		upto, err := lastEntry(s.db, j.bucket, end)
+		upto, err := s.entries(j).upTo(end)
 		if err != nil {
 			return nil, err
 		}
@@ -250,7 +252,7 @@ func (s *Store) gaps(j *bucketJournal, first, last *entry) ([]layout.JournalGap,
 		} else {
 			gaps = append(gaps, g)
 		}
-		if first, err = entryAfter(s.db, j.bucket, upto.seq); err != nil || first == nil {
+		if first, err = s.entries(j).after(upto.seq); err != nil || first == nil {
 			return gaps, err
 		}
 	}

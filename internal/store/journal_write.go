@@ -79,5 +79,6 @@ func (j *bucketJournal) apply(c *change) error {
 		return fmt.Errorf("index: %w", err)
 	}
 	j.last, j.seq = last, seq
+	c.crowded = j.warned || j.kept() > warnAt(c.s.journalLimit())
 	return nil
 }

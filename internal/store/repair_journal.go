@@ -81,7 +81,7 @@ func (r *repairer) journal(id uint32, head *layout.JournalHead) error {
 	err := r.entries(id, func(key, value []byte) error {
 		seq, ok := layout.ChangeSeq(key)
 		var c layout.StoredChange
-		if err := layout.DecodeChange(value, &c); err != nil || !ok || seq <= head.From.Sequence || c.Time < place.Time {
+		if err := layout.DecodeChange(value, &c); err != nil || !ok || seq <= max(head.From.Sequence, head.Base.Sequence) || c.Time < place.Time {
 			return r.to.Delete(key, pebble.NoSync)
 		}
 		if c.Ordinal > next {
@@ -110,7 +110,7 @@ func (r *repairer) journal(id uint32, head *layout.JournalHead) error {
 
 // entries calls f with copies of all entries of a journal, as they are now.
 func (r *repairer) entries(id uint32, f func(key, value []byte) error) error {
-	it, err := entries(r.to, id)
+	it, err := entrySpace{from: r.to, bucket: id}.iter()
 	if err != nil {
 		return err
 	}

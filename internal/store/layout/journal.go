@@ -28,8 +28,8 @@ type JournalHead struct {
 	// readers are past.
 	From stocktake.JournalPosition `json:"from"`
 
-	// Base is the place of the last entry that was trimmed or dropped, without
-	// its time: the first one left has the next ordinal.
+	// Base is where the entries begin: behind the last one that was trimmed or
+	// dropped. The first one left has the next ordinal.
 	Base JournalBase `json:"base"`
 
 	Gaps []JournalGap `json:"gaps,omitempty"` // ascending, those behind From
@@ -44,8 +44,9 @@ type JournalReader struct {
 
 // A JournalBase is where the entries of a journal begin.
 type JournalBase struct {
-	Ordinal uint64 `json:"ordinal"`
-	Bytes   uint64 `json:"bytes"`
+	Sequence uint64 `json:"sequence"` // no entry up to it is left
+	Ordinal  uint64 `json:"ordinal"`
+	Bytes    uint64 `json:"bytes"`
 }
 
 // A JournalGap is entries that were dropped unread.

@@ -68,7 +68,7 @@ func TestLayout(t *testing.T) {
 	position := stocktake.JournalPosition{Sequence: 258, Time: at.UnixMilli()}
 	head, err := EncodeJournalHead(&JournalHead{
 		Readers:  []JournalReader{{ID: "weekly-1", At: position}, {ID: "weekly-2", Prefix: []byte("a/"), At: position}},
-		Sequence: 259, Floor: at.UnixMilli(), From: position, Base: JournalBase{Ordinal: 1, Bytes: 150},
+		Sequence: 259, Floor: at.UnixMilli(), From: position, Base: JournalBase{Sequence: 258, Ordinal: 1, Bytes: 150},
 		Gaps: []JournalGap{{First: position, Last: position, Changes: 1}},
 	})
 	if err != nil {
