@@ -263,7 +263,9 @@ func (v *visit) tryPut(ctx context.Context, cfg stocktake.InventoryConfiguration
 // keepUnseen gives the new configuration what the old one has and the form cannot
 // show.
 func keepUnseen(old, cfg *stocktake.InventoryConfiguration) {
-	cfg.Incremental = old.Incremental
+	if i := old.Incremental; i != nil && !i.IsEnabled && cfg.Incremental == nil {
+		cfg.Incremental = i
+	}
 	if old.Filter.AllClasses && len(cfg.Filter.StorageClass) == 0 {
 		cfg.Filter.AllClasses = true
 	}
@@ -355,6 +357,7 @@ func parseForm(form url.Values) (c stocktake.InventoryConfiguration, wrong map[s
 	default:
 		wrong[destinationElement+"Encryption"] = "expected SSE-OSS, SSE-KMS or nothing"
 	}
+	c.Incremental = parseChanges(form, wrong)
 	f := &c.Filter
 	f.Prefix = form.Get("Filter/Prefix") // blanks count
 	if classes := form["Filter/StorageClass"]; len(classes) > 0 && !f.SetStorageClasses(strings.Join(classes, ",")) {
@@ -378,6 +381,24 @@ func parseForm(form url.Values) (c stocktake.InventoryConfiguration, wrong map[s
 	f.LastModifyEndTimeStamp, err = parseTime(get("Filter/LastModifyEndTimeStamp"))
 	fail("Filter/LastModifyEndTimeStamp", err)
 	return c, wrong
+}
+
+// parseChanges reads what the form says about reports of changes; nil: none.
+func parseChanges(form url.Values, wrong map[string]string) *stocktake.IncrementalInventory {
+	const element = "IncrementalInventory/OptionalFields/Field"
+	if form.Get("IncrementalInventory/IsEnabled") == "" {
+		return nil
+	}
+	i := &stocktake.IncrementalInventory{IsEnabled: true, Frequency: stocktake.IncrementalWindow}
+	for _, name := range form[element] {
+		f, ok := stocktake.ParseIncrementalField(name)
+		if !ok {
+			wrong[element] = fmt.Sprintf("there is no column %q", visible(name))
+			continue
+		}
+		i.OptionalFields = append(i.OptionalFields, f)
+	}
+	return i
 }
 
 // sizeUnits are what sizes may be written in.

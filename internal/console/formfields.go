@@ -81,6 +81,14 @@ var formFields = []formField{
 		},
 	},
 	{Element: destinationElement + "Encryption/SSE-KMS/KeyId", Label: "KMS key", Kind: "text", Unless: "a KMS key only", Help: "The id of the key. Empty means the default key of the service."},
+	{
+		Group: "Changes", Element: "IncrementalInventory/IsEnabled", Label: "Also report what changes, every ten minutes", Kind: "flag",
+		Help: "Incremental reports list each change of the bucket once, with who made it. Only buckets of the embedded store tell what changes in them.",
+	},
+	{
+		Element: "IncrementalInventory/OptionalFields/Field", Label: "Columns of changes", Kind: "many", Options: changeOptions(), Unless: "with changes only",
+		Help: "What a row says about a change besides bucket and key.",
+	},
 	{Group: "Filter", Element: "Filter/Prefix", Label: "Keys that start with", Kind: "text", Text: "photos/", Help: "Only these are listed, which also makes runs shorter. Empty means all."},
 	{
 		Element: "Filter/StorageClass", Label: "Storage classes", Kind: "many", Options: classOptions(),
@@ -90,6 +98,16 @@ var formFields = []formField{
 	{Element: "Filter/UpperSizeBound", Label: "Largest size", Kind: "size", Text: "1 TiB", Help: "The same."},
 	{Element: "Filter/LastModifyBeginTimeStamp", Label: "Modified from", Kind: "time", Help: "A time in UTC; the second is included."},
 	{Element: "Filter/LastModifyEndTimeStamp", Label: "Modified to", Kind: "time", Help: "The same."},
+}
+
+// changeOptions returns the columns that a report of changes may have.
+func changeOptions() (all []formOption) {
+	for _, f := range stocktake.Fields() {
+		if f.Column().Incremental == stocktake.Optional {
+			all = append(all, formOption{f.String(), f.String(), columnHelp[f]})
+		}
+	}
+	return all
 }
 
 // columnHelp says what columns hold.
@@ -107,6 +125,12 @@ var columnHelp = map[stocktake.Field]string{
 	stocktake.FieldCRC64:               "CRC-64 of the content",
 	stocktake.FieldLastAccessDate:      "when it was read last, if that is tracked",
 	stocktake.FieldLastAccessTimestamp: "the same in Unix seconds",
+	stocktake.FieldSequenceNumber:      "the order of the changes of a key",
+	stocktake.FieldRecordType:          "CREATE, UPDATE_METADATA or DELETE",
+	stocktake.FieldRecordTimestamp:     "when",
+	stocktake.FieldRequester:           "who",
+	stocktake.FieldRequestID:           "by which request",
+	stocktake.FieldSourceIP:            "from where",
 }
 
 // columnOptions returns the columns that a report may have, from the column table.
@@ -163,6 +187,14 @@ func formValues(c *stocktake.InventoryConfiguration) map[string][]string {
 	case e.SSEKMS:
 		set(destinationElement+"Encryption", "SSE-KMS")
 		set(destinationElement+"Encryption/SSE-KMS/KeyId", e.KeyID)
+	}
+	if i := c.Incremental; i != nil {
+		if i.IsEnabled {
+			set("IncrementalInventory/IsEnabled", "true")
+		}
+		for _, f := range i.OptionalFields {
+			m["IncrementalInventory/OptionalFields/Field"] = append(m["IncrementalInventory/OptionalFields/Field"], f.String())
+		}
 	}
 	set("Filter/Prefix", c.Filter.Prefix)
 	for _, class := range c.Filter.StorageClass {

@@ -113,28 +113,44 @@ func (v *visit) readInventory() (*inventoryData, error) {
 	for i := range runs {
 		data.Runs = append(data.Runs, newRunRow(&runs[i], now))
 	}
-	if i := slices.IndexFunc(data.Runs, func(r runRow) bool { return r.State == stocktake.Succeeded }); i >= 0 {
+	if i := slices.IndexFunc(data.Runs, func(r runRow) bool { return r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun }); i >= 0 {
 		data.LastSuccess = &data.Runs[i]
 		data.SinceSuccess = max(int64(now.Sub(data.Runs[i].Ended).Seconds()), 0)
 	}
-	data.History, data.Growth = historyChart(data.Runs), growthChart(data.Runs)
+	data.History, data.Growth = historyChart(data.Full()), growthChart(data.Full())
 	return data, nil
 }
 
 // Since returns how long ago the last run succeeded.
 func (d *inventoryData) Since() time.Duration { return time.Duration(d.SinceSuccess) * time.Second }
 
-// Shown returns the runs that the page lists.
-func (d *inventoryData) Shown() []runRow {
-	if d.All {
-		return d.Runs
+// Full returns the runs of full reports, the newest first.
+func (d *inventoryData) Full() []runRow { return d.ofKind(stocktake.FullRun) }
+
+// Windows returns the runs that reported the changes of a window, the newest
+// first.
+func (d *inventoryData) Windows() []runRow { return d.ofKind(stocktake.IncrementalRun) }
+
+func (d *inventoryData) ofKind(kind stocktake.RunKind) (rows []runRow) {
+	for _, r := range d.Runs {
+		if r.Kind == kind {
+			rows = append(rows, r)
+		}
 	}
-	return d.Runs[:min(len(d.Runs), newestRuns)]
+	return rows
+}
+
+// Shown returns as many of the rows as the page lists.
+func (d *inventoryData) Shown(rows []runRow) []runRow {
+	if d.All {
+		return rows
+	}
+	return rows[:min(len(rows), newestRuns)]
 }
 
 // Failure returns the newest run if it failed; else nil.
 func (d *inventoryData) Failure() *runRow {
-	if i := slices.IndexFunc(d.Runs, func(r runRow) bool { return r.State != stocktake.Skipped }); i >= 0 && d.Runs[i].State == stocktake.Failed {
+	if i := slices.IndexFunc(d.Runs, func(r runRow) bool { return r.State != stocktake.Skipped && r.Kind == stocktake.FullRun }); i >= 0 && d.Runs[i].State == stocktake.Failed {
 		return &d.Runs[i]
 	}
 	return nil
@@ -142,7 +158,7 @@ func (d *inventoryData) Failure() *runRow {
 
 // Current returns the run in progress; nil: none.
 func (d *inventoryData) Current() *runRow {
-	if i := slices.IndexFunc(d.Runs, func(r runRow) bool { return !r.State.Ended() }); i >= 0 {
+	if i := slices.IndexFunc(d.Runs, func(r runRow) bool { return !r.State.Ended() && r.Kind == stocktake.FullRun }); i >= 0 {
 		return &d.Runs[i]
 	}
 	return nil
@@ -170,7 +186,7 @@ func historyChart(runs []runRow) *chart {
 func growthChart(runs []runRow) *chart {
 	c := newGrowthChart()
 	for _, r := range slices.Backward(runs) {
-		if r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun {
+		if r.State == stocktake.Succeeded {
 			c.addReport(r.Started, r.Report, r.Matched, r.Bytes)
 		}
 	}

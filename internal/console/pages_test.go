@@ -215,3 +215,47 @@ func TestEveryPageAsJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestWindows asks for reports of changes by the form, and sees the windows.
+func TestWindows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	b := w.signedIn(t, rootKey, rootSecret)
+	w.put(t, "photos", "a")
+	with := form("daily")
+	with.Set("IncrementalInventory/IsEnabled", "true")
+	with["IncrementalInventory/OptionalFields/Field"] = []string{"SequenceNumber", "RecordType"}
+	made := b.post(t, "/buckets/photos/new", with)
+	if made.status != 200 {
+		t.Fatalf("%d %s", made.status, made.body)
+	}
+	w.wait(t, "daily")
+	w.put(t, "photos", "b", "c")
+	w.advance(t, 25*time.Minute)
+	w.firstWindow(t, "daily")
+	page := b.see(t, made.url)
+	want(t, page, "Changes, window by window", "Every change before", "every 600 seconds, SequenceNumber, RecordType", `aria-label="Windows"`)
+	want(t, b.see(t, made.url+"/change"), `name="IncrementalInventory/IsEnabled" value="true" checked`)
+}
+
+// firstWindow waits until a window of a configuration has been reported.
+func (w *world) firstWindow(t *testing.T, id string) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(time.Minute)
+	for {
+		status, err := w.client.Status(t.Context(), "photos", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := status[0].Incremental; s != nil && s.Last != nil && s.Last.State.Ended() {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("no window was reported: %+v", status[0])
+		}
+	}
+}
