@@ -48,7 +48,7 @@ test: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck and all tests of
 interop: $(STATICCHECK) ## foreign clients against a real stocktake; the tests of bench/
 	$(call lint,interop)
 	cd interop && STOCKTAKE_REQUIRE_POSTGRES=1 $(GO) test -count=1 -timeout 60m ./...
-	STOCKTAKE_REQUIRE_POSTGRES=1 $(GO) test -count=1 ./internal/catalog/postgres
+	STOCKTAKE_REQUIRE_POSTGRES=1 $(GO) test -count=1 ./internal/catalog/postgres ./internal/runner/cluster ./internal/server
 	$(call lint,bench)
 	cd bench && $(GO) test ./...
 

@@ -23,6 +23,7 @@ var exampleValues = map[string]string{
 	"console-listen":      "127.0.0.1:9001",
 	"tls-cert":            "/etc/stocktake/cert.pem",
 	"tls-key":             "/etc/stocktake/key.pem",
+	"name":                "worker-1",
 	"database":            "postgres://stocktake@db.example.com/stocktake",
 	"bucket":              "[photos, reports]",
 	"base-host":           "[oss.example.com]",

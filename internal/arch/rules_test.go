@@ -85,6 +85,7 @@ var may = map[string][]string{
 	"internal/catalog/catalogtest": {".", "internal/inventory", "inventoryxml"},
 	"internal/notify":              {".", "internal/clock", "internal/inventory", "internal/outbound"},
 	"internal/runner/local":        {".", "internal/engine", "internal/inventory", "internal/window", "report"},
+	"internal/runner/cluster":      {".", "internal/catalog/postgres", "internal/engine", "internal/inventory", "internal/runner/local"},
 	"internal/window":              {".", "internal/engine", "internal/journal", "report", "report/csvtext"},
 	"internal/take":                {".", "internal/engine", "inventoryxml", "report"},
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
@@ -113,7 +114,7 @@ var may = map[string][]string{
 		".", "report", "report/rollup",
 		"internal/accesslog", "internal/bucket", "internal/catalog/postgres", "internal/catalog/relational", "internal/catalog/sqlite", "internal/clock", "internal/console", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/journal", "internal/kms", "internal/lifecycle",
 		"internal/logs", "internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/outbound", "internal/ram", "internal/retention",
-		"internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts", "internal/tracing",
+		"internal/runner/cluster", "internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts", "internal/tracing",
 	},
 
 	// The same server inside the tests of other programs.
@@ -128,6 +129,7 @@ var may = map[string][]string{
 var mayInTests = map[string][]string{
 	"internal/catalog/sqlite":   {".", "internal/inventory"},
 	"internal/catalog/postgres": {".", "internal/inventory"},
+	"internal/runner/cluster":   {"internal/dirbucket", "internal/object", "internal/remote", "internal/s3bucket", "report"},
 
 	"stocktaketest":      {"."},
 	"cmd/stocktake":      {"internal/testserver"},
@@ -166,8 +168,8 @@ var homes = map[string][]string{
 	"github.com/cockroachdb/pebble":         {"internal/store", "internal/store/blob", "internal/store/layout", "internal/store/seed"},
 	"modernc.org/sqlite":                    {"internal/catalog/sqlite"},
 	"github.com/pressly/goose":              {"internal/catalog/postgres", "internal/catalog/sqlite"},
-	"github.com/jackc/pgx":                  {"internal/catalog/postgres"},
-	"github.com/riverqueue/river":           {"internal/catalog/postgres"},
+	"github.com/jackc/pgx":                  {"internal/catalog/postgres", "internal/runner/cluster"},
+	"github.com/riverqueue/river":           {"internal/catalog/postgres", "internal/runner/cluster"},
 	"encoding/xml":                          {"examples"}, // all others use internal/ossxml
 	"github.com/alecthomas/kong":            {"cmd/stocktake"},
 	"github.com/knadh/koanf":                {"cmd/stocktake"},

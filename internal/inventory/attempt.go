@@ -19,6 +19,14 @@ var (
 	errDeleted   = errors.New("the configuration was deleted")
 )
 
+// GivenUp reports whether the context of [Runner.Run] has ended because the run
+// ends with it: it was cancelled, or its configuration deleted. Else the
+// run is for another attempt.
+func GivenUp(ctx context.Context) bool {
+	cause := context.Cause(ctx)
+	return errors.Is(cause, errCancelled) || errors.Is(cause, errDeleted)
+}
+
 // An attempt is a run under way.
 type attempt struct {
 	waiting

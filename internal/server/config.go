@@ -44,6 +44,14 @@ type Config struct {
 	// a database of another version is refused.
 	Migrate bool
 
+	// Slices is how many parts of runs this process scans at once, with Database. 0
+	// means 2.
+	Slices int
+
+	// Name is what this process is called where people see who works on what. Empty
+	// means the name of the machine.
+	Name string
+
 	// AcceptLoss names parts of the data folder, such as "catalog.db", that are
 	// given up if they are lost or damaged. Without it such a folder is refused.
 	AcceptLoss []string
@@ -171,6 +179,7 @@ func (c Config) withDefaults() Config {
 	c.Region = cmp.Or(c.Region, DefaultRegion)
 	c.AccountID = cmp.Or(c.AccountID, DefaultAccount)
 	c.MaxRuns = cmp.Or(c.MaxRuns, 2)
+	c.Slices = cmp.Or(c.Slices, 2)
 	c.ScanShare = cmp.Or(c.ScanShare, 0.1)
 	c.ShardRows = cmp.Or(c.ShardRows, 1_000_000)
 	c.RollupDepth = cmp.Or(c.RollupDepth, rollup.DefaultDepth)
@@ -203,6 +212,8 @@ func (c Config) Validate() error {
 		return badSetting("data", "a folder is needed")
 	case c.MaxRuns < 1:
 		return badSetting("max-runs", "at least 1")
+	case c.Slices < 1:
+		return badSetting("slices", "at least 1")
 	case c.ScanWorkers < 0:
 		return badSetting("scan-workers", "at least 0")
 	case !(c.ScanShare > 0 && c.ScanShare <= 1):

@@ -10,9 +10,24 @@ import (
 	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/retention"
+	"github.com/stocktake/stocktake/internal/runner/cluster"
 	"github.com/stocktake/stocktake/internal/runner/local"
 	"github.com/stocktake/stocktake/report"
 )
+
+// runner returns who makes the runs: this process, or with a database all that
+// share it.
+func (s *Server) runner(cat catalog, run *local.Runner) (inventory.Runner, error) {
+	if s.database == nil {
+		return run, nil
+	}
+	shared, err := cluster.New(s.database, cat, run, cluster.Options{Slots: s.cfg.Slices, Host: s.cfg.Name, Log: s.log})
+	if err != nil {
+		return nil, err
+	}
+	s.work(shared.Serve)
+	return shared, nil
+}
 
 // openInventories opens the inventory service: catalog, engine, retention and
 // notices.
@@ -59,7 +74,11 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 		opts.Journal, run.Journal = changes, changes
 		run.WindowLimits, run.EmptyWindows = report.Limits{Rows: f.ShardRows}, f.EmptyReports
 	}
-	service, err := inventory.New(ctx, cat, buckets.ForInventories(), run, opts)
+	runner, err := s.runner(cat, run)
+	if err != nil {
+		return nil, err
+	}
+	service, err := inventory.New(ctx, cat, buckets.ForInventories(), runner, opts)
 	if err != nil {
 		return nil, err
 	}

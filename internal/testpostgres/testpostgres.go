@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Required is the environment variable that has tests fail, not skip, on a
@@ -26,12 +28,16 @@ const Required = "STOCKTAKE_REQUIRE_POSTGRES"
 // ErrMissing means that PostgreSQL is not installed.
 var ErrMissing = errors.New("PostgreSQL is missing (Debian: apt-get install postgresql)")
 
-// A Server is a server that [New] has started.
+// A Server is a server that [New] has started. It ends with this process at the
+// latest.
 type Server struct {
 	bin, dir string
 	as       *syscall.Credential // nil: as we are; PostgreSQL refuses root
 	options  []string
 	made     atomic.Int64 // databases
+
+	alive io.Closer // of the running server: it ends when this is closed, or this process ends
+	ended chan struct{}
 }
 
 // New starts a server. options are settings such as "max_connections=200". The
@@ -50,7 +56,7 @@ func New(options ...string) (_ *Server, err error) {
 		return nil, err
 	}
 	s := &Server{bin: filepath.Dir(found[len(found)-1]), dir: dir}
-	s.options = append([]string{"listen_addresses=''", "unix_socket_directories='" + dir + "'", "fsync=off"}, options...)
+	s.options = append([]string{"listen_addresses=", "unix_socket_directories=" + dir, "fsync=off"}, options...)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, os.RemoveAll(dir))
@@ -88,25 +94,53 @@ func (s *Server) become() error {
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
+// keeper runs a server until its standard input ends, which happens even if the test
+// is killed. The server keeps no file of the test open, such as a lock that it has
+// inherited.
+const keeper = `for fd in 3 4 5 6 7 8 9; do eval "exec $fd>&-"; done
+"$0" "$@" >>log 2>&1 </dev/null &
+read line
+kill -QUIT $! 2>/dev/null
+wait`
+
 // Start starts a server that was stopped.
 func (s *Server) Start() error {
-	log := filepath.Join(s.dir, "log")
-	var options strings.Builder
+	args := []string{"-c", keeper, filepath.Join(s.bin, "postgres"), "-D", s.data()}
 	for _, o := range s.options {
-		options.WriteString(" -c " + o)
+		args = append(args, "-c", o)
 	}
-	err := s.command(context.Background(), "pg_ctl", "start", "-w", "-D", s.data(), "-l", log, "-o", options.String()).Run()
-	if err != nil { // the server keeps what would be its output
-		said, _ := os.ReadFile(log)
-		return fmt.Errorf("pg_ctl start: %w\n%s", err, said)
+	cmd := s.inside(exec.Command("/bin/sh", args...))
+	alive, err := cmd.StdinPipe()
+	if err != nil {
+		return err
 	}
-	return nil
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	s.alive, s.ended = alive, make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // what it has to say is in the log
+		close(s.ended)
+	}()
+	for {
+		if s.command(context.Background(), "pg_isready", "-q", "-h", s.dir).Run() == nil {
+			return nil
+		}
+		said, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+		if bytes.Contains(said, []byte("FATAL:  could not")) || bytes.Contains(said, []byte("FATAL:  unrecognized")) {
+			return errors.Join(fmt.Errorf("the server does not start:\n%s", said), alive.Close())
+		}
+		time.Sleep(10 * time.Millisecond) // until it is ready
+	}
 }
 
 // Stop stops the server: with mode "fast" its sessions are ended, with
 // "immediate" it crashes.
 func (s *Server) Stop(mode string) error {
-	return s.run("pg_ctl", "stop", "-w", "-m", mode, "-D", s.data())
+	err := s.run("pg_ctl", "stop", "-w", "-m", mode, "-D", s.data())
+	err = errors.Join(err, s.alive.Close())
+	<-s.ended
+	return err
 }
 
 // Close stops the server and removes its folder.
@@ -194,7 +228,11 @@ func (s *Server) run(name string, args ...string) error {
 }
 
 func (s *Server) command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
+	return s.inside(exec.CommandContext(ctx, filepath.Join(s.bin, name), args...))
+}
+
+// inside has a program run in the server's folder and as its user.
+func (s *Server) inside(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	if s.as != nil {

@@ -62,7 +62,7 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 	if err != nil {
 		return inventory.Outcome{}, err
 	}
-	return outcome(&result), nil
+	return OutcomeOf(&result), nil
 }
 
 // options returns those of the run of t, whose progress t follows from now on.
@@ -74,9 +74,10 @@ func (r *Runner) options(t *inventory.Task) engine.Options {
 	return opts
 }
 
-// outcome is made of the summary, not of the counters: an attempt that finds the
+// OutcomeOf returns the outcome of a result of the engine. It is made of the
+// summary, not of the counters: an attempt that finds the
 // report of an earlier one has counted nothing.
-func outcome(result *engine.Result) inventory.Outcome {
+func OutcomeOf(result *engine.Result) inventory.Outcome {
 	o := inventory.Outcome{Manifest: result.Manifest, Progress: stocktake.Progress{
 		Listed: result.Summary.Listed, Matched: result.Summary.Matched, Bytes: result.Summary.Bytes, Shards: len(result.Summary.Files),
 	}}

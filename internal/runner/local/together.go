@@ -53,7 +53,7 @@ func (r *Runner) runGroup(contexts []context.Context, tasks []inventory.Task, gr
 				if o.Err != nil {
 					ended(i, inventory.Outcome{}, o.Err)
 				} else {
-					ended(i, outcome(&o.Result), nil)
+					ended(i, OutcomeOf(&o.Result), nil)
 				}
 			},
 		})

@@ -1,0 +1,129 @@
+package cluster
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+	"github.com/stocktake/stocktake/internal/engine"
+)
+
+// An assignment is an attempt at a task, in this process.
+type assignment struct {
+	task
+	cancel   context.CancelCauseFunc
+	progress engine.Progress
+	begun    time.Time
+	stop     chan struct{} // closed when a slice is to end with its next page
+	stopped  bool          // guarded by Runner.mu
+	renewed  time.Time     // when its lease was renewed last; guarded by Runner.mu
+}
+
+// end has a slice end with its next page. It requires the lock.
+func (a *assignment) end() {
+	if !a.stopped {
+		a.stopped = true
+		close(a.stop)
+	}
+}
+
+// beat renews the leases of the tasks that this process works on and keeps their
+// progress. Those that were taken away are ended; so are all whose lease has
+// expired while the database could not be asked. If others have nothing to do, it
+// has a slice end early, so that what is left can be shared.
+func (r *Runner) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, r.opts.Lease/2)
+	defer cancel()
+	asked := time.Now()
+	r.mu.Lock()
+	held := make([]*assignment, 0, len(r.busy))
+	for _, a := range r.busy {
+		held = append(held, a)
+	}
+	r.mu.Unlock()
+	kept, idle, err := r.renew(ctx, held)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, a := range held {
+		switch {
+		case err == nil && kept[a.Task]:
+			a.renewed = asked
+		case err == nil || time.Since(a.renewed) > r.opts.Lease:
+			a.cancel(errLost)
+		}
+	}
+	for _, a := range held {
+		// A store may take long to answer: a slice that has read nothing yet would only be
+		// begun again.
+		if a.kind == sliceKind && time.Since(a.begun) >= r.opts.Least && a.progress.Load().Listed > 0 && rand.Float64() < idle {
+			a.end()
+			break // one at a time is enough to find work for all in a few beats
+		}
+	}
+	return err
+}
+
+// renew returns which of the assignments are still this process's, and the chance
+// with which it should share one: how many idle places there are for each slice that
+// is being scanned.
+func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]bool, idle float64, err error) {
+	var ids, generations, listed, matched, bytes, written, shards []int64
+	var workers []string
+	for _, a := range held {
+		p := a.progress.Load()
+		ids, generations, workers = append(ids, a.Task), append(generations, int64(a.Generation)), append(workers, a.worker)
+		listed, matched, bytes = append(listed, p.Listed), append(matched, p.Matched), append(bytes, p.Bytes)
+		written, shards = append(written, p.Written), append(shards, int64(p.Shards))
+	}
+	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		kept = map[int64]bool{}
+		if _, err := tx.Exec(ctx, `INSERT INTO processes (id, host, slots, seen) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (id) DO UPDATE SET slots = $3, seen = $4`, r.id, r.opts.Host, r.slots(), tx.Now); err != nil {
+			return err
+		}
+		var free, open int64
+		if err := tx.QueryRow(ctx, placesQuery, tx.Now-r.opts.Lease.Microseconds()).Scan(&free, &open); err != nil {
+			return err
+		}
+		if idle = 0; free > 0 && open > 0 {
+			idle = float64(free) / float64(open)
+		}
+		if len(held) == 0 {
+			return nil
+		}
+		rows, err := tx.Query(ctx, `UPDATE tasks t SET lease = $1, listed = n.listed, matched = n.matched, bytes = n.bytes, written = n.written, shards = n.shards
+			FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
+			AS n (id, generation, worker, listed, matched, bytes, written, shards)
+			WHERE t.id = n.id AND t.generation = n.generation AND t.worker = n.worker AND t.done = 0 RETURNING t.id`,
+			tx.Now+r.opts.Lease.Microseconds(), ids, generations, workers, listed, matched, bytes, written, shards)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id int64
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			kept[id] = true
+		}
+		return rows.Err()
+	})
+	return kept, idle, err
+}
+
+// placesQuery returns how many places for slices are free, and how many slices are
+// open, of the processes seen since $1.
+const placesQuery = `SELECT coalesce(sum(p.slots), 0)::bigint - (SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice'),
+	(SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice') FROM processes p WHERE p.seen >= $1`
+
+// slots returns how many slices this process scans at once; 0 while it ends.
+func (r *Runner) slots() int {
+	select {
+	case <-r.drain:
+		return 0
+	default:
+		return r.opts.Slots
+	}
+}

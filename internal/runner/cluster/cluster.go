@@ -1,0 +1,204 @@
+// Package cluster makes runs on several machines that share a PostgreSQL database.
+//
+// A run is divided into tasks: one plan, then slices of the bucket, then one that
+// sums them up, then one that publishes. Each is a row in the table tasks, and a
+// job of River that wakes a worker, added in the transaction that adds the row.
+// What a task has come to, and the tasks that follow from it, are committed in one
+// transaction.
+//
+// Only the row counts. Its generation is the number of the attempt that may write:
+// every write names it, and whoever takes a task away from a worker adds one to
+// it. So a worker that was taken for dead and comes back changes nothing, and
+// removes what it has written, which no other attempt has written: the generation is
+// in the names of shards. A job only wakes: a lost one is added again by the
+// sweeper, and one too many finds nothing to do.
+//
+// The process that holds the run (inventory.Service) leads it: it adds the first
+// task, watches, has the report recorded in the catalog when it is summed up, and
+// ends the run. If it dies, the next holder finds everything where it was.
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/runner/local"
+)
+
+// A Catalog has the runs whose tasks there are.
+type Catalog interface {
+	// Run returns the run of an id, or stocktake.ErrNoSuchRun.
+	Run(ctx context.Context, id string) (stocktake.Run, error)
+
+	// Configuration returns stocktake.ErrNoSuchInventory for an unknown id.
+	Configuration(ctx context.Context, bucket, id string) (inventory.Entry, error)
+}
+
+// Options tune a Runner. Durations of 0 are what production uses.
+type Options struct {
+	Slots int    // slices that this process scans at once; 0: it carries out no tasks
+	Host  string // how people call this process; empty: the name of the machine
+
+	Slice time.Duration // a slice ends after so long; 0: a minute
+	Least time.Duration // and not before so long, unless the process ends; 0: 3 s
+	Lease time.Duration // a worker that was not heard of for so long has died; 0: 20 s
+	Beat  time.Duration // how often it is heard of; 0: 2 s
+	Sweep time.Duration // how often tasks without a worker are looked for; 0: 2 s
+	Watch time.Duration // how often the holder of a run looks how far it is; 0: 500 ms
+
+	Log *slog.Logger // nil: slog.Default()
+}
+
+// A Runner is the [inventory.Runner] of one process among several.
+type Runner struct {
+	one     *local.Runner // what is not shared
+	db      *postgres.Database
+	catalog Catalog
+	opts    Options
+	id      string // of this life of the process
+	log     *slog.Logger
+	river   *river.Client[pgx.Tx]
+	drain   chan struct{} // closed when the process is to end: slices end with their next page
+
+	mu    sync.Mutex
+	begun int64                 // assignments so far
+	busy  map[int64]*assignment // by task
+}
+
+var (
+	_ inventory.Runner = (*Runner)(nil)
+	_ inventory.Prober = (*Runner)(nil)
+)
+
+// New returns a Runner. Nothing is carried out until Serve is called.
+func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options) (*Runner, error) {
+	opts.Slice = cmp.Or(opts.Slice, time.Minute)
+	opts.Least = cmp.Or(opts.Least, 3*time.Second)
+	opts.Lease = cmp.Or(opts.Lease, 20*time.Second)
+	opts.Beat = cmp.Or(opts.Beat, 2*time.Second)
+	opts.Sweep = cmp.Or(opts.Sweep, 2*time.Second)
+	opts.Watch = cmp.Or(opts.Watch, 500*time.Millisecond)
+	opts.Log = cmp.Or(opts.Log, slog.Default())
+	if opts.Host == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return nil, fmt.Errorf("name this process: %w", err)
+		}
+		opts.Host = host
+	}
+	r := &Runner{
+		one: on, db: db, catalog: catalog, opts: opts, id: uuid.NewString(), log: opts.Log,
+		drain: make(chan struct{}), busy: map[int64]*assignment{},
+	}
+	var err error
+	if r.river, err = r.newClient(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// endTimeout is how long tasks may take to end when the process ends: slices a page and the
+// rest of a shard, the others as long as they need.
+const endTimeout = 15 * time.Second
+
+// Serve carries out tasks, and looks after those of workers that have died, until
+// ctx ends. Then slices end with their next page and are handed on. It must be
+// called at most once.
+func (r *Runner) Serve(ctx context.Context) (err error) {
+	kept := context.WithoutCancel(ctx)
+	if err := r.beat(kept); err != nil { // so that others know of it
+		return err
+	}
+	if r.opts.Slots > 0 {
+		if err := r.river.Start(kept); err != nil {
+			return fmt.Errorf("start the queue: %w", err)
+		}
+		defer func() { err = errors.Join(err, r.end(kept)) }()
+	}
+	beats, sweeps := time.NewTicker(r.opts.Beat), time.NewTicker(r.opts.Sweep)
+	defer beats.Stop()
+	defer sweeps.Stop()
+	ending := ctx.Done()
+	stopped := make(chan struct{})
+	for {
+		select {
+		case <-ending:
+			ending = nil
+			close(r.drain)
+			go func() {
+				defer close(stopped)
+				r.stopQueue(kept)
+			}()
+		case <-stopped:
+			return nil
+		case <-beats.C:
+			if err := r.beat(kept); err != nil {
+				r.log.Warn("the leases of tasks could not be renewed; trying again", "in", r.opts.Beat, "err", err)
+			}
+		case <-sweeps.C:
+			if err := r.sweep(kept); err != nil && ctx.Err() == nil {
+				r.log.Warn("tasks without a worker could not be looked for; trying again", "in", r.opts.Sweep, "err", err)
+			}
+		}
+	}
+}
+
+// stopQueue takes no further tasks, and waits for those at work.
+func (r *Runner) stopQueue(ctx context.Context) {
+	if r.opts.Slots == 0 {
+		return
+	}
+	soft, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	if r.river.Stop(soft) == nil {
+		return
+	}
+	hard, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	if err := r.river.StopAndCancel(hard); err != nil {
+		r.log.Warn("tasks did not end in time; other processes take them when their lease expires", "err", err)
+	}
+}
+
+// end says that the process is gone.
+func (r *Runner) end(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	err := r.db.Transact(ctx, func(ctx context.Context, t postgres.Tx) error {
+		_, err := t.Exec(ctx, `DELETE FROM processes WHERE id = $1`, r.id)
+		return err
+	})
+	if err != nil {
+		r.log.Warn("the database does not know yet that this process has ended", "err", err)
+	}
+	return nil
+}
+
+// Probe implements [inventory.Prober], as on one machine.
+func (r *Runner) Probe(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
+	return r.one.Probe(ctx, bucket, cfg)
+}
+
+// Clean implements [inventory.Runner], as on one machine.
+func (r *Runner) Clean(ctx context.Context, t inventory.Task) error { return r.one.Clean(ctx, t) }
+
+// options returns those of the engine for a task.
+func (r *Runner) options(p *engine.Progress) engine.Options {
+	o := r.one.Options
+	o.Progress, o.Log = p, r.log
+	return o
+}

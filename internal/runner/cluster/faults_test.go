@@ -1,0 +1,170 @@
+package cluster_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// scanned waits until a run has so many slices that are done.
+func (w *world) scanned(p *process, n int) {
+	w.t.Helper()
+	w.until("slices", func() bool {
+		return len(w.query(p, `SELECT id::text FROM tasks WHERE kind = 'slice' AND done = 1`)) >= n
+	})
+}
+
+// A worker that is cut off from the database is given up, and another one scans its
+// slice. When it is back it changes nothing, and what it has written is gone.
+func TestWorkerCutOff(t *testing.T) {
+	w := newWorld(t, "hashed", 20_000)
+	w.far.Latency = 150 * time.Millisecond // it is cut off long before the end
+	proxy := server.NewProxy(t)
+	lead := w.start("lead", w.address, 0)
+	w.start("cut", proxy.Address(t, w.address), 2)
+	run := w.put(lead, "all", "")
+	w.scanned(lead, 1)
+	w.until("a slice of the worker", func() bool {
+		return len(w.query(lead, `SELECT id::text FROM tasks WHERE host = 'cut' AND done = 0 AND worker <> ''`)) > 0
+	})
+	proxy.Cut()
+	w.until("its tasks to be taken away", func() bool {
+		return len(w.query(lead, `SELECT id::text FROM tasks WHERE worker <> '' AND done = 0`)) == 0
+	})
+	w.start("other", w.address, 2)
+	proxy.Mend()
+	w.checkReport(w.ended(lead, run))
+}
+
+// What a process that ends was scanning is handed on with its next page, and
+// nothing is scanned twice.
+func TestDrained(t *testing.T) {
+	w := newWorld(t, "dated", 20_000)
+	lead := w.start("lead", w.address, 0)
+	first := w.start("first", w.address, 2)
+	run := w.put(lead, "all", "")
+	w.scanned(lead, 1)
+	first.stop()
+	if at := w.query(lead, `SELECT host FROM tasks WHERE worker <> '' AND done = 0`); len(at) > 0 {
+		t.Errorf("tasks are still at %v", at)
+	}
+	w.start("second", w.address, 2)
+	w.checkReport(w.ended(lead, run))
+	if again := w.query(lead, `SELECT kind FROM tasks WHERE generation > 1`); len(again) > 0 {
+		t.Errorf("tasks were begun again: %v", again)
+	}
+}
+
+// The process that leads a run is cut off. The next one goes on where the slices are.
+func TestLeadCutOff(t *testing.T) {
+	w := newWorld(t, "nested", 20_000)
+	w.far.Latency = 150 * time.Millisecond // it is cut off long before the end
+	proxy := server.NewProxy(t)
+	lead := w.start("lead", proxy.Address(t, w.address), 0)
+	next := w.start("next", w.address, 2)
+	run := w.put(lead, "all", "")
+	w.scanned(next, 1)
+	proxy.Cut()
+	r := w.ended(next, run)
+	proxy.Mend()
+	w.checkReport(r)
+	if r.Attempt != 2 {
+		t.Errorf("attempt %d of the run, want the second holder's", r.Attempt)
+	}
+	if plans := w.query(next, `SELECT count(*)::text FROM tasks WHERE kind = 'plan'`); plans[0] > "1" {
+		t.Errorf("the run was planned %v times", plans)
+	}
+}
+
+// The jobs of a run are lost, as if somebody had emptied the queue.
+func TestJobsLost(t *testing.T) {
+	w := newWorld(t, "hashed", 20_000)
+	lead := w.start("lead", w.address, 0)
+	run := w.put(lead, "all", "")
+	w.until("the plan", func() bool { return len(w.query(lead, `SELECT id::text FROM river_job`)) > 0 })
+	w.query(lead, `DELETE FROM river_job RETURNING id::text`)
+	w.start("worker", w.address, 2)
+	for range 3 {
+		w.scanned(lead, 1)
+		w.query(lead, `DELETE FROM river_job WHERE state = 'available' RETURNING id::text`)
+	}
+	w.checkReport(w.ended(lead, run))
+}
+
+// The connections to the database end again and again while a run is made.
+func TestConnectionsLost(t *testing.T) {
+	w := newWorld(t, "hashed", 20_000)
+	proxy := server.NewProxy(t)
+	lead := w.start("lead", proxy.Address(t, w.address), 2)
+	watch := w.start("watch", w.address, 0)
+	run := w.put(lead, "all", "")
+	for i := range 3 {
+		w.scanned(watch, i+1)
+		proxy.Cut()
+		proxy.Mend()
+	}
+	w.checkReport(w.ended(watch, run))
+}
+
+// A request to cancel at any process ends a run, and removes what it has written.
+func TestCancelled(t *testing.T) {
+	w := newWorld(t, "flat", 50_000)
+	w.far.Latency = 1500 * time.Millisecond // the wish is seen long before the end
+	lead := w.start("lead", w.address, 0)
+	worker := w.start("worker", w.address, 2)
+	run := w.put(lead, "all", "")
+	w.scanned(lead, 1)
+	r, err := worker.Cancel(t.Context(), "photos", "all")
+	if err != nil || r.ID != run || r.State != stocktake.Cancelled {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if files := w.files(); len(files) > 0 {
+		t.Errorf("it has left %v", files)
+	}
+}
+
+// A configuration that is deleted takes its tasks along, and what they have written.
+func TestDeleted(t *testing.T) {
+	w := newWorld(t, "flat", 50_000)
+	w.far.Latency = 1500 * time.Millisecond
+	lead := w.start("lead", w.address, 0)
+	w.start("worker", w.address, 2)
+	w.put(lead, "all", "")
+	w.scanned(lead, 1)
+	if err := lead.Delete(t.Context(), "photos", "all"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the files to be removed", func() bool { return len(w.files()) == 0 })
+	if tasks := w.query(lead, `SELECT kind FROM tasks`); len(tasks) > 0 {
+		t.Errorf("tasks are left: %v", tasks)
+	}
+}
+
+// A run that cannot be made fails with the reason, and without a trace.
+func TestFails(t *testing.T) {
+	w := newWorld(t, "hashed", 20_000)
+	lead := w.start("lead", w.address, 0)
+	w.start("worker", w.address, 2)
+	run := w.put(lead, "all", "")
+	w.scanned(lead, 1)
+	w.broken.Store(true)
+	r := w.ended(lead, run)
+	if r.State != stocktake.Failed || !strings.Contains(r.Reason, "the role") || !strings.Contains(r.Reason, "give the role the right") {
+		t.Errorf("%+v", r)
+	}
+	if files := w.files(); len(files) > 0 {
+		t.Errorf("it has left %v", files)
+	}
+}
+
+// A run whose filter lets nothing through succeeds and writes nothing.
+func TestNothingMatches(t *testing.T) {
+	w := newWorld(t, "hashed", 1000)
+	p := w.start("one", w.address, 1)
+	r := w.ended(p, w.put(p, "none", "no such prefix/"))
+	if r.State != stocktake.Succeeded || r.Manifest != "" || len(w.files()) > 0 {
+		t.Errorf("%+v, files %v", r, w.files())
+	}
+}

@@ -1,0 +1,115 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+)
+
+// Kinds of tasks, as the table has them.
+const (
+	planKind    = "plan"
+	sliceKind   = "slice"
+	sumKind     = "sum"
+	publishKind = "publish"
+)
+
+// Queues of River. Slices have one of their own, so that no run waits for a place
+// among them to be planned or published.
+const (
+	sliceQueue  = "slices"
+	reportQueue = "reports"
+)
+
+// reportSlots is how many tasks other than slices a process carries out at once.
+const reportSlots = 4
+
+// A call is what a job says: which attempt at which task to begin.
+type call struct {
+	Task       int64 `json:"task"`
+	Generation int   `json:"generation"`
+}
+
+// The arguments of jobs, one type for each kind. River keeps the kind with the
+// job: renaming one loses the jobs of earlier versions.
+type (
+	planCall    struct{ call }
+	sliceCall   struct{ call }
+	sumCall     struct{ call }
+	publishCall struct{ call }
+)
+
+func (planCall) Kind() string    { return "stocktake_plan" }
+func (sliceCall) Kind() string   { return "stocktake_slice" }
+func (sumCall) Kind() string     { return "stocktake_sum" }
+func (publishCall) Kind() string { return "stocktake_publish" }
+
+// jobOf returns the job for an attempt at a task.
+func jobOf(kind string, c call) river.InsertManyParams {
+	p := river.InsertManyParams{InsertOpts: &river.InsertOpts{Queue: reportQueue, MaxAttempts: 1}}
+	switch kind {
+	case planKind:
+		p.Args = planCall{c}
+	case sumKind:
+		p.Args = sumCall{c}
+	case publishKind:
+		p.Args = publishCall{c}
+	default:
+		p.Args, p.InsertOpts.Queue = sliceCall{c}, sliceQueue
+	}
+	return p
+}
+
+// Limits of jobs. A job is only a wake-up, and its end says nothing, so River never
+// retries one: what it finds stuck, because a process has died, it discards.
+const (
+	jobTimeout  = 30 * time.Minute // of what does not end by itself
+	stuckAfter  = jobTimeout + time.Minute
+	keepEnded   = time.Hour
+	quietUnless = slog.LevelWarn
+)
+
+// newClient returns the client of River. Each process knows all kinds of jobs,
+// whatever it carries out: a leader discards stuck jobs of kinds that it does not
+// know.
+func (r *Runner) newClient() (*river.Client[pgx.Tx], error) {
+	workers := river.NewWorkers()
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[planCall]) error { return r.work(ctx, j.Args.call) }))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[sliceCall]) error { return r.work(ctx, j.Args.call) }))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[sumCall]) error { return r.work(ctx, j.Args.call) }))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[publishCall]) error { return r.work(ctx, j.Args.call) }))
+	cfg := &river.Config{
+		ID: r.id, Workers: workers, MaxAttempts: 1, JobTimeout: jobTimeout, RescueStuckJobsAfter: stuckAfter,
+		CompletedJobRetentionPeriod: keepEnded, DiscardedJobRetentionPeriod: keepEnded, CancelledJobRetentionPeriod: keepEnded,
+		Logger: slog.New(above{r.log.Handler(), quietUnless}),
+	}
+	if r.opts.Slots > 0 {
+		cfg.Queues = map[string]river.QueueConfig{sliceQueue: {MaxWorkers: r.opts.Slots}, reportQueue: {MaxWorkers: reportSlots}}
+	}
+	c, err := river.NewClient(riverpgxv5.New(r.db.Pool()), cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open the queue: %w", err)
+	}
+	return c, nil
+}
+
+// above is a log of what River finds worth a warning.
+type above struct {
+	slog.Handler
+	level slog.Level
+}
+
+func (a above) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= a.level && a.Handler.Enabled(ctx, l)
+}
+
+func (a above) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return above{a.Handler.WithAttrs(attrs), a.level}
+}
+
+func (a above) WithGroup(name string) slog.Handler { return above{a.Handler.WithGroup(name), a.level} }

@@ -1,0 +1,215 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// Run implements [inventory.Runner]: it leads the run whose holder this process
+// is, from where an earlier holder has left it.
+func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, error) {
+	if t.Window != nil { // the journal is of this process alone
+		return r.one.Run(ctx, t)
+	}
+	var progress atomic.Pointer[stocktake.Progress]
+	progress.Store(&stocktake.Progress{Expected: t.Run.Expected})
+	t.Follow(func() stocktake.Progress { return *progress.Load() })
+	recorded := t.Recorded != nil
+	if recorded { // the run goes on to publishing again
+		kept, err := t.Record(ctx, t.Recorded)
+		if err != nil {
+			return inventory.Outcome{}, err
+		}
+		t.Recorded = kept
+	}
+	if err := r.begin(ctx, &t); err != nil {
+		return r.leave(ctx, &t, err)
+	}
+	for {
+		w, err := r.look(ctx, t.Run.ID)
+		if err != nil {
+			return r.leave(ctx, &t, err)
+		}
+		w.progress.Expected = max(w.progress.Expected, t.Run.Expected)
+		progress.Store(&w.progress)
+		switch {
+		case w.failure != nil:
+			return r.leave(ctx, &t, errors.New(*w.failure))
+		case w.outcome != nil:
+			var o inventory.Outcome
+			return o, json.Unmarshal([]byte(*w.outcome), &o)
+		case w.report != nil && !recorded:
+			kept, err := t.Record(ctx, w.report)
+			if err != nil {
+				return r.leave(ctx, &t, err)
+			}
+			recorded, t.Recorded = true, kept
+			if err := r.begin(ctx, &t); err != nil {
+				return r.leave(ctx, &t, err)
+			}
+		}
+		select {
+		case <-time.After(r.opts.Watch):
+		case <-ctx.Done():
+			return r.leave(ctx, &t, ctx.Err())
+		}
+	}
+}
+
+// begin adds the first task of a run, or the one that publishes what is recorded,
+// unless it is there.
+func (r *Runner) begin(ctx context.Context, t *inventory.Task) error {
+	return r.insist(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		kind := planKind
+		if t.Recorded != nil {
+			kind = publishKind
+		}
+		return r.beginWith(ctx, tx, t, kind)
+	})
+}
+
+// dbPause is how long a run waits for a database that is away before it is asked
+// again.
+const dbPause = time.Second
+
+// insist repeats a step of the lead until the database carries it out or ctx ends: a
+// run does not fail because the database is away for a while. stocktake.ErrNoSuchRun
+// is an answer.
+func (r *Runner) insist(ctx context.Context, do func(context.Context, postgres.Tx) error) error {
+	for {
+		err := r.db.Transact(ctx, do)
+		if err == nil || ctx.Err() != nil || errors.Is(err, stocktake.ErrNoSuchRun) {
+			return err
+		}
+		r.log.Warn("the database fails; trying again", "in", dbPause, "err", err)
+		select {
+		case <-time.After(dbPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (r *Runner) beginWith(ctx context.Context, tx postgres.Tx, t *inventory.Task, kind string) error {
+	// A run that is deleted meanwhile has no row to refer to.
+	tag, err := tx.Exec(ctx, `INSERT INTO works (run) SELECT id FROM runs WHERE id = $1 ON CONFLICT (run) DO NOTHING`, t.Run.ID)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		var there bool
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM works WHERE run = $1)`, t.Run.ID).Scan(&there); err != nil {
+			return err
+		}
+		if !there {
+			return stocktake.ErrNoSuchRun
+		}
+	}
+	if err := r.alone(ctx, tx, t.Run.ID); err != nil {
+		if errors.Is(err, errLost) {
+			return nil // it has failed: look says why
+		}
+		return err
+	}
+	if t.Recorded != nil {
+		if _, err := tx.Exec(ctx, `UPDATE works SET kept = coalesce(kept, $2) WHERE run = $1`, t.Run.ID, t.Recorded); err != nil {
+			return err
+		}
+	}
+	var there bool
+	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM tasks WHERE run = $1 AND kind = $2)`, t.Run.ID, kind).Scan(&there); err != nil || there {
+		return err
+	}
+	return r.add(ctx, tx, t.Run.ID, kind, "")
+}
+
+// A work is how far a run has come.
+type work struct {
+	report           []byte
+	outcome, failure *string
+	progress         stocktake.Progress
+}
+
+// look returns how far a run has come; stocktake.ErrNoSuchRun if it is gone.
+func (r *Runner) look(ctx context.Context, run string) (w work, err error) {
+	err = r.insist(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		p := &w.progress
+		err := tx.QueryRow(ctx, `SELECT w.report, w.outcome, w.failure, coalesce((w.outline::json ->> 'Expected')::bigint, 0),
+			coalesce(sum(t.listed), 0)::bigint, coalesce(sum(t.matched), 0)::bigint, coalesce(sum(t.bytes), 0)::bigint,
+			coalesce(sum(t.written), 0)::bigint, coalesce(sum(t.shards), 0)::bigint
+			FROM works w LEFT JOIN tasks t ON t.run = w.run WHERE w.run = $1 GROUP BY w.run`, run).
+			Scan(&w.report, &w.outcome, &w.failure, &p.Expected, &p.Listed, &p.Matched, &p.Bytes, &p.Written, &p.Shards)
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = stocktake.ErrNoSuchRun
+		}
+		return err
+	})
+	return w, err
+}
+
+// leave ends the lead of a run. If the run ends with it, its tasks are stopped, and
+// once no worker writes any more what they have written is removed. Else
+// everything stays as it is for the next holder.
+func (r *Runner) leave(ctx context.Context, t *inventory.Task, cause error) (inventory.Outcome, error) {
+	if ctx.Err() != nil && !inventory.GivenUp(ctx) {
+		return inventory.Outcome{}, cause
+	}
+	if errors.Is(cause, stocktake.ErrNoSuchRun) && !inventory.GivenUp(ctx) {
+		if _, err := r.catalog.Run(ctx, t.Run.ID); !errors.Is(err, stocktake.ErrNoSuchRun) {
+			return inventory.Outcome{}, cause // it has another holder
+		}
+	}
+	kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Lease+endTimeout)
+	defer cancel()
+	if err := r.stop(kept, t.Run.ID, cause); err != nil {
+		return inventory.Outcome{}, errors.Join(cause, fmt.Errorf("stop the tasks of the run: %w", err))
+	}
+	if err := r.Clean(kept, *t); err != nil {
+		cause = errors.Join(cause, fmt.Errorf("remove what the run has written: %w", err))
+	}
+	return inventory.Outcome{}, cause
+}
+
+// stop lets no task of a run write any more, and waits until their workers have
+// noticed.
+func (r *Runner) stop(ctx context.Context, run string, cause error) error {
+	gone := false
+	err := r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		if err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT 1 FROM works WHERE run = $1)`, run).Scan(&gone); err != nil {
+			return err
+		}
+		return r.fail(ctx, tx, run, cause.Error())
+	})
+	if gone { // workers notice with their next beat, and have no row to say so
+		select {
+		case <-time.After(2 * r.opts.Beat):
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	}
+	for err == nil {
+		var busy bool
+		err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+			return tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM tasks WHERE run = $1 AND worker <> '' AND lease > $2)`, run, tx.Now).Scan(&busy)
+		})
+		if err != nil || !busy {
+			return err
+		}
+		select {
+		case <-time.After(r.opts.Watch):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return err
+}

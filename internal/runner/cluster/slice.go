@@ -1,0 +1,149 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+	"github.com/stocktake/stocktake/internal/engine"
+)
+
+// worthShard is how many rows that a slice has read behind a gap get a shard of their
+// own. Fewer are dropped and listed again, which costs less than a file more in
+// each report.
+const worthShard = 2000
+
+// slice scans a slice, and commits its shards, its totals and what is left of it.
+func (r *Runner) slice(ctx context.Context, j *job) error {
+	var slice engine.Slice
+	if err := json.Unmarshal([]byte(j.input), &slice); err != nil {
+		return fmt.Errorf("the slice as it is kept: %w", err)
+	}
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() { // whichever comes first ends the slice
+		select {
+		case <-r.drain:
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			j.end()
+		case <-ended:
+		}
+	}()
+	opts := r.options(&j.progress)
+	if opts.MinSegment == 0 {
+		opts.MinSegment = worthShard
+	}
+	opts.Slice = engine.Budget{Time: r.opts.Slice, Stop: j.stop}
+	results, err := engine.ScanSlice(ctx, j.src, j.dst, j.Job, slice, opts)
+	if err != nil {
+		return err
+	}
+	err = r.commit(ctx, j, results)
+	if err != nil && !errors.Is(err, postgres.ErrUnknown) {
+		return errors.Join(err, r.discard(ctx, j, results))
+	}
+	return err
+}
+
+// discard removes the shards of a slice that counts for nothing.
+func (r *Runner) discard(ctx context.Context, j *job, results []engine.SliceResult) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	var keys []string
+	for i := range results {
+		for _, f := range results[i].Files {
+			keys = append(keys, f.Key)
+		}
+	}
+	return engine.Remove(ctx, j.dst, keys)
+}
+
+// commit records the results of a slice, and adds the tasks that follow: what is left
+// of it, in more pieces if there are idle places, or the sum if nothing of the run
+// is left.
+func (r *Runner) commit(ctx context.Context, j *job, results []engine.SliceResult) error {
+	result, err := json.Marshal(results)
+	if err != nil {
+		return err
+	}
+	var p stocktake.Progress
+	for i := range results {
+		s := &results[i]
+		p.Listed, p.Matched, p.Bytes = p.Listed+s.Listed, p.Matched+s.Totals.Rows, p.Bytes+s.Totals.Bytes
+		p.Shards += len(s.Files)
+		for _, f := range s.Files {
+			p.Written += f.Size
+		}
+	}
+	return r.finish(ctx, &j.task, string(result), p, func(ctx context.Context, tx postgres.Tx) error {
+		var rests []engine.Slice
+		for i := range results {
+			if rest, ok := results[i].Rest(); ok {
+				rests = append(rests, rest)
+			}
+		}
+		rests, err := r.share(ctx, tx, j.run, rests)
+		if err != nil {
+			return err
+		}
+		inputs := make([]string, len(rests))
+		for i := range rests {
+			if inputs[i], err = encode(&rests[i]); err != nil {
+				return err
+			}
+		}
+		if err := r.add(ctx, tx, j.run, sliceKind, inputs...); err != nil {
+			return err
+		}
+		var open int
+		if err := tx.QueryRow(ctx, `SELECT count(*) FROM tasks WHERE run = $1 AND kind = 'slice' AND done = 0`, j.run).Scan(&open); err != nil {
+			return err
+		}
+		if open > 0 {
+			return nil
+		}
+		return r.add(ctx, tx, j.run, sumKind, "")
+	})
+}
+
+// share cuts slices in two until there is one for each idle place.
+func (r *Runner) share(ctx context.Context, tx postgres.Tx, run string, rests []engine.Slice) ([]engine.Slice, error) {
+	if len(rests) == 0 {
+		return nil, nil
+	}
+	var free, open int64
+	if err := tx.QueryRow(ctx, placesQuery, tx.Now-r.opts.Lease.Microseconds()).Scan(&free, &open); err != nil {
+		return nil, err
+	}
+	more := int(free) - len(rests) // the place of the slice itself is free by now
+	if more <= 0 {
+		return rests, nil
+	}
+	var last int // number of a segment
+	if err := tx.QueryRow(ctx, `UPDATE works SET numbers = numbers + $2 WHERE run = $1 RETURNING numbers`, run, more).Scan(&last); err != nil {
+		return nil, err
+	}
+	number := last - more
+	for begin := 0; more > 0; {
+		cut := false
+		for i, end := begin, len(rests); i < end && more > 0; i++ {
+			lower, upper, ok := rests[i].Halve(number)
+			if !ok {
+				continue
+			}
+			rests[i] = lower
+			rests = append(rests, upper)
+			number++
+			more--
+			cut = true
+		}
+		if !cut {
+			break
+		}
+	}
+	return rests, nil
+}

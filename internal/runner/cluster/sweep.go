@@ -1,0 +1,112 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+)
+
+// maxGenerations is how often a task is begun before its run fails: one that ends
+// its process each time must not do so for ever.
+const maxGenerations = 10
+
+// sweepBatch bounds what one transaction of a sweep changes.
+const sweepBatch = 500
+
+// sweep takes tasks away from workers that were not heard of, wakes workers for tasks that
+// wait without a job, and forgets what is over. Any number of processes may do so at
+// once: each row is one process's.
+func (r *Runner) sweep(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, r.opts.Lease)
+	defer cancel()
+	err := r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		if err := r.takeAway(ctx, tx); err != nil {
+			return err
+		}
+		return r.wakeWaiting(ctx, tx)
+	})
+	if err != nil {
+		return err
+	}
+	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM works w USING runs r WHERE r.id = w.run AND r.ended <> 0`); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `DELETE FROM processes WHERE seen < $1`, tx.Now-1000*r.opts.Lease.Microseconds())
+		return err
+	})
+}
+
+// expired selects the tasks of unfinished work whose worker was not heard of.
+const expired = `SELECT t.id, t.run, t.kind, t.generation, t.host FROM tasks t JOIN works w ON w.run = t.run
+	WHERE t.done = 0 AND t.worker <> '' AND t.lease < $1 AND w.stopped = 0 ORDER BY t.id LIMIT $2 FOR UPDATE OF t SKIP LOCKED`
+
+// waiting selects the tasks of unfinished work that are due and have no job that
+// River will carry out.
+const waiting = `SELECT t.id, t.run, t.kind, t.generation, t.host FROM tasks t JOIN works w ON w.run = t.run
+	WHERE t.done = 0 AND t.worker = '' AND t.due <= $1 AND w.stopped = 0 AND NOT EXISTS
+	(SELECT 1 FROM river_job j WHERE j.id = t.job AND j.state IN ('available', 'pending', 'scheduled', 'retryable', 'running'))
+	ORDER BY t.id LIMIT $2 FOR UPDATE OF t SKIP LOCKED`
+
+type swept struct {
+	call
+	run, kind, host string
+}
+
+func (r *Runner) find(ctx context.Context, tx postgres.Tx, query string) (found []swept, err error) {
+	rows, err := tx.Query(ctx, query, tx.Now, sweepBatch)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s swept
+		if err := rows.Scan(&s.Task, &s.run, &s.kind, &s.Generation, &s.host); err != nil {
+			return nil, err
+		}
+		found = append(found, s)
+	}
+	return found, rows.Err()
+}
+
+func (r *Runner) takeAway(ctx context.Context, tx postgres.Tx) error {
+	found, err := r.find(ctx, tx, expired)
+	if err != nil {
+		return err
+	}
+	for _, s := range found {
+		r.log.Warn("a worker was not heard of; its task is begun again", "run", s.run, "task", s.Task, "kind", s.kind, "host", s.host, "generation", s.Generation)
+		if s.Generation >= maxGenerations {
+			reason := fmt.Sprintf("%d processes have ended during the same part of the run, the last one on %s; find out why in its log, then run it again", s.Generation, s.host)
+			if err := r.fail(ctx, tx, s.run, reason); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1, worker = '', lease = 0 WHERE id = $1`, s.Task); err != nil {
+			return err
+		}
+		if err := r.wake(ctx, tx, s.kind, call{s.Task, s.Generation + 1}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Runner) wakeWaiting(ctx context.Context, tx postgres.Tx) error {
+	found, err := r.find(ctx, tx, waiting)
+	if err != nil {
+		return err
+	}
+	byKind := map[string][]call{}
+	for _, s := range found {
+		byKind[s.kind] = append(byKind[s.kind], s.call)
+	}
+	for kind, calls := range byKind {
+		if err := r.wake(ctx, tx, kind, calls...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

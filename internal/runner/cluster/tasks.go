@@ -1,0 +1,139 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+)
+
+// errLost means that an attempt is no longer the one that may write: the task was
+// given to another worker, or its run has ended.
+var errLost = errors.New("the task was taken away")
+
+// A task is a row of tasks, as an attempt has taken it.
+type task struct {
+	call
+	run, kind, input string
+	worker           string // of this attempt alone
+}
+
+// take begins an attempt. It returns false if there is nothing to do: the attempt is
+// not the next one, or was begun already.
+func (r *Runner) take(ctx context.Context, c call) (t task, ok bool, err error) {
+	r.mu.Lock()
+	r.begun++
+	worker := fmt.Sprintf("%s %d", r.id, r.begun)
+	r.mu.Unlock()
+	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		t, ok = task{call: c, worker: worker}, false
+		err := tx.QueryRow(ctx, `UPDATE tasks SET worker = $3, host = $4, lease = $5
+			WHERE id = $1 AND generation = $2 AND done = 0 AND worker = ''
+			AND EXISTS (SELECT 1 FROM works w WHERE w.run = tasks.run AND w.stopped = 0) RETURNING run, kind, input`,
+			c.Task, c.Generation, worker, r.opts.Host, tx.Now+r.opts.Lease.Microseconds()).Scan(&t.run, &t.kind, &t.input)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		ok = err == nil
+		return err
+	})
+	return t, ok, err
+}
+
+// finish ends a task that is still the attempt's, with what follows from it.
+// Commits of one run wait for each other, so that the last one knows that it is.
+func (r *Runner) finish(ctx context.Context, t *task, result any, p stocktake.Progress, follow func(context.Context, postgres.Tx) error) error {
+	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		if err := r.alone(ctx, tx, t.run); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `UPDATE tasks SET done = 1, worker = '', result = $4,
+			listed = $5, matched = $6, bytes = $7, written = $8, shards = $9
+			WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`,
+			t.Task, t.Generation, t.worker, result, p.Listed, p.Matched, p.Bytes, p.Written, p.Shards)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = errLost
+		}
+		if err != nil {
+			return err
+		}
+		return follow(ctx, tx)
+	})
+}
+
+// alone locks the work of a run, which has not been stopped; else errLost.
+func (r *Runner) alone(ctx context.Context, tx postgres.Tx, run string) error {
+	tag, err := tx.Exec(ctx, `UPDATE works SET stopped = 0 WHERE run = $1 AND stopped = 0`, run)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = errLost
+	}
+	return err
+}
+
+// add adds tasks of a kind, one for each input, and their jobs.
+func (r *Runner) add(ctx context.Context, tx postgres.Tx, run, kind string, inputs ...string) error {
+	calls := make([]call, len(inputs))
+	for i, input := range inputs {
+		calls[i].Generation = 1
+		if err := tx.QueryRow(ctx, `INSERT INTO tasks (run, kind, input) VALUES ($1, $2, $3) RETURNING id`,
+			run, kind, input).Scan(&calls[i].Task); err != nil {
+			return err
+		}
+	}
+	return r.wake(ctx, tx, kind, calls...)
+}
+
+// wake adds the jobs that begin attempts at tasks.
+func (r *Runner) wake(ctx context.Context, tx postgres.Tx, kind string, calls ...call) error {
+	if len(calls) == 0 {
+		return nil
+	}
+	params := make([]river.InsertManyParams, len(calls))
+	for i, c := range calls {
+		params[i] = jobOf(kind, c)
+	}
+	inserted, err := r.river.InsertManyTx(ctx, tx.Tx, params)
+	if err != nil {
+		return err
+	}
+	tasks, jobs := make([]int64, len(calls)), make([]int64, len(calls))
+	for i, c := range calls {
+		tasks[i], jobs[i] = c.Task, inserted[i].Job.ID
+	}
+	_, err = tx.Exec(ctx, `UPDATE tasks SET job = n.job FROM unnest($1::bigint[], $2::bigint[]) AS n (id, job) WHERE tasks.id = n.id`, tasks, jobs)
+	return err
+}
+
+// putBack gives a task back, for another attempt after pause microseconds. The
+// sweeper wakes a worker then.
+func (r *Runner) putBack(ctx context.Context, t *task, pause int64) error {
+	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1, worker = '', lease = 0, due = $4, job = 0
+			WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`, t.Task, t.Generation, t.worker, tx.Now+pause)
+		return err
+	})
+}
+
+// release says that an attempt that was taken away has ended: it writes nothing
+// any more.
+func (r *Runner) release(ctx context.Context, t *task) error {
+	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE tasks SET worker = '' WHERE id = $1 AND worker = $2`, t.Task, t.worker)
+		return err
+	})
+}
+
+// fail ends the work of a run, unless that has ended before.
+func (r *Runner) fail(ctx context.Context, tx postgres.Tx, run, reason string) error {
+	tag, err := tx.Exec(ctx, `UPDATE works SET failure = coalesce(failure, $2), stopped = 1 WHERE run = $1 AND stopped = 0`, run, reason)
+	if err != nil || tag.RowsAffected() == 0 {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1 WHERE run = $1 AND done = 0`, run)
+	return err
+}

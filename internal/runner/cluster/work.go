@@ -1,0 +1,256 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/runner/local"
+)
+
+// maxFailures is how often a task may fail before its run does.
+const maxFailures = 4
+
+// work carries out the task that a job names, if it is still to be done. Its error
+// is of the database alone: the sweeper finds the task then.
+func (r *Runner) work(ctx context.Context, c call) error {
+	t, ok, err := r.take(ctx, c)
+	if err != nil || !ok {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	a := &assignment{task: t, cancel: cancel, begun: time.Now(), renewed: time.Now(), stop: make(chan struct{})}
+	r.mu.Lock()
+	r.busy[t.Task] = a
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		delete(r.busy, t.Task)
+		r.mu.Unlock()
+	}()
+	err = r.perform(ctx, a)
+	kept, end := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer end()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errLost) || errors.Is(context.Cause(ctx), errLost):
+		r.log.Warn("a task was taken away, as this process was not heard of in time, or its run has ended", "run", t.run, "task", t.Task, "kind", t.kind)
+		return r.release(kept, &t)
+	case ctx.Err() != nil:
+		return r.putBack(kept, &t, 0)
+	}
+	return r.failed(kept, a, err)
+}
+
+// perform does what the kind of task says.
+func (r *Runner) perform(ctx context.Context, a *assignment) error {
+	run, err := r.catalog.Run(ctx, a.run)
+	if err != nil {
+		return err
+	}
+	e, err := r.catalog.Configuration(ctx, run.Bucket, run.Configuration)
+	if err != nil {
+		return err
+	}
+	j := &job{assignment: a, Job: engine.Job{
+		Run: run.ID, Attempt: a.Generation, Bucket: run.Bucket, Configuration: e.Configuration, Expected: run.Expected,
+	}}
+	if j.src, err = r.one.Stores.Source(ctx, run.Bucket, &j.Configuration); err != nil {
+		return err
+	}
+	if j.dst, err = r.one.Stores.Destination(ctx, &j.Configuration); err != nil {
+		return err
+	}
+	switch a.kind {
+	case planKind:
+		return r.plan(ctx, j)
+	case sliceKind:
+		return r.slice(ctx, j)
+	case sumKind:
+		return r.sum(ctx, j)
+	case publishKind:
+		return r.publish(ctx, j)
+	}
+	return fmt.Errorf("a task of kind %q, which this version does not know", a.kind)
+}
+
+// A job is what the engine needs to know of a task.
+type job struct {
+	*assignment
+	engine.Job
+	src engine.Source
+	dst engine.Destination
+}
+
+// failed has the task begun again after a while, or ends its run.
+func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
+	if errors.Is(err, stocktake.ErrNoSuchRun) || errors.Is(err, stocktake.ErrNoSuchInventory) {
+		return r.release(ctx, &a.task) // the configuration was deleted
+	}
+	if a.Generation < maxFailures && !final(err) {
+		pause := time.Duration(a.Generation*a.Generation) * time.Second
+		r.log.Warn("a task failed; it is begun again", "run", a.run, "task", a.Task, "kind", a.kind, "in", pause, "err", err)
+		return r.putBack(ctx, &a.task, pause.Microseconds())
+	}
+	cfg := stocktake.InventoryConfiguration{}
+	if run, e := r.catalog.Run(ctx, a.run); e == nil {
+		if entry, e := r.catalog.Configuration(ctx, run.Bucket, run.Configuration); e == nil {
+			cfg = entry.Configuration
+		}
+	}
+	reason := inventory.Reason(err, &cfg)
+	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE tasks SET worker = '' WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`, a.Task, a.Generation, a.worker)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return r.fail(ctx, tx, a.run, reason)
+	})
+}
+
+// final reports whether an error will be the same a moment later.
+func final(err error) bool {
+	if _, ok := errors.AsType[*engine.RoomError](err); ok {
+		return true
+	}
+	return errors.Is(err, stocktake.ErrNoSuchBucket) || errors.Is(err, stocktake.ErrAccessDenied) || errors.Is(err, engine.ErrRecordedLost)
+}
+
+// plan cuts the bucket into slices, some for each place that there is.
+func (r *Runner) plan(ctx context.Context, j *job) error {
+	opts := r.options(&j.progress)
+	var err error
+	if opts.Workers, err = r.places(ctx); err != nil {
+		return err
+	}
+	o, err := engine.Plan(ctx, j.src, j.dst, j.Job, opts)
+	if err != nil {
+		return err
+	}
+	outline, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	inputs := make([]string, len(o.Slices))
+	for i := range o.Slices {
+		if inputs[i], err = encode(&o.Slices[i]); err != nil {
+			return err
+		}
+	}
+	return r.finish(ctx, &j.task, nil, stocktake.Progress{}, func(ctx context.Context, tx postgres.Tx) error {
+		if _, err := tx.Exec(ctx, `UPDATE works SET outline = $2, numbers = $3 WHERE run = $1`, j.run, string(outline), len(o.Slices)); err != nil {
+			return err
+		}
+		return r.add(ctx, tx, j.run, sliceKind, inputs...)
+	})
+}
+
+// places returns how many slices all processes scan at once; at least 1.
+func (r *Runner) places(ctx context.Context) (n int, err error) {
+	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		return tx.QueryRow(ctx, `SELECT coalesce(sum(slots), 0)::bigint FROM processes WHERE seen >= $1`, tx.Now-r.opts.Lease.Microseconds()).Scan(&n)
+	})
+	return max(n, 1), err
+}
+
+func encode(s *engine.Slice) (string, error) {
+	b, err := json.Marshal(s)
+	return string(b), err
+}
+
+// errSummed ends a call of engine.Publish that was made to learn what would be
+// published.
+var errSummed = errors.New("the report is to be recorded")
+
+// sum makes the report of the slices, which nobody sees yet. The holder of the run
+// has it recorded.
+func (r *Runner) sum(ctx context.Context, j *job) error {
+	o, results, err := r.results(ctx, j.run)
+	if err != nil {
+		return err
+	}
+	opts := r.options(&j.progress)
+	var report []byte
+	opts.Record = func(_ context.Context, summed []byte) ([]byte, error) {
+		report = summed
+		return nil, errSummed
+	}
+	result, err := engine.Publish(ctx, j.dst, j.Job, o, results, opts)
+	switch {
+	case errors.Is(err, errSummed):
+		return r.finish(ctx, &j.task, nil, stocktake.Progress{}, func(ctx context.Context, tx postgres.Tx) error {
+			_, err := tx.Exec(ctx, `UPDATE works SET report = $2 WHERE run = $1`, j.run, report)
+			return err
+		})
+	case err != nil:
+		return err
+	}
+	return r.published(ctx, j, &result) // nothing matched, or it is published already
+}
+
+// results returns what slices have come to.
+func (r *Runner) results(ctx context.Context, run string) (o engine.Outline, results []engine.SliceResult, err error) {
+	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		results = nil
+		var outline string
+		if err := tx.QueryRow(ctx, `SELECT outline FROM works WHERE run = $1`, run).Scan(&outline); err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(outline), &o); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT result FROM tasks WHERE run = $1 AND kind = 'slice' AND done = 1 ORDER BY id`, run)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var text string
+			if err := rows.Scan(&text); err != nil {
+				return err
+			}
+			var some []engine.SliceResult
+			if err := json.Unmarshal([]byte(text), &some); err != nil {
+				return err
+			}
+			results = append(results, some...)
+		}
+		return rows.Err()
+	})
+	return o, results, err
+}
+
+// publish publishes what is recorded.
+func (r *Runner) publish(ctx context.Context, j *job) error {
+	err := r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		return tx.QueryRow(ctx, `SELECT kept FROM works WHERE run = $1`, j.run).Scan(&j.Recorded)
+	})
+	if err != nil {
+		return err
+	}
+	result, err := engine.Publish(ctx, j.dst, j.Job, engine.Outline{}, nil, r.options(&j.progress))
+	if err != nil {
+		return err
+	}
+	return r.published(ctx, j, &result)
+}
+
+// published keeps the outcome of a run for its holder.
+func (r *Runner) published(ctx context.Context, j *job, result *engine.Result) error {
+	outcome, err := json.Marshal(local.OutcomeOf(result))
+	if err != nil {
+		return err
+	}
+	return r.finish(ctx, &j.task, nil, stocktake.Progress{}, func(ctx context.Context, tx postgres.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE works SET outcome = $2 WHERE run = $1`, j.run, string(outcome))
+		return err
+	})
+}
