@@ -46,17 +46,23 @@ func (s *Store) cut(j *bucketJournal, at int64) (stocktake.JournalPosition, erro
 	if err != nil {
 		return p, err
 	}
-	p.Sequence = j.head.From.Sequence
-	for _, g := range j.head.Gaps {
-		switch {
-		case g.Last.Time < at:
-			p.Sequence = max(p.Sequence, g.Last.Sequence)
-		case g.First.Time < at:
-			p.Sequence = max(p.Sequence, g.First.Sequence)
-		}
-	}
+	before := uint64(0)
 	if e != nil {
-		p.Sequence = max(p.Sequence, e.seq)
+		before = e.seq
+	}
+	next, err := s.entries(j).after(before)
+	if err != nil {
+		return p, err
+	}
+	// All numbers up to the next change divide the changes alike. The greatest is
+	// not below a position that a reader already has.
+	if next != nil {
+		p.Sequence = next.seq - 1
+	}
+	for _, g := range j.head.Gaps {
+		if g.First.Time < at && at <= g.Last.Time { // it belongs to both windows
+			p.Sequence = min(p.Sequence, max(before, g.First.Sequence))
+		}
 	}
 	return p, nil
 }

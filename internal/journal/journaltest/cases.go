@@ -332,6 +332,18 @@ func testLaterReader(t *testing.T, s *suite) {
 	s.publish("new", cut)
 	s.want("", cut, s.cut(), "CREATE b")
 
+	// A late cut is not behind what a reader has, though no change came between.
+	s.subscribe("other", "") // which takes a number
+	first := s.cut()
+	s.publish("new", first)
+	s.Advance(time.Second)
+	late := s.Now()
+	s.Advance(time.Second)
+	s.Put("c")
+	if second := s.cutAt(late); second.Sequence < first.Sequence {
+		t.Errorf("a cut at %+v, after one at %+v", second, first)
+	}
+
 	// Of two positions between the same changes, one is earlier.
 	early := s.subscribe("early", "")
 	s.Advance(time.Second)
