@@ -153,8 +153,8 @@ func (r *Reader) dynamic() error {
 		lenLens[s] = uint8(n)
 	}
 	var table [1 << lengthBits]entry
-	if !build(table[:], lengthBits, lengthSymbols[:], lenLens[:]) {
-		return r.corrupt()
+	if lenLens == [len(lengthOrder)]uint8{} || !build(table[:], lengthBits, lengthSymbols[:], lenLens[:]) {
+		return r.corrupt() // there are at least 258 lengths to come, so their code has a symbol
 	}
 	var lens [maxLiterals + maxDistances]uint8
 	all := lens[:literals+distances]
@@ -206,7 +206,7 @@ func (r *Reader) length(table *[1 << lengthBits]entry) (uint8, error) {
 	for {
 		e := table[r.bits&(1<<lengthBits-1)]
 		if e.other() {
-			if r.n >= lengthBits {
+			if r.n > 0 { // a code that is not complete has at most one symbol, of one bit
 				return 0, r.corrupt()
 			}
 		} else if e.bits() <= r.n {
