@@ -132,6 +132,15 @@ func (l *statusLook) statuses(ctx context.Context) (all []stocktake.InventorySta
 	return all, nil
 }
 
+// stateOf returns the state of a run, and whether it has come too late, as the metrics
+// count it.
+func stateOf(r stocktake.Run) string {
+	if r.Late {
+		return string(r.State) + ", late"
+	}
+	return string(r.State)
+}
+
 func (c *inventoryStatus) print(w io.Writer, all []stocktake.InventoryStatus) error {
 	if c.JSON {
 		return printLines(w, all)
@@ -143,7 +152,7 @@ func (c *inventoryStatus) print(w io.Writer, all []stocktake.InventoryStatus) er
 			freq += " (disabled)"
 		}
 		if r := s.Last; r != nil {
-			state, progress, last, reason = string(r.State), progressOf(*r), when(r.Due), r.Reason
+			state, progress, last, reason = stateOf(*r), progressOf(*r), when(r.Due), r.Reason
 		}
 		if reason == "" && len(s.Warnings) > 0 {
 			reason = "warning: " + strings.Join(s.Warnings, "; ")

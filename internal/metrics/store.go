@@ -15,6 +15,8 @@ var (
 	buckets      = sectionStore.gauge("buckets", "Buckets of the embedded store.")
 	objects      = sectionStore.gauge("objects", "Objects, versions and delete markers in the embedded store.")
 	objectBytes  = sectionStore.gauge("object_bytes", "Size in bytes of the objects and versions in the embedded store.")
+	journals     = sectionStore.gauge("journals", "Buckets whose changes are kept for incremental reports.")
+	journalBytes = sectionStore.gauge("journal_bytes", "Bytes of the changes that are kept for incremental reports, in the index.")
 	damagedReads = sectionStore.counter("damaged_reads_total", "Reads of objects that failed because stored bytes are damaged.")
 	damagedIndex = sectionStore.gauge("damaged_index_files", "Files of the index in which damaged blocks were met since the start.")
 	scrubLast    = sectionStore.gauge("scrub_last_end_timestamp_seconds", "When the last complete scrub ended, in Unix seconds; 0: never.")
@@ -50,6 +52,8 @@ type StoreState struct {
 	DiskFree, DiskSize int64
 	Buckets            int
 	Objects, Bytes     int64
+	Journals           int
+	JournalBytes       int64
 	DamagedReads       int64 // reads that failed since the start because stored bytes are damaged
 	DamagedIndex       int   // files of the index with damaged blocks, met since the start
 }
@@ -67,10 +71,12 @@ func (m *Metrics) Store(state func() (StoreState, error)) {
 		emit(buckets, float64(s.Buckets))
 		emit(objects, float64(s.Objects))
 		emit(objectBytes, float64(s.Bytes))
+		emit(journals, float64(s.Journals))
+		emit(journalBytes, float64(s.JournalBytes))
 		emit(damagedReads, float64(s.DamagedReads))
 		emit(damagedIndex, float64(s.DamagedIndex))
 		return nil
-	}, diskFull, diskFree, diskSize, buckets, objects, objectBytes, damagedReads, damagedIndex)
+	}, diskFull, diskFree, diskSize, buckets, objects, objectBytes, journals, journalBytes, damagedReads, damagedIndex)
 }
 
 // ScrubState is what metrics show of scrubs.

@@ -153,9 +153,10 @@ func (s *Server) showStore(st *store.Store, counts *metrics.Metrics) {
 	counts.Store(func() (metrics.StoreState, error) {
 		h := st.Health()
 		free, size, err := st.Disk()
-		n, objects, bytes := st.Totals()
+		t := st.Totals()
 		return metrics.StoreState{
-			DiskFull: h.DiskFull != nil, DiskFree: free, DiskSize: size, Buckets: n, Objects: objects, Bytes: bytes,
+			DiskFull: h.DiskFull != nil, DiskFree: free, DiskSize: size, Buckets: t.Buckets, Objects: t.Objects, Bytes: t.Bytes,
+			Journals: t.Journals, JournalBytes: t.JournalBytes,
 			DamagedReads: h.DamagedReads, DamagedIndex: len(h.DamagedIndexes),
 		}, err
 	})

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/store/layout"
@@ -41,19 +43,35 @@ func (s *Store) IndexState() IndexState {
 	return state
 }
 
-// Totals returns how many buckets the store has, how many objects, versions and delete
-// markers are in them, and the size of those in bytes.
-func (s *Store) Totals() (buckets int, objects, bytes int64) {
+// Totals are sums over all buckets of a store.
+type Totals struct {
+	Buckets      int
+	Objects      int64 // with versions and delete markers
+	Bytes        int64 // of the objects and versions
+	Journals     int   // buckets whose changes are kept for incremental reports
+	JournalBytes int64 // of the changes that are kept
+}
+
+// Totals returns the sums over all buckets. It reads memory only.
+func (s *Store) Totals() (t Totals) {
 	s.buckets.mu.RLock()
-	defer s.buckets.mu.RUnlock()
-	for _, b := range s.buckets.byName {
+	all := slices.Collect(maps.Values(s.buckets.byName))
+	s.buckets.mu.RUnlock()
+	t.Buckets = len(all)
+	for _, b := range all {
 		sum := b.stat.load()
-		objects += sum.Versions()
+		t.Objects += sum.Versions()
 		for _, n := range sum[layout.StatBytes:layout.StatMarkers] {
-			bytes += n
+			t.Bytes += n
+		}
+		if j := b.journal.Load(); j != nil {
+			j.mu.Lock()
+			t.Journals++
+			t.JournalBytes += j.kept()
+			j.mu.Unlock()
 		}
 	}
-	return len(s.buckets.byName), objects, bytes
+	return t
 }
 
 // Disk returns the free bytes of the disk that the store is on, as far as this user
