@@ -24,6 +24,7 @@ type entrant struct {
 	once func(ctx context.Context) (execution, error)
 
 	times []time.Duration
+	cpus  []time.Duration // empty: not known
 }
 
 // An execution is what an entrant did once.
@@ -54,6 +55,7 @@ func (c *contest) measure(ctx context.Context, entrants ...*entrant) error {
 			e.times = append(e.times, did.took)
 			figures := []measure.Figure{perSecond(c.rows, did.took, "objects")}
 			if did.cpu > 0 {
+				e.cpus = append(e.cpus, did.cpu)
 				figures = append(figures, cpuSeconds(did.cpu))
 			}
 			figures = append(figures, measure.Figure{Value: float64(did.stored) / float64(c.rows), Unit: "stored-B/row"})
@@ -74,6 +76,10 @@ func (c *contest) compare() {
 			}
 			c.addRatio(name, measure.Median(e.times).Seconds()/measure.Median(ours.times).Seconds(),
 				fmt.Sprintf("time of %s, over time of %s; medians of %d", e.says, ours.says, c.rounds))
+			if len(e.cpus) == c.rounds && len(ours.cpus) == c.rounds {
+				c.addRatio(name+"/cpu", measure.Median(e.cpus).Seconds()/measure.Median(ours.cpus).Seconds(),
+					fmt.Sprintf("processor time of %s, over that of %s; medians of %d", e.says, ours.says, c.rounds))
+			}
 		}
 	}
 }

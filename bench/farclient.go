@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -68,13 +68,16 @@ func farClientCommand(ctx context.Context, args []string) error {
 	url := flags.String("url", "", "of the simulator")
 	requests := flags.Int("requests", 64, "requests at once")
 	out := flags.String("out", "", "folder for reports")
+	bucket := flags.String("bucket", "far", "bucket that the SDK lists; its keys are those of the environment, if there are any")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: *requests, MaxIdleConns: *requests, DisableCompression: true, WriteBufferSize: 8 << 10, ReadBufferSize: 32 << 10}
 	list := farReport
 	if *client == "aws-sdk" {
-		list = farPaginator
+		list = func(ctx context.Context, url string, _ int, _ string, transport http.RoundTripper) (int64, error) {
+			return farPaginator(ctx, url, *bucket, transport)
+		}
 	}
 	rows, err := list(ctx, *url, *requests, *out, transport)
 	if err != nil {
@@ -108,17 +111,17 @@ func farReport(ctx context.Context, url string, requests int, out string, transp
 }
 
 // farPaginator lists with the paginator of the AWS SDK, page after page.
-func farPaginator(ctx context.Context, url string, _ int, _ string, transport http.RoundTripper) (rows int64, err error) {
+func farPaginator(ctx context.Context, url, bucket string, transport http.RoundTripper) (rows int64, err error) {
 	api := s3.New(s3.Options{
 		BaseEndpoint: &url, Region: "us-east-1", UsePathStyle: true, HTTPClient: &http.Client{Transport: transport},
-		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
+		Credentials: credentials.NewStaticCredentialsProvider(cmp.Or(os.Getenv("AWS_ACCESS_KEY_ID"), "id"), cmp.Or(os.Getenv("AWS_SECRET_ACCESS_KEY"), "secret"), ""),
 	})
-	status, err := api.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: aws.String("far")})
+	status, err := api.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &bucket})
 	if err != nil {
 		return 0, err
 	}
 	if status.Status != "" {
-		pages := s3.NewListObjectVersionsPaginator(api, &s3.ListObjectVersionsInput{Bucket: aws.String("far")})
+		pages := s3.NewListObjectVersionsPaginator(api, &s3.ListObjectVersionsInput{Bucket: &bucket})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
@@ -128,7 +131,7 @@ func farPaginator(ctx context.Context, url string, _ int, _ string, transport ht
 		}
 		return rows, nil
 	}
-	pages := s3.NewListObjectsV2Paginator(api, &s3.ListObjectsV2Input{Bucket: aws.String("far")})
+	pages := s3.NewListObjectsV2Paginator(api, &s3.ListObjectsV2Input{Bucket: &bucket})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

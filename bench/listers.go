@@ -17,10 +17,11 @@ import (
 // listersCommand measures what people do who have no inventory: they list the
 // bucket with a tool and compress what it prints.
 func listersCommand(ctx context.Context, args []string) error {
-	b := listersBench{contest{measurement: newMeasurement("listers", "folder for the stores, which are removed in the end")}}
+	b := listersBench{contest: contest{measurement: newMeasurement("listers", "folder for the stores, which are removed in the end")}}
 	keys := set(b.flags, "keys", "100000", "objects in the bucket, the same for all", atLeast(1))
 	servers := set(b.flags, "peers", "versitygw,minio", "servers that are listed; the tools cannot speak to Stocktake", others)
 	rounds := set(b.flags, "rounds", "3", "how often each is measured; the median counts", atLeast(1))
+	clients := set(b.flags, "listers", "mc,rclone", "tools that list, besides stocktake take and the AWS SDK", peers.ListersNamed)
 	tools := toolsFlag(b.flags)
 	return b.main(ctx, args, func(ctx context.Context) error {
 		b.rows, b.contest.rounds = *keys, *rounds
@@ -28,18 +29,23 @@ func listersCommand(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		listers := make([]string, len(peers.Listers))
-		for i, l := range peers.Listers {
+		b.listers = *clients
+		listers := make([]string, len(b.listers))
+		for i, l := range b.listers {
 			if listers[i], err = installOther(ctx, l.Name, *tools, l.Install); err != nil {
 				return err
 			}
+		}
+		program, err := b.build(ctx)
+		if err != nil {
+			return err
 		}
 		ours, err := b.stocktake(ctx)
 		if err != nil {
 			return err
 		}
 		for i, p := range *servers {
-			if err := b.server(ctx, p, binaries[i], listers, ours); err != nil {
+			if err := b.server(ctx, p, binaries[i], listers, program, ours); err != nil {
 				return err
 			}
 		}
@@ -59,7 +65,10 @@ func others(text string) ([]peers.Peer, error) {
 	return named, err
 }
 
-type listersBench struct{ contest }
+type listersBench struct {
+	contest
+	listers []peers.Lister
+}
 
 // stocktake makes runs over as many objects.
 func (b *listersBench) stocktake(ctx context.Context) (*entrant, error) {
@@ -73,8 +82,9 @@ func (b *listersBench) stocktake(ctx context.Context) (*entrant, error) {
 	})
 }
 
-// server fills a server and has every tool list it.
-func (b *listersBench) server(ctx context.Context, p peers.Peer, binary string, listers []string, ours *entrant) (err error) {
+// server fills a server and has every tool list it: those of others, the paginator
+// of the AWS SDK, and our own take, which makes a whole report of it.
+func (b *listersBench) server(ctx context.Context, p peers.Peer, binary string, listers []string, program string, ours *entrant) (err error) {
 	data := filepath.Join(b.work, "peer")
 	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
 	s, err := p.Start(ctx, binary, data)
@@ -86,10 +96,18 @@ func (b *listersBench) server(ctx context.Context, p peers.Peer, binary string, 
 	if err := fill(ctx, s, bucket, b.rows); err != nil {
 		return err
 	}
-	var entrants []*entrant
-	for i, l := range peers.Listers {
+	taken := &entrant{
+		name: "take/server=" + p.Name, says: fmt.Sprintf("stocktake take of the same bucket on %s, a whole report of %s", p.Name, takenColumns),
+		once: func(ctx context.Context) (execution, error) { return b.take(ctx, program, s, bucket) },
+	}
+	entrants := []*entrant{taken, {
+		name: "aws-sdk/server=" + p.Name, ours: []*entrant{taken},
+		says: "the paginator of the AWS SDK for Go on " + p.Name + ", which drops the rows",
+		once: func(ctx context.Context) (execution, error) { return b.paginate(ctx, s, bucket) },
+	}}
+	for i, l := range b.listers {
 		entrants = append(entrants, &entrant{
-			name: fmt.Sprintf("%s-gzip-1/server=%s", l.Name, p.Name), ours: []*entrant{ours},
+			name: fmt.Sprintf("%s-gzip-1/server=%s", l.Name, p.Name), ours: []*entrant{ours, taken},
 			says: fmt.Sprintf("%s on %s with as many, key, size and time of each, compressed at level 1", l.Shown(), p.Name),
 			once: func(ctx context.Context) (execution, error) { return b.list(ctx, l, listers[i], s, bucket) },
 		})
@@ -115,7 +133,8 @@ func (b *listersBench) list(ctx context.Context, l peers.Lister, binary string, 
 	if err := errors.Join(cmd.Run(), z.Close()); err != nil {
 		return did, fmt.Errorf("%w\n%s", err, stderr.Bytes())
 	}
-	return execution{took: time.Since(start), stored: int64(n), rows: lines.n}, nil
+	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return execution{took: time.Since(start), cpu: cpu, stored: int64(n), rows: lines.n}, nil
 }
 
 // lineCounter counts the lines that go to w.

@@ -64,9 +64,13 @@ func fill(ctx context.Context, s *peers.Server, bucket string, keys int) error {
 	if _, err := s.Do(ctx, http.MethodPut, bucket, "", nil, nil, nil); err != nil {
 		return err
 	}
+	key := func(i int) string { return fmt.Sprintf("part-%03d/object-%08d", i%100, i) }
+	if done, err := s.Fill(bucket, keys, key); done || err != nil {
+		return err
+	}
 	l := load.Load{Clients: 64, For: fillLimit, Most: keys}
 	filled, err := l.Run(ctx, func(ctx context.Context, i int) error {
-		_, err := s.Do(ctx, http.MethodPut, bucket, fmt.Sprintf("part-%03d/object-%08d", i%100, i), nil, bytes.NewReader(nil), nil)
+		_, err := s.Do(ctx, http.MethodPut, bucket, key(i), nil, bytes.NewReader(nil), nil)
 		return err
 	})
 	if err != nil {

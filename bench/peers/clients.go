@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,21 @@ type Lister struct {
 var Listers = []Lister{
 	{Name: "mc", module: "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9", args: []string{"ls", "--recursive", "--json", "bench/"}},
 	{Name: "rclone", module: "github.com/rclone/rclone@v1.76.0", args: []string{"lsf", "--recursive", "--fast-list", "--files-only", "--use-server-modtime", "--format", "pst", "--csv", "bench:"}},
+}
+
+// ListersNamed returns the listers of a comma-separated list; none of the empty one.
+func ListersNamed(list string) (named []Lister, err error) {
+	if list == "" {
+		return nil, nil
+	}
+	for name := range strings.SplitSeq(list, ",") {
+		i := slices.IndexFunc(Listers, func(l Lister) bool { return l.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no lister %q", name)
+		}
+		named = append(named, Listers[i])
+	}
+	return named, nil
 }
 
 // Install builds the lister into dir, unless it lies there already, and returns

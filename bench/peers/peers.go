@@ -104,6 +104,7 @@ func signAWS(r *http.Request, _, _ string) error {
 type Server struct {
 	Peer
 	base   string // http://host:port
+	dir    string // of its data
 	client *http.Client
 	stop   func() error
 	pid    int
@@ -140,6 +141,7 @@ func (s *Server) startOther(ctx context.Context, binary, dir string) error {
 	if err := l.Close(); err != nil {
 		return err
 	}
+	s.dir = dir
 	args, env := s.command(addr, dir)
 	cmd := exec.Command(binary, args...)
 	cmd.Env = append(os.Environ(), env...)

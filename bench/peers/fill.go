@@ -1,0 +1,57 @@
+package peers
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// versitygw keeps the ETag of an object in an attribute of its file.
+const etagAttribute, etagOfNothing = "user.etag", "d41d8cd98f00b204e9800998ecf8427e"
+
+// Fill makes objects of no bytes in a bucket of versitygw, which keeps each as a
+// file: that takes a thousandth of the time of requests. ok is false for servers
+// that are not filled so.
+func (s *Server) Fill(bucket string, keys int, key func(i int) string) (ok bool, err error) {
+	if s.Name != "versitygw" {
+		return false, nil
+	}
+	made := map[string]bool{}
+	for i := range keys {
+		path := filepath.Join(s.dir, bucket, filepath.FromSlash(key(i)))
+		if dir := filepath.Dir(path); !made[dir] {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return true, err
+			}
+			made[dir] = true
+		}
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err != nil {
+			return true, err
+		}
+		if err := errors.Join(f.Close(), tagged(path)); err != nil {
+			return true, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return true, nil
+}
+
+// tagged gives a file the ETag of an empty object, if the file system can keep it:
+// without, it is listed with none.
+func tagged(path string) error {
+	err := syscall.Setxattr(path, etagAttribute, []byte(etagOfNothing), 0)
+	if errors.Is(err, syscall.ENOTSUP) {
+		return nil
+	}
+	return err
+}
+
+// URL returns where the server listens.
+func (s *Server) URL() string { return s.base }
+
+// Keys returns the environment that official tools find the keys of the server in.
+func (s *Server) Keys() []string {
+	return []string{"AWS_ACCESS_KEY_ID=" + accessKeyID, "AWS_SECRET_ACCESS_KEY=" + accessKeySecret, "AWS_REGION=us-east-1"}
+}
