@@ -1,0 +1,398 @@
+package interop_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stocktake/stocktake"
+	inventories "github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/testserver"
+)
+
+var screenshots = flag.Bool("screenshots", false, "rewrite the pictures in docs/images")
+
+// TestConsole goes through the console in a real Chromium, as a person does: sign
+// in, make a configuration, watch a run to its end, open the report, open a
+// prefix, compare two reports, see a failure explained. On every page, light and
+// dark, wide and narrow, axe finds nothing serious and no policy is violated.
+func TestConsole(t *testing.T) {
+	w := newConsoleWorld(t)
+	b := newChromium(t)
+
+	b.open(t, w.console+"/")
+	b.look(t, "sign-in")
+	b.typeInto(t, "#key", testserver.AccessKeyID)
+	b.typeInto(t, "#secret", "wrong")
+	b.press(t, "main button")
+	b.waitFor(t, "There is no such access key")
+	b.typeInto(t, "#secret", testserver.AccessKeySecret)
+	b.press(t, "main button")
+	b.waitFor(t, "Newest report")
+	b.waitFor(t, "lake-logs") // a bucket of another store
+	b.look(t, "buckets")
+
+	// Make a configuration. What is wrong is said while it is typed.
+	b.open(t, w.console+"/buckets/lake-logs")
+	b.waitFor(t, "No inventory yet")
+	b.press(t, "main a.primary")
+	b.typeInto(t, `[name="Id"]`, "a/b")
+	b.waitFor(t, "Not valid yet")
+	b.waitFor(t, "also names the folder") // the help of the field stays
+	b.typeInto(t, `[name="Id"]`, "hourly")
+	b.typeInto(t, `[name="Destination/OSSBucketDestination/Bucket"]`, "nowhere")
+	b.waitFor(t, "there is no such bucket")
+	b.typeInto(t, `[name="Destination/OSSBucketDestination/Bucket"]`, "reports")
+	b.waitFor(t, "rules accept it")
+	b.press(t, "#verdict details:nth-of-type(1) summary")
+	b.waitFor(t, "<Id>hourly</Id>")
+	b.look(t, "form")
+	b.press(t, "form button.primary")
+
+	// Watch its run: the other store is asked once a second only.
+	b.waitFor(t, "Watch the run")
+	b.press(t, "a.button.primary")
+	b.waitFor(t, "scanning")
+	b.until(t, "the progress moves by itself", `Number(document.querySelector("#live .stats dd").textContent.replaceAll(",", "")) > 0`)
+	b.look(t, "run")
+	b.waitFor(t, "Open the report")
+	b.waitFor(t, "succeeded")
+	b.press(t, "#live a.button.primary")
+	b.waitFor(t, "Largest objects")
+	b.until(t, "the charts are drawn", `document.body.dataset.charts > 0 && document.querySelectorAll("canvas").length > 0`)
+
+	// A report with more in it: open a prefix in the table, then by the treemap.
+	b.open(t, w.console+"/buckets/media/inventories/daily")
+	b.waitFor(t, "Objects and bytes across reports")
+	b.look(t, "inventory")
+	b.open(t, w.console+"/buckets/media")
+	b.look(t, "bucket")
+	b.open(t, w.console+"/buckets/media/inventories/daily/reports")
+	b.waitFor(t, "with the one before")
+	b.look(t, "reports")
+	b.press(t, "tbody th a")
+	b.waitFor(t, "Prefixes")
+	b.look(t, "report")
+	b.press(t, "#prefixes tbody th a")
+	b.until(t, "a prefix is open", `location.search.includes("prefix=") && document.querySelectorAll(".path li").length == 2`)
+	b.clickCanvas(t, "#prefixes canvas")
+	b.until(t, "a prefix below it is open", `document.querySelectorAll(".path li").length == 3`)
+	b.run(t, chromedp.Evaluate[chromedp.Void](`history.back()`))
+	b.until(t, "the address leads back", `document.querySelectorAll(".path li").length == 2`)
+	// chromedp loses sight of a page that the browser has kept, so that its button is
+	// pressed from within.
+	b.run(t, chromedp.Evaluate[chromedp.Void](`document.getElementById("verify").click()`))
+	b.waitFor(t, "nothing is wrong")
+
+	b.open(t, w.console+"/buckets/media/inventories/daily/reports")
+	b.press(t, "tbody td:last-child a")
+	b.waitFor(t, "What grew")
+	b.waitFor(t, "audio/")
+	b.look(t, "compare")
+
+	// A failure is explained.
+	b.open(t, w.console+"/buckets/media/inventories/broken")
+	b.waitFor(t, "The last run failed")
+	b.press(t, ".note.bad a")
+	b.waitFor(t, "Why it failed, and what to do")
+	b.waitFor(t, "make the bucket")
+	b.look(t, "failure")
+
+	b.open(t, w.console+"/webhooks")
+	b.waitFor(t, "Not delivered")
+	b.look(t, "webhooks")
+
+	// Everything is reached by keyboard: the first Tab shows the way past the header.
+	b.open(t, w.console+"/")
+	b.run(t, chromedp.KeyEvent("\t"))
+	b.until(t, "the skip link has the focus", `document.activeElement.className == "skip"`)
+
+	b.press(t, `form[action="/sign-out"] button`)
+	b.waitFor(t, "Access key secret")
+	b.open(t, w.console+"/buckets/media")
+	b.waitFor(t, "Access key secret")
+}
+
+// A consoleWorld is a server with a console and with something to see.
+type consoleWorld struct {
+	console string // URL
+	oss     *oss.Client
+}
+
+func newConsoleWorld(t *testing.T) *consoleWorld {
+	t.Helper()
+	binary, dir := build(t), t.TempDir()
+	start := func(name string, cfg testserver.Config) *testserver.Server {
+		cfg.Binary, cfg.Data = binary, filepath.Join(dir, name)
+		s, err := testserver.Start(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	}
+	far := start("far", testserver.Config{Args: []string{"--bucket", "lake-logs"}})
+	var names []string
+	for i := range 3000 {
+		names = append(names, fmt.Sprintf("app-%d/2026-%02d/%05d.log", i%3, i%12+1, i))
+	}
+	putAll(t, ossOf(far), "lake-logs", 10, names...)
+
+	key := filepath.Join(dir, "far-key.yaml")
+	settings := filepath.Join(dir, "stocktake.yaml")
+	write := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(key, "access-key-id: "+testserver.AccessKeyID+"\naccess-key-secret: "+testserver.AccessKeySecret+"\n")
+	write(settings, `stores:
+  - name: lake
+    kind: oss
+    endpoint: `+far.URL()+`
+    region: `+testserver.Region+`
+    credentials: {file: `+key+`}
+    roles: {"*": default}
+    buckets: [lake-logs]
+    requests-per-second: 1
+    concurrency: 1
+`)
+	s := start("here", testserver.Config{Console: "127.0.0.1:0", Args: []string{
+		"--config", settings, "--bucket", "media", "--bucket", "reports", "--bucket", "old-reports", "--bucket", "empty", "--webhook", "ops=http://127.0.0.1:1/hook",
+	}})
+	console, err := s.ConsoleURL(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &consoleWorld{console, ossOf(s)}
+	w.fill(t)
+	return w
+}
+
+func ossOf(s *testserver.Server) *oss.Client {
+	return oss.NewClient(oss.LoadDefaultConfig().WithRegion(testserver.Region).WithEndpoint(s.URL()).WithHttpClient(inventories.NewHTTPClient()).
+		WithCredentialsProvider(credentials.NewStaticCredentialsProvider(testserver.AccessKeyID, testserver.AccessKeySecret)))
+}
+
+// putAll puts objects of up to size bytes.
+func putAll(t *testing.T, c *oss.Client, bucket string, size int, keys ...string) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(1, uint64(len(keys))))
+	var g errgroup.Group
+	g.SetLimit(16)
+	for _, key := range keys {
+		n := 1 + random.IntN(size)*random.IntN(size)/size
+		class := oss.StorageClassStandard
+		if strings.Contains(key, "2024/") {
+			class = oss.StorageClassIA
+		}
+		g.Go(func() error {
+			_, err := c.PutObject(t.Context(), &oss.PutObjectRequest{Bucket: &bucket, Key: &key, Body: bytes.NewReader(make([]byte, n)), StorageClass: class})
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fill makes reports of a bucket that grows, and a configuration that fails.
+func (w *consoleWorld) fill(t *testing.T) {
+	t.Helper()
+	c := inventories.New(w.oss)
+	wait := func(id string) stocktake.Run {
+		runs, err := c.Runs(t.Context(), "media", id)
+		if err != nil || len(runs) == 0 {
+			t.Fatal(runs, err)
+		}
+		run, err := c.Wait(t.Context(), runs[0], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run
+	}
+	cfg := stocktake.InventoryConfiguration{
+		ID: "daily", IsEnabled: true, Schedule: stocktake.Schedule{Frequency: stocktake.Daily}, IncludedObjectVersions: stocktake.CurrentVersions,
+		OptionalFields: []stocktake.Field{stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldETag, stocktake.FieldStorageClass},
+		Destination:    stocktake.Destination{Format: "CSV", AccountID: testserver.AccountID, RoleARN: roleARN, Bucket: "reports", Prefix: "inventory"},
+	}
+	day := func(n int) (keys []string) {
+		for _, kind := range []string{"photos/2024/raw", "photos/2024/web", "photos/2025/raw", "video/2025/cuts", "video/2026/cuts", "audio/2026/takes", "backup/db"} {
+			for i := range 12 {
+				keys = append(keys, fmt.Sprintf("%s/%02d-%02d%s", kind, n, i, []string{".jpg", ".mp4", ".tar.gz"}[(i+len(kind))%3]))
+			}
+		}
+		return keys
+	}
+	putAll(t, w.oss, "media", 200_000, append(day(0), "index.html", "robots.txt")...)
+	for n := range 5 {
+		if n == 0 {
+			if err := c.Put(t.Context(), "media", cfg); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			putAll(t, w.oss, "media", 60_000*n, day(n)...)
+			if _, err := c.Run(t.Context(), "media", "daily"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if run := wait("daily"); run.State != stocktake.Succeeded {
+			t.Fatalf("%+v", run)
+		}
+	}
+	cfg.ID, cfg.Destination.Bucket, cfg.Schedule.Frequency = "broken", "old-reports", stocktake.Weekly
+	if err := c.Put(t.Context(), "media", cfg); err != nil {
+		t.Fatal(err)
+	}
+	wait("broken")
+	for o, err := range inventories.NewBucket(w.oss, "old-reports").Objects(t.Context(), "") {
+		if err == nil {
+			_, err = w.oss.DeleteObject(t.Context(), &oss.DeleteObjectRequest{Bucket: oss.Ptr("old-reports"), Key: o.Key})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.oss.DeleteBucket(t.Context(), &oss.DeleteBucketRequest{Bucket: oss.Ptr("old-reports")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Run(t.Context(), "media", "broken"); err != nil {
+		t.Fatal(err)
+	}
+	if run := wait("broken"); run.State != stocktake.Failed {
+		t.Fatalf("%+v", run)
+	}
+}
+
+// A chromium is a tab of a browser.
+type chromium struct {
+	ctx context.Context
+	axe string // its source
+}
+
+// patience is how long a page may take to show something.
+const consolePatience = 30 * time.Second
+
+func newChromium(t *testing.T) *chromium {
+	t.Helper()
+	if _, err := exec.LookPath("chromium"); err != nil {
+		t.Fatal("chromium is missing (Debian: apt-get install chromium)")
+	}
+	axe, err := os.ReadFile(filepath.Join(npmInstall(t, "axe"), "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox)...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	b := &chromium{ctx, string(axe)}
+	b.run(t, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `
+			window.faults = [];
+			addEventListener("securitypolicyviolation", (e) => faults.push("policy: " + e.violatedDirective + " " + e.blockedURI + " " + e.sample));
+			addEventListener("error", (e) => faults.push("error: " + (e.message || e.target.src)), true);
+			addEventListener("unhandledrejection", (e) => faults.push("rejection: " + e.reason));`})
+		return err
+	}))
+	return b
+}
+
+func (b *chromium) run(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// open goes to a page.
+func (b *chromium) open(t *testing.T, url string) { t.Helper(); b.run(t, chromedp.Navigate(url)) }
+
+// press clicks on what the selector finds first, once it can be seen.
+func (b *chromium) press(t *testing.T, selector string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, consolePatience)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector))); err != nil {
+		t.Fatalf("press %s: %v\n%s", selector, err, b.text(t))
+	}
+}
+
+// typeInto replaces what a field has by text, key by key.
+func (b *chromium) typeInto(t *testing.T, selector, text string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, consolePatience)
+	defer cancel()
+	clear := chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector(%q).value = ""`, selector))
+	if err := chromedp.Do(ctx, chromedp.WaitVisible(chromedp.CSS(selector)), clear, chromedp.SendKeys(chromedp.CSS(selector), text)); err != nil {
+		t.Fatalf("type into %s: %v\n%s", selector, err, b.text(t))
+	}
+}
+
+// text returns what can be read on the page.
+func (b *chromium) text(t *testing.T) string {
+	t.Helper()
+	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body ? document.body.innerText : ""`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// waitFor waits until a text can be read on the page.
+func (b *chromium) waitFor(t *testing.T, text string) {
+	t.Helper()
+	b.until(t, fmt.Sprintf("%q can be read", text), fmt.Sprintf("document.body && document.body.innerText.includes(%q)", text))
+}
+
+// until waits until an expression is true.
+func (b *chromium) until(t *testing.T, what, expression string) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(consolePatience)
+	for {
+		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`Boolean(`+expression+`)`))
+		if err == nil && ok {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			faults, _ := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](`window.faults`))
+			t.Fatalf("it is not so that %s: %v %q\n%s", what, err, faults, b.text(t))
+		}
+	}
+}
+
+// clickCanvas clicks into the upper left of a canvas, where a treemap has its
+// largest area.
+func (b *chromium) clickCanvas(t *testing.T, selector string) {
+	t.Helper()
+	b.run(t, chromedp.ScrollIntoView(chromedp.CSS(selector)))
+	place, err := chromedp.Run(b.ctx, chromedp.Evaluate[struct{ X, Y float64 }](
+		fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return { X: r.x + r.width / 4, Y: r.y + r.height / 4 }; })()`, selector)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.run(t, chromedp.MouseClickXY(place.X, place.Y))
+}
