@@ -45,10 +45,10 @@ type Journal interface {
 	// time of at or later, so that windows cut by time and by sequence are the
 	// same. Its Time is at. The changes up to it and the cut itself are durable when
 	// Cut returns, so it divides the changes at the same place whenever it is asked
-	// for that time. A cut at a later time is not at a lower
-	// sequence, unless changes were dropped meanwhile. The caller waits until its clock, which is that of the store,
-	// has reached at: a cut in the future moves the times of changes there. If at is
-	// before what all readers are past, Cut returns [ErrTrimmed].
+	// for that time. A cut at a later time is not at a lower sequence, unless changes
+	// were dropped meanwhile. The caller waits until its clock, which is that of the
+	// store, has reached at: a cut in the future moves the times of changes there. If
+	// at is before what all readers are past, Cut returns [ErrTrimmed].
 	//
 	// A bucket without readers has no journal to cut: Cut returns [ErrNoReader].
 	Cut(ctx context.Context, bucket string, at int64) (stocktake.JournalPosition, error)

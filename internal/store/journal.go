@@ -113,8 +113,18 @@ func (s *Store) removeJournal(batch *pebble.Batch, b *bucket) error {
 }
 
 // Subscribe implements journal.Journal.
-func (js journals) Subscribe(_ context.Context, name, id, prefix string) (at stocktake.JournalPosition, err error) {
+func (js journals) Subscribe(ctx context.Context, name, id, prefix string) (at stocktake.JournalPosition, err error) {
 	s := js.s
+	// Readers ask again before each window, also on a full disk and amid writers.
+	readers, err := js.Readers(ctx, name)
+	if err != nil {
+		return at, err
+	}
+	for _, r := range readers {
+		if r.ID == id && r.Prefix == prefix {
+			return r.At, nil
+		}
+	}
 	if err := s.mayWrite(0); err != nil {
 		return at, err
 	}
