@@ -98,7 +98,10 @@ func (sn *snapshot) Fetch(ctx context.Context, batch []stocktake.Record, columns
 		select {
 		case sn.s.asking <- struct{}{}:
 		case <-ctx.Done():
-			return errors.Join(group.Wait(), ctx.Err())
+			if err := group.Wait(); err != nil {
+				return err // which has ended ctx
+			}
+			return ctx.Err()
 		}
 		group.Go(func() error {
 			defer func() { <-sn.s.asking }()
