@@ -28,7 +28,7 @@ type takeCmd struct {
 	Objects  int64 `help:"About how many objects there are." placeholder:"N"`
 	Fresh    bool  `help:"Start over if an earlier take was interrupted."`
 
-	Checkpoint time.Duration `help:"How often to keep how far the take is. Each time, the files being written end." default:"10m"`
+	Checkpoint time.Duration `help:"How often the progress is kept; files end with it." default:"10m"`
 
 	Fields    []string `group:"Report" help:"Columns after Bucket and Key, in this order." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD"`
 	Versions  string   `group:"Report" help:"Versions to list: ${enum}." enum:"Current,All" default:"Current"`
