@@ -256,6 +256,7 @@ func TestPrometheus(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	checkMetrics(t, s.URL()+"/-/metrics", "a-token-of-tests")
 	p := startPrometheus(t, s.Addr, "a-token-of-tests")
 	until(t, "the server is not scraped", func() bool {
 		var data struct{ Result []any }
@@ -315,6 +316,29 @@ func TestPrometheus(t *testing.T) {
 				t.Errorf("no server serves %s, which is in\n%s", name, q)
 			}
 		}
+	}
+}
+
+// checkMetrics has promtool look at what a server serves: names, units, help texts.
+func checkMetrics(t *testing.T, url, token string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", url, resp.Status)
+	}
+	cmd := exec.CommandContext(t.Context(), prometheusTool(t, "promtool"), "check", "metrics")
+	cmd.Stdin = resp.Body
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}
 }
 
