@@ -2,12 +2,14 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/journal"
 	"github.com/stocktake/stocktake/internal/metrics"
+	"github.com/stocktake/stocktake/internal/notify"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/retention"
 	"github.com/stocktake/stocktake/internal/runner/cluster"
@@ -27,6 +29,34 @@ func (s *Server) runner(cat catalog, run *local.Runner) (inventory.Runner, error
 	}
 	s.work(shared.Serve)
 	return shared, nil
+}
+
+// noticePoll is how often the process that delivers notices looks for those that
+// other processes have made.
+const noticePoll = 2 * time.Second
+
+// delivery returns what delivers notices: one of the processes that share a
+// database, so that receivers get each once.
+func (s *Server) delivery(hooks *notify.Hooks) func(context.Context) error {
+	if s.database == nil {
+		return hooks.Serve
+	}
+	return func(ctx context.Context) error {
+		return s.database.Alone(ctx, "stocktake notices", func(ctx context.Context) error {
+			poll := time.NewTicker(noticePoll)
+			defer poll.Stop()
+			done := make(chan error, 1)
+			go func() { done <- hooks.Serve(ctx) }()
+			for {
+				select {
+				case <-poll.C:
+					hooks.Kept()
+				case <-ctx.Done():
+					return <-done
+				}
+			}
+		})
+	}
 }
 
 // openInventories opens the inventory service: catalog, engine, retention and
@@ -84,6 +114,6 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 	}
 	counts.Runs(service, cat)
 	s.work(service.Serve)
-	s.work(hooks.Serve)
+	s.work(s.delivery(hooks))
 	return service, nil
 }
