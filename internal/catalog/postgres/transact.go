@@ -144,6 +144,8 @@ func (d *Database) outcome(ctx context.Context, id string) (committed bool, err 
 		case err == nil && *status == "aborted":
 			return false, nil
 		case err == nil: // in progress: the server has not noticed yet that we are gone
+		case inFuture(err): // the server has crashed and knows nothing of it
+			return false, nil
 		case refused(err) && !away(err):
 			return false, err
 		}
@@ -154,6 +156,13 @@ func (d *Database) outcome(ctx context.Context, id string) (committed bool, err 
 		}
 		pause = min(2*pause, time.Second)
 	}
+}
+
+// inFuture reports whether the server says that no transaction has had this id yet. A
+// commit would have been in its log before it was answered, and the id with it.
+func inFuture(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "22023"
 }
 
 // passes reports whether the failed step may succeed in a moment. It has changed
