@@ -114,6 +114,7 @@ func TestAlertRules(t *testing.T) {
 func queries(t *testing.T) (all []string) {
 	t.Helper()
 	plugins.RegisterDefaultPlugins()
+	//lint:ignore SA1019 The file has the classic form, which every Grafana imports.
 	var d dashboard.Dashboard
 	err := d.UnmarshalJSONStrict([]byte(readFile(t, dashboardFile)))
 	if found, ok := errors.AsType[cog.BuildErrors](err); err != nil && (!ok || len(found) > 0) { // the SDK returns an empty list as an error
