@@ -120,6 +120,14 @@ type Rows interface {
 	Read(context.Context, Query) iter.Seq2[*Row, error]
 }
 
+// stored returns the report that rows are if they are read from its files; else nil.
+func stored(rows Rows) *Report {
+	if r, ok := rows.(*Report); ok && r.applied == nil {
+		return r
+	}
+	return nil
+}
+
 // Source returns the key of the report's manifest.
 func (r *Report) Source() string { return r.Key }
 
@@ -205,8 +213,7 @@ func newDiffer(before, after Rows, opts DiffOptions) (*differ, error) {
 		}
 	}
 	d.columns = comparedColumns(before, after, opts.Columns)
-	a, _ := before.(*Report)
-	b, _ := after.(*Report)
+	a, b := stored(before), stored(after)
 	switch {
 	case a != nil && !a.Ordered() || b != nil && !b.Ordered():
 		// Each part would read all of that report.

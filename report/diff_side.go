@@ -30,7 +30,7 @@ type side struct {
 func newSide(ctx context.Context, rows Rows, keys KeyRange, columns []stocktake.Field, latest bool, count *int64) *side {
 	s := &side{rows: rows, latest: latest, count: count}
 	q := Query{Keys: keys, Columns: columns}
-	if r, ok := rows.(*Report); ok {
+	if r := stored(rows); r != nil {
 		s.scan = newScan(r, q)
 		s.skip = []byte(r.Manifest.SourceBucket + ",")
 		s.stop = s.scan.close

@@ -99,8 +99,9 @@ type Report struct {
 	Format   Format
 	Columns  []stocktake.Field // 0: the name of the column is unknown
 
-	bucket Bucket
-	names  []string // of Columns, as the manifest has them
+	bucket  Bucket
+	names   []string // of Columns, as the manifest has them
+	applied *Applied // where its rows come from; nil: its files
 }
 
 // Open reads the manifest with the given key and the summary in the same

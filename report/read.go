@@ -29,6 +29,9 @@ func (r *Report) Rows(ctx context.Context) iter.Seq2[*Row, error] { return r.Rea
 // pieces that may have rows of the range are read: to find a key is to read one
 // piece, of about a thirtieth of a shard. Otherwise all shards are read.
 func (r *Report) Read(ctx context.Context, q Query) iter.Seq2[*Row, error] {
+	if r.applied != nil {
+		return r.applied.rows(ctx, q)
+	}
 	return func(yield func(*Row, error) bool) {
 		s := newScan(r, q)
 		defer s.close()

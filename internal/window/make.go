@@ -72,6 +72,9 @@ func (m *maker) make(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("cut the journal: %w", err)
 	}
+	// A reader may begin behind the last change of the journal: at what its store has
+	// counted since.
+	until.Sequence = max(until.Sequence, after.Sequence)
 	m.step(CutDone)
 	published, err := m.place(ctx, until)
 	if err != nil {

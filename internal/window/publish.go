@@ -172,6 +172,9 @@ func (m *maker) next(ctx context.Context, until stocktake.JournalPosition) (time
 		return time.Time{}, fmt.Errorf("cut the journal: %w", err)
 	}
 	next := m.job.Now
+	if now.Sequence <= until.Sequence {
+		return next, nil
+	}
 	gaps, err := m.journal.Changes(ctx, m.job.Bucket, m.job.Configuration.Filter.Prefix, until, now, func(batch []journal.Change) error {
 		next = Align(time.UnixMilli(batch[0].Time), m.job.Length)
 		return errFound

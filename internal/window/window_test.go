@@ -146,6 +146,7 @@ func TestEmpty(t *testing.T) {
 		journal  log
 		opts     window.Options
 		manifest bool
+		until    uint64
 		next     time.Duration
 	}{
 		"nothing":            {next: 10 * time.Minute},
@@ -154,6 +155,9 @@ func TestEmpty(t *testing.T) {
 		"each has a file":    {job: func(j *window.Job) { j.Now = start.Add(time.Hour) }, opts: window.Options{EmptyManifest: true}, manifest: true, next: 10 * time.Minute},
 		"changes are lost":   {journal: log{gaps: []journal.Gap{{First: stocktake.JournalPosition{Sequence: 1, Time: start.UnixMilli()}, Last: stocktake.JournalPosition{Sequence: 1, Time: start.UnixMilli()}, Changes: 1}}}, manifest: true, next: 10 * time.Minute},
 		"the reader is lost": {journal: log{at: stocktake.JournalPosition{Sequence: 77}}, manifest: true, next: 10 * time.Minute},
+		"the reader is ahead of the changes": {job: func(j *window.Job) {
+			j.After.Sequence, j.Now = 77, start.Add(time.Hour)
+		}, journal: log{at: stocktake.JournalPosition{Sequence: 77}}, until: 77, next: time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			job := newJob(configuration(stocktake.AllVersions))
@@ -168,6 +172,9 @@ func TestEmpty(t *testing.T) {
 			}
 			if got := result.Manifest != ""; got != tt.manifest || got != (len(contents(t, dst)) > 0) {
 				t.Errorf("manifest %q, files %q", result.Manifest, contents(t, dst))
+			}
+			if tt.until > 0 && result.Until.Sequence != tt.until {
+				t.Errorf("until %d, want %d", result.Until.Sequence, tt.until)
 			}
 			if got := result.Next.Sub(start); got != tt.next {
 				t.Errorf("the next window starts after %s, want %s", got, tt.next)
