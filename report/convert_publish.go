@@ -82,6 +82,7 @@ func (c *converter) summary() *stocktake.Summary {
 	}
 	s.Rollup = nil // the totals of the old report are those of its rows and columns
 	s.Matched, s.Bytes, s.Classes, s.Files = c.totals.Rows, c.totals.Bytes, c.totals.Classes(), c.files
+	s.Listed = max(s.Listed, s.Matched) // windows may have added rows to what was listed
 	if s.Files == nil {
 		s.Files = []stocktake.SummaryFile{}
 	}

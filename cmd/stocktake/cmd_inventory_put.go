@@ -31,6 +31,7 @@ type inventoryPut struct {
 	Format            string   `group:"Report" help:"File format of reports: ${enum}." enum:"CSV,Parquet" default:"CSV"`
 	Versions          string   `group:"Report" help:"Versions to list: ${enum}." enum:"Current,All" default:"Current"`
 	Fields            []string `group:"Report" help:"Columns after Bucket and Key, in this order." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD"`
+	Incremental       bool     `group:"Report" help:"Report each change, too, every ten minutes."`
 	SSEOSS            bool     `group:"Report" name:"sse-oss" help:"Encrypt reports with the service's keys." xor:"sse"`
 	SSEKMS            string   `group:"Report" name:"sse-kms" help:"Encrypt reports with a KMS key, or 'default'." xor:"sse" placeholder:"KEY-ID"`
 
@@ -148,8 +149,21 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 	if cfg.OptionalFields, err = parseFields(c.Fields); err != nil {
 		return cfg, err
 	}
+	if c.Incremental {
+		cfg.Incremental = &stocktake.IncrementalInventory{IsEnabled: true, Frequency: stocktake.IncrementalWindow, OptionalFields: incrementalFields()}
+	}
 	cfg.Filter, err = c.filter(c.Prefix)
 	return cfg, err
+}
+
+// incrementalFields returns all columns that reports of changes may have.
+func incrementalFields() (fields []stocktake.Field) {
+	for _, f := range stocktake.Fields() {
+		if f.Column().Incremental == stocktake.Optional {
+			fields = append(fields, f)
+		}
+	}
+	return fields
 }
 
 func (c *inventoryPut) fromFile() (cfg stocktake.InventoryConfiguration, err error) {

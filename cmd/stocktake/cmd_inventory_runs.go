@@ -24,9 +24,9 @@ func (c *inventoryRuns) Run(ctx context.Context, con console) error {
 	if c.JSON {
 		return printLines(con.out, runs)
 	}
-	t := newTable(con.out, "RUN", "STATE", "WHY", "DUE", "TOOK", "LISTED", "MATCHED", "BYTES", "REASON")
+	t := newTable(con.out, "RUN", "KIND", "STATE", "WHY", "DUE", "TOOK", "LISTED", "MATCHED", "BYTES", "REASON")
 	for _, r := range runs {
-		t.row(r.ID, stateOf(r), r.Trigger, when(r.Due), runTime(r).Round(time.Millisecond), count(r.Listed), count(r.Matched), size(r.Bytes), r.Reason)
+		t.row(r.ID, r.Kind, stateOf(r), r.Trigger, when(r.Due), runTime(r).Round(time.Millisecond), count(r.Listed), count(r.Matched), size(r.Bytes), r.Reason)
 	}
 	return t.flush("no runs yet")
 }

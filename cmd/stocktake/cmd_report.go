@@ -7,6 +7,7 @@ type reportCmd struct {
 	Find    reportFind    `cmd:"" help:"Find a key, or the keys with a prefix, without reading the whole report. Exit code 1 if there is none."`
 	Cat     reportCat     `cmd:"" help:"Print rows as CSV, JSON lines or a table."`
 	Diff    reportDiff    `cmd:"" help:"Compare two reports: what was added, removed and changed. Exit code 1 if they differ."`
+	Apply   reportApply   `cmd:"" help:"Bring a full report forward with incremental reports: the table at a later time."`
 	Convert reportConvert `cmd:"" help:"Write a report in another format, with other columns, or with some of its rows."`
 	Summary reportSummary `cmd:"" help:"Show where the space of a bucket is: by prefix, storage class, age, size and extension."`
 	Browse  reportBrowse  `cmd:"" help:"Browse a report on the whole screen: prefixes by size or count, the largest objects, what has changed."`

@@ -15,7 +15,8 @@ import (
 
 type reportBrowse struct {
 	reportPlace
-	Since string `help:"Show what has changed since this report." placeholder:"PLACE"`
+	Windows []string `help:"Bring the report forward with these incremental reports, or folders of them." placeholder:"WINDOW"`
+	Since   string   `help:"Show what has changed since this report." placeholder:"PLACE"`
 }
 
 // Run browses a report on the whole screen.
@@ -23,7 +24,7 @@ func (c *reportBrowse) Run(ctx context.Context, con console) (err error) {
 	if !isTerminal(con.out) {
 		return usagef("report browse needs a terminal; report summary prints the same totals")
 	}
-	r, sums, closeReport, err := c.open(ctx, con, c.Where)
+	r, sums, closeReport, err := c.open(ctx, con, c.Where, c.Windows)
 	if err != nil {
 		return err
 	}
@@ -31,7 +32,7 @@ func (c *reportBrowse) Run(ctx context.Context, con console) (err error) {
 	var older *rollup.Rollup
 	since := ""
 	if c.Since != "" {
-		o, oldSums, closeOlder, err := c.open(ctx, con, c.Since)
+		o, oldSums, closeOlder, err := c.open(ctx, con, c.Since, nil)
 		if err != nil {
 			return err
 		}
@@ -51,26 +52,45 @@ func (c *reportBrowse) Run(ctx context.Context, con console) (err error) {
 }
 
 // open reads a report and its totals: from manifest.rollup, or else from all rows.
-func (c *reportBrowse) open(ctx context.Context, con console, where string) (*report.Report, *rollup.Rollup, func() error, error) {
+func (c *reportBrowse) open(ctx context.Context, con console, where string, windows []string) (*report.Report, *rollup.Rollup, func() error, error) {
 	at := reportPlace{remote: c.remote, Where: where}
+	if len(windows) > 0 {
+		b, err := bringForward(ctx, &at, windows)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		sums, err := addUp(ctx, con, b.report, where)
+		if err != nil {
+			return nil, nil, nil, errors.Join(err, b.close())
+		}
+		return b.report, sums, b.close, nil
+	}
 	p, key, err := at.manifest(ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	r, err := report.Open(ctx, p.bucket, key)
+	if err == nil {
+		err = errIncremental(r)
+	}
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, p.close())
 	}
 	sums, err := r.ReadRollup(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
-		line := newStatusLine(con.err)
-		sums, err = r.AddUp(ctx, report.AddUpOptions{Progress: func(rows int64) {
-			line.show("reading " + p.where(key) + ": " + many(rows, "row"))
-		}})
-		line.clear()
+		sums, err = addUp(ctx, con, r, p.where(key))
 	}
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, p.close())
 	}
 	return r, sums, p.close, nil
+}
+
+// addUp adds up all rows of a report.
+func addUp(ctx context.Context, con console, r *report.Report, where string) (*rollup.Rollup, error) {
+	line := newStatusLine(con.err)
+	defer line.clear()
+	return r.AddUp(ctx, report.AddUpOptions{Progress: func(rows int64) {
+		line.show("reading " + where + ": " + many(rows, "row"))
+	}})
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -25,18 +23,17 @@ type reportConvert struct {
 // Run converts a report.
 func (c *reportConvert) Run(ctx context.Context, con console) (err error) {
 	opts := report.ConvertOptions{}
-	if c.Format != "" {
-		i := slices.IndexFunc(report.Formats(), func(f report.Format) bool { return strings.EqualFold(f.Name(), c.Format) })
-		if i < 0 {
-			return usagef("--format %s: there are %s", c.Format, formatNames())
-		}
-		opts.Format = report.Formats()[i]
+	if opts.Format, err = formatFlag(c.Format); err != nil {
+		return err
 	}
 	p, r, err := c.report(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
+	if err := errIncremental(r); err != nil {
+		return err
+	}
 	sel, err := c.of(r)
 	if err != nil {
 		return err
@@ -48,25 +45,25 @@ func (c *reportConvert) Run(ctx context.Context, con console) (err error) {
 			opts.Columns = append(opts.Columns, f)
 		}
 	}
-	to, where, err := c.target(&opts)
+	made, at, err := convertTo(ctx, &c.remote, r, c.Target, opts)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, to.close()) }()
-	manifest, err := report.Convert(ctx, r, reportTarget{to}, opts)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s has a report of that time already: %w", where, err)
-	}
-	if err != nil {
-		return err
-	}
-	made, err := report.Open(ctx, to, manifest)
-	if err != nil {
-		return err
-	}
-	at := where + strings.TrimPrefix(manifest, opts.Base)
 	return c.say(con, map[string]any{"manifest": at, "rows": made.Summary.Matched, "files": len(made.Manifest.Files)},
 		"wrote %s: %s, %s", printable(at), many(made.Summary.Matched, "row"), many(int64(len(made.Manifest.Files)), "file"))
+}
+
+// formatFlag returns the format of a name, in any case; nil for none.
+func formatFlag(name string) (report.Format, error) {
+	for _, f := range report.Formats() {
+		if strings.EqualFold(f.Name(), name) {
+			return f, nil
+		}
+	}
+	if name != "" {
+		return nil, usagef("--format %s: there are %s", name, formatNames())
+	}
+	return nil, nil
 }
 
 func formatNames() string {
@@ -77,15 +74,15 @@ func formatNames() string {
 	return strings.Join(names, ", ")
 }
 
-// target opens where the report goes. where is its address, with a '/' at the
+// openTarget opens where a report goes. where is its address, with a '/' at the
 // end.
-func (c *reportConvert) target(opts *report.ConvertOptions) (to writePlace, where string, err error) {
-	u, ok, err := parseBucketURL(c.Target)
+func openTarget(at *remote, target string, opts *report.ConvertOptions) (to writePlace, where string, err error) {
+	u, ok, err := parseBucketURL(target)
 	if err != nil {
 		return to, "", err
 	}
 	if ok {
-		s, err := c.store(u)
+		s, err := at.store(u)
 		if err != nil {
 			return to, "", err
 		}
@@ -96,12 +93,12 @@ func (c *reportConvert) target(opts *report.ConvertOptions) (to writePlace, wher
 		opts.Address = u.name() + "/"
 		return writePlace{s.Destination(u.bucket), func() error { return nil }}, u.name() + "/" + opts.Base, nil
 	}
-	if err := os.MkdirAll(c.Target, 0o700); err != nil {
+	if err := os.MkdirAll(target, 0o700); err != nil {
 		return to, "", usageError{err}
 	}
-	b, err := dirbucket.Open(c.Target)
+	b, err := dirbucket.Open(target)
 	if err != nil {
 		return to, "", usageError{err}
 	}
-	return writePlace{b, b.Close}, strings.TrimSuffix(c.Target, "/") + "/", nil
+	return writePlace{b, b.Close}, strings.TrimSuffix(target, "/") + "/", nil
 }

@@ -15,6 +15,7 @@ type reportDiff struct {
 	remote
 	Before  string   `arg:"" help:"The first report: oss://BUCKET/PATH or a local path of a manifest.json, or of a configuration's reports, which means the newest." placeholder:"BEFORE"`
 	After   string   `arg:"" optional:"" help:"The second report, in the same way." placeholder:"AFTER"`
+	Windows []string `help:"Bring the first report forward with these incremental reports, or folders of them, before it is compared. Without a second report it is compared with itself: what has changed." placeholder:"WINDOW"`
 	Against string   `help:"Compare with a bucket as it is now, oss://BUCKET or s3://BUCKET, instead of a second report. If the report has only keys with a prefix, say --prefix." placeholder:"URL"`
 	Prefix  string   `help:"Compare only keys that start with this."`
 	Columns []string `help:"Compare the values of these columns, not of all that both have." short:"c"`
@@ -30,7 +31,7 @@ var errReportsDiffer = errors.New("the reports differ")
 
 // Run compares two reports.
 func (c *reportDiff) Run(ctx context.Context, con console) (err error) {
-	if (c.After == "") == (c.Against == "") {
+	if c.After != "" && c.Against != "" || c.After == "" && c.Against == "" && len(c.Windows) == 0 {
 		return usagef("name a second report, or a bucket with --against")
 	}
 	if c.Depth < 1 || c.Top < 0 {
@@ -41,11 +42,27 @@ func (c *reportDiff) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeBefore()) }()
-	after, closeAfter, err := c.other(ctx, before)
-	if err != nil {
-		return err
+	var after report.Rows
+	if len(c.Windows) > 0 {
+		b, err := bringForward(ctx, &reportPlace{remote: c.remote, Where: c.Before}, c.Windows)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, b.close()) }()
+		if c.After == "" && c.Against == "" {
+			after = b.report
+		} else {
+			before = b.report
+		}
 	}
-	defer func() { err = errors.Join(err, closeAfter()) }()
+	if after == nil {
+		other, closeAfter, err := c.other(ctx, before)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, closeAfter()) }()
+		after = other
+	}
 	opts := report.DiffOptions{Keys: report.PrefixRange([]byte(c.Prefix))}
 	if len(c.Columns) > 0 {
 		both := func(f stocktake.Field) bool { return before.Has(f) && after.Has(f) }
@@ -75,6 +92,9 @@ func (c *reportDiff) open(ctx context.Context, where string) (*report.Report, fu
 		return nil, nil, err
 	}
 	r, err := report.Open(ctx, p.bucket, key)
+	if err == nil {
+		err = errIncremental(r)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, p.close())
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -16,7 +17,7 @@ type reportLs struct {
 
 // Run lists reports by key.
 func (c *reportLs) Run(ctx context.Context, con console) error {
-	t := newTable(con.out, "CREATED", "SOURCE", "ROWS", "FILES", "SIZE", "MANIFEST")
+	t := newTable(con.out, "CREATED", "KIND", "SOURCE", "ROWS", "FILES", "SIZE", "MANIFEST")
 	var found []reportLine
 	damaged := 0 // one does not hide the others
 	err := eachReport(ctx, &c.remote, c.Where, func(p *place, manifest string, err error) error {
@@ -34,7 +35,7 @@ func (c *reportLs) Run(ctx context.Context, con console) error {
 		if l.Rows >= 0 {
 			rows = count(l.Rows)
 		}
-		t.row(when(l.Created), l.Source, rows, l.Files, size(l.Size), l.Manifest)
+		t.row(when(l.Created), l.Kind, l.Source, rows, l.Files, size(l.Size), l.Manifest)
 		return nil
 	})
 	if err != nil {
@@ -62,18 +63,22 @@ func lineAt(ctx context.Context, p *place, key string) (reportLine, error) {
 
 // A reportLine is a report in a listing.
 type reportLine struct {
-	Created  time.Time `json:"created"`
-	Source   string    `json:"source"`
-	Rows     int64     `json:"rows"` // -1: the report has no summary
-	Files    int       `json:"files"`
-	Size     int64     `json:"size"`
-	Manifest string    `json:"manifest"`
+	Created  time.Time         `json:"created"` // of an incremental report, the end of its window
+	Kind     stocktake.RunKind `json:"kind"`
+	Source   string            `json:"source"`
+	Rows     int64             `json:"rows"` // -1: the report has no summary
+	Files    int               `json:"files"`
+	Size     int64             `json:"size"`
+	Manifest string            `json:"manifest"`
 }
 
 func lineOf(r *report.Report, p *place) reportLine {
-	l := reportLine{Created: timeOf(r), Source: r.Manifest.SourceBucket, Rows: -1, Files: len(r.Manifest.Files), Manifest: p.where(r.Key)}
+	l := reportLine{Created: timeOf(r), Kind: stocktake.FullRun, Source: r.Manifest.SourceBucket, Rows: -1, Files: len(r.Manifest.Files), Manifest: p.where(r.Key)}
 	for _, f := range r.Manifest.Files {
 		l.Size += f.Size
+	}
+	if r.Incremental() {
+		l.Kind = stocktake.IncrementalRun
 	}
 	if r.Summary != nil {
 		l.Rows = r.Summary.Matched

@@ -28,7 +28,6 @@ stocktake take oss://photos ./report --endpoint http://127.0.0.1:9000 --min-size
 
 	"inventory put": `
 stocktake inventory put -b photos -i daily --destination reports --destination-prefix inv
-stocktake inventory put -b photos -i big --prefix raw/ --min-size 1048576 --fields Size,ETag,Crc64
 stocktake inventory put -b photos -f weekly.yaml`,
 	"inventory get": `
 stocktake inventory get -b photos -i daily
@@ -67,6 +66,9 @@ stocktake report diff ./downloads/daily --against oss://photos`,
 	"report browse": `
 stocktake report browse oss://reports/inv/photos/daily
 stocktake report browse ./tuesday --since ./monday`,
+	"report apply": `
+stocktake report apply oss://reports/inv/photos/daily --output ./now
+stocktake report apply ./downloads/daily ./downloads --output ./now --format Parquet`,
 	"report convert": `
 stocktake report convert ./downloads/daily ./large --min-size 1K --columns Size,StorageClass
 stocktake report convert oss://reports/inv/photos/daily oss://reports/copy --format CSV`,

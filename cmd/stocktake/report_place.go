@@ -142,6 +142,10 @@ func newestManifest(ctx context.Context, p place) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		// A report of changes is meant only if its folder is named.
+		if isWindow(key) && !strings.Contains("/"+prefix, "/incremental_inventory/") {
+			continue
+		}
 		if path.Base(key) == report.ManifestName && path.Base(path.Dir(key)) >= path.Base(path.Dir(newest)) {
 			newest = key
 		}

@@ -30,8 +30,10 @@ func showReport(ctx context.Context, w io.Writer, p place, manifest string, opts
 	if err := showRows(ctx, w, r, opts.rows); err != nil {
 		return err
 	}
-	if err := showTotals(ctx, w, r); err != nil {
-		return err
+	if !r.Incremental() { // changes are not objects to be added up
+		if err := showTotals(ctx, w, r); err != nil {
+			return err
+		}
 	}
 	if !opts.verify {
 		return nil

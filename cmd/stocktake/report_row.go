@@ -26,6 +26,9 @@ func cellOf(buf []byte, row *report.Row, f stocktake.Field) cell {
 	if row.IsDeleteMarker && !f.Column().Marker {
 		return cell{}
 	}
+	if c, ok := changeCell(buf, &row.Change, f); ok || row.Change.Permanent && f != stocktake.FieldBucket && f != stocktake.FieldKey && f != stocktake.FieldVersionID {
+		return c
+	}
 	switch f {
 	case stocktake.FieldBucket:
 		return cell{text: row.Bucket}
@@ -69,6 +72,25 @@ func cellOf(buf []byte, row *report.Row, f stocktake.Field) cell {
 		}
 	}
 	return cell{}
+}
+
+// changeCell returns the value of a column that only reports of changes have.
+func changeCell(buf []byte, c *stocktake.Change, f stocktake.Field) (v cell, ok bool) {
+	switch f {
+	case stocktake.FieldSequenceNumber: // as text: JSON's numbers have 53 bits in many readers
+		return cell{text: stocktake.AppendSequence(buf, c.Sequence)}, true
+	case stocktake.FieldRecordType:
+		return cell{text: append(buf, c.RecordType.String()...)}, true
+	case stocktake.FieldRecordTimestamp:
+		return cell{text: time.UnixMilli(c.Time).UTC().AppendFormat(buf, "2006-01-02T15:04:05.000Z07:00")}, true
+	case stocktake.FieldRequester:
+		return cell{text: c.Requester}, true
+	case stocktake.FieldRequestID:
+		return cell{text: c.RequestID}, true
+	case stocktake.FieldSourceIP:
+		return cell{text: c.SourceIP}, true
+	}
+	return cell{}, false
 }
 
 // appendTime appends a time in Unix seconds; 0 is none.
