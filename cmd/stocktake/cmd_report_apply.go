@@ -86,23 +86,17 @@ func bringForward(ctx context.Context, full *reportPlace, windows []string) (b *
 		return b, err
 	}
 	b.places = append(b.places, p)
-	var opened []*report.Report
 	if len(windows) == 0 {
 		folder, ok := windowsOf(r)
 		if !ok {
 			return b, usagef("%s: the windows of this report are not known; name them", printable(p.where(r.Key)))
 		}
-		if opened, err = openWindows(ctx, &p, folder); err != nil {
-			return b, err
-		}
+		windows = []string{p.where(folder)}
 	}
+	var opened []*report.Report
 	for _, where := range windows {
-		p, err := openPlace(&full.remote, where)
-		if err != nil {
-			return b, err
-		}
-		b.places = append(b.places, p)
-		some, err := openWindows(ctx, &p, p.path)
+		some, places, err := windowsAt(ctx, &full.remote, where)
+		b.places = append(b.places, places...)
 		if err != nil {
 			return b, err
 		}
@@ -114,6 +108,24 @@ func bringForward(ctx context.Context, full *reportPlace, windows []string) (b *
 	}
 	b.report = b.applied.Report()
 	return b, nil
+}
+
+// windowsAt opens the incremental reports that an argument means. The caller closes
+// the places that they are read from, also with an error.
+func windowsAt(ctx context.Context, at *remote, where string) ([]*report.Report, []place, error) {
+	_, elsewhere, err := parseBucketURL(where)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !elsewhere {
+		return openWindowFolder(ctx, where)
+	}
+	p, err := openPlace(at, where)
+	if err != nil {
+		return nil, nil, err
+	}
+	windows, err := openWindows(ctx, &p, p.path)
+	return windows, []place{p}, err
 }
 
 // windowsOf returns the folder of the incremental reports of a full report's

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -48,7 +47,7 @@ func eachInFolder(ctx context.Context, where string, found func(*place, string, 
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(where); err != nil {
+	if where, err = filepath.EvalSymlinks(where); err != nil { // WalkDir would not follow it
 		return usageError{err}
 	}
 	return filepath.WalkDir(where, func(name string, d fs.DirEntry, err error) error {

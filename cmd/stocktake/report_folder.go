@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -22,7 +23,8 @@ func openFolder(where string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	// <folder>/data/ and <folder>/<time>/manifest.json lie side by side.
+	// <folder>/data/ and <folder>/<time>/manifest.json lie side by side; an incremental
+	// report has <folder>/<time>/data/.
 	folder := filepath.Dir(filepath.Dir(manifest))
 	b, err := dirbucket.Open(folder)
 	if err != nil {
@@ -33,12 +35,7 @@ func openFolder(where string) (place, error) {
 	if err != nil {
 		return place{}, errors.Join(err, b.Close())
 	}
-	base := ""
-	if files := r.Manifest.Files; len(files) > 0 {
-		if base = path.Dir(path.Dir(files[0].Key)) + "/"; base == "./" {
-			base = ""
-		}
-	}
+	base := baseOf(r)
 	return place{bucket: b.WithBase(base), path: base + rel, name: folder, base: base, close: b.Close}, nil
 }
 
@@ -78,4 +75,75 @@ func fileExists(name string) bool {
 // globEscape escapes what filepath.Glob would read as a pattern.
 func globEscape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
+}
+
+// openWindowFolder opens the incremental reports on this machine that where means: a
+// manifest.json, or all below a folder, whatever its name. Full reports are passed
+// over. The caller closes the places that the reports are read from, also with an error.
+func openWindowFolder(ctx context.Context, where string) (windows []*report.Report, places []place, err error) {
+	if where, err = filepath.Abs(where); err != nil {
+		return nil, nil, err
+	}
+	if where, err = filepath.EvalSymlinks(where); err != nil { // WalkDir would not follow it
+		return nil, nil, usageError{err}
+	}
+	open := map[string]*dirbucket.Bucket{} // by the folder that has the folders of reports
+	err = filepath.WalkDir(where, func(name string, d fs.DirEntry, err error) error {
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		if d.Name() != report.ManifestName || !d.Type().IsRegular() {
+			return nil
+		}
+		folder := filepath.Dir(filepath.Dir(name))
+		b := open[folder]
+		if b == nil {
+			if b, err = dirbucket.Open(folder); err != nil {
+				return err
+			}
+			open[folder] = b
+			places = append(places, place{name: folder, close: b.Close})
+		}
+		r, err := openIn(ctx, b, filepath.Base(filepath.Dir(name)))
+		if err == nil && r.Incremental() {
+			windows = append(windows, r)
+		}
+		return err
+	})
+	if err == nil && len(windows) == 0 {
+		err = fmt.Errorf("no incremental report below %s", where)
+	}
+	return windows, places, err
+}
+
+// openIn opens the report whose manifest is in a folder of b. The files of a report
+// are named from the top of the bucket that it was written to: b stands for the part
+// of it that was copied.
+func openIn(ctx context.Context, b *dirbucket.Bucket, folder string) (*report.Report, error) {
+	key := folder + "/" + report.ManifestName
+	r, err := report.Open(ctx, b, key)
+	if err != nil {
+		return nil, err
+	}
+	base := baseOf(r)
+	if base == "" {
+		return r, nil
+	}
+	return report.Open(ctx, b.WithBase(base), base+key)
+}
+
+// baseOf returns what the keys of a report's files have before the paths in the folder
+// that has the folder of the manifest.
+func baseOf(r *report.Report) string {
+	if len(r.Manifest.Files) == 0 {
+		return ""
+	}
+	dir := path.Dir(path.Dir(r.Manifest.Files[0].Key))
+	if r.Incremental() { // it has a data/ of its own, next to its manifest
+		dir = path.Dir(dir)
+	}
+	if dir == "." {
+		return ""
+	}
+	return dir + "/"
 }
