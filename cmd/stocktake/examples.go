@@ -16,6 +16,9 @@ stocktake serve --config stocktake.yaml`,
 	"migrate": `
 stocktake migrate --database postgres://stocktake@db.example.com/stocktake
 stocktake migrate --check`,
+	"ready": `
+stocktake ready
+stocktake ready --json`,
 	"demo": `
 stocktake demo
 stocktake demo --from ~/projects --exit`,

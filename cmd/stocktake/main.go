@@ -45,6 +45,7 @@ type cli struct {
 	Notice    noticeCmd    `cmd:"" help:"Manage notices that could not be delivered to webhooks."`
 	Clock     clockCmd     `cmd:"" help:"Read and move the time of a test server."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the tables of a PostgreSQL database up to date."`
+	Ready     readyCmd     `cmd:"" help:"Ask a server whether it is ready for requests."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
 	Completion completionCmd `cmd:"" help:"Print a completion script for bash, zsh or fish."`

@@ -25,7 +25,21 @@ func lock(f *os.File) error {
 	}
 }
 
-func tooOpen(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
+// tooOpen reports whether users may read or change a file who are neither its owner
+// nor root. A file of root's may be readable by a group, unless the process is root's: so
+// Kubernetes and systemd hand secrets to a process that may not change them. PostgreSQL
+// has the same rule for its keys.
+func tooOpen(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return modeTooOpen(info.Mode().Perm(), ok && st.Uid == 0 && os.Geteuid() != 0)
+}
+
+func modeTooOpen(mode fs.FileMode, handed bool) bool {
+	if handed {
+		return mode&0o037 != 0
+	}
+	return mode&0o077 != 0
+}
 
 func writableByAll(info fs.FileInfo) bool { return info.Mode().Perm()&0o002 != 0 }
 
