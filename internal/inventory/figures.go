@@ -33,6 +33,7 @@ type Figures struct {
 	Configurations int64
 	Scheduled      int64 // that have a next run
 	Failing        int64
+	Window         time.Time // start of the oldest window that is not published, of all that are not suspended; zero: none
 	Shown          []Figure
 }
 
@@ -45,4 +46,5 @@ type Figure struct {
 	Failing               bool
 	Full                  *stocktake.Run // the newest full run in the history that succeeded; nil: none
 	Incremental           time.Time      // end of the newest incremental run that succeeded; zero: none
+	Window                time.Time      // start of the oldest window that is not published; zero: suspended, or without incremental reports
 }

@@ -3,6 +3,7 @@ package inventory
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/stocktake/stocktake"
 )
@@ -18,6 +19,16 @@ func (s *Service) Load() Load {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Load{Waiting: s.queue.len() + len(s.later), Running: len(s.active)}
+}
+
+// WindowBehind returns how long ago the window ended that starts at start; 0 if it
+// has not. It returns false if this process publishes no incremental reports, or
+// start is zero.
+func (s *Service) WindowBehind(start time.Time) (time.Duration, bool) {
+	if s.opts.Journal == nil || start.IsZero() {
+		return 0, false
+	}
+	return max(s.now().Sub(s.windowEnd(start)), 0), true
 }
 
 // Active returns the runs that this process makes now, with their progress, in no

@@ -174,6 +174,12 @@ func TestWindowFails(t *testing.T) {
 			t.Fatalf("runs %+v", runs)
 		}
 		pass(10 * time.Minute)
+		if behind, ok := w.WindowBehind(w.status("photos", "a").Incremental.Published); behind != 10*time.Minute || !ok {
+			t.Errorf("behind by %v, %v", behind, ok)
+		}
+		if behind, _ := w.WindowBehind(time.Now()); behind != 0 {
+			t.Errorf("behind by %v with a window that has not ended", behind)
+		}
 		w.change("c")
 		if n := len(w.incrementalRuns("a")); n != 2 {
 			t.Errorf("%d runs", n)

@@ -17,10 +17,13 @@ var (
 	configurationsFailing   = sectionConfigurations.gauge("configurations_failing", "Configurations whose newest run that succeeded or failed has failed.")
 	configurationsShown     = sectionConfigurations.gauge("configurations_shown", "Configurations that have the metrics below, bounded by --metrics-configurations. Failing ones come first, then those of the first names.")
 
+	windowsBehind = sectionConfigurations.gauge("windows_behind_seconds", "Greatest of stocktake_configuration_window_behind_seconds of all configurations, shown or not; 0: all windows that have ended are published. Missing if there are no incremental reports.")
+
 	configurationCreated  = sectionConfigurations.gauge("configuration_created_timestamp_seconds", "When the configuration was put, in Unix seconds.", "bucket", "configuration")
 	configurationInterval = sectionConfigurations.gauge("configuration_interval_seconds", "Longest time between two scheduled runs: a day, a week, or 31 days. Missing if the configuration has no next run.", "bucket", "configuration")
 	configurationNext     = sectionConfigurations.gauge("configuration_next_run_timestamp_seconds", "When the next run is due, in Unix seconds. Missing if there is none.", "bucket", "configuration")
 	configurationSuccess  = sectionConfigurations.gauge("configuration_last_success_timestamp_seconds", "When the newest run in the history that succeeded has ended, in Unix seconds. Missing if there is none.", "bucket", "configuration", "kind")
+	configurationBehind   = sectionConfigurations.gauge("configuration_window_behind_seconds", "How long ago the oldest window ended whose incremental report is not published; 0: all that have ended are. Missing if the configuration is suspended or has no incremental reports.", "bucket", "configuration")
 	configurationFailing  = sectionConfigurations.gauge("configuration_last_run_failed", "1 if the newest full run that succeeded or failed has failed, else 0.", "bucket", "configuration")
 	reportObjects         = sectionConfigurations.gauge("configuration_report_objects", "Objects and versions in the newest full report.", "bucket", "configuration")
 	reportBytes           = sectionConfigurations.gauge("configuration_report_bytes", "Size in bytes of the objects in the newest full report.", "bucket", "configuration")
@@ -31,10 +34,18 @@ var (
 // another number is asked for.
 const DefaultConfigurations = 1000
 
+// A WindowService knows how late windows of incremental reports are.
+type WindowService interface {
+	// WindowBehind returns how long ago the window ended that starts at start; 0 if it
+	// has not. It returns false if there is nothing to say: the zero time, or no
+	// incremental reports are made.
+	WindowBehind(start time.Time) (time.Duration, bool)
+}
+
 // Configurations shows how many configurations there are, and of at most shown of
-// them how they are. Each of those costs eight series; failing ones come first, so
+// them how they are. Each of those costs ten series at most; failing ones come first, so
 // that an alert sees them in any case.
-func (m *Metrics) Configurations(catalog inventory.FigureCatalog, shown int) {
+func (m *Metrics) Configurations(catalog inventory.FigureCatalog, windows WindowService, shown int) {
 	figures := &figureCache{read: func(ctx context.Context) (inventory.Figures, error) { return catalog.Figures(ctx, shown) }}
 	m.reads(func(emit emitter) error {
 		f, err := figures.get()
@@ -45,13 +56,19 @@ func (m *Metrics) Configurations(catalog inventory.FigureCatalog, shown int) {
 		emit(configurationsScheduled, float64(f.Scheduled))
 		emit(configurationsFailing, float64(f.Failing))
 		emit(configurationsShown, float64(len(f.Shown)))
+		if behind, ok := windows.WindowBehind(f.Window); ok {
+			emit(windowsBehind, behind.Seconds())
+		}
 		for i := range f.Shown {
 			emitConfiguration(emit, &f.Shown[i])
+			if behind, ok := windows.WindowBehind(f.Shown[i].Window); ok {
+				emit(configurationBehind, behind.Seconds(), f.Shown[i].Bucket, f.Shown[i].Configuration)
+			}
 		}
 		return nil
-	}, configurations, configurationsScheduled, configurationsFailing, configurationsShown,
+	}, configurations, configurationsScheduled, configurationsFailing, configurationsShown, windowsBehind,
 		configurationCreated, configurationInterval, configurationNext, configurationSuccess,
-		configurationFailing, reportObjects, reportBytes, reportDuration)
+		configurationBehind, configurationFailing, reportObjects, reportBytes, reportDuration)
 }
 
 func emitConfiguration(emit emitter, f *inventory.Figure) {

@@ -21,7 +21,7 @@ and which alerts there are.
 
 Counters begin at 0 when the server starts, and count what this server does. Gauges are read when they are asked for. Durations are in seconds, sizes in bytes, times in
 Unix seconds: ` + "`time() - X_timestamp_seconds`" + ` is an age. No label holds a key, the id of a run or anything else that clients choose
-freely. ` + "`bucket` and `configuration`" + ` label at most ` + "`--metrics-configurations`" + ` configurations, with up to nine series each; the
+freely. ` + "`bucket` and `configuration`" + ` label at most ` + "`--metrics-configurations`" + ` configurations, with up to ten series each; the
 number is 1,000 by default if metrics have an address (` + "`--metrics-listen`" + `) or a token (` + "`--metrics-token-file`" + `) of their own, else 0,
 because everyone who reaches the server may read them. A metric that cannot be read is missing from the answer; the log
 says why, and ` + "`promhttp_metric_handler_errors_total`" + ` counts.

@@ -108,21 +108,29 @@ func TestRunsOfTheCatalog(t *testing.T) {
 	}
 }
 
+// windows are of ten minutes, at an hour after start.
+type windows struct{}
+
+func (windows) WindowBehind(begin time.Time) (time.Duration, bool) {
+	return start.Add(time.Hour).Sub(begin.Add(10 * time.Minute)), !begin.IsZero()
+}
+
 func TestConfigurations(t *testing.T) {
-	c := &catalog{figures: inventory.Figures{Configurations: 7, Scheduled: 6, Failing: 1, Shown: []inventory.Figure{
+	c := &catalog{figures: inventory.Figures{Configurations: 7, Scheduled: 6, Failing: 1, Window: start, Shown: []inventory.Figure{
 		{
-			Bucket: "photos", Configuration: "daily", Created: start, Due: start.Add(time.Hour), Frequency: stocktake.Weekly, Failing: true, Incremental: start.Add(time.Minute),
+			Bucket: "photos", Configuration: "daily", Created: start, Due: start.Add(time.Hour), Frequency: stocktake.Weekly, Failing: true, Incremental: start.Add(time.Minute), Window: start.Add(time.Minute),
 			Full: &stocktake.Run{Started: start, Ended: start.Add(2 * time.Second), Progress: stocktake.Progress{Matched: 3, Bytes: 30}},
 		},
 		{Bucket: "photos", Configuration: "once", Created: start, Frequency: stocktake.Once},
 	}}}
 	m := newMetrics()
-	m.Configurations(c, 2)
+	m.Configurations(c, windows{}, 2)
 	const daily, once = `{bucket="photos",configuration="daily"}`, `{bucket="photos",configuration="once"}`
 	has(t, m,
 		`stocktake_configurations 7`, `stocktake_configurations_scheduled 6`, `stocktake_configurations_failing 1`, `stocktake_configurations_shown 2`,
 		`stocktake_configuration_last_success_timestamp_seconds{bucket="photos",configuration="daily",kind="full"} 1.767628802e+09`,
 		`stocktake_configuration_last_success_timestamp_seconds{bucket="photos",configuration="daily",kind="incremental"} 1.76762886e+09`,
+		`stocktake_windows_behind_seconds 3000`, `stocktake_configuration_window_behind_seconds`+daily+` 2940`,
 		`stocktake_configuration_interval_seconds`+daily+` 604800`,
 		`stocktake_configuration_next_run_timestamp_seconds`+daily+` 1.7676324e+09`,
 		`stocktake_configuration_last_run_failed`+daily+` 1`, `stocktake_configuration_last_run_failed`+once+` 0`,
@@ -132,7 +140,7 @@ func TestConfigurations(t *testing.T) {
 		t.Errorf("asked for %d configurations", c.asked)
 	}
 	got := scrape(t, m)
-	for _, name := range []string{"interval_seconds", "next_run_timestamp_seconds", "report_objects"} {
+	for _, name := range []string{"window_behind_seconds", "interval_seconds", "next_run_timestamp_seconds", "report_objects"} {
 		if strings.Contains(got, "stocktake_configuration_"+name+once) {
 			t.Errorf("%s of a configuration that has none", name)
 		}

@@ -17,6 +17,9 @@ var (
 	objectBytes  = sectionStore.gauge("object_bytes", "Size in bytes of the objects and versions in the embedded store.")
 	journals     = sectionStore.gauge("journals", "Buckets whose changes are kept for incremental reports.")
 	journalBytes = sectionStore.gauge("journal_bytes", "Bytes of the changes that are kept for incremental reports, in the index.")
+	journalMax   = sectionStore.gauge("journal_largest_bytes", "Bytes of the changes that are kept of one bucket: of that with most.")
+	journalLimit = sectionStore.gauge("journal_limit_bytes", "Limit of the bytes that are kept of one bucket (--journal-size, or a share of the disk); beyond it the oldest changes are lost.")
+	journalLost  = sectionStore.gauge("journal_lost_changes", "Changes that were lost and that incremental reports still have to state as a gap.")
 	damagedReads = sectionStore.counter("damaged_reads_total", "Reads of objects that failed because stored bytes are damaged.")
 	damagedIndex = sectionStore.gauge("damaged_index_files", "Files of the index in which damaged blocks were met since the start.")
 	scrubLast    = sectionStore.gauge("scrub_last_end_timestamp_seconds", "When the last complete scrub ended, in Unix seconds; 0: never.")
@@ -54,6 +57,9 @@ type StoreState struct {
 	Objects, Bytes     int64
 	Journals           int
 	JournalBytes       int64
+	JournalLargest     int64 // bytes of the largest journal
+	JournalLimit       int64 // of the bytes of each journal
+	JournalLost        int64 // changes in gaps that not all readers are past
 	DamagedReads       int64 // reads that failed since the start because stored bytes are damaged
 	DamagedIndex       int   // files of the index with damaged blocks, met since the start
 }
@@ -73,10 +79,13 @@ func (m *Metrics) Store(state func() (StoreState, error)) {
 		emit(objectBytes, float64(s.Bytes))
 		emit(journals, float64(s.Journals))
 		emit(journalBytes, float64(s.JournalBytes))
+		emit(journalMax, float64(s.JournalLargest))
+		emit(journalLimit, float64(s.JournalLimit))
+		emit(journalLost, float64(s.JournalLost))
 		emit(damagedReads, float64(s.DamagedReads))
 		emit(damagedIndex, float64(s.DamagedIndex))
 		return nil
-	}, diskFull, diskFree, diskSize, buckets, objects, objectBytes, journals, journalBytes, damagedReads, damagedIndex)
+	}, diskFull, diskFree, diskSize, buckets, objects, objectBytes, journals, journalBytes, journalMax, journalLimit, journalLost, damagedReads, damagedIndex)
 }
 
 // ScrubState is what metrics show of scrubs.

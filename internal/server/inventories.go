@@ -113,6 +113,7 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 		return nil, err
 	}
 	counts.Runs(service, cat)
+	counts.Configurations(cat, service, s.shownConfigurations())
 	s.work(service.Serve)
 	s.work(s.delivery(hooks))
 	return service, nil

@@ -156,14 +156,14 @@ func (s *Server) showStore(st *store.Store, counts *metrics.Metrics) {
 		t := st.Totals()
 		return metrics.StoreState{
 			DiskFull: h.DiskFull != nil, DiskFree: free, DiskSize: size, Buckets: t.Buckets, Objects: t.Objects, Bytes: t.Bytes,
-			Journals: t.Journals, JournalBytes: t.JournalBytes,
+			Journals: t.Journals, JournalBytes: t.JournalBytes, JournalLargest: t.JournalLargest, JournalLimit: t.JournalLimit, JournalLost: t.JournalLost,
 			DamagedReads: h.DamagedReads, DamagedIndex: len(h.DamagedIndexes),
 		}, err
 	})
 	counts.Index(func() metrics.IndexState { return metrics.IndexState(st.IndexState()) })
 }
 
-// showCatalog shows the catalog and the configurations in it.
+// showCatalog shows the catalog and the notices in it.
 func (s *Server) showCatalog(cat catalog, counts *metrics.Metrics) {
 	counts.Catalog(func() (metrics.CatalogState, error) {
 		stats := cat.Stats()
@@ -172,7 +172,6 @@ func (s *Server) showCatalog(cat catalog, counts *metrics.Metrics) {
 		size, err := cat.Size(ctx)
 		return metrics.CatalogState{Size: size, Changes: stats.Changes, Commits: stats.Commits, Errors: stats.Errors, Took: stats.Took}, err
 	})
-	counts.Configurations(cat, s.shownConfigurations())
 	counts.Notices(cat.CountNotices)
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/server"
 	"github.com/stocktake/stocktake/stocktaketest"
 )
@@ -73,11 +74,19 @@ func TestMetricsAreDocumented(t *testing.T) {
 		}
 		_, text = scrape(t, s.Endpoint+"/-/metrics", "")
 	}
+	// A configuration with incremental reports comes last: a window may end at any time.
+	changes := configuration(s, "changes", "reports")
+	changes.IncludedObjectVersions = stocktake.AllVersions
+	changes.Incremental = &stocktake.IncrementalInventory{IsEnabled: true, Frequency: stocktake.IncrementalWindow}
+	if err := s.Inventories().Put(t.Context(), "photos", changes); err != nil {
+		t.Fatal(err)
+	}
+	_, later := scrape(t, s.Endpoint+"/-/metrics", "")
 	docs, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	served, documented := families(t, text, `(?m)^# TYPE (\S+) `), families(t, string(docs), "(?m)^\\| `([a-z_]+)")
+	served, documented := families(t, text+later, `(?m)^# TYPE (\S+) `), families(t, string(docs), "(?m)^\\| `([a-z_]+)")
 	for _, name := range served {
 		if strings.HasPrefix(name, "stocktake_") && !slices.Contains(documented, name) {
 			t.Errorf("%s is served and not documented", name)

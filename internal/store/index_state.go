@@ -50,6 +50,10 @@ type Totals struct {
 	Bytes        int64 // of the objects and versions
 	Journals     int   // buckets whose changes are kept for incremental reports
 	JournalBytes int64 // of the changes that are kept
+
+	JournalLargest int64 // bytes of the largest journal
+	JournalLimit   int64 // of the bytes of each journal
+	JournalLost    int64 // changes in gaps that not all readers are past
 }
 
 // Totals returns the sums over all buckets. It reads memory only.
@@ -57,7 +61,7 @@ func (s *Store) Totals() (t Totals) {
 	s.buckets.mu.RLock()
 	all := slices.Collect(maps.Values(s.buckets.byName))
 	s.buckets.mu.RUnlock()
-	t.Buckets = len(all)
+	t.Buckets, t.JournalLimit = len(all), s.journalLimit()
 	for _, b := range all {
 		sum := b.stat.load()
 		t.Objects += sum.Versions()
@@ -68,6 +72,8 @@ func (s *Store) Totals() (t Totals) {
 			j.mu.Lock()
 			t.Journals++
 			t.JournalBytes += j.kept()
+			t.JournalLargest = max(t.JournalLargest, j.kept())
+			t.JournalLost += int64(j.lost())
 			j.mu.Unlock()
 		}
 	}

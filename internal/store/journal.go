@@ -50,6 +50,14 @@ func (j *bucketJournal) wants(key string) bool {
 // kept returns the bytes of the entries in the index. The caller holds j.mu.
 func (j *bucketJournal) kept() int64 { return int64(j.last.Bytes - j.head.Base.Bytes) }
 
+// lost returns how many changes are in gaps. The caller holds j.mu.
+func (j *bucketJournal) lost() (n uint64) {
+	for _, g := range j.head.Gaps {
+		n += g.Changes
+	}
+	return n
+}
+
 // loadJournal reads where the journal of a bucket stands, if it has one.
 func (s *Store) loadJournal(b *bucket) error {
 	value, err := s.get(layout.JournalHeadKey(b.id))
@@ -264,10 +272,7 @@ func (js journals) Stat(_ context.Context, name string) (stat journal.Stat, err 
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	stat.Readers, stat.Bytes = len(j.head.Readers), j.kept()
-	stat.Changes = j.last.Ordinal - j.head.Base.Ordinal
-	for _, g := range j.head.Gaps {
-		stat.Lost += g.Changes
-	}
+	stat.Changes, stat.Lost = j.last.Ordinal-j.head.Base.Ordinal, j.lost()
 	if stat.Changes > 0 {
 		first, err := js.s.entries(j).first()
 		if err != nil {

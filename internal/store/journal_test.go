@@ -58,6 +58,27 @@ func (j *journalStore) Remove(key, version string) {
 
 func (j *journalStore) DeleteBucket() { check(j.t, j.s.DeleteBucket(j.t.Context(), by, "b")) }
 
+// The totals are those of the journals.
+func TestJournalTotals(t *testing.T) {
+	j := &journalStore{t: t, fs: vfs.NewCrashableMem(), clock: time.UnixMilli(1767628800000), bound: 2000}
+	j.open()
+	bucket(t, j.s, object.Enabled)
+	if got := j.s.Totals(); got.Journals != 0 || got.JournalLargest != 0 || got.JournalLost != 0 || got.JournalLimit != 2000 {
+		t.Errorf("without journals: %+v", got)
+	}
+	_, err := j.Journal().Subscribe(t.Context(), "b", "r", "")
+	check(t, err)
+	for range 100 {
+		j.Put("key")
+	}
+	stat, err := j.Journal().Stat(t.Context(), "b")
+	check(t, err)
+	got := j.s.Totals()
+	if stat.Lost == 0 || got.JournalLost != int64(stat.Lost) || got.JournalLargest != stat.Bytes || got.JournalBytes != stat.Bytes || got.JournalLimit != stat.Limit {
+		t.Errorf("totals %+v of a journal with %+v", got, stat)
+	}
+}
+
 // Restart leaves the store as it is behind, and opens what has reached the disk.
 func (j *journalStore) Restart() {
 	j.fs = j.fs.CrashClone(vfs.CrashCloneCfg{})

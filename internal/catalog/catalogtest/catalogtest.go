@@ -112,6 +112,7 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"a run and its notices end together", noticesOfARun},
 		{"runs are counted until they end", countsUnfinished},
 		{"failing configurations come first", figures},
+		{"figures leave out suspended windows", figuresOfWindows},
 		{"strays keep the time they were found", strays},
 		{"steps of several processes are made once", sharedSteps},
 		{"one run of several that are asked for at once", sharedRuns},

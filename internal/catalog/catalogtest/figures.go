@@ -91,3 +91,28 @@ func figures(t *testing.T, c Catalog) {
 		same(t, fmt.Sprintf("at most %d", most), f.Shown, all[:min(most, len(all))])
 	}
 }
+
+// figuresOfWindows checks that windows of suspended configurations are not counted.
+func figuresOfWindows(t *testing.T, c Catalog) {
+	put(t, c, "photos", "full")
+	starts := func() (all []time.Time) {
+		f, err := c.Figures(t.Context(), 10)
+		must(t, err)
+		all = append(all, f.Window)
+		for _, s := range f.Shown {
+			all = append(all, s.Window)
+		}
+		return all
+	}
+	same(t, "windows of none", starts(), []time.Time{{}, {}})
+	early := putWindows(t, c, "photos", "a").Start
+	e, w := Entry("photos", "b"), Windows("photos", "b")
+	w.Start = early.Add(10 * time.Minute)
+	e.Windows = &w
+	must(t, c.AddConfiguration(t.Context(), e, nil, Holder, Limit))
+	same(t, "windows", starts(), []time.Time{early, early, w.Start, {}})
+	e = Entry("photos", "a")
+	e.Suspended = true
+	must(t, c.SetDue(t.Context(), e))
+	same(t, "windows while one is suspended", starts(), []time.Time{w.Start, {}, w.Start, {}})
+}

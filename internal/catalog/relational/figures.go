@@ -19,10 +19,14 @@ const (
 	countScheduled  = `SELECT count(*) FROM configurations WHERE wake > 0`
 	countFailing    = `SELECT count(*) FROM configurations c WHERE ` + failing
 
+	selectOldestWindow = `SELECT coalesce(min(w.window_start), 0) FROM windows w
+	JOIN configurations c ON c.bucket = w.bucket AND c.id = w.configuration WHERE c.suspended = 0`
+
 	selectFigures = `SELECT c.bucket, c.document, c.created, c.due, s.failing,
 	coalesce(f.started, 0), coalesce(f.ended, 0), coalesce(f.matched, 0), coalesce(f.bytes, 0),
 	coalesce((SELECT r.ended FROM runs r WHERE r.bucket = c.bucket AND r.configuration = c.id AND r.kind = 'incremental'
-	AND r.state = 'succeeded' ORDER BY r.seq DESC LIMIT 1), 0)
+	AND r.state = 'succeeded' ORDER BY r.seq DESC LIMIT 1), 0),
+	coalesce((SELECT w.window_start FROM windows w WHERE w.bucket = c.bucket AND w.configuration = c.id AND c.suspended = 0), 0)
 	FROM (SELECT c.bucket, c.id, ` + failing + ` AS failing FROM configurations c ORDER BY failing DESC, c.bucket, c.id LIMIT $1) s
 	JOIN configurations c ON c.bucket = s.bucket AND c.id = s.id
 	LEFT JOIN runs f ON f.bucket = c.bucket AND f.configuration = c.id AND f.seq =
@@ -56,6 +60,11 @@ func (c *Catalog) Figures(ctx context.Context, max int) (f inventory.Figures, er
 			return f, c.wrap("count configurations", err)
 		}
 	}
+	oldest, err := c.number(ctx, selectOldestWindow)
+	if err != nil {
+		return f, c.wrap("read the oldest window", err)
+	}
+	f.Window = instant(oldest)
 	if max <= 0 {
 		return f, nil
 	}
@@ -70,8 +79,8 @@ func (c *Catalog) Figures(ctx context.Context, max int) (f inventory.Figures, er
 func (c *Catalog) scanFigure(scan Scanner) (f inventory.Figure, err error) {
 	var row entryRow
 	var full stocktake.Run
-	var started, ended, incremental int64
-	if err := scan(&f.Bucket, &row.document, &row.created, &row.due, &f.Failing, &started, &ended, &full.Matched, &full.Bytes, &incremental); err != nil {
+	var started, ended, incremental, window int64
+	if err := scan(&f.Bucket, &row.document, &row.created, &row.due, &f.Failing, &started, &ended, &full.Matched, &full.Bytes, &incremental, &window); err != nil {
 		return f, err
 	}
 	e, err := c.entry(&row)
@@ -83,6 +92,6 @@ func (c *Catalog) scanFigure(scan Scanner) (f inventory.Figure, err error) {
 		full.Started, full.Ended = instant(started), instant(ended)
 		f.Full = &full
 	}
-	f.Incremental = instant(incremental)
+	f.Incremental, f.Window = instant(incremental), instant(window)
 	return f, nil
 }

@@ -132,7 +132,7 @@ var (
 		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectNested, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
 		selectRun, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectRecovery, selectLastListed, selectReport,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countNotices, countStrays,
-		countUnfinished, countScheduled, countFailing, selectFigures,
+		countUnfinished, countScheduled, countFailing, selectOldestWindow, selectFigures,
 		selectWindows, selectDueWindows, selectNextWindow,
 	}
 )
