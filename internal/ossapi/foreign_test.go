@@ -3,12 +3,16 @@ package ossapi_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/bucket"
+	"github.com/stocktake/stocktake/internal/catalog/sqlite"
 	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/ossapi"
 )
 
@@ -97,4 +101,37 @@ func TestBucketsOfOtherStores(t *testing.T) {
 	if got := base.store.BucketNames(); len(got) != 1 {
 		t.Errorf("%q", got)
 	}
+}
+
+// Without a journal no changes of a bucket of another store can be reported: a
+// configuration that asks for them is refused as OSS refuses accounts without the
+// feature, with the reason in the message, and nothing of it is kept.
+func TestIncrementalReportsOfOtherStores(t *testing.T) {
+	base := newWorld(t)
+	base.bucket(t, "photos")
+	registry := bucket.New(base.store, bucket.Options{Region: region, Stores: []bucket.Store{
+		{Name: "lake", Endpoint: "https://s3.lan:9000", Account: account, Region: region, Service: away{}},
+	}})
+	cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"))
+	check(t, err)
+	t.Cleanup(func() { check(t, cat.Close()) })
+	inventories, err := inventory.New(t.Context(), cat, registry, nil, inventory.Options{
+		Log: slog.New(slog.DiscardHandler), Journal: base.store.Journal(),
+	})
+	check(t, err)
+	w := newWorld(t, func(c *ossapi.Config) { c.Store, c.Buckets, c.Inventories = base.store, registry, inventories })
+
+	const query = "?inventory&inventoryId=daily"
+	incremental := configuration("daily", "<IncrementalInventory><IsEnabled>true</IsEnabled><Schedule><Frequency>600</Frequency></Schedule></IncrementalInventory>")
+	p := w.refused(t, w.do(t, "PUT", "/lake-photos/"+query, incremental, nil), 403, "AccessDenied")
+	if want := "Incremental Inventory is disabled: the bucket lake-photos lies in the store lake, which does not tell what changes in it."; p.Message != want || p.EC != "" || p.BucketName != "lake-photos" {
+		t.Errorf("%+v, want %s", p, want)
+	}
+	w.refused(t, w.do(t, "GET", "/lake-photos/"+query, "", nil), 404, "NoSuchInventory")
+	// Of a bucket of the embedded store they can be; and full reports of either.
+	w.must(t, w.do(t, "PUT", "/photos/"+query, incremental, nil), 200)
+	if m := w.must(t, w.do(t, "GET", "/photos/"+query, "", nil), 200); !strings.Contains(m.body, "<IncrementalInventory>") {
+		t.Error(m.body)
+	}
+	w.must(t, w.do(t, "PUT", "/lake-photos/"+query, strings.Replace(incremental, "<IncrementalInventory><IsEnabled>true", "<IncrementalInventory><IsEnabled>false", 1), nil), 200)
 }

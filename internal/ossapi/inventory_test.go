@@ -57,7 +57,7 @@ func TestInventoryOrder(t *testing.T) {
 		}
 	}
 	incremental := configuration("daily", "<IncrementalInventory><IsEnabled>true</IsEnabled><Schedule><Frequency>600</Frequency></Schedule></IncrementalInventory>")
-	if p := w.refused(t, w.do(t, "PUT", good, incremental, nil), 403, "AccessDenied"); p.Message != "Incremental Inventory is disabled." {
+	if p := w.refused(t, w.do(t, "PUT", good, incremental, nil), 403, "AccessDenied"); p.Message != "Incremental Inventory is disabled." || p.EC != "" || p.BucketName != "photos" {
 		t.Errorf("%+v", p)
 	}
 	w.refused(t, w.do(t, "GET", "/photos/?inventory", "", nil), 404, "NoSuchInventory") // nothing was kept
