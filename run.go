@@ -101,6 +101,7 @@ type InventoryStatus struct {
 	Suspended     bool      `json:"suspended,omitempty"` // scheduled runs are left out until it is resumed
 	Next          time.Time `json:"next,omitzero"`       // when it falls due; zero: never
 	Last          *Run      `json:"last,omitempty"`      // the newest run that was not skipped, ended or not; nil: none yet
+	Succeeded     time.Time `json:"succeeded,omitzero"`  // when the newest full run in the history that succeeded has ended; zero: none has
 	Retention     Retention `json:"retention,omitzero"`
 
 	Incremental *IncrementalStatus `json:"incremental,omitempty"` // nil: no reports of changes are made

@@ -141,11 +141,20 @@ func stateOf(r stocktake.Run) string {
 	return string(r.State)
 }
 
+// published returns up to when the changes of a bucket are reported in windows.
+func published(s *stocktake.IncrementalStatus) string {
+	if s == nil {
+		return "-"
+	}
+	return when(s.Published)
+}
+
 func (c *inventoryStatus) print(w io.Writer, all []stocktake.InventoryStatus) error {
 	if c.JSON {
 		return printLines(w, all)
 	}
-	t := newTable(w, "BUCKET", "ID", "FREQUENCY", "NEXT", "LAST RUN", "STATE", "PROGRESS", "REASON")
+	t := newTable(w, "BUCKET", "ID", "FREQUENCY", "NEXT", "LAST RUN", "STATE", "PROGRESS", "LAST SUCCESS", "CHANGES UNTIL", "REASON")
+	now := time.Now()
 	for _, s := range all {
 		freq, state, progress, last, reason := string(s.Frequency), "no run yet", "-", "-", ""
 		if !s.Enabled {
@@ -160,7 +169,7 @@ func (c *inventoryStatus) print(w io.Writer, all []stocktake.InventoryStatus) er
 		if s.Suspended {
 			freq += " (suspended)"
 		}
-		t.row(s.Bucket, s.Configuration, freq, when(s.Next), last, state, progress, reason)
+		t.row(s.Bucket, s.Configuration, freq, when(s.Next), last, state, progress, ago(now, s.Succeeded), published(s.Incremental), reason)
 	}
 	return t.flush("no configurations")
 }

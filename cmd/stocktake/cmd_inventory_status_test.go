@@ -1,8 +1,10 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stocktake/stocktake"
 )
@@ -19,5 +21,37 @@ func TestStatusOfLateRuns(t *testing.T) {
 	}
 	if text := out.String(); strings.Count(text, "scanning, late") != 1 || strings.Count(text, "late") != 1 {
 		t.Errorf("%s", text)
+	}
+}
+
+// The age of the last success and what is published stand beside a run that failed.
+func TestStatusOfSuccess(t *testing.T) {
+	var out strings.Builder
+	all := []stocktake.InventoryStatus{
+		{
+			Bucket: "photos", Configuration: "a", Enabled: true, Last: &stocktake.Run{State: stocktake.Failed}, Succeeded: time.Now().Add(-50*time.Hour - 30*time.Minute),
+			Incremental: &stocktake.IncrementalStatus{Published: time.Unix(1767628800, 0)},
+		},
+		{Bucket: "photos", Configuration: "b", Enabled: true},
+	}
+	if err := new(inventoryStatus).print(&out, all); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !regexp.MustCompile(`2d2h ago +2026-01-05 16:00:00Z`).MatchString(text) || strings.Count(text, "ago") != 1 {
+		t.Errorf("%s", text)
+	}
+}
+
+func TestAgo(t *testing.T) {
+	now := time.Unix(1767628800, 0)
+	for age, want := range map[time.Duration]string{
+		-time.Hour: "0s ago", 59 * time.Second: "59s ago", 61 * time.Second: "1m ago", 3 * time.Hour: "3h0m ago", 24*time.Hour - time.Second: "23h59m ago", 24 * time.Hour: "1d0h ago",
+	} {
+		if got := ago(now, now.Add(-age)); got != want {
+			t.Errorf("%v: %s, not %s", age, got, want)
+		}
+	}
+	if got := ago(now, time.Time{}); got != "-" {
+		t.Errorf("never: %s", got)
 	}
 }

@@ -41,7 +41,8 @@ type Windows struct {
 // An EntryStatus is an entry and its last run.
 type EntryStatus struct {
 	Entry
-	Last *stocktake.Run // the newest full run that was not skipped; nil: there is none yet
+	Succeeded time.Time      // when the newest full run in the history that succeeded has ended; zero: none has
+	Last      *stocktake.Run // the newest full run that was not skipped; nil: there is none yet
 }
 
 // A Holder is a process that works on runs. A run is held from the moment it is

@@ -163,6 +163,7 @@ func (s *Service) status(ctx context.Context, e *EntryStatus, w *warner) stockta
 		Frequency:     e.Configuration.Schedule.Frequency,
 		Suspended:     e.Suspended,
 		Next:          e.Due,
+		Succeeded:     e.Succeeded,
 		Retention:     e.Retention,
 		Warnings:      w.warnings(ctx, e),
 	}

@@ -247,11 +247,14 @@ func statuses(t *testing.T, c Catalog) {
 	put(t, c, "logs", "a")
 	old := Queued("photos", "B", "r1")
 	add(t, c, old)
-	end(t, c, old, stocktake.Failed)
+	succeeded := end(t, c, old, stocktake.Succeeded)
+	failed := Queued("photos", "B", "r3")
+	add(t, c, failed)
+	end(t, c, failed, stocktake.Failed)
 	newest := Queued("photos", "B", "r2")
 	add(t, c, newest)
 
-	wanted := []inventory.EntryStatus{{Entry: Entry("photos", "B"), Last: &newest}, {Entry: Entry("photos", "a")}, {Entry: Entry("photos", "b")}}
+	wanted := []inventory.EntryStatus{{Entry: Entry("photos", "B"), Succeeded: succeeded.Ended, Last: &newest}, {Entry: Entry("photos", "a")}, {Entry: Entry("photos", "b")}}
 	got, err := c.EntryStatuses(t.Context(), "photos")
 	must(t, err)
 	same(t, "of the bucket", got, wanted)

@@ -65,12 +65,14 @@ func scanRun(scan Scanner, before ...any) (stocktake.Run, error) {
 	return r, err
 }
 
-// entryColumns are the columns of an entry; statusColumns those of its last run
-// as well, of the tables named in statusTables.
+// entryColumns are the columns of an entry; statusColumns when a run of it last
+// succeeded and those of its last run as well, of the tables named in statusTables.
 const (
 	entryColumns = `c.bucket, c.document, c.created, c.due, c.wake, c.suspended, c.keep_reports, c.keep_days`
 
 	statusColumns = entryColumns + `,
+	coalesce((SELECT s.ended FROM runs s WHERE s.bucket = c.bucket AND s.configuration = c.id AND s.kind = 'full'
+	AND s.state = 'succeeded' ORDER BY s.seq DESC LIMIT 1), 0),
 	coalesce(r.id, ''), coalesce(r.bucket, ''), coalesce(r.configuration, ''), coalesce(r.run_trigger, ''),
 	coalesce(r.state, ''), coalesce(r.attempt, 0), coalesce(r.due, 0), coalesce(r.queued, 0),
 	coalesce(r.started, 0), coalesce(r.ended, 0), coalesce(r.listed, 0), coalesce(r.matched, 0),
@@ -116,12 +118,13 @@ func (c *Catalog) scanEntry(scan Scanner) (inventory.Entry, error) {
 
 func (c *Catalog) scanStatus(scan Scanner) (inventory.EntryStatus, error) {
 	var row entryRow
-	last, err := scanRun(scan, row.columns()...)
+	var succeeded int64
+	last, err := scanRun(scan, append(row.columns(), &succeeded)...)
 	if err != nil {
 		return inventory.EntryStatus{}, err
 	}
 	e, err := c.entry(&row)
-	s := inventory.EntryStatus{Entry: e}
+	s := inventory.EntryStatus{Entry: e, Succeeded: instant(succeeded)}
 	if last.ID != "" {
 		s.Last = &last
 	}
