@@ -17,7 +17,8 @@ import (
 )
 
 // Admin calls the paths below /-/ of a Stocktake server that only the account
-// itself may use: its clock, the notices that it gave up, backups and scrubs. It
+// itself may use: its clock, the notices that it gave up, the buckets
+// of other stores, backups and scrubs. It
 // may be used by many goroutines at once. OSS has no such paths.
 //
 // Errors: an [*AdminError] if the server refused, else what kept the answer away.
@@ -120,6 +121,18 @@ func (a *Admin) RetryNotice(ctx context.Context, id string) error {
 // says that there is no such notice.
 func (a *Admin) DropNotice(ctx context.Context, id string) error {
 	return a.call(ctx, http.MethodPost, "notices", url.Values{"drop": {id}}, new(struct{}))
+}
+
+// BucketsElsewhere returns the buckets of named stores that have configurations, by
+// name. ListBuckets has those of the server's own store alone. An *AdminError with
+// status 403 says that the key is not that of the account, with 404 that the server
+// is of an earlier version, or no Stocktake server.
+func (a *Admin) BucketsElsewhere(ctx context.Context) ([]string, error) {
+	var reply struct {
+		Buckets []string `json:"buckets"`
+	}
+	err := a.call(ctx, http.MethodGet, "buckets", nil, &reply)
+	return reply.Buckets, err
 }
 
 // patient is the default of Admin.HTTPClient.

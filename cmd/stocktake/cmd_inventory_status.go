@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 type inventoryStatus struct {
 	remote
 	Bucket string        `help:"Source bucket." short:"b" xor:"which" required:""`
-	All    bool          `help:"All buckets." xor:"which" required:""`
+	All    bool          `help:"All buckets; those of other stores only with the key of the account." xor:"which" required:""`
 	ID     string        `name:"inventory-id" aliases:"inventory_id,id" help:"Show only this configuration." short:"i"`
 	Watch  bool          `help:"Refresh until interrupted."`
 	Every  time.Duration `help:"Refresh interval of --watch." default:"1s"`
@@ -118,6 +119,11 @@ func (l *statusLook) statuses(ctx context.Context) (all []stocktake.InventorySta
 				buckets = append(buckets, oss.ToString(b.Name))
 			}
 		}
+		elsewhere, err := l.elsewhere(ctx)
+		if err != nil {
+			return nil, err
+		}
+		buckets = append(buckets, elsewhere...)
 	}
 	for _, b := range buckets {
 		s, err := l.cl.Status(ctx, b, l.ID)
@@ -130,6 +136,20 @@ func (l *statusLook) statuses(ctx context.Context) (all []stocktake.InventorySta
 		all = append(all, s...)
 	}
 	return all, nil
+}
+
+// elsewhere returns the buckets of named stores that have configurations: none if the
+// key is not that of the account, or the server cannot tell.
+func (l *statusLook) elsewhere(ctx context.Context) ([]string, error) {
+	admin, err := l.admin()
+	if err != nil {
+		return nil, err
+	}
+	names, err := admin.BucketsElsewhere(ctx)
+	if refused, ok := errors.AsType[*client.AdminError](err); ok && refused.StatusCode != http.StatusServiceUnavailable {
+		return nil, nil
+	}
+	return names, err
 }
 
 // stateOf returns the state of a run, and whether it has come too late, as the metrics

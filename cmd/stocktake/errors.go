@@ -13,6 +13,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/client"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
@@ -69,6 +70,9 @@ func explain(err error, doing string) error {
 func away(err error) bool {
 	if serr, ok := serviceError(err); ok {
 		return serr.StatusCode >= http.StatusInternalServerError || serr.StatusCode == http.StatusTooManyRequests
+	}
+	if refused, ok := errors.AsType[*client.AdminError](err); ok {
+		return refused.StatusCode >= http.StatusInternalServerError
 	}
 	_, unreachable := errors.AsType[*url.Error](err)
 	return unreachable || errors.Is(err, io.ErrUnexpectedEOF)

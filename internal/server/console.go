@@ -89,21 +89,12 @@ func (s *Server) SignInLink() string {
 	return s.ConsoleURL() + s.console.SignInLink(s.key.ID)
 }
 
-// A bucketLister lists, by name, up to max buckets that have configurations and
-// whose name sorts after after. A catalog is one.
-type bucketLister interface {
-	Buckets(ctx context.Context, after string, max int) ([]string, error)
-}
-
 // consoleStores tells the console about the buckets of named stores.
 type consoleStores struct {
 	*bucket.Registry
 	access *ram.Directory
 	server *Server
 }
-
-// bucketsAtOnce is how many buckets are read from the catalog at once.
-const bucketsAtOnce = 1000
 
 // Elsewhere implements [console.Stores].
 func (c *consoleStores) Elsewhere(ctx context.Context) ([]string, error) {
@@ -122,19 +113,11 @@ func (c *consoleStores) Elsewhere(ctx context.Context) ([]string, error) {
 			}
 		}
 	}
-	for after, more := "", true; more; {
-		page, err := c.server.configured.Buckets(ctx, after, bucketsAtOnce)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range page {
-			if c.StoreOf(name) != "" {
-				all = append(all, name)
-			}
-			after = name
-		}
-		more = len(page) == bucketsAtOnce
+	configured, err := configuredElsewhere(ctx, c.server.configured, c.StoreOf)
+	if err != nil {
+		return nil, err
 	}
+	all = append(all, configured...)
 	slices.Sort(all)
 	return slices.Compact(all), nil
 }

@@ -1,0 +1,72 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+
+	"github.com/stocktake/stocktake/internal/signature"
+)
+
+// bucketsPath is where the account lists the buckets of named stores that have
+// configurations (GET), by name. ListBuckets has those of the embedded store alone.
+const bucketsPath = "/-/buckets"
+
+// bucketsTarget is what a request to bucketsPath signs.
+var bucketsTarget = signature.Target{Bucket: "-", Key: "buckets"}
+
+// bucketsReply is the answer to a GET.
+type bucketsReply struct {
+	Buckets []string `json:"buckets"`
+}
+
+// bucketsHandler serves the names to the account itself.
+type bucketsHandler struct {
+	accountOnly
+	server  *Server
+	storeOf func(bucket string) string // empty: the embedded store
+}
+
+func (h *bucketsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.refuses(w, r, bucketsTarget) {
+		return
+	}
+	names, err := configuredElsewhere(r.Context(), h.server.configured, h.storeOf)
+	if err != nil {
+		h.server.log.LogAttrs(r.Context(), slog.LevelError, "the buckets of other stores cannot be listed: the catalog failed", slog.Any("err", err))
+		http.Error(w, "the catalog does not answer; see the server's log", http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(bucketsReply{names}) // the client has left
+}
+
+// A bucketLister lists, by name, up to max buckets that have configurations and
+// whose name sorts after after. A catalog is one.
+type bucketLister interface {
+	Buckets(ctx context.Context, after string, max int) ([]string, error)
+}
+
+// bucketsAtOnce is how many buckets are read from the catalog at once.
+const bucketsAtOnce = 1000
+
+// configuredElsewhere returns the buckets of named stores that have configurations, by
+// name. storeOf returns the store of a bucket, empty for the embedded one.
+func configuredElsewhere(ctx context.Context, from bucketLister, storeOf func(bucket string) string) ([]string, error) {
+	all := []string{}
+	for after, more := "", true; more; {
+		page, err := from.Buckets(ctx, after, bucketsAtOnce)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range page {
+			if storeOf(name) != "" {
+				all = append(all, name)
+			}
+			after = name
+		}
+		more = len(page) == bucketsAtOnce
+	}
+	return all, nil
+}
