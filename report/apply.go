@@ -124,10 +124,15 @@ func (a *Applied) join(windows []*Report) error {
 	if len(a.windows) == 0 {
 		return fmt.Errorf("%w: no window has changes that come after the full report %s", ErrNotJoined, a.full.Key)
 	}
+	// Places name their reports differently: the key decides nothing but ties.
 	slices.SortFunc(a.windows, func(x, y *Report) int {
-		return cmp.Or(cmp.Compare(x.Summary.Window.Until.Sequence, y.Summary.Window.Until.Sequence), cmp.Compare(x.Key, y.Key))
+		v, w := x.Summary.Window, y.Summary.Window
+		return cmp.Or(cmp.Compare(v.Until.Sequence, w.Until.Sequence), cmp.Compare(v.After.Sequence, w.After.Sequence),
+			cmp.Compare(v.Until.Time, w.Until.Time), cmp.Compare(x.Key, y.Key))
 	})
-	a.windows = slices.CompactFunc(a.windows, func(x, y *Report) bool { return x.Key == y.Key })
+	a.windows = slices.CompactFunc(a.windows, func(x, y *Report) bool {
+		return x.Key == y.Key || x.Summary.Run == y.Summary.Run && *x.Summary.Window == *y.Summary.Window
+	})
 	first := a.windows[0]
 	if sub := first.Summary.Window.Subscribed; from.Sequence < sub.Sequence || from.Time < sub.Time {
 		return fmt.Errorf("%s: %w: the configuration of the windows was put after the full report was made", a.full.Key, ErrNotJoined)

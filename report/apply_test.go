@@ -197,6 +197,27 @@ func TestApplyPassesOver(t *testing.T) {
 	}
 }
 
+// A window without changes stands behind the one before it, whatever it is called, and
+// a window that two places have counts once.
+func TestApplyEmptyAndRepeatedWindows(t *testing.T) {
+	s := newSeries(false)
+	empty := seriesWindow{about: s.windows[0].about}
+	empty.about.After = empty.about.Until
+	empty.about.Until.Time++
+	s.windows = slices.Insert(s.windows, 0, empty) // the first by its key
+	full, windows := s.write(t)
+	again := *windows[1]
+	again.Key = "copy/" + again.Key
+	a, err := report.Apply(t.Context(), full, append(windows, &again), report.ApplyOptions{Folder: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if got, want := sizes(t, a), "a=1 c=30 d=4"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // TestApplyRefuses changes one thing of a series that can be applied, and expects an
 // error to branch on that names the report and says what is wrong with it.
 func TestApplyRefuses(t *testing.T) {
