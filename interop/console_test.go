@@ -330,11 +330,27 @@ func (b *chromium) open(t *testing.T, url string) { t.Helper(); b.run(t, chromed
 // press clicks on what the selector finds first, once it can be seen.
 func (b *chromium) press(t *testing.T, selector string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, consolePatience)
-	defer cancel()
-	if err := chromedp.Do(ctx, chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector))); err != nil {
-		t.Fatalf("press %s: %v\n%s", selector, err, b.text(t))
-	}
+	b.clickInto(t, selector, 0.5)
+}
+
+// clickInto clicks into the first element of a selector once it can be seen, at a
+// share of its width and height. The page finds the element and its place in one
+// step, since a page that shows progress replaces its elements at any time.
+func (b *chromium) clickInto(t *testing.T, selector string, share float64) {
+	t.Helper()
+	find := fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		if (!e || e.getClientRects().length == 0) return [];
+		e.scrollIntoView({block: "center", behavior: "instant"});
+		const r = e.getBoundingClientRect();
+		return [r.x + r.width * %g, r.y + r.height * %[2]g];
+	})()`, selector, share)
+	var place []float64
+	b.poll(t, selector+" can be seen", func() (ok bool, err error) {
+		place, err = chromedp.Run(b.ctx, chromedp.Evaluate[[]float64](find))
+		return len(place) == 2, err
+	})
+	b.run(t, chromedp.MouseClickXY(place[0], place[1]))
 }
 
 // typeInto replaces what a field has by text, key by key.
@@ -367,11 +383,19 @@ func (b *chromium) waitFor(t *testing.T, text string) {
 // until waits until an expression is true.
 func (b *chromium) until(t *testing.T, what, expression string) {
 	t.Helper()
+	b.poll(t, what, func() (bool, error) {
+		return chromedp.Run(b.ctx, chromedp.Evaluate[bool](`Boolean(`+expression+`)`))
+	})
+}
+
+// poll asks until the answer is yes.
+func (b *chromium) poll(t *testing.T, what string, ask func() (bool, error)) {
+	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	late := time.After(consolePatience)
 	for {
-		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`Boolean(`+expression+`)`))
+		ok, err := ask()
 		if err == nil && ok {
 			return
 		}
@@ -388,11 +412,5 @@ func (b *chromium) until(t *testing.T, what, expression string) {
 // largest area.
 func (b *chromium) clickCanvas(t *testing.T, selector string) {
 	t.Helper()
-	b.run(t, chromedp.ScrollIntoView(chromedp.CSS(selector)))
-	place, err := chromedp.Run(b.ctx, chromedp.Evaluate[struct{ X, Y float64 }](
-		fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return { X: r.x + r.width / 4, Y: r.y + r.height / 4 }; })()`, selector)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.run(t, chromedp.MouseClickXY(place.X, place.Y))
+	b.clickInto(t, selector, 0.25)
 }

@@ -22,8 +22,9 @@ import (
 )
 
 // Required is the environment variable that has tests fail, not skip, on a
-// machine without PostgreSQL.
-const Required = "STOCKTAKE_REQUIRE_POSTGRES"
+// machine without PostgreSQL. It is not one of stocktake's, which refuses those
+// that it does not know.
+const Required = "REQUIRE_POSTGRES"
 
 // ErrMissing means that PostgreSQL is not installed.
 var ErrMissing = errors.New("PostgreSQL is missing (Debian: apt-get install postgresql)")
