@@ -22,7 +22,7 @@ func (s *Server) openAdmin(access *ram.Directory, buckets *bucket.Registry, coun
 	s.handle("GET /-/readyz", http.HandlerFunc(s.serveReady))
 	counts.Connections(s.conns.count, s.cfg.MaxConnections)
 	s.openMetrics(counts, ok)
-	account := accountOnly{access, s.cfg.AccountID, s.clock.Now}
+	account := accountOnly{access, s.cfg.AccountID, s.clock.Now, s.audit}
 	s.handle(noticesPath, &noticesHandler{account, s.notices, s.log})
 	s.handle("GET "+bucketsPath, &bucketsHandler{account, s, buckets.StoreOf})
 	if movable, ok := s.clock.(*clock.Movable); ok {

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -15,6 +17,17 @@ type accountOnly struct {
 	access  *ram.Directory
 	account string
 	now     func() time.Time // of the server
+	audit   *slog.Logger
+}
+
+// audited writes the audit line of a change that the account has made by r.
+func (a *accountOnly) audited(r *http.Request, change string, attrs ...any) {
+	address, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		address = r.RemoteAddr // of a listener that has no ports
+	}
+	line := []any{"by", a.account, "address", address, "operation", r.Method + " " + r.URL.Path}
+	a.audit.InfoContext(r.Context(), change, append(line, attrs...)...)
 }
 
 // refuses answers a request that the account did not sign, and reports so.

@@ -47,6 +47,7 @@ func (h *clockHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
+		h.audited(r, "clock advanced", "advance", d.String())
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(clockReply{h.clock.Now()}) // the client has left

@@ -62,6 +62,13 @@ func (h *noticesHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, err)
 		return
 	}
+	switch {
+	case r.Method == http.MethodGet:
+	case q.Get("retry") != "":
+		h.audited(r, "notice retried", "notice", q.Get("retry"))
+	default:
+		h.audited(r, "notice dropped", "notice", q.Get("drop"))
+	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(reply) // the client has left
 }

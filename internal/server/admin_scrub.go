@@ -80,9 +80,13 @@ func (s *scrubs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
-		if !s.begin(opts) && (q.Has("rate") || opts.Restart) {
+		began := s.begin(opts)
+		if !began && (q.Has("rate") || opts.Restart) {
 			http.Error(w, errScrubRunning.Error(), http.StatusConflict)
 			return
+		}
+		if began {
+			s.audited(r, "scrub started", "rate", opts.BytesPerSecond, "restart", opts.Restart)
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")

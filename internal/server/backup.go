@@ -84,6 +84,7 @@ func (b *backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, err.Error(), http.StatusConflict)
 			return
 		}
+		b.audited(r, "backup started", "folder", r.URL.Query().Get("to"))
 	}
 	b.mu.Lock()
 	reply := b.last

@@ -56,7 +56,7 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	s.openLifecycle(st, access)
-	account := accountOnly{access, s.cfg.AccountID, s.clock.Now}
+	account := accountOnly{access, s.cfg.AccountID, s.clock.Now, s.audit}
 	s.openScrub(account, st, counts)
 	s.openCheckpoints(st)
 	s.watchStore(st, counts)
