@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -216,13 +217,7 @@ func TestDeployContainer(t *testing.T) {
 		t.Fatalf("%d stages, want 2", len(stages))
 	}
 	src := t.TempDir()
-	tracked, err := exec.CommandContext(t.Context(), "git", "-C", "..", "ls-files", "-z", "--", "*.go", "go.mod", "go.sum", ":!interop", ":!bench", "internal", "report", "cmd").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name := range strings.SplitSeq(strings.TrimRight(string(tracked), "\x00"), "\x00") {
-		copyFile(t, filepath.Join("..", name), filepath.Join(src, name))
-	}
+	copySources(t, src)
 	for _, in := range stages[0] {
 		if in.name != "RUN" {
 			continue
@@ -254,7 +249,7 @@ func TestDeployContainer(t *testing.T) {
 	}
 
 	// Nothing but the volume can be written. The user has no rights beyond those of the modes.
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() || path == filepath.Join(root, volume) {
 			return err
 		}
@@ -318,16 +313,31 @@ func words(t *testing.T, command string) (all []string) {
 	return all
 }
 
-func copyFile(t *testing.T, from, to string) {
+// copySources copies what COPY of the container file would: all but what is ignored.
+func copySources(t *testing.T, to string) {
 	t.Helper()
-	b, err := os.ReadFile(from)
+	var ignored []string
+	for line := range strings.Lines(readFile(t, filepath.Join(deployFolder, "container/Containerfile.dockerignore"))) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			ignored = append(ignored, line)
+		}
+	}
+	entries, err := os.ReadDir("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, b, 0o644); err != nil {
-		t.Fatal(err)
+	for _, e := range entries {
+		if slices.ContainsFunc(ignored, func(pattern string) bool { is, _ := filepath.Match(pattern, e.Name()); return is }) {
+			continue
+		}
+		from, into := filepath.Join("..", e.Name()), filepath.Join(to, e.Name())
+		if e.IsDir() {
+			err = os.CopyFS(into, os.DirFS(from))
+		} else {
+			err = os.WriteFile(into, []byte(readFile(t, from)), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
