@@ -147,7 +147,7 @@ var mayInTests = map[string][]string{
 	"internal/store":     {"internal/ossapi"},
 	"internal/systemtest": {
 		".", "client", "internal/bucket", "internal/catalog/sqlite", "internal/clock", "internal/datafolder", "internal/engine", "internal/inventory", "internal/kms", "internal/object", "internal/ossapi", "internal/ram",
-		"internal/runner/local", "internal/signature", "internal/store", "internal/testserver", "report",
+		"internal/runner/local", "internal/signature", "internal/store", "internal/testserver", "inventoryxml", "report",
 	},
 	"internal/ossbucket": {".", "internal/engine", "internal/throttle", "stocktaketest"},
 	"internal/remote":    {"internal/ossbucket", "internal/s3bucket", "internal/throttle"},

@@ -96,7 +96,7 @@ func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(testserver.Patience)
+	deadline := time.After(time.Minute)
 	for !so() {
 		select {
 		case <-tick.C:

@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,8 @@ type history struct {
 
 	versions map[string][]string // ids made, by key
 	begun    bool                // the bucket has had versioning
+
+	memory int64 // to apply windows in; 0: little, and another amount for each report
 }
 
 const (
@@ -271,13 +274,15 @@ func (w *history) end() {
 	}
 }
 
-func (w *history) law(id string) {
+// law checks it for a configuration, and returns its windows, in order, and how many
+// full reports were brought forward.
+func (w *history) law(id string) (windows []*report.Report, joined int) {
 	w.t.Helper()
 	ctx := w.t.Context()
 	dst := w.store.Destination("reports", lawBy)
 	cfg := lawConfiguration(stocktake.AllVersions)
 	at := report.Location{Prefix: cfg.Destination.Prefix, Bucket: "photos", Configuration: id}
-	var full, windows []*report.Report
+	var full []*report.Report
 	last := uint64(0)
 	for d, err := range report.WindowDirectories(ctx, dst, at) {
 		w.must(err)
@@ -310,9 +315,8 @@ func (w *history) law(id string) {
 		}
 	}
 	final := full[len(full)-1]
-	joined := 0
 	for i, r := range full[:len(full)-1] {
-		a, err := report.Apply(ctx, r, windows, report.ApplyOptions{Memory: 1 << (7 + i%8), Folder: w.t.TempDir()})
+		a, err := report.Apply(ctx, r, windows, report.ApplyOptions{Memory: cmp.Or(w.memory, 1<<(7+i%8)), Folder: w.t.TempDir()})
 		if errors.Is(err, report.ErrNotJoined) && r.Summary.Journal != nil && !slices.ContainsFunc(windows, func(x *report.Report) bool {
 			return x.Summary.Window.Until.Sequence > r.Summary.Journal.Sequence
 		}) {
@@ -328,13 +332,14 @@ func (w *history) law(id string) {
 		})
 		w.must(errors.Join(err, a.Close()))
 		if !sum.Equal() {
-			return
+			return windows, joined
 		}
 		joined++
 	}
 	if joined == 0 && last > 0 && len(full) > 2 {
 		w.t.Errorf("%s: none of %d full reports was brought forward", id, len(full))
 	}
+	return windows, joined
 }
 
 // chaos fails a destination, or ends the process at one of its operations.
