@@ -157,4 +157,9 @@ type Tidying struct {
 	// Suspect says that attempts of late have ended badly, so that files of theirs
 	// may have been left.
 	Suspect bool
+
+	// Unreported is the start of the next incremental report: what lies in the folders
+	// of windows that end later may be one that is just being published. Zero: the
+	// configuration has no more incremental reports to come.
+	Unreported time.Time
 }

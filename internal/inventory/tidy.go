@@ -49,6 +49,12 @@ func (s *Service) tidyUp(ctx context.Context, bucket, id, manifest string) (warn
 		return nil, err
 	}
 	t := Tidying{Entry: e, Manifest: manifest}
+	switch w, err := s.catalog.Windows(ctx, bucket, id); {
+	case err == nil:
+		t.Unreported = w.Start
+	case !errors.Is(err, stocktake.ErrNoSuchInventory):
+		return nil, err
+	}
 	for _, r := range runs {
 		clean := r.State == stocktake.Skipped || (r.State == stocktake.Succeeded && r.Attempt == 1)
 		t.Suspect = t.Suspect || !clean

@@ -154,20 +154,27 @@ func (t *tidying) owns(ctx context.Context, d report.Directory) (bool, error) {
 // summaryIsOwn reports whether the summary of a directory says that it is of the
 // configuration.
 func (t *tidying) summaryIsOwn(ctx context.Context, d report.Directory) (bool, error) {
+	s, err := t.ownSummary(ctx, d)
+	return s != nil, err
+}
+
+// ownSummary returns the summary of a directory; nil if it is not of the
+// configuration, or of any report.
+func (t *tidying) ownSummary(ctx context.Context, d report.Directory) (*stocktake.Summary, error) {
 	key := d.Key + report.SummaryName
 	s, err := report.ReadSummary(ctx, t.dst, key)
 	if errors.Is(err, report.ErrMalformed) {
 		t.warn("%s cannot be read as a summary: its folder is kept", key)
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if s.Bucket != t.Entry.Bucket || s.Configuration != t.Entry.Configuration.ID {
 		t.warn("%s is of configuration %s of bucket %s: its folder is kept", key, s.Configuration, s.Bucket)
-		return false, nil
+		return nil, nil
 	}
-	return true, nil
+	return s, nil
 }
 
 func (t *tidying) warn(format string, args ...any) {

@@ -2,9 +2,9 @@ package retention
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/report"
@@ -27,10 +27,10 @@ func (t *tidying) removeWindows(ctx context.Context, own, over []report.Director
 		if !d.Time.Before(oldest) {
 			return nil
 		}
-		if !d.Manifest || !d.Summary {
+		if !d.Summary {
 			continue // not complete yet, or not ours
 		}
-		if err := t.removeWindow(ctx, d, oldest.Unix()); err != nil {
+		if err := t.removeWindow(ctx, d, oldest); err != nil {
 			return err
 		}
 	}
@@ -38,18 +38,28 @@ func (t *tidying) removeWindows(ctx context.Context, own, over []report.Director
 }
 
 // removeWindow removes an incremental report of the configuration if its window has
-// ended by a time in Unix seconds: its manifest first, so that no reader takes what
-// is left for a whole one, and its summary, which says whose it is, last.
-func (t *tidying) removeWindow(ctx context.Context, d report.Directory, before int64) error {
-	if mine, err := t.summaryIsOwn(ctx, d); err != nil || !mine {
+// ended by a time, and is not still being published: its manifest first, so that no
+// reader takes what is left for a whole one, and its summary, which says whose it is,
+// last. What has a summary alone is a report whose removal was interrupted.
+func (t *tidying) removeWindow(ctx context.Context, d report.Directory, before time.Time) error {
+	s, err := t.ownSummary(ctx, d)
+	if err != nil || s == nil || s.Window == nil {
 		return err
 	}
-	m, err := t.manifest(ctx, d)
-	if err != nil {
-		return err
-	}
-	if !m.Incremental() || m.EndTimestamp > before || m.SourceBucket != t.Entry.Bucket {
+	if s.End.After(before) || !t.Unreported.IsZero() && s.End.After(t.Unreported) {
 		return nil
+	}
+	about := []string{d.Key + report.ManifestName, d.Key + report.SummaryName}
+	if d.Manifest {
+		m, err := t.manifest(ctx, d)
+		if err != nil {
+			return err
+		}
+		if !m.Incremental() || m.EndTimestamp > before.Unix() || m.SourceBucket != t.Entry.Bucket {
+			return nil
+		}
+	} else {
+		about = about[1:]
 	}
 	var files []string
 	for key, err := range t.dst.List(ctx, d.Key+"data/") {
@@ -58,19 +68,19 @@ func (t *tidying) removeWindow(ctx context.Context, d report.Directory, before i
 		}
 		files = append(files, key)
 	}
-	manifest, summary := d.Key+report.ManifestName, d.Key+report.SummaryName
-	if err := t.mayRemove(ctx, append([]string{manifest, summary}, files...)); err != nil {
+	if err := t.mayRemove(ctx, slices.Concat(about, files)); err != nil {
 		return err
 	}
-	if err := t.dst.Remove(ctx, manifest); err != nil {
-		return fmt.Errorf("remove %s: %w", manifest, err)
+	if d.Manifest {
+		if err := t.dst.Remove(ctx, about[0]); err != nil {
+			return fmt.Errorf("remove %s: %w", about[0], err)
+		}
 	}
-	err = engine.Remove(ctx, t.dst, files)
-	if err == nil {
-		err = t.dst.Remove(ctx, summary)
+	if err = engine.Remove(ctx, t.dst, files); err == nil {
+		err = t.dst.Remove(ctx, d.Key+report.SummaryName)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("files of %s remain", d.Key), err)
+		return fmt.Errorf("files of %s remain until after the next run: %w", d.Key, err)
 	}
 	t.log.Info("incremental report removed, as no full report needs it", "report", d.Key, "files", len(files))
 	return nil
