@@ -32,7 +32,8 @@ import (
 
 // TestWindowsJoinReports holds random histories to the law of incremental reports: a
 // full report and the windows after it are the full report at a later time, whatever
-// has failed, ended and begun again meanwhile; and each change is in one window.
+// has failed, ended and begun again meanwhile, also if the clock was put back; and each
+// change is in one window.
 //
 // Source: spec inventory-report.md, section 5.5a.
 func TestWindowsJoinReports(t *testing.T) {
@@ -57,6 +58,7 @@ type history struct {
 	rnd   *rand.Rand
 	dir   string
 	clock *clock.Movable
+	back  time.Duration // by which the clock was put back, in all
 	chaos *chaos
 
 	store   *store.Store
@@ -75,6 +77,8 @@ const (
 	lawWindow = time.Minute
 	lawKeys   = 5
 )
+
+var lawLifecycle = object.ByService("lifecycle")
 
 var lawBy = object.Origin{Principal: configtest.Account, Request: "5C3D9175B6FC201293AD4890"}
 
@@ -163,7 +167,7 @@ func (w *history) advance(d time.Duration) {
 // step does something at random.
 func (w *history) step() {
 	w.t.Helper()
-	switch n := w.rnd.IntN(20); {
+	switch n := w.rnd.IntN(21); {
 	case n < 13:
 		w.change()
 		if w.rnd.IntN(2) == 0 {
@@ -177,6 +181,11 @@ func (w *history) step() {
 		w.advance(0)
 	case n < 18: // the destination fails for a while
 		w.chaos.failing.Store(!w.chaos.failing.Load())
+	case n < 19: // the process ends, and the clock is put back
+		w.close()
+		back := time.Duration(w.rnd.IntN(200_000)) * time.Millisecond
+		w.clock, w.back = clock.NewFrozen(w.clock.Now().Add(-back)), w.back+back
+		w.open()
 	default: // the process ends, at some operation of a run or at once
 		w.chaos.die(w.rnd.IntN(30))
 		w.advance(time.Duration(w.rnd.IntN(100)) * time.Second)
@@ -207,7 +216,21 @@ func (w *history) change() {
 		}
 		return v
 	}
-	switch w.rnd.IntN(12) {
+	none := func(err error) bool {
+		_, marker := errors.AsType[*object.DeleteMarkerError](err)
+		return marker || errors.Is(err, object.ErrMethodNotAllowed) || errors.Is(err, object.ErrNoSuchKey) || errors.Is(err, object.ErrNoSuchVersion)
+	}
+	update := func(by object.Origin, update func(*object.Info)) {
+		w.t.Helper()
+		_, err := s.UpdateObject(ctx, by, some(), func(i *object.Info) error {
+			update(i)
+			return nil
+		})
+		if err != nil && !none(err) {
+			w.t.Fatal(err)
+		}
+	}
+	switch w.rnd.IntN(16) {
 	case 0, 1, 2:
 		made(s.PutObject(ctx, lawBy, put, strings.NewReader(body)))
 	case 3:
@@ -241,13 +264,9 @@ func (w *history) change() {
 			w.must(err)
 		}
 	case 9, 10:
-		_, err := s.UpdateObject(ctx, lawBy, some(), func(i *object.Info) error {
+		update(lawBy, func(i *object.Info) {
 			i.ACL, i.StorageClass = stocktake.ACL(w.rnd.IntN(4)), stocktake.StorageClass(w.rnd.IntN(5))
-			return nil
 		})
-		if _, marker := errors.AsType[*object.DeleteMarkerError](err); err != nil && !marker && !errors.Is(err, object.ErrMethodNotAllowed) && !errors.Is(err, object.ErrNoSuchKey) && !errors.Is(err, object.ErrNoSuchVersion) {
-			w.t.Fatal(err)
-		}
 	case 11:
 		w.must(s.UpdateBucket(ctx, lawBy, "photos", func(b *object.Bucket) error {
 			b.Versioning = []object.Versioning{object.Enabled, object.Suspended}[w.rnd.IntN(2)]
@@ -257,6 +276,22 @@ func (w *history) change() {
 			w.begun = true
 			made(s.PutObject(ctx, lawBy, put, strings.NewReader(body)))
 		}
+	case 12:
+		update(lawBy, func(i *object.Info) { i.Tags = []object.Tag{{Key: "n", Value: fmt.Sprint(w.rnd.IntN(3))}} })
+	case 13: // a rule moves an object
+		update(lawLifecycle, func(i *object.Info) { i.StorageClass = stocktake.StorageClass(w.rnd.IntN(5)) })
+	case 14, 15: // a rule removes a version, or what is current
+		v := some()
+		if w.rnd.IntN(2) == 0 {
+			v.ID = ""
+		}
+		did, err := s.DeleteIf(ctx, lawLifecycle, v, func(object.Info) error { return nil })
+		if err != nil && !none(err) {
+			w.t.Fatal(err)
+		}
+		if did.DeleteMarker && v.ID == "" {
+			w.versions[key] = append(w.versions[key], did.VersionID)
+		}
 	}
 }
 
@@ -265,7 +300,7 @@ func (w *history) change() {
 func (w *history) end() {
 	w.t.Helper()
 	w.chaos.failing.Store(false)
-	w.advance(3 * lawWindow)
+	w.advance(w.back + 3*lawWindow) // behind all that was made before the clock was put back
 	for _, id := range []string{"all", "current"} {
 		_, err := w.service.Run(w.t.Context(), "photos", id)
 		w.must(err)
