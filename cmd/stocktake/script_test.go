@@ -42,6 +42,13 @@ const (
 	scriptSecret = "script-secret"
 )
 
+// untilQuietHour returns how far the clock of a server is moved to where for five
+// minutes no window ends and for half a day no run is due.
+func untilQuietHour(now time.Time) time.Duration {
+	at := now.UTC().Truncate(24 * time.Hour).Add(27*time.Hour + 5*time.Minute)
+	return at.Sub(now).Truncate(time.Second)
+}
+
 func TestScripts(t *testing.T) { testscript.Run(t, scriptParams()) }
 
 // scriptParams returns the parameters of all scripts.
@@ -60,6 +67,7 @@ func scriptParams() testscript.Params {
 			e.Setenv("OSS_ACCESS_KEY_SECRET", scriptSecret)
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("STOCKTAKE_CONSOLE_LISTEN", "off") // scripts run at the same time
+			e.Setenv("UNTIL_QUIET_HOUR", untilQuietHour(time.Now()).String())
 			return ln.Close()
 		},
 		Condition: func(cond string) (bool, error) {

@@ -160,13 +160,10 @@ func (t *taking) begin(ctx context.Context) error {
 	} else if err := t.plan(ctx); err != nil {
 		return err
 	}
-	if err := t.save(ctx); err != nil {
-		return err
-	}
 	if t.opts.Begun != nil {
 		t.opts.Begun(Begun{Continued: continued, Attempt: t.state.Attempt, Started: t.state.Started, Listed: t.listed()})
 	}
-	return nil
+	return t.save(ctx)
 }
 
 func (t *taking) plan(ctx context.Context) error {
