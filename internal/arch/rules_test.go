@@ -14,7 +14,7 @@ var may = map[string][]string{
 	// The formats of shards, each one value of format.Format.
 	"report/format":            {"."},
 	"report/format/formattest": {".", "report/format"},
-	"report/csvgz":             {".", "internal/csvrow", "internal/inflate", "report/format"},
+	"report/csvgz":             {".", "internal/csvrow", "internal/inflate", "report/csvtext", "report/format"},
 	"report/csvtext":           {".", "internal/csvrow", "report/format"},
 	"report/parquet":           {".", "internal/csvrow", "report/format"},
 	"report/csvgz/csvgztest":   {".", "internal/csvrow", "report/csvgz", "report/format"},

@@ -2,47 +2,26 @@ package csvgz
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/csvrow"
 	"github.com/stocktake/stocktake/internal/inflate"
+	"github.com/stocktake/stocktake/report/csvtext"
 	"github.com/stocktake/stocktake/report/format"
 )
 
 // A reader reads shards, both ours and those that OSS makes. It is a
 // [format.TextReader].
 type reader struct {
-	columns []stocktake.Field // of NewReader
-	file    io.ReadCloser     // nil: none is open
-	text    *inflate.Reader   // of file, decompressed
-	bad     error             // not nil: no row can be read
-
-	rows *csvrow.Cutter
-	next []byte // of NextText
-	dec  csvrow.Decoder
-	n    int64 // of the row read last, from 1
-
-	misses int // rows since one had the form of DecodeQuoted
+	csvtext.Rows
+	file io.ReadCloser   // nil: none is open
+	text *inflate.Reader // of file, decompressed
 }
-
-// maxMisses is after how many rows of another form the reader stops looking for
-// the form of DecodeQuoted. The last row of what is buffered often misses it.
-const maxMisses = 16
 
 func newReader(columns []stocktake.Field) *reader {
-	return &reader{
-		columns: columns,
-		text:    new(inflate.Reader),
-		rows:    csvrow.NewCutter(nil),
-		dec:     csvrow.Decoder{Columns: columns},
-		bad:     errClosed,
-	}
+	return &reader{Rows: csvtext.NewRows(columns), text: new(inflate.Reader)}
 }
-
-var errClosed = errors.New("csvgz: no shard is open")
 
 // Open implements [format.Reader]. A shard that is read from its beginning may have
 // several gzip members, and their checksums are verified. The checksum of a shard
@@ -58,8 +37,8 @@ func (r *reader) Open(ctx context.Context, f format.File, at format.Place) error
 	if err != nil {
 		return err
 	}
-	r.file, r.n, r.bad, r.misses = file, at.Row, nil, 0
-	r.rows.Reset(r.text)
+	r.file = file
+	r.Begin(r.text, at.Row)
 	if at.Offset == 0 {
 		r.text.ResetGzip(file)
 	} else {
@@ -68,77 +47,13 @@ func (r *reader) Open(ctx context.Context, f format.File, at format.Place) error
 	return nil
 }
 
-// Next implements [format.Reader].
-func (r *reader) Next() (*format.Row, error) {
-	if r.bad != nil {
-		return nil, r.bad
-	}
-	if r.misses < maxMisses {
-		if size := r.dec.DecodeQuoted(r.rows.Buffered()); size > 0 {
-			r.rows.Skip(size)
-			r.n++
-			r.misses = 0
-			return &r.dec.Row, nil
-		}
-		r.misses++
-	}
-	values, err := r.rows.Next()
-	if err != nil {
-		return nil, r.fault(err)
-	}
-	r.n++
-	return r.decode(values)
-}
-
-// NextText implements [format.TextReader].
-func (r *reader) NextText() (text []byte, err error) {
-	if r.bad != nil {
-		return nil, r.bad
-	}
-	if r.next, err = r.rows.NextText(); err != nil {
-		return nil, r.fault(err)
-	}
-	r.n++
-	return r.next, nil
-}
-
-// Row implements [format.TextReader].
-func (r *reader) Row() (*format.Row, error) {
-	values, err := r.rows.Cut(r.next)
-	if err != nil {
-		return nil, &format.RowError{Row: r.n, Err: err}
-	}
-	return r.decode(values)
-}
-
-// fault returns the error for a row that cannot be cut out of the text.
-func (r *reader) fault(err error) error {
-	if errors.Is(err, csvrow.ErrQuote) || errors.Is(err, csvrow.ErrRowTooLong) {
-		r.bad = err
-		return &format.RowError{Row: r.n + 1, Fatal: true, Err: err}
-	}
-	return err
-}
-
-// decode decodes the row read last.
-func (r *reader) decode(values [][]byte) (*format.Row, error) {
-	if column, err := r.dec.Decode(values); err != nil {
-		e := &format.RowError{Row: r.n, Err: err}
-		if column >= 0 {
-			v := values[column]
-			e.Column, e.Value = r.columns[column].Column().SchemaName, string(v[:min(len(v), 200)])
-		}
-		return nil, e
-	}
-	return &r.dec.Row, nil
-}
-
 // Close implements [format.Reader].
 func (r *reader) Close() error {
 	if r.file == nil {
 		return nil
 	}
 	err := r.file.Close()
-	r.file, r.next, r.bad = nil, nil, errClosed
+	r.file = nil
+	r.End()
 	return err
 }
