@@ -168,6 +168,28 @@ func Start(t testing.TB, options ...string) *Server {
 	return s
 }
 
+// Main runs the tests of a package that share one server, and returns the exit code
+// for its TestMain. set gets the server before the tests run; it is not called
+// without PostgreSQL, which is an error if that is Required.
+func Main(m *testing.M, set func(*Server), options ...string) (code int) {
+	s, err := New(options...)
+	switch {
+	case err == nil:
+		defer func() {
+			if err := s.Close(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = 1
+			}
+		}()
+		set(s)
+	case errors.Is(err, ErrMissing) && os.Getenv(Required) == "":
+	default:
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
 // Address returns the address of a database.
 func (s *Server) Address(database string) string {
 	return "postgres://postgres@/" + database + "?host=" + url.QueryEscape(s.dir)

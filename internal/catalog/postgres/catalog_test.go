@@ -1,8 +1,6 @@
 package postgres_test
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -23,23 +21,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	s, err := testpostgres.New("max_connections=200")
-	switch {
-	case err == nil:
-		server = s
-	case errors.Is(err, testpostgres.ErrMissing) && os.Getenv(testpostgres.Required) == "":
-	default:
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if server != nil {
-		if err := server.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	os.Exit(testpostgres.Main(m, func(s *testpostgres.Server) { server = s }, "max_connections=200"))
 }
 
 // need skips the test without PostgreSQL.

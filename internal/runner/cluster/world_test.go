@@ -2,7 +2,6 @@ package cluster_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -37,23 +36,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	s, err := testpostgres.New("max_connections=300")
-	switch {
-	case err == nil:
-		server = s
-	case errors.Is(err, testpostgres.ErrMissing) && os.Getenv(testpostgres.Required) == "":
-	default:
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if server != nil {
-		if err := server.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	os.Exit(testpostgres.Main(m, func(s *testpostgres.Server) { server = s }, "max_connections=300"))
 }
 
 // A world is a database, a bucket far away and a folder for reports, which several
