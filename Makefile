@@ -40,7 +40,7 @@ check: test interop ## what CI runs, and whether every go.mod is tidy and genera
 	$(GO) generate ./internal/digest && git diff --exit-code --stat -- internal/digest
 	@for m in . interop interop/servers interop/servers/minio interop/suites interop/suites/litestream bench internal/digest/_asm; do (cd $$m && echo "go mod tidy -diff ($$m)" && $(GO) mod tidy -diff) || exit 1; done
 
-test: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck and all tests of the main module; about 12 minutes on two cores
+test: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck and all tests of the main module; 12 to 20 minutes on two cores
 	@out=$$($(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "not formatted; run: go tool gofumpt -w ."; echo "$$out"; exit 1; fi
 	$(call lint,.)
 	$(GO) test -race -timeout $(TIMEOUT) ./...
