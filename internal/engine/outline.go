@@ -177,6 +177,9 @@ func chain(prefix string, results []SliceResult) ([]SliceResult, error) {
 		if seg.Prefix != prefix {
 			return nil, fmt.Errorf("a slice has prefix %.200q, want %.200q", seg.Prefix, prefix)
 		}
+		if results[i].empty() {
+			continue
+		}
 		if begins[at] != nil {
 			return nil, fmt.Errorf("two slices begin at key %.200q", seg.From)
 		}

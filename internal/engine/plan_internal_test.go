@@ -133,3 +133,25 @@ func TestNames(t *testing.T) {
 		t.Errorf("attempts of one run: %s, %s", n.attempt, n2.attempt)
 	}
 }
+
+// A slice that was stopped before its first key is followed by its rest, which
+// begins at the same place.
+func TestChainWithoutProgress(t *testing.T) {
+	first := SliceResult{Slice: Slice{Segment: Segment{To: "m"}}, Done: true, Listed: 2}
+	stopped := SliceResult{Slice: Slice{Segment: Segment{From: "m"}}}
+	rest, ok := stopped.Rest()
+	last := SliceResult{Slice: rest, Done: true, Listed: 1}
+	if !ok || last.Slice.Segment != stopped.Slice.Segment {
+		t.Fatalf("the rest is %+v", rest)
+	}
+	got, err := chain("", []SliceResult{last, stopped, first})
+	if err != nil || len(got) != 2 || got[0].Listed != 2 || got[1].Listed != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := chain("", []SliceResult{first, last, last}); err == nil {
+		t.Error("keys that were read twice are accepted")
+	}
+	if _, err := chain("", []SliceResult{first, stopped}); err == nil {
+		t.Error("keys that were not read are accepted")
+	}
+}
