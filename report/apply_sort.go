@@ -23,6 +23,7 @@ type changeSorter struct {
 
 	columns []stocktake.Field
 	enc     *csvrow.Encoder
+	text    []byte // of the change being added
 	size    int64
 	memory  []sortedChange
 	files   []*os.File
@@ -53,9 +54,9 @@ func (s *changeSorter) begin(bucket string, columns []stocktake.Field) (err erro
 }
 
 func (s *changeSorter) add(r *stocktake.ChangedRecord) error {
-	text := s.enc.AppendChange(nil, r)
-	s.memory = append(s.memory, sortedChange{bytes.Clone(r.Key), r.Sequence, bytes.Clone(text)})
-	s.size += int64(len(text)+len(r.Key)) + overhead
+	s.text = s.enc.AppendChange(s.text[:0], r)
+	s.memory = append(s.memory, sortedChange{bytes.Clone(r.Key), r.Sequence, bytes.Clone(s.text)})
+	s.size += int64(len(s.text)+len(r.Key)) + overhead
 	if s.size < s.limit {
 		return nil
 	}
