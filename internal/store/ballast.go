@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -25,8 +26,8 @@ type ballast struct {
 
 	create func(path string) (syncedFile, error)
 
+	held atomic.Bool // the file exists; changed with mu held
 	mu   sync.Mutex
-	held bool // the file exists
 	next time.Time
 }
 
@@ -60,9 +61,9 @@ func newBallast(fsys vfs.FS, dir string, log *slog.Logger) *ballast {
 func findBallast(fsys vfs.FS, dir string, log *slog.Logger) *ballast {
 	b := &ballast{fs: fsys, dir: dir, path: fsys.PathJoin(dir, "ballast"), log: log, create: createPrivate}
 	if _, err := fsys.Stat(b.path); err == nil {
-		b.held = true
+		b.held.Store(true)
 	}
-	if avail, total, ok := b.usage(); ok && b.held && avail < ballastSize(total)/2 {
+	if avail, total, ok := b.usage(); ok && b.held.Load() && avail < ballastSize(total)/2 {
 		b.release()
 	}
 	return b
@@ -97,11 +98,12 @@ func (b *ballast) usage() (avail, total uint64, ok bool) {
 func (b *ballast) release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.held {
+	if !b.held.Load() {
 		time.Sleep(fullPause)
 		return
 	}
-	b.held, b.next = false, time.Now().Add(ballastRetry)
+	b.held.Store(false)
+	b.next = time.Now().Add(ballastRetry)
 	if err := b.fs.Remove(b.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		b.log.Error("store: the ballast could not be removed", "file", b.path, "err", err)
 		return
@@ -113,7 +115,7 @@ func (b *ballast) release() {
 func (b *ballast) hold() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.held || time.Now().Before(b.next) {
+	if b.held.Load() || time.Now().Before(b.next) {
 		return
 	}
 	b.next = time.Now().Add(ballastRetry)
@@ -127,7 +129,7 @@ func (b *ballast) hold() {
 		_ = b.fs.Remove(b.path)
 		return
 	}
-	b.held = true
+	b.held.Store(true)
 }
 
 type syncedFile interface {
@@ -156,26 +158,9 @@ func (b *ballast) make(size int64) error {
 	return errors.Join(err, f.Close())
 }
 
-// mayWrite returns object.ErrDiskFull if n more bytes would fill the disk.
-func (s *Store) mayWrite(n int64) error {
-	if err := s.blobs.Room(n); err != nil {
-		return err
-	}
-	if s.ballast != nil {
-		s.ballast.hold()
-	}
-	return nil
-}
-
 // mayDelete returns object.ErrDiskFull if not even a delete has room.
 func (s *Store) mayDelete() error {
-	if s.ballast == nil {
-		return nil
-	}
-	s.ballast.mu.Lock()
-	held := s.ballast.held
-	s.ballast.mu.Unlock()
-	if held {
+	if s.ballast == nil || s.ballast.held.Load() {
 		return nil
 	}
 	if avail, _, ok := s.ballast.usage(); ok && avail < minLog {

@@ -49,7 +49,7 @@ func TestBallastFileOperationsFail(t *testing.T) {
 			}
 			check := func(b *ballast, when string) {
 				info, err := disk.Stat(b.path)
-				if b.held && (err != nil || info.Size() != sizedTotal/20) {
+				if b.held.Load() && (err != nil || info.Size() != sizedTotal/20) {
 					t.Errorf("operation %d failed, %s: the ballast counts, its file: %v", n, when, err)
 				}
 			}
@@ -63,7 +63,7 @@ func TestBallastFileOperationsFail(t *testing.T) {
 			b = newOne() // after a restart
 			time.Sleep(ballastRetry)
 			b.hold()
-			if check(b, "after a restart"); !b.held {
+			if check(b, "after a restart"); !b.held.Load() {
 				t.Errorf("operation %d failed, and there never was a ballast again", n)
 			}
 			disk.avail.Store(0)

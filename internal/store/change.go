@@ -29,12 +29,6 @@ type change struct {
 	crowded   bool           // the journal has less than a quarter of its space left, or had
 }
 
-// A removal is files of a version.
-type removal struct {
-	seq   uint64
-	files []uint64
-}
-
 // errUncertain reports a change that is visible but may not be durable yet.
 var errUncertain = errors.New("the change may not be durable")
 
@@ -132,11 +126,34 @@ func (c *change) enqueue() error {
 	return nil
 }
 
+// mayWrite returns object.ErrDiskFull if n more bytes would fill the disk.
+func (s *Store) mayWrite(n int64) error {
+	if err := s.blobs.Room(n); err != nil {
+		return err
+	}
+	if s.ballast != nil && !s.ballast.held.Load() {
+		s.ballast.hold()
+	}
+	return nil
+}
+
 // put adds or, with the same seq, replaces r.
 func (c *change) put(r *layout.Row) error {
 	var keyBuf, valueBuf [512]byte
 	key := layout.AppendVersionKey(keyBuf[:0], c.b.id, r.Info.Key, r.Seq)
 	return c.batch.Set(key, layout.AppendRow(valueBuf[:0], r), nil)
+}
+
+// record adds an entry to the journal if a reader wants it: r is the version
+// after the change, or the one that is removed.
+func (c *change) record(t journal.Type, flags layout.ChangeFlags, r *layout.Row) {
+	if c.journal == nil {
+		return
+	}
+	if c.versioned {
+		flags |= layout.ChangeVersioned
+	}
+	c.entries = append(c.entries, layout.AppendChange(make([]byte, 0, 384), &layout.Change{Type: byte(t), Flags: flags, By: c.by, Row: r}))
 }
 
 // remove removes r and its content; nil is nothing.
@@ -150,42 +167,6 @@ func (c *change) remove(r *layout.Row) error {
 		c.batch.Delete(layout.AppendVersionKey(keyBuf[:0], c.b.id, r.Info.Key, r.Seq), nil),
 		c.release(r.Seq, r.Content),
 	)
-}
-
-// release removes content of version seq that no row names any more.
-func (c *change) release(seq uint64, old layout.Content) error {
-	pieces := []layout.Piece{{Content: old}}
-	if old.Kind == layout.ContentMap {
-		var err error
-		if pieces, err = getPieces(c.s.db, old.ID); err != nil {
-			return fmt.Errorf("map %x: %w", old.ID, err)
-		}
-		if err := c.batch.Delete(layout.IDKey(layout.SpaceMaps, old.ID), nil); err != nil {
-			return err
-		}
-	}
-	return c.releasePieces(seq, pieces)
-}
-
-func (c *change) releasePieces(seq uint64, pieces []layout.Piece) error {
-	var files []uint64
-	for _, p := range pieces {
-		var err error
-		switch p.Kind {
-		case layout.ContentInline:
-			err = c.batch.Delete(layout.IDKey(layout.SpaceData, p.ID), nil)
-		case layout.ContentFile, layout.ContentBare:
-			files = append(files, p.ID)
-			err = c.batch.Set(layout.IDKey(layout.SpaceRemovals, p.ID), nil, nil)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if len(files) > 0 {
-		c.removed = append(c.removed, removal{seq, files})
-	}
-	return nil
 }
 
 // replace makes r the current version of its key: it replaces the null version
@@ -260,4 +241,60 @@ func (s *Store) reserve(n uint64) error {
 func (s *Store) stripe(bucket uint32, key string) *sync.Mutex {
 	h := maphash.String(s.seed, key) ^ uint64(bucket)*0x9e3779b97f4a7c15
 	return &s.stripes[h%uint64(len(s.stripes))]
+}
+
+// reader is the index, now or at an instant.
+type reader interface {
+	NewIter(*pebble.IterOptions) (*pebble.Iterator, error)
+}
+
+// versions calls yield with the versions of a key, newest first, until it
+// returns false.
+func versions(from reader, bucket uint32, key string, yield func(r *layout.Row, latest bool) bool) error {
+	var buf [256]byte
+	head := layout.AppendKeyHead(buf[:0], bucket, key)
+	it, err := from.NewIter(&pebble.IterOptions{LowerBound: head, UpperBound: layout.After(head)})
+	if err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	defer it.Close()
+	latest := true
+	for ok := it.SeekPrefixGE(head); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return fmt.Errorf("index: %w", err)
+		}
+		r, err := layout.DecodeRow(it.Key(), value)
+		if err != nil {
+			return err
+		}
+		if !yield(&r, latest) {
+			return nil
+		}
+		latest = false
+	}
+	if err := it.Error(); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	return nil
+}
+
+// newest returns the newest version of a key, nil if there is none.
+func newest(from reader, bucket uint32, key string) (found *layout.Row, err error) {
+	err = versions(from, bucket, key, func(r *layout.Row, _ bool) bool {
+		found = r
+		return false
+	})
+	return found, err
+}
+
+// null returns the null version of a key, nil if there is none.
+func null(from reader, bucket uint32, key string) (found *layout.Row, latest bool, err error) {
+	err = versions(from, bucket, key, func(r *layout.Row, isLatest bool) bool {
+		if r.Null {
+			found, latest = r, isLatest
+		}
+		return found == nil
+	})
+	return found, latest, err
 }

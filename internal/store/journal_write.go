@@ -16,18 +16,6 @@ func latestIf(latest bool) layout.ChangeFlags {
 	return 0
 }
 
-// record adds an entry to the journal if a reader wants it: r is the version
-// after the change, or the one that is removed.
-func (c *change) record(t journal.Type, flags layout.ChangeFlags, r *layout.Row) {
-	if c.journal == nil {
-		return
-	}
-	if c.versioned {
-		flags |= layout.ChangeVersioned
-	}
-	c.entries = append(c.entries, layout.AppendChange(make([]byte, 0, 384), &layout.Change{Type: byte(t), Flags: flags, By: c.by, Row: r}))
-}
-
 // reveal records that an older version of a key is the newest again, since the
 // removed ones, which were the newest, are going. Reports of current versions
 // need it. A delete marker that is revealed shows nothing.

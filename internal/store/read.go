@@ -51,3 +51,48 @@ func (s *Store) open(ctx context.Context, v object.Version) (*layout.Row, object
 		last = r.Content
 	}
 }
+
+// exact returns the version of a key that an id names, nil if there is none.
+func exact(from reader, bucket uint32, key, id string) (found *layout.Row, latest bool, err error) {
+	if id == object.NullVersion {
+		return null(from, bucket, key)
+	}
+	seq, ok := layout.ParseVersionID(id)
+	if !ok {
+		return nil, false, nil
+	}
+	err = versions(from, bucket, key, func(r *layout.Row, isLatest bool) bool {
+		if r.Seq == seq && !r.Null {
+			found, latest = r, isLatest
+		}
+		return r.Seq > seq
+	})
+	return found, latest, err
+}
+
+// find returns the version that v names, as Head promises: not a delete marker.
+func find(from reader, b *bucket, v object.Version) (*layout.Row, object.Info, error) {
+	versioned := b.state.Load().Versioning != object.Unversioned
+	if v.ID == "" {
+		r, err := newest(from, b.id, v.Key)
+		switch {
+		case err != nil:
+			return nil, object.Info{}, err
+		case r == nil:
+			return nil, object.Info{}, object.ErrNoSuchKey
+		case r.Info.IsDeleteMarker:
+			return nil, object.Info{}, &object.DeleteMarkerError{VersionID: r.VersionID(versioned)}
+		}
+		return r, r.Publish(versioned, true), nil
+	}
+	r, latest, err := exact(from, b.id, v.Key, v.ID)
+	switch {
+	case err != nil:
+		return nil, object.Info{}, err
+	case r == nil:
+		return nil, object.Info{}, object.ErrNoSuchVersion
+	case r.Info.IsDeleteMarker:
+		return nil, object.Info{}, object.ErrMethodNotAllowed
+	}
+	return r, r.Publish(versioned, latest), nil
+}

@@ -188,3 +188,45 @@ func (s *Store) sweep(ctx context.Context, leftovers *pebble.Snapshot, space byt
 	}
 	return it.Error()
 }
+
+// A removal is files of a version.
+type removal struct {
+	seq   uint64
+	files []uint64
+}
+
+// release removes content of version seq that no row names any more.
+func (c *change) release(seq uint64, old layout.Content) error {
+	pieces := []layout.Piece{{Content: old}}
+	if old.Kind == layout.ContentMap {
+		var err error
+		if pieces, err = getPieces(c.s.db, old.ID); err != nil {
+			return fmt.Errorf("map %x: %w", old.ID, err)
+		}
+		if err := c.batch.Delete(layout.IDKey(layout.SpaceMaps, old.ID), nil); err != nil {
+			return err
+		}
+	}
+	return c.releasePieces(seq, pieces)
+}
+
+func (c *change) releasePieces(seq uint64, pieces []layout.Piece) error {
+	var files []uint64
+	for _, p := range pieces {
+		var err error
+		switch p.Kind {
+		case layout.ContentInline:
+			err = c.batch.Delete(layout.IDKey(layout.SpaceData, p.ID), nil)
+		case layout.ContentFile, layout.ContentBare:
+			files = append(files, p.ID)
+			err = c.batch.Set(layout.IDKey(layout.SpaceRemovals, p.ID), nil, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(files) > 0 {
+		c.removed = append(c.removed, removal{seq, files})
+	}
+	return nil
+}

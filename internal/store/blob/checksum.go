@@ -28,37 +28,6 @@ var ErrDamaged = errors.New("stored bytes are damaged")
 // included.
 func FileSize(n int64) int64 { return n + (n+BlockSize-1)/BlockSize*sumSize }
 
-// sums makes the checksums of a blob while it is written.
-type sums struct {
-	list  []byte // of the complete blocks
-	crc   uint32 // of the block that is not complete
-	fresh int    // bytes of it
-}
-
-func (s *sums) write(p []byte) {
-	for len(p) > 0 {
-		n := min(len(p), BlockSize-s.fresh)
-		s.crc = crc32.Update(s.crc, castagnoli, p[:n])
-		p = p[n:]
-		if s.fresh += n; s.fresh == BlockSize {
-			s.cut()
-		}
-	}
-}
-
-func (s *sums) cut() {
-	s.list = binary.LittleEndian.AppendUint32(s.list, s.crc)
-	s.crc, s.fresh = 0, 0
-}
-
-// end returns all checksums.
-func (s *sums) end() []byte {
-	if s.fresh > 0 {
-		s.cut()
-	}
-	return s.list
-}
-
 // check compares data, whole blocks from the given one on, with their
 // checksums.
 func check(id uint64, block int64, data, list []byte) error {

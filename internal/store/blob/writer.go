@@ -2,8 +2,10 @@ package blob
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"syscall"
 
@@ -177,4 +179,35 @@ func (d *Dir) Disk() (free, size int64, err error) {
 		return 0, 0, nil
 	}
 	return int64(u.AvailBytes), int64(u.TotalBytes), err
+}
+
+// sums makes the checksums of a blob while it is written.
+type sums struct {
+	list  []byte // of the complete blocks
+	crc   uint32 // of the block that is not complete
+	fresh int    // bytes of it
+}
+
+func (s *sums) write(p []byte) {
+	for len(p) > 0 {
+		n := min(len(p), BlockSize-s.fresh)
+		s.crc = crc32.Update(s.crc, castagnoli, p[:n])
+		p = p[n:]
+		if s.fresh += n; s.fresh == BlockSize {
+			s.cut()
+		}
+	}
+}
+
+func (s *sums) cut() {
+	s.list = binary.LittleEndian.AppendUint32(s.list, s.crc)
+	s.crc, s.fresh = 0, 0
+}
+
+// end returns all checksums.
+func (s *sums) end() []byte {
+	if s.fresh > 0 {
+		s.cut()
+	}
+	return s.list
 }
