@@ -8,68 +8,6 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Put keeps a new configuration of bucket and, if it is enabled, queues its
-// first run; both are durable when Put returns nil, and the run starts at once.
-//
-// Errors: [*stocktake.InvalidArgumentError] for a destination or an encryption
-// that cannot be, [stocktake.ErrIncrementalDisabled],
-// [stocktake.ErrInventoryExists], [stocktake.ErrInventoryExceedLimit], in this
-// order; and [stocktake.ErrNoSuchBucket] if bucket is deleted at the same time.
-func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error {
-	if err := s.check(ctx, bucket, &cfg); err != nil {
-		return err
-	}
-	now := s.now()
-	e := Entry{Bucket: bucket, Configuration: cfg, Created: now}
-	var first *stocktake.Run
-	if cfg.IsEnabled {
-		s.plan(&e, now)
-		r := s.newRun(&e, stocktake.FullRun, stocktake.TriggerFirst, now)
-		first = &r
-	}
-	if err := s.add(ctx, &e, first); err != nil {
-		return err
-	}
-	// The bucket may have been deleted since it was checked. If it is deleted from
-	// here on, BucketDeleted sees the configuration.
-	if _, err := s.buckets.Bucket(ctx, bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
-		return errors.Join(err, s.BucketDeleted(context.WithoutCancel(ctx), bucket))
-	}
-	s.wakeAt(e.Wake)
-	if e.Windows != nil {
-		s.windowEnded(ctx, e.Windows, false)
-	}
-	if first != nil {
-		s.enqueue(ctx, *first)
-	}
-	return nil
-}
-
-// add keeps a new configuration. If it has incremental reports, every change that
-// begins after add has returned is journalled.
-func (s *Service) add(ctx context.Context, e *Entry, first *stocktake.Run) (err error) {
-	if !reportsChanges(&e.Configuration) {
-		return s.catalog.AddConfiguration(ctx, *e, first, s.holder, stocktake.MaxInventories)
-	}
-	id := e.Configuration.ID
-	s.subscribing.Lock()
-	defer s.subscribing.Unlock()
-	switch _, err := s.catalog.Configuration(ctx, e.Bucket, id); {
-	case err == nil:
-		return stocktake.ErrInventoryExists
-	case !errors.Is(err, stocktake.ErrNoSuchInventory):
-		return err
-	}
-	if e.Windows, err = s.subscribe(ctx, e.Bucket, &e.Configuration); err != nil {
-		return err
-	}
-	if err := s.catalog.AddConfiguration(ctx, *e, first, s.holder, stocktake.MaxInventories); err != nil {
-		s.unsubscribeGone(ctx, e.Bucket, id)
-		return err
-	}
-	return nil
-}
-
 // remove removes a configuration and its subscription.
 func (s *Service) remove(ctx context.Context, bucket, id string) error {
 	s.subscribing.Lock()

@@ -1,12 +1,9 @@
 package inventory
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"time"
 
@@ -16,110 +13,6 @@ import (
 	"github.com/stocktake/stocktake/internal/clock"
 	"github.com/stocktake/stocktake/internal/tracing"
 )
-
-// Options tune a [Service]. The zero value is what production runs.
-type Options struct {
-	DayStart               // when the day of a scheduled run begins
-	Spread   time.Duration // scheduled runs start up to this much after they are due, each configuration by its own share; below a day
-	MaxRuns  int           // runs that go at once between the same two stores; 0: GOMAXPROCS, at least 2
-	Keep     int           // runs that have ended kept per configuration; 0: 100
-
-	// MaxAttempts is how often a run is started that ends with the whole server each
-	// time; 0: 10. A run that crashes the server must not do so for ever.
-	MaxAttempts int
-
-	// AnyDestination accepts destinations in other accounts and regions.
-	AnyDestination bool
-
-	// Journal has the changes that incremental reports are made of. nil: they are
-	// switched off, and configurations that ask for them are refused.
-	Journal Journal
-
-	// Window is the length of the windows of incremental reports, in whole seconds; 0:
-	// ten minutes, as with OSS.
-	Window time.Duration
-
-	// Encrypts returns nil if the reports of a configuration of bucket can be encrypted
-	// as it asks, else what to answer. The function nil refuses each way.
-	Encrypts func(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error
-
-	Roles Roles // nil: each role may do everything
-
-	// Strict says whether a configuration is refused whose runs will fail as far as
-	// can be told: its role may not do its work, or its reports would have keys that
-	// are too long. Without it, or with nil, the configuration is kept with a
-	// warning. It is asked with each Put.
-	Strict func() bool
-
-	// LateAfter is how long after it is due a run is late that has not ended; 0:
-	// 6 hours, negative: never.
-	LateAfter time.Duration
-
-	// Shared says that other processes use the catalog, too: runs of theirs are
-	// taken once their lease has expired. Without it New takes all unfinished runs,
-	// because this process alone holds the lock of the data folder.
-	Shared bool
-
-	// StoresOnly refuses configurations of, and to, buckets of the embedded store,
-	// which other processes on the catalog do not have.
-	StoresOnly bool
-
-	// Lease is how long other processes leave a run alone that this one works on
-	// and does not renew; 0: 30 seconds. It must be some times [heartbeat].
-	Lease time.Duration
-
-	Clock    clock.Clock                // nil: the machine's
-	NewID    func(stocktake.Run) string // makes the id of a run, unique for ever; nil: a random UUID
-	Observer Observer                   // nil: none
-	Tidier   Tidier                     // nil: nothing is ever removed
-	Notifier Notifier                   // nil: none
-	Log      *slog.Logger               // nil: slog.Default()
-}
-
-func (o Options) withDefaults() (Options, error) {
-	o.MaxRuns = cmp.Or(o.MaxRuns, max(runtime.GOMAXPROCS(0), 2))
-	o.Keep = cmp.Or(o.Keep, 100)
-	o.MaxAttempts = cmp.Or(o.MaxAttempts, 10)
-	o.LateAfter = cmp.Or(o.LateAfter, 6*time.Hour)
-	o.Lease = cmp.Or(o.Lease, 30*time.Second)
-	o.Window = cmp.Or(o.Window, defaultWindow)
-	o.Log = cmp.Or(o.Log, slog.Default())
-	if o.Clock == nil {
-		o.Clock = clock.Real{}
-	}
-	if o.NewID == nil {
-		o.NewID = func(stocktake.Run) string { return uuid.NewString() }
-	}
-	if o.Observer == nil {
-		o.Observer = noObserver{}
-	}
-	if o.Notifier == nil {
-		o.Notifier = noNotifier{}
-	}
-	if o.Encrypts == nil {
-		o.Encrypts = encryptsNothing
-	}
-	switch {
-	case o.Hour < 0 || o.Hour > 23:
-		return o, fmt.Errorf("the hour of scheduled runs is %d; it must be 0 to 23", o.Hour)
-	case o.Spread < 0 || o.Spread >= 24*time.Hour:
-		return o, fmt.Errorf("the spread of scheduled runs is %s; it must be 0 or more and below 24h", o.Spread)
-	case o.Lease < 2*heartbeat:
-		return o, fmt.Errorf("the lease of runs is %s; it must be at least %s", o.Lease, 2*heartbeat)
-	case o.Window < time.Second || o.Window > MaxWindow || o.Window%time.Second != 0:
-		return o, fmt.Errorf("the window of incremental reports is %s; it must be whole seconds, from 1s to %s", o.Window, MaxWindow)
-	case o.MaxRuns < 0 || o.Keep < 0 || o.MaxAttempts < 0:
-		return o, errors.New("the numbers of runs at once, of runs kept and of attempts must not be negative")
-	}
-	return o, nil
-}
-
-// MaxWindow is the longest that a window of incremental reports may be.
-const MaxWindow = 24 * time.Hour
-
-type noObserver struct{}
-
-func (noObserver) RunChanged(stocktake.Run) {}
 
 // A Service keeps configurations and makes their runs. Between [New] and the end
 // of [Service.Serve] all its methods may be called at once from many goroutines.
@@ -231,6 +124,9 @@ func (s *Service) newRun(e *Entry, kind stocktake.RunKind, trigger stocktake.Tri
 	r.ID = s.opts.NewID(r)
 	return r
 }
+
+// randomID serves as Options.NewID.
+func randomID(stocktake.Run) string { return uuid.NewString() }
 
 // enqueue queues a run that the catalog has as queued, and that whoever ctx belongs to
 // has asked for.

@@ -13,11 +13,6 @@ import (
 // defaultWindow is the length of a window of OSS.
 const defaultWindow = stocktake.IncrementalWindow * time.Second
 
-// reportsChanges reports whether cfg has incremental reports made.
-func reportsChanges(cfg *stocktake.InventoryConfiguration) bool {
-	return cfg.IsEnabled && cfg.Incremental != nil && cfg.Incremental.IsEnabled
-}
-
 // windowOf returns the start of the window in which t lies.
 func (s *Service) windowOf(t time.Time) time.Time {
 	length := int64(s.opts.Window / time.Second)

@@ -1,9 +1,70 @@
 package ram
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
 )
+
+// An Identity is who makes a request. The zero Identity is anonymous. What it
+// may do is looked up when it does it, so that a change of rights counts at
+// once.
+type Identity struct {
+	Kind    PrincipalKind
+	Account string // id of its account
+	ID      string // UID: of the account or user; of a session "<role id>:<session>"
+	Name    string // of the user or session; of a service its domain; else empty
+	Role    string // name of the role of a session; else empty
+
+	// ARN is "acs:ram::<account>:root", ":user/<name>" or ":role/<role>/<session>".
+	ARN string
+
+	roleID string
+	policy *Policy // of the session; nil: no restriction
+}
+
+// Anonymous reports whether the request was not signed.
+func (i *Identity) Anonymous() bool { return i.Kind == KindAnonymous }
+
+// Key finds the secret of an access key and whose it is. token is the security
+// token of a temporary key, else empty: a permanent key with a token does not exist.
+// Errors: ErrNoSuchAccessKey,
+// ErrKeyDisabled, ErrTokenRequired, ErrTokenInvalid, ErrTokenExpired.
+func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity, err error) {
+	s := d.current()
+	if isTemporary(accessKeyID) {
+		return d.temporaryKey(s, accessKeyID, token)
+	}
+	k := s.keys[accessKeyID]
+	switch {
+	case k == nil:
+		return "", Identity{}, ErrNoSuchAccessKey
+	case k.Disabled:
+		return "", Identity{}, ErrKeyDisabled
+	case token != "":
+		return "", Identity{}, fmt.Errorf("the access key has no token: %w", ErrNoSuchAccessKey) // as OSS says
+	case k.User == "":
+		return k.Secret, accountIdentity(k.Account), nil
+	}
+	u := s.users[ref{k.Account, k.User}]
+	if u == nil { // its user is declared elsewhere under another name by now
+		return "", Identity{}, ErrNoSuchAccessKey
+	}
+	return k.Secret, userIdentity(k.Account, u), nil
+}
+
+// current returns the state as the files are now.
+func (d *Directory) current() *state { return d.doc.Current() }
+
+func isTemporary(accessKeyID string) bool { return strings.HasPrefix(accessKeyID, temporaryPrefix) }
+
+func accountARN(account string) string { return "acs:ram::" + account + ":root" }
+
+func accountIdentity(account string) Identity {
+	return Identity{Kind: KindAccount, Account: account, ID: account, ARN: accountARN(account)}
+}
 
 // A Decider decides whether one caller may do one action on many keys of a
 // bucket. What does not depend on the key is found out once, and the work of all
@@ -170,22 +231,6 @@ func lowerASCII(s string) string {
 		return string(b)
 	}
 	return s
-}
-
-func (d *Directory) anonymous(ask *question) error {
-	if ask.Bucket == "" || ask.Owner == "" {
-		return denied(ask, Unsigned, "")
-	}
-	bucket, err := d.bucketEffect(ask)
-	switch {
-	case err != nil:
-		return err
-	case bucket == deny:
-		return denied(ask, Explicit, "bucket policy")
-	case bucket == allow || aclAllows(&ask.Request):
-		return nil
-	}
-	return denied(ask, Unsigned, "")
 }
 
 // keepsBucket reports whether action repairs a bucket policy. We let the

@@ -99,9 +99,6 @@ func Open(path string, root Root, opts Options) (*Directory, error) {
 	return d, nil
 }
 
-// current returns the state as the files are now.
-func (d *Directory) current() *state { return d.doc.Current() }
-
 // Reload reads the files at once, changed or not. After an error what was read
 // before stays in force.
 func (d *Directory) Reload() error { return d.doc.Load() }

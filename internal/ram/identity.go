@@ -1,7 +1,6 @@
 package ram
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/stocktake/stocktake"
@@ -24,26 +23,6 @@ func (k PrincipalKind) String() string {
 	return [...]string{"Anonymous", "Account", "SubUser", "AssumedRoleUser", "Service"}[min(k, KindService)]
 }
 
-// An Identity is who makes a request. The zero Identity is anonymous. What it
-// may do is looked up when it does it, so that a change of rights counts at
-// once.
-type Identity struct {
-	Kind    PrincipalKind
-	Account string // id of its account
-	ID      string // UID: of the account or user; of a session "<role id>:<session>"
-	Name    string // of the user or session; of a service its domain; else empty
-	Role    string // name of the role of a session; else empty
-
-	// ARN is "acs:ram::<account>:root", ":user/<name>" or ":role/<role>/<session>".
-	ARN string
-
-	roleID string
-	policy *Policy // of the session; nil: no restriction
-}
-
-// Anonymous reports whether the request was not signed.
-func (i *Identity) Anonymous() bool { return i.Kind == KindAnonymous }
-
 // String returns the ARN, for logs.
 func (i Identity) String() string {
 	if i.Anonymous() {
@@ -52,42 +31,8 @@ func (i Identity) String() string {
 	return i.ARN
 }
 
-// Key finds the secret of an access key and whose it is. token is the security
-// token of a temporary key, else empty: a permanent key with a token does not exist.
-// Errors: ErrNoSuchAccessKey,
-// ErrKeyDisabled, ErrTokenRequired, ErrTokenInvalid, ErrTokenExpired.
-func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity, err error) {
-	s := d.current()
-	if isTemporary(accessKeyID) {
-		return d.temporaryKey(s, accessKeyID, token)
-	}
-	k := s.keys[accessKeyID]
-	switch {
-	case k == nil:
-		return "", Identity{}, ErrNoSuchAccessKey
-	case k.Disabled:
-		return "", Identity{}, ErrKeyDisabled
-	case token != "":
-		return "", Identity{}, fmt.Errorf("the access key has no token: %w", ErrNoSuchAccessKey) // as OSS says
-	case k.User == "":
-		return k.Secret, accountIdentity(k.Account), nil
-	}
-	u := s.users[ref{k.Account, k.User}]
-	if u == nil { // its user is declared elsewhere under another name by now
-		return "", Identity{}, ErrNoSuchAccessKey
-	}
-	return k.Secret, userIdentity(k.Account, u), nil
-}
-
-func isTemporary(accessKeyID string) bool { return strings.HasPrefix(accessKeyID, temporaryPrefix) }
-
-func accountARN(account string) string    { return "acs:ram::" + account + ":root" }
 func userARN(account, name string) string { return "acs:ram::" + account + ":user/" + name }
 func roleARN(account, name string) string { return "acs:ram::" + account + ":role/" + name }
-
-func accountIdentity(account string) Identity {
-	return Identity{Kind: KindAccount, Account: account, ID: account, ARN: accountARN(account)}
-}
 
 func userIdentity(account string, u *User) Identity {
 	return Identity{Kind: KindUser, Account: account, ID: u.ID, Name: u.Name, ARN: userARN(account, u.Name)}

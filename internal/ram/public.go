@@ -82,3 +82,19 @@ func addresses4(ranges []netip.Prefix) (n uint64) {
 	}
 	return n
 }
+
+func (d *Directory) anonymous(ask *question) error {
+	if ask.Bucket == "" || ask.Owner == "" {
+		return denied(ask, Unsigned, "")
+	}
+	bucket, err := d.bucketEffect(ask)
+	switch {
+	case err != nil:
+		return err
+	case bucket == deny:
+		return denied(ask, Explicit, "bucket policy")
+	case bucket == allow || aclAllows(&ask.Request):
+		return nil
+	}
+	return denied(ask, Unsigned, "")
+}

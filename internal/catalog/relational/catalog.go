@@ -12,6 +12,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"time"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
@@ -90,6 +92,66 @@ func (t tx) number(ctx context.Context, text string, args ...any) (n int64, err 
 	return n, err
 }
 
+// addRun adds a run as the newest of its configuration, held by by.
+func (t tx) addRun(ctx context.Context, r *stocktake.Run, by inventory.Holder) error {
+	seq, err := t.number(ctx, takeSeq, r.Bucket, r.Configuration)
+	if err != nil {
+		return err
+	}
+	if seq == 0 {
+		return stocktake.ErrNoSuchInventory
+	}
+	if _, err := t.Exec(ctx, addRun, runValues(r, seq, by.Owner, t.leaseOf(by))...); err != nil {
+		return err
+	}
+	if r.State == stocktake.Skipped || r.Kind != stocktake.FullRun {
+		return nil
+	}
+	_, err = t.Exec(ctx, setLast, r.Bucket, r.Configuration, seq)
+	return err
+}
+
+func instant(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}
+
+// runColumns are the columns of a run in the order of runValues and scanRun.
+const runColumns = `id, bucket, configuration, run_trigger, state, attempt, due, queued, started, ended,
+	listed, matched, bytes, written, shards, expected, object_key, reason, manifest, destination, late, kind, window_start, window_end`
+
+// runValues returns the values of runColumns, then more.
+func runValues(r *stocktake.Run, more ...any) []any {
+	// PostgreSQL's text cannot hold every key that a bucket can.
+	key := url.QueryEscape(r.Key)
+	return append(append(make([]any, 0, 24+len(more)),
+		r.ID, r.Bucket, r.Configuration, string(r.Trigger), string(r.State), int64(r.Attempt),
+		micros(r.Due), micros(r.Queued), micros(r.Started), micros(r.Ended),
+		r.Listed, r.Matched, r.Bytes, r.Written, int64(r.Shards), r.Expected, key, r.Reason, r.Manifest, r.Destination, boolInt(r.Late), string(r.Kind),
+		micros(r.Window.Start), micros(r.Window.End)), more...)
+}
+
+func scanRun(scan Scanner, before ...any) (stocktake.Run, error) {
+	var r stocktake.Run
+	var due, queued, started, ended int64
+	var late, windowStart, windowEnd int64
+	var key string
+	err := scan(append(before,
+		&r.ID, &r.Bucket, &r.Configuration, &r.Trigger, &r.State, &r.Attempt,
+		&due, &queued, &started, &ended,
+		&r.Listed, &r.Matched, &r.Bytes, &r.Written, &r.Shards, &r.Expected, &key, &r.Reason, &r.Manifest, &r.Destination, &late, &r.Kind, &windowStart, &windowEnd)...)
+	if err != nil {
+		return r, err
+	}
+	r.Due, r.Queued, r.Started, r.Ended = instant(due), instant(queued), instant(started), instant(ended)
+	r.Late = late != 0
+	r.Window = stocktake.RunWindow{Start: instant(windowStart), End: instant(windowEnd)}
+	r.Key, err = url.QueryUnescape(key)
+	return r, err
+}
+
 func (c *Catalog) change(ctx context.Context, do func(context.Context, tx) error) error {
 	return c.db.Change(ctx, func(ctx context.Context, t Tx) error { return do(ctx, tx{t}) })
 }
@@ -117,6 +179,21 @@ func (c *Catalog) wrap(doing string, err error) error {
 		return fmt.Errorf("catalog: %s: %w", doing, c.db.Explain(err))
 	}
 	return nil
+}
+
+// micros returns a time as the database keeps it.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func boolInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // IsAnswer reports whether err is the answer of a change, such as that there is no

@@ -10,25 +10,6 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// addRun adds a run as the newest of its configuration, held by by.
-func (t tx) addRun(ctx context.Context, r *stocktake.Run, by inventory.Holder) error {
-	seq, err := t.number(ctx, takeSeq, r.Bucket, r.Configuration)
-	if err != nil {
-		return err
-	}
-	if seq == 0 {
-		return stocktake.ErrNoSuchInventory
-	}
-	if _, err := t.Exec(ctx, addRun, runValues(r, seq, by.Owner, t.leaseOf(by))...); err != nil {
-		return err
-	}
-	if r.State == stocktake.Skipped || r.Kind != stocktake.FullRun {
-		return nil
-	}
-	_, err = t.Exec(ctx, setLast, r.Bucket, r.Configuration, seq)
-	return err
-}
-
 // unfinished returns the run of a configuration and kind that has not ended.
 func (t tx) unfinished(ctx context.Context, bucket, id string, kind stocktake.RunKind) (run stocktake.Run, found bool, err error) {
 	err = t.Rows(ctx, selectUnfinished, func(scan Scanner) error {

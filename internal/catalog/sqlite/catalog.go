@@ -30,16 +30,6 @@ type Catalog struct {
 	db   database
 }
 
-// A database is the relational.Database of a Catalog.
-type database struct {
-	write *writer
-	read  *pool
-}
-
-// readers is how many connections read at once. Readers and the one writer do
-// not wait for each other.
-const readers = 4
-
 // busyTimeout is how long a statement waits for another process, such as a
 // backup, that has locked the database.
 const busyTimeout = 5 * time.Second

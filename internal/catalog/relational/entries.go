@@ -2,68 +2,9 @@ package relational
 
 import (
 	"database/sql"
-	"net/url"
-	"time"
 
-	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
 )
-
-// micros returns a time as the database keeps it.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func instant(micros int64) time.Time {
-	if micros == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(micros).UTC()
-}
-
-func boolInt(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// runColumns are the columns of a run in the order of runValues and scanRun.
-const runColumns = `id, bucket, configuration, run_trigger, state, attempt, due, queued, started, ended,
-	listed, matched, bytes, written, shards, expected, object_key, reason, manifest, destination, late, kind, window_start, window_end`
-
-// runValues returns the values of runColumns, then more.
-func runValues(r *stocktake.Run, more ...any) []any {
-	// PostgreSQL's text cannot hold every key that a bucket can.
-	key := url.QueryEscape(r.Key)
-	return append(append(make([]any, 0, 24+len(more)),
-		r.ID, r.Bucket, r.Configuration, string(r.Trigger), string(r.State), int64(r.Attempt),
-		micros(r.Due), micros(r.Queued), micros(r.Started), micros(r.Ended),
-		r.Listed, r.Matched, r.Bytes, r.Written, int64(r.Shards), r.Expected, key, r.Reason, r.Manifest, r.Destination, boolInt(r.Late), string(r.Kind),
-		micros(r.Window.Start), micros(r.Window.End)), more...)
-}
-
-func scanRun(scan Scanner, before ...any) (stocktake.Run, error) {
-	var r stocktake.Run
-	var due, queued, started, ended int64
-	var late, windowStart, windowEnd int64
-	var key string
-	err := scan(append(before,
-		&r.ID, &r.Bucket, &r.Configuration, &r.Trigger, &r.State, &r.Attempt,
-		&due, &queued, &started, &ended,
-		&r.Listed, &r.Matched, &r.Bytes, &r.Written, &r.Shards, &r.Expected, &key, &r.Reason, &r.Manifest, &r.Destination, &late, &r.Kind, &windowStart, &windowEnd)...)
-	if err != nil {
-		return r, err
-	}
-	r.Due, r.Queued, r.Started, r.Ended = instant(due), instant(queued), instant(started), instant(ended)
-	r.Late = late != 0
-	r.Window = stocktake.RunWindow{Start: instant(windowStart), End: instant(windowEnd)}
-	r.Key, err = url.QueryUnescape(key)
-	return r, err
-}
 
 // entryColumns are the columns of an entry; statusColumns when a run of it last
 // succeeded and those of its last run as well, of the tables named in statusTables.
