@@ -28,24 +28,25 @@ var may = map[string][]string{
 	"examples/testing": {}, // a test
 
 	// The vocabulary of object stores, and what needs no other package.
-	"internal/arch":       {},
-	"internal/clock":      {},
-	"internal/configtest": {"."}, // for tests
-	"internal/digest":     {},
-	"internal/farstore":   {".", "internal/keygen"},
-	"internal/inflate":    {},
-	"internal/journal":    {"."},
-	"internal/keygen":     {"."},
-	"internal/memo":       {},
-	"internal/object":     {"."},
-	"internal/ordered":    {},
-	"internal/outbound":   {},
-	"internal/securefile": {},
-	"internal/datafolder": {"internal/securefile"},
-	"internal/signature":  {},
-	"internal/systemtest": {}, // tests of the whole
-	"internal/testserver": {},
-	"internal/throttle":   {},
+	"internal/arch":                {},
+	"internal/clock":               {},
+	"internal/configtest":          {"."}, // for tests
+	"internal/digest":              {},
+	"internal/farstore":            {".", "internal/keygen"},
+	"internal/inflate":             {},
+	"internal/journal":             {"."},
+	"internal/keygen":              {"."},
+	"internal/memo":                {},
+	"internal/object":              {"."},
+	"internal/ordered":             {},
+	"internal/outbound":            {},
+	"internal/securefile":          {},
+	"internal/securefile/roomtest": {"internal/securefile"}, // the contract of rooms as a test suite
+	"internal/datafolder":          {"internal/securefile"},
+	"internal/signature":           {},
+	"internal/systemtest":          {}, // tests of the whole
+	"internal/testserver":          {},
+	"internal/throttle":            {},
 
 	"internal/testpostgres": {}, // a server for tests
 
@@ -96,7 +97,7 @@ var may = map[string][]string{
 	"internal/ossapi/postform":  {"internal/ossapi/request"},
 	"internal/ossapi/request":   {".", "internal/object", "internal/ossxml", "internal/ram", "internal/signature"},
 	"internal/ossxml":           {"."},
-	"internal/sts":              {".", "internal/ossxml", "internal/ram", "internal/signature"},
+	"internal/sts":              {".", "internal/object", "internal/ossxml", "internal/ram", "internal/signature"},
 	"internal/logs":             {},
 	"internal/tracing":          {"internal/logs"},
 	"internal/tracing/otlp":     {"internal/tracing"},
@@ -127,6 +128,8 @@ var may = map[string][]string{
 // mayInTests lists what the tests of a package import beyond may: tests of a
 // room may furnish it with real neighbours.
 var mayInTests = map[string][]string{
+	"internal/securefile": {"internal/securefile/roomtest"},
+
 	"internal/catalog/sqlite":   {".", "internal/inventory"},
 	"internal/catalog/postgres": {".", "internal/inventory"},
 	"internal/runner/cluster":   {"internal/dirbucket", "internal/object", "internal/remote", "internal/s3bucket", "report"},

@@ -19,6 +19,7 @@ import (
 // that expire.
 func awsKeys(c Credentials, log *slog.Logger) (keys, error) {
 	return watch(&securefile.Document[keys]{
+		Room: new(securefile.Memory), // what counts is in files of their own
 		Also: awsFiles(),
 		Parse: func([]byte) (*keys, error) {
 			cfg, err := awsConfig(c)

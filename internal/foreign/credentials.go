@@ -107,7 +107,7 @@ func (c Credentials) open(kind Kind, log *slog.Logger) (keys, error) {
 	case fromEnv:
 		return envKeys(c.value)
 	case fromFile:
-		return watch(&securefile.Document[keys]{Path: c.value, Max: maxKeyFile, Parse: parseKeyFile(c.value)}, c, log)
+		return watch(&securefile.Document[keys]{Room: securefile.NewFile(c.value, maxKeyFile), Parse: parseKeyFile(c.value)}, c, log)
 	case fromProfile:
 		if kind == OSS {
 			return ossProfile(c, log)

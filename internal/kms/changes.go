@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-
-	"github.com/stocktake/stocktake/internal/securefile"
 )
 
 // digests returns the digest of each key by its id. A digest differs if anything about
@@ -29,7 +27,7 @@ func (s *state) digests() map[string]string {
 // user of this machine who owns it: commands write files as the user who runs them.
 func (k *Keys) logChanges(before, after *state) {
 	was, is := before.digests(), after.digests()
-	by := securefile.LastWriter(k.doc.Path)
+	by := k.doc.Room.Writer()
 	all := maps.Clone(was)
 	maps.Copy(all, is)
 	for _, id := range slices.Sorted(maps.Keys(all)) {

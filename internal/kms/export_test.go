@@ -1,4 +1,8 @@
 package kms
 
+import "github.com/stocktake/stocktake/internal/securefile"
+
 // FailReplace makes every write fail with err.
-func (k *Keys) FailReplace(err error) { k.doc.Replace = func(string, []byte) error { return err } }
+func (k *Keys) FailReplace(err error) {
+	k.doc.Room.(*securefile.File).Replace = func(string, []byte) error { return err }
+}

@@ -20,7 +20,7 @@ const (
 	MaxVersions = 1000 // of one key
 
 	fileVersion = 2         // of what is written; version 1 has no accounts
-	maxFile     = 256 << 20 // bytes
+	MaxSize     = 256 << 20 // bytes of all of them
 	keySize     = 32        // of the material of a version
 )
 

@@ -88,6 +88,11 @@ type Keys struct {
 // Open opens the keys of the file path, which is made if there is none. There
 // is nothing to close. Errors: ErrNoMaster, ErrWrongMaster, ErrInvalidMaster.
 func Open(path string, opts Options) (*Keys, error) {
+	return OpenIn(securefile.NewFile(path, MaxSize), opts)
+}
+
+// OpenIn opens the keys that are kept in a room for [MaxSize] bytes.
+func OpenIn(room securefile.Room, opts Options) (*Keys, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
@@ -100,9 +105,9 @@ func Open(path string, opts Options) (*Keys, error) {
 	opts.Audit = cmp.Or(opts.Audit, opts.Log)
 	k := &Keys{opts: opts}
 	k.doc = securefile.Document[state]{
-		Path: path, Max: maxFile, Parse: k.parse, Changed: k.logChanges,
+		Room: room, Parse: k.parse, Changed: k.logChanges,
 		Failed: func(err error) {
-			opts.Log.Error("encryption keys changed on disk and cannot be read; what was read before stays in force", "err", err)
+			opts.Log.Error("encryption keys have changed and cannot be read; what was read before stays in force", "err", err)
 		},
 	}
 	// Make sure that there is a file with a service key, which also proves that the
@@ -143,7 +148,7 @@ func (k *Keys) kept(data []byte) (*file, error) {
 	}
 	f, err := readFile(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", k.doc.Path, err)
+		return nil, fmt.Errorf("%s: %w", k.doc.Room, err)
 	}
 	return f, nil
 }
@@ -156,13 +161,17 @@ func (k *Keys) parse(data []byte) (*state, error) {
 	}
 	s, err := newState(f, k.master)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", k.doc.Path, err)
+		return nil, fmt.Errorf("%s: %w", k.doc.Room, err)
 	}
 	if s.keys[ServiceKey] == nil {
-		return nil, fmt.Errorf("%s: the key of the service is missing", k.doc.Path)
+		return nil, fmt.Errorf("%s: the key of the service is missing", k.doc.Room)
 	}
 	return s, nil
 }
+
+// Refresh reads the keys again if they have changed, as every method does, and
+// returns why they cannot be read as they are now.
+func (k *Keys) Refresh() error { return k.doc.Refresh() }
 
 // current returns the state as the file is now.
 func (k *Keys) current() *state { return k.doc.Current() }
@@ -359,11 +368,12 @@ const dataContext = "stocktake data key 1"
 // Wrap encrypts a data key for an account with the current version of a key: by id
 // or name, [ServiceKey] or [DefaultKey]. A key of another account is ErrNoSuchKey,
 // except the default key. aad is not stored but must be the same for unwrapping. It
-// returns the id of the key that was used. Errors: ErrNoSuchKey, ErrKeyDisabled.
+// returns the id of the key that was used. Errors: ErrNoSuchKey, ErrKeyDisabled, and that
+// of [securefile.Room.Confirmed].
 //
 //	version 1, 1 byte | length of id, 1 byte | id | version of key, 4 bytes | nonce, 12 bytes | data key encrypted | tag, 16 bytes
 func (k *Keys) Wrap(ctx context.Context, account, keyID string, dataKey, aad []byte) (usedID string, wrapped []byte, err error) {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), k.doc.Confirmed()); err != nil {
 		return "", nil, err
 	}
 	if keyID == DefaultKey && k.current().file.Default == "" {
@@ -394,9 +404,9 @@ func (k *Keys) Wrap(ctx context.Context, account, keyID string, dataKey, aad []b
 }
 
 // Unwrap is the inverse of Wrap. Errors: ErrUnwrap, ErrNoSuchKey,
-// ErrKeyDisabled.
+// ErrKeyDisabled, and that of [securefile.Room.Confirmed].
 func (k *Keys) Unwrap(ctx context.Context, wrapped, aad []byte) (dataKey []byte, err error) {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), k.doc.Confirmed()); err != nil {
 		return nil, err
 	}
 	if len(wrapped) < 2 || wrapped[0] != 1 || len(wrapped) < 6+int(wrapped[1]) {

@@ -37,11 +37,14 @@ func (s *state) facts() map[fact]string {
 }
 
 // logChanges logs what is different since others changed the files: each account,
-// key, user, role and policy, with the user of this machine who owns the file
-// that was written last. Commands write files as the user who runs them.
+// key, user, role and policy, with who did it: of a file the user of this machine who
+// owns it, since commands write files as the user who runs them.
 func (d *Directory) logChanges(before, after *state) {
 	was, is := before.facts(), after.facts()
-	by := securefile.LastWriter(d.doc.Path, d.opts.Declared)
+	by := d.doc.Room.Writer()
+	if before.declared != after.declared {
+		by = securefile.LastWriter(d.opts.Declared)
+	}
 	all := maps.Clone(was)
 	maps.Copy(all, is)
 	order := slices.SortedFunc(maps.Keys(all), func(a, b fact) int {

@@ -31,9 +31,16 @@ func (i *Identity) Anonymous() bool { return i.Kind == KindAnonymous }
 // Key finds the secret of an access key and whose it is. token is the security
 // token of a temporary key, else empty: a permanent key with a token does not exist.
 // Errors: ErrNoSuchAccessKey,
-// ErrKeyDisabled, ErrTokenRequired, ErrTokenInvalid, ErrTokenExpired.
+// ErrKeyDisabled, ErrTokenRequired, ErrTokenInvalid, ErrTokenExpired, and that of
+// [securefile.Room.Confirmed] for every key but the root key, which no change of the
+// directory can revoke.
 func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity, err error) {
 	s := d.current()
+	if accessKeyID != d.root.AccessKeyID || accessKeyID == "" {
+		if err := d.doc.Confirmed(); err != nil {
+			return "", Identity{}, err
+		}
+	}
 	if isTemporary(accessKeyID) {
 		return d.temporaryKey(s, accessKeyID, token)
 	}

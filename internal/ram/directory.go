@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -55,6 +56,14 @@ const maxCached = 1024
 // change; an empty path keeps it in memory. The files hold secrets and must be
 // readable by their owner only. There is nothing to close.
 func Open(path string, root Root, opts Options) (*Directory, error) {
+	if path == "" {
+		return OpenIn(new(securefile.Memory), root, opts)
+	}
+	return OpenIn(securefile.NewFile(path, MaxSize), root, opts)
+}
+
+// OpenIn opens the directory that is kept in a room for [MaxSize] bytes.
+func OpenIn(room securefile.Room, root Root, opts Options) (*Directory, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
@@ -74,11 +83,13 @@ func Open(path string, root Root, opts Options) (*Directory, error) {
 		sessionPolicies: memo.New(maxCached, func(doc []byte) (*Policy, error) { return ParsePolicy(IdentityPolicy, doc) }),
 	}
 	d.doc = securefile.Document[state]{
-		Path: path, Also: []string{opts.Declared}, Max: maxFile, Parse: d.parse,
-		Changed: d.logChanges,
+		Room: room, Parse: d.parse, Changed: d.logChanges,
 		Failed: func(err error) {
-			opts.Log.Error("accounts, keys and roles changed on disk and cannot be read; what was read before stays in force", "err", err)
+			opts.Log.Error("accounts, keys and roles have changed and cannot be read; what was read before stays in force", "err", err)
 		},
+	}
+	if opts.Declared != "" {
+		d.doc.Also = []string{opts.Declared}
 	}
 	if err := d.doc.Load(); err != nil {
 		return nil, err
@@ -99,9 +110,17 @@ func Open(path string, root Root, opts Options) (*Directory, error) {
 	return d, nil
 }
 
-// Reload reads the files at once, changed or not. After an error what was read
+// Reload reads the directory at once, changed or not. After an error what was read
 // before stays in force.
 func (d *Directory) Reload() error { return d.doc.Load() }
+
+// Refresh reads the directory again if it has changed, as every method does, and
+// returns why it cannot be read as it is now.
+func (d *Directory) Refresh() error { return d.doc.Refresh() }
+
+// Declared returns the SHA-256 of the declared file as it was read last; zero: there
+// is none.
+func (d *Directory) Declared() [sha256.Size]byte { return d.current().declared }
 
 // ChecksRoles reports whether the service holds configurations to the rights of
 // their roles: in production mode, or once a role is defined in the account of
@@ -134,7 +153,7 @@ func (d *Directory) kept(data []byte) (*file, error) {
 	}
 	f, err := readJSON(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.doc.Path, err)
+		return nil, fmt.Errorf("%s: %w", d.doc.Room, err)
 	}
 	return f, nil
 }
@@ -142,8 +161,9 @@ func (d *Directory) kept(data []byte) (*file, error) {
 // build makes the state of what is declared and kept.
 func (d *Directory) build(kept *file) (*state, error) {
 	files := []*file{kept}
+	var sum [sha256.Size]byte
 	if d.opts.Declared != "" {
-		b, err := securefile.Read(d.opts.Declared, maxFile)
+		b, err := securefile.Read(d.opts.Declared, MaxSize)
 		if err != nil {
 			return nil, err
 		}
@@ -155,11 +175,13 @@ func (d *Directory) build(kept *file) (*state, error) {
 			return nil, fmt.Errorf("%s: %w", d.opts.Declared, err)
 		}
 		files = []*file{declared, kept}
+		sum = sha256.Sum256(b)
 	}
 	s, err := newState(d.root, files...)
 	if err != nil {
 		return nil, fmt.Errorf("accounts, keys and roles: %w", err)
 	}
+	s.declared = sum
 	return s, nil
 }
 

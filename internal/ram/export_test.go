@@ -1,10 +1,12 @@
 package ram
 
+import "github.com/stocktake/stocktake/internal/securefile"
+
 // FailReplace makes every write fail with err; nil: no more.
 func (d *Directory) FailReplace(err error) {
-	d.doc.Replace = nil
+	d.doc.Room.(*securefile.File).Replace = nil
 	if err != nil {
-		d.doc.Replace = func(string, []byte) error { return err }
+		d.doc.Room.(*securefile.File).Replace = func(string, []byte) error { return err }
 	}
 }
 

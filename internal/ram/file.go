@@ -28,7 +28,7 @@ const (
 	MaxAttached = 20
 	MaxKeys     = 20
 
-	maxFile = 64 << 20 // bytes
+	MaxSize = 64 << 20 // bytes of a directory
 )
 
 // Times of a session.

@@ -145,11 +145,15 @@ const runSession = "inventory"
 
 // RoleIdentity returns the role arn as a run of an inventory assumes it. Call
 // it again for every run: it fails once the role is deleted or no longer trusts
-// [InventoryService]. Errors: ErrNoSuchRole, ErrNotTrusted.
+// [InventoryService]. Errors: ErrNoSuchRole, ErrNotTrusted, and that of
+// [securefile.Room.Confirmed].
 //
 // In development mode, while no role is defined at all, any role of an existing
 // account acts with the rights of the account.
 func (d *Directory) RoleIdentity(arn string) (Identity, error) {
+	if err := d.doc.Confirmed(); err != nil {
+		return Identity{}, err
+	}
 	s := d.current()
 	account, name, ok := stocktake.ParseRoleARN(arn)
 	if !ok {

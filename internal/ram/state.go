@@ -3,6 +3,7 @@ package ram
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -19,7 +20,8 @@ type state struct {
 	attach   map[ref][]*Policy    // of users
 	tokens   cipher.AEAD          // nil: no temporary keys can be made or read
 
-	files []*file // that it was made of
+	files    []*file           // that it was made of
+	declared [sha256.Size]byte // of the declared file; zero: there is none
 }
 
 // A ref identifies a user, role or policy by its account and name.

@@ -1,6 +1,7 @@
 // Package securefile keeps small files that hold secrets: readable by their
 // owner only, replaced whole or not at all, durable when Replace returns, and
-// changed by one process at a time.
+// changed by one process at a time. A [Document] is what a process makes of such a
+// file, or of what is kept in another [Room].
 package securefile
 
 import (

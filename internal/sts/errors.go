@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
 )
@@ -55,6 +56,7 @@ var keyErrors = []struct {
 	{ram.ErrKeyDisabled, &callError{http.StatusForbidden, "InvalidAccessKeyId.Inactive", "Specified access key is disabled."}},
 	{ram.ErrTokenRequired, missing("SecurityToken")},
 	{ram.ErrTokenInvalid, &callError{http.StatusBadRequest, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed."}},
+	{object.ErrUnavailable, &callError{http.StatusServiceUnavailable, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."}},
 	{ram.ErrTokenExpired, &callError{http.StatusBadRequest, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."}},
 }
 

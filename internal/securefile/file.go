@@ -1,0 +1,131 @@
+package securefile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrGone is a document that was there and is not any more. What was read of it
+// stays in force: a document is never removed on purpose.
+var ErrGone = errors.New("it is gone: put it back from a backup")
+
+// A File is the room of a document that processes of one machine share: a file
+// that is replaced whole under a lock.
+type File struct {
+	path string
+	max  int64
+
+	// Replace is what Update writes with; nil means [Replace]. Tests fail it.
+	Replace func(path string, data []byte) error
+
+	had atomic.Bool // there was a file once
+
+	mu    sync.Mutex
+	last  stamp
+	looks int64 // that found the file changed
+}
+
+var _ Room = (*File)(nil)
+
+// NewFile returns the room of the file path, which may have max bytes. The file is
+// made with the first change.
+func NewFile(path string, max int64) *File { return &File{path: path, max: max} }
+
+// A stamp tells a file from what it was before.
+type stamp struct {
+	modified time.Time
+	size     int64
+	info     fs.FileInfo // nil: there is none
+}
+
+func (s stamp) same(t stamp) bool {
+	return s.size == t.size && s.modified.Equal(t.modified) &&
+		(s.info == nil) == (t.info == nil) && (s.info == nil || os.SameFile(s.info, t.info))
+}
+
+func look(path string) stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{}
+	}
+	return stamp{info.ModTime(), info.Size(), info}
+}
+
+// String implements [Room].
+func (f *File) String() string { return f.path }
+
+// Look implements [Room].
+func (f *File) Look() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := look(f.path); !now.same(f.last) {
+		f.last = now
+		f.looks++
+	}
+	return f.looks
+}
+
+// Read implements [Room].
+func (f *File) Read() ([]byte, error) {
+	data, err := Read(f.path, f.max)
+	if errors.Is(err, fs.ErrNotExist) {
+		if f.had.Load() {
+			return nil, fmt.Errorf("%s: %w", f.path, ErrGone)
+		}
+		return nil, nil
+	}
+	if err == nil {
+		f.had.Store(true)
+	}
+	return data, err
+}
+
+// Update implements [Room].
+func (f *File) Update(edit func(data []byte) ([]byte, error)) (seen int64, err error) {
+	changed := false
+	defer func() {
+		if changed {
+			time.Sleep(2 * freshFor) // other processes trust what they saw before for this long
+		}
+	}()
+	unlock, err := Lock(f.path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	before, err := f.Read()
+	if err != nil {
+		return 0, err
+	}
+	after, err := edit(bytes.Clone(before))
+	if err != nil {
+		return 0, err
+	}
+	if changed = !bytes.Equal(before, after); changed {
+		if err := f.write(after); err != nil {
+			return 0, err
+		}
+		f.had.Store(true)
+	}
+	return f.Look(), nil // under the lock: what others write later is a change
+}
+
+func (f *File) write(data []byte) error {
+	if f.Replace != nil {
+		return f.Replace(f.path, data)
+	}
+	return Replace(f.path, data)
+}
+
+// Confirmed implements [Room]: a file is there or an error.
+func (*File) Confirmed() error { return nil }
+
+// Writer implements [Room]: the user of this machine who owns the file. Replace makes
+// files of the user who runs the process.
+func (f *File) Writer() string { return LastWriter(f.path) }

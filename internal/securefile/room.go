@@ -1,0 +1,90 @@
+package securefile
+
+import (
+	"bytes"
+	"sync"
+)
+
+// A Room is where a [Document] is kept: a [File], a [Memory], or a row of a database
+// that many machines share. Its methods may be called by many goroutines;
+// roomtest checks what is said here.
+type Room interface {
+	// String returns the place, such as the path of a file, for people.
+	String() string
+
+	// Look returns a number that grows whenever the document may have changed. It
+	// is called up to a thousand times a second and must not wait for other
+	// machines.
+	Look() int64
+
+	// Read returns the document; nil if there is none yet. The caller may change
+	// the bytes. A document that was there and is not any more is ErrGone.
+	Read() ([]byte, error)
+
+	// Update changes the document in one atomic step. edit gets a copy of it as it
+	// is now, nil if there is none, and returns the new one; the same bytes
+	// change nothing. Its error is returned and changes nothing. edit is called
+	// again if another process has been faster.
+	//
+	// After nil the change is durable; seen is what Look returned for it. It is
+	// in force for the processes of this machine, and within a second for those of
+	// others. After an error the document is what it was, unless the room
+	// could not find out; it then has one of both values, whole.
+	Update(edit func(data []byte) ([]byte, error)) (seen int64, err error)
+
+	// Confirmed returns nil as long as the room knows that the document is what Look
+	// and Read say, and else why it does not: changes of others, such as a key that was
+	// revoked, may be missing.
+	Confirmed() error
+
+	// Writer returns who has changed the document last, for people; empty if that is
+	// not known.
+	Writer() string
+}
+
+// A Memory is a room for one process. The zero value is empty and ready for use.
+type Memory struct {
+	mu      sync.Mutex
+	data    []byte
+	changes int64
+}
+
+var _ Room = (*Memory)(nil)
+
+// String implements [Room].
+func (*Memory) String() string { return "memory" }
+
+// Look implements [Room].
+func (m *Memory) Look() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.changes
+}
+
+// Read implements [Room].
+func (m *Memory) Read() ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return bytes.Clone(m.data), nil
+}
+
+// Update implements [Room].
+func (m *Memory) Update(edit func(data []byte) ([]byte, error)) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	after, err := edit(bytes.Clone(m.data))
+	if err != nil {
+		return m.changes, err
+	}
+	if !bytes.Equal(m.data, after) {
+		m.data = bytes.Clone(after)
+		m.changes++
+	}
+	return m.changes, nil
+}
+
+// Confirmed implements [Room].
+func (*Memory) Confirmed() error { return nil }
+
+// Writer implements [Room].
+func (*Memory) Writer() string { return "" }
