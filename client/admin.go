@@ -13,13 +13,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
 // Admin calls the paths below /-/ of a Stocktake server that only the account
-// itself may use: its clock, the notices that it gave up, the buckets
-// of other stores, backups and scrubs. It
-// may be used by many goroutines at once. OSS has no such paths.
+// itself may use: its clock, the notices that it gave up, the buckets of other stores,
+// who works on what, backups and scrubs. It may be used by many goroutines at once.
+// OSS has no such paths.
 //
 // Errors: an [*AdminError] if the server refused, else what kept the answer away.
 type Admin struct {
@@ -133,6 +134,14 @@ func (a *Admin) BucketsElsewhere(ctx context.Context) ([]string, error) {
 	}
 	err := a.call(ctx, http.MethodGet, "buckets", nil, &reply)
 	return reply.Buckets, err
+}
+
+// Work returns which machines there are, and which of them works on what of the runs
+// of all buckets. An *AdminError with status 404 says that the server is of an earlier
+// version, or no Stocktake server.
+func (a *Admin) Work(ctx context.Context) (work stocktake.Work, err error) {
+	err = a.call(ctx, http.MethodGet, "work", nil, &work)
+	return work, err
 }
 
 // patient is the default of Admin.HTTPClient.

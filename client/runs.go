@@ -57,6 +57,17 @@ func (c *Client) Status(ctx context.Context, bucket, id string) ([]stocktake.Inv
 	return result.Inventories, err
 }
 
+// Work returns which machines there are, and which of them works on what of the runs of
+// one configuration, or with id "" of all of the bucket.
+func (c *Client) Work(ctx context.Context, bucket, id string) (work stocktake.Work, err error) {
+	op := operation{name: "GetBucketInventoryWork", method: http.MethodGet, bucket: bucket, id: id, doing: "who works on inventory"}
+	if id == "" {
+		op.doing = "who works on inventories"
+	}
+	err = c.extension(ctx, "work", op, &work)
+	return work, err
+}
+
 // Suspend keeps a configuration from falling due until Resume. A run in progress
 // continues. The configuration itself is not changed.
 func (c *Client) Suspend(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
@@ -98,7 +109,7 @@ func (c *Client) extension(ctx context.Context, action string, op operation, res
 	}
 	op.parameters[extension] = action
 	call := c.callForID
-	if action == "status" {
+	if action == "status" || action == "work" {
 		call = c.call
 	}
 	answer, err := call(ctx, op)

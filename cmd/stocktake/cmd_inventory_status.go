@@ -19,6 +19,7 @@ type inventoryStatus struct {
 	Bucket string        `help:"Source bucket." short:"b" xor:"which" required:""`
 	All    bool          `help:"All buckets; those of other stores only with the key of the account." xor:"which" required:""`
 	ID     string        `name:"inventory-id" aliases:"inventory_id,id" help:"Show only this configuration." short:"i"`
+	Work   bool          `help:"Show the machines, and which of them works on what."`
 	Watch  bool          `help:"Refresh until interrupted."`
 	Every  time.Duration `help:"Refresh interval of --watch." default:"1s"`
 	JSON   bool          `help:"Print one JSON object a line."`
@@ -37,11 +38,11 @@ func (c *inventoryStatus) Run(ctx context.Context, con console) error {
 	if c.Watch {
 		return c.watch(ctx, con, look)
 	}
-	all, err := look.statuses(ctx)
+	show, err := look.look(ctx)
 	if err != nil {
 		return explain(err, look.doing())
 	}
-	return c.print(con.out, all)
+	return show(con.out)
 }
 
 // maxPause bounds the pause between two attempts to reach a server that is
@@ -60,7 +61,7 @@ func (c *inventoryStatus) watch(ctx context.Context, con console, look *statusLo
 			return nil
 		case <-timer.C:
 		}
-		all, err := look.statuses(ctx)
+		show, err := look.look(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -75,7 +76,7 @@ func (c *inventoryStatus) watch(ctx context.Context, con console, look *statusLo
 			case answered:
 				sayln(con.out)
 			}
-			if err := c.print(con.out, all); err != nil {
+			if err := show(con.out); err != nil {
 				return err
 			}
 			pause, answered, gone = c.Every, true, false
@@ -104,6 +105,20 @@ func (l *statusLook) doing() string {
 		return "status of all buckets"
 	}
 	return "status of bucket " + l.Bucket
+}
+
+// look asks the server, and returns what prints the answer.
+func (l *statusLook) look(ctx context.Context) (show func(io.Writer) error, err error) {
+	if l.Work {
+		work, err := l.work(ctx)
+		return func(w io.Writer) error { return printWork(w, &work, l.JSON) }, err
+	}
+	all, err := l.statuses(ctx)
+	if err != nil || l.JSON {
+		return func(w io.Writer) error { return printLines(w, all) }, err
+	}
+	on, err := l.machines(ctx, all)
+	return func(w io.Writer) error { return l.print(w, all, on) }, err
 }
 
 func (l *statusLook) statuses(ctx context.Context) (all []stocktake.InventoryStatus, err error) {
@@ -169,10 +184,9 @@ func published(s *stocktake.IncrementalStatus) string {
 	return when(s.Published)
 }
 
-func (c *inventoryStatus) print(w io.Writer, all []stocktake.InventoryStatus) error {
-	if c.JSON {
-		return printLines(w, all)
-	}
+// print prints one line a configuration; on has the machines that work on a run, by
+// its id.
+func (c *inventoryStatus) print(w io.Writer, all []stocktake.InventoryStatus, on map[string]string) error {
 	t := newTable(w, "BUCKET", "ID", "FREQUENCY", "NEXT", "LAST RUN", "STATE", "PROGRESS", "LAST SUCCESS", "CHANGES UNTIL", "REASON")
 	now := time.Now()
 	for _, s := range all {
@@ -181,7 +195,7 @@ func (c *inventoryStatus) print(w io.Writer, all []stocktake.InventoryStatus) er
 			freq += " (disabled)"
 		}
 		if r := s.Last; r != nil {
-			state, progress, last, reason = stateOf(*r), progressOf(*r), when(r.Due), r.Reason
+			state, progress, last, reason = stateOf(*r)+on[r.ID], progressOf(*r), when(r.Due), r.Reason
 		}
 		if reason == "" && len(s.Warnings) > 0 {
 			reason = "warning: " + strings.Join(s.Warnings, "; ")

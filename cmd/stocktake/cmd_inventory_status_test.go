@@ -16,7 +16,7 @@ func TestStatusOfLateRuns(t *testing.T) {
 		{Bucket: "photos", Configuration: "a", Enabled: true, Last: &stocktake.Run{State: stocktake.Scanning, Late: true}},
 		{Bucket: "photos", Configuration: "b", Enabled: true, Last: &stocktake.Run{State: stocktake.Succeeded}},
 	}
-	if err := new(inventoryStatus).print(&out, all); err != nil {
+	if err := new(inventoryStatus).print(&out, all, nil); err != nil {
 		t.Fatal(err)
 	}
 	if text := out.String(); strings.Count(text, "scanning, late") != 1 || strings.Count(text, "late") != 1 {
@@ -34,7 +34,7 @@ func TestStatusOfSuccess(t *testing.T) {
 		},
 		{Bucket: "photos", Configuration: "b", Enabled: true},
 	}
-	if err := new(inventoryStatus).print(&out, all); err != nil {
+	if err := new(inventoryStatus).print(&out, all, nil); err != nil {
 		t.Fatal(err)
 	}
 	if text := out.String(); !regexp.MustCompile(`2d2h ago +2026-01-05 16:00:00Z`).MatchString(text) || strings.Count(text, "ago") != 1 {

@@ -49,7 +49,8 @@ stocktake inventory retain -b photos -i daily --all`,
 	"inventory check": `stocktake inventory check -b photos -i daily`,
 	"inventory status": `
 stocktake inventory status -b photos
-stocktake inventory status --all --watch`,
+stocktake inventory status --all --watch
+stocktake inventory status --all --work`,
 
 	"report ls": `stocktake report ls oss://reports/inv`,
 	"report show": `

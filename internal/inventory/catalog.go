@@ -261,6 +261,11 @@ type RunCatalog interface {
 	// most one of each kind, newest first.
 	UnfinishedRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
 
+	// BegunRuns returns the runs that are scanned or published, of a configuration, of a
+	// bucket if id is empty, or of all if bucket is empty, too, those queued first before
+	// the others.
+	BegunRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
+
 	// LastListed returns how many records the last successful run of a
 	// configuration and kind has listed; -1 if there is none.
 	LastListed(ctx context.Context, bucket, id string, kind stocktake.RunKind) (int64, error)

@@ -60,6 +60,10 @@ type Options struct {
 	// which other processes on the catalog do not have.
 	StoresOnly bool
 
+	// Machine is what people see of this process. Its ID identifies this start of the
+	// process, and is never used again; empty: a random one. Started is set by New.
+	Machine stocktake.Machine
+
 	// Lease is how long other processes leave a run alone that this one works on
 	// and does not renew; 0: 30 seconds. It must be some times [heartbeat].
 	Lease time.Duration
@@ -83,6 +87,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Clock == nil {
 		o.Clock = clock.Real{}
 	}
+	o.Machine.ID = cmp.Or(o.Machine.ID, randomID(stocktake.Run{}))
 	if o.NewID == nil {
 		o.NewID = randomID
 	}

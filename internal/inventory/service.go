@@ -59,7 +59,7 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 	}
 	s := &Service{
 		catalog: newHidingCatalog(catalog), buckets: buckets, runner: runner, opts: opts, clock: opts.Clock, log: opts.Log,
-		holder:  Holder{Owner: uuid.NewString(), Lease: opts.Lease},
+		holder:  Holder{Owner: opts.Machine.ID, Lease: opts.Lease},
 		ending:  make(chan struct{}),
 		changed: make(chan struct{}, 1),
 		queue:   lanes{},
@@ -74,6 +74,7 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 		return nil, fmt.Errorf("start the inventory service: %w", err)
 	}
 	s.latest = s.now()
+	s.opts.Machine.Started = s.latest
 	s.latch.Hold() // until Serve has checked
 	return s, nil
 }

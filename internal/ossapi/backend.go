@@ -153,6 +153,10 @@ type Inventories interface {
 	// configurations of the bucket, by id.
 	Status(ctx context.Context, bucket, id string) ([]stocktake.InventoryStatus, error)
 
+	// Work returns which machine works on what of the runs of one configuration, or
+	// with id "" of all of the bucket.
+	Work(ctx context.Context, bucket, id string) (stocktake.Work, error)
+
 	// Suspend keeps a configuration from falling due until Resume. It does not end a
 	// current run or change the configuration itself.
 	Suspend(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)

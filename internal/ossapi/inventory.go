@@ -23,6 +23,14 @@ func (c *call) inventoryID() (string, error) {
 	return id, nil
 }
 
+// inventoryIDIfAny returns the parameter inventoryId; "" if there is none.
+func (c *call) inventoryIDIfAny() (string, error) {
+	if !c.query.Has("inventoryId") {
+		return "", nil
+	}
+	return c.inventoryID()
+}
+
 // putInventory answers PutBucketInventory. The order of the checks is that of
 // spec/inventory-api.md, section 2.6: who, bucket and right have been checked
 // before; the service makes the checks that need other state.
@@ -118,12 +126,9 @@ func (c *call) listRuns() error {
 // inventoryStatus answers GET ...&x-oss-stocktake=status: {"inventories":[...]},
 // by id; without inventoryId all of the bucket.
 func (c *call) inventoryStatus() error {
-	id := ""
-	if c.query.Has("inventoryId") {
-		var err error
-		if id, err = c.inventoryID(); err != nil {
-			return err
-		}
+	id, err := c.inventoryIDIfAny()
+	if err != nil {
+		return err
 	}
 	status, err := c.Inventories.Status(c.ctx, c.at.Bucket, id)
 	if err != nil {
@@ -132,6 +137,21 @@ func (c *call) inventoryStatus() error {
 	return c.json(struct {
 		Inventories []stocktake.InventoryStatus `json:"inventories"`
 	}{notNil(status)})
+}
+
+// inventoryWork answers GET ...&x-oss-stocktake=work: a [stocktake.Work] of one
+// configuration; without inventoryId of all of the bucket.
+func (c *call) inventoryWork() error {
+	id, err := c.inventoryIDIfAny()
+	if err != nil {
+		return err
+	}
+	work, err := c.Inventories.Work(c.ctx, c.at.Bucket, id)
+	if err != nil {
+		return err
+	}
+	work.Machines, work.Runs = notNil(work.Machines), notNil(work.Runs)
+	return c.json(work)
 }
 
 // suspendInventory answers POST ...&x-oss-stocktake=suspend.

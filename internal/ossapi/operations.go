@@ -71,6 +71,7 @@ var operations = []operation{
 	{Name: "CheckInventory", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=check", Action: "oss:PutBucketInventory", AnyStore: true, Handle: (*call).checkInventory},
 	{Name: "ListInventoryRuns", Method: "GET", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=runs", Action: "oss:GetBucketInventory", AnyStore: true, Handle: (*call).listRuns},
 	{Name: "GetInventoryStatus", Method: "GET", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=status", Action: "oss:GetBucketInventory", AnyStore: true, Handle: (*call).inventoryStatus},
+	{Name: "GetInventoryWork", Method: "GET", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=work", Action: "oss:GetBucketInventory", AnyStore: true, Handle: (*call).inventoryWork},
 
 	{Name: "PutObject", Method: "PUT", Level: request.ObjectLevel, Action: "oss:PutObject", Handle: (*call).putObject},
 	{Name: "CopyObject", Method: "PUT", Level: request.ObjectLevel, With: "X-Oss-Copy-Source:", Action: "oss:PutObject", Handle: (*call).copyObject},

@@ -8,12 +8,13 @@ import (
 
 	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/clock"
+	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
 // openAdmin registers the paths below /-/ that every server has.
-func (s *Server) openAdmin(access *ram.Directory, buckets *bucket.Registry, counts *metrics.Metrics) {
+func (s *Server) openAdmin(access *ram.Directory, buckets *bucket.Registry, service *inventory.Service, counts *metrics.Metrics) {
 	ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		fmt.Fprintln(w, "ok")
@@ -25,6 +26,7 @@ func (s *Server) openAdmin(access *ram.Directory, buckets *bucket.Registry, coun
 	account := accountOnly{access, s.cfg.AccountID, s.clock.Now, s.audit}
 	s.handle(noticesPath, &noticesHandler{account, s.notices, s.log})
 	s.handle("GET "+bucketsPath, &bucketsHandler{account, s, buckets.StoreOf})
+	s.handle("GET "+workPath, &workHandler{account, service, s.log})
 	if movable, ok := s.clock.(*clock.Movable); ok {
 		s.handle(clockPath, &clockHandler{account, movable})
 	}

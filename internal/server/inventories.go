@@ -2,8 +2,13 @@ package server
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
@@ -19,16 +24,29 @@ import (
 
 // runner returns who makes the runs: this process, or with a database all that
 // share it.
-func (s *Server) runner(cat catalog, run *local.Runner) (inventory.Runner, error) {
+func (s *Server) runner(cat catalog, run *local.Runner, machine stocktake.Machine) (inventory.Runner, error) {
 	if s.database == nil {
 		return run, nil
 	}
-	shared, err := cluster.New(s.database, cat, run, cluster.Options{Slots: s.cfg.Slices, Host: s.cfg.Name, Log: s.log})
+	shared, err := cluster.New(s.database, cat, run, cluster.Options{Slots: s.cfg.Slices, Machine: machine, Log: s.log})
 	if err != nil {
 		return nil, err
 	}
 	s.work(shared.Serve)
 	return shared, nil
+}
+
+// machine returns what people are told of this process.
+func (s *Server) machine() (stocktake.Machine, error) {
+	m := stocktake.Machine{ID: uuid.NewString(), Name: s.cfg.Name, Roles: []string{"api", "worker", "scheduler"}, Version: s.cfg.Version}
+	if m.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return m, fmt.Errorf("name this process (--name): %w", err)
+		}
+		m.Name = host
+	}
+	return m, nil
 }
 
 // noticePoll is how often the process that delivers notices looks for those that
@@ -74,6 +92,10 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 		return nil, err
 	}
 	s.notices = hooks
+	machine, err := s.machine()
+	if err != nil {
+		return nil, err
+	}
 	opts := inventory.Options{
 		DayStart:   inventory.DayStart{Hour: f.ScheduleHour, Zone: f.ScheduleZone},
 		Spread:     f.Spread,
@@ -86,6 +108,7 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 		Window:     f.Window,
 		Shared:     s.database != nil,
 		StoresOnly: s.database != nil,
+		Machine:    machine,
 		Clock:      s.clock,
 		Observer:   counts,
 		Tidier:     &retention.Keeper{Stores: buckets, Strays: cat, Rights: buckets, Now: s.clock.Now, Grace: f.StrayGrace, Log: s.log},
@@ -104,7 +127,7 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 		opts.Journal, run.Journal = changes, changes
 		run.WindowLimits, run.EmptyWindows = report.Limits{Rows: f.ShardRows}, f.EmptyReports
 	}
-	runner, err := s.runner(cat, run)
+	runner, err := s.runner(cat, run, opts.Machine)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +136,7 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 		return nil, err
 	}
 	counts.Runs(service, cat)
+	counts.Machines(service)
 	counts.Configurations(cat, service, s.shownConfigurations())
 	s.work(service.Serve)
 	s.work(s.delivery(hooks))

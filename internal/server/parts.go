@@ -61,7 +61,7 @@ func (s *Server) open(ctx context.Context) error {
 	s.openCheckpoints(st)
 	s.watchStore(st, counts)
 	s.openBackups(account, st, s.file)
-	s.openAdmin(access, buckets, counts)
+	s.openAdmin(access, buckets, service, counts)
 	s.handler = s.requests.count(s.traced(withSTS(
 		s.accessed(func(*http.Request) string { return "AssumeRole" }, sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log, Audit: s.audit, Proven: proven})),
 		s.api(st, buckets, access, service, counts))))

@@ -68,7 +68,7 @@ func strangers(t *testing.T, request string) {
 	access, err := ram.Open("", ram.Root{AccessKeyID: "root-key", Secret: "root-secret", Account: "1000000000000000"}, ram.Options{})
 	check(err)
 	s := &Server{cfg: Config{AccountID: "1000000000000000"}, clock: clock.NewMovable(nil), admin: http.NewServeMux(), conns: newConnections(100, log)}
-	s.openAdmin(access, nil, metrics.New(log))
+	s.openAdmin(access, nil, nil, metrics.New(log))
 	api := ossapi.New(ossapi.Config{Access: access, Region: "cn-hangzhou", Log: log, Admin: hasty(s.admin)})
 	handler := withSTS(sts.New(access, sts.Options{Log: log}), api)
 	ctx, end := context.WithCancel(t.Context())

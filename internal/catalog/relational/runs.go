@@ -176,6 +176,11 @@ func (c *Catalog) UnfinishedRuns(ctx context.Context, bucket, id string) ([]stoc
 	return c.runs(ctx, selectUnfinished, bucket, id)
 }
 
+// BegunRuns implements [inventory.Catalog].
+func (c *Catalog) BegunRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error) {
+	return c.runs(ctx, selectBegun, bucket, id)
+}
+
 // Runs implements [inventory.Catalog].
 func (c *Catalog) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error) {
 	return c.runs(ctx, selectRuns, bucket, id)

@@ -70,7 +70,9 @@ const (
 	selectRuns       = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 ORDER BY seq DESC`
 	selectNewest     = selectRuns + ` LIMIT $3`
 	selectUnfinished = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 AND ended = 0 ORDER BY seq DESC`
-	selectRecovery   = `SELECT r.late <> 0, coalesce((SELECT p.state FROM runs p
+	selectBegun      = `SELECT ` + runColumns + ` FROM runs WHERE ended = 0 AND state <> 'queued'
+	AND ($1 = '' OR bucket = $1) AND ($2 = '' OR configuration = $2) ORDER BY queued, id`
+	selectRecovery = `SELECT r.late <> 0, coalesce((SELECT p.state FROM runs p
 	WHERE p.bucket = r.bucket AND p.configuration = r.configuration AND p.kind = r.kind AND p.state IN ('succeeded', 'failed')
 	ORDER BY p.seq DESC LIMIT 1), '') = 'failed' FROM runs r WHERE r.id = $1`
 	selectLastListed = `SELECT listed FROM runs WHERE bucket = $1 AND configuration = $2 AND kind = $3 AND state = 'succeeded'
@@ -130,7 +132,7 @@ var (
 	// ReadStatements are those outside of changes.
 	ReadStatements = []string{
 		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectNested, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
-		selectRun, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectRecovery, selectLastListed, selectReport,
+		selectRun, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectBegun, selectRecovery, selectLastListed, selectReport,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countNotices, countStrays,
 		countUnfinished, countScheduled, countFailing, selectOldestWindow, selectFigures,
 		selectWindows, selectDueWindows, selectNextWindow,

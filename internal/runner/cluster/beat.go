@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
@@ -76,10 +77,12 @@ func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]
 		listed, matched, bytes = append(listed, p.Listed), append(matched, p.Matched), append(bytes, p.Bytes)
 		written, shards = append(written, p.Written), append(shards, int64(p.Shards))
 	}
+	m := &r.opts.Machine
 	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		kept = map[int64]bool{}
-		if _, err := tx.Exec(ctx, `INSERT INTO processes (id, host, slots, seen) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (id) DO UPDATE SET slots = $3, seen = $4`, r.id, r.opts.Host, r.slots(), tx.Now); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO processes (id, host, slots, seen, started, roles, version) VALUES ($1, $2, $3, $4, $4, $5, $6)
+			ON CONFLICT (id) DO UPDATE SET slots = $3, seen = $4`,
+			r.id, m.Name, r.slots(), tx.Now, strings.Join(m.Roles, ","), m.Version); err != nil {
 			return err
 		}
 		var free, open int64

@@ -44,14 +44,22 @@ type Catalog interface {
 	// Run returns the run of an id, or stocktake.ErrNoSuchRun.
 	Run(ctx context.Context, id string) (stocktake.Run, error)
 
+	// BegunRuns returns the runs that were begun and have not ended, of a configuration,
+	// of a bucket if id is empty, or of all if bucket is empty, too, those queued first
+	// before the others.
+	BegunRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
+
 	// Configuration returns stocktake.ErrNoSuchInventory for an unknown id.
 	Configuration(ctx context.Context, bucket, id string) (inventory.Entry, error)
 }
 
 // Options tune a Runner. Durations of 0 are what production uses.
 type Options struct {
-	Slots int    // slices that this process scans at once; 0: it carries out no tasks
-	Host  string // how people call this process; empty: the name of the machine
+	Slots int // slices that this process scans at once; 0: it carries out no tasks
+
+	// Machine is what others are told of this process. Its ID is that of the holder of
+	// its runs; empty: a random one. Name empty: that of the machine.
+	Machine stocktake.Machine
 
 	Slice time.Duration // a slice ends after so long; 0: a minute
 	Least time.Duration // and not before so long, unless the process ends; 0: 3 s
@@ -82,6 +90,7 @@ type Runner struct {
 var (
 	_ inventory.Runner = (*Runner)(nil)
 	_ inventory.Prober = (*Runner)(nil)
+	_ inventory.Team   = (*Runner)(nil)
 )
 
 // New returns a Runner. Nothing is carried out until Serve is called.
@@ -93,15 +102,16 @@ func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options)
 	opts.Sweep = cmp.Or(opts.Sweep, 2*time.Second)
 	opts.Watch = cmp.Or(opts.Watch, 500*time.Millisecond)
 	opts.Log = cmp.Or(opts.Log, slog.Default())
-	if opts.Host == "" {
+	opts.Machine.ID = cmp.Or(opts.Machine.ID, uuid.NewString())
+	if opts.Machine.Name == "" {
 		host, err := os.Hostname()
 		if err != nil {
 			return nil, fmt.Errorf("name this process: %w", err)
 		}
-		opts.Host = host
+		opts.Machine.Name = host
 	}
 	r := &Runner{
-		one: on, db: db, catalog: catalog, opts: opts, id: uuid.NewString(), log: opts.Log,
+		one: on, db: db, catalog: catalog, opts: opts, id: opts.Machine.ID, log: opts.Log,
 		drain: make(chan struct{}), busy: map[int64]*assignment{},
 	}
 	var err error

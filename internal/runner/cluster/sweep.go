@@ -84,7 +84,7 @@ func (r *Runner) takeAway(ctx context.Context, tx postgres.Tx) error {
 			}
 			continue
 		}
-		if _, err := tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1, worker = '', lease = 0 WHERE id = $1`, s.Task); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1, worker = '', lease = 0, since = $2 WHERE id = $1`, s.Task, tx.Now); err != nil {
 			return err
 		}
 		if err := r.wake(ctx, tx, s.kind, call{s.Task, s.Generation + 1}); err != nil {

@@ -32,10 +32,11 @@ func (r *Runner) take(ctx context.Context, c call) (t task, ok bool, err error) 
 	r.mu.Unlock()
 	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		t, ok = task{call: c, worker: worker}, false
-		err := tx.QueryRow(ctx, `UPDATE tasks SET worker = $3, host = $4, lease = $5
+		err := tx.QueryRow(ctx, `UPDATE tasks SET worker = $3, host = $4, lease = $5, since = $6,
+			listed = 0, matched = 0, bytes = 0, written = 0, shards = 0
 			WHERE id = $1 AND generation = $2 AND done = 0 AND worker = ''
 			AND EXISTS (SELECT 1 FROM works w WHERE w.run = tasks.run AND w.stopped = 0) RETURNING run, kind, input`,
-			c.Task, c.Generation, worker, r.opts.Host, tx.Now+r.opts.Lease.Microseconds()).Scan(&t.run, &t.kind, &t.input)
+			c.Task, c.Generation, worker, r.opts.Machine.Name, tx.Now+r.opts.Lease.Microseconds(), tx.Now).Scan(&t.run, &t.kind, &t.input)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -80,8 +81,8 @@ func (r *Runner) add(ctx context.Context, tx postgres.Tx, run, kind string, inpu
 	calls := make([]call, len(inputs))
 	for i, input := range inputs {
 		calls[i].Generation = 1
-		if err := tx.QueryRow(ctx, `INSERT INTO tasks (run, kind, input) VALUES ($1, $2, $3) RETURNING id`,
-			run, kind, input).Scan(&calls[i].Task); err != nil {
+		if err := tx.QueryRow(ctx, `INSERT INTO tasks (run, kind, input, since) VALUES ($1, $2, $3, $4) RETURNING id`,
+			run, kind, input, tx.Now).Scan(&calls[i].Task); err != nil {
 			return err
 		}
 	}
@@ -113,8 +114,8 @@ func (r *Runner) wake(ctx context.Context, tx postgres.Tx, kind string, calls ..
 // sweeper wakes a worker then.
 func (r *Runner) putBack(ctx context.Context, t *task, pause int64) error {
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1, worker = '', lease = 0, due = $4, job = 0
-			WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`, t.Task, t.Generation, t.worker, tx.Now+pause)
+		_, err := tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1, worker = '', lease = 0, due = $4, job = 0, since = $5
+			WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`, t.Task, t.Generation, t.worker, tx.Now+pause, tx.Now)
 		return err
 	})
 }

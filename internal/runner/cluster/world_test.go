@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 	"github.com/stocktake/stocktake/internal/dirbucket"
@@ -127,14 +129,15 @@ func (w *world) start(name, address string, slots int) *process {
 		w.t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(w.t.Output(), nil)).With("process", name)
+	machine := stocktake.Machine{ID: uuid.NewString(), Name: name, Roles: []string{"worker", "scheduler"}, Version: "v1"}
 	run, err := cluster.New(cat.Database(), cat, &local.Runner{Stores: w, Options: engine.Options{Log: log, MinSegment: 500}}, cluster.Options{
-		Slots: slots, Host: name, Slice: 400 * time.Millisecond, Least: 50 * time.Millisecond, Lease: 2 * time.Second,
+		Slots: slots, Machine: machine, Slice: 400 * time.Millisecond, Least: 50 * time.Millisecond, Lease: 2 * time.Second,
 		Beat: 100 * time.Millisecond, Sweep: 200 * time.Millisecond, Watch: 50 * time.Millisecond, Log: log,
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s, err := inventory.New(w.t.Context(), cat, anyBucket{}, run, inventory.Options{Shared: true, Lease: 10 * time.Second, AnyDestination: true, Log: log})
+	s, err := inventory.New(w.t.Context(), cat, anyBucket{}, run, inventory.Options{Shared: true, Machine: machine, Lease: 10 * time.Second, AnyDestination: true, Log: log})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,0 +1,38 @@
+package server
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+
+	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/signature"
+)
+
+// workPath is where the account reads which machine works on what, of all buckets
+// (GET).
+const workPath = "/-/work"
+
+// workTarget is what a request to workPath signs.
+var workTarget = signature.Target{Bucket: "-", Key: "work"}
+
+// workHandler serves a [stocktake.Work] to the account itself.
+type workHandler struct {
+	accountOnly
+	service *inventory.Service
+	log     *slog.Logger
+}
+
+func (h *workHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.refuses(w, r, workTarget) {
+		return
+	}
+	work, err := h.service.Work(r.Context(), "", "")
+	if err != nil {
+		h.log.LogAttrs(r.Context(), slog.LevelError, "who works on what cannot be said: the database failed", slog.Any("err", err))
+		http.Error(w, "the database does not answer; see the server's log", http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(work) // the client has left
+}
