@@ -92,7 +92,7 @@ var may = map[string][]string{
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
 
 	// OSS over HTTP, and the figures of all of it.
-	"internal/ossapi":           {".", "internal/lifecycle", "internal/logs", "internal/object", "internal/ossapi/bucketxml", "internal/ossapi/postform", "internal/ossapi/request", "internal/ossxml", "internal/outbound", "internal/ram", "internal/signature", "inventoryxml", "internal/tracing"},
+	"internal/ossapi":           {".", "internal/lifecycle", "internal/logs", "internal/object", "internal/ossapi/bucketxml", "internal/ossapi/postform", "internal/ossapi/request", "internal/ossxml", "internal/outbound", "internal/ram", "internal/signature", "inventoryxml"},
 	"internal/ossapi/bucketxml": {".", "internal/object", "internal/ossapi/request", "internal/ossxml"},
 	"internal/ossapi/postform":  {"internal/ossapi/request"},
 	"internal/ossapi/request":   {".", "internal/object", "internal/ossxml", "internal/ram", "internal/signature"},
@@ -114,7 +114,7 @@ var may = map[string][]string{
 	"internal/server": {
 		".", "report", "report/rollup",
 		"internal/accesslog", "internal/bucket", "internal/catalog/postgres", "internal/catalog/relational", "internal/catalog/sqlite", "internal/clock", "internal/console", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/journal", "internal/kms", "internal/lifecycle",
-		"internal/logs", "internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/outbound", "internal/ram", "internal/retention",
+		"internal/logs", "internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/ossapi/request", "internal/outbound", "internal/ram", "internal/retention",
 		"internal/runner/cluster", "internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts", "internal/tracing",
 	},
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+	"hash/crc64"
 )
 
 const blockSize = 64 // of MD5 and of SHA-256, in bytes
@@ -149,4 +150,63 @@ func writeBoth(a, b *Sums, p, q []byte) {
 	a.end(p)
 	b.blocks(q)
 	b.end(q)
+}
+
+// UpdateCRC64 adds p to crc, which is 0 for nothing. The polynomial is that of
+// ECMA-182, as in hash/crc64.
+//
+// Source: OSS API reference, x-oss-hash-crc64ecma.
+func UpdateCRC64(crc uint64, p []byte) uint64 {
+	if foldable && len(p) >= foldLeast {
+		return foldCRC64(crc, p)
+	}
+	return strandsCRC64(crc, p)
+}
+
+// foldLeast is the fewest bytes that folding is worth it for: it ends with 16 by
+// the table.
+const foldLeast = 2 * blockSize
+
+// foldConstants are the powers of x that foldBlocks multiplies by, less one,
+// because a product of reflected polynomials comes out too high by x. An
+// accumulator's first half has the higher powers.
+var foldConstants = [4]uint64{power(64*8 + 63), power(64*8 - 1), power(16*8 + 63), power(16*8 - 1)}
+
+func foldCRC64(crc uint64, p []byte) uint64 {
+	whole := len(p) &^ (blockSize - 1)
+	var rest [16]byte
+	foldBlocks(&rest, &foldConstants, ^crc, p[:whole])
+	// Update inverts before and after; what it is given here begins with nothing.
+	return crc64.Update(crc64.Update(^uint64(0), crcTable, rest[:]), crcTable, p[whole:])
+}
+
+// crcStrand is how many bytes each of the strands of strandsCRC64 takes at once.
+// Joining strands costs as much as some 100 bytes.
+const crcStrand = 8 << 10
+
+// strandsCRC64 implements UpdateCRC64 in plain Go. A CRC has to wait for that
+// of the bytes before, so long input is taken in three strands side by side,
+// which are joined: twice as fast.
+func strandsCRC64(crc uint64, p []byte) uint64 {
+	t := &crcTables
+	for len(p) >= 3*crcStrand {
+		a, b, c := p[:crcStrand], p[crcStrand:2*crcStrand], p[2*crcStrand:3*crcStrand]
+		x, y, z := ^crc, ^uint64(0), ^uint64(0)
+		for len(a) >= 8 && len(b) >= 8 && len(c) >= 8 {
+			x ^= binary.LittleEndian.Uint64(a)
+			y ^= binary.LittleEndian.Uint64(b)
+			z ^= binary.LittleEndian.Uint64(c)
+			x = t[7][byte(x)] ^ t[6][byte(x>>8)] ^ t[5][byte(x>>16)] ^ t[4][byte(x>>24)] ^
+				t[3][byte(x>>32)] ^ t[2][byte(x>>40)] ^ t[1][byte(x>>48)] ^ t[0][x>>56]
+			y = t[7][byte(y)] ^ t[6][byte(y>>8)] ^ t[5][byte(y>>16)] ^ t[4][byte(y>>24)] ^
+				t[3][byte(y>>32)] ^ t[2][byte(y>>40)] ^ t[1][byte(y>>48)] ^ t[0][y>>56]
+			z = t[7][byte(z)] ^ t[6][byte(z>>8)] ^ t[5][byte(z>>16)] ^ t[4][byte(z>>24)] ^
+				t[3][byte(z>>32)] ^ t[2][byte(z>>40)] ^ t[1][byte(z>>48)] ^ t[0][z>>56]
+			a, b, c = a[8:], b[8:], c[8:]
+		}
+		crc = multiply(^x, crcPower) ^ ^y
+		crc = multiply(crc, crcPower) ^ ^z
+		p = p[3*crcStrand:]
+	}
+	return crc64.Update(crc, crcTable, p)
 }

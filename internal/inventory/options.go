@@ -68,6 +68,7 @@ type Options struct {
 	// and does not renew; 0: 30 seconds. It must be some times [heartbeat].
 	Lease time.Duration
 
+	Traced   bool                       // runs are traced, and belong to the trace of the request that asks for them
 	Clock    clock.Clock                // nil: the machine's
 	NewID    func(stocktake.Run) string // makes the id of a run, unique for ever; nil: a random UUID
 	Observer Observer                   // nil: none

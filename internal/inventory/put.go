@@ -93,7 +93,7 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 	if err != nil {
 		return err
 	}
-	if err := s.buckets.Reach(ctx, bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
+	if err := s.reach(ctx, bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
 		return err // a store that does not answer is a warning
 	}
 	dst := &cfg.Destination
@@ -111,7 +111,7 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 	if err := s.checkDestination(ctx, &source, dst); err != nil {
 		return err
 	}
-	if err := s.buckets.Reach(ctx, dst.Bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
+	if err := s.reach(ctx, dst.Bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
 		return refuseBucket(dst, "0020-00000032", noSuchBucket)
 	}
 	if err := s.checkFolder(ctx, bucket, cfg); err != nil {
@@ -134,6 +134,15 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 		return err
 	}
 	return s.mayReport(ctx, bucket, cfg)
+}
+
+// reach asks the named store that holds a bucket for it. Buckets of the embedded
+// store were found already.
+func (s *Service) reach(ctx context.Context, bucket string) error {
+	if s.buckets.StoreOf(bucket) == "" {
+		return nil
+	}
+	return s.buckets.Reach(ctx, bucket)
 }
 
 // checkShared refuses buckets that only one of the processes has.

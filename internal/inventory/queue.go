@@ -2,8 +2,12 @@ package inventory
 
 import (
 	"container/list"
+	"context"
 	"slices"
+	"time"
 
+	"github.com/google/uuid"
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/tracing"
 )
 
@@ -13,6 +17,88 @@ type waiting struct {
 	urgent                    bool            // a person waits for it
 	lane                      string          // the stores that it reads and writes; see lanes
 	parent                    *tracing.Parent // what asked for it; nil: not traced, or the schedule
+}
+
+// now returns the time as it is stored and shown.
+func (s *Service) now() time.Time { return s.clock.Now().Truncate(time.Millisecond) }
+
+// wake makes Serve check what has changed; the clock is held until it has.
+func (s *Service) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latch.Hold()
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// wakeAt makes Serve check at t what is due; the zero time means never.
+func (s *Service) wakeAt(t time.Time) {
+	s.mu.Lock()
+	sooner := !t.IsZero() && (s.next.IsZero() || t.Before(s.next))
+	if sooner {
+		s.next = t
+	}
+	s.mu.Unlock()
+	if sooner {
+		s.wake()
+	}
+}
+
+// lane returns the lane of a run from bucket to destination.
+func (s *Service) lane(bucket, destination string) string {
+	from, to := s.buckets.StoreOf(bucket), s.buckets.StoreOf(destination)
+	if from == "" && to == "" {
+		return ""
+	}
+	return from + "\x00" + to
+}
+
+// newRun makes a run of e that waits to be started.
+func (s *Service) newRun(e *Entry, kind stocktake.RunKind, trigger stocktake.Trigger, due time.Time) stocktake.Run {
+	r := stocktake.Run{
+		Bucket: e.Bucket, Configuration: e.Configuration.ID, Kind: kind,
+		Trigger: trigger, State: stocktake.Queued, Attempt: 1,
+		Due: due, Queued: s.now(), Destination: e.Configuration.Destination.Bucket,
+	}
+	r.ID = s.opts.NewID(r)
+	return r
+}
+
+// randomID serves as Options.NewID.
+func randomID(stocktake.Run) string { return uuid.NewString() }
+
+// enqueue queues a run that the catalog has as queued, and that whoever ctx belongs to
+// has asked for.
+func (s *Service) enqueue(ctx context.Context, r stocktake.Run) {
+	lane := s.lane(r.Bucket, r.Destination)
+	if r.Kind == stocktake.IncrementalRun {
+		lane += "\x00windows" // they are short, and do not wait for runs that take hours
+	}
+	w := waiting{id: r.ID, bucket: r.Bucket, configuration: r.Configuration, urgent: r.Trigger != stocktake.TriggerScheduled, lane: lane}
+	if s.opts.Traced {
+		w.parent = tracing.ParentOf(ctx)
+	}
+	s.mu.Lock()
+	s.latch.Hold()
+	s.queue.push(w)
+	s.mu.Unlock()
+	s.willBeLate(&r)
+	s.wake()
+}
+
+// willBeLate makes Serve check a queued run at the time from which it is late.
+func (s *Service) willBeLate(r *stocktake.Run) {
+	if s.opts.LateAfter < 0 || r.Late {
+		return
+	}
+	at := r.Due.Add(s.opts.LateAfter)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.nextLate.IsZero() || at.Before(s.nextLate) {
+		s.nextLate = at
+	}
 }
 
 // lanes are queues, one for each pair of stores that runs read and write, each

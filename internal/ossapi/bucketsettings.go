@@ -2,6 +2,7 @@ package ossapi
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -130,4 +131,15 @@ func (c *call) update(status int, change func(*object.Bucket) error) error {
 	}
 	c.audit("bucket settings changed", "", "before", before, "after", after)
 	return c.empty(status)
+}
+
+// bucketDigest returns the digest of the settings that are kept of a bucket.
+func bucketDigest(b *object.Bucket) string {
+	kept := *b
+	kept.Region, kept.Store, kept.Endpoint = "", "", ""
+	document, err := json.Marshal(&kept)
+	if err != nil {
+		return "" // strings, numbers and lists of them
+	}
+	return auditDigest(document)
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/stocktake/stocktake/internal/ossapi/request"
 	"github.com/stocktake/stocktake/internal/ossxml"
 	"github.com/stocktake/stocktake/internal/ram"
-	"github.com/stocktake/stocktake/internal/tracing"
 )
 
 // A call is one request on its way through the handler.
@@ -160,26 +159,8 @@ func (c *call) observe() {
 	if c.Observer != nil {
 		c.Observer.Observe(o)
 	}
-	c.describe(tracing.Current(c.ctx))
 	if c.Log.Enabled(c.ctx, slog.LevelDebug) {
 		c.Log.DebugContext(c.ctx, "request", c.attrs("code", c.code, "status", o.Status, "in", o.In, "out", o.Out, "took", o.Took)...)
-	}
-}
-
-// describe adds to the span of the request what it was and what came of it; a nil span
-// is not traced.
-func (c *call) describe(span *tracing.Span) {
-	if span == nil {
-		return
-	}
-	span.Rename(c.opName())
-	span.Set("http.request.method", c.r.Method)
-	span.SetInt("http.response.status_code", int64(c.w.status))
-	span.Set("stocktake.request", c.id)
-	span.Set("stocktake.bucket", request.Bounded(c.at.Bucket))
-	span.Set("error.type", c.code)
-	if c.w.status >= http.StatusInternalServerError {
-		span.Fail(c.code)
 	}
 }
 

@@ -65,6 +65,21 @@ func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity,
 // current returns the state as the files are now.
 func (d *Directory) current() *state { return d.doc.Current() }
 
+// ChecksRoles reports whether the service holds configurations to the rights of
+// their roles: in production mode, or once a role is defined in the account of
+// the root key.
+func (d *Directory) ChecksRoles() bool {
+	if d.opts.Production {
+		return true
+	}
+	for r := range d.current().roles {
+		if r.account == d.root.Account {
+			return true
+		}
+	}
+	return false
+}
+
 func isTemporary(accessKeyID string) bool { return strings.HasPrefix(accessKeyID, temporaryPrefix) }
 
 func accountARN(account string) string { return "acs:ram::" + account + ":root" }

@@ -122,21 +122,6 @@ func (d *Directory) Refresh() error { return d.doc.Refresh() }
 // is none.
 func (d *Directory) Declared() [sha256.Size]byte { return d.current().declared }
 
-// ChecksRoles reports whether the service holds configurations to the rights of
-// their roles: in production mode, or once a role is defined in the account of
-// the root key.
-func (d *Directory) ChecksRoles() bool {
-	if d.opts.Production {
-		return true
-	}
-	for r := range d.current().roles {
-		if r.account == d.root.Account {
-			return true
-		}
-	}
-	return false
-}
-
 // parse makes the state of the bytes of the kept file.
 func (d *Directory) parse(data []byte) (*state, error) {
 	f, err := d.kept(data)

@@ -110,6 +110,7 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 		StoresOnly: s.database != nil,
 		Machine:    machine,
 		Clock:      s.clock,
+		Traced:     s.cfg.Tracer != nil,
 		Observer:   counts,
 		Tidier:     &retention.Keeper{Stores: buckets, Strays: cat, Rights: buckets, Now: s.clock.Now, Grace: f.StrayGrace, Log: s.log},
 		Notifier:   hooks,

@@ -108,10 +108,17 @@ func (all observers) Observe(o ossapi.Observation) {
 
 // observer returns who observes the requests of the OSS API.
 func (s *Server) observer(counts *metrics.Metrics) ossapi.Observer {
-	if s.accessLog == nil {
+	all := observers{counts}
+	if s.accessLog != nil {
+		all = append(all, s.accessLog)
+	}
+	if s.cfg.Tracer != nil {
+		all = append(all, spans{})
+	}
+	if len(all) == 1 {
 		return counts
 	}
-	return observers{counts, s.accessLog}
+	return all
 }
 
 // accessed writes a line of the access log for each request that h answers, which is

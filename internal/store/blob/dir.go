@@ -34,23 +34,6 @@ type Dir struct {
 	folders map[string]*folder // that exist durably; cleared now and then
 }
 
-const maxFolders = 256 // remembered at once
-
-// A folder exists durably.
-type folder struct {
-	path   string
-	serial sync.Mutex // held during an fsync
-
-	mu   sync.Mutex
-	next *flight // the fsync that has not begun
-}
-
-// A flight is one fsync that several callers wait for.
-type flight struct {
-	done chan struct{}
-	err  error
-}
-
 // Open opens the blobs of the store in dir and removes what an interrupted
 // process was writing, so the caller must hold the store's lock. plain says that
 // fsys is the operating system's.
@@ -74,19 +57,6 @@ func Open(fsys vfs.FS, dir string, plain bool) (*Dir, error) {
 		}
 	}
 	return d, nil
-}
-
-func (d *Dir) tmp() string  { return d.fs.PathJoin(d.dir, "tmp") }
-func (d *Dir) root() string { return d.fs.PathJoin(d.dir, "blobs") }
-
-func (d *Dir) tmpPath(id uint64) string {
-	return d.fs.PathJoin(d.tmp(), strconv.FormatUint(id, 16))
-}
-
-// place returns the folder and the full name of a finished blob.
-func (d *Dir) place(id uint64) (folder, path string) {
-	folder = d.fs.PathJoin(d.root(), fmt.Sprintf("%010x", id>>24), fmt.Sprintf("%03x", id>>12&0xfff))
-	return folder, d.fs.PathJoin(folder, fmt.Sprintf("%016x", id))
 }
 
 // Path returns the name of the file of a finished blob.
@@ -185,61 +155,6 @@ func (d *Dir) each(dir string, blob func(uint64) error, stray func(string) error
 		}
 	}
 	return nil
-}
-
-// folder makes path durable once and returns it.
-func (d *Dir) folder(path string) (*folder, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if f := d.folders[path]; f != nil {
-		return f, nil
-	}
-	if err := d.fs.MkdirAll(path, 0o700); err != nil {
-		return nil, err
-	}
-	for dir := path; dir != d.root(); {
-		dir = d.fs.PathDir(dir)
-		if err := syncDir(d.fs, dir); err != nil {
-			return nil, err
-		}
-	}
-	if len(d.folders) >= maxFolders {
-		clear(d.folders)
-	}
-	f := &folder{path: path}
-	d.folders[path] = f
-	return f, nil
-}
-
-// sync returns after an fsync of f that began after the call. Callers at the
-// same time share one.
-func (f *folder) sync(fsys vfs.FS) error {
-	f.mu.Lock()
-	if fl := f.next; fl != nil {
-		f.mu.Unlock()
-		<-fl.done
-		return fl.err
-	}
-	fl := &flight{done: make(chan struct{})}
-	f.next = fl
-	f.mu.Unlock()
-
-	f.serial.Lock()
-	f.mu.Lock()
-	f.next = nil
-	f.mu.Unlock()
-	fl.err = syncDir(fsys, f.path)
-	f.serial.Unlock()
-	close(fl.done)
-	return fl.err
-}
-
-func syncDir(fsys vfs.FS, dir string) error {
-	d, err := fsys.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // MakeDir makes dir and its missing parents, durably and for the owner alone. A
