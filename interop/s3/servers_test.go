@@ -9,9 +9,21 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stocktake/stocktake/interop/internal/program"
 )
 
 const accessKey, secretKey = "stocktake", "stocktake-secret"
+
+// build compiles a program that a module in ../servers pins.
+func build(t *testing.T, module, name string) string {
+	t.Helper()
+	binary, err := program.Build(t.Context(), t.TempDir(), filepath.Join("..", "servers", module), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
 
 // startVersitygw starts versitygw on a folder.
 func startVersitygw(t *testing.T) *server {
@@ -21,16 +33,16 @@ func startVersitygw(t *testing.T) *server {
 	if err := errors.Join(os.Mkdir(data, 0o700), os.Mkdir(versions, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	var p *process
-	start := func(addr string) *process {
-		p = run(t, exec.Command(binary, "--access", accessKey, "--secret", secretKey, "--port", addr, "--quiet", "posix", "--versioning-dir", versions, data))
+	var p *program.Process
+	start := func(addr string) *program.Process {
+		p = program.Start(t, exec.Command(binary, "--access", accessKey, "--secret", secretKey, "--port", addr, "--quiet", "posix", "--versioning-dir", versions, data))
 		return p
 	}
-	addr := listen(t, start, dials)
+	addr := program.Listen(t, start, program.Dials)
 	s := open(t, server{name: "versitygw 1.8.0", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, unordered: true, pageSize: 50})
 	s.restart = func() error {
-		p.stop()
-		return start(addr).await(context.Background(), func(ctx context.Context) error { return dials(ctx, addr) })
+		p.Kill()
+		return start(addr).Await(context.Background(), func(ctx context.Context) error { return program.Dials(ctx, addr) })
 	}
 	return s
 }
@@ -44,12 +56,12 @@ func startMinIO(t *testing.T) *server {
 	for _, name := range []string{"1", "2", "3", "4"} {
 		args = append(args, filepath.Join(dir, name))
 	}
-	addr := listen(t, func(addr string) *process {
+	addr := program.Listen(t, func(addr string) *program.Process {
 		args[3] = addr
 		cmd := exec.Command(binary, args...)
 		cmd.Env = append(os.Environ(), "MINIO_ROOT_USER="+accessKey, "MINIO_ROOT_PASSWORD="+secretKey,
 			"MINIO_UPDATE=off", "MINIO_BROWSER=off", "MINIO_CI_CD=on", "HOME="+dir)
-		return run(t, cmd)
+		return program.Start(t, cmd)
 	}, answers)
 	return open(t, server{name: "MinIO 2026-02-12", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, ignoresDeleted: true, flat: true, pageSize: 7, encodes: true, acls: true})
 }
@@ -108,7 +120,7 @@ rgw thread pool size = 64
 // startRadosgw starts Ceph from Debian's packages.
 func startRadosgw(t *testing.T) *server {
 	t.Helper()
-	mon, osd, rgw := installed(t, "ceph-mon", "ceph-mon"), installed(t, "ceph-osd", "ceph-osd"), installed(t, "radosgw", "radosgw")
+	mon, osd, rgw := program.Installed(t, "ceph-mon", "ceph-mon"), program.Installed(t, "ceph-osd", "ceph-osd"), program.Installed(t, "radosgw", "radosgw")
 	// A path of a socket must be short.
 	dir, err := os.MkdirTemp("", "ceph")
 	if err != nil {
@@ -129,7 +141,7 @@ func startRadosgw(t *testing.T) *server {
 			t.Fatalf("%s %v: %v\n%s", program, args, err, out)
 		}
 	}
-	monAddr := listen(t, func(addr string) *process {
+	monAddr := program.Listen(t, func(addr string) *program.Process {
 		if err := os.RemoveAll(filepath.Join(dir, "mon")); err != nil {
 			t.Fatal(err)
 		}
@@ -139,8 +151,8 @@ func startRadosgw(t *testing.T) *server {
 		monMap := filepath.Join(dir, "monmap")
 		do("monmaptool", "--create", "--clobber", "--fsid", fsid, "--addv", "a", "[v2:"+addr+"]", monMap)
 		do(mon, "-c", conf, "--mkfs", "-i", "a", "--monmap", monMap, "--keyring", keyring)
-		return run(t, exec.Command(mon, "-c", conf, "-i", "a", "-f"))
-	}, dials)
+		return program.Start(t, exec.Command(mon, "-c", conf, "-i", "a", "-f"))
+	}, program.Dials)
 	do("ceph", "-c", conf, "--connect-timeout", "120", "osd", "new", osdID, "0")
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, "osd"), 0o700), os.Mkdir(filepath.Join(dir, "rgw"), 0o700)); err != nil {
 		t.Fatal(err)
@@ -148,10 +160,10 @@ func startRadosgw(t *testing.T) *server {
 	do("ceph", "-c", conf, "auth", "get-or-create", "osd.0", "mon", "allow profile osd", "osd", "allow *", "-o", keyring+".osd")
 	do("ceph-authtool", keyring, "--import-keyring", keyring+".osd")
 	do(osd, "-c", conf, "-i", "0", "--mkfs", "--osd-uuid", osdID)
-	run(t, exec.Command(osd, "-c", conf, "-i", "0", "-f"))
-	addr := listen(t, func(addr string) *process {
+	program.Start(t, exec.Command(osd, "-c", conf, "-i", "0", "-f"))
+	addr := program.Listen(t, func(addr string) *program.Process {
 		configure(monAddr, addr)
-		return run(t, exec.Command(rgw, "-c", conf, "-n", "client.admin", "-f"))
+		return program.Start(t, exec.Command(rgw, "-c", conf, "-n", "client.admin", "-f"))
 	}, answers)
 	do("radosgw-admin", "-c", conf, "user", "create", "--uid", "stocktake", "--display-name", "stocktake", "--access-key", accessKey, "--secret", secretKey)
 	return open(t, server{name: "Ceph radosgw 16.2.15", endpoint: "http://" + addr, conditional: true, ignoresDeleted: true, pageSize: 7, encodes: true, acls: true})

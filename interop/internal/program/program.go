@@ -1,4 +1,5 @@
-package s3_test
+// Package program builds and runs the servers that tests need besides stocktake.
+package program
 
 import (
 	"bytes"
@@ -14,39 +15,39 @@ import (
 	"time"
 )
 
-// build compiles a program that a module in ../servers pins.
-func build(t *testing.T, module, program string) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), filepath.Base(program))
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", binary, program)
-	cmd.Dir = filepath.Join("..", "servers", module)
+// Build compiles a program that the module in the folder module pins, into dir, and
+// returns its path.
+func Build(ctx context.Context, dir, module, name string) (string, error) {
+	binary := filepath.Join(dir, filepath.Base(name))
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, name)
+	cmd.Dir = module
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s (the first time it needs a Go module proxy, and minutes): %v\n%s", program, err, out)
+		return "", fmt.Errorf("build %s (the first time it needs a Go module proxy, and minutes): %w\n%s", name, err, out)
 	}
-	return binary
+	return binary, nil
 }
 
-// installed returns the path of a program of a Debian package.
-func installed(t *testing.T, program, deb string) string {
+// Installed returns the path of a program of a Debian package.
+func Installed(t testing.TB, name, deb string) string {
 	t.Helper()
-	path, err := exec.LookPath(program)
+	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Fatalf("%s is missing (Debian: apt-get install %s)", program, deb)
+		t.Fatalf("%s is missing (Debian: apt-get install %s)", name, deb)
 	}
 	return path
 }
 
-// A process is a program that runs until the test ends.
-type process struct {
+// A Process is a program that runs until the test ends.
+type Process struct {
 	cmd    *exec.Cmd
 	output lockedBuffer
 	ended  chan struct{} // closed when it has ended
 }
 
-// run starts a program. Its output is shown if the test fails.
-func run(t *testing.T, cmd *exec.Cmd) *process {
+// Start starts a program. Its output is shown if the test fails.
+func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
-	p := &process{cmd: cmd, ended: make(chan struct{})}
+	p := &Process{cmd: cmd, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.output, &p.output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -56,7 +57,7 @@ func run(t *testing.T, cmd *exec.Cmd) *process {
 		_ = cmd.Wait() // how it ended stands in its output
 	}()
 	t.Cleanup(func() {
-		p.stop()
+		p.Kill()
 		if t.Failed() {
 			t.Logf("%s:\n%s", filepath.Base(cmd.Path), p.output.tail(3000))
 		}
@@ -64,7 +65,8 @@ func run(t *testing.T, cmd *exec.Cmd) *process {
 	return p
 }
 
-func (p *process) stop() {
+// Kill ends the program as a crash would, and waits for its end.
+func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // it may have ended already
 	<-p.ended
 }
@@ -90,8 +92,9 @@ func (b *lockedBuffer) tail(n int) string {
 // errEnded says that a server has ended instead of becoming ready.
 var errEnded = errors.New("it has ended")
 
-// await waits until ready returns nil.
-func (p *process) await(ctx context.Context, ready func(context.Context) error) error {
+// Await waits until ready returns nil. Its error says that the program has ended, or
+// is ready's.
+func (p *Process) Await(ctx context.Context, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -111,19 +114,19 @@ func (p *process) await(ctx context.Context, ready func(context.Context) error) 
 	}
 }
 
-// listen starts a server that must be told its address. Between the choice of a
-// port and its use another program may take it; then the server ends, and is
-// started on another one.
-func listen(t *testing.T, start func(addr string) *process, ready func(ctx context.Context, addr string) error) string {
+// Listen starts a server that must be told its address, waits until it is ready, and
+// returns the address. Between the choice of a port and its use another program may
+// take it; then the server ends, and is started on another one.
+func Listen(t testing.TB, start func(addr string) *Process, ready func(ctx context.Context, addr string) error) string {
 	t.Helper()
 	for range 5 {
 		addr := freeAddress(t)
 		p := start(addr)
-		err := p.await(t.Context(), func(ctx context.Context) error { return ready(ctx, addr) })
+		err := p.Await(t.Context(), func(ctx context.Context) error { return ready(ctx, addr) })
 		if err == nil {
 			return addr
 		}
-		p.stop()
+		p.Kill()
 		t.Logf("not ready: %v", err)
 		if out := p.output.tail(3000); !errors.Is(err, errEnded) || !strings.Contains(out, "in use") {
 			t.Fatalf("%s: %v\n%s", filepath.Base(p.cmd.Path), err, out)
@@ -133,7 +136,7 @@ func listen(t *testing.T, start func(addr string) *process, ready func(ctx conte
 	return ""
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -143,8 +146,8 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// dials reports whether something listens.
-func dials(ctx context.Context, addr string) error {
+// Dials returns nil if something listens.
+func Dials(ctx context.Context, addr string) error {
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("%s: %w", addr, err)
