@@ -93,6 +93,21 @@ func TestJobsLost(t *testing.T) {
 	w.checkReport(w.ended(lead, run))
 }
 
+// A process dies when River has given it a job and before it has taken the task.
+func TestJobsOfTheDead(t *testing.T) {
+	w := newWorld(t, "hashed", 2000)
+	lead := w.start("lead", w.address, 0)
+	run := w.put(lead, "all", "")
+	w.until("the plan's job", func() bool {
+		return len(w.query(lead, `UPDATE river_job SET state = 'running', attempted_at = now(), attempted_by = '{dead}' RETURNING id::text`)) > 0
+	})
+	w.start("worker", w.address, 2)
+	w.checkReport(w.ended(lead, run))
+	if left := w.query(lead, `SELECT kind FROM river_job WHERE state = 'running' AND attempted_by = '{dead}'`); len(left) > 0 {
+		t.Errorf("jobs of the dead process are left: %v", left)
+	}
+}
+
 // The connections to the database end again and again while a run is made.
 func TestConnectionsLost(t *testing.T) {
 	w := newWorld(t, "hashed", 20_000)

@@ -21,6 +21,9 @@ func (r *Runner) sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Lease)
 	defer cancel()
 	err := r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		if _, err := tx.Exec(ctx, endJobsOfTheDead, tx.Now-r.opts.Lease.Microseconds()); err != nil {
+			return err
+		}
 		if err := r.takeAway(ctx, tx); err != nil {
 			return err
 		}
@@ -37,6 +40,12 @@ func (r *Runner) sweep(ctx context.Context) error {
 		return err
 	})
 }
+
+// endJobsOfTheDead ends jobs that River has given to processes that were not heard of
+// since $1. A process may have died, or stand still, between being given a job and taking
+// its task, which would else wait until River finds the job stuck.
+const endJobsOfTheDead = `UPDATE river_job j SET state = 'discarded', finalized_at = now() WHERE j.state = 'running' AND NOT EXISTS
+	(SELECT 1 FROM processes p WHERE p.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND p.seen >= $1)`
 
 // expired selects the tasks of unfinished work whose worker was not heard of.
 const expired = `SELECT t.id, t.run, t.kind, t.generation, t.host FROM tasks t JOIN works w ON w.run = t.run
