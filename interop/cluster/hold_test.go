@@ -1,0 +1,31 @@
+package cluster_test
+
+import (
+	"sync"
+	"testing"
+)
+
+// A hold is something that a proxy does not let pass until the test says so: a
+// request, or the answer to one.
+type hold struct {
+	reached  chan struct{} // closed when it waits
+	released chan struct{} // closed when it may pass
+	passed   chan struct{} // closed when it has
+
+	begin, end, pass func()
+}
+
+func newHold(t testing.TB) *hold {
+	h := &hold{reached: make(chan struct{}), released: make(chan struct{}), passed: make(chan struct{})}
+	h.begin, h.end, h.pass = sync.OnceFunc(func() { close(h.reached) }), sync.OnceFunc(func() { close(h.released) }), sync.OnceFunc(func() { close(h.passed) })
+	t.Cleanup(h.release)
+	return h
+}
+
+// wait is called by the proxy.
+func (h *hold) wait() {
+	h.begin()
+	<-h.released
+}
+
+func (h *hold) release() { h.end() }

@@ -1,0 +1,153 @@
+package cluster_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/dirbucket"
+	"github.com/stocktake/stocktake/report"
+)
+
+// files returns the files of the bucket of reports, as the disk has them.
+func (w *world) files() map[string]bool {
+	w.t.Helper()
+	root, files := filepath.Join(w.lake.folder, w.reports), map[string]bool{}
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		files[filepath.ToSlash(rel)] = true
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return files
+}
+
+// A found report is one whose manifest is there.
+type foundReport struct {
+	manifest, run, source string
+	rows                  int64
+}
+
+// checkReports checks each report in the bucket: it is whole, and has each key of
+// its source once; no run has two, no two name the same shard, and there is no other file.
+func (w *world) checkReports() (found []foundReport) {
+	w.t.Helper()
+	b, err := dirbucket.Open(filepath.Join(w.lake.folder, w.reports))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer b.Close()
+	files := w.files()
+	byRun := map[string]string{}
+	for key := range files {
+		if path.Base(key) != report.ManifestName {
+			continue
+		}
+		r, err := report.Open(w.t.Context(), b, key)
+		if err != nil {
+			w.t.Errorf("%s: %v", key, err)
+			continue
+		}
+		s, err := report.ReadSummary(w.t.Context(), b, path.Dir(key)+"/"+report.SummaryName)
+		if err != nil {
+			w.t.Errorf("%s: %v", key, err)
+			continue
+		}
+		f := foundReport{manifest: key, run: s.Run, source: r.Manifest.SourceBucket, rows: s.Matched}
+		if other, ok := byRun[f.run]; ok {
+			w.t.Errorf("run %s has two reports, %s and %s", f.run, other, key)
+		}
+		byRun[f.run] = key
+		w.checkRows(b, &f)
+		for _, shard := range r.Manifest.Files {
+			if !files[shard.Key] {
+				w.t.Errorf("%s: its shard %s is missing, or another report has it", key, shard.Key)
+			}
+			delete(files, shard.Key)
+		}
+		for _, name := range []string{report.SummaryName, report.ChecksumName, report.RollupName} {
+			delete(files, path.Dir(key)+"/"+name)
+		}
+		base, minute := path.Split(path.Dir(key))
+		if started, err := time.Parse("2006-01-02T15-04Z", minute); err == nil {
+			delete(files, base+"hive/dt="+started.Format("2006-01-02-15-04")+"/symlink.txt")
+		}
+		delete(files, key)
+		found = append(found, f)
+	}
+	for key := range files {
+		w.t.Errorf("no report has %s", key)
+	}
+	return found
+}
+
+// checkRows compares a report with the keys that its source was filled with.
+func (w *world) checkRows(b *dirbucket.Bucket, f *foundReport) {
+	w.t.Helper()
+	v, err := report.Verify(w.t.Context(), b, f.manifest, report.VerifyOptions{})
+	if err != nil || !v.OK {
+		w.t.Errorf("%s: %+v, %v", f.manifest, v, err)
+		return
+	}
+	r, err := report.Open(w.t.Context(), b, f.manifest)
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
+	want := w.lake.keys[f.source]
+	seen := make(map[string]bool, len(want))
+	for row, err := range r.Rows(w.t.Context()) {
+		if err != nil {
+			w.t.Errorf("%s: %v", f.manifest, err)
+			return
+		}
+		key := string(row.Key)
+		if !want[key] || seen[key] {
+			w.t.Errorf("%s: %q is there twice, or should not be there", f.manifest, key)
+			return
+		}
+		seen[key] = true
+	}
+	if len(seen) != len(want) {
+		w.t.Errorf("%s has %d keys, want %d", f.manifest, len(seen), len(want))
+	}
+}
+
+// verifyByCommand has the binary verify all reports, as it reads them from the store.
+func (w *world) verifyByCommand() {
+	w.t.Helper()
+	cmd := exec.CommandContext(w.t.Context(), stocktakeBinary, "report", "verify", "--all", "s3://"+w.reports+"/inv/")
+	cmd.Env = append(cmd.Environ(), "AWS_ENDPOINT_URL="+w.lake.endpoint, "AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		w.t.Errorf("stocktake report verify: %v\n%s", err, last(string(out), 3000))
+	}
+}
+
+// oneReport checks that a configuration has had one run, which has succeeded, and that
+// its report is all there is in the bucket.
+func (w *world) oneReport(m *machine, bucket, id string) {
+	w.t.Helper()
+	runs := w.runs(m, bucket, id)
+	if len(runs) != 1 || runs[0].State != stocktake.Succeeded {
+		w.t.Fatalf("%+v", runs)
+	}
+	found := w.checkReports()
+	if len(found) != 1 || found[0].run != runs[0].ID || found[0].manifest != runs[0].Manifest {
+		w.t.Errorf("the reports are %+v, the run is %+v", found, runs[0])
+	}
+	w.verifyByCommand()
+	if want := int64(len(w.lake.keys[bucket])); runs[0].Listed != want {
+		w.t.Errorf("the run has listed %d objects, want %d", runs[0].Listed, want)
+	}
+}
+
+func (f foundReport) String() string { return fmt.Sprintf("%s of %s", f.manifest, f.run) }
