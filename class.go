@@ -1,8 +1,21 @@
 package stocktake
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
 
-// StorageClass is how an object is stored, and what that costs. The zero value is Standard.
+// StorageClass is how an object is stored, and what that costs. The zero value is
+// Standard of OSS.
+//
+// Besides the classes of OSS there are those of S3, and those that other stores
+// make up. They keep their own names: a report of a bucket of S3 says STANDARD,
+// not Standard. The numbers of made-up ones differ from process to process, so
+// only names are ever stored. See [StorageClassOf].
 type StorageClass uint8
 
 // The storage classes of OSS, in the order of their price per stored byte.
@@ -12,61 +25,231 @@ const (
 	Archive
 	ColdArchive
 	DeepColdArchive
-	NumStorageClasses = iota // how many there are
+	NumStorageClasses = iota // how many OSS has
 )
 
-var storageClassNames = [...]string{"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"}
+// The storage classes of S3.
+//
+// Source: Amazon S3 API reference, Object, StorageClass.
+const (
+	S3Standard StorageClass = NumStorageClasses + iota
+	S3ReducedRedundancy
+	S3StandardIA
+	S3OneZoneIA
+	S3IntelligentTiering
+	S3GlacierIR
+	S3Glacier
+	S3DeepArchive
+	S3Outposts
+	S3Snow
+	S3ExpressOneZone
+	S3FSxOpenZFS
+	S3FSxONTAP
+	numNamedClasses = NumStorageClasses + iota
+)
 
-// String returns the name that OSS uses.
-func (c StorageClass) String() string { return name(storageClassNames[:], uint8(c)) }
+var storageClassNames = [numNamedClasses]string{
+	"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive",
+	"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE",
+	"OUTPOSTS", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP",
+}
 
-// ParseStorageClass returns the class that String calls s; names are
+// ofOSS is true of a class of OSS.
+func (c StorageClass) ofOSS() bool { return c < NumStorageClasses }
+
+// String returns the name that the store uses.
+func (c StorageClass) String() string {
+	if c < numNamedClasses {
+		return storageClassNames[c]
+	}
+	return madeUpClasses.name(c)
+}
+
+// ParseStorageClass returns the class of OSS that String calls s; names are
 // case-sensitive, as in OSS.
 func ParseStorageClass(s string) (StorageClass, bool) {
-	i, ok := index(storageClassNames[:], s)
+	i, ok := index(storageClassNames[:NumStorageClasses], s)
 	return StorageClass(i), ok
 }
 
-// NearestStorageClass returns the class of OSS that comes nearest to a class of
-// OSS or of S3, and whether name is one of either; if it is not, Standard.
-//
-// Source: Amazon S3 API reference, Object, StorageClass.
-func NearestStorageClass(name []byte) (c StorageClass, known bool) {
-	switch string(name) {
-	case "STANDARD", "INTELLIGENT_TIERING", "REDUCED_REDUNDANCY", "OUTPOSTS", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP":
-		return Standard, true
-	case "STANDARD_IA", "ONEZONE_IA", "GLACIER_IR":
-		return IA, true
-	case "GLACIER":
-		return Archive, true
-	case "DEEP_ARCHIVE":
-		return ColdArchive, true
-	}
+// CompareStorageClasses orders names of classes: those of OSS, then those of S3,
+// both in the order of their constants, then all others by name.
+func CompareStorageClasses(a, b string) int {
+	return cmp.Or(cmp.Compare(classRank(a), classRank(b)), cmp.Compare(a, b))
+}
+
+func classRank(name string) int {
 	for i, n := range storageClassNames {
-		if string(name) == n {
-			return StorageClass(i), true
+		if n == name {
+			return i
 		}
 	}
-	return Standard, false
+	return numNamedClasses
+}
+
+// alike returns the classes that a filter for c selects: for a class of OSS also
+// those of S3 that are like it.
+func (c StorageClass) alike() []StorageClass {
+	switch c {
+	case Standard:
+		return []StorageClass{Standard, S3Standard}
+	case IA:
+		return []StorageClass{IA, S3StandardIA, S3OneZoneIA, S3GlacierIR}
+	case Archive:
+		return []StorageClass{Archive, S3Glacier}
+	case ColdArchive, DeepColdArchive:
+		return []StorageClass{c, S3DeepArchive}
+	}
+	return []StorageClass{c}
 }
 
 // MarshalText returns String, for package encoding. A class that does not exist is
 // an error.
 func (c StorageClass) MarshalText() ([]byte, error) {
-	if c >= NumStorageClasses {
+	name := c.String()
+	if name == unknownName {
 		return nil, fmt.Errorf("storage class %d is unknown", uint8(c))
 	}
-	return []byte(c.String()), nil
+	return []byte(name), nil
 }
 
-// UnmarshalText sets c to the class that String calls text.
+// UnmarshalText sets c to the class that [FilterStorageClass] returns.
 func (c *StorageClass) UnmarshalText(text []byte) error {
-	parsed, ok := ParseStorageClass(string(text))
+	parsed, ok := FilterStorageClass(string(text))
 	if !ok {
 		return fmt.Errorf("storage class %.40q is unknown", text)
 	}
 	*c = parsed
 	return nil
+}
+
+// MaxStorageClassLength is the longest name of a storage class, in bytes.
+const MaxStorageClassLength = 40
+
+// A process knows at most this many names of classes that stores make up. Those
+// of documents and reports, which strangers write, have half of the places: the
+// other half is left to what stores list.
+const (
+	maxMadeUpClasses = 255 - numNamedClasses
+	maxReadClasses   = maxMadeUpClasses / 2
+)
+
+// madeUpClasses are the names of classes that are neither of OSS nor of S3.
+var madeUpClasses classNames
+
+// classNames number names from numNamedClasses on. Names are only added, so
+// readers take no lock.
+type classNames struct {
+	adding sync.Mutex
+	names  atomic.Pointer[[]string]
+}
+
+func (n *classNames) list() []string {
+	if p := n.names.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+func (n *classNames) name(c StorageClass) string {
+	if names, i := n.list(), int(c)-numNamedClasses; i < len(names) {
+		return names[i]
+	}
+	return unknownName
+}
+
+// number returns the class with a name, which it adds if there are fewer than most
+// and it is a name.
+func (n *classNames) number(name []byte, most int) (StorageClass, bool) {
+	if c, ok := n.find(name); ok {
+		return c, true
+	}
+	if !isClassName(name) {
+		return 0, false
+	}
+	n.adding.Lock()
+	defer n.adding.Unlock()
+	if c, ok := n.find(name); ok {
+		return c, true
+	}
+	names := n.list()
+	if len(names) >= most {
+		return 0, false
+	}
+	names = append(slices.Clone(names), string(name))
+	n.names.Store(&names)
+	return StorageClass(numNamedClasses + len(names) - 1), true
+}
+
+func (n *classNames) find(name []byte) (StorageClass, bool) {
+	for i, known := range n.list() {
+		if known == string(name) {
+			return StorageClass(numNamedClasses + i), true
+		}
+	}
+	return 0, false
+}
+
+// isClassName reports whether name can be one of a class: letters, digits, and
+// any of _-.: after the first. All reports and documents can hold it as it is.
+func isClassName(name []byte) bool {
+	if len(name) == 0 || len(name) > MaxStorageClassLength || string(name) == unknownName || string(name) == allClasses {
+		return false
+	}
+	for i, c := range name {
+		switch {
+		case c-'0' < 10, c|0x20-'a' < 26, i > 0 && (c == '_' || c == '-' || c == '.' || c == ':'):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// StorageClassOf returns the class with the name that a report has. It learns
+// names that stores make up, such as those of Ceph's placement targets. ok is false
+// if name cannot be one, and if too many are known already.
+func StorageClassOf(name []byte) (c StorageClass, ok bool) {
+	if c, ok = named(name); ok {
+		return c, true
+	}
+	return madeUpClasses.number(name, maxReadClasses)
+}
+
+// FilterStorageClass is StorageClassOf for what people write. A class that is
+// neither of OSS nor of S3 must be in capitals, as is the custom, and may not differ
+// from those by its case alone: a misspelled class of OSS would select nothing.
+func FilterStorageClass(name string) (c StorageClass, ok bool) {
+	if c, ok = named([]byte(name)); ok {
+		return c, true
+	}
+	if strings.ToUpper(name) != name {
+		return 0, false
+	}
+	for i := range storageClassNames {
+		if strings.EqualFold(storageClassNames[i], name) {
+			return 0, false
+		}
+	}
+	return StorageClassOf([]byte(name))
+}
+
+// ListedStorageClass is StorageClassOf for the listing of a store, which may have
+// classes when documents have used up what they can have.
+func ListedStorageClass(name []byte) (c StorageClass, ok bool) {
+	if c, ok = named(name); ok {
+		return c, true
+	}
+	return madeUpClasses.number(name, maxMadeUpClasses)
+}
+
+func named(name []byte) (StorageClass, bool) {
+	for i := range storageClassNames {
+		if storageClassNames[i] == string(name) {
+			return StorageClass(i), true
+		}
+	}
+	return 0, false
 }
 
 // ObjectType is how an object was made. The zero value is Normal.
@@ -108,11 +291,14 @@ func ParseACL(s string) (ACL, bool) {
 	return ACL(i), ok
 }
 
+// unknownName is what String returns of a number without a name.
+const unknownName = "unknown"
+
 func name(names []string, i uint8) string {
 	if int(i) < len(names) {
 		return names[i]
 	}
-	return "unknown"
+	return unknownName
 }
 
 func index(names []string, s string) (uint8, bool) {

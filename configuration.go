@@ -51,7 +51,8 @@ type Filter struct {
 	LowerSizeBound, UpperSizeBound int64
 
 	// StorageClass lists the classes to keep; Normalized sorts them by name and
-	// drops repeats. Empty keeps every class.
+	// drops repeats. Empty keeps every class. A class of OSS also keeps the classes
+	// of S3 that are like it; classes of S3 are for buckets of S3 stores.
 	StorageClass []StorageClass
 
 	// AllClasses says that the request had "All", so that it is read back;
@@ -85,7 +86,7 @@ func (f *Filter) SetStorageClasses(text string) bool {
 	var classes []StorageClass
 	if text != "" && text != allClasses {
 		for name := range strings.SplitSeq(text, ",") {
-			class, ok := ParseStorageClass(name)
+			class, ok := FilterStorageClass(name)
 			if !ok {
 				return false
 			}

@@ -20,10 +20,11 @@ const (
 // record.
 type Matcher struct {
 	prefix        []byte
-	begin, end    int64 // inclusive; 0: none
-	lower, upper  int64 // inclusive; upper 0: none
-	classes       uint8 // bit set of 1<<StorageClass; 0: all
-	attributes    bool  // any of size or class is restricted
+	begin, end    int64     // inclusive; 0: none
+	lower, upper  int64     // inclusive; upper 0: none
+	classes       [4]uint64 // a bit for each StorageClass
+	anyClass      bool      // classes has no meaning
+	attributes    bool      // any of size or class is restricted
 	currentOnly   bool
 	prefixChecked bool
 }
@@ -36,10 +37,13 @@ func NewMatcher(f Filter, current bool) Matcher {
 		prefix: []byte(f.Prefix), begin: f.LastModifyBeginTimeStamp, end: f.LastModifyEndTimeStamp,
 		lower: f.LowerSizeBound, upper: f.UpperSizeBound, currentOnly: current,
 	}
-	for _, c := range f.StorageClass {
-		m.classes |= 1 << c
+	m.anyClass = len(f.StorageClass) == 0
+	for _, class := range f.StorageClass {
+		for _, c := range class.alike() {
+			m.classes[c>>6] |= 1 << (c & 63)
+		}
 	}
-	m.attributes = m.lower > 0 || m.upper > 0 || m.classes != 0
+	m.attributes = m.lower > 0 || m.upper > 0 || !m.anyClass
 	return m
 }
 
@@ -68,7 +72,7 @@ func (m *Matcher) Match(r *Record) bool {
 	}
 	return !r.IsDeleteMarker &&
 		r.Size >= m.lower && (m.upper == 0 || r.Size <= m.upper) &&
-		(m.classes == 0 || m.classes&(1<<r.StorageClass) != 0)
+		(m.anyClass || m.classes[r.StorageClass>>6]&(1<<(r.StorageClass&63)) != 0)
 }
 
 // filterJSON is a [Filter] as JSON: "All" is one of the storage classes, and a

@@ -13,6 +13,15 @@ import (
 	"github.com/stocktake/stocktake/internal/configtest"
 )
 
+// alike are the classes of S3 that classes of OSS select.
+var alike = map[stocktake.StorageClass][]string{
+	stocktake.Standard:        {"STANDARD"},
+	stocktake.IA:              {"STANDARD_IA", "ONEZONE_IA", "GLACIER_IR"},
+	stocktake.Archive:         {"GLACIER"},
+	stocktake.ColdArchive:     {"DEEP_ARCHIVE"},
+	stocktake.DeepColdArchive: {"DEEP_ARCHIVE"},
+}
+
 // selects implements the filter as it is documented.
 func selects(f stocktake.Filter, current bool, r *stocktake.Record) bool {
 	if current && (!r.IsLatest || r.IsDeleteMarker) {
@@ -34,7 +43,9 @@ func selects(f stocktake.Filter, current bool, r *stocktake.Record) bool {
 	if f.UpperSizeBound > 0 && r.Size > f.UpperSizeBound {
 		return false
 	}
-	if len(f.StorageClass) > 0 && (r.IsDeleteMarker || !slices.Contains(f.StorageClass, r.StorageClass)) {
+	if len(f.StorageClass) > 0 && (r.IsDeleteMarker || !slices.ContainsFunc(f.StorageClass, func(c stocktake.StorageClass) bool {
+		return c == r.StorageClass || slices.Contains(alike[c], r.StorageClass.String())
+	})) {
 		return false
 	}
 	return true
@@ -43,9 +54,7 @@ func selects(f stocktake.Filter, current bool, r *stocktake.Record) bool {
 func TestMatcher(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		small := rapid.Int64Range(0, 4)
-		class := rapid.Custom(func(t *rapid.T) stocktake.StorageClass {
-			return stocktake.StorageClass(rapid.Uint8Range(0, stocktake.NumStorageClasses-1).Draw(t, "class"))
-		})
+		class := rapid.Custom(configtest.StorageClass)
 		f := stocktake.Filter{
 			Prefix:                   rapid.StringMatching(`[ab]{0,2}`).Draw(t, "prefix"),
 			LastModifyBeginTimeStamp: small.Draw(t, "begin"), LastModifyEndTimeStamp: small.Draw(t, "end"),
@@ -81,7 +90,7 @@ var filterFields = map[string]struct {
 	"LastModifyEndTimeStamp":   {stocktake.Filter{LastModifyEndTimeStamp: 1}, stocktake.Filter{LastModifyEndTimeStamp: 1700000000}, stocktake.Record{LastModified: 1700000001}},
 	"LowerSizeBound":           {stocktake.Filter{LowerSizeBound: -1}, stocktake.Filter{LowerSizeBound: 2}, stocktake.Record{Size: 1}},
 	"UpperSizeBound":           {stocktake.Filter{UpperSizeBound: -1}, stocktake.Filter{UpperSizeBound: 2}, stocktake.Record{Size: 3}},
-	"StorageClass":             {stocktake.Filter{StorageClass: []stocktake.StorageClass{99}}, stocktake.Filter{StorageClass: []stocktake.StorageClass{stocktake.IA}}, stocktake.Record{}},
+	"StorageClass":             {stocktake.Filter{StorageClass: []stocktake.StorageClass{255}}, stocktake.Filter{StorageClass: []stocktake.StorageClass{stocktake.IA}}, stocktake.Record{}},
 }
 
 // readsBack are fields that select nothing: they keep what the request said.

@@ -88,7 +88,7 @@ type Summary struct {
 	Matched int64 `json:"matched"` // rows in the report
 	Bytes   int64 `json:"bytes"`   // size of the objects in the rows, in bytes
 
-	Classes []ClassTotal  `json:"classes"` // by storage class, those that occur, in the order of StorageClass
+	Classes []ClassTotal  `json:"classes"` // by storage class, those that occur, in the order of CompareStorageClasses
 	Files   []SummaryFile `json:"files"`   // in the order of the manifest
 
 	// Unavailable are the columns, by their names in a configuration, that the store

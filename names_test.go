@@ -111,7 +111,7 @@ func TestClassNames(t *testing.T) {
 	if _, ok := stocktake.ParseStorageClass("standard"); ok {
 		t.Error("classes are not case-sensitive")
 	}
-	if _, err := stocktake.StorageClass(99).MarshalText(); err == nil {
+	if _, err := stocktake.StorageClass(255).MarshalText(); err == nil {
 		t.Error("an unknown class has a text form")
 	}
 	for a := stocktake.DefaultACL; a <= stocktake.PublicReadWrite; a++ {

@@ -33,6 +33,10 @@ type InventoryRules struct {
 	// and the integration tests of every SDK rely on that.
 	StrictVersions bool
 	Versioned      bool // versioning of the source bucket is enabled
+
+	// OSSClasses refuses storage classes in the filter that OSS does not have. It
+	// is set for all buckets but those of S3 stores.
+	OSSClasses bool
 }
 
 // Validate checks c against the rules of PutBucketInventory, in their order, and
@@ -213,13 +217,13 @@ func filterTime(t int64) (value, reason string) {
 	return decimal(t), unless(t == 0 || MinFilterTime <= t && t <= MaxFilterTime, timesAccepted)
 }
 
-func brokenStorageClass(c *InventoryConfiguration, _ *InventoryRules) (value, reason string) {
+func brokenStorageClass(c *InventoryConfiguration, r *InventoryRules) (value, reason string) {
 	if c.Filter.AllClasses && len(c.Filter.StorageClass) > 0 {
 		return allClasses, classesAccepted
 	}
 	for _, class := range c.Filter.StorageClass {
-		if class >= NumStorageClasses {
-			return class.String(), classesAccepted
+		if !class.ofOSS() && (r.OSSClasses || class.String() == unknownName) {
+			return c.Filter.StorageClasses(), classesAccepted
 		}
 	}
 	return "", ""

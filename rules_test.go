@@ -32,7 +32,7 @@ func TestValidate(t *testing.T) {
 		{"prefix that XML lacks", "0020-00000020", "Filter/Prefix", func(c *configuration) { c.Filter.Prefix = "\uFFFE" }},
 		{"prefix not UTF-8", "0020-00000020", "Filter/Prefix", func(c *configuration) { c.Filter.Prefix = "é"[:1] }},
 		{"negative time", "0020-00000021", "Filter/LastModifyBeginTimeStamp", func(c *configuration) { c.Filter.LastModifyBeginTimeStamp = -1 }},
-		{"unknown class", "0020-00000026", "Filter/StorageClass", func(c *configuration) { c.Filter.StorageClass = []stocktake.StorageClass{9} }},
+		{"unknown class", "0020-00000026", "Filter/StorageClass", func(c *configuration) { c.Filter.StorageClass = []stocktake.StorageClass{255} }},
 		{"all and one class", "0020-00000026", "Filter/StorageClass", func(c *configuration) {
 			c.Filter.AllClasses, c.Filter.StorageClass = true, []stocktake.StorageClass{stocktake.IA}
 		}},
@@ -131,5 +131,20 @@ func TestCopiesShareNothing(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: a change of the original shows", name)
 		}
+	}
+}
+
+// Buckets of S3 stores have filters with classes of S3, and only they.
+func TestClassesOfS3InFilters(t *testing.T) {
+	c := configtest.Minimal()
+	if !c.Filter.SetStorageClasses("STANDARD,GLACIER_IR,COLD,IA") {
+		t.Fatal("the classes are refused")
+	}
+	if err := c.Validate(stocktake.InventoryRules{}); err != nil {
+		t.Error(err)
+	}
+	err := c.Validate(stocktake.InventoryRules{OSSClasses: true})
+	if e, ok := errors.AsType[*stocktake.InvalidArgumentError](err); !ok || e.EC != "0020-00000026" || e.Value != "STANDARD,GLACIER_IR,COLD,IA" {
+		t.Errorf("for a bucket of OSS: %v", err)
 	}
 }

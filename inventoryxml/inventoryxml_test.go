@@ -176,7 +176,9 @@ func TestPutRules(t *testing.T) {
 			if !strings.HasPrefix(ec, "00") {
 				ec = ""
 			}
-			_, err := inventoryxml.ParsePut([]byte(body), configtest.Rules("daily"))
+			rules := configtest.Rules("daily")
+			rules.OSSClasses = true
+			_, err := inventoryxml.ParsePut([]byte(body), rules)
 			expect(t, err, ec, tt.element)
 		})
 	}

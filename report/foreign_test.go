@@ -41,8 +41,8 @@ func s3Records() []stocktake.Record {
 		}
 	}
 	return []stocktake.Record{
-		record(0, stocktake.Standard, true, false, true), record(1, stocktake.IA, true, false, false),
-		record(2, stocktake.Archive, false, false, true), record(3, stocktake.ColdArchive, true, true, true),
+		record(0, stocktake.S3Standard, true, false, true), record(1, stocktake.S3StandardIA, true, false, false),
+		record(2, stocktake.S3Glacier, false, false, true), record(3, stocktake.S3DeepArchive, true, true, true),
 		{Key: []byte("photos/2024/a b+4.jpg"), VersionID: []byte("v04"), IsLatest: true, IsDeleteMarker: true, LastModified: 1704164649},
 	}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/stocktake/stocktake"
 )
@@ -14,7 +15,8 @@ type Totals struct {
 	Markers int64 // delete markers among them, which have no size and no class
 	Bytes   int64 // size of the objects
 
-	classes [stocktake.NumStorageClasses]struct{ objects, bytes int64 }
+	classes [stocktake.NumStorageClasses]count // of OSS
+	others  []count                            // by class, less those of OSS; as long as it takes
 }
 
 // Add counts a record. It does not allocate.
@@ -25,10 +27,23 @@ func (t *Totals) Add(r *stocktake.Record) {
 		return
 	}
 	t.Bytes += r.Size
-	if c := int(r.StorageClass); c < len(t.classes) {
-		t.classes[c].objects++
-		t.classes[c].bytes += r.Size
+	c := t.class(r.StorageClass)
+	c.objects++
+	c.bytes += r.Size
+}
+
+type count struct{ objects, bytes int64 }
+
+// class returns the count of a class.
+func (t *Totals) class(c stocktake.StorageClass) *count {
+	if c < stocktake.NumStorageClasses {
+		return &t.classes[c]
 	}
+	i := int(c) - stocktake.NumStorageClasses
+	for len(t.others) <= i {
+		t.others = append(t.others, count{})
+	}
+	return &t.others[i]
 }
 
 // Merge adds the counts of o.
@@ -36,23 +51,37 @@ func (t *Totals) Merge(o *Totals) {
 	t.Rows += o.Rows
 	t.Markers += o.Markers
 	t.Bytes += o.Bytes
-	for i := range t.classes {
-		t.classes[i].objects += o.classes[i].objects
-		t.classes[i].bytes += o.classes[i].bytes
+	o.each(func(class stocktake.StorageClass, n count) {
+		c := t.class(class)
+		c.objects += n.objects
+		c.bytes += n.bytes
+	})
+}
+
+// each calls f with the classes that occur.
+func (t *Totals) each(f func(stocktake.StorageClass, count)) {
+	for i, c := range t.classes {
+		if c.objects > 0 {
+			f(stocktake.StorageClass(i), c)
+		}
+	}
+	for i, c := range t.others {
+		if c.objects > 0 {
+			f(stocktake.StorageClass(stocktake.NumStorageClasses+i), c)
+		}
 	}
 }
 
 // Classes returns the totals of the storage classes that occur, in the order of
-// stocktake.StorageClass, never nil.
+// stocktake.CompareStorageClasses, never nil.
 func (t *Totals) Classes() []stocktake.ClassTotal {
 	list := []stocktake.ClassTotal{}
-	for i, c := range t.classes {
-		if c.objects > 0 {
-			list = append(list, stocktake.ClassTotal{
-				StorageClass: stocktake.StorageClass(i).String(), Objects: c.objects, Bytes: c.bytes,
-			})
-		}
-	}
+	t.each(func(class stocktake.StorageClass, c count) {
+		list = append(list, stocktake.ClassTotal{StorageClass: class.String(), Objects: c.objects, Bytes: c.bytes})
+	})
+	slices.SortFunc(list, func(a, b stocktake.ClassTotal) int {
+		return stocktake.CompareStorageClasses(a.StorageClass, b.StorageClass)
+	})
 	return list
 }
 
@@ -77,11 +106,11 @@ func (t *Totals) UnmarshalJSON(raw []byte) error {
 	}
 	*t = Totals{Rows: j.Rows, Markers: j.Markers, Bytes: j.Bytes}
 	for _, c := range j.Classes {
-		class, ok := stocktake.ParseStorageClass(c.StorageClass)
+		class, ok := stocktake.ListedStorageClass([]byte(c.StorageClass)) // this program has written it
 		if !ok {
 			return fmt.Errorf("storage class %.40q is unknown", c.StorageClass)
 		}
-		t.classes[class].objects, t.classes[class].bytes = c.Objects, c.Bytes
+		*t.class(class) = count{c.Objects, c.Bytes}
 	}
 	return nil
 }

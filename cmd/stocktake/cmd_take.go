@@ -10,6 +10,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/server"
 	"github.com/stocktake/stocktake/internal/take"
 	"github.com/stocktake/stocktake/report"
@@ -118,7 +119,8 @@ func (c *takeCmd) configuration(src, dst *takePlace) (cfg stocktake.InventoryCon
 	}
 	checked := cfg
 	checked.Destination.Bucket = "valid" // buckets of S3 have names of their own
-	if err := checked.Validate(stocktake.InventoryRules{}); err != nil {
+	rules := stocktake.InventoryRules{OSSClasses: src.store.Settings().Kind == foreign.OSS}
+	if err := checked.Validate(rules); err != nil {
 		return cfg, usageError{err}
 	}
 	return cfg, nil

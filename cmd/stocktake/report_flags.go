@@ -15,13 +15,13 @@ type filterFlags struct {
 	ModifiedBefore string   `group:"Filter" help:"The same." placeholder:"TIME"`
 	MinSize        *int64   `group:"Filter" aliases:"lower-size-bound" help:"Smallest size, inclusive." placeholder:"BYTES"`
 	MaxSize        int64    `group:"Filter" aliases:"upper-size-bound" help:"Largest size, inclusive." placeholder:"BYTES"`
-	StorageClass   []string `group:"Filter" help:"Only these storage classes." placeholder:"CLASS"`
+	StorageClass   []string `group:"Filter" help:"Only these storage classes: of OSS, such as IA, or of an S3 store, such as GLACIER_IR." placeholder:"CLASS"`
 }
 
 func (c *filterFlags) filter(prefix string) (f stocktake.Filter, err error) {
 	f = stocktake.Filter{Prefix: prefix, UpperSizeBound: c.MaxSize}
 	for _, name := range c.StorageClass {
-		class, ok := stocktake.ParseStorageClass(name)
+		class, ok := stocktake.FilterStorageClass(name)
 		if !ok {
 			return f, usagef("--storage-class: there is no class %q", name)
 		}

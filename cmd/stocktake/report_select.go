@@ -50,7 +50,7 @@ func (s *selectFlags) of(r *report.Report) (selection, error) {
 	}
 	for _, name := range s.Class {
 		needs("class", stocktake.FieldStorageClass)
-		class, ok := stocktake.ParseStorageClass(name)
+		class, ok := stocktake.FilterStorageClass(name)
 		if !ok {
 			return sel, usagef("--class: storage class %q is unknown", name)
 		}

@@ -16,6 +16,7 @@ type Store struct {
 	Endpoint string // URL where clients find it
 	Account  string // owner of its buckets
 	Region   string // plain id; empty: not compared
+	S3       bool   // it speaks S3
 
 	// CrossRegion lets its buckets be combined with those of other regions and
 	// accounts.
@@ -54,11 +55,15 @@ type Service interface {
 
 // state returns what is known of a bucket of the store without asking it.
 func (st *named) state(name string) object.Bucket {
-	return object.Bucket{
-		Name: name, Owner: st.Account, Region: st.Region, Store: st.Name, Endpoint: st.Endpoint,
+	b := object.Bucket{
+		Name: name, Owner: st.Account, Region: st.Region, Store: st.Name, Endpoint: st.Endpoint, S3: st.S3,
 		ACL: stocktake.Private, BlockPublicAccess: true,
 		Versioning: object.Enabled, // it may be, so a configuration may ask for versions
 	}
+	if st.S3 {
+		b.StorageClass = stocktake.S3Standard
+	}
+	return b
 }
 
 // CheckEmbedded refuses names of buckets of the embedded store that a named store

@@ -88,9 +88,7 @@ func Any() *rapid.Generator[stocktake.InventoryConfiguration] {
 		f.LowerSizeBound = orZero(t, rapid.Int64Range(0, most))
 		f.HasLowerSizeBound = either.Draw(t, "zero")
 		if f.AllClasses = either.Draw(t, "all"); !f.AllClasses {
-			f.StorageClass = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) stocktake.StorageClass {
-				return stocktake.StorageClass(rapid.Uint8Range(0, stocktake.NumStorageClasses-1).Draw(t, "class"))
-			}), 0, 6).Draw(t, "classes")
+			f.StorageClass = rapid.SliceOfN(rapid.Custom(StorageClass), 0, 6).Draw(t, "classes")
 		}
 
 		c.Destination.Prefix = strings.TrimLeft(rapid.StringMatching(`[a-zA-Z0-9\-_./=+~ é日]{0,120}`).Draw(t, "destination prefix"), "/")

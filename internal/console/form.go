@@ -81,7 +81,7 @@ func (v *visit) changeInventory() (*page, error) {
 }
 
 func (v *visit) formPage(d *formData) *page {
-	d.Fields = formFields
+	d.Fields = fieldsOf(d.Values[classElement], v.ofS3())
 	p := &page{Template: "form", Title: "New inventory", Trail: trail(d.Bucket, d.ID), Data: d}
 	if d.ID != "" {
 		p.Title = "Change " + visible(d.ID)
@@ -90,6 +90,12 @@ func (v *visit) formPage(d *formData) *page {
 		p.Status = http.StatusUnprocessableEntity
 	}
 	return p
+}
+
+// ofS3 reports whether the bucket has the storage classes of S3.
+func (v *visit) ofS3() bool {
+	info, err := v.oss.GetBucketInfo(v.ctx, &oss.GetBucketInfoRequest{Bucket: oss.Ptr(v.bucket())})
+	return err == nil && oss.ToString(info.BucketInfo.StorageClass) == stocktake.S3Standard.String()
 }
 
 // owner returns the account that owns the bucket. It also finds out whether the

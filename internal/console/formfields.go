@@ -1,6 +1,7 @@
 package console
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/stocktake/stocktake"
@@ -149,6 +150,31 @@ func classOptions() (all []formOption) {
 	}
 	return all
 }
+
+// fieldsOf returns formFields with the storage classes that are chosen, and those
+// of S3 if the bucket has them.
+func fieldsOf(chosen []string, s3 bool) []formField {
+	classes := classOptions()
+	if s3 {
+		for c := stocktake.S3Standard; c <= stocktake.S3FSxONTAP; c++ {
+			classes = append(classes, formOption{Value: c.String(), Label: c.String()})
+		}
+	}
+	for _, name := range chosen {
+		if !slices.ContainsFunc(classes, func(o formOption) bool { return o.Value == name }) {
+			classes = append(classes, formOption{Value: name, Label: visible(name)})
+		}
+	}
+	fields := slices.Clone(formFields)
+	for i := range fields {
+		if fields[i].Element == classElement {
+			fields[i].Options = classes
+		}
+	}
+	return fields
+}
+
+const classElement = "Filter/StorageClass"
 
 // formValues returns what the fields have of a configuration.
 func formValues(c *stocktake.InventoryConfiguration) map[string][]string {

@@ -83,7 +83,7 @@ func (d *Decoder) value(c stocktake.Field, v []byte) (err error) {
 		r.ETag = stocktake.ParseETag(v)
 	case stocktake.FieldStorageClass:
 		var ok bool
-		if r.StorageClass, ok = stocktake.NearestStorageClass(v); !ok && len(v) > 0 {
+		if r.StorageClass, ok = stocktake.StorageClassOf(v); !ok && len(v) > 0 {
 			err = errValue
 		}
 	case stocktake.FieldIsMultipartUploaded:

@@ -37,7 +37,18 @@ func selects(cfg *stocktake.InventoryConfiguration, r *stocktake.Record) bool {
 	return strings.HasPrefix(string(r.Key), f.Prefix) &&
 		r.LastModified >= f.LastModifyBeginTimeStamp && (f.LastModifyEndTimeStamp == 0 || r.LastModified <= f.LastModifyEndTimeStamp) &&
 		r.Size >= f.LowerSizeBound && (f.UpperSizeBound == 0 || r.Size <= f.UpperSizeBound) &&
-		(len(f.StorageClass) == 0 || slices.Contains(f.StorageClass, r.StorageClass))
+		(len(f.StorageClass) == 0 || slices.Contains(f.StorageClass, ossClass(r.StorageClass)))
+}
+
+// ossClass returns the class of OSS that selects a class.
+func ossClass(c stocktake.StorageClass) stocktake.StorageClass {
+	switch c {
+	case stocktake.S3Standard:
+		return stocktake.Standard
+	case stocktake.S3DeepArchive:
+		return stocktake.ColdArchive
+	}
+	return c
 }
 
 func drawFilter(t *rapid.T) (f stocktake.Filter) {

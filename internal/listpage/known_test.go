@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/configtest"
 )
 
 // same holds both parsers to the same answer on body. What the fast one does not
@@ -130,7 +131,7 @@ func TestRecordsComeBack(t *testing.T) {
 		for _, k := range slices.Sorted(slices.Values(keys)) {
 			r := stocktake.Record{
 				Key: []byte(k), IsLatest: true, LastModified: rapid.Int64Range(0, 4102444800).Draw(t, "time"),
-				Size: rapid.Int64Range(0, stocktake.MaxObjectSize).Draw(t, "size"), StorageClass: stocktake.StorageClass(rapid.IntRange(0, 4).Draw(t, "class")),
+				Size: rapid.Int64Range(0, stocktake.MaxObjectSize).Draw(t, "size"), StorageClass: configtest.StorageClass(t),
 				Missing: lacking | stocktake.MissingType,
 			}
 			copy(r.ETag.Sum[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "sum"))

@@ -10,7 +10,6 @@ import (
 // sections is the memory to merge a page in.
 type sections struct {
 	records []stocktake.Record
-	classes [][]byte
 	millis  []int64
 }
 
@@ -65,7 +64,6 @@ func (p *Page) ordered(from, to int) error {
 func (p *Page) merge(cut int) {
 	s := &p.scratch
 	s.records = append(s.records[:0], p.Records...)
-	s.classes = append(s.classes[:0], p.Classes...)
 	s.millis = append(s.millis[:0], p.millis...)
 	a, b := 0, cut
 	for i := range p.Records {
@@ -73,7 +71,7 @@ func (p *Page) merge(cut int) {
 		if b == len(s.records) || a < cut && s.first(a, b) {
 			from = &a
 		}
-		p.Records[i], p.Classes[i], p.millis[i] = s.records[*from], s.classes[*from], s.millis[*from]
+		p.Records[i], p.millis[i] = s.records[*from], s.millis[*from]
 		*from++
 	}
 }

@@ -29,14 +29,10 @@ type Page struct {
 	// key first. Delete markers are among them if Versions is set. They point into
 	// the parsed body and into the page, until the next Parse.
 	//
-	// StorageClass is the class of OSS that comes nearest to the store's own. What
-	// a listing does not tell is missing: ACL, tags, encryption, CRC-64, and the type
+	// StorageClass is the store's own word. What a listing does not tell is
+	// missing: ACL, tags, encryption, CRC-64, and the type
 	// where a store does not give it. Times of access are zero.
 	Records []stocktake.Record
-
-	// Classes are the storage classes of the records in the store's own words,
-	// empty for a delete marker.
-	Classes [][]byte
 
 	Versions  bool // it is a listing of versions
 	Truncated bool // more rows follow
@@ -48,6 +44,8 @@ type Page struct {
 	millis  []int64 // of the records, Unix milliseconds of their last modification
 	arena   []byte  // text that does not lie in the body as it is
 	scratch sections
+
+	lastClass stocktake.StorageClass // of the row before
 }
 
 // Parse parses body, which it may overwrite, and which the records point into
@@ -87,7 +85,7 @@ func (p *Page) parse(body []byte) error {
 }
 
 func (p *Page) reset() {
-	p.Records, p.Classes, p.millis, p.arena = p.Records[:0], p.Classes[:0], p.millis[:0], p.arena[:0]
+	p.Records, p.millis, p.arena = p.Records[:0], p.millis[:0], p.arena[:0]
 	p.Versions, p.Truncated = false, false
 	p.after, p.hasAfter = nil, false
 }

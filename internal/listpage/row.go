@@ -71,7 +71,6 @@ func (p *Page) add(k kind, f *row) error {
 	}
 	r.LastModified = floorSeconds(milli)
 	r.ETag.Text = empty
-	var class []byte
 	if k != marker {
 		if r.Size, ok = parseSize(f[fieldSize]); !ok {
 			return wrong(fieldSize)
@@ -86,8 +85,9 @@ func (p *Page) add(k kind, f *row) error {
 		if len(f[fieldETag]) > 0 {
 			r.ETag = stocktake.ParseETag(f[fieldETag])
 		}
-		class = f[fieldStorageClass]
-		r.StorageClass = nearest(class)
+		if r.StorageClass, ok = p.class(f[fieldStorageClass]); !ok {
+			return wrong(fieldStorageClass)
+		}
 		r.Type = parseType(f[fieldType])
 		r.Missing = lacking
 		if len(f[fieldType]) == 0 {
@@ -96,7 +96,6 @@ func (p *Page) add(k kind, f *row) error {
 		r.Multipart = r.Type == stocktake.Multipart || ofParts(&r.ETag)
 	}
 	p.Records = append(p.Records, r)
-	p.Classes = append(p.Classes, class)
 	p.millis = append(p.millis, milli)
 	return nil
 }
@@ -121,12 +120,20 @@ func parseSize(text []byte) (n int64, ok bool) {
 	return n, true
 }
 
-// nearest returns the class of OSS that comes nearest to a store's own.
-//
-// Source: spec foreign.md, section 3.
-func nearest(class []byte) stocktake.StorageClass {
-	c, _ := stocktake.NearestStorageClass(class)
-	return c
+// class returns the storage class with a name. Stores of S3 may leave STANDARD
+// out. Most rows have the class of the row before.
+func (p *Page) class(name []byte) (stocktake.StorageClass, bool) {
+	if len(name) == 0 {
+		return stocktake.S3Standard, true
+	}
+	if string(name) == p.lastClass.String() {
+		return p.lastClass, true
+	}
+	c, ok := stocktake.ListedStorageClass(name)
+	if ok {
+		p.lastClass = c
+	}
+	return c, ok
 }
 
 // parseType reads an object type. Types that are not OSS's are Normal.

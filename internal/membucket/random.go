@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/configtest"
 	"github.com/stocktake/stocktake/internal/engine/sourcetest"
 )
 
@@ -29,7 +30,7 @@ func Record(t *rapid.T) (r stocktake.Record) {
 		return stocktake.Record{LastModified: r.LastModified, IsDeleteMarker: true, ETag: stocktake.ETag{Text: []byte{}}}
 	}
 	r.Size = rapid.OneOf(rapid.Int64Range(0, 1000), rapid.Int64Range(0, stocktake.MaxObjectSize)).Draw(t, "size")
-	r.StorageClass = stocktake.StorageClass(rapid.IntRange(0, stocktake.NumStorageClasses-1).Draw(t, "class"))
+	r.StorageClass = configtest.StorageClass(t)
 	if r.StorageClass >= stocktake.ColdArchive {
 		r.TransitionTime = rapid.Int64Range(1, year2100).Draw(t, "transition")
 	}

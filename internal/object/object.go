@@ -21,6 +21,10 @@ type Bucket struct {
 	// kept. Empty: the embedded store holds it.
 	Store, Endpoint string
 
+	// S3 says that the store speaks S3: names of buckets and storage classes are
+	// those of S3. Set by the registry, not kept.
+	S3 bool
+
 	Created      time.Time
 	StorageClass stocktake.StorageClass // of objects put without a class
 	Redundancy   string                 // "LRS" or "ZRS"

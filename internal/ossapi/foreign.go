@@ -35,6 +35,9 @@ func (c *call) getForeignInfo() error {
 		x.Text("Location", location(b.Region))
 		x.Text("ExtranetEndpoint", host)
 		x.Text("IntranetEndpoint", host)
+		if b.S3 {
+			x.Text("StorageClass", b.StorageClass.String())
+		}
 		x.Owner(b.Owner)
 		x.Start("AccessControlList")
 		x.Text("Grant", b.ACL.String())

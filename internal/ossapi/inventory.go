@@ -46,6 +46,7 @@ func (c *call) putInventory() error {
 	cfg, err := inventoryxml.ParsePut(doc, stocktake.InventoryRules{
 		ID: id, AccountID: c.bucket.Owner,
 		StrictVersions: c.StrictVersions, Versioned: c.bucket.Versioning == object.Enabled,
+		OSSClasses: !c.bucket.S3,
 	})
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func (s *Server) registry(st *store.Store, access bucket.Access) (*bucket.Regist
 		entry := named.Settings()
 		opts.Stores = append(opts.Stores, bucket.Store{
 			Name: entry.Name, Endpoint: named.URL(), Account: cmp.Or(entry.Account, s.cfg.AccountID), Region: cmp.Or(entry.Region, s.cfg.Region),
-			CrossRegion: entry.CrossRegion, Service: named,
+			S3: entry.Kind == foreign.S3, CrossRegion: entry.CrossRegion, Service: named,
 		})
 	}
 	var err error

@@ -144,7 +144,8 @@ func (b *contractBucket) Source() engine.Source { return b.s.store.Source() }
 func (b *contractBucket) Name() string          { return b.name }
 func (b *contractBucket) Can() sourcetest.Abilities {
 	return sourcetest.Abilities{
-		Versions: true, IgnoresMissing: b.s.ignoresMissing, IgnoresDeleted: b.s.ignoresDeleted, Batch: 1000, MD5: true,
+		S3Classes: true,
+		Versions:  true, IgnoresMissing: b.s.ignoresMissing, IgnoresDeleted: b.s.ignoresDeleted, Batch: 1000, MD5: true,
 		Types: []stocktake.ObjectType{stocktake.Multipart}, OwnACLs: b.s.acls, NoACLs: !b.s.acls, Tags: true, NoTypes: true, NoChecksums: true, Refuses: b.s.keys.refuses,
 	}
 }

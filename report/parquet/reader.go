@@ -231,7 +231,7 @@ func (r *reader) decode(f stocktake.Field, c *cursor) (err error) {
 		}
 	case stocktake.FieldStorageClass:
 		var ok bool
-		if row.StorageClass, ok = stocktake.NearestStorageClass(c.bytes); !ok {
+		if row.StorageClass, ok = stocktake.StorageClassOf(c.bytes); !ok {
 			return errValue
 		}
 	case stocktake.FieldObjectACL:

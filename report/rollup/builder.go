@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -27,9 +28,6 @@ type Options struct {
 	Versions bool
 }
 
-// numClasses is a power of two, so that no class is out of bounds.
-const numClasses = 8
-
 // The cells of a storage class: by size and by age.
 type cells struct {
 	sizes [65]Count // by the number of bits of the size
@@ -48,7 +46,8 @@ const (
 type Builder struct {
 	opts    Options
 	start   int64
-	classes [numClasses]cells
+	places  [256]uint16 // of a class in classes; 0: it did not occur
+	classes []cells     // those that occurred, from place 1 on
 	tree    tree
 	exts    extensions
 	largest ranking
@@ -68,7 +67,7 @@ type dated struct {
 // New returns a Builder without records.
 func New(opts Options) *Builder {
 	opts.Depth = min(cmp.Or(opts.Depth, DefaultDepth), MaxDepth)
-	b := &Builder{opts: opts, start: opts.Start.Unix()}
+	b := &Builder{opts: opts, start: opts.Start.Unix(), classes: make([]cells, 1)}
 	b.tree.init(opts.Prefix, max(opts.Depth, 0))
 	b.exts.init()
 	b.Reset()
@@ -77,7 +76,7 @@ func New(opts Options) *Builder {
 
 // Reset forgets all records.
 func (b *Builder) Reset() {
-	b.classes = [numClasses]cells{}
+	clear(b.classes)
 	b.tree.reset()
 	b.exts.reset()
 	b.largest.reset()
@@ -117,7 +116,11 @@ func (b *Builder) Add(batch []stocktake.Record) {
 			pending.Noncurrent.Bytes += size
 		}
 
-		c := &b.classes[r.StorageClass%numClasses]
+		place := b.places[r.StorageClass]
+		if place == 0 {
+			place = b.place(r.StorageClass)
+		}
+		c := &b.classes[place]
 		cell := &c.sizes[bits.Len64(uint64(size))]
 		cell.Objects++
 		cell.Bytes += size
@@ -158,6 +161,13 @@ func (b *Builder) Add(batch []stocktake.Record) {
 	b.last = append(b.last[:0], batch[len(batch)-1].Key...)
 }
 
+// place makes a place for a class.
+func (b *Builder) place(c stocktake.StorageClass) uint16 {
+	b.classes = append(b.classes, cells{})
+	b.places[c] = uint16(len(b.classes) - 1)
+	return b.places[c]
+}
+
 func (d *dated) set(r *stocktake.Record) {
 	d.time, d.found = r.LastModified, true
 	d.object.set(r)
@@ -188,8 +198,8 @@ func (b *Builder) Part() *Rollup {
 	r.Prefixes = b.tree.finish()
 	r.Tally = r.Prefixes[0].Tally
 	r.Rows = r.Objects + r.DeleteMarkers
-	for i := range b.classes {
-		b.classes[i].list(r, stocktake.StorageClass(i).String())
+	for _, class := range b.names() {
+		b.classes[b.places[class]].list(r, class.String())
 	}
 	r.Extensions, r.FoldedExtensions = b.exts.list()
 	r.Largest = b.largest.list()
@@ -197,6 +207,20 @@ func (b *Builder) Part() *Rollup {
 		r.Oldest, r.Newest = b.oldest.object.object(), b.newest.object.object()
 	}
 	return r
+}
+
+// names returns the classes that have a place, in the order of
+// stocktake.CompareStorageClasses.
+func (b *Builder) names() (all []stocktake.StorageClass) {
+	for c, place := range b.places {
+		if place > 0 {
+			all = append(all, stocktake.StorageClass(c))
+		}
+	}
+	slices.SortFunc(all, func(x, y stocktake.StorageClass) int {
+		return stocktake.CompareStorageClasses(x.String(), y.String())
+	})
+	return all
 }
 
 // list adds the cells that are not empty to r.

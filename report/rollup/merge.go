@@ -68,7 +68,7 @@ func mergeCounts[T any](a, b []T, of func(*T) (string, int64, *Count)) []T {
 	slices.SortStableFunc(out, func(x, y T) int {
 		xClass, xFrom, _ := of(&x)
 		yClass, yFrom, _ := of(&y)
-		return cmp.Or(cmp.Compare(classRank(xClass), classRank(yClass)), cmp.Compare(xFrom, yFrom))
+		return cmp.Or(stocktake.CompareStorageClasses(xClass, yClass), cmp.Compare(xFrom, yFrom))
 	})
 	n := 0
 	for i := range out {
@@ -245,12 +245,4 @@ func (r *Rollup) Direct(i int) Tally {
 		}
 	}
 	return direct
-}
-
-// classRank orders classes as stocktake.StorageClass does, and unknown ones last.
-func classRank(name string) int {
-	if c, ok := stocktake.ParseStorageClass(name); ok {
-		return int(c)
-	}
-	return int(stocktake.NumStorageClasses)
 }

@@ -65,7 +65,7 @@ type Rollup struct {
 	Rows int64 `json:"rows"` // objects and delete markers
 	Tally
 
-	Classes []Class `json:"classes"` // those that occur, in the order of stocktake.StorageClass
+	Classes []Class `json:"classes"` // those that occur, in the order of stocktake.CompareStorageClasses
 	Sizes   []Size  `json:"sizes"`   // by class, then size
 	Ages    []Age   `json:"ages"`    // by class, then age
 

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/configtest"
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
@@ -41,7 +42,7 @@ func draw(t *rapid.T, prefix string, versions bool) []stocktake.Record {
 				Key: []byte(key), IsLatest: v == 0,
 				Size:         rapid.OneOf(rapid.Int64Range(0, 5), rapid.Int64Range(0, 1<<40)).Draw(t, "size"),
 				LastModified: rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(start.Unix()-9*86400, start.Unix()+5), rapid.Int64Range(1, start.Unix())).Draw(t, "modified"),
-				StorageClass: stocktake.StorageClass(rapid.IntRange(0, stocktake.NumStorageClasses-1).Draw(t, "class")),
+				StorageClass: configtest.StorageClass(t),
 			}
 			if versions {
 				r.VersionID = fmt.Appendf(nil, "v%d", v)
@@ -134,13 +135,12 @@ func model(opts rollup.Options, records []stocktake.Record) *rollup.Rollup {
 	for p, n := range prefixes {
 		r.Prefixes = append(r.Prefixes, rollup.Prefix{Prefix: rollup.Key(p), Tally: *n})
 	}
-	class := func(name string) stocktake.StorageClass { c, _ := stocktake.ParseStorageClass(name); return c }
-	slices.SortFunc(r.Classes, func(a, b rollup.Class) int { return cmp.Compare(class(a.StorageClass), class(b.StorageClass)) })
+	slices.SortFunc(r.Classes, func(a, b rollup.Class) int { return stocktake.CompareStorageClasses(a.StorageClass, b.StorageClass) })
 	slices.SortFunc(r.Sizes, func(a, b rollup.Size) int {
-		return cmp.Or(cmp.Compare(class(a.StorageClass), class(b.StorageClass)), cmp.Compare(a.From, b.From))
+		return cmp.Or(stocktake.CompareStorageClasses(a.StorageClass, b.StorageClass), cmp.Compare(a.From, b.From))
 	})
 	slices.SortFunc(r.Ages, func(a, b rollup.Age) int {
-		return cmp.Or(cmp.Compare(class(a.StorageClass), class(b.StorageClass)), cmp.Compare(a.From, b.From))
+		return cmp.Or(stocktake.CompareStorageClasses(a.StorageClass, b.StorageClass), cmp.Compare(a.From, b.From))
 	})
 	slices.SortFunc(r.Extensions, func(a, b rollup.Extension) int {
 		return cmp.Or(cmp.Compare(b.Objects, a.Objects), cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Extension, b.Extension))

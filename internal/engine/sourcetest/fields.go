@@ -25,6 +25,9 @@ func (s *subject) recordOf(o *Object, got *stocktake.Record) stocktake.Record {
 		TaggingCount: uint16(o.Tags), Type: o.Type, Multipart: o.Type == stocktake.Multipart, Encrypted: o.Encrypted,
 		TransitionTime: o.Transition, LastAccess: o.LastAccess,
 	}
+	if s.can.S3Classes && o.Class == stocktake.Standard {
+		want.StorageClass = stocktake.S3Standard
+	}
 	if o.Type == stocktake.Symlink {
 		want.Size = 0
 		want.Missing = got.Missing // a store may tell of its target instead, which need not exist

@@ -63,7 +63,8 @@ type Abilities struct {
 	// CurrentIDs says that scans of current versions tell their version ids.
 	CurrentIDs bool
 
-	Classes     []stocktake.StorageClass // besides Standard
+	S3Classes   bool                     // it has the classes of S3, and STANDARD where an Object says Standard
+	Classes     []stocktake.StorageClass // besides the standard one
 	Types       []stocktake.ObjectType   // besides Normal
 	NoTypes     bool                     // records do not tell the types, but that Multipart is set
 	ACLs        []stocktake.ACL          // besides DefaultACL
