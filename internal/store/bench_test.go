@@ -7,10 +7,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -214,4 +217,53 @@ func BenchmarkPut(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkPutJournalled compares a bucket whose changes are journalled with one
+// whose changes are not.
+func BenchmarkPutJournalled(b *testing.B) {
+	for _, clients := range []int{1, 64} {
+		for _, journalled := range []bool{false, true} {
+			b.Run(fmt.Sprintf("journal=%t/clients=%d", journalled, clients), func(b *testing.B) {
+				s := open(b, b.TempDir(), store.Options{})
+				bucket(b, s, object.Unversioned)
+				if journalled {
+					if _, err := s.Journal().Subscribe(b.Context(), "b", "r", ""); err != nil {
+						b.Fatal(err)
+					}
+				}
+				origin := object.Origin{Principal: "1234567890123456", Request: "5C3D9175B6FC201293AD4890", Address: netip.MustParseAddr("127.0.0.1")}
+				data := noise(1 << 10)
+				var next atomic.Int64
+				before := processorTime(b)
+				b.ReportAllocs()
+				b.ResetTimer()
+				var wait sync.WaitGroup
+				for range clients {
+					wait.Go(func() {
+						for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+							p := object.Put{Bucket: "b", Key: fmt.Sprintf("%d/object-%08d", clients, n), Size: int64(len(data))}
+							if _, err := s.PutObject(b.Context(), origin, p, bytes.NewReader(data)); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				}
+				wait.Wait()
+				b.StopTimer()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "puts/s")
+				b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/op")
+			})
+		}
+	}
+}
+
+// processorTime returns what the process has used so far.
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -38,12 +38,38 @@ func Options(fsys vfs.FS, cache *pebble.Cache, log pebble.Logger) *pebble.Option
 	p.TargetFileSizes[0] = 4 << 20
 	// Reads are not sampled: what they would have compacted, long scans pass once.
 	p.Experimental.ReadSamplingMultiplier = -1
-	// A scan wants the values of old versions too, so none is put aside.
-	rows := pebble.KeyRange{Start: []byte{SpaceVersions}, End: []byte{SpaceVersions + 1}}
-	p.Experimental.SpanPolicyFunc = pebble.MakeStaticSpanPolicyFunc(comparer.Compare, rows, pebble.SpanPolicy{
-		DisableValueSeparationBySuffix: true, ValueStoragePolicy: pebble.ValueStorageLowReadLatency,
-	})
+	p.Experimental.SpanPolicyFunc = spanPolicy
 	return p
+}
+
+// spanPolicy returns how Pebble keeps the keys from start on, and the end of the
+// range that this applies to. Pebble ends a table there: no table has keys of two
+// ranges.
+//
+//   - Rows of versions: a scan also reads the values of old versions, so none is
+//     stored apart.
+//   - Journals: new keys are behind all old ones, so their tables overlap no others.
+//     They move down the levels without being rewritten, and a trim drops them
+//     whole. In one table with keys of other spaces, which are written all over
+//     their ranges, they would be rewritten with them by each compaction.
+func spanPolicy(start []byte) (pebble.SpanPolicy, []byte, error) {
+	none, rows := pebble.SpanPolicy{}, pebble.SpanPolicy{DisableValueSeparationBySuffix: true, ValueStoragePolicy: pebble.ValueStorageLowReadLatency}
+	var space byte
+	if len(start) > 0 {
+		space = start[0]
+	}
+	switch {
+	case space < SpaceJournal:
+		return none, []byte{SpaceJournal}, nil
+	case space == SpaceJournal:
+		return none, []byte{SpaceJournal + 1}, nil
+	case space < SpaceVersions:
+		return none, []byte{SpaceVersions}, nil
+	case space == SpaceVersions:
+		return rows, []byte{SpaceVersions + 1}, nil
+	default:
+		return none, nil, nil
+	}
 }
 
 // compression leaves blocks as they are that it would not make smaller by two
