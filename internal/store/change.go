@@ -25,7 +25,8 @@ type change struct {
 
 	journal   *bucketJournal // nil: no reader wants the changes of this key
 	versioned bool           // the bucket shows ids of versions
-	entries   [][]byte       // of the journal, in their order, without their places
+	entries   *entries       // of the journal; nil: none
+	queued                   // for the journal
 	crowded   bool           // the journal has less than a quarter of its space left, or had
 }
 
@@ -65,13 +66,12 @@ func (s *Store) commit(by object.Origin, b *bucket, key string, build func(*chan
 	}
 	c := &change{s: s, by: by, b: b, batch: s.db.NewBatch()}
 	defer c.batch.Close()
-	if err := c.apply(key, build); err != nil {
+	err := c.apply(key, build)
+	c.entries.free()
+	if err != nil {
 		return err
 	}
-	if err := c.batch.SyncWait(); err != nil {
-		err = fmt.Errorf("%w: %w", errUncertain, err)
-		s.opts.Log.Error("the index's log could not be synced; the process ends", "err", err)
-		s.opts.fatal(err)
+	if err := c.sync(); err != nil {
 		return err
 	}
 	if c.crowded {
@@ -83,6 +83,19 @@ func (s *Store) commit(by object.Origin, b *bucket, key string, build func(*chan
 		}
 	}
 	return nil
+}
+
+// syncWait waits until a batch that is in the log of the index is durable. If it
+// cannot become that, the process ends.
+func (s *Store) syncWait(batch *pebble.Batch) error {
+	err := batch.SyncWait()
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%w: %w", errUncertain, err)
+	s.opts.Log.Error("the index's log could not be synced; the process ends", "err", err)
+	s.opts.fatal(err)
+	return err
 }
 
 // apply makes the change visible and queues it for the log; who comes next
@@ -117,8 +130,8 @@ func (c *change) apply(key string, build func(*change, *object.Bucket) error) er
 
 // enqueue applies the batch, with the entries of the journal if there are any.
 func (c *change) enqueue() error {
-	if len(c.entries) > 0 {
-		return c.journal.apply(c)
+	if c.entries != nil {
+		return c.journal.queue.apply(c.journal, c)
 	}
 	if err := c.s.db.ApplyNoSyncWait(c.batch, pebble.Sync); err != nil {
 		return fmt.Errorf("index: %w", err)
@@ -153,7 +166,11 @@ func (c *change) record(t journal.Type, flags layout.ChangeFlags, r *layout.Row)
 	if c.versioned {
 		flags |= layout.ChangeVersioned
 	}
-	c.entries = append(c.entries, layout.AppendChange(make([]byte, 0, 384), &layout.Change{Type: byte(t), Flags: flags, By: c.by, Row: r}))
+	if c.entries == nil {
+		c.entries = entryPool.Get().(*entries)
+	}
+	c.entries.data = layout.AppendChange(c.entries.data, &layout.Change{Type: byte(t), Flags: flags, By: c.by, Row: r})
+	c.entries.ends = append(c.entries.ends, len(c.entries.data))
 }
 
 // remove removes r and its content; nil is nothing.
@@ -214,9 +231,13 @@ func (s *Store) loadCeiling() error {
 }
 
 // nextSeq returns a new sequence number.
-func (s *Store) nextSeq() (uint64, error) {
-	n := s.seq.Add(1)
-	return n, s.reserve(n)
+func (s *Store) nextSeq() (uint64, error) { return s.nextSeqs(1) }
+
+// nextSeqs takes n new sequence numbers that follow each other, and returns the
+// last.
+func (s *Store) nextSeqs(n int) (last uint64, err error) {
+	last = s.seq.Add(uint64(n))
+	return last, s.reserve(last)
 }
 
 // reserve makes the ceiling durable that n lies under.

@@ -54,3 +54,32 @@ func DropChange(t testing.TB, s *Store, n int) {
 	}
 	t.Fatal("no such entry")
 }
+
+// Waiting returns how many changes wait in the queue of the journal of a bucket.
+func Waiting(t testing.TB, s *Store, bucket string) (n int) {
+	t.Helper()
+	b, err := s.bucket(bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &b.journal.Load().queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for c := q.first; c != nil; c = c.next {
+		n++
+	}
+	return n
+}
+
+// OnFatal makes a store call f where the process would end.
+func OnFatal(o *Options, f func(error)) { o.fatal = f }
+
+// Stripe returns what is locked while a key changes.
+func Stripe(t testing.TB, s *Store, bucket, key string) any {
+	t.Helper()
+	b, err := s.bucket(bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.stripe(b.id, key)
+}

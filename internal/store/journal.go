@@ -26,6 +26,8 @@ type bucketJournal struct {
 	bucket   uint32
 	prefixes []string // of the readers, one that begins with another left out; never changed
 
+	queue commitQueue
+
 	// mu is held from the choice of a sequence number and a time to the place of
 	// the batch in the log of the index, and while the head is replaced.
 	mu   sync.Mutex

@@ -100,13 +100,7 @@ func (s *Store) updateHead(b *bucket, update func(*bucketJournal, *pebble.Batch,
 	if err := s.applyHead(b, batch, update); err != nil {
 		return err
 	}
-	if err := batch.SyncWait(); err != nil {
-		err = fmt.Errorf("%w: %w", errUncertain, err)
-		s.opts.Log.Error("the index's log could not be synced; the process ends", "err", err)
-		s.opts.fatal(err)
-		return err
-	}
-	return nil
+	return s.syncWait(batch)
 }
 
 // applyHead makes what update does visible, and queues it for the log.

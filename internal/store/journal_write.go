@@ -1,9 +1,8 @@
 package store
 
 import (
-	"fmt"
+	"sync"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/journal"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
@@ -14,6 +13,34 @@ func latestIf(latest bool) layout.ChangeFlags {
 		return layout.ChangeLatest
 	}
 	return 0
+}
+
+// entries are values of entries of a journal, in their order, without their places.
+type entries struct {
+	data []byte
+	ends []int // of each of them in data
+}
+
+// entryPool has empty entries, for which there is room already.
+var entryPool = sync.Pool{New: func() any { return &entries{make([]byte, 0, 512), make([]int, 0, 2)} }}
+
+// each yields the values.
+func (e *entries) each(yield func(value []byte) bool) {
+	start := 0
+	for _, end := range e.ends {
+		if !yield(e.data[start:end:end]) {
+			return
+		}
+		start = end
+	}
+}
+
+// free returns the entries to the pool, if there are any.
+func (e *entries) free() {
+	if e != nil {
+		e.data, e.ends = e.data[:0], e.ends[:0]
+		entryPool.Put(e)
+	}
 }
 
 // reveal records that an older version of a key is the newest again, since the
@@ -34,39 +61,4 @@ func (c *change) reveal(key string, removed ...*layout.Row) error {
 		}
 		return false
 	})
-}
-
-// apply completes the entries of c and applies its batch.
-//
-// The index decides the order of commits when a batch enters its queue, inside
-// ApplyNoSyncWait, and neither the order of calls nor that of their returns
-// follows from it. So sequences and times are chosen with j.mu held, and it is
-// held until the batch is in the queue: the changes of this bucket enter it in the
-// order of their sequences. The log of the index has them in that order, too, so
-// a crash cuts off the last ones and leaves no hole. The fsync, which many
-// changes share, is awaited without the lock.
-func (j *bucketJournal) apply(c *change) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	last, seq := j.last, j.seq
-	last.Time = max(last.Time, c.s.opts.Now().UnixMilli()) // a clock that is behind stands still here
-	var buf [layout.ChangeKeyLen]byte
-	for _, entry := range c.entries {
-		var err error
-		if seq, err = c.s.nextSeq(); err != nil {
-			return err
-		}
-		last.Ordinal++
-		last.Bytes += uint64(layout.ChangeKeyLen + len(entry))
-		layout.SetPlace(entry, last)
-		if err := c.batch.Set(layout.AppendChangeKey(buf[:0], j.bucket, seq), entry, nil); err != nil {
-			return err
-		}
-	}
-	if err := c.s.db.ApplyNoSyncWait(c.batch, pebble.Sync); err != nil {
-		return fmt.Errorf("index: %w", err)
-	}
-	j.last, j.seq = last, seq
-	c.crowded = j.warned || j.kept() > warnAt(c.s.journalLimit())
-	return nil
 }

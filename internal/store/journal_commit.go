@@ -1,0 +1,175 @@
+package store
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake/internal/store/layout"
+)
+
+// groupBytes bounds the changes that are committed together. One that is larger is
+// committed alone.
+const groupBytes = 256 << 10
+
+// A commitQueue puts the changes of a journal in order.
+//
+// The index decides the order of commits when a batch enters its queue, inside
+// ApplyNoSyncWait, and neither the order of calls nor that of their returns
+// follows from it. So one change commits at a time: the leader. It takes the
+// changes that wait behind it into its own batch, so each of them waits for one
+// commit and not for as many as are before it. Then it passes on the lead.
+type commitQueue struct {
+	mu          sync.Mutex
+	led         bool    // there is a leader
+	first, last *change // that wait, linked by change.next
+}
+
+// A queued is what a commitQueue knows of a change.
+type queued struct {
+	next *change        // behind it in the queue, or in the group
+	turn sync.WaitGroup // until it is the leader, or done
+
+	leader *change // that has committed it; itself if it is the leader
+	err    error   // of the commit
+
+	group   bool           // it has committed others, too
+	synced  sync.WaitGroup // until a leader of others is durable
+	syncErr error          // then
+}
+
+// apply commits c, alone or together with others. When it returns nil, c is
+// visible, and durable once [change.sync] has returned nil. An error is that of the
+// index, which fails all changes alike, and fails those that were to be committed
+// together.
+func (q *commitQueue) apply(j *bucketJournal, c *change) error {
+	q.mu.Lock()
+	if !q.led {
+		q.led = true
+		c.leader = c
+	} else {
+		c.turn.Add(1)
+		if q.first == nil {
+			q.first = c
+		} else {
+			q.last.next = c
+		}
+		q.last = c
+		q.mu.Unlock()
+		c.turn.Wait()
+		if c.leader != c {
+			return c.err
+		}
+		q.mu.Lock()
+	}
+	q.take(c)
+	q.mu.Unlock()
+
+	c.err = j.commit(c)
+	c.group = c.next != nil && c.err == nil
+	if c.group {
+		c.synced.Add(1)
+	}
+	q.pass()
+	for member := c.next; member != nil; {
+		next := member.next // it is the member's own once the member is told
+		member.leader, member.err = c, c.err
+		member.turn.Done()
+		member = next
+	}
+	return c.err
+}
+
+// take makes the changes that wait the group of c, as many as may be. The caller
+// holds q.mu.
+func (q *commitQueue) take(c *change) {
+	end, size := c, c.batch.Len()
+	for next := q.first; next != nil; next = next.next {
+		if size += next.batch.Len(); size > groupBytes {
+			break
+		}
+		end = next
+	}
+	if end == c {
+		c.next = nil
+		return
+	}
+	c.next, q.first = q.first, end.next
+	end.next = nil
+}
+
+// pass makes the first change that waits the leader.
+func (q *commitQueue) pass() {
+	q.mu.Lock()
+	next := q.first
+	if next == nil {
+		q.led = false
+	} else {
+		q.first, next.next = next.next, nil
+		next.leader = next
+	}
+	q.mu.Unlock()
+	if next != nil {
+		next.turn.Done()
+	}
+}
+
+// sync waits until c is durable.
+func (c *change) sync() error {
+	if c.leader != nil && c.leader != c {
+		c.leader.synced.Wait()
+		return c.leader.syncErr
+	}
+	err := c.s.syncWait(c.batch)
+	if c.group {
+		c.syncErr = err
+		c.synced.Done()
+	}
+	return err
+}
+
+// commit completes the entries of a leader and its group, and applies them as one
+// batch. Sequences and times are chosen with j.mu held, and it is held until the
+// batch is in the queue of the index: what is committed there in the name of this
+// journal has the order of its sequences. The log of the index has that order, too,
+// so a crash cuts off the last changes and leaves no hole. The fsync, which many
+// share, is awaited without the lock.
+func (j *bucketJournal) commit(leader *change) error {
+	n := 0
+	for c := leader; c != nil; c = c.next {
+		n += len(c.entries.ends)
+	}
+	s, batch := leader.s, leader.batch
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	last := j.last
+	last.Time = max(last.Time, s.opts.Now().UnixMilli()) // a clock that is behind stands still here
+	end, err := s.nextSeqs(n)
+	if err != nil {
+		return err
+	}
+	seq := end - uint64(n)
+	var buf [layout.ChangeKeyLen]byte
+	for c := leader; c != nil; c = c.next {
+		if c != leader {
+			if err := batch.Apply(c.batch, nil); err != nil {
+				return fmt.Errorf("index: %w", err)
+			}
+		}
+		for entry := range c.entries.each {
+			seq++
+			last.Ordinal++
+			last.Bytes += uint64(layout.ChangeKeyLen + len(entry))
+			layout.SetPlace(entry, last)
+			if err := batch.Set(layout.AppendChangeKey(buf[:0], j.bucket, seq), entry, nil); err != nil {
+				return fmt.Errorf("index: %w", err)
+			}
+		}
+	}
+	if err := s.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	j.last, j.seq = last, end
+	leader.crowded = j.warned || j.kept() > warnAt(s.journalLimit())
+	return nil
+}

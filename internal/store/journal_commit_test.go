@@ -1,0 +1,171 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/stocktake/stocktake/internal/journal"
+	"github.com/stocktake/stocktake/internal/object"
+	"github.com/stocktake/stocktake/internal/store"
+)
+
+// A gate is a clock that stops whoever asks it next.
+type gate struct {
+	armed           atomic.Bool
+	entered, opened chan struct{}
+}
+
+func newGate() *gate { return &gate{entered: make(chan struct{}), opened: make(chan struct{})} }
+
+func (g *gate) now() time.Time {
+	// It is asked with the queue of the journal held, and before.
+	if g.armed.Load() && inCommit() && g.armed.CompareAndSwap(true, false) {
+		close(g.entered)
+		<-g.opened
+	}
+	return time.Now()
+}
+
+// inCommit reports whether the caller of the clock commits changes of a journal.
+func inCommit() bool {
+	var pcs [8]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
+	for {
+		frame, more := frames.Next()
+		if strings.HasSuffix(frame.Function, "(*bucketJournal).commit") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// apart returns n keys that are changed under locks of their own.
+func apart(t *testing.T, s *store.Store, n int) (keys []string) {
+	t.Helper()
+	taken := map[any]bool{}
+	for i := 0; len(keys) < n; i++ {
+		key := fmt.Sprint("key", i)
+		if stripe := store.Stripe(t, s, "b", key); !taken[stripe] {
+			taken[stripe] = true
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// queueUp puts one object whose commit is held up and others behind it, each with
+// a body of some size, and returns their errors once all have ended.
+func queueUp(t *testing.T, s *store.Store, g *gate, keys []string, size int, meanwhile func()) []error {
+	t.Helper()
+	errs := make([]error, len(keys))
+	var wg sync.WaitGroup
+	start := func(i int) {
+		wg.Go(func() {
+			p := object.Put{Bucket: "b", Key: keys[i], Size: int64(size)}
+			_, errs[i] = s.PutObject(t.Context(), by, p, strings.NewReader(strings.Repeat("x", size)))
+		})
+	}
+	g.armed.Store(true)
+	start(0)
+	<-g.entered
+	for i := range keys[1:] {
+		start(1 + i)
+		for store.Waiting(t, s, "b") != 1+i {
+			runtime.Gosched()
+		}
+	}
+	meanwhile()
+	close(g.opened)
+	wg.Wait()
+	return errs
+}
+
+// TestWaitingChangesAreCommittedTogether: changes that wait behind another are one
+// commit, so nothing comes between their sequences. Large ones are several.
+func TestWaitingChangesAreCommittedTogether(t *testing.T) {
+	for _, tt := range []struct{ size, others, together int }{{10, 20, 20}, {60 << 10, 20, 4}} {
+		g := newGate()
+		opts := quiet(vfs.NewMem())
+		opts.Now, opts.InlineBytes = g.now, 64<<10
+		s := open(t, "data", opts)
+		bucket(t, s, object.Unversioned)
+		at, err := s.Journal().Subscribe(t.Context(), "b", "r", "")
+		check(t, err)
+		names := apart(t, s, 1+tt.others)
+		if err := errors.Join(queueUp(t, s, g, names, tt.size, func() {})...); err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		var seqs []uint64
+		_, err = s.Journal().Changes(t.Context(), "b", "", at, now, func(batch []journal.Change) error {
+			for i := range batch {
+				keys, seqs = append(keys, string(batch[i].Record.Key)), append(seqs, batch[i].Sequence)
+			}
+			return nil
+		})
+		check(t, err)
+		if want := 1 + tt.others; len(keys) != want || !slices.IsSorted(seqs) {
+			t.Fatalf("%d changes of %d, with sequences %d", len(keys), want, seqs)
+		}
+		for i, key := range keys { // in the order in which they have queued up
+			if key != names[i] {
+				t.Errorf("change %d is that of %s", i, key)
+			}
+		}
+		if first := seqs[1]; seqs[tt.together] != first+uint64(tt.together)-1 {
+			t.Errorf("%d changes of %d bytes have the sequences %d", tt.others, tt.size, seqs)
+		}
+		if _, problems := audit(t, s); len(problems) > 0 {
+			t.Error(problems)
+		}
+	}
+}
+
+// TestLogFailureFailsAllThatWait: if the log of the index cannot be synced, each
+// change that was committed in it is said to be uncertain, and none hangs.
+func TestLogFailureFailsAllThatWait(t *testing.T) {
+	var broken atomic.Bool
+	disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if broken.Load() && strings.HasSuffix(op.Path, ".log") && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData) {
+			return errorfs.ErrInjected
+		}
+		return nil
+	}))
+	g := newGate()
+	opts := quiet(disk)
+	opts.Now = g.now
+	died := make(chan error, 64)
+	store.OnFatal(&opts, func(err error) {
+		select {
+		case died <- err:
+		default:
+		}
+	})
+	s, err := store.Open(t.Context(), "data", opts)
+	check(t, err)
+	bucket(t, s, object.Unversioned)
+	_, err = s.Journal().Subscribe(t.Context(), "b", "r", "")
+	check(t, err)
+	for i, err := range queueUp(t, s, g, apart(t, s, 9), 10, func() { broken.Store(true) }) {
+		if !errors.Is(err, errorfs.ErrInjected) {
+			t.Errorf("change %d: %v", i, err)
+		}
+	}
+	if len(died) == 0 {
+		t.Error("the process lives on")
+	}
+	if err := s.Close(); !errors.Is(err, errorfs.ErrInjected) {
+		t.Errorf("close: %v", err)
+	}
+}
