@@ -7,8 +7,7 @@ import (
 	"io/fs"
 	"os"
 
-	tea "charm.land/bubbletea/v2"
-
+	"github.com/stocktake/stocktake/internal/browse"
 	"github.com/stocktake/stocktake/report"
 	"github.com/stocktake/stocktake/report/rollup"
 )
@@ -42,13 +41,7 @@ func (c *reportBrowse) Run(ctx context.Context, con console) (err error) {
 		older, since = oldSums, when(timeOf(o))
 	}
 	title := fmt.Sprintf("stocktake  %s, as of %s", r.Manifest.SourceBucket, when(timeOf(r)))
-	// The interface of a person at a terminal, who also answers Ctrl-C: a screen that
-	// is left as it is would be of no use to the shell.
-	_, err = tea.NewProgram(newBrowser(ctx, r, sums, older, title, since), tea.WithContext(ctx), tea.WithOutput(con.out), tea.WithInput(os.Stdin)).Run()
-	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
+	return browse.Run(ctx, browse.Subject{Report: r, Sums: sums, Title: title, Older: older, Since: since}, os.Stdin, con.out)
 }
 
 // open reads a report and its totals: from manifest.rollup, or else from all rows.

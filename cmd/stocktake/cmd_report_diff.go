@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -248,26 +249,18 @@ func (p *diffPrinter) totals(sum *report.Comparison) error {
 		_, err := sayf(p.w, "no difference: %s in both\n", many(sum.Same, "row"))
 		return err
 	}
-	sayf(p.w, "\n%s added (%s), %s removed (%s), %s changed (%s), %s the same\n", count(sum.Added), grown(sum.AddedBytes),
-		count(sum.Removed), grown(-sum.RemovedBytes), count(sum.Changed), grown(sum.GrownBytes), count(sum.Same))
+	sayf(p.w, "\n%s added (%s), %s removed (%s), %s changed (%s), %s the same\n", count(sum.Added), human.Grown(sum.AddedBytes),
+		count(sum.Removed), human.Grown(-sum.RemovedBytes), count(sum.Changed), human.Grown(sum.GrownBytes), count(sum.Same))
 	t := newTable(p.w, "PREFIX", "ADDED", "REMOVED", "CHANGED", "SIZE")
 	for _, c := range top {
 		name := c.Prefix
 		if name == "" {
 			name = "(no prefix)"
 		}
-		t.row(cut(printable(name)), count(c.Added), count(c.Removed), count(c.Changed), grown(c.Bytes))
+		t.row(cut(printable(name)), count(c.Added), count(c.Removed), count(c.Changed), human.Grown(c.Bytes))
 	}
 	if others.Added+others.Removed+others.Changed > 0 {
-		t.row("all others", count(others.Added), count(others.Removed), count(others.Changed), grown(others.Bytes))
+		t.row("all others", count(others.Added), count(others.Removed), count(others.Changed), human.Grown(others.Bytes))
 	}
 	return t.flush("")
-}
-
-// grown writes a difference of bytes: "+1.5 MiB", "-3 B".
-func grown(n int64) string {
-	if n < 0 {
-		return "-" + size(-n)
-	}
-	return "+" + size(n)
 }

@@ -3,12 +3,20 @@ package main
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/stocktake/stocktake/internal/human"
+)
+
+// Short names of what most verbs print.
+var (
+	printable   = human.Printable
+	count       = human.Count
+	many        = human.Many
+	size        = human.Size
+	unprintable = human.Unprintable
 )
 
 func printJSON(w io.Writer, v any) error {
@@ -65,29 +73,6 @@ func (t *table) flush(ifEmpty string) error {
 	return t.w.Flush()
 }
 
-// printable escapes what a terminal would obey, and what would break a table,
-// as Go does in strings: keys, ids and prefixes are chosen by strangers.
-func printable(s string) string {
-	if strings.IndexFunc(s, unprintable) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case !unprintable(r):
-			b.WriteRune(r)
-		case r == utf8.RuneError && s[i] >= utf8.RuneSelf && !strings.HasPrefix(s[i:], "\uFFFD"):
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == utf8.RuneError:
-			b.WriteRune(r)
-		default:
-			q := strconv.QuoteRuneToGraphic(r)
-			b.WriteString(q[1 : len(q)-1])
-		}
-	}
-	return b.String()
-}
-
 // printableText does what printable does for text of several lines.
 func printableText(s string) string {
 	lines := strings.Split(s, "\n")
@@ -109,38 +94,6 @@ func cut(s string) string {
 	}
 	const end = maxCell / 3
 	return string(r[:maxCell-end-1]) + "…" + string(r[len(r)-end:])
-}
-
-func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
-
-// count writes a number with thousands separated: 1,234,567.
-func count(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// many writes a number of things: "1 file", "1,234 files".
-func many(n int64, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return count(n) + " " + noun
-}
-
-// size writes bytes in the binary unit that leaves few digits: "1.5 MiB".
-func size(n int64) string {
-	const units = "KMGTPE"
-	if n < 1024 {
-		return fmt.Sprintf("%d B", n)
-	}
-	f, i := float64(n)/1024, 0
-	for f >= 1024 && i < len(units)-1 {
-		f, i = f/1024, i+1
-	}
-	return fmt.Sprintf("%.1f %ciB", f, units[i])
 }
 
 // when writes a time for people: UTC to the second, "-" for none.

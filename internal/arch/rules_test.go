@@ -105,7 +105,7 @@ var may = map[string][]string{
 	"internal/metrics":          {".", "internal/inventory", "internal/ossapi", "internal/throttle"},
 
 	// Pages for people: a client of the OSS API in the same process.
-	"internal/console": {".", "client", "internal/object", "internal/ram", "internal/signature", "inventoryxml", "report", "report/rollup"},
+	"internal/console": {".", "client", "internal/human", "internal/object", "internal/ram", "internal/signature", "inventoryxml", "report", "report/rollup"},
 
 	// What happens to objects by itself.
 	"internal/lifecycle": {".", "internal/clock", "internal/object"},
@@ -122,7 +122,9 @@ var may = map[string][]string{
 	"stocktaketest": {"client", "internal/server"},
 
 	// Flags in, words out.
-	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/server", "internal/store", "internal/take", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "inventoryxml"},
+	"internal/human":  {},
+	"internal/browse": {".", "internal/human", "report", "report/rollup"},
+	"cmd/stocktake":   {".", "client", "report", "report/rollup", "internal/browse", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/human", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/server", "internal/store", "internal/take", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a
@@ -177,8 +179,8 @@ var homes = map[string][]string{
 	"github.com/alecthomas/kong":            {"cmd/stocktake"},
 	"github.com/knadh/koanf":                {"cmd/stocktake"},
 	"github.com/schollz/progressbar":        {"cmd/stocktake"},
-	"charm.land/bubbletea":                  {"cmd/stocktake"},
-	"github.com/charmbracelet/x":            {"cmd/stocktake"},
+	"charm.land/bubbletea":                  {"internal/browse"},
+	"github.com/charmbracelet/x":            {"internal/browse", "cmd/stocktake"},
 	"github.com/tink-crypto/tink-go":        {"internal/kms", "internal/store"},
 	"github.com/klauspost/compress":         {"report/csvgz/csvgztest", "report/parquet"},
 	"github.com/aws/aws-sdk-go-v2":          {"internal/foreign", "internal/s3bucket"},

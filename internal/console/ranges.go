@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
@@ -55,7 +56,7 @@ func sizeName(from int64) string {
 	if from == 0 {
 		return "empty"
 	}
-	return "from " + size(from)
+	return "from " + human.Size(from)
 }
 
 // treemapOf shows the prefixes that are listed as areas.
@@ -74,7 +75,7 @@ func treemapOf(t *totals, by string) *chart {
 		}
 		c.Boxes = append(c.Boxes, box{
 			Name: visible(p.Name), Value: value, Href: p.Href, Rest: p.Href == "",
-			Label: fmt.Sprintf("%s, %s", size(p.Bytes), many(p.Objects, "object")),
+			Label: fmt.Sprintf("%s, %s", human.Size(p.Bytes), many(p.Objects, "object")),
 		})
 	}
 	if len(c.Boxes) == 0 {

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -12,11 +13,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/human"
 )
 
 // functions are what templates call.
 var functions = template.FuncMap{
-	"asset": assetURL, "name": name, "visible": visible, "size": size, "count": count, "when": when, "stamp": stamp,
+	"asset": assetURL, "name": name, "visible": visible, "size": human.Size, "count": count, "when": when, "stamp": stamp,
 	"took": took, "percent": percent, "share": share, "grown": grown, "grownCount": grownCount, "tone": tone, "many": many,
 	"lower": strings.ToLower, "segment": url.PathEscape, "query": url.QueryEscape, "sub": func(a, b int64) int64 { return a - b },
 	"list": func(all ...any) []any { return all }, "joined": func(all []string) string { return strings.Join(all, ", ") },
@@ -63,41 +65,19 @@ func name(s any) template.HTML {
 	return template.HTML(`<bdi class="name">` + template.HTMLEscapeString(visible(fmt.Sprint(s))) + `</bdi>`) //nolint:gosec // escaped
 }
 
-// size returns bytes in words: "1.5 MiB".
-func size(n int64) string {
-	if n < 0 {
-		return "-" + size(-n)
-	}
-	if n < 1024 {
-		return strconv.FormatInt(n, 10) + " B"
-	}
-	f, unit := float64(n), 0
-	for f >= 1023.95 && unit < 6 {
-		f /= 1024
-		unit++
-	}
-	return strconv.FormatFloat(f, 'f', 1, 64) + " " + []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}[unit]
-}
-
-// count returns a number with its thousands apart: "1,234".
-func count(v any) string {
-	s := fmt.Sprint(v)
-	sign := ""
-	if strings.HasPrefix(s, "-") {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
-}
+// count returns a number, of one of the types that pages have, with its thousands
+// apart: "1,234".
+func count(v any) string { return human.Count(integer(v)) }
 
 // many returns a number of things: "1 object", "2 objects".
-func many(n any, thing string) string {
-	if s := fmt.Sprint(n); s == "1" {
-		return "1 " + thing
+func many(v any, thing string) string { return human.Many(integer(v), thing) }
+
+func integer(v any) int64 {
+	n := reflect.ValueOf(v)
+	if n.CanUint() {
+		return int64(n.Uint())
 	}
-	return count(n) + " " + thing + "s"
+	return n.Int()
 }
 
 // stamp returns a time as programs read it; empty: there is none.
@@ -151,12 +131,12 @@ func share(part, whole int64) float64 {
 	return math.Min(math.Round(1000*float64(part)/float64(whole))/10, 100)
 }
 
-// grown returns a difference of bytes: "+1.5 MiB".
+// grown returns a difference of bytes: "+1.5 MiB", "0 B".
 func grown(n int64) string {
-	if n > 0 {
-		return "+" + size(n)
+	if n == 0 {
+		return human.Size(n)
 	}
-	return size(n)
+	return human.Grown(n)
 }
 
 // grownCount returns a difference: "+1,234".

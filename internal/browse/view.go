@@ -1,12 +1,14 @@
-package main
+package browse
 
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
@@ -24,14 +26,14 @@ func (b *browser) View() tea.View {
 }
 
 // screen returns the text of the screen. All that is not ours goes through
-// printable.
+// human.Printable.
 func (b *browser) screen() string {
 	if b.width == 0 {
 		return "" // the size is not known yet
 	}
 	lines := []string{b.bar(b.title, b.right())}
 	if b.help {
-		lines = append(lines, strings.Split(browseHelp, "\n")...)
+		lines = append(lines, strings.Split(helpText, "\n")...)
 		return b.fill(lines, b.bar("any key: back", ""))
 	}
 	if b.objects != nil {
@@ -56,16 +58,16 @@ func (b *browser) fill(lines []string, last string) string {
 
 // bar returns a reversed line.
 func (b *browser) bar(left, right string) string {
-	left = ansi.Truncate(printable(left), max(b.width-ansi.StringWidth(right)-1, 0), "…")
+	left = ansi.Truncate(human.Printable(left), max(b.width-ansi.StringWidth(right)-1, 0), "…")
 	gap := b.width - ansi.StringWidth(left) - ansi.StringWidth(right)
 	return reversed + ansi.Truncate(left+strings.Repeat(" ", max(gap, 0))+right, b.width, "") + plain
 }
 
 func (b *browser) right() string {
 	if b.objects != nil {
-		return many(b.total, "object")
+		return human.Many(b.total, "object")
 	}
-	return "by " + browseOrders[b.order]
+	return "by " + orders[b.order]
 }
 
 func (b *browser) footer() string {
@@ -86,11 +88,11 @@ func (b *browser) footer() string {
 
 // entryLines returns the lines of the prefix that is open.
 func (b *browser) entryLines() []string {
-	head := fmt.Sprintf("%s  %s, %s", orRoot(b.at.prefix), size(b.at.count.Bytes), many(b.at.count.Objects, "object"))
+	head := fmt.Sprintf("%s  %s, %s", orRoot(b.at.prefix), human.Size(b.at.count.Bytes), human.Many(b.at.count.Objects, "object"))
 	if b.since != "" {
-		head += ", " + grown(b.at.count.Bytes-b.at.before.Bytes) + " since " + b.since
+		head += ", " + human.Grown(b.at.count.Bytes-b.at.before.Bytes) + " since " + b.since
 	}
-	out := []string{ansi.Truncate(printable(head), b.width, "…")}
+	out := []string{ansi.Truncate(human.Printable(head), b.width, "…")}
 	most := int64(1) // a bar is as long as its part of the largest
 	for i := range b.entries {
 		most = max(most, b.weight(b.entries[i].count))
@@ -121,37 +123,45 @@ func (b *browser) entryLine(i int, most int64) string {
 		share = 100 * float64(w) / float64(all)
 	}
 	full := int(float64(w)/float64(most)*wide + 0.5)
-	l := fmt.Sprintf("%10s %5.1f%% ", size(e.count.Bytes), share)
+	l := fmt.Sprintf("%10s %5.1f%% ", human.Size(e.count.Bytes), share)
 	if b.since == "" || b.width >= roomy {
 		l += fmt.Sprintf("[%-*s] ", wide, strings.Repeat("#", full))
 	}
-	l += fmt.Sprintf("%13s  ", count(e.count.Objects))
+	l += fmt.Sprintf("%13s  ", human.Count(e.count.Objects))
 	if b.since != "" {
 		change := ""
 		if e.node != nil {
-			change = grown(e.change())
+			change = human.Grown(e.change())
 		}
 		l += fmt.Sprintf("%11s  ", change)
 	}
-	return b.selected(i, l+printable(e.name))
+	return b.selected(i, l+human.Printable(e.name))
 }
 
 // objectLines returns the lines of a list of objects.
 func (b *browser) objectLines() []string {
 	head := b.listed
 	if b.total > int64(len(b.objects)) {
-		head = fmt.Sprintf("%s: the %s largest", head, count(int64(len(b.objects))))
+		head = fmt.Sprintf("%s: the %s largest", head, human.Count(int64(len(b.objects))))
 	}
-	out := []string{ansi.Truncate(printable(head), b.width, "…")}
+	out := []string{ansi.Truncate(human.Printable(head), b.width, "…")}
 	for i := b.top; i < min(b.top+b.lines(), len(b.objects)); i++ {
 		o := &b.objects[i]
-		l := fmt.Sprintf("%10s  %-10s  %-15s  %s", size(o.Size), when(o.LastModified)[:min(10, len(when(o.LastModified)))], printable(o.StorageClass), printable(string(o.Key)))
+		l := fmt.Sprintf("%10s  %-10s  %-15s  %s", human.Size(o.Size), day(o.LastModified), human.Printable(o.StorageClass), human.Printable(string(o.Key)))
 		if o.VersionID != "" {
-			l += " (" + printable(o.VersionID) + ")"
+			l += " (" + human.Printable(o.VersionID) + ")"
 		}
 		out = append(out, b.selected(i, l))
 	}
 	return out
+}
+
+// day writes the day of a time in UTC, "-" for none.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.DateOnly)
 }
 
 // selected marks the line that the cursor is on.
@@ -163,7 +173,7 @@ func (b *browser) selected(i int, l string) string {
 	return reversed + l + strings.Repeat(" ", max(b.width-ansi.StringWidth(l), 0)) + plain
 }
 
-const browseHelp = `
+const helpText = `
   up, down, k, j        move
   page up, page down    move by a screen; home, end, g, G: to the ends
   right, enter, l       open a prefix; the last one on a path shows its objects

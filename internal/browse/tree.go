@@ -1,47 +1,48 @@
-package main
+package browse
 
 import (
 	"cmp"
 	"slices"
 	"strings"
 
+	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// A browseNode is a prefix with what lies under it.
-type browseNode struct {
+// A node is a prefix with what lies under it.
+type node struct {
 	prefix string // ends with '/', or is empty
 	count  rollup.Count
 	folded int64 // prefixes directly below that have no node of their own
 
-	parent   *browseNode
-	children []*browseNode
+	parent   *node
+	children []*node
 	objects  rollup.Count // directly below
 	rest     rollup.Count // in the folded prefixes
 	before   rollup.Count // what the other report has; zero: nothing
 }
 
-// A browseEntry is a line of a prefix that is open.
-type browseEntry struct {
+// A entry is a line of a prefix that is open.
+type entry struct {
 	name   string
 	count  rollup.Count
 	before rollup.Count
-	node   *browseNode // that opens; nil: none
-	leaf   string      // prefix whose objects open; empty with node nil: nothing opens
+	node   *node  // that opens; nil: none
+	leaf   string // prefix whose objects open; empty with node nil: nothing opens
 	opens  bool
 }
 
-// newBrowseTree makes a tree of the prefixes of a report. With older, nodes have
+// newTree makes a tree of the prefixes of a report. With older, nodes have
 // the counts that the prefix has there; prefixes that only older has are nodes,
 // too.
-func newBrowseTree(sums, older *rollup.Rollup) *browseNode {
-	root := &browseNode{}
+func newTree(sums, older *rollup.Rollup) *node {
+	root := &node{}
 	if len(sums.Prefixes) > 0 {
 		root.prefix = string(sums.Prefixes[0].Prefix)
 	}
-	nodes := map[string]*browseNode{}
-	add := func(r *rollup.Rollup, set func(*browseNode, int)) {
-		open := []*browseNode{root}
+	nodes := map[string]*node{}
+	add := func(r *rollup.Rollup, set func(*node, int)) {
+		open := []*node{root}
 		for i := range r.Prefixes {
 			prefix := string(r.Prefixes[i].Prefix)
 			for len(open) > 1 && !strings.HasPrefix(prefix, open[len(open)-1].prefix) {
@@ -53,7 +54,7 @@ func newBrowseTree(sums, older *rollup.Rollup) *browseNode {
 			case i == 0 && prefix == root.prefix:
 				n = root
 			default:
-				n = &browseNode{prefix: prefix, parent: open[len(open)-1]}
+				n = &node{prefix: prefix, parent: open[len(open)-1]}
 				n.parent.children = append(n.parent.children, n)
 			}
 			nodes[prefix] = n
@@ -63,13 +64,13 @@ func newBrowseTree(sums, older *rollup.Rollup) *browseNode {
 			}
 		}
 	}
-	add(sums, func(n *browseNode, i int) {
+	add(sums, func(n *node, i int) {
 		p, direct := &sums.Prefixes[i], sums.Direct(i)
 		n.count, n.folded = countOf(&p.Tally), p.Folded.Prefixes
 		n.objects, n.rest = countOf(&direct), countOf(&p.Folded.Tally)
 	})
 	if older != nil {
-		add(older, func(n *browseNode, i int) { n.before = countOf(&older.Prefixes[i].Tally) })
+		add(older, func(n *node, i int) { n.before = countOf(&older.Prefixes[i].Tally) })
 	}
 	return root
 }
@@ -78,39 +79,39 @@ func countOf(t *rollup.Tally) rollup.Count {
 	return rollup.Count{Objects: t.Objects, Bytes: t.Bytes}
 }
 
-// A browseOrder is what the lines are sorted by.
-type browseOrder uint8
+// A order is what the lines are sorted by.
+type order uint8
 
 const (
-	bySize browseOrder = iota
+	bySize order = iota
 	byCount
 	byName
 	byChange
 )
 
-var browseOrders = [...]string{"size", "objects", "name", "change"}
+var orders = [...]string{"size", "objects", "name", "change"}
 
 // entries returns the lines of a prefix in order.
-func (n *browseNode) entries(order browseOrder) []browseEntry {
-	var all []browseEntry
+func (n *node) entries(order order) []entry {
+	var all []entry
 	for _, c := range n.children {
-		all = append(all, browseEntry{name: c.prefix[len(n.prefix):], count: c.count, before: c.before, node: c, opens: true})
+		all = append(all, entry{name: c.prefix[len(n.prefix):], count: c.count, before: c.before, node: c, opens: true})
 	}
-	slices.SortStableFunc(all, func(a, b browseEntry) int { return a.compare(&b, order) })
+	slices.SortStableFunc(all, func(a, b entry) int { return a.compare(&b, order) })
 	// What is not a prefix comes last: it cannot be compared with one.
 	if n.objects.Objects > 0 {
-		all = append(all, browseEntry{name: "(objects directly here)", count: n.objects, leaf: n.prefix, opens: true})
+		all = append(all, entry{name: "(objects directly here)", count: n.objects, leaf: n.prefix, opens: true})
 	}
 	if n.folded > 0 {
-		all = append(all, browseEntry{name: "(" + many(n.folded, "smaller prefix") + ")", count: n.rest})
+		all = append(all, entry{name: "(" + human.Many(n.folded, "smaller prefix") + ")", count: n.rest})
 	}
 	return all
 }
 
-func (e *browseEntry) change() int64 { return e.count.Bytes - e.before.Bytes }
+func (e *entry) change() int64 { return e.count.Bytes - e.before.Bytes }
 
-func (e *browseEntry) compare(o *browseEntry, order browseOrder) int {
-	size := func(n int64) int64 { return max(n, -n) }
+func (e *entry) compare(o *entry, order order) int {
+	abs := func(n int64) int64 { return max(n, -n) }
 	by := 0
 	switch order {
 	case bySize:
@@ -118,24 +119,24 @@ func (e *browseEntry) compare(o *browseEntry, order browseOrder) int {
 	case byCount:
 		by = cmp.Compare(o.count.Objects, e.count.Objects)
 	case byChange:
-		by = cmp.Compare(size(o.change()), size(e.change()))
+		by = cmp.Compare(abs(o.change()), abs(e.change()))
 	}
 	return cmp.Or(by, cmp.Compare(e.name, o.name))
 }
 
 // find returns the next node after from, in the order of prefixes, whose prefix
 // contains text; the search begins again at the root. It returns nil if none has.
-func (n *browseNode) find(text string, from *browseNode) *browseNode {
-	var all []*browseNode
-	var walk func(*browseNode)
-	walk = func(n *browseNode) {
+func (n *node) find(text string, from *node) *node {
+	var all []*node
+	var walk func(*node)
+	walk = func(n *node) {
 		all = append(all, n)
 		for _, c := range n.children {
 			walk(c)
 		}
 	}
 	walk(n)
-	slices.SortFunc(all, func(a, b *browseNode) int { return cmp.Compare(a.prefix, b.prefix) })
+	slices.SortFunc(all, func(a, b *node) int { return cmp.Compare(a.prefix, b.prefix) })
 	at := slices.Index(all, from)
 	for i := range all {
 		c := all[(at+1+i)%len(all)]

@@ -1,8 +1,13 @@
-package main
+// Package browse shows a report on a terminal, as ncdu shows a disk: prefixes with
+// their totals, largest first, that open down to the objects below them. It reads the
+// totals that come with a report, and rows only where a person asks for objects.
+package browse
 
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io"
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
@@ -20,9 +25,9 @@ type browser struct {
 	title  string
 	since  string // which report changes are since; empty: there is none
 
-	root, at *browseNode
-	entries  []browseEntry
-	order    browseOrder
+	root, at *node
+	entries  []entry
+	order    order
 	cursor   int
 	top      int // first line that is shown
 
@@ -40,9 +45,29 @@ type browser struct {
 	help      bool
 }
 
-func newBrowser(ctx context.Context, r *report.Report, sums, older *rollup.Rollup, title, since string) *browser {
-	b := &browser{ctx: ctx, report: r, sums: sums, title: title, since: since, cancel: func() {}}
-	b.root = newBrowseTree(sums, older)
+// A Subject is what a person looks at.
+type Subject struct {
+	Report *report.Report // whose rows are read for lists of objects
+	Sums   *rollup.Rollup // the totals of all of it
+	Title  string
+
+	Older *rollup.Rollup // of an earlier report, to show what has changed; nil: none
+	Since string         // names that report; empty without one
+}
+
+// Run shows a report on the whole screen of the terminal in and out until the person
+// quits or ctx ends, whose error it returns. It answers Ctrl-C itself.
+func Run(ctx context.Context, s Subject, in io.Reader, out io.Writer) error {
+	_, err := tea.NewProgram(newBrowser(ctx, s), tea.WithContext(ctx), tea.WithOutput(out), tea.WithInput(in)).Run()
+	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+func newBrowser(ctx context.Context, s Subject) *browser {
+	b := &browser{ctx: ctx, report: s.Report, sums: s.Sums, title: s.Title, since: s.Since, cancel: func() {}}
+	b.root = newTree(s.Sums, s.Older)
 	b.at = b.root
 	b.sort(bySize)
 	return b
@@ -176,7 +201,7 @@ func (b *browser) jump() {
 }
 
 // show opens a prefix and selects a line of it.
-func (b *browser) show(n, selected *browseNode) {
+func (b *browser) show(n, selected *node) {
 	b.at, b.entries, b.cursor, b.top = n, n.entries(b.order), 0, 0
 	for i := range b.entries {
 		if b.entries[i].node != nil && b.entries[i].node == selected {
@@ -186,8 +211,8 @@ func (b *browser) show(n, selected *browseNode) {
 }
 
 // sort orders the lines and keeps the selection.
-func (b *browser) sort(order browseOrder) {
-	var selected *browseNode
+func (b *browser) sort(order order) {
+	var selected *node
 	if b.cursor < len(b.entries) {
 		selected = b.entries[b.cursor].node
 	}
