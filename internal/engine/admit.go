@@ -71,6 +71,7 @@ func (p *pagedScan) admit(ctx context.Context, s *stretch, batch []stocktake.Rec
 	s.seg.To = to
 	p.table.Page(s.r, len(batch), func(i int) []byte { return batch[i].Key }, more && end == nil)
 	p.rows += int64(len(batch))
+	p.remaining()
 	p.dispatch()
 	return batch, end
 }

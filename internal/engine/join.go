@@ -163,6 +163,9 @@ func (p *pagedScan) gap(ctx context.Context, r *ranges.Range) (*ranges.Range, er
 	if next != nil {
 		to = next.From
 	}
+	p.mu.Lock()
+	p.propose(r, next)
+	p.mu.Unlock()
 	if err := p.finish(ctx, false, to); err != nil {
 		return nil, err
 	}

@@ -61,7 +61,12 @@ func (r *run) plan(ctx context.Context, snap Snapshot, cut bool) (Outline, *stoc
 	if r.job.Seed != "" {
 		workers = seededWorkers
 	}
-	n := segments(count, workers, r.opts.MinSegment, r.opts.Limits.Rows)
+	least := r.opts.MinSegment
+	pages, paged := r.paged(snap)
+	if paged {
+		least = min(least, pagedSegment)
+	}
+	n := segments(count, workers, least, r.opts.Limits.Rows)
 	var previous *stocktake.Summary
 	if (n > 1 || !cut) && r.job.Seed == "" {
 		previous = r.previous(ctx)
@@ -75,7 +80,12 @@ func (r *run) plan(ctx context.Context, snap Snapshot, cut bool) (Outline, *stoc
 	if !cut {
 		n = 1
 	}
-	segs, err := plan(ctx, snap, prefix, n, previous)
+	segs, err := plan(prefix, n, previous, func(n int) ([]string, error) {
+		if paged {
+			return survey(ctx, pages, prefix, r.job.Configuration.IncludedObjectVersions == stocktake.AllVersions, n)
+		}
+		return snap.Split(ctx, prefix, n)
+	})
 	if err != nil {
 		return Outline{}, nil, err
 	}

@@ -332,3 +332,75 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("%s differs (-update writes it): %v, got\n%s", name, err, got)
 	}
 }
+
+// A bucket of which nothing is known is cut after a look at a few of its pages, into
+// parts for all workers; a small one is not cut. The slices read it once.
+func TestPlanOfPages(t *testing.T) {
+	for _, tt := range []struct {
+		rows        int64
+		pages       int // that are looked at, at most
+		least, most int // slices
+	}{
+		{400, 1, 1, 1},
+		{15_000, 10, 1, 1},
+		{400_000, 34, 12, 50},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f, job := newFar(t, "hashed", tt.rows)
+			f.pageRows, f.requests = 1000, 4
+			dst := membucket.New(nil, "reports").Bucket("reports")
+			opts := engine.Options{Workers: 8, Log: quiet}
+			o, err := engine.Plan(t.Context(), f, dst, job, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(o.Slices); n < tt.least || n > tt.most || f.pages > tt.pages {
+				t.Errorf("%d rows: %d slices after %d pages", tt.rows, n, f.pages)
+			}
+			var results []engine.SliceResult
+			for _, s := range o.Slices {
+				some, err := engine.ScanSlice(t.Context(), f, dst, job, s, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				results = append(results, some...)
+			}
+			if r, err := engine.Publish(t.Context(), dst, job, o, results, opts); err != nil || r.Summary.Listed != tt.rows {
+				t.Errorf("%d rows: %d, %v", tt.rows, r.Summary.Listed, err)
+			}
+		})
+	}
+}
+
+// What is left of a slice that is ended early is cut where its scan has found that
+// about as many records lie on each side.
+func TestSharesOfPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, job := newFar(t, "hashed", 1_000_000)
+		f.pageRows = 1000
+		opts := small
+		opts.MinSegment, opts.Limits = 2000, report.Limits{}
+		opts.Slice = engine.Budget{Time: 2 * time.Second}
+		results, err := engine.ScanSlice(t.Context(), f, membucket.New(nil, "reports").Bucket("reports"), job, engine.Slice{}, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left, largest, cuts := int64(0), int64(0), 0
+		for i := range results {
+			for _, s := range results[i].Shares(100, 1000+100*i) {
+				to := f.Rows
+				if s.Segment.To != "" {
+					to = f.From(s.Segment.To)
+				}
+				rows := to - f.From(s.Segment.From)
+				left += rows
+				largest = max(largest, rows)
+				cuts++
+			}
+			left -= max(results[i].Left, 0)
+		}
+		if cuts < 16 || largest > 150_000 || max(left, -left) > 500_000 {
+			t.Errorf("%d parts, the largest of %d rows; the estimate is %d wrong", cuts, largest, left)
+		}
+	})
+}

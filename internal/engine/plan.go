@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -36,13 +35,14 @@ func segments(count int64, workers int, minSegment, shardRows int64) int {
 }
 
 // plan cuts the keys that the configuration selects into segments, ascending.
-// previous is the summary of the report before; nil: there is none.
-func plan(ctx context.Context, snap Snapshot, prefix string, n int, previous *stocktake.Summary) ([]Segment, error) {
+// previous is the summary of the report before; nil: there is none, and split
+// proposes cuts.
+func plan(prefix string, n int, previous *stocktake.Summary, split func(n int) ([]string, error)) ([]Segment, error) {
 	var cuts []string
 	if n > 1 {
 		if cuts = hints(previous, n); cuts == nil {
 			var err error
-			if cuts, err = snap.Split(ctx, prefix, n); err != nil {
+			if cuts, err = split(n); err != nil {
 				return nil, fmt.Errorf("split: %w", err)
 			}
 		}
@@ -62,24 +62,42 @@ func plan(ctx context.Context, snap Snapshot, prefix string, n int, previous *st
 	return append(segments, Segment{Prefix: prefix, From: from}), nil
 }
 
-// hints returns n-1 cuts from the boundaries of the shards of an earlier report,
-// which know exactly how many rows lie between them. It returns nil if there are
-// too few shards for even cuts, or if the filter let through so little that rows
-// say nothing about records.
+// hints returns n-1 cuts from the boundaries of the shards of an earlier report and
+// of their pieces, which know exactly how many rows lie between them. It returns nil
+// if there are too few for even cuts, or if the filter let through so little that
+// rows say nothing about records.
 func hints(s *stocktake.Summary, n int) []string {
-	if s == nil || len(s.Files) < 2*n || 2*s.Matched < s.Listed {
+	if s == nil || 2*s.Matched < s.Listed {
+		return nil
+	}
+	type bound struct {
+		key  string // escaped
+		rows int64  // before it
+	}
+	var bounds []bound
+	before := int64(0)
+	for i := range s.Files {
+		f := &s.Files[i]
+		bounds = append(bounds, bound{f.FirstKey, before})
+		for _, p := range f.Pieces {
+			if p.Row > 0 {
+				bounds = append(bounds, bound{p.FirstKey, before + p.Row})
+			}
+		}
+		before += f.Rows
+	}
+	if len(bounds) < 2*n {
 		return nil
 	}
 	distance := func(rows, target int64) int64 { return max(rows-target, target-rows) }
 	var cuts []string
-	file, before := 1, s.Files[0].Rows // a boundary and the rows before it
+	at := 1
 	for k := 1; k < n; k++ {
 		target := s.Matched / int64(n) * int64(k)
-		for file+1 < len(s.Files) && distance(before+s.Files[file].Rows, target) <= distance(before, target) {
-			before += s.Files[file].Rows
-			file++
+		for at+1 < len(bounds) && distance(bounds[at+1].rows, target) <= distance(bounds[at].rows, target) {
+			at++
 		}
-		if cut, err := url.PathUnescape(s.Files[file].FirstKey); err == nil {
+		if cut, err := url.PathUnescape(bounds[at].key); err == nil {
 			cuts = append(cuts, cut)
 		}
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,13 +38,6 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-type splitter struct {
-	Snapshot
-	cuts []string
-}
-
-func (s splitter) Split(context.Context, string, int) ([]string, error) { return s.cuts, nil }
-
 // However a source splits, the segments cover every key under the prefix once,
 // in order.
 func TestPlanCoversEachKeyOnce(t *testing.T) {
@@ -53,7 +45,7 @@ func TestPlanCoversEachKeyOnce(t *testing.T) {
 		key := rapid.StringOfN(rapid.RuneFrom([]rune("ab/")), 0, 4, -1)
 		prefix := rapid.SampledFrom([]string{"", "a", "a/"}).Draw(t, "prefix")
 		cuts := rapid.SliceOf(key).Draw(t, "cuts")
-		segs, err := plan(t.Context(), splitter{cuts: cuts}, prefix, 2, nil)
+		segs, err := plan(prefix, 2, nil, func(int) ([]string, error) { return cuts, nil })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 // Progress counts what a run has done. It may be read while the run is in progress;
 // the run updates it once per batch, not per record. The zero value is ready.
 type Progress struct {
-	listed, matched, bytes, written, shards, expected atomic.Int64
+	listed, matched, bytes, written, shards, expected, left atomic.Int64
 
 	mu      sync.Mutex
 	cursors []*cursor // of the segments, in the order of their keys
@@ -37,6 +37,10 @@ func (p *Progress) Load() stocktake.Progress {
 		Key:      p.key(),
 	}
 }
+
+// Left returns about how many records the slice that is being scanned still has to
+// read, as far as its scan knows; 0: not known.
+func (p *Progress) Left() int64 { return p.left.Load() }
 
 // begin is called once the plan is made.
 func (p *Progress) begin(expected int64, segments int) {

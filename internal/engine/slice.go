@@ -70,6 +70,12 @@ type SliceResult struct {
 
 	Doubts Doubts `json:",omitzero"` // about the records that matched
 
+	// Left is about how many records the rest of the segment has, and Cuts are keys,
+	// ascending, that cut it into parts of about as many; see [SliceResult.Shares]. They
+	// serve whoever adds the next slices, and are not kept.
+	Left int64    `json:"-"`
+	Cuts []string `json:"-"`
+
 	// Snapshot is the time of the snapshot that was scanned, End when the slice
 	// ended, both by the clock of the source.
 	Snapshot, End time.Time
@@ -95,6 +101,40 @@ func (r *SliceResult) Rest() (Slice, bool) {
 	s.Segment = r.Next.Rest(s.Segment)
 	s.Shards += len(r.Files)
 	return s, !r.Done
+}
+
+// Shares returns what is left of the segment of r in at most n parts, of about as many
+// records as far as the scan knows. A source whose scans know nothing has the keys cut
+// in halves. The first part has the number of r; the others get numbers from the one
+// given, which no segment of the run may have.
+func (r *SliceResult) Shares(n, number int) []Slice {
+	rest, ok := r.Rest()
+	if !ok {
+		return nil
+	}
+	parts := []Slice{rest}
+	if len(r.Cuts) == 0 {
+		for i := 0; i < len(parts) && len(parts) < n; i++ {
+			lower, upper, ok := parts[i].Halve(number + len(parts) - 1)
+			if ok {
+				parts[i] = lower
+				parts = append(parts, upper)
+			}
+		}
+		return parts
+	}
+	n = min(n, len(r.Cuts)+1)
+	for i := 1; i < n; i++ {
+		cut := r.Cuts[i*(len(r.Cuts)+1)/n-1]
+		last := &parts[len(parts)-1].Segment
+		if cut <= last.From || last.To != "" && cut >= last.To {
+			continue
+		}
+		upper := Slice{Number: number + len(parts) - 1, Segment: Segment{Prefix: last.Prefix, From: cut, To: last.To}, Start: rest.Start}
+		last.To = cut
+		parts = append(parts, upper)
+	}
+	return parts
 }
 
 // Halve cuts s in two, so that another process can scan the upper half. upper

@@ -55,18 +55,15 @@ func sliced(t tb, src engine.Source, dst engine.Destination, job engine.Job, opt
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, result := range through(t, parts) {
-			results = append(results, result)
-			rest, ok := result.Rest()
-			if !ok {
-				continue
+		results = append(results, through(t, parts)...)
+		for i := range parts {
+			n := 1
+			if halve() {
+				n = 3
 			}
-			if lower, upper, ok := rest.Halve(numbers); ok && halve() {
-				numbers++
-				waiting = append(waiting, upper)
-				rest = lower
-			}
-			waiting = append(waiting, rest)
+			rests := parts[i].Shares(n, numbers)
+			numbers += max(len(rests)-1, 0)
+			waiting = append(waiting, rests...)
 		}
 	}
 	result, err := engine.Publish(t.Context(), dst, job, outline, results, opts)

@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine/ranges"
+)
+
+const (
+	// pagedSegment is how many records of a store that is listed over a network are
+	// worth a segment of their own: ten pages. More of them wait for the network
+	// together, which costs this machine nothing.
+	pagedSegment = 10_000
+
+	// surveyedPages is how many pages a survey asks for, at most; they are listed again
+	// by the slices. It asks for fewPages at least, unless there are fewer, and then for
+	// no more than one in surveyedShare of those that there are.
+	surveyedPages = 64
+	fewPages      = 8
+	surveyedShare = 16
+)
+
+// errSurveyed ends the scan of a range after its first page.
+var errSurveyed = errors.New("one page is enough")
+
+// survey lists pages here and there of what lies under a prefix, to find out how the
+// keys are spread, and returns at most n-1 cuts into parts of about as many records.
+// It returns none of a bucket that is too small to be cut.
+func survey(ctx context.Context, snap PagedSnapshot, prefix string, versions bool, n int) (cuts []string, err error) {
+	t := ranges.New([]ranges.Range{{Prefix: prefix}}, nil)
+	next := map[*ranges.Range]Segment{}
+	for asked := 0; asked < surveyedPages && (asked < fewPages || float64(asked*surveyedShare) < t.Pages()); {
+		probes := t.Probe(min(max(snap.Requests(), 1), surveyedPages-asked))
+		if len(probes) == 0 {
+			break
+		}
+		asked += len(probes)
+		var mu sync.Mutex
+		group, ctx := errgroup.WithContext(ctx)
+		for _, r := range probes {
+			seg, seen := next[r]
+			if !seen {
+				seg = Segment{Prefix: r.Prefix, From: r.From}
+			}
+			seg.To = r.To
+			group.Go(func() error {
+				empty, all := true, true
+				err := snap.Pages(ctx, seg, versions, func(batch []stocktake.Record, more bool) error {
+					mu.Lock()
+					defer mu.Unlock()
+					empty, all = false, !more
+					t.Page(r, len(batch), func(i int) []byte { return batch[i].Key }, more)
+					next[r] = Cursor{Key: string(batch[len(batch)-1].Key)}.Rest(seg)
+					return errSurveyed
+				})
+				if err != nil && !errors.Is(err, errSurveyed) {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if all {
+					t.Finish(r, empty)
+				}
+				return nil
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return nil, err
+		}
+	}
+	rows, _ := t.Parts(t.First(), nil, math.Inf(1))
+	if n = min(n, int(rows/pagedSegment)); n < 2 {
+		return nil, nil
+	}
+	_, cuts = t.Parts(t.First(), nil, rows/float64(n))
+	return cuts, nil
+}
+
+// sharable is the number of parts into which a slice that is ended early can be
+// divided, at most, with what its scan has learned.
+const sharable = 64
+
+// propose notes where what is left between two results can be cut: the ranges from
+// r on and before end. It requires the lock.
+func (p *pagedScan) propose(r, end *ranges.Range) {
+	all := 0.0
+	for q := p.table.FirstOpen(); q != nil; q = q.Next() {
+		all += p.table.Left(q)
+	}
+	rows, cuts := p.table.Parts(r, end, max(all/sharable, pagedSegment))
+	for _, o := range p.outputs {
+		o.out.Left, o.out.Cuts = int64(rows), cuts
+	}
+}
+
+// remaining tells now and then how much is left, for whoever may end the slice. It
+// requires the lock.
+func (p *pagedScan) remaining() {
+	if p.table.Calls()%8 != 0 {
+		return
+	}
+	left := 0.0
+	for q := p.table.FirstOpen(); q != nil; q = q.Next() {
+		left += p.table.Left(q)
+	}
+	for _, o := range p.outputs {
+		o.opts.Progress.left.Store(int64(left))
+	}
+}
