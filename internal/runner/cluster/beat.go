@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -31,8 +30,7 @@ func (a *assignment) end() {
 
 // beat renews the leases of the tasks that this process works on and keeps their
 // progress. Those that were taken away are ended; so are all whose lease has
-// expired while the database could not be asked. If others have nothing to do, it
-// has a slice end early, so that what is left can be shared.
+// expired while the database could not be asked.
 func (r *Runner) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Lease/2)
 	defer cancel()
@@ -43,7 +41,7 @@ func (r *Runner) beat(ctx context.Context) error {
 		held = append(held, a)
 	}
 	r.mu.Unlock()
-	kept, idle, err := r.renew(ctx, held)
+	kept, err := r.renew(ctx, held)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, a := range held {
@@ -54,21 +52,11 @@ func (r *Runner) beat(ctx context.Context) error {
 			a.cancel(errLost)
 		}
 	}
-	for _, a := range held {
-		// A store may take long to answer: a slice that has read nothing yet would only be
-		// begun again.
-		if a.kind == sliceKind && time.Since(a.begun) >= r.opts.Least && a.progress.Load().Listed > 0 && rand.Float64() < idle {
-			a.end()
-			break // one at a time is enough to find work for all in a few beats
-		}
-	}
 	return err
 }
 
-// renew returns which of the assignments are still this process's, and the chance
-// with which it should share one: how many idle places there are for each slice that
-// is being scanned.
-func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]bool, idle float64, err error) {
+// renew returns which of the assignments are still this process's.
+func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]bool, err error) {
 	var ids, generations, listed, matched, bytes, written, shards []int64
 	var workers []string
 	for _, a := range held {
@@ -84,13 +72,6 @@ func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]
 			ON CONFLICT (id) DO UPDATE SET slots = $3, seen = $4`,
 			r.id, m.Name, r.slots(), tx.Now, strings.Join(m.Roles, ","), m.Version); err != nil {
 			return err
-		}
-		var free, open int64
-		if err := tx.QueryRow(ctx, placesQuery, tx.Now-r.opts.Lease.Microseconds()).Scan(&free, &open); err != nil {
-			return err
-		}
-		if idle = 0; free > 0 && open > 0 {
-			idle = float64(free) / float64(open)
 		}
 		if len(held) == 0 {
 			return nil
@@ -113,13 +94,8 @@ func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]
 		}
 		return rows.Err()
 	})
-	return kept, idle, err
+	return kept, err
 }
-
-// placesQuery returns how many places for slices are free, and how many slices are
-// open, of the processes seen since $1.
-const placesQuery = `SELECT coalesce(sum(p.slots), 0)::bigint - (SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice'),
-	(SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice') FROM processes p WHERE p.seen >= $1`
 
 // slots returns how many slices this process scans at once; 0 while it ends.
 func (r *Runner) slots() int {

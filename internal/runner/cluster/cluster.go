@@ -62,7 +62,8 @@ type Options struct {
 	Machine stocktake.Machine
 
 	Slice time.Duration // a slice ends after so long; 0: a minute
-	Least time.Duration // and not before so long, unless the process ends; 0: 3 s
+	Least time.Duration // and not before so long, nor if less is left of it, unless the process ends; 0: 1 s
+	Offer time.Duration // how often a process whose slices may be shared looks for idle places; 0: 250 ms
 	Lease time.Duration // a worker that was not heard of for so long has died; 0: 20 s
 	Beat  time.Duration // how often it is heard of; 0: 2 s
 	Sweep time.Duration // how often tasks without a worker are looked for; 0: 2 s
@@ -96,7 +97,8 @@ var (
 // New returns a Runner. Nothing is carried out until Serve is called.
 func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options) (*Runner, error) {
 	opts.Slice = cmp.Or(opts.Slice, time.Minute)
-	opts.Least = cmp.Or(opts.Least, 3*time.Second)
+	opts.Least = cmp.Or(opts.Least, time.Second)
+	opts.Offer = cmp.Or(opts.Offer, 250*time.Millisecond)
 	opts.Lease = cmp.Or(opts.Lease, 20*time.Second)
 	opts.Beat = cmp.Or(opts.Beat, 2*time.Second)
 	opts.Sweep = cmp.Or(opts.Sweep, 2*time.Second)
@@ -139,8 +141,9 @@ func (r *Runner) Serve(ctx context.Context) (err error) {
 		}
 		defer func() { err = errors.Join(err, r.end(kept)) }()
 	}
-	beats, sweeps := time.NewTicker(r.opts.Beat), time.NewTicker(r.opts.Sweep)
+	beats, sweeps, offers := time.NewTicker(r.opts.Beat), time.NewTicker(r.opts.Sweep), time.NewTicker(r.opts.Offer)
 	defer beats.Stop()
+	defer offers.Stop()
 	defer sweeps.Stop()
 	ending := ctx.Done()
 	stopped := make(chan struct{})
@@ -158,6 +161,10 @@ func (r *Runner) Serve(ctx context.Context) (err error) {
 		case <-beats.C:
 			if err := r.beat(kept); err != nil {
 				r.log.Warn("the leases of tasks could not be renewed; trying again", "in", r.opts.Beat, "err", err)
+			}
+		case <-offers.C:
+			if err := r.offer(kept); err != nil && ctx.Err() == nil {
+				r.log.Warn("the database does not say which processes are idle; trying again", "in", r.opts.Offer, "err", err)
 			}
 		case <-sweeps.C:
 			if err := r.sweep(kept); err != nil && ctx.Err() == nil {

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 	"github.com/stocktake/stocktake/internal/inventory"
@@ -36,12 +34,16 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 		return r.leave(ctx, &t, err)
 	}
 	for {
-		w, err := r.look(ctx, t.Run.ID)
+		w, err := r.look(ctx, t.Run.ID, recorded)
 		if err != nil {
 			return r.leave(ctx, &t, err)
 		}
 		w.progress.Expected = max(w.progress.Expected, t.Run.Expected)
 		progress.Store(&w.progress)
+		pause := r.opts.Watch
+		if w.closing {
+			pause /= 10
+		}
 		switch {
 		case w.failure != nil:
 			return r.leave(ctx, &t, errors.New(*w.failure))
@@ -57,9 +59,10 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 			if err := r.begin(ctx, &t); err != nil {
 				return r.leave(ctx, &t, err)
 			}
+			pause = r.opts.Watch / 10
 		}
 		select {
-		case <-time.After(r.opts.Watch):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return r.leave(ctx, &t, ctx.Err())
 		}
@@ -69,12 +72,14 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 // begin adds the first task of a run, or the one that publishes what is recorded,
 // unless it is there.
 func (r *Runner) begin(ctx context.Context, t *inventory.Task) error {
-	return r.insist(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		kind := planKind
-		if t.Recorded != nil {
-			kind = publishKind
-		}
-		return r.beginWith(ctx, tx, t, kind)
+	return r.insist(ctx, func() error {
+		return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+			kind := planKind
+			if t.Recorded != nil {
+				kind = publishKind
+			}
+			return r.beginWith(ctx, tx, t, kind)
+		})
 	})
 }
 
@@ -85,9 +90,9 @@ const dbPause = time.Second
 // insist repeats a step of the lead until the database carries it out or ctx ends: a
 // run does not fail because the database is away for a while. stocktake.ErrNoSuchRun
 // is an answer.
-func (r *Runner) insist(ctx context.Context, do func(context.Context, postgres.Tx) error) error {
+func (r *Runner) insist(ctx context.Context, do func() error) error {
 	for {
-		err := r.db.Transact(ctx, do)
+		err := do()
 		if err == nil || ctx.Err() != nil || errors.Is(err, stocktake.ErrNoSuchRun) {
 			return err
 		}
@@ -131,30 +136,6 @@ func (r *Runner) beginWith(ctx context.Context, tx postgres.Tx, t *inventory.Tas
 		return err
 	}
 	return r.add(ctx, tx, t.Run.ID, kind, "")
-}
-
-// A work is how far a run has come.
-type work struct {
-	report           []byte
-	outcome, failure *string
-	progress         stocktake.Progress
-}
-
-// look returns how far a run has come; stocktake.ErrNoSuchRun if it is gone.
-func (r *Runner) look(ctx context.Context, run string) (w work, err error) {
-	err = r.insist(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		p := &w.progress
-		err := tx.QueryRow(ctx, `SELECT w.report, w.outcome, w.failure, coalesce((w.outline::json ->> 'Expected')::bigint, 0),
-			coalesce(sum(t.listed), 0)::bigint, coalesce(sum(t.matched), 0)::bigint, coalesce(sum(t.bytes), 0)::bigint,
-			coalesce(sum(t.written), 0)::bigint, coalesce(sum(t.shards), 0)::bigint
-			FROM works w LEFT JOIN tasks t ON t.run = w.run WHERE w.run = $1 GROUP BY w.run`, run).
-			Scan(&w.report, &w.outcome, &w.failure, &p.Expected, &p.Listed, &p.Matched, &p.Bytes, &p.Written, &p.Shards)
-		if errors.Is(err, pgx.ErrNoRows) {
-			err = stocktake.ErrNoSuchRun
-		}
-		return err
-	})
-	return w, err
 }
 
 // leave ends the lead of a run. If the run ends with it, its tasks are stopped, and

@@ -80,13 +80,7 @@ func (r *Runner) commit(ctx context.Context, j *job, results []engine.SliceResul
 		}
 	}
 	return r.finish(ctx, &j.task, string(result), p, func(ctx context.Context, tx postgres.Tx) error {
-		var rests []engine.Slice
-		for i := range results {
-			if rest, ok := results[i].Rest(); ok {
-				rests = append(rests, rest)
-			}
-		}
-		rests, err := r.share(ctx, tx, j.run, rests)
+		rests, err := r.share(ctx, tx, j.run, results)
 		if err != nil {
 			return err
 		}
@@ -108,42 +102,4 @@ func (r *Runner) commit(ctx context.Context, j *job, results []engine.SliceResul
 		}
 		return r.add(ctx, tx, j.run, sumKind, "")
 	})
-}
-
-// share cuts slices in two until there is one for each idle place.
-func (r *Runner) share(ctx context.Context, tx postgres.Tx, run string, rests []engine.Slice) ([]engine.Slice, error) {
-	if len(rests) == 0 {
-		return nil, nil
-	}
-	var free, open int64
-	if err := tx.QueryRow(ctx, placesQuery, tx.Now-r.opts.Lease.Microseconds()).Scan(&free, &open); err != nil {
-		return nil, err
-	}
-	more := int(free) - len(rests) // the place of the slice itself is free by now
-	if more <= 0 {
-		return rests, nil
-	}
-	var last int // number of a segment
-	if err := tx.QueryRow(ctx, `UPDATE works SET numbers = numbers + $2 WHERE run = $1 RETURNING numbers`, run, more).Scan(&last); err != nil {
-		return nil, err
-	}
-	number := last - more
-	for begin := 0; more > 0; {
-		cut := false
-		for i, end := begin, len(rests); i < end && more > 0; i++ {
-			lower, upper, ok := rests[i].Halve(number)
-			if !ok {
-				continue
-			}
-			rests[i] = lower
-			rests = append(rests, upper)
-			number++
-			more--
-			cut = true
-		}
-		if !cut {
-			break
-		}
-	}
-	return rests, nil
 }

@@ -1,0 +1,41 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stocktake/stocktake"
+)
+
+// A work is how far a run has come.
+type work struct {
+	report           []byte // nil: it is not summed up yet, or was not asked for
+	outcome, failure *string
+	progress         stocktake.Progress
+	closing          bool // it is being summed up or published, which takes little time
+}
+
+// lookQuery reads how far the run $1 has come. The report is large: it is left out
+// if $2 says so.
+const lookQuery = `SELECT CASE WHEN NOT $2 THEN w.report END, w.outcome, w.failure, coalesce((w.outline::json ->> 'Expected')::bigint, 0),
+	t.listed, t.matched, t.bytes, t.written, t.shards, t.closing
+	FROM works w, LATERAL (SELECT coalesce(sum(listed), 0)::bigint AS listed, coalesce(sum(matched), 0)::bigint AS matched,
+		coalesce(sum(bytes), 0)::bigint AS bytes, coalesce(sum(written), 0)::bigint AS written, coalesce(sum(shards), 0)::bigint AS shards,
+		coalesce(bool_or(done = 0 AND kind IN ('sum', 'publish')), false) AS closing FROM tasks WHERE run = w.run) t
+	WHERE w.run = $1`
+
+// look returns how far a run has come; stocktake.ErrNoSuchRun if it is gone.
+func (r *Runner) look(ctx context.Context, run string, recorded bool) (w work, err error) {
+	err = r.insist(ctx, func() error {
+		p := &w.progress
+		err := r.db.Pool().QueryRow(ctx, lookQuery, run, recorded).
+			Scan(&w.report, &w.outcome, &w.failure, &p.Expected, &p.Listed, &p.Matched, &p.Bytes, &p.Written, &p.Shards, &w.closing)
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = stocktake.ErrNoSuchRun
+		}
+		return err
+	})
+	return w, err
+}
