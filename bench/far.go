@@ -117,23 +117,12 @@ func (b *farBench) list(ctx context.Context, client, shape string, keys int, out
 	if err != nil {
 		return did, err
 	}
-	server := exec.CommandContext(ctx, self, "far-server", "-shape", shape, "-keys", fmt.Sprint(keys), "-latency", b.latency.String())
-	server.Stderr = os.Stderr
-	said, err := server.StdoutPipe()
+	far, err := startFar(ctx, shape, keys, b.latency)
 	if err != nil {
 		return did, err
 	}
-	if err := server.Start(); err != nil {
-		return did, err
-	}
-	defer func() {
-		_ = server.Process.Signal(syscall.SIGTERM)
-		_ = server.Wait() // it was told to end
-	}()
-	url, err := firstLine(said)
-	if err != nil {
-		return did, err
-	}
+	defer far.stop()
+	url := far.url
 	cmd := exec.CommandContext(ctx, self, "far-client", "-client", client, "-url", url, "-requests", fmt.Sprint(b.requests), "-out", out)
 	var printed bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &printed, os.Stderr

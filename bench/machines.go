@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/stocktake/stocktake/client"
+	catalog "github.com/stocktake/stocktake/internal/catalog/postgres"
+	"github.com/stocktake/stocktake/internal/testpostgres"
+	"github.com/stocktake/stocktake/internal/testserver"
+)
+
+// machines are what runs of many machines need, each a process of its own: a
+// simulator of the store that is listed, a server that has the bucket of reports, a
+// PostgreSQL server that syncs as in production, and servers of ours that share it.
+type machines struct {
+	binary, dir string
+	far         farSimulator
+	reports     *testserver.Server
+	pg          *testpostgres.Server
+	db          *pgxpool.Pool // of this process, to read counters
+
+	servers     []*testserver.Server // they are told apart by their names: those of their folders
+	inventories *client.Client       // of the first server
+	sdk         *oss.Client          // of the server with the reports
+}
+
+// farSimulator is the store that is listed.
+type farSimulator struct {
+	cmd *exec.Cmd
+	url string
+}
+
+// startFar starts a simulator whose buckets, of any name, have so many keys.
+func startFar(ctx context.Context, shape string, keys int, latency time.Duration) (f farSimulator, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return f, err
+	}
+	f.cmd = exec.CommandContext(ctx, self, "far-server", "-shape", shape, "-keys", fmt.Sprint(keys), "-latency", latency.String())
+	f.cmd.Stderr = os.Stderr
+	said, err := f.cmd.StdoutPipe()
+	if err != nil {
+		return f, err
+	}
+	if err := f.cmd.Start(); err != nil {
+		return f, err
+	}
+	if f.url, err = firstLine(said); err != nil {
+		f.stop()
+	}
+	return f, err
+}
+
+func (f *farSimulator) stop() {
+	_ = f.cmd.Process.Signal(syscall.SIGTERM)
+	_ = f.cmd.Wait() // it was told to end
+}
+
+// startMachines starts everything but the servers of ours. The caller ends it.
+func startMachines(ctx context.Context, binary, dir, shape string, keys int, latency time.Duration) (m *machines, err error) {
+	m = &machines{binary: binary, dir: dir}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.end())
+		}
+	}()
+	if m.pg, err = testpostgres.New("fsync=on", "max_connections=300", "shared_buffers=256MB", "shared_preload_libraries=pg_stat_statements", "track_io_timing=off"); err != nil {
+		return m, err
+	}
+	address := m.pg.Address("postgres")
+	if err := migrate(ctx, address); err != nil {
+		return m, err
+	}
+	if m.db, err = pgxpool.New(ctx, address); err != nil {
+		return m, err
+	}
+	if _, err := m.db.Exec(ctx, "CREATE EXTENSION pg_stat_statements"); err != nil {
+		return m, err
+	}
+	m.reports, err = testserver.Start(ctx, testserver.Config{
+		Binary: binary, Data: filepath.Join(dir, "reports"), Args: []string{"--bucket", reportsBucket, "--scrub-rate", "0"},
+	})
+	if err != nil {
+		return m, err
+	}
+	m.sdk = cli{binary: binary, server: m.reports}.client()
+	m.far, err = startFar(ctx, shape, keys, latency)
+	return m, err
+}
+
+func migrate(ctx context.Context, address string) error {
+	cfg, err := catalog.Parse(address)
+	if err != nil {
+		return err
+	}
+	return catalog.Migrate(ctx, cfg, slog.New(slog.DiscardHandler))
+}
+
+// settings are those of each server of ours: the simulator's buckets are listed, and
+// reports go to the one of the other server.
+const settings = `stores:
+  - name: far
+    kind: s3
+    endpoint: %[2]s
+    region: %[1]s
+    addressing: path
+    credentials: {env: FAR}
+    roles: {"*": default}
+    buckets: ["far", "far-*"]
+    concurrency: %[3]d
+  - name: reports
+    kind: oss
+    endpoint: %[4]s
+    region: %[1]s
+    addressing: path
+    credentials: {env: REPORTS}
+    roles: {"*": default}
+    buckets: [%[5]s]
+`
+
+// start starts a server of ours, which makes so many requests to the simulator at
+// once.
+func (m *machines) start(ctx context.Context, name string, requests int, args ...string) (*testserver.Server, error) {
+	data := filepath.Join(m.dir, name)
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, err
+	}
+	file := filepath.Join(m.dir, name+".yaml")
+	text := fmt.Sprintf(settings, testserver.Region, m.far.url, requests, m.reports.URL(), reportsBucket)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	s, err := testserver.Start(ctx, testserver.Config{
+		Binary: m.binary, Data: data, Args: append([]string{"--config", file, "--name", name, "--database", m.pg.Address("postgres")}, args...),
+		Env: []string{
+			"FAR_ACCESS_KEY_ID=id", "FAR_ACCESS_KEY_SECRET=secret",
+			"REPORTS_ACCESS_KEY_ID=" + testserver.AccessKeyID, "REPORTS_ACCESS_KEY_SECRET=" + testserver.AccessKeySecret,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if m.servers = append(m.servers, s); len(m.servers) == 1 {
+		m.inventories = client.New(cli{binary: m.binary, server: s}.client())
+	}
+	return s, nil
+}
+
+// stopServers ends the servers of ours, as a service manager would.
+func (m *machines) stopServers() (err error) {
+	for _, s := range m.servers {
+		err = errors.Join(err, s.Stop())
+	}
+	m.servers = nil
+	return err
+}
+
+// end ends everything.
+func (m *machines) end() (err error) {
+	err = m.stopServers()
+	if m.far.cmd != nil {
+		m.far.stop()
+	}
+	if m.reports != nil {
+		err = errors.Join(err, m.reports.Stop())
+	}
+	if m.db != nil {
+		m.db.Close()
+	}
+	if m.pg != nil {
+		err = errors.Join(err, m.pg.Close())
+	}
+	return err
+}
