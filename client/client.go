@@ -47,7 +47,7 @@ type Client struct {
 func New(c *oss.Client) *Client { return &Client{c} }
 
 // Put adds a configuration to bucket, or returns [stocktake.ErrInventoryExists] if
-// there is one with its id: to change a configuration, delete it and put it again.
+// there is one with its id: to change a configuration, use [Client.Replace].
 // As the SDK repeats a request whose answer got lost, that error may also mean that
 // this very call succeeded.
 //

@@ -8,11 +8,26 @@ import (
 	"strconv"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 // extension is the sub-resource parameter of what Stocktake adds to the API. It
 // starts with x-oss- so that Signature V1 covers it too.
 const extension = "x-oss-stocktake"
+
+// Replace puts cfg in the place of the configuration of its id in one step, or
+// returns [stocktake.ErrNoSuchInventory]. Whatever happens, the old one is there or
+// the new one. History, retention and suspension stay, and a run under way ends by
+// the old one. Only Stocktake can: see [ErrNotSupported].
+func (c *Client) Replace(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) (status stocktake.InventoryStatus, err error) {
+	op := operation{name: "ReplaceBucketInventory", method: http.MethodPost, bucket: bucket, id: cfg.ID, doing: "replace inventory"}
+	op.body = inventoryxml.Append(nil, &cfg)
+	if err := faithful(cfg, op.body); err != nil {
+		return status, op.failed(err)
+	}
+	err = c.extension(ctx, "replace", op, &status)
+	return status, err
+}
 
 // Run starts a run of a configuration now, whatever its schedule says. If one is
 // in progress already, it is returned instead.

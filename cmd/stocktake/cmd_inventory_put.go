@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -22,7 +23,8 @@ type inventoryPut struct {
 	File string `help:"Read it from an XML or YAML file; - is stdin." short:"f" type:"existingfile" placeholder:"FILE"`
 
 	jsonFlag
-	Wait bool `help:"Wait for the first run; exit code 1 if it fails." short:"w"`
+	Replace bool `help:"Replace the one of this id; its history stays."`
+	Wait    bool `help:"Wait for the first run; exit code 1 if it fails." short:"w"`
 
 	UserID            string   `group:"Report" aliases:"user_id" help:"Owner of the destination bucket." default:"1000000000000000"`
 	ARN               string   `group:"Report" aliases:"role-arn" help:"Role of the runs. Default: AliyunOSSRole." placeholder:"acs:ram::UID:role/NAME"`
@@ -46,8 +48,7 @@ type inventoryPut struct {
 
 // Help is shown by --help below the flags.
 func (inventoryPut) Help() string {
-	return `Columns for --fields, by default the first four: ` + strings.Join(fieldNames(), ", ") + `.
-The first run starts at once. A configuration cannot be changed: delete and put it again.`
+	return "Columns for --fields, by default the first four: " + strings.Join(fieldNames(), ", ") + "."
 }
 
 // Run puts the configuration. The server decides on every rule; what can be
@@ -66,22 +67,26 @@ func (c *inventoryPut) Run(ctx context.Context, con console, line *kong.Context)
 	if err != nil {
 		return err
 	}
-	if err := cl.Put(ctx, c.Bucket, cfg); err != nil {
-		return explain(err, "put "+cfg.ID+" of bucket "+c.Bucket)
+	done, last, err := c.put(ctx, cl, cfg)
+	if err != nil {
+		return explain(err, done+" "+cfg.ID+" of bucket "+c.Bucket)
 	}
-	if !c.Wait || !cfg.IsEnabled {
-		return c.sayPut(con, cfg)
+	if !c.Wait || !cfg.IsEnabled || done == replaced && last == nil {
+		return c.sayPut(con, cfg, done)
 	}
 	if !c.JSON {
-		if err := c.sayPut(con, cfg); err != nil {
+		if err := c.sayPut(con, cfg, done); err != nil {
 			return err
 		}
 	}
-	runs, err := cl.Runs(ctx, c.Bucket, cfg.ID)
-	if err != nil || len(runs) == 0 {
-		return explain(cmp.Or(err, stocktake.ErrNoSuchRun), "first run of "+cfg.ID)
+	if last == nil {
+		runs, err := cl.Runs(ctx, c.Bucket, cfg.ID)
+		if err != nil || len(runs) == 0 {
+			return explain(cmp.Or(err, stocktake.ErrNoSuchRun), "first run of "+cfg.ID)
+		}
+		last = &runs[len(runs)-1] // the oldest is the first
 	}
-	r, err := wait(ctx, cl, runs[len(runs)-1], con.err) // the oldest is the first
+	r, err := wait(ctx, cl, *last, con.err)
 	if err != nil {
 		return err
 	}
@@ -91,13 +96,35 @@ func (c *inventoryPut) Run(ctx context.Context, con console, line *kong.Context)
 	return runError(r)
 }
 
+// What put does.
+const (
+	added    = "put"
+	replaced = "replaced"
+)
+
+// put puts the configuration in the place of another one, if asked and there is one,
+// else as a new one, and returns which of the two. last is the run that has not ended
+// of a configuration that was replaced: what the new one has started, if anything.
+func (c *inventoryPut) put(ctx context.Context, cl *client.Client, cfg stocktake.InventoryConfiguration) (done string, last *stocktake.Run, err error) {
+	if c.Replace {
+		status, err := cl.Replace(ctx, c.Bucket, cfg)
+		if err == nil && status.Last != nil && (cfg.Schedule.Frequency == stocktake.Once || !status.Last.State.Ended()) {
+			last = status.Last
+		}
+		if !errors.Is(err, stocktake.ErrNoSuchInventory) {
+			return replaced, last, err
+		}
+	}
+	return added, nil, cl.Put(ctx, c.Bucket, cfg)
+}
+
 // sayPut says what was put.
-func (c *inventoryPut) sayPut(con console, cfg stocktake.InventoryConfiguration) error {
+func (c *inventoryPut) sayPut(con console, cfg stocktake.InventoryConfiguration, done string) error {
 	when := strings.ToLower(string(cfg.Schedule.Frequency))
 	if !cfg.IsEnabled {
 		when += " (disabled: it does not run)"
 	}
-	return c.say(con, cfg, "put %s on bucket %s: %s, reports in oss://%s", cfg.ID, c.Bucket, when, reportFolder(cfg, c.Bucket))
+	return c.say(con, cfg, "%s %s on bucket %s: %s, reports in oss://%s", done, cfg.ID, c.Bucket, when, reportFolder(cfg, c.Bucket))
 }
 
 // describing refuses the flags that describe a configuration, which the file does.

@@ -31,7 +31,7 @@ stocktake take oss://photos ./report --endpoint http://127.0.0.1:9000 --min-size
 
 	"inventory put": `
 stocktake inventory put -b photos -i daily --destination reports --destination-prefix inv
-stocktake inventory put -b photos -f weekly.yaml`,
+stocktake inventory put -b photos -f weekly.yaml --replace`,
 	"inventory get": `
 stocktake inventory get -b photos -i daily
 stocktake inventory get -b photos -i daily --output xml`,

@@ -1,8 +1,6 @@
 package console
 
 import (
-	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
@@ -182,8 +180,10 @@ func (d *formData) refuse(err error) {
 // preview fills in what the form stands for: the document, the command, the call.
 func (v *visit) preview(d *formData, cfg *stocktake.InventoryConfiguration) {
 	d.XML = document(cfg)
-	d.Command = command(d.Bucket, cfg)
-	d.Code = code(v.Endpoint, v.Region, d.Bucket, cfg)
+	d.Command, d.Code = command(d.Bucket, cfg), code(v.Endpoint, v.Region, d.Bucket, cfg)
+	if d.ID != "" {
+		d.Command, d.Code = replacing(d.Command, d.Code)
+	}
 }
 
 // putInventory adds a configuration and leads to it.
@@ -212,11 +212,7 @@ func (v *visit) ownerOrAccount() (string, error) {
 	return owner, err
 }
 
-// replaceInventory puts a configuration in the place of another one with its id.
-// The API changes no configuration, so that the old one is deleted first. The new
-// one is tried before, disabled and under another id, so that it is as good as
-// certain to be taken when the old one is gone. Reports stay; the history of runs
-// goes with the old configuration.
+// replaceInventory puts a configuration in the place of the one with its id.
 func (v *visit) replaceInventory() (*page, error) {
 	old, err := v.client.Get(v.ctx, v.bucket(), v.id())
 	if err != nil {
@@ -232,38 +228,10 @@ func (v *visit) replaceInventory() (*page, error) {
 		return v.formPage(data), nil
 	}
 	keepUnseen(&old, &cfg)
-	status, err := v.client.Status(v.ctx, v.bucket(), v.id())
-	if err != nil {
-		return nil, err
-	}
-	// From here on the person may not leave with half of it done.
-	ctx := context.WithoutCancel(v.ctx)
-	if err := v.tryPut(ctx, cfg); err != nil {
+	if _, err := v.client.Replace(v.ctx, v.bucket(), cfg); err != nil {
 		return v.refusedPut(data, err)
 	}
-	if err := v.client.Delete(ctx, v.bucket(), v.id()); err != nil {
-		return nil, err
-	}
-	if putErr := v.client.Put(ctx, v.bucket(), cfg); putErr != nil {
-		if err := v.client.Put(ctx, v.bucket(), old); err != nil {
-			return nil, fmt.Errorf("the new configuration was refused: %w; the old one, which had been deleted, could not be put back: %w", putErr, err)
-		}
-		return nil, errors.Join(putErr, v.restore(ctx, status))
-	}
-	if err := v.restore(ctx, status); err != nil {
-		return nil, err
-	}
 	return v.redirect(inventoryHref(v.bucket(), v.id()))
-}
-
-// tryPut finds out whether the server takes a configuration, and leaves nothing
-// of it.
-func (v *visit) tryPut(ctx context.Context, cfg stocktake.InventoryConfiguration) error {
-	cfg.ID, cfg.IsEnabled = "trial-"+rand.Text(), false
-	if err := v.client.Put(ctx, v.bucket(), cfg); err != nil {
-		return err
-	}
-	return v.client.Delete(ctx, v.bucket(), cfg.ID)
 }
 
 // keepUnseen gives the new configuration what the old one has and the form cannot
@@ -279,23 +247,6 @@ func keepUnseen(old, cfg *stocktake.InventoryConfiguration) {
 	if strings.NewReplacer("\r", "", "\n", "").Replace(old.Filter.Prefix) == cfg.Filter.Prefix {
 		cfg.Filter.Prefix = old.Filter.Prefix
 	}
-}
-
-// restore gives a configuration that was put again what the API keeps besides it.
-func (v *visit) restore(ctx context.Context, status []stocktake.InventoryStatus) error {
-	for _, s := range status {
-		if s.Retention != (stocktake.Retention{}) {
-			if _, err := v.client.Retain(ctx, s.Bucket, s.Configuration, s.Retention); err != nil {
-				return err
-			}
-		}
-		if s.Suspended {
-			if _, err := v.client.Suspend(ctx, s.Bucket, s.Configuration); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // refusedPut shows the form again if the API refuses what it says.

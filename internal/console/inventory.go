@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -69,6 +70,17 @@ func newRunRow(r *stocktake.Run, now time.Time) runRow {
 	return row
 }
 
+// reportedBy reports whether the report of a run lies where cfg has its reports. It
+// does not if cfg was replaced by one with another destination: pages then name the
+// manifest.
+func reportedBy(cfg *stocktake.InventoryConfiguration, r *stocktake.Run) bool {
+	folder := r.Bucket + "/" + r.Configuration + "/"
+	if cfg.Destination.Prefix != "" {
+		folder = cfg.Destination.Prefix + "/" + folder
+	}
+	return r.Destination == cfg.Destination.Bucket && strings.HasPrefix(r.Manifest, folder)
+}
+
 // Took returns how long the run took, or has taken so far.
 func (r runRow) Took() time.Duration { return time.Duration(r.Seconds * float64(time.Second)) }
 
@@ -111,7 +123,11 @@ func (v *visit) readInventory() (*inventoryData, error) {
 	}
 	now := v.Now()
 	for i := range runs {
-		data.Runs = append(data.Runs, newRunRow(&runs[i], now))
+		row := newRunRow(&runs[i], now)
+		if !reportedBy(&cfg, &row.Run) {
+			row.Report = ""
+		}
+		data.Runs = append(data.Runs, row)
 	}
 	if i := slices.IndexFunc(data.Runs, func(r runRow) bool { return r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun }); i >= 0 {
 		data.LastSuccess = &data.Runs[i]

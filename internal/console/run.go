@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -24,10 +25,27 @@ func (v *visit) readRun() (*runData, error) {
 	}
 	for i := range runs {
 		if runs[i].ID == v.r.PathValue("run") {
-			return &runData{v.bucket(), v.id(), newRunRow(&runs[i], v.Now()), inventoryHref(v.bucket(), v.id())}, nil
+			data := &runData{v.bucket(), v.id(), newRunRow(&runs[i], v.Now()), inventoryHref(v.bucket(), v.id())}
+			return data, v.checkReport(&data.Run)
 		}
 	}
 	return nil, &statusError{http.StatusNotFound, "there is no such run", "The history keeps a number of runs (--keep-runs); older ones are forgotten."}
+}
+
+// checkReport removes the link to the report of a run if the pages of reports do not
+// find it: the configuration is gone, or has another destination.
+func (v *visit) checkReport(r *runRow) error {
+	if r.Report == "" {
+		return nil
+	}
+	cfg, err := v.client.Get(v.ctx, r.Bucket, r.Configuration)
+	if err != nil && !errors.Is(err, stocktake.ErrNoSuchInventory) {
+		return err
+	}
+	if err != nil || !reportedBy(&cfg, &r.Run) {
+		r.Report = ""
+	}
+	return nil
 }
 
 // run shows how a run stands.

@@ -82,6 +82,14 @@ func command(bucket string, c *stocktake.InventoryConfiguration) string {
 	return b.String()
 }
 
+// replacing returns command and code for a configuration that takes the place of
+// another one.
+func replacing(command, code string) (string, string) {
+	const put = "stocktake inventory put "
+	return strings.Replace(command, put, put+"--replace ", 1),
+		strings.Replace(strings.Replace(code, "err := client.New", "_, err := client.New", 1), ".Put(ctx, ", ".Replace(ctx, ", 1)
+}
+
 // quoted returns a word as a POSIX shell reads it. Characters that cannot be seen
 // are written with $'...', which bash and zsh read.
 func quoted(word string) string {

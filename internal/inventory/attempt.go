@@ -19,6 +19,10 @@ var (
 	errDeleted   = errors.New("the configuration was deleted")
 )
 
+// errUnwanted ends the run of a window whose configuration was replaced by one
+// without incremental reports.
+var errUnwanted = errors.New("the configuration no longer has its changes reported")
+
 // GivenUp reports whether the context of [Runner.Run] has ended because the run
 // ends with it: it was cancelled, or its configuration deleted. Else the
 // run is for another attempt.
@@ -160,16 +164,19 @@ func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, task 
 	}
 	var r stocktake.Run
 	var expected int64
+	unwanted := false // the configuration has incremental reports no more
 	err = s.insist(a.ctx, func(ctx context.Context) (err error) {
 		if r, err = s.catalog.Run(ctx, a.id); err != nil {
 			return err
 		}
-		e, err := s.catalog.Configuration(ctx, a.bucket, a.configuration)
-		if err != nil {
+		if cfg, err = s.catalog.RunConfiguration(ctx, a.id); err != nil {
 			return err
 		}
-		cfg = e.Configuration
-		if task.Window, task.Recorded, err = s.windowTask(ctx, &r); err != nil {
+		task.Window, task.Recorded, err = s.windowTask(ctx, &r)
+		if unwanted = errors.Is(err, stocktake.ErrNoSuchInventory); unwanted {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		if r.Attempt > 1 {
@@ -193,6 +200,9 @@ func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, task 
 	a.mu.Lock()
 	a.run = r
 	a.mu.Unlock()
+	if unwanted {
+		return cfg, task, errUnwanted
+	}
 	task.Configuration = cfg
 	return cfg, task, a.replace(s, func(r *stocktake.Run) {
 		r.State, r.Started = stocktake.Scanning, s.now()
@@ -236,6 +246,8 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	case errors.Is(cause, errTaken):
 		s.log.Warn("run lost: another process has taken it, as its lease was not renewed in time", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
 		return
+	case errors.Is(err, errUnwanted):
+		r.State, r.Reason = stocktake.Cancelled, errUnwanted.Error()
 	case errors.Is(cause, errCancelled) && begun:
 		r.State, r.Reason = stocktake.Cancelled, "it was cancelled on request"
 	case cause != nil || !begun:
@@ -268,7 +280,7 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	case errors.Is(err, stocktake.ErrNoSuchRun):
 		s.log.Info("run ended, but its configuration was deleted or another process has taken it", append(runAttrs(&r), "state", r.State)...)
 	case err == nil && r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun && !remove:
-		s.tidy(a, r.Manifest)
+		s.tidy(a, cfg, r.Manifest)
 	case err != nil:
 		s.log.Error("the end of a run could not be recorded; it restarts with the server, which finds what it has published",
 			append(runAttrs(&r), "state", r.State, "err", err)...)

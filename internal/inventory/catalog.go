@@ -38,6 +38,30 @@ type Windows struct {
 	Recorded []byte // what a run that failed has recorded of the next window: it is to be published as it is; nil: nothing
 }
 
+// A Replacement is a configuration that takes the place of another one of its bucket
+// and id.
+type Replacement struct {
+	// Old is what is to be replaced, as it was read.
+	Old Entry
+
+	// New has the document and Created, Due and Wake. Its Windows are added if there
+	// are none. Its Suspended and Retention are not looked at.
+	New Entry
+
+	// EndsWindows says that New has no incremental reports: how far those of Old have
+	// come is forgotten.
+	EndsWindows bool
+
+	// First is a full run that the replacement starts; nil: none.
+	First *stocktake.Run
+}
+
+// Errors of ReplaceConfiguration.
+var (
+	ErrEntryChanged  = errors.New("the configuration has changed since it was read")
+	ErrRunUnfinished = errors.New("a run of the configuration has not ended")
+)
+
 // An EntryStatus is an entry and its last run.
 type EntryStatus struct {
 	Entry
@@ -77,7 +101,7 @@ type HeldRun struct {
 // An End is what else happens when a run ends.
 type End struct {
 	Keep    int      // how many ended runs of the configuration and kind are kept, the newest ones
-	Remove  bool     // removes the configuration; its runs stay
+	Remove  bool     // removes the configuration, unless it was replaced since the run was made; its runs stay
 	Notices []Notice // to be delivered
 
 	// Windows replaces those of the configuration, unless it is gone. nil: they stay.
@@ -132,8 +156,20 @@ type ConfigurationCatalog interface {
 	// Runs that a configuration of the same id has left are forgotten.
 	AddConfiguration(ctx context.Context, e Entry, first *stocktake.Run, by Holder, limit int) error
 
+	// ReplaceConfiguration puts r.New in the place of r.Old, and adds r.First to the
+	// history, held by by. Its runs, retention and suspension stay; a full run that has
+	// not ended keeps the configuration that it has: see RunConfiguration. It returns
+	// the document that was replaced. Errors: stocktake.ErrNoSuchInventory, then
+	// ErrEntryChanged, then ErrRunUnfinished.
+	ReplaceConfiguration(ctx context.Context, r Replacement, by Holder) (before []byte, err error)
+
+	// RunConfiguration returns the configuration by which a run is made: the present
+	// one, or the one that was replaced after the run was made. It is
+	// stocktake.ErrNoSuchInventory if run or configuration is gone.
+	RunConfiguration(ctx context.Context, run string) (stocktake.InventoryConfiguration, error)
+
 	// Document returns a configuration as inventoryxml.Append wrote it when it was
-	// added, or stocktake.ErrNoSuchInventory for an unknown id.
+	// put, or stocktake.ErrNoSuchInventory for an unknown id.
 	Document(ctx context.Context, bucket, id string) ([]byte, error)
 
 	// Documents returns up to max of them whose id sorts after after, in ascending

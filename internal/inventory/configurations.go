@@ -51,7 +51,7 @@ func (s *Service) List(ctx context.Context, bucket, after string, max int) (page
 // publishes nothing more. If ctx ends first, the configuration is gone, its run
 // about to end, and ctx's error is returned.
 func (s *Service) Delete(ctx context.Context, bucket, id string) error {
-	e, err := s.catalog.Configuration(ctx, bucket, id)
+	_, err := s.catalog.Configuration(ctx, bucket, id)
 	if errors.Is(err, stocktake.ErrNoSuchInventory) {
 		// An AutoDelete may just have removed it; its history goes as well.
 		return s.remove(ctx, bucket, id)
@@ -62,6 +62,12 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 	unfinished, err := s.catalog.UnfinishedRuns(ctx, bucket, id)
 	if err != nil {
 		return err
+	}
+	madeBy := make([]stocktake.InventoryConfiguration, len(unfinished))
+	for i, r := range unfinished {
+		if madeBy[i], err = s.catalog.RunConfiguration(ctx, r.ID); err != nil && !errors.Is(err, stocktake.ErrNoSuchInventory) {
+			return err
+		}
 	}
 	if s.opts.Shared { // another process may hold them
 		for _, r := range unfinished {
@@ -77,8 +83,11 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 		return err
 	}
 	s.forgetUntidy(bucket, id)
-	for _, r := range unfinished {
-		s.cleanInterrupted(ctx, r, e.Configuration)
+	for i, r := range unfinished {
+		if madeBy[i].ID == "" {
+			continue // it has just gone
+		}
+		s.cleanInterrupted(ctx, r, madeBy[i])
 	}
 	return nil
 }

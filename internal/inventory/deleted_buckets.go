@@ -83,6 +83,13 @@ func (h *hidingCatalog) AddConfiguration(ctx context.Context, e Entry, first *st
 	return h.Catalog.AddConfiguration(ctx, e, first, by, limit)
 }
 
+func (h *hidingCatalog) ReplaceConfiguration(ctx context.Context, r Replacement, by Holder) ([]byte, error) {
+	if err := h.removeIfGone(ctx, r.Old.Bucket); err != nil {
+		return nil, err
+	}
+	return h.Catalog.ReplaceConfiguration(ctx, r, by)
+}
+
 func (h *hidingCatalog) Due(ctx context.Context, now time.Time, max int) ([]Entry, error) {
 	entries, err := h.Catalog.Due(ctx, now, max)
 	return slices.DeleteFunc(entries, func(e Entry) bool { return h.isGone(e.Bucket) }), err

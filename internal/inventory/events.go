@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -97,7 +98,7 @@ func (s *Service) endRun(ctx context.Context, r stocktake.Run, fence Fence, how 
 		s.windowEnded(ctx, end.Windows, r.State == stocktake.Succeeded)
 	}
 	if how.remove {
-		s.unsubscribeGone(ctx, r.Bucket, r.Configuration)
+		s.removedItself(ctx, &r)
 	}
 	s.logEnd(&r)
 	for _, e := range events {
@@ -110,6 +111,16 @@ func (s *Service) endRun(ctx context.Context, r stocktake.Run, fence Fence, how 
 	}
 	s.opts.Observer.RunChanged(r)
 	return nil
+}
+
+// removedItself ends the subscription of a configuration that went with its run,
+// unless it was replaced during the run: then it is there.
+func (s *Service) removedItself(ctx context.Context, r *stocktake.Run) {
+	s.subscribing.Lock()
+	defer s.subscribing.Unlock()
+	if _, err := s.catalog.Configuration(ctx, r.Bucket, r.Configuration); errors.Is(err, stocktake.ErrNoSuchInventory) {
+		s.unsubscribeGone(ctx, r.Bucket, r.Configuration)
+	}
 }
 
 func (s *Service) logEnd(r *stocktake.Run) {

@@ -48,6 +48,20 @@ func (f *flakyCatalog) Configuration(ctx context.Context, bucket, id string) (in
 	return f.Catalog.Configuration(ctx, bucket, id)
 }
 
+func (f *flakyCatalog) ReplaceConfiguration(ctx context.Context, r inventory.Replacement, by inventory.Holder) ([]byte, error) {
+	if err := f.fail("ReplaceConfiguration"); err != nil {
+		return nil, err
+	}
+	return f.Catalog.ReplaceConfiguration(ctx, r, by)
+}
+
+func (f *flakyCatalog) RunConfiguration(ctx context.Context, run string) (stocktake.InventoryConfiguration, error) {
+	if err := f.fail("RunConfiguration"); err != nil {
+		return stocktake.InventoryConfiguration{}, err
+	}
+	return f.Catalog.RunConfiguration(ctx, run)
+}
+
 func (f *flakyCatalog) NewestRuns(ctx context.Context, bucket, id string, max int) ([]stocktake.Run, error) {
 	if err := f.fail("NewestRuns"); err != nil {
 		return nil, err
@@ -280,7 +294,7 @@ func TestEachCatalogOperationFailsOnce(t *testing.T) {
 		}
 		failed[what] = true
 	}
-	for _, what := range []string{"AddConfiguration", "Advance", "StartRun", "PublishRun", "RecordedReport", "EndRun", "RenewRuns", "TakeRuns", "UnfinishedRuns", "RemoveConfiguration"} {
+	for _, what := range []string{"AddConfiguration", "Advance", "StartRun", "PublishRun", "RecordedReport", "EndRun", "RenewRuns", "TakeRuns", "UnfinishedRuns", "RemoveConfiguration", "ReplaceConfiguration", "RunConfiguration"} {
 		if !failed[what] {
 			t.Errorf("%s was never failed", what)
 		}
@@ -348,6 +362,15 @@ func failOnce(t *testing.T, n int) (what string) {
 			t.Errorf("operation %d (%s) failed: run %+v", n, flaky.what, r)
 		}
 	}
+	changed := configuration("a", daily)
+	changed.Filter.Prefix = "changed"
+	retry("replace", func() error {
+		_, _, err := w.Replace(t.Context(), "photos", changed)
+		if cfg, kept := w.catalog.Configuration(t.Context(), "photos", "a"); kept != nil || err == nil && cfg.Configuration.Filter.Prefix != "changed" {
+			t.Errorf("operation %d (%s) failed: replace: %v, then %+v %v", n, flaky.what, err, cfg, kept)
+		}
+		return err
+	})
 	retry("delete", func() error { return w.Delete(t.Context(), "photos", "a") })
 	if _, err := w.catalog.Configuration(t.Context(), "photos", "a"); !errors.Is(err, stocktake.ErrNoSuchInventory) {
 		t.Errorf("operation %d (%s) failed: after the deletion: %v", n, flaky.what, err)

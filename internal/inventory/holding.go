@@ -68,7 +68,7 @@ func (s *Service) receive(ctx context.Context, h *HeldRun) error {
 // giveUp fails a run whose process ended during each of its attempts.
 func (s *Service) giveUp(ctx context.Context, h *HeldRun) error {
 	r := h.Run
-	e, err := s.catalog.Configuration(ctx, r.Bucket, r.Configuration)
+	cfg, err := s.catalog.RunConfiguration(ctx, r.ID)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *Service) giveUp(ctx context.Context, h *HeldRun) error {
 	if h.Recorded && s.opts.Shared {
 		return nil // its last process may yet publish what was recorded, which must be whole then
 	}
-	s.cleanInterrupted(ctx, h.Run, e.Configuration)
+	s.cleanInterrupted(ctx, h.Run, cfg)
 	return nil
 }
 

@@ -25,7 +25,7 @@ var advice = []struct {
 	err  error
 	text string
 }{
-	{stocktake.ErrNoSuchBucket, "make the bucket, or delete the configuration and put it again with another one"},
+	{stocktake.ErrNoSuchBucket, "make the bucket, or replace the configuration by one with another destination"},
 	{stocktake.ErrAccessDenied, "give the role the right to read the bucket and to write reports to the destination (oss:PutObject)"},
 	{syscall.ENOSPC, "free space on the disk of the server, then run it again"},
 	{syscall.EDQUOT, "free space on the disk of the server, then run it again"},

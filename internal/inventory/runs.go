@@ -96,7 +96,7 @@ func (s *Service) cancel(ctx context.Context, r stocktake.Run) (stocktake.Run, e
 
 // cancelWaiting ends a run of this process that waits for a place.
 func (s *Service) cancelWaiting(ctx context.Context, r stocktake.Run) (stocktake.Run, error) {
-	e, err := s.catalog.Configuration(ctx, r.Bucket, r.Configuration)
+	cfg, err := s.catalog.RunConfiguration(ctx, r.ID)
 	if err != nil {
 		return stocktake.Run{}, err
 	}
@@ -107,7 +107,7 @@ func (s *Service) cancelWaiting(ctx context.Context, r stocktake.Run) (stocktake
 		return stocktake.Run{}, err
 	}
 	s.unqueue(r.Bucket, func(w *waiting) bool { return w.id == r.ID })
-	s.cleanInterrupted(ctx, before, e.Configuration)
+	s.cleanInterrupted(ctx, before, cfg)
 	return r, nil
 }
 

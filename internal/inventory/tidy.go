@@ -12,13 +12,13 @@ import (
 const suspicious = 10
 
 // tidy has the reports removed that need not be kept, after a run of a has
-// succeeded with a manifest. What fails is in the status until it succeeds, after
+// succeeded by cfg with a manifest. What fails is in the status until it succeeds, after
 // another run.
-func (s *Service) tidy(a *attempt, manifest string) {
+func (s *Service) tidy(a *attempt, cfg *stocktake.InventoryConfiguration, manifest string) {
 	if s.opts.Tidier == nil {
 		return
 	}
-	warnings, err := s.tidyUp(a.ctx, a.bucket, a.configuration, manifest)
+	warnings, err := s.tidyUp(a.ctx, a.bucket, cfg, manifest)
 	if a.ctx.Err() != nil || errors.Is(err, stocktake.ErrNoSuchInventory) {
 		return // shut down, or deleted
 	}
@@ -39,10 +39,14 @@ func (s *Service) tidy(a *attempt, manifest string) {
 	s.untidy[key] = warnings
 }
 
-func (s *Service) tidyUp(ctx context.Context, bucket, id, manifest string) (warnings []string, err error) {
+func (s *Service) tidyUp(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration, manifest string) (warnings []string, err error) {
+	id := cfg.ID
 	e, err := s.catalog.Configuration(ctx, bucket, id)
 	if err != nil {
 		return nil, err
+	}
+	if e.Configuration.Destination.Bucket != cfg.Destination.Bucket || reportFolder(bucket, &e.Configuration) != reportFolder(bucket, cfg) {
+		return nil, nil // it was replaced during the run, whose report is not among those of the new one
 	}
 	runs, err := s.catalog.NewestRuns(ctx, bucket, id, suspicious)
 	if err != nil {

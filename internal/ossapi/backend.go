@@ -128,6 +128,10 @@ type Inventories interface {
 	// destination's existence and owner, a free id (stocktake.ErrInventoryExists),
 	// the limit (stocktake.ErrInventoryExceedLimit), in this order.
 	Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error
+	// Replace puts cfg in the place of the configuration of its id in one step, and
+	// returns the document that it has replaced and the status of the new one. It makes
+	// the checks of Put, and returns stocktake.ErrNoSuchInventory if there is none.
+	Replace(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) (before []byte, status stocktake.InventoryStatus, err error)
 	// Get returns the document of a configuration, written by inventoryxml.Append,
 	// or stocktake.ErrNoSuchInventory for an unknown id.
 	Get(ctx context.Context, bucket, id string) (document []byte, err error)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
@@ -35,30 +36,56 @@ func (c *call) inventoryIDIfAny() (string, error) {
 // spec/inventory-api.md, section 2.6: who, bucket and right have been checked
 // before; the service makes the checks that need other state.
 func (c *call) putInventory() error {
-	id, err := c.inventoryID()
+	cfg, err := c.configuration()
 	if err != nil {
-		return err
-	}
-	doc, err := c.body.Document(inventoryxml.MaxSize)
-	if err != nil {
-		return err
-	}
-	cfg, err := inventoryxml.ParsePut(doc, stocktake.InventoryRules{
-		ID: id, AccountID: c.bucket.Owner,
-		StrictVersions: c.StrictVersions, Versioned: c.bucket.Versioning == object.Enabled,
-		OSSClasses: !c.bucket.S3,
-	})
-	if err != nil {
-		return err
-	}
-	if err := c.allowPassRole(cfg.Destination.RoleARN); err != nil {
 		return err
 	}
 	if err := c.Inventories.Put(c.ctx, c.at.Bucket, cfg); err != nil {
 		return err
 	}
-	c.logInventory("put", id, "after", auditDigest(inventoryxml.Append(nil, &cfg)))
+	c.logInventory("put", cfg.ID, "after", auditDigest(inventoryxml.Append(nil, &cfg)))
 	return c.empty(http.StatusOK)
+}
+
+// replaceInventory answers POST ?inventory&inventoryId&x-oss-stocktake=replace with
+// the document of PutBucketInventory: the status of the configuration. It needs the
+// rights of the two operations that it stands for.
+func (c *call) replaceInventory() error {
+	if err := c.allow("oss:DeleteBucketInventory"); err != nil {
+		return err
+	}
+	cfg, err := c.configuration()
+	if err != nil {
+		return err
+	}
+	before, status, err := c.Inventories.Replace(c.ctx, c.at.Bucket, cfg)
+	if err != nil {
+		return err
+	}
+	c.logInventory("replaced", cfg.ID, "before", inventoryDigest(before, &status), "after", inventoryDigest(inventoryxml.Append(nil, &cfg), &status))
+	return c.json(status)
+}
+
+// configuration reads the configuration that the caller puts, and checks what can be
+// checked without the service.
+func (c *call) configuration() (cfg stocktake.InventoryConfiguration, err error) {
+	id, err := c.inventoryID()
+	if err != nil {
+		return cfg, err
+	}
+	doc, err := c.body.Document(inventoryxml.MaxSize)
+	if err != nil {
+		return cfg, err
+	}
+	cfg, err = inventoryxml.ParsePut(doc, stocktake.InventoryRules{
+		ID: id, AccountID: c.bucket.Owner,
+		StrictVersions: c.StrictVersions, Versioned: c.bucket.Versioning == object.Enabled,
+		OSSClasses: !c.bucket.S3,
+	})
+	if err != nil {
+		return cfg, err
+	}
+	return cfg, c.allowPassRole(cfg.Destination.RoleARN)
 }
 
 // getInventory answers GetBucketInventory.
@@ -91,14 +118,14 @@ func (c *call) deleteInventory() error {
 	if err != nil {
 		return err
 	}
-	before, err := c.Inventories.Get(c.ctx, c.at.Bucket, id)
+	document, before, err := c.inventoryBefore(id)
 	if err != nil && !errors.Is(err, stocktake.ErrNoSuchInventory) {
 		return err
 	}
 	if err := c.Inventories.Delete(c.ctx, c.at.Bucket, id); err != nil {
 		return err
 	}
-	c.logInventory("deleted", id, "before", auditDigest(before))
+	c.logInventory("deleted", id, "before", inventoryDigest(document, &before))
 	return c.empty(http.StatusNoContent)
 }
 
@@ -222,12 +249,48 @@ func (c *call) control(change string, act func(ctx context.Context, bucket, id s
 	if err != nil {
 		return err
 	}
+	var document []byte
+	var before stocktake.InventoryStatus
+	if change != "" {
+		if document, before, err = c.inventoryBefore(id); err != nil {
+			return err
+		}
+	}
 	status, err := act(c.ctx, c.at.Bucket, id)
 	if err != nil {
 		return err
 	}
 	if change != "" {
-		c.logInventory(change, id)
+		c.logInventory(change, id, "before", inventoryDigest(document, &before), "after", inventoryDigest(document, &status))
 	}
 	return c.json(status)
+}
+
+// inventoryDigest returns the digest of a configuration: of its document and of what
+// is kept of it besides, unless that is as it was when it was put.
+func inventoryDigest(document []byte, s *stocktake.InventoryStatus) string {
+	if len(document) == 0 || !s.Suspended && s.Retention == (stocktake.Retention{}) {
+		return auditDigest(document)
+	}
+	more, err := json.Marshal(struct {
+		Suspended bool
+		Retention stocktake.Retention
+	}{s.Suspended, s.Retention})
+	if err != nil {
+		return "" // numbers and a flag
+	}
+	return auditDigest(append(slices.Clip(document), more...))
+}
+
+// inventoryBefore returns the document and the status of a configuration that is
+// about to be changed, for the audit line.
+func (c *call) inventoryBefore(id string) (document []byte, status stocktake.InventoryStatus, err error) {
+	if document, err = c.Inventories.Get(c.ctx, c.at.Bucket, id); err != nil {
+		return nil, status, err
+	}
+	all, err := c.Inventories.Status(c.ctx, c.at.Bucket, id)
+	if err != nil {
+		return nil, status, err
+	}
+	return document, all[0], nil
 }

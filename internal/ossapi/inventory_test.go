@@ -8,6 +8,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/ossapi"
+	"github.com/stocktake/stocktake/internal/signature"
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
@@ -139,6 +140,72 @@ func TestInventoryLimit(t *testing.T) {
 	}
 	w.refused(t, w.do(t, "PUT", "/photos/?inventory&inventoryId=more", configuration("more", ""), nil), 400, "InventoryExceedLimit")
 	w.refused(t, w.do(t, "PUT", "/photos/?inventory&inventoryId=7", configuration("7", ""), nil), 409, "InventoryConfigurationAlreadyExists")
+}
+
+// TestReplaceInventory puts a configuration in the place of another one. It needs the
+// rights of the two operations that it stands for.
+func TestReplaceInventory(t *testing.T) {
+	w := newWorld(t)
+	w.bucket(t, "photos")
+	const path = "/photos/?inventory&x-oss-stocktake=replace&inventoryId="
+	weekly := strings.Replace(configuration("daily", ""), ">Daily<", ">Weekly<", 1)
+	w.refused(t, w.do(t, "POST", path+"daily", weekly, nil), 404, "NoSuchInventory")
+	w.must(t, w.do(t, "PUT", "/photos/?inventory&inventoryId=daily", configuration("daily", ""), nil), 200)
+	w.must(t, w.do(t, "POST", "/photos/?inventory&x-oss-stocktake=retain&x-oss-stocktake-days=9&inventoryId=daily", "", nil), 200)
+
+	both := func(row) bool { return true }
+	for _, c := range []struct {
+		caller
+		status int
+	}{
+		{w.matrixUser(t, "put alone", `"Effect":"Allow","Action":"oss:PutBucketInventory","Resource":"*"`, both), 403},
+		{w.matrixUser(t, "delete alone", `"Effect":"Allow","Action":"oss:DeleteBucketInventory","Resource":"*"`, both), 403},
+		{w.matrixUser(t, "both", `"Effect":"Allow","Action":["oss:PutBucketInventory","oss:DeleteBucketInventory"],"Resource":"*"`, both), 200},
+	} {
+		r := w.signedAs(t, w.request(t, "POST", path+"daily", weekly, nil), c.key, signature.Target{Bucket: "photos"})
+		if m := w.send(t, r); m.status != c.status {
+			t.Errorf("%s: %d %s", c.name, m.status, m.body)
+		}
+	}
+	for _, test := range []struct {
+		id, body string
+		code     string
+	}{
+		{"daily", "<x", "MalformedXML"},
+		{"daily", configuration("other", ""), "InvalidArgument"},
+		{"daily", "", "MalformedXML"},
+		{"", weekly, "MissingArgument"},
+	} {
+		w.refused(t, w.do(t, "POST", path+test.id, test.body, nil), 400, test.code)
+	}
+	if m := w.must(t, w.do(t, "GET", "/photos/?inventory&inventoryId=daily", "", nil), 200); !strings.Contains(m.body, ">Weekly<") {
+		t.Errorf("%s", m.body)
+	}
+	w.must(t, w.do(t, "DELETE", "/photos/?inventory&inventoryId=daily", "", nil), 204)
+
+	// The digests of the audit lines are a chain.
+	var lines []string
+	for line := range strings.Lines(w.log.String()) {
+		if strings.Contains(line, "inventory configuration ") {
+			lines = append(lines, line)
+		}
+	}
+	digest := func(line, key string) string {
+		_, after, _ := strings.Cut(line, " "+key+"=")
+		digest, _, _ := strings.Cut(strings.TrimSpace(after), " ")
+		return digest
+	}
+	if len(lines) != 4 || !strings.Contains(lines[2], `msg="inventory configuration replaced"`) {
+		t.Fatalf("%d lines: %q", len(lines), lines)
+	}
+	for i := range 3 {
+		if after, before := digest(lines[i], "after"), digest(lines[i+1], "before"); len(after) != len("sha256:")+64 || after != before {
+			t.Errorf("after %s, then before %s:\n%s%s", after, before, lines[i], lines[i+1])
+		}
+		if i > 0 && digest(lines[i], "before") == digest(lines[i], "after") {
+			t.Errorf("no change in %s", lines[i])
+		}
+	}
 }
 
 // TestExtensions asks for runs and states, which OSS does not have.

@@ -63,6 +63,7 @@ var operations = []operation{
 	{Name: "GetBucketInventory", Method: "GET", Level: request.BucketLevel, Sub: "inventory", With: "inventoryId", Action: "oss:GetBucketInventory", AnyStore: true, Handle: (*call).getInventory},
 	{Name: "ListBucketInventory", Method: "GET", Level: request.BucketLevel, Sub: "inventory", Action: "oss:GetBucketInventory", AnyStore: true, Handle: (*call).listInventories},
 	{Name: "DeleteBucketInventory", Method: "DELETE", Level: request.BucketLevel, Sub: "inventory", Action: "oss:DeleteBucketInventory", AnyStore: true, Handle: (*call).deleteInventory},
+	{Name: "ReplaceInventory", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=replace", Action: "oss:PutBucketInventory", AnyStore: true, Handle: (*call).replaceInventory}, // asks for oss:DeleteBucketInventory, too
 	{Name: "RunInventory", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=run", Action: "oss:PutBucketInventory", AnyStore: true, Handle: (*call).runInventory},
 	{Name: "CancelInventoryRun", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=cancel", Action: "oss:PutBucketInventory", AnyStore: true, Handle: (*call).cancelRun},
 	{Name: "RetainInventoryReports", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=retain", Action: "oss:PutBucketInventory", AnyStore: true, Handle: (*call).retainReports},

@@ -82,6 +82,8 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"buckets are apart", bucketsApart},
 		{"a removed configuration takes its runs along", removal},
 		{"a new configuration begins its history", freshHistory},
+		{"a configuration takes the place of another one", replaces},
+		{"a replacement begins and ends windows", replacesWindows},
 		{"ids with a slash are found", nestedIDs},
 		{"what is due, earliest first", due},
 		{"a step is made once", stepOnce},

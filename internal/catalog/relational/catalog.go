@@ -201,6 +201,7 @@ func boolInt(b bool) int64 {
 func IsAnswer(err error) bool {
 	for _, answer := range []error{
 		stocktake.ErrNoSuchInventory, stocktake.ErrNoSuchRun, stocktake.ErrInventoryExists, stocktake.ErrInventoryExceedLimit, inventory.ErrNoSuchNotice,
+		inventory.ErrEntryChanged, inventory.ErrRunUnfinished,
 	} {
 		if errors.Is(err, answer) {
 			return true

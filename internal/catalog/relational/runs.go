@@ -137,13 +137,19 @@ func (c *Catalog) RetryRun(ctx context.Context, r stocktake.Run, fence inventory
 // EndRun implements [inventory.Catalog].
 func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, fence inventory.Fence, end inventory.End) error {
 	err := c.change(ctx, func(ctx context.Context, t tx) error {
-		if end.Remove { // in the order of locks
+		remove := end.Remove
+		if remove { // in the order of locks
 			if _, err := t.Exec(ctx, holdBucket, r.Bucket); err != nil {
 				return err
 			}
 			if _, err := t.Exec(ctx, holdConfiguration, r.Bucket, r.Configuration); err != nil {
 				return err
 			}
+			replaced, err := t.number(ctx, countReplaced, r.ID)
+			if err != nil {
+				return err
+			}
+			remove = replaced == 0
 		}
 		if err := t.replaceRun(ctx, &r, fence, nil); err != nil {
 			return err
@@ -153,7 +159,7 @@ func (c *Catalog) EndRun(ctx context.Context, r stocktake.Run, fence inventory.F
 				return err
 			}
 		}
-		if end.Remove {
+		if remove {
 			if err := t.dropConfiguration(ctx, r.Bucket, r.Configuration); err != nil {
 				return err
 			}

@@ -13,6 +13,8 @@ const (
 	(bucket, id, document, created, due, wake, suspended, keep_reports, keep_days, runs, last_run, nested)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, $10)
 	ON CONFLICT (bucket, id) DO NOTHING`
+	replaceConfiguration = `UPDATE configurations SET document = $3, created = $4, due = $5, wake = $6
+	WHERE bucket = $1 AND id = $2`
 	holdConfiguration       = `UPDATE configurations SET runs = runs WHERE bucket = $1 AND id = $2`
 	dropConfiguration       = `DELETE FROM configurations WHERE bucket = $1 AND id = $2`
 	dropConfigurationsOf    = `DELETE FROM configurations WHERE bucket = $1`
@@ -39,9 +41,15 @@ const (
 	due = $7, queued = $8, started = $9, ended = $10, listed = $11, matched = $12, bytes = $13, written = $14,
 	shards = $15, expected = $16, object_key = $17, reason = $18, manifest = $19, destination = $20,
 	late = CASE WHEN late = 1 THEN 1 ELSE $21 END, kind = $22, window_start = $23, window_end = $24,
-	report = CASE WHEN CAST($10 AS BIGINT) <> 0 THEN NULL ELSE coalesce(report, $28) END
+	report = CASE WHEN CAST($10 AS BIGINT) <> 0 THEN NULL ELSE coalesce(report, $28) END,
+	document = CASE WHEN CAST($10 AS BIGINT) <> 0 THEN NULL ELSE document END
 	WHERE id = $1 AND state = $25 AND owner = $26 AND attempt = $27`
-	saveProgress = `UPDATE runs SET listed = $2, matched = $3, bytes = $4, written = $5, shards = $6,
+	keepDocument = `UPDATE runs SET document = $3
+	WHERE bucket = $1 AND configuration = $2 AND kind = 'full' AND ended = 0 AND document IS NULL`
+	selectRunDocument = `SELECT coalesce(r.document, c.document) FROM runs r
+	JOIN configurations c ON c.bucket = r.bucket AND c.id = r.configuration WHERE r.id = $1`
+	countReplaced = `SELECT count(*) FROM runs WHERE id = $1 AND document IS NOT NULL`
+	saveProgress  = `UPDATE runs SET listed = $2, matched = $3, bytes = $4, written = $5, shards = $6,
 	expected = $7, object_key = $8 WHERE id = $1 AND ended = 0 AND owner = $9`
 
 	selectTakeable = `SELECT id FROM runs WHERE ended = 0 AND owner <> $1 AND (lease <= $2 OR $3 = 1) ORDER BY id LIMIT $4`
@@ -120,7 +128,7 @@ var (
 	// WriteStatements are those of changes.
 	WriteStatements = []string{
 		countIntoBucket, bucketSize, shrinkBucket, holdBucket, dropBucket,
-		addConfiguration, holdConfiguration, dropConfiguration, dropConfigurationsOf, setDue, setRetention, moveDue, takeSeq, setLast,
+		addConfiguration, replaceConfiguration, keepDocument, countReplaced, selectConfiguration, selectDocument, holdConfiguration, dropConfiguration, dropConfigurationsOf, setDue, setRetention, moveDue, takeSeq, setLast,
 		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRun, selectUnfinished,
 		selectTakeable, takeRun, renewLeases, releaseLeases, requestCancel, selectHeld, selectHeldRun,
 		selectReport,
@@ -132,7 +140,7 @@ var (
 	// ReadStatements are those outside of changes.
 	ReadStatements = []string{
 		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectNested, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
-		selectRun, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectBegun, selectRecovery, selectLastListed, selectReport,
+		selectRun, selectRunDocument, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectBegun, selectRecovery, selectLastListed, selectReport,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countNotices, countStrays,
 		countUnfinished, countScheduled, countFailing, selectOldestWindow, selectFigures,
 		selectWindows, selectDueWindows, selectNextWindow,

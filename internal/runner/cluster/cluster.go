@@ -49,8 +49,9 @@ type Catalog interface {
 	// before the others.
 	BegunRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
 
-	// Configuration returns stocktake.ErrNoSuchInventory for an unknown id.
-	Configuration(ctx context.Context, bucket, id string) (inventory.Entry, error)
+	// RunConfiguration returns the configuration by which a run is made, also if that
+	// was replaced since; stocktake.ErrNoSuchInventory if it is gone.
+	RunConfiguration(ctx context.Context, run string) (stocktake.InventoryConfiguration, error)
 }
 
 // Options tune a Runner. Durations of 0 are what production uses.

@@ -56,12 +56,12 @@ func (r *Runner) perform(ctx context.Context, a *assignment) error {
 	if err != nil {
 		return err
 	}
-	e, err := r.catalog.Configuration(ctx, run.Bucket, run.Configuration)
+	cfg, err := r.catalog.RunConfiguration(ctx, run.ID)
 	if err != nil {
 		return err
 	}
 	j := &job{assignment: a, Job: engine.Job{
-		Run: run.ID, Attempt: a.Generation, Bucket: run.Bucket, Configuration: e.Configuration, Expected: run.Expected,
+		Run: run.ID, Attempt: a.Generation, Bucket: run.Bucket, Configuration: cfg, Expected: run.Expected,
 	}}
 	if j.src, err = r.one.Stores.Source(ctx, run.Bucket, &j.Configuration); err != nil {
 		return err
@@ -101,10 +101,8 @@ func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
 		return r.putBack(ctx, &a.task, pause.Microseconds())
 	}
 	cfg := stocktake.InventoryConfiguration{}
-	if run, e := r.catalog.Run(ctx, a.run); e == nil {
-		if entry, e := r.catalog.Configuration(ctx, run.Bucket, run.Configuration); e == nil {
-			cfg = entry.Configuration
-		}
+	if madeBy, e := r.catalog.RunConfiguration(ctx, a.run); e == nil {
+		cfg = madeBy
 	}
 	reason := inventory.Reason(err, &cfg)
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
