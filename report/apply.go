@@ -21,12 +21,21 @@ type ApplyOptions struct {
 	Folder string // of the files; empty: that of the system for temporary files
 }
 
-// Errors of [Apply], which say more.
+// Errors of [Apply], which say more. [Convert], [Diff] and [AddUp] also return
+// ErrUnsuited: for a report of changes, which is not a table.
 var (
 	ErrNotJoined = errors.New("the reports do not join")
 	ErrLost      = errors.New("changes are lost")
 	ErrUnsuited  = errors.New("the reports do not have what is needed")
 )
+
+// isTable returns ErrUnsuited for a report of changes.
+func (r *Report) isTable() error {
+	if !r.Incremental() {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: it is a report of changes; apply it to a full report first", r.Key, ErrUnsuited)
+}
 
 // Apply returns the report that a full report becomes with the changes of
 // incremental reports of the same configuration: the table at the end of the last
@@ -36,7 +45,8 @@ var (
 // has changed. The caller closes it.
 //
 // Windows may be given in any order; those that end before the full report was made
-// are not needed and passed over. Errors: ErrNotJoined if a window is missing, or
+// are not needed and passed over. If that is so of all of them, or there are none,
+// nothing has changed since: the result is the full report. Errors: ErrNotJoined if a window is missing, or
 // does not belong to the report; ErrLost if a window states a gap; ErrUnsuited if the
 // full report does not say where the journal stood, or a column is missing.
 //
@@ -70,6 +80,10 @@ type Applied struct {
 // result does not have them.
 func (a *Applied) Dropped() []stocktake.Field { return a.dropped }
 
+// Windows returns how many windows come after the full report; 0: the result is the
+// full report.
+func (a *Applied) Windows() int { return len(a.windows) }
+
 // Close removes the files that changes were sorted in.
 func (a *Applied) Close() error { return a.sorter.close() }
 
@@ -86,6 +100,10 @@ func (a *Applied) check(windows []*Report) error {
 	}
 	if err := a.join(windows); err != nil {
 		return err
+	}
+	if len(a.windows) == 0 {
+		a.columns = full.Columns
+		return nil
 	}
 	a.versions = full.Has(stocktake.FieldVersionID)
 	if err := a.suits(a.windows[0]); err != nil {
@@ -122,7 +140,7 @@ func (a *Applied) join(windows []*Report) error {
 		}
 	}
 	if len(a.windows) == 0 {
-		return fmt.Errorf("%w: no window has changes that come after the full report %s", ErrNotJoined, a.full.Key)
+		return nil
 	}
 	// Places name their reports differently: the key decides nothing but ties.
 	slices.SortFunc(a.windows, func(x, y *Report) int {
@@ -205,6 +223,9 @@ func (a *Applied) suits(w *Report) error {
 
 // read sorts the changes.
 func (a *Applied) read(ctx context.Context) error {
+	if len(a.windows) == 0 {
+		return nil
+	}
 	w := a.windows[0]
 	columns := slices.DeleteFunc(slices.Clone(w.Columns), func(f stocktake.Field) bool { return f == 0 })
 	if err := a.sorter.begin(w.Manifest.SourceBucket, columns); err != nil {
@@ -229,8 +250,11 @@ func (a *Applied) read(ctx context.Context) error {
 }
 
 // Report returns the result as a report: it can be read, converted, added up and
-// compared, but has no files. It is valid until Close.
+// compared, but has no files, unless it is the full report. It is valid until Close.
 func (a *Applied) Report() *Report {
+	if len(a.windows) == 0 {
+		return a.full
+	}
 	last := a.windows[len(a.windows)-1]
 	end := last.Summary.Window.Until
 	r := *a.full

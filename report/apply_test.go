@@ -218,6 +218,43 @@ func TestApplyEmptyAndRepeatedWindows(t *testing.T) {
 	}
 }
 
+// TestApplyNothing: without a window that comes after the full report, the result is
+// the full report.
+func TestApplyNothing(t *testing.T) {
+	for _, versions := range []bool{false, true} {
+		s := newSeries(versions)
+		s.windows = s.windows[:1]
+		s.windows[0].about.After.Sequence, s.windows[0].about.Until.Sequence = 8, 10
+		full, windows := s.write(t)
+		for _, some := range [][]*report.Report{nil, windows} {
+			a, err := report.Apply(t.Context(), full, some, report.ApplyOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.Windows() != 0 || len(a.Dropped()) > 0 || a.Report() != full {
+				t.Errorf("of %d windows %d count, without columns %v", len(some), a.Windows(), a.Dropped())
+			}
+			if err := a.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestChangesAreNotATable: what needs a table refuses a report of changes.
+func TestChangesAreNotATable(t *testing.T) {
+	full, windows := newSeries(false).write(t)
+	_, convert := report.Convert(t.Context(), windows[0], nil, report.ConvertOptions{})
+	_, before := report.Diff(t.Context(), windows[0], full, report.DiffOptions{}, nil)
+	_, after := report.Diff(t.Context(), full, windows[0], report.DiffOptions{}, nil)
+	_, sums := windows[0].AddUp(t.Context(), report.AddUpOptions{})
+	for what, err := range map[string]error{"convert": convert, "diff before": before, "diff after": after, "add up": sums} {
+		if !errors.Is(err, report.ErrUnsuited) || !strings.Contains(err.Error(), windows[0].Key) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // TestApplyRefuses changes one thing of a series that can be applied, and expects an
 // error to branch on that names the report and says what is wrong with it.
 func TestApplyRefuses(t *testing.T) {
@@ -232,11 +269,6 @@ func TestApplyRefuses(t *testing.T) {
 		is       error
 		words    []string
 	}{
-		{
-			"no window", false, opened(func(f *report.Report, w []*report.Report) (*report.Report, []*report.Report) { return f, nil }),
-			report.ErrNotJoined,
-			[]string{"no window has changes that come after", whole},
-		},
 		{
 			"the first window is missing", false, opened(func(f *report.Report, w []*report.Report) (*report.Report, []*report.Report) { return f, w[1:] }),
 			report.ErrNotJoined,

@@ -129,6 +129,9 @@ type converter struct {
 }
 
 func newConverter(r *Report, to Target, opts ConvertOptions) (*converter, error) {
+	if err := r.isTable(); err != nil {
+		return nil, err
+	}
 	if opts.Format == nil {
 		opts.Format = r.Format
 	}

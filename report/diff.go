@@ -200,6 +200,11 @@ type differ struct {
 func newDiffer(before, after Rows, opts DiffOptions) (*differ, error) {
 	d := &differ{before: before, after: after}
 	for _, side := range []Rows{before, after} {
+		if r, ok := side.(*Report); ok {
+			if err := r.isTable(); err != nil {
+				return nil, err
+			}
+		}
 		if !side.Has(stocktake.FieldKey) {
 			return nil, fmt.Errorf("%s has no column %s", side.Source(), stocktake.FieldKey)
 		}

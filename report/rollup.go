@@ -56,8 +56,12 @@ type AddUpOptions struct {
 
 // AddUp reads all rows and adds them up. Its memory does not grow with the
 // report. Rows need not be in order, but take longer if they are not. A column
-// that the report lacks counts as 0: without Size all objects are empty.
+// that the report lacks counts as 0: without Size all objects are empty. A report of
+// changes is ErrUnsuited.
 func (r *Report) AddUp(ctx context.Context, opts AddUpOptions) (*rollup.Rollup, error) {
+	if err := r.isTable(); err != nil {
+		return nil, err
+	}
 	a := adder{opts: r.rollupOptions()}
 	a.opts.Depth = cmp.Or(opts.Depth, rollup.DefaultDepth)
 	n := int64(0)

@@ -20,7 +20,7 @@ type reportApply struct {
 
 // Help is shown by --help below the flags.
 func (reportApply) Help() string {
-	return `The new report is the table at the end of the last window: exactly, or the command says why not. Columns that the windows do not have are left out.`
+	return `The new report is the table at the end of the last window: exactly, or the command says why not. Columns that the windows do not have are left out. If no window comes after the full report, nothing has been reported since: the new report has the same table.`
 }
 
 // Run brings a full report forward.
@@ -43,11 +43,14 @@ func (c *reportApply) Run(ctx context.Context, con console) (err error) {
 		dropped = append(dropped, f.String())
 	}
 	text := "wrote %s: %s as of %s"
+	if b.applied.Windows() == 0 {
+		text += "; nothing after the report"
+	}
 	if len(dropped) > 0 {
 		text += "; the windows have no column " + strings.Join(dropped, ", ")
 	}
 	return c.say(con, map[string]any{
-		"manifest": where, "rows": made.Summary.Matched, "files": len(made.Manifest.Files), "windows": b.windows, "time": made.Time(), "dropped": dropped,
+		"manifest": where, "rows": made.Summary.Matched, "files": len(made.Manifest.Files), "windows": b.windows, "applied": b.applied.Windows(), "time": made.Time(), "dropped": dropped,
 	}, text, printable(where), many(made.Summary.Matched, "row"), when(made.Time()))
 }
 
@@ -86,7 +89,8 @@ func bringForward(ctx context.Context, full *reportPlace, windows []string) (b *
 		return b, err
 	}
 	b.places = append(b.places, p)
-	if len(windows) == 0 {
+	unnamed := len(windows) == 0
+	if unnamed {
 		folder, ok := windowsOf(r)
 		if !ok {
 			return b, usagef("%s: the windows of this report are not known; name them", printable(p.where(r.Key)))
@@ -97,6 +101,9 @@ func bringForward(ctx context.Context, full *reportPlace, windows []string) (b *
 	for _, where := range windows {
 		some, places, err := windowsAt(ctx, &full.remote, where)
 		b.places = append(b.places, places...)
+		if unnamed && errors.Is(err, errNoWindows) { // none had changes yet
+			continue
+		}
 		if err != nil {
 			return b, err
 		}
@@ -158,7 +165,7 @@ func openWindows(ctx context.Context, p *place, path string) (windows []*report.
 			}
 		}
 		if len(keys) == 0 {
-			return nil, fmt.Errorf("no incremental report below %s", p.where(prefix))
+			return nil, fmt.Errorf("%w below %s", errNoWindows, p.where(prefix))
 		}
 	}
 	for _, key := range keys {
@@ -175,6 +182,9 @@ func openWindows(ctx context.Context, p *place, path string) (windows []*report.
 func isWindow(key string) bool {
 	return strings.HasSuffix(key, "/"+report.ManifestName) && strings.Contains("/"+key, "/incremental_inventory/")
 }
+
+// errNoWindows reports a folder without incremental reports.
+var errNoWindows = errors.New("no incremental report")
 
 // errIncremental is the answer to a command that needs a table.
 func errIncremental(r *report.Report) error {

@@ -111,7 +111,7 @@ func openWindowFolder(ctx context.Context, where string) (windows []*report.Repo
 		return err
 	})
 	if err == nil && len(windows) == 0 {
-		err = fmt.Errorf("no incremental report below %s", where)
+		err = fmt.Errorf("%w below %s", errNoWindows, where)
 	}
 	return windows, places, err
 }

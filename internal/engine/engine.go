@@ -72,7 +72,8 @@ type Options struct {
 	Requests func() (begun, open int64)
 
 	// EmptyManifest publishes a report without shards if nothing matched.
-	// Without it such a run writes nothing at all.
+	// Without it such a run writes nothing at all, unless the configuration has
+	// incremental reports, which are applied to the full one.
 	EmptyManifest bool
 
 	// Format is the file format of the shards; nil: the one that the

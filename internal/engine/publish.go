@@ -69,6 +69,13 @@ func Publish(ctx context.Context, dst Destination, job Job, o Outline, results [
 	return r.publish(ctx, &o, results)
 }
 
+// joined reports whether incremental reports need the report: they are applied to it,
+// and it says where they begin.
+func (r *run) joined() bool {
+	i := r.job.Configuration.Incremental
+	return i != nil && i.IsEnabled
+}
+
 // publish sums up the results, has the report allowed and recorded, and writes
 // it.
 func (r *run) publish(ctx context.Context, o *Outline, results []SliceResult) (_ Result, err error) {
@@ -78,7 +85,7 @@ func (r *run) publish(ctx context.Context, o *Outline, results []SliceResult) (_
 	if err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
 	}
-	if summary.Matched == 0 && !r.opts.EmptyManifest {
+	if summary.Matched == 0 && !r.opts.EmptyManifest && !r.joined() {
 		return Result{Summary: *summary}, ctx.Err()
 	}
 	p, err := r.documents(summary, files, sums)
