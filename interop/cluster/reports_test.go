@@ -3,9 +3,11 @@ package cluster_test
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -103,7 +105,12 @@ func (w *world) checkRows(b *dirbucket.Bucket, f *foundReport) {
 		w.t.Error(err)
 		return
 	}
+	id := strings.TrimPrefix(path.Dir(path.Dir(f.manifest)), "inv/"+f.source+"/")
 	want := w.lake.keys[f.source]
+	if prefix := w.prefixes[id]; prefix != "" {
+		want = maps.Clone(want)
+		maps.DeleteFunc(want, func(key string, _ bool) bool { return !strings.HasPrefix(key, prefix) })
+	}
 	seen := make(map[string]bool, len(want))
 	for row, err := range r.Rows(w.t.Context()) {
 		if err != nil {

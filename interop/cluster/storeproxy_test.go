@@ -17,15 +17,14 @@ import (
 )
 
 // A storeProxy stands between one process and the S3 server. It delays the pages of
-// listings, keeps what the process has asked for, and holds what a test wants.
+// listings, and holds what a test wants.
 type storeProxy struct {
 	*httptest.Server
 	forward *httputil.ReverseProxy
 
-	mu       sync.Mutex
-	delay    time.Duration // of each page of a listing
-	holds    []*storeHold
-	requests []storeRequest
+	mu    sync.Mutex
+	delay time.Duration // of each page of a listing
+	holds []*storeHold
 }
 
 type storeHold struct {
@@ -33,13 +32,6 @@ type storeHold struct {
 	taken  atomic.Bool
 	match  func(*http.Request) bool
 	answer bool // the answer is held, not the request
-}
-
-// A storeRequest is what a process has asked for.
-type storeRequest struct {
-	at           time.Time
-	method, path string
-	page         bool // of a listing
 }
 
 func newStoreProxy(t testing.TB, endpoint string) *storeProxy {
@@ -86,10 +78,16 @@ func (p *storeProxy) hold(t testing.TB, match func(*http.Request) bool, answer b
 	return h
 }
 
+// slow delays each page of a listing.
+func (p *storeProxy) slow(delay time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = delay
+}
+
 func (p *storeProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	page := r.Method == http.MethodGet && r.URL.Query().Has("list-type")
 	p.mu.Lock()
-	p.requests = append(p.requests, storeRequest{time.Now(), r.Method, r.URL.Path, page})
 	delay, holds := p.delay, p.holds
 	p.mu.Unlock()
 	if page && delay > 0 {

@@ -111,6 +111,8 @@ type world struct {
 	pool    *pgxpool.Pool
 	lake    *lake
 	reports string // the bucket of reports, of this world alone
+
+	prefixes map[string]string // of configurations that have one, by id
 }
 
 // migrated returns the address of a new database with tables.
@@ -186,7 +188,7 @@ func (m *machine) start(ctx context.Context) error {
 			m.Server = s
 			return nil
 		}
-		if time.Now().After(deadline) || ctx.Err() != nil || strings.Contains(err.Error(), "error: --") {
+		if time.Now().After(deadline) || ctx.Err() != nil || strings.Contains(err.Error(), "exit status 2") {
 			return err
 		}
 		time.Sleep(100 * time.Millisecond)
