@@ -11,13 +11,14 @@ type hold struct {
 	reached  chan struct{} // closed when it waits
 	released chan struct{} // closed when it may pass
 	passed   chan struct{} // closed when it has
+	gone     chan struct{} // closed when its sender has given it up
 
-	begin, end, pass func()
+	begin, end, pass, leave func()
 }
 
 func newHold(t testing.TB) *hold {
-	h := &hold{reached: make(chan struct{}), released: make(chan struct{}), passed: make(chan struct{})}
-	h.begin, h.end, h.pass = sync.OnceFunc(func() { close(h.reached) }), sync.OnceFunc(func() { close(h.released) }), sync.OnceFunc(func() { close(h.passed) })
+	h := &hold{reached: make(chan struct{}), released: make(chan struct{}), passed: make(chan struct{}), gone: make(chan struct{})}
+	h.begin, h.end, h.pass, h.leave = sync.OnceFunc(func() { close(h.reached) }), sync.OnceFunc(func() { close(h.released) }), sync.OnceFunc(func() { close(h.passed) }), sync.OnceFunc(func() { close(h.gone) })
 	t.Cleanup(h.release)
 	return h
 }

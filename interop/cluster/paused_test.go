@@ -20,12 +20,7 @@ var steps = []step{
 	{"plan begun", request(pageOf("photos"))},
 	{"planned, not recorded", commit("SET outline")},
 	{"plan recorded", committed("SET outline")},
-	{"slice begun", func(w *world, store *storeProxy, _ *databaseProxy) *hold {
-		page := pageOf("photos")
-		return store.holdRequest(w.t, func(r *http.Request) bool {
-			return page(r) && w.has(`SELECT 1 FROM tasks WHERE kind = 'slice' AND worker <> ''`)
-		})
-	}},
+	{"slice begun", func(w *world, store *storeProxy, _ *databaseProxy) *hold { return w.holdSlice(store) }},
 	{"shard not uploaded", request(putOf(".csv.gz"))},
 	{"shard uploaded, not recorded", answer(putOf(".csv.gz"))},
 	{"slice not recorded", commit("SET done = 1", "SELECT count(*) FROM tasks")},
@@ -121,13 +116,7 @@ func testPaused(w *world, s step) {
 		w.t.Fatal("what was held does not pass")
 	}
 	paused.resume()
-	w.until("the paused process to be ready", func() bool {
-		resp, err := http.Get(paused.URL() + "/-/readyz")
-		if err != nil {
-			return false
-		}
-		return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
-	})
+	w.until("the paused process to be ready", func() bool { return answers(paused.URL()) })
 	paused.stopped() // it has ended all that it had begun
 	w.nothingLeft()
 	w.oneReport(other, "photos", "all")

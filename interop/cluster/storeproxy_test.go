@@ -106,6 +106,13 @@ func (p *storeProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
+		context.AfterFunc(r.Context(), func() {
+			select {
+			case <-h.passed:
+			default:
+				h.leave()
+			}
+		})
 		r = r.WithContext(context.WithoutCancel(r.Context())) // or dead
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		if !h.answer {

@@ -1,0 +1,123 @@
+package cluster_test
+
+import (
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A link carries the connections of a process to a server, and breaks as networks do.
+type link struct {
+	l               net.Listener
+	network, target string
+
+	mu      sync.Mutex
+	changed *sync.Cond
+	state   linkState
+	delay   time.Duration
+	conns   map[net.Conn]bool
+	wg      sync.WaitGroup
+}
+
+type linkState int
+
+const (
+	whole  linkState = iota
+	cut              // connections end, and new ones are refused
+	silent           // nothing arrives, and no connection ends
+	deaf             // what the process sends arrives, the answers do not
+)
+
+// newLink makes a link to a server, "unix" or "tcp".
+func newLink(t testing.TB, network, target string) *link {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &link{l: l, network: network, target: target, conns: map[net.Conn]bool{}}
+	k.changed = sync.NewCond(&k.mu)
+	k.wg.Go(k.accept)
+	t.Cleanup(func() {
+		_ = l.Close()
+		k.set(cut)
+		k.wg.Wait()
+	})
+	return k
+}
+
+func (k *link) addr() string { return k.l.Addr().String() }
+
+// set changes the state of the link.
+func (k *link) set(s linkState) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.state = s
+	k.changed.Broadcast()
+	if s == cut {
+		for c := range k.conns {
+			_ = c.Close()
+		}
+	}
+}
+
+// slow delays what is sent in either direction.
+func (k *link) slow(delay time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.delay = delay
+}
+
+func (k *link) accept() {
+	for {
+		client, err := k.l.Accept()
+		if err != nil {
+			return // closed by the end of the test
+		}
+		server, err := net.Dial(k.network, k.target)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		k.mu.Lock()
+		if k.state == cut {
+			_, _ = client.Close(), server.Close()
+		} else {
+			k.conns[client], k.conns[server] = true, true
+			k.wg.Go(func() { k.carry(client, server, false) })
+			k.wg.Go(func() { k.carry(server, client, true) })
+		}
+		k.mu.Unlock()
+	}
+}
+
+// carry carries what one end sends to the other. In a broken link it keeps what has been
+// sent, as the sender's system would.
+func (k *link) carry(from, to net.Conn, answers bool) {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		k.mu.Lock()
+		for k.state == silent || k.state == deaf && answers {
+			k.changed.Wait()
+		}
+		delay := k.delay
+		k.mu.Unlock()
+		time.Sleep(delay)
+		if n > 0 {
+			if _, e := to.Write(buf[:n]); e != nil {
+				err = e
+			}
+		}
+		if err == nil {
+			continue
+		}
+		k.mu.Lock()
+		_, _ = from.Close(), to.Close()
+		delete(k.conns, from)
+		delete(k.conns, to)
+		k.mu.Unlock()
+		return
+	}
+}
