@@ -22,6 +22,17 @@ func ValidBucketName(name string) bool {
 	return true
 }
 
+// ValidS3BucketName reports whether name may name a bucket of an S3 service: 3 to
+// 63 of a-z, 0-9, '-', '.' and '_', with a letter or digit at both ends and no two
+// dots in a row.
+//
+// Source: Amazon S3 user guide, bucket naming rules; '_' is of older buckets and
+// of other services.
+func ValidS3BucketName(name string) bool {
+	return len(name) >= 3 && len(name) <= 63 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-._") == "" &&
+		!strings.ContainsAny(name[:1]+name[len(name)-1:], "-._") && !strings.Contains(name, "..")
+}
+
 // MaxKeyLength is the longest object name, in bytes of UTF-8.
 const MaxKeyLength = 1023
 

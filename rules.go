@@ -196,7 +196,8 @@ var inventoryRules = []inventoryRule{
 		return BucketARN(c.Destination.Bucket), unless(3 <= n && n <= 63, "the name of a bucket has 3 to 63 characters")
 	}},
 	{destinationPath + "Bucket", "0020-00000032", "", func(c *InventoryConfiguration, _ *InventoryRules) (string, string) {
-		return BucketARN(c.Destination.Bucket), unless(ValidBucketName(c.Destination.Bucket), "the name of a bucket is a-z, 0-9 and -, with no - at its ends")
+		name := c.Destination.Bucket // only the server knows which are of S3 stores
+		return BucketARN(name), unless(ValidBucketName(name) || ValidS3BucketName(name), "the name of a bucket is a-z, 0-9 and -, with no - at its ends; of a bucket of an S3 store also . and _")
 	}},
 }
 

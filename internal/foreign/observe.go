@@ -23,7 +23,7 @@ func (s *Store) Observe(o Observer) { s.observed.observer.Store(&o) }
 // observed is a transport that an observer watches.
 type observed struct {
 	next     http.RoundTripper
-	virtual  bool // the bucket is in the host
+	host     string // of the endpoint; where it is not that of the URL, the bucket is in the host
 	observer atomic.Pointer[Observer]
 }
 
@@ -61,7 +61,7 @@ var spanNames = map[string]string{
 func (o *observed) operation(req *http.Request) string {
 	path := strings.TrimPrefix(req.URL.Path, "/")
 	key := path
-	if !o.virtual {
+	if req.URL.Host == o.host {
 		_, key, _ = strings.Cut(path, "/")
 	}
 	query := "&" + req.URL.RawQuery

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/stocktake/stocktake/internal/ossbucket"
 	"github.com/stocktake/stocktake/internal/remote"
@@ -24,6 +25,15 @@ func (s *Settings) URL() string {
 		return "https://oss-" + s.Region + ".aliyuncs.com"
 	}
 	return "https://s3." + cmp.Or(s.Region, "us-east-1") + ".amazonaws.com"
+}
+
+// host returns the host of URL.
+func (s *Settings) host() string {
+	u, err := url.Parse(s.URL())
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // connect makes the client of one access key. A new kind of store is a case here.

@@ -231,18 +231,7 @@ func (kind Kind) ValidBucket(name string) bool {
 	if kind == OSS {
 		return stocktake.ValidBucketName(name)
 	}
-	return ValidS3Name(name)
-}
-
-// ValidS3Name reports whether name may name a bucket of an S3 service: 3 to 63 of
-// a-z, 0-9, '-', '.' and '_', with a letter or digit at both ends and no two dots
-// in a row.
-//
-// Source: Amazon S3 user guide, bucket naming rules; '_' is of older buckets and
-// of other services.
-func ValidS3Name(name string) bool {
-	return len(name) >= 3 && len(name) <= 63 && strings.Trim(name, bucketCharacters) == "" &&
-		!strings.ContainsAny(name[:1]+name[len(name)-1:], "-._") && !strings.Contains(name, "..")
+	return stocktake.ValidS3BucketName(name)
 }
 
 // Locate returns the name in the store of a bucket that the store claims. A name

@@ -6,6 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/foreign"
 )
 
@@ -132,11 +133,11 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-func TestValidS3Name(t *testing.T) {
+func TestValidS3BucketName(t *testing.T) {
 	for name, want := range map[string]bool{
 		"logs": true, "my.logs_2019": true, "a-b": true, "ab": false, "-ab": false, "a..b": false, "Logs": false, "a/b": false, "ab.": false,
 	} {
-		if foreign.ValidS3Name(name) != want {
+		if stocktake.ValidS3BucketName(name) != want {
 			t.Errorf("%s: %v", name, !want)
 		}
 	}

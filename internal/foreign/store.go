@@ -53,7 +53,7 @@ func Open(s Settings, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store %q: %w", s.Name, err)
 	}
-	st := &Store{settings: s, observed: &observed{next: base, virtual: s.VirtualHosts}, gate: throttle.NewGate(base, s.Limits), log: log}
+	st := &Store{settings: s, observed: &observed{next: base, host: s.host()}, gate: throttle.NewGate(base, s.Limits), log: log}
 	all := []Credentials{s.Credentials}
 	for _, r := range s.Roles {
 		if r.Credentials != nil {

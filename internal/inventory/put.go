@@ -236,11 +236,15 @@ func (s *Service) checkDestination(ctx context.Context, source *object.Bucket, d
 	if len(dst.Bucket) < 3 || len(dst.Bucket) > 63 {
 		return refuse("0020-00000031", "the name of a bucket has 3 to 63 characters")
 	}
-	if !stocktake.ValidBucketName(dst.Bucket) {
-		return refuse("0020-00000032", "the name of a bucket has a to z, 0 to 9 and '-', and '-' at neither end")
+	const badName = "the name of a bucket has a to z, 0 to 9 and '-', and '-' at neither end"
+	ofOSS := stocktake.ValidBucketName(dst.Bucket)
+	if !ofOSS && !stocktake.ValidS3BucketName(dst.Bucket) {
+		return refuse("0020-00000032", badName)
 	}
 	b, err := s.buckets.Bucket(ctx, dst.Bucket)
 	switch {
+	case !ofOSS && (errors.Is(err, stocktake.ErrNoSuchBucket) || err == nil && !b.S3):
+		return refuse("0020-00000032", badName)
 	case errors.Is(err, stocktake.ErrNoSuchBucket):
 		return refuse("0020-00000032", noSuchBucket)
 	case err != nil:

@@ -42,7 +42,7 @@ func NewWire(o Options, endpoint *url.URL, sign Sign) *Wire {
 // url returns the URL of a bucket.
 func (w *Wire) url(bucket string) *url.URL {
 	u := *w.endpoint
-	if w.addressing == VirtualHosted {
+	if w.hosted(bucket) {
 		u.Host, u.Path = bucket+"."+u.Host, "/"
 	} else {
 		u.Path = "/" + bucket
@@ -50,10 +50,18 @@ func (w *Wire) url(bucket string) *url.URL {
 	return &u
 }
 
+// hosted reports whether the host names the bucket. No host has an underscore, and
+// no certificate for *.endpoint is valid for a bucket with a dot: such buckets are
+// in the path whatever the addressing, as in the SDKs of AWS.
+func (w *Wire) hosted(bucket string) bool {
+	return w.addressing == VirtualHosted && !strings.Contains(bucket, "_") &&
+		(w.endpoint.Scheme == "http" || !strings.Contains(bucket, "."))
+}
+
 // object returns the URL of an object.
 func (w *Wire) object(bucket, key string) *url.URL {
 	u := w.url(bucket)
-	if w.addressing != VirtualHosted {
+	if !w.hosted(bucket) {
 		u.Path += "/"
 	}
 	u.RawPath = u.Path + escapePath(key)
@@ -80,11 +88,9 @@ func escapePath(key string) string {
 // Bucket returns the bucket that a URL of the service names.
 func (w *Wire) Bucket(u *url.URL) string {
 	if w.addressing == VirtualHosted {
-		bucket, _ := strings.CutSuffix(u.Host, "."+w.endpoint.Host)
-		if bucket == u.Host {
-			return ""
+		if bucket, found := strings.CutSuffix(u.Host, "."+w.endpoint.Host); found {
+			return bucket
 		}
-		return bucket
 	}
 	bucket, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	return bucket

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
@@ -117,5 +118,43 @@ func TestClassesOfS3(t *testing.T) {
 	err = near.Inventories().Put(t.Context(), "photos", cfg)
 	if e, ok := errors.AsType[*oss.ServiceError](err); !ok || e.EC != "0020-00000026" {
 		t.Errorf("a bucket of the embedded store with a class of S3: %v", err)
+	}
+}
+
+// The destination of a configuration may be a bucket of an S3 store that has the
+// name only S3 allows. The embedded store has no such buckets.
+func TestDestinationWithDots(t *testing.T) {
+	var mu sync.Mutex
+	files := map[string][]byte{}
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		content, found := files[r.URL.Path]
+		switch {
+		case r.Method == http.MethodPut:
+			content, _ = io.ReadAll(r.Body)
+			files[r.URL.Path] = content
+		case r.URL.Query().Has("list-type"):
+			io.WriteString(w, "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+		case found:
+			w.Write(content)
+		case r.URL.Path != "/reports.v2":
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, "<Error><Code>NoSuchKey</Code></Error>")
+		}
+	}))
+	t.Cleanup(far.Close)
+	settings := foreign.Settings{
+		Name: "lake", Kind: foreign.S3, Endpoint: far.URL, Credentials: lake(t, &stocktaketest.Server{AccessKeyID: "k", AccessKeySecret: "s"}).Credentials,
+		Roles: []foreign.RoleCredentials{{Role: "*"}}, Buckets: []string{"reports.*"},
+	}
+	near := stocktaketest.New(t, stocktaketest.WithBuckets("photos"), withStores(settings))
+	put(t, near, "photos", "a")
+	if run := firstRun(t, near, "photos", configuration(near, "daily", "reports.v2")); run.State != stocktake.Succeeded || files["/reports.v2/"+run.Manifest] == nil {
+		t.Errorf("%d files, %+v", len(files), run)
+	}
+	err := near.Inventories().Put(t.Context(), "photos", configuration(near, "other", "no.such"))
+	if e, ok := errors.AsType[*oss.ServiceError](err); !ok || e.EC != "0020-00000032" {
+		t.Errorf("a destination that no store claims: %v", err)
 	}
 }
