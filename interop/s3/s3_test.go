@@ -38,6 +38,7 @@ func testServer(t *testing.T, s *server) {
 	t.Run("faults", func(t *testing.T) { testFaults(t, s) })
 	t.Run("report", func(t *testing.T) { testReport(t, s) })
 	t.Run("inventories", func(t *testing.T) { testInventories(t, s) })
+	t.Run("shared listings", func(t *testing.T) { testSharedListings(t, s) })
 }
 
 // testLongFiles: a file of several parts is visible whole or not at all, and
