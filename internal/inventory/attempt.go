@@ -282,6 +282,7 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	case err == nil && r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun && !remove:
 		s.tidy(a, cfg, r.Manifest)
 	case err != nil:
+		s.doubt.Store(true)
 		s.log.Error("the end of a run could not be recorded; it restarts with the server, which finds what it has published",
 			append(runAttrs(&r), "state", r.State, "err", err)...)
 	}

@@ -69,8 +69,8 @@ type EntryStatus struct {
 	Last      *stocktake.Run // the newest full run that was not skipped; nil: there is none yet
 }
 
-// A Holder is a process that works on runs. A run is held from the moment it is
-// made until it has ended.
+// A Holder is a process that works on runs. The zero Holder is none: a run that it
+// makes waits for a process to take it.
 type Holder struct {
 	// Owner identifies one start of a process. It is never used again: a process
 	// that restarts has another one.
@@ -245,19 +245,34 @@ type RunCatalog interface {
 	// stocktake.ErrNoSuchInventory if the configuration is gone.
 	AddRun(ctx context.Context, r stocktake.Run, by Holder) (run stocktake.Run, added bool, err error)
 
-	// TakeRuns moves up to max unfinished runs to by: those whose lease has
-	// expired, or, if all is true, those of every other owner. Runs that were
-	// scanned or published are queued again with the next attempt. It returns the
-	// runs as they are now, by id; fewer than max means that there are no others.
-	TakeRuns(ctx context.Context, by Holder, all bool, max int) ([]HeldRun, error)
+	// TakeRuns moves up to max unfinished runs to by that it does not hold, whoever
+	// does. Runs that were scanned or published are queued again with the next attempt.
+	// It returns the runs as they are now, by id; fewer than max means that there are no
+	// others.
+	TakeRuns(ctx context.Context, by Holder, max int) ([]HeldRun, error)
+
+	// FreeRuns returns up to max runs without a holder, which are queued: the first each
+	// of every bucket and destination, those that a person waits for before scheduled
+	// ones. The first of every bucket and destination come before the second.
+	FreeRuns(ctx context.Context, each, max int) ([]stocktake.Run, error)
+
+	// TakeFreeRuns moves the runs of ids that have no holder to by, and returns them, by
+	// id.
+	TakeFreeRuns(ctx context.Context, by Holder, ids ...string) ([]HeldRun, error)
+
+	// FreeExpired takes the unfinished runs whose lease has expired from their holders,
+	// and returns how many. They are queued, with the next attempt if they were scanned
+	// or published.
+	FreeExpired(ctx context.Context) (int64, error)
 
 	// RenewRuns extends the leases of by and keeps the progress of runs that it
 	// holds, by id; other ids are ignored. It returns all that by holds, by id. It is
 	// durable for the process alone.
 	RenewRuns(ctx context.Context, by Holder, progress map[string]stocktake.Progress) ([]HeldRun, error)
 
-	// ReleaseRuns lets the leases of an owner expire at once.
-	ReleaseRuns(ctx context.Context, owner string) error
+	// ReleaseRuns does to the runs of an owner, or to those of ids if there are any,
+	// what FreeExpired does.
+	ReleaseRuns(ctx context.Context, owner string, ids ...string) error
 
 	// RequestCancel records the request to end an unfinished run. The holder of the
 	// run carries it out. A run that has ended or does not exist is left alone.

@@ -87,7 +87,7 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 			Run: s.newRun(e, stocktake.FullRun, stocktake.TriggerScheduled, due),
 		}
 	}
-	made, err := s.catalog.Advance(ctx, steps, s.holder, s.opts.Keep)
+	made, err := s.catalog.Advance(ctx, steps, s.firstHolder(), s.opts.Keep)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 			s.opts.Observer.RunChanged(r)
 			continue
 		}
-		s.enqueue(ctx, r)
+		s.made(ctx, r)
 	}
 	return nil
 }

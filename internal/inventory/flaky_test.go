@@ -195,11 +195,11 @@ func (f *flakyCatalog) RecordedReport(ctx context.Context, id string) ([]byte, e
 	return f.Catalog.RecordedReport(ctx, id)
 }
 
-func (f *flakyCatalog) TakeRuns(ctx context.Context, by inventory.Holder, all bool, max int) ([]inventory.HeldRun, error) {
+func (f *flakyCatalog) TakeRuns(ctx context.Context, by inventory.Holder, max int) ([]inventory.HeldRun, error) {
 	if err := f.fail("TakeRuns"); err != nil {
 		return nil, err
 	}
-	return f.Catalog.TakeRuns(ctx, by, all, max)
+	return f.Catalog.TakeRuns(ctx, by, max)
 }
 
 func (f *flakyCatalog) RequestCancel(ctx context.Context, id string) error {

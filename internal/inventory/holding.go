@@ -19,12 +19,34 @@ const heartbeat = 5 * time.Second
 // taken, as this one has not renewed its lease in time.
 var errTaken = errors.New("another process has taken the run")
 
-// takeRuns takes the runs whose holder is gone, or, if all is true, those of
-// every other process, and queues them.
-func (s *Service) takeRuns(ctx context.Context, all bool) error {
+// firstHolder returns who holds a run when it is recorded: this process, or none if
+// others may have room for it.
+func (s *Service) firstHolder() Holder {
+	if s.opts.Shared {
+		return Holder{}
+	}
+	return s.holder
+}
+
+// made has a run made that was recorded.
+func (s *Service) made(ctx context.Context, r stocktake.Run) {
+	if !s.opts.Shared {
+		s.enqueue(ctx, r)
+		return
+	}
+	s.willBeLate(&r)
+	s.wake()
+}
+
+// takeLeft takes the runs that an earlier life of this process has left, or frees
+// those of processes that are gone.
+func (s *Service) takeLeft(ctx context.Context) error {
+	if s.opts.Shared {
+		return s.freeExpired(ctx)
+	}
 	var runs []HeldRun
 	for {
-		page, err := s.catalog.TakeRuns(ctx, s.holder, all, batch)
+		page, err := s.catalog.TakeRuns(ctx, s.holder, batch)
 		runs = append(runs, page...)
 		if err != nil {
 			return err
@@ -113,6 +135,7 @@ func (s *Service) beat(ctx context.Context) {
 	if len(progress) == 0 && !s.opts.Shared {
 		return
 	}
+	unknown := map[string]bool{}
 	held, err := s.catalog.RenewRuns(ctx, s.holder, progress)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -124,6 +147,9 @@ func (s *Service) beat(ctx context.Context) {
 		h := &held[i]
 		a := active[h.Run.ID]
 		_, waits := queued[h.Run.ID]
+		if a == nil && !waits {
+			unknown[h.Run.ID] = true
+		}
 		if !waits && (a == nil || a.attemptNumber() > 0 && a.attemptNumber() != h.Run.Attempt) {
 			continue
 		}
@@ -138,6 +164,30 @@ func (s *Service) beat(ctx context.Context) {
 	}
 	for id, w := range queued {
 		s.unqueue(w.bucket, func(w *waiting) bool { return w.id == id })
+	}
+	s.releaseUnknown(ctx, unknown)
+}
+
+// releaseUnknown frees the runs that this process holds without knowing: the answer
+// that it has got them was lost, or their end could not be recorded. One that was
+// not unknown at the last beat may be about to be queued, or to end.
+func (s *Service) releaseUnknown(ctx context.Context, unknown map[string]bool) {
+	var ids []string
+	for id := range unknown {
+		if s.unknown[id] {
+			ids = append(ids, id)
+		}
+	}
+	s.unknown = unknown
+	if len(unknown) == 0 {
+		s.doubt.Store(false)
+	}
+	if len(ids) == 0 || !s.opts.Shared {
+		return
+	}
+	s.log.Warn("runs that this process holds and does not know are released", "runs", ids)
+	if err := s.catalog.ReleaseRuns(ctx, s.holder.Owner, ids...); err != nil && ctx.Err() == nil {
+		s.log.Warn("runs could not be released; trying again", "in", heartbeat, "err", err)
 	}
 }
 
@@ -170,9 +220,15 @@ func (s *Service) patrol(ctx context.Context) error {
 	if err := s.checkClock(ctx); err != nil || !s.opts.Shared {
 		return err
 	}
-	if err := s.takeRuns(ctx, false); err != nil {
+	if err := s.freeExpired(ctx); err != nil {
 		return err
 	}
+	return s.readTimes(ctx)
+}
+
+// readTimes reads again what other processes may have made earlier than this one
+// knows.
+func (s *Service) readTimes(ctx context.Context) error {
 	if _, err := s.readNext(ctx); err != nil {
 		return err
 	}

@@ -51,8 +51,8 @@ type Options struct {
 	// 6 hours, negative: never.
 	LateAfter time.Duration
 
-	// Shared says that other processes use the catalog, too: runs of theirs are
-	// taken once their lease has expired. Without it New takes all unfinished runs,
+	// Shared says that other processes use the catalog, too: runs are recorded without
+	// holder, and each process takes some when it has room. Without it New takes all unfinished runs,
 	// because this process alone holds the lock of the data folder.
 	Shared bool
 
@@ -63,6 +63,17 @@ type Options struct {
 	// Machine is what people see of this process. Its ID identifies this start of the
 	// process, and is never used again; empty: a random one. Started is set by New.
 	Machine stocktake.Machine
+
+	// Schedules reports whether this process records the runs that are due now, which
+	// one of those that share a catalog does. nil: it always does. It is cheap.
+	Schedules func() bool
+
+	// Poll is how often a process looks for runs that others that share the catalog have
+	// recorded; 0: a second.
+	Poll time.Duration
+
+	// NoRuns says that this process makes no runs: others that share the catalog do.
+	NoRuns bool
 
 	// Lease is how long other processes leave a run alone that this one works on
 	// and does not renew; 0: 30 seconds. It must be some times [heartbeat].
@@ -83,6 +94,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxAttempts = cmp.Or(o.MaxAttempts, 10)
 	o.LateAfter = cmp.Or(o.LateAfter, 6*time.Hour)
 	o.Lease = cmp.Or(o.Lease, 30*time.Second)
+	o.Poll = cmp.Or(o.Poll, time.Second)
 	o.Window = cmp.Or(o.Window, defaultWindow)
 	o.Log = cmp.Or(o.Log, slog.Default())
 	if o.Clock == nil {

@@ -43,8 +43,8 @@ func (s *survivor) AddConfiguration(ctx context.Context, e inventory.Entry, firs
 	return s.keep(s.Catalog.AddConfiguration(ctx, e, first, by, limit))
 }
 
-func (s *survivor) TakeRuns(ctx context.Context, by inventory.Holder, all bool, max int) ([]inventory.HeldRun, error) {
-	taken, err := s.Catalog.TakeRuns(ctx, by, all, max)
+func (s *survivor) TakeRuns(ctx context.Context, by inventory.Holder, max int) ([]inventory.HeldRun, error) {
+	taken, err := s.Catalog.TakeRuns(ctx, by, max)
 	return taken, s.keep(err)
 }
 

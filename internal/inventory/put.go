@@ -49,7 +49,7 @@ func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.Inventor
 		s.windowEnded(ctx, e.Windows, false)
 	}
 	if first != nil {
-		s.enqueue(ctx, *first)
+		s.made(ctx, *first)
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.Inventor
 // begins after add has returned is journalled.
 func (s *Service) add(ctx context.Context, e *Entry, first *stocktake.Run) (err error) {
 	if !reportsChanges(&e.Configuration) {
-		return s.catalog.AddConfiguration(ctx, *e, first, s.holder, stocktake.MaxInventories)
+		return s.catalog.AddConfiguration(ctx, *e, first, s.firstHolder(), stocktake.MaxInventories)
 	}
 	id := e.Configuration.ID
 	s.subscribing.Lock()
@@ -72,7 +72,7 @@ func (s *Service) add(ctx context.Context, e *Entry, first *stocktake.Run) (err 
 	if e.Windows, err = s.subscribe(ctx, e.Bucket, &e.Configuration); err != nil {
 		return err
 	}
-	if err := s.catalog.AddConfiguration(ctx, *e, first, s.holder, stocktake.MaxInventories); err != nil {
+	if err := s.catalog.AddConfiguration(ctx, *e, first, s.firstHolder(), stocktake.MaxInventories); err != nil {
 		s.unsubscribeGone(ctx, e.Bucket, id)
 		return err
 	}

@@ -160,6 +160,14 @@ func (l lanes) leave(w *waiting) {
 	}
 }
 
+// count returns how many runs of a lane wait or run.
+func (l lanes) count(name string) int {
+	if lane := l[name]; lane != nil {
+		return lane.running + lane.len()
+	}
+	return 0
+}
+
 // len returns how many runs wait.
 func (l lanes) len() (n int) {
 	for _, lane := range l {

@@ -21,7 +21,7 @@ func (s *Service) recover(ctx context.Context) error {
 	if err := s.forgetRuns(ctx, now); err != nil {
 		return err
 	}
-	if err := s.takeRuns(ctx, !s.opts.Shared); err != nil {
+	if err := s.takeLeft(ctx); err != nil {
 		return err
 	}
 	if _, err := s.readNextWindow(ctx); err != nil {

@@ -17,12 +17,12 @@ func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, er
 	if err != nil {
 		return stocktake.Run{}, err
 	}
-	r, added, err := s.catalog.AddRun(ctx, s.newRun(&e, stocktake.FullRun, stocktake.TriggerManual, s.now()), s.holder)
+	r, added, err := s.catalog.AddRun(ctx, s.newRun(&e, stocktake.FullRun, stocktake.TriggerManual, s.now()), s.firstHolder())
 	if err != nil {
 		return stocktake.Run{}, err
 	}
 	if added {
-		s.enqueue(ctx, r)
+		s.made(ctx, r)
 		return r, nil
 	}
 	return s.live(r), nil
@@ -70,7 +70,7 @@ func (s *Service) cancel(ctx context.Context, r stocktake.Run) (stocktake.Run, e
 			a.cancelRun()
 			ended = a.done
 		} else {
-			r, err := s.cancelWaiting(ctx, r)
+			r, err := s.cancelFree(ctx, r)
 			if !errors.Is(err, stocktake.ErrNoSuchRun) {
 				return r, err
 			}
@@ -92,6 +92,25 @@ func (s *Service) cancel(ctx context.Context, r stocktake.Run) (stocktake.Run, e
 			return r, err
 		}
 	}
+}
+
+// cancelFree ends a run that waits for a place in this process, or for a process.
+func (s *Service) cancelFree(ctx context.Context, r stocktake.Run) (stocktake.Run, error) {
+	if s.opts.Shared {
+		taken, err := s.catalog.TakeFreeRuns(ctx, s.holder, r.ID)
+		if err != nil {
+			s.doubt.Store(true)
+			return stocktake.Run{}, err
+		}
+		if len(taken) == 1 {
+			s.doubt.Store(true) // until its end is recorded
+			r = taken[0].Run
+			if taken[0].Recorded { // it is published, by whoever has room
+				return stocktake.Run{}, errors.Join(stocktake.ErrNoSuchRun, s.catalog.ReleaseRuns(ctx, s.holder.Owner, r.ID))
+			}
+		}
+	}
+	return s.cancelWaiting(ctx, r)
 }
 
 // cancelWaiting ends a run of this process that waits for a place.

@@ -15,6 +15,11 @@ func (s *Service) Serve(ctx context.Context) error {
 	beat := time.NewTicker(heartbeat) // real time, as leases are
 	beat.Stop()
 	defer beat.Stop()
+	takes := time.NewTicker(s.opts.Poll)
+	if !s.opts.Shared {
+		takes.Stop()
+	}
+	defer takes.Stop()
 	patrol := time.NewTicker(s.patrolInterval())
 	defer patrol.Stop()
 	defer s.shutDown()
@@ -30,7 +35,8 @@ func (s *Service) Serve(ctx context.Context) error {
 			pause = 0
 		}
 		due.Set(next)
-		if busy := s.dispatch(ctx); busy != beating {
+		s.takeFree(ctx)
+		if busy := s.dispatch(ctx) || s.doubt.Load(); busy != beating {
 			if beating = busy; busy {
 				beat.Reset(heartbeat)
 			} else {
@@ -44,6 +50,7 @@ func (s *Service) Serve(ctx context.Context) error {
 		case <-s.changed:
 			s.forgetOld(ctx)
 		case <-due.C():
+		case <-takes.C:
 		case <-beat.C:
 			s.beat(ctx)
 		case <-patrol.C:
@@ -76,6 +83,9 @@ func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
 		s.latest = now
 	}
 	forgotten := s.catalog.removeAllGone(ctx)
+	if mine, err := s.schedules(ctx); err != nil || !mine {
+		return s.resume(), errors.Join(forgotten, err)
+	}
 	due, err := s.makeDue(ctx)
 	if err != nil {
 		return time.Time{}, err
@@ -123,7 +133,7 @@ func (s *Service) dispatch(ctx context.Context) (busy bool) {
 			s.wake()
 		})
 	}
-	return len(s.active) > 0 || s.queue.len() > 0
+	return len(s.active) > 0 || s.queue.len() > 0 || len(s.later) > 0
 }
 
 // ended forgets an attempt that has ended. Runs that share a listing keep one

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/clock"
@@ -34,8 +35,12 @@ type Service struct {
 	next     time.Time           // when the scheduler must wake; zero: never
 	nextLate time.Time           // when a run may be late; zero: never
 
-	nextWindow  time.Time  // when a window of incremental reports ends; zero: never
-	subscribing sync.Mutex // held while a configuration with incremental reports is put or deleted; taken before mu
+	nextWindow  time.Time       // when a window of incremental reports ends; zero: never
+	scheduling  bool            // of Serve: whether this process recorded what is due a moment ago
+	doubt       atomic.Bool     // this process may hold runs that it does not know
+	failing     bool            // of Serve: runs could not be taken the last time
+	unknown     map[string]bool // of Serve: runs that this process holds and does not know, at the last beat
+	subscribing sync.Mutex      // held while a configuration with incremental reports is put or deleted; taken before mu
 
 	latch   clock.Latch            // holds the clock while there is something to do now
 	runs    sync.WaitGroup         // the goroutines of active

@@ -63,18 +63,25 @@ func (s severable) RenewRuns(ctx context.Context, by inventory.Holder, progress 
 	return s.Catalog.RenewRuns(ctx, by, progress)
 }
 
-func (s severable) TakeRuns(ctx context.Context, by inventory.Holder, all bool, max int) ([]inventory.HeldRun, error) {
+func (s severable) FreeExpired(ctx context.Context) (int64, error) {
+	if s.p.severed.Load() {
+		return 0, errDisk
+	}
+	return s.Catalog.FreeExpired(ctx)
+}
+
+func (s severable) FreeRuns(ctx context.Context, each, max int) ([]stocktake.Run, error) {
 	if s.p.severed.Load() {
 		return nil, errDisk
 	}
-	return s.Catalog.TakeRuns(ctx, by, all, max)
+	return s.Catalog.FreeRuns(ctx, each, max)
 }
 
 // start starts a process of the cluster.
 func (c *cluster) start(name string) *process {
 	c.t.Helper()
 	p := &process{name: name}
-	s, err := inventory.New(c.t.Context(), severable{c.catalog, p}, c.buckets, clusterRunner{c, p}, inventory.Options{Shared: true, Log: quiet})
+	s, err := inventory.New(c.t.Context(), severable{c.catalog, p}, c.buckets, clusterRunner{c, p}, inventory.Options{Shared: true, Poll: 10 * time.Minute, Log: quiet})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func (s *Server) runner(cat catalog, run *local.Runner, machine stocktake.Machin
 	if s.database == nil {
 		return run, nil
 	}
-	shared, err := cluster.New(s.database, cat, run, cluster.Options{Slots: s.cfg.Slices, Machine: machine, Log: s.log})
+	shared, err := cluster.New(s.database, cat, run, cluster.Options{Slots: s.cfg.Slices, Machine: machine, Schedules: true, Log: s.log})
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +131,9 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 	runner, err := s.runner(cat, run, opts.Machine)
 	if err != nil {
 		return nil, err
+	}
+	if shared, ok := runner.(*cluster.Runner); ok {
+		opts.Schedules = shared.Schedules
 	}
 	service, err := inventory.New(ctx, cat, buckets.ForInventories(), runner, opts)
 	if err != nil {

@@ -100,6 +100,7 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"expired leases are taken", expiredLeases},
 		{"the only process takes all runs", takesAll},
 		{"released runs are taken at once", released},
+		{"runs without a holder are for all", freeRuns},
 		{"a run is taken by one", takenOnce},
 		{"who has lost a run changes nothing", fencedOut},
 		{"a wish to cancel stays with the run", cancelWish},

@@ -1,6 +1,7 @@
 package catalogtest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -33,11 +34,27 @@ func addBy(t *testing.T, c Catalog, by inventory.Holder, id string) stocktake.Ru
 	return r
 }
 
+// takeFree frees the runs whose lease has expired, and takes up to max that are free.
+func takeFree(ctx context.Context, c Catalog, by inventory.Holder, max int) ([]inventory.HeldRun, error) {
+	if _, err := c.FreeExpired(ctx); err != nil {
+		return nil, err
+	}
+	free, err := c.FreeRuns(ctx, max, max)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, r := range free {
+		ids = append(ids, r.ID)
+	}
+	return c.TakeFreeRuns(ctx, by, ids...)
+}
+
 // take takes n runs, whose leases expire in a moment.
 func take(t *testing.T, c Catalog, by inventory.Holder, n int) (taken []inventory.HeldRun) {
 	t.Helper()
 	for len(taken) < n && t.Context().Err() == nil {
-		page, err := c.TakeRuns(t.Context(), by, false, n)
+		page, err := takeFree(t.Context(), c, by, n)
 		must(t, err)
 		taken = append(taken, page...)
 	}
@@ -57,10 +74,10 @@ func expiredLeases(t *testing.T, c Catalog) {
 	wanted := scanned
 	wanted.State, wanted.Attempt = stocktake.Queued, 2
 	same(t, "taken", take(t, c, second, 2), []inventory.HeldRun{{Run: queued}, {Run: wanted}})
-	none, err := c.TakeRuns(t.Context(), second, false, 10)
+	none, err := takeFree(t.Context(), c, second, 10)
 	must(t, err)
 	same(t, "taken again", len(none), 0)
-	none, err = c.TakeRuns(t.Context(), Holder, false, 10)
+	none, err = takeFree(t.Context(), c, Holder, 10)
 	must(t, err)
 	same(t, "taken back", len(none), 0)
 	held, err := c.RenewRuns(t.Context(), second, nil)
@@ -77,7 +94,7 @@ func expiredLeases(t *testing.T, c Catalog) {
 	must(t, err)
 	_, err = c.RenewRuns(t.Context(), second, nil)
 	must(t, err)
-	none, err = c.TakeRuns(t.Context(), inventory.Holder{Owner: "third", Lease: time.Hour}, false, 10)
+	none, err = takeFree(t.Context(), c, inventory.Holder{Owner: "third", Lease: time.Hour}, 10)
 	must(t, err)
 	same(t, "taken after a renewal", len(none), 0)
 }
@@ -89,7 +106,7 @@ func takesAll(t *testing.T, c Catalog) {
 	addBy(t, c, second, "mine")
 	var ids []string
 	for {
-		page, err := c.TakeRuns(t.Context(), second, true, 3)
+		page, err := c.TakeRuns(t.Context(), second, 3)
 		must(t, err)
 		for _, h := range page {
 			ids = append(ids, h.Run.ID)
@@ -101,11 +118,56 @@ func takesAll(t *testing.T, c Catalog) {
 	same(t, "taken", ids, []string{"r0", "r1", "r2", "r3", "r4"})
 }
 
+// freeRuns offers a few runs of every bucket and destination, those that a person
+// waits for first, and lets one holder have each.
+func freeRuns(t *testing.T, c Catalog) {
+	add := func(bucket, id string, trigger stocktake.Trigger, queued time.Duration) {
+		t.Helper()
+		must(t, c.AddConfiguration(t.Context(), Entry(bucket, id), nil, Holder, 1000))
+		r := Queued(bucket, id, bucket+" "+id)
+		r.Trigger, r.Queued = trigger, Start.Add(queued)
+		_, added, err := c.AddRun(t.Context(), r, inventory.Holder{})
+		must(t, err)
+		same(t, "added", added, true)
+	}
+	add("photos", "a", stocktake.TriggerScheduled, 1)
+	add("photos", "b", stocktake.TriggerScheduled, 2)
+	add("photos", "c", stocktake.TriggerManual, 3*time.Second)
+	add("logs", "d", stocktake.TriggerScheduled, 4*time.Second)
+	addBy(t, c, Holder, "held")
+	ids := func(each, max int) (ids []string) {
+		t.Helper()
+		free, err := c.FreeRuns(t.Context(), each, max)
+		must(t, err)
+		for _, r := range free {
+			ids = append(ids, r.ID)
+		}
+		return ids
+	}
+	same(t, "one of each", ids(1, 10), []string{"photos c", "logs d"})
+	same(t, "two of each", ids(2, 10), []string{"photos c", "logs d", "photos a"})
+	same(t, "three in all", ids(3, 3), []string{"photos c", "logs d", "photos a"})
+	n, err := c.FreeExpired(t.Context())
+	must(t, err)
+	same(t, "expired", n, int64(0))
+
+	taken, err := c.TakeFreeRuns(t.Context(), second, "photos c", "held", "unknown", "logs d")
+	must(t, err)
+	if len(taken) != 2 || taken[0].Run.ID != "logs d" || taken[1].Run.ID != "photos c" || taken[0].Run.Attempt != 1 {
+		t.Fatalf("taken: %+v", taken)
+	}
+	again, err := c.TakeFreeRuns(t.Context(), Holder, "photos c")
+	must(t, err)
+	same(t, "taken again", len(again), 0)
+	must(t, c.ReleaseRuns(t.Context(), second.Owner, "logs d"))
+	same(t, "free", ids(10, 10), []string{"photos a", "logs d", "photos b"})
+}
+
 func released(t *testing.T, c Catalog) {
 	addBy(t, c, Holder, "a")
 	addBy(t, c, second, "b")
 	must(t, c.ReleaseRuns(t.Context(), Holder.Owner))
-	taken, err := c.TakeRuns(t.Context(), inventory.Holder{Owner: "third", Lease: time.Hour}, false, 10)
+	taken, err := takeFree(t.Context(), c, inventory.Holder{Owner: "third", Lease: time.Hour}, 10)
 	must(t, err)
 	if len(taken) != 1 || taken[0].Run.ID != "a" {
 		t.Fatalf("taken: %+v, want a", taken)
@@ -124,7 +186,7 @@ func takenOnce(t *testing.T, c Catalog) {
 		by := inventory.Holder{Owner: fmt.Sprint("process ", p), Lease: time.Hour}
 		wg.Go(func() {
 			for t.Context().Err() == nil {
-				taken, err := c.TakeRuns(t.Context(), by, false, 3)
+				taken, err := takeFree(t.Context(), c, by, 3)
 				if err != nil {
 					t.Error(err)
 					return
@@ -166,9 +228,9 @@ func fencedOut(t *testing.T, c Catalog) {
 	same(t, "run", got, taken)
 
 	// The first may take it back, and its earlier attempt is still kept out.
-	must(t, c.ReleaseRuns(t.Context(), second.Owner))
 	taken.State = stocktake.Scanning
 	must(t, c.StartRun(t.Context(), taken, inventory.Fence{State: stocktake.Queued, Owner: second.Owner, Attempt: 2}))
+	must(t, c.ReleaseRuns(t.Context(), second.Owner))
 	back := take(t, c, Holder, 1)[0].Run
 	same(t, "attempt", back.Attempt, 3)
 	want(t, "end by the earlier attempt", c.EndRun(t.Context(), late, At(stocktake.Queued, r), inventory.End{Keep: keep}), stocktake.ErrNoSuchRun)

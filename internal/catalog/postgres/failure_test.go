@@ -14,6 +14,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/testpostgres"
 )
@@ -146,5 +147,38 @@ func TestStrangeText(t *testing.T) {
 	}
 	if got, err := c.Run(t.Context(), "r"); err != nil || got.Reason != "key a\uFFFD\uFFFDb" {
 		t.Errorf("%q, %v", got.Reason, err)
+	}
+}
+
+// A server that ends a connection before it reads the commit has made nothing, and the
+// change is made again.
+func TestTerminatedBeforeCommit(t *testing.T) {
+	c := open(t, database(t))
+	db := c.Database()
+	tries := 0
+	err := db.Transact(t.Context(), func(ctx context.Context, tx postgres.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO buckets (bucket, configurations) VALUES ('b', 0)`); err != nil {
+			return err
+		}
+		if tries++; tries > 1 {
+			return nil
+		}
+		var pid int
+		if err := tx.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid); err != nil {
+			return err
+		}
+		for there := true; there; { // it has said so by the time that it is gone
+			if err := db.Pool().QueryRow(ctx, `SELECT pg_terminate_backend($1)`, pid).Scan(&there); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || tries != 2 {
+		t.Fatalf("%v, after %d tries", err, tries)
+	}
+	buckets, err := c.Buckets(t.Context(), "", 10)
+	if err != nil || len(buckets) != 1 {
+		t.Errorf("%v, %v", buckets, err)
 	}
 }

@@ -95,8 +95,11 @@ func (d *Database) once(ctx context.Context, do func(context.Context, Tx) error)
 		return err
 	}
 	err = tx.Commit(ending)
-	if err == nil || refused(err) {
-		return err
+	switch {
+	case err == nil:
+		return nil
+	case refused(err) && !away(err): // a server that goes away may say so behind a commit
+		return before{err}
 	}
 	committed, asked := d.outcome(ctx, t.id)
 	switch {

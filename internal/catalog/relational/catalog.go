@@ -84,7 +84,12 @@ func New(db Database) *Catalog {
 type tx struct{ Tx }
 
 // leaseOf returns when the lease ends that by gets now.
-func (t tx) leaseOf(by inventory.Holder) int64 { return t.Now() + by.Lease.Microseconds() }
+func (t tx) leaseOf(by inventory.Holder) int64 {
+	if by.Owner == "" {
+		return 0
+	}
+	return t.Now() + by.Lease.Microseconds()
+}
 
 // number returns the one value of a query; 0 if it has no rows.
 func (t tx) number(ctx context.Context, text string, args ...any) (n int64, err error) {

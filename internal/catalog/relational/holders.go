@@ -3,6 +3,7 @@ package relational
 import (
 	"context"
 	"net/url"
+	"slices"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
@@ -24,41 +25,32 @@ func (t tx) held(ctx context.Context, text string, args ...any) (runs []inventor
 	return runs, err
 }
 
-// takeable returns up to max runs that by may take.
-func (t tx) takeable(ctx context.Context, by inventory.Holder, all bool, max int) (ids []string, err error) {
+// takeable returns up to max runs that by does not hold.
+func (t tx) takeable(ctx context.Context, by inventory.Holder, max int) (ids []string, err error) {
 	err = t.Rows(ctx, selectTakeable, func(scan Scanner) error {
 		var id string
 		err := scan(&id)
 		ids = append(ids, id)
 		return err
-	}, by.Owner, t.Now(), boolInt(all), max)
+	}, by.Owner, max)
 	return ids, err
 }
 
 // TakeRuns implements [inventory.Catalog].
-func (c *Catalog) TakeRuns(ctx context.Context, by inventory.Holder, all bool, max int) ([]inventory.HeldRun, error) {
+func (c *Catalog) TakeRuns(ctx context.Context, by inventory.Holder, max int) ([]inventory.HeldRun, error) {
 	var taken []inventory.HeldRun
 	err := c.change(ctx, func(ctx context.Context, t tx) error {
 		taken = nil
 		for len(taken) < max {
-			ids, err := t.takeable(ctx, by, all, max-len(taken))
+			ids, err := t.takeable(ctx, by, max-len(taken))
 			if err != nil || len(ids) == 0 {
 				return err
 			}
-			for _, id := range ids {
-				n, err := t.Exec(ctx, takeRun, id, by.Owner, t.leaseOf(by), t.Now(), boolInt(all))
-				if err != nil {
-					return err
-				}
-				if n == 0 {
-					continue // another process was first
-				}
-				h, err := t.held(ctx, selectHeldRun, id)
-				if err != nil {
-					return err
-				}
-				taken = append(taken, h...)
+			some, err := t.take(ctx, takeRun, by, ids)
+			if err != nil {
+				return err
 			}
+			taken = append(taken, some...)
 		}
 		return nil
 	})
@@ -66,6 +58,52 @@ func (c *Catalog) TakeRuns(ctx context.Context, by inventory.Holder, all bool, m
 		return nil, c.wrap("take runs", err)
 	}
 	return taken, nil
+}
+
+// take moves the runs of ids that a statement finds to by, and returns them.
+func (t tx) take(ctx context.Context, text string, by inventory.Holder, ids []string) (taken []inventory.HeldRun, err error) {
+	for _, id := range ids {
+		n, err := t.Exec(ctx, text, id, by.Owner, t.leaseOf(by))
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			continue // another process was first
+		}
+		h, err := t.held(ctx, selectHeldRun, id)
+		if err != nil {
+			return nil, err
+		}
+		taken = append(taken, h...)
+	}
+	return taken, nil
+}
+
+// FreeRuns implements [inventory.Catalog].
+func (c *Catalog) FreeRuns(ctx context.Context, each, max int) ([]stocktake.Run, error) {
+	return c.runs(ctx, selectFree, each, max)
+}
+
+// TakeFreeRuns implements [inventory.Catalog].
+func (c *Catalog) TakeFreeRuns(ctx context.Context, by inventory.Holder, ids ...string) (taken []inventory.HeldRun, err error) {
+	ids = slices.Sorted(slices.Values(ids)) // the order of locks
+	err = c.change(ctx, func(ctx context.Context, t tx) (err error) {
+		taken, err = t.take(ctx, takeFreeRun, by, ids)
+		return err
+	})
+	if err != nil {
+		return nil, c.wrap("take runs", err)
+	}
+	return taken, nil
+}
+
+// FreeExpired implements [inventory.Catalog].
+func (c *Catalog) FreeExpired(ctx context.Context) (n int64, err error) {
+	err = c.change(ctx, func(ctx context.Context, t tx) (err error) {
+		n, err = t.Exec(ctx, freeExpired, t.Now())
+		return err
+	})
+	return n, c.wrap("free the runs of processes that are gone", err)
 }
 
 // RenewRuns implements [inventory.Catalog].
@@ -92,8 +130,20 @@ func (c *Catalog) RenewRuns(ctx context.Context, by inventory.Holder, progress m
 }
 
 // ReleaseRuns implements [inventory.Catalog].
-func (c *Catalog) ReleaseRuns(ctx context.Context, owner string) error {
-	return c.wrap("release runs", c.exec(ctx, releaseLeases, owner))
+func (c *Catalog) ReleaseRuns(ctx context.Context, owner string, ids ...string) error {
+	err := c.change(ctx, func(ctx context.Context, t tx) error {
+		if len(ids) == 0 {
+			_, err := t.Exec(ctx, freeAllOf, owner)
+			return err
+		}
+		for _, id := range slices.Sorted(slices.Values(ids)) {
+			if _, err := t.Exec(ctx, freeRun, owner, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return c.wrap("release runs", err)
 }
 
 // RequestCancel implements [inventory.Catalog].

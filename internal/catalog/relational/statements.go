@@ -52,12 +52,18 @@ const (
 	saveProgress  = `UPDATE runs SET listed = $2, matched = $3, bytes = $4, written = $5, shards = $6,
 	expected = $7, object_key = $8 WHERE id = $1 AND ended = 0 AND owner = $9`
 
-	selectTakeable = `SELECT id FROM runs WHERE ended = 0 AND owner <> $1 AND (lease <= $2 OR $3 = 1) ORDER BY id LIMIT $4`
-	takeRun        = `UPDATE runs SET owner = $2, lease = $3, state = 'queued',
-	attempt = CASE WHEN state = 'queued' THEN attempt ELSE attempt + 1 END
-	WHERE id = $1 AND ended = 0 AND owner <> $2 AND (lease <= $4 OR $5 = 1)`
+	queuedAgain    = `state = 'queued', attempt = CASE WHEN state = 'queued' THEN attempt ELSE attempt + 1 END`
+	selectTakeable = `SELECT id FROM runs WHERE ended = 0 AND owner <> $1 ORDER BY id LIMIT $2`
+	takeRun        = `UPDATE runs SET owner = $2, lease = $3, ` + queuedAgain + ` WHERE id = $1 AND ended = 0 AND owner <> $2`
+	takeFreeRun    = `UPDATE runs SET owner = $2, lease = $3 WHERE id = $1 AND ended = 0 AND owner = ''`
+	selectFree     = `SELECT ` + runColumns + ` FROM (SELECT runs.*, row_number() OVER (PARTITION BY bucket, destination
+	ORDER BY CASE WHEN run_trigger = 'scheduled' THEN 1 ELSE 0 END, queued, id) AS place FROM runs WHERE ended = 0 AND owner = '') r
+	WHERE place <= $1 ORDER BY place, queued, id LIMIT $2`
 	renewLeases   = `UPDATE runs SET lease = $2 WHERE ended = 0 AND owner = $1`
-	releaseLeases = `UPDATE runs SET lease = 0 WHERE ended = 0 AND owner = $1`
+	setFree       = `UPDATE runs SET owner = '', lease = 0, ` + queuedAgain + ` WHERE ended = 0 AND `
+	freeExpired   = setFree + `owner <> '' AND lease <= $1`
+	freeAllOf     = setFree + `owner = $1`
+	freeRun       = setFree + `owner = $1 AND id = $2`
 	requestCancel = `UPDATE runs SET cancel = 1 WHERE ended = 0 AND id = $1`
 	heldColumns   = `cancel <> 0, report IS NOT NULL, ` + runColumns
 	selectHeld    = `SELECT ` + heldColumns + ` FROM runs WHERE ended = 0 AND owner = $1 ORDER BY id`
@@ -130,7 +136,7 @@ var (
 		countIntoBucket, bucketSize, shrinkBucket, holdBucket, dropBucket,
 		addConfiguration, replaceConfiguration, keepDocument, countReplaced, selectConfiguration, selectDocument, holdConfiguration, dropConfiguration, dropConfigurationsOf, setDue, setRetention, moveDue, takeSeq, setLast,
 		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRun, selectUnfinished,
-		selectTakeable, takeRun, renewLeases, releaseLeases, requestCancel, selectHeld, selectHeldRun,
+		selectTakeable, takeRun, takeFreeRun, renewLeases, freeExpired, freeAllOf, freeRun, requestCancel, selectHeld, selectHeldRun,
 		selectReport,
 		selectLate, markLate, addNotice, setNotice, dropNotice, forgetNotices,
 		selectStrays, addStray, dropStray, dropStraysOf, dropStraysOfBucket,
@@ -140,7 +146,7 @@ var (
 	// ReadStatements are those outside of changes.
 	ReadStatements = []string{
 		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectNested, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
-		selectRun, selectRunDocument, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectBegun, selectRecovery, selectLastListed, selectReport,
+		selectRun, selectRunDocument, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectBegun, selectRecovery, selectLastListed, selectReport, selectFree,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countNotices, countStrays,
 		countUnfinished, countScheduled, countFailing, selectOldestWindow, selectFigures,
 		selectWindows, selectDueWindows, selectNextWindow,

@@ -41,9 +41,15 @@ func (r *Runner) beat(ctx context.Context) error {
 		held = append(held, a)
 	}
 	r.mu.Unlock()
-	kept, err := r.renew(ctx, held)
+	kept, scheduler, err := r.renew(ctx, held)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	switch {
+	case scheduler:
+		r.duty = asked.Add(r.dutyLease())
+	case err == nil:
+		r.duty = time.Time{}
+	}
 	for _, a := range held {
 		switch {
 		case err == nil && kept[a.Task]:
@@ -55,8 +61,9 @@ func (r *Runner) beat(ctx context.Context) error {
 	return err
 }
 
-// renew returns which of the assignments are still this process's.
-func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]bool, err error) {
+// renew returns which of the assignments are still this process's, and whether it is
+// the scheduler.
+func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]bool, scheduler bool, err error) {
 	var ids, generations, listed, matched, bytes, written, shards []int64
 	var workers []string
 	for _, a := range held {
@@ -71,6 +78,10 @@ func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]
 		if _, err := tx.Exec(ctx, `INSERT INTO processes (id, host, slots, seen, started, roles, version) VALUES ($1, $2, $3, $4, $4, $5, $6)
 			ON CONFLICT (id) DO UPDATE SET slots = $3, seen = $4`,
 			r.id, m.Name, r.slots(), tx.Now, strings.Join(m.Roles, ","), m.Version); err != nil {
+			return err
+		}
+		var err error
+		if scheduler, err = r.takeDuty(ctx, tx); err != nil {
 			return err
 		}
 		if len(held) == 0 {
@@ -94,7 +105,7 @@ func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]
 		}
 		return rows.Err()
 	})
-	return kept, err
+	return kept, scheduler && err == nil, err
 }
 
 // slots returns how many slices this process scans at once; 0 while it ends.

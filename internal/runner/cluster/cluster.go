@@ -62,6 +62,8 @@ type Options struct {
 	// its runs; empty: a random one. Name empty: that of the machine.
 	Machine stocktake.Machine
 
+	Schedules bool // it may be the one that records the runs that are due
+
 	Slice time.Duration // a slice ends after so long; 0: a minute
 	Least time.Duration // and not before so long, nor if less is left of it, unless the process ends; 0: 1 s
 	Offer time.Duration // how often a process whose slices may be shared looks for idle places; 0: 250 ms
@@ -87,6 +89,7 @@ type Runner struct {
 	mu    sync.Mutex
 	begun int64                 // assignments so far
 	busy  map[int64]*assignment // by task
+	duty  time.Time             // until when this process records the runs that are due
 }
 
 var (
@@ -197,6 +200,9 @@ func (r *Runner) end(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
 	err := r.db.Transact(ctx, func(ctx context.Context, t postgres.Tx) error {
+		if err := r.leaveDuty(ctx, t); err != nil {
+			return err
+		}
 		_, err := t.Exec(ctx, `DELETE FROM processes WHERE id = $1`, r.id)
 		return err
 	})

@@ -10,9 +10,6 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
 
-// schedulerDuty is the duty of recording the runs that are due now.
-const schedulerDuty = "scheduler"
-
 const (
 	selectMachines = `SELECT p.id, p.host, p.roles, p.version, p.started, p.seen, p.slots,
 		EXISTS (SELECT 1 FROM duties d WHERE d.name = $2 AND d.owner = p.id AND d.lease > $3)

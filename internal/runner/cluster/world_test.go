@@ -112,6 +112,7 @@ func (anyBucket) Notes(string, []stocktake.Field, int64) (notes []string) { retu
 // A process is one of several that share a world.
 type process struct {
 	*inventory.Service
+	runner  *cluster.Runner
 	catalog *postgres.Catalog
 	stop    func() // as SIGTERM does; waits
 }
@@ -131,13 +132,13 @@ func (w *world) start(name, address string, slots int) *process {
 	log := slog.New(slog.NewTextHandler(w.t.Output(), nil)).With("process", name)
 	machine := stocktake.Machine{ID: uuid.NewString(), Name: name, Roles: []string{"worker", "scheduler"}, Version: "v1"}
 	run, err := cluster.New(cat.Database(), cat, &local.Runner{Stores: w, Options: engine.Options{Log: log, MinSegment: 500}}, cluster.Options{
-		Slots: slots, Machine: machine, Slice: 400 * time.Millisecond, Least: 50 * time.Millisecond, Lease: 2 * time.Second,
+		Slots: slots, Machine: machine, Schedules: true, Slice: 400 * time.Millisecond, Least: 50 * time.Millisecond, Lease: 2 * time.Second,
 		Beat: 100 * time.Millisecond, Sweep: 200 * time.Millisecond, Watch: 50 * time.Millisecond, Log: log,
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s, err := inventory.New(w.t.Context(), cat, anyBucket{}, run, inventory.Options{Shared: true, Machine: machine, Lease: 10 * time.Second, AnyDestination: true, Log: log})
+	s, err := inventory.New(w.t.Context(), cat, anyBucket{}, run, inventory.Options{Shared: true, Machine: machine, Schedules: run.Schedules, Poll: 50 * time.Millisecond, MaxRuns: 2, Lease: 10 * time.Second, AnyDestination: true, Log: log})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -162,7 +163,7 @@ func (w *world) start(name, address string, slots int) *process {
 		}
 	}
 	w.t.Cleanup(stop)
-	return &process{s, cat, stop}
+	return &process{s, run, cat, stop}
 }
 
 func (w *world) configuration(id, prefix string) stocktake.InventoryConfiguration {

@@ -1,0 +1,98 @@
+package inventory
+
+import "context"
+
+// maxFree is how many free runs are looked at at once.
+const maxFree = 1000
+
+// takeTries is how often a process looks again at once if others were faster.
+const takeTries = 3
+
+// takeFree takes free runs while there is room for them. Each process takes as many as it
+// has places, so that runs spread over all.
+func (s *Service) takeFree(ctx context.Context) {
+	if !s.opts.Shared || s.opts.NoRuns || ctx.Err() != nil {
+		return
+	}
+	var err error
+	for range takeTries {
+		var missed bool
+		if missed, err = s.takeSome(ctx); err != nil || !missed {
+			break
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+	case err != nil && !s.failing:
+		s.log.Warn("the catalog fails, so that no runs are begun; trying again until it answers", "every", s.opts.Poll, "err", err)
+	case err == nil && s.failing:
+		s.log.Info("the catalog answers again; runs are begun")
+	}
+	s.failing = err != nil
+}
+
+// takeSome takes runs, and reports whether others have taken some of those that it
+// would have taken.
+func (s *Service) takeSome(ctx context.Context) (missed bool, err error) {
+	free, err := s.catalog.FreeRuns(ctx, s.opts.MaxRuns, maxFree)
+	if err != nil || len(free) == 0 {
+		return false, err
+	}
+	room := map[string]int{}
+	var ids []string
+	s.mu.Lock()
+	for i := range free {
+		lane := s.lane(free[i].Bucket, free[i].Destination)
+		n, known := room[lane]
+		if !known {
+			n = s.opts.MaxRuns - s.queue.count(lane)
+		}
+		if n > 0 {
+			ids = append(ids, free[i].ID)
+			n--
+		}
+		room[lane] = n
+	}
+	s.mu.Unlock()
+	if len(ids) == 0 {
+		return false, nil
+	}
+	taken, err := s.catalog.TakeFreeRuns(ctx, s.holder, ids...)
+	if err != nil {
+		s.doubt.Store(true)
+		return false, err
+	}
+	for i := range taken {
+		if err := s.receive(ctx, &taken[i]); err != nil {
+			return false, err
+		}
+	}
+	return len(taken) < len(ids), nil
+}
+
+// freeExpired frees the runs of processes that are gone.
+func (s *Service) freeExpired(ctx context.Context) error {
+	n, err := s.catalog.FreeExpired(ctx)
+	if n > 0 {
+		s.log.Warn("runs were taken from processes that were not heard of", "runs", n)
+		s.wake()
+	}
+	return err
+}
+
+// schedules reports whether this process records the runs that are due now. One that
+// has just become it reads when that is.
+func (s *Service) schedules(ctx context.Context) (bool, error) {
+	if s.opts.Schedules == nil {
+		return true, nil
+	}
+	now := s.opts.Schedules()
+	if now && !s.scheduling {
+		s.log.Info("this process records the runs that are due from now on")
+		if err := s.readTimes(ctx); err != nil {
+			return false, err
+		}
+	}
+	s.scheduling = now
+	return now, nil
+}
