@@ -92,10 +92,11 @@ type metricFlags struct {
 }
 
 type clusterFlags struct {
-	Database string `group:"Cluster" help:"PostgreSQL database of configurations and runs, which several servers share. Without it they are in the data folder. Use STOCKTAKE_DATABASE or the settings file if it has a password." placeholder:"postgres://USER@HOST/NAME"`
-	Slices   int    `group:"Cluster" help:"Number of slices, parts of runs, that this server scans at once with a database." default:"2"`
-	Name     string `group:"Cluster" help:"Name of this server where it is shown who works on what. Default: that of the machine." placeholder:"NAME"`
-	Migrate  bool   `group:"Cluster" help:"Bring the tables of the database up to date at the start, as stocktake migrate does."`
+	Database string   `group:"Cluster" help:"PostgreSQL database of configurations and runs, which several servers share. Without it they are in the data folder. Use STOCKTAKE_DATABASE or the settings file if it has a password." placeholder:"postgres://USER@HOST/NAME"`
+	Roles    []string `group:"Cluster" help:"What this server does of what those on one database share: api (answer requests), worker (make runs), scheduler (record the runs that are due, and deliver notices; one at a time does)." default:"api,worker,scheduler"`
+	Slices   int      `group:"Cluster" help:"Number of slices, parts of runs, that this server scans at once with a database." default:"2"`
+	Name     string   `group:"Cluster" help:"Name of this server where it is shown who works on what. Default: that of the machine." placeholder:"NAME"`
+	Migrate  bool     `group:"Cluster" help:"Bring the tables of the database up to date at the start, as stocktake migrate does."`
 }
 
 type testFlags struct {
@@ -113,7 +114,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		}
 	}
 	cfg = server.Config{
-		Data: f.Data, Database: f.Database, Migrate: f.Migrate, Slices: given(f.Slices), Name: f.Name, Listen: f.Listen, ListenTLS: f.ListenTLS, TLSCert: f.TLSCert, TLSKey: f.TLSKey,
+		Data: f.Data, Database: f.Database, Migrate: f.Migrate, Roles: f.Roles, Slices: given(f.Slices), Name: f.Name, Listen: f.Listen, ListenTLS: f.ListenTLS, TLSCert: f.TLSCert, TLSKey: f.TLSKey,
 		ConsoleListen: consoleAddress(f.Console), ConsoleIfFree: f.Console == "", Region: f.Region, AccountID: f.AccountID, Buckets: f.Bucket, BaseHosts: f.BaseHost, CNAMEs: f.CNAME,
 		Production: f.Production, AccessFile: f.AccessFile,
 		MaxRuns: given(f.MaxRuns), ScanWorkers: f.ScanWorkers, ScanShare: given(f.ScanShare), ShardRows: given(f.ShardRows), RollupDepth: given(f.RollupDepth),

@@ -48,6 +48,10 @@ type Config struct {
 	// means 2.
 	Slices int
 
+	// Roles are what this process does, with Database: RoleAPI, RoleWorker and
+	// RoleScheduler. Empty means all.
+	Roles []string
+
 	// Name is what this process is called where people see who works on what. Empty
 	// means the name of the machine.
 	Name string
@@ -180,6 +184,9 @@ func (c Config) withDefaults() Config {
 	c.AccountID = cmp.Or(c.AccountID, DefaultAccount)
 	c.MaxRuns = cmp.Or(c.MaxRuns, 2)
 	c.Slices = cmp.Or(c.Slices, 2)
+	if len(c.Roles) == 0 {
+		c.Roles = allRoles
+	}
 	c.ScanShare = cmp.Or(c.ScanShare, 0.1)
 	c.ShardRows = cmp.Or(c.ShardRows, 1_000_000)
 	c.RollupDepth = cmp.Or(c.RollupDepth, rollup.DefaultDepth)
@@ -270,6 +277,9 @@ func (c Config) Validate() error {
 		return badSetting("access-key", "set id and secret together")
 	case c.MasterKey != nil && len(c.MasterKey) != kms.MasterSize:
 		return badSetting("master-key", "%d bytes are needed", kms.MasterSize)
+	}
+	if err := c.checkRoles(); err != nil {
+		return err
 	}
 	if c.Database != "" {
 		if _, err := postgres.Parse(c.Database); err != nil {

@@ -24,7 +24,7 @@ const consoleConnections = 500
 // openConsoleListener opens the address of the console. It speaks TLS if the
 // server has a certificate.
 func (s *Server) openConsoleListener(cert *certificate) error {
-	if s.cfg.ConsoleListen == "" {
+	if s.cfg.ConsoleListen == "" || !s.cfg.has(RoleAPI) {
 		return nil
 	}
 	ln, err := net.Listen("tcp", s.cfg.ConsoleListen)

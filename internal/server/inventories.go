@@ -28,7 +28,11 @@ func (s *Server) runner(cat catalog, run *local.Runner, machine stocktake.Machin
 	if s.database == nil {
 		return run, nil
 	}
-	shared, err := cluster.New(s.database, cat, run, cluster.Options{Slots: s.cfg.Slices, Machine: machine, Schedules: true, Log: s.log})
+	slots := s.cfg.Slices
+	if !s.cfg.has(RoleWorker) {
+		slots = 0
+	}
+	shared, err := cluster.New(s.database, cat, run, cluster.Options{Slots: slots, Machine: machine, Schedules: s.cfg.has(RoleScheduler), Log: s.log})
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +42,7 @@ func (s *Server) runner(cat catalog, run *local.Runner, machine stocktake.Machin
 
 // machine returns what people are told of this process.
 func (s *Server) machine() (stocktake.Machine, error) {
-	m := stocktake.Machine{ID: uuid.NewString(), Name: s.cfg.Name, Roles: []string{"api", "worker", "scheduler"}, Version: s.cfg.Version}
+	m := stocktake.Machine{ID: uuid.NewString(), Name: s.cfg.Name, Roles: s.cfg.Roles, Version: s.cfg.Version}
 	if m.Name == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -109,6 +113,7 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 		Shared:     s.database != nil,
 		StoresOnly: s.database != nil,
 		Machine:    machine,
+		NoRuns:     !f.has(RoleWorker),
 		Clock:      s.clock,
 		Traced:     s.cfg.Tracer != nil,
 		Observer:   counts,
@@ -143,6 +148,8 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 	counts.Machines(service)
 	counts.Configurations(cat, service, s.shownConfigurations())
 	s.work(service.Serve)
-	s.work(s.delivery(hooks))
+	if s.cfg.has(RoleScheduler) {
+		s.work(s.delivery(hooks))
+	}
 	return service, nil
 }

@@ -62,9 +62,9 @@ func (s *Server) open(ctx context.Context) error {
 	s.watchStore(st, counts)
 	s.openBackups(account, st, s.file)
 	s.openAdmin(access, buckets, service, counts)
-	s.handler = s.requests.count(s.traced(withSTS(
+	s.handler = s.requests.count(s.traced(s.forRoles(withSTS(
 		s.accessed(func(*http.Request) string { return "AssumeRole" }, sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log, Audit: s.audit, Proven: proven})),
-		s.api(st, buckets, access, service, counts))))
+		s.api(st, buckets, access, service, counts)))))
 	return s.openConsole(access, buckets)
 }
 
