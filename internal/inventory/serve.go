@@ -24,7 +24,7 @@ func (s *Service) Serve(ctx context.Context) error {
 	defer patrol.Stop()
 	defer s.shutDown()
 
-	beating := false
+	beating, look := false, true
 	var pause backoff
 	for {
 		next, err := s.keepTime(ctx)
@@ -35,7 +35,10 @@ func (s *Service) Serve(ctx context.Context) error {
 			pause = 0
 		}
 		due.Set(next)
-		s.takeFree(ctx)
+		if look {
+			s.takeFree(ctx)
+		}
+		look = false
 		if busy := s.dispatch(ctx) || s.doubt.Load(); busy != beating {
 			if beating = busy; busy {
 				beat.Reset(heartbeat)
@@ -48,9 +51,11 @@ func (s *Service) Serve(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-s.changed:
+			look = true
 			s.forgetOld(ctx)
 		case <-due.C():
 		case <-takes.C:
+			look = true
 		case <-beat.C:
 			s.beat(ctx)
 		case <-patrol.C:
