@@ -28,7 +28,7 @@ func (d *dialect) Get(ctx context.Context, bucket, key, span string) (io.ReadClo
 	}
 	out, err := d.api.GetObject(ctx, req)
 	if err != nil {
-		return nil, false, coded(err)
+		return nil, false, remote.Needs("oss:GetObject", coded(err))
 	}
 	return out.Body, out.StatusCode != http.StatusPartialContent, nil
 }
@@ -36,16 +36,24 @@ func (d *dialect) Get(ctx context.Context, bucket, key, span string) (io.ReadClo
 // Stat implements [remote.Dialect].
 func (d *dialect) Stat(ctx context.Context, bucket, key string) (bool, error) {
 	_, err := d.api.HeadObject(ctx, &oss.HeadObjectRequest{Bucket: &bucket, Key: &key})
-	if err = coded(err); errors.Is(err, fs.ErrNotExist) {
+	if err = remote.Needs("oss:GetObject", coded(err)); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
+// deleteRight is the right to delete an object, or one of its versions.
+func deleteRight(version string) string {
+	if version != "" {
+		return "oss:DeleteObjectVersion"
+	}
+	return "oss:DeleteObject"
+}
+
 // Delete implements [remote.Dialect].
 func (d *dialect) Delete(ctx context.Context, bucket, key, version string) error {
 	_, err := d.api.DeleteObject(ctx, &oss.DeleteObjectRequest{Bucket: &bucket, Key: &key, VersionId: optional(version)})
-	if err = coded(err); errors.Is(err, fs.ErrNotExist) {
+	if err = remote.Needs(deleteRight(version), coded(err)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
@@ -78,7 +86,7 @@ func (d *dialect) Put(ctx context.Context, o remote.Object, content io.ReadSeeke
 		Bucket: &o.Bucket, Key: &o.Key, Body: content, ContentType: optional(o.ContentType), ContentMD5: &md5, ForbidOverwrite: forbid(&o),
 		ServerSideEncryption: algorithm, ServerSideEncryptionKeyId: keyID,
 	})
-	return coded(err)
+	return remote.Needs("oss:PutObject", coded(err))
 }
 
 // Begin implements [remote.Dialect].
@@ -88,7 +96,7 @@ func (d *dialect) Begin(ctx context.Context, o remote.Object) (string, error) {
 		Bucket: &o.Bucket, Key: &o.Key, ContentType: optional(o.ContentType), ServerSideEncryption: algorithm, ServerSideEncryptionKeyId: keyID,
 	})
 	if err != nil {
-		return "", coded(err)
+		return "", remote.Needs("oss:PutObject", coded(err))
 	}
 	if oss.ToString(out.UploadId) == "" {
 		return "", errors.New("the service has begun an upload without an id")
@@ -102,7 +110,7 @@ func (d *dialect) Part(ctx context.Context, o remote.Object, upload string, numb
 		Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload, PartNumber: int32(number), Body: content, ContentMD5: &md5,
 	})
 	if err != nil {
-		return "", coded(err)
+		return "", remote.Needs("oss:PutObject", coded(err))
 	}
 	return oss.ToString(out.ETag), nil
 }
@@ -117,13 +125,13 @@ func (d *dialect) Finish(ctx context.Context, o remote.Object, upload string, et
 		Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload, ForbidOverwrite: forbid(&o),
 		CompleteMultipartUpload: &oss.CompleteMultipartUpload{Parts: parts},
 	})
-	return coded(err)
+	return remote.Needs("oss:PutObject", coded(err))
 }
 
 // Abort implements [remote.Dialect].
 func (d *dialect) Abort(ctx context.Context, o remote.Object, upload string) error {
 	_, err := d.api.AbortMultipartUpload(ctx, &oss.AbortMultipartUploadRequest{Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload})
-	if err = coded(err); errors.Is(err, remote.ErrNoUpload) {
+	if err = remote.Needs("oss:AbortMultipartUpload", coded(err)); errors.Is(err, remote.ErrNoUpload) {
 		return nil
 	}
 	return err

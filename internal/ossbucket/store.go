@@ -86,11 +86,19 @@ func briefly(e *oss.ServiceError) error {
 	return fmt.Errorf("status %d: %.100q: %.300q (request id %.100q, EC %.100q)", e.StatusCode, e.Code, e.Message, e.RequestID, e.EC)
 }
 
+// ListRight implements [remote.Dialect].
+func (d *dialect) ListRight(versions bool) string {
+	if versions {
+		return "oss:ListObjectVersions"
+	}
+	return "oss:ListObjects"
+}
+
 // Versioned implements [remote.Dialect].
 func (d *dialect) Versioned(ctx context.Context, bucket string) (bool, error) {
 	out, err := d.api.GetBucketVersioning(ctx, &oss.GetBucketVersioningRequest{Bucket: &bucket})
 	if err != nil {
-		return false, fmt.Errorf("versioning: %w", coded(err))
+		return false, fmt.Errorf("versioning: %w", remote.Needs("oss:GetBucketVersioning", coded(err)))
 	}
 	return oss.ToString(out.VersionStatus) != "", nil
 }

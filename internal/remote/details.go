@@ -213,7 +213,7 @@ func (sn *snapshot) refusal(q Question, err error, r *stocktake.Record) error {
 // credentials reports whether the service has refused who asked, whatever was asked.
 func (e *Error) credentials() bool {
 	switch e.Code {
-	case "AccessDenied", "AllAccessDisabled":
+	case "AccessDenied", "Forbidden", "AllAccessDisabled":
 		return false
 	case "RequestTimeTooSkewed":
 		return true

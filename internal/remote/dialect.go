@@ -37,6 +37,9 @@ type Dialect interface {
 	// ReadACL returns the ACL of OSS that comes nearest to an AccessControlPolicy.
 	ReadACL(doc *ossxml.Element) (stocktake.ACL, error)
 
+	// ListRight is the right to list current objects, or all versions.
+	ListRight(versions bool) string
+
 	// Versioned reports whether the bucket has ever had versioning.
 	Versioned(ctx context.Context, bucket string) (bool, error)
 
@@ -104,10 +107,25 @@ func (e *UnansweredError) MayPass() bool { return true }
 type Error struct {
 	Status int    // of HTTP
 	Code   string // in the service's words, such as "NoSuchBucket"; may be empty
+	Right  string // that the credentials lack, such as "s3:PutObject"; may be empty
 	Err    error  // of the SDK, or what was answered
 }
 
-func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Error() string {
+	if e.Right == "" {
+		return e.Err.Error()
+	}
+	return e.Err.Error() + ": the credentials lack the right " + e.Right
+}
+
+// Needs returns err, which is that of a request that takes a right; if the service
+// has denied access, it names the right.
+func Needs(right string, err error) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Status == http.StatusForbidden && (e.Code == "" || e.Code == "AccessDenied" || e.Code == "Forbidden") {
+		e.Right = right
+	}
+	return err
+}
 
 // MayPass reports whether the same request may be answered well later: the service
 // is overloaded, or fails by itself.
@@ -121,7 +139,7 @@ func (e *Error) Unwrap() []error {
 	switch e.Code {
 	case "NoSuchBucket":
 		return []error{e.Err, stocktake.ErrNoSuchBucket}
-	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled",
+	case "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled",
 		"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "SecurityTokenExpired", "InvalidSecurityToken":
 		return []error{e.Err, stocktake.ErrAccessDenied}
 	case "NoSuchKey", "NotFound", "NoSuchVersion":

@@ -82,7 +82,7 @@ func (l *lister) try(ctx context.Context, query url.Values) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return refused(resp)
+		return Needs(l.s.dialect.ListRight(query.Has("versions")), refused(resp))
 	}
 	l.body.Reset()
 	if _, err := l.body.ReadFrom(io.LimitReader(resp.Body, listpage.MaxBody+1)); err != nil {

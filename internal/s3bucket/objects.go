@@ -25,7 +25,7 @@ func optional(text string) *string {
 func (d *dialect) Get(ctx context.Context, bucket, key, span string) (io.ReadCloser, bool, error) {
 	out, err := d.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, Range: optional(span)})
 	if err != nil {
-		return nil, false, coded(err)
+		return nil, false, remote.Needs("s3:GetObject", coded(err))
 	}
 	return out.Body, aws.ToString(out.ContentRange) == "", nil
 }
@@ -33,16 +33,24 @@ func (d *dialect) Get(ctx context.Context, bucket, key, span string) (io.ReadClo
 // Stat implements [remote.Dialect].
 func (d *dialect) Stat(ctx context.Context, bucket, key string) (bool, error) {
 	_, err := d.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
-	if err = coded(err); errors.Is(err, fs.ErrNotExist) {
+	if err = remote.Needs("s3:GetObject", coded(err)); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
+// deleteRight is the right to delete an object, or one of its versions.
+func deleteRight(version string) string {
+	if version != "" {
+		return "s3:DeleteObjectVersion"
+	}
+	return "s3:DeleteObject"
+}
+
 // Delete implements [remote.Dialect].
 func (d *dialect) Delete(ctx context.Context, bucket, key, version string) error {
 	_, err := d.api.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key, VersionId: optional(version)})
-	if err = coded(err); errors.Is(err, fs.ErrNotExist) {
+	if err = remote.Needs(deleteRight(version), coded(err)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
@@ -74,7 +82,7 @@ func (d *dialect) Put(ctx context.Context, o remote.Object, content io.ReadSeeke
 		Bucket: &o.Bucket, Key: &o.Key, Body: content, ContentType: &o.ContentType, ContentMD5: &md5, IfNoneMatch: condition(&o),
 		ServerSideEncryption: e, SSEKMSKeyId: keyID,
 	})
-	return coded(err)
+	return remote.Needs("s3:PutObject", coded(err))
 }
 
 // Begin implements [remote.Dialect].
@@ -84,7 +92,7 @@ func (d *dialect) Begin(ctx context.Context, o remote.Object) (string, error) {
 		Bucket: &o.Bucket, Key: &o.Key, ContentType: &o.ContentType, ServerSideEncryption: e, SSEKMSKeyId: keyID,
 	})
 	if err != nil {
-		return "", coded(err)
+		return "", remote.Needs("s3:PutObject", coded(err))
 	}
 	if aws.ToString(out.UploadId) == "" {
 		return "", errors.New("the service has begun an upload without an id")
@@ -98,7 +106,7 @@ func (d *dialect) Part(ctx context.Context, o remote.Object, upload string, numb
 		Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload, PartNumber: aws.Int32(int32(number)), Body: content, ContentMD5: &md5,
 	})
 	if err != nil {
-		return "", coded(err)
+		return "", remote.Needs("s3:PutObject", coded(err))
 	}
 	return aws.ToString(out.ETag), nil
 }
@@ -113,13 +121,13 @@ func (d *dialect) Finish(ctx context.Context, o remote.Object, upload string, et
 		Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload, IfNoneMatch: condition(&o),
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 	})
-	return coded(err)
+	return remote.Needs("s3:PutObject", coded(err))
 }
 
 // Abort implements [remote.Dialect].
 func (d *dialect) Abort(ctx context.Context, o remote.Object, upload string) error {
 	_, err := d.api.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload})
-	if err = coded(err); errors.Is(err, remote.ErrNoUpload) {
+	if err = remote.Needs("s3:AbortMultipartUpload", coded(err)); errors.Is(err, remote.ErrNoUpload) {
 		return nil
 	}
 	return err

@@ -95,11 +95,19 @@ func coded(err error) error {
 	return err
 }
 
+// ListRight implements [remote.Dialect].
+func (d *dialect) ListRight(versions bool) string {
+	if versions {
+		return "s3:ListBucketVersions"
+	}
+	return "s3:ListBucket"
+}
+
 // Versioned implements [remote.Dialect].
 func (d *dialect) Versioned(ctx context.Context, bucket string) (bool, error) {
 	out, err := d.api.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &bucket})
 	if err != nil {
-		return false, fmt.Errorf("versioning: %w", coded(err))
+		return false, fmt.Errorf("versioning: %w", remote.Needs("s3:GetBucketVersioning", coded(err)))
 	}
 	return out.Status != "", nil
 }
