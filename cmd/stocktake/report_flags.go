@@ -15,7 +15,7 @@ type filterFlags struct {
 	ModifiedBefore string   `group:"Filter" help:"The same." placeholder:"TIME"`
 	MinSize        *int64   `group:"Filter" aliases:"lower-size-bound" help:"Smallest size, inclusive." placeholder:"BYTES"`
 	MaxSize        int64    `group:"Filter" aliases:"upper-size-bound" help:"Largest size, inclusive." placeholder:"BYTES"`
-	StorageClass   []string `group:"Filter" help:"Only these storage classes: of OSS, such as IA, or of an S3 store, such as GLACIER_IR." placeholder:"CLASS"`
+	StorageClass   []string `group:"Filter" help:"Only these storage classes: IA, GLACIER_IR ..." placeholder:"CLASS"`
 }
 
 func (c *filterFlags) filter(prefix string) (f stocktake.Filter, err error) {

@@ -92,8 +92,8 @@ func TestMetricsAreDocumented(t *testing.T) {
 			t.Errorf("%s is served and not documented", name)
 		}
 	}
-	// Such are not there before one has happened.
-	rare := []string{"stocktake_runs_ended_late_total"}
+	// Such are not there before one has happened, or only where servers share a database.
+	rare := []string{"stocktake_runs_ended_late_total", "stocktake_machine_slices_max"}
 	for _, name := range documented {
 		if !slices.Contains(served, name) && !slices.Contains(rare, name) {
 			t.Errorf("%s is documented and not served", name)
