@@ -136,14 +136,14 @@ func TestChainWithoutProgress(t *testing.T) {
 	if !ok || last.Slice.Segment != stopped.Slice.Segment {
 		t.Fatalf("the rest is %+v", rest)
 	}
-	got, err := chain("", []SliceResult{last, stopped, first})
-	if err != nil || len(got) != 2 || got[0].Listed != 2 || got[1].Listed != 1 {
+	got, err := chain(t.Context(), "", listed{last, stopped, first})
+	if err != nil || len(got) != 2 || got[0] != 2 || got[1] != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, err := chain("", []SliceResult{first, last, last}); err == nil {
+	if _, err := chain(t.Context(), "", listed{first, last, last}); err == nil {
 		t.Error("keys that were read twice are accepted")
 	}
-	if _, err := chain("", []SliceResult{first, stopped}); err == nil {
+	if _, err := chain(t.Context(), "", listed{first, stopped}); err == nil {
 		t.Error("keys that were not read are accepted")
 	}
 }

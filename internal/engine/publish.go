@@ -36,6 +36,13 @@ const (
 // [CleanAttempts] removes what it has written. Errors are those of dst, of
 // Options.Record and ctx.Err(), wrapped.
 func Publish(ctx context.Context, dst Destination, job Job, o Outline, results []SliceResult, opts Options) (Result, error) {
+	return PublishFrom(ctx, dst, job, o, listed(results), opts)
+}
+
+// PublishFrom is Publish of results that need not fit into memory. They are read
+// twice. In memory there are the files of the report: a few kilobytes for each
+// shard.
+func PublishFrom(ctx context.Context, dst Destination, job Job, o Outline, results Results, opts Options) (Result, error) {
 	r, err := newRun(dst, job, opts)
 	if err != nil {
 		return Result{}, err
@@ -50,23 +57,20 @@ func Publish(ctx context.Context, dst Destination, job Job, o Outline, results [
 	if len(job.Recorded) > 0 {
 		return r.publishRecorded(ctx)
 	}
-	if _, err := chain(job.Configuration.Filter.Prefix, results); err != nil {
-		return Result{}, fmt.Errorf("publish: %w", err)
-	}
+	return r.publish(ctx, &o, results, true)
+}
+
+// removeStrays removes the shards of the run that its report does not name.
+func (r *run) removeStrays(ctx context.Context, s *stocktake.Summary) error {
 	shards, err := r.list(ctx, r.names.run)
 	if err != nil {
-		return Result{}, fmt.Errorf("publish: %w", err)
+		return err
 	}
-	named := make(map[string]bool)
-	for i := range results {
-		for _, f := range results[i].Files {
-			named[f.Key] = true
-		}
+	named := make(map[string]bool, len(s.Files))
+	for i := range s.Files {
+		named[s.Files[i].Key] = true
 	}
-	if err := Remove(ctx, r.dst, slices.DeleteFunc(shards, func(key string) bool { return named[key] })); err != nil {
-		return Result{}, fmt.Errorf("publish: %w", err)
-	}
-	return r.publish(ctx, &o, results)
+	return Remove(ctx, r.dst, slices.DeleteFunc(shards, func(key string) bool { return named[key] }))
 }
 
 // joined reports whether incremental reports need the report: they are applied to it,
@@ -77,18 +81,22 @@ func (r *run) joined() bool {
 }
 
 // publish sums up the results, has the report allowed and recorded, and writes
-// it.
-func (r *run) publish(ctx context.Context, o *Outline, results []SliceResult) (_ Result, err error) {
+// it. strays says that attempts which were lost may have left shards.
+func (r *run) publish(ctx context.Context, o *Outline, results Results, strays bool) (_ Result, err error) {
 	ctx, span := tracing.Start(ctx, "publish")
 	defer func() { span.End(err) }()
-	summary, files, sums, err := r.summarize(o, results)
+	s, err := r.summarize(ctx, o, results)
+	if err == nil && strays {
+		err = r.removeStrays(ctx, s.summary)
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
 	}
+	summary := s.summary
 	if summary.Matched == 0 && !r.opts.EmptyManifest && !r.joined() {
 		return Result{Summary: *summary}, ctx.Err()
 	}
-	p, err := r.documents(summary, files, sums)
+	p, err := r.documents(summary, s.rollup)
 	if err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
 	}
@@ -147,7 +155,7 @@ type publication struct {
 
 // documents makes the files of the report that are not shards. The summary
 // describes manifest.rollup.
-func (r *run) documents(summary *stocktake.Summary, files []stocktake.ManifestFile, sums *rollup.Rollup) (*publication, error) {
+func (r *run) documents(summary *stocktake.Summary, sums *rollup.Rollup) (*publication, error) {
 	var totals []byte
 	if sums != nil {
 		var err error
@@ -162,7 +170,7 @@ func (r *run) documents(summary *stocktake.Summary, files []stocktake.ManifestFi
 		DestinationBucket: cfg.Destination.Bucket,
 		FileFormat:        r.opts.Format.Name(),
 		FileSchema:        r.opts.Format.Schema(cfg.Columns()),
-		Files:             files,
+		Files:             manifestFiles(summary),
 		SourceBucket:      r.job.Bucket,
 		Version:           stocktake.ManifestVersion,
 	}

@@ -139,7 +139,7 @@ func (r *run) report(ctx context.Context, src Source) (Result, error) {
 		return Result{}, fmt.Errorf("scan %s: %w", r.job.Bucket, err)
 	}
 	r.step(Scanned)
-	return r.publish(ctx, outline, results)
+	return r.publish(ctx, outline, listed(results), false)
 }
 
 // scan takes the snapshot, cuts it into segments, and has them scanned.

@@ -85,16 +85,6 @@ type SliceResult struct {
 	Journal *stocktake.JournalPosition `json:",omitempty"`
 }
 
-// empty reports whether the slice was stopped where it begins, so that the rest of it
-// begins there, too.
-func (r *SliceResult) empty() bool {
-	if r.Done || r.Listed > 0 || len(r.Files) > 0 {
-		return false
-	}
-	at, rest := r.Slice.Segment, r.Next.Rest(r.Slice.Segment)
-	return rest.From == at.From && rest.After == at.After
-}
-
 // Rest returns the slice that continues after r; false if the segment is done.
 func (r *SliceResult) Rest() (Slice, bool) {
 	s := r.Slice

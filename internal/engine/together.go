@@ -254,7 +254,7 @@ func (t *together) scanPages(ctx context.Context, snap PagedSnapshot, opened tim
 func (t *together) publish(r *riding, results []SliceResult) {
 	t.ending.Go(func() {
 		r.step(Scanned)
-		r.end(r.ended(r.ctx)(r.run.publish(r.ctx, &r.outline, results)))
+		r.end(r.ended(r.ctx)(r.run.publish(r.ctx, &r.outline, listed(results), false)))
 	})
 }
 

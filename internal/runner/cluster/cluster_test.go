@@ -36,3 +36,24 @@ func TestShared(t *testing.T) {
 	}
 	t.Log(w.far.Stats())
 }
+
+// Nothing of a run stays in the database but the run itself, so that the database does
+// not grow with the number of runs made.
+func TestNothingStays(t *testing.T) {
+	w := newWorld(t, "hashed", 1000)
+	w.far.Latency = 0
+	p := w.start("one", w.address, 1)
+	other := w.start("other", w.address, 1)
+	w.checkReport(w.ended(p, w.put(p, "all", "")))
+	w.ended(p, w.put(p, "none", "no such prefix/"))
+	w.until("the work to be forgotten", func() bool {
+		return len(w.query(p, `SELECT run FROM works UNION ALL SELECT kind FROM tasks`)) == 0
+	})
+	if open := w.query(p, `SELECT kind FROM river_job WHERE state IN ('available', 'pending', 'scheduled', 'retryable')`); len(open) > 0 {
+		t.Errorf("jobs that wait: %v", open)
+	}
+	other.stop()
+	if names := w.query(p, `SELECT host FROM processes`); len(names) != 1 {
+		t.Errorf("processes %v, of which one has ended", names)
+	}
+}

@@ -171,7 +171,7 @@ var errSummed = errors.New("the report is to be recorded")
 // sum makes the report of the slices, which nobody sees yet. The holder of the run
 // has it recorded.
 func (r *Runner) sum(ctx context.Context, j *job) error {
-	o, results, err := r.results(ctx, j.run)
+	o, err := r.outline(ctx, j.run)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (r *Runner) sum(ctx context.Context, j *job) error {
 		report = summed
 		return nil, errSummed
 	}
-	result, err := engine.Publish(ctx, j.dst, j.Job, o, results, opts)
+	result, err := engine.PublishFrom(ctx, j.dst, j.Job, o, &results{r: r, run: j.run}, opts)
 	switch {
 	case errors.Is(err, errSummed):
 		return r.finish(ctx, &j.task, nil, stocktake.Progress{}, func(ctx context.Context, tx postgres.Tx) error {
@@ -192,38 +192,6 @@ func (r *Runner) sum(ctx context.Context, j *job) error {
 		return err
 	}
 	return r.published(ctx, j, &result) // nothing matched, or it is published already
-}
-
-// results returns what slices have come to.
-func (r *Runner) results(ctx context.Context, run string) (o engine.Outline, results []engine.SliceResult, err error) {
-	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		results = nil
-		var outline string
-		if err := tx.QueryRow(ctx, `SELECT outline FROM works WHERE run = $1`, run).Scan(&outline); err != nil {
-			return err
-		}
-		if err := json.Unmarshal([]byte(outline), &o); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, `SELECT result FROM tasks WHERE run = $1 AND kind = 'slice' AND done = 1 ORDER BY id`, run)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var text string
-			if err := rows.Scan(&text); err != nil {
-				return err
-			}
-			var some []engine.SliceResult
-			if err := json.Unmarshal([]byte(text), &some); err != nil {
-				return err
-			}
-			results = append(results, some...)
-		}
-		return rows.Err()
-	})
-	return o, results, err
 }
 
 // publish publishes what is recorded.

@@ -1,0 +1,140 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/stocktake/stocktake/internal/engine"
+)
+
+// resultsAtOnce is how many tasks' results are in memory while a run is summed up. One
+// has up to some hundred kilobytes, most of it the roll-up.
+const resultsAtOnce = 32
+
+// outline returns the plan of a run.
+func (r *Runner) outline(ctx context.Context, run string) (o engine.Outline, err error) {
+	var text []byte
+	if err := r.db.Pool().QueryRow(ctx, `SELECT outline FROM works WHERE run = $1`, run).Scan(&text); err != nil {
+		return o, err
+	}
+	return o, json.Unmarshal(text, &o)
+}
+
+// results are what the slices of a run have come to, as the database has them. They
+// implement [engine.Results].
+type results struct {
+	r     *Runner
+	run   string
+	where []struct { // of each result
+		task int64
+		n    int // among those of the task
+	}
+}
+
+const (
+	nextResults = `SELECT id, result FROM tasks WHERE run = $1 AND kind = 'slice' AND done = 1 AND id > $2 ORDER BY id LIMIT $3`
+	someResults = `SELECT id, result FROM tasks WHERE run = $1 AND kind = 'slice' AND done = 1 AND id = ANY ($2)`
+)
+
+// each calls yield with the results of tasks as they are kept, and returns how many
+// tasks there are.
+func (s *results) each(ctx context.Context, yield func(task int64, text []byte) error, query string, args ...any) (n int, err error) {
+	rows, err := s.r.db.Pool().Query(ctx, query, append([]any{s.run}, args...)...)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	for ; rows.Next(); n++ {
+		var task int64
+		var text []byte
+		if err := rows.Scan(&task, &text); err != nil {
+			return n, err
+		}
+		if err := yield(task, text); err != nil {
+			return n, err
+		}
+	}
+	return n, rows.Err()
+}
+
+// Reaches implements [engine.Results].
+func (s *results) Reaches(ctx context.Context, yield func(engine.Reach) error) error {
+	s.where = nil
+	for after, n := int64(0), resultsAtOnce; n == resultsAtOnce; {
+		var err error
+		n, err = s.each(ctx, func(task int64, text []byte) error {
+			after = task
+			var reaches []engine.Reach
+			if err := json.Unmarshal(text, &reaches); err != nil {
+				return fmt.Errorf("the results of task %d: %w", task, err)
+			}
+			for i := range reaches {
+				s.where = append(s.where, struct {
+					task int64
+					n    int
+				}{task, i})
+				if err := yield(reaches[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, nextResults, after, resultsAtOnce)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// InOrder implements [engine.Results].
+func (s *results) InOrder(ctx context.Context, numbers []int, yield func(*engine.SliceResult) error) error {
+	for len(numbers) > 0 {
+		tasks := map[int64][]byte{}
+		var ids []int64
+		n := 0
+		for ; n < len(numbers); n++ {
+			id := s.where[numbers[n]].task
+			if _, there := tasks[id]; there {
+				continue
+			}
+			if len(ids) == resultsAtOnce {
+				break
+			}
+			ids = append(ids, id)
+			tasks[id] = nil
+		}
+		if _, err := s.each(ctx, func(task int64, text []byte) error { tasks[task] = text; return nil }, someResults, ids); err != nil {
+			return err
+		}
+		if err := s.yield(tasks, numbers[:n], yield); err != nil {
+			return err
+		}
+		numbers = numbers[n:]
+	}
+	return nil
+}
+
+// yield decodes the results of the numbers given, each task's once while they are
+// next to each other.
+func (s *results) yield(tasks map[int64][]byte, numbers []int, yield func(*engine.SliceResult) error) error {
+	var decoded []engine.SliceResult
+	last := int64(-1)
+	for _, number := range numbers {
+		at := s.where[number]
+		if at.task != last {
+			if tasks[at.task] == nil {
+				return fmt.Errorf("the results of task %d are gone: %w", at.task, errLost)
+			}
+			decoded = nil
+			if err := json.Unmarshal(tasks[at.task], &decoded); err != nil {
+				return fmt.Errorf("the results of task %d: %w", at.task, err)
+			}
+			last = at.task
+		}
+		if err := yield(&decoded[at.n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
