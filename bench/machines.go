@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -31,6 +32,7 @@ type machines struct {
 	db          *pgxpool.Pool // of this process, to read counters
 
 	servers     []*testserver.Server // they are told apart by their names: those of their folders
+	dead        []int                // servers that were killed
 	inventories *client.Client       // of the first server
 	sdk         *oss.Client          // of the server with the reports
 }
@@ -159,10 +161,12 @@ func (m *machines) start(ctx context.Context, name string, requests int, args ..
 
 // stopServers ends the servers of ours, as a service manager would.
 func (m *machines) stopServers() (err error) {
-	for _, s := range m.servers {
-		err = errors.Join(err, s.Stop())
+	for i, s := range m.servers {
+		if !slices.Contains(m.dead, i) {
+			err = errors.Join(err, s.Stop())
+		}
 	}
-	m.servers = nil
+	m.servers, m.dead = nil, nil
 	return err
 }
 

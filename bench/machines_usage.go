@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake/bench/measure"
@@ -33,7 +34,10 @@ const countersQuery = `SELECT
 // load reads all counters.
 func (m *machines) load(ctx context.Context) (l clusterLoad, err error) {
 	l.at = time.Now()
-	for _, s := range m.servers {
+	for i, s := range m.servers {
+		if slices.Contains(m.dead, i) {
+			continue // its time is not counted any more
+		}
 		u, err := measure.Of(s.PID())
 		if err != nil {
 			return l, err
