@@ -81,7 +81,7 @@ func TestLine(t *testing.T) {
 }
 
 func BenchmarkObserve(b *testing.B) {
-	q := logs.NewQueue(discard{}, nil)
+	q := logs.NewQueue(discard{}, nil, nil)
 	l := accesslog.New(logs.New(q, logs.FormatJSON, slog.LevelInfo))
 	r := httptest.NewRequest("GET", "http://photos.oss.example/cat?prefix=a", nil)
 	o := ossapi.Observation{Operation: "GetObject", Status: 200, ID: "6B1F", Bucket: "photos", Key: "cat", Request: r, Context: b.Context()}

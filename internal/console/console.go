@@ -75,6 +75,10 @@ type Config struct {
 	Endpoint string           // of the API, as commands and code in pages name it
 	Now      func() time.Time // the time of the server; nil: time.Now
 	Log      *slog.Logger     // nil: slog.Default()
+
+	// Proven is called with the context of a request once it is known who looks; nil:
+	// nothing is.
+	Proven func(ctx context.Context, principal string)
 }
 
 // A Console is the handler of all pages.
@@ -91,6 +95,8 @@ type Console struct {
 	closeOnce sync.Once
 }
 
+const assetPattern = "GET /assets/{name}"
+
 const (
 	maxStreams  = 200
 	maxVerifies = 2
@@ -100,6 +106,9 @@ const (
 func New(cfg Config) (*Console, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Proven == nil {
+		cfg.Proven = func(context.Context, string) {}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -115,9 +124,23 @@ func New(cfg Config) (*Console, error) {
 	for i := range routes {
 		c.mux.Handle(routes[i].Method+" "+routes[i].Pattern, c.handler(&routes[i]))
 	}
-	c.mux.HandleFunc("GET /assets/{name}", serveAsset)
+	c.mux.HandleFunc(assetPattern, serveAsset)
 	c.mux.Handle("/", c.handler(&route{Name: "NotFound", handle: (*visit).notFound}))
 	return c, nil
+}
+
+// Operation names what a request that [Console.ServeHTTP] has answered was for, as logs
+// name it: "Console" and the name of the page or action, such as "ConsoleReport".
+func Operation(r *http.Request) string {
+	for i := range routes {
+		if routes[i].Method+" "+routes[i].Pattern == r.Pattern {
+			return "Console" + routes[i].Name
+		}
+	}
+	if r.Pattern == assetPattern {
+		return "ConsoleAsset"
+	}
+	return "ConsoleUnknown"
 }
 
 // Close ends the pages that are kept up to date, so that a server can stop.

@@ -59,6 +59,7 @@ func (v *visit) signIn() (*page, error) {
 		return &page{Template: "sign-in", Title: "Sign in", Status: http.StatusForbidden, Data: shown}, nil
 	}
 	v.attempts.giveBack(remote(v.r))
+	v.Proven(v.r.Context(), who.ID)
 	v.begin(key, token)
 	v.Log.Info("somebody signed in to the console", "by", who.ID, "address", remote(v.r))
 	return v.redirect(shown.Next)

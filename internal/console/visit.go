@@ -75,6 +75,7 @@ func (v *visit) enter() (done bool) {
 		return true
 	}
 	v.who = who
+	v.Proven(v.r.Context(), who.ID)
 	if v.r.Method == http.MethodPost {
 		if err := v.r.ParseForm(); err != nil {
 			v.render(v.failure(badRequest("the form cannot be read: %v", err)))

@@ -119,11 +119,12 @@ func TestQueueOnAFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{room: 7}
 		var failures int
-		q := logs.NewQueue(d, func(err error) {
+		var q *logs.Queue
+		q = logs.NewQueue(d, func(err error) {
 			if errors.Is(err, errFull) {
 				failures++
 			}
-		})
+		}, func(lost int64) { fmt.Fprintln(q, lost, "lost") })
 		write := func(text string) {
 			t.Helper()
 			if n, err := q.Write([]byte(text)); n != len(text) || err != nil {
@@ -143,7 +144,7 @@ func TestQueueOnAFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 		write("six\n")
-		if got := d.got.String(); got != "one\ntwo\nfive\n" || q.Dropped() != 3 {
+		if got := d.got.String(); got != "one\ntwo\nfive\n2 lost\n" || q.Dropped() != 3 {
 			t.Errorf("%q, %d dropped", got, q.Dropped())
 		}
 	})
@@ -153,7 +154,7 @@ func TestQueueOnAFullDisk(t *testing.T) {
 func TestQueueOnAHungDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{room: 1 << 30, hangs: make(chan struct{})}
-		q := logs.NewQueue(d, nil)
+		q := logs.NewQueue(d, nil, nil)
 		line := []byte(strings.Repeat("x", 1<<20-1) + "\n")
 		for range 30 {
 			if _, err := q.Write(line); err != nil {
@@ -178,7 +179,7 @@ func TestQueueOnAHungDisk(t *testing.T) {
 
 func TestQueueKeepsOrder(t *testing.T) {
 	var out bytes.Buffer
-	q := logs.NewQueue(&out, nil)
+	q := logs.NewQueue(&out, nil, nil)
 	l := logs.New(q, logs.FormatText, slog.LevelInfo)
 	var group sync.WaitGroup
 	for range 8 {
@@ -205,7 +206,7 @@ func TestQueueKeepsOrder(t *testing.T) {
 }
 
 func BenchmarkQueue(b *testing.B) {
-	q := logs.NewQueue(new(bytes.Buffer), nil)
+	q := logs.NewQueue(new(bytes.Buffer), nil, nil)
 	l := logs.New(q, logs.FormatJSON, slog.LevelInfo)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -26,9 +26,10 @@ var ErrNotFlushed = errors.New("the disk did not take the last lines in time")
 // must not fail because its line cannot be written. Its methods may be used by many
 // goroutines.
 type Queue struct {
-	to      io.Writer
-	failed  func(error)
-	dropped atomic.Int64
+	to        io.Writer
+	failed    func(error)
+	recovered func(lost int64)
+	dropped   atomic.Int64
 
 	mu      sync.Mutex
 	pending []byte
@@ -38,9 +39,19 @@ type Queue struct {
 }
 
 // NewQueue returns a queue that writes to w, which is called by one goroutine at a time.
-// failed is called by that goroutine after each write that failed; nil: nothing is.
-func NewQueue(w io.Writer, failed func(error)) *Queue {
-	q := &Queue{to: w, failed: failed, wake: make(chan struct{}, 1), done: make(chan struct{})}
+// Functions that are nil are not called.
+//
+// failed is called by that goroutine after each write that failed. recovered is called
+// after a write that succeeded, with the number of lines that were dropped since the
+// last such call, if any were; a line that it writes to the queue stands near the gap.
+func NewQueue(w io.Writer, failed func(error), recovered func(lost int64)) *Queue {
+	if failed == nil {
+		failed = func(error) {}
+	}
+	if recovered == nil {
+		recovered = func(int64) {}
+	}
+	q := &Queue{to: w, failed: failed, recovered: recovered, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go q.serve()
 	return q
 }
@@ -73,13 +84,19 @@ func (q *Queue) serve() {
 	defer close(q.done)
 	var buf []byte
 	torn := false // the last line was written in part
+	told := int64(0)
 	for range q.wake {
 		q.mu.Lock()
 		buf, q.pending = q.pending, buf[:0]
 		closed := q.closed
 		q.mu.Unlock()
 		if len(buf) > 0 {
-			torn = q.flush(buf, torn)
+			var err error
+			torn, err = q.flush(buf, torn)
+			if lost := q.Dropped(); err == nil && lost > told {
+				q.recovered(lost - told)
+				told = lost
+			}
 		}
 		if closed {
 			return
@@ -88,25 +105,23 @@ func (q *Queue) serve() {
 }
 
 // flush writes lines, and reports whether the last one is torn.
-func (q *Queue) flush(buf []byte, torn bool) bool {
+func (q *Queue) flush(buf []byte, torn bool) (bool, error) {
 	if torn {
 		if _, err := q.to.Write([]byte{'\n'}); err != nil {
-			return q.lost(buf, 0, err, torn)
+			return q.lost(buf, 0, err, torn), err
 		}
 	}
 	n, err := q.to.Write(buf)
 	if err != nil {
-		return q.lost(buf, n, err, false)
+		return q.lost(buf, n, err, false), err
 	}
-	return false
+	return false, nil
 }
 
 // lost counts the lines behind the first n bytes, which were written.
 func (q *Queue) lost(buf []byte, n int, err error, torn bool) bool {
 	q.dropped.Add(lines(buf[n:]))
-	if q.failed != nil {
-		q.failed(err)
-	}
+	q.failed(err)
 	if n > 0 {
 		torn = buf[n-1] != '\n'
 	}

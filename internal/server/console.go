@@ -58,7 +58,7 @@ func (s *Server) openConsole(access *ram.Directory, buckets *bucket.Registry) er
 	pages, err := console.New(console.Config{
 		API: s.handler, Keys: access, Region: s.cfg.Region, Account: s.cfg.AccountID, Endpoint: s.Endpoint(),
 		Stores:   &consoleStores{buckets, access, s},
-		Webhooks: hooks, Now: s.clock.Now, Log: s.log,
+		Webhooks: hooks, Now: s.clock.Now, Log: s.log, Proven: proven,
 	})
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (s *Server) openConsole(access *ram.Directory, buckets *bucket.Registry) er
 	s.console = pages
 	s.work(func(ctx context.Context) error {
 		defer context.AfterFunc(ctx, pages.Close)()
-		return serveHTTP(ctx, []listener{*s.consoleListener}, s.consoleConns, hasty(pages), s.log)
+		return serveHTTP(ctx, []listener{*s.consoleListener}, s.consoleConns, hasty(s.traced(s.accessed(console.Operation, pages))), s.log)
 	})
 	return nil
 }

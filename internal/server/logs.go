@@ -55,14 +55,21 @@ func (s *Server) openLogs(counts *metrics.Metrics) error {
 		}
 		s.onClose(file.Close)
 		var last time.Time // of failed, which one goroutine calls
+		var lines *slog.Logger
 		queue := logs.NewQueue(file, func(err error) {
 			if now := time.Now(); now.Sub(last) >= repeatLogError {
 				last = now
 				s.log.Error("lines of the access log are lost: it cannot be written", "file", s.cfg.AccessLog, "err", err)
 			}
+		}, func(lost int64) {
+			// In both logs: a reader of the access log must know of the gap.
+			for _, log := range []*slog.Logger{lines, s.log} {
+				log.Warn("lines of the access log were lost: it could not be written", "lines", lost, "file", s.cfg.AccessLog)
+			}
 		})
 		s.onClose(queue.Close)
-		s.accessLog = accesslog.New(logs.New(queue, s.cfg.LogFormat, slog.LevelInfo))
+		lines = logs.New(queue, s.cfg.LogFormat, slog.LevelInfo)
+		s.accessLog = accesslog.New(lines)
 		dropped["access"] = queue.Dropped
 	}
 	counts.Logs(dropped)
@@ -121,10 +128,10 @@ func (s *Server) observer(counts *metrics.Metrics) ossapi.Observer {
 	return all
 }
 
-// accessed writes a line of the access log for each request that h answers, which is
-// not one of the OSS API. operation names what is done.
+// accessed has the access log and the span of a request tell of each request that h
+// answers, which is not one of the OSS API. operation names what was done.
 func (s *Server) accessed(operation func(*http.Request) string, h http.Handler) http.Handler {
-	if s.accessLog == nil {
+	if s.accessLog == nil && s.cfg.Tracer == nil {
 		return h
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -133,10 +140,16 @@ func (s *Server) accessed(operation func(*http.Request) string, h http.Handler) 
 		r = r.WithContext(context.WithValue(r.Context(), senderKey{}, from))
 		counted := &countedWriter{ResponseWriter: w}
 		defer func() {
-			s.accessLog.Observe(ossapi.Observation{
+			o := ossapi.Observation{
 				Operation: operation(r), Status: counted.status, In: max(r.ContentLength, 0), Out: counted.sent, Took: time.Since(begun),
-				ID: w.Header().Get("X-Oss-Request-Id"), Principal: from.principal, Request: r, Context: r.Context(),
-			})
+				ID: w.Header().Get("X-Oss-Request-Id"), Principal: from.principal, Bucket: r.PathValue("bucket"), Request: r, Context: r.Context(),
+			}
+			if s.accessLog != nil {
+				s.accessLog.Observe(o)
+			}
+			if s.cfg.Tracer != nil {
+				spans{}.Observe(o)
+			}
 		}()
 		h.ServeHTTP(counted, r)
 	})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -194,6 +195,54 @@ func TestAuditLog(t *testing.T) {
 	}
 	if digest(2, "after") != digest(3, "before") || digest(3, "after") == digest(3, "before") || digest(3, "after") != digest(4, "before") {
 		t.Errorf("the digests of the configuration do not follow each other: %v", all)
+	}
+}
+
+// The pages of the console are in the access log: which, who looked, and what the page
+// asked of the API. A link that signs in does not work from there.
+func TestAccessLogOfTheConsole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "access.log")
+	s := serve(t, server.Config{
+		Data: t.TempDir(), Listen: "127.0.0.1:0", ConsoleListen: "127.0.0.1:0", Buckets: []string{"photos"},
+		AccessLog: path, LogFormat: logs.FormatJSON, Log: slog.New(slog.DiscardHandler),
+	})
+	console, who := s.ConsoleURL(), s.Config().AccountID
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	see := func(url string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := (&http.Client{Jar: jar}).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := s.SignInLink()
+	see(link)
+	see(console + "/buckets/photos?find=x")
+	see(console + "/nothing")
+	all := linesOf(t, path, func(all []line) bool { return find(all, line{"operation": "ConsoleUnknown"}) != nil })
+	for _, want := range []line{
+		{"operation": "ConsoleEnterByLink", "query": "once=REDACTED", "status": 200.},
+		{"operation": "ConsoleBucket", "principal": who, "bucket": "photos", "query": "find=x", "status": 200., "method": "GET"},
+		{"operation": "GetInventoryStatus", "principal": who, "bucket": "photos"},
+		{"operation": "ConsoleUnknown", "status": 404.},
+	} {
+		if find(all, want) == nil {
+			t.Errorf("no line %v in %v", want, all)
+		}
+	}
+	_, secret, _ := strings.Cut(link, "once=")
+	if text, err := os.ReadFile(path); err != nil || strings.Contains(string(text), secret) {
+		t.Errorf("the log has the link, or cannot be read: %v", err)
 	}
 }
 

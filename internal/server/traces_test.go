@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -64,6 +65,22 @@ func TestTraceFromRequestToStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
+
+		pages := serve(t, server.Config{
+			Data: t.TempDir(), Listen: "127.0.0.1:0", ConsoleListen: "127.0.0.1:0", Tracer: tracer, Log: slog.New(slog.DiscardHandler),
+		})
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		browser := &http.Client{Jar: jar}
+		for _, url := range []string{pages.SignInLink(), pages.ConsoleURL() + "/"} {
+			resp, err := browser.Get(url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+		}
 	})
 	if err := tracer.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -91,7 +108,7 @@ func TestTraceFromRequestToStore(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"PutObject", "GetObject",
+		"PutObject", "GetObject", "ConsoleBuckets", "ConsoleBuckets > ListBuckets",
 		"PutBucketInventory > run", "PutBucketInventory > run > slice", "PutBucketInventory > run > publish",
 		"PutBucketInventory > run > slice > store list",
 	} {
