@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"net/url"
 	"strings"
@@ -71,57 +70,6 @@ func (a *Admin) clock(ctx context.Context, method string, q url.Values) (time.Ti
 		err = ErrNoClockControl
 	}
 	return reply.Now, err
-}
-
-// A DeadNotice is a notice that no receiver took and that the server gave up.
-type DeadNotice struct {
-	ID       string          `json:"id"`
-	Webhook  string          `json:"webhook"` // name of the receiver
-	Made     time.Time       `json:"made"`
-	Attempts int             `json:"attempts"`
-	Error    string          `json:"error"`  // of the last attempt
-	Notice   json.RawMessage `json:"notice"` // what the receiver was to get
-}
-
-// deadPage is how many notices an answer has; one with fewer is the last.
-const deadPage = 100
-
-// DeadNotices yields the notices that were given up, by id. An error is the last
-// thing yielded.
-func (a *Admin) DeadNotices(ctx context.Context) iter.Seq2[DeadNotice, error] {
-	return func(yield func(DeadNotice, error) bool) {
-		for after := ""; ; {
-			var page struct {
-				Notices []DeadNotice `json:"notices"`
-			}
-			if err := a.call(ctx, http.MethodGet, "notices", url.Values{"after": {after}}, &page); err != nil {
-				yield(DeadNotice{}, err)
-				return
-			}
-			for _, n := range page.Notices {
-				if !yield(n, nil) {
-					return
-				}
-			}
-			if len(page.Notices) < deadPage {
-				return
-			}
-			after = page.Notices[len(page.Notices)-1].ID
-		}
-	}
-}
-
-// RetryNotice sends a notice that was given up again. An *AdminError with status
-// 404 says that there is no such notice, with 409 that its receiver is not
-// configured.
-func (a *Admin) RetryNotice(ctx context.Context, id string) error {
-	return a.call(ctx, http.MethodPost, "notices", url.Values{"retry": {id}}, new(struct{}))
-}
-
-// DropNotice forgets a notice that was given up. An *AdminError with status 404
-// says that there is no such notice.
-func (a *Admin) DropNotice(ctx context.Context, id string) error {
-	return a.call(ctx, http.MethodPost, "notices", url.Values{"drop": {id}}, new(struct{}))
 }
 
 // BucketsElsewhere returns the buckets of named stores that have configurations, by

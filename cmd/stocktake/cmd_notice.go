@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
@@ -13,26 +15,32 @@ import (
 
 // noticeCmd is `stocktake notice`.
 type noticeCmd struct {
-	List  noticeList  `cmd:"" help:"List notices that could not be delivered."`
+	List  noticeList  `cmd:"" help:"List notices that could not be delivered, or all."`
 	Retry noticeRetry `cmd:"" help:"Deliver notices again."`
 	Drop  noticeDrop  `cmd:"" help:"Drop notices that could not be delivered."`
+	Test  noticeTest  `cmd:"" help:"Send a webhook a notice to try it. Exit code 1 if it is not received at once."`
 }
 
 type noticeList struct {
 	remote
+	All  bool `help:"All that are kept, the newest first: also those that wait or were delivered."`
 	JSON bool `help:"Print one JSON object a line."`
 }
 
 // Run lists notices.
 func (c *noticeList) Run(ctx context.Context, con console) error {
-	all, err := c.dead(ctx)
+	read, none := c.dead, "no undelivered notices"
+	if c.All {
+		read, none = c.history, "no notices"
+	}
+	all, err := read(ctx)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
 		return printLines(con.out, all)
 	}
-	t := newTable(con.out, "NOTICE", "WEBHOOK", "EVENT", "BUCKET", "CONFIGURATION", "MADE", "ATTEMPTS", "ERROR")
+	t := newTable(con.out, "NOTICE", "WEBHOOK", "STATE", "EVENT", "BUCKET", "CONFIGURATION", "MADE", "ATTEMPTS", "ERROR")
 	for _, n := range all {
 		var what struct {
 			Event string
@@ -41,13 +49,31 @@ func (c *noticeList) Run(ctx context.Context, con console) error {
 		if err := json.Unmarshal(n.Notice, &what); err != nil {
 			return fmt.Errorf("notice %s: %w", n.ID, err)
 		}
-		t.row(n.ID, n.Webhook, what.Event, what.Run.Bucket, what.Run.Configuration, when(n.Made), n.Attempts, n.Error)
+		t.row(n.ID, n.Webhook, n.State, what.Event, what.Run.Bucket, what.Run.Configuration, when(n.Made), n.Attempts, n.Error)
 	}
-	return t.flush("no undelivered notices")
+	return t.flush(none)
+}
+
+// history reads all notices that are kept, the newest first.
+func (r *remote) history(ctx context.Context) (all []client.Notice, err error) {
+	admin, err := r.admin()
+	if err != nil {
+		return nil, err
+	}
+	for before := ""; ; {
+		page, next, err := admin.Notices(ctx, client.NoticeFilter{}, before)
+		if err != nil {
+			return nil, r.refused(err)
+		}
+		if all = append(all, page...); next == "" {
+			return all, nil
+		}
+		before = next
+	}
 }
 
 // dead reads all notices that were given up, by id.
-func (r *remote) dead(ctx context.Context) (all []client.DeadNotice, err error) {
+func (r *remote) dead(ctx context.Context) (all []client.Notice, err error) {
 	admin, err := r.admin()
 	if err != nil {
 		return nil, err
@@ -130,4 +156,51 @@ func (c *noticeRetry) Run(ctx context.Context, con console) error {
 // Run forgets notices.
 func (c *noticeDrop) Run(ctx context.Context, con console) error {
 	return c.change(ctx, con, (*client.Admin).DropNotice, "dropped")
+}
+
+type noticeTest struct {
+	remote
+	jsonFlag
+	Webhook string `arg:"" help:"Name of the webhook."`
+}
+
+// testPatience is how long a test waits for the receiver.
+const testPatience = 15 * time.Second
+
+// Run sends a notice and waits for what comes of its first attempt.
+func (c *noticeTest) Run(ctx context.Context, con console) error {
+	admin, err := c.admin()
+	if err != nil {
+		return err
+	}
+	id, err := admin.TestWebhook(ctx, c.Webhook)
+	if refused, ok := errors.AsType[*client.AdminError](err); ok && refused.StatusCode == http.StatusConflict {
+		return usagef("webhook %s: the server has none of this name (--webhook, or webhooks in the settings file)", printable(c.Webhook))
+	}
+	if err != nil {
+		return c.refused(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, testPatience)
+	defer cancel()
+	for {
+		page, _, err := admin.Notices(ctx, client.NoticeFilter{}, "")
+		if err != nil {
+			return c.refused(err)
+		}
+		i := slices.IndexFunc(page, func(n client.Notice) bool { return n.ID == id })
+		if i < 0 {
+			return fmt.Errorf("notice %s: it is not among the newest; see stocktake notice list --all", id)
+		}
+		switch n := page[i]; {
+		case n.State == client.NoticeDelivered:
+			return c.say(con, n, "webhook %s answered %d", c.Webhook, n.Answer)
+		case n.Error != "":
+			return errors.Join(c.say(con, n, "webhook %s did not take the notice", c.Webhook), fmt.Errorf("webhook %s: %s", printable(c.Webhook), printable(n.Error)))
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("webhook %s: no answer within %s; see stocktake notice list --all", printable(c.Webhook), testPatience)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }

@@ -158,7 +158,10 @@ stocktake inventory put -b photos -i sealed --destination reports --sse-kms repo
 	"kms disable": `stocktake kms disable reports`,
 	"kms enable":  `stocktake kms enable reports`,
 
-	"notice list":  `stocktake notice list`,
+	"notice list": `
+stocktake notice list
+stocktake notice list --all --json`,
+	"notice test":  `stocktake notice test ops`,
 	"notice retry": `stocktake notice retry --all`,
 	"notice drop":  `stocktake notice drop --all`,
 

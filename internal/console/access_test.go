@@ -45,6 +45,9 @@ var requests = map[string]struct {
 	"DownloadShard":    {"/buckets/photos/inventories/daily/reports/REPORT/shards/0", nil},
 	"VerifyReport":     {"/buckets/photos/inventories/daily/reports/REPORT/verify", nil},
 	"Webhooks":         {"/webhooks", nil},
+	"Machines":         {"/machines", nil},
+	"FollowMachines":   {"/machines/live", nil},
+	"TestWebhook":      {"/webhooks/test", url.Values{"webhook": {"none"}}},
 	"RetryNotice":      {"/webhooks/retry", url.Values{"id": {"none"}}},
 	"DropNotice":       {"/webhooks/drop", url.Values{"id": {"none"}}},
 }
@@ -162,6 +165,9 @@ func TestAccess(t *testing.T) {
 // answerTo sends the request of a route.
 func (w *world) answerTo(t *testing.T, b *browser, r console.Route, path string, form url.Values) answer {
 	t.Helper()
+	if r.Streams {
+		return b.begin(t, path)
+	}
 	if r.Method == http.MethodGet {
 		return b.get(t, path)
 	}

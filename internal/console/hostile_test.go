@@ -84,7 +84,7 @@ func TestHostileText(t *testing.T) {
 	base := "/buckets/photos/inventories/" + url.PathEscape(id)
 	pages := []string{
 		"/", "/buckets/photos", "/buckets/photos?find=%3Cscript%3E", "/buckets/photos/new", base, base + "/change", base + "/reports", base + "/runs/" + run.ID,
-		base + "/reports/" + report, "/webhooks", "/sign-in?next=%22%3E%3Cscript%3E", "/buckets/%3Cscript%3E", "/open?bucket=%3Cscript%3E",
+		base + "/reports/" + report, "/webhooks", "/webhooks?bucket=%3Cscript%3E&configuration=%22%3E", "/machines", "/sign-in?next=%22%3E%3Cscript%3E", "/buckets/%3Cscript%3E", "/open?bucket=%3Cscript%3E",
 		base + "/reports/" + report + "?prefix=" + url.QueryEscape("<script>none"),
 	}
 	for _, key := range hostile {

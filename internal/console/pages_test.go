@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/server"
 )
 
 // TestStory goes through the console as a person does: make a configuration, see
@@ -186,9 +189,106 @@ func TestFailureIsExplained(t *testing.T) {
 	if err := json.Unmarshal([]byte(b.see(t, "/buckets/photos/inventories/daily/runs/"+run.ID+"?format=json")), &data); err != nil || data.Run.Reason != run.Reason {
 		t.Errorf("%+v %v", data, err)
 	}
-	want(t, b.see(t, "/webhooks"), "ops", "Every notice has been delivered.")
 	if a := b.post(t, "/webhooks/retry", url.Values{"id": {"none"}}); a.status != http.StatusNotFound {
 		t.Error(a.status)
+	}
+}
+
+// TestNotices sees what a receiver was told, what waits for one that does not answer,
+// sends a test, sends one again and drops one.
+func TestNotices(t *testing.T) {
+	t.Parallel()
+	got := make(chan string, 100)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		got <- string(body)
+	}))
+	t.Cleanup(receiver.Close)
+	w := newWorld(t, "", func(c *server.Config) { c.Webhooks["well"] = receiver.URL })
+	b := w.signedIn(t, rootKey, rootSecret)
+	w.put(t, "photos", "a")
+	run := w.inventory(t, configuration("daily"))
+	told := func(state client.NoticeState, want int) (all []client.Notice) {
+		t.Helper()
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for late := time.After(time.Minute); ; {
+			var err error
+			if all, _, err = w.admin().Notices(t.Context(), client.NoticeFilter{State: state}, ""); err != nil {
+				t.Fatal(err)
+			}
+			if len(all) == want {
+				return all
+			}
+			select {
+			case <-tick.C:
+			case <-late:
+				t.Fatalf("%d notices %s, want %d: %+v", len(all), state, want, all)
+			}
+		}
+	}
+	told(client.NoticeDelivered, 1)
+	waiting := told(client.NoticeWaiting, 1)
+	all := b.see(t, "/webhooks")
+	want(t, all, "ops", "well", "200 OK", ">delivered</span>", "succeeded", "/buckets/photos/inventories/daily/runs/"+run.ID, "Send again", "Drop")
+	want(t, b.see(t, "/webhooks?state=delivered&bucket=photos&configuration=daily"), "About", "200 OK")
+	if page := b.see(t, "/webhooks?bucket=photos&configuration=other"); strings.Contains(page, "200 OK") {
+		t.Error("the page of another configuration has the notice")
+	}
+	want(t, b.see(t, "/webhooks?state=dead"), "Every notice has been received, or is still being tried.")
+	if a := b.get(t, "/webhooks?state=odd"); a.status != http.StatusBadRequest {
+		t.Error(a.status)
+	}
+	if a := b.get(t, "/webhooks?before=odd"); a.status != http.StatusBadRequest {
+		t.Error(a.status)
+	}
+	want(t, b.see(t, "/buckets/photos/inventories/daily"), "/webhooks?bucket=photos&amp;configuration=daily")
+	want(t, b.see(t, "/buckets/photos/inventories/daily/runs/"+run.ID), "/webhooks?bucket=photos&amp;configuration=daily")
+
+	<-got
+	if a := b.post(t, "/webhooks/test", url.Values{"webhook": {"well"}}); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if body := <-got; !strings.Contains(body, `"event":"test"`) {
+		t.Error(body)
+	}
+	again := told(client.NoticeDelivered, 2)[1]
+	if a := b.post(t, "/webhooks/retry", url.Values{"id": {again.ID}}); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if body := <-got; !strings.Contains(body, again.ID) {
+		t.Error(body)
+	}
+	if a := b.post(t, "/webhooks/drop", url.Values{"id": {waiting[0].ID}}); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	told(client.NoticeWaiting, 0)
+	for path, form := range map[string]url.Values{
+		"/webhooks/retry": {"id": {"none"}}, "/webhooks/drop": {"id": {waiting[0].ID}}, "/webhooks/test": {"webhook": {"none"}},
+	} {
+		if a := b.post(t, path, form); a.status != http.StatusNotFound && a.status != http.StatusConflict {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+}
+
+// TestMachines sees what the only process works on.
+func TestMachines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	b := w.signedIn(t, rootKey, rootSecret)
+	page := b.see(t, "/machines")
+	want(t, page, "One process does all the work", "scheduler", "No run is under way", `hx-sse:connect="/machines/live"`)
+	want(t, b.begin(t, "/machines/live").body, "data: ", "Runs under way")
+	var data struct {
+		Machines []stocktake.Machine
+		Runs     []any
+	}
+	if err := json.Unmarshal([]byte(b.see(t, "/machines?format=json")), &data); err != nil || len(data.Machines) != 1 || data.Runs == nil {
+		t.Errorf("%+v %v", data, err)
 	}
 }
 

@@ -70,7 +70,7 @@ type view struct {
 	CSRF     string
 	Here     string // address of the page, without format
 	JSONHref string
-	Hooks    bool // the account itself looks, which may see webhooks
+	Account  bool // the account itself looks, which may see machines and webhooks
 }
 
 // wantsJSON reports whether the page is to be answered as JSON.
@@ -120,7 +120,7 @@ func (v *visit) html(p *page) ([]byte, error) {
 	seen := view{page: p, Who: v.who, SignedIn: v.session != nil}
 	if v.session != nil {
 		seen.CSRF = v.session.csrfToken()
-		seen.Hooks = v.who.Kind == ram.KindAccount
+		seen.Account = v.who.Kind == ram.KindAccount
 	}
 	here := *v.r.URL
 	q := here.Query()

@@ -71,8 +71,11 @@ func init() { // pages refer to routes, so it cannot be a plain value
 		{Name: "DownloadShard", Method: "GET", Pattern: reportPath + "/shards/{shard}", Needs: []string{mayGet, mayRead}, handle: (*visit).downloadShard},
 		{Name: "VerifyReport", Method: "GET", Pattern: reportPath + "/verify", Needs: []string{mayGet, mayRead}, Streams: true, handle: (*visit).verify},
 
+		{Name: "Machines", Method: "GET", Pattern: "/machines", Account: true, handle: (*visit).machines},
+		{Name: "FollowMachines", Method: "GET", Pattern: "/machines/live", Account: true, Streams: true, handle: (*visit).followMachines},
 		{Name: "Webhooks", Method: "GET", Pattern: "/webhooks", Account: true, handle: (*visit).webhooks},
 		{Name: "RetryNotice", Method: "POST", Pattern: "/webhooks/retry", Account: true, handle: (*visit).retryNotice},
+		{Name: "TestWebhook", Method: "POST", Pattern: "/webhooks/test", Account: true, handle: (*visit).testWebhook},
 		{Name: "DropNotice", Method: "POST", Pattern: "/webhooks/drop", Account: true, handle: (*visit).dropNotice},
 	}
 }

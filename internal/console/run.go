@@ -16,6 +16,8 @@ type runData struct {
 	ID     string `json:"id"`
 	Run    runRow `json:"run"`
 	Base   string `json:"-"` // path of the configuration
+
+	Work *workRow `json:"work,omitempty"` // who works on it; nil: it has ended, or waits
 }
 
 func (v *visit) readRun() (*runData, error) {
@@ -25,11 +27,32 @@ func (v *visit) readRun() (*runData, error) {
 	}
 	for i := range runs {
 		if runs[i].ID == v.r.PathValue("run") {
-			data := &runData{v.bucket(), v.id(), newRunRow(&runs[i], v.Now()), inventoryHref(v.bucket(), v.id())}
-			return data, v.checkReport(&data.Run)
+			data := &runData{Bucket: v.bucket(), ID: v.id(), Run: newRunRow(&runs[i], v.Now()), Base: inventoryHref(v.bucket(), v.id())}
+			if data.Run.State.Ended() {
+				return data, v.checkReport(&data.Run)
+			}
+			return data, v.readWork(data)
 		}
 	}
 	return nil, &statusError{http.StatusNotFound, "there is no such run", "The history keeps a number of runs (--keep-runs); older ones are forgotten."}
+}
+
+// readWork reads which machines work on a run.
+func (v *visit) readWork(d *runData) error {
+	work, err := v.client.Work(v.ctx, d.Bucket, d.ID)
+	if errors.Is(err, stocktake.ErrNoSuchInventory) {
+		return nil // it has just gone
+	}
+	if err != nil {
+		return err
+	}
+	for i := range work.Runs {
+		if work.Runs[i].Run.ID == d.Run.ID {
+			row := newWorkRow(&work.Runs[i], v.Now())
+			d.Work = &row
+		}
+	}
+	return nil
 }
 
 // checkReport removes the link to the report of a run if the pages of reports do not
@@ -64,7 +87,23 @@ const pace = time.Second
 // followRun sends how a run stands again and again, until it has ended, as the
 // fragment of the page that shows it.
 func (v *visit) followRun() (*page, error) {
-	data, err := v.readRun()
+	return v.follow(func() (*page, bool, error) {
+		data, err := v.readRun()
+		if err != nil {
+			return nil, false, err
+		}
+		return &page{Template: "run", Fragment: "progress", Data: data}, data.Run.State.Ended(), nil
+	})
+}
+
+// patience is how often in a row a page that is kept up to date may not be readable,
+// as while the database restarts, before the person is told.
+const patience = 5
+
+// follow sends a part of a page again and again, until the part is the last one, the
+// person leaves, or the session ends.
+func (v *visit) follow(read func() (part *page, last bool, err error)) (*page, error) {
+	part, last, err := read()
 	if err != nil {
 		return nil, err
 	}
@@ -75,11 +114,16 @@ func (v *visit) followRun() (*page, error) {
 	defer s.close()
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
-	for {
-		if err := s.send(&page{Template: "run", Fragment: "progress", Data: data}); err != nil {
-			return nil, nil // the person has left
+	for failures := 0; ; {
+		if err == nil {
+			failures = 0
+			if err := s.send(part); err != nil {
+				return nil, nil // the person has left
+			}
+		} else if failures++; failures == patience {
+			return nil, nil // the browser comes back, and is told why
 		}
-		if data.Run.State.Ended() {
+		if last {
 			s.end()
 			return nil, nil
 		}
@@ -93,12 +137,11 @@ func (v *visit) followRun() (*page, error) {
 		if !v.stillIn() {
 			return nil, nil
 		}
-		next, err := v.readRun()
-		if err != nil {
+		part, last, err = read()
+		if gone, ok := errors.AsType[*statusError](err); ok && gone.status == http.StatusNotFound || errors.Is(err, stocktake.ErrNoSuchInventory) {
 			s.end()
 			return nil, nil
 		}
-		data = next
 	}
 }
 

@@ -2,54 +2,116 @@ package console
 
 import (
 	"encoding/json"
-	"time"
+	"fmt"
+	"net/http"
+	"net/url"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
 )
 
-// webhooksData is the page of webhooks and of the notices that they did not take.
+// webhooksData is the page of webhooks and of what they were told.
 type webhooksData struct {
-	Webhooks []Webhook `json:"webhooks"`
-	Dead     []deadRow `json:"undelivered"`
-	More     bool      `json:"more,omitempty"`
+	Webhooks []Webhook          `json:"webhooks"`
+	Notices  []noticeRow        `json:"notices"`                 // a page of them, the newest first
+	State    client.NoticeState `json:"state,omitempty"`         // of the notices; empty: all
+	Bucket   string             `json:"bucket,omitempty"`        // that they are about; empty: any
+	ID       string             `json:"configuration,omitempty"` // of that bucket; empty: any
+	Next     string             `json:"next,omitempty"`          // the parameter before of the page that follows
+	Later    bool               `json:"-"`                       // it is not the first page
 }
 
-// A deadRow is a notice that was given up.
-type deadRow struct {
-	client.DeadNotice
+// A noticeRow is a notice with what can be read from it.
+type noticeRow struct {
+	client.Notice
 	Event string        `json:"event"`
 	Run   stocktake.Run `json:"run"`
-	Href  string        `json:"-"`
-	At    time.Time     `json:"-"`
+	Href  string        `json:"-"` // of the run; empty: it is about none
 }
 
-// noticesOfPage is how many notices the page lists.
-const noticesOfPage = 200
+// Tone returns the class of the colour of the notice's state.
+func (n noticeRow) Tone() string {
+	switch n.State {
+	case client.NoticeDelivered:
+		return "good"
+	case client.NoticeDead:
+		return "bad"
+	}
+	if n.Error != "" {
+		return "warn"
+	}
+	return "busy"
+}
 
-// webhooks shows the receivers of notices. The API answers the account only.
+// Word returns the notice's state as a person reads it.
+func (n noticeRow) Word() string {
+	switch {
+	case n.State == client.NoticeDead:
+		return "given up"
+	case n.State == client.NoticeWaiting && n.Error != "":
+		return "trying again"
+	}
+	return string(n.State)
+}
+
+// Said returns what the receiver has said last.
+func (n noticeRow) Said() string {
+	switch {
+	case n.Error != "":
+		return n.Error
+	case n.Answer != 0:
+		return fmt.Sprint(n.Answer, " ", http.StatusText(n.Answer))
+	}
+	return ""
+}
+
+// With returns the address of the page with notices of another state, or of all.
+func (d *webhooksData) With(state string) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"state": state, "bucket": d.Bucket, "configuration": d.ID} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if len(q) == 0 {
+		return "/webhooks"
+	}
+	return "/webhooks?" + q.Encode()
+}
+
+// Earlier returns the address of the page that follows.
+func (d *webhooksData) Earlier() string {
+	return "/webhooks?" + url.Values{"state": {string(d.State)}, "bucket": {d.Bucket}, "configuration": {d.ID}, "before": {d.Next}}.Encode()
+}
+
+// webhooks shows the receivers of notices and what became of the notices. The API
+// answers the account only.
 func (v *visit) webhooks() (*page, error) {
-	data := &webhooksData{Webhooks: []Webhook{}, Dead: []deadRow{}}
-	for n, err := range v.admin.DeadNotices(v.ctx) {
-		if err != nil {
-			return nil, err
-		}
-		if len(data.Dead) == noticesOfPage {
-			data.More = true
-			break
-		}
-		row := deadRow{DeadNotice: n, At: n.Made}
+	q := v.r.URL.Query()
+	data := &webhooksData{
+		Webhooks: append([]Webhook{}, v.Webhooks...), Notices: []noticeRow{}, State: client.NoticeState(q.Get("state")),
+		Bucket: q.Get("bucket"), ID: q.Get("configuration"), Later: q.Get("before") != "",
+	}
+	filter := client.NoticeFilter{State: data.State, Bucket: data.Bucket, Configuration: data.ID}
+	notices, next, err := v.admin.Notices(v.ctx, filter, q.Get("before"))
+	if err != nil {
+		return nil, err
+	}
+	data.Next = next
+	for _, n := range notices {
+		row := noticeRow{Notice: n}
 		var told struct {
 			Event string        `json:"event"`
 			Run   stocktake.Run `json:"run"`
 		}
 		if json.Unmarshal(n.Notice, &told) == nil { // ours; if not, there is less to show
 			row.Event, row.Run = told.Event, told.Run
-			row.Href = newRunRow(&told.Run, v.Now()).Href
+			if told.Run.ID != "" {
+				row.Href = newRunRow(&told.Run, v.Now()).Href
+			}
 		}
-		data.Dead = append(data.Dead, row)
+		data.Notices = append(data.Notices, row)
 	}
-	data.Webhooks = append(data.Webhooks, v.Webhooks...)
 	return &page{Template: "webhooks", Title: "Webhooks", Trail: []crumb{{"Buckets", "/"}}, Data: data}, nil
 }
 
@@ -64,6 +126,14 @@ func (v *visit) retryNotice() (*page, error) {
 // dropNotice gives a notice up for good.
 func (v *visit) dropNotice() (*page, error) {
 	if err := v.admin.DropNotice(v.ctx, v.r.PostForm.Get("id")); err != nil {
+		return nil, err
+	}
+	return v.redirect("/webhooks")
+}
+
+// testWebhook sends a receiver a notice to try it.
+func (v *visit) testWebhook() (*page, error) {
+	if _, err := v.admin.TestWebhook(v.ctx, v.r.PostForm.Get("webhook")); err != nil {
 		return nil, err
 	}
 	return v.redirect("/webhooks")

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -196,6 +197,28 @@ func (b *browser) send(t *testing.T, method, path string, form url.Values, heade
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
 	return answer{resp.StatusCode, string(text), resp.Header, resp.Request.URL.RequestURI()}
+}
+
+// begin gets a stream of events and leaves after the first one.
+func (b *browser) begin(t *testing.T, path string) answer {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.base+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := b.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var first strings.Builder
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() && lines.Text() != "" {
+		first.WriteString(lines.Text() + "\n")
+	}
+	return answer{resp.StatusCode, first.String(), resp.Header, resp.Request.URL.RequestURI()}
 }
 
 func (b *browser) get(t *testing.T, path string) answer {

@@ -109,15 +109,52 @@ type End struct {
 }
 
 // A Notice is a message for a receiver outside. It is kept until it is delivered
-// or given up.
+// or given up, and for a while longer.
 type Notice struct {
 	ID       string // unique for ever
 	Target   string // name of the receiver
 	Made     time.Time
 	Payload  string
 	Attempts int       // made so far
-	Due      time.Time // when to try next; zero: given up
-	Error    string    // of the last attempt
+	Due      time.Time // when to try next; zero: delivered or given up
+	Error    string    // of the last attempt; empty: it has succeeded, or there was none
+	Answer   int       // status of HTTP that the receiver answered last; 0: none
+
+	Delivered time.Time // when the receiver has taken it; zero: it has not
+
+	// What it is about; empty of notices that earlier versions made, and of tests.
+	Bucket, Configuration, Run string
+}
+
+// A NoticeState is where a notice stands.
+type NoticeState string
+
+// The states of a notice.
+const (
+	NoticeWaiting   NoticeState = "waiting"   // to be sent, for the first time or again
+	NoticeDelivered NoticeState = "delivered" // the receiver has taken it
+	NoticeDead      NoticeState = "dead"      // given up
+)
+
+// State returns where the notice stands.
+func (n *Notice) State() NoticeState {
+	switch {
+	case !n.Delivered.IsZero():
+		return NoticeDelivered
+	case n.Due.IsZero():
+		return NoticeDead
+	}
+	return NoticeWaiting
+}
+
+// A NoticeQuery selects notices. Empty fields select all.
+type NoticeQuery struct {
+	State                 NoticeState
+	Bucket, Configuration string // Configuration only with Bucket
+
+	// Before is the last notice of the page before, of which Made and ID are used: it is
+	// followed by earlier ones. The zero value begins with the newest.
+	Before Notice
 }
 
 // A Step moves a configuration on to its next due time and makes the run of the
@@ -386,9 +423,20 @@ type NoticeCatalog interface {
 	// there is none.
 	NextNotice(ctx context.Context, target string) (time.Time, error)
 
-	// SetNotice keeps Attempts, Due and Error of a notice, or returns
+	// AddNotice keeps a notice.
+	AddNotice(ctx context.Context, n Notice) error
+
+	// SetNotice keeps Attempts, Due, Error, Answer and Delivered of a notice, or returns
 	// ErrNoSuchNotice.
 	SetNotice(ctx context.Context, n Notice) error
+
+	// DeliverNotice does what SetNotice does for a notice that was delivered, and keeps
+	// the keep newest delivered notices of its target. It is durable for the process
+	// alone.
+	DeliverNotice(ctx context.Context, n Notice, keep int) error
+
+	// Notices returns up to max notices, the newest first.
+	Notices(ctx context.Context, q NoticeQuery, max int) ([]Notice, error)
 
 	// Notice returns a notice, or ErrNoSuchNotice.
 	Notice(ctx context.Context, id string) (Notice, error)
@@ -400,7 +448,7 @@ type NoticeCatalog interface {
 	// after after, by id.
 	DeadNotices(ctx context.Context, after string, max int) ([]Notice, error)
 
-	// ForgetNotices removes the notices that were given up and made before t.
+	// ForgetNotices removes the notices that were delivered or given up and made before t.
 	ForgetNotices(ctx context.Context, t time.Time) error
 }
 

@@ -39,7 +39,7 @@ type Hook struct {
 type Options struct {
 	Client *http.Client  // nil: one that gives up after 10 s and reaches what [outbound.Chosen] allows; redirects are never followed
 	Clock  clock.Clock   // nil: the machine's
-	Keep   time.Duration // how long a dead notice is kept; 0: 30 days
+	Keep   time.Duration // how long a notice is kept that was delivered or given up; 0: 30 days
 	Log    *slog.Logger  // nil: slog.Default()
 
 	// Tried is called after each attempt to deliver a notice, with the name of the
@@ -92,7 +92,7 @@ func New(catalog inventory.NoticeCatalog, hooks []Hook, opts Options) (*Hooks, e
 		if err := check(&hook); err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(h.hooks, func(w *worker) bool { return w.Name == hook.Name }) {
+		if h.hook(hook.Name) != nil {
 			return nil, fmt.Errorf("two webhooks are named %q", hook.Name)
 		}
 		h.hooks = append(h.hooks, &worker{Hook: hook, hooks: h, changed: make(chan struct{}, 1), latch: clock.Latch{Clock: h.clock}})
@@ -139,7 +139,10 @@ func (h *Hooks) Notices(e inventory.Event) (notices []inventory.Notice) {
 			h.log.Error("a notice could not be written", "run", e.Run.ID, "event", e.Kind, "err", err)
 			continue
 		}
-		notices = append(notices, inventory.Notice{ID: id, Target: w.Name, Made: e.Time, Due: e.Time, Payload: string(body)})
+		notices = append(notices, inventory.Notice{
+			ID: id, Target: w.Name, Made: e.Time, Due: e.Time, Payload: string(body),
+			Bucket: e.Run.Bucket, Configuration: e.Run.Configuration, Run: e.Run.ID,
+		})
 	}
 	return notices
 }
@@ -174,7 +177,7 @@ func (h *Hooks) buryUnknown(ctx context.Context) error {
 	}
 	far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, target := range targets {
-		if slices.ContainsFunc(h.hooks, func(w *worker) bool { return w.Name == target }) {
+		if h.hook(target) != nil {
 			continue
 		}
 		for {
@@ -196,7 +199,7 @@ func (h *Hooks) buryUnknown(ctx context.Context) error {
 	return h.forget(ctx)
 }
 
-// forget removes the dead notices that are too old to be of use.
+// forget removes the notices that are too old to be of use.
 func (h *Hooks) forget(ctx context.Context) error {
 	return h.catalog.ForgetNotices(ctx, h.clock.Now().Add(-h.keep))
 }
@@ -207,26 +210,66 @@ func (h *Hooks) Dead(ctx context.Context, after string, max int) ([]inventory.No
 	return h.catalog.DeadNotices(ctx, after, max)
 }
 
+// KeepDelivered is how many delivered notices of a receiver are kept, the newest.
+const KeepDelivered = 200
+
+// History returns up to max notices, the newest first.
+func (h *Hooks) History(ctx context.Context, q inventory.NoticeQuery, max int) ([]inventory.Notice, error) {
+	return h.catalog.Notices(ctx, q, max)
+}
+
+// EventTest is the event of a notice that a person sends to try a receiver. It is
+// about no run.
+const EventTest inventory.EventKind = "test"
+
+// Test sends a receiver a notice of EventTest, whichever events it wants, and returns
+// the id of the notice; or [ErrNoHook].
+func (h *Hooks) Test(ctx context.Context, hook string) (id string, err error) {
+	w := h.hook(hook)
+	if w == nil {
+		return "", fmt.Errorf("webhook %s: %w", hook, ErrNoHook)
+	}
+	now := h.clock.Now()
+	id = uuid.NewString()
+	body, err := json.Marshal(payload{ID: id, Event: EventTest, Time: now})
+	if err != nil {
+		return "", err
+	}
+	if err := h.catalog.AddNotice(ctx, inventory.Notice{ID: id, Target: w.Name, Made: now, Due: now, Payload: string(body)}); err != nil {
+		return "", err
+	}
+	w.wake()
+	return id, nil
+}
+
+// hook returns the worker of a name; nil: there is none.
+func (h *Hooks) hook(name string) *worker {
+	if i := slices.IndexFunc(h.hooks, func(w *worker) bool { return w.Name == name }); i >= 0 {
+		return h.hooks[i]
+	}
+	return nil
+}
+
 // ErrNoHook means that the webhook of a notice is not, or no longer,
 // configured.
 var ErrNoHook = errors.New("no webhook of this name is configured")
 
-// Retry delivers a dead notice again, or returns [inventory.ErrNoSuchNotice] or
-// [ErrNoHook].
+// Retry delivers a notice again, at once, also one that was delivered; or it returns
+// [inventory.ErrNoSuchNotice] or [ErrNoHook].
 func (h *Hooks) Retry(ctx context.Context, id string) error {
 	n, err := h.catalog.Notice(ctx, id)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(h.hooks, func(w *worker) bool { return w.Name == n.Target })
-	if i < 0 {
+	w := h.hook(n.Target)
+	if w == nil {
 		return fmt.Errorf("webhook %s: %w", n.Target, ErrNoHook)
 	}
-	n.Attempts, n.Due = 0, h.clock.Now()
+	n.Attempts, n.Due, n.Delivered = 0, h.clock.Now(), time.Time{}
 	if err := h.catalog.SetNotice(ctx, n); err != nil {
 		return err
 	}
-	h.hooks[i].wake()
+	w.wake()
 	return nil
 }
 

@@ -216,12 +216,47 @@ func TestTriesAgainAndGivesUp(t *testing.T) {
 	if got := r.ids[len(r.ids)-1]; len(r.ids) != 13 || got != dead[0].ID {
 		t.Errorf("%d attempts, the last at %s", len(r.ids), got)
 	}
-	if err := w.Retry(t.Context(), dead[0].ID); !errors.Is(err, inventory.ErrNoSuchNotice) {
-		t.Errorf("retry of one that was told: %v", err)
+	told, err := w.History(t.Context(), inventory.NoticeQuery{}, 10)
+	if err != nil || len(told) != 1 || told[0].State() != inventory.NoticeDelivered || told[0].Answer != 204 || told[0].Error != "" || told[0].Run != "run1" {
+		t.Errorf("history %+v, %v", told, err)
+	}
+	// Also one that was received.
+	if err := w.Retry(t.Context(), dead[0].ID); err != nil {
+		t.Error(err)
+	}
+	w.advance(0)
+	if len(r.ids) != 14 {
+		t.Errorf("%d attempts", len(r.ids))
+	}
+	if err := w.Retry(t.Context(), "none"); !errors.Is(err, inventory.ErrNoSuchNotice) {
+		t.Errorf("retry of one that there is not: %v", err)
 	}
 	stop()
 	if strings.Contains(w.log.String(), "very-secret") || strings.Contains(w.log.String(), string(secret)) {
 		t.Errorf("the log tells secrets:\n%s", w.log)
+	}
+}
+
+// A receiver is tried with a notice of an event that it need not subscribe to.
+func TestTryOfAReceiver(t *testing.T) {
+	clk := clock.NewFrozen(start)
+	r := newReceiver(t, clk)
+	w := newWorld(t, clk, notify.Hook{Name: "ops", URL: r.URL, Secret: secret, Events: []inventory.EventKind{inventory.EventLate}})
+	defer w.serve()()
+	id, err := w.Test(t.Context(), "ops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.advance(0)
+	if len(r.bodies) != 1 || r.ids[0] != id || !strings.Contains(r.bodies[0], `"event":"test"`) {
+		t.Errorf("received %q", r.bodies)
+	}
+	told, err := w.History(t.Context(), inventory.NoticeQuery{}, 10)
+	if err != nil || len(told) != 1 || told[0].ID != id || told[0].State() != inventory.NoticeDelivered || told[0].Bucket != "" {
+		t.Errorf("history %+v, %v", told, err)
+	}
+	if _, err := w.Test(t.Context(), "nobody"); !errors.Is(err, notify.ErrNoHook) {
+		t.Errorf("unknown receiver: %v", err)
 	}
 }
 

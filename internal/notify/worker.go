@@ -146,18 +146,23 @@ func (w *worker) deliver(ctx context.Context) (next time.Time, err error) {
 // try makes one attempt and records its result. The error is that of the
 // catalog.
 func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, err error) {
-	final, err := w.send(ctx, n)
+	final, answer, err := w.send(ctx, n)
 	if ctx.Err() != nil {
 		return false, ctx.Err() // not the receiver's fault
 	}
+	n.Answer = answer
+	n.Attempts++
 	if err == nil {
 		w.hooks.tried(w.Name, Received)
-		return true, w.hooks.catalog.RemoveNotice(ctx, n.ID)
+		n.Due, n.Delivered, n.Error = time.Time{}, w.hooks.clock.Now(), ""
+		if err := w.hooks.catalog.DeliverNotice(ctx, *n, KeepDelivered); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {
+			return false, err
+		}
+		return true, nil
 	}
 	log := w.hooks.log.With("webhook", w.Name, "notice", n.ID, "err", err)
 	now := w.hooks.clock.Now()
 	n.Error = err.Error()
-	n.Attempts++
 	dead := final || n.Attempts > len(pauses) || now.Sub(n.Made) > maxAge
 	if dead {
 		n.Due = time.Time{}
@@ -177,11 +182,12 @@ func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, e
 	return false, nil
 }
 
-// send posts a notice. final reports that another attempt is useless.
-func (w *worker) send(ctx context.Context, n *inventory.Notice) (final bool, err error) {
+// send posts a notice and returns the status of the answer; 0: there was none. final
+// reports that another attempt is useless.
+func (w *worker) send(ctx context.Context, n *inventory.Notice) (final bool, answer int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, strings.NewReader(n.Payload))
 	if err != nil {
-		return true, errors.New("the URL of the webhook cannot be requested")
+		return true, 0, errors.New("the URL of the webhook cannot be requested")
 	}
 	timestamp := strconv.FormatInt(w.hooks.clock.Now().Unix(), 10)
 	req.Header.Set("Content-Type", "application/json")
@@ -195,13 +201,13 @@ func (w *worker) send(ctx context.Context, n *inventory.Notice) (final bool, err
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err
 		}
-		return false, err
+		return false, 0, err
 	}
 	// Read a little, so that the connection can be used again.
 	_, _ = io.CopyN(io.Discard, resp.Body, 4096)
 	_ = resp.Body.Close()
 	if resp.StatusCode/100 == 2 {
-		return false, nil
+		return false, resp.StatusCode, nil
 	}
-	return resp.StatusCode == http.StatusGone, fmt.Errorf("the receiver answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	return resp.StatusCode == http.StatusGone, resp.StatusCode, fmt.Errorf("the receiver answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 }

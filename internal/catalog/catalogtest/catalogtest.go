@@ -112,6 +112,7 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"a run is late once", late},
 		{"notices until they are delivered", notices},
 		{"dead notices by page", deadNotices},
+		{"delivered notices are kept, the newest", deliveredNotices},
 		{"a run and its notices end together", noticesOfARun},
 		{"runs are counted until they end", countsUnfinished},
 		{"failing configurations come first", figures},

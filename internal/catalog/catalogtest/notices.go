@@ -94,6 +94,66 @@ func note(id string, due time.Time) inventory.Notice {
 	return inventory.Notice{ID: id, Target: target, Made: Start, Payload: `{"a":"猫"}`, Due: due}
 }
 
+// deliveredNotices reads notices page by page, the newest first.
+func deliveredNotices(t *testing.T, c Catalog) {
+	var all []inventory.Notice
+	for i, id := range []string{"a", "b", "c", "d"} {
+		n := note(id, Start)
+		n.Made = Start.Add(time.Duration(i/2) * time.Hour) // two at once
+		n.Bucket, n.Configuration, n.Run = "photos", "daily", "r"+id
+		must(t, c.AddNotice(t.Context(), n))
+		all = append(all, n)
+	}
+	ids := func(q inventory.NoticeQuery, max int) (ids string) {
+		t.Helper()
+		page, err := c.Notices(t.Context(), q, max)
+		must(t, err)
+		for _, n := range page {
+			ids += n.ID
+		}
+		return ids
+	}
+	same(t, "all", ids(inventory.NoticeQuery{}, 9), "dcba")
+	same(t, "first page", ids(inventory.NoticeQuery{}, 3), "dcb")
+	same(t, "second page", ids(inventory.NoticeQuery{Before: all[1]}, 3), "a")
+	same(t, "of another bucket", ids(inventory.NoticeQuery{Bucket: "logs"}, 9), "")
+	same(t, "of another configuration", ids(inventory.NoticeQuery{Bucket: "photos", Configuration: "x"}, 9), "")
+	same(t, "of the configuration", ids(inventory.NoticeQuery{Bucket: "photos", Configuration: "daily"}, 9), "dcba")
+
+	for i := range 3 {
+		n := &all[i]
+		n.Attempts, n.Due, n.Answer, n.Delivered = 2, time.Time{}, 204, Start.Add(time.Duration(i+1)*time.Minute)
+		must(t, c.DeliverNotice(t.Context(), *n, 2))
+	}
+	got, err := c.Notice(t.Context(), "c")
+	must(t, err)
+	same(t, "delivered", got, all[2])
+	same(t, "state", got.State(), inventory.NoticeDelivered)
+	same(t, "the newest delivered and what waits", ids(inventory.NoticeQuery{}, 9), "dcb")
+	given := all[3]
+	given.Attempts, given.Due, given.Error, given.Answer = 12, time.Time{}, "410", 410
+	must(t, c.SetNotice(t.Context(), given))
+	same(t, "delivered", ids(inventory.NoticeQuery{State: inventory.NoticeDelivered}, 9), "cb")
+	same(t, "waiting", ids(inventory.NoticeQuery{State: inventory.NoticeWaiting}, 9), "")
+	same(t, "dead", ids(inventory.NoticeQuery{State: inventory.NoticeDead}, 9), "d")
+	dead, err := c.DeadNotices(t.Context(), "", 9)
+	must(t, err)
+	same(t, "dead notices", len(dead), 1)
+	same(t, "dead notice", dead[0], given)
+	targets, err := c.Targets(t.Context())
+	must(t, err)
+	same(t, "receivers that something waits for", len(targets), 0)
+
+	// Again.
+	got.Attempts, got.Due, got.Delivered = 0, Start, time.Time{}
+	must(t, c.SetNotice(t.Context(), got))
+	same(t, "waiting again", ids(inventory.NoticeQuery{State: inventory.NoticeWaiting}, 9), "c")
+	want(t, "delivery of one that was dropped", c.DeliverNotice(t.Context(), note("x", Start), 2), inventory.ErrNoSuchNotice)
+
+	must(t, c.ForgetNotices(t.Context(), Start.Add(2*time.Hour)))
+	same(t, "after their time", ids(inventory.NoticeQuery{}, 9), "c")
+}
+
 // give keeps notices with a run that ends.
 func give(t *testing.T, c Catalog, notices ...inventory.Notice) {
 	t.Helper()

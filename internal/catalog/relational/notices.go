@@ -3,6 +3,7 @@ package relational
 import (
 	"cmp"
 	"context"
+	"math"
 	"net/url"
 	"slices"
 	"time"
@@ -55,11 +56,12 @@ func (c *Catalog) NextLate(ctx context.Context) (time.Time, error) {
 	return instant(n), c.wrap("read when a run will be late", err)
 }
 
-const noticeColumns = `id, target, made, payload, attempts, due, error`
+const noticeColumns = `id, target, made, payload, attempts, due, error, answer, delivered, bucket, configuration, run`
 
 func (t tx) addNotices(ctx context.Context, notices []inventory.Notice) error {
 	for _, n := range notices {
-		if _, err := t.Exec(ctx, addNotice, n.ID, n.Target, micros(n.Made), n.Payload, n.Attempts, micros(n.Due), n.Error); err != nil {
+		if _, err := t.Exec(ctx, addNotice, n.ID, n.Target, micros(n.Made), n.Payload, n.Attempts, micros(n.Due), n.Error,
+			int64(n.Answer), micros(n.Delivered), n.Bucket, n.Configuration, n.Run); err != nil {
 			return err
 		}
 	}
@@ -79,9 +81,9 @@ func (c *Catalog) DeadNotices(ctx context.Context, after string, max int) ([]inv
 func (c *Catalog) notices(ctx context.Context, text string, args ...any) (notices []inventory.Notice, err error) {
 	err = c.db.Rows(ctx, text, func(scan Scanner) error {
 		var n inventory.Notice
-		var made, due int64
-		err := scan(&n.ID, &n.Target, &made, &n.Payload, &n.Attempts, &due, &n.Error)
-		n.Made, n.Due = instant(made), instant(due)
+		var made, due, delivered int64
+		err := scan(&n.ID, &n.Target, &made, &n.Payload, &n.Attempts, &due, &n.Error, &n.Answer, &delivered, &n.Bucket, &n.Configuration, &n.Run)
+		n.Made, n.Due, n.Delivered = instant(made), instant(due), instant(delivered)
 		notices = append(notices, n)
 		return err
 	}, args...)
@@ -96,14 +98,41 @@ func (c *Catalog) NextNotice(ctx context.Context, target string) (time.Time, err
 
 // SetNotice implements [inventory.NoticeCatalog].
 func (c *Catalog) SetNotice(ctx context.Context, n inventory.Notice) error {
-	err := c.change(ctx, func(ctx context.Context, t tx) error {
-		changed, err := t.Exec(ctx, setNotice, n.ID, n.Attempts, micros(n.Due), n.Error)
-		if err == nil && changed == 0 {
-			err = inventory.ErrNoSuchNotice
+	return c.wrap("keep notice", c.change(ctx, func(ctx context.Context, t tx) error { return t.setNotice(ctx, &n) }))
+}
+
+func (t tx) setNotice(ctx context.Context, n *inventory.Notice) error {
+	changed, err := t.Exec(ctx, setNotice, n.ID, n.Attempts, micros(n.Due), n.Error, int64(n.Answer), micros(n.Delivered))
+	if err == nil && changed == 0 {
+		err = inventory.ErrNoSuchNotice
+	}
+	return err
+}
+
+// AddNotice implements [inventory.NoticeCatalog].
+func (c *Catalog) AddNotice(ctx context.Context, n inventory.Notice) error {
+	return c.wrap("add notice", c.change(ctx, func(ctx context.Context, t tx) error { return t.addNotices(ctx, []inventory.Notice{n}) }))
+}
+
+// DeliverNotice implements [inventory.NoticeCatalog].
+func (c *Catalog) DeliverNotice(ctx context.Context, n inventory.Notice, keep int) error {
+	err := c.changeLazily(ctx, func(ctx context.Context, t tx) error {
+		if err := t.setNotice(ctx, &n); err != nil {
+			return err
 		}
+		_, err := t.Exec(ctx, pruneDelivered, n.Target, keep)
 		return err
 	})
-	return c.wrap("keep notice", err)
+	return c.wrap("keep a delivered notice", err)
+}
+
+// Notices implements [inventory.NoticeCatalog].
+func (c *Catalog) Notices(ctx context.Context, q inventory.NoticeQuery, max int) ([]inventory.Notice, error) {
+	before := int64(math.MaxInt64)
+	if q.Before.ID != "" {
+		before = micros(q.Before.Made)
+	}
+	return c.notices(ctx, selectNoticePage, before, q.Before.ID, string(q.State), q.Bucket, q.Configuration, max)
 }
 
 // Notice implements [inventory.NoticeCatalog].

@@ -110,8 +110,15 @@ const (
 	selectDueWindows = `SELECT ` + windowColumns + awake + ` AND w.wake <= $1 ORDER BY w.wake LIMIT $2`
 	selectNextWindow = `SELECT coalesce(min(w.wake), 0)` + awake
 
-	addNotice = `INSERT INTO notices (` + noticeColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)`
-	setNotice = `UPDATE notices SET attempts = $2, due = $3, error = $4 WHERE id = $1`
+	addNotice      = `INSERT INTO notices (` + noticeColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+	setNotice      = `UPDATE notices SET attempts = $2, due = $3, error = $4, answer = $5, delivered = $6 WHERE id = $1`
+	pruneDelivered = `DELETE FROM notices WHERE target = $1 AND delivered > 0 AND delivered <= coalesce(
+	(SELECT delivered FROM notices WHERE target = $1 AND delivered > 0 ORDER BY delivered DESC LIMIT 1 OFFSET $2), 0)`
+	selectNoticePage = `SELECT ` + noticeColumns + ` FROM notices
+	WHERE (made < $1 OR (made = $1 AND id < $2))
+	AND ($3 = '' OR ($3 = 'waiting' AND due > 0) OR ($3 = 'delivered' AND delivered > 0) OR ($3 = 'dead' AND due = 0 AND delivered = 0))
+	AND ($4 = '' OR bucket = $4) AND ($5 = '' OR configuration = $5)
+	ORDER BY made DESC, id DESC LIMIT $6`
 
 	dropNotice        = `DELETE FROM notices WHERE id = $1`
 	forgetNotices     = `DELETE FROM notices WHERE due = 0 AND made < $1`
@@ -119,7 +126,7 @@ const (
 	selectNextNotice  = `SELECT coalesce(min(due), 0) FROM notices WHERE target = $1 AND due > 0`
 	selectTargets     = `SELECT DISTINCT target FROM notices WHERE due > 0 ORDER BY target`
 	selectNotice      = `SELECT ` + noticeColumns + ` FROM notices WHERE id = $1`
-	selectDeadNotices = `SELECT ` + noticeColumns + ` FROM notices WHERE due = 0 AND id > $1 ORDER BY id LIMIT $2`
+	selectDeadNotices = `SELECT ` + noticeColumns + ` FROM notices WHERE due = 0 AND delivered = 0 AND id > $1 ORDER BY id LIMIT $2`
 
 	selectStrays       = `SELECT object_key, found FROM strays WHERE bucket = $1 AND configuration = $2`
 	countStrays        = `SELECT count(*) FROM strays WHERE bucket = $1 AND configuration = $2`
@@ -127,7 +134,7 @@ const (
 	dropStray          = `DELETE FROM strays WHERE bucket = $1 AND configuration = $2 AND object_key = $3`
 	dropStraysOf       = `DELETE FROM strays WHERE bucket = $1 AND configuration = $2`
 	dropStraysOfBucket = `DELETE FROM strays WHERE bucket = $1`
-	countNotices       = `SELECT count(*) FILTER (WHERE due > 0), count(*) FILTER (WHERE due = 0) FROM notices`
+	countNotices       = `SELECT count(*) FILTER (WHERE due > 0), count(*) FILTER (WHERE due = 0 AND delivered = 0) FROM notices`
 )
 
 var (
@@ -138,7 +145,7 @@ var (
 		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRun, selectUnfinished,
 		selectTakeable, takeRun, takeFreeRun, renewLeases, freeExpired, freeAllOf, freeRun, requestCancel, selectHeld, selectHeldRun,
 		selectReport,
-		selectLate, markLate, addNotice, setNotice, dropNotice, forgetNotices,
+		selectLate, markLate, addNotice, setNotice, pruneDelivered, dropNotice, forgetNotices,
 		selectStrays, addStray, dropStray, dropStraysOf, dropStraysOfBucket,
 		addWindows, setWindows, wakeWindows, takeWindow, dropWindowsOf, dropWindowsOfBucket,
 	}
@@ -147,7 +154,7 @@ var (
 	ReadStatements = []string{
 		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectNested, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
 		selectRun, selectRunDocument, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectBegun, selectRecovery, selectLastListed, selectReport, selectFree,
-		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectDeadNotices, countNotices, countStrays,
+		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectNoticePage, selectDeadNotices, countNotices, countStrays,
 		countUnfinished, countScheduled, countFailing, selectOldestWindow, selectFigures,
 		selectWindows, selectDueWindows, selectNextWindow,
 	}

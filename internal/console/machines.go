@@ -1,0 +1,145 @@
+package console
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/stocktake/stocktake"
+)
+
+// machinesData is the page of the machines and of what each works on.
+type machinesData struct {
+	Machines []machineRow `json:"machines"`
+	Runs     []workRow    `json:"runs"`
+	Waiting  int64        `json:"waiting"` // runs that no machine has begun
+}
+
+// A machineRow is a machine with what the tasks say of it.
+type machineRow struct {
+	stocktake.Machine
+	Busy  int   `json:"busy"`    // tasks that it works on
+	Rate  int64 `json:"rate"`    // objects listed a second by these
+	Leads int   `json:"runsLed"` // runs that it leads
+	Quiet bool  `json:"quiet"`   // it was not heard of for a while
+}
+
+// A workRow is a run under way, and what of its tasks the page shows.
+type workRow struct {
+	Run     runRow    `json:"run"`
+	Name    string    `json:"name"` // of the machine that leads it; empty: none does now
+	Tasks   []taskRow `json:"tasks"`
+	Working int       `json:"working"`
+	Waiting int       `json:"waiting"`
+	Done    int       `json:"done"`
+	More    int       `json:"more,omitempty"` // tasks that wait and are not among Tasks
+}
+
+// A taskRow is a task with what can be computed from it.
+type taskRow struct {
+	stocktake.RunTask
+	Rate int64         `json:"rate"` // objects listed a second
+	For  time.Duration `json:"-"`
+}
+
+const (
+	// tasksOfRun is how many tasks of a run a page shows: all that machines work on, then
+	// some that wait. A run may have ten thousand.
+	tasksOfRun = 50
+
+	// quietAfter is how long a machine may say nothing before the page points at it. It
+	// says something every few seconds.
+	quietAfter = 20 * time.Second
+)
+
+// newWorkRow computes what pages show of a run under way.
+func newWorkRow(w *stocktake.RunWork, now time.Time) workRow {
+	row := workRow{Run: newRunRow(&w.Run, now), Name: w.Name, Done: w.Done, Tasks: []taskRow{}}
+	tasks := slices.Clone(w.Tasks)
+	slices.SortStableFunc(tasks, func(a, b stocktake.RunTask) int {
+		return cmp.Compare(waits(&a), waits(&b))
+	})
+	for i := range tasks {
+		t := taskRow{RunTask: tasks[i], For: max(now.Sub(tasks[i].Since), 0)}
+		if waits(&tasks[i]) == 0 {
+			row.Working++
+			if s := t.For.Seconds(); s > 0 {
+				t.Rate = int64(float64(t.Listed) / s)
+			}
+		} else {
+			row.Waiting++
+		}
+		if len(row.Tasks) < tasksOfRun || waits(&tasks[i]) == 0 {
+			row.Tasks = append(row.Tasks, t)
+		} else {
+			row.More++
+		}
+	}
+	return row
+}
+
+func waits(t *stocktake.RunTask) int {
+	if t.State == stocktake.TaskWorking {
+		return 0
+	}
+	return 1
+}
+
+// Whole reports whether the run is one task, as where one process makes it.
+func (w workRow) Whole() bool { return len(w.Tasks) == 1 && w.Tasks[0].Kind == stocktake.TaskRun }
+
+func (v *visit) readMachines() (*machinesData, error) {
+	work, err := v.admin.Work(v.ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := v.Now()
+	data := &machinesData{Machines: []machineRow{}, Runs: []workRow{}, Waiting: work.Waiting}
+	of := map[string]*machineRow{}
+	for _, m := range work.Machines {
+		data.Machines = append(data.Machines, machineRow{Machine: m, Quiet: now.Sub(m.Seen) > quietAfter})
+	}
+	for i := range data.Machines {
+		of[data.Machines[i].ID] = &data.Machines[i]
+	}
+	for i := range work.Runs {
+		row := newWorkRow(&work.Runs[i], now)
+		if m := of[work.Runs[i].Machine]; m != nil {
+			m.Leads++
+		}
+		for _, t := range row.Tasks {
+			if m := of[t.Machine]; m != nil && waits(&t.RunTask) == 0 {
+				m.Busy++
+				m.Rate += t.Rate
+			}
+		}
+		data.Runs = append(data.Runs, row)
+	}
+	return data, nil
+}
+
+// Rate returns how many objects a second all machines list.
+func (d *machinesData) Rate() (sum int64) {
+	for _, m := range d.Machines {
+		sum += m.Rate
+	}
+	return sum
+}
+
+// machines shows which machines there are and what each works on. The API answers the
+// account only.
+func (v *visit) machines() (*page, error) {
+	data, err := v.readMachines()
+	if err != nil {
+		return nil, err
+	}
+	return &page{Template: "machines", Title: "Machines", Trail: []crumb{{"Buckets", "/"}}, Data: data}, nil
+}
+
+// followMachines sends that again and again.
+func (v *visit) followMachines() (*page, error) {
+	return v.follow(func() (*page, bool, error) {
+		data, err := v.readMachines()
+		return &page{Template: "machines", Fragment: "work", Data: data}, false, err
+	})
+}
