@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 	"github.com/stocktake/stocktake/internal/engine"
 )
@@ -17,7 +18,11 @@ type assignment struct {
 	begun    time.Time
 	stop     chan struct{} // closed when a slice is to end with its next page
 	stopped  bool          // guarded by Runner.mu
-	renewed  time.Time     // when its lease was renewed last; guarded by Runner.mu
+	expires  *time.Timer   // ends the attempt with its lease
+
+	// How far it was, and since when; of beat alone.
+	last  stocktake.Progress
+	moved time.Time
 }
 
 // end has a slice end with its next page. It requires the lock.
@@ -29,8 +34,9 @@ func (a *assignment) end() {
 }
 
 // beat renews the leases of the tasks that this process works on and keeps their
-// progress. Those that were taken away are ended; so are all whose lease has
-// expired while the database could not be asked.
+// progress. Those that were taken away are ended; those whose lease expires while the
+// database cannot be asked end by themselves. Those that do not get on are left to
+// others.
 func (r *Runner) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Lease/2)
 	defer cancel()
@@ -43,22 +49,30 @@ func (r *Runner) beat(ctx context.Context) error {
 	r.mu.Unlock()
 	kept, scheduler, err := r.renew(ctx, held)
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	switch {
 	case scheduler:
 		r.duty = asked.Add(r.dutyLease())
 	case err == nil:
 		r.duty = time.Time{}
 	}
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	var stalled []*assignment
 	for _, a := range held {
-		switch {
-		case err == nil && kept[a.Task]:
-			a.renewed = asked
-		case err == nil || time.Since(a.renewed) > r.opts.Lease:
+		if !kept[a.Task] {
 			a.cancel(errLost)
+			continue
+		}
+		a.expires.Reset(r.opts.Lease - time.Since(asked))
+		if p := a.progress.Load(); p != a.last {
+			a.last, a.moved = p, asked
+		} else if a.Generation <= maxStalled && asked.Sub(a.moved) > r.opts.Stall {
+			stalled = append(stalled, a)
 		}
 	}
-	return err
+	return r.giveBack(ctx, stalled)
 }
 
 // renew returns which of the assignments are still this process's, and whether it is

@@ -69,6 +69,7 @@ type Options struct {
 	Offer time.Duration // how often a process whose slices may be shared looks for idle places; 0: 250 ms
 	Lease time.Duration // a worker that was not heard of for so long has died; 0: 20 s
 	Beat  time.Duration // how often it is heard of; 0: 2 s
+	Stall time.Duration // a task that has not got on for so long is left to another process; 0: 45 s
 	Sweep time.Duration // how often tasks without a worker are looked for; 0: 2 s
 	Watch time.Duration // how often the holder of a run looks how far it is; 0: 500 ms
 
@@ -90,6 +91,8 @@ type Runner struct {
 	begun int64                 // assignments so far
 	busy  map[int64]*assignment // by task
 	duty  time.Time             // until when this process records the runs that are due
+
+	avoided map[string]time.Time // runs whose tasks are left to other processes until then
 }
 
 var (
@@ -105,6 +108,7 @@ func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options)
 	opts.Offer = cmp.Or(opts.Offer, 250*time.Millisecond)
 	opts.Lease = cmp.Or(opts.Lease, 20*time.Second)
 	opts.Beat = cmp.Or(opts.Beat, 2*time.Second)
+	opts.Stall = cmp.Or(opts.Stall, 45*time.Second)
 	opts.Sweep = cmp.Or(opts.Sweep, 2*time.Second)
 	opts.Watch = cmp.Or(opts.Watch, 500*time.Millisecond)
 	opts.Log = cmp.Or(opts.Log, slog.Default())
@@ -118,7 +122,7 @@ func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options)
 	}
 	r := &Runner{
 		one: on, db: db, catalog: catalog, opts: opts, id: opts.Machine.ID, log: opts.Log,
-		drain: make(chan struct{}), busy: map[int64]*assignment{},
+		drain: make(chan struct{}), busy: map[int64]*assignment{}, avoided: map[string]time.Time{},
 	}
 	var err error
 	if r.river, err = r.newClient(); err != nil {

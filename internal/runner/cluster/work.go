@@ -20,13 +20,19 @@ const maxFailures = 4
 // work carries out the task that a job names, if it is still to be done. Its error
 // is of the database alone: the sweeper finds the task then.
 func (r *Runner) work(ctx context.Context, c call) error {
+	if r.avoids(ctx, c.Task) {
+		return nil // the sweeper wakes another process
+	}
+	begun := time.Now()
 	t, ok, err := r.take(ctx, c)
 	if err != nil || !ok {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	a := &assignment{task: t, cancel: cancel, begun: time.Now(), renewed: time.Now(), stop: make(chan struct{})}
+	a := &assignment{task: t, cancel: cancel, begun: time.Now(), moved: begun, stop: make(chan struct{})}
+	a.expires = time.AfterFunc(r.opts.Lease-time.Since(begun), func() { cancel(errLost) })
+	defer a.expires.Stop()
 	r.mu.Lock()
 	r.busy[t.Task] = a
 	r.mu.Unlock()
@@ -44,6 +50,8 @@ func (r *Runner) work(ctx context.Context, c call) error {
 	case errors.Is(err, errLost) || errors.Is(context.Cause(ctx), errLost):
 		r.log.Warn("a task was taken away, as this process was not heard of in time, or its run has ended", "run", t.run, "task", t.Task, "kind", t.kind)
 		return r.release(kept, &t)
+	case errors.Is(context.Cause(ctx), errStalled):
+		return nil
 	case ctx.Err() != nil:
 		return r.putBack(kept, &t, 0)
 	}
@@ -96,6 +104,7 @@ func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
 		return r.release(ctx, &a.task) // the configuration was deleted
 	}
 	if a.Generation < maxFailures && !final(err) {
+		r.avoid(a.run)
 		pause := time.Duration(a.Generation*a.Generation) * time.Second
 		r.log.Warn("a task failed; it is begun again", "run", a.run, "task", a.Task, "kind", a.kind, "in", pause, "err", err)
 		return r.putBack(ctx, &a.task, pause.Microseconds())

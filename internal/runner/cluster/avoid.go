@@ -1,0 +1,78 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// errStalled means that a process has given a task back that did not get on.
+var errStalled = errors.New("the task did not get on, and was left to another process")
+
+const (
+	// avoidFor is how long a process leaves the tasks of a run to others of which it
+	// could not carry one out: it may be cut off from a store that they reach.
+	avoidFor = time.Minute
+
+	// maxStalled is the last attempt at a task that is given back because it does not
+	// get on. A store that answers none of them needs patience, not attempts.
+	maxStalled = 2
+)
+
+// avoid has this process leave the tasks of a run to others for a while.
+func (r *Runner) avoid(run string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	for run, until := range r.avoided {
+		if now.After(until) {
+			delete(r.avoided, run)
+		}
+	}
+	r.avoided[run] = now.Add(avoidFor)
+}
+
+// avoids reports whether a task is to be left to others, which there are. It is false
+// while the database does not say so.
+func (r *Runner) avoids(ctx context.Context, task int64) bool {
+	r.mu.Lock()
+	none := len(r.avoided) == 0
+	r.mu.Unlock()
+	if none {
+		return false
+	}
+	var run string
+	if err := r.db.Pool().QueryRow(ctx, `SELECT run FROM tasks WHERE id = $1`, task).Scan(&run); err != nil {
+		return false
+	}
+	r.mu.Lock()
+	until, ok := r.avoided[run]
+	r.mu.Unlock()
+	return ok && time.Now().Before(until) && r.others(ctx)
+}
+
+// others reports whether there are other processes that carry out tasks. It is false
+// while the database does not say so.
+func (r *Runner) others(ctx context.Context) (there bool) {
+	err := r.db.Pool().QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM processes WHERE id <> $1 AND slots > 0
+		AND seen >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $2)`, r.id, r.opts.Lease.Microseconds()).Scan(&there)
+	return err == nil && there
+}
+
+// giveBack lets other processes begin tasks again that do not get on here. The
+// attempts of this process are fenced off before they have ended: what they have to
+// remove may wait for the same store.
+func (r *Runner) giveBack(ctx context.Context, stalled []*assignment) error {
+	if len(stalled) == 0 || !r.others(ctx) {
+		return nil
+	}
+	for _, a := range stalled {
+		r.log.Warn("a task does not get on; it is left to another process", "run", a.run, "task", a.Task, "kind", a.kind, "for", r.opts.Stall)
+		r.avoid(a.run)
+		if err := r.putBack(ctx, &a.task, 0); err != nil {
+			return err
+		}
+		a.cancel(errStalled)
+	}
+	return nil
+}
