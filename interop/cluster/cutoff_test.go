@@ -18,6 +18,9 @@ var breakages = []breakage{
 	{"database cut", cut, whole},
 	{"database silent", silent, whole},
 	{"database deaf", deaf, whole},
+	{"store cut", whole, cut},
+	{"store silent", whole, silent},
+	{"store deaf", whole, deaf},
 	{"both silent", silent, silent},
 }
 
