@@ -23,7 +23,7 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// makeVariable names a binary: TestMakeDataFolder then makes the fixture with it.
+// makeVariable names a binary: the test of a fixture then makes it with that.
 const makeVariable = "STOCKTAKE_FIXTURE_BINARY"
 
 const (
@@ -34,10 +34,7 @@ const (
 // TestMakeDataFolder makes a data folder with everything that a server keeps and
 // describes it, both in testdata. See testdata/README.md.
 func TestMakeDataFolder(t *testing.T) {
-	binary := os.Getenv(makeVariable)
-	if binary == "" {
-		t.Skip(makeVariable + " is not set: there is no new fixture to make")
-	}
+	binary := fixtureBinary(t)
 	gone := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }))
 	defer gone.Close()
 	data := filepath.Join(t.TempDir(), "data")
@@ -63,6 +60,17 @@ func TestMakeDataFolder(t *testing.T) {
 	check(t, os.MkdirAll("testdata", 0o755))
 	pack(t, data, fixture+".tar.gz")
 	check(t, os.WriteFile(fixture+".txt", []byte(dump), 0o644))
+}
+
+// fixtureBinary returns the binary that is to make a fixture, or skips the test.
+func fixtureBinary(t *testing.T) string {
+	t.Helper()
+	binary := os.Getenv(makeVariable)
+	if binary == "" {
+		t.Skip(makeVariable + " is not set: there is no new fixture to make")
+	}
+	check(t, os.Unsetenv(makeVariable)) // which the binary would refuse
+	return binary
 }
 
 // content returns size bytes that compress well, other ones for each n.
