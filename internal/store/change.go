@@ -67,11 +67,18 @@ func (s *Store) commit(by object.Origin, b *bucket, key string, build func(*chan
 	c := &change{s: s, by: by, b: b, batch: s.db.NewBatch()}
 	defer c.batch.Close()
 	err := c.apply(key, build)
-	c.entries.free()
+	if c.entries != nil {
+		c.entries.free()
+	}
 	if err != nil {
 		return err
 	}
-	if err := c.sync(); err != nil {
+	if c.journal == nil {
+		err = s.syncWait(c.batch)
+	} else {
+		err = c.sync()
+	}
+	if err != nil {
 		return err
 	}
 	if c.crowded {
