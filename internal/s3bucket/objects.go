@@ -25,7 +25,7 @@ func optional(text string) *string {
 func (d *dialect) Get(ctx context.Context, bucket, key, span string) (io.ReadCloser, bool, error) {
 	out, err := d.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, Range: optional(span)})
 	if err != nil {
-		return nil, false, remote.Needs("s3:GetObject", coded(err))
+		return nil, false, remote.Needs(readRight, coded(err))
 	}
 	return out.Body, aws.ToString(out.ContentRange) == "", nil
 }
@@ -33,11 +33,15 @@ func (d *dialect) Get(ctx context.Context, bucket, key, span string) (io.ReadClo
 // Stat implements [remote.Dialect].
 func (d *dialect) Stat(ctx context.Context, bucket, key string) (bool, error) {
 	_, err := d.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
-	if err = remote.Needs("s3:GetObject", coded(err)); errors.Is(err, fs.ErrNotExist) {
+	if err = remote.Needs(readRight, coded(err)); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil, err
 }
+
+// readRight is the right to read an object. S3 denies access to one that does not
+// exist if the caller may not list the bucket.
+const readRight = "s3:GetObject, or s3:ListBucket if there is no such object"
 
 // deleteRight is the right to delete an object, or one of its versions.
 func deleteRight(version string) string {

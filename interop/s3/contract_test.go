@@ -31,6 +31,11 @@ type server struct {
 	keys     *keys
 	restart  func() error // ends the server and starts it again; nil: it cannot be
 
+	// newUser makes a user without rights whose keys are restrictedKey and
+	// restrictedSecret, and returns its name in policies; nil: that is not tried.
+	newUser  func(t *testing.T) string
+	needless []string // rights that the server does not ask for
+
 	conditional    bool // it knows If-None-Match
 	ignoresMissing bool // a delete of a key without versions adds no marker
 	ignoresDeleted bool // nor does a delete of a key whose current version is one

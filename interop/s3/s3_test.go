@@ -35,6 +35,9 @@ func testServer(t *testing.T, s *server) {
 	t.Run("table", func(t *testing.T) { testTable(t, s) })
 	t.Run("random bucket", func(t *testing.T) { testRandomBucket(t, s) })
 	t.Run("long files", func(t *testing.T) { testLongFiles(t, s) })
+	if s.newUser != nil {
+		t.Run("rights", func(t *testing.T) { testRights(t, s) })
+	}
 	t.Run("faults", func(t *testing.T) { testFaults(t, s) })
 	t.Run("report", func(t *testing.T) { testReport(t, s) })
 	t.Run("inventories", func(t *testing.T) { testInventories(t, s) })

@@ -29,17 +29,25 @@ func build(t *testing.T, module, name string) string {
 func startVersitygw(t *testing.T) *server {
 	t.Helper()
 	binary, dir := build(t, "", "github.com/versity/versitygw/cmd/versitygw"), t.TempDir()
-	data, versions := filepath.Join(dir, "data"), filepath.Join(dir, "versions")
-	if err := errors.Join(os.Mkdir(data, 0o700), os.Mkdir(versions, 0o700)); err != nil {
+	data, versions, iam := filepath.Join(dir, "data"), filepath.Join(dir, "versions"), filepath.Join(dir, "iam")
+	if err := errors.Join(os.Mkdir(data, 0o700), os.Mkdir(versions, 0o700), os.Mkdir(iam, 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	var p *program.Process
 	start := func(addr string) *program.Process {
-		p = program.Start(t, exec.Command(binary, "--access", accessKey, "--secret", secretKey, "--port", addr, "--quiet", "posix", "--versioning-dir", versions, data))
+		p = program.Start(t, exec.Command(binary, "--access", accessKey, "--secret", secretKey, "--port", addr, "--quiet", "--iam-dir", iam, "posix", "--versioning-dir", versions, data))
 		return p
 	}
 	addr := program.Listen(t, start, program.Dials)
 	s := open(t, server{name: "versitygw 1.8.0", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, unordered: true, pageSize: 50})
+	s.newUser = func(t *testing.T) string {
+		out, err := exec.CommandContext(t.Context(), binary, "admin", "--access", accessKey, "--secret", secretKey, "--endpoint-url", s.endpoint,
+			"create-user", "--access", restrictedKey, "--secret", restrictedSecret, "--role", "user").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return restrictedKey
+	}
 	s.restart = func() error {
 		p.Kill()
 		return start(addr).Await(context.Background(), func(ctx context.Context) error { return program.Dials(ctx, addr) })
@@ -166,5 +174,10 @@ func startRadosgw(t *testing.T) *server {
 		return program.Start(t, exec.Command(rgw, "-c", conf, "-n", "client.admin", "-f"))
 	}, answers)
 	do("radosgw-admin", "-c", conf, "user", "create", "--uid", "stocktake", "--display-name", "stocktake", "--access-key", accessKey, "--secret", secretKey)
-	return open(t, server{name: "Ceph radosgw 16.2.15", endpoint: "http://" + addr, conditional: true, ignoresDeleted: true, pageSize: 7, encodes: true, acls: true})
+	// Who has written an object may read it.
+	newUser := func(t *testing.T) string {
+		do("radosgw-admin", "-c", conf, "user", "create", "--uid", restrictedKey, "--display-name", restrictedKey, "--access-key", restrictedKey, "--secret", restrictedSecret)
+		return "arn:aws:iam:::user/" + restrictedKey
+	}
+	return open(t, server{newUser: newUser, needless: []string{"s3:GetObject"}, name: "Ceph radosgw 16.2.15", endpoint: "http://" + addr, conditional: true, ignoresDeleted: true, pageSize: 7, encodes: true, acls: true})
 }
