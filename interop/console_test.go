@@ -114,7 +114,7 @@ func TestConsole(t *testing.T) {
 	b.look(t, "failure")
 
 	b.open(t, w.console+"/webhooks")
-	b.waitFor(t, "Not delivered")
+	b.waitFor(t, "Notices")
 	b.look(t, "webhooks")
 
 	// Everything is reached by keyboard: the first Tab shows the way past the header.
