@@ -16,9 +16,9 @@ const groupBytes = 256 << 10
 //
 // The index decides the order of commits when a batch enters its queue, inside
 // ApplyNoSyncWait, and neither the order of calls nor that of their returns
-// follows from it. So one change commits at a time: the leader. It takes the
-// changes that wait behind it into its own batch, so each of them waits for one
-// commit and not for as many as are before it. Then it passes on the lead.
+// follows from it. So one change commits at a time: the leader. It puts the changes
+// that wait behind it and itself into one batch, so each of them waits for one commit
+// and not for as many as are before it. Then it passes on the lead.
 type commitQueue struct {
 	mu          sync.Mutex
 	led         bool    // there is a leader
@@ -33,7 +33,7 @@ type queued struct {
 	leader *change // that has committed it; itself if it is the leader
 	err    error   // of the commit
 
-	group   bool           // it has committed others, too
+	group   *pebble.Batch  // in which it has committed others, too; nil: it has not
 	synced  sync.WaitGroup // until a leader of others is durable
 	syncErr error          // then
 }
@@ -66,8 +66,7 @@ func (q *commitQueue) apply(j *bucketJournal, c *change) error {
 	q.mu.Unlock()
 
 	c.err = j.commit(c)
-	c.group = c.next != nil && c.err == nil
-	if c.group {
+	if c.group != nil {
 		c.synced.Add(1)
 	}
 	q.pass()
@@ -120,12 +119,16 @@ func (c *change) sync() error {
 		c.leader.synced.Wait()
 		return c.leader.syncErr
 	}
-	err := c.s.syncWait(c.batch)
-	if c.group {
-		c.syncErr = err
-		c.synced.Done()
+	if c.group == nil {
+		return c.s.syncWait(c.batch)
 	}
-	return err
+	c.syncErr = c.s.syncWait(c.group)
+	if c.syncErr == nil {
+		c.group.Reset()
+		c.s.groups.Put(c.group)
+	}
+	c.synced.Done()
+	return c.syncErr
 }
 
 // commit completes the entries of a leader and its group, and applies them as one
@@ -140,6 +143,11 @@ func (j *bucketJournal) commit(leader *change) error {
 		n += len(c.entries.ends)
 	}
 	s, batch := leader.s, leader.batch
+	if leader.next != nil { // groups are large; the batches of changes, of which each client has one, stay small
+		if batch, _ = s.groups.Get().(*pebble.Batch); batch == nil {
+			batch = s.db.NewBatch()
+		}
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	last := j.last
@@ -151,7 +159,7 @@ func (j *bucketJournal) commit(leader *change) error {
 	seq := end - uint64(n)
 	var buf [layout.ChangeKeyLen]byte
 	for c := leader; c != nil; c = c.next {
-		if c != leader {
+		if c.batch != batch {
 			if err := batch.Apply(c.batch, nil); err != nil {
 				return fmt.Errorf("index: %w", err)
 			}
@@ -168,6 +176,9 @@ func (j *bucketJournal) commit(leader *change) error {
 	}
 	if err := s.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
 		return fmt.Errorf("index: %w", err)
+	}
+	if batch != leader.batch {
+		leader.group = batch
 	}
 	j.last, j.seq = last, end
 	leader.crowded = j.warned || j.kept() > warnAt(s.journalLimit())

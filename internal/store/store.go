@@ -34,6 +34,7 @@ type Store struct {
 	ceiling atomic.Uint64
 	lease   sync.Mutex // raising ceiling
 
+	groups       sync.Pool    // batches of changes that were committed together
 	journals     atomic.Int64 // buckets that have one
 	journalShare int64        // of the disk for all journals, in bytes; 0: not known
 
