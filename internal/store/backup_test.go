@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store"
 )
@@ -56,5 +57,68 @@ func TestBackupUnderLoad(t *testing.T) {
 			t.Error(err)
 		}
 		t.Logf("%+v", sum)
+	}
+}
+
+// A backup that is made amid writes has a journal that belongs to its objects: a
+// report from before it, and the changes that the backup has since, make the report
+// of the backup. What is written afterwards to either is not in the other, and the
+// windows of each continue.
+func TestBackupOfJournal(t *testing.T) {
+	s := open(t, t.TempDir(), store.Options{})
+	bucket(t, s, object.Enabled)
+	put(t, s, "source", stepData(1))
+	_, err := s.Journal().Subscribe(t.Context(), "b", "r", "")
+	check(t, err)
+	stop := make(chan struct{})
+	var writers sync.WaitGroup
+	for w := range 4 {
+		writers.Go(func() {
+			for i := int64(1); ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := takeStep(t, s, fmt.Sprint("key", w), i); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	tab, at := fullNow(t, s)
+	root := t.TempDir()
+	var copies []string
+	for i := range 3 {
+		copies = append(copies, filepath.Join(root, fmt.Sprint(i)))
+		check(t, s.Backup(t.Context(), copies[i]))
+	}
+	close(stop)
+	writers.Wait()
+	put(t, s, "behind", "the backups")
+	for n, dir := range append(copies, "") {
+		one := s
+		if dir != "" {
+			one = open(t, dir, store.Options{})
+			if _, problems := audit(t, one); len(problems) > 0 {
+				t.Errorf("backup %d: %q", n, problems)
+			}
+			put(t, one, "in the copy alone", "data")
+		}
+		var last stocktake.JournalPosition
+		for range 2 { // before and after another change
+			want, now := fullNow(t, one)
+			if now.Sequence <= last.Sequence {
+				t.Errorf("backup %d: position %+v after %+v", n, now, last)
+			}
+			got := tab.clone()
+			check(t, follow(t, one, &got, at, now))
+			if diff := got.diff(want); diff != "" {
+				t.Fatalf("backup %d (-want +got):\n%s", n, diff)
+			}
+			last = now
+			put(t, one, "later", "data")
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -36,6 +37,26 @@ func Damage(t testing.TB, s *Store, space byte, value []byte) {
 // DropChange removes the n-th entry, from 0, of the journals.
 func DropChange(t testing.TB, s *Store, n int) {
 	t.Helper()
+	if err := s.db.Delete(changeKey(t, s, n), pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// BreakChange cuts off the value of the n-th entry, from 0, of the journals.
+func BreakChange(t testing.TB, s *Store, n int) {
+	t.Helper()
+	key := changeKey(t, s, n)
+	value, err := s.get(key)
+	if err == nil {
+		err = s.db.Set(key, value[:len(value)-1], pebble.Sync)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func changeKey(t testing.TB, s *Store, n int) []byte {
+	t.Helper()
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{layout.SpaceJournal}, UpperBound: []byte{layout.SpaceJournal + 1}})
 	if err != nil {
 		t.Fatal(err)
@@ -46,13 +67,11 @@ func DropChange(t testing.TB, s *Store, n int) {
 			continue
 		}
 		if n--; n < 0 {
-			if err := s.db.Delete(it.Key(), pebble.Sync); err != nil {
-				t.Fatal(err)
-			}
-			return
+			return bytes.Clone(it.Key())
 		}
 	}
 	t.Fatal("no such entry")
+	return nil
 }
 
 // Waiting returns how many changes wait in the queue of the journal of a bucket.

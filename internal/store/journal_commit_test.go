@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -132,40 +133,117 @@ func TestWaitingChangesAreCommittedTogether(t *testing.T) {
 	}
 }
 
-// TestLogFailureFailsAllThatWait: if the log of the index cannot be synced, each
-// change that was committed in it is said to be uncertain, and none hangs.
+// TestLogFailureFailsAllThatWait: if the log of the index cannot be written, or not
+// be synced, each change that was committed in it is said to be uncertain, and none
+// hangs. What was acknowledged before is there after a restart, with its entries.
 func TestLogFailureFailsAllThatWait(t *testing.T) {
-	var broken atomic.Bool
-	disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if broken.Load() && strings.HasSuffix(op.Path, ".log") && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData) {
-			return errorfs.ErrInjected
+	for _, tt := range []struct {
+		ops []errorfs.OpKind
+		err error
+	}{
+		{[]errorfs.OpKind{errorfs.OpFileSync, errorfs.OpFileSyncData}, syscall.EIO},
+		{[]errorfs.OpKind{errorfs.OpFileWrite}, syscall.ENOSPC},
+	} {
+		var broken atomic.Bool
+		mem := vfs.NewCrashableMem()
+		disk := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if broken.Load() && strings.HasSuffix(op.Path, ".log") && slices.Contains(tt.ops, op.Kind) {
+				return tt.err
+			}
+			return nil
+		}))
+		g := newGate()
+		opts := quiet(disk)
+		opts.Now = g.now
+		var died atomic.Bool
+		store.OnFatal(&opts, func(error) { died.Store(true) })
+		s, err := store.Open(t.Context(), "data", opts)
+		check(t, err)
+		bucket(t, s, object.Enabled)
+		_, err = s.Journal().Subscribe(t.Context(), "b", "r", "")
+		check(t, err)
+		tab, at := fullNow(t, s)
+		put(t, s, "before", "data")
+		for i, err := range queueUp(t, s, g, apart(t, s, 9), 10, func() { broken.Store(true) }) {
+			if !errors.Is(err, tt.err) {
+				t.Errorf("%v: change %d: %v", tt.err, i, err)
+			}
 		}
-		return nil
-	}))
-	g := newGate()
-	opts := quiet(disk)
-	opts.Now = g.now
-	died := make(chan error, 64)
-	store.OnFatal(&opts, func(err error) {
-		select {
-		case died <- err:
-		default:
+		if !died.Load() {
+			t.Errorf("%v: the process lives on", tt.err)
 		}
-	})
-	s, err := store.Open(t.Context(), "data", opts)
-	check(t, err)
+		restarted := open(t, "data", quiet(mem.CrashClone(vfs.CrashCloneCfg{})))
+		check(t, follow(t, restarted, &tab, at, now))
+		want, _ := fullNow(t, restarted)
+		if diff := tab.diff(want); diff != "" || len(want.current) != 1 {
+			t.Errorf("%v: after a restart there are %d objects; (-want +got):\n%s", tt.err, len(want.current), diff)
+		}
+		if _, problems := audit(t, restarted); len(problems) > 0 {
+			t.Errorf("%v: %q", tt.err, problems)
+		}
+		if err := s.Close(); !errors.Is(err, tt.err) {
+			t.Errorf("%v: close: %v", tt.err, err)
+		}
+	}
+}
+
+// A fullDisk says that it is full, once it is to.
+type fullDisk struct {
+	vfs.FS
+	full atomic.Bool
+}
+
+func (d *fullDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	u := vfs.DiskUsage{AvailBytes: 1 << 30, TotalBytes: 2 << 30}
+	if d.full.Load() {
+		u.AvailBytes = 0
+	}
+	return u, nil
+}
+
+// TestJournalOnFullDisk: on a full disk nothing that needs room changes the journal,
+// and all that makes room works: deletes, which are journalled, and windows.
+func TestJournalOnFullDisk(t *testing.T) {
+	disk := &fullDisk{FS: vfs.NewMem()}
+	s := open(t, "data", quiet(disk))
 	bucket(t, s, object.Unversioned)
-	_, err = s.Journal().Subscribe(t.Context(), "b", "r", "")
+	put(t, s, "old", "data")
+	first, err := s.Journal().Subscribe(t.Context(), "b", "r", "")
 	check(t, err)
-	for i, err := range queueUp(t, s, g, apart(t, s, 9), 10, func() { broken.Store(true) }) {
-		if !errors.Is(err, errorfs.ErrInjected) {
-			t.Errorf("change %d: %v", i, err)
-		}
+	tab, at := fullNow(t, s)
+	put(t, s, "a", "data")
+	put(t, s, "b", "data")
+	disk.full.Store(true)
+	if _, err := s.PutObject(t.Context(), by, object.Put{Bucket: "b", Key: "c", Size: 1}, strings.NewReader("c")); !errors.Is(err, object.ErrDiskFull) {
+		t.Errorf("put: %v", err)
 	}
-	if len(died) == 0 {
-		t.Error("the process lives on")
+	if _, err := s.Journal().Subscribe(t.Context(), "b", "another", ""); !errors.Is(err, object.ErrDiskFull) {
+		t.Errorf("subscribe: %v", err)
 	}
-	if err := s.Close(); !errors.Is(err, errorfs.ErrInjected) {
-		t.Errorf("close: %v", err)
+	if again, err := s.Journal().Subscribe(t.Context(), "b", "r", ""); err != nil || again != first {
+		t.Errorf("subscribe again: %+v, %v; want %+v", again, err, first)
+	}
+	_, err = s.Delete(t.Context(), by, object.Version{Bucket: "b", Key: "a"})
+	check(t, err)
+	cut, err := s.Journal().Cut(t.Context(), "b", time.Now().UnixMilli()+1)
+	check(t, err)
+	keys, gaps, err := readKeys(t, s, at, cut)
+	if err != nil || len(gaps) > 0 || !slices.Equal(keys, []string{"a", "b", "a"}) {
+		t.Errorf("%q, %+v, %v", keys, gaps, err)
+	}
+	check(t, follow(t, s, &tab, at, cut))
+	check(t, s.Journal().Published(t.Context(), "b", "r", cut))
+	if stat, err := s.Journal().Stat(t.Context(), "b"); err != nil || stat.Changes != 0 {
+		t.Errorf("published: %+v, %v", stat, err)
+	}
+	disk.full.Store(false)
+	put(t, s, "d", "data")
+	check(t, follow(t, s, &tab, cut, now))
+	want, _ := fullNow(t, s)
+	if diff := tab.diff(want); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, problems := audit(t, s); len(problems) > 0 {
+		t.Error(problems)
 	}
 }

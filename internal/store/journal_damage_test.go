@@ -62,7 +62,9 @@ func TestRepairOfJournal(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	s, err := store.Open(t.Context(), dir, store.Options{Log: log})
 	check(t, err)
-	check(t, s.CreateBucket(t.Context(), by, object.NewBucket("whole", "1", time.Now()), false))
+	for _, name := range []string{"whole", "cut"} {
+		check(t, s.CreateBucket(t.Context(), by, object.NewBucket(name, "1", time.Now()), false))
+	}
 	whole, err := s.Journal().Subscribe(t.Context(), "whole", "r", "")
 	check(t, err)
 	at, err := s.Journal().Subscribe(t.Context(), "b", "r", "")
@@ -70,6 +72,13 @@ func TestRepairOfJournal(t *testing.T) {
 	for i := range 10 {
 		put(t, s, fmt.Sprint(i), "data")
 	}
+	cut, err := s.Journal().Subscribe(t.Context(), "cut", "r", "")
+	check(t, err)
+	for i := range 3 {
+		_, err := s.PutObject(t.Context(), by, object.Put{Bucket: "cut", Key: fmt.Sprint(i), Size: 4}, strings.NewReader("data"))
+		check(t, err)
+	}
+	store.BreakChange(t, s, 11) // of 10 in the first bucket and 3 in this
 	store.DropChange(t, s, 5)
 	check(t, s.Close())
 	damageLargestTable(t, dir)
@@ -86,6 +95,14 @@ func TestRepairOfJournal(t *testing.T) {
 	if keys, gaps, err := readKeys(t, s, at, now); err != nil || len(gaps) != 1 || gaps[0].Changes != 1 || len(keys) != 9 {
 		t.Fatalf("%q, %+v, %v", keys, gaps, err)
 	}
+	kept := 0
+	gaps, err := s.Journal().Changes(t.Context(), "cut", "", cut, now, func(batch []journal.Change) error {
+		kept += len(batch)
+		return nil
+	})
+	if err != nil || len(gaps) != 1 || gaps[0].Changes != 1 || kept != 2 {
+		t.Errorf("the journal with an entry that was cut off has %d changes, gaps %+v, %v", kept, gaps, err)
+	}
 	_, problems := audit(t, s)
 	for _, p := range problems {
 		if strings.Contains(p, "journal") {
@@ -97,11 +114,11 @@ func TestRepairOfJournal(t *testing.T) {
 		t.Errorf("the other reader is at %+v, want %+v: %v", again, whole, err)
 	}
 	put(t, s, "later", "data")
-	cut, err := s.Journal().Cut(t.Context(), "b", time.Now().UnixMilli()+1)
+	end, err := s.Journal().Cut(t.Context(), "b", time.Now().UnixMilli()+1)
 	check(t, err)
-	check(t, s.Journal().Published(t.Context(), "b", "r", cut))
+	check(t, s.Journal().Published(t.Context(), "b", "r", end))
 	put(t, s, "after the gap", "data")
-	if keys, gaps, err := readKeys(t, s, cut, now); err != nil || len(gaps) > 0 || !slices.Equal(keys, []string{"after the gap"}) {
+	if keys, gaps, err := readKeys(t, s, end, now); err != nil || len(gaps) > 0 || !slices.Equal(keys, []string{"after the gap"}) {
 		t.Errorf("%q, %+v, %v", keys, gaps, err)
 	}
 }

@@ -27,11 +27,13 @@ func (r *repairer) breakJournals(damaged []gap) {
 	}
 }
 
-// journals makes journals agree with themselves, after all rows are there. It is
-// also where their numbers are seen.
+// journals makes journals agree with themselves, after all rows are there: also those
+// whose entries could be read and make no sense. It is also where their numbers are
+// seen.
 func (r *repairer) journals() error {
 	heads := map[uint32]*layout.JournalHead{}
 	var ids []uint32
+	var last uint64 // ordinal of the entry before
 	err := r.each(layout.SpaceJournal, func(key, value []byte) error {
 		if len(key) < layout.BucketHeadLen {
 			return r.to.Delete(bytes.Clone(key), pebble.NoSync)
@@ -40,15 +42,22 @@ func (r *repairer) journals() error {
 		if len(ids) == 0 || ids[len(ids)-1] != id {
 			ids = append(ids, id)
 		}
-		if seq, ok := layout.ChangeSeq(key); ok {
-			r.seq = max(r.seq, seq)
-		}
-		if len(key) == layout.BucketHeadLen {
+		if len(key) == layout.BucketHeadLen { // it is before the entries
 			if head, err := layout.DecodeJournalHead(value); err == nil {
 				r.seq = max(r.seq, head.Sequence)
-				heads[id] = head
+				heads[id], last = head, head.Base.Ordinal
 			}
+			return nil
 		}
+		seq, ok := layout.ChangeSeq(key)
+		if ok {
+			r.seq = max(r.seq, seq)
+		}
+		var c layout.StoredChange
+		if err := layout.DecodeChange(value, &c); err != nil || !ok || c.Ordinal != last+1 {
+			r.broken[id] = true
+		}
+		last = c.Ordinal
 		return nil
 	})
 	if err != nil {
