@@ -128,6 +128,27 @@ func (s *Store) SameAs(o *Store) bool {
 // Stats returns the counts of the requests to the store.
 func (s *Store) Stats() throttle.Stats { return s.gate.Stats() }
 
+// Name returns the name in the settings.
+func (s *Store) Name() string { return s.settings.Name }
+
+// Limits returns how many requests may begin in a second and be in flight, as the
+// settings say; 0: they say nothing.
+func (s *Store) Limits() (perSecond float64, places int) {
+	return s.settings.Limits.PerSecond, s.settings.Limits.Concurrency
+}
+
+// Demand and Grant share the limits with other processes; see [throttle.Gate].
+func (s *Store) Demand() (wanted bool, inFlight int) { return s.gate.Demand() }
+
+// Grant sets the part of the limits that this process may use. A number of requests in
+// flight that the settings do not limit stays as it is.
+func (s *Store) Grant(perSecond float64, places int) {
+	if s.settings.Limits.Concurrency == 0 {
+		places = throttle.DefaultConcurrency
+	}
+	s.gate.Grant(perSecond, places)
+}
+
 // ErrRole means that no entry of roles lets a role use the store.
 var ErrRole = errors.New("the settings of the store do not let this role use it")
 

@@ -32,7 +32,11 @@ func (s *Server) runner(cat catalog, run *local.Runner, machine stocktake.Machin
 	if !s.cfg.has(RoleWorker) {
 		slots = 0
 	}
-	shared, err := cluster.New(s.database, cat, run, cluster.Options{Slots: slots, Machine: machine, Schedules: s.cfg.has(RoleScheduler), Log: s.log})
+	var stores []cluster.Store
+	for _, st := range s.stores {
+		stores = append(stores, st)
+	}
+	shared, err := cluster.New(s.database, cat, run, cluster.Options{Slots: slots, Machine: machine, Schedules: s.cfg.has(RoleScheduler), Stores: stores, Log: s.log})
 	if err != nil {
 		return nil, err
 	}

@@ -93,3 +93,9 @@ func (c *controller) halve(now time.Time) {
 	c.begun, c.cut = true, now
 	c.samples, c.average = 0, 0
 }
+
+// bound sets the limit at most.
+func (c *controller) bound(most int) {
+	c.most = float64(most)
+	c.limit = min(c.limit, c.most)
+}

@@ -34,6 +34,8 @@ type Gate struct {
 	rate  *rate.Limiter // nil: no limit
 
 	mu       sync.Mutex
+	share    int // places of this process; those of the controller are at most so many
+	asked    int64
 	control  *controller
 	inFlight int
 	waiting  []chan struct{} // of requests, in the order they came; closed when one may pass
@@ -57,12 +59,44 @@ func NewGate(next http.RoundTripper, l Limits) *Gate {
 	if l.Concurrency <= 0 {
 		l.Concurrency = DefaultConcurrency
 	}
-	g := &Gate{next: next, hours: l.Hours, control: newController(l.Concurrency)}
+	g := &Gate{next: next, hours: l.Hours, share: l.Concurrency, control: newController(l.Concurrency)}
 	if l.PerSecond > 0 {
 		g.rate = rate.NewLimiter(rate.Limit(l.PerSecond), max(1, int(l.PerSecond/10)))
 	}
 	return g
 }
+
+// Grant sets which part of the limits this process may use from now on, where several
+// share them: requests that begin in a second, ignored if there is no such limit, and
+// requests in flight. Without a place, or with a rate of 0, no request begins.
+func (g *Gate) Grant(perSecond float64, places int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.rate != nil {
+		if perSecond <= 0 {
+			places = 0
+		} else {
+			g.rate.SetLimit(rate.Limit(perSecond))
+			g.rate.SetBurst(max(1, int(perSecond/10)))
+		}
+	}
+	g.share = max(places, 0)
+	g.control.bound(max(places, 1))
+	g.wake()
+}
+
+// Demand returns whether requests were sent since it was called last, or wait, and how many are
+// in flight.
+func (g *Gate) Demand() (wanted bool, inFlight int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	wanted = g.stats.Requests > g.asked || len(g.waiting) > 0 || g.inFlight > 0
+	g.asked = g.stats.Requests
+	return wanted, g.inFlight
+}
+
+// places returns how many requests may be in flight. It requires the lock.
+func (g *Gate) places() int { return min(g.control.allowed(), g.share) }
 
 // Share returns another Gate to next that shares the limits and the counts of g. It
 // is for a store that is reached in several ways, such as with several
@@ -84,7 +118,7 @@ func (g *Gate) Stats() Stats {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s := g.stats
-	s.InFlight, s.Waiting, s.Limit = g.inFlight, len(g.waiting), g.control.allowed()
+	s.InFlight, s.Waiting, s.Limit = g.inFlight, len(g.waiting), g.places()
 	return s
 }
 
@@ -106,7 +140,7 @@ func (g *Gate) pass(req *http.Request, next http.RoundTripper) (*http.Response, 
 	}
 	g.mu.Lock()
 	g.stats.Requests++
-	full := g.inFlight >= g.control.allowed()
+	full := g.inFlight >= g.places()
 	g.mu.Unlock()
 	// A body takes as long as it is long, which says nothing about the store.
 	a := answer{began: time.Now(), timed: req.Body == nil, full: full}
@@ -170,7 +204,7 @@ func (g *Gate) place(ctx context.Context) error {
 		return err
 	}
 	g.mu.Lock()
-	if g.inFlight < g.control.allowed() && len(g.waiting) == 0 {
+	if g.inFlight < g.places() && len(g.waiting) == 0 {
 		g.inFlight++
 		g.mu.Unlock()
 		return nil
@@ -206,7 +240,7 @@ func (g *Gate) leave() {
 
 // wake assigns free places to waiting requests. It requires the lock.
 func (g *Gate) wake() {
-	for len(g.waiting) > 0 && g.inFlight < g.control.allowed() {
+	for len(g.waiting) > 0 && g.inFlight < g.places() {
 		g.inFlight++
 		close(g.waiting[0])
 		g.waiting = g.waiting[1:]

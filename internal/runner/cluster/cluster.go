@@ -62,6 +62,8 @@ type Options struct {
 	// its runs; empty: a random one. Name empty: that of the machine.
 	Machine stocktake.Machine
 
+	Stores []Store // of the settings: their limits hold for all processes together
+
 	Schedules bool // it may be the one that records the runs that are due
 
 	Slice time.Duration // a slice ends after so long; 0: a minute
@@ -86,6 +88,8 @@ type Runner struct {
 	log     *slog.Logger
 	river   *river.Client[pgx.Tx]
 	drain   chan struct{} // closed when the process is to end: slices end with their next page
+
+	uses []*use // of stores with limits; of Serve
 
 	mu    sync.Mutex
 	begun int64                 // assignments so far
@@ -128,6 +132,7 @@ func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options)
 	if r.river, err = r.newClient(); err != nil {
 		return nil, err
 	}
+	r.openShares(opts.Stores)
 	return r, nil
 }
 
@@ -205,6 +210,9 @@ func (r *Runner) end(ctx context.Context) error {
 	defer cancel()
 	err := r.db.Transact(ctx, func(ctx context.Context, t postgres.Tx) error {
 		if err := r.leaveDuty(ctx, t); err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, `DELETE FROM store_shares WHERE process = $1`, r.id); err != nil {
 			return err
 		}
 		_, err := t.Exec(ctx, `DELETE FROM processes WHERE id = $1`, r.id)

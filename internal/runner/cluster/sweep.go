@@ -36,6 +36,9 @@ func (r *Runner) sweep(ctx context.Context) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM works w USING runs r WHERE r.id = w.run AND r.ended <> 0`); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, `DELETE FROM store_shares WHERE lease < $1`, tx.Now-r.opts.Lease.Microseconds()); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `DELETE FROM processes WHERE seen < $1`, tx.Now-1000*r.opts.Lease.Microseconds())
 		return err
 	})

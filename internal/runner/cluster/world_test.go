@@ -51,6 +51,8 @@ type world struct {
 	reports string
 	rows    int64
 
+	stores []cluster.Store // with limits, of the next process
+
 	broken atomic.Bool // the source refuses its role
 }
 
@@ -132,7 +134,7 @@ func (w *world) start(name, address string, slots int) *process {
 	log := slog.New(slog.NewTextHandler(w.t.Output(), nil)).With("process", name)
 	machine := stocktake.Machine{ID: uuid.NewString(), Name: name, Roles: []string{"worker", "scheduler"}, Version: "v1"}
 	run, err := cluster.New(cat.Database(), cat, &local.Runner{Stores: w, Options: engine.Options{Log: log, MinSegment: 500}}, cluster.Options{
-		Slots: slots, Machine: machine, Schedules: true, Slice: 400 * time.Millisecond, Least: 50 * time.Millisecond, Lease: 2 * time.Second,
+		Slots: slots, Machine: machine, Schedules: true, Stores: w.stores, Slice: 400 * time.Millisecond, Least: 50 * time.Millisecond, Lease: 2 * time.Second,
 		Beat: 100 * time.Millisecond, Sweep: 200 * time.Millisecond, Watch: 50 * time.Millisecond, Log: log,
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ CREATE TABLE store_shares (
     process TEXT COLLATE "C" NOT NULL,
     rate    BIGINT NOT NULL, -- requests in 1,000 seconds
     places  BIGINT NOT NULL, -- requests at once
-    served  BIGINT NOT NULL, -- when it had a place last
+    served  BIGINT NOT NULL, -- when it had a place last; 0: it has nothing to send
     lease   BIGINT NOT NULL,
     PRIMARY KEY (store, process)
 );

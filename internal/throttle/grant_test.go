@@ -1,0 +1,51 @@
+package throttle
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A request waits while the process has no share, and goes when it gets one.
+func TestGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(server(func(*http.Request) (*http.Response, error) { return respond(200), nil }), Limits{PerSecond: 100, Concurrency: 8})
+		for _, none := range []struct {
+			rate   float64
+			places int
+		}{{0, 4}, {10, 0}} {
+			g.Grant(none.rate, none.places)
+			done := make(chan error, 1)
+			go func() {
+				resp, err := g.RoundTrip(get(t.Context(), t))
+				if err == nil {
+					err = resp.Body.Close()
+				}
+				done <- err
+			}()
+			time.Sleep(time.Hour)
+			select {
+			case <-done:
+				t.Fatalf("a request was sent with %+v", none)
+			default:
+			}
+			if wanted, inFlight := g.Demand(); !wanted || inFlight != 0 {
+				t.Errorf("with a request that waits: %v, %d", wanted, inFlight)
+			}
+			g.Grant(10, 2)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if wanted, _ := g.Demand(); !wanted {
+				t.Error("a request that was sent is not counted")
+			}
+			if wanted, _ := g.Demand(); wanted {
+				t.Error("without a request there is demand")
+			}
+			if most := g.Stats().Limit; most != 2 {
+				t.Errorf("%d places, want 2", most)
+			}
+		}
+	})
+}
