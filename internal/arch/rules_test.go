@@ -83,6 +83,7 @@ var may = map[string][]string{
 	"internal/catalog/relational":  {".", "internal/inventory", "internal/memo", "inventoryxml"},
 	"internal/catalog/sqlite":      {"internal/catalog/relational", "internal/object"},
 	"internal/catalog/postgres":    {"internal/catalog/relational", "internal/object"},
+	"internal/securerow":           {"internal/catalog/postgres", "internal/object", "internal/securefile"}, // shared by machines
 	"internal/catalog/catalogtest": {".", "internal/inventory", "inventoryxml"},
 	"internal/notify":              {".", "internal/clock", "internal/inventory", "internal/outbound"},
 	"internal/runner/local":        {".", "internal/engine", "internal/inventory", "internal/window", "report"},
@@ -131,6 +132,7 @@ var may = map[string][]string{
 // room may furnish it with real neighbours.
 var mayInTests = map[string][]string{
 	"internal/securefile": {"internal/securefile/roomtest"},
+	"internal/securerow":  {"internal/securefile/roomtest", "internal/testpostgres"},
 
 	"internal/catalog/sqlite":   {".", "internal/inventory"},
 	"internal/catalog/postgres": {".", "internal/inventory"},
@@ -173,7 +175,7 @@ var homes = map[string][]string{
 	"github.com/cockroachdb/pebble":         {"internal/store", "internal/store/blob", "internal/store/layout", "internal/store/seed"},
 	"modernc.org/sqlite":                    {"internal/catalog/sqlite"},
 	"github.com/pressly/goose":              {"internal/catalog/postgres", "internal/catalog/sqlite"},
-	"github.com/jackc/pgx":                  {"internal/catalog/postgres", "internal/runner/cluster"},
+	"github.com/jackc/pgx":                  {"internal/catalog/postgres", "internal/runner/cluster", "internal/securerow"},
 	"github.com/riverqueue/river":           {"internal/catalog/postgres", "internal/runner/cluster"},
 	"encoding/xml":                          {"examples"}, // all others use internal/ossxml
 	"github.com/alecthomas/kong":            {"cmd/stocktake"},

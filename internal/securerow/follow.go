@@ -1,0 +1,127 @@
+package securerow
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// channel is what changes are notified on.
+const channel = "stocktake_documents"
+
+// Times of following. A change that no notification has told of is found by polling.
+const (
+	pollEvery    = 500 * time.Millisecond
+	answerWithin = 2 * time.Second // of the database, for one question
+	reconnect    = 250 * time.Millisecond
+)
+
+// OnChange registers a function that takes in what has changed. Its error is why that cannot
+// be read; as long as it returns one, nothing is confirmed. It must not be called after
+// Serve.
+func (t *Table) OnChange(f func() error) { t.applied = append(t.applied, f) }
+
+// Serve follows the changes that other processes make until ctx ends.
+func (t *Table) Serve(ctx context.Context) error {
+	defer t.leave()
+	for ctx.Err() == nil {
+		t.complain(ctx, t.follow(ctx))
+		select {
+		case <-time.After(reconnect):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// complain logs why nothing is confirmed, once, and when it is again.
+func (t *Table) complain(ctx context.Context, err error) {
+	said := ""
+	if err != nil {
+		said = err.Error()
+	}
+	if said == t.said || ctx.Err() != nil {
+		return
+	}
+	was := t.said
+	if t.said = said; said == "" {
+		t.opts.Log.Info("accounts and keys are those of the database again")
+		return
+	}
+	if was == "" {
+		t.opts.Log.Warn("accounts and keys cannot be compared with the database; those read last stay in force for a while", "for", t.opts.MaxAge-t.Age().Round(time.Second), "err", err)
+	} else {
+		t.opts.Log.Debug("accounts and keys cannot be compared with the database", "err", err)
+	}
+}
+
+// follow asks on a connection of its own until that fails.
+func (t *Table) follow(ctx context.Context) (err error) {
+	connecting, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(connecting, t.db.Pool().Config().ConnConfig.Copy())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
+		defer cancel()
+		_ = conn.Close(closing) // it may be lost
+	}()
+	if _, err := conn.Exec(connecting, "LISTEN "+channel); err != nil {
+		return err
+	}
+	var reported reports
+	for {
+		if err := t.ask(ctx, conn, &reported); err != nil {
+			return err
+		}
+		if err := wait(ctx, conn); err != nil {
+			return err
+		}
+	}
+}
+
+// ask reads what has changed and confirms what is in force. The error is of the
+// connection.
+func (t *Table) ask(ctx context.Context, conn *pgx.Conn, reported *reports) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	asked := time.Now()
+	if err := t.read(ctx, conn); err != nil {
+		return err
+	}
+	err := t.takeIn()
+	t.complain(ctx, err)
+	if err == nil {
+		t.confirmed.Store(&asked)
+	}
+	return t.report(ctx, conn, reported, err == nil)
+}
+
+// takeIn has all that is read put in force.
+func (t *Table) takeIn() error {
+	for _, r := range t.rows {
+		if err := r.now.Load().err; err != nil {
+			return err
+		}
+	}
+	for _, f := range t.applied {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait waits for a notification, for pollEvery at most.
+func wait(ctx context.Context, conn *pgx.Conn) error {
+	waiting, cancel := context.WithTimeout(ctx, pollEvery)
+	defer cancel()
+	_, err := conn.WaitForNotification(waiting)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil && !conn.IsClosed() {
+		return nil // nothing has come
+	}
+	return err
+}
