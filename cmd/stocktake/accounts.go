@@ -13,15 +13,43 @@ import (
 )
 
 // accessFlags say whose accounts a command works on. A server that runs on the
-// same folder has every change in force when the command returns.
+// same folder, or database, has every change in force when the command returns.
 type accessFlags struct {
-	Data      string `group:"Connection" help:"Data folder of the server." default:"./stocktake-data" type:"path"`
+	keptFlags
 	AccountID string `group:"Connection" name:"account-id" help:"Account." default:"1000000000000000"`
 }
 
+// A directory is the accounts that a command works on, in a folder or a database.
+type directory struct {
+	*ram.Directory
+	kept *keptIn
+}
+
+func (d *directory) close() error { return d.kept.close() }
+
 // open opens the directory of accounts. A folder that no server has used yet is
 // refused, so that a mistyped path does not become one.
-func (f *accessFlags) open() (*ram.Directory, error) {
+func (f *accessFlags) open() (*directory, error) {
+	k, err := f.keptFlags.open()
+	if err != nil {
+		return nil, err
+	}
+	d := &directory{kept: k}
+	if k.shared == nil {
+		d.Directory, err = f.openFolder()
+		return d, err
+	}
+	key, _, err := envKey()
+	if err == nil {
+		d.Directory, err = k.shared.Accounts(key, f.AccountID)
+	}
+	if err != nil {
+		return nil, errors.Join(err, k.close())
+	}
+	return d, nil
+}
+
+func (f *accessFlags) openFolder() (*ram.Directory, error) {
 	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
 		return nil, usagef("--data: %s is not a folder: start a server on it first", f.Data)
 	}
@@ -67,10 +95,11 @@ func (f *accessFlags) edit(con console, out jsonFlag, done accessChange, change 
 	if err != nil {
 		return err
 	}
-	if err := change(d); err != nil {
+	defer d.close()
+	if err := change(d.Directory); err != nil {
 		return accessError(err)
 	}
-	if err := server.Folder(f.Data).Register(); err != nil {
+	if err := d.kept.changed(con); err != nil {
 		return err
 	}
 	return out.say(con, done, "%s", done)
@@ -101,7 +130,7 @@ func roleARN(account, name string) string { return "acs:ram::" + account + ":rol
 
 // policiesExist refuses names of policies before anything is made: once the
 // first role is defined, undefined roles may do nothing.
-func policiesExist(d *ram.Directory, account string, names []string) error {
+func policiesExist(d *directory, account string, names []string) error {
 	policies, err := d.Policies(account)
 	if err != nil {
 		return accessError(err)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/server"
@@ -14,6 +16,7 @@ type keyCmd struct {
 	Disable keyDisable `cmd:"" help:"Disable a key: requests signed with it are refused."`
 	Enable  keyEnable  `cmd:"" help:"Take back disable."`
 	Delete  keyDelete  `cmd:"" help:"Delete a key."`
+	Root    keyRoot    `cmd:"" help:"Print the root access key that a server has made."`
 }
 
 type keyList struct {
@@ -27,6 +30,7 @@ func (c *keyList) Run(con console) error {
 	if err != nil {
 		return err
 	}
+	defer d.close()
 	keys, err := d.Keys(c.AccountID)
 	if err != nil {
 		return accessError(err)
@@ -69,6 +73,7 @@ func (c *keyCreate) Run(con console) error {
 	if err != nil {
 		return err
 	}
+	defer d.close()
 	if c.User != "" {
 		if _, err := d.CreateUser(c.AccountID, c.User); err != nil && !errors.Is(err, ram.ErrExists) {
 			return accessError(err)
@@ -78,8 +83,42 @@ func (c *keyCreate) Run(con console) error {
 	if err != nil {
 		return accessError(err)
 	}
+	if err := d.kept.changed(con); err != nil {
+		return err
+	}
 	if c.JSON {
 		return printJSON(con.out, server.AccessKey{ID: k.ID, Secret: k.Secret})
+	}
+	_, err = sayf(con.out, "OSS_ACCESS_KEY_ID=%s\nOSS_ACCESS_KEY_SECRET=%s\n", k.ID, k.Secret)
+	return err
+}
+
+type keyRoot struct {
+	keptFlags
+	JSON bool `help:"Print JSON."`
+}
+
+// Run prints the root key.
+func (c *keyRoot) Run(con console) error {
+	d, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	var k server.AccessKey
+	if d.shared != nil {
+		k, err = d.shared.RootKey()
+	} else {
+		k, err = server.ReadRootKey(server.Folder(c.Data))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no server has made a root key here: it is that of OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET of the server: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(con.out, k)
 	}
 	_, err = sayf(con.out, "OSS_ACCESS_KEY_ID=%s\nOSS_ACCESS_KEY_SECRET=%s\n", k.ID, k.Secret)
 	return err

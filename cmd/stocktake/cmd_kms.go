@@ -23,20 +23,39 @@ type kmsCmd struct {
 func (kmsCmd) Help() string {
 	return `Objects and reports are encrypted with keys of their own, which these keys wrap, which
 in turn the master key wraps. The master key lies in the data folder (master.key), or comes
-from ` + masterEnv + ` (32 bytes in base64): keep a copy, for without it nothing can be read.`
+from ` + masterEnv + ` (32 bytes in base64) or --master-key-file: keep a copy, for without it nothing can be read.`
 }
 
-type kmsFlags struct {
-	Data string `group:"Connection" help:"Data folder of the server." default:"./stocktake-data" type:"path"`
+type kmsFlags struct{ keptFlags }
+
+// A keyring is the encryption keys that a command works on, in a folder or a database.
+type keyring struct {
+	*kms.Keys
+	kept *keptIn
 }
 
-func (f *kmsFlags) open() (*kms.Keys, error) {
-	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
-		return nil, usagef("--data: %s is not a folder: start a server on it first", f.Data)
-	}
-	master, err := envMaster()
+func (k *keyring) close() error { return k.kept.close() }
+
+func (f *kmsFlags) open() (*keyring, error) {
+	k, err := f.keptFlags.open()
 	if err != nil {
 		return nil, err
+	}
+	r := &keyring{kept: k}
+	if k.shared != nil {
+		r.Keys, err = k.shared.EncryptionKeys(k.master)
+	} else {
+		r.Keys, err = f.openFolder(k.master)
+	}
+	if err != nil {
+		return nil, errors.Join(err, k.close())
+	}
+	return r, nil
+}
+
+func (f *kmsFlags) openFolder(master []byte) (*kms.Keys, error) {
+	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
+		return nil, usagef("--data: %s is not a folder: start a server on it first", f.Data)
 	}
 	return server.OpenKeys(server.Folder(f.Data), master, "")
 }
@@ -78,11 +97,12 @@ func (c *kmsCreate) Run(con console) error {
 	if err != nil {
 		return err
 	}
+	defer keys.close()
 	k, err := keys.Create(c.AccountID, c.Name)
 	if err != nil {
 		return kmsError(err)
 	}
-	if err := server.Folder(c.Data).Register(); err != nil {
+	if err := keys.kept.changed(con); err != nil {
 		return err
 	}
 	return c.say(con, kmsLineOf(k), "%s", k.ID)
@@ -99,6 +119,7 @@ func (c *kmsList) Run(con console) error {
 	if err != nil {
 		return err
 	}
+	defer keys.close()
 	all := keys.List()
 	if c.JSON {
 		lines := make([]kmsLine, len(all))
@@ -142,9 +163,13 @@ func (c *kmsKey) change(con console, done string, change func(*kms.Keys) (kms.In
 	if err != nil {
 		return err
 	}
-	k, err := change(keys)
+	defer keys.close()
+	k, err := change(keys.Keys)
 	if err != nil {
 		return kmsError(err)
+	}
+	if err := keys.kept.changed(con); err != nil {
+		return err
 	}
 	return c.say(con, kmsLineOf(k), "%s key %s (%s)", done, k.ID, many(int64(k.Versions), "version"))
 }

@@ -2,16 +2,21 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/stocktake/stocktake/internal/server"
 )
 
 // migrateCmd is `stocktake migrate`.
 type migrateCmd struct {
-	Database string `help:"The database. Default: STOCKTAKE_DATABASE." placeholder:"postgres://USER@HOST/NAME"`
-	Check    bool   `help:"Only say whether the tables are those of this version; exit code 1 if not."`
+	Database      string `help:"The database. Default: STOCKTAKE_DATABASE." placeholder:"postgres://USER@HOST/NAME"`
+	Import        string `help:"Then carry accounts, encryption keys and the root key of this data folder into the database, which must not have any. Needs the master key." type:"existingdir" placeholder:"FOLDER"`
+	MasterKeyFile string `help:"File with the master key of the servers, for --import. Default: STOCKTAKE_MASTER_KEY." placeholder:"FILE"`
+
+	Check bool `help:"Only say whether the tables are those of this version; exit code 1 if not."`
 }
 
 // Help is shown by --help below the flags.
@@ -29,6 +34,13 @@ func (c *migrateCmd) Run(ctx context.Context, con console) error {
 	if address == "" {
 		return usagef("--database: a value is needed, or STOCKTAKE_DATABASE")
 	}
+	master, err := masterKey(c.MasterKeyFile)
+	if err != nil {
+		return err
+	}
+	if c.Import != "" && master == nil {
+		return usagef("--import: the master key of the servers is needed: set %s or --master-key-file", masterEnv)
+	}
 	if c.Check {
 		if err := server.CheckDatabase(ctx, address); err != nil {
 			return err
@@ -39,6 +51,23 @@ func (c *migrateCmd) Run(ctx context.Context, con console) error {
 	if err := server.Migrate(ctx, address, newLogger(con.err, slog.LevelInfo, "text")); err != nil {
 		return err
 	}
-	_, err := sayln(con.out, "the tables are up to date")
+	if _, err := sayln(con.out, "the tables are up to date"); err != nil || c.Import == "" {
+		return err
+	}
+	return c.carry(ctx, con, address, master)
+}
+
+// carry carries out --import.
+func (c *migrateCmd) carry(ctx context.Context, con console, address string, master []byte) (err error) {
+	shared, err := server.OpenShared(ctx, address, master, person())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shared.Close()) }()
+	names, err := shared.Import(ctx, server.Folder(c.Import), master, master)
+	if err != nil {
+		return err
+	}
+	_, err = sayf(con.out, "carried over: %s\n", strings.Join(names, ", "))
 	return err
 }

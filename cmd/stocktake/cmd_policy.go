@@ -26,6 +26,7 @@ func (c *policyList) Run(con console) error {
 	if err != nil {
 		return err
 	}
+	defer d.close()
 	policies, err := d.Policies(c.AccountID)
 	if err != nil {
 		return accessError(err)
@@ -65,6 +66,7 @@ func (c *policyShow) Run(con console) error {
 	if err != nil {
 		return err
 	}
+	defer d.close()
 	policies, err := d.Policies(c.AccountID)
 	if err != nil {
 		return accessError(err)

@@ -42,6 +42,7 @@ func (c *roleList) Run(con console) error {
 	if err != nil {
 		return err
 	}
+	defer d.close()
 	roles, err := d.Roles(c.AccountID)
 	if err != nil {
 		return accessError(err)
@@ -75,6 +76,7 @@ func (c *roleCreate) Run(con console) error {
 	if err != nil {
 		return err
 	}
+	defer d.close()
 	trust, err := readDocument(c.Trust)
 	if err != nil {
 		return err
@@ -89,6 +91,9 @@ func (c *roleCreate) Run(con console) error {
 		if err := d.AttachRolePolicy(c.AccountID, c.Name, p); err != nil {
 			return accessError(fmt.Errorf("the role was made; attach %s: %w", p, err))
 		}
+	}
+	if err := d.kept.changed(con); err != nil {
+		return err
 	}
 	return c.say(con, roleLine{c.Name, roleARN(c.AccountID, c.Name), c.Attach}, "%s", roleARN(c.AccountID, c.Name))
 }

@@ -30,7 +30,7 @@ type serveCmd struct {
 // Help is shown by --help below the flags.
 func (serveCmd) Help() string {
 	return `The root access key comes from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET; without
-them one is made, kept in the data folder and printed. SIGHUP reads certificates and
+them one is made, kept in the data folder or the database, and printed. SIGHUP reads certificates and
 the access file again, and reopens the log files.`
 }
 
@@ -195,7 +195,7 @@ func announce(con console, s *server.Server) {
 	}
 	if key, made := s.RootKey(); made {
 		sayf(con.err, "a new root access key was made and is kept in %s:\n  OSS_ACCESS_KEY_ID=%s\n  OSS_ACCESS_KEY_SECRET=%s\n",
-			server.Folder(cfg.Data).RootKey(), key.ID, key.Secret)
+			s.RootKeyPlace(), key.ID, key.Secret)
 	}
 }
 
@@ -205,7 +205,7 @@ func announceTo(log *slog.Logger, s *server.Server) {
 	cfg := s.Config()
 	log.Info("stocktake serves", "endpoint", s.Endpoint(), "console", s.ConsoleURL(), "region", cfg.Region, "account", cfg.AccountID, "data", cfg.Data)
 	if _, made := s.RootKey(); made {
-		log.Info("a new root access key was made", "file", server.Folder(cfg.Data).RootKey())
+		log.Info("a new root access key was made", "kept", s.RootKeyPlace())
 	}
 }
 

@@ -26,6 +26,7 @@ func (c *userList) Run(con console) error {
 	if err != nil {
 		return err
 	}
+	defer d.close()
 	users, err := d.Users(c.AccountID)
 	if err != nil {
 		return accessError(err)

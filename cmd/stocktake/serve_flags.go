@@ -46,6 +46,8 @@ type serverFlags struct {
 type accountFlags struct {
 	Production bool   `group:"Accounts" help:"Refuse undefined roles, and configurations whose runs would fail. Always on once a role is defined."`
 	AccessFile string `group:"Accounts" help:"YAML file that declares accounts, users, keys, roles and policies." type:"existingfile" placeholder:"FILE"`
+
+	MasterKeyFile string `group:"Accounts" help:"File with the master key, 32 bytes in base64, instead of STOCKTAKE_MASTER_KEY. Default: master.key in the data folder; with --database, all servers need the same." placeholder:"FILE"`
 }
 
 type runFlags struct {
@@ -92,11 +94,12 @@ type metricFlags struct {
 }
 
 type clusterFlags struct {
-	Database string   `group:"Cluster" help:"PostgreSQL database of configurations and runs, which several servers share. Without it they are in the data folder. Use STOCKTAKE_DATABASE or the settings file if it has a password." placeholder:"postgres://USER@HOST/NAME"`
-	Roles    []string `group:"Cluster" help:"What this server does of what those on one database share: api (answer requests), worker (make runs), scheduler (record the runs that are due, and deliver notices; one at a time does)." default:"api,worker,scheduler"`
-	Slices   int      `group:"Cluster" help:"Number of slices, parts of runs, that this server scans at once with a database." default:"2"`
-	Name     string   `group:"Cluster" help:"Name of this server where it is shown who works on what. Default: that of the machine." placeholder:"NAME"`
-	Migrate  bool     `group:"Cluster" help:"Bring the tables of the database up to date at the start, as stocktake migrate does."`
+	Database       string        `group:"Cluster" help:"PostgreSQL database of configurations, runs, accounts and keys, which several servers share. Without it they are in the data folder. Use STOCKTAKE_DATABASE or the settings file if it has a password." placeholder:"postgres://USER@HOST/NAME"`
+	Roles          []string      `group:"Cluster" help:"What this server does of what those on one database share: api (answer requests), worker (make runs), scheduler (record the runs that are due, and deliver notices; one at a time does)." default:"api,worker,scheduler"`
+	Slices         int           `group:"Cluster" help:"Number of slices, parts of runs, that this server scans at once with a database." default:"2"`
+	Name           string        `group:"Cluster" help:"Name of this server where it is shown who works on what. Default: that of the machine." placeholder:"NAME"`
+	AccountsMaxAge time.Duration `group:"Cluster" help:"How long accounts and keys stay in force while the database cannot be asked; then every key but the root key is refused." default:"5m"`
+	Migrate        bool          `group:"Cluster" help:"Bring the tables of the database up to date at the start, as stocktake migrate does."`
 }
 
 type testFlags struct {
@@ -114,7 +117,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		}
 	}
 	cfg = server.Config{
-		Data: f.Data, Database: f.Database, Migrate: f.Migrate, Roles: f.Roles, Slices: given(f.Slices), Name: f.Name, Listen: f.Listen, ListenTLS: f.ListenTLS, TLSCert: f.TLSCert, TLSKey: f.TLSKey,
+		Data: f.Data, Database: f.Database, Migrate: f.Migrate, AccountsMaxAge: given(f.AccountsMaxAge), Roles: f.Roles, Slices: given(f.Slices), Name: f.Name, Listen: f.Listen, ListenTLS: f.ListenTLS, TLSCert: f.TLSCert, TLSKey: f.TLSKey,
 		ConsoleListen: consoleAddress(f.Console), ConsoleIfFree: f.Console == "", Region: f.Region, AccountID: f.AccountID, Buckets: f.Bucket, BaseHosts: f.BaseHost, CNAMEs: f.CNAME,
 		Production: f.Production, AccessFile: f.AccessFile,
 		MaxRuns: given(f.MaxRuns), ScanWorkers: f.ScanWorkers, ScanShare: given(f.ScanShare), ShardRows: given(f.ShardRows), RollupDepth: given(f.RollupDepth),
@@ -136,7 +139,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 	if cfg.RootKey, _, err = envKey(); err != nil {
 		return cfg, err
 	}
-	if cfg.MasterKey, err = envMaster(); err != nil {
+	if cfg.MasterKey, err = masterKey(f.MasterKeyFile); err != nil {
 		return cfg, err
 	}
 	return cfg, cfg.Validate()

@@ -32,6 +32,7 @@ var exampleValues = map[string]string{
 	"webhook":             "{ops: \"https://hooks.example.com/stocktake\"}",
 	"webhook-events":      "[failed, late, recovered]",
 	"webhook-secret-file": "/etc/stocktake/webhook.secret",
+	"master-key-file":     "/etc/stocktake/master.key",
 	"log-file":            "/var/log/stocktake.log",
 	"max-connections":     "1000",
 	"access-log":          "/var/log/stocktake-access.log",
@@ -142,7 +143,7 @@ func TestSettingsExample(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(all), &settings); err != nil || len(settings) != len(settingsOfServe(t)) {
 		t.Errorf("%d settings, %v; want %d", len(settings), err, len(settingsOfServe(t)))
 	}
-	for name, text := range map[string]string{"settings.yaml": all, "access.yaml": "", "metrics.token": strings.Repeat("t", 32), "webhook.secret": strings.Repeat("s", 32), "lake-key.yaml": "access-key-id: a\naccess-key-secret: b\n"} {
+	for name, text := range map[string]string{"settings.yaml": all, "access.yaml": "", "metrics.token": strings.Repeat("t", 32), "webhook.secret": strings.Repeat("s", 32), "master.key": testserver.MasterKey, "lake-key.yaml": "access-key-id: a\naccess-key-secret: b\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +151,7 @@ func TestSettingsExample(t *testing.T) {
 	if err := testserver.WriteCertificate(1, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("OSS_ACCESS_KEY_ID", "LTAIexample") // needed with a database
+	t.Setenv("OSS_ACCESS_KEY_ID", "LTAIexample")
 	t.Setenv("OSS_ACCESS_KEY_SECRET", "secret")
 	var out strings.Builder
 	if code := run(t.Context(), []string{"serve", "--check", "--config", filepath.Join(dir, "settings.yaml")}, console{&out, &out}); code != 0 {

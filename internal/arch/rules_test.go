@@ -116,7 +116,7 @@ var may = map[string][]string{
 		".", "report", "report/rollup",
 		"internal/accesslog", "internal/bucket", "internal/catalog/postgres", "internal/catalog/relational", "internal/catalog/sqlite", "internal/clock", "internal/console", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/journal", "internal/kms", "internal/lifecycle",
 		"internal/logs", "internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/ossapi/request", "internal/outbound", "internal/ram", "internal/retention",
-		"internal/runner/cluster", "internal/runner/local", "internal/securefile", "internal/signature", "internal/store", "internal/sts", "internal/tracing",
+		"internal/runner/cluster", "internal/runner/local", "internal/securefile", "internal/securerow", "internal/signature", "internal/store", "internal/sts", "internal/tracing",
 	},
 
 	// The same server inside the tests of other programs.

@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/tink-crypto/tink-go/v2/aead/subtle"
+
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
@@ -69,4 +71,39 @@ func master(opts Options, first bool) ([]byte, error) {
 		return nil, err
 	}
 	return key, nil
+}
+
+// Rewrap returns the bytes of a file of keys whose material is wrapped by another master
+// key; nothing else is different. Errors: ErrWrongMaster, ErrInvalidMaster.
+func Rewrap(data, from, to []byte) ([]byte, error) {
+	f, err := readFile(data)
+	if err != nil {
+		return nil, err
+	}
+	if len(from) != MasterSize || len(to) != MasterSize {
+		return nil, ErrInvalidMaster
+	}
+	old, err := subtle.NewAESGCM(from)
+	if err != nil {
+		return nil, err
+	}
+	next, err := subtle.NewAESGCM(to)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range f.Keys {
+		for i := range k.Versions {
+			v := &k.Versions[i]
+			material, err := old.Decrypt(v.Wrapped, materialContext(k.ID, i+1))
+			if err != nil {
+				return nil, fmt.Errorf("key %s, version %d: %w", k.ID, i+1, ErrWrongMaster)
+			}
+			v.Wrapped, err = next.Encrypt(material, materialContext(k.ID, i+1))
+			clear(material)
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return f.encode()
 }

@@ -12,7 +12,7 @@ import (
 var update = flag.Bool("update", false, "rewrite docs/metrics.md")
 
 // sections are the sections of docs/metrics.md in order.
-var sections = []section{sectionConfigurations, sectionRuns, sectionMachines, sectionStores, sectionAPI, sectionStore, sectionIndex, sectionCatalog, sectionNotices, sectionLogs, sectionProcess}
+var sections = []section{sectionConfigurations, sectionRuns, sectionMachines, sectionStores, sectionAPI, sectionStore, sectionIndex, sectionCatalog, sectionShared, sectionNotices, sectionLogs, sectionProcess}
 
 const introduction = `# Metrics
 

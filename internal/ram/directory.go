@@ -195,3 +195,13 @@ func (d *Directory) update(edit func(f *file, s *state) error) error {
 		return b.Bytes(), nil
 	})
 }
+
+// CountAccounts returns how many accounts have something in the bytes of a directory: a
+// directory that was never changed has none.
+func CountAccounts(data []byte) (int, error) {
+	f, err := readJSON(data)
+	if err != nil {
+		return 0, err
+	}
+	return len(f.Accounts), nil
+}

@@ -1,11 +1,13 @@
 package server
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
 )
@@ -54,6 +56,9 @@ func (a *accountOnly) judge(r *http.Request, target signature.Target) (status in
 		return http.StatusForbidden, "sign the request with signature V4" // V1 does not sign what is asked for
 	}
 	secret, who, err := a.access.Key(auth.AccessKeyID, auth.SecurityToken)
+	if errors.Is(err, object.ErrUnavailable) {
+		return http.StatusServiceUnavailable, "the database of the accounts does not answer"
+	}
 	if err != nil {
 		return http.StatusForbidden, "the access key is not known"
 	}

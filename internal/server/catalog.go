@@ -29,8 +29,8 @@ type catalog interface {
 // openCatalog opens the catalog in the database of the settings, or else in the
 // data folder.
 func (s *Server) openCatalog(ctx context.Context) (catalog, error) {
-	if s.cfg.Database != "" {
-		return s.openDatabase(ctx)
+	if s.sharedCatalog != nil {
+		return s.sharedCatalog, nil
 	}
 	cat, err := sqlite.Open(ctx, s.folder.Catalog())
 	if err != nil {

@@ -44,6 +44,11 @@ type Config struct {
 	// a database of another version is refused.
 	Migrate bool
 
+	// AccountsMaxAge is how long accounts and keys stay in force, with Database, while the
+	// database cannot be asked: a key that is revoked meanwhile is refused after this time
+	// at the latest, and so is every key except the root key. At least 1s; 0 means 5m.
+	AccountsMaxAge time.Duration
+
 	// Slices is how many parts of runs this process scans at once, with Database. 0
 	// means 2.
 	Slices int
@@ -86,11 +91,12 @@ type Config struct {
 	CNAMEs    map[string]string // bucket by the host name that stands for it
 
 	// RootKey is the account's own access key. Its zero value means the key in
-	// the data folder, which is made at the first start.
+	// the data folder, or in Database, which is made at the first start.
 	RootKey AccessKey
 
-	// MasterKey wraps the encryption keys: kms.MasterSize bytes. Nil means the
-	// file in the data folder, which is made at the first start.
+	// MasterKey wraps the encryption keys, and all that servers share in Database, which
+	// needs it: kms.MasterSize bytes. Nil means the file in the data folder, which is
+	// made at the first start.
 	MasterKey []byte
 
 	// Stores are the named stores whose buckets have inventories, besides those of
@@ -265,8 +271,10 @@ func (c Config) Validate() error {
 		return badSetting("account-id", "%q is not an account id: 1 to 32 digits", c.AccountID)
 	case c.Migrate && c.Database == "":
 		return badSetting("migrate", "needs --database; the catalog in a data folder is always brought up to date")
-	case c.Database != "" && c.RootKey.ID == "":
-		return badSetting("access-key", "needed with --database: each process would make its own, and refuse the requests that are signed with another one's")
+	case c.Database != "" && c.MasterKey == nil:
+		return badSetting("master-key", "needed with --database, the same on all servers: accounts and keys in the database are encrypted with it (or --master-key-file)")
+	case c.AccountsMaxAge < 0 || c.AccountsMaxAge > 0 && c.AccountsMaxAge < time.Second:
+		return badSetting("accounts-max-age", "at least 1s")
 	case c.Database != "" && len(c.Webhooks) > 0 && c.WebhookSecretFile == "":
 		return badSetting("webhook-secret-file", "needed with --database and --webhook: each process would sign notices with a secret of its own")
 	case c.Database != "" && c.Seed != "":

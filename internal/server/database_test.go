@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
@@ -13,11 +14,14 @@ import (
 	"github.com/stocktake/stocktake/stocktaketest"
 )
 
+var masterKey = []byte("0123456789abcdef0123456789abcdef")
+
 // shared has servers keep their configurations in one database.
 func shared(address string) stocktaketest.Option {
 	return func(c *server.Config) {
 		c.Database, c.Migrate, c.Seed, c.ClockControl = address, true, "", false
 		c.RootKey = server.AccessKey{ID: "LTAIshared", Secret: "the secret of all"}
+		c.MasterKey = masterKey
 	}
 }
 
@@ -68,12 +72,13 @@ func TestDatabase(t *testing.T) {
 func TestDatabaseRefused(t *testing.T) {
 	key := server.AccessKey{ID: "LTAIshared", Secret: "the secret of all"}
 	for name, cfg := range map[string]server.Config{
-		"database":            {Database: "mysql://u:hunter2@db/n", RootKey: key},
-		"access-key":          {Database: "postgres://u:hunter2@db/n"},
-		"webhook-secret-file": {Database: "postgres://u:hunter2@db/n", RootKey: key, Webhooks: map[string]string{"ops": "https://h.example.com"}},
+		"database":            {Database: "mysql://u:hunter2@db/n", MasterKey: masterKey},
+		"master-key":          {Database: "postgres://u:hunter2@db/n", RootKey: key},
+		"accounts-max-age":    {Database: "postgres://u:hunter2@db/n", MasterKey: masterKey, AccountsMaxAge: time.Millisecond},
+		"webhook-secret-file": {Database: "postgres://u:hunter2@db/n", MasterKey: masterKey, Webhooks: map[string]string{"ops": "https://h.example.com"}},
 		"migrate":             {Migrate: true},
-		"seed":                {Database: "postgres://u:hunter2@db/n", RootKey: key, Seed: "x"},
-		"clock-control":       {Database: "postgres://u:hunter2@db/n", RootKey: key, ClockControl: true},
+		"seed":                {Database: "postgres://u:hunter2@db/n", MasterKey: masterKey, Seed: "x"},
+		"clock-control":       {Database: "postgres://u:hunter2@db/n", MasterKey: masterKey, ClockControl: true},
 	} {
 		cfg.Data = t.TempDir()
 		err := cfg.Validate()
@@ -84,7 +89,7 @@ func TestDatabaseRefused(t *testing.T) {
 	}
 
 	pg := testpostgres.Start(t)
-	cfg := server.Config{Data: t.TempDir(), Listen: "127.0.0.1:0", RootKey: key, Database: pg.Database(t), Log: slog.New(slog.DiscardHandler)}
+	cfg := server.Config{Data: t.TempDir(), Listen: "127.0.0.1:0", RootKey: key, MasterKey: masterKey, Database: pg.Database(t), Log: slog.New(slog.DiscardHandler)}
 	if _, err := server.New(t.Context(), cfg); !errors.Is(err, postgres.ErrOlder) {
 		t.Errorf("an empty database: %v, want %v", err, postgres.ErrOlder)
 	}

@@ -129,7 +129,8 @@ func (s *Server) checkWhole(ctx context.Context) error {
 		datafolder.CatalogName: func(path string) error { return checkCatalog(ctx, path, false) },
 	}}
 	for name, unused := range map[string]bool{
-		datafolder.RootKeyName:       s.cfg.RootKey.ID != "",
+		datafolder.RootKeyName:       s.cfg.RootKey.ID != "" || s.cfg.Database != "",
+		datafolder.AccountsName:      s.cfg.Database != "",
 		datafolder.MasterKeyName:     s.cfg.MasterKey != nil,
 		datafolder.WebhookSecretName: len(s.cfg.Webhooks) == 0 || s.cfg.WebhookSecretFile != "",
 		datafolder.SeedName:          s.cfg.Seed == "",

@@ -12,7 +12,10 @@ import (
 )
 
 // keyring wraps and unwraps the data keys of the store.
-type keyring struct{ keys *kms.Keys }
+type keyring struct {
+	keys   *kms.Keys
+	former *kms.Keys // of the data folder, from before they were in a database; nil: none. They only unwrap
+}
 
 var _ store.Keyring = keyring{}
 
@@ -38,6 +41,11 @@ func (k keyring) Wrap(ctx context.Context, owner string, e object.Encryption, da
 // Unwrap decrypts what Wrap has encrypted.
 func (k keyring) Unwrap(ctx context.Context, e object.Encryption, wrapped []byte) ([]byte, error) {
 	dataKey, err := k.keys.Unwrap(ctx, wrapped, []byte(e.Algorithm))
+	if k.former != nil && (errors.Is(err, kms.ErrNoSuchKey) || errors.Is(err, kms.ErrUnwrap)) {
+		if old, errOld := k.former.Unwrap(ctx, wrapped, []byte(e.Algorithm)); errOld == nil {
+			return old, nil
+		}
+	}
 	if err != nil {
 		return nil, keyError(e.KeyID, err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/outbound"
 	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/securefile"
 	"github.com/stocktake/stocktake/internal/store"
 	"github.com/stocktake/stocktake/internal/sts"
 )
@@ -28,6 +29,9 @@ func (s *Server) open(ctx context.Context) error {
 	s.admin = http.NewServeMux()
 	counts := metrics.New(s.log)
 	if err := s.openLogs(counts); err != nil {
+		return err
+	}
+	if err := s.openShared(ctx, counts); err != nil {
 		return err
 	}
 	ring, err := s.openKeys()
@@ -69,11 +73,31 @@ func (s *Server) open(ctx context.Context) error {
 }
 
 func (s *Server) openKeys() (keyring, error) {
-	keys, err := openKeys(s.folder, s.cfg.MasterKey, kms.Options{Account: s.cfg.AccountID, Log: s.log, Audit: s.audit})
-	if err != nil {
-		return keyring{}, fmt.Errorf("open the encryption keys in %s: %w", s.folder, err)
+	opts := kms.Options{Account: s.cfg.AccountID, Log: s.log, Audit: s.audit}
+	if s.shared == nil {
+		keys, err := openKeys(s.folder, s.cfg.MasterKey, opts)
+		if err != nil {
+			return keyring{}, fmt.Errorf("open the encryption keys in %s: %w", s.folder, err)
+		}
+		return keyring{keys: keys}, nil
 	}
-	return keyring{keys}, nil
+	var ring keyring
+	var err error
+	if fileExists(s.folder.EncryptionKeys()) {
+		local := opts
+		if local.Master, err = localMaster(s.folder, s.cfg.MasterKey); err == nil {
+			ring.former, err = kms.Open(s.folder.EncryptionKeys(), local)
+		}
+		if err != nil {
+			return ring, fmt.Errorf("open the encryption keys in %s: %w", s.folder, err)
+		}
+	}
+	opts.Master = s.cfg.MasterKey
+	if ring.keys, err = kms.OpenIn(s.shared.Row(sharedKeys), opts); err != nil {
+		return ring, fmt.Errorf("open the encryption keys in the database: %w", err)
+	}
+	s.shared.OnChange(ring.keys.Refresh)
+	return ring, nil
 }
 
 // OpenKeys opens the encryption keys of a data folder. A nil master means the
@@ -129,9 +153,20 @@ func OpenStore(ctx context.Context, f Folder, opts store.Options) (*store.Store,
 }
 
 func (s *Server) openAccounts() (*ram.Directory, error) {
-	access, err := ram.Open(s.folder.Accounts(), s.root(), s.accountOptions())
+	var room securefile.Room = securefile.NewFile(s.folder.Accounts(), ram.MaxSize)
+	if s.shared != nil {
+		room = s.shared.Row(sharedAccounts)
+	}
+	access, err := ram.OpenIn(room, s.root(), s.accountOptions())
 	if err != nil {
-		return nil, fmt.Errorf("open the accounts in %s: %w", s.folder, err)
+		return nil, fmt.Errorf("open the accounts in %s: %w", room, err)
+	}
+	if s.shared != nil {
+		s.shared.OnChange(access.Refresh)
+		s.shared.Compare("access-file", func() []byte {
+			sum := access.Declared()
+			return sum[:]
+		})
 	}
 	s.onReload(access.Reload)
 	return access, nil

@@ -25,20 +25,32 @@ func ReadRootKey(f Folder) (AccessKey, error) {
 	if err := f.Check(); err != nil {
 		return k, err
 	}
-	b, err := securefile.Read(f.RootKey(), 4<<10)
+	b, err := securefile.Read(f.RootKey(), maxRootKey)
 	if err != nil {
 		return k, err
 	}
+	return parseRootKey(b, f.RootKey())
+}
+
+// maxRootKey bounds what a root key is kept in, in bytes.
+const maxRootKey = 4 << 10
+
+func parseRootKey(b []byte, place string) (k AccessKey, err error) {
 	if err := json.Unmarshal(b, &k); err != nil || k.ID == "" || k.Secret == "" {
-		return k, fmt.Errorf("%s does not hold an access key: remove it to have a new one made", f.RootKey())
+		return AccessKey{}, fmt.Errorf("%s does not hold an access key: remove it to have a new one made", place)
 	}
 	return k, nil
 }
 
+func newRootKey() AccessKey {
+	return AccessKey{ID: "LTAI" + rand.Text()[:20], Secret: rand.Text() + rand.Text()[:4]}
+}
+
 // rootKey returns the account's own key: the configured one, else the one in
-// the data folder, else a new one. made reports a new key, for keepRootKey.
+// the data folder, else a new one. made reports a new key, for keepRootKey. With a
+// database there is none yet if none is configured.
 func rootKey(cfg *Config) (k AccessKey, made bool, err error) {
-	if cfg.RootKey.ID != "" {
+	if cfg.RootKey.ID != "" || cfg.Database != "" {
 		return cfg.RootKey, false, nil
 	}
 	f := Folder(cfg.Data)
@@ -46,8 +58,7 @@ func rootKey(cfg *Config) (k AccessKey, made bool, err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return k, false, err
 	}
-	k = AccessKey{ID: "LTAI" + rand.Text()[:20], Secret: rand.Text() + rand.Text()[:4]}
-	return k, true, nil
+	return newRootKey(), true, nil
 }
 
 // keepRootKey keeps a new key in the data folder.

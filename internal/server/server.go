@@ -30,6 +30,7 @@ import (
 	"github.com/stocktake/stocktake/internal/console"
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/notify"
+	"github.com/stocktake/stocktake/internal/securerow"
 	"github.com/stocktake/stocktake/internal/store"
 	"github.com/stocktake/stocktake/internal/tracing"
 )
@@ -54,7 +55,10 @@ type Server struct {
 	file      *sqlite.Catalog    // the catalog in the data folder; nil: there is none
 	database  *postgres.Database // of the catalog that processes share; nil: there is none
 	requests  requestCount
-	conns     *connections
+
+	shared        *securerow.Table // accounts and keys that processes share; nil: they are in the data folder
+	sharedCatalog catalog          // in the same database
+	conns         *connections
 
 	audit     *slog.Logger   // of changes
 	accessLog *accesslog.Log // nil: none
@@ -114,7 +118,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := s.open(ctx); err != nil {
 		return nil, err
 	}
-	if s.keyMade {
+	if s.keyMade && s.shared == nil {
 		if err := keepRootKey(s.folder, s.key); err != nil {
 			return nil, err
 		}

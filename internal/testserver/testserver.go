@@ -29,6 +29,9 @@ const (
 	AccessKeySecret = "interop-secret"
 	Region          = "cn-hangzhou"
 	AccountID       = "1000000000000000"
+
+	// MasterKey is that of servers with a database.
+	MasterKey = "c3RvY2t0YWtlIHRlc3RzOiBhIG1hc3RlciBrZXkuLi4="
 )
 
 // Patience is how long a server may take from its start to being ready, and
@@ -107,6 +110,12 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	command := append(append(slices.Clone(cfg.Under), cfg.Binary), args...)
 	s := &Server{Addr: addr, cmd: exec.Command(command[0], command[1:]...), log: new(tail), done: make(chan struct{})}
 	s.cmd.Env = append(withoutSettings(os.Environ()), "OSS_ACCESS_KEY_ID="+AccessKeyID, "OSS_ACCESS_KEY_SECRET="+AccessKeySecret)
+	isDatabase := func(setting string) bool {
+		return strings.HasPrefix(setting, "--database") || strings.HasPrefix(setting, "STOCKTAKE_DATABASE=")
+	}
+	if slices.ContainsFunc(append(args, cfg.Env...), isDatabase) {
+		s.cmd.Env = append(s.cmd.Env, "STOCKTAKE_MASTER_KEY="+MasterKey)
+	}
 	s.cmd.Env = append(s.cmd.Env, cfg.Env...)
 	out := io.MultiWriter(s.log, cmp.Or[io.Writer](cfg.Output, io.Discard))
 	s.cmd.Stdout, s.cmd.Stderr = out, out

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/user"
+	"strings"
+
+	"github.com/stocktake/stocktake/internal/kms"
+	"github.com/stocktake/stocktake/internal/securefile"
+	"github.com/stocktake/stocktake/internal/server"
+)
+
+// keptFlags say where accounts and keys are kept.
+type keptFlags struct {
+	Data     string `group:"Connection" help:"Data folder of the server." default:"./stocktake-data" type:"path"`
+	Database string `group:"Connection" help:"Database of the servers; accounts and keys are there then, and not in the data folder. Needs the master key." placeholder:"postgres://USER@HOST/NAME"`
+
+	MasterKeyFile string `group:"Connection" help:"File with the master key: 32 bytes in base64. STOCKTAKE_MASTER_KEY has the key itself." placeholder:"FILE"`
+}
+
+// A keptIn is where a command finds accounts and keys.
+type keptIn struct {
+	folder server.Folder
+	master []byte         // nil: that of the folder
+	shared *server.Shared // nil: they are in the folder
+}
+
+func (f *keptFlags) open() (*keptIn, error) {
+	master, err := masterKey(f.MasterKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	k := &keptIn{folder: server.Folder(f.Data), master: master}
+	if f.Database == "" {
+		return k, nil
+	}
+	if master == nil {
+		return nil, usagef("--database: the master key of the servers is needed: set %s or --master-key-file", masterEnv)
+	}
+	k.shared, err = server.OpenShared(context.Background(), f.Database, master, person())
+	return k, err
+}
+
+func (k *keptIn) close() error {
+	if k.shared == nil {
+		return nil
+	}
+	return k.shared.Close()
+}
+
+// changed is called after a change: it is in force on all servers, or the person is told
+// where it is not.
+func (k *keptIn) changed(con console) error {
+	if k.shared == nil {
+		return k.folder.Register()
+	}
+	behind, err := k.shared.AwaitServers(context.Background())
+	if err != nil {
+		_, err = sayf(con.err, "the change was made; whether it is in force on all servers could not be found out: %v\n", err)
+		return err
+	}
+	if len(behind) > 0 {
+		_, err = sayf(con.err, "the change was made, but is not in force on %s yet: as long as a server cannot reach the database, it uses what it has for at most its --accounts-max-age\n", strings.Join(behind, ", "))
+	}
+	return err
+}
+
+// person returns who runs the command, for the servers' audit logs.
+func person() string {
+	name, host := "unknown", "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		host = h
+	}
+	return name + "@" + host
+}
+
+// masterKey reads the master key from a file or the environment; nil if neither is set.
+func masterKey(path string) ([]byte, error) {
+	master, err := envMaster()
+	switch {
+	case err != nil || path == "":
+		return master, err
+	case master != nil:
+		return nil, usagef("%s and --master-key-file: set one of them", masterEnv)
+	}
+	text, err := securefile.Read(path, 1024)
+	if err == nil {
+		master, err = kms.ParseMaster(string(text))
+	}
+	if err != nil {
+		return nil, usageError{errors.Join(err)}
+	}
+	return master, nil
+}

@@ -1,0 +1,104 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/kms"
+	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/securefile"
+)
+
+// awaitServers is how long a change may take to be in force on all servers before it is
+// said that it is not.
+const awaitServers = 3 * time.Second
+
+// movedAside is appended to the names of files whose content is in the database.
+const movedAside = ".imported"
+
+// Import carries accounts, encryption keys and the root key of a data folder into the
+// database, which must not have any, all or none. local is the master key of the folder
+// if it is not kept there; nil: it is. Afterwards the accounts and the root key of the folder
+// are put aside; its encryption keys stay, to decrypt what they have encrypted. It
+// returns the names of the documents. Errors: securerow.ErrNotEmpty, fs.ErrNotExist
+// if the folder has nothing.
+func (s *Shared) Import(ctx context.Context, f Folder, local, master []byte) (names []string, err error) {
+	if err := f.Check(); err != nil {
+		return nil, err
+	}
+	documents := map[string][]byte{}
+	read := func(name, path string, max int64) error {
+		data, err := securefile.Read(path, max)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		documents[name] = data
+		names = append(names, name)
+		return nil
+	}
+	if err := errors.Join(
+		read(sharedAccounts, f.Accounts(), ram.MaxSize),
+		read(sharedKeys, f.EncryptionKeys(), kms.MaxSize),
+		read(sharedRootKey, f.RootKey(), maxRootKey),
+	); err != nil {
+		return nil, err
+	}
+	if len(documents) == 0 {
+		return nil, fmt.Errorf("%s has no accounts and no keys: %w", f, fs.ErrNotExist)
+	}
+	if data := documents[sharedAccounts]; data != nil {
+		if _, err := ram.CountAccounts(data); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Accounts(), err)
+		}
+	}
+	if data := documents[sharedRootKey]; data != nil {
+		if _, err := parseRootKey(data, f.RootKey()); err != nil {
+			return nil, err
+		}
+	}
+	if data := documents[sharedKeys]; data != nil {
+		if local, err = localMaster(f, local); err != nil {
+			return nil, err
+		}
+		if documents[sharedKeys], err = kms.Rewrap(data, local, master); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.EncryptionKeys(), err)
+		}
+	}
+	if err := s.table.Import(ctx, documents); err != nil {
+		return nil, err
+	}
+	for _, path := range []string{f.Accounts(), f.RootKey()} {
+		if err := os.Rename(path, path+movedAside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return names, fmt.Errorf("all is in the database; put aside what was carried over: %w", err)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// localMaster returns the master key of the encryption keys in a folder: the one that is
+// kept there, else given.
+func localMaster(f Folder, given []byte) ([]byte, error) {
+	text, err := securefile.Read(f.MasterKey(), 1024)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && given != nil:
+		return given, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: %w", f.MasterKey(), kms.ErrNoMaster)
+	case err != nil:
+		return nil, err
+	}
+	master, err := kms.ParseMaster(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.MasterKey(), err)
+	}
+	return master, nil
+}
