@@ -15,6 +15,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/stocktake/stocktake/internal/testserver"
 )
 
 // manifests are the objects of one file for Kubernetes.
@@ -210,7 +212,7 @@ func checkSettings(t *testing.T, binary string, m manifests) {
 			t.Error("the settings do not name the declared accounts")
 		}
 		settings = placed
-		env = append(env, "STOCKTAKE_DATABASE=postgres://stocktake@db.example.com/stocktake", "LAKE_ACCESS_KEY_ID=id", "LAKE_ACCESS_KEY_SECRET=secret")
+		env = append(env, "STOCKTAKE_DATABASE=postgres://stocktake@db.example.com/stocktake", "STOCKTAKE_MASTER_KEY="+testserver.MasterKey, "LAKE_ACCESS_KEY_ID=id", "LAKE_ACCESS_KEY_SECRET=secret")
 	}
 	settingsAreValid(t, binary, settings, env...)
 }

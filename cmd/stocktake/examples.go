@@ -15,6 +15,7 @@ stocktake serve --data /srv/stocktake --listen 0.0.0.0:9000 --tls-cert cert.pem 
 stocktake serve --config stocktake.yaml`,
 	"migrate": `
 stocktake migrate --database postgres://stocktake@db.example.com/stocktake
+stocktake migrate --import /srv/stocktake
 stocktake migrate --check`,
 	"ready": `
 stocktake ready
@@ -114,6 +115,9 @@ stocktake key create --user alice --json`,
 	"key disable": `stocktake key disable LTAI5tExampleOfAKeyId`,
 	"key enable":  `stocktake key enable LTAI5tExampleOfAKeyId`,
 	"key delete":  `stocktake key delete LTAI5tExampleOfAKeyId`,
+	"key root": `
+stocktake key root --data /srv/stocktake
+stocktake key root --database postgres://stocktake@db.example.com/stocktake --master-key-file master.key`,
 
 	"user list":   `stocktake user list`,
 	"user create": `stocktake user create alice`,

@@ -18,7 +18,7 @@ func TestExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	ran := strings.Split(string(script), "\n")
-	elsewhere := []string{"serve", "demo", "take", "report browse", "migrate"} // they need folders, files, addresses, a terminal and a database
+	elsewhere := []string{"serve", "demo", "take", "report browse", "migrate", "key root"} // they need folders, files, addresses, a terminal and a database
 	for path := range examples {
 		var out strings.Builder
 		if code := run(t.Context(), append(strings.Fields(path), "--help"), console{&out, &out}); code != 0 {

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/user"
 	"strings"
 
 	"github.com/stocktake/stocktake/internal/kms"
-	"github.com/stocktake/stocktake/internal/securefile"
 	"github.com/stocktake/stocktake/internal/server"
 )
 
@@ -88,12 +86,8 @@ func masterKey(path string) ([]byte, error) {
 	case master != nil:
 		return nil, usagef("%s and --master-key-file: set one of them", masterEnv)
 	}
-	text, err := securefile.Read(path, 1024)
-	if err == nil {
-		master, err = kms.ParseMaster(string(text))
-	}
-	if err != nil {
-		return nil, usageError{errors.Join(err)}
+	if master, err = kms.ReadMaster(path); err != nil {
+		return nil, usagef("--master-key-file: %w", err)
 	}
 	return master, nil
 }

@@ -36,6 +36,20 @@ func ParseMaster(text string) ([]byte, error) {
 	return key, nil
 }
 
+// ReadMaster reads a master key from its file, which only its owner may read. Errors:
+// fs.ErrNotExist, securefile.ErrTooOpen, ErrInvalidMaster.
+func ReadMaster(path string) ([]byte, error) {
+	text, err := securefile.Read(path, 1024)
+	if err != nil {
+		return nil, err
+	}
+	key, err := ParseMaster(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
 // master finds the master key: opts.Master, else that of opts.MasterFile, else
 // a new one that is kept there, if there is nothing yet that an older one was
 // for. The caller holds the lock of the keys' file.
@@ -49,21 +63,16 @@ func master(opts Options, first bool) ([]byte, error) {
 	if opts.MasterFile == "" {
 		return nil, ErrNoMaster
 	}
-	text, err := securefile.Read(opts.MasterFile, 1024)
-	if err == nil {
-		key, err := ParseMaster(string(text))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", opts.MasterFile, err)
-		}
-		return key, nil
-	}
+	key, err := ReadMaster(opts.MasterFile)
 	switch {
+	case err == nil:
+		return key, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	case !first:
 		return nil, fmt.Errorf("%s: %w", opts.MasterFile, ErrNoMaster)
 	}
-	key := make([]byte, MasterSize)
+	key = make([]byte, MasterSize)
 	if _, err := io.ReadFull(opts.Rand, key); err != nil {
 		return nil, err
 	}

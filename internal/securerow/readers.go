@@ -169,7 +169,7 @@ func (t *Table) AwaitReaders(ctx context.Context, document string, within time.D
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
-			if err != nil && behind == nil {
+			if err != nil && behind == nil { // it was never answered
 				return nil, err
 			}
 			return behind, nil

@@ -87,18 +87,12 @@ func (s *Shared) Import(ctx context.Context, f Folder, local, master []byte) (na
 // localMaster returns the master key of the encryption keys in a folder: the one that is
 // kept there, else given.
 func localMaster(f Folder, given []byte) ([]byte, error) {
-	text, err := securefile.Read(f.MasterKey(), 1024)
+	master, err := kms.ReadMaster(f.MasterKey())
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && given != nil:
 		return given, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: %w", f.MasterKey(), kms.ErrNoMaster)
-	case err != nil:
-		return nil, err
 	}
-	master, err := kms.ParseMaster(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.MasterKey(), err)
-	}
-	return master, nil
+	return master, err
 }

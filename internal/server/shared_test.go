@@ -318,7 +318,7 @@ func TestSharedRefused(t *testing.T) {
 
 // What a server on its own has made is carried over: accounts, the root key, encryption
 // keys, and what was encrypted with them can be read.
-func TestImport(t *testing.T) {
+func TestCarriedOver(t *testing.T) {
 	address := testpostgres.Start(t).Database(t)
 	folder := server.Folder(filepath.Join(t.TempDir(), "data"))
 	cfg := server.Config{Data: string(folder), Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)}
