@@ -70,7 +70,7 @@ func TestRoles(t *testing.T) {
 }
 
 func TestRolesRefused(t *testing.T) {
-	with := server.Config{Data: t.TempDir(), Database: "postgres://u@db/n", RootKey: server.AccessKey{ID: "LTAIshared", Secret: "s"}}
+	with := server.Config{Data: t.TempDir(), Database: "postgres://u@db/n", MasterKey: masterKey}
 	for name, change := range map[string]func(*server.Config){
 		"roles: needs --database":         func(c *server.Config) { c.Roles, c.Database = []string{"worker"}, "" },
 		`roles: "cook" is none of api`:    func(c *server.Config) { c.Roles = []string{"cook"} },
