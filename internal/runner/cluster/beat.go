@@ -78,7 +78,7 @@ func (r *Runner) beat(ctx context.Context) error {
 
 // renew returns which of the assignments are still this process's, whether it is the
 // scheduler, and its shares of the stores with limits.
-func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]bool, scheduler bool, got []share, err error) {
+func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]bool, scheduler bool, got []*share, err error) {
 	var ids, generations, listed, matched, bytes, written, shards []int64
 	var workers []string
 	for _, a := range held {

@@ -145,9 +145,7 @@ const endTimeout = 15 * time.Second
 // called at most once.
 func (r *Runner) Serve(ctx context.Context) (err error) {
 	kept := context.WithoutCancel(ctx)
-	if err := r.beat(kept); err != nil { // so that others know of it
-		return err
-	}
+	r.beatOrWarn(kept) // so that others know of it
 	if r.opts.Slots > 0 {
 		if err := r.river.Start(kept); err != nil {
 			return fmt.Errorf("start the queue: %w", err)
@@ -172,9 +170,7 @@ func (r *Runner) Serve(ctx context.Context) (err error) {
 		case <-stopped:
 			return nil
 		case <-beats.C:
-			if err := r.beat(kept); err != nil {
-				r.log.Warn("the leases of tasks could not be renewed; trying again", "in", r.opts.Beat, "err", err)
-			}
+			r.beatOrWarn(kept)
 		case <-offers.C:
 			if err := r.offer(kept); err != nil && ctx.Err() == nil {
 				r.log.Warn("the database does not say which processes are idle; trying again", "in", r.opts.Offer, "err", err)
@@ -184,6 +180,12 @@ func (r *Runner) Serve(ctx context.Context) (err error) {
 				r.log.Warn("tasks without a worker could not be looked for; trying again", "in", r.opts.Sweep, "err", err)
 			}
 		}
+	}
+}
+
+func (r *Runner) beatOrWarn(ctx context.Context) {
+	if err := r.beat(ctx); err != nil {
+		r.log.Warn("the leases of tasks could not be renewed; trying again", "in", r.opts.Beat, "err", err)
 	}
 }
 

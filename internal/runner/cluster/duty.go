@@ -14,7 +14,8 @@ const schedulerDuty = "scheduler"
 func (r *Runner) dutyLease() time.Duration { return 3 * r.opts.Beat }
 
 // takeDuty takes or renews the duty of the scheduler, unless another process has it. A
-// process that ends gives it up.
+// process that ends gives it up. It waits for no other process: one that stands still
+// amid its own beat would keep all from renewing their leases.
 func (r *Runner) takeDuty(ctx context.Context, tx postgres.Tx) (bool, error) {
 	if !r.opts.Schedules {
 		return false, nil
@@ -24,14 +25,14 @@ func (r *Runner) takeDuty(ctx context.Context, tx postgres.Tx) (bool, error) {
 		return false, r.leaveDuty(ctx, tx)
 	default:
 	}
-	tag, err := tx.Exec(ctx, `INSERT INTO duties (name, owner, lease) VALUES ($1, $2, $3) ON CONFLICT (name)
-		DO UPDATE SET owner = $2, lease = $3 WHERE duties.owner = $2 OR duties.lease <= $4`,
+	tag, err := tx.Exec(ctx, `UPDATE duties SET owner = $2, lease = $3 WHERE name = (SELECT name FROM duties
+		WHERE name = $1 AND (owner = $2 OR lease <= $4) FOR UPDATE SKIP LOCKED)`,
 		schedulerDuty, r.id, tx.Now+r.dutyLease().Microseconds(), tx.Now)
 	return err == nil && tag.RowsAffected() == 1, err
 }
 
 func (r *Runner) leaveDuty(ctx context.Context, tx postgres.Tx) error {
-	_, err := tx.Exec(ctx, `DELETE FROM duties WHERE owner = $1`, r.id)
+	_, err := tx.Exec(ctx, `UPDATE duties SET owner = '', lease = 0 WHERE owner = $1`, r.id)
 	return err
 }
 

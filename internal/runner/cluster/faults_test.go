@@ -16,6 +16,15 @@ func (w *world) scanned(p *process, n int) {
 	})
 }
 
+// led waits until the process, the only one that could, has taken the run: whichever is
+// first leads it.
+func (w *world) led(p *process, run string) {
+	w.t.Helper()
+	w.until("a process that leads the run", func() bool {
+		return len(w.query(p, `SELECT owner FROM runs WHERE id = $1 AND owner <> ''`, run)) > 0
+	})
+}
+
 // A worker that is cut off from the database is given up, and another one scans its
 // slice. When it is back it changes nothing, and what it has written is gone.
 func TestWorkerCutOff(t *testing.T) {
@@ -23,8 +32,9 @@ func TestWorkerCutOff(t *testing.T) {
 	w.far.Latency = 150 * time.Millisecond // it is cut off long before the end
 	proxy := server.NewProxy(t)
 	lead := w.start("lead", w.address, 0)
-	w.start("cut", proxy.Address(t, w.address), 2)
 	run := w.put(lead, "all", "")
+	w.led(lead, run)
+	w.start("cut", proxy.Address(t, w.address), 2)
 	w.scanned(lead, 1)
 	w.until("a slice of the worker", func() bool {
 		return len(w.query(lead, `SELECT id::text FROM tasks WHERE host = 'cut' AND done = 0 AND worker <> ''`)) > 0
@@ -43,8 +53,9 @@ func TestWorkerCutOff(t *testing.T) {
 func TestDrained(t *testing.T) {
 	w := newWorld(t, "dated", 20_000)
 	lead := w.start("lead", w.address, 0)
-	first := w.start("first", w.address, 2)
 	run := w.put(lead, "all", "")
+	w.led(lead, run)
+	first := w.start("first", w.address, 2)
 	w.scanned(lead, 1)
 	first.stop()
 	if at := w.query(lead, `SELECT host FROM tasks WHERE worker <> '' AND done = 0`); len(at) > 0 {
@@ -63,8 +74,9 @@ func TestLeadCutOff(t *testing.T) {
 	w.far.Latency = 150 * time.Millisecond // it is cut off long before the end
 	proxy := server.NewProxy(t)
 	lead := w.start("lead", proxy.Address(t, w.address), 0)
-	next := w.start("next", w.address, 2)
 	run := w.put(lead, "all", "")
+	w.led(lead, run)
+	next := w.start("next", w.address, 2)
 	w.scanned(next, 1)
 	proxy.Cut()
 	r := w.ended(next, run)

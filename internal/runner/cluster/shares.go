@@ -68,13 +68,20 @@ type holding struct {
 	served int64 // when it had a place last, or began to wait for one; 0: it has nothing to send
 }
 
-// renewShares takes a share of each store with limits, for the length of a lease.
+// renewShares takes a share of each store with limits, for the length of a lease. A
+// store that another process divides at the moment waits for the next beat, and its
+// share is nil: that process may stand still, and no beat may wait for it.
 // What this process gives up others get at its next beat, when it uses it no more.
-func (r *Runner) renewShares(ctx context.Context, tx postgres.Tx) ([]share, error) {
-	got := make([]share, len(r.uses))
+func (r *Runner) renewShares(ctx context.Context, tx postgres.Tx) ([]*share, error) {
+	got := make([]*share, len(r.uses))
 	for i, u := range r.uses {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, shareLocks+u.store.Name()); err != nil {
+		var locked bool
+		lock := `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`
+		if err := tx.QueryRow(ctx, lock, shareLocks+u.store.Name()).Scan(&locked); err != nil {
 			return nil, err
+		}
+		if !locked {
+			continue
 		}
 		all, err := holdings(ctx, tx, u.store.Name())
 		if err != nil {
@@ -95,11 +102,12 @@ func (r *Runner) renewShares(ctx context.Context, tx postgres.Tx) ([]share, erro
 			me.served = 1 // before all that have had a place
 		}
 		u.known = int64(len(all)) + 1
-		got[i] = divide(u.total, me, all)
-		if wanted && got[i].usable(u.total) {
+		s := divide(u.total, me, all)
+		got[i] = &s
+		if wanted && s.usable(u.total) {
 			me.served = tx.Now
 		}
-		kept := share{max(got[i].rate, u.has.rate), max(got[i].places, int64(inFlight), u.has.places)}
+		kept := share{max(s.rate, u.has.rate), max(s.places, int64(inFlight), u.has.places)}
 		if _, err := tx.Exec(ctx, `INSERT INTO store_shares (store, process, rate, places, served, lease) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (store, process) DO UPDATE SET rate = $3, places = $4, served = $5, lease = $6`,
 			u.store.Name(), r.id, kept.rate, kept.places, me.served, tx.Now+r.opts.Lease.Microseconds()); err != nil {
@@ -180,14 +188,14 @@ func divide(total share, me holding, others []holding) (s share) {
 	return s
 }
 
-// grantShares has the stores keep to the shares that were got. After a failure
-// each keeps what it has for as long as its lease lasts, and then an even part of all
+// grantShares has the stores keep to the shares that were got. After a failure, or
+// where there is none, each keeps what it has for as long as its lease lasts, and then an even part of all
 // processes that there were, if that is less.
-func (r *Runner) grantShares(got []share, asked time.Time, err error) {
+func (r *Runner) grantShares(got []*share, asked time.Time, err error) {
 	for i, u := range r.uses {
 		switch {
-		case err == nil:
-			u.has, u.until = got[i], asked.Add(r.opts.Lease)
+		case err == nil && got[i] != nil:
+			u.has, u.until = *got[i], asked.Add(r.opts.Lease)
 		case time.Now().After(u.until):
 			u.has = share{min(u.has.rate, u.total.rate/u.known), min(u.has.places, u.total.places/u.known)}
 		default:

@@ -2,9 +2,12 @@ package cluster_test
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/runner/cluster"
 )
 
 // Runs that one process records are led by all, each by one and once.
@@ -70,4 +73,38 @@ func TestSchedulerMoves(t *testing.T) {
 	a.stop()
 	b.stop()
 	scheduler("after b has ended", c)
+}
+
+// A process that stands still amid its beat, with the locks that it has there, keeps no
+// other process from renewing its leases, or from starting.
+func TestBeatsDoNotWait(t *testing.T) {
+	w := newWorld(t, "hashed", 10)
+	share := new(limited)
+	w.stores = []cluster.Store{share}
+	a := w.start("a", w.address, 0)
+	w.until("its share", func() bool { _, places := share.get(); return places > 0 })
+
+	still, err := a.catalog.Database().Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer still.Rollback(t.Context())
+	for _, lock := range []string{
+		`SELECT 1 FROM duties FOR UPDATE`,
+		`SELECT pg_advisory_xact_lock(hashtextextended('stocktake store shares' || 'far', 0))`,
+	} {
+		if _, err := still.Exec(t.Context(), lock); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := func(host string) int {
+		n, _ := strconv.Atoi(strings.Join(w.query(a, `SELECT seen::text FROM processes WHERE host = $1`, host), ""))
+		return n
+	}
+	before := seen("a")
+	b := w.start("b", w.address, 0)
+	w.until("beats of both", func() bool { return seen("a") > before && seen("b") > 0 })
+	if b.runner.Schedules() {
+		t.Error("b records runs while a does")
+	}
 }

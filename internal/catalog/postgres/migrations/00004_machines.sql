@@ -11,9 +11,10 @@ ALTER TABLE tasks ADD COLUMN since BIGINT NOT NULL DEFAULT 0;
 -- What one process at a time does for all, and until when no other one may.
 CREATE TABLE duties (
     name  TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    owner TEXT   NOT NULL, -- processes.id
+    owner TEXT   NOT NULL, -- processes.id, or none
     lease BIGINT NOT NULL
 );
+INSERT INTO duties (name, owner, lease) VALUES ('scheduler', '', 0);
 
 -- Which part of the limits of a store a process may use until when.
 CREATE TABLE store_shares (
