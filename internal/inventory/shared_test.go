@@ -95,6 +95,7 @@ func (c *cluster) start(name string) *process {
 			c.t.Error(err)
 		}
 	})
+	synctest.Wait() // it has looked for free runs once, so that it takes none that another one records now
 	return p
 }
 

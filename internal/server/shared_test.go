@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/securerow"
@@ -53,6 +54,26 @@ func opened(t *testing.T, address string) (*server.Shared, *ram.Directory) {
 		t.Fatal(err)
 	}
 	return shared, d
+}
+
+// following waits until so many servers say which accounts they have. One that does not
+// yet is not waited for.
+func following(t *testing.T, address string, servers int) {
+	t.Helper()
+	cfg, err := postgres.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cat, err := postgres.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cat.Close()
+	for n := 0; n < servers; {
+		if err := cat.Database().Pool().QueryRow(t.Context(), `SELECT count(*) FROM document_readers`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // settled waits until all servers have the last change in force.
@@ -119,6 +140,7 @@ func TestSharedAccounts(t *testing.T) {
 	address := testpostgres.Start(t).Database(t)
 	a := stocktaketest.New(t, of(address))
 	b := stocktaketest.New(t, of(address))
+	following(t, address, 2)
 	if a.AccessKeyID != b.AccessKeyID || a.AccessKeySecret != b.AccessKeySecret || a.AccessKeyID == "" {
 		t.Fatalf("the root keys are %s and %s", a.AccessKeyID, b.AccessKeyID)
 	}
@@ -193,6 +215,7 @@ func TestSharedAccountsWithoutDatabase(t *testing.T) {
 	address := pg.Database(t)
 	short := stocktaketest.New(t, of(address), func(c *server.Config) { c.AccountsMaxAge = 2 * time.Second })
 	long := stocktaketest.New(t, of(address), func(c *server.Config) { c.AccountsMaxAge = time.Hour })
+	following(t, address, 2)
 	shared, d := opened(t, address)
 	made, err := d.CreateKey(account, "")
 	if err != nil {
