@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/stocktake/stocktake/internal/dirbucket"
@@ -89,7 +90,7 @@ func (c *takeStores) bucket(where string, flags foreign.Settings, log *slog.Logg
 	scheme, rest, ok := strings.Cut(where, "://")
 	kind := foreign.Kind(scheme)
 	name, prefix, _ := strings.Cut(rest, "/")
-	if !ok || kind != foreign.S3 && kind != foreign.OSS || !kind.ValidBucket(name) {
+	if !ok || !slices.Contains(foreign.Kinds, kind) || !kind.ValidBucket(name) {
 		return takePlace{}, usagef("%q is not a bucket such as s3://BUCKET/PREFIX or oss://BUCKET/PREFIX", where)
 	}
 	p := takePlace{bucket: name, there: name, prefix: prefix, close: func() error { return nil }}

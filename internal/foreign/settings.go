@@ -25,6 +25,16 @@ const (
 	OSS Kind = "oss"
 )
 
+// Kinds are all kinds, as settings may name them.
+var Kinds = []Kind{S3, OSS}
+
+func kindNames() (names []string) {
+	for _, k := range Kinds {
+		names = append(names, string(k))
+	}
+	return names
+}
+
 // Settings are one named store of the settings file.
 type Settings struct {
 	Name string // unique among the stores
@@ -94,7 +104,7 @@ func parseEntry(n *yaml.Node, i int) (s Settings, err error) {
 	var concurrency float64
 	err = mapping(n, of, []field{
 		{"name", text(&s.Name)},
-		{"kind", oneOf(&kind, string(S3), string(OSS))},
+		{"kind", oneOf(&kind, kindNames()...)},
 		{"endpoint", text(&s.Endpoint)},
 		{"region", text(&s.Region)},
 		{"addressing", oneOf(&addressing, "path", "virtual")},
@@ -178,8 +188,8 @@ func (s *Settings) Validate() error {
 		return errors.New("name is missing")
 	case len(s.Name) > 63 || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "":
 		return fmt.Errorf("name %.100q: up to 63 of a-z, 0-9, '-' and '_' are expected", s.Name)
-	case s.Kind != S3 && s.Kind != OSS:
-		return errors.New("kind is missing: s3 or oss")
+	case !slices.Contains(Kinds, s.Kind):
+		return errors.New("kind is missing: " + strings.Join(kindNames(), " or "))
 	case s.Kind == OSS && s.Region == "":
 		return errors.New("region is missing: requests to an OSS are signed for one")
 	case s.Credentials.source == noSource:

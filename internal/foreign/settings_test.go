@@ -142,3 +142,16 @@ func TestValidS3BucketName(t *testing.T) {
 		}
 	}
 }
+
+// TestEachKindOpens names a kind that settings may say and that has no client in
+// open.go.
+func TestEachKindOpens(t *testing.T) {
+	t.Setenv("LAKE_ACCESS_KEY_ID", "k")
+	t.Setenv("LAKE_ACCESS_KEY_SECRET", "s")
+	for _, kind := range foreign.Kinds {
+		s := foreign.Settings{Name: "lake", Kind: kind, Region: "cn-hangzhou", Credentials: foreign.Env("LAKE"), Buckets: []string{"*"}}
+		if _, err := foreign.Open(s, nil); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
