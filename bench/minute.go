@@ -83,7 +83,6 @@ func (b *minuteBench) measure(ctx context.Context) error {
 		return err
 	}
 	b.add(fmt.Sprintf("Put/clients=%d/configurations=%d", crowdPuts, b.configurations), put.Took, perSecond(put.Requests, put.Took, "puts"), p50(put), p99(put))
-	before := clusterLoad{at: begun}
 	if err := b.until(ctx, "true", b.configurations, nil); err != nil {
 		return err
 	}
@@ -102,7 +101,8 @@ func (b *minuteBench) measure(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if before, err = b.load(ctx); err != nil {
+	before, err := b.load(ctx)
+	if err != nil {
 		return err
 	}
 	return b.minute(ctx, due, before)
