@@ -131,8 +131,8 @@ const settings = `stores:
     buckets: [%[5]s]
 `
 
-// start starts a server of ours, which makes so many requests to the simulator at
-// once.
+// start starts a server of ours. All servers together make so many requests to the
+// simulator at once.
 func (m *machines) start(ctx context.Context, name string, requests int, args ...string) (*testserver.Server, error) {
 	data := filepath.Join(m.dir, name)
 	if err := os.MkdirAll(data, 0o700); err != nil {

@@ -79,8 +79,8 @@ func (b *scaleBench) with(ctx context.Context, shape string, workers int) (took 
 		return took, busy, err
 	}
 	defer func() { err = errors.Join(err, m.end(), os.RemoveAll(dir)) }()
-	for i := range workers {
-		if _, err := m.start(ctx, fmt.Sprint("worker-", i+1), b.requests, "--slices", fmt.Sprint(b.slices)); err != nil {
+	for i := range workers { // the limit of a store holds for all together
+		if _, err := m.start(ctx, fmt.Sprint("worker-", i+1), b.requests*workers, "--slices", fmt.Sprint(b.slices)); err != nil {
 			return took, busy, err
 		}
 	}
