@@ -85,7 +85,7 @@ func (a *Admin) Notices(ctx context.Context, f NoticeFilter, before string) (pag
 }
 
 // RetryNotice sends a notice again, at once. An *AdminError with status 404 says that
-// there is no such notice, with 409 that its receiver is not configured.
+// the notice does not exist, with 409 that its receiver is not configured.
 func (a *Admin) RetryNotice(ctx context.Context, id string) error {
 	return a.call(ctx, http.MethodPost, "notices", url.Values{"retry": {id}}, new(struct{}))
 }

@@ -79,7 +79,7 @@ func countOf(t *rollup.Tally) rollup.Count {
 	return rollup.Count{Objects: t.Objects, Bytes: t.Bytes}
 }
 
-// A order is what the lines are sorted by.
+// An order is what the lines are sorted by.
 type order uint8
 
 const (

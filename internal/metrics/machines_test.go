@@ -12,7 +12,7 @@ type team struct{ work stocktake.Work }
 
 func (t *team) Work(context.Context, string, string) (stocktake.Work, error) { return t.work, nil }
 
-// Two servers of one name count together, and a task whose machine is gone is nobody's.
+// Two servers of one name count together, and a task whose machine is gone has none.
 func TestMachines(t *testing.T) {
 	m := newMetrics()
 	m.Machines(&team{stocktake.Work{

@@ -71,7 +71,7 @@ type holding struct {
 // renewShares takes a share of each store with limits, for the length of a lease. A
 // store that another process divides at the moment waits for the next beat, and its
 // share is nil: that process may stand still, and no beat may wait for it.
-// What this process gives up others get at its next beat, when it uses it no more.
+// What this process gives up others get at its next beat, when it no longer uses it.
 func (r *Runner) renewShares(ctx context.Context, tx postgres.Tx) ([]*share, error) {
 	got := make([]*share, len(r.uses))
 	for i, u := range r.uses {
