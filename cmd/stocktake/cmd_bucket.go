@@ -14,7 +14,7 @@ import (
 // bucketCmd is `stocktake bucket`: what it takes to begin without another client.
 type bucketCmd struct {
 	Create bucketCreate `cmd:"" help:"Create buckets."`
-	List   bucketList   `cmd:"" help:"List buckets."`
+	List   bucketList   `cmd:"" aliases:"ls" help:"List buckets."`
 	Delete bucketDelete `cmd:"" help:"Delete an empty bucket, or with --force a bucket and its objects. Its configurations are deleted too."`
 }
 

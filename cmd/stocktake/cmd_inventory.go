@@ -14,7 +14,7 @@ import (
 type inventoryCmd struct {
 	Put     inventoryPut     `cmd:"" help:"Add a configuration, from flags or from an XML or YAML file."`
 	Get     inventoryGet     `cmd:"" help:"Show a configuration."`
-	List    inventoryList    `cmd:"" help:"List the configurations of a bucket."`
+	List    inventoryList    `cmd:"" aliases:"ls" help:"List the configurations of a bucket."`
 	Delete  inventoryDelete  `cmd:"" help:"Delete a configuration. Its reports are kept."`
 	Run     inventoryRun     `cmd:"" help:"Start a run now, independent of the schedule."`
 	Cancel  inventoryCancel  `cmd:"" help:"Cancel the current run."`

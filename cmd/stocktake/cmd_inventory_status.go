@@ -104,6 +104,9 @@ func (l *statusLook) doing() string {
 	if l.All {
 		return "status of all buckets"
 	}
+	if l.ID != "" {
+		return "status of " + l.ID + " of bucket " + l.Bucket
+	}
 	return "status of bucket " + l.Bucket
 }
 

@@ -11,7 +11,7 @@ import (
 
 // keyCmd is `stocktake key`.
 type keyCmd struct {
-	List    keyList    `cmd:"" help:"List access keys, without their secrets."`
+	List    keyList    `cmd:"" aliases:"ls" help:"List access keys, without their secrets."`
 	Create  keyCreate  `cmd:"" help:"Create an access key of the account or of a user. Its secret is shown only once."`
 	Disable keyDisable `cmd:"" help:"Disable a key: requests signed with it are refused."`
 	Enable  keyEnable  `cmd:"" help:"Take back disable."`

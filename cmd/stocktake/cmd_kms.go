@@ -13,7 +13,7 @@ import (
 // kmsCmd is `stocktake kms`.
 type kmsCmd struct {
 	Create  kmsCreate  `cmd:"" help:"Create a key."`
-	List    kmsList    `cmd:"" help:"List keys."`
+	List    kmsList    `cmd:"" aliases:"ls" help:"List keys."`
 	Rotate  kmsRotate  `cmd:"" help:"Add a new version to a key. Older versions are kept for decryption."`
 	Disable kmsDisable `cmd:"" help:"Disable a key: nothing is encrypted or decrypted with it."`
 	Enable  kmsEnable  `cmd:"" help:"Take back disable."`

@@ -15,7 +15,7 @@ import (
 
 // noticeCmd is `stocktake notice`.
 type noticeCmd struct {
-	List  noticeList  `cmd:"" help:"List notices that could not be delivered, or all."`
+	List  noticeList  `cmd:"" aliases:"ls" help:"List notices that could not be delivered, or all."`
 	Retry noticeRetry `cmd:"" help:"Deliver notices again."`
 	Drop  noticeDrop  `cmd:"" help:"Drop notices that could not be delivered."`
 	Test  noticeTest  `cmd:"" help:"Send a webhook a notice to try it. Exit code 1 if it is not received at once."`

@@ -5,7 +5,7 @@ package main
 type objectCmd struct {
 	Put objectPut `cmd:"" help:"Upload files and folders."`
 	Get objectGet `cmd:"" help:"Download objects."`
-	Ls  objectLs  `cmd:"" help:"List objects."`
+	Ls  objectLs  `cmd:"" aliases:"list" help:"List objects."`
 	Rm  objectRm  `cmd:"" help:"Delete objects."`
 	Cp  objectCp  `cmd:"" help:"Copy objects from bucket to bucket."`
 }

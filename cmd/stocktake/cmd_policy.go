@@ -9,7 +9,7 @@ import (
 
 // policyCmd is `stocktake policy`.
 type policyCmd struct {
-	List   policyList   `cmd:"" help:"List policies."`
+	List   policyList   `cmd:"" aliases:"ls" help:"List policies."`
 	Show   policyShow   `cmd:"" help:"Print a policy."`
 	Put    policyPut    `cmd:"" help:"Add or replace a policy. The change takes effect at once."`
 	Delete policyDelete `cmd:"" help:"Delete a policy that is not attached to any user or role."`

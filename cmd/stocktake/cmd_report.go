@@ -2,7 +2,7 @@ package main
 
 // reportCmd is `stocktake report`.
 type reportCmd struct {
-	Ls      reportLs      `cmd:"" help:"List reports in a bucket or a folder."`
+	Ls      reportLs      `cmd:"" aliases:"list" help:"List reports in a bucket or a folder."`
 	Show    reportShow    `cmd:"" help:"Show a report: manifest, first rows, totals, largest prefixes."`
 	Find    reportFind    `cmd:"" help:"Find a key, or the keys with a prefix, without reading the whole report. Exit code 1 if there is none."`
 	Cat     reportCat     `cmd:"" help:"Print rows as CSV, JSON lines or a table."`

@@ -10,7 +10,7 @@ import (
 
 // roleCmd is `stocktake role`.
 type roleCmd struct {
-	List   roleList   `cmd:"" help:"List roles."`
+	List   roleList   `cmd:"" aliases:"ls" help:"List roles."`
 	Create roleCreate `cmd:"" help:"Create a role for the inventory service and for users that its trust policy names."`
 	Delete roleDelete `cmd:"" help:"Delete a role. Its sessions lose their rights at once."`
 	Trust  roleTrust  `cmd:"" help:"Replace the trust policy of a role."`

@@ -8,7 +8,7 @@ import (
 
 // userCmd is `stocktake user`.
 type userCmd struct {
-	List   userList   `cmd:"" help:"List users."`
+	List   userList   `cmd:"" aliases:"ls" help:"List users."`
 	Create userCreate `cmd:"" help:"Create a user without keys and policies."`
 	Delete userDelete `cmd:"" help:"Delete a user and its keys."`
 	Attach userAttach `cmd:"" help:"Attach a policy to a user."`
