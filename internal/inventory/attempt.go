@@ -159,7 +159,7 @@ func (s *Service) execute(a *attempt) {
 
 // begin reads what is to be done and records that it is being done.
 func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, task Task, err error) {
-	if s.catalog.isGone(a.bucket) {
+	if s.deleted.has(a.bucket) {
 		return cfg, task, stocktake.ErrNoSuchInventory // others need the place until that is known to the catalog
 	}
 	var r stocktake.Run

@@ -95,9 +95,11 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 // BucketDeleted forgets all configurations and runs of a bucket that has been
 // deleted, also if ctx has ended: whoever asked cannot ask again, and a bucket of
 // the same name must not find them. Its runs are cancelled as with Delete. If the
-// catalog fails, they are hidden all the same, and removed later.
+// catalog fails, it is not an error: they are removed later, at the latest by
+// [Service.ForgetDeleted].
 func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
-	if err := s.catalog.RemoveBucket(context.WithoutCancel(ctx), bucket); err != nil {
+	s.deleted.add(bucket)
+	if err := s.ForgetDeleted(context.WithoutCancel(ctx), bucket); err != nil {
 		s.log.Error("the catalog fails; the inventory configurations of a deleted bucket are removed later", "bucket", bucket, "err", err)
 		s.wake()
 	}

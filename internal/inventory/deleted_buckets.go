@@ -5,174 +5,66 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
-
-	"github.com/stocktake/stocktake"
 )
 
-// A hidingCatalog hides everything of a bucket once the bucket was deleted, even
-// if the catalog has failed to remove it. The removal is tried again by the next
-// method that asks for something of the bucket, and by the scheduler. If the
-// process ends before, the next one removes the bucket's configurations because
-// it finds no such bucket.
-type hidingCatalog struct {
-	Catalog
+// deletedBuckets are the buckets that were deleted while the catalog could not
+// remove their configurations. The scheduler ignores those configurations and
+// removes them as soon as the catalog works. If the process ends first, the next
+// one removes them, since it finds no such bucket. The zero value is ready.
+type deletedBuckets struct {
 	removing sync.Mutex // held while a bucket is removed, so that it is once
 
-	mu   sync.Mutex
-	gone map[string]bool // buckets that were deleted and not yet removed
+	mu    sync.Mutex
+	names map[string]bool
 }
 
-func newHidingCatalog(c Catalog) *hidingCatalog {
-	return &hidingCatalog{Catalog: c, gone: map[string]bool{}}
+func (d *deletedBuckets) add(bucket string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.names == nil {
+		d.names = map[string]bool{}
+	}
+	d.names[bucket] = true
 }
 
-// RemoveBucket removes the bucket now or, after an error, later.
-func (h *hidingCatalog) RemoveBucket(ctx context.Context, bucket string) error {
-	h.mu.Lock()
-	h.gone[bucket] = true
-	h.mu.Unlock()
-	return h.removeIfGone(ctx, bucket)
+func (d *deletedBuckets) has(bucket string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.names[bucket]
 }
 
-// removeIfGone removes the bucket if it is gone.
-func (h *hidingCatalog) removeIfGone(ctx context.Context, bucket string) error {
-	if !h.isGone(bucket) {
+// ForgetDeleted removes the configurations and runs of a deleted bucket that the
+// catalog could not remove when the bucket was deleted. It must return nil before a
+// bucket of the same name is created, which would inherit them otherwise.
+func (s *Service) ForgetDeleted(ctx context.Context, bucket string) error {
+	d := &s.deleted
+	if !d.has(bucket) {
 		return nil
 	}
-	h.removing.Lock()
-	defer h.removing.Unlock()
+	d.removing.Lock()
+	defer d.removing.Unlock()
 	// If another goroutine has removed it, what is there belongs to a new bucket.
-	if !h.isGone(bucket) {
+	if !d.has(bucket) {
 		return nil
 	}
-	if err := h.Catalog.RemoveBucket(ctx, bucket); err != nil {
+	if err := s.catalog.RemoveBucket(ctx, bucket); err != nil {
 		return err
 	}
-	h.mu.Lock()
-	delete(h.gone, bucket)
-	h.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.names, bucket)
 	return nil
 }
 
-func (h *hidingCatalog) isGone(bucket string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.gone[bucket]
-}
-
-// removeAllGone removes all buckets that are gone.
-func (h *hidingCatalog) removeAllGone(ctx context.Context) error {
-	h.mu.Lock()
-	gone := slices.Collect(maps.Keys(h.gone))
-	h.mu.Unlock()
-	for _, bucket := range gone {
-		if err := h.removeIfGone(ctx, bucket); err != nil {
+// forgetAllDeleted calls ForgetDeleted for each deleted bucket.
+func (s *Service) forgetAllDeleted(ctx context.Context) error {
+	s.deleted.mu.Lock()
+	names := slices.Sorted(maps.Keys(s.deleted.names))
+	s.deleted.mu.Unlock()
+	for _, bucket := range names {
+		if err := s.ForgetDeleted(ctx, bucket); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// The rest are the methods by which something of a bucket is found.
-
-func (h *hidingCatalog) AddConfiguration(ctx context.Context, e Entry, first *stocktake.Run, by Holder, limit int) error {
-	if err := h.removeIfGone(ctx, e.Bucket); err != nil {
-		return err
-	}
-	return h.Catalog.AddConfiguration(ctx, e, first, by, limit)
-}
-
-func (h *hidingCatalog) ReplaceConfiguration(ctx context.Context, r Replacement, by Holder) ([]byte, error) {
-	if err := h.removeIfGone(ctx, r.Old.Bucket); err != nil {
-		return nil, err
-	}
-	return h.Catalog.ReplaceConfiguration(ctx, r, by)
-}
-
-func (h *hidingCatalog) Due(ctx context.Context, now time.Time, max int) ([]Entry, error) {
-	entries, err := h.Catalog.Due(ctx, now, max)
-	return slices.DeleteFunc(entries, func(e Entry) bool { return h.isGone(e.Bucket) }), err
-}
-
-func (h *hidingCatalog) DueWindows(ctx context.Context, now time.Time, max int) ([]Windows, error) {
-	all, err := h.Catalog.DueWindows(ctx, now, max)
-	return slices.DeleteFunc(all, func(w Windows) bool { return h.isGone(w.Bucket) }), err
-}
-
-func (h *hidingCatalog) Windows(ctx context.Context, bucket, id string) (Windows, error) {
-	if err := h.removeIfGone(ctx, bucket); err != nil {
-		return Windows{}, err
-	}
-	return h.Catalog.Windows(ctx, bucket, id)
-}
-
-func (h *hidingCatalog) Configuration(ctx context.Context, bucket, id string) (Entry, error) {
-	if err := h.removeIfGone(ctx, bucket); err != nil {
-		return Entry{}, err
-	}
-	return h.Catalog.Configuration(ctx, bucket, id)
-}
-
-func (h *hidingCatalog) Configurations(ctx context.Context, bucket, after string, max int) (page []Entry, more bool, err error) {
-	if err := h.removeIfGone(ctx, bucket); err != nil {
-		return nil, false, err
-	}
-	return h.Catalog.Configurations(ctx, bucket, after, max)
-}
-
-func (h *hidingCatalog) Document(ctx context.Context, bucket, id string) ([]byte, error) {
-	if err := h.removeIfGone(ctx, bucket); err != nil {
-		return nil, err
-	}
-	return h.Catalog.Document(ctx, bucket, id)
-}
-
-func (h *hidingCatalog) Documents(ctx context.Context, bucket, after string, max int) (page [][]byte, next string, err error) {
-	if err := h.removeIfGone(ctx, bucket); err != nil {
-		return nil, "", err
-	}
-	return h.Catalog.Documents(ctx, bucket, after, max)
-}
-
-func (h *hidingCatalog) EntryStatus(ctx context.Context, bucket, id string) (EntryStatus, error) {
-	if err := h.removeIfGone(ctx, bucket); err != nil {
-		return EntryStatus{}, err
-	}
-	return h.Catalog.EntryStatus(ctx, bucket, id)
-}
-
-func (h *hidingCatalog) EntryStatuses(ctx context.Context, bucket string) ([]EntryStatus, error) {
-	if err := h.removeIfGone(ctx, bucket); err != nil {
-		return nil, err
-	}
-	return h.Catalog.EntryStatuses(ctx, bucket)
-}
-
-func (h *hidingCatalog) SetRetention(ctx context.Context, bucket, id string, r stocktake.Retention) error {
-	if err := h.removeIfGone(ctx, bucket); err != nil {
-		return err
-	}
-	return h.Catalog.SetRetention(ctx, bucket, id, r)
-}
-
-func (h *hidingCatalog) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error) {
-	if err := h.removeIfGone(ctx, bucket); err != nil {
-		return nil, err
-	}
-	return h.Catalog.Runs(ctx, bucket, id)
-}
-
-func (h *hidingCatalog) NewestRuns(ctx context.Context, bucket, id string, max int) ([]stocktake.Run, error) {
-	if err := h.removeIfGone(ctx, bucket); err != nil {
-		return nil, err
-	}
-	return h.Catalog.NewestRuns(ctx, bucket, id, max)
-}
-
-func (h *hidingCatalog) UnfinishedRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error) {
-	if err := h.removeIfGone(ctx, bucket); err != nil {
-		return nil, err
-	}
-	return h.Catalog.UnfinishedRuns(ctx, bucket, id)
 }

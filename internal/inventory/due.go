@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -25,6 +26,7 @@ func (s *Service) makeDue(ctx context.Context) (next time.Time, err error) {
 		if err != nil {
 			return time.Time{}, err
 		}
+		entries = slices.DeleteFunc(entries, func(e Entry) bool { return s.deleted.has(e.Bucket) })
 		if err := s.advance(ctx, entries, now); err != nil {
 			return time.Time{}, err
 		}

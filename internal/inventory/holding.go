@@ -19,25 +19,6 @@ const heartbeat = 5 * time.Second
 // taken, as this one has not renewed its lease in time.
 var errTaken = errors.New("another process has taken the run")
 
-// firstHolder returns who holds a run when it is recorded: this process, or none if
-// others may have room for it.
-func (s *Service) firstHolder() Holder {
-	if s.opts.Shared {
-		return Holder{}
-	}
-	return s.holder
-}
-
-// made has a run made that was recorded.
-func (s *Service) made(ctx context.Context, r stocktake.Run) {
-	if !s.opts.Shared {
-		s.enqueue(ctx, r)
-		return
-	}
-	s.willBeLate(&r)
-	s.wake()
-}
-
 // takeLeft takes the runs that an earlier life of this process has left, or frees
 // those of processes that are gone.
 func (s *Service) takeLeft(ctx context.Context) error {

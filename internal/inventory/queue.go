@@ -19,33 +19,6 @@ type waiting struct {
 	parent                    *tracing.Parent // what asked for it; nil: not traced, or the schedule
 }
 
-// now returns the time as it is stored and shown.
-func (s *Service) now() time.Time { return s.clock.Now().Truncate(time.Millisecond) }
-
-// wake makes Serve check what has changed; the clock is held until it has.
-func (s *Service) wake() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.latch.Hold()
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
-}
-
-// wakeAt makes Serve check at t what is due; the zero time means never.
-func (s *Service) wakeAt(t time.Time) {
-	s.mu.Lock()
-	sooner := !t.IsZero() && (s.next.IsZero() || t.Before(s.next))
-	if sooner {
-		s.next = t
-	}
-	s.mu.Unlock()
-	if sooner {
-		s.wake()
-	}
-}
-
 // lane returns the lane of a run from bucket to destination.
 func (s *Service) lane(bucket, destination string) string {
 	from, to := s.buckets.StoreOf(bucket), s.buckets.StoreOf(destination)
@@ -69,6 +42,25 @@ func (s *Service) newRun(e *Entry, kind stocktake.RunKind, trigger stocktake.Tri
 // randomID serves as Options.NewID.
 func randomID(stocktake.Run) string { return uuid.NewString() }
 
+// firstHolder returns who holds a run when it is recorded: this process, or none if
+// others may have room for it.
+func (s *Service) firstHolder() Holder {
+	if s.opts.Shared {
+		return Holder{}
+	}
+	return s.holder
+}
+
+// made starts a recorded run as soon as it has a place, here or in another process.
+func (s *Service) made(ctx context.Context, r stocktake.Run) {
+	if !s.opts.Shared {
+		s.enqueue(ctx, r)
+		return
+	}
+	s.willBeLate(&r)
+	s.wake()
+}
+
 // enqueue queues a run that the catalog has as queued, and that whoever ctx belongs to
 // has asked for.
 func (s *Service) enqueue(ctx context.Context, r stocktake.Run) {
@@ -86,19 +78,6 @@ func (s *Service) enqueue(ctx context.Context, r stocktake.Run) {
 	s.mu.Unlock()
 	s.willBeLate(&r)
 	s.wake()
-}
-
-// willBeLate makes Serve check a queued run at the time from which it is late.
-func (s *Service) willBeLate(r *stocktake.Run) {
-	if s.opts.LateAfter < 0 || r.Late {
-		return
-	}
-	at := r.Due.Add(s.opts.LateAfter)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.nextLate.IsZero() || at.Before(s.nextLate) {
-		s.nextLate = at
-	}
 }
 
 // lanes are queues, one for each pair of stores that runs read and write, each

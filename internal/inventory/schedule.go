@@ -156,3 +156,43 @@ func reading(t time.Time) time.Time {
 	_, offset := t.Zone()
 	return t.UTC().Add(time.Duration(offset) * time.Second)
 }
+
+// now returns the time as it is stored and shown.
+func (s *Service) now() time.Time { return s.clock.Now().Truncate(time.Millisecond) }
+
+// wake makes Serve check what has changed; the clock is held until it has.
+func (s *Service) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latch.Hold()
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// wakeAt makes Serve check at t what is due; the zero time means never.
+func (s *Service) wakeAt(t time.Time) {
+	s.mu.Lock()
+	sooner := !t.IsZero() && (s.next.IsZero() || t.Before(s.next))
+	if sooner {
+		s.next = t
+	}
+	s.mu.Unlock()
+	if sooner {
+		s.wake()
+	}
+}
+
+// willBeLate makes Serve check a queued run at the time from which it is late.
+func (s *Service) willBeLate(r *stocktake.Run) {
+	if s.opts.LateAfter < 0 || r.Late {
+		return
+	}
+	at := r.Due.Add(s.opts.LateAfter)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.nextLate.IsZero() || at.Before(s.nextLate) {
+		s.nextLate = at
+	}
+}

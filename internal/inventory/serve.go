@@ -87,7 +87,7 @@ func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
 	if now := s.now(); now.After(s.latest) {
 		s.latest = now
 	}
-	forgotten := s.catalog.removeAllGone(ctx)
+	forgotten := s.forgetAllDeleted(ctx)
 	if mine, err := s.schedules(ctx); err != nil || !mine {
 		return s.resume(), errors.Join(forgotten, err)
 	}

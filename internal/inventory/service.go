@@ -14,7 +14,7 @@ import (
 // A Service keeps configurations and makes their runs. Between [New] and the end
 // of [Service.Serve] all its methods may be called at once from many goroutines.
 type Service struct {
-	catalog *hidingCatalog
+	catalog Catalog
 	holder  Holder // of the runs of this process
 	buckets Buckets
 	runner  Runner
@@ -47,6 +47,7 @@ type Service struct {
 	listing map[string]bool        // buckets that runs list which share the listing
 	later   []delayed              // runs to be tried again, in no order
 	untidy  map[[2]string][]string // the last result of a Tidier, by bucket and id
+	deleted deletedBuckets         // that the catalog still has
 	taken   map[string]bool        // ids of unfinished runs that another life of a process may have started
 }
 
@@ -59,7 +60,7 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 		return nil, err
 	}
 	s := &Service{
-		catalog: newHidingCatalog(catalog), buckets: buckets, runner: runner, opts: opts, clock: opts.Clock, log: opts.Log,
+		catalog: catalog, buckets: buckets, runner: runner, opts: opts, clock: opts.Clock, log: opts.Log,
 		holder:  Holder{Owner: opts.Machine.ID, Lease: opts.Lease},
 		ending:  make(chan struct{}),
 		changed: make(chan struct{}, 1),

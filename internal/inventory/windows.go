@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -111,6 +112,7 @@ func (s *Service) makeWindows(ctx context.Context) (next time.Time, err error) {
 		if err != nil {
 			return time.Time{}, err
 		}
+		due = slices.DeleteFunc(due, func(w Windows) bool { return s.deleted.has(w.Bucket) })
 		for i := range due {
 			if err := s.makeWindow(ctx, &due[i], now); err != nil {
 				return time.Time{}, err

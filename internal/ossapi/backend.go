@@ -145,6 +145,10 @@ type Inventories interface {
 	// BucketDeleted removes the configurations of a bucket that has been deleted.
 	BucketDeleted(ctx context.Context, bucket string) error
 
+	// ForgetDeleted removes what is left of a deleted bucket of this name. It must
+	// return nil before the bucket is created again.
+	ForgetDeleted(ctx context.Context, bucket string) error
+
 	// Run starts a run now, independent of the schedule, or returns the run that is
 	// already under way.
 	Run(ctx context.Context, bucket, id string) (stocktake.Run, error)

@@ -42,6 +42,11 @@ func (c *call) putBucket() error {
 		}
 	}
 	missing := errors.Is(err, stocktake.ErrNoSuchBucket)
+	if missing {
+		if err := c.Inventories.ForgetDeleted(c.ctx, want.Name); err != nil {
+			return err
+		}
+	}
 	if err := c.Store.CreateBucket(c.ctx, c.origin(), want, acl); err != nil {
 		return err
 	}

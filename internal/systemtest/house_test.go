@@ -187,6 +187,7 @@ func (h *house) audit(t testing.TB) store.Audit {
 type noInventories struct{ ossapi.Inventories }
 
 func (noInventories) BucketDeleted(context.Context, string) error { return nil }
+func (noInventories) ForgetDeleted(context.Context, string) error { return nil }
 
 // keyring passes the store the keys it asks for, as package server does.
 type keyring struct{ keys *kms.Keys }

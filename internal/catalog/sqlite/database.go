@@ -5,9 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-
-	driver "modernc.org/sqlite"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/stocktake/stocktake/internal/catalog/relational"
 )
@@ -18,13 +19,9 @@ type database struct {
 	read  *pool
 }
 
-// readers is how many connections read at once. Readers and the one writer do
-// not wait for each other.
-const readers = 4
-
 // Rows implements [relational.Database].
 func (d *database) Rows(ctx context.Context, text string, each func(relational.Scanner) error, args ...any) error {
-	return d.read.rows(ctx, text, each, args)
+	return rows(ctx, d.read.stmts[text], each, args)
 }
 
 // Change implements [relational.Database].
@@ -40,41 +37,223 @@ func (d *database) ChangeLazily(ctx context.Context, do func(context.Context, re
 // Explain implements [relational.Database].
 func (d *database) Explain(err error) error { return damaged(err) }
 
-// A pool is a set of connections and the statements prepared for them.
-type pool struct {
-	db    *sql.DB
-	stmts map[string]*sql.Stmt // by text; not changed after prepare
+// The statements by which changes in one transaction are told apart.
+const (
+	savepoint = `SAVEPOINT change`
+	undo      = `ROLLBACK TO change`
+	release   = `RELEASE change`
+)
+
+var savepoints = []string{savepoint, undo, release}
+
+// A writer makes the changes of the database. Those that come while others are
+// being made wait, and are then made together: each by itself in a savepoint of
+// one transaction, whose one sync makes all of them durable.
+type writer struct {
+	pool *pool
+	turn chan struct{} // holds a token while a goroutine makes changes
+
+	mu      sync.Mutex
+	waiting []*change
+
+	full bool // commits are synced; who has the turn may look
+
+	changes, commits, errors, took atomic.Int64 // see Stats
 }
 
-func openPool(path string, common, own url.Values, conns int) (*pool, error) {
-	// The file: form keeps a '?' or '%' of the path out of the parameters.
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + common.Encode() + "&" + own.Encode()
-	connector, err := driver.NewConnector(dsn)
-	if err != nil {
-		return nil, err
-	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	return &pool{db: db, stmts: map[string]*sql.Stmt{}}, nil
+// A change is one atomic step whose caller waits.
+type change struct {
+	ctx  context.Context // of who waits: if it has ended before its turn, nothing is changed
+	do   func(context.Context, *tx) error
+	lazy bool // see [writer.later]
+	done chan struct{}
+	err  error // once done is closed
 }
 
-func (p *pool) prepare(ctx context.Context, texts []string) error {
-	for _, text := range texts {
-		s, err := p.db.PrepareContext(ctx, text)
-		if err != nil {
-			return fmt.Errorf("%w, in %s", err, text)
+func newWriter(p *pool) *writer {
+	return &writer{pool: p, turn: make(chan struct{}, 1), full: true}
+}
+
+// now makes a change that is durable when it returns nil. do must be ready to be
+// called twice: the first time may have come to nothing. The context that it is
+// given does not end, as that would undo what others change with it.
+func (w *writer) now(ctx context.Context, do func(context.Context, *tx) error) error {
+	return w.make(&change{ctx: ctx, do: do, done: make(chan struct{})})
+}
+
+// later makes a change without waiting for the disk: a crash of the machine,
+// but not of the process, may undo it until a later change by now is durable,
+// which makes this one durable as well.
+func (w *writer) later(ctx context.Context, do func(context.Context, *tx) error) error {
+	return w.make(&change{ctx: ctx, do: do, lazy: true, done: make(chan struct{})})
+}
+
+func (w *writer) make(c *change) error {
+	w.mu.Lock()
+	w.waiting = append(w.waiting, c)
+	w.mu.Unlock()
+	w.changes.Add(1)
+	select {
+	case w.turn <- struct{}{}:
+		w.lead()
+	case <-c.done:
+	case <-c.ctx.Done():
+		if w.withdraw(c) {
+			return c.ctx.Err()
 		}
-		p.stmts[text] = s
 	}
+	<-c.done
+	return c.err
+}
+
+// withdraw takes back a change that no leader has taken yet.
+func (w *writer) withdraw(c *change) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.waiting, c)
+	if i < 0 {
+		return false
+	}
+	w.waiting = slices.Delete(w.waiting, i, i+1)
+	return true
+}
+
+// lead makes the changes that wait, and returns the turn.
+func (w *writer) lead() {
+	defer func() { <-w.turn }()
+	w.mu.Lock()
+	group := w.waiting
+	w.waiting = nil
+	w.mu.Unlock()
+	defer func() {
+		for _, c := range group {
+			close(c.done)
+		}
+	}()
+	if len(group) < 2 || w.together(group) != nil {
+		// What failed for all may have been the fault of one, such as one that found no
+		// room.
+		for _, c := range group {
+			c.err = w.alone(c)
+		}
+	}
+}
+
+// alone makes a change in a transaction of its own.
+func (w *writer) alone(c *change) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	ctx := context.WithoutCancel(c.ctx)
+	return w.transact(ctx, c.lazy, func(t *tx) error { return c.do(ctx, t) })
+}
+
+// together makes changes in one transaction. After an error none of them is made;
+// else each has its own.
+func (w *writer) together(group []*change) error {
+	lazy := !slices.ContainsFunc(group, func(c *change) bool { return !c.lazy })
+	return w.transact(context.Background(), lazy, func(t *tx) error {
+		for _, c := range group {
+			if c.err = c.ctx.Err(); c.err != nil {
+				continue
+			}
+			if err := t.nest(context.WithoutCancel(c.ctx), c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// nest makes a change that leaves nothing behind if it fails. An error is of the
+// transaction, which is lost.
+func (t *tx) nest(ctx context.Context, c *change) error {
+	if _, err := t.Exec(ctx, savepoint); err != nil {
+		return err
+	}
+	if c.err = c.do(ctx, t); c.err != nil {
+		if _, err := t.Exec(ctx, undo); err != nil {
+			return err
+		}
+	}
+	_, err := t.Exec(ctx, release)
+	return err
+}
+
+// transact runs fn in a transaction, which is committed if fn returns nil.
+func (w *writer) transact(ctx context.Context, lazy bool, fn func(*tx) error) (err error) {
+	begun := time.Now()
+	defer func() {
+		w.took.Add(int64(time.Since(begun)))
+		if err == nil {
+			w.commits.Add(1)
+		} else if !relational.IsAnswer(err) {
+			w.errors.Add(1)
+		}
+	}()
+	if err := w.sync(ctx, !lazy); err != nil {
+		return err
+	}
+	t, err := w.pool.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// A statement that finds no room may have rolled back already.
+		if back := t.Rollback(); err != nil && !errors.Is(back, sql.ErrTxDone) {
+			err = errors.Join(err, back)
+		}
+	}()
+	if err := fn(&tx{tx: t, pool: w.pool}); err != nil {
+		return err
+	}
+	return t.Commit()
+}
+
+// sync sets whether commits are synced: in the mode FULL they are; in NORMAL the
+// log is synced before it is copied into the database, and by the next commit of
+// FULL, so that what a crash undoes is never something before something that
+// stays.
+func (w *writer) sync(ctx context.Context, full bool) error {
+	if w.full == full {
+		return nil
+	}
+	mode := "NORMAL"
+	if full {
+		mode = "FULL"
+	}
+	w.full = false // if it is not known
+	if _, err := w.pool.db.ExecContext(ctx, "PRAGMA synchronous = "+mode); err != nil {
+		return fmt.Errorf("set synchronous to %s: %w", mode, err)
+	}
+	w.full = full
 	return nil
 }
 
-// rows calls each for every row of a query.
-func (p *pool) rows(ctx context.Context, text string, each func(relational.Scanner) error, args []any) error {
-	return rows(ctx, p.stmts[text], each, args)
+// A tx is a transaction of the writer.
+type tx struct {
+	tx   *sql.Tx
+	pool *pool
 }
 
+// Rows implements [relational.Tx].
+func (t *tx) Rows(ctx context.Context, text string, each func(relational.Scanner) error, args ...any) error {
+	return rows(ctx, t.tx.StmtContext(ctx, t.pool.stmts[text]), each, args)
+}
+
+// Exec implements [relational.Tx].
+func (t *tx) Exec(ctx context.Context, text string, args ...any) (int64, error) {
+	r, err := t.tx.StmtContext(ctx, t.pool.stmts[text]).ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// Now implements [relational.Tx].
+func (t *tx) Now() int64 { return time.Now().UnixMicro() }
+
+// rows calls each for every row of a prepared query.
 func rows(ctx context.Context, s *sql.Stmt, each func(relational.Scanner) error, args []any) (err error) {
 	r, err := s.QueryContext(ctx, args...)
 	if err != nil {
@@ -87,16 +266,4 @@ func rows(ctx context.Context, s *sql.Stmt, each func(relational.Scanner) error,
 		}
 	}
 	return r.Err()
-}
-
-// close may be called on nil.
-func (p *pool) close() error {
-	if p == nil {
-		return nil
-	}
-	var errs []error
-	for _, s := range p.stmts {
-		errs = append(errs, s.Close())
-	}
-	return errors.Join(append(errs, p.db.Close())...)
 }
