@@ -12,6 +12,8 @@ type cursor struct {
 	body     []byte
 	at       int
 	elements int
+
+	learning
 }
 
 // parseKnown parses a page as stores are known to send it: no comments, no
@@ -58,13 +60,19 @@ var (
 func (c *cursor) list() (encoded, ok bool, err error) {
 	var truncated, encoding bool // were there
 	for c.blanks(); !c.closes(); c.blanks() {
+		if ok, err := c.alike(); err != nil {
+			return false, false, err
+		} else if ok {
+			continue
+		}
+		start := c.at
 		name, empty, ok := c.open(false)
 		if !ok {
 			return false, false, nil
 		}
 		switch string(name) {
 		case "Contents", "Version", "DeleteMarker":
-			if ok, err := c.row(name, empty); !ok || err != nil {
+			if ok, err := c.row(start, name, empty); !ok || err != nil {
 				return false, ok, err
 			}
 		case "IsTruncated":
@@ -100,8 +108,9 @@ func (c *cursor) list() (encoded, ok bool, err error) {
 
 var urlEncoding = []byte("url")
 
-// row parses a row of the listing and adds its record.
-func (c *cursor) row(name []byte, empty bool) (ok bool, err error) {
+// row parses a row of the listing, which begins at start, and adds its record. It
+// learns the form of the row.
+func (c *cursor) row(start int, name []byte, empty bool) (ok bool, err error) {
 	k := current
 	switch string(name) {
 	case "Version":
@@ -112,6 +121,8 @@ func (c *cursor) row(name []byte, empty bool) (ok bool, err error) {
 	if empty || (k == current) == c.page.Versions {
 		return false, nil
 	}
+	c.form, c.known, c.elementsBefore = &c.page.forms[k], start, c.elements-1
+	c.form.forget()
 	var r row
 	for c.blanks(); !c.closes(); c.blanks() {
 		name, empty, ok := c.open(false)
@@ -144,20 +155,26 @@ func (c *cursor) row(name []byte, empty bool) (ok bool, err error) {
 			}
 			continue
 		case "ChecksumAlgorithm", "ChecksumType", "RestoreInfo":
-			if _, ok := c.scalar(name, empty); !ok {
-				return false, nil
-			}
-			continue
 		default:
 			return false, nil
 		}
 		text, ok := c.scalar(name, empty)
+		if ok {
+			c.note(f, name, empty)
+		}
+		if f == numFields && ok {
+			continue
+		}
 		if !ok || r[f] != nil {
 			return false, nil
 		}
 		r[f] = text
 	}
-	return c.close(name), c.page.add(k, &r)
+	if !c.close(name) {
+		return false, nil
+	}
+	c.learned()
+	return true, c.page.add(k, &r)
 }
 
 // scalars passes over an element that has elements with text.
@@ -170,6 +187,7 @@ func (c *cursor) scalars(name []byte) bool {
 		if _, ok := c.scalar(name, empty); !ok {
 			return false
 		}
+		c.note(numFields, name, empty)
 	}
 	return c.close(name)
 }
@@ -237,6 +255,7 @@ func (c *cursor) scalar(name []byte, empty bool) (text []byte, ok bool) {
 	if n < 0 {
 		return nil, false
 	}
+	c.began = c.at
 	text = c.body[c.at : c.at+n : c.at+n]
 	c.at += n
 	if bytes.IndexByte(text, '&') >= 0 {

@@ -46,6 +46,7 @@ type Page struct {
 	scratch sections
 
 	lastClass stocktake.StorageClass // of the row before
+	forms     [numKinds]form         // of the last row of each kind
 }
 
 // Parse parses body, which it may overwrite, and which the records point into
@@ -88,6 +89,9 @@ func (p *Page) reset() {
 	p.Records, p.millis, p.arena = p.Records[:0], p.millis[:0], p.arena[:0]
 	p.Versions, p.Truncated = false, false
 	p.after, p.hasAfter = nil, false
+	for k := range p.forms {
+		p.forms[k].forget()
+	}
 }
 
 // Continues reports whether the page may be the answer to a request with this

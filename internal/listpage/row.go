@@ -14,6 +14,7 @@ const (
 	current kind = iota // Contents: the current version of a key
 	version             // Version
 	marker              // DeleteMarker
+	numKinds
 )
 
 // A field is an element of a row that becomes part of its record.
@@ -44,9 +45,10 @@ type row [numFields][]byte
 // parsed again.
 func (p *Page) add(k kind, f *row) error {
 	for i := fieldVersionID; i < numFields; i++ {
-		f[i] = bytes.TrimSpace(f[i])
+		f[i] = trim(f[i])
 	}
-	r := stocktake.Record{Key: f[fieldKey], IsLatest: true, IsDeleteMarker: k == marker}
+	p.Records = append(p.Records, stocktake.Record{Key: f[fieldKey], IsLatest: true, IsDeleteMarker: k == marker})
+	r := &p.Records[len(p.Records)-1]
 	if len(r.Key) == 0 {
 		return fmt.Errorf("%w: a row has no key", ErrMalformed)
 	}
@@ -95,9 +97,22 @@ func (p *Page) add(k kind, f *row) error {
 		}
 		r.Multipart = r.Type == stocktake.Multipart || ofParts(&r.ETag)
 	}
-	p.Records = append(p.Records, r)
 	p.millis = append(p.millis, milli)
 	return nil
+}
+
+// trim is bytes.TrimSpace, which most texts do not need.
+func trim(text []byte) []byte {
+	if trimmed(text) {
+		return text
+	}
+	return bytes.TrimSpace(text)
+}
+
+// trimmed reports whether text has no blanks around it, if it is of ASCII.
+func trimmed(text []byte) bool {
+	n := len(text)
+	return n == 0 || text[0]-'!' <= '~'-'!' && text[n-1]-'!' <= '~'-'!'
 }
 
 // lacking is what no listing tells.
