@@ -42,14 +42,18 @@ func (c *dateCache) put(b []byte, i int, t int64) int {
 	return i + 20
 }
 
-// set fills the cache with a day from the year 0 to the year 9999. The years
-// are counted from the first of March of year 0, so that the leap day comes
-// last, in eras of 400 years.
+func (c *dateCache) set(day int64) {
+	c.day = day
+	PutDate(&c.text, day)
+}
+
+// PutDate writes a day, counted from 1970-01-01, as "2006-01-02T". It must be from
+// the year 0 to the year 9999. Years are counted from the first of March of year 0,
+// so that the leap day comes last, in eras of 400 years.
 //
 // Source: H. Hinnant, chrono-Compatible Low-Level Date Algorithms,
 // civil_from_days.
-func (c *dateCache) set(day int64) {
-	c.day = day
+func PutDate(text *[11]byte, day int64) {
 	z := day + 719468 // since 0000-03-01; negative for the two months before it
 	era := z / 146097
 	if z < 0 {
@@ -64,9 +68,9 @@ func (c *dateCache) set(day int64) {
 	if m > 12 {
 		m, y = m-12, y+1
 	}
-	binary.LittleEndian.PutUint16(c.text[0:], DecimalPairs[y/100])
-	binary.LittleEndian.PutUint16(c.text[2:], DecimalPairs[y%100])
-	binary.LittleEndian.PutUint16(c.text[5:], DecimalPairs[m])
-	binary.LittleEndian.PutUint16(c.text[8:], DecimalPairs[d])
-	c.text[4], c.text[7], c.text[10] = '-', '-', 'T'
+	binary.LittleEndian.PutUint16(text[0:], DecimalPairs[y/100])
+	binary.LittleEndian.PutUint16(text[2:], DecimalPairs[y%100])
+	binary.LittleEndian.PutUint16(text[5:], DecimalPairs[m])
+	binary.LittleEndian.PutUint16(text[8:], DecimalPairs[d])
+	text[4], text[7], text[10] = '-', '-', 'T'
 }

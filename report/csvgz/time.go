@@ -1,8 +1,6 @@
 package csvgz
 
 import (
-	"time"
-
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/csvrow"
 )
@@ -114,5 +112,5 @@ func (c cursor) date(e *Encoder, o *op, d *day) cursor {
 
 func (d *day) set(number int64) {
 	*d = day{number: number, pos: never}
-	time.Unix(number*daySeconds, 0).UTC().AppendFormat(d.text[:0], "2006-01-02T")
+	csvrow.PutDate((*[dateText]byte)(d.text[:]), number)
 }
