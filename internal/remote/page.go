@@ -25,6 +25,10 @@ const (
 	brokenPause = 100 * time.Millisecond
 
 	maxError = 64 << 10 // bytes of the body of an error
+
+	// maxAhead is how many bytes of memory a service gets by only saying that it will
+	// send them.
+	maxAhead = 2 << 20
 )
 
 // A lister requests pages, one after another, and reuses their memory.
@@ -84,11 +88,21 @@ func (l *lister) try(ctx context.Context, query url.Values) error {
 	if resp.StatusCode != http.StatusOK {
 		return Needs(l.s.dialect.ListRight(query.Has("versions")), refused(resp))
 	}
-	l.body.Reset()
-	if _, err := l.body.ReadFrom(io.LimitReader(resp.Body, listpage.MaxBody+1)); err != nil {
+	if err := l.read(resp); err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
 	return l.page.Parse(l.body.Bytes())
+}
+
+// read reads the body of an answer. If the service says how long it is, there is room
+// for all of it before the first byte: most pages then take few reads.
+func (l *lister) read(resp *http.Response) error {
+	l.body.Reset()
+	if n := resp.ContentLength; n > 0 && n <= maxAhead {
+		l.body.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := l.body.ReadFrom(io.LimitReader(resp.Body, listpage.MaxBody+1))
+	return err
 }
 
 // refused returns the error that an answer of the service stands for.

@@ -26,7 +26,9 @@ func (sn *snapshot) Pages(ctx context.Context, seg engine.Segment, versions bool
 	if seg.From > seg.Prefix && !strings.HasPrefix(seg.From, seg.Prefix) {
 		return nil // it begins after all keys with the prefix
 	}
-	sc := scan{lister: lister{s: sn.s, bucket: sn.bucket}, seg: seg, versions: versions && sn.versioned}
+	l := sn.lister()
+	defer sn.keep(l)
+	sc := scan{lister: l, seg: seg, versions: versions && sn.versioned}
 	if seg.From > seg.Prefix {
 		sc.marker = before(seg.From)
 	}
@@ -64,7 +66,7 @@ func (sn *snapshot) Pages(ctx context.Context, seg engine.Segment, versions bool
 // versions does it ask for those behind a version: versitygw 1.8 loses and
 // repeats rows then, if there are a null version or delete markers.
 type scan struct {
-	lister
+	*lister
 	seg      engine.Segment
 	versions bool
 	skipping bool // seg.After has not been found yet
