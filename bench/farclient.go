@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/pprof"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -69,8 +70,16 @@ func farClientCommand(ctx context.Context, args []string) error {
 	requests := flags.Int("requests", 64, "requests at once")
 	out := flags.String("out", "", "folder for reports")
 	bucket := flags.String("bucket", "far", "bucket that the SDK lists; its keys are those of the environment, if there are any")
+	profile := flags.String("profile", "", "file for a CPU profile; none: no profile is made")
 	if err := parse(flags, args); err != nil {
 		return err
+	}
+	if *profile != "" {
+		stop, err := profileCPU(*profile)
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: *requests, MaxIdleConns: *requests, DisableCompression: true, WriteBufferSize: 8 << 10, ReadBufferSize: 32 << 10}
 	list := farReport
@@ -84,6 +93,21 @@ func farClientCommand(ctx context.Context, args []string) error {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(rows)
+}
+
+// profileCPU writes a CPU profile to a file until stop is called.
+func profileCPU(path string) (stop func(), err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close() // a profile that is cut off does not open
+	}, nil
 }
 
 // farReport makes a whole report in a folder.
