@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -165,6 +166,7 @@ func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, task 
 	var r stocktake.Run
 	var expected int64
 	unwanted := false // the configuration has incremental reports no more
+	replaced := false
 	err = s.insist(a.ctx, func(ctx context.Context) (err error) {
 		if r, err = s.catalog.Run(ctx, a.id); err != nil {
 			return err
@@ -177,6 +179,9 @@ func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, task 
 			return nil
 		}
 		if err != nil {
+			return err
+		}
+		if replaced, err = s.replacedSince(ctx, &r, &cfg); err != nil {
 			return err
 		}
 		if r.Attempt > 1 {
@@ -200,8 +205,11 @@ func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, task 
 	a.mu.Lock()
 	a.run = r
 	a.mu.Unlock()
-	if unwanted {
+	switch {
+	case unwanted:
 		return cfg, task, errUnwanted
+	case replaced && task.Recorded == nil:
+		return cfg, task, fmt.Errorf("%w; %s", errReplaced, r.Reason)
 	}
 	task.Configuration = cfg
 	return cfg, task, a.replace(s, func(r *stocktake.Run) {
@@ -268,6 +276,7 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	a.ending = true
 	fence := s.fence(&a.run)
 	a.mu.Unlock()
+	kept := r.State == stocktake.Failed && r.Kind == stocktake.FullRun && (MayPass(err) || errors.Is(err, errReplaced))
 	r.Ended, r.Key = s.now(), ""
 	remove := r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun && removesItself(cfg)
 
@@ -279,6 +288,8 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	switch {
 	case errors.Is(err, stocktake.ErrNoSuchRun):
 		s.log.Info("run ended, but its configuration was deleted or another process has taken it", append(runAttrs(&r), "state", r.State)...)
+	case err == nil && kept:
+		s.cleanInterrupted(context.WithoutCancel(a.ctx), r, *cfg)
 	case err == nil && r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun && !remove:
 		s.tidy(a, cfg, r.Manifest)
 	case err != nil:

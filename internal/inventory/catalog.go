@@ -82,6 +82,10 @@ type Holder struct {
 	Lease time.Duration
 }
 
+// Postponed is the owner of runs that wait for their next attempt, and no process: the
+// lease is how long they wait. See [RunCatalog.RetryRun].
+const Postponed = "postponed"
+
 // A Fence is the condition that a run must meet for a change to be made. It
 // keeps out a process that comes back after others have taken its run: they
 // have another owner or a later attempt.
@@ -294,12 +298,12 @@ type RunCatalog interface {
 	FreeRuns(ctx context.Context, each, max int) ([]stocktake.Run, error)
 
 	// TakeFreeRuns moves the runs of ids that have no holder to by, and returns them, by
-	// id.
+	// id. A run that is [Postponed] has none if its end was requested.
 	TakeFreeRuns(ctx context.Context, by Holder, ids ...string) ([]HeldRun, error)
 
 	// FreeExpired takes the unfinished runs whose lease has expired from their holders,
 	// and returns how many. They are queued, with the next attempt if they were scanned
-	// or published.
+	// or published. Those that are [Postponed] are freed, too, and are not counted.
 	FreeExpired(ctx context.Context) (int64, error)
 
 	// RenewRuns extends the leases of by and keeps the progress of runs that it
@@ -319,8 +323,9 @@ type RunCatalog interface {
 	// process alone.
 	StartRun(ctx context.Context, r stocktake.Run, fence Fence) error
 
-	// RetryRun replaces a run by r, which is queued again.
-	RetryRun(ctx context.Context, r stocktake.Run, fence Fence) error
+	// RetryRun replaces a run by r, which is queued again and held by by: the process
+	// that makes the next attempt, or [Postponed], so that any process makes it later.
+	RetryRun(ctx context.Context, r stocktake.Run, fence Fence, by Holder) error
 
 	// PublishRun replaces a run by r, which is published now, and records its
 	// report: the manifest, in bytes that only the [Runner] reads. It returns what is

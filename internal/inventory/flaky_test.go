@@ -167,11 +167,11 @@ func (f *flakyCatalog) AddRun(ctx context.Context, r stocktake.Run, by inventory
 	return f.Catalog.AddRun(ctx, r, by)
 }
 
-func (f *flakyCatalog) RetryRun(ctx context.Context, r stocktake.Run, fence inventory.Fence) error {
+func (f *flakyCatalog) RetryRun(ctx context.Context, r stocktake.Run, fence inventory.Fence, by inventory.Holder) error {
 	if err := f.fail("RetryRun"); err != nil {
 		return err
 	}
-	return f.Catalog.RetryRun(ctx, r, fence)
+	return f.Catalog.RetryRun(ctx, r, fence, by)
 }
 
 func (f *flakyCatalog) StartRun(ctx context.Context, r stocktake.Run, fence inventory.Fence) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -16,6 +17,15 @@ type passing interface {
 	MayPass() bool
 }
 
+// MayPass reports whether the cause of an error may pass by itself.
+func MayPass(err error) bool {
+	p, ok := errors.AsType[passing](err)
+	return ok && p.MayPass()
+}
+
+// errReplaced ends a run that was to be tried again.
+var errReplaced = errors.New("the configuration was replaced before the run could be tried again")
+
 // retryPauses are the pauses before a run is made again that has failed for a reason
 // that may pass: one more attempt for each.
 var retryPauses = [...]time.Duration{time.Minute, 5 * time.Minute, 20 * time.Minute}
@@ -26,14 +36,23 @@ type delayed struct {
 	at time.Time
 }
 
-// retry has a run made again that has failed with err, and reports whether it
-// will be: if the reason may pass, there have been few attempts, and the next
-// run is not due before. r is the run as it was when it failed.
+// retry has a run made again that has failed with cause, and reports whether it
+// will be: if the reason may pass, there have been few attempts, the next run is not
+// due before, and the configuration is still the one that the run is made by. r is the
+// run as it was when it failed.
+//
+// Where processes share the catalog, no process holds the run until then, so that it is
+// made whichever of them ends meanwhile.
 func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r stocktake.Run, cause error) bool {
-	if p, ok := errors.AsType[passing](cause); !ok || !p.MayPass() || r.Attempt > len(retryPauses) {
+	if !MayPass(cause) || r.Attempt > len(retryPauses) {
 		return false
 	}
-	at := s.now().Add(retryPauses[r.Attempt-1])
+	pause := retryPauses[r.Attempt-1]
+	at := s.now().Add(pause)
+	by := s.holder
+	if s.opts.Shared {
+		by = Holder{Owner: Postponed, Lease: pause}
+	}
 	a.mu.Lock()
 	a.ending = true
 	fence := s.fence(&a.run)
@@ -41,17 +60,16 @@ func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r sto
 	reason := Reason(cause, cfg)
 	r.Reason = fmt.Sprintf("attempt %d failed: %s; trying again at %s", r.Attempt, reason, at.Format(time.RFC3339))
 	r.State, r.Attempt, r.Progress = stocktake.Queued, r.Attempt+1, stocktake.Progress{}
-	var next time.Time
+	givenUp := false
 	err := s.insist(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
 		e, err := s.catalog.Configuration(ctx, a.bucket, a.configuration)
 		if err != nil {
 			return err
 		}
-		if next = e.Due; r.Kind == stocktake.FullRun && !next.IsZero() && !next.After(at) {
+		if givenUp = r.Kind == stocktake.FullRun && (!e.Due.IsZero() && !e.Due.After(at) || !reflect.DeepEqual(&e.Configuration, cfg)); givenUp {
 			return nil
 		}
-		next = time.Time{}
-		return s.catalog.RetryRun(ctx, r, fence)
+		return s.catalog.RetryRun(ctx, r, fence, by)
 	})
 	switch {
 	case errors.Is(err, stocktake.ErrNoSuchRun), errors.Is(err, stocktake.ErrNoSuchInventory):
@@ -59,14 +77,33 @@ func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r sto
 	case err != nil:
 		s.log.Error("that a run is to be tried again could not be recorded; it restarts with the server", append(runAttrs(&r), "err", err)...)
 		return true
-	case !next.IsZero():
+	case givenUp:
 		return false
 	}
 	s.log.Warn("run failed; trying again", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt-1, "at", at, "reason", reason)
+	if s.opts.Shared {
+		// Others look for it, too, though not as soon; this process may end.
+		time.AfterFunc(pause, func() {
+			s.postponed.Store(true)
+			s.wake()
+		})
+		return true
+	}
 	s.mu.Lock()
 	s.later = append(s.later, delayed{a.waiting, at})
 	s.mu.Unlock()
 	return true
+}
+
+// replacedSince reports whether a run that was tried before would be tried again by
+// a configuration that was replaced meanwhile. The reason of a queued run is that of the
+// attempt that has failed.
+func (s *Service) replacedSince(ctx context.Context, r *stocktake.Run, cfg *stocktake.InventoryConfiguration) (bool, error) {
+	if r.Reason == "" || r.Kind != stocktake.FullRun {
+		return false, nil
+	}
+	e, err := s.catalog.Configuration(ctx, r.Bucket, r.Configuration)
+	return err == nil && !reflect.DeepEqual(&e.Configuration, cfg), err
 }
 
 // resume queues the delayed runs that are to be made now, and returns when the next

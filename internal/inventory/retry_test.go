@@ -51,30 +51,32 @@ func TestRetry(t *testing.T) {
 		{"for good", 9, awayError{forever: true}, stocktake.Failed, []time.Duration{0}, "scan: the store is away"},
 		{"another", 9, errors.New("boom"), stocktake.Failed, []time.Duration{0}, "scan: boom"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, inventory.Options{})
-				var made []time.Time
-				w.runner.set(failing(tt.fails, tt.err, &made))
-				w.put("photos", configuration("daily", daily))
-				w.serve()
-				time.Sleep(time.Hour)
-				synctest.Wait()
-				w.close()
-				var after []time.Duration
-				for _, at := range made {
-					after = append(after, at.Sub(made[0]).Truncate(time.Second))
-				}
-				w.open()
-				runs, err := w.Runs(t.Context(), "photos", "daily")
-				if err != nil || len(runs) != 1 {
-					t.Fatalf("%+v, %v", runs, err)
-				}
-				if r := runs[0]; r.State != tt.state || r.Attempt != len(tt.after) || !slices.Equal(after, tt.after) || !strings.HasPrefix(r.Reason, tt.reason) {
-					t.Errorf("%s at attempt %d, made after %v, want %v; %s", r.State, r.Attempt, after, tt.after, r.Reason)
-				}
+		for _, shared := range []bool{false, true} {
+			t.Run(fmt.Sprint(tt.name, " shared ", shared), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, inventory.Options{Shared: shared})
+					var made []time.Time
+					w.runner.set(failing(tt.fails, tt.err, &made))
+					w.put("photos", configuration("daily", daily))
+					w.serve()
+					time.Sleep(time.Hour)
+					synctest.Wait()
+					w.close()
+					var after []time.Duration
+					for _, at := range made {
+						after = append(after, at.Sub(made[0]).Truncate(time.Second))
+					}
+					w.open()
+					runs, err := w.Runs(t.Context(), "photos", "daily")
+					if err != nil || len(runs) != 1 {
+						t.Fatalf("%+v, %v", runs, err)
+					}
+					if r := runs[0]; r.State != tt.state || r.Attempt != len(tt.after) || !slices.Equal(after, tt.after) || !strings.HasPrefix(r.Reason, tt.reason) {
+						t.Errorf("%s at attempt %d, made after %v, want %v; %s", r.State, r.Attempt, after, tt.after, r.Reason)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -130,4 +132,49 @@ func TestRetryWaits(t *testing.T) {
 		}
 		w.close()
 	})
+}
+
+// A run that has failed is not tried again once its configuration was replaced: neither
+// if that was before it failed, nor while it waits. Nor is what it has left kept.
+func TestRetryOfAReplacedConfiguration(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		for _, before := range []bool{true, false} {
+			t.Run(fmt.Sprint("shared ", shared, " before ", before), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, inventory.Options{Shared: shared})
+					fail, made := make(chan struct{}), 0
+					w.runner.set(func(context.Context, inventory.Task) (inventory.Outcome, error) {
+						made++
+						<-fail
+						return inventory.Outcome{}, awayError{}
+					})
+					w.put("photos", configuration("daily", daily))
+					w.serve()
+					synctest.Wait()
+					if !before {
+						close(fail)
+						synctest.Wait()
+					}
+					changed := configuration("daily", daily)
+					changed.Filter.Prefix = "other/"
+					if _, _, err := w.Replace(t.Context(), "photos", changed); err != nil {
+						t.Fatal(err)
+					}
+					if before {
+						close(fail)
+					}
+					time.Sleep(time.Hour)
+					synctest.Wait()
+					r := w.status("photos", "daily").Last
+					if r.State != stocktake.Failed || made != 1 || !strings.Contains(r.Reason, "the store is away") {
+						t.Errorf("made %d times: %+v", made, r)
+					}
+					if cleaned := w.runner.clean; len(cleaned) != 1 {
+						t.Errorf("cleaned: %v", cleaned)
+					}
+					w.close()
+				})
+			})
+		}
+	}
 }

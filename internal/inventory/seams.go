@@ -56,14 +56,16 @@ type Runner interface {
 	// Run scans and reports, and blocks until both are done. It ends soon after
 	// ctx and then returns an error, unless the report was complete already.
 	// Error or not, what it has written and no manifest names is removed, as far
-	// as it can be. A report that an earlier attempt of the same run has completed
+	// as it can be; except that if the error may pass ([MayPass]), what the next attempt
+	// goes on with may be kept. A report that an earlier attempt of the same run has completed
 	// is not written again: its outcome is returned. If that report has shards, it
 	// is found also by an attempt of the same number, as a crash of the machine may
 	// make the catalog forget that an attempt was started.
 	Run(ctx context.Context, t Task) (Outcome, error)
 
-	// Clean removes what interrupted attempts of a run have written that will not
-	// be tried again, except for a report that one of them completed.
+	// Clean removes what attempts of a run have written that were interrupted, or have
+	// failed for a reason that may pass, and will not be tried again, except for a report
+	// that one of them completed.
 	Clean(ctx context.Context, t Task) error
 }
 

@@ -38,6 +38,7 @@ type Service struct {
 	nextWindow  time.Time       // when a window of incremental reports ends; zero: never
 	scheduling  bool            // of Serve: whether this process recorded what is due a moment ago
 	doubt       atomic.Bool     // this process may hold runs that it does not know
+	postponed   atomic.Bool     // runs that wait to be tried again may be free now
 	failing     bool            // of Serve: runs could not be taken the last time
 	unknown     map[string]bool // of Serve: runs that this process holds and does not know, at the last beat
 	subscribing sync.Mutex      // held while a configuration with incremental reports is put or deleted; taken before mu
@@ -45,7 +46,7 @@ type Service struct {
 	latch   clock.Latch            // holds the clock while there is something to do now
 	runs    sync.WaitGroup         // the goroutines of active
 	listing map[string]bool        // buckets that runs list which share the listing
-	later   []delayed              // runs to be tried again, in no order
+	later   []delayed              // runs to be tried again, in no order; none if the catalog is shared
 	untidy  map[[2]string][]string // the last result of a Tidier, by bucket and id
 	deleted deletedBuckets         // that the catalog still has
 	taken   map[string]bool        // ids of unfinished runs that another life of a process may have started

@@ -22,6 +22,7 @@ type cluster struct {
 	catalog *sqlite.Catalog
 	buckets *buckets
 	ledger  ledger
+	poll    time.Duration // of processes that are started
 }
 
 // A ledger is what the processes of a cluster have published, as a destination
@@ -38,6 +39,7 @@ type process struct {
 	name     string
 	severed  atomic.Bool        // its catalog cannot be reached
 	scanning chan chan struct{} // gets a gate that each attempt waits at before it records; nil: none waits
+	fail     atomic.Bool        // its runs fail for a reason that may pass
 	recorded chan chan struct{} // the same after it has recorded, before it writes
 	stop     func()
 }
@@ -47,7 +49,7 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &cluster{t: t, catalog: c, buckets: newBuckets("photos"), ledger: ledger{manifests: map[string]map[string]int{}, attempts: map[string]bool{}}}
+	return &cluster{t: t, poll: 10 * time.Minute, catalog: c, buckets: newBuckets("photos"), ledger: ledger{manifests: map[string]map[string]int{}, attempts: map[string]bool{}}}
 }
 
 // severable is the catalog as one process reaches it.
@@ -81,7 +83,7 @@ func (s severable) FreeRuns(ctx context.Context, each, max int) ([]stocktake.Run
 func (c *cluster) start(name string) *process {
 	c.t.Helper()
 	p := &process{name: name}
-	s, err := inventory.New(c.t.Context(), severable{c.catalog, p}, c.buckets, clusterRunner{c, p}, inventory.Options{Shared: true, Poll: 10 * time.Minute, Log: quiet})
+	s, err := inventory.New(c.t.Context(), severable{c.catalog, p}, c.buckets, clusterRunner{c, p}, inventory.Options{Shared: true, Poll: c.poll, Log: quiet})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -145,6 +147,9 @@ func (r clusterRunner) Run(ctx context.Context, t inventory.Task) (inventory.Out
 	}
 	l.attempts[attempt] = true
 	l.mu.Unlock()
+	if r.p.fail.Load() {
+		return inventory.Outcome{}, awayError{}
+	}
 	manifest := fmt.Appendf(nil, "manifest of %s, attempt %d", r.p.name, t.Run.Attempt)
 	if t.Recorded == nil {
 		if err := wait(ctx, r.p.scanning); err != nil {
@@ -395,6 +400,67 @@ func TestDeleteOfAConfigurationThatAnotherRuns(t *testing.T) {
 		}
 		if _, err := a.Get(t.Context(), "photos", "daily"); !errors.Is(err, stocktake.ErrNoSuchInventory) {
 			t.Errorf("after the deletion: %v", err)
+		}
+		c.end(a, b)
+	})
+}
+
+// TestRetryOutlivesItsProcess ends the process that has failed to make a run, in order or
+// not: another one tries again when it is time, and not before. The run keeps the time at
+// which it was due.
+func TestRetryOutlivesItsProcess(t *testing.T) {
+	for _, inOrder := range []bool{true, false} {
+		t.Run(fmt.Sprint("in order ", inOrder), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t)
+				c.poll = time.Second
+				a := c.start("a")
+				a.fail.Store(true)
+				c.put(a, "daily")
+				synctest.Wait()
+				failed := c.runs("daily")[0]
+				if failed.State != stocktake.Queued || failed.Attempt != 2 {
+					t.Fatalf("%+v", failed)
+				}
+				if inOrder {
+					a.stop()
+				} else {
+					a.severed.Store(true)
+				}
+				b := c.start("b")
+				time.Sleep(59 * time.Second)
+				synctest.Wait()
+				if r := c.runs("daily")[0]; r != failed {
+					t.Errorf("before it is time: %+v, want %+v", r, failed)
+				}
+				time.Sleep(17 * time.Second) // half a lease, and the interval at which processes look
+				synctest.Wait()
+				r := c.runs("daily")[0]
+				if r.State != stocktake.Succeeded || r.Attempt != 2 || !r.Due.Equal(failed.Due) || r.ID != failed.ID {
+					t.Errorf("when it is time: %+v", r)
+				}
+				c.end(a, b)
+			})
+		})
+	}
+}
+
+// TestCancelOfAPostponedRun asks a process that has not failed to make it.
+func TestCancelOfAPostponedRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		a := c.start("a")
+		a.fail.Store(true)
+		c.put(a, "daily")
+		synctest.Wait()
+		b := c.start("b")
+		if r, err := b.Cancel(t.Context(), "photos", "daily"); err != nil || r.State != stocktake.Cancelled {
+			t.Errorf("%+v, %v", r, err)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if runs := c.runs("daily"); len(runs) != 1 || runs[0].Attempt != 2 {
+			t.Errorf("%+v", runs)
 		}
 		c.end(a, b)
 	})

@@ -14,6 +14,9 @@ func (s *Service) takeFree(ctx context.Context) {
 	if !s.opts.Shared || s.opts.NoRuns || ctx.Err() != nil {
 		return
 	}
+	if s.postponed.Swap(false) && s.freeExpired(ctx) != nil {
+		s.postponed.Store(true)
+	}
 	var err error
 	for range takeTries {
 		var missed bool

@@ -101,6 +101,7 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"the only process takes all runs", takesAll},
 		{"released runs are taken at once", released},
 		{"runs without a holder are for all", freeRuns},
+		{"runs that wait for their next attempt are free in time", postponed},
 		{"a run is taken by one", takenOnce},
 		{"who has lost a run changes nothing", fencedOut},
 		{"a wish to cancel stays with the run", cancelWish},

@@ -163,6 +163,45 @@ func freeRuns(t *testing.T, c Catalog) {
 	same(t, "free", ids(10, 10), []string{"photos a", "logs d", "photos b"})
 }
 
+// postponed runs are held by no process. They are free when their time has come, or
+// their end was requested, and not before.
+func postponed(t *testing.T, c Catalog) {
+	for id, pause := range map[string]time.Duration{"now": time.Microsecond, "later": time.Hour, "cancelled": time.Hour, "unwanted": time.Hour} {
+		r := addBy(t, c, Holder, id)
+		started := r
+		started.State = stocktake.Scanning
+		must(t, c.StartRun(t.Context(), started, At(stocktake.Queued, r)))
+		again := r
+		again.Attempt, again.Reason = 2, "attempt 1 failed"
+		must(t, c.RetryRun(t.Context(), again, fenceOf(Holder, started), inventory.Holder{Owner: inventory.Postponed, Lease: pause}))
+		got, err := c.Run(t.Context(), id)
+		must(t, err)
+		same(t, "postponed", got, again)
+	}
+	held, err := c.RenewRuns(t.Context(), Holder, nil)
+	must(t, err)
+	same(t, "held by the process that has failed", len(held), 0)
+
+	must(t, c.RequestCancel(t.Context(), "cancelled"))
+	taken, err := c.TakeFreeRuns(t.Context(), second, "cancelled", "later", "now")
+	must(t, err)
+	if len(taken) != 1 || taken[0].Run.ID != "cancelled" || !taken[0].Cancel || taken[0].Run.Attempt != 2 {
+		t.Fatalf("taken: %+v, want the one whose end was requested", taken)
+	}
+	must(t, c.RequestCancel(t.Context(), "unwanted"))
+	n, err := c.FreeExpired(t.Context())
+	must(t, err)
+	same(t, "of processes that are gone", n, int64(0))
+	free, err := c.FreeRuns(t.Context(), 10, 10)
+	must(t, err)
+	var ids []string
+	for _, r := range free {
+		ids = append(ids, fmt.Sprint(r.ID, " ", r.Attempt))
+	}
+	slices.Sort(ids)
+	same(t, "free", ids, []string{"now 2", "unwanted 2"})
+}
+
 func released(t *testing.T, c Catalog) {
 	addBy(t, c, Holder, "a")
 	addBy(t, c, second, "b")

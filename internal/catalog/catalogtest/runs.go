@@ -189,7 +189,7 @@ func compareAndSet(t *testing.T, c Catalog) {
 		"owner":   {State: stocktake.Queued, Owner: "second", Attempt: 1},
 		"attempt": {State: stocktake.Queued, Owner: Holder.Owner, Attempt: 2},
 	} {
-		want(t, "retry at another "+name, c.RetryRun(t.Context(), r, fence), stocktake.ErrNoSuchRun)
+		want(t, "retry at another "+name, c.RetryRun(t.Context(), r, fence, Holder), stocktake.ErrNoSuchRun)
 		want(t, "start at another "+name, c.StartRun(t.Context(), r, fence), stocktake.ErrNoSuchRun)
 		_, err := c.PublishRun(t.Context(), r, fence, []byte("m"), true)
 		want(t, "publish at another "+name, err, stocktake.ErrNoSuchRun)
@@ -208,7 +208,7 @@ func compareAndSet(t *testing.T, c Catalog) {
 	same(t, "published", got, r)
 	// It fails, and its next attempt publishes what this one has recorded.
 	r.State, r.Attempt, r.Reason = stocktake.Queued, 2, "attempt 1 failed"
-	must(t, c.RetryRun(t.Context(), r, inventory.Fence{State: stocktake.Publishing, Owner: Holder.Owner, Attempt: 1}))
+	must(t, c.RetryRun(t.Context(), r, inventory.Fence{State: stocktake.Publishing, Owner: Holder.Owner, Attempt: 1}, Holder))
 	got, err = c.Run(t.Context(), "r1")
 	must(t, err)
 	same(t, "queued again", got, r)

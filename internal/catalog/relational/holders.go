@@ -61,9 +61,9 @@ func (c *Catalog) TakeRuns(ctx context.Context, by inventory.Holder, max int) ([
 }
 
 // take moves the runs of ids that a statement finds to by, and returns them.
-func (t tx) take(ctx context.Context, text string, by inventory.Holder, ids []string) (taken []inventory.HeldRun, err error) {
+func (t tx) take(ctx context.Context, text string, by inventory.Holder, ids []string, more ...any) (taken []inventory.HeldRun, err error) {
 	for _, id := range ids {
-		n, err := t.Exec(ctx, text, id, by.Owner, t.leaseOf(by))
+		n, err := t.Exec(ctx, text, append([]any{id, by.Owner, t.leaseOf(by)}, more...)...)
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +88,7 @@ func (c *Catalog) FreeRuns(ctx context.Context, each, max int) ([]stocktake.Run,
 func (c *Catalog) TakeFreeRuns(ctx context.Context, by inventory.Holder, ids ...string) (taken []inventory.HeldRun, err error) {
 	ids = slices.Sorted(slices.Values(ids)) // the order of locks
 	err = c.change(ctx, func(ctx context.Context, t tx) (err error) {
-		taken, err = t.take(ctx, takeFreeRun, by, ids)
+		taken, err = t.take(ctx, takeFreeRun, by, ids, inventory.Postponed)
 		return err
 	})
 	if err != nil {
@@ -100,7 +100,10 @@ func (c *Catalog) TakeFreeRuns(ctx context.Context, by inventory.Holder, ids ...
 // FreeExpired implements [inventory.Catalog].
 func (c *Catalog) FreeExpired(ctx context.Context) (n int64, err error) {
 	err = c.change(ctx, func(ctx context.Context, t tx) (err error) {
-		n, err = t.Exec(ctx, freeExpired, t.Now())
+		if n, err = t.Exec(ctx, freeExpired, inventory.Postponed, t.Now()); err != nil {
+			return err
+		}
+		_, err = t.Exec(ctx, freePostponed, inventory.Postponed, t.Now())
 		return err
 	})
 	return n, c.wrap("free the runs of processes that are gone", err)

@@ -130,8 +130,14 @@ func (c *Catalog) StartRun(ctx context.Context, r stocktake.Run, fence inventory
 }
 
 // RetryRun implements [inventory.Catalog].
-func (c *Catalog) RetryRun(ctx context.Context, r stocktake.Run, fence inventory.Fence) error {
-	return c.wrap("retry run", c.change(ctx, func(ctx context.Context, t tx) error { return t.replaceRun(ctx, &r, fence, nil) }))
+func (c *Catalog) RetryRun(ctx context.Context, r stocktake.Run, fence inventory.Fence, by inventory.Holder) error {
+	return c.wrap("retry run", c.change(ctx, func(ctx context.Context, t tx) error {
+		if err := t.replaceRun(ctx, &r, fence, nil); err != nil || by.Owner == fence.Owner {
+			return err
+		}
+		_, err := t.Exec(ctx, handRun, r.ID, by.Owner, t.leaseOf(by))
+		return err
+	}))
 }
 
 // EndRun implements [inventory.Catalog].

@@ -55,13 +55,15 @@ const (
 	queuedAgain    = `state = 'queued', attempt = CASE WHEN state = 'queued' THEN attempt ELSE attempt + 1 END`
 	selectTakeable = `SELECT id FROM runs WHERE ended = 0 AND owner <> $1 ORDER BY id LIMIT $2`
 	takeRun        = `UPDATE runs SET owner = $2, lease = $3, ` + queuedAgain + ` WHERE id = $1 AND ended = 0 AND owner <> $2`
-	takeFreeRun    = `UPDATE runs SET owner = $2, lease = $3 WHERE id = $1 AND ended = 0 AND owner = ''`
+	handRun        = `UPDATE runs SET owner = $2, lease = $3 WHERE id = $1`
+	takeFreeRun    = `UPDATE runs SET owner = $2, lease = $3 WHERE id = $1 AND ended = 0 AND (owner = '' OR owner = $4 AND cancel = 1)`
 	selectFree     = `SELECT ` + runColumns + ` FROM (SELECT runs.*, row_number() OVER (PARTITION BY bucket, destination
 	ORDER BY CASE WHEN run_trigger = 'scheduled' THEN 1 ELSE 0 END, queued, id) AS place FROM runs WHERE ended = 0 AND owner = '') r
 	WHERE place <= $1 ORDER BY place, queued, id LIMIT $2`
 	renewLeases   = `UPDATE runs SET lease = $2 WHERE ended = 0 AND owner = $1`
 	setFree       = `UPDATE runs SET owner = '', lease = 0, ` + queuedAgain + ` WHERE ended = 0 AND `
-	freeExpired   = setFree + `owner <> '' AND lease <= $1`
+	freeExpired   = setFree + `owner <> '' AND owner <> $1 AND lease <= $2`
+	freePostponed = setFree + `owner = $1 AND (lease <= $2 OR cancel = 1)`
 	freeAllOf     = setFree + `owner = $1`
 	freeRun       = setFree + `owner = $1 AND id = $2`
 	requestCancel = `UPDATE runs SET cancel = 1 WHERE ended = 0 AND id = $1`
@@ -143,7 +145,7 @@ var (
 		countIntoBucket, bucketSize, shrinkBucket, holdBucket, dropBucket,
 		addConfiguration, replaceConfiguration, keepDocument, countReplaced, selectConfiguration, selectDocument, holdConfiguration, dropConfiguration, dropConfigurationsOf, setDue, setRetention, moveDue, takeSeq, setLast,
 		addRun, updateRun, saveProgress, dropRunsOf, dropRunsOfBucket, pruneRuns, forgetRun, selectUnfinished,
-		selectTakeable, takeRun, takeFreeRun, renewLeases, freeExpired, freeAllOf, freeRun, requestCancel, selectHeld, selectHeldRun,
+		selectTakeable, takeRun, takeFreeRun, handRun, renewLeases, freeExpired, freePostponed, freeAllOf, freeRun, requestCancel, selectHeld, selectHeldRun,
 		selectReport,
 		selectLate, markLate, addNotice, setNotice, pruneDelivered, dropNotice, forgetNotices,
 		selectStrays, addStray, dropStray, dropStraysOf, dropStraysOfBucket,

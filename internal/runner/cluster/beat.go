@@ -69,7 +69,7 @@ func (r *Runner) beat(ctx context.Context) error {
 		a.expires.Reset(r.opts.Lease - time.Since(asked))
 		if p := a.progress.Load(); p != a.last {
 			a.last, a.moved = p, asked
-		} else if a.Generation <= maxStalled && asked.Sub(a.moved) > r.opts.Stall {
+		} else if a.tries() <= maxStalled && asked.Sub(a.moved) > r.opts.Stall {
 			stalled = append(stalled, a)
 		}
 	}

@@ -13,13 +13,14 @@ import (
 type work struct {
 	report           []byte // nil: it is not summed up yet, or was not asked for
 	outcome, failure *string
+	passes           bool // the reason of failure may pass
 	progress         stocktake.Progress
 	closing          bool // it is being summed up or published, which takes little time
 }
 
 // lookQuery reads how far the run $1 has come. The report is large: it is left out
 // if $2 says so.
-const lookQuery = `SELECT CASE WHEN NOT $2 THEN w.report END, w.outcome, w.failure, coalesce((w.outline::json ->> 'Expected')::bigint, 0),
+const lookQuery = `SELECT CASE WHEN NOT $2 THEN w.report END, w.outcome, w.failure, w.passes <> 0, coalesce((w.outline::json ->> 'Expected')::bigint, 0),
 	t.listed, t.matched, t.bytes, t.written, t.shards, t.closing
 	FROM works w, LATERAL (SELECT coalesce(sum(listed), 0)::bigint AS listed, coalesce(sum(matched), 0)::bigint AS matched,
 		coalesce(sum(bytes), 0)::bigint AS bytes, coalesce(sum(written), 0)::bigint AS written, coalesce(sum(shards), 0)::bigint AS shards,
@@ -31,7 +32,7 @@ func (r *Runner) look(ctx context.Context, run string, recorded bool) (w work, e
 	err = r.insist(ctx, func() error {
 		p := &w.progress
 		err := r.db.Pool().QueryRow(ctx, lookQuery, run, recorded).
-			Scan(&w.report, &w.outcome, &w.failure, &p.Expected, &p.Listed, &p.Matched, &p.Bytes, &p.Written, &p.Shards, &w.closing)
+			Scan(&w.report, &w.outcome, &w.failure, &w.passes, &p.Expected, &p.Listed, &p.Matched, &p.Bytes, &p.Written, &p.Shards, &w.closing)
 		if errors.Is(err, pgx.ErrNoRows) {
 			err = stocktake.ErrNoSuchRun
 		}

@@ -46,7 +46,7 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 		}
 		switch {
 		case w.failure != nil:
-			return r.leave(ctx, &t, errors.New(*w.failure))
+			return r.leave(ctx, &t, &failure{*w.failure, w.passes})
 		case w.outcome != nil:
 			var o inventory.Outcome
 			return o, json.Unmarshal([]byte(*w.outcome), &o)
@@ -120,6 +120,9 @@ func (r *Runner) beginWith(ctx context.Context, tx postgres.Tx, t *inventory.Tas
 			return stocktake.ErrNoSuchRun
 		}
 	}
+	if err := r.reopen(ctx, tx, t); err != nil {
+		return err
+	}
 	if err := r.alone(ctx, tx, t.Run.ID); err != nil {
 		if errors.Is(err, errLost) {
 			return nil // it has failed: look says why
@@ -139,8 +142,9 @@ func (r *Runner) beginWith(ctx context.Context, tx postgres.Tx, t *inventory.Tas
 }
 
 // leave ends the lead of a run. If the run ends with it, its tasks are stopped, and
-// once no worker writes any more what they have written is removed. Else
-// everything stays as it is for the next holder.
+// once no worker writes any more what they have written is removed. It is kept if the
+// run may be tried again, which then goes on where it was. Else everything stays as it
+// is for the next holder.
 func (r *Runner) leave(ctx context.Context, t *inventory.Task, cause error) (inventory.Outcome, error) {
 	if ctx.Err() != nil && !inventory.GivenUp(ctx) {
 		return inventory.Outcome{}, cause
@@ -152,45 +156,17 @@ func (r *Runner) leave(ctx context.Context, t *inventory.Task, cause error) (inv
 	}
 	kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Lease+endTimeout)
 	defer cancel()
-	if err := r.stop(kept, t.Run.ID, cause); err != nil {
+	if err := r.stop(kept, t, cause); err != nil {
 		return inventory.Outcome{}, errors.Join(cause, fmt.Errorf("stop the tasks of the run: %w", err))
+	}
+	if inventory.MayPass(cause) && !inventory.GivenUp(ctx) {
+		if err := r.pause(kept, t); err != nil {
+			return inventory.Outcome{}, errors.Join(cause, fmt.Errorf("keep the work of the run: %w", err))
+		}
+		return inventory.Outcome{}, cause
 	}
 	if err := r.Clean(kept, *t); err != nil {
 		cause = errors.Join(cause, fmt.Errorf("remove what the run has written: %w", err))
 	}
 	return inventory.Outcome{}, cause
-}
-
-// stop lets no task of a run write any more, and waits until their workers have
-// noticed.
-func (r *Runner) stop(ctx context.Context, run string, cause error) error {
-	gone := false
-	err := r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		if err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT 1 FROM works WHERE run = $1)`, run).Scan(&gone); err != nil {
-			return err
-		}
-		return r.fail(ctx, tx, run, cause.Error())
-	})
-	if gone { // workers notice with their next beat, and have no row to say so
-		select {
-		case <-time.After(2 * r.opts.Beat):
-		case <-ctx.Done():
-		}
-		return ctx.Err()
-	}
-	for err == nil {
-		var busy bool
-		err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-			return tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM tasks WHERE run = $1 AND worker <> '' AND lease > $2)`, run, tx.Now).Scan(&busy)
-		})
-		if err != nil || !busy {
-			return err
-		}
-		select {
-		case <-time.After(r.opts.Watch):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return err
 }

@@ -51,19 +51,19 @@ const endJobsOfTheDead = `UPDATE river_job j SET state = 'discarded', finalized_
 	(SELECT 1 FROM processes p WHERE p.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND p.seen >= $1)`
 
 // expired selects the tasks of unfinished work whose worker was not heard of.
-const expired = `SELECT t.id, t.run, t.kind, t.generation, t.host FROM tasks t JOIN works w ON w.run = t.run
+const expired = `SELECT t.id, t.run, t.kind, t.generation, t.spent, t.host FROM tasks t JOIN works w ON w.run = t.run
 	WHERE t.done = 0 AND t.worker <> '' AND t.lease < $1 AND w.stopped = 0 ORDER BY t.id LIMIT $2 FOR UPDATE OF t SKIP LOCKED`
 
 // waiting selects the tasks of unfinished work that are due and have no job that
 // River will carry out.
-const waiting = `SELECT t.id, t.run, t.kind, t.generation, t.host FROM tasks t JOIN works w ON w.run = t.run
+const waiting = `SELECT t.id, t.run, t.kind, t.generation, t.spent, t.host FROM tasks t JOIN works w ON w.run = t.run
 	WHERE t.done = 0 AND t.worker = '' AND t.due <= $1 AND w.stopped = 0 AND NOT EXISTS
 	(SELECT 1 FROM river_job j WHERE j.id = t.job AND j.state IN ('available', 'pending', 'scheduled', 'retryable', 'running'))
 	ORDER BY t.id LIMIT $2 FOR UPDATE OF t SKIP LOCKED`
 
 type swept struct {
-	call
-	run, kind, host string
+	task
+	host string
 }
 
 func (r *Runner) find(ctx context.Context, tx postgres.Tx, query string) (found []swept, err error) {
@@ -74,7 +74,7 @@ func (r *Runner) find(ctx context.Context, tx postgres.Tx, query string) (found 
 	defer rows.Close()
 	for rows.Next() {
 		var s swept
-		if err := rows.Scan(&s.Task, &s.run, &s.kind, &s.Generation, &s.host); err != nil {
+		if err := rows.Scan(&s.Task, &s.run, &s.kind, &s.Generation, &s.spent, &s.host); err != nil {
 			return nil, err
 		}
 		found = append(found, s)
@@ -89,9 +89,9 @@ func (r *Runner) takeAway(ctx context.Context, tx postgres.Tx) error {
 	}
 	for _, s := range found {
 		r.log.Warn("a worker was not heard of; its task is begun again", "run", s.run, "task", s.Task, "kind", s.kind, "host", s.host, "generation", s.Generation)
-		if s.Generation >= maxGenerations {
-			reason := fmt.Sprintf("%d processes have ended during the same part of the run, the last one on %s; find out why in its log, then run it again", s.Generation, s.host)
-			if err := r.fail(ctx, tx, s.run, reason); err != nil {
+		if s.tries() >= maxGenerations {
+			reason := fmt.Sprintf("%d processes have ended during the same part of the run, the last one on %s; find out why in its log, then run it again", s.tries(), s.host)
+			if err := r.fail(ctx, tx, s.run, reason, false); err != nil {
 				return err
 			}
 			continue

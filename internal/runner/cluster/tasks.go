@@ -21,7 +21,12 @@ type task struct {
 	call
 	run, kind, input string
 	worker           string // of this attempt alone
+	spent            int    // attempts before the run was last tried again
 }
+
+// tries returns how many attempts there were since the run was last tried again, with
+// this one.
+func (t *task) tries() int { return t.Generation - t.spent }
 
 // take begins an attempt. It returns false if there is nothing to do: the attempt is
 // not the next one, or was begun already.
@@ -35,8 +40,8 @@ func (r *Runner) take(ctx context.Context, c call) (t task, ok bool, err error) 
 		err := tx.QueryRow(ctx, `UPDATE tasks SET worker = $3, host = $4, lease = $5, since = $6,
 			listed = 0, matched = 0, bytes = 0, written = 0, shards = 0
 			WHERE id = $1 AND generation = $2 AND done = 0 AND worker = ''
-			AND EXISTS (SELECT 1 FROM works w WHERE w.run = tasks.run AND w.stopped = 0) RETURNING run, kind, input`,
-			c.Task, c.Generation, worker, r.opts.Machine.Name, tx.Now+r.opts.Lease.Microseconds(), tx.Now).Scan(&t.run, &t.kind, &t.input)
+			AND EXISTS (SELECT 1 FROM works w WHERE w.run = tasks.run AND w.stopped = 0) RETURNING run, kind, input, spent`,
+			c.Task, c.Generation, worker, r.opts.Machine.Name, tx.Now+r.opts.Lease.Microseconds(), tx.Now).Scan(&t.run, &t.kind, &t.input, &t.spent)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -129,9 +134,10 @@ func (r *Runner) release(ctx context.Context, t *task) error {
 	})
 }
 
-// fail ends the work of a run, unless that has ended before.
-func (r *Runner) fail(ctx context.Context, tx postgres.Tx, run, reason string) error {
-	tag, err := tx.Exec(ctx, `UPDATE works SET failure = coalesce(failure, $2), stopped = 1 WHERE run = $1 AND stopped = 0`, run, reason)
+// fail ends the work of a run, unless that has ended before. passes says that the
+// reason may pass, so that the run may be tried again.
+func (r *Runner) fail(ctx context.Context, tx postgres.Tx, run, reason string, passes bool) error {
+	tag, err := tx.Exec(ctx, `UPDATE works SET failure = $2, passes = CASE WHEN $3 THEN 1 ELSE 0 END, stopped = 1 WHERE run = $1 AND stopped = 0`, run, reason, passes)
 	if err != nil || tag.RowsAffected() == 0 {
 		return err
 	}

@@ -103,9 +103,9 @@ func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
 	if errors.Is(err, stocktake.ErrNoSuchRun) || errors.Is(err, stocktake.ErrNoSuchInventory) {
 		return r.release(ctx, &a.task) // the configuration was deleted
 	}
-	if a.Generation < maxFailures && !final(err) {
+	if a.tries() < maxFailures && !final(err) {
 		r.avoid(a.run)
-		pause := time.Duration(a.Generation*a.Generation) * time.Second
+		pause := time.Duration(a.tries()*a.tries()) * time.Second
 		r.log.Warn("a task failed; it is begun again", "run", a.run, "task", a.Task, "kind", a.kind, "in", pause, "err", err)
 		return r.putBack(ctx, &a.task, pause.Microseconds())
 	}
@@ -115,11 +115,11 @@ func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
 	}
 	reason := inventory.Reason(err, &cfg)
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE tasks SET worker = '' WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`, a.Task, a.Generation, a.worker)
-		if err != nil || tag.RowsAffected() == 0 {
-			return err
+		tag, dbErr := tx.Exec(ctx, `UPDATE tasks SET worker = '' WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`, a.Task, a.Generation, a.worker)
+		if dbErr != nil || tag.RowsAffected() == 0 {
+			return dbErr
 		}
-		return r.fail(ctx, tx, a.run, reason)
+		return r.fail(ctx, tx, a.run, reason, inventory.MayPass(err))
 	})
 }
 

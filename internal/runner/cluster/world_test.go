@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -54,6 +55,7 @@ type world struct {
 	stores []cluster.Store // with limits, of the next process
 
 	broken atomic.Bool // the source refuses its role
+	away   atomic.Bool // the source does not answer
 }
 
 func newWorld(t *testing.T, shape string, rows int64) *world {
@@ -85,6 +87,9 @@ func newWorld(t *testing.T, shape string, rows int64) *world {
 func (w *world) Source(context.Context, string, *stocktake.InventoryConfiguration) (engine.Source, error) {
 	if w.broken.Load() {
 		return nil, fmt.Errorf("the role: %w", stocktake.ErrAccessDenied)
+	}
+	if w.away.Load() {
+		return nil, &remote.UnansweredError{Err: errors.New("the store is away")}
 	}
 	s, err := s3bucket.New(remote.Options{
 		Endpoint: w.url, Addressing: remote.PathStyle, Requests: 4,

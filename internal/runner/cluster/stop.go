@@ -1,0 +1,107 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// A failure is why the tasks of a run have ended it, as the database has it.
+type failure struct {
+	reason string
+	passes bool
+}
+
+func (f *failure) Error() string { return f.reason }
+
+// MayPass reports whether the reason may pass by itself: see [inventory.MayPass].
+func (f *failure) MayPass() bool { return f.passes }
+
+// errNotHeld means that another process has taken the run that this one was leading.
+var errNotHeld = errors.New("another process has taken the run")
+
+// held locks a run that this process holds as t says; else errNotHeld.
+func (r *Runner) held(ctx context.Context, tx postgres.Tx, t *inventory.Task) error {
+	var one int
+	err := tx.QueryRow(ctx, `SELECT 1 FROM runs WHERE id = $1 AND owner = $2 AND attempt = $3 AND ended = 0 FOR SHARE`,
+		t.Run.ID, r.id, t.Run.Attempt).Scan(&one)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errNotHeld
+	}
+	return err
+}
+
+// stop lets no task of a run write any more, and waits until their workers have
+// noticed.
+func (r *Runner) stop(ctx context.Context, t *inventory.Task, cause error) error {
+	run := t.Run.ID
+	gone := false
+	err := r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		notHeld := r.held(ctx, tx, t)
+		if notHeld != nil && !errors.Is(notHeld, errNotHeld) {
+			return notHeld
+		}
+		err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT 1 FROM works WHERE run = $1)`, run).Scan(&gone)
+		if err != nil || gone {
+			return err
+		}
+		if notHeld != nil { // the next holder may have reopened the work
+			return notHeld
+		}
+		return r.fail(ctx, tx, run, cause.Error(), inventory.MayPass(cause))
+	})
+	if gone { // workers notice with their next beat, and have no row to say so
+		select {
+		case <-time.After(2 * r.opts.Beat):
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	}
+	for err == nil {
+		var busy bool
+		err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+			return tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM tasks WHERE run = $1 AND worker <> '' AND lease > $2)`, run, tx.Now).Scan(&busy)
+		})
+		if err != nil || !busy {
+			return err
+		}
+		select {
+		case <-time.After(r.opts.Watch):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return err
+}
+
+// pause keeps the work of a run that was stopped, so that its next attempt reopens it.
+// If the process ends before it has said when that is, the next holder does so at once.
+func (r *Runner) pause(ctx context.Context, t *inventory.Task) error {
+	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		if err := r.held(ctx, tx, t); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `UPDATE works SET paused = 1 WHERE run = $1 AND stopped = 1`, t.Run.ID)
+		return err
+	})
+}
+
+// reopen takes up the work of a run again that was paused. What its slices have come to
+// stays. The other tasks are begun again, by new generations: an attempt of before that
+// was taken for dead writes nothing that counts.
+func (r *Runner) reopen(ctx context.Context, tx postgres.Tx, t *inventory.Task) error {
+	tag, err := tx.Exec(ctx, `UPDATE works SET stopped = 0, paused = 0, passes = 0, failure = NULL WHERE run = $1 AND paused = 1
+		AND EXISTS (SELECT 1 FROM runs r WHERE r.id = works.run AND r.owner = $2 AND r.attempt = $3 AND r.ended = 0)`, t.Run.ID, r.id, t.Run.Attempt)
+	if err != nil || tag.RowsAffected() == 0 {
+		return err
+	}
+	r.log.Info("a run goes on where it has failed", "run", t.Run.ID, "attempt", t.Run.Attempt)
+	_, err = tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1, spent = generation, worker = '', lease = 0, due = 0, job = 0, since = $2
+		WHERE run = $1 AND done = 0`, t.Run.ID, tx.Now)
+	return err
+}
