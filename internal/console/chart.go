@@ -16,13 +16,19 @@ type chart struct {
 	Second  *secondAxis `json:"second,omitempty"`
 }
 
-// A series is one line, or the bars of one colour.
+// A series is one line, or the bars of one colour. No two series of a chart share a
+// colour.
 type series struct {
-	Name   string   `json:"name"`
-	Values []int64  `json:"values"`
-	Tones  []string `json:"tones,omitempty"` // by value: the class of its colour; empty: that of the series
-	Right  bool     `json:"right,omitempty"` // its values have the unit of the second axis
+	Name   string  `json:"name"`
+	Values []int64 `json:"values"`
+	Color  int     `json:"color,omitempty"` // from 1 to colors; 0: that of the rest, unless there is a tone
+	Tone   string  `json:"tone,omitempty"`  // the class of a colour that means something, such as "bad"
+	Right  bool    `json:"right,omitempty"` // its values have the unit of the second axis
 }
+
+// colors is how many colours series have: --series-1 and so on in assets/console.css.
+// People who see few colours can tell them apart, too.
+const colors = 8
 
 // A secondAxis has the values of series on the right.
 type secondAxis struct {
@@ -42,7 +48,7 @@ type box struct {
 func newGrowthChart() *chart {
 	return &chart{
 		Kind: "line", Title: "Objects and bytes across reports", Unit: "bytes", Second: &secondAxis{Unit: "count"},
-		Series: []series{{Name: "Size"}, {Name: "Objects", Right: true}},
+		Series: []series{{Name: "Size", Color: 1}, {Name: "Objects", Color: 2, Right: true}},
 	}
 }
 

@@ -186,19 +186,17 @@ func changed(rows map[string]*changeRow) (list []changeRow, same int) {
 
 // changeChart shows the prefixes that changed most.
 func changeChart(rows []changeRow) *chart {
-	c := &chart{Kind: "bar", Title: "Change by prefix", Unit: "bytes", Signed: true, Series: []series{{Name: "Change"}}}
+	c := &chart{Kind: "bar", Title: "Change by prefix", Unit: "bytes", Signed: true, Stacked: true}
+	grew, shrank := series{Name: "grew", Color: 2}, series{Name: "shrank", Color: 1}
 	for _, r := range rows[:min(len(rows), 15)] {
 		c.Labels = append(c.Labels, visible(r.Name))
 		c.Links = append(c.Links, r.Href)
-		tone := "bad"
-		if r.Bytes() < 0 {
-			tone = "good"
-		}
-		c.Series[0].Values = append(c.Series[0].Values, r.Bytes())
-		c.Series[0].Tones = append(c.Series[0].Tones, tone)
+		grew.Values = append(grew.Values, max(r.Bytes(), 0))
+		shrank.Values = append(shrank.Values, min(r.Bytes(), 0))
 	}
 	if len(c.Labels) == 0 {
 		return nil
 	}
+	c.Series = []series{grew, shrank}
 	return c
 }

@@ -24,6 +24,8 @@ type formData struct {
 	Values map[string][]string `json:"values"`
 	Errors map[string]string   `json:"errors,omitempty"` // by element; "" for what concerns no field
 
+	Problem string `json:"error,omitempty"` // why the server could not save it, although it is valid
+
 	XML     string      `json:"xml,omitempty"`
 	Command string      `json:"-"`
 	Code    string      `json:"-"`
@@ -252,10 +254,13 @@ func keepUnseen(old, cfg *stocktake.InventoryConfiguration) {
 // refusedPut shows the form again if the API refuses what it says.
 func (v *visit) refusedPut(d *formData, err error) (*page, error) {
 	serr, ok := serviceError(err)
-	if !ok || serr.StatusCode == http.StatusForbidden || serr.StatusCode >= http.StatusInternalServerError {
+	if !ok || serr.StatusCode == http.StatusForbidden || serr.Code == "" {
 		return nil, err
 	}
-	if errors.Is(err, stocktake.ErrInventoryExists) {
+	if serr.StatusCode >= http.StatusInternalServerError {
+		// Nothing is wrong with what was typed: it can be sent again later.
+		d.Problem = "It was not saved: " + serr.Message
+	} else if errors.Is(err, stocktake.ErrInventoryExists) {
 		d.Errors["Id"] = "the bucket has a configuration with this id already"
 	} else {
 		d.refuse(err)

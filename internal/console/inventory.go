@@ -183,16 +183,23 @@ func (d *inventoryData) Current() *runRow {
 // historyChart shows how long the runs took and how they ended; nil: there are too
 // few.
 func historyChart(runs []runRow) *chart {
-	c := &chart{Kind: "bar", Title: "Duration of runs", Unit: "milliseconds", Series: []series{{Name: "Duration"}}}
-	for _, r := range slices.Backward(runs) {
-		if r.Started.IsZero() {
-			continue
-		}
+	c := &chart{Kind: "bar", Title: "Duration of runs", Unit: "milliseconds", Stacked: true}
+	runs = slices.Clone(runs)
+	slices.Reverse(runs)
+	runs = slices.DeleteFunc(runs, func(r runRow) bool { return r.Started.IsZero() })
+	for i, r := range runs {
 		c.Labels = append(c.Labels, r.Started.UTC().Format("01-02 15:04"))
 		c.Links = append(c.Links, r.Href)
-		s := &c.Series[0]
-		s.Values = append(s.Values, int64(r.Seconds*1000))
-		s.Tones = append(s.Tones, tone(r.State))
+		name, tone := string(r.State), tone(r.State)
+		if tone == "busy" {
+			name = "under way"
+		}
+		at := slices.IndexFunc(c.Series, func(s series) bool { return s.Tone == tone })
+		if at < 0 {
+			at = len(c.Series)
+			c.Series = append(c.Series, series{Name: name, Tone: tone, Values: make([]int64, len(runs))})
+		}
+		c.Series[at].Values[i] = int64(r.Seconds * 1000)
 	}
 	return c.unlessShort()
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -20,18 +21,36 @@ func addRange(rows []rangeRow, from int64, name, class string, n rollup.Count, v
 	return rows
 }
 
-// rangeChart shows ranges as bars, with the classes on top of each other.
+// rangeChart shows ranges as bars, with the classes on top of each other. If there
+// are more classes than colours, the smallest ones are one part.
 func rangeChart(title, unit string, rows []rangeRow, classes []classRow) *chart {
 	c := &chart{Kind: "bar", Title: title, Unit: unit, Stacked: true}
 	for _, r := range rows {
 		c.Labels = append(c.Labels, r.Name)
 	}
+	rest := len(classes) - colors
+	var small []classRow
+	if rest > 0 {
+		small = slices.SortedStableFunc(slices.Values(classes), func(a, b classRow) int {
+			return cmp.Or(cmp.Compare(a.Bytes, b.Bytes), cmp.Compare(a.Objects, b.Objects))
+		})[:rest]
+	}
+	others := series{Name: many(rest, "other class"), Values: make([]int64, len(rows))}
+	if rest > 1 {
+		others.Name = fmt.Sprintf("%s other classes", count(rest))
+	}
 	for _, class := range classes {
-		s := series{Name: class.Class}
-		for _, r := range rows {
-			s.Values = append(s.Values, r.classes[class.Class])
+		s := &others
+		if !slices.Contains(small, class) {
+			c.Series = append(c.Series, series{Name: visible(class.Class), Color: len(c.Series) + 1, Values: make([]int64, len(rows))})
+			s = &c.Series[len(c.Series)-1]
 		}
-		c.Series = append(c.Series, s)
+		for i, r := range rows {
+			s.Values[i] += r.classes[class.Class]
+		}
+	}
+	if rest > 0 {
+		c.Series = append(c.Series, others)
 	}
 	return c
 }

@@ -90,6 +90,10 @@ func (v *visit) render(p *page) {
 		_ = e.Encode(p.Data) // the browser has left
 		return
 	}
+	if f, ok := p.Data.(failure); ok && v.r.Header.Get("HX-Request") != "" {
+		http.Error(v.w, strings.TrimSpace(visible(f.What)+". "+visible(f.Help)), status) // console.js shows it above the page
+		return
+	}
 	body, err := v.html(p)
 	if err != nil {
 		v.Log.Error("a page of the console cannot be written", "page", v.route.Name, "err", err)

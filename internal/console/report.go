@@ -189,7 +189,7 @@ func totalsOf(r *rollup.Rollup, prefix, by, base string) (*totals, error) {
 	for _, c := range r.Classes {
 		t.Classes = append(t.Classes, classRow{c.StorageClass, c.Objects, c.Bytes})
 	}
-	t.ClassChart = &chart{Kind: "bar", Title: "Bytes by storage class", Unit: "bytes", Series: []series{{Name: "Size"}}}
+	t.ClassChart = &chart{Kind: "bar", Title: "Bytes by storage class", Unit: "bytes", Series: []series{{Name: "Size", Color: 1}}}
 	for _, c := range t.Classes {
 		t.ClassChart.Labels = append(t.ClassChart.Labels, c.Class)
 		t.ClassChart.Series[0].Values = append(t.ClassChart.Series[0].Values, c.Bytes)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
@@ -79,6 +80,12 @@ func (d *webhooksData) With(state string) string {
 	return "/webhooks?" + q.Encode()
 }
 
+// Fresh reports whether a notice has not been sent yet, as right after a test: the page
+// then looks again.
+func (d *webhooksData) Fresh() bool {
+	return slices.ContainsFunc(d.Notices, func(n noticeRow) bool { return n.State == client.NoticeWaiting && n.Attempts == 0 })
+}
+
 // Earlier returns the address of the page that follows.
 func (d *webhooksData) Earlier() string {
 	return "/webhooks?" + url.Values{"state": {string(d.State)}, "bucket": {d.Bucket}, "configuration": {d.ID}, "before": {d.Next}}.Encode()
@@ -120,7 +127,7 @@ func (v *visit) retryNotice() (*page, error) {
 	if err := v.admin.RetryNotice(v.ctx, v.r.PostForm.Get("id")); err != nil {
 		return nil, err
 	}
-	return v.redirect("/webhooks")
+	return v.backToNotices()
 }
 
 // dropNotice gives a notice up for good.
@@ -128,7 +135,14 @@ func (v *visit) dropNotice() (*page, error) {
 	if err := v.admin.DropNotice(v.ctx, v.r.PostForm.Get("id")); err != nil {
 		return nil, err
 	}
-	return v.redirect("/webhooks")
+	return v.backToNotices()
+}
+
+// backToNotices leads to the notices among which the person was.
+func (v *visit) backToNotices() (*page, error) {
+	f := v.r.PostForm
+	d := &webhooksData{Bucket: f.Get("bucket"), ID: f.Get("configuration")}
+	return v.redirect(d.With(f.Get("state")))
 }
 
 // testWebhook sends a receiver a notice to try it.

@@ -44,10 +44,9 @@
     const data = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
     const say = word[data.unit];
     const ink = color("ink"), dim = color("ink-dim"), line = color("line"), sheet = color("sheet");
-    const palette = [1, 2, 3, 4, 5].map((n) => color("series-" + n));
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const option = {
-      animation: !still, animationDuration: 300, color: palette, aria: { enabled: false },
+      animation: !still, animationDuration: 300, aria: { enabled: false },
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: ink },
       tooltip: { renderMode: "richText", confine: true, backgroundColor: sheet, borderColor: line, textStyle: { color: ink, fontSize: 12 } },
     };
@@ -63,10 +62,11 @@
         })),
       }];
     } else {
-      const tones = { good: color("good"), bad: color("bad"), busy: color("busy"), quiet: color("ink-dim") };
+      const tones = { good: "good", bad: "bad", busy: "busy", quiet: "ink-dim" };
+      const hue = (s) => color(s.tone ? tones[s.tone] : "series-" + (s.color || "rest"));
       option.tooltip.trigger = "axis";
       option.tooltip.axisPointer = { type: data.kind === "bar" ? "shadow" : "line" };
-      option.tooltip.formatter = (all) => plain(all[0].name) + all.map((p) => {
+      option.tooltip.formatter = (all) => plain(all[0].name) + all.filter((p) => !data.stacked || p.value).map((p) => {
         const s = data.series[p.seriesIndex];
         return "\n" + plain(s.name) + "  " + (s.right ? word[data.second.unit] : say)(s.values[p.dataIndex]);
       }).join("");
@@ -80,7 +80,8 @@
       option.series = data.series.map((s) => ({
         name: plain(s.name), type: data.kind, stack: data.stacked ? "all" : undefined, yAxisIndex: s.right ? 1 : 0,
         barMaxWidth: 28, symbolSize: 6, lineStyle: { width: 2, type: s.right ? "dashed" : "solid" },
-        data: s.values.map((v, i) => s.tones && s.tones[i] ? { value: v, itemStyle: { color: tones[s.tones[i]] } } : v),
+        itemStyle: { color: hue(s), borderColor: sheet, borderWidth: data.stacked && data.series.length > 1 ? 0.5 : 0 },
+        data: s.values,
       }));
     }
     const chart = echarts.init(place, null, { renderer: "canvas" });
@@ -138,6 +139,65 @@
     }
   }
 
+  // card tells each cell of a table what its column is called, so that on a phone a row
+  // can be shown as a card. A row then still is a row for a screen reader.
+  function card(within) {
+    const role = (all, name) => { for (const e of all) e.setAttribute("role", name); };
+    for (const table of within.querySelectorAll("table")) {
+      const names = [...table.querySelectorAll("thead th")].map((th) => th.textContent);
+      table.classList.add("cards");
+      role([table], "table");
+      role(table.querySelectorAll("thead, tbody"), "rowgroup");
+      role(table.querySelectorAll("tr"), "row");
+      role(table.querySelectorAll("td"), "cell");
+      role(table.querySelectorAll("thead th"), "columnheader");
+      role(table.querySelectorAll("tbody th"), "rowheader");
+      for (const row of table.querySelectorAll("tbody tr")) {
+        [...row.cells].forEach((cell, i) => { if (cell.localName == "td" && cell.colSpan == 1) cell.dataset.column = names[i]; });
+      }
+    }
+  }
+
+  // trouble says above the page that it is not up to date any more, or what an answer
+  // was instead of a part of the page. Without a text it says that it is over.
+  const status = document.getElementById("trouble");
+  let troubled = false;
+  function trouble(text, link) {
+    if (!text && !troubled) return;
+    troubled = Boolean(text);
+    const p = document.createElement("p");
+    p.className = text ? "note warn" : "note good";
+    p.textContent = text || "The server answers again.";
+    if (link) {
+      const a = document.createElement("a");
+      a.href = link.href;
+      a.textContent = link.text;
+      p.append(" ", a);
+    }
+    status.replaceChildren(p);
+    if (!text) setTimeout(() => { if (!troubled) status.replaceChildren(); }, 5000);
+  }
+  const refused = (status, text) => {
+    const here = location.pathname + location.search;
+    if (status == 401) trouble("You are not signed in any more: you have signed out, or the server was started again.", { href: "/sign-in?next=" + encodeURIComponent(here), text: "Sign in" });
+    else if (status == 404) trouble("What this page shows is not there any more.", { href: here, text: "Load it again" });
+    else trouble(text || "The server answers with an error: " + status);
+  };
+  const silent = "The server does not answer. What the page shows may be out of date.";
+
+  // A page that is kept up to date tries again by itself, less and less often.
+  document.addEventListener("htmx:sse:error", (e) => {
+    if (e.detail.status) refused(e.detail.status); else trouble(silent + " It tries again by itself.");
+  });
+  document.addEventListener("htmx:sse:after:message", () => trouble(""));
+  document.addEventListener("htmx:response:error", (e) => refused(e.detail.ctx.response.status, e.detail.ctx.text));
+  document.addEventListener("htmx:error", () => trouble(silent));
+  document.addEventListener("htmx:after:request", (e) => { if (e.detail.ctx.response.status < 400) trouble(""); });
+  document.addEventListener("htmx:sse:close", (e) => {
+    const shown = document.querySelector("#verification progress");
+    if (shown && e.target.id == "verify") shown.replaceWith("The verification was interrupted. Start it again.");
+  });
+
   // open keeps the folds of a form's preview open that a person has opened.
   let open = [];
   document.addEventListener("htmx:before:swap", () => {
@@ -147,6 +207,7 @@
     const folds = document.querySelectorAll("#verdict details");
     folds.forEach((d, i) => { d.open = Boolean(open[i]); });
     if (document.querySelector("#verdict")) { showFaults(); addCopyButtons(document); }
+    card(document);
   });
 
   // A run that has ended cannot be cancelled any more; a person who does not see
@@ -173,5 +234,6 @@
   addEventListener("resize", () => { for (const chart of drawn) chart.resize(); });
 
   addCopyButtons(document);
+  card(document);
   drawAll();
 })();
