@@ -5,7 +5,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,12 +67,18 @@ func TestConsole(t *testing.T) {
 	b.look(t, "form")
 	b.press(t, "form button.primary")
 
-	// Watch its run: the other store is asked once a second only.
+	// Watch its run: the other store is asked now and then only.
 	b.waitFor(t, "Watch the run")
 	b.press(t, "a.button.primary")
 	b.waitFor(t, "scanning")
 	b.until(t, "the progress moves by itself", `Number(document.querySelector("#live .stats dd").textContent.replaceAll(",", "")) > 0`)
 	b.look(t, "run")
+	here := b.address(t)
+	b.open(t, w.console+"/machines")
+	b.waitFor(t, "lake-logs / hourly")
+	b.waitFor(t, "objects listed")
+	b.look(t, "machines")
+	b.open(t, here)
 	b.waitFor(t, "Open the report")
 	b.waitFor(t, "succeeded")
 	b.press(t, "#live a.button.primary")
@@ -113,9 +122,7 @@ func TestConsole(t *testing.T) {
 	b.waitFor(t, "make the bucket")
 	b.look(t, "failure")
 
-	b.open(t, w.console+"/webhooks")
-	b.waitFor(t, "Notices")
-	b.look(t, "webhooks")
+	b.useWebhooks(t, w)
 
 	// Everything is reached by keyboard: the first Tab shows the way past the header.
 	b.open(t, w.console+"/")
@@ -131,7 +138,10 @@ func TestConsole(t *testing.T) {
 // A consoleWorld is a server with a console and with something to see.
 type consoleWorld struct {
 	console string // URL
+	server  *testserver.Server
 	oss     *oss.Client
+	admin   *inventories.Admin
+	told    chan string // what the receiver "audit" was told
 }
 
 func newConsoleWorld(t *testing.T) *consoleWorld {
@@ -152,7 +162,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 	}
 	far := start("far", testserver.Config{Args: []string{"--bucket", "lake-logs"}})
 	var names []string
-	for i := range 3000 {
+	for i := range 5000 {
 		names = append(names, fmt.Sprintf("app-%d/2026-%02d/%05d.log", i%3, i%12+1, i))
 	}
 	putAll(t, ossOf(far), "lake-logs", 10, names...)
@@ -173,17 +183,28 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
     credentials: {file: `+key+`}
     roles: {"*": default}
     buckets: [lake-logs]
-    requests-per-second: 1
+    requests-per-second: 0.4
     concurrency: 1
 `)
+	told := make(chan string, 100)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		told <- string(body)
+	}))
+	t.Cleanup(receiver.Close)
 	s := start("here", testserver.Config{Console: "127.0.0.1:0", Args: []string{
-		"--config", settings, "--bucket", "media", "--bucket", "reports", "--bucket", "old-reports", "--bucket", "empty", "--webhook", "ops=http://127.0.0.1:1/hook",
+		"--config", settings, "--bucket", "media", "--bucket", "reports", "--bucket", "old-reports", "--bucket", "empty",
+		"--webhook", "audit=" + receiver.URL, "--webhook", "ops=http://127.0.0.1:1/hook", "--clock-control",
 	}})
 	console, err := s.ConsoleURL(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &consoleWorld{console, ossOf(s)}
+	admin := &inventories.Admin{Endpoint: s.URL(), Region: testserver.Region, AccessKeyID: testserver.AccessKeyID, AccessKeySecret: testserver.AccessKeySecret}
+	w := &consoleWorld{console, s, ossOf(s), admin, told}
 	w.fill(t)
 	return w
 }
@@ -215,7 +236,8 @@ func putAll(t *testing.T, c *oss.Client, bucket string, size int, keys ...string
 	}
 }
 
-// fill makes reports of a bucket that grows, and a configuration that fails.
+// fill makes reports of a bucket that grows from day to day, and a configuration that
+// fails.
 func (w *consoleWorld) fill(t *testing.T) {
 	t.Helper()
 	c := inventories.New(w.oss)
@@ -251,9 +273,8 @@ func (w *consoleWorld) fill(t *testing.T) {
 			}
 		} else {
 			putAll(t, w.oss, "media", 60_000*n, day(n)...)
-			if _, err := c.Run(t.Context(), "media", "daily"); err != nil {
-				t.Fatal(err)
-			}
+			w.waitForRun(t, "media", "daily")
+			c = inventories.New(w.oss)
 		}
 		if run := wait("daily"); run.State != stocktake.Succeeded {
 			t.Fatalf("%+v", run)
@@ -280,6 +301,42 @@ func (w *consoleWorld) fill(t *testing.T) {
 	}
 	if run := wait("broken"); run.State != stocktake.Failed {
 		t.Fatalf("%+v", run)
+	}
+}
+
+// waitForRun moves the server's clock to just before the next run of a configuration,
+// so that the run takes the time that it takes, and waits until the run is there.
+func (w *consoleWorld) waitForRun(t *testing.T, bucket, id string) {
+	t.Helper()
+	status, err := inventories.New(w.oss).Status(t.Context(), bucket, id)
+	if err != nil || len(status) != 1 {
+		t.Fatal(status, err)
+	}
+	due := status[0].Next
+	now, err := w.admin.Now(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.admin.AdvanceClock(t.Context(), max(due.Sub(now)-100*time.Millisecond, 0)); err != nil {
+		t.Fatal(err)
+	}
+	w.oss = ossOf(w.server) // a client corrects its clock once only
+	c := inventories.New(w.oss)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(consolePatience); ; {
+		runs, err := c.Runs(t.Context(), bucket, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(runs) > 0 && !runs[0].Due.Before(due) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("the run that is due at %v does not begin: %+v", due, runs)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
@@ -28,7 +29,7 @@ const maxPicture = 150 << 10
 func (b *chromium) look(t *testing.T, name string) {
 	t.Helper()
 	for _, size := range sizes {
-		b.run(t, chromedp.EmulateViewport(size.width, size.height))
+		b.run(t, chromedp.EmulateViewport(size.width, size.height), chromedp.Evaluate[chromedp.Void](`scrollTo({ top: 0, behavior: "instant" })`))
 		for _, theme := range []string{"light", "dark"} {
 			b.run(t, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`(() => { document.documentElement.dataset.theme = %q; window.dispatchEvent(new Event("themechange")); })()`, theme)))
 			what := name + "-" + theme + "-" + size.name
@@ -76,6 +77,65 @@ func (b *chromium) judge(t *testing.T, what string) {
 	if err != nil || wider > 0 {
 		t.Errorf("%s: it is %d pixels wider than the window (%v)", what, wider, err)
 	}
+}
+
+// useWebhooks tests a receiver, has it told once more, and drops a notice for another
+// one that does not answer.
+func (b *chromium) useWebhooks(t *testing.T, w *consoleWorld) {
+	t.Helper()
+	row := func(event, state string) string {
+		return fmt.Sprintf(`[...document.querySelectorAll("#notices tbody tr")].some((r) => r.innerText.includes(%q) && r.innerText.includes(%q))`, event, state)
+	}
+	b.open(t, w.console+"/webhooks")
+	b.waitFor(t, "Given up")
+	for len(w.told) > 0 { // of runs
+		<-w.told
+	}
+	b.press(t, `[aria-label="Send a test to audit"]`)
+	b.until(t, "the test is delivered, and the page says so by itself", row("test", "delivered"))
+	first := w.hears(t)
+	b.look(t, "webhooks")
+	b.open(t, w.console+"/webhooks?state=delivered")
+	b.press(t, `#notices form[action="/webhooks/retry"] button`)
+	if again := w.hears(t); again != first {
+		t.Errorf("the receiver was told %s, and then %s", first, again)
+	}
+	b.waitFor(t, "newest 200")
+	b.until(t, "the page shows delivered notices still", `location.search == "?state=delivered"`)
+
+	if _, err := w.admin.TestWebhook(t.Context(), "ops"); err != nil {
+		t.Fatal(err)
+	}
+	b.open(t, w.console+"/webhooks?state=waiting")
+	b.until(t, "a notice waits", row("ops", "test"))
+	before, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](`document.querySelectorAll("#notices tbody tr").length`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.press(t, `#notices form[action="/webhooks/drop"] button`)
+	b.until(t, "the notice is gone", fmt.Sprintf(`location.search == "?state=waiting" && document.querySelectorAll("#notices tbody tr").length == %d`, before-1))
+}
+
+// hears returns what the receiver "audit" is told next.
+func (w *consoleWorld) hears(t *testing.T) string {
+	t.Helper()
+	select {
+	case notice := <-w.told:
+		return notice
+	case <-time.After(consolePatience):
+		t.Fatal("the receiver is told nothing")
+		return ""
+	}
+}
+
+// address returns where the browser is.
+func (b *chromium) address(t *testing.T) string {
+	t.Helper()
+	url, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.href`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
 }
 
 // picture writes what can be seen to docs/images.
