@@ -83,11 +83,11 @@ func (s *Store) Encrypts(ctx context.Context, role, bucket, key string, e stockt
 func tryEncryption(ctx context.Context, c Client, bucket, key string, e stocktake.Encryption) (known bool, err error) {
 	d := c.Destination(bucket)
 	f, err := d.Create(ctx, key, engine.FileOptions{ContentType: "text/plain", Encryption: e})
-	if err != nil {
-		return false, err
+	if err == nil {
+		defer f.Abort()
+		err = f.Commit(ctx, md5.Sum(nil))
 	}
-	defer f.Abort()
-	if err := f.Commit(ctx, md5.Sum(nil)); err != nil {
+	if err != nil {
 		if answer, ok := errors.AsType[*remote.Error](err); ok && refusesHeader(answer.Status) {
 			return true, fmt.Errorf("%w: %w", ErrNoEncryption, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/md5"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/membucket"
+	"github.com/stocktake/stocktake/internal/remote"
 )
 
 // memory is a client of buckets in memory.
@@ -35,7 +37,7 @@ type unconditional struct{ engine.Destination }
 func (d unconditional) Create(ctx context.Context, key string, opts engine.FileOptions) (engine.File, error) {
 	opts.Exclusive = false
 	if opts.Encryption.SSEOSS {
-		return nil, errors.New("no encryption")
+		return nil, &remote.Error{Status: http.StatusNotImplemented, Err: errors.New("no encryption")}
 	}
 	f, err := d.Destination.Create(ctx, key, opts)
 	return &blind{File: f}, err

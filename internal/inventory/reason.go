@@ -17,7 +17,7 @@ import (
 // corrected.
 type adviser interface {
 	error
-	Advice() string // such as "make the bucket"
+	Advice() string // such as "make the bucket"; empty: it has none
 }
 
 // advice says what to do about an error.
@@ -46,7 +46,7 @@ func Reason(err error, cfg *stocktake.InventoryConfiguration) string {
 	if len(text) > maxReason {
 		text = strings.ToValidUTF8(text[:maxReason], "") + "..."
 	}
-	if a, ok := errors.AsType[adviser](err); ok {
+	if a, ok := errors.AsType[adviser](err); ok && a.Advice() != "" {
 		return text + ": " + a.Advice()
 	}
 	for _, a := range advice {

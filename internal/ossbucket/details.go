@@ -23,6 +23,23 @@ func (d *dialect) Tells(f stocktake.Field) remote.Question {
 	return 0
 }
 
+// DetailRight implements [remote.Dialect].
+//
+// Source: OSS documentation, RAM policies, actions on objects.
+func (d *dialect) DetailRight(q remote.Question, version bool) string {
+	of := "oss:GetObject"
+	if version {
+		of = "oss:GetObjectVersion"
+	}
+	switch q {
+	case remote.AskACL:
+		return of + "Acl"
+	case remote.AskTags:
+		return of + "Tagging"
+	}
+	return of
+}
+
 // ReadHead implements [remote.Dialect].
 //
 // Source: OSS API reference, HeadObject.

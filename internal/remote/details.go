@@ -71,8 +71,8 @@ func (s *Store) questionsOf(columns []stocktake.Field) map[Question]stocktake.Mi
 
 // answers are what became of one of the questions about a bucket so far.
 type answers struct {
-	given  atomic.Bool // the store has answered it
-	denied atomic.Bool // the store has refused it for want of rights
+	given  atomic.Bool            // the store has answered it
+	denied atomic.Pointer[string] // the right for want of which the store has refused it; nil: it has not
 }
 
 // Availability implements [engine.DetailedSnapshot].
@@ -119,8 +119,8 @@ func (sn *snapshot) Fetch(ctx context.Context, batch []stocktake.Record, columns
 		return err
 	}
 	for q := range asked {
-		if a := &sn.answers[q]; a.denied.Load() && !a.given.Load() {
-			return fmt.Errorf("%s: %s: %w", sn.bucket, q, errDenied)
+		if right := sn.answers[q].denied.Load(); right != nil && !sn.answers[q].given.Load() {
+			return fmt.Errorf("%s: %s: %w", sn.bucket, q, &Error{Status: http.StatusForbidden, Code: "AccessDenied", Right: *right, Err: errDenied})
 		}
 	}
 	return nil
@@ -131,7 +131,7 @@ func (q Question) String() string {
 	return [...]string{"", "HeadObject", "GetObjectAcl", "GetObjectTagging"}[q]
 }
 
-var errDenied = fmt.Errorf("the store has refused it for every object so far: %w", stocktake.ErrAccessDenied)
+var errDenied = errors.New("the store has refused it for every object so far")
 
 // ask asks a question about an object, and sets what the answer tells. If the
 // store will never answer it, it does nothing.
@@ -204,7 +204,8 @@ func (sn *snapshot) refusal(q Question, err error, r *stocktake.Record) error {
 	case e.Code == "NoSuchBucket", e.credentials(), !final(e.Status):
 		return fmt.Errorf("%s: %w", q, err)
 	case e.Status == http.StatusForbidden:
-		state.denied.Store(true)
+		right := sn.s.dialect.DetailRight(q, len(r.VersionID) > 0)
+		state.denied.Store(&right)
 	}
 	sn.s.log.Debug("the store does not tell something of an object", "bucket", sn.bucket, "key", string(r.Key), "request", q, "err", err)
 	return nil

@@ -230,7 +230,7 @@ func TestDetailsFail(t *testing.T) {
 		message string // empty: no error
 	}{
 		{"one is denied", "tagging", except("k007", failure(403, "AccessDenied"), good["tagging"]), false, ""},
-		{"all are denied", "tagging", failure(403, "AccessDenied"), true, "GetObjectTagging"},
+		{"all are denied", "tagging", failure(403, "AccessDenied"), true, "lack the right s3:GetObjectTagging"},
 		{"one is gone", "tagging", except("k007", failure(404, "NoSuchKey"), good["tagging"]), false, ""},
 		{"the bucket is gone", "tagging", failure(404, "NoSuchBucket"), false, "NoSuchBucket"},
 		{"credentials expire", "tagging", except("k007", failure(400, "ExpiredToken"), good["tagging"]), true, "ExpiredToken"},

@@ -40,6 +40,10 @@ type Dialect interface {
 	// ListRight is the right to list current objects, or all versions.
 	ListRight(versions bool) string
 
+	// DetailRight is the right that a question about a current object takes, or about
+	// one of its versions.
+	DetailRight(q Question, version bool) string
+
 	// Versioned reports whether the bucket has ever had versioning.
 	Versioned(ctx context.Context, bucket string) (bool, error)
 
@@ -125,6 +129,20 @@ func Needs(right string, err error) error {
 		e.Right = right
 	}
 	return err
+}
+
+// Advice says how the settings of the store, or the policies there, can be corrected;
+// empty: that is not what is wrong. It is part of the reason of a run.
+func (e *Error) Advice() string {
+	switch {
+	case e.Right != "":
+		return "allow it to the user whose keys the settings of the store name"
+	case e.credentials():
+		return "correct the keys that the settings of the store name"
+	case errors.Is(e, stocktake.ErrAccessDenied):
+		return "see which rights the user has whose keys the settings of the store name"
+	}
+	return ""
 }
 
 // MayPass reports whether the same request may be answered well later: the service

@@ -23,6 +23,7 @@ type file struct {
 	size   int64        // of the parts, in bytes
 	err    error        // of the part that failed
 	ended  bool
+	blind  bool // see WithoutLook
 }
 
 func (f *file) Write(p []byte) (n int, err error) {
@@ -115,7 +116,7 @@ func (f *file) Commit(ctx context.Context, sum [16]byte) error {
 // exists returns fs.ErrExist if the file must be exclusive and there is an object.
 // The write is conditional as well; but there are services that ignore that.
 func (f *file) exists(ctx context.Context) error {
-	if !f.object.Exclusive {
+	if !f.object.Exclusive || f.blind {
 		return nil
 	}
 	there, err := f.d.s.dialect.Stat(ctx, f.object.Bucket, f.object.Key)
@@ -124,6 +125,10 @@ func (f *file) exists(ctx context.Context) error {
 	}
 	return err
 }
+
+// WithoutLook leaves it to the service alone that an exclusive file does not replace
+// an object, to see whether it keeps to that.
+func (f *file) WithoutLook() { f.blind = true }
 
 // Abort implements [engine.File].
 func (f *file) Abort() error {

@@ -23,6 +23,30 @@ func (d *dialect) Tells(f stocktake.Field) remote.Question {
 	return 0
 }
 
+// DetailRight implements [remote.Dialect].
+//
+// Source: Amazon S3 user guide, required permissions for API operations;
+// GetObjectACLHandler of MinIO.
+func (d *dialect) DetailRight(q remote.Question, version bool) string {
+	name, onMinIO := "GetObject", ""
+	if version {
+		name, onMinIO = "GetObjectVersion", "s3:GetObject"
+	}
+	switch q {
+	case remote.AskACL:
+		name, onMinIO = name+"Acl", "s3:GetBucketPolicy"
+	case remote.AskTags:
+		name += "Tagging"
+		if version {
+			onMinIO += "Tagging"
+		}
+	}
+	if onMinIO != "" {
+		return "s3:" + name + " (" + onMinIO + " on MinIO)"
+	}
+	return "s3:" + name
+}
+
 // ReadHead implements [remote.Dialect].
 //
 // Source: Amazon S3 API reference, HeadObject.

@@ -87,12 +87,27 @@ func coded(err error) error {
 		status = answer.HTTPStatusCode()
 	}
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		return &remote.Error{Status: status, Code: api.ErrorCode(), Err: err}
+		return &remote.Error{Status: status, Code: api.ErrorCode(), Err: briefly(err, status, api)}
 	}
 	if status == http.StatusNotFound { // of HEAD, which has no body
 		return &remote.Error{Status: status, Code: "NotFound", Err: err}
 	}
 	return err
+}
+
+// briefly returns what the service has answered, without what the SDK says around it.
+func briefly(err error, status int, api smithy.APIError) error {
+	text := fmt.Sprintf("status %d: %.100q: %.300q", status, api.ErrorCode(), api.ErrorMessage())
+	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
+		text = op.OperationName + ": " + text
+	}
+	if answer, ok := errors.AsType[interface {
+		error
+		ServiceRequestID() string
+	}](err); ok && answer.ServiceRequestID() != "" {
+		text += fmt.Sprintf(" (request id %.100q)", answer.ServiceRequestID())
+	}
+	return errors.New(text)
 }
 
 // ListRight implements [remote.Dialect].

@@ -31,10 +31,8 @@ type server struct {
 	keys     *keys
 	restart  func() error // ends the server and starts it again; nil: it cannot be
 
-	// newUser makes a user without rights whose keys are restrictedKey and
-	// restrictedSecret, and returns its name in policies; nil: that is not tried.
-	newUser  func(t *testing.T) string
-	needless []string // rights that the server does not ask for
+	// makeUser makes a user without rights.
+	makeUser func(t *testing.T, s *server) *user
 
 	conditional    bool // it knows If-None-Match
 	ignoresMissing bool // a delete of a key without versions adds no marker
@@ -64,9 +62,15 @@ func open(t *testing.T, s server) *server {
 // open returns the adapter.
 func (s *server) open(t *testing.T, pageSize int) *remote.Store {
 	t.Helper()
+	return s.openAs(t, accessKey, secretKey, pageSize)
+}
+
+// openAs returns the adapter with the keys of a user.
+func (s *server) openAs(t *testing.T, key, secret string, pageSize int) *remote.Store {
+	t.Helper()
 	store, err := s3bucket.New(remote.Options{
 		Endpoint: s.endpoint, PartSize: 5 << 20, PageSize: pageSize,
-		Credentials: remote.Static(remote.Credentials{AccessKeyID: accessKey, AccessKeySecret: secretKey}),
+		Credentials: remote.Static(remote.Credentials{AccessKeyID: key, AccessKeySecret: secret}),
 		Around: func(next http.RoundTripper) http.RoundTripper {
 			return &throttle.Retry{Next: throttle.NewGate(next, throttle.Limits{})}
 		},

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
-	osscredentials "github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -71,8 +70,7 @@ func testInventories(t *testing.T, s *server) {
 			t.Error(err)
 		}
 	})
-	api := oss.NewClient(oss.LoadDefaultConfig().WithRegion(testserver.Region).WithEndpoint(srv.URL()).WithUsePathStyle(true).
-		WithCredentialsProvider(osscredentials.NewStaticCredentialsProvider(testserver.AccessKeyID, testserver.AccessKeySecret)))
+	api := ossClient(srv)
 	_, err = api.PutBucketInventory(t.Context(), &oss.PutBucketInventoryRequest{
 		Bucket: oss.Ptr("lake-source"), InventoryId: oss.Ptr("daily"),
 		InventoryConfiguration: &oss.InventoryConfiguration{

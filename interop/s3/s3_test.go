@@ -1,6 +1,7 @@
 // Package s3_test runs internal/s3bucket against S3 servers: versitygw and MinIO,
-// built from their sources, and Ceph's radosgw from Debian. It says what is missing
-// if it cannot start one; it does not skip.
+// built from their sources, and Ceph's radosgw from Debian. What it tries of rights and
+// of store check, it tries of another Stocktake as well, through internal/ossbucket. It
+// says what is missing if it cannot start a server; it does not skip.
 package s3_test
 
 import (
@@ -35,9 +36,7 @@ func testServer(t *testing.T, s *server) {
 	t.Run("table", func(t *testing.T) { testTable(t, s) })
 	t.Run("random bucket", func(t *testing.T) { testRandomBucket(t, s) })
 	t.Run("long files", func(t *testing.T) { testLongFiles(t, s) })
-	if s.newUser != nil {
-		t.Run("rights", func(t *testing.T) { testRights(t, s) })
-	}
+	t.Run("rights", func(t *testing.T) { testRights(t, s) })
 	t.Run("faults", func(t *testing.T) { testFaults(t, s) })
 	t.Run("report", func(t *testing.T) { testReport(t, s) })
 	t.Run("inventories", func(t *testing.T) { testInventories(t, s) })

@@ -3,6 +3,7 @@ package s3_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -40,13 +41,13 @@ func startVersitygw(t *testing.T) *server {
 	}
 	addr := program.Listen(t, start, program.Dials)
 	s := open(t, server{name: "versitygw 1.8.0", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, unordered: true, pageSize: 50})
-	s.newUser = func(t *testing.T) string {
+	s.makeUser = func(t *testing.T, s *server) *user {
 		out, err := exec.CommandContext(t.Context(), binary, "admin", "--access", accessKey, "--secret", secretKey, "--endpoint-url", s.endpoint,
 			"create-user", "--access", restrictedKey, "--secret", restrictedSecret, "--role", "user").CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		return restrictedKey
+		return s.bucketPolicies(restrictedKey)
 	}
 	s.restart = func() error {
 		p.Kill()
@@ -71,7 +72,25 @@ func startMinIO(t *testing.T) *server {
 			"MINIO_UPDATE=off", "MINIO_BROWSER=off", "MINIO_CI_CD=on", "HOME="+dir)
 		return program.Start(t, cmd)
 	}, answers)
-	return open(t, server{name: "MinIO 2026-02-12", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, ignoresDeleted: true, flat: true, pageSize: 7, encodes: true, acls: true})
+	grant := build(t, "minio", "./grant")
+	makeUser := func(*testing.T, *server) *user {
+		allow := func(t *testing.T, p policy, _ ...string) error {
+			t.Helper()
+			file := filepath.Join(t.TempDir(), "policy.json")
+			if err := os.WriteFile(file, p.document(t, "2012-10-17"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.CommandContext(t.Context(), grant, addr, restrictedKey, restrictedSecret, file)
+			cmd.Env = append(os.Environ(), "MINIO_ROOT_USER="+accessKey, "MINIO_ROOT_PASSWORD="+secretKey)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("%w\n%s", err, out)
+			}
+			return nil
+		}
+		more := policy{{Effect: "Allow", Action: []string{"s3:GetBucketPolicy"}, Resource: []string{"arn:aws:s3:::SOURCE"}}}
+		return &user{key: restrictedKey, secret: restrictedSecret, more: more, allow: allow}
+	}
+	return open(t, server{makeUser: makeUser, name: "MinIO 2026-02-12", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, ignoresDeleted: true, flat: true, pageSize: 7, encodes: true, acls: true})
 }
 
 // answers reports whether a server answers a listing of buckets that is not
@@ -174,10 +193,11 @@ func startRadosgw(t *testing.T) *server {
 		return program.Start(t, exec.Command(rgw, "-c", conf, "-n", "client.admin", "-f"))
 	}, answers)
 	do("radosgw-admin", "-c", conf, "user", "create", "--uid", "stocktake", "--display-name", "stocktake", "--access-key", accessKey, "--secret", secretKey)
-	// Who has written an object may read it.
-	newUser := func(t *testing.T) string {
+	makeUser := func(t *testing.T, s *server) *user {
 		do("radosgw-admin", "-c", conf, "user", "create", "--uid", restrictedKey, "--display-name", restrictedKey, "--access-key", restrictedKey, "--secret", restrictedSecret)
-		return "arn:aws:iam:::user/" + restrictedKey
+		u := s.bucketPolicies("arn:aws:iam:::user/" + restrictedKey)
+		u.opens = s.openAs(t, restrictedKey, restrictedSecret, 0).Destination // objects belong to who has written them
+		return u
 	}
-	return open(t, server{newUser: newUser, needless: []string{"s3:GetObject"}, name: "Ceph radosgw 16.2.15", endpoint: "http://" + addr, conditional: true, ignoresDeleted: true, pageSize: 7, encodes: true, acls: true})
+	return open(t, server{makeUser: makeUser, name: "Ceph radosgw 16.2.15", endpoint: "http://" + addr, conditional: true, ignoresDeleted: true, pageSize: 7, encodes: true, acls: true})
 }

@@ -13,8 +13,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
-	osscredentials "github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/stocktake/stocktake"
@@ -126,8 +124,7 @@ func testSharedListings(t *testing.T, s *server) {
 			t.Error(err)
 		}
 	})
-	c := client.New(oss.NewClient(oss.LoadDefaultConfig().WithRegion(testserver.Region).WithEndpoint(srv.URL()).WithUsePathStyle(true).
-		WithCredentialsProvider(osscredentials.NewStaticCredentialsProvider(testserver.AccessKeyID, testserver.AccessKeySecret))))
+	c := client.New(ossClient(srv))
 	put := func(id, format string, filter stocktake.Filter, columns ...stocktake.Field) stocktake.Run {
 		t.Helper()
 		cfg := stocktake.InventoryConfiguration{

@@ -1,7 +1,6 @@
 package s3_test
 
 import (
-	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,15 +12,14 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/stocktake/stocktake/internal/engine/sourcetest"
-	"github.com/stocktake/stocktake/interop/internal/document"
 )
 
 var update = flag.Bool("update", false, "rewrite the tables of docs/stores.md")
 
 const stores = "../../docs/stores.md"
 
-// testTable: what the server does is what docs/stores.md says. It is tried with the
-// SDK, so that it does not depend on the adapter.
+// testTable: what the server does is what docs/stores.md says: what the SDK shows, so
+// that it does not depend on the adapter, and what store check says.
 func testTable(t *testing.T, s *server) {
 	bucket := s.newBucket(t)
 	put := func(in s3.PutObjectInput) error {
@@ -70,32 +68,12 @@ func testTable(t *testing.T, s *server) {
 			keys = append(keys, fmt.Sprintf("`%s`", strings.Trim(fmt.Sprintf("%q", key), `"`)))
 		}
 	}
-	if len(keys) == 0 {
-		keys = []string{"none"}
-	}
-	var table bytes.Buffer
-	fmt.Fprintf(&table, "| %s | |\n|---|---|\n", s.name)
-	for _, line := range [][2]string{
+	s.document(t, "", append([][2]string{
 		{"PUT with `If-None-Match: *` over an object", refused(put(s3.PutObjectInput{IfNoneMatch: aws.String("*")}))},
 		{"PUT with a wrong `Content-MD5`", refused(put(s3.PutObjectInput{ContentMD5: aws.String("AAAAAAAAAAAAAAAAAAAAAA==")}))},
 		{"PUT with `AES256` encryption", refused(put(s3.PutObjectInput{ServerSideEncryption: "AES256"}))},
 		{"delete markers after DELETE of a key that never was", fmt.Sprint(markers("never"))},
 		{"delete markers after two DELETEs of a key", fmt.Sprint(markers("twice"))},
-		{"hostile keys that it cannot hold, or lists as something else", strings.Join(keys, " ")},
-	} {
-		fmt.Fprintf(&table, "| %s | %s |\n", line[0], strings.ReplaceAll(line[1], "|", "\\|"))
-	}
-	name, _, _ := strings.Cut(s.name, " ")
-	if *update {
-		if err := document.Update(stores, name, table.Bytes()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := document.Part(stores, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, table.Bytes()) {
-		t.Errorf("docs/stores.md says\n%s, but it is\n%s: run make compatibility", want, table.Bytes())
-	}
+		{"hostile keys that it cannot hold, or lists as something else", list(keys)},
+	}, checked(t, s)...))
 }
