@@ -74,5 +74,5 @@ func AppendSequence(dst []byte, n uint64) []byte {
 type JournalGap struct {
 	After   uint64 `json:"after,string"`
 	Until   uint64 `json:"until,string"`
-	Changes int64  `json:"changes"` // dropped, of whatever key; 0: their number is not known
+	Changes int64  `json:"changes"` // dropped, of all keys; 0: the number is not known
 }

@@ -126,9 +126,9 @@ func (c *StorageClass) UnmarshalText(text []byte) error {
 // MaxStorageClassLength is the longest name of a storage class, in bytes.
 const MaxStorageClassLength = 40
 
-// A process knows at most this many names of classes that stores make up. Those
-// of documents and reports, which strangers write, have half of the places: the
-// other half is left to what stores list.
+// A process knows at most this many names of classes that stores make up. Names
+// from documents and reports, which strangers write, may use half of the places;
+// the other half is reserved for names that stores list.
 const (
 	maxMadeUpClasses = 255 - numNamedClasses
 	maxReadClasses   = maxMadeUpClasses / 2
@@ -158,8 +158,8 @@ func (n *classNames) name(c StorageClass) string {
 	return unknownName
 }
 
-// number returns the class with a name, which it adds if there are fewer than most
-// and it is a name.
+// number returns the class called name. It adds a legal name if fewer than most
+// classes are known.
 func (n *classNames) number(name []byte, most int) (StorageClass, bool) {
 	if c, ok := n.find(name); ok {
 		return c, true
@@ -234,8 +234,8 @@ func FilterStorageClass(name string) (c StorageClass, ok bool) {
 	return StorageClassOf([]byte(name))
 }
 
-// ListedStorageClass is StorageClassOf for the listing of a store, which may have
-// classes when documents have used up what they can have.
+// ListedStorageClass is StorageClassOf for the listing of a store, which may add a
+// name after documents have used up their half of the places.
 func ListedStorageClass(name []byte) (c StorageClass, ok bool) {
 	if c, ok = named(name); ok {
 		return c, true

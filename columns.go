@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// A Field is a column of a report, by OSS's word for it in a configuration:
-// OptionalFields/Field. The zero value is not a column. What there is to know
-// about a field stands in its row of the column table; see [Field.Column].
+// A Field is a column of a report. Its name is that of OSS in element
+// OptionalFields/Field of a configuration. The zero value is not a column. The
+// properties of a field are in its row of the column table; see [Field.Column].
 type Field uint8
 
 // The fields: first those that reports always have, then those that

@@ -45,10 +45,10 @@ func (r *Report) isTable() error {
 // has changed. The caller closes it.
 //
 // Windows may be given in any order; those that end before the full report was made
-// are not needed and passed over. If that is so of all of them, or there are none,
-// nothing has changed since: the result is the full report. Errors: ErrNotJoined if a window is missing, or
-// does not belong to the report; ErrLost if a window states a gap; ErrUnsuited if the
-// full report does not say where the journal stood, or a column is missing.
+// are not needed and passed over. Without any other window the result is the full
+// report. Errors: ErrNotJoined if a window is missing, or does not belong to the
+// report; ErrLost if a window states a gap; ErrUnsuited if the full report does not
+// say where the journal stood, or a column is missing.
 //
 // Source: spec inventory-report.md, sections 5.5a and 5.6.
 func Apply(ctx context.Context, full *Report, windows []*Report, opts ApplyOptions) (*Applied, error) {
@@ -66,11 +66,11 @@ func Apply(ctx context.Context, full *Report, windows []*Report, opts ApplyOptio
 // An Applied is a full report with windows applied.
 type Applied struct {
 	full    *Report
-	windows []*Report // those that are needed, in order
+	windows []*Report // the needed ones, in order
 	columns []stocktake.Field
 	dropped []stocktake.Field
 
-	versions  bool               // there are rows of all versions
+	versions  bool               // the report has rows of all versions
 	versioned bool               // the bucket has, or had, versioning at the end
 	match     *stocktake.Matcher // of the current versions; nil: all
 	sorter    changeSorter
@@ -87,7 +87,7 @@ func (a *Applied) Windows() int { return len(a.windows) }
 // Close removes the files that changes were sorted in.
 func (a *Applied) Close() error { return a.sorter.close() }
 
-// check finds out which windows are needed, and that they are all there.
+// check finds the needed windows and checks that none is missing.
 func (a *Applied) check(windows []*Report) error {
 	full := a.full
 	switch s := full.Summary; {
@@ -142,7 +142,7 @@ func (a *Applied) join(windows []*Report) error {
 	if len(a.windows) == 0 {
 		return nil
 	}
-	// Places name their reports differently: the key decides nothing but ties.
+	// Places name their reports differently, so the key only breaks ties.
 	slices.SortFunc(a.windows, func(x, y *Report) int {
 		v, w := x.Summary.Window, y.Summary.Window
 		return cmp.Or(cmp.Compare(v.Until.Sequence, w.Until.Sequence), cmp.Compare(v.After.Sequence, w.After.Sequence),

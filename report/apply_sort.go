@@ -40,11 +40,11 @@ func (c *sortedChange) compare(o *sortedChange) int {
 	return cmp.Or(bytes.Compare(c.key, o.key), cmp.Compare(c.sequence, o.sequence))
 }
 
-// overhead is about what a change takes in memory besides its bytes.
+// overhead is roughly the memory of a change besides its bytes.
 const overhead = 96
 
 // maxSortFiles is how many files are merged at once: with more, the limit is raised
-// rather than files are opened without end.
+// instead of opening more files.
 const maxSortFiles = 256
 
 func (s *changeSorter) begin(bucket string, columns []stocktake.Field) (err error) {
@@ -76,8 +76,8 @@ func (s *changeSorter) order() {
 	slices.SortFunc(s.memory, func(a, b sortedChange) int { return a.compare(&b) })
 }
 
-// spill writes what is in memory to a file. The file has no name any more once it is
-// made, so that nothing of it is left, whatever happens.
+// spill writes what is in memory to a file. The file is unlinked as soon as it is
+// created, so that nothing of it can be left behind.
 func (s *changeSorter) spill() (err error) {
 	s.order()
 	f, err := os.CreateTemp(s.folder, "stocktake-apply-*")

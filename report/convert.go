@@ -50,17 +50,17 @@ type ConvertOptions struct {
 	Keys  KeyRange           // of the rows that are taken
 	Match *stocktake.Matcher // the rows that are taken; nil: all
 
-	// Base is what all keys of the new report begin with; empty or with a '/' at the
-	// end. In the manifest it stands before the names of the shards.
+	// Base is the prefix of all keys of the new report; empty or with a '/' at the
+	// end. The names of shards in the manifest begin with it.
 	Base   string
 	Bucket string // name of the destination in the manifest; empty: that of the report
 
-	// Address is what stands before the keys of the new report in symlink.txt, such
-	// as "s3://reports/"; empty: "oss://BUCKET/".
+	// Address is put before the keys of the new report in symlink.txt, such as
+	// "s3://reports/"; empty: "oss://BUCKET/".
 	Address string
 
 	Limits     Limits // of shards
-	Goroutines int    // that read and encode at the same time; 0: GOMAXPROCS
+	Goroutines int    // goroutines that read and encode; 0: GOMAXPROCS
 
 	// TempDir is where the rows of a report without a summary are sorted, in files of
 	// about a quarter of their size as text; empty: os.TempDir.
@@ -69,7 +69,7 @@ type ConvertOptions struct {
 
 // Convert writes the rows of a report as a new one, in another format, with other
 // columns, or only some of the rows, and returns the key of its manifest. The
-// manifest is the last file written; with an error what was written is removed.
+// manifest is the last file written; after an error all written files are removed.
 // The error is fs.ErrExist if there is such a report already. Memory does not grow
 // with the report. The rows of a report without a summary, which may be in any
 // order, are sorted before; others that do not ascend by key are ErrDisorder.
@@ -258,7 +258,7 @@ func (c *converter) abort() error {
 	return f.Abort()
 }
 
-// undo removes what was written.
+// undo removes all written files.
 func (c *converter) undo(ctx context.Context) error {
 	var errs []error
 	for _, key := range c.created {

@@ -63,9 +63,9 @@ func (c *converter) rollup() *rollup.Rollup {
 	return sums
 }
 
-// summary returns that of the new report. A report without one says only at which
-// second its scan began: what its rows show is a window that ends at an unknown
-// time, and is said to end when it begins.
+// summary returns the summary of the new report. A report without one states only
+// the second in which its scan began: the end of its scan window is not known, and
+// is set to its beginning.
 func (c *converter) summary() *stocktake.Summary {
 	start := time.Unix(c.from.Manifest.CreationTimestamp, 0).UTC()
 	s := stocktake.Summary{Bucket: c.bucket, Consistency: stocktake.ConsistencyWindow, Start: start, End: start, Listed: c.totals.Rows}
@@ -78,7 +78,7 @@ func (c *converter) summary() *stocktake.Summary {
 		return ok && !slices.Contains(c.opts.Columns, f)
 	})
 	if c.totals.Rows != s.Matched || len(c.opts.Columns) < len(c.from.Columns) {
-		s.Incomplete, s.SuspectKeys = 0, 0 // of how many of these rows that holds is not known
+		s.Incomplete, s.SuspectKeys = 0, 0 // how many of these rows lack a value is not known
 	}
 	s.Rollup = nil // the totals of the old report are those of its rows and columns
 	s.Matched, s.Bytes, s.Classes, s.Files = c.totals.Rows, c.totals.Bytes, c.totals.Classes(), c.files

@@ -18,7 +18,7 @@ const encodeAtOnce = 512
 type pieceEncoder struct {
 	enc   format.Encoder
 	batch []stocktake.Record
-	arena []byte // what the records of batch point to
+	arena []byte // the bytes that the records of batch point to
 
 	out    *bytes.Buffer
 	rows   int64 // of the piece, with those of batch
@@ -28,8 +28,7 @@ type pieceEncoder struct {
 	sums   *rollup.Builder // of all pieces
 }
 
-// encode reads the rows of keys and emits them as pieces. It returns what they add
-// up to.
+// encode reads the rows of keys and emits them as pieces. It returns their totals.
 func (c *converter) encode(ctx context.Context, keys KeyRange, emit func(*convertedPiece) error) (*rollup.Rollup, error) {
 	enc, err := c.opts.Format.NewEncoder(c.bucket, c.opts.Columns)
 	if err != nil {
@@ -71,7 +70,8 @@ func (c *converter) encode(ctx context.Context, keys KeyRange, emit func(*conver
 	return p.sums.Part(), nil
 }
 
-// needed are the columns that are read. A matcher does not say which it looks at.
+// needed are the columns that are read. A matcher does not say which columns it
+// needs.
 func (c *converter) needed() []stocktake.Field {
 	if c.opts.Match != nil {
 		return c.from.Columns
@@ -85,7 +85,7 @@ var counted = [...]stocktake.Field{
 	stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldStorageClass,
 }
 
-// strip removes what the totals count and the new report has no column of.
+// strip removes values that are counted but have no column in the new report.
 func (c *converter) strip(r *stocktake.Record) {
 	for _, f := range counted {
 		if slices.Contains(c.opts.Columns, f) {

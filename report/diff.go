@@ -62,7 +62,7 @@ type DiffOptions struct {
 	// that one of the reports does not have is an error.
 	Columns []stocktake.Field
 
-	Goroutines int // that read at the same time; 0: GOMAXPROCS
+	Goroutines int // goroutines that read; 0: GOMAXPROCS
 
 	// TempDir is where the rows of a report without a summary are sorted, in files of
 	// about a quarter of their size as text; empty: os.TempDir.
@@ -80,13 +80,13 @@ type Comparison struct {
 
 	AddedBytes   int64 // size of the objects that were added
 	RemovedBytes int64 // of those that were removed
-	GrownBytes   int64 // what the changed ones have grown by, in all; negative: shrunk
+	GrownBytes   int64 // total growth of the changed ones; negative: shrunk
 }
 
 // Equal reports whether no change was found.
 func (c *Comparison) Equal() bool { return c.Added == 0 && c.Removed == 0 && c.Changed == 0 }
 
-// add counts what o has counted.
+// add adds the counts of o.
 func (c *Comparison) add(o *Comparison) {
 	c.OldRows += o.OldRows
 	c.NewRows += o.NewRows
@@ -99,17 +99,16 @@ func (c *Comparison) add(o *Comparison) {
 	c.GrownBytes += o.GrownBytes
 }
 
-// ErrDisorder is what is wrong with rows that should ascend by key and do not.
+// ErrDisorder reports rows that should ascend by key and do not.
 var ErrDisorder = errors.New("the rows are not in the order of their keys")
 
-// ErrIndex is what is wrong with a report whose rows are not where its summary
-// says. [Verify] says more.
+// ErrIndex reports rows that are not where the summary says. [Verify] finds the
+// details.
 var ErrIndex = errors.New("the index in " + SummaryName + " does not match the rows")
 
-// Rows are rows that [Diff] can compare: a [Report], or what is listed from a
-// bucket.
+// Rows are rows that [Diff] can compare: a [Report], or the listing of a bucket.
 type Rows interface {
-	// Source says in an error what the rows are of.
+	// Source names the origin of the rows, for errors.
 	Source() string
 
 	// Has reports whether the rows have values of the column.

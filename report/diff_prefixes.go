@@ -12,7 +12,7 @@ type PrefixChange struct {
 	Added   int64  `json:"added"`
 	Removed int64  `json:"removed"`
 	Changed int64  `json:"changed"`
-	Bytes   int64  `json:"bytes"` // what the prefix has grown by; negative: shrunk
+	Bytes   int64  `json:"bytes"` // growth of the prefix; negative: shrunk
 }
 
 // rows returns how many rows have changed.
@@ -81,8 +81,8 @@ func (p *PrefixChanges) sorted() []*PrefixChange {
 }
 
 // Top returns the n prefixes that have grown or shrunk most, and all others
-// together. If prefixes were folded, which others says, those that are returned
-// may have changed more than it says.
+// together. If others says that prefixes were folded, the returned ones may have
+// changed by more than their counts.
 func (p *PrefixChanges) Top(n int) (top []PrefixChange, others PrefixChange) {
 	others = p.others
 	top = []PrefixChange{}

@@ -168,8 +168,8 @@ func (c *comparer) add(change Change) error {
 // maxWaiting is how many versions of one key may wait for their counterparts.
 const maxWaiting = 1 << 16
 
-// group compares the versions of one key, whose order differs: each is kept until
-// the other side comes to it.
+// group compares the versions of one key whose order differs: each is kept until
+// the other side reaches it.
 func (c *comparer) group(ctx context.Context) error {
 	key := bytes.Clone(c.old.row.Key)
 	var old, new waiting
@@ -237,7 +237,7 @@ func (w *waiting) take(version []byte) *Row {
 	return row
 }
 
-// rest returns those that are left, in their order.
+// rest returns the remaining ones, in their order.
 func (w *waiting) rest() (rows []*Row) {
 	for _, row := range w.order {
 		if w.byVersion[string(row.VersionID)] == row {

@@ -20,9 +20,9 @@ type side struct {
 	pull func() (*Row, error, bool)
 	stop func()
 
-	text []byte // of the current row, as far as all rows of the report do not have it in common; nil: it is not known
-	skip []byte // what all rows begin with: the bucket
-	row  *Row   // the current row, decoded; nil: it is not
+	text []byte // of the current row, without the part that all rows share; nil: not known
+	skip []byte // the common beginning of all rows: the bucket
+	row  *Row   // the current row; nil: not decoded
 	last []byte // key of the row decoded last
 	end  bool   // there is no row
 }

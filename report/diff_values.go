@@ -36,14 +36,14 @@ func differing(a, b *stocktake.Record, columns []stocktake.Field) (what []stockt
 	return what
 }
 
-// sameValue reports whether two records have the same value of a column. Of
-// delete markers the columns that they have no value of are the same.
+// sameValue reports whether two records have the same value of a column. Columns
+// without a value in delete markers are the same in all of them.
 func sameValue(a, b *stocktake.Record, f stocktake.Field) bool {
 	if a.IsDeleteMarker && b.IsDeleteMarker && !f.Column().Marker {
 		return true
 	}
 	if (a.Missing|b.Missing)&stocktake.MissingOf(f) != 0 {
-		return true // what one side does not know has not been seen to change
+		return true // a value that one side does not know is not a change
 	}
 	switch f {
 	case stocktake.FieldIsLatest:

@@ -14,7 +14,7 @@ type KeyRange struct {
 // PrefixRange returns the range of the keys that start with prefix.
 func PrefixRange(prefix []byte) KeyRange {
 	to := bytes.TrimRight(prefix, "\xff")
-	if len(to) == 0 { // no key is greater than all that start with it
+	if len(to) == 0 { // no key is greater than all keys with this prefix
 		return KeyRange{From: slices.Clone(prefix)}
 	}
 	to = slices.Clone(to)

@@ -95,7 +95,7 @@ func Newest(ctx context.Context, b Bucket, l Location) (manifest string, err err
 type Report struct {
 	Key      string // of manifest.json
 	Manifest stocktake.Manifest
-	Summary  *stocktake.Summary // nil: the report has none, as those that OSS makes
+	Summary  *stocktake.Summary // nil: the report has none, as reports of OSS
 	Format   Format
 	Columns  []stocktake.Field // 0: the name of the column is unknown
 

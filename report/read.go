@@ -8,13 +8,13 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Query says which rows of a report to read, and what of them. The zero value
-// asks for all of everything.
+// A Query says which rows and columns of a report to read. The zero value selects
+// everything.
 type Query struct {
 	Keys KeyRange
 
-	// Columns are those that rows have values of; nil: all of the report. Reading
-	// few is faster. The key is always read. What a Row has of other columns is
+	// Columns are the columns to read; nil: all of the report. Reading few is
+	// faster. The key is always read. Values of other columns in a Row are
 	// undefined.
 	Columns []stocktake.Field
 }
@@ -23,11 +23,11 @@ type Query struct {
 func (r *Report) Rows(ctx context.Context) iter.Seq2[*Row, error] { return r.Read(ctx, Query{}) }
 
 // Read yields rows in the order of the report. A row is valid until the next one;
-// an error, which is the last pair, is a *[RowError] if a row is at fault.
+// an error is the last pair; it is a *[RowError] if a row is at fault.
 //
 // If the report has a summary, its rows ascend by key, and only the shards and
-// pieces that may have rows of the range are read: to find a key is to read one
-// piece, of about a thirtieth of a shard. Otherwise all shards are read.
+// pieces that may have rows of the range are read: finding a key reads one piece,
+// about a thirtieth of a shard. Otherwise all shards are read.
 func (r *Report) Read(ctx context.Context, q Query) iter.Seq2[*Row, error] {
 	if r.applied != nil {
 		return r.applied.rows(ctx, q)
@@ -67,7 +67,7 @@ func (r *Report) Has(f stocktake.Field) bool {
 	return false
 }
 
-// Ordered reports whether the rows ascend by key, with the versions of a key
-// next to each other. That is promised by full reports with a summary, which are
-// ours. The rows of an incremental report are in the order of their changes.
+// Ordered reports whether the rows ascend by key, with the versions of a key next
+// to each other. Full reports with a summary, which are ours, promise that. The
+// rows of an incremental report are in the order of their changes.
 func (r *Report) Ordered() bool { return r.Summary != nil && !r.Incremental() }

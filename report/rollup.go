@@ -25,8 +25,8 @@ func DescribeRollup(raw []byte) *stocktake.SummaryRollup {
 
 // ReadRollup returns the totals that were made while the report was scanned. It
 // reads manifest.rollup and no row. The error is fs.ErrNotExist if the report has
-// none, as those that OSS makes, and ErrMalformed if it is not what the summary
-// says. [Report.AddUp] returns the same from the rows.
+// none, as reports of OSS, and ErrMalformed if it differs from the summary's
+// description. [Report.AddUp] returns the same from the rows.
 func (r *Report) ReadRollup(ctx context.Context) (*rollup.Rollup, error) {
 	key := r.sibling(RollupName)
 	if r.Summary == nil || r.Summary.Rollup == nil {
@@ -86,8 +86,7 @@ func (r *Report) AddUp(ctx context.Context, opts AddUpOptions) (*rollup.Rollup, 
 
 const progressRows = 1 << 16
 
-// rollupOptions are those with which rows of the report are added up as the scan
-// did.
+// rollupOptions are the options that add up the rows of the report as the scan did.
 func (r *Report) rollupOptions() rollup.Options {
 	o := rollup.Options{
 		Start:    time.Unix(r.Manifest.CreationTimestamp, 0).UTC(),

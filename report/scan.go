@@ -181,7 +181,7 @@ func (s *scan) fail(err error) error {
 
 // close ends the scan.
 func (s *scan) close() {
-	_ = s.reader.Close() // nothing was written, and what was read has been checked
+	_ = s.reader.Close() // nothing was written, and the bytes read have been checked
 	if s.err == nil {
 		s.err = errScanClosed
 	}

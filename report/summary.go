@@ -20,7 +20,7 @@ const (
 	maxSummaryPart = 256 << 10
 )
 
-// ErrMalformed is what is wrong with a summary that can be read but not
+// ErrMalformed reports a file, such as a summary, that can be read but not
 // understood.
 var ErrMalformed = errors.New("malformed summary")
 
@@ -46,8 +46,8 @@ func ReadSummary(ctx context.Context, b Bucket, key string) (*stocktake.Summary,
 
 var errSummaryVersion = errors.New("an unknown version")
 
-// parseSummary decodes a summary file by file, so that neither its text nor a
-// part of it that is out of proportion is ever in memory.
+// parseSummary decodes a summary file by file, so that neither its whole text nor
+// an oversized part of it is ever in memory.
 func parseSummary(in *partReader) (*stocktake.Summary, error) {
 	dec := json.NewDecoder(in)
 	in.part = maxSummaryPart

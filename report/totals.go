@@ -16,7 +16,7 @@ type Totals struct {
 	Bytes   int64 // size of the objects
 
 	classes [stocktake.NumStorageClasses]count // of OSS
-	others  []count                            // by class, less those of OSS; as long as it takes
+	others  []count                            // by class, less those of OSS; grows as needed
 }
 
 // Add counts a record. It does not allocate.

@@ -45,7 +45,7 @@ type Verification struct {
 	Classes []stocktake.ClassTotal `json:"classes"` // empty without column StorageClass
 
 	Findings  []Finding `json:"findings"`  // what is wrong
-	Unchecked []string  `json:"unchecked"` // what could not be checked, with the reason
+	Unchecked []string  `json:"unchecked"` // checks that could not be made, with the reason
 }
 
 // A Finding is one fault of a report. Faults of one kind in one file are one
@@ -94,8 +94,8 @@ const (
 )
 
 // Verify reads all of the report whose manifest.json has the key manifest and
-// checks it. Faults of the report are findings. The error says what kept Verify
-// from checking: fs.ErrNotExist if the manifest is missing.
+// checks it. Faults of the report are findings. An error means that Verify could
+// not check: fs.ErrNotExist if the manifest is missing.
 //
 // A report without a summary, as OSS makes them, is checked against its manifest;
 // Unchecked names the rest. Memory is bounded by the number of workers and of

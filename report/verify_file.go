@@ -18,9 +18,9 @@ import (
 // and one byte.
 //
 // The shard is read from the bucket once, from its beginning to its end, as far as
-// the reader's requests ascend: what lies between two of them is hashed on the
-// way. A request for the end of the shard, where a footer is, and one for what has
-// gone by are made apart.
+// the reader's requests ascend: bytes between two of them are hashed on the way.
+// Requests for the end of the shard, where a footer is, and for earlier bytes are
+// separate reads.
 type summedFile struct {
 	shardFile
 	sums     sink
@@ -75,7 +75,7 @@ func (f *summedFile) Open(ctx context.Context, offset, length int64) (io.ReadClo
 	return body, err
 }
 
-// begin begins to read the whole shard.
+// begin opens the whole shard.
 func (f *summedFile) begin(ctx context.Context) (io.ReadCloser, error) {
 	body, err := f.shardFile.Open(ctx, 0, -1)
 	if err != nil {
@@ -88,7 +88,7 @@ func (f *summedFile) begin(ctx context.Context) (io.ReadCloser, error) {
 	return f.whole, nil
 }
 
-// part returns a range of the shard that lies ahead of what was read of it.
+// part returns a range of the shard that lies ahead of the bytes read so far.
 func (f *summedFile) part(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 	if f.whole == nil {
 		if _, err := f.begin(ctx); err != nil {
@@ -118,11 +118,11 @@ func (f *summedFile) hashes() (md5Sum [16]byte, sha256Sum [32]byte, err error) {
 func (f *summedFile) end() {
 	f.sums.end()
 	if f.whole != nil {
-		_ = f.whole.Close() // what was read of it has been checked
+		_ = f.whole.Close() // the bytes read of it have been checked
 	}
 }
 
-// finish hashes what was not read yet.
+// finish hashes the bytes that were not read yet.
 func (f *summedFile) finish(ctx context.Context) error {
 	if f.whole == nil {
 		if _, err := f.begin(ctx); err != nil {
@@ -135,7 +135,7 @@ func (f *summedFile) finish(ctx context.Context) error {
 	return nil
 }
 
-// keep keeps what p, which begins at f.size, has of the beginnings of pieces.
+// keep keeps the beginnings of pieces that lie in p, which begins at f.size.
 func (f *summedFile) keep(p []byte) {
 	end := f.size + int64(len(p))
 	for i := f.next; i < len(f.starts) && f.starts[i].offset < end; i++ {
@@ -169,8 +169,8 @@ func (b *summedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A progress tells how many stored bytes were read by all workers. The zero
-// value tells nothing.
+// A progress tells how many stored bytes were read by all workers. The zero value
+// calls nothing.
 type progress struct {
 	tell func(stored int64)
 	mu   sync.Mutex

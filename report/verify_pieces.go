@@ -8,7 +8,7 @@ import (
 )
 
 // checkIndex checks the index on its own. It returns the pieces of the index; nil
-// if there are none or they make no sense.
+// if the index is empty or inconsistent.
 func (c *shardCheck) checkIndex() []stocktake.SummaryPiece {
 	if c.summary == nil {
 		return nil

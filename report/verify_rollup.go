@@ -69,8 +69,8 @@ func (v *verifier) compareRollup(shards []*shardCheck) {
 	v.out.Unchecked = append(v.out.Unchecked, unchecked...)
 }
 
-// newBuilder returns a builder that adds up rows as manifest.rollup says that it
-// did; nil if there is none to compare with.
+// newBuilder returns a builder with the options of manifest.rollup; nil: no rollup
+// to compare with.
 func (v *verifier) newBuilder() *rollup.Builder {
 	if v.claimed == nil {
 		return nil

@@ -89,8 +89,8 @@ func (c *shardCheck) hash(ctx context.Context, _ format.Reader) error {
 	return c.compareStored(stored)
 }
 
-// otherRows reports whether rows are wrong, missing or too many, so that totals
-// must differ and say nothing more.
+// otherRows reports whether rows are wrong, missing or too many: then totals must
+// differ, and are not compared.
 func (c *shardCheck) otherRows() bool {
 	for _, f := range c.findings {
 		switch f.Check {
@@ -203,7 +203,7 @@ func (c *shardCheck) compareStored(stored *summedFile) error {
 	return nil
 }
 
-// compare compares what was read with manifest and summary.
+// compare compares the rows read with manifest and summary.
 func (c *shardCheck) compare(stored *summedFile) error {
 	if err := c.compareStored(stored); err != nil {
 		return err

@@ -8,9 +8,8 @@ import (
 // changes lie in the window.
 const CheckSequence Check = "sequence"
 
-// change checks the place of a change in the window. Files of OSS are in no order
-// among each other, so that only rows of one file are compared, unless there is a
-// summary.
+// change checks the place of a change in the window. Files of OSS have no defined
+// order, so only rows of one file are compared, unless the report has a summary.
 func (c *shardCheck) change(row *Row, n int64) {
 	m, ch := &c.rep.Manifest, &row.Change
 	if c.rep.Has(stocktake.FieldRecordTimestamp) && (ch.Time < m.StartTimestamp*1000 || ch.Time >= m.EndTimestamp*1000) {

@@ -35,7 +35,7 @@ func GivenUp(ctx context.Context) bool {
 // An attempt is a run under way.
 type attempt struct {
 	waiting
-	ctx    context.Context // of this attempt alone: it lives no longer than execute
+	ctx    context.Context // of this attempt; ends with execute
 	cancel context.CancelCauseFunc
 	span   *tracing.Span      // of the attempt; nil: it is not traced
 	done   chan struct{}      // closed when the run has ended, or has been left for later
@@ -44,7 +44,7 @@ type attempt struct {
 	mu        sync.Mutex
 	run       stocktake.Run // as the catalog has it
 	follow    func() stocktake.Progress
-	recording bool // its report is recorded, or about to be: it is not cancelled any more
+	recording bool // its report is recorded, or about to be, so it can no longer be cancelled
 	ending    bool // its end is recorded, or about to be
 }
 
@@ -81,7 +81,7 @@ func (a *attempt) attemptNumber() int {
 }
 
 // cancelRun ends the attempt because its end was requested. Once its report is
-// recorded it is left to publish: whoever takes the run would publish it anyway.
+// recorded it continues: any process that takes the run would publish the report.
 func (a *attempt) cancelRun() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -120,9 +120,9 @@ func (a *attempt) replace(s *Service, change func(*stocktake.Run), write func(co
 // has the run as it was, and nothing is published.
 //
 // The change need not survive a crash of the machine: the next attempt finds the
-// shards of this one and what it has published. Without shards it would look for
-// nothing, as a first attempt, so that the run must be known to have been begun
-// before anything of it can be seen.
+// shards of this one and what it has published. Without shards there is nothing to
+// find, and the next attempt would not look, so the start of the run must be
+// durable before anything of it is visible.
 func (a *attempt) record(s *Service, report []byte) (recorded []byte, err error) {
 	a.mu.Lock()
 	a.recording = true // from here on the attempt is not cancelled
@@ -161,7 +161,7 @@ func (s *Service) execute(a *attempt) {
 // begin reads what is to be done and records that it is being done.
 func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, task Task, err error) {
 	if s.deleted.has(a.bucket) {
-		return cfg, task, stocktake.ErrNoSuchInventory // others need the place until that is known to the catalog
+		return cfg, task, stocktake.ErrNoSuchInventory // the place is needed by others until the catalog has forgotten the run
 	}
 	var r stocktake.Run
 	var expected int64
@@ -218,7 +218,7 @@ func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, task 
 	}, s.catalog.StartRun)
 }
 
-// task completes what the runner is asked to do, of which begin has read the rest.
+// task completes the task that begin has started to fill.
 func (s *Service) task(a *attempt, t Task) (Task, error) {
 	if err := s.mayReport(a.ctx, a.bucket, &t.Configuration); err != nil {
 		return Task{}, err
@@ -280,7 +280,7 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	r.Ended, r.Key = s.now(), ""
 	remove := r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun && removesItself(cfg)
 
-	// A shutdown does not keep a run from being recorded that has ended.
+	// The end of a run is recorded even during a shutdown.
 	how := runEnd{remove: remove, outcome: outcome, forget: r.State == stocktake.Cancelled || errors.Is(err, ErrWindowLost)}
 	err = s.insist(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
 		return s.endRun(ctx, r, fence, how)
@@ -299,8 +299,8 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	}
 }
 
-// reread reads the run of an attempt that was cancelled before it had done so
-// itself: its end is to be recorded all the same.
+// reread reads the run of an attempt that was cancelled before it had read its run,
+// so that its end can be recorded.
 func (s *Service) reread(a *attempt) {
 	if _, begun := a.now(); begun {
 		return
@@ -333,7 +333,7 @@ const patience = 5 * time.Second
 // a run is not lost because a disk is full for a while. If ctx cannot end, it
 // gives up once the service has been shutting down for patience.
 //
-// The pauses are of the real clock: a moved one waits for the run.
+// The pauses use the real clock, since a moved clock waits for the run.
 func (s *Service) insist(ctx context.Context, step func(context.Context) error) error {
 	var pause backoff
 	for {

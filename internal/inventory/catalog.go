@@ -15,7 +15,7 @@ type Entry struct {
 	Created       time.Time // when it was put
 
 	Due       time.Time // the next scheduled run's time; zero: none
-	Wake      time.Time // when the scheduler makes that run: Due, or somewhat later to spread the work; zero as Due
+	Wake      time.Time // when the scheduler makes that run: Due, or somewhat later to spread the work; zero if Due is
 	Suspended bool      // scheduled runs are left out until it is resumed
 	Retention stocktake.Retention
 
@@ -32,24 +32,23 @@ type Windows struct {
 	Wake       time.Time // when the scheduler makes its run; zero: a run of it has not ended
 
 	After      stocktake.JournalPosition // the changes of the next window begin behind it
-	Joined     stocktake.JournalPosition // up to where the last report that was written goes
+	Joined     stocktake.JournalPosition // the end of the last written report
 	Subscribed stocktake.JournalPosition // where the configuration began
 
-	Recorded []byte // what a run that failed has recorded of the next window: it is to be published as it is; nil: nothing
+	Recorded []byte // the report of the next window that a failed run has recorded, and that must be published; nil: none
 }
 
-// A Replacement is a configuration that takes the place of another one of its bucket
-// and id.
+// A Replacement replaces a configuration by another one of the same bucket and id.
 type Replacement struct {
-	// Old is what is to be replaced, as it was read.
+	// Old is the configuration to replace, as it was read.
 	Old Entry
 
 	// New has the document and Created, Due and Wake. Its Windows are added if there
-	// are none. Its Suspended and Retention are not looked at.
+	// are none. Its Suspended and Retention are ignored.
 	New Entry
 
-	// EndsWindows says that New has no incremental reports: how far those of Old have
-	// come is forgotten.
+	// EndsWindows says that New has no incremental reports: the progress of Old's is
+	// forgotten.
 	EndsWindows bool
 
 	// First is a full run that the replacement starts; nil: none.
@@ -95,14 +94,14 @@ type Fence struct {
 	Attempt int
 }
 
-// A HeldRun is what the holder of an unfinished run must know of it.
+// A HeldRun is an unfinished run as its holder sees it.
 type HeldRun struct {
 	Run      stocktake.Run
 	Cancel   bool // its end was requested: see [RunCatalog.RequestCancel]
 	Recorded bool // an attempt has recorded a report: see [RunCatalog.PublishRun]
 }
 
-// An End is what else happens when a run ends.
+// An End holds the further changes of a catalog when a run ends.
 type End struct {
 	Keep    int      // how many ended runs of the configuration and kind are kept, the newest ones
 	Remove  bool     // removes the configuration, unless it was replaced since the run was made; its runs stay
@@ -124,13 +123,14 @@ type Notice struct {
 	Error    string    // of the last attempt; empty: it has succeeded, or there was none
 	Answer   int       // status of HTTP that the receiver answered last; 0: none
 
-	Delivered time.Time // when the receiver has taken it; zero: it has not
+	Delivered time.Time // when the receiver accepted it; zero: not yet
 
-	// What it is about; empty of notices that earlier versions made, and of tests.
+	// Subject of the notice; empty in notices of earlier versions and in test
+	// notices.
 	Bucket, Configuration, Run string
 }
 
-// A NoticeState is where a notice stands.
+// A NoticeState is the state of a notice's delivery.
 type NoticeState string
 
 // The states of a notice.
@@ -140,7 +140,7 @@ const (
 	NoticeDead      NoticeState = "dead"      // given up
 )
 
-// State returns where the notice stands.
+// State returns the state of the notice's delivery.
 func (n *Notice) State() NoticeState {
 	switch {
 	case !n.Delivered.IsZero():
@@ -197,9 +197,9 @@ type ConfigurationCatalog interface {
 	// Runs that a configuration of the same id has left are forgotten.
 	AddConfiguration(ctx context.Context, e Entry, first *stocktake.Run, by Holder, limit int) error
 
-	// ReplaceConfiguration puts r.New in the place of r.Old, and adds r.First to the
-	// history, held by by. Its runs, retention and suspension stay; a full run that has
-	// not ended keeps the configuration that it has: see RunConfiguration. It returns
+	// ReplaceConfiguration replaces r.Old by r.New, and adds r.First to the history,
+	// held by by. Its runs, retention and suspension stay; a full run that has not
+	// ended keeps the configuration that it has: see RunConfiguration. It returns
 	// the document that was replaced. Errors: stocktake.ErrNoSuchInventory, then
 	// ErrEntryChanged, then ErrRunUnfinished.
 	ReplaceConfiguration(ctx context.Context, r Replacement, by Holder) (before []byte, err error)
@@ -254,7 +254,7 @@ type ConfigurationCatalog interface {
 	CountConfigurations(ctx context.Context) (int64, error)
 }
 
-// A ScheduleCatalog keeps when configurations are due.
+// A ScheduleCatalog keeps the due times of configurations.
 type ScheduleCatalog interface {
 	// Due returns up to max entries to wake at or before now, earliest first.
 	Due(ctx context.Context, now time.Time, max int) ([]Entry, error)
@@ -275,7 +275,7 @@ type ScheduleCatalog interface {
 	SetDue(ctx context.Context, entries ...Entry) error
 }
 
-// A RunCatalog keeps runs and who holds them.
+// A RunCatalog keeps runs and their holders.
 //
 // Methods that take a [Fence] return stocktake.ErrNoSuchRun, and change nothing,
 // if the run does not match it: the run has gone with its configuration, has
@@ -286,10 +286,10 @@ type RunCatalog interface {
 	// stocktake.ErrNoSuchInventory if the configuration is gone.
 	AddRun(ctx context.Context, r stocktake.Run, by Holder) (run stocktake.Run, added bool, err error)
 
-	// TakeRuns moves up to max unfinished runs to by that it does not hold, whoever
-	// does. Runs that were scanned or published are queued again with the next attempt.
-	// It returns the runs as they are now, by id; fewer than max means that there are no
-	// others.
+	// TakeRuns moves up to max unfinished runs to by that it does not hold, from any
+	// holder. Runs that were scanned or published are queued again with the next
+	// attempt. It returns the runs as they are now, by id; fewer than max means that
+	// there are no others.
 	TakeRuns(ctx context.Context, by Holder, max int) ([]HeldRun, error)
 
 	// FreeRuns returns up to max runs without a holder, which are queued: the first each
@@ -328,9 +328,9 @@ type RunCatalog interface {
 	RetryRun(ctx context.Context, r stocktake.Run, fence Fence, by Holder) error
 
 	// PublishRun replaces a run by r, which is published now, and records its
-	// report: the manifest, in bytes that only the [Runner] reads. It returns what is
-	// recorded: report, or what an earlier attempt has recorded, as a run has one
-	// manifest for ever. What is recorded is forgotten when the run ends.
+	// report: the manifest, in bytes that only the [Runner] reads. It returns what
+	// is recorded: report, or what an earlier attempt has recorded, since a run has
+	// only one manifest. The record is removed when the run ends.
 	//
 	// It is durable if durable is true, else for the process alone.
 	PublishRun(ctx context.Context, r stocktake.Run, fence Fence, report []byte, durable bool) (recorded []byte, err error)
@@ -368,8 +368,8 @@ type RunCatalog interface {
 	ForgetRuns(ctx context.Context, t time.Time) error
 }
 
-// A WindowCatalog keeps how far incremental reports have come. What it keeps is
-// removed with its configuration.
+// A WindowCatalog keeps the progress of incremental reports, which is removed with
+// the configuration.
 type WindowCatalog interface {
 	// Windows returns stocktake.ErrNoSuchInventory if there is no such configuration,
 	// or it has no incremental reports.
@@ -401,9 +401,10 @@ type LateCatalog interface {
 	// for each and returns its notices. A run is marked once.
 	MarkLate(ctx context.Context, due time.Time, max int, notices func(stocktake.Run) []Notice) ([]stocktake.Run, error)
 
-	// RecoversFrom returns what an unfinished run recovers from if it succeeds:
-	// whether it is marked, and whether the newest run of its configuration and kind
-	// that has succeeded or failed has failed. Error: stocktake.ErrNoSuchRun.
+	// RecoversFrom returns the conditions that an unfinished run ends if it
+	// succeeds: whether it is marked, and whether the newest run of its
+	// configuration and kind that has succeeded or failed has failed. Error:
+	// stocktake.ErrNoSuchRun.
 	RecoversFrom(ctx context.Context, id string) (late, failure bool, err error)
 
 	// NextLate returns the earliest Due of the runs that have not ended and are not

@@ -46,10 +46,10 @@ func (s *Service) List(ctx context.Context, bucket, after string, max int) (page
 	return page, next, nil
 }
 
-// Delete removes a configuration and the history of its runs; a missing one is
-// not an error. A run of it is cancelled: when Delete returns, it has ended and
-// publishes nothing more. If ctx ends first, the configuration is gone, its run
-// about to end, and ctx's error is returned.
+// Delete removes a configuration and the history of its runs; a missing one is not
+// an error. A run of it is cancelled: when Delete returns, it has ended and
+// publishes nothing more. If ctx ends first, Delete returns its error: the
+// configuration is gone, and its run is about to end.
 func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 	_, err := s.catalog.Configuration(ctx, bucket, id)
 	if errors.Is(err, stocktake.ErrNoSuchInventory) {
@@ -93,10 +93,9 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 }
 
 // BucketDeleted forgets all configurations and runs of a bucket that has been
-// deleted, also if ctx has ended: whoever asked cannot ask again, and a bucket of
-// the same name must not find them. Its runs are cancelled as with Delete. If the
-// catalog fails, it is not an error: they are removed later, at the latest by
-// [Service.ForgetDeleted].
+// deleted, also if ctx has ended, since the caller cannot repeat the call. Its runs
+// are cancelled as with Delete. If the catalog fails, it is not an error: they are
+// removed later, at the latest by [Service.ForgetDeleted].
 func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
 	s.deleted.add(bucket)
 	if err := s.ForgetDeleted(context.WithoutCancel(ctx), bucket); err != nil {
@@ -137,14 +136,13 @@ func (s *Service) unqueue(bucket string, selected func(*waiting) bool) {
 	dropped := s.queue.drop(bucket, selected) + s.dropLater(bucket, selected)
 	s.mu.Unlock()
 	if dropped > 0 {
-		s.wake() // there may be nothing left to do
+		s.wake() // there may be no work left
 	}
 }
 
-// cleanInterrupted removes the files of a run that a crash has interrupted and
-// that will not be tried again. r is the run before it ended. A run that was
-// queued when the process took it may have been started all the same: see
-// [attempt.record].
+// cleanInterrupted removes the files of a run that a crash has interrupted and that
+// will not be tried again. r is the run before it ended. A run that was queued when
+// the process took it may have been started nevertheless: see [attempt.record].
 func (s *Service) cleanInterrupted(ctx context.Context, r stocktake.Run, cfg stocktake.InventoryConfiguration) {
 	s.mu.Lock()
 	taken := s.taken[r.ID]

@@ -14,8 +14,8 @@ func (s *Service) Suspend(ctx context.Context, bucket, id string) (stocktake.Inv
 	return s.setSuspended(ctx, bucket, id, true)
 }
 
-// Resume lets a suspended configuration fall due again. Full runs that it has missed
-// are not made up for. Windows are: the changes made meanwhile are reported in
+// Resume lets a suspended configuration fall due again. Missed full runs are not
+// made up for. Missed windows are: the changes made meanwhile are reported in
 // order.
 func (s *Service) Resume(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 	return s.setSuspended(ctx, bucket, id, false)
@@ -40,9 +40,9 @@ func (s *Service) setSuspended(ctx context.Context, bucket, id string, suspended
 	return s.status(ctx, &e, s.newWarner(bucket)), nil
 }
 
-// Check makes the checks of a run before there is one, and if nothing is wrong so
-// far, has a [Prober] write to the destination and remove what it wrote. What
-// would fail is among the warnings.
+// Check makes the checks of a run before there is one, and if none fails, has a
+// [Prober] write a file to the destination and remove it. Failures are among the
+// warnings.
 func (s *Service) Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 	e, err := s.catalog.EntryStatus(ctx, bucket, id)
 	if err != nil {

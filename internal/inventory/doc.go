@@ -1,6 +1,6 @@
-// Package inventory is the service: it keeps configurations, knows when they
-// are due, makes their runs with a fair share for each bucket, and reports how
-// each of them ended.
+// Package inventory is the service: it keeps configurations, knows when they are
+// due, makes their runs with a fair share for each bucket, and reports their
+// results.
 //
 // Everything it knows is in a [Catalog]; in memory it has only the runs that
 // wait or are under way. So an idle service costs nothing, whatever the number

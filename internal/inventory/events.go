@@ -8,7 +8,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// An EventKind is what has happened to a run.
+// An EventKind is the kind of an [Event].
 type EventKind string
 
 // The kinds of events.
@@ -63,11 +63,11 @@ func (s *Service) events(ctx context.Context, r *stocktake.Run) ([]Event, error)
 	return nil, nil
 }
 
-// A runEnd is what the end of a run entails.
+// A runEnd holds the consequences of the end of a run.
 type runEnd struct {
 	remove  bool    // the configuration goes with it
 	outcome Outcome // of a run that has succeeded
-	forget  bool    // what was recorded of a window is not to be published
+	forget  bool    // the recorded report of the window is not published
 }
 
 // endRun records the end of a run together with its notices, then logs it and
@@ -113,8 +113,8 @@ func (s *Service) endRun(ctx context.Context, r stocktake.Run, fence Fence, how 
 	return nil
 }
 
-// removedItself ends the subscription of a configuration that went with its run,
-// unless it was replaced during the run: then it is there.
+// removedItself ends the subscription of a configuration that was removed with its
+// run, unless it was replaced during the run.
 func (s *Service) removedItself(ctx context.Context, r *stocktake.Run) {
 	s.subscribing.Lock()
 	defer s.subscribing.Unlock()

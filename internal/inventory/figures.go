@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A FigureCatalog counts what is in a [Catalog], for metrics.
+// A FigureCatalog returns counts of a [Catalog], for metrics.
 type FigureCatalog interface {
 	// CountUnfinished counts the runs that have not ended. States and kinds without
 	// runs are missing.
@@ -18,7 +18,7 @@ type FigureCatalog interface {
 	Figures(ctx context.Context, max int) (Figures, error)
 }
 
-// An UnfinishedKey is what unfinished runs are counted by.
+// An UnfinishedKey is a group of unfinished runs.
 type UnfinishedKey struct {
 	State stocktake.RunState
 	Kind  stocktake.RunKind
@@ -37,7 +37,7 @@ type Figures struct {
 	Shown          []Figure
 }
 
-// A Figure says how a configuration is.
+// A Figure is the state of a configuration.
 type Figure struct {
 	Bucket, Configuration string
 	Created               time.Time

@@ -19,8 +19,8 @@ const heartbeat = 5 * time.Second
 // taken, as this one has not renewed its lease in time.
 var errTaken = errors.New("another process has taken the run")
 
-// takeLeft takes the runs that an earlier life of this process has left, or frees
-// those of processes that are gone.
+// takeLeft takes the runs that an earlier process on the folder has left, or frees
+// those of ended processes.
 func (s *Service) takeLeft(ctx context.Context) error {
 	if s.opts.Shared {
 		return s.freeExpired(ctx)
@@ -150,8 +150,8 @@ func (s *Service) beat(ctx context.Context) {
 }
 
 // releaseUnknown frees the runs that this process holds without knowing: the answer
-// that it has got them was lost, or their end could not be recorded. One that was
-// not unknown at the last beat may be about to be queued, or to end.
+// that assigned them was lost, or their end could not be recorded. One that was not
+// unknown at the last beat may be about to be queued, or to end.
 func (s *Service) releaseUnknown(ctx context.Context, unknown map[string]bool) {
 	var ids []string
 	for id := range unknown {

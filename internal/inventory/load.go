@@ -8,9 +8,9 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Load is how many runs a service has to make now.
+// A Load is the number of runs that a service has to make.
 type Load struct {
-	Waiting int // queued, those included that wait to be tried again
+	Waiting int // queued, including those that wait for another attempt
 	Running int // scanned or published; at most Options.MaxRuns between two stores
 }
 

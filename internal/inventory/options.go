@@ -17,11 +17,12 @@ import (
 type Options struct {
 	DayStart               // when the day of a scheduled run begins
 	Spread   time.Duration // scheduled runs start up to this much after they are due, each configuration by its own share; below a day
-	MaxRuns  int           // runs that go at once between the same two stores; 0: GOMAXPROCS, at least 2
+	MaxRuns  int           // concurrent runs between the same two stores; 0: GOMAXPROCS, at least 2
 	Keep     int           // runs that have ended kept per configuration; 0: 100
 
-	// MaxAttempts is how often a run is started that ends with the whole server each
-	// time; 0: 10. A run that crashes the server must not do so for ever.
+	// MaxAttempts bounds the attempts of a run during which the server ends each
+	// time; 0: 10. A run that crashes the server must not be repeated without an
+	// end.
 	MaxAttempts int
 
 	// AnyDestination accepts destinations in other accounts and regions.
@@ -35,20 +36,21 @@ type Options struct {
 	// ten minutes, as with OSS.
 	Window time.Duration
 
-	// Encrypts returns nil if the reports of a configuration of bucket can be encrypted
-	// as it asks, else what to answer. The function nil refuses each way.
+	// Encrypts returns nil if the reports of a configuration of bucket can be
+	// encrypted as it asks, else the error to answer. A nil function refuses all
+	// encryption.
 	Encrypts func(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error
 
 	Roles Roles // nil: each role may do everything
 
-	// Strict says whether a configuration is refused whose runs will fail as far as
-	// can be told: its role may not do its work, or its reports would have keys that
-	// are too long. Without it, or with nil, the configuration is kept with a
-	// warning. It is asked with each Put.
+	// Strict says whether a configuration is refused if its runs are known to fail:
+	// its role may not do its work, or its reports would have keys that are too
+	// long. If it returns false or is nil, the configuration is kept with a warning.
+	// It is called for each Put.
 	Strict func() bool
 
-	// LateAfter is how long after it is due a run is late that has not ended; 0:
-	// 6 hours, negative: never.
+	// LateAfter is how long after its due time an unfinished run is late; 0: 6
+	// hours, negative: never.
 	LateAfter time.Duration
 
 	// Shared says that other processes use the catalog, too: runs are recorded without
@@ -60,7 +62,7 @@ type Options struct {
 	// which other processes on the catalog do not have.
 	StoresOnly bool
 
-	// Machine is what people see of this process. Its ID identifies this start of the
+	// Machine describes this process to people. Its ID identifies this start of the
 	// process, and is never used again; empty: a random one. Started is set by New.
 	Machine stocktake.Machine
 
@@ -75,8 +77,8 @@ type Options struct {
 	// NoRuns says that this process makes no runs: others that share the catalog do.
 	NoRuns bool
 
-	// Lease is how long other processes leave a run alone that this one works on
-	// and does not renew; 0: 30 seconds. It must be some times [heartbeat].
+	// Lease is how long this process holds a run without renewing the lease; 0: 30
+	// seconds. It must be several times [heartbeat].
 	Lease time.Duration
 
 	Traced   bool                       // runs are traced, and belong to the trace of the request that asks for them

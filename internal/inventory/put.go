@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Paths of what check judges, below InventoryConfiguration.
+// Paths of the elements that check may refuse, below InventoryConfiguration.
 const (
 	destinationElement = "Destination/OSSBucketDestination"
 	bucketElement      = destinationElement + "/Bucket"
@@ -94,7 +94,7 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 		return err
 	}
 	if err := s.reach(ctx, bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
-		return err // a store that does not answer is a warning
+		return err // a store that does not answer causes a warning
 	}
 	dst := &cfg.Destination
 	if s.opts.StoresOnly {
@@ -137,7 +137,7 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 }
 
 // reach asks the named store that holds a bucket for it. Buckets of the embedded
-// store were found already.
+// store are known to exist.
 func (s *Service) reach(ctx context.Context, bucket string) error {
 	if s.buckets.StoreOf(bucket) == "" {
 		return nil
@@ -170,7 +170,7 @@ func (s *Service) mayReportChanges(bucket string) error {
 }
 
 // checkFolder refuses a configuration whose reports would go into the folder of
-// another one: each would take the other's files for its own. Two ids without a
+// another one: each would mistake the other's files for its own. Two ids without a
 // slash never share a folder, as its path ends in bucket and id.
 func (s *Service) checkFolder(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
 	nested, err := s.catalog.NestedConfigurations(ctx)

@@ -16,7 +16,7 @@ type waiting struct {
 	id, bucket, configuration string
 	urgent                    bool            // a person waits for it
 	lane                      string          // the stores that it reads and writes; see lanes
-	parent                    *tracing.Parent // what asked for it; nil: not traced, or the schedule
+	parent                    *tracing.Parent // span that asked for it; nil: not traced, or scheduled
 }
 
 // lane returns the lane of a run from bucket to destination.
@@ -61,8 +61,8 @@ func (s *Service) made(ctx context.Context, r stocktake.Run) {
 	s.wake()
 }
 
-// enqueue queues a run that the catalog has as queued, and that whoever ctx belongs to
-// has asked for.
+// enqueue queues a run that is queued in the catalog. ctx is that of the request
+// for it.
 func (s *Service) enqueue(ctx context.Context, r stocktake.Run) {
 	lane := s.lane(r.Bucket, r.Destination)
 	if r.Kind == stocktake.IncrementalRun {
@@ -80,9 +80,9 @@ func (s *Service) enqueue(ctx context.Context, r stocktake.Run) {
 	s.wake()
 }
 
-// lanes are queues, one for each pair of stores that runs read and write, each
-// with as many places. So a store that is slow, or does not answer, delays no run
-// that has nothing to do with it.
+// lanes are queues, one for each pair of stores that runs read and write, each with
+// as many places. So a store that is slow, or does not answer, delays only runs
+// that use it.
 type lanes map[string]*lane
 
 type lane struct {
@@ -172,9 +172,9 @@ func (l lanes) drop(bucket string, selected func(*waiting) bool) (dropped int) {
 }
 
 // A queue holds the runs that wait. Buckets take turns, so that a bucket with a
-// thousand configurations does not make the others wait for all of them; and
-// runs that a person waits for go before scheduled ones, except that every fourth
-// slot goes to a scheduled run.
+// thousand configurations does not make the others wait for all of them. Runs that
+// a person waits for precede scheduled ones, except that every fourth slot goes to
+// a scheduled run.
 type queue struct {
 	urgent, scheduled turns
 	favoured          int // urgent ones taken since a scheduled one was

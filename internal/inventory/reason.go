@@ -12,9 +12,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// An adviser is an error with advice of its own. That is better than the advice
-// of this package, because the code that made the error knows how it can be
-// corrected.
+// An adviser is an error with advice of its own. It precedes the advice of this
+// package, because the code that made the error knows how to correct it.
 type adviser interface {
 	error
 	Advice() string // such as "make the bucket"; empty: it has none
@@ -35,12 +34,12 @@ var advice = []struct {
 	{syscall.ECONNREFUSED, "see whether source and destination can be reached, then run it again"},
 }
 
-// maxReason bounds what is kept of an error's text, in bytes: it may quote what
-// a foreign server has answered.
+// maxReason bounds the kept text of an error, in bytes: it may quote what a foreign
+// server has answered.
 const maxReason = 1000
 
-// Reason says why a run of cfg failed, and what to do: in the words of the error,
-// if it has a method Advice, else in our own.
+// Reason returns why a run of cfg failed, and what to do: in the words of the
+// error, if it has a method Advice, else in our own.
 func Reason(err error, cfg *stocktake.InventoryConfiguration) string {
 	text := strings.ToValidUTF8(strings.NewReplacer("\x00", "", "\n", "; ").Replace(err.Error()), "\uFFFD")
 	if len(text) > maxReason {

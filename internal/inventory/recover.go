@@ -8,11 +8,11 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// keepForgotten is how long the history of a configuration that has removed
-// itself is kept; it may stay up to a day longer.
+// keepForgotten is how long the history of a configuration that has removed itself
+// is kept, at least; it may stay a day longer.
 const keepForgotten = 30 * 24 * time.Hour
 
-// recover brings the catalog into line with the world after a start.
+// recover makes the catalog agree with the buckets and the clock after a start.
 func (s *Service) recover(ctx context.Context) error {
 	now := s.now()
 	if err := s.eachBucket(ctx, func(bucket string) error { return s.reconcile(ctx, bucket, now) }); err != nil {
@@ -66,7 +66,7 @@ func (s *Service) reconcile(ctx context.Context, bucket string, now time.Time) e
 		s.log.Warn("the bucket is gone; its inventory configurations are forgotten", "bucket", bucket)
 		return s.catalog.RemoveBucket(ctx, bucket)
 	case err != nil:
-		// It may be back soon. Its runs will say so if not.
+		// The bucket may be back soon. Otherwise its runs fail with the reason.
 		s.log.Warn("the bucket could not be looked at; its inventory configurations are kept", "bucket", bucket, "err", err)
 	default:
 		if err := s.unsubscribeStrays(ctx, bucket); err != nil {
@@ -100,8 +100,8 @@ func (s *Service) reconcile(ctx context.Context, bucket string, now time.Time) e
 // again.
 const clockStep = time.Minute
 
-// checkClock plans all configurations again once the clock has gone back: what
-// was planned by a clock that was ahead would be due too late.
+// checkClock plans all configurations again once the clock has gone back: due times
+// from a clock that was ahead would be too late.
 func (s *Service) checkClock(ctx context.Context) error {
 	now := s.now()
 	ahead := s.latest.Sub(now)

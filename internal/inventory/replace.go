@@ -8,14 +8,13 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Replace puts cfg in the place of the configuration of bucket that has its id, in
-// one step: whatever happens, the old one is there, or the new one. History,
-// retention and suspension stay, and so does how far the incremental reports have
-// come. A full run that waits or is under way is made by the old configuration to
-// its end, also after a crash; the run of a window is cancelled, and made again by
-// the new one.
+// Replace replaces the configuration of bucket that has the id of cfg, in one step:
+// whatever happens, either the old or the new one exists. History, retention and
+// suspension stay, and so does how far the incremental reports have come. A full
+// run that waits or is under way is made by the old configuration to its end, also
+// after a crash; the run of a window is cancelled, and made again by the new one.
 //
-// The schedule continues. A run starts at once if there would be none else, or the
+// The schedule continues. A run starts at once if the schedule has none, or the
 // first one only much later: the new configuration is enabled and the old one was
 // not, or it runs once.
 //
@@ -99,9 +98,9 @@ func (s *Service) replaceEntry(ctx context.Context, old *Entry, cfg *stocktake.I
 	return before, nil
 }
 
-// cancelWindow ends the run of a window if the new configuration would have it made
-// in another way: it is made again. The changes that it would have reported stay in
-// the journal.
+// cancelWindow ends the run of a window that the new configuration would make
+// differently. The window is made again. The changes that it would have reported
+// stay in the journal.
 func (s *Service) cancelWindow(ctx context.Context, old *Entry, cfg *stocktake.InventoryConfiguration) error {
 	if !reportsChanges(&old.Configuration) || reflect.DeepEqual(&old.Configuration, cfg) {
 		return nil
@@ -121,8 +120,8 @@ func (s *Service) cancelWindow(ctx context.Context, old *Entry, cfg *stocktake.I
 	return nil
 }
 
-// replaced brings what depends on the configuration into line with the new one,
-// which the catalog has.
+// replaced adapts the state that depends on a configuration after the catalog has
+// the new one.
 func (s *Service) replaced(ctx context.Context, old *Entry, r *Replacement) {
 	e := &r.New
 	switch {
@@ -131,8 +130,9 @@ func (s *Service) replaced(ctx context.Context, old *Entry, r *Replacement) {
 	case r.EndsWindows && reportsChanges(&old.Configuration):
 		s.unsubscribeGone(ctx, e.Bucket, e.Configuration.ID)
 	case !r.EndsWindows && e.Configuration.Filter.Prefix != old.Configuration.Filter.Prefix:
-		// From here on the changes of the new prefix are journalled; the next report says
-		// for which time they are not. Without this it would begin with the next window.
+		// From here on the changes of the new prefix are journalled; the next report
+		// states the time for which they are missing. Otherwise it would begin with
+		// the next window.
 		if _, err := s.opts.Journal.Subscribe(ctx, e.Bucket, e.Configuration.ID, e.Configuration.Filter.Prefix); err != nil {
 			s.log.Warn("the journal does not keep the changes of the new prefix yet; the next window corrects that",
 				"bucket", e.Bucket, "configuration", e.Configuration.ID, "err", err)

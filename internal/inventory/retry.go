@@ -10,8 +10,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A passing error is one whose cause may pass by itself: another store cannot be
-// reached, or is overloaded.
+// A passing error has a cause that may end by itself: a store cannot be reached, or
+// is overloaded.
 type passing interface {
 	error
 	MayPass() bool
@@ -26,8 +26,8 @@ func MayPass(err error) bool {
 // errReplaced ends a run that was to be tried again.
 var errReplaced = errors.New("the configuration was replaced before the run could be tried again")
 
-// retryPauses are the pauses before a run is made again that has failed for a reason
-// that may pass: one more attempt for each.
+// retryPauses are the pauses before further attempts of a run that failed with a
+// passing error, one for each attempt.
 var retryPauses = [...]time.Duration{time.Minute, 5 * time.Minute, 20 * time.Minute}
 
 // A delayed run waits until it is tried again.
@@ -36,13 +36,12 @@ type delayed struct {
 	at time.Time
 }
 
-// retry has a run made again that has failed with cause, and reports whether it
-// will be: if the reason may pass, there have been few attempts, the next run is not
-// due before, and the configuration is still the one that the run is made by. r is the
-// run as it was when it failed.
+// retry queues a failed run for another attempt, and reports whether it did: the
+// cause may pass, few attempts were made, the next run is not due before, and the
+// configuration is still that of the run. r is the run as it was when it failed.
 //
-// Where processes share the catalog, no process holds the run until then, so that it is
-// made whichever of them ends meanwhile.
+// If processes share the catalog, no process holds the run until then, so that it
+// is made even if some of them end meanwhile.
 func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r stocktake.Run, cause error) bool {
 	if !MayPass(cause) || r.Attempt > len(retryPauses) {
 		return false
@@ -73,7 +72,7 @@ func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r sto
 	})
 	switch {
 	case errors.Is(err, stocktake.ErrNoSuchRun), errors.Is(err, stocktake.ErrNoSuchInventory):
-		return true // it is gone, or another process has it
+		return true // the run is gone, or another process has it
 	case err != nil:
 		s.log.Error("that a run is to be tried again could not be recorded; it restarts with the server", append(runAttrs(&r), "err", err)...)
 		return true

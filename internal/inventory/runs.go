@@ -9,9 +9,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Run starts a run now, whatever the schedule says, also of a configuration that
-// is disabled or suspended. If a run of it waits or is under way already, that
-// one is returned.
+// Run starts a run now, whatever the schedule says, also if the configuration is
+// disabled or suspended. If a run waits or is under way, Run returns that one.
 func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, error) {
 	e, err := s.catalog.Configuration(ctx, bucket, id)
 	if err != nil {
@@ -28,9 +27,9 @@ func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, er
 	return s.live(r), nil
 }
 
-// Cancel ends the unfinished run of a configuration, and returns it as it ended:
-// it may have succeeded before it could be stopped. Without a full run it is that of
-// a window, which is made again when the next window ends. Whoever holds the run ends
+// Cancel ends the unfinished run of a configuration, and returns it as it ended: it
+// may have succeeded before it could be stopped. Without a full run it is that of a
+// window, which is made again when the next window ends. The holder of the run ends
 // it. [stocktake.ErrNoSuchRun] if there is none.
 func (s *Service) Cancel(ctx context.Context, bucket, id string) (stocktake.Run, error) {
 	if _, err := s.catalog.Configuration(ctx, bucket, id); err != nil {
@@ -43,7 +42,7 @@ func (s *Service) Cancel(ctx context.Context, bucket, id string) (stocktake.Run,
 	if len(runs) == 0 {
 		return stocktake.Run{}, fmt.Errorf("cancel: %w", stocktake.ErrNoSuchRun)
 	}
-	for _, r := range runs { // a full one first: a window comes again anyway
+	for _, r := range runs { // a full one first, since a window is made again
 		if r.Kind == stocktake.FullRun {
 			return s.cancel(ctx, r)
 		}
@@ -86,7 +85,7 @@ func (s *Service) cancel(ctx context.Context, r stocktake.Run) (stocktake.Run, e
 				return stocktake.Run{}, fmt.Errorf("wait for the end of run %s: %w", r.ID, ctx.Err())
 			}
 		}
-		// A run that had not begun, or that a shutdown has overtaken, is as it was.
+		// A run that had not begun, or that a shutdown has interrupted, is unchanged.
 		var err error
 		if r, err = s.catalog.Run(ctx, r.ID); err != nil || r.State.Ended() {
 			return r, err
@@ -193,7 +192,7 @@ func (s *Service) status(ctx context.Context, e *EntryStatus, w *warner) stockta
 	return st
 }
 
-// live adds to a run what the catalog does not have yet.
+// live adds to a run the progress that the catalog does not have yet.
 func (s *Service) live(r stocktake.Run) stocktake.Run {
 	s.mu.Lock()
 	a := s.active[r.ID]

@@ -34,11 +34,11 @@ func (ds DayStart) zone() *time.Location {
 //	         without a day: every 30 days from the day of created
 //	Once     never: its single run is the one that putting it starts
 //
-// A created after after is a clock that was ahead when the configuration was put:
-// it counts as if it had been put whole periods earlier.
+// If created is after after, the clock was ahead when the configuration was put:
+// the configuration counts as put whole periods earlier.
 //
-// An hour that daylight saving time leaves out begins when the clocks have been
-// put forward; of an hour that comes twice the first counts.
+// An hour that daylight saving time leaves out begins when the clocks have been put
+// forward; the first of an hour that occurs twice counts.
 //
 // Source: OSS developer guide, bucket inventory; see spec inventory-report.md,
 // section 1.
@@ -67,7 +67,7 @@ func (s *Service) plan(e *Entry, after time.Time) {
 	e.Wake = s.wakeOf(e, e.Due)
 }
 
-// wakeOf returns when the run of e that is due at due is made.
+// wakeOf returns when the scheduler makes the run of e that is due at due.
 func (s *Service) wakeOf(e *Entry, due time.Time) time.Time {
 	if due.IsZero() || s.opts.Spread == 0 {
 		return due
@@ -82,8 +82,8 @@ func (s *Service) wakeOf(e *Entry, due time.Time) time.Time {
 	return due.Add(time.Duration(h.Sum64()%uint64(s.opts.Spread)) / time.Millisecond * time.Millisecond)
 }
 
-// past returns created or, if that is after after, the same time of a day so many
-// whole periods earlier that it is not.
+// past returns created, or if that is after after, the same time of day as many
+// whole periods earlier as needed.
 func (ds DayStart) past(created, after time.Time, days int) time.Time {
 	if !created.After(after) {
 		return created

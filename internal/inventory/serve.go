@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Serve makes the runs that are due, or asked for, until ctx ends. Then it ends
-// the runs under way, waits for them, and returns nil: they are not cancelled,
-// but restart with the next New. It must be called at most once.
+// Serve makes the runs that are due or requested, until ctx ends. Then it ends the
+// runs under way, waits for them, and returns nil: they are not cancelled, but
+// restart with the next New. It must be called at most once.
 func (s *Service) Serve(ctx context.Context) error {
 	due := s.clock.NewTimer()
 	defer due.Stop()
@@ -66,7 +66,7 @@ func (s *Service) Serve(ctx context.Context) error {
 	}
 }
 
-// rest releases the clock if nothing is left to do now.
+// rest releases the clock if no work is left now.
 func (s *Service) rest() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,8 +104,8 @@ func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
 	return earlier(earlier(due, window), late), errors.Join(forgotten, err)
 }
 
-// backoff is the pause after a failure: 1 s, doubling up to a minute. Its zero
-// value is what comes before the first.
+// backoff is the pause after a failure: 1 s, doubling up to a minute. The zero
+// value precedes the first.
 type backoff time.Duration
 
 func (b *backoff) next() time.Duration {
@@ -151,8 +151,8 @@ func (s *Service) ended(a *attempt) {
 	s.wake()
 }
 
-// shutDown waits for the runs, which end with the context of Serve, and
-// releases the clock.
+// shutDown waits for the runs, whose context ends with that of Serve, and releases
+// the clock.
 func (s *Service) shutDown() {
 	timer := time.AfterFunc(patience, func() { close(s.ending) })
 	s.runs.Wait()

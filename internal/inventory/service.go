@@ -36,25 +36,25 @@ type Service struct {
 	nextLate time.Time           // when a run may be late; zero: never
 
 	nextWindow  time.Time       // when a window of incremental reports ends; zero: never
-	scheduling  bool            // of Serve: whether this process recorded what is due a moment ago
+	scheduling  bool            // of Serve: whether this process was the scheduler a moment ago
 	doubt       atomic.Bool     // this process may hold runs that it does not know
 	postponed   atomic.Bool     // runs that wait to be tried again may be free now
 	failing     bool            // of Serve: runs could not be taken the last time
 	unknown     map[string]bool // of Serve: runs that this process holds and does not know, at the last beat
 	subscribing sync.Mutex      // held while a configuration with incremental reports is put or deleted; taken before mu
 
-	latch   clock.Latch            // holds the clock while there is something to do now
+	latch   clock.Latch            // holds the clock while there is work to do
 	runs    sync.WaitGroup         // the goroutines of active
 	listing map[string]bool        // buckets that runs list which share the listing
 	later   []delayed              // runs to be tried again, in no order; none if the catalog is shared
 	untidy  map[[2]string][]string // the last result of a Tidier, by bucket and id
 	deleted deletedBuckets         // that the catalog still has
-	taken   map[string]bool        // ids of unfinished runs that another life of a process may have started
+	taken   map[string]bool        // ids of unfinished runs that an earlier process may have started
 }
 
-// New returns the service of what catalog keeps. It forgets the configurations
-// of buckets that are gone, and queues the runs that the end of an earlier
-// process has interrupted. Nothing runs until Serve is called.
+// New returns the service of the configurations in catalog. It forgets the
+// configurations of buckets that are gone, and queues the runs that the end of an
+// earlier process has interrupted. Nothing runs until Serve is called.
 func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, opts Options) (*Service, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {

@@ -7,13 +7,13 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// suspicious is how many runs back one that has ended badly makes the destination
-// suspect.
+// suspicious is how many recent runs are checked: if one of them ended badly, the
+// destination is suspect.
 const suspicious = 10
 
-// tidy has the reports removed that need not be kept, after a run of a has
-// succeeded by cfg with a manifest. What fails is in the status until it succeeds, after
-// another run.
+// tidy removes the reports that need not be kept, after a run of a with cfg has
+// published a manifest. A failure stays in the status until a later run succeeds
+// with it.
 func (s *Service) tidy(a *attempt, cfg *stocktake.InventoryConfiguration, manifest string) {
 	if s.opts.Tidier == nil {
 		return
@@ -66,8 +66,8 @@ func (s *Service) tidyUp(ctx context.Context, bucket string, cfg *stocktake.Inve
 	return s.opts.Tidier.Tidy(ctx, t)
 }
 
-// forgetUntidy forgets what was wrong with a deleted configuration or, if id is
-// "", with all configurations of the bucket.
+// forgetUntidy forgets the failures of tidy for a deleted configuration or, if id
+// is "", for all configurations of the bucket.
 func (s *Service) forgetUntidy(bucket, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

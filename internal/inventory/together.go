@@ -12,10 +12,10 @@ import (
 type Sharer interface {
 	Runner
 
-	// RunTogether does for each task, whose runs are of one bucket, what Run does with
-	// its context, at the same time, and calls ended with the number of the task and
-	// what its run has come to, once and as soon as that is known, from any goroutine.
-	// It returns when all have ended.
+	// RunTogether makes the runs of tasks, all of one bucket, at the same time. Each
+	// does what Run does with its context. As soon as a run has ended, ended is
+	// called once, from any goroutine, with the number of the task and its result.
+	// RunTogether returns when all have ended.
 	RunTogether(contexts []context.Context, tasks []Task, ended func(task int, o Outcome, err error))
 }
 

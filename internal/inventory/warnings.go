@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A warner finds what will make runs fail. It checks each destination once.
+// A warner finds causes that will make runs fail. It checks each destination once.
 type warner struct {
 	s       *Service
 	bucket  string
@@ -42,7 +42,7 @@ func (w *warner) warnings(ctx context.Context, e *EntryStatus) (warnings []strin
 	if reportsChanges(&e.Configuration) {
 		add(w.s.mayReportChanges(e.Bucket))
 	}
-	if unfit == nil { // a role can do nothing with a bucket that is not there
+	if unfit == nil { // the role's rights in a missing bucket do not matter
 		add(w.s.mayReport(ctx, w.bucket, &e.Configuration))
 	}
 	if e.Configuration.Destination.Encryption != (stocktake.Encryption{}) {

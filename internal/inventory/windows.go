@@ -24,12 +24,13 @@ func (s *Service) windowOf(t time.Time) time.Time {
 // the length, the first window ends where windows of the new length do.
 func (s *Service) windowEnd(start time.Time) time.Time { return s.windowOf(start).Add(s.opts.Window) }
 
-// subscribe has the changes of a new configuration journalled. The caller holds
-// s.subscribing, has made sure that there is no such configuration, and calls
+// subscribe starts journalling the changes for a new configuration. The caller
+// holds s.subscribing, has made sure that there is no such configuration, and calls
 // unsubscribe if it is not kept.
 func (s *Service) subscribe(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) (*Windows, error) {
 	now := s.now()
-	// What a configuration of the same id has left is not where this one begins.
+	// The position that a configuration of the same id has left is not that of the
+	// new one.
 	if err := s.unsubscribe(ctx, bucket, cfg.ID); err != nil {
 		return nil, err
 	}
@@ -133,7 +134,7 @@ func (s *Service) makeWindow(ctx context.Context, w *Windows, now time.Time) err
 	}
 	e, err := s.catalog.Configuration(ctx, w.Bucket, w.ID)
 	if errors.Is(err, stocktake.ErrNoSuchInventory) {
-		return nil // and its windows are gone with it
+		return nil // its windows are gone with it
 	}
 	if err != nil {
 		return err
@@ -251,7 +252,7 @@ func (s *Service) incrementalStatus(ctx context.Context, e *Entry) *stocktake.In
 	}
 	w, err := s.catalog.Windows(ctx, e.Bucket, e.Configuration.ID)
 	if err != nil {
-		return nil // it has just gone, or the catalog fails, which the caller learns anyway
+		return nil // it has just been deleted, or the catalog fails, which the caller notices itself
 	}
 	st := &stocktake.IncrementalStatus{Published: w.Start}
 	if !e.Suspended && s.opts.Journal != nil {
@@ -270,6 +271,6 @@ func (s *Service) incrementalStatus(ctx context.Context, e *Entry) *stocktake.In
 	return st
 }
 
-// lookBack is among how many runs the newest incremental one is looked for. A full
-// run comes between two windows at most.
+// lookBack is how many runs are searched for the newest incremental one. At most
+// one full run lies between two windows.
 const lookBack = 10

@@ -6,8 +6,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Change is one entry of a journal. Whoever hands it out says how long its
-// slices are valid.
+// A Change is one entry of a journal. The function that returns it says how long
+// its slices are valid.
 type Change struct {
 	// Sequence is greater than that of every earlier change of the bucket. It is
 	// unique in its store for ever: no other change has it, not even one of another
@@ -49,7 +49,7 @@ type Change struct {
 	Record stocktake.Record
 }
 
-// A Type is what a change did, by OSS's word for it. The zero value is illegal.
+// A Type is the kind of a change, named as in OSS. The zero value is illegal.
 type Type uint8
 
 // The types of changes.
@@ -86,16 +86,16 @@ func (g *Gap) Overlaps(after, until stocktake.JournalPosition) bool {
 type Reader struct {
 	ID     string                    // unique in its bucket
 	Prefix string                    // of the keys whose changes are journalled for it; empty: all
-	At     stocktake.JournalPosition // it is done with the changes up to here
+	At     stocktake.JournalPosition // the reader is done with the changes up to here
 }
 
-// A Stat is what an operator wants to know of the journal of a bucket. The zero
-// Stat is that of a bucket without readers.
+// A Stat describes the journal of a bucket for operators. The zero Stat is that of
+// a bucket without readers.
 type Stat struct {
 	Readers int
 	Changes uint64    // kept
-	Bytes   int64     // that they take before compression
+	Bytes   int64     // bytes of the kept changes before compression
 	Limit   int64     // of Bytes; beyond it the oldest changes are dropped
 	Oldest  time.Time // of the changes kept; zero: none are
-	Lost    uint64    // changes in gaps that not all readers are past
+	Lost    uint64    // changes in gaps that some reader has not passed
 }

@@ -32,23 +32,23 @@ type Journal interface {
 	// lost what lies between, as where a damaged index was repaired: it states a gap.
 	Subscribe(ctx context.Context, bucket, reader, prefix string) (stocktake.JournalPosition, error)
 
-	// Unsubscribe removes a reader, durably. What was kept for it alone is trimmed
-	// once the other readers are past it, at once if there are none.
+	// Unsubscribe removes a reader, durably. Changes kept for it alone are trimmed
+	// once the other readers have passed them, at once without other readers.
 	Unsubscribe(ctx context.Context, bucket, reader string) error
 
-	// Readers returns the readers of a bucket, by id. It is how subscriptions of
-	// configurations that no longer exist are found.
+	// Readers returns the readers of a bucket, by id. Callers find subscriptions of
+	// deleted configurations with it.
 	Readers(ctx context.Context, bucket string) ([]Reader, error)
 
 	// Cut closes everything before at, in Unix milliseconds, and returns the
-	// position behind the last change with an earlier time: later changes get a
-	// time of at or later, so that windows cut by time and by sequence are the
-	// same. Its Time is at. The changes up to it and the cut itself are durable when
-	// Cut returns, so it divides the changes at the same place whenever it is asked
-	// for that time. A cut at a later time is not at a lower sequence, unless changes
+	// position behind the last change with an earlier time: later changes get a time
+	// of at or later, so that windows cut by time and by sequence are the same. Its
+	// Time is at. The changes up to it and the cut itself are durable when Cut
+	// returns, so it divides the changes at the same place whenever it is asked for
+	// that time. A cut at a later time is not at a lower sequence, unless changes
 	// were dropped meanwhile. The caller waits until its clock, which is that of the
-	// store, has reached at: a cut in the future moves the times of changes there. If
-	// at is before what all readers are past, Cut returns [ErrTrimmed].
+	// store, has reached at: a cut in the future moves the times of changes there.
+	// If all readers have passed at, Cut returns [ErrTrimmed].
 	//
 	// A bucket without readers has no journal to cut: Cut returns [ErrNoReader].
 	Cut(ctx context.Context, bucket string, at int64) (stocktake.JournalPosition, error)
@@ -70,9 +70,10 @@ type Journal interface {
 	// A change after the last position that Cut has returned may not be durable yet.
 	Changes(ctx context.Context, bucket, prefix string, after, until stocktake.JournalPosition, yield func(batch []Change) error) ([]Gap, error)
 
-	// Published tells that a reader is done with the changes up to a position, which
-	// Cut has returned. It is durable when it returns. What all readers are past is
-	// trimmed, and gaps with it. A position before the reader's own changes nothing.
+	// Published records that a reader is done with the changes up to a position,
+	// which Cut has returned. It is durable when it returns. Changes and gaps that
+	// all readers have passed are trimmed. A position before the reader's own
+	// changes nothing.
 	Published(ctx context.Context, bucket, reader string, until stocktake.JournalPosition) error
 
 	// Stat returns the size of the journal of a bucket.

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// digests returns the digest of each key by its id. A digest differs if anything about
-// the key does; nothing of the wrapped material can be read from it.
+// digests returns the digest of each key by its id. A digest differs if anything
+// about the key does; it reveals nothing of the wrapped material.
 func (s *state) digests() map[string]string {
 	all := map[string]string{}
 	for _, k := range s.file.Keys {
@@ -23,8 +23,8 @@ func (s *state) digests() map[string]string {
 	return all
 }
 
-// logChanges logs which keys are different since others changed the file, with the
-// user of this machine who owns it: commands write files as the user who runs them.
+// logChanges logs the keys that others have changed in the file, and who did it:
+// the owner of the file, since commands write files as the user who runs them.
 func (k *Keys) logChanges(before, after *state) {
 	was, is := before.digests(), after.digests()
 	by := k.doc.Room.Writer()

@@ -19,12 +19,12 @@ const (
 	MaxKeys     = 1000 // named keys
 	MaxVersions = 1000 // of one key
 
-	fileVersion = 2         // of what is written; version 1 has no accounts
+	fileVersion = 2         // of new files; version 1 has no accounts
 	MaxSize     = 256 << 20 // bytes of all of them
 	keySize     = 32        // of the material of a version
 )
 
-// A file is what is kept of keys, in JSON; see docs/formats/encryption.md.
+// A file holds the keys, in JSON; see docs/formats/encryption.md.
 type file struct {
 	Version int        `json:"version"`
 	Default string     `json:"default,omitempty"` // id of the default key
@@ -70,8 +70,8 @@ func (f *file) encode() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// claim assigns the keys that have no account to one, and reports whether there
-// were any. The key of the service stays without.
+// claim assigns the keys without an account to one, and reports whether it changed
+// any. The key of the service keeps no account.
 func (f *file) claim(account string) (changed bool) {
 	for _, k := range f.Keys {
 		if k.Account == "" && k.ID != ServiceKey && account != "" {
@@ -101,7 +101,8 @@ type key struct {
 	versions []tink.AEAD // of version i+1
 }
 
-// newState unwraps all keys. A master key that does not fit is ErrWrongMaster.
+// newState unwraps all keys. The error is ErrWrongMaster if master does not unwrap
+// them.
 func newState(f *file, master tink.AEAD) (*state, error) {
 	s := &state{file: f, keys: map[string]*key{}}
 	if len(f.Keys) > MaxKeys+1 {

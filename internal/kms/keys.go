@@ -33,11 +33,11 @@ var (
 
 // Key ids with a meaning of their own.
 const (
-	// ServiceKey is the key of the service itself, for encryption with "AES256".
-	// It is not listed, and clients must not be let name it.
+	// ServiceKey is the key of the service itself, for encryption with "AES256". It
+	// is not listed, and callers must not let clients name it.
 	ServiceKey = "service"
 
-	// DefaultKey stands for the key of those who name none, for encryption with
+	// DefaultKey stands for the key of requests that name none, for encryption with
 	// "KMS". It is made when it is first used.
 	DefaultKey = ""
 )
@@ -48,7 +48,7 @@ const defaultName = "default"
 // maxID is the longest key id, in bytes.
 const maxID = 64
 
-// Info is what may be known of a key.
+// Info is the public state of a key.
 type Info struct {
 	ID       string // UUID
 	Name     string // may be empty
@@ -242,7 +242,7 @@ func (k *Keys) Create(account, name string) (Info, error) {
 	return info, nil
 }
 
-// validName refuses what looks like an id, so that no name shadows one.
+// validName refuses names that look like an id, so that no name shadows one.
 func validName(name string) bool {
 	if len(name) > maxID || uuid.Validate(name) == nil {
 		return false
@@ -250,7 +250,7 @@ func validName(name string) bool {
 	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/") == ""
 }
 
-// info returns what may be shown of kf; of nil, nothing.
+// info returns the public state of kf; the zero Info for nil.
 func (kf *keyFile) info(f *file) Info {
 	if kf == nil || len(kf.Versions) == 0 {
 		return Info{}
@@ -386,7 +386,7 @@ func (k *Keys) Wrap(ctx context.Context, account, keyID string, dataKey, aad []b
 		return "", nil, err
 	}
 	if key.Account != "" && key.Account != account && key.ID != s.file.Default {
-		return "", nil, noSuchKey(keyID) // which keys others have is not told
+		return "", nil, noSuchKey(keyID) // the keys of other accounts are not revealed
 	}
 	if key.Disabled {
 		return "", nil, fmt.Errorf("%s: %w", key.ID, ErrKeyDisabled)

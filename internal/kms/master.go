@@ -18,16 +18,16 @@ const MasterSize = 32
 
 // Conditions of the master key.
 var (
-	// ErrNoMaster is a missing master key where there are keys that need it.
+	// ErrNoMaster reports a missing master key for existing keys.
 	ErrNoMaster = errors.New("kms: the master key is missing; restore it, for without it nothing that is encrypted can be read")
-	// ErrWrongMaster is a master key that the keys were not made with.
+	// ErrWrongMaster reports a master key that does not unwrap the keys.
 	ErrWrongMaster = errors.New("kms: the master key is not the one that the keys were made with")
 	// ErrInvalidMaster reports a text that is not a master key.
 	ErrInvalidMaster = errors.New("kms: a master key is 32 bytes in base64")
 )
 
-// ParseMaster reads a master key as it stands in its file or an environment
-// variable: base64 of 32 bytes, blanks around it allowed.
+// ParseMaster reads a master key in the form of its file or environment variable:
+// base64 of 32 bytes, blanks around it allowed.
 func ParseMaster(text string) ([]byte, error) {
 	key, err := base64.StdEncoding.Strict().DecodeString(string(bytes.TrimSpace([]byte(text))))
 	if err != nil || len(key) != MasterSize {
@@ -50,9 +50,9 @@ func ReadMaster(path string) ([]byte, error) {
 	return key, nil
 }
 
-// master finds the master key: opts.Master, else that of opts.MasterFile, else
-// a new one that is kept there, if there is nothing yet that an older one was
-// for. The caller holds the lock of the keys' file.
+// master finds the master key: opts.Master, else that of opts.MasterFile, else a
+// new one that is kept there, unless keys of an older one exist. The caller holds
+// the lock of the keys' file.
 func master(opts Options, first bool) ([]byte, error) {
 	if opts.Master != nil {
 		if len(opts.Master) != MasterSize {
@@ -82,8 +82,8 @@ func master(opts Options, first bool) ([]byte, error) {
 	return key, nil
 }
 
-// Rewrap returns the bytes of a file of keys whose material is wrapped by another master
-// key; nothing else is different. Errors: ErrWrongMaster, ErrInvalidMaster.
+// Rewrap returns the bytes of a file of keys whose material is wrapped by another
+// master key, otherwise unchanged. Errors: ErrWrongMaster, ErrInvalidMaster.
 func Rewrap(data, from, to []byte) ([]byte, error) {
 	f, err := readFile(data)
 	if err != nil {

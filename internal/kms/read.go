@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// buffers are for segments, kept from reader to reader.
+// buffers are for segments and shared by readers.
 var buffers = sync.Pool{New: func() any { return new([SegmentSize]byte) }}
 
 // ReadAt decrypts the segments that hold p, each one whole. To read on from a
@@ -51,8 +51,8 @@ type rangeReader struct {
 	err     error
 }
 
-// Read implements io.Reader. A read of 0 bytes decrypts the next segment, so
-// that its error is known before anything is passed on.
+// Read implements io.Reader. A read of 0 bytes decrypts the next segment, so that
+// its error is known before any byte is returned.
 func (r *rangeReader) Read(p []byte) (int, error) {
 	if err := r.fill(); err != nil || len(p) == 0 {
 		return 0, err
@@ -63,7 +63,7 @@ func (r *rangeReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo writes what is left of the range to w, a segment at a time.
+// WriteTo writes the rest of the range to w, a segment at a time.
 func (r *rangeReader) WriteTo(w io.Writer) (written int64, err error) {
 	for {
 		switch err := r.fill(); err {

@@ -21,8 +21,8 @@ const (
 	// DataKeySize is the size of a data key.
 	DataKeySize = 32
 
-	// SegmentSize is what is decrypted at least to read one byte: 64 KiB cost
-	// 0.02 % of space and, measured, no speed against 1 MiB.
+	// SegmentSize is the least that is decrypted to read one byte. 64 KiB cost 0.02
+	// % of space and, as measured, are as fast as 1 MiB.
 	SegmentSize = 64 << 10
 
 	saltSize   = DataKeySize
@@ -36,8 +36,8 @@ const (
 	MaxPlain = (math.MaxUint32-1)*(SegmentSize-tagSize) - headerSize
 )
 
-// ErrCorrupt is an encrypted stream that was changed or cut, or is read with
-// another key or other associated data than it was written with.
+// ErrCorrupt reports an encrypted stream that was changed or cut, or that is read
+// with another key or other associated data.
 var ErrCorrupt = errors.New("kms: the encrypted content does not fit its key or was changed")
 
 // NewDataKey makes a random data key.
@@ -67,10 +67,10 @@ func PlainSize(size int64) (int64, error) {
 	return n, nil
 }
 
-// NewWriter encrypts what is written to it, to w, with a data key of
-// DataKeySize bytes. aad is not stored but must be the same for reading: what
-// the content belongs to. Close writes the end, without which a stream cannot
-// be read, and does not close w.
+// NewWriter returns a writer that encrypts to w with a data key of DataKeySize
+// bytes. aad names what the content belongs to; it is not stored and must be the
+// same for reading. Close writes the end, without which a stream cannot be read,
+// and does not close w.
 func NewWriter(w io.Writer, dataKey, aad []byte) (io.WriteCloser, error) {
 	if len(dataKey) != DataKeySize {
 		return nil, errors.New("kms: a data key has 32 bytes")
@@ -122,7 +122,7 @@ func NewReader(r io.ReaderAt, size int64, dataKey, aad []byte) (*Reader, error) 
 		return nil, err
 	}
 	reader := &Reader{r: r, gcm: gcm, prefix: [prefixSize]byte(header[1+saltSize:]), cipher: size, plain: plain}
-	if plain == 0 { // no byte will be read, by which a change would be noticed
+	if plain == 0 { // no later read would detect a change
 		if _, err := reader.segment(0, make([]byte, tagSize)); err != nil {
 			return nil, err
 		}

@@ -34,15 +34,15 @@ type Bucket struct {
 
 	Tags              []Tag      // in the order they were put
 	Policy            []byte     // bucket policy, JSON as it was put; nil: none
-	BlockPublicAccess bool       // no ACL or policy may open the bucket to everybody
+	BlockPublicAccess bool       // no ACL or policy may make the bucket public
 	ResourceGroup     string     // "rg-..."; empty: the default group
 	RequesterPays     bool       // callers other than the owner must offer to pay
 	Lifecycle         *Lifecycle // nil: no rules
 	CORS              *CORS      // nil: pages of other origins may do nothing
 }
 
-// NewBucket returns the state of a bucket that is made without any wishes. Like
-// those of OSS it blocks public access.
+// NewBucket returns the state of a bucket that is created with default settings.
+// Like a bucket of OSS it blocks public access.
 func NewBucket(name, owner string, created time.Time) Bucket {
 	return Bucket{
 		Name: name, Owner: owner, Created: created,

@@ -22,7 +22,7 @@ type Access interface {
 	// PassRole returns nil, a *ram.DeniedError or ram.ErrInvalidName.
 	PassRole(who ram.Identity, arn string, q ram.Request) error
 
-	// Decider returns who decides about an action on the keys of a bucket.
+	// Decider returns the decider of an action on the keys of a bucket.
 	Decider(who ram.Identity, q ram.Request) *ram.Decider
 }
 
@@ -94,7 +94,7 @@ func (c *call) allowPassRole(arn string) error {
 	return c.Access.PassRole(c.who, arn, ram.Request{SourceIP: c.sourceIP(), Secure: c.r.TLS != nil, Time: c.Now(), Conditions: c.conditions()})
 }
 
-// decider returns who decides whether the caller may do action on keys of b.
+// decider returns the decider of the caller's action on keys of b.
 func (c *call) decider(action string, b *object.Bucket) *ram.Decider {
 	q := ram.BucketRequest(action, b, "")
 	q.SourceIP, q.Secure, q.Time = c.sourceIP(), c.r.TLS != nil, c.Now()
@@ -186,8 +186,8 @@ func (c *call) audit(change, configuration string, attrs ...any) {
 }
 
 // auditDigest returns the digest of a document in audit lines. Equal documents have
-// equal digests, and nobody can read a policy or a tag from one. An empty document has
-// an empty digest.
+// equal digests, and a digest does not reveal a policy or a tag. An empty document
+// has an empty digest.
 func auditDigest(document []byte) string {
 	if len(document) == 0 {
 		return ""

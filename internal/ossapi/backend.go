@@ -124,13 +124,14 @@ type Store interface {
 // Inventories is the inventory service: internal/inventory.
 type Inventories interface {
 	// Put keeps a new configuration of an existing bucket; when it returns nil the
-	// configuration is durable. It makes the checks that need the world: the
+	// configuration is durable. It makes the checks that need other state: the
 	// destination's existence and owner, a free id (stocktake.ErrInventoryExists),
 	// the limit (stocktake.ErrInventoryExceedLimit), in this order.
 	Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error
-	// Replace puts cfg in the place of the configuration of its id in one step, and
-	// returns the document that it has replaced and the status of the new one. It makes
-	// the checks of Put, and returns stocktake.ErrNoSuchInventory if there is none.
+	// Replace replaces the configuration that has the id of cfg by cfg in one step.
+	// It returns the replaced document and the status of the new configuration. It
+	// makes the checks of Put, and returns stocktake.ErrNoSuchInventory if there is
+	// none.
 	Replace(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) (before []byte, status stocktake.InventoryStatus, err error)
 	// Get returns the document of a configuration, written by inventoryxml.Append,
 	// or stocktake.ErrNoSuchInventory for an unknown id.

@@ -110,8 +110,8 @@ func (c *call) getRequestPayment() error {
 	})
 }
 
-// Who pays for requests. Requests cost nothing here, but a caller who is not the owner
-// must say that they would.
+// Who pays for requests. Requests are free here, but a caller who is not the owner
+// must still offer to pay.
 const (
 	payerOwner     = "BucketOwner"
 	payerRequester = "Requester"

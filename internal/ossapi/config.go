@@ -41,8 +41,9 @@ type Config struct {
 	// uploads are refused.
 	Callbacks outbound.Rule
 
-	// RequirePassRole asks who puts a configuration for ram:PassRole on its role.
-	// OSS documents no such right, and lets callers name any role.
+	// RequirePassRole requires the right ram:PassRole on the role of a configuration
+	// from the caller who puts it. OSS documents no such right, and lets callers
+	// name any role.
 	RequirePassRole bool
 
 	// StrictVersions refuses inventories of all versions for buckets without

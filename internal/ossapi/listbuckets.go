@@ -53,7 +53,7 @@ func (c *call) listBuckets() error {
 // validBucketPrefix reports whether the name of a bucket can begin with prefix. OSS
 // refuses any other.
 func validBucketPrefix(prefix string) bool {
-	// What is short or ends in '-' may go on.
+	// A name continues after a prefix that is short or ends in '-'.
 	return prefix == "" || stocktake.ValidBucketName(prefix+strings.Repeat("x", max(0, 3-len(prefix)))) || stocktake.ValidBucketName(prefix+"x")
 }
 

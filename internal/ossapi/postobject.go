@@ -24,7 +24,7 @@ func (c *call) postObject() error {
 	if err != nil {
 		return err
 	}
-	c.body.End() // the file takes as long as it takes
+	c.body.End() // the file has no limit in total
 	key, ok := form.Fields["key"]
 	if !ok {
 		return request.InvalidArgument("key", "", "Bucket POST must contain a field named 'key', before the file")

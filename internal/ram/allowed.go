@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Request is what someone wants to do. Fields that do not apply are zero.
+// A Request is an action that a caller asks for. Fields that do not apply are zero.
 type Request struct {
 	Action string // RAM action, such as "oss:PutObject"
 
@@ -20,8 +20,8 @@ type Request struct {
 
 	Policy []byte // bucket policy; nil: none
 
-	// BlockPublic is set where the bucket blocks public access: public ACLs and
-	// what the bucket policy grants to everyone count for nothing.
+	// BlockPublic is set if the bucket blocks public access: public ACLs and grants
+	// of the bucket policy to everyone are ignored.
 	BlockPublic bool
 
 	SourceIP netip.Addr
@@ -42,8 +42,8 @@ func (d *Directory) Allowed(who Identity, q Request) error {
 	return x.Allowed(q.Key, q.ObjectACL)
 }
 
-// aclAllows reports whether the ACL of the object, else that of the bucket,
-// lets everybody do it.
+// aclAllows reports whether the ACL of the object, else that of the bucket, allows
+// the action to everyone.
 //
 // Source: OSS user guide, "Bucket ACL", "Object ACL".
 func aclAllows(q *Request) bool {

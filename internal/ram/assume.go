@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// AssumeRole is what STS is asked for.
+// AssumeRole is a request to STS.
 //
 // Source: STS API reference, AssumeRole.
 type AssumeRole struct {
@@ -25,7 +25,7 @@ type AssumeRole struct {
 	UserAgent string
 }
 
-// Credentials are a temporary access key and what it stands for.
+// Credentials are a temporary access key and its identity.
 type Credentials struct {
 	AccessKeyID, Secret, Token string
 	Expires                    time.Time // in whole seconds
@@ -135,7 +135,7 @@ func reasonOf(e effect) Reason {
 	return Implicit
 }
 
-// claims are what a token says. Only servers with the same token key can read
+// claims are the content of a token. Only servers with the same token key can read
 // or make one.
 type claims struct {
 	Account string `json:"a"`

@@ -14,8 +14,9 @@ import (
 // A fact is a part of a directory whose changes are logged.
 type fact struct{ kind, account, name string }
 
-// facts returns what there is, each with a text that differs if it changed. The
-// texts are compared and never printed. Secrets are not among them.
+// facts returns the parts of the directory, each with a text that differs if the
+// part changed. The texts are compared and never printed. Secrets are not among
+// them.
 func (s *state) facts() map[fact]string {
 	all := map[fact]string{}
 	for id := range s.accounts {
@@ -36,9 +37,9 @@ func (s *state) facts() map[fact]string {
 	return all
 }
 
-// logChanges logs what is different since others changed the files: each account,
-// key, user, role and policy, with who did it: of a file the user of this machine who
-// owns it, since commands write files as the user who runs them.
+// logChanges logs each account, key, user, role and policy that others have changed
+// in the files, and who did it: the owner of the file, since commands write files
+// as the user who runs them.
 func (d *Directory) logChanges(before, after *state) {
 	was, is := before.facts(), after.facts()
 	by := d.doc.Room.Writer()

@@ -8,8 +8,8 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// An Identity is who makes a request. The zero Identity is anonymous. What it
-// may do is looked up when it does it, so that a change of rights counts at
+// An Identity is the caller of a request. The zero Identity is anonymous. Its
+// rights are looked up for each request, so a change of rights takes effect at
 // once.
 type Identity struct {
 	Kind    PrincipalKind
@@ -56,7 +56,7 @@ func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity,
 		return k.Secret, accountIdentity(k.Account), nil
 	}
 	u := s.users[ref{k.Account, k.User}]
-	if u == nil { // its user is declared elsewhere under another name by now
+	if u == nil { // its user is declared under another name now
 		return "", Identity{}, ErrNoSuchAccessKey
 	}
 	return k.Secret, userIdentity(k.Account, u), nil
@@ -65,8 +65,8 @@ func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity,
 // current returns the state as the files are now.
 func (d *Directory) current() *state { return d.doc.Current() }
 
-// ChecksRoles reports whether the service holds configurations to the rights of
-// their roles: in production mode, or once a role is defined in the account of
+// ChecksRoles reports whether the service checks configurations against the rights
+// of their roles: in production mode, or once a role is defined in the account of
 // the root key.
 func (d *Directory) ChecksRoles() bool {
 	if d.opts.Production {
@@ -88,10 +88,10 @@ func accountIdentity(account string) Identity {
 	return Identity{Kind: KindAccount, Account: account, ID: account, ARN: accountARN(account)}
 }
 
-// A Decider decides whether one caller may do one action on many keys of a
-// bucket. What does not depend on the key is found out once, and the work of all
-// decisions together is bounded. Its decisions are by the rights as they were when
-// it was made. It is for one goroutine.
+// A Decider decides whether one caller may do one action on many keys of a bucket.
+// It evaluates once what does not depend on the key, and bounds the work of all its
+// decisions together. It uses the rights at the time when it was made. It is for
+// one goroutine.
 type Decider struct {
 	d    *Directory
 	st   *state
@@ -178,8 +178,8 @@ func (d *Directory) bucketEffect(ask *question) (effect, error) {
 	}
 	p, err := d.bucketPolicies.Get(ask.Policy)
 	if err != nil {
-		// It was valid when it was put. Its meaning is not known, so only repairing it
-		// is allowed.
+		// It was valid when it was put. Its meaning is unknown now, so only repairing
+		// it is allowed.
 		if ask.owner && keepsBucket(ask.Action) {
 			return none, nil
 		}
@@ -227,10 +227,10 @@ func (s *state) ownsAsAccount(who *Identity, production bool) bool {
 		who.Kind == KindSession && who.roleID == undefinedRoleID && !production && len(s.roles) == 0
 }
 
-// BucketRequest returns the request for action on b or, with a key, on an object
-// of b, with all that the bucket itself contributes to the decision: owner, ACL,
-// policy and the block of public access. It is the only place that reads these
-// from a bucket. The caller adds what it knows of the caller and of the object.
+// BucketRequest returns the request for action on b or, with a key, on an object of
+// b, with the properties of the bucket that the decision needs: owner, ACL, policy
+// and the block of public access. It is the only place that reads these from a
+// bucket. The caller adds what it knows of the caller and of the object.
 func BucketRequest(action string, b *object.Bucket, key string) Request {
 	return Request{
 		Action: action, Bucket: b.Name, Owner: b.Owner, Key: key,

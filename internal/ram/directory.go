@@ -25,8 +25,8 @@ type Options struct {
 	// with the rights of its account, as long as no role is defined at all.
 	Production bool
 
-	// Declared is a YAML file of accounts, users, keys, roles and policies that
-	// are taken as they stand there; empty: none.
+	// Declared is a YAML file of accounts, users, keys, roles and policies that are
+	// taken as they are; empty: none.
 	Declared string
 
 	Region string           // of the server, such as "cn-hangzhou", for policies that name one; empty: any fits
@@ -110,8 +110,8 @@ func OpenIn(room securefile.Room, root Root, opts Options) (*Directory, error) {
 	return d, nil
 }
 
-// Reload reads the directory at once, changed or not. After an error what was read
-// before stays in force.
+// Reload reads the directory at once, changed or not. After an error the previous
+// state stays in force.
 func (d *Directory) Reload() error { return d.doc.Load() }
 
 // Refresh reads the directory again if it has changed, as every method does, and
@@ -196,8 +196,8 @@ func (d *Directory) update(edit func(f *file, s *state) error) error {
 	})
 }
 
-// CountAccounts returns how many accounts have something in the bytes of a directory: a
-// directory that was never changed has none.
+// CountAccounts returns how many accounts the bytes of a directory have entries
+// for: 0 for a directory that was never changed.
 func CountAccounts(data []byte) (int, error) {
 	f, err := readJSON(data)
 	if err != nil {

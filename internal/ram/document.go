@@ -7,8 +7,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A Document is the JSON of a policy. In the files of a Directory it may also
-// stand as an object, of JSON or YAML, instead of in a string.
+// A Document is the JSON of a policy. In the files of a Directory it may also be an
+// object of JSON or YAML instead of a string.
 type Document []byte
 
 // MarshalJSON writes it as the object that it is.

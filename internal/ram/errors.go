@@ -17,7 +17,7 @@ var (
 	ErrTokenRequired   = errors.New("a temporary access key needs its token") // OSS: InvalidAccessKeyId
 )
 
-// Conditions of what an operator asks for.
+// Conditions of changes that an operator makes.
 var (
 	ErrNoSuchAccount = errors.New("no such account")
 	ErrNoSuchUser    = errors.New("no such user")
@@ -39,7 +39,7 @@ type Reason uint8
 const (
 	Implicit Reason = iota
 	Explicit
-	Unsigned // an anonymous request that would have to be signed, or is not public
+	Unsigned // an anonymous request that must be signed, or is not public
 )
 
 // String returns the name that OSS uses in NoPermissionType.
@@ -47,7 +47,7 @@ func (r Reason) String() string {
 	return [...]string{"ImplicitDeny", "ExplicitDeny", "Anonymous"}[r]
 }
 
-// A DeniedError is a request that was denied. It is stocktake.ErrAccessDenied
+// A DeniedError reports a request that was denied. It is stocktake.ErrAccessDenied
 // to errors.Is.
 type DeniedError struct {
 	Reason   Reason

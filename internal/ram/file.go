@@ -16,7 +16,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Bounds of what a directory holds; only its operators fill it.
+// Bounds of a directory, which only its operators fill.
 //
 // Source: RAM, limits: 1,000 users and 1,000 roles of an account, 1,500
 // policies, 20 attached to one. RAM allows 2 keys of a user; we allow 20.
@@ -44,7 +44,7 @@ const (
 // docs/formats/directory.md.
 const fileVersion = 1
 
-// A file is what a directory keeps, in JSON, and what can be declared, in YAML.
+// A file is the content of a kept file, in JSON, or of a declared one, in YAML.
 type file struct {
 	Version  int            `json:"version" yaml:"version"`
 	TokenKey []byte         `json:"tokenKey,omitempty" yaml:"-"` // 32 bytes
@@ -178,8 +178,8 @@ func (f *file) account(id string) *accountFile {
 	return nil
 }
 
-// ensure finds an account of the file or adds it: an account that is declared,
-// or that of the root key, gets its entry when something of it is kept.
+// ensure finds an account of the file or adds it: a declared account, and that of
+// the root key, get an entry with the first kept change of them.
 func (f *file) ensure(id string) *accountFile {
 	a := f.account(id)
 	if a == nil {
@@ -204,7 +204,7 @@ func (a *accountFile) role(name string) *Role {
 }
 
 // DefaultTrust returns the trust policy of a role that is made without one: the
-// inventory service and everybody of the account may assume it.
+// inventory service and every identity of the account may assume it.
 func DefaultTrust(account string) Document {
 	return Document(`{"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +
 		`"Principal":{"RAM":["acs:ram::` + account + `:root"],"Service":["` + InventoryService + `"]}}]}`)

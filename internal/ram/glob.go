@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// A budget bounds the work of a decision, in bytes compared. Who writes a policy
-// and who sends a request choose both sides of each comparison, so the product
-// of their lengths must not become processor time.
+// A budget bounds the work of a decision, in bytes compared. The author of a policy
+// and the sender of a request choose the two sides of each comparison, so the
+// product of their lengths must not become processor time.
 //
 // Once a budget is spent, no result of match counts: the caller has to deny.
 type budget struct{ left int }
@@ -22,17 +22,17 @@ const (
 // spend takes n bytes of work from b.
 func (b *budget) spend(n int) { b.left -= n + 1 }
 
-// spent reports whether more was asked of b than it had.
+// spent reports whether b is overdrawn.
 func (b *budget) spent() bool { return b.left < 0 }
 
 // match reports whether s matches a pattern in which '*' stands for any text,
 // also none and also across '/', and '?' for one character. The pattern is valid
 // UTF-8. It does not allocate.
 //
-// The text between two stars is searched for from left to right. The leftmost
-// place is always right, since what follows has most room there, so no place is
-// tried again: the time is linear in len(pattern) + len(s). Only a text that
-// has a '?' in it may be compared at each place of s, within the budget.
+// The text between two stars is searched for from left to right. The leftmost place
+// is always right, since it leaves the most text to the rest of the pattern, so no
+// place is tried again: the time is linear in len(pattern) + len(s). Only a text
+// that has a '?' in it may be compared at each place of s, within the budget.
 func (b *budget) match(pattern, s string) bool {
 	star := strings.IndexByte(pattern, '*')
 	if star < 0 {
@@ -92,8 +92,8 @@ func (b *budget) suffix(text, s string) bool {
 	return true
 }
 
-// search returns the end of the first place of s that is a text without '*', or
-// -1 if there is none.
+// search returns the end of the first place of s that matches a text without '*',
+// or -1.
 func (b *budget) search(text, s string) int {
 	if strings.IndexByte(text, '?') < 0 {
 		n := strings.Index(s, text)

@@ -25,9 +25,9 @@ func (d *Directory) Policies(account string) ([]NamedPolicy, error) {
 	return list, nil
 }
 
-// PutPolicy adds or replaces a policy of an account; whoever it is attached to
-// has the new rights at once. Errors: ErrNoSuchAccount, ErrInvalidName,
-// ErrDeclared, ErrLimit, *PolicyError.
+// PutPolicy adds or replaces a policy of an account; the users and roles that it is
+// attached to have the new rights at once. Errors: ErrNoSuchAccount,
+// ErrInvalidName, ErrDeclared, ErrLimit, *PolicyError.
 func (d *Directory) PutPolicy(account, name string, doc Document) error {
 	return d.update(func(f *file, s *state) error {
 		if !s.accounts[account] {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A PolicyKind is what a policy document is for: which elements it has follows.
+// A PolicyKind is the purpose of a policy document, which decides its elements.
 type PolicyKind uint8
 
 // The kinds of policy documents.
@@ -69,7 +69,7 @@ type statement struct {
 	notRes     bool       // NotResource
 	principals []principal
 	anyone     bool // Principal "*"
-	public     bool // nothing narrows anyone; see public.go
+	public     bool // no condition narrows everyone; see public.go
 	conditions []condition
 }
 
@@ -96,12 +96,12 @@ type resource struct{ service, region, account, name string }
 type principal struct {
 	id      string // UID of an account or a user
 	session string // pattern of "arn:sts::<account>:assumed-role/<role>/<session>"
-	account string // everybody of an account: "acs:ram::<account>:root"
+	account string // every identity of an account: "acs:ram::<account>:root"
 	arn     string // "acs:ram::<account>:user/<name>" or ":role/<name>"
 	service string // such as "oss.aliyuncs.com"
 }
 
-// An effect is what policies say of a request.
+// An effect is the result of policies for a request.
 type effect uint8
 
 const (
@@ -113,7 +113,7 @@ const (
 // merge returns the effect of a and b together: Deny wins, then Allow.
 func (a effect) merge(b effect) effect { return max(a, b) }
 
-// A question is a request as policies are asked about it.
+// A question is a request in the form that policies are evaluated with.
 type question struct {
 	Request
 	who     *Identity
@@ -142,7 +142,7 @@ func (p *Policy) evaluate(q *question) effect {
 	}
 	e := none
 	for i := range p.statements {
-		// What is cheap and likely to differ comes first.
+		// Cheap checks that are likely to fail come first.
 		s := &p.statements[i]
 		applies := s.addresses(p.kind, q) && s.covers(p.kind, q) && s.holds(q)
 		switch {
@@ -157,8 +157,8 @@ func (p *Policy) evaluate(q *question) effect {
 	return e
 }
 
-// evaluateSettled does what evaluate does for a question about many keys: what
-// does not depend on the key is found out with the first of them.
+// evaluateSettled does what evaluate does for a question about many keys:
+// conditions that do not depend on the key are evaluated with the first of them.
 func (p *Policy) evaluateSettled(q *question) effect {
 	list, known := q.settled[p]
 	if !known {

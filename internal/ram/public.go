@@ -13,8 +13,8 @@ import (
 // than 16 of the 256 blocks of IPv4. All statements of a policy count together,
 // since they allow together.
 //
-// Source: OSS user guide, "Block Public Access", asks for fixed ranges and does
-// not say how large; S3 user guide, "The meaning of public", has these lengths.
+// Source: OSS user guide, "Block Public Access", asks for fixed ranges without
+// stating their size; S3 user guide, "The meaning of public", has these lengths.
 const (
 	widest4       = 8  // bits of an IPv4 prefix
 	widest6       = 32 // bits of an IPv6 prefix
@@ -73,7 +73,7 @@ func addresses4(ranges []netip.Prefix) (n uint64) {
 	slices.SortFunc(ranges, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})
-	var last netip.Prefix // of two ranges one holds the other, or they are apart
+	var last netip.Prefix // of two ranges one contains the other, or they are disjoint
 	for _, r := range ranges {
 		if r.Addr().Is4() && !last.Overlaps(r) {
 			n += (math.MaxUint32 + 1) >> r.Bits()

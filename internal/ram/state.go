@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A state is everything that a directory knows, indexed. It is immutable.
+// A state is the content of a directory, indexed. It is immutable.
 type state struct {
 	accounts map[string]bool
 	keys     map[string]*Key
@@ -244,8 +244,8 @@ func (s *state) policy(account, name string) *policyState {
 	return s.policies[ref{"", name}]
 }
 
-// undefinedRoleID is the id of a role that is not defined and that development
-// mode lets act as its account.
+// undefinedRoleID is the id of an undefined role, which acts as its account in
+// development mode.
 const undefinedRoleID = "0"
 
 func newTokenAEAD(key []byte) (cipher.AEAD, error) {

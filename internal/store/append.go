@@ -42,7 +42,7 @@ func (s *Store) AppendObject(ctx context.Context, by object.Origin, p object.Put
 	return s.extend(ctx, by, b, old, &p, r)
 }
 
-// appendable returns why old cannot be appended to at position. A nil row or a
+// appendable returns the error of an append to old at position. A nil row or a
 // delete marker stands for an object yet to be made.
 func appendable(old *layout.Row, position int64) error {
 	switch {
@@ -110,7 +110,7 @@ func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *la
 			return err
 		}
 		if now == nil || now.Seq != old.Seq || now.Content != old.Content {
-			// It has been replaced by one as long.
+			// it was replaced by an object of the same length
 			return &object.PositionError{}
 		}
 		made, err = c.extend(now, p, pieces, tail, nb, d)
@@ -123,7 +123,7 @@ func (s *Store) extend(ctx context.Context, by object.Origin, b *bucket, old *la
 	return made, nil
 }
 
-// lastPieces lists what old consists of.
+// lastPieces lists the pieces of old.
 func (s *Store) lastPieces(ctx context.Context, old *layout.Row) ([]layout.Piece, envelope, error) {
 	e, err := s.unseal(ctx, old)
 	if err != nil {

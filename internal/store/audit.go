@@ -98,8 +98,8 @@ func (a *auditor) step() error {
 	return a.ctx.Err()
 }
 
-// subject names a row by its index key: as people know it, where the key can be
-// read.
+// subject names a row by its index key, in a form for people if the key can be
+// decoded.
 func (a *auditor) subject(key []byte) string {
 	what, tail := "object", layout.SeqLen
 	switch {
@@ -160,8 +160,8 @@ func (a *auditor) buckets() error {
 	})
 }
 
-// rows checks versions and uploads, which are rows alike, and then what the
-// statistics say of them.
+// rows checks versions and uploads, which are both rows, and then the statistics of
+// them.
 func (a *auditor) rows() error {
 	a.uploads = map[uint64]bool{}
 	if err := a.each(layout.SpaceVersions, func(key, value []byte) error {
@@ -328,7 +328,7 @@ func (a *auditor) file(c *claim, p layout.Piece) error {
 	return nil
 }
 
-// records reads which files are on their way.
+// records reads which files are being written or removed.
 func (a *auditor) records() error {
 	for _, space := range []byte{layout.SpaceIntents, layout.SpaceRemovals} {
 		if err := a.each(space, func(key, _ []byte) error {
@@ -351,7 +351,7 @@ func (a *auditor) inlineBlobs() error {
 }
 func (a *auditor) maps() error { return a.exactly("map", layout.SpaceMaps, a.mapped) }
 
-// exactly checks that the keys of a space are those that are named, once each.
+// exactly checks that the keys of a space are the named ones, each once.
 func (a *auditor) exactly(what string, space byte, named []uint64) error {
 	a.once(what, named)
 	return a.each(space, func(key, _ []byte) error {

@@ -11,7 +11,7 @@ import (
 // its entries follow one another: by their ordinals, which have no holes, their
 // times and their sizes.
 func (a *auditor) journals() error {
-	var head *layout.JournalHead // of the bucket at, nil if it has none
+	var head *layout.JournalHead // of the bucket at; nil: no journal
 	var at uint32
 	var last layout.ChangePlace
 	return a.each(layout.SpaceJournal, func(key, value []byte) error {

@@ -15,11 +15,11 @@ import (
 // ErrBackupRunning refuses a backup while another one is made.
 var ErrBackupRunning = errors.New("a backup is already being made")
 
-// Backup makes a copy of the store as it is at one instant in dir, a folder of
-// the operating system that exists and has no store. Requests are served
-// meanwhile. On the disk of the store it consists of hard links and takes no
-// space until objects are deleted or the index changes. What was copied before an
-// error stays. The error is ErrBackupRunning if another backup is made.
+// Backup makes a copy of the store as it is at one instant in dir, a folder of the
+// operating system that exists and has no store. Requests are served meanwhile. On
+// the disk of the store it consists of hard links and takes no space until objects
+// are deleted or the index changes. After an error the files copied so far remain.
+// The error is ErrBackupRunning if another backup is made.
 func (s *Store) Backup(ctx context.Context, dir string) error {
 	if s.ballast == nil {
 		return errors.New("a store that is not in the operating system's files cannot be backed up")
@@ -32,8 +32,8 @@ func (s *Store) Backup(ctx context.Context, dir string) error {
 	// copied.
 	s.reaper.hold()
 	defer s.releaseReaper()
-	// No blob may get an id without a record in the index, so that the copy has a
-	// row or a record for each blob up to last, and names none behind it.
+	// While this is held, each blob id has a record in the index. So the copy has a
+	// row or a record for each blob up to last, and names none after it.
 	s.intents.Lock()
 	last := s.seq.Load()
 	err := s.db.Checkpoint(filepath.Join(dir, "index"), pebble.WithFlushedWAL())

@@ -44,8 +44,8 @@ const (
 	// bytes, so that the log of the index does not fail, which would end the process.
 	minLog = 1 << 20
 
-	// fullPause slows down flushes of the index, which Pebble tries again at once,
-	// while the disk is full and the ballast is gone.
+	// fullPause delays flushes of the index while the disk is full and the ballast
+	// is gone. Pebble would retry them at once.
 	fullPause = 200 * time.Millisecond
 )
 

@@ -125,7 +125,8 @@ func (b *body) writeFile(p []byte) (int, error) {
 	return n, nil
 }
 
-// readHead reads the beginning of a body to where it stays if all of it fits.
+// readHead reads the beginning of a body into the buffer that keeps it if all of it
+// fits.
 func (b *body) readHead(in *intake) (whole bool, err error) {
 	have := len(b.inline)
 	room := (*b.head)[:min(len(*b.head), b.s.opts.InlineBytes+1)]
@@ -141,7 +142,7 @@ func (b *body) readHead(in *intake) (whole bool, err error) {
 	return false, b.spill()
 }
 
-// spill moves what a body has so far into a file.
+// spill moves the bytes that a body has so far into a file.
 func (b *body) spill() error {
 	if err := b.s.blobs.Room(0); err != nil {
 		return err
@@ -237,7 +238,7 @@ func (b *body) finishInline() error {
 	return nil
 }
 
-// addTo puts what makes the bytes a part of the index into the batch.
+// addTo adds to the batch the keys that make the bytes part of the index.
 func (b *body) addTo(batch *pebble.Batch) error {
 	switch b.content.Kind {
 	case layout.ContentInline:

@@ -30,7 +30,7 @@ type buckets struct {
 
 // A bucket is the memory of one bucket.
 type bucket struct {
-	id   uint32 // never reused, so that a bucket made again does not see old rows
+	id   uint32 // never reused, so that a bucket created again does not see old rows
 	stat counters
 
 	// mu is held for reading by a change of an object, so that what it read of
@@ -229,8 +229,8 @@ func (s *Store) Buckets(_ context.Context, owner, prefix, after string, limit in
 	return page, len(page) < len(states), nil
 }
 
-// UpdateBucket implements ossapi.Buckets. Name, owner and time of creation
-// cannot be changed, nor versioning be unmade.
+// UpdateBucket implements ossapi.Buckets. Name, owner and time of creation cannot
+// be changed, and versioning cannot be removed.
 func (s *Store) UpdateBucket(_ context.Context, by object.Origin, name string, update func(*object.Bucket) error) error {
 	b, err := s.bucket(name)
 	if err != nil {

@@ -93,7 +93,7 @@ func (s *Store) commit(by object.Origin, b *bucket, key string, build func(*chan
 }
 
 // syncWait waits until a batch that is in the log of the index is durable. If it
-// cannot become that, the process ends.
+// cannot become durable, the process ends.
 func (s *Store) syncWait(batch *pebble.Batch) error {
 	err := batch.SyncWait()
 	if err == nil {
@@ -105,8 +105,8 @@ func (s *Store) syncWait(batch *pebble.Batch) error {
 	return err
 }
 
-// apply makes the change visible and queues it for the log; who comes next
-// under the same locks is behind it there.
+// apply makes the change visible and queues it for the log, ahead of every later
+// change under the same locks.
 func (c *change) apply(key string, build func(*change, *object.Bucket) error) error {
 	c.b.mu.RLock()
 	defer c.b.mu.RUnlock()
@@ -164,8 +164,8 @@ func (c *change) put(r *layout.Row) error {
 	return c.batch.Set(key, layout.AppendRow(valueBuf[:0], r), nil)
 }
 
-// record adds an entry to the journal if a reader wants it: r is the version
-// after the change, or the one that is removed.
+// record adds an entry to the journal if the journal has a reader for it. r is the
+// version after the change, or the removed one.
 func (c *change) record(t journal.Type, flags layout.ChangeFlags, r *layout.Row) {
 	if c.journal == nil {
 		return
@@ -220,8 +220,8 @@ func (c *change) removeNull(key string, state *object.Bucket) error {
 	return errors.Join(err, c.remove(r))
 }
 
-// seqLease is how many sequence numbers are taken at once. A crash loses what
-// is left of them, which 64 bits bear.
+// seqLease is how many sequence numbers are taken at once. A crash loses the unused
+// ones, which 64 bits can afford.
 const seqLease = 1 << 20
 
 func (s *Store) loadCeiling() error {
@@ -247,7 +247,7 @@ func (s *Store) nextSeqs(n int) (last uint64, err error) {
 	return last, s.reserve(last)
 }
 
-// reserve makes the ceiling durable that n lies under.
+// reserve makes durable a ceiling that is at least n.
 func (s *Store) reserve(n uint64) error {
 	if n <= s.ceiling.Load() {
 		return nil

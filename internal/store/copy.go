@@ -49,7 +49,7 @@ func (s *Store) CopyObject(ctx context.Context, by object.Origin, src object.Ver
 
 // openSource opens the source of a copy. check sees its state first.
 func (s *Store) openSource(ctx context.Context, v object.Version, check func(object.Info) error) (*layout.Row, object.Info, object.Content, error) {
-	// What check says comes before what the content may say.
+	// an error of check comes before one of the content
 	info, err := s.Head(ctx, v)
 	if err != nil {
 		return nil, object.Info{}, nil, err
@@ -70,7 +70,7 @@ func (s *Store) openSource(ctx context.Context, v object.Version, check func(obj
 		if opened.VersionID == info.VersionID && opened.LastModified.Equal(info.LastModified) && opened.ETag.String() == info.ETag.String() {
 			return r, opened, c, nil
 		}
-		info = opened // it has been overwritten in between: it is another one to check
+		info = opened // it was overwritten in between: check the new one
 		if err := c.Close(); err != nil {
 			return nil, info, nil, err
 		}

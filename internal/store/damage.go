@@ -7,12 +7,12 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// damage counts what was found not to be as it was written.
+// damage counts stored bytes that are not those that were written.
 type damage struct {
 	blobs atomic.Int64 // reads of objects that failed since the process began
 }
 
-// damageLog returns what logs damage in the content of r.
+// damageLog returns the function that logs damage in the content of r.
 func (s *Store) damageLog(b *bucket, r *layout.Row) func(error) {
 	return func(err error) {
 		s.damage.blobs.Add(1)

@@ -81,11 +81,10 @@ func (c *change) deleteCurrent(key string, state *object.Bucket) (object.Deleted
 }
 
 // DeleteIf deletes as Delete does, unless check returns an error for the state that
-// would be deleted: then nothing is changed and the error is returned. Both are
-// one atomic step. If v.ID is empty, that state is the current version, even a
-// delete marker. Unlike Delete it returns object.ErrNoSuchKey or
-// ErrNoSuchVersion if there is nothing. It is what internal/lifecycle deletes
-// with.
+// would be deleted: then nothing is changed and the error is returned. Both are one
+// atomic step. If v.ID is empty, that state is the current version, even a delete
+// marker. Unlike Delete it returns object.ErrNoSuchKey or ErrNoSuchVersion if there
+// is nothing. internal/lifecycle deletes with it.
 func (s *Store) DeleteIf(_ context.Context, by object.Origin, v object.Version, check func(object.Info) error) (did object.Deleted, err error) {
 	b, err := s.bucket(v.Bucket)
 	if err != nil {

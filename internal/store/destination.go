@@ -16,10 +16,10 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// Destination returns a bucket as an engine.Destination. What it writes are ordinary
-// objects, marked in the index as made by a report, so that Remove spares what
-// others have put under the same key in a versioned bucket. All its changes are
-// made by by.
+// Destination returns a bucket as an engine.Destination. What it writes are
+// ordinary objects, marked in the index as made by a report, so that Remove spares
+// versions that others put under the same key in a versioned bucket. by is the
+// origin of its changes.
 func (s *Store) Destination(bucket string, by object.Origin) engine.Destination {
 	return &destination{s, bucket, by}
 }
@@ -151,8 +151,8 @@ func (d *destination) open(ctx context.Context, key string, pick func(size int64
 	return &contentReader{r, c}, nil
 }
 
-// Room implements engine.Destination: it is what the disk has beyond what is
-// kept free.
+// Room implements engine.Destination: the free bytes of the disk beyond the
+// reserve.
 func (d *destination) Room(context.Context) (int64, error) {
 	if n, known := d.s.blobs.Free(); known {
 		return max(n, 0), nil

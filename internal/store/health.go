@@ -2,7 +2,7 @@ package store
 
 import "fmt"
 
-// Health is the state of a store that an operator has to know of.
+// Health is the state of a store that an operator must know about.
 type Health struct {
 	DiskFull       error    // why writes are refused; nil: they are not
 	DamagedReads   int64    // reads of objects that failed since the start because stored bytes are damaged
@@ -14,7 +14,7 @@ func (s *Store) Health() Health {
 	return Health{DiskFull: s.blobs.Room(0), DamagedReads: s.damage.blobs.Load(), DamagedIndexes: s.log.damagedFiles()}
 }
 
-// Damage returns what is damaged, for people; nil if nothing is known to be.
+// Damage describes the known damage, for people; nil: none.
 func (h *Health) Damage() error {
 	switch {
 	case len(h.DamagedIndexes) > 0:

@@ -8,8 +8,8 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// An IndexState says how the index is, for metrics. Counts begin at 0 when the store
-// is opened.
+// An IndexState is the state of the index, for metrics. Counts begin at 0 when the
+// store is opened.
 type IndexState struct {
 	Size, Log, Memory, Cache int64 // bytes on disk, of these in the log; bytes of write buffers and of cached blocks
 
@@ -53,7 +53,7 @@ type Totals struct {
 
 	JournalLargest int64 // bytes of the largest journal
 	JournalLimit   int64 // of the bytes of each journal
-	JournalLost    int64 // changes in gaps that not all readers are past
+	JournalLost    int64 // changes in gaps that some reader has not passed
 }
 
 // Totals returns the sums over all buckets. It reads memory only.

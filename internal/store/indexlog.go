@@ -12,8 +12,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// indexLog carries Pebble's log and events into ours. What repeats is logged
-// once a minute: Pebble tries again at once what failed in the background.
+// indexLog carries Pebble's log and events into ours. Repeated messages are logged
+// once a minute, since Pebble retries failed background work at once.
 type indexLog struct {
 	log   *slog.Logger
 	fatal func(error)
@@ -78,8 +78,8 @@ func (l *indexLog) Fatalf(format string, args ...any) {
 	l.fatal(err)
 }
 
-// events returns what Pebble calls. Without it, Pebble would end the process at
-// each damaged block.
+// events returns the callbacks for Pebble. Without it, Pebble would end the process
+// at each damaged block.
 func (l *indexLog) events() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
@@ -119,8 +119,8 @@ func (l *indexLog) events() *pebble.EventListener {
 	}
 }
 
-// corruptionPause slows down compactions of a damaged file, which Pebble tries
-// again without an end. Reads of a damaged block wait, too.
+// corruptionPause delays compactions of a damaged file, which Pebble retries for
+// ever. Reads of a damaged block wait, too.
 const corruptionPause = 5 * time.Millisecond
 
 // damagedFiles returns the files of the index in which damaged blocks were met.

@@ -33,7 +33,7 @@ type bucketJournal struct {
 	mu   sync.Mutex
 	head layout.JournalHead // as in the index; what it points to never changes
 	last layout.ChangePlace // of the last change; its time is not before head.Floor
-	seq  uint64             // no change so far has a greater number, and each one to come has
+	seq  uint64             // at least every number so far, and less than every later one
 
 	warned   bool // that it is close to its bound
 	dropping bool // some goroutine is making it smaller
@@ -60,7 +60,7 @@ func (j *bucketJournal) lost() (n uint64) {
 	return n
 }
 
-// loadJournal reads where the journal of a bucket stands, if it has one.
+// loadJournal reads the position of a bucket's journal, if it has one.
 func (s *Store) loadJournal(b *bucket) error {
 	value, err := s.get(layout.JournalHeadKey(b.id))
 	if err != nil || value == nil {
@@ -101,8 +101,8 @@ func newBucketJournal(bucket uint32, head layout.JournalHead) *bucketJournal {
 	return j
 }
 
-// setJournal makes j the journal of b. The caller holds b.mu for writing, or is
-// the only one who knows b.
+// setJournal makes j the journal of b. The caller holds b.mu for writing, or is the
+// only user of b.
 func (s *Store) setJournal(b *bucket, j *bucketJournal) {
 	old := b.journal.Swap(j)
 	switch {
@@ -125,7 +125,8 @@ func (s *Store) removeJournal(batch *pebble.Batch, b *bucket) error {
 // Subscribe implements journal.Journal.
 func (js journals) Subscribe(ctx context.Context, name, id, prefix string) (at stocktake.JournalPosition, err error) {
 	s := js.s
-	// Readers ask again before each window, also on a full disk and amid writers.
+	// Readers subscribe again before each window, also while the disk is full or
+	// others write.
 	readers, err := js.Readers(ctx, name)
 	if err != nil {
 		return at, err
@@ -296,7 +297,7 @@ func (s *Store) journalLimit() int64 {
 	return max(limit, 1)
 }
 
-// least returns the position that all readers are past, by sequence and by time:
+// least returns the position that all readers have passed, by sequence and by time:
 // of two positions between the same changes, the one with the greater number may
 // have the earlier time.
 func least(readers []layout.JournalReader) stocktake.JournalPosition {

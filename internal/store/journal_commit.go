@@ -71,7 +71,7 @@ func (q *commitQueue) apply(j *bucketJournal, c *change) error {
 	}
 	q.pass()
 	for member := c.next; member != nil; {
-		next := member.next // it is the member's own once the member is told
+		next := member.next // it belongs to the member once the member is notified
 		member.leader, member.err = c, c.err
 		member.turn.Done()
 		member = next
@@ -79,8 +79,8 @@ func (q *commitQueue) apply(j *bucketJournal, c *change) error {
 	return c.err
 }
 
-// take makes the changes that wait the group of c, as many as may be. The caller
-// holds q.mu.
+// take makes the waiting changes the group of c, as far as the bounds allow. The
+// caller holds q.mu.
 func (q *commitQueue) take(c *change) {
 	end, size := c, c.batch.Len()
 	for next := q.first; next != nil; next = next.next {
@@ -97,7 +97,7 @@ func (q *commitQueue) take(c *change) {
 	end.next = nil
 }
 
-// pass makes the first change that waits the leader.
+// pass makes the first waiting change the leader.
 func (q *commitQueue) pass() {
 	q.mu.Lock()
 	next := q.first
@@ -143,7 +143,7 @@ func (j *bucketJournal) commit(leader *change) error {
 		n += len(c.entries.ends)
 	}
 	s, batch := leader.s, leader.batch
-	if leader.next != nil { // groups are large; the batches of changes, of which each client has one, stay small
+	if leader.next != nil { // batches of groups are large; those of single changes, one per client, stay small
 		if batch, _ = s.groups.Get().(*pebble.Batch); batch == nil {
 			batch = s.db.NewBatch()
 		}
@@ -151,7 +151,7 @@ func (j *bucketJournal) commit(leader *change) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	last := j.last
-	last.Time = max(last.Time, s.opts.Now().UnixMilli()) // a clock that is behind stands still here
+	last.Time = max(last.Time, s.opts.Now().UnixMilli()) // if the clock went back, the time stays the same
 	end, err := s.nextSeqs(n)
 	if err != nil {
 		return err

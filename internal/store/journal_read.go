@@ -40,7 +40,7 @@ func entryAt(it *pebble.Iterator) (*entry, error) {
 type entrySpace struct {
 	from   reader
 	bucket uint32
-	base   uint64 // none has this number or a lower one: what was removed is not searched
+	base   uint64 // none has this number or a lower one, so that removed entries are not searched
 }
 
 // iter returns an iterator of the entries.
@@ -205,7 +205,7 @@ func (js journals) Changes(ctx context.Context, name, prefix string, after, unti
 	if err := r.read(max(after.Sequence, head.Base.Sequence), until.Sequence); err != nil {
 		return nil, err
 	}
-	// What follows tells whether the last entries of the range are there.
+	// The entries after the range show whether its last ones exist.
 	if following, err := space.after(max(until.Sequence, after.Sequence)); err != nil {
 		return nil, err
 	} else if following != nil {
@@ -224,7 +224,7 @@ func (js journals) Changes(ctx context.Context, name, prefix string, after, unti
 	return gaps, nil
 }
 
-// journalReader makes changes of entries.
+// journalReader decodes entries into changes.
 type journalReader struct {
 	ctx    context.Context
 	index  *pebble.Snapshot

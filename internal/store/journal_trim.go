@@ -54,8 +54,8 @@ func (s *Store) cut(j *bucketJournal, at int64) (stocktake.JournalPosition, erro
 	if err != nil {
 		return p, err
 	}
-	// All numbers up to the next change divide the changes alike. The greatest is
-	// not below a position that a reader already has.
+	// All numbers up to the next change divide the changes alike. The greatest of
+	// them is at or after every reader's position.
 	if next != nil {
 		p.Sequence = next.seq - 1
 	}
@@ -84,7 +84,7 @@ func (js journals) Published(_ context.Context, name, id string, until stocktake
 		if until.Sequence < head.Readers[i].At.Sequence || until.Sequence == head.Readers[i].At.Sequence && until.Time <= head.Readers[i].At.Time {
 			return nil
 		}
-		// Changes to come must not be trimmed, whatever the caller says.
+		// Future changes must not be trimmed, whatever the caller passes.
 		until.Sequence, until.Time = min(until.Sequence, j.seq), min(until.Time, j.last.Time)
 		head.Readers = slices.Clone(head.Readers)
 		head.Readers[i].At = until
@@ -93,7 +93,7 @@ func (js journals) Published(_ context.Context, name, id string, until stocktake
 }
 
 // updateHead commits and syncs a batch that update fills and the head that it
-// changes. What the head points to must be replaced, not changed.
+// changes. Values that the head points to must be replaced, not modified.
 func (s *Store) updateHead(b *bucket, update func(*bucketJournal, *pebble.Batch, *layout.JournalHead) error) error {
 	batch := s.db.NewBatch()
 	defer batch.Close()
@@ -158,8 +158,8 @@ func (s *Store) trim(batch *pebble.Batch, bucket uint32, head *layout.JournalHea
 // warnAt returns the size above which a warning is due.
 func warnAt(limit int64) int64 { return limit - limit/4 }
 
-// boundJournal drops the oldest entries of a journal that has grown over its
-// bound. An error is logged: the change that it grew by is made, and the next
+// boundJournal drops the oldest entries of a journal that has grown over its bound.
+// An error is logged: the change that exceeded the bound is committed, and the next
 // one tries again.
 func (s *Store) boundJournal(b *bucket, j *bucketJournal) {
 	limit := s.journalLimit()
@@ -220,8 +220,8 @@ func (s *Store) dropOldest(b *bucket, size int64) (lost uint64, err error) {
 }
 
 // gaps returns the gaps of a journal that loses its first entries up to last. No
-// gap goes past a reader, so that each knows what it has lost. A gap grows unless a
-// reader is in between, so there are at most as many as readers.
+// gap extends past a reader, so that each knows what it has lost. A gap grows
+// unless a reader is in between, so there are at most as many as readers.
 func (s *Store) gaps(j *bucketJournal, first, last *entry) ([]layout.JournalGap, error) {
 	gaps := slices.Clone(j.head.Gaps)
 	var ends []uint64

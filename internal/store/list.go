@@ -14,8 +14,8 @@ import (
 // maxPage is the most entries and common prefixes of a page.
 const maxPage = 1000
 
-// List implements ossapi.Objects. It costs a seek for each common prefix and
-// a step for each entry; what a common prefix stands for is not read.
+// List implements ossapi.Objects. It costs a seek for each common prefix and a step
+// for each entry; the keys below a common prefix are not read.
 func (s *Store) List(ctx context.Context, q object.ListQuery) (object.Listing, error) {
 	b, err := s.bucket(q.Bucket)
 	if err != nil {

@@ -9,13 +9,13 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// layoutVersion is the version of the key spaces and values of the index. A
-// program refuses an index of a later version: it would drop what it does not
-// know, a bucket's policy for example.
+// layoutVersion is the version of the key spaces and values of the index. A program
+// refuses an index of a later version, because it would drop settings that it does
+// not know, such as a bucket's policy.
 const layoutVersion = 4
 
-// migrations[v-1] puts into the batch what turns an index of version v into one
-// of v+1. docs/formats/store.md lists what each version changed.
+// migrations[v-1] adds to the batch the changes from an index of version v to v+1.
+// docs/formats/store.md lists what each version changed.
 var migrations = [layoutVersion - 1]func(*Store, *pebble.Batch) error{
 	(*Store).typeBucketSettings,
 	func(*Store, *pebble.Batch) error { return nil }, // new blob files have checksums; those that exist have another kind

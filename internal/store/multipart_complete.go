@@ -57,9 +57,9 @@ func (s *Store) CompleteUpload(_ context.Context, by object.Origin, u object.Upl
 	return made, nil
 }
 
-// choose finds the parts that are wanted, all if wanted is nil. None may be
-// wanted where none was uploaded: the SDKs upload nothing that way. Where some
-// were, such a list is a mistake that would throw them away.
+// choose finds the wanted parts, or all if wanted is nil. An empty list is legal if
+// no part was uploaded: that is how the SDKs upload an empty object. With uploaded
+// parts it is a mistake that would throw them away.
 func choose(parts []layout.Part, wanted []object.CompletedPart) (used, unused []layout.Part, err error) {
 	if wanted == nil {
 		used = parts
@@ -93,9 +93,9 @@ func choose(parts []layout.Part, wanted []object.CompletedPart) (used, unused []
 	return used, unused, nil
 }
 
-// joinParts fills in what an object of these parts is. Its ETag is the MD5 of the
-// upper-case ETags of the parts, one after another, and their number: OSS hashes the
-// text, not the sums as S3 does.
+// joinParts fills in the attributes of an object of these parts. Its ETag is the
+// MD5 of the upper-case ETags of the parts, one after another, and their number:
+// OSS hashes the text, not the sums as S3 does.
 func joinParts(in *object.Info, parts []layout.Part) {
 	sums := md5.New()
 	for _, p := range parts {

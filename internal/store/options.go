@@ -42,7 +42,7 @@ type Options struct {
 	// Source: OSS developer guide, limits.
 	MaxBuckets int
 
-	fatal func(error) // tests: instead of ending the process
+	fatal func(error) // for tests: called instead of ending the process
 }
 
 // A Keyring wraps the data keys that objects are encrypted with. Its methods
@@ -78,8 +78,8 @@ func (o Options) withDefaults() Options {
 		o.MaxBuckets = 100
 	}
 	if o.fatal == nil {
-		// The index's log could not be written: nothing can be answered truthfully
-		// any more, and what was answered is found again at the next start.
+		// The index's log could not be written: no answer would be true any more.
+		// Everything answered so far is found at the next start.
 		o.fatal = func(error) { os.Exit(1) }
 	}
 	return o

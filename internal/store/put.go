@@ -22,7 +22,7 @@ func (s *Store) PutObject(ctx context.Context, by object.Origin, p object.Put, r
 	}
 	state := b.state.Load()
 	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
-	// It is looked at again when the body is there; but why receive it in vain.
+	// it is checked again after the body, but a refused body need not be received
 	if err := s.forbid(b, w, state); err != nil {
 		return object.Info{}, err
 	}
@@ -38,8 +38,8 @@ func (s *Store) PutObject(ctx context.Context, by object.Origin, p object.Put, r
 	return s.make(by, b, w)
 }
 
-// describe fills in what a writer says of an object, and what the bucket says
-// where the writer is silent. It returns the envelope for its bytes.
+// describe fills in the attributes that a writer gives, and the bucket's defaults
+// for the others. It returns the envelope for its bytes.
 func (s *Store) describe(ctx context.Context, info *object.Info, a *object.Attributes, state *object.Bucket) (envelope, error) {
 	info.StorageClass = state.StorageClass
 	if a.StorageClass != nil {
@@ -92,7 +92,7 @@ type write struct {
 	exclusive       bool // even there
 	mustBeNew       bool // it is the first append; another may have been faster
 	report          bool
-	info            object.Info // all that the body does not say: CRC, ETag, type, attributes ...
+	info            object.Info // the attributes that do not come from the body: CRC, ETag, type ...
 }
 
 // make commits w as the current version of its key. It ends w.body either way.
@@ -137,8 +137,8 @@ func (s *Store) forbid(b *bucket, w *write, state *object.Bucket) error {
 	return object.ErrFileExists
 }
 
-// checkKey refuses keys that have no place in the index. What else makes a key
-// legal is for those to say who take it from strangers.
+// checkKey refuses keys that the index cannot hold. Callers that take keys from
+// strangers check the other rules.
 func checkKey(key string) error {
 	if len(key) == 0 || len(key) > stocktake.MaxKeyLength {
 		return fmt.Errorf("a key of %d bytes", len(key))
@@ -146,7 +146,7 @@ func checkKey(key string) error {
 	return nil
 }
 
-// digests are those of what a writer sent.
+// digests are those of the bytes that a writer sent.
 type digests struct {
 	n     int64 // bytes
 	crc64 uint64
@@ -186,7 +186,7 @@ func (b *body) receive(ctx context.Context, r io.Reader, p *object.Put) (digests
 	return digests{n: in.n, crc64: in.crc64, md5: md5Sum}, nil
 }
 
-// intake reads what a writer sends, counts and digests it.
+// intake reads the bytes that a writer sends, and counts and digests them.
 type intake struct {
 	ctx   context.Context
 	r     io.Reader
@@ -243,7 +243,7 @@ func (in *intake) fill(buf []byte) (n int, err error) {
 		switch {
 		case err == io.EOF:
 			in.end = true
-		case err == io.ErrUnexpectedEOF: // what net/http says when a client goes away
+		case err == io.ErrUnexpectedEOF: // net/http's error when a client disconnects
 			return 0, fmt.Errorf("%w: %w", object.ErrIncompleteBody, err)
 		case err != nil:
 			return 0, err

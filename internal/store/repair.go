@@ -28,13 +28,12 @@ type Repaired struct {
 	Damage string // where the damaged index was put; empty: nothing was damaged
 }
 
-// Repair replaces the damaged index of the store in dir, which no process has
-// open, by a new one: all entries that can be read, and for the ranges that
-// cannot, those of the newest checkpoint that has them. Objects whose bytes do not
-// exist are dropped, and statistics are counted again from the rows. tell is called
-// for everything that is lost or may be older than it was. The damaged index
-// stays, under another name. Nothing is changed if nothing is damaged, or on an
-// error.
+// Repair replaces the damaged index of the store in dir, which no process has open,
+// by a new one: all entries that can be read, and for the ranges that cannot, those
+// of the newest checkpoint that has them. Objects whose bytes do not exist are
+// dropped, and statistics are counted again from the rows. tell is called for
+// everything that is lost or may have an older state. The damaged index stays,
+// under another name. Nothing is changed if nothing is damaged, or on an error.
 func Repair(ctx context.Context, dir string, log *slog.Logger, tell func(Problem)) (done Repaired, err error) {
 	r := &repairer{ctx: ctx, tell: tell, log: &indexLog{log: log, fatal: func(error) {}}, cache: pebble.NewCache(64 << 20), stats: map[uint32]*layout.Delta{}, buckets: map[uint32]string{}, broken: map[uint32]bool{}}
 	defer r.cache.Unref()
@@ -96,7 +95,7 @@ type repairer struct {
 	seq     uint64 // the greatest number seen
 	buckets map[uint32]string
 	stats   map[uint32]*layout.Delta
-	broken  map[uint32]bool // buckets whose journal does not tell how their objects became what they are
+	broken  map[uint32]bool // buckets whose journal does not explain the state of their objects
 }
 
 func (r *repairer) open(dir string, readOnly bool) (*pebble.DB, error) {
@@ -106,9 +105,9 @@ func (r *repairer) open(dir string, readOnly bool) (*pebble.DB, error) {
 	return pebble.Open(dir, opts)
 }
 
-// whole reads everything and reports whether all of it could be read. Most who
-// ask for a repair are not sure that they need one: a copy takes as much space as
-// the index.
+// whole reads everything and reports whether all of it could be read. It is called
+// first because most callers are not sure that they need a repair, and a copy takes
+// as much space as the index.
 func (r *repairer) whole(from *pebble.DB) (bool, error) {
 	entries := int64(0)
 	err := eachReadable(from, nil, []byte{0xff}, func(_, _ []byte) error {

@@ -27,9 +27,9 @@ func (r *repairer) breakJournals(damaged []gap) {
 	}
 }
 
-// journals makes journals agree with themselves, after all rows are there: also those
-// whose entries could be read and make no sense. It is also where their numbers are
-// seen.
+// journals makes journals agree with themselves, after all rows are there: also
+// those whose entries could be read and make no sense. It also finds their highest
+// numbers.
 func (r *repairer) journals() error {
 	heads := map[uint32]*layout.JournalHead{}
 	var ids []uint32
@@ -104,7 +104,8 @@ func (r *repairer) journal(id uint32, head *layout.JournalHead) error {
 	if err != nil {
 		return err
 	}
-	// What was lost last cannot be counted, nor which objects are older now.
+	// The last lost changes cannot be counted, and the objects with an older state
+	// are not known.
 	now := max(time.Now().UnixMilli(), place.Time, head.Floor)
 	r.seq++
 	gap := layout.JournalGap{First: head.From, Last: stocktake.JournalPosition{Sequence: r.seq, Time: now}, Changes: max(lost, 1)}

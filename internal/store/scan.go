@@ -22,8 +22,8 @@ const (
 	scanStretch = 1 << 20
 )
 
-// A scanBuffer is the memory of one scan. A night of small runs would make most of
-// its garbage of them.
+// A scanBuffer is the memory of one scan. Without reuse, most garbage of a night of
+// small runs would be these.
 type scanBuffer struct {
 	batch [batchRecords]stocktake.Record
 	arena [arenaSize]byte
@@ -31,7 +31,7 @@ type scanBuffer struct {
 
 var scanBuffers = sync.Pool{New: func() any { return new(scanBuffer) }}
 
-// put gives the buffer back, without what its records point to.
+// put returns the buffer to the pool, without the bytes that its records point to.
 func (b *scanBuffer) put() {
 	clear(b.batch[:])
 	scanBuffers.Put(b)
@@ -216,11 +216,11 @@ func (c *scanner) flush(ctx context.Context) error {
 	if len(c.batch) == 0 {
 		return nil
 	}
-	if c.hasLast { // the arena it may lie in is going to be used again
+	if c.hasLast { // it may lie in the arena, which is about to be reused
 		c.keyBuf = append(c.keyBuf[:0], c.key...)
 		c.key = c.keyBuf
 	}
-	// One look at all keys costs a tenth of one at each.
+	// checking all keys at once costs a tenth of checking each
 	if bytes.IndexByte(c.arena, 0) >= 0 {
 		for i := range c.batch {
 			c.batch[i].Key = layout.Unescape(c.batch[i].Key)

@@ -28,7 +28,7 @@ type Scrub struct {
 // ScrubOptions say how a scrub reads.
 type ScrubOptions struct {
 	BytesPerSecond int64         // at most; 0: no limit
-	Problem        func(Problem) // is called for each damaged object; nil: the log has to do
+	Problem        func(Problem) // called for each damaged object; nil: damage is logged only
 	Progress       func(Scrub)   // is called now and then; nil: never
 	Restart        bool          // begin at the first object, not where an earlier scrub was interrupted
 }
@@ -92,7 +92,7 @@ type scrubber struct {
 	saved time.Time // when the place was recorded last
 }
 
-// space scrubs the rows from one index key up to another.
+// space scrubs the rows in a range of index keys.
 func (sc *scrubber) space(from, to []byte) error {
 	for {
 		rows, err := sc.rows(from, to)
@@ -139,7 +139,7 @@ func (sc *scrubber) rows(from, to []byte) (rows [][2][]byte, err error) {
 	return rows, it.Error()
 }
 
-// row scrubs what a row names. The error ends the scrub.
+// row scrubs the content that a row names. The error ends the scrub.
 func (sc *scrubber) row(key, value []byte) error {
 	if err := sc.ctx.Err(); err != nil {
 		return err
@@ -274,7 +274,7 @@ func (sc *scrubber) readSealed(b *bucket, r *layout.Row) error {
 	return nil
 }
 
-// scrubWriter sums what it is given and holds the scrub to its rate.
+// scrubWriter sums the bytes written to it and limits the rate of the scrub.
 type scrubWriter struct {
 	sc    *scrubber
 	crc64 uint64

@@ -27,7 +27,7 @@ func (src source) Snapshot(ctx context.Context, name string) (engine.Snapshot, e
 	if err != nil {
 		return nil, err
 	}
-	// The lock keeps the bucket's versioning what it is in the snapshot.
+	// While the lock is held, the bucket's versioning agrees with the snapshot.
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	if b.gone {

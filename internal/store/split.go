@@ -99,8 +99,8 @@ func (c *cutter) sample(ctx context.Context, n int) error {
 	return nil
 }
 
-// A span is the rows between two index keys that there are, and how much space
-// lies before each, in bytes from the start of the range.
+// A span is the rows between two existing index keys, and the bytes on disk before
+// each, from the start of the range.
 type span struct {
 	first, last   []byte
 	before, until uint64
@@ -171,7 +171,7 @@ func middle(lo, hi []byte) ([]byte, bool) {
 	return binary.BigEndian.AppendUint64(bytes.Clone(lo[:shared]), a+(b-a)/2), true
 }
 
-// word returns the first 8 bytes of b as a number, those missing being 0.
+// word returns the first 8 bytes of b as a number; missing bytes are 0.
 func word(b []byte) uint64 {
 	var w [8]byte
 	copy(w[:], b)

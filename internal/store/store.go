@@ -51,9 +51,8 @@ type Store struct {
 	closed     error // what closing returned
 }
 
-// Open opens the store in dir, which it makes if it is missing. Only one Store
-// may have it open. What an interrupted process left half done is removed in
-// the background.
+// Open opens the store in dir, which it makes if it is missing. Only one Store may
+// have it open. Leftovers of an interrupted process are removed in the background.
 func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	opts = opts.withDefaults()
 	fsys, plain := opts.FS, false

@@ -19,7 +19,7 @@ import (
 //	R | id   it is on its way out: made by the commit that removes the row,
 //	         removed once the file is durably gone
 //
-// What a process that was killed has left of them is swept by the next one.
+// The next process sweeps the records that a killed process has left.
 
 const (
 	reapCount = 512         // files removed before their folders are synced
@@ -45,7 +45,7 @@ func (r *reaper) hold() {
 	r.mu.Unlock()
 }
 
-// releaseReaper carries out what was deferred.
+// releaseReaper carries out the deferred removals.
 func (s *Store) releaseReaper() {
 	s.reaper.mu.Lock()
 	waiting := s.reaper.waiting
@@ -115,7 +115,7 @@ func (s *Store) stopReapTimer() {
 	}
 }
 
-// closeReaper finishes what is pending.
+// closeReaper finishes the pending removals.
 func (s *Store) closeReaper() {
 	s.reaper.mu.Lock()
 	s.reaper.closed = true
@@ -150,7 +150,7 @@ func (s *Store) forgetRecords(gone []reaped) error {
 			return err
 		}
 	}
-	// Should it be lost, the next start removes nothing once more.
+	// if it is lost, the next start finds the files gone already
 	return batch.Commit(pebble.NoSync)
 }
 

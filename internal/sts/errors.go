@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// A callError is a call as STS refuses it.
+// A callError is STS's refusal of a call.
 type callError struct {
 	status        int
 	code, message string
@@ -85,7 +85,7 @@ func answer(err error) *callError {
 	case errors.Is(err, ram.ErrDuration):
 		return errDuration
 	case errors.Is(err, ram.ErrInvalidName):
-		return errSession // the role's name was looked at before
+		return errSession // the role's name was checked before
 	}
 	return errInternal
 }
@@ -95,7 +95,7 @@ func signatureAnswer(e *signature.Error) *callError {
 	case signature.MissingParameter:
 		return missing(e.Argument)
 	case signature.SignatureDoesNotMatch:
-		// What was signed here in the caller's place came from the caller.
+		// The bytes that were signed here for comparison came from the caller.
 		return &callError{http.StatusBadRequest, string(e.Code), e.Message + " server string to sign is:" + e.StringToSign}
 	case signature.InvalidArgument:
 		return &callError{http.StatusBadRequest, "InvalidParameter", e.Message}

@@ -87,8 +87,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, id, format == "JSON", response)
 }
 
-// brief leaves out what a signature error quotes of the request, which may be a
-// token.
+// brief leaves out the text of the request that a signature error quotes, which may
+// be a token.
 func brief(err error) any {
 	if e, ok := errors.AsType[*signature.Error](err); ok {
 		return e.Message

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// nonces remembers which nonces have been used, for as long as a request with
-// them would be fresh, so that a call that an attacker has recorded cannot be
-// repeated. Only callers whose signature was right get here. What is kept is
-// bounded; beyond the bounds callers are turned away, not nonces forgotten.
+// nonces remembers which nonces have been used, for as long as a request with them
+// would be fresh, so that a call that an attacker has recorded cannot be repeated.
+// Only callers whose signature was right get here. The memory is bounded; at the
+// bound callers are refused instead of forgetting nonces.
 type nonces struct {
 	perAccount, total int // bounds
 
@@ -43,7 +43,7 @@ const (
 	tooMany
 )
 
-// use takes a nonce of an access key of an account, which is good until until.
+// use records a nonce of an access key of an account, which is valid until until.
 func (n *nonces) use(account, accessKeyID, value string, until, now time.Time) verdict {
 	h := sha256.New()
 	h.Write([]byte(accessKeyID + "\x00" + value))

@@ -12,9 +12,9 @@ const (
 	version = "2015-04-01"
 )
 
-// Is reports whether r is a call of STS: what is sent to a host of STS
-// (sts.aliyuncs.com, sts.<region>.aliyuncs.com, sts-vpc.<region>.aliyuncs.com),
-// and at every other host a GET or POST of the path "/" whose query says
+// Is reports whether r is a call of STS: a request to a host of STS
+// (sts.aliyuncs.com, sts.<region>.aliyuncs.com, sts-vpc.<region>.aliyuncs.com), or
+// to any other host a GET or POST of the path "/" whose query says
 // Action=AssumeRole, or that has no query and is an unsigned POST of a URL-encoded
 // form: OSS has no operation like that. It reads no body.
 func Is(r *http.Request) bool {
@@ -40,7 +40,7 @@ func hasForm(r *http.Request) bool {
 // isHost reports whether host, with or without a port, is one of STS.
 func isHost(host string) bool {
 	if len(host) < 4 || !strings.EqualFold(host[:3], "sts") {
-		return false // nearly all of them, without further ado
+		return false // nearly all of them
 	}
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

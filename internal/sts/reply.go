@@ -66,7 +66,7 @@ func newErrorResponse(e *callError, requestID, host string) *errorResponse {
 	}
 }
 
-// write sends an answer. XML is what STS sends if a call does not say.
+// write sends an answer, in XML unless the call asks for JSON.
 func write(w http.ResponseWriter, status int, requestID string, asJSON bool, answer interface{ writeXML(*ossxml.Writer) }) {
 	var body []byte
 	var err error

@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
-// Bounds on what a stranger sends. The longest honest call has a token of 8 KiB
-// and a policy of 2 KiB; each of their bytes may be written as three.
+// Bounds on requests of strangers. The longest honest call has a token of 8 KiB and
+// a policy of 2 KiB; each of their bytes may be written as three.
 const (
 	maxForm       = 48 << 10
 	maxParameters = 64
@@ -61,9 +61,9 @@ func addForm(p url.Values, w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength > maxForm {
 		return errTooLarge
 	}
-	// A body that trickles must not keep the connection, nor what is left of it
-	// when it is refused: net/http ends the deadline with the request. Writers that
-	// have none, those of tests, have no connection either.
+	// Neither a body that trickles nor the rest of a refused one may keep the
+	// connection. net/http ends the deadline with the request. Writers of tests have
+	// neither deadline nor connection.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -74,7 +74,7 @@ func addForm(p url.Values, w http.ResponseWriter, r *http.Request) error {
 	return add(p, string(body))
 }
 
-// question reads what is asked for.
+// question reads the parameters of the call.
 func question(p url.Values) (ask ram.AssumeRole, err error) {
 	for _, name := range [...]string{"RoleArn", "RoleSessionName"} {
 		if p.Get(name) == "" {

@@ -72,8 +72,8 @@ func (m *maker) make(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("cut the journal: %w", err)
 	}
-	// A reader may begin behind the last change of the journal: at what its store has
-	// counted since.
+	// A reader may begin after the last change of the journal: at the present number
+	// of its store.
 	until.Sequence = max(until.Sequence, after.Sequence)
 	m.step(CutDone)
 	published, err := m.place(ctx, until)
@@ -93,9 +93,10 @@ func (m *maker) make(ctx context.Context) (Result, error) {
 	return result, nil
 }
 
-// begin returns from where on the journal is read. The reader has been there since
-// the configuration was put, and is not ahead of the catalog, unless one of them
-// comes from a backup: what lies between is lost, and said to be.
+// begin returns the position from which the journal is read. The reader exists
+// since the configuration was put, and is not ahead of the catalog, unless one of
+// them comes from a backup: then the changes in between are lost, and the report
+// states the gap.
 func (m *maker) begin(ctx context.Context) (after stocktake.JournalPosition, gaps []stocktake.JournalGap, err error) {
 	at, err := m.journal.Subscribe(ctx, m.job.Bucket, m.job.reader(), m.job.Configuration.Filter.Prefix)
 	if err != nil {
@@ -153,8 +154,8 @@ func (m *maker) same(ctx context.Context, dir string, manifest []byte, until sto
 	return &publication{Directory: dir, Manifest: manifest, Summary: raw}
 }
 
-// strays returns the files with rows in the window's directory, none of which any
-// manifest names while there is none.
+// strays returns the files with rows in the window's directory. It is for
+// directories without a manifest, so that no manifest names them.
 func (m *maker) strays(ctx context.Context) (keys []string, err error) {
 	dir := cmp.Or(m.dir, m.at.Window(m.job.Start))
 	if m.dir == "" {
@@ -264,7 +265,7 @@ const aftermathTimeout = 2 * time.Minute
 func (m *maker) undo(ctx context.Context) error {
 	m.w.Drop()
 	if m.file != nil {
-		_ = m.file.Abort() // the error that brought us here says more
+		_ = m.file.Abort() // the error that led here says more
 		m.file = nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermathTimeout)

@@ -26,7 +26,7 @@ type publication struct {
 	Summary   []byte `json:"summary"`   // manifest.summary
 }
 
-// publish has the report recorded and writes it.
+// publish records the report and writes it.
 func (m *maker) publish(ctx context.Context, until stocktake.JournalPosition) (Result, error) {
 	s := &m.summary
 	s.Version, s.Bucket, s.Configuration, s.Run = stocktake.SummaryVersion, m.job.Bucket, m.job.Configuration.ID, m.job.Run
@@ -82,8 +82,8 @@ func (m *maker) documents() (*publication, error) {
 	return &publication{Directory: m.dir, Manifest: manifest.AppendJSON(nil), Summary: summary}, nil
 }
 
-// publishRecorded publishes the report that was recorded, as it is. It asks Record
-// as well: the run may not be this process's any more.
+// publishRecorded publishes the report that was recorded, as it is. It calls Record
+// as well, since the run may belong to another process by now.
 func (m *maker) publishRecorded(ctx context.Context) (Result, error) {
 	var p publication
 	if err := json.Unmarshal(m.job.Recorded, &p); err != nil {
@@ -117,7 +117,7 @@ func (m *maker) reveal(ctx context.Context, p *publication) (Result, error) {
 		}
 	}
 	m.step(ManifestDone)
-	// The report is complete: what comes does not depend on the context.
+	// The report is complete: the rest does not depend on the context.
 	return m.result(context.WithoutCancel(ctx), p)
 }
 
@@ -224,7 +224,7 @@ func (m *maker) put(ctx context.Context, key string, content []byte) error {
 	return nil
 }
 
-// limited is a reader that fails, rather than ends, when too much is read.
+// limited is a reader that fails at its limit instead of ending.
 type limited struct {
 	r    io.Reader
 	left int64

@@ -23,7 +23,7 @@ type selector struct {
 
 func newSelector(bucket string, cfg *stocktake.InventoryConfiguration, at report.Location) *selector {
 	s := &selector{prefix: []byte(cfg.Filter.Prefix), all: cfg.IncludedObjectVersions == stocktake.AllVersions}
-	// A folder that does not lie in what is reported need not be looked for.
+	// A folder outside of the reported keys need not be compared.
 	if base := at.Base(); cfg.Destination.Bucket == bucket && (strings.HasPrefix(base, cfg.Filter.Prefix) || strings.HasPrefix(cfg.Filter.Prefix, base)) {
 		s.own = []byte(base)
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A Journal is what a window needs of a [journal.Journal], which has the contract.
+// A Journal is the part of a [journal.Journal] that a window needs. The contract is
+// there.
 type Journal interface {
 	Subscribe(ctx context.Context, bucket, reader, prefix string) (stocktake.JournalPosition, error)
 	Cut(ctx context.Context, bucket string, at int64) (stocktake.JournalPosition, error)
@@ -33,17 +34,17 @@ type Job struct {
 
 	Start, End time.Time // of the window, in whole seconds; the clock of the journal has reached End
 
-	// Now is a later boundary of windows, or End, that the clock has reached. It is
-	// what lets windows without changes be passed over.
+	// Now is a later boundary of windows, or End, that the clock has reached.
+	// Windows up to it that have no changes may be skipped.
 	Now    time.Time
 	Length time.Duration // of windows: they begin at multiples of it
 
 	After      stocktake.JournalPosition // the window's changes begin behind it
-	Joined     stocktake.JournalPosition // up to where the configuration's last report that was written goes
+	Joined     stocktake.JournalPosition // the end of the configuration's last written report
 	Subscribed stocktake.JournalPosition // where the configuration began
 
 	// Recorded is what Options.Record keeps of an earlier attempt, or of an earlier
-	// run of the same window: that report is published. nil: nothing is recorded.
+	// run of the same window. That report is published. nil: nothing is recorded.
 	Recorded []byte
 }
 
@@ -86,7 +87,7 @@ const (
 // A Result is the outcome of a window.
 type Result struct {
 	Manifest string            // key of manifest.json; empty: there were no changes and nothing was written
-	Summary  stocktake.Summary // as published, or as it would have been
+	Summary  stocktake.Summary // as published, or as it would be
 
 	// Until is behind the last change of the window, and Next the start of the next
 	// window that may have changes: at least the end of this one.

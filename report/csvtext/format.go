@@ -15,7 +15,8 @@ import (
 
 // Format is CSV without compression. Its reader reads rows of full and of
 // incremental reports. Its encoder is for full reports, as with every format;
-// changes are encoded by a [csvrow.Encoder] alone, since a row is all there is.
+// changes are encoded by a [csvrow.Encoder] directly, since files of changes
+// consist of rows alone.
 var Format format.Format = csvText{}
 
 type csvText struct{}
@@ -100,8 +101,8 @@ func (e *encoder) Close() (format.Piece, error) {
 	return e.piece, err
 }
 
-// joiner adds nothing to the pieces: rows follow each other. It writes no bytes
-// when a shard begins, which returns the error of a writer that has failed.
+// joiner adds nothing to the pieces: rows follow each other. At the beginning of a
+// shard it writes zero bytes, to get the error of a writer that has failed.
 type joiner struct{}
 
 func (joiner) Describe(format.Origin) {}

@@ -9,7 +9,7 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// Rows reads the rows of the text of a shard, whoever decompresses it. It is a
+// Rows reads the rows of the text of a shard after decompression. It is a
 // [format.TextReader] without Open and Close.
 type Rows struct {
 	columns []stocktake.Field
@@ -34,13 +34,13 @@ func NewRows(columns []stocktake.Field) Rows {
 
 var errClosed = errors.New("csvtext: no shard is open")
 
-// Begin has the rows of text read, which follow n others of their shard.
+// Begin sets the text to read, whose rows follow n others of the shard.
 func (r *Rows) Begin(text io.Reader, n int64) {
 	r.n, r.bad, r.misses = n, nil, 0
 	r.cut.Reset(text)
 }
 
-// End lets go of the text. Until Begin, reading fails.
+// End drops the text. Reading fails until the next Begin.
 func (r *Rows) End() { r.text, r.bad = nil, errClosed }
 
 // Next implements [format.Reader].

@@ -17,7 +17,7 @@ import (
 )
 
 // A Format is a file format of shards. Its methods may be called concurrently.
-// Package formattest holds every Format to what is promised here.
+// Package formattest holds every Format to this contract.
 type Format interface {
 	// Name is the format's name in a configuration and in a manifest's
 	// fileFormat, such as "CSV". Never empty, and different for each format.
@@ -59,9 +59,9 @@ type Format interface {
 // concurrent use, but several encoders may work at the same time on pieces that
 // will be joined to one shard. Encode must not allocate per record.
 type Encoder interface {
-	// Reset begins a piece, dropping one that was not closed. The bytes of the
-	// piece are written to w. They depend on the records of the piece alone: not
-	// on earlier pieces, nor on how the records come in batches.
+	// Reset begins a piece and drops one that was not closed. The bytes of the piece
+	// are written to w. They depend on the records of the piece alone: not on
+	// earlier pieces, nor on how the records come in batches.
 	Reset(w io.Writer)
 
 	// Encode adds a row for each record of the batch and returns the size of
@@ -75,14 +75,13 @@ type Encoder interface {
 	Close() (Piece, error)
 }
 
-// A Piece is what a joiner needs to know of an encoded piece besides its bytes.
+// A Piece describes an encoded piece to a joiner, without its bytes.
 type Piece struct {
 	Rows   int64 // rows in it
 	Size   int64 // bytes of the rows before compression, as Encode has returned them
 	Stored int64 // bytes written
 
-	// Detail is what the joiner of the format needs beyond that: a checksum, or
-	// the places of columns.
+	// Detail is for the joiner of the format: a checksum, or the places of columns.
 	Detail any
 }
 
@@ -94,16 +93,16 @@ type Origin struct {
 	Snapshot      time.Time // when the state was taken that the rows show
 }
 
-// A Joiner makes a shard of pieces. It writes only what stands before, between
-// and after them; the bytes of the pieces are written to the same writer by the
-// caller, so that an encoder can write to it without a copy. For each piece the
-// caller first has its bytes written, then calls Add. A Joiner is not safe for
-// concurrent use. Its memory is bounded by a small constant for each piece.
+// A Joiner makes a shard of pieces. It writes only the bytes before, between and
+// after them. The caller writes the bytes of the pieces to the same writer, so that
+// an encoder needs no copy. For each piece the caller first writes its bytes, then
+// calls Add. A Joiner is not safe for concurrent use. Its memory is bounded by a
+// small constant for each piece.
 type Joiner interface {
 	// Describe sets the origin of the shards begun from now on.
 	Describe(o Origin)
 
-	// Begin begins a shard, dropping one that was not ended.
+	// Begin begins a shard and drops one that was not ended.
 	Begin(w io.Writer) error
 
 	// Add takes note of the piece whose bytes were written last.

@@ -30,8 +30,8 @@ type Place struct {
 // memory, which does not grow with the shard. It is not safe for concurrent
 // use.
 type Reader interface {
-	// Open begins to read f at a place where a piece begins, which the caller
-	// knows from the writer of the shard. It ends what was read before.
+	// Open starts reading f at a place where a piece begins, which the caller knows
+	// from the writer of the shard. It ends the previous shard.
 	Open(ctx context.Context, f File, at Place) error
 
 	// Next returns the next row, which is valid until the next call; io.EOF after
@@ -54,15 +54,15 @@ type Row struct {
 	text   Text
 }
 
-// Text renders the values of the row that a Reader has returned last. A format
-// whose values are not text implements it, so that only a caller who asks for
-// text pays for it.
+// Text renders the values of the last row that a Reader returned. A format whose
+// values are not text implements it, so that only callers that need text pay for
+// it.
 type Text interface {
 	// AppendValues appends the text of each column to dst.
 	AppendValues(dst [][]byte) [][]byte
 }
 
-// SetValues sets what Values returns.
+// SetValues sets the result of Values.
 func (r *Row) SetValues(values [][]byte) { r.values, r.text = values, nil }
 
 // SetText makes the first call of Values render the text.

@@ -6,9 +6,9 @@ type Seeker interface {
 	Reader
 
 	// Seek passes over rows whose keys come before key, without reading them, as far
-	// as the shard tells which those are. It returns how many it has passed over.
-	// It may be called between Open and the first call of Next. After an error no
-	// row can be read.
+	// as the shard has an index of them. It returns how many it has passed over. It
+	// may be called between Open and the first call of Next. After an error no row
+	// can be read.
 	Seek(key []byte) (rows int64, err error)
 }
 

@@ -223,7 +223,7 @@ func (b *Builder) names() (all []stocktake.StorageClass) {
 	return all
 }
 
-// list adds the cells that are not empty to r.
+// list adds the non-empty cells to r.
 func (c *cells) list(r *Rollup, class string) {
 	var all Count
 	for i, n := range c.sizes {

@@ -13,8 +13,8 @@ import (
 
 // Compare compares a roll-up with that of the rows of its report, which have the
 // columns given. It returns the differences in words, and what cannot be compared
-// for want of a column or of order: sorted says that the rows were in the order
-// of their keys.
+// because a column or the order is missing: sorted says that the rows were in the
+// order of their keys.
 func Compare(claimed, rows *Rollup, columns []stocktake.Field, sorted bool) (differences, unchecked []string) {
 	c := comparison{}
 	has := func(f stocktake.Field) bool { return slices.Contains(columns, f) }
@@ -58,7 +58,7 @@ func Compare(claimed, rows *Rollup, columns []stocktake.Field, sorted bool) (dif
 	return c.found, unchecked
 }
 
-// visible returns r without what rows that lack some columns cannot show.
+// visible returns r without the values that depend on missing columns.
 func (r *Rollup) visible(size, class, date, version, latest bool) *Rollup {
 	v := *r
 	v.Classes, v.Sizes, v.Ages = slices.Clone(r.Classes), slices.Clone(r.Sizes), slices.Clone(r.Ages)
@@ -137,7 +137,7 @@ func (r *Rollup) visible(size, class, date, version, latest bool) *Rollup {
 	return &v
 }
 
-// maxDifferences is how many differences are told of each kind.
+// maxDifferences is how many differences of each kind are reported.
 const maxDifferences = 3
 
 // A comparison collects differences.
@@ -233,7 +233,7 @@ func (r *Rollup) allExtensions() Count {
 	return n
 }
 
-// prefixes compares prefixes. Which are kept follows from bytes: without sizes
+// prefixes compares prefixes. Bytes decide which are kept, so without sizes only
 // those that both have kept are compared.
 func (c *comparison) prefixes(claimed, rows *Rollup, sizes bool) {
 	a, b := claimed.Prefixes, rows.Prefixes
@@ -249,7 +249,7 @@ func (c *comparison) prefixes(claimed, rows *Rollup, sizes bool) {
 	})
 }
 
-// common returns the entries of a that b has, too, without what was folded.
+// common returns the entries of a that b has, too, without folded counts.
 func common(a, b []Prefix) []Prefix {
 	out := []Prefix{}
 	for _, p := range a {

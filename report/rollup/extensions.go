@@ -28,7 +28,7 @@ type extensions struct {
 type extension struct {
 	word word
 	Count
-	late bool // others were folded before it came
+	late bool // others were folded before it occurred
 }
 
 const (
@@ -48,7 +48,7 @@ func (x *extensions) reset() {
 	x.forget()
 }
 
-// forget empties what is derived from the slots.
+// forget empties the tables that are derived from the slots.
 func (x *extensions) forget() {
 	clear(x.index)
 	clear(x.recent[:])
@@ -107,7 +107,7 @@ func (x *extensions) find(w word) uint16 {
 	return slot
 }
 
-// canonical returns the extension in lower case; false if it is none.
+// canonical returns the extension in lower case; false if it is not an extension.
 func canonical(w word) (word, bool) {
 	letter := false
 	for shift := 0; shift < 64 && w>>shift != 0; shift += 8 {

@@ -34,8 +34,8 @@ const (
 	// the longest keys has some 8 MiB.
 	MaxSize = 16 << 20
 
-	// maxCommas is more than a roll-up has, and so few that what they separate
-	// takes some tens of megabytes.
+	// maxCommas bounds the values of a roll-up: more than any has, and few enough to
+	// take only tens of megabytes.
 	maxCommas = 1 << 18
 )
 
@@ -171,7 +171,7 @@ type Prefix struct {
 	Prefix Key `json:"prefix"` // ends with '/', unless it is an empty Root
 	Tally
 	Folded  Folded `json:"folded,omitzero"`
-	AtLeast bool   `json:"atLeast,omitempty"` // some of it may have been counted as folded of the prefix above
+	AtLeast bool   `json:"atLeast,omitempty"` // some of it may be counted in Folded of the prefix above
 }
 
 // Folded counts the prefixes directly below another that are not kept, and what

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A tree counts what lies under prefixes. Keys ascend, so the prefixes of the
+// A tree counts the objects under prefixes. Keys ascend, so the prefixes of the
 // current key are a stack, and one that the current key does not begin with is
 // complete: if others are larger it is folded, and never comes back.
 type tree struct {

@@ -35,7 +35,7 @@ const documentTimes = 4
 const readAhead = 64 << 10
 
 // A Body reads a request's body. It fails if a body makes no progress, and marks
-// the errors of reading it, so that they are not taken for the store's.
+// the errors of reading it, so that they are not mistaken for errors of the store.
 type Body struct {
 	r       *http.Request
 	rc      *http.ResponseController
@@ -99,7 +99,7 @@ func (e *bodyError) Is(err error) bool { return err == ErrBody }
 
 // Leave makes sure that the rest of a body cannot hold the connection: before
 // net/http sends an answer it discards up to 256 KiB of it, so that the next
-// request can be read, as fast as the client cares to send.
+// request can be read, as slowly as the client sends.
 func (b *Body) Leave() {
 	if b.r.ContentLength == 0 || b.done {
 		return
@@ -152,7 +152,7 @@ func (b *Body) OptionalXML(root string) (*ossxml.Element, error) {
 	return ossxml.Parse(data, root)
 }
 
-// digests are what a client says of its body; nil where it does not.
+// digests are those that a client declares of its body; nil: not declared.
 type digests struct{ md5, sha256 []byte }
 
 // digestsOf reads Content-MD5 and x-oss-content-sha256, which is a digest or

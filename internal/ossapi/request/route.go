@@ -117,7 +117,8 @@ func NewRoutes[H any](operations []Operation[H]) *Routes[H] {
 // A sub-resource of OSS that is not offered, or not on this level, is not
 // implemented, whatever the method: it never falls through to the operation on the
 // bucket or object itself. OSS ignores parameters that it does not know, and so
-// does Find. Neither does OSS know preconditions of changes to objects.
+// does Find. OSS has no preconditions of changes to objects either; see
+// checkPreconditions.
 func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H], error) {
 	sub := ""
 	for _, p := range q {
@@ -147,7 +148,7 @@ func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H],
 func isFilter(level Level, name string) bool { return level == ServiceLevel && name == "tagging" }
 
 // checkPreconditions refuses preconditions of changes to objects. A client that
-// counts on one must not see it ignored. InitiateMultipartUpload, which changes no
+// relies on one must not have it ignored. InitiateMultipartUpload, which changes no
 // object, takes dates and ignores them.
 //
 // Source: suite of Alibaba's first Go SDK, TestMultipartNegative.

@@ -16,7 +16,7 @@ import (
 
 // Stores finds the stores that a run reads and writes.
 type Stores interface {
-	// Source returns where bucket is listed from, and Destination the bucket that
+	// Source returns the source that lists bucket, and Destination the bucket that
 	// cfg names, both with the rights of cfg's role and no more.
 	Source(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) (engine.Source, error)
 	Destination(ctx context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error)
@@ -31,7 +31,7 @@ type Stores interface {
 // once it is used.
 type Runner struct {
 	Stores  Stores
-	Options engine.Options // of each run; Progress and Record are the service's
+	Options engine.Options // of each run, except Progress and Record, which the service sets
 	Seed    string         // see engine.Job; empty: none
 
 	// Journal has the changes of windows; nil: there are none to be made.
@@ -65,7 +65,7 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 	return OutcomeOf(&result), nil
 }
 
-// options returns those of the run of t, whose progress t follows from now on.
+// options returns the options of t's run, and makes t follow its progress.
 func (r *Runner) options(t *inventory.Task) engine.Options {
 	opts := r.Options
 	opts.Progress = new(engine.Progress)
@@ -74,9 +74,9 @@ func (r *Runner) options(t *inventory.Task) engine.Options {
 	return opts
 }
 
-// OutcomeOf returns the outcome of a result of the engine. It is made of the
-// summary, not of the counters: an attempt that finds the
-// report of an earlier one has counted nothing.
+// OutcomeOf returns the outcome of a result of the engine. It comes from the
+// summary, not from the counters: an attempt that finds the report of an earlier
+// one has counted nothing.
 func OutcomeOf(result *engine.Result) inventory.Outcome {
 	o := inventory.Outcome{Manifest: result.Manifest, Progress: stocktake.Progress{
 		Listed: result.Summary.Listed, Matched: result.Summary.Matched, Bytes: result.Summary.Bytes, Shards: len(result.Summary.Files),

@@ -9,7 +9,7 @@ import (
 	"github.com/stocktake/stocktake/internal/window"
 )
 
-// errNoJournal is why windows cannot be made.
+// errNoJournal reports that windows cannot be made.
 var errNoJournal = &stocktake.IncrementalDisabledError{Reason: "the server was started with --no-incremental; start it without to have the changes reported"}
 
 // runWindow makes the report of a window.

@@ -24,7 +24,7 @@ type chunk struct {
 	from *chunkPool
 }
 
-// room returns for how many blocks there is room.
+// room returns how many blocks fit.
 func (c *chunk) room() int64 { return int64(len(c.buf)) / (BlockSize + sumSize) }
 
 // put gives c back to its pool.

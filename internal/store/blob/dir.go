@@ -4,7 +4,7 @@
 // changes.
 //
 //	tmp/<id>                              being written; removed when the store opens
-//	blobs/<id / 2^24>/<id / 2^12>/<id>    finished; each in hex, the first two without what the next repeats
+//	blobs/<id / 2^24>/<id / 2^12>/<id>    finished; each in hex, the first two without the digits that the next repeats
 //
 // Ids ascend, so blobs written at the same time lie in the same folder and share
 // that folder's fsync.
@@ -34,8 +34,8 @@ type Dir struct {
 	folders map[string]*folder // that exist durably; cleared now and then
 }
 
-// Open opens the blobs of the store in dir and removes what an interrupted
-// process was writing, so the caller must hold the store's lock. plain says that
+// Open opens the blobs of the store in dir and removes unfinished files of an
+// interrupted process, so the caller must hold the store's lock. plain says that
 // fsys is the operating system's.
 func Open(fsys vfs.FS, dir string, plain bool) (*Dir, error) {
 	d := &Dir{fs: fsys, dir: dir, plain: plain, folders: map[string]*folder{}}

@@ -71,12 +71,12 @@ func (r *rangeReader) WriteTo(w io.Writer) (written int64, err error) {
 	}
 }
 
-// ahead fills one chunk while another one is used, if a processor has nothing
-// else to do. Otherwise it fills the next one when that is asked for, which saves
-// handing it from one processor to another.
+// ahead fills one chunk while another one is used, if a processor has nothing else
+// to do. Otherwise it fills the next one on demand, which avoids moving it from one
+// processor to another.
 type ahead struct {
 	r        *Reader
-	off, end int64 // of what is needed and not yet asked for
+	off, end int64 // of the bytes that are needed and not yet requested
 
 	used, next *chunk     // nil until they are needed
 	filled     chan error // nil unless next is being filled
@@ -98,7 +98,7 @@ func (a *ahead) begin(off int64) {
 	go func() { filled <- a.r.fill(into, off, a.end) }()
 }
 
-// spare returns the chunk that is not used.
+// spare returns the unused chunk.
 func (a *ahead) spare() *chunk {
 	if a.next == nil {
 		if a.next = largeChunks.get(); a.next == nil {
@@ -108,7 +108,7 @@ func (a *ahead) spare() *chunk {
 	return a.next
 }
 
-// take returns the next chunk. The one before may not be used any more.
+// take returns the next chunk. The previous one must not be used any more.
 func (a *ahead) take() (c *chunk, err error) {
 	if a.filled != nil {
 		err = <-a.filled
@@ -122,7 +122,7 @@ func (a *ahead) take() (c *chunk, err error) {
 	return a.used, a.r.fill(a.used, a.off, a.end)
 }
 
-// close gives the chunks back, as soon as nothing is read into them.
+// close returns the chunks to their pools, as soon as nothing is read into them.
 func (a *ahead) close() {
 	sending.Add(-1)
 	if a.filled != nil {

@@ -30,7 +30,7 @@ func (d *Dir) OpenChecked(id uint64, size int64) (*Reader, error) {
 	return &Reader{f: f, id: id, size: size}, nil
 }
 
-// Close closes the file. What Range returned must not be used afterwards.
+// Close closes the file. Readers returned by Range must not be used afterwards.
 func (r *Reader) Close() error {
 	if r.chunk != nil {
 		r.chunk.put()
@@ -39,8 +39,7 @@ func (r *Reader) Close() error {
 	return r.f.Close()
 }
 
-// load makes the chunk of r one that has off. What lies behind end is not
-// needed.
+// load makes r's chunk one that contains off. Bytes at or after end are not needed.
 func (r *Reader) load(off, end int64) error {
 	if r.chunk == nil {
 		r.chunk = smallChunks.get()
@@ -51,9 +50,9 @@ func (r *Reader) load(off, end int64) error {
 	return r.fill(r.chunk, off, end)
 }
 
-// fill reads and checks blocks from the one that off lies in to the one that end
-// lies behind, as many as c has room for. It may run while another chunk of the
-// same Reader is used.
+// fill reads and checks the blocks from the one that contains off to the one before
+// end, as many as fit into c. It may run while another chunk of the same Reader is
+// used.
 func (r *Reader) fill(c *chunk, off, end int64) error {
 	c.data = nil
 	block := off / BlockSize
@@ -117,10 +116,10 @@ func (r *Reader) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
-// Range returns a reader of n bytes from off, which lie in the blob. The
-// beginning is read and checked already: 256 KiB, unless off lies within a
-// block. The reader is an io.WriterTo, which copies nothing, and which reads and
-// checks the next part while one is written.
+// Range returns a reader of n bytes from off, which lie in the blob. The beginning
+// has been read and checked by then: 256 KiB, unless off lies within a block. The
+// reader is an io.WriterTo, which copies nothing, and which reads and checks the
+// next part while one is written.
 func (r *Reader) Range(off, n int64) (io.Reader, error) {
 	if n > 0 {
 		if err := r.load(off, off+n); err != nil {

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// writeBack is how many bytes of a blob are written before the disk is told to
-	// begin with them, so that it is busy while the rest comes in.
+	// writeBack is how many bytes of a blob are written before the system is asked
+	// to write them back, so that the disk is busy while the rest arrives.
 	writeBack = 4 << 20
 
 	// dropBehind is how far behind its end a blob that is written once leaves the
@@ -43,7 +43,7 @@ type Writer struct {
 
 	once    bool  // the blob is not expected to be read soon
 	size    int64 // bytes written
-	dropped int64 // of those, the ones that the system's cache was told to forget
+	dropped int64 // of those, dropped from the system's cache
 }
 
 // Create begins blob id. once says that the blob is not expected to be read soon.
@@ -57,8 +57,8 @@ func (d *Dir) Create(id uint64, once bool) (*Writer, error) {
 }
 
 // full makes an error that means a full disk, or a quota that is used up, an
-// object.ErrDiskFull. Others fill the disk, too, so that what was seen of it
-// before a write may not be so any more.
+// object.ErrDiskFull. Others fill the disk, too, so that free space seen before a
+// write may be gone.
 func full(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w: %w", object.ErrDiskFull, err)
@@ -234,13 +234,12 @@ func (d *Dir) Link(id, from uint64) (*Writer, error) {
 	return w, full(f.sync(d.fs))
 }
 
-// minFree is what is left free on the disk, in bytes: the process has to end
-// when the log of the index cannot be written.
+// minFree is the reserve that is kept free on the disk, in bytes: the process has
+// to end when the log of the index cannot be written.
 const minFree = 128 << 20
 
-// Room returns object.ErrDiskFull if n more bytes would fill the disk. It does not count
-// what others are writing at the same time. A disk that does not tell its size
-// has room.
+// Room returns object.ErrDiskFull if n more bytes would fill the disk. It does not
+// count what others are writing at the same time. A disk of unknown size has room.
 func (d *Dir) Room(n int64) error {
 	if free, known := d.Free(); known && (free < 0 || free < n) {
 		return fmt.Errorf("%w: the disk of %s is down to what the store keeps free", object.ErrDiskFull, d.dir)
@@ -248,9 +247,9 @@ func (d *Dir) Room(n int64) error {
 	return nil
 }
 
-// Free returns how many bytes can be written before the disk is down to what is
-// kept free; it is negative if the disk is below that. known is false if the
-// disk does not tell.
+// Free returns how many bytes can be written before only the reserve is left;
+// negative: less than the reserve is left. known is false if the disk does not
+// tell.
 func (d *Dir) Free() (n int64, known bool) {
 	u, err := d.fs.GetDiskUsage(d.dir)
 	if err != nil || u.TotalBytes == 0 {

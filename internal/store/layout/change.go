@@ -13,7 +13,7 @@ import (
 //
 //	J | bucket, 4 bytes big-endian | sequence, 8 bytes big-endian
 //
-// Which changes there are, and what their types mean, internal/journal says.
+// internal/journal defines the changes and their types.
 type Change struct {
 	Type  byte
 	Flags ChangeFlags
@@ -33,8 +33,8 @@ const (
 	changeNull      // the version is the null version of its key
 )
 
-// ChangePlace is what an entry says of its place in the journal. It is known only
-// when the order of commits is decided.
+// ChangePlace is the place of an entry in the journal. It is known only when the
+// order of commits is decided.
 type ChangePlace struct {
 	Time    int64  // Unix milliseconds
 	Ordinal uint64 // 1 for the first entry of the journal, and one more for each that follows

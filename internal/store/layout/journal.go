@@ -16,16 +16,16 @@ import (
 type JournalHead struct {
 	Readers []JournalReader `json:"readers"` // by id
 
-	// Sequence is a number that no change before this head has passed, and that each
-	// one after it does.
+	// Sequence is at least the number of every change before this head, and less
+	// than that of every later one.
 	Sequence uint64 `json:"sequence"`
 
-	// Floor is a time that changes to come are not before, in Unix milliseconds.
+	// Floor is the earliest time of later changes, in Unix milliseconds.
 	Floor int64 `json:"floor"`
 
 	// From is where the journal begins. Its sequence is that of the last entry that
-	// was trimmed, or where the first reader began; its time is that which all
-	// readers are past.
+	// was trimmed, or where the first reader began; its time is one that all readers
+	// have passed.
 	From stocktake.JournalPosition `json:"from"`
 
 	// Base is where the entries begin: behind the last one that was trimmed or

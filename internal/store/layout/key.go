@@ -37,7 +37,7 @@ const (
 	TerminatorLen = 2
 )
 
-// AppendBucketHead appends what all keys of a bucket in a space begin with.
+// AppendBucketHead appends the prefix of all keys of a bucket in a space.
 func AppendBucketHead(dst []byte, space byte, bucket uint32) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, space), bucket)
 }
@@ -53,8 +53,8 @@ func AppendEscaped[K string | []byte](dst []byte, key K) []byte {
 	return dst
 }
 
-// AppendKeyHead appends what the index keys of all versions of key begin with,
-// and no other key's do.
+// AppendKeyHead appends the prefix that the index keys of all versions of key
+// share, and those of no other key.
 //
 //	O | bucket, 4 bytes big-endian | key, each 00 written as 00 FF | 00 01
 func AppendKeyHead[K string | []byte](dst []byte, bucket uint32, key K) []byte {
@@ -112,8 +112,8 @@ func isVersionKey(k []byte) bool {
 	return len(k) > BucketHeadLen && k[0] == SpaceVersions && split(k) == len(k)-SeqLen
 }
 
-// appendAfterPrefix appends the first index key after all those that begin with
-// what is in dst from start on. There is one, since each begins with a letter.
+// appendAfterPrefix appends the first index key after all those with the prefix
+// dst[start:]. There is one, since each begins with a letter.
 func appendAfterPrefix(dst []byte, start int) []byte {
 	for i := len(dst) - 1; i >= start; i-- {
 		if dst[i] != 0xff {

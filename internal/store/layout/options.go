@@ -36,7 +36,8 @@ func Options(fsys vfs.FS, cache *pebble.Cache, log pebble.Logger) *pebble.Option
 	// cache.
 	p.Levels[len(p.Levels)-1].FilterPolicy = pebble.NoFilterPolicy
 	p.TargetFileSizes[0] = 4 << 20
-	// Reads are not sampled: what they would have compacted, long scans pass once.
+	// Reads are not sampled, since a scan that would trigger a compaction passes
+	// only once.
 	p.Experimental.ReadSamplingMultiplier = -1
 	p.Experimental.SpanPolicyFunc = spanPolicy
 	return p
@@ -72,10 +73,10 @@ func spanPolicy(start []byte) (pebble.SpanPolicy, []byte, error) {
 	}
 }
 
-// compression leaves blocks as they are that it would not make smaller by two
-// fifths. Those are blocks of rows, half of whose bytes are hashes: Snappy makes
-// them smaller by a third, and takes a third of the time of a scan to undo it.
-// Bodies of text are compressed.
+// compression keeps blocks uncompressed unless they shrink by two fifths. Blocks of
+// rows do not, since half of their bytes are hashes: Snappy shrinks them by a
+// third, and decompression would take a third of the time of a scan. Bodies of text
+// are compressed.
 var compression = func() sstable.CompressionProfile {
 	p := *sstable.SnappyCompression
 	p.MinReductionPercent = 40

@@ -86,7 +86,7 @@ func AppendRow(dst []byte, r *Row) []byte {
 	return appendItems(dst, r, md5IsETag)
 }
 
-// appendHot appends what a scan needs of r.
+// appendHot appends the part of r that a scan needs.
 func appendHot(dst []byte, r *Row) (_ []byte, md5IsETag bool) {
 	var hot [HotLen]byte
 	in := &r.Info
@@ -127,9 +127,9 @@ func appendHot(dst []byte, r *Row) (_ []byte, md5IsETag bool) {
 	return append(dst, in.ETag.Text...), md5IsETag
 }
 
-// DecodeHot decodes into r, which is overwritten, what lies at fixed offsets of
-// the value of a row: all but Key, VersionID, IsLatest, and what DecodeMore adds if
-// HotMore is not 0. The value has at least HotLen bytes.
+// DecodeHot decodes the fields at fixed offsets of the value of a row into r, which
+// is overwritten: all except Key, VersionID, IsLatest, and those that DecodeMore
+// adds if HotMore is not 0. The value has at least HotLen bytes.
 func DecodeHot(value []byte, r *stocktake.Record) {
 	_ = value[HotLen-1]
 	flags := value[HotFlags]
@@ -418,7 +418,7 @@ func (r *Row) VersionID(versioned bool) string {
 	return VersionID(r.Seq)
 }
 
-// Publish returns what callers get to see of r.
+// Publish returns the public state of r.
 func (r *Row) Publish(versioned, latest bool) object.Info {
 	info := r.Info
 	info.VersionID, info.IsLatest = r.VersionID(versioned), latest

@@ -11,9 +11,9 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A delta is a change of a bucket's statistics. It goes into the index in the
-// batch of the change itself, as an operand that Pebble adds up, so that
-// writers do not wait for each other to read and write one sum.
+// A delta is a change of a bucket's statistics. It goes into the index in the batch
+// of the change itself, as an operand that Pebble merges, so that writers do not
+// contend for one sum.
 //
 // On disk it is its fields that are not 0, each
 //
