@@ -15,6 +15,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
 
 	"github.com/stocktake/stocktake/internal/bucket"
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
@@ -54,8 +55,8 @@ func TestTokenAtOSS(t *testing.T) {
 			WithRetryMaxAttempts(1).WithHttpClient(srv.Client()).WithSignatureVersion(version))
 	}
 	root := client(credentials.NewStaticCredentialsProvider(rootID, rootPass), oss.SignatureVersionV4)
-	_, err = root.PutBucket(t.Context(), &oss.PutBucketRequest{Bucket: new("photos")})
-	check(t, err)
+	photos := object.NewBucket("photos", account, now)
+	check(t, st.CreateBucket(t.Context(), object.ByService("test"), photos, false))
 	for _, key := range []string{"public/cat", "private/dog"} {
 		_, err = root.PutObject(t.Context(), &oss.PutObjectRequest{Bucket: new("photos"), Key: &key, Body: strings.NewReader("meow")})
 		check(t, err)
