@@ -136,7 +136,7 @@ var mayInTests = map[string][]string{
 
 	"internal/catalog/sqlite":   {".", "internal/inventory"},
 	"internal/catalog/postgres": {".", "internal/inventory"},
-	"internal/runner/cluster":   {"internal/dirbucket", "internal/object", "internal/remote", "internal/s3bucket", "report"},
+	"internal/runner/cluster":   {"internal/dirbucket", "internal/object", "internal/remote", "internal/s3bucket", "internal/throttle", "report"},
 
 	"stocktaketest":      {"."},
 	"cmd/stocktake":      {"internal/testserver"},

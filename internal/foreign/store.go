@@ -137,8 +137,11 @@ func (s *Store) Limits() (perSecond float64, places int) {
 	return s.settings.Limits.PerSecond, s.settings.Limits.Concurrency
 }
 
-// Demand and Grant share the limits with other processes; see [throttle.Gate].
+// Demand, Pressed and Grant share the limits with other processes; see [throttle.Gate].
 func (s *Store) Demand() (wanted bool, inFlight int) { return s.gate.Demand() }
+
+// Pressed receives a value after requests had to wait for the limits.
+func (s *Store) Pressed() <-chan struct{} { return s.gate.Pressed() }
 
 // Grant sets the part of the limits that this process may use. A number of requests in
 // flight that the settings do not limit stays as it is.

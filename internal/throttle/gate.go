@@ -29,12 +29,16 @@ const DefaultConcurrency = 64
 // answers 429 or 503, does not answer, or becomes slow. A request is in flight
 // until the body of its response is closed.
 type Gate struct {
-	next  http.RoundTripper
-	hours Hours
-	rate  *rate.Limiter // nil: no limit
+	next    http.RoundTripper
+	hours   Hours
+	rate    *rate.Limiter // nil: no limit
+	turn    chan struct{} // held by the one request that waits for the rate
+	pressed chan struct{} // see Pressed
 
 	mu       sync.Mutex
-	share    int // places of this process; those of the controller are at most so many
+	share    int           // places of this process; those of the controller are at most so many
+	still    bool          // the share of the rate is 0
+	granted  chan struct{} // closed by the next Grant
 	asked    int64
 	control  *controller
 	inFlight int
@@ -59,7 +63,10 @@ func NewGate(next http.RoundTripper, l Limits) *Gate {
 	if l.Concurrency <= 0 {
 		l.Concurrency = DefaultConcurrency
 	}
-	g := &Gate{next: next, hours: l.Hours, share: l.Concurrency, control: newController(l.Concurrency)}
+	g := &Gate{
+		next: next, hours: l.Hours, share: l.Concurrency, control: newController(l.Concurrency),
+		turn: make(chan struct{}, 1), pressed: make(chan struct{}, 1), granted: make(chan struct{}),
+	}
 	if l.PerSecond > 0 {
 		g.rate = rate.NewLimiter(rate.Limit(l.PerSecond), max(1, int(l.PerSecond/10)))
 	}
@@ -68,12 +75,13 @@ func NewGate(next http.RoundTripper, l Limits) *Gate {
 
 // Grant sets which part of the limits this process may use from now on, where several
 // share them: requests that begin in a second, ignored if there is no such limit, and
-// requests in flight. Without a place, or with a rate of 0, no request begins.
+// requests in flight. Without a place, or with a rate of 0, no request begins. It holds
+// at once, also for requests that wait; those in flight end as they would have.
 func (g *Gate) Grant(perSecond float64, places int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.rate != nil {
-		if perSecond <= 0 {
+		if g.still = perSecond <= 0; g.still {
 			places = 0
 		} else {
 			g.rate.SetLimit(rate.Limit(perSecond))
@@ -82,7 +90,20 @@ func (g *Gate) Grant(perSecond float64, places int) {
 	}
 	g.share = max(places, 0)
 	g.control.bound(max(places, 1))
+	close(g.granted)
+	g.granted = make(chan struct{})
 	g.wake()
+}
+
+// Pressed receives a value after requests had to wait because of the limits, or of what
+// Grant has left of them.
+func (g *Gate) Pressed() <-chan struct{} { return g.pressed }
+
+func (g *Gate) press() {
+	select {
+	case g.pressed <- struct{}{}:
+	default: // the last one was not received yet
+	}
 }
 
 // Demand returns whether requests were sent since it was called last, or wait, and how many are
@@ -186,7 +207,7 @@ func (g *Gate) enter(ctx context.Context) error {
 			return err
 		}
 		if g.rate != nil {
-			if err := g.rate.Wait(ctx); err != nil {
+			if err := g.begin(ctx); err != nil {
 				g.leave()
 				return err
 			}
@@ -195,6 +216,42 @@ func (g *Gate) enter(ctx context.Context) error {
 			return nil
 		}
 		g.leave() // they have ended while it waited
+	}
+}
+
+// begin waits until the rate lets a request begin. One request waits for its time, and
+// the others for that one: what they had reserved would hold after the rate is changed.
+func (g *Gate) begin(ctx context.Context) error {
+	select {
+	case g.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-g.turn }()
+	for {
+		g.mu.Lock()
+		still, granted := g.still, g.granted
+		g.mu.Unlock()
+		var soon <-chan time.Time // never
+		cancel := func() {}
+		if !still {
+			r := g.rate.Reserve()
+			if r.Delay() == 0 {
+				return nil
+			}
+			timer := time.NewTimer(r.Delay())
+			soon, cancel = timer.C, func() { timer.Stop(); r.Cancel() }
+		}
+		g.press()
+		select {
+		case <-soon:
+			return nil
+		case <-granted:
+			cancel()
+		case <-ctx.Done():
+			cancel()
+			return ctx.Err()
+		}
 	}
 }
 
@@ -208,6 +265,9 @@ func (g *Gate) place(ctx context.Context) error {
 		g.inFlight++
 		g.mu.Unlock()
 		return nil
+	}
+	if g.inFlight >= g.share {
+		g.press()
 	}
 	pass := make(chan struct{})
 	g.waiting = append(g.waiting, pass)

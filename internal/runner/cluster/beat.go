@@ -47,8 +47,7 @@ func (r *Runner) beat(ctx context.Context) error {
 		held = append(held, a)
 	}
 	r.mu.Unlock()
-	kept, scheduler, got, err := r.renew(ctx, held)
-	r.grantShares(got, asked, err)
+	kept, scheduler, err := r.renew(ctx, held)
 	r.mu.Lock()
 	switch {
 	case scheduler:
@@ -76,9 +75,9 @@ func (r *Runner) beat(ctx context.Context) error {
 	return r.giveBack(ctx, stalled)
 }
 
-// renew returns which of the assignments are still this process's, whether it is the
-// scheduler, and its shares of the stores with limits.
-func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]bool, scheduler bool, got []*share, err error) {
+// renew returns which of the assignments are still this process's, and whether it is
+// the scheduler.
+func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]bool, scheduler bool, err error) {
 	var ids, generations, listed, matched, bytes, written, shards []int64
 	var workers []string
 	for _, a := range held {
@@ -97,9 +96,6 @@ func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]
 		}
 		var err error
 		if scheduler, err = r.takeDuty(ctx, tx); err != nil {
-			return err
-		}
-		if got, err = r.renewShares(ctx, tx); err != nil {
 			return err
 		}
 		if len(held) == 0 {
@@ -123,7 +119,7 @@ func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]
 		}
 		return rows.Err()
 	})
-	return kept, scheduler && err == nil, got, err
+	return kept, scheduler && err == nil, err
 }
 
 // slots returns how many slices this process scans at once; 0 while it ends.

@@ -21,7 +21,6 @@ package cluster
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -89,7 +88,7 @@ type Runner struct {
 	river   *river.Client[pgx.Tx]
 	drain   chan struct{} // closed when the process is to end: slices end with their next page
 
-	uses []*use // of stores with limits; of Serve
+	shares *divider
 
 	mu    sync.Mutex
 	begun int64                 // assignments so far
@@ -132,7 +131,7 @@ func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options)
 	if r.river, err = r.newClient(); err != nil {
 		return nil, err
 	}
-	r.openShares(opts.Stores)
+	r.shares = newDivider(databaseShares{db}, r.id, opts.Stores, opts.Lease, opts.Beat, r.log)
 	return r, nil
 }
 
@@ -143,14 +142,18 @@ const endTimeout = 15 * time.Second
 // Serve carries out tasks, and looks after those of workers that have died, until
 // ctx ends. Then slices end with their next page and are handed on. It must be
 // called at most once.
-func (r *Runner) Serve(ctx context.Context) (err error) {
+func (r *Runner) Serve(ctx context.Context) error {
 	kept := context.WithoutCancel(ctx)
 	r.beatOrWarn(kept) // so that others know of it
+	defer r.end(kept)
+	dividing, stop := context.WithCancel(kept)
+	var divided sync.WaitGroup
+	divided.Go(func() { r.shares.serve(dividing) })
+	defer func() { stop(); divided.Wait() }()
 	if r.opts.Slots > 0 {
 		if err := r.river.Start(kept); err != nil {
 			return fmt.Errorf("start the queue: %w", err)
 		}
-		defer func() { err = errors.Join(err, r.end(kept)) }()
 	}
 	beats, sweeps, offers := time.NewTicker(r.opts.Beat), time.NewTicker(r.opts.Sweep), time.NewTicker(r.opts.Offer)
 	defer beats.Stop()
@@ -207,14 +210,14 @@ func (r *Runner) stopQueue(ctx context.Context) {
 }
 
 // end says that the process is gone.
-func (r *Runner) end(ctx context.Context) error {
+func (r *Runner) end(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
 	err := r.db.Transact(ctx, func(ctx context.Context, t postgres.Tx) error {
 		if err := r.leaveDuty(ctx, t); err != nil {
 			return err
 		}
-		if _, err := t.Exec(ctx, `DELETE FROM store_shares WHERE process = $1`, r.id); err != nil {
+		if err := leaveShares(ctx, t, r.id); err != nil {
 			return err
 		}
 		_, err := t.Exec(ctx, `DELETE FROM processes WHERE id = $1`, r.id)
@@ -223,7 +226,6 @@ func (r *Runner) end(ctx context.Context) error {
 	if err != nil {
 		r.log.Warn("the database does not know yet that this process has ended", "err", err)
 	}
-	return nil
 }
 
 // Probe implements [inventory.Prober], as on one machine.

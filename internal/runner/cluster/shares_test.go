@@ -17,7 +17,13 @@ type limited struct {
 func (*limited) Name() string           { return "far" }
 func (*limited) Limits() (float64, int) { return 80, 8 }
 func (*limited) Demand() (bool, int)    { return true, 0 }
-func (l *limited) get() (float64, int)  { l.mu.Lock(); defer l.mu.Unlock(); return l.rate, l.places }
+func (*limited) Pressed() <-chan struct{} {
+	c := make(chan struct{}, 1)
+	c <- struct{}{}
+	return c
+}
+
+func (l *limited) get() (float64, int) { l.mu.Lock(); defer l.mu.Unlock(); return l.rate, l.places }
 
 func (l *limited) Grant(r float64, n int) { l.mu.Lock(); defer l.mu.Unlock(); l.rate, l.places = r, n }
 

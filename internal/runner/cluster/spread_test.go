@@ -91,7 +91,7 @@ func TestBeatsDoNotWait(t *testing.T) {
 	defer still.Rollback(t.Context())
 	for _, lock := range []string{
 		`SELECT 1 FROM duties FOR UPDATE`,
-		`SELECT pg_advisory_xact_lock(hashtextextended('stocktake store shares' || 'far', 0))`,
+		`SELECT 1 FROM store_divisions FOR UPDATE`,
 	} {
 		if _, err := still.Exec(t.Context(), lock); err != nil {
 			t.Fatal(err)

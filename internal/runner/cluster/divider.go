@@ -1,0 +1,286 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+// shareRows is where processes agree how stores are divided.
+type shareRows interface {
+	// Read returns how a store is divided now, without the shares whose lease is over.
+	Read(ctx context.Context, store string) (division, error)
+
+	// Write sets the share of a process for the length of a lease, unless the division
+	// has changed since the version: then it returns false. tell tells the others. After
+	// an error the share may have been set or not.
+	Write(ctx context.Context, store string, version int64, mine holding, lease time.Duration, tell bool) (bool, error)
+
+	// Follow calls f with the name of each store of whose division another process tells, and
+	// with an empty one when some may have been missed, until ctx ends or it fails.
+	Follow(ctx context.Context, process string, f func(store string)) error
+}
+
+// Times of dividing.
+const (
+	dividePause = 50 * time.Millisecond // between two looks of a process at a store that is in use
+	quietAfter  = time.Second           // without a request, a process gives its share up
+	holdPlace   = 5 * time.Second       // where places are few
+	followAgain = time.Second           // after Follow has failed
+	conflicts   = 8                     // attempts at a write that other processes foil
+)
+
+// A divider keeps the shares that this process has of stores with limits. Whenever its
+// demand changes it divides at once, and tells the processes that are to give something
+// up or can take something. Polling with each beat is for what was not heard of.
+//
+// A process reads the division, computes its own share, and writes it if the division is
+// still the one that it has read. It keeps to less before it writes that it has less,
+// and to more only after that was written. So at each moment the rows of all add up to
+// no more than the limits, and no process does more than its row says. No lock is held while
+// a process computes: one that stands still hinders no other.
+type divider struct {
+	rows        shareRows
+	process     string
+	lease, beat time.Duration
+	log         *slog.Logger
+	uses        []*use
+}
+
+// A use is what this process has of a store.
+type use struct {
+	store Store
+	total share
+	told  chan struct{} // another process tells that the division has changed
+
+	row     share     // what the database has written down, or more
+	pressed bool      // requests had to wait
+	wants   bool      // it has more to send than is left to idle processes
+	last    time.Time // that there was demand
+	asked   time.Time // of the last attempt to divide
+	wrote   time.Time // of the last one that renewed the lease; zero: the next one must
+
+	mu      sync.Mutex
+	has     share       // what it may use
+	until   time.Time   // by its lease
+	known   int64       // processes with shares, this one included
+	expires *time.Timer // when the lease is over
+}
+
+func newDivider(rows shareRows, process string, stores []Store, lease, beat time.Duration, log *slog.Logger) *divider {
+	d := &divider{rows: rows, process: process, lease: lease, beat: beat, log: log}
+	for _, s := range slices.SortedFunc(slices.Values(stores), func(a, b Store) int { return cmp.Compare(a.Name(), b.Name()) }) {
+		perSecond, places := s.Limits()
+		u := &use{store: s, total: share{int64(perSecond * milli), int64(places)}, known: 1, told: make(chan struct{}, 1)}
+		u.expires = time.AfterFunc(lease, u.expire)
+		if u.total != (share{}) {
+			s.Grant(0, 0) // until it has a share
+			d.uses = append(d.uses, u)
+		}
+	}
+	return d
+}
+
+// serve divides until ctx ends.
+func (d *divider) serve(ctx context.Context) {
+	if len(d.uses) == 0 {
+		return
+	}
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, u := range d.uses {
+		all.Go(func() { d.keep(ctx, u) })
+	}
+	for ctx.Err() == nil {
+		err := d.rows.Follow(ctx, d.process, d.tell)
+		if ctx.Err() == nil {
+			d.log.Debug("changes of shares of stores are not heard of; they are found with the next beat", "err", err)
+		}
+		select {
+		case <-time.After(followAgain):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// tell has a store looked at, or all if its name is empty.
+func (d *divider) tell(store string) {
+	for _, u := range d.uses {
+		if store == "" || u.store.Name() == store {
+			select {
+			case u.told <- struct{}{}:
+			default: // it will be
+			}
+		}
+	}
+}
+
+// keep keeps the share of one store.
+func (d *divider) keep(ctx context.Context, u *use) {
+	var next time.Time // no look before
+	told, pressed := true, u.store.Pressed()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-u.told:
+			told = true
+		case <-pressed:
+			u.pressed = true
+		case <-ctx.Done():
+			return
+		}
+		if pause := time.Until(next); pause > 0 {
+			timer.Reset(pause)
+			continue
+		}
+		pause := dividePause
+		if d.look(u) || told && u.concerned() {
+			told = false
+			if err := d.divide(ctx, u); err != nil && ctx.Err() == nil {
+				d.log.Warn("the limits of a store could not be divided; this process keeps its share as long as its lease lasts, then an even part at most; trying again",
+					"store", u.store.Name(), "in", d.beat, "err", err)
+				pause = d.beat
+			}
+		}
+		next = time.Now().Add(pause)
+		wait := time.Until(u.asked.Add(d.beat)) - rand.N(d.beat/4) // so that processes do not keep step
+		if u.concerned() {                                         // it is to be noticed when that ends
+			wait = dividePause
+		}
+		timer.Reset(max(wait, dividePause))
+	}
+}
+
+// grant has the store keep to a share.
+func (u *use) grant(s share) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.set(s)
+	u.expires.Reset(time.Until(u.until))
+}
+
+// set requires the lock.
+func (u *use) set(s share) {
+	u.has = s
+	u.store.Grant(float64(s.rate)/milli, int(min(s.places, math.MaxInt32)))
+}
+
+// renewed notes that the lease lasts until then, and how many processes there are.
+func (u *use) renewed(until time.Time, known int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.until, u.known = until, int64(known)
+}
+
+// expire leaves an even part at most to a process whose lease is over: others may take
+// what it had.
+func (u *use) expire() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if time.Now().Before(u.until) {
+		return // it was renewed meanwhile
+	}
+	u.set(u.has.within(share{u.total.rate / u.known, u.total.places / u.known}))
+}
+
+// concerned reports whether what others do matters before the next beat.
+func (u *use) concerned() bool { return u.wants || u.row != u.has || u.asked.IsZero() }
+
+// look reports whether the store is to be divided now.
+func (d *divider) look(u *use) bool {
+	now := time.Now()
+	wanted, inFlight := u.store.Demand()
+	wanting := u.wants
+	if wanted || u.pressed {
+		u.last = now
+	}
+	u.wants = u.pressed || u.wants && now.Sub(u.last) < quietAfter
+	u.pressed = false
+	drained := u.row.rate > u.has.rate || u.row.places > max(u.has.places, int64(inFlight))
+	return wanting != u.wants || drained || u.asked.IsZero() || now.Sub(u.asked) >= d.beat*3/4
+}
+
+// divide takes the share that is due to this process now.
+func (d *divider) divide(ctx context.Context, u *use) error {
+	ctx, cancel := context.WithTimeout(ctx, d.lease/4)
+	defer cancel()
+	u.asked = time.Now()
+	for n := 1; ; n++ {
+		ok, err := d.attempt(ctx, u)
+		if err != nil || ok {
+			return err
+		}
+		if n == conflicts {
+			u.asked = time.Time{} // with the next look
+			return nil
+		}
+		select {
+		case <-time.After(rand.N(time.Duration(n) * 2 * time.Millisecond)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// attempt returns false if another process has divided the store meanwhile.
+func (d *divider) attempt(ctx context.Context, u *use) (ok bool, err error) {
+	begun := time.Now()
+	v, err := d.rows.Read(ctx, u.store.Name())
+	if err != nil {
+		return false, err
+	}
+	row, others := v.split(d.process)
+	me := row
+	switch {
+	case !u.wants:
+		me.since = 0
+	case me.since == 0:
+		me.since = v.now
+	}
+	due, free := divide(u.total, me, others, v.now, holdPlace)
+	if served := u.wants && free.usable(u.total); served != me.served {
+		me.served = served
+		if u.wants {
+			me.since = v.now
+		}
+	}
+	if low := u.has.within(free); low != u.has {
+		u.grant(low)
+	}
+	wanted, inFlight := u.store.Demand()
+	if wanted {
+		u.last = begun
+	}
+	me.share = share{free.rate, max(free.places, int64(inFlight))}
+	if me != row || begun.Sub(u.wrote) >= d.beat*3/4 {
+		if ok, err := d.rows.Write(ctx, u.store.Name(), v.version, me, d.lease, tells(row, me, due, others)); err != nil || !ok {
+			u.row = share{max(u.row.rate, me.rate), max(u.row.places, me.places)}
+			if err != nil { // it may be carried out later, unless another one comes before
+				u.wrote = time.Time{}
+			}
+			return false, err
+		}
+		u.renewed(begun.Add(d.lease), len(others)+1)
+		u.wrote = begun
+	}
+	u.row = me.share
+	u.grant(free)
+	return true, nil
+}
+
+// tells reports whether others are to be told that a process has another row: if it is to get
+// more than is free, or gives up what others want.
+func tells(was, is holding, due share, others []holding) bool {
+	if is.since > 0 && (due.rate > is.rate || due.places > is.places) {
+		return true
+	}
+	gives := is.rate < was.rate || is.places < was.places || is.since == 0 && was.since > 0
+	return gives && slices.ContainsFunc(others, func(h holding) bool { return h.since > 0 })
+}
