@@ -22,6 +22,9 @@ const (
 	killSeed = "CHAOS_SEED"
 )
 
+// schedulerQuery asks for the machine that records the runs that are due.
+const schedulerQuery = `SELECT p.host FROM duties d JOIN processes p ON p.id = d.owner WHERE d.name = 'scheduler'`
+
 // A chaos is a world in which machines and the database are killed and come back.
 type chaos struct {
 	*world
@@ -69,15 +72,17 @@ func TestKilled(t *testing.T) {
 		urls: map[string]string{}, down: map[string]bool{}, figures: map[string]int{}, asked: map[string]bool{},
 	}
 	c.store.slow(100 * time.Millisecond) // so that much is in the midst
-	for i := range 6 {
-		name, args := fmt.Sprintf("worker-%d", i-1), []string{"--keep-runs", "100000", "--max-runs", "4"}
-		if i < 2 {
-			name, args = fmt.Sprintf("api-%d", i+1), append(args, "--slices", "1")
-		}
-		m := c.startAt(name, c.address, c.store.URL, args...)
-		c.machines, c.urls[name] = append(c.machines, m), m.URL()
-		if i < 2 {
-			c.api = append(c.api, m)
+	for _, duty := range []struct {
+		role string
+		n    int
+	}{{"api", 2}, {"scheduler", 2}, {"worker", 4}} {
+		for i := range duty.n {
+			name := fmt.Sprintf("%s-%d", duty.role, i+1)
+			m := c.startAt(name, c.address, c.store.URL, "--roles", duty.role, "--keep-runs", "100000", "--max-runs", "4")
+			c.machines, c.urls[name] = append(c.machines, m), m.URL()
+			if duty.role == "api" {
+				c.api = append(c.api, m)
+			}
 		}
 	}
 
@@ -96,6 +101,7 @@ func TestKilled(t *testing.T) {
 			clients.Go(func() { c.runAgain(ctx, bucket, id) })
 		}
 	}
+	c.kill(c.scheduler(), 0)
 	for end := time.Now().Add(length); time.Now().Before(end) && !t.Failed(); {
 		time.Sleep(time.Second + time.Duration(c.random.Int64N(int64(3*time.Second)))) // the rhythm of disasters
 		c.disaster()
@@ -125,16 +131,10 @@ func (c *chaos) count(what string) {
 func (c *chaos) disaster() {
 	victim, after := c.machines[c.random.IntN(len(c.machines))], time.Duration(c.random.Int64N(int64(6*time.Second)))
 	switch choice := c.random.IntN(10); choice {
-	case 0, 1: // that of River's leader, which schedules and rescues
-		if rows, err := c.tryRows(`SELECT p.host FROM river_leader l JOIN processes p ON p.id = l.leader_id`); err == nil && len(rows) > 0 {
-			for _, m := range c.machines {
-				if m.name == rows[0][0] {
-					victim = m
-				}
-			}
-			c.count("leaders killed")
-		}
-		c.kill(victim, after)
+	case 0: // that of River's leader, which looks after jobs
+		c.kill(c.holder(victim, "leaders killed", `SELECT p.host FROM river_leader l JOIN processes p ON p.id = l.leader_id`), after)
+	case 1: // the one that records the runs that are due
+		c.kill(c.holder(victim, "schedulers killed", schedulerQuery), after)
 	case 2, 3:
 		mode := []string{"fast", "immediate"}[choice-2]
 		c.t.Logf("the database is stopped (%s) for %v", mode, after)
@@ -149,6 +149,32 @@ func (c *chaos) disaster() {
 	default:
 		c.kill(victim, after)
 	}
+}
+
+// scheduler waits for a scheduler, and returns it.
+func (c *chaos) scheduler() (m *machine) {
+	c.until("a scheduler", func() bool {
+		m = c.holder(nil, "schedulers killed", schedulerQuery)
+		return m != nil
+	})
+	return m
+}
+
+// holder returns the machine that a query names, which is counted; another one if there
+// is none.
+func (c *chaos) holder(other *machine, what, query string) *machine {
+	rows, err := c.tryRows(query)
+	if err != nil || len(rows) == 0 {
+		return other
+	}
+	for _, m := range c.machines {
+		if m.name == rows[0][0] {
+			c.count(what)
+			return m
+		}
+	}
+	c.t.Errorf("%s: there is no machine %s", query, rows[0][0])
+	return other
 }
 
 // kill kills a machine that is there, and starts it again after a while.

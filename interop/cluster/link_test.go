@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"testing"
@@ -16,6 +17,8 @@ type link struct {
 	changed *sync.Cond
 	state   linkState
 	delay   time.Duration
+	lossy   bool
+	carried int // chunks, since it is lossy
 	conns   map[net.Conn]bool
 	wg      sync.WaitGroup
 }
@@ -29,10 +32,10 @@ const (
 	deaf             // what the process sends arrives, the answers do not
 )
 
-// newLink makes a link to a server, "unix" or "tcp".
-func newLink(t testing.TB, network, target string) *link {
+// newLink makes a link from an address of this host to a server, "unix" or "tcp".
+func newLink(t testing.TB, host, network, target string) *link {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +72,21 @@ func (k *link) slow(delay time.Duration) {
 	k.delay = delay
 }
 
+// lossEach is how many chunks a lossy link carries for each that it loses. An attempt at
+// a task needs fewer, so that no task fails as often as a run may bear.
+const lossEach = 100
+
+// localhost is the address of links that are not between namespaces.
+const localhost = "127.0.0.1"
+
+// lose has the link lose every lossEach-th chunk, a question or an answer, and end
+// its connection: a stream with a gap is useless.
+func (k *link) lose() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lossy = true
+}
+
 func (k *link) accept() {
 	for {
 		client, err := k.l.Accept()
@@ -92,6 +110,8 @@ func (k *link) accept() {
 	}
 }
 
+var errLoss = errors.New("lost")
+
 // carry carries what one end sends to the other. In a broken link it keeps what has been
 // sent, as the sender's system would.
 func (k *link) carry(from, to net.Conn, answers bool) {
@@ -103,6 +123,11 @@ func (k *link) carry(from, to net.Conn, answers bool) {
 			k.changed.Wait()
 		}
 		delay := k.delay
+		if k.lossy {
+			if k.carried++; k.carried%lossEach == 0 {
+				n, err = 0, errLoss
+			}
+		}
 		k.mu.Unlock()
 		time.Sleep(delay)
 		if n > 0 {

@@ -143,18 +143,32 @@ func (w *world) verifyByCommand() {
 // its report is all there is in the bucket.
 func (w *world) oneReport(m *machine, bucket, id string) {
 	w.t.Helper()
-	runs := w.runs(m, bucket, id)
-	if len(runs) != 1 || runs[0].State != stocktake.Succeeded {
-		w.t.Fatalf("%+v", runs)
+	w.reportsOf(w.runs(m, bucket, id), 1)
+}
+
+// reportsOf checks that n runs have succeeded, that each has listed its bucket once, and
+// that their reports are all there is in the bucket of reports.
+func (w *world) reportsOf(runs []stocktake.Run, n int) {
+	w.t.Helper()
+	if len(runs) != n {
+		w.t.Fatalf("%d runs, want %d: %+v", len(runs), n, runs)
 	}
-	found := w.checkReports()
-	if len(found) != 1 || found[0].run != runs[0].ID || found[0].manifest != runs[0].Manifest {
-		w.t.Errorf("the reports are %+v, the run is %+v", found, runs[0])
+	manifests := map[string]string{}
+	for _, f := range w.checkReports() {
+		manifests[f.run] = f.manifest
+	}
+	if len(manifests) != n {
+		w.t.Errorf("the reports are %v, want %d", manifests, n)
+	}
+	for _, r := range runs {
+		if r.State != stocktake.Succeeded || r.Manifest == "" || manifests[r.ID] != r.Manifest {
+			w.t.Errorf("the report of the run %+v is %q", r, manifests[r.ID])
+		}
+		if want := int64(len(w.lake.keys[r.Bucket])); r.Listed != want {
+			w.t.Errorf("the run %s has listed %d objects, want %d", r.ID, r.Listed, want)
+		}
 	}
 	w.verifyByCommand()
-	if want := int64(len(w.lake.keys[bucket])); runs[0].Listed != want {
-		w.t.Errorf("the run has listed %d objects, want %d", runs[0].Listed, want)
-	}
 }
 
 func (f foundReport) String() string { return fmt.Sprintf("%s of %s", f.manifest, f.run) }

@@ -28,7 +28,7 @@ const (
 	dnsAddr   = "127.0.0.1:53"
 )
 
-const mark = "STOCKTAKE_STAGE"
+const mark = "INTEROP_STAGE"
 
 // Inside reports whether the process is on a stage.
 func Inside() bool { return os.Getenv(mark) != "" }
@@ -69,13 +69,23 @@ func Rerun(t *testing.T, env ...string) {
 
 // Main is the TestMain of a package whose tests use [Rerun].
 func Main(m *testing.M) {
-	if Inside() {
-		if err := set(os.Getenv(mark)); err != nil {
-			fmt.Fprintln(os.Stderr, "stage:", err)
-			os.Exit(1)
-		}
+	if err := Set(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
+}
+
+// Set builds the stage if the process is on one. It is for packages whose TestMain does
+// more than [Main].
+func Set() error {
+	if !Inside() {
+		return nil
+	}
+	if err := set(os.Getenv(mark)); err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	return nil
 }
 
 // set builds the stage around this process: the loopback, names, a certificate.
