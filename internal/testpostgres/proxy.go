@@ -15,12 +15,13 @@ type Proxy struct {
 	target string // the server's socket
 	l      net.Listener
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-	cut   bool
-	lose  int // commits whose answer is to be lost
-	drop  int // commits that are to be lost
-	wg    sync.WaitGroup
+	mu      sync.Mutex
+	conns   map[net.Conn]bool
+	cut     bool
+	refused int
+	lose    int // commits whose answer is to be lost
+	drop    int // commits that are to be lost
+	wg      sync.WaitGroup
 }
 
 // NewProxy starts a proxy to the server that ends with the test.
@@ -67,6 +68,13 @@ func (p *Proxy) Mend() {
 	p.cut = false
 }
 
+// Refused returns how many connections were refused so far.
+func (p *Proxy) Refused() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused
+}
+
 // LoseAnswers has the server carry out the next n commits without the program
 // learning of it.
 func (p *Proxy) LoseAnswers(n int) {
@@ -101,6 +109,7 @@ func (p *Proxy) accept() {
 		}
 		p.mu.Lock()
 		if p.cut {
+			p.refused++
 			_, _ = client.Close(), server.Close()
 		} else {
 			p.conns[client], p.conns[server] = true, true

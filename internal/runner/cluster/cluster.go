@@ -86,6 +86,7 @@ type Runner struct {
 	id      string // of this life of the process
 	log     *slog.Logger
 	river   *river.Client[pgx.Tx]
+	outage  *outage
 	drain   chan struct{} // closed when the process is to end: slices end with their next page
 
 	shares *divider
@@ -125,7 +126,7 @@ func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options)
 	}
 	r := &Runner{
 		one: on, db: db, catalog: catalog, opts: opts, id: opts.Machine.ID, log: opts.Log,
-		drain: make(chan struct{}), busy: map[int64]*assignment{}, avoided: map[string]time.Time{},
+		outage: &outage{log: opts.Log}, drain: make(chan struct{}), busy: map[int64]*assignment{}, avoided: map[string]time.Time{},
 	}
 	var err error
 	if r.river, err = r.newClient(); err != nil {
@@ -151,8 +152,14 @@ func (r *Runner) Serve(ctx context.Context) error {
 	divided.Go(func() { r.shares.serve(dividing) })
 	defer func() { stop(); divided.Wait() }()
 	if r.opts.Slots > 0 {
-		if err := r.river.Start(kept); err != nil {
-			return fmt.Errorf("start the queue: %w", err)
+		// The database may go away between the start of the process and now.
+		for err := r.river.Start(kept); err != nil; err = r.river.Start(kept) {
+			r.outage.failed("start the queue", err)
+			select {
+			case <-time.After(dbPause):
+			case <-ctx.Done():
+				return nil
+			}
 		}
 	}
 	beats, sweeps, offers := time.NewTicker(r.opts.Beat), time.NewTicker(r.opts.Sweep), time.NewTicker(r.opts.Offer)
@@ -176,21 +183,17 @@ func (r *Runner) Serve(ctx context.Context) error {
 			r.beatOrWarn(kept)
 		case <-offers.C:
 			if err := r.offer(kept); err != nil && ctx.Err() == nil {
-				r.log.Warn("the database does not say which processes are idle; trying again", "in", r.opts.Offer, "err", err)
+				r.outage.failed("ask which processes are idle", err)
 			}
 		case <-sweeps.C:
 			if err := r.sweep(kept); err != nil && ctx.Err() == nil {
-				r.log.Warn("tasks without a worker could not be looked for; trying again", "in", r.opts.Sweep, "err", err)
+				r.outage.failed("look for tasks without a worker", err)
 			}
 		}
 	}
 }
 
-func (r *Runner) beatOrWarn(ctx context.Context) {
-	if err := r.beat(ctx); err != nil {
-		r.log.Warn("the leases of tasks could not be renewed; trying again", "in", r.opts.Beat, "err", err)
-	}
-}
+func (r *Runner) beatOrWarn(ctx context.Context) { r.outage.beat(r.beat(ctx)) }
 
 // stopQueue takes no further tasks, and waits for those at work.
 func (r *Runner) stopQueue(ctx context.Context) {

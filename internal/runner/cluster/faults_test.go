@@ -48,6 +48,20 @@ func TestWorkerCutOff(t *testing.T) {
 	w.checkReport(w.ended(lead, run))
 }
 
+// The database goes away when a process has opened it and before it takes tasks from it.
+func TestStartsWithoutDatabase(t *testing.T) {
+	w := newWorld(t, "hashed", 2000)
+	lead := w.start("lead", w.address, 0)
+	run := w.put(lead, "all", "")
+	w.led(lead, run)
+	proxy := server.NewProxy(t)
+	w.before = proxy.Cut
+	w.start("late", proxy.Address(t, w.address), 2)
+	w.until("a try to reach the database", func() bool { return proxy.Refused() > 0 })
+	proxy.Mend()
+	w.checkReport(w.ended(lead, run))
+}
+
 // What a process that ends was scanning is handed on with its next page, and
 // nothing is scanned twice.
 func TestDrained(t *testing.T) {

@@ -68,10 +68,9 @@ func jobOf(kind string, c call) river.InsertManyParams {
 // Limits of jobs. A job is only a wake-up, and its end says nothing, so River never
 // retries one: what it finds stuck, because a process has died, it discards.
 const (
-	jobTimeout  = 30 * time.Minute // of what does not end by itself
-	stuckAfter  = jobTimeout + time.Minute
-	keepEnded   = time.Hour
-	quietUnless = slog.LevelWarn
+	jobTimeout = 30 * time.Minute // of what does not end by itself
+	stuckAfter = jobTimeout + time.Minute
+	keepEnded  = time.Hour
 )
 
 // newClient returns the client of River. Each process knows all kinds of jobs,
@@ -86,7 +85,7 @@ func (r *Runner) newClient() (*river.Client[pgx.Tx], error) {
 	cfg := &river.Config{
 		ID: r.id, Workers: workers, MaxAttempts: 1, JobTimeout: jobTimeout, RescueStuckJobsAfter: stuckAfter,
 		CompletedJobRetentionPeriod: keepEnded, DiscardedJobRetentionPeriod: keepEnded, CancelledJobRetentionPeriod: keepEnded,
-		Logger: slog.New(above{r.log.Handler(), quietUnless}),
+		Logger: slog.New(queueLog{r.log.Handler(), r.outage}),
 	}
 	if r.opts.Slots > 0 {
 		cfg.Queues = map[string]river.QueueConfig{sliceQueue: {MaxWorkers: r.opts.Slots}, reportQueue: {MaxWorkers: reportSlots}}
@@ -97,19 +96,3 @@ func (r *Runner) newClient() (*river.Client[pgx.Tx], error) {
 	}
 	return c, nil
 }
-
-// above is a log of what River finds worth a warning.
-type above struct {
-	slog.Handler
-	level slog.Level
-}
-
-func (a above) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= a.level && a.Handler.Enabled(ctx, l)
-}
-
-func (a above) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return above{a.Handler.WithAttrs(attrs), a.level}
-}
-
-func (a above) WithGroup(name string) slog.Handler { return above{a.Handler.WithGroup(name), a.level} }

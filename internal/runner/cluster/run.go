@@ -96,7 +96,7 @@ func (r *Runner) insist(ctx context.Context, do func() error) error {
 		if err == nil || ctx.Err() != nil || errors.Is(err, stocktake.ErrNoSuchRun) {
 			return err
 		}
-		r.log.Warn("the database fails; trying again", "in", dbPause, "err", err)
+		r.outage.failed("lead a run", err)
 		select {
 		case <-time.After(dbPause):
 		case <-ctx.Done():

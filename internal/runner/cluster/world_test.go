@@ -56,6 +56,8 @@ type world struct {
 
 	broken atomic.Bool // the source refuses its role
 	away   atomic.Bool // the source does not answer
+
+	before func() // is called before the next process serves
 }
 
 func newWorld(t *testing.T, shape string, rows int64) *world {
@@ -151,6 +153,9 @@ func (w *world) start(name, address string, slots int) *process {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	ended := make(chan error, 2)
+	if w.before != nil {
+		w.before()
+	}
 	go func() { ended <- run.Serve(ctx) }()
 	go func() { ended <- s.Serve(ctx) }()
 	stopped := false

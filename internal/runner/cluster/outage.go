@@ -1,0 +1,91 @@
+package cluster
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// outagePause is the time between two lines about a database that fails.
+const outagePause = 30 * time.Second
+
+// An outage tells people that the database fails, in one line with pauses between,
+// however many parts of the process notice it. What is not said is logged at debug
+// level.
+type outage struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	said  time.Time // when the last line was
+	more  int       // failures since then
+	since time.Time // of the first beat that failed; 0: the last one did not
+}
+
+// failed notes that the database has failed at something that is tried again.
+func (o *outage) failed(doing string, err any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.said.IsZero() && time.Since(o.said) < outagePause {
+		o.more++
+		o.log.Debug("the database fails; trying again", "doing", doing, "err", err)
+		return
+	}
+	o.log.Warn("the database fails; trying again until it answers", "doing", doing, "err", err, "failures-before", o.more)
+	o.said, o.more = time.Now(), 0
+}
+
+// beat notes what has become of a beat, which asks the database regularly.
+func (o *outage) beat(err error) {
+	if err != nil {
+		o.failed("renew the leases of tasks", err)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case err == nil && !o.since.IsZero():
+		o.log.Info("the database answers again", "after", time.Since(o.since).Round(100*time.Millisecond), "failures", o.more+1)
+		o.since, o.said, o.more = time.Time{}, time.Time{}, 0
+	case err != nil && o.since.IsZero():
+		o.since = time.Now()
+	}
+}
+
+// A queueLog is the log of River. It has what River finds worth a warning, except
+// failures of the database, which are the outage's.
+type queueLog struct {
+	slog.Handler
+	outage *outage
+}
+
+// Enabled implements [slog.Handler].
+func (q queueLog) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
+}
+
+// Handle implements [slog.Handler]. River has the error of a statement in one of two
+// attributes, and what it does about jobs elsewhere.
+func (q queueLog) Handle(ctx context.Context, r slog.Record) error {
+	var failure any
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "err" || a.Key == "error" {
+			failure = a.Value.Any()
+		}
+		return failure == nil
+	})
+	if failure == nil {
+		return q.Handler.Handle(ctx, r)
+	}
+	q.outage.failed("queue: "+r.Message, failure)
+	return nil
+}
+
+// WithAttrs implements [slog.Handler].
+func (q queueLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return queueLog{q.Handler.WithAttrs(attrs), q.outage}
+}
+
+// WithGroup implements [slog.Handler].
+func (q queueLog) WithGroup(name string) slog.Handler {
+	return queueLog{q.Handler.WithGroup(name), q.outage}
+}

@@ -1,0 +1,53 @@
+package cluster
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// While the database is away, River's errors and those of beats become a line each
+// half a minute, and one says that it is over. What River says of jobs stays.
+func TestOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&text, nil))
+		o := &outage{log: log}
+		queue := slog.New(queueLog{log.Handler(), o}).With("client", "c")
+		lost := errors.New("connection refused")
+		for range 450 { // 45 s
+			queue.Error("producer: Error fetching jobs", "err", lost.Error())
+			queue.Error("JobScheduler: Error scheduling jobs", "error", lost.Error())
+			queue.Info("fetched")
+			o.beat(lost)
+			time.Sleep(100 * time.Millisecond)
+		}
+		queue.Error("Unhandled job kind", "kind", "k")
+		o.beat(nil)
+		o.beat(nil)
+		lines := strings.Split(strings.TrimSpace(text.String()), "\n")
+		if len(lines) != 4 {
+			t.Fatalf("%d lines:\n%s", len(lines), text.String())
+		}
+		for i, parts := range [][]string{
+			{"level=WARN", "the database fails", "Error fetching jobs", "connection refused"},
+			{"level=WARN", "the database fails", "failures-before=899"},
+			{"level=ERROR", "Unhandled job kind", "client=c"},
+			{"level=INFO", "answers again", "after=45s"},
+		} {
+			for _, part := range parts {
+				if !strings.Contains(lines[i], part) {
+					t.Errorf("line %d lacks %q: %s", i, part, lines[i])
+				}
+			}
+		}
+		queue.Error("producer: Error fetching jobs", "err", lost.Error())
+		if n := strings.Count(text.String(), "the database fails"); n != 3 {
+			t.Errorf("the next outage has no line of its own:\n%s", text.String())
+		}
+	})
+}
