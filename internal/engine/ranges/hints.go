@@ -12,6 +12,7 @@ type hints struct {
 	keys     []string
 	rows     []float64
 	measures []*measure // of the keys from each to the next; nil: not made yet
+	known    alphabets  // of the keys
 }
 
 // newHints returns nil if s says too little: if there is none, or if the filter
@@ -38,6 +39,11 @@ func newHints(s *stocktake.Summary) *hints {
 		before += f.Rows
 		note(f.LastKey, before)
 	}
+	if len(h.keys) < 2 {
+		return nil
+	}
+	h.known.learn(h.keys)
+	h.known.folders[0].whole = !h.known.folders[0].many // the keys are of all the bucket
 	return h
 }
 
@@ -61,30 +67,34 @@ func (h *hints) measure(n int) *measure {
 		h.measures = make([]*measure, len(h.keys))
 	}
 	if h.measures[n] == nil {
-		h.measures[n] = newMeasure("", h.keys[n], h.keys[n+1], []string{h.keys[n+1]}, new(alphabets))
+		h.measures[n] = newMeasure("", h.keys[n], h.keys[n+1], []string{h.keys[n+1]}, &h.known)
 	}
 	return h.measures[n]
 }
 
-// left returns how many rows of r come after its cursor. ok is false if the
-// bucket has changed too much there for the report to tell.
-func (h *hints) left(r *Range) (rows float64, ok bool) {
-	last := h.keys[len(h.keys)-1]
-	if r.Cursor >= last {
-		return 0, false
+// knows reports whether the report says how many rows come before key.
+func (h *hints) knows(key string) bool {
+	if h == nil {
+		return false
 	}
-	at := h.at(r.Cursor)
-	if known := at - h.at(r.first); float64(r.Rows) > 2*known+4*r.width {
-		return 0, false
-	}
+	n := sort.SearchStrings(h.keys, key)
+	return n < len(h.keys) && h.keys[n] == key
+}
+
+// last returns the last key of the report.
+func (h *hints) last() string { return h.keys[len(h.keys)-1] }
+
+// end returns how many rows come before the end of r. It is that of the report, if r
+// ends behind it.
+func (h *hints) end(r *Range) float64 {
 	to := r.To
 	if to == "" {
 		to = behind(r.Prefix)
 	}
-	if to == "" || to > last {
-		return h.rows[len(h.rows)-1] - at, true
+	if to == "" {
+		to = h.last()
 	}
-	return h.at(to) - at, true
+	return h.at(to)
 }
 
 // behind returns the first key behind all that start with prefix; empty: there is
@@ -98,21 +108,28 @@ func behind(prefix string) string {
 	return ""
 }
 
-// cut returns a key so many rows behind cursor.
-func (h *hints) cut(cursor string, rows float64) (string, bool) {
-	target := h.at(cursor) + rows
+// cut returns a key with about target rows before it: one that the report knows, if it
+// is close enough.
+func (h *hints) cut(target float64) (string, bool) {
 	n := sort.SearchFloat64s(h.rows, target)
 	if n == len(h.rows) {
 		return "", false
 	}
-	if n == 0 || h.rows[n]-h.rows[n-1] < 1 {
-		return h.keys[n], h.keys[n] > cursor
+	if n == 0 {
+		return h.keys[n], true
 	}
-	if h.rows[n]-target < (h.rows[n]-h.rows[n-1])/16 {
-		return h.keys[n], h.keys[n] > cursor
+	before, width := h.rows[n-1], h.rows[n]-h.rows[n-1]
+	switch part := (target - before) / width; {
+	case width < 1 || part > 1-near:
+		return h.keys[n], true
+	case part < near:
+		return h.keys[n-1], true
+	default:
+		m := h.measure(n - 1)
+		return m.key(h.keys[n-1], part*m.between(h.keys[n-1], h.keys[n]))
 	}
-	m := h.measure(n - 1)
-	part := (target - h.rows[n-1]) / (h.rows[n] - h.rows[n-1])
-	key, ok := m.key(h.keys[n-1], part*m.between(h.keys[n-1], h.keys[n]))
-	return key, ok && key > cursor
 }
+
+// near is how far from a key that the report knows a cut may be, for the key to be the
+// better cut: a part of the distance to the next such key.
+const near = 1.0 / 16

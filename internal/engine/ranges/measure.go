@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -90,6 +91,8 @@ type alphabets struct {
 	// looked at. In keys that are built alike they are soon complete.
 	at    [maxPlaces]alphabet
 	pages int
+
+	folders [maxDepth]folders // by how deep they are
 }
 
 const (
@@ -104,6 +107,7 @@ func (k *alphabets) learn(keys []string) {
 	var seen [maxPlaces]alphabet
 	n := 0
 	for _, key := range keys {
+		k.learnFolders(key)
 		n = max(n, min(len(key), maxPlaces))
 		for i := range min(len(key), maxPlaces) {
 			seen[i].add(key[i])
@@ -145,6 +149,8 @@ var digits = alphabet{0: 0x3FF << '0'}
 // then about as far apart as there are keys between them, which bytes are not.
 type measure struct {
 	shared string     // by all keys
+	levels [][]string // names of the folders behind it, each of which is a digit
+	heavy  []*big.Int // weight of a digit of each level
 	places [][]byte   // the bytes that occur at each place, ascending
 	weight []*big.Int // of a digit at each place
 	whole  *big.Int   // more than the number of any key
@@ -164,30 +170,41 @@ func newMeasure(prefix, lo, hi string, samples []string, known *alphabets) *meas
 		}
 		m.shared = lo[:n]
 	}
+	var like []string // keys of the range
+	for _, key := range append(samples, lo) {
+		if strings.HasPrefix(key, m.shared) {
+			like = append(like, key)
+		}
+	}
+	folder := m.shared[:strings.LastIndexByte(m.shared, '/')+1]
+	if m.levels = known.levelsBelow(folder, like); len(m.levels) > 0 {
+		m.shared = folder
+	}
 	var seen [maxDigits]alphabet
 	n, shortest := 0, maxDigits
-	for _, key := range append(samples, lo) {
-		if !strings.HasPrefix(key, m.shared) {
-			continue
-		}
-		key = key[len(m.shared):]
+	for _, key := range like {
+		_, key, _ = m.below(key[len(m.shared):])
 		n = max(n, min(len(key), maxDigits))
 		shortest = min(shortest, len(key))
 		for i := range min(len(key), maxDigits) {
 			seen[i].add(key[i])
 		}
 	}
-	if hi != "" {
+	if hi != "" && len(m.levels) == 0 {
 		n = max(n, min(len(hi)-len(m.shared), maxDigits))
 	}
 	for i := range n {
 		a := &seen[i]
-		known.complete(a, len(m.shared)+i)
-		if at := len(m.shared) + i; at < len(hi) {
+		at := len(m.shared) + i
+		if len(m.levels) > 0 {
+			at = maxPlaces // names are of different lengths
+		}
+		known.complete(a, at)
+		if at < len(hi) {
 			a.add(hi[at]) // it is a bound, which says nothing about keys
 		}
 		all := a.bytes()
-		if last := all[len(all)-1]; last < 0xF4 && begins(lo, len(m.shared)+i) {
+		if last := all[len(all)-1]; last < 0xF4 && begins(lo, at) {
 			all = append(all, last+1) // names that come after those seen
 		}
 		m.places = append(m.places, all)
@@ -199,8 +216,29 @@ func newMeasure(prefix, lo, hi string, samples []string, known *alphabets) *meas
 		m.weight[i] = new(big.Int).Set(w)
 		w.Mul(w, big.NewInt(int64(len(m.places[i])+m.end(i))))
 	}
+	m.heavy = make([]*big.Int, len(m.levels))
+	for i := len(m.levels) - 1; i >= 0; i-- {
+		m.heavy[i] = new(big.Int).Set(w)
+		w.Mul(w, big.NewInt(int64(len(m.levels[i]))))
+	}
 	m.whole = w
 	return m
+}
+
+// below passes over the folders at the beginning of rest, which comes after what is
+// shared, and returns their digits. whole is false if there is another folder than those
+// that are known, or none: then the last digit is that of the next one.
+func (m *measure) below(rest string) (digits []int, name string, whole bool) {
+	for _, names := range m.levels {
+		at, known := slices.BinarySearch(names, rest[:strings.IndexByte(rest, '/')+1])
+		if !known {
+			at, _ = slices.BinarySearch(names, rest)
+			return append(digits, at), "", false
+		}
+		digits = append(digits, at)
+		rest = rest[len(names[at]):]
+	}
+	return digits, rest, true
 }
 
 // begins reports whether place i of key is the beginning of a name.
@@ -227,8 +265,14 @@ func (m *measure) of(key string) *big.Int {
 		}
 		return n
 	}
-	key = key[len(m.shared):]
+	digits, key, whole := m.below(key[len(m.shared):])
 	var d big.Int
+	for i, digit := range digits {
+		n.Add(n, d.Mul(m.heavy[i], d.SetInt64(int64(digit))))
+	}
+	if !whole {
+		return n
+	}
 	for i, all := range m.places {
 		if i >= len(key) {
 			break
@@ -263,6 +307,13 @@ func (m *measure) key(lo string, distance float64) (string, bool) {
 	tolerance := new(big.Int).Rsh(d, 3)
 	key := append([]byte(nil), m.shared...)
 	var digit big.Int
+	for i, names := range m.levels {
+		digit.QuoRem(n, m.heavy[i], n)
+		key = append(key, names[int(digit.Int64())]...)
+		if n.Cmp(tolerance) <= 0 && string(key) > lo {
+			return string(key), true
+		}
+	}
 	for i, all := range m.places {
 		digit.QuoRem(n, m.weight[i], n)
 		rank := int(digit.Int64()) - m.end(i)
@@ -322,10 +373,26 @@ func leastRune(tail []byte) rune {
 	return low
 }
 
-// step returns how far apart two keys are that differ by one at a place.
-func (m *measure) step(place int) float64 {
-	f, _ := new(big.Float).SetInt(m.weight[place]).Float64()
-	return f
+// step returns how far apart two keys are that differ by one in the digit before that of
+// the byte at of key. ok is false if it has none.
+func (m *measure) step(key string, at int) (distance float64, ok bool) {
+	weights := append(m.heavy[:len(m.heavy):len(m.heavy)], m.weight...)
+	digit, end := 0, len(m.shared)
+	for i := range m.levels {
+		n := strings.IndexByte(key[min(end, len(key)):], '/')
+		if end += n + 1; n < 0 || at < end {
+			break
+		}
+		digit = i + 1
+	}
+	if digit == len(m.levels) {
+		digit += at - end
+	}
+	if digit < 1 || digit > len(weights) {
+		return 0, false
+	}
+	f, _ := new(big.Float).SetInt(weights[digit-1]).Float64()
+	return f, true
 }
 
 // between returns how far b is behind a; at least 0.

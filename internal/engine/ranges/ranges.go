@@ -29,6 +29,9 @@ type Range struct {
 	pages   int       // read
 	page    [2]string // first and last key of the last page
 	width   float64   // rows of the last page
+	sure    bool      // the last report says how many rows come before From
+	guess   float64   // rows that are left as keys of the last report let guess; < 0: not computed yet
+	whole   bool      // the last report says what is in it, and it was not cut
 	fresh   bool      // the last page was full, and the range was not cut since
 	samples []string  // keys of the last page
 	left    float64   // estimate of the pages that are left; < 0: not made yet
@@ -75,10 +78,14 @@ type Table struct {
 // disjoint, of which Prefix, From and To are set. last is
 // the summary of the report before; nil: there is none.
 func New(segments []Range, last *stocktake.Summary) *Table {
-	t := &Table{hints: newHints(last)}
+	t := new(Table)
+	if t.hints = newHints(last); t.hints != nil {
+		t.known.learn(t.hints.keys)
+		t.pageRows = usualRows
+	}
 	var before *Range
 	for _, s := range segments {
-		r := &Range{Prefix: s.Prefix, From: s.From, To: s.To, left: -1, before: before}
+		r := &Range{Prefix: s.Prefix, From: s.From, To: s.To, left: -1, guess: -1, before: before}
 		if before == nil {
 			t.first, t.front = r, r
 		} else {
@@ -89,6 +96,9 @@ func New(segments []Range, last *stocktake.Summary) *Table {
 	}
 	return t
 }
+
+// usualRows is how many rows a page has in most stores.
+const usualRows = 1000
 
 // First returns the first range in the order of keys.
 func (t *Table) First() *Range { return t.first }
@@ -141,7 +151,7 @@ func (t *Table) Page(r *Range, n int, key func(i int) []byte, more bool) {
 	if r.pages == 2 && !r.cut.none() {
 		t.levels.note(r.cut, true)
 	}
-	r.left, r.measure = r.left-1, nil
+	r.left, r.guess, r.measure = r.left-1, -1, nil
 	r.samples = r.samples[:0]
 	if more && n > 1 {
 		const samples = 32
@@ -172,6 +182,7 @@ func (t *Table) judge(r *Range) {
 func (t *Table) Finish(r *Range, empty bool) {
 	r.State, r.fresh = Done, false
 	t.open--
+	t.reckonAgain(r)
 	if empty {
 		t.calls++
 		t.empty++
@@ -189,15 +200,17 @@ func (t *Table) Finish(r *Range, empty bool) {
 
 // estimate computes what is left of r.
 func (t *Table) estimate(r *Range) {
-	if r.pages == 0 || r.left >= 0 && r.pages < r.reckon {
+	if r.pages == 0 {
+		t.foretell(r)
 		return
 	}
-	r.reckon = r.pages + max(1, r.pages/8)
-	if t.hints != nil {
-		if rows, ok := t.hints.left(r); ok {
-			r.left, r.even = rows/float64(t.pageRows), 1
-			return
-		}
+	if r.left >= 0 && r.pages < r.reckon {
+		return
+	}
+	r.reckon = r.pages + 1
+	if is, ok := t.told(r); ok {
+		r.left, r.even = is.rows/float64(t.pageRows), 1
+		return
 	}
 	m := t.measureOf(r)
 	rest := m.between(r.Cursor, r.To)
@@ -205,7 +218,30 @@ func (t *Table) estimate(r *Range) {
 	r.left = rest / unit
 	pages := float64(r.pages)
 	r.even = pages / (pages + r.left/16)
+	if r.left > 16 {
+		r.reckon = r.pages + max(1, r.pages/8)
+	}
 }
+
+// foretell estimates what is left of a range of which nothing was listed, if the last
+// report tells.
+func (t *Table) foretell(r *Range) {
+	if t.hints == nil || r.left >= 0 {
+		return
+	}
+	if is, ok := t.told(r); ok {
+		r.left, r.even = is.rows/float64(t.pageRows), 1
+		r.whole = true
+	}
+}
+
+// foretold reports whether nothing was listed of r, and the last report tells where it
+// can be cut all the same.
+func (r *Range) foretold() bool { return r.pages == 0 && r.whole }
+
+// begin returns a key that comes before all that is left of r, and after all that was
+// read.
+func (r *Range) begin() string { return max(r.Cursor, r.From, r.Prefix) }
 
 // unit returns how far apart two keys of r are.
 func (r *Range) unit(m *measure) float64 {

@@ -2,8 +2,10 @@ package ranges
 
 import (
 	"container/heap"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"strconv"
 	"testing"
@@ -74,32 +76,109 @@ func simulate(b *keygen.Bucket, requests int, last *stocktake.Summary, within fl
 	return t, now, calls
 }
 
-// A million rows take at most 60 round trips of 64 requests, where one after the
-// other takes 1,000, and ten million at most twice the time of requests that are
-// never idle. ROWS=10000000 makes the test print what a bucket of that size takes.
-func TestSimulate(t *testing.T) {
-	rows := int64(1_000_000)
-	if n, err := strconv.ParseInt(os.Getenv("ROWS"), 10, 64); err == nil {
-		rows = n
-	}
+// shapes calls f with a bucket of each shape.
+func shapes(t *testing.T, rows int64, f func(t *testing.T, b *keygen.Bucket)) {
 	for _, shape := range keygen.Shapes {
-		b, err := keygen.New(shape, rows)
-		if err != nil {
-			t.Fatal(err)
+		t.Run(fmt.Sprintf("%s/%d", shape, rows), func(t *testing.T) {
+			b, err := keygen.New(shape, rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f(t, b)
+		})
+	}
+}
+
+// outcome is what a simulated listing came to, compared with pages that are asked for by
+// 64 requests which are never idle.
+type outcome struct {
+	trips, ideal float64 // round trips
+	more         float64 // calls than pages, a part of the pages
+}
+
+func listed(t *testing.T, b *keygen.Bucket, last *stocktake.Summary) (o outcome) {
+	const requests = 64
+	table, trips, calls := simulate(b, requests, last, math.Inf(1))
+	pages := float64((b.Rows + 999) / 1000)
+	sum := int64(0)
+	for r := table.First(); r != nil; r = r.Next() {
+		sum += r.Rows
+	}
+	if sum != b.Rows {
+		t.Errorf("%d rows of %d", sum, b.Rows)
+	}
+	o = outcome{trips: trips, ideal: pages / requests, more: float64(calls)/pages - 1}
+	t.Logf("%.0f pages, %d calls (%+.1f %%), %.1f round trips, %.2f times the ideal", pages, calls, 100*o.more, o.trips, o.trips/o.ideal)
+	return o
+}
+
+// A million rows take at most 45 round trips of 64 requests, where one after the
+// other takes 1,000. From ten million on at most two calls in a hundred are in vain. ROWS
+// makes the test print what a bucket of another size takes.
+func TestWithoutReport(t *testing.T) {
+	if n, err := strconv.ParseInt(os.Getenv("ROWS"), 10, 64); err == nil {
+		shapes(t, n, func(t *testing.T, b *keygen.Bucket) { listed(t, b, nil) })
+		return
+	}
+	shapes(t, 1_000_000, func(t *testing.T, b *keygen.Bucket) {
+		o := listed(t, b, nil)
+		if o.trips > 45 && b.Versions == 1 {
+			t.Errorf("%.0f round trips", o.trips)
 		}
-		table, took, calls := simulate(b, 64, nil, math.Inf(1))
-		pages := (rows + 999) / 1000
-		sum := int64(0)
-		for r := table.First(); r != nil; r = r.Next() {
-			sum += r.Rows
+		if o.more > 0.35 {
+			t.Errorf("%.1f %% more calls", 100*o.more)
 		}
-		t.Logf("%-8s %d pages, %d calls (%+.1f %%), %.0f round trips, at best %.0f",
-			shape, pages, calls, 100*float64(int64(calls)-pages)/float64(pages), took, float64(pages)/64)
-		if sum != rows {
-			t.Errorf("%s: %d rows of %d", shape, sum, rows)
+	})
+	shapes(t, 10_000_000, func(t *testing.T, b *keygen.Bucket) {
+		if o := listed(t, b, nil); o.more > 0.02 {
+			t.Errorf("%.1f %% more calls", 100*o.more)
 		}
-		if most := max(60, 2*float64(pages)/64); took > most && shape != "deep" {
-			t.Errorf("%s took %.0f round trips, at most %.0f", shape, took, most)
+	})
+}
+
+// summaryOf returns the summary of a report of b whose pieces have so many rows.
+func summaryOf(b *keygen.Bucket, piece int64) *stocktake.Summary {
+	s := &stocktake.Summary{Listed: b.Rows, Matched: b.Rows}
+	key := func(i int64) string { return url.PathEscape(string(b.AppendKey(nil, i))) }
+	const shard = 1_000_000
+	for from := int64(0); from < b.Rows; from += shard {
+		f := stocktake.SummaryFile{Rows: min(shard, b.Rows-from), FirstKey: key(from)}
+		f.LastKey = key(from + f.Rows - 1)
+		for at := int64(0); at < f.Rows; at += piece {
+			f.Pieces = append(f.Pieces, stocktake.SummaryPiece{Row: at, FirstKey: key(from + at)})
 		}
+		s.Files = append(s.Files, f)
+	}
+	return s
+}
+
+// With the summary of the last report, in which every 32,768th key stands, a listing takes
+// at most half as long again as requests that are never idle.
+func TestWithReport(t *testing.T) {
+	for _, rows := range []int64{1_000_000, 3_000_000} {
+		shapes(t, rows, func(t *testing.T, b *keygen.Bucket) {
+			if b.Versions > 1 {
+				t.Skip("the versions of a key are listed one page after another")
+			}
+			if o := listed(t, b, summaryOf(b, 1<<15)); o.trips > 1.5*o.ideal {
+				t.Errorf("%.1f round trips", o.trips)
+			}
+		})
+	}
+}
+
+// A report of a bucket that has changed does no harm: everything is found, and the
+// listing is not much slower than without it.
+func TestWithOldReport(t *testing.T) {
+	for _, old := range []int64{10_000, 300_000, 3_000_000} {
+		shapes(t, 1_000_000, func(t *testing.T, b *keygen.Bucket) {
+			was, err := keygen.New(b.Shape, old)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o := listed(t, b, summaryOf(was, 1<<15)); o.trips > 80 && b.Versions == 1 {
+				t.Errorf("%.1f round trips", o.trips)
+			}
+		})
 	}
 }

@@ -10,20 +10,31 @@ import (
 // off is worth it. On average half a page is read twice, so parts are not to be
 // small compared to the bucket, and the less so the more calls were wasted.
 func (t *Table) least() float64 {
-	const few, many, share = 2, 16, 1.0 / 640
+	const many, share = 16, 1.0 / 640
+	few := 2.0
+	if t.hints != nil {
+		few = 1.5 // fewer cuts are in vain
+	}
 	calls := float64(t.calls)
 	least := min(max(few, share*calls), many)
-	wasted := calls - float64(t.rows)/float64(max(t.pageRows, 1)) + float64(t.open)/2
-	if over := wasted / bearable(calls); over > 1 {
+	if over := t.wasted() / bearable(calls); over > 1 {
 		least *= min(over*over*over, 8)
 	}
 	return least
 }
 
-// bearable returns how many of so many calls may be wasted before cuts become
-// rarer: in a small bucket many, as time is what matters there; in a large one
-// less than two in a hundred.
-func bearable(calls float64) float64 { return max(740-calls/16, 120+calls/256) }
+// wasted returns how many calls are in vain: those that were, and half a page for the end
+// of each range that is open.
+func (t *Table) wasted() float64 {
+	return float64(t.calls) - float64(t.rows)/float64(max(t.pageRows, 1)) + float64(t.open)/2
+}
+
+// bearable returns how many of so many calls may be wasted before cuts become rarer.
+func bearable(calls float64) float64 { return max(400-calls/16, 120+calls/200) }
+
+// unbearable returns how many of so many calls may be wasted before nothing more is cut.
+// From ten million rows on less than two in a hundred are.
+func unbearable(calls float64) float64 { return max(480-calls/16, 180, 0.018*calls) }
 
 // Take returns up to k ranges to list, and marks them so: first those that wait,
 // in the order of keys, then some that it cuts off others. Only ranges count
@@ -45,7 +56,7 @@ func (t *Table) Take(k int, within float64) []*Range {
 			taken = append(taken, r)
 		}
 		left := t.expected(r)
-		if r.fresh && r.pages >= r.again {
+		if r.fresh && r.pages >= r.again || r.foretold() {
 			open = append(open, part{r: r, pages: min(left, (within-ahead)/float64(max(t.pageRows, 1)))})
 		}
 		ahead += max(1, left*float64(t.pageRows))
@@ -71,10 +82,14 @@ func (t *Table) Take(k int, within float64) []*Range {
 // careful returns how many ranges may be added: few as long as few pages are
 // known, so that a bucket of few pages takes few requests.
 func (t *Table) careful() int {
-	if t.hints != nil {
+	if t.hints != nil && t.calls == 0 {
 		return math.MaxInt
 	}
-	return 4*t.calls*t.calls - 40 - t.open
+	bear := int(unbearable(float64(t.calls)) - t.wasted())
+	if t.hints != nil {
+		return bear
+	}
+	return min(4*t.calls*t.calls-40-t.open, bear)
 }
 
 // A part of a range is what of it may be cut.
@@ -106,10 +121,10 @@ func largest(parts []part, least float64) *part {
 // expected returns how many pages of r are left, as far as is known. An estimate
 // that is not to be trusted counts by its order of magnitude.
 func (t *Table) expected(r *Range) float64 {
+	t.estimate(r)
 	if r.pages == 0 && r.left < 0 {
 		return 0 // the first request says more
 	}
-	t.estimate(r)
 	guess := min(math.Sqrt(r.left), float64(max(r.pages, 1))*(4+2048/float64(max(t.calls, 1))))
 	return r.even*r.left + (1-r.even)*guess
 }
@@ -117,14 +132,14 @@ func (t *Table) expected(r *Range) float64 {
 // cut cuts r into as many parts more as p says, and returns them, to be listed.
 func (t *Table) cut(p *part) []*Range {
 	r := p.r
-	r.fresh = false
+	r.fresh, r.whole = false, false
 	most := r.left
 	if full := t.expected(r); p.pages < full { // only the beginning of it counts
 		most *= p.pages / full
 	}
 	var keys []string
 	var at []float64
-	last, least := r.Cursor, t.least()
+	last, least := r.begin(), t.least()
 	for j := 1; j <= p.cuts; j++ {
 		pages := spread(float64(j)/float64(p.cuts+1), least, most, r.even)
 		if len(at) > 0 && pages < at[len(at)-1]+least {
@@ -141,15 +156,18 @@ func (t *Table) cut(p *part) []*Range {
 		return nil
 	}
 	to, left, before, after := r.To, r.left, r, r.after
-	r.To, r.left, r.measure = keys[0], at[0], nil
+	r.To, r.left, r.guess, r.measure = keys[0], at[0], -1, nil
 	var parts []*Range
 	for i, key := range keys {
-		n := &Range{Prefix: r.Prefix, From: key, To: to, State: Listing, even: r.even, before: before, left: left - at[i]}
+		n := &Range{Prefix: r.Prefix, From: key, To: to, State: Listing, even: r.even, before: before, left: left - at[i], guess: -1}
 		if i+1 < len(keys) {
 			n.To, n.left = keys[i+1], at[i+1]-at[i]
 		}
 		n.left = max(n.left, 0)
-		n.cut, n.behind = levelOf(key, differ(r.Cursor, key)), r.Cursor
+		n.sure = t.hints.knows(key)
+		if r.pages > 0 {
+			n.cut, n.behind = levelOf(key, differ(r.Cursor, key)), r.Cursor
+		}
 		before.after = n
 		before = n
 		t.open++
@@ -166,11 +184,9 @@ func (t *Table) cut(p *part) []*Range {
 // where that proves to be worth it.
 func (t *Table) keyBehind(r *Range, pages float64) (string, float64, bool) {
 	rows := pages * float64(t.pageRows)
-	if t.hints != nil {
-		if _, ok := t.hints.left(r); ok {
-			key, ok := t.hints.cut(r.Cursor, rows)
-			return key, pages, ok
-		}
+	if is, ok := t.told(r); ok {
+		key, ok := t.keyTold(r, is, rows)
+		return key, pages, ok
 	}
 	m := t.measureOf(r)
 	unit := r.unit(m)
@@ -184,10 +200,10 @@ func (t *Table) keyBehind(r *Range, pages float64) (string, float64, bool) {
 		if !t.levels.bad(levelOf(key, at)) {
 			return key, distance / unit / float64(t.pageRows), true
 		}
-		place := at - len(m.shared) - 1
-		if place < 0 {
+		step, ok := m.step(key, at)
+		if !ok {
 			return "", 0, false
 		}
-		distance = max(2*distance, m.step(place))
+		distance = max(2*distance, step)
 	}
 }

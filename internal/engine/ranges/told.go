@@ -1,0 +1,106 @@
+package ranges
+
+import "sort"
+
+// What the last report tells of a range is sure only from one of its keys to another.
+// Cuts lie between them as well. The ranges between two such keys are a chain: of all of
+// it is known how many rows there are, of each range in it what was read, and of what is
+// left how it may be spread. So a cut that has proved to be in the wrong place is made
+// good once the range behind it has ended.
+
+// told is what the last report says of the rest of a range.
+type told struct {
+	rows float64 // that are left of it
+	at   float64 // rows before its rest
+}
+
+// told returns what the last report tells of r. ok is false if there is none, or if the
+// bucket has changed too much there.
+func (t *Table) told(r *Range) (is told, ok bool) {
+	h := t.hints
+	if h == nil || r.begin() >= h.last() {
+		return told{}, false
+	}
+	first, last := t.chain(r)
+	is.at = h.at(max(first.From, first.Prefix))
+	rest, open, sum := h.end(last)-is.at, 0.0, 0.0
+	for q := first; ; q = q.after {
+		rest -= float64(q.Rows)
+		if q.State != Done {
+			open++
+			sum += t.guessed(q)
+		}
+		if q == last {
+			break
+		}
+	}
+	if rest < 0 {
+		return told{}, rest > -2*float64(t.pageRows)
+	}
+	const even = 1.0 / 2 // of what is left, as guesses may be wrong
+	share := func(q *Range) float64 {
+		switch {
+		case q.State == Done:
+			return 0
+		case sum == 0:
+			return rest / open
+		}
+		return rest * (even/open + (1-even)*t.guessed(q)/sum)
+	}
+	is.rows = share(r)
+	for q := first; q != r; q = q.after {
+		is.at += float64(q.Rows) + share(q)
+	}
+	is.at += float64(r.Rows)
+	return is, true
+}
+
+// chain returns the first and the last range of the chain of r.
+func (t *Table) chain(r *Range) (first, last *Range) {
+	first, last = r, r
+	for b := first.before; b != nil && b.To == first.From && !first.sure; b = first.before {
+		first = b
+	}
+	for a := last.after; a != nil && last.To == a.From && !a.sure; a = last.after {
+		last = a
+	}
+	return first, last
+}
+
+// guessed returns how many rows are left of r, as far as the keys between those that are
+// known let guess.
+func (t *Table) guessed(r *Range) float64 {
+	if r.guess < 0 {
+		r.guess = max(t.hints.end(r)-t.hints.at(r.begin()), 0)
+	}
+	return r.guess
+}
+
+// reckonAgain has what is left of the chain of r estimated again.
+func (t *Table) reckonAgain(r *Range) {
+	if t.hints == nil {
+		return
+	}
+	first, last := t.chain(r)
+	for q := first; ; q = q.after {
+		q.reckon = 0
+		if q == last {
+			return
+		}
+	}
+}
+
+// keyTold returns a key so many rows behind what was read of r. Where the report knows no
+// key in between, keys that were seen tell more than it.
+func (t *Table) keyTold(r *Range, is told, rows float64) (string, bool) {
+	h := t.hints
+	target := is.at + rows
+	if n := sort.SearchStrings(h.keys, r.begin()); r.pages > 0 && n < len(h.keys) && target < h.rows[n] {
+		m := t.measureOf(r)
+		if key, ok := m.key(r.Cursor, rows*r.unit(m)); ok && key < h.keys[n] {
+			return key, true
+		}
+	}
+	key, ok := h.cut(target)
+	return key, ok && key > r.begin()
+}
