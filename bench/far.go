@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/bench/measure"
+	"github.com/stocktake/stocktake/bench/peers"
 	"github.com/stocktake/stocktake/internal/keygen"
 )
 
@@ -29,8 +30,19 @@ func farCommand(ctx context.Context, args []string) error {
 	b.flags.DurationVar(&b.latency, "latency", 30*time.Millisecond, "time that a page takes")
 	keys := set(b.flags, "keys", "1000000", "rows in the bucket, one or more numbers", numbers)
 	shapes := set(b.flags, "shapes", strings.Join(keygen.Shapes, ","), "shapes of the keys", shapesOf)
-	clients := set(b.flags, "clients", "stocktake,stocktake-again,aws-sdk", "who lists: stocktake, stocktake-again with hints of the first report, aws-sdk", clientsOf)
+	clients := set(b.flags, "clients", "stocktake,stocktake-again,aws-sdk", "who lists: stocktake, stocktake-again with hints of the first report, aws-sdk, mc, rclone", clientsOf)
+	b.flags.IntVar(&b.most, "peer-keys", 1_000_000, "rows in a bucket, at most, that is listed by aws-sdk, mc and rclone: they ask for one page after another")
+	tools := toolsFlag(b.flags)
 	return b.main(ctx, args, func(ctx context.Context) error {
+		for _, l := range peers.Listers {
+			if slices.Contains(*clients, l.Name) {
+				binary, err := installOther(ctx, l.Name, *tools, l.Install)
+				if err != nil {
+					return err
+				}
+				b.tools = append(b.tools, farTool{l, binary})
+			}
+		}
 		for _, n := range *keys {
 			for _, shape := range *shapes {
 				if err := b.bucket(ctx, shape, n, *clients); err != nil {
@@ -44,7 +56,7 @@ func farCommand(ctx context.Context, args []string) error {
 
 func shapesOf(text string) ([]string, error) { return oneOf(text, keygen.Shapes) }
 
-var farClients = []string{"stocktake", "stocktake-again", "aws-sdk"}
+var farClients = []string{"stocktake", "stocktake-again", "aws-sdk", "mc", "rclone"}
 
 func clientsOf(text string) ([]string, error) { return oneOf(text, farClients) }
 
@@ -63,6 +75,14 @@ type farBench struct {
 	*measurement
 	requests int
 	latency  time.Duration
+	most     int // rows that a peer lists
+	tools    []farTool
+}
+
+// A farTool is a program of others that lists.
+type farTool struct {
+	peers.Lister
+	binary string
 }
 
 // A farListing is what one client did.
@@ -82,11 +102,14 @@ func (b *farBench) bucket(ctx context.Context, shape string, keys int, clients [
 	took := make(map[string]time.Duration)
 	pages := (int64(keys) + 999) / 1000
 	for _, client := range clients {
+		if !isOurs(client) && keys > b.most {
+			continue
+		}
 		did, err := b.list(ctx, client, shape, keys, out)
 		if err != nil {
 			return fmt.Errorf("%s: %w", client, err)
 		}
-		if did.rows != int64(keys) {
+		if did.rows != int64(keys) && !(b.tool(client) != nil && shape == "deep") { // tools list current versions
 			return fmt.Errorf("%s: %d rows", client, did.rows)
 		}
 		took[client] = did.took
@@ -99,39 +122,77 @@ func (b *farBench) bucket(ctx context.Context, shape string, keys int, clients [
 			measure.Figure{Value: did.used.CPU.Seconds() / millions, Unit: "cpu-s/1e6"},
 			mebibytes(did.used.PeakRSS))
 		ideal := time.Duration(pages) * b.latency / time.Duration(b.requests)
-		if strings.HasPrefix(client, "stocktake") {
+		if isOurs(client) {
 			b.addRatio(fmt.Sprintf("%s/shape=%s/objects=%d/over-ideal", client, shape, keys), did.took.Seconds()/ideal.Seconds(),
 				fmt.Sprintf("times %v, which is %d pages of %v with %d requests never idle", ideal, pages, b.latency, b.requests))
 		}
 	}
-	if ours, sdk := took["stocktake"], took["aws-sdk"]; ours > 0 && sdk > 0 {
-		b.addRatio(fmt.Sprintf("aws-sdk/stocktake/shape=%s/objects=%d", shape, keys), sdk.Seconds()/ours.Seconds(),
-			"times as long takes the paginator of the SDK, which decodes pages and drops the rows, as a whole report without hints")
+	for _, peer := range clients {
+		if ours, theirs := took["stocktake"], took[peer]; !isOurs(peer) && ours > 0 && theirs > 0 {
+			b.addRatio(fmt.Sprintf("%s/stocktake/shape=%s/objects=%d", peer, shape, keys), theirs.Seconds()/ours.Seconds(),
+				"times as long takes "+b.does(peer)+", as a whole report without hints")
+		}
 	}
 	return nil
 }
 
-// list runs the simulator and a client.
-func (b *farBench) list(ctx context.Context, client, shape string, keys int, out string) (did farListing, err error) {
+func isOurs(client string) bool { return strings.HasPrefix(client, "stocktake") }
+
+// tool returns the program of others that a client is; nil: it is none.
+func (b *farBench) tool(client string) *farTool {
+	if i := slices.IndexFunc(b.tools, func(t farTool) bool { return t.Name == client }); i >= 0 {
+		return &b.tools[i]
+	}
+	return nil
+}
+
+// does says what a peer does.
+func (b *farBench) does(client string) string {
+	if t := b.tool(client); t != nil {
+		return t.Shown() + ", whose lines are counted"
+	}
+	return "the paginator of the SDK, which decodes pages and drops the rows"
+}
+
+// command returns the process of a client. It prints the number of rows, or, if it is a
+// tool of others, each in a line.
+func (b *farBench) command(ctx context.Context, client, url, out string) (*exec.Cmd, error) {
+	if t := b.tool(client); t != nil {
+		return t.List(ctx, t.binary, peers.At("far", url), "far", b.work)
+	}
 	self, err := os.Executable()
 	if err != nil {
-		return did, err
+		return nil, err
 	}
+	return exec.CommandContext(ctx, self, "far-client", "-client", client, "-url", url, "-requests", fmt.Sprint(b.requests), "-out", out), nil
+}
+
+// list runs the simulator and a client.
+func (b *farBench) list(ctx context.Context, client, shape string, keys int, out string) (did farListing, err error) {
 	far, err := startFar(ctx, shape, keys, b.latency)
 	if err != nil {
 		return did, err
 	}
 	defer far.stop()
 	url := far.url
-	cmd := exec.CommandContext(ctx, self, "far-client", "-client", client, "-url", url, "-requests", fmt.Sprint(b.requests), "-out", out)
+	cmd, err := b.command(ctx, client, url, out)
+	if err != nil {
+		return did, err
+	}
 	var printed bytes.Buffer
+	var lines newlines
 	cmd.Stdout, cmd.Stderr = &printed, os.Stderr
+	if b.tool(client) != nil {
+		cmd.Stdout = &lines
+	}
 	start := time.Now()
 	if err := cmd.Run(); err != nil {
 		return did, err
 	}
 	did.took = time.Since(start)
-	if err := json.Unmarshal(printed.Bytes(), &did.rows); err != nil {
+	if b.tool(client) != nil {
+		did.rows = int64(lines)
+	} else if err := json.Unmarshal(printed.Bytes(), &did.rows); err != nil {
 		return did, fmt.Errorf("it printed %.200q: %w", printed.Bytes(), err)
 	}
 	did.used.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
@@ -140,6 +201,14 @@ func (b *farBench) list(ctx context.Context, client, shape string, keys int, out
 	}
 	did.pages, did.most, err = farStats(ctx, url)
 	return did, err
+}
+
+// newlines counts the lines that are written to it.
+type newlines int64
+
+func (n *newlines) Write(p []byte) (int, error) {
+	*n += newlines(bytes.Count(p, []byte{'\n'}))
+	return len(p), nil
 }
 
 // firstLine reads the first line that a program prints.

@@ -16,3 +16,7 @@ func Of(server *testserver.Server) *Server {
 		}},
 	}
 }
+
+// At returns what is served at an address as a Server: to be listed, not to be
+// stopped.
+func At(name, base string) *Server { return &Server{Peer: Peer{Name: name}, base: base} }

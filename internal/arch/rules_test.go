@@ -145,7 +145,7 @@ var mayInTests = map[string][]string{
 	"internal/dirbucket": {"report"},
 	"internal/accesslog": {"internal/logs"},
 	"internal/engine":    {"internal/csvrow", "internal/object"},
-	"internal/farstore":  {"internal/engine", "internal/remote", "internal/s3bucket", "report"},
+	"internal/farstore":  {"internal/engine", "internal/listpage", "internal/remote", "internal/s3bucket", "report"},
 	"internal/inventory": {"internal/catalog/sqlite", "internal/dirbucket", "internal/engine", "internal/runner/local", "report"},
 	"internal/notify":    {"internal/catalog/sqlite"},
 	"internal/retention": {"internal/catalog/sqlite"},

@@ -20,7 +20,7 @@ import (
 // maxKeys is how many rows a page has at most.
 const maxKeys = 1000
 
-// A Store is the service. It lists its one bucket under any name, as
+// A Store is the service. It lists its one bucket under any name, as ListObjects,
 // ListObjectsV2 and ListObjectVersions do, without delimiters.
 type Store struct {
 	Bucket  *keygen.Bucket
@@ -147,7 +147,7 @@ func (s *Store) appendPage(dst []byte, q url.Values) []byte {
 	truncated := i < end && (versions || b.Versions == 1 || end-i > b.Versions-1)
 	dst = append(dst, "<MaxKeys>1000</MaxKeys><IsTruncated>"...)
 	dst = append(strconv.AppendBool(dst, truncated), "</IsTruncated>"...)
-	if truncated && !versions {
+	if truncated && q.Has("list-type") {
 		dst = append(dst, "<NextContinuationToken>"...)
 		dst = append(appendURL(dst, r.Key), "</NextContinuationToken>"...)
 	}
@@ -163,6 +163,9 @@ func (s *Store) appendPage(dst []byte, q url.Values) []byte {
 func (s *Store) span(q url.Values, versions bool, prefix string) (from, to int64) {
 	b := s.Bucket
 	marker := q.Get("start-after")
+	if !q.Has("list-type") {
+		marker = q.Get("marker")
+	}
 	if token, err := url.PathUnescape(q.Get("continuation-token")); err == nil && token != "" {
 		marker = token
 	}
