@@ -1,6 +1,7 @@
 package listpage
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -126,6 +127,9 @@ func alike(text []byte, marker string) bool {
 // unescape decodes the percent-encoding of a key in place, '+' being a blank.
 // S3 services send a blank as '+' or as %20, and '+' as %2B.
 func unescape(key []byte) ([]byte, bool) {
+	if bytes.IndexByte(key, '%') < 0 && bytes.IndexByte(key, '+') < 0 {
+		return key, true // as most are
+	}
 	n := 0
 	for i := 0; i < len(key); i++ {
 		c := key[i]
