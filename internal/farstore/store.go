@@ -5,6 +5,7 @@ package farstore
 
 import (
 	"context"
+	"encoding/hex"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/csvrow"
 	"github.com/stocktake/stocktake/internal/keygen"
 )
 
@@ -197,25 +199,42 @@ func (s *Store) appendRow(dst []byte, r *stocktake.Record, versions bool, encode
 		dst = append(strconv.AppendBool(dst, r.IsLatest), "</IsLatest>"...)
 	}
 	dst = append(dst, "<LastModified>"...)
-	dst = time.Unix(r.LastModified, 0).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	dst = appendTime(dst, r.LastModified)
 	dst = append(dst, "</LastModified><ETag>&quot;"...)
-	for _, c := range r.ETag.Sum {
-		dst = append(dst, hex[c>>4], hex[c&15])
-	}
+	dst = hex.AppendEncode(dst, r.ETag.Sum[:])
 	dst = append(dst, "&quot;</ETag><Size>"...)
 	dst = append(strconv.AppendInt(dst, r.Size, 10), "</Size><StorageClass>STANDARD</StorageClass></"...)
 	return append(dst, kind...)
 }
 
-const hex = "0123456789abcdef"
+// appendTime appends a time, in Unix seconds, as S3 writes it. Package time takes half
+// as long as all else that a row takes, and the clients to be measured share the
+// processors with the store.
+func appendTime(dst []byte, t int64) []byte {
+	var date [11]byte
+	csvrow.PutDate(&date, t/86400)
+	dst = append(dst, date[:]...)
+	second := t % 86400
+	for i, n := range [...]int64{second / 3600, second / 60 % 60, second % 60} {
+		dst = append(dst, byte('0'+n/10), byte('0'+n%10), "::."[i])
+	}
+	return append(dst, "000Z"...)
+}
+
+// plain are the bytes that are not encoded.
+var plain = func() (is [256]bool) {
+	for c := range is {
+		is[c] = c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("/-_.*", byte(c)) >= 0
+	}
+	return is
+}()
 
 // appendURL appends a key in percent-encoding, as S3 does.
 func appendURL(dst, key []byte) []byte {
 	for _, c := range key {
-		switch {
-		case c|0x20-'a' < 26, c-'0' < 10, strings.IndexByte("/-_.*", c) >= 0:
+		if plain[c] {
 			dst = append(dst, c)
-		default:
+		} else {
 			dst = append(dst, '%', "0123456789ABCDEF"[c>>4], "0123456789ABCDEF"[c&15])
 		}
 	}
