@@ -21,7 +21,7 @@ import (
 // who works on what, backups and scrubs. It may be used by many goroutines at once.
 // OSS has no such paths.
 //
-// Errors: an [*AdminError] if the server refused, else what kept the answer away.
+// Errors: an [*AdminError] if the server refused, else the error of the connection.
 type Admin struct {
 	Endpoint string // URL of the server; without a scheme, https
 	Region   string // that requests are signed for
@@ -31,8 +31,8 @@ type Admin struct {
 	SecurityToken   string // of a temporary key; empty for others
 
 	// HTTPClient sends the requests; nil means one like that of NewHTTPClient which
-	// waits for an answer until the context ends: a backup and a scrub last as long
-	// as they last, and so does a day with 10,000 runs in it.
+	// waits for an answer until the context ends, since backups, scrubs, and
+	// advancing the clock over many runs may take long.
 	HTTPClient *http.Client
 }
 
@@ -46,7 +46,7 @@ func (e *AdminError) Error() string {
 	return fmt.Sprintf("the server answered %d %s: %s", e.StatusCode, http.StatusText(e.StatusCode), e.Message)
 }
 
-// ErrNoClockControl says that the server does not let its clock be moved.
+// ErrNoClockControl reports a server whose clock cannot be moved.
 var ErrNoClockControl = errors.New("the server's clock cannot be moved: start it with --clock-control")
 
 // Now returns the server's time, or ErrNoClockControl.
@@ -84,9 +84,9 @@ func (a *Admin) BucketsElsewhere(ctx context.Context) ([]string, error) {
 	return reply.Buckets, err
 }
 
-// Work returns which machines there are, and which of them works on what of the runs
-// of all buckets. An *AdminError with status 404 says that the server is of an earlier
-// version, or no Stocktake server.
+// Work returns the machines, and their tasks of the runs of all buckets. An
+// *AdminError with status 404 says that the server is of an earlier version, or no
+// Stocktake server.
 func (a *Admin) Work(ctx context.Context) (work stocktake.Work, err error) {
 	err = a.call(ctx, http.MethodGet, "work", nil, &work)
 	return work, err

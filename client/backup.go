@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrBackup is a backup that failed; its text says why.
+// ErrBackup reports a backup that failed; its text says why.
 var ErrBackup = errors.New("the backup failed")
 
 type backupState struct {
@@ -17,10 +17,10 @@ type backupState struct {
 	Error   string `json:"error"`
 }
 
-// Backup has the server make a backup of its data folder in dir, an absolute path
-// on the server's machine that does not exist, and returns when it is whole. If
-// ctx ends first, the server continues. The error is ErrBackup if the server could
-// not make it.
+// Backup makes the server back up its data folder into dir, an absolute path on the
+// server's machine that does not exist, and returns when it is whole. If ctx ends
+// first, the server continues. The error is ErrBackup if the server could not make
+// it.
 func (a *Admin) Backup(ctx context.Context, dir string) error {
 	var state backupState
 	if err := a.call(ctx, http.MethodPost, "backup", url.Values{"to": {dir}}, &state); err != nil {

@@ -94,7 +94,7 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 }
 
 // Objects yields the objects whose key starts with prefix, by key. An error is the
-// last thing yielded; a server that does not get on is one.
+// last thing yielded; a server that makes no progress is an error.
 func (b *Bucket) Objects(ctx context.Context, prefix string) iter.Seq2[oss.ObjectProperties, error] {
 	return func(yield func(oss.ObjectProperties, error) bool) {
 		where, last := b.URL(prefix), ""

@@ -23,15 +23,15 @@ var ErrAnswerTooLong = errors.New("the server's answer is too long")
 
 // NewHTTPClient returns a client for servers that need not be trusted: it follows
 // no redirect, which would carry the signature of a request to another server, and
-// reading an answer fails with [ErrAnswerTooLong] at 16 MiB, of an error at 1 MiB.
-// Only the content of an object has no bound, whose reader knows what to expect.
-// A request that is repeated sends its body whole.
-// Give it to the SDK with [oss.Config.WithHttpClient].
+// reading an answer fails with [ErrAnswerTooLong] at 16 MiB, or 1 MiB for an error.
+// Only the content of an object has no bound, since its reader knows the size. A
+// request that is repeated sends its body whole. Give it to the SDK with
+// [oss.Config.WithHttpClient].
 func NewHTTPClient() *http.Client { return newHTTPClient(nil) }
 
 // newHTTPClient returns a client whose connections may be silent as silence says:
 // nil is the SDK's default, which is right for requests that a server answers at
-// once; 0 is for ever, so that the context alone bounds the wait.
+// once; 0 means no limit, so that only the context bounds the wait.
 func newHTTPClient(silence *time.Duration) *http.Client {
 	c := transport.NewHttpClient(&transport.Config{ReadWriteTimeout: silence}, func(t *http.Transport) { t.MaxResponseHeaderBytes = maxHeaderAnswer })
 	c.Transport = boundedTransport{retriedBodyTransport{c.Transport}}
@@ -63,8 +63,8 @@ func (t boundedTransport) CloseIdleConnections() {
 	}
 }
 
-// asksForContent reports whether a request is one for the content of an object.
-// The answer does not count: the server chose it.
+// asksForContent reports whether a request is one for the content of an object. It
+// does not depend on the answer, which the server chooses.
 func asksForContent(r *http.Request) bool {
 	for name := range r.URL.Query() {
 		if name != "versionId" {

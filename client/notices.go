@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A NoticeState is where a notice stands.
+// A NoticeState is the state of a notice's delivery.
 type NoticeState string
 
 // The states of a notice.
@@ -96,7 +96,8 @@ func (a *Admin) DropNotice(ctx context.Context, id string) error {
 	return a.call(ctx, http.MethodPost, "notices", url.Values{"drop": {id}}, new(struct{}))
 }
 
-// TestWebhook has a webhook sent a notice with the event "test", and returns its id. An
+// TestWebhook sends a webhook a notice with the event "test", and returns its id.
+// An
 // *AdminError with status 409 says that the webhook is not configured.
 func (a *Admin) TestWebhook(ctx context.Context, webhook string) (id string, err error) {
 	var reply struct {

@@ -18,8 +18,8 @@ var errAnswered = errors.New("the request has been answered")
 type retriedBodyTransport struct{ http.RoundTripper }
 
 func (t retriedBodyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	// Only what says that it can start over is sent again. Any other reader may
-	// block for as long as it likes, and must not be waited for.
+	// Only a body that can be rewound is sent again. Any other reader may block for
+	// any time, and must not be waited for.
 	if s, ok := r.Body.(interface{ IsSeekable() bool }); !ok || !s.IsSeekable() {
 		return t.RoundTripper.RoundTrip(r)
 	}

@@ -15,10 +15,10 @@ import (
 // starts with x-oss- so that Signature V1 covers it too.
 const extension = "x-oss-stocktake"
 
-// Replace puts cfg in the place of the configuration of its id in one step, or
-// returns [stocktake.ErrNoSuchInventory]. Whatever happens, the old one is there or
-// the new one. History, retention and suspension stay, and a run under way ends by
-// the old one. Only Stocktake can: see [ErrNotSupported].
+// Replace replaces the configuration that has the id of cfg in one step, or returns
+// [stocktake.ErrNoSuchInventory]. Whatever happens, either the old or the new one
+// exists. History, retention and suspension stay, and a run under way ends by the
+// old one. OSS cannot: see [ErrNotSupported].
 func (c *Client) Replace(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) (status stocktake.InventoryStatus, err error) {
 	op := operation{name: "ReplaceBucketInventory", method: http.MethodPost, bucket: bucket, id: cfg.ID, doing: "replace inventory"}
 	op.body = inventoryxml.Append(nil, &cfg)
@@ -72,8 +72,8 @@ func (c *Client) Status(ctx context.Context, bucket, id string) ([]stocktake.Inv
 	return result.Inventories, err
 }
 
-// Work returns which machines there are, and which of them works on what of the runs of
-// one configuration, or with id "" of all of the bucket.
+// Work returns the machines, and their tasks of the runs of one configuration, or
+// with id "" of all of the bucket.
 func (c *Client) Work(ctx context.Context, bucket, id string) (work stocktake.Work, err error) {
 	op := operation{name: "GetBucketInventoryWork", method: http.MethodGet, bucket: bucket, id: id, doing: "who works on inventory"}
 	if id == "" {

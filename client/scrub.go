@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// ErrScrub is a scrub that did not end; its text says why. What it had read is
-// not read again by the next one.
+// ErrScrub reports a scrub that did not end; its text says why. The next one
+// continues where it stopped.
 var ErrScrub = errors.New("the scrub failed")
 
-// ScrubOptions say how a server scrubs.
+// ScrubOptions tune a scrub. The zero value uses the server's rate.
 type ScrubOptions struct {
-	BytesPerSecond int64              // at most; 0: the server's own rate, less: as fast as the disk
+	BytesPerSecond int64              // bytes a second at most; 0: the server's own rate; negative: no limit
 	Restart        bool               // begin at the first object, not where an earlier scrub was interrupted
-	Problem        func(ScrubProblem) // is called for the first 1,000 damaged objects; nil: never
+	Problem        func(ScrubProblem) // called for the first 1,000 damaged objects; nil: never
 	Progress       func(Scrub)        // is called now and then; nil: never
 }
 
-// A Scrub is what a scrub counted.
+// A Scrub holds the counts of a scrub.
 type Scrub struct {
 	Objects   int64 `json:"objects"`   // versions and parts of uploads that were read
 	Bytes     int64 `json:"bytes"`     // of them
@@ -44,7 +44,7 @@ type scrubState struct {
 	Error     string         `json:"error"`
 }
 
-// Scrub has the server read all stored bytes and compare them with their
+// Scrub makes the server read all stored bytes and compare them with their
 // checksums, and returns when that has ended. A scrub that runs already is watched
 // from its beginning, or refused with an [*AdminError] of status 409 if opts ask
 // for another rate or for a restart. If ctx ends first, the server continues. The

@@ -14,20 +14,20 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Between two looks at a run pass firstLook, then ever more up to lastLook, so
-// that a short run is seen to end at once and a long one costs little.
+// The pause between two polls of a run grows from firstLook to lastLook, so that
+// the end of a short run is seen at once and a long one costs little.
 const (
 	firstLook = 50 * time.Millisecond
 	lastLook  = 2 * time.Second
 )
 
-// patience is how long the service may be away while a run is followed: enough
-// to restart it.
+// patience is how long the service may be unavailable while a run is followed:
+// enough to restart it.
 const patience = time.Minute
 
-// Wait follows a run until it has ended, however it did, and returns its last
-// state: that a run failed is not an error of Wait. progress, unless nil, is called
-// with every state seen, the one given and the last among them.
+// Wait follows a run until it has ended, with any result, and returns its last
+// state. A failed run is not an error of Wait. progress, unless nil, is called with
+// every state seen, the one given and the last among them.
 //
 // Wait tolerates an outage of the service of up to a minute. If ctx ends, or
 // the run is forgotten ([stocktake.ErrNoSuchRun]), it returns the state last
@@ -76,7 +76,7 @@ func (c *Client) find(ctx context.Context, run stocktake.Run) (stocktake.Run, er
 	return run, stocktake.ErrNoSuchRun
 }
 
-// away reports whether err may pass when the service comes back.
+// away reports whether err may end when the service returns.
 func away(err error) bool {
 	if serr, ok := errors.AsType[*oss.ServiceError](err); ok {
 		return serr.StatusCode >= http.StatusInternalServerError || serr.StatusCode == http.StatusTooManyRequests

@@ -36,9 +36,9 @@ import (
 //	incrementalInventory:
 //	  optionalFields: [SequenceNumber, RecordType]
 //
-// Names are those of the API in lowerCamelCase; the JSON form of a configuration
-// is read as well. What is left out gets the value that most people want:
-// isEnabled is true, destination.format CSV, destination.accountId that of the role,
+// Names are those of the API in lowerCamelCase; the JSON form of a configuration is
+// read as well. Members left out get the usual value: isEnabled is true,
+// destination.format CSV, destination.accountId that of the role,
 // includedObjectVersions Current, and an incremental part is enabled, with a
 // frequency of 600.
 //
@@ -48,7 +48,7 @@ func ParseYAML(data []byte) (stocktake.InventoryConfiguration, error) {
 	if len(data) > inventoryxml.MaxSize {
 		return stocktake.InventoryConfiguration{}, errors.New("longer than 1 MiB")
 	}
-	// YAML takes these for line ends and folds them to blanks, even between quotes.
+	// YAML treats these as line ends and folds them to blanks, even between quotes.
 	if i := bytes.IndexAny(data, "\u0085\u2028\u2029"); i >= 0 {
 		return stocktake.InventoryConfiguration{}, fmt.Errorf("line %d: a line end that is not ASCII; write it as \"\\u0085\" and the like", 1+bytes.Count(data[:i], []byte("\n")))
 	}

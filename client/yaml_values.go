@@ -21,7 +21,7 @@ type text string
 // than a text, which the encoder knows.
 var simple = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_./:=-]*$`)
 
-// MarshalYAML quotes whatever is not simple.
+// MarshalYAML quotes a text that is not simple.
 func (t text) MarshalYAML() (any, error) {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: string(t)}
 	if !simple.MatchString(n.Value) {
@@ -138,7 +138,7 @@ func (v *sseKMS) UnmarshalYAML(n *yaml.Node) error {
 // MarshalYAML writes a boolean; the document has the key next to it.
 func (v sseKMS) MarshalYAML() (any, error) { return v.on, nil }
 
-// IsZero makes the encoder leave out what is not on.
+// IsZero makes the encoder leave out an absent encryption.
 func (v sseKMS) IsZero() bool { return !v.on }
 
 var (
@@ -164,7 +164,7 @@ var members = func() map[string]string {
 	return all
 }()
 
-// yamlError says the first error of the decoder in the words of the document.
+// yamlError returns the first error of the decoder in the words of the document.
 func yamlError(err error) error {
 	typeError, ok := errors.AsType[*yaml.TypeError](err)
 	if !ok {

@@ -69,7 +69,7 @@ func (f *accessFlags) openFolder() (*ram.Directory, error) {
 	return ram.Open(server.Folder(f.Data).Accounts(), ram.Root{AccessKeyID: key.ID, Secret: key.Secret, Account: f.AccountID}, ram.Options{})
 }
 
-// An accessChange is what a verb did to accounts, for programs.
+// An accessChange is a verb's change of accounts, for programs.
 type accessChange struct {
 	Done   string `json:"done"` // "created", "deleted", "attached" and the like
 	Kind   string `json:"kind"` // "key", "user", "role" or "policy"

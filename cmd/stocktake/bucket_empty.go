@@ -7,7 +7,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 )
 
-// emptied counts what was removed from a bucket.
+// emptied counts the objects removed from a bucket.
 type emptied struct {
 	Versions int64 `json:"versions"` // delete markers included
 	Uploads  int64 `json:"uploads"`  // unfinished

@@ -20,8 +20,7 @@ import (
 // command line.
 type bucketURL struct{ scheme, bucket, path string }
 
-// parseBucketURL reads a URL; ok is false if text is none, but the path of a file
-// or folder.
+// parseBucketURL reads a URL; ok is false if text is the path of a file or folder.
 func parseBucketURL(text string) (u bucketURL, ok bool, err error) {
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {

@@ -11,7 +11,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// bucketCmd is `stocktake bucket`: what it takes to begin without another client.
+// bucketCmd is `stocktake bucket`: enough to begin without another client.
 type bucketCmd struct {
 	Create bucketCreate `cmd:"" help:"Create buckets."`
 	List   bucketList   `cmd:"" aliases:"ls" help:"List buckets."`

@@ -61,13 +61,13 @@ complete -c stocktake -f -n '__stocktake_complete | string length -q' -a '(__sto
 `,
 }
 
-// completeCmd is what the scripts of the shells call.
+// completeCmd is the command that the shells' scripts call.
 type completeCmd struct {
 	Words []string `arg:"" optional:""`
 }
 
-// Run prints what the last word can become, a line each: the word, a tab and its
-// help. Nothing means the name of a file, or anything.
+// Run prints the completions of the last word, a line each: the word, a tab and its
+// help. No line means a file name or free text.
 func (c *completeCmd) Run(con console, line *kong.Context) error {
 	for _, w := range completions(line.Model.Node, c.Words) {
 		if _, err := sayf(con.out, "%s\t%s\n", w.word, w.help); err != nil {
@@ -79,7 +79,7 @@ func (c *completeCmd) Run(con console, line *kong.Context) error {
 
 type completion struct{ word, help string }
 
-// completions returns what the last of words can become.
+// completions returns the completions of the last of words.
 func completions(node *kong.Node, words []string) (all []completion) {
 	if len(words) == 0 {
 		words = []string{""}

@@ -208,7 +208,7 @@ func serverClient(s *server.Server) (*oss.Client, error) {
 	return newOSSClient(s.Endpoint(), s.Config().Region, false, key)
 }
 
-// programName returns what to type for this program in another shell, in the
+// programName returns the command that starts this program in another shell in the
 // same folder.
 func programName() string {
 	const name = "stocktake"
@@ -289,7 +289,7 @@ func freeAddress(addr string) string {
 	}
 	host, _, splitErr := net.SplitHostPort(addr)
 	if splitErr != nil || !errors.Is(err, syscall.EADDRINUSE) {
-		return addr // server.New says what is wrong with it
+		return addr // server.New reports the fault
 	}
 	return net.JoinHostPort(host, "0")
 }

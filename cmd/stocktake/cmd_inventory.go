@@ -56,8 +56,7 @@ func follow(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer
 	return r, nil
 }
 
-// wait does what follow does for a run that continues if the command is
-// interrupted.
+// wait is follow for a run that continues if the command is interrupted.
 func wait(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer) (stocktake.Run, error) {
 	r, err := follow(ctx, cl, r, w)
 	if ctx.Err() != nil && err != nil {
@@ -66,8 +65,8 @@ func wait(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer) 
 	return r, err
 }
 
-// runError returns the error of a command that needs the run to succeed, and
-// has printed it with its reason.
+// runError returns the error of a command that needs the run to succeed and has
+// printed the run with its reason.
 func runError(r stocktake.Run) error {
 	if r.State == stocktake.Failed || r.State == stocktake.Cancelled || r.State == stocktake.Skipped {
 		return fmt.Errorf("run %s %s", r.ID, r.State)

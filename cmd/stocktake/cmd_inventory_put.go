@@ -102,9 +102,9 @@ const (
 	replaced = "replaced"
 )
 
-// put puts the configuration in the place of another one, if asked and there is one,
-// else as a new one, and returns which of the two. last is the run that has not ended
-// of a configuration that was replaced: what the new one has started, if anything.
+// put replaces the configuration if asked and if it exists, else it adds a new one,
+// and reports which. last is the unfinished run of a replaced configuration, such
+// as one that the new one has started.
 func (c *inventoryPut) put(ctx context.Context, cl *client.Client, cfg stocktake.InventoryConfiguration) (done string, last *stocktake.Run, err error) {
 	if c.Replace {
 		status, err := cl.Replace(ctx, c.Bucket, cfg)

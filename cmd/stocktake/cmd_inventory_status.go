@@ -92,14 +92,14 @@ func (c *inventoryStatus) watch(ctx context.Context, con console, look *statusLo
 	}
 }
 
-// A statusLook asks for what the command shows.
+// A statusLook reads the status that the command shows.
 type statusLook struct {
 	*inventoryStatus
 	oc *oss.Client
 	cl *client.Client
 }
 
-// doing says in errors what was tried.
+// doing names the attempt in errors.
 func (l *statusLook) doing() string {
 	if l.All {
 		return "status of all buckets"
@@ -110,7 +110,7 @@ func (l *statusLook) doing() string {
 	return "status of bucket " + l.Bucket
 }
 
-// look asks the server, and returns what prints the answer.
+// look asks the server, and returns a function that prints the answer.
 func (l *statusLook) look(ctx context.Context) (show func(io.Writer) error, err error) {
 	if l.Work {
 		work, err := l.work(ctx)
@@ -156,8 +156,8 @@ func (l *statusLook) statuses(ctx context.Context) (all []stocktake.InventorySta
 	return all, nil
 }
 
-// elsewhere returns the buckets of named stores that have configurations: none if the
-// key is not that of the account, or the server cannot tell.
+// elsewhere returns the buckets of named stores that have configurations: none if
+// the key is not that of the account, or the server does not know.
 func (l *statusLook) elsewhere(ctx context.Context) ([]string, error) {
 	admin, err := l.admin()
 	if err != nil {

@@ -43,7 +43,7 @@ func (m *manWriter) macro(name string, args ...string) {
 	m.write(line)
 }
 
-// text writes lines of text so that roff takes none of them for a macro.
+// text writes lines of text, escaped so that roff reads none of them as a macro.
 func (m *manWriter) text(s string) {
 	for line := range strings.SplitSeq(s, "\n") {
 		line = roff(line)
@@ -60,7 +60,7 @@ func (m *manWriter) write(line string) {
 	}
 }
 
-// roff escapes what roff would take for a command.
+// roff escapes text that roff would read as a command.
 func roff(s string) string {
 	return strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(s)
 }

@@ -87,7 +87,7 @@ func (r *remote) dead(ctx context.Context) (all []client.Notice, err error) {
 	return all, nil
 }
 
-// someNotices is the argument of what changes notices.
+// someNotices is the argument of verbs that change notices.
 type someNotices struct {
 	remote
 	jsonFlag
@@ -95,8 +95,8 @@ type someNotices struct {
 	All bool     `help:"All notices that could not be delivered."`
 }
 
-// change carries out an action on each notice and says so. One that fails does
-// not keep the others from it.
+// change carries out an action on each notice and prints it. It continues after a
+// failure.
 func (c *someNotices) change(ctx context.Context, con console, action func(*client.Admin, context.Context, string) error, done string) error {
 	switch {
 	case c.All && len(c.IDs) > 0:
@@ -167,7 +167,7 @@ type noticeTest struct {
 // testPatience is how long a test waits for the receiver.
 const testPatience = 15 * time.Second
 
-// Run sends a notice and waits for what comes of its first attempt.
+// Run sends a notice and waits for the result of the first attempt.
 func (c *noticeTest) Run(ctx context.Context, con console) error {
 	admin, err := c.admin()
 	if err != nil {

@@ -1,7 +1,7 @@
 package main
 
-// objectCmd is `stocktake object`: what it takes to fill and look into a bucket
-// without another client.
+// objectCmd is `stocktake object`: enough to fill and inspect a bucket without
+// another client.
 type objectCmd struct {
 	Put objectPut `cmd:"" help:"Upload files and folders."`
 	Get objectGet `cmd:"" help:"Download objects."`

@@ -73,8 +73,8 @@ func (c *objectPut) class() (oss.StorageClassType, error) {
 	return oss.StorageClassType(class.String()), nil
 }
 
-// find returns the uploads of all paths and how many bytes they have. Whatever can
-// be found wrong is, before anything is uploaded.
+// find returns the uploads of all paths and how many bytes they have. All faults
+// that can be found are found before anything is uploaded.
 func (c *objectPut) find(con console, u *oss.Uploader, from []string, to objectAddress, class oss.StorageClassType) (iter.Seq2[transfer, error], int64, error) {
 	total := int64(0)
 	var parts []iter.Seq2[transfer, error]

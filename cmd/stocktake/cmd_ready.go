@@ -29,10 +29,10 @@ func (readyCmd) Help() string {
 // maxReadiness bounds what is read of an answer.
 const maxReadiness = 64 << 10
 
-// readiness is what a server says of itself.
+// readiness is a server's answer about itself.
 type readiness struct {
 	Ready bool     `json:"ready"`
-	Says  []string `json:"says"` // why it is not ready, or what it mentions although it is
+	Says  []string `json:"says"` // why it is not ready, or remarks although it is
 }
 
 // Run asks the server once.

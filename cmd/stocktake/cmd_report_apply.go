@@ -74,8 +74,8 @@ func (b *broughtForward) close() error {
 	return errors.Join(errs...)
 }
 
-// bringForward opens a full report and applies windows: incremental reports, folders
-// of them, or without any all of the full report's configuration.
+// bringForward opens a full report and applies windows: incremental reports,
+// folders of them, or by default all those of the full report's configuration.
 func bringForward(ctx context.Context, full *reportPlace, windows []string) (b *broughtForward, err error) {
 	b = &broughtForward{}
 	defer func() {

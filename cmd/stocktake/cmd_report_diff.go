@@ -102,7 +102,7 @@ func (c *reportDiff) open(ctx context.Context, where string) (*report.Report, fu
 	return r, p.close, nil
 }
 
-// other opens what the report is compared with.
+// other opens the other side of the comparison.
 func (c *reportDiff) other(ctx context.Context, before *report.Report) (report.Rows, func() error, error) {
 	if c.Against == "" {
 		return c.open(ctx, c.After)
@@ -121,7 +121,7 @@ func (c *reportDiff) other(ctx context.Context, before *report.Report) (report.R
 	return l, l.close, nil
 }
 
-// A diffPrinter prints what a comparison finds.
+// A diffPrinter prints the result of a comparison.
 type diffPrinter struct {
 	w        *bufio.Writer
 	flags    *reportDiff

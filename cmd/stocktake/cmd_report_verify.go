@@ -16,7 +16,7 @@ type reportVerify struct {
 	JSON   bool `help:"Print the result as JSON; with --all one object a line."`
 }
 
-// errReportWrong is the exit code 1 of a report that is not what it says.
+// errReportWrong is the exit code 1 of a report with faults.
 var errReportWrong = errors.New("the report is damaged")
 
 // Run verifies a report, or all at a place.

@@ -34,7 +34,7 @@ them one is made, kept in the data folder or the database, and printed. SIGHUP r
 the access file again, and reopens the log files.`
 }
 
-// Run serves until the context ends, then finishes what is under way.
+// Run serves until the context ends, then finishes requests and runs under way.
 func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (err error) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // from the beginning: it would end the process

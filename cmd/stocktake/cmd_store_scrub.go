@@ -82,7 +82,7 @@ func (c *storeScrub) Run(ctx context.Context, con console, line *kong.Context) e
 }
 
 // named reports whether the command line names the server. The environment does not
-// count: it says where the server is if it runs.
+// count, since it may name a server that is not running.
 func (c *storeScrub) named(line *kong.Context) bool {
 	for _, p := range line.Path {
 		if p.Flag != nil && p.Flag.Name == "endpoint" && !p.Resolved {

@@ -16,7 +16,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// takeID stands in for the id of a configuration in the keys of reports.
+// takeID is used as the id of the configuration in the keys of reports.
 const takeID = "take"
 
 // takeCmd is `stocktake take`.
@@ -81,7 +81,7 @@ func (c *takeCmd) Run(ctx context.Context, con console) (err error) {
 	return c.take(ctx, con, job, &dst, log)
 }
 
-// renamedSource is a source that is asked for a bucket by its name there.
+// renamedSource is a source whose bucket has another name there.
 type renamedSource struct {
 	engine.Source
 	there string
@@ -91,7 +91,7 @@ func (s renamedSource) Snapshot(ctx context.Context, _ string) (engine.Snapshot,
 	return s.Source.Snapshot(ctx, s.there)
 }
 
-// configuration returns what a configuration with these flags would say.
+// configuration returns the configuration that these flags describe.
 func (c *takeCmd) configuration(src, dst *takePlace) (cfg stocktake.InventoryConfiguration, err error) {
 	cfg = stocktake.InventoryConfiguration{
 		ID: takeID, IsEnabled: true, Schedule: stocktake.Schedule{Frequency: stocktake.Once},
@@ -135,7 +135,7 @@ type takeResult struct {
 	Seconds   float64    `json:"seconds"` // of this attempt
 	Summary   takeTotals `json:"totals"`
 
-	// What the report does not tell; see stocktake.Summary.
+	// Values that the report lacks; see stocktake.Summary.
 	Unavailable []string `json:"unavailable,omitempty"`
 	Incomplete  int64    `json:"incomplete,omitempty"`
 	SuspectKeys int64    `json:"suspectKeys,omitempty"`
@@ -211,7 +211,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, dst *take
 	return err
 }
 
-// shown returns what other commands call the place.
+// shown returns the name of the place for other commands.
 func (p *takePlace) shown() string {
 	if p.store == nil {
 		return p.origin

@@ -14,10 +14,10 @@ func (c versionCmd) Run(con console) error {
 	return c.say(con, v, "%s", v)
 }
 
-// version is what `make build` knows of the sources. It is set by the linker.
+// version identifies the sources of `make build`. The linker sets it.
 var version string
 
-// A versionInfo says which sources a binary was made of.
+// A versionInfo identifies the sources of a binary.
 type versionInfo struct {
 	Version  string `json:"version"`            // "devel" if it is not known
 	Revision string `json:"revision,omitempty"` // commit, if the Go tool stamped it

@@ -82,8 +82,8 @@ const envPrefix = "STOCKTAKE_"
 // called stocktake.
 var foreignVariables = regexp.MustCompile(`^STOCKTAKE_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-// unknownVariables refuses environment variables that start as ours do and that
-// nothing reads: they are misspelt, and what they were to set is not set.
+// unknownVariables refuses environment variables that start like ours and that are
+// not read, since they are misspelt.
 func unknownVariables(app *kong.Application) error {
 	known := []string{masterEnv}
 	_ = kong.Visit(app, func(v kong.Visitable, next kong.Next) error { // fails only if the function does

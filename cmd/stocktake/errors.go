@@ -17,14 +17,13 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// inputCodes are what the service answers to input that it can never take.
+// inputCodes are the error codes of input that the service can never accept.
 var inputCodes = map[string]bool{
 	"InvalidArgument": true, "MissingArgument": true, "MalformedXML": true,
 	"InvalidBucketName": true, "InvalidObjectName": true,
 }
 
-// argument returns the value that the service refuses, as the service repeats
-// it.
+// argument returns the refused value, as the service repeats it.
 func argument(err *oss.ServiceError) string {
 	reply, parseErr := ossxml.Parse(err.Snapshot, "Error")
 	if parseErr != nil || reply.Value("ArgumentValue") == "" {
@@ -33,8 +32,8 @@ func argument(err *oss.ServiceError) string {
 	return fmt.Sprintf(" It was %q.", reply.Value("ArgumentValue"))
 }
 
-// explain adds what was tried, and where the service said no or did not answer,
-// what to do. Input that it refuses is a usageError.
+// explain adds the attempted action, and advice if the service refused or did not
+// answer. Input that it refuses is a usageError.
 func explain(err error, doing string) error {
 	switch {
 	case errors.Is(err, stocktake.ErrInventoryExists):
@@ -78,10 +77,10 @@ func away(err error) bool {
 	return unreachable || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// plainToTLS is what net/http answers to a request without TLS where it expects it.
+// plainToTLS is net/http's answer to a request without TLS to a TLS listener.
 const plainToTLS = "Client sent an HTTP request to an HTTPS server"
 
-// unreachable says what to look at when no answer came.
+// unreachable returns advice for a request without an answer.
 func unreachable(err error, doing string) error {
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		return fmt.Errorf("%s: the server does not use TLS: use --endpoint http://HOST:PORT", doing)
@@ -106,7 +105,7 @@ func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
-// serviceError finds what the OSS API answered.
+// serviceError finds the answer of the OSS API in an error.
 func serviceError(err error) (*oss.ServiceError, bool) {
 	return errors.AsType[*oss.ServiceError](err)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// helpAll is the flag that shows what --help leaves out.
+// helpAll is the flag that shows the flags that --help leaves out.
 const helpAll = "--help-all"
 
 // wantsAllHelp reports whether args ask for all help, and returns them as the
@@ -27,8 +27,8 @@ func wantsAllHelp(args []string) ([]string, bool) {
 }
 
 // shortenHelp hides the flags that few need, so that the help of a verb fits on a
-// screen: of most verbs the connection to a server or to stores, of serve all settings but the
-// first ones. The help says where they are.
+// screen: of most verbs the connection to a server or to stores, of serve all
+// settings but the first ones. The help says how to see them.
 func shortenHelp(node *kong.Node) {
 	for _, child := range node.Children {
 		shortenHelp(child)

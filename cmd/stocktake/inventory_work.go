@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake/client"
 )
 
-// work returns who works on what of what was asked for.
+// work returns the machines and their tasks.
 func (l *statusLook) work(ctx context.Context) (stocktake.Work, error) {
 	if !l.All {
 		return l.cl.Work(ctx, l.Bucket, l.ID)
@@ -33,8 +33,9 @@ func (l *statusLook) work(ctx context.Context) (stocktake.Work, error) {
 	return w, err
 }
 
-// machines returns which machines work on the runs under way, in words, by id of the
-// run. There is nothing to say if there is one machine, or the server cannot tell.
+// machines returns which machines work on the runs under way, in words, by id of
+// the run. There is nothing to say if there is one machine, or the server does not
+// know.
 func (l *statusLook) machines(ctx context.Context, all []stocktake.InventoryStatus) (map[string]string, error) {
 	on, asked := map[string]string{}, map[string]bool{}
 	for _, s := range all {
@@ -79,7 +80,7 @@ func workersOf(r *stocktake.RunWork) string {
 	return strings.Join(names, ", ")
 }
 
-// printWork prints a table of the machines and one of what they do.
+// printWork prints a table of the machines and one of their tasks.
 func printWork(w io.Writer, work *stocktake.Work, asJSON bool) error {
 	if asJSON {
 		return newJSON(w).Encode(work)

@@ -18,7 +18,7 @@ type keptFlags struct {
 	MasterKeyFile string `group:"Connection" help:"File with the master key: 32 bytes in base64. STOCKTAKE_MASTER_KEY has the key itself." placeholder:"FILE"`
 }
 
-// A keptIn is where a command finds accounts and keys.
+// A keptIn is the place where a command finds accounts and keys.
 type keptIn struct {
 	folder server.Folder
 	master []byte         // nil: that of the folder
@@ -48,8 +48,8 @@ func (k *keptIn) close() error {
 	return k.shared.Close()
 }
 
-// changed is called after a change: it is in force on all servers, or the person is told
-// where it is not.
+// changed is called after a change. It waits until the change is in force on all
+// servers, or prints the servers where it is not.
 func (k *keptIn) changed(con console) error {
 	if k.shared == nil {
 		return k.folder.Register()

@@ -61,7 +61,7 @@ type console struct {
 	out, err io.Writer
 }
 
-// untilTold returns a context that ends when the process is told to end.
+// untilTold returns a context that ends when the process receives a signal to end.
 func untilTold() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
@@ -73,11 +73,10 @@ func main() {
 	os.Exit(code)
 }
 
-// run does what main does, with its surroundings passed in. It returns the exit
-// code.
+// run is main with its environment as arguments. It returns the exit code.
 func run(ctx context.Context, args []string, con console) (code int) {
 	var c cli
-	type exit int // what kong's own exits (--help) panic with, so that run stays a function
+	type exit int // kong's own exits (--help) panic with it, so that run stays a function
 	defer func() {
 		if e := recover(); e != nil {
 			n, ok := e.(exit)

@@ -27,7 +27,7 @@ func (a objectAddress) String() string { return "oss://" + a.bucket + "/" + a.ke
 // isFolder reports whether a stands for a prefix rather than one key.
 func (a objectAddress) isFolder() bool { return a.key == "" || strings.HasSuffix(a.key, "/") }
 
-// folder returns a as a prefix that ends where a path element does.
+// folder returns a as a prefix that ends at the end of a path element.
 func (a objectAddress) folder() objectAddress {
 	if !a.isFolder() {
 		a.key += "/"

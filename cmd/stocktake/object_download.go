@@ -68,8 +68,8 @@ func downloads(ctx context.Context, oc *oss.Client, from objectAddress, root *os
 	}
 }
 
-// download writes an object to a file below root, which then has all of it or is
-// as it was. It returns the number of bytes.
+// download writes an object to a file below root, which is replaced whole or not at
+// all. It returns the number of bytes.
 func download(ctx context.Context, oc *oss.Client, from objectAddress, root *os.Root, name string) (n int64, err error) {
 	body, err := openObject(ctx, oc, from)
 	if err != nil {
@@ -98,9 +98,9 @@ func download(ctx context.Context, oc *oss.Client, from objectAddress, root *os.
 	return n, root.Rename(part, name)
 }
 
-// openObject reads an object of the size that the service says it has: without
-// one, what the service sends would have no end that can be known. At the end the
-// checksum that the service has of it is compared with what was read.
+// openObject reads an object of the size that the service states. Without a size
+// the end could not be recognised. At the end the service's checksum is compared
+// with that of the bytes read.
 func openObject(ctx context.Context, oc *oss.Client, at objectAddress) (io.ReadCloser, error) {
 	r, err := oc.GetObject(ctx, &oss.GetObjectRequest{Bucket: &at.bucket, Key: &at.key})
 	if err != nil {

@@ -25,7 +25,7 @@ type transfer struct {
 	do   func(context.Context) error
 }
 
-// transferred is what became of many transfers.
+// transferred counts the results of many transfers.
 type transferred struct {
 	Objects int64 `json:"objects"`
 	Bytes   int64 `json:"bytes"`
@@ -33,11 +33,11 @@ type transferred struct {
 }
 
 // transferAll carries out transfers, with a progress bar of total bytes on a
-// terminal (-1: not known). What fails for a reason on this machine, such as a
-// file that cannot be read, is named and left out; any other failure ends it.
+// terminal (-1: not known). A transfer that fails for a reason on this machine,
+// such as an unreadable file, is named and left out; any other failure ends all.
 func transferAll(ctx context.Context, con console, doing string, total int64, all iter.Seq2[transfer, error]) (transferred, error) {
 	bar := newBar(con.err, doing, total)
-	var terminal sync.Mutex // guards bar and what is written between its pictures
+	var terminal sync.Mutex // guards bar and the lines written between its updates
 	var objects, bytes, failed atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	next := make(chan transfer)

@@ -19,7 +19,7 @@ type fileTree struct {
 	root    string
 	files   []treeFile
 	bytes   int64
-	skipped []string // what cannot be an object, each with the reason
+	skipped []string // names that cannot be objects, each with the reason
 }
 
 type treeFile struct {
@@ -28,9 +28,9 @@ type treeFile struct {
 }
 
 // findFiles walks root. It leaves out, with the reason, what cannot be an object
-// (anything but regular files, and names that no key can have), folders that
-// cannot be read, and the data folders of servers: they hold keys, and grow by
-// what is uploaded from them.
+// (anything but regular files, and names that no key can have), folders that cannot
+// be read, and the data folders of servers: they hold keys, and an upload from them
+// would grow them.
 func findFiles(root string) (t fileTree, err error) {
 	t.root = root
 	skip := func(path, why string) { t.skipped = append(t.skipped, path+": "+why) }
@@ -83,7 +83,7 @@ func isDataFolder(path string) bool {
 	return err == nil && st.IsDir() && fileExists(f.Catalog())
 }
 
-// saySkipped names what was left out, or the first of it.
+// saySkipped prints the first files that were left out.
 func (t *fileTree) saySkipped(con console) {
 	const most = 10
 	for i, what := range t.skipped {

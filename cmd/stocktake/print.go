@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/human"
 )
 
-// Short names of what most verbs print.
+// Short names for functions that most verbs use.
 var (
 	printable   = human.Printable
 	count       = human.Count
@@ -25,7 +25,7 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// jsonFlag is the flag of verbs that say one thing.
+// jsonFlag is the flag of verbs with one result.
 type jsonFlag struct {
 	JSON bool `help:"Print JSON."`
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// progressOf says in a few words how far a run is.
+// progressOf returns the progress of a run in a few words.
 func progressOf(r stocktake.Run) string {
 	s := count(r.Listed) + " listed"
 	if r.State.Ended() || r.Expected <= 0 || r.Expected < r.Listed {
@@ -49,7 +49,7 @@ func (l *statusLine) clear() {
 	}
 }
 
-// clearScreen makes room for the next look at what is watched.
+// clearScreen clears the screen for the next status.
 func clearScreen(terminal io.Writer) { fmt.Fprint(terminal, "\x1b[H\x1b[2J") }
 
 // A progressLine shows the state of a run on one line that it writes over. On

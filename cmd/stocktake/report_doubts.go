@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// sayDoubts says what a report does not tell as a reader might expect. line is the
+// sayDoubts prints the limits of a report that a reader may not expect. line is the
 // form of a line: a word, then text.
 func sayDoubts(w io.Writer, line string, s *stocktake.Summary) {
 	if len(s.Unavailable) > 0 {

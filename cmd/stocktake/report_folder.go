@@ -87,7 +87,7 @@ func openWindowFolder(ctx context.Context, where string) (windows []*report.Repo
 	if where, err = filepath.EvalSymlinks(where); err != nil { // WalkDir would not follow it
 		return nil, nil, usageError{err}
 	}
-	open := map[string]*dirbucket.Bucket{} // by the folder that has the folders of reports
+	open := map[string]*dirbucket.Bucket{} // by the folder above those of reports
 	err = filepath.WalkDir(where, func(name string, d fs.DirEntry, err error) error {
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
@@ -132,8 +132,8 @@ func openIn(ctx context.Context, b *dirbucket.Bucket, folder string) (*report.Re
 	return report.Open(ctx, b.WithBase(base), base+key)
 }
 
-// baseOf returns what the keys of a report's files have before the paths in the folder
-// that has the folder of the manifest.
+// baseOf returns the part of the keys of a report's files before their paths in the
+// folder above that of the manifest.
 func baseOf(r *report.Report) string {
 	if len(r.Manifest.Files) == 0 {
 		return ""

@@ -171,7 +171,7 @@ func printObject(w io.Writer, size string, o *rollup.Object) {
 	sayf(w, "   %s\t%s\t%s\t%s\n", size, when(o.LastModified), printable(o.StorageClass), cut(printable(string(o.Key))))
 }
 
-// barWidth is how many characters a bar has that stands for everything.
+// barWidth is the length of a full bar, in characters.
 const barWidth = 20
 
 // print shows the group as a table with bars: the share of the bytes, or of the

@@ -46,8 +46,8 @@ func (b ossBucket) List(ctx context.Context, prefix string) iter.Seq2[string, er
 	}
 }
 
-// explainCall explains err if a request has failed. What the client has found out
-// by itself is said already.
+// explainCall explains err if a request has failed. Errors of the client itself are
+// complete already.
 func explainCall(err error, doing string) error {
 	if _, ok := serviceError(err); ok || away(err) {
 		return explain(err, doing)
@@ -58,12 +58,12 @@ func explainCall(err error, doing string) error {
 	return err
 }
 
-// A place is where a report command looks: a bucket and what of it.
+// A place is the argument of a report command: a bucket and a part of it.
 type place struct {
 	bucket report.Bucket
 	path   string // key of a manifest, or prefix of a configuration's reports, without '/' at the end
 	name   string // of the bucket, for people: "oss://reports" or a folder
-	base   string // what keys have before the paths below name
+	base   string // the beginning of keys, before the paths below name
 	close  func() error
 }
 

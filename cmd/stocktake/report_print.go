@@ -12,7 +12,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// showOptions say what showReport shows besides the manifest.
+// showOptions say what showReport shows in addition to the manifest.
 type showOptions struct {
 	rows   int
 	verify bool

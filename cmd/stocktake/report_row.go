@@ -112,11 +112,11 @@ type rowForm struct {
 	columns []stocktake.Field
 	append  func(f *rowForm, dst []byte, row *report.Row) []byte
 	buf     []byte
-	safe    bool  // for a terminal: what it would obey is escaped
+	safe    bool  // for a terminal: control characters are escaped
 	widths  []int // of a table
 }
 
-// appendCSV appends a row as RFC 4180 has it.
+// appendCSV appends a row in the form of RFC 4180.
 func appendCSV(f *rowForm, dst []byte, row *report.Row) []byte {
 	for i, c := range f.columns {
 		if i > 0 {
@@ -177,7 +177,7 @@ func appendObject(f *rowForm, dst []byte, row *report.Row) []byte {
 	return append(dst, '}')
 }
 
-// appendJSONText appends a string. What a terminal would obey is escaped.
+// appendJSONText appends a string with control characters escaped.
 func appendJSONText(dst, v []byte) []byte {
 	plain := true
 	for _, c := range v {
@@ -213,10 +213,10 @@ func appendTable(f *rowForm, dst []byte, row *report.Row) []byte {
 	return append(dst, '\n')
 }
 
-// tableCell returns a value as a table for people has it.
+// tableCell returns a value in the form of a table for people.
 func tableCell(v cell, f stocktake.Field) string {
 	text := printable(string(v.text))
-	if f == stocktake.FieldKey { // what one looks for is never cut
+	if f == stocktake.FieldKey { // the searched text is never cut
 		return text
 	}
 	return cut(text)

@@ -86,7 +86,7 @@ func (s *selectFlags) of(r *report.Report) (selection, error) {
 	}
 	sel.match = stocktake.NewMatcher(f, latest)
 	sel.needed = append(sel.needed, sel.columns...)
-	sel.needed = append(sel.needed, stocktake.FieldIsDeleteMarker) // it says which values mean something
+	sel.needed = append(sel.needed, stocktake.FieldIsDeleteMarker) // it lists the valid values
 	return sel, err
 }
 

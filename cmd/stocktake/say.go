@@ -12,7 +12,7 @@ import (
 
 // Everything that a command prints goes through this file or through a table of
 // print.go: keys, ids, reasons and errors are chosen by strangers, and a terminal
-// obeys what it is sent. print_test.go holds that no other code prints.
+// obeys what it is sent. print_test.go checks that no other code prints.
 
 // sayf prints for people: fmt.Fprintf with every text among args made printable.
 // An error may have several lines; those after the first are indented, so that
@@ -41,7 +41,7 @@ func shown(v any) any {
 		return shownText{v.Error(), strings.ReplaceAll(printableText(v.Error()), "\n", "\n  ")}
 	case fmt.Stringer:
 		if reflect.TypeOf(v).Kind() == reflect.Struct {
-			return v // a time: what strangers choose has no such type
+			return v // a time: text of strangers has no such type
 		}
 	}
 	if r := reflect.ValueOf(v); r.Kind() == reflect.String {
@@ -92,9 +92,9 @@ func escapeRunes(doc []byte, escape func(rune) string) []byte {
 	return append(out, doc[from:]...)
 }
 
-// sayBytes returns a writer of bytes that are passed on as they are, and what to
-// call at their end. A terminal gets text in which all that it would obey is
-// escaped: \u009b for a character, \xff for a byte that belongs to none.
+// sayBytes returns a writer of bytes that are passed on as they are, and a function
+// to call at their end. A terminal gets text with all control characters escaped:
+// \u009b for a character, \xff for a byte that belongs to none.
 func sayBytes(w io.Writer) (out io.Writer, flush func() error) {
 	if !isTerminal(w) {
 		return w, func() error { return nil }
@@ -134,7 +134,7 @@ func (t *terminalText) write(p []byte, end bool) error {
 	return err
 }
 
-// inJSON writes a character as strings of JSON and YAML have it.
+// inJSON writes a character in the escaped form of JSON and YAML strings.
 func inJSON(r rune) string {
 	if a, b := utf16.EncodeRune(r); a != utf8.RuneError {
 		return fmt.Sprintf(`\u%04x\u%04x`, a, b)
@@ -142,7 +142,7 @@ func inJSON(r rune) string {
 	return fmt.Sprintf(`\u%04x`, r)
 }
 
-// inXML writes a character as text of XML has it.
+// inXML writes a character in the escaped form of XML text.
 func inXML(r rune) string { return fmt.Sprintf("&#x%X;", r) }
 
 // newJSON returns an encoder whose output a terminal does not obey: the package

@@ -145,7 +145,7 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 	return cfg, cfg.Validate()
 }
 
-// metricsConfigurations returns the setting as a server.Config has it.
+// metricsConfigurations returns the setting in the form of a server.Config.
 func (f *metricFlags) metricsConfigurations() int {
 	switch n := f.MetricsConfigurations; {
 	case n == nil:

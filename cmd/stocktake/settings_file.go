@@ -31,7 +31,7 @@ func settingsFile(r io.Reader) (kong.Resolver, error) {
 	return &settingsResolver{name, settings}, nil
 }
 
-// settingsResolver is what a settings file says.
+// settingsResolver holds the content of a settings file.
 type settingsResolver struct {
 	name     string // of the file
 	settings map[string]yaml.Node
@@ -83,7 +83,7 @@ func (s *settingsResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Fla
 	return settingValue(&node), nil
 }
 
-// settingValue returns a value as the flag would get it: scalars as they are
+// settingValue returns a value in the form of the flag's text: scalars as they are
 // written, since an account id is not a number.
 func settingValue(n *yaml.Node) any {
 	switch n.Kind {

@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/take"
 )
 
-// A listPrice is what a public service asks for requests.
+// A listPrice is the price of requests to a public service.
 //
 // Source: price lists of both as of November 2026. Listings are requests of the
 // kind PUT for either, requests about objects of the kind GET.

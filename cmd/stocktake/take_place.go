@@ -43,8 +43,8 @@ type takePlace struct {
 	bucket string         // as it is called here
 	there  string         // as the store calls it
 	prefix string         // of keys
-	origin string         // for people, and to tell it from others
-	base   string         // what keys have before the paths in a folder
+	origin string         // for people, and to distinguish it from others
+	base   string         // the beginning of keys, before the paths in a folder
 	dst    engine.Destination
 	close  func() error
 }

@@ -63,7 +63,7 @@ func (l *takeLine) stop() {
 	<-l.done
 }
 
-// takeText says in a few words how far a take is. Its rate is that of this
+// takeText returns the progress of a take in a few words. Its rate is that of this
 // attempt.
 func takeText(p stocktake.Progress, before int64, took time.Duration) string {
 	text := many(p.Listed, "object") + " listed, " + many(int64(p.Shards), "shard")

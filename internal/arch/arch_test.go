@@ -40,6 +40,12 @@ func (s source) imports(yield func(string) bool) {
 // its own is another module.
 func sources(t *testing.T) []source {
 	t.Helper()
+	return parsed(t, parser.ImportsOnly|parser.ParseComments)
+}
+
+// parsed is sources with a mode of the parser.
+func parsed(t *testing.T, mode parser.Mode) []source {
+	t.Helper()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +73,7 @@ func sources(t *testing.T) []source {
 		if err != nil {
 			return err
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly|parser.ParseComments)
+		f, err := parser.ParseFile(token.NewFileSet(), name, text, mode)
 		if err != nil {
 			return err
 		}

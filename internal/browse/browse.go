@@ -45,7 +45,7 @@ type browser struct {
 	help      bool
 }
 
-// A Subject is what a person looks at.
+// A Subject is the report to show.
 type Subject struct {
 	Report *report.Report // whose rows are read for lists of objects
 	Sums   *rollup.Rollup // the totals of all of it

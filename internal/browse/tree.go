@@ -19,7 +19,7 @@ type node struct {
 	children []*node
 	objects  rollup.Count // directly below
 	rest     rollup.Count // in the folded prefixes
-	before   rollup.Count // what the other report has; zero: nothing
+	before   rollup.Count // counts in the other report; zero: none
 }
 
 // A entry is a line of a prefix that is open.
@@ -28,7 +28,7 @@ type entry struct {
 	count  rollup.Count
 	before rollup.Count
 	node   *node  // that opens; nil: none
-	leaf   string // prefix whose objects open; empty with node nil: nothing opens
+	leaf   string // prefix whose objects it opens; empty with node nil: it cannot be opened
 	opens  bool
 }
 
@@ -98,7 +98,7 @@ func (n *node) entries(order order) []entry {
 		all = append(all, entry{name: c.prefix[len(n.prefix):], count: c.count, before: c.before, node: c, opens: true})
 	}
 	slices.SortStableFunc(all, func(a, b entry) int { return a.compare(&b, order) })
-	// What is not a prefix comes last: it cannot be compared with one.
+	// Lines that are not prefixes come last, since they cannot be compared with one.
 	if n.objects.Objects > 0 {
 		all = append(all, entry{name: "(objects directly here)", count: n.objects, leaf: n.prefix, opens: true})
 	}

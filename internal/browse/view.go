@@ -111,7 +111,7 @@ func (b *browser) weight(c rollup.Count) int64 {
 	return c.Bytes
 }
 
-// roomy is how wide a screen is that shows bars besides changes.
+// roomy is the width from which a screen shows bars as well as changes.
 const roomy = 100
 
 func (b *browser) entryLine(i int, most int64) string {

@@ -1,6 +1,6 @@
 // Package human writes values as people read them on a terminal or a page: numbers
-// with their thousands apart, bytes in units of 1,024, text of strangers without what a
-// terminal would obey.
+// with their thousands apart, bytes in units of 1,024, text of strangers with
+// control characters escaped.
 package human
 
 import (
@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Printable escapes what a terminal would obey, and what would break a table,
-// as Go does in strings: keys, ids and prefixes are chosen by strangers.
+// Printable escapes characters that a terminal would obey or that would break a
+// table, as Go does in strings: keys, ids and prefixes are chosen by strangers.
 func Printable(s string) string {
 	if strings.IndexFunc(s, Unprintable) < 0 {
 		return s
@@ -35,7 +35,8 @@ func Printable(s string) string {
 	return b.String()
 }
 
-// Unprintable reports whether a terminal would obey a character rather than show it.
+// Unprintable reports whether a terminal would obey a character instead of showing
+// it.
 func Unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 
 // Count writes a number with thousands separated: 1,234,567.

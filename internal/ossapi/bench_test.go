@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/internal/bucket"
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
@@ -40,7 +41,9 @@ func benchmark(b *testing.B, method, target string, objects int) {
 			b.Fatal(method, target, w.status)
 		}
 	}
-	send("PUT", "/photos", "")
+	if err := st.CreateBucket(b.Context(), object.ByService("bench"), object.NewBucket("photos", account, time.Now()), false); err != nil {
+		b.Fatal(err)
+	}
 	content := strings.Repeat("x", 1024)
 	for i := range objects {
 		send("PUT", fmt.Sprintf("/photos/lake/tenant-03/access/dt=2026-03-05/part-%05d.log.gz", i), content)

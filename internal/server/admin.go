@@ -32,8 +32,8 @@ func (s *Server) openAdmin(access *ram.Directory, buckets *bucket.Registry, serv
 	}
 }
 
-// pathOf returns the path below /-/ that serves a request, or that there is none: no
-// client makes up the name of an operation.
+// pathOf returns the registered path below /-/ that serves a request, or a fixed
+// text, so that clients cannot invent names of operations.
 func (s *Server) pathOf(r *http.Request) string {
 	if _, pattern := s.admin.Handler(r); pattern != "" {
 		_, path, found := strings.Cut(pattern, " ")

@@ -32,7 +32,8 @@ func (a *accountOnly) audited(r *http.Request, change string, attrs ...any) {
 	a.audit.InfoContext(r.Context(), change, append(line, attrs...)...)
 }
 
-// refuses answers a request that the account did not sign, and reports so.
+// refuses answers a request that the account did not sign, and reports whether it
+// did.
 func (a *accountOnly) refuses(w http.ResponseWriter, r *http.Request, target signature.Target) bool {
 	status, text := a.judge(r, target)
 	if status == 0 {
@@ -53,7 +54,7 @@ func (a *accountOnly) judge(r *http.Request, target signature.Target) (status in
 		return http.StatusForbidden, "sign the request with the root access key"
 	}
 	if auth.Scheme != signature.V4 {
-		return http.StatusForbidden, "sign the request with signature V4" // V1 does not sign what is asked for
+		return http.StatusForbidden, "sign the request with signature V4" // V1 does not sign the parameters
 	}
 	secret, who, err := a.access.Key(auth.AccessKeyID, auth.SecurityToken)
 	if errors.Is(err, object.ErrUnavailable) {

@@ -9,12 +9,12 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// clockPath is where a server that was started with --clock-control lets its
-// time be read (GET) and moved ahead (POST ?advance=24h). Without the flag the
-// path does not exist.
+// clockPath is where the account reads the time of a server started with
+// --clock-control (GET) and moves it ahead (POST ?advance=24h). Without the flag
+// the path does not exist.
 const clockPath = "/-/clock"
 
-// maxAdvance bounds one step, which plays all that falls due on the way.
+// maxAdvance bounds one step, which makes all runs that fall due in it.
 const maxAdvance = 10 * 366 * 24 * time.Hour
 
 // clockTarget is what a request to clockPath signs.

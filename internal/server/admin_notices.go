@@ -128,7 +128,7 @@ func shown(page []inventory.Notice) []noticeShown {
 	return all
 }
 
-// What is wrong with a request for notices.
+// Errors in requests for notices.
 var (
 	errNoChange = errors.New("POST needs ?retry=ID, ?drop=ID or ?test=WEBHOOK")
 	errNoState  = errors.New("state is waiting, delivered or dead")

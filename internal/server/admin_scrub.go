@@ -12,9 +12,9 @@ import (
 
 // scrubPath is where the account has the store scrubbed (POST, with ?rate=N for
 // bytes a second, 0 for no limit, and with ?restart=true to begin at the first
-// object) and sees how the last scrub stands (GET ?after=N: the damage after the
-// first N objects of it). POST while a scrub runs answers how that one stands, so
-// that who left can return; it is refused if it asks for another rate or place.
+// object) and reads the state of the last scrub (GET ?after=N: the damage after the
+// first N objects of it). POST while a scrub runs answers with its state, so that a
+// client can return to it; it is refused if it asks for another rate or place.
 const scrubPath = "/-/scrub"
 
 // scrubTarget is what a request to scrubPath signs.
@@ -25,7 +25,7 @@ const (
 	scrubPage     = 100  // of them in one answer
 )
 
-// scrubReply says how the last scrub since the start stands.
+// scrubReply is the state of the last scrub since the start.
 type scrubReply struct {
 	Number    int64          `json:"number"` // of the scrub, from 1; 0: there was none
 	Running   bool           `json:"running"`
@@ -93,8 +93,8 @@ func (s *scrubs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(s.reply(after)) // the client may have left
 }
 
-// reply is how the last scrub stands, with a page of the problems after the first
-// so many.
+// reply returns the state of the last scrub, with a page of the problems after the
+// first so many.
 func (s *scrubs) reply(after int) scrubReply {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// workPath is where the account reads which machine works on what, of all buckets
+// workPath is where the account reads the machines and their tasks, of all buckets
 // (GET).
 const workPath = "/-/work"
 

@@ -19,13 +19,13 @@ import (
 )
 
 // backupPath is where the account has a backup made (POST ?to=FOLDER, a folder of
-// the server's machine) and sees how the last one stands (GET).
+// the server's machine) and reads the state of the last one (GET).
 const backupPath = "/-/backup"
 
 // backupTarget is what a request to backupPath signs.
 var backupTarget = signature.Target{Bucket: "-", Key: "backup"}
 
-// backupReply says how the last backup stands.
+// backupReply is the state of the last backup.
 type backupReply struct {
 	Folder  string `json:"folder"` // empty: none was made since the start
 	Running bool   `json:"running"`
@@ -45,14 +45,14 @@ type backups struct {
 	start chan string // folders; taken by serve
 }
 
-// openBackups registers what makes backups.
+// openBackups registers the backups.
 func (s *Server) openBackups(account accountOnly, st *store.Store, cat *sqlite.Catalog) {
 	b := &backups{accountOnly: account, folder: s.folder, store: st, cat: cat, log: s.log, start: make(chan string, 1)}
 	s.handle(backupPath, b)
 	s.work(b.serve)
 }
 
-// serve makes the backups that are asked for until ctx ends.
+// serve makes the requested backups until ctx ends.
 func (b *backups) serve(ctx context.Context) error {
 	for {
 		select {

@@ -72,8 +72,8 @@ func (s *Server) openDatabase(ctx context.Context) (catalog, error) {
 	return cat, nil
 }
 
-// Migrate brings the tables of a database up to date. A *SettingError says that
-// the address cannot be one; the others are those of [postgres.Migrate].
+// Migrate brings the tables of a database up to date. Errors: a *SettingError for
+// an illegal address, and those of [postgres.Migrate].
 func Migrate(ctx context.Context, address string, log *slog.Logger) error {
 	cfg, err := postgres.Parse(address)
 	if err != nil {

@@ -28,8 +28,8 @@ const (
 	DefaultCacheSize = 64 << 20
 )
 
-// Config holds the settings of a server. Only Data must be set; every other
-// field has a zero value that suits a first start.
+// Config holds the settings of a server. Only Data must be set; the zero values of
+// all other fields suit a first start.
 type Config struct {
 	// Data is the path of the data folder, which is made with mode 0700 if it
 	// does not exist. At most one server uses a folder at a time.
@@ -57,12 +57,12 @@ type Config struct {
 	// RoleScheduler. Empty means all.
 	Roles []string
 
-	// Name is what this process is called where people see who works on what. Empty
-	// means the name of the machine.
+	// Name is the name of this process for people, such as in lists of machines.
+	// Empty means the name of the machine.
 	Name string
 
-	// AcceptLoss names parts of the data folder, such as "catalog.db", that are
-	// given up if they are lost or damaged. Without it such a folder is refused.
+	// AcceptLoss names parts of the data folder, such as "catalog.db", whose loss or
+	// damage is accepted. Otherwise such a folder is refused.
 	AcceptLoss []string
 
 	// Listen is the address of the OSS API, HOST:PORT. Port 0 means any free
@@ -120,7 +120,7 @@ type Config struct {
 	EmptyReports    bool           // write a manifest without files when nothing matched, or nothing changed, instead of nothing
 	NoIncremental   bool           // refuse configurations with incremental reports, and make none
 	Window          time.Duration  // length of the windows of incremental reports, whole seconds from 1s to 24h; 0 means 10m
-	RequirePassRole bool           // ask who puts a configuration for ram:PassRole on its role
+	RequirePassRole bool           // require ram:PassRole on the role of a configuration from its caller
 	StrictVersions  bool           // refuse inventories of all versions of a bucket without versioning
 
 	Webhooks          map[string]string     // URL by name of the receivers of notices
@@ -155,11 +155,11 @@ type Config struct {
 	Version, Revision string // of the program, for the metrics; empty: not known
 
 	ClockControl bool   // let the account move the server's time ahead; for tests
-	Seed         string // derive ids, names and times of reports from this text; empty: from chance
+	Seed         string // derive ids, names and times of reports from this text; empty: random
 
 	Log *slog.Logger // nil means slog.Default()
 
-	Tracer *tracing.Tracer // closed by whoever made it; nil: nothing is traced
+	Tracer *tracing.Tracer // closed by the caller; nil: nothing is traced
 
 	// AccessLog and AuditLog are paths of files that lines about requests and about
 	// changes are appended to, made if they are missing, and opened again with Reload;
@@ -169,8 +169,8 @@ type Config struct {
 	LogFormat string // of both, logs.FormatText or logs.FormatJSON; empty means text
 }
 
-// A SettingError is a setting with a value that no server can have. The same
-// value is refused whatever the state of the machine.
+// A SettingError reports a setting with a value that is always illegal, whatever
+// the state of the machine.
 type SettingError struct {
 	Setting string // name as in the settings file, such as "max-runs"
 	Err     error  // what is wrong with the value
@@ -347,8 +347,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// checkAddress refuses what can never be an address to listen on, whatever the
-// state of the machine.
+// checkAddress refuses a text that can never be an address to listen on, whatever
+// the state of the machine.
 func checkAddress(setting, addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -16,10 +16,10 @@ import (
 )
 
 // reservedConnections is how many connections beyond the limit are accepted for
-// /-/healthz, /-/readyz and /-/metrics: a server that is full must not look dead.
+// /-/healthz, /-/readyz and /-/metrics: a server at its limit must not look dead.
 const reservedConnections = 16
 
-// repeatAfter is how often the log repeats that connections are short.
+// repeatAfter is how often the log repeats that connections are exhausted.
 const repeatAfter = time.Minute
 
 // connections bounds the open connections of all listeners. When the limit is
@@ -125,7 +125,7 @@ func (c *connections) admit(conn net.Conn, spare bool) *bound {
 		c.warn("too many connections: new ones are refused", "open", c.max, "advice", "raise --max-connections, or look for clients that keep connections")
 	}
 	if oldest != nil {
-		_ = oldest.close() // the client sees what an idle time-out shows
+		_ = oldest.close() // the client sees the same as with an idle timeout
 	}
 	if refused {
 		return nil

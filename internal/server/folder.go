@@ -20,7 +20,7 @@ import (
 type Folder string
 
 // Check refuses a folder in which others may have prepared files. The error is a
-// *SettingError. Whoever opens a data folder calls it first.
+// *SettingError. Call it before opening a data folder.
 func (f Folder) Check() error {
 	if err := securefile.CheckFolder(string(f)); err != nil {
 		return &SettingError{"data", err}
@@ -42,8 +42,8 @@ func (f Folder) Accounts() string { return f.join(datafolder.AccountsName) }
 // are encrypted with.
 func (f Folder) EncryptionKeys() string { return f.join(datafolder.EncryptionKeysName) }
 
-// MasterKey returns the path of the key that wraps the encryption keys, unless
-// it is given.
+// MasterKey returns the path of the key that wraps the encryption keys, unless the
+// settings have one.
 func (f Folder) MasterKey() string { return f.join(datafolder.MasterKeyName) }
 
 // Catalog returns the path of the database of configurations and runs.
@@ -109,8 +109,9 @@ func fileExists(path string) bool {
 	return err == nil
 }
 
-// checkCatalog reads the catalog. Only what SQLite calls damage is damage: one
-// that cannot be read for another reason may be whole, and must not be given up.
+// checkCatalog reads the catalog. Only errors that SQLite calls damage count: a
+// catalog that cannot be read for another reason may be whole, and must not be
+// given up.
 func checkCatalog(ctx context.Context, path string, thorough bool) error {
 	err := sqlite.Check(ctx, path, thorough)
 	if err == nil || errors.Is(err, sqlite.ErrDamaged) {

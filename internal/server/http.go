@@ -18,7 +18,7 @@ import (
 const grace = 10 * time.Second
 
 // EndWithin is how long after the end of its context a server may take to stop.
-// What still waits for the disk then will wait for ever.
+// Operations that still wait for the disk then will never end.
 const EndWithin = 3 * grace
 
 // serveHTTP serves h on all listeners until ctx ends, then lets requests under
@@ -60,13 +60,13 @@ func serveHTTP(ctx context.Context, all []listener, conns *connections, h http.H
 	return errors.Join(failed, err)
 }
 
-// haste is how long clients of what is not the OSS API may take to send what is
-// left of a request, and then to read the answer. Both are small.
+// haste is how long clients of handlers outside of the OSS API may take to send the
+// rest of a request, and then to read the answer. Both are small.
 const haste = 30 * time.Second
 
-// hasty serves h with deadlines, so that a slow client cannot keep a
-// connection: before it answers, net/http reads what h has left of a body,
-// without a limit of time. The OSS API sets deadlines itself.
+// hasty serves h with deadlines, so that a slow client cannot keep a connection:
+// before it answers, net/http reads the rest of a body, without a time limit. The
+// OSS API sets deadlines itself.
 func hasty(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
@@ -83,8 +83,8 @@ func hasten(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * haste))
 }
 
-// A requestCount knows which requests are being answered, for runs that make way for
-// them. The zero value is ready.
+// A requestCount counts the requests being answered, for runs that yield to them.
+// The zero value is ready.
 type requestCount struct{ begun, ended atomic.Int64 }
 
 // count wraps a handler whose requests are to be counted.

@@ -14,8 +14,7 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// awaitServers is how long a change may take to be in force on all servers before it is
-// said that it is not.
+// awaitServers is how long to wait until a change is in force on all servers.
 const awaitServers = 3 * time.Second
 
 // movedAside is appended to the names of files whose content is in the database.

@@ -44,7 +44,7 @@ func (s *Server) runner(cat catalog, run *local.Runner, machine stocktake.Machin
 	return shared, nil
 }
 
-// machine returns what people are told of this process.
+// machine describes this process to people.
 func (s *Server) machine() (stocktake.Machine, error) {
 	m := stocktake.Machine{ID: uuid.NewString(), Name: s.cfg.Name, Roles: s.cfg.Roles, Version: s.cfg.Version}
 	if m.Name == "" {
@@ -61,8 +61,8 @@ func (s *Server) machine() (stocktake.Machine, error) {
 // other processes have made.
 const noticePoll = 2 * time.Second
 
-// delivery returns what delivers notices: one of the processes that share a
-// database, so that receivers get each once.
+// delivery returns the deliverer of notices. Only one of the processes that share a
+// database delivers them, so that receivers get each once.
 func (s *Server) delivery(hooks *notify.Hooks) func(context.Context) error {
 	if s.database == nil {
 		return hooks.Serve

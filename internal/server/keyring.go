@@ -67,7 +67,7 @@ func keyError(id string, err error) error {
 	return err
 }
 
-// A kmsKeyError is a key that cannot be used, and what to do.
+// A kmsKeyError reports a key that cannot be used, with advice.
 type kmsKeyError struct {
 	text, advice string
 	err          error // of package kms
@@ -98,8 +98,8 @@ func (k keyring) encrypts(owner string, e stocktake.Encryption) error {
 	}}
 }
 
-// An encryptionError is a key that reports cannot be encrypted with: a value to
-// correct when the configuration is put, a reason when it is checked later.
+// An encryptionError reports a key that cannot encrypt reports: a value to correct
+// when the configuration is put, a reason when it is checked later.
 type encryptionError struct {
 	err     error
 	invalid *stocktake.InvalidArgumentError

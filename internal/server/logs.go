@@ -85,9 +85,8 @@ func (s *Server) openLog(setting, path string) (*logs.File, error) {
 	return file, nil
 }
 
-// An auditWriter writes lines about changes, which are few, at once. What its file does
-// not take goes to the log of the server, so that it is not lost where there is another
-// disk.
+// An auditWriter writes lines about changes, which are few, at once. Lines that its
+// file does not take go to the log of the server, which may be on another disk.
 type auditWriter struct {
 	file    *logs.File
 	log     *slog.Logger
@@ -113,7 +112,7 @@ func (all observers) Observe(o ossapi.Observation) {
 	}
 }
 
-// observer returns who observes the requests of the OSS API.
+// observer returns the observer of requests of the OSS API.
 func (s *Server) observer(counts *metrics.Metrics) ossapi.Observer {
 	all := observers{counts}
 	if s.accessLog != nil {
@@ -128,8 +127,8 @@ func (s *Server) observer(counts *metrics.Metrics) ossapi.Observer {
 	return all
 }
 
-// accessed has the access log and the span of a request tell of each request that h
-// answers, which is not one of the OSS API. operation names what was done.
+// accessed records in the access log and in a span each request that h answers, for
+// requests outside of the OSS API. operation names the action.
 func (s *Server) accessed(operation func(*http.Request) string, h http.Handler) http.Handler {
 	if s.accessLog == nil && s.cfg.Tracer == nil {
 		return h
@@ -155,19 +154,19 @@ func (s *Server) accessed(operation func(*http.Request) string, h http.Handler) 
 	})
 }
 
-// A sender is who sent a request; handlers say so once it is proven.
+// A sender is the proven sender of a request, set by its handler.
 type sender struct{ principal string }
 
 type senderKey struct{}
 
-// proven tells the access log who sent a request.
+// proven sets the sender of a request for the access log.
 func proven(ctx context.Context, principal string) {
 	if c, ok := ctx.Value(senderKey{}).(*sender); ok {
 		c.principal = principal
 	}
 }
 
-// A countedWriter counts what is answered.
+// A countedWriter counts the bytes of an answer.
 type countedWriter struct {
 	http.ResponseWriter
 	status int

@@ -68,8 +68,8 @@ func (s *Server) MetricsURL() string {
 	return s.metricsListener.url() + metricsPath
 }
 
-// shownConfigurations returns how many configurations have metrics of their own. Their
-// names are told to strangers only if the settings say so.
+// shownConfigurations returns how many configurations have metrics of their own.
+// Their names are shown to strangers only if the settings say so.
 func (s *Server) shownConfigurations() int {
 	n := s.cfg.MetricsConfigurations
 	if n == 0 && (s.cfg.MetricsListen != "" || s.cfg.MetricsTokenFile != "") {
@@ -107,7 +107,8 @@ func (t *token) load() error {
 func (t *token) guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		// Digests have one length, so that the time to compare them tells nothing.
+		// Digests have the same length, so that the time to compare them reveals
+		// nothing.
 		sum := sha256.Sum256([]byte(strings.TrimSpace(text)))
 		if subtle.ConstantTimeCompare(sum[:], t.sum.Load()[:]) != 1 || !strings.EqualFold(scheme, "Bearer") {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="stocktake"`)

@@ -40,9 +40,9 @@ func (s *Server) openCheckpoints(st *store.Store) {
 	})
 }
 
-// scrubs has the whole store read and compared with its checksums, every month
-// and when the account asks for it, one scrub at a time. A scrub continues where
-// the end of the process interrupted it.
+// scrubs reads the whole store and compares it with its checksums, every month and
+// on request of the account, one scrub at a time. A scrub continues where the end
+// of the process interrupted it.
 type scrubs struct {
 	accountOnly
 	store   *store.Store
@@ -55,7 +55,7 @@ type scrubs struct {
 	start chan store.ScrubOptions // has one exactly while last.Running and serve has not begun it
 }
 
-// openScrub registers what scrubs the store.
+// openScrub registers the scrubs of the store.
 func (s *Server) openScrub(account accountOnly, st *store.Store, counts *metrics.Metrics) {
 	sc := &scrubs{accountOnly: account, store: st, rate: s.cfg.ScrubRate, monthly: s.cfg.ScrubRate > 0, log: s.log, start: make(chan store.ScrubOptions, 1)}
 	if !sc.monthly {
@@ -66,7 +66,7 @@ func (s *Server) openScrub(account accountOnly, st *store.Store, counts *metrics
 	s.work(sc.serve)
 }
 
-// serve carries out the scrubs that are due or asked for until ctx ends.
+// serve makes the scrubs that are due or requested until ctx ends.
 func (s *scrubs) serve(ctx context.Context) error {
 	last, err := s.store.Scrubbed()
 	for {
@@ -113,7 +113,8 @@ func (s *scrubs) state() (metrics.ScrubState, error) {
 	return metrics.ScrubState{Last: last, Running: s.last.Running, Damaged: s.last.Damaged}, err
 }
 
-// begin has serve begin a scrub, and reports whether it will: not while one runs.
+// begin requests a scrub from serve, and reports whether it will begin: not while
+// one runs.
 func (s *scrubs) begin(opts store.ScrubOptions) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +126,7 @@ func (s *scrubs) begin(opts store.ScrubOptions) bool {
 	return true
 }
 
-// scrub carries out a scrub and keeps how it stands.
+// scrub makes a scrub and keeps its state.
 func (s *scrubs) scrub(ctx context.Context, opts store.ScrubOptions) (store.Scrub, error) {
 	opts.Problem = func(p store.Problem) {
 		s.mu.Lock()

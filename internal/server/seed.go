@@ -42,7 +42,7 @@ func seededIDs(f Folder, seed string) (func(stocktake.Run) string, error) {
 	return func(r stocktake.Run) string {
 		mu.Lock()
 		defer mu.Unlock()
-		of := [3]string{r.Bucket, r.Configuration, string(r.Kind)} // kinds do not shift each other's numbers
+		of := [3]string{r.Bucket, r.Configuration, string(r.Kind)} // the numbers of kinds are independent
 		made[of]++
 		text := fmt.Appendf(nil, "%q %d %q %q %d", seed, kept.Starts, of[0], of[1], made[of])
 		if r.Kind != stocktake.FullRun {

@@ -74,7 +74,7 @@ type Server struct {
 
 	workers   []func(context.Context) error // run until the server ends
 	probes    []func() error                // conditions of readiness
-	mentions  []func() error                // what readyz says of a server that is ready
+	mentions  []func() error                // remarks of readyz about a ready server
 	reloaders []func() error                // in the order of opening
 	closers   []func() error                // in the order of opening
 }
@@ -154,7 +154,7 @@ func (s *Server) work(f func(context.Context) error) { s.workers = append(s.work
 func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
 
 // onReload registers a function that reads settings again that were read from
-// files. What was read before stays in force if it fails.
+// files. If it fails, the previous settings stay in force.
 func (s *Server) onReload(f func() error) { s.reloaders = append(s.reloaders, f) }
 
 // readyIf registers a condition of readiness: an error that it returns is the
@@ -177,8 +177,9 @@ func (s *Server) Serve(ctx context.Context) (err error) {
 	return g.Wait()
 }
 
-// Reload reads certificates and declared accounts again, as after SIGHUP. What
-// cannot be read is named in the error and stays as it was.
+// Reload reads certificates and declared accounts again, as after SIGHUP. Files
+// that cannot be read are named in the error, and their previous content stays in
+// force.
 func (s *Server) Reload() (err error) {
 	for _, f := range s.reloaders {
 		err = errors.Join(err, f())

@@ -77,7 +77,7 @@ func (s *Server) openShared(ctx context.Context, counts *metrics.Metrics) error 
 	return nil
 }
 
-// host returns how this process is called where people see it.
+// host returns the name of this process for people.
 func (s *Server) host() string {
 	if s.cfg.Name != "" {
 		return s.cfg.Name
@@ -112,8 +112,8 @@ func (s *Server) leftBehind() error {
 	return nil
 }
 
-// rootKeyOf returns the root key that is kept in a room, or makes it. Of several that
-// begin at once one makes it.
+// rootKeyOf returns the root key that is kept in a room, or makes it. Of several
+// servers that start at once, one makes it.
 func rootKeyOf(room securefile.Room) (k AccessKey, made bool, err error) {
 	_, err = room.Update(func(data []byte) ([]byte, error) {
 		if made = data == nil; made {
@@ -140,9 +140,9 @@ type Shared struct {
 	table *securerow.Table
 }
 
-// OpenShared opens the accounts and keys of a database. writer is who makes changes, for
-// people. The caller closes it. Errors: a *SettingError, those of [postgres.Open] and
-// of [securerow.Open].
+// OpenShared opens the accounts and keys of a database. writer names the author of
+// changes, for people. The caller closes it. Errors: a *SettingError, those of
+// [postgres.Open] and of [securerow.Open].
 func OpenShared(ctx context.Context, address string, master []byte, writer string) (*Shared, error) {
 	cfg, err := postgres.Parse(address)
 	if err != nil {
@@ -193,8 +193,8 @@ func (s *Shared) RootKey() (AccessKey, error) {
 	return parseRootKey(data, room.String())
 }
 
-// AwaitServers waits until all servers have what was changed in force, and returns the
-// names of those that do not have it after a while.
+// AwaitServers waits until changes are in force on all servers, and returns the
+// names of those where they are not in time.
 func (s *Shared) AwaitServers(ctx context.Context) (behind []string, err error) {
 	for _, document := range []string{sharedAccounts, sharedKeys} {
 		behind, err = s.table.AwaitReaders(ctx, document, awaitServers)

@@ -36,6 +36,8 @@ type tagRow struct {
 	Value string `json:"value,omitempty"`
 }
 
+// EncodeBucket returns the value of b, whose id is id, in the index. It cannot fail
+// for a bucket that the store accepts.
 func EncodeBucket(id uint32, b *object.Bucket) ([]byte, error) {
 	r := bucketRow{
 		ID: id, Owner: b.Owner, Created: b.Created, StorageClass: b.StorageClass.String(), Redundancy: b.Redundancy,
@@ -50,6 +52,8 @@ func EncodeBucket(id uint32, b *object.Bucket) ([]byte, error) {
 	return json.Marshal(r)
 }
 
+// DecodeBucket reads the value of the bucket called name. The error is ErrMalformed
+// for settings that no bucket can have.
 func DecodeBucket(name string, value []byte) (uint32, *object.Bucket, error) {
 	var r bucketRow
 	if err := json.Unmarshal(value, &r); err != nil {

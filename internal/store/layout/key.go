@@ -31,10 +31,11 @@ var (
 	KeyScrubbed = []byte{SpaceMeta, 'd'} // when the last scrub ended, 8 bytes big-endian, Unix milliseconds
 )
 
+// Lengths of parts of keys, in bytes.
 const (
 	BucketHeadLen = 1 + 4 // space and bucket id
-	SeqLen        = 8
-	TerminatorLen = 2
+	SeqLen        = 8     // sequence number
+	TerminatorLen = 2     // 00 01, after an escaped object key
 )
 
 // AppendBucketHead appends the prefix of all keys of a bucket in a space.
@@ -140,8 +141,10 @@ func IDKey(space byte, id uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{space}, id)
 }
 
+// BucketKey returns the key of a bucket.
 func BucketKey(name string) []byte { return append([]byte{SpaceBuckets}, name...) }
 
+// StatisticsKey returns the key of the statistics of a bucket.
 func StatisticsKey(bucket uint32) []byte { return AppendBucketHead(nil, SpaceStatistics, bucket) }
 
 // comparer orders index keys by their bytes. Unlike the default it tells Pebble

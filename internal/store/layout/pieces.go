@@ -16,6 +16,7 @@ type Piece struct {
 
 const pieceLen = 1 + 8 + 8
 
+// AppendPieces appends the value of a map of pieces.
 func AppendPieces(dst []byte, pieces []Piece) []byte {
 	for _, p := range pieces {
 		dst = binary.LittleEndian.AppendUint64(append(dst, byte(p.Kind)), p.ID)

@@ -60,24 +60,28 @@ const (
 	HotLen     = 56 // then the transition time (8 bytes) and the ETag's text, if the flags say so, then the cold part
 )
 
+// RowFormat is the first byte of the value of a row.
 const RowFormat = 1
 
+// The flags of a row.
 const (
-	FlagDeleteMarker = 1 << iota
-	FlagNull
-	FlagCRC64
-	FlagMultipart
-	FlagEncrypted
-	FlagSealed
-	FlagMD5 // the ETag is the MD5 of the content
-	FlagReport
+	FlagDeleteMarker = 1 << iota // the version is a delete marker
+	FlagNull                     // the version is the null version of its key
+	FlagCRC64                    // the CRC-64 of the content is known
+	FlagMultipart                // made by a multipart upload
+	FlagEncrypted                // the content is encrypted
+	FlagSealed                   // the appendable object is sealed
+	FlagMD5                      // the ETag is the MD5 of the content
+	FlagReport                   // written by a run, as a file of its report
 )
 
+// The parts of a value that few rows have, in byte HotMore.
 const (
 	MoreTransition = 1 << iota // there is a transition time
 	MoreETagText               // there is an ETag's text
 )
 
+// ErrMalformed reports a key or value that this version cannot decode.
 var ErrMalformed = errors.New("malformed row in the index")
 
 // AppendRow appends the value of r.
@@ -400,6 +404,7 @@ func UnixMilli(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
+// FromMilli is the inverse of [UnixMilli]; its times are in UTC.
 func FromMilli(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}

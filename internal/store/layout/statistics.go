@@ -53,6 +53,7 @@ func (d *Delta) Count(r *Row, n int64) {
 	d[StatBytes+class] += n * r.Info.Size
 }
 
+// Add adds e to d.
 func (d *Delta) Add(e *Delta) {
 	for i := range StatLastModified {
 		d[i] += e[i]
@@ -60,6 +61,7 @@ func (d *Delta) Add(e *Delta) {
 	d[StatLastModified] = max(d[StatLastModified], e[StatLastModified])
 }
 
+// AppendTo appends d as the index keeps it.
 func (d *Delta) AppendTo(dst []byte) []byte {
 	for i, v := range d {
 		if v != 0 {
@@ -69,6 +71,7 @@ func (d *Delta) AppendTo(dst []byte) []byte {
 	return dst
 }
 
+// ParseDelta reads what AppendTo appends.
 func ParseDelta(b []byte) (d Delta, err error) {
 	for len(b) > 0 {
 		field := b[0]
@@ -105,6 +108,8 @@ func (m *deltaMerger) Finish(bool) ([]byte, io.Closer, error) {
 	return m.sum.AppendTo(nil), nil, nil
 }
 
+// Stat returns the statistics that d adds up to, if it is the sum of all deltas of a
+// bucket.
 func (d *Delta) Stat() object.BucketStat {
 	var s object.BucketStat
 	copy(s.Objects[:], d[StatObjects:])

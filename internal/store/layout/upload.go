@@ -44,6 +44,7 @@ func ParseUploadID(text string) (seq uint64, ok bool) {
 	return seq, uploadID(seq) == id
 }
 
+// AppendUploadKey appends the index key of upload seq to key.
 func AppendUploadKey(dst []byte, bucket uint32, key string, seq uint64) []byte {
 	dst = append(AppendEscaped(AppendBucketHead(dst, SpaceUploads, bucket), key), 0, 1)
 	id := uploadID(seq)
@@ -62,6 +63,8 @@ func asVersionKey(uploadKey []byte) ([]byte, uint64, error) {
 	return binary.BigEndian.AppendUint64(key, ^seq), seq, nil
 }
 
+// DecodeUpload reads the row of the object to be from the key and value of an
+// upload. The error is ErrMalformed.
 func DecodeUpload(uploadKey, value []byte) (*Row, error) {
 	key, _, err := asVersionKey(uploadKey)
 	if err != nil {
@@ -71,6 +74,7 @@ func DecodeUpload(uploadKey, value []byte) (*Row, error) {
 	return &r, err
 }
 
+// Upload returns the upload whose row is r.
 func (r *Row) Upload() object.Upload {
 	id := uploadID(r.Seq)
 	return object.Upload{
@@ -93,12 +97,15 @@ const (
 	partLen    = 1 + 1 + 8 + 8 + 16 + 8 + 8
 )
 
+// Piece returns the piece that p becomes in a completed object.
 func (p *Part) Piece() Piece { return Piece{p.Content, p.Size} }
 
+// PartKey returns the key of a part of upload seq; number is from 1 to 10,000.
 func PartKey(seq uint64, number int) []byte {
 	return binary.BigEndian.AppendUint16(IDKey(SpaceParts, seq), uint16(number))
 }
 
+// AppendPart appends the value of p.
 func AppendPart(dst []byte, p *Part) []byte {
 	le := binary.LittleEndian
 	dst = le.AppendUint64(append(dst, partFormat, byte(p.Content.Kind)), p.Content.ID)
@@ -107,6 +114,7 @@ func AppendPart(dst []byte, p *Part) []byte {
 	return le.AppendUint64(dst, uint64(p.LastModified.UnixMilli()))
 }
 
+// DecodePart reads the key and value of a part. The error is ErrMalformed.
 func DecodePart(key, value []byte) (Part, error) {
 	if len(key) != 1+8+2 || len(value) != partLen || value[0] != partFormat {
 		return Part{}, fmt.Errorf("%w: key %x", ErrMalformed, key)
