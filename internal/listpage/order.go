@@ -51,11 +51,30 @@ func (p *Page) cut() int {
 // order of keys.
 func (p *Page) ordered(from, to int) error {
 	for i := from + 1; i < to; i++ {
-		if c := bytes.Compare(p.Records[i-1].Key, p.Records[i].Key); c > 0 || c == 0 && !p.Versions {
+		c := bytes.Compare(p.Records[i-1].Key, p.Records[i].Key)
+		if c > 0 || c == 0 && !p.Versions {
 			return fmt.Errorf("%w: key %.200q comes after %.200q", ErrOrder, p.Records[i].Key, p.Records[i-1].Key)
+		}
+		if c == 0 && p.repeats(max(from, i-nearRows), i) {
+			return fmt.Errorf("%w: version %.200q of key %.200q is there twice", ErrOrder, p.Records[i].VersionID, p.Records[i].Key)
 		}
 	}
 	return nil
+}
+
+// nearRows is how far behind a version the same one is noticed in a page. Keys may
+// have a page of versions and more, so not all of them are compared.
+const nearRows = 4
+
+// repeats reports whether record i is the same version as one from a number on.
+func (p *Page) repeats(from, i int) bool {
+	r := &p.Records[i]
+	for j := i - 1; j >= from && bytes.Equal(p.Records[j].Key, r.Key); j-- {
+		if bytes.Equal(p.Records[j].VersionID, r.VersionID) {
+			return true
+		}
+	}
+	return false
 }
 
 // merge merges the rows before and after cut. Of one key, the latest version

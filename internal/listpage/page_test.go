@@ -117,21 +117,23 @@ func TestOrder(t *testing.T) {
 		rows []string
 		want string // version ids; empty: out of order
 	}{
-		"mixed":                     {[]string{versionRow("a", "1", true, t1), markerRow("a", "2", false, t3), versionRow("b", "3", true, t2), markerRow("c", "4", true, t1)}, "1 2 3 4"},
-		"markers first":             {[]string{markerRow("a", "1", true, t3), markerRow("b", "2", false, t2), versionRow("a", "3", false, t1), versionRow("b", "4", true, t3), versionRow("b", "5", false, t1)}, "1 3 4 2 5"},
-		"versions first":            {[]string{versionRow("a", "3", false, t1), versionRow("b", "4", true, t3), markerRow("a", "1", true, t3), markerRow("b", "2", false, t2)}, "1 3 4 2"},
-		"one key":                   {[]string{markerRow("a", "1", false, t1), versionRow("a", "2", true, t3), versionRow("a", "3", false, t2)}, "2 3 1"},
-		"the latest, though older":  {[]string{markerRow("a", "1", false, t3), versionRow("a", "2", true, t1)}, "2 1"},
-		"at the same time":          {[]string{markerRow("a", "1", false, t1), markerRow("a", "2", false, t1), versionRow("a", "3", false, t1)}, "1 2 3"},
-		"to the millisecond":        {[]string{markerRow("a", "1", false, "2026-01-05T16:00:01.1Z"), versionRow("a", "2", false, "2026-01-05T16:00:01.11Z")}, "2 1"},
-		"markers of other keys":     {[]string{markerRow("a", "1", true, t1), versionRow("b", "2", true, t1)}, "1 2"},
-		"a page without rows":       {nil, "-"},
-		"versions out of order":     {[]string{versionRow("b", "1", true, t1), versionRow("a", "2", true, t1)}, ""},
-		"markers out of order":      {[]string{markerRow("b", "1", true, t1), markerRow("a", "2", true, t1), versionRow("c", "3", true, t1)}, ""},
-		"mixed, but out of order":   {[]string{versionRow("a", "1", true, t1), markerRow("c", "2", true, t1), versionRow("b", "3", true, t1)}, ""},
-		"UTF-8, not UTF-16, order":  {[]string{versionRow("｡", "1", true, t1), versionRow("😀", "2", true, t1)}, "1 2"},
-		"UTF-16 order":              {[]string{versionRow("😀", "1", true, t1), versionRow("｡", "2", true, t1)}, ""},
-		"versions of one key twice": {[]string{versionRow("a", "1", true, t1), versionRow("a", "1", true, t1)}, "1 1"}, // the caller drops it
+		"mixed":                    {[]string{versionRow("a", "1", true, t1), markerRow("a", "2", false, t3), versionRow("b", "3", true, t2), markerRow("c", "4", true, t1)}, "1 2 3 4"},
+		"markers first":            {[]string{markerRow("a", "1", true, t3), markerRow("b", "2", false, t2), versionRow("a", "3", false, t1), versionRow("b", "4", true, t3), versionRow("b", "5", false, t1)}, "1 3 4 2 5"},
+		"versions first":           {[]string{versionRow("a", "3", false, t1), versionRow("b", "4", true, t3), markerRow("a", "1", true, t3), markerRow("b", "2", false, t2)}, "1 3 4 2"},
+		"one key":                  {[]string{markerRow("a", "1", false, t1), versionRow("a", "2", true, t3), versionRow("a", "3", false, t2)}, "2 3 1"},
+		"the latest, though older": {[]string{markerRow("a", "1", false, t3), versionRow("a", "2", true, t1)}, "2 1"},
+		"at the same time":         {[]string{markerRow("a", "1", false, t1), markerRow("a", "2", false, t1), versionRow("a", "3", false, t1)}, "1 2 3"},
+		"to the millisecond":       {[]string{markerRow("a", "1", false, "2026-01-05T16:00:01.1Z"), versionRow("a", "2", false, "2026-01-05T16:00:01.11Z")}, "2 1"},
+		"markers of other keys":    {[]string{markerRow("a", "1", true, t1), versionRow("b", "2", true, t1)}, "1 2"},
+		"a page without rows":      {nil, "-"},
+		"versions out of order":    {[]string{versionRow("b", "1", true, t1), versionRow("a", "2", true, t1)}, ""},
+		"markers out of order":     {[]string{markerRow("b", "1", true, t1), markerRow("a", "2", true, t1), versionRow("c", "3", true, t1)}, ""},
+		"mixed, but out of order":  {[]string{versionRow("a", "1", true, t1), markerRow("c", "2", true, t1), versionRow("b", "3", true, t1)}, ""},
+		"UTF-8, not UTF-16, order": {[]string{versionRow("｡", "1", true, t1), versionRow("😀", "2", true, t1)}, "1 2"},
+		"UTF-16 order":             {[]string{versionRow("😀", "1", true, t1), versionRow("｡", "2", true, t1)}, ""},
+		"a version twice":          {[]string{versionRow("a", "1", true, t1), versionRow("a", "1", true, t1)}, ""},
+		"twice, with one between":  {[]string{versionRow("a", "1", true, t1), markerRow("a", "2", false, t1), versionRow("a", "1", false, t1)}, ""},
+		"one id of two keys":       {[]string{versionRow("a", "null", true, t1), versionRow("b", "null", true, t1)}, "null null"},
 	} {
 		var p Page
 		err := p.Parse(versionsPage(tt.rows...))

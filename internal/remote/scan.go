@@ -140,7 +140,7 @@ func (sc *scan) records() (records []stocktake.Record, end bool, err error) {
 	case sc.versions && sc.last != nil && !sc.deep:
 		sc.dive(sc.lastVersion) // the page was filled by what has been seen
 	default:
-		return nil, true, fmt.Errorf("list %s: %w after key %.200q", sc.bucket, errStuck, sc.marker)
+		return nil, true, fmt.Errorf("list %s: %w after key %.200q", sc.bucket, &UnansweredError{errStuck}, sc.marker)
 	}
 	from := func(key string) int {
 		return sort.Search(len(records), func(i int) bool { return string(records[i].Key) >= key })

@@ -50,11 +50,11 @@ func (w *Wire) url(bucket string) *url.URL {
 	return &u
 }
 
-// hosted reports whether the host names the bucket. No host has an underscore, and
-// no certificate for *.endpoint is valid for a bucket with a dot: such buckets are
+// hosted reports whether the host names the bucket. No host has an underscore or
+// capitals, and no certificate for *.endpoint is valid for a bucket with a dot: such buckets are
 // in the path whatever the addressing, as in the SDKs of AWS.
 func (w *Wire) hosted(bucket string) bool {
-	return w.addressing == VirtualHosted && !strings.Contains(bucket, "_") &&
+	return w.addressing == VirtualHosted && !strings.ContainsAny(bucket, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ") &&
 		(w.endpoint.Scheme == "http" || !strings.Contains(bucket, "."))
 }
 

@@ -89,6 +89,9 @@ func coded(err error) error {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return &remote.Error{Status: status, Code: api.ErrorCode(), Err: briefly(err, status, api)}
 	}
+	if unanswered, ok := errors.AsType[*remote.UnansweredError](err); ok {
+		return unanswered // what the SDK says around it is of an answer
+	}
 	if status == http.StatusNotFound { // of HEAD, which has no body
 		return &remote.Error{Status: status, Code: "NotFound", Err: err}
 	}
