@@ -33,6 +33,10 @@ type checkResult struct {
 	Kind     foreign.Kind `json:"kind"`
 	Endpoint string       `json:"endpoint"`
 	*foreign.Trial
+
+	// NeedsAlias is a name that aliases should give the bucket: clients of OSS do not
+	// send its own, so that it cannot be the source of configurations. Empty: they do.
+	NeedsAlias string `json:"needsAlias,omitempty"`
 }
 
 // Run tries the store.
@@ -60,7 +64,10 @@ func (c *storeCheck) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	res := checkResult{settings.Name, settings.Kind, st.URL(), trial}
+	res := checkResult{Store: settings.Name, Kind: settings.Kind, Endpoint: st.URL(), Trial: trial}
+	if here, ok := settings.NeedsAlias(bucket); ok {
+		res.NeedsAlias = here
+	}
 	if c.JSON {
 		err = printJSON(con.out, res)
 	} else {
@@ -126,6 +133,9 @@ func (r *checkResult) print(w io.Writer) error {
 			a.value += ": " + a.without
 		}
 		sayf(w, "  %-24s  %s\n", a.name, a.value)
+	}
+	if r.NeedsAlias != "" {
+		sayf(w, "  %-24s  clients of OSS do not send %s: for configurations of the bucket, give it another name here, by aliases: {%s: %s}\n", "name", r.Bucket, r.NeedsAlias, r.Bucket)
 	}
 	if !r.OK {
 		return nil // the error says so

@@ -2,10 +2,12 @@ package foreign
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -23,6 +25,9 @@ func awsKeys(c Credentials, log *slog.Logger) (keys, error) {
 		Also: awsFiles(),
 		Parse: func([]byte) (*keys, error) {
 			cfg, err := awsConfig(c)
+			if _, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok {
+				return nil, fmt.Errorf("credentials: there is no profile %q in %s", c.value, strings.Join(awsFiles(), " or "))
+			}
 			if err != nil {
 				return nil, fmt.Errorf("credentials: %w", err)
 			}
@@ -52,11 +57,11 @@ func awsConfig(c Credentials) (aws.Config, error) {
 func awsFiles() []string {
 	var files []string
 	home, homeErr := os.UserHomeDir()
-	for variable, name := range map[string]string{"AWS_SHARED_CREDENTIALS_FILE": "credentials", "AWS_CONFIG_FILE": "config"} {
-		if path := os.Getenv(variable); path != "" {
+	for _, f := range []struct{ variable, name string }{{"AWS_SHARED_CREDENTIALS_FILE", "credentials"}, {"AWS_CONFIG_FILE", "config"}} {
+		if path := os.Getenv(f.variable); path != "" {
 			files = append(files, path)
 		} else if homeErr == nil {
-			files = append(files, filepath.Join(home, ".aws", name))
+			files = append(files, filepath.Join(home, ".aws", f.name))
 		}
 	}
 	return files

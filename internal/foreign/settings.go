@@ -131,9 +131,26 @@ func parseEntry(n *yaml.Node, i int) (s Settings, err error) {
 	s.Kind, s.Limits.Concurrency = Kind(kind), int(concurrency)
 	s.SetAddressing(addressing)
 	if err := s.Validate(); err != nil {
-		return s, atLine(n, "%s: %w", of, err)
+		at := n
+		if e, ok := errors.AsType[*settingError](err); ok {
+			at = valueOf(n, e.setting)
+		}
+		return s, atLine(at, "%s: %w", of, err)
 	}
 	return s, nil
+}
+
+// A settingError is what is wrong with one of the settings of an entry.
+type settingError struct {
+	setting string
+	err     error
+}
+
+func (e *settingError) Error() string { return e.err.Error() }
+func (e *settingError) Unwrap() error { return e.err }
+
+func wrong(setting, format string, args ...any) error {
+	return &settingError{setting, fmt.Errorf(format, args...)}
 }
 
 // SetAddressing sets where the bucket is in a URL: path, virtual, or empty for
@@ -187,7 +204,7 @@ func (s *Settings) Validate() error {
 	case s.Name == "":
 		return errors.New("name is missing")
 	case len(s.Name) > 63 || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "":
-		return fmt.Errorf("name %.100q: up to 63 of a-z, 0-9, '-' and '_' are expected", s.Name)
+		return wrong("name", "name %.100q: up to 63 of a-z, 0-9, '-' and '_' are expected", s.Name)
 	case !slices.Contains(Kinds, s.Kind):
 		return errors.New("kind is missing: " + strings.Join(kindNames(), " or "))
 	case s.Kind == OSS && s.Region == "":
@@ -197,26 +214,30 @@ func (s *Settings) Validate() error {
 	case len(s.Buckets) == 0 && len(s.Aliases) == 0:
 		return errors.New("buckets is missing: which names of buckets mean this store")
 	case s.Account != "" && !stocktake.ValidAccountID(s.Account):
-		return fmt.Errorf("account %.100q: 1 to 32 digits are expected", s.Account)
+		return wrong("account", "account %.100q: 1 to 32 digits are expected", s.Account)
 	case math.IsNaN(s.Limits.PerSecond):
-		return errors.New("requests-per-second: a number is expected")
+		return wrong("requests-per-second", "requests-per-second: a number is expected")
 	case strings.ContainsAny(s.Region, "/?#@: \t") || len(s.Region) > 63:
-		return fmt.Errorf("region %.100q is not a region such as us-east-1", s.Region)
+		return wrong("region", "region %.100q is not a region such as us-east-1", s.Region)
 	}
 	if err := checkEndpoint(s.Endpoint); err != nil {
 		return err
 	}
 	for _, p := range s.Buckets {
-		if p == "" || strings.Trim(p, bucketCharacters+"*?") != "" {
-			return fmt.Errorf("buckets: %.100q is neither the name of a bucket nor a pattern with * and ?", p)
+		switch {
+		case p != "" && strings.Trim(p, bucketCharacters+"*?") == "":
+		case s.Kind.ValidBucket(p):
+			return wrong("buckets", "buckets: clients of OSS do not send the name %q: give the bucket another one here, by aliases: {%s: %s}", p, aliasFor(p), p)
+		default:
+			return wrong("buckets", "buckets: %.100q is neither the name of a bucket nor a pattern with * and ?", p)
 		}
 	}
 	for here, there := range s.Aliases {
 		if !stocktake.ValidBucketName(here) {
-			return fmt.Errorf("aliases: %.100q is not the name of a bucket: 3 to 63 of a-z, 0-9 and '-'", here)
+			return wrong("aliases", "aliases: %.100q is not the name of a bucket: 3 to 63 of a-z, 0-9 and '-' are expected before the colon, and the name in the store behind it", here)
 		}
 		if !s.Kind.ValidBucket(there) {
-			return fmt.Errorf("aliases: %.100q is not the name of a bucket", there)
+			return wrong("aliases", "aliases: %s: %.100q is not the name of a bucket in a store of kind %s", here, there, s.Kind)
 		}
 	}
 	return nil
@@ -228,7 +249,7 @@ func checkEndpoint(endpoint string) error {
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return errors.New("endpoint: a URL such as https://s3.lan:9000 is expected, without path, user or query") // it may hold a secret, so it is not repeated
+		return wrong("endpoint", "endpoint: a URL such as https://s3.lan:9000 is expected, without path, user or query") // it may hold a secret, so it is not repeated
 	}
 	return nil
 }
@@ -236,12 +257,39 @@ func checkEndpoint(endpoint string) error {
 const bucketCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-._"
 
 // ValidBucket reports whether a bucket of a store may have this name: those of S3
-// may have dots and underscores.
+// may have dots and underscores, and capitals where they are old or the service is
+// not AWS.
 func (kind Kind) ValidBucket(name string) bool {
 	if kind == OSS {
 		return stocktake.ValidBucketName(name)
 	}
-	return stocktake.ValidS3BucketName(name)
+	return stocktake.ValidS3BucketName(asciiLower(name))
+}
+
+func asciiLower(text string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, text)
+}
+
+// aliasFor returns a name that clients of OSS send for a bucket whose own they do not.
+func aliasFor(there string) string {
+	return strings.NewReplacer(".", "-", "_", "-").Replace(asciiLower(there))
+}
+
+// NeedsAlias returns a name that a bucket of the store needs here, by aliases, to be
+// the source of configurations: clients of OSS do not send its own. ok is false if
+// they do, or if it has one.
+func (s *Settings) NeedsAlias(there string) (here string, ok bool) {
+	for _, t := range s.Aliases {
+		if t == there {
+			return "", false
+		}
+	}
+	return aliasFor(there), !stocktake.ValidBucketName(there)
 }
 
 // Locate returns the name in the store of a bucket that the store claims. A name

@@ -99,20 +99,23 @@ func TestParseErrors(t *testing.T) {
 		"no credentials":      {"stores:\n  - {name: lake, kind: s3, buckets: [logs]}", "credentials are missing"},
 		"two credentials":     {entry("credentials: {env: A, file: b}"), "one of env, profile, file and chain"},
 		"no chain":            {entry("credentials: {chain: false}"), "says nothing"},
-		"credentials as text": {entry("credentials: LAKE"), "names and values are expected"},
+		"credentials as text": {entry("credentials: LAKE"), `line 4: store "lake": credentials: names and values are expected`},
 		"key in the file":     {entry("credentials: {id: a, secret: hunter2}"), `there is no setting "id"`},
-		"role to nothing":     {entry(`roles: {"*": other}`), `line 6: "*": "other": default is expected`},
+		"role to nothing":     {entry(`roles: {"*": other}`), `line 6: store "lake": roles: "*": "other": default is expected`},
 		"roles as a list":     {entry(`roles: ["*"]`), "names and values are expected"},
 		"no buckets":          {"stores:\n  - {name: lake, kind: s3, credentials: {env: A}}", "buckets is missing"},
 		"buckets as text":     {entry("buckets: logs"), "a list is expected"},
 		"bad pattern":         {entry(`buckets: ["lo[gs]"]`), "neither the name of a bucket nor a pattern"},
 		"alias of no bucket":  {entry("aliases: {old_logs: logs}"), `"old_logs" is not the name of a bucket`},
-		"alias to no bucket":  {entry("aliases: {old-logs: L}"), `"L" is not the name of a bucket`},
+		"alias to no bucket":  {entry("aliases: {old-logs: L}"), `line 6: store "lake": aliases: old-logs: "L" is not the name of a bucket in a store of kind s3`},
+		"alias to nothing":    {entry("aliases: {old-logs: }"), `line 6: store "lake": aliases: "old-logs": a text is expected`},
+		"capitals":            {entry("buckets: [My.Logs]"), `line 5: store "lake": buckets: clients of OSS do not send the name "My.Logs": give the bucket another one here, by aliases: {my-logs: My.Logs}`},
+		"a bucket of nothing": {entry("buckets: [\"\"]"), `line 5: store "lake": buckets: a text is expected`},
 		"bad rate":            {entry("requests-per-second: -1"), "is not a number from 0"},
 		"bad rate 2":          {entry("requests-per-second: NaN"), "is not a number from 0"},
 		"bad concurrency":     {entry("concurrency: 1.5"), "is not a whole number"},
 		"bad hours":           {entry("hours: night"), "need a beginning and an end"},
-		"bad account":         {entry("account: me"), "1 to 32 digits"},
+		"bad account":         {entry("account: me"), `line 6: store "lake": account "me": 1 to 32 digits`},
 		"bad cross-region":    {entry("cross-region: maybe"), "true or false is expected"},
 		"name twice":          {entry() + "  - {name: lake, kind: s3, credentials: {env: A}, buckets: [photos]}", `line 6: store "lake": line 2 has a store of this name already`},
 		"claimed twice":       {entry() + "  - {name: pond, kind: s3, credentials: {env: A}, buckets: [\"l*\"]}", `line 6: store "pond": store "lake" (line 2) claims the bucket logs, too`},
@@ -130,6 +133,19 @@ func TestParseErrors(t *testing.T) {
 	// A literal name that an alias renames may belong to the other.
 	if _, err := parse(t, entry("aliases: {old-logs: photos}")+"  - {name: pond, kind: s3, credentials: {env: A}, buckets: [photos]}"); err != nil {
 		t.Error(err)
+	}
+}
+
+// Buckets of S3 whose names OSS does not allow are named by aliases.
+func TestNeedsAlias(t *testing.T) {
+	s := foreign.Settings{Kind: foreign.S3, Aliases: map[string]string{"old-logs": "Old.Logs"}}
+	for there, want := range map[string]string{"logs": "", "logs.v2": "logs-v2", "My_Logs": "my-logs", "Old.Logs": ""} {
+		if here, ok := s.NeedsAlias(there); ok != (want != "") || ok && here != want || !foreign.S3.ValidBucket(there) {
+			t.Errorf("%s: %q, %v, want %q", there, here, ok, want)
+		}
+	}
+	if foreign.OSS.ValidBucket("Logs") || foreign.S3.ValidBucket("Kelvin") {
+		t.Error("a name is taken that is not one")
 	}
 }
 

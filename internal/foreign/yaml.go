@@ -54,13 +54,31 @@ func mapping(n *yaml.Node, of string, fields []field) error {
 		}
 		seen[key.Value] = true
 		if err := fields[at].read(value); err != nil {
-			if _, ok := errors.AsType[*LineError](err); ok {
-				return err
+			if inner, ok := errors.AsType[*LineError](err); ok {
+				return &LineError{inner.Line, within(of, key.Value, inner.Err)}
 			}
 			return atLine(value, "%s: %s: %w", of, key.Value, err)
 		}
 	}
 	return nil
+}
+
+// within returns an error that is about part of a setting.
+func within(of, setting string, err error) error {
+	if strings.HasPrefix(err.Error(), setting+": ") {
+		return fmt.Errorf("%s: %w", of, err)
+	}
+	return fmt.Errorf("%s: %s: %w", of, setting, err)
+}
+
+// valueOf returns the value of a setting of a mapping; the mapping, if it has none.
+func valueOf(n *yaml.Node, setting string) *yaml.Node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == setting {
+			return n.Content[i+1]
+		}
+	}
+	return n
 }
 
 func resolved(n *yaml.Node) *yaml.Node {
