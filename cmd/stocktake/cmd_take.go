@@ -74,11 +74,14 @@ func (c *takeCmd) Run(ctx context.Context, con console) (err error) {
 	if c.Estimate {
 		return c.estimate(ctx, con, job, &src)
 	}
+	if dst.within(&src, src.bucket) {
+		sayf(con.err, "%s is part of what is listed: the report also has the files of reports that are there\n", c.To)
+	}
 	if costs := src.store.Costs(cfg.Columns()); costs.PerObject > 0 {
 		sayf(con.err, "%s: no listing tells that; the take also makes %s for each object (--estimate says how long that takes)\n",
 			fieldList(costs.Fetched), many(int64(costs.PerObject), "request"))
 	}
-	return c.take(ctx, con, job, &dst, log)
+	return c.take(ctx, con, job, &src, &dst, log)
 }
 
 // renamedSource is a source whose bucket has another name there.
@@ -150,12 +153,13 @@ type takeTotals struct {
 }
 
 type takeResultFile struct {
-	Key  string `json:"key"`
+	Key  string `json:"key"`  // in the report
+	File string `json:"file"` // where it lies
 	Rows int64  `json:"rows"`
 	Size int64  `json:"size"`
 }
 
-func (c *takeCmd) take(ctx context.Context, con console, job take.Job, dst *takePlace, log *slog.Logger) error {
+func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst *takePlace, log *slog.Logger) error {
 	begin := time.Now()
 	var begun take.Begun
 	line := newTakeLine(con.err)
@@ -178,9 +182,9 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, dst *take
 	case errors.Is(err, take.ErrOther):
 		return usagef("%w: run that one again, use --fresh to start over, or choose another destination", err)
 	case err != nil && begun.Attempt > 0:
-		return fmt.Errorf("take %s: %w; the same command continues where it failed", c.Source, err)
+		return fmt.Errorf("take %s: %w%s; the same command continues where it failed", c.Source, err, takeAdvice(err, src, dst))
 	case err != nil:
-		return fmt.Errorf("take %s: %w", c.Source, err)
+		return fmt.Errorf("take %s: %w%s", c.Source, err, takeAdvice(err, src, dst))
 	}
 	where := dst.where(result.Manifest)
 	s := &result.Summary
@@ -191,7 +195,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, dst *take
 			Unavailable: s.Unavailable, Incomplete: s.Incomplete, SuspectKeys: s.SuspectKeys,
 		}
 		for _, f := range s.Files {
-			res.Shards = append(res.Shards, takeResultFile{f.Key, f.Rows, f.Size})
+			res.Shards = append(res.Shards, takeResultFile{f.Key, dst.where(f.Key), f.Rows, f.Size})
 		}
 		return printJSON(con.out, res)
 	}

@@ -45,7 +45,7 @@ func (c *takeCmd) estimate(ctx context.Context, con console, job take.Job, src *
 		Requests: limits.Concurrency, PerSecond: limits.PerSecond, PerObject: src.store.Costs(job.Configuration.Columns()).PerObject,
 	})
 	if err != nil {
-		return fmt.Errorf("estimate %s: %w", c.Source, err)
+		return fmt.Errorf("estimate %s: %w%s", c.Source, err, takeAdvice(err, src, nil))
 	}
 	res := takeEstimate{Source: c.Source, Estimate: e}
 	p, public := listPrices[src.store.Settings().Kind]

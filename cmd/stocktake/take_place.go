@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
@@ -90,8 +92,11 @@ func (c *takeStores) bucket(where string, flags foreign.Settings, log *slog.Logg
 	scheme, rest, ok := strings.Cut(where, "://")
 	kind := foreign.Kind(scheme)
 	name, prefix, _ := strings.Cut(rest, "/")
-	if !ok || !slices.Contains(foreign.Kinds, kind) || !kind.ValidBucket(name) {
+	if !ok || !slices.Contains(foreign.Kinds, kind) || name == "" {
 		return takePlace{}, usagef("%q is not a bucket such as s3://BUCKET/PREFIX or oss://BUCKET/PREFIX", where)
+	}
+	if !kind.ValidBucket(name) {
+		return takePlace{}, usagef("%q: no bucket of a store of kind %s can be called %q", where, kind, name)
 	}
 	p := takePlace{bucket: name, there: name, prefix: prefix, close: func() error { return nil }}
 	settings, err := c.settings(kind, name, flags)
@@ -184,6 +189,26 @@ func takeFolder(path, bucket string) (takePlace, error) {
 	if err != nil {
 		return takePlace{}, usageError{err}
 	}
+	if err := b.Reserve(); err != nil {
+		err = errors.Join(err, b.Close())
+		if errors.Is(err, dirbucket.ErrLocked) {
+			return takePlace{}, fmt.Errorf("%s: another take writes there: wait until it has ended, or choose another folder", path)
+		}
+		return takePlace{}, usageError{err}
+	}
 	base := report.Location{Bucket: bucket, Configuration: takeID}.Base()
-	return takePlace{bucket: "local", origin: filepath.Clean(path), base: base, dst: b.WithBase(base), close: b.Close}, nil
+	return takePlace{bucket: "local", origin: filepath.Clean(path), base: base, dst: b.WithBase(base), close: func() error {
+		err := b.Close()
+		_ = os.Remove(path) // if a take that has failed at once left it empty; else it stays
+		return err
+	}}, nil
+}
+
+// within reports whether the reports of a take lie in what it lists.
+func (p *takePlace) within(src *takePlace, source string) bool {
+	if p.store == nil || p.there != src.there || p.store.URL() != src.store.URL() {
+		return false
+	}
+	base := report.Location{Prefix: strings.TrimSuffix(p.prefix, "/"), Bucket: source, Configuration: takeID}.Base()
+	return strings.HasPrefix(base, src.prefix)
 }

@@ -26,6 +26,9 @@ import (
 // not allow.
 var ErrKey = errors.New("the key cannot be the name of a file")
 
+// ErrLocked is returned if another process has reserved a folder.
+var ErrLocked = errors.New("another process writes to the folder")
+
 // A Bucket is a folder as an [engine.Destination]. Its methods are safe for
 // concurrent use, also by several processes. Nothing outside of the folder can
 // be reached through it, whatever its symbolic links say.
@@ -39,6 +42,7 @@ type dir struct {
 	root  *os.Root
 	tidy  sync.Once
 	names sync.Mutex // held while a name is looked for that must not be there
+	held  *os.File   // the folder, if it is reserved; else nil
 
 	mu     sync.Mutex
 	synced map[string]bool // folders that are known to survive a crash
@@ -60,8 +64,29 @@ func Open(name string) (*Bucket, error) {
 // them. It is closed with b.
 func (b *Bucket) WithBase(base string) *Bucket { return &Bucket{base: base, dir: b.dir} }
 
+// Reserve keeps other processes from reserving the folder until it is closed, or the
+// process ends; it does not keep them from writing there. The error is ErrLocked if
+// another one has reserved it. It is called once, before the folder is used.
+func (b *Bucket) Reserve() error {
+	f, err := b.dir.root.Open(".")
+	if err != nil {
+		return err
+	}
+	if err := lock(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	b.dir.held = f
+	return nil
+}
+
 // Close closes the folder. Files that are open stay so.
-func (b *Bucket) Close() error { return b.dir.root.Close() }
+func (b *Bucket) Close() error {
+	err := b.dir.root.Close()
+	if b.dir.held != nil {
+		err = errors.Join(err, b.dir.held.Close())
+	}
+	return err
+}
 
 // name returns the path of the file of a key.
 func (b *Bucket) name(key string) (string, error) {

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/foreign"
+	bucketclient "github.com/stocktake/stocktake/internal/remote"
+)
+
+// takeAdvice says what a person may look at after a take has failed, to be added to
+// the error; empty: the error says it. dst may be nil.
+func takeAdvice(err error, src, dst *takePlace) string {
+	urls := src.store.URL()
+	if dst != nil && dst.store != nil && dst.store.URL() != urls {
+		urls += " and " + dst.store.URL()
+	}
+	_, dial := errors.AsType[*net.OpError](err)
+	_, lookup := errors.AsType[*net.DNSError](err)
+	answer, answered := errors.AsType[*bucketclient.Error](err)
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return ": free space in the destination"
+	case dial, lookup:
+		return ": can " + urls + " be reached, and is it the right endpoint (--endpoint)?"
+	case errors.Is(err, stocktake.ErrNoSuchBucket):
+		return ": is the name right, and is the bucket at " + urls + " (--endpoint)?"
+	case answered && answer.Right == "" && errors.Is(err, stocktake.ErrAccessDenied):
+		return ": are the keys those of a user there? They are " + keysOf(src) + ", for " + urls
+	}
+	return ""
+}
+
+// keysOf says where the keys of a place come from.
+func keysOf(p *takePlace) string {
+	s := p.store.Settings()
+	switch {
+	case s.Credentials != foreign.Chain():
+		return "of " + strings.Trim(s.Credentials.String(), "{}")
+	case s.Kind == foreign.OSS:
+		return "of OSS_ACCESS_KEY_ID, else of ~/.ossutilconfig (--profile), else of the machine"
+	}
+	return "of AWS_ACCESS_KEY_ID, else of ~/.aws (--profile), else of the machine"
+}

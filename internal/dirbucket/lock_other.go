@@ -1,0 +1,8 @@
+//go:build !linux && !darwin
+
+package dirbucket
+
+import "os"
+
+// lock reserves nothing: this system does not lock folders.
+func lock(*os.File) error { return nil }

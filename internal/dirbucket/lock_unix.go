@@ -1,0 +1,19 @@
+//go:build linux || darwin
+
+package dirbucket
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// lock reserves a folder until f, which has it open, is closed. Where the system
+// cannot lock a folder, as over some networks, nothing is reserved.
+func lock(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return ErrLocked
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+//go:build linux || darwin
+
+package dirbucket_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stocktake/stocktake/internal/dirbucket"
+)
+
+// One of two who reserve a folder gets it; the other may have it afterwards.
+func TestReserve(t *testing.T) {
+	dir := t.TempDir()
+	open := func() *dirbucket.Bucket {
+		t.Helper()
+		b, err := dirbucket.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	a, b := open(), open()
+	if err := a.Reserve(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.WithBase("x/").Reserve(); !errors.Is(err, dirbucket.ErrLocked) {
+		t.Errorf("the second: %v, want %v", err, dirbucket.ErrLocked)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := b.Reserve(); err != nil {
+		t.Errorf("after the first: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}
