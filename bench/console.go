@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,7 @@ type consoleBench struct {
 	base    string // URL of the console
 	browser *http.Client
 	reports []string // names of their directories
+	run     string   // id of the newest
 }
 
 // prepare makes the configurations and two reports, and signs in.
@@ -69,6 +71,7 @@ func (b *consoleBench) prepare(ctx context.Context, s *lakeServer, configuration
 			return err
 		}
 		b.reports = append(b.reports, path.Base(path.Dir(i.Manifest)))
+		b.run = i.ID
 	}
 	c := client.New(s.client())
 	cfg, err := c.Get(ctx, lakeBucket, "bench")
@@ -80,9 +83,14 @@ func (b *consoleBench) prepare(ctx context.Context, s *lakeServer, configuration
 	for i := range configurations - 1 {
 		other := cfg.Clone()
 		other.ID = fmt.Sprintf("inventory-%04d", i)
+		other.IsEnabled = true
+		other.Filter.Prefix = other.ID + "/" // its run ends soon
 		g.Go(func() error { return c.Put(put, lakeBucket, other) })
 	}
 	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := waitForRuns(ctx, c); err != nil {
 		return err
 	}
 	jar, err := cookiejar.New(nil)
@@ -99,6 +107,27 @@ func (b *consoleBench) prepare(ctx context.Context, s *lakeServer, configuration
 	r.Header.Set("Origin", b.base)
 	_, _, err = b.do(r)
 	return err
+}
+
+// waitForRuns waits until no run of the bucket is under way, so that pages are measured
+// on a server that has nothing else to do.
+func waitForRuns(ctx context.Context, c *client.Client) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		all, err := c.Status(ctx, lakeBucket, "")
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(all, func(s stocktake.InventoryStatus) bool { return s.Last == nil || !s.Last.State.Ended() }) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // do sends a request as a browser does, and returns the answer as it was sent.
@@ -131,16 +160,27 @@ var assetPattern = regexp.MustCompile(`/assets/[^"]+`)
 func (b *consoleBench) measure(ctx context.Context, count int) error {
 	const inventory = "/buckets/" + lakeBucket + "/inventories/bench"
 	newest := inventory + "/reports/" + b.reports[1]
+	prefix, err := b.largestPrefix(ctx, newest)
+	if err != nil {
+		return err
+	}
 	var slowest time.Duration
 	for _, p := range []struct{ name, path string }{
 		{"Buckets", "/"},
 		{"Bucket", "/buckets/" + lakeBucket},
+		{"BucketFind", "/buckets/" + lakeBucket + "?find=0999"},
 		{"Inventory", inventory},
+		{"Change", inventory + "/change"},
+		{"Run", inventory + "/runs/" + b.run},
 		{"Form", "/buckets/" + lakeBucket + "/new"},
 		{"Reports", inventory + "/reports"},
 		{"Report", newest},
 		{"ReportByObjects", newest + "?by=objects"},
+		{"ReportPrefix", newest + "?prefix=" + url.QueryEscape(prefix)},
+		{"ReportJSON", newest + "?format=json"},
 		{"Compare", newest + "/compare?with=" + b.reports[0]},
+		{"Machines", "/machines"},
+		{"Webhooks", "/webhooks"},
 	} {
 		plain, _, err := b.get(ctx, p.path, "identity")
 		if err != nil {
@@ -168,6 +208,24 @@ func (b *consoleBench) measure(ctx context.Context, count int) error {
 	}
 	b.addRatio("slowest-page", float64(slowest.Microseconds())/1000, "milliseconds at the median of the slowest page; at most 50")
 	return nil
+}
+
+// largestPrefix returns the prefix with the most bytes of a report.
+func (b *consoleBench) largestPrefix(ctx context.Context, path string) (string, error) {
+	body, _, err := b.get(ctx, path+"?format=json", "identity")
+	if err != nil {
+		return "", err
+	}
+	var page struct {
+		Totals struct{ Prefixes []struct{ Prefix string } }
+	}
+	if err := json.Unmarshal(body, &page); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	if len(page.Totals.Prefixes) == 0 {
+		return "", fmt.Errorf("%s has no prefixes", path)
+	}
+	return page.Totals.Prefixes[0].Prefix, nil
 }
 
 // weigh returns the bytes of a page and of what it loads, compressed.
