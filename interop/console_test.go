@@ -2,7 +2,6 @@ package interop_test
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,8 +16,6 @@ import (
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"golang.org/x/sync/errgroup"
 
@@ -144,48 +140,59 @@ type consoleWorld struct {
 	told    chan string // what the receiver "audit" was told
 }
 
-func newConsoleWorld(t *testing.T) *consoleWorld {
+// startConsole starts a server, which ends with the test.
+func startConsole(t *testing.T, cfg testserver.Config) *testserver.Server {
 	t.Helper()
-	binary, dir := build(t), t.TempDir()
-	start := func(name string, cfg testserver.Config) *testserver.Server {
-		cfg.Binary, cfg.Data = binary, filepath.Join(dir, name)
-		s, err := testserver.Start(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Stop(); err != nil {
-				t.Error(err)
-			}
-		})
-		return s
+	cfg.Binary = build(t)
+	s, err := testserver.Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
 	}
-	far := start("far", testserver.Config{Args: []string{"--bucket", "lake-logs"}})
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil && s.Ended() {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// slowLake starts another store, with the bucket lake-logs, and returns the settings of
+// a server that asks it for a page of 1,000 keys every 2.5 seconds.
+func slowLake(t *testing.T, dir string, objects int) (settings string) {
+	t.Helper()
+	far := startConsole(t, testserver.Config{Data: filepath.Join(dir, "far"), Args: []string{"--bucket", "lake-logs"}})
 	var names []string
-	for i := range 5000 {
+	for i := range objects {
 		names = append(names, fmt.Sprintf("app-%d/2026-%02d/%05d.log", i%3, i%12+1, i))
 	}
 	putAll(t, ossOf(far), "lake-logs", 10, names...)
-
 	key := filepath.Join(dir, "far-key.yaml")
-	settings := filepath.Join(dir, "stocktake.yaml")
-	write := func(path, text string) {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(key, "access-key-id: "+testserver.AccessKeyID+"\naccess-key-secret: "+testserver.AccessKeySecret+"\n")
-	write(settings, `stores:
+	settings = filepath.Join(dir, "stocktake.yaml")
+	for path, text := range map[string]string{
+		key: "access-key-id: " + testserver.AccessKeyID + "\naccess-key-secret: " + testserver.AccessKeySecret + "\n",
+		settings: `stores:
   - name: lake
     kind: oss
-    endpoint: `+far.URL()+`
-    region: `+testserver.Region+`
-    credentials: {file: `+key+`}
+    endpoint: ` + far.URL() + `
+    region: ` + testserver.Region + `
+    credentials: {file: ` + key + `}
     roles: {"*": default}
     buckets: [lake-logs]
     requests-per-second: 0.4
     concurrency: 1
-`)
+`,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return settings
+}
+
+func newConsoleWorld(t *testing.T) *consoleWorld {
+	t.Helper()
+	dir := t.TempDir()
+	settings := slowLake(t, dir, 5000)
 	told := make(chan string, 100)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -195,7 +202,7 @@ func newConsoleWorld(t *testing.T) *consoleWorld {
 		told <- string(body)
 	}))
 	t.Cleanup(receiver.Close)
-	s := start("here", testserver.Config{Console: "127.0.0.1:0", Args: []string{
+	s := startConsole(t, testserver.Config{Data: filepath.Join(dir, "here"), Console: "127.0.0.1:0", Args: []string{
 		"--config", settings, "--bucket", "media", "--bucket", "reports", "--bucket", "old-reports", "--bucket", "empty",
 		"--webhook", "audit=" + receiver.URL, "--webhook", "ops=http://127.0.0.1:1/hook", "--clock-control",
 	}})
@@ -338,136 +345,4 @@ func (w *consoleWorld) waitForRun(t *testing.T, bucket, id string) {
 			t.Fatalf("the run that is due at %v does not begin: %+v", due, runs)
 		}
 	}
-}
-
-// A chromium is a tab of a browser.
-type chromium struct {
-	ctx context.Context
-	axe string // its source
-}
-
-// patience is how long a page may take to show something.
-const consolePatience = 30 * time.Second
-
-func newChromium(t *testing.T) *chromium {
-	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil {
-		t.Fatal("chromium is missing (Debian: apt-get install chromium)")
-	}
-	axe, err := os.ReadFile(filepath.Join(npmInstall(t, "axe"), "node_modules", "axe-core", "axe.min.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox)...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	b := &chromium{ctx, string(axe)}
-	b.run(t, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `
-			window.faults = [];
-			addEventListener("securitypolicyviolation", (e) => faults.push("policy: " + e.violatedDirective + " " + e.blockedURI + " " + e.sample));
-			addEventListener("error", (e) => faults.push("error: " + (e.message || e.target.src)), true);
-			addEventListener("unhandledrejection", (e) => faults.push("rejection: " + e.reason));`})
-		return err
-	}))
-	return b
-}
-
-func (b *chromium) run(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// open goes to a page.
-func (b *chromium) open(t *testing.T, url string) { t.Helper(); b.run(t, chromedp.Navigate(url)) }
-
-// press clicks on what the selector finds first, once it can be seen.
-func (b *chromium) press(t *testing.T, selector string) {
-	t.Helper()
-	b.clickInto(t, selector, 0.5)
-}
-
-// clickInto clicks into the first element of a selector once it can be seen, at a
-// share of its width and height. The page finds the element and its place in one
-// step, since a page that shows progress replaces its elements at any time.
-func (b *chromium) clickInto(t *testing.T, selector string, share float64) {
-	t.Helper()
-	find := fmt.Sprintf(`(() => {
-		const e = document.querySelector(%q);
-		if (!e || e.getClientRects().length == 0) return [];
-		e.scrollIntoView({block: "center", behavior: "instant"});
-		const r = e.getBoundingClientRect();
-		return [r.x + r.width * %g, r.y + r.height * %[2]g];
-	})()`, selector, share)
-	var place []float64
-	b.poll(t, selector+" can be seen", func() (ok bool, err error) {
-		place, err = chromedp.Run(b.ctx, chromedp.Evaluate[[]float64](find))
-		return len(place) == 2, err
-	})
-	b.run(t, chromedp.MouseClickXY(place[0], place[1]))
-}
-
-// typeInto replaces what a field has by text, key by key.
-func (b *chromium) typeInto(t *testing.T, selector, text string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, consolePatience)
-	defer cancel()
-	clear := chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector(%q).value = ""`, selector))
-	if err := chromedp.Do(ctx, chromedp.WaitVisible(chromedp.CSS(selector)), clear, chromedp.SendKeys(chromedp.CSS(selector), text)); err != nil {
-		t.Fatalf("type into %s: %v\n%s", selector, err, b.text(t))
-	}
-}
-
-// text returns what can be read on the page.
-func (b *chromium) text(t *testing.T) string {
-	t.Helper()
-	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body ? document.body.innerText : ""`))
-	if err != nil {
-		return err.Error()
-	}
-	return text
-}
-
-// waitFor waits until a text can be read on the page.
-func (b *chromium) waitFor(t *testing.T, text string) {
-	t.Helper()
-	b.until(t, fmt.Sprintf("%q can be read", text), fmt.Sprintf("document.body && document.body.innerText.includes(%q)", text))
-}
-
-// until waits until an expression is true.
-func (b *chromium) until(t *testing.T, what, expression string) {
-	t.Helper()
-	b.poll(t, what, func() (bool, error) {
-		return chromedp.Run(b.ctx, chromedp.Evaluate[bool](`Boolean(`+expression+`)`))
-	})
-}
-
-// poll asks until the answer is yes.
-func (b *chromium) poll(t *testing.T, what string, ask func() (bool, error)) {
-	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(consolePatience)
-	for {
-		ok, err := ask()
-		if err == nil && ok {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-late:
-			faults, _ := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](`window.faults`))
-			t.Fatalf("it is not so that %s: %v %q\n%s", what, err, faults, b.text(t))
-		}
-	}
-}
-
-// clickCanvas clicks into the upper left of a canvas, where a treemap has its
-// largest area.
-func (b *chromium) clickCanvas(t *testing.T, selector string) {
-	t.Helper()
-	b.clickInto(t, selector, 0.25)
 }

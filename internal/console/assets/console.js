@@ -185,15 +185,24 @@
   };
   const silent = "The server does not answer. What the page shows may be out of date.";
 
-  // A page that is kept up to date tries again by itself, less and less often.
+  // A page that is kept up to date tries again by itself, less and less often. It hears
+  // of the server every second; one that hangs says nothing for longer.
+  let heard = 0;
+  const listen = () => {
+    clearTimeout(heard);
+    heard = setTimeout(() => { if (!document.hidden) trouble(silent); }, 5000);
+  };
+  document.addEventListener("visibilitychange", () => clearTimeout(heard));
   document.addEventListener("htmx:sse:error", (e) => {
+    clearTimeout(heard);
     if (e.detail.status) refused(e.detail.status); else trouble(silent + " It tries again by itself.");
   });
-  document.addEventListener("htmx:sse:after:message", () => trouble(""));
+  document.addEventListener("htmx:sse:after:message", () => { trouble(""); listen(); });
   document.addEventListener("htmx:response:error", (e) => refused(e.detail.ctx.response.status, e.detail.ctx.text));
   document.addEventListener("htmx:error", () => trouble(silent));
   document.addEventListener("htmx:after:request", (e) => { if (e.detail.ctx.response.status < 400) trouble(""); });
   document.addEventListener("htmx:sse:close", (e) => {
+    clearTimeout(heard);
     const shown = document.querySelector("#verification progress");
     if (shown && e.target.id == "verify") shown.replaceWith("The verification was interrupted. Start it again.");
   });
