@@ -49,6 +49,7 @@ func (r *run) recover(ctx context.Context, thorough bool) (published *Result, er
 		return nil, err
 	}
 	if thorough || r.job.Attempt > 1 || len(stray) > 0 {
+		r.abortUploads(ctx)
 		if published, err = r.published(ctx); err != nil {
 			return nil, err
 		}
@@ -68,6 +69,22 @@ func (r *run) recover(ctx context.Context, thorough bool) (published *Result, er
 		r.log.Info("removing shards of earlier attempts", "shards", len(stray))
 	}
 	return published, Remove(ctx, r.dst, stray)
+}
+
+// abortUploads drops what attempts have uploaded of shards that they did not finish.
+// It spoils no report, so a failure is logged.
+func (r *run) abortUploads(ctx context.Context) {
+	u, ok := r.dst.(Uploader)
+	if !ok {
+		return
+	}
+	n, err := u.AbortUploads(ctx, r.names.run)
+	if err != nil {
+		r.log.Warn("unfinished uploads of earlier attempts may remain at the destination; abort those below the prefix, or have a lifecycle rule do so", "prefix", r.names.run, "err", err)
+	}
+	if n > 0 {
+		r.log.Info("aborted unfinished uploads of earlier attempts", "uploads", n)
+	}
 }
 
 // published returns the outcome of an attempt of this run that has published, nil

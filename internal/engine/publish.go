@@ -60,8 +60,10 @@ func PublishFrom(ctx context.Context, dst Destination, job Job, o Outline, resul
 	return r.publish(ctx, &o, results, true)
 }
 
-// removeStrays removes the shards of the run that its report does not name.
+// removeStrays removes the shards of the run that its report does not name, and
+// what there is of unfinished ones.
 func (r *run) removeStrays(ctx context.Context, s *stocktake.Summary) error {
+	r.abortUploads(ctx)
 	shards, err := r.list(ctx, r.names.run)
 	if err != nil {
 		return err

@@ -164,6 +164,15 @@ type Addressed interface {
 	Address() string
 }
 
+// An Uploader is a Destination that keeps the parts of a file whose process dies
+// before it commits or aborts it, and may bill for them.
+type Uploader interface {
+	// AbortUploads drops the unfinished uploads of keys that start with prefix, whoever
+	// has begun them, and returns how many there were. An upload that has ended
+	// meanwhile is not an error.
+	AbortUploads(ctx context.Context, prefix string) (int, error)
+}
+
 // FileOptions say how a file of a report is kept.
 type FileOptions struct {
 	ContentType string

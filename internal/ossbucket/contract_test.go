@@ -227,3 +227,33 @@ func TestVirtualHosts(t *testing.T) {
 		t.Error("the bucket is not in the host")
 	}
 }
+
+// AbortUploads drops the uploads below a prefix, a page and more of them, and no
+// others.
+func TestAbortUploads(t *testing.T) {
+	s := start(t)
+	b := &bucket{t, s, s.newBucket(t)}
+	begin := func(key string) {
+		t.Helper()
+		_, err := s.api.InitiateMultipartUpload(t.Context(), &oss.InitiateMultipartUploadRequest{Bucket: &b.name, Key: &key})
+		b.check(err)
+	}
+	const many = 1005
+	for i := range many {
+		begin(fmt.Sprintf("inv/data/run-%d é+%%2F.csv.gz", i/2)) // two of each key
+	}
+	begin("inv/data/other")
+	b.Put(sourcetest.Object{Key: "inv/data/run-object", Body: "x"})
+	dst := s.store.Destination(b.name).(engine.Uploader)
+	if n, err := dst.AbortUploads(t.Context(), "inv/data/run-"); err != nil || n != many {
+		t.Errorf("%d uploads were aborted, want %d; %v", n, many, err)
+	}
+	if n, err := dst.AbortUploads(t.Context(), "inv/data/run-"); err != nil || n != 0 {
+		t.Errorf("%d uploads were aborted again; %v", n, err)
+	}
+	left, err := s.api.ListMultipartUploads(t.Context(), &oss.ListMultipartUploadsRequest{Bucket: &b.name})
+	b.check(err)
+	if len(left.Uploads) != 1 || oss.ToString(left.Uploads[0].Key) != "inv/data/other" {
+		t.Errorf("left are %+v", left.Uploads)
+	}
+}

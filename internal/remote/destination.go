@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"strconv"
+	"strings"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
@@ -103,6 +104,33 @@ func (d *destination) Remove(ctx context.Context, key string) error {
 		}
 	}
 	return nil
+}
+
+// AbortUploads implements [engine.Uploader].
+func (d *destination) AbortUploads(ctx context.Context, prefix string) (n int, err error) {
+	var after Upload
+	for {
+		page, next, err := d.s.dialect.Uploads(ctx, d.bucket, prefix, after)
+		if err != nil {
+			return n, d.about(prefix, err)
+		}
+		for _, u := range page {
+			if !strings.HasPrefix(u.Key, prefix) { // a service that does not know prefixes
+				continue
+			}
+			if err := d.s.dialect.Abort(ctx, Object{Bucket: d.bucket, Key: u.Key}, u.ID); err != nil {
+				return n, d.about(u.Key, err)
+			}
+			n++
+		}
+		switch {
+		case next == Upload{}:
+			return n, nil
+		case next == after:
+			return n, d.about(prefix, errors.New("the service lists the same unfinished uploads again and again"))
+		}
+		after = next
+	}
 }
 
 // Create implements [engine.Destination]. A file that is longer than a part is

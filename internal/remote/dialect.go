@@ -75,7 +75,15 @@ type Dialect interface {
 
 	// Abort drops an upload. That there is none is not an error.
 	Abort(ctx context.Context, o Object, upload string) error
+
+	// Uploads returns a page of the unfinished uploads of keys that start with prefix,
+	// after those of the page before, whose end after is; and the end of this page,
+	// zero if it is the last one.
+	Uploads(ctx context.Context, bucket, prefix string, after Upload) (page []Upload, next Upload, err error)
 }
+
+// An Upload is an unfinished upload in parts.
+type Upload struct{ Key, ID string }
 
 // An Object is what is to be written.
 type Object struct {

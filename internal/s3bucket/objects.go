@@ -136,3 +136,20 @@ func (d *dialect) Abort(ctx context.Context, o remote.Object, upload string) err
 	}
 	return err
 }
+
+// Uploads implements [remote.Dialect].
+func (d *dialect) Uploads(ctx context.Context, bucket, prefix string, after remote.Upload) (page []remote.Upload, next remote.Upload, err error) {
+	out, err := d.api.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{
+		Bucket: &bucket, Prefix: &prefix, KeyMarker: optional(after.Key), UploadIdMarker: optional(after.ID),
+	})
+	if err != nil {
+		return nil, next, remote.Needs("s3:ListBucketMultipartUploads", coded(err))
+	}
+	for _, u := range out.Uploads {
+		page = append(page, remote.Upload{Key: aws.ToString(u.Key), ID: aws.ToString(u.UploadId)})
+	}
+	if aws.ToBool(out.IsTruncated) {
+		next = remote.Upload{Key: aws.ToString(out.NextKeyMarker), ID: aws.ToString(out.NextUploadIdMarker)}
+	}
+	return page, next, nil
+}

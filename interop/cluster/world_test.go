@@ -111,6 +111,7 @@ type world struct {
 	pool    *pgxpool.Pool
 	lake    *lake
 	reports string // the bucket of reports, of this world alone
+	far     string // endpoint of a store with the bucket "far"; empty: there is none
 
 	prefixes map[string]string // of configurations that have one, by id
 }
@@ -146,7 +147,8 @@ type machine struct {
 	cfg  testserver.Config
 }
 
-// startAt starts a process that reaches the database and the lake at these addresses.
+// startAt starts a process that reaches the database and the lake at these addresses;
+// without a database it is alone.
 func (w *world) startAt(name, database, endpoint string, args ...string) *machine {
 	w.t.Helper()
 	return w.startWith(testserver.Config{Args: args}, name, database, endpoint)
@@ -156,12 +158,21 @@ func (w *world) startWith(cfg testserver.Config, name, database, endpoint string
 	w.t.Helper()
 	dir := w.t.TempDir()
 	settings := filepath.Join(dir, "stocktake.yaml")
-	text := fmt.Sprintf("stores:\n  - name: lake\n    kind: s3\n    endpoint: %s\n    credentials: {env: LAKE}\n    roles: {\"*\": default}\n    buckets: [\"*\"]\n    concurrency: 4\n", endpoint)
+	text, buckets := "stores:\n", "*"
+	if w.far != "" {
+		buckets = "reports*" // no store may claim another one's buckets
+		text += fmt.Sprintf("  - name: far\n    kind: s3\n    endpoint: %s\n    credentials: {env: LAKE}\n    roles: {\"*\": default}\n    buckets: [far]\n", w.far)
+	}
+	text += fmt.Sprintf("  - name: lake\n    kind: s3\n    endpoint: %s\n    credentials: {env: LAKE}\n    roles: {\"*\": default}\n    buckets: [%q]\n    concurrency: 4\n", endpoint, buckets)
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 	cfg.Binary, cfg.Data = stocktakeBinary, filepath.Join(dir, "data")
-	cfg.Args = append([]string{"--config", settings, "--database", database, "--name", name}, cfg.Args...)
+	args := []string{"--config", settings}
+	if database != "" {
+		args = append(args, "--database", database, "--name", name)
+	}
+	cfg.Args = append(args, cfg.Args...)
 	cfg.Env = []string{"LAKE_ACCESS_KEY_ID=" + accessKey, "LAKE_ACCESS_KEY_SECRET=" + secretKey}
 	m := &machine{w: w, name: name, cfg: cfg}
 	if err := m.start(w.t.Context()); err != nil {

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/stocktake/stocktake"
@@ -77,6 +78,16 @@ func testLongFiles(t *testing.T, s *server) {
 	}
 	if _, err := d.Open(t.Context(), "long"); !errors.Is(err, fs.ErrNotExist) || uploads() != 0 {
 		t.Errorf("after Abort: %v, %d uploads", err, uploads())
+	}
+	write(false) // and its process dies
+	if _, err := s.api.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: aws.String("l")}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := d.(engine.Uploader).AbortUploads(t.Context(), "lo"); err != nil || n != 1 || uploads() != 1 {
+		t.Errorf("%d uploads were aborted, %d are left; %v", n, uploads(), err)
+	}
+	if n, err := d.(engine.Uploader).AbortUploads(t.Context(), ""); err != nil || n != 1 {
+		t.Errorf("%d uploads were aborted; %v", n, err)
 	}
 	if err := write(true).Commit(t.Context(), md5.Sum(content)); err != nil {
 		t.Fatal(err)
