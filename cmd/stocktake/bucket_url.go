@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/ossbucket"
@@ -45,22 +47,54 @@ type bucketStore interface {
 	Destination(bucket string) engine.Destination
 }
 
+// reportRemote says where the buckets of reports are.
+type reportRemote struct {
+	remote
+	Profile string `group:"Stores" help:"Profile of the keys, of ~/.aws or ~/.ossutilconfig. Default: as the official tools find keys, at oss:// those of the connection." placeholder:"NAME"`
+
+	named map[string]bool // flags that stand on the command line
+}
+
+// AfterApply notes which flags the command line has: the defaults, and the variables
+// of the connection, are of a Stocktake server, not of buckets at s3://.
+func (r *reportRemote) AfterApply(line *kong.Context) error {
+	r.named = map[string]bool{}
+	for _, p := range line.Path {
+		if p.Flag != nil && !p.Resolved {
+			r.named[p.Flag.Name] = true
+		}
+	}
+	return nil
+}
+
 // store returns a client of the store of a URL. Buckets at oss:// are those of the
-// endpoint of the connection. Buckets at s3:// are found as by AWS's own tools: by
-// the variables AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL and AWS_REGION, with the
-// credentials of variables or files.
-func (r *remote) store(u bucketURL) (bucketStore, error) {
+// endpoint of the connection. Buckets at s3:// are where the flags say, else they are
+// found as by AWS's own tools: by the variables AWS_ENDPOINT_URL_S3 or
+// AWS_ENDPOINT_URL and AWS_REGION, with the credentials of variables or files.
+func (r *reportRemote) store(u bucketURL) (bucketStore, error) {
 	if u.scheme == "s3" {
 		endpoint := cmp.Or(os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
-		s, err := foreign.Open(foreign.Settings{
-			Name: "s3", Kind: foreign.S3, Credentials: foreign.Chain(), Buckets: []string{u.bucket},
-			Endpoint: endpoint, VirtualHosts: endpoint == "",
-			Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
-		}, slog.New(slog.DiscardHandler))
-		if err != nil {
-			return nil, usageError{err}
+		if r.named["endpoint"] {
+			endpoint = r.Endpoint
 		}
-		return s.Default(), nil
+		region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
+		if r.named["region"] {
+			region = r.Region
+		}
+		return r.foreign(foreign.Settings{
+			Name: "s3", Kind: foreign.S3, Credentials: foreign.Chain(), Buckets: []string{u.bucket},
+			Endpoint: endpoint, VirtualHosts: endpoint == "", Region: region,
+		})
+	}
+	if r.Profile != "" {
+		endpoint, err := endpointURL(r.Endpoint)
+		if err != nil {
+			return nil, err
+		}
+		return r.foreign(foreign.Settings{
+			Name: "oss", Kind: foreign.OSS, Buckets: []string{u.bucket}, Endpoint: endpoint.String(), Region: r.Region,
+			VirtualHosts: !r.PathStyle && !isLocalHost(endpoint.Hostname()),
+		})
 	}
 	k, err := r.key()
 	if err != nil {
@@ -85,6 +119,21 @@ func (r *remote) store(u bucketURL) (bucketStore, error) {
 		return nil, usageError{err}
 	}
 	return s, nil
+}
+
+// foreign opens a store as take does, with the keys of the profile if one is named.
+func (r *reportRemote) foreign(settings foreign.Settings) (bucketStore, error) {
+	if settings.Kind == foreign.S3 && r.PathStyle {
+		settings.VirtualHosts = false
+	}
+	if r.Profile != "" {
+		settings.Credentials = foreign.Profile(r.Profile)
+	}
+	s, err := foreign.Open(settings, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return s.Default(), nil
 }
 
 // A reportTarget is a destination of runs as a place for a converted report.

@@ -34,7 +34,7 @@ func (c *reportApply) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	made, where, err := convertTo(ctx, &c.remote, b.report, c.Output, opts)
+	made, where, err := convertTo(ctx, &c.reportRemote, b.report, c.Output, opts)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func bringForward(ctx context.Context, full *reportPlace, windows []string) (b *
 	}
 	var opened []*report.Report
 	for _, where := range windows {
-		some, places, err := windowsAt(ctx, &full.remote, where)
+		some, places, err := windowsAt(ctx, &full.reportRemote, where)
 		b.places = append(b.places, places...)
 		if unnamed && errors.Is(err, errNoWindows) { // none had changes yet
 			continue
@@ -119,7 +119,7 @@ func bringForward(ctx context.Context, full *reportPlace, windows []string) (b *
 
 // windowsAt opens the incremental reports that an argument means. The caller closes
 // the places that they are read from, also with an error.
-func windowsAt(ctx context.Context, at *remote, where string) ([]*report.Report, []place, error) {
+func windowsAt(ctx context.Context, at *reportRemote, where string) ([]*report.Report, []place, error) {
 	_, elsewhere, err := parseBucketURL(where)
 	if err != nil {
 		return nil, nil, err
@@ -195,7 +195,7 @@ func errIncremental(r *report.Report) error {
 }
 
 // convertTo writes a report to a target, and returns it with its address.
-func convertTo(ctx context.Context, at *remote, r *report.Report, target string, opts report.ConvertOptions) (made *report.Report, where string, err error) {
+func convertTo(ctx context.Context, at *reportRemote, r *report.Report, target string, opts report.ConvertOptions) (made *report.Report, where string, err error) {
 	to, base, err := openTarget(at, target, &opts)
 	if err != nil {
 		return nil, "", err

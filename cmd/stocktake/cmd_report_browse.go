@@ -46,7 +46,7 @@ func (c *reportBrowse) Run(ctx context.Context, con console) (err error) {
 
 // open reads a report and its totals: from manifest.rollup, or else from all rows.
 func (c *reportBrowse) open(ctx context.Context, con console, where string, windows []string) (*report.Report, *rollup.Rollup, func() error, error) {
-	at := reportPlace{remote: c.remote, Where: where}
+	at := reportPlace{reportRemote: c.reportRemote, Where: where}
 	if len(windows) > 0 {
 		b, err := bringForward(ctx, &at, windows)
 		if err != nil {

@@ -45,7 +45,7 @@ func (c *reportConvert) Run(ctx context.Context, con console) (err error) {
 			opts.Columns = append(opts.Columns, f)
 		}
 	}
-	made, at, err := convertTo(ctx, &c.remote, r, c.Target, opts)
+	made, at, err := convertTo(ctx, &c.reportRemote, r, c.Target, opts)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func formatNames() string {
 
 // openTarget opens where a report goes. where is its address, with a '/' at the
 // end.
-func openTarget(at *remote, target string, opts *report.ConvertOptions) (to writePlace, where string, err error) {
+func openTarget(at *reportRemote, target string, opts *report.ConvertOptions) (to writePlace, where string, err error) {
 	u, ok, err := parseBucketURL(target)
 	if err != nil {
 		return to, "", err

@@ -13,7 +13,7 @@ import (
 )
 
 type reportDiff struct {
-	remote
+	reportRemote
 	Before  string   `arg:"" help:"The first report: oss://BUCKET/PATH or a local path of a manifest.json, or of a configuration's reports, which means the newest." placeholder:"BEFORE"`
 	After   string   `arg:"" optional:"" help:"The second report, in the same way." placeholder:"AFTER"`
 	Windows []string `help:"Bring the first report forward with these incremental reports, or folders of them, before it is compared. Without a second report it is compared with itself: what has changed." placeholder:"WINDOW"`
@@ -45,7 +45,7 @@ func (c *reportDiff) Run(ctx context.Context, con console) (err error) {
 	defer func() { err = errors.Join(err, closeBefore()) }()
 	var after report.Rows
 	if len(c.Windows) > 0 {
-		b, err := bringForward(ctx, &reportPlace{remote: c.remote, Where: c.Before}, c.Windows)
+		b, err := bringForward(ctx, &reportPlace{reportRemote: c.reportRemote, Where: c.Before}, c.Windows)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (c *reportDiff) Run(ctx context.Context, con console) (err error) {
 }
 
 func (c *reportDiff) open(ctx context.Context, where string) (*report.Report, func() error, error) {
-	at := reportPlace{remote: c.remote, Where: where}
+	at := reportPlace{reportRemote: c.reportRemote, Where: where}
 	p, key, err := at.manifest(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -114,7 +114,7 @@ func (c *reportDiff) other(ctx context.Context, before *report.Report) (report.R
 	if !ok || u.path != "" {
 		return nil, nil, usagef("--against %q: name a bucket as oss://BUCKET or s3://BUCKET; --prefix says which keys", c.Against)
 	}
-	l, err := openLive(ctx, &c.remote, u, c.Prefix, before.Has(stocktake.FieldVersionID))
+	l, err := openLive(ctx, &c.reportRemote, u, c.Prefix, before.Has(stocktake.FieldVersionID))
 	if err != nil {
 		return nil, nil, err
 	}

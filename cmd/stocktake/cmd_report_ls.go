@@ -10,7 +10,7 @@ import (
 )
 
 type reportLs struct {
-	remote
+	reportRemote
 	Where string `arg:"" help:"oss://BUCKET/PREFIX, s3://BUCKET/PREFIX, or a local folder." placeholder:"PLACE"`
 	JSON  bool   `help:"Print one JSON object a line."`
 }
@@ -20,7 +20,7 @@ func (c *reportLs) Run(ctx context.Context, con console) error {
 	t := newTable(con.out, "CREATED", "KIND", "SOURCE", "ROWS", "FILES", "SIZE", "MANIFEST")
 	var found []reportLine
 	damaged := 0 // one does not hide the others
-	err := eachReport(ctx, &c.remote, c.Where, func(p *place, manifest string, err error) error {
+	err := eachReport(ctx, &c.reportRemote, c.Where, func(p *place, manifest string, err error) error {
 		var l reportLine
 		if err == nil {
 			l, err = lineAt(ctx, p, manifest)

@@ -49,7 +49,7 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 // read.
 func (c *reportVerify) all(ctx context.Context, con console) error {
 	found, wrong := int64(0), int64(0)
-	err := eachReport(ctx, &c.remote, c.Where, func(p *place, manifest string, err error) error {
+	err := eachReport(ctx, &c.reportRemote, c.Where, func(p *place, manifest string, err error) error {
 		found++
 		var v *report.Verification
 		if err == nil {

@@ -13,14 +13,14 @@ import (
 
 // eachReport calls found for each report at a place: with its manifest's key, or
 // with the error of a folder that cannot be read. An error of found ends it.
-func eachReport(ctx context.Context, r *remote, where string, found func(p *place, manifest string, err error) error) error {
+func eachReport(ctx context.Context, r *reportRemote, where string, found func(p *place, manifest string, err error) error) error {
 	if strings.Contains(where, "://") {
 		return eachInBucket(ctx, r, where, found)
 	}
 	return eachInFolder(ctx, where, found)
 }
 
-func eachInBucket(ctx context.Context, r *remote, where string, found func(*place, string, error) error) (err error) {
+func eachInBucket(ctx context.Context, r *reportRemote, where string, found func(*place, string, error) error) (err error) {
 	p, err := openPlace(r, where)
 	if err != nil {
 		return err

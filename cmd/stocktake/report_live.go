@@ -20,7 +20,7 @@ type liveRows struct {
 }
 
 // openLive returns the rows of a bucket. The caller calls close.
-func openLive(ctx context.Context, r *remote, u bucketURL, prefix string, versions bool) (*liveRows, error) {
+func openLive(ctx context.Context, r *reportRemote, u bucketURL, prefix string, versions bool) (*liveRows, error) {
 	s, err := r.store(u)
 	if err != nil {
 		return nil, err

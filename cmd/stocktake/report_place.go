@@ -72,7 +72,7 @@ func (p *place) where(key string) string { return p.name + "/" + strings.TrimPre
 
 // openPlace understands the URL of a bucket, with a path, and the path of a folder
 // or file.
-func openPlace(r *remote, where string) (place, error) {
+func openPlace(r *reportRemote, where string) (place, error) {
 	u, ok, err := parseBucketURL(where)
 	if err != nil {
 		return place{}, err
@@ -81,7 +81,7 @@ func openPlace(r *remote, where string) (place, error) {
 		return openFolder(where)
 	}
 	p := place{path: u.path, name: u.name(), close: func() error { return nil }}
-	if u.scheme == "oss" {
+	if u.scheme == "oss" && r.Profile == "" {
 		c, err := r.ossClient()
 		if err != nil {
 			return place{}, err
@@ -99,13 +99,13 @@ func openPlace(r *remote, where string) (place, error) {
 
 // reportPlace is the argument of the commands that take one report.
 type reportPlace struct {
-	remote
+	reportRemote
 	Where string `arg:"" help:"oss://BUCKET/PATH, s3://BUCKET/PATH or a local path of a manifest.json, or of a configuration's reports, which means the newest." placeholder:"PLACE"`
 }
 
 // manifest finds the key of the report's manifest.
 func (r *reportPlace) manifest(ctx context.Context) (place, string, error) {
-	p, err := openPlace(&r.remote, r.Where)
+	p, err := openPlace(&r.reportRemote, r.Where)
 	if err != nil {
 		return p, "", err
 	}

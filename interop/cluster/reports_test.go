@@ -132,8 +132,8 @@ func (w *world) checkRows(b *dirbucket.Bucket, f *foundReport) {
 // verifyByCommand has the binary verify all reports, as it reads them from the store.
 func (w *world) verifyByCommand() {
 	w.t.Helper()
-	cmd := exec.CommandContext(w.t.Context(), stocktakeBinary, "report", "verify", "--all", "s3://"+w.reports+"/inv/")
-	cmd.Env = append(cmd.Environ(), "AWS_ENDPOINT_URL="+w.lake.endpoint, "AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey)
+	cmd := exec.CommandContext(w.t.Context(), stocktakeBinary, "report", "verify", "--all", "s3://"+w.reports+"/inv/", "--endpoint", w.lake.endpoint, "--region", "us-east-1")
+	cmd.Env = append(cmd.Environ(), "AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		w.t.Errorf("stocktake report verify: %v\n%s", err, last(string(out), 3000))
 	}
