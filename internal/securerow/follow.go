@@ -24,7 +24,8 @@ func (t *Table) OnChange(f func() error) { t.applied = append(t.applied, f) }
 
 // Serve follows the changes that other processes make until ctx ends.
 func (t *Table) Serve(ctx context.Context) error {
-	defer t.leave()
+	t.joined.Store(true)
+	defer t.Leave()
 	for ctx.Err() == nil {
 		t.complain(ctx, t.follow(ctx))
 		select {
@@ -58,18 +59,12 @@ func (t *Table) complain(ctx context.Context, err error) {
 
 // follow asks on a connection of its own until that fails.
 func (t *Table) follow(ctx context.Context) (err error) {
-	connecting, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	conn, err := pgx.ConnectConfig(connecting, t.db.Pool().Config().ConnConfig.Copy())
+	conn, err := t.connect(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
-		defer cancel()
-		_ = conn.Close(closing) // it may be lost
-	}()
-	if _, err := conn.Exec(connecting, "LISTEN "+channel); err != nil {
+	defer disconnect(ctx, conn)
+	if err := listen(ctx, conn); err != nil {
 		return err
 	}
 	var reported reports
@@ -81,6 +76,26 @@ func (t *Table) follow(ctx context.Context) (err error) {
 			return err
 		}
 	}
+}
+
+// connect makes a connection outside of the pool.
+func (t *Table) connect(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	return pgx.ConnectConfig(ctx, t.db.Pool().Config().ConnConfig.Copy())
+}
+
+func disconnect(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
+	defer cancel()
+	_ = conn.Close(ctx) // it may be lost
+}
+
+func listen(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	_, err := conn.Exec(ctx, "LISTEN "+channel)
+	return err
 }
 
 // ask reads what has changed and confirms what is in force. The error is of the

@@ -123,9 +123,40 @@ func (t *Table) compare(ctx context.Context, conn *pgx.Conn, mine map[string]str
 	return nil
 }
 
-// leave takes the process out of the table of those who read. If it cannot, the
-// others forget it.
-func (t *Table) leave() {
+// Join makes the process one of those that AwaitReaders waits for, with everything in
+// force that was changed before it returns. It is for the moment before the process
+// answers its first request; Serve keeps it there. Errors are those of the database,
+// and what takes changes in.
+func (t *Table) Join(ctx context.Context) (err error) {
+	conn, err := t.connect(ctx)
+	if err != nil {
+		return t.db.Explain(err)
+	}
+	defer disconnect(ctx, conn)
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	t.joined.Store(true)
+	var reported reports
+	for range 2 { // what is changed before others know of this process is read the second time
+		if err := t.read(ctx, conn); err != nil {
+			return t.db.Explain(err)
+		}
+		if err := t.takeIn(); err != nil {
+			return err
+		}
+		if err := t.report(ctx, conn, &reported, true); err != nil {
+			return t.db.Explain(err)
+		}
+	}
+	return nil
+}
+
+// Leave takes the process out of the table of those who read, unless that is done. If
+// it cannot, the others forget it.
+func (t *Table) Leave() {
+	if !t.joined.Swap(false) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
 	defer cancel()
 	_, _ = t.db.Pool().Exec(ctx, `DELETE FROM document_readers WHERE id = $1`, t.id)

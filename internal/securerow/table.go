@@ -49,6 +49,7 @@ type Table struct {
 	exchange  sync.Mutex // held while rows are read or changed
 	rows      map[string]*Row
 	confirmed atomic.Pointer[time.Time] // when all was as it is here, the last time
+	joined    atomic.Bool               // others may know of this process
 
 	applied  []func() error           // see OnChange
 	settings map[string]func() []byte // see Compare

@@ -331,3 +331,43 @@ func TestImport(t *testing.T) {
 		t.Errorf("%q, %v", data, err)
 	}
 }
+
+// A process that has joined is waited for before it serves, and has in force what was
+// changed before.
+func TestJoin(t *testing.T) {
+	address := database(t)
+	writer, reader := open(t, address, securerow.Options{Host: "writer"}), open(t, address, securerow.Options{Host: "reader"})
+	var taken string
+	reader.OnChange(func() error {
+		document, err := reader.Row("one").Read()
+		taken = string(document)
+		return err
+	})
+	if _, err := writer.Row("one").Update(put("before")); err != nil {
+		t.Fatal(err)
+	}
+	if err := reader.Join(t.Context()); err != nil || taken != "before" {
+		t.Fatalf("%v, %q is in force", err, taken)
+	}
+	if behind, all, err := writer.Behind(t.Context(), "one"); err != nil || all != 1 || len(behind) != 0 {
+		t.Errorf("%q of %d are behind, %v", behind, all, err)
+	}
+	if _, err := writer.Row("one").Update(put("after")); err != nil {
+		t.Fatal(err)
+	}
+	if behind, _, err := writer.Behind(t.Context(), "one"); err != nil || len(behind) != 1 || behind[0] != "reader" {
+		t.Errorf("%q are behind, %v", behind, err)
+	}
+	serve(t, reader)
+	if behind, err := writer.AwaitReaders(t.Context(), "one", time.Minute); err != nil || len(behind) != 0 {
+		t.Errorf("%q are behind, %v", behind, err)
+	}
+	for _, leave := range []func(){reader.Leave, reader.Leave} {
+		leave()
+	}
+	refused := open(t, address, securerow.Options{Host: "refused"})
+	refused.OnChange(func() error { return errors.New("not this one") })
+	if err := refused.Join(t.Context()); err == nil || !strings.Contains(err.Error(), "not this one") {
+		t.Errorf("%v", err)
+	}
+}

@@ -16,6 +16,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -127,6 +128,11 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.work(s.registerParts)
+	if s.shared != nil {
+		if err := s.shared.Join(ctx); err != nil {
+			return nil, fmt.Errorf("open accounts and keys: %w", err)
+		}
+	}
 	return s, nil
 }
 

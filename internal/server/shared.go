@@ -60,6 +60,10 @@ func (s *Server) openShared(ctx context.Context, counts *metrics.Metrics) error 
 	t.Compare("production", func() []byte { return fmt.Append(nil, s.cfg.Production) })
 	s.shared = t
 	s.work(t.Serve)
+	s.onClose(func() error {
+		t.Leave()
+		return nil
+	})
 	s.readyIf(t.Confirmed)
 	s.mentions = append(s.mentions, func() error {
 		if what := t.Differences(); what != "" {
