@@ -1,0 +1,111 @@
+package cluster_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
+
+	"github.com/stocktake/stocktake/internal/testserver"
+)
+
+// verb runs a verb of accounts on the database and returns what it has printed.
+func (w *world) verb(args ...string) []byte {
+	w.t.Helper()
+	cmd := exec.CommandContext(w.t.Context(), stocktakeBinary, append(args, "--database", w.address)...)
+	cmd.Env = append(cmd.Environ(), "STOCKTAKE_MASTER_KEY="+testserver.MasterKey)
+	out, err := cmd.Output()
+	if err != nil {
+		failure, _ := errors.AsType[*exec.ExitError](err)
+		w.t.Fatalf("stocktake %q: %v\n%s", args, err, failure.Stderr)
+	}
+	return out
+}
+
+// asked returns the code of a server's answer to the listing of configurations.
+func asked(t *testing.T, m *machine, id, secret string) string {
+	t.Helper()
+	c := oss.NewClient(oss.LoadDefaultConfig().WithRegion(testserver.Region).WithEndpoint(m.URL()).WithUsePathStyle(true).WithRetryMaxAttempts(1).
+		WithCredentialsProvider(credentials.NewStaticCredentialsProvider(id, secret)))
+	_, err := c.ListBucketInventory(t.Context(), &oss.ListBucketInventoryRequest{Bucket: oss.Ptr("photos")})
+	answer, ok := errors.AsType[*oss.ServiceError](err)
+	switch {
+	case err == nil:
+		return ""
+	case ok:
+		return answer.Code
+	}
+	t.Fatalf("%s: %v", m.name, err)
+	return ""
+}
+
+// What a verb changes is in force on all servers of the database when it returns, also
+// on one that starts at that moment.
+func TestAccountsEverywhere(t *testing.T) {
+	t.Parallel()
+	l := startLake(t, "")
+	l.fill(t, "photos", 100)
+	w := newWorld(t, server, migrated(t, server), l, "reports")
+	var machines []*machine
+	for i := range 3 {
+		machines = append(machines, w.startAt(fmt.Sprint("server-", i), w.address, l.endpoint))
+	}
+	var key struct {
+		AccessKeyID     string `json:"accessKeyId"`
+		AccessKeySecret string `json:"accessKeySecret"`
+	}
+	everywhere := func(after, want string) {
+		t.Helper()
+		for _, m := range machines {
+			if got := asked(t, m, key.AccessKeyID, key.AccessKeySecret); got != want {
+				t.Errorf("after %s, %s answers %q, want %q", after, m.name, got, want)
+			}
+		}
+	}
+	if err := json.Unmarshal(w.verb("key", "create", "--user", "ann", "--json"), &key); err != nil {
+		t.Fatal(err)
+	}
+	const allowed, denied, disabled = "NoSuchInventory", "AccessDenied", "InvalidAccessKeyId" // there is none to list
+	everywhere("key create", denied)
+	policy := filepath.Join(t.TempDir(), "policy.json")
+	if err := os.WriteFile(policy, []byte(`{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "oss:*", "Resource": "*"}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []struct {
+		verb []string
+		want string
+	}{
+		{[]string{"policy", "put", "all", policy}, denied},
+		{[]string{"user", "attach", "ann", "all"}, allowed},
+		{[]string{"key", "disable", key.AccessKeyID}, disabled},
+		{[]string{"key", "enable", key.AccessKeyID}, allowed},
+		{[]string{"user", "detach", "ann", "all"}, denied},
+		{[]string{"user", "attach", "ann", "all"}, allowed},
+	} {
+		w.verb(change.verb...)
+		everywhere(fmt.Sprint(change.verb), change.want)
+	}
+	late := machines[2]
+	for i := range 6 {
+		if err := late.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		verb, want := "disable", disabled
+		if i%2 == 1 {
+			verb, want = "enable", allowed
+		}
+		started := make(chan error, 1)
+		go func() { started <- late.start(t.Context()) }()
+		w.verb("key", verb, key.AccessKeyID)
+		if err := <-started; err != nil {
+			t.Fatal(err)
+		}
+		everywhere("key "+verb+" amid a start", want)
+	}
+}
