@@ -3,159 +3,27 @@ package ranges
 import (
 	"math"
 	"math/big"
-	"math/bits"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// maxDigits is how many bytes of a key, after those that all keys of a range
+// maxDigits is how many symbols of a key, after those that all keys of a range
 // share, decide where it lies.
 const maxDigits = 40
 
-// An alphabet is a set of bytes.
-type alphabet [4]uint64
-
-func (a *alphabet) add(b byte)      { a[b>>6] |= 1 << (b & 63) }
-func (a *alphabet) has(b byte) bool { return a[b>>6]&(1<<(b&63)) != 0 }
-
-func (a *alphabet) merge(b *alphabet) {
-	for i := range a {
-		a[i] |= b[i]
-	}
-}
-
-func (a *alphabet) contains(b *alphabet) bool {
-	return b[0]&^a[0]|b[1]&^a[1]|b[2]&^a[2]|b[3]&^a[3] == 0
-}
-
-func (a *alphabet) len() int {
-	return bits.OnesCount64(a[0]) + bits.OnesCount64(a[1]) + bits.OnesCount64(a[2]) + bits.OnesCount64(a[3])
-}
-
-func (a *alphabet) bytes() (all []byte) {
-	for b := range 256 {
-		if a.has(byte(b)) {
-			all = append(all, byte(b))
-		}
-	}
-	return all
-}
-
-// Kinds of bytes. Names are made of few kinds at each place.
-const (
-	digit = 1 << iota
-	lower
-	upper
-	lead     // first byte of a character of several
-	trail    // other byte of such a character
-	sign     // all others
-	numKinds = iota
-)
-
-func kindOf(b byte) int {
-	switch {
-	case b-'0' < 10:
-		return digit
-	case b-'a' < 26:
-		return lower
-	case b-'A' < 26:
-		return upper
-	case b >= 0xC0:
-		return lead
-	case b >= 0x80:
-		return trail
-	}
-	return sign
-}
-
-func (a *alphabet) kinds() (kinds int) {
-	for _, b := range a.bytes() {
-		kinds |= kindOf(b)
-	}
-	return kinds
-}
-
-// free is how many different bytes stand at a place of some keys that is taken
-// for one that has any of them.
-const free = 6
-
-// Alphabets are those that were seen in the keys of a bucket.
-type alphabets struct {
-	// free are those of places where many bytes occur, by their kinds. A place
-	// that shows but one digit so far most likely has the other digits too, and
-	// where digits and letters are mixed, as in a hash, also these.
-	free [1 << numKinds]alphabet
-
-	// at are those of the places from the beginning of the keys on, in all pages
-	// looked at. In keys that are built alike they are soon complete.
-	at    [maxPlaces]alphabet
-	pages int
-
-	folders [maxDepth]folders // by how deep they are
-}
-
-const (
-	maxPlaces = 128
-
-	// enough pages show all bytes that there are at a place.
-	enough = 24
-)
-
-// learn takes note of some keys of a page.
-func (k *alphabets) learn(keys []string) {
-	var seen [maxPlaces]alphabet
-	n := 0
-	for _, key := range keys {
-		k.learnFolders(key)
-		n = max(n, min(len(key), maxPlaces))
-		for i := range min(len(key), maxPlaces) {
-			seen[i].add(key[i])
-		}
-	}
-	for i := range n {
-		a := &seen[i]
-		if a.len() >= free {
-			k.free[a.kinds()].merge(a)
-		}
-		k.at[i].merge(a)
-	}
-	k.pages++
-}
-
-// complete adds to what was seen at a place what is likely there too.
-func (k *alphabets) complete(a *alphabet, place int) {
-	if k.pages >= enough && place < maxPlaces && k.at[place].len() > 1 {
-		a.merge(&k.at[place])
-		return
-	}
-	kinds := a.kinds()
-	if kinds&digit != 0 {
-		a.merge(&digits)
-	}
-	best := 0
-	for other := range k.free {
-		if other&kinds == kinds && k.free[other].contains(a) && (best == 0 || bits.OnesCount(uint(other)) < bits.OnesCount(uint(best))) {
-			best = other
-		}
-	}
-	a.merge(&k.free[best])
-}
-
-var digits = alphabet{0: 0x3FF << '0'}
-
 // A measure turns the keys of a range into numbers, as if each place after what
-// they share had a digit: its byte, among those that occur there. Numbers are
+// they share had a digit: its symbol, among those that occur there. Numbers are
 // then about as far apart as there are keys between them, which bytes are not.
 type measure struct {
 	shared string     // by all keys
 	levels [][]string // names of the folders behind it, each of which is a digit
 	heavy  []*big.Int // weight of a digit of each level
-	places [][]byte   // the bytes that occur at each place, ascending
+	places [][]symbol // that occur at each place, ascending
 	weight []*big.Int // of a digit at each place
 	whole  *big.Int   // more than the number of any key
 
-	shortest int // bytes of the shortest key after what they share
+	shortest int // symbols of the shortest key after what they share
 }
 
 // newMeasure returns the measure of keys from lo to hi, empty if there is no
@@ -167,6 +35,9 @@ func newMeasure(prefix, lo, hi string, samples []string, known *alphabets) *meas
 		n := 0
 		for n < len(lo) && n < len(hi) && lo[n] == hi[n] {
 			n++
+		}
+		for n > 0 && n < len(lo) && !utf8.RuneStart(lo[n]) {
+			n--
 		}
 		m.shared = lo[:n]
 	}
@@ -184,28 +55,49 @@ func newMeasure(prefix, lo, hi string, samples []string, known *alphabets) *meas
 	n, shortest := 0, maxDigits
 	for _, key := range like {
 		_, key, _ = m.below(key[len(m.shared):])
-		n = max(n, min(len(key), maxDigits))
-		shortest = min(shortest, len(key))
-		for i := range min(len(key), maxDigits) {
-			seen[i].add(key[i])
+		size := 0
+		symbols(key, func(i int, s symbol) bool {
+			if i == maxDigits {
+				return false
+			}
+			seen[i].add(s)
+			known.see(s)
+			size = i + 1
+			return true
+		})
+		n, shortest = max(n, size), min(shortest, size)
+	}
+	var bound []symbol
+	var begins [maxDigits + 1]bool // of names
+	if len(m.levels) == 0 {
+		if len(hi) > len(m.shared) {
+			symbols(hi[len(m.shared):], func(_ int, s symbol) bool {
+				known.see(s)
+				bound = append(bound, s)
+				return len(bound) < maxDigits
+			})
+			n = max(n, len(bound))
 		}
+		begins[0] = m.shared == "" || m.shared[len(m.shared)-1] == '/'
+		symbols(lo[min(len(m.shared), len(lo)):], func(i int, s symbol) bool {
+			begins[i+1] = s == '/'
+			return i+1 < maxDigits
+		})
 	}
-	if hi != "" && len(m.levels) == 0 {
-		n = max(n, min(len(hi)-len(m.shared), maxDigits))
-	}
+	before := utf8.RuneCountInString(m.shared)
 	for i := range n {
 		a := &seen[i]
-		at := len(m.shared) + i
+		at := before + i
 		if len(m.levels) > 0 {
 			at = maxPlaces // names are of different lengths
 		}
 		known.complete(a, at)
-		if at < len(hi) {
-			a.add(hi[at]) // it is a bound, which says nothing about keys
+		if i < len(bound) {
+			a.add(bound[i]) // it says nothing about keys
 		}
-		all := a.bytes()
-		if last := all[len(all)-1]; last < 0xF4 && begins(lo, at) {
-			all = append(all, last+1) // names that come after those seen
+		all := a.all(known.wide)
+		if last := all[len(all)-1]; last < utf8.MaxRune && begins[i] {
+			all = append(all, after(last)) // names that come after those seen
 		}
 		m.places = append(m.places, all)
 	}
@@ -241,8 +133,13 @@ func (m *measure) below(rest string) (digits []int, name string, whole bool) {
 	return digits, rest, true
 }
 
-// begins reports whether place i of key is the beginning of a name.
-func begins(key string, i int) bool { return i == 0 || i <= len(key) && key[i-1] == '/' }
+// after returns the next character.
+func after(s symbol) symbol {
+	if s++; s >= 0xD800 && s < 0xE000 {
+		return 0xE000
+	}
+	return s
+}
 
 // end returns 1 if keys may end before place i, which is a digit less than all
 // bytes; else 0.
@@ -273,26 +170,21 @@ func (m *measure) of(key string) *big.Int {
 	if !whole {
 		return n
 	}
-	for i, all := range m.places {
-		if i >= len(key) {
-			break
+	symbols(key, func(i int, s symbol) bool {
+		if i == len(m.places) {
+			return false
 		}
-		rank := 0
-		for rank < len(all) && all[rank] <= key[i] {
-			rank++
+		rank, seen := slices.BinarySearch(m.places[i], s)
+		if seen {
+			n.Add(n, d.Mul(m.weight[i], d.SetInt64(int64(rank+m.end(i)))))
+			return true
 		}
-		digit := max(rank-1, 0)
+		// No key seen has this symbol here: it comes after all that begin with the one before.
 		if rank > 0 {
-			digit += m.end(i)
+			n.Add(n, d.Mul(m.weight[i], d.SetInt64(int64(rank+m.end(i))))).Sub(n, big.NewInt(1))
 		}
-		n.Add(n, d.Mul(m.weight[i], d.SetInt64(int64(digit))))
-		if rank == 0 || all[rank-1] != key[i] { // no key seen has this byte here
-			if rank > 0 {
-				n.Add(n, m.weight[i]).Sub(n, big.NewInt(1))
-			}
-			break
-		}
-	}
+		return false
+	})
 	return n
 }
 
@@ -320,57 +212,12 @@ func (m *measure) key(lo string, distance float64) (string, bool) {
 		if rank < 0 {
 			break
 		}
-		key = append(key, all[rank])
+		key = appendSymbol(key, all[rank])
 		if n.Cmp(tolerance) <= 0 && string(key) > lo {
 			break
 		}
 	}
-	cut := wholeCharacters(key)
-	return cut, cut > lo
-}
-
-// wholeCharacters returns the least valid UTF-8 that is not less than key, if
-// key is the beginning of such. Stores may insist on valid markers.
-func wholeCharacters(key []byte) string {
-	for i := 0; i < len(key); {
-		r, size := utf8.DecodeRune(key[i:])
-		if r != utf8.RuneError || size > 1 {
-			i += size
-			continue
-		}
-		head, tail := key[:i:i], key[i:]
-		if r := leastRune(tail); r > 0 {
-			return string(utf8.AppendRune(head, r))
-		}
-		return string(key)
-	}
-	return string(key)
-}
-
-// leastRune returns the least character whose encoding is not less than tail; 0
-// if there is none.
-func leastRune(tail []byte) rune {
-	low, high := rune(0x80), rune(utf8.MaxRune+1)
-	var buf [utf8.UTFMax]byte
-	for low < high {
-		mid := low + (high-low)/2
-		r := mid
-		if r >= 0xD800 && r < 0xE000 {
-			r = 0xE000
-		}
-		if string(utf8.AppendRune(buf[:0], r)) >= string(tail) {
-			high = mid
-		} else {
-			low = mid + 1
-		}
-	}
-	if low > utf8.MaxRune {
-		return 0
-	}
-	if low >= 0xD800 && low < 0xE000 {
-		low = 0xE000
-	}
-	return low
+	return string(key), string(key) > lo
 }
 
 // step returns how far apart two keys are that differ by one in the digit before that of
@@ -386,7 +233,7 @@ func (m *measure) step(key string, at int) (distance float64, ok bool) {
 		digit = i + 1
 	}
 	if digit == len(m.levels) {
-		digit += at - end
+		digit += utf8.RuneCountInString(key[end:max(at, end)])
 	}
 	if digit < 1 || digit > len(weights) {
 		return 0, false

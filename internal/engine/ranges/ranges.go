@@ -4,7 +4,7 @@
 //
 // A scan begins with one range. Whenever requests are idle, ranges that have
 // just returned a full page are cut, those first that have most left. Where a
-// range is cut follows from the keys that were seen: the bytes that stand at
+// range is cut follows from the keys that were seen: the characters that stand at
 // each place of them are taken for digits, the keys of a page say how far apart
 // keys are, and the last report, if there is one, how many keys are where. While
 // little is known of a range, cuts are spread over orders of magnitude, so that
