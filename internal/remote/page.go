@@ -1,13 +1,13 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +36,7 @@ type lister struct {
 	s      *Store
 	bucket string
 	page   listpage.Page
-	body   bytes.Buffer
+	body   []byte // of the last answer
 }
 
 // errBroken is a page that is not what was asked for, or has not arrived. It may
@@ -91,18 +91,32 @@ func (l *lister) try(ctx context.Context, query url.Values) error {
 	if err := l.read(resp); err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
-	return l.page.Parse(l.body.Bytes())
+	return l.page.Parse(l.body)
 }
 
-// read reads the body of an answer. If the service says how long it is, there is room
-// for all of it before the first byte: most pages then take few reads.
+// read reads the body of an answer, or so much of it that it is too long. If the service
+// says how long it is, there is room for all of it before the first byte, and for a page
+// that is a bit longer: most pages then take few reads and no memory.
 func (l *lister) read(resp *http.Response) error {
-	l.body.Reset()
-	if n := resp.ContentLength; n > 0 && n <= maxAhead {
-		l.body.Grow(int(n) + bytes.MinRead)
+	body := l.body[:0]
+	if n := int(min(resp.ContentLength, maxAhead)); n >= cap(body) {
+		body = make([]byte, 0, n+n/8+1)
 	}
-	_, err := l.body.ReadFrom(io.LimitReader(resp.Body, listpage.MaxBody+1))
-	return err
+	for len(body) <= listpage.MaxBody {
+		if len(body) == cap(body) {
+			body = slices.Grow(body, max(len(body), 64<<10))
+		}
+		n, err := resp.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		l.body = body
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refused returns the error that an answer of the service stands for.
