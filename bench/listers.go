@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/stocktake/stocktake/bench/peers"
+	"github.com/stocktake/stocktake/internal/testserver"
 )
 
 // listersCommand measures what people do who have no inventory: they list the
@@ -21,7 +22,7 @@ func listersCommand(ctx context.Context, args []string) error {
 	keys := set(b.flags, "keys", "100000", "objects in the bucket, the same for all", atLeast(1))
 	servers := set(b.flags, "peers", "versitygw,minio", "servers that are listed; the tools cannot speak to Stocktake", others)
 	rounds := set(b.flags, "rounds", "3", "how often each is measured; the median counts", atLeast(1))
-	clients := set(b.flags, "listers", "mc,rclone", "tools that list, besides stocktake take and the AWS SDK", peers.ListersNamed)
+	clients := set(b.flags, "listers", "mc,rclone", "tools that list, besides stocktake take and the SDKs", peers.ListersNamed)
 	tools := toolsFlag(b.flags)
 	return b.main(ctx, args, func(ctx context.Context) error {
 		b.rows, b.contest.rounds = *keys, *rounds
@@ -40,7 +41,7 @@ func listersCommand(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		ours, err := b.stocktake(ctx)
+		ours, err := b.stocktake(ctx, program)
 		if err != nil {
 			return err
 		}
@@ -70,20 +71,32 @@ type listersBench struct {
 	listers []peers.Lister
 }
 
-// stocktake makes runs over as many objects.
-func (b *listersBench) stocktake(ctx context.Context) (*entrant, error) {
+// stocktake makes runs over as many objects, and has them listed by take and by the SDK
+// of OSS, which no other server answers.
+func (b *listersBench) stocktake(ctx context.Context, program string) (*entrant, error) {
 	ours := &entrant{name: "Stocktake", says: fmt.Sprintf("a whole run of %d objects, %d columns, compressed as well", b.rows, reportColumns)}
 	return ours, b.withLake(ctx, b.rows, func(s *lakeServer) error {
 		if err := s.configure(ctx); err != nil {
 			return err
 		}
 		ours.once = func(ctx context.Context) (execution, error) { return makeRun(ctx, s) }
-		return b.contest.measure(ctx, ours)
+		if err := b.contest.measure(ctx, ours); err != nil {
+			return err
+		}
+		entrants := b.against(program, listedBucket{
+			server: "stocktake", scheme: "oss", url: s.server.URL(), name: lakeBucket,
+			keys: []string{"OSS_ACCESS_KEY_ID=" + testserver.AccessKeyID, "OSS_ACCESS_KEY_SECRET=" + testserver.AccessKeySecret, "OSS_REGION=" + testserver.Region},
+		}, "oss-sdk")
+		if err := b.contest.measure(ctx, entrants...); err != nil {
+			return err
+		}
+		b.best("stocktake", entrants)
+		return nil
 	})
 }
 
-// server fills a server and has every tool list it: those of others, the paginator
-// of the AWS SDK, and our own take, which makes a whole report of it.
+// server fills a server and has every client list it: the tools of others, the SDKs of
+// AWS and MinIO, and our own take, which makes a whole report of it.
 func (b *listersBench) server(ctx context.Context, p peers.Peer, binary string, listers []string, program string, ours *entrant) (err error) {
 	data := filepath.Join(b.work, "peer")
 	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
@@ -96,15 +109,8 @@ func (b *listersBench) server(ctx context.Context, p peers.Peer, binary string, 
 	if err := fill(ctx, s, bucket, b.rows); err != nil {
 		return err
 	}
-	taken := &entrant{
-		name: "take/server=" + p.Name, says: fmt.Sprintf("stocktake take of the same bucket on %s, a whole report of %s", p.Name, takenColumns),
-		once: func(ctx context.Context) (execution, error) { return b.take(ctx, program, s, bucket) },
-	}
-	entrants := []*entrant{taken, {
-		name: "aws-sdk/server=" + p.Name, ours: []*entrant{taken},
-		says: "the paginator of the AWS SDK for Go on " + p.Name + ", which drops the rows",
-		once: func(ctx context.Context) (execution, error) { return b.paginate(ctx, s, bucket) },
-	}}
+	entrants := b.against(program, listedBucket{server: p.Name, scheme: "s3", url: s.URL(), name: bucket, keys: s.Keys()}, "aws-sdk", "minio-sdk")
+	taken := entrants[0]
 	for i, l := range b.listers {
 		entrants = append(entrants, &entrant{
 			name: fmt.Sprintf("%s-gzip-1/server=%s", l.Name, p.Name), ours: []*entrant{ours, taken},
@@ -112,7 +118,11 @@ func (b *listersBench) server(ctx context.Context, p peers.Peer, binary string, 
 			once: func(ctx context.Context) (execution, error) { return b.list(ctx, l, listers[i], s, bucket) },
 		})
 	}
-	return b.contest.measure(ctx, entrants...)
+	if err := b.contest.measure(ctx, entrants...); err != nil {
+		return err
+	}
+	b.best(p.Name, entrants)
+	return nil
 }
 
 // list has a tool list a bucket and compresses what it prints, while it prints.

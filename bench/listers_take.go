@@ -11,18 +11,26 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/stocktake/stocktake/bench/peers"
+	"github.com/stocktake/stocktake/bench/measure"
 )
 
 // takenColumns are the columns of a take: all that listings of S3 tell.
 const takenColumns = "Size,LastModifiedDate,ETag,StorageClass,IsMultipartUploaded"
 
+// A listedBucket is one that clients list.
+type listedBucket struct {
+	server      string // its name
+	scheme, url string
+	name        string
+	keys        []string // the environment that tools find its keys in
+}
+
 // take makes a report of a bucket into a folder.
-func (b *listersBench) take(ctx context.Context, binary string, s *peers.Server, bucket string) (did execution, err error) {
+func (b *listersBench) take(ctx context.Context, binary string, at listedBucket) (did execution, err error) {
 	out := filepath.Join(b.work, "taken")
 	defer func() { err = errors.Join(err, os.RemoveAll(out)) }()
-	cmd := exec.CommandContext(ctx, binary, "take", "s3://"+bucket, out, "--endpoint", s.URL(), "--json", "--fields", takenColumns)
-	did, printed, err := executed(cmd, s, b.work)
+	cmd := exec.CommandContext(ctx, binary, "take", at.scheme+"://"+at.name, out, "--endpoint", at.url, "--json", "--fields", takenColumns)
+	did, printed, err := executed(cmd, at.keys, b.work)
 	if err != nil {
 		return did, err
 	}
@@ -40,25 +48,60 @@ func (b *listersBench) take(ctx context.Context, binary string, s *peers.Server,
 	return did, nil
 }
 
-// paginate lists a bucket with the paginator of the AWS SDK, which drops what it has
-// decoded.
-func (b *listersBench) paginate(ctx context.Context, s *peers.Server, bucket string) (did execution, err error) {
+// paginate lists a bucket with the SDK of a vendor, which drops what it has decoded.
+func (b *listersBench) paginate(ctx context.Context, sdk string, at listedBucket) (did execution, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return did, err
 	}
-	did, printed, err := executed(exec.CommandContext(ctx, self, "far-client", "-client", "aws-sdk", "-url", s.URL(), "-bucket", bucket), s, b.work)
+	command := "sdk-client"
+	if sdk == "aws-sdk" {
+		command = "far-client"
+	}
+	did, printed, err := executed(exec.CommandContext(ctx, self, command, "-client", sdk, "-url", at.url, "-bucket", at.name), at.keys, b.work)
 	if err == nil {
 		err = json.Unmarshal(printed, &did.rows)
 	}
 	return did, err
 }
 
-// executed runs a client of a server to its end and returns what it has printed.
-func executed(cmd *exec.Cmd, s *peers.Server, work string) (did execution, printed []byte, err error) {
+// against returns the entrants that list a bucket: our take, which makes a whole report
+// of it, and the SDKs.
+func (b *listersBench) against(program string, at listedBucket, sdks ...string) []*entrant {
+	taken := &entrant{
+		name: "take/server=" + at.server, says: fmt.Sprintf("stocktake take of the same bucket on %s, a whole report of %s", at.server, takenColumns),
+		once: func(ctx context.Context) (execution, error) { return b.take(ctx, program, at) },
+	}
+	entrants := []*entrant{taken}
+	for _, sdk := range sdks {
+		entrants = append(entrants, &entrant{
+			name: sdk + "/server=" + at.server, ours: []*entrant{taken},
+			says: fmt.Sprintf("listing with the %s for Go on %s, which drops the rows", sdk, at.server),
+			once: func(ctx context.Context) (execution, error) { return b.paginate(ctx, sdk, at) },
+		})
+	}
+	return entrants
+}
+
+// best adds the ratio that counts: the least processor time of any listing of a server
+// over that of a whole report of take. entrants are those of the server, take first.
+func (b *listersBench) best(server string, entrants []*entrant) {
+	var best *entrant
+	for _, e := range entrants[1:] {
+		if best == nil || measure.Median(e.cpus) < measure.Median(best.cpus) {
+			best = e
+		}
+	}
+	b.addRatio("best-listing/server="+server+"/cpu", measure.Median(best.cpus).Seconds()/measure.Median(entrants[0].cpus).Seconds(),
+		fmt.Sprintf("processor time of %s, the least of any, over that of %s", best.says, entrants[0].says))
+}
+
+// executed runs a client of a server to its end and returns what it has printed. keys
+// are in its environment.
+func executed(cmd *exec.Cmd, keys []string, work string) (did execution, printed []byte, err error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.Env = append(append(os.Environ(), "HOME="+work), s.Keys()...)
+	cmd.Env = append(append(os.Environ(), "HOME="+work), keys...)
 	start := time.Now()
 	if err := cmd.Run(); err != nil {
 		return did, nil, fmt.Errorf("%w\n%s", err, stderr.Bytes())

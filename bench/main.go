@@ -49,6 +49,7 @@ var commands = []command{
 	{"far", "a report of a bucket far away, which is simulated", farCommand},
 	{"far-server", "", farServerCommand}, // parts of far
 	{"far-client", "", farClientCommand},
+	{"sdk-client", "", sdkClientCommand}, // a part of listers
 	{"scale", "a run by more and more worker processes that share PostgreSQL", scaleCommand},
 	{"minute", "many configurations due at one minute, made by several processes", minuteCommand},
 	{"readers", "report diff and report find", readersCommand},

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/internal/signature"
+	"github.com/stocktake/stocktake/internal/testceph"
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
@@ -33,6 +34,10 @@ type Peer struct {
 	// command returns the arguments and the environment of the server.
 	command func(addr, dir string) (args, env []string)
 	sign    func(r *http.Request, bucket, key string) error
+
+	// start runs a server that is installed on the machine, in place of module and
+	// command, and returns where it is; nil: there is none.
+	start func(ctx context.Context) (base string, pid int, stop func() error, err error)
 }
 
 // All is the stores, Stocktake first.
@@ -57,6 +62,7 @@ var All = []Peer{
 				[]string{"MINIO_ROOT_USER=" + accessKeyID, "MINIO_ROOT_PASSWORD=" + accessKeySecret, "MINIO_UPDATE=off", "MINIO_BROWSER=off"}
 		},
 	},
+	{Name: "radosgw", sign: signAWS, start: startCeph}, // in memory
 }
 
 // Named returns the peers of a comma-separated list.
@@ -75,6 +81,9 @@ func Named(list string) ([]Peer, error) {
 // Install builds the peer's binary into dir, unless it lies there already, and
 // returns its path. A build takes minutes.
 func (p Peer) Install(ctx context.Context, dir string) (string, error) {
+	if p.start != nil {
+		return "", testceph.Missing()
+	}
 	if p.module == "" {
 		return testserver.Build(ctx, dir, "-trimpath", "-ldflags=-s -w")
 	}
@@ -100,6 +109,18 @@ func signAWS(r *http.Request, _, _ string) error {
 	return nil
 }
 
+// startCeph runs Ceph, whose OSD keeps objects in memory.
+func startCeph(ctx context.Context) (base string, pid int, stop func() error, err error) {
+	c, err := testceph.Start(ctx)
+	if err != nil {
+		return "", 0, nil, err
+	}
+	if err := c.AddUser(ctx, "bench", accessKeyID, accessKeySecret); err != nil {
+		return "", 0, nil, errors.Join(err, c.Stop())
+	}
+	return "http://" + c.Addr, c.PID(), c.Stop, nil
+}
+
 // A Server is a running peer.
 type Server struct {
 	Peer
@@ -117,6 +138,11 @@ func (p Peer) Start(ctx context.Context, binary, dir string) (*Server, error) {
 		MaxIdleConnsPerHost: 128, DisableCompression: true,
 		WriteBufferSize: 64 << 10, ReadBufferSize: 64 << 10,
 	}}}
+	if p.start != nil {
+		var err error
+		s.base, s.pid, s.stop, err = p.start(ctx)
+		return s, err
+	}
 	if p.module == "" {
 		server, err := testserver.Start(ctx, testserver.Config{Binary: binary, Data: dir})
 		if err != nil {

@@ -49,6 +49,7 @@ var may = map[string][]string{
 	"internal/throttle":            {},
 
 	"internal/testpostgres": {}, // a server for tests
+	"internal/testceph":     {}, // another
 
 	// The contract of journals as a test suite.
 	"internal/journal/journaltest": {".", "internal/journal"},
@@ -167,7 +168,7 @@ var mayInTests = map[string][]string{
 
 // forTests is what any package's tests may import: test suites that several
 // implementations run, the bucket in memory, and stores filled for a test.
-var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/farstore", "internal/journal/journaltest", "internal/keygen", "internal/catalog/catalogtest", "internal/testpostgres", "internal/membucket", "internal/store/seed", "report/csvgz/csvgztest", "report/format/formattest"}
+var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/farstore", "internal/journal/journaltest", "internal/keygen", "internal/catalog/catalogtest", "internal/testpostgres", "internal/testceph", "internal/membucket", "internal/store/seed", "report/csvgz/csvgztest", "report/format/formattest"}
 
 // homes lists the packages that may import a library, by prefix of its import
 // path, tests aside. A library at home in one room can be replaced there.

@@ -1,0 +1,244 @@
+// Package testceph runs Ceph from Debian's packages, for tests and benches of the
+// other modules: one monitor, one OSD in memory and one gateway for S3.
+package testceph
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A Cluster is a running Ceph.
+type Cluster struct {
+	Addr string // host:port of the gateway
+
+	dir, conf string
+	running   []*process // in the order of their starts
+}
+
+// patience is how long a part of the cluster may take until it is ready.
+const patience = 3 * time.Minute
+
+// memory is what the OSD can hold, in bytes.
+const memory = 4 << 30
+
+// settings are those of the smallest Ceph.
+const settings = `[global]
+fsid = 485365c0-589e-4a87-95e6-5a987efae67c
+mon host = [v2:MON]
+auth cluster required = cephx
+auth service required = cephx
+auth client required = cephx
+mon allow pool size one = true
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 2
+osd pool default pgp num = 2
+osd pool default pg autoscale mode = off
+osd crush chooseleaf type = 0
+osd objectstore = memstore
+memstore device bytes = MEMORY
+public addr = 127.0.0.1
+cluster addr = 127.0.0.1
+mon data = DIR/mon
+osd data = DIR/osd
+rgw data = DIR/rgw
+mon data avail crit = 0
+run dir = DIR
+admin socket = DIR/$name.asok
+log file = DIR/$name.log
+mon cluster log file = DIR/cluster.log
+keyring = DIR/keyring
+rgw frontends = beast endpoint=RGW
+rgw enable apis = s3
+rgw thread pool size = 64
+`
+
+const (
+	fsid  = "485365c0-589e-4a87-95e6-5a987efae67c"
+	osdID = "0a55d1ad-2f5c-4a34-9c5a-1c1f42dd7c0d"
+)
+
+// Missing returns an error that says what must be installed; nil: nothing.
+func Missing() error {
+	for program, pkg := range map[string]string{"ceph-mon": "ceph-mon", "ceph-osd": "ceph-osd", "radosgw": "radosgw", "ceph": "ceph-common"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return fmt.Errorf("%s is missing (Debian: apt-get install %s)", program, pkg)
+		}
+	}
+	return nil
+}
+
+// Start runs a cluster until Stop. Its files are in a folder of their own with a short
+// path, as the path of a socket must be short.
+func Start(ctx context.Context) (*Cluster, error) {
+	if err := Missing(); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "ceph")
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{dir: dir, conf: filepath.Join(dir, "ceph.conf")}
+	if err := c.start(ctx); err != nil {
+		return nil, errors.Join(err, c.Stop())
+	}
+	return c, nil
+}
+
+// AddUser makes a user of the gateway.
+func (c *Cluster) AddUser(ctx context.Context, name, accessKey, secretKey string) error {
+	return do(ctx, "radosgw-admin", "-c", c.conf, "user", "create", "--uid", name, "--display-name", name, "--access-key", accessKey, "--secret", secretKey)
+}
+
+// Output returns the last that the parts of the cluster have printed.
+func (c *Cluster) Output() string {
+	var b strings.Builder
+	for _, p := range c.running {
+		fmt.Fprintf(&b, "%s:\n%s\n", p.name, p.printed())
+	}
+	return b.String()
+}
+
+// PID returns the process id of the gateway.
+func (c *Cluster) PID() int { return c.running[len(c.running)-1].cmd.Process.Pid }
+
+// Stop ends the cluster and removes its files.
+func (c *Cluster) Stop() error {
+	for i := len(c.running) - 1; i >= 0; i-- {
+		c.running[i].kill()
+	}
+	return os.RemoveAll(c.dir)
+}
+
+func (c *Cluster) start(ctx context.Context) error {
+	keyring := filepath.Join(c.dir, "keyring")
+	mon, err := c.listen(ctx, func(addr string) (*process, error) { return c.startMon(ctx, addr, keyring) }, dials)
+	if err != nil {
+		return err
+	}
+	if err := do(ctx, "ceph", "-c", c.conf, "--connect-timeout", "120", "osd", "new", osdID, "0"); err != nil {
+		return err
+	}
+	if err := errors.Join(os.Mkdir(filepath.Join(c.dir, "osd"), 0o700), os.Mkdir(filepath.Join(c.dir, "rgw"), 0o700)); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"ceph", "-c", c.conf, "auth", "get-or-create", "osd.0", "mon", "allow profile osd", "osd", "allow *", "-o", keyring + ".osd"},
+		{"ceph-authtool", keyring, "--import-keyring", keyring + ".osd"},
+		{"ceph-osd", "-c", c.conf, "-i", "0", "--mkfs", "--osd-uuid", osdID},
+	} {
+		if err := do(ctx, args[0], args[1:]...); err != nil {
+			return err
+		}
+	}
+	osd, err := run("ceph-osd", "-c", c.conf, "-i", "0", "-f")
+	if err != nil {
+		return err
+	}
+	c.running = append(c.running, osd)
+	c.Addr, err = c.listen(ctx, func(addr string) (*process, error) {
+		if err := c.configure(mon, addr); err != nil {
+			return nil, err
+		}
+		return run("radosgw", "-c", c.conf, "-n", "client.admin", "-f")
+	}, answers)
+	return err
+}
+
+// startMon starts a monitor with files of its own.
+func (c *Cluster) startMon(ctx context.Context, addr, keyring string) (*process, error) {
+	if err := errors.Join(os.RemoveAll(filepath.Join(c.dir, "mon")), c.configure(addr, "")); err != nil {
+		return nil, err
+	}
+	monMap := filepath.Join(c.dir, "monmap")
+	for _, args := range [][]string{
+		{"ceph-authtool", keyring, "--create-keyring", "--gen-key", "-n", "mon.", "--cap", "mon", "allow *"},
+		{"ceph-authtool", keyring, "--gen-key", "-n", "client.admin", "--cap", "mon", "allow *", "--cap", "osd", "allow *"},
+		{"monmaptool", "--create", "--clobber", "--fsid", fsid, "--addv", "a", "[v2:" + addr + "]", monMap},
+		{"ceph-mon", "-c", c.conf, "--mkfs", "-i", "a", "--monmap", monMap, "--keyring", keyring},
+	} {
+		if err := do(ctx, args[0], args[1:]...); err != nil {
+			return nil, err
+		}
+	}
+	return run("ceph-mon", "-c", c.conf, "-i", "a", "-f")
+}
+
+// configure writes the settings.
+func (c *Cluster) configure(mon, gateway string) error {
+	text := strings.NewReplacer("MON", mon, "RGW", gateway, "DIR", c.dir, "MEMORY", fmt.Sprint(memory)).Replace(settings)
+	return os.WriteFile(c.conf, []byte(text), 0o600)
+}
+
+// listen starts a server that must be told its address, and waits until it is ready.
+// Between the choice of a port and its use another program may take it; then it is
+// started on another one.
+func (c *Cluster) listen(ctx context.Context, start func(addr string) (*process, error), ready func(ctx context.Context, addr string) error) (addr string, err error) {
+	for range 5 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", err
+		}
+		addr := l.Addr().String()
+		if err := l.Close(); err != nil {
+			return "", err
+		}
+		p, err := start(addr)
+		if err != nil {
+			return "", err
+		}
+		if err = p.await(ctx, func(ctx context.Context) error { return ready(ctx, addr) }); err == nil {
+			c.running = append(c.running, p)
+			return addr, nil
+		}
+		p.kill()
+		if !strings.Contains(p.printed(), "in use") {
+			return "", fmt.Errorf("%s: %w\n%s", p.name, err, p.printed())
+		}
+	}
+	return "", errors.New("five ports in a row were taken by others")
+}
+
+// dials returns nil if something listens.
+func dials(ctx context.Context, addr string) error {
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+// answers returns nil if a gateway answers a request that is not signed: one that is
+// not ready yet answers 503.
+func answers(ctx context.Context, addr string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode >= 500 {
+		return errors.New(resp.Status)
+	}
+	return nil
+}
+
+// do runs a program to its end. Its error has what the program said.
+func do(ctx context.Context, program string, args ...string) error {
+	if out, err := exec.CommandContext(ctx, program, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, bytes.TrimSpace(out))
+	}
+	return nil
+}
