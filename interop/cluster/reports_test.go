@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -15,11 +16,15 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// files returns the files of the bucket of reports, as the disk has them.
+// files returns the files of the bucket of reports, as the disk has them. Processes may
+// remove some of them meanwhile, and empty folders with them.
 func (w *world) files() map[string]bool {
 	w.t.Helper()
 	root, files := filepath.Join(w.lake.folder, w.reports), map[string]bool{}
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil || d.IsDir() {
 			return err
 		}

@@ -224,9 +224,13 @@ func (w *world) ended(p *process, run string) (r stocktake.Run) {
 	return r
 }
 
-// files returns the files below the folder of reports.
+// files returns the files below the folder of reports. Processes may remove some of them
+// meanwhile, and empty folders with them.
 func (w *world) files() (files []string) {
 	err := filepath.WalkDir(w.reports, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err == nil && !d.IsDir() {
 			rel, _ := filepath.Rel(w.reports, path)
 			files = append(files, filepath.ToSlash(rel))
