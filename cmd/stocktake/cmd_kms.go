@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/kms"
@@ -15,6 +17,7 @@ type kmsCmd struct {
 	Create  kmsCreate  `cmd:"" help:"Create a key."`
 	List    kmsList    `cmd:"" aliases:"ls" help:"List keys."`
 	Rotate  kmsRotate  `cmd:"" help:"Add a new version to a key. Older versions are kept for decryption."`
+	Master  kmsMaster  `cmd:"" name:"rotate-master" help:"Encrypt keys, and what servers share in a database, with a new master key."`
 	Disable kmsDisable `cmd:"" help:"Disable a key: nothing is encrypted or decrypted with it."`
 	Enable  kmsEnable  `cmd:"" help:"Take back disable."`
 }
@@ -193,4 +196,60 @@ func (c *kmsDisable) Run(con console) error {
 // Run enables a key.
 func (c *kmsEnable) Run(con console) error {
 	return c.change(con, "enabled", func(k *kms.Keys) (kms.Info, error) { return k.SetDisabled(c.Key, false) })
+}
+
+type kmsMaster struct {
+	kmsFlags
+	jsonFlag
+}
+
+// Help is shown by --help.
+func (kmsMaster) Help() string {
+	return `The master key file, or ` + masterEnv + `, holds the new master key and in the next line the former
+one: servers and commands read what is encrypted with either, and write with the one that
+is in use. Give all servers that file and restart them one after the other; then run this
+command with it. Then take the former key out of the file. Nothing is changed while a
+server runs on the database that does not have the new key. The command changes everything
+or nothing, and may be repeated.`
+}
+
+// A masterChange is what rotate-master did, for programs.
+type masterChange struct {
+	Changed []string `json:"changed"` // what was encrypted with a former master key
+}
+
+// Run encrypts with the first master key.
+func (c *kmsMaster) Run(con console) error {
+	k, err := c.keptFlags.open()
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	done := masterChange{Changed: []string{}}
+	if k.shared != nil {
+		changed, err := k.shared.RotateMaster(context.Background(), k.master)
+		if err != nil {
+			return err
+		}
+		done.Changed = append(done.Changed, changed...)
+	} else {
+		keys, err := c.openFolder(k.master)
+		if err != nil {
+			return err
+		}
+		changed, err := keys.RotateMaster()
+		if err != nil {
+			return err
+		}
+		if changed {
+			done.Changed = append(done.Changed, "encryption-keys")
+		}
+	}
+	if err := k.changed(con); err != nil {
+		return err
+	}
+	if len(done.Changed) == 0 {
+		return c.say(con, done, "everything is encrypted with the first master key already")
+	}
+	return c.say(con, done, "encrypted with the new master key: %s; take the former one out of the file, and restart the servers", strings.Join(done.Changed, ", "))
 }

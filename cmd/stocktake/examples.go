@@ -156,11 +156,12 @@ stocktake store check lake -c stocktake.yaml -b lake-photos --prefix check/ --js
 	"kms": `
 stocktake kms create reports
 stocktake inventory put -b photos -i sealed --destination reports --sse-kms reports`,
-	"kms create":  `stocktake kms create reports`,
-	"kms list":    `stocktake kms list`,
-	"kms rotate":  `stocktake kms rotate reports`,
-	"kms disable": `stocktake kms disable reports`,
-	"kms enable":  `stocktake kms enable reports`,
+	"kms create":        `stocktake kms create reports`,
+	"kms list":          `stocktake kms list`,
+	"kms rotate":        `stocktake kms rotate reports`,
+	"kms rotate-master": `stocktake kms rotate-master --master-key-file both.key`,
+	"kms disable":       `stocktake kms disable reports`,
+	"kms enable":        `stocktake kms enable reports`,
 
 	"notice list": `
 stocktake notice list

@@ -49,7 +49,7 @@ func (r *run) recover(ctx context.Context, thorough bool) (published *Result, er
 		return nil, err
 	}
 	if thorough || r.job.Attempt > 1 || len(stray) > 0 {
-		r.abortUploads(ctx)
+		r.abortUploads(ctx, r.names.run)
 		if published, err = r.published(ctx); err != nil {
 			return nil, err
 		}
@@ -71,16 +71,16 @@ func (r *run) recover(ctx context.Context, thorough bool) (published *Result, er
 	return published, Remove(ctx, r.dst, stray)
 }
 
-// abortUploads drops what attempts have uploaded of shards that they did not finish.
-// It spoils no report, so a failure is logged.
-func (r *run) abortUploads(ctx context.Context) {
+// abortUploads drops what attempts have uploaded of files below a prefix that is the run's
+// own, and did not finish. It spoils no report, so a failure is logged.
+func (r *run) abortUploads(ctx context.Context, prefix string) {
 	u, ok := r.dst.(Uploader)
 	if !ok {
 		return
 	}
-	n, err := u.AbortUploads(ctx, r.names.run)
+	n, err := u.AbortUploads(ctx, prefix)
 	if err != nil {
-		r.log.Warn("unfinished uploads of earlier attempts may remain at the destination; abort those below the prefix, or have a lifecycle rule do so", "prefix", r.names.run, "err", err)
+		r.log.Warn("unfinished uploads of earlier attempts may remain at the destination; abort those below the prefix, or have a lifecycle rule do so", "prefix", prefix, "err", err)
 	}
 	if n > 0 {
 		r.log.Info("aborted unfinished uploads of earlier attempts", "uploads", n)
@@ -115,6 +115,7 @@ func (r *run) published(ctx context.Context) (published *Result, err error) {
 		if len(r.job.Recorded) > 0 {
 			continue
 		}
+		r.abortUploads(ctx, d.Key)
 		// The summary goes last: it is what tells whose the directory is. After it, a
 		// manifest that an attempt has written since the directories were listed: see
 		// run.claimed.

@@ -63,7 +63,7 @@ func PublishFrom(ctx context.Context, dst Destination, job Job, o Outline, resul
 // removeStrays removes the shards of the run that its report does not name, and
 // what there is of unfinished ones.
 func (r *run) removeStrays(ctx context.Context, s *stocktake.Summary) error {
-	r.abortUploads(ctx)
+	r.abortUploads(ctx, r.names.run)
 	shards, err := r.list(ctx, r.names.run)
 	if err != nil {
 		return err

@@ -61,3 +61,27 @@ func TestUploadsOfEarlierAttempts(t *testing.T) {
 		}
 	}
 }
+
+// A run that ends without its report drops the uploads in the folder that it had begun.
+func TestUploadsOfUnpublishedReport(t *testing.T) {
+	store := newStore(objects)
+	dst := &uploading{Destination: store.Bucket("reports")}
+	f := &faults{on: func(_ int, what string) fault {
+		if strings.HasPrefix(what, "Commit") && strings.HasSuffix(what, "/manifest.json") || strings.HasPrefix(what, "Remove") {
+			return fails
+		}
+		return none
+	}}
+	if _, err := engine.Run(t.Context(), store, faultyDestination{dst, f}, newJob(), small); err == nil {
+		t.Fatal("the run has published")
+	}
+	if err := engine.CleanAttempts(t.Context(), dst, newJob(), small); err != nil {
+		t.Fatal(err)
+	}
+	if len(dst.prefixes) != 2 || !strings.HasSuffix(dst.prefixes[1], "Z/") {
+		t.Errorf("the uploads below %q were aborted, want those of the run and of its folder", dst.prefixes)
+	}
+	if left := keys(t, dst); len(left) > 0 {
+		t.Errorf("%q is left", left)
+	}
+}

@@ -29,6 +29,8 @@ type file struct {
 	Version int        `json:"version"`
 	Default string     `json:"default,omitempty"` // id of the default key
 	Keys    []*keyFile `json:"keys"`
+
+	wrapper tink.AEAD // master key that its material is wrapped with
 }
 
 type keyFile struct {
@@ -101,9 +103,9 @@ type key struct {
 	versions []tink.AEAD // of version i+1
 }
 
-// newState unwraps all keys. The error is ErrWrongMaster if master does not unwrap
+// newState unwraps all keys. The error is ErrWrongMaster if no master key unwraps
 // them.
-func newState(f *file, master tink.AEAD) (*state, error) {
+func newState(f *file, from masters) (*state, error) {
 	s := &state{file: f, keys: map[string]*key{}}
 	if len(f.Keys) > MaxKeys+1 {
 		return nil, ErrLimit
@@ -114,9 +116,9 @@ func newState(f *file, master tink.AEAD) (*state, error) {
 		}
 		k := &key{keyFile: kf}
 		for i, v := range kf.Versions {
-			material, err := master.Decrypt(v.Wrapped, materialContext(kf.ID, i+1))
+			material, _, err := from.unwrap(kf.ID, i+1, v.Wrapped)
 			if err != nil {
-				return nil, fmt.Errorf("key %s, version %d: %w", kf.ID, i+1, ErrWrongMaster)
+				return nil, fmt.Errorf("key %s, version %d: %w", kf.ID, i+1, err)
 			}
 			a, err := subtle.NewAESGCM(material)
 			if err != nil {

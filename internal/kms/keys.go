@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/tink-crypto/tink-go/v2/aead/subtle"
-	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/stocktake/stocktake/internal/securefile"
 )
@@ -80,9 +78,9 @@ type Options struct {
 // every change is durable when its method returns nil, and by then it is in force
 // for other processes with the same file, too.
 type Keys struct {
-	opts   Options
-	master tink.AEAD
-	doc    securefile.Document[state]
+	opts    Options
+	masters masters
+	doc     securefile.Document[state]
 }
 
 // Open opens the keys of the file path, which is made if there is none. There
@@ -121,8 +119,11 @@ func OpenIn(room securefile.Room, opts Options) (*Keys, error) {
 		if err != nil {
 			return nil, err
 		}
-		if k.master, err = subtle.NewAESGCM(material); err != nil {
+		if k.masters, err = newMasters(material); err != nil {
 			return nil, err
+		}
+		if f.wrapper, err = k.masters.of(f); err != nil {
+			return nil, fmt.Errorf("%s: %w", k.doc.Room, err)
 		}
 		claimed := f.claim(opts.Account)
 		if f.key(ServiceKey) != nil && !claimed {
@@ -159,7 +160,7 @@ func (k *Keys) parse(data []byte) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newState(f, k.master)
+	s, err := newState(f, k.masters)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", k.doc.Room, err)
 	}
@@ -183,6 +184,9 @@ func (k *Keys) update(edit func(f *file) error) error {
 		if err != nil {
 			return nil, err
 		}
+		if f.wrapper, err = k.masters.of(f); err != nil {
+			return nil, fmt.Errorf("%s: %w", k.doc.Room, err)
+		}
 		if err := edit(f); err != nil {
 			return nil, err
 		}
@@ -197,10 +201,10 @@ func (k *Keys) add(f *file, id, name, account string) (*keyFile, error) {
 	}
 	kf := &keyFile{ID: id, Name: name, Account: account, Created: k.opts.Now().UTC()}
 	f.Keys = append(f.Keys, kf)
-	return kf, k.addVersion(kf)
+	return kf, k.addVersion(f, kf)
 }
 
-func (k *Keys) addVersion(kf *keyFile) error {
+func (k *Keys) addVersion(f *file, kf *keyFile) error {
 	if len(kf.Versions) >= MaxVersions {
 		return ErrLimit
 	}
@@ -209,7 +213,7 @@ func (k *Keys) addVersion(kf *keyFile) error {
 		return err
 	}
 	defer clear(material)
-	wrapped, err := k.master.Encrypt(material, materialContext(kf.ID, len(kf.Versions)+1))
+	wrapped, err := f.wrapper.Encrypt(material, materialContext(kf.ID, len(kf.Versions)+1))
 	if err != nil {
 		return err
 	}
@@ -306,7 +310,7 @@ func noSuchKey(keyID string) error {
 }
 
 // edit changes one key that find finds.
-func (k *Keys) edit(keyID string, edit func(*keyFile) error) (info Info, err error) {
+func (k *Keys) edit(keyID string, edit func(*file, *keyFile) error) (info Info, err error) {
 	err = k.update(func(f *file) error {
 		i := slices.IndexFunc(f.Keys, func(kf *keyFile) bool {
 			return kf.ID == keyID || keyID != "" && kf.Name == keyID || keyID == DefaultKey && kf.ID == f.Default
@@ -314,7 +318,7 @@ func (k *Keys) edit(keyID string, edit func(*keyFile) error) (info Info, err err
 		if i < 0 {
 			return noSuchKey(keyID)
 		}
-		if err := edit(f.Keys[i]); err != nil {
+		if err := edit(f, f.Keys[i]); err != nil {
 			return err
 		}
 		info = f.Keys[i].info(f)
@@ -334,7 +338,7 @@ func (k *Keys) Rotate(keyID string) (Info, error) { return k.edit(keyID, k.addVe
 // unwrapped with it until it is enabled again. Errors: ErrNoSuchKey;
 // ErrInvalidName for the key of the service, which cannot be disabled.
 func (k *Keys) SetDisabled(keyID string, disabled bool) (Info, error) {
-	return k.edit(keyID, func(kf *keyFile) error {
+	return k.edit(keyID, func(_ *file, kf *keyFile) error {
 		if kf.ID == ServiceKey {
 			return fmt.Errorf("the key of the service cannot be disabled: %w", ErrInvalidName)
 		}

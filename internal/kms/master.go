@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
+	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/stocktake/stocktake/internal/securefile"
 )
@@ -26,17 +29,74 @@ var (
 	ErrInvalidMaster = errors.New("kms: a master key is 32 bytes in base64")
 )
 
-// ParseMaster reads a master key in the form of its file or environment variable:
-// base64 of 32 bytes, blanks around it allowed.
+// ParseMaster reads master keys as they stand in their file or an environment
+// variable: base64 of 32 bytes each, with blanks or line ends around them. The first
+// one is the master key; those behind it are former ones, which only unwrap. It returns
+// them one after the other.
 func ParseMaster(text string) ([]byte, error) {
-	key, err := base64.StdEncoding.Strict().DecodeString(string(bytes.TrimSpace([]byte(text))))
-	if err != nil || len(key) != MasterSize {
+	var keys []byte
+	for _, field := range strings.Fields(text) {
+		key, err := base64.StdEncoding.Strict().DecodeString(field)
+		if err != nil || len(key) != MasterSize {
+			return nil, ErrInvalidMaster
+		}
+		keys = append(keys, key...)
+	}
+	if !ValidMaster(keys) {
 		return nil, ErrInvalidMaster
 	}
-	return key, nil
+	return keys, nil
 }
 
-// ReadMaster reads a master key from its file, which only its owner may read. Errors:
+// maxMasters is how many master keys a file may have.
+const maxMasters = 8
+
+// ValidMaster reports whether b is master keys, one after the other.
+func ValidMaster(b []byte) bool {
+	return len(b) > 0 && len(b)%MasterSize == 0 && len(b) <= maxMasters*MasterSize
+}
+
+// masters are the master keys of a process.
+type masters []tink.AEAD
+
+func newMasters(b []byte) (m masters, err error) {
+	if !ValidMaster(b) {
+		return nil, ErrInvalidMaster
+	}
+	for key := range slices.Chunk(b, MasterSize) {
+		aead, err := subtle.NewAESGCM(key)
+		if err != nil {
+			return nil, err
+		}
+		m = append(m, aead)
+	}
+	return m, nil
+}
+
+// unwrap decrypts the material of a version. with is the key that has wrapped it.
+func (m masters) unwrap(id string, version int, wrapped []byte) (material []byte, with tink.AEAD, err error) {
+	for _, aead := range m {
+		if material, err := aead.Decrypt(wrapped, materialContext(id, version)); err == nil {
+			return material, aead, nil
+		}
+	}
+	return nil, nil, ErrWrongMaster
+}
+
+// of returns the key that the material of a file is wrapped with, the first one for a
+// file without keys. New material is wrapped with the same, so that processes which do not
+// know the first one yet can read it: only [Rewrap] changes the key.
+func (m masters) of(f *file) (tink.AEAD, error) {
+	for _, k := range f.Keys {
+		if len(k.Versions) > 0 {
+			_, with, err := m.unwrap(k.ID, 1, k.Versions[0].Wrapped)
+			return with, err
+		}
+	}
+	return m[0], nil
+}
+
+// ReadMaster reads master keys from their file, which only its owner may read. Errors:
 // fs.ErrNotExist, securefile.ErrTooOpen, ErrInvalidMaster.
 func ReadMaster(path string) ([]byte, error) {
 	text, err := securefile.Read(path, 1024)
@@ -55,7 +115,7 @@ func ReadMaster(path string) ([]byte, error) {
 // the lock of the keys' file.
 func master(opts Options, first bool) ([]byte, error) {
 	if opts.Master != nil {
-		if len(opts.Master) != MasterSize {
+		if !ValidMaster(opts.Master) {
 			return nil, ErrInvalidMaster
 		}
 		return bytes.Clone(opts.Master), nil
@@ -82,37 +142,65 @@ func master(opts Options, first bool) ([]byte, error) {
 	return key, nil
 }
 
-// Rewrap returns the bytes of a file of keys whose material is wrapped by another
-// master key, otherwise unchanged. Errors: ErrWrongMaster, ErrInvalidMaster.
+// Rewrap returns the bytes of a file of keys whose material is wrapped by the first of the
+// master keys to; nothing else is different. Errors: ErrWrongMaster if none of the keys from
+// fits, ErrInvalidMaster.
 func Rewrap(data, from, to []byte) ([]byte, error) {
 	f, err := readFile(data)
 	if err != nil {
 		return nil, err
 	}
-	if len(from) != MasterSize || len(to) != MasterSize {
-		return nil, ErrInvalidMaster
-	}
-	old, err := subtle.NewAESGCM(from)
+	old, err := newMasters(from)
 	if err != nil {
 		return nil, err
 	}
-	next, err := subtle.NewAESGCM(to)
+	next, err := newMasters(to)
 	if err != nil {
 		return nil, err
 	}
+	if err := rewrap(f, old, next[0]); err != nil {
+		return nil, err
+	}
+	return f.encode()
+}
+
+func rewrap(f *file, from masters, to tink.AEAD) error {
 	for _, k := range f.Keys {
 		for i := range k.Versions {
 			v := &k.Versions[i]
-			material, err := old.Decrypt(v.Wrapped, materialContext(k.ID, i+1))
+			material, _, err := from.unwrap(k.ID, i+1, v.Wrapped)
 			if err != nil {
-				return nil, fmt.Errorf("key %s, version %d: %w", k.ID, i+1, ErrWrongMaster)
+				return fmt.Errorf("key %s, version %d: %w", k.ID, i+1, err)
 			}
-			v.Wrapped, err = next.Encrypt(material, materialContext(k.ID, i+1))
+			v.Wrapped, err = to.Encrypt(material, materialContext(k.ID, i+1))
 			clear(material)
 			if err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return f.encode()
+	return nil
+}
+
+// RotateMaster wraps the material of all keys with the first master key, unless it is, and
+// reports whether it was not.
+func (k *Keys) RotateMaster() (changed bool, err error) {
+	err = k.doc.Update(func(data []byte) ([]byte, error) {
+		f, err := k.kept(data)
+		if err != nil {
+			return nil, err
+		}
+		now, err := k.masters.of(f)
+		if err != nil {
+			return nil, err
+		}
+		if changed = now != k.masters[0]; !changed {
+			return data, nil
+		}
+		if err := rewrap(f, k.masters, k.masters[0]); err != nil {
+			return nil, err
+		}
+		return f.encode()
+	})
+	return changed && err == nil, err
 }

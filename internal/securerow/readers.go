@@ -62,9 +62,11 @@ func (t *Table) report(ctx context.Context, conn *pgx.Conn, last *reports, inFor
 	}
 	digests := map[string]string{}
 	for name, value := range t.settings {
-		digests[name] = t.seal.digest([]byte(name), value())
+		digests[name] = t.seal.Load().digest([]byte(name), value())
 	}
-	d, err := json.Marshal(digests)
+	said := maps.Clone(digests)
+	said[knownMasters] = t.masterIDs()
+	d, err := json.Marshal(said)
 	if err != nil {
 		return err
 	}

@@ -103,6 +103,7 @@ func (r *Row) Update(edit func(data []byte) ([]byte, error)) (seen int64, err er
 func (r *Row) change(ctx context.Context, tx postgres.Tx, edit func([]byte) ([]byte, error)) (content, error) {
 	var is content
 	var sealed []byte
+	seal := r.table.seal.Load()
 	err := tx.QueryRow(ctx, `SELECT version, content, writer FROM documents WHERE name = $1 FOR UPDATE`, r.name).Scan(&is.version, &sealed, &is.writer)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
@@ -112,7 +113,7 @@ func (r *Row) change(ctx context.Context, tx postgres.Tx, edit func([]byte) ([]b
 	case err != nil:
 		return is, err
 	default:
-		if is.document, err = r.table.seal.open(r.name, is.version, sealed); err != nil {
+		if is.document, seal, err = r.table.unseal(r.name, is.version, sealed); err != nil {
 			return is, fmt.Errorf("%s: %w", r, err)
 		}
 	}
@@ -128,7 +129,7 @@ func (r *Row) change(ctx context.Context, tx postgres.Tx, edit func([]byte) ([]b
 	}
 	after = append([]byte{}, after...) // not nil, and not the caller's
 	next := content{version: is.version + 1, document: after, writer: r.table.opts.Writer}
-	sealed = r.table.seal.seal(r.name, next.version, after)
+	sealed = seal.seal(r.name, next.version, after)
 	statement := `UPDATE documents SET version = $2, content = $3, writer = $4, changed = $5 WHERE name = $1 AND version = $2 - 1`
 	if is.version == 0 {
 		statement = `INSERT INTO documents (name, version, content, writer, changed) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`

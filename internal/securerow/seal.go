@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Reasons why a row cannot be read.
@@ -28,6 +29,8 @@ const (
 	sealVersion = 1
 	sealContext = "stocktake document 1\x00" // and name, 00, version: what is sealed is bound to its row
 
+	masterSize = 32
+
 	headSize = 1 + idSize
 	idSize   = 8
 )
@@ -37,6 +40,34 @@ type sealer struct {
 	aead cipher.AEAD
 	id   []byte // of the master key; nothing of the key can be read from it
 	mac  []byte // key of digests
+}
+
+// newSealers returns those of master keys, which stand one after the other.
+func newSealers(masters []byte) (all []*sealer, err error) {
+	if len(masters) == 0 || len(masters)%masterSize != 0 {
+		return nil, fmt.Errorf("a master key has %d bytes, and no other number", masterSize)
+	}
+	for master := range slices.Chunk(masters, masterSize) {
+		s, err := newSealer(master)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// unseal opens a row and returns the sealer of its master key.
+func (t *Table) unseal(name string, version int64, content []byte) (document []byte, by *sealer, err error) {
+	for _, by = range t.seals {
+		if document, err = by.open(name, version, content); !errors.Is(err, ErrOtherMaster) {
+			break
+		}
+	}
+	if err == nil {
+		t.seal.Store(by)
+	}
+	return document, by, err
 }
 
 // newSealer derives what it needs from a master key.

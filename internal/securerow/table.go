@@ -41,10 +41,11 @@ type Options struct {
 // called by many goroutines. What it knows is as old as Open and its own changes, until
 // Serve follows those of others.
 type Table struct {
-	db   *postgres.Database
-	seal *sealer
-	opts Options
-	id   string // of the process
+	db    *postgres.Database
+	seals []*sealer              // of the master keys
+	seal  atomic.Pointer[sealer] // with which rows are sealed, as far as is known: only Rotate changes it
+	opts  Options
+	id    string // of the process
 
 	exchange  sync.Mutex // held while rows are read or changed
 	rows      map[string]*Row
@@ -63,20 +64,22 @@ type Table struct {
 var ErrUnconfirmed = fmt.Errorf("accounts and keys may have changed, and the database has not answered for too long: %w", object.ErrUnavailable)
 
 // Open reads the documents names, each with at most so many bytes. master is the
-// key of 32 bytes that all processes have. Errors: ErrOtherMaster, ErrDamaged,
+// key of 32 bytes that all processes have, and former ones behind it, with which rows may
+// be sealed until Rotate. Errors: ErrOtherMaster, ErrDamaged,
 // ErrFormat, and those of the database. There is nothing to close.
 func Open(ctx context.Context, db *postgres.Database, master []byte, names map[string]int, opts Options) (*Table, error) {
 	opts.MaxAge = cmp.Or(opts.MaxAge, DefaultMaxAge)
 	opts.Log = cmp.Or(opts.Log, slog.Default())
-	seal, err := newSealer(master)
+	seals, err := newSealers(master)
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{db: db, seal: seal, opts: opts, id: uuid.NewString(), rows: map[string]*Row{}, settings: map[string]func() []byte{}}
+	t := &Table{db: db, seals: seals, opts: opts, id: uuid.NewString(), rows: map[string]*Row{}, settings: map[string]func() []byte{}}
 	for name, max := range names {
 		t.rows[name] = &Row{table: t, name: name, max: max}
 		t.rows[name].now.Store(&content{})
 	}
+	t.seal.Store(seals[0])
 	asked := time.Now()
 	if err := t.read(ctx, db.Pool()); err != nil {
 		return nil, db.Explain(err)
@@ -158,7 +161,7 @@ func (t *Table) read(ctx context.Context, from querier) error {
 			t.opts.Log.Warn("a document of the database is older than it was: the database was restored, or has lost changes; what it says now is in force",
 				"document", name, "version", c.version, "was", was.version)
 		}
-		document, err := t.seal.open(name, c.version, sealed)
+		document, _, err := t.unseal(name, c.version, sealed)
 		if c.document = document; err != nil {
 			c.err = fmt.Errorf("%s: %w", r, err)
 		}

@@ -95,7 +95,7 @@ type Config struct {
 	RootKey AccessKey
 
 	// MasterKey wraps the encryption keys, and all that servers share in Database, which
-	// needs it: kms.MasterSize bytes. Nil means the file in the data folder, which is
+	// needs it: kms.MasterSize bytes, and former keys behind it, which only open. Nil means the file in the data folder, which is
 	// made at the first start.
 	MasterKey []byte
 
@@ -283,7 +283,7 @@ func (c Config) Validate() error {
 		return badSetting("clock-control", "not with --database: other processes have other clocks")
 	case (c.RootKey.ID == "") != (c.RootKey.Secret == ""):
 		return badSetting("access-key", "set id and secret together")
-	case c.MasterKey != nil && len(c.MasterKey) != kms.MasterSize:
+	case c.MasterKey != nil && !kms.ValidMaster(c.MasterKey):
 		return badSetting("master-key", "%d bytes are needed", kms.MasterSize)
 	}
 	if err := c.checkRoles(); err != nil {

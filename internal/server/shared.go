@@ -183,6 +183,15 @@ func (s *Shared) EncryptionKeys(master []byte) (*kms.Keys, error) {
 	return kms.OpenIn(s.table.Row(sharedKeys), kms.Options{Master: master})
 }
 
+// RotateMaster encrypts everything with the first of the master keys, all or nothing, and
+// returns what was encrypted with another one. A *securerow.MasterUnknownError says which
+// servers do not have the first one yet.
+func (s *Shared) RotateMaster(ctx context.Context, masters []byte) (changed []string, err error) {
+	return s.table.Rotate(ctx, map[string]func([]byte) ([]byte, error){
+		sharedKeys: func(data []byte) ([]byte, error) { return kms.Rewrap(data, masters, masters) },
+	})
+}
+
 // RootKey returns the root key that a server has made. The error is fs.ErrNotExist if
 // there is none.
 func (s *Shared) RootKey() (AccessKey, error) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
@@ -15,12 +16,19 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
+// command is a verb of accounts on a database.
+func (w *world) command(master, database string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(w.t.Context(), stocktakeBinary, append(args, "--database", database)...)
+	cmd.Env = append(cmd.Environ(), envMaster+master)
+	return cmd
+}
+
+const envMaster = "STOCKTAKE_MASTER_KEY="
+
 // verb runs a verb of accounts on the database and returns what it has printed.
 func (w *world) verb(args ...string) []byte {
 	w.t.Helper()
-	cmd := exec.CommandContext(w.t.Context(), stocktakeBinary, append(args, "--database", w.address)...)
-	cmd.Env = append(cmd.Environ(), "STOCKTAKE_MASTER_KEY="+testserver.MasterKey)
-	out, err := cmd.Output()
+	out, err := w.command(testserver.MasterKey, w.address, args...).Output()
 	if err != nil {
 		failure, _ := errors.AsType[*exec.ExitError](err)
 		w.t.Fatalf("stocktake %q: %v\n%s", args, err, failure.Stderr)
@@ -107,5 +115,91 @@ func TestAccountsEverywhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		everywhere("key "+verb+" amid a start", want)
+	}
+}
+
+// The master key is replaced while servers run. A command that is killed amid its commit
+// does no harm.
+func TestMasterKeyEverywhere(t *testing.T) {
+	t.Parallel()
+	l := startLake(t, "")
+	w := newWorld(t, server, migrated(t, server), l, "reports")
+	const next = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+	both := next + " " + testserver.MasterKey
+	machines := []*machine{w.startAt("one", w.address, l.endpoint), w.startAt("two", w.address, l.endpoint)}
+	var key struct {
+		AccessKeyID     string `json:"accessKeyId"`
+		AccessKeySecret string `json:"accessKeySecret"`
+	}
+	if err := json.Unmarshal(w.verb("key", "create", "--json"), &key); err != nil {
+		t.Fatal(err)
+	}
+	works := func() {
+		t.Helper()
+		for _, m := range machines {
+			if code := asked(t, m, key.AccessKeyID, key.AccessKeySecret); code != "NoSuchInventory" {
+				t.Errorf("%s answers %q", m.name, code)
+			}
+		}
+	}
+	restart := func(m *machine, master string) {
+		t.Helper()
+		m.stopped()
+		m.cfg.Env = append(m.cfg.Env, envMaster+master)
+		if err := m.start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rotate := func(master string) (string, error) {
+		out, err := w.command(master, w.address, "kms", "rotate-master").CombinedOutput()
+		return string(out), err
+	}
+	l.fill(t, "photos", 100)
+	restart(machines[0], both)
+	works()
+	if out, err := rotate(both); err == nil || !strings.Contains(out, "two: these servers do not have the new master key yet") {
+		t.Errorf("%v: %s", err, out)
+	}
+	works()
+	restart(machines[1], both)
+	w.verb("kms", "create", "made-meanwhile") // with the former key alone
+	works()
+
+	database := newDatabaseProxy(t, server.Socket())
+	h := database.holdCommit(t, withAll([]string{"UPDATE documents"}))
+	killed := w.command(both, database.address(t, w.address), "kms", "rotate-master")
+	if err := killed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the commit", func() bool {
+		select {
+		case <-h.reached:
+			return true
+		default:
+			return false
+		}
+	})
+	if err := killed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = killed.Wait() // it was killed
+	works()
+	h.release()
+	if out, err := rotate(both); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	works()
+	if out, err := rotate(both); err != nil || !strings.Contains(out, "already") {
+		t.Errorf("%v: %s", err, out)
+	}
+	for _, m := range machines {
+		restart(m, next)
+	}
+	works()
+	if out, err := w.command(next, w.address, "kms", "list").Output(); err != nil || !strings.Contains(string(out), "made-meanwhile") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, err := w.command(testserver.MasterKey, w.address, "kms", "list").CombinedOutput(); err == nil || !strings.Contains(string(out), "another master key") {
+		t.Errorf("with the former key: %v: %s", err, out)
 	}
 }
