@@ -99,9 +99,10 @@ func (v *visit) ofS3() bool {
 }
 
 // owner returns the account that owns the bucket. It also finds out whether the
-// person may see the configurations of the bucket.
+// person may see the configurations of the bucket, by asking for one: a bucket may have
+// a thousand, and a form is checked while it is typed.
 func (v *visit) owner() (string, error) {
-	if _, err := v.client.Status(v.ctx, v.bucket(), ""); err != nil {
+	if _, err := v.client.Status(v.ctx, v.bucket(), "any"); err != nil && !errors.Is(err, stocktake.ErrNoSuchInventory) {
 		return "", err
 	}
 	info, err := v.oss.GetBucketInfo(v.ctx, &oss.GetBucketInfoRequest{Bucket: oss.Ptr(v.bucket())})

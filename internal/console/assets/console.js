@@ -73,7 +73,10 @@
       option.grid = { left: 8, right: 12, top: data.series.length > 1 ? 34 : 14, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" };
       if (data.series.length > 1) option.legend = { top: 0, left: 0, icon: "roundRect", itemWidth: 12, itemHeight: 8, textStyle: { color: dim } };
       const names = { type: "category", data: data.labels.map((x) => plain(short(x, 24))), axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, axisLabel: { color: dim, hideOverlap: true } };
-      const axis = (unit) => ({ type: "value", axisLabel: { color: dim, formatter: word[unit], hideOverlap: true }, splitLine: { lineStyle: { color: line } } });
+      const axis = (unit) => ({
+        type: "value", axisLabel: { color: dim, formatter: (n) => word[unit](n).replace(".0 ", " "), hideOverlap: true },
+        splitLine: { lineStyle: { color: line } }, ...(unit == "bytes" ? marks(data) : {}),
+      });
       const across = data.signed;
       option[across ? "yAxis" : "xAxis"] = across ? { ...names, inverse: true } : names;
       option[across ? "xAxis" : "yAxis"] = data.second ? [axis(data.unit), { ...axis(data.second.unit), splitLine: { show: false } }] : axis(data.unit);
@@ -91,6 +94,20 @@
       if (to) location.assign(to);
     });
     drawn.push(chart);
+  }
+
+  // marks returns where an axis of bytes has its marks: at powers of two, as KiB, MiB
+  // and so on are counted.
+  function marks(data) {
+    const all = data.series.filter((s) => !s.right).map((s) => s.values);
+    const at = (i) => data.stacked
+      ? [all.reduce((sum, v) => sum + Math.min(v[i], 0), 0), all.reduce((sum, v) => sum + Math.max(v[i], 0), 0)]
+      : [Math.min(0, ...all.map((v) => v[i])), Math.max(0, ...all.map((v) => v[i]))];
+    const ends = data.labels.flatMap((_, i) => at(i));
+    const low = Math.min(...ends), high = Math.max(...ends);
+    if (low == high) return {};
+    const interval = 2 ** Math.ceil(Math.log2(Math.max((high - low) / 5, 1)));
+    return { interval, min: Math.floor(low / interval) * interval, max: Math.ceil(high / interval) * interval };
   }
 
   // shade makes colours of one hue: the first is as it is, the last ones paler.
