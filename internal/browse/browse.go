@@ -37,6 +37,7 @@ type browser struct {
 	listed    string          // what the list is of
 	total     int64           // objects that the list is of
 	loading   string          // prefix whose objects are being read; empty: none
+	loads     int             // lists that were asked for so far
 	cancel    context.CancelFunc
 	back      int  // cursor of at under the list
 	searching bool // text is being typed
@@ -78,6 +79,7 @@ func (b *browser) Init() tea.Cmd { return nil }
 
 // objectsRead is sent when the objects below a prefix have been read.
 type objectsRead struct {
+	load   int // the number of the list
 	prefix string
 	list   []rollup.Object
 	total  int64
@@ -90,7 +92,7 @@ func (b *browser) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		b.width, b.height = msg.Width, msg.Height
 	case objectsRead:
-		if msg.prefix == b.loading {
+		if b.loading != "" && msg.load == b.loads { // else it was given up
 			b.loading = ""
 			if msg.err != nil {
 				b.message = "cannot read the objects: " + msg.err.Error()
@@ -245,9 +247,11 @@ func (b *browser) load(prefix string, direct bool) tea.Cmd {
 	ctx, cancel := context.WithCancel(b.ctx)
 	b.cancel = cancel
 	b.loading = orRoot(prefix)
+	b.loads++
+	load := b.loads
 	return func() tea.Msg {
 		list, total, err := largestBelow(ctx, b.report, prefix, direct)
-		return objectsRead{orRoot(prefix), list, total, err}
+		return objectsRead{load, orRoot(prefix), list, total, err}
 	}
 }
 

@@ -9,36 +9,33 @@ import (
 	"github.com/klauspost/compress/flate"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/csvrow"
 	"github.com/stocktake/stocktake/report/csvgz"
+	"github.com/stocktake/stocktake/report/csvtext"
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// Plain is csvgz.Format with a plain encoder: rows are made first, then
+// Plain is csvgz.Format with a plain encoder: the rows of package csvtext,
 // compressed by a general compressor of level 1. Its bytes do not change when
 // csvgz learns to make them smaller.
 var Plain format.Format = plain{csvgz.Format}
 
 type plain struct{ format.Format }
 
+// NewEncoder implements [format.Format].
 func (plain) NewEncoder(bucket string, columns []stocktake.Field) (format.Encoder, error) {
-	rows, err := csvrow.NewEncoder(bucket, columns)
+	rows, err := csvtext.Format.NewEncoder(bucket, columns)
 	if err != nil {
 		return nil, err
 	}
-	e := &encoder{rows: rows, buf: make([]byte, 0, flushSize+4096)}
-	e.out = bufio.NewWriterSize(&e.stored, flushSize)
+	e := &encoder{Encoder: rows}
+	e.out = bufio.NewWriterSize(&e.stored, 64<<10)
 	e.deflate, err = flate.NewWriter(e.out, flate.BestSpeed)
 	return e, err
 }
 
-// flushSize is how many bytes of rows are gathered before they are compressed.
-const flushSize = 64 << 10
-
+// An encoder compresses what an encoder of rows writes.
 type encoder struct {
-	rows    *csvrow.Encoder
-	buf     []byte
-	piece   format.Piece
+	format.Encoder
 	crc     csvgz.Checksum
 	deflate *flate.Writer
 	out     *bufio.Writer // the compressor writes some 200 bytes at a time
@@ -56,46 +53,27 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Write takes rows.
+func (e *encoder) Write(rows []byte) (int, error) {
+	e.crc = e.crc.Update(rows)
+	return e.deflate.Write(rows)
+}
+
 func (e *encoder) Reset(w io.Writer) {
-	e.stored = counter{w: w}
-	e.buf, e.piece, e.crc = e.buf[:0], format.Piece{}, 0
+	e.stored, e.crc = counter{w: w}, 0
 	e.out.Reset(&e.stored)
 	e.deflate.Reset(e.out)
-}
-
-func (e *encoder) Encode(batch []stocktake.Record) (size int64, err error) {
-	for i := range batch {
-		before := len(e.buf)
-		e.buf = e.rows.AppendRow(e.buf, &batch[i])
-		size += int64(len(e.buf) - before)
-		if len(e.buf) >= flushSize {
-			if err := e.flush(); err != nil {
-				return size, err
-			}
-		}
-	}
-	e.piece.Rows += int64(len(batch))
-	e.piece.Size += size
-	return size, nil
-}
-
-func (e *encoder) flush() error {
-	e.crc = e.crc.Update(e.buf)
-	_, err := e.deflate.Write(e.buf)
-	e.buf = e.buf[:0]
-	return err
+	e.Encoder.Reset(e)
 }
 
 func (e *encoder) Close() (format.Piece, error) {
-	if err := e.flush(); err != nil {
-		return format.Piece{}, err
+	piece, err := e.Encoder.Close()
+	if err == nil {
+		err = e.deflate.Flush()
 	}
-	if err := e.deflate.Flush(); err != nil {
-		return format.Piece{}, err
+	if err == nil {
+		err = e.out.Flush()
 	}
-	if err := e.out.Flush(); err != nil {
-		return format.Piece{}, err
-	}
-	e.piece.Stored, e.piece.Detail = e.stored.n, e.crc
-	return e.piece, nil
+	piece.Stored, piece.Detail = e.stored.n, e.crc
+	return piece, err
 }
