@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/stocktake/stocktake/internal/reportfolder"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -101,7 +102,7 @@ func bringForward(ctx context.Context, full *reportPlace, windows []string) (b *
 	for _, where := range windows {
 		some, places, err := windowsAt(ctx, &full.reportRemote, where)
 		b.places = append(b.places, places...)
-		if unnamed && errors.Is(err, errNoWindows) { // none had changes yet
+		if unnamed && errors.Is(err, reportfolder.ErrNoWindows) { // none had changes yet
 			continue
 		}
 		if err != nil {
@@ -125,7 +126,11 @@ func windowsAt(ctx context.Context, at *reportRemote, where string) ([]*report.R
 		return nil, nil, err
 	}
 	if !elsewhere {
-		return openWindowFolder(ctx, where)
+		w, err := reportfolder.OpenWindows(ctx, where)
+		if err != nil {
+			return nil, nil, folderError(err)
+		}
+		return w.Reports, []place{{close: w.Close}}, nil
 	}
 	p, err := openPlace(at, where)
 	if err != nil {
@@ -165,7 +170,7 @@ func openWindows(ctx context.Context, p *place, path string) (windows []*report.
 			}
 		}
 		if len(keys) == 0 {
-			return nil, fmt.Errorf("%w below %s", errNoWindows, p.where(prefix))
+			return nil, fmt.Errorf("%w below %s", reportfolder.ErrNoWindows, p.where(prefix))
 		}
 	}
 	for _, key := range keys {
@@ -182,9 +187,6 @@ func openWindows(ctx context.Context, p *place, path string) (windows []*report.
 func isWindow(key string) bool {
 	return strings.HasSuffix(key, "/"+report.ManifestName) && strings.Contains("/"+key, "/incremental_inventory/")
 }
-
-// errNoWindows reports a folder without incremental reports.
-var errNoWindows = errors.New("no incremental report")
 
 // errIncremental is the answer to a command that needs a table.
 func errIncremental(r *report.Report) error {

@@ -83,6 +83,11 @@ func isDataFolder(path string) bool {
 	return err == nil && st.IsDir() && fileExists(f.Catalog())
 }
 
+func fileExists(name string) bool {
+	st, err := os.Stat(name)
+	return err == nil && st.Mode().IsRegular()
+}
+
 // saySkipped prints the first files that were left out.
 func (t *fileTree) saySkipped(con console) {
 	const most = 10

@@ -12,6 +12,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/reportfolder"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -69,6 +70,23 @@ type place struct {
 
 // where returns the address of a key as it is passed to a command.
 func (p *place) where(key string) string { return p.name + "/" + strings.TrimPrefix(key, p.base) }
+
+// openFolder opens the report that a path on this machine means.
+func openFolder(where string) (place, error) {
+	p, err := reportfolder.Open(context.Background(), where)
+	if err != nil {
+		return place{}, folderError(err)
+	}
+	return place{bucket: p.Bucket, path: p.Key, name: p.Folder, base: p.Base, close: p.Close}, nil
+}
+
+// folderError marks a path that cannot be a report as a usage error.
+func folderError(err error) error {
+	if _, ok := errors.AsType[*reportfolder.PathError](err); ok {
+		return usageError{err}
+	}
+	return err
+}
 
 // openPlace understands the URL of a bucket, with a path, and the path of a folder
 // or file.

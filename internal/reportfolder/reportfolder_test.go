@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package reportfolder_test
 
 import (
 	"os"
@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/stocktake/stocktake/internal/reportfolder"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -23,9 +24,9 @@ func TestManifestThatIsAPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, where := range []string{filepath.Join(at, report.ManifestName), at, dir} {
-		if p, err := openFolder(where); err == nil {
+		if p, err := reportfolder.Open(t.Context(), where); err == nil {
 			t.Errorf("%s: no error", where)
-			p.close()
+			p.Close()
 		}
 	}
 }
