@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -130,7 +131,7 @@ func parseEntry(n *yaml.Node, i int) (s Settings, err error) {
 	}
 	s.Kind, s.Limits.Concurrency = Kind(kind), int(concurrency)
 	s.SetAddressing(addressing)
-	if err := s.Validate(); err != nil {
+	if err := cmp.Or(s.Validate(), s.checkNames()); err != nil {
 		at := n
 		if e, ok := errors.AsType[*settingError](err); ok {
 			at = valueOf(n, e.setting)
@@ -138,6 +139,22 @@ func parseEntry(n *yaml.Node, i int) (s Settings, err error) {
 		return s, atLine(at, "%s: %w", of, err)
 	}
 	return s, nil
+}
+
+// checkNames refuses names of buckets by which no client of the server can mean them.
+func (s *Settings) checkNames() error {
+	for _, p := range s.Buckets {
+		if !isPattern(p) {
+			return wrong("buckets", "buckets: clients of OSS do not send the name %q: give the bucket another one here, by aliases: {%s: %s}", p, aliasFor(p), p)
+		}
+	}
+	return nil
+}
+
+// isPattern reports whether text may be a pattern of the names that clients of OSS send
+// for a bucket, or one of them.
+func isPattern(text string) bool {
+	return text != "" && strings.Trim(text, bucketCharacters+"*?") == ""
 }
 
 // A settingError is what is wrong with one of the settings of an entry.
@@ -224,11 +241,7 @@ func (s *Settings) Validate() error {
 		return err
 	}
 	for _, p := range s.Buckets {
-		switch {
-		case p != "" && strings.Trim(p, bucketCharacters+"*?") == "":
-		case s.Kind.ValidBucket(p):
-			return wrong("buckets", "buckets: clients of OSS do not send the name %q: give the bucket another one here, by aliases: {%s: %s}", p, aliasFor(p), p)
-		default:
+		if !isPattern(p) && !s.Kind.ValidBucket(p) {
 			return wrong("buckets", "buckets: %.100q is neither the name of a bucket nor a pattern with * and ?", p)
 		}
 	}

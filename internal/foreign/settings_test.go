@@ -144,6 +144,11 @@ func TestNeedsAlias(t *testing.T) {
 			t.Errorf("%s: %q, %v, want %q", there, here, ok, want)
 		}
 	}
+	// Who has no settings file, as take, may use its own name.
+	s.Name, s.Credentials, s.Buckets = "s3", foreign.Chain(), []string{"My_Logs"}
+	if there, ok := s.Locate("My_Logs"); s.Validate() != nil || !ok || there != "My_Logs" {
+		t.Errorf("My_Logs is %q, %v, %v", there, ok, s.Validate())
+	}
 	if foreign.OSS.ValidBucket("Logs") || foreign.S3.ValidBucket("Kelvin") {
 		t.Error("a name is taken that is not one")
 	}
