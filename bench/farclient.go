@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/stocktake/stocktake/internal/keygen"
 	"github.com/stocktake/stocktake/internal/remote"
 	"github.com/stocktake/stocktake/internal/s3bucket"
+	"github.com/stocktake/stocktake/internal/take"
 )
 
 // farStatsPath is where the simulator tells its counts.
@@ -81,6 +83,7 @@ func farClientCommand(ctx context.Context, args []string) error {
 		}
 		defer stop()
 	}
+	debug.SetMemoryLimit(take.MemoryLimit) // as stocktake take does
 	transport := &http.Transport{MaxIdleConnsPerHost: *requests, MaxIdleConns: *requests, DisableCompression: true, WriteBufferSize: 8 << 10, ReadBufferSize: 32 << 10}
 	list := farReport
 	if *client == "aws-sdk" {

@@ -57,6 +57,9 @@ func (c *takeCmd) Run(ctx context.Context, con console) (err error) {
 	if c.Checkpoint <= 0 {
 		return usagef("--checkpoint: more than 0")
 	}
+	if c.Format == "CSV" { // encoders of Parquet hold more, and the collector would run all the time
+		limitMemory(take.MemoryLimit)
+	}
 	log := newLogger(con.err, slog.LevelWarn, "text")
 	src, dst, err := c.open(c.Source, c.To, log)
 	if err != nil {

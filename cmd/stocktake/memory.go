@@ -22,7 +22,13 @@ func boundMemory(cache int64) {
 	if _, ok := os.LookupEnv("GOGC"); !ok {
 		debug.SetGCPercent(gcPercent)
 	}
+	limitMemory(cache + heapWithoutCache)
+}
+
+// limitMemory sets the collector's target for the heap, in bytes. GOMEMLIMIT overrides
+// it.
+func limitMemory(heap int64) {
 	if _, ok := os.LookupEnv("GOMEMLIMIT"); !ok {
-		debug.SetMemoryLimit(cache + heapWithoutCache)
+		debug.SetMemoryLimit(heap)
 	}
 }

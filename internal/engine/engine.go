@@ -54,6 +54,11 @@ type Options struct {
 	Limits     report.Limits // of a shard
 	Slice      Budget        // of ScanSlice; Run scans each segment in one slice
 
+	// Whole has Plan leave the keys of a PagedSnapshot in one slice, for a caller who
+	// scans alone: the scan cuts it itself, and what Plan would list to find cuts would
+	// be listed twice.
+	Whole bool
+
 	// RollupDepth is how many segments of a key the prefixes of the roll-up have; 0:
 	// rollup.DefaultDepth. The slices of a run all have the same.
 	RollupDepth int

@@ -36,7 +36,8 @@ func Plan(ctx context.Context, src Source, dst Destination, job Job, opts Option
 		return Outline{}, fmt.Errorf("plan %s: %w", job.Bucket, err)
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
-	o, _, err := r.plan(ctx, snap, true)
+	_, paged := r.paged(snap)
+	o, _, err := r.plan(ctx, snap, !(opts.Whole && paged))
 	if err != nil {
 		return Outline{}, fmt.Errorf("plan %s: %w", job.Bucket, err)
 	}

@@ -81,6 +81,27 @@ func TestDetailsFar(t *testing.T) {
 	}
 }
 
+// A take that is not interrupted writes one file after another, whatever the number of
+// ranges that it lists at once, and lists nothing twice to plan them.
+func TestWholeFar(t *testing.T) {
+	const rows = 30_000
+	bucket, err := keygen.New("flat", rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(0)
+	w.job.Source = openFar(t, &farstore.Store{Bucket: bucket}).Default().Source()
+	for _, when := range []string{"without a report", "with the last report"} {
+		result, err := take.Run(t.Context(), w.job, take.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := &result.Summary; s.Matched != rows || len(s.Files) != 1 {
+			t.Errorf("%s: %d rows in %d files", when, s.Matched, len(s.Files))
+		}
+	}
+}
+
 // A take that lists many key ranges at once is interrupted again and again, and
 // loses nothing that was listed.
 func TestContinueFar(t *testing.T) {

@@ -140,7 +140,7 @@ func (t *taking) engineJob() engine.Job {
 
 func (t *taking) engineOptions(p *engine.Progress) engine.Options {
 	return engine.Options{
-		Workers: t.opts.Workers, Limits: t.opts.Limits, EmptyManifest: true, Slice: engine.Budget{Time: t.opts.Slice, Stop: t.stop}, Progress: p, Log: t.log,
+		Whole: true, Workers: t.opts.Workers, Limits: t.opts.Limits, EmptyManifest: true, Slice: engine.Budget{Time: t.opts.Slice, Stop: t.stop}, Progress: p, Log: t.log,
 	}
 }
 
@@ -187,6 +187,10 @@ func (t *taking) startOver(ctx context.Context) error {
 	t.state = state{}
 	return nil
 }
+
+// MemoryLimit is what the heap of a process that takes may grow to, in bytes, whatever
+// the bucket: rows that wait to be written, pages, and what is not collected yet.
+const MemoryLimit = 384 << 20
 
 // scan scans the slices that are left, some at once, and keeps the state after
 // each. After the end of ctx, what has been listed is written first.
