@@ -177,11 +177,15 @@ func (k *alphabets) learn(keys []string) {
 	k.pages++
 }
 
-// complete adds to what was seen at a place what is likely there too.
-func (k *alphabets) complete(a *alphabet, place int) {
+// complete adds to what was seen at a place what is likely there too. first says that it
+// is the first place where the keys of a range differ. The pages that were seen may lie
+// before all of the range, so what they do not show at that place may be there all the
+// same.
+func (k *alphabets) complete(a *alphabet, place int, first bool) {
 	if k.pages >= enough && place < maxPlaces && k.at[place].len() > 1 {
-		a.merge(&k.at[place])
-		return
+		if a.merge(&k.at[place]); !first {
+			return
+		}
 	}
 	kinds := a.kinds()
 	if kinds&digit != 0 {

@@ -91,7 +91,7 @@ func newMeasure(prefix, lo, hi string, samples []string, known *alphabets) *meas
 		if len(m.levels) > 0 {
 			at = maxPlaces // names are of different lengths
 		}
-		known.complete(a, at)
+		known.complete(a, at, i == 0)
 		if i < len(bound) {
 			a.add(bound[i]) // it says nothing about keys
 		}
