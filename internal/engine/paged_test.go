@@ -373,7 +373,8 @@ func TestPlanOfPages(t *testing.T) {
 }
 
 // What is left of a slice that is ended early is cut where its scan has found that
-// about as many records lie on each side.
+// about as many records lie on each side. Digits of keys that the scan has not met yet
+// are not known to it: what begins with them may be one part.
 func TestSharesOfPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, job := newFar(t, "hashed", 1_000_000)
@@ -399,7 +400,7 @@ func TestSharesOfPages(t *testing.T) {
 			}
 			left -= max(results[i].Left, 0)
 		}
-		if cuts < 16 || largest > 150_000 || max(left, -left) > 500_000 {
+		if cuts < 16 || largest > 250_000 || max(left, -left) > 500_000 {
 			t.Errorf("%d parts, the largest of %d rows; the estimate is %d wrong", cuts, largest, left)
 		}
 	})
