@@ -55,10 +55,11 @@ const expired = `SELECT t.id, t.run, t.kind, t.generation, t.spent, t.host FROM 
 	WHERE t.done = 0 AND t.worker <> '' AND t.lease < $1 AND w.stopped = 0 ORDER BY t.id LIMIT $2 FOR UPDATE OF t SKIP LOCKED`
 
 // waiting selects the tasks of unfinished work that are due and have no job that
-// River will carry out.
+// River will carry out. A job that runs without taking its task is one whose process does
+// not know of it: the answer by which it was given the job was lost.
 const waiting = `SELECT t.id, t.run, t.kind, t.generation, t.spent, t.host FROM tasks t JOIN works w ON w.run = t.run
 	WHERE t.done = 0 AND t.worker = '' AND t.due <= $1 AND w.stopped = 0 AND NOT EXISTS
-	(SELECT 1 FROM river_job j WHERE j.id = t.job AND j.state IN ('available', 'pending', 'scheduled', 'retryable', 'running'))
+	(SELECT 1 FROM river_job j WHERE j.id = t.job AND (j.state IN ('available', 'pending', 'scheduled', 'retryable') OR j.state = 'running' AND j.attempted_at > now() - interval '20 seconds'))
 	ORDER BY t.id LIMIT $2 FOR UPDATE OF t SKIP LOCKED`
 
 type swept struct {
