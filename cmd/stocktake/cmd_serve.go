@@ -56,7 +56,7 @@ func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (er
 		defer func() { err = errors.Join(err, file.Close()) }()
 		out = file
 	}
-	log := newLogger(out, c.LogLevel, c.LogFormat)
+	log := newLogger(out, slog.Level(c.LogLevel), c.LogFormat)
 	cfg, err := c.config(log)
 	if err != nil {
 		return err

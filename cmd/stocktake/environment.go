@@ -54,7 +54,8 @@ func settingSource(name string) string {
 }
 
 // variables assigns environment variables to flags: STOCKTAKE_ and the flag's
-// name. Only the settings of the server and of the connection to one have them.
+// name. Only the settings of the server and of the connection to one have them. A
+// variable that is set to nothing counts as unset.
 // A flag that says what one command does must be seen on its command line.
 func variables(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(v kong.Visitable, next kong.Next) error {
@@ -70,6 +71,11 @@ func variables(k *kong.Kong) error {
 				}
 				f.Envs = []string{envPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))}
 				f.Tag.Envs = f.Envs
+				if os.Getenv(f.Envs[0]) == "" { // kong would read an empty variable as a value
+					if err := os.Unsetenv(f.Envs[0]); err != nil {
+						return err
+					}
+				}
 			}
 		}
 		return next(nil)

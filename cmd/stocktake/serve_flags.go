@@ -36,11 +36,11 @@ type serverFlags struct {
 
 	metricFlags
 
-	LogLevel  slog.Level `group:"Log" help:"Lowest level to log: debug, info, warn or error." default:"info"`
-	LogFormat string     `group:"Log" help:"Format of the log: text or json." enum:"text,json" default:"text"`
-	LogFile   string     `group:"Log" help:"Append the log to a file instead of standard error. SIGHUP reopens it." type:"path" placeholder:"FILE"`
-	AccessLog string     `group:"Log" help:"Append a line for each request to a file, or to standard output (-). SIGHUP reopens it." placeholder:"FILE"`
-	AuditLog  string     `group:"Log" help:"Append a line for each change of a configuration, bucket, account or key to a file instead of the log. SIGHUP reopens it." placeholder:"FILE"`
+	LogLevel  logLevel `group:"Log" help:"Lowest level to log: debug, info, warn or error." default:"info"`
+	LogFormat string   `group:"Log" help:"Format of the log: text or json." enum:"text,json" default:"text"`
+	LogFile   string   `group:"Log" help:"Append the log to a file instead of standard error. SIGHUP reopens it." type:"path" placeholder:"FILE"`
+	AccessLog string   `group:"Log" help:"Append a line for each request to a file, or to standard output (-). SIGHUP reopens it." placeholder:"FILE"`
+	AuditLog  string   `group:"Log" help:"Append a line for each change of a configuration, bucket, account or key to a file instead of the log. SIGHUP reopens it." placeholder:"FILE"`
 }
 
 type accountFlags struct {
@@ -83,8 +83,8 @@ type storeFlags struct {
 	Stores         storesSetting `group:"Store" placeholder:"STORE" help:"Other stores whose buckets have inventories: S3 and OSS services. In the settings file only."`
 	BodyTimeout    time.Duration `group:"Store" help:"Abort a request whose body makes no progress for this long." default:"30s"`
 
-	AllowCallbacks   bool           `group:"Store" help:"Send the callbacks that PutObject may ask for, to addresses on the internet that clients name."`
-	CallbackNetworks []netip.Prefix `group:"Store" help:"Local, private or reserved networks that callbacks may reach, such as 10.1.0.0/16." placeholder:"RANGE"`
+	AllowCallbacks   bool      `group:"Store" help:"Send the callbacks that PutObject may ask for, to addresses on the internet that clients name."`
+	CallbackNetworks []network `group:"Store" help:"Local, private or reserved networks that callbacks may reach, such as 10.1.0.0/16." placeholder:"RANGE"`
 }
 
 type metricFlags struct {
@@ -124,11 +124,14 @@ func (f *serverFlags) config(log *slog.Logger) (cfg server.Config, err error) {
 		ScheduleHour: f.ScheduleHour, Spread: f.Spread, LateAfter: given(f.LateAfter), KeepRuns: given(f.KeepRuns), StrayGrace: given(f.StrayGrace),
 		NoIncremental: f.NoIncremental, Window: given(f.Window), EmptyReports: f.EmptyReports, StrictVersions: f.StrictVersions, RequirePassRole: f.RequirePassRole,
 		Webhooks: f.Webhook, WebhookSecretFile: f.WebhookSecretFile,
-		MaxConnections: f.MaxConnections, CacheSize: given(int64(f.CacheSize)), JournalSize: given(int64(f.JournalSize)), ScrubRate: given(int64(f.ScrubRate)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks, CallbackNetworks: f.CallbackNetworks,
+		MaxConnections: f.MaxConnections, CacheSize: given(int64(f.CacheSize)), JournalSize: given(int64(f.JournalSize)), ScrubRate: given(int64(f.ScrubRate)), BodyTimeout: given(f.BodyTimeout), AllowCallbacks: f.AllowCallbacks,
 		MetricsListen: f.MetricsListen, MetricsTokenFile: f.MetricsTokenFile, MetricsConfigurations: f.metricsConfigurations(),
 		Version: programVersion().Version, Revision: programVersion().Revision,
 		AccessLog: f.AccessLog, AuditLog: f.AuditLog, LogFormat: f.LogFormat,
 		ClockControl: f.ClockControl, Seed: f.Seed, Stores: f.Stores, Log: log,
+	}
+	for _, n := range f.CallbackNetworks {
+		cfg.CallbackNetworks = append(cfg.CallbackNetworks, netip.Prefix(n))
 	}
 	for _, e := range f.WebhookEvents {
 		cfg.WebhookEvents = append(cfg.WebhookEvents, inventory.EventKind(e))
@@ -186,10 +189,32 @@ func zone(s string) (*time.Location, error) {
 		return time.FixedZone(s, offset), nil
 	}
 	loc, err := time.LoadLocation(s)
-	if err != nil {
+	if err != nil || s == "" { // which would be UTC
 		return nil, usagef("--schedule-zone: %q is not a time zone such as UTC+8 or Europe/Berlin", s)
 	}
 	return loc, nil
+}
+
+// logLevel is a flag such as info.
+type logLevel slog.Level
+
+// UnmarshalText reads a level as [slog.Level] does.
+func (l *logLevel) UnmarshalText(text []byte) error {
+	if (*slog.Level)(l).UnmarshalText(text) != nil {
+		return fmt.Errorf("%q is none of debug, info, warn and error", text)
+	}
+	return nil
+}
+
+// network is a flag such as 10.1.0.0/16.
+type network netip.Prefix
+
+// UnmarshalText reads a range of addresses.
+func (n *network) UnmarshalText(text []byte) error {
+	if (*netip.Prefix)(n).UnmarshalText(text) != nil {
+		return fmt.Errorf("%q is not a range of addresses such as 10.1.0.0/16", text)
+	}
+	return nil
 }
 
 // byteSize is a flag such as 64MiB.

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
@@ -21,14 +25,49 @@ func settingsFile(r io.Reader) (kong.Resolver, error) {
 	if f, ok := r.(*os.File); ok {
 		name += " " + f.Name()
 	}
-	var settings map[string]yaml.Node
-	if err := yaml.NewDecoder(io.LimitReader(r, maxSettings)).Decode(&settings); err != nil && !errors.Is(err, io.EOF) {
-		if _, ok := errors.AsType[*yaml.TypeError](err); ok {
-			return nil, usagef("%s: a line such as name: value is expected for each setting", name)
-		}
-		return nil, usagef("%s: %w", name, err)
+	settings, err := readSettings(r, name)
+	if err != nil {
+		return nil, err
 	}
 	return &settingsResolver{name, settings}, nil
+}
+
+// readSettings returns the values of a settings file by their names. The file is
+// one YAML document, or empty. The errors are usage errors that begin with name.
+func readSettings(r io.Reader, name string) (map[string]yaml.Node, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxSettings+1))
+	if err != nil {
+		return nil, usagef("%s: %w", name, err)
+	}
+	if len(data) > maxSettings {
+		return nil, usagef("%s: longer than %d bytes", name, maxSettings)
+	}
+	var doc yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, usagef("%s: %w", name, err)
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, usagef("%s: a second document follows the first: write all settings into one", name)
+	}
+	var settings map[string]yaml.Node
+	err = doc.Decode(&settings)
+	if wrong, ok := errors.AsType[*yaml.TypeError](err); ok {
+		if doc.Content[0].Kind != yaml.MappingNode {
+			return nil, usagef("%s: a line such as name: value is expected for each setting", name)
+		}
+		return nil, usagef("%s: %s", name, strings.Join(wrong.Errors, "; "))
+	} else if err != nil {
+		return nil, usagef("%s: %w", name, err)
+	}
+	for _, setting := range slices.Sorted(maps.Keys(settings)) {
+		if n := settings[setting]; n.Tag == "!!null" {
+			return nil, usagef("%s: line %d: the setting %s has no value", name, n.Line, setting)
+		}
+	}
+	return settings, nil
 }
 
 // settingsResolver holds the content of a settings file.
@@ -37,7 +76,7 @@ type settingsResolver struct {
 	settings map[string]yaml.Node
 }
 
-// Validate refuses names that are not settings, and settings without a value.
+// Validate refuses names that are not settings.
 func (s *settingsResolver) Validate(app *kong.Application) error {
 	known := map[string]bool{}
 	for _, command := range app.Children {
@@ -49,12 +88,8 @@ func (s *settingsResolver) Validate(app *kong.Application) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.settings)) {
-		node := s.settings[name]
 		if !known[name] {
 			return usagef("%s: there is no setting %q", s.name, name)
-		}
-		if node.Tag == "!!null" {
-			return usagef("%s: line %d: the setting %s has no value", s.name, node.Line, name)
 		}
 	}
 	return nil
@@ -80,27 +115,64 @@ func (s *settingsResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Fla
 	if flag.Name == storesName {
 		return storesNode{s.name, &node}, nil
 	}
-	return settingValue(&node), nil
+	value, err := settingValue(&node, flag)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.name, err)
+	}
+	return value, nil
 }
 
 // settingValue returns a value in the form of the flag's text: scalars as they are
-// written, since an account id is not a number.
-func settingValue(n *yaml.Node) any {
-	switch n.Kind {
-	case yaml.SequenceNode:
-		list := make([]any, len(n.Content))
+// written, since an account id is not a number. Lists and mappings hold scalars only.
+// A list or a mapping may also be written in the way of the flag, as a scalar.
+func settingValue(n *yaml.Node, flag *kong.Flag) (any, error) {
+	kind := flag.Target.Kind()
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	switch {
+	case n.Kind == yaml.ScalarNode:
+		return n.Value, nil
+	case kind == reflect.Slice && n.Kind == yaml.SequenceNode:
+		list := make([]string, len(n.Content))
 		for i, item := range n.Content {
-			list[i] = settingValue(item)
+			text, err := settingText(item)
+			if err != nil {
+				return nil, err
+			}
+			list[i] = text
 		}
-		return list
-	case yaml.MappingNode:
+		return kong.JoinEscaped(list, flag.Tag.Sep), nil // an error about a list would name types of Go
+	case kind == reflect.Map && n.Kind == yaml.MappingNode:
 		m := make(map[string]any, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			m[n.Content[i].Value] = settingValue(n.Content[i+1])
+			key, err := settingText(n.Content[i])
+			if err != nil {
+				return nil, err
+			}
+			if _, twice := m[key]; twice {
+				return nil, fmt.Errorf("line %d: %q is there twice", n.Content[i].Line, key)
+			}
+			if m[key], err = settingText(n.Content[i+1]); err != nil {
+				return nil, err
+			}
 		}
-		return m
-	case yaml.AliasNode:
-		return settingValue(n.Alias)
+		return m, nil
+	case kind == reflect.Slice:
+		return nil, fmt.Errorf("line %d: a list is expected, such as [a, b]", n.Line)
+	case kind == reflect.Map:
+		return nil, fmt.Errorf("line %d: names and values are expected, such as {name: value}", n.Line)
 	}
-	return n.Value
+	return nil, fmt.Errorf("line %d: one value is expected", n.Line)
+}
+
+// settingText returns a scalar within a list or a mapping.
+func settingText(n *yaml.Node) (string, error) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		return "", fmt.Errorf("line %d: a text is expected", n.Line)
+	}
+	return n.Value, nil
 }

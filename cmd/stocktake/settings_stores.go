@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"io"
 	"os"
 
 	"github.com/alecthomas/kong"
@@ -56,9 +55,9 @@ func readStores(path string) ([]foreign.Settings, error) {
 	}
 	defer f.Close()
 	name := "settings file " + path
-	var settings map[string]yaml.Node
-	if err := yaml.NewDecoder(io.LimitReader(f, maxSettings)).Decode(&settings); err != nil && !errors.Is(err, io.EOF) {
-		return nil, usagef("%s: %w", name, err)
+	settings, err := readSettings(f, name)
+	if err != nil {
+		return nil, err
 	}
 	n, ok := settings[storesName]
 	if !ok {
