@@ -100,14 +100,24 @@ func New(catalog inventory.NoticeCatalog, hooks []Hook, opts Options) (*Hooks, e
 	return h, nil
 }
 
-func check(h *Hook) error {
-	u, err := url.Parse(h.URL)
+// CheckReceiver refuses the name and the URL of a receiver that no notice could be
+// delivered to. The error does not repeat the URL, which may be secret.
+func CheckReceiver(name, receiver string) error {
+	u, err := url.Parse(receiver)
 	switch {
-	case h.Name == "" || len(h.Name) > 100:
-		return fmt.Errorf("the name of a webhook has 1 to 100 bytes, not %d", len(h.Name))
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return fmt.Errorf("webhook %s: its URL must be one of http or https", h.Name) // the URL may be secret
-	case len(h.Secret) < 16:
+	case name == "" || len(name) > 100:
+		return fmt.Errorf("the name of a webhook has 1 to 100 bytes, not %d", len(name))
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+		return fmt.Errorf("webhook %s: its URL must be one of http or https", name)
+	}
+	return nil
+}
+
+func check(h *Hook) error {
+	if err := CheckReceiver(h.Name, h.URL); err != nil {
+		return err
+	}
+	if len(h.Secret) < 16 {
 		return fmt.Errorf("webhook %s: its secret has %d bytes, fewer than 16", h.Name, len(h.Secret))
 	}
 	known := []inventory.EventKind{inventory.EventSucceeded, inventory.EventFailed, inventory.EventLate, inventory.EventRecovered}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
@@ -15,6 +16,7 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/logs"
+	"github.com/stocktake/stocktake/internal/notify"
 	"github.com/stocktake/stocktake/internal/tracing"
 	"github.com/stocktake/stocktake/report/rollup"
 )
@@ -223,12 +225,14 @@ func (c Config) Validate() error {
 	switch {
 	case c.Data == "":
 		return badSetting("data", "a folder is needed")
-	case c.MaxRuns < 1:
-		return badSetting("max-runs", "at least 1")
-	case c.Slices < 1:
-		return badSetting("slices", "at least 1")
-	case c.ScanWorkers < 0:
-		return badSetting("scan-workers", "at least 0")
+	case c.MaxRuns < 1 || c.MaxRuns > maxGoroutines:
+		return badSetting("max-runs", "at least 1, at most %d", maxGoroutines)
+	case c.Slices < 1 || c.Slices > maxGoroutines:
+		return badSetting("slices", "at least 1, at most %d", maxGoroutines)
+	case c.ScanWorkers < 0 || c.ScanWorkers > maxGoroutines:
+		return badSetting("scan-workers", "at least 0, at most %d", maxGoroutines)
+	case len(c.Name) > 100 || strings.ContainsFunc(c.Name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return badSetting("name", "%.100q is not a name: up to 100 bytes that can be printed", c.Name)
 	case !(c.ScanShare > 0 && c.ScanShare <= 1):
 		return badSetting("scan-share", "above 0, at most 1")
 	case c.ShardRows < 1:
@@ -312,6 +316,9 @@ func (c Config) Validate() error {
 			return err
 		}
 	}
+	if err := c.checkAddressesDiffer(); err != nil {
+		return err
+	}
 	for _, name := range c.Buckets {
 		if !stocktake.ValidBucketName(name) {
 			return badSetting("bucket", "%q is not the name of a bucket: 3 to 63 of a-z, 0-9 and '-'", name)
@@ -343,6 +350,32 @@ func (c Config) Validate() error {
 		default:
 			return badSetting("webhook-events", "%q is none of succeeded, failed, late, recovered", e)
 		}
+	}
+	for name, url := range c.Webhooks {
+		if err := notify.CheckReceiver(name, url); err != nil {
+			return &SettingError{"webhook", err}
+		}
+	}
+	return nil
+}
+
+// maxGoroutines bounds settings that say how much is done at once. It is far above
+// what any machine has a use for, and below what would exhaust its memory.
+const maxGoroutines = 1000
+
+// checkAddressesDiffer refuses an address that two listeners are to have.
+func (c *Config) checkAddressesDiffer() error {
+	used := map[string]string{}
+	for _, l := range [...]struct{ setting, addr string }{
+		{"listen", c.Listen}, {"listen-tls", c.ListenTLS}, {"metrics-listen", c.MetricsListen}, {"console-listen", c.ConsoleListen},
+	} {
+		if l.addr == "" || strings.HasSuffix(l.addr, ":0") || l.setting == "console-listen" && c.ConsoleIfFree {
+			continue
+		}
+		if other, ok := used[l.addr]; ok {
+			return badSetting(l.setting, "%s is the address of --%s already", l.addr, other)
+		}
+		used[l.addr] = l.setting
 	}
 	return nil
 }
