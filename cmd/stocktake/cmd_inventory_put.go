@@ -151,6 +151,11 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 	if p, ok := strings.CutSuffix(c.DestinationPrefix, "/"); ok {
 		return cfg, usagef("--destination-prefix: write %q: a / is added to it", p)
 	}
+	for name := range strings.SplitSeq(c.DestinationPrefix, "/") {
+		if name == "." || name == ".." || name == "" && c.DestinationPrefix != "" {
+			return cfg, usagef("--destination-prefix: %q has an element %q: files of reports below it could not be downloaded", c.DestinationPrefix, name)
+		}
+	}
 	if c.ID == "" {
 		return cfg, usagef("--inventory-id is missing")
 	}
