@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -68,9 +69,13 @@ func (r *remote) admin() (*client.Admin, error) {
 	return &client.Admin{Endpoint: r.Endpoint, Region: r.Region, AccessKeyID: k.ID, AccessKeySecret: k.Secret, SecurityToken: k.Token}, nil
 }
 
-// refused explains an error of a client.Admin.
+// refused explains an error of a client.Admin. Input that the server refuses is a
+// usageError.
 func (r *remote) refused(err error) error {
-	if _, ok := errors.AsType[*client.AdminError](err); ok {
+	if answer, ok := errors.AsType[*client.AdminError](err); ok {
+		if answer.StatusCode == http.StatusBadRequest {
+			return usageError{err}
+		}
 		return err
 	}
 	return unreachable(err, "ask "+r.Endpoint)

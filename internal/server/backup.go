@@ -72,6 +72,7 @@ func (b *backups) serve(ctx context.Context) error {
 
 var (
 	errBackupFolder  = errors.New("the folder of a backup is an absolute path of the server's machine that does not exist")
+	errBackupWithin  = errors.New("a backup within the data folder would be lost with it: name a folder elsewhere")
 	errBackupRunning = errors.New("a backup is being made already")
 )
 
@@ -80,7 +81,11 @@ func (b *backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost {
-		if err := b.begin(r.URL.Query().Get("to")); err != nil {
+		switch err := b.begin(r.URL.Query().Get("to")); {
+		case errors.Is(err, errBackupWithin):
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		case err != nil:
 			http.Error(w, err.Error(), http.StatusConflict)
 			return
 		}
@@ -96,6 +101,13 @@ func (b *backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (b *backups) begin(to string) error {
 	if _, err := os.Lstat(to); !filepath.IsAbs(to) || !errors.Is(err, fs.ErrNotExist) {
 		return errBackupFolder
+	}
+	within, err := b.folder.contains(to)
+	switch {
+	case err != nil:
+		return err
+	case within:
+		return errBackupWithin
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

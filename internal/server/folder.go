@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -26,6 +27,29 @@ func (f Folder) Check() error {
 		return &SettingError{"data", err}
 	}
 	return nil
+}
+
+// contains reports whether a file made at path would be in the folder, by whatever
+// links either is named. The parent of path need not exist.
+func (f Folder) contains(path string) (bool, error) {
+	folder, err := os.Stat(string(f))
+	if err != nil {
+		return false, err
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	for ; err == nil; dir = filepath.Dir(dir) {
+		var info fs.FileInfo
+		if info, err = os.Stat(dir); err == nil && os.SameFile(info, folder) {
+			return true, nil
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return false, err
 }
 
 func (f Folder) join(name string) string { return filepath.Join(string(f), name) }

@@ -114,7 +114,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return nil, err
+		return nil, &SettingError{"data", err}
 	}
 	if err := s.open(ctx); err != nil {
 		return nil, err
@@ -146,6 +146,9 @@ func Check(cfg Config) (err error) {
 	s := &Server{cfg: cfg, folder: Folder(cfg.Data), log: cfg.Log, clock: clock.Real{}, conns: newConnections(cfg.MaxConnections, cfg.Log)}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := s.openListeners(); err != nil {
+		return err
+	}
+	if err := s.folder.Check(); err != nil {
 		return err
 	}
 	return s.checkFiles()
