@@ -1,9 +1,11 @@
 package foreign
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -142,7 +144,8 @@ func parseKeyFile(path string) func([]byte) (*keys, error) {
 			return nil, fmt.Errorf("credentials: %w: %s", os.ErrNotExist, path)
 		}
 		var n yaml.Node
-		if err := yaml.Unmarshal(data, &n); err != nil || len(n.Content) != 1 {
+		dec := yaml.NewDecoder(bytes.NewReader(data))
+		if err := dec.Decode(&n); err != nil || len(n.Content) != 1 || dec.Decode(new(yaml.Node)) != io.EOF {
 			return nil, fmt.Errorf("credentials: %s is not YAML with access-key-id and access-key-secret", path)
 		}
 		var k Key

@@ -42,6 +42,7 @@ func TestCredentials(t *testing.T) {
 		"no file":              {OSS, File(filepath.Join(dir, "none")), Key{}, "not exist"},
 		"file of another kind": {S3, File(write("bad.yaml", "id: hunter2\n")), Key{}, `there is no setting "id"`},
 		"file without secret":  {S3, File(write("half.yaml", "access-key-id: a\n")), Key{}, "needs access-key-id and access-key-secret"},
+		"two documents":        {S3, File(write("two.yaml", "access-key-id: a\naccess-key-secret: b\n---\naccess-key-id: c\n")), Key{}, "is not YAML"},
 		"no YAML":              {S3, File(write("no.yaml", "{hunter2")), Key{}, "is not YAML"},
 		"AWS profile":          {S3, Profile("prod"), Key{ID: "prod-id", Secret: "prod-secret"}, ""},
 		"no AWS profile":       {S3, Profile("none"), Key{}, "none"},

@@ -126,6 +126,9 @@ func readYAML(b []byte) (*file, error) {
 	if err := d.Decode(f); err != nil && err != io.EOF { // an empty file declares nothing
 		return nil, yamlError(err)
 	}
+	if err := d.Decode(new(yaml.Node)); err != io.EOF {
+		return nil, errors.New("a second document follows the first: declare everything in one")
+	}
 	if f.Version != 0 && f.Version != fileVersion {
 		return nil, fmt.Errorf("format version %d; this program knows %d", f.Version, fileVersion)
 	}
