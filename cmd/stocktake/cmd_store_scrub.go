@@ -96,7 +96,7 @@ func (c *storeScrub) named(line *kong.Context) bool {
 // server.ErrInUse.
 func (c *storeScrub) stopped(ctx context.Context, problem func(auditProblem), progress func(client.Scrub)) (_ client.Scrub, err error) {
 	if st, err := os.Stat(server.Folder(c.Data).Index()); err != nil || !st.IsDir() {
-		return client.Scrub{}, usagef("--data: %s holds no store: there is no folder index in it", c.Data)
+		return client.Scrub{}, usagef("--data: %s holds no store: there is no folder index in it; name a running server with --endpoint", c.Data)
 	}
 	st, err := server.OpenStore(ctx, server.Folder(c.Data), store.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 type filterFlags struct {
 	ModifiedAfter  string   `group:"Filter" help:"RFC 3339, a date, or Unix seconds, inclusive." placeholder:"TIME"`
 	ModifiedBefore string   `group:"Filter" help:"The same." placeholder:"TIME"`
-	MinSize        *int64   `group:"Filter" aliases:"lower-size-bound" help:"Smallest size, inclusive." placeholder:"BYTES"`
-	MaxSize        int64    `group:"Filter" aliases:"upper-size-bound" help:"Largest size, inclusive." placeholder:"BYTES"`
+	MinSize        string   `group:"Filter" aliases:"lower-size-bound" help:"Smallest size, inclusive: bytes, or 10K, 5M, 2G." placeholder:"SIZE"`
+	MaxSize        string   `group:"Filter" aliases:"upper-size-bound" help:"Largest size, inclusive." placeholder:"SIZE"`
 	StorageClass   []string `group:"Filter" help:"Only these storage classes: IA, GLACIER_IR ..." placeholder:"CLASS"`
 }
 
 func (c *filterFlags) filter(prefix string) (f stocktake.Filter, err error) {
-	f = stocktake.Filter{Prefix: prefix, UpperSizeBound: c.MaxSize}
+	f = stocktake.Filter{Prefix: prefix}
 	for _, name := range c.StorageClass {
 		class, ok := stocktake.FilterStorageClass(name)
 		if !ok {
@@ -27,8 +27,19 @@ func (c *filterFlags) filter(prefix string) (f stocktake.Filter, err error) {
 		}
 		f.StorageClass = append(f.StorageClass, class)
 	}
-	if c.MinSize != nil {
-		f.LowerSizeBound, f.HasLowerSizeBound = *c.MinSize, true
+	if c.MinSize != "" {
+		if f.LowerSizeBound, err = parseSize(c.MinSize, nil); err != nil {
+			return f, usagef("--min-size: %w", err)
+		}
+		f.HasLowerSizeBound = true
+	}
+	if c.MaxSize != "" {
+		if f.UpperSizeBound, err = parseSize(c.MaxSize, nil); err != nil {
+			return f, usagef("--max-size: %w", err)
+		}
+		if f.UpperSizeBound == 0 { // which would mean no bound
+			return f, usagef("--max-size: at least 1")
+		}
 	}
 	if f.LastModifyBeginTimeStamp, err = parseTime(c.ModifiedAfter); err != nil {
 		return f, usagef("--modified-after: %v", err)
