@@ -102,7 +102,7 @@ func bringForward(ctx context.Context, full *reportPlace, windows []string) (b *
 	for _, where := range windows {
 		some, places, err := windowsAt(ctx, &full.reportRemote, where)
 		b.places = append(b.places, places...)
-		if unnamed && errors.Is(err, reportfolder.ErrNoWindows) { // none had changes yet
+		if unnamed && (errors.Is(err, reportfolder.ErrNoWindows) || errors.Is(err, fs.ErrNotExist)) { // none had changes yet
 			continue
 		}
 		if err != nil {
