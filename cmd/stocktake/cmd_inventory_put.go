@@ -30,7 +30,7 @@ type inventoryPut struct {
 	ARN               string   `group:"Report" aliases:"role-arn" help:"Role of the runs. Default: AliyunOSSRole." placeholder:"acs:ram::UID:role/NAME"`
 	Destination       string   `group:"Report" help:"Bucket for reports. Default: the source." placeholder:"BUCKET"`
 	DestinationPrefix string   `group:"Report" help:"Path for reports, without a final /." placeholder:"PREFIX"`
-	Format            string   `group:"Report" help:"File format of reports: ${enum}." enum:"CSV,Parquet" default:"CSV"`
+	Format            string   `group:"Report" help:"File format of reports, such as ${formats}." default:"CSV"`
 	Versions          string   `group:"Report" help:"Versions to list: ${enum}." enum:"Current,All" default:"Current"`
 	Fields            []string `group:"Report" help:"Columns after Bucket and Key, in this order." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD"`
 	Incremental       bool     `group:"Report" help:"Report each change, too, every ten minutes."`
@@ -163,7 +163,7 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 		ID:        c.ID,
 		IsEnabled: !c.Disabled,
 		Destination: stocktake.Destination{
-			Format: c.Format, AccountID: c.UserID, RoleARN: c.ARN,
+			AccountID: c.UserID, RoleARN: c.ARN,
 			Bucket: cmp.Or(c.Destination, c.Bucket), Prefix: c.DestinationPrefix,
 			Encryption: stocktake.Encryption{SSEOSS: c.SSEOSS, SSEKMS: c.SSEKMS != ""},
 		},
@@ -183,6 +183,9 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 	}
 	if c.Incremental {
 		cfg.Incremental = &stocktake.IncrementalInventory{IsEnabled: true, Frequency: stocktake.IncrementalWindow, OptionalFields: incrementalFields()}
+	}
+	if cfg.Destination.Format, err = formatFlagName(c.Format); err != nil {
+		return cfg, err
 	}
 	cfg.Filter, err = c.filter(c.Prefix)
 	return cfg, err

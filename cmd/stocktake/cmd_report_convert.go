@@ -66,6 +66,18 @@ func formatFlag(name string) (report.Format, error) {
 	return nil, nil
 }
 
+// formatFlagName returns the name of a format as configurations have it.
+func formatFlagName(name string) (string, error) {
+	switch f, err := formatFlag(name); {
+	case err != nil:
+		return "", err
+	case f == nil:
+		return "", usagef("--format: a value is needed: there are %s", formatNames())
+	default:
+		return f.Name(), nil
+	}
+}
+
 func formatNames() string {
 	var names []string
 	for _, f := range report.Formats() {

@@ -33,7 +33,7 @@ type takeCmd struct {
 
 	Fields    []string `group:"Report" help:"Columns after Bucket and Key, in this order." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD"`
 	Versions  string   `group:"Report" help:"Versions to list: ${enum}." enum:"Current,All" default:"Current"`
-	Format    string   `group:"Report" help:"Format of the files." default:"CSV"`
+	Format    string   `group:"Report" help:"Format of the files, such as ${formats}." default:"CSV"`
 	ShardRows int64    `group:"Report" help:"Maximum number of rows per file." default:"1000000"`
 	SSEOSS    bool     `group:"Report" name:"sse-oss" help:"Have the destination encrypt the report." xor:"sse"`
 	SSEKMS    string   `group:"Report" name:"sse-kms" help:"With a KMS key, or 'default'." xor:"sse" placeholder:"KEY-ID"`
@@ -103,7 +103,7 @@ func (c *takeCmd) configuration(src, dst *takePlace) (cfg stocktake.InventoryCon
 		ID: takeID, IsEnabled: true, Schedule: stocktake.Schedule{Frequency: stocktake.Once},
 		IncludedObjectVersions: stocktake.IncludedObjectVersions(c.Versions),
 		Destination: stocktake.Destination{
-			Format: c.Format, AccountID: server.DefaultAccount, RoleARN: "acs:ram::" + server.DefaultAccount + ":role/take",
+			AccountID: server.DefaultAccount, RoleARN: "acs:ram::" + server.DefaultAccount + ":role/take",
 			Bucket: dst.bucket, Prefix: strings.TrimSuffix(dst.prefix, "/"),
 			Encryption: stocktake.Encryption{SSEOSS: c.SSEOSS, SSEKMS: c.SSEKMS != ""},
 		},
@@ -114,8 +114,8 @@ func (c *takeCmd) configuration(src, dst *takePlace) (cfg stocktake.InventoryCon
 	if dst.store == nil && cfg.Destination.Encryption != (stocktake.Encryption{}) {
 		return cfg, usagef("--sse-oss and --sse-kms: a folder does not encrypt files")
 	}
-	if _, err := report.FormatNamed(c.Format); err != nil {
-		return cfg, usagef("--format: %w", err)
+	if cfg.Destination.Format, err = formatFlagName(c.Format); err != nil {
+		return cfg, err
 	}
 	if cfg.OptionalFields, err = parseFields(c.Fields); err != nil {
 		return cfg, err
