@@ -169,7 +169,7 @@ func (b *farBench) command(ctx context.Context, client, url, out string) (*exec.
 
 // list runs the simulator and a client.
 func (b *farBench) list(ctx context.Context, client, shape string, keys int, out string) (did farListing, err error) {
-	far, err := startFar(ctx, shape, keys, b.latency)
+	far, err := startFar(ctx, farBucket{shape: shape, keys: keys, latency: b.latency})
 	if err != nil {
 		return did, err
 	}

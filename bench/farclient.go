@@ -37,6 +37,7 @@ func farServerCommand(ctx context.Context, args []string) error {
 	shape := flags.String("shape", "flat", "shape of the keys")
 	keys := flags.Int64("keys", 1000, "rows in the bucket")
 	latency := flags.Duration("latency", 30*time.Millisecond, "time that a page takes")
+	pageKeys := flags.Int64("page-keys", 1000, "rows of a page")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func farServerCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	far := &farstore.Store{Bucket: b, Latency: *latency}
+	far := &farstore.Store{Bucket: b, Latency: *latency, PageMax: *pageKeys}
 	mux := http.NewServeMux()
 	mux.Handle("/", far)
 	mux.HandleFunc(farStatsPath, func(w http.ResponseWriter, _ *http.Request) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,13 +44,28 @@ type farSimulator struct {
 	url string
 }
 
-// startFar starts a simulator whose buckets, of any name, have so many keys.
-func startFar(ctx context.Context, shape string, keys int, latency time.Duration) (f farSimulator, err error) {
+// A farBucket is what the simulator has under any name.
+type farBucket struct {
+	shape    string
+	keys     int
+	pageKeys int // 0: 1,000
+	latency  time.Duration
+}
+
+// pages returns how many pages list it.
+func (b *farBucket) pages() int {
+	rows := cmp.Or(b.pageKeys, 1000)
+	return (b.keys + rows - 1) / rows
+}
+
+// startFar starts a simulator.
+func startFar(ctx context.Context, b farBucket) (f farSimulator, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return f, err
 	}
-	f.cmd = exec.CommandContext(ctx, self, "far-server", "-shape", shape, "-keys", fmt.Sprint(keys), "-latency", latency.String())
+	f.cmd = exec.CommandContext(ctx, self, "far-server", "-shape", b.shape, "-keys", fmt.Sprint(b.keys),
+		"-page-keys", fmt.Sprint(cmp.Or(b.pageKeys, 1000)), "-latency", b.latency.String())
 	f.cmd.Stderr = os.Stderr
 	said, err := f.cmd.StdoutPipe()
 	if err != nil {
@@ -70,7 +86,7 @@ func (f *farSimulator) stop() {
 }
 
 // startMachines starts everything but the servers of ours. The caller ends it.
-func startMachines(ctx context.Context, binary, dir, shape string, keys int, latency time.Duration) (m *machines, err error) {
+func startMachines(ctx context.Context, binary, dir string, b farBucket) (m *machines, err error) {
 	m = &machines{binary: binary, dir: dir}
 	defer func() {
 		if err != nil {
@@ -97,7 +113,7 @@ func startMachines(ctx context.Context, binary, dir, shape string, keys int, lat
 		return m, err
 	}
 	m.sdk = cli{binary: binary, server: m.reports}.client()
-	m.far, err = startFar(ctx, shape, keys, latency)
+	m.far, err = startFar(ctx, b)
 	return m, err
 }
 

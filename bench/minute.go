@@ -39,7 +39,7 @@ func minuteCommand(ctx context.Context, args []string) error {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return err
 		}
-		if b.machines, err = startMachines(ctx, binary, dir, "flat", b.objects, b.latency); err != nil {
+		if b.machines, err = startMachines(ctx, binary, dir, farBucket{shape: "flat", keys: b.objects, latency: b.latency}); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, b.machines.end()) }()

@@ -17,14 +17,15 @@ import (
 func scaleCommand(ctx context.Context, args []string) error {
 	b := scaleBench{measurement: newMeasurement("scale", "folder for reports and databases, which are removed in the end")}
 	keys := set(b.flags, "keys", "2000000", "keys of the bucket", atLeast(1))
-	shapes := set(b.flags, "shapes", "flat,skewed", "shapes of the keys", shapesOf)
+	pageKeys := set(b.flags, "page-keys", "100", "keys of a page: with fewer, requests take less of the processors", within(1, 1000))
+	shapes := set(b.flags, "shapes", "flat", "shapes of the keys", shapesOf)
 	workers := set(b.flags, "workers", "1,2,4,8", "worker processes, one or more numbers", numbers)
 	b.flags.DurationVar(&b.latency, "latency", 30*time.Millisecond, "time that a page takes")
 	b.flags.IntVar(&b.requests, "requests", 4, "requests of a worker at once")
 	b.flags.IntVar(&b.slices, "slices", 4, "slices that a worker scans at once")
 	b.flags.BoolVar(&b.statements, "statements", false, "print the statements that took most of the database's time")
 	return b.main(ctx, args, func(ctx context.Context) (err error) {
-		b.keys = *keys
+		b.keys, b.pageKeys = *keys, *pageKeys
 		if b.binary, err = b.build(ctx); err != nil {
 			return err
 		}
@@ -39,7 +40,7 @@ func scaleCommand(ctx context.Context, args []string) error {
 
 type scaleBench struct {
 	*measurement
-	keys             int
+	keys, pageKeys   int
 	latency          time.Duration
 	requests, slices int
 	statements       bool
@@ -62,7 +63,8 @@ func (b *scaleBench) shape(ctx context.Context, shape string, workers []int) err
 				base[i] = took[i]
 			}
 			b.addRatio(fmt.Sprintf("speed-up/shape=%s/objects=%d/workers=%d/run=%s", shape, b.keys, n, round), base[i].Seconds()/took[i].Seconds(),
-				fmt.Sprintf("times as fast as with %d; all processes together used %.0f %% of the processors", workers[0], busy[i]))
+				fmt.Sprintf("times as fast as with %d, in %.2f s; %d requests at once take %.2f s for as many pages; all processes together used %.0f %% of the processors",
+					workers[0], took[i].Seconds(), n*b.requests, b.ideal(shape, n).Seconds(), busy[i]))
 		}
 	}
 	return nil
@@ -74,7 +76,7 @@ func (b *scaleBench) with(ctx context.Context, shape string, workers int) (took 
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return took, busy, err
 	}
-	m, err := startMachines(ctx, b.binary, dir, shape, b.keys, b.latency)
+	m, err := startMachines(ctx, b.binary, dir, b.bucket(shape))
 	if err != nil {
 		return took, busy, err
 	}
@@ -103,7 +105,7 @@ func (b *scaleBench) with(ctx context.Context, shape string, workers int) (took 
 			return took, busy, err
 		}
 		did := after.since(before)
-		busy[i] = b.line(fmt.Sprintf("Scale/shape=%s/objects=%d/workers=%d/run=%s", shape, b.keys, workers, round), took[i], &did, phases)
+		busy[i] = b.line(fmt.Sprintf("Scale/shape=%s/objects=%d/page=%d/workers=%d/run=%s", shape, b.keys, b.pageKeys, workers, round), took[i], b.ideal(shape, workers), &did, phases)
 	}
 	if b.statements {
 		text, err := m.statementsText(ctx, 12)
@@ -139,13 +141,26 @@ func (b *scaleBench) run(ctx context.Context, m *machines, round string) (run st
 	return run, succeeded(run, b.keys)
 }
 
+func (b *scaleBench) bucket(shape string) farBucket {
+	return farBucket{shape: shape, keys: b.keys, pageKeys: b.pageKeys, latency: b.latency}
+}
+
+// ideal returns the time that the pages of the bucket take if no request waits for anything.
+func (b *scaleBench) ideal(shape string, workers int) time.Duration {
+	bucket := b.bucket(shape)
+	return time.Duration(bucket.pages()) * b.latency / time.Duration(b.requests*workers)
+}
+
 // line adds a line about a run and returns the share of the processors that was
 // used, in percent.
-func (b *scaleBench) line(name string, took time.Duration, did *clusterLoad, phases []measure.Figure) float64 {
-	pages := (b.keys + 999) / 1000
+func (b *scaleBench) line(name string, took, ideal time.Duration, did *clusterLoad, phases []measure.Figure) float64 {
+	bucket := b.bucket("")
+	pages := bucket.pages()
 	millions := float64(b.keys) / 1e6
 	busy := did.busy(took, b.results.Host.CPUs)
 	b.add(name, took, append(phases, perSecond(b.keys, took, "objects"),
+		measure.Figure{Value: ideal.Seconds(), Unit: "s-ideal"},
+		measure.Figure{Value: 100 * ideal.Seconds() / took.Seconds(), Unit: "%-of-ideal"},
 		measure.Figure{Value: float64(did.pages), Unit: "calls"},
 		measure.Figure{Value: 100 * (float64(did.pages)/float64(pages) - 1), Unit: "%-more-calls"},
 		busy,

@@ -131,25 +131,35 @@ func (r *run) published(ctx context.Context) (published *Result, err error) {
 // previous returns the summary of the newest complete report of the configuration,
 // nil if there is none. It only helps to plan, so a failure is logged.
 func (r *run) previous(ctx context.Context) *stocktake.Summary {
+	read := func() (*stocktake.Summary, error) { return r.readPrevious(ctx) }
+	var s *stocktake.Summary
+	var err error
+	if r.opts.Previous != nil {
+		s, err = r.opts.Previous(read)
+	} else {
+		s, err = read()
+	}
+	if err != nil {
+		r.log.Warn("planning without the last report", "err", err)
+		return nil
+	}
+	return s
+}
+
+func (r *run) readPrevious(ctx context.Context) (*stocktake.Summary, error) {
 	var newest report.Directory
 	for d, err := range report.Directories(ctx, r.dst, r.at) {
 		if err != nil {
-			r.log.Warn("planning without the last report", "err", err)
-			return nil
+			return nil, err
 		}
 		if d.Manifest && d.Summary {
 			newest = d
 		}
 	}
 	if newest.Key == "" {
-		return nil
+		return nil, nil
 	}
-	s, err := report.ReadSummary(ctx, r.dst, newest.Key+report.SummaryName)
-	if err != nil {
-		r.log.Warn("planning without the last report", "err", err)
-		return nil
-	}
-	return s
+	return report.ReadSummary(ctx, r.dst, newest.Key+report.SummaryName)
 }
 
 func (r *run) list(ctx context.Context, prefix string) (keys []string, err error) {

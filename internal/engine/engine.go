@@ -76,6 +76,16 @@ type Options struct {
 	// make way if any has begun since or is open. nil: always.
 	Requests func() (begun, open int64)
 
+	// Places returns how many pages of a PagedSnapshot may be asked for at once now, of
+	// the number that its store allows. It is called after each page, so that several scans can share the
+	// store. nil: all.
+	Places func(allowed int) int
+
+	// Previous returns the summary of the report before, which read reads from the destination; nil: there
+	// is none. It may keep it for other slices of the run, and must not change it. nil: it is
+	// read each time.
+	Previous func(read func() (*stocktake.Summary, error)) (*stocktake.Summary, error)
+
 	// EmptyManifest publishes a report without shards if nothing matched.
 	// Without it such a run writes nothing at all, unless the configuration has
 	// incremental reports, which are applied to the full one.

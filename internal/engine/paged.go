@@ -221,7 +221,13 @@ func (p *pagedScan) dispatch() {
 }
 
 // requests returns how many requests there may be at once.
-func (p *pagedScan) requests() int { return max(p.snap.Requests(), 1) }
+func (p *pagedScan) requests() int {
+	n := p.snap.Requests()
+	if places := p.outputs[0].opts.Places; places != nil {
+		n = min(n, places(n))
+	}
+	return max(n, 1)
+}
 
 // within returns for how many rows there is memory, if it is scarce. It requires
 // the lock.

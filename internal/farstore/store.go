@@ -4,6 +4,7 @@
 package farstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"net/http"
@@ -19,7 +20,7 @@ import (
 	"github.com/stocktake/stocktake/internal/keygen"
 )
 
-// maxKeys is how many rows a page has at most.
+// maxKeys is how many rows a page has at most if nothing else is asked for.
 const maxKeys = 1000
 
 // A Store is the service. It lists its one bucket under any name, as ListObjects,
@@ -27,6 +28,7 @@ const maxKeys = 1000
 type Store struct {
 	Bucket  *keygen.Bucket
 	Latency time.Duration // of each page, and of each answer about an object
+	PageMax int64         // rows of a page at most; 0: 1,000
 
 	pages, now, most, asked atomic.Int64
 	buffers                 sync.Pool
@@ -121,7 +123,7 @@ func wait(ctx context.Context, d time.Duration) error {
 func (s *Store) appendPage(dst []byte, q url.Values) []byte {
 	b, versions, prefix := s.Bucket, q.Has("versions"), q.Get("prefix")
 	i, end := s.span(q, versions, prefix)
-	most := int64(maxKeys)
+	most := cmp.Or(s.PageMax, maxKeys)
 	if n, err := strconv.ParseInt(q.Get("max-keys"), 10, 64); err == nil && n > 0 && n < most {
 		most = n
 	}
@@ -147,7 +149,8 @@ func (s *Store) appendPage(dst []byte, q url.Values) []byte {
 		dst = s.appendRow(dst, &r, versions, encode)
 	}
 	truncated := i < end && (versions || b.Versions == 1 || end-i > b.Versions-1)
-	dst = append(dst, "<MaxKeys>1000</MaxKeys><IsTruncated>"...)
+	dst = append(dst, "<MaxKeys>"...)
+	dst = append(strconv.AppendInt(dst, most, 10), "</MaxKeys><IsTruncated>"...)
 	dst = append(strconv.AppendBool(dst, truncated), "</IsTruncated>"...)
 	if truncated && q.Has("list-type") {
 		dst = append(dst, "<NextContinuationToken>"...)

@@ -24,7 +24,7 @@ import (
 
 // runner returns who makes the runs: this process, or with a database all that
 // share it.
-func (s *Server) runner(cat catalog, run *local.Runner, machine stocktake.Machine) (inventory.Runner, error) {
+func (s *Server) runner(cat catalog, run *local.Runner, machine stocktake.Machine, storeOf func(bucket string) string) (inventory.Runner, error) {
 	if s.database == nil {
 		return run, nil
 	}
@@ -36,7 +36,7 @@ func (s *Server) runner(cat catalog, run *local.Runner, machine stocktake.Machin
 	for _, st := range s.stores {
 		stores = append(stores, st)
 	}
-	shared, err := cluster.New(s.database, cat, run, cluster.Options{Slots: slots, Machine: machine, Schedules: s.cfg.has(RoleScheduler), Stores: stores, Log: s.log})
+	shared, err := cluster.New(s.database, cat, run, cluster.Options{Slots: slots, Machine: machine, Schedules: s.cfg.has(RoleScheduler), Stores: stores, StoreOf: storeOf, Log: s.log})
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 		opts.Journal, run.Journal = changes, changes
 		run.WindowLimits, run.EmptyWindows = report.Limits{Rows: f.ShardRows}, f.EmptyReports
 	}
-	runner, err := s.runner(cat, run, opts.Machine)
+	runner, err := s.runner(cat, run, opts.Machine, buckets.StoreOf)
 	if err != nil {
 		return nil, err
 	}

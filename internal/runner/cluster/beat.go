@@ -18,6 +18,7 @@ type assignment struct {
 	begun    time.Time
 	stop     chan struct{} // closed when a slice is to end with its next page
 	stopped  bool          // guarded by Runner.mu
+	bucket   string        // guarded by Runner.mu; empty: not known yet
 	expires  *time.Timer   // ends the attempt with its lease
 
 	// How far it was, and since when; of beat alone.

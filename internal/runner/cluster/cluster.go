@@ -63,6 +63,9 @@ type Options struct {
 
 	Stores []Store // of the settings: their limits hold for all processes together
 
+	// StoreOf returns the name of the store of a bucket; nil: no bucket is in one that has limits.
+	StoreOf func(bucket string) string
+
 	Schedules bool // it may be the one that records the runs that are due
 
 	Slice time.Duration // a slice ends after so long; 0: a minute
@@ -89,7 +92,8 @@ type Runner struct {
 	outage  *outage
 	drain   chan struct{} // closed when the process is to end: slices end with their next page
 
-	shares *divider
+	shares   *divider
+	previous previous
 
 	mu    sync.Mutex
 	begun int64                 // assignments so far
@@ -240,8 +244,27 @@ func (r *Runner) Probe(ctx context.Context, bucket string, cfg *stocktake.Invent
 func (r *Runner) Clean(ctx context.Context, t inventory.Task) error { return r.one.Clean(ctx, t) }
 
 // options returns those of the engine for a task.
-func (r *Runner) options(p *engine.Progress) engine.Options {
+func (r *Runner) options(j *job) engine.Options {
 	o := r.one.Options
-	o.Progress, o.Log = p, r.log
+	o.Progress, o.Log = &j.progress, r.log
+	o.Previous = func(read func() (*stocktake.Summary, error)) (*stocktake.Summary, error) {
+		return r.previous.of(j.run, read)
+	}
 	return o
+}
+
+// useOf returns what this process has of the store of a bucket; nil: that has no limits.
+func (r *Runner) useOf(bucket string) *use {
+	if r.opts.StoreOf == nil {
+		return nil
+	}
+	return r.shares.use(r.opts.StoreOf(bucket))
+}
+
+// placesOf returns how many requests to the store of a bucket all processes may have in flight; 0: any number.
+func (r *Runner) placesOf(bucket string) int {
+	if u := r.useOf(bucket); u != nil {
+		return int(u.total.places)
+	}
+	return 0
 }

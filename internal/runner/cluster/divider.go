@@ -32,6 +32,7 @@ const (
 	quietAfter  = time.Second           // without a request, a process gives its share up
 	holdPlace   = 5 * time.Second       // where places are few
 	followAgain = time.Second           // after Follow has failed
+	claimWithin = time.Second           // a claim is answered
 	conflicts   = 8                     // attempts at a write that other processes foil
 )
 
@@ -57,16 +58,21 @@ type use struct {
 	store Store
 	total share
 	told  chan struct{} // another process tells that the division has changed
+	asks  chan asker    // see claim
 
 	row     share     // what the database has written down, or more
+	due     share     // that this process may have, or soon
 	pressed bool      // requests had to wait
+	claimed bool      // there is a claim, and no request had to wait
 	wants   bool      // it has more to send than is left to idle processes
+	said    bool      // so the database has it
 	last    time.Time // that there was demand
 	asked   time.Time // of the last attempt to divide
 	wrote   time.Time // of the last one that renewed the lease; zero: the next one must
 
 	mu      sync.Mutex
 	has     share       // what it may use
+	idle    bool        // that is what is left to idle processes: there is more if it is wanted
 	until   time.Time   // by its lease
 	known   int64       // processes with shares, this one included
 	expires *time.Timer // when the lease is over
@@ -76,7 +82,7 @@ func newDivider(rows shareRows, process string, stores []Store, lease, beat time
 	d := &divider{rows: rows, process: process, lease: lease, beat: beat, log: log}
 	for _, s := range slices.SortedFunc(slices.Values(stores), func(a, b Store) int { return cmp.Compare(a.Name(), b.Name()) }) {
 		perSecond, places := s.Limits()
-		u := &use{store: s, total: share{int64(perSecond * milli), int64(places)}, known: 1, told: make(chan struct{}, 1)}
+		u := &use{store: s, total: share{int64(perSecond * milli), int64(places)}, known: 1, told: make(chan struct{}, 1), asks: make(chan asker)}
 		u.expires = time.AfterFunc(lease, u.expire)
 		if u.total != (share{}) {
 			s.Grant(0, 0) // until it has a share
@@ -84,6 +90,16 @@ func newDivider(rows shareRows, process string, stores []Store, lease, beat time
 		}
 	}
 	return d
+}
+
+// use returns what this process has of a store; nil: that has no limits.
+func (d *divider) use(store string) *use {
+	for _, u := range d.uses {
+		if u.store.Name() == store {
+			return u
+		}
+	}
+	return nil
 }
 
 // serve divides until ctx ends.
@@ -124,6 +140,7 @@ func (d *divider) tell(store string) {
 func (d *divider) keep(ctx context.Context, u *use) {
 	var next time.Time // no look before
 	told, pressed := true, u.store.Pressed()
+	var asked []asker
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -133,6 +150,9 @@ func (d *divider) keep(ctx context.Context, u *use) {
 			told = true
 		case <-pressed:
 			u.pressed = true
+		case a := <-u.asks:
+			asked = append(asked, a)
+			u.claimed = !u.wants && !u.pressed
 		case <-ctx.Done():
 			return
 		}
@@ -149,6 +169,10 @@ func (d *divider) keep(ctx context.Context, u *use) {
 				pause = d.beat
 			}
 		}
+		if len(asked) > 0 {
+			u.answer(asked)
+			asked = nil
+		}
 		next = time.Now().Add(pause)
 		wait := time.Until(u.asked.Add(d.beat)) - rand.N(d.beat/4) // so that processes do not keep step
 		if u.concerned() {                                         // it is to be noticed when that ends
@@ -162,6 +186,7 @@ func (d *divider) keep(ctx context.Context, u *use) {
 func (u *use) grant(s share) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.idle = !u.wants
 	u.set(s)
 	u.expires.Reset(time.Until(u.until))
 }
@@ -179,6 +204,21 @@ func (u *use) renewed(until time.Time, known int) {
 	u.until, u.known = until, int64(known)
 }
 
+// likely returns how many requests this process may have in flight now, or could if it
+// asked for more.
+func (u *use) likely() int {
+	if u.total.places == 0 {
+		return math.MaxInt32
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	n := u.has.places
+	if u.idle {
+		n = max(n, u.total.places/u.known)
+	}
+	return int(max(n, 1))
+}
+
 // expire leaves an even part at most to a process whose lease is over: others may take
 // what it had.
 func (u *use) expire() {
@@ -191,20 +231,22 @@ func (u *use) expire() {
 }
 
 // concerned reports whether what others do matters before the next beat.
-func (u *use) concerned() bool { return u.wants || u.row != u.has || u.asked.IsZero() }
+func (u *use) concerned() bool { return u.wants || u.said || u.row != u.has || u.asked.IsZero() }
 
 // look reports whether the store is to be divided now.
 func (d *divider) look(u *use) bool {
 	now := time.Now()
 	wanted, inFlight := u.store.Demand()
-	wanting := u.wants
-	if wanted || u.pressed {
+	if wanted || u.pressed || u.claimed {
 		u.last = now
 	}
-	u.wants = u.pressed || u.wants && now.Sub(u.last) < quietAfter
+	if wanted || u.pressed {
+		u.claimed = false
+	}
+	u.wants = u.pressed || u.claimed || u.wants && now.Sub(u.last) < quietAfter
 	u.pressed = false
 	drained := u.row.rate > u.has.rate || u.row.places > max(u.has.places, int64(inFlight))
-	return wanting != u.wants || drained || u.asked.IsZero() || now.Sub(u.asked) >= d.beat*3/4
+	return u.said != u.wants || drained || u.asked.IsZero() || now.Sub(u.asked) >= d.beat*3/4
 }
 
 // divide takes the share that is due to this process now.
@@ -241,13 +283,16 @@ func (d *divider) attempt(ctx context.Context, u *use) (ok bool, err error) {
 	switch {
 	case !u.wants:
 		me.since = 0
-	case me.since == 0:
+	case u.claimed && me.since == 0:
+		me.since = ifLeft + v.now
+	case me.since == 0 || me.since >= ifLeft && !u.claimed:
 		me.since = v.now
 	}
-	due, free := divide(u.total, me, others, v.now, holdPlace)
+	var free share
+	u.due, free = divide(u.total, me, others, v.now, holdPlace)
 	if served := u.wants && free.usable(u.total); served != me.served {
 		me.served = served
-		if u.wants {
+		if u.wants && (served || !u.claimed) {
 			me.since = v.now
 		}
 	}
@@ -260,7 +305,7 @@ func (d *divider) attempt(ctx context.Context, u *use) (ok bool, err error) {
 	}
 	me.share = share{free.rate, max(free.places, int64(inFlight))}
 	if me != row || begun.Sub(u.wrote) >= d.beat*3/4 {
-		if ok, err := d.rows.Write(ctx, u.store.Name(), v.version, me, d.lease, tells(row, me, due, others)); err != nil || !ok {
+		if ok, err := d.rows.Write(ctx, u.store.Name(), v.version, me, d.lease, tells(row, me, u.due, others)); err != nil || !ok {
 			u.row = share{max(u.row.rate, me.rate), max(u.row.places, me.places)}
 			if err != nil { // it may be carried out later, unless another one comes before
 				u.wrote = time.Time{}
@@ -270,9 +315,55 @@ func (d *divider) attempt(ctx context.Context, u *use) (ok bool, err error) {
 		u.renewed(begun.Add(d.lease), len(others)+1)
 		u.wrote = begun
 	}
-	u.row = me.share
+	u.row, u.said = me.share, u.wants
 	u.grant(free)
 	return true, nil
+}
+
+// An asker is who asks whether this process can have a place; see claim.
+type asker chan<- bool
+
+// claim asks for a place where this process has none, and returns whether it has one, or will have
+// once others have given it up. It returns false if others keep all that there are: work
+// is better left to them. While the database does not say so it returns true.
+func (u *use) claim(ctx context.Context) bool {
+	if !u.tight() {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, claimWithin)
+	defer cancel()
+	answer := make(chan bool, 1)
+	select {
+	case u.asks <- answer:
+	case <-ctx.Done():
+		return true
+	}
+	select {
+	case ok := <-answer:
+		return ok
+	case <-ctx.Done():
+		return true
+	}
+}
+
+// tight reports whether this process has no place.
+func (u *use) tight() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.total.places > 0 && u.has.places == 0
+}
+
+// answer answers those that ask for a place. Without one this process stops waiting for it,
+// unless it has requests that do.
+func (u *use) answer(asked []asker) {
+	ok := u.asked.IsZero() || u.due.places > 0
+	if !ok && u.claimed {
+		u.wants = false
+	}
+	u.claimed = false
+	for _, a := range asked {
+		a <- ok
+	}
 }
 
 // tells reports whether others are to be told that a process has another row: if it is to get

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -173,6 +174,7 @@ type testCluster struct {
 	db     *fakeDatabase
 	far    *farService
 	stores []*gated
+	uses   []*use
 }
 
 // newTestCluster starts processes that share a store, and end with the test. prepare, unless
@@ -190,6 +192,7 @@ func newTestCluster(t *testing.T, processes int, limits throttle.Limits, prepare
 		c.stores = append(c.stores, s)
 		name := fmt.Sprint("process ", i)
 		d := newDivider(fakeSession{c.db, name}, name, []Store{s}, 20*time.Second, 2*time.Second, slog.New(slog.DiscardHandler))
+		c.uses = append(c.uses, d.uses...)
 		all.Go(func() { d.serve(ctx) })
 	}
 	return c
@@ -398,6 +401,59 @@ func TestSharesWithoutDatabase(t *testing.T) {
 			t.Errorf("together again: %d and %d places", a, b)
 		}
 	})
+}
+
+// Where places are few, work is left to the processes that have one, and no process waits for another's.
+func TestClaims(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := throttle.Limits{Concurrency: 2}
+		c := newTestCluster(t, 4, limits, nil)
+		time.Sleep(3 * time.Second)
+		claim := func() (good []int) {
+			got := make([]bool, len(c.uses))
+			var all sync.WaitGroup
+			for i, u := range c.uses {
+				all.Go(func() { got[i] = u.claim(t.Context()) })
+			}
+			all.Wait()
+			for i, ok := range got {
+				if ok {
+					good = append(good, i)
+				}
+			}
+			return good
+		}
+		first := claim()
+		if len(first) != 2 {
+			t.Fatalf("%v have a claim to 2 places", first)
+		}
+		for _, i := range first {
+			defer c.sending(i)()
+		}
+		for range 15 {
+			time.Sleep(2 * time.Second)
+			if now := claim(); !slices.Equal(now, first) {
+				t.Errorf("%v have a claim, %v had", now, first)
+			}
+		}
+		if waiting := c.db.waiting(); waiting > 0 {
+			t.Errorf("%d processes wait", waiting)
+		}
+		c.checkLimits(limits)
+	})
+}
+
+// waiting returns how many processes wait for a place.
+func (d *fakeDatabase) waiting() (n int) {
+	time.Sleep(time.Second)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, r := range d.rows {
+		if r.since > 0 && !r.served {
+			n++
+		}
+	}
+	return n
 }
 
 // A write that the database carries out after its answer was lost changes nothing any more once the

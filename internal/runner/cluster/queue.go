@@ -71,6 +71,8 @@ const (
 	jobTimeout = 30 * time.Minute // of what does not end by itself
 	stuckAfter = jobTimeout + time.Minute
 	keepEnded  = time.Hour
+	fetchPause = 50 * time.Millisecond // between two fetches of a process at least
+	snooze     = time.Second           // of a slice that a process without a place leaves to others
 )
 
 // newClient returns the client of River. Each process knows all kinds of jobs,
@@ -79,11 +81,16 @@ const (
 func (r *Runner) newClient() (*river.Client[pgx.Tx], error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[planCall]) error { return r.work(ctx, j.Args.call) }))
-	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[sliceCall]) error { return r.work(ctx, j.Args.call) }))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[sliceCall]) error {
+		if !r.claims(ctx, j.Args.Task) {
+			return river.JobSnooze(snooze)
+		}
+		return r.work(ctx, j.Args.call)
+	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[sumCall]) error { return r.work(ctx, j.Args.call) }))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[publishCall]) error { return r.work(ctx, j.Args.call) }))
 	cfg := &river.Config{
-		ID: r.id, Workers: workers, MaxAttempts: 1, JobTimeout: jobTimeout, RescueStuckJobsAfter: stuckAfter,
+		ID: r.id, Workers: workers, MaxAttempts: 1, JobTimeout: jobTimeout, FetchCooldown: fetchPause, RescueStuckJobsAfter: stuckAfter,
 		CompletedJobRetentionPeriod: keepEnded, DiscardedJobRetentionPeriod: keepEnded, CancelledJobRetentionPeriod: keepEnded,
 		Logger: slog.New(queueLog{r.log.Handler(), r.outage}),
 	}

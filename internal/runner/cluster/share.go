@@ -5,18 +5,40 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 	"github.com/stocktake/stocktake/internal/engine"
 )
 
-// worthSlice is how many records are worth a slice of their own: listing so many
-// takes longer than beginning a slice does.
+// worthSlice is how many records are worth a slice of their own, where the scan does not say where to
+// cut: listing so many takes longer than beginning a slice does.
 const worthSlice = 10_000
 
-// placesQuery returns how many places for slices are free, and how many slices are
-// open, of the processes that were heard of within $1 microseconds.
-const placesQuery = `SELECT coalesce(sum(p.slots), 0)::bigint - (SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice'),
-	(SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice') FROM processes p WHERE p.seen >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $1`
+// placesQuery returns how many places for slices the processes have that were heard of within $1
+// microseconds, how many slices are open, and how many of these are of the run $2.
+const placesQuery = `SELECT coalesce(sum(p.slots), 0)::bigint, (SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice'),
+	(SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice' AND run = $2)
+	FROM processes p WHERE p.seen >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $1`
+
+// queryRower is a transaction, or what is none.
+type queryRower interface {
+	QueryRow(ctx context.Context, text string, args ...any) pgx.Row
+}
+
+// idle returns how many further slices of a run could be scanned now, and how many slices of all runs
+// are open. The store of a bucket bears no more slices than requests.
+func (r *Runner) idle(ctx context.Context, q queryRower, run, bucket string) (free, open int, err error) {
+	var places, ofRun int
+	if err := q.QueryRow(ctx, placesQuery, r.opts.Lease.Microseconds(), run).Scan(&places, &open, &ofRun); err != nil {
+		return 0, 0, err
+	}
+	free = places - open
+	if most := r.placesOf(bucket); most > 0 {
+		free = min(free, most-ofRun)
+	}
+	return max(free, 0), open, nil
+}
 
 // offer has one of this process's slices end early if places are idle, so that what
 // is left of it can be shared. Only slices are ended that have gone on for a while
@@ -24,10 +46,11 @@ const placesQuery = `SELECT coalesce(sum(p.slots), 0)::bigint - (SELECT count(*)
 // slice that is being scanned: all processes look at the same time.
 func (r *Runner) offer(ctx context.Context) error {
 	var worth []*assignment
+	var buckets []string
 	r.mu.Lock()
 	for _, a := range r.busy {
-		if !a.stopped && r.sharable(a) {
-			worth = append(worth, a)
+		if !a.stopped && a.bucket != "" && r.sharable(a) {
+			worth, buckets = append(worth, a), append(buckets, a.bucket)
 		}
 	}
 	r.mu.Unlock()
@@ -36,19 +59,15 @@ func (r *Runner) offer(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Lease/2)
 	defer cancel()
-	var free, open int64
-	err := r.db.Pool().QueryRow(ctx, placesQuery, r.opts.Lease.Microseconds()).Scan(&free, &open)
-	if err != nil || free <= 0 || open <= 0 {
+	// One at a time is enough to find work for all in a few rounds.
+	n := rand.IntN(len(worth))
+	free, open, err := r.idle(ctx, r.db.Pool(), worth[n].run, buckets[n])
+	if err != nil || free == 0 || rand.Float64() >= float64(free*len(worth))/float64(max(open, 1)) {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, a := range worth {
-		if rand.Float64() < float64(free)/float64(open) {
-			a.end()
-			break // one at a time is enough to find work for all in a few rounds
-		}
-	}
+	worth[n].end()
 	return nil
 }
 
@@ -66,28 +85,31 @@ func (r *Runner) sharable(a *assignment) bool {
 
 // share returns what is left of slices, in more pieces if places are idle, each
 // about as large.
-func (r *Runner) share(ctx context.Context, tx postgres.Tx, run string, results []engine.SliceResult) (rests []engine.Slice, err error) {
+func (r *Runner) share(ctx context.Context, tx postgres.Tx, j *job, results []engine.SliceResult) (rests []engine.Slice, err error) {
 	var open []*engine.SliceResult
-	left := int64(0)
+	left, worth := int64(0), 0
 	for i := range results {
-		if !results[i].Done {
-			open = append(open, &results[i])
-			left += max(results[i].Left, 1)
+		if s := &results[i]; !s.Done {
+			open = append(open, s)
+			left += max(s.Left, 1)
+			if worth += 1 + len(s.Cuts); len(s.Cuts) == 0 {
+				worth += int(s.Left / worthSlice)
+			}
 		}
 	}
 	if len(open) == 0 {
 		return nil, nil
 	}
-	var free, others int64
-	if err := tx.QueryRow(ctx, placesQuery, r.opts.Lease.Microseconds()).Scan(&free, &others); err != nil {
+	// The place of the slice itself is free by now.
+	free, _, err := r.idle(ctx, tx, j.run, j.Bucket)
+	if err != nil {
 		return nil, err
 	}
-	// The place of the slice itself is free by now.
-	pieces := min(int(free), max(int(left/worthSlice), 1))
+	pieces := min(free, worth)
 	more := max(pieces-len(open), 0)
 	number := 0 // of the next segment
 	if more > 0 {
-		if err := tx.QueryRow(ctx, `UPDATE works SET numbers = numbers + $2 WHERE run = $1 RETURNING numbers - $2`, run, more).Scan(&number); err != nil {
+		if err := tx.QueryRow(ctx, `UPDATE works SET numbers = numbers + $2 WHERE run = $1 RETURNING numbers - $2`, j.run, more).Scan(&number); err != nil {
 			return nil, err
 		}
 	}

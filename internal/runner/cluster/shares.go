@@ -55,6 +55,9 @@ type holding struct {
 	served bool
 }
 
+// ifLeft is added to the since of a process that wants a place only if others leave one.
+const ifLeft = 1 << 62
+
 // Parts of a store for processes that have little to send now, so that their next
 // request need not wait.
 const (
@@ -88,7 +91,8 @@ func (d *division) split(process string) (me holding, others []holding) {
 // shares, the others little.
 //
 // Where there are fewer places than processes that want one, whoever has one keeps it
-// for hold, unless it no longer wants it. Then those that have waited longest are next.
+// for hold, unless it no longer wants it. Then those that have waited longest are next, and
+// last those that want one only if others leave it.
 func divide(total share, me holding, others []holding, now int64, hold time.Duration) (due, free share) {
 	all := append(slices.Clone(others), me)
 	var held share
@@ -107,6 +111,8 @@ func divide(total share, me holding, others []holding, now int64, hold time.Dura
 		switch {
 		case !few || h.served && now-h.since < hold.Microseconds():
 			return 0
+		case h.since >= ifLeft:
+			return 3
 		case !h.served:
 			return 1
 		}

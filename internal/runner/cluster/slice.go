@@ -33,7 +33,10 @@ func (r *Runner) slice(ctx context.Context, j *job) error {
 		case <-ended:
 		}
 	}()
-	opts := r.options(&j.progress)
+	opts := r.options(j)
+	if u := r.useOf(j.Bucket); u != nil {
+		opts.Places = func(allowed int) int { return r.placesFor(u, j.Bucket, allowed) }
+	}
 	if opts.MinSegment == 0 {
 		opts.MinSegment = worthShard
 	}
@@ -47,6 +50,22 @@ func (r *Runner) slice(ctx context.Context, j *job) error {
 		return errors.Join(err, r.discard(ctx, j, results))
 	}
 	return err
+}
+
+// placesFor returns how many requests a slice of a bucket may make at once now: an even part of
+// what this process has of the store, and one that waits for what others leave while they
+// begin, commit or encode. With more, ranges would be cut only to wait for each other.
+func (r *Runner) placesFor(u *use, bucket string, allowed int) int {
+	n := 0 // slices
+	r.mu.Lock()
+	for _, a := range r.busy {
+		if a.kind == sliceKind && a.bucket == bucket {
+			n++
+		}
+	}
+	r.mu.Unlock()
+	n = max(n, 1)
+	return (min(u.likely(), allowed)+n-1)/n + 1
 }
 
 // discard removes the shards of a slice that counts for nothing.
@@ -80,7 +99,7 @@ func (r *Runner) commit(ctx context.Context, j *job, results []engine.SliceResul
 		}
 	}
 	return r.finish(ctx, &j.task, string(result), p, func(ctx context.Context, tx postgres.Tx) error {
-		rests, err := r.share(ctx, tx, j.run, results)
+		rests, err := r.share(ctx, tx, j, results)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -58,6 +59,20 @@ func (r *Runner) work(ctx context.Context, c call) error {
 	return r.failed(kept, a, err)
 }
 
+// claims reports whether this process can list the bucket of a slice: not while others keep all
+// requests that its store bears.
+func (r *Runner) claims(ctx context.Context, task int64) bool {
+	if !slices.ContainsFunc(r.shares.uses, (*use).tight) {
+		return true
+	}
+	var bucket string
+	if err := r.db.Pool().QueryRow(ctx, `SELECT r.bucket FROM tasks t JOIN runs r ON r.id = t.run WHERE t.id = $1`, task).Scan(&bucket); err != nil {
+		return true // it is gone, or work finds out why the database fails
+	}
+	u := r.useOf(bucket)
+	return u == nil || u.claim(ctx)
+}
+
 // perform does what the kind of task says.
 func (r *Runner) perform(ctx context.Context, a *assignment) error {
 	run, err := r.catalog.Run(ctx, a.run)
@@ -68,6 +83,9 @@ func (r *Runner) perform(ctx context.Context, a *assignment) error {
 	if err != nil {
 		return err
 	}
+	r.mu.Lock()
+	a.bucket = run.Bucket
+	r.mu.Unlock()
 	j := &job{assignment: a, Job: engine.Job{
 		Run: run.ID, Attempt: a.Generation, Bucket: run.Bucket, Configuration: cfg, Expected: run.Expected,
 	}}
@@ -133,10 +151,13 @@ func final(err error) bool {
 
 // plan cuts the bucket into slices, some for each place that there is.
 func (r *Runner) plan(ctx context.Context, j *job) error {
-	opts := r.options(&j.progress)
+	opts := r.options(j)
 	var err error
 	if opts.Workers, err = r.places(ctx); err != nil {
 		return err
+	}
+	if most := r.placesOf(j.Bucket); most > 0 {
+		opts.Workers = min(opts.Workers, most)
 	}
 	o, err := engine.Plan(ctx, j.src, j.dst, j.Job, opts)
 	if err != nil {
@@ -184,7 +205,7 @@ func (r *Runner) sum(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	opts := r.options(&j.progress)
+	opts := r.options(j)
 	var report []byte
 	opts.Record = func(_ context.Context, summed []byte) ([]byte, error) {
 		report = summed
@@ -211,7 +232,7 @@ func (r *Runner) publish(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	result, err := engine.Publish(ctx, j.dst, j.Job, engine.Outline{}, nil, r.options(&j.progress))
+	result, err := engine.Publish(ctx, j.dst, j.Job, engine.Outline{}, nil, r.options(j))
 	if err != nil {
 		return err
 	}
