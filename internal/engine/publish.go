@@ -105,7 +105,7 @@ func (r *run) publish(ctx context.Context, o *Outline, results Results, strays b
 	if r.opts.Record == nil {
 		return r.write(ctx, p, summary)
 	}
-	mine, err := json.Marshal(p)
+	mine, err := p.encode()
 	if err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
 	}
@@ -143,18 +143,6 @@ func (r *run) publishRecorded(ctx context.Context) (Result, error) {
 	return r.writeRecorded(ctx, recorded)
 }
 
-// A publication is the report of a run as it is recorded before any of it is
-// written. It does not say where: the directory follows from the start and from
-// those that are taken.
-type publication struct {
-	Manifest []byte `json:"manifest"` // manifest.json
-	Summary  []byte `json:"summary"`  // manifest.summary
-
-	// Rollup is manifest.rollup; empty: there is none, as in what versions before
-	// it have recorded.
-	Rollup []byte `json:"rollup,omitempty"`
-}
-
 // documents makes the files of the report that are not shards. The summary
 // describes manifest.rollup.
 func (r *run) documents(summary *stocktake.Summary, sums *rollup.Rollup) (*publication, error) {
@@ -190,8 +178,8 @@ var ErrRecordedLost = errors.New("the run has recorded a report, but shards of i
 // writeRecorded writes the report that an attempt of the run has recorded, as it
 // is, and removes the shards that it does not name.
 func (r *run) writeRecorded(ctx context.Context, recorded []byte) (Result, error) {
-	var p publication
-	if err := json.Unmarshal(recorded, &p); err != nil {
+	p, err := decodePublication(recorded)
+	if err != nil {
 		return Result{}, fmt.Errorf("publish: the recorded report: %w", err)
 	}
 	var summary stocktake.Summary
@@ -217,7 +205,7 @@ func (r *run) writeRecorded(ctx context.Context, recorded []byte) (Result, error
 	if err := Remove(ctx, r.dst, stray); err != nil {
 		return Result{}, fmt.Errorf("publish: %w", err)
 	}
-	return r.write(ctx, &p, &summary)
+	return r.write(ctx, p, &summary)
 }
 
 // keepCreated leaves what the attempt has created to the run: another attempt
