@@ -1,8 +1,12 @@
 package inventory
 
-import "context"
+import (
+	"context"
 
-// maxFree is how many free runs are looked at at once.
+	"github.com/stocktake/stocktake"
+)
+
+// maxFree is how many free runs are looked at at most.
 const maxFree = 1000
 
 // takeTries is how often a process looks again at once if others were faster.
@@ -37,28 +41,9 @@ func (s *Service) takeFree(ctx context.Context) {
 // takeSome takes runs, and reports whether others have taken some of those that it
 // would have taken.
 func (s *Service) takeSome(ctx context.Context) (missed bool, err error) {
-	free, err := s.catalog.FreeRuns(ctx, s.opts.MaxRuns, maxFree)
-	if err != nil || len(free) == 0 {
+	ids, err := s.find(ctx)
+	if err != nil || len(ids) == 0 {
 		return false, err
-	}
-	room := map[string]int{}
-	var ids []string
-	s.mu.Lock()
-	for i := range free {
-		lane := s.lane(free[i].Bucket, free[i].Destination)
-		n, known := room[lane]
-		if !known {
-			n = s.opts.MaxRuns - s.queue.count(lane)
-		}
-		if n > 0 {
-			ids = append(ids, free[i].ID)
-			n--
-		}
-		room[lane] = n
-	}
-	s.mu.Unlock()
-	if len(ids) == 0 {
-		return false, nil
 	}
 	taken, err := s.catalog.TakeFreeRuns(ctx, s.holder, ids...)
 	if err != nil {
@@ -71,6 +56,41 @@ func (s *Service) takeSome(ctx context.Context) (missed bool, err error) {
 		}
 	}
 	return len(taken) < len(ids), nil
+}
+
+// find returns the ids of free runs that this process has room for. It looks at few
+// first: there may be very many, and each process looks whenever it has room.
+func (s *Service) find(ctx context.Context) (ids []string, err error) {
+	for _, max := range []int{4 * s.opts.MaxRuns, maxFree} {
+		free, err := s.catalog.FreeRuns(ctx, s.opts.MaxRuns, max)
+		if err != nil {
+			return nil, err
+		}
+		if ids = s.choose(free); len(ids) > 0 || len(free) < max {
+			return ids, nil
+		}
+	}
+	return nil, nil
+}
+
+// choose returns the ids of those runs that this process has room for.
+func (s *Service) choose(free []stocktake.Run) (ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	room := map[string]int{}
+	for i := range free {
+		lane := s.lane(free[i].Bucket, free[i].Destination)
+		n, known := room[lane]
+		if !known {
+			n = s.opts.MaxRuns - s.queue.count(lane)
+		}
+		if n > 0 {
+			ids = append(ids, free[i].ID)
+			n--
+		}
+		room[lane] = n
+	}
+	return ids
 }
 
 // freeExpired frees the runs of processes that are gone.
