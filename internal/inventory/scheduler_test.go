@@ -119,7 +119,8 @@ func TestManyAtOnce(t *testing.T) {
 	if err := clk.Advance(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	if at := slices.Index(order, "logs"); at < 0 || at > 2*max {
+	// It is taken as one of the first, but may be the last of them to get a processor.
+	if at := slices.Index(order, "logs"); at < 0 || at > n/4 {
 		t.Errorf("the other bucket came as number %d of %d", at, len(order))
 	}
 	first := len(order)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/server"
@@ -27,6 +28,10 @@ func TestRoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	work, err := api.Inventories().Work(t.Context(), "lake-photos", "")
+	for err == nil && len(work.Machines) == 0 { // it has not said yet that it is there
+		time.Sleep(time.Millisecond)
+		work, err = api.Inventories().Work(t.Context(), "lake-photos", "")
+	}
 	if err != nil || work.Waiting != 1 || len(work.Machines) != 1 || work.Machines[0].Slices != 0 {
 		t.Fatalf("without a worker: %+v, %v", work, err)
 	}
