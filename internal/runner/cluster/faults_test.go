@@ -134,6 +134,21 @@ func TestJobsOfTheDead(t *testing.T) {
 	}
 }
 
+// The answer by which River has given a job to a process is lost, so that the process
+// does not know of it; and that of a job whose task is over, too.
+func TestJobsLostOnTheirWay(t *testing.T) {
+	w := newWorld(t, "hashed", 2000)
+	lead := w.start("lead", w.address, 0)
+	run := w.put(lead, "all", "")
+	const give = `UPDATE river_job SET state = 'running', finalized_at = NULL, attempted_at = now() - interval '1 minute',
+		attempted_by = ARRAY(SELECT id FROM processes LIMIT 1) WHERE kind = 'stocktake_plan' RETURNING id::text`
+	w.until("the plan's job", func() bool { return len(w.query(lead, give)) > 0 })
+	w.start("worker", w.address, 2)
+	w.checkReport(w.ended(lead, run))
+	w.query(lead, give)
+	w.until("the job to end", func() bool { return len(w.query(lead, `SELECT id::text FROM river_job WHERE state = 'running'`)) == 0 })
+}
+
 // The connections to the database end again and again while a run is made.
 func TestConnectionsLost(t *testing.T) {
 	w := newWorld(t, "hashed", 20_000)

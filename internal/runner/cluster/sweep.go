@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
@@ -21,7 +22,7 @@ func (r *Runner) sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Lease)
 	defer cancel()
 	err := r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		if _, err := tx.Exec(ctx, endJobsOfTheDead, tx.Now-r.opts.Lease.Microseconds()); err != nil {
+		if _, err := tx.Exec(ctx, endLostJobs, tx.Now-r.opts.Lease.Microseconds(), lostAfter.Microseconds()); err != nil {
 			return err
 		}
 		if err := r.takeAway(ctx, tx); err != nil {
@@ -44,22 +45,29 @@ func (r *Runner) sweep(ctx context.Context) error {
 	})
 }
 
-// endJobsOfTheDead ends jobs that River has given to processes that were not heard of
-// since $1. A process may have died, or stand still, between being given a job and taking
-// its task, which would else wait until River finds the job stuck.
-const endJobsOfTheDead = `UPDATE river_job j SET state = 'discarded', finalized_at = now() WHERE j.state = 'running' AND NOT EXISTS
-	(SELECT 1 FROM processes p WHERE p.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND p.seen >= $1)`
+// endLostJobs ends jobs that River has given to processes that will not carry them out:
+// those that were not heard of since $1, which may have died, or stand still, between
+// being given a job and taking its task; and those that know nothing of it, because the
+// answer to their question for jobs was lost. The latter have not taken the task for
+// lostAfter. Such a job would else be left until River finds it stuck. A job that is
+// only slow loses nothing: that it is carried out is not decided by its row.
+const endLostJobs = `UPDATE river_job j SET state = 'discarded', finalized_at = now() WHERE j.state = 'running' AND (NOT EXISTS
+	(SELECT 1 FROM processes p WHERE p.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND p.seen >= $1)
+	OR j.attempted_at < now() - $2::bigint * interval '1 microsecond' AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.job = j.id AND t.worker <> ''))`
+
+// lostAfter is longer than a process needs from asking for a job to taking its task, or
+// from the end of a task to that of its job.
+const lostAfter = 20 * time.Second
 
 // expired selects the tasks of unfinished work whose worker was not heard of.
 const expired = `SELECT t.id, t.run, t.kind, t.generation, t.spent, t.host FROM tasks t JOIN works w ON w.run = t.run
 	WHERE t.done = 0 AND t.worker <> '' AND t.lease < $1 AND w.stopped = 0 ORDER BY t.id LIMIT $2 FOR UPDATE OF t SKIP LOCKED`
 
 // waiting selects the tasks of unfinished work that are due and have no job that
-// River will carry out. A job that runs without taking its task is one whose process does
-// not know of it: the answer by which it was given the job was lost.
+// River will carry out.
 const waiting = `SELECT t.id, t.run, t.kind, t.generation, t.spent, t.host FROM tasks t JOIN works w ON w.run = t.run
 	WHERE t.done = 0 AND t.worker = '' AND t.due <= $1 AND w.stopped = 0 AND NOT EXISTS
-	(SELECT 1 FROM river_job j WHERE j.id = t.job AND (j.state IN ('available', 'pending', 'scheduled', 'retryable') OR j.state = 'running' AND j.attempted_at > now() - interval '20 seconds'))
+	(SELECT 1 FROM river_job j WHERE j.id = t.job AND j.state IN ('available', 'pending', 'scheduled', 'retryable', 'running'))
 	ORDER BY t.id LIMIT $2 FOR UPDATE OF t SKIP LOCKED`
 
 type swept struct {
