@@ -21,6 +21,7 @@ type Proxy struct {
 	refused int
 	lose    int // commits whose answer is to be lost
 	drop    int // commits that are to be lost
+	breakAt []byte
 	wg      sync.WaitGroup
 }
 
@@ -90,6 +91,32 @@ func (p *Proxy) DropCommits(n int) {
 	p.drop = n
 }
 
+// BreakAt ends the next connection on which something with text is sent, instead of
+// passing it on.
+func (p *Proxy) BreakAt(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.breakAt = []byte(text)
+}
+
+// Broken reports whether what was told to BreakAt has come.
+func (p *Proxy) Broken() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.breakAt == nil
+}
+
+// breaks reports whether a connection ends instead of passing sent on.
+func (p *Proxy) breaks(sent []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.breakAt == nil || !bytes.Contains(sent, p.breakAt) {
+		return false
+	}
+	p.breakAt = nil
+	return true
+}
+
 // commit is what a client sends to commit a transaction.
 var commit = []byte("commit\x00")
 
@@ -140,6 +167,9 @@ func (p *Proxy) forward(client, server net.Conn, deaf chan struct{}) {
 	for {
 		n, err := client.Read(buf)
 		if err != nil {
+			return
+		}
+		if p.breaks(buf[:n]) {
 			return
 		}
 		if bytes.Contains(buf[:n], commit) {

@@ -133,7 +133,7 @@ func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options)
 		outage: &outage{log: opts.Log}, drain: make(chan struct{}), busy: map[int64]*assignment{}, avoided: map[string]time.Time{},
 	}
 	var err error
-	if r.river, err = r.newClient(); err != nil {
+	if r.river, err = r.newClient(nil); err != nil {
 		return nil, err
 	}
 	r.shares = newDivider(databaseShares{db}, r.id, opts.Stores, opts.Lease, opts.Beat, r.log)
@@ -155,32 +155,21 @@ func (r *Runner) Serve(ctx context.Context) error {
 	var divided sync.WaitGroup
 	divided.Go(func() { r.shares.serve(dividing) })
 	defer func() { stop(); divided.Wait() }()
-	if r.opts.Slots > 0 {
-		// The database may go away between the start of the process and now.
-		for err := r.river.Start(kept); err != nil; err = r.river.Start(kept) {
-			r.outage.failed("start the queue", err)
-			select {
-			case <-time.After(dbPause):
-			case <-ctx.Done():
-				return nil
-			}
-		}
-	}
 	beats, sweeps, offers := time.NewTicker(r.opts.Beat), time.NewTicker(r.opts.Sweep), time.NewTicker(r.opts.Offer)
 	defer beats.Stop()
 	defer offers.Stop()
 	defer sweeps.Stop()
 	ending := ctx.Done()
 	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.serveQueue(kept)
+	}()
 	for {
 		select {
 		case <-ending:
 			ending = nil
 			close(r.drain)
-			go func() {
-				defer close(stopped)
-				r.stopQueue(kept)
-			}()
 		case <-stopped:
 			return nil
 		case <-beats.C:
@@ -198,23 +187,6 @@ func (r *Runner) Serve(ctx context.Context) error {
 }
 
 func (r *Runner) beatOrWarn(ctx context.Context) { r.outage.beat(r.beat(ctx)) }
-
-// stopQueue takes no further tasks, and waits for those at work.
-func (r *Runner) stopQueue(ctx context.Context) {
-	if r.opts.Slots == 0 {
-		return
-	}
-	soft, cancel := context.WithTimeout(ctx, endTimeout)
-	defer cancel()
-	if r.river.Stop(soft) == nil {
-		return
-	}
-	hard, cancel := context.WithTimeout(ctx, endTimeout)
-	defer cancel()
-	if err := r.river.StopAndCancel(hard); err != nil {
-		r.log.Warn("tasks did not end in time; other processes take them when their lease expires", "err", err)
-	}
-}
 
 // end says that the process is gone.
 func (r *Runner) end(ctx context.Context) {

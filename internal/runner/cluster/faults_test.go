@@ -149,6 +149,26 @@ func TestJobsLostOnTheirWay(t *testing.T) {
 	w.until("the job to end", func() bool { return len(w.query(lead, `SELECT id::text FROM river_job WHERE state = 'running'`)) == 0 })
 }
 
+// A connection to the database ends while a process starts to ask for tasks. It asks all the
+// same, and what it has begun to do by then is done.
+func TestStartsOnPoorLine(t *testing.T) {
+	for _, at := range []string{"INSERT INTO river_queue", "QueueCreateOrSetUpdatedAt", "LISTEN"} {
+		t.Run(at, func(t *testing.T) {
+			w := newWorld(t, "hashed", 2000)
+			lead := w.start("lead", w.address, 0)
+			run := w.put(lead, "all", "")
+			w.led(lead, run)
+			proxy := server.NewProxy(t)
+			w.before = func() { proxy.BreakAt(at) }
+			w.start("late", proxy.Address(t, w.address), 2)
+			w.checkReport(w.ended(lead, run))
+			if !proxy.Broken() {
+				t.Error("no connection has ended")
+			}
+		})
+	}
+}
+
 // The connections to the database end again and again while a run is made.
 func TestConnectionsLost(t *testing.T) {
 	w := newWorld(t, "hashed", 20_000)

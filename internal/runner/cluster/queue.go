@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 )
 
 // Kinds of tasks, as the table has them.
@@ -75,10 +76,11 @@ const (
 	snooze     = time.Second           // of a slice that a process without a place leaves to others
 )
 
-// newClient returns the client of River. Each process knows all kinds of jobs,
-// whatever it carries out: a leader discards stuck jobs of kinds that it does not
-// know.
-func (r *Runner) newClient() (*river.Client[pgx.Tx], error) {
+// newClient returns a client of River, which carries out jobs if fetched is not nil: it
+// is called with the name of a queue after each question for its jobs. Each process
+// knows all kinds of jobs, whatever it carries out: a leader discards stuck jobs of
+// kinds that it does not know.
+func (r *Runner) newClient(fetched func(queue string)) (*river.Client[pgx.Tx], error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[planCall]) error { return r.work(ctx, j.Args.call) }))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[sliceCall]) error {
@@ -94,8 +96,13 @@ func (r *Runner) newClient() (*river.Client[pgx.Tx], error) {
 		CompletedJobRetentionPeriod: keepEnded, DiscardedJobRetentionPeriod: keepEnded, CancelledJobRetentionPeriod: keepEnded,
 		Logger: slog.New(queueLog{r.log.Handler(), r.outage}),
 	}
-	if r.opts.Slots > 0 {
+	if fetched != nil {
 		cfg.Queues = map[string]river.QueueConfig{sliceQueue: {MaxWorkers: r.opts.Slots}, reportQueue: {MaxWorkers: reportSlots}}
+		cfg.Hooks = []rivertype.Hook{river.HookMetricEmitFunc(func(_ context.Context, p *rivertype.HookMetricEmitParams) {
+			if m, ok := p.Metric.(*rivertype.JobGetAvailableCountMetric); ok {
+				fetched(m.Queue)
+			}
+		})}
 	}
 	c, err := river.NewClient(riverpgxv5.New(r.db.Pool()), cfg)
 	if err != nil {

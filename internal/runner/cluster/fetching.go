@@ -1,0 +1,83 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+)
+
+// firstFetch is how long a client of River may take to ask for jobs of each queue.
+const firstFetch = 10 * time.Second
+
+var errNoFetch = errors.New("a queue was not asked for jobs")
+
+// serveQueue carries out jobs until the process ends, and returns when they have
+// ended.
+func (r *Runner) serveQueue(ctx context.Context) {
+	for r.opts.Slots > 0 {
+		c, err := r.startClient(ctx)
+		if err == nil {
+			<-r.drain
+			r.stopClient(ctx, c)
+			return
+		}
+		r.outage.failed("start the queue", err)
+		select {
+		case <-time.After(dbPause):
+		case <-r.drain:
+			return
+		}
+	}
+	<-r.drain
+}
+
+// startClient returns a client of River that asks for jobs. One that could not start
+// cannot be started again; and where a connection ends while it starts, it may say that it
+// has started and never ask.
+func (r *Runner) startClient(ctx context.Context) (*river.Client[pgx.Tx], error) {
+	var mu sync.Mutex
+	asked := map[string]bool{}
+	all := make(chan struct{})
+	c, err := r.newClient(func(queue string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !asked[queue] {
+			if asked[queue] = true; asked[sliceQueue] && asked[reportQueue] {
+				close(all)
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Start(ctx); err != nil {
+		return nil, err
+	}
+	select {
+	case <-all:
+		return c, nil
+	case <-r.drain: // it ends as every other
+		return c, nil
+	case <-time.After(firstFetch):
+		r.stopClient(ctx, c)
+		return nil, errNoFetch
+	}
+}
+
+// stopClient has a client take no further tasks, and waits for those at work.
+func (r *Runner) stopClient(ctx context.Context, c *river.Client[pgx.Tx]) {
+	soft, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	if c.Stop(soft) == nil {
+		return
+	}
+	hard, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	if err := c.StopAndCancel(hard); err != nil {
+		r.log.Warn("tasks did not end in time; other processes take them when their lease expires", "err", err)
+	}
+}
