@@ -106,16 +106,30 @@ func (d *destination) Remove(ctx context.Context, key string) error {
 	return nil
 }
 
-// AbortUploads implements [engine.Uploader].
+// maxForeignUploads is how many unfinished uploads of all keys are looked at.
+const maxForeignUploads = 10_000
+
+// AbortUploads implements [engine.Uploader]. MinIO takes a prefix for a whole key, so if
+// nothing is found the uploads of all keys are looked at.
 func (d *destination) AbortUploads(ctx context.Context, prefix string) (n int, err error) {
+	if n, err = d.abortListed(ctx, prefix, prefix); n > 0 || err != nil || prefix == "" {
+		return n, err
+	}
+	return d.abortListed(ctx, "", prefix)
+}
+
+// abortListed drops the uploads of keys that start with prefix, of those that the service
+// lists as starting with asked.
+func (d *destination) abortListed(ctx context.Context, asked, prefix string) (n int, err error) {
 	var after Upload
-	for {
-		page, next, err := d.s.dialect.Uploads(ctx, d.bucket, prefix, after)
+	for seen := 0; ; {
+		page, next, err := d.s.dialect.Uploads(ctx, d.bucket, asked, after)
 		if err != nil {
 			return n, d.about(prefix, err)
 		}
 		for _, u := range page {
 			if !strings.HasPrefix(u.Key, prefix) { // a service that does not know prefixes
+				seen++
 				continue
 			}
 			if err := d.s.dialect.Abort(ctx, Object{Bucket: d.bucket, Key: u.Key}, u.ID); err != nil {
@@ -128,6 +142,8 @@ func (d *destination) AbortUploads(ctx context.Context, prefix string) (n int, e
 			return n, nil
 		case next == after:
 			return n, d.about(prefix, errors.New("the service lists the same unfinished uploads again and again"))
+		case seen >= maxForeignUploads:
+			return n, d.about(prefix, fmt.Errorf("there are more than %d unfinished uploads of other keys, which hide those of this one", maxForeignUploads))
 		}
 		after = next
 	}
