@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
 
 // channel is what changes are notified on.
@@ -59,11 +61,11 @@ func (t *Table) complain(ctx context.Context, err error) {
 
 // follow asks on a connection of its own until that fails.
 func (t *Table) follow(ctx context.Context) (err error) {
-	conn, err := t.connect(ctx)
+	conn, err := t.db.Connect(ctx, answerWithin)
 	if err != nil {
 		return err
 	}
-	defer disconnect(ctx, conn)
+	defer postgres.Disconnect(ctx, conn, answerWithin)
 	if err := listen(ctx, conn); err != nil {
 		return err
 	}
@@ -72,23 +74,10 @@ func (t *Table) follow(ctx context.Context) (err error) {
 		if err := t.ask(ctx, conn, &reported); err != nil {
 			return err
 		}
-		if err := wait(ctx, conn); err != nil {
+		if _, _, err := postgres.Wait(ctx, conn, pollEvery); err != nil {
 			return err
 		}
 	}
-}
-
-// connect makes a connection outside of the pool.
-func (t *Table) connect(ctx context.Context) (*pgx.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	return pgx.ConnectConfig(ctx, t.db.Pool().Config().ConnConfig.Copy())
-}
-
-func disconnect(ctx context.Context, conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
-	defer cancel()
-	_ = conn.Close(ctx) // it may be lost
 }
 
 func listen(ctx context.Context, conn *pgx.Conn) error {
@@ -128,15 +117,4 @@ func (t *Table) takeIn() error {
 		}
 	}
 	return nil
-}
-
-// wait waits for a notification, for pollEvery at most.
-func wait(ctx context.Context, conn *pgx.Conn) error {
-	waiting, cancel := context.WithTimeout(ctx, pollEvery)
-	defer cancel()
-	_, err := conn.WaitForNotification(waiting)
-	if err != nil && ctx.Err() == nil && waiting.Err() != nil && !conn.IsClosed() {
-		return nil // nothing has come
-	}
-	return err
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
 
 // Times of the table of those who read.
@@ -130,11 +132,11 @@ func (t *Table) compare(ctx context.Context, conn *pgx.Conn, mine map[string]str
 // answers its first request; Serve keeps it there. Errors are those of the database,
 // and what takes changes in.
 func (t *Table) Join(ctx context.Context) (err error) {
-	conn, err := t.connect(ctx)
+	conn, err := t.db.Connect(ctx, answerWithin)
 	if err != nil {
 		return t.db.Explain(err)
 	}
-	defer disconnect(ctx, conn)
+	defer postgres.Disconnect(ctx, conn, answerWithin)
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	t.joined.Store(true)

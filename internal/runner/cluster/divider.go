@@ -83,8 +83,8 @@ func newDivider(rows shareRows, process string, stores []Store, lease, beat time
 	for _, s := range slices.SortedFunc(slices.Values(stores), func(a, b Store) int { return cmp.Compare(a.Name(), b.Name()) }) {
 		perSecond, places := s.Limits()
 		u := &use{store: s, total: share{int64(perSecond * milli), int64(places)}, known: 1, told: make(chan struct{}, 1), asks: make(chan asker)}
-		u.expires = time.AfterFunc(lease, u.expire)
 		if u.total != (share{}) {
+			u.expires = time.AfterFunc(lease, u.expire)
 			s.Grant(0, 0) // until it has a share
 			d.uses = append(d.uses, u)
 		}

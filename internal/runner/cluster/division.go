@@ -80,34 +80,27 @@ const (
 
 // Follow implements shareRows, on a connection of its own.
 func (s databaseShares) Follow(ctx context.Context, process string, f func(store string)) error {
-	connecting, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	conn, err := pgx.ConnectConfig(connecting, s.db.Pool().Config().ConnConfig.Copy())
+	conn, err := s.db.Connect(ctx, answerWithin)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
-		defer cancel()
-		_ = conn.Close(closing) // it may be lost
-	}()
-	if _, err := conn.Exec(connecting, "LISTEN "+sharesChannel); err != nil {
+	defer postgres.Disconnect(ctx, conn, answerWithin)
+	listening, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	if _, err := conn.Exec(listening, "LISTEN "+sharesChannel); err != nil {
 		return err
 	}
 	f("")
 	for {
-		waiting, cancel := context.WithTimeout(ctx, askEvery)
-		n, err := conn.WaitForNotification(waiting)
-		idle := waiting.Err() != nil
-		cancel()
-		switch {
-		case err == nil:
-			if from, store, ok := strings.Cut(n.Payload, " "); ok && from != process {
+		payload, heard, err := postgres.Wait(ctx, conn, askEvery)
+		if err != nil {
+			return err
+		}
+		if heard {
+			if from, store, ok := strings.Cut(payload, " "); ok && from != process {
 				f(store)
 			}
 			continue
-		case ctx.Err() != nil || !idle || conn.IsClosed():
-			return err
 		}
 		asking, cancel := context.WithTimeout(ctx, answerWithin)
 		err = conn.Ping(asking)
