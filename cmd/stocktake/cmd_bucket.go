@@ -9,6 +9,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // bucketCmd is `stocktake bucket`: enough to begin without another client.
@@ -92,13 +93,13 @@ func (c *bucketList) Run(ctx context.Context, con console) error {
 		}
 	}
 	if c.JSON {
-		return printLines(con.out, all)
+		return terminal.PrintLines(con.out, all)
 	}
-	t := newTable(con.out, "BUCKET", "CREATED", "CLASS")
+	t := terminal.NewTable(con.out, "BUCKET", "CREATED", "CLASS")
 	for _, b := range all {
-		t.row(b.Bucket, when(b.Created), b.Class)
+		t.Row(b.Bucket, when(b.Created), b.Class)
 	}
-	return t.flush("no buckets")
+	return t.Flush("no buckets")
 }
 
 type bucketDelete struct {
@@ -121,9 +122,9 @@ func (c *bucketDelete) Run(ctx context.Context, con console) error {
 	}
 	var was emptied
 	if c.Force {
-		line := newStatusLine(con.err)
-		was, err = emptyBucket(ctx, oc, c.Name, func(e emptied) { line.show("emptying " + c.Name + ": " + e.String()) })
-		line.clear()
+		line := terminal.NewStatusLine(con.err)
+		was, err = emptyBucket(ctx, oc, c.Name, func(e emptied) { line.Show("emptying " + c.Name + ": " + e.String()) })
+		line.Clear()
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // inventoryCmd is `stocktake inventory`.
@@ -48,7 +49,7 @@ func reportFolder(cfg stocktake.InventoryConfiguration, source string) string {
 // follow waits for a run to end and keeps a progress line on w.
 func follow(ctx context.Context, cl *client.Client, r stocktake.Run, w io.Writer) (stocktake.Run, error) {
 	line := newProgressLine(w)
-	defer line.clear()
+	defer line.Clear()
 	r, err := cl.Wait(ctx, r, line.show)
 	if err != nil {
 		return r, explain(err, "wait for run "+r.ID)
@@ -77,7 +78,7 @@ func runError(r stocktake.Run) error {
 // printRun prints a run for people or for programs.
 func printRun(w io.Writer, out jsonFlag, r stocktake.Run) error {
 	if out.JSON {
-		return printJSON(w, r)
+		return terminal.PrintJSON(w, r)
 	}
 	sayf(w, "%s\n", printable(fmt.Sprintf("run %s of %s on bucket %s: %s", r.ID, r.Configuration, r.Bucket, r.State)))
 	if r.Reason != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 type inventoryCheck struct {
@@ -24,7 +25,7 @@ func (c *inventoryCheck) Run(ctx context.Context, con console) error {
 		return explain(err, "check "+c.ID+" of bucket "+c.Bucket)
 	}
 	if c.JSON {
-		err = printJSON(con.out, s)
+		err = terminal.PrintJSON(con.out, s)
 	} else {
 		err = printCheck(con, s)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
@@ -29,13 +30,13 @@ func (c *inventoryGet) Run(ctx context.Context, con console) error {
 	}
 	switch c.Output {
 	case "xml":
-		return sayDocument(con.out, inventoryxml.AppendIndented(nil, &cfg), inXML)
+		return terminal.WriteDocument(con.out, inventoryxml.AppendIndented(nil, &cfg), terminal.EscapeXML)
 	case "json":
-		return printJSON(con.out, cfg)
+		return terminal.PrintJSON(con.out, cfg)
 	}
 	b, err := client.FormatYAML(cfg)
 	if err != nil {
 		return err
 	}
-	return sayDocument(con.out, b, inJSON)
+	return terminal.WriteDocument(con.out, b, terminal.EscapeJSON)
 }

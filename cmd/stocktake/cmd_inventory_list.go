@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 type inventoryList struct {
@@ -16,21 +18,21 @@ func (c *inventoryList) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	t := newTable(con.out, "ID", "ENABLED", "FREQUENCY", "VERSIONS", "PREFIX", "REPORTS")
+	t := terminal.NewTable(con.out, "ID", "ENABLED", "FREQUENCY", "VERSIONS", "PREFIX", "REPORTS")
 	for cfg, err := range cl.List(ctx, c.Bucket) {
 		if err != nil {
 			return explain(err, "list configurations of bucket "+c.Bucket)
 		}
 		if c.JSON {
-			if err := newJSON(con.out).Encode(cfg); err != nil {
+			if err := terminal.NewEncoder(con.out).Encode(cfg); err != nil {
 				return err
 			}
 			continue
 		}
-		t.row(cfg.ID, cfg.IsEnabled, cfg.Schedule.Frequency, cfg.IncludedObjectVersions, cfg.Filter.Prefix, "oss://"+reportFolder(cfg, c.Bucket))
+		t.Row(cfg.ID, cfg.IsEnabled, cfg.Schedule.Frequency, cfg.IncludedObjectVersions, cfg.Filter.Prefix, "oss://"+reportFolder(cfg, c.Bucket))
 	}
 	if c.JSON {
 		return nil
 	}
-	return t.flush("no configurations on bucket " + c.Bucket)
+	return t.Flush("no configurations on bucket " + c.Bucket)
 }

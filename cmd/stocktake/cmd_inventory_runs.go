@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"time"
+
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 type inventoryRuns struct {
@@ -22,11 +24,11 @@ func (c *inventoryRuns) Run(ctx context.Context, con console) error {
 		return explain(err, "runs of "+c.ID+" of bucket "+c.Bucket)
 	}
 	if c.JSON {
-		return printLines(con.out, runs)
+		return terminal.PrintLines(con.out, runs)
 	}
-	t := newTable(con.out, "RUN", "KIND", "STATE", "WHY", "DUE", "TOOK", "LISTED", "MATCHED", "BYTES", "REASON")
+	t := terminal.NewTable(con.out, "RUN", "KIND", "STATE", "WHY", "DUE", "TOOK", "LISTED", "MATCHED", "BYTES", "REASON")
 	for _, r := range runs {
-		t.row(r.ID, r.Kind, stateOf(r), r.Trigger, when(r.Due), runTime(r).Round(time.Millisecond), count(r.Listed), count(r.Matched), size(r.Bytes), r.Reason)
+		t.Row(r.ID, r.Kind, stateOf(r), r.Trigger, when(r.Due), runTime(r).Round(time.Millisecond), count(r.Listed), count(r.Matched), size(r.Bytes), r.Reason)
 	}
-	return t.flush("no runs yet")
+	return t.Flush("no runs yet")
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/human"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 type inventoryStatus struct {
@@ -71,8 +73,8 @@ func (c *inventoryStatus) watch(ctx context.Context, con console, look *statusLo
 			}
 			switch {
 			case c.JSON:
-			case isTerminal(con.out):
-				clearScreen(con.out)
+			case terminal.Is(con.out):
+				terminal.ClearScreen(con.out)
 			case answered:
 				sayln(con.out)
 			}
@@ -118,7 +120,7 @@ func (l *statusLook) look(ctx context.Context) (show func(io.Writer) error, err 
 	}
 	all, err := l.statuses(ctx)
 	if err != nil || l.JSON {
-		return func(w io.Writer) error { return printLines(w, all) }, err
+		return func(w io.Writer) error { return terminal.PrintLines(w, all) }, err
 	}
 	on, err := l.machines(ctx, all)
 	return func(w io.Writer) error { return l.print(w, all, on) }, err
@@ -190,7 +192,7 @@ func published(s *stocktake.IncrementalStatus) string {
 // print prints one line a configuration; on has the machines that work on a run, by
 // its id.
 func (c *inventoryStatus) print(w io.Writer, all []stocktake.InventoryStatus, on map[string]string) error {
-	t := newTable(w, "BUCKET", "ID", "FREQUENCY", "NEXT", "LAST RUN", "STATE", "PROGRESS", "LAST SUCCESS", "CHANGES UNTIL", "REASON")
+	t := terminal.NewTable(w, "BUCKET", "ID", "FREQUENCY", "NEXT", "LAST RUN", "STATE", "PROGRESS", "LAST SUCCESS", "CHANGES UNTIL", "REASON")
 	now := time.Now()
 	for _, s := range all {
 		freq, state, progress, last, reason := string(s.Frequency), "no run yet", "-", "-", ""
@@ -206,7 +208,7 @@ func (c *inventoryStatus) print(w io.Writer, all []stocktake.InventoryStatus, on
 		if s.Suspended {
 			freq += " (suspended)"
 		}
-		t.row(s.Bucket, s.Configuration, freq, when(s.Next), last, state, progress, ago(now, s.Succeeded), published(s.Incremental), reason)
+		t.Row(s.Bucket, s.Configuration, freq, when(s.Next), last, state, progress, human.Ago(now, s.Succeeded), published(s.Incremental), reason)
 	}
-	return t.flush("no configurations")
+	return t.Flush("no configurations")
 }

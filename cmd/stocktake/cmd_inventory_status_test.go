@@ -41,17 +41,3 @@ func TestStatusOfSuccess(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
-
-func TestAgo(t *testing.T) {
-	now := time.Unix(1767628800, 0)
-	for age, want := range map[time.Duration]string{
-		-time.Hour: "0s ago", 59 * time.Second: "59s ago", 61 * time.Second: "1m ago", 3 * time.Hour: "3h0m ago", 24*time.Hour - time.Second: "23h59m ago", 24 * time.Hour: "1d0h ago",
-	} {
-		if got := ago(now, now.Add(-age)); got != want {
-			t.Errorf("%v: %s, not %s", age, got, want)
-		}
-	}
-	if got := ago(now, time.Time{}); got != "-" {
-		t.Errorf("never: %s", got)
-	}
-}

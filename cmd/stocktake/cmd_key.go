@@ -7,6 +7,7 @@ import (
 
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/server"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // keyCmd is `stocktake key`.
@@ -45,9 +46,9 @@ func (c *keyList) Run(con console) error {
 		for i, k := range keys {
 			lines[i] = line{k.ID, k.User, k.Disabled}
 		}
-		return printLines(con.out, lines)
+		return terminal.PrintLines(con.out, lines)
 	}
-	t := newTable(con.out, "KEY", "OF", "STATE", "CREATED")
+	t := terminal.NewTable(con.out, "KEY", "OF", "STATE", "CREATED")
 	for _, k := range keys {
 		of, state := "the account", "enabled"
 		if k.User != "" {
@@ -56,9 +57,9 @@ func (c *keyList) Run(con console) error {
 		if k.Disabled {
 			state = "disabled"
 		}
-		t.row(k.ID, of, state, when(k.Created))
+		t.Row(k.ID, of, state, when(k.Created))
 	}
-	return t.flush("no access keys but the root key")
+	return t.Flush("no access keys but the root key")
 }
 
 type keyCreate struct {
@@ -87,7 +88,7 @@ func (c *keyCreate) Run(con console) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(con.out, server.AccessKey{ID: k.ID, Secret: k.Secret})
+		return terminal.PrintJSON(con.out, server.AccessKey{ID: k.ID, Secret: k.Secret})
 	}
 	_, err = sayf(con.out, "OSS_ACCESS_KEY_ID=%s\nOSS_ACCESS_KEY_SECRET=%s\n", k.ID, k.Secret)
 	return err
@@ -118,7 +119,7 @@ func (c *keyRoot) Run(con console) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(con.out, k)
+		return terminal.PrintJSON(con.out, k)
 	}
 	_, err = sayf(con.out, "OSS_ACCESS_KEY_ID=%s\nOSS_ACCESS_KEY_SECRET=%s\n", k.ID, k.Secret)
 	return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/server"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // kmsCmd is `stocktake kms`.
@@ -129,14 +130,14 @@ func (c *kmsList) Run(con console) error {
 		for i, k := range all {
 			lines[i] = kmsLineOf(k)
 		}
-		return printLines(con.out, lines)
+		return terminal.PrintLines(con.out, lines)
 	}
 	columns := []string{"KEY", "NAME", "STATE", "VERSIONS", "CREATED", "ROTATED"}
 	shared := slices.ContainsFunc(all, func(k kms.Info) bool { return k.Account != all[0].Account })
 	if shared {
 		columns = append(columns, "ACCOUNT")
 	}
-	t := newTable(con.out, columns...)
+	t := terminal.NewTable(con.out, columns...)
 	for _, k := range all {
 		name, state := orDash(k.Name), "enabled"
 		if k.Default {
@@ -149,9 +150,9 @@ func (c *kmsList) Run(con console) error {
 		if shared {
 			row = append(row, orDash(k.Account))
 		}
-		t.row(row...)
+		t.Row(row...)
 	}
-	return t.flush("no keys")
+	return t.Flush("no keys")
 }
 
 // kmsKey is the argument of commands on one key.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // noticeCmd is `stocktake notice`.
@@ -38,9 +39,9 @@ func (c *noticeList) Run(ctx context.Context, con console) error {
 		return err
 	}
 	if c.JSON {
-		return printLines(con.out, all)
+		return terminal.PrintLines(con.out, all)
 	}
-	t := newTable(con.out, "NOTICE", "WEBHOOK", "STATE", "EVENT", "BUCKET", "CONFIGURATION", "MADE", "ATTEMPTS", "ERROR")
+	t := terminal.NewTable(con.out, "NOTICE", "WEBHOOK", "STATE", "EVENT", "BUCKET", "CONFIGURATION", "MADE", "ATTEMPTS", "ERROR")
 	for _, n := range all {
 		var what struct {
 			Event string
@@ -49,9 +50,9 @@ func (c *noticeList) Run(ctx context.Context, con console) error {
 		if err := json.Unmarshal(n.Notice, &what); err != nil {
 			return fmt.Errorf("notice %s: %w", n.ID, err)
 		}
-		t.row(n.ID, n.Webhook, n.State, what.Event, what.Run.Bucket, what.Run.Configuration, when(n.Made), n.Attempts, n.Error)
+		t.Row(n.ID, n.Webhook, n.State, what.Event, what.Run.Bucket, what.Run.Configuration, when(n.Made), n.Attempts, n.Error)
 	}
-	return t.flush(none)
+	return t.Flush(none)
 }
 
 // history reads all notices that are kept, the newest first.

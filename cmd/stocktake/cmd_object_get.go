@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 type objectGet struct {
@@ -42,7 +44,7 @@ func (c *objectGet) Run(ctx context.Context, con console) error {
 			return explain(err, "download "+from.String())
 		}
 		defer body.Close()
-		out, flush := sayBytes(con.out)
+		out, flush := terminal.Bytes(con.out)
 		if _, err = io.Copy(out, body); err == nil {
 			err = flush()
 		}

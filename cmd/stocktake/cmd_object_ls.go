@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 type objectLs struct {
@@ -74,7 +76,7 @@ func (c *objectLs) Run(ctx context.Context, con console) error {
 
 func (c *objectLs) print(con console, l objectLine) error {
 	if c.JSON {
-		return newJSON(con.out).Encode(l)
+		return terminal.NewEncoder(con.out).Encode(l)
 	}
 	bytes, class := size(l.Size), l.Class
 	if l.Folder {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 type objectRm struct {
@@ -36,8 +38,8 @@ func (c *objectRm) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	line := newStatusLine(con.err)
-	defer line.clear()
+	line := terminal.NewStatusLine(con.err)
+	defer line.Clear()
 	var done objectsDeleted
 	for _, a := range at {
 		if !c.Recursive {
@@ -49,12 +51,12 @@ func (c *objectRm) Run(ctx context.Context, con console) error {
 		}
 		if err := deleteBelow(ctx, oc, a, func(n int64) {
 			done.Objects += n
-			line.show(fmt.Sprintf("deleting %s: %s", a, many(done.Objects, "object")))
+			line.Show(fmt.Sprintf("deleting %s: %s", a, many(done.Objects, "object")))
 		}); err != nil {
 			return err
 		}
 	}
-	line.clear()
+	line.Clear()
 	return c.say(con, done, "deleted %s", many(done.Objects, "object"))
 }
 

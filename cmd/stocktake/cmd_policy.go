@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // policyCmd is `stocktake policy`.
@@ -42,9 +43,9 @@ func (c *policyList) Run(con console) error {
 		for i, p := range policies {
 			lines[i] = line{p.Name, p.System, p.Declared, json.RawMessage(p.Document)}
 		}
-		return printLines(con.out, lines)
+		return terminal.PrintLines(con.out, lines)
 	}
-	t := newTable(con.out, "POLICY", "FROM")
+	t := terminal.NewTable(con.out, "POLICY", "FROM")
 	for _, p := range policies {
 		from := "the account"
 		switch {
@@ -53,9 +54,9 @@ func (c *policyList) Run(con console) error {
 		case p.Declared:
 			from = "the declared file"
 		}
-		t.row(p.Name, from)
+		t.Row(p.Name, from)
 	}
-	return t.flush("no policies")
+	return t.Flush("no policies")
 }
 
 type policyShow struct{ named }
@@ -73,7 +74,7 @@ func (c *policyShow) Run(con console) error {
 	}
 	for _, p := range policies {
 		if p.Name == c.Name {
-			return sayDocument(con.out, append(p.Document, '\n'), inJSON) // it is JSON, with --json or without
+			return terminal.WriteDocument(con.out, append(p.Document, '\n'), terminal.EscapeJSON) // it is JSON, with --json or without
 		}
 	}
 	return fmt.Errorf("policy %s: %w", c.Name, ram.ErrNoSuchPolicy)

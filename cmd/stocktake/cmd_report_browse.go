@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/stocktake/stocktake/internal/browse"
+	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 	"github.com/stocktake/stocktake/report/rollup"
 )
@@ -20,7 +21,7 @@ type reportBrowse struct {
 
 // Run browses a report on the whole screen.
 func (c *reportBrowse) Run(ctx context.Context, con console) (err error) {
-	if !isTerminal(con.out) {
+	if !terminal.Is(con.out) {
 		return usagef("report browse needs a terminal; report summary prints the same totals")
 	}
 	r, sums, closeReport, err := c.open(ctx, con, c.Where, c.Windows)
@@ -81,9 +82,9 @@ func (c *reportBrowse) open(ctx context.Context, con console, where string, wind
 
 // addUp adds up all rows of a report.
 func addUp(ctx context.Context, con console, r *report.Report, where string) (*rollup.Rollup, error) {
-	line := newStatusLine(con.err)
-	defer line.clear()
+	line := terminal.NewStatusLine(con.err)
+	defer line.Clear()
 	return r.AddUp(ctx, report.AddUpOptions{Progress: func(rows int64) {
-		line.show("reading " + where + ": " + many(rows, "row"))
+		line.Show("reading " + where + ": " + many(rows, "row"))
 	}})
 }

@@ -70,8 +70,8 @@ func browsedRecords(later bool) (records []stocktake.Record) {
 	return records
 }
 
-// A terminal is an emulated one with the real program in it.
-type terminal struct {
+// An emulated is a terminal with the real program in it.
+type emulated struct {
 	t    *testing.T
 	pty  *os.File
 	cmd  *exec.Cmd
@@ -83,19 +83,19 @@ type terminal struct {
 
 // Write shows what the program prints. It is safe for concurrent use, unlike
 // vt.SafeEmulator, whose cells are pointers into the screen.
-func (term *terminal) Write(p []byte) (int, error) {
+func (term *emulated) Write(p []byte) (int, error) {
 	term.mu.Lock()
 	defer term.mu.Unlock()
 	return term.screen.Write(p)
 }
 
-func startTerminal(t *testing.T, name string, width, height int, args ...string) *terminal {
+func startTerminal(t *testing.T, name string, width, height int, args ...string) *emulated {
 	t.Helper()
 	path, err := exec.LookPath("stocktake") // testscript puts the program under test there
 	if err != nil {
 		t.Fatal(err)
 	}
-	term := &terminal{t: t, screen: vt.NewEmulator(width, height), cmd: exec.Command(path, args...), name: name}
+	term := &emulated{t: t, screen: vt.NewEmulator(width, height), cmd: exec.Command(path, args...), name: name}
 	term.cmd.Env = append(os.Environ(), "TERM=xterm-256color", "NO_COLOR=1")
 	term.pty, err = pty.StartWithSize(term.cmd, &pty.Winsize{Rows: uint16(height), Cols: uint16(width)})
 	if err != nil {
@@ -121,7 +121,7 @@ func startTerminal(t *testing.T, name string, width, height int, args ...string)
 	return term
 }
 
-func (term *terminal) keys(keys string) {
+func (term *emulated) keys(keys string) {
 	term.t.Helper()
 	if _, err := term.pty.WriteString(keys); err != nil {
 		term.t.Fatal(err)
@@ -129,7 +129,7 @@ func (term *terminal) keys(keys string) {
 }
 
 // text returns the screen without styles, and without blanks at the ends of lines.
-func (term *terminal) text() string {
+func (term *emulated) text() string {
 	term.mu.Lock()
 	defer term.mu.Unlock()
 	var b strings.Builder
@@ -152,7 +152,7 @@ func (term *terminal) text() string {
 
 // shows waits until the screen is the golden one of that name. It has a minute:
 // there is no other sign that nothing more will change.
-func (term *terminal) shows(name string) {
+func (term *emulated) shows(name string) {
 	term.t.Helper()
 	path := filepath.Join("testdata", "browse", term.name+"-"+name+".txt")
 	if *updateScreens {
@@ -182,7 +182,7 @@ func (term *terminal) shows(name string) {
 }
 
 // full reports whether a program has the whole screen.
-func (term *terminal) full() bool {
+func (term *emulated) full() bool {
 	term.mu.Lock()
 	defer term.mu.Unlock()
 	return term.screen.IsAltScreen()
@@ -190,7 +190,7 @@ func (term *terminal) full() bool {
 
 // quits ends the program with a key and holds that it leaves the screen as it
 // found it.
-func (term *terminal) quits(key string) {
+func (term *emulated) quits(key string) {
 	term.t.Helper()
 	term.keys(key)
 	if err := term.cmd.Wait(); err != nil {

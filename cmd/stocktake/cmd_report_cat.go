@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/stocktake/stocktake/internal/ordered"
+	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -37,7 +38,7 @@ func (c *reportCat) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	w := bufio.NewWriterSize(con.out, 64<<10)
-	if err := c.print(ctx, w, r, &sel, isTerminal(con.out)); err != nil {
+	if err := c.print(ctx, w, r, &sel, terminal.Is(con.out)); err != nil {
 		return errors.Join(err, w.Flush())
 	}
 	return w.Flush()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/human"
+	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -238,7 +239,7 @@ type diffTotals struct {
 func (p *diffPrinter) totals(sum *report.Comparison) error {
 	top, others := p.prefixes.Top(p.flags.Top)
 	if p.flags.JSON {
-		return newJSON(p.w).Encode(struct {
+		return terminal.NewEncoder(p.w).Encode(struct {
 			Totals diffTotals `json:"totals"`
 		}{diffTotals{
 			sum.OldRows, sum.NewRows, sum.Same, sum.Added, sum.Removed, sum.Changed,
@@ -251,16 +252,16 @@ func (p *diffPrinter) totals(sum *report.Comparison) error {
 	}
 	sayf(p.w, "\n%s added (%s), %s removed (%s), %s changed (%s), %s the same\n", count(sum.Added), human.Grown(sum.AddedBytes),
 		count(sum.Removed), human.Grown(-sum.RemovedBytes), count(sum.Changed), human.Grown(sum.GrownBytes), count(sum.Same))
-	t := newTable(p.w, "PREFIX", "ADDED", "REMOVED", "CHANGED", "SIZE")
+	t := terminal.NewTable(p.w, "PREFIX", "ADDED", "REMOVED", "CHANGED", "SIZE")
 	for _, c := range top {
 		name := c.Prefix
 		if name == "" {
 			name = "(no prefix)"
 		}
-		t.row(cut(printable(name)), count(c.Added), count(c.Removed), count(c.Changed), human.Grown(c.Bytes))
+		t.Row(cut(printable(name)), count(c.Added), count(c.Removed), count(c.Changed), human.Grown(c.Bytes))
 	}
 	if others.Added+others.Removed+others.Changed > 0 {
-		t.row("all others", count(others.Added), count(others.Removed), count(others.Changed), human.Grown(others.Bytes))
+		t.Row("all others", count(others.Added), count(others.Removed), count(others.Changed), human.Grown(others.Bytes))
 	}
-	return t.flush("")
+	return t.Flush("")
 }

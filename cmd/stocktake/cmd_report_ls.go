@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -17,7 +18,7 @@ type reportLs struct {
 
 // Run lists reports by key.
 func (c *reportLs) Run(ctx context.Context, con console) error {
-	t := newTable(con.out, "CREATED", "KIND", "SOURCE", "ROWS", "FILES", "SIZE", "MANIFEST")
+	t := terminal.NewTable(con.out, "CREATED", "KIND", "SOURCE", "ROWS", "FILES", "SIZE", "MANIFEST")
 	var found []reportLine
 	damaged := 0 // one does not hide the others
 	err := eachReport(ctx, &c.reportRemote, c.Where, func(p *place, manifest string, err error) error {
@@ -35,16 +36,16 @@ func (c *reportLs) Run(ctx context.Context, con console) error {
 		if l.Rows >= 0 {
 			rows = count(l.Rows)
 		}
-		t.row(when(l.Created), l.Kind, l.Source, rows, l.Files, size(l.Size), l.Manifest)
+		t.Row(when(l.Created), l.Kind, l.Source, rows, l.Files, size(l.Size), l.Manifest)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		err = printLines(con.out, found)
+		err = terminal.PrintLines(con.out, found)
 	} else {
-		err = t.flush("no complete report below " + printable(c.Where))
+		err = t.Flush("no complete report below " + printable(c.Where))
 	}
 	if err == nil && damaged > 0 {
 		err = fmt.Errorf("%s cannot be read", many(int64(damaged), "manifest"))

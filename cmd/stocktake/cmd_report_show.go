@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -31,7 +32,7 @@ func (c *reportShow) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	return printJSON(con.out, struct {
+	return terminal.PrintJSON(con.out, struct {
 		Manifest stocktake.Manifest `json:"manifest"`
 		Summary  *stocktake.Summary `json:"summary,omitempty"`
 	}{r.Manifest, r.Summary})

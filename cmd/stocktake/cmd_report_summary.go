@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 	"github.com/stocktake/stocktake/report/rollup"
 )
@@ -38,9 +39,9 @@ func (c *reportSummary) Run(ctx context.Context, con console) (err error) {
 	groups := groupsOf(sums, c)
 	switch {
 	case c.JSON && len(c.By) == 0:
-		return printJSON(con.out, sums)
+		return terminal.PrintJSON(con.out, sums)
 	case c.JSON:
-		return printJSON(con.out, groups)
+		return terminal.PrintJSON(con.out, groups)
 	}
 	sayf(con.out, "== %s, as of %s\n", printable(p.where(r.Key)), when(timeOf(r)))
 	return printSummary(con.out, sums, groups, c)
@@ -49,14 +50,14 @@ func (c *reportSummary) Run(ctx context.Context, con console) (err error) {
 // totals returns the totals that were made with the report, or those of its rows
 // if it has none that are deep enough.
 func (c *reportSummary) totals(ctx context.Context, w io.Writer, r *report.Report) (*rollup.Rollup, error) {
-	line := newStatusLine(w)
-	defer line.clear()
+	line := terminal.NewStatusLine(w)
+	defer line.Clear()
 	opts := report.AddUpOptions{Depth: max(c.Depth, rollup.DefaultDepth), Progress: func(rows int64) {
 		text := many(rows, "row") + " read"
 		if r.Summary != nil && r.Summary.Matched > 0 {
 			text += " of " + count(r.Summary.Matched)
 		}
-		line.show(text)
+		line.Show(text)
 	}}
 	sums, err := readTotals(ctx, r, opts)
 	if err == nil && sums.Depth < c.Depth {

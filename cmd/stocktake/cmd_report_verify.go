@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -34,7 +35,7 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	if c.JSON {
-		err = printJSON(con.out, v)
+		err = terminal.PrintJSON(con.out, v)
 	} else {
 		sayln(con.out, printable(p.where(key)))
 		printVerification(con.out, v)
@@ -66,7 +67,7 @@ func (c *reportVerify) all(ctx context.Context, con console) error {
 			wrong++
 		}
 		if c.JSON {
-			return newJSON(con.out).Encode(v)
+			return terminal.NewEncoder(con.out).Encode(v)
 		}
 		sayln(con.out, printable(p.where(manifest)))
 		printVerification(con.out, v)
@@ -84,11 +85,11 @@ func (c *reportVerify) all(ctx context.Context, con console) error {
 }
 
 func (c *reportVerify) verify(ctx context.Context, con console, p *place, manifest string) (*report.Verification, error) {
-	line := newStatusLine(con.err)
-	defer line.clear()
+	line := terminal.NewStatusLine(con.err)
+	defer line.Clear()
 	return report.Verify(ctx, p.bucket, manifest, report.VerifyOptions{
 		Hashes:   c.Hashes,
-		Progress: func(stored int64) { line.show(size(stored) + " verified") },
+		Progress: func(stored int64) { line.Show(size(stored) + " verified") },
 	})
 }
 

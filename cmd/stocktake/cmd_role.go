@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // roleCmd is `stocktake role`.
@@ -52,13 +53,13 @@ func (c *roleList) Run(con console) error {
 		for i, r := range roles {
 			lines[i] = roleLine{r.Name, roleARN(c.AccountID, r.Name), r.Policies}
 		}
-		return printLines(con.out, lines)
+		return terminal.PrintLines(con.out, lines)
 	}
-	t := newTable(con.out, "ROLE", "POLICIES", "ARN")
+	t := terminal.NewTable(con.out, "ROLE", "POLICIES", "ARN")
 	for _, r := range roles {
-		t.row(r.Name, orDash(strings.Join(r.Policies, ",")), roleARN(c.AccountID, r.Name))
+		t.Row(r.Name, orDash(strings.Join(r.Policies, ",")), roleARN(c.AccountID, r.Name))
 	}
-	return t.flush("no roles: until there is one, every role acts with the rights of the account (unless the server has --production)")
+	return t.Flush("no roles: until there is one, every role acts with the rights of the account (unless the server has --production)")
 }
 
 type roleCreate struct {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stocktake/stocktake/internal/logs"
 	"github.com/stocktake/stocktake/internal/server"
+	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/internal/tracing"
 	"github.com/stocktake/stocktake/internal/tracing/otlp"
 )
@@ -214,7 +215,7 @@ func announceTo(log *slog.Logger, s *server.Server) {
 func announceJSON(con console, s *server.Server) error {
 	cfg := s.Config()
 	key, _ := s.RootKey()
-	return newJSON(con.out).Encode(struct {
+	return terminal.NewEncoder(con.out).Encode(struct {
 		Endpoint        string   `json:"endpoint"`
 		Region          string   `json:"region"`
 		AccountID       string   `json:"accountId"`

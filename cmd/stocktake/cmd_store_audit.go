@@ -11,6 +11,7 @@ import (
 	"github.com/stocktake/stocktake/internal/datafolder"
 	"github.com/stocktake/stocktake/internal/server"
 	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 type storeAudit struct {
@@ -76,7 +77,7 @@ func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 
-	line := newStatusLine(con.err)
+	line := terminal.NewStatusLine(con.err)
 	res := auditResult{Data: c.Data, Problems: []auditProblem{}}
 	wrong := func(p store.Problem) {
 		res.Wrong++
@@ -87,7 +88,7 @@ func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
 			res.Problems = append(res.Problems, auditProblem(p))
 			return
 		}
-		line.clear()
+		line.Clear()
 		sayf(con.out, "WRONG  %s\n", printable(p.String()))
 	}
 	lost, err := folder.Losses(ctx, master)
@@ -98,15 +99,15 @@ func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
 		wrong(store.Problem{Subject: l.Part.Name, Text: l.Problem + ": it holds " + l.Part.Holds})
 	}
 	a, err := st.Audit(ctx, wrong, func(a store.Audit) {
-		line.show(fmt.Sprintf("auditing: %s, %s so far", many(a.Versions, "version"), many(a.Files, "blob file")))
+		line.Show(fmt.Sprintf("auditing: %s, %s so far", many(a.Versions, "version"), many(a.Files, "blob file")))
 	})
-	line.clear()
+	line.Clear()
 	if err != nil {
 		return err
 	}
 	res.add(&a)
 	if c.JSON {
-		err = printJSON(con.out, res)
+		err = terminal.PrintJSON(con.out, res)
 	} else {
 		err = res.print(con.out)
 	}

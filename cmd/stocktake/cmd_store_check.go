@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/internal/foreign"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 type storeCheck struct {
@@ -57,10 +58,10 @@ func (c *storeCheck) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return usageError{err}
 	}
-	line := newStatusLine(con.err)
-	line.show("trying " + st.URL())
+	line := terminal.NewStatusLine(con.err)
+	line.Show("trying " + st.URL())
 	trial, err := foreign.Try(ctx, st.Direct(), bucket, foreign.TrialOptions{Prefix: c.Prefix, ReadOnly: c.ReadOnly, PartsAbove: foreign.PartSize})
-	line.clear()
+	line.Clear()
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (c *storeCheck) Run(ctx context.Context, con console) error {
 		res.NeedsAlias = here
 	}
 	if c.JSON {
-		err = printJSON(con.out, res)
+		err = terminal.PrintJSON(con.out, res)
 	} else {
 		err = res.print(con.out)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stocktake/stocktake/internal/foreign"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // storesFlags name the settings file of verbs that use the named stores.
@@ -44,7 +45,7 @@ func (c *storeList) Run(con console) error {
 	if err != nil {
 		return err
 	}
-	t := newTable(con.out, "NAME", "KIND", "ENDPOINT", "CREDENTIALS", "ROLES", "BUCKETS")
+	t := terminal.NewTable(con.out, "NAME", "KIND", "ENDPOINT", "CREDENTIALS", "ROLES", "BUCKETS")
 	lines := make([]storeLine, len(stores))
 	for i := range stores {
 		s := &stores[i]
@@ -59,11 +60,11 @@ func (c *storeList) Run(con console) error {
 		for _, here := range slices.Sorted(maps.Keys(s.Aliases)) {
 			names = append(names, fmt.Sprintf("%s (there %s)", here, s.Aliases[here]))
 		}
-		t.row(l.Name, l.Kind, l.Endpoint, l.Credentials, orDash(strings.Join(l.Roles, ", ")), strings.Join(names, ", "))
+		t.Row(l.Name, l.Kind, l.Endpoint, l.Credentials, orDash(strings.Join(l.Roles, ", ")), strings.Join(names, ", "))
 		lines[i] = l
 	}
 	if c.JSON {
-		return printLines(con.out, lines)
+		return terminal.PrintLines(con.out, lines)
 	}
-	return t.flush("the settings file has no stores")
+	return t.Flush("the settings file has no stores")
 }

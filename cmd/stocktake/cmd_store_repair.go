@@ -10,6 +10,7 @@ import (
 
 	"github.com/stocktake/stocktake/internal/server"
 	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 type storeRepair struct {
@@ -60,7 +61,7 @@ func (c *storeRepair) Run(ctx context.Context, con console) error {
 		return err
 	case c.JSON:
 		res.Kept, res.Older, res.Lost, res.Gaps, res.Damage = done.Kept, done.Older, done.Lost, done.Gaps, done.Damage
-		return printJSON(con.out, res)
+		return terminal.PrintJSON(con.out, res)
 	case done.Damage == "":
 		_, err = sayln(con.out, "the index has no damage")
 		return err

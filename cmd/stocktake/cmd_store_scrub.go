@@ -13,6 +13,7 @@ import (
 	"github.com/stocktake/stocktake/client"
 	"github.com/stocktake/stocktake/internal/server"
 	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 type storeScrub struct {
@@ -48,7 +49,7 @@ type scrubResult struct {
 
 // Run scrubs the store.
 func (c *storeScrub) Run(ctx context.Context, con console, line *kong.Context) error {
-	status := newStatusLine(con.err)
+	status := terminal.NewStatusLine(con.err)
 	res := scrubResult{Problems: []auditProblem{}}
 	problem := func(p auditProblem) {
 		switch {
@@ -56,12 +57,12 @@ func (c *storeScrub) Run(ctx context.Context, con console, line *kong.Context) e
 		case c.JSON:
 			res.Problems = append(res.Problems, p)
 		default:
-			status.clear()
+			status.Clear()
 			sayf(con.out, "DAMAGED  %s\n", printable(store.Problem(p).String()))
 		}
 	}
 	progress := func(sum client.Scrub) {
-		status.show(fmt.Sprintf("scrubbing: %s, %s so far", many(sum.Objects, "object"), size(sum.Bytes)))
+		status.Show(fmt.Sprintf("scrubbing: %s, %s so far", many(sum.Objects, "object"), size(sum.Bytes)))
 	}
 	var sum client.Scrub
 	err := server.ErrInUse
@@ -73,7 +74,7 @@ func (c *storeScrub) Run(ctx context.Context, con console, line *kong.Context) e
 		res.Data, res.Endpoint = "", c.Endpoint
 		sum, err = c.running(ctx, problem, progress)
 	}
-	status.clear()
+	status.Clear()
 	if err != nil {
 		return err
 	}
@@ -140,7 +141,7 @@ func (c *storeScrub) running(ctx context.Context, problem func(auditProblem), pr
 func (c *storeScrub) report(con console, res scrubResult) (err error) {
 	place := cmp.Or(res.Data, res.Endpoint)
 	if c.JSON {
-		err = printJSON(con.out, res)
+		err = terminal.PrintJSON(con.out, res)
 	} else {
 		sayf(con.out, "scrubbed %s: %s, %s\n", place, many(res.Objects, "object"), size(res.Bytes))
 		if res.Unchecked > 0 {

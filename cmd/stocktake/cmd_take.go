@@ -13,6 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/server"
 	"github.com/stocktake/stocktake/internal/take"
+	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -200,7 +201,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst 
 		for _, f := range s.Files {
 			res.Shards = append(res.Shards, takeResultFile{f.Key, dst.where(f.Key), f.Rows, f.Size})
 		}
-		return printJSON(con.out, res)
+		return terminal.PrintJSON(con.out, res)
 	}
 	var stored int64
 	for _, f := range s.Files {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // userCmd is `stocktake user`.
@@ -41,13 +42,13 @@ func (c *userList) Run(con console) error {
 		for i, u := range users {
 			lines[i] = line{u.Name, len(u.Keys), u.Policies}
 		}
-		return printLines(con.out, lines)
+		return terminal.PrintLines(con.out, lines)
 	}
-	t := newTable(con.out, "USER", "KEYS", "POLICIES")
+	t := terminal.NewTable(con.out, "USER", "KEYS", "POLICIES")
 	for _, u := range users {
-		t.row(u.Name, len(u.Keys), orDash(strings.Join(u.Policies, ",")))
+		t.Row(u.Name, len(u.Keys), orDash(strings.Join(u.Policies, ",")))
 	}
-	return t.flush("no users")
+	return t.Flush("no users")
 }
 
 type (

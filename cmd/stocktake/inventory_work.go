@@ -12,6 +12,8 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/human"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // work returns the machines and their tasks.
@@ -83,10 +85,10 @@ func workersOf(r *stocktake.RunWork) string {
 // printWork prints a table of the machines and one of their tasks.
 func printWork(w io.Writer, work *stocktake.Work, asJSON bool) error {
 	if asJSON {
-		return newJSON(w).Encode(work)
+		return terminal.NewEncoder(w).Encode(work)
 	}
 	now := time.Now()
-	t := newTable(w, "MACHINE", "ROLES", "VERSION", "STARTED", "SEEN", "SLICES", "SCHEDULER")
+	t := terminal.NewTable(w, "MACHINE", "ROLES", "VERSION", "STARTED", "SEEN", "SLICES", "SCHEDULER")
 	for _, m := range work.Machines {
 		busy, scheduler := 0, "-"
 		for i := range work.Runs {
@@ -103,26 +105,26 @@ func printWork(w io.Writer, work *stocktake.Work, asJSON bool) error {
 		if m.Scheduler {
 			scheduler = "yes"
 		}
-		t.row(m.Name, strings.Join(m.Roles, ","), orDash(m.Version), ago(now, m.Started), ago(now, m.Seen), slots, scheduler)
+		t.Row(m.Name, strings.Join(m.Roles, ","), orDash(m.Version), human.Ago(now, m.Started), human.Ago(now, m.Seen), slots, scheduler)
 	}
-	if err := t.flush("no machines"); err != nil {
+	if err := t.Flush("no machines"); err != nil {
 		return err
 	}
 	if _, err := sayln(w); err != nil {
 		return err
 	}
-	t = newTable(w, "BUCKET", "ID", "RUN", "LEAD", "TASK", "STATE", "ATTEMPT", "MACHINE", "SINCE", "ROWS", "BYTES")
+	t = terminal.NewTable(w, "BUCKET", "ID", "RUN", "LEAD", "TASK", "STATE", "ATTEMPT", "MACHINE", "SINCE", "ROWS", "BYTES")
 	for i := range work.Runs {
 		r := &work.Runs[i]
 		run := []any{r.Run.Bucket, r.Run.Configuration, r.Run.ID, orDash(r.Name)}
 		if len(r.Tasks) == 0 {
-			t.row(append(run, "-", r.Run.State, r.Run.Attempt, "-", ago(now, r.Run.Started), count(r.Run.Listed), size(r.Run.Bytes))...)
+			t.Row(append(run, "-", r.Run.State, r.Run.Attempt, "-", human.Ago(now, r.Run.Started), count(r.Run.Listed), size(r.Run.Bytes))...)
 		}
 		for _, task := range r.Tasks {
-			t.row(append(run, task.Kind, task.State, task.Attempt, orDash(task.Name), ago(now, task.Since), count(task.Listed), size(task.Bytes))...)
+			t.Row(append(run, task.Kind, task.State, task.Attempt, orDash(task.Name), human.Ago(now, task.Since), count(task.Listed), size(task.Bytes))...)
 		}
 	}
-	if err := t.flush("no runs under way"); err != nil {
+	if err := t.Flush("no runs under way"); err != nil {
 		return err
 	}
 	if work.Waiting > 0 {

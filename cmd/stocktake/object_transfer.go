@@ -12,6 +12,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // transferWorkers is how many objects are on their way at once. The store commits
@@ -99,7 +101,7 @@ func isLocal(err error) bool {
 }
 
 func newBar(w io.Writer, doing string, total int64) *progressbar.ProgressBar {
-	if !isTerminal(w) {
+	if !terminal.Is(w) {
 		w = io.Discard
 	}
 	return progressbar.NewOptions64(total,

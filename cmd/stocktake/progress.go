@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // progressOf returns the progress of a run in a few words.
@@ -25,47 +23,15 @@ func progressOf(r stocktake.Run) string {
 	return s
 }
 
-// A statusLine is a line of a terminal that is written over. On anything else it
-// shows nothing.
-type statusLine struct {
-	w        io.Writer
-	terminal bool
-	shown    bool
-}
-
-func newStatusLine(w io.Writer) *statusLine { return &statusLine{w: w, terminal: isTerminal(w)} }
-
-func (l *statusLine) show(text string) {
-	if l.terminal {
-		fmt.Fprint(l.w, "\r\x1b[K"+printable(text))
-		l.shown = true
-	}
-}
-
-func (l *statusLine) clear() {
-	if l.shown {
-		fmt.Fprint(l.w, "\r\x1b[K")
-		l.shown = false
-	}
-}
-
-// clearScreen clears the screen for the next status.
-func clearScreen(terminal io.Writer) { fmt.Fprint(terminal, "\x1b[H\x1b[2J") }
-
 // A progressLine shows the state of a run on one line that it writes over. On
 // anything but a terminal it writes a line for each state instead.
 type progressLine struct {
-	statusLine
+	terminal.StatusLine
 	last stocktake.RunState
 }
 
 func newProgressLine(w io.Writer) *progressLine {
-	return &progressLine{statusLine: *newStatusLine(w)}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return &progressLine{StatusLine: *terminal.NewStatusLine(w)}
 }
 
 func (l *progressLine) show(r stocktake.Run) {
@@ -73,9 +39,9 @@ func (l *progressLine) show(r stocktake.Run) {
 	if r.State != stocktake.Queued {
 		text += ": " + progressOf(r)
 	}
-	l.statusLine.show(text)
-	if !l.terminal && r.State != l.last {
-		sayln(l.w, printable(text))
+	l.StatusLine.Show(text)
+	if !l.Terminal && r.State != l.last {
+		sayln(l.Writer, printable(text))
 	}
 	l.last = r.State
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -197,7 +198,7 @@ func appendJSONText(dst, v []byte) []byte {
 		case r == utf8.RuneError || !unprintable(r):
 			dst = append(dst, v[:n]...)
 		default:
-			dst = append(dst, inJSON(r)...)
+			dst = append(dst, terminal.EscapeJSON(r)...)
 		}
 		v = v[n:]
 	}

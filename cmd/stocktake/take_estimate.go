@@ -8,6 +8,7 @@ import (
 
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/take"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 // A listPrice is the price of requests to a public service.
@@ -53,7 +54,7 @@ func (c *takeCmd) estimate(ctx context.Context, con console, job take.Job, src *
 		res.Price, res.Currency = (float64(e.Calls)*p.price+float64(e.Requests)*p.object)/p.per, p.currency
 	}
 	if c.JSON {
-		return printJSON(con.out, res)
+		return terminal.PrintJSON(con.out, res)
 	}
 	about := "about "
 	if e.Exact {

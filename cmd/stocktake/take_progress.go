@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/terminal"
 )
 
 const (
@@ -16,19 +17,19 @@ const (
 // A takeLine shows how far a take has come, with its rate and what is left: on
 // one line of a terminal, elsewhere as a line now and then.
 type takeLine struct {
-	*statusLine
+	*terminal.StatusLine
 	quit, done chan struct{} // nil: it has not begun
 }
 
 func newTakeLine(w io.Writer) *takeLine {
-	return &takeLine{statusLine: newStatusLine(w)}
+	return &takeLine{StatusLine: terminal.NewStatusLine(w)}
 }
 
 // start shows the progress until stop. before is how many objects earlier
 // attempts have listed.
 func (l *takeLine) start(progress func() stocktake.Progress, before int64) {
 	every := takeSeldom
-	if l.terminal {
+	if l.Terminal {
 		every = takeEvery
 	}
 	begin := time.Now()
@@ -40,15 +41,15 @@ func (l *takeLine) start(progress func() stocktake.Progress, before int64) {
 		for {
 			select {
 			case <-l.quit:
-				l.clear()
+				l.Clear()
 				return
 			case <-tick.C:
 			}
 			text := takeText(progress(), before, time.Since(begin))
-			if l.terminal {
-				l.show(text)
+			if l.Terminal {
+				l.Show(text)
 			} else {
-				sayln(l.w, text)
+				sayln(l.Writer, text)
 			}
 		}
 	}()

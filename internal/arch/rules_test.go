@@ -124,12 +124,13 @@ var may = map[string][]string{
 	"stocktaketest": {"client", "internal/server"},
 
 	// Flags in, words out.
-	"internal/human":  {},
-	"internal/browse": {".", "internal/human", "report", "report/rollup"},
+	"internal/human":    {},
+	"internal/terminal": {"internal/human"},
+	"internal/browse":   {".", "internal/human", "report", "report/rollup"},
 
 	"internal/reportfolder": {"internal/dirbucket", "report"},
 
-	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/browse", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/human", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/reportfolder", "internal/server", "internal/store", "internal/take", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "inventoryxml"},
+	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/browse", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/human", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/reportfolder", "internal/server", "internal/store", "internal/take", "internal/terminal", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a

@@ -7,37 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 )
-
-// Printable escapes characters that a terminal would obey or that would break a
-// table, as Go does in strings: keys, ids and prefixes are chosen by strangers.
-func Printable(s string) string {
-	if strings.IndexFunc(s, Unprintable) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case !Unprintable(r):
-			b.WriteRune(r)
-		case r == utf8.RuneError && s[i] >= utf8.RuneSelf && !strings.HasPrefix(s[i:], "\uFFFD"):
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == utf8.RuneError:
-			b.WriteRune(r)
-		default:
-			q := strconv.QuoteRuneToGraphic(r)
-			b.WriteString(q[1 : len(q)-1])
-		}
-	}
-	return b.String()
-}
-
-// Unprintable reports whether a terminal would obey a character instead of showing
-// it.
-func Unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 
 // Count writes a number with thousands separated: 1,234,567.
 func Count(n int64) string {

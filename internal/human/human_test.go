@@ -3,6 +3,7 @@ package human_test
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/stocktake/stocktake/internal/human"
 )
@@ -32,5 +33,19 @@ func TestValues(t *testing.T) {
 		if tt[0] != tt[1] {
 			t.Errorf("%q, want %q", tt[0], tt[1])
 		}
+	}
+}
+
+func TestAgo(t *testing.T) {
+	now := time.Unix(1767628800, 0)
+	for age, want := range map[time.Duration]string{
+		-time.Hour: "0s ago", 59 * time.Second: "59s ago", 61 * time.Second: "1m ago", 3 * time.Hour: "3h0m ago", 24*time.Hour - time.Second: "23h59m ago", 24 * time.Hour: "1d0h ago",
+	} {
+		if got := human.Ago(now, now.Add(-age)); got != want {
+			t.Errorf("%v: %s, not %s", age, got, want)
+		}
+	}
+	if got := human.Ago(now, time.Time{}); got != "-" {
+		t.Errorf("never: %s", got)
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
-	"encoding/xml"
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -17,7 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 )
 
@@ -37,32 +34,6 @@ func checkShown(t *testing.T, what, output string) {
 	}
 	if strings.Contains("\n"+output, "\nFORGED") {
 		t.Errorf("%s: a forged line in %q", what, output)
-	}
-}
-
-func TestSay(t *testing.T) {
-	var b bytes.Buffer
-	type name string
-	sayf(&b, "%s %-4s| %q %v %d %s %v\n", hostile, "ab", hostile, errors.New(hostile), 7, time.Second, name(hostile))
-	sayln(&b, hostile, errors.Join(errors.New("one"), errors.New("two")), 1.5, nil)
-	checkShown(t, "text", b.String())
-	for _, want := range []string{`a\x1b[2J`, " ab  | \"a\\x1b", " 7 1s ", "one\n  two 1.5 <nil>\n"} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("no %q in %s", want, b.String())
-		}
-	}
-	b.Reset()
-	if err := printJSON(&b, map[string]string{"a": hostile + "\U000e0001"}); err != nil {
-		t.Fatal(err)
-	}
-	checkShown(t, "JSON", b.String())
-	var back map[string]string
-	if err := json.Unmarshal(b.Bytes(), &back); err != nil || back["a"] != hostile+"\U000e0001" {
-		t.Errorf("%q, %v", back["a"], err)
-	}
-	var text string
-	if err := xml.Unmarshal(escapeRunes([]byte("<a>\u009b\u202e\x7f</a>"), inXML), &text); err != nil || text != "\u009b\u202e\x7f" {
-		t.Errorf("%q, %v", text, err)
 	}
 }
 
@@ -202,9 +173,9 @@ func mustJSON(t *testing.T, v any) string {
 	return string(b)
 }
 
-// Only these files print; all others use what they offer.
+// Only package terminal prints; a row of a report is a line of several texts.
 func TestPrintsInOnePlace(t *testing.T) {
-	mayPrint := map[string]bool{"say.go": true, "print.go": true, "progress.go": true, "report_print.go": true}
+	mayPrint := map[string]bool{"report_print.go": true}
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) < 20 {
 		t.Fatal(len(files), err)
@@ -231,7 +202,7 @@ func TestPrintsInOnePlace(t *testing.T) {
 				prints = con != nil && con.Name == "con"
 			}
 			if prints {
-				t.Errorf("%s: %s: use sayf, sayln, sayDocument, a table or printJSON", set.Position(n.Pos()), s.Sel.Name)
+				t.Errorf("%s: %s: use package terminal", set.Position(n.Pos()), s.Sel.Name)
 			}
 			return true
 		})
@@ -257,32 +228,6 @@ func TestEndlessListing(t *testing.T) {
 			}
 		}
 		server.Close()
-	}
-}
-
-// Bytes that a terminal would obey are escaped, wherever they are cut into
-// writes; what is not a terminal gets them as they are.
-func TestSayBytes(t *testing.T) {
-	const raw = "a\tb\n\x1b[31m\u009b\u202e\x7f\r\x00\x9b\xff é世\U0001f600 \xe4\xb8"
-	const want = "a\tb\n\\u001b[31m\\u009b\\u202e\\u007f\\u000d\\u0000\\x9b\\xff é世\U0001f600 \\xe4\\xb8"
-	for step := 1; step <= len(raw); step++ {
-		var out bytes.Buffer
-		text := &terminalText{w: &out}
-		for rest := raw; rest != ""; {
-			n := min(step, len(rest))
-			if m, err := text.Write([]byte(rest[:n])); m != n || err != nil {
-				t.Fatal(m, err)
-			}
-			rest = rest[n:]
-		}
-		if err := text.flush(); err != nil || out.String() != want {
-			t.Fatalf("by %d: %q, want %q, %v", step, out.String(), want, err)
-		}
-	}
-	var file bytes.Buffer
-	out, flush := sayBytes(&file)
-	if _, err := out.Write([]byte(raw)); err != nil || flush() != nil || file.String() != raw {
-		t.Errorf("a file has %q", file.String())
 	}
 }
 

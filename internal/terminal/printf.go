@@ -1,0 +1,66 @@
+// Package terminal prints what commands say. Keys, ids, reasons and errors are
+// chosen by strangers, and a terminal obeys the control characters that it is sent,
+// so everything that a command prints goes through this package.
+package terminal
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+
+	"github.com/stocktake/stocktake/internal/human"
+)
+
+// Printf prints for people: fmt.Fprintf with every text among args made printable.
+// An error may have several lines; those after the first are indented, so that
+// none of them looks like a line of ours.
+func Printf(w io.Writer, format string, args ...any) (int, error) {
+	for i, a := range args {
+		args[i] = shown(a)
+	}
+	return fmt.Fprintf(w, format, args...)
+}
+
+// Println prints values as Printf does, with blanks between them.
+func Println(w io.Writer, args ...any) (int, error) {
+	for i, a := range args {
+		args[i] = shown(a)
+	}
+	return fmt.Fprintln(w, args...)
+}
+
+// shown returns a value as it is printed.
+func shown(v any) any {
+	switch v := v.(type) {
+	case nil:
+		return v
+	case error:
+		return shownText{v.Error(), strings.ReplaceAll(human.PrintableLines(v.Error()), "\n", "\n  ")}
+	case fmt.Stringer:
+		if reflect.TypeOf(v).Kind() == reflect.Struct {
+			return v // a time: text of strangers has no such type
+		}
+	}
+	if r := reflect.ValueOf(v); r.Kind() == reflect.String {
+		text := r.String()
+		if s, ok := v.(fmt.Stringer); ok {
+			text = s.String()
+		}
+		return shownText{text, human.Printable(text)}
+	}
+	return v
+}
+
+// A shownText prints as text that is printable, and under %q as raw in quotes,
+// which is printable, too.
+type shownText struct{ raw, text string }
+
+// Format implements [fmt.Formatter].
+func (s shownText) Format(f fmt.State, verb rune) {
+	text := s.text
+	if verb == 'q' {
+		text = s.raw
+	}
+	fmt.Fprintf(f, fmt.FormatString(f, verb), text)
+}
