@@ -88,7 +88,7 @@ var may = map[string][]string{
 	"internal/catalog/catalogtest": {".", "internal/inventory", "inventoryxml"},
 	"internal/notify":              {".", "internal/clock", "internal/inventory", "internal/outbound"},
 	"internal/runner/local":        {".", "internal/engine", "internal/inventory", "internal/window", "report"},
-	"internal/runner/cluster":      {".", "internal/catalog/postgres", "internal/engine", "internal/inventory", "internal/runner/local"},
+	"internal/runner/cluster":      {".", "internal/catalog/postgres", "internal/catalog/relational", "internal/engine", "internal/inventory", "internal/object", "internal/runner/local"},
 	"internal/window":              {".", "internal/engine", "internal/journal", "report", "report/csvtext"},
 	"internal/take":                {".", "internal/engine", "inventoryxml", "report"},
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
@@ -141,7 +141,7 @@ var mayInTests = map[string][]string{
 
 	"internal/catalog/sqlite":   {".", "internal/inventory"},
 	"internal/catalog/postgres": {".", "internal/inventory"},
-	"internal/runner/cluster":   {"internal/dirbucket", "internal/object", "internal/remote", "internal/s3bucket", "internal/throttle", "report"},
+	"internal/runner/cluster":   {"internal/dirbucket", "internal/remote", "internal/s3bucket", "internal/throttle", "report"},
 
 	"stocktaketest":      {"."},
 	"cmd/stocktake":      {"internal/testserver"},

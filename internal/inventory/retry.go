@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/object"
 )
 
 // A passing error has a cause that may end by itself: a store cannot be reached, or
@@ -17,8 +18,12 @@ type passing interface {
 	MayPass() bool
 }
 
-// MayPass reports whether the cause of an error may pass by itself.
+// MayPass reports whether the cause of an error may pass by itself. An object.ErrUnavailable
+// always may.
 func MayPass(err error) bool {
+	if errors.Is(err, object.ErrUnavailable) {
+		return true
+	}
 	p, ok := errors.AsType[passing](err)
 	return ok && p.MayPass()
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/object"
 )
 
 // An away error is that of a store which cannot be reached.
@@ -48,6 +49,7 @@ func TestRetry(t *testing.T) {
 	}{
 		{"passes", 2, awayError{}, stocktake.Succeeded, []time.Duration{0, time.Minute, 6 * time.Minute}, "attempt 2 failed: scan: the store is away; trying again at "},
 		{"stays", 9, awayError{}, stocktake.Failed, []time.Duration{0, time.Minute, 6 * time.Minute, 26 * time.Minute}, "scan: the store is away"},
+		{"database", 1, object.ErrUnavailable, stocktake.Succeeded, []time.Duration{0, time.Minute}, ""},
 		{"for good", 9, awayError{forever: true}, stocktake.Failed, []time.Duration{0}, "scan: the store is away"},
 		{"another", 9, errors.New("boom"), stocktake.Failed, []time.Duration{0}, "scan: boom"},
 	} {

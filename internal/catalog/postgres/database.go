@@ -39,10 +39,23 @@ func (d *Database) Name() string { return d.name }
 // Ping returns nil if the server answers.
 func (d *Database) Ping(ctx context.Context) error { return d.pool.Ping(ctx) }
 
+// Row reads the only row of a query into dest; pgx.ErrNoRows if there is none. The query
+// must change nothing: it is repeated if the connection was lost. An error of a database
+// that is away is an object.ErrUnavailable.
+func (d *Database) Row(ctx context.Context, dest []any, text string, args ...any) error {
+	return d.explain(ctx, d.repeat(ctx, func() error {
+		if err := d.pool.QueryRow(ctx, text, args...).Scan(dest...); err != nil {
+			return before{err}
+		}
+		return nil
+	}))
+}
+
 // Rows implements [relational.Database]. The query is repeated if the connection
-// was lost before its first row.
+// was lost before its first row. An error of a database that is away is an
+// object.ErrUnavailable.
 func (d *Database) Rows(ctx context.Context, text string, each func(relational.Scanner) error, args ...any) error {
-	return d.repeat(ctx, func() error {
+	return d.explain(ctx, d.repeat(ctx, func() error {
 		began := false
 		err := rows(ctx, d.pool, text, func(scan relational.Scanner) error {
 			began = true
@@ -52,7 +65,7 @@ func (d *Database) Rows(ctx context.Context, text string, each func(relational.S
 			return before{err}
 		}
 		return err
-	})
+	}))
 }
 
 // Change implements [relational.Database].
@@ -67,8 +80,20 @@ func (d *Database) ChangeLazily(ctx context.Context, do func(context.Context, re
 	return d.Change(ctx, do)
 }
 
+// explain is Explain of an error of a call with ctx. A time that has run out without ctx
+// being over is that of the connection.
+func (d *Database) explain(ctx context.Context, err error) error {
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, object.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", object.ErrUnavailable, err)
+	}
+	return d.Explain(err)
+}
+
 // Explain implements [relational.Database].
 func (d *Database) Explain(err error) error {
+	if err == nil || errors.Is(err, object.ErrUnavailable) || errors.Is(err, object.ErrDiskFull) {
+		return err // it is explained already
+	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "53100" {
 		return fmt.Errorf("%w: %w", object.ErrDiskFull, err)
 	}

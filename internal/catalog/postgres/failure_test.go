@@ -15,6 +15,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog/catalogtest"
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
+	"github.com/stocktake/stocktake/internal/catalog/relational"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/testpostgres"
@@ -107,6 +108,51 @@ func TestRestart(t *testing.T) {
 	n, err := c.CountConfigurations(t.Context())
 	if err != nil || n != puts.Load() {
 		t.Errorf("%d configurations, %v; %d puts were answered", n, err, puts.Load())
+	}
+}
+
+// Every way to ask a database that is away says that it is, whether it refuses connections
+// or does not answer.
+func TestAway(t *testing.T) {
+	need(t)
+	proxy := server.NewProxy(t)
+	address := proxy.Address(t, database(t))
+	db := open(t, address).Database()
+	proxy.Cut()
+	var asked sync.WaitGroup
+	for name, ask := range map[string]func(context.Context) error{
+		"Transact": func(ctx context.Context) error {
+			return db.Transact(ctx, func(context.Context, postgres.Tx) error { return nil })
+		},
+		"Row": func(ctx context.Context) error {
+			var n int
+			return db.Row(ctx, []any{&n}, "SELECT 1")
+		},
+		"Rows": func(ctx context.Context) error {
+			return db.Rows(ctx, "SELECT 1", func(relational.Scanner) error { return nil })
+		},
+	} {
+		asked.Go(func() {
+			if err := ask(t.Context()); !errors.Is(err, object.ErrUnavailable) {
+				t.Errorf("%s: %v, want object.ErrUnavailable", name, err)
+			}
+		})
+	}
+	asked.Wait()
+	late := func(ctx context.Context, _ postgres.Tx) error {
+		ctx, cancel := context.WithTimeout(ctx, 0)
+		defer cancel()
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	proxy.Mend()
+	if err := db.Transact(t.Context(), late); !errors.Is(err, object.ErrUnavailable) {
+		t.Errorf("a statement that was not answered in time: %v, want object.ErrUnavailable", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	if err := db.Transact(ctx, late); errors.Is(err, object.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a caller that has no time: %v", err)
 	}
 }
 

@@ -35,14 +35,15 @@ type Tx struct {
 // Transact calls do in a transaction, which is committed if do returns nil. After
 // nil it is durable; after an error, unless that is an ErrUnknown, it has changed
 // nothing. do is called again if the first time has come to nothing because of the
-// connection or another transaction.
+// connection or another transaction. An error of a database that is away is an
+// object.ErrUnavailable.
 //
 // Isolation is READ COMMITTED: each statement sees what is committed when it
 // begins, and an UPDATE or DELETE looks at the newest version of a row after it
 // has waited for its lock.
 func (d *Database) Transact(ctx context.Context, do func(context.Context, Tx) error) error {
 	d.changes.Add(1)
-	return d.repeat(ctx, func() error {
+	err := d.repeat(ctx, func() error {
 		begin := time.Now()
 		err := d.once(ctx, do)
 		d.took.Add(int64(time.Since(begin)))
@@ -52,6 +53,7 @@ func (d *Database) Transact(ctx context.Context, do func(context.Context, Tx) er
 		}
 		return err
 	})
+	return d.explain(ctx, err)
 }
 
 // repeat calls step until it succeeds or fails for a reason that does not pass by

@@ -42,7 +42,7 @@ func (r *Runner) avoids(ctx context.Context, task int64) bool {
 		return false
 	}
 	var run string
-	if err := r.db.Pool().QueryRow(ctx, `SELECT run FROM tasks WHERE id = $1`, task).Scan(&run); err != nil {
+	if err := r.db.Row(ctx, []any{&run}, `SELECT run FROM tasks WHERE id = $1`, task); err != nil {
 		return false
 	}
 	r.mu.Lock()
@@ -54,8 +54,8 @@ func (r *Runner) avoids(ctx context.Context, task int64) bool {
 // others reports whether there are other processes that carry out tasks. It is false
 // while the database does not say so.
 func (r *Runner) others(ctx context.Context) (there bool) {
-	err := r.db.Pool().QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM processes WHERE id <> $1 AND slots > 0
-		AND seen >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $2)`, r.id, r.opts.Lease.Microseconds()).Scan(&there)
+	err := r.db.Row(ctx, []any{&there}, `SELECT EXISTS (SELECT 1 FROM processes WHERE id <> $1 AND slots > 0
+		AND seen >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $2)`, r.id, r.opts.Lease.Microseconds())
 	return err == nil && there
 }
 
@@ -69,7 +69,7 @@ func (r *Runner) giveBack(ctx context.Context, stalled []*assignment) error {
 	for _, a := range stalled {
 		r.log.Warn("a task does not get on; it is left to another process", "run", a.run, "task", a.Task, "kind", a.kind, "for", r.opts.Stall)
 		r.avoid(a.run)
-		if err := r.putBack(ctx, &a.task, 0); err != nil {
+		if err := r.putBack(ctx, &a.task, asTry, 0); err != nil {
 			return err
 		}
 		a.cancel(errStalled)

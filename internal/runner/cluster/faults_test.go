@@ -235,6 +235,45 @@ func TestFails(t *testing.T) {
 	}
 }
 
+// The database is away whenever a task needs it, more often than the task may fail. That
+// is no failure of the task.
+func TestDatabaseAway(t *testing.T) {
+	w := newWorld(t, "hashed", 2000)
+	lead := w.start("lead", w.address, 0)
+	w.unavailable.Store(true)
+	run := w.put(lead, "all", "")
+	w.led(lead, run)
+	w.start("worker", w.address, 2)
+	w.until("attempts", func() bool {
+		w.query(lead, `UPDATE tasks SET due = 0 WHERE due > 0 AND done = 0 RETURNING id::text`) // the pauses are cut short
+		return len(w.query(lead, `SELECT id::text FROM tasks WHERE generation > 12`)) > 0
+	})
+	if counted := w.query(lead, `SELECT kind FROM tasks WHERE failures > 0 OR generation - spent > 1`); len(counted) > 0 {
+		t.Errorf("attempts at %v count", counted)
+	}
+	w.unavailable.Store(false)
+	w.checkReport(w.ended(lead, run))
+}
+
+// A task that was lost with its processes before fails once, which is not its last attempt.
+func TestLostAttemptsAreNoFailures(t *testing.T) {
+	w := newWorld(t, "hashed", 2000)
+	lead := w.start("lead", w.address, 0)
+	w.away.Store(true)
+	run := w.put(lead, "all", "")
+	w.until("the plan", func() bool {
+		return len(w.query(lead, `UPDATE tasks SET generation = generation + 7, job = 0 WHERE generation = 1 RETURNING id::text`)) > 0
+	})
+	w.start("worker", w.address, 2)
+	w.until("a failure", func() bool { return len(w.query(lead, `SELECT id::text FROM tasks WHERE failures > 0`)) > 0 })
+	w.away.Store(false)
+	r := w.ended(lead, run)
+	w.checkReport(r)
+	if r.Attempt != 1 {
+		t.Errorf("%+v, want the first attempt to succeed", r)
+	}
+}
+
 // A run whose filter lets nothing through succeeds and writes nothing.
 func TestNothingMatches(t *testing.T) {
 	w := newWorld(t, "hashed", 1000)

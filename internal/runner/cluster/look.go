@@ -29,10 +29,11 @@ const lookQuery = `SELECT CASE WHEN NOT $2 THEN w.report END, w.outcome, w.failu
 
 // look returns how far a run has come; stocktake.ErrNoSuchRun if it is gone.
 func (r *Runner) look(ctx context.Context, run string, recorded bool) (w work, err error) {
-	err = r.insist(ctx, func() error {
+	err = r.insist(ctx, "lead a run", func() error {
 		p := &w.progress
-		err := r.db.Pool().QueryRow(ctx, lookQuery, run, recorded).
-			Scan(&w.report, &w.outcome, &w.failure, &w.passes, &p.Expected, &p.Listed, &p.Matched, &p.Bytes, &p.Written, &p.Shards, &w.closing)
+		err := r.db.Row(ctx, []any{
+			&w.report, &w.outcome, &w.failure, &w.passes, &p.Expected, &p.Listed, &p.Matched, &p.Bytes, &p.Written, &p.Shards, &w.closing,
+		}, lookQuery, run, recorded)
 		if errors.Is(err, pgx.ErrNoRows) {
 			err = stocktake.ErrNoSuchRun
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/stocktake/stocktake/internal/catalog/relational"
 	"github.com/stocktake/stocktake/internal/engine"
 )
 
@@ -15,7 +16,7 @@ const resultsAtOnce = 32
 // outline returns the plan of a run.
 func (r *Runner) outline(ctx context.Context, run string) (o engine.Outline, err error) {
 	var text []byte
-	if err := r.db.Pool().QueryRow(ctx, `SELECT outline FROM works WHERE run = $1`, run).Scan(&text); err != nil {
+	if err := r.db.Row(ctx, []any{&text}, `SELECT outline FROM works WHERE run = $1`, run); err != nil {
 		return o, err
 	}
 	return o, json.Unmarshal(text, &o)
@@ -40,22 +41,16 @@ const (
 // each calls yield with the results of tasks as they are kept, and returns how many
 // tasks there are.
 func (s *results) each(ctx context.Context, yield func(task int64, text []byte) error, query string, args ...any) (n int, err error) {
-	rows, err := s.r.db.Pool().Query(ctx, query, append([]any{s.run}, args...)...)
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	for ; rows.Next(); n++ {
+	err = s.r.db.Rows(ctx, query, func(scan relational.Scanner) error {
 		var task int64
 		var text []byte
-		if err := rows.Scan(&task, &text); err != nil {
-			return n, err
+		if err := scan(&task, &text); err != nil {
+			return err
 		}
-		if err := yield(task, text); err != nil {
-			return n, err
-		}
-	}
-	return n, rows.Err()
+		n++
+		return yield(task, text)
+	}, append([]any{s.run}, args...)...)
+	return n, err
 }
 
 // Reaches implements [engine.Results].

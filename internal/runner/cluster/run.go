@@ -72,7 +72,7 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 // begin adds the first task of a run, or the one that publishes what is recorded,
 // unless it is there.
 func (r *Runner) begin(ctx context.Context, t *inventory.Task) error {
-	return r.insist(ctx, func() error {
+	return r.insist(ctx, "lead a run", func() error {
 		return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 			kind := planKind
 			if t.Recorded != nil {
@@ -87,16 +87,15 @@ func (r *Runner) begin(ctx context.Context, t *inventory.Task) error {
 // again.
 const dbPause = time.Second
 
-// insist repeats a step of the lead until the database carries it out or ctx ends: a
-// run does not fail because the database is away for a while. stocktake.ErrNoSuchRun
-// is an answer.
-func (r *Runner) insist(ctx context.Context, do func() error) error {
+// insist repeats a step until the database carries it out or ctx ends: a run does not fail
+// because the database is away for a while. stocktake.ErrNoSuchRun is an answer.
+func (r *Runner) insist(ctx context.Context, doing string, do func() error) error {
 	for {
 		err := do()
 		if err == nil || ctx.Err() != nil || errors.Is(err, stocktake.ErrNoSuchRun) {
 			return err
 		}
-		r.outage.failed("lead a run", err)
+		r.outage.failed(doing, err)
 		select {
 		case <-time.After(dbPause):
 		case <-ctx.Done():

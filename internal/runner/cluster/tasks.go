@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -21,11 +22,12 @@ type task struct {
 	call
 	run, kind, input string
 	worker           string // of this attempt alone
-	spent            int    // attempts before the run was last tried again
+	spent            int    // attempts that do not count: see tries
+	failures         int    // attempts that failed since the run was last tried again
 }
 
-// tries returns how many attempts there were since the run was last tried again, with
-// this one.
+// tries returns how many attempts there were, with this one, since the run was last tried
+// again. Those that were handed back do not count.
 func (t *task) tries() int { return t.Generation - t.spent }
 
 // take begins an attempt. It returns false if there is nothing to do: the attempt is
@@ -40,8 +42,8 @@ func (r *Runner) take(ctx context.Context, c call) (t task, ok bool, err error) 
 		err := tx.QueryRow(ctx, `UPDATE tasks SET worker = $3, host = $4, lease = $5, since = $6,
 			listed = 0, matched = 0, bytes = 0, written = 0, shards = 0
 			WHERE id = $1 AND generation = $2 AND done = 0 AND worker = ''
-			AND EXISTS (SELECT 1 FROM works w WHERE w.run = tasks.run AND w.stopped = 0) RETURNING run, kind, input, spent`,
-			c.Task, c.Generation, worker, r.opts.Machine.Name, tx.Now+r.opts.Lease.Microseconds(), tx.Now).Scan(&t.run, &t.kind, &t.input, &t.spent)
+			AND EXISTS (SELECT 1 FROM works w WHERE w.run = tasks.run AND w.stopped = 0) RETURNING run, kind, input, spent, failures`,
+			c.Task, c.Generation, worker, r.opts.Machine.Name, tx.Now+r.opts.Lease.Microseconds(), tx.Now).Scan(&t.run, &t.kind, &t.input, &t.spent, &t.failures)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -115,12 +117,28 @@ func (r *Runner) wake(ctx context.Context, tx postgres.Tx, kind string, calls ..
 	return err
 }
 
-// putBack gives a task back, for another attempt after pause microseconds. The
-// sweeper wakes a worker then.
-func (r *Runner) putBack(ctx context.Context, t *task, pause int64) error {
+// What an attempt that puts its task back counts for.
+type counts int
+
+const (
+	asNothing counts = iota // its process ends, or the database was away
+	asTry
+	asFailure // and as a try
+)
+
+// putBack puts a task back, for another attempt after a pause. The sweeper wakes a worker
+// then.
+func (r *Runner) putBack(ctx context.Context, t *task, as counts, pause time.Duration) error {
+	spent, failures := 0, 0
+	switch as {
+	case asNothing:
+		spent = 1
+	case asFailure:
+		failures = 1
+	}
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1, worker = '', lease = 0, due = $4, job = 0, since = $5
-			WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`, t.Task, t.Generation, t.worker, tx.Now+pause, tx.Now)
+		_, err := tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1, worker = '', lease = 0, due = $4, job = 0, since = $5, spent = spent + $6, failures = failures + $7
+			WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`, t.Task, t.Generation, t.worker, tx.Now+pause.Microseconds(), tx.Now, spent, failures)
 		return err
 	})
 }

@@ -12,10 +12,12 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/inventory"
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/runner/local"
 )
 
-// maxFailures is how often a task may fail before its run does.
+// maxFailures is how often a task may fail before its run does. That a process ends or the
+// database is away is not a failure of the task.
 const maxFailures = 4
 
 // work carries out the task that a job names, if it is still to be done. Its error
@@ -54,7 +56,10 @@ func (r *Runner) work(ctx context.Context, c call) error {
 	case errors.Is(context.Cause(ctx), errStalled):
 		return nil
 	case ctx.Err() != nil:
-		return r.putBack(kept, &t, 0)
+		return r.putBack(kept, &t, asNothing, 0)
+	case errors.Is(err, object.ErrUnavailable):
+		r.outage.failed("carry out a task", err)
+		return r.insist(kept, "hand a task back", func() error { return r.putBack(kept, &t, asNothing, dbPause) })
 	}
 	return r.failed(kept, a, err)
 }
@@ -66,7 +71,7 @@ func (r *Runner) claims(ctx context.Context, task int64) bool {
 		return true
 	}
 	var bucket string
-	if err := r.db.Pool().QueryRow(ctx, `SELECT r.bucket FROM tasks t JOIN runs r ON r.id = t.run WHERE t.id = $1`, task).Scan(&bucket); err != nil {
+	if err := r.db.Row(ctx, []any{&bucket}, `SELECT r.bucket FROM tasks t JOIN runs r ON r.id = t.run WHERE t.id = $1`, task); err != nil {
 		return true // it is gone, or work finds out why the database fails
 	}
 	u := r.useOf(bucket)
@@ -121,11 +126,11 @@ func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
 	if errors.Is(err, stocktake.ErrNoSuchRun) || errors.Is(err, stocktake.ErrNoSuchInventory) {
 		return r.release(ctx, &a.task) // the configuration was deleted
 	}
-	if a.tries() < maxFailures && !final(err) {
+	if n := a.failures + 1; n < maxFailures && !final(err) {
 		r.avoid(a.run)
-		pause := time.Duration(a.tries()*a.tries()) * time.Second
+		pause := time.Duration(n*n) * time.Second
 		r.log.Warn("a task failed; it is begun again", "run", a.run, "task", a.Task, "kind", a.kind, "in", pause, "err", err)
-		return r.putBack(ctx, &a.task, pause.Microseconds())
+		return r.putBack(ctx, &a.task, asFailure, pause)
 	}
 	cfg := stocktake.InventoryConfiguration{}
 	if madeBy, e := r.catalog.RunConfiguration(ctx, a.run); e == nil {

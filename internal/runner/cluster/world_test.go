@@ -57,6 +57,8 @@ type world struct {
 	broken atomic.Bool // the source refuses its role
 	away   atomic.Bool // the source does not answer
 
+	unavailable atomic.Bool // the database does not tell the credentials for the source
+
 	before func() // is called before the next process serves
 }
 
@@ -92,6 +94,9 @@ func (w *world) Source(context.Context, string, *stocktake.InventoryConfiguratio
 	}
 	if w.away.Load() {
 		return nil, &remote.UnansweredError{Err: errors.New("the store is away")}
+	}
+	if w.unavailable.Load() {
+		return nil, fmt.Errorf("read the credentials: %w", object.ErrUnavailable)
 	}
 	s, err := s3bucket.New(remote.Options{
 		Endpoint: w.url, Addressing: remote.PathStyle, Requests: 4,
