@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/listpage"
@@ -31,12 +32,51 @@ const (
 	maxAhead = 2 << 20
 )
 
-// A lister requests pages, one after another, and reuses their memory.
+// A lister requests pages, one after another.
 type lister struct {
-	s      *Store
-	bucket string
-	page   listpage.Page
-	body   []byte // of the last answer
+	s       *Store
+	bucket  string
+	room    *rooms
+	*answer // the last one; nil: it has been put back
+}
+
+// An answer is the memory of a page.
+type answer struct {
+	page listpage.Page
+	body []byte
+}
+
+// rooms lends the memory of answers. The one that was put back last is lent first:
+// it is in the caches of the processor. A lister borrows it when the service begins
+// to answer, so that the requests that wait, which are most, have none.
+type rooms struct {
+	mu   sync.Mutex
+	idle []*answer // no more than were lent at once
+}
+
+func (r *rooms) get() *answer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.idle); n > 0 {
+		a := r.idle[n-1]
+		r.idle = r.idle[:n-1]
+		return a
+	}
+	return new(answer)
+}
+
+func (r *rooms) put(a *answer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idle = append(r.idle, a)
+}
+
+// release puts back the memory of the last answer, which is of no more use.
+func (l *lister) release() {
+	if l.answer != nil {
+		l.room.put(l.answer)
+		l.answer = nil
+	}
 }
 
 // errBroken is a page that is not what was asked for, or has not arrived. It may
@@ -87,6 +127,9 @@ func (l *lister) try(ctx context.Context, query url.Values) error {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return Needs(l.s.dialect.ListRight(query.Has("versions")), refused(resp))
+	}
+	if l.answer == nil {
+		l.answer = l.room.get()
 	}
 	if err := l.read(resp); err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)

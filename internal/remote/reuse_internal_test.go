@@ -48,7 +48,7 @@ func TestScansReusePages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := len(sn.idle); n != 2 {
+	if n := len(sn.rooms.idle); n != 2 {
 		t.Errorf("the memory of %d pages is kept, of 2 that were scanned at once", n)
 	}
 }

@@ -26,8 +26,8 @@ func (sn *snapshot) Pages(ctx context.Context, seg engine.Segment, versions bool
 	if seg.From > seg.Prefix && !strings.HasPrefix(seg.From, seg.Prefix) {
 		return nil // it begins after all keys with the prefix
 	}
-	l := sn.lister()
-	defer sn.keep(l)
+	l := &lister{s: sn.s, bucket: sn.bucket, room: &sn.rooms}
+	defer l.release()
 	sc := scan{lister: l, seg: seg, versions: versions && sn.versioned}
 	if seg.From > seg.Prefix {
 		sc.marker = before(seg.From)
@@ -54,6 +54,7 @@ func (sn *snapshot) Pages(ctx context.Context, seg engine.Segment, versions bool
 		if end {
 			return nil
 		}
+		l.release()
 	}
 }
 

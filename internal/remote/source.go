@@ -3,7 +3,6 @@ package remote
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -29,29 +28,7 @@ type snapshot struct {
 	versioned bool
 	taken     time.Time
 	answers   [numQuestions]answers
-
-	mu   sync.Mutex
-	idle []*lister // no more than there were scans at once
-}
-
-// lister returns a lister that no scan uses. A bucket is listed by many short scans,
-// for which the memory of a page would else be found, cleared and grown each time.
-func (sn *snapshot) lister() *lister {
-	sn.mu.Lock()
-	defer sn.mu.Unlock()
-	if n := len(sn.idle); n > 0 {
-		l := sn.idle[n-1]
-		sn.idle = sn.idle[:n-1]
-		return l
-	}
-	return &lister{s: sn.s, bucket: sn.bucket}
-}
-
-// keep takes back a lister whose last page is of no more use.
-func (sn *snapshot) keep(l *lister) {
-	sn.mu.Lock()
-	defer sn.mu.Unlock()
-	sn.idle = append(sn.idle, l)
+	rooms     rooms
 }
 
 func (sn *snapshot) Time() time.Time                                      { return sn.taken }
