@@ -60,9 +60,7 @@ var (
 func (c *cursor) list() (encoded, ok bool, err error) {
 	var truncated, encoding bool // were there
 	for c.blanks(); !c.closes(); c.blanks() {
-		if ok, err := c.alike(); err != nil {
-			return false, false, err
-		} else if ok {
+		if c.alike() {
 			continue
 		}
 		start := c.at
@@ -173,8 +171,11 @@ func (c *cursor) row(start int, name []byte, empty bool) (ok bool, err error) {
 	if !c.close(name) {
 		return false, nil
 	}
-	c.learned()
-	return true, c.page.add(k, &r)
+	if err := c.page.add(k, &r); err != nil {
+		return true, err
+	}
+	c.learned(k)
+	return true, nil
 }
 
 // scalars passes over an element that has elements with text.

@@ -41,64 +41,97 @@ var fieldNames = [numFields]string{
 // A row is the text of the fields of a row; nil: it is missing.
 type row [numFields][]byte
 
+// of reports whether the record of a row of kind k has the field.
+func (f field) of(k kind) bool {
+	switch f {
+	case fieldKey, fieldLastModified:
+		return true
+	case fieldVersionID, fieldIsLatest:
+		return k != current
+	}
+	return f < numFields && k != marker
+}
+
+// blank returns what the records of all rows of a kind have in common.
+func blank(k kind) stocktake.Record {
+	r := stocktake.Record{IsLatest: k == current, IsDeleteMarker: k == marker, ETag: stocktake.ETag{Text: empty}}
+	if k != marker {
+		r.Missing = lacking | stocktake.MissingType
+		r.StorageClass = stocktake.S3Standard
+	}
+	return r
+}
+
 // add appends the record of a row. Its text must stay as it is until the page is
 // parsed again.
 func (p *Page) add(k kind, f *row) error {
-	for i := fieldVersionID; i < numFields; i++ {
-		f[i] = trim(f[i])
-	}
-	p.Records = append(p.Records, stocktake.Record{Key: f[fieldKey], IsLatest: true, IsDeleteMarker: k == marker})
+	p.Records = append(p.Records, blank(k))
 	r := &p.Records[len(p.Records)-1]
-	if len(r.Key) == 0 {
+	if r.Key = f[fieldKey]; len(r.Key) == 0 {
 		return fmt.Errorf("%w: a row has no key", ErrMalformed)
 	}
-	wrong := func(i field) error {
-		return fmt.Errorf("%w: key %.200q has %s %.100q", ErrMalformed, r.Key, fieldNames[i], f[i])
+	milli := int64(0)
+	for i := fieldVersionID; i < numFields; i++ {
+		if !i.of(k) || f[i] == nil && !i.required() {
+			continue
+		}
+		text := trim(f[i])
+		ok := true
+		if i == fieldLastModified {
+			milli, ok = parseTime(text)
+			r.LastModified = floorSeconds(milli)
+		} else {
+			ok = p.set(r, i, text)
+		}
+		if !ok {
+			return fmt.Errorf("%w: key %.200q has %s %.100q", ErrMalformed, r.Key, fieldNames[i], text)
+		}
 	}
-	if k != current {
-		switch string(f[fieldIsLatest]) {
-		case "true":
-		case "false":
-			r.IsLatest = false
-		default:
-			return wrong(fieldIsLatest)
-		}
-		if r.VersionID = f[fieldVersionID]; len(r.VersionID) == 0 {
-			return wrong(fieldVersionID)
-		}
-	}
-	milli, ok := parseTime(f[fieldLastModified])
-	if !ok {
-		return wrong(fieldLastModified)
-	}
-	r.LastModified = floorSeconds(milli)
-	r.ETag.Text = empty
-	if k != marker {
-		if r.Size, ok = parseSize(f[fieldSize]); !ok {
-			return wrong(fieldSize)
-		}
-		if f[fieldTransitionTime] != nil {
-			moved, ok := parseTime(f[fieldTransitionTime])
-			if !ok {
-				return wrong(fieldTransitionTime)
-			}
-			r.TransitionTime = floorSeconds(moved)
-		}
-		if len(f[fieldETag]) > 0 {
-			r.ETag = stocktake.ParseETag(f[fieldETag])
-		}
-		if r.StorageClass, ok = p.class(f[fieldStorageClass]); !ok {
-			return wrong(fieldStorageClass)
-		}
-		r.Type = parseType(f[fieldType])
-		r.Missing = lacking
-		if len(f[fieldType]) == 0 {
-			r.Missing |= stocktake.MissingType
-		}
-		r.Multipart = r.Type == stocktake.Multipart || ofParts(&r.ETag)
+	if r.Type == stocktake.Multipart {
+		r.Multipart = true
 	}
 	p.millis = append(p.millis, milli)
 	return nil
+}
+
+// required reports whether a row must have the field if its record has it.
+func (f field) required() bool {
+	return f == fieldKey || f == fieldVersionID || f == fieldIsLatest || f == fieldLastModified || f == fieldSize
+}
+
+// set sets a field of a record, but for its key and the time of its last
+// modification.
+func (p *Page) set(r *stocktake.Record, f field, text []byte) (ok bool) {
+	switch f {
+	case fieldVersionID:
+		r.VersionID = text
+		return len(text) > 0
+	case fieldIsLatest:
+		r.IsLatest = string(text) == "true"
+		return r.IsLatest || string(text) == "false"
+	case fieldSize:
+		r.Size, ok = parseSize(text)
+		return ok
+	case fieldTransitionTime:
+		moved, ok := parseTime(text)
+		r.TransitionTime = floorSeconds(moved)
+		return ok
+	case fieldETag:
+		if len(text) > 0 {
+			r.ETag = stocktake.ParseETag(text)
+			r.Multipart = ofParts(&r.ETag)
+		}
+	case fieldStorageClass:
+		r.StorageClass, ok = p.class(text)
+		return ok
+	case fieldType:
+		r.Type = parseType(text)
+		r.Missing &^= stocktake.MissingType
+		if len(text) == 0 {
+			r.Missing |= stocktake.MissingType
+		}
+	}
+	return true
 }
 
 // trim is bytes.TrimSpace, which most texts do not need.
@@ -133,6 +166,20 @@ func parseSize(text []byte) (n int64, ok bool) {
 		n = n*10 + int64(c)
 	}
 	return n, true
+}
+
+// leadingSize reads the digits that text begins with, at most 18, and returns how
+// many there are.
+func leadingSize(text []byte) (size int64, n int) {
+	for n < len(text) && n < 18 {
+		c := text[n] - '0'
+		if c > 9 {
+			break
+		}
+		size = size*10 + int64(c)
+		n++
+	}
+	return size, n
 }
 
 // class returns the storage class with a name. Stores of S3 may leave STANDARD
