@@ -27,6 +27,7 @@ func (p *Page) sort() error {
 	}
 	if cut > 0 && cut < len(p.Records) && bytes.Compare(p.Records[cut-1].Key, p.Records[cut].Key) >= 0 {
 		p.merge(cut)
+		return p.ordered(0, len(p.Records)) // a version may be in both sections
 	}
 	return nil
 }
@@ -48,33 +49,46 @@ func (p *Page) cut() int {
 }
 
 // ordered returns an error if the records from one number to another are not in
-// order of keys.
+// order of keys, or if a version is among them twice.
 func (p *Page) ordered(from, to int) error {
+	first := from // of the key
 	for i := from + 1; i < to; i++ {
 		c := bytes.Compare(p.Records[i-1].Key, p.Records[i].Key)
 		if c > 0 || c == 0 && !p.Versions {
 			return fmt.Errorf("%w: key %.200q comes after %.200q", ErrOrder, p.Records[i].Key, p.Records[i-1].Key)
 		}
-		if c == 0 && p.repeats(max(from, i-nearRows), i) {
+		if c < 0 {
+			first = i
+		} else if p.repeats(first, i) {
 			return fmt.Errorf("%w: version %.200q of key %.200q is there twice", ErrOrder, p.Records[i].VersionID, p.Records[i].Key)
 		}
 	}
 	return nil
 }
 
-// nearRows is how far behind a version the same one is noticed in a page. Keys may
-// have a page of versions and more, so not all of them are compared.
-const nearRows = 4
+// fewVersions is how many versions of a key are compared with each other. More are
+// put into a set.
+const fewVersions = 4
 
-// repeats reports whether record i is the same version as one from a number on.
-func (p *Page) repeats(from, i int) bool {
-	r := &p.Records[i]
-	for j := i - 1; j >= from && bytes.Equal(p.Records[j].Key, r.Key); j-- {
-		if bytes.Equal(p.Records[j].VersionID, r.VersionID) {
-			return true
+// repeats reports whether record i is the same version as one from first on, which is
+// the first of its key. It is called for each record after the first.
+func (p *Page) repeats(first, i int) bool {
+	id := p.Records[i].VersionID
+	if i-first < fewVersions {
+		for j := first; j < i; j++ {
+			if bytes.Equal(p.Records[j].VersionID, id) {
+				return true
+			}
+		}
+		return false
+	}
+	if i-first == fewVersions {
+		p.seen.Clear()
+		for j := first; j < i; j++ {
+			p.seen.Add(p.Records[j].VersionID)
 		}
 	}
-	return false
+	return !p.seen.Add(id)
 }
 
 // merge merges the rows before and after cut. Of one key, the latest version

@@ -45,6 +45,7 @@ type Page struct {
 	millis  []int64 // of the records, Unix milliseconds of their last modification
 	arena   []byte  // text that does not lie in the body as it is
 	scratch sections
+	seen    VersionSet // of one key
 
 	lastClass stocktake.StorageClass // of the row before
 	forms     [numKinds]form         // of the last row of each kind

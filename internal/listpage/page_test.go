@@ -105,6 +105,14 @@ func versionRow(key, id string, latest bool, at string) string {
 	return fmt.Sprintf(`<Version><Key>%s</Key><VersionId>%s</VersionId><IsLatest>%v</IsLatest><LastModified>%s</LastModified><Size>1</Size></Version>`, key, id, latest, at)
 }
 
+// manyRows returns rows of versions of a key.
+func manyRows(key string, n int) (rows []string) {
+	for i := range n {
+		rows = append(rows, versionRow(key, fmt.Sprintf("v%d", i), i == 0, "2026-01-05T16:00:01Z"))
+	}
+	return rows
+}
+
 func markerRow(key, id string, latest bool, at string) string {
 	return fmt.Sprintf(`<DeleteMarker><Key>%s</Key><VersionId>%s</VersionId><IsLatest>%v</IsLatest><LastModified>%s</LastModified></DeleteMarker>`, key, id, latest, at)
 }
@@ -133,6 +141,10 @@ func TestOrder(t *testing.T) {
 		"UTF-16 order":             {[]string{versionRow("😀", "1", true, t1), versionRow("｡", "2", true, t1)}, ""},
 		"a version twice":          {[]string{versionRow("a", "1", true, t1), versionRow("a", "1", true, t1)}, ""},
 		"twice, with one between":  {[]string{versionRow("a", "1", true, t1), markerRow("a", "2", false, t1), versionRow("a", "1", false, t1)}, ""},
+		"twice, far apart":         {append(manyRows("a", 40), versionRow("a", "v3", false, t1)), ""},
+		"many versions":            {manyRows("a", 7), "v0 v1 v2 v3 v4 v5 v6"},
+		"many versions of each":    {append(manyRows("a", 6), manyRows("b", 6)...), "v0 v1 v2 v3 v4 v5 v0 v1 v2 v3 v4 v5"},
+		"in both sections":         {[]string{markerRow("a", "1", true, t3), markerRow("b", "2", false, t2), versionRow("a", "1", false, t1), versionRow("b", "4", true, t3)}, ""},
 		"one id of two keys":       {[]string{versionRow("a", "null", true, t1), versionRow("b", "null", true, t1)}, "null null"},
 	} {
 		var p Page

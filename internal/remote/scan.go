@@ -11,6 +11,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/listpage"
 )
 
 // Scan implements [engine.Snapshot]. A batch is a page.
@@ -75,9 +76,9 @@ type scan struct {
 	marker, version string // of the next request
 	lastVersion     string // of the last row seen
 
-	last []byte          // key of the last row seen
-	seen map[string]bool // versions of last that have been seen; if deep, on the last page
-	deep bool            // last has very many versions
+	last []byte              // key of the last row seen
+	seen listpage.VersionSet // versions of last that have been seen; if deep, on the last page
+	deep bool                // last has very many versions
 }
 
 // manyVersions is how many versions of a key are listed again for the sake of the
@@ -200,7 +201,7 @@ func (sc *scan) unseen(records []stocktake.Record) []stocktake.Record {
 	}
 	kept, n := 0, 0 // rows of the last key
 	for ; n < len(records) && bytes.Equal(records[n].Key, sc.last); n++ {
-		if sc.versions && !sc.seen[string(records[n].VersionID)] {
+		if sc.versions && !sc.seen.Has(records[n].VersionID) {
 			records[kept] = records[n]
 			kept++
 		}
@@ -217,20 +218,21 @@ func (sc *scan) remember(records []stocktake.Record) {
 		sc.marker = string(last.Key)
 		return
 	}
-	if sc.seen == nil {
-		sc.seen = make(map[string]bool)
-	}
 	if !again {
 		sc.deep = false
 	}
 	if !again || sc.deep {
-		clear(sc.seen)
+		sc.seen.Clear()
 	}
-	for i := len(records) - 1; i >= 0 && bytes.Equal(records[i].Key, sc.last); i-- {
-		sc.seen[string(records[i].VersionID)] = true
+	first := len(records) - 1
+	for first > 0 && bytes.Equal(records[first-1].Key, sc.last) {
+		first--
+	}
+	for i := first; i < len(records); i++ {
+		sc.seen.Add(records[i].VersionID)
 	}
 	sc.marker, sc.version = before(string(last.Key)), ""
-	if sc.deep || len(sc.seen) > manyVersions {
+	if sc.deep || sc.seen.Len() > manyVersions {
 		sc.dive(string(last.VersionID))
 	}
 	sc.lastVersion = string(last.VersionID)
