@@ -1,6 +1,9 @@
 package remote
 
-import "unicode/utf8"
+import (
+	"sort"
+	"unicode/utf8"
+)
 
 // before returns a marker that comes before key, with few keys between them. It is
 // valid UTF-8, which AWS may insist on.
@@ -8,7 +11,7 @@ func before(key string) string {
 	for i := 0; i < len(key); {
 		r, size := utf8.DecodeRuneInString(key[i:])
 		if r == utf8.RuneError && size == 1 {
-			return key[:i]
+			return key[:i] + below(key[i:])
 		}
 		i += size
 	}
@@ -21,4 +24,22 @@ func before(key string) string {
 		last = 0xD800 // those between are halves of characters
 	}
 	return head + string(last-1) + "\U0010FFFF"
+}
+
+// below returns text that comes before rest, which begins with bytes that are no character,
+// with few keys between them: what follows the greatest character before it. Without that a
+// scan from a cut such as "\x80" would list all of a bucket to find nothing.
+func below(rest string) string {
+	const halves = 0xE000 - 0xD800 // halves of characters, which are none
+	nth := func(n int) rune {
+		if n >= 0xD800 {
+			n += halves
+		}
+		return rune(n)
+	}
+	n := sort.Search(utf8.MaxRune+1-halves, func(n int) bool { return string(nth(n)) > rest })
+	if n == 0 {
+		return ""
+	}
+	return string(nth(n-1)) + "\U0010FFFF"
 }

@@ -27,7 +27,7 @@ func TestBefore(t *testing.T) {
 		}
 	})
 	for key, want := range map[string]string{
-		"b": "a\U0010FFFF", "a/b": "a/a\U0010FFFF", "a\x00": "a", "\x00": "", "a\xff": "a", "\ue000": "\ud7ff\U0010FFFF",
+		"b": "a\U0010FFFF", "a/b": "a/a\U0010FFFF", "a\x00": "a", "\x00": "", "a\xff": "a\U0010FFFF\U0010FFFF", "\x80": "\x7f\U0010FFFF", "a\xe4\xb8": "a\u4dff\U0010FFFF", "\xed\xa0\x80": "\ud7ff\U0010FFFF", "\ue000": "\ud7ff\U0010FFFF",
 	} {
 		if got := before(key); got != want {
 			t.Errorf("before %q comes %q, want %q", key, got, want)
