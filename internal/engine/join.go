@@ -181,12 +181,16 @@ func (p *pagedScan) gap(ctx context.Context, r *ranges.Range) (*ranges.Range, er
 	return next, nil
 }
 
+// worthPages is how many pages are worth a shard of their own whatever they have: to list them
+// again would take longer than to read a file more.
+const worthPages = 4
+
 // worth returns the first range from r on with which so many rows begin without a
 // gap that they are worth a shard. It drops those before it.
 func (p *pagedScan) worth(r *ranges.Range) *ranges.Range {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	least := p.outputs[0].opts.MinSegment
+	least := min(p.outputs[0].opts.MinSegment, p.pages(worthPages))
 	for r != nil {
 		rows := int64(0)
 		end := r

@@ -47,6 +47,13 @@ func (n *names) shard(segment, shard int) string {
 	return fmt.Sprintf("%s%012x-%d%s", n.attempt, s, shard, n.suffix)
 }
 
+// ShardKey returns the key under which an attempt at job writes a shard of a segment, both
+// counted from 0. suffix is that of the format, such as ".csv.gz".
+func ShardKey(job *Job, segment, shard int, suffix string) string {
+	n := newNames(location(job).Data(), job.Run, job.Attempt, suffix)
+	return n.shard(segment, shard)
+}
+
 // owns reports whether key is that of a shard of the run.
 func (n *names) owns(key string) bool { return strings.HasPrefix(key, n.run) }
 

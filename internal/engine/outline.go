@@ -89,7 +89,7 @@ func (r *run) plan(ctx context.Context, snap Snapshot, cut bool) (Outline, *stoc
 	}
 	o := Outline{Start: snap.Time(), Consistency: snap.Consistency(), Expected: max(count, 0), Journal: journalOf(snap)}
 	for i, seg := range segs {
-		o.Slices = append(o.Slices, Slice{Segment: seg, Number: i, Start: r.start(&o)})
+		o.Slices = append(o.Slices, Slice{Segment: seg, Number: i, Large: paged && len(segs) > 1, Start: r.start(&o)})
 	}
 	return o, previous, nil
 }

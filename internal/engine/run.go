@@ -175,6 +175,9 @@ func (r *run) paged(snap Snapshot) (PagedSnapshot, bool) {
 // scanPages scans a slice by listing many ranges of it at once.
 func (r *run) scanPages(ctx context.Context, snap PagedSnapshot, opened time.Time, slice Slice, last *stocktake.Summary, budget Budget) ([]SliceResult, error) {
 	p, err := newPagedScan(snap, opened, []*run{r}, []Segment{slice.Segment}, last)
+	if err == nil && slice.Large {
+		p.table.Large()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,10 @@ type Slice struct {
 	// Shards is how many shards earlier slices of the segment have committed.
 	Shards int
 
+	// Large says that the slice is believed to have so many records that several requests at
+	// once are worth it, where a source is listed page by page. Else its scan finds that out.
+	Large bool `json:",omitempty"`
+
 	// Start is the start of the run, from which the roll-up counts ages; zero in
 	// what versions before it have planned: the slice's own snapshot.
 	Start time.Time `json:",omitzero"`
@@ -71,8 +75,9 @@ type SliceResult struct {
 	Doubts Doubts `json:",omitzero"` // about the records that matched
 
 	// Left is about how many records the rest of the segment has, and Cuts are keys,
-	// ascending, that cut it into parts of about as many; see [SliceResult.Shares]. They
-	// serve whoever adds the next slices, and are not kept.
+	// ascending, that cut it into parts of about as many; see [SliceResult.Shares]. Nil: the
+	// scan knows nothing; empty: it is not to be cut. They serve whoever adds the next
+	// slices, and are not kept.
 	Left int64    `json:"-"`
 	Cuts []string `json:"-"`
 
@@ -102,8 +107,9 @@ func (r *SliceResult) Shares(n, number int) []Slice {
 	if !ok {
 		return nil
 	}
+	rest.Large = len(r.Cuts) > 0
 	parts := []Slice{rest}
-	if len(r.Cuts) == 0 {
+	if r.Cuts == nil {
 		for i := 0; i < len(parts) && len(parts) < n; i++ {
 			lower, upper, ok := parts[i].Halve(number + len(parts) - 1)
 			if ok {
@@ -120,7 +126,7 @@ func (r *SliceResult) Shares(n, number int) []Slice {
 		if cut <= last.From || last.To != "" && cut >= last.To {
 			continue
 		}
-		upper := Slice{Number: number + len(parts) - 1, Segment: Segment{Prefix: last.Prefix, From: cut, To: last.To}, Start: rest.Start}
+		upper := Slice{Number: number + len(parts) - 1, Segment: Segment{Prefix: last.Prefix, From: cut, To: last.To}, Large: rest.Large, Start: rest.Start}
 		last.To = cut
 		parts = append(parts, upper)
 	}

@@ -18,6 +18,10 @@ const (
 	// together, which costs this machine nothing.
 	pagedSegment = 10_000
 
+	// pagedPages is how many pages are worth it where pages are small: they take about
+	// a second, one after the other.
+	pagedPages = 30
+
 	// surveyedPages is how many pages a survey asks for, at most; they are listed again
 	// by the slices. It asks for fewPages at least, unless there are fewer, and then for
 	// no more than one in surveyedShare of those that there are.
@@ -86,6 +90,15 @@ func survey(ctx context.Context, snap PagedSnapshot, prefix string, versions boo
 // divided, at most, with what its scan has learned.
 const sharable = 64
 
+// pages returns how many rows so many pages of the store have, as far as is known.
+func (p *pagedScan) pages(n int) int64 {
+	rows := p.table.PageRows()
+	if rows == 0 {
+		rows = 1000
+	}
+	return int64(n * rows)
+}
+
 // propose notes where what is left between two results can be cut: the ranges from
 // r on and before end. It requires the lock.
 func (p *pagedScan) propose(r, end *ranges.Range) {
@@ -93,7 +106,10 @@ func (p *pagedScan) propose(r, end *ranges.Range) {
 	for q := p.table.FirstOpen(); q != nil; q = q.Next() {
 		all += p.table.Left(q)
 	}
-	rows, cuts := p.table.Parts(r, end, max(all/sharable, pagedSegment))
+	rows, cuts := p.table.Parts(r, end, max(all/sharable, float64(min(pagedSegment, p.pages(pagedPages)))))
+	if cuts == nil {
+		cuts = []string{} // it is not to be cut: see SliceResult.Shares
+	}
 	for _, o := range p.outputs {
 		o.out.Left, o.out.Cuts = int64(rows), cuts
 	}

@@ -67,7 +67,9 @@ type Table struct {
 	known    alphabets // of the keys seen
 	levels   levels
 	hints    *hints
-	pageRows int // of the largest page so far
+	pageRows int // of the largest page so far; before the first, what is usual
+
+	large bool // see Large
 
 	rows         int64 // read
 	open         int   // ranges that are not done
@@ -99,6 +101,28 @@ func New(segments []Range, last *stocktake.Summary) *Table {
 
 // usualRows is how many rows a page has in most stores.
 const usualRows = 1000
+
+// leastRows is how many rows a page is believed to have at least, if the first has fewer: it
+// may be an exception.
+const leastRows = 100
+
+// resize corrects the guess of how many rows a page has, which estimates are counted in.
+func (t *Table) resize(rows int) {
+	if t.pageRows <= rows {
+		return
+	}
+	for r := t.first; r != nil; r = r.after {
+		r.left *= float64(t.pageRows) / float64(rows)
+	}
+	t.pageRows = rows
+}
+
+// PageRows returns how many rows a page of the store has, as far as is known; 0: nothing is.
+func (t *Table) PageRows() int { return t.pageRows }
+
+// Large says that there are known to be enough rows for several requests at once. Else the
+// table finds that out by the first pages, one after the other.
+func (t *Table) Large() { t.large = true }
 
 // First returns the first range in the order of keys.
 func (t *Table) First() *Range { return t.first }
@@ -142,6 +166,9 @@ func (t *Table) Page(r *Range, n int, key func(i int) []byte, more bool) {
 		t.judge(r)
 	}
 	t.calls++
+	if t.rows == 0 && more {
+		t.resize(max(n, leastRows))
+	}
 	t.pageRows = max(t.pageRows, n)
 	r.Cursor, r.page, r.width = last, [2]string{first, last}, float64(n)
 	r.Rows += int64(n)

@@ -1,6 +1,7 @@
 package ranges
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -66,6 +67,53 @@ func TestParts(t *testing.T) {
 				t.Errorf("%s of %d: the largest part has %d", shape, rows, largest)
 			}
 			t.Logf("%-7s of %8d: %2d cuts, estimate %8.0f, the largest part is %.1f even shares", shape, rows, len(cuts), all, float64(largest)*n/float64(rows))
+		}
+	}
+}
+
+// A scan that is known to be large is cut after its first page, another one only once there
+// are known to be enough pages.
+func TestLarge(t *testing.T) {
+	b, err := keygen.New("flat", 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, large := range []bool{false, true} {
+		table := New([]Range{{}}, nil)
+		if large {
+			table.Large()
+		}
+		if n := len(table.Take(4, 1e9)); n != 1 {
+			t.Fatalf("%d requests before anything is known", n)
+		}
+		table.Page(table.First(), 1000, func(i int) []byte { return b.AppendKey(nil, int64(i)) }, true)
+		if n := len(table.Take(4, 1e9)); (n > 0) != large {
+			t.Errorf("large %v: %d ranges are cut off after the first page", large, n)
+		}
+	}
+}
+
+// How many rows a page has is a guess until the first page. How many rows are left of others
+// does not depend on it.
+func TestPagesAreSmall(t *testing.T) {
+	b, err := keygen.New("flat", 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ rows, want int }{{100, 100}, {7, leastRows}, {250, 250}, {1000, 1000}} {
+		table := New([]Range{{}}, summaryOf(b, 3125))
+		first := table.Take(4, 1e9)
+		if len(first) != 4 {
+			t.Fatalf("%d requests, as the last report tells", len(first))
+		}
+		other := func() float64 { return table.expected(first[1]) * float64(table.PageRows()) }
+		before := other()
+		table.Page(first[0], tt.rows, func(i int) []byte { return b.AppendKey(nil, int64(i)) }, true)
+		if got := table.PageRows(); got != tt.want {
+			t.Errorf("pages of %d rows: taken for %d", tt.rows, got)
+		}
+		if after := other(); math.Abs(after-before) > 1 || before < 10_000 {
+			t.Errorf("pages of %d rows: %.0f rows are left of another range, %.0f before", tt.rows, after, before)
 		}
 	}
 }

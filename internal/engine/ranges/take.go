@@ -86,7 +86,7 @@ func (t *Table) careful() int {
 		return math.MaxInt
 	}
 	bear := int(unbearable(float64(t.calls)) - t.wasted())
-	if t.hints != nil {
+	if t.hints != nil || t.large && t.calls > 0 {
 		return bear
 	}
 	return min(4*t.calls*t.calls-40-t.open, bear)

@@ -59,8 +59,13 @@ func (r *Runner) offer(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Lease/2)
 	defer cancel()
-	// One at a time is enough to find work for all in a few rounds.
-	n := rand.IntN(len(worth))
+	// One at a time is enough to find work for all in a few rounds: the one with most left.
+	n := 0
+	for i, a := range worth {
+		if a.progress.Left() > worth[n].progress.Left() {
+			n = i
+		}
+	}
 	free, open, err := r.idle(ctx, r.db.Pool(), worth[n].run, buckets[n])
 	if err != nil || free == 0 || rand.Float64() >= float64(free*len(worth))/float64(max(open, 1)) {
 		return err
@@ -92,7 +97,7 @@ func (r *Runner) share(ctx context.Context, tx postgres.Tx, j *job, results []en
 		if s := &results[i]; !s.Done {
 			open = append(open, s)
 			left += max(s.Left, 1)
-			if worth += 1 + len(s.Cuts); len(s.Cuts) == 0 {
+			if worth += 1 + len(s.Cuts); s.Cuts == nil {
 				worth += int(s.Left / worthSlice)
 			}
 		}
