@@ -81,15 +81,15 @@ func (s *lakeServer) configure(ctx context.Context) error {
 	return err
 }
 
-// An inventory is a run that has succeeded.
-type inventory struct {
+// An inventoryRun is a run that has succeeded.
+type inventoryRun struct {
 	stocktake.Run
 	took time.Duration
 	used measure.Usage // processor time of the run, and the peak of the process during it
 }
 
 // inventory makes a run of the configuration and waits for its end.
-func (s *lakeServer) inventory(ctx context.Context) (i inventory, err error) {
+func (s *lakeServer) inventory(ctx context.Context) (i inventoryRun, err error) {
 	if err := measure.ResetPeak(s.server.PID()); err != nil {
 		return i, err
 	}

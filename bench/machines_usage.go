@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/stocktake/stocktake/bench/measure"
 )
 
@@ -90,8 +92,8 @@ func (l *clusterLoad) busy(took time.Duration, cpus int) measure.Figure {
 }
 
 // statementsText returns the statements that took most, for people.
-func (m *machines) statementsText(ctx context.Context, most int) (text string, err error) {
-	rows, err := m.db.Query(ctx, `SELECT calls, total_exec_time, rows, regexp_replace(left(query, 110), '\s+', ' ', 'g')
+func statementsText(ctx context.Context, db *pgxpool.Pool, most int) (text string, err error) {
+	rows, err := db.Query(ctx, `SELECT calls, total_exec_time, rows, regexp_replace(left(query, 110), '\s+', ' ', 'g')
 		FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT $1`, most)
 	if err != nil {
 		return "", err

@@ -12,6 +12,7 @@
 //	go run . far                          a report of a bucket far away, by a simulator, without and with hints
 //	go run . scale                        a run of a bucket far away, by 1 to 8 worker processes that share PostgreSQL
 //	go run . minute                       1,000 configurations due at one minute, made by processes that share PostgreSQL
+//	go run . shards                       what a run of 10^10 objects costs besides its listing
 //	go run . readers                      report diff of two reports, report find in a large one
 //	go run . console                      how long pages of the console take, and what they weigh
 //	go run . objects                      PUT, GET and LIST, compared with versitygw and MinIO
@@ -52,6 +53,7 @@ var commands = []command{
 	{"sdk-client", "", sdkClientCommand}, // a part of listers
 	{"scale", "a run by more and more worker processes that share PostgreSQL", scaleCommand},
 	{"minute", "many configurations due at one minute, made by several processes", minuteCommand},
+	{"shards", "a run of 10^10 objects, whose slices are made up", shardsCommand},
 	{"readers", "report diff and report find", readersCommand},
 	{"journal", "the journal of changes: its cost, and a burst while windows are cut", journalCommand},
 	{"console", "pages of the console: how long they take, and what they weigh", consoleCommand},

@@ -175,7 +175,7 @@ func (b *minuteBench) minute(ctx context.Context, due time.Time, before clusterL
 		measure.Figure{Value: float64(did.wal) / 1024 / n, Unit: "KiB-WAL/run"},
 		measure.Figure{Value: float64(did.connections), Unit: "connections"})
 	if b.statements {
-		text, err := b.statementsText(ctx, 12)
+		text, err := statementsText(ctx, b.db, 12)
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ func scaleCommand(ctx context.Context, args []string) error {
 	b.flags.DurationVar(&b.latency, "latency", 30*time.Millisecond, "time that a page takes")
 	b.flags.IntVar(&b.requests, "requests", 4, "requests of a worker at once")
 	b.flags.IntVar(&b.slices, "slices", 4, "slices that a worker scans at once")
-	b.flags.BoolVar(&b.statements, "statements", false, "print the statements that took most of the database's time")
+	b.flags.BoolVar(&b.statements, "statements", false, "print the statements that took most of the database's time, and when places were idle")
 	return b.main(ctx, args, func(ctx context.Context) (err error) {
 		b.keys, b.pageKeys = *keys, *pageKeys
 		if b.binary, err = b.build(ctx); err != nil {
@@ -91,7 +91,9 @@ func (b *scaleBench) with(ctx context.Context, shape string, workers int) (took 
 		if err != nil {
 			return took, busy, err
 		}
+		at := m.watchPages(ctx)
 		run, err := b.run(ctx, m, round)
+		pages := at()
 		if err != nil {
 			return took, busy, err
 		}
@@ -104,11 +106,18 @@ func (b *scaleBench) with(ctx context.Context, shape string, workers int) (took 
 		if err != nil {
 			return took, busy, err
 		}
+		tenths, err := m.tenths(ctx, &run, pages, b.latency, b.requests*workers)
+		if err != nil {
+			return took, busy, err
+		}
+		if b.statements {
+			fmt.Fprintf(os.Stderr, "%s\n", tenths)
+		}
 		did := after.since(before)
 		busy[i] = b.line(fmt.Sprintf("Scale/shape=%s/objects=%d/page=%d/workers=%d/run=%s", shape, b.keys, b.pageKeys, workers, round), took[i], b.ideal(shape, workers), &did, phases)
 	}
 	if b.statements {
-		text, err := m.statementsText(ctx, 12)
+		text, err := statementsText(ctx, m.db, 12)
 		if err != nil {
 			return took, busy, err
 		}

@@ -67,6 +67,7 @@ var may = map[string][]string{
 	"internal/s3bucket":          {".", "internal/ossxml", "internal/remote"},
 	"internal/ossbucket":         {".", "internal/ossxml", "internal/remote"},
 	"internal/listpage":          {".", "internal/ossxml"},
+	"internal/largerun":          {".", "internal/engine", "report", "report/rollup"}, // for tests and benches
 	"internal/membucket":         {".", "internal/configtest", "internal/engine", "internal/engine/sourcetest"},
 	"internal/store":             {".", "internal/digest", "internal/engine", "internal/journal", "internal/kms", "internal/object", "internal/store/blob", "internal/store/layout"},
 	"internal/store/blob":        {"internal/object"},

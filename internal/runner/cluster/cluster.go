@@ -68,6 +68,10 @@ type Options struct {
 
 	Schedules bool // it may be the one that records the runs that are due
 
+	// Scan scans a slice as [engine.ScanSlice] does; nil: that. Tests and benches of runs that are
+	// too large to be made have their results made up.
+	Scan func(ctx context.Context, src engine.Source, dst engine.Destination, job engine.Job, s engine.Slice, opts engine.Options) ([]engine.SliceResult, error)
+
 	Slice time.Duration // a slice ends after so long; 0: a minute
 	Least time.Duration // and not before so long, nor if less is left of it, unless the process ends; 0: 1 s
 	Offer time.Duration // how often a process whose slices may be shared looks for idle places; 0: 250 ms
@@ -120,6 +124,9 @@ func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options)
 	opts.Sweep = cmp.Or(opts.Sweep, 2*time.Second)
 	opts.Watch = cmp.Or(opts.Watch, 500*time.Millisecond)
 	opts.Log = cmp.Or(opts.Log, slog.Default())
+	if opts.Scan == nil {
+		opts.Scan = engine.ScanSlice
+	}
 	opts.Machine.ID = cmp.Or(opts.Machine.ID, uuid.NewString())
 	if opts.Machine.Name == "" {
 		host, err := os.Hostname()

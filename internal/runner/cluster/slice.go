@@ -41,7 +41,7 @@ func (r *Runner) slice(ctx context.Context, j *job) error {
 		opts.MinSegment = worthShard
 	}
 	opts.Slice = engine.Budget{Time: r.opts.Slice, Stop: j.stop}
-	results, err := engine.ScanSlice(ctx, j.src, j.dst, j.Job, slice, opts)
+	results, err := r.opts.Scan(ctx, j.src, j.dst, j.Job, slice, opts)
 	if err != nil {
 		return err
 	}
