@@ -28,12 +28,12 @@ type shareRows interface {
 
 // Times of dividing.
 const (
-	dividePause = 50 * time.Millisecond // between two looks of a process at a store that is in use
-	quietAfter  = time.Second           // without a request, a process gives its share up
-	holdPlace   = 5 * time.Second       // where places are few
-	followAgain = time.Second           // after Follow has failed
-	claimWithin = time.Second           // a claim is answered
-	conflicts   = 8                     // attempts at a write that other processes foil
+	dividePause = 50 * time.Millisecond  // between two looks of a process at a store that is in use
+	quietAfter  = 250 * time.Millisecond // without a request, a process gives its share up
+	holdPlace   = 5 * time.Second        // where places are few
+	followAgain = time.Second            // after Follow has failed
+	claimWithin = time.Second            // a claim is answered
+	conflicts   = 8                      // attempts at a write that other processes foil
 )
 
 // A divider keeps the shares that this process has of stores with limits. Whenever its
