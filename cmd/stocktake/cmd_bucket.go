@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/terminal"
+	"github.com/stocktake/stocktake/internal/transfer"
 )
 
 // bucketCmd is `stocktake bucket`: enough to begin without another client.
@@ -18,9 +18,6 @@ type bucketCmd struct {
 	List   bucketList   `cmd:"" aliases:"ls" help:"List buckets."`
 	Delete bucketDelete `cmd:"" help:"Delete an empty bucket, or with --force a bucket and its objects. Its configurations are deleted too."`
 }
-
-// errBucketName says which names a bucket can have.
-var errBucketName = errors.New("the name of a bucket has 3 to 63 of a to z, 0 to 9 and '-', and '-' at neither end")
 
 type bucketCreate struct {
 	remote
@@ -33,7 +30,7 @@ type bucketCreate struct {
 func (c *bucketCreate) Run(ctx context.Context, con console) error {
 	for _, name := range c.Names {
 		if !stocktake.ValidBucketName(name) {
-			return usagef("create bucket %s: %w", printable(name), errBucketName)
+			return usagef("create bucket %s: %w", printable(name), transfer.ErrBucketName)
 		}
 	}
 	oc, err := c.ossClient()
@@ -111,7 +108,7 @@ type bucketDelete struct {
 
 type bucketDeleted struct {
 	Bucket string `json:"bucket"`
-	emptied
+	transfer.Emptied
 }
 
 // Run deletes a bucket.
@@ -120,13 +117,13 @@ func (c *bucketDelete) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	var was emptied
+	var was transfer.Emptied
 	if c.Force {
 		line := terminal.NewStatusLine(con.err)
-		was, err = emptyBucket(ctx, oc, c.Name, func(e emptied) { line.Show("emptying " + c.Name + ": " + e.String()) })
+		was, err = transfer.Empty(ctx, oc, c.Name, func(e transfer.Emptied) { line.Show("emptying " + c.Name + ": " + e.String()) })
 		line.Clear()
 		if err != nil {
-			return err
+			return explainTransfer(err)
 		}
 	}
 	if _, err := oc.DeleteBucket(ctx, &oss.DeleteBucketRequest{Bucket: &c.Name}); err != nil {
@@ -136,7 +133,7 @@ func (c *bucketDelete) Run(ctx context.Context, con console) error {
 		return explain(err, "delete bucket "+c.Name)
 	}
 	said := "deleted bucket " + c.Name
-	if was != (emptied{}) {
+	if was != (transfer.Emptied{}) {
 		said += " with " + was.String()
 	}
 	return c.say(con, bucketDeleted{c.Name, was}, "%s", said)

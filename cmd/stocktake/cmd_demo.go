@@ -19,6 +19,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
 	"github.com/stocktake/stocktake/internal/server"
+	"github.com/stocktake/stocktake/internal/transfer"
 )
 
 // demoCmd is `stocktake demo`.
@@ -109,18 +110,18 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *
 			return fmt.Errorf("make bucket %s: %w", b, err)
 		}
 	}
-	tree, err := findFiles(from)
+	tree, err := transfer.FindFiles(from)
 	if err != nil {
 		return err
 	}
-	if len(tree.files) == 0 {
+	if len(tree.Files) == 0 {
 		return usagef("--from: %s has no files", from)
 	}
-	tree.saySkipped(con)
+	tree.PrintSkipped(con.err)
 	start := time.Now()
-	done, err := transferAll(ctx, con, "upload", tree.bytes, tree.uploads(oc.NewUploader(), objectAddress{bucket: demoBucket}, demoClass))
+	done, err := transfer.All(ctx, con.err, "upload", tree.Bytes, tree.Uploads(oc.NewUploader(), transfer.Address{Bucket: demoBucket}, demoClass))
 	if err != nil {
-		return err
+		return explainTransfer(err)
 	}
 	took := time.Since(start)
 	sayf(con.out, "== Uploaded %s, %s, from %s in %s (%s objects/s, each synced to disk)\n", many(done.Objects, "file"), size(done.Bytes),

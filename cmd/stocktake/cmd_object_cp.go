@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
+
+	"github.com/stocktake/stocktake/internal/transfer"
 )
 
 type objectCp struct {
@@ -32,52 +34,31 @@ func (c *objectCp) Run(ctx context.Context, con console) error {
 		return err
 	}
 	copier := oc.NewCopier()
-	var all iter.Seq2[transfer, error]
+	var all iter.Seq2[transfer.Item, error]
 	switch {
 	case c.Recursive:
-		from, to = from.folderOrAll(), to.folderOrAll()
-		if from.bucket == to.bucket && strings.HasPrefix(to.key, from.key) {
+		from, to = from.FolderOrAll(), to.FolderOrAll()
+		if from.Bucket == to.Bucket && strings.HasPrefix(to.Key, from.Key) {
 			return usagef("%s lies below %s: it would be copied into itself", to, from)
 		}
-		all = copies(ctx, oc, copier, from, to)
-	case from.isFolder():
+		all = transfer.Copies(ctx, oc, copier, from, to)
+	case from.IsFolder():
 		return usagef("%s names no object: add its key, or copy all below it with --recursive", from)
 	default:
-		if to.isFolder() {
-			to = to.below(path.Base(from.key))
+		if to.IsFolder() {
+			to = to.Below(path.Base(from.Key))
 		}
-		head, err := oc.HeadObject(ctx, &oss.HeadObjectRequest{Bucket: &from.bucket, Key: &from.key})
+		head, err := oc.HeadObject(ctx, &oss.HeadObjectRequest{Bucket: &from.Bucket, Key: &from.Key})
 		if err != nil {
 			return explain(err, "copy "+from.String())
 		}
-		all = func(yield func(transfer, error) bool) { yield(copyOf(copier, from, to, head.ContentLength), nil) }
-	}
-	done, err := transferAll(ctx, con, "copy", -1, all)
-	if err != nil {
-		return err
-	}
-	return c.say(con, done, "copied %s, %s, to %s", many(done.Objects, "object"), size(done.Bytes), to)
-}
-
-// copies yields the copies of all objects below a prefix.
-func copies(ctx context.Context, oc *oss.Client, copier *oss.Copier, from, to objectAddress) iter.Seq2[transfer, error] {
-	return func(yield func(transfer, error) bool) {
-		for o, err := range objectsBelow(ctx, oc, from) {
-			if err != nil {
-				yield(transfer{}, err)
-				return
-			}
-			key := oss.ToString(o.Key)
-			if !yield(copyOf(copier, objectAddress{from.bucket, key}, to.below(strings.TrimPrefix(key, from.key)), o.Size), nil) {
-				return
-			}
+		all = func(yield func(transfer.Item, error) bool) {
+			yield(transfer.Copy(copier, from, to, head.ContentLength), nil)
 		}
 	}
-}
-
-func copyOf(copier *oss.Copier, from, to objectAddress, size int64) transfer {
-	return transfer{name: from.String(), size: size, do: func(ctx context.Context) error {
-		_, err := copier.Copy(ctx, &oss.CopyObjectRequest{Bucket: &to.bucket, Key: &to.key, SourceBucket: &from.bucket, SourceKey: &from.key})
-		return err
-	}}
+	done, err := transfer.All(ctx, con.err, "copy", -1, all)
+	if err != nil {
+		return explainTransfer(err)
+	}
+	return c.say(con, done, "copied %s, %s, to %s", many(done.Objects, "object"), size(done.Bytes), to)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 
 	"github.com/stocktake/stocktake/internal/terminal"
+	"github.com/stocktake/stocktake/internal/transfer"
 )
 
 type objectGet struct {
@@ -36,10 +37,10 @@ func (c *objectGet) Run(ctx context.Context, con console) error {
 		return usagef("standard output takes one object")
 	case c.Recursive:
 		return c.folder(ctx, con, oc, from)
-	case from.isFolder():
+	case from.IsFolder():
 		return usagef("%s names no object: add its key, or download all below it with --recursive", from)
 	case c.To == "-":
-		body, err := openObject(ctx, oc, from)
+		body, err := transfer.Open(ctx, oc, from)
 		if err != nil {
 			return explain(err, "download "+from.String())
 		}
@@ -55,7 +56,7 @@ func (c *objectGet) Run(ctx context.Context, con console) error {
 	}
 	to := c.To
 	if st, err := os.Stat(to); err == nil && st.IsDir() {
-		name, err := filepath.Localize(path.Base(from.key))
+		name, err := filepath.Localize(path.Base(from.Key))
 		if err != nil {
 			return usagef("%s: no file can have this name; name another", from)
 		}
@@ -66,15 +67,15 @@ func (c *objectGet) Run(ctx context.Context, con console) error {
 		return usageError{err}
 	}
 	defer root.Close()
-	n, err := download(ctx, oc, from, root, filepath.Base(to))
+	n, err := transfer.Download(ctx, oc, from, root, filepath.Base(to))
 	if err != nil {
 		return explain(err, "download "+from.String())
 	}
-	return c.say(con, transferred{Objects: 1, Bytes: n}, "downloaded %s, %s, to %s", from, size(n), to)
+	return c.say(con, transfer.Totals{Objects: 1, Bytes: n}, "downloaded %s, %s, to %s", from, size(n), to)
 }
 
 // folder downloads all objects below a prefix.
-func (c *objectGet) folder(ctx context.Context, con console, oc *oss.Client, from objectAddress) error {
+func (c *objectGet) folder(ctx context.Context, con console, oc *oss.Client, from transfer.Address) error {
 	if err := os.MkdirAll(c.To, 0o755); err != nil {
 		return usageError{err}
 	}
@@ -83,13 +84,13 @@ func (c *objectGet) folder(ctx context.Context, con console, oc *oss.Client, fro
 		return usageError{err}
 	}
 	defer root.Close()
-	from = from.folderOrAll()
-	done, err := transferAll(ctx, con, "download", -1, downloads(ctx, oc, from, root))
+	from = from.FolderOrAll()
+	done, err := transfer.All(ctx, con.err, "download", -1, transfer.Downloads(ctx, oc, from, root))
 	if err != nil {
-		return err
+		return explainTransfer(err)
 	}
 	if err := c.say(con, done, "downloaded %s, %s, to %s", many(done.Objects, "object"), size(done.Bytes), c.To); err != nil {
 		return err
 	}
-	return done.result()
+	return done.Err()
 }

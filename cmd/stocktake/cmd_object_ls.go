@@ -40,7 +40,7 @@ func (c *objectLs) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	req := &oss.ListObjectsV2Request{Bucket: &at.bucket, Prefix: &at.key, MaxKeys: 1000}
+	req := &oss.ListObjectsV2Request{Bucket: &at.Bucket, Prefix: &at.Key, MaxKeys: 1000}
 	if !c.Recursive {
 		req.Delimiter = oss.Ptr("/")
 	}

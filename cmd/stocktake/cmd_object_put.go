@@ -10,6 +10,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/transfer"
 )
 
 type objectPut struct {
@@ -51,14 +52,14 @@ func (c *objectPut) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	done, err := transferAll(ctx, con, "upload", total, all)
+	done, err := transfer.All(ctx, con.err, "upload", total, all)
 	if err != nil {
-		return err
+		return explainTransfer(err)
 	}
 	if err := c.say(con, done, "uploaded %s, %s, to %s", many(done.Objects, "file"), size(done.Bytes), to); err != nil {
 		return err
 	}
-	return done.result()
+	return done.Err()
 }
 
 // class returns the value of --class as the SDK has it.
@@ -75,9 +76,9 @@ func (c *objectPut) class() (oss.StorageClassType, error) {
 
 // find returns the uploads of all paths and how many bytes they have. All faults
 // that can be found are found before anything is uploaded.
-func (c *objectPut) find(con console, u *oss.Uploader, from []string, to objectAddress, class oss.StorageClassType) (iter.Seq2[transfer, error], int64, error) {
+func (c *objectPut) find(con console, u *oss.Uploader, from []string, to transfer.Address, class oss.StorageClassType) (iter.Seq2[transfer.Item, error], int64, error) {
 	total := int64(0)
-	var parts []iter.Seq2[transfer, error]
+	var parts []iter.Seq2[transfer.Item, error]
 	for _, path := range from {
 		st, err := os.Stat(path)
 		switch {
@@ -86,27 +87,29 @@ func (c *objectPut) find(con console, u *oss.Uploader, from []string, to objectA
 		case st.IsDir() && !c.Recursive:
 			return nil, 0, usagef("%s is a folder: upload what is in it with --recursive", path)
 		case st.IsDir():
-			tree, err := findFiles(path)
+			tree, err := transfer.FindFiles(path)
 			if err != nil {
 				return nil, 0, err
 			}
-			tree.saySkipped(con)
-			total += tree.bytes
-			parts = append(parts, tree.uploads(u, to.folder(), func(int64) oss.StorageClassType { return class }))
+			tree.PrintSkipped(con.err)
+			total += tree.Bytes
+			parts = append(parts, tree.Uploads(u, to.Folder(), func(int64) oss.StorageClassType { return class }))
 			continue
 		case !st.Mode().IsRegular():
 			return nil, 0, usagef("%s is not a regular file", path)
-		case len(from) > 1 && !to.isFolder():
+		case len(from) > 1 && !to.IsFolder():
 			return nil, 0, usagef("%s: several files need a prefix: use %s/", to, to)
 		}
 		at := to
-		if to.isFolder() {
-			at = to.below(filepath.Base(path))
+		if to.IsFolder() {
+			at = to.Below(filepath.Base(path))
 		}
 		total += st.Size()
-		parts = append(parts, func(yield func(transfer, error) bool) { yield(upload(u, path, st.Size(), at, class), nil) })
+		parts = append(parts, func(yield func(transfer.Item, error) bool) {
+			yield(transfer.Upload(u, path, st.Size(), at, class), nil)
+		})
 	}
-	return func(yield func(transfer, error) bool) {
+	return func(yield func(transfer.Item, error) bool) {
 		for _, part := range parts {
 			for t, err := range part {
 				if !yield(t, err) {
@@ -118,12 +121,12 @@ func (c *objectPut) find(con console, u *oss.Uploader, from []string, to objectA
 }
 
 // fromStdin uploads standard input, whose size is not known.
-func (c *objectPut) fromStdin(ctx context.Context, con console, oc *oss.Client, to objectAddress, class oss.StorageClassType) error {
-	if to.isFolder() {
+func (c *objectPut) fromStdin(ctx context.Context, con console, oc *oss.Client, to transfer.Address, class oss.StorageClassType) error {
+	if to.IsFolder() {
 		return usagef("%s: standard input needs a full key", to)
 	}
-	if _, err := oc.NewUploader().UploadFrom(ctx, &oss.PutObjectRequest{Bucket: &to.bucket, Key: &to.key, StorageClass: class}, struct{ io.Reader }{os.Stdin}); err != nil {
+	if _, err := oc.NewUploader().UploadFrom(ctx, &oss.PutObjectRequest{Bucket: &to.Bucket, Key: &to.Key, StorageClass: class}, struct{ io.Reader }{os.Stdin}); err != nil {
 		return explain(err, "upload "+to.String())
 	}
-	return c.say(con, transferred{Objects: 1}, "uploaded %s", to)
+	return c.say(con, transfer.Totals{Objects: 1}, "uploaded %s", to)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 
 	"github.com/stocktake/stocktake/internal/terminal"
+	"github.com/stocktake/stocktake/internal/transfer"
 )
 
 type objectRm struct {
@@ -23,13 +24,13 @@ type objectsDeleted struct {
 // Run deletes. In a bucket with versioning the versions stay, as in the API. An
 // object that is not there is not an error, also as in the API.
 func (c *objectRm) Run(ctx context.Context, con console) error {
-	var at []objectAddress
+	var at []transfer.Address
 	for _, where := range c.Where {
 		a, err := parseAddress(where)
 		if err != nil {
 			return err
 		}
-		if a.key == "" && !c.Recursive {
+		if a.Key == "" && !c.Recursive {
 			return usagef("%s names no object: add its key, or delete all with --recursive", a)
 		}
 		at = append(at, a)
@@ -43,48 +44,19 @@ func (c *objectRm) Run(ctx context.Context, con console) error {
 	var done objectsDeleted
 	for _, a := range at {
 		if !c.Recursive {
-			if _, err := oc.DeleteObject(ctx, &oss.DeleteObjectRequest{Bucket: &a.bucket, Key: &a.key}); err != nil {
+			if _, err := oc.DeleteObject(ctx, &oss.DeleteObjectRequest{Bucket: &a.Bucket, Key: &a.Key}); err != nil {
 				return explain(err, "delete "+a.String())
 			}
 			done.Objects++
 			continue
 		}
-		if err := deleteBelow(ctx, oc, a, func(n int64) {
+		if err := transfer.DeleteBelow(ctx, oc, a, func(n int64) {
 			done.Objects += n
 			line.Show(fmt.Sprintf("deleting %s: %s", a, many(done.Objects, "object")))
 		}); err != nil {
-			return err
+			return explainTransfer(err)
 		}
 	}
 	line.Clear()
 	return c.say(con, done, "deleted %s", many(done.Objects, "object"))
-}
-
-// deleteBelow deletes the objects whose keys start with a prefix, a page at a
-// time, and calls done with the number of each.
-func deleteBelow(ctx context.Context, oc *oss.Client, at objectAddress, done func(n int64)) error {
-	var page []oss.DeleteObject
-	flush := func() error {
-		if len(page) == 0 {
-			return nil
-		}
-		err := deleteObjects(ctx, oc, at.bucket, page)
-		if err == nil {
-			done(int64(len(page)))
-		}
-		page = page[:0]
-		return err
-	}
-	for o, err := range objectsBelow(ctx, oc, at) {
-		if err != nil {
-			return err
-		}
-		page = append(page, oss.DeleteObject{Key: o.Key})
-		if len(page) == 1000 {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return flush()
 }

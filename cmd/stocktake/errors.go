@@ -15,6 +15,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
 	"github.com/stocktake/stocktake/internal/ossxml"
+	"github.com/stocktake/stocktake/internal/transfer"
 )
 
 // inputCodes are the error codes of input that the service can never accept.
@@ -56,7 +57,7 @@ func explain(err error, doing string) error {
 		return err
 	}
 	if bad, ok := errors.AsType[oss.InvalidParamError](err); ok && strings.HasSuffix(bad.Field(), ".Bucket") {
-		return usagef("%s: the name of a bucket has 3 to 63 of a to z, 0 to 9 and '-', and '-' at neither end", doing)
+		return usagef("%s: %w", doing, transfer.ErrBucketName)
 	}
 	if bad, ok := errors.AsType[*stocktake.InvalidArgumentError](err); ok {
 		return usagef("%s: %w", doing, bad)

@@ -413,3 +413,8 @@ func (e *endAt) String() string {
 	defer e.mu.Unlock()
 	return e.said.String()
 }
+
+func fileExists(name string) bool {
+	st, err := os.Stat(name)
+	return err == nil && st.Mode().IsRegular()
+}

@@ -129,9 +129,11 @@ var may = map[string][]string{
 	"internal/terminal": {"internal/human"},
 	"internal/browse":   {".", "internal/human", "report", "report/rollup"},
 
+	"internal/transfer": {".", "client", "internal/datafolder", "internal/human", "internal/terminal"},
+
 	"internal/reportfolder": {"internal/dirbucket", "report"},
 
-	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/browse", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/human", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/reportfolder", "internal/server", "internal/store", "internal/take", "internal/terminal", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "inventoryxml"},
+	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/browse", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/human", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/reportfolder", "internal/server", "internal/store", "internal/take", "internal/terminal", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "internal/transfer", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a
@@ -187,7 +189,7 @@ var homes = map[string][]string{
 	"encoding/xml":                          {"examples"}, // all others use internal/ossxml
 	"github.com/alecthomas/kong":            {"cmd/stocktake"},
 	"github.com/knadh/koanf":                {"cmd/stocktake"},
-	"github.com/schollz/progressbar":        {"cmd/stocktake"},
+	"github.com/schollz/progressbar":        {"internal/transfer"},
 	"charm.land/bubbletea":                  {"internal/browse"},
 	"github.com/charmbracelet/x":            {"internal/browse", "cmd/stocktake"},
 	"github.com/tink-crypto/tink-go":        {"internal/kms", "internal/store"},
@@ -199,7 +201,7 @@ var homes = map[string][]string{
 	"go.opentelemetry.io/otel/sdk":          {"internal/tracing/otlp"},
 	"go.opentelemetry.io/otel/exporters":    {"internal/tracing/otlp"},
 	"go.opentelemetry.io/otel":              {"internal/tracing", "internal/tracing/otlp"},
-	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples", "internal/console", "internal/foreign", "internal/ossbucket", "stocktaketest"},
+	"github.com/aliyun/alibabacloud-oss-go": {"client", "cmd/stocktake", "examples", "internal/console", "internal/foreign", "internal/ossbucket", "internal/transfer", "stocktaketest"},
 }
 
 // maxRootFiles is how many files the root package may have, tests aside.

@@ -139,3 +139,14 @@ func Unknown(dir string) (names []string, err error) {
 	}
 	return names, nil
 }
+
+// Is reports whether a server keeps its data in a folder: it has an index and a
+// catalog.
+func Is(dir string) bool {
+	index, err := os.Stat(filepath.Join(dir, IndexName))
+	if err != nil || !index.IsDir() {
+		return false
+	}
+	catalog, err := os.Stat(filepath.Join(dir, CatalogName))
+	return err == nil && catalog.Mode().IsRegular()
+}

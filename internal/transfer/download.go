@@ -1,4 +1,4 @@
-package main
+package transfer
 
 import (
 	"context"
@@ -15,50 +15,27 @@ import (
 	"strings"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
-
-	"github.com/stocktake/stocktake/client"
 )
 
-// objectsBelow yields the objects whose keys start with a prefix, in their order,
-// page by page. It ends with an error if the server makes no progress or
-// answers with something else.
-func objectsBelow(ctx context.Context, oc *oss.Client, at objectAddress) iter.Seq2[oss.ObjectProperties, error] {
-	return func(yield func(oss.ObjectProperties, error) bool) {
-		for o, err := range client.NewBucket(oc, at.bucket).Objects(ctx, at.key) {
-			if !yield(o, explainCall(err, "list "+at.String())) {
-				return
-			}
-		}
-	}
-}
-
-// folderOrAll returns a as a prefix: of the whole bucket if it has no key.
-func (a objectAddress) folderOrAll() objectAddress {
-	if a.key == "" {
-		return a
-	}
-	return a.folder()
-}
-
-// downloads yields the transfers of all objects below a prefix into a folder,
+// Downloads yields the transfers of all objects below a prefix into a folder,
 // under their keys without the prefix.
-func downloads(ctx context.Context, oc *oss.Client, from objectAddress, root *os.Root) iter.Seq2[transfer, error] {
-	return func(yield func(transfer, error) bool) {
-		for o, err := range objectsBelow(ctx, oc, from) {
+func Downloads(ctx context.Context, oc *oss.Client, from Address, root *os.Root) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for o, err := range objects(ctx, oc, from) {
 			if err != nil {
-				yield(transfer{}, err)
+				yield(Item{}, err)
 				return
 			}
 			key := oss.ToString(o.Key)
 			if strings.HasSuffix(key, "/") && o.Size == 0 {
 				continue // how some clients show a folder
 			}
-			t := transfer{name: key, size: o.Size, do: func(ctx context.Context) error {
-				name, err := filepath.Localize(strings.TrimPrefix(key, from.key))
+			t := Item{name: key, size: o.Size, do: func(ctx context.Context) error {
+				name, err := filepath.Localize(strings.TrimPrefix(key, from.Key))
 				if err != nil {
 					return &fs.PathError{Op: "write", Path: key, Err: errors.New("no file can have this name")}
 				}
-				_, err = download(ctx, oc, objectAddress{from.bucket, key}, root, name)
+				_, err = Download(ctx, oc, Address{from.Bucket, key}, root, name)
 				return err
 			}}
 			if !yield(t, nil) {
@@ -68,10 +45,10 @@ func downloads(ctx context.Context, oc *oss.Client, from objectAddress, root *os
 	}
 }
 
-// download writes an object to a file below root, which is replaced whole or not at
+// Download writes an object to a file below root, which is replaced whole or not at
 // all. It returns the number of bytes.
-func download(ctx context.Context, oc *oss.Client, from objectAddress, root *os.Root, name string) (n int64, err error) {
-	body, err := openObject(ctx, oc, from)
+func Download(ctx context.Context, oc *oss.Client, from Address, root *os.Root, name string) (n int64, err error) {
+	body, err := Open(ctx, oc, from)
 	if err != nil {
 		return 0, err
 	}
@@ -98,11 +75,11 @@ func download(ctx context.Context, oc *oss.Client, from objectAddress, root *os.
 	return n, root.Rename(part, name)
 }
 
-// openObject reads an object of the size that the service states. Without a size
+// Open reads an object of the size that the service states. Without a size
 // the end could not be recognised. At the end the service's checksum is compared
 // with that of the bytes read.
-func openObject(ctx context.Context, oc *oss.Client, at objectAddress) (io.ReadCloser, error) {
-	r, err := oc.GetObject(ctx, &oss.GetObjectRequest{Bucket: &at.bucket, Key: &at.key})
+func Open(ctx context.Context, oc *oss.Client, at Address) (io.ReadCloser, error) {
+	r, err := oc.GetObject(ctx, &oss.GetObjectRequest{Bucket: &at.Bucket, Key: &at.Key})
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +96,7 @@ func openObject(ctx context.Context, oc *oss.Client, at objectAddress) (io.ReadC
 // A checkedBody is a body whose CRC-64 is known.
 type checkedBody struct {
 	io.ReadCloser
-	at        objectAddress
+	at        Address
 	table     *crc64.Table
 	got, want uint64
 }
