@@ -39,9 +39,9 @@ func (c *reportBrowse) Run(ctx context.Context, con console) (err error) {
 		if err := closeOlder(); err != nil {
 			return err
 		}
-		older, since = oldSums, when(timeOf(o))
+		older, since = oldSums, when(o.Time())
 	}
-	title := fmt.Sprintf("stocktake  %s, as of %s", r.Manifest.SourceBucket, when(timeOf(r)))
+	title := fmt.Sprintf("stocktake  %s, as of %s", r.Manifest.SourceBucket, when(r.Time()))
 	return browse.Run(ctx, browse.Subject{Report: r, Sums: sums, Title: title, Older: older, Since: since}, os.Stdin, con.out)
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/stocktake/stocktake/internal/ordered"
+	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 )
@@ -46,36 +47,26 @@ func (c *reportCat) Run(ctx context.Context, con console) (err error) {
 
 func (c *reportCat) print(ctx context.Context, w *bufio.Writer, r *report.Report, sel *selection, safe bool) error {
 	if c.Output == "table" {
-		t := newRowTable(w, sel.columns)
-		if _, err := eachRow(ctx, r, sel, c.Limit, t.add); err != nil {
+		t := reporttext.NewTable(w, sel.columns)
+		if _, err := eachRow(ctx, r, sel, c.Limit, t.Add); err != nil {
 			return err
 		}
-		return t.end()
+		return t.End()
 	}
-	form := appendJSON
+	newForm := func() *reporttext.Form { return reporttext.JSON(sel.columns) }
 	if c.Output == "csv" {
-		form = appendCSV
+		newForm = func() *reporttext.Form { return reporttext.CSV(sel.columns, safe) }
 		if !c.NoHeader {
-			var head []byte
-			for i, f := range sel.columns {
-				if i > 0 {
-					head = append(head, ',')
-				}
-				head = append(head, f.String()...)
-			}
-			if _, err := w.Write(append(head, '\n')); err != nil {
+			if _, err := w.Write(newForm().AppendHead(nil)); err != nil {
 				return err
 			}
 		}
-	}
-	newForm := func() *rowForm {
-		return &rowForm{columns: sel.columns, append: form, safe: safe, buf: make([]byte, 0, 64)}
 	}
 	if c.Limit > 0 {
 		f := newForm()
 		var buf []byte
 		_, err := eachRow(ctx, r, sel, c.Limit, func(row *report.Row) error {
-			buf = f.append(f, buf[:0], row)
+			buf = f.Append(buf[:0], row)
 			_, err := w.Write(buf)
 			return err
 		})
@@ -88,7 +79,7 @@ func (c *reportCat) print(ctx context.Context, w *bufio.Writer, r *report.Report
 		part.keys = parts[i]
 		var buf []byte
 		_, err := eachRow(ctx, r, &part, 0, func(row *report.Row) error {
-			if buf = f.append(f, buf, row); len(buf) < printAtOnce {
+			if buf = f.Append(buf, row); len(buf) < printAtOnce {
 				return nil
 			}
 			full := buf

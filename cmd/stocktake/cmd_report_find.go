@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -37,12 +38,12 @@ func (c *reportFind) Run(ctx context.Context, con console) (err error) {
 		sel.keys = report.ExactRange([]byte(c.Key))
 	}
 	w := bufio.NewWriter(con.out)
-	t := newRowTable(w, sel.columns)
-	print, found := t.add, 0
+	t := reporttext.NewTable(w, sel.columns)
+	print, found := t.Add, 0
 	if c.JSON {
-		f := &rowForm{columns: sel.columns, buf: make([]byte, 0, 64)}
+		f := reporttext.JSON(sel.columns)
 		print = func(row *report.Row) error {
-			_, err := w.Write(appendJSON(f, nil, row))
+			_, err := w.Write(f.Append(nil, row))
 			return err
 		}
 	}
@@ -50,7 +51,7 @@ func (c *reportFind) Run(ctx context.Context, con console) (err error) {
 		found++
 		return print(row)
 	})
-	if err = errors.Join(err, t.end(), w.Flush()); err != nil {
+	if err = errors.Join(err, t.End(), w.Flush()); err != nil {
 		return err
 	}
 	switch {

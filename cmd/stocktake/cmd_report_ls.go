@@ -74,7 +74,7 @@ type reportLine struct {
 }
 
 func lineOf(r *report.Report, p *place) reportLine {
-	l := reportLine{Created: timeOf(r), Kind: stocktake.FullRun, Source: r.Manifest.SourceBucket, Rows: -1, Files: len(r.Manifest.Files), Manifest: p.where(r.Key)}
+	l := reportLine{Created: r.Time(), Kind: stocktake.FullRun, Source: r.Manifest.SourceBucket, Rows: -1, Files: len(r.Manifest.Files), Manifest: p.where(r.Key)}
 	for _, f := range r.Manifest.Files {
 		l.Size += f.Size
 	}

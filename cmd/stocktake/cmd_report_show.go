@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 )
@@ -36,4 +38,40 @@ func (c *reportShow) Run(ctx context.Context, con console) (err error) {
 		Manifest stocktake.Manifest `json:"manifest"`
 		Summary  *stocktake.Summary `json:"summary,omitempty"`
 	}{r.Manifest, r.Summary})
+}
+
+// showOptions say what showReport shows in addition to the manifest.
+type showOptions struct {
+	rows   int
+	verify bool
+}
+
+// showReport shows the report whose manifest has the key manifest.
+func showReport(ctx context.Context, w io.Writer, p place, manifest string, opts showOptions) error {
+	r, err := report.Open(ctx, p.bucket, manifest)
+	if err != nil {
+		return err
+	}
+	reporttext.PrintManifest(w, r, p.where(r.Key))
+	if err := reporttext.PrintRows(ctx, w, r, opts.rows); err != nil {
+		return err
+	}
+	if !r.Incremental() { // changes are not objects to be added up
+		if err := reporttext.PrintTotals(ctx, w, r); err != nil {
+			return err
+		}
+	}
+	if !opts.verify {
+		return nil
+	}
+	v, err := report.Verify(ctx, p.bucket, manifest, report.VerifyOptions{})
+	if err != nil {
+		return err
+	}
+	sayf(w, "\n== ")
+	reporttext.PrintVerification(w, v)
+	if !v.OK {
+		return errReportWrong
+	}
+	return nil
 }

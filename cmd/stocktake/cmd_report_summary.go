@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 	"github.com/stocktake/stocktake/report/rollup"
@@ -36,15 +37,16 @@ func (c *reportSummary) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	groups := groupsOf(sums, c)
+	opts := reporttext.SummaryOptions{By: c.By, Depth: c.Depth, Top: c.Top, Order: c.Order}
+	groups := reporttext.Groups(sums, opts)
 	switch {
 	case c.JSON && len(c.By) == 0:
 		return terminal.PrintJSON(con.out, sums)
 	case c.JSON:
 		return terminal.PrintJSON(con.out, groups)
 	}
-	sayf(con.out, "== %s, as of %s\n", printable(p.where(r.Key)), when(timeOf(r)))
-	return printSummary(con.out, sums, groups, c)
+	sayf(con.out, "== %s, as of %s\n", printable(p.where(r.Key)), when(r.Time()))
+	return reporttext.PrintSummary(con.out, sums, groups, opts)
 }
 
 // totals returns the totals that were made with the report, or those of its rows
@@ -59,7 +61,7 @@ func (c *reportSummary) totals(ctx context.Context, w io.Writer, r *report.Repor
 		}
 		line.Show(text)
 	}}
-	sums, err := readTotals(ctx, r, opts)
+	sums, err := reporttext.ReadTotals(ctx, r, opts)
 	if err == nil && sums.Depth < c.Depth {
 		return r.AddUp(ctx, opts)
 	}

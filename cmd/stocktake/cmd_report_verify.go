@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
+	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 )
@@ -38,7 +38,7 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 		err = terminal.PrintJSON(con.out, v)
 	} else {
 		sayln(con.out, printable(p.where(key)))
-		printVerification(con.out, v)
+		reporttext.PrintVerification(con.out, v)
 	}
 	if err == nil && !v.OK {
 		err = errReportWrong
@@ -70,7 +70,7 @@ func (c *reportVerify) all(ctx context.Context, con console) error {
 			return terminal.NewEncoder(con.out).Encode(v)
 		}
 		sayln(con.out, printable(p.where(manifest)))
-		printVerification(con.out, v)
+		reporttext.PrintVerification(con.out, v)
 		return nil
 	})
 	switch {
@@ -91,24 +91,4 @@ func (c *reportVerify) verify(ctx context.Context, con console, p *place, manife
 		Hashes:   c.Hashes,
 		Progress: func(stored int64) { line.Show(size(stored) + " verified") },
 	})
-}
-
-func printVerification(w io.Writer, v *report.Verification) {
-	if v.OK {
-		sayf(w, "verified: %s, %s, %s stored; nothing is wrong\n", many(int64(v.Files), "file"), many(v.Rows, "row"), size(v.Stored))
-	}
-	for _, f := range v.Findings {
-		where := f.File
-		if f.Row > 0 {
-			where += fmt.Sprintf(" row %d", f.Row)
-		}
-		sayf(w, "WRONG  %s: %s: %s", printable(where), printable(string(f.Check)), printable(f.Detail))
-		if f.Count > 1 {
-			sayf(w, " (and %d more)", f.Count-1)
-		}
-		sayln(w)
-	}
-	for _, u := range v.Unchecked {
-		sayf(w, "not checked: %s\n", printable(u))
-	}
 }

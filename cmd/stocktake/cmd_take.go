@@ -11,6 +11,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/foreign"
+	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/internal/server"
 	"github.com/stocktake/stocktake/internal/take"
 	"github.com/stocktake/stocktake/internal/terminal"
@@ -83,7 +84,7 @@ func (c *takeCmd) Run(ctx context.Context, con console) (err error) {
 	}
 	if costs := src.store.Costs(cfg.Columns()); costs.PerObject > 0 {
 		sayf(con.err, "%s: no listing tells that; the take also makes %s for each object (--estimate says how long that takes)\n",
-			fieldList(costs.Fetched), many(int64(costs.PerObject), "request"))
+			reporttext.FieldNames(costs.Fetched), many(int64(costs.PerObject), "request"))
 	}
 	return c.take(ctx, con, job, &src, &dst, log)
 }
@@ -210,7 +211,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst 
 	took := time.Since(begin)
 	sayf(con.out, "listed   %s, matched %s of %s\n", many(s.Listed, "object"), count(s.Matched), size(s.Bytes))
 	sayf(con.out, "took     %s (%s objects/s)\n", took.Round(time.Millisecond), count(int64(float64(s.Listed-begun.Listed)/max(took.Seconds(), 1e-3))))
-	sayDoubts(con.out, "%-8s %s\n", s)
+	reporttext.PrintDoubts(con.out, "%-8s %s\n", s)
 	_, err = sayf(con.out, "report   %s (%s, %s)\n", printable(where), many(int64(len(s.Files)), "shard"), size(stored))
 	if needed := (s.Matched + c.ShardRows - 1) / c.ShardRows; err == nil && int64(len(s.Files)) > 2*needed+1 {
 		sayf(con.err, "the report has %s, where %s would do, as each interruption and checkpoint ends those being written; to join them: stocktake report convert %s NEW\n",

@@ -10,7 +10,6 @@ var (
 	printable     = human.Printable
 	printableText = human.PrintableLines
 	unprintable   = human.Unprintable
-	cut           = human.Cut
 	orDash        = human.OrDash
 	count         = human.Count
 	many          = human.Many

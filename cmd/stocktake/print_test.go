@@ -15,33 +15,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"unicode/utf8"
+
+	"github.com/stocktake/stocktake/internal/terminal/terminaltest"
 )
-
-// hostile is text that clears a screen, hides what follows, writes backwards, and
-// pretends to be a line of ours.
-const hostile = "a\x1b[2J\u009b8m\u202e\x7f\x07\r\nFORGED all is well\n\tFORGED"
-
-// checkShown fails the test if output holds what a terminal obeys, or a line that
-// a stranger wrote.
-func checkShown(t *testing.T, what, output string) {
-	t.Helper()
-	for i, r := range output {
-		if r != '\n' && unprintable(r) || r == utf8.RuneError {
-			t.Errorf("%s: %q at byte %d of %q", what, r, i, output)
-			return
-		}
-	}
-	if strings.Contains("\n"+output, "\nFORGED") {
-		t.Errorf("%s: a forged line in %q", what, output)
-	}
-}
 
 // Commands show what a hostile server answers as text, whatever it answers.
 func TestHostileServer(t *testing.T) {
-	urlEscaped := strings.NewReplacer("%", "%25", "\x1b", "%1B", "\u009b", "%C2%9B", "\u202e", "%E2%80%AE", "\x7f", "%7F", "\x07", "%07", "\r", "%0D", "\n", "%0A", "\t", "%09").Replace(hostile)
-	inText := strings.NewReplacer("\x1b", "", "\x07", "", "\r", "").Replace(hostile) // what XML may hold
-	quoted := strings.Trim(mustJSON(t, hostile), `"`)
+	urlEscaped := strings.NewReplacer("%", "%25", "\x1b", "%1B", "\u009b", "%C2%9B", "\u202e", "%E2%80%AE", "\x7f", "%7F", "\x07", "%07", "\r", "%0D", "\n", "%0A", "\t", "%09").Replace(terminaltest.Hostile)
+	inText := strings.NewReplacer("\x1b", "", "\x07", "", "\r", "").Replace(terminaltest.Hostile) // what XML may hold
+	quoted := strings.Trim(mustJSON(t, terminaltest.Hostile), `"`)
 	run := fmt.Sprintf(`{"id":%[1]q,"bucket":%[1]q,"configuration":%[1]q,"state":%[1]q,"reason":%[1]q,"destination":%[1]q,"manifest":%[1]q,"trigger":%[1]q,"started":"2026-01-01T00:00:00Z","ended":"2026-01-01T00:00:01Z"}`, "@")
 	run = strings.ReplaceAll(run, "@", quoted)
 	status := `{"bucket":"` + quoted + `","configuration":"` + quoted + `","warnings":["` + quoted + `"],"last":` + run + `}`
@@ -55,7 +37,7 @@ func TestHostileServer(t *testing.T) {
 			w.WriteHeader(400)
 			fmt.Fprintf(w, "<Error><Code>InvalidArgument</Code><Message>%[1]s</Message><ArgumentValue>%[1]s</ArgumentValue></Error>", inText)
 		},
-		"rubbish": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, hostile) },
+		"rubbish": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, terminaltest.Hostile) },
 		"status": func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if err == nil {
@@ -65,7 +47,7 @@ func TestHostileServer(t *testing.T) {
 		},
 		"no HTTP": func(w http.ResponseWriter, _ *http.Request) {
 			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-				fmt.Fprint(conn, hostile)
+				fmt.Fprint(conn, terminaltest.Hostile)
 				conn.Close()
 			}
 		},
@@ -146,8 +128,8 @@ func TestHostileServer(t *testing.T) {
 				args := append(append([]string{}, command...), "--endpoint", server.URL)
 				code := runArgs(t, args, &out, &errs)
 				what := fmt.Sprintf("%s (exit code %d)", strings.Join(command, " "), code)
-				checkShown(t, what, out.String())
-				checkShown(t, what, errs.String())
+				terminaltest.Check(t, what, out.String())
+				terminaltest.Check(t, what, errs.String())
 				if code == 2 && strings.Contains(errs.String(), "--help") {
 					t.Errorf("%s: no such command: %s", what, errs.String())
 				}
@@ -173,12 +155,17 @@ func mustJSON(t *testing.T, v any) string {
 	return string(b)
 }
 
-// Only package terminal prints; a row of a report is a line of several texts.
+// Only package terminal prints; a row as it is in a report's file is a line of
+// several texts.
 func TestPrintsInOnePlace(t *testing.T) {
-	mayPrint := map[string]bool{"report_print.go": true}
-	files, err := filepath.Glob("*.go")
-	if err != nil || len(files) < 20 {
-		t.Fatal(len(files), err)
+	mayPrint := map[string]bool{"../../internal/reporttext/manifest.go": true}
+	var files []string
+	for _, room := range []string{".", "../../internal/reporttext", "../../internal/transfer"} {
+		some, err := filepath.Glob(filepath.Join(room, "*.go"))
+		if err != nil || len(some) == 0 {
+			t.Fatal(room, err)
+		}
+		files = append(files, some...)
 	}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") || mayPrint[file] {
@@ -234,9 +221,9 @@ func TestEndlessListing(t *testing.T) {
 // Logs in JSON have no character that a terminal obeys.
 func TestLogsInJSON(t *testing.T) {
 	var out bytes.Buffer
-	newLogger(&out, slog.LevelInfo, "json").Info("read failed", "key", hostile)
+	newLogger(&out, slog.LevelInfo, "json").Info("read failed", "key", terminaltest.Hostile)
 	var line struct{ Key string }
-	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Key != hostile {
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Key != terminaltest.Hostile {
 		t.Errorf("%s: %q, %v", out.Bytes(), line.Key, err)
 	}
 	if i := strings.IndexFunc(strings.TrimSuffix(out.String(), "\n"), unprintable); i >= 0 {

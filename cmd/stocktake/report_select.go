@@ -76,7 +76,7 @@ func (s *selectFlags) of(r *report.Report) (selection, error) {
 			continue
 		}
 		needs(bound.flag, stocktake.FieldLastModifiedDate)
-		if *bound.to, err = parseMoment(bound.text, timeOf(r), err); err != nil {
+		if *bound.to, err = parseMoment(bound.text, r.Time(), err); err != nil {
 			return sel, usagef("--%s: %w", bound.flag, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/internal/foreign"
+	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/internal/take"
 	"github.com/stocktake/stocktake/internal/terminal"
 )
@@ -66,7 +67,7 @@ func (c *takeCmd) estimate(ctx context.Context, con console, job take.Job, src *
 		sayf(con.out, "         %s requests about objects at most, which took %s for one\n", count(e.Requests), e.ObjectTime.Round(100*time.Microsecond))
 	}
 	if len(e.Unavailable) > 0 {
-		sayf(con.out, "empty    %s: the store cannot tell\n", fieldList(e.Unavailable))
+		sayf(con.out, "empty    %s: the store cannot tell\n", reporttext.FieldNames(e.Unavailable))
 	}
 	rate := fmt.Sprintf("%d requests at once", max(limits.Concurrency, 1))
 	if limits.PerSecond > 0 {

@@ -129,11 +129,13 @@ var may = map[string][]string{
 	"internal/terminal": {"internal/human"},
 	"internal/browse":   {".", "internal/human", "report", "report/rollup"},
 
-	"internal/transfer": {".", "client", "internal/datafolder", "internal/human", "internal/terminal"},
+	"internal/terminal/terminaltest": {"internal/human"},
+	"internal/reporttext":            {".", "internal/human", "internal/terminal", "report", "report/rollup"},
+	"internal/transfer":              {".", "client", "internal/datafolder", "internal/human", "internal/terminal"},
 
 	"internal/reportfolder": {"internal/dirbucket", "report"},
 
-	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/browse", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/human", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/reportfolder", "internal/server", "internal/store", "internal/take", "internal/terminal", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "internal/transfer", "inventoryxml"},
+	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/browse", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/human", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/reportfolder", "internal/reporttext", "internal/server", "internal/store", "internal/take", "internal/terminal", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "internal/transfer", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a
@@ -176,7 +178,7 @@ var mayInTests = map[string][]string{
 
 // forTests is what any package's tests may import: test suites that several
 // implementations run, the bucket in memory, and stores filled for a test.
-var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/farstore", "internal/journal/journaltest", "internal/keygen", "internal/catalog/catalogtest", "internal/testpostgres", "internal/testceph", "internal/membucket", "internal/store/seed", "report/csvgz/csvgztest", "report/format/formattest"}
+var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/farstore", "internal/journal/journaltest", "internal/keygen", "internal/catalog/catalogtest", "internal/testpostgres", "internal/testceph", "internal/membucket", "internal/store/seed", "internal/terminal/terminaltest", "report/csvgz/csvgztest", "report/format/formattest"}
 
 // homes lists the packages that may import a library, by prefix of its import
 // path, tests aside. A library at home in one room can be replaced there.

@@ -8,48 +8,28 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
-	"github.com/stocktake/stocktake/internal/human"
+	"github.com/stocktake/stocktake/internal/terminal/terminaltest"
 )
-
-// hostile is text that clears a screen, hides what follows, writes backwards, and
-// pretends to be a line of ours.
-const hostile = "a\x1b[2J\u009b8m\u202e\x7f\x07\r\nFORGED all is well\n\tFORGED"
-
-// checkHarmless fails the test if output holds what a terminal obeys, or a line that
-// a stranger wrote.
-func checkHarmless(t *testing.T, what, output string) {
-	t.Helper()
-	for i, r := range output {
-		if r != '\n' && human.Unprintable(r) || r == utf8.RuneError {
-			t.Errorf("%s: %q at byte %d of %q", what, r, i, output)
-			return
-		}
-	}
-	if strings.Contains("\n"+output, "\nFORGED") {
-		t.Errorf("%s: a forged line in %q", what, output)
-	}
-}
 
 func TestPrintf(t *testing.T) {
 	var b bytes.Buffer
 	type name string
-	Printf(&b, "%s %-4s| %q %v %d %s %v\n", hostile, "ab", hostile, errors.New(hostile), 7, time.Second, name(hostile))
-	Println(&b, hostile, errors.Join(errors.New("one"), errors.New("two")), 1.5, nil)
-	checkHarmless(t, "text", b.String())
+	Printf(&b, "%s %-4s| %q %v %d %s %v\n", terminaltest.Hostile, "ab", terminaltest.Hostile, errors.New(terminaltest.Hostile), 7, time.Second, name(terminaltest.Hostile))
+	Println(&b, terminaltest.Hostile, errors.Join(errors.New("one"), errors.New("two")), 1.5, nil)
+	terminaltest.Check(t, "text", b.String())
 	for _, want := range []string{`a\x1b[2J`, " ab  | \"a\\x1b", " 7 1s ", "one\n  two 1.5 <nil>\n"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in %s", want, b.String())
 		}
 	}
 	b.Reset()
-	if err := PrintJSON(&b, map[string]string{"a": hostile + "\U000e0001"}); err != nil {
+	if err := PrintJSON(&b, map[string]string{"a": terminaltest.Hostile + "\U000e0001"}); err != nil {
 		t.Fatal(err)
 	}
-	checkHarmless(t, "JSON", b.String())
+	terminaltest.Check(t, "JSON", b.String())
 	var back map[string]string
-	if err := json.Unmarshal(b.Bytes(), &back); err != nil || back["a"] != hostile+"\U000e0001" {
+	if err := json.Unmarshal(b.Bytes(), &back); err != nil || back["a"] != terminaltest.Hostile+"\U000e0001" {
 		t.Errorf("%q, %v", back["a"], err)
 	}
 	var text string

@@ -1,4 +1,4 @@
-package main
+package reporttext
 
 import (
 	"strings"
@@ -22,11 +22,11 @@ func TestSummaryIsPrintable(t *testing.T) {
 	sums.Largest[0].StorageClass = hostile
 	sums.Extensions[0].Extension = hostile
 	var out strings.Builder
-	c := &reportSummary{Depth: 1, Top: 10, Order: "bytes"}
-	if err := printSummary(&out, sums, groupsOf(sums, c), c); err != nil {
+	c := SummaryOptions{Depth: 1, Top: 10, Order: "bytes"}
+	if err := PrintSummary(&out, sums, Groups(sums, c), c); err != nil {
 		t.Fatal(err)
 	}
-	printVerification(&out, &report.Verification{
+	PrintVerification(&out, &report.Verification{
 		Findings:  []report.Finding{{File: hostile, Check: report.Check(hostile), Row: 1, Detail: hostile}},
 		Unchecked: []string{hostile},
 	})

@@ -1,4 +1,4 @@
-package main
+package reporttext
 
 import (
 	"bufio"
@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/terminal/terminaltest"
 	"github.com/stocktake/stocktake/report"
 )
 
 var hostileRow = &report.Row{Bucket: []byte("b"), Record: stocktake.Record{
-	Key: []byte(hostile + "\xff"), VersionID: []byte(hostile), ETag: stocktake.ETag{Text: []byte(hostile)}, Size: 7, LastModified: 1767582245, IsLatest: true,
+	Key: []byte(terminaltest.Hostile + "\xff"), VersionID: []byte(terminaltest.Hostile), ETag: stocktake.ETag{Text: []byte(terminaltest.Hostile)}, Size: 7, LastModified: 1767582245, IsLatest: true,
 }}
 
 // allCells are the columns of full reports.
@@ -32,25 +33,25 @@ var allCells = func() (columns []stocktake.Field) {
 func TestHostileRows(t *testing.T) {
 	var table bytes.Buffer
 	w := bufio.NewWriter(&table)
-	rows := newRowTable(w, allCells)
+	rows := NewTable(w, allCells)
 	for range measured + 1 { // both while widths are measured and after
-		if err := rows.add(hostileRow); err != nil {
+		if err := rows.Add(hostileRow); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := rows.end(); err != nil {
+	if err := rows.End(); err != nil {
 		t.Fatal(err)
 	}
 	w.Flush()
-	checkShown(t, "table", table.String())
+	terminaltest.Check(t, "table", table.String())
 	if n := strings.Count(table.String(), "\n"); n != measured+2 {
 		t.Errorf("%d lines", n)
 	}
 
-	f := &rowForm{columns: allCells, safe: true}
-	checkShown(t, "CSV", string(appendCSV(f, nil, hostileRow)))
-	text := string(appendJSON(f, nil, hostileRow))
-	checkShown(t, "JSON", strings.ReplaceAll(text, "\ufffd", "?")) // what a string cannot hold
+	f, objects := CSV(allCells, true), JSON(allCells)
+	terminaltest.Check(t, "CSV", string(f.Append(nil, hostileRow)))
+	text := string(objects.Append(nil, hostileRow))
+	terminaltest.Check(t, "JSON", strings.ReplaceAll(text, "\ufffd", "?")) // what a string cannot hold
 	var back struct {
 		Key       string
 		KeyBase64 []byte
@@ -62,23 +63,23 @@ func TestHostileRows(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &back); err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(back.KeyBase64, hostileRow.Key) || back.VersionID != hostile || back.Size != 7 || !back.IsLatest || back.Modified.Unix() != hostileRow.LastModified {
+	if !bytes.Equal(back.KeyBase64, hostileRow.Key) || back.VersionID != terminaltest.Hostile || back.Size != 7 || !back.IsLatest || back.Modified.Unix() != hostileRow.LastModified {
 		t.Errorf("%+v", back)
 	}
 
 	f.safe = false
-	record, err := csv.NewReader(bytes.NewReader(appendCSV(f, nil, hostileRow))).Read()
+	record, err := csv.NewReader(bytes.NewReader(f.Append(nil, hostileRow))).Read()
 	if err != nil || len(record) != len(allCells) || record[1] != strings.ReplaceAll(string(hostileRow.Key), "\r\n", "\n") {
 		t.Errorf("%q, %v", record, err)
 	}
 
-	d := &diffPrinter{all: f}
+	d := &Diff{all: objects}
 	for _, c := range []report.Change{{Kind: report.Added, New: hostileRow}, {Kind: report.Removed, Old: hostileRow}, {Kind: report.Changed, Old: hostileRow, New: hostileRow, What: allCells}} {
-		checkShown(t, "change", string(d.line(nil, &c)))
+		terminaltest.Check(t, "change", string(d.line(nil, &c)))
 		if text := d.json(nil, &c); !json.Valid(text) {
 			t.Errorf("not JSON: %s", text)
 		} else {
-			checkShown(t, "change as JSON", strings.ReplaceAll(string(text), "\ufffd", "?"))
+			terminaltest.Check(t, "change as JSON", strings.ReplaceAll(string(text), "\ufffd", "?"))
 		}
 	}
 }
@@ -86,32 +87,10 @@ func TestHostileRows(t *testing.T) {
 // The row of a delete marker has no values of what it does not have.
 func TestMarkerRow(t *testing.T) {
 	row := &report.Row{Record: stocktake.Record{Key: []byte("k"), VersionID: []byte("v"), IsDeleteMarker: true, LastModified: 1}}
-	f := &rowForm{columns: allCells}
+	f := JSON(allCells)
 	want := `{"key":"k","versionId":"v","isLatest":false,"isDeleteMarker":true,"lastModifiedDate":"1970-01-01T00:00:01Z",` +
 		`"isMultipartUploaded":false,"encryptionStatus":false,"taggingCount":0}` + "\n"
-	if got := string(appendJSON(f, nil, row)); got != want {
+	if got := string(f.Append(nil, row)); got != want {
 		t.Errorf("%s, want %s", got, want)
-	}
-}
-
-func TestParseSizesAndTimes(t *testing.T) {
-	for text, want := range map[string]int64{"0": 0, "4096": 4096, "10K": 10 << 10, "10k": 10 << 10, "5MiB": 5 << 20, "2GB": 2 << 30, "1T": 1 << 40, "7B": 7, "x": -1, "": -1, "1.5G": -1, "-1": -1, "9999999999P": -1} {
-		got, err := parseSize(text, nil)
-		if err != nil {
-			got = -1
-		}
-		if got != want {
-			t.Errorf("size %q is %d, want %d", text, got, want)
-		}
-	}
-	now := time.Unix(1_000_000, 0)
-	for text, want := range map[string]int64{"1d": 1_000_000 - 86400, "2h": 1_000_000 - 7200, "5m": 1_000_000 - 300, "1970-01-02": 86400, "1970-01-01T00:01:00Z": 60, "1970-01-01T00:01:00+00:01": 0, "yesterday": -1, "99999999999d": -1} {
-		got, err := parseMoment(text, now, nil)
-		if err != nil {
-			got = -1
-		}
-		if got != want {
-			t.Errorf("time %q is %d, want %d", text, got, want)
-		}
 	}
 }
