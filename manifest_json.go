@@ -91,7 +91,7 @@ func (m *Manifest) UnmarshalJSON(data []byte) (err error) {
 // OSS or one of S3 Inventory. What S3 writes otherwise becomes what OSS writes: milliseconds
 // become seconds, the ARN of the destination a name, hex digits upper-case. Every
 // member of [Manifest] must be there, once, under exactly its name and with its
-// type; members it does not know are ignored.
+// type, and no file twice; members it does not know are ignored.
 func ParseManifest(data []byte) (Manifest, error) {
 	m, err := parseManifest(data)
 	if err != nil {
@@ -141,10 +141,16 @@ func parseManifest(data []byte) (m Manifest, err error) {
 	if m.Version == ManifestVersionS3 {
 		m.normalizeS3()
 	}
+	keys := make(map[string]struct{}, len(m.Files))
 	for i := range m.Files {
-		if f := &m.Files[i]; !validMD5(f.MD5) {
+		f := &m.Files[i]
+		if !validMD5(f.MD5) {
 			return m, fmt.Errorf("\"files\": %d: MD5checksum %.40q is not 32 upper-case hex digits", i, f.MD5)
 		}
+		if _, twice := keys[f.Key]; twice {
+			return m, fmt.Errorf("\"files\": %d: the file %.200q is named twice", i, f.Key)
+		}
+		keys[f.Key] = struct{}{}
 	}
 	return m, nil
 }

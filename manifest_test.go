@@ -92,6 +92,7 @@ func TestParseManifest(t *testing.T) {
 		{"case of a name", `"files"`, `"Files"`},
 		{"files is null", doc, `{"creationTimestamp":"1","destinationBucket":"b","fileFormat":"CSV","fileSchema":"Key","files":null,"sourceBucket":"s","version":"2019-09-01"}`},
 		{"files is an object", doc, `{"files":{}}`},
+		{"a file twice", `"files":[`, `"files":[{"MD5checksum":"0123456789ABCDEF0123456789ABCDEF","key":"a","size":1},{"MD5checksum":"0123456789ABCDEF0123456789ABCDEF","key":"a","size":1},`},
 		{"a file is null", doc, `{"files":[null]}`},
 		{"size as a string", "187", `"187"`},
 		{"size with a fraction", "187", "187.5"},
@@ -129,11 +130,11 @@ func TestManifestRoundTrip(t *testing.T) {
 			CreationTimestamp: rapid.Int64Min(0).Draw(t, "time"), DestinationBucket: text.Draw(t, "destination"),
 			FileFormat: text.Draw(t, "format"), FileSchema: text.Draw(t, "schema"), SourceBucket: text.Draw(t, "source"),
 			Version: stocktake.ManifestVersion,
-			Files: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) stocktake.ManifestFile {
+			Files: rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) stocktake.ManifestFile {
 				return stocktake.ManifestFile{
 					MD5: rapid.StringMatching(`[0-9A-F]{32}`).Draw(t, "md5"), Key: text.Draw(t, "key"), Size: rapid.Int64Min(0).Draw(t, "size"),
 				}
-			}), 0, 3).Draw(t, "files"),
+			}), 0, 3, func(f stocktake.ManifestFile) string { return f.Key }).Draw(t, "files"),
 		}
 		doc := m.AppendJSON(nil)
 		got, err := stocktake.ParseManifest(doc)
