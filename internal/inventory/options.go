@@ -43,10 +43,9 @@ type Options struct {
 
 	Roles Roles // nil: each role may do everything
 
-	// Strict says whether a configuration is refused if its runs are known to fail:
-	// its role may not do its work, or its reports would have keys that are too
-	// long. If it returns false or is nil, the configuration is kept with a warning.
-	// It is called for each Put.
+	// Strict says whether a configuration is refused if its role may not do its work.
+	// If it returns false or is nil, the configuration is kept with a warning, since
+	// the role may get its rights later. It is called for each Put.
 	Strict func() bool
 
 	// LateAfter is how long after its due time an unfinished run is late; 0: 6

@@ -127,11 +127,11 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 			return err
 		}
 	}
+	if err := checkKeys(bucket, cfg); err != nil { // no run could succeed
+		return err
+	}
 	if s.opts.Strict == nil || !s.opts.Strict() {
 		return nil
-	}
-	if err := checkKeys(bucket, cfg); err != nil {
-		return err
 	}
 	return s.mayReport(ctx, bucket, cfg)
 }
