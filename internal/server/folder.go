@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/catalog/sqlite"
@@ -27,6 +28,19 @@ func (f Folder) Check() error {
 		return &SettingError{"data", err}
 	}
 	return nil
+}
+
+// checkWritable refuses a folder whose file system is read-only, or whose rights do
+// not let the server write: what is in it would fail one by one, and say less.
+func (f Folder) checkWritable() error {
+	probe, err := os.CreateTemp(string(f), ".writable-*")
+	switch {
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return &SettingError{"data", fmt.Errorf("the folder cannot be written: %w", err)}
+	case err != nil:
+		return nil // such as a full disk, which the store has room kept for
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // contains reports whether a file made at path would be in the folder, by whatever
@@ -150,6 +164,9 @@ const registerInterval = time.Minute
 // checkWhole refuses a data folder that has lost parts, except those whose loss
 // the settings accept.
 func (s *Server) checkWhole(ctx context.Context) error {
+	if err := s.folder.checkWritable(); err != nil {
+		return err
+	}
 	opts := datafolder.Options{Damaged: map[string]func(string) error{
 		datafolder.CatalogName: func(path string) error { return checkCatalog(ctx, path, false) },
 	}}
