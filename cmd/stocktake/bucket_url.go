@@ -23,7 +23,11 @@ import (
 type bucketURL struct{ scheme, bucket, path string }
 
 // parseBucketURL reads a URL; ok is false if text is the path of a file or folder.
+// An empty text is refused: as a path it would mean the working directory.
 func parseBucketURL(text string) (u bucketURL, ok bool, err error) {
+	if text == "" {
+		return u, false, usagef("the address is empty: name a folder, s3://BUCKET/PATH or oss://BUCKET/PATH; . is this folder")
+	}
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
 		return u, false, nil

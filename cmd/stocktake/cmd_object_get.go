@@ -28,6 +28,9 @@ func (c *objectGet) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
+	if c.To == "" {
+		return usagef("the target is empty: name a file or a folder; . is this folder")
+	}
 	oc, err := c.ossClient()
 	if err != nil {
 		return err

@@ -82,6 +82,8 @@ func (c *objectPut) find(con console, u *oss.Uploader, from []string, to transfe
 	for _, path := range from {
 		st, err := os.Stat(path)
 		switch {
+		case path == "":
+			return nil, 0, usagef("a source is empty: name a file or a folder; . is this folder")
 		case err != nil:
 			return nil, 0, usageError{err}
 		case st.IsDir() && !c.Recursive:

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -105,6 +106,8 @@ func openTarget(at *reportRemote, target string, opts *report.ConvertOptions) (t
 		opts.Address = u.name() + "/"
 		return writePlace{s.Destination(u.bucket), func() error { return nil }}, u.name() + "/" + opts.Base, nil
 	}
+	_, err = os.Stat(target)
+	made := errors.Is(err, fs.ErrNotExist)
 	if err := os.MkdirAll(target, 0o700); err != nil {
 		return to, "", usageError{err}
 	}
@@ -112,5 +115,11 @@ func openTarget(at *reportRemote, target string, opts *report.ConvertOptions) (t
 	if err != nil {
 		return to, "", usageError{err}
 	}
-	return writePlace{b, b.Close}, strings.TrimSuffix(target, "/") + "/", nil
+	return writePlace{b, func() error {
+		err := b.Close()
+		if made {
+			_ = os.Remove(target) // if a failure left it empty; else it stays
+		}
+		return err
+	}}, strings.TrimSuffix(target, "/") + "/", nil
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,6 +19,59 @@ import (
 	"github.com/stocktake/stocktake/client"
 	"github.com/stocktake/stocktake/internal/server"
 )
+
+// Arguments that would mean something else than they say are refused in words.
+func TestRefusedArguments(t *testing.T) {
+	t.Setenv("OSS_ACCESS_KEY_ID", "id")
+	t.Setenv("OSS_ACCESS_KEY_SECRET", "secret")
+	for _, tt := range []struct {
+		want string
+		args []string
+	}{
+		{"the address is empty", []string{"report", "ls", ""}},
+		{"the address is empty", []string{"report", "cat", ""}},
+		{"the address is empty", []string{"report", "verify", "--all", ""}},
+		{"the address is empty", []string{"report", "diff", "", "x"}},
+		{"the target is empty", []string{"object", "get", "oss://photos/a", ""}},
+		{"a source is empty", []string{"object", "put", "", "oss://photos/a"}},
+		{"--max-runs: at least 1", []string{"serve", "--check", "--max-runs", "-1"}},
+		{"--spread: at least 0", []string{"serve", "--check", "--spread", "-1s"}},
+		{`"a" is there twice`, []string{"serve", "--check", "--webhook", "a=http://x;a=http://y"}},
+		{`"a" is there twice`, []string{"serve", "--check", "--webhook", "a=http://x", "--webhook", "b=http://y;a=http://y"}},
+	} {
+		var out, errs bytes.Buffer
+		if code := runArgs(t, tt.args, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), tt.want) {
+			t.Errorf("%q: exit code %d, %s", tt.args, code, errs.String())
+		}
+	}
+}
+
+// A conversion that fails leaves no folder that it made, and one that was there.
+func TestFailedConversion(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "daily", "2026-01-01T00-00Z")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	manifest := `{"creationTimestamp":"1767225600","destinationBucket":"reports","fileFormat":"CSV","fileSchema":"Bucket, Key",` +
+		`"files":[{"MD5checksum":"0123456789ABCDEF0123456789ABCDEF","key":"p/b/daily/data/x.csv.gz","size":10}],"sourceBucket":"b","version":"2019-09-01"}`
+	if err := os.WriteFile(filepath.Join(folder, "manifest.json"), []byte(manifest), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	there := filepath.Join(dir, "there")
+	if err := os.Mkdir(there, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for to, stays := range map[string]bool{filepath.Join(dir, "made"): false, there: true} {
+		var out, errs bytes.Buffer
+		if code := runArgs(t, []string{"report", "convert", filepath.Join(dir, "daily"), to}, &out, &errs); code != exitFailed {
+			t.Errorf("exit code %d, %s", code, errs.String())
+		}
+		if _, err := os.Stat(to); (err == nil) != stays {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+}
 
 // What keeps an answer away is said with what to correct.
 func TestExplainNoAnswer(t *testing.T) {

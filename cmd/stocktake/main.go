@@ -7,9 +7,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
+	"regexp"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -111,7 +114,7 @@ func run(ctx context.Context, args []string, con console) (code int) {
 			return exitUsage
 		}
 	}
-	k, err := parser.Parse(args)
+	k, err := parser.Parse(joinNegative(args))
 	if err != nil {
 		sayf(con.err, "stocktake: %s\n", printableText(err.Error()))
 		if p, ok := errors.AsType[*kong.ParseError](err); ok && p.Context != nil {
@@ -150,9 +153,51 @@ func newParser(c *cli, con console, more ...kong.Option) (*kong.Kong, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.PostBuild(variables),
 		kong.Configuration(settingsFile),
+		kong.KindMapper(reflect.Map, uniqueNames()),
 		kong.Bind(con),
 		kong.Vars{"version": programVersion().String(), "formats": formatNames()},
 	}, more...)...)
+}
+
+// negative is a number that the parser would take for a short flag.
+var negative = regexp.MustCompile(`^-[0-9]+(\.[0-9]+)?[a-zA-Z]*$`)
+
+// joinNegative writes "--flag -1" as "--flag=-1", so that it is the flag that is
+// refused, with the values that it takes.
+func joinNegative(args []string) []string {
+	var joined []string
+	for i, a := range args {
+		if i > 0 && negative.MatchString(a) && strings.HasPrefix(args[i-1], "--") && len(args[i-1]) > 2 && !strings.Contains(args[i-1], "=") {
+			joined[len(joined)-1] += "=" + a
+			continue
+		}
+		joined = append(joined, a)
+	}
+	return joined
+}
+
+// uniqueNames returns the decoder of flags such as NAME=URL;NAME=URL, which refuses a
+// name that is there twice.
+func uniqueNames() kong.Mapper {
+	decoder := kong.NewRegistry().RegisterDefaults().ForType(reflect.TypeFor[map[string]string]())
+	return kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
+		text, ok := ctx.Scan.Peek().Value.(string)
+		if !ok || ctx.Value.Flag == nil {
+			return decoder.Decode(ctx, target)
+		}
+		named := map[string]bool{}
+		for _, key := range target.MapKeys() { // of the flag's earlier occurrences
+			named[key.String()] = true
+		}
+		for _, pair := range kong.SplitEscaped(text, ctx.Value.Tag.MapSep) {
+			name, _, _ := strings.Cut(pair, "=")
+			if named[name] {
+				return fmt.Errorf("%q is there twice", name)
+			}
+			named[name] = true
+		}
+		return decoder.Decode(ctx, target)
+	})
 }
 
 func commandPath(k *kong.Context) string {

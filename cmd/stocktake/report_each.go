@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
-	"strings"
 
 	"github.com/stocktake/stocktake/report"
 )
@@ -14,7 +13,10 @@ import (
 // eachReport calls found for each report at a place: with its manifest's key, or
 // with the error of a folder that cannot be read. An error of found ends it.
 func eachReport(ctx context.Context, r *reportRemote, where string, found func(p *place, manifest string, err error) error) error {
-	if strings.Contains(where, "://") {
+	switch _, ok, err := parseBucketURL(where); {
+	case err != nil:
+		return err
+	case ok:
 		return eachInBucket(ctx, r, where, found)
 	}
 	return eachInFolder(ctx, where, found)
