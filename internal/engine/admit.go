@@ -9,18 +9,18 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// page takes a page of the range of s.
-func (p *pagedScan) page(ctx context.Context, s *stretch, k *kit, batch []stocktake.Record, more bool) error {
+// page takes a page of the range of s, and returns how many rows are taken.
+func (p *pagedScan) page(ctx context.Context, s *stretch, k *kit, batch []stocktake.Record, more bool) (taken int, err error) {
 	if err := s.check(batch); err != nil {
-		return err
+		return 0, err
 	}
 	batch, end := p.admit(ctx, s, batch, more)
 	if len(batch) > 0 {
 		if err := p.encode(ctx, s, k, batch); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return end
+	return len(batch), end
 }
 
 // check verifies the order of the source where that costs nothing, at the ends of

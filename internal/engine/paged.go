@@ -253,12 +253,12 @@ func (p *pagedScan) list(ctx context.Context, s *stretch) error {
 		s.parts[i].enc = k.encoders[i]
 		k.rollups[i].Reset()
 	}
-	empty := true
+	empty := true // the last request brought nothing
 	s.begun = s.seg.From
 	step := newPace(&p.outputs[0].opts)
 	err = p.snap.Pages(ctx, s.seg, p.versions, func(batch []stocktake.Record, more bool) error {
-		empty = false
-		if err := p.page(ctx, s, k, batch, more); err != nil {
+		taken, err := p.page(ctx, s, k, batch, more)
+		if empty = taken == 0 || more && err == nil; err != nil {
 			return err
 		}
 		return step.step(ctx)

@@ -109,8 +109,8 @@ func behind(prefix string) string {
 }
 
 // cut returns a key with about target rows before it: one that the report knows, if it
-// is close enough.
-func (h *hints) cut(target float64) (string, bool) {
+// is close enough. page is how many rows a page has.
+func (h *hints) cut(target, page float64) (string, bool) {
 	n := sort.SearchFloat64s(h.rows, target)
 	if n == len(h.rows) {
 		return "", false
@@ -126,7 +126,8 @@ func (h *hints) cut(target float64) (string, bool) {
 		return h.keys[n-1], true
 	default:
 		m := h.measure(n - 1)
-		return m.key(h.keys[n-1], part*m.between(h.keys[n-1], h.keys[n]))
+		all := m.between(h.keys[n-1], h.keys[n])
+		return m.key(h.keys[n-1], part*all, page/width*all, false)
 	}
 }
 

@@ -1,6 +1,7 @@
 package ranges
 
 import (
+	"hash/fnv"
 	"math"
 	"math/big"
 	"slices"
@@ -188,8 +189,15 @@ func (m *measure) of(key string) *big.Int {
 	return n
 }
 
-// key returns a short key about distance behind lo, and greater than lo.
-func (m *measure) key(lo string, distance float64) (string, bool) {
+// key returns a short key about distance behind lo, and greater than lo. page is how far
+// apart the first keys of two pages are.
+//
+// Where keys are numbers, a short key is a round one. A page that begins at one such key
+// ends just before another, and that it was the last one before a cut shows only in the
+// next page, which is empty. So the key is moved by a part of a page. If folders is set, a
+// folder that begins about there is left as it is: the better cut where the distance is a
+// rough guess.
+func (m *measure) key(lo string, distance, page float64, folders bool) (string, bool) {
 	d, _ := big.NewFloat(distance).Int(nil)
 	n := m.of(lo)
 	n.Add(n, d)
@@ -199,10 +207,25 @@ func (m *measure) key(lo string, distance float64) (string, bool) {
 	tolerance := new(big.Int).Rsh(d, 3)
 	key := append([]byte(nil), m.shared...)
 	var digit big.Int
+	moved := false
+	enough := func(weight *big.Int) bool {
+		if n.Cmp(tolerance) > 0 || string(key) <= lo {
+			return false
+		}
+		if moved {
+			return true
+		}
+		moved = true
+		if big.NewFloat(page * someOf(key)).Int(n); n.Cmp(weight) >= 0 {
+			return true // it would be another digit
+		}
+		big.NewFloat(page / 64).Int(tolerance)
+		return n.Cmp(tolerance) <= 0
+	}
 	for i, names := range m.levels {
 		digit.QuoRem(n, m.heavy[i], n)
 		key = append(key, names[int(digit.Int64())]...)
-		if n.Cmp(tolerance) <= 0 && string(key) > lo {
+		if folders && n.Cmp(tolerance) <= 0 && string(key) > lo || enough(m.heavy[i]) {
 			return string(key), true
 		}
 	}
@@ -213,11 +236,18 @@ func (m *measure) key(lo string, distance float64) (string, bool) {
 			break
 		}
 		key = appendSymbol(key, all[rank])
-		if n.Cmp(tolerance) <= 0 && string(key) > lo {
+		if enough(m.weight[i]) {
 			break
 		}
 	}
 	return string(key), string(key) > lo
+}
+
+// someOf returns a number from 1/8 to 7/8 that is another for most keys.
+func someOf(key []byte) float64 {
+	h := fnv.New32a()
+	h.Write(key) // never fails
+	return 1.0/8 + 3.0/4*float64(h.Sum32())/math.MaxUint32
 }
 
 // step returns how far apart two keys are that differ by one in the digit before that of

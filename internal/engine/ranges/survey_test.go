@@ -28,11 +28,12 @@ func survey(b *keygen.Bucket, pages, requests int) *Table {
 				end = b.From(r.To)
 			}
 			n := min(1000, end-from)
+			more := from+1000 <= end && from+1000 < b.Rows // as the store says it
 			if n > 0 {
 				row[r] = from + n
-				t.Page(r, int(n), func(i int) []byte { return b.AppendKey(nil, from+int64(i)) }, from+1000 < end)
+				t.Page(r, int(n), func(i int) []byte { return b.AppendKey(nil, from+int64(i)) }, more)
 			}
-			if from+1000 >= end {
+			if !more {
 				t.Finish(r, n <= 0)
 			}
 		}

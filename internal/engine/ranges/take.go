@@ -32,9 +32,13 @@ func (t *Table) wasted() float64 {
 // bearable returns how many of so many calls may be wasted before cuts become rarer.
 func bearable(calls float64) float64 { return max(400-calls/16, 120+calls/200) }
 
-// unbearable returns how many of so many calls may be wasted before nothing more is cut.
-// From ten million rows on less than two in a hundred are.
-func unbearable(calls float64) float64 { return max(480-calls/16, 180, 0.018*calls) }
+// unbearable returns how many of so many calls may be wasted before nothing more is cut,
+// if some part of the requests is idle. From ten million rows on less than two in a
+// hundred are. A third is left for when most are idle: to cut the ranges that are left
+// then makes the most of it.
+func unbearable(calls, idle float64) float64 {
+	return max(480-calls/16, max(195, 0.0195*calls)*(2+idle)/3)
+}
 
 // Take returns up to k ranges to list, and marks them so: first those that wait,
 // in the order of keys, then some that it cuts off others. Only ranges count
@@ -64,7 +68,8 @@ func (t *Table) Take(k int, within float64) []*Range {
 	if len(taken) == k {
 		return taken
 	}
-	for n := min(k-len(taken), t.careful()); n > 0; n-- {
+	n := k - len(taken)
+	for n = min(n, t.careful(float64(n)/float64(n+t.open))); n > 0; n-- {
 		best := largest(open, 2*t.least())
 		if best == nil {
 			break
@@ -79,13 +84,13 @@ func (t *Table) Take(k int, within float64) []*Range {
 	return taken
 }
 
-// careful returns how many ranges may be added: few as long as few pages are
-// known, so that a bucket of few pages takes few requests.
-func (t *Table) careful() int {
+// careful returns how many ranges may be added, if some part of the requests is idle:
+// few as long as few pages are known, so that a bucket of few pages takes few requests.
+func (t *Table) careful(idle float64) int {
 	if t.hints != nil && t.calls == 0 {
 		return math.MaxInt
 	}
-	bear := int(unbearable(float64(t.calls)) - t.wasted())
+	bear := int(unbearable(float64(t.calls), idle) - t.wasted())
 	if t.hints != nil || t.large && t.calls > 0 {
 		return bear
 	}
@@ -192,7 +197,7 @@ func (t *Table) keyBehind(r *Range, pages float64) (string, float64, bool) {
 	unit := r.unit(m)
 	distance := rows * unit
 	for {
-		key, ok := m.key(r.Cursor, distance)
+		key, ok := m.key(r.Cursor, distance, unit*float64(t.pageRows), true)
 		if !ok {
 			return "", 0, false
 		}

@@ -97,10 +97,10 @@ func (t *Table) keyTold(r *Range, is told, rows float64) (string, bool) {
 	target := is.at + rows
 	if n := sort.SearchStrings(h.keys, r.begin()); r.pages > 0 && n < len(h.keys) && target < h.rows[n] {
 		m := t.measureOf(r)
-		if key, ok := m.key(r.Cursor, rows*r.unit(m)); ok && key < h.keys[n] {
+		if key, ok := m.key(r.Cursor, rows*r.unit(m), float64(t.pageRows)*r.unit(m), false); ok && key < h.keys[n] {
 			return key, true
 		}
 	}
-	key, ok := h.cut(target)
+	key, ok := h.cut(target, float64(t.pageRows))
 	return key, ok && key > r.begin()
 }
