@@ -1,25 +1,37 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // ErrAddress means that the address of a database cannot be one.
 var ErrAddress = errors.New("not the address of a PostgreSQL database, such as postgres://stocktake@db.example.com/stocktake")
 
-// limits are the settings of each session that the address does not set itself.
+// startup are the settings that a connection begins with, unless the address has
+// others. A pooler such as PgBouncer refuses a connection that begins with a setting
+// that it does not follow: it knows these.
+var startup = map[string]string{
+	"application_name": "stocktake",
+	"timezone":         "UTC",
+}
+
+// limits are the settings of each session that the address does not set itself, made
+// by a statement at its beginning.
 // They have the server end the session of a process that was cut off, and with it
-// the locks of its rows, which others would wait for otherwise. The first two are in milliseconds,
-// tcp_user_timeout too, the others in seconds.
+// the locks of its rows, which others would wait for otherwise. Times in seconds are
+// those of the keepalives, the others are in milliseconds.
 var limits = map[string]string{
-	"application_name":                    "stocktake",
 	"statement_timeout":                   "60000",
 	"lock_timeout":                        "20000",
 	"idle_in_transaction_session_timeout": "20000",
@@ -27,7 +39,6 @@ var limits = map[string]string{
 	"tcp_keepalives_idle":                 "10",
 	"tcp_keepalives_interval":             "5",
 	"tcp_keepalives_count":                "3",
-	"timezone":                            "UTC",
 }
 
 // connectTimeout is how long the first answer of a server may take.
@@ -36,6 +47,10 @@ const connectTimeout = 10 * time.Second
 // maxConnections is how many connections one process has at most, unless the
 // address says pool_max_conns.
 const maxConnections = 10
+
+// minConnections is how few an address may ask for. Delivering notices holds one all
+// the time; with no other than that the server would wait for itself.
+const minConnections = 2
 
 // Parse reads the address of a database: postgres://USER:PASSWORD@HOST/NAME, with
 // the parameters of libpq, or those as key=value. The password may come from
@@ -56,14 +71,18 @@ func Parse(address string) (*pgxpool.Config, error) {
 	if !strings.Contains(address, "pool_max_conns=") {
 		cfg.MaxConns = maxConnections
 	}
+	if cfg.MaxConns < minConnections {
+		return nil, fmt.Errorf("%w: pool_max_conns: at least %d", ErrAddress, minConnections)
+	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectTimeout
 	}
-	for name, value := range limits {
+	for name, value := range startup {
 		if _, ok := c.RuntimeParams[name]; !ok {
 			c.RuntimeParams[name] = value
 		}
 	}
+	limit(c, nil)
 	dialer := &net.Dialer{
 		Timeout:         c.ConnectTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3},
@@ -71,6 +90,23 @@ func Parse(address string) (*pgxpool.Config, error) {
 	}
 	c.DialFunc = dialer.DialContext
 	return cfg, nil
+}
+
+// limit has each session of a configuration begin with our limits, except those that
+// its address has, and with those of over, in any case.
+func limit(c *pgx.ConnConfig, over map[string]string) {
+	settings := maps.Clone(limits)
+	for name := range c.RuntimeParams {
+		delete(settings, name)
+	}
+	maps.Copy(settings, over)
+	var set strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		fmt.Fprintf(&set, "SET %s = %s;", name, settings[name])
+	}
+	c.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		return conn.Exec(ctx, set.String()).Close()
+	}
 }
 
 // reason returns what is wrong with an address. pgx masks passwords where it

@@ -47,8 +47,7 @@ const lockPause = 200 * time.Millisecond
 func Migrate(ctx context.Context, cfg *pgxpool.Config, log *slog.Logger) (err error) {
 	cfg = cfg.Copy()
 	// A migration may rewrite a table, and waits for what uses it.
-	cfg.ConnConfig.RuntimeParams["statement_timeout"] = "0"
-	cfg.ConnConfig.RuntimeParams["lock_timeout"] = "0"
+	limit(cfg.ConnConfig, map[string]string{"statement_timeout": "0", "lock_timeout": "0"})
 	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err != nil {
 		return named("migrate", cfg, err)

@@ -3,9 +3,11 @@ package postgres_test
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -73,7 +75,7 @@ func TestOtherVersions(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	for _, address := range []string{
 		"", "x", "catalog.db", "mysql://a:secret@b/c", "postgres://", "postgres://db", "postgres://db/", "postgres://u:secret@db:port/n",
-		"postgres://u:secret@db/n?sslmode=maybe", "postgres://u:se%zzcret@db/n", "host=db dbname=n", "postgres://u:secret@db/n?pool_max_conns=secret0",
+		"postgres://u:secret@db/n?pool_max_conns=1", "postgres://u:secret@db/n?pool_max_conns=0", "postgres://u:secret@db/n?sslmode=maybe", "postgres://u:se%zzcret@db/n", "host=db dbname=n", "postgres://u:secret@db/n?pool_max_conns=secret0",
 	} {
 		_, err := postgres.Parse(address)
 		if !errors.Is(err, postgres.ErrAddress) {
@@ -88,7 +90,33 @@ func TestAddresses(t *testing.T) {
 	if got := postgres.Name(cfg); got != "postgres://u@db.example.com:6432/name" {
 		t.Errorf("the name is %s", got)
 	}
-	if p := cfg.ConnConfig.RuntimeParams; p["statement_timeout"] != "5000" || p["idle_in_transaction_session_timeout"] == "" {
-		t.Errorf("parameters %v: those of the address stay, the others are set", p)
+	want := map[string]string{"application_name": "stocktake", "timezone": "UTC", "statement_timeout": "5000"}
+	if p := cfg.ConnConfig.RuntimeParams; !maps.Equal(p, want) {
+		t.Errorf("a connection begins with %v, want %v: PgBouncer refuses others that the address does not have", p, want)
+	}
+}
+
+// Each session has our limits, in the pool and outside of it, except where the
+// address has its own.
+func TestLimits(t *testing.T) {
+	address := database(t)
+	separator := "?"
+	if strings.Contains(address, "?") {
+		separator = "&"
+	}
+	db := open(t, address+separator+"lock_timeout=7000").Database()
+	conn, err := db.Connect(t.Context(), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer postgres.Disconnect(t.Context(), conn, time.Minute)
+	for name, want := range map[string]string{"statement_timeout": "1min", "lock_timeout": "7s", "idle_in_transaction_session_timeout": "20s", "TimeZone": "UTC"} {
+		var got, pooled string
+		if err := errors.Join(conn.QueryRow(t.Context(), "SHOW "+name).Scan(&got), db.Row(t.Context(), []any{&pooled}, "SHOW "+name)); err != nil {
+			t.Fatal(err)
+		}
+		if got != want || pooled != want {
+			t.Errorf("%s is %s, and %s in the pool, want %s", name, got, pooled, want)
+		}
 	}
 }
