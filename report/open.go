@@ -104,6 +104,17 @@ type Report struct {
 	applied *Applied // where its rows come from; nil: its files
 }
 
+// Unread returns the names of the columns that r has and this package does not read,
+// such as ReplicationStatus of S3, as the manifest has them.
+func (r *Report) Unread() (names []string) {
+	for i, f := range r.Columns {
+		if f == 0 {
+			names = append(names, r.names[i])
+		}
+	}
+	return names
+}
+
 // Open reads the manifest with the given key and the summary in the same
 // directory. The error is fs.ErrNotExist if the manifest is missing.
 func Open(ctx context.Context, b Bucket, manifest string) (*Report, error) {

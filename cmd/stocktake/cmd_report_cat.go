@@ -38,6 +38,7 @@ func (c *reportCat) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
+	reporttext.PrintUnread(con.err, r, c.Columns, "left out")
 	w := bufio.NewWriterSize(con.out, 64<<10)
 	if err := c.print(ctx, w, r, &sel, terminal.Is(con.out)); err != nil {
 		return errors.Join(err, w.Flush())

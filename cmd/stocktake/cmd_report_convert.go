@@ -10,6 +10,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/dirbucket"
+	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -50,7 +51,12 @@ func (c *reportConvert) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.say(con, map[string]any{"manifest": at, "rows": made.Summary.Matched, "files": len(made.Manifest.Files)},
+	leftOut := []string{}
+	if len(c.Columns) == 0 {
+		leftOut = append(leftOut, r.Unread()...)
+	}
+	reporttext.PrintUnread(con.err, r, c.Columns, "left out")
+	return c.say(con, map[string]any{"manifest": at, "rows": made.Summary.Matched, "files": len(made.Manifest.Files), "leftOut": leftOut},
 		"wrote %s: %s, %s", printable(at), many(made.Summary.Matched, "row"), many(int64(len(made.Manifest.Files)), "file"))
 }
 

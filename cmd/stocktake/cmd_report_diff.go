@@ -69,6 +69,7 @@ func (c *reportDiff) Run(ctx context.Context, con console) (err error) {
 			return err
 		}
 	}
+	reporttext.PrintUnread(con.err, before, c.Columns, "not compared")
 	w := bufio.NewWriterSize(con.out, 64<<10)
 	out := reporttext.NewDiff(w, reporttext.DiffOptions{Only: c.Only, Summary: c.Summary, Depth: c.Depth, Top: c.Top, JSON: c.JSON}, reporttext.DiffColumns(before, after, opts.Columns))
 	sum, err := report.Diff(ctx, before, after, opts, out.Change)

@@ -37,6 +37,7 @@ func (c *reportFind) Run(ctx context.Context, con console) (err error) {
 	if c.Exact {
 		sel.keys = report.ExactRange([]byte(c.Key))
 	}
+	reporttext.PrintUnread(con.err, r, c.Columns, "left out")
 	w := bufio.NewWriter(con.out)
 	t := reporttext.NewTable(w, sel.columns)
 	print, found := t.Add, 0

@@ -129,9 +129,31 @@ func (c *takeCmd) configuration(src, dst *takePlace) (cfg stocktake.InventoryCon
 	checked.Destination.Bucket = "valid" // buckets of S3 have names of their own
 	rules := stocktake.InventoryRules{OSSClasses: src.store.Settings().Kind == foreign.OSS}
 	if err := checked.Validate(rules); err != nil {
-		return cfg, usageError{err}
+		return cfg, usageError{asFlag(err)}
 	}
 	return cfg, nil
+}
+
+// asFlag names the flag of a take instead of the element of a configuration that is
+// wrong.
+func asFlag(err error) error {
+	invalid, ok := errors.AsType[*stocktake.InvalidArgumentError](err)
+	if !ok {
+		return err
+	}
+	flag, ok := takeFlags[invalid.Element]
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("%s: %s", flag, strings.ReplaceAll(invalid.Reason, "LastModifyEndTimeStamp", "--modified-before"))
+}
+
+// takeFlags are the flags of elements that can be wrong although each was read.
+var takeFlags = map[string]string{
+	"Filter/LowerSizeBound":           "--min-size",
+	"Filter/UpperSizeBound":           "--max-size",
+	"Filter/LastModifyBeginTimeStamp": "--modified-after",
+	"Filter/LastModifyEndTimeStamp":   "--modified-before",
 }
 
 // takeResult is the result for programs.

@@ -53,6 +53,9 @@ type takePlace struct {
 
 // open opens source and destination.
 func (c *takeStores) open(source, to string, log *slog.Logger) (src, dst takePlace, err error) {
+	if err := c.unused(to); err != nil {
+		return src, dst, err
+	}
 	if src, err = c.bucket(source, c.sourceFlags(), log); err != nil {
 		return src, dst, err
 	}
@@ -76,6 +79,37 @@ func (c *takeStores) open(source, to string, log *slog.Logger) (src, dst takePla
 	}
 	dst.dst = dst.store.Default().Destination(dst.there)
 	return src, dst, nil
+}
+
+// unused refuses flags that would have no effect.
+func (c *takeStores) unused(to string) error {
+	destination := []namedFlag{{"--to-endpoint", c.ToEndpoint != ""}, {"--to-region", c.ToRegion != ""}, {"--to-profile", c.ToProfile != ""}}
+	if name := firstSet(destination); name != "" && !strings.Contains(to, "://") {
+		return usagef("%s: the destination is a folder", name)
+	}
+	stores := append(destination, namedFlag{"--endpoint", c.Endpoint != ""}, namedFlag{"--region", c.Region != ""},
+		namedFlag{"--profile", c.Profile != ""}, namedFlag{"--addressing", c.Addressing != ""}, namedFlag{"--ca-file", c.CAFile != ""},
+		namedFlag{"--requests-per-second", c.RequestsPerSecond != 0}, namedFlag{"--hours", c.Hours != ""})
+	if name := firstSet(stores); name != "" && c.Config != "" {
+		return usagef("%s and --config cannot be used together: the settings file says where the stores are, and their limits", name)
+	}
+	return nil
+}
+
+// A namedFlag is a flag and whether it was used.
+type namedFlag struct {
+	name string
+	used bool
+}
+
+// firstSet returns the name of the first flag that was used; empty: none.
+func firstSet(flags []namedFlag) string {
+	for _, f := range flags {
+		if f.used {
+			return f.name
+		}
+	}
+	return ""
 }
 
 func (c *takeStores) sourceFlags() foreign.Settings {

@@ -91,6 +91,14 @@ func PrintDoubts(w io.Writer, line string, s *stocktake.Summary) {
 	}
 }
 
+// PrintUnread prints which columns of a report a command does not read, unless it was
+// told which to take. what says what becomes of them.
+func PrintUnread(w io.Writer, r *report.Report, chosen []string, what string) {
+	if names := r.Unread(); len(names) > 0 && len(chosen) == 0 {
+		terminal.Printf(w, "%s: %s, which stocktake does not read\n", what, strings.Join(names, ", "))
+	}
+}
+
 // FieldNames joins the names of columns.
 func FieldNames(fields []stocktake.Field) string {
 	names := make([]string, len(fields))
