@@ -66,6 +66,27 @@ func checkMarkup(t *testing.T, page string) {
 	}
 }
 
+var linkPattern = regexp.MustCompile(`<a [^>]*href="([^"]*)"`)
+
+// links returns the addresses that a page leads to.
+func links(t *testing.T, path, page string) (links []*url.URL) {
+	t.Helper()
+	at, err := url.Parse(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range linkPattern.FindAllStringSubmatch(page, -1) {
+		u, err := at.Parse(html.UnescapeString(m[1]))
+		if err != nil {
+			t.Errorf("%s leads to %q: %v", path, m[1], err)
+			continue
+		}
+		u.Fragment = ""
+		links = append(links, u)
+	}
+	return links
+}
+
 // TestHostileText shows names that strangers gave on every page that shows names.
 func TestHostileText(t *testing.T) {
 	t.Parallel()
@@ -92,12 +113,24 @@ func TestHostileText(t *testing.T) {
 			pages = append(pages, base+"/reports/"+report+"?prefix="+url.QueryEscape(key[:i+1]))
 		}
 	}
+	followed := map[string]bool{}
 	for _, path := range pages {
 		a := b.get(t, path)
 		if a.status >= 500 {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 		checkMarkup(t, a.body)
+		for _, link := range links(t, path, a.body) {
+			if q := link.Query(); link.Path == "/webhooks" && q.Has("configuration") && q.Get("configuration") != id && q.Get("configuration") != `">` {
+				t.Errorf("%s leads to the notices of configuration %q", path, q.Get("configuration"))
+			}
+			if to := link.String(); a.status == 200 && !followed[to] {
+				followed[to] = true
+				if got := b.get(t, to); got.status >= 400 {
+					t.Errorf("%s leads to %s, which is answered by %d", path, to, got.status)
+				}
+			}
+		}
 		for name, value := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store",
 		} {

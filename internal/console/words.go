@@ -20,7 +20,7 @@ import (
 var functions = template.FuncMap{
 	"asset": assetURL, "name": name, "visible": visible, "size": human.Size, "count": count, "when": when, "stamp": stamp,
 	"took": took, "percent": percent, "share": share, "grown": grown, "grownCount": grownCount, "tone": tone, "many": many,
-	"lower": strings.ToLower, "segment": url.PathEscape, "query": url.QueryEscape, "sub": func(a, b int64) int64 { return a - b },
+	"lower": strings.ToLower, "segment": url.PathEscape, "sub": func(a, b int64) int64 { return a - b },
 	"list": func(all ...any) []any { return all }, "joined": func(all []string) string { return strings.Join(all, ", ") },
 }
 
