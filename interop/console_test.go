@@ -156,12 +156,12 @@ func startConsole(t *testing.T, cfg testserver.Config) *testserver.Server {
 	return s
 }
 
-// slowLake starts another store, with the bucket lake-logs, and returns the settings of
-// a server that asks it for a page of 1,000 keys every 2.5 seconds.
-func slowLake(t *testing.T, dir string, objects int) (settings string) {
+// slowLake starts another store, with the buckets lake-logs, which has so many objects
+// and those that are named, and lake-reports, and returns the settings of a server that
+// asks it for a page of 1,000 keys every 2.5 seconds.
+func slowLake(t *testing.T, dir string, objects int, names ...string) (settings string) {
 	t.Helper()
-	far := startConsole(t, testserver.Config{Data: filepath.Join(dir, "far"), Args: []string{"--bucket", "lake-logs"}})
-	var names []string
+	far := startConsole(t, testserver.Config{Data: filepath.Join(dir, "far"), Args: []string{"--bucket", "lake-logs", "--bucket", "lake-reports"}})
 	for i := range objects {
 		names = append(names, fmt.Sprintf("app-%d/2026-%02d/%05d.log", i%3, i%12+1, i))
 	}
@@ -177,7 +177,7 @@ func slowLake(t *testing.T, dir string, objects int) (settings string) {
     region: ` + testserver.Region + `
     credentials: {file: ` + key + `}
     roles: {"*": default}
-    buckets: [lake-logs]
+    buckets: [lake-logs, lake-reports]
     requests-per-second: 0.4
     concurrency: 1
 `,

@@ -281,7 +281,7 @@ func TestMachines(t *testing.T) {
 	w := newWorld(t, "")
 	b := w.signedIn(t, rootKey, rootSecret)
 	page := b.see(t, "/machines")
-	want(t, page, "One process does all the work", "scheduler", "No run is under way", `hx-sse:connect="/machines/live"`)
+	want(t, page, "One process does all the work", "stocktake serve --database", "scheduler", "No run is under way", `hx-sse:connect="/machines/live"`)
 	want(t, b.begin(t, "/machines/live").body, "data: ", "Runs under way")
 	var data struct {
 		Machines []stocktake.Machine
