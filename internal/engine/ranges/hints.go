@@ -15,23 +15,55 @@ type hints struct {
 	known    alphabets  // of the keys
 }
 
+// manyFiles is how many files of a report are so many that a scan of a part of the bucket
+// looks only at those of its part: ten thousand have a third of a million keys.
+const manyFiles = 500
+
+// partOf returns the files of a report that have keys from from on and before to, empty if there
+// is no end, one before them and one behind, and how many rows come before all of them.
+func partOf(files []stocktake.SummaryFile, from, to string) (part []stocktake.SummaryFile, before int64) {
+	if len(files) < manyFiles {
+		return files, 0
+	}
+	first := sort.Search(len(files), func(i int) bool { return unescaped(files[i].LastKey) >= from })
+	end := len(files)
+	if to != "" {
+		end = sort.Search(len(files), func(i int) bool { return unescaped(files[i].FirstKey) > to })
+	}
+	first, end = max(first-1, 0), min(max(end, first)+1, len(files))
+	for i := range files[:first] {
+		before += files[i].Rows
+	}
+	return files[first:end], before
+}
+
+// unescaped returns a key as it is, or as it is written if it is written wrongly: then the
+// hints are bad, which a scan stands.
+func unescaped(key string) string {
+	if plain, err := url.PathUnescape(key); err == nil {
+		return plain
+	}
+	return key
+}
+
 // newHints returns nil if s says too little: if there is none, or if the filter
-// let through so little that rows say nothing about records.
-func newHints(s *stocktake.Summary) *hints {
+// let through so little that rows say nothing about records. The scan lists keys from from on
+// and before to; empty: to the last.
+func newHints(s *stocktake.Summary, from, to string) *hints {
 	if s == nil || len(s.Files) == 0 || 2*s.Matched < s.Listed {
 		return nil
 	}
 	h := new(hints)
 	scale := float64(s.Listed) / float64(s.Matched)
-	before := int64(0)
+	files, before := partOf(s.Files, from, to)
 	note := func(escaped string, rows int64) {
 		key, err := url.PathUnescape(escaped)
 		if n := len(h.keys); err == nil && (n == 0 || key > h.keys[n-1]) {
 			h.keys, h.rows = append(h.keys, key), append(h.rows, float64(rows)*scale)
 		}
 	}
-	for i := range s.Files {
-		f := &s.Files[i]
+	for i := range files {
+		f := &files[i]
 		note(f.FirstKey, before)
 		for _, p := range f.Pieces {
 			note(p.FirstKey, before+p.Row)

@@ -81,7 +81,11 @@ type Table struct {
 // the summary of the report before; nil: there is none.
 func New(segments []Range, last *stocktake.Summary) *Table {
 	t := new(Table)
-	if t.hints = newHints(last); t.hints != nil {
+	first, end := segments[0], segments[len(segments)-1].To
+	if end == "" {
+		end = behind(segments[len(segments)-1].Prefix)
+	}
+	if t.hints = newHints(last, max(first.From, first.Prefix), end); t.hints != nil {
 		t.known.learn(t.hints.keys)
 		t.pageRows = usualRows
 	}
