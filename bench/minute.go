@@ -57,6 +57,7 @@ type minuteBench struct {
 	configurations, buckets, processes, objects, maxRuns int
 	latency                                              time.Duration
 	kill, statements                                     bool
+	killed                                               string // the id of the process that was
 }
 
 // startAll starts the processes, which make scheduled runs at an hour of a time zone.
@@ -171,6 +172,7 @@ func (b *minuteBench) minute(ctx context.Context, due time.Time, before clusterL
 		measure.Figure{Value: 100 * did.pg.Seconds() / (took.Seconds() * float64(b.results.Host.CPUs)), Unit: "%-of-processors-database"},
 		measure.Figure{Value: float64(did.statements) / n, Unit: "statements/run"},
 		measure.Figure{Value: float64(did.transactions) / n, Unit: "transactions/run"},
+		measure.Figure{Value: float64(did.statements) / took.Seconds(), Unit: "statements/s"},
 		measure.Figure{Value: float64(did.transactions) / took.Seconds(), Unit: "transactions/s"},
 		measure.Figure{Value: float64(did.wal) / 1024 / n, Unit: "KiB-WAL/run"},
 		measure.Figure{Value: float64(did.connections), Unit: "connections"})
@@ -188,7 +190,7 @@ func (b *minuteBench) minute(ctx context.Context, due time.Time, before clusterL
 }
 
 // spread returns how many tasks that process carried out that had least to do, and
-// that which had most.
+// that which had most, without the one that was killed.
 func (b *minuteBench) spread(ctx context.Context, since time.Time) (least, most float64, err error) {
 	select {
 	case <-time.After(time.Second): // River notes the ends of jobs a little later
@@ -196,15 +198,15 @@ func (b *minuteBench) spread(ctx context.Context, since time.Time) (least, most 
 		return 0, 0, context.Cause(ctx)
 	}
 	err = b.db.QueryRow(ctx, `SELECT coalesce(min(n), 0)::float8, coalesce(max(n), 0)::float8 FROM (SELECT count(*) AS n FROM river_job
-		WHERE created_at >= $1 AND attempted_by IS NOT NULL GROUP BY attempted_by[array_upper(attempted_by, 1)]) t`, since).Scan(&least, &most)
+		WHERE created_at >= $1 AND attempted_by[array_upper(attempted_by, 1)] <> $2 GROUP BY attempted_by[array_upper(attempted_by, 1)]) t`, since, b.killed).Scan(&least, &most)
 	return least, most, err
 }
 
 // killScheduler kills the process that records which runs are due, as a crash would.
 func (b *minuteBench) killScheduler(ctx context.Context) error {
 	var name string
-	if err := b.db.QueryRow(ctx, `SELECT p.host FROM processes p LEFT JOIN duties d ON d.owner = p.id AND d.name = 'scheduler'
-		ORDER BY d.name IS NULL, (SELECT count(*) FROM runs r WHERE r.owner = p.id AND r.ended = 0) DESC LIMIT 1`).Scan(&name); err != nil {
+	if err := b.db.QueryRow(ctx, `SELECT p.id, p.host FROM processes p LEFT JOIN duties d ON d.owner = p.id AND d.name = 'scheduler'
+		ORDER BY d.name IS NULL, (SELECT count(*) FROM runs r WHERE r.owner = p.id AND r.ended = 0) DESC LIMIT 1`).Scan(&b.killed, &name); err != nil {
 		return err
 	}
 	for i := range b.servers {
