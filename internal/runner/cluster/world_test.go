@@ -24,6 +24,7 @@ import (
 	"github.com/stocktake/stocktake/internal/farstore"
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/keygen"
+	"github.com/stocktake/stocktake/internal/largerun"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/remote"
 	"github.com/stocktake/stocktake/internal/runner/cluster"
@@ -52,7 +53,8 @@ type world struct {
 	reports string
 	rows    int64
 
-	stores []cluster.Store // with limits, of the next process
+	stores []cluster.Store  // with limits, of the next process
+	large  *largerun.Bucket // is listed instead, with results that are made up; nil: none
 
 	broken atomic.Bool // the source refuses its role
 	away   atomic.Bool // the source does not answer
@@ -89,6 +91,9 @@ func newWorld(t *testing.T, shape string, rows int64) *world {
 
 // Source implements cluster's and the local runner's Stores.
 func (w *world) Source(context.Context, string, *stocktake.InventoryConfiguration) (engine.Source, error) {
+	if w.large != nil {
+		return w.large, nil
+	}
 	if w.broken.Load() {
 		return nil, fmt.Errorf("the role: %w", stocktake.ErrAccessDenied)
 	}
@@ -144,9 +149,13 @@ func (w *world) start(name, address string, slots int) *process {
 		w.t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(w.t.Output(), nil)).With("process", name)
+	var scan func(context.Context, engine.Source, engine.Destination, engine.Job, engine.Slice, engine.Options) ([]engine.SliceResult, error)
+	if w.large != nil {
+		scan = w.large.ScanSlice
+	}
 	machine := stocktake.Machine{ID: uuid.NewString(), Name: name, Roles: []string{"worker", "scheduler"}, Version: "v1"}
 	run, err := cluster.New(cat.Database(), cat, &local.Runner{Stores: w, Options: engine.Options{Log: log, MinSegment: 500}}, cluster.Options{
-		Slots: slots, Machine: machine, Schedules: true, Stores: w.stores, Slice: 400 * time.Millisecond, Least: 50 * time.Millisecond, Lease: 2 * time.Second,
+		Slots: slots, Machine: machine, Schedules: true, Stores: w.stores, Scan: scan, Slice: 400 * time.Millisecond, Least: 50 * time.Millisecond, Lease: 2 * time.Second,
 		Beat: 100 * time.Millisecond, Sweep: 200 * time.Millisecond, Watch: 50 * time.Millisecond, Log: log,
 	})
 	if err != nil {
