@@ -82,6 +82,24 @@ func TestDrained(t *testing.T) {
 	}
 }
 
+// A process that ends in order hands the runs that it leads on at once: the patrol, which
+// looks for those of dead processes, does not come before the test ends.
+func TestLeadHandedOn(t *testing.T) {
+	w := newWorld(t, "dated", 20_000)
+	w.lease = 24 * time.Hour
+	lead := w.start("lead", w.address, 0)
+	run := w.put(lead, "all", "")
+	w.led(lead, run)
+	next := w.start("next", w.address, 2)
+	w.scanned(next, 1)
+	lead.stop()
+	r := w.ended(next, run)
+	w.checkReport(r)
+	if r.Attempt != 2 {
+		t.Errorf("attempt %d of the run, want the second holder's", r.Attempt)
+	}
+}
+
 // The process that leads a run is cut off. The next one goes on where the slices are.
 func TestLeadCutOff(t *testing.T) {
 	w := newWorld(t, "nested", 20_000)

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,7 @@ type world struct {
 	rows    int64
 
 	stores []cluster.Store  // with limits, of the next process
+	lease  time.Duration    // of runs; 0: 10 s
 	large  *largerun.Bucket // is listed instead, with results that are made up; nil: none
 
 	broken atomic.Bool // the source refuses its role
@@ -161,7 +163,7 @@ func (w *world) start(name, address string, slots int) *process {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s, err := inventory.New(w.t.Context(), cat, anyBucket{}, run, inventory.Options{Shared: true, Machine: machine, Schedules: run.Schedules, Poll: 50 * time.Millisecond, MaxRuns: 2, Lease: 10 * time.Second, AnyDestination: true, Log: log})
+	s, err := inventory.New(w.t.Context(), cat, anyBucket{}, run, inventory.Options{Shared: true, Machine: machine, Schedules: run.Schedules, Poll: 50 * time.Millisecond, MaxRuns: 2, Lease: cmp.Or(w.lease, 10*time.Second), AnyDestination: true, Log: log})
 	if err != nil {
 		w.t.Fatal(err)
 	}
