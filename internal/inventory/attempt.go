@@ -260,6 +260,9 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 		r.State, r.Reason = stocktake.Cancelled, "it was cancelled on request"
 	case cause != nil || !begun:
 		s.log.Info("run interrupted; it restarts with the server", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
+		if cause != nil {
+			s.release(a.id) // it does not wait for the ends of others
+		}
 		return
 	case s.retry(a, cfg, r, err):
 		return

@@ -220,14 +220,14 @@ func (s *Service) readTimes(ctx context.Context) error {
 	return err
 }
 
-// release lets other processes take the runs of this one at once.
-func (s *Service) release() {
+// release lets other processes take runs of this one at once; without ids all.
+func (s *Service) release(ids ...string) {
 	if !s.opts.Shared {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := s.catalog.ReleaseRuns(ctx, s.holder.Owner); err != nil {
+	if err := s.catalog.ReleaseRuns(ctx, s.holder.Owner, ids...); err != nil {
 		s.log.Warn("runs could not be released; other processes take them when their lease expires", "lease", s.holder.Lease, "err", err)
 	}
 }

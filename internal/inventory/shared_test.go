@@ -312,6 +312,31 @@ func TestProcessThatStops(t *testing.T) {
 	})
 }
 
+// TestRunsOfAProcessThatStopsSlowly has one of two runs of a process that stops end late. The
+// other is free at once.
+func TestRunsOfAProcessThatStopsSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		a := c.start("a")
+		a.recorded = make(chan chan struct{}, 1)
+		c.put(a, "slow")
+		gate := <-a.recorded
+		a.scanning = make(chan chan struct{}, 1)
+		c.put(a, "other")
+		<-a.scanning
+		go a.stop()
+		synctest.Wait()
+		if runs := c.runs("other"); len(runs) != 1 || runs[0].State != stocktake.Queued || runs[0].Attempt != 2 {
+			t.Errorf("the other run: %+v", runs)
+		}
+		if free, err := c.catalog.FreeRuns(t.Context(), 10, 10); err != nil || len(free) != 1 || free[0].Configuration != "other" {
+			t.Errorf("free: %+v, %v", free, err)
+		}
+		close(gate)
+		c.end(a)
+	})
+}
+
 // TestScheduleOfAProcessThatIsGone puts a configuration with one process, which
 // then stops: the other one was never told of it.
 func TestScheduleOfAProcessThatIsGone(t *testing.T) {
