@@ -143,7 +143,7 @@ func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options)
 	if r.river, err = r.newClient(nil); err != nil {
 		return nil, err
 	}
-	r.shares = newDivider(databaseShares{db}, r.id, opts.Stores, opts.Lease, opts.Beat, r.log)
+	r.shares = newDivider(databaseShares{db}, r.id, opts.Stores, opts.Lease, opts.Beat, r.outage)
 	return r, nil
 }
 

@@ -3,7 +3,6 @@ package cluster
 import (
 	"cmp"
 	"context"
-	"log/slog"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -49,7 +48,7 @@ type divider struct {
 	rows        shareRows
 	process     string
 	lease, beat time.Duration
-	log         *slog.Logger
+	outage      *outage
 	uses        []*use
 }
 
@@ -78,8 +77,8 @@ type use struct {
 	expires *time.Timer // when the lease is over
 }
 
-func newDivider(rows shareRows, process string, stores []Store, lease, beat time.Duration, log *slog.Logger) *divider {
-	d := &divider{rows: rows, process: process, lease: lease, beat: beat, log: log}
+func newDivider(rows shareRows, process string, stores []Store, lease, beat time.Duration, o *outage) *divider {
+	d := &divider{rows: rows, process: process, lease: lease, beat: beat, outage: o}
 	for _, s := range slices.SortedFunc(slices.Values(stores), func(a, b Store) int { return cmp.Compare(a.Name(), b.Name()) }) {
 		perSecond, places := s.Limits()
 		u := &use{store: s, total: share{int64(perSecond * milli), int64(places)}, known: 1, told: make(chan struct{}, 1), asks: make(chan asker)}
@@ -115,7 +114,7 @@ func (d *divider) serve(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := d.rows.Follow(ctx, d.process, d.tell)
 		if ctx.Err() == nil {
-			d.log.Debug("changes of shares of stores are not heard of; they are found with the next beat", "err", err)
+			d.outage.log.Debug("changes of shares of stores are not heard of; they are found with the next beat", "err", err)
 		}
 		select {
 		case <-time.After(followAgain):
@@ -164,8 +163,8 @@ func (d *divider) keep(ctx context.Context, u *use) {
 		if d.look(u) || told && u.concerned() {
 			told = false
 			if err := d.divide(ctx, u); err != nil && ctx.Err() == nil {
-				d.log.Warn("the limits of a store could not be divided; this process keeps its share as long as its lease lasts, then an even part at most; trying again",
-					"store", u.store.Name(), "in", d.beat, "err", err)
+				// This process keeps its share as long as its lease lasts, then an even part at most.
+				d.outage.failed("divide the limits of store "+u.store.Name(), err)
 				pause = d.beat
 			}
 		}

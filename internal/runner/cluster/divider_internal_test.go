@@ -191,7 +191,7 @@ func newTestCluster(t *testing.T, processes int, limits throttle.Limits, prepare
 		s := &gated{Gate: throttle.NewGate(c.far, limits), limits: limits}
 		c.stores = append(c.stores, s)
 		name := fmt.Sprint("process ", i)
-		d := newDivider(fakeSession{c.db, name}, name, []Store{s}, 20*time.Second, 2*time.Second, slog.New(slog.DiscardHandler))
+		d := newDivider(fakeSession{c.db, name}, name, []Store{s}, 20*time.Second, 2*time.Second, &outage{log: slog.New(slog.DiscardHandler)})
 		c.uses = append(c.uses, d.uses...)
 		all.Go(func() { d.serve(ctx) })
 	}
@@ -470,7 +470,7 @@ func TestLateWrite(t *testing.T) {
 			return nil
 		}
 		g := &gated{Gate: throttle.NewGate(new(farService), throttle.Limits{Concurrency: 8}), limits: throttle.Limits{Concurrency: 8}}
-		d := newDivider(fakeSession{db, "a"}, "a", []Store{g}, 20*time.Second, 2*time.Second, slog.New(slog.DiscardHandler))
+		d := newDivider(fakeSession{db, "a"}, "a", []Store{g}, 20*time.Second, 2*time.Second, &outage{log: slog.New(slog.DiscardHandler)})
 		u := d.uses[0]
 		attempt := func(wants, works bool) {
 			t.Helper()

@@ -2,12 +2,15 @@ package cluster
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/stocktake/stocktake/internal/throttle"
 )
 
 // While the database is away, River's errors and those of beats become a line each
@@ -48,6 +51,27 @@ func TestOutage(t *testing.T) {
 		queue.Error("producer: Error fetching jobs", "err", lost.Error())
 		if n := strings.Count(text.String(), "the database fails"); n != 3 {
 			t.Errorf("the next outage has no line of its own:\n%s", text.String())
+		}
+	})
+}
+
+// However many stores cannot be divided while the database is away, one line says so.
+func TestOutageOfDivisions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		away := func(context.Context, string) error { return errors.New("connection refused") }
+		db := &fakeDatabase{rows: map[string]fakeRow{}, followers: map[string]func(string){}, trouble: away}
+		var stores []Store
+		for range 3 {
+			limits := throttle.Limits{Concurrency: 8}
+			stores = append(stores, &gated{Gate: throttle.NewGate(new(farService), limits), limits: limits})
+		}
+		o := &outage{log: slog.New(slog.NewTextHandler(&text, nil))}
+		ctx, cancel := context.WithTimeout(t.Context(), outagePause-time.Second)
+		defer cancel()
+		newDivider(fakeSession{db, "a"}, "a", stores, 20*time.Second, 2*time.Second, o).serve(ctx)
+		if n := strings.Count(text.String(), "\n"); n != 1 || !strings.Contains(text.String(), "divide the limits of store far") {
+			t.Errorf("%d lines:\n%s", n, text.String())
 		}
 	})
 }
