@@ -210,8 +210,15 @@ func (s *Service) mayReport(ctx context.Context, bucket string, cfg *stocktake.I
 	return s.opts.Roles.MayReport(ctx, bucket, cfg)
 }
 
+// longestName is more bytes than the key of any file of a report has after the
+// folder of its configuration.
+const longestName = 200
+
 // checkKeys checks the length of the keys of the reports to come.
 func checkKeys(bucket string, cfg *stocktake.InventoryConfiguration) error {
+	if len(reportFolder(bucket, cfg)) <= stocktake.MaxKeyLength-longestName {
+		return nil // whatever the format
+	}
 	format, err := report.FormatNamed(cfg.Destination.Format)
 	if err != nil {
 		return err
