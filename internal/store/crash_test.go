@@ -81,6 +81,17 @@ func takeStep(t *testing.T, s *store.Store, key string, i int64) error {
 	return err
 }
 
+// crashable returns a store on a disk that can crash, with a bucket and the object
+// that steps copy.
+func crashable(t *testing.T, state object.Versioning) (*store.Store, *crashFS) {
+	t.Helper()
+	disk := &crashFS{MemFS: vfs.NewCrashableMem()}
+	s := open(t, "data", quiet(disk))
+	bucket(t, s, state)
+	put(t, s, "source", stepData(1))
+	return s, disk
+}
+
 // TestCrashUnderLoad crashes the machine while many clients write, each its own
 // key. Whatever was answered must be there, or what came after it; and nothing
 // else may be.
@@ -91,10 +102,7 @@ func TestCrashUnderLoad(t *testing.T) {
 	}
 	for round := range rounds {
 		rng := rand.New(rand.NewPCG(uint64(round), 1))
-		disk := &crashFS{MemFS: vfs.NewCrashableMem()}
-		s := open(t, "data", quiet(disk))
-		bucket(t, s, object.Versioning(round%3))
-		put(t, s, "source", stepData(1))
+		s, disk := crashable(t, object.Versioning(round%3))
 		const writers = 8
 		var started, answered [writers]atomic.Int64
 		var stop atomic.Bool

@@ -57,10 +57,7 @@ func TestJournalOfCrashUnderLoad(t *testing.T) {
 	}
 	for round := range rounds {
 		rng := rand.New(rand.NewPCG(uint64(round), 2))
-		disk := &crashFS{MemFS: vfs.NewCrashableMem()}
-		s := open(t, "data", quiet(disk))
-		bucket(t, s, object.Versioning(round%3))
-		put(t, s, "source", stepData(1))
+		s, disk := crashable(t, object.Versioning(round%3))
 		_, err := s.Journal().Subscribe(t.Context(), "b", "r", "")
 		check(t, err)
 		var stop atomic.Bool
