@@ -2,14 +2,14 @@ package stocktake
 
 import "strconv"
 
-// RecordType is what a change has done to an object. The zero value is not a type.
+// RecordType is the kind of a change of an object. The zero value is not a type.
 type RecordType uint8
 
 // The record types of incremental reports.
 //
 // Source: OSS developer guide, bucket inventory, incremental inventory.
 const (
-	RecordCreate         RecordType = iota + 1 // an upload, an append, a copy, a symbolic link; also over an object that was there
+	RecordCreate         RecordType = iota + 1 // an upload, an append, a copy, a symbolic link, also one that replaces an object
 	RecordUpdateMetadata                       // ACL, tags, restore, storage class, seal
 	RecordDelete                               // a version or an object was removed, or a delete marker was made
 )
@@ -29,12 +29,12 @@ func ParseRecordType(s []byte) (RecordType, bool) {
 	return 0, false
 }
 
-// A Change is what a row of an incremental report says of a change, besides the
-// state of the object after it. The zero value is that of rows of full reports.
+// A Change describes a change in a row of an incremental report, in addition to the state of the
+// object after it. Rows of full reports have the zero value.
 //
 // The byte slices belong to the producer, as those of a [Record] do.
 type Change struct {
-	Sequence   uint64 // ascends with the changes of a bucket, in the order in which they were made; above 0
+	Sequence   uint64 // ascends with the changes of a bucket, in their order; above 0
 	Time       int64  // Unix milliseconds; never falls while Sequence ascends
 	RecordType RecordType
 

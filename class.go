@@ -9,13 +9,12 @@ import (
 	"sync/atomic"
 )
 
-// StorageClass is how an object is stored, and what that costs. The zero value is
+// StorageClass is the storage class of an object, which decides its price. The zero value is
 // Standard of OSS.
 //
-// Besides the classes of OSS there are those of S3, and those that other stores
-// make up. They keep their own names: a report of a bucket of S3 says STANDARD,
-// not Standard. The numbers of made-up ones differ from process to process, so
-// only names are ever stored. See [StorageClassOf].
+// In addition to the classes of OSS there are those of S3, and custom classes of other stores. They
+// keep their own names: a report of a bucket of S3 has STANDARD, not Standard. The numbers of
+// custom classes differ from process to process, so only names are stored. See [StorageClassOf].
 type StorageClass uint8
 
 // The storage classes of OSS, in the order of their price per stored byte.
@@ -54,7 +53,7 @@ var storageClassNames = [numNamedClasses]string{
 	"OUTPOSTS", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP",
 }
 
-// ofOSS is true of a class of OSS.
+// ofOSS reports whether c is a class of OSS.
 func (c StorageClass) ofOSS() bool { return c < NumStorageClasses }
 
 // String returns the name that the store uses.
@@ -108,7 +107,7 @@ func (c StorageClass) alike() []StorageClass {
 func (c StorageClass) MarshalText() ([]byte, error) {
 	name := c.String()
 	if name == unknownName {
-		return nil, fmt.Errorf("storage class %d is unknown", uint8(c))
+		return nil, fmt.Errorf("unknown storage class %d", uint8(c))
 	}
 	return []byte(name), nil
 }
@@ -117,7 +116,7 @@ func (c StorageClass) MarshalText() ([]byte, error) {
 func (c *StorageClass) UnmarshalText(text []byte) error {
 	parsed, ok := FilterStorageClass(string(text))
 	if !ok {
-		return fmt.Errorf("storage class %.40q is unknown", text)
+		return fmt.Errorf("unknown storage class %.40q", text)
 	}
 	*c = parsed
 	return nil
@@ -126,15 +125,15 @@ func (c *StorageClass) UnmarshalText(text []byte) error {
 // MaxStorageClassLength is the longest name of a storage class, in bytes.
 const MaxStorageClassLength = 40
 
-// A process knows at most this many names of classes that stores make up. Names
-// from documents and reports, which strangers write, may use half of the places;
-// the other half is reserved for names that stores list.
+// A process knows at most this many names of custom classes. Names from documents and reports,
+// which strangers write, may use half of the places; the other half is reserved for names that
+// stores list.
 const (
 	maxMadeUpClasses = 255 - numNamedClasses
 	maxReadClasses   = maxMadeUpClasses / 2
 )
 
-// madeUpClasses are the names of classes that are neither of OSS nor of S3.
+// madeUpClasses are the names of custom classes: neither of OSS nor of S3.
 var madeUpClasses classNames
 
 // classNames number names from numNamedClasses on. Names are only added, so
@@ -206,9 +205,9 @@ func isClassName(name []byte) bool {
 	return true
 }
 
-// StorageClassOf returns the class with the name that a report has. It learns
-// names that stores make up, such as those of Ceph's placement targets. ok is false
-// if name cannot be one, and if too many are known already.
+// StorageClassOf returns the class with the name that a report has. It adds names of custom
+// classes, such as those of Ceph's placement targets. ok is false if name is not a legal name, or
+// if too many are known.
 func StorageClassOf(name []byte) (c StorageClass, ok bool) {
 	if c, ok = named(name); ok {
 		return c, true
@@ -216,9 +215,9 @@ func StorageClassOf(name []byte) (c StorageClass, ok bool) {
 	return madeUpClasses.number(name, maxReadClasses)
 }
 
-// FilterStorageClass is StorageClassOf for what people write. A class that is
-// neither of OSS nor of S3 must be in capitals, as is the custom, and may not differ
-// from those by its case alone: a misspelled class of OSS would select nothing.
+// FilterStorageClass does what StorageClassOf does for names that people write. The name of a
+// custom class must be in capitals, as is the convention, and may not differ from a class of OSS or
+// S3 only by its case: a misspelled class of OSS would select nothing.
 func FilterStorageClass(name string) (c StorageClass, ok bool) {
 	if c, ok = named([]byte(name)); ok {
 		return c, true
@@ -234,8 +233,8 @@ func FilterStorageClass(name string) (c StorageClass, ok bool) {
 	return StorageClassOf([]byte(name))
 }
 
-// ListedStorageClass is StorageClassOf for the listing of a store, which may add a
-// name after documents have used up their half of the places.
+// ListedStorageClass does what StorageClassOf does for the listing of a store, which may add a name
+// after documents have used up their half of the places.
 func ListedStorageClass(name []byte) (c StorageClass, ok bool) {
 	if c, ok = named(name); ok {
 		return c, true
@@ -291,7 +290,7 @@ func ParseACL(s string) (ACL, bool) {
 	return ACL(i), ok
 }
 
-// unknownName is what String returns of a number without a name.
+// unknownName returns what String returns for a number without a name.
 const unknownName = "unknown"
 
 func name(names []string, i uint8) string {

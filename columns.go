@@ -88,7 +88,7 @@ const (
 	AccessTime                         // a time in seconds, or absent: "null" in CSV
 	AccessSeconds                      // the same, as Unix seconds
 	MilliTime                          // a time in milliseconds
-	Sequence                           // an integer above 0 of which CSV writes all of [SequenceDigits]
+	Sequence                           // an integer above 0; CSV writes [SequenceDigits] digits
 )
 
 // columns is the column table: everything about a column that is not its
@@ -161,7 +161,7 @@ func (f Field) String() string {
 // is an error.
 func (f Field) MarshalText() ([]byte, error) {
 	if f.String() == "" {
-		return nil, fmt.Errorf("field %d is unknown", uint8(f))
+		return nil, fmt.Errorf("unknown field %d", uint8(f))
 	}
 	return []byte(f.String()), nil
 }
@@ -254,7 +254,7 @@ func checkColumns(fields []Field, kind string, presence func(*Column) Presence) 
 			return fmt.Errorf("%s reports have no column %q", kind, f)
 		}
 		if slices.Contains(fields[:i], f) {
-			return fmt.Errorf("column %s is there twice", f)
+			return fmt.Errorf("column %s is listed twice", f)
 		}
 	}
 	return nil

@@ -55,12 +55,11 @@ type Filter struct {
 	// of S3 that are like it; classes of S3 are for buckets of S3 stores.
 	StorageClass []StorageClass
 
-	// AllClasses says that the request had "All", so that it is read back;
-	// StorageClass is then empty.
+	// AllClasses reports that the request had "All", so that it reads back; StorageClass is then
+	// empty.
 	AllClasses bool
 
-	// HasLowerSizeBound says that the request had a lower bound of 0, so that it
-	// is read back.
+	// HasLowerSizeBound reports that the request had a lower bound of 0, so that it reads back.
 	HasLowerSizeBound bool
 }
 
@@ -100,7 +99,7 @@ func (f *Filter) SetStorageClasses(text string) bool {
 // The formats of reports.
 const (
 	FormatCSV     = "CSV"     // the only one that OSS has
-	FormatParquet = "Parquet" // an extension, with the columns of S3 Inventory's Parquet
+	FormatParquet = "Parquet" // an extension, with the columns of Parquet in S3 Inventory
 )
 
 // Destination is where the reports of a configuration go: element
@@ -114,19 +113,19 @@ type Destination struct {
 	Encryption Encryption `json:"encryption,omitzero"`
 }
 
-// Encryption is how the files of a report are encrypted at rest. The zero value
-// leaves it to the destination bucket.
+// Encryption is the encryption at rest of a report's files. The zero value leaves it to the
+// destination bucket.
 type Encryption struct {
 	SSEOSS bool   `json:"sseOss,omitzero"` // AES256 with keys of the service
 	SSEKMS bool   `json:"sseKms,omitzero"` // never together with SSEOSS
 	KeyID  string `json:"keyId,omitempty"` // with SSEKMS only; empty: the service's default KMS key
 }
 
-// Schedule is when a configuration runs.
+// Schedule says when a configuration runs.
 type Schedule struct {
 	Frequency  Frequency `json:"frequency"`
 	DayOfMonth int       `json:"dayOfMonth,omitzero"`  // 1 to 31, with Monthly only; 0: every 30 days from the day of configuration
-	AutoDelete *bool     `json:"autoDelete,omitempty"` // with Once only: whether the configuration goes with its single run
+	AutoDelete *bool     `json:"autoDelete,omitempty"` // with Once only: whether the configuration is removed after its single run
 }
 
 // Frequency is how often a configuration runs.

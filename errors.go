@@ -17,8 +17,8 @@ var (
 	ErrAccessDenied         = errors.New("access denied")
 )
 
-// An IncrementalDisabledError says why there are no incremental reports of a bucket
-// although the server makes them. It is [ErrIncrementalDisabled].
+// An IncrementalDisabledError says why a bucket has no incremental reports although the server
+// makes them for others. It is [ErrIncrementalDisabled].
 type IncrementalDisabledError struct {
 	Reason string // for people
 }
@@ -46,8 +46,8 @@ func (e *InvalidArgumentError) Error() string {
 	return fmt.Sprintf("The value of %s is invalid: %s.", e.Element, e.Reason)
 }
 
-// MalformedXMLError is a document that is not well-formed or lacks a required
-// node. OSS answers all of them with one message; Reason is for people.
+// MalformedXMLError reports a document that is not well-formed or lacks a required node. OSS
+// answers all of them with one message; Reason is for people.
 type MalformedXMLError struct {
 	EC     string // OSS diagnostic code, such as "0020-00000007"
 	Reason string

@@ -33,16 +33,16 @@ type Manifest struct {
 	SourceBucket      string
 	Version           string // ManifestVersion, ManifestVersionIncremental; ManifestVersionS3 in reports of S3
 
-	// Gaps are changes that an incremental report lacks because the journal had to
-	// drop them. Member "gaps" is an extension, which is left out if there are none.
+	// Gaps are changes that an incremental report lacks because the journal was full. Member "gaps"
+	// is an extension and is left out if there are none.
 	Gaps []JournalGap
 }
 
 // Incremental reports whether m is the manifest of an incremental report.
 func (m *Manifest) Incremental() bool { return m.Version == ManifestVersionIncremental }
 
-// Time returns the time of the state that the report leads to: the start of the
-// scan, or the end of the window.
+// Time returns the time whose state the report describes: the start of the scan, or the end of the
+// window.
 func (m *Manifest) Time() time.Time {
 	if m.Incremental() {
 		return time.Unix(m.EndTimestamp, 0).UTC()
@@ -72,9 +72,9 @@ const (
 // SummaryVersion is the version of manifest.summary.
 const SummaryVersion = 1
 
-// A Summary is manifest.summary, Stocktake's own addition to a report: what is
-// needed to check every file by itself and the whole against the scan. Its
-// format is in docs/formats/summary.md.
+// A Summary is manifest.summary, Stocktake's own addition to a report. It has what is needed to
+// check each file separately and the whole report against the scan. Its format is in
+// docs/formats/summary.md.
 type Summary struct {
 	Version       int         `json:"version"`
 	Bucket        string      `json:"bucket"`
@@ -91,27 +91,27 @@ type Summary struct {
 	Classes []ClassTotal  `json:"classes"` // by storage class, those that occur, in the order of CompareStorageClasses
 	Files   []SummaryFile `json:"files"`   // in the order of the manifest
 
-	// Unavailable are the columns, by their names in a configuration, that the store
-	// of the bucket cannot tell: they are empty in every row.
+	// Unavailable are the columns, by their names in a configuration, that the store of the bucket
+	// cannot provide: they are empty in every row.
 	Unavailable []string `json:"unavailable,omitempty"`
 
-	// Incomplete is how many rows lack a value of another column, since the store
-	// did not tell it of this object, such as one that was deleted meanwhile.
+	// Incomplete is the number of rows that lack a value in another column because the store did
+	// not provide it for the object, such as one that was deleted during the scan.
 	Incomplete int64 `json:"incomplete,omitempty"`
 
-	// SuspectKeys is how many rows have a key with the character U+FFFD, which
-	// stores list in place of one that XML cannot express.
+	// SuspectKeys is the number of rows whose key has the character U+FFFD, which stores list
+	// instead of characters that XML cannot represent.
 	SuspectKeys int64 `json:"suspectKeys,omitempty"`
 
 	// Rollup describes manifest.rollup; nil: the report has none.
 	Rollup *SummaryRollup `json:"rollup,omitempty"`
 
-	// Journal is where the journal of the bucket stood at Start: the rows show
-	// every change up to it, and none behind it. nil: the bucket had no journal.
+	// Journal is the position of the bucket's journal at Start: the rows show every change up to
+	// it, and none after it. nil: the bucket had no journal.
 	Journal *JournalPosition `json:"journal,omitempty"`
 
-	// Filter is that of the configuration, stated together with Journal; nil: not
-	// known. A report without any filter has an empty one.
+	// Filter is the filter of the configuration, present together with Journal; nil: unknown. A
+	// report without any filter has an empty one.
 	Filter *Filter `json:"filter,omitempty"`
 
 	// Window says which changes an incremental report has; nil: it is a full one.
@@ -120,28 +120,28 @@ type Summary struct {
 	Gaps   []JournalGap   `json:"gaps,omitempty"`
 }
 
-// A SummaryWindow says which changes of the journal an incremental report has: those
-// that its configuration selects, behind After and up to Until. Incremental reports
-// follow each other if the After of each is the Until of the one before.
+// A SummaryWindow says which changes of the journal an incremental report has: those that its
+// configuration selects, after After and up to Until. Incremental reports are consecutive if the
+// After of each is the Until of the previous one.
 type SummaryWindow struct {
 	After JournalPosition `json:"after"`
 	Until JournalPosition `json:"until"`
 
-	// Subscribed is where the journal stood when the configuration was put: nothing
-	// before is in any of its incremental reports.
+	// Subscribed is the position of the journal when the configuration was put: no earlier change
+	// is in any of its incremental reports.
 	Subscribed JournalPosition `json:"subscribed"`
 }
 
-// A JournalPosition is a place between two changes of a bucket: behind all those
-// with a sequence number up to its own, whether one has it or not. The zero
-// value is before all changes.
+// A JournalPosition is a place between two changes of a bucket: after all changes with a sequence
+// number up to its own, whether or not a change has that number. The zero value is before all
+// changes.
 type JournalPosition struct {
 	// Sequence is as in column SequenceNumber. In JSON it is a string, since it may
 	// be too large for programs whose numbers are floating-point.
 	Sequence uint64 `json:"sequence,string"`
 
-	// Time is in Unix milliseconds: no change up to Sequence has a later
-	// RecordTimestamp, and none behind it an earlier one.
+	// Time is in Unix milliseconds: no change up to Sequence has a later RecordTimestamp, and no
+	// change after it an earlier one.
 	Time int64 `json:"time"`
 }
 
@@ -169,15 +169,14 @@ type SummaryFile struct {
 	FirstKey string `json:"firstKey,omitempty"` // object key of the first row, percent-encoded as in the row; empty in an incremental report
 	LastKey  string `json:"lastKey,omitempty"`
 
-	// Pieces says where the shard can be read from besides its beginning, in the
-	// order of the rows, so that a key is found without reading all of it. The
-	// first entry is the beginning of the first piece. It is empty for a shard of
-	// one piece, and in summaries of versions before it was introduced.
+	// Pieces lists the positions from which the shard can be read, in the order of the rows, so
+	// that a key can be found without reading the whole shard. The first entry is the beginning of
+	// the first piece. It is empty for a shard of one piece, and in summaries of earlier versions.
 	Pieces []SummaryPiece `json:"pieces,omitempty"`
 }
 
-// A SummaryPiece says where a piece of a shard begins: rows that can be decoded
-// without those before.
+// A SummaryPiece says where a piece of a shard begins. The rows of a piece can be decoded without
+// the rows before it.
 type SummaryPiece struct {
 	Row      int64  `json:"row"`      // rows of the shard before it
 	Offset   int64  `json:"offset"`   // stored bytes of the shard before it

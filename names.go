@@ -44,11 +44,10 @@ func ValidKey(key string) bool {
 	return key != "" && len(key) <= MaxKeyLength && key[0] != '/' && key[0] != '\\' && utf8.ValidString(key)
 }
 
-// ValidInventoryID reports whether id may name a new configuration: 1 to
-// [MaxInventoryIDLength] characters of UTF-8. As it also names the folder of the
-// reports, it is one element of a path: it has no '/' and no control characters,
-// and is neither "." nor "..". Configurations that an earlier version has kept
-// may have other ids.
+// ValidInventoryID reports whether id may name a new configuration: 1 to [MaxInventoryIDLength]
+// characters of UTF-8. Because it also names the folder of the reports, it is one path element: it
+// has no '/' and no control characters, and is neither "." nor "..". Configurations of earlier
+// versions may have other ids.
 //
 // Source: OSS API reference, error 0020-00000044, for the length; the rest is
 // ours, since with a '/' two configurations could share a folder.
@@ -59,8 +58,7 @@ func ValidInventoryID(id string) bool {
 
 const bucketARNPrefix = "acs:oss:::"
 
-// BucketARN returns the form of a bucket name that a destination has:
-// "acs:oss:::name".
+// BucketARN returns a bucket name in the form that a destination uses: "acs:oss:::name".
 func BucketARN(name string) string { return bucketARNPrefix + name }
 
 // ParseBucketARN returns the name part of "acs:oss:::name". The name may

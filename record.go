@@ -8,8 +8,8 @@ import (
 
 // A Record is one object version as a row of a report.
 //
-// A scan produces millions of them a second: the byte slices point into buffers of
-// the producer, which says how long they are valid (see engine.Snapshot).
+// A scan produces millions of records a second: the byte slices point into buffers of the producer,
+// which defines how long they are valid (see engine.Snapshot).
 type Record struct {
 	Key       []byte
 	VersionID []byte // empty: the bucket never had versioning; "null": the null version
@@ -28,7 +28,7 @@ type Record struct {
 	ACL            ACL
 	HasCRC64       bool
 	IsLatest       bool
-	IsDeleteMarker bool // then Size, StorageClass, ETag, ACL, Type and CRC64 mean nothing
+	IsDeleteMarker bool // then Size, StorageClass, ETag, ACL, Type and CRC64 have no meaning
 	Multipart      bool // came from a multipart upload
 	Encrypted      bool // stored encrypted by the server
 }
@@ -48,7 +48,7 @@ const (
 	MissingCRC64
 )
 
-// MissingOf returns the value that column f shows; 0 if no source may lack it.
+// MissingOf returns the bit of the value that column f shows; 0 if every source has it.
 func MissingOf(f Field) Missing {
 	switch f {
 	case FieldEncryptionStatus:
@@ -69,8 +69,8 @@ func MissingOf(f Field) Missing {
 // form is kept in binary: reading an index and writing a report then handle 16
 // bytes instead of 32 letters.
 type ETag struct {
-	// Text is the tag itself, if it is not of the form below. If it is not nil,
-	// Sum and Parts have no meaning.
+	// Text is the tag itself, if it does not have the form below. If it is not nil, Sum and Parts
+	// have no meaning.
 	Text []byte
 
 	Sum   [16]byte // written as 32 upper-case hex digits

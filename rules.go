@@ -21,9 +21,9 @@ const (
 	maxKMSKeyIDLength = 256 // bytes
 )
 
-// InventoryRules is what the rules of PutBucketInventory depend on besides the
-// configuration itself. With the zero value only the configuration is checked,
-// as a client does before it sends one.
+// InventoryRules has what the rules of PutBucketInventory depend on, in addition to the
+// configuration. With the zero value only the configuration is checked, as a client does before it
+// sends one.
 type InventoryRules struct {
 	ID        string // inventoryId of the request, which the configuration must repeat; empty: any
 	AccountID string // owner of the source bucket, who must own the destination; empty: any
@@ -34,21 +34,20 @@ type InventoryRules struct {
 	StrictVersions bool
 	Versioned      bool // versioning of the source bucket is enabled
 
-	// OSSClasses refuses storage classes in the filter that OSS does not have. It
-	// is set for all buckets but those of S3 stores.
+	// OSSClasses refuses storage classes in the filter that OSS does not have. It is set for all
+	// buckets except those of S3 stores.
 	OSSClasses bool
 }
 
 // Validate checks c against the rules of PutBucketInventory, in their order, and
 // returns the first one that is broken as an [*InvalidArgumentError].
 //
-// A caller that read c from a document passes the texts that c cannot hold, made
-// by [Unreadable]. Each breaks the first rule of its element.
+// A caller that read c from a document passes the texts that c cannot represent, made by
+// [Unreadable]. Each breaks the first rule of its element.
 //
-// Validate checks what needs no server. That the destination exists, in the same
-// account and region, that the id is free, and that incremental reports are
-// offered, is checked where those are known. Time bounds in the future, and a
-// lower bound without an upper one or the reverse, are legal.
+// Validate makes the checks that need no server. The server checks that the destination exists in
+// the same account and region, that the id is free, and that incremental reports are offered. Time
+// bounds in the future are legal, and so is a single bound.
 func (c *InventoryConfiguration) Validate(rules InventoryRules, unreadable ...*InvalidArgumentError) error {
 	for i := range inventoryRules {
 		r := &inventoryRules[i]
@@ -82,16 +81,15 @@ type inventoryRule struct {
 	ec      string // OSS diagnostic code; empty where none is known
 	accepts string // the reason given for a text that a configuration cannot hold
 
-	// broken returns the value that breaks the rule and why; "" as the reason says
-	// that the rule holds.
+	// broken returns the value that breaks the rule and the reason. An empty reason means that the
+	// rule holds.
 	broken func(*InventoryConfiguration, *InventoryRules) (value, reason string)
 }
 
 const destinationPath = "Destination/OSSBucketDestination/"
 
-// inventoryRules are the rules in the order in which they are checked: the id,
-// what the report holds, and the destination bucket last, since the checks that
-// need the server follow. An unknown EC is left empty.
+// inventoryRules are the rules in the order of the checks: the id, the contents of the report, and
+// last the destination bucket, because the checks of the server follow. An unknown EC is empty.
 //
 // Source: OSS documentation, error codes 0020-00000020 to 0020-00000045.
 var inventoryRules = []inventoryRule{

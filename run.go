@@ -26,7 +26,7 @@ func (s RunState) Ended() bool {
 	return false
 }
 
-// Trigger is why a run was made.
+// Trigger is the reason why a run was made.
 type Trigger string
 
 // The triggers of a run.
@@ -36,7 +36,7 @@ const (
 	TriggerManual    Trigger = "manual"    // by request
 )
 
-// RunKind is what a run reports.
+// RunKind says what a run reports.
 type RunKind string
 
 // The kinds of runs. A configuration has at most one unfinished run of each.
@@ -45,8 +45,8 @@ const (
 	IncrementalRun RunKind = "incremental" // the changes of one window
 )
 
-// A Run is one execution of a configuration. Its JSON form is what the
-// extensions of the API return; times that have not come yet are left out.
+// A Run is one execution of a configuration. The extensions of the API return its JSON form,
+// without times that are still in the future.
 type Run struct {
 	ID            string   `json:"id"`
 	Bucket        string   `json:"bucket"`
@@ -54,7 +54,7 @@ type Run struct {
 	Kind          RunKind  `json:"kind"`
 	Trigger       Trigger  `json:"trigger"`
 	State         RunState `json:"state"`
-	Attempt       int      `json:"attempt"` // from 1; a run that a crash interrupted restarts with the next
+	Attempt       int      `json:"attempt"` // from 1; a run that a crash interrupted restarts with the next attempt
 
 	Window RunWindow `json:"window,omitzero"` // of an incremental run
 
@@ -81,7 +81,7 @@ type RunWindow struct {
 	End   time.Time `json:"end"` // not within the window
 }
 
-// Progress is how much of a run is done.
+// Progress is the progress of a run.
 type Progress struct {
 	Listed   int64  `json:"listed"`             // records read from the source
 	Matched  int64  `json:"matched"`            // of these, records in the report
@@ -101,23 +101,22 @@ type InventoryStatus struct {
 	Suspended     bool      `json:"suspended,omitempty"` // scheduled runs are left out until it is resumed
 	Next          time.Time `json:"next,omitzero"`       // when it falls due; zero: never
 	Last          *Run      `json:"last,omitempty"`      // the newest run that was not skipped, ended or not; nil: none yet
-	Succeeded     time.Time `json:"succeeded,omitzero"`  // when the newest full run in the history that succeeded has ended; zero: none has
+	Succeeded     time.Time `json:"succeeded,omitzero"`  // end of the newest successful full run in the history; zero: none
 	Retention     Retention `json:"retention,omitzero"`
 
 	Incremental *IncrementalStatus `json:"incremental,omitempty"` // nil: no reports of changes are made
-	Warnings    []string           `json:"warnings,omitempty"`    // what will make a run fail, as far as is known now
+	Warnings    []string           `json:"warnings,omitempty"`    // known problems that will make a run fail
 }
 
-// An IncrementalStatus is how far the incremental reports of a configuration have
-// come.
+// An IncrementalStatus is the progress of the incremental reports of a configuration.
 type IncrementalStatus struct {
 	Published time.Time `json:"published"`      // every change before is reported
-	Next      time.Time `json:"next,omitzero"`  // when the run of the next window is made; zero: it is under way, or the configuration is suspended
+	Next      time.Time `json:"next,omitzero"`  // when the run of the next window is made; zero: it is in progress, or the configuration is suspended
 	Last      *Run      `json:"last,omitempty"` // the newest incremental run; nil: none is kept
 }
 
-// Retention is which reports of a configuration are kept: those that Reports or
-// Days keeps, and always the newest. The zero Retention keeps them all.
+// Retention says which reports of a configuration are kept: those that Reports or Days keeps, and
+// always the newest. The zero Retention keeps them all.
 type Retention struct {
 	Reports int `json:"reports,omitempty"` // the newest ones, by number; 0: none by number
 	Days    int `json:"days,omitempty"`    // those not older, by the start of the scan; 0: none by age

@@ -5,38 +5,38 @@ import "time"
 // Work says who works on what. Its JSON form is what the extension "work" of the API
 // returns.
 type Work struct {
-	Machines []Machine `json:"machines"` // that are there, by name
-	Runs     []RunWork `json:"runs"`     // that were begun and have not ended, by when they were queued
-	Waiting  int64     `json:"waiting"`  // runs that no machine has begun
+	Machines []Machine `json:"machines"` // live machines, by name
+	Runs     []RunWork `json:"runs"`     // started and not ended, by the time they were queued
+	Waiting  int64     `json:"waiting"`  // runs that no machine has started
 }
 
 // A Machine is a process that takes part in the service. One machine may have several.
 type Machine struct {
 	ID        string    `json:"id"`                  // of this start of the process
-	Name      string    `json:"name"`                // for people; several may have the same
+	Name      string    `json:"name"`                // for people; several machines may share it
 	Roles     []string  `json:"roles"`               // what it does: api, worker, scheduler
 	Version   string    `json:"version,omitempty"`   // of the program
 	Started   time.Time `json:"started"`             //
-	Seen      time.Time `json:"seen"`                // when it was heard of last
+	Seen      time.Time `json:"seen"`                // time of its last sign of life
 	Slices    int       `json:"slices,omitempty"`    // how many parts of runs it scans at once; 0: runs are not cut, or it scans none
-	Scheduler bool      `json:"scheduler,omitempty"` // it records the runs that are due now; one machine does
+	Scheduler bool      `json:"scheduler,omitempty"` // it is the scheduler, which records due runs; one machine is
 }
 
-// RunWork is a run and the parts of it that are to be done.
+// RunWork is a run and its unfinished tasks.
 type RunWork struct {
 	Run     Run       `json:"run"`
-	Machine string    `json:"machine"` // id of the one that leads the run; empty: none does now
+	Machine string    `json:"machine"` // id of the machine that leads the run; empty: none at present
 	Name    string    `json:"name"`    // of that machine; empty: it is gone
-	Tasks   []RunTask `json:"tasks"`   // that have not ended, in the order they were made
+	Tasks   []RunTask `json:"tasks"`   // unfinished, in the order of their creation
 	Done    int       `json:"done"`    // tasks that have ended
 }
 
-// TaskKind is what a part of a run does.
+// TaskKind says which part of a run a task does.
 type TaskKind string
 
 // The kinds of tasks.
 const (
-	TaskRun     TaskKind = "run"     // all of it, where runs are not cut
+	TaskRun     TaskKind = "run"     // the whole run, if runs are not cut into slices
 	TaskPlan    TaskKind = "plan"    // cuts the bucket into slices
 	TaskSlice   TaskKind = "slice"   // scans a part of the bucket
 	TaskSum     TaskKind = "sum"     // adds the slices up
@@ -56,10 +56,10 @@ const (
 type RunTask struct {
 	Kind    TaskKind  `json:"kind"`
 	State   TaskState `json:"state"`
-	Attempt int       `json:"attempt"` // from 1; one more each time that it was taken from a machine, or has failed
-	Machine string    `json:"machine"` // id of the one that works on it, or did last; empty: none has
+	Attempt int       `json:"attempt"` // from 1; increased each time that a machine loses the task or fails
+	Machine string    `json:"machine"` // id of the machine that works on it, or the last one that did; empty: none
 	Name    string    `json:"name"`    // of that machine
-	Since   time.Time `json:"since"`   // when the attempt began, or the waiting
+	Since   time.Time `json:"since"`   // start of the attempt, or of the wait
 	Listed  int64     `json:"listed"`  // records read by the attempt so far
 	Matched int64     `json:"matched"` // of these, records in the report
 	Bytes   int64     `json:"bytes"`   // size of the objects matched, in bytes
