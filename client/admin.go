@@ -16,10 +16,9 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// Admin calls the paths below /-/ of a Stocktake server that only the account
-// itself may use: its clock, the notices that it gave up, the buckets of other stores,
-// who works on what, backups and scrubs. It may be used by many goroutines at once.
-// OSS has no such paths.
+// Admin calls the paths below /-/ of a Stocktake server that only the account itself may use: its
+// clock, notices, the buckets of other stores, the work of servers, backups and scrubs. It may be
+// used by many goroutines at once. OSS has no such paths.
 //
 // Errors: an [*AdminError] if the server refused, else the error of the connection.
 type Admin struct {
@@ -30,9 +29,8 @@ type Admin struct {
 	AccessKeySecret string
 	SecurityToken   string // of a temporary key; empty for others
 
-	// HTTPClient sends the requests; nil means one like that of NewHTTPClient which
-	// waits for an answer until the context ends, since backups, scrubs, and
-	// advancing the clock over many runs may take long.
+	// HTTPClient sends the requests. nil means a client like that of NewHTTPClient without a time
+	// limit except the context, because backups, scrubs and advancing the clock may take long.
 	HTTPClient *http.Client
 }
 
@@ -72,10 +70,10 @@ func (a *Admin) clock(ctx context.Context, method string, q url.Values) (time.Ti
 	return reply.Now, err
 }
 
-// BucketsElsewhere returns the buckets of named stores that have configurations, by
-// name. ListBuckets has those of the server's own store alone. An *AdminError with
-// status 403 says that the key is not that of the account, with 404 that the server
-// is of an earlier version, or no Stocktake server.
+// BucketsElsewhere returns the buckets of named stores that have configurations, by name.
+// ListBuckets has those of the server's own store alone. An *AdminError with status 403 means that
+// the key is not that of the account, with status 404 that the server is an earlier version or not
+// a Stocktake server.
 func (a *Admin) BucketsElsewhere(ctx context.Context) ([]string, error) {
 	var reply struct {
 		Buckets []string `json:"buckets"`
@@ -84,9 +82,8 @@ func (a *Admin) BucketsElsewhere(ctx context.Context) ([]string, error) {
 	return reply.Buckets, err
 }
 
-// Work returns the machines, and their tasks of the runs of all buckets. An
-// *AdminError with status 404 says that the server is of an earlier version, or no
-// Stocktake server.
+// Work returns the machines, and their tasks of the runs of all buckets. An *AdminError with status
+// 404 means that the server is an earlier version or not a Stocktake server.
 func (a *Admin) Work(ctx context.Context) (work stocktake.Work, err error) {
 	err = a.call(ctx, http.MethodGet, "work", nil, &work)
 	return work, err
@@ -126,7 +123,7 @@ func (a *Admin) call(ctx context.Context, method, path string, q url.Values, rep
 		return &AdminError{resp.StatusCode, strings.TrimSpace(string(body[:min(len(body), 1000)]))}
 	}
 	if err := json.Unmarshal(body, reply); err != nil {
-		return fmt.Errorf("the answer is not from a Stocktake server: %w", err)
+		return fmt.Errorf("not an answer of a Stocktake server: %w", err)
 	}
 	return nil
 }

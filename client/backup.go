@@ -17,10 +17,9 @@ type backupState struct {
 	Error   string `json:"error"`
 }
 
-// Backup makes the server back up its data folder into dir, an absolute path on the
-// server's machine that does not exist, and returns when it is whole. If ctx ends
-// first, the server continues. The error is ErrBackup if the server could not make
-// it.
+// Backup makes the server back up its data folder into dir, an absolute path on the server's
+// machine that does not exist, and returns when the backup is complete. If ctx ends first, the
+// server continues. The error is ErrBackup if the backup failed.
 func (a *Admin) Backup(ctx context.Context, dir string) error {
 	var state backupState
 	if err := a.call(ctx, http.MethodPost, "backup", url.Values{"to": {dir}}, &state); err != nil {

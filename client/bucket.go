@@ -35,9 +35,9 @@ func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 	return r.Body, nil
 }
 
-// OpenRange reads length bytes of an object from offset on, or all up to its end
-// if length is negative or the object ends before. The error is fs.ErrNotExist
-// if the object is missing, io.ErrUnexpectedEOF if it has no byte at offset.
+// OpenRange reads length bytes of an object from offset, or up to its end if length is negative or
+// the object is shorter. The error is fs.ErrNotExist if the object is missing, io.ErrUnexpectedEOF
+// if it has no byte at offset.
 func (b *Bucket) OpenRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
 	where := b.URL(key)
 	if offset < 0 {
@@ -47,8 +47,7 @@ func (b *Bucket) OpenRange(ctx context.Context, key string, offset, length int64
 	if length >= 0 {
 		wanted += fmt.Sprint(offset + max(length, 1) - 1) // there is no empty range
 	}
-	// Without the header RangeBehavior OSS would answer a range behind the end with
-	// the whole object.
+	// Without the header RangeBehavior, OSS answers a range beyond the end with the whole object.
 	r, err := b.get(ctx, &oss.GetObjectRequest{Bucket: &b.name, Key: &key, Range: &wanted, RangeBehavior: oss.Ptr("standard")})
 	if err != nil {
 		return nil, err
@@ -73,7 +72,7 @@ func (b *Bucket) get(ctx context.Context, req *oss.GetObjectRequest) (*oss.GetOb
 		case serr.StatusCode == http.StatusNotFound && serr.Code == "NoSuchKey":
 			return nil, fmt.Errorf("%s: %w", where, fs.ErrNotExist)
 		case serr.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-			return nil, fmt.Errorf("%s: %s are behind its end: %w", where, oss.ToString(req.Range), io.ErrUnexpectedEOF)
+			return nil, fmt.Errorf("%s: %s lie beyond its end: %w", where, oss.ToString(req.Range), io.ErrUnexpectedEOF)
 		}
 	}
 	if err != nil {
@@ -93,8 +92,8 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 	}
 }
 
-// Objects yields the objects whose key starts with prefix, by key. An error is the
-// last thing yielded; a server that makes no progress is an error.
+// Objects yields the objects whose key starts with prefix, by key. An error is yielded last, also
+// for a server that makes no progress.
 func (b *Bucket) Objects(ctx context.Context, prefix string) iter.Seq2[oss.ObjectProperties, error] {
 	return func(yield func(oss.ObjectProperties, error) bool) {
 		where, last := b.URL(prefix), ""
@@ -102,7 +101,7 @@ func (b *Bucket) Objects(ctx context.Context, prefix string) iter.Seq2[oss.Objec
 		for p.HasNext() {
 			page, err := p.NextPage(ctx)
 			if err == nil && len(page.Contents) == 0 && page.IsTruncated {
-				err = errors.New("the server answers with an empty page that is not the last")
+				err = errors.New("the server returned an empty page that is not the last")
 			}
 			if err != nil {
 				yield(oss.ObjectProperties{}, explain("list "+where, err))
@@ -111,7 +110,7 @@ func (b *Bucket) Objects(ctx context.Context, prefix string) iter.Seq2[oss.Objec
 			for _, o := range page.Contents {
 				key := oss.ToString(o.Key)
 				if key <= last || !strings.HasPrefix(key, prefix) {
-					yield(oss.ObjectProperties{}, fmt.Errorf("list %s: the server answers with %q after %q", where, key, last))
+					yield(oss.ObjectProperties{}, fmt.Errorf("list %s: the server returned %q after %q", where, key, last))
 					return
 				}
 				last = key

@@ -46,13 +46,12 @@ type Client struct {
 // New returns a Client that sends its requests with c.
 func New(c *oss.Client) *Client { return &Client{c} }
 
-// Put adds a configuration to bucket, or returns [stocktake.ErrInventoryExists] if
-// there is one with its id: to change a configuration, use [Client.Replace].
-// As the SDK repeats a request whose answer got lost, that error may also mean that
-// this very call succeeded.
+// Put adds a configuration to bucket, or returns [stocktake.ErrInventoryExists] if there is one
+// with its id: to change a configuration, use [Client.Replace]. Because the SDK repeats a request
+// whose answer was lost, that error may also mean that this call succeeded.
 //
-// The service validates the configuration; Put itself refuses only what the XML
-// cannot carry, with an [*stocktake.InvalidArgumentError].
+// The service validates the configuration; Put itself refuses only values that the XML cannot
+// represent, with an [*stocktake.InvalidArgumentError].
 func (c *Client) Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error {
 	op := operation{name: "PutBucketInventory", method: http.MethodPut, bucket: bucket, id: cfg.ID, doing: "put inventory"}
 	op.body = inventoryxml.Append(nil, &cfg)
@@ -126,7 +125,7 @@ func (c *Client) page(ctx context.Context, bucket, token string) (page []stockta
 	}
 	page, next, more, err = inventoryxml.ParseList(answer.body)
 	if err == nil && more && (next == "" || next == token) {
-		err = fmt.Errorf("the listing does not get past %q", token)
+		err = fmt.Errorf("the listing does not advance beyond %q", token)
 	}
 	return page, next, more, op.failed(err)
 }
@@ -166,8 +165,7 @@ type answer struct {
 	body   []byte
 }
 
-// callForID does the work of call for an operation that would be a different one
-// without an id.
+// callForID does what call does for operations that are different ones without an id.
 func (c *Client) callForID(ctx context.Context, op operation) (answer, error) {
 	if op.id == "" {
 		return answer{}, op.failed(&stocktake.InvalidArgumentError{Element: "inventoryId", EC: "0020-00000002", Reason: "it is empty"})
@@ -193,7 +191,7 @@ func (c *Client) call(ctx context.Context, op operation) (answer, error) {
 		input.Headers["Content-MD5"] = base64.StdEncoding.EncodeToString(sum[:])
 		input.Body = bytes.NewReader(op.body)
 	}
-	// Signature V1 covers those parameters that it is told of, and all x-oss-*.
+	// Signature V1 covers the parameters listed here, and all x-oss-*.
 	input.OpMetadata.Set(signer.SubResource, []string{"inventory", "inventoryId"})
 
 	output, err := c.oss.InvokeOperation(ctx, input)

@@ -13,7 +13,7 @@ import (
 
 // ErrNotSupported is returned by the methods about runs if the service is not
 // Stocktake, or a version that lacks the action: OSS itself does not show its runs.
-var ErrNotSupported = errors.New("the service does not offer this: it is not Stocktake, or one without this action")
+var ErrNotSupported = errors.New("the service does not offer this action: it is not Stocktake, or another version of it")
 
 // conditions has the OSS codes that callers check for.
 //
@@ -47,8 +47,7 @@ func (e *callError) Unwrap() []error {
 	return []error{e.cause, e.is}
 }
 
-// explain returns an error of one line with the operation and the answer of the
-// service, and the condition that it is.
+// explain returns a one-line error with the operation, the answer of the service and its condition.
 func explain(doing string, err error) error {
 	e := &callError{doing: doing, cause: err, reason: err.Error()}
 	if serr, ok := errors.AsType[*oss.ServiceError](err); ok {

@@ -18,7 +18,7 @@ const (
 	maxHeaderAnswer = 256 << 10
 )
 
-// ErrAnswerTooLong is returned for an answer that is longer than any of the service.
+// ErrAnswerTooLong reports an answer that is longer than any valid one.
 var ErrAnswerTooLong = errors.New("the server's answer is too long")
 
 // NewHTTPClient returns a client for servers that need not be trusted: it follows
@@ -29,9 +29,8 @@ var ErrAnswerTooLong = errors.New("the server's answer is too long")
 // [oss.Config.WithHttpClient].
 func NewHTTPClient() *http.Client { return newHTTPClient(nil) }
 
-// newHTTPClient returns a client whose connections may be silent as silence says:
-// nil is the SDK's default, which is right for requests that a server answers at
-// once; 0 means no limit, so that only the context bounds the wait.
+// newHTTPClient returns a client whose connections may be silent for silence. nil is the SDK's
+// default, for requests that a server answers at once; 0 means no limit except the context.
 func newHTTPClient(silence *time.Duration) *http.Client {
 	c := transport.NewHttpClient(&transport.Config{ReadWriteTimeout: silence}, func(t *http.Transport) { t.MaxResponseHeaderBytes = maxHeaderAnswer })
 	c.Transport = boundedTransport{retriedBodyTransport{c.Transport}}
@@ -63,8 +62,8 @@ func (t boundedTransport) CloseIdleConnections() {
 	}
 }
 
-// asksForContent reports whether a request is one for the content of an object. It
-// does not depend on the answer, which the server chooses.
+// asksForContent reports whether a request reads the content of an object. It does not depend on
+// the answer, which the server chooses.
 func asksForContent(r *http.Request) bool {
 	for name := range r.URL.Query() {
 		if name != "versionId" {
@@ -74,7 +73,7 @@ func asksForContent(r *http.Request) bool {
 	return r.Method == http.MethodGet && !strings.HasSuffix(r.URL.Path, "/")
 }
 
-// A boundedBody fails where it has more than left bytes.
+// A boundedBody fails after more than left bytes.
 type boundedBody struct {
 	io.ReadCloser
 	left int64

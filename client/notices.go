@@ -15,12 +15,12 @@ type NoticeState string
 // The states of a notice.
 const (
 	NoticeWaiting   NoticeState = "waiting"   // to be sent, for the first time or again
-	NoticeDelivered NoticeState = "delivered" // the receiver has taken it
+	NoticeDelivered NoticeState = "delivered" // the receiver has accepted it
 	NoticeDead      NoticeState = "dead"      // given up
 )
 
-// A Notice is a message about a run for a webhook. The server keeps the newest 200 that
-// a webhook has taken, and those that were given up, for 30 days.
+// A Notice is a message about a run for a webhook. The server keeps the newest 200 that a webhook
+// has accepted, and those that were given up, for 30 days.
 type Notice struct {
 	ID        string          `json:"id"`
 	Webhook   string          `json:"webhook"` // name of the receiver
@@ -96,9 +96,8 @@ func (a *Admin) DropNotice(ctx context.Context, id string) error {
 	return a.call(ctx, http.MethodPost, "notices", url.Values{"drop": {id}}, new(struct{}))
 }
 
-// TestWebhook sends a webhook a notice with the event "test", and returns its id.
-// An
-// *AdminError with status 409 says that the webhook is not configured.
+// TestWebhook sends a notice with the event "test" to a webhook and returns its id. An *AdminError
+// with status 409 says that the webhook is not configured.
 func (a *Admin) TestWebhook(ctx context.Context, webhook string) (id string, err error) {
 	var reply struct {
 		ID string `json:"id"`

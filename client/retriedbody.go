@@ -18,8 +18,8 @@ var errAnswered = errors.New("the request has been answered")
 type retriedBodyTransport struct{ http.RoundTripper }
 
 func (t retriedBodyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	// Only a body that can be rewound is sent again. Any other reader may block for
-	// any time, and must not be waited for.
+	// Only a body that can be rewound is sent again. Waiting for any other reader may block
+	// forever.
 	if s, ok := r.Body.(interface{ IsSeekable() bool }); !ok || !s.IsSeekable() {
 		return t.RoundTripper.RoundTrip(r)
 	}

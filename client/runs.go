@@ -16,9 +16,9 @@ import (
 const extension = "x-oss-stocktake"
 
 // Replace replaces the configuration that has the id of cfg in one step, or returns
-// [stocktake.ErrNoSuchInventory]. Whatever happens, either the old or the new one
-// exists. History, retention and suspension stay, and a run under way ends by the
-// old one. OSS cannot: see [ErrNotSupported].
+// [stocktake.ErrNoSuchInventory]. The replacement is atomic: either the old or the new one exists.
+// History, retention and suspension stay, and a run in progress uses the old one to its end. OSS
+// does not support this: see [ErrNotSupported].
 func (c *Client) Replace(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) (status stocktake.InventoryStatus, err error) {
 	op := operation{name: "ReplaceBucketInventory", method: http.MethodPost, bucket: bucket, id: cfg.ID, doing: "replace inventory"}
 	op.body = inventoryxml.Append(nil, &cfg)
@@ -29,8 +29,8 @@ func (c *Client) Replace(ctx context.Context, bucket string, cfg stocktake.Inven
 	return status, err
 }
 
-// Run starts a run of a configuration now, whatever its schedule says. If one is
-// in progress already, it is returned instead.
+// Run starts a run of a configuration now, independent of its schedule. If a run is already in
+// progress, Run returns that one.
 func (c *Client) Run(ctx context.Context, bucket, id string) (run stocktake.Run, err error) {
 	err = c.extension(ctx, "run", operation{
 		name: "RunBucketInventory", method: http.MethodPost, bucket: bucket, id: id, doing: "run inventory",
@@ -101,9 +101,9 @@ func (c *Client) Check(ctx context.Context, bucket, id string) (stocktake.Invent
 	return c.control(ctx, "check", operation{name: "CheckBucketInventory", bucket: bucket, id: id, doing: "check inventory"})
 }
 
-// Retain sets which reports of a configuration are kept: those that either number
-// keeps, and always the newest; the zero Retention keeps all. What need not be
-// kept is removed after the next run that succeeds.
+// Retain sets which reports of a configuration are kept: those that either number keeps, and always
+// the newest; the zero Retention keeps all. Other reports are removed after the next run that
+// succeeds.
 func (c *Client) Retain(ctx context.Context, bucket, id string, r stocktake.Retention) (stocktake.InventoryStatus, error) {
 	return c.control(ctx, "retain", operation{
 		name: "RetainBucketInventoryReports", bucket: bucket, id: id, doing: "set the retention of inventory",
@@ -131,8 +131,7 @@ func (c *Client) extension(ctx context.Context, action string, op operation, res
 	if err != nil {
 		return orNotSupported(err)
 	}
-	// OSS ignores a parameter that it does not know, and would answer with the
-	// configuration itself.
+	// OSS ignores unknown parameters and would answer with the configuration itself.
 	if kind, _, err := mime.ParseMediaType(answer.header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return op.failed(ErrNotSupported)
 	}

@@ -44,11 +44,11 @@ type scrubState struct {
 	Error     string         `json:"error"`
 }
 
-// Scrub makes the server read all stored bytes and compare them with their
-// checksums, and returns when that has ended. A scrub that runs already is watched
-// from its beginning, or refused with an [*AdminError] of status 409 if opts ask
-// for another rate or for a restart. If ctx ends first, the server continues. The
-// error is ErrScrub if the server could not end the scrub, not for damaged objects.
+// Scrub makes the server read all stored bytes and compare them with their checksums, and returns
+// at the end of the scrub. If a scrub is already running, Scrub watches it from its beginning, or
+// returns an [*AdminError] of status 409 if opts ask for another rate or a restart. If ctx ends
+// first, the server continues. The error is ErrScrub if the server could not end the scrub, not for
+// damaged objects.
 func (a *Admin) Scrub(ctx context.Context, opts ScrubOptions) (Scrub, error) {
 	q := url.Values{}
 	if opts.BytesPerSecond != 0 {
@@ -64,7 +64,7 @@ func (a *Admin) Scrub(ctx context.Context, opts ScrubOptions) (Scrub, error) {
 	number, seen := state.Number, 0
 	for wait := 10 * time.Millisecond; ; {
 		if state.Number != number {
-			return Scrub{}, &scrubError{"another one has begun since, so its result is not known"}
+			return Scrub{}, &scrubError{"another scrub has started since, so its result is unknown"}
 		}
 		for _, p := range state.Problems {
 			if seen++; opts.Problem != nil {

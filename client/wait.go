@@ -29,9 +29,8 @@ const patience = time.Minute
 // state. A failed run is not an error of Wait. progress, unless nil, is called with
 // every state seen, the one given and the last among them.
 //
-// Wait tolerates an outage of the service of up to a minute. If ctx ends, or
-// the run is forgotten ([stocktake.ErrNoSuchRun]), it returns the state last
-// seen with the error.
+// Wait tolerates an outage of the service of up to a minute. If ctx ends, or the server no longer
+// keeps the run ([stocktake.ErrNoSuchRun]), it returns the last state with the error.
 func (c *Client) Wait(ctx context.Context, run stocktake.Run, progress func(stocktake.Run)) (stocktake.Run, error) {
 	if progress == nil {
 		progress = func(stocktake.Run) {}

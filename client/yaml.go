@@ -42,8 +42,8 @@ import (
 // includedObjectVersions Current, and an incremental part is enabled, with a
 // frequency of 600.
 //
-// An error begins with the line that it is about. A name that is not known, or is
-// there twice, is an error; Validate judges whether the values are legal.
+// An error begins with the line that it is about. An unknown or repeated name is an error; Validate
+// decides whether the values are legal.
 func ParseYAML(data []byte) (stocktake.InventoryConfiguration, error) {
 	if len(data) > inventoryxml.MaxSize {
 		return stocktake.InventoryConfiguration{}, errors.New("longer than 1 MiB")

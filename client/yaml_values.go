@@ -97,7 +97,7 @@ func splitNames(list string, line int) (v names) {
 	return v
 }
 
-// sseOSS is a boolean, or an empty mapping, which stands for true.
+// sseOSS is a boolean, or an empty mapping, which means true.
 type sseOSS bool
 
 func (v *sseOSS) UnmarshalYAML(n *yaml.Node) error {
@@ -111,7 +111,7 @@ func (v *sseOSS) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// sseKMS is a boolean, or a mapping with a keyId at most, which stands for true.
+// sseKMS is a boolean, or a mapping with at most a keyId, which means true.
 type sseKMS struct {
 	on    bool
 	keyID text
@@ -164,7 +164,7 @@ var members = func() map[string]string {
 	return all
 }()
 
-// yamlError returns the first error of the decoder in the words of the document.
+// yamlError returns the first error of the decoder, in terms of the document.
 func yamlError(err error) error {
 	typeError, ok := errors.AsType[*yaml.TypeError](err)
 	if !ok {

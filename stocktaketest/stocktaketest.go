@@ -53,7 +53,7 @@ func WithBuckets(names ...string) Option {
 	return func(c *server.Config) { c.Buckets = slices.Clone(names) }
 }
 
-// WithRegion makes the server one of another region.
+// WithRegion sets the region of the server.
 func WithRegion(region string) Option {
 	return func(c *server.Config) { c.Region = region }
 }
@@ -108,9 +108,9 @@ func (s *Server) Client() *oss.Client {
 // Inventories returns a client of the inventory API.
 func (s *Server) Inventories() *client.Client { return client.New(s.Client()) }
 
-// Advance moves the server's clock ahead by d, which must not be negative. When it
-// returns, what fell due on the way has been started: inventory runs, and the
-// actions of lifecycle rules. If it fails, the test fails.
+// Advance moves the server's clock ahead by d, which must not be negative. When it returns,
+// everything that fell due meanwhile has started: inventory runs and actions of lifecycle rules. If
+// it fails, the test fails.
 func (s *Server) Advance(d time.Duration) {
 	s.t.Helper()
 	admin := client.Admin{Endpoint: s.Endpoint, Region: s.Region, AccessKeyID: s.AccessKeyID, AccessKeySecret: s.AccessKeySecret}
