@@ -27,8 +27,8 @@ type directory struct {
 
 func (d *directory) close() error { return d.kept.close() }
 
-// open opens the directory of accounts. A folder that no server has used yet is
-// refused, so that a mistyped path does not become one.
+// open opens the directory of accounts. A folder that no server has used yet is refused, so that a
+// mistyped path does not become a data folder.
 func (f *accessFlags) open() (*directory, error) {
 	k, err := f.keptFlags.open()
 	if err != nil {

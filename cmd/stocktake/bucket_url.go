@@ -45,7 +45,7 @@ func parseBucketURL(text string) (u bucketURL, ok bool, err error) {
 // name returns the URL of the bucket.
 func (u bucketURL) name() string { return u.scheme + "://" + u.bucket }
 
-// A bucketStore is a store as runs see it.
+// A bucketStore is a store as a run uses it.
 type bucketStore interface {
 	Source() engine.Source
 	Destination(bucket string) engine.Destination
@@ -59,8 +59,8 @@ type reportRemote struct {
 	named map[string]bool // flags that stand on the command line
 }
 
-// AfterApply notes which flags the command line has: the defaults, and the variables
-// of the connection, are of a Stocktake server, not of buckets at s3://.
+// AfterApply records which flags are on the command line: defaults and environment variables
+// describe a Stocktake server, not buckets at s3://.
 func (r *reportRemote) AfterApply(line *kong.Context) error {
 	r.named = map[string]bool{}
 	for _, p := range line.Path {
@@ -71,10 +71,10 @@ func (r *reportRemote) AfterApply(line *kong.Context) error {
 	return nil
 }
 
-// store returns a client of the store of a URL. Buckets at oss:// are those of the
-// endpoint of the connection. Buckets at s3:// are where the flags say, else they are
-// found as by AWS's own tools: by the variables AWS_ENDPOINT_URL_S3 or
-// AWS_ENDPOINT_URL and AWS_REGION, with the credentials of variables or files.
+// store returns a client of the store of a URL. Buckets at oss:// are those of the endpoint of the
+// connection. Buckets at s3:// are found by the flags, otherwise as AWS's own tools find them: by
+// the variables AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL and AWS_REGION, with credentials from
+// variables or files.
 func (r *reportRemote) store(u bucketURL) (bucketStore, error) {
 	if u.scheme == "s3" {
 		endpoint := cmp.Or(os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))

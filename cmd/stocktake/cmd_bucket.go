@@ -25,8 +25,8 @@ type bucketCreate struct {
 	Names []string `arg:"" name:"bucket" help:"Names: 3 to 63 of a-z, 0-9 and '-'."`
 }
 
-// Run creates buckets. A bucket that the account has already is not an error,
-// but is reported. Names are checked before any bucket is made.
+// Run creates buckets. A bucket that the account already has is reported, but is not an error.
+// Names are checked before any bucket is created.
 func (c *bucketCreate) Run(ctx context.Context, con console) error {
 	for _, name := range c.Names {
 		if !stocktake.ValidBucketName(name) {
@@ -47,7 +47,7 @@ func (c *bucketCreate) Run(ctx context.Context, con console) error {
 		}
 		said := "created bucket %s"
 		if existed {
-			said = "bucket %s exists already"
+			said = "bucket %s already exists"
 		}
 		if err := c.say(con, bucketCreated{name, !existed}, said, name); err != nil {
 			return err
@@ -128,7 +128,7 @@ func (c *bucketDelete) Run(ctx context.Context, con console) error {
 	}
 	if _, err := oc.DeleteBucket(ctx, &oss.DeleteBucketRequest{Bucket: &c.Name}); err != nil {
 		if serr, ok := serviceError(err); ok && serr.Code == "BucketNotEmpty" {
-			return fmt.Errorf("%w; --force deletes what is in it", explain(err, "delete bucket "+c.Name))
+			return fmt.Errorf("%w; --force deletes its contents", explain(err, "delete bucket "+c.Name))
 		}
 		return explain(err, "delete bucket "+c.Name)
 	}

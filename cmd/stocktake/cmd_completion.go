@@ -20,8 +20,8 @@ func (completionCmd) Help() string {
   fish  stocktake completion fish | source`
 }
 
-// Run prints the script of a shell. The scripts ask this program for the words, so
-// that they need no update when it gets another verb.
+// Run prints the script of a shell. The scripts ask this program for the words, so they need no
+// update when it gets a new verb.
 func (c *completionCmd) Run(con console) error {
 	_, err := io.WriteString(con.out, completionScripts[c.Shell])
 	return err

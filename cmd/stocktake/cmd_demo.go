@@ -34,9 +34,9 @@ type demoCmd struct {
 // Help is shown by --help below the flags.
 func (demoCmd) Help() string {
 	return `Starts a server, uploads a file tree through the OSS API, puts an inventory
-configuration, follows its first run, verifies the report and shows it, and prints a
-link to the console, where all of it can be seen. Everything goes through the same
-API and binary that users have.`
+configuration, follows its first run, verifies and shows the report, and prints a
+link to the console, which shows all of it. Everything uses the same
+API and binary as users do.`
 }
 
 // Names and thresholds of the demo.
@@ -144,7 +144,7 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *
 		return explain(err, "runs")
 	}
 	if len(runs) == 0 {
-		return errors.New("the configuration was put, but its first run is not there")
+		return errors.New("the configuration was put, but its first run is missing")
 	}
 	r, err := follow(ctx, cl, runs[0], con.err)
 	if err != nil {

@@ -14,7 +14,7 @@ type inventoryCheck struct {
 	JSON bool `help:"Print the status as JSON."`
 }
 
-// Run makes the checks of a run before there is one.
+// Run makes the checks of a run without starting one.
 func (c *inventoryCheck) Run(ctx context.Context, con console) error {
 	cl, err := c.client()
 	if err != nil {

@@ -13,8 +13,8 @@ type inventoryDelete struct {
 	jsonFlag
 }
 
-// Run deletes; a configuration that is not there is not an error, as in the
-// API, but is reported: the id may be mistyped.
+// Run deletes a configuration. A missing one is not an error, as in the API, but is reported: the
+// id may be mistyped.
 func (c *inventoryDelete) Run(ctx context.Context, con console) error {
 	cl, err := c.client()
 	if err != nil {

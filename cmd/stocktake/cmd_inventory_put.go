@@ -23,7 +23,7 @@ type inventoryPut struct {
 	File string `help:"Read it from an XML or YAML file; - is stdin." short:"f" type:"existingfile" placeholder:"FILE"`
 
 	jsonFlag
-	Replace bool `help:"Replace the one of this id; its history stays."`
+	Replace bool `help:"Replace the one with this id; its history is kept."`
 	Wait    bool `help:"Wait for the first run; exit code 1 if it fails." short:"w"`
 
 	UserID            string   `group:"Report" aliases:"user_id" help:"Owner of the destination bucket." default:"1000000000000000"`
@@ -96,15 +96,15 @@ func (c *inventoryPut) Run(ctx context.Context, con console, line *kong.Context)
 	return runError(r)
 }
 
-// What put does.
+// The results of put.
 const (
 	added    = "put"
 	replaced = "replaced"
 )
 
-// put replaces the configuration if asked and if it exists, else it adds a new one,
-// and reports which. last is the unfinished run of a replaced configuration, such
-// as one that the new one has started.
+// put replaces the configuration if requested and if it exists, otherwise it adds a new one, and
+// reports which. last is the unfinished run of a replaced configuration, such as one that the new
+// one has started.
 func (c *inventoryPut) put(ctx context.Context, cl *client.Client, cfg stocktake.InventoryConfiguration) (done string, last *stocktake.Run, err error) {
 	if c.Replace {
 		status, err := cl.Replace(ctx, c.Bucket, cfg)
@@ -149,11 +149,11 @@ func (c *inventoryPut) configuration() (cfg stocktake.InventoryConfiguration, er
 		return cfg, usagef("--bucket: %q is not the name of a bucket", c.Bucket)
 	}
 	if p, ok := strings.CutSuffix(c.DestinationPrefix, "/"); ok {
-		return cfg, usagef("--destination-prefix: write %q: a / is added to it", p)
+		return cfg, usagef("--destination-prefix: write %q: the / is added", p)
 	}
 	for name := range strings.SplitSeq(c.DestinationPrefix, "/") {
 		if name == "." || name == ".." || name == "" && c.DestinationPrefix != "" {
-			return cfg, usagef("--destination-prefix: %q has an element %q: files of reports below it could not be downloaded", c.DestinationPrefix, name)
+			return cfg, usagef("--destination-prefix: %q has an element %q: report files below it cannot be downloaded", c.DestinationPrefix, name)
 		}
 	}
 	if c.ID == "" {

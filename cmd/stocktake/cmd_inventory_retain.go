@@ -22,7 +22,7 @@ func (c *inventoryRetain) Run(ctx context.Context, con console) error {
 		return usagef("--all cannot be combined with --reports or --days")
 	}
 	if !c.All && c.Reports == 0 && c.Days == 0 {
-		return usagef("say what to keep: --reports N, --days N, both (a report that either keeps is kept), or --all")
+		return usagef("name the reports to keep: --reports N, --days N, both (either is enough to keep a report), or --all")
 	}
 	cl, err := c.client()
 	if err != nil {

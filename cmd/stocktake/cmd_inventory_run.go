@@ -14,7 +14,7 @@ type inventoryRun struct {
 	Wait bool `help:"Wait for the run; exit code 1 if it fails." short:"w"`
 }
 
-// Run starts a run, or joins the one that is under way and says so.
+// Run starts a run, or joins the one in progress and reports this.
 func (c *inventoryRun) Run(ctx context.Context, con console) error {
 	cl, err := c.client()
 	if err != nil {
@@ -29,7 +29,7 @@ func (c *inventoryRun) Run(ctx context.Context, con console) error {
 		return explain(err, "run "+c.ID+" of bucket "+c.Bucket)
 	}
 	if slices.ContainsFunc(before, func(b stocktake.Run) bool { return b.ID == r.ID }) {
-		sayln(con.err, "a run is in progress already: joined it")
+		sayln(con.err, "joined the run that is in progress")
 	}
 	if c.Wait {
 		if r, err = wait(ctx, cl, r, con.err); err != nil {

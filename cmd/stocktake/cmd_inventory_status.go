@@ -19,9 +19,9 @@ import (
 type inventoryStatus struct {
 	remote
 	Bucket string        `help:"Source bucket." short:"b" xor:"which" required:""`
-	All    bool          `help:"All buckets; those of other stores only with the key of the account." xor:"which" required:""`
+	All    bool          `help:"All buckets. Buckets of other stores need a key of the account." xor:"which" required:""`
 	ID     string        `name:"inventory-id" aliases:"inventory_id,id" help:"Show only this configuration." short:"i"`
-	Work   bool          `help:"Show the machines, and which of them works on what."`
+	Work   bool          `help:"Show the servers and the work of each."`
 	Watch  bool          `help:"Refresh until interrupted."`
 	Every  time.Duration `help:"Refresh interval of --watch." default:"1s"`
 	JSON   bool          `help:"Print one JSON object a line."`
@@ -47,8 +47,7 @@ func (c *inventoryStatus) Run(ctx context.Context, con console) error {
 	return show(con.out)
 }
 
-// maxPause bounds the pause between two attempts to reach a server that is
-// away.
+// maxPause bounds the pause between two attempts to reach a server that does not answer.
 const maxPause = 30 * time.Second
 
 // watch prints the status again and again until ctx ends. A server that has
@@ -158,8 +157,8 @@ func (l *statusLook) statuses(ctx context.Context) (all []stocktake.InventorySta
 	return all, nil
 }
 
-// elsewhere returns the buckets of named stores that have configurations: none if
-// the key is not that of the account, or the server does not know.
+// elsewhere returns the buckets of named stores that have configurations. It returns none if the
+// key is not that of the account, or the server does not know the request.
 func (l *statusLook) elsewhere(ctx context.Context) ([]string, error) {
 	admin, err := l.admin()
 	if err != nil {
@@ -172,8 +171,7 @@ func (l *statusLook) elsewhere(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// stateOf returns the state of a run, and whether it has come too late, as the metrics
-// count it.
+// stateOf returns the state of a run and whether it is late, as the metrics count it.
 func stateOf(r stocktake.Run) string {
 	if r.Late {
 		return string(r.State) + ", late"
@@ -181,7 +179,7 @@ func stateOf(r stocktake.Run) string {
 	return string(r.State)
 }
 
-// published returns up to when the changes of a bucket are reported in windows.
+// published returns the time up to which the changes of a bucket are reported.
 func published(s *stocktake.IncrementalStatus) string {
 	if s == nil {
 		return "-"

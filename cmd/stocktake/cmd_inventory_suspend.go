@@ -10,7 +10,7 @@ type inventorySuspend struct {
 	jsonFlag
 }
 
-// Run leaves out scheduled runs until resume.
+// Run suspends scheduled runs until resume.
 func (c *inventorySuspend) Run(ctx context.Context, con console) error {
 	cl, err := c.client()
 	if err != nil {

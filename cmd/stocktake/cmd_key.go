@@ -17,7 +17,7 @@ type keyCmd struct {
 	Disable keyDisable `cmd:"" help:"Disable a key: requests signed with it are refused."`
 	Enable  keyEnable  `cmd:"" help:"Take back disable."`
 	Delete  keyDelete  `cmd:"" help:"Delete a key."`
-	Root    keyRoot    `cmd:"" help:"Print the root access key that a server has made."`
+	Root    keyRoot    `cmd:"" help:"Print the root access key that a server has created."`
 }
 
 type keyList struct {
@@ -113,7 +113,7 @@ func (c *keyRoot) Run(con console) error {
 		k, err = server.ReadRootKey(server.Folder(c.Data))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no server has made a root key here: it is that of OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET of the server: %w", err)
+		return fmt.Errorf("no server has created a root key here: the root key is in OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET of the server: %w", err)
 	}
 	if err != nil {
 		return err

@@ -18,16 +18,16 @@ type kmsCmd struct {
 	Create  kmsCreate  `cmd:"" help:"Create a key."`
 	List    kmsList    `cmd:"" aliases:"ls" help:"List keys."`
 	Rotate  kmsRotate  `cmd:"" help:"Add a new version to a key. Older versions are kept for decryption."`
-	Master  kmsMaster  `cmd:"" name:"rotate-master" help:"Encrypt keys, and what servers share in a database, with a new master key."`
+	Master  kmsMaster  `cmd:"" name:"rotate-master" help:"Encrypt keys, and the accounts in a shared database, with a new master key."`
 	Disable kmsDisable `cmd:"" help:"Disable a key: nothing is encrypted or decrypted with it."`
 	Enable  kmsEnable  `cmd:"" help:"Take back disable."`
 }
 
 // Help is shown by --help below the commands.
 func (kmsCmd) Help() string {
-	return `Objects and reports are encrypted with keys of their own, which these keys wrap, which
-in turn the master key wraps. The master key lies in the data folder (master.key), or comes
-from ` + masterEnv + ` (32 bytes in base64) or --master-key-file: keep a copy, for without it nothing can be read.`
+	return `Each object and report is encrypted with a key of its own. These keys wrap the keys of
+objects, and the master key wraps these keys. The master key is in the data folder (master.key) or comes
+from ` + masterEnv + ` (32 bytes in base64) or --master-key-file. Keep a copy: without it no encrypted data can be read.`
 }
 
 type kmsFlags struct{ keptFlags }

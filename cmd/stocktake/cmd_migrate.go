@@ -13,10 +13,10 @@ import (
 // migrateCmd is `stocktake migrate`.
 type migrateCmd struct {
 	Database      string `help:"The database. Default: STOCKTAKE_DATABASE." placeholder:"postgres://USER@HOST/NAME"`
-	Import        string `help:"Then carry accounts, encryption keys and the root key of this data folder into the database, which must not have any. Needs the master key." type:"existingdir" placeholder:"FOLDER"`
+	Import        string `help:"Then copy accounts, encryption keys and the root key of this data folder into the database, which must not have any. Needs the master key." type:"existingdir" placeholder:"FOLDER"`
 	MasterKeyFile string `help:"File with the master key of the servers, for --import. Default: STOCKTAKE_MASTER_KEY." placeholder:"FILE"`
 
-	Check bool `help:"Only say whether the tables are those of this version; exit code 1 if not."`
+	Check bool `help:"Only check whether the tables are those of this version; exit code 1 if not."`
 }
 
 // Help is shown by --help below the flags.
@@ -45,7 +45,7 @@ func (c *migrateCmd) Run(ctx context.Context, con console) error {
 		if err := server.CheckDatabase(ctx, address); err != nil {
 			return err
 		}
-		_, err := sayln(con.out, "the tables are those of this version")
+		_, err := sayln(con.out, "the tables are up to date; nothing to do")
 		return err
 	}
 	if err := server.Migrate(ctx, address, newLogger(con.err, slog.LevelInfo, "text")); err != nil {
@@ -68,6 +68,6 @@ func (c *migrateCmd) carry(ctx context.Context, con console, address string, mas
 	if err != nil {
 		return err
 	}
-	_, err = sayf(con.out, "carried over: %s\n", strings.Join(names, ", "))
+	_, err = sayf(con.out, "imported: %s\n", strings.Join(names, ", "))
 	return err
 }

@@ -19,12 +19,12 @@ type noticeCmd struct {
 	List  noticeList  `cmd:"" aliases:"ls" help:"List notices that could not be delivered, or all."`
 	Retry noticeRetry `cmd:"" help:"Deliver notices again."`
 	Drop  noticeDrop  `cmd:"" help:"Drop notices that could not be delivered."`
-	Test  noticeTest  `cmd:"" help:"Send a webhook a notice to try it. Exit code 1 if it is not received at once."`
+	Test  noticeTest  `cmd:"" help:"Send a test notice to a webhook. Exit code 1 if it is not received at once."`
 }
 
 type noticeList struct {
 	remote
-	All  bool `help:"All that are kept, the newest first: also those that wait or were delivered."`
+	All  bool `help:"List all notices, newest first, including waiting and delivered ones."`
 	JSON bool `help:"Print one JSON object a line."`
 }
 
@@ -176,7 +176,7 @@ func (c *noticeTest) Run(ctx context.Context, con console) error {
 	}
 	id, err := admin.TestWebhook(ctx, c.Webhook)
 	if refused, ok := errors.AsType[*client.AdminError](err); ok && refused.StatusCode == http.StatusConflict {
-		return usagef("webhook %s: the server has none of this name (--webhook, or webhooks in the settings file)", printable(c.Webhook))
+		return usagef("webhook %s: the server has no such webhook (--webhook, or webhooks in the settings file)", printable(c.Webhook))
 	}
 	if err != nil {
 		return c.refused(err)
@@ -196,7 +196,7 @@ func (c *noticeTest) Run(ctx context.Context, con console) error {
 		case n.State == client.NoticeDelivered:
 			return c.say(con, n, "webhook %s answered %d", c.Webhook, n.Answer)
 		case n.Error != "":
-			return errors.Join(c.say(con, n, "webhook %s did not take the notice", c.Webhook), fmt.Errorf("webhook %s: %s", printable(c.Webhook), printable(n.Error)))
+			return errors.Join(c.say(con, n, "webhook %s did not accept the notice", c.Webhook), fmt.Errorf("webhook %s: %s", printable(c.Webhook), printable(n.Error)))
 		}
 		select {
 		case <-ctx.Done():

@@ -17,7 +17,7 @@ type objectGet struct {
 	remote
 	jsonFlag
 	From      string `arg:"" help:"oss://BUCKET/KEY, or with --recursive oss://BUCKET/PREFIX."`
-	To        string `arg:"" optional:"" help:"File or folder; - is standard output, where a terminal gets what it would obey escaped. Default: this folder." default:"."`
+	To        string `arg:"" optional:"" help:"File or folder; - is standard output (control characters are escaped on a terminal). Default: this folder." default:"."`
 	Recursive bool   `help:"Download all objects below a prefix." short:"r"`
 }
 

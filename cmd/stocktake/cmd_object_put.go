@@ -24,7 +24,7 @@ type objectPut struct {
 // Help is shown by --help below the flags.
 func (objectPut) Help() string {
 	return `A folder goes below the prefix without its own name, as cp -r FOLDER/. does. Data folders
-of servers, and what is not a regular file, are left out.`
+of servers, and files that are not regular, are left out.`
 }
 
 // Run uploads.
@@ -69,7 +69,7 @@ func (c *objectPut) class() (oss.StorageClassType, error) {
 	}
 	class, ok := stocktake.ParseStorageClass(c.Class)
 	if !ok {
-		return "", usagef("--class: there is no storage class %q; there are Standard, IA, Archive, ColdArchive, DeepColdArchive", c.Class)
+		return "", usagef("--class: unknown storage class %q; the classes are Standard, IA, Archive, ColdArchive, DeepColdArchive", c.Class)
 	}
 	return oss.StorageClassType(class.String()), nil
 }
@@ -87,7 +87,7 @@ func (c *objectPut) find(con console, u *oss.Uploader, from []string, to transfe
 		case err != nil:
 			return nil, 0, usageError{err}
 		case st.IsDir() && !c.Recursive:
-			return nil, 0, usagef("%s is a folder: upload what is in it with --recursive", path)
+			return nil, 0, usagef("%s is a folder: upload its contents with --recursive", path)
 		case st.IsDir():
 			tree, err := transfer.FindFiles(path)
 			if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/stocktake/stocktake/client"
 )
 
-// readyCmd is `stocktake ready`, which probes of containers run: an image that has
-// nothing but the binary has no other program that could ask.
+// readyCmd is `stocktake ready`, a container probe: an image with only this binary has no other
+// program for it.
 type readyCmd struct {
 	Endpoint string        `group:"Connection" help:"Address of the OSS API, or that of the metrics." default:"http://127.0.0.1:9000"`
 	Timeout  time.Duration `help:"How long to wait for the answer." default:"5s"`
@@ -23,22 +23,22 @@ type readyCmd struct {
 // Help is shown by --help below the flags.
 func (readyCmd) Help() string {
 	return `It asks /-/readyz, which needs no key. Exit code 0 if the server is ready for requests,
-1 if it says that it is not or does not answer.`
+1 if it is not, or does not answer.`
 }
 
-// maxReadiness bounds what is read of an answer.
+// maxReadiness is the maximum size of an answer, in bytes.
 const maxReadiness = 64 << 10
 
 // readiness is a server's answer about itself.
 type readiness struct {
 	Ready bool     `json:"ready"`
-	Says  []string `json:"says"` // why it is not ready, or remarks although it is
+	Says  []string `json:"says"` // why it is not ready, or remarks of a ready server
 }
 
 // Run asks the server once.
 func (c *readyCmd) Run(ctx context.Context, con console) error {
 	if c.Timeout <= 0 {
-		return usagef("--timeout: above 0")
+		return usagef("--timeout: must be more than 0")
 	}
 	u, err := endpointURL(c.Endpoint)
 	if err != nil {

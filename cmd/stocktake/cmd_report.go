@@ -7,9 +7,9 @@ type reportCmd struct {
 	Find    reportFind    `cmd:"" help:"Find a key, or the keys with a prefix, without reading the whole report. Exit code 1 if there is none."`
 	Cat     reportCat     `cmd:"" help:"Print rows as CSV, JSON lines or a table."`
 	Diff    reportDiff    `cmd:"" help:"Compare two reports: what was added, removed and changed. Exit code 1 if they differ."`
-	Apply   reportApply   `cmd:"" help:"Bring a full report forward with incremental reports: the table at a later time."`
+	Apply   reportApply   `cmd:"" help:"Apply incremental reports to a full report: the table at a later time."`
 	Convert reportConvert `cmd:"" help:"Write a report in another format, with other columns, or with some of its rows."`
-	Summary reportSummary `cmd:"" help:"Show where the space of a bucket is: by prefix, storage class, age, size and extension."`
-	Browse  reportBrowse  `cmd:"" help:"Browse a report on the whole screen: prefixes by size or count, the largest objects, what has changed."`
+	Summary reportSummary `cmd:"" help:"Show what uses the space of a bucket: totals by prefix, storage class, age, size and extension."`
+	Browse  reportBrowse  `cmd:"" help:"Browse a report full-screen: prefixes by size or count, the largest objects, changes."`
 	Verify  reportVerify  `cmd:"" help:"Check every file of a report, or of all, against manifest, summary and totals. Exit code 1 if anything is wrong."`
 }

@@ -14,17 +14,17 @@ import (
 type reportApply struct {
 	reportPlace
 	Windows []string `arg:"" optional:"" help:"Incremental reports to apply, or folders of them. Default: all of the same configuration." placeholder:"WINDOW"`
-	Output  string   `required:"" help:"Where the new report goes: a folder, oss://BUCKET/PREFIX or s3://BUCKET/PREFIX." short:"o" placeholder:"TARGET"`
-	Format  string   `help:"Format of the new report, such as ${formats}; without it, that of the full one." placeholder:"FORMAT"`
+	Output  string   `required:"" help:"Destination of the new report: a folder, oss://BUCKET/PREFIX or s3://BUCKET/PREFIX." short:"o" placeholder:"TARGET"`
+	Format  string   `help:"Format of the new report, such as ${formats}. Default: that of the full report." placeholder:"FORMAT"`
 	jsonFlag
 }
 
 // Help is shown by --help below the flags.
 func (reportApply) Help() string {
-	return `The new report is the table at the end of the last window: exactly, or the command says why not. Columns that the windows do not have are left out. If no window comes after the full report, nothing has been reported since: the new report has the same table.`
+	return `The new report is exactly the table at the end of the last window; if it cannot be, the command fails with the reason. Columns that the windows do not have are left out. If there is no window after the full report, the new report has the same table.`
 }
 
-// Run brings a full report forward.
+// Run applies incremental reports to a full report.
 func (c *reportApply) Run(ctx context.Context, con console) (err error) {
 	opts := report.ConvertOptions{Goroutines: 1} // rows come from one merge
 	if opts.Format, err = formatFlag(c.Format); err != nil {
@@ -94,7 +94,7 @@ func bringForward(ctx context.Context, full *reportPlace, windows []string) (b *
 	if unnamed {
 		folder, ok := windowsOf(r)
 		if !ok {
-			return b, usagef("%s: the windows of this report are not known; name them", printable(p.where(r.Key)))
+			return b, usagef("%s: the windows of this report are unknown; name them", printable(p.where(r.Key)))
 		}
 		windows = []string{p.where(folder)}
 	}
@@ -118,8 +118,8 @@ func bringForward(ctx context.Context, full *reportPlace, windows []string) (b *
 	return b, nil
 }
 
-// windowsAt opens the incremental reports that an argument means. The caller closes
-// the places that they are read from, also with an error.
+// windowsAt opens the incremental reports that an argument names. The caller closes the places that
+// they are read from, even after an error.
 func windowsAt(ctx context.Context, at *reportRemote, where string) ([]*report.Report, []place, error) {
 	_, elsewhere, err := parseBucketURL(where)
 	if err != nil {
@@ -193,7 +193,7 @@ func errIncremental(r *report.Report) error {
 	if !r.Incremental() {
 		return nil
 	}
-	return usagef("%s is a report of changes; stocktake report apply makes a full report of a full one and such reports", printable(r.Key))
+	return usagef("%s is an incremental report; stocktake report apply joins it with a full report", printable(r.Key))
 }
 
 // convertTo writes a report to a target, and returns it with its address.
@@ -205,7 +205,7 @@ func convertTo(ctx context.Context, at *reportRemote, r *report.Report, target s
 	defer func() { err = errors.Join(err, to.close()) }()
 	manifest, err := report.Convert(ctx, r, reportTarget{to}, opts)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, "", fmt.Errorf("%s has a report of that time already: %w", base, err)
+		return nil, "", fmt.Errorf("%s already has a report of that time: %w", base, err)
 	}
 	if err != nil {
 		return nil, "", err

@@ -15,8 +15,8 @@ import (
 
 type reportBrowse struct {
 	reportPlace
-	Windows []string `help:"Bring the report forward with these incremental reports, or folders of them." placeholder:"WINDOW"`
-	Since   string   `help:"Show what has changed since this report." placeholder:"PLACE"`
+	Windows []string `help:"Apply these incremental reports, or folders of them, to the report first." placeholder:"WINDOW"`
+	Since   string   `help:"Show the changes since this report." placeholder:"PLACE"`
 }
 
 // Run browses a report on the whole screen.

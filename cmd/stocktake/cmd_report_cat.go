@@ -17,14 +17,14 @@ type reportCat struct {
 	selectFlags
 	Output   string `help:"Form of the rows: ${enum}." enum:"csv,json,table" default:"csv" short:"o"`
 	JSON     bool   `help:"Print one JSON object a line: --output json."`
-	NoHeader bool   `help:"Leave out the line with the names of the columns."`
-	Limit    int64  `help:"End after so many rows; 0: none." default:"0"`
+	NoHeader bool   `help:"Omit the line with the column names."`
+	Limit    int64  `help:"Print at most this many rows; 0 means all." default:"0"`
 }
 
 // Run prints rows.
 func (c *reportCat) Run(ctx context.Context, con console) (err error) {
 	if c.Limit < 0 {
-		return usagef("--limit: at least 0")
+		return usagef("--limit: must be at least 0")
 	}
 	if c.JSON {
 		c.Output = "json"

@@ -16,9 +16,9 @@ import (
 
 type reportConvert struct {
 	reportPlace
-	Target string `arg:"" help:"Where the new report goes: a folder, oss://BUCKET/PREFIX or s3://BUCKET/PREFIX." placeholder:"TARGET"`
+	Target string `arg:"" help:"Destination of the new report: a folder, oss://BUCKET/PREFIX or s3://BUCKET/PREFIX." placeholder:"TARGET"`
 	selectFlags
-	Format string `help:"Format of the new report, such as ${formats}; without it, that of the old one." placeholder:"FORMAT"`
+	Format string `help:"Format of the new report, such as ${formats}. Default: that of the old report." placeholder:"FORMAT"`
 	jsonFlag
 }
 
@@ -68,7 +68,7 @@ func formatFlag(name string) (report.Format, error) {
 		}
 	}
 	if name != "" {
-		return nil, usagef("--format %s: there are %s", name, formatNames())
+		return nil, usagef("--format %s: unknown; the formats are %s", name, formatNames())
 	}
 	return nil, nil
 }
@@ -79,7 +79,7 @@ func formatFlagName(name string) (string, error) {
 	case err != nil:
 		return "", err
 	case f == nil:
-		return "", usagef("--format: a value is needed: there are %s", formatNames())
+		return "", usagef("--format: a value is needed; the formats are %s", formatNames())
 	default:
 		return f.Name(), nil
 	}

@@ -14,10 +14,10 @@ type reportDiff struct {
 	reportRemote
 	Before  string   `arg:"" help:"The first report: oss://BUCKET/PATH or a local path of a manifest.json, or of a configuration's reports, which means the newest." placeholder:"BEFORE"`
 	After   string   `arg:"" optional:"" help:"The second report, in the same way." placeholder:"AFTER"`
-	Windows []string `help:"Bring the first report forward with these incremental reports, or folders of them, before it is compared. Without a second report it is compared with itself: what has changed." placeholder:"WINDOW"`
-	Against string   `help:"Compare with a bucket as it is now, oss://BUCKET or s3://BUCKET, instead of a second report. If the report has only keys with a prefix, say --prefix." placeholder:"URL"`
+	Windows []string `help:"Apply these incremental reports, or folders of them, to the first report before the comparison. Without a second report, show what they change." placeholder:"WINDOW"`
+	Against string   `help:"Compare with the present content of a bucket, oss://BUCKET or s3://BUCKET, instead of a second report. If the report is limited to a prefix, set --prefix." placeholder:"URL"`
 	Prefix  string   `help:"Compare only keys that start with this."`
-	Columns []string `help:"Compare the values of these columns, not of all that both have." short:"c"`
+	Columns []string `help:"Compare only these columns. Default: all columns of both reports." short:"c"`
 	Only    []string `help:"Print only these changes: ${enum}." enum:"added,removed,changed" placeholder:"KIND"`
 	Summary bool     `help:"Print only the totals."`
 	Depth   int      `help:"Segments of a key in the prefixes of the totals." default:"1"`
@@ -34,7 +34,7 @@ func (c *reportDiff) Run(ctx context.Context, con console) (err error) {
 		return usagef("name a second report, or a bucket with --against")
 	}
 	if c.Depth < 1 || c.Top < 0 {
-		return usagef("--depth: at least 1; --top: at least 0")
+		return usagef("--depth: must be at least 1; --top: must be at least 0")
 	}
 	before, closeBefore, err := c.open(ctx, c.Before)
 	if err != nil {

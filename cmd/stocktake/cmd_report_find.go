@@ -12,9 +12,9 @@ import (
 
 type reportFind struct {
 	reportPlace
-	Key     string   `arg:"" help:"A key, or what keys start with." placeholder:"KEY|PREFIX"`
-	Exact   bool     `help:"Only the key itself, and no key that starts with it."`
-	Limit   int64    `help:"Show at most so many rows; 0: all." default:"100"`
+	Key     string   `arg:"" help:"A key, or the start of keys." placeholder:"KEY|PREFIX"`
+	Exact   bool     `help:"Find only the key itself, not keys that start with it."`
+	Limit   int64    `help:"Show at most this many rows; 0 means all." default:"100"`
 	Columns []string `help:"Columns, by their names in the report, in any case; see report show." short:"c"`
 	JSON    bool     `help:"Print one JSON object a line."`
 }
@@ -22,7 +22,7 @@ type reportFind struct {
 // Run finds rows by key. It reads the pieces of the report that may have them.
 func (c *reportFind) Run(ctx context.Context, con console) (err error) {
 	if c.Limit < 0 {
-		return usagef("--limit: at least 0")
+		return usagef("--limit: must be at least 0")
 	}
 	p, r, err := c.report(ctx)
 	if err != nil {

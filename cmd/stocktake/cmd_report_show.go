@@ -20,7 +20,7 @@ type reportShow struct {
 // Run shows a report.
 func (c *reportShow) Run(ctx context.Context, con console) (err error) {
 	if c.Rows < 0 {
-		return usagef("--rows: at least 0")
+		return usagef("--rows: must be at least 0")
 	}
 	p, key, err := c.manifest(ctx)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 
 type reportSummary struct {
 	reportPlace
-	By    []string `help:"What to group by: prefix, class, age, size or ext. May be repeated; without it all are shown." enum:"prefix,class,age,size,ext" placeholder:"GROUP"`
-	Depth int      `help:"Segments of a key in a prefix. If the report was made with fewer, its rows are read." default:"1"`
-	Top   int      `help:"Show at most so many prefixes, extensions and largest objects." default:"10"`
+	By    []string `help:"Group by prefix, class, age, size or ext. May be repeated. Default: all groups." enum:"prefix,class,age,size,ext" placeholder:"GROUP"`
+	Depth int      `help:"Number of key segments in a prefix. If the totals of the report have fewer, its rows are read." default:"1"`
+	Top   int      `help:"Show at most this many prefixes, extensions and largest objects." default:"10"`
 	Order string   `help:"Largest first by bytes or by objects." enum:"bytes,objects" default:"bytes"`
 	JSON  bool     `help:"Print JSON: all totals, or with --by its groups."`
 }
@@ -23,10 +23,10 @@ type reportSummary struct {
 // Run shows the totals of a report.
 func (c *reportSummary) Run(ctx context.Context, con console) (err error) {
 	if c.Depth < 1 || c.Depth > rollup.MaxDepth {
-		return usagef("--depth: 1 to %d", rollup.MaxDepth)
+		return usagef("--depth: must be 1 to %d", rollup.MaxDepth)
 	}
 	if c.Top < 1 {
-		return usagef("--top: at least 1")
+		return usagef("--top: must be at least 1")
 	}
 	p, r, err := c.report(ctx)
 	if err != nil {

@@ -24,14 +24,14 @@ import (
 type serveCmd struct {
 	Config     kong.ConfigFlag `help:"YAML file with the settings below, by the names of the flags." placeholder:"FILE" short:"c"`
 	Check      bool            `help:"Check settings, addresses and the files they name, then exit."`
-	AcceptLoss []string        `help:"Give up these parts of the data folder if they are lost or damaged, such as catalog.db, and start without what they hold." placeholder:"NAME"`
+	AcceptLoss []string        `help:"Start without these parts of the data folder, such as catalog.db, if they are lost or damaged." placeholder:"NAME"`
 	serverFlags
 }
 
 // Help is shown by --help below the flags.
 func (serveCmd) Help() string {
-	return `The root access key comes from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET; without
-them one is made, kept in the data folder or the database, and printed. SIGHUP reads certificates and
+	return `The root access key comes from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET. Without
+them the server creates one, prints it and keeps it in the data folder or the database. On SIGHUP it reads certificates and
 the access file again, and reopens the log files.`
 }
 
@@ -96,14 +96,14 @@ func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (er
 	return nil
 }
 
-// flushSpans is how long the spans that wait may take to be sent at the end.
+// flushSpans is how long sending the last spans may take at the end.
 const flushSpans = 5 * time.Second
 
 func closeTracer(t *tracing.Tracer, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), flushSpans)
 	defer cancel()
 	if err := t.Close(ctx); err != nil {
-		log.Warn("the last spans could not be sent", "err", err)
+		log.Warn("cannot send the last spans", "err", err)
 	}
 }
 
@@ -180,10 +180,10 @@ func reloadOnHangup(ctx context.Context, hangups <-chan os.Signal, s *server.Ser
 			err = file.Reopen()
 		}
 		if err = errors.Join(err, s.Reload()); err != nil {
-			log.Error("SIGHUP: not everything was read again; what could not be read stays as it was", "err", err)
+			log.Error("SIGHUP: some files could not be read; their former content stays in force", "err", err)
 			continue
 		}
-		log.Info("SIGHUP: certificates and accounts were read again, the log files were reopened")
+		log.Info("SIGHUP: read certificates and accounts again, reopened the log files")
 	}
 }
 
@@ -195,7 +195,7 @@ func announce(con console, s *server.Server) {
 		sayf(con.err, "the console is at %s\n", url)
 	}
 	if key, made := s.RootKey(); made {
-		sayf(con.err, "a new root access key was made and is kept in %s:\n  OSS_ACCESS_KEY_ID=%s\n  OSS_ACCESS_KEY_SECRET=%s\n",
+		sayf(con.err, "created a root access key, kept in %s:\n  OSS_ACCESS_KEY_ID=%s\n  OSS_ACCESS_KEY_SECRET=%s\n",
 			s.RootKeyPlace(), key.ID, key.Secret)
 	}
 }
@@ -206,7 +206,7 @@ func announceTo(log *slog.Logger, s *server.Server) {
 	cfg := s.Config()
 	log.Info("stocktake serves", "endpoint", s.Endpoint(), "console", s.ConsoleURL(), "region", cfg.Region, "account", cfg.AccountID, "data", cfg.Data)
 	if _, made := s.RootKey(); made {
-		log.Info("a new root access key was made", "kept", s.RootKeyPlace())
+		log.Info("created a root access key", "kept", s.RootKeyPlace())
 	}
 }
 

@@ -21,11 +21,11 @@ type storeAudit struct {
 
 // Help is shown by --help below the flags.
 func (storeAudit) Help() string {
-	return `Every file that the index names must be there with its size, no file may be there that
-nothing names, and the statistics of each bucket must be the sum of its objects. The
-contents of files are not read. The catalog, the accounts and the keys must be there and
-readable. What a killed server left half done is finished first, as
-at any start.`
+	return `Every file in the index must exist with its size, no other file may exist,
+and the statistics of each bucket must be the sum of its objects. The
+contents of files are not read. The catalog, the accounts and the keys must exist and be
+readable. Unfinished work of a killed server is completed first, as
+at every start.`
 }
 
 // maxProblems is how many problems are listed; all are counted.
@@ -69,7 +69,7 @@ func (c *storeAudit) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	if st, err := os.Stat(folder.Index()); err != nil || !st.IsDir() {
-		return usagef("--data: %s holds no store: it has no folder named index", c.Data)
+		return usagef("--data: %s is not a store: it has no folder named index", c.Data)
 	}
 	st, err := server.OpenStore(ctx, folder, store.Options{Log: newLogger(con.err, slog.LevelWarn, "text")})
 	if err != nil {

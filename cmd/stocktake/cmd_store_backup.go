@@ -13,7 +13,7 @@ type storeBackup struct {
 
 // Help is shown by --help below the flags.
 func (storeBackup) Help() string {
-	return `The backup holds everything that the data folder holds, as it is at one instant: index,
+	return `The backup holds the whole data folder as of one instant: index,
 objects, catalog, accounts and keys. On the disk of the data folder it consists of hard links
 and takes little space; copy it to another disk or machine.
 

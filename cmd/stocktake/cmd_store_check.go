@@ -15,16 +15,16 @@ type storeCheck struct {
 	storesFlags
 	jsonFlag
 	Name     string `arg:"" help:"Name of the store in the settings file."`
-	Bucket   string `help:"Bucket to try, by its name here. Default: the first that the settings name in full." short:"b" placeholder:"NAME"`
+	Bucket   string `help:"Bucket to try, by its name on this server. Default: the first whose full name is in the settings." short:"b" placeholder:"NAME"`
 	Prefix   string `help:"Write files under this prefix only."`
 	ReadOnly bool   `help:"List only; write nothing."`
 }
 
 // Help is shown by --help below the flags.
 func (storeCheck) Help() string {
-	return `Tries what runs do, with the store's own credentials: lists some pages, writes small files
-and one of 17 MB in parts, reads them and deletes them with all their versions. Then it says
-what the store can do besides. Limits and hours of the store do not apply. Exit code 1 if
+	return `Makes the requests of a run with the store's own credentials: lists some pages, writes small files
+and one of 17 MB in parts, reads them and deletes them with all their versions. It then reports
+what else the store can do. Limits and hours of the store do not apply. Exit code 1 if
 something that runs need does not work.`
 }
 
@@ -75,7 +75,7 @@ func (c *storeCheck) Run(ctx context.Context, con console) error {
 		err = res.print(con.out)
 	}
 	if err == nil && !trial.OK {
-		err = fmt.Errorf("the store %s does not do what runs need", c.Name)
+		err = fmt.Errorf("runs cannot use the store %s", c.Name)
 	}
 	return err
 }
@@ -125,8 +125,8 @@ func (r *checkResult) print(w io.Writer) error {
 	}
 	for _, a := range []struct{ name, value, without string }{
 		{"versions", string(r.Versions), ""},
-		{"conditional writes", string(r.ConditionalWrites), "the catalog alone keeps two processes from one report"},
-		{"checksums", string(r.Checksums), "damage on the way is found by report verify only"},
+		{"conditional writes", string(r.ConditionalWrites), "only the catalog keeps two processes from writing one report"},
+		{"checksums", string(r.Checksums), "only report verify finds damage in transit"},
 		{"encryption", string(r.Encryption), "configurations must not ask for SSE-OSS"},
 		{"page of a listing", page, ""},
 	} {

@@ -20,10 +20,10 @@ type storeRepair struct {
 
 // Help is shown by --help below the flags.
 func (storeRepair) Help() string {
-	return `Makes a new index of all ranges that can be read and, for those that cannot, of the newest
-checkpoint that has them. Objects whose bytes are gone are dropped. Everything that is lost,
-or may be older than it was, is listed. The damaged index stays in the folder under another
-name. Nothing is changed if nothing is damaged.`
+	return `Builds a new index from all readable ranges, and takes each unreadable range from the newest
+checkpoint that has it. Objects whose bytes are gone are dropped. Everything that is lost,
+or was restored from a checkpoint, is listed. The damaged index stays in the folder under another
+name. If nothing is damaged, nothing changes.`
 }
 
 // repairResult is the result for programs.
@@ -41,7 +41,7 @@ type repairResult struct {
 func (c *storeRepair) Run(ctx context.Context, con console) error {
 	folder := server.Folder(c.Data)
 	if st, err := os.Stat(folder.Index()); err != nil || !st.IsDir() {
-		return usagef("--data: %s holds no store: there is no folder index in it", c.Data)
+		return usagef("--data: %s is not a store: it has no folder named index", c.Data)
 	}
 	if err := folder.Check(); err != nil {
 		return err

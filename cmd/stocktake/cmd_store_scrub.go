@@ -19,19 +19,19 @@ import (
 type storeScrub struct {
 	remote
 	jsonFlag
-	Rate    *byteSize `help:"Read at most so many bytes a second; 0 means as fast as the disk. Default: what the running server was started with, 0 without one."`
-	Restart bool      `help:"Begin at the first object, not where an interrupted scrub ended."`
+	Rate    *byteSize `help:"Bytes to read per second, at most; 0 means no limit. Default: the rate of the running server; 0 without a server."`
+	Restart bool      `help:"Start at the first object, not where an interrupted scrub stopped."`
 }
 
 // Help is shown by --help below the flags.
 func (storeScrub) Help() string {
-	return `Reads all bytes of all objects and compares them with the checksums that were made when
+	return `Reads all bytes of all objects and compares them with the checksums computed when
 they were written. If a server is using the data folder, or --endpoint is given, the running
-server reads them, and continues if this command is interrupted: the next one watches the
+server reads them, and continues if this command is interrupted; the next command watches the
 same scrub. A running server also does so once a month (serve --scrub-rate) and logs what it
 finds.
 
-An interrupted scrub continues where it ended. To get rid of a damaged object, delete it or
+An interrupted scrub resumes where it stopped. To get rid of a damaged object, delete it or
 upload it again.`
 }
 
@@ -97,7 +97,7 @@ func (c *storeScrub) named(line *kong.Context) bool {
 // server.ErrInUse.
 func (c *storeScrub) stopped(ctx context.Context, problem func(auditProblem), progress func(client.Scrub)) (_ client.Scrub, err error) {
 	if st, err := os.Stat(server.Folder(c.Data).Index()); err != nil || !st.IsDir() {
-		return client.Scrub{}, usagef("--data: %s holds no store: there is no folder index in it; name a running server with --endpoint", c.Data)
+		return client.Scrub{}, usagef("--data: %s is not a store: it has no folder named index; name a running server with --endpoint", c.Data)
 	}
 	st, err := server.OpenStore(ctx, server.Folder(c.Data), store.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

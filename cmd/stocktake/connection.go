@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/internal/server"
 )
 
-// remote says which OSS a command talks to: a Stocktake server, by default the
-// one on this machine, or Alibaba's own.
+// remote names the OSS that a command uses: a Stocktake server, by default the one on this machine,
+// or Alibaba's own.
 type remote struct {
 	Endpoint  string `group:"Connection" help:"Endpoint of the OSS API." default:"http://127.0.0.1:9000"`
 	Region    string `group:"Connection" help:"Region that requests are signed for." default:"cn-hangzhou"`

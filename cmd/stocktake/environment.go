@@ -12,12 +12,12 @@ import (
 	"github.com/stocktake/stocktake/internal/server"
 )
 
-// masterEnv is the environment variable of the master key. With it, a copy of
-// the data folder alone opens nothing.
+// masterEnv is the environment variable of the master key. With it, a copy of the data folder alone
+// cannot be decrypted.
 const masterEnv = "STOCKTAKE_MASTER_KEY"
 
-// envKey reads the names that the official SDKs read. Half a key is an error: the
-// key that would be taken instead has other rights.
+// envKey reads the names that the official SDKs read. Half a key is an error: another key, with
+// other rights, would be used instead.
 func envKey() (k server.AccessKey, ok bool, err error) {
 	k = server.AccessKey{ID: os.Getenv("OSS_ACCESS_KEY_ID"), Secret: os.Getenv("OSS_ACCESS_KEY_SECRET"), Token: os.Getenv("OSS_SESSION_TOKEN")}
 	if (k.ID == "") != (k.Secret == "") {
@@ -53,10 +53,9 @@ func settingSource(name string) string {
 	return "--" + name
 }
 
-// variables assigns environment variables to flags: STOCKTAKE_ and the flag's
-// name. Only the settings of the server and of the connection to one have them. A
-// variable that is set to nothing counts as unset.
-// A flag that says what one command does must be seen on its command line.
+// variables assigns environment variables to flags: STOCKTAKE_ and the flag's name. Only the
+// settings of the server and of the connection to one have them. An empty variable counts as unset.
+// Flags that describe what one command does must be on its command line.
 func variables(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(v kong.Visitable, next kong.Next) error {
 		node, ok := v.(*kong.Node)
@@ -84,12 +83,12 @@ func variables(k *kong.Kong) error {
 
 const envPrefix = "STOCKTAKE_"
 
-// foreignVariables are those that Kubernetes sets in every pod when a service is
-// called stocktake.
+// foreignVariables are the variables that Kubernetes sets in every pod if a service is called
+// stocktake.
 var foreignVariables = regexp.MustCompile(`^STOCKTAKE_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-// unknownVariables refuses environment variables that start like ours and that are
-// not read, since they are misspelt.
+// unknownVariables refuses unknown environment variables with our prefix, because they are probably
+// misspelt.
 func unknownVariables(app *kong.Application) error {
 	known := []string{masterEnv}
 	_ = kong.Visit(app, func(v kong.Visitable, next kong.Next) error { // fails only if the function does
@@ -111,7 +110,7 @@ func unknownVariables(app *kong.Application) error {
 				near = " (did you mean " + k + "?)"
 			}
 		}
-		return usagef("environment variable %s: nothing reads it%s; variables set only the server and the connection to it", printable(name), near)
+		return usagef("environment variable %s is unknown%s; variables set only the server and the connection to it", printable(name), near)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func argument(err *oss.ServiceError) string {
 func explain(err error, doing string) error {
 	switch {
 	case errors.Is(err, stocktake.ErrInventoryExists):
-		return fmt.Errorf("%s: the configuration exists already: put it with --replace to change it", doing)
+		return fmt.Errorf("%s: the configuration already exists: use --replace to change it", doing)
 	case errors.Is(err, stocktake.ErrNoSuchInventory):
 		return fmt.Errorf("%s: no such configuration", doing)
 	case errors.Is(err, stocktake.ErrNoSuchBucket):

@@ -26,9 +26,8 @@ func wantsAllHelp(args []string) ([]string, bool) {
 	return args, true
 }
 
-// shortenHelp hides the flags that few need, so that the help of a verb fits on a
-// screen: of most verbs the connection to a server or to stores, of serve all
-// settings but the first ones. The help says how to see them.
+// shortenHelp hides rarely used flags, so that the help of a verb fits on a screen: the connection
+// flags of most verbs, and all but the first settings of serve. The help says how to show them.
 func shortenHelp(node *kong.Node) {
 	for _, child := range node.Children {
 		shortenHelp(child)

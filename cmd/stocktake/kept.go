@@ -13,7 +13,7 @@ import (
 // keptFlags say where accounts and keys are kept.
 type keptFlags struct {
 	Data     string `group:"Connection" help:"Data folder of the server." default:"./stocktake-data" type:"path"`
-	Database string `group:"Connection" help:"Database of the servers; accounts and keys are there then, and not in the data folder. Needs the master key." placeholder:"postgres://USER@HOST/NAME"`
+	Database string `group:"Connection" help:"Database of the servers, which has accounts and keys instead of the data folder. Needs the master key." placeholder:"postgres://USER@HOST/NAME"`
 
 	MasterKeyFile string `group:"Connection" help:"File with the master key: 32 bytes in base64. STOCKTAKE_MASTER_KEY has the key itself." placeholder:"FILE"`
 }
@@ -56,11 +56,11 @@ func (k *keptIn) changed(con console) error {
 	}
 	behind, err := k.shared.AwaitServers(context.Background())
 	if err != nil {
-		_, err = sayf(con.err, "the change was made; whether it is in force on all servers could not be found out: %v\n", err)
+		_, err = sayf(con.err, "the change was made; cannot find out whether it is in force on all servers: %v\n", err)
 		return err
 	}
 	if len(behind) > 0 {
-		_, err = sayf(con.err, "the change was made, but is not in force on %s yet: as long as a server cannot reach the database, it uses what it has for at most its --accounts-max-age\n", strings.Join(behind, ", "))
+		_, err = sayf(con.err, "the change was made, but is not in force on %s yet: a server that cannot reach the database uses the former accounts for at most its --accounts-max-age\n", strings.Join(behind, ", "))
 	}
 	return err
 }
@@ -84,7 +84,7 @@ func masterKey(path string) ([]byte, error) {
 	case err != nil || path == "":
 		return master, err
 	case master != nil:
-		return nil, usagef("%s and --master-key-file: set one of them", masterEnv)
+		return nil, usagef("%s and --master-key-file: set only one of them", masterEnv)
 	}
 	if master, err = kms.ReadMaster(path); err != nil {
 		return nil, usagef("--master-key-file: %w", err)

@@ -210,7 +210,7 @@ func TestEndlessListing(t *testing.T) {
 		}))
 		for _, command := range [][]string{{"report", "ls", "oss://photos/a"}, {"object", "rm", "-r", "oss://photos/a/"}} {
 			var out, errs bytes.Buffer
-			if code := runArgs(t, append(command, "--endpoint", server.URL), &out, &errs); code != 1 || !strings.Contains(errs.String(), "the server answers with") {
+			if code := runArgs(t, append(command, "--endpoint", server.URL), &out, &errs); code != 1 || !strings.Contains(errs.String(), "the server returned") {
 				t.Errorf("%s, %s: exit code %d, %s", command[0], name, code, errs.String())
 			}
 		}

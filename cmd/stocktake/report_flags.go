@@ -23,7 +23,7 @@ func (c *filterFlags) filter(prefix string) (f stocktake.Filter, err error) {
 	for _, name := range c.StorageClass {
 		class, ok := stocktake.FilterStorageClass(name)
 		if !ok {
-			return f, usagef("--storage-class: there is no class %q", name)
+			return f, usagef("--storage-class: unknown class %q", name)
 		}
 		f.StorageClass = append(f.StorageClass, class)
 	}
@@ -38,7 +38,7 @@ func (c *filterFlags) filter(prefix string) (f stocktake.Filter, err error) {
 			return f, usagef("--max-size: %w", err)
 		}
 		if f.UpperSizeBound == 0 { // which would mean no bound
-			return f, usagef("--max-size: at least 1")
+			return f, usagef("--max-size: must be at least 1")
 		}
 	}
 	if f.LastModifyBeginTimeStamp, err = parseTime(c.ModifiedAfter); err != nil {
@@ -55,7 +55,7 @@ func parseFields(names []string) (fields []stocktake.Field, err error) {
 	for _, name := range names {
 		f, ok := stocktake.ParseOptionalField(name)
 		if !ok {
-			return nil, usagef("--fields: there is no column %q; there are %s", name, strings.Join(fieldNames(), ", "))
+			return nil, usagef("--fields: unknown column %q; the columns are %s", name, strings.Join(fieldNames(), ", "))
 		}
 		fields = append(fields, f)
 	}

@@ -49,7 +49,7 @@ func (l *liveRows) Has(f stocktake.Field) bool {
 	return false
 }
 
-var errEnough = errors.New("no more rows are wanted")
+var errEnough = errors.New("enough rows")
 
 // Read implements [report.Rows].
 func (l *liveRows) Read(ctx context.Context, q report.Query) iter.Seq2[*report.Row, error] {

@@ -71,7 +71,7 @@ type place struct {
 // where returns the address of a key as it is passed to a command.
 func (p *place) where(key string) string { return p.name + "/" + strings.TrimPrefix(key, p.base) }
 
-// openFolder opens the report that a path on this machine means.
+// openFolder opens the report at a path on this machine.
 func openFolder(where string) (place, error) {
 	p, err := reportfolder.Open(context.Background(), where)
 	if err != nil {
@@ -88,8 +88,7 @@ func folderError(err error) error {
 	return err
 }
 
-// openPlace understands the URL of a bucket, with a path, and the path of a folder
-// or file.
+// openPlace opens the URL of a bucket, with a path, or the path of a folder or file.
 func openPlace(r *reportRemote, where string) (place, error) {
 	u, ok, err := parseBucketURL(where)
 	if err != nil {
@@ -160,7 +159,7 @@ func newestManifest(ctx context.Context, p place) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		// A report of changes is meant only if its folder is named.
+		// An incremental report is opened only if its own folder is named.
 		if isWindow(key) && !strings.Contains("/"+prefix, "/incremental_inventory/") {
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 // selectFlags say which rows of a report, and which columns.
 type selectFlags struct {
 	Prefix  string   `help:"Only keys that start with this." group:"Rows"`
-	From    string   `help:"Only keys from this one on." group:"Rows" placeholder:"KEY"`
+	From    string   `help:"Only this key and later keys." group:"Rows" placeholder:"KEY"`
 	To      string   `help:"Only keys before this one." group:"Rows" placeholder:"KEY"`
 	Class   []string `help:"Only these storage classes." group:"Rows" placeholder:"CLASS"`
 	MinSize string   `help:"Only objects of at least this size: bytes, or 10K, 5M, 2G." group:"Rows" placeholder:"SIZE"`
@@ -52,7 +52,7 @@ func (s *selectFlags) of(r *report.Report) (selection, error) {
 		needs("class", stocktake.FieldStorageClass)
 		class, ok := stocktake.FilterStorageClass(name)
 		if !ok {
-			return sel, usagef("--class: storage class %q is unknown", name)
+			return sel, usagef("--class: unknown storage class %q", name)
 		}
 		f.StorageClass = append(f.StorageClass, class)
 	}
@@ -111,7 +111,7 @@ func namedColumns(names []string, has func(stocktake.Field) bool, schema string)
 			return strings.EqualFold(f.String(), name) || strings.EqualFold(f.Column().SchemaName, name)
 		})
 		if i < 0 {
-			return nil, usagef("--columns: %q is not a column; there are %s", name, schema)
+			return nil, usagef("--columns: %q is not a column; the columns are %s", name, schema)
 		}
 		f := stocktake.Fields()[i]
 		if !has(f) {

@@ -367,7 +367,7 @@ func TestSettingsFile(t *testing.T) {
 		{"file", "region: eu-1\n", "", nil, "eu-1"},
 		{"environment over file", "region: eu-1\n", "us-1", nil, "us-1"},
 		{"flag over all", "region: eu-1\n", "us-1", []string{"--region", "ap-1"}, "ap-1"},
-		{"unknown setting", "regio: eu-1\n", "", nil, `there is no setting "regio"`},
+		{"unknown setting", "regio: eu-1\n", "", nil, `unknown setting "regio"`},
 		{"not a number", "max-runs: many\n", "", nil, "max-runs"},
 		{"not YAML", ":\n\t-", "", nil, "settings file"},
 	} {

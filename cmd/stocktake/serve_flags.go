@@ -13,11 +13,11 @@ import (
 	"github.com/stocktake/stocktake/internal/server"
 )
 
-// serverFlags are the settings of a server. Their defaults ask for nothing.
+// serverFlags are the settings of a server. No setting is required.
 type serverFlags struct {
 	Listen    string            `help:"Address of the OSS API." default:"127.0.0.1:9000"`
 	ListenTLS string            `name:"listen-tls" help:"Second address, with TLS. Without it, --tls-cert enables TLS on --listen." placeholder:"HOST:PORT"`
-	Console   string            `name:"console-listen" help:"Address of the console; off: none. Without it, 127.0.0.1:9001 if that is free." placeholder:"HOST:PORT"`
+	Console   string            `name:"console-listen" help:"Address of the console, or off. Default: 127.0.0.1:9001 if that is free." placeholder:"HOST:PORT"`
 	TLSCert   string            `name:"tls-cert" help:"Certificate chain, PEM." type:"existingfile" placeholder:"FILE" and:"tls"`
 	TLSKey    string            `name:"tls-key" help:"Private key, PEM." type:"existingfile" placeholder:"FILE" and:"tls"`
 	Data      string            `help:"Folder of the embedded store, the catalog and the keys." default:"./stocktake-data" type:"path"`
@@ -53,19 +53,19 @@ type accountFlags struct {
 type runFlags struct {
 	MaxRuns         int           `group:"Runs" help:"Number of concurrent runs." default:"2"`
 	ScanWorkers     int           `group:"Runs" help:"Goroutines per run; 0 means one per core." default:"0"`
-	ScanShare       float64       `group:"Runs" help:"Share of time, above 0 and at most 1, that each goroutine of a run works while requests are served." default:"0.1"`
+	ScanShare       float64       `group:"Runs" help:"Fraction of time, above 0 and at most 1, that each goroutine of a run may use while requests are served." default:"0.1"`
 	ShardRows       int64         `group:"Runs" help:"Maximum number of rows per shard." default:"1000000"`
-	RollupDepth     int           `group:"Runs" help:"Longest prefixes of which a report has totals, in segments of a key: 1 to 16." default:"4"`
+	RollupDepth     int           `group:"Runs" help:"Longest prefixes with totals in a report, in key segments: 1 to 16." default:"4"`
 	ScheduleHour    int           `group:"Runs" help:"Hour of the day, 0 to 23, at which scheduled runs are due." default:"0"`
 	ScheduleZone    string        `group:"Runs" help:"Time zone of the schedule: a name such as Europe/Berlin, or UTC+8." default:"UTC+8"`
-	Spread          time.Duration `group:"Runs" help:"Start scheduled runs up to this much after their due time, spread over the configurations." default:"0s"`
+	Spread          time.Duration `group:"Runs" help:"Spread scheduled runs over this time after their due time." default:"0s"`
 	LateAfter       time.Duration `group:"Runs" help:"Report a run as late if it has not finished this long after its due time." default:"6h"`
 	KeepRuns        int           `group:"Runs" help:"Number of runs to keep in the history of a configuration." default:"100"`
 	StrayGrace      time.Duration `group:"Runs" help:"Remove report files that no manifest names after this time." default:"24h"`
-	EmptyReports    bool          `group:"Runs" help:"Write a manifest even when no object matched, or nothing changed in the window of an incremental report."`
+	EmptyReports    bool          `group:"Runs" help:"Write a manifest even if no object matched, or nothing changed in the window of an incremental report."`
 	NoIncremental   bool          `group:"Runs" help:"Make no incremental reports, and refuse configurations that ask for them."`
 	Window          time.Duration `group:"Runs" name:"incremental-window" help:"Length of the windows of incremental reports: whole seconds, 1s to 24h. Windows begin at multiples of it." default:"10m"`
-	RequirePassRole bool          `group:"Runs" help:"Require the right ram:PassRole on the role that a configuration names from whoever puts it. OSS has no such right."`
+	RequirePassRole bool          `group:"Runs" help:"Require the right ram:PassRole on the role of a configuration to put it. OSS has no such right."`
 	StrictVersions  bool          `group:"Runs" help:"Refuse inventories of all versions for buckets without versioning. The documentation of OSS says so; OSS accepts them."`
 }
 
@@ -88,17 +88,17 @@ type storeFlags struct {
 }
 
 type metricFlags struct {
-	MetricsListen         string `group:"Metrics" help:"Address of the metrics alone. They are not on the address of the OSS API then." placeholder:"HOST:PORT"`
+	MetricsListen         string `group:"Metrics" help:"Separate address for the metrics, which are then not on the address of the OSS API." placeholder:"HOST:PORT"`
 	MetricsTokenFile      string `group:"Metrics" help:"File with the token that requests for metrics must have: Authorization: Bearer TOKEN." placeholder:"FILE"`
-	MetricsConfigurations *int   `group:"Metrics" help:"How many configurations have metrics of their own, labelled with their names. Default: 1000 if metrics have an address or a token of their own, else 0." placeholder:"N"`
+	MetricsConfigurations *int   `group:"Metrics" help:"Number of configurations with metrics of their own, labelled with their names. Default: 1000 if metrics have an address or a token of their own, else 0." placeholder:"N"`
 }
 
 type clusterFlags struct {
 	Database       string        `group:"Cluster" help:"PostgreSQL database of configurations, runs, accounts and keys, which several servers share. Without it they are in the data folder. Use STOCKTAKE_DATABASE or the settings file if it has a password." placeholder:"postgres://USER@HOST/NAME"`
-	Roles          []string      `group:"Cluster" help:"What this server does of what those on one database share: api (answer requests), worker (make runs), scheduler (record the runs that are due, and deliver notices; one at a time does)." default:"api,worker,scheduler"`
-	Slices         int           `group:"Cluster" help:"Number of slices, parts of runs, that this server scans at once with a database." default:"2"`
-	Name           string        `group:"Cluster" help:"Name of this server where it is shown who works on what. Default: that of the machine." placeholder:"NAME"`
-	AccountsMaxAge time.Duration `group:"Cluster" help:"How long accounts and keys stay in force while the database cannot be asked; then every key but the root key is refused." default:"5m"`
+	Roles          []string      `group:"Cluster" help:"Roles of this server among those on one database: api (answer requests), worker (make runs), scheduler (record due runs and deliver notices; one server at a time)." default:"api,worker,scheduler"`
+	Slices         int           `group:"Cluster" help:"With a database, number of slices (parts of runs) that this server scans at once." default:"2"`
+	Name           string        `group:"Cluster" help:"Name of this server in inventory status --work. Default: the name of the machine." placeholder:"NAME"`
+	AccountsMaxAge time.Duration `group:"Cluster" help:"How long accounts and keys stay in force while the database does not answer; then every key except the root key is refused." default:"5m"`
 	Migrate        bool          `group:"Cluster" help:"Bring the tables of the database up to date at the start, as stocktake migrate does."`
 }
 
@@ -201,7 +201,7 @@ type logLevel slog.Level
 // UnmarshalText reads a level as [slog.Level] does.
 func (l *logLevel) UnmarshalText(text []byte) error {
 	if (*slog.Level)(l).UnmarshalText(text) != nil {
-		return fmt.Errorf("%q is none of debug, info, warn and error", text)
+		return fmt.Errorf("%q is not one of debug, info, warn and error", text)
 	}
 	return nil
 }

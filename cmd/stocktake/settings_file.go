@@ -89,7 +89,7 @@ func (s *settingsResolver) Validate(app *kong.Application) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.settings)) {
 		if !known[name] {
-			return usagef("%s: there is no setting %q", s.name, name)
+			return usagef("%s: unknown setting %q", s.name, name)
 		}
 	}
 	return nil
@@ -122,9 +122,9 @@ func (s *settingsResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Fla
 	return value, nil
 }
 
-// settingValue returns a value in the form of the flag's text: scalars as they are
-// written, since an account id is not a number. Lists and mappings hold scalars only.
-// A list or a mapping may also be written in the way of the flag, as a scalar.
+// settingValue returns a value in the form of the flag's text: scalars as they are written, since
+// an account id is not a number. Lists and mappings hold scalars only. A list or a mapping may also
+// be written as a scalar, in the form of the flag.
 func settingValue(n *yaml.Node, flag *kong.Flag) (any, error) {
 	kind := flag.Target.Kind()
 	if n.Kind == yaml.AliasNode {
@@ -151,7 +151,7 @@ func settingValue(n *yaml.Node, flag *kong.Flag) (any, error) {
 				return nil, err
 			}
 			if _, twice := m[key]; twice {
-				return nil, fmt.Errorf("line %d: %q is there twice", n.Content[i].Line, key)
+				return nil, fmt.Errorf("line %d: %q is set twice", n.Content[i].Line, key)
 			}
 			if m[key], err = settingText(n.Content[i+1]); err != nil {
 				return nil, err

@@ -11,8 +11,8 @@ import (
 	bucketclient "github.com/stocktake/stocktake/internal/remote"
 )
 
-// takeAdvice says what a person may look at after a take has failed, to be added to
-// the error; empty: the error says it. dst may be nil.
+// takeAdvice returns advice to add to the error of a failed take; empty if the error needs none.
+// dst may be nil.
 func takeAdvice(err error, src, dst *takePlace) string {
 	urls := src.store.URL()
 	if dst != nil && dst.store != nil && dst.store.URL() != urls {
@@ -29,7 +29,7 @@ func takeAdvice(err error, src, dst *takePlace) string {
 	case errors.Is(err, stocktake.ErrNoSuchBucket):
 		return ": is the name right, and is the bucket at " + urls + " (--endpoint)?"
 	case answered && answer.Right == "" && errors.Is(err, stocktake.ErrAccessDenied):
-		return ": are the keys those of a user there? They are " + keysOf(src) + ", for " + urls
+		return ": do the keys belong to a user there? They are those " + keysOf(src) + ", for " + urls
 	}
 	return ""
 }

@@ -27,8 +27,8 @@ type takeStores struct {
 	Endpoint   string `help:"Endpoint of the source. Default: AWS_ENDPOINT_URL_S3 or OSS_ENDPOINT, else the public service." group:"Stores" placeholder:"URL"`
 	Region     string `help:"Region of the source. Default: as the official tools find it." group:"Stores"`
 	Profile    string `help:"Profile of the source's keys, of ~/.aws or ~/.ossutilconfig. Default: as the official tools find keys." group:"Stores" placeholder:"NAME"`
-	Addressing string `help:"Where the bucket is in a URL: path or virtual. Default: what fits the endpoint." group:"Stores" enum:",path,virtual" default:"" placeholder:"STYLE"`
-	CAFile     string `name:"ca-file" help:"Certificates that sign the endpoint's, PEM." group:"Stores" type:"existingfile" placeholder:"FILE"`
+	Addressing string `help:"Position of the bucket in URLs: path or virtual. Default: what fits the endpoint." group:"Stores" enum:",path,virtual" default:"" placeholder:"STYLE"`
+	CAFile     string `name:"ca-file" help:"Certificate authorities of the endpoint, PEM." group:"Stores" type:"existingfile" placeholder:"FILE"`
 
 	ToEndpoint string `help:"Endpoint of the destination bucket. Default: that of the source if both are of one kind." group:"Stores" placeholder:"URL"`
 	ToRegion   string `help:"Region of the destination bucket." group:"Stores" placeholder:"REGION"`
@@ -45,7 +45,7 @@ type takePlace struct {
 	bucket string         // as it is called here
 	there  string         // as the store calls it
 	prefix string         // of keys
-	origin string         // for people, and to distinguish it from others
+	origin string         // for people, and to distinguish places
 	base   string         // the beginning of keys, before the paths in a folder
 	dst    engine.Destination
 	close  func() error
@@ -130,7 +130,7 @@ func (c *takeStores) bucket(where string, flags foreign.Settings, log *slog.Logg
 		return takePlace{}, usagef("%q is not a bucket such as s3://BUCKET/PREFIX or oss://BUCKET/PREFIX", where)
 	}
 	if !kind.ValidBucket(name) {
-		return takePlace{}, usagef("%q: no bucket of a store of kind %s can be called %q", where, kind, name)
+		return takePlace{}, usagef("%q: a store of kind %s cannot have a bucket named %q", where, kind, name)
 	}
 	p := takePlace{bucket: name, there: name, prefix: prefix, close: func() error { return nil }}
 	settings, err := c.settings(kind, name, flags)
@@ -138,7 +138,7 @@ func (c *takeStores) bucket(where string, flags foreign.Settings, log *slog.Logg
 		return p, err
 	}
 	if p.there, ok = settings.Locate(name); !ok {
-		return p, usagef("%s: the settings file has no %s store that claims the bucket; name one, or leave --config out", where, kind)
+		return p, usagef("%s: the settings file has no %s store that claims the bucket; add one, or omit --config", where, kind)
 	}
 	if p.store, err = foreign.Open(*settings, log); err != nil {
 		return p, usageError{err}
@@ -207,8 +207,8 @@ func regionOf(host string) string {
 	return ""
 }
 
-// takeFolder opens a folder for the reports of a bucket, and makes it if need be.
-// It holds the reports themselves, as a download of them would.
+// takeFolder opens a folder for the reports of a bucket and creates it if needed. Its layout is
+// that of a downloaded report.
 func takeFolder(path, bucket string) (takePlace, error) {
 	if path == "" {
 		return takePlace{}, usagef("the destination is empty: name a folder, s3://BUCKET/PREFIX or oss://BUCKET/PREFIX")
@@ -226,7 +226,7 @@ func takeFolder(path, bucket string) (takePlace, error) {
 	if err := b.Reserve(); err != nil {
 		err = errors.Join(err, b.Close())
 		if errors.Is(err, dirbucket.ErrLocked) {
-			return takePlace{}, fmt.Errorf("%s: another take writes there: wait until it has ended, or choose another folder", path)
+			return takePlace{}, fmt.Errorf("%s: another take is writing there: wait for its end, or choose another folder", path)
 		}
 		return takePlace{}, usageError{err}
 	}
@@ -238,7 +238,7 @@ func takeFolder(path, bucket string) (takePlace, error) {
 	}}, nil
 }
 
-// within reports whether the reports of a take lie in what it lists.
+// within reports whether the reports of a take lie within the listed prefix.
 func (p *takePlace) within(src *takePlace, source string) bool {
 	if p.store == nil || p.there != src.there || p.store.URL() != src.store.URL() {
 		return false

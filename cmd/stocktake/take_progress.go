@@ -14,8 +14,8 @@ const (
 	takeFirstly = 2 * time.Second        // before a rate says anything
 )
 
-// A takeLine shows how far a take has come, with its rate and what is left: on
-// one line of a terminal, elsewhere as a line now and then.
+// A takeLine shows the progress of a take with its rate and remaining time: on one terminal line,
+// elsewhere as a line every 30 seconds.
 type takeLine struct {
 	*terminal.StatusLine
 	quit, done chan struct{} // nil: it has not begun
