@@ -65,7 +65,7 @@ func oneOf(text string, known []string) ([]string, error) {
 	names := strings.Split(text, ",")
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("%q is none of %q", name, known)
+			return nil, fmt.Errorf("%q is not one of %q", name, known)
 		}
 	}
 	return names, nil

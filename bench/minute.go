@@ -217,5 +217,5 @@ func (b *minuteBench) killScheduler(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the scheduler is %q, which is none of the processes", name)
+	return fmt.Errorf("the scheduler is %q, which is not one of the processes", name)
 }

@@ -299,7 +299,7 @@ func find(e *ossxml.Element, at *node, found *[len(elements)][]*ossxml.Element) 
 		}
 		if repeated := n.row >= 0 && elements[n.row].repeated; !repeated {
 			if seen&n.bit != 0 {
-				return ossxml.Malformed(n.path + " is there twice")
+				return ossxml.Malformed(n.path + " occurs twice")
 			}
 			seen |= n.bit
 		}

@@ -162,7 +162,7 @@ func (a *Applied) join(windows []*Report) error {
 	for i, w := range a.windows {
 		for _, g := range w.Manifest.Gaps {
 			if g.Until > from.Sequence {
-				return fmt.Errorf("%s: %w: after %d up to %d, the journal had to drop them; begin with a later full report", w.Key, ErrLost, g.After, g.Until)
+				return fmt.Errorf("%s: %w: after %d up to %d, the journal was full; begin with a later full report", w.Key, ErrLost, g.After, g.Until)
 			}
 		}
 		if i == 0 {

@@ -180,7 +180,7 @@ func (v *verifier) documents(ctx context.Context) (ok bool, err error) {
 		v.compare()
 	}
 	for _, g := range m.Gaps {
-		v.unchecked("%d changes, from %d to %d: the journal had to drop them before they were reported", g.Changes, g.After+1, g.Until)
+		v.unchecked("%d changes, from %d to %d: the journal was full and dropped them before they were reported", g.Changes, g.After+1, g.Until)
 	}
 	if v.rep.Incremental() {
 		return true, nil

@@ -50,10 +50,10 @@ func (v *verifier) across(shards []*shardCheck) {
 		before, tail = c, end
 	}
 	if disorder && v.rep.Summary == nil {
-		v.unchecked("that no version is there twice: the rows are not in the order of their keys, which OSS does not promise either")
+		v.unchecked("that each version occurs once: the rows are not in key order, which OSS does not promise either")
 	}
 	if overflow {
-		v.unchecked("that no version is there twice, for all versions of each key: some key has more than are compared")
+		v.unchecked("that each version occurs once: some key has more versions than are compared")
 	}
 }
 

@@ -123,7 +123,7 @@ func (p *Part) problem(dir string) string {
 	case err != nil:
 		return "cannot be read (" + err.Error() + ")"
 	case info.IsDir() != (p.Kind == Index || p.Kind == Blobs):
-		return "is not what it was: a folder where a file should be, or the reverse"
+		return "is a folder instead of a file, or the reverse"
 	case !info.IsDir() && info.Size() == 0:
 		return "is empty"
 	}
@@ -146,7 +146,7 @@ func (p *Part) problem(dir string) string {
 const aside = ".lost-"
 
 // ErrUnknownPart is a name that no part has.
-var ErrUnknownPart = errors.New("no part of a data folder")
+var ErrUnknownPart = errors.New("not a part of a data folder")
 
 // AcceptLoss gives up parts that are lost: what is left of them is put aside
 // under another name, and the folder is as if it never had them. Parts that are

@@ -50,7 +50,7 @@ func Read(dir string) (Identity, error) {
 func parse(path string, b []byte) (id Identity, err error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	if err := d.Decode(&id); err != nil || id.Version < 1 || id.ID == "" {
-		return id, fmt.Errorf("%s is damaged: restore it from a backup, or remove it to have the folder taken as it is", path)
+		return id, fmt.Errorf("%s is damaged: restore it from a backup, or remove it to accept the folder as it is", path)
 	}
 	if id.Version > 1 {
 		return id, fmt.Errorf("%s: version %d: %w", path, id.Version, ErrNewer)

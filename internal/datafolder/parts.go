@@ -51,11 +51,11 @@ var parts = []Part{
 	{CatalogName, Database, "all inventory configurations, their schedules and the history of runs", []string{CatalogName + "-wal", CatalogName + "-shm"}},
 	{AccountsName, Document, "all users, access keys, roles and policies", nil},
 	{EncryptionKeysName, Document, "the keys of all encrypted objects and reports", nil},
-	{MasterKeyName, Secret, "the key without which no encryption key can be used", []string{EncryptionKeysName}},
+	{MasterKeyName, Secret, "the key that encrypts all encryption keys", []string{EncryptionKeysName}},
 	{RootKeyName, Document, "the root access key", nil},
-	{WebhookSecretName, Secret, "the secret that receivers of notices check signatures with", nil},
-	{SeedName, Document, "the number of starts that run ids are derived from", nil},
-	{StoresName, Document, "which buckets stores of the settings have claimed so far", nil},
+	{WebhookSecretName, Secret, "the secret that signs notices", nil},
+	{SeedName, Document, "the number of starts, from which run ids are derived", nil},
+	{StoresName, Document, "the bucket names that stores in the settings have claimed so far", nil},
 }
 
 // temporary are entries that a data folder may have besides its parts, and that

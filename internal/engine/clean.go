@@ -80,7 +80,7 @@ func (r *run) abortUploads(ctx context.Context, prefix string) {
 	}
 	n, err := u.AbortUploads(ctx, prefix)
 	if err != nil {
-		r.log.Warn("unfinished uploads of earlier attempts may remain at the destination; abort those below the prefix, or have a lifecycle rule do so", "prefix", prefix, "err", err)
+		r.log.Warn("unfinished uploads of earlier attempts may remain at the destination; abort those below the prefix, or add a lifecycle rule that does", "prefix", prefix, "err", err)
 	}
 	if n > 0 {
 		r.log.Info("aborted unfinished uploads of earlier attempts", "uploads", n)

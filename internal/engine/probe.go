@@ -12,7 +12,7 @@ import (
 
 // probe is the content that Probe writes. It is longer than what a store keeps in
 // its index, so that it is stored where shards are.
-var probe = []byte(strings.Repeat("Written to see whether reports can be. It may be removed.\n", 2000))
+var probe = []byte(strings.Repeat("Written to check whether reports can be written here. It may be removed.\n", 2000))
 
 // Probe tries what the run of job will do, with one small file: it writes it where
 // the shards go, encrypted as they are, reads it back and removes it. It also

@@ -271,7 +271,7 @@ func (r *run) unlessGivenUp(ctx context.Context, dir string, summary []byte, man
 	err := r.claimed(ctx, dir, summary)
 	if !errors.Is(err, ErrGivenUp) {
 		if err != nil {
-			r.log.Warn("whether the run was given up meanwhile is not known", "manifest", manifest, "err", err)
+			r.log.Warn("cannot find out whether the run was cancelled meanwhile", "manifest", manifest, "err", err)
 		}
 		return nil
 	}
@@ -289,7 +289,7 @@ func (r *run) unlessGivenUp(ctx context.Context, dir string, summary []byte, man
 
 // ErrGivenUp is returned by an attempt whose run was given up, and whose files
 // were removed, while it published the report.
-var ErrGivenUp = errors.New("the run was given up while its report was published, and its files were removed")
+var ErrGivenUp = errors.New("the run was cancelled while its report was published; its files were removed")
 
 // claimed returns ErrGivenUp if the directory has lost the summary that claims
 // it. Whoever gives up a run that has recorded its report removes the summary
@@ -386,7 +386,7 @@ func (r *run) settle(ctx context.Context, key string, manifest []byte, cause err
 	if written, err := r.has(ctx, key, manifest); err != nil || !written {
 		return errors.Join(cause, err)
 	}
-	r.log.Warn("the manifest is written although writing it failed", "key", key, "err", cause)
+	r.log.Warn("the manifest exists although writing it failed", "key", key, "err", cause)
 	return nil
 }
 

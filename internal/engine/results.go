@@ -108,7 +108,7 @@ func chain(ctx context.Context, prefix string, results Results) ([]int, error) {
 	for at := (place{}); ; {
 		l, ok := begins[at]
 		if !ok {
-			return nil, fmt.Errorf("the slices do not read what begins at key %.200q", at.from)
+			return nil, fmt.Errorf("the slices do not cover the keys from %.200q", at.from)
 		}
 		delete(begins, at)
 		order = append(order, l.number)
@@ -118,7 +118,7 @@ func chain(ctx context.Context, prefix string, results Results) ([]int, error) {
 		at = l.next
 	}
 	for at := range begins {
-		return nil, fmt.Errorf("the slice that begins at key %.200q reads what another one does", at.from)
+		return nil, fmt.Errorf("the slice that begins at key %.200q overlaps another one", at.from)
 	}
 	return order, nil
 }

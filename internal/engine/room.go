@@ -20,7 +20,7 @@ func (e *RoomError) Error() string {
 	if e.Last {
 		needs = "will need about as much as the last one,"
 	}
-	return fmt.Sprintf("the report %s %s, and the destination has room for %s", needs, megabytes(e.Need), megabytes(e.Room))
+	return fmt.Sprintf("the report %s %s, and the destination has %s free", needs, megabytes(e.Need), megabytes(e.Room))
 }
 
 // Advice says what a person can do about it.
@@ -37,7 +37,7 @@ func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 func (r *run) fits(ctx context.Context, count int64, previous *stocktake.Summary) *RoomError {
 	room, err := r.dst.Room(ctx)
 	if err != nil {
-		r.log.Warn("the room of the destination is unknown", "err", err)
+		r.log.Warn("the free space of the destination is unknown", "err", err)
 		return nil
 	}
 	if room < 0 {

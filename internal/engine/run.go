@@ -80,7 +80,7 @@ func newRun(dst Destination, job Job, opts Options) (*run, error) {
 	case job.Run == "":
 		return nil, errors.New("the run has no id")
 	case job.Attempt < 1:
-		return nil, fmt.Errorf("attempt %d: they count from 1", job.Attempt)
+		return nil, fmt.Errorf("attempt %d: must be at least 1", job.Attempt)
 	case cfg.ID == "" || cfg.Destination.Bucket == "":
 		return nil, errors.New("the configuration lacks an id or a destination bucket")
 	}
@@ -93,7 +93,7 @@ func newRun(dst Destination, job Job, opts Options) (*run, error) {
 	}
 	opts.Workers = cmp.Or(max(opts.Workers, 0), runtime.GOMAXPROCS(0))
 	if opts.Share = cmp.Or(opts.Share, 1); !(opts.Share > 0 && opts.Share <= 1) {
-		return nil, fmt.Errorf("share %v: above 0, at most 1", opts.Share)
+		return nil, fmt.Errorf("share %v: must be above 0 and at most 1", opts.Share)
 	}
 	opts.MinSegment = cmp.Or(opts.MinSegment, defaultMinSegment)
 	opts.Memory = cmp.Or(opts.Memory, defaultMemory)

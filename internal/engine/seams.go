@@ -97,7 +97,7 @@ func journalOf(snap Snapshot) *stocktake.JournalPosition {
 // ErrCursorGone is returned by a scan that should resume behind a version that
 // has been deleted meanwhile, if the store cannot tell which versions are
 // older.
-var ErrCursorGone = errors.New("the version to resume behind is gone")
+var ErrCursorGone = errors.New("the version to resume after is gone")
 
 // A Segment is a range of records: those whose key starts with Prefix, is >=
 // From and, unless To is empty, < To. The bounds may be any bytes.

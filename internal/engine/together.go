@@ -173,7 +173,7 @@ func (t *together) share(ctx context.Context, runs []*riding) {
 	}
 	t.scan(ctx, snap, opened, without(runs))
 	if err := snap.Close(); err != nil {
-		t.members[0].Options.log().Warn("a shared listing could not be closed", "bucket", t.members[0].Job.Bucket, "err", err)
+		t.members[0].Options.log().Warn("cannot close a shared listing", "bucket", t.members[0].Job.Bucket, "err", err)
 	}
 }
 

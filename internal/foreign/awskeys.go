@@ -26,7 +26,7 @@ func awsKeys(c Credentials, log *slog.Logger) (keys, error) {
 		Parse: func([]byte) (*keys, error) {
 			cfg, err := awsConfig(c)
 			if _, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok {
-				return nil, fmt.Errorf("credentials: there is no profile %q in %s", c.value, strings.Join(awsFiles(), " or "))
+				return nil, fmt.Errorf("credentials: no profile %q in %s", c.value, strings.Join(awsFiles(), " or "))
 			}
 			if err != nil {
 				return nil, fmt.Errorf("credentials: %w", err)

@@ -85,7 +85,7 @@ func (c *Credentials) parse(n *yaml.Node) error {
 	case chain:
 		*c = Chain()
 	default:
-		return errors.New("chain: false says nothing; leave it out")
+		return errors.New("chain: false has no meaning; omit it")
 	}
 	return nil
 }
@@ -166,9 +166,9 @@ func parseKeyFile(path string) func([]byte) (*keys, error) {
 // watch reads the files of doc and again whenever they change.
 func watch(doc *securefile.Document[keys], c Credentials, log *slog.Logger) (keys, error) {
 	doc.Failed = func(err error) {
-		log.Warn("the credentials of a store cannot be read again; those read before stay in force", "credentials", c, "err", err)
+		log.Warn("cannot read the credentials of a store again; the former ones stay in force", "credentials", c, "err", err)
 	}
-	doc.Changed = func(_, _ *keys) { log.Info("the credentials of a store were read again", "credentials", c) }
+	doc.Changed = func(_, _ *keys) { log.Info("read the credentials of a store again", "credentials", c) }
 	if err := doc.Load(); err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func TestCredentials(t *testing.T) {
 		"half a key":           {S3, Env("HALF"), Key{}, "set HALF_ACCESS_KEY_ID and HALF_ACCESS_KEY_SECRET"},
 		"file":                 {S3, File(key), Key{ID: "file-id", Secret: "file-secret"}, ""},
 		"no file":              {OSS, File(filepath.Join(dir, "none")), Key{}, "not exist"},
-		"file of another kind": {S3, File(write("bad.yaml", "id: hunter2\n")), Key{}, `there is no setting "id"`},
+		"file of another kind": {S3, File(write("bad.yaml", "id: hunter2\n")), Key{}, `unknown setting "id"`},
 		"file without secret":  {S3, File(write("half.yaml", "access-key-id: a\n")), Key{}, "needs access-key-id and access-key-secret"},
 		"two documents":        {S3, File(write("two.yaml", "access-key-id: a\naccess-key-secret: b\n---\naccess-key-id: c\n")), Key{}, "is not YAML"},
 		"no YAML":              {S3, File(write("no.yaml", "{hunter2")), Key{}, "is not YAML"},

@@ -66,7 +66,7 @@ func (s *Store) Encrypts(ctx context.Context, role, bucket, key string, e stockt
 	defer cancel()
 	known, err := tryEncryption(ctx, c, bucket, key, e)
 	if !known {
-		s.log.Info("whether the store encrypts reports could not be found out", "bucket", bucket, "err", err)
+		s.log.Info("cannot find out whether the store encrypts reports", "bucket", bucket, "err", err)
 		return nil
 	}
 	s.encryptions.mu.Lock()
@@ -109,7 +109,7 @@ func tryEncryption(ctx context.Context, c Client, bucket, key string, e stocktak
 	case err != nil || record[0].Missing != 0:
 		return false, err
 	case !record[0].Encrypted:
-		return true, fmt.Errorf("%w: it takes such an object and stores it as it is", ErrNoEncryption)
+		return true, fmt.Errorf("%w: it accepts the object and stores it unencrypted", ErrNoEncryption)
 	}
 	return true, nil
 }

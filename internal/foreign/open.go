@@ -56,7 +56,7 @@ func (s *Store) connect(k keys, around func(http.RoundTripper) http.RoundTripper
 	case OSS:
 		return ossbucket.New(o)
 	}
-	return nil, fmt.Errorf("kind %q: this version has no client of it", e.Kind)
+	return nil, fmt.Errorf("kind %q: this version has no client for it", e.Kind)
 }
 
 // patient decorates the transport of a client of runs: what fails for a while is

@@ -145,7 +145,7 @@ func parseEntry(n *yaml.Node, i int) (s Settings, err error) {
 func (s *Settings) checkNames() error {
 	for _, p := range s.Buckets {
 		if !isPattern(p) {
-			return wrong("buckets", "buckets: clients of OSS do not send the name %q: give the bucket another one here, by aliases: {%s: %s}", p, aliasFor(p), p)
+			return wrong("buckets", "buckets: OSS clients do not send the name %q: give the bucket another name on this server with aliases: {%s: %s}", p, aliasFor(p), p)
 		}
 	}
 	return nil
@@ -225,11 +225,11 @@ func (s *Settings) Validate() error {
 	case !slices.Contains(Kinds, s.Kind):
 		return errors.New("kind is missing: " + strings.Join(kindNames(), " or "))
 	case s.Kind == OSS && s.Region == "":
-		return errors.New("region is missing: requests to an OSS are signed for one")
+		return errors.New("region is missing: requests to OSS are signed for a region")
 	case s.Credentials.source == noSource:
 		return errors.New("credentials are missing, such as {env: LAKE}")
 	case len(s.Buckets) == 0 && len(s.Aliases) == 0:
-		return errors.New("buckets is missing: which names of buckets mean this store")
+		return errors.New("buckets is missing: the names of the store's buckets")
 	case s.Account != "" && !stocktake.ValidAccountID(s.Account):
 		return wrong("account", "account %.100q: 1 to 32 digits are expected", s.Account)
 	case math.IsNaN(s.Limits.PerSecond):
@@ -247,7 +247,7 @@ func (s *Settings) Validate() error {
 	}
 	for here, there := range s.Aliases {
 		if !stocktake.ValidBucketName(here) {
-			return wrong("aliases", "aliases: %.100q is not the name of a bucket: 3 to 63 of a-z, 0-9 and '-' are expected before the colon, and the name in the store behind it", here)
+			return wrong("aliases", "aliases: %.100q is not the name of a bucket: expected 3 to 63 of a-z, 0-9 and '-' before the colon, and the name in the store after it", here)
 		}
 		if !s.Kind.ValidBucket(there) {
 			return wrong("aliases", "aliases: %s: %.100q is not the name of a bucket in a store of kind %s", here, there, s.Kind)
@@ -351,10 +351,10 @@ func CheckClaims(all []Settings) error {
 		for j := range i {
 			a, b := &all[j], &all[i]
 			if a.Name == b.Name {
-				return &LineError{b.Line, fmt.Errorf("store %q: line %d has a store of this name already", b.Name, a.Line)}
+				return &LineError{b.Line, fmt.Errorf("store %q: line %d already has a store of this name", b.Name, a.Line)}
 			}
 			if name, ok := bothClaim(a, b); ok {
-				return &LineError{b.Line, fmt.Errorf("store %q: store %q (line %d) claims the bucket %s, too: narrow buckets, or rename it there by aliases", b.Name, a.Name, a.Line, name)}
+				return &LineError{b.Line, fmt.Errorf("store %q: store %q (line %d) also claims the bucket %s: narrow buckets, or rename the bucket with aliases", b.Name, a.Name, a.Line, name)}
 			}
 		}
 	}

@@ -104,7 +104,7 @@ func newTransport(s *Settings) (*http.Transport, error) {
 	}
 	t.TLSClientConfig.RootCAs = x509.NewCertPool()
 	if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("ca-file: %s holds no certificate, PEM", s.CAFile)
+		return nil, fmt.Errorf("ca-file: %s has no PEM certificate", s.CAFile)
 	}
 	return t, nil
 }
@@ -153,7 +153,7 @@ func (s *Store) Grant(perSecond float64, places int) {
 }
 
 // ErrRole means that no entry of roles lets a role use the store.
-var ErrRole = errors.New("the settings of the store do not let this role use it")
+var ErrRole = errors.New("the settings of the store do not allow this role to use it")
 
 // Allows returns nil if a role may use the store, else ErrRole, wrapped.
 func (s *Store) Allows(role string) error {

@@ -80,7 +80,7 @@ func Try(ctx context.Context, c Client, bucket string, opts TrialOptions) (*Tria
 	t := &trial{
 		Trial: Trial{Bucket: bucket, OK: true, Versions: Unknown, ConditionalWrites: Unknown, Checksums: Unknown, Encryption: Unknown},
 		c:     c, dst: c.Destination(bucket), key: opts.Prefix + "stocktake-check-" + rand.Text(),
-		content: bytes.Repeat([]byte("Written to see whether reports can be. It may be removed.\n"), 100),
+		content: bytes.Repeat([]byte("Written to check whether reports can be written here. It may be removed.\n"), 100),
 	}
 	t.step(ctx, "list", t.list)
 	if !opts.ReadOnly {
@@ -143,7 +143,7 @@ func (t *trial) list(ctx context.Context) (note string, err error) {
 	}
 	note = fmt.Sprintf("%d keys on %d pages", rows, pages)
 	if !t.PageFull {
-		note = fmt.Sprintf("%d keys, which are all", rows)
+		note = fmt.Sprintf("%d keys, all of the bucket", rows)
 	}
 	return note, errors.Join(err, snapshot.Close())
 }

@@ -46,9 +46,9 @@ func mapping(n *yaml.Node, of string, fields []field) error {
 			for _, f := range fields {
 				names = append(names, f.name)
 			}
-			return atLine(key, "%s: there is no setting %.100q; there are %s", of, key.Value, strings.Join(names, ", "))
+			return atLine(key, "%s: unknown setting %.100q; the settings are %s", of, key.Value, strings.Join(names, ", "))
 		case seen[key.Value]:
-			return atLine(key, "%s: %s is there twice", of, key.Value)
+			return atLine(key, "%s: %s is set twice", of, key.Value)
 		case value.Tag == "!!null":
 			return atLine(key, "%s: %s has no value", of, key.Value)
 		}
@@ -161,7 +161,7 @@ func pairs(each func(name string, value *yaml.Node) error) func(*yaml.Node) erro
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], resolved(n.Content[i+1])
 			if seen[key.Value] {
-				return atLine(key, "%.100q is there twice", key.Value)
+				return atLine(key, "%.100q is set twice", key.Value)
 			}
 			seen[key.Value] = true
 			if err := each(key.Value, value); err != nil {

@@ -22,7 +22,7 @@ var (
 
 // errUnwanted ends the run of a window whose configuration was replaced by one
 // without incremental reports.
-var errUnwanted = errors.New("the configuration no longer has its changes reported")
+var errUnwanted = errors.New("the configuration no longer asks for incremental reports")
 
 // GivenUp reports whether the context of [Runner.Run] has ended because the run
 // ends with it: it was cancelled, or its configuration deleted. Else the
@@ -249,10 +249,10 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	case err == nil:
 		r.State, r.Progress, r.Manifest = stocktake.Succeeded, outcome.Progress, outcome.Manifest
 	case gone:
-		s.log.Info("run dropped: its configuration was deleted, or it was cancelled", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
+		s.log.Info("run dropped: configuration deleted or run cancelled", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
 		return
 	case errors.Is(cause, errTaken):
-		s.log.Warn("run lost: another process has taken it, as its lease was not renewed in time", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
+		s.log.Warn("run lost: its lease expired and another process has taken it", "bucket", a.bucket, "configuration", a.configuration, "run", a.id)
 		return
 	case errors.Is(err, errUnwanted):
 		r.State, r.Reason = stocktake.Cancelled, errUnwanted.Error()
@@ -290,14 +290,14 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	})
 	switch {
 	case errors.Is(err, stocktake.ErrNoSuchRun):
-		s.log.Info("run ended, but its configuration was deleted or another process has taken it", append(runAttrs(&r), "state", r.State)...)
+		s.log.Info("result of a run dropped: its configuration was deleted or another process has taken the run", append(runAttrs(&r), "state", r.State)...)
 	case err == nil && kept:
 		s.cleanInterrupted(context.WithoutCancel(a.ctx), r, *cfg)
 	case err == nil && r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun && !remove:
 		s.tidy(a, cfg, r.Manifest)
 	case err != nil:
 		s.doubt.Store(true)
-		s.log.Error("the end of a run could not be recorded; it restarts with the server, which finds what it has published",
+		s.log.Error("cannot record the end of a run; it restarts with the server, which finds the published report",
 			append(runAttrs(&r), "state", r.State, "err", err)...)
 	}
 }
@@ -319,7 +319,7 @@ func (s *Service) reread(a *attempt) {
 		return nil
 	})
 	if err != nil && !errors.Is(err, stocktake.ErrNoSuchRun) {
-		s.log.Warn("a cancelled run could not be read", "bucket", a.bucket, "configuration", a.configuration, "run", a.id, "err", err)
+		s.log.Warn("cannot read a cancelled run", "bucket", a.bucket, "configuration", a.configuration, "run", a.id, "err", err)
 	}
 }
 

@@ -99,7 +99,7 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
 	s.deleted.add(bucket)
 	if err := s.ForgetDeleted(context.WithoutCancel(ctx), bucket); err != nil {
-		s.log.Error("the catalog fails; the inventory configurations of a deleted bucket are removed later", "bucket", bucket, "err", err)
+		s.log.Error("catalog failed; the inventory configurations of a deleted bucket are removed later", "bucket", bucket, "err", err)
 		s.wake()
 	}
 	err := s.stop(ctx, errDeleted, bucket, func(*waiting) bool { return true })
@@ -152,7 +152,7 @@ func (s *Service) cleanInterrupted(ctx context.Context, r stocktake.Run, cfg sto
 		return
 	}
 	if err := s.runner.Clean(context.WithoutCancel(ctx), Task{Run: r, Configuration: cfg}); err != nil {
-		s.log.Warn("what an interrupted run has left could not be removed", "bucket", r.Bucket, "configuration", r.Configuration,
+		s.log.Warn("cannot remove the files of an interrupted run", "bucket", r.Bucket, "configuration", r.Configuration,
 			"run", r.ID, "err", err)
 	}
 }

@@ -164,7 +164,7 @@ func (s *Service) mayReportChanges(bucket string) error {
 	case s.opts.Journal == nil:
 		return stocktake.ErrIncrementalDisabled
 	case store != "":
-		return &stocktake.IncrementalDisabledError{Reason: fmt.Sprintf("the bucket %s lies in the store %s, which does not tell what changes in it", bucket, store)}
+		return &stocktake.IncrementalDisabledError{Reason: fmt.Sprintf("the bucket %s is in the store %s, which does not record changes", bucket, store)}
 	}
 	return nil
 }

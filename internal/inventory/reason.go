@@ -28,9 +28,9 @@ var advice = []struct {
 	{stocktake.ErrAccessDenied, "give the role the right to read the bucket and to write reports to the destination (oss:PutObject)"},
 	{syscall.ENOSPC, "free space on the disk of the server, then run it again"},
 	{syscall.EDQUOT, "free space on the disk of the server, then run it again"},
-	{fs.ErrPermission, "let the server's user write to its data folder"},
+	{fs.ErrPermission, "give the server's user write permission on its data folder"},
 	{context.DeadlineExceeded, "see whether source and destination can be reached, then run it again"},
-	{syscall.EROFS, "see why the disk of the server can no longer be written, then run it again"},
+	{syscall.EROFS, "find out why the disk of the server cannot be written, then run it again"},
 	{syscall.ECONNREFUSED, "see whether source and destination can be reached, then run it again"},
 }
 
@@ -62,6 +62,6 @@ func Reason(err error, cfg *stocktake.InventoryConfiguration) string {
 
 // SkipReason says why a run was skipped while unfinished had not ended.
 func SkipReason(unfinished stocktake.Run) string {
-	return fmt.Sprintf("the run due at %s was still %s; if that happens again, let the configuration run less often, or narrow its filter",
+	return fmt.Sprintf("the run due at %s was still %s; if this happens again, schedule the configuration less often, or narrow its filter",
 		unfinished.Due.Format(time.RFC3339), unfinished.State)
 }

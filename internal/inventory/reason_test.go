@@ -26,7 +26,7 @@ func TestReason(t *testing.T) {
 	}{
 		{errors.New("lines\nand\x00zeros"), "lines; andzeros"},
 		{fmt.Errorf("write: %w", syscall.ENOSPC), "write: no space left on device: free space on the disk of the server, then run it again"},
-		{fmt.Errorf("write: %w", syscall.EROFS), "write: read-only file system: see why the disk of the server can no longer be written, then run it again"},
+		{fmt.Errorf("write: %w", syscall.EROFS), "write: read-only file system: find out why the disk of the server cannot be written, then run it again"},
 		{stocktake.ErrAccessDenied, "access denied: give the role the right to read the bucket and to write reports to the destination (oss:PutObject); the role is acs:ram::1:role/writer, the destination reports"},
 		{fmt.Errorf("scan: %w", advised{errors.New("locked")}), "scan: locked: turn the key"},
 		{fmt.Errorf("scan: %w", advised{stocktake.ErrAccessDenied}), "scan: access denied: turn the key"},

@@ -61,13 +61,13 @@ func (s *Service) eachBucket(ctx context.Context, do func(bucket string) error) 
 func (s *Service) reconcile(ctx context.Context, bucket string, now time.Time) error {
 	switch _, err := s.buckets.Bucket(ctx, bucket); {
 	case errors.Is(err, stocktake.ErrNoSuchBucket) && s.opts.Shared:
-		s.log.Warn("no store of the settings has the bucket; its inventory configurations are kept, since other processes may have it", "bucket", bucket)
+		s.log.Warn("no store in the settings has the bucket; its inventory configurations are kept, since other processes may have the bucket", "bucket", bucket)
 	case errors.Is(err, stocktake.ErrNoSuchBucket):
-		s.log.Warn("the bucket is gone; its inventory configurations are forgotten", "bucket", bucket)
+		s.log.Warn("the bucket does not exist; its inventory configurations are removed", "bucket", bucket)
 		return s.catalog.RemoveBucket(ctx, bucket)
 	case err != nil:
 		// The bucket may be back soon. Otherwise its runs fail with the reason.
-		s.log.Warn("the bucket could not be looked at; its inventory configurations are kept", "bucket", bucket, "err", err)
+		s.log.Warn("cannot look up the bucket; its inventory configurations are kept", "bucket", bucket, "err", err)
 	default:
 		if err := s.unsubscribeStrays(ctx, bucket); err != nil {
 			return err
@@ -106,7 +106,7 @@ func (s *Service) checkClock(ctx context.Context) error {
 	now := s.now()
 	ahead := s.latest.Sub(now)
 	if ahead > clockStep {
-		s.log.Warn("the clock has gone back: the due times of all configurations are planned again", "by", ahead)
+		s.log.Warn("the clock went back: all configurations are scheduled again", "by", ahead)
 		if err := s.eachBucket(ctx, func(bucket string) error { return s.reconcile(ctx, bucket, now) }); err != nil {
 			return err
 		}

@@ -58,7 +58,7 @@ func (s *Service) replace(ctx context.Context, bucket string, cfg *stocktake.Inv
 		case cfg.Schedule.Frequency == stocktake.Once:
 			return nil, &stocktake.InvalidArgumentError{
 				Element: "Schedule/Frequency", Value: string(cfg.Schedule.Frequency),
-				Reason: "a run of the configuration has not ended, so that the only run of the new one cannot begin: wait for its end, or cancel it",
+				Reason: "a run of the configuration has not ended, so the only run of the new one cannot start: wait for its end, or cancel it",
 			}
 		}
 		withoutRun = true // the run under way has begun only now; the next one is made when it is due
@@ -134,7 +134,7 @@ func (s *Service) replaced(ctx context.Context, old *Entry, r *Replacement) {
 		// states the time for which they are missing. Otherwise it would begin with
 		// the next window.
 		if _, err := s.opts.Journal.Subscribe(ctx, e.Bucket, e.Configuration.ID, e.Configuration.Filter.Prefix); err != nil {
-			s.log.Warn("the journal does not keep the changes of the new prefix yet; the next window corrects that",
+			s.log.Warn("the journal does not keep the changes of the new prefix yet; the next window corrects this",
 				"bucket", e.Bucket, "configuration", e.Configuration.ID, "err", err)
 		}
 	}

@@ -79,7 +79,7 @@ func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r sto
 	case errors.Is(err, stocktake.ErrNoSuchRun), errors.Is(err, stocktake.ErrNoSuchInventory):
 		return true // the run is gone, or another process has it
 	case err != nil:
-		s.log.Error("that a run is to be tried again could not be recorded; it restarts with the server", append(runAttrs(&r), "err", err)...)
+		s.log.Error("cannot record the next attempt of a run; it restarts with the server", append(runAttrs(&r), "err", err)...)
 		return true
 	case givenUp:
 		return false

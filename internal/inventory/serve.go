@@ -30,7 +30,7 @@ func (s *Service) Serve(ctx context.Context) error {
 		next, err := s.keepTime(ctx)
 		if err != nil && ctx.Err() == nil {
 			next = s.clock.Now().Add(pause.next())
-			s.log.Error("the catalog fails, so that runs that are due may be made late; trying again", "at", next, "err", err)
+			s.log.Error("catalog failed; due runs may be late; trying again", "at", next, "err", err)
 		} else {
 			pause = 0
 		}
@@ -60,7 +60,7 @@ func (s *Service) Serve(ctx context.Context) error {
 			s.beat(ctx)
 		case <-patrol.C:
 			if err := s.patrol(ctx); err != nil && ctx.Err() == nil {
-				s.log.Warn("the catalog fails, so that runs may be made late; trying again", "in", s.patrolInterval(), "err", err)
+				s.log.Warn("catalog failed; runs may be late; trying again", "in", s.patrolInterval(), "err", err)
 			}
 		}
 	}
@@ -78,7 +78,7 @@ func (s *Service) rest() {
 // forgetOld forgets, once a day, old runs of configurations that are gone.
 func (s *Service) forgetOld(ctx context.Context) {
 	if err := s.forgetRuns(ctx, s.now()); err != nil && ctx.Err() == nil {
-		s.log.Warn("old runs of configurations that are gone could not be forgotten; trying again tomorrow", "err", err)
+		s.log.Warn("cannot remove old runs of deleted configurations; trying again tomorrow", "err", err)
 	}
 }
 

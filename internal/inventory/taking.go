@@ -31,9 +31,9 @@ func (s *Service) takeFree(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil && !s.failing:
-		s.log.Warn("the catalog fails, so that no runs are begun; trying again until it answers", "every", s.opts.Poll, "err", err)
+		s.log.Warn("catalog failed; no runs start; trying again until it answers", "every", s.opts.Poll, "err", err)
 	case err == nil && s.failing:
-		s.log.Info("the catalog answers again; runs are begun")
+		s.log.Info("catalog answers again; starting runs")
 	}
 	s.failing = err != nil
 }
@@ -97,7 +97,7 @@ func (s *Service) choose(free []stocktake.Run) (ids []string) {
 func (s *Service) freeExpired(ctx context.Context) error {
 	n, err := s.catalog.FreeExpired(ctx)
 	if n > 0 {
-		s.log.Warn("runs were taken from processes that were not heard of", "runs", n)
+		s.log.Warn("taking over runs of lost processes", "runs", n)
 		s.wake()
 	}
 	return err
@@ -111,7 +111,7 @@ func (s *Service) schedules(ctx context.Context) (bool, error) {
 	}
 	now := s.opts.Schedules()
 	if now && !s.scheduling {
-		s.log.Info("this process records the runs that are due from now on")
+		s.log.Info("this process is now the scheduler")
 		if err := s.readTimes(ctx); err != nil {
 			return false, err
 		}

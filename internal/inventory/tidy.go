@@ -26,8 +26,8 @@ func (s *Service) tidy(a *attempt, cfg *stocktake.InventoryConfiguration, manife
 		s.log.Warn("retention: "+text, "bucket", a.bucket, "configuration", a.configuration)
 	}
 	if err != nil {
-		s.log.Warn("old reports could not be removed", "bucket", a.bucket, "configuration", a.configuration, "err", err)
-		warnings = append(warnings, "old reports could not be removed: "+Reason(err, &stocktake.InventoryConfiguration{}))
+		s.log.Warn("cannot remove old reports", "bucket", a.bucket, "configuration", a.configuration, "err", err)
+		warnings = append(warnings, "cannot remove old reports: "+Reason(err, &stocktake.InventoryConfiguration{}))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -64,7 +64,7 @@ func (s *Service) unsubscribe(ctx context.Context, bucket, id string) error {
 // error the next start does.
 func (s *Service) unsubscribeGone(ctx context.Context, bucket, id string) {
 	if err := s.unsubscribe(context.WithoutCancel(ctx), bucket, id); err != nil {
-		s.log.Warn("the journal still keeps changes for a configuration that is gone; the next start corrects that",
+		s.log.Warn("the journal still keeps changes for a deleted configuration; the next start corrects this",
 			"bucket", bucket, "configuration", id, "err", err)
 	}
 }
@@ -204,7 +204,7 @@ func (s *Service) windowEnded(ctx context.Context, w *Windows, succeeded bool) {
 	if succeeded && s.opts.Journal != nil {
 		err := s.opts.Journal.Published(context.WithoutCancel(ctx), w.Bucket, w.ID, w.After)
 		if err != nil && !errors.Is(err, journal.ErrNoReader) && !errors.Is(err, stocktake.ErrNoSuchBucket) {
-			s.log.Warn("the journal does not know yet that changes were reported, and keeps them until after the next window",
+			s.log.Warn("cannot release reported changes in the journal; it keeps them until after the next window",
 				"bucket", w.Bucket, "configuration", w.ID, "err", err)
 		}
 	}

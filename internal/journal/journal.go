@@ -83,6 +83,6 @@ type Journal interface {
 // Conditions a caller branches on with errors.Is.
 var (
 	ErrNoReader = errors.New("the journal has no such reader")
-	ErrTrimmed  = errors.New("all readers of the journal are past these changes, which are gone")
+	ErrTrimmed  = errors.New("the changes are gone: all readers of the journal have read them")
 	ErrDamaged  = errors.New("changes are missing from the journal")
 )

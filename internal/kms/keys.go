@@ -23,10 +23,10 @@ import (
 var (
 	ErrNoSuchKey   = errors.New("kms: no such key")
 	ErrKeyDisabled = errors.New("kms: the key is disabled")
-	ErrKeyExists   = errors.New("kms: there is a key of this name")
+	ErrKeyExists   = errors.New("kms: a key of this name exists")
 	ErrInvalidName = errors.New("kms: a name has 1 to 64 letters, digits, '-', '_', '/'")
 	ErrLimit       = errors.New("kms: too many keys, or versions of a key")
-	ErrUnwrap      = errors.New("kms: the wrapped key does not fit, or was changed")
+	ErrUnwrap      = errors.New("kms: the wrapped key belongs to another key, or was changed")
 )
 
 // Key ids with a meaning of their own.
@@ -105,7 +105,7 @@ func OpenIn(room securefile.Room, opts Options) (*Keys, error) {
 	k.doc = securefile.Document[state]{
 		Room: room, Parse: k.parse, Changed: k.logChanges,
 		Failed: func(err error) {
-			opts.Log.Error("encryption keys have changed and cannot be read; what was read before stays in force", "err", err)
+			opts.Log.Error("cannot read the changed encryption keys; the former ones stay in force", "err", err)
 		},
 	}
 	// Make sure that there is a file with a service key, which also proves that the

@@ -22,9 +22,9 @@ const MasterSize = 32
 // Conditions of the master key.
 var (
 	// ErrNoMaster reports a missing master key for existing keys.
-	ErrNoMaster = errors.New("kms: the master key is missing; restore it, for without it nothing that is encrypted can be read")
+	ErrNoMaster = errors.New("kms: the master key is missing; restore it: without it no encrypted data can be read")
 	// ErrWrongMaster reports a master key that does not unwrap the keys.
-	ErrWrongMaster = errors.New("kms: the master key is not the one that the keys were made with")
+	ErrWrongMaster = errors.New("kms: the master key is not the one that encrypted the keys")
 	// ErrInvalidMaster reports a text that is not a master key.
 	ErrInvalidMaster = errors.New("kms: a master key is 32 bytes in base64")
 )

@@ -38,7 +38,7 @@ const (
 
 // ErrCorrupt reports an encrypted stream that was changed or cut, or that is read
 // with another key or other associated data.
-var ErrCorrupt = errors.New("kms: the encrypted content does not fit its key or was changed")
+var ErrCorrupt = errors.New("kms: the encrypted content was encrypted with another key, or was changed")
 
 // NewDataKey makes a random data key.
 func NewDataKey() []byte {

@@ -81,7 +81,7 @@ type act struct {
 }
 
 // errChanged ends a change of a version that is no longer what was listed.
-var errChanged = errors.New("the version has changed since it was looked at")
+var errChanged = errors.New("the version has changed since it was read")
 
 // errRules ends a pass whose rules have been changed or deleted.
 //

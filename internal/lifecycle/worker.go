@@ -98,7 +98,7 @@ func (w *Worker) RunAll(ctx context.Context) error {
 		for after := ""; ; {
 			page, more, err := w.store.Buckets(ctx, account, "", after, bucketPage)
 			if err != nil {
-				w.log.Error("lifecycle: the buckets of an account cannot be listed", "account", account, "err", err)
+				w.log.Error("lifecycle: cannot list the buckets of an account", "account", account, "err", err)
 				errs = append(errs, fmt.Errorf("buckets of account %s: %w", account, err))
 				break
 			}
@@ -167,7 +167,7 @@ func (w *Worker) tell(ctx context.Context, done Pass, err error) {
 	case ctx.Err() != nil:
 		w.log.Info("lifecycle pass interrupted", "pass", done)
 	default:
-		w.log.Error("lifecycle pass failed; the next tries again", "pass", done, "err", err)
+		w.log.Error("lifecycle pass failed; the next pass tries again", "pass", done, "err", err)
 	}
 	if w.opts.Observer != nil {
 		w.opts.Observer.PassDone(done, err)

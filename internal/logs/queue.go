@@ -19,7 +19,7 @@ const (
 )
 
 // ErrNotFlushed is returned by [Queue.Close] if lines still wait for the disk.
-var ErrNotFlushed = errors.New("the disk did not take the last lines in time")
+var ErrNotFlushed = errors.New("the last lines were not written to the disk in time")
 
 // A Queue writes lines in the background, many at once. Its Write neither waits nor
 // fails: lines that cannot be kept or written are dropped and counted, since a request

@@ -98,7 +98,7 @@ func (m *Metrics) Handler() http.Handler {
 type errorLog struct{ log *slog.Logger }
 
 // Println implements [promhttp.Logger].
-func (l errorLog) Println(v ...any) { l.log.Warn("metrics could not be read", "err", v) }
+func (l errorLog) Println(v ...any) { l.log.Warn("cannot read metrics", "err", v) }
 
 // Build shows what the program was built from.
 func (m *Metrics) Build(version, revision, goVersion string) {

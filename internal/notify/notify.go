@@ -108,7 +108,7 @@ func CheckReceiver(name, receiver string) error {
 	case name == "" || len(name) > 100:
 		return fmt.Errorf("the name of a webhook has 1 to 100 bytes, not %d", len(name))
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
-		return fmt.Errorf("webhook %s: its URL must be one of http or https", name)
+		return fmt.Errorf("webhook %s: its URL must begin with http:// or https://", name)
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func check(h *Hook) error {
 	known := []inventory.EventKind{inventory.EventSucceeded, inventory.EventFailed, inventory.EventLate, inventory.EventRecovered}
 	for _, e := range h.Events {
 		if !slices.Contains(known, e) {
-			return fmt.Errorf("webhook %s: there is no event %q; there are %v", h.Name, e, known)
+			return fmt.Errorf("webhook %s: unknown event %q; the events are %v", h.Name, e, known)
 		}
 	}
 	return nil
@@ -146,7 +146,7 @@ func (h *Hooks) Notices(e inventory.Event) (notices []inventory.Notice) {
 		id := uuid.NewString()
 		body, err := json.Marshal(payload{id, e.Kind, e.Time, e.Run})
 		if err != nil { // strings, numbers and times of our own making
-			h.log.Error("a notice could not be written", "run", e.Run.ID, "event", e.Kind, "err", err)
+			h.log.Error("cannot write a notice", "run", e.Run.ID, "event", e.Kind, "err", err)
 			continue
 		}
 		notices = append(notices, inventory.Notice{
@@ -169,7 +169,7 @@ func (h *Hooks) Kept() {
 // returns nil. One receiver does not wait for another.
 func (h *Hooks) Serve(ctx context.Context) error {
 	if err := h.buryUnknown(ctx); err != nil {
-		h.log.Error("the notices for webhooks that are gone could not be given up", "err", err)
+		h.log.Error("cannot give up the notices of removed webhooks", "err", err)
 	}
 	var wg sync.WaitGroup
 	for _, w := range h.hooks {

@@ -96,7 +96,7 @@ func (w *worker) serve(ctx context.Context) {
 		}
 		if err != nil {
 			next = w.hooks.clock.Now().Add(time.Minute)
-			w.hooks.log.Error("the catalog fails, so that notices are not sent; trying again", "webhook", w.Name, "at", next, "err", err)
+			w.hooks.log.Error("catalog failed; notices are not sent; trying again", "webhook", w.Name, "at", next, "err", err)
 		}
 		timer.Set(next)
 		w.rest(false)
@@ -167,7 +167,7 @@ func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, e
 	if dead {
 		n.Due = time.Time{}
 		w.hooks.tried(w.Name, Dead)
-		log.Error("notice given up; it is on the list of dead ones", "attempts", n.Attempts)
+		log.Error("notice given up; stocktake notice list shows it", "attempts", n.Attempts)
 	} else {
 		n.Due = now.Add(pauses[n.Attempts-1])
 		w.hooks.tried(w.Name, Failed)

@@ -124,7 +124,7 @@ func TestIncrementalReportsOfOtherStores(t *testing.T) {
 	const query = "?inventory&inventoryId=daily"
 	incremental := configuration("daily", "<IncrementalInventory><IsEnabled>true</IsEnabled><Schedule><Frequency>600</Frequency></Schedule></IncrementalInventory>")
 	p := w.refused(t, w.do(t, "PUT", "/lake-photos/"+query, incremental, nil), 403, "AccessDenied")
-	if want := "Incremental Inventory is disabled: the bucket lake-photos lies in the store lake, which does not tell what changes in it."; p.Message != want || p.EC != "" || p.BucketName != "lake-photos" {
+	if want := "Incremental Inventory is disabled: the bucket lake-photos is in the store lake, which does not record changes."; p.Message != want || p.EC != "" || p.BucketName != "lake-photos" {
 		t.Errorf("%+v, want %s", p, want)
 	}
 	w.refused(t, w.do(t, "GET", "/lake-photos/"+query, "", nil), 404, "NoSuchInventory")

@@ -85,7 +85,7 @@ func OpenIn(room securefile.Room, root Root, opts Options) (*Directory, error) {
 	d.doc = securefile.Document[state]{
 		Room: room, Parse: d.parse, Changed: d.logChanges,
 		Failed: func(err error) {
-			opts.Log.Error("accounts, keys and roles have changed and cannot be read; what was read before stays in force", "err", err)
+			opts.Log.Error("cannot read the changed accounts, keys and roles; the former ones stay in force", "err", err)
 		},
 	}
 	if opts.Declared != "" {

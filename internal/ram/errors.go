@@ -23,7 +23,7 @@ var (
 	ErrNoSuchUser    = errors.New("no such user")
 	ErrNoSuchRole    = errors.New("no such role")
 	ErrNoSuchPolicy  = errors.New("no such policy")
-	ErrExists        = errors.New("it exists already")
+	ErrExists        = errors.New("it already exists")
 	ErrInUse         = errors.New("it is in use")
 	ErrDeclared      = errors.New("it is declared in a file; change it there")
 	ErrInvalidName   = errors.New("the name is not valid")

@@ -38,7 +38,7 @@ func (d *destination) OpenRange(ctx context.Context, key string, offset, length 
 		return nil, d.about(key, err)
 	}
 	if whole { // an empty object has no ranges, or the service knows none
-		return nil, errors.Join(fmt.Errorf("%s: %s is not what came back: %w", key, span, io.ErrUnexpectedEOF), body.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %s was not returned as written: %w", key, span, io.ErrUnexpectedEOF), body.Close())
 	}
 	if length < 0 {
 		return body, nil
@@ -141,9 +141,9 @@ func (d *destination) abortListed(ctx context.Context, asked, prefix string) (n 
 		case next == Upload{}:
 			return n, nil
 		case next == after:
-			return n, d.about(prefix, errors.New("the service lists the same unfinished uploads again and again"))
+			return n, d.about(prefix, errors.New("the service lists the same unfinished uploads repeatedly"))
 		case seen >= maxForeignUploads:
-			return n, d.about(prefix, fmt.Errorf("there are more than %d unfinished uploads of other keys, which hide those of this one", maxForeignUploads))
+			return n, d.about(prefix, fmt.Errorf("more than %d unfinished uploads of other keys hide those of this key", maxForeignUploads))
 		}
 		after = next
 	}

@@ -131,7 +131,7 @@ func (q Question) String() string {
 	return [...]string{"", "HeadObject", "GetObjectAcl", "GetObjectTagging"}[q]
 }
 
-var errDenied = errors.New("the store has refused it for every object so far")
+var errDenied = errors.New("the store has refused this request for every object so far")
 
 // ask asks a question about an object, and sets what the answer tells. If the
 // store will never answer it, it does nothing.
@@ -196,7 +196,7 @@ func (sn *snapshot) refusal(q Question, err error, r *stocktake.Record) error {
 		return nil
 	case "NotImplemented", "XNotImplemented", "AccessControlListNotSupported":
 		if !sn.s.unknown[q].Swap(true) {
-			sn.s.log.Warn("the store does not know a request: the columns that it would tell stay empty", "bucket", sn.bucket, "request", q, "err", err)
+			sn.s.log.Warn("the store does not support a request: its columns stay empty", "bucket", sn.bucket, "request", q, "err", err)
 		}
 		return nil
 	}
@@ -207,7 +207,7 @@ func (sn *snapshot) refusal(q Question, err error, r *stocktake.Record) error {
 		right := sn.s.dialect.DetailRight(q, len(r.VersionID) > 0)
 		state.denied.Store(&right)
 	}
-	sn.s.log.Debug("the store does not tell something of an object", "bucket", sn.bucket, "key", string(r.Key), "request", q, "err", err)
+	sn.s.log.Debug("the store does not provide a value for an object", "bucket", sn.bucket, "key", string(r.Key), "request", q, "err", err)
 	return nil
 }
 
@@ -254,7 +254,7 @@ func (sn *snapshot) read(q Question, resp *http.Response, r *stocktake.Record) e
 		}
 		r.Missing &^= stocktake.MissingTags
 	default:
-		return fmt.Errorf("the answer is a document %.100q", doc.Name)
+		return fmt.Errorf("the answer is an unexpected document %.100q", doc.Name)
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ type Object struct {
 var (
 	// ErrConflict is returned by writes that must be exclusive and were under way at
 	// the same time as others: whether one of them succeeds is not decided.
-	ErrConflict = errors.New("another write of the object is under way")
+	ErrConflict = errors.New("another write of the object is in progress")
 
 	// ErrNoUpload is returned for an upload that was finished, aborted or never begun.
 	ErrNoUpload = errors.New("the upload does not exist")
@@ -144,11 +144,11 @@ func Needs(right string, err error) error {
 func (e *Error) Advice() string {
 	switch {
 	case e.Right != "":
-		return "allow it to the user whose keys the settings of the store name"
+		return "grant it to the user whose keys are in the settings of the store"
 	case e.credentials():
-		return "correct the keys that the settings of the store name"
+		return "correct the keys in the settings of the store"
 	case errors.Is(e, stocktake.ErrAccessDenied):
-		return "see which rights the user has whose keys the settings of the store name"
+		return "check the rights of the user whose keys are in the settings of the store"
 	}
 	return ""
 }

@@ -89,7 +89,7 @@ func (l *lister) get(ctx context.Context, query url.Values, marker string, check
 	for n := 1; ; n++ {
 		err := l.try(ctx, query)
 		if err == nil && !l.page.Continues(marker) {
-			err = fmt.Errorf("%w: it is not the one after %.200q", errBroken, marker)
+			err = fmt.Errorf("%w: it is not the page after %.200q", errBroken, marker)
 		}
 		if err == nil {
 			err = check()
@@ -101,7 +101,7 @@ func (l *lister) get(ctx context.Context, query url.Values, marker string, check
 		if err == nil || !broken || n == brokenPages || ctx.Err() != nil {
 			return about("list "+l.bucket, err)
 		}
-		l.s.log.WarnContext(ctx, "a page of a listing is asked for again", "bucket", l.bucket, "attempt", n, "err", err)
+		l.s.log.WarnContext(ctx, "requesting a page of a listing again", "bucket", l.bucket, "attempt", n, "err", err)
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:

@@ -145,7 +145,7 @@ func (t *tidying) owns(ctx context.Context, d report.Directory) (bool, error) {
 		return false, err
 	}
 	if m.SourceBucket != t.Entry.Bucket || m.DestinationBucket != t.Entry.Configuration.Destination.Bucket {
-		t.warn("the report %s was made of bucket %s for bucket %s: it is kept", d.Key, m.SourceBucket, m.DestinationBucket)
+		t.warn("the report %s is of bucket %s, written for bucket %s: it is kept", d.Key, m.SourceBucket, m.DestinationBucket)
 		return false, nil
 	}
 	return true, nil
@@ -199,7 +199,7 @@ func (t *tidying) over(own []report.Directory) (over []report.Directory) {
 	for _, d := range slices.Backward(own) {
 		if d.Time.After(t.now.Add(tolerance)) {
 			if future++; future == 1 {
-				t.warn("the clock was ahead: the report %s is from the future; it is kept until then", d.Key)
+				t.warn("the report %s is dated in the future, because the clock was ahead; it is kept until then", d.Key)
 			}
 			continue
 		}
@@ -248,7 +248,7 @@ func (t *tidying) removeReport(ctx context.Context, d report.Directory, named ha
 	if err := engine.Remove(ctx, t.dst, shards); err != nil {
 		return err
 	}
-	t.log.Info("report removed, as its time is over", "report", d.Key, "shards", len(shards))
+	t.log.Info("removed an expired report", "report", d.Key, "shards", len(shards))
 	return nil
 }
 
@@ -272,7 +272,7 @@ func (t *tidying) manifest(ctx context.Context, d report.Directory) (_ *stocktak
 	}
 	m, err := stocktake.ParseManifest(raw)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w; move it elsewhere if it is not one of a report", key, err)
+		return nil, fmt.Errorf("read %s: %w; move it elsewhere if it is not the manifest of a report", key, err)
 	}
 	return &m, nil
 }

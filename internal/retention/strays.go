@@ -109,7 +109,7 @@ func (t *tidying) sweep(ctx context.Context, directories []report.Directory, nam
 	if err := engine.Remove(ctx, t.dst, old); err != nil {
 		return err
 	}
-	t.log.Info("files removed that no report names", "files", len(old))
+	t.log.Info("removed files that no report names", "files", len(old))
 	for _, key := range old {
 		delete(since, key)
 	}

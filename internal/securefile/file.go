@@ -13,7 +13,7 @@ import (
 
 // ErrGone is a document that was there and is not any more. What was read of it
 // stays in force: a document is never removed on purpose.
-var ErrGone = errors.New("it is gone: put it back from a backup")
+var ErrGone = errors.New("it is gone: restore it from a backup")
 
 // A File is the room of a document that processes of one machine share: a file
 // that is replaced whole under a lock.

@@ -38,7 +38,7 @@ func CheckFolder(dir string) error {
 		path := filepath.Join(dir, e.Name())
 		switch {
 		case e.Type()&fs.ModeSymlink != 0:
-			return fmt.Errorf("%s is a symbolic link: remove it, or put what it leads to in its place: %w", path, ErrUnsafeFolder)
+			return fmt.Errorf("%s is a symbolic link: remove it, or replace it by its target: %w", path, ErrUnsafeFolder)
 		case e.IsDir():
 			info, err := e.Info()
 			if err != nil {
@@ -54,7 +54,7 @@ func CheckFolder(dir string) error {
 
 func checkAccess(dir string, info fs.FileInfo) error {
 	if writableByAll(info) {
-		return fmt.Errorf("everyone may write to %s: chmod o-w it, or use a new folder inside it: %w", dir, ErrUnsafeFolder)
+		return fmt.Errorf("%s is writable by everyone: chmod o-w it, or use a new folder inside it: %w", dir, ErrUnsafeFolder)
 	}
 	if ownedByOther(info) {
 		return fmt.Errorf("%s belongs to another user: run as that user, or use another folder: %w", dir, ErrUnsafeFolder)

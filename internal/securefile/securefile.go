@@ -15,7 +15,7 @@ import (
 
 // ErrTooOpen means that users other than the owner may read a file. The group of a
 // file of root's may, if the process is not root's.
-var ErrTooOpen = errors.New("others than its owner may read it; chmod 600 it")
+var ErrTooOpen = errors.New("users other than its owner may read it; chmod 600 it")
 
 // Read reads a regular file of at most max bytes. The error is [ErrTooOpen] if
 // others may read it, and fs.ErrNotExist if there is none.

@@ -49,13 +49,13 @@ func (t *Table) complain(ctx context.Context, err error) {
 	}
 	was := t.said
 	if t.said = said; said == "" {
-		t.opts.Log.Info("accounts and keys are those of the database again")
+		t.opts.Log.Info("accounts and keys are up to date with the database again")
 		return
 	}
 	if was == "" {
-		t.opts.Log.Warn("accounts and keys cannot be compared with the database; those read last stay in force for a while", "for", t.opts.MaxAge-t.Age().Round(time.Second), "err", err)
+		t.opts.Log.Warn("cannot compare accounts and keys with the database; the former ones stay in force for a while", "for", t.opts.MaxAge-t.Age().Round(time.Second), "err", err)
 	} else {
-		t.opts.Log.Debug("accounts and keys cannot be compared with the database", "err", err)
+		t.opts.Log.Debug("cannot compare accounts and keys with the database", "err", err)
 	}
 }
 

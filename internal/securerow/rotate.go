@@ -30,7 +30,7 @@ func (t *Table) masterIDs() string {
 type MasterUnknownError struct{ Hosts []string }
 
 func (e *MasterUnknownError) Error() string {
-	return fmt.Sprintf("%s: these servers do not have the new master key yet: give each a file with the new key and the former one in the next line, restart it, then try again; nothing was changed",
+	return fmt.Sprintf("%s: these servers do not have the new master key yet: give each a file with the new key in the first line and the former key in the second, restart it, then try again; nothing was changed",
 		strings.Join(e.Hosts, ", "))
 }
 

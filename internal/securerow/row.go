@@ -73,7 +73,7 @@ const updateTimeout = 60 * time.Second
 // again.
 const firstAttempts = 5
 
-var errFaster = errors.New("another process was faster")
+var errFaster = errors.New("another process has changed the row")
 
 // Update implements [securefile.Room]. Processes that change a row at once do so one after the other.
 func (r *Row) Update(edit func(data []byte) ([]byte, error)) (seen int64, err error) {

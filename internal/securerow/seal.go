@@ -17,11 +17,11 @@ import (
 // Reasons why a row cannot be read.
 var (
 	// ErrOtherMaster is a row that was sealed with another master key.
-	ErrOtherMaster = errors.New("it is encrypted with another master key: give all machines the same")
+	ErrOtherMaster = errors.New("it is encrypted with another master key: give all machines the same key")
 	// ErrDamaged is a row that was changed by something else than this program.
 	ErrDamaged = errors.New("it is damaged, or was changed by another program: restore the database from a backup")
 	// ErrFormat is a row of a form that this version does not know.
-	ErrFormat = errors.New("it has a form that this version does not know: run the version that wrote it")
+	ErrFormat = errors.New("it has a format unknown to this version: run the version that wrote it")
 )
 
 // Forms of what is in a row; see docs/formats/documents.md.
@@ -45,7 +45,7 @@ type sealer struct {
 // newSealers returns those of master keys, which stand one after the other.
 func newSealers(masters []byte) (all []*sealer, err error) {
 	if len(masters) == 0 || len(masters)%masterSize != 0 {
-		return nil, fmt.Errorf("a master key has %d bytes, and no other number", masterSize)
+		return nil, fmt.Errorf("a master key has exactly %d bytes", masterSize)
 	}
 	for master := range slices.Chunk(masters, masterSize) {
 		s, err := newSealer(master)

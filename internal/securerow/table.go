@@ -158,7 +158,7 @@ func (t *Table) read(ctx context.Context, from querier) error {
 		r := t.rows[name]
 		was := r.now.Load()
 		if c.version < was.version {
-			t.opts.Log.Warn("a document of the database is older than it was: the database was restored, or has lost changes; what it says now is in force",
+			t.opts.Log.Warn("a document in the database is older than before: the database was restored or has lost changes; the older document is in force",
 				"document", name, "version", c.version, "was", was.version)
 		}
 		document, _, err := t.unseal(name, c.version, sealed)
@@ -186,7 +186,7 @@ func each(ctx context.Context, from querier, do func(pgx.Rows) error, text strin
 }
 
 // ErrNotEmpty means that the database has a document that was to be put in.
-var ErrNotEmpty = errors.New("the database has it already")
+var ErrNotEmpty = errors.New("the database already has it")
 
 // Import makes documents that are not there yet, all or none. The error is an
 // ErrNotEmpty if there is one of them.

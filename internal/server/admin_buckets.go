@@ -34,7 +34,7 @@ func (h *bucketsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	names, err := configuredElsewhere(r.Context(), h.server.configured, h.storeOf)
 	if err != nil {
-		h.server.log.LogAttrs(r.Context(), slog.LevelError, "the buckets of other stores cannot be listed: the catalog failed", slog.Any("err", err))
+		h.server.log.LogAttrs(r.Context(), slog.LevelError, "cannot list the buckets of other stores: the catalog failed", slog.Any("err", err))
 		http.Error(w, "the catalog does not answer; see the server's log", http.StatusServiceUnavailable)
 		return
 	}

@@ -132,7 +132,7 @@ func shown(page []inventory.Notice) []noticeShown {
 var (
 	errNoChange = errors.New("POST needs ?retry=ID, ?drop=ID or ?test=WEBHOOK")
 	errNoState  = errors.New("state is waiting, delivered or dead")
-	errNoPage   = errors.New("before is not the next of an answer")
+	errNoPage   = errors.New("before is not a next value of an earlier answer")
 )
 
 func (h *noticesHandler) change(r *http.Request, q url.Values) (reply any, err error) {
@@ -159,7 +159,7 @@ func (h *noticesHandler) fail(w http.ResponseWriter, err error) {
 	case errors.Is(err, notify.ErrNoHook):
 		http.Error(w, err.Error(), http.StatusConflict)
 	default:
-		h.log.Error("notices cannot be read or changed: the catalog failed", "err", err)
+		h.log.Error("cannot read or change notices: the catalog failed", "err", err)
 		http.Error(w, "the catalog failed; see the server's log", http.StatusInternalServerError)
 	}
 }

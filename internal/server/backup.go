@@ -72,7 +72,7 @@ func (b *backups) serve(ctx context.Context) error {
 
 var (
 	errBackupFolder  = errors.New("the folder of a backup is an absolute path of the server's machine that does not exist")
-	errBackupWithin  = errors.New("a backup within the data folder would be lost with it: name a folder elsewhere")
+	errBackupWithin  = errors.New("a backup inside the data folder would be lost with it: name a folder elsewhere")
 	errBackupRunning = errors.New("a backup is being made already")
 )
 
@@ -125,7 +125,7 @@ func (b *backups) make(ctx context.Context, to string) (err error) {
 	partial := to + ".partial"
 	switch err := os.Mkdir(partial, 0o700); {
 	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%s is what a backup left that was interrupted: remove it, or name another folder", partial)
+		return fmt.Errorf("%s is the rest of an interrupted backup: remove it, or name another folder", partial)
 	case err != nil:
 		return fmt.Errorf("make the folder of the backup: %w", err)
 	}

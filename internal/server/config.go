@@ -234,7 +234,7 @@ func (c Config) Validate() error {
 	case len(c.Name) > 100 || strings.ContainsFunc(c.Name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return badSetting("name", "%.100q is not a name: up to 100 bytes that can be printed", c.Name)
 	case !(c.ScanShare > 0 && c.ScanShare <= 1):
-		return badSetting("scan-share", "above 0, at most 1")
+		return badSetting("scan-share", "must be above 0 and at most 1")
 	case c.ShardRows < 1:
 		return badSetting("shard-rows", "at least 1")
 	case c.RollupDepth < 1 || c.RollupDepth > rollup.MaxDepth:
@@ -280,11 +280,11 @@ func (c Config) Validate() error {
 	case c.AccountsMaxAge < 0 || c.AccountsMaxAge > 0 && c.AccountsMaxAge < time.Second:
 		return badSetting("accounts-max-age", "at least 1s")
 	case c.Database != "" && len(c.Webhooks) > 0 && c.WebhookSecretFile == "":
-		return badSetting("webhook-secret-file", "needed with --database and --webhook: each process would sign notices with a secret of its own")
+		return badSetting("webhook-secret-file", "needed with --database and --webhook: otherwise each process signs notices with a secret of its own")
 	case c.Database != "" && c.Seed != "":
-		return badSetting("seed", "not with --database: processes would use the same ids")
+		return badSetting("seed", "cannot be combined with --database: processes would use the same ids")
 	case c.Database != "" && c.ClockControl:
-		return badSetting("clock-control", "not with --database: other processes have other clocks")
+		return badSetting("clock-control", "cannot be combined with --database: the other processes have clocks of their own")
 	case (c.RootKey.ID == "") != (c.RootKey.Secret == ""):
 		return badSetting("access-key", "set id and secret together")
 	case c.MasterKey != nil && !kms.ValidMaster(c.MasterKey):
@@ -330,7 +330,7 @@ func (c Config) Validate() error {
 	for i := range c.Stores {
 		for _, name := range c.Buckets {
 			if c.Stores[i].Claims(name) {
-				return badSetting("bucket", "%s is a bucket of the store %s, so it cannot be made here", name, c.Stores[i].Name)
+				return badSetting("bucket", "%s is a bucket of the store %s and cannot be created here", name, c.Stores[i].Name)
 			}
 		}
 	}
@@ -348,7 +348,7 @@ func (c Config) Validate() error {
 		switch e {
 		case inventory.EventSucceeded, inventory.EventFailed, inventory.EventLate, inventory.EventRecovered:
 		default:
-			return badSetting("webhook-events", "%q is none of succeeded, failed, late, recovered", e)
+			return badSetting("webhook-events", "%q is not one of succeeded, failed, late, recovered", e)
 		}
 	}
 	for name, url := range c.Webhooks {
@@ -373,7 +373,7 @@ func (c *Config) checkAddressesDiffer() error {
 			continue
 		}
 		if other, ok := used[l.addr]; ok {
-			return badSetting(l.setting, "%s is the address of --%s already", l.addr, other)
+			return badSetting(l.setting, "%s is already the address of --%s", l.addr, other)
 		}
 		used[l.addr] = l.setting
 	}

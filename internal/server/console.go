@@ -29,11 +29,11 @@ func (s *Server) openConsoleListener(cert *certificate) error {
 	}
 	ln, err := net.Listen("tcp", s.cfg.ConsoleListen)
 	if s.cfg.ConsoleIfFree && errors.Is(err, syscall.EADDRINUSE) {
-		s.log.Warn("there is no console, since its address is in use; --console-listen chooses another one, or off", "address", s.cfg.ConsoleListen)
+		s.log.Warn("console not started: its address is in use; choose another with --console-listen, or off", "address", s.cfg.ConsoleListen)
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("listen on %s for the console (--console-listen off leaves it out): %w", s.cfg.ConsoleListen, err)
+		return fmt.Errorf("listen on %s for the console (--console-listen off disables it): %w", s.cfg.ConsoleListen, err)
 	}
 	s.consoleConns = newConnections(min(consoleConnections, s.cfg.MaxConnections), s.log)
 	l := s.secured(boundListener{ln, s.consoleConns}, cert)

@@ -94,7 +94,7 @@ func (f Folder) WebhookSecret() string { return f.join(datafolder.WebhookSecretN
 // Seed counts the starts of a server with a seed.
 func (f Folder) Seed() string { return f.join(datafolder.SeedName) }
 
-// Stores says which buckets stores of the settings have claimed so far.
+// Stores is the file of the bucket names that stores in the settings have claimed so far.
 func (f Folder) Stores() string { return f.join(datafolder.StoresName) }
 
 // Index returns the path of the folder of the embedded store's index.
@@ -186,7 +186,7 @@ func (s *Server) checkWhole(ctx context.Context) error {
 	if len(s.cfg.AcceptLoss) > 0 {
 		givenUp, err := datafolder.AcceptLoss(string(s.folder), s.cfg.AcceptLoss, time.Now(), opts)
 		for _, name := range givenUp {
-			s.log.Warn("a lost part of the data folder was given up; what was left of it has been put aside", "part", name)
+			s.log.Warn("a lost part of the data folder was given up; its remains were renamed", "part", name)
 		}
 		if errors.Is(err, datafolder.ErrUnknownPart) {
 			return &SettingError{"accept-loss", err}
@@ -205,7 +205,7 @@ func (s *Server) checkWhole(ctx context.Context) error {
 func (s *Server) register() error {
 	made, err := datafolder.Register(string(s.folder), time.Now())
 	if made && s.adopts {
-		s.log.Info("the parts of the data folder are known from now on; one that is missing will refuse the start", "file", s.folder.join(datafolder.FileName))
+		s.log.Info("recorded the parts of the data folder; from now on the server does not start if one is missing", "file", s.folder.join(datafolder.FileName))
 	}
 	return err
 }
@@ -221,7 +221,7 @@ func (s *Server) registerParts(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 		if err := s.register(); err != nil {
-			s.log.Warn("the parts of the data folder could not be kept", "err", err)
+			s.log.Warn("cannot record the parts of the data folder", "err", err)
 		}
 		if ctx.Err() != nil {
 			return nil

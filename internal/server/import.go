@@ -76,7 +76,7 @@ func (s *Shared) Import(ctx context.Context, f Folder, local, master []byte) (na
 	}
 	for _, path := range []string{f.Accounts(), f.RootKey()} {
 		if err := os.Rename(path, path+movedAside); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return names, fmt.Errorf("all is in the database; put aside what was carried over: %w", err)
+			return names, fmt.Errorf("everything is in the database, but the imported files could not be renamed: %w", err)
 		}
 	}
 	slices.Sort(names)

@@ -59,12 +59,12 @@ func (s *Server) openLogs(counts *metrics.Metrics) error {
 		queue := logs.NewQueue(file, func(err error) {
 			if now := time.Now(); now.Sub(last) >= repeatLogError {
 				last = now
-				s.log.Error("lines of the access log are lost: it cannot be written", "file", s.cfg.AccessLog, "err", err)
+				s.log.Error("losing lines of the access log: cannot write it", "file", s.cfg.AccessLog, "err", err)
 			}
 		}, func(lost int64) {
 			// In both logs: a reader of the access log must know of the gap.
 			for _, log := range []*slog.Logger{lines, s.log} {
-				log.Warn("lines of the access log were lost: it could not be written", "lines", lost, "file", s.cfg.AccessLog)
+				log.Warn("lines of the access log were lost", "lines", lost, "file", s.cfg.AccessLog)
 			}
 		})
 		s.onClose(queue.Close)
@@ -97,7 +97,7 @@ func (w *auditWriter) Write(p []byte) (int, error) {
 	n, err := w.file.Write(p)
 	if err != nil {
 		w.dropped.Add(1)
-		w.log.Error("a line of the audit log could not be written", "line", string(p), "err", err)
+		w.log.Error("cannot write a line to the audit log", "line", string(p), "err", err)
 	}
 	return n, err
 }

@@ -25,18 +25,18 @@ func (c *Config) checkRoles() error {
 	for i, role := range c.Roles {
 		switch {
 		case !slices.Contains(allRoles, role):
-			return badSetting("roles", "%q is none of %s", role, strings.Join(allRoles, ", "))
+			return badSetting("roles", "%q is not one of %s", role, strings.Join(allRoles, ", "))
 		case slices.Contains(c.Roles[:i], role):
 			return badSetting("roles", "%s is named twice", role)
 		}
 	}
 	switch {
 	case len(c.Roles) < len(allRoles) && c.Database == "":
-		return badSetting("roles", "needs --database: a server that shares nothing has all duties")
+		return badSetting("roles", "needs --database: a single server has all roles")
 	case !c.has(RoleAPI) && len(c.Buckets) > 0:
-		return badSetting("bucket", "not without the role api: the bucket would be in this server's data folder, which no request reaches")
+		return badSetting("bucket", "needs the role api: without it no request reaches the bucket in this server's data folder")
 	case !c.has(RoleAPI) && c.ConsoleListen != "" && !c.ConsoleIfFree:
-		return badSetting("console-listen", "not without the role api, by which the console works")
+		return badSetting("console-listen", "needs the role api: the console uses the API")
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func (s *Server) openCheckpoints(st *store.Store) {
 			case <-time.After(checkpointEvery):
 			}
 			if err := st.Checkpoint(); err != nil {
-				s.log.Error("no checkpoint of the index was made; the next try is in an hour", "err", err)
+				s.log.Error("cannot make a checkpoint of the index; trying again in an hour", "err", err)
 			}
 		}
 	})

@@ -97,8 +97,8 @@ func (s *Server) host() string {
 // the database now.
 func (s *Server) leftBehind() error {
 	left := func(path, what string) error {
-		return fmt.Errorf("%s has %s, which would be ignored, since with --database all servers have those of the database: "+
-			"carry them over with stocktake migrate --import %s, or move the file away", path, what, s.folder)
+		return fmt.Errorf("%s has %s, which would be ignored: with --database all servers use those of the database: "+
+			"import them with stocktake migrate --import %s, or move the file away", path, what, s.folder)
 	}
 	data, err := securefile.Read(s.folder.Accounts(), ram.MaxSize)
 	if err == nil {

@@ -129,7 +129,7 @@ func (a *auditor) fileSeen(id uint64) error {
 }
 
 func (a *auditor) strayFile(path string) error {
-	a.wrong("file "+path, "no blob has this name")
+	a.wrong("file "+path, "the name is not that of a blob")
 	return a.step()
 }
 
@@ -196,7 +196,7 @@ func (a *auditor) rows() error {
 		case err != nil:
 			a.wrong(subject, "%v", err)
 		case have != *want:
-			a.wrong(subject, "its statistics are %s; its rows make %s", have, *want)
+			a.wrong(subject, "its statistics are %s, but its rows sum to %s", have, *want)
 		}
 	}
 	return nil
@@ -361,7 +361,7 @@ func (a *auditor) exactly(what string, space byte, named []uint64) error {
 		}
 		id := binary.BigEndian.Uint64(key[1:])
 		if _, ok := slices.BinarySearch(named, id); !ok {
-			a.wrong(fmt.Sprintf("%s %x", what, id), "nothing names it")
+			a.wrong(fmt.Sprintf("%s %x", what, id), "no row names it")
 		}
 		return nil
 	})
@@ -390,7 +390,7 @@ func (a *auditor) fileBlobs() error {
 		}
 		switch _, err := a.s.blobs.Size(id); {
 		case err == nil:
-			a.wrong(blobName(id), "nothing names its file")
+			a.wrong(blobName(id), "no row names its file")
 		case !errors.Is(err, fs.ErrNotExist): // it was removed meanwhile
 			return err
 		}
@@ -400,6 +400,6 @@ func (a *auditor) fileBlobs() error {
 
 // String returns a line for people.
 func (a Audit) String() string {
-	return fmt.Sprintf("%d buckets, %d versions, %d uploads, %d parts, %d blobs in the index, %d blob files of %d bytes, %d files on their way, %d changes in journals",
+	return fmt.Sprintf("%d buckets, %d versions, %d uploads, %d parts, %d blobs in the index, %d blob files of %d bytes, %d temporary files, %d changes in journals",
 		a.Buckets, a.Versions, a.Uploads, a.Parts, a.Inline, a.Files, a.FileBytes, a.Passing, a.Changes)
 }

@@ -94,8 +94,8 @@ func TestAudit(t *testing.T) {
 		do   func()
 		want string
 	}{
-		{"a stray file", func() { write(files[0][:len(files[0])-16]+"0000000000000fff", "x") }, "nothing names its file"},
-		{"a file of no blob", func() { write("data/blobs/note", "x") }, "no blob has this name"},
+		{"a stray file", func() { write(files[0][:len(files[0])-16]+"0000000000000fff", "x") }, "no row names its file"},
+		{"a file of no blob", func() { write("data/blobs/note", "x") }, "the name is not that of a blob"},
 		{"a lost file", func() {
 			if err := fsys.Remove(files[0]); err != nil {
 				t.Fatal(err)
@@ -103,7 +103,7 @@ func TestAudit(t *testing.T) {
 		}, "of bucket b (row 4f"},
 		{"a short file", func() { write(files[1], "x") }, "has 1 bytes, want"},
 		{"a lost blob in the index", func() { store.Damage(t, s, 'D', nil) }, "is not in the index"},
-		{"a blob in the index that nothing names", func() { store.Damage(t, s, 'D', []byte("x")) }, "nothing names it"},
+		{"a blob in the index that nothing names", func() { store.Damage(t, s, 'D', []byte("x")) }, "no row names it"},
 		{"a lost row", func() { store.Damage(t, s, 'O', nil) }, "bucket b: its statistics are 1"},
 		{"a lost upload", func() { store.Damage(t, s, 'U', nil) }, "its upload does not exist"},
 	} {

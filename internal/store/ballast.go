@@ -105,10 +105,10 @@ func (b *ballast) release() {
 	b.held.Store(false)
 	b.next = time.Now().Add(ballastRetry)
 	if err := b.fs.Remove(b.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		b.log.Error("store: the ballast could not be removed", "file", b.path, "err", err)
+		b.log.Error("store: cannot remove the ballast", "file", b.path, "err", err)
 		return
 	}
-	b.log.Error("store: the disk is full; the ballast was removed so that objects can be deleted", "folder", b.dir)
+	b.log.Error("store: the disk is full; removed the ballast so that objects can be deleted", "folder", b.dir)
 }
 
 // hold makes the ballast if it does not exist and there is room for it twice.
@@ -125,7 +125,7 @@ func (b *ballast) hold() {
 		return
 	}
 	if err := b.make(int64(size)); err != nil {
-		b.log.Warn("store: no ballast could be made for the day when the disk is full", "file", b.path, "err", err)
+		b.log.Warn("store: cannot reserve the ballast; a full disk may prevent deletes", "file", b.path, "err", err)
 		_ = b.fs.Remove(b.path)
 		return
 	}

@@ -239,7 +239,7 @@ func (s *Store) UpdateBucket(_ context.Context, by object.Origin, name string, u
 	return s.updateBucket(by, b, update)
 }
 
-var errUnversion = errors.New("versioning cannot be unmade, only suspended")
+var errUnversion = errors.New("versioning cannot be removed, only suspended")
 
 func (s *Store) updateBucket(by object.Origin, b *bucket, update func(*object.Bucket) error) error {
 	if err := cmp.Or(named(by), s.mayWrite(0)); err != nil {

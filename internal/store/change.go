@@ -100,7 +100,7 @@ func (s *Store) syncWait(batch *pebble.Batch) error {
 		return nil
 	}
 	err = fmt.Errorf("%w: %w", errUncertain, err)
-	s.opts.Log.Error("the index's log could not be synced; the process ends", "err", err)
+	s.opts.Log.Error("cannot sync the log of the index; the process ends", "err", err)
 	s.opts.fatal(err)
 	return err
 }

@@ -172,7 +172,7 @@ func (s *Store) boundJournal(b *bucket, j *bucketJournal) {
 	j.mu.Unlock()
 	name := b.state.Load().Name
 	if warn {
-		s.opts.Log.Warn("store: the journal of a bucket is filling up, as its incremental reports are not published; at the limit its oldest changes are dropped",
+		s.opts.Log.Warn("store: the journal of a bucket is filling up because its incremental reports are not published; at the limit its oldest changes are dropped",
 			"bucket", name, "bytes", bytes, "limit", limit)
 	}
 	if !drop {
@@ -184,9 +184,9 @@ func (s *Store) boundJournal(b *bucket, j *bucketJournal) {
 	j.mu.Unlock()
 	switch {
 	case err != nil && !errors.Is(err, stocktake.ErrNoSuchBucket) && !errors.Is(err, journal.ErrNoReader):
-		s.opts.Log.Error("store: the journal of a bucket is over its limit and could not be made smaller", "bucket", name, "bytes", bytes, "limit", limit, "err", err)
+		s.opts.Log.Error("store: the journal of a bucket is over its limit and cannot be trimmed", "bucket", name, "bytes", bytes, "limit", limit, "err", err)
 	case lost > 0:
-		s.opts.Log.Error("store: changes of a bucket were dropped unpublished, as its journal was full; its incremental reports state the gap",
+		s.opts.Log.Error("store: dropped unpublished changes of a bucket because its journal was full; its incremental reports state the gap",
 			"bucket", name, "changes", lost, "limit", limit)
 	}
 }

@@ -106,7 +106,7 @@ func (s *Store) openPieces(r *layout.Row, e envelope, damaged func(error)) (_ ob
 		size += p.Size
 	}
 	if size != c.size {
-		return nil, fmt.Errorf("%w: map %x is of %d bytes, its version of %d", layout.ErrMalformed, r.Content.ID, size, c.size)
+		return nil, fmt.Errorf("%w: map %x has %d bytes, its version has %d", layout.ErrMalformed, r.Content.ID, size, c.size)
 	}
 	if !inline {
 		c.index = nil

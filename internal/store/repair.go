@@ -154,7 +154,7 @@ func (r *repairer) copy(from *pebble.DB, ranges []gap, older string) (left []gap
 			if older != "" {
 				r.Older++
 				if key[0] == layout.SpaceVersions || key[0] == layout.SpaceUploads {
-					r.tell(Problem{fmt.Sprintf("row %x", key), "it is as it was at " + older})
+					r.tell(Problem{fmt.Sprintf("row %x", key), "it is restored as of " + older})
 				}
 			} else {
 				r.Kept++

@@ -78,7 +78,7 @@ func (r *repairer) journal(id uint32, head *layout.JournalHead) error {
 	key := layout.JournalHeadKey(id)
 	if head == nil || !exists {
 		if exists {
-			r.tell(Problem{"journal of bucket " + name, "it is lost: incremental reports of the bucket begin again and state a gap"})
+			r.tell(Problem{"journal of bucket " + name, "it is lost: incremental reports of the bucket restart and state a gap"})
 		}
 		return r.to.DeleteRange(key, layout.After(key), pebble.NoSync)
 	}

@@ -211,7 +211,7 @@ func (sc *scrubber) problem(subject string, err error) {
 }
 
 // errNoKeys is content that cannot be checked without decrypting it.
-var errNoKeys = errors.New("the content can be checked with its key only")
+var errNoKeys = errors.New("the content can be checked only with its key")
 
 // read reads and compares the content of r.
 func (sc *scrubber) read(b *bucket, r *layout.Row) error {

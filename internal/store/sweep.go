@@ -79,7 +79,7 @@ func (s *Store) reap(space byte, ids ...uint64) {
 			continue
 		}
 		if err := s.blobs.Remove(id); err != nil {
-			s.opts.Log.Error("store: a blob could not be removed; the next start tries again", "blob", id, "err", err)
+			s.opts.Log.Error("store: cannot remove a blob; the next start tries again", "blob", id, "err", err)
 			continue
 		}
 		s.reaper.mu.Lock()
@@ -163,7 +163,7 @@ func (s *Store) startSweep(ctx context.Context) {
 		defer leftovers.Close()
 		for _, space := range []byte{layout.SpaceIntents, layout.SpaceRemovals} {
 			if err := s.sweep(ctx, leftovers, space); err != nil {
-				s.opts.Log.Error("store: blobs that nothing names could not be removed; the next start tries again", "err", err)
+				s.opts.Log.Error("store: cannot remove unreferenced blobs; the next start tries again", "err", err)
 			}
 		}
 	})
@@ -184,7 +184,7 @@ func (s *Store) sweep(ctx context.Context, leftovers *pebble.Snapshot, space byt
 		n++
 	}
 	if n > 0 {
-		s.opts.Log.Info("store: removed blobs that an interrupted process left", "blobs", n)
+		s.opts.Log.Info("store: removed blobs of an interrupted process", "blobs", n)
 	}
 	return it.Error()
 }

@@ -158,7 +158,7 @@ func TestTakeOnFullDisk(t *testing.T) {
 	dir := filepath.Join(disk, "report")
 	for range 2 {
 		_, message, code := f.take(dir, 0)
-		if code != 1 || !strings.Contains(message, "no space left on device") || !strings.Contains(message, "the same command continues") {
+		if code != 1 || !strings.Contains(message, "no space left on device") || !strings.Contains(message, "the same command resumes") {
 			t.Fatalf("exit code %d: %s", code, message)
 		}
 	}
@@ -166,7 +166,7 @@ func TestTakeOnFullDisk(t *testing.T) {
 		t.Fatalf("mount: %v: %s", err, out)
 	}
 	out, message, code := f.take(dir, 0)
-	if code != 0 || !strings.Contains(message, "continuing the take") {
+	if code != 0 || !strings.Contains(message, "resuming the take") {
 		t.Fatalf("exit code %d: %s", code, message)
 	}
 	f.whole(dir, out, rows)

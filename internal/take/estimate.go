@@ -89,7 +89,7 @@ func guess(ctx context.Context, snap engine.Snapshot, job Job, objects int64) (*
 		if e.Objects, err = s.count(first); err != nil {
 			return nil, err
 		}
-		e.Basis = fmt.Sprintf("guessed from %d places of the key space", s.probes)
+		e.Basis = fmt.Sprintf("estimated from %d places in the key space", s.probes)
 	}
 	e.PageSize, e.Probes, e.PageTime = s.page, e.Probes+s.probes, s.spent/time.Duration(max(s.probes, 1))
 	return e, nil

@@ -72,9 +72,9 @@ func (t *taking) load(ctx context.Context) error {
 	}
 	switch {
 	case s.Version != stateVersion || s.Outline == nil:
-		return fmt.Errorf("%s: %w: it was made by another version", t.key(), ErrOther)
+		return fmt.Errorf("%s: %w: another version wrote it", t.key(), ErrOther)
 	case s.Job != t.identity() && !t.opts.Fresh:
-		return fmt.Errorf("%s: %w: %s, begun at %s", t.key(), ErrOther, s.Origin, s.Started.Format(time.RFC3339))
+		return fmt.Errorf("%s: %w: %s, started at %s", t.key(), ErrOther, s.Origin, s.Started.Format(time.RFC3339))
 	}
 	t.state = s
 	return nil
@@ -94,14 +94,14 @@ func (t *taking) save(ctx context.Context) error {
 	defer cancel()
 	f, err := t.job.Destination.Create(ctx, t.key(), engine.FileOptions{ContentType: "application/json", Encryption: t.job.Configuration.Destination.Encryption})
 	if err != nil {
-		return fmt.Errorf("keep the state: %w", err)
+		return fmt.Errorf("save the state: %w", err)
 	}
 	defer f.Abort()
 	if _, err := f.Write(raw); err != nil {
-		return fmt.Errorf("keep the state: %w", err)
+		return fmt.Errorf("save the state: %w", err)
 	}
 	if err := f.Commit(ctx, md5.Sum(raw)); err != nil {
-		return fmt.Errorf("keep the state: %w", err)
+		return fmt.Errorf("save the state: %w", err)
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ var ErrInterrupted = errors.New("interrupted")
 
 // ErrOther means that the destination holds the state of an unfinished take of
 // another job. It is wrapped with what that was.
-var ErrOther = errors.New("the destination holds an unfinished take of something else")
+var ErrOther = errors.New("the destination has an unfinished take with other arguments")
 
 // Run makes the report. It always writes a manifest, even if nothing matches. If
 // ctx ends, what has been listed is kept and the error is ErrInterrupted. Other
@@ -104,7 +104,7 @@ func Run(ctx context.Context, job Job, opts Options) (engine.Result, error) {
 	}
 	// The report is complete; a state that stays is found to be done.
 	if err := job.Destination.Remove(context.WithoutCancel(ctx), t.key()); err != nil {
-		t.log.Warn("the state of the take could not be removed", "key", t.key(), "err", err)
+		t.log.Warn("cannot remove the state of the take", "key", t.key(), "err", err)
 	}
 	return result, nil
 }

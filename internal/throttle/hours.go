@@ -28,7 +28,7 @@ func ParseHours(text string) (Hours, error) {
 	span, zone, _ := strings.Cut(text, " ")
 	from, to, ok := strings.Cut(span, "-")
 	if !ok {
-		return Hours{}, wrong("they need a beginning and an end")
+		return Hours{}, wrong("a beginning and an end are expected")
 	}
 	h := Hours{zone: time.UTC}
 	for part, minutes := range map[string]*int{from: &h.from, to: &h.to} {
@@ -44,7 +44,7 @@ func ParseHours(text string) (Hours, error) {
 	if zone != "" {
 		var err error
 		if h.zone, err = time.LoadLocation(zone); err != nil || zone == "Local" {
-			return Hours{}, wrong(fmt.Sprintf("the zone %q is unknown", zone))
+			return Hours{}, wrong(fmt.Sprintf("unknown time zone %q", zone))
 		}
 	}
 	return h, nil

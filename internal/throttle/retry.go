@@ -93,7 +93,7 @@ func (r *Retry) say(req *http.Request, resp *http.Response, err error, attempt i
 	} else {
 		args = append(args, "status", resp.StatusCode)
 	}
-	log.DebugContext(req.Context(), "a request to a store failed and is repeated", args...)
+	log.DebugContext(req.Context(), "repeating a failed request to a store", args...)
 }
 
 // mayRepeat reports whether a request may be repeated after what it came to.
@@ -127,7 +127,7 @@ func repeated(req *http.Request) (*http.Request, error) {
 	return again, err
 }
 
-var errNoBody = errors.New("the body of the request cannot be read again")
+var errNoBody = errors.New("cannot read the body of the request again")
 
 // retryAfter returns how long a store asks to wait: a number of seconds, or a
 // date.

@@ -210,7 +210,7 @@ func (m *maker) read(ctx context.Context, after, until stocktake.JournalPosition
 func (m *maker) gaps(gaps []stocktake.JournalGap) {
 	m.summary.Gaps = gaps
 	for _, g := range gaps {
-		m.log.Error("changes are lost: the journal had to drop them before they were reported", "after", g.After, "until", g.Until, "changes", g.Changes)
+		m.log.Error("changes lost: the journal was full and dropped them before they were reported", "after", g.After, "until", g.Until, "changes", g.Changes)
 	}
 }
 

@@ -124,7 +124,7 @@ func (w *world) checkRows(b *dirbucket.Bucket, f *foundReport) {
 		}
 		key := string(row.Key)
 		if !want[key] || seen[key] {
-			w.t.Errorf("%s: %q is there twice, or should not be there", f.manifest, key)
+			w.t.Errorf("%s: %q is listed twice, or should not be listed", f.manifest, key)
 			return
 		}
 		seen[key] = true

@@ -22,7 +22,7 @@ const (
 
 // ErrUnknown means that the answer to a commit was lost and its outcome could not
 // be found out in time: the change may have been made.
-var ErrUnknown = errors.New("the database could not say whether the change was made")
+var ErrUnknown = errors.New("it is unknown whether the database made the change")
 
 // A Tx is a transaction under way.
 type Tx struct {
@@ -143,7 +143,7 @@ func (d *Database) outcome(ctx context.Context, id string) (committed bool, err 
 		err := d.pool.QueryRow(ctx, "SELECT pg_xact_status($1::text::xid8)", id).Scan(&status)
 		switch {
 		case err == nil && status == nil:
-			return false, errors.New("the transaction is too old to ask for")
+			return false, errors.New("the transaction is too old to look up")
 		case err == nil && *status == "committed":
 			return true, nil
 		case err == nil && *status == "aborted":

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrDamaged means that SQLite cannot read the database.
-var ErrDamaged = errors.New("the catalog is damaged: stop the server, see what is wrong with stocktake store audit, and restore catalog.db from a backup")
+var ErrDamaged = errors.New("the catalog is damaged: stop the server, run stocktake store audit to see the damage, and restore catalog.db from a backup")
 
 // maxFindings bounds what is reported of a damaged database.
 const maxFindings = 3

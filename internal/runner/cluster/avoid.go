@@ -7,7 +7,7 @@ import (
 )
 
 // errStalled means that a process has given a task back that did not get on.
-var errStalled = errors.New("the task did not get on, and was left to another process")
+var errStalled = errors.New("the task made no progress and was left to another process")
 
 const (
 	// avoidFor is how long a process leaves the tasks of a run to others of which it
@@ -67,7 +67,7 @@ func (r *Runner) giveBack(ctx context.Context, stalled []*assignment) error {
 		return nil
 	}
 	for _, a := range stalled {
-		r.log.Warn("a task does not get on; it is left to another process", "run", a.run, "task", a.Task, "kind", a.kind, "for", r.opts.Stall)
+		r.log.Warn("task makes no progress; leaving it to another process", "run", a.run, "task", a.Task, "kind", a.kind, "for", r.opts.Stall)
 		r.avoid(a.run)
 		if err := r.putBack(ctx, &a.task, asTry, 0); err != nil {
 			return err

@@ -183,7 +183,7 @@ func (r *Runner) Serve(ctx context.Context) error {
 			r.beatOrWarn(kept)
 		case <-offers.C:
 			if err := r.offer(kept); err != nil && ctx.Err() == nil {
-				r.outage.failed("ask which processes are idle", err)
+				r.outage.failed("read which processes are idle", err)
 			}
 		case <-sweeps.C:
 			if err := r.sweep(kept); err != nil && ctx.Err() == nil {
@@ -210,7 +210,7 @@ func (r *Runner) end(ctx context.Context) {
 		return err
 	})
 	if err != nil {
-		r.log.Warn("the database does not know yet that this process has ended", "err", err)
+		r.log.Warn("cannot tell the database that this process has ended", "err", err)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // firstFetch is how long a client of River may take to ask for jobs of each queue.
 const firstFetch = 10 * time.Second
 
-var errNoFetch = errors.New("a queue was not asked for jobs")
+var errNoFetch = errors.New("cannot fetch jobs from a queue")
 
 // serveQueue carries out jobs until the process ends, and returns when they have
 // ended.
@@ -78,6 +78,6 @@ func (r *Runner) stopClient(ctx context.Context, c *river.Client[pgx.Tx]) {
 	hard, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
 	if err := c.StopAndCancel(hard); err != nil {
-		r.log.Warn("tasks did not end in time; other processes take them when their lease expires", "err", err)
+		r.log.Warn("tasks did not end in time; other processes take them when their leases expire", "err", err)
 	}
 }

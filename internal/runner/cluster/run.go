@@ -160,12 +160,12 @@ func (r *Runner) leave(ctx context.Context, t *inventory.Task, cause error) (inv
 	}
 	if inventory.MayPass(cause) && !inventory.GivenUp(ctx) {
 		if err := r.pause(kept, t); err != nil {
-			return inventory.Outcome{}, errors.Join(cause, fmt.Errorf("keep the work of the run: %w", err))
+			return inventory.Outcome{}, errors.Join(cause, fmt.Errorf("save the work of the run: %w", err))
 		}
 		return inventory.Outcome{}, cause
 	}
 	if err := r.Clean(kept, *t); err != nil {
-		cause = errors.Join(cause, fmt.Errorf("remove what the run has written: %w", err))
+		cause = errors.Join(cause, fmt.Errorf("remove the files of the run: %w", err))
 	}
 	return inventory.Outcome{}, cause
 }

@@ -20,7 +20,7 @@ const worthShard = 2000
 func (r *Runner) slice(ctx context.Context, j *job) error {
 	var slice engine.Slice
 	if err := json.Unmarshal([]byte(j.input), &slice); err != nil {
-		return fmt.Errorf("the slice as it is kept: %w", err)
+		return fmt.Errorf("the saved slice: %w", err)
 	}
 	ended := make(chan struct{})
 	defer close(ended)

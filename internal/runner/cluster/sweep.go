@@ -97,9 +97,9 @@ func (r *Runner) takeAway(ctx context.Context, tx postgres.Tx) error {
 		return err
 	}
 	for _, s := range found {
-		r.log.Warn("a worker was not heard of; its task is begun again", "run", s.run, "task", s.Task, "kind", s.kind, "host", s.host, "generation", s.Generation)
+		r.log.Warn("worker lost; restarting its task", "run", s.run, "task", s.Task, "kind", s.kind, "host", s.host, "generation", s.Generation)
 		if s.tries() >= maxGenerations {
-			reason := fmt.Sprintf("%d processes have ended during the same part of the run, the last one on %s; find out why in its log, then run it again", s.tries(), s.host)
+			reason := fmt.Sprintf("%d processes ended during the same part of the run, the last one on %s; look for the cause in its log, then run it again", s.tries(), s.host)
 			if err := r.fail(ctx, tx, s.run, reason, false); err != nil {
 				return err
 			}

@@ -15,7 +15,7 @@ import (
 
 // errLost means that an attempt is no longer the one that may write: the task was
 // given to another worker, or its run has ended.
-var errLost = errors.New("the task was taken away")
+var errLost = errors.New("the task was lost")
 
 // A task is a row of tasks, as an attempt has taken it.
 type task struct {

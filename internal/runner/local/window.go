@@ -10,7 +10,7 @@ import (
 )
 
 // errNoJournal reports that windows cannot be made.
-var errNoJournal = &stocktake.IncrementalDisabledError{Reason: "the server was started with --no-incremental; start it without to have the changes reported"}
+var errNoJournal = &stocktake.IncrementalDisabledError{Reason: "the server runs with --no-incremental; restart it without the flag to report changes"}
 
 // runWindow makes the report of a window.
 func (r *Runner) runWindow(ctx context.Context, t inventory.Task) (inventory.Outcome, error) {

@@ -242,7 +242,7 @@ const minFree = 128 << 20
 // count what others are writing at the same time. A disk of unknown size has room.
 func (d *Dir) Room(n int64) error {
 	if free, known := d.Free(); known && (free < 0 || free < n) {
-		return fmt.Errorf("%w: the disk of %s is down to what the store keeps free", object.ErrDiskFull, d.dir)
+		return fmt.Errorf("%w: the disk of %s has only the reserve of the store left", object.ErrDiskFull, d.dir)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func FromEnvironment(ctx context.Context, version string, log *slog.Logger) (*tr
 		return nil, nil
 	case "", "otlp":
 	default:
-		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER: %.100q: otlp and none are known", kind)
+		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER: %.100q is not otlp or none", kind)
 	}
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
 		if p := os.Getenv(name); p != "" && p != "http/protobuf" {
@@ -83,6 +83,6 @@ func (l *errorLog) Handle(err error) {
 	}
 	l.mu.Unlock()
 	if due {
-		l.log.Warn("spans could not be sent; they are dropped, and this is logged once a minute", "err", err)
+		l.log.Warn("cannot send spans; dropping them; logged at most once a minute", "err", err)
 	}
 }
