@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Printable escapes characters that a terminal would obey or that would break a
-// table, as Go does in strings: keys, ids and prefixes are chosen by strangers.
+// Printable escapes terminal control characters and characters that would break a table, as Go does
+// in strings: keys, ids and prefixes are chosen by strangers.
 func Printable(s string) string {
 	if strings.IndexFunc(s, Unprintable) < 0 {
 		return s
@@ -31,8 +31,7 @@ func Printable(s string) string {
 	return b.String()
 }
 
-// Unprintable reports whether a terminal would obey a character instead of showing
-// it.
+// Unprintable reports whether a terminal would execute a character instead of showing it.
 func Unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 
 // PrintableLines does what Printable does for text of several lines.

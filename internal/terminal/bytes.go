@@ -8,9 +8,9 @@ import (
 	"github.com/stocktake/stocktake/internal/human"
 )
 
-// Bytes returns a writer of bytes that are passed on as they are, and a function
-// to call at their end. A terminal gets text with all control characters escaped:
-// \u009b for a character, \xff for a byte that belongs to none.
+// Bytes returns a writer that passes bytes on unchanged, and a function to call at the end. A
+// terminal gets text with all control characters escaped: \u009b for a character, \xff for a byte
+// that is not part of one.
 func Bytes(w io.Writer) (out io.Writer, flush func() error) {
 	if !Is(w) {
 		return w, func() error { return nil }
@@ -19,7 +19,7 @@ func Bytes(w io.Writer) (out io.Writer, flush func() error) {
 	return t, t.flush
 }
 
-// A terminalText escapes what a terminal would obey.
+// A terminalText escapes terminal control characters.
 type terminalText struct {
 	w    io.Writer
 	rest []byte // the beginning of a character

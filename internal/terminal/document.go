@@ -10,9 +10,8 @@ import (
 	"github.com/stocktake/stocktake/internal/human"
 )
 
-// WriteDocument prints a document as it is, for a file, but without what a terminal
-// obeys: escape writes such a character in a form that the document's language
-// has for it.
+// WriteDocument prints a document for a file, without terminal control characters: escape writes
+// such a character in the escaped form of the document's language.
 func WriteDocument(w io.Writer, doc []byte, escape func(rune) string) error {
 	_, err := w.Write(escapeRunes(doc, escape))
 	return err
@@ -46,8 +45,8 @@ func EscapeJSON(r rune) string {
 // EscapeXML writes a character in the escaped form of XML text.
 func EscapeXML(r rune) string { return fmt.Sprintf("&#x%X;", r) }
 
-// NewEncoder returns an encoder whose output a terminal does not obey: the package
-// itself leaves DEL and the control characters above ASCII as they are.
+// NewEncoder returns an encoder whose output has no terminal control characters: encoding/json
+// leaves DEL and the control characters above ASCII unescaped.
 func NewEncoder(w io.Writer) *json.Encoder { return json.NewEncoder(jsonWriter{w}) }
 
 // A jsonWriter writes whole JSON values.

@@ -1,6 +1,5 @@
-// Package terminal prints what commands say. Keys, ids, reasons and errors are
-// chosen by strangers, and a terminal obeys the control characters that it is sent,
-// so everything that a command prints goes through this package.
+// Package terminal prints the output of commands. Strangers choose keys, ids, reasons and errors,
+// and a terminal executes control characters, so all output of commands goes through this package.
 package terminal
 
 import (

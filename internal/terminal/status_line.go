@@ -10,8 +10,8 @@ import (
 	"github.com/stocktake/stocktake/internal/human"
 )
 
-// A StatusLine is a line of a terminal that is written over. On anything else it
-// shows nothing.
+// A StatusLine is a terminal line that is overwritten. On anything except a terminal it shows
+// nothing.
 type StatusLine struct {
 	Writer   io.Writer
 	Terminal bool // whether Writer is one
