@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/tracing"
 )
 
-// Causes for which an attempt ends early. Any other end of its context is the
-// shutdown of the service.
+// Causes of the early end of an attempt. Any other end of its context is the shutdown of the
+// service.
 var (
 	errCancelled = errors.New("the run was cancelled")
 	errDeleted   = errors.New("the configuration was deleted")
@@ -24,22 +24,21 @@ var (
 // without incremental reports.
 var errUnwanted = errors.New("the configuration no longer asks for incremental reports")
 
-// GivenUp reports whether the context of [Runner.Run] has ended because the run
-// ends with it: it was cancelled, or its configuration deleted. Else the
-// run is for another attempt.
+// GivenUp reports whether the context of [Runner.Run] has ended together with the run: the run was
+// cancelled, or its configuration deleted. Otherwise another attempt follows.
 func GivenUp(ctx context.Context) bool {
 	cause := context.Cause(ctx)
 	return errors.Is(cause, errCancelled) || errors.Is(cause, errDeleted)
 }
 
-// An attempt is a run under way.
+// An attempt is an attempt of a run that is in progress.
 type attempt struct {
 	waiting
 	ctx    context.Context // of this attempt; ends with execute
 	cancel context.CancelCauseFunc
 	span   *tracing.Span      // of the attempt; nil: it is not traced
-	done   chan struct{}      // closed when the run has ended, or has been left for later
-	saved  stocktake.Progress // what Serve has written to the catalog last
+	done   chan struct{}      // closed when the run has ended or is left for a later attempt
+	saved  stocktake.Progress // last progress that Serve wrote to the catalog
 
 	mu        sync.Mutex
 	run       stocktake.Run // as the catalog has it
@@ -90,8 +89,8 @@ func (a *attempt) cancelRun() {
 	}
 }
 
-// abandon ends the attempt because its run was taken, unless its end is
-// recorded in the catalog, or about to be.
+// abandon ends the attempt because another process has taken its run, unless its end is recorded in
+// the catalog, or about to be.
 func (a *attempt) abandon() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -119,10 +118,9 @@ func (a *attempt) replace(s *Service, change func(*stocktake.Run), write func(co
 // configuration was deleted, or the run cancelled or taken, the catalog no longer
 // has the run as it was, and nothing is published.
 //
-// The change need not survive a crash of the machine: the next attempt finds the
-// shards of this one and what it has published. Without shards there is nothing to
-// find, and the next attempt would not look, so the start of the run must be
-// durable before anything of it is visible.
+// The change need not survive a crash of the machine: the next attempt finds the shards of this one
+// and the published files. A run without shards leaves nothing to find, so its start must be
+// durable before its report is visible.
 func (a *attempt) record(s *Service, report []byte) (recorded []byte, err error) {
 	a.mu.Lock()
 	a.recording = true // from here on the attempt is not cancelled
@@ -130,7 +128,7 @@ func (a *attempt) record(s *Service, report []byte) (recorded []byte, err error)
 	a.mu.Unlock()
 	if err == nil {
 		err = a.replace(s, func(r *stocktake.Run) { r.State = stocktake.Publishing }, func(ctx context.Context, r stocktake.Run, fence Fence) error {
-			// A window is published by other runs, too, if this one fails.
+			// If this run fails, another run publishes the window.
 			recorded, err = s.catalog.PublishRun(ctx, r, fence, report, r.Shards == 0 || r.Kind == stocktake.IncrementalRun)
 			return err
 		})
@@ -143,9 +141,8 @@ func (a *attempt) record(s *Service, report []byte) (recorded []byte, err error)
 	return recorded, err
 }
 
-// execute makes one attempt. When it returns, the run has ended, or is gone with
-// its configuration, or the service is shutting down and the run is left to
-// restart.
+// execute makes one attempt. When it returns, the run has ended, or was removed with its
+// configuration, or the service is shutting down and the run will restart.
 func (s *Service) execute(a *attempt) {
 	defer a.cancel(nil)
 	var outcome Outcome
@@ -158,14 +155,14 @@ func (s *Service) execute(a *attempt) {
 	s.finish(a, &cfg, outcome, err)
 }
 
-// begin reads what is to be done and records that it is being done.
+// begin reads the task of the attempt and records its start.
 func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, task Task, err error) {
 	if s.deleted.has(a.bucket) {
-		return cfg, task, stocktake.ErrNoSuchInventory // the place is needed by others until the catalog has forgotten the run
+		return cfg, task, stocktake.ErrNoSuchInventory // others need the place until the catalog has removed the run
 	}
 	var r stocktake.Run
 	var expected int64
-	unwanted := false // the configuration has incremental reports no more
+	unwanted := false // the configuration no longer has incremental reports
 	replaced := false
 	err = s.insist(a.ctx, func(ctx context.Context) (err error) {
 		if r, err = s.catalog.Run(ctx, a.id); err != nil {
@@ -236,7 +233,7 @@ func (s *Service) task(a *attempt, t Task) (Task, error) {
 	return t, nil
 }
 
-// finish records how the attempt went.
+// finish records the result of the attempt.
 func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outcome Outcome, err error) {
 	defer a.span.End(nil)
 	cause := context.Cause(a.ctx)
@@ -283,7 +280,7 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	r.Ended, r.Key = s.now(), ""
 	remove := r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun && removesItself(cfg)
 
-	// The end of a run is recorded even during a shutdown.
+	// Record the end of a run even during a shutdown.
 	how := runEnd{remove: remove, outcome: outcome, forget: r.State == stocktake.Cancelled || errors.Is(err, ErrWindowLost)}
 	err = s.insist(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
 		return s.endRun(ctx, r, fence, how)
@@ -328,13 +325,12 @@ func removesItself(cfg *stocktake.InventoryConfiguration) bool {
 	return cfg.Schedule.Frequency == stocktake.Once && d != nil && *d
 }
 
-// patience is how long the service tries to write to a catalog that fails when
-// it is shutting down.
+// patience is how long a service that is shutting down tries to write to a failing catalog.
 const patience = 5 * time.Second
 
-// insist repeats a step of the catalog while the catalog fails, until ctx ends;
-// a run is not lost because a disk is full for a while. If ctx cannot end, it
-// gives up once the service has been shutting down for patience.
+// insist repeats a step of the catalog until the catalog works or ctx ends, so that a disk that is
+// full for a while does not lose a run. If ctx cannot end, it stops once the service has been
+// shutting down for patience.
 //
 // The pauses use the real clock, since a moved clock waits for the run.
 func (s *Service) insist(ctx context.Context, step func(context.Context) error) error {

@@ -15,8 +15,8 @@ type Entry struct {
 	Created       time.Time // when it was put
 
 	Due       time.Time // the next scheduled run's time; zero: none
-	Wake      time.Time // when the scheduler makes that run: Due, or somewhat later to spread the work; zero if Due is
-	Suspended bool      // scheduled runs are left out until it is resumed
+	Wake      time.Time // when the scheduler makes that run: Due, or later to spread the load; zero if Due is zero
+	Suspended bool      // no scheduled runs until it is resumed
 	Retention stocktake.Retention
 
 	// Windows is kept with a new configuration that has incremental reports. It is
@@ -24,14 +24,14 @@ type Entry struct {
 	Windows *Windows
 }
 
-// Windows is how far the incremental reports of a configuration have come. Their
-// windows follow one another; each has one unfinished run at most.
+// Windows is the progress of the incremental reports of a configuration. The windows are
+// consecutive; at most one of them has an unfinished run.
 type Windows struct {
 	Bucket, ID string
 	Start      time.Time // of the next window, in whole seconds
 	Wake       time.Time // when the scheduler makes its run; zero: a run of it has not ended
 
-	After      stocktake.JournalPosition // the changes of the next window begin behind it
+	After      stocktake.JournalPosition // the changes of the next window begin after it
 	Joined     stocktake.JournalPosition // the end of the last written report
 	Subscribed stocktake.JournalPosition // where the configuration began
 
@@ -47,8 +47,8 @@ type Replacement struct {
 	// are none. Its Suspended and Retention are ignored.
 	New Entry
 
-	// EndsWindows says that New has no incremental reports: the progress of Old's is
-	// forgotten.
+	// EndsWindows says that New has no incremental reports: the progress of those of Old is
+	// removed.
 	EndsWindows bool
 
 	// First is a full run that the replacement starts; nil: none.
@@ -64,15 +64,15 @@ var (
 // An EntryStatus is an entry and its last run.
 type EntryStatus struct {
 	Entry
-	Succeeded time.Time      // when the newest full run in the history that succeeded has ended; zero: none has
+	Succeeded time.Time      // end of the newest successful full run in the history; zero: none
 	Last      *stocktake.Run // the newest full run that was not skipped; nil: there is none yet
 }
 
-// A Holder is a process that works on runs. The zero Holder is none: a run that it
-// makes waits for a process to take it.
+// A Holder is a process that works on runs. The zero Holder means none: a run recorded with it
+// waits until a process takes it.
 type Holder struct {
-	// Owner identifies one start of a process. It is never used again: a process
-	// that restarts has another one.
+	// Owner identifies one start of a process. It is never reused: a restarted process has a new
+	// one.
 	Owner string
 
 	// Lease is how long no other process may take a run after it was made, taken or
@@ -81,13 +81,12 @@ type Holder struct {
 	Lease time.Duration
 }
 
-// Postponed is the owner of runs that wait for their next attempt, and no process: the
-// lease is how long they wait. See [RunCatalog.RetryRun].
+// Postponed is the owner of runs that wait for their next attempt. It is not a process; the lease
+// is the time that they wait. See [RunCatalog.RetryRun].
 const Postponed = "postponed"
 
-// A Fence is the condition that a run must meet for a change to be made. It
-// keeps out a process that comes back after others have taken its run: they
-// have another owner or a later attempt.
+// A Fence is the condition that a run must meet for a change. It rejects the changes of a process
+// whose run another process has taken meanwhile: the run has another owner or a later attempt then.
 type Fence struct {
 	State   stocktake.RunState
 	Owner   string
@@ -101,13 +100,13 @@ type HeldRun struct {
 	Recorded bool // an attempt has recorded a report: see [RunCatalog.PublishRun]
 }
 
-// An End holds the further changes of a catalog when a run ends.
+// An End describes the changes of the catalog that go with the end of a run.
 type End struct {
 	Keep    int      // how many ended runs of the configuration and kind are kept, the newest ones
 	Remove  bool     // removes the configuration, unless it was replaced since the run was made; its runs stay
 	Notices []Notice // to be delivered
 
-	// Windows replaces those of the configuration, unless it is gone. nil: they stay.
+	// Windows replaces the windows of the configuration, unless it was removed. nil: they stay.
 	Windows *Windows
 }
 
@@ -156,8 +155,8 @@ type NoticeQuery struct {
 	State                 NoticeState
 	Bucket, Configuration string // Configuration only with Bucket
 
-	// Before is the last notice of the page before, of which Made and ID are used: it is
-	// followed by earlier ones. The zero value begins with the newest.
+	// Before is the last notice of the previous page; only Made and ID are used. The zero value
+	// starts with the newest notice.
 	Before Notice
 }
 
@@ -165,7 +164,7 @@ type NoticeQuery struct {
 // present one.
 type Step struct {
 	Bucket, ID string
-	From       time.Time // Entry.Due as it was read: a step that was made already is left out
+	From       time.Time // Entry.Due as read; a step that was already made is skipped
 	Due, Wake  time.Time // what follows
 	Run        stocktake.Run
 }
@@ -173,11 +172,10 @@ type Step struct {
 // A Catalog keeps configurations and runs. internal/catalog/sqlite has it on
 // SQLite; catalogtest holds every implementation to the promises made here.
 //
-// Each method is one atomic step: after an error nothing has changed. After nil
-// the change is durable: it survives a crash of the process and of the machine.
-// Methods that say so are durable for the process alone, so that they need not
-// wait for a disk: a crash of the machine may undo their latest changes, the last
-// one first, and no change that was made before a durable one.
+// Each method is one atomic step: after an error nothing has changed. After nil the change is
+// durable: it survives a crash of the process and of the machine. Methods that are documented as
+// durable for the process alone do not wait for a disk: a crash of the machine may undo their
+// latest changes, the last one first, but no change made before a durable one.
 //
 // Times are kept to the microsecond. All methods may be called at once from many
 // goroutines, and by several processes on one catalog.
@@ -191,22 +189,21 @@ type Catalog interface {
 
 // A ConfigurationCatalog keeps configurations.
 type ConfigurationCatalog interface {
-	// AddConfiguration keeps a new configuration with its windows and, unless first is
-	// nil, its first run, held by by. Errors: stocktake.ErrInventoryExists, then
-	// stocktake.ErrInventoryExceedLimit if the bucket has limit of them already.
-	// Runs that a configuration of the same id has left are forgotten.
+	// AddConfiguration stores a new configuration with its windows and, unless first is nil, its
+	// first run, held by by. Errors: stocktake.ErrInventoryExists, then
+	// stocktake.ErrInventoryExceedLimit if the bucket already has limit of them. Runs of an earlier
+	// configuration of the same id are removed.
 	AddConfiguration(ctx context.Context, e Entry, first *stocktake.Run, by Holder, limit int) error
 
-	// ReplaceConfiguration replaces r.Old by r.New, and adds r.First to the history,
-	// held by by. Its runs, retention and suspension stay; a full run that has not
-	// ended keeps the configuration that it has: see RunConfiguration. It returns
-	// the document that was replaced. Errors: stocktake.ErrNoSuchInventory, then
-	// ErrEntryChanged, then ErrRunUnfinished.
+	// ReplaceConfiguration replaces r.Old by r.New, and adds r.First to the history, held by by.
+	// Runs, retention and suspension stay; an unfinished full run keeps its configuration: see
+	// RunConfiguration. It returns the replaced document. Errors: stocktake.ErrNoSuchInventory,
+	// then ErrEntryChanged, then ErrRunUnfinished.
 	ReplaceConfiguration(ctx context.Context, r Replacement, by Holder) (before []byte, err error)
 
-	// RunConfiguration returns the configuration by which a run is made: the present
-	// one, or the one that was replaced after the run was made. It is
-	// stocktake.ErrNoSuchInventory if run or configuration is gone.
+	// RunConfiguration returns the configuration of a run: the present one, or the one that was
+	// replaced after the run was recorded. The error is stocktake.ErrNoSuchInventory if the run or
+	// the configuration was removed.
 	RunConfiguration(ctx context.Context, run string) (stocktake.InventoryConfiguration, error)
 
 	// Document returns a configuration as inventoryxml.Append wrote it when it was
@@ -245,9 +242,9 @@ type ConfigurationCatalog interface {
 	// after after, ascending.
 	Buckets(ctx context.Context, after string, max int) ([]string, error)
 
-	// NestedConfigurations returns the configurations of all buckets whose id has a
-	// slash. Earlier versions took such ids; the folders of their reports may be
-	// those of other configurations.
+	// NestedConfigurations returns the configurations of all buckets whose id has a slash. Earlier
+	// versions accepted such ids; the folders of their reports may be those of other
+	// configurations.
 	NestedConfigurations(ctx context.Context) ([]Entry, error)
 
 	// CountConfigurations counts the configurations of all buckets.
@@ -256,86 +253,84 @@ type ConfigurationCatalog interface {
 
 // A ScheduleCatalog keeps the due times of configurations.
 type ScheduleCatalog interface {
-	// Due returns up to max entries to wake at or before now, earliest first.
+	// Due returns up to max entries whose Wake is at or before now, earliest first.
 	Due(ctx context.Context, now time.Time, max int) ([]Entry, error)
 
 	// NextWake returns the earliest Wake of all; the zero time if there is none.
 	NextWake(ctx context.Context) (time.Time, error)
 
-	// Advance makes all steps in one atomic step. The run of a step is queued and
-	// held by by if its configuration has no unfinished run of the same kind, else
-	// it is kept with state Skipped and its Reason. Advance returns the runs made,
-	// and of each configuration keeps the newest keep runs of the kind that have
-	// ended. A step whose configuration is gone or whose From is not the present
-	// Due makes nothing.
+	// Advance makes all steps in one atomic step. The run of a step is queued and held by by if its
+	// configuration has no unfinished run of the same kind; otherwise it is stored with state
+	// Skipped and its Reason. Advance returns the recorded runs, and keeps the newest keep ended
+	// runs of the kind for each configuration. A step whose configuration was removed, or whose
+	// From is not the present Due, has no effect.
 	Advance(ctx context.Context, steps []Step, by Holder, keep int) ([]stocktake.Run, error)
 
-	// SetDue sets Due, Wake and Suspended of all entries, or of none if one is
-	// gone: stocktake.ErrNoSuchInventory.
+	// SetDue sets Due, Wake and Suspended of all entries. If one does not exist, it sets none and
+	// returns stocktake.ErrNoSuchInventory.
 	SetDue(ctx context.Context, entries ...Entry) error
 }
 
 // A RunCatalog keeps runs and their holders.
 //
-// Methods that take a [Fence] return stocktake.ErrNoSuchRun, and change nothing,
-// if the run does not match it: the run has gone with its configuration, has
-// ended, or is held by another process.
+// Methods that take a [Fence] return stocktake.ErrNoSuchRun, and change nothing, if the run does
+// not match it: the run was removed with its configuration, has ended, or is held by another
+// process.
 type RunCatalog interface {
-	// AddRun keeps a queued run, held by by, unless its configuration has an
-	// unfinished run of the same kind: that one is returned then, with false.
-	// stocktake.ErrNoSuchInventory if the configuration is gone.
+	// AddRun stores a queued run, held by by. If its configuration has an unfinished run of the
+	// same kind, AddRun returns that one and false. The error is stocktake.ErrNoSuchInventory if
+	// the configuration does not exist.
 	AddRun(ctx context.Context, r stocktake.Run, by Holder) (run stocktake.Run, added bool, err error)
 
-	// TakeRuns moves up to max unfinished runs to by that it does not hold, from any
-	// holder. Runs that were scanned or published are queued again with the next
-	// attempt. It returns the runs as they are now, by id; fewer than max means that
-	// there are no others.
+	// TakeRuns moves up to max unfinished runs of other holders to by. Runs in state Scanning or
+	// Publishing are queued again with the next attempt. It returns the changed runs, by id; fewer
+	// than max means that no others exist.
 	TakeRuns(ctx context.Context, by Holder, max int) ([]HeldRun, error)
 
-	// FreeRuns returns up to max runs without a holder, which are queued: the first each
-	// of every bucket and destination, those that a person waits for before scheduled
-	// ones. The first of every bucket and destination come before the second.
+	// FreeRuns returns up to max queued runs without a holder. The first runs of every bucket and
+	// destination precede the second ones; among the runs of one bucket and destination, manual
+	// runs precede scheduled ones.
 	FreeRuns(ctx context.Context, each, max int) ([]stocktake.Run, error)
 
-	// TakeFreeRuns moves the runs of ids that have no holder to by, and returns them, by
-	// id. A run that is [Postponed] has none if its end was requested.
+	// TakeFreeRuns moves the runs of ids that have no holder to by, and returns them, by id. A
+	// [Postponed] run counts as free if its end was requested.
 	TakeFreeRuns(ctx context.Context, by Holder, ids ...string) ([]HeldRun, error)
 
-	// FreeExpired takes the unfinished runs whose lease has expired from their holders,
-	// and returns how many. They are queued, with the next attempt if they were scanned
-	// or published. Those that are [Postponed] are freed, too, and are not counted.
+	// FreeExpired frees the unfinished runs whose lease has expired, and returns their number. They
+	// are queued, with the next attempt if they were in state Scanning or Publishing. [Postponed]
+	// runs are freed, too, but not counted.
 	FreeExpired(ctx context.Context) (int64, error)
 
-	// RenewRuns extends the leases of by and keeps the progress of runs that it
-	// holds, by id; other ids are ignored. It returns all that by holds, by id. It is
-	// durable for the process alone.
+	// RenewRuns extends the leases of by and stores the progress of the runs that it holds, by id;
+	// other ids are ignored. It returns all runs that by holds, by id. It is durable for the
+	// process alone.
 	RenewRuns(ctx context.Context, by Holder, progress map[string]stocktake.Progress) ([]HeldRun, error)
 
-	// ReleaseRuns does to the runs of an owner, or to those of ids if there are any,
-	// what FreeExpired does.
+	// ReleaseRuns frees the runs of an owner as FreeExpired does: those of ids, or all if ids is
+	// empty.
 	ReleaseRuns(ctx context.Context, owner string, ids ...string) error
 
-	// RequestCancel records the request to end an unfinished run. The holder of the
-	// run carries it out. A run that has ended or does not exist is left alone.
+	// RequestCancel records the request to end an unfinished run. The holder of the run carries it
+	// out. A run that has ended or does not exist is unchanged.
 	RequestCancel(ctx context.Context, id string) error
 
-	// StartRun replaces a run by r, which is scanned now. It is durable for the
-	// process alone.
+	// StartRun replaces a run by r, which is in state Scanning. It is durable for the process
+	// alone.
 	StartRun(ctx context.Context, r stocktake.Run, fence Fence) error
 
-	// RetryRun replaces a run by r, which is queued again and held by by: the process
-	// that makes the next attempt, or [Postponed], so that any process makes it later.
+	// RetryRun replaces a run by r, which is queued again and held by by: the process that makes
+	// the next attempt, or [Postponed] if any process may make it later.
 	RetryRun(ctx context.Context, r stocktake.Run, fence Fence, by Holder) error
 
-	// PublishRun replaces a run by r, which is published now, and records its
-	// report: the manifest, in bytes that only the [Runner] reads. It returns what
-	// is recorded: report, or what an earlier attempt has recorded, since a run has
-	// only one manifest. The record is removed when the run ends.
+	// PublishRun replaces a run by r, which is in state Publishing, and records its report: the
+	// manifest, in an encoding that only the [Runner] reads. It returns the recorded report:
+	// report, or the one of an earlier attempt, since a run has only one manifest. The record is
+	// removed when the run ends.
 	//
-	// It is durable if durable is true, else for the process alone.
+	// It is durable if durable is true, otherwise for the process alone.
 	PublishRun(ctx context.Context, r stocktake.Run, fence Fence, report []byte, durable bool) (recorded []byte, err error)
 
-	// RecordedReport returns what PublishRun has recorded; nil if nothing.
+	// RecordedReport returns the report that PublishRun has recorded; nil if none.
 	RecordedReport(ctx context.Context, id string) ([]byte, error)
 
 	// EndRun replaces a run by r, which has ended.
@@ -354,25 +349,24 @@ type RunCatalog interface {
 	// most one of each kind, newest first.
 	UnfinishedRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
 
-	// BegunRuns returns the runs that are scanned or published, of a configuration, of a
-	// bucket if id is empty, or of all if bucket is empty, too, those queued first before
-	// the others.
+	// BegunRuns returns the runs in state Scanning or Publishing: of a configuration, of a bucket
+	// if id is empty, or of all buckets if bucket is empty, too. They are in the order in which
+	// they were queued.
 	BegunRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
 
 	// LastListed returns how many records the last successful run of a
 	// configuration and kind has listed; -1 if there is none.
 	LastListed(ctx context.Context, bucket, id string, kind stocktake.RunKind) (int64, error)
 
-	// ForgetRuns removes the runs that ended before t and whose configuration is
-	// gone.
+	// ForgetRuns removes the runs that ended before t and whose configuration was removed.
 	ForgetRuns(ctx context.Context, t time.Time) error
 }
 
 // A WindowCatalog keeps the progress of incremental reports, which is removed with
 // the configuration.
 type WindowCatalog interface {
-	// Windows returns stocktake.ErrNoSuchInventory if there is no such configuration,
-	// or it has no incremental reports.
+	// Windows returns stocktake.ErrNoSuchInventory if the configuration does not exist or has no
+	// incremental reports.
 	Windows(ctx context.Context, bucket, id string) (Windows, error)
 
 	// DueWindows returns up to max whose Wake is at or before now, earliest first.
@@ -383,10 +377,9 @@ type WindowCatalog interface {
 	// time if there is none.
 	NextWindow(ctx context.Context) (time.Time, error)
 
-	// AddWindowRun keeps a queued run of the window r.Window, held by by, and sets
-	// Wake to zero. It adds none, and returns false, if that is not the next window of
-	// the configuration, if Wake is zero, or if the configuration has an unfinished
-	// incremental run.
+	// AddWindowRun stores a queued run of the window r.Window, held by by, and sets Wake to zero.
+	// It stores none and returns false if r.Window is not the next window of the configuration, if
+	// Wake is zero, or if the configuration has an unfinished incremental run.
 	AddWindowRun(ctx context.Context, r stocktake.Run, by Holder) (added bool, err error)
 
 	// WakeWindows sets Wake, if w.Start is the start of the next window and Wake is
@@ -394,17 +387,15 @@ type WindowCatalog interface {
 	WakeWindows(ctx context.Context, w Windows) error
 }
 
-// A LateCatalog knows which runs are late.
+// A LateCatalog records which runs are late.
 type LateCatalog interface {
-	// MarkLate marks up to max runs that have not ended and were due at or before
-	// due, those due first before the others, and returns them. notices is called
-	// for each and returns its notices. A run is marked once.
+	// MarkLate marks up to max unfinished runs that were due at or before due, earliest first, and
+	// returns them. notices is called for each and returns its notices. A run is marked once.
 	MarkLate(ctx context.Context, due time.Time, max int, notices func(stocktake.Run) []Notice) ([]stocktake.Run, error)
 
-	// RecoversFrom returns the conditions that an unfinished run ends if it
-	// succeeds: whether it is marked, and whether the newest run of its
-	// configuration and kind that has succeeded or failed has failed. Error:
-	// stocktake.ErrNoSuchRun.
+	// RecoversFrom returns the conditions that end if an unfinished run succeeds: whether it is
+	// marked as late, and whether the last run of its configuration and kind that succeeded or
+	// failed has failed. Error: stocktake.ErrNoSuchRun.
 	RecoversFrom(ctx context.Context, id string) (late, failure bool, err error)
 
 	// NextLate returns the earliest Due of the runs that have not ended and are not
@@ -412,11 +403,11 @@ type LateCatalog interface {
 	NextLate(ctx context.Context) (time.Time, error)
 }
 
-// ErrNoSuchNotice means that a notice is not, or no longer, kept.
+// ErrNoSuchNotice reports a notice that does not exist, or no longer exists.
 var ErrNoSuchNotice = errors.New("no such notice")
 
-// A NoticeCatalog keeps notices for the code that delivers them. The service
-// adds them by EndRun and MarkLate.
+// A NoticeCatalog keeps notices until they are delivered. The service adds them with EndRun and
+// MarkLate.
 type NoticeCatalog interface {
 	// Targets returns the receivers that have pending notices, ascending.
 	Targets(ctx context.Context) ([]string, error)
@@ -458,13 +449,12 @@ type NoticeCatalog interface {
 	ForgetNotices(ctx context.Context, t time.Time) error
 }
 
-// A StrayCatalog remembers files that no manifest names.
+// A StrayCatalog records files that no manifest names.
 type StrayCatalog interface {
-	// Strays replaces what is remembered of a configuration by the keys found, and
-	// returns for each when it was first found: now for those that are new, or that
-	// are remembered as found after now.
+	// Strays replaces the recorded keys of a configuration by found, and returns for each when it
+	// was first found: now for new keys, and for those recorded with a time after now.
 	Strays(ctx context.Context, bucket, id string, found []string, now time.Time) (map[string]time.Time, error)
 
-	// HasStrays reports whether any key is remembered of a configuration.
+	// HasStrays reports whether any key is recorded for a configuration.
 	HasStrays(ctx context.Context, bucket, id string) (bool, error)
 }

@@ -26,9 +26,9 @@ func (s *Service) Get(ctx context.Context, bucket, id string) (document []byte, 
 	return s.catalog.Document(ctx, bucket, id)
 }
 
-// List returns the documents of up to max configurations whose id sorts after
-// after, in ascending order of id bytes, and the id of the last one if there are
-// more. If the bucket has none at all it returns [stocktake.ErrNoSuchInventory].
+// List returns the documents of up to max configurations whose id sorts after after, in ascending
+// order of id bytes, and the id of the last one if there are more. If the bucket has no
+// configurations, it returns [stocktake.ErrNoSuchInventory].
 func (s *Service) List(ctx context.Context, bucket, after string, max int) (page [][]byte, next string, err error) {
 	page, next, err = s.catalog.Documents(ctx, bucket, after, max)
 	if err != nil {
@@ -46,14 +46,14 @@ func (s *Service) List(ctx context.Context, bucket, after string, max int) (page
 	return page, next, nil
 }
 
-// Delete removes a configuration and the history of its runs; a missing one is not
-// an error. A run of it is cancelled: when Delete returns, it has ended and
-// publishes nothing more. If ctx ends first, Delete returns its error: the
-// configuration is gone, and its run is about to end.
+// Delete removes a configuration and the history of its runs; a missing one is not an error. Its
+// unfinished runs are cancelled: when Delete returns, they have ended and publish nothing. If ctx
+// ends first, Delete returns its error: the configuration is removed, and its runs are about to
+// end.
 func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 	_, err := s.catalog.Configuration(ctx, bucket, id)
 	if errors.Is(err, stocktake.ErrNoSuchInventory) {
-		// An AutoDelete may just have removed it; its history goes as well.
+		// AutoDelete may just have removed it; remove its history as well.
 		return s.remove(ctx, bucket, id)
 	}
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 			return err
 		}
 	}
-	if s.opts.Shared { // another process may hold them
+	if s.opts.Shared { // another process may hold the runs
 		for _, r := range unfinished {
 			if _, err := s.cancel(ctx, r); err != nil && !errors.Is(err, stocktake.ErrNoSuchRun) {
 				return err
@@ -85,17 +85,16 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 	s.forgetUntidy(bucket, id)
 	for i, r := range unfinished {
 		if madeBy[i].ID == "" {
-			continue // it has just gone
+			continue // it was just removed
 		}
 		s.cleanInterrupted(ctx, r, madeBy[i])
 	}
 	return nil
 }
 
-// BucketDeleted forgets all configurations and runs of a bucket that has been
-// deleted, also if ctx has ended, since the caller cannot repeat the call. Its runs
-// are cancelled as with Delete. If the catalog fails, it is not an error: they are
-// removed later, at the latest by [Service.ForgetDeleted].
+// BucketDeleted removes all configurations and runs of a deleted bucket, even if ctx has ended,
+// since the caller cannot repeat the call. Its runs are cancelled as with Delete. A failing catalog
+// is not an error: they are removed later, at the latest by [Service.ForgetDeleted].
 func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
 	s.deleted.add(bucket)
 	if err := s.ForgetDeleted(context.WithoutCancel(ctx), bucket); err != nil {
@@ -107,8 +106,8 @@ func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
 	return err
 }
 
-// stop cancels the attempts of a bucket's runs that are selected, and waits for
-// their end. Runs that wait for a place are removed from the queue.
+// stop cancels the attempts of the selected runs of a bucket, and waits for their end. It removes
+// queued runs from the queue.
 func (s *Service) stop(ctx context.Context, cause error, bucket string, selected func(*waiting) bool) error {
 	s.unqueue(bucket, selected)
 	var stopped []*attempt
@@ -130,19 +129,19 @@ func (s *Service) stop(ctx context.Context, cause error, bucket string, selected
 	return nil
 }
 
-// unqueue forgets the runs of a bucket that are selected and wait for a place.
+// unqueue removes the selected runs of a bucket from the queue.
 func (s *Service) unqueue(bucket string, selected func(*waiting) bool) {
 	s.mu.Lock()
 	dropped := s.queue.drop(bucket, selected) + s.dropLater(bucket, selected)
 	s.mu.Unlock()
 	if dropped > 0 {
-		s.wake() // there may be no work left
+		s.wake() // no work may be left
 	}
 }
 
-// cleanInterrupted removes the files of a run that a crash has interrupted and that
-// will not be tried again. r is the run before it ended. A run that was queued when
-// the process took it may have been started nevertheless: see [attempt.record].
+// cleanInterrupted removes the files of a run that was interrupted by a crash and will not be
+// attempted again. r is the run before it ended. A run in state Queued may have been started
+// nevertheless: see [attempt.record].
 func (s *Service) cleanInterrupted(ctx context.Context, r stocktake.Run, cfg stocktake.InventoryConfiguration) {
 	s.mu.Lock()
 	taken := s.taken[r.ID]

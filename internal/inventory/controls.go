@@ -7,16 +7,14 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Suspend leaves out the scheduled runs of a configuration until Resume. A run
-// that has started continues, and manual runs are possible. The configuration
-// reads back as before.
+// Suspend stops the scheduled runs of a configuration until Resume. A run in progress continues,
+// and manual runs are possible. The configuration reads back unchanged.
 func (s *Service) Suspend(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 	return s.setSuspended(ctx, bucket, id, true)
 }
 
-// Resume lets a suspended configuration fall due again. Missed full runs are not
-// made up for. Missed windows are: the changes made meanwhile are reported in
-// order.
+// Resume ends a suspension. Missed full runs are not made up for. Missed windows are: the changes
+// made meanwhile are reported in order.
 func (s *Service) Resume(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 	return s.setSuspended(ctx, bucket, id, false)
 }
@@ -40,9 +38,8 @@ func (s *Service) setSuspended(ctx context.Context, bucket, id string, suspended
 	return s.status(ctx, &e, s.newWarner(bucket)), nil
 }
 
-// Check makes the checks of a run before there is one, and if none fails, has a
-// [Prober] write a file to the destination and remove it. Failures are among the
-// warnings.
+// Check makes the checks of a run without starting one. If none fails, a [Prober] writes a file to
+// the destination and removes it. Failures are among the warnings.
 func (s *Service) Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 	e, err := s.catalog.EntryStatus(ctx, bucket, id)
 	if err != nil {
@@ -65,9 +62,9 @@ func (s *Service) Check(ctx context.Context, bucket, id string) (stocktake.Inven
 // MaxRetention bounds the numbers of a [stocktake.Retention].
 const MaxRetention = 1_000_000
 
-// Retain sets which reports of a configuration are kept. It works after the next
-// run that succeeds. Errors: [*stocktake.InvalidArgumentError] for a number that
-// is negative or above [MaxRetention], [stocktake.ErrNoSuchInventory].
+// Retain sets which reports of a configuration are kept. It takes effect after the next run that
+// succeeds. Errors: [*stocktake.InvalidArgumentError] for a number that is negative or above
+// [MaxRetention], [stocktake.ErrNoSuchInventory].
 func (s *Service) Retain(ctx context.Context, bucket, id string, r stocktake.Retention) (stocktake.InventoryStatus, error) {
 	for _, n := range []struct {
 		name  string

@@ -7,12 +7,12 @@ import (
 	"sync"
 )
 
-// deletedBuckets are the buckets that were deleted while the catalog could not
-// remove their configurations. The scheduler ignores those configurations and
-// removes them as soon as the catalog works. If the process ends first, the next
-// one removes them, since it finds no such bucket. The zero value is ready.
+// deletedBuckets are the deleted buckets whose configurations are still in the catalog because it
+// failed. The scheduler ignores those configurations and removes them as soon as the catalog works.
+// If the process ends first, the next one removes them, since it finds no such bucket. The zero
+// value is ready.
 type deletedBuckets struct {
-	removing sync.Mutex // held while a bucket is removed, so that it is once
+	removing sync.Mutex // held during a removal, so that each bucket is removed once
 
 	mu    sync.Mutex
 	names map[string]bool
@@ -43,7 +43,7 @@ func (s *Service) ForgetDeleted(ctx context.Context, bucket string) error {
 	}
 	d.removing.Lock()
 	defer d.removing.Unlock()
-	// If another goroutine has removed it, what is there belongs to a new bucket.
+	// If another goroutine has removed it, the present configurations belong to a new bucket.
 	if !d.has(bucket) {
 		return nil
 	}

@@ -1,13 +1,12 @@
-// Package inventory is the service: it keeps configurations, knows when they are
-// due, makes their runs with a fair share for each bucket, and reports their
-// results.
+// Package inventory is the inventory service: it keeps configurations, makes their runs when they
+// are due, with a fair share for each bucket, and records the results.
 //
-// Everything it knows is in a [Catalog]; in memory it has only the runs that
-// wait or are under way. So an idle service costs nothing, whatever the number
-// of configurations: one timer is set for the earliest of them.
+// Its whole state is in a [Catalog]; in memory it has only the runs that wait or are in progress.
+// An idle service costs nothing, whatever the number of configurations: one timer is set for the
+// earliest of them.
 //
-// A run's states, each written to the catalog before anything follows from it,
-// and the first and the last of them durable then:
+// The states of a run follow. Each is written to the catalog before it takes effect; the first and
+// the last are durable then:
 //
 //	            +--------------- crash, shutdown: attempt + 1 ---------------+
 //	            v                                                            |
@@ -16,5 +15,5 @@
 //	            |            +-----------> +--------> failed, with a reason
 //	            +------------+-----------> +--------> cancelled
 //
-// and skipped, the state of a run that fell due while another was under way.
+// and skipped, the state of a run that fell due while another was in progress.
 package inventory

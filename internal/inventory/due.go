@@ -8,7 +8,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// batch is how many configurations are moved on in one step of the catalog.
+// batch is how many configurations one step of the catalog advances.
 const batch = 256
 
 // makeDue makes the runs that are due and returns when the next will be; the zero
@@ -42,8 +42,8 @@ func (s *Service) readNext(ctx context.Context) (time.Time, error) {
 	return s.nextOf(ctx, &s.next, s.catalog.NextWake)
 }
 
-// nextOf sets next, which s.mu guards, to what ask answers, unless it has been
-// lowered since by a caller whose change ask may have missed.
+// nextOf sets next, which s.mu guards, to the result of ask, unless a caller has lowered it since,
+// whose change ask may have missed.
 func (s *Service) nextOf(ctx context.Context, next *time.Time, ask func(context.Context) (time.Time, error)) (time.Time, error) {
 	s.mu.Lock()
 	*next = time.Time{}
@@ -67,7 +67,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// advance moves entries on and queues their runs.
+// advance moves entries to their next due time and queues their runs.
 func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) error {
 	if len(entries) == 0 {
 		return nil
@@ -76,8 +76,8 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 	for i := range entries {
 		e := &entries[i]
 		due := e.Due
-		// Of the times missed while no server ran, or while the clock was put ahead,
-		// only the last is made up for.
+		// Only the last of the due times that were missed, while no server ran or when the clock
+		// jumped ahead, is made up for.
 		following := Next(e.Configuration.Schedule, e.Created, due, s.opts.DayStart)
 		for !following.IsZero() && !s.wakeOf(e, following).After(now) {
 			due = following

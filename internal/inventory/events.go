@@ -15,8 +15,8 @@ type EventKind string
 const (
 	EventSucceeded EventKind = "succeeded"
 	EventFailed    EventKind = "failed"
-	EventLate      EventKind = "late"      // the run has not ended in time; once a run
-	EventRecovered EventKind = "recovered" // a run succeeded that was late, or is the first to do so after a failure; in addition to succeeded
+	EventLate      EventKind = "late"      // the run has not ended in time; at most once per run
+	EventRecovered EventKind = "recovered" // a late run succeeded, or the first run after a failure did; in addition to succeeded
 )
 
 // An Event is a change of a run that may concern receivers of notices.
@@ -26,11 +26,11 @@ type Event struct {
 	Run  stocktake.Run
 }
 
-// A Notifier makes notices of events. They are kept in the same step as the
-// event, so that none is lost.
+// A Notifier makes notices of events. They are stored in the same step as the event, so that none
+// is lost.
 type Notifier interface {
-	// Notices returns the notices of e. It may be called again for the same event if
-	// its result could not be kept.
+	// Notices returns the notices of e. It may be called again for the same event if its result
+	// could not be stored.
 	Notices(e Event) []Notice
 
 	// Kept is called after notices were kept.
@@ -48,7 +48,7 @@ func (s *Service) events(ctx context.Context, r *stocktake.Run) ([]Event, error)
 	case stocktake.Failed:
 		return []Event{{EventFailed, r.Ended, *r}}, nil
 	case stocktake.Succeeded:
-		// It may have been marked as late since the attempt has last read it.
+		// It may have been marked as late since the attempt last read it.
 		late, failure, err := s.catalog.RecoversFrom(ctx, r.ID)
 		if err != nil {
 			return nil, err
@@ -65,7 +65,7 @@ func (s *Service) events(ctx context.Context, r *stocktake.Run) ([]Event, error)
 
 // A runEnd holds the consequences of the end of a run.
 type runEnd struct {
-	remove  bool    // the configuration goes with it
+	remove  bool    // the configuration is removed with it
 	outcome Outcome // of a run that has succeeded
 	forget  bool    // the recorded report of the window is not published
 }
@@ -129,7 +129,7 @@ func (s *Service) logEnd(r *stocktake.Run) {
 		return
 	}
 	took := time.Duration(0)
-	if !r.Started.IsZero() { // else it was cancelled before it began
+	if !r.Started.IsZero() { // else it was cancelled before it started
 		took = r.Ended.Sub(r.Started)
 	}
 	s.log.Info("run "+string(r.State), append(runAttrs(r), "listed", r.Listed, "matched", r.Matched, "bytes", r.Bytes,
@@ -141,8 +141,7 @@ func runAttrs(r *stocktake.Run) []any {
 	return []any{"bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt, "due", r.Due}
 }
 
-// tellLate marks the runs that are late and returns when the next one will be;
-// the zero time if none will.
+// tellLate marks late runs and returns when the next run will be late; the zero time if none will.
 func (s *Service) tellLate(ctx context.Context) (next time.Time, err error) {
 	now := s.now()
 	s.mu.Lock()
@@ -189,7 +188,7 @@ func (s *Service) readNextLate(ctx context.Context) (time.Time, error) {
 	})
 }
 
-// markLive marks a run under way as late.
+// markLive marks a run in progress as late.
 func (s *Service) markLive(id string) {
 	s.mu.Lock()
 	a := s.active[id]

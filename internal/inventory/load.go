@@ -8,10 +8,10 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Load is the number of runs that a service has to make.
+// A Load is the number of unfinished runs of a service.
 type Load struct {
-	Waiting int // queued, including those that wait for another attempt
-	Running int // scanned or published; at most Options.MaxRuns between two stores
+	Waiting int // queued, including runs that wait for their next attempt
+	Running int // scanning or publishing; at most Options.MaxRuns between two stores
 }
 
 // Load returns the load of this process.
@@ -31,8 +31,8 @@ func (s *Service) WindowBehind(start time.Time) (time.Duration, bool) {
 	return max(s.now().Sub(s.windowEnd(start)), 0), true
 }
 
-// Active returns the runs that this process makes now, with their progress, in no
-// order. A run is among them until after its end was recorded.
+// Active returns the runs in progress in this process, with their progress, in no order. A run is
+// included until its end is recorded.
 func (s *Service) Active() []stocktake.Run {
 	s.mu.Lock()
 	attempts := slices.Collect(maps.Values(s.active))

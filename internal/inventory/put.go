@@ -10,20 +10,20 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Paths of the elements that check may refuse, below InventoryConfiguration.
+// Paths below InventoryConfiguration of the elements that check may refuse.
 const (
 	destinationElement = "Destination/OSSBucketDestination"
 	bucketElement      = destinationElement + "/Bucket"
 	encryptionElement  = destinationElement + "/Encryption"
 )
 
-// Put keeps a new configuration of bucket and, if it is enabled, queues its
-// first run; both are durable when Put returns nil, and the run starts at once.
+// Put stores a new configuration of bucket and, if it is enabled, queues its first run; both are
+// durable when Put returns nil, and the run starts at once.
 //
-// Errors: [*stocktake.InvalidArgumentError] for a destination or an encryption
-// that cannot be, [stocktake.ErrIncrementalDisabled],
-// [stocktake.ErrInventoryExists], [stocktake.ErrInventoryExceedLimit], in this
-// order; and [stocktake.ErrNoSuchBucket] if bucket is deleted at the same time.
+// Errors: [*stocktake.InvalidArgumentError] for a destination or an encryption that is not
+// possible, [stocktake.ErrIncrementalDisabled], [stocktake.ErrInventoryExists],
+// [stocktake.ErrInventoryExceedLimit], in this order; and [stocktake.ErrNoSuchBucket] if bucket is
+// deleted at the same time.
 func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error {
 	if err := s.check(ctx, bucket, &cfg); err != nil {
 		return err
@@ -39,8 +39,8 @@ func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.Inventor
 	if err := s.add(ctx, &e, first); err != nil {
 		return err
 	}
-	// The bucket may have been deleted since it was checked. If it is deleted from
-	// here on, BucketDeleted sees the configuration.
+	// The bucket may have been deleted since the check. If it is deleted later, BucketDeleted sees
+	// the configuration.
 	if _, err := s.buckets.Bucket(ctx, bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
 		return errors.Join(err, s.BucketDeleted(context.WithoutCancel(ctx), bucket))
 	}
@@ -54,8 +54,8 @@ func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.Inventor
 	return nil
 }
 
-// add keeps a new configuration. If it has incremental reports, every change that
-// begins after add has returned is journalled.
+// add stores a new configuration. If it has incremental reports, every change that begins after add
+// has returned is journalled.
 func (s *Service) add(ctx context.Context, e *Entry, first *stocktake.Run) (err error) {
 	if !reportsChanges(&e.Configuration) {
 		return s.catalog.AddConfiguration(ctx, *e, first, s.firstHolder(), stocktake.MaxInventories)
@@ -79,13 +79,12 @@ func (s *Service) add(ctx context.Context, e *Entry, first *stocktake.Run) (err 
 	return nil
 }
 
-// reportsChanges reports whether cfg has incremental reports made.
+// reportsChanges reports whether cfg asks for incremental reports.
 func reportsChanges(cfg *stocktake.InventoryConfiguration) bool {
 	return cfg.IsEnabled && cfg.Incremental != nil && cfg.Incremental.IsEnabled
 }
 
-// check makes the checks of a configuration that its document alone cannot
-// decide.
+// check makes the checks of a configuration that need more than its document.
 //
 // Source: spec inventory-api.md, section 2.6, step 9, and section 3.
 func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
@@ -94,7 +93,7 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 		return err
 	}
 	if err := s.reach(ctx, bucket); errors.Is(err, stocktake.ErrNoSuchBucket) {
-		return err // a store that does not answer causes a warning
+		return err // a store that does not answer only causes a warning
 	}
 	dst := &cfg.Destination
 	if s.opts.StoresOnly {
@@ -136,8 +135,8 @@ func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.Inven
 	return s.mayReport(ctx, bucket, cfg)
 }
 
-// reach asks the named store that holds a bucket for it. Buckets of the embedded
-// store are known to exist.
+// reach asks the named store of a bucket whether it exists. Buckets of the embedded store are known
+// to exist.
 func (s *Service) reach(ctx context.Context, bucket string) error {
 	if s.buckets.StoreOf(bucket) == "" {
 		return nil
@@ -145,7 +144,7 @@ func (s *Service) reach(ctx context.Context, bucket string) error {
 	return s.buckets.Reach(ctx, bucket)
 }
 
-// checkShared refuses buckets that only one of the processes has.
+// checkShared refuses buckets that only one of several processes has.
 func (s *Service) checkShared(bucket string, dst *stocktake.Destination) error {
 	const reason = "it is a bucket of the embedded store of one server, and several servers share these configurations: " +
 		"use buckets of a named store (stores in the settings file)"
@@ -169,9 +168,9 @@ func (s *Service) mayReportChanges(bucket string) error {
 	return nil
 }
 
-// checkFolder refuses a configuration whose reports would go into the folder of
-// another one: each would mistake the other's files for its own. Two ids without a
-// slash never share a folder, as its path ends in bucket and id.
+// checkFolder refuses a configuration whose reports would share a folder with those of another:
+// each would take the other's files for its own. Two ids without a slash never share a folder,
+// because its path ends in bucket and id.
 func (s *Service) checkFolder(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
 	nested, err := s.catalog.NestedConfigurations(ctx)
 	if err != nil {
@@ -266,7 +265,7 @@ func (s *Service) checkDestination(ctx context.Context, source *object.Bucket, d
 	return nil
 }
 
-// encryptsNothing serves as Options.Encrypts of a server without keys.
+// encryptsNothing is Options.Encrypts of a server without keys.
 func encryptsNothing(_ context.Context, _ string, cfg *stocktake.InventoryConfiguration) error {
 	e := cfg.Destination.Encryption
 	if e.SSEKMS {

@@ -15,8 +15,8 @@ import (
 type waiting struct {
 	id, bucket, configuration string
 	urgent                    bool            // a person waits for it
-	lane                      string          // the stores that it reads and writes; see lanes
-	parent                    *tracing.Parent // span that asked for it; nil: not traced, or scheduled
+	lane                      string          // source store and destination store; see lanes
+	parent                    *tracing.Parent // span of the request; nil: not traced, or scheduled
 }
 
 // lane returns the lane of a run from bucket to destination.
@@ -28,7 +28,7 @@ func (s *Service) lane(bucket, destination string) string {
 	return from + "\x00" + to
 }
 
-// newRun makes a run of e that waits to be started.
+// newRun returns a queued run of e.
 func (s *Service) newRun(e *Entry, kind stocktake.RunKind, trigger stocktake.Trigger, due time.Time) stocktake.Run {
 	r := stocktake.Run{
 		Bucket: e.Bucket, Configuration: e.Configuration.ID, Kind: kind,
@@ -39,11 +39,11 @@ func (s *Service) newRun(e *Entry, kind stocktake.RunKind, trigger stocktake.Tri
 	return r
 }
 
-// randomID serves as Options.NewID.
+// randomID is the default of Options.NewID.
 func randomID(stocktake.Run) string { return uuid.NewString() }
 
-// firstHolder returns who holds a run when it is recorded: this process, or none if
-// others may have room for it.
+// firstHolder returns the holder of a new run: this process, or none if other processes may take
+// it.
 func (s *Service) firstHolder() Holder {
 	if s.opts.Shared {
 		return Holder{}
@@ -51,7 +51,7 @@ func (s *Service) firstHolder() Holder {
 	return s.holder
 }
 
-// made starts a recorded run as soon as it has a place, here or in another process.
+// made starts a recorded run as soon as a place is free, here or in another process.
 func (s *Service) made(ctx context.Context, r stocktake.Run) {
 	if !s.opts.Shared {
 		s.enqueue(ctx, r)
@@ -80,9 +80,8 @@ func (s *Service) enqueue(ctx context.Context, r stocktake.Run) {
 	s.wake()
 }
 
-// lanes are queues, one for each pair of stores that runs read and write, each with
-// as many places. So a store that is slow, or does not answer, delays only runs
-// that use it.
+// lanes are queues, one for each pair of source store and destination store, each with the same
+// number of places. So a store that is slow, or does not answer, delays only runs that use it.
 type lanes map[string]*lane
 
 type lane struct {
@@ -97,8 +96,8 @@ func (l lanes) push(w waiting) {
 	l[w.lane].push(w)
 }
 
-// pop takes the next run of a lane where fewer than most are running, and of a
-// bucket that is not busy.
+// pop takes the next run from a lane with fewer than most running runs, of a bucket that is not
+// busy.
 func (l lanes) pop(most int, busy func(bucket string) bool) (waiting, bool) {
 	for _, lane := range l {
 		if lane.running >= most {
@@ -112,8 +111,7 @@ func (l lanes) pop(most int, busy func(bucket string) bool) (waiting, bool) {
 	return waiting{}, false
 }
 
-// take removes all runs of a bucket and returns them, those that a person waits
-// for first. They take no places.
+// take removes all runs of a bucket and returns them, manual ones first. They take no places.
 func (l lanes) take(bucket string) (taken []waiting) {
 	for _, urgent := range []bool{true, false} {
 		for name, lane := range l {
@@ -131,7 +129,7 @@ func (l lanes) take(bucket string) (taken []waiting) {
 	return taken
 }
 
-// leave frees the place of a run that pop has returned.
+// leave releases the place of a run that pop returned.
 func (l lanes) leave(w *waiting) {
 	lane := l[w.lane]
 	if lane.running--; lane.running == 0 && lane.len() == 0 {
@@ -163,7 +161,7 @@ func (l lanes) all() (all []waiting) {
 	return all
 }
 
-// drop removes the runs of a bucket that are selected, and returns how many.
+// drop removes the selected runs of a bucket and returns their number.
 func (l lanes) drop(bucket string, selected func(*waiting) bool) (dropped int) {
 	for _, lane := range l {
 		dropped += lane.drop(bucket, selected)
@@ -171,10 +169,9 @@ func (l lanes) drop(bucket string, selected func(*waiting) bool) (dropped int) {
 	return dropped
 }
 
-// A queue holds the runs that wait. Buckets take turns, so that a bucket with a
-// thousand configurations does not make the others wait for all of them. Runs that
-// a person waits for precede scheduled ones, except that every fourth slot goes to
-// a scheduled run.
+// A queue holds waiting runs. Buckets take turns, so that a bucket with a thousand configurations
+// does not delay the others. Manual runs precede scheduled ones, except that every fourth slot goes
+// to a scheduled run.
 type queue struct {
 	urgent, scheduled turns
 	favoured          int // urgent ones taken since a scheduled one was
@@ -218,7 +215,7 @@ func (q *queue) all() (all []waiting) {
 	return all
 }
 
-// drop removes the runs of a bucket that are selected, and returns how many.
+// drop removes the selected runs of a bucket and returns their number.
 func (q *queue) drop(bucket string, selected func(*waiting) bool) int {
 	return q.urgent.drop(bucket, selected) + q.scheduled.drop(bucket, selected)
 }

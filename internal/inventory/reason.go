@@ -12,14 +12,14 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// An adviser is an error with advice of its own. It precedes the advice of this
-// package, because the code that made the error knows how to correct it.
+// An adviser is an error with its own advice, which takes precedence over the advice of this
+// package: the code that returned the error knows how to correct it.
 type adviser interface {
 	error
 	Advice() string // such as "make the bucket"; empty: it has none
 }
 
-// advice says what to do about an error.
+// advice returns what to do about an error.
 var advice = []struct {
 	err  error
 	text string
@@ -34,12 +34,12 @@ var advice = []struct {
 	{syscall.ECONNREFUSED, "see whether source and destination can be reached, then run it again"},
 }
 
-// maxReason bounds the kept text of an error, in bytes: it may quote what a foreign
-// server has answered.
+// maxReason bounds the stored text of an error, in bytes: it may quote the answer of a foreign
+// server.
 const maxReason = 1000
 
-// Reason returns why a run of cfg failed, and what to do: in the words of the
-// error, if it has a method Advice, else in our own.
+// Reason returns why a run of cfg failed and what to do: the advice of the error, if it has a
+// method Advice, otherwise that of this package.
 func Reason(err error, cfg *stocktake.InventoryConfiguration) string {
 	text := strings.ToValidUTF8(strings.NewReplacer("\x00", "", "\n", "; ").Replace(err.Error()), "\uFFFD")
 	if len(text) > maxReason {
@@ -60,7 +60,7 @@ func Reason(err error, cfg *stocktake.InventoryConfiguration) string {
 	return text
 }
 
-// SkipReason says why a run was skipped while unfinished had not ended.
+// SkipReason returns why a run was skipped while unfinished had not ended.
 func SkipReason(unfinished stocktake.Run) string {
 	return fmt.Sprintf("the run due at %s was still %s; if this happens again, schedule the configuration less often, or narrow its filter",
 		unfinished.Due.Format(time.RFC3339), unfinished.State)

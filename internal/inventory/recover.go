@@ -8,11 +8,11 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// keepForgotten is how long the history of a configuration that has removed itself
-// is kept, at least; it may stay a day longer.
+// keepForgotten is the minimum time that the history of a configuration removed by AutoDelete is
+// kept; it may stay a day longer.
 const keepForgotten = 30 * 24 * time.Hour
 
-// recover makes the catalog agree with the buckets and the clock after a start.
+// recover reconciles the catalog with the buckets and the clock after a start.
 func (s *Service) recover(ctx context.Context) error {
 	now := s.now()
 	if err := s.eachBucket(ctx, func(bucket string) error { return s.reconcile(ctx, bucket, now) }); err != nil {
@@ -31,8 +31,7 @@ func (s *Service) recover(ctx context.Context) error {
 	return err
 }
 
-// forgetRuns forgets, once a day, the runs that have been kept long enough of
-// configurations that are gone.
+// forgetRuns removes, once a day, runs of removed configurations after keepForgotten.
 func (s *Service) forgetRuns(ctx context.Context, now time.Time) error {
 	if !s.forgot.IsZero() && now.Before(s.forgot.Add(24*time.Hour)) && !now.Before(s.forgot) {
 		return nil
@@ -56,8 +55,8 @@ func (s *Service) eachBucket(ctx context.Context, do func(bucket string) error) 
 	}
 }
 
-// reconcile removes the configurations of a bucket that was deleted while no
-// server ran. If the bucket exists, it plans them for the present hour and zone.
+// reconcile removes the configurations of a bucket that was deleted while no server ran. If the
+// bucket exists, it schedules them for the present hour and zone.
 func (s *Service) reconcile(ctx context.Context, bucket string, now time.Time) error {
 	switch _, err := s.buckets.Bucket(ctx, bucket); {
 	case errors.Is(err, stocktake.ErrNoSuchBucket) && s.opts.Shared:
@@ -66,7 +65,7 @@ func (s *Service) reconcile(ctx context.Context, bucket string, now time.Time) e
 		s.log.Warn("the bucket does not exist; its inventory configurations are removed", "bucket", bucket)
 		return s.catalog.RemoveBucket(ctx, bucket)
 	case err != nil:
-		// The bucket may be back soon. Otherwise its runs fail with the reason.
+		// The store may be back soon. Otherwise the runs fail with the reason.
 		s.log.Warn("cannot look up the bucket; its inventory configurations are kept", "bucket", bucket, "err", err)
 	default:
 		if err := s.unsubscribeStrays(ctx, bucket); err != nil {
@@ -96,12 +95,11 @@ func (s *Service) reconcile(ctx context.Context, bucket string, now time.Time) e
 	}
 }
 
-// clockStep is how far a clock may go back before what it has planned is planned
-// again.
+// clockStep is how far the clock may go back before all configurations are scheduled again.
 const clockStep = time.Minute
 
-// checkClock plans all configurations again once the clock has gone back: due times
-// from a clock that was ahead would be too late.
+// checkClock schedules all configurations again after the clock went back: due times from a clock
+// that was ahead would be too late.
 func (s *Service) checkClock(ctx context.Context) error {
 	now := s.now()
 	ahead := s.latest.Sub(now)
@@ -118,9 +116,8 @@ func (s *Service) checkClock(ctx context.Context) error {
 	return nil
 }
 
-// replan corrects a due time that was planned with another hour, zone or
-// spread, and reports whether it has. One that has passed stays: its run is
-// made up for.
+// replan corrects a due time that was computed with another hour, zone or spread, and reports
+// whether it did. A due time in the past stays: its run is made up for.
 func (s *Service) replan(e *Entry, now time.Time) bool {
 	if !e.Due.IsZero() && !e.Due.After(now) {
 		return false

@@ -8,19 +8,17 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Replace replaces the configuration of bucket that has the id of cfg, in one step:
-// whatever happens, either the old or the new one exists. History, retention and
-// suspension stay, and so does how far the incremental reports have come. A full
-// run that waits or is under way is made by the old configuration to its end, also
-// after a crash; the run of a window is cancelled, and made again by the new one.
+// Replace replaces the configuration of bucket that has the id of cfg, atomically: either the old
+// or the new one exists. History, retention, suspension and the progress of incremental reports
+// stay. An unfinished full run uses the old configuration to its end, even after a crash; the run
+// of a window is cancelled, and made again with the new one.
 //
-// The schedule continues. A run starts at once if the schedule has none, or the
-// first one only much later: the new configuration is enabled and the old one was
-// not, or it runs once.
+// The schedule continues. A run starts at once if the new configuration is enabled and the old one
+// was not, or if it runs once.
 //
-// It returns the document that was replaced and the status of the new configuration.
-// Errors: those of [Service.Put] except [stocktake.ErrInventoryExists] and
-// [stocktake.ErrInventoryExceedLimit]; and [stocktake.ErrNoSuchInventory].
+// It returns the replaced document and the status of the new configuration. Errors: those of
+// [Service.Put] except [stocktake.ErrInventoryExists] and [stocktake.ErrInventoryExceedLimit]; and
+// [stocktake.ErrNoSuchInventory].
 func (s *Service) Replace(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) (before []byte, st stocktake.InventoryStatus, err error) {
 	if _, err := s.catalog.Configuration(ctx, bucket, cfg.ID); err != nil {
 		return nil, st, err
@@ -38,8 +36,7 @@ func (s *Service) Replace(ctx context.Context, bucket string, cfg stocktake.Inve
 	return before, s.status(ctx, &e, s.newWarner(bucket)), nil
 }
 
-// replace repeats the step until the configuration has not changed while it was
-// prepared.
+// replace repeats the step until the configuration does not change during its preparation.
 func (s *Service) replace(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) (before []byte, err error) {
 	s.subscribing.Lock()
 	defer s.subscribing.Unlock()
@@ -61,7 +58,7 @@ func (s *Service) replace(ctx context.Context, bucket string, cfg *stocktake.Inv
 				Reason: "a run of the configuration has not ended, so the only run of the new one cannot start: wait for its end, or cancel it",
 			}
 		}
-		withoutRun = true // the run under way has begun only now; the next one is made when it is due
+		withoutRun = true // the run in progress has only just started; the next one is made when it is due
 	}
 }
 
@@ -71,7 +68,7 @@ func (s *Service) replaceEntry(ctx context.Context, old *Entry, cfg *stocktake.I
 	e := *old
 	e.Configuration = *cfg
 	if !reflect.DeepEqual(old.Configuration.Schedule, cfg.Schedule) {
-		e.Created = now // its weeks and months are counted from here
+		e.Created = now // its weeks and months count from now
 	}
 	s.plan(&e, now)
 	r := Replacement{Old: *old, EndsWindows: !reportsChanges(cfg)}
@@ -120,8 +117,7 @@ func (s *Service) cancelWindow(ctx context.Context, old *Entry, cfg *stocktake.I
 	return nil
 }
 
-// replaced adapts the state that depends on a configuration after the catalog has
-// the new one.
+// replaced updates the state that depends on a configuration, after the catalog has the new one.
 func (s *Service) replaced(ctx context.Context, old *Entry, r *Replacement) {
 	e := &r.New
 	switch {
@@ -130,9 +126,8 @@ func (s *Service) replaced(ctx context.Context, old *Entry, r *Replacement) {
 	case r.EndsWindows && reportsChanges(&old.Configuration):
 		s.unsubscribeGone(ctx, e.Bucket, e.Configuration.ID)
 	case !r.EndsWindows && e.Configuration.Filter.Prefix != old.Configuration.Filter.Prefix:
-		// From here on the changes of the new prefix are journalled; the next report
-		// states the time for which they are missing. Otherwise it would begin with
-		// the next window.
+		// From now on the changes of the new prefix are journalled, instead of from the next
+		// window; the next report states the time for which they are missing.
 		if _, err := s.opts.Journal.Subscribe(ctx, e.Bucket, e.Configuration.ID, e.Configuration.Filter.Prefix); err != nil {
 			s.log.Warn("the journal does not keep the changes of the new prefix yet; the next window corrects this",
 				"bucket", e.Bucket, "configuration", e.Configuration.ID, "err", err)

@@ -18,8 +18,7 @@ type passing interface {
 	MayPass() bool
 }
 
-// MayPass reports whether the cause of an error may pass by itself. An object.ErrUnavailable
-// always may.
+// MayPass reports whether an error is a passing one. An object.ErrUnavailable always may.
 func MayPass(err error) bool {
 	if errors.Is(err, object.ErrUnavailable) {
 		return true
@@ -28,25 +27,24 @@ func MayPass(err error) bool {
 	return ok && p.MayPass()
 }
 
-// errReplaced ends a run that was to be tried again.
+// errReplaced ends a run that waits for its next attempt.
 var errReplaced = errors.New("the configuration was replaced before the run could be tried again")
 
-// retryPauses are the pauses before further attempts of a run that failed with a
-// passing error, one for each attempt.
+// retryPauses are the pauses before the further attempts of a run that failed with a passing error.
 var retryPauses = [...]time.Duration{time.Minute, 5 * time.Minute, 20 * time.Minute}
 
-// A delayed run waits until it is tried again.
+// A delayed run waits for its next attempt.
 type delayed struct {
 	waiting
 	at time.Time
 }
 
-// retry queues a failed run for another attempt, and reports whether it did: the
-// cause may pass, few attempts were made, the next run is not due before, and the
-// configuration is still that of the run. r is the run as it was when it failed.
+// retry queues a failed run for another attempt, and reports whether it did: the error is a passing
+// one, attempts are left, the next run is not due earlier, and the configuration was not replaced.
+// r is the run as it was when it failed.
 //
-// If processes share the catalog, no process holds the run until then, so that it
-// is made even if some of them end meanwhile.
+// If processes share the catalog, no process holds the run until the attempt, so that the end of a
+// process does not delay it.
 func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r stocktake.Run, cause error) bool {
 	if !MayPass(cause) || r.Attempt > len(retryPauses) {
 		return false
@@ -77,7 +75,7 @@ func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r sto
 	})
 	switch {
 	case errors.Is(err, stocktake.ErrNoSuchRun), errors.Is(err, stocktake.ErrNoSuchInventory):
-		return true // the run is gone, or another process has it
+		return true // the run was removed, or another process has it
 	case err != nil:
 		s.log.Error("cannot record the next attempt of a run; it restarts with the server", append(runAttrs(&r), "err", err)...)
 		return true
@@ -86,7 +84,7 @@ func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r sto
 	}
 	s.log.Warn("run failed; trying again", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt-1, "at", at, "reason", reason)
 	if s.opts.Shared {
-		// Others look for it, too, though not as soon; this process may end.
+		// Other processes look for it, too, though not as soon; this process may end.
 		time.AfterFunc(pause, func() {
 			s.postponed.Store(true)
 			s.wake()
@@ -99,9 +97,8 @@ func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r sto
 	return true
 }
 
-// replacedSince reports whether a run that was tried before would be tried again by
-// a configuration that was replaced meanwhile. The reason of a queued run is that of the
-// attempt that has failed.
+// replacedSince reports whether the configuration of a run was replaced after an attempt failed. A
+// queued run has the reason of its failed attempt.
 func (s *Service) replacedSince(ctx context.Context, r *stocktake.Run, cfg *stocktake.InventoryConfiguration) (bool, error) {
 	if r.Reason == "" || r.Kind != stocktake.FullRun {
 		return false, nil
@@ -110,8 +107,8 @@ func (s *Service) replacedSince(ctx context.Context, r *stocktake.Run, cfg *stoc
 	return err == nil && !reflect.DeepEqual(&e.Configuration, cfg), err
 }
 
-// resume queues the delayed runs that are to be made now, and returns when the next
-// one is; the zero time if there is none.
+// resume queues the delayed runs whose time has come, and returns the time of the next one; the
+// zero time if there is none.
 func (s *Service) resume() (next time.Time) {
 	now := s.now()
 	s.mu.Lock()
@@ -131,8 +128,8 @@ func (s *Service) resume() (next time.Time) {
 	return next
 }
 
-// dropLater forgets the delayed runs of a bucket that are selected, and returns how
-// many. It requires the lock.
+// dropLater removes the selected delayed runs of a bucket, and returns their number. It requires
+// the lock.
 func (s *Service) dropLater(bucket string, selected func(*waiting) bool) (dropped int) {
 	kept := s.later[:0]
 	for _, d := range s.later {

@@ -9,8 +9,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Run starts a run now, whatever the schedule says, also if the configuration is
-// disabled or suspended. If a run waits or is under way, Run returns that one.
+// Run starts a run now, independent of the schedule, even if the configuration is disabled or
+// suspended. If a run waits or is in progress, Run returns that one.
 func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, error) {
 	e, err := s.catalog.Configuration(ctx, bucket, id)
 	if err != nil {
@@ -27,10 +27,10 @@ func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, er
 	return s.live(r), nil
 }
 
-// Cancel ends the unfinished run of a configuration, and returns it as it ended: it
-// may have succeeded before it could be stopped. Without a full run it is that of a
-// window, which is made again when the next window ends. The holder of the run ends
-// it. [stocktake.ErrNoSuchRun] if there is none.
+// Cancel ends the unfinished run of a configuration and returns its final state: it may have
+// succeeded before it could be stopped. If no full run is unfinished, Cancel ends the run of a
+// window, which is made again when the next window ends. The holder of the run ends it. The error
+// is [stocktake.ErrNoSuchRun] if there is none.
 func (s *Service) Cancel(ctx context.Context, bucket, id string) (stocktake.Run, error) {
 	if _, err := s.catalog.Configuration(ctx, bucket, id); err != nil {
 		return stocktake.Run{}, err
@@ -85,7 +85,7 @@ func (s *Service) cancel(ctx context.Context, r stocktake.Run) (stocktake.Run, e
 				return stocktake.Run{}, fmt.Errorf("wait for the end of run %s: %w", r.ID, ctx.Err())
 			}
 		}
-		// A run that had not begun, or that a shutdown has interrupted, is unchanged.
+		// A run that had not started, or that a shutdown has interrupted, is unchanged.
 		var err error
 		if r, err = s.catalog.Run(ctx, r.ID); err != nil || r.State.Ended() {
 			return r, err
@@ -93,7 +93,7 @@ func (s *Service) cancel(ctx context.Context, r stocktake.Run) (stocktake.Run, e
 	}
 }
 
-// cancelFree ends a run that waits for a place in this process, or for a process.
+// cancelFree ends a run that waits for a place in this process, or has no holder.
 func (s *Service) cancelFree(ctx context.Context, r stocktake.Run) (stocktake.Run, error) {
 	if s.opts.Shared {
 		taken, err := s.catalog.TakeFreeRuns(ctx, s.holder, r.ID)
@@ -104,7 +104,7 @@ func (s *Service) cancelFree(ctx context.Context, r stocktake.Run) (stocktake.Ru
 		if len(taken) == 1 {
 			s.doubt.Store(true) // until its end is recorded
 			r = taken[0].Run
-			if taken[0].Recorded { // it is published, by whoever has room
+			if taken[0].Recorded { // any process with room publishes it
 				return stocktake.Run{}, errors.Join(stocktake.ErrNoSuchRun, s.catalog.ReleaseRuns(ctx, s.holder.Owner, r.ID))
 			}
 		}
@@ -129,8 +129,8 @@ func (s *Service) cancelWaiting(ctx context.Context, r stocktake.Run) (stocktake
 	return r, nil
 }
 
-// Runs returns the kept history of a configuration, newest first. The history of
-// one that has removed itself (AutoDelete) is kept for a while.
+// Runs returns the kept history of a configuration, newest first. The history of one removed by
+// AutoDelete is kept for a while.
 func (s *Service) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, error) {
 	runs, err := s.catalog.Runs(ctx, bucket, id)
 	if err != nil {
@@ -192,7 +192,7 @@ func (s *Service) status(ctx context.Context, e *EntryStatus, w *warner) stockta
 	return st
 }
 
-// live adds to a run the progress that the catalog does not have yet.
+// live adds progress that the catalog does not have yet to a run.
 func (s *Service) live(r stocktake.Run) stocktake.Run {
 	s.mu.Lock()
 	a := s.active[r.ID]

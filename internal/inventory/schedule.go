@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A DayStart is when the day of scheduled runs begins.
+// A DayStart is the time of day at which scheduled runs are due.
 type DayStart struct {
 	Zone *time.Location // nil means UTC+8, where OSS counts its days
 	Hour int            // 0 to 23
@@ -32,13 +32,13 @@ func (ds DayStart) zone() *time.Location {
 //	Weekly   every week on the weekday of created, from the week after
 //	Monthly  on the day of the month, or the last day of a shorter month;
 //	         without a day: every 30 days from the day of created
-//	Once     never: its single run is the one that putting it starts
+//	Once     never: its single run starts when it is put
 //
-// If created is after after, the clock was ahead when the configuration was put:
-// the configuration counts as put whole periods earlier.
+// If created is after after, the clock was ahead when the configuration was put: created then
+// counts as whole periods earlier.
 //
-// An hour that daylight saving time leaves out begins when the clocks have been put
-// forward; the first of an hour that occurs twice counts.
+// An hour that daylight saving time skips begins when the clocks have been put forward; of an hour
+// that occurs twice, the first counts.
 //
 // Source: OSS developer guide, bucket inventory; see spec inventory-report.md,
 // section 1.
@@ -57,7 +57,7 @@ func Next(s stocktake.Schedule, created, after time.Time, day DayStart) time.Tim
 	return time.Time{}
 }
 
-// plan sets when e falls due after after.
+// plan sets the first due time of e after after.
 func (s *Service) plan(e *Entry, after time.Time) {
 	e.Due, e.Wake = time.Time{}, time.Time{}
 	if e.Suspended || !e.Configuration.IsEnabled {
@@ -75,15 +75,14 @@ func (s *Service) wakeOf(e *Entry, due time.Time) time.Time {
 	h := fnv.New64a()
 	name := e.Bucket + "\x00" + e.Configuration.ID
 	if s.shares(e.Bucket) {
-		name = e.Bucket // runs that are due together are made together
+		name = e.Bucket // runs of a bucket that are due together run together
 	}
 	_, _ = h.Write([]byte(name)) // never fails
-	// In whole milliseconds, so that it is kept as it is.
+	// In whole milliseconds, so that it is stored exactly.
 	return due.Add(time.Duration(h.Sum64()%uint64(s.opts.Spread)) / time.Millisecond * time.Millisecond)
 }
 
-// past returns created, or if that is after after, the same time of day as many
-// whole periods earlier as needed.
+// past returns created or, if that is after after, the same time of day whole periods earlier.
 func (ds DayStart) past(created, after time.Time, days int) time.Time {
 	if !created.After(after) {
 		return created
@@ -93,8 +92,7 @@ func (ds DayStart) past(created, after time.Time, days int) time.Time {
 	return local.AddDate(0, 0, -periods*days)
 }
 
-// everyFrom does what every does, without the day of created itself: its run
-// was the first.
+// everyFrom does what every does, except for the day of created itself, whose run was the first.
 func (ds DayStart) everyFrom(created, after time.Time, days int) time.Time {
 	if last := ds.at(created.In(ds.zone()).Date()); after.Before(last) {
 		after = last
@@ -137,12 +135,12 @@ func (ds DayStart) at(y int, m time.Month, d int) time.Time {
 	start, end := t.ZoneBounds()
 
 	switch shown := reading(t); {
-	case shown.After(wall): // left out, and t is beyond the gap, which start ended
+	case shown.After(wall): // skipped, and t is after the gap, which start ended
 		t = start
-	case shown.Before(wall): // left out, and t is before the gap, which begins at end
+	case shown.Before(wall): // skipped, and t is before the gap, which begins at end
 		t = end
 	case !start.IsZero():
-		// It comes twice if the zone before start showed it too.
+		// It occurs twice if the zone before start also showed it.
 		_, offset := start.Add(-1).Zone()
 		if first := wall.Add(-time.Duration(offset) * time.Second); first.Before(start) {
 			t = first
@@ -151,7 +149,7 @@ func (ds DayStart) at(y int, m time.Month, d int) time.Time {
 	return t.UTC()
 }
 
-// reading returns what a clock on the wall shows at t, as if it were UTC.
+// reading returns the wall clock time at t, as if it were UTC.
 func reading(t time.Time) time.Time {
 	_, offset := t.Zone()
 	return t.UTC().Add(time.Duration(offset) * time.Second)
@@ -184,7 +182,7 @@ func (s *Service) wakeAt(t time.Time) {
 	}
 }
 
-// willBeLate makes Serve check a queued run at the time from which it is late.
+// willBeLate makes Serve check a queued run at the time at which it becomes late.
 func (s *Service) willBeLate(r *stocktake.Run) {
 	if s.opts.LateAfter < 0 || r.Late {
 		return

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Serve makes the runs that are due or requested, until ctx ends. Then it ends the
-// runs under way, waits for them, and returns nil: they are not cancelled, but
-// restart with the next New. It must be called at most once.
+// Serve makes due and requested runs until ctx ends. Then it ends the runs in progress, waits for
+// them, and returns nil: they are not cancelled, but restart with the next New. It must be called
+// at most once.
 func (s *Service) Serve(ctx context.Context) error {
 	due := s.clock.NewTimer()
 	defer due.Stop()
@@ -75,14 +75,14 @@ func (s *Service) rest() {
 	}
 }
 
-// forgetOld forgets, once a day, old runs of configurations that are gone.
+// forgetOld removes, once a day, old runs of removed configurations.
 func (s *Service) forgetOld(ctx context.Context) {
 	if err := s.forgetRuns(ctx, s.now()); err != nil && ctx.Err() == nil {
 		s.log.Warn("cannot remove old runs of deleted configurations; trying again tomorrow", "err", err)
 	}
 }
 
-// keepTime does what is due and returns when to look again.
+// keepTime makes due runs and windows, marks late runs, and returns when to do so again.
 func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
 	if now := s.now(); now.After(s.latest) {
 		s.latest = now
@@ -113,8 +113,8 @@ func (b *backoff) next() time.Duration {
 	return time.Duration(*b)
 }
 
-// dispatch starts runs that wait while there are free places, and reports
-// whether the process holds any.
+// dispatch starts waiting runs while places are free, and reports whether the process holds any
+// run.
 func (s *Service) dispatch(ctx context.Context) (busy bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,8 +141,8 @@ func (s *Service) dispatch(ctx context.Context) (busy bool) {
 	return len(s.active) > 0 || s.queue.len() > 0 || len(s.later) > 0
 }
 
-// ended forgets an attempt that has ended. Runs that share a listing keep one
-// place until all of them have.
+// ended removes an ended attempt. Runs that share a listing keep one place until all of them have
+// ended.
 func (s *Service) ended(a *attempt) {
 	s.mu.Lock()
 	delete(s.active, a.id)
@@ -151,8 +151,7 @@ func (s *Service) ended(a *attempt) {
 	s.wake()
 }
 
-// shutDown waits for the runs, whose context ends with that of Serve, and releases
-// the clock.
+// shutDown waits for the runs, whose contexts end with that of Serve, and releases the clock.
 func (s *Service) shutDown() {
 	timer := time.AfterFunc(patience, func() { close(s.ending) })
 	s.runs.Wait()

@@ -26,8 +26,8 @@ type Service struct {
 	ending  chan struct{} // closed when the service has been shutting down for patience
 	changed chan struct{} // has a token if Serve must check what has changed
 
-	latest time.Time // the latest that the clock has shown; of New, then of Serve
-	forgot time.Time // when forgetRuns did last; of New, then of Serve
+	latest time.Time // the latest time of the clock; used by New, then by Serve
+	forgot time.Time // last time of forgetRuns; used by New, then by Serve
 
 	mu       sync.Mutex
 	queue    lanes
@@ -36,25 +36,25 @@ type Service struct {
 	nextLate time.Time           // when a run may be late; zero: never
 
 	nextWindow  time.Time       // when a window of incremental reports ends; zero: never
-	scheduling  bool            // of Serve: whether this process was the scheduler a moment ago
-	doubt       atomic.Bool     // this process may hold runs that it does not know
-	postponed   atomic.Bool     // runs that wait to be tried again may be free now
-	failing     bool            // of Serve: runs could not be taken the last time
-	unknown     map[string]bool // of Serve: runs that this process holds and does not know, at the last beat
+	scheduling  bool            // of Serve: whether this process was the scheduler at the last check
+	doubt       atomic.Bool     // the catalog may assign unknown runs to this process
+	postponed   atomic.Bool     // postponed runs may be free now
+	failing     bool            // of Serve: the last attempt to take runs failed
+	unknown     map[string]bool // of Serve: unknown runs assigned to this process, at the last beat
 	subscribing sync.Mutex      // held while a configuration with incremental reports is put or deleted; taken before mu
 
 	latch   clock.Latch            // holds the clock while there is work to do
 	runs    sync.WaitGroup         // the goroutines of active
-	listing map[string]bool        // buckets that runs list which share the listing
-	later   []delayed              // runs to be tried again, in no order; none if the catalog is shared
+	listing map[string]bool        // buckets with a shared listing in progress
+	later   []delayed              // runs that wait for their next attempt, in no order; none if the catalog is shared
 	untidy  map[[2]string][]string // the last result of a Tidier, by bucket and id
-	deleted deletedBuckets         // that the catalog still has
+	deleted deletedBuckets         // still in the catalog
 	taken   map[string]bool        // ids of unfinished runs that an earlier process may have started
 }
 
-// New returns the service of the configurations in catalog. It forgets the
-// configurations of buckets that are gone, and queues the runs that the end of an
-// earlier process has interrupted. Nothing runs until Serve is called.
+// New returns the service of the configurations in catalog. It removes the configurations of
+// deleted buckets, and queues the runs that the end of an earlier process interrupted. No run
+// starts until Serve is called.
 func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, opts Options) (*Service, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {

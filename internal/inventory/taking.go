@@ -6,14 +6,14 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// maxFree is how many free runs are looked at at most.
+// maxFree is the maximum number of free runs to consider.
 const maxFree = 1000
 
-// takeTries is how often a process looks again at once if others were faster.
+// takeTries is how often a process looks again at once if other processes took the runs first.
 const takeTries = 3
 
-// takeFree takes free runs while there is room for them. Each process takes as many as it
-// has places, so that runs spread over all.
+// takeFree takes free runs while there are places for them. Each process takes as many as it has
+// places, so that runs spread over all processes.
 func (s *Service) takeFree(ctx context.Context) {
 	if !s.opts.Shared || s.opts.NoRuns || ctx.Err() != nil {
 		return
@@ -38,8 +38,7 @@ func (s *Service) takeFree(ctx context.Context) {
 	s.failing = err != nil
 }
 
-// takeSome takes runs, and reports whether others have taken some of those that it
-// would have taken.
+// takeSome takes runs, and reports whether other processes took some of the chosen ones first.
 func (s *Service) takeSome(ctx context.Context) (missed bool, err error) {
 	ids, err := s.find(ctx)
 	if err != nil || len(ids) == 0 {
@@ -58,8 +57,8 @@ func (s *Service) takeSome(ctx context.Context) (missed bool, err error) {
 	return len(taken) < len(ids), nil
 }
 
-// find returns the ids of free runs that this process has room for. It looks at few
-// first: there may be very many, and each process looks whenever it has room.
+// find returns the ids of free runs for the free places of this process. It reads a few first:
+// there may be very many, and each process looks whenever it has a free place.
 func (s *Service) find(ctx context.Context) (ids []string, err error) {
 	for _, max := range []int{4 * s.opts.MaxRuns, maxFree} {
 		free, err := s.catalog.FreeRuns(ctx, s.opts.MaxRuns, max)
@@ -73,7 +72,7 @@ func (s *Service) find(ctx context.Context) (ids []string, err error) {
 	return nil, nil
 }
 
-// choose returns the ids of those runs that this process has room for.
+// choose returns the ids of the runs for which this process has a place.
 func (s *Service) choose(free []stocktake.Run) (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +92,7 @@ func (s *Service) choose(free []stocktake.Run) (ids []string) {
 	return ids
 }
 
-// freeExpired frees the runs of processes that are gone.
+// freeExpired frees the runs of lost processes.
 func (s *Service) freeExpired(ctx context.Context) error {
 	n, err := s.catalog.FreeExpired(ctx)
 	if n > 0 {
@@ -103,8 +102,8 @@ func (s *Service) freeExpired(ctx context.Context) error {
 	return err
 }
 
-// schedules reports whether this process records the runs that are due now. One that
-// has just become it reads when that is.
+// schedules reports whether this process is the scheduler. A process that has just become the
+// scheduler reads the next times.
 func (s *Service) schedules(ctx context.Context) (bool, error) {
 	if s.opts.Schedules == nil {
 		return true, nil

@@ -11,9 +11,8 @@ import (
 // destination is suspect.
 const suspicious = 10
 
-// tidy removes the reports that need not be kept, after a run of a with cfg has
-// published a manifest. A failure stays in the status until a later run succeeds
-// with it.
+// tidy removes expired reports after a run of a with cfg has published a manifest. A failure stays
+// in the status until tidy succeeds after a later run.
 func (s *Service) tidy(a *attempt, cfg *stocktake.InventoryConfiguration, manifest string) {
 	if s.opts.Tidier == nil {
 		return
@@ -46,7 +45,7 @@ func (s *Service) tidyUp(ctx context.Context, bucket string, cfg *stocktake.Inve
 		return nil, err
 	}
 	if e.Configuration.Destination.Bucket != cfg.Destination.Bucket || reportFolder(bucket, &e.Configuration) != reportFolder(bucket, cfg) {
-		return nil, nil // it was replaced during the run, whose report is not among those of the new one
+		return nil, nil // it was replaced during the run, whose report does not belong to the new one
 	}
 	runs, err := s.catalog.NewestRuns(ctx, bucket, id, suspicious)
 	if err != nil {
@@ -66,8 +65,8 @@ func (s *Service) tidyUp(ctx context.Context, bucket string, cfg *stocktake.Inve
 	return s.opts.Tidier.Tidy(ctx, t)
 }
 
-// forgetUntidy forgets the failures of tidy for a deleted configuration or, if id
-// is "", for all configurations of the bucket.
+// forgetUntidy removes the failures of tidy for a deleted configuration or, if id is "", for all
+// configurations of the bucket.
 func (s *Service) forgetUntidy(bucket, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

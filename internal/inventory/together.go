@@ -7,8 +7,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Sharer is a [Runner] that can make several runs from one listing of their
-// bucket. Listing takes most of the time where a bucket is on another store.
+// A Sharer is a [Runner] that can make several runs from one listing of their bucket. For buckets
+// of other stores, the listing takes most of the time.
 type Sharer interface {
 	Runner
 
@@ -19,17 +19,16 @@ type Sharer interface {
 	RunTogether(contexts []context.Context, tasks []Task, ended func(task int, o Outcome, err error))
 }
 
-// shares reports whether the runs of a bucket share listings: those of a store of
-// the settings. While one lists the bucket, others wait, and share the next.
+// shares reports whether the runs of a bucket share listings, as those of named stores do. While
+// one run lists the bucket, others wait and share the next listing.
 func (s *Service) shares(bucket string) bool {
 	return s.sharer != nil && s.buckets.StoreOf(bucket) != ""
 }
 
-// lists reports whether runs that share a listing of the bucket are under way. It
-// requires the lock.
+// lists reports whether a shared listing of the bucket is in progress. It requires the lock.
 func (s *Service) lists(bucket string) bool { return s.listing[bucket] }
 
-// companions returns w and the waiting runs that are made with it. It requires the lock.
+// companions returns w and the waiting runs that share its listing. It requires the lock.
 func (s *Service) companions(w waiting) []waiting {
 	if !s.shares(w.bucket) {
 		return []waiting{w}

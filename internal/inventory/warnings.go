@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A warner finds causes that will make runs fail. It checks each destination once.
+// A warner finds causes for runs to fail. It checks each destination once.
 type warner struct {
 	s       *Service
 	bucket  string

@@ -11,26 +11,24 @@ import (
 	"github.com/stocktake/stocktake/internal/journal"
 )
 
-// defaultWindow is the length of a window of OSS.
+// defaultWindow is the length of a window in OSS.
 const defaultWindow = stocktake.IncrementalWindow * time.Second
 
-// windowOf returns the start of the window in which t lies.
+// windowOf returns the start of the window that contains t.
 func (s *Service) windowOf(t time.Time) time.Time {
 	length := int64(s.opts.Window / time.Second)
 	return time.Unix(t.Unix()-t.Unix()%length, 0).UTC()
 }
 
-// windowEnd returns the end of the window that starts at start. After a change of
-// the length, the first window ends where windows of the new length do.
+// windowEnd returns the end of the window that starts at start. After a change of the length, the
+// first window ends at a multiple of the new length.
 func (s *Service) windowEnd(start time.Time) time.Time { return s.windowOf(start).Add(s.opts.Window) }
 
-// subscribe starts journalling the changes for a new configuration. The caller
-// holds s.subscribing, has made sure that there is no such configuration, and calls
-// unsubscribe if it is not kept.
+// subscribe starts journalling changes for a new configuration. The caller holds s.subscribing, has
+// checked that the configuration does not exist, and calls unsubscribe if it is not stored.
 func (s *Service) subscribe(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) (*Windows, error) {
 	now := s.now()
-	// The position that a configuration of the same id has left is not that of the
-	// new one.
+	// A position left by an earlier configuration of the same id does not apply to the new one.
 	if err := s.unsubscribe(ctx, bucket, cfg.ID); err != nil {
 		return nil, err
 	}
@@ -48,7 +46,7 @@ func (s *Service) subscribe(ctx context.Context, bucket string, cfg *stocktake.I
 	return w, nil
 }
 
-// unsubscribe ends what subscribe began. A missing reader is not an error.
+// unsubscribe undoes subscribe. A missing reader is not an error.
 func (s *Service) unsubscribe(ctx context.Context, bucket, id string) error {
 	if s.opts.Journal == nil {
 		return nil
@@ -60,8 +58,8 @@ func (s *Service) unsubscribe(ctx context.Context, bucket, id string) error {
 	return nil
 }
 
-// unsubscribeGone ends the subscription of a configuration that is gone. After an
-// error the next start does.
+// unsubscribeGone ends the subscription of a removed configuration. After an error, the next start
+// ends it.
 func (s *Service) unsubscribeGone(ctx context.Context, bucket, id string) {
 	if err := s.unsubscribe(context.WithoutCancel(ctx), bucket, id); err != nil {
 		s.log.Warn("the journal still keeps changes for a deleted configuration; the next start corrects this",
@@ -69,8 +67,8 @@ func (s *Service) unsubscribeGone(ctx context.Context, bucket, id string) {
 	}
 }
 
-// unsubscribeStrays ends the subscriptions of a bucket that no configuration has:
-// the process ended between two steps.
+// unsubscribeStrays ends the subscriptions of a bucket that belong to no configuration, because a
+// process ended between two steps.
 func (s *Service) unsubscribeStrays(ctx context.Context, bucket string) error {
 	if s.opts.Journal == nil || s.buckets.StoreOf(bucket) != "" {
 		return nil
@@ -94,9 +92,9 @@ func (s *Service) unsubscribeStrays(ctx context.Context, bucket string) error {
 	return nil
 }
 
-// makeWindows makes the runs of windows that have ended and returns when the next
-// one ends; the zero time if none will. A configuration has one at a time: the run
-// of a window that comes late is followed by the next at once, in order.
+// makeWindows makes the runs of ended windows and returns the end of the next window; the zero time
+// if there is none. A configuration has one such run at a time: after the run of a late window the
+// next window follows at once, in order.
 func (s *Service) makeWindows(ctx context.Context) (next time.Time, err error) {
 	if s.opts.Journal == nil {
 		return time.Time{}, nil
@@ -134,7 +132,7 @@ func (s *Service) makeWindow(ctx context.Context, w *Windows, now time.Time) err
 	}
 	e, err := s.catalog.Configuration(ctx, w.Bucket, w.ID)
 	if errors.Is(err, stocktake.ErrNoSuchInventory) {
-		return nil // its windows are gone with it
+		return nil // its windows were removed with it
 	}
 	if err != nil {
 		return err
@@ -149,7 +147,7 @@ func (s *Service) makeWindow(ctx context.Context, w *Windows, now time.Time) err
 		s.enqueue(ctx, r)
 		return nil
 	}
-	// Another process was first, or the configuration has just gone.
+	// Another process was first, or the configuration was just removed.
 	w.Wake = s.windowEnd(now)
 	return s.catalog.WakeWindows(ctx, *w)
 }
@@ -162,10 +160,9 @@ func (s *Service) readNextWindow(ctx context.Context) (time.Time, error) {
 	return s.nextOf(ctx, &s.nextWindow, s.catalog.NextWindow)
 }
 
-// windowsAfter returns how far the windows of a configuration have come with the end
-// of a run; nil if they are gone. Of a run that has not succeeded the window comes
-// again, when the next one ends, and what was recorded of it is published then,
-// unless that cannot be.
+// windowsAfter returns the progress of a configuration's windows after the end of a run; nil if
+// they were removed. If the run did not succeed, the window is made again when the next one ends,
+// and its recorded report is published then, if possible.
 func (s *Service) windowsAfter(ctx context.Context, r *stocktake.Run, outcome *Outcome, forget bool) (*Windows, error) {
 	w, err := s.catalog.Windows(ctx, r.Bucket, r.Configuration)
 	if errors.Is(err, stocktake.ErrNoSuchInventory) || err == nil && !w.Start.Equal(r.Window.Start) {
@@ -198,8 +195,8 @@ func (s *Service) windowsAfter(ctx context.Context, r *stocktake.Run, outcome *O
 	return &w, nil
 }
 
-// windowEnded tells the journal up to where a configuration's changes are reported,
-// after the catalog knows, and has the scheduler make the next window.
+// windowEnded tells the journal up to which change a configuration's changes are reported, after
+// the catalog has recorded it, and makes the scheduler check for the next window.
 func (s *Service) windowEnded(ctx context.Context, w *Windows, succeeded bool) {
 	if succeeded && s.opts.Journal != nil {
 		err := s.opts.Journal.Published(context.WithoutCancel(ctx), w.Bucket, w.ID, w.After)
@@ -219,8 +216,8 @@ func (s *Service) windowEnded(ctx context.Context, w *Windows, succeeded bool) {
 	}
 }
 
-// resumeWindows makes the scheduler look for windows whose configuration was
-// suspended. Changes made meanwhile are reported.
+// resumeWindows makes the scheduler check the windows of a resumed configuration. Changes made
+// meanwhile are reported.
 func (s *Service) resumeWindows() {
 	s.mu.Lock()
 	s.nextWindow = earlier(s.nextWindow, s.now())
@@ -228,7 +225,7 @@ func (s *Service) resumeWindows() {
 	s.wake()
 }
 
-// windowTask returns what the runner of a window must know; nil for other runs.
+// windowTask returns the task of an incremental run; nil for other runs.
 func (s *Service) windowTask(ctx context.Context, r *stocktake.Run) (*WindowTask, []byte, error) {
 	if r.Kind != stocktake.IncrementalRun {
 		return nil, nil, nil
@@ -244,15 +241,15 @@ func (s *Service) windowTask(ctx context.Context, r *stocktake.Run) (*WindowTask
 	return &WindowTask{After: w.After, Joined: w.Joined, Subscribed: w.Subscribed, Now: now, Length: s.opts.Window}, w.Recorded, nil
 }
 
-// incrementalStatus returns how far the incremental reports of a configuration have
-// come; nil if it has none.
+// incrementalStatus returns the progress of the incremental reports of a configuration; nil if it
+// has none.
 func (s *Service) incrementalStatus(ctx context.Context, e *Entry) *stocktake.IncrementalStatus {
 	if !reportsChanges(&e.Configuration) {
 		return nil
 	}
 	w, err := s.catalog.Windows(ctx, e.Bucket, e.Configuration.ID)
 	if err != nil {
-		return nil // it has just been deleted, or the catalog fails, which the caller notices itself
+		return nil // it was just deleted, or the catalog fails, which the caller detects itself
 	}
 	st := &stocktake.IncrementalStatus{Published: w.Start}
 	if !e.Suspended && s.opts.Journal != nil {

@@ -12,14 +12,14 @@ import (
 type Team interface {
 	Runner
 
-	// Work returns the machines, and their tasks of the runs of a configuration, of
-	// a bucket if id is empty, or of all if bucket is empty, too.
+	// Work returns the machines and their tasks for the runs of a configuration, of a bucket if id
+	// is empty, or of all buckets if bucket is empty, too.
 	Work(ctx context.Context, bucket, id string) (stocktake.Work, error)
 }
 
-// Work returns the machines and their tasks: of the runs of a configuration, of the
-// bucket if id is empty, or of all buckets if bucket is empty, too. Errors:
-// [stocktake.ErrNoSuchInventory] for an unknown id.
+// Work returns the machines and their tasks for the runs of a configuration, of the bucket if id is
+// empty, or of all buckets if bucket is empty, too. Errors: [stocktake.ErrNoSuchInventory] for an
+// unknown id.
 func (s *Service) Work(ctx context.Context, bucket, id string) (stocktake.Work, error) {
 	if id != "" {
 		if _, err := s.catalog.Configuration(ctx, bucket, id); err != nil {
@@ -36,7 +36,7 @@ func (s *Service) Work(ctx context.Context, bucket, id string) (stocktake.Work, 
 	return s.ownWork(bucket, id), nil
 }
 
-// ownWork is Work if this process is the only one.
+// ownWork returns what Work returns if this process is the only one.
 func (s *Service) ownWork(bucket, id string) stocktake.Work {
 	machine := s.opts.Machine
 	machine.Seen, machine.Scheduler = s.now(), true
