@@ -12,9 +12,8 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// accountOnly guards paths below /-/ that only the account itself may use. Requests
-// are signed like those of the OSS API, by signature V4, as if for the bucket "-".
-// GET reads and POST changes.
+// accountOnly guards paths below /-/ that only the account itself may use. Requests are signed like
+// those of the OSS API, by signature V4, as if for the bucket "-". GET reads, POST changes.
 type accountOnly struct {
 	access  *ram.Directory
 	account string
@@ -22,7 +21,7 @@ type accountOnly struct {
 	audit   *slog.Logger
 }
 
-// audited writes the audit line of a change that the account has made by r.
+// audited writes the audit line of a change that the account made with the request r.
 func (a *accountOnly) audited(r *http.Request, change string, attrs ...any) {
 	address, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

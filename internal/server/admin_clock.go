@@ -14,7 +14,7 @@ import (
 // the path does not exist.
 const clockPath = "/-/clock"
 
-// maxAdvance bounds one step, which makes all runs that fall due in it.
+// maxAdvance is the longest step. A step starts all runs that fall due in it.
 const maxAdvance = 10 * 366 * 24 * time.Hour
 
 // clockTarget is what a request to clockPath signs.
@@ -42,7 +42,7 @@ func (h *clockHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		err = h.clock.Advance(r.Context(), d)
-		hasten(w) // that may have taken long
+		hasten(w) // the runs may have taken long
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return

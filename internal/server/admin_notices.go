@@ -16,10 +16,9 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// noticesPath is where the account lists the notices that could not be delivered (GET
-// ?after=ID, by id) or all of them (GET ?history, the newest first; see history), has
-// one delivered again (POST ?retry=ID) or dropped (POST ?drop=ID), and sends a receiver
-// one to try it (POST ?test=WEBHOOK).
+// noticesPath is where the account lists the notices that could not be delivered (GET ?after=ID, by
+// id) or all of them (GET ?history, newest first; see history), retries one (POST ?retry=ID), drops
+// one (POST ?drop=ID), and sends a test notice to a receiver (POST ?test=WEBHOOK).
 const noticesPath = "/-/notices"
 
 // noticesTarget is what a request to noticesPath signs.
@@ -45,7 +44,7 @@ type noticeShown struct {
 // noticesReply is the answer to a GET.
 type noticesReply struct {
 	Notices []noticeShown `json:"notices"`
-	Next    string        `json:"next,omitempty"` // of a history: the parameter before of the page that follows
+	Next    string        `json:"next,omitempty"` // of a history: the parameter before of the next page
 }
 
 // noticesHandler serves the notices to the account itself.

@@ -10,11 +10,11 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// scrubPath is where the account has the store scrubbed (POST, with ?rate=N for
-// bytes a second, 0 for no limit, and with ?restart=true to begin at the first
-// object) and reads the state of the last scrub (GET ?after=N: the damage after the
-// first N objects of it). POST while a scrub runs answers with its state, so that a
-// client can return to it; it is refused if it asks for another rate or place.
+// scrubPath is where the account starts a scrub of the store (POST, with ?rate=N for bytes a
+// second, 0 for no limit, and with ?restart=true to start at the first object) and reads the state
+// of the last scrub (GET ?after=N: the problems after the first N). POST during a scrub answers
+// with its state, so that a client can resume watching it; it is refused if it asks for another
+// rate or a restart.
 const scrubPath = "/-/scrub"
 
 // scrubTarget is what a request to scrubPath signs.
@@ -33,8 +33,8 @@ type scrubReply struct {
 	Bytes     int64          `json:"bytes"`
 	Damaged   int64          `json:"damaged"`
 	Unchecked int64          `json:"unchecked"`
-	Described int            `json:"described"` // problems there are
-	Problems  []scrubProblem `json:"problems"`  // those that were asked for
+	Described int            `json:"described"` // number of described problems
+	Problems  []scrubProblem `json:"problems"`  // the requested page of them
 	Error     string         `json:"error,omitempty"`
 }
 
@@ -93,8 +93,7 @@ func (s *scrubs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(s.reply(after)) // the client may have left
 }
 
-// reply returns the state of the last scrub, with a page of the problems after the
-// first so many.
+// reply returns the state of the last scrub, with a page of its problems after the first after.
 func (s *scrubs) reply(after int) scrubReply {
 	s.mu.Lock()
 	defer s.mu.Unlock()

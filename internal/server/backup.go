@@ -18,8 +18,8 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// backupPath is where the account has a backup made (POST ?to=FOLDER, a folder of
-// the server's machine) and reads the state of the last one (GET).
+// backupPath is where the account starts a backup (POST ?to=FOLDER, a folder on the server's
+// machine) and reads the state of the last one (GET).
 const backupPath = "/-/backup"
 
 // backupTarget is what a request to backupPath signs.
@@ -119,8 +119,8 @@ func (b *backups) begin(to string) error {
 	return nil
 }
 
-// make copies each part of the data folder in the way that its kind requires.
-// The copy gets its name when it is complete.
+// make copies each part of the data folder as its kind requires. The copy gets its final name when
+// it is complete.
 func (b *backups) make(ctx context.Context, to string) (err error) {
 	partial := to + ".partial"
 	switch err := os.Mkdir(partial, 0o700); {
@@ -167,8 +167,7 @@ func (b *backups) make(ctx context.Context, to string) (err error) {
 	return nil
 }
 
-// copySmall copies a file that is replaced whole; one that does not exist is left
-// out.
+// copySmall copies a file that is always replaced as a whole. It skips a missing one.
 func copySmall(from, to string) error {
 	data, err := os.ReadFile(from)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// A catalog is what the server uses of a catalog, in a file or in a database.
+// A catalog has the methods of a catalog that the server uses, in a file or in a database.
 type catalog interface {
 	inventory.Catalog
 	inventory.NoticeCatalog
@@ -41,7 +41,7 @@ func (s *Server) openCatalog(ctx context.Context) (catalog, error) {
 	return cat, nil
 }
 
-// databasePatience is how long readiness waits for the database.
+// databasePatience is how long a readiness check waits for the database.
 const databasePatience = 2 * time.Second
 
 func (s *Server) openDatabase(ctx context.Context) (catalog, error) {

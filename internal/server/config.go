@@ -46,9 +46,9 @@ type Config struct {
 	// a database of another version is refused.
 	Migrate bool
 
-	// AccountsMaxAge is how long accounts and keys stay in force, with Database, while the
-	// database cannot be asked: a key that is revoked meanwhile is refused after this time
-	// at the latest, and so is every key except the root key. At least 1s; 0 means 5m.
+	// AccountsMaxAge is how long accounts and keys stay in force, with Database, while the database
+	// does not answer. After this time every key except the root key is refused, so a key revoked
+	// meanwhile is valid for at most this time. At least 1s; 0 means 5m.
 	AccountsMaxAge time.Duration
 
 	// Slices is how many parts of runs this process scans at once, with Database. 0
@@ -75,12 +75,12 @@ type Config struct {
 	// TLSCert. If it is empty and TLSCert is set, Listen speaks TLS.
 	ListenTLS string
 
-	// ConsoleListen is the address of the pages for people, which speak TLS if
-	// TLSCert is set. Empty: there are none.
+	// ConsoleListen is the address of the console, which speaks TLS if TLSCert is set. Empty means
+	// no console.
 	ConsoleListen string
 
-	// ConsoleIfFree says that a server without a console starts where ConsoleListen
-	// is in use, such as the second server of a machine. It says so in the log.
+	// ConsoleIfFree makes the server start without a console, with a line in the log, if
+	// ConsoleListen is in use, as for the second server on a machine.
 	ConsoleIfFree bool
 
 	TLSCert string // path of the certificate chain, PEM; empty: no TLS
@@ -96,13 +96,12 @@ type Config struct {
 	// the data folder, or in Database, which is made at the first start.
 	RootKey AccessKey
 
-	// MasterKey wraps the encryption keys, and all that servers share in Database, which
-	// needs it: kms.MasterSize bytes, and former keys behind it, which only open. Nil means the file in the data folder, which is
-	// made at the first start.
+	// MasterKey wraps the encryption keys and everything that servers share in Database, which requires it: kms.MasterSize bytes,
+	// followed by former keys, which only decrypt. Nil means the file in the data folder, which is created at the first start.
 	MasterKey []byte
 
-	// Stores are the named stores whose buckets have inventories, besides those of
-	// the embedded store. They claim no name twice; see [foreign.Parse].
+	// Stores are the named stores whose buckets have inventories, in addition to those of the
+	// embedded store. No two claim one name; see [foreign.Parse].
 	Stores []foreign.Settings
 
 	Production bool   // refuse roles that are not defined, and configurations whose runs would fail
@@ -141,17 +140,17 @@ type Config struct {
 	AllowCallbacks   bool           // send the callbacks that PutObject may ask for
 	CallbackNetworks []netip.Prefix // local networks that callbacks may reach, such as 10.1.0.0/16; empty means none
 
-	// MetricsListen is an address of the metrics alone, HOST:PORT. They are not on the
-	// listeners of the OSS API then. It speaks TLS if TLSCert is set. Empty: none.
+	// MetricsListen is a separate address for the metrics, HOST:PORT, which are then not on the
+	// listeners of the OSS API. It speaks TLS if TLSCert is set. Empty means none.
 	MetricsListen string
 
 	// MetricsTokenFile is the path of a file with the token that requests for metrics
 	// must have, as a bearer token. It is read again with Reload. Empty: none is needed.
 	MetricsTokenFile string
 
-	// MetricsConfigurations is how many configurations have metrics of their own, whose
-	// labels are the names of buckets and configurations. 0 means 1,000 if the metrics
-	// have a listener or a token, else none; -1 means none.
+	// MetricsConfigurations is the number of configurations with metrics of their own, labelled
+	// with the names of bucket and configuration. 0 means 1,000 if the metrics have a listener or a
+	// token, else none; -1 means none.
 	MetricsConfigurations int
 
 	Version, Revision string // of the program, for the metrics; empty: not known
@@ -163,16 +162,15 @@ type Config struct {
 
 	Tracer *tracing.Tracer // closed by the caller; nil: nothing is traced
 
-	// AccessLog and AuditLog are paths of files that lines about requests and about
-	// changes are appended to, made if they are missing, and opened again with Reload;
-	// "-" is standard output. Without an AccessLog there is none; without an AuditLog its lines go to Log.
+	// AccessLog and AuditLog are the paths of files for lines about requests and about changes. The files
+	// are appended to, created if missing, and reopened by Reload; "-" is standard output. An empty
+	// AccessLog means none; with an empty AuditLog its lines go to Log.
 	AccessLog, AuditLog string
 
 	LogFormat string // of both, logs.FormatText or logs.FormatJSON; empty means text
 }
 
-// A SettingError reports a setting with a value that is always illegal, whatever
-// the state of the machine.
+// A SettingError reports a setting with an illegal value, independent of the state of the machine.
 type SettingError struct {
 	Setting string // name as in the settings file, such as "max-runs"
 	Err     error  // what is wrong with the value
@@ -359,11 +357,11 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// maxGoroutines bounds settings that say how much is done at once. It is far above
-// what any machine has a use for, and below what would exhaust its memory.
+// maxGoroutines bounds settings of concurrency. It is far above what is useful on any machine, and
+// below what exhausts its memory.
 const maxGoroutines = 1000
 
-// checkAddressesDiffer refuses an address that two listeners are to have.
+// checkAddressesDiffer refuses an address that is set for two listeners.
 func (c *Config) checkAddressesDiffer() error {
 	used := map[string]string{}
 	for _, l := range [...]struct{ setting, addr string }{
@@ -380,8 +378,7 @@ func (c *Config) checkAddressesDiffer() error {
 	return nil
 }
 
-// checkAddress refuses a text that can never be an address to listen on, whatever
-// the state of the machine.
+// checkAddress refuses a text that can never be an address to listen on.
 func checkAddress(setting, addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -45,10 +45,10 @@ func TestConfigRefuses(t *testing.T) {
 		{"spread", "less than 24h", func(c *Config) { c.Spread = 24 * time.Hour }},
 		{"cache-size", "at least 1MiB", func(c *Config) { c.CacheSize = 1 }},
 		{"journal-size", "at least 1MiB", func(c *Config) { c.JournalSize = 1 }},
-		{"webhook", "must be one of http or https", func(c *Config) { c.Webhooks = map[string]string{"ops": "ftp://h"} }},
-		{"webhook", "must be one of http or https", func(c *Config) { c.Webhooks = map[string]string{"ops": "http://:80"} }},
+		{"webhook", "must begin with http:// or https://", func(c *Config) { c.Webhooks = map[string]string{"ops": "ftp://h"} }},
+		{"webhook", "must begin with http:// or https://", func(c *Config) { c.Webhooks = map[string]string{"ops": "http://:80"} }},
 		{"webhook", "1 to 100 bytes", func(c *Config) { c.Webhooks = map[string]string{"": "http://h"} }},
-		{"webhook-events", "none of", func(c *Config) { c.WebhookEvents = append(c.WebhookEvents, "done") }},
+		{"webhook-events", "not one of", func(c *Config) { c.WebhookEvents = append(c.WebhookEvents, "done") }},
 		{"access-file", "nowhere.yaml", func(c *Config) { c.AccessFile = "nowhere.yaml" }},
 		{"webhook-secret-file", "nowhere.secret", func(c *Config) {
 			c.Webhooks = map[string]string{"ops": "http://h"}

@@ -33,7 +33,7 @@ type connections struct {
 	mu    sync.Mutex
 	open  int
 	idle  *list.List // of *bound, longest first
-	spare []*os.File // file descriptors to give back when the process has no other
+	spare []*os.File // file descriptors to release when the process has no other
 	said  time.Time
 }
 
@@ -45,8 +45,8 @@ func newConnections(limit int, log *slog.Logger) *connections {
 	return c
 }
 
-// keepSpare opens a file descriptor that can be given back later. Without one the
-// server works, but accepts nothing when descriptors run out.
+// keepSpare opens a file descriptor that can be released later. Without one the server works, but
+// cannot accept connections when descriptors run out.
 func (c *connections) keepSpare() {
 	f, err := os.Open(os.DevNull)
 	if err != nil {
@@ -100,7 +100,7 @@ type bound struct {
 	once     sync.Once
 }
 
-// admit counts a connection that was accepted; nil means that it is one too many.
+// admit counts an accepted connection; nil means that the limit is exceeded.
 func (c *connections) admit(conn net.Conn, spare bool) *bound {
 	b := &bound{all: c, conn: conn, spare: spare, reserved: spare}
 	c.mu.Lock()
@@ -150,7 +150,7 @@ func (b *bound) close() error {
 	return err
 }
 
-// state follows what net/http does with a connection.
+// state handles the connection states of net/http.
 func (c *connections) state(conn net.Conn, state http.ConnState) {
 	b := boundOf(conn)
 	if b == nil {
@@ -203,8 +203,8 @@ type boundListener struct {
 	all *connections
 }
 
-// Accept implements [net.Listener]. When the process has no file descriptors, a
-// spare one is given back, so that health can still be asked for.
+// Accept implements [net.Listener]. When the process has no file descriptors left, Accept releases
+// a spare one, so that health checks still work.
 func (l boundListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
@@ -222,7 +222,7 @@ func (l boundListener) Accept() (net.Conn, error) {
 		}
 		b := l.all.admit(conn, spare)
 		if b == nil {
-			_ = conn.Close() // it has no descriptor to spare for an answer
+			_ = conn.Close() // no descriptor is left for an answer
 			continue
 		}
 		if tcp, ok := conn.(*net.TCPConn); ok {

@@ -17,8 +17,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// consoleConnections bounds the connections of the console, which are apart from
-// those of the API so that neither can use up the other's.
+// consoleConnections bounds the connections of the console. They are counted separately from those
+// of the API, so that neither can exhaust the other.
 const consoleConnections = 500
 
 // openConsoleListener opens the address of the console. It speaks TLS if the
@@ -41,8 +41,8 @@ func (s *Server) openConsoleListener(cert *certificate) error {
 	return nil
 }
 
-// openConsole makes the pages for people, and serves them on a listener and origin
-// of their own: the API's origin serves the objects of strangers.
+// openConsole opens the console on a listener and an origin of its own, because the origin of the
+// API serves objects of strangers.
 func (s *Server) openConsole(access *ram.Directory, buckets *bucket.Registry) error {
 	if s.consoleListener == nil {
 		return nil
@@ -127,8 +127,8 @@ func (c *consoleStores) Reports(ctx context.Context, cfg *stocktake.InventoryCon
 	return c.Destination(ctx, cfg)
 }
 
-// Allow implements [console.Stores]. It asks as the API does; buckets of named
-// stores have neither ACL nor policy.
+// Allow implements [console.Stores]. It decides as the API does; buckets of named stores have
+// neither ACL nor policy.
 func (c *consoleStores) Allow(ctx context.Context, who ram.Identity, action, name, key string, from console.Caller) error {
 	b, err := c.Bucket(ctx, name)
 	if err != nil {

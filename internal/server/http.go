@@ -13,23 +13,22 @@ import (
 	"github.com/stocktake/stocktake/internal/sts"
 )
 
-// grace is how long requests under way may take to finish after the server was
-// told to stop.
+// grace is how long requests in progress may take to finish after the server was told to stop.
 const grace = 10 * time.Second
 
-// EndWithin is how long after the end of its context a server may take to stop.
-// Operations that still wait for the disk then will never end.
+// EndWithin is how long a server may take to stop after the end of its context. Operations that
+// still wait for the disk then are taken to hang.
 const EndWithin = 3 * grace
 
-// serveHTTP serves h on all listeners until ctx ends, then lets requests under
-// way finish within the grace.
+// serveHTTP serves h on all listeners until ctx ends, then lets requests in progress finish within
+// grace.
 func serveHTTP(ctx context.Context, all []listener, conns *connections, h http.Handler, log *slog.Logger) error {
 	srv := &http.Server{
 		Handler:     conns.guard(h),
 		ConnState:   conns.state,
 		ConnContext: conns.context,
-		// Bodies have a time-out of their own, by progress: an upload of 5 GB may
-		// take long, but it may not stand still.
+		// Bodies have a separate timeout for progress: an upload of 5 GB may take long, but must
+		// not stall.
 		ReadHeaderTimeout: 20 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -60,8 +59,8 @@ func serveHTTP(ctx context.Context, all []listener, conns *connections, h http.H
 	return errors.Join(failed, err)
 }
 
-// haste is how long clients of handlers outside of the OSS API may take to send the
-// rest of a request, and then to read the answer. Both are small.
+// haste is how long clients of handlers outside the OSS API may take to send the rest of a request,
+// and then to read the answer. Both are small.
 const haste = 30 * time.Second
 
 // hasty serves h with deadlines, so that a slow client cannot keep a connection:
@@ -77,14 +76,14 @@ func hasty(h http.Handler) http.Handler {
 	})
 }
 
-// hasten sets the deadlines of the client, counted from now. Writers of tests
-// may not support deadlines, which does no harm.
+// hasten sets the deadlines of the client, counted from now. Writers in tests may not support
+// deadlines; that error is ignored.
 func hasten(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * haste))
 }
 
-// A requestCount counts the requests being answered, for runs that yield to them.
-// The zero value is ready.
+// A requestCount counts the requests in progress, for runs that yield to them. The zero value is
+// ready.
 type requestCount struct{ begun, ended atomic.Int64 }
 
 // count wraps a handler whose requests are to be counted.
@@ -96,16 +95,14 @@ func (c *requestCount) count(h http.Handler) http.Handler {
 	})
 }
 
-// requests returns how many requests have come so far, and how many of them are
-// not answered yet.
+// requests returns the number of requests so far, and how many of them are in progress.
 func (c *requestCount) requests() (begun, open int64) {
 	ended := c.ended.Load() // first, so that open is not negative
 	begun = c.begun.Load()
 	return begun, begun - ended
 }
 
-// withSTS puts AssumeRole on the listener of the OSS API, where clients that
-// know one address find both.
+// withSTS serves AssumeRole on the listener of the OSS API, for clients that know only one address.
 func withSTS(tokens, api http.Handler) http.Handler {
 	tokens = hasty(tokens)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

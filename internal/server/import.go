@@ -20,12 +20,11 @@ const awaitServers = 3 * time.Second
 // movedAside is appended to the names of files whose content is in the database.
 const movedAside = ".imported"
 
-// Import carries accounts, encryption keys and the root key of a data folder into the
-// database, which must not have any, all or none. local is the master key of the folder
-// if it is not kept there; nil: it is. Afterwards the accounts and the root key of the folder
-// are put aside; its encryption keys stay, to decrypt what they have encrypted. It
-// returns the names of the documents. Errors: securerow.ErrNotEmpty, fs.ErrNotExist
-// if the folder has nothing.
+// Import copies accounts, encryption keys and the root key of a data folder into the database,
+// which must not have any, all or none. local is the master key of the folder; nil means the one in
+// the folder. Afterwards Import renames the accounts and the root key of the folder; its encryption
+// keys stay, to decrypt its objects. It returns the names of the documents. Errors:
+// securerow.ErrNotEmpty, fs.ErrNotExist if the folder has no such document.
 func (s *Shared) Import(ctx context.Context, f Folder, local, master []byte) (names []string, err error) {
 	if err := f.Check(); err != nil {
 		return nil, err
@@ -83,8 +82,8 @@ func (s *Shared) Import(ctx context.Context, f Folder, local, master []byte) (na
 	return names, nil
 }
 
-// localMaster returns the master key of the encryption keys in a folder: the one that is
-// kept there, else given.
+// localMaster returns the master key of the encryption keys in a folder: the one in the folder,
+// otherwise given.
 func localMaster(f Folder, given []byte) ([]byte, error) {
 	master, err := kms.ReadMaster(f.MasterKey())
 	switch {

@@ -22,8 +22,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// runner returns who makes the runs: this process, or with a database all that
-// share it.
+// runner returns the runner: this process, or with a database all processes that share it.
 func (s *Server) runner(cat catalog, run *local.Runner, machine stocktake.Machine, storeOf func(bucket string) string) (inventory.Runner, error) {
 	if s.database == nil {
 		return run, nil
@@ -57,8 +56,7 @@ func (s *Server) machine() (stocktake.Machine, error) {
 	return m, nil
 }
 
-// noticePoll is how often the process that delivers notices looks for those that
-// other processes have made.
+// noticePoll is how often the process that delivers notices looks for notices of other processes.
 const noticePoll = 2 * time.Second
 
 // delivery returns the deliverer of notices. Only one of the processes that share a

@@ -75,14 +75,13 @@ type kmsKeyError struct {
 
 func (e *kmsKeyError) Error() string { return e.text }
 
-// Advice returns what to do, for the reason of a run that failed; see
-// [inventory.Reason].
+// Advice returns the advice for the reason of a failed run; see [inventory.Reason].
 func (e *kmsKeyError) Advice() string { return e.advice }
 
 func (e *kmsKeyError) Unwrap() []error { return []error{object.ErrKMSKey, e.err} }
 
-// encrypts says whether reports in the embedded store can be encrypted as a
-// configuration asks, by wrapping a key that is then thrown away.
+// encrypts checks whether reports in the embedded store can be encrypted as a configuration asks:
+// it wraps a key and discards it.
 func (k keyring) encrypts(owner string, e stocktake.Encryption) error {
 	want := object.Encryption{Algorithm: "AES256"}
 	if e.SSEKMS {
@@ -98,8 +97,8 @@ func (k keyring) encrypts(owner string, e stocktake.Encryption) error {
 	}}
 }
 
-// An encryptionError reports a key that cannot encrypt reports: a value to correct
-// when the configuration is put, a reason when it is checked later.
+// An encryptionError reports a key that cannot encrypt reports. It is an invalid value when the
+// configuration is put, and a reason when it is checked later.
 type encryptionError struct {
 	err     error
 	invalid *stocktake.InvalidArgumentError

@@ -62,7 +62,7 @@ func (s *Server) openLogs(counts *metrics.Metrics) error {
 				s.log.Error("losing lines of the access log: cannot write it", "file", s.cfg.AccessLog, "err", err)
 			}
 		}, func(lost int64) {
-			// In both logs: a reader of the access log must know of the gap.
+			// Both logs get the line: a reader of the access log must know of the gap.
 			for _, log := range []*slog.Logger{lines, s.log} {
 				log.Warn("lines of the access log were lost", "lines", lost, "file", s.cfg.AccessLog)
 			}
@@ -85,8 +85,8 @@ func (s *Server) openLog(setting, path string) (*logs.File, error) {
 	return file, nil
 }
 
-// An auditWriter writes lines about changes, which are few, at once. Lines that its
-// file does not take go to the log of the server, which may be on another disk.
+// An auditWriter writes lines about changes synchronously, since they are few. Lines that cannot be
+// written go to the log of the server, which may be on another disk.
 type auditWriter struct {
 	file    *logs.File
 	log     *slog.Logger
@@ -127,8 +127,8 @@ func (s *Server) observer(counts *metrics.Metrics) ossapi.Observer {
 	return all
 }
 
-// accessed records in the access log and in a span each request that h answers, for
-// requests outside of the OSS API. operation names the action.
+// accessed records each request that h answers in the access log and in a span, for requests
+// outside the OSS API. operation names the action.
 func (s *Server) accessed(operation func(*http.Request) string, h http.Handler) http.Handler {
 	if s.accessLog == nil && s.cfg.Tracer == nil {
 		return h
@@ -154,12 +154,12 @@ func (s *Server) accessed(operation func(*http.Request) string, h http.Handler) 
 	})
 }
 
-// A sender is the proven sender of a request, set by its handler.
+// A sender is the authenticated sender of a request, set by its handler.
 type sender struct{ principal string }
 
 type senderKey struct{}
 
-// proven sets the sender of a request for the access log.
+// proven sets the authenticated sender of a request for the access log.
 func proven(ctx context.Context, principal string) {
 	if c, ok := ctx.Value(senderKey{}).(*sender); ok {
 		c.principal = principal

@@ -68,8 +68,8 @@ func (s *Server) MetricsURL() string {
 	return s.metricsListener.url() + metricsPath
 }
 
-// shownConfigurations returns how many configurations have metrics of their own.
-// Their names are shown to strangers only if the settings say so.
+// shownConfigurations returns how many configurations have metrics of their own. Unauthenticated
+// clients see their names only if the settings allow it.
 func (s *Server) shownConfigurations() int {
 	n := s.cfg.MetricsConfigurations
 	if n == 0 && (s.cfg.MetricsListen != "" || s.cfg.MetricsTokenFile != "") {
@@ -133,7 +133,7 @@ func (s *Server) checkMetricsToken() error {
 	return nil
 }
 
-// showBuild shows what the program was built from.
+// showBuild shows the version and revision of the program.
 func (s *Server) showBuild(counts *metrics.Metrics) {
 	counts.Build(cmp.Or(s.cfg.Version, "devel"), s.cfg.Revision, runtime.Version())
 }

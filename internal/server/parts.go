@@ -100,9 +100,9 @@ func (s *Server) openKeys() (keyring, error) {
 	return ring, nil
 }
 
-// OpenKeys opens the encryption keys of a data folder. A nil master means the
-// master key that is kept there. Keys of earlier versions, which have no account, go
-// to account; empty leaves them as they are. Errors: see [kms.Open].
+// OpenKeys opens the encryption keys of a data folder. A nil master means the master key in the
+// folder. Keys of earlier versions, which have no account, go to account; empty leaves them as they
+// are. Errors: see [kms.Open].
 func OpenKeys(f Folder, master []byte, account string) (*kms.Keys, error) {
 	return openKeys(f, master, kms.Options{Account: account})
 }
@@ -133,7 +133,7 @@ func (s *Server) openStore(ctx context.Context, ring keyring) (*store.Store, err
 	return st, nil
 }
 
-// ErrInUse says that another process has the data folder open.
+// ErrInUse reports that another process has the data folder open.
 var ErrInUse = errors.New("another server is using the folder")
 
 // OpenStore opens the embedded store of a data folder that no other process
@@ -197,8 +197,8 @@ func (s *Server) accountOptions() ram.Options {
 	return ram.Options{Production: s.cfg.Production, Declared: s.cfg.AccessFile, Region: s.cfg.Region, Now: s.clock.Now, Log: s.log, Audit: s.audit}
 }
 
-// openLifecycle starts the worker of lifecycle rules. OSS carries them out from
-// 00:00 UTC, when their days are full.
+// openLifecycle starts the worker of lifecycle rules. As in OSS, it runs from 00:00 UTC, when their
+// days are complete.
 func (s *Server) openLifecycle(st *store.Store, access *ram.Directory) {
 	s.work(lifecycle.NewWorker(st, access.Accounts, lifecycle.Options{Zone: time.UTC, Clock: s.clock, Log: s.log}).Serve)
 }

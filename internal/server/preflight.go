@@ -8,8 +8,8 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
-// checkFiles checks the files and folders that the settings name before anything
-// is made, and finds or makes up the root access key.
+// checkFiles checks the files and folders in the settings before anything is created, and finds or
+// generates the root access key.
 func (s *Server) checkFiles() error {
 	st, err := os.Stat(s.cfg.Data)
 	switch {
@@ -21,8 +21,8 @@ func (s *Server) checkFiles() error {
 	if s.key, s.keyMade, err = rootKey(&s.cfg); err != nil {
 		return err
 	}
-	// In memory the directory of accounts checks the account, its key and the
-	// declared file without the data folder.
+	// A directory of accounts in memory checks the account, its key and the declared file without
+	// the data folder.
 	_, err = ram.Open("", s.root(), s.accountOptions())
 	switch {
 	case errors.Is(err, ram.ErrInvalidName) && s.cfg.AccessFile == "":

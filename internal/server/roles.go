@@ -10,7 +10,7 @@ import (
 const (
 	RoleAPI       = "api"       // it answers requests
 	RoleWorker    = "worker"    // it makes runs
-	RoleScheduler = "scheduler" // it may be the one that records the runs that are due, and the one that delivers notices
+	RoleScheduler = "scheduler" // it may become the process that records due runs, and the one that delivers notices
 )
 
 // allRoles are the roles of a process that has no Roles.

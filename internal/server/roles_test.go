@@ -77,11 +77,11 @@ func TestRoles(t *testing.T) {
 func TestRolesRefused(t *testing.T) {
 	with := server.Config{Data: t.TempDir(), Database: "postgres://u@db/n", MasterKey: masterKey}
 	for name, change := range map[string]func(*server.Config){
-		"roles: needs --database":         func(c *server.Config) { c.Roles, c.Database = []string{"worker"}, "" },
+		"roles: needs --database":            func(c *server.Config) { c.Roles, c.Database = []string{"worker"}, "" },
 		`roles: "cook" is not one of api`:    func(c *server.Config) { c.Roles = []string{"cook"} },
-		"roles: worker is named twice":    func(c *server.Config) { c.Roles = []string{"worker", "worker"} },
-		"bucket: not without":             func(c *server.Config) { c.Roles, c.Buckets = []string{"worker"}, []string{"photos"} },
-		"console-listen: not without the": func(c *server.Config) { c.Roles, c.ConsoleListen = []string{"worker"}, "127.0.0.1:0" },
+		"roles: worker is named twice":       func(c *server.Config) { c.Roles = []string{"worker", "worker"} },
+		"bucket: needs the role api":         func(c *server.Config) { c.Roles, c.Buckets = []string{"worker"}, []string{"photos"} },
+		"console-listen: needs the role api": func(c *server.Config) { c.Roles, c.ConsoleListen = []string{"worker"}, "127.0.0.1:0" },
 	} {
 		cfg := with
 		change(&cfg)

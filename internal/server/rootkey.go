@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// An AccessKey is what a client signs with.
+// An AccessKey is the key that a client signs with.
 type AccessKey struct {
 	ID     string `json:"accessKeyId"`
 	Secret string `json:"accessKeySecret"`
@@ -32,7 +32,7 @@ func ReadRootKey(f Folder) (AccessKey, error) {
 	return parseRootKey(b, f.RootKey())
 }
 
-// maxRootKey bounds what a root key is kept in, in bytes.
+// maxRootKey is the maximum size of the file of a root key, in bytes.
 const maxRootKey = 4 << 10
 
 func parseRootKey(b []byte, place string) (k AccessKey, err error) {
@@ -46,9 +46,9 @@ func newRootKey() AccessKey {
 	return AccessKey{ID: "LTAI" + rand.Text()[:20], Secret: rand.Text() + rand.Text()[:4]}
 }
 
-// rootKey returns the account's own key: the configured one, else the one in
-// the data folder, else a new one. made reports a new key, for keepRootKey. With a
-// database there is none yet if none is configured.
+// rootKey returns the account's own key: the configured one, else the one in the data folder, else
+// a new one. made reports a new key, for keepRootKey. With a database, the key is empty unless one
+// is configured.
 func rootKey(cfg *Config) (k AccessKey, made bool, err error) {
 	if cfg.RootKey.ID != "" || cfg.Database != "" {
 		return cfg.RootKey, false, nil

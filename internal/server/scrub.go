@@ -24,7 +24,7 @@ const (
 // checkpointEvery is how often the index is kept for store repair.
 const checkpointEvery = time.Hour
 
-// openCheckpoints keeps the index as it was up to three hours ago.
+// openCheckpoints keeps checkpoints of the index of the last three hours.
 func (s *Server) openCheckpoints(st *store.Store) {
 	s.work(func(ctx context.Context) error {
 		for {
@@ -40,13 +40,13 @@ func (s *Server) openCheckpoints(st *store.Store) {
 	})
 }
 
-// scrubs reads the whole store and compares it with its checksums, every month and
-// on request of the account, one scrub at a time. A scrub continues where the end
-// of the process interrupted it.
+// scrubs reads the whole store and compares it with its checksums, every month and on request of
+// the account, one scrub at a time. A scrub that the end of the process interrupted resumes where
+// it stopped.
 type scrubs struct {
 	accountOnly
 	store   *store.Store
-	rate    int64 // bytes a second, where none is asked for
+	rate    int64 // bytes a second, unless a request sets another
 	monthly bool
 	log     *slog.Logger
 
@@ -83,7 +83,7 @@ func (s *scrubs) serve(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-due:
-			s.begin(store.ScrubOptions{BytesPerSecond: s.rate}) // or one was asked for at the same time
+			s.begin(store.ScrubOptions{BytesPerSecond: s.rate}) // or one was requested at the same time
 			opts = <-s.start
 		case opts = <-s.start:
 		}

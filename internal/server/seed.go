@@ -14,10 +14,9 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// seededIDs derives the ids of runs from the seed, so that a server that starts
-// on an empty folder uses the same ids each time: by bucket, configuration and
-// the number of the run. A later start on the same folder counts as another, so
-// that no id is used twice.
+// seededIDs derives the ids of runs from the seed, so that a server that starts on an empty folder
+// uses the same ids each time: by bucket, configuration and the number of the run. A later start on
+// the same folder has another number, so that no id is used twice.
 func seededIDs(f Folder, seed string) (func(stocktake.Run) string, error) {
 	path := f.Seed()
 	var kept struct {

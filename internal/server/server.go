@@ -1,13 +1,12 @@
-// Package server is what `stocktake serve` runs: it turns settings into parts
-// (store, accounts, catalog, inventory service), parts into an HTTP handler, and
-// serves that on the listeners. The paths below /-/ are its own; everything else
-// belongs to internal/ossapi and internal/sts.
+// Package server implements `stocktake serve`: it opens the parts of a server (store, accounts,
+// catalog, inventory service) from its settings, builds an HTTP handler from the parts, and serves
+// it on the listeners. The paths below /-/ are its own; everything else belongs to internal/ossapi
+// and internal/sts.
 //
-// A part is opened by one method of Server that open (parts.go) calls. The method
-// registers what the part needs from the server: work until the end (work), a
-// path below /-/ (handle), a condition of readiness (readyIf), something to read
-// again on SIGHUP (onReload), something to close (onClose). A test runs a whole
-// server in its own process:
+// A part is opened by one method of Server that open (parts.go) calls. The method registers what
+// the part needs from the server: background work (work), a path below /-/ (handle), a readiness
+// condition (readyIf), a reload on SIGHUP (onReload), a close at shutdown (onClose). A test runs a
+// whole server in its own process:
 //
 //	s, err := server.New(ctx, server.Config{Data: t.TempDir(), Listen: "127.0.0.1:0"})
 //	go s.Serve(ctx)
@@ -45,7 +44,7 @@ type Server struct {
 	log     *slog.Logger
 	key     AccessKey
 	keyMade bool
-	adopts  bool // the data folder was there before this start
+	adopts  bool // the data folder existed before this start
 
 	clock     clock.Clock
 	listeners []listener
@@ -80,10 +79,9 @@ type Server struct {
 	closers   []func() error                // in the order of opening
 }
 
-// New opens the addresses and the data folder of cfg. Settings, addresses and the
-// files that cfg names are checked before anything is made on disk, and a new
-// root access key is kept last: a failed start keeps no key that was never shown. On an error nothing stays open. A *SettingError says that cfg needs
-// correcting.
+// New opens the addresses and the data folder of cfg. New checks the settings, the addresses and the files in cfg before it writes to the disk, and
+// writes a new root access key last: a failed start leaves no key that was never shown. After an error nothing is open. A *SettingError means that
+// cfg needs correcting.
 func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -136,8 +134,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	return s, nil
 }
 
-// Check checks what New checks before it makes anything: settings, addresses and
-// the files that cfg names. It leaves nothing open and nothing on disk.
+// Check makes the checks that New makes before it writes to the disk: settings, addresses and the
+// files in cfg. It leaves nothing open and writes nothing.
 func Check(cfg Config) (err error) {
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -162,8 +160,8 @@ func (s *Server) work(f func(context.Context) error) { s.workers = append(s.work
 // called in the reverse order.
 func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
 
-// onReload registers a function that reads settings again that were read from
-// files. If it fails, the previous settings stay in force.
+// onReload registers a function that reads files of settings again. If it fails, the previous
+// settings stay in force.
 func (s *Server) onReload(f func() error) { s.reloaders = append(s.reloaders, f) }
 
 // readyIf registers a condition of readiness: an error that it returns is the
@@ -174,8 +172,8 @@ func (s *Server) readyIf(f func() error) { s.probes = append(s.probes, f) }
 // handle registers the handler of a path below /-/.
 func (s *Server) handle(pattern string, h http.Handler) { s.admin.Handle(pattern, h) }
 
-// Serve answers requests and runs what is due until ctx ends. It then stops
-// requests, runs and stores in this order, and closes the server.
+// Serve answers requests and makes due runs until ctx ends. It then stops requests, runs and stores
+// in this order, and closes the server.
 func (s *Server) Serve(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	g, ctx := errgroup.WithContext(tracing.With(ctx, s.cfg.Tracer))
@@ -196,8 +194,8 @@ func (s *Server) Reload() (err error) {
 	return err
 }
 
-// Close releases the addresses and the data folder. Serve does so itself at its
-// end; closing twice does no harm.
+// Close releases the addresses and the data folder. Serve calls it at its end. It may be called
+// twice.
 func (s *Server) Close() (err error) {
 	for _, l := range s.listeners {
 		if e := l.Close(); e != nil && !errors.Is(e, net.ErrClosed) {

@@ -16,7 +16,7 @@ import (
 	"github.com/stocktake/stocktake/internal/securerow"
 )
 
-// The documents that servers share in a database.
+// Documents that servers share in a database.
 const (
 	sharedAccounts = "accounts"
 	sharedKeys     = "encryption-keys"
@@ -28,8 +28,8 @@ func sharedSizes() map[string]int {
 	return map[string]int{sharedAccounts: ram.MaxSize, sharedKeys: kms.MaxSize, sharedRootKey: maxRootKey}
 }
 
-// openShared opens what servers that share a database have in common: accounts,
-// encryption keys and the root key. Without a database it does nothing.
+// openShared opens the accounts, encryption keys and root key that servers on one database share.
+// Without a database it does nothing.
 func (s *Server) openShared(ctx context.Context, counts *metrics.Metrics) error {
 	if s.cfg.Database == "" {
 		return nil
@@ -116,8 +116,8 @@ func (s *Server) leftBehind() error {
 	return nil
 }
 
-// rootKeyOf returns the root key that is kept in a room, or makes it. Of several
-// servers that start at once, one makes it.
+// rootKeyOf returns the root key in a room, or creates it. If several servers start at once, one
+// creates it.
 func rootKeyOf(room securefile.Room) (k AccessKey, made bool, err error) {
 	_, err = room.Update(func(data []byte) ([]byte, error) {
 		if made = data == nil; made {
@@ -166,7 +166,7 @@ func OpenShared(ctx context.Context, address string, master []byte, writer strin
 // Close closes the connections.
 func (s *Shared) Close() error { return s.cat.Close() }
 
-// Accounts opens the directory of accounts. Without a root key in the settings it is
+// Accounts opens the directory of accounts. Without a root key in the settings, the root key is
 // that of the database.
 func (s *Shared) Accounts(root AccessKey, account string) (*ram.Directory, error) {
 	if root.ID == "" {
@@ -183,9 +183,9 @@ func (s *Shared) EncryptionKeys(master []byte) (*kms.Keys, error) {
 	return kms.OpenIn(s.table.Row(sharedKeys), kms.Options{Master: master})
 }
 
-// RotateMaster encrypts everything with the first of the master keys, all or nothing, and
-// returns what was encrypted with another one. A *securerow.MasterUnknownError says which
-// servers do not have the first one yet.
+// RotateMaster encrypts everything with the first of the master keys, all or nothing, and returns
+// the names of the documents that were encrypted with another one. A *securerow.MasterUnknownError
+// names the servers that do not have the first one yet.
 func (s *Shared) RotateMaster(ctx context.Context, masters []byte) (changed []string, err error) {
 	return s.table.Rotate(ctx, map[string]func([]byte) ([]byte, error){
 		sharedKeys: func(data []byte) ([]byte, error) { return kms.Rewrap(data, masters, masters) },
@@ -206,8 +206,8 @@ func (s *Shared) RootKey() (AccessKey, error) {
 	return parseRootKey(data, room.String())
 }
 
-// AwaitServers waits until changes are in force on all servers, and returns the
-// names of those where they are not in time.
+// AwaitServers waits until changes are in force on all servers, and returns the names of the
+// servers where they are not in force in time.
 func (s *Shared) AwaitServers(ctx context.Context) (behind []string, err error) {
 	for _, document := range []string{sharedAccounts, sharedKeys} {
 		behind, err = s.table.AwaitReaders(ctx, document, awaitServers)

@@ -16,9 +16,9 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// checkStores opens the stores of the settings, which reads their credentials and
-// certificates and asks no other machine. Credentials are read again when their
-// files change, certificates at the next start.
+// checkStores opens the stores in the settings. It reads their credentials and certificates and
+// contacts no other machine. Credentials are read again when their files change, certificates at
+// the next start.
 func (s *Server) checkStores() error {
 	s.stores = nil
 	for _, entry := range s.cfg.Stores {
@@ -34,8 +34,8 @@ func (s *Server) checkStores() error {
 	return nil
 }
 
-// registry makes the registry of the buckets in all stores. It refuses a bucket
-// that exists in the embedded store and that another store claims.
+// registry returns the registry of the buckets in all stores. A bucket that exists in the embedded
+// store and is claimed by another store is an error.
 func (s *Server) registry(st *store.Store, access bucket.Access) (*bucket.Registry, error) {
 	opts := bucket.Options{Region: s.cfg.Region, Access: access, Account: DefaultAccount, Now: s.clock.Now}
 	for _, named := range s.stores {
@@ -56,8 +56,7 @@ func (s *Server) registry(st *store.Store, access bucket.Access) (*bucket.Regist
 	return buckets, s.keepClaims()
 }
 
-// A claim is which buckets a store of the settings has claimed, as stores.json
-// has it.
+// A claim is an entry of stores.json: the buckets that a store in the settings has claimed.
 type claim struct {
 	Name    string            `json:"name"`
 	Buckets []string          `json:"buckets,omitempty"`
@@ -85,9 +84,8 @@ func (s *Server) readClaims() (f claimsFile, err error) {
 	return f, nil
 }
 
-// formerClaims returns which store of earlier settings claimed a bucket. The
-// configurations of such buckets are kept when a store is left out of the settings,
-// by mistake or for a while.
+// formerClaims returns the store in earlier settings that claimed a bucket. The configurations of
+// such buckets are kept while a store is missing from the settings.
 func (s *Server) formerClaims() (func(name string) (string, bool), error) {
 	f, err := s.readClaims()
 	if err != nil || len(f.Stores) == 0 {
@@ -104,7 +102,7 @@ func (s *Server) formerClaims() (func(name string) (string, bool), error) {
 	}, nil
 }
 
-// keepClaims adds the claims of the settings to those that are kept.
+// keepClaims adds the claims in the settings to those in stores.json.
 func (s *Server) keepClaims() error {
 	if len(s.cfg.Stores) == 0 {
 		return nil
@@ -146,8 +144,8 @@ func (s *Server) keepClaims() error {
 	return securefile.Replace(s.folder.Stores(), append(b, '\n'))
 }
 
-// encrypts says whether reports can be encrypted as a configuration asks. Of a
-// bucket of a named store, that store decides.
+// encrypts checks whether reports can be encrypted as a configuration asks. A named store decides
+// for its buckets.
 func encrypts(buckets *bucket.Registry, ring keyring) func(context.Context, string, *stocktake.InventoryConfiguration) error {
 	return func(ctx context.Context, source string, cfg *stocktake.InventoryConfiguration) error {
 		dst := &cfg.Destination

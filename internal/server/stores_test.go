@@ -161,7 +161,7 @@ func TestStores(t *testing.T) {
 	// A role that the settings do not name may use neither bucket of the store.
 	other := configuration(near, "other", "reports")
 	other.Destination.RoleARN = "acs:ram::" + near.AccountID + ":role/other"
-	if run := firstRun(t, near, "lake-photos", other); run.State != stocktake.Failed || !strings.Contains(run.Reason, "do not let this role use it") {
+	if run := firstRun(t, near, "lake-photos", other); run.State != stocktake.Failed || !strings.Contains(run.Reason, "do not allow this role to use it") {
 		t.Errorf("%+v", run)
 	}
 }

@@ -20,7 +20,7 @@ func (s *Server) traced(h http.Handler) http.Handler {
 	})
 }
 
-// spans adds to the span of a request of the OSS API what it was and what came of it.
+// spans adds the operation and the result to the span of a request of the OSS API.
 type spans struct{}
 
 // Observe implements [ossapi.Observer].

@@ -34,7 +34,7 @@ func (s *Server) hooks(cat inventory.NoticeCatalog, counts *metrics.Metrics) (*n
 	return h, nil
 }
 
-// webhookSecret reads the secret that signs notices, or makes it.
+// webhookSecret reads the secret that signs notices, or creates it.
 func (s *Server) webhookSecret() ([]byte, error) {
 	path := cmp.Or(s.cfg.WebhookSecretFile, s.folder.WebhookSecret())
 	b, err := securefile.Read(path, 4<<10)
