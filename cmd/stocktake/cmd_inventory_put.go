@@ -23,7 +23,7 @@ type inventoryPut struct {
 	File string `help:"Read it from an XML or YAML file; - is stdin." short:"f" type:"existingfile" placeholder:"FILE"`
 
 	jsonFlag
-	Replace bool `help:"Replace the one with this id; its history is kept."`
+	Replace bool `help:"Replace the one with this id; its history stays."`
 	Wait    bool `help:"Wait for the first run; exit code 1 if it fails." short:"w"`
 
 	UserID            string   `group:"Report" aliases:"user_id" help:"Owner of the destination bucket." default:"1000000000000000"`

@@ -59,7 +59,7 @@ func (c *roleList) Run(con console) error {
 	for _, r := range roles {
 		t.Row(r.Name, orDash(strings.Join(r.Policies, ",")), roleARN(c.AccountID, r.Name))
 	}
-	return t.Flush("no roles: until there is one, every role acts with the rights of the account (unless the server has --production)")
+	return t.Flush("no roles: until one is created, every role has the rights of the account (unless the server runs with --production)")
 }
 
 type roleCreate struct {
@@ -90,7 +90,7 @@ func (c *roleCreate) Run(con console) error {
 	}
 	for _, p := range c.Attach {
 		if err := d.AttachRolePolicy(c.AccountID, c.Name, p); err != nil {
-			return accessError(fmt.Errorf("the role was made; attach %s: %w", p, err))
+			return accessError(fmt.Errorf("the role was created; attach %s: %w", p, err))
 		}
 	}
 	if err := d.kept.changed(con); err != nil {

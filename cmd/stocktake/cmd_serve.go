@@ -31,8 +31,8 @@ type serveCmd struct {
 // Help is shown by --help below the flags.
 func (serveCmd) Help() string {
 	return `The root access key comes from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET. Without
-them the server creates one, prints it and keeps it in the data folder or the database. On SIGHUP it reads certificates and
-the access file again, and reopens the log files.`
+them the server creates one and prints it. On SIGHUP it reads certificates and the access
+file again, and reopens the log files.`
 }
 
 // Run serves until the context ends, then finishes requests and runs under way.

@@ -27,7 +27,7 @@ func (l *statusLook) work(ctx context.Context) (stocktake.Work, error) {
 	}
 	w, err := admin.Work(ctx)
 	if refused, ok := errors.AsType[*client.AdminError](err); ok && refused.StatusCode == http.StatusForbidden {
-		return w, errors.New("--work with --all is for the key of the account; name a bucket (-b)")
+		return w, errors.New("--work with --all needs a key of the account; name a bucket (-b)")
 	}
 	if l.ID != "" {
 		w.Runs = slices.DeleteFunc(w.Runs, func(r stocktake.RunWork) bool { return r.Run.Configuration != l.ID })
@@ -35,9 +35,8 @@ func (l *statusLook) work(ctx context.Context) (stocktake.Work, error) {
 	return w, err
 }
 
-// machines returns which machines work on the runs under way, in words, by id of
-// the run. There is nothing to say if there is one machine, or the server does not
-// know.
+// machines returns which machines work on the runs under way, in words, by id of the run. It is
+// empty if there is one machine, or if the server does not know the request.
 func (l *statusLook) machines(ctx context.Context, all []stocktake.InventoryStatus) (map[string]string, error) {
 	on, asked := map[string]string{}, map[string]bool{}
 	for _, s := range all {
@@ -124,7 +123,7 @@ func printWork(w io.Writer, work *stocktake.Work, asJSON bool) error {
 			t.Row(append(run, task.Kind, task.State, task.Attempt, orDash(task.Name), human.Ago(now, task.Since), count(task.Listed), size(task.Bytes))...)
 		}
 	}
-	if err := t.Flush("no runs under way"); err != nil {
+	if err := t.Flush("no runs in progress"); err != nil {
 		return err
 	}
 	if work.Waiting > 0 {

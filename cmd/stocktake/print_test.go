@@ -245,7 +245,7 @@ func TestObjectWithoutSize(t *testing.T) {
 	for _, to := range []string{"-", filepath.Join(dir, "x")} {
 		var out, errs bytes.Buffer
 		code := run(t.Context(), []string{"object", "get", "--endpoint", endless.URL, "oss://bucket/k", to}, console{&out, &errs})
-		if code == 0 || !strings.Contains(errs.String(), "does not say how long") || out.Len() > 0 {
+		if code == 0 || !strings.Contains(errs.String(), "does not state the length") || out.Len() > 0 {
 			t.Errorf("to %s: %d, %d bytes, %s", to, code, out.Len(), errs.String())
 		}
 	}

@@ -23,8 +23,8 @@ func progressOf(r stocktake.Run) string {
 	return s
 }
 
-// A progressLine shows the state of a run on one line that it writes over. On
-// anything but a terminal it writes a line for each state instead.
+// A progressLine shows the state of a run on one terminal line that it overwrites. On anything
+// except a terminal it writes one line for each state.
 type progressLine struct {
 	terminal.StatusLine
 	last stocktake.RunState

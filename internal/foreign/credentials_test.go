@@ -115,7 +115,7 @@ func TestCredentialsChange(t *testing.T) {
 	write("access-key-id: b\naccess-key-secret: hunter2\n")
 	want("b")
 	write("access-key-id: hunter3\n")
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), "cannot be read again"); {
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), "cannot read the credentials of a store again"); {
 		want("b")
 		if time.Now().After(deadline) {
 			t.Fatal("no warning")

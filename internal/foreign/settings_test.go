@@ -98,7 +98,7 @@ func TestParseErrors(t *testing.T) {
 		"oss without region":  {entry("kind: oss"), "region is missing"},
 		"no credentials":      {"stores:\n  - {name: lake, kind: s3, buckets: [logs]}", "credentials are missing"},
 		"two credentials":     {entry("credentials: {env: A, file: b}"), "one of env, profile, file and chain"},
-		"no chain":            {entry("credentials: {chain: false}"), "says nothing"},
+		"no chain":            {entry("credentials: {chain: false}"), "has no meaning"},
 		"credentials as text": {entry("credentials: LAKE"), `line 4: store "lake": credentials: names and values are expected`},
 		"key in the file":     {entry("credentials: {id: a, secret: hunter2}"), `unknown setting "id"`},
 		"role to nothing":     {entry(`roles: {"*": other}`), `line 6: store "lake": roles: "*": "other": default is expected`},
@@ -114,13 +114,13 @@ func TestParseErrors(t *testing.T) {
 		"bad rate":            {entry("requests-per-second: -1"), "is not a number from 0"},
 		"bad rate 2":          {entry("requests-per-second: NaN"), "is not a number from 0"},
 		"bad concurrency":     {entry("concurrency: 1.5"), "is not a whole number"},
-		"bad hours":           {entry("hours: night"), "need a beginning and an end"},
+		"bad hours":           {entry("hours: night"), "a beginning and an end are expected"},
 		"bad account":         {entry("account: me"), `line 6: store "lake": account "me": 1 to 32 digits`},
 		"bad cross-region":    {entry("cross-region: maybe"), "true or false is expected"},
 		"name twice":          {entry() + "  - {name: lake, kind: s3, credentials: {env: A}, buckets: [photos]}", `line 6: store "lake": line 2 already has a store of this name`},
-		"claimed twice":       {entry() + "  - {name: pond, kind: s3, credentials: {env: A}, buckets: [\"l*\"]}", `line 6: store "pond": store "lake" (line 2) claims the bucket logs, too`},
-		"patterns overlap":    {entry(`buckets: ["lake-*"]`) + "  - {name: pond, kind: s3, credentials: {env: A}, buckets: [\"*-logs\"]}", "claims the bucket lake-logs, too"},
-		"alias claimed":       {entry() + "  - {name: pond, kind: s3, credentials: {env: A}, aliases: {logs: x-logs}}", "claims the bucket logs, too"},
+		"claimed twice":       {entry() + "  - {name: pond, kind: s3, credentials: {env: A}, buckets: [\"l*\"]}", `line 6: store "pond": store "lake" (line 2) also claims the bucket logs`},
+		"patterns overlap":    {entry(`buckets: ["lake-*"]`) + "  - {name: pond, kind: s3, credentials: {env: A}, buckets: [\"*-logs\"]}", "also claims the bucket lake-logs"},
+		"alias claimed":       {entry() + "  - {name: pond, kind: s3, credentials: {env: A}, aliases: {logs: x-logs}}", "also claims the bucket logs"},
 	} {
 		_, err := parse(t, tt.text)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), "line ") {

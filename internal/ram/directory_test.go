@@ -346,13 +346,13 @@ func TestChangesByOthers(t *testing.T) {
 			t.Errorf("with a broken file: %v", err)
 		}
 	}
-	for !strings.Contains(log.String(), "cannot be read") { // the server may trust what it saw for a millisecond
+	for !strings.Contains(log.String(), "cannot read the changed") { // the server may trust what it saw for a millisecond
 		_, _, err := server.Key(k.ID, "")
 		must(t, err)
 	}
 	_, _, err = server.Key(k.ID, "")
 	must(t, err)
-	if n := strings.Count(log.String(), "cannot be read"); n != 1 {
+	if n := strings.Count(log.String(), "cannot read the changed"); n != 1 {
 		t.Errorf("logged %d times:\n%s", n, log.String())
 	}
 	if strings.Contains(log.String(), k.Secret) {

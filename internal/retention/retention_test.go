@@ -210,7 +210,7 @@ func TestReportsFromTheFuture(t *testing.T) {
 		w.now = w.now.Add(2 * time.Minute)
 		made = append(made, w.run())
 		w.tidy(false)
-		if len(w.warnings) != 1 || !strings.Contains(w.warnings[0], "from the future") {
+		if len(w.warnings) != 1 || !strings.Contains(w.warnings[0], "dated in the future") {
 			t.Errorf("warnings %q", w.warnings)
 		}
 	}

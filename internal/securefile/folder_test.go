@@ -21,8 +21,8 @@ func TestCheckFolder(t *testing.T) {
 	}{
 		"empty":     {func(string) error { return nil }, ""},
 		"file":      {func(d string) error { return os.WriteFile(filepath.Join(d, "keys.json"), nil, 0o644) }, ""},
-		"shared":    {func(d string) error { return os.Chmod(d, 0o757) }, "everyone may write"},
-		"sticky":    {func(d string) error { return os.Chmod(d, 0o777|os.ModeSticky) }, "everyone may write"},
+		"shared":    {func(d string) error { return os.Chmod(d, 0o757) }, "writable by everyone"},
+		"sticky":    {func(d string) error { return os.Chmod(d, 0o777|os.ModeSticky) }, "writable by everyone"},
 		"group":     {func(d string) error { return os.Chmod(d, 0o775) }, ""},
 		"link":      {func(d string) error { return os.Symlink(d, filepath.Join(d, "tmp")) }, "tmp is a symbolic link"},
 		"dead link": {func(d string) error { return os.Symlink("nowhere", filepath.Join(d, "access.json.lock")) }, "access.json.lock is a symbolic link"},

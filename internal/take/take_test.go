@@ -201,7 +201,7 @@ func TestOther(t *testing.T) {
 	} {
 		other, opts := w.job, options
 		change(&other, &opts)
-		if _, err := take.Run(t.Context(), other, opts); !errors.Is(err, take.ErrOther) || !strings.Contains(err.Error(), "memory, begun at") {
+		if _, err := take.Run(t.Context(), other, opts); !errors.Is(err, take.ErrOther) || !strings.Contains(err.Error(), "memory, started at") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

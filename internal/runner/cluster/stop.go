@@ -100,7 +100,7 @@ func (r *Runner) reopen(ctx context.Context, tx postgres.Tx, t *inventory.Task) 
 	if err != nil || tag.RowsAffected() == 0 {
 		return err
 	}
-	r.log.Info("a run goes on where it has failed", "run", t.Run.ID, "attempt", t.Run.Attempt)
+	r.log.Info("resuming a run where it failed", "run", t.Run.ID, "attempt", t.Run.Attempt)
 	_, err = tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1, spent = generation, failures = 0, worker = '', lease = 0, due = 0, job = 0, since = $2
 		WHERE run = $1 AND done = 0`, t.Run.ID, tx.Now)
 	return err

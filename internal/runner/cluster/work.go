@@ -51,7 +51,7 @@ func (r *Runner) work(ctx context.Context, c call) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, errLost) || errors.Is(context.Cause(ctx), errLost):
-		r.log.Warn("a task was taken away, as this process was not heard of in time, or its run has ended", "run", t.run, "task", t.Task, "kind", t.kind)
+		r.log.Warn("task lost: its lease expired, or its run has ended", "run", t.run, "task", t.Task, "kind", t.kind)
 		return r.release(kept, &t)
 	case errors.Is(context.Cause(ctx), errStalled):
 		return nil
@@ -110,7 +110,7 @@ func (r *Runner) perform(ctx context.Context, a *assignment) error {
 	case publishKind:
 		return r.publish(ctx, j)
 	}
-	return fmt.Errorf("a task of kind %q, which this version does not know", a.kind)
+	return fmt.Errorf("task of kind %q, unknown to this version", a.kind)
 }
 
 // A job is what the engine needs to know of a task.
@@ -129,7 +129,7 @@ func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
 	if n := a.failures + 1; n < maxFailures && !final(err) {
 		r.avoid(a.run)
 		pause := time.Duration(n*n) * time.Second
-		r.log.Warn("a task failed; it is begun again", "run", a.run, "task", a.Task, "kind", a.kind, "in", pause, "err", err)
+		r.log.Warn("task failed; restarting it", "run", a.run, "task", a.Task, "kind", a.kind, "in", pause, "err", err)
 		return r.putBack(ctx, &a.task, asFailure, pause)
 	}
 	cfg := stocktake.InventoryConfiguration{}
@@ -201,7 +201,7 @@ func encode(s *engine.Slice) (string, error) {
 
 // errSummed ends a call of engine.Publish that was made to learn what would be
 // published.
-var errSummed = errors.New("the report is to be recorded")
+var errSummed = errors.New("the report has to be recorded")
 
 // sum makes the report of the slices, which nobody sees yet. The holder of the run
 // has it recorded.
