@@ -60,7 +60,7 @@ func (p *Page) ordered(from, to int) error {
 		if c < 0 {
 			first = i
 		} else if p.repeats(first, i) {
-			return fmt.Errorf("%w: version %.200q of key %.200q is there twice", ErrOrder, p.Records[i].VersionID, p.Records[i].Key)
+			return fmt.Errorf("%w: version %.200q of key %.200q is listed twice", ErrOrder, p.Records[i].VersionID, p.Records[i].Key)
 		}
 	}
 	return nil
