@@ -9,9 +9,9 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Notes returns, in words, what a person should know of the reports on a bucket
-// with some columns: those that its store cannot tell, and what others cost for a
-// number of rows; 0: it is not known. It asks no store.
+// Notes returns remarks for people about reports on a bucket with some columns: columns that its
+// store cannot provide, and the cost of others for a number of rows; 0: unknown. It contacts no
+// store.
 func (r *Registry) Notes(bucket string, columns []stocktake.Field, rows int64) (notes []string) {
 	st, _ := r.find(bucket)
 	if st == nil {

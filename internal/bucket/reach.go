@@ -14,20 +14,20 @@ import (
 )
 
 const (
-	// patience is how long a store may take to say whether it has a bucket. A
-	// person waits meanwhile.
+	// patience is how long a store may take to say whether a bucket exists. A person waits
+	// meanwhile.
 	patience = 5 * time.Second
 
-	// An answer holds for a while, so that the status of a thousand configurations
-	// asks once. A bad one holds shorter, as the fault may be corrected soon.
+	// An answer is cached for a while, so that the status of a thousand configurations asks once. A
+	// failure is cached for less time, since the fault may be corrected soon.
 	goodFor = time.Minute
 	badFor  = 5 * time.Second
 
-	// maxAnswers bounds the names that are remembered.
+	// maxAnswers bounds the number of cached names.
 	maxAnswers = 10_000
 )
 
-// An UnreachableError means that a store cannot be asked for a bucket now.
+// An UnreachableError reports that a store does not answer for a bucket now.
 type UnreachableError struct {
 	Store, Endpoint string
 	Err             error
@@ -37,7 +37,7 @@ func (e *UnreachableError) Error() string {
 	return fmt.Sprintf("the store %q (%s) cannot be asked: %v", e.Store, e.Endpoint, e.Err)
 }
 
-// Unwrap returns object.ErrUnreachable, and why.
+// Unwrap returns object.ErrUnreachable and the cause.
 func (e *UnreachableError) Unwrap() []error { return []error{object.ErrUnreachable, e.Err} }
 
 // Advice returns what to do, for the warnings of a configuration.
@@ -45,14 +45,14 @@ func (e *UnreachableError) Advice() string {
 	return "runs fail until it can; find out why with stocktake store check " + e.Store
 }
 
-// named is a Store, and what it has answered lately.
+// named is a Store with its latest answers.
 type named struct {
 	Store
 	flight singleflight.Group
 
 	mu      sync.Mutex
 	answers map[string]answer // by bucket
-	silent  answer            // of the store as a whole; nil error: it has answered
+	silent  answer            // of the store as a whole; nil error: it answers
 }
 
 type answer struct {
@@ -60,9 +60,9 @@ type answer struct {
 	err   error
 }
 
-// Reach asks the store that holds the bucket: nil if it has the bucket,
-// stocktake.ErrNoSuchBucket if it has not, [*UnreachableError] if it cannot be
-// asked. It takes some seconds at most; answers hold for a while.
+// Reach asks the store of a bucket whether it exists. It returns nil if it does,
+// stocktake.ErrNoSuchBucket if not, and an [*UnreachableError] if the store does not answer. It
+// takes at most some seconds; answers are cached for a while.
 func (r *Registry) Reach(ctx context.Context, name string) error {
 	st, there := r.find(name)
 	if st == nil {
@@ -73,7 +73,8 @@ func (r *Registry) Reach(ctx context.Context, name string) error {
 		return a.err
 	}
 	done := st.flight.DoChan(there, func() (any, error) {
-		// Others wait for the answer, too, so that it does not end with the caller.
+		// Other callers share the answer, so the request does not end with the context of the first
+		// caller.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
 		return nil, st.learn(there, st.Service.Ask(ctx, there))
@@ -86,7 +87,7 @@ func (r *Registry) Reach(ctx context.Context, name string) error {
 	}
 }
 
-// known returns the last answer about a bucket if it still holds.
+// known returns the last answer about a bucket if it is still valid.
 func (st *named) known(there string) (answer, bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -98,8 +99,7 @@ func (st *named) known(there string) (answer, bool) {
 	return a, ok && now.Before(a.until)
 }
 
-// learn keeps what the store has answered about a bucket, and returns the error
-// that it is.
+// learn caches the answer of the store about a bucket and returns it as an error.
 func (st *named) learn(there string, err error) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -114,7 +114,7 @@ func (st *named) learn(there string, err error) error {
 			err = fmt.Errorf("no answer within %v", patience)
 		}
 		a = answer{now.Add(badFor), &UnreachableError{st.Name, st.Endpoint, err}}
-		if !errors.Is(err, stocktake.ErrAccessDenied) { // that may be so for one bucket
+		if !errors.Is(err, stocktake.ErrAccessDenied) { // that may concern only this bucket
 			st.silent = a
 		}
 	}

@@ -1,7 +1,7 @@
-// Package bucket is the registry of buckets. It answers for every bucket that a
-// request or a configuration names: does it exist, whose is it, in which region,
-// and how does a run list it and write to it. A name means a bucket of a named
-// store of the settings if that claims it, else one of the embedded store.
+// Package bucket is the registry of buckets. For every bucket that a request or a configuration
+// names, it answers whether it exists, who owns it, in which region it is, and how a run lists it
+// and writes to it. A name refers to a bucket of a named store if a store claims it, otherwise to
+// one of the embedded store.
 package bucket
 
 import (
@@ -17,12 +17,12 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Embedded is what the registry needs of the embedded store.
+// Embedded is what the registry needs from the embedded store.
 type Embedded interface {
 	// Bucket returns stocktake.ErrNoSuchBucket if there is no such bucket.
 	Bucket(ctx context.Context, name string) (object.Bucket, error)
 	Source() engine.Source
-	// Destination returns the bucket as a place for reports; by makes all changes.
+	// Destination returns the bucket as a destination of reports; by is the origin of all changes.
 	Destination(bucket string, by object.Origin) engine.Destination
 }
 
@@ -32,10 +32,10 @@ type Access interface {
 	Allowed(who ram.Identity, q ram.Request) error
 }
 
-// Options say where the buckets of the embedded store are and who may use them.
+// Options configure a [Registry].
 type Options struct {
-	// Region is the plain id of the region, such as "cn-hangzhou". Empty: buckets
-	// have no known region, and none is compared.
+	// Region is the plain id of the region, such as "cn-hangzhou". Empty: the region is unknown and
+	// not compared.
 	Region string
 
 	// Access judges roles. [Registry.MayReport] needs it.
@@ -48,9 +48,8 @@ type Options struct {
 	// Stores are the named stores of the settings. No two claim one name.
 	Stores []Store
 
-	// Former returns the store of earlier settings that claimed a name, so that the
-	// bucket of a store that was left out is not taken for one that was deleted.
-	// nil: there was none.
+	// Former returns the store of earlier settings that claimed a name, so that the bucket of a
+	// removed store is not taken for a deleted one. nil: there was none.
 	Former func(name string) (store string, ok bool)
 
 	Now func() time.Time // nil means time.Now
@@ -76,9 +75,9 @@ func New(embedded Embedded, opts Options) *Registry {
 	return r
 }
 
-// Bucket returns the state of a bucket with its region. The error is
-// stocktake.ErrNoSuchBucket if no store has it. Of the bucket of a named store it
-// returns what the settings say, and does not ask the store: see [Registry.Reach].
+// Bucket returns the state of a bucket with its region. The error is stocktake.ErrNoSuchBucket if
+// no store has it. For a bucket of a named store it answers from the settings and does not contact
+// the store: see [Registry.Reach].
 func (r *Registry) Bucket(ctx context.Context, name string) (object.Bucket, error) {
 	if st, _ := r.find(name); st != nil {
 		return st.state(name), nil
@@ -88,8 +87,7 @@ func (r *Registry) Bucket(ctx context.Context, name string) (object.Bucket, erro
 	return b, r.formerly(name, err)
 }
 
-// find returns the store that claims a bucket, and its name there; nil: none
-// does.
+// find returns the store that claims a bucket and the bucket's name there; nil: no store does.
 func (r *Registry) find(name string) (*named, string) {
 	for _, st := range r.stores {
 		if there, ok := st.Service.Claims(name); ok {
@@ -108,8 +106,8 @@ func (r *Registry) StoreOf(name string) string {
 	return ""
 }
 
-// formerly returns a *goneError if err means that the bucket is not there, and a
-// store of earlier settings claimed it.
+// formerly returns a *goneError if err means that the bucket does not exist and a store of earlier
+// settings claimed it.
 func (r *Registry) formerly(name string, err error) error {
 	if !errors.Is(err, stocktake.ErrNoSuchBucket) || r.opts.Former == nil {
 		return err
@@ -120,8 +118,8 @@ func (r *Registry) formerly(name string, err error) error {
 	return err
 }
 
-// ForInventories returns the registry as the inventory service sees it: owner and region of
-// buckets that may be combined with any others are not known.
+// ForInventories returns the view of the inventory service: buckets that may be combined with any
+// others have no owner and no region.
 func (r *Registry) ForInventories() *InventoryView { return &InventoryView{r} }
 
 // An InventoryView is a [Registry] for the inventory service.
@@ -136,9 +134,8 @@ func (v *InventoryView) Bucket(ctx context.Context, name string) (object.Bucket,
 	return b, err
 }
 
-// Source returns where a run lists the bucket. The role of cfg has been judged by
-// [Registry.MayReport]; the embedded store needs no credentials of its own, a
-// named store has its own for the role.
+// Source returns the source from which a run lists the bucket. [Registry.MayReport] has checked the
+// role of cfg. The embedded store needs no credentials; a named store has credentials for the role.
 func (r *Registry) Source(_ context.Context, bucket string, cfg *stocktake.InventoryConfiguration) (engine.Source, error) {
 	st, there := r.find(bucket)
 	if st == nil {
@@ -166,8 +163,8 @@ func (r *Registry) Listing(bucket string, cfg *stocktake.InventoryConfiguration)
 	return renamed{src, there}
 }
 
-// Encrypts returns why the named store that holds the destination of cfg cannot
-// encrypt its reports as cfg asks; nil: it can, or that cannot be found out now.
+// Encrypts returns an error if the named store of the destination of cfg cannot encrypt reports as
+// cfg asks; nil: it can, or this is unknown now.
 func (r *Registry) Encrypts(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
 	dst := &cfg.Destination
 	st, there := r.find(dst.Bucket)
@@ -178,8 +175,7 @@ func (r *Registry) Encrypts(ctx context.Context, bucket string, cfg *stocktake.I
 	return st.Service.Encrypts(ctx, dst.RoleARN, there, at.Base()+"stocktake-check-"+rand.Text(), dst.Encryption)
 }
 
-// Destination returns the bucket that a run of cfg writes to, on the same terms
-// as Source.
+// Destination returns the destination of a run of cfg, under the same conditions as Source.
 func (r *Registry) Destination(_ context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error) {
 	if st, there := r.find(cfg.Destination.Bucket); st != nil {
 		return st.Service.Destination(cfg.Destination.RoleARN, there)

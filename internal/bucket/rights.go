@@ -24,15 +24,14 @@ import (
 // OSS documents only the first. Without the second, a caller who may put a
 // configuration could get reports of a bucket that the role has no rights on.
 //
-// If source or destination is a bucket of a named store, the settings of that
-// store must let the role use it besides: its credentials are those of another
-// party.
+// If source or destination is a bucket of a named store, the settings of that store must also allow
+// the role, because its credentials belong to another party.
 //
 // In development mode, while no role is defined, any role has the rights of its
 // account; see [ram.Directory.RoleIdentity].
 //
-// A refusal is a *ram.DeniedError that names everything that is missing. Other
-// errors mean that the question could not be answered.
+// A refusal is a *ram.DeniedError that names everything that is missing. Other errors mean that the
+// check could not be made.
 //
 // Source: OSS user guide, bucket inventory; spec inventory-api.md, section 7.
 func (r *Registry) MayReport(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
@@ -66,7 +65,7 @@ func (r *Registry) MayReport(ctx context.Context, bucket string, cfg *stocktake.
 	if err != nil {
 		return err
 	}
-	// One key of each kind stands for all.
+	// One key of each kind represents all.
 	at := report.Location{Prefix: dst.Prefix, Bucket: bucket, Configuration: cfg.ID}
 	keys := []string{
 		at.Data() + "00000000-0000-8000-8000-000000000000" + format.Suffix(),
@@ -81,11 +80,10 @@ func (r *Registry) MayReport(ctx context.Context, bucket string, cfg *stocktake.
 	return r.allowed(role, asked)
 }
 
-// MayRemove returns nil if the role of cfg may remove the keys from the
-// destination for good, as retention does: oss:DeleteObject, or
-// oss:DeleteObjectVersion once the bucket has had versioning. OSS has no
-// retention of reports; without this check whoever may put a configuration
-// could have objects removed that the role and the bucket's policy protect.
+// MayRemove returns nil if the role of cfg may permanently remove the keys from the destination, as
+// retention does: oss:DeleteObject, or oss:DeleteObjectVersion once the bucket has had versioning.
+// OSS has no retention of reports. Without this check, a caller who may put a configuration could
+// remove objects that the role and the bucket's policy protect.
 //
 // The errors are those of [Registry.MayReport].
 func (r *Registry) MayRemove(ctx context.Context, cfg *stocktake.InventoryConfiguration, keys []string) error {
@@ -111,8 +109,8 @@ func (r *Registry) MayRemove(ctx context.Context, cfg *stocktake.InventoryConfig
 	return r.allowed(role, asked)
 }
 
-// mayUse returns nil if the bucket is one of the embedded store, or if the
-// settings of its store let the role use it.
+// mayUse returns nil if the bucket is in the embedded store, or if the settings of its store allow
+// the role to use it.
 func (r *Registry) mayUse(bucket string, role ram.Identity, arn string) error {
 	st, _ := r.find(bucket)
 	if st == nil {
@@ -188,8 +186,8 @@ func (r *Registry) createAdvice(arn string) string {
 	return "make it (" + command + " --attach POLICY), or name another (stocktake role list)"
 }
 
-// A roleError is a denial that says what is missing and what to do, for callers
-// of the API and in the history of runs.
+// A roleError is a denial that names the missing right and the remedy, for callers of the API and
+// the history of runs.
 type roleError struct {
 	text, advice string
 	denied       *ram.DeniedError
@@ -202,8 +200,7 @@ func newRoleError(text, advice string, denied ram.DeniedError) *roleError {
 
 func (e *roleError) Error() string { return e.text }
 
-// Advice returns what to do, for the reason of a failed run; see
-// inventory.Reason.
+// Advice returns the advice for the reason of a failed run; see inventory.Reason.
 func (e *roleError) Advice() string { return e.advice }
 
 // Unwrap returns the *ram.DeniedError, and through it stocktake.ErrAccessDenied.

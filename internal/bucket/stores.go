@@ -9,8 +9,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A Store is a named store of the settings: some names of buckets mean buckets
-// there.
+// A Store is a named store in the settings, which claims some bucket names.
 type Store struct {
 	Name     string
 	Endpoint string // URL where clients find it
@@ -25,13 +24,13 @@ type Store struct {
 	Service Service
 }
 
-// Service is what the registry needs of a named store. foreign.Store implements
-// it. Buckets are named as they are there.
+// Service is what the registry needs from a named store. foreign.Store implements it. Bucket names
+// are those in the store.
 type Service interface {
-	// Claims returns the name there of a bucket that the store claims.
+	// Claims returns the name in the store of a bucket that it claims.
 	Claims(name string) (there string, ok bool)
 
-	// Allows returns nil if the settings let the role use the store, else why not.
+	// Allows returns nil if the settings allow the role to use the store, otherwise the reason.
 	Allows(role string) error
 
 	// Source and Destination are used with the credentials of the role. Their error
@@ -40,25 +39,25 @@ type Service interface {
 	Source(role string) (engine.Source, error)
 	Destination(role, bucket string) (engine.Destination, error)
 
-	// Costs returns what columns take besides the listing. It asks nothing.
+	// Costs returns the cost of columns in addition to the listing. It makes no request.
 	Costs(columns []stocktake.Field) engine.Costs
 
-	// Encrypts returns why a bucket cannot hold reports that are encrypted as asked,
-	// which the role writes; nil: it can, or that cannot be found out now. It may
-	// write and remove an object under key.
+	// Encrypts returns an error if reports that the role writes to a bucket cannot be encrypted as
+	// requested; nil: they can, or this is unknown now. It may write and remove an object under
+	// key.
 	Encrypts(ctx context.Context, role, bucket, key string, e stocktake.Encryption) error
 
-	// Ask returns nil if there is such a bucket, stocktake.ErrNoSuchBucket if there
-	// is none, else why the store cannot be asked.
+	// Ask returns nil if the bucket exists, stocktake.ErrNoSuchBucket if it does not, and any other
+	// error if the store does not answer.
 	Ask(ctx context.Context, bucket string) error
 }
 
-// state returns what is known of a bucket of the store without asking it.
+// state returns the state of a bucket as far as it is known without a request.
 func (st *named) state(name string) object.Bucket {
 	b := object.Bucket{
 		Name: name, Owner: st.Account, Region: st.Region, Store: st.Name, Endpoint: st.Endpoint, S3: st.S3,
 		ACL: stocktake.Private, BlockPublicAccess: true,
-		Versioning: object.Enabled, // it may be, so a configuration may ask for versions
+		Versioning: object.Enabled, // unknown, so a configuration may ask for versions
 	}
 	if st.S3 {
 		b.StorageClass = stocktake.S3Standard
@@ -77,8 +76,7 @@ func (r *Registry) CheckEmbedded(names []string) error {
 	return nil
 }
 
-// renamed is a source whose buckets have other names here: a run that names one
-// reads the bucket there.
+// renamed is a source that translates bucket names of this server to those in the store.
 type renamed struct {
 	engine.Source
 	there string
@@ -88,15 +86,15 @@ func (s renamed) Snapshot(ctx context.Context, _ string) (engine.Snapshot, error
 	return s.Source.Snapshot(ctx, s.there)
 }
 
-// A gone store had a bucket once, and is not in the settings any more. Its
-// configurations must not be taken for those of a bucket that was deleted.
+// A goneError reports a bucket of a store that was removed from the settings. Its configurations
+// must not be treated as those of a deleted bucket.
 type goneError struct{ store, bucket string }
 
 func (e *goneError) Error() string {
 	return fmt.Sprintf("the bucket %s belonged to the store %q, which does not claim it any more", e.bucket, e.store)
 }
 
-// Advice returns what to do, for the reason of a failed run.
+// Advice returns the advice for the reason of a failed run.
 func (e *goneError) Advice() string {
 	return "put the store back into the settings file; to give the bucket up, delete its configurations first"
 }

@@ -6,13 +6,12 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Change is one entry of a journal. The function that returns it says how long
-// its slices are valid.
+// A Change is one entry of a journal. The function that returns it defines how long its slices are
+// valid.
 type Change struct {
-	// Sequence is greater than that of every earlier change of the bucket. It is
-	// unique in its store for ever: no other change has it, not even one of another
-	// bucket or of a bucket made again. Consecutive changes may be any distance
-	// apart.
+	// Sequence is greater than that of every earlier change of the bucket. It is unique in its
+	// store: no other change ever has it, not even of another bucket or of a bucket created again.
+	// The numbers of consecutive changes may have any distance.
 	Sequence uint64
 
 	// Time is when the change was committed, in Unix milliseconds. It never falls
@@ -22,30 +21,29 @@ type Change struct {
 
 	Type Type
 
-	// Permanent marks a Delete that removes a version or a delete marker for good.
-	// Of its Record, only Key, VersionID and IsLatest have a meaning. A Delete that
-	// is not permanent has added the delete marker that its Record shows.
+	// Permanent marks a Delete that permanently removes a version or a delete marker. Only Key,
+	// VersionID and IsLatest of its Record have a meaning. A Delete that is not permanent has added
+	// the delete marker that its Record shows.
 	Permanent bool
 
-	// Revealed marks a Create that is not an upload: the version before it was
-	// removed for good, and it is the newest of its key again. It follows the
-	// Delete in the same commit. The version itself has not changed, so reports of
-	// all versions leave it out, and those of current versions need it.
+	// Revealed marks a Create that is not an upload: the newer version was permanently removed, and
+	// this one is the newest of its key again. It follows the Delete in the same commit. The
+	// version itself has not changed, so reports of all versions omit it, and those of current
+	// versions need it.
 	Revealed bool
 
-	// Requester, RequestID and SourceIP say who made the change, by which request
-	// and from where; all are empty for changes that the service makes by itself.
-	// Requester is the UID of an account or a user, the principal id of a session,
-	// or object.Anonymous. SourceIP is empty if the address is not known.
+	// Requester, RequestID and SourceIP say who made the change, by which request and from where;
+	// all are empty for changes that the service makes by itself. Requester is the UID of an
+	// account or a user, the principal id of a session, or object.Anonymous. SourceIP is empty if
+	// the address is unknown.
 	Requester, RequestID, SourceIP []byte
 
 	// Record is the object version after the change. VersionID is empty if the
 	// bucket had never had versioning at the time; once it has, the same version
 	// is called "null".
 	//
-	// IsLatest says that the version is the newest of its key after the change, or
-	// that it was before, if the change is a permanent Delete. Reports of current
-	// versions show the changes with IsLatest alone.
+	// IsLatest says that the version is the newest of its key after the change or, for a permanent
+	// Delete, that it was before. Reports of current versions show only changes with IsLatest.
 	Record stocktake.Record
 }
 
@@ -58,7 +56,7 @@ type Type uint8
 const (
 	Create         Type = iota + 1 // an upload of any kind, an overwrite and an append among them
 	UpdateMetadata                 // ACL, tags, storage class, restore, seal
-	Delete                         // of a version, or by a delete marker
+	Delete                         // of a version, or with a delete marker
 )
 
 // String returns the value of column RecordType; empty for an illegal type.

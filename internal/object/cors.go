@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// CORS is what pages of other origins may do with a bucket through a browser. An
-// object store keeps it as JSON, so the names of its fields are a file format.
+// CORS says what web pages of other origins may do with a bucket. An object store keeps it as JSON,
+// so the names of its fields are a file format.
 //
 // Source: OSS API reference, PutBucketCors.
 type CORS struct {
-	Rules        []CORSRule // 1 to 10, the first that matches counts
-	ResponseVary bool       // say Vary: Origin in every answer
+	Rules        []CORSRule // 1 to 10; the first match applies
+	ResponseVary bool       // send Vary: Origin in every answer
 }
 
 // A CORSRule allows requests of some origins. A "*" in an origin or a header
@@ -20,7 +20,7 @@ type CORSRule struct {
 	AllowedOrigins []string // at least one, such as "https://*.example.com"
 	AllowedMethods []string // at least one of GET, PUT, DELETE, POST, HEAD
 	AllowedHeaders []string // that requests may send, in any case
-	ExposeHeaders  []string // that the page may read of an answer
+	ExposeHeaders  []string // of an answer that the page may read
 	MaxAge         *int64   // seconds for which a browser may keep the answer to a preflight; nil: it decides
 }
 

@@ -2,8 +2,8 @@ package object
 
 import "errors"
 
-// Conditions a caller branches on with errors.Is. internal/ossapi turns each
-// into the OSS code and status; [stocktake.ErrNoSuchBucket] is of the same kind.
+// Conditions that a caller branches on with errors.Is. internal/ossapi maps each to the OSS code
+// and status; [stocktake.ErrNoSuchBucket] is another one.
 var (
 	ErrUnreachable    = errors.New("the store that holds the bucket cannot be asked")
 	ErrUnavailable    = errors.New("the database of the service cannot be asked")
@@ -13,7 +13,7 @@ var (
 
 	ErrNoSuchKey     = errors.New("no such key")
 	ErrNoSuchVersion = errors.New("no such version")
-	ErrFileExists    = errors.New("the object exists already and may not be overwritten")
+	ErrFileExists    = errors.New("the object already exists and may not be overwritten")
 
 	ErrBadDigest      = errors.New("the content does not have the digest that was given")
 	ErrIncompleteBody = errors.New("the body ended before its length was reached")
@@ -45,8 +45,8 @@ type PositionError struct {
 
 func (e *PositionError) Error() string { return "position is not equal to file length" }
 
-// A DeleteMarkerError reports a read of a key whose current version is a delete
-// marker. To errors.Is it is ErrNoSuchKey.
+// A DeleteMarkerError reports a read of a key whose current version is a delete marker. errors.Is
+// matches it with ErrNoSuchKey.
 type DeleteMarkerError struct{ VersionID string }
 
 func (e *DeleteMarkerError) Error() string { return "the current version is a delete marker" }

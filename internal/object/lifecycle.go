@@ -6,8 +6,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Lifecycle is what a bucket does with its objects as they age. The index
-// keeps it as JSON, so the names of its fields are a file format.
+// A Lifecycle has the rules for ageing objects of a bucket. The index keeps it as JSON, so the
+// names of its fields are a file format.
 //
 // Source: OSS API reference, PutBucketLifecycle.
 type Lifecycle struct {
@@ -46,7 +46,7 @@ type LifecycleNot struct {
 	Tag    *Tag
 }
 
-// A LifecycleAge is when something is due. One of the fields is set.
+// A LifecycleAge says when an action is due. Exactly one field is set.
 type LifecycleAge struct {
 	Days          int       // since the object was last modified
 	Date          time.Time // for all objects, from this midnight UTC on

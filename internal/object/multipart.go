@@ -22,7 +22,7 @@ type Upload struct {
 	Initiated    time.Time
 	StorageClass stocktake.StorageClass
 	Encryption   Encryption
-	Meta         []Meta // of the object to be; left out in listings of uploads
+	Meta         []Meta // of the future object; omitted in listings of uploads
 }
 
 // A Part is one uploaded part.

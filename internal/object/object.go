@@ -1,6 +1,5 @@
-// Package object is the vocabulary of the object store: buckets, objects and
-// what may be done to them. internal/store keeps them, internal/ossapi serves
-// them; neither knows the other.
+// Package object is the vocabulary of the object store: buckets, objects and operations on them.
+// internal/store keeps them, internal/ossapi serves them; neither imports the other.
 package object
 
 import (
@@ -9,20 +8,20 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Bucket is the state and the settings of a bucket. What its slices and
-// pointers lead to is never changed: to change a setting, replace it.
+// A Bucket is the state and the settings of a bucket. The memory behind its slices and pointers
+// never changes: to change a setting, replace it.
 type Bucket struct {
 	Name   string
 	Owner  string // account id
-	Region string // plain id such as "cn-hangzhou"; set by the registry, not kept. Empty: not known
+	Region string // plain id such as "cn-hangzhou"; set by the registry, not stored. Empty: unknown
 
-	// Store is the name of the store of the settings that holds the bucket, and
-	// Endpoint the URL where its objects are found; both set by the registry, not
-	// kept. Empty: the embedded store holds it.
+	// Store is the name of the named store that has the bucket, and Endpoint the URL of its
+	// objects; the registry sets both, and they are not stored. Empty: the bucket is in the
+	// embedded store.
 	Store, Endpoint string
 
-	// S3 says that the store speaks S3: names of buckets and storage classes are
-	// those of S3. Set by the registry, not kept.
+	// S3 says that the store speaks S3: names of buckets and storage classes are those of S3. Set
+	// by the registry, not stored.
 	S3 bool
 
 	Created      time.Time
@@ -38,11 +37,11 @@ type Bucket struct {
 	ResourceGroup     string     // "rg-..."; empty: the default group
 	RequesterPays     bool       // callers other than the owner must offer to pay
 	Lifecycle         *Lifecycle // nil: no rules
-	CORS              *CORS      // nil: pages of other origins may do nothing
+	CORS              *CORS      // nil: no access for pages of other origins
 }
 
-// NewBucket returns the state of a bucket that is created with default settings.
-// Like a bucket of OSS it blocks public access.
+// NewBucket returns the state of a bucket that is created with default settings. As in OSS, it
+// blocks public access.
 func NewBucket(name, owner string, created time.Time) Bucket {
 	return Bucket{
 		Name: name, Owner: owner, Created: created,
@@ -64,7 +63,7 @@ const (
 // String returns the text of element Status; empty for Unversioned.
 func (v Versioning) String() string { return [...]string{"", "Enabled", "Suspended"}[v] }
 
-// Encryption is how an object is encrypted at rest. The zero value is not.
+// Encryption is the encryption of an object at rest. The zero value means none.
 type Encryption struct {
 	Algorithm string // "", "AES256", "KMS" or "SM4"
 	KeyID     string // of the KMS key; empty: the default key, whose id a stored object names
@@ -75,7 +74,7 @@ type Encryption struct {
 // enabled.
 const NullVersion = "null"
 
-// Info is what the store knows of one version of an object, except its bytes.
+// Info describes one version of an object, without its bytes.
 type Info struct {
 	Key string
 
@@ -105,8 +104,7 @@ type Info struct {
 	Symlink    string // target key of a symlink
 }
 
-// Restore is the state of a restored archive object. The zero value is not
-// restored.
+// Restore is the state of a restored archive object. The zero value means not restored.
 type Restore struct {
 	Requested time.Time // zero: never
 	Ready     time.Time // from when on it can be read
@@ -146,20 +144,20 @@ type Attributes struct {
 	ForbidOverwrite bool
 }
 
-// Put is a whole object on its way in.
+// Put describes an object that is put as a whole.
 type Put struct {
 	Attributes
 	Bucket, Key string
-	Size        int64  // bytes the body must hold; -1: until its end
+	Size        int64  // bytes of the body; -1: until its end
 	SetACL      bool   // an append to an existing object changes its ACL to ACL
-	MD5         []byte // 16 bytes the content must have, else ErrBadDigest; nil: not checked
-	SHA256      []byte // 32 bytes the content must have, else ErrBadDigest; nil: not checked
+	MD5         []byte // expected MD5, 16 bytes, else ErrBadDigest; nil: not checked
+	SHA256      []byte // expected SHA-256, 32 bytes, else ErrBadDigest; nil: not checked
 }
 
 // Version names one version of an object. ID empty is the current one.
 type Version struct{ Bucket, Key, ID string }
 
-// Deleted is what a delete did.
+// Deleted is the result of a delete.
 type Deleted struct {
 	VersionID    string // of the marker made, or of the version removed; empty in an unversioned bucket
 	DeleteMarker bool   // a marker was made, or the version removed was one
@@ -187,13 +185,13 @@ type Listing struct {
 	Entries        []Info   // key ascending, newest version first; Headers, Tags and MD5 may be left out
 	CommonPrefixes []string // ascending
 
-	// Truncated says that more follows NextAfter (and NextAfterVersion, in a
-	// listing of versions), which are set then.
+	// Truncated says that entries follow after NextAfter (and NextAfterVersion, in a listing of
+	// versions), which are then set.
 	Truncated                   bool
 	NextAfter, NextAfterVersion string
 }
 
-// BucketStat is a bucket's statistics, kept up to date with every write.
+// BucketStat holds a bucket's statistics, updated with every write.
 type BucketStat struct {
 	Objects       [stocktake.NumStorageClasses]int64 // versions, by class
 	Bytes         [stocktake.NumStorageClasses]int64

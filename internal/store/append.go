@@ -14,10 +14,9 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// mergeSize is the size below which the last blob of an appendable object is
-// rewritten together with what is appended, in bytes, so that many small
-// appends do not make many pieces. Finished blobs never change, so readers of an
-// older state are not affected.
+// mergeSize is the size, in bytes, below which an append rewrites the last blob of an appendable
+// object, so that many small appends do not make many pieces. Finished blobs never change, so
+// readers of an older state are not affected.
 const mergeSize = 512 << 10
 
 func textSum[T string | []byte](text T) [16]byte { return md5.Sum([]byte(text)) }
@@ -42,8 +41,8 @@ func (s *Store) AppendObject(ctx context.Context, by object.Origin, p object.Put
 	return s.extend(ctx, by, b, old, &p, r)
 }
 
-// appendable returns the error of an append to old at position. A nil row or a
-// delete marker stands for an object yet to be made.
+// appendable returns the error of an append to old at position. A nil row or a delete marker means
+// that the object does not exist yet.
 func appendable(old *layout.Row, position int64) error {
 	switch {
 	case old == nil || old.Info.IsDeleteMarker:
@@ -159,8 +158,7 @@ func (s *Store) copyPieces(w io.Writer, pieces []layout.Piece, e envelope, damag
 	return nil
 }
 
-// movedOn replaces err, met on reading old, if old is not the current state any
-// more.
+// movedOn replaces err, an error of reading old, if old is no longer the current state.
 func (s *Store) movedOn(b *bucket, old *layout.Row, err error) error {
 	now, nowErr := newest(s.db, b.id, old.Info.Key)
 	if nowErr == nil && now != nil && now.Seq == old.Seq && now.Content == old.Content {

@@ -16,42 +16,40 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// An Audit is what [Store.Audit] counted.
+// An Audit holds the counts of [Store.Audit].
 type Audit struct {
 	Buckets, Versions, Uploads, Parts int64 // Versions: delete markers included
 
 	Inline      int64 // blobs in the index
 	Files       int64 // blob files that rows name
 	FileBytes   int64 // their sizes on disk
-	Passing     int64 // blob files on their way in or out
+	Passing     int64 // blob files being added or removed
 	InlineBytes int64
 	Changes     int64 // in journals
 }
 
-// A Problem is something an audit found wrong.
+// A Problem is a fault that an audit found.
 type Problem struct {
-	Subject string // what it is about, such as "blob 1f", or an object with the index key of its row in hex
+	Subject string // the faulty thing, such as "blob 1f", or an object with the index key of its row in hex
 	Text    string // what is wrong with it
 }
 
 func (p Problem) String() string { return p.Subject + ": " + p.Text }
 
-// Audit compares the index with itself and with the blob files: every blob that
-// a row names is there with the size it must have and is named once, no blob is
-// there that nothing names, every part belongs to an upload, the statistics of
-// each bucket are the sum of its rows, and no change is missing from a journal. It reads the whole index and the
-// names and sizes of all files, none of their bytes; it needs 16 bytes of
-// memory for each blob. Others may write meanwhile.
+// Audit compares the index with itself and with the blob files: every blob in a row exists with the right size
+// and is named once, no other blob exists, every part belongs to an upload, the statistics of each bucket are
+// the sum of its rows, and no change is missing from a journal. It reads the whole index and the names and sizes
+// of all files, but not their bytes, and needs 16 bytes of memory per blob. Concurrent writes are allowed.
 //
-// Audit calls problem for each thing wrong and, every few thousand rows and
-// files, progress with the counts so far unless it is nil; both from the caller's
-// goroutine. The error says what could not be read.
+// Audit calls problem for each fault and, unless it is nil, progress with the counts so far every
+// few thousand rows and files, both from the caller's goroutine. The error says what could not be
+// read.
 func (s *Store) Audit(ctx context.Context, problem func(Problem), progress func(Audit)) (Audit, error) {
 	if progress == nil {
 		progress = func(Audit) {}
 	}
 	a := &auditor{s: s, ctx: ctx, problem: problem, progress: progress}
-	// Files first: each has its record in the index before it has its name.
+	// Files first: a file has its record in the index before it has its name.
 	if err := s.blobs.Each(a.fileSeen, a.strayFile); err != nil {
 		return a.Audit, fmt.Errorf("audit: %w", err)
 	}
@@ -76,10 +74,10 @@ type auditor struct {
 	steps    int // rows and files seen
 	index    *pebble.Snapshot
 
-	files   []uint64 // ids of the files there are, ascending
+	files   []uint64 // ids of the existing files, ascending
 	passing []uint64 // ids that have an intent or a removal
 
-	named, inline, mapped []uint64 // what rows name: files, blobs in the index, maps
+	named, inline, mapped []uint64 // ids in rows: files, blobs in the index, maps
 
 	names   map[uint32]string        // of the buckets
 	stats   map[uint32]*layout.Delta // by bucket
@@ -160,8 +158,7 @@ func (a *auditor) buckets() error {
 	})
 }
 
-// rows checks versions and uploads, which are both rows, and then the statistics of
-// them.
+// rows checks versions and uploads, which are both rows, and then their statistics.
 func (a *auditor) rows() error {
 	a.uploads = map[uint64]bool{}
 	if err := a.each(layout.SpaceVersions, func(key, value []byte) error {
@@ -351,7 +348,7 @@ func (a *auditor) inlineBlobs() error {
 }
 func (a *auditor) maps() error { return a.exactly("map", layout.SpaceMaps, a.mapped) }
 
-// exactly checks that the keys of a space are the named ones, each once.
+// exactly checks that the keys of a space are the named ones, each exactly once.
 func (a *auditor) exactly(what string, space byte, named []uint64) error {
 	a.once(what, named)
 	return a.each(space, func(key, _ []byte) error {
@@ -367,7 +364,7 @@ func (a *auditor) exactly(what string, space byte, named []uint64) error {
 	})
 }
 
-// once sorts ids and checks that none is there twice.
+// once sorts ids and checks that none occurs twice.
 func (a *auditor) once(what string, ids []uint64) {
 	slices.Sort(ids)
 	for i := 1; i < len(ids); i++ {
@@ -377,7 +374,7 @@ func (a *auditor) once(what string, ids []uint64) {
 	}
 }
 
-// fileBlobs checks that each file is named, or on its way.
+// fileBlobs checks that each file is named by a row, an intent or a removal.
 func (a *auditor) fileBlobs() error {
 	a.once("blob", a.named)
 	for _, id := range a.files {

@@ -7,9 +7,8 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// journals checks that each journal belongs to a bucket and has a head, and that
-// its entries follow one another: by their ordinals, which have no holes, their
-// times and their sizes.
+// journals checks that each journal belongs to a bucket and has a head, and that its entries are
+// consecutive: by their ordinals, which have no gaps, their times and their sizes.
 func (a *auditor) journals() error {
 	var head *layout.JournalHead // of the bucket at; nil: no journal
 	var at uint32
@@ -49,7 +48,7 @@ func (a *auditor) journals() error {
 		switch {
 		case head == nil:
 			a.wrong(subject, "the journal has no head")
-			head = new(layout.JournalHead) // it is said once
+			head = new(layout.JournalHead) // reported once
 		case c.Ordinal != last.Ordinal+1:
 			a.wrong(subject, "it is change %d, after %d: changes are missing", c.Ordinal, last.Ordinal)
 		case c.Bytes != last.Bytes+size:

@@ -12,14 +12,13 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// ErrBackupRunning refuses a backup while another one is made.
+// ErrBackupRunning reports that another backup is in progress.
 var ErrBackupRunning = errors.New("a backup is already being made")
 
-// Backup makes a copy of the store as it is at one instant in dir, a folder of the
-// operating system that exists and has no store. Requests are served meanwhile. On
-// the disk of the store it consists of hard links and takes no space until objects
-// are deleted or the index changes. After an error the files copied so far remain.
-// The error is ErrBackupRunning if another backup is made.
+// Backup makes a copy of the store as it is at one instant in dir, a folder of the operating system
+// that exists and has no store. Requests are served meanwhile. On the disk of the store it consists
+// of hard links and takes no space until objects are deleted or the index changes. After an error
+// the files copied so far remain. The error is ErrBackupRunning if another backup is in progress.
 func (s *Store) Backup(ctx context.Context, dir string) error {
 	if s.ballast == nil {
 		return errors.New("a store that is not in the operating system's files cannot be backed up")
@@ -87,7 +86,7 @@ func (s *Store) Backup(ctx context.Context, dir string) error {
 	return syncFolder(dir)
 }
 
-// linkOrCopy makes to another name of the file from, or a copy on another disk.
+// linkOrCopy makes to a hard link to the file from, or a copy on another disk.
 func linkOrCopy(from, to string) error {
 	err := os.Link(from, to)
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {

@@ -15,9 +15,8 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// ballast is a file that reserves space: it is removed when the index
-// finds the disk full, so that objects can be deleted and the store be closed,
-// and it is made again when there is room.
+// ballast is a file that reserves space: it is removed when the index finds the disk full, so that
+// objects can be deleted and the store can be closed, and created again when there is room.
 type ballast struct {
 	fs   vfs.FS
 	dir  string
@@ -40,8 +39,8 @@ const (
 	// again.
 	ballastRetry = 10 * time.Second
 
-	// minLog is how much space a start or a delete needs without a ballast, in
-	// bytes, so that the log of the index does not fail, which would end the process.
+	// minLog is the space that a start or a delete needs without a ballast, in bytes. With less,
+	// the log of the index may fail, which ends the process.
 	minLog = 1 << 20
 
 	// fullPause delays flushes of the index while the disk is full and the ballast
@@ -69,16 +68,16 @@ func findBallast(fsys vfs.FS, dir string, log *slog.Logger) *ballast {
 	return b
 }
 
-// MakeRoom removes the ballast of the store in dir if the disk is full. The
-// error is object.ErrDiskFull if there still is too little room to open what the
-// folder holds. A server calls it first: on a full disk a database that is whole
-// cannot be read either. A folder that does not exist is not an error.
+// MakeRoom removes the ballast of the store in dir if the disk is full. The error is
+// object.ErrDiskFull if there still is too little room to open what the folder holds. A server
+// calls it first, since on a full disk an intact database cannot be opened. A folder that does not
+// exist is not an error.
 func MakeRoom(dir string, log *slog.Logger) error {
 	return findBallast(vfs.Default, dir, log).roomToOpen()
 }
 
-// roomToOpen returns an error that is object.ErrDiskFull if the index cannot be
-// opened, as Pebble would try again without end to write what its log has.
+// roomToOpen returns an error that is object.ErrDiskFull if there is too little room to open the
+// index. Pebble would retry forever to write the contents of its log.
 func (b *ballast) roomToOpen() error {
 	if avail, _, ok := b.usage(); ok && avail < minLog {
 		return fmt.Errorf("%w: the disk of %s has %d bytes left: free at least %d and start again", object.ErrDiskFull, b.dir, avail, minLog)
@@ -137,8 +136,7 @@ type syncedFile interface {
 	Sync() error
 }
 
-// createPrivate creates a file that its owner alone may read. Files of a vfs.FS
-// can be read by others.
+// createPrivate creates a file that only its owner may read, which a vfs.FS does not.
 func createPrivate(path string) (syncedFile, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 }
@@ -158,7 +156,7 @@ func (b *ballast) make(size int64) error {
 	return errors.Join(err, f.Close())
 }
 
-// mayDelete returns object.ErrDiskFull if not even a delete has room.
+// mayDelete returns object.ErrDiskFull if there is no room even for a delete.
 func (s *Store) mayDelete() error {
 	if s.ballast == nil || s.ballast.held.Load() {
 		return nil

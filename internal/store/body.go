@@ -21,7 +21,7 @@ import (
 // of 64 KiB takes 0.35 ms in the index, 2 ms in a file.
 const maxInline = 64 << 10
 
-// tinySize is what most small bodies need, in bytes.
+// tinySize is enough for most small bodies, in bytes.
 const tinySize = 4 << 10
 
 // bufferSize is how much of a body is copied at once.
@@ -51,10 +51,9 @@ func heads(size int64) *bufferPool {
 	return inlineHeads
 }
 
-// A body is the bytes of one blob on their way in: in memory, or in a file that
-// only its intent knows. It is written to, then finished, then added to the
-// batch of a change. Exactly one of done, when that batch is committed, and drop
-// ends it.
+// A body is the bytes of one blob being received: in memory, or in a file that only its intent
+// names. It is written, then finished, then added to the batch of a change. It ends with exactly
+// one call: of done when the batch is committed, else of drop.
 type body struct {
 	s        *Store
 	size     int64 // without encryption
@@ -79,8 +78,8 @@ func (s *Store) newBody(size int64, e envelope) *body {
 	return b
 }
 
-// receive makes a finished body of all of r, which must be what p says of it. It
-// fails as PutObject does, and then nothing is left.
+// receive reads all of r, which must match p, into a finished body. It fails as PutObject does;
+// then nothing remains.
 func (s *Store) receive(ctx context.Context, r io.Reader, p *object.Put, e envelope) (*body, digests, error) {
 	b := s.newBody(p.Size, e)
 	d, err := b.receive(ctx, r, p)
@@ -125,8 +124,7 @@ func (b *body) writeFile(p []byte) (int, error) {
 	return n, nil
 }
 
-// readHead reads the beginning of a body into the buffer that keeps it if all of it
-// fits.
+// readHead reads the beginning of a body into a buffer, which keeps the body if all of it fits.
 func (b *body) readHead(in *intake) (whole bool, err error) {
 	have := len(b.inline)
 	room := (*b.head)[:min(len(*b.head), b.s.opts.InlineBytes+1)]
@@ -142,7 +140,7 @@ func (b *body) readHead(in *intake) (whole bool, err error) {
 	return false, b.spill()
 }
 
-// spill moves the bytes that a body has so far into a file.
+// spill moves the bytes received so far into a file.
 func (b *body) spill() error {
 	if err := b.s.blobs.Room(0); err != nil {
 		return err
@@ -150,7 +148,7 @@ func (b *body) spill() error {
 	if err := b.intend(); err != nil {
 		return err
 	}
-	// The intent is synced while the body comes in.
+	// The intent is synced while the body is received.
 	var err error
 	if b.file, err = b.s.blobs.Create(b.content.ID, b.once); err != nil {
 		return fmt.Errorf("store a blob: %w", err)
@@ -169,8 +167,8 @@ func (b *body) spill() error {
 	return err
 }
 
-// intend makes the content a file and records that the file is on its way in.
-// The file may get its name once the intent is synced.
+// intend creates the file of the content and records its intent. The file may get its name once the
+// intent is synced.
 func (b *body) intend() error {
 	b.s.intents.RLock()
 	defer b.s.intents.RUnlock()
@@ -262,7 +260,7 @@ func (b *body) end(err error) {
 // done releases what a committed body holds.
 func (b *body) done() {
 	if b.envelope.key != nil {
-		clear(*b.head) // it held what is to be on disk encrypted only
+		clear(*b.head) // it held bytes that must be on disk only in encrypted form
 	}
 	b.pool.put(b.head)
 	b.head, b.inline = nil, nil
@@ -274,7 +272,7 @@ func (b *body) done() {
 	b.s.unfinished.Done()
 }
 
-// drop removes a body that is not going to be committed.
+// drop removes a body that will not be committed.
 func (b *body) drop() {
 	named := false
 	if b.file != nil {
@@ -285,7 +283,7 @@ func (b *body) drop() {
 		if named {
 			b.s.reap(layout.SpaceIntents, b.content.ID)
 		} else {
-			_ = b.s.db.Delete(layout.IDKey(layout.SpaceIntents, b.content.ID), pebble.NoSync) // else swept by the next start
+			_ = b.s.db.Delete(layout.IDKey(layout.SpaceIntents, b.content.ID), pebble.NoSync) // otherwise the next start sweeps it
 		}
 	}
 	b.done()

@@ -33,17 +33,16 @@ type bucket struct {
 	id   uint32 // never reused, so that a bucket created again does not see old rows
 	stat counters
 
-	// mu is held for reading by a change of an object, so that what it read of
-	// the bucket stays true until it is committed.
+	// mu is held for reading by a change of an object, so that the bucket does not change until the
+	// commit.
 	mu    sync.RWMutex
 	gone  bool
-	state atomic.Pointer[object.Bucket] // what it points to never changes
+	state atomic.Pointer[object.Bucket] // immutable; replaced as a whole
 
 	journal atomic.Pointer[bucketJournal] // nil: it has no readers; stored with mu held for writing
 }
 
-// counters are a bucket's statistics in memory: the sum of all deltas in the
-// index, so that reading them costs nothing.
+// counters are a bucket's statistics in memory: the sum of all deltas in the index.
 type counters struct {
 	mu  sync.Mutex
 	sum layout.Delta
@@ -86,8 +85,8 @@ func (s *Store) loadBuckets() error {
 	})
 }
 
-// eachBucket calls do with each bucket of the index, by name. value is what the
-// index keeps of it, and holds until do returns.
+// eachBucket calls do with each bucket of the index, by name. value is its value in the index and
+// is valid until do returns.
 func (s *Store) eachBucket(do func(name string, id uint32, b *object.Bucket, value []byte) error) error {
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{layout.SpaceBuckets}, UpperBound: []byte{layout.SpaceBuckets + 1}})
 	if err != nil {
@@ -205,7 +204,7 @@ func (s *Store) Bucket(_ context.Context, name string) (object.Bucket, error) {
 	return *b.state.Load(), nil
 }
 
-// BucketNames returns the names of all buckets, whoever owns them, in no order.
+// BucketNames returns the names of the buckets of all owners, in no order.
 func (s *Store) BucketNames() []string {
 	s.buckets.mu.RLock()
 	defer s.buckets.mu.RUnlock()

@@ -14,14 +14,14 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// A change is one atomic change of a bucket on its way into the index.
+// A change is one atomic change of a bucket that is being committed.
 type change struct {
 	s       *Store
 	by      object.Origin // who makes it
 	b       *bucket
 	batch   *pebble.Batch
 	delta   layout.Delta
-	removed []removal // blob files that nothing names any more
+	removed []removal // blob files that no row names any more
 
 	journal   *bucketJournal // nil: no reader wants the changes of this key
 	versioned bool           // the bucket shows ids of versions
@@ -33,7 +33,7 @@ type change struct {
 // errUncertain reports a change that is visible but may not be durable yet.
 var errUncertain = errors.New("the change may not be durable")
 
-// change does the work of commit for changes that need room on the disk.
+// change does what commit does, for changes that need room on the disk.
 func (s *Store) change(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
 	if err := s.mayWrite(0); err != nil {
 		return err
@@ -41,7 +41,7 @@ func (s *Store) change(by object.Origin, b *bucket, key string, build func(*chan
 	return s.commit(by, b, key, build)
 }
 
-// reduce does the work of commit for changes that make room.
+// reduce does what commit does, for changes that free space.
 func (s *Store) reduce(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
 	if err := s.mayDelete(); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (s *Store) reduce(by object.Origin, b *bucket, key string, build func(*chan
 	return s.commit(by, b, key, build)
 }
 
-// named returns object.ErrNoOrigin if by does not say who makes a change.
+// named returns object.ErrNoOrigin if by has no principal.
 func named(by object.Origin) error {
 	if by.Principal == "" {
 		return object.ErrNoOrigin
@@ -57,9 +57,8 @@ func named(by object.Origin) error {
 	return nil
 }
 
-// commit runs build under the locks of a key and commits what it put into the
-// change. The bucket is the same from the call of build to the commit. When
-// commit returns nil the change is durable.
+// commit runs build under the locks of a key and commits the change that it built. The bucket does
+// not change from the call of build to the commit. When commit returns nil the change is durable.
 func (s *Store) commit(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
 	if err := named(by); err != nil {
 		return err
@@ -193,8 +192,8 @@ func (c *change) remove(r *layout.Row) error {
 	)
 }
 
-// replace makes r the current version of its key: it replaces the null version
-// unless the bucket is versioned, and is one itself then.
+// replace makes r the current version of its key. Unless the bucket is versioned, r becomes the
+// null version and replaces the previous one.
 func (c *change) replace(r *layout.Row, state *object.Bucket) (err error) {
 	if r.Seq, err = c.s.nextSeq(); err != nil {
 		return err
@@ -212,7 +211,7 @@ func (c *change) replace(r *layout.Row, state *object.Bucket) (err error) {
 
 // removeNull removes the null version of a key, if there is one.
 func (c *change) removeNull(key string, state *object.Bucket) error {
-	if state.Versioning == object.Unversioned { // then there is no other
+	if state.Versioning == object.Unversioned { // then it is the only version
 		r, err := newest(c.s.db, c.b.id, key)
 		return errors.Join(err, c.remove(r))
 	}
@@ -220,8 +219,8 @@ func (c *change) removeNull(key string, state *object.Bucket) error {
 	return errors.Join(err, c.remove(r))
 }
 
-// seqLease is how many sequence numbers are taken at once. A crash loses the unused
-// ones, which 64 bits can afford.
+// seqLease is the number of sequence numbers reserved at once. A crash loses the unused ones, which
+// is harmless with 64 bits.
 const seqLease = 1 << 20
 
 func (s *Store) loadCeiling() error {
@@ -240,8 +239,7 @@ func (s *Store) loadCeiling() error {
 // nextSeq returns a new sequence number.
 func (s *Store) nextSeq() (uint64, error) { return s.nextSeqs(1) }
 
-// nextSeqs takes n new sequence numbers that follow each other, and returns the
-// last.
+// nextSeqs takes n consecutive new sequence numbers and returns the last.
 func (s *Store) nextSeqs(n int) (last uint64, err error) {
 	last = s.seq.Add(uint64(n))
 	return last, s.reserve(last)

@@ -15,13 +15,13 @@ import (
 // keptCheckpoints is how many checkpoints of the index are kept.
 const keptCheckpoints = 3
 
-// checkpointTime is how a checkpoint is named.
+// checkpointTime is the format of the names of checkpoints.
 const checkpointTime = "20060102T150405.000Z"
 
 func checkpointRoot(dir string) string { return filepath.Join(dir, "checkpoints") }
 
-// Checkpoint keeps the index as it is now, in hard links, for [Repair], and
-// removes checkpoints but the newest three.
+// Checkpoint keeps the present index as hard links, for [Repair], and removes all checkpoints
+// except the newest three.
 func (s *Store) Checkpoint() error {
 	if s.ballast == nil {
 		return nil // the store is not in the operating system's files
@@ -56,7 +56,7 @@ func checkpoints(dir string) ([]string, error) {
 		if _, timeErr := time.Parse(checkpointTime, e.Name()); timeErr == nil {
 			all = append(all, path)
 		} else {
-			err = errors.Join(err, os.RemoveAll(path)) // one that was not finished
+			err = errors.Join(err, os.RemoveAll(path)) // an unfinished one
 		}
 	}
 	slices.Sort(all)

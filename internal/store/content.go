@@ -55,8 +55,7 @@ func (s *Store) openContent(ctx context.Context, b *bucket, r *layout.Row) (obje
 	return s.openBlob(s.db, layout.Piece{Content: r.Content, Size: r.Info.Size}, e, damaged)
 }
 
-// openBlob opens one blob. damaged is called if stored bytes turn out not to be
-// those that were written; the read fails then.
+// openBlob opens one blob. If a read finds damaged bytes, it calls damaged and fails.
 func (s *Store) openBlob(from getter, p layout.Piece, e envelope, damaged func(error)) (object.Content, error) {
 	switch p.Kind {
 	case layout.ContentEmpty:

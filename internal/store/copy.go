@@ -11,8 +11,8 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// CopyObject implements ossapi.Objects. Where neither side is encrypted and the
-// source is one file, the copy shares its bytes on disk.
+// CopyObject implements ossapi.Objects. If neither side is encrypted and the source is one file,
+// the copy shares its bytes on disk.
 func (s *Store) CopyObject(ctx context.Context, by object.Origin, src object.Version, p object.Put, prepare func(object.Info, *object.Put) error) (source, made object.Info, err error) {
 	target, err := s.bucket(p.Bucket)
 	if err != nil {
@@ -27,7 +27,7 @@ func (s *Store) CopyObject(ctx context.Context, by object.Origin, src object.Ver
 		return source, object.Info{}, object.ErrTooLarge
 	}
 	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
-	if source.Type == stocktake.Symlink { // the link is copied, not what it leads to
+	if source.Type == stocktake.Symlink { // the link is copied, not its target
 		w.info.Type, w.info.Symlink = source.Type, source.Symlink
 		p.Encryption = &object.Encryption{}
 	}
@@ -98,8 +98,8 @@ func (s *Store) duplicate(ctx context.Context, r *layout.Row, c object.Content, 
 		if err == nil {
 			return b, digests{n, r.Info.CRC64, [16]byte(r.Info.MD5)}, nil
 		}
-		// The source may be gone by now, or have as many names as the file system
-		// allows: its bytes are still there to be read.
+		// The source may have been removed by now, or have the maximum number of links: its bytes
+		// can still be read.
 		if ctx.Err() != nil {
 			return nil, digests{}, ctx.Err()
 		}

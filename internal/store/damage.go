@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// damage counts stored bytes that are not those that were written.
+// damage counts reads of damaged bytes.
 type damage struct {
 	blobs atomic.Int64 // reads of objects that failed since the process began
 }

@@ -32,7 +32,7 @@ func (s *Store) Delete(_ context.Context, by object.Origin, v object.Version) (d
 // errNothing ends a change that would change nothing.
 var errNothing = errors.New("nothing to change")
 
-// deleteVersion removes the version that v names for good.
+// deleteVersion permanently removes the version that v names.
 func (c *change) deleteVersion(v object.Version, state *object.Bucket) (did object.Deleted, err error) {
 	var r *layout.Row
 	latest := true
@@ -58,8 +58,8 @@ func (c *change) deleteVersion(v object.Version, state *object.Bucket) (did obje
 	return did, errors.Join(err, c.remove(r))
 }
 
-// deleteCurrent makes a delete marker the current version. In a suspended
-// bucket the marker is the null version and replaces the one that was.
+// deleteCurrent makes a delete marker the current version. In a suspended bucket the marker
+// replaces the null version.
 func (c *change) deleteCurrent(key string, state *object.Bucket) (object.Deleted, error) {
 	seq, err := c.s.nextSeq()
 	if err != nil {
@@ -80,11 +80,11 @@ func (c *change) deleteCurrent(key string, state *object.Bucket) (object.Deleted
 	return object.Deleted{VersionID: marker.VersionID(true), DeleteMarker: true}, nil
 }
 
-// DeleteIf deletes as Delete does, unless check returns an error for the state that
-// would be deleted: then nothing is changed and the error is returned. Both are one
-// atomic step. If v.ID is empty, that state is the current version, even a delete
-// marker. Unlike Delete it returns object.ErrNoSuchKey or ErrNoSuchVersion if there
-// is nothing. internal/lifecycle deletes with it.
+// DeleteIf does what Delete does, but first calls check with the version to delete. If check
+// returns an error, DeleteIf changes nothing and returns it. Check and deletion are one atomic
+// step. If v.ID is empty, the version is the current one, even a delete marker. Unlike Delete, it
+// returns object.ErrNoSuchKey or ErrNoSuchVersion if the version does not exist. internal/lifecycle
+// uses it.
 func (s *Store) DeleteIf(_ context.Context, by object.Origin, v object.Version, check func(object.Info) error) (did object.Deleted, err error) {
 	b, err := s.bucket(v.Bucket)
 	if err != nil {

@@ -16,10 +16,9 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// Destination returns a bucket as an engine.Destination. What it writes are
-// ordinary objects, marked in the index as made by a report, so that Remove spares
-// versions that others put under the same key in a versioned bucket. by is the
-// origin of its changes.
+// Destination returns a bucket as an engine.Destination. It writes ordinary objects that the index
+// marks as part of a report, so that Remove spares versions that others put under the same key in a
+// versioned bucket. by is the origin of its changes.
 func (s *Store) Destination(bucket string, by object.Origin) engine.Destination {
 	return &destination{s, bucket, by}
 }
@@ -53,7 +52,7 @@ func (d *destination) Create(ctx context.Context, key string, opts engine.FileOp
 	return f, nil
 }
 
-// destinationFile is an object on its way into a bucket.
+// destinationFile is an object being written to a bucket.
 type destinationFile struct {
 	s     *Store
 	b     *bucket
@@ -185,8 +184,8 @@ func (d *destination) List(ctx context.Context, prefix string) iter.Seq2[string,
 	}
 }
 
-// Remove implements engine.Destination. In a versioned bucket it removes every
-// version that a report made under the key, and no other.
+// Remove implements engine.Destination. In a versioned bucket it removes exactly the versions of
+// the key that are part of a report.
 func (d *destination) Remove(_ context.Context, key string) error {
 	b, err := d.s.bucket(d.bucket)
 	if err != nil {

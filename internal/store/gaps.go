@@ -14,10 +14,9 @@ type gap struct {
 	Err           error
 }
 
-// eachReadable calls f with every key and value of a range that can be read, in
-// order, and lost with every gap: a damaged block hides the keys that it holds,
-// not those behind it. Both may not keep what they are given. The error is that
-// of f or lost, or one that is not about damage.
+// eachReadable calls f with every key and value of a range that can be read, in order, and lost
+// with every gap: a damaged block hides only its own keys. f and lost must not keep their
+// arguments. The error is that of f or lost, or one that is not damage.
 func eachReadable(from reader, lower, upper []byte, f func(key, value []byte) error, lost func(gap) error) error {
 	for {
 		last, err := readUntilDamage(from, lower, upper, f)
@@ -61,9 +60,9 @@ func readUntilDamage(from reader, lower, upper []byte, f func(key, value []byte)
 	return last, it.Error()
 }
 
-// behindDamage finds the first key after lo from which the index can be read
-// again, by bisection: a seek fails within the damaged block and succeeds behind
-// it. found is false if there is none before upper, which is returned then.
+// behindDamage finds the first key after lo from which the index can be read again, by bisection: a
+// seek fails within the damaged block and succeeds after it. found is false if there is none before
+// upper, which is returned then.
 func behindDamage(from reader, lo, upper []byte) (next []byte, found bool) {
 	lo, hi := bytes.Clone(lo), bytes.Clone(upper)
 	for {

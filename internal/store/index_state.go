@@ -14,8 +14,8 @@ type IndexState struct {
 	Size, Log, Memory, Cache int64 // bytes on disk, of these in the log; bytes of write buffers and of cached blocks
 
 	CacheHits, CacheMisses int64
-	ReadAmplification      int   // sorted runs that a read may have to look into
-	CompactionDebt         int64 // bytes to compact until the index is in shape
+	ReadAmplification      int   // sorted runs that a read may have to search
+	CompactionDebt         int64 // estimated bytes to compact
 
 	Compactions, CompactionFailures int64
 	Flushes                         int64
@@ -80,6 +80,6 @@ func (s *Store) Totals() (t Totals) {
 	return t
 }
 
-// Disk returns the free bytes of the disk that the store is on, as far as this user
-// may fill it, and its size. Both are 0 if the disk does not tell.
+// Disk returns the free bytes of the store's disk that this user may fill, and its size. Both are 0
+// if unknown.
 func (s *Store) Disk() (free, size int64, err error) { return s.blobs.Disk() }

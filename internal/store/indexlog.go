@@ -12,7 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// indexLog carries Pebble's log and events into ours. Repeated messages are logged
+// indexLog forwards Pebble's log and events to the log of the store. Repeated messages are logged
 // once a minute, since Pebble retries failed background work at once.
 type indexLog struct {
 	log   *slog.Logger
@@ -24,14 +24,14 @@ type indexLog struct {
 	stalls  stalls
 }
 
-// stalls are times in which writes had to wait for the index.
+// stalls records the times in which writes had to wait for the index.
 type stalls struct {
 	n     int64
 	took  time.Duration
 	begun time.Time // of the present one; zero: there is none
 }
 
-// stalled returns how many stalls of writes there were, and how long they took in all.
+// stalled returns the number of write stalls and their total duration.
 func (l *indexLog) stalled() (n int64, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,8 +78,8 @@ func (l *indexLog) Fatalf(format string, args ...any) {
 	l.fatal(err)
 }
 
-// events returns the callbacks for Pebble. Without it, Pebble would end the process
-// at each damaged block.
+// events returns the callbacks for Pebble. Without them, Pebble ends the process at each damaged
+// block.
 func (l *indexLog) events() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
@@ -119,11 +119,11 @@ func (l *indexLog) events() *pebble.EventListener {
 	}
 }
 
-// corruptionPause delays compactions of a damaged file, which Pebble retries for
-// ever. Reads of a damaged block wait, too.
+// corruptionPause delays compactions of a damaged file, which Pebble retries forever. Reads of a
+// damaged block also wait.
 const corruptionPause = 5 * time.Millisecond
 
-// damagedFiles returns the files of the index in which damaged blocks were met.
+// damagedFiles returns the files of the index with known damaged blocks.
 func (l *indexLog) damagedFiles() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

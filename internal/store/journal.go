@@ -24,22 +24,22 @@ type journals struct{ s *Store }
 // journal has readers.
 type bucketJournal struct {
 	bucket   uint32
-	prefixes []string // of the readers, one that begins with another left out; never changed
+	prefixes []string // of the readers, without those that begin with another one; immutable
 
 	queue commitQueue
 
-	// mu is held from the choice of a sequence number and a time to the place of
-	// the batch in the log of the index, and while the head is replaced.
+	// mu is held from the choice of a sequence number and a time until the batch is queued for the
+	// log of the index, and while the head is replaced.
 	mu   sync.Mutex
 	head layout.JournalHead // as in the index; what it points to never changes
 	last layout.ChangePlace // of the last change; its time is not before head.Floor
 	seq  uint64             // at least every number so far, and less than every later one
 
-	warned   bool // that it is close to its bound
-	dropping bool // some goroutine is making it smaller
+	warned   bool // about its size, which is close to the bound
+	dropping bool // a goroutine is dropping its oldest entries
 }
 
-// wants reports whether a reader wants the changes of a key.
+// wants reports whether a reader needs the changes of a key.
 func (j *bucketJournal) wants(key string) bool {
 	for _, p := range j.prefixes {
 		if strings.HasPrefix(key, p) {
@@ -80,7 +80,7 @@ func (s *Store) loadJournal(b *bucket) error {
 	return nil
 }
 
-// stand makes e, unless it is nil, the last entry of j.
+// stand makes e the last entry of j, unless e is nil.
 func (j *bucketJournal) stand(e *entry) {
 	if e != nil {
 		floor := j.last.Time
@@ -113,7 +113,7 @@ func (s *Store) setJournal(b *bucket, j *bucketJournal) {
 	}
 }
 
-// removeJournal removes all of the journal of b.
+// removeJournal removes the whole journal of b.
 func (s *Store) removeJournal(batch *pebble.Batch, b *bucket) error {
 	if b.journal.Load() == nil {
 		return nil
@@ -125,8 +125,7 @@ func (s *Store) removeJournal(batch *pebble.Batch, b *bucket) error {
 // Subscribe implements journal.Journal.
 func (js journals) Subscribe(ctx context.Context, name, id, prefix string) (at stocktake.JournalPosition, err error) {
 	s := js.s
-	// Readers subscribe again before each window, also while the disk is full or
-	// others write.
+	// Readers subscribe again before each window, even while the disk is full or others write.
 	readers, err := js.Readers(ctx, name)
 	if err != nil {
 		return at, err
@@ -190,8 +189,8 @@ func (js journals) Unsubscribe(_ context.Context, name, id string) error {
 	})
 }
 
-// rewrite replaces the journal of a bucket, nil if it has none, by what change
-// returns, while no change of the bucket is under way.
+// rewrite replaces the journal of a bucket, nil if it has none, by the result of change, while no
+// change of the bucket is in progress.
 func (js journals) rewrite(name string, change func(*bucket, *bucketJournal) (*bucketJournal, error)) error {
 	s := js.s
 	b, err := s.bucket(name)
@@ -204,7 +203,7 @@ func (js journals) rewrite(name string, change func(*bucket, *bucketJournal) (*b
 		return stocktake.ErrNoSuchBucket
 	}
 	old := b.journal.Load()
-	if old != nil { // it is cut and trimmed without b.mu
+	if old != nil { // Cut and trim do not take b.mu
 		old.mu.Lock()
 		defer old.mu.Unlock()
 	}

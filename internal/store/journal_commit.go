@@ -8,24 +8,23 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// groupBytes bounds the changes that are committed together. One that is larger is
-// committed alone.
+// groupBytes bounds the size of changes that are committed together. A larger change is committed
+// alone.
 const groupBytes = 256 << 10
 
 // A commitQueue puts the changes of a journal in order.
 //
-// The index decides the order of commits when a batch enters its queue, inside
-// ApplyNoSyncWait, and neither the order of calls nor that of their returns
-// follows from it. So one change commits at a time: the leader. It puts the changes
-// that wait behind it and itself into one batch, so each of them waits for one commit
-// and not for as many as are before it. Then it passes on the lead.
+// The index orders commits when a batch enters its queue, inside ApplyNoSyncWait; the order of the
+// calls and of their returns may differ. So one change commits at a time: the leader. It commits
+// itself and the changes that wait behind it in one batch, so each of them waits for only one
+// commit. Then it passes on the lead.
 type commitQueue struct {
 	mu          sync.Mutex
 	led         bool    // there is a leader
 	first, last *change // that wait, linked by change.next
 }
 
-// A queued is what a commitQueue knows of a change.
+// A queued is the state of a change in a commitQueue.
 type queued struct {
 	next *change        // behind it in the queue, or in the group
 	turn sync.WaitGroup // until it is the leader, or done
@@ -33,15 +32,14 @@ type queued struct {
 	leader *change // that has committed it; itself if it is the leader
 	err    error   // of the commit
 
-	group   *pebble.Batch  // in which it has committed others, too; nil: it has not
+	group   *pebble.Batch  // in which it has also committed others; nil: none
 	synced  sync.WaitGroup // until a leader of others is durable
 	syncErr error          // then
 }
 
-// apply commits c, alone or together with others. When it returns nil, c is
-// visible, and durable once [change.sync] has returned nil. An error is that of the
-// index, which fails all changes alike, and fails those that were to be committed
-// together.
+// apply commits c, alone or together with others. When it returns nil, c is visible, and durable
+// once [change.sync] has returned nil. An error is that of the index. It fails all changes of the
+// group.
 func (q *commitQueue) apply(j *bucketJournal, c *change) error {
 	q.mu.Lock()
 	if !q.led {
@@ -71,7 +69,7 @@ func (q *commitQueue) apply(j *bucketJournal, c *change) error {
 	}
 	q.pass()
 	for member := c.next; member != nil; {
-		next := member.next // it belongs to the member once the member is notified
+		next := member.next // it must not be read once the member is notified
 		member.leader, member.err = c, c.err
 		member.turn.Done()
 		member = next
@@ -131,11 +129,10 @@ func (c *change) sync() error {
 	return c.syncErr
 }
 
-// commit completes the entries of a leader and its group, and applies them as one
-// batch. Sequences and times are chosen with j.mu held, and it is held until the
-// batch is in the queue of the index: what is committed there in the name of this
-// journal has the order of its sequences. The log of the index has that order, too,
-// so a crash cuts off the last changes and leaves no hole. The fsync, which many
+// commit completes the entries of a leader and its group, and applies them as one batch. Sequences
+// and times are chosen with j.mu held, and j.mu is held until the batch is in the queue of the
+// index, so the commits of this journal have the order of its sequences. The log of the index has
+// the same order, so a crash loses only the last changes and leaves no gap. The fsync, which many
 // share, is awaited without the lock.
 func (j *bucketJournal) commit(leader *change) error {
 	n := 0

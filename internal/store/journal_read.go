@@ -12,7 +12,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// An entry is where an entry of a journal is.
+// An entry is the place of an entry in a journal.
 type entry struct {
 	seq uint64
 	layout.ChangePlace
@@ -22,7 +22,7 @@ func (e *entry) position() stocktake.JournalPosition {
 	return stocktake.JournalPosition{Sequence: e.seq, Time: e.Time}
 }
 
-// entryAt returns the entry that it stands at.
+// entryAt returns the entry at the position of the iterator.
 func entryAt(it *pebble.Iterator) (*entry, error) {
 	seq, ok := layout.ChangeSeq(it.Key())
 	if !ok {
@@ -40,7 +40,7 @@ func entryAt(it *pebble.Iterator) (*entry, error) {
 type entrySpace struct {
 	from   reader
 	bucket uint32
-	base   uint64 // none has this number or a lower one, so that removed entries are not searched
+	base   uint64 // no entry has this number or a lower one; it spares a search of removed entries
 }
 
 // iter returns an iterator of the entries.
@@ -86,8 +86,8 @@ func (sp entrySpace) upTo(seq uint64) (*entry, error) {
 	})
 }
 
-// remove removes the entries up to last. Each removal begins where the one before
-// ended: ranges that overlap would cost Pebble their number squared.
+// remove removes the entries up to last. Each removal begins where the previous one ended: the cost
+// of overlapping ranges in Pebble is quadratic.
 func (sp entrySpace) remove(batch *pebble.Batch, head *layout.JournalHead, last *entry) error {
 	head.Base = layout.JournalBase{Sequence: last.seq, Ordinal: last.Ordinal, Bytes: last.Bytes}
 	return batch.DeleteRange(append(layout.AppendChangeKey(nil, sp.bucket, sp.base), 0), append(layout.AppendChangeKey(nil, sp.bucket, last.seq), 0), nil)
@@ -142,8 +142,8 @@ func (s *Store) search(j *bucketJournal, before func(*entry) bool) (found *entry
 	return found, nil
 }
 
-// journalPosition returns where the journal of a bucket stands in a snapshot. The
-// changes up to it are durable when it returns.
+// journalPosition returns the position of a bucket's journal in a snapshot. The changes up to it
+// are durable when it returns.
 func (s *Store) journalPosition(index *pebble.Snapshot, bucket uint32) (*stocktake.JournalPosition, error) {
 	head, err := headIn(index, bucket)
 	if err != nil || head == nil {
@@ -188,7 +188,7 @@ func (js journals) Changes(ctx context.Context, name, prefix string, after, unti
 	switch {
 	case err != nil:
 		return nil, err
-	case head == nil: // the last reader has just gone
+	case head == nil: // the last reader was just removed
 		return nil, journal.ErrNoReader
 	case after.Sequence < head.From.Sequence:
 		return nil, fmt.Errorf("%w: after %d of bucket %s", journal.ErrTrimmed, after.Sequence, name)
@@ -237,8 +237,8 @@ type journalReader struct {
 	arena []byte // what the batch points to
 }
 
-// read reads the entries after one number and up to another. Like a scan it
-// allocates nothing per entry, and takes another iterator now and then.
+// read reads the entries after one number and up to another. Like a scan it allocates nothing per
+// entry, and takes a new iterator from time to time.
 func (r *journalReader) read(after, until uint64) error {
 	r.batch, r.arena = make([]journal.Change, 0, batchRecords), make([]byte, 0, arenaSize)
 	upper := append(layout.AppendChangeKey(nil, r.bucket, until), 0)
@@ -259,8 +259,7 @@ func (r *journalReader) read(after, until uint64) error {
 	return r.flush()
 }
 
-// stretch reads on with it. If entries are left it returns the key to continue
-// from.
+// stretch continues reading with it. If entries are left, it returns the key to continue from.
 func (r *journalReader) stretch(it *pebble.Iterator) (next []byte, err error) {
 	rows := 0
 	for ok := it.First(); ok; ok = it.Next() {

@@ -21,8 +21,8 @@ func (js journals) Cut(_ context.Context, name string, at int64) (cut stocktake.
 	if err != nil {
 		return cut, err
 	}
-	// The batch is synced even if the head does not change: the changes before it
-	// are durable then, too.
+	// The batch is synced even if the head does not change, which makes the earlier changes
+	// durable.
 	err = js.s.updateHead(b, func(j *bucketJournal, _ *pebble.Batch, head *layout.JournalHead) error {
 		if cut, err = js.s.cut(j, at); err != nil {
 			return err
@@ -33,7 +33,7 @@ func (js journals) Cut(_ context.Context, name string, at int64) (cut stocktake.
 	return cut, err
 }
 
-// cut finds the position behind the last change before at. The caller holds j.mu.
+// cut finds the position after the last change before at. The caller holds j.mu.
 func (s *Store) cut(j *bucketJournal, at int64) (stocktake.JournalPosition, error) {
 	p := stocktake.JournalPosition{Sequence: j.seq, Time: at}
 	if at < j.head.From.Time {
@@ -54,8 +54,8 @@ func (s *Store) cut(j *bucketJournal, at int64) (stocktake.JournalPosition, erro
 	if err != nil {
 		return p, err
 	}
-	// All numbers up to the next change divide the changes alike. The greatest of
-	// them is at or after every reader's position.
+	// All numbers up to the next change divide the changes in the same way. The greatest of them is
+	// at or after every reader's position.
 	if next != nil {
 		p.Sequence = next.seq - 1
 	}
@@ -84,7 +84,7 @@ func (js journals) Published(_ context.Context, name, id string, until stocktake
 		if until.Sequence < head.Readers[i].At.Sequence || until.Sequence == head.Readers[i].At.Sequence && until.Time <= head.Readers[i].At.Time {
 			return nil
 		}
-		// Future changes must not be trimmed, whatever the caller passes.
+		// Never trim future changes, even if the caller passes a later position.
 		until.Sequence, until.Time = min(until.Sequence, j.seq), min(until.Time, j.last.Time)
 		head.Readers = slices.Clone(head.Readers)
 		head.Readers[i].At = until
@@ -103,7 +103,7 @@ func (s *Store) updateHead(b *bucket, update func(*bucketJournal, *pebble.Batch,
 	return s.syncWait(batch)
 }
 
-// applyHead makes what update does visible, and queues it for the log.
+// applyHead makes the result of update visible, and queues it for the log.
 func (s *Store) applyHead(b *bucket, batch *pebble.Batch, update func(*bucketJournal, *pebble.Batch, *layout.JournalHead) error) error {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
@@ -158,9 +158,8 @@ func (s *Store) trim(batch *pebble.Batch, bucket uint32, head *layout.JournalHea
 // warnAt returns the size above which a warning is due.
 func warnAt(limit int64) int64 { return limit - limit/4 }
 
-// boundJournal drops the oldest entries of a journal that has grown over its bound.
-// An error is logged: the change that exceeded the bound is committed, and the next
-// one tries again.
+// boundJournal drops the oldest entries of a journal that exceeds its bound. An error is only
+// logged: the change that exceeded the bound is committed, and the next one tries again.
 func (s *Store) boundJournal(b *bucket, j *bucketJournal) {
 	limit := s.journalLimit()
 	j.mu.Lock()
@@ -219,9 +218,9 @@ func (s *Store) dropOldest(b *bucket, size int64) (lost uint64, err error) {
 	return lost, nil
 }
 
-// gaps returns the gaps of a journal that loses its first entries up to last. No
-// gap extends past a reader, so that each knows what it has lost. A gap grows
-// unless a reader is in between, so there are at most as many as readers.
+// gaps returns the gaps of a journal that loses its first entries up to last. No gap extends past a
+// reader, so that each reader knows its losses. A gap grows unless a reader is in between, so there
+// are at most as many gaps as readers.
 func (s *Store) gaps(j *bucketJournal, first, last *entry) ([]layout.JournalGap, error) {
 	gaps := slices.Clone(j.head.Gaps)
 	var ends []uint64

@@ -21,7 +21,7 @@ type entries struct {
 	ends []int // of each of them in data
 }
 
-// entryPool has empty entries, for which there is room already.
+// entryPool has empty entries with allocated memory.
 var entryPool = sync.Pool{New: func() any { return &entries{make([]byte, 0, 512), make([]int, 0, 2)} }}
 
 // each yields the values.
@@ -43,9 +43,8 @@ func (e *entries) free() {
 	}
 }
 
-// reveal records that an older version of a key is the newest again, since the
-// removed ones, which were the newest, are going. Reports of current versions
-// need it. A delete marker that is revealed shows nothing.
+// reveal records that an older version of a key becomes the newest again, because the newer ones
+// are removed. Reports of current versions need it. A revealed delete marker has no row.
 func (c *change) reveal(key string, removed ...*layout.Row) error {
 	if c.journal == nil || !c.versioned {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// maxPage is the most entries and common prefixes of a page.
+// maxPage is the maximum number of entries and common prefixes in a page.
 const maxPage = 1000
 
 // List implements ossapi.Objects. It costs a seek for each common prefix and a step
@@ -48,8 +48,7 @@ type lister struct {
 	last place
 }
 
-// place is where the last entry was; the zero value is a common prefix, or that
-// there was none.
+// place is the position of the last entry; zero if it was a common prefix, or if there was none.
 type place struct {
 	key  string
 	seq  uint64
@@ -94,7 +93,7 @@ func (l *lister) run(ctx context.Context) error {
 			}
 		}
 		r.Info.VersionID, r.Info.IsLatest = r.VersionID(l.versioned), latest
-		if len(l.page.Entries) == 32 { // it is going to be a full page
+		if len(l.page.Entries) == 32 { // the page will probably be full
 			l.page.Entries = slices.Grow(l.page.Entries, l.q.Max-32)
 		}
 		l.page.Entries = append(l.page.Entries, r.Info)
@@ -122,7 +121,7 @@ func (l *lister) isLatest() (bool, error) {
 	if len(l.page.Entries) > 0 || l.q.AfterVersion == "" || l.q.After != key {
 		return true, nil
 	}
-	// The page begins amid the versions of a key.
+	// The page begins between versions of a key.
 	n, err := newest(l.s.db, l.b.id, key)
 	return n != nil && n.Seq == l.row.Seq, err
 }
@@ -134,19 +133,19 @@ func (l *lister) truncate() {
 		return
 	}
 	l.page.NextAfterVersion = object.NullVersion
-	// An id made of the sequence number marks the place even if the null version
-	// is gone when the next page is requested.
+	// An id derived from the sequence number marks the place even if the null version is removed
+	// before the next page is requested.
 	if !l.last.null || l.row.Info.Key == l.last.key {
 		l.page.NextAfterVersion = layout.VersionID(l.last.seq)
 	}
 }
 
-// start goes to the first row that may be on the page.
+// start moves to the first row that may be on the page.
 func (l *lister) start() (bool, error) {
 	if l.q.After == "" {
 		return l.it.First(), nil
 	}
-	// A common prefix that After lies in, or is, does not sort after it.
+	// A common prefix that contains After, or equals it, does not sort after it.
 	if group, ok := commonPrefix(l.q.After, l.q.Prefix, l.q.Delimiter); ok {
 		return l.it.SeekGE(l.afterGroup(group)), nil
 	}

@@ -9,9 +9,8 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// layoutVersion is the version of the key spaces and values of the index. A program
-// refuses an index of a later version, because it would drop settings that it does
-// not know, such as a bucket's policy.
+// layoutVersion is the version of the key spaces and values of the index. The store refuses an
+// index of a later version, because it would drop unknown settings, such as a bucket's policy.
 const layoutVersion = 4
 
 // migrations[v-1] adds to the batch the changes from an index of version v to v+1.
@@ -19,7 +18,7 @@ const layoutVersion = 4
 var migrations = [layoutVersion - 1]func(*Store, *pebble.Batch) error{
 	(*Store).typeBucketSettings,
 	func(*Store, *pebble.Batch) error { return nil }, // new blob files have checksums; those that exist have another kind
-	func(*Store, *pebble.Batch) error { return nil }, // journals; a program that does not write them must not change a bucket that has one
+	func(*Store, *pebble.Batch) error { return nil }, // journals; a version that does not write them must not change a bucket that has one
 }
 
 // checkLayout marks a new index with the layout's version, migrates an index of
@@ -58,8 +57,8 @@ func (s *Store) checkLayout() error {
 	return batch.Commit(pebble.Sync)
 }
 
-// typeBucketSettings rewrites the buckets of layout 1, whose settings were
-// documents by the name of their sub-resource.
+// typeBucketSettings rewrites the buckets of layout 1, whose settings were documents keyed by
+// sub-resource.
 func (s *Store) typeBucketSettings(batch *pebble.Batch) error {
 	return s.eachBucket(func(name string, id uint32, b *object.Bucket, value []byte) error {
 		if err := layout.SettingsOfDocuments(b, value); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// CompleteUpload implements ossapi.Uploads. The object consists of the blobs of
-// its parts, which stay where they are.
+// CompleteUpload implements ossapi.Uploads. The object consists of the blobs of its parts, which
+// are not moved.
 func (s *Store) CompleteUpload(_ context.Context, by object.Origin, u object.UploadID, done object.Completion) (made object.Info, err error) {
 	b, err := s.bucket(u.Bucket)
 	if err != nil {
@@ -57,9 +57,9 @@ func (s *Store) CompleteUpload(_ context.Context, by object.Origin, u object.Upl
 	return made, nil
 }
 
-// choose finds the wanted parts, or all if wanted is nil. An empty list is legal if
-// no part was uploaded: that is how the SDKs upload an empty object. With uploaded
-// parts it is a mistake that would throw them away.
+// choose returns the wanted parts, or all if wanted is nil. An empty list is legal only if no part
+// was uploaded: the SDKs upload an empty object this way. With uploaded parts it would discard
+// them.
 func choose(parts []layout.Part, wanted []object.CompletedPart) (used, unused []layout.Part, err error) {
 	if wanted == nil {
 		used = parts

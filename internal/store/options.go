@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// Options tune a [Store]. The zero value is what production runs.
+// Options tune a [Store]. The zero value suits production.
 type Options struct {
 	Now func() time.Time // the server's clock; nil means time.Now
 	Log *slog.Logger     // nil means slog.Default()
@@ -19,22 +19,21 @@ type Options struct {
 	// 64 MiB. Write buffers (16 MiB each, at most 4) come on top.
 	CacheBytes int64
 
-	// InlineBytes is the size up to which the bytes of an object are kept in the
-	// index, where they share the one fsync of the commit; in a file they need
-	// three more. 0 means 65,536, which is also the most.
+	// InlineBytes is the size up to which the bytes of an object are kept in the index, where they
+	// share the fsync of the commit; a file needs three more. 0 means 65,536, which is also the
+	// maximum.
 	InlineBytes int
 
 	// Keys encrypts data keys. nil: objects cannot be encrypted, and a write that
 	// asks for it fails with object.ErrKMSKey.
 	Keys Keyring
 
-	// JournalBytes bounds the journal of a bucket, in bytes before compression: over
-	// it the oldest changes are dropped. 0 means 1 GiB. All journals together have a
-	// tenth of the disk at most, in equal shares.
+	// JournalBytes bounds the journal of a bucket, in bytes before compression; above it the oldest
+	// changes are dropped. 0 means 1 GiB. All journals together use at most a tenth of the disk, in
+	// equal shares.
 	JournalBytes int64
 
-	// FS is where everything is kept; nil is the operating system's. Tests use
-	// one that fails or crashes.
+	// FS is the file system; nil means the operating system's. Tests use one that fails or crashes.
 	FS vfs.FS
 
 	// MaxBuckets is how many buckets an owner may have; 0 means 100.
@@ -49,9 +48,8 @@ type Options struct {
 // may be called by many goroutines at once. An unknown or disabled key is
 // object.ErrKMSKey.
 type Keyring interface {
-	// Wrap encrypts a data key for objects of encryption e in a bucket of an owner,
-	// whose keys alone may be used. It returns e with an
-	// empty KeyID replaced by that of the key used, where there is one.
+	// Wrap encrypts a data key for objects of encryption e in a bucket of an owner, with a key of
+	// that owner. It returns e with an empty KeyID replaced by that of the key used, if it has one.
 	Wrap(ctx context.Context, owner string, e object.Encryption, dataKey []byte) (used object.Encryption, wrapped []byte, err error)
 
 	// Unwrap is the inverse; e is what Wrap returned.
@@ -78,8 +76,8 @@ func (o Options) withDefaults() Options {
 		o.MaxBuckets = 100
 	}
 	if o.fatal == nil {
-		// The index's log could not be written: no answer would be true any more.
-		// Everything answered so far is found at the next start.
+		// The log of the index cannot be written, so no further change can be acknowledged. The
+		// next start finds every acknowledged change.
 		o.fatal = func(error) { os.Exit(1) }
 	}
 	return o

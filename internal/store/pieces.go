@@ -25,9 +25,8 @@ func getPieces(from getter, id uint64) ([]layout.Piece, error) {
 	return layout.DecodePieces(id, value)
 }
 
-// pins delay the removal of files that a reader may still open: content of many
-// pieces is not opened all at once. They are by the sequence
-// number of the version.
+// pins delay the removal of files that a reader may still open, since content of many pieces is
+// opened piece by piece. The key is the sequence number of the version.
 type pins struct {
 	mu  sync.Mutex
 	pin map[uint64]*pin
@@ -35,7 +34,7 @@ type pins struct {
 
 type pin struct {
 	readers int
-	removed []uint64 // files to remove when the last reader is gone
+	removed []uint64 // files to remove when the last reader closes
 }
 
 func (p *pins) hold(seq uint64) {
@@ -50,7 +49,7 @@ func (p *pins) hold(seq uint64) {
 	p.pin[seq].readers++
 }
 
-// release returns the files that are to be removed now.
+// release returns the files to remove now.
 func (p *pins) release(seq uint64) []uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -162,7 +161,7 @@ type piecesReader struct {
 	left int64 // bytes to read
 
 	blob object.Content // open; nil between pieces
-	r    io.Reader      // what is left of blob
+	r    io.Reader      // the rest of blob
 }
 
 func (r *piecesReader) Read(p []byte) (int, error) {

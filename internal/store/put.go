@@ -22,7 +22,7 @@ func (s *Store) PutObject(ctx context.Context, by object.Origin, p object.Put, r
 	}
 	state := b.state.Load()
 	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
-	// it is checked again after the body, but a refused body need not be received
+	// it is checked again after the body; this check spares receiving a body that is refused
 	if err := s.forbid(b, w, state); err != nil {
 		return object.Info{}, err
 	}
@@ -38,8 +38,8 @@ func (s *Store) PutObject(ctx context.Context, by object.Origin, p object.Put, r
 	return s.make(by, b, w)
 }
 
-// describe fills in the attributes that a writer gives, and the bucket's defaults
-// for the others. It returns the envelope for its bytes.
+// describe fills in the attributes of the writer, and the bucket's defaults for the others. It
+// returns the envelope for its bytes.
 func (s *Store) describe(ctx context.Context, info *object.Info, a *object.Attributes, state *object.Bucket) (envelope, error) {
 	info.StorageClass = state.StorageClass
 	if a.StorageClass != nil {
@@ -59,13 +59,12 @@ func (s *Store) describe(ctx context.Context, info *object.Info, a *object.Attri
 	return s.seal(ctx, state.Owner, &info.Encryption)
 }
 
-// setDigests makes info that of content put as a whole.
+// setDigests sets the fields of info for content that was put as a whole.
 func setDigests(info *object.Info, d digests) {
 	info.CRC64, info.ETag, info.MD5 = d.crc64, stocktake.ETag{Sum: d.md5}, slices.Clone(d.md5[:])
 }
 
-// PutSymlink implements ossapi.Objects. The link has no bytes; its ETag is made
-// of its target.
+// PutSymlink implements ossapi.Objects. The link has no bytes; its ETag is derived from its target.
 func (s *Store) PutSymlink(ctx context.Context, by object.Origin, p object.Put, target string) (object.Info, error) {
 	b, err := s.bucket(p.Bucket)
 	if err != nil {
@@ -84,18 +83,18 @@ func (s *Store) PutSymlink(ctx context.Context, by object.Origin, p object.Put, 
 	return s.make(by, b, w)
 }
 
-// A write is a new version of a key about to be made.
+// A write is a new version of a key before its commit.
 type write struct {
 	key             string
 	body            *body
-	forbidOverwrite bool // but not where versions are kept
-	exclusive       bool // even there
-	mustBeNew       bool // it is the first append; another may have been faster
+	forbidOverwrite bool // except in a versioned bucket
+	exclusive       bool // even in a versioned bucket
+	mustBeNew       bool // it is the first append; a concurrent one may have won
 	report          bool
 	info            object.Info // the attributes that do not come from the body: CRC, ETag, type ...
 }
 
-// make commits w as the current version of its key. It ends w.body either way.
+// make commits w as the current version of its key. It ends w.body in any case.
 func (s *Store) make(by object.Origin, b *bucket, w *write) (made object.Info, err error) {
 	defer func() { w.body.end(err) }()
 	if err := checkKey(w.key); err != nil {
@@ -119,7 +118,7 @@ func (s *Store) make(by object.Origin, b *bucket, w *write) (made object.Info, e
 	return made, nil
 }
 
-// forbid refuses w if it may not replace what is there.
+// forbid refuses w if it may not replace the current version.
 func (s *Store) forbid(b *bucket, w *write, state *object.Bucket) error {
 	if !w.exclusive && !w.mustBeNew && (!w.forbidOverwrite || state.Versioning != object.Unversioned) {
 		return nil
@@ -137,8 +136,8 @@ func (s *Store) forbid(b *bucket, w *write, state *object.Bucket) error {
 	return object.ErrFileExists
 }
 
-// checkKey refuses keys that the index cannot hold. Callers that take keys from
-// strangers check the other rules.
+// checkKey refuses keys that the index cannot hold. Callers check the other rules for keys from
+// strangers.
 func checkKey(key string) error {
 	if len(key) == 0 || len(key) > stocktake.MaxKeyLength {
 		return fmt.Errorf("a key of %d bytes", len(key))
@@ -146,15 +145,15 @@ func checkKey(key string) error {
 	return nil
 }
 
-// digests are those of the bytes that a writer sent.
+// digests are the digests of the bytes that a writer sent.
 type digests struct {
 	n     int64 // bytes
 	crc64 uint64
 	md5   [16]byte
 }
 
-// receive adds all of r, which must be what p says of it. The digests, and those
-// that p wants, are of what is added.
+// receive adds all of r, which must match p. The digests, and those in p, are those of the added
+// bytes.
 func (b *body) receive(ctx context.Context, r io.Reader, p *object.Put) (digests, error) {
 	if p.Size > object.MaxPartSize {
 		return digests{}, object.ErrTooLarge

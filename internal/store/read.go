@@ -26,8 +26,8 @@ func (s *Store) Open(ctx context.Context, v object.Version) (object.Info, object
 	return info, c, err
 }
 
-// open finds a version and opens its content. Between the two the version may
-// be removed, and its bytes with it; then it is looked for again.
+// open finds a version and opens its content. If the version and its bytes are removed in between,
+// open searches for it again.
 func (s *Store) open(ctx context.Context, v object.Version) (*layout.Row, object.Info, object.Content, error) {
 	b, err := s.bucket(v.Bucket)
 	if err != nil {
@@ -70,7 +70,7 @@ func exact(from reader, bucket uint32, key, id string) (found *layout.Row, lates
 	return found, latest, err
 }
 
-// find returns the version that v names, as Head promises: not a delete marker.
+// find returns the version that v names; as Head promises, it is not a delete marker.
 func find(from reader, b *bucket, v object.Version) (*layout.Row, object.Info, error) {
 	versioned := b.state.Load().Versioning != object.Unversioned
 	if v.ID == "" {

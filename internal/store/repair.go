@@ -19,21 +19,21 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// A Repaired is what [Repair] did.
+// A Repaired holds the results of [Repair].
 type Repaired struct {
 	Kept   int64  // entries of the index that could be read
-	Older  int64  // entries taken from checkpoints; those that are objects were told
+	Older  int64  // entries taken from checkpoints; tell was called for those of objects
 	Lost   int64  // objects and uploads that were dropped, since their bytes are gone
-	Gaps   int64  // ranges that neither the index nor a checkpoint has
-	Damage string // where the damaged index was put; empty: nothing was damaged
+	Gaps   int64  // ranges missing from both the index and the checkpoints
+	Damage string // path of the damaged index; empty: nothing was damaged
 }
 
-// Repair replaces the damaged index of the store in dir, which no process has open,
-// by a new one: all entries that can be read, and for the ranges that cannot, those
-// of the newest checkpoint that has them. Objects whose bytes do not exist are
-// dropped, and statistics are counted again from the rows. tell is called for
-// everything that is lost or may have an older state. The damaged index stays,
-// under another name. Nothing is changed if nothing is damaged, or on an error.
+// Repair replaces the damaged index of the store in dir, which no process may have open, by a new
+// one. The new index has all readable entries; for unreadable ranges it has the entries of the
+// newest checkpoint that has them. Repair drops objects whose bytes do not exist, and counts the
+// statistics again. It calls tell for everything that is lost or may have an older state. The
+// damaged index stays under another name. If nothing is damaged, or after an error, nothing
+// changes.
 func Repair(ctx context.Context, dir string, log *slog.Logger, tell func(Problem)) (done Repaired, err error) {
 	r := &repairer{ctx: ctx, tell: tell, log: &indexLog{log: log, fatal: func(error) {}}, cache: pebble.NewCache(64 << 20), stats: map[uint32]*layout.Delta{}, buckets: map[uint32]string{}, broken: map[uint32]bool{}}
 	defer r.cache.Unref()
@@ -50,7 +50,7 @@ func Repair(ctx context.Context, dir string, log *slog.Logger, tell func(Problem
 	if err := os.RemoveAll(fresh); err != nil {
 		return done, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(fresh)) }() // it has its name if all went well
+	defer func() { err = errors.Join(err, os.RemoveAll(fresh)) }() // it was renamed if all went well
 	if err := os.Mkdir(fresh, 0o700); err != nil {
 		return done, err
 	}
@@ -95,7 +95,7 @@ type repairer struct {
 	seq     uint64 // the greatest number seen
 	buckets map[uint32]string
 	stats   map[uint32]*layout.Delta
-	broken  map[uint32]bool // buckets whose journal does not explain the state of their objects
+	broken  map[uint32]bool // buckets whose journal does not match the state of their objects
 }
 
 func (r *repairer) open(dir string, readOnly bool) (*pebble.DB, error) {
@@ -105,9 +105,8 @@ func (r *repairer) open(dir string, readOnly bool) (*pebble.DB, error) {
 	return pebble.Open(dir, opts)
 }
 
-// whole reads everything and reports whether all of it could be read. It is called
-// first because most callers are not sure that they need a repair, and a copy takes
-// as much space as the index.
+// whole reads the whole index and reports whether all of it is readable. It is called first,
+// because the index may be undamaged, and a copy takes as much space as the index.
 func (r *repairer) whole(from *pebble.DB) (bool, error) {
 	entries := int64(0)
 	err := eachReadable(from, nil, []byte{0xff}, func(_, _ []byte) error {
@@ -142,8 +141,8 @@ func (r *repairer) fromCheckpoints(dir string, gaps []gap) ([]gap, error) {
 	return gaps, err
 }
 
-// copy copies what an index has of the ranges. It returns the ranges that it
-// does not have. older names the checkpoint that it is; empty: it is the index.
+// copy copies the entries of an index in the ranges and returns the ranges that it lacks. older is
+// the name of the checkpoint; empty: it is the index.
 func (r *repairer) copy(from *pebble.DB, ranges []gap, older string) (left []gap, err error) {
 	for _, g := range ranges {
 		lower := append(bytes.Clone(g.After), 0)
@@ -171,7 +170,7 @@ func (r *repairer) copy(from *pebble.DB, ranges []gap, older string) (left []gap
 	return left, r.ctx.Err()
 }
 
-// put adds an entry. Statistics are made later.
+// put adds an entry. Statistics are counted later.
 func (r *repairer) put(key, value []byte) error {
 	if key[0] == layout.SpaceStatistics {
 		return nil
@@ -179,8 +178,8 @@ func (r *repairer) put(key, value []byte) error {
 	return r.to.Set(key, value, pebble.NoSync)
 }
 
-// checkRows drops rows whose bytes are gone, mends journals, and writes statistics
-// and the ceiling of sequence numbers.
+// checkRows drops rows whose bytes are gone, repairs journals, and writes statistics and the
+// ceiling of sequence numbers.
 func (r *repairer) checkRows(damaged []gap) error {
 	err := r.each(layout.SpaceBuckets, func(key, value []byte) error {
 		id, _, err := layout.DecodeBucket(string(key[1:]), value)

@@ -27,9 +27,8 @@ func (r *repairer) breakJournals(damaged []gap) {
 	}
 }
 
-// journals makes journals agree with themselves, after all rows are there: also
-// those whose entries could be read and make no sense. It also finds their highest
-// numbers.
+// journals makes journals consistent after all rows are copied, including those with readable but
+// inconsistent entries. It also finds their highest numbers.
 func (r *repairer) journals() error {
 	heads := map[uint32]*layout.JournalHead{}
 	var ids []uint32
@@ -104,8 +103,7 @@ func (r *repairer) journal(id uint32, head *layout.JournalHead) error {
 	if err != nil {
 		return err
 	}
-	// The last lost changes cannot be counted, and the objects with an older state
-	// are not known.
+	// The last lost changes cannot be counted, and the objects with an older state are unknown.
 	now := max(time.Now().UnixMilli(), place.Time, head.Floor)
 	r.seq++
 	gap := layout.JournalGap{First: head.From, Last: stocktake.JournalPosition{Sequence: r.seq, Time: now}, Changes: max(lost, 1)}
@@ -118,7 +116,7 @@ func (r *repairer) journal(id uint32, head *layout.JournalHead) error {
 	return r.to.Set(key, value, pebble.NoSync)
 }
 
-// entries calls f with copies of all entries of a journal, as they are now.
+// entries calls f with copies of all present entries of a journal.
 func (r *repairer) entries(id uint32, f func(key, value []byte) error) error {
 	it, err := entrySpace{from: r.to, bucket: id}.iter()
 	if err != nil {

@@ -17,13 +17,12 @@ const (
 	batchRecords = 512
 	arenaSize    = 128 << 10
 
-	// scanStretch is how many rows are read with one iterator: it holds on to the
-	// write buffers and tables that were current when it was made.
+	// scanStretch is the number of rows that are read with one iterator, which pins the write
+	// buffers and tables that were current at its creation.
 	scanStretch = 1 << 20
 )
 
-// A scanBuffer is the memory of one scan. Without reuse, most garbage of a night of
-// small runs would be these.
+// A scanBuffer is the memory of one scan. Reuse avoids most of the garbage of many small runs.
 type scanBuffer struct {
 	batch [batchRecords]stocktake.Record
 	arena [arenaSize]byte
@@ -31,15 +30,14 @@ type scanBuffer struct {
 
 var scanBuffers = sync.Pool{New: func() any { return new(scanBuffer) }}
 
-// put returns the buffer to the pool, without the bytes that its records point to.
+// put returns the buffer to the pool, without references to the bytes of its records.
 func (b *scanBuffer) put() {
 	clear(b.batch[:])
 	scanBuffers.Put(b)
 }
 
-// Scan implements engine.Snapshot. Per record it allocates nothing: what a row
-// needs is decoded where it lies, and keys are copied into an arena that is
-// used again for the next batch.
+// Scan implements engine.Snapshot. It allocates nothing per record: rows are decoded in place, and
+// keys are copied into an arena that the next batch reuses.
 func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool, yield func([]stocktake.Record) error) error {
 	lower, upper := sn.bounds(seg.Prefix)
 	if seg.From > seg.Prefix {
@@ -84,10 +82,9 @@ func (sn *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool,
 	return c.flush(ctx)
 }
 
-// behind returns the index key at which the versions of key begin that are older
-// than the one called id, and whether the snapshot has newer ones. The version
-// itself may be gone, unless it is the null version, whose id does not tell its
-// age.
+// behind returns the index key of the first version of key that is older than the version id, and
+// whether the snapshot has newer ones. The version id need not exist, unless it is the null
+// version, whose id does not show its age.
 func (sn *snapshot) behind(key, id string) (lower []byte, newer bool, err error) {
 	seq, ok := layout.ParseVersionID(id)
 	if !ok {
@@ -112,7 +109,7 @@ func (sn *snapshot) behind(key, id string) (lower []byte, newer bool, err error)
 	return lower, newer, nil
 }
 
-// scanner makes records of rows.
+// scanner converts rows to records.
 type scanner struct {
 	all       bool // every version
 	versioned bool
@@ -183,7 +180,7 @@ func (c *scanner) add(indexKey, key, value []byte, latest bool) error {
 	c.batch = c.batch[:len(c.batch)+1]
 	r := &c.batch[len(c.batch)-1]
 	layout.DecodeHot(value, r)
-	r.Key, r.IsLatest = c.key, latest // flush makes the key plain
+	r.Key, r.IsLatest = c.key, latest // flush unescapes the key
 	switch {
 	case !c.versioned:
 	case value[layout.HotFlags]&layout.FlagNull != 0:
@@ -216,7 +213,7 @@ func (c *scanner) flush(ctx context.Context) error {
 	if len(c.batch) == 0 {
 		return nil
 	}
-	if c.hasLast { // it may lie in the arena, which is about to be reused
+	if c.hasLast { // it may be in the arena, which is about to be reused
 		c.keyBuf = append(c.keyBuf[:0], c.key...)
 		c.key = c.keyBuf
 	}

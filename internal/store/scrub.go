@@ -17,7 +17,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// A Scrub is what [Store.Scrub] counted since it was called.
+// A Scrub holds the counts of [Store.Scrub].
 type Scrub struct {
 	Objects   int64 // versions and parts whose bytes were read
 	Bytes     int64
@@ -34,16 +34,15 @@ type ScrubOptions struct {
 }
 
 const (
-	scrubRows = 256              // rows that are looked up at once, so that no iterator stays open while bytes are read
-	scrubSave = 10 * time.Second // between two records of the place
+	scrubRows = 256              // rows that are read at once, so that no iterator is open while bytes are read
+	scrubSave = 10 * time.Second // between two records of the progress
 )
 
-// Scrub reads all bytes of all versions and of all parts of unfinished uploads,
-// and compares them with the checksums that were made when they were written:
-// those of blocks, those of the index, and the CRC-64 of the whole. Requests may
-// be served meanwhile. A scrub that is interrupted, by ctx or by the end of the
-// process, continues where it was. The error is for what ended the scrub, not
-// for damaged objects.
+// Scrub reads all bytes of all versions and of all parts of unfinished uploads, and compares them
+// with their checksums: those of blocks, those of the index, and the CRC-64 of the whole object.
+// Requests may be served meanwhile. After an interruption, by ctx or by the end of the process, the
+// next scrub resumes at the same place. The error is the reason for an early end of the scrub;
+// damaged objects are not an error.
 func (s *Store) Scrub(ctx context.Context, opts ScrubOptions) (Scrub, error) {
 	sc := &scrubber{s: s, ctx: ctx, opts: opts, start: time.Now(), saved: time.Now()}
 	at, err := s.get(layout.KeyScrub)
@@ -210,7 +209,7 @@ func (sc *scrubber) problem(subject string, err error) {
 	}
 }
 
-// errNoKeys is content that cannot be checked without decrypting it.
+// errNoKeys reports content that cannot be checked without its key.
 var errNoKeys = errors.New("the content can be checked only with its key")
 
 // read reads and compares the content of r.

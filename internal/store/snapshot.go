@@ -49,10 +49,9 @@ func (src source) Snapshot(ctx context.Context, name string) (engine.Snapshot, e
 
 // snapshot is the index at an instant, for one bucket.
 //
-// It is a plain snapshot: Pebble keeps the overwritten rows it still needs and
-// continues compacting. An EventuallyFileOnlySnapshot would keep whole tables
-// instead and flush the write buffer first, which pays only where most of the
-// index is rewritten during a scan.
+// It is a plain snapshot: Pebble keeps the overwritten rows that it needs, and continues to
+// compact. An EventuallyFileOnlySnapshot would keep whole tables and flush the write buffer first,
+// which pays only if most of the index is rewritten during a scan.
 type snapshot struct {
 	s         *Store
 	bucket    uint32
@@ -77,8 +76,8 @@ func (sn *snapshot) bounds(prefix string) (lower, upper []byte) {
 	return lower, layout.After(lower)
 }
 
-// Count implements engine.Snapshot: exactly for the whole bucket, else in
-// proportion to the space that the prefix takes of the bucket's.
+// Count implements engine.Snapshot. It is exact for the whole bucket; for a prefix it is estimated
+// from the share of the bucket's space.
 func (sn *snapshot) Count(_ context.Context, prefix string) (int64, error) {
 	if prefix == "" || sn.versions == 0 {
 		return sn.versions, nil

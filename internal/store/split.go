@@ -12,15 +12,13 @@ import (
 )
 
 const (
-	// sampledSize is the space on disk below which a key range is cut by reading
-	// its keys: so little may as well lie in the write buffers, whose sizes
-	// Pebble does not report.
+	// sampledSize is the size on disk below which a key range is cut by reading its keys, since
+	// most of it may be in the write buffers, whose sizes Pebble does not report.
 	sampledSize = 16 << 20
 	maxSampled  = 1 << 19 // rows read at most
 	maxSamples  = 1 << 13 // keys kept at once
 
-	// bisections bounds the steps to one cut; each halves what is left of the key
-	// range or better.
+	// bisections bounds the steps to one cut; each at least halves the remaining key range.
 	bisections = 40
 )
 
@@ -59,7 +57,7 @@ func (sn *snapshot) Split(ctx context.Context, prefix string, n int) ([]string, 
 	return slices.DeleteFunc(c.cuts, func(k string) bool { return k <= prefix }), nil
 }
 
-// cutter looks for keys to cut at.
+// cutter finds keys to cut at.
 type cutter struct {
 	sn    *snapshot
 	it    *pebble.Iterator
@@ -72,8 +70,7 @@ func (c *cutter) cut(indexKey []byte) {
 	c.cuts = append(c.cuts, layout.Unescaped(layout.EscapedKey(indexKey)))
 }
 
-// sample reads the rows, keeps every few keys, and cuts at those in even
-// distances.
+// sample reads the rows, keeps some of their keys, and cuts at keys in even distances.
 func (c *cutter) sample(ctx context.Context, n int) error {
 	var samples [][]byte
 	every := 1
@@ -117,7 +114,7 @@ func (c *cutter) bisect(ctx context.Context, s span, n int) error {
 	left := n / 2
 	target := s.before + uint64(float64(s.until-s.before)*float64(left)/float64(n))
 	tolerance := (s.until - s.before) / uint64(n) / 50
-	lo, hi := s.first, s.last // a cut lies in (lo, hi]; the ends of what is not yet ruled out
+	lo, hi := s.first, s.last // the cut lies in (lo, hi]
 	var at []byte
 	var size uint64
 	for range bisections {
@@ -129,7 +126,7 @@ func (c *cutter) bisect(ctx context.Context, s span, n int) error {
 			if err := c.it.Error(); err != nil {
 				return fmt.Errorf("index: %w", err)
 			}
-			hi = mid // nothing is there
+			hi = mid // no rows there
 			continue
 		}
 		key := bytes.Clone(c.it.Key())
@@ -157,8 +154,8 @@ func (c *cutter) bisect(ctx context.Context, s span, n int) error {
 	return c.bisect(ctx, span{at, s.last, size, s.until}, n-left)
 }
 
-// middle returns a key about half way between two, which may be no key of a row.
-// There is none if they are too close.
+// middle returns a key about half way between two, which need not be the key of a row. It fails if
+// they are too close.
 func middle(lo, hi []byte) ([]byte, bool) {
 	shared := 0
 	for shared < len(lo) && shared < len(hi) && lo[shared] == hi[shared] {

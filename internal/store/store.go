@@ -28,31 +28,31 @@ type Store struct {
 	stripes [4096]sync.Mutex // by bucket and key
 	seed    maphash.Seed
 
-	// seq is the last sequence number given out; those up to ceiling may be. They
-	// number versions and blobs alike, and none is ever used twice.
+	// seq is the last sequence number given out; those up to ceiling may be. They number versions
+	// and blobs, and none is used twice.
 	seq     atomic.Uint64
 	ceiling atomic.Uint64
 	lease   sync.Mutex // raising ceiling
 
 	groups       sync.Pool    // batches of changes that were committed together
 	journals     atomic.Int64 // buckets that have one
-	journalShare int64        // of the disk for all journals, in bytes; 0: not known
+	journalShare int64        // space for all journals, in bytes; 0: unknown
 
 	damage     damage
 	ballast    *ballast // nil unless the store is in the operating system's files
 	pins       pins
 	reaper     reaper
 	backup     sync.Mutex     // held while a backup is made
-	intents    sync.RWMutex   // held for reading from the id of a blob file to the record of it
-	sweeping   sync.WaitGroup // what the last process left behind is being removed
+	intents    sync.RWMutex   // held for reading from the id of a blob file to its record
+	sweeping   sync.WaitGroup // files of the last process are being removed
 	stopSweep  context.CancelFunc
 	unfinished sync.WaitGroup // bodies being received
 	closing    sync.Once
 	closed     error // what closing returned
 }
 
-// Open opens the store in dir, which it makes if it is missing. Only one Store may
-// have it open. Leftovers of an interrupted process are removed in the background.
+// Open opens the store in dir, and creates it if it is missing. Only one Store may have it open.
+// Open removes the unfinished files of an interrupted process in the background.
 func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	opts = opts.withDefaults()
 	fsys, plain := opts.FS, false
@@ -64,7 +64,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if err := blob.MakeDir(fsys, dir); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	// Pebble would make it readable by all users, and with it small objects.
+	// Pebble would create it readable by all users, and small objects with it.
 	index := fsys.PathJoin(dir, "index")
 	if err := blob.MakeDir(fsys, index); err != nil {
 		return nil, fmt.Errorf("open store: index: %w", err)
@@ -80,7 +80,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	}
 	indexOptions := layout.Options(indexFS, s.cache, s.log)
 	if u, err := fsys.GetDiskUsage(dir); plain && err == nil && u.TotalBytes > 0 {
-		// Each log of the index takes as much space as a write buffer from its start.
+		// Each log of the index takes the space of a write buffer from its start.
 		indexOptions.MemTableSize = min(indexOptions.MemTableSize, max(1<<20, u.TotalBytes/64))
 		s.journalShare = int64(u.TotalBytes / 10)
 	}
@@ -114,9 +114,8 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	return s, nil
 }
 
-// Close waits for writes that are under way and releases the files. Contents
-// and snapshots must have been closed before, and nothing may be called after
-// it.
+// Close waits for writes in progress and releases the files. Contents and snapshots must be closed
+// before; no method may be called afterwards.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.stopSweep()

@@ -11,31 +11,31 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// A blob file that is not named by a row is known by one of two records, so
-// that no start has to look through all rows or all files:
+// A blob file that no row names has one of two records, so that a start need not search all rows or
+// all files:
 //
-//	I | id   it is on its way in: made durable before the file gets its name,
+//	I | id   it is being added: made durable before the file gets its name,
 //	         removed by the commit that names it in a row
-//	R | id   it is on its way out: made by the commit that removes the row,
+//	R | id   it is being removed: made by the commit that removes the row,
 //	         removed once the file is durably gone
 //
 // The next process sweeps the records that a killed process has left.
 
 const (
 	reapCount = 512         // files removed before their folders are synced
-	reapDelay = time.Second // or this long after the first of them
+	reapDelay = time.Second // or this long after the first removal
 )
 
-// reaper removes files at once and their records later, many at a time: before
-// a record may go, the folder has to be synced.
+// reaper removes files at once and their records later, many at a time, because the folder has to
+// be synced before a record is removed.
 type reaper struct {
 	mu      sync.Mutex
 	pending []reaped
 	timer   *time.Timer // the last one started
 	closed  bool
 	running sync.WaitGroup
-	held    bool     // a backup is made: no file is removed
-	waiting []reaped // since it began
+	held    bool     // a backup is in progress: no file is removed
+	waiting []reaped // since the backup began
 }
 
 // hold defers all removals until [Store.releaseReaper].
@@ -71,8 +71,8 @@ type reaped struct {
 	id    uint64
 }
 
-// reap removes the files of blobs that have a record in space. What fails is
-// tried again at the next start.
+// reap removes the files of blobs that have a record in space. The next start retries failed
+// removals.
 func (s *Store) reap(space byte, ids ...uint64) {
 	for _, id := range ids {
 		if s.reaper.defers(space, id) {
@@ -125,7 +125,7 @@ func (s *Store) closeReaper() {
 	s.reapPending()
 }
 
-// forget removes the records of files that are gone.
+// forget removes the records of removed files.
 func (s *Store) forget(gone []reaped) {
 	if err := s.forgetRecords(gone); err != nil {
 		s.opts.Log.Error("store: records of removed blobs remain; the next start tries again", "blobs", len(gone), "err", err)
@@ -150,12 +150,12 @@ func (s *Store) forgetRecords(gone []reaped) error {
 			return err
 		}
 	}
-	// if it is lost, the next start finds the files gone already
+	// if it is lost, the next start finds the files already removed
 	return batch.Commit(pebble.NoSync)
 }
 
-// startSweep removes the files of all records that are there now. Ids are never
-// used twice, so it need not be done before the first write.
+// startSweep removes the files of all present records. Ids are never used twice, so writes need not
+// wait for it.
 func (s *Store) startSweep(ctx context.Context) {
 	ctx, s.stopSweep = context.WithCancel(context.WithoutCancel(ctx))
 	leftovers := s.db.NewSnapshot()
@@ -189,13 +189,13 @@ func (s *Store) sweep(ctx context.Context, leftovers *pebble.Snapshot, space byt
 	return it.Error()
 }
 
-// A removal is files of a version.
+// A removal lists the files of a version.
 type removal struct {
 	seq   uint64
 	files []uint64
 }
 
-// release removes content of version seq that no row names any more.
+// release removes content of version seq that no row names.
 func (c *change) release(seq uint64, old layout.Content) error {
 	pieces := []layout.Piece{{Content: old}}
 	if old.Kind == layout.ContentMap {

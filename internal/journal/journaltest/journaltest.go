@@ -15,8 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/journal"
 )
 
-// A Store is a store whose bucket "b" is versioned and empty. Its methods fail
-// the test if they cannot do what they are told.
+// A Store is a store whose bucket "b" is versioned and empty. Its methods fail the test on errors.
 type Store interface {
 	Journal() journal.Journal
 
@@ -31,11 +30,11 @@ type Store interface {
 	Restart()                // opens the store again, as after a crash
 }
 
-// end is behind all changes.
+// end is after all changes.
 var end = stocktake.JournalPosition{Sequence: math.MaxUint64, Time: math.MaxInt64}
 
-// Run holds stores to the contract. open makes one whose journal may have bound
-// bytes; 0: as many as it likes.
+// Run tests the contract. open returns a store whose journal is bounded to bound bytes; 0: no
+// bound.
 func Run(t *testing.T, open func(t *testing.T, bound int64) Store) {
 	for name, test := range map[string]func(*testing.T, *suite){
 		"what a reader gets":         testReader,
@@ -154,7 +153,7 @@ func (s *suite) stat() journal.Stat {
 	return stat
 }
 
-// fails calls do and wants an error of a kind.
+// fails calls do and expects an error of a kind.
 func (s *suite) fails(what string, want, err error) {
 	s.t.Helper()
 	if !errors.Is(err, want) {

@@ -7,13 +7,12 @@ import (
 	"hash/crc32"
 )
 
-// A blob file ends with the checksums of its bytes as they are stored, so of
-// encrypted ones where the blob is encrypted: a CRC-32C of each block of
-// BlockSize bytes, the last one shorter, 4 bytes little-endian each. Blobs of
-// stores before layout 3 have none.
+// A blob file ends with the checksums of its stored bytes, which are encrypted if the blob is: a
+// CRC-32C of each block of BlockSize bytes, 4 bytes little-endian each; the last block may be
+// shorter. Blobs written before layout 3 have none.
 const (
-	// BlockSize is how many bytes have one checksum. A read of a single byte has to
-	// check a whole block; larger blocks would make small ranges slow.
+	// BlockSize is the number of bytes per checksum. A read of a single byte has to check a whole
+	// block; larger blocks would slow down small ranges.
 	BlockSize = 64 << 10
 
 	sumSize = 4
@@ -21,7 +20,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// ErrDamaged means that stored bytes are not those that were written.
+// ErrDamaged reports stored bytes that differ from the written ones.
 var ErrDamaged = errors.New("stored bytes are damaged")
 
 // FileSize returns the size of the file of a blob of n stored bytes, checksums

@@ -3,22 +3,22 @@ package blob
 import "sync"
 
 const (
-	// chunkBlocks is how many blocks a small chunk has, 256 KiB. The beginning of a
-	// range is one: the first byte must not wait for long.
+	// chunkBlocks is the number of blocks in a small chunk, 256 KiB. A range starts with a small
+	// chunk, so that the first byte does not wait long.
 	chunkBlocks = 4
 
-	// largeBlocks is how many a large chunk has. To copy 1 MiB at once out of the
-	// system's cache takes two thirds of the time of four times 256 KiB.
+	// largeBlocks is the number of blocks in a large chunk. Copying 1 MiB at once out of the page
+	// cache takes two thirds of the time of four copies of 256 KiB.
 	largeBlocks = 16
 
-	// maxLarge is how many large chunks there are, 64 MiB of them. Clients that
-	// read slowly hold theirs for long; when all are in use, small ones do.
+	// maxLarge is the maximum number of large chunks, 64 MiB in all. Slow clients hold theirs for
+	// long; when all are in use, small chunks are used.
 	maxLarge = 64
 )
 
 // A chunk is blocks of a blob that are read and checked at once.
 type chunk struct {
-	buf  []byte // has room for blocks, and behind them for their checksums
+	buf  []byte // blocks, followed by their checksums
 	at   int64  // where data begins in the blob; a multiple of BlockSize
 	data []byte // checked; lies in buf
 	from *chunkPool
@@ -39,7 +39,7 @@ func (c *chunk) put() {
 // A chunkPool keeps chunks of one size.
 type chunkPool struct {
 	blocks int64
-	used   chan struct{} // a value for each chunk in use; nil: any number may be
+	used   chan struct{} // a value for each chunk in use; nil: no limit
 	pool   sync.Pool
 }
 

@@ -28,7 +28,7 @@ import (
 type Dir struct {
 	fs    vfs.FS
 	dir   string
-	plain bool // fs is the operating system's: files may be handed out as *os.File
+	plain bool // fs is the operating system's: files may be returned as *os.File
 
 	mu      sync.Mutex
 	folders map[string]*folder // that exist durably; cleared now and then
@@ -100,7 +100,7 @@ func (d *Dir) Remove(id uint64) error {
 	return nil
 }
 
-// SyncFolders makes durable which of the blobs exist.
+// SyncFolders makes the names and removals of blobs durable.
 func (d *Dir) SyncFolders(ids []uint64) error {
 	synced := map[string]bool{}
 	for _, id := range ids {
@@ -116,8 +116,8 @@ func (d *Dir) SyncFolders(ids []uint64) error {
 	return nil
 }
 
-// Each calls blob with the id of every finished blob, and stray with the name of
-// every other file among them. An error of either ends it.
+// Each calls blob with the id of every finished blob, and stray with the name of every other file
+// in the folders. It stops at the first error of either.
 func (d *Dir) Each(blob func(id uint64) error, stray func(path string) error) error {
 	return d.each(d.root(), blob, stray)
 }
@@ -157,9 +157,8 @@ func (d *Dir) each(dir string, blob func(uint64) error, stray func(string) error
 	return nil
 }
 
-// MakeDir makes dir and its missing parents, durably and for the owner alone. A
-// folder that exists may come from a process that was killed before it could
-// sync the parent.
+// MakeDir makes dir and its missing parents, durably and for the owner alone. An existing folder
+// may have been created by a process that was killed before it synced the parent.
 func MakeDir(fsys vfs.FS, dir string) error {
 	parent := fsys.PathDir(dir)
 	switch _, err := fsys.Stat(dir); {
@@ -167,7 +166,7 @@ func MakeDir(fsys vfs.FS, dir string) error {
 		if err := syncDir(fsys, parent); !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
-		return nil // the parent is not ours to sync
+		return nil // the parent does not belong to the store
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}

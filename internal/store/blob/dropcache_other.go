@@ -2,5 +2,5 @@
 
 package blob
 
-// dropCache is for systems that take such advice.
+// dropCache does nothing on systems without such advice.
 func dropCache(uintptr, int64, int64) {}

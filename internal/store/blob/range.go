@@ -71,9 +71,8 @@ func (r *rangeReader) WriteTo(w io.Writer) (written int64, err error) {
 	}
 }
 
-// ahead fills one chunk while another one is used, if a processor has nothing else
-// to do. Otherwise it fills the next one on demand, which avoids moving it from one
-// processor to another.
+// ahead fills one chunk while another one is used, if a processor is idle. Otherwise it fills the
+// next one on demand, which keeps it on one processor.
 type ahead struct {
 	r        *Reader
 	off, end int64 // of the bytes that are needed and not yet requested

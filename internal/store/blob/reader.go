@@ -6,15 +6,15 @@ import (
 	"io"
 )
 
-// A Reader reads a blob that has checksums, and checks each byte before it
-// returns it: the error is ErrDamaged if the byte is not what was written. It is
-// for one goroutine.
+// A Reader reads a blob that has checksums, and checks each byte before it returns it: the error is
+// ErrDamaged if the byte differs from the written one. It must not be used by several goroutines at
+// once.
 type Reader struct {
 	f    File
 	id   uint64
 	size int64 // stored bytes
 
-	// OnDamage, unless it is nil, is called with each ErrDamaged that is returned.
+	// OnDamage is called with each ErrDamaged that a method returns; nil: no call.
 	OnDamage func(error)
 
 	chunk *chunk // from smallChunks; nil before the first read and after Close
@@ -39,7 +39,7 @@ func (r *Reader) Close() error {
 	return r.f.Close()
 }
 
-// load makes r's chunk one that contains off. Bytes at or after end are not needed.
+// load makes r's chunk contain off. Bytes at or after end are not needed.
 func (r *Reader) load(off, end int64) error {
 	if r.chunk == nil {
 		r.chunk = smallChunks.get()
@@ -60,7 +60,7 @@ func (r *Reader) fill(c *chunk, off, end int64) error {
 	blocks := min(c.room(), (end-c.at+BlockSize-1)/BlockSize)
 	n := min(blocks*BlockSize, r.size-c.at)
 	var list []byte
-	if c.at == 0 && n == r.size { // the checksums come next
+	if c.at == 0 && n == r.size { // the checksums follow
 		list = c.buf[n : n+blocks*sumSize]
 		if err := r.read(c.buf[:n+blocks*sumSize], 0); err != nil {
 			return err
@@ -101,7 +101,7 @@ func (r *Reader) damaged(err error) error {
 	return err
 }
 
-// ReadAt implements io.ReaderAt, except that it is for one goroutine.
+// ReadAt implements io.ReaderAt, but not for concurrent calls.
 func (r *Reader) ReadAt(p []byte, off int64) (n int, err error) {
 	for n < len(p) {
 		if off >= r.size {
@@ -116,10 +116,10 @@ func (r *Reader) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
-// Range returns a reader of n bytes from off, which lie in the blob. The beginning
-// has been read and checked by then: 256 KiB, unless off lies within a block. The
-// reader is an io.WriterTo, which copies nothing, and which reads and checks the
-// next part while one is written.
+// Range returns a reader of n bytes from off, which lie in the blob. When Range returns, the
+// beginning of the range (256 KiB, unless off lies within a block) has been read and checked. The
+// reader is an io.WriterTo, which copies nothing, and which reads and checks the next part while
+// one is written.
 func (r *Reader) Range(off, n int64) (io.Reader, error) {
 	if n > 0 {
 		if err := r.load(off, off+n); err != nil {

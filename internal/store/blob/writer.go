@@ -16,19 +16,19 @@ import (
 )
 
 const (
-	// writeBack is how many bytes of a blob are written before the system is asked
-	// to write them back, so that the disk is busy while the rest arrives.
+	// writeBack is the number of bytes of a blob after which the system is asked to write them
+	// back, so that the disk is busy while the rest arrives.
 	writeBack = 4 << 20
 
-	// dropBehind is how far behind its end a blob that is written once leaves the
-	// system's cache, in bytes; by then the disk has had time to take it. The cache
-	// has better uses, the tables of the index above all. Freed pages are reused for
-	// the next writes: on virtual machines, writing to pages that the system has not
-	// used for a while costs several times as much.
+	// dropBehind is the distance from the end of a growing blob, in bytes, at which its pages are
+	// dropped from the page cache; by then the disk has had time to write them. The cache is more
+	// useful for the tables of the index. Freed pages are reused for the next writes: on virtual
+	// machines, writing to pages that the system has not used for a while costs several times as
+	// much.
 	dropBehind = 16 << 20
 
-	// checkRoom is how many bytes of a blob are written between two looks at the
-	// free space of the disk.
+	// checkRoom is the number of bytes of a blob that are written between two checks of the free
+	// space.
 	checkRoom = 16 << 20
 )
 
@@ -46,7 +46,7 @@ type Writer struct {
 	dropped int64 // of those, dropped from the system's cache
 }
 
-// Create begins blob id. once says that the blob is not expected to be read soon.
+// Create starts the blob id. once says that the blob is not expected to be read soon.
 func (d *Dir) Create(id uint64, once bool) (*Writer, error) {
 	f, err := d.fs.Create(d.tmpPath(id), vfs.WriteCategoryUnspecified)
 	if err != nil {
@@ -56,9 +56,8 @@ func (d *Dir) Create(id uint64, once bool) (*Writer, error) {
 	return &Writer{dir: d, id: id, file: f, once: once && d.plain}, nil
 }
 
-// full makes an error that means a full disk, or a quota that is used up, an
-// object.ErrDiskFull. Others fill the disk, too, so that free space seen before a
-// write may be gone.
+// full converts an error that means a full disk, or an exceeded quota, to object.ErrDiskFull. Other
+// programs also fill the disk, so free space seen before a write may be gone.
 func full(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w: %w", object.ErrDiskFull, err)
@@ -74,7 +73,7 @@ type folder struct {
 	serial sync.Mutex // held during an fsync
 
 	mu   sync.Mutex
-	next *flight // the fsync that has not begun
+	next *flight // the fsync that has not started
 }
 
 // A flight is one fsync that several callers wait for.
@@ -121,8 +120,7 @@ func (d *Dir) folder(path string) (*folder, error) {
 	return f, nil
 }
 
-// sync returns after an fsync of f that began after the call. Callers at the
-// same time share one.
+// sync returns after an fsync of f that began after the call. Concurrent callers share one.
 func (f *folder) sync(fsys vfs.FS) error {
 	f.mu.Lock()
 	if fl := f.next; fl != nil {
@@ -215,8 +213,8 @@ func (w *Writer) Abort() {
 // Named reports whether the blob may have its final name.
 func (w *Writer) Named() bool { return w.named }
 
-// Link makes blob id another name of the finished blob from, durably. The Writer
-// is finished; it is never nil.
+// Link makes blob id a durable hard link to the finished blob from. The Writer is finished and
+// never nil.
 func (d *Dir) Link(id, from uint64) (*Writer, error) {
 	w := &Writer{dir: d, id: id}
 	folder, path := d.place(id)
@@ -234,12 +232,12 @@ func (d *Dir) Link(id, from uint64) (*Writer, error) {
 	return w, full(f.sync(d.fs))
 }
 
-// minFree is the reserve that is kept free on the disk, in bytes: the process has
-// to end when the log of the index cannot be written.
+// minFree is the reserve of free space on the disk, in bytes: if the log of the index cannot be
+// written, the process has to end.
 const minFree = 128 << 20
 
-// Room returns object.ErrDiskFull if n more bytes would fill the disk. It does not
-// count what others are writing at the same time. A disk of unknown size has room.
+// Room returns object.ErrDiskFull if n more bytes would fill the disk. It ignores concurrent
+// writes. A disk of unknown size has room.
 func (d *Dir) Room(n int64) error {
 	if free, known := d.Free(); known && (free < 0 || free < n) {
 		return fmt.Errorf("%w: the disk of %s has only the reserve of the store left", object.ErrDiskFull, d.dir)
@@ -247,9 +245,8 @@ func (d *Dir) Room(n int64) error {
 	return nil
 }
 
-// Free returns how many bytes can be written before only the reserve is left;
-// negative: less than the reserve is left. known is false if the disk does not
-// tell.
+// Free returns the number of bytes that can be written before only the reserve is left; it is
+// negative if less is left. known is false if the free space is unknown.
 func (d *Dir) Free() (n int64, known bool) {
 	u, err := d.fs.GetDiskUsage(d.dir)
 	if err != nil || u.TotalBytes == 0 {
@@ -258,8 +255,8 @@ func (d *Dir) Free() (n int64, known bool) {
 	return int64(u.AvailBytes) - int64(min(minFree, u.TotalBytes/20)), true
 }
 
-// Disk returns the free bytes of the disk, as far as this user may fill it, and its
-// size. Both are 0 if the disk does not tell.
+// Disk returns the free bytes of the disk that this user may fill, and its size. Both are 0 if
+// unknown.
 func (d *Dir) Disk() (free, size int64, err error) {
 	u, err := d.fs.GetDiskUsage(d.dir)
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -268,7 +265,7 @@ func (d *Dir) Disk() (free, size int64, err error) {
 	return int64(u.AvailBytes), int64(u.TotalBytes), err
 }
 
-// sums makes the checksums of a blob while it is written.
+// sums computes the checksums of a blob while it is written.
 type sums struct {
 	list  []byte // of the complete blocks
 	crc   uint32 // of the block that is not complete

@@ -18,7 +18,7 @@ type Change struct {
 	Type  byte
 	Flags ChangeFlags
 	By    object.Origin
-	Row   *Row // after the change; of a version that is gone, only its key, number and FlagNull are kept
+	Row   *Row // after the change; for a removed version, only its key, number and FlagNull are kept
 }
 
 // ChangeFlags are the flags of a change.
@@ -37,7 +37,7 @@ const (
 // order of commits is decided.
 type ChangePlace struct {
 	Time    int64  // Unix milliseconds
-	Ordinal uint64 // 1 for the first entry of the journal, and one more for each that follows
+	Ordinal uint64 // 1 for the first entry of the journal, then consecutive
 	Bytes   uint64 // of keys and values of all entries of the journal up to this one
 }
 
@@ -98,7 +98,7 @@ func appendText[T string | []byte](dst []byte, text T) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
 }
 
-// SetPlace sets the place in the value of an entry.
+// SetPlace stores the place in the value of an entry.
 func SetPlace(value []byte, p ChangePlace) {
 	binary.LittleEndian.PutUint64(value[changeTime:], uint64(p.Time))
 	binary.LittleEndian.PutUint64(value[changeOrdinal:], p.Ordinal)
@@ -117,8 +117,7 @@ func Place(value []byte) (ChangePlace, error) {
 	}, nil
 }
 
-// A StoredChange is what the value of an entry holds. Its slices point into the
-// value.
+// A StoredChange is the decoded value of an entry. Its slices point into the value.
 type StoredChange struct {
 	ChangePlace
 	Type      byte

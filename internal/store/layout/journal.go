@@ -7,8 +7,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A JournalHead is what the index keeps of the journal of a bucket besides its
-// entries, as JSON, at
+// A JournalHead is the state of a bucket's journal in the index, apart from its entries, as JSON,
+// at
 //
 //	J | bucket, 4 bytes big-endian
 //
@@ -23,16 +23,15 @@ type JournalHead struct {
 	// Floor is the earliest time of later changes, in Unix milliseconds.
 	Floor int64 `json:"floor"`
 
-	// From is where the journal begins. Its sequence is that of the last entry that
-	// was trimmed, or where the first reader began; its time is one that all readers
-	// have passed.
+	// From is the beginning of the journal. Its sequence is that of the last trimmed entry, or the
+	// start of the first reader; all readers have passed its time.
 	From stocktake.JournalPosition `json:"from"`
 
-	// Base is where the entries begin: behind the last one that was trimmed or
-	// dropped. The first one left has the next ordinal.
+	// Base is the beginning of the entries: after the last one that was trimmed or dropped. The
+	// first remaining entry has the next ordinal.
 	Base JournalBase `json:"base"`
 
-	Gaps []JournalGap `json:"gaps,omitempty"` // ascending, those behind From
+	Gaps []JournalGap `json:"gaps,omitempty"` // ascending, after From
 }
 
 // A JournalReader is a reader of a journal.
@@ -42,22 +41,21 @@ type JournalReader struct {
 	At     stocktake.JournalPosition `json:"at"`
 }
 
-// A JournalBase is where the entries of a journal begin.
+// A JournalBase is the beginning of the entries of a journal.
 type JournalBase struct {
-	Sequence uint64 `json:"sequence"` // no entry up to it is left
+	Sequence uint64 `json:"sequence"` // all entries up to it were removed
 	Ordinal  uint64 `json:"ordinal"`
 	Bytes    uint64 `json:"bytes"`
 }
 
-// A JournalGap is entries that were dropped unread.
+// A JournalGap describes entries that were dropped unread.
 type JournalGap struct {
 	First   stocktake.JournalPosition `json:"first"`
 	Last    stocktake.JournalPosition `json:"last"`
 	Changes uint64                    `json:"changes"`
 }
 
-// JournalHeadKey returns the key of the head of a journal, which all keys of the
-// journal begin with.
+// JournalHeadKey returns the key of the head of a journal. All keys of the journal begin with it.
 func JournalHeadKey(bucket uint32) []byte { return AppendBucketHead(nil, SpaceJournal, bucket) }
 
 // EncodeJournalHead returns the value of a head.

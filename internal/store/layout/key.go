@@ -7,18 +7,18 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// The key spaces of the index: the first byte of each key. docs/formats/store.md
-// has the whole picture.
+// The key spaces of the index: the first byte of each key. docs/formats/store.md describes all of
+// them.
 const (
 	SpaceMeta       = 'A' // facts about the store
 	SpaceBuckets    = 'B' // bucket by name
-	SpaceMaps       = 'C' // the pieces that content of several blobs consists of
+	SpaceMaps       = 'C' // lists of pieces, for content of several blobs
 	SpaceData       = 'D' // small blobs
-	SpaceIntents    = 'I' // blob files on their way in
+	SpaceIntents    = 'I' // blob files being added
 	SpaceJournal    = 'J' // changes by bucket, for incremental reports
 	SpaceVersions   = 'O' // object versions
 	SpaceParts      = 'P' // parts of unfinished uploads
-	SpaceRemovals   = 'R' // blob files on their way out
+	SpaceRemovals   = 'R' // blob files being removed
 	SpaceStatistics = 'S' // statistics by bucket
 	SpaceUploads    = 'U' // unfinished uploads
 )
@@ -27,7 +27,7 @@ var (
 	KeyFormat   = []byte{SpaceMeta, 'f'} // version of the layout, 4 bytes big-endian
 	KeyCeiling  = []byte{SpaceMeta, 's'} // sequence numbers up to it may be in use, 8 bytes big-endian
 	KeyBuckets  = []byte{SpaceMeta, 'b'} // the last bucket id given out, 4 bytes big-endian
-	KeyScrub    = []byte{SpaceMeta, 'c'} // how far the unfinished scrub is: an index key
+	KeyScrub    = []byte{SpaceMeta, 'c'} // progress of the unfinished scrub: an index key
 	KeyScrubbed = []byte{SpaceMeta, 'd'} // when the last scrub ended, 8 bytes big-endian, Unix milliseconds
 )
 
@@ -43,8 +43,8 @@ func AppendBucketHead(dst []byte, space byte, bucket uint32) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, space), bucket)
 }
 
-// AppendEscaped appends key so that the bytes compare as the key does whatever
-// follows the terminator 00 01: each 00 is written as 00 FF.
+// AppendEscaped appends key with each 00 written as 00 FF, followed by the terminator 00 01. The
+// bytes compare as the key does, whatever follows.
 func AppendEscaped[K string | []byte](dst []byte, key K) []byte {
 	for i := range len(key) {
 		if dst = append(dst, key[i]); key[i] == 0 {
@@ -54,8 +54,8 @@ func AppendEscaped[K string | []byte](dst []byte, key K) []byte {
 	return dst
 }
 
-// AppendKeyHead appends the prefix that the index keys of all versions of key
-// share, and those of no other key.
+// AppendKeyHead appends the common prefix of the index keys of all versions of key. No other key
+// has it.
 //
 //	O | bucket, 4 bytes big-endian | key, each 00 written as 00 FF | 00 01
 func AppendKeyHead[K string | []byte](dst []byte, bucket uint32, key K) []byte {
@@ -113,8 +113,8 @@ func isVersionKey(k []byte) bool {
 	return len(k) > BucketHeadLen && k[0] == SpaceVersions && split(k) == len(k)-SeqLen
 }
 
-// appendAfterPrefix appends the first index key after all those with the prefix
-// dst[start:]. There is one, since each begins with a letter.
+// appendAfterPrefix appends the first index key after all keys with the prefix dst[start:]. It
+// exists, since each key begins with a letter.
 func appendAfterPrefix(dst []byte, start int) []byte {
 	for i := len(dst) - 1; i >= start; i-- {
 		if dst[i] != 0xff {
@@ -130,7 +130,7 @@ func After(prefix []byte) []byte {
 	return appendAfterPrefix(bytes.Clone(prefix), 0)
 }
 
-// AppendAfterKey appends the first place after all versions of key.
+// AppendAfterKey appends the first index key after all versions of key.
 func AppendAfterKey[K string | []byte](dst []byte, bucket uint32, key K) []byte {
 	start := len(dst)
 	return appendAfterPrefix(AppendKeyHead(dst, bucket, key), start)
@@ -147,15 +147,14 @@ func BucketKey(name string) []byte { return append([]byte{SpaceBuckets}, name...
 // StatisticsKey returns the key of the statistics of a bucket.
 func StatisticsKey(bucket uint32) []byte { return AppendBucketHead(nil, SpaceStatistics, bucket) }
 
-// comparer orders index keys by their bytes. Unlike the default it tells Pebble
-// that the versions of an object share a prefix, so that filters are made and
-// asked by object.
+// comparer orders index keys by their bytes. Unlike the default it tells Pebble that the versions
+// of an object share a prefix, so that filters work per object.
 var comparer = func() *pebble.Comparer {
 	c := *pebble.DefaultComparer
 	c.Name = "stocktake.index.v1"
 	c.Split = split
-	// Shortened keys must not be cut inside a key head, or they would split
-	// elsewhere than the keys they stand for; whole keys are always right.
+	// Shortened keys must not be cut inside a key head, or their split would differ from that of
+	// the original keys; whole keys are always correct.
 	c.Separator = func(dst, a, _ []byte) []byte { return append(dst, a...) }
 	c.Successor = func(dst, a []byte) []byte { return append(dst, a...) }
 	c.ImmediateSuccessor = func(dst, prefix []byte) []byte {
@@ -167,8 +166,8 @@ var comparer = func() *pebble.Comparer {
 	return &c
 }()
 
-// split returns the length of the part of an index key that all versions of an
-// object share: for a version up to and with the terminator, else all of it.
+// split returns the length of the part of an index key that all versions of an object share: for a
+// version up to and including the terminator, else the whole key.
 func split(k []byte) int {
 	if len(k) <= BucketHeadLen || k[0] != SpaceVersions {
 		return len(k)

@@ -31,28 +31,26 @@ func Options(fsys vfs.FS, cache *pebble.Cache, log pebble.Logger) *pebble.Option
 		l.Compression = func() *sstable.CompressionProfile { return &compression }
 		l.FilterPolicy = bloom.FilterPolicy(10)
 	}
-	// Nine tenths of the rows are in the last level, and most reads that get that
-	// far find what they look for: filters there would only push blocks out of the
-	// cache.
+	// Nine tenths of the rows are in the last level, and most reads that reach it succeed: filters
+	// there would only evict blocks from the cache.
 	p.Levels[len(p.Levels)-1].FilterPolicy = pebble.NoFilterPolicy
 	p.TargetFileSizes[0] = 4 << 20
-	// Reads are not sampled, since a scan that would trigger a compaction passes
-	// only once.
+	// Reads are not sampled: a compaction triggered by a scan would not pay, since the scan does
+	// not come back.
 	p.Experimental.ReadSamplingMultiplier = -1
 	p.Experimental.SpanPolicyFunc = spanPolicy
 	return p
 }
 
-// spanPolicy returns how Pebble keeps the keys from start on, and the end of the
-// range that this applies to. Pebble ends a table there: no table has keys of two
-// ranges.
+// spanPolicy returns Pebble's policy for the keys from start, and the end of its range. Pebble ends
+// a table there: no table has keys of two ranges.
 //
 //   - Rows of versions: a scan also reads the values of old versions, so none is
 //     stored apart.
-//   - Journals: new keys are behind all old ones, so their tables overlap no others.
-//     They move down the levels without being rewritten, and a trim drops them
-//     whole. In one table with keys of other spaces, which are written all over
-//     their ranges, they would be rewritten with them by each compaction.
+//   - Journals: new keys are behind all old ones, so their tables overlap no others. They move down
+//     the levels without being rewritten, and a trim drops whole tables. In one table with keys of
+//     other spaces, which are written all over their ranges, they would be rewritten with them by
+//     each compaction.
 func spanPolicy(start []byte) (pebble.SpanPolicy, []byte, error) {
 	none, rows := pebble.SpanPolicy{}, pebble.SpanPolicy{DisableValueSeparationBySuffix: true, ValueStoragePolicy: pebble.ValueStorageLowReadLatency}
 	var space byte

@@ -5,8 +5,7 @@ import (
 	"fmt"
 )
 
-// A piece is one blob of content that consists of several. They are listed in
-// space C, in their order:
+// A piece is one blob of content with several blobs. Space C lists the pieces in their order:
 //
 //	kind, 1 byte | blob id, 8 bytes | size without encryption, 8 bytes; little-endian
 type Piece struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A row is one version of an object as the index keeps it.
+// A Row is one version of an object in the index.
 type Row struct {
 	Info    object.Info // without VersionID and IsLatest, which are derived
 	Seq     uint64      // when it was written, in the order of the store; never 0
@@ -20,7 +20,7 @@ type Row struct {
 	DataKey []byte // wrapped; nil if not encrypted
 }
 
-// Content is where the bytes of a version lie.
+// Content locates the bytes of a version.
 type Content struct {
 	Kind Kind
 	ID   uint64 // of the blob or the map
@@ -29,20 +29,20 @@ type Content struct {
 // InFile reports whether the bytes are a blob file.
 func (c Content) InFile() bool { return c.Kind == ContentFile || c.Kind == ContentBare }
 
-// A Kind is where content lies.
+// A Kind is the kind of place of content.
 type Kind uint8
 
 const (
-	ContentEmpty  Kind = iota // there are none
+	ContentEmpty  Kind = iota // no bytes
 	ContentInline             // in the index, space D
 	ContentBare               // in a blob file without checksums, of before layout 3
 	ContentMap                // in several blobs, listed in space C
-	_                         // left to benches
+	_                         // reserved for benches
 	ContentFile               // in a blob file
 )
 
-// The value of a row begins with what a scan needs, at fixed offsets; the
-// little-endian fields are those of docs/formats/store.md.
+// The value of a row begins with the fields that a scan needs, at fixed offsets, little-endian; see
+// docs/formats/store.md.
 const (
 	HotFormat  = 0  // 1 byte, RowFormat
 	HotFlags   = 1  // 1 byte, flag*
@@ -57,7 +57,7 @@ const (
 	HotETag    = 32 // 16 bytes
 	HotParts   = 48 // 4 bytes
 	HotTextLen = 52 // 2 bytes, length of an ETag that has another form
-	HotLen     = 56 // then the transition time (8 bytes) and the ETag's text, if the flags say so, then the cold part
+	HotLen     = 56 // followed by the transition time (8 bytes) and the ETag's text, if flagged, and by the cold part
 )
 
 // RowFormat is the first byte of the value of a row.
@@ -231,8 +231,8 @@ func DecodeRowInto(r *Row, indexKey, value []byte, cold Items) error {
 //
 //	tag, 1 byte | length, uvarint | that many bytes
 //
-// Items that are empty are left out; a tag that may repeat says so. A reader
-// skips the tags it does not know, so items can be added without a new format.
+// Empty items are omitted; a tag may repeat only if noted below. A reader skips unknown tags, so
+// items can be added without a new format.
 const (
 	itemContentType        = 1
 	itemCacheControl       = 2
@@ -412,7 +412,7 @@ func FromMilli(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// VersionID returns the id of r, as a bucket that is or was never versioned shows it.
+// VersionID returns the id of r in a bucket that is versioned, or that never was.
 func (r *Row) VersionID(versioned bool) string {
 	switch {
 	case !versioned:

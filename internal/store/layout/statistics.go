@@ -11,11 +11,10 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A delta is a change of a bucket's statistics. It goes into the index in the batch
-// of the change itself, as an operand that Pebble merges, so that writers do not
-// contend for one sum.
+// A delta is a change of a bucket's statistics. It goes into the index in the batch of the change
+// itself, as an operand that Pebble merges, so writers do not contend for one sum.
 //
-// On disk it is its fields that are not 0, each
+// Its encoding has the fields that are not 0, each as
 //
 //	field, 1 byte | difference, zigzag varint
 type Delta [NumStats]int64
@@ -61,7 +60,7 @@ func (d *Delta) Add(e *Delta) {
 	d[StatLastModified] = max(d[StatLastModified], e[StatLastModified])
 }
 
-// AppendTo appends d as the index keeps it.
+// AppendTo appends the encoding of d in the index.
 func (d *Delta) AppendTo(dst []byte) []byte {
 	for i, v := range d {
 		if v != 0 {

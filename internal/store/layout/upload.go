@@ -10,17 +10,17 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// An upload is a row of the object to be, in a space of its own:
+// An upload is a row of the future object, in a key space of its own:
 //
 //	U | bucket, 4 bytes | key, each 00 written as 00 FF | 00 01 | upload id, 16 bytes
 //
-// The id is made of the row's sequence number; in text it is 32 upper-case hex
-// digits. The parts are by that number:
+// The id is derived from the row's sequence number; as text it is 32 upper-case hex digits. The
+// keys of the parts have that number:
 //
 //	P | seq, 8 bytes | part number, 2 bytes
 const UploadIDLen = 16
 
-// uploadID returns the id of the upload that was begun as seq.
+// uploadID returns the id of the upload with the sequence number seq.
 func uploadID(seq uint64) (id [UploadIDLen]byte) {
 	m := mix(seq)
 	binary.BigEndian.PutUint64(id[:], m)
@@ -30,8 +30,7 @@ func uploadID(seq uint64) (id [UploadIDLen]byte) {
 
 func uploadText(id []byte) string { return strings.ToUpper(hex.EncodeToString(id)) }
 
-// ParseUploadID is the inverse of UploadText; ok is false for an id that
-// UploadText never made.
+// ParseUploadID is the inverse of UploadText; ok is false for an id that UploadText cannot return.
 func ParseUploadID(text string) (seq uint64, ok bool) {
 	var id [UploadIDLen]byte
 	if len(text) != 2*UploadIDLen || strings.ToUpper(text) != text {
@@ -51,8 +50,8 @@ func AppendUploadKey(dst []byte, bucket uint32, key string, seq uint64) []byte {
 	return append(dst, id[:]...)
 }
 
-// asVersionKey returns the version key of the row that an upload's index key stands
-// for, so that one codec does for both.
+// asVersionKey returns the version key that corresponds to an upload's index key, so that one codec
+// serves both.
 func asVersionKey(uploadKey []byte) ([]byte, uint64, error) {
 	n := len(uploadKey) - UploadIDLen
 	if n < BucketHeadLen+TerminatorLen {
@@ -63,8 +62,8 @@ func asVersionKey(uploadKey []byte) ([]byte, uint64, error) {
 	return binary.BigEndian.AppendUint64(key, ^seq), seq, nil
 }
 
-// DecodeUpload reads the row of the object to be from the key and value of an
-// upload. The error is ErrMalformed.
+// DecodeUpload decodes the row of the future object from the key and value of an upload. The error
+// is ErrMalformed.
 func DecodeUpload(uploadKey, value []byte) (*Row, error) {
 	key, _, err := asVersionKey(uploadKey)
 	if err != nil {

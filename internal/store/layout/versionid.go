@@ -11,8 +11,8 @@ import (
 //
 //	"CAEQ" | base64url( mix(seq), 8 bytes big-endian | check, 4 bytes big-endian )
 //
-// mix is a bijection, so an id needs no table, and ids of neighbours look
-// nothing alike; check tells an id we made from one we did not.
+// mix is a bijection, so ids need no table, and ids of consecutive numbers look unrelated; check
+// distinguishes valid ids from others.
 const (
 	versionIDHead = "CAEQ"
 	versionIDLen  = len(versionIDHead) + 16
@@ -33,8 +33,7 @@ func VersionID(seq uint64) string {
 	return string(AppendVersionID(buf[:0], seq))
 }
 
-// ParseVersionID is the inverse of VersionID; ok is false for an id that
-// VersionID never made.
+// ParseVersionID is the inverse of VersionID; ok is false for an id that VersionID cannot return.
 func ParseVersionID(id string) (seq uint64, ok bool) {
 	text, ok := strings.CutPrefix(id, versionIDHead)
 	if !ok || len(id) != versionIDLen {

@@ -1,6 +1,5 @@
-// Package seed fills a store with many objects that have no bytes, for benches
-// and tests: it writes the tables of the index itself, a million rows in a
-// second. The product does not use it.
+// Package seed fills a store with many objects that have no bytes, for benches and tests: it writes
+// the tables of the index directly, a million rows a second. The product does not use it.
 package seed
 
 import (
@@ -35,18 +34,17 @@ const tableSize = 64 << 20
 // MaxVersions is the largest number of versions of one key.
 const MaxVersions = 1<<10 - 1
 
-// Reasons to refuse objects.
+// Errors of objects that cannot be loaded.
 var (
 	ErrOrder    = errors.New("seed: keys are not ascending, or not legal")
 	ErrVersions = errors.New("seed: too many versions of a key")
 	ErrUsed     = errors.New("seed: the bucket has objects")
 )
 
-// Bucket makes bucket b, unless its owner has it already, in the store at dir,
-// which no process may have open, and loads objects into it: all or none. The
-// objects come in ascending order of key, the newest version of a key first. Of
-// VersionID only [object.NullVersion] counts; in a bucket without versioning
-// every version is a null version.
+// Bucket creates bucket b, unless its owner already has it, in the store at dir, which no process
+// may have open, and loads objects into it: all or none. The objects are in ascending order of key,
+// the newest version of a key first. VersionID matters only if it is [object.NullVersion]; in a
+// bucket without versioning every version is a null version.
 //
 // The objects can be listed, scanned, overwritten and deleted. Opening one of
 // more than 0 bytes fails, and an audit of the store reports them.
@@ -80,7 +78,7 @@ func Bucket(ctx context.Context, dir string, b object.Bucket, objects iter.Seq[o
 	return l.rows, nil
 }
 
-// quiet drops Pebble's log. What ends Pebble ends the process.
+// quiet drops Pebble's log. A fatal error of Pebble ends the process.
 type quiet struct{}
 
 func (quiet) Infof(string, ...any)              {}
@@ -164,7 +162,7 @@ func (l *loader) run(ctx context.Context, objects iter.Seq[object.Info]) error {
 	if l.rows == 0 {
 		return nil
 	}
-	// The statistics are a table of their own that is taken together with the rest.
+	// The statistics are a separate table that is ingested together with the rest.
 	if err := l.beginTable("statistics"); err != nil {
 		return err
 	}
@@ -211,7 +209,7 @@ func (l *loader) add(o *object.Info) error {
 	return l.w.Set(l.key, l.value)
 }
 
-// cutTable begins a table if there is none or the current one is large enough.
+// cutTable starts a table if there is none, or if the current one is large enough.
 func (l *loader) cutTable() error {
 	if l.w != nil && l.w.Raw().EstimatedSize() < tableSize {
 		return nil
@@ -219,7 +217,7 @@ func (l *loader) cutTable() error {
 	return l.beginTable(strconv.FormatUint(l.seq, 16))
 }
 
-// beginTable ends the current table and begins one.
+// beginTable ends the current table and starts a new one.
 func (l *loader) beginTable(name string) error {
 	if err := l.endTable(); err != nil {
 		return err
@@ -246,12 +244,12 @@ func (l *loader) endTable() error {
 	return nil
 }
 
-// cleanUp removes the tables that Pebble did not take.
+// cleanUp removes the tables that Pebble did not ingest.
 func (l *loader) cleanUp() {
 	if l.w != nil {
 		l.w.Close()
 	}
 	for _, path := range l.tables {
-		_ = vfs.Default.Remove(path) // taken, or removed when the store opens
+		_ = vfs.Default.Remove(path) // ingested, or removed when the store opens
 	}
 }
