@@ -27,18 +27,18 @@ type takeCmd struct {
 	To     string `arg:"" name:"DST" help:"A folder, s3://BUCKET/PREFIX or oss://BUCKET/PREFIX."`
 	jsonFlag
 
-	Estimate bool  `help:"Say what it would cost, after a few requests, and exit."`
-	Objects  int64 `help:"About how many objects there are." placeholder:"N"`
+	Estimate bool  `help:"Estimate requests, time and cost, and exit."`
+	Objects  int64 `help:"Approximate number of objects." placeholder:"N"`
 	Fresh    bool  `help:"Start over if an earlier take was interrupted."`
 
-	Checkpoint time.Duration `help:"How often the progress is kept; files end with it." default:"10m"`
+	Checkpoint time.Duration `help:"How often to save progress; each time, files end." default:"10m"`
 
 	Fields    []string `group:"Report" help:"Columns after Bucket and Key, in this order." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD"`
 	Versions  string   `group:"Report" help:"Versions to list: ${enum}." enum:"Current,All" default:"Current"`
 	Format    string   `group:"Report" help:"Format of the files, such as ${formats}." default:"CSV"`
 	ShardRows int64    `group:"Report" help:"Maximum number of rows per file." default:"1000000"`
-	SSEOSS    bool     `group:"Report" name:"sse-oss" help:"Have the destination encrypt the report." xor:"sse"`
-	SSEKMS    string   `group:"Report" name:"sse-kms" help:"With a KMS key, or 'default'." xor:"sse" placeholder:"KEY-ID"`
+	SSEOSS    bool     `group:"Report" name:"sse-oss" help:"Encrypt the report with the service's keys." xor:"sse"`
+	SSEKMS    string   `group:"Report" name:"sse-kms" help:"Encrypt the report with a KMS key, or 'default'." xor:"sse" placeholder:"KEY-ID"`
 
 	filterFlags
 	takeStores
@@ -46,18 +46,18 @@ type takeCmd struct {
 
 // Help is shown by --help below the flags.
 func (takeCmd) Help() string {
-	return `If it is interrupted, the same command continues. Keys are found as the official tools find
-them. In a folder the report lies as a download of it would (stocktake report show DST), in a
-bucket under PREFIX/SOURCE/take/. Columns: ` + strings.Join(fieldNames(), ", ") + `.`
+	return `If it is interrupted, the same command resumes it. Keys are found as the official tools find
+them. A folder gets the files of a downloaded report (stocktake report show DST); in a
+bucket the report lies under PREFIX/SOURCE/take/. Columns: ` + strings.Join(fieldNames(), ", ") + `.`
 }
 
 // Run takes one inventory.
 func (c *takeCmd) Run(ctx context.Context, con console) (err error) {
 	if c.ShardRows < 1 {
-		return usagef("--shard-rows: at least 1")
+		return usagef("--shard-rows: must be at least 1")
 	}
 	if c.Checkpoint <= 0 {
-		return usagef("--checkpoint: more than 0")
+		return usagef("--checkpoint: must be more than 0")
 	}
 	if c.Format == "CSV" { // encoders of Parquet hold more, and the collector would run all the time
 		limitMemory(take.MemoryLimit)
@@ -80,10 +80,10 @@ func (c *takeCmd) Run(ctx context.Context, con console) (err error) {
 		return c.estimate(ctx, con, job, &src)
 	}
 	if dst.within(&src, src.bucket) {
-		sayf(con.err, "%s is part of what is listed: the report also has the files of reports that are there\n", c.To)
+		sayf(con.err, "%s lies within the listed prefix: the report will contain the report files there\n", c.To)
 	}
 	if costs := src.store.Costs(cfg.Columns()); costs.PerObject > 0 {
-		sayf(con.err, "%s: no listing tells that; the take also makes %s for each object (--estimate says how long that takes)\n",
+		sayf(con.err, "%s: listings do not contain this; the take makes %s more for each object (--estimate shows how long that takes)\n",
 			reporttext.FieldNames(costs.Fetched), many(int64(costs.PerObject), "request"))
 	}
 	return c.take(ctx, con, job, &src, &dst, log)
@@ -195,7 +195,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst 
 		Begun: func(b take.Begun) {
 			begun = b
 			if b.Continued {
-				sayf(con.err, "continuing the take of %s, which has listed %s (--fresh starts over)\n", when(b.Started), many(b.Listed, "object"))
+				sayf(con.err, "resuming the take of %s, which has listed %s (--fresh starts over)\n", when(b.Started), many(b.Listed, "object"))
 			}
 		},
 		Follow: func(progress func() stocktake.Progress) { line.start(progress, begun.Listed) },
@@ -204,12 +204,12 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst 
 	line.stop()
 	switch {
 	case errors.Is(err, take.ErrInterrupted):
-		sayf(con.err, "interrupted; what has been listed is kept in %s: the same command continues, --fresh starts over\n", printable(dst.origin))
+		sayf(con.err, "interrupted; progress is saved in %s: the same command resumes, --fresh starts over\n", printable(dst.origin))
 		return err
 	case errors.Is(err, take.ErrOther):
 		return usagef("%w: run that one again, use --fresh to start over, or choose another destination", err)
 	case err != nil && begun.Attempt > 0:
-		return fmt.Errorf("take %s: %w%s; the same command continues where it failed", c.Source, err, takeAdvice(err, src, dst))
+		return fmt.Errorf("take %s: %w%s; the same command resumes where it failed", c.Source, err, takeAdvice(err, src, dst))
 	case err != nil:
 		return fmt.Errorf("take %s: %w%s", c.Source, err, takeAdvice(err, src, dst))
 	}
@@ -236,7 +236,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst 
 	reporttext.PrintDoubts(con.out, "%-8s %s\n", s)
 	_, err = sayf(con.out, "report   %s (%s, %s)\n", printable(where), many(int64(len(s.Files)), "shard"), size(stored))
 	if needed := (s.Matched + c.ShardRows - 1) / c.ShardRows; err == nil && int64(len(s.Files)) > 2*needed+1 {
-		sayf(con.err, "the report has %s, where %s would do, as each interruption and checkpoint ends those being written; to join them: stocktake report convert %s NEW\n",
+		sayf(con.err, "the report has %s, where %s would be enough, because each interruption and checkpoint ends the files being written; to join them: stocktake report convert %s NEW\n",
 			many(int64(len(s.Files)), "shard"), count(needed), printable(dst.shown()))
 	}
 	return err

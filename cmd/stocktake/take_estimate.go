@@ -64,16 +64,16 @@ func (c *takeCmd) estimate(ctx context.Context, con console, job take.Job, src *
 	sayf(con.out, "objects  %s%s, %s\n", about, count(e.Objects), e.Basis)
 	sayf(con.out, "calls    %s listing requests, of %d rows and %s each, as %s showed\n", count(e.Calls), e.PageSize, e.PageTime.Round(100*time.Microsecond), many(int64(e.Probes), "request"))
 	if e.Requests > 0 {
-		sayf(con.out, "         %s requests about objects at most, which took %s for one\n", count(e.Requests), e.ObjectTime.Round(100*time.Microsecond))
+		sayf(con.out, "         at most %s requests for single objects, %s each\n", count(e.Requests), e.ObjectTime.Round(100*time.Microsecond))
 	}
 	if len(e.Unavailable) > 0 {
-		sayf(con.out, "empty    %s: the store cannot tell\n", reporttext.FieldNames(e.Unavailable))
+		sayf(con.out, "empty    %s: not available from the store\n", reporttext.FieldNames(e.Unavailable))
 	}
 	rate := fmt.Sprintf("%d requests at once", max(limits.Concurrency, 1))
 	if limits.PerSecond > 0 {
 		rate += fmt.Sprintf(", at most %g a second", limits.PerSecond)
 	}
-	_, err = sayf(con.out, "time     from %s, if the store bears %s\n", e.Time.Round(time.Second), rate)
+	_, err = sayf(con.out, "time     at least %s, if the store sustains %s\n", e.Time.Round(time.Second), rate)
 	if public && err == nil {
 		_, err = sayf(con.out, "price    %.4f %s by the price list (%s)\n", res.Price, res.Currency, p.where)
 	}

@@ -77,8 +77,7 @@ func appendQuotedCSV(dst, v []byte) []byte {
 	return append(dst, '"')
 }
 
-// appendJSON appends a row as an object. A value that the row does not have is
-// left out.
+// appendJSON appends a row as an object without the values that the row lacks.
 func appendJSON(f *Form, dst []byte, row *report.Row) []byte {
 	return append(appendObject(f, dst, row), '\n')
 }

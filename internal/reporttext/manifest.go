@@ -49,7 +49,7 @@ func showWindow(w io.Writer, r *report.Report) {
 		terminal.Printf(w, "   changes      %s of %s in the journal, after %d up to %d\n", human.Count(s.Matched), human.Count(s.Listed), s.Window.After.Sequence, s.Window.Until.Sequence)
 	}
 	for _, g := range m.Gaps {
-		terminal.Printf(w, "   GAP          %s lost, after %d up to %d: the journal had to drop them\n", human.Many(g.Changes, "change"), g.After, g.Until)
+		terminal.Printf(w, "   GAP          %s lost, after %d up to %d: the journal was full\n", human.Many(g.Changes, "change"), g.After, g.Until)
 	}
 }
 
@@ -81,13 +81,13 @@ func PrintRows(ctx context.Context, w io.Writer, r *report.Report, n int) error 
 // form of a line: a word, then text.
 func PrintDoubts(w io.Writer, line string, s *stocktake.Summary) {
 	if len(s.Unavailable) > 0 {
-		terminal.Printf(w, line, "empty", human.Printable(strings.Join(s.Unavailable, ", "))+": the store cannot tell")
+		terminal.Printf(w, line, "empty", human.Printable(strings.Join(s.Unavailable, ", "))+": not available from the store")
 	}
 	if s.Incomplete > 0 {
-		terminal.Printf(w, line, "lacking", human.Many(s.Incomplete, "row")+" without a value of other columns, as of objects that were deleted meanwhile")
+		terminal.Printf(w, line, "lacking", human.Many(s.Incomplete, "row")+" without values in other columns, such as objects deleted during the scan")
 	}
 	if s.SuspectKeys > 0 {
-		terminal.Printf(w, line, "suspect", human.Many(s.SuspectKeys, "row")+" with U+FFFD in the key, which stores list in place of characters that XML cannot express")
+		terminal.Printf(w, line, "suspect", human.Many(s.SuspectKeys, "row")+" with U+FFFD in the key, which stores list instead of characters that XML cannot represent")
 	}
 }
 

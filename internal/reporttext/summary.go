@@ -22,7 +22,7 @@ var titles = map[string]string{
 func PrintSummary(w io.Writer, r *rollup.Rollup, groups []Group, opts SummaryOptions) error {
 	terminal.Printf(w, "   %s, %s\n", human.Many(r.Objects, "object"), human.Size(r.Bytes))
 	if r.Noncurrent.Objects > 0 || r.DeleteMarkers > 0 {
-		terminal.Printf(w, "   of these, %s that are not the latest, %s; besides, %s\n",
+		terminal.Printf(w, "   of these, %s that are not the latest, %s; also %s\n",
 			human.Many(r.Noncurrent.Objects, "version"), human.Size(r.Noncurrent.Bytes), human.Many(r.DeleteMarkers, "delete marker"))
 	}
 	for i := range groups {

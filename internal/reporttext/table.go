@@ -45,8 +45,8 @@ func appendPadded(dst []byte, text string, width int, f stocktake.Field, last bo
 	return append(dst, "  "...)
 }
 
-// measured is how many rows the widths of a table are taken from: reports are
-// longer than memory.
+// measured is the number of rows that determine the widths of a table: a report may not fit into
+// memory.
 const measured = 200
 
 // A Table prints rows as a table, as they come: the widths of its columns are

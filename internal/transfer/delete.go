@@ -56,8 +56,8 @@ func DeleteBelow(ctx context.Context, oc *oss.Client, at Address, done func(n in
 	return flush()
 }
 
-// deleteObjects deletes at most 1,000 objects or versions. The service answers 200
-// even if it deleted some of them only, so what it deleted is counted.
+// deleteObjects deletes at most 1,000 objects or versions. The service answers 200 even if it
+// deleted only some of them, so the deleted ones are counted.
 func deleteObjects(ctx context.Context, oc *oss.Client, bucket string, list []oss.DeleteObject) error {
 	done, err := oc.DeleteMultipleObjects(ctx, &oss.DeleteMultipleObjectsRequest{Bucket: &bucket, Objects: list})
 	if err != nil {

@@ -75,16 +75,15 @@ func Download(ctx context.Context, oc *oss.Client, from Address, root *os.Root, 
 	return n, root.Rename(part, name)
 }
 
-// Open reads an object of the size that the service states. Without a size
-// the end could not be recognised. At the end the service's checksum is compared
-// with that of the bytes read.
+// Open reads an object of the size that the service states. Without a size, a truncated body could
+// not be detected. At the end the service's checksum is compared with that of the bytes read.
 func Open(ctx context.Context, oc *oss.Client, at Address) (io.ReadCloser, error) {
 	r, err := oc.GetObject(ctx, &oss.GetObjectRequest{Bucket: &at.Bucket, Key: &at.Key})
 	if err != nil {
 		return nil, err
 	}
 	if r.Headers.Get("Content-Length") == "" { // net/http ends the body where it says
-		return nil, errors.Join(fmt.Errorf("%s: the service does not say how long the object is", at), r.Body.Close())
+		return nil, errors.Join(fmt.Errorf("%s: the service does not state the length of the object", at), r.Body.Close())
 	}
 	want, err := strconv.ParseUint(oss.ToString(r.HashCRC64), 10, 64)
 	if err != nil {
