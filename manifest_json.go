@@ -178,9 +178,9 @@ func (m *Manifest) normalizeS3() {
 	}
 }
 
-// decodeObject reads an object whose members include those of into, each
-// exactly once: a *string, an *int64 or a *[]ManifestFile. A **string or a
-// *[]JournalGap may be missing, and is left alone then.
+// decodeObject reads an object whose members include those of into, each exactly once: a *string,
+// an *int64 or a *[]ManifestFile. A **string or a *[]JournalGap may be missing and is then
+// unchanged.
 func decodeObject(dec *json.Decoder, into map[string]any) error {
 	if err := expectDelim(dec, '{', "an object"); err != nil {
 		return err
@@ -204,7 +204,7 @@ func decodeObject(dec *json.Decoder, into map[string]any) error {
 			var ignored json.RawMessage
 			err = dec.Decode(&ignored)
 		case seen[name]:
-			err = errors.New("is there twice")
+			err = errors.New("occurs twice")
 		default:
 			seen[name] = true
 			if !optional(target) {
@@ -326,8 +326,8 @@ func validMD5(s string) bool {
 	return len(s) == 32
 }
 
-// appendJSONString appends s as a JSON string, with no more escaped than JSON
-// requires. What is not UTF-8 becomes U+FFFD.
+// appendJSONString appends s as a JSON string and escapes only what JSON requires. Invalid UTF-8
+// becomes U+FFFD.
 func appendJSONString(dst []byte, s string) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')

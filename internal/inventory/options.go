@@ -13,32 +13,30 @@ import (
 	"github.com/stocktake/stocktake/internal/clock"
 )
 
-// Options tune a [Service]. The zero value is what production runs.
+// Options tune a [Service]. The zero value suits production.
 type Options struct {
 	DayStart               // when the day of a scheduled run begins
-	Spread   time.Duration // scheduled runs start up to this much after they are due, each configuration by its own share; below a day
+	Spread   time.Duration // scheduled runs start up to this long after they are due, each configuration with its own delay; below a day
 	MaxRuns  int           // concurrent runs between the same two stores; 0: GOMAXPROCS, at least 2
-	Keep     int           // runs that have ended kept per configuration; 0: 100
+	Keep     int           // ended runs kept per configuration; 0: 100
 
-	// MaxAttempts bounds the attempts of a run during which the server ends each
-	// time; 0: 10. A run that crashes the server must not be repeated without an
-	// end.
+	// MaxAttempts bounds the attempts of a run if the server ends during each of them; 0: 10. A run
+	// that crashes the server must not be repeated forever.
 	MaxAttempts int
 
 	// AnyDestination accepts destinations in other accounts and regions.
 	AnyDestination bool
 
-	// Journal has the changes that incremental reports are made of. nil: they are
-	// switched off, and configurations that ask for them are refused.
+	// Journal has the changes for incremental reports. nil disables them: configurations that ask
+	// for them are refused.
 	Journal Journal
 
 	// Window is the length of the windows of incremental reports, in whole seconds; 0:
 	// ten minutes, as with OSS.
 	Window time.Duration
 
-	// Encrypts returns nil if the reports of a configuration of bucket can be
-	// encrypted as it asks, else the error to answer. A nil function refuses all
-	// encryption.
+	// Encrypts returns nil if the reports of a configuration of bucket can be encrypted as it asks,
+	// otherwise the error to answer. A nil function refuses all encryption.
 	Encrypts func(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error
 
 	Roles Roles // nil: each role may do everything
@@ -48,41 +46,41 @@ type Options struct {
 	// the role may get its rights later. It is called for each Put.
 	Strict func() bool
 
-	// LateAfter is how long after its due time an unfinished run is late; 0: 6
-	// hours, negative: never.
+	// LateAfter is the time after its due time at which an unfinished run is late; 0: 6 hours,
+	// negative: never.
 	LateAfter time.Duration
 
-	// Shared says that other processes use the catalog, too: runs are recorded without
-	// holder, and each process takes some when it has room. Without it New takes all unfinished runs,
-	// because this process alone holds the lock of the data folder.
+	// Shared says that other processes also use the catalog: runs are recorded without a holder, and
+	// each process takes some when it has room. Without Shared, New takes all unfinished runs,
+	// because only this process holds the lock of the data folder.
 	Shared bool
 
-	// StoresOnly refuses configurations of, and to, buckets of the embedded store,
-	// which other processes on the catalog do not have.
+	// StoresOnly refuses configurations whose source or destination is a bucket of the embedded
+	// store, which other processes on the catalog do not have.
 	StoresOnly bool
 
-	// Machine describes this process to people. Its ID identifies this start of the
-	// process, and is never used again; empty: a random one. Started is set by New.
+	// Machine describes this process to people. Its ID identifies this start of the process and is
+	// never reused; empty: a random one. New sets Started.
 	Machine stocktake.Machine
 
-	// Schedules reports whether this process records the runs that are due now, which
-	// one of those that share a catalog does. nil: it always does. It is cheap.
+	// Schedules reports whether this process is the scheduler, which records due runs; of the
+	// processes that share a catalog, one is. nil: it always is. It is cheap.
 	Schedules func() bool
 
-	// Poll is how often a process looks for runs that others that share the catalog have
-	// recorded; 0: a second.
+	// Poll is how often a process looks for runs that others have recorded in a shared catalog; 0:
+	// a second.
 	Poll time.Duration
 
-	// NoRuns says that this process makes no runs: others that share the catalog do.
+	// NoRuns says that this process makes no runs; others that share the catalog do.
 	NoRuns bool
 
 	// Lease is how long this process holds a run without renewing the lease; 0: 30
 	// seconds. It must be several times [heartbeat].
 	Lease time.Duration
 
-	Traced   bool                       // runs are traced, and belong to the trace of the request that asks for them
+	Traced   bool                       // runs are traced, as part of the trace of the request that starts them
 	Clock    clock.Clock                // nil: the machine's
-	NewID    func(stocktake.Run) string // makes the id of a run, unique for ever; nil: a random UUID
+	NewID    func(stocktake.Run) string // returns the id of a run, which is never reused; nil: a random UUID
 	Observer Observer                   // nil: none
 	Tidier   Tidier                     // nil: nothing is ever removed
 	Notifier Notifier                   // nil: none
@@ -129,7 +127,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// MaxWindow is the longest that a window of incremental reports may be.
+// MaxWindow is the maximum length of a window of incremental reports.
 const MaxWindow = 24 * time.Hour
 
 type noObserver struct{}

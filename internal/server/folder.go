@@ -17,12 +17,12 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// A Folder is the path of a data folder. Its methods return the paths of what is
-// in it; docs/formats describes each.
+// A Folder is the path of a data folder. Its methods return the paths of its files; docs/formats
+// describes each.
 type Folder string
 
-// Check refuses a folder in which others may have prepared files. The error is a
-// *SettingError. Call it before opening a data folder.
+// Check refuses a folder in which other users may have placed files. The error is a *SettingError.
+// Call it before opening a data folder.
 func (f Folder) Check() error {
 	if err := securefile.CheckFolder(string(f)); err != nil {
 		return &SettingError{"data", err}
@@ -43,8 +43,8 @@ func (f Folder) checkWritable() error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// contains reports whether a file made at path would be in the folder, by whatever
-// links either is named. The parent of path need not exist.
+// contains reports whether a file created at path would be in the folder, with all links followed.
+// The parent of path need not exist.
 func (f Folder) contains(path string) (bool, error) {
 	folder, err := os.Stat(string(f))
 	if err != nil {
@@ -100,20 +100,19 @@ func (f Folder) Stores() string { return f.join(datafolder.StoresName) }
 // Index returns the path of the folder of the embedded store's index.
 func (f Folder) Index() string { return f.join(datafolder.IndexName) }
 
-// CheckParts refuses a folder that has lost one of the parts named, so that a
-// command does not begin a new one in its place. The error is a
-// *datafolder.LossError.
+// CheckParts refuses a folder that has lost one of the parts named, so that a command does not
+// create a new one in its place. The error is a *datafolder.LossError.
 func (f Folder) CheckParts(names ...string) error { return datafolder.CheckParts(string(f), names...) }
 
-// Register records the parts that the folder has by now. It is called after a
-// part may have been made.
+// Register records the parts that the folder has now. It is called after a part may have been
+// created.
 func (f Folder) Register() error {
 	_, err := datafolder.Register(string(f), time.Now())
 	return err
 }
 
-// Losses inspects each part and returns those that are lost or damaged. A nil
-// master means the master key that is kept there.
+// Losses inspects each part and returns those that are lost or damaged. A nil master means the
+// master key in the folder.
 func (f Folder) Losses(ctx context.Context, master []byte) ([]datafolder.Loss, error) {
 	opts := datafolder.Options{Damaged: map[string]func(string) error{
 		datafolder.CatalogName: func(path string) error { return checkCatalog(ctx, path, true) },
@@ -125,7 +124,7 @@ func (f Folder) Losses(ctx context.Context, master []byte) ([]datafolder.Loss, e
 			opts := kms.Options{Master: master}
 			if master == nil {
 				if opts.MasterFile = f.MasterKey(); !fileExists(opts.MasterFile) {
-					return nil // that is a loss of its own, and opening the keys would make another
+					return nil // that loss is reported separately, and opening the keys would create a new one
 				}
 			}
 			_, err := kms.Open(path, opts)
@@ -147,9 +146,8 @@ func fileExists(path string) bool {
 	return err == nil
 }
 
-// checkCatalog reads the catalog. Only errors that SQLite calls damage count: a
-// catalog that cannot be read for another reason may be whole, and must not be
-// given up.
+// checkCatalog reads the catalog. Only errors that SQLite calls damage count: a catalog that cannot
+// be read for another reason may be intact.
 func checkCatalog(ctx context.Context, path string, thorough bool) error {
 	err := sqlite.Check(ctx, path, thorough)
 	if err == nil || errors.Is(err, sqlite.ErrDamaged) {
@@ -158,7 +156,7 @@ func checkCatalog(ctx context.Context, path string, thorough bool) error {
 	return fmt.Errorf("%w: %w", datafolder.ErrNotChecked, err)
 }
 
-// registerInterval is how often a server looks for parts that were made.
+// registerInterval is how often a server looks for new parts.
 const registerInterval = time.Minute
 
 // checkWhole refuses a data folder that has lost parts, except those whose loss
@@ -201,7 +199,7 @@ func (s *Server) checkWhole(ctx context.Context) error {
 	return datafolder.Check(string(s.folder), opts)
 }
 
-// register keeps what the data folder has from now on.
+// register records the present parts of the data folder.
 func (s *Server) register() error {
 	made, err := datafolder.Register(string(s.folder), time.Now())
 	if made && s.adopts {
@@ -210,8 +208,7 @@ func (s *Server) register() error {
 	return err
 }
 
-// registerParts registers, until ctx ends, parts that are made while the server
-// runs.
+// registerParts registers new parts of a running server until ctx ends.
 func (s *Server) registerParts(ctx context.Context) error {
 	ticker := time.NewTicker(registerInterval)
 	defer ticker.Stop()
