@@ -11,16 +11,16 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// heartbeat is how often a process renews the leases of its runs and keeps their
-// progress, which is read from the catalog by other processes and after a crash.
+// heartbeat is how often a process renews the leases of its runs and stores their progress, which
+// other processes read from the catalog, and a new process after a crash.
 const heartbeat = 5 * time.Second
 
-// errTaken is the cause of the end of an attempt whose run another process has
-// taken, as this one has not renewed its lease in time.
+// errTaken is the cause of the end of an attempt whose run another process has taken because the
+// lease expired.
 var errTaken = errors.New("another process has taken the run")
 
-// takeLeft takes the runs that an earlier process on the folder has left, or frees
-// those of ended processes.
+// takeLeft takes the unfinished runs of an earlier process on the folder, or frees those of ended
+// processes.
 func (s *Service) takeLeft(ctx context.Context) error {
 	if s.opts.Shared {
 		return s.freeExpired(ctx)
@@ -62,7 +62,7 @@ func (s *Service) receive(ctx context.Context, h *HeldRun) error {
 	case r.Attempt > s.opts.MaxAttempts:
 		return s.giveUp(ctx, h)
 	case r.Attempt > 1:
-		s.log.Warn("run was interrupted and restarts", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt)
+		s.log.Warn("restarting an interrupted run", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt)
 	}
 	s.enqueue(ctx, r)
 	return nil
@@ -77,12 +77,12 @@ func (s *Service) giveUp(ctx context.Context, h *HeldRun) error {
 	}
 	fence := s.fence(&r)
 	r.State, r.Ended, r.Attempt = stocktake.Failed, s.now(), r.Attempt-1
-	r.Reason = fmt.Sprintf("the server ended %d times during the run; find out why in the server's log, then run it again", r.Attempt)
+	r.Reason = fmt.Sprintf("the server ended %d times during the run; look for the cause in the server's log, then run it again", r.Attempt)
 	if err := s.endRun(ctx, r, fence, runEnd{}); err != nil {
 		return err
 	}
 	if h.Recorded && s.opts.Shared {
-		return nil // its last process may yet publish what was recorded, which must be whole then
+		return nil // its last process may still publish the recorded report, whose files must exist then
 	}
 	s.cleanInterrupted(ctx, h.Run, cfg)
 	return nil
@@ -120,7 +120,7 @@ func (s *Service) beat(ctx context.Context) {
 	held, err := s.catalog.RenewRuns(ctx, s.holder, progress)
 	if err != nil {
 		if ctx.Err() == nil {
-			s.log.Warn("the leases and the progress of runs could not be kept; trying again", "in", heartbeat, "err", err)
+			s.log.Warn("cannot record leases and progress of runs; trying again", "in", heartbeat, "err", err)
 		}
 		return
 	}
@@ -149,9 +149,9 @@ func (s *Service) beat(ctx context.Context) {
 	s.releaseUnknown(ctx, unknown)
 }
 
-// releaseUnknown frees the runs that this process holds without knowing: the answer
-// that assigned them was lost, or their end could not be recorded. One that was not
-// unknown at the last beat may be about to be queued, or to end.
+// releaseUnknown frees the runs that the catalog assigns to this process but that are not in
+// progress here: the answer that assigned them was lost, or their end could not be recorded. It
+// frees a run only at the second beat, since at the first it may be about to be queued or to end.
 func (s *Service) releaseUnknown(ctx context.Context, unknown map[string]bool) {
 	var ids []string
 	for id := range unknown {
@@ -166,9 +166,9 @@ func (s *Service) releaseUnknown(ctx context.Context, unknown map[string]bool) {
 	if len(ids) == 0 || !s.opts.Shared {
 		return
 	}
-	s.log.Warn("runs that this process holds and does not know are released", "runs", ids)
+	s.log.Warn("releasing runs that are recorded for this process but not in progress here", "runs", ids)
 	if err := s.catalog.ReleaseRuns(ctx, s.holder.Owner, ids...); err != nil && ctx.Err() == nil {
-		s.log.Warn("runs could not be released; trying again", "in", heartbeat, "err", err)
+		s.log.Warn("cannot release runs; trying again", "in", heartbeat, "err", err)
 	}
 }
 
@@ -181,7 +181,7 @@ func (s *Service) carryOutCancel(ctx context.Context, a *attempt, r stocktake.Ru
 	}
 	_, err := s.cancelWaiting(ctx, r)
 	if err != nil && !errors.Is(err, stocktake.ErrNoSuchRun) && !errors.Is(err, stocktake.ErrNoSuchInventory) && ctx.Err() == nil {
-		s.log.Warn("a run could not be cancelled; trying again", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "err", err)
+		s.log.Warn("cannot cancel a run; trying again", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "err", err)
 	}
 }
 
@@ -194,9 +194,8 @@ func (s *Service) patrolInterval() time.Duration {
 	return time.Hour
 }
 
-// patrol checks whether the clock has gone back and, in a shared catalog,
-// whether ended processes have left anything: runs whose lease has expired, and
-// due times that they would have kept.
+// patrol checks whether the clock has gone back and, in a shared catalog, whether ended processes
+// have left work: runs whose lease has expired, and due times.
 func (s *Service) patrol(ctx context.Context) error {
 	if err := s.checkClock(ctx); err != nil || !s.opts.Shared {
 		return err
@@ -207,8 +206,7 @@ func (s *Service) patrol(ctx context.Context) error {
 	return s.readTimes(ctx)
 }
 
-// readTimes reads again what other processes may have made earlier than this one
-// knows.
+// readTimes reads the next times again, which other processes may have moved forward.
 func (s *Service) readTimes(ctx context.Context) error {
 	if _, err := s.readNext(ctx); err != nil {
 		return err
@@ -228,6 +226,6 @@ func (s *Service) release(ids ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := s.catalog.ReleaseRuns(ctx, s.holder.Owner, ids...); err != nil {
-		s.log.Warn("runs could not be released; other processes take them when their lease expires", "lease", s.holder.Lease, "err", err)
+		s.log.Warn("cannot release runs; other processes take them when their leases expire", "lease", s.holder.Lease, "err", err)
 	}
 }

@@ -114,7 +114,7 @@ func (d *divider) serve(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := d.rows.Follow(ctx, d.process, d.tell)
 		if ctx.Err() == nil {
-			d.outage.log.Debug("changes of shares of stores are not heard of; they are found with the next beat", "err", err)
+			d.outage.log.Debug("cannot listen for changed shares of stores; the next beat finds them", "err", err)
 		}
 		select {
 		case <-time.After(followAgain):
