@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// A Loss is a part that a data folder had and that is gone, empty or damaged.
+// A Loss is a part of a data folder that is missing, empty or damaged.
 type Loss struct {
 	Part    Part
 	Problem string // such as "is missing"
 }
 
-// A LossError refuses a data folder that is not whole.
+// A LossError reports a data folder with lost parts.
 type LossError struct {
 	Folder string
 	Losses []Loss
@@ -42,23 +42,22 @@ func (e *LossError) Error() string {
 
 // Options tune a check.
 type Options struct {
-	// Unused are parts that the settings replace by something outside of the
-	// folder: it does not matter whether they are there.
+	// Unused are parts that the settings replace by something outside the folder, so their loss
+	// does not matter.
 	Unused []string
 
-	// Damaged looks deeper into parts that are there, by name: its error says what
-	// is wrong. An error that is ErrNotChecked ends the check and is returned: the
-	// part may be whole. A part without a function is only checked as its kind
-	// allows.
+	// Damaged has functions that check existing parts, by name: an error describes the damage. An
+	// error that is ErrNotChecked ends the check and is returned: the part may be intact. A part
+	// without a function is only checked as its kind allows.
 	Damaged map[string]func(path string) error
 }
 
-// ErrNotChecked means that a part cannot be read now, for a reason that says
-// nothing of its state, such as a full disk or missing rights.
+// ErrNotChecked reports a part that cannot be read now for a reason unrelated to its state, such as
+// a full disk or missing rights.
 var ErrNotChecked = errors.New("cannot be checked")
 
-// Check compares a data folder with what its identity says. The error is a
-// *LossError if parts are lost; a folder without identity is in order.
+// Check compares a data folder with its identity. The error is a *LossError if parts are lost; a
+// folder without identity is in order.
 func Check(dir string, opts Options) error {
 	id, err := Read(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -74,7 +73,7 @@ func Check(dir string, opts Options) error {
 	return check(dir, names, opts)
 }
 
-// CheckParts is Check of some parts alone.
+// CheckParts does what Check does, for some parts only.
 func CheckParts(dir string, names ...string) error {
 	id, err := Read(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -112,8 +111,7 @@ func check(dir string, names []string, opts Options) error {
 	return nil
 }
 
-// problem says what is wrong with a part; "" if nothing is, as far as its kind
-// shows.
+// problem returns what is wrong with a part; "" if its kind shows no fault.
 func (p *Part) problem(dir string) string {
 	path := filepath.Join(dir, p.Name)
 	info, err := os.Stat(path)
@@ -142,17 +140,15 @@ func (p *Part) problem(dir string) string {
 	return ""
 }
 
-// aside is part of the name that a lost part is put aside under.
+// aside is part of the name to which a lost part is renamed.
 const aside = ".lost-"
 
-// ErrUnknownPart is a name that no part has.
+// ErrUnknownPart reports a name that is not that of a part.
 var ErrUnknownPart = errors.New("not a part of a data folder")
 
-// AcceptLoss gives up parts that are lost: what is left of them is put aside
-// under another name, and the folder is as if it never had them. Parts that are
-// whole are left as they are, so that it does no harm to accept a loss with each
-// start; their names are not among those given up. An unknown name is
-// ErrUnknownPart.
+// AcceptLoss gives up lost parts: it renames their remains and removes the parts from the identity.
+// It does not change intact parts, so a loss may be accepted at each start, and does not return
+// their names. An unknown name is ErrUnknownPart.
 func AcceptLoss(dir string, names []string, now time.Time, opts Options) (givenUp []string, err error) {
 	for _, name := range names {
 		if _, ok := part(name); !ok {

@@ -21,7 +21,7 @@ import (
 // docs/formats/folder.md.
 const FileName = "folder.json"
 
-// An Identity says which data folder it is and what it holds.
+// An Identity identifies a data folder and lists its parts.
 type Identity struct {
 	Version int                  `json:"version"` // 1
 	ID      string               `json:"id"`      // a UUID, made with the folder
@@ -32,7 +32,7 @@ type Identity struct {
 // maxFile bounds folder.json, in bytes.
 const maxFile = 64 << 10
 
-// ErrNewer is a folder that a newer version has written.
+// ErrNewer reports a folder that a newer version has written.
 var ErrNewer = errors.New("the data folder was written by a newer version of stocktake: run that version, or restore the folder from a backup")
 
 // Read returns the identity of a data folder. The error is fs.ErrNotExist if the
@@ -58,9 +58,9 @@ func parse(path string, b []byte) (id Identity, err error) {
 	return id, nil
 }
 
-// Register adds the parts that the folder has by now to its identity, which it
-// makes if there is none. made reports that it did. It is called after a part may
-// have been made; to call it when nothing is new costs a look at each part.
+// Register adds the present parts of the folder to its identity, and creates the identity if there
+// is none, which made reports. It is called after a part may have been created; a call without new
+// parts is cheap.
 func Register(dir string, now time.Time) (made bool, err error) {
 	path := filepath.Join(dir, FileName)
 	have := present(dir)

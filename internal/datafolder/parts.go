@@ -1,6 +1,6 @@
-// Package datafolder knows what a data folder holds. A small file in it,
-// folder.json, says which folder it is and which parts it has, so that a part
-// that is lost is missed, and not taken for one that was never made.
+// Package datafolder knows the parts of a data folder. A small file in it, folder.json, identifies
+// the folder and lists its parts, so that a lost part is noticed and not mistaken for one that
+// never existed.
 package datafolder
 
 import "slices"
@@ -36,15 +36,15 @@ const (
 type Part struct {
 	Name  string
 	Kind  Kind
-	Holds string // what is lost with it, in words for an operator
+	Holds string // what its loss would cost, in words for an operator
 
-	// With are other entries of the folder that are useless, or harmful, without
-	// this part: they are put aside together with it.
+	// With are other entries of the folder that are useless, or harmful, without this part: they
+	// are renamed together with it.
 	With []string
 }
 
-// parts is the table of all parts. A room that keeps something new in the folder
-// adds a line; internal/server has a test that misses it.
+// parts is the table of all parts. A package that stores a new file in the folder adds a line; a
+// test in internal/server checks this.
 var parts = []Part{
 	{IndexName, Index, "all buckets and the index of their objects", []string{BlobsName}},
 	{BlobsName, Blobs, "the content of larger objects, reports among them", nil},

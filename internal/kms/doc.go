@@ -1,4 +1,4 @@
-// Package kms keeps encryption keys and encrypts with them.
+// Package kms keeps encryption keys and encrypts content with them.
 //
 // Encryption is in envelopes. The content of an object is a stream encrypted with a
 // data key of its own ([NewWriter], [NewReader]); the data key is wrapped by a
@@ -7,6 +7,6 @@
 // Rotating a key adds a version that wraps from then on; older versions stay for
 // unwrapping.
 //
-// The primitives are those of Tink: AES-256-GCM for keys, streaming AEAD
-// AES256-GCM-HKDF for content. docs/formats/encryption.md has the bytes.
+// The primitives are those of Tink: AES-256-GCM for keys, streaming AEAD AES256-GCM-HKDF for
+// content. docs/formats/encryption.md describes the bytes.
 package kms

@@ -19,7 +19,7 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// Conditions a caller branches on with errors.Is.
+// Conditions that a caller branches on with errors.Is.
 var (
 	ErrNoSuchKey   = errors.New("kms: no such key")
 	ErrKeyDisabled = errors.New("kms: the key is disabled")
@@ -35,8 +35,8 @@ const (
 	// is not listed, and callers must not let clients name it.
 	ServiceKey = "service"
 
-	// DefaultKey stands for the key of requests that name none, for encryption with
-	// "KMS". It is made when it is first used.
+	// DefaultKey is the key of requests that name none, for encryption with "KMS". It is created at
+	// its first use.
 	DefaultKey = ""
 )
 
@@ -63,8 +63,8 @@ type Options struct {
 	Master     []byte // MasterSize bytes; nil: from MasterFile
 	MasterFile string // made with the first keys; keep a copy elsewhere
 
-	// Account is the account that keys made before keys had accounts belong to. A
-	// server sets it; empty leaves such keys as they are.
+	// Account is the account of keys that were created before keys had accounts. A server sets it;
+	// empty leaves such keys unchanged.
 	Account string
 
 	Now  func() time.Time // nil means time.Now
@@ -170,11 +170,11 @@ func (k *Keys) parse(data []byte) (*state, error) {
 	return s, nil
 }
 
-// Refresh reads the keys again if they have changed, as every method does, and
-// returns why they cannot be read as they are now.
+// Refresh reads the keys again if they have changed, as every method does, and returns an error if
+// the present keys cannot be read.
 func (k *Keys) Refresh() error { return k.doc.Refresh() }
 
-// current returns the state as the file is now.
+// current returns the present state of the file.
 func (k *Keys) current() *state { return k.doc.Current() }
 
 // update changes the file in one atomic step; an error of edit changes nothing.
@@ -347,7 +347,7 @@ func (k *Keys) SetDisabled(keyID string, disabled bool) (Info, error) {
 	})
 }
 
-// makeDefault makes the default key, unless another process was faster.
+// makeDefault creates the default key, unless another process has created it.
 func (k *Keys) makeDefault() error {
 	id, err := uuid.NewRandomFromReader(k.opts.Rand)
 	if err != nil {

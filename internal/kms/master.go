@@ -29,10 +29,9 @@ var (
 	ErrInvalidMaster = errors.New("kms: a master key is 32 bytes in base64")
 )
 
-// ParseMaster reads master keys as they stand in their file or an environment
-// variable: base64 of 32 bytes each, with blanks or line ends around them. The first
-// one is the master key; those behind it are former ones, which only unwrap. It returns
-// them one after the other.
+// ParseMaster reads master keys as they stand in their file or an environment variable: base64 of
+// 32 bytes each, with blanks or line ends around them. The first one is the master key; the
+// following ones are former keys, which only unwrap. It returns their concatenation.
 func ParseMaster(text string) ([]byte, error) {
 	var keys []byte
 	for _, field := range strings.Fields(text) {
@@ -83,9 +82,9 @@ func (m masters) unwrap(id string, version int, wrapped []byte) (material []byte
 	return nil, nil, ErrWrongMaster
 }
 
-// of returns the key that the material of a file is wrapped with, the first one for a
-// file without keys. New material is wrapped with the same, so that processes which do not
-// know the first one yet can read it: only [Rewrap] changes the key.
+// of returns the key that the material of a file is wrapped with, the first one for a file without
+// keys. New material is wrapped with the same key, so that processes without the first key can read
+// it: only [Rewrap] changes the key.
 func (m masters) of(f *file) (tink.AEAD, error) {
 	for _, k := range f.Keys {
 		if len(k.Versions) > 0 {

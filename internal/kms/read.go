@@ -9,8 +9,7 @@ import (
 // buffers are for segments and shared by readers.
 var buffers = sync.Pool{New: func() any { return new([SegmentSize]byte) }}
 
-// ReadAt decrypts the segments that hold p, each one whole. To read on from a
-// place, Range is faster.
+// ReadAt decrypts the segments that hold p, each one whole. For sequential reads, Range is faster.
 func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errors.New("kms: negative offset")

@@ -21,8 +21,8 @@ const (
 	// DataKeySize is the size of a data key.
 	DataKeySize = 32
 
-	// SegmentSize is the least that is decrypted to read one byte. 64 KiB cost 0.02
-	// % of space and, as measured, are as fast as 1 MiB.
+	// SegmentSize is the amount that is decrypted to read one byte. 64 KiB cost 0.02 % of space
+	// and, as measured, are as fast as 1 MiB.
 	SegmentSize = 64 << 10
 
 	saltSize   = DataKeySize

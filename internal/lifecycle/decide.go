@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// An Action is what the rules do with a version. The zero Action keeps it.
+// An Action is the action of the rules on a version. The zero Action keeps it.
 type Action struct {
 	Kind  Kind
 	Class stocktake.StorageClass // to move to, of a Transition
@@ -22,7 +22,7 @@ const (
 	Keep       Kind = iota
 	Transition      // move the version to another class
 	Expire          // delete the current version, as DeleteObject without a version id does
-	Remove          // remove a noncurrent version, or a delete marker, for good
+	Remove          // permanently remove a noncurrent version or a delete marker
 )
 
 var kindNames = [...]string{"keep", "transition", "expire", "remove"}
@@ -40,7 +40,7 @@ func (a *Action) before(b *Action) bool {
 	return a.Kind == Transition && a.Class > b.Class
 }
 
-// A Situation is what Decide must know besides the version itself.
+// A Situation has the input of Decide in addition to the version.
 type Situation struct {
 	Now time.Time
 

@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A Pass reports what one pass through a bucket has done.
+// A Pass has the counts of one pass through a bucket.
 type Pass struct {
 	Bucket string
 
@@ -26,8 +26,8 @@ type Pass struct {
 	ListedUploads int64
 	Aborted       int64 // uploads
 
-	// Changed counts versions that were replaced or removed between the decision
-	// and the act, and so were left alone.
+	// Changed counts versions that were not acted on because they were replaced or removed after
+	// the decision.
 	Changed int64
 	Failed  int64 // could not be changed; the next pass tries again
 }
@@ -80,7 +80,7 @@ type act struct {
 	action    Action
 }
 
-// errChanged ends a change of a version that is no longer what was listed.
+// errChanged ends the change of a version that differs from the listed one.
 var errChanged = errors.New("the version has changed since it was read")
 
 // errRules ends a pass whose rules have been changed or deleted.

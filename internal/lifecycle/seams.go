@@ -6,9 +6,9 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A Store is what a worker needs of an object store: internal/store is one.
-// Every operation on a missing bucket returns stocktake.ErrNoSuchBucket. A nil
-// error of a change means that it survives a crash of the machine.
+// A Store has the methods that a worker needs from an object store, such as internal/store. Every
+// operation on a missing bucket returns stocktake.ErrNoSuchBucket. A nil error of a change means
+// that it survives a crash of the machine.
 type Store interface {
 	// Bucket returns the state of a bucket.
 	Bucket(ctx context.Context, name string) (object.Bucket, error)
@@ -29,11 +29,10 @@ type Store interface {
 	// update returns; then nothing is changed.
 	UpdateObject(ctx context.Context, by object.Origin, v object.Version, update func(*object.Info) error) (object.Info, error)
 
-	// DeleteIf deletes as DeleteObject does, unless check, which sees the state
-	// that would be deleted, returns an error: then nothing is changed and the error
-	// is returned. Both are one atomic step. If v.ID is empty, that state is the
-	// current version, which may be a delete marker. Errors: object.ErrNoSuchKey,
-	// ErrNoSuchVersion.
+	// DeleteIf does what DeleteObject does, but first calls check with the version to delete. If
+	// check returns an error, DeleteIf changes nothing and returns it. Both are one atomic step. If
+	// v.ID is empty, the version is the current one, which may be a delete marker. Errors:
+	// object.ErrNoSuchKey, ErrNoSuchVersion.
 	DeleteIf(ctx context.Context, by object.Origin, v object.Version, check func(object.Info) error) (object.Deleted, error)
 
 	// UploadList returns a page of the unfinished uploads.

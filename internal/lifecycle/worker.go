@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// Options tune a [Worker]. The zero value is what production runs.
+// Options tune a [Worker]. The zero value suits production.
 type Options struct {
 	// Hour, 0 to 23, and Zone are when the daily pass begins. Zone nil means UTC+8.
 	// What is due at a midnight UTC waits for it.
@@ -34,8 +34,8 @@ type Options struct {
 // beijing needs no zone data.
 var beijing = time.FixedZone("UTC+8", 8*60*60)
 
-// A Worker carries out the rules of all buckets. It keeps no state: the next
-// pass completes one that was interrupted, and finds done what was done.
+// A Worker carries out the rules of all buckets. It keeps no state: the next pass completes an
+// interrupted one.
 type Worker struct {
 	store    Store
 	accounts func() []string
@@ -75,8 +75,8 @@ func (w *Worker) Serve(ctx context.Context) error {
 	}
 }
 
-// next returns when the pass after now begins. An hour that daylight saving time
-// leaves out or repeats comes within an hour of what it names, once.
+// next returns when the pass after now begins. If daylight saving time skips or repeats the hour,
+// the pass begins once, within an hour of it.
 func (w *Worker) next(now time.Time) time.Time {
 	y, m, d := now.In(w.opts.Zone).Date()
 	for ; ; d++ {

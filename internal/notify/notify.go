@@ -1,5 +1,5 @@
-// Package notify delivers notices of runs to webhooks: signed, tried
-// again until they are received, and kept on a list when they never are.
+// Package notify delivers notices of runs to webhooks. Notices are signed and retried; those that
+// cannot be delivered are kept on a list.
 //
 // The format of a notice is in docs/formats/webhook.md.
 package notify
@@ -31,11 +31,11 @@ type Hook struct {
 	URL    string // http or https; never shown or logged, as many receivers put a secret into it
 	Secret []byte // of the signature, at least 16 bytes
 
-	// Events are those that the receiver gets notices of; none means all.
+	// Events are those that the receiver gets notices of; empty means all.
 	Events []inventory.EventKind
 }
 
-// Options tune [Hooks]. The zero value is what production runs.
+// Options tune [Hooks]. The zero value suits production.
 type Options struct {
 	Client *http.Client  // nil: one that gives up after 10 s and reaches what [outbound.Chosen] allows; redirects are never followed
 	Clock  clock.Clock   // nil: the machine's
@@ -47,7 +47,7 @@ type Options struct {
 	Tried func(hook, result string)
 }
 
-// What an attempt to deliver a notice comes to.
+// Results of an attempt to deliver a notice.
 const (
 	Received = "received"
 	Failed   = "failed" // it is tried again
@@ -100,8 +100,8 @@ func New(catalog inventory.NoticeCatalog, hooks []Hook, opts Options) (*Hooks, e
 	return h, nil
 }
 
-// CheckReceiver refuses the name and the URL of a receiver that no notice could be
-// delivered to. The error does not repeat the URL, which may be secret.
+// CheckReceiver refuses an illegal name or URL of a receiver. The error does not repeat the URL,
+// which may be secret.
 func CheckReceiver(name, receiver string) error {
 	u, err := url.Parse(receiver)
 	switch {
@@ -157,8 +157,8 @@ func (h *Hooks) Notices(e inventory.Event) (notices []inventory.Notice) {
 	return notices
 }
 
-// Kept implements [inventory.Notifier]. It must not be called unless Serve runs
-// or will, as a clock that can be held is held for what Serve must do.
+// Kept implements [inventory.Notifier]. It requires that Serve runs or will run, since it holds the
+// clock until Serve has done its work.
 func (h *Hooks) Kept() {
 	for _, w := range h.hooks {
 		w.wake()
@@ -209,7 +209,7 @@ func (h *Hooks) buryUnknown(ctx context.Context) error {
 	return h.forget(ctx)
 }
 
-// forget removes the notices that are too old to be of use.
+// forget removes notices that are older than Options.Keep.
 func (h *Hooks) forget(ctx context.Context) error {
 	return h.catalog.ForgetNotices(ctx, h.clock.Now().Add(-h.keep))
 }
@@ -220,7 +220,7 @@ func (h *Hooks) Dead(ctx context.Context, after string, max int) ([]inventory.No
 	return h.catalog.DeadNotices(ctx, after, max)
 }
 
-// KeepDelivered is how many delivered notices of a receiver are kept, the newest.
+// KeepDelivered is the number of delivered notices kept per receiver, the newest ones.
 const KeepDelivered = 200
 
 // History returns up to max notices, the newest first.
@@ -228,12 +228,11 @@ func (h *Hooks) History(ctx context.Context, q inventory.NoticeQuery, max int) (
 	return h.catalog.Notices(ctx, q, max)
 }
 
-// EventTest is the event of a notice that a person sends to try a receiver. It is
-// about no run.
+// EventTest is the event of a test notice, which is not about a run.
 const EventTest inventory.EventKind = "test"
 
-// Test sends a receiver a notice of EventTest, whichever events it wants, and returns
-// the id of the notice; or [ErrNoHook].
+// Test sends a notice of EventTest to a receiver, independent of its events, and returns the id of
+// the notice, or [ErrNoHook].
 func (h *Hooks) Test(ctx context.Context, hook string) (id string, err error) {
 	w := h.hook(hook)
 	if w == nil {
@@ -260,8 +259,7 @@ func (h *Hooks) hook(name string) *worker {
 	return nil
 }
 
-// ErrNoHook means that the webhook of a notice is not, or no longer,
-// configured.
+// ErrNoHook reports a notice whose webhook is not configured.
 var ErrNoHook = errors.New("no webhook of this name is configured")
 
 // Retry delivers a notice again, at once, also one that was delivered; or it returns

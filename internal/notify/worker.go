@@ -36,30 +36,29 @@ func Sign(secret []byte, timestamp string, body []byte) string {
 	return "v1=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// pauses are those between the attempts at a notice: two days in all.
+// pauses are the pauses between the attempts of a notice: two days in all.
 var pauses = []time.Duration{
 	5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
 	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 16 * time.Hour, 16 * time.Hour,
 }
 
 const (
-	// maxAge is the age from which a notice is given up at the next failure,
-	// however few its attempts: a receiver that is down for days, with more notices
-	// than it can be tried with.
+	// maxAge is the age from which a notice is given up at the next failure, even after few
+	// attempts, as when a receiver with very many notices is down for days.
 	maxAge = 3 * 24 * time.Hour
 
-	// After strikes failures in a row a receiver is left alone for respite.
+	// After strikes consecutive failures, a receiver is not tried for respite.
 	strikes = 3
 	respite = 30 * time.Second
 
 	batch = 100 // notices read at once
 )
 
-// A worker delivers the notices of one hook, one after the other.
+// A worker delivers the notices of one hook, consecutive.
 type worker struct {
 	Hook
 	hooks   *Hooks
-	changed chan struct{} // has a token if there may be something new
+	changed chan struct{} // has a token if new notices may exist
 
 	mu    sync.Mutex
 	latch clock.Latch // holds the clock until the worker has looked
@@ -109,9 +108,8 @@ func (w *worker) serve(ctx context.Context) {
 	}
 }
 
-// deliver sends what is due and returns when to check again. A notice due
-// further ahead than the longest pause was planned by a clock that was ahead;
-// it is sent, too.
+// deliver sends what is due and returns when to check again. A notice that is due later than the
+// longest pause comes from a clock that was ahead; it is sent, too.
 func (w *worker) deliver(ctx context.Context) (next time.Time, err error) {
 	failures := 0 // one after the other
 	until := w.hooks.clock.Now()

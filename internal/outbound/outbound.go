@@ -1,7 +1,6 @@
-// Package outbound connects to addresses that others chose. A rule says
-// which addresses those may be; it is asked about the address that a connection
-// is made to, after names have been resolved, so that a name cannot mean one
-// address when it is checked and another when it is used.
+// Package outbound connects to addresses that others chose. A rule says which addresses are
+// allowed. It checks the address of the connection itself, after name resolution, so that a name
+// cannot resolve to one address for the check and to another for the connection.
 package outbound
 
 import (
@@ -17,16 +16,15 @@ import (
 // without a zone, and an IPv4 address is in its plain form.
 type Rule func(netip.Addr) bool
 
-// An AddressError is a connection that was not made because a rule forbids its
-// address.
+// An AddressError reports a connection that was refused because a rule forbids its address.
 type AddressError struct{ Addr netip.Addr }
 
 func (e *AddressError) Error() string {
 	return fmt.Sprintf("connections to %s are not allowed", e.Addr)
 }
 
-// Transport returns a transport that connects to allowed addresses only. It goes
-// through no proxy, which would resolve names out of sight.
+// Transport returns a transport that connects to allowed addresses only. It uses no proxy, which
+// would resolve names itself.
 func Transport(allowed Rule) *http.Transport {
 	dialer := &net.Dialer{
 		Timeout: 10 * time.Second,
@@ -61,9 +59,8 @@ func Public(also ...netip.Prefix) Rule {
 	return func(a netip.Addr) bool { return public(a) || contains(also, a) }
 }
 
-// Chosen allows every address but those where a cloud tells a machine its own
-// credentials: link-local ones, and a few that serve the same purpose. It is for
-// addresses that the operator of the server chose.
+// Chosen allows every address except those where a cloud serves the credentials of the machine:
+// link-local ones, and a few others. It is for addresses that the operator of the server chose.
 func Chosen(a netip.Addr) bool {
 	return a.IsValid() && !a.IsLinkLocalUnicast() && !a.IsLinkLocalMulticast() && !contains(metadata, a)
 }
@@ -84,8 +81,8 @@ func contains(list []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// metadata are addresses where clouds tell a machine its credentials that are not
-// link-local.
+// metadata are the addresses, other than link-local ones, where clouds serve the credentials of a
+// machine.
 //
 // Source: Alibaba Cloud ECS, "Instance metadata"; Amazon EC2, "Instance metadata"
 // over IPv6.

@@ -8,9 +8,8 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// An Identity is the caller of a request. The zero Identity is anonymous. Its
-// rights are looked up for each request, so a change of rights takes effect at
-// once.
+// An Identity is the caller of a request. The zero Identity is anonymous. Rights are looked up for
+// each request, so changes take effect at once.
 type Identity struct {
 	Kind    PrincipalKind
 	Account string // id of its account
@@ -28,12 +27,11 @@ type Identity struct {
 // Anonymous reports whether the request was not signed.
 func (i *Identity) Anonymous() bool { return i.Kind == KindAnonymous }
 
-// Key finds the secret of an access key and whose it is. token is the security
-// token of a temporary key, else empty: a permanent key with a token does not exist.
-// Errors: ErrNoSuchAccessKey,
-// ErrKeyDisabled, ErrTokenRequired, ErrTokenInvalid, ErrTokenExpired, and that of
-// [securefile.Room.Confirmed] for every key but the root key, which no change of the
-// directory can revoke.
+// Key returns the secret of an access key and its identity. token is the security token of a
+// temporary key, else empty: a permanent key with a token does not exist. Errors:
+// ErrNoSuchAccessKey, ErrKeyDisabled, ErrTokenRequired, ErrTokenInvalid, ErrTokenExpired, and that
+// of [securefile.Room.Confirmed] for every key but the root key, which no change of the directory
+// can revoke.
 func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity, err error) {
 	s := d.current()
 	if accessKeyID != d.root.AccessKeyID || accessKeyID == "" {
@@ -62,7 +60,7 @@ func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity,
 	return k.Secret, userIdentity(k.Account, u), nil
 }
 
-// current returns the state as the files are now.
+// current returns the present state of the files.
 func (d *Directory) current() *state { return d.doc.Current() }
 
 // ChecksRoles reports whether the service checks configurations against the rights
@@ -178,8 +176,8 @@ func (d *Directory) bucketEffect(ask *question) (effect, error) {
 	}
 	p, err := d.bucketPolicies.Get(ask.Policy)
 	if err != nil {
-		// It was valid when it was put. Its meaning is unknown now, so only repairing
-		// it is allowed.
+		// The policy was valid when it was put. Its meaning is unknown now, so only its repair is
+		// allowed.
 		if ask.owner && keepsBucket(ask.Action) {
 			return none, nil
 		}
@@ -205,8 +203,7 @@ func (s *state) identityEffect(ask *question) effect {
 	return e
 }
 
-// attached returns the policies of who as they are now. A deleted principal has
-// none.
+// attached returns the present policies of who. A deleted principal has none.
 func (s *state) attached(who *Identity) []*Policy {
 	switch who.Kind {
 	case KindUser:
@@ -255,9 +252,8 @@ func lowerASCII(s string) string {
 	return s
 }
 
-// keepsBucket reports whether action repairs a bucket policy. We let the
-// account that owns a bucket do these always: otherwise no one could undo a policy
-// that denies everything.
+// keepsBucket reports whether action repairs a bucket policy. We let the account that owns a bucket
+// do these always: otherwise a policy that denies everything could not be undone.
 func keepsBucket(action string) bool {
 	switch action {
 	case "oss:GetBucketPolicy", "oss:PutBucketPolicy", "oss:DeleteBucketPolicy":

@@ -15,8 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// A Root is an account and a key of it that needs no file: the way into an
-// empty directory.
+// A Root is an account and a key that need no file. It gives access to an empty directory.
 type Root struct{ AccessKeyID, Secret, Account string }
 
 // Options tune a [Directory]. The zero value is development mode.
@@ -36,9 +35,9 @@ type Options struct {
 	Audit  *slog.Logger     // of changes that others make; nil means Log
 }
 
-// A Directory knows accounts and what belongs to them. Its methods may be used
-// by many goroutines. Every change is durable when its method returns nil; by
-// then it is in force for other processes with the same file, too.
+// A Directory has accounts with their users, roles, keys and policies. Its methods may be used by
+// many goroutines. Every change is durable when its method returns nil; by then it is in force for
+// other processes with the same file, too.
 type Directory struct {
 	root Root
 	opts Options
@@ -114,8 +113,8 @@ func OpenIn(room securefile.Room, root Root, opts Options) (*Directory, error) {
 // state stays in force.
 func (d *Directory) Reload() error { return d.doc.Load() }
 
-// Refresh reads the directory again if it has changed, as every method does, and
-// returns why it cannot be read as it is now.
+// Refresh reads the directory again if it has changed, as every method does, and returns an error
+// if the present directory cannot be read.
 func (d *Directory) Refresh() error { return d.doc.Refresh() }
 
 // Declared returns the SHA-256 of the declared file as it was read last; zero: there

@@ -1,5 +1,5 @@
-// Package ram says who may do what: accounts, their users and roles, access
-// keys, RAM policies, bucket policies, ACLs, temporary credentials.
+// Package ram decides who may do what, from accounts, users and roles, access keys, RAM policies,
+// bucket policies, ACLs and temporary credentials.
 //
 // A [Directory] knows the accounts. [Directory.Key] turns the access key of a
 // request into an [Identity], once internal/signature has proved that the

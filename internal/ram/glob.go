@@ -9,7 +9,7 @@ import (
 // and the sender of a request choose the two sides of each comparison, so the
 // product of their lengths must not become processor time.
 //
-// Once a budget is spent, no result of match counts: the caller has to deny.
+// Once a budget is spent, results of match are meaningless: the caller must deny.
 type budget struct{ left int }
 
 // Bounds of the work of decisions, in bytes compared. A policy of 16 KB with

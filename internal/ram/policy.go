@@ -32,7 +32,7 @@ func (k PolicyKind) max() int {
 	return MaxPolicy
 }
 
-// A PolicyError says what to correct in a policy document.
+// A PolicyError reports what to correct in a policy document.
 type PolicyError struct {
 	Statement int    // from 1; 0: the document as a whole
 	Element   string // such as "Condition/IpAddress/acs:SourceIp"; may be empty
@@ -92,7 +92,7 @@ func (p patterns) match(q *question) bool {
 // The pattern "*" is all parts "*".
 type resource struct{ service, region, account, name string }
 
-// A principal is a caller that a statement is about. One of the fields is set.
+// A principal is a caller in a statement. Exactly one field is set.
 type principal struct {
 	id      string // UID of an account or a user
 	session string // pattern of "arn:sts::<account>:assumed-role/<role>/<session>"

@@ -1,8 +1,8 @@
 // Package retention removes from a destination the reports that need not be kept
 // and the files that no report names.
 //
-// It works from what lies in the destination, not from a record of it:
-// so it can be stopped at any time and continues after the next run.
+// It works from the contents of the destination, without a record of its own, so it can be stopped
+// at any time and continues after the next run.
 package retention
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Destinations finds where reports lie.
+// Destinations finds the destinations of reports.
 type Destinations interface {
 	// Destination returns the bucket that cfg names, with the rights of cfg's role
 	// and no more.
@@ -30,9 +30,9 @@ type Destinations interface {
 
 // Rights decides what the role of a configuration may do.
 type Rights interface {
-	// MayRemove returns nil if the role of cfg may remove all the keys from the
-	// destination of cfg, else an error that is stocktake.ErrAccessDenied and says
-	// what is missing, or that the question could not be answered.
+	// MayRemove returns nil if the role of cfg may remove all the keys from the destination of cfg,
+	// otherwise an error that is stocktake.ErrAccessDenied and names the missing right, or any
+	// other error if this cannot be decided.
 	MayRemove(ctx context.Context, cfg *stocktake.InventoryConfiguration, keys []string) error
 }
 
@@ -43,7 +43,7 @@ type Keeper struct {
 	Rights Rights // nil: each role may remove everything
 
 	Now   func() time.Time // nil: time.Now
-	Grace time.Duration    // how long a file may lie that no manifest names; 0: 24 hours
+	Grace time.Duration    // how long a file without a manifest is kept; 0: 24 hours
 	Log   *slog.Logger     // nil: slog.Default()
 }
 
@@ -115,7 +115,7 @@ func (t *tidying) tidy(ctx context.Context) error {
 			return err
 		}
 	}
-	// Two reports could name one shard, if their runs were given one seed.
+	// Two reports can name one shard if their runs have one seed.
 	named, err := t.namedBy(ctx, slices.DeleteFunc(slices.Clone(directories), func(d report.Directory) bool {
 		return !d.Manifest || slices.Contains(over, d)
 	}))
@@ -130,9 +130,8 @@ func (t *tidying) tidy(ctx context.Context) error {
 	return t.sweep(ctx, directories, named)
 }
 
-// owns reports whether a directory holds a report of the configuration, by what
-// its manifest and its summary say. Other reports may have come into the folder
-// by a copy, or by a configuration that shares it.
+// owns reports whether a directory has a report of the configuration, according to its manifest and
+// its summary. Copies or a configuration that shares the folder may have put other reports there.
 func (t *tidying) owns(ctx context.Context, d report.Directory) (bool, error) {
 	if !d.Manifest || !d.Summary {
 		return false, nil
@@ -181,14 +180,13 @@ func (t *tidying) warn(format string, args ...any) {
 	t.warnings = append(t.warnings, fmt.Sprintf(format, args...))
 }
 
-// tolerance is how far a report may be ahead of the clock without being from the
-// future: runs that start in one minute take the minutes that follow.
+// tolerance is how far a report may be ahead of the clock without being dated in the future: runs
+// that start in the same minute use the following minutes.
 const tolerance = time.Hour
 
-// over returns the reports that need not be kept. The report of the run that
-// Tidy follows is not among them, nor is any from the future: a clock that was
-// ahead made them, and they are neither counted nor removed until their time
-// has come.
+// over returns the expired reports. It never returns the report of the run that Tidy follows, or a
+// report dated in the future: those come from a clock that was ahead, and are neither counted nor
+// removed until that time.
 func (t *tidying) over(own []report.Directory) (over []report.Directory) {
 	rule := t.Entry.Retention
 	if rule == (stocktake.Retention{}) {
@@ -223,8 +221,8 @@ func (t *tidying) mayRemove(ctx context.Context, keys []string) error {
 	return t.keeper.Rights.MayRemove(ctx, &t.Entry.Configuration, keys)
 }
 
-// removeReport removes a report: its manifest first, so that no reader takes an
-// incomplete report for a whole one. What an interruption leaves is found as stray.
+// removeReport removes a report: its manifest first, so that no reader takes an incomplete report
+// for a whole one. Files left by an interruption are found as strays.
 func (t *tidying) removeReport(ctx context.Context, d report.Directory, named hashes) error {
 	m, err := t.manifest(ctx, d)
 	if err != nil {
@@ -238,7 +236,7 @@ func (t *tidying) removeReport(ctx context.Context, d report.Directory, named ha
 	}
 	about := []string{d.Key + report.ManifestName, t.at.Symlink(d.Time), d.Key + report.ChecksumName, d.Key + report.RollupName, d.Key + report.SummaryName}
 	if err := t.mayRemove(ctx, slices.Concat(about, shards)); err != nil {
-		return err // before anything of it is removed
+		return err // before any of its files is removed
 	}
 	for _, key := range about {
 		if err := t.dst.Remove(ctx, key); err != nil {

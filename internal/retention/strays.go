@@ -22,8 +22,8 @@ func (t *tidying) isShard(key string) bool {
 	return ok && shardName.MatchString(name)
 }
 
-// hashes are keys, kept as sorted hashes: a report of a large bucket names ten
-// thousand shards. That two keys may share a hash means that a stray may stay.
+// hashes are keys, kept as sorted hashes: a report of a large bucket names ten thousand shards. If
+// two keys share a hash, a stray may stay.
 type hashes struct {
 	seed   maphash.Seed
 	sorted []uint64
@@ -50,13 +50,12 @@ func (t *tidying) namedBy(ctx context.Context, directories []report.Directory) (
 	return h, nil
 }
 
-// maxStrays is how many strays one pass handles; the others follow once these
-// are removed.
+// maxStrays is how many strays one pass handles; the next passes handle the others.
 const maxStrays = 10_000
 
-// sweep removes the files that no report names, once they have lain so for the
-// grace time: another server may be about to name them. A directory without a
-// manifest counts only if its summary says that it is the configuration's own.
+// sweep removes files that no report names after the grace time, because another server may be
+// about to name them. A directory without a manifest counts only if its summary says that it
+// belongs to the configuration.
 func (t *tidying) sweep(ctx context.Context, directories []report.Directory, named hashes) error {
 	var found []string
 	for _, d := range directories {

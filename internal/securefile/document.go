@@ -11,9 +11,8 @@ import (
 // the state S that each of them makes of it. Set the fields and call Load; its methods
 // may then be used by many goroutines.
 //
-// A change is in force when Update returns, as far as the room says so: what any
-// process reads afterwards contains it. Between two looks at the room Current
-// trusts its state for [freshFor].
+// A change is in force when Update returns, as far as the room promises: every later read by any
+// process contains it. Current checks the room at most once per [freshFor].
 type Document[S any] struct {
 	Room Room
 	Also []string // further files that Parse reads; this type only looks whether they changed
@@ -22,8 +21,8 @@ type Document[S any] struct {
 	// not keep or change them.
 	Parse func(data []byte) (*S, error)
 
-	// Failed is called once for a change by others that cannot be read, and for a
-	// document that is gone. What was read before stays in force.
+	// Failed is called once for a change by others that cannot be read, and for a missing document.
+	// The former state stays in force.
 	Failed func(error)
 
 	// Changed is called with the state before and after others changed the document;
@@ -41,11 +40,11 @@ type Document[S any] struct {
 	writing sync.Mutex // held before reading
 }
 
-// freshFor is how long Current trusts what it saw, so that thousands of decisions
-// a second look at the room a thousand times at most.
+// freshFor is how long Current trusts its last check, so that the room is checked at most a
+// thousand times a second.
 const freshFor = time.Millisecond
 
-// A sight is what a document and its further files look like.
+// A sight is the observed state of a document and its further files.
 type sight struct {
 	room int64 // of Room.Look
 	also []stamp
@@ -56,7 +55,7 @@ func (s sight) same(t sight) bool {
 	return s.any && t.any && s.room == t.room && slices.EqualFunc(s.also, t.also, stamp.same)
 }
 
-// look returns what the document looks like.
+// look returns the present state of the document and its files.
 func (d *Document[S]) look() sight {
 	return sight{room: d.Room.Look(), also: d.lookAlso(), any: true}
 }
@@ -68,8 +67,7 @@ func (d *Document[S]) lookAlso() (list []stamp) {
 	return list
 }
 
-// Load reads the document, changed or not. After an error what was read before
-// stays in force.
+// Load reads the document, changed or not. After an error the former state stays in force.
 func (d *Document[S]) Load() error {
 	d.reading.Lock()
 	defer d.reading.Unlock()
@@ -85,8 +83,8 @@ func (d *Document[S]) Current() *S {
 	return d.state.Load()
 }
 
-// Refresh reads the document again if it has changed, as Current does, and returns
-// why it cannot be read as it is now.
+// Refresh reads the document again if it has changed, as Current does, and returns an error if the
+// present document cannot be read.
 func (d *Document[S]) Refresh() error {
 	d.reading.Lock()
 	defer d.reading.Unlock()
@@ -110,8 +108,8 @@ func (d *Document[S]) Refresh() error {
 // see [Room.Confirmed].
 func (d *Document[S]) Confirmed() error { return d.Room.Confirmed() }
 
-// load makes the state of what looked like is before it is read: what changes
-// meanwhile is read again. The caller holds d.reading.
+// load reads the document whose state before the read was is; later changes are read again. The
+// caller holds d.reading.
 func (d *Document[S]) load(is sight) error {
 	data, err := d.Room.Read()
 	if err != nil {
@@ -129,8 +127,8 @@ func (d *Document[S]) load(is sight) error {
 	return nil
 }
 
-// Update changes the document in one atomic step; see [Room.Update]. What Parse
-// refuses is not written.
+// Update changes the document in one atomic step; see [Room.Update]. A document that Parse refuses
+// is not written.
 func (d *Document[S]) Update(edit func(data []byte) ([]byte, error)) error {
 	d.writing.Lock()
 	defer d.writing.Unlock()

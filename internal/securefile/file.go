@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// ErrGone is a document that was there and is not any more. What was read of it
-// stays in force: a document is never removed on purpose.
+// ErrGone reports a document that existed and is missing now. Its former state stays in force,
+// since documents are never removed on purpose.
 var ErrGone = errors.New("it is gone: restore it from a backup")
 
-// A File is the room of a document that processes of one machine share: a file
-// that is replaced whole under a lock.
+// A File is a room that processes of one machine share: a file that is replaced as a whole under a
+// lock.
 type File struct {
 	path string
 	max  int64
@@ -37,7 +37,7 @@ var _ Room = (*File)(nil)
 // made with the first change.
 func NewFile(path string, max int64) *File { return &File{path: path, max: max} }
 
-// A stamp tells a file from what it was before.
+// A stamp distinguishes versions of a file.
 type stamp struct {
 	modified time.Time
 	size     int64

@@ -8,15 +8,14 @@ import (
 	"path/filepath"
 )
 
-// ErrUnsafeFolder means that users other than the one of the process may have
-// prepared files in a data folder, and so could choose what is written, removed or
-// trusted there.
+// ErrUnsafeFolder reports a data folder in which other users may have placed files, which could
+// control what is written, removed or trusted there.
 var ErrUnsafeFolder = errors.New("the folder is not safe")
 
-// CheckFolder refuses a data folder that everyone may write to or that another
-// user owns, and one that holds symbolic links: removing what was left in tmp
-// would remove files elsewhere. The error is ErrUnsafeFolder and says what to do.
-// A folder that does not exist is safe. The path itself may lead through links.
+// CheckFolder refuses a data folder that is writable by everyone, is owned by another user, or has
+// symbolic links, because cleaning tmp would remove files elsewhere. The error is ErrUnsafeFolder
+// and says what to do. A folder that does not exist is safe. The path itself may lead through
+// links.
 func CheckFolder(dir string) error {
 	info, err := os.Stat(dir)
 	switch {

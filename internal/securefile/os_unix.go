@@ -25,10 +25,9 @@ func lock(f *os.File) error {
 	}
 }
 
-// tooOpen reports whether users may read or change a file who are neither its owner
-// nor root. A file of root's may be readable by a group, unless the process is root's: so
-// Kubernetes and systemd hand secrets to a process that may not change them. PostgreSQL
-// has the same rule for its keys.
+// tooOpen reports whether users other than the owner and root may read or change a file. A file
+// owned by root may be readable by a group, unless the process runs as root: Kubernetes and systemd
+// pass secrets this way. PostgreSQL has the same rule for its keys.
 func tooOpen(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return modeTooOpen(info.Mode().Perm(), ok && st.Uid == 0 && os.Geteuid() != 0)

@@ -5,9 +5,8 @@ import (
 	"sync"
 )
 
-// A Room is where a [Document] is kept: a [File], a [Memory], or a row of a database
-// that many machines share. Its methods may be called by many goroutines;
-// roomtest checks what is said here.
+// A Room is where a [Document] is kept: a [File], a [Memory], or a row of a database that many
+// machines share. Its methods may be called by many goroutines; roomtest tests this contract.
 type Room interface {
 	// String returns the place, such as the path of a file, for people.
 	String() string
@@ -17,28 +16,26 @@ type Room interface {
 	// machines.
 	Look() int64
 
-	// Read returns the document; nil if there is none yet. The caller may change
-	// the bytes. A document that was there and is not any more is ErrGone.
+	// Read returns the document; nil if there is none yet. The caller may change the bytes. A
+	// document that existed and is missing now is ErrGone.
 	Read() ([]byte, error)
 
-	// Update changes the document in one atomic step. edit gets a copy of it as it
-	// is now, nil if there is none, and returns the new one; the same bytes
-	// change nothing. Its error is returned and changes nothing. edit is called
-	// again if another process has been faster.
+	// Update changes the document in one atomic step. edit gets a copy of the present document, nil
+	// if there is none, and returns the new one; equal bytes change nothing. An error of edit is
+	// returned and changes nothing. edit is called again if another process has changed the
+	// document meanwhile.
 	//
-	// After nil the change is durable; seen is what Look returned for it. It is
-	// in force for the processes of this machine, and within a second for those of
-	// others. After an error the document is what it was, unless the room
-	// could not find out; it then has one of both values, whole.
+	// After nil the change is durable; seen is what Look returned for it. It is in force for the
+	// processes of this machine, and within a second for those of others. After an error the
+	// document is unchanged, unless the room could not find out; it then has either the old or the
+	// new value.
 	Update(edit func(data []byte) ([]byte, error)) (seen int64, err error)
 
-	// Confirmed returns nil as long as the room knows that the document is what Look
-	// and Read say, and else why it does not: changes of others, such as a key that was
-	// revoked, may be missing.
+	// Confirmed returns nil while the room knows that Look and Read are up to date. Otherwise it
+	// returns the reason: changes of others, such as a revoked key, may be missing.
 	Confirmed() error
 
-	// Writer returns who has changed the document last, for people; empty if that is
-	// not known.
+	// Writer returns who changed the document last, for people; empty if unknown.
 	Writer() string
 }
 

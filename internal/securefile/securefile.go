@@ -1,7 +1,6 @@
-// Package securefile keeps small files that hold secrets: readable by their
-// owner only, replaced whole or not at all, durable when Replace returns, and
-// changed by one process at a time. A [Document] is what a process makes of such a
-// file, or of what is kept in another [Room].
+// Package securefile keeps small files that hold secrets: readable by their owner only, replaced
+// whole or not at all, durable when Replace returns, and changed by one process at a time. A
+// [Document] is the parsed state of such a file, or of the content of another [Room].
 package securefile
 
 import (
@@ -13,8 +12,8 @@ import (
 	"path/filepath"
 )
 
-// ErrTooOpen means that users other than the owner may read a file. The group of a
-// file of root's may, if the process is not root's.
+// ErrTooOpen reports a file that users other than the owner may read. A file owned by root may be
+// readable by its group if the process does not run as root.
 var ErrTooOpen = errors.New("users other than its owner may read it; chmod 600 it")
 
 // Read reads a regular file of at most max bytes. The error is [ErrTooOpen] if
@@ -45,12 +44,12 @@ func Read(path string, max int64) ([]byte, error) {
 	return b, nil
 }
 
-// Replace makes path hold data. On an error path holds what it held before or,
-// only if the folder could not be synced after all was done, data.
+// Replace replaces the content of path by data. After an error path has its former content or, only
+// if the final sync of the folder failed, data.
 func Replace(path string, data []byte) error { return replace(osFiles{}, path, data) }
 
-// files is what replace needs of the operating system, so that tests can fail
-// each operation once.
+// files has the operations that replace needs from the operating system, so that tests can fail
+// each once.
 type files interface {
 	Create(dir, pattern string) (file, error)
 	Rename(from, to string) error

@@ -12,16 +12,15 @@ import (
 // channel is what changes are notified on.
 const channel = "stocktake_documents"
 
-// Times of following. A change that no notification has told of is found by polling.
+// Times of following. Polling finds changes whose notification was lost.
 const (
 	pollEvery    = 500 * time.Millisecond
 	answerWithin = 2 * time.Second // of the database, for one question
 	reconnect    = 250 * time.Millisecond
 )
 
-// OnChange registers a function that takes in what has changed. Its error is why that cannot
-// be read; as long as it returns one, nothing is confirmed. It must not be called after
-// Serve.
+// OnChange registers a function that applies changes. While it returns an error, because the
+// changes cannot be read, nothing is confirmed. OnChange must not be called after Serve.
 func (t *Table) OnChange(f func() error) { t.applied = append(t.applied, f) }
 
 // Serve follows the changes that other processes make until ctx ends.
@@ -38,7 +37,7 @@ func (t *Table) Serve(ctx context.Context) error {
 	return nil
 }
 
-// complain logs why nothing is confirmed, once, and when it is again.
+// complain logs once why nothing is confirmed, and once when it is again.
 func (t *Table) complain(ctx context.Context, err error) {
 	said := ""
 	if err != nil {
@@ -87,8 +86,7 @@ func listen(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// ask reads what has changed and confirms what is in force. The error is of the
-// connection.
+// ask reads the changes and confirms the state in force. The error is of the connection.
 func (t *Table) ask(ctx context.Context, conn *pgx.Conn, reported *reports) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -104,7 +102,7 @@ func (t *Table) ask(ctx context.Context, conn *pgx.Conn, reported *reports) erro
 	return t.report(ctx, conn, reported, err == nil)
 }
 
-// takeIn has all that is read put in force.
+// takeIn puts the read changes in force.
 func (t *Table) takeIn() error {
 	for _, r := range t.rows {
 		if err := r.now.Load().err; err != nil {

@@ -21,7 +21,7 @@ const (
 	forgetAfter = 10 * time.Minute
 )
 
-// reports is what a connection has reported last.
+// reports is the last report of a connection.
 type reports struct {
 	at   time.Time
 	text string // versions and settings
@@ -44,8 +44,8 @@ func (t *Table) Differences() string {
 // now is the database's time in microseconds.
 const now = `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 
-// report tells the others which versions are in force here, and learns of their
-// settings. It does nothing if nothing is new.
+// report publishes the versions in force here and reads the settings of the others. It does nothing
+// if nothing has changed.
 func (t *Table) report(ctx context.Context, conn *pgx.Conn, last *reports, inForce bool) error {
 	if !inForce {
 		return nil
@@ -87,7 +87,7 @@ func (t *Table) report(ctx context.Context, conn *pgx.Conn, last *reports, inFor
 	return nil
 }
 
-// compare compares settings with those of the others, and forgets who is long gone.
+// compare compares settings with those of the others, and removes processes that ended long ago.
 func (t *Table) compare(ctx context.Context, conn *pgx.Conn, mine map[string]string) error {
 	if _, err := conn.Exec(ctx, `DELETE FROM document_readers WHERE seen < `+now+` - $1`, forgetAfter.Microseconds()); err != nil {
 		return err
@@ -127,10 +127,9 @@ func (t *Table) compare(ctx context.Context, conn *pgx.Conn, mine map[string]str
 	return nil
 }
 
-// Join makes the process one of those that AwaitReaders waits for, with everything in
-// force that was changed before it returns. It is for the moment before the process
-// answers its first request; Serve keeps it there. Errors are those of the database,
-// and what takes changes in.
+// Join makes the process one of those that AwaitReaders waits for, with everything in force that
+// was changed before it returns. Call it before the process answers its first request; Serve keeps
+// the entry. Errors are those of the database and of the functions that apply changes.
 func (t *Table) Join(ctx context.Context) (err error) {
 	conn, err := t.db.Connect(ctx, answerWithin)
 	if err != nil {
@@ -155,8 +154,8 @@ func (t *Table) Join(ctx context.Context) (err error) {
 	return nil
 }
 
-// Leave takes the process out of the table of those who read, unless that is done. If
-// it cannot, the others forget it.
+// Leave removes the process from the table of readers, unless this is done. If it fails, the others
+// remove the entry later.
 func (t *Table) Leave() {
 	if !t.joined.Swap(false) {
 		return

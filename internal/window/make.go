@@ -109,10 +109,10 @@ func (m *maker) begin(ctx context.Context) (after stocktake.JournalPosition, gap
 	return at, []stocktake.JournalGap{{After: m.job.After.Sequence, Until: at.Sequence}}, nil
 }
 
-// place finds the directory of the window: that of its start, or of the next second
-// that has no report of another window, which only a clock that was put back, or a
-// configuration that was put again, can leave there. It removes what lost attempts
-// have written, and returns the publication if this very window has been published.
+// place returns the directory of the window: that of its start or, if another window has a report
+// there, that of the next free second. Only a clock that went back, or a configuration that was put
+// again, can cause this. It removes the files of lost attempts, and returns the publication if this
+// window was already published.
 func (m *maker) place(ctx context.Context, until stocktake.JournalPosition) (*publication, error) {
 	for start := m.job.Start; ; start = start.Add(time.Second) {
 		dir := m.at.Window(start)
@@ -260,8 +260,7 @@ func (m *maker) endFile(ctx context.Context) error {
 // has ended.
 const aftermathTimeout = 2 * time.Minute
 
-// undo drops and removes what this attempt has written, unless it belongs to the
-// report.
+// undo removes the files of this attempt, unless they belong to the report.
 func (m *maker) undo(ctx context.Context) error {
 	m.w.Drop()
 	if m.file != nil {

@@ -18,8 +18,7 @@ import (
 	"github.com/stocktake/stocktake/report/csvtext"
 )
 
-// A publication is the report of a window as it is recorded before any of it is
-// visible.
+// A publication is the report of a window, recorded before any of its files is visible.
 type publication struct {
 	Directory string `json:"directory"` // prefix of its files
 	Manifest  []byte `json:"manifest"`  // manifest.json
@@ -82,8 +81,8 @@ func (m *maker) documents() (*publication, error) {
 	return &publication{Directory: m.dir, Manifest: manifest.AppendJSON(nil), Summary: summary}, nil
 }
 
-// publishRecorded publishes the report that was recorded, as it is. It calls Record
-// as well, since the run may belong to another process by now.
+// publishRecorded publishes the recorded report unchanged. It also calls Record, since another
+// process may have taken the run.
 func (m *maker) publishRecorded(ctx context.Context) (Result, error) {
 	var p publication
 	if err := json.Unmarshal(m.job.Recorded, &p); err != nil {

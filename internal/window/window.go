@@ -1,6 +1,6 @@
-// Package window makes incremental reports: the changes of a bucket in one window of
-// time, read from its journal. It knows no store: it reads a [Journal] and writes
-// an engine.Destination.
+// Package window makes incremental reports: the changes of a bucket in one window of time, read
+// from its journal. It is independent of stores: it reads a [Journal] and writes an
+// engine.Destination.
 package window
 
 import (
@@ -52,7 +52,7 @@ type Job struct {
 // put again under its id has another position of Subscribed.
 func (j *Job) reader() string { return j.Configuration.ID }
 
-// Options tune a window. The zero value is what production runs.
+// Options tune a window. The zero value suits production.
 type Options struct {
 	Limits report.Limits // of a file
 
@@ -63,8 +63,8 @@ type Options struct {
 	Progress *Progress    // nil: none is kept
 	Log      *slog.Logger // nil: slog.Default()
 
-	// Record is called once the files are written and before the manifest is. It has
-	// the promises of engine.Options.Record.
+	// Record is called once the files are written and before the manifest is. Its contract is that
+	// of engine.Options.Record.
 	Record func(ctx context.Context, report []byte) (kept []byte, err error)
 
 	// Failpoint is called with the name of each [Step] once it is done. It is for
@@ -95,9 +95,8 @@ type Result struct {
 	Next  time.Time
 }
 
-// ErrRecordedLost is returned for a window whose report is recorded and not yet
-// complete, while files of it are missing. The window has to be made again, without
-// what was recorded.
+// ErrRecordedLost reports a window whose recorded report is not complete and lacks files. The
+// window has to be made again, without the recorded report.
 var ErrRecordedLost = errors.New("files of the recorded report of the window are missing")
 
 // Make makes the report of the window of job. It is all or nothing: with an error

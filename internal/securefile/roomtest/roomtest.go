@@ -20,15 +20,15 @@ type Place struct {
 	// Spoil makes the document unreadable; nil: it cannot be.
 	Spoil func()
 
-	// Fail has the step number n, from 0 on, of the next Update fail, and reports
-	// whether there is such a step; nil: no step can. heal takes it back.
+	// Fail makes step n, from 0, of the next Update fail, and reports whether there is such a step;
+	// nil: no step can fail. heal undoes it.
 	Fail func(room securefile.Room, n int) (there bool)
 	Heal func(room securefile.Room)
 }
 
 var errRefused = errors.New("the edit refuses")
 
-// Run holds rooms to their contract. place returns an empty place.
+// Run tests the contract of rooms. place returns an empty place.
 func Run(t *testing.T, place func(t *testing.T) Place) {
 	for name, test := range map[string]func(*testing.T, Place){
 		"Empty":      empty,
