@@ -19,6 +19,7 @@ func TestContinues(t *testing.T) {
 		{"<KeyMarker>a b/</KeyMarker><EncodingType>url</EncodingType>", "a b/", true}, // Ceph 16
 		{"<KeyMarker>a%20b/</KeyMarker>", "a b/", false},
 		{"<KeyMarker>&lt;\ufffd\ufffd</KeyMarker>", "<\x1f\xff", true}, // versitygw
+		{"<KeyMarker>\ufffd\ufffd\U0010ffff</KeyMarker>", "\ufffe\uffff\U0010ffff", true},
 		{"<KeyMarker>\ufffd</KeyMarker>", "a", false},
 		{"<KeyMarker>a</KeyMarker>", "ab", false},
 	} {

@@ -113,11 +113,13 @@ func (p *Page) Continues(marker string) bool {
 
 // alike reports whether a store may have written marker as text: those that do not
 // encode write U+FFFD for what XML cannot express.
+//
+// Source: Extensible Markup Language (XML) 1.0, section 2.2.
 func alike(text []byte, marker string) bool {
 	for len(text) > 0 && marker != "" {
 		a, n := utf8.DecodeRune(text)
 		b, m := utf8.DecodeRuneInString(marker)
-		if a != b && (a != utf8.RuneError || b >= ' ' && b != utf8.RuneError) {
+		if a != b && (a != utf8.RuneError || b >= ' ' && b != utf8.RuneError && b != 0xFFFE && b != 0xFFFF) {
 			return false
 		}
 		text, marker = text[n:], marker[m:]
