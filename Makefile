@@ -55,7 +55,7 @@ interop: $(STATICCHECK) ## foreign clients against a real stocktake; the tests o
 
 compatibility: ## the same, and rewrite the tables of docs/compatibility.md and docs/stores.md
 	cd interop && $(GO) test -count=1 -timeout 30m . -update
-	cd interop && $(GO) test -count=1 -timeout 30m ./s3 -update
+	cd interop && $(GO) test -count=1 -timeout 30m ./stores -update
 
 golden: ## rewrite golden files, then show what changed
 	$(GO) test $$(git ls-files '*_test.go' ':!interop' ':!bench' | xargs grep -l 'flag.Bool("update"' | xargs -n1 dirname | sort -u | sed 's,^,./,') -update

@@ -1,4 +1,4 @@
-package s3_test
+package stores_test
 
 import (
 	"fmt"

@@ -1,8 +1,8 @@
-// Package s3_test runs internal/s3bucket against S3 servers: versitygw and MinIO,
+// Package stores_test runs internal/s3bucket against S3 servers: versitygw and MinIO,
 // built from their sources, and Ceph's radosgw from Debian. What it tries of rights and
 // of store check, it tries of another Stocktake as well, through internal/ossbucket. It
 // says what is missing if it cannot start a server; it does not skip.
-package s3_test
+package stores_test
 
 import (
 	"bytes"
