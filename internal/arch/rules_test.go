@@ -69,8 +69,9 @@ var may = map[string][]string{
 	"internal/listpage":          {".", "internal/ossxml"},
 	"internal/largerun":          {".", "internal/engine", "report", "report/rollup"}, // for tests and benches
 	"internal/membucket":         {".", "internal/configtest", "internal/engine", "internal/engine/sourcetest"},
-	"internal/store":             {".", "internal/digest", "internal/engine", "internal/journal", "internal/kms", "internal/object", "internal/store/blob", "internal/store/layout"},
+	"internal/store":             {".", "internal/digest", "internal/engine", "internal/journal", "internal/kms", "internal/object", "internal/store/blob", "internal/store/indexlog", "internal/store/layout"},
 	"internal/store/blob":        {"internal/object"},
+	"internal/store/indexlog":    {},
 	"internal/store/layout":      {".", "internal/object", "internal/ossxml"},
 	"internal/store/seed":        {".", "internal/object", "internal/store", "internal/store/layout"}, // benches and tests
 
@@ -183,7 +184,7 @@ var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "in
 // homes lists the packages that may import a library, by prefix of its import
 // path, tests aside. A library at home in one room can be replaced there.
 var homes = map[string][]string{
-	"github.com/cockroachdb/pebble":         {"internal/store", "internal/store/blob", "internal/store/layout", "internal/store/seed"},
+	"github.com/cockroachdb/pebble":         {"internal/store", "internal/store/blob", "internal/store/indexlog", "internal/store/layout", "internal/store/seed"},
 	"modernc.org/sqlite":                    {"internal/catalog/sqlite"},
 	"github.com/pressly/goose":              {"internal/catalog/postgres", "internal/catalog/sqlite"},
 	"github.com/jackc/pgx":                  {"internal/catalog/postgres", "internal/runner/cluster", "internal/securerow"},

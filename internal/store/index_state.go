@@ -39,7 +39,7 @@ func (s *Store) IndexState() IndexState {
 	for i := range m.Levels {
 		state.Written += int64(m.Levels[i].TableBytesFlushed + m.Levels[i].TableBytesCompacted)
 	}
-	state.Stalls, state.Stalled = s.log.stalled()
+	state.Stalls, state.Stalled = s.log.Stalled()
 	return state
 }
 

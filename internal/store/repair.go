@@ -15,7 +15,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/stocktake/stocktake/internal/store/blob"
+	"github.com/stocktake/stocktake/internal/store/indexlog"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
@@ -35,7 +37,7 @@ type Repaired struct {
 // damaged index stays under another name. If nothing is damaged, or after an error, nothing
 // changes.
 func Repair(ctx context.Context, dir string, log *slog.Logger, tell func(Problem)) (done Repaired, err error) {
-	r := &repairer{ctx: ctx, tell: tell, log: &indexLog{log: log, fatal: func(error) {}}, cache: pebble.NewCache(64 << 20), stats: map[uint32]*layout.Delta{}, buckets: map[uint32]string{}, broken: map[uint32]bool{}}
+	r := &repairer{ctx: ctx, tell: tell, log: indexlog.New(log, func(error) {}), cache: pebble.NewCache(64 << 20), stats: map[uint32]*layout.Delta{}, buckets: map[uint32]string{}, broken: map[uint32]bool{}}
 	defer r.cache.Unref()
 	index := filepath.Join(dir, "index")
 	from, err := r.open(index, true) // which locks the store
@@ -88,7 +90,7 @@ type repairer struct {
 	Repaired
 	ctx     context.Context
 	tell    func(Problem)
-	log     *indexLog
+	log     *indexlog.Log
 	cache   *pebble.Cache
 	blobs   *blob.Dir
 	to      *pebble.DB
@@ -100,7 +102,7 @@ type repairer struct {
 
 func (r *repairer) open(dir string, readOnly bool) (*pebble.DB, error) {
 	opts := layout.Options(vfs.Default, r.cache, r.log)
-	opts.EventListener = r.log.events()
+	opts.EventListener = r.log.Events()
 	opts.ReadOnly = readOnly
 	return pebble.Open(dir, opts)
 }
@@ -132,7 +134,7 @@ func (r *repairer) fromCheckpoints(dir string, gaps []gap) ([]gap, error) {
 		}
 		from, openErr := r.open(c, true)
 		if openErr != nil {
-			r.log.log.Warn("store: a checkpoint cannot be used", "checkpoint", c, "err", openErr)
+			r.log.Logger.Warn("store: a checkpoint cannot be used", "checkpoint", c, "err", openErr)
 			continue
 		}
 		gaps, err = r.copy(from, gaps, filepath.Base(c))

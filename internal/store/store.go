@@ -11,7 +11,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/stocktake/stocktake/internal/store/blob"
+	"github.com/stocktake/stocktake/internal/store/indexlog"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
@@ -19,7 +21,7 @@ import (
 // goroutines at once.
 type Store struct {
 	opts  Options
-	log   *indexLog
+	log   *indexlog.Log
 	db    *pebble.DB
 	cache *pebble.Cache
 	blobs *blob.Dir
@@ -69,7 +71,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if err := blob.MakeDir(fsys, index); err != nil {
 		return nil, fmt.Errorf("open store: index: %w", err)
 	}
-	s.log = &indexLog{log: opts.Log, fatal: opts.fatal}
+	s.log = indexlog.New(opts.Log, opts.fatal)
 	indexFS := fsys
 	if plain {
 		s.ballast = newBallast(fsys, dir, opts.Log)
@@ -84,7 +86,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 		indexOptions.MemTableSize = min(indexOptions.MemTableSize, max(1<<20, u.TotalBytes/64))
 		s.journalShare = int64(u.TotalBytes / 10)
 	}
-	indexOptions.EventListener = s.log.events()
+	indexOptions.EventListener = s.log.Events()
 	s.db, err = pebble.Open(index, indexOptions)
 	if errors.Is(err, syscall.ENOSPC) {
 		return nil, fmt.Errorf("open store: the disk of %s is full: free some space and start again: %w", dir, err)

@@ -1,4 +1,6 @@
-package store
+// Package indexlog says what happens in the index of a store: Pebble's log and its
+// events, its damaged files and the writes that it stalls.
+package indexlog
 
 import (
 	"context"
@@ -12,16 +14,22 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// indexLog forwards Pebble's log and events to the log of the store. Repeated messages are logged
-// once a minute, since Pebble retries failed background work at once.
-type indexLog struct {
-	log   *slog.Logger
-	fatal func(error)
+// A Log forwards Pebble's log and events to the log of the store. Repeated messages
+// are logged once a minute, since Pebble retries failed background work at once.
+type Log struct {
+	Logger *slog.Logger // that it writes to
+	fatal  func(error)
 
 	mu      sync.Mutex
 	said    map[string]time.Time // when a message was logged last, by its subject
 	damaged map[string]error     // files of the index that have unreadable blocks, by path
 	stalls  stalls
+}
+
+// New returns a log of one index. fatal is called when the index cannot be
+// used any more.
+func New(log *slog.Logger, fatal func(error)) *Log {
+	return &Log{Logger: log, fatal: fatal}
 }
 
 // stalls records the times in which writes had to wait for the index.
@@ -31,8 +39,8 @@ type stalls struct {
 	begun time.Time // of the present one; zero: there is none
 }
 
-// stalled returns the number of write stalls and their total duration.
-func (l *indexLog) stalled() (n int64, took time.Duration) {
+// Stalled returns the number of write stalls and their total duration.
+func (l *Log) Stalled() (n int64, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	took = l.stalls.took
@@ -46,7 +54,7 @@ func (l *indexLog) stalled() (n int64, took time.Duration) {
 const repeatEvery = time.Minute
 
 // again reports whether a message about subject is due.
-func (l *indexLog) again(subject string) bool {
+func (l *Log) again(subject string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -60,31 +68,34 @@ func (l *indexLog) again(subject string) bool {
 	return true
 }
 
-func (l *indexLog) Infof(format string, args ...any) {
-	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("index: " + fmt.Sprintf(format, args...))
+// Infof implements [pebble.Logger].
+func (l *Log) Infof(format string, args ...any) {
+	if l.Logger.Enabled(context.Background(), slog.LevelDebug) {
+		l.Logger.Debug("index: " + fmt.Sprintf(format, args...))
 	}
 }
 
-func (l *indexLog) Errorf(format string, args ...any) {
+// Errorf implements [pebble.Logger].
+func (l *Log) Errorf(format string, args ...any) {
 	if l.again(format) {
-		l.log.Error("index: " + fmt.Sprintf(format, args...))
+		l.Logger.Error("index: " + fmt.Sprintf(format, args...))
 	}
 }
 
-func (l *indexLog) Fatalf(format string, args ...any) {
+// Fatalf implements [pebble.Logger].
+func (l *Log) Fatalf(format string, args ...any) {
 	err := fmt.Errorf("index: "+format, args...)
-	l.log.Error("the index failed; the process ends", "err", err.Error())
+	l.Logger.Error("the index failed; the process ends", "err", err.Error())
 	l.fatal(err)
 }
 
-// events returns the callbacks for Pebble. Without them, Pebble ends the process at each damaged
-// block.
-func (l *indexLog) events() *pebble.EventListener {
+// Events returns the callbacks for Pebble. Without them, Pebble ends the process at
+// each damaged block.
+func (l *Log) Events() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
 			if l.again("background") {
-				l.log.Error("index: flushing or compacting failed and is tried again; this is logged once a minute", "err", err.Error())
+				l.Logger.Error("index: flushing or compacting failed and is tried again; this is logged once a minute", "err", err.Error())
 			}
 		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
@@ -95,7 +106,7 @@ func (l *indexLog) events() *pebble.EventListener {
 			l.damaged[info.Path] = info.Details
 			l.mu.Unlock()
 			if l.again(info.Path) {
-				l.log.Error("index: a file has a damaged block; reads of its keys fail; run stocktake store audit", "file", info.Path, "err", info.Details)
+				l.Logger.Error("index: a file has a damaged block; reads of its keys fail; run stocktake store audit", "file", info.Path, "err", info.Details)
 			}
 			time.Sleep(corruptionPause)
 		},
@@ -105,7 +116,7 @@ func (l *indexLog) events() *pebble.EventListener {
 			l.stalls.begun = time.Now()
 			l.mu.Unlock()
 			if l.again("stall") {
-				l.log.Warn("index: writes wait because flushes or compactions do not keep up", "reason", info.Reason)
+				l.Logger.Warn("index: writes wait because flushes or compactions do not keep up", "reason", info.Reason)
 			}
 		},
 		WriteStallEnd: func() {
@@ -123,8 +134,8 @@ func (l *indexLog) events() *pebble.EventListener {
 // damaged block also wait.
 const corruptionPause = 5 * time.Millisecond
 
-// damagedFiles returns the files of the index with known damaged blocks.
-func (l *indexLog) damagedFiles() []string {
+// DamagedFiles returns the files of the index with known damaged blocks.
+func (l *Log) DamagedFiles() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Sorted(maps.Keys(l.damaged))
