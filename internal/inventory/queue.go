@@ -77,7 +77,7 @@ func (s *Service) enqueue(ctx context.Context, r stocktake.Run) {
 	s.queue.push(w)
 	s.mu.Unlock()
 	s.willBeLate(&r)
-	s.wake()
+	s.nudge()
 }
 
 // lanes are queues, one for each pair of source store and destination store, each with the same

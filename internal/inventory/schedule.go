@@ -158,8 +158,16 @@ func reading(t time.Time) time.Time {
 // now returns the time as it is stored and shown.
 func (s *Service) now() time.Time { return s.clock.Now().Truncate(time.Millisecond) }
 
-// wake makes Serve check what has changed; the clock is held until it has.
+// wake makes Serve check what has changed, and look for free runs: there may be some, or a
+// place for one.
 func (s *Service) wake() {
+	s.mayTake.Store(true)
+	s.nudge()
+}
+
+// nudge makes Serve check what has changed; the clock is held until it has. It does not look
+// for free runs, which is a costly question where there are many.
+func (s *Service) nudge() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.latch.Hold()
@@ -178,7 +186,7 @@ func (s *Service) wakeAt(t time.Time) {
 	}
 	s.mu.Unlock()
 	if sooner {
-		s.wake()
+		s.nudge()
 	}
 }
 

@@ -51,7 +51,7 @@ func (s *Service) Serve(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-s.changed:
-			look = true
+			look = s.mayTake.Swap(false)
 			s.forgetOld(ctx)
 		case <-due.C():
 		case <-takes.C:
@@ -148,7 +148,7 @@ func (s *Service) ended(a *attempt) {
 	delete(s.active, a.id)
 	s.mu.Unlock()
 	close(a.done)
-	s.wake()
+	s.nudge() // it still has its place
 }
 
 // shutDown waits for the runs, whose contexts end with that of Serve, and releases the clock.

@@ -41,6 +41,7 @@ type Service struct {
 	postponed   atomic.Bool     // postponed runs may be free now
 	failing     bool            // of Serve: the last attempt to take runs failed
 	unknown     map[string]bool // of Serve: unknown runs assigned to this process, at the last beat
+	mayTake     atomic.Bool     // there may be a free run, or a place for one, that Serve has not looked for
 	subscribing sync.Mutex      // held while a configuration with incremental reports is put or deleted; taken before mu
 
 	latch   clock.Latch            // holds the clock while there is work to do

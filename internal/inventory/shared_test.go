@@ -41,6 +41,7 @@ type process struct {
 	scanning chan chan struct{} // gets a gate that each attempt waits at before it records; nil: none waits
 	fail     atomic.Bool        // its runs fail for a reason that may pass
 	recorded chan chan struct{} // the same after it has recorded, before it writes
+	looks    atomic.Int64       // for free runs
 	stop     func()
 }
 
@@ -76,6 +77,7 @@ func (s severable) FreeRuns(ctx context.Context, each, max int) ([]stocktake.Run
 	if s.p.severed.Load() {
 		return nil, errDisk
 	}
+	s.p.looks.Add(1)
 	return s.Catalog.FreeRuns(ctx, each, max)
 }
 
@@ -333,6 +335,33 @@ func TestRunsOfAProcessThatStopsSlowly(t *testing.T) {
 			t.Errorf("free: %+v, %v", free, err)
 		}
 		close(gate)
+		c.end(a)
+	})
+}
+
+// TestLooksForFreeRuns counts how often a process asks for free runs: when one is recorded, and
+// when it has a place again, once each.
+func TestLooksForFreeRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		a := c.start("a")
+		a.scanning = make(chan chan struct{}, 1)
+		before := a.looks.Load()
+		c.put(a, "daily")
+		gate := <-a.scanning
+		synctest.Wait()
+		if n := a.looks.Load() - before; n != 1 {
+			t.Errorf("%d looks for the run that was put", n)
+		}
+		before = a.looks.Load()
+		close(gate)
+		synctest.Wait()
+		if runs := c.runs("daily"); runs[0].State != stocktake.Succeeded {
+			t.Errorf("%+v", runs)
+		}
+		if n := a.looks.Load() - before; n > 2 { // one that finds some, one that finds no more
+			t.Errorf("%d looks after the end of the run", n)
+		}
 		c.end(a)
 	})
 }
