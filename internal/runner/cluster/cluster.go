@@ -79,7 +79,7 @@ type Options struct {
 	Beat  time.Duration // how often it is heard of; 0: 2 s
 	Stall time.Duration // a task that has not got on for so long is left to another process; 0: 45 s
 	Sweep time.Duration // how often tasks without a worker are looked for; 0: 2 s
-	Watch time.Duration // how often the holder of a run looks how far it is; 0: 500 ms
+	Watch time.Duration // how often the holder of a run looks how far it is, if it hears of nothing; 0: 2 s
 
 	Log *slog.Logger // nil: slog.Default()
 }
@@ -97,6 +97,7 @@ type Runner struct {
 	drain   chan struct{} // closed when the process is to end: slices end with their next page
 
 	shares   *divider
+	led      ledRuns
 	previous previous
 
 	mu    sync.Mutex
@@ -122,7 +123,7 @@ func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options)
 	opts.Beat = cmp.Or(opts.Beat, 2*time.Second)
 	opts.Stall = cmp.Or(opts.Stall, 45*time.Second)
 	opts.Sweep = cmp.Or(opts.Sweep, 2*time.Second)
-	opts.Watch = cmp.Or(opts.Watch, 500*time.Millisecond)
+	opts.Watch = cmp.Or(opts.Watch, 2*time.Second)
 	opts.Log = cmp.Or(opts.Log, slog.Default())
 	if opts.Scan == nil {
 		opts.Scan = engine.ScanSlice
@@ -161,6 +162,7 @@ func (r *Runner) Serve(ctx context.Context) error {
 	dividing, stop := context.WithCancel(kept)
 	var divided sync.WaitGroup
 	divided.Go(func() { r.shares.serve(dividing) })
+	divided.Go(func() { r.led.follow(dividing, r) })
 	defer func() { stop(); divided.Wait() }()
 	beats, sweeps, offers := time.NewTicker(r.opts.Beat), time.NewTicker(r.opts.Sweep), time.NewTicker(r.opts.Offer)
 	defer beats.Stop()

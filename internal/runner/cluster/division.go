@@ -80,33 +80,9 @@ const (
 
 // Follow implements shareRows, on a connection of its own.
 func (s databaseShares) Follow(ctx context.Context, process string, f func(store string)) error {
-	conn, err := s.db.Connect(ctx, answerWithin)
-	if err != nil {
-		return err
-	}
-	defer postgres.Disconnect(ctx, conn, answerWithin)
-	listening, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	if _, err := conn.Exec(listening, "LISTEN "+sharesChannel); err != nil {
-		return err
-	}
-	f("")
-	for {
-		payload, heard, err := postgres.Wait(ctx, conn, askEvery)
-		if err != nil {
-			return err
+	return listen(ctx, s.db, sharesChannel, func(payload string) {
+		if from, store, _ := strings.Cut(payload, " "); from != process {
+			f(store)
 		}
-		if heard {
-			if from, store, ok := strings.Cut(payload, " "); ok && from != process {
-				f(store)
-			}
-			continue
-		}
-		asking, cancel := context.WithTimeout(ctx, answerWithin)
-		err = conn.Ping(asking)
-		cancel()
-		if err != nil {
-			return err
-		}
-	}
+	})
 }

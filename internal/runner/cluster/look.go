@@ -15,16 +15,14 @@ type work struct {
 	outcome, failure *string
 	passes           bool // the reason of failure may pass
 	progress         stocktake.Progress
-	closing          bool // it is being summed up or published, which takes little time
 }
 
 // lookQuery reads how far the run $1 has come. The report is large: it is left out
 // if $2 says so.
 const lookQuery = `SELECT CASE WHEN NOT $2 THEN w.report END, w.outcome, w.failure, w.passes <> 0, coalesce((w.outline::json ->> 'Expected')::bigint, 0),
-	t.listed, t.matched, t.bytes, t.written, t.shards, t.closing
+	t.listed, t.matched, t.bytes, t.written, t.shards
 	FROM works w, LATERAL (SELECT coalesce(sum(listed), 0)::bigint AS listed, coalesce(sum(matched), 0)::bigint AS matched,
-		coalesce(sum(bytes), 0)::bigint AS bytes, coalesce(sum(written), 0)::bigint AS written, coalesce(sum(shards), 0)::bigint AS shards,
-		coalesce(bool_or(done = 0 AND kind IN ('sum', 'publish')), false) AS closing FROM tasks WHERE run = w.run) t
+		coalesce(sum(bytes), 0)::bigint AS bytes, coalesce(sum(written), 0)::bigint AS written, coalesce(sum(shards), 0)::bigint AS shards FROM tasks WHERE run = w.run) t
 	WHERE w.run = $1`
 
 // look returns how far a run has come; stocktake.ErrNoSuchRun if it is gone.
@@ -32,7 +30,7 @@ func (r *Runner) look(ctx context.Context, run string, recorded bool) (w work, e
 	err = r.insist(ctx, "lead a run", func() error {
 		p := &w.progress
 		err := r.db.Row(ctx, []any{
-			&w.report, &w.outcome, &w.failure, &w.passes, &p.Expected, &p.Listed, &p.Matched, &p.Bytes, &p.Written, &p.Shards, &w.closing,
+			&w.report, &w.outcome, &w.failure, &w.passes, &p.Expected, &p.Listed, &p.Matched, &p.Bytes, &p.Written, &p.Shards,
 		}, lookQuery, run, recorded)
 		if errors.Is(err, pgx.ErrNoRows) {
 			err = stocktake.ErrNoSuchRun

@@ -33,6 +33,8 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 	if err := r.begin(ctx, &t); err != nil {
 		return r.leave(ctx, &t, err)
 	}
+	heard, forget := r.led.of(t.Run.ID)
+	defer forget()
 	for {
 		w, err := r.look(ctx, t.Run.ID, recorded)
 		if err != nil {
@@ -40,10 +42,6 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 		}
 		w.progress.Expected = max(w.progress.Expected, t.Run.Expected)
 		progress.Store(&w.progress)
-		pause := r.opts.Watch
-		if w.closing {
-			pause /= 10
-		}
 		switch {
 		case w.failure != nil:
 			return r.leave(ctx, &t, &failure{*w.failure, w.passes})
@@ -59,10 +57,10 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 			if err := r.begin(ctx, &t); err != nil {
 				return r.leave(ctx, &t, err)
 			}
-			pause = r.opts.Watch / 10
 		}
 		select {
-		case <-time.After(pause):
+		case <-heard:
+		case <-time.After(r.opts.Watch):
 		case <-ctx.Done():
 			return r.leave(ctx, &t, ctx.Err())
 		}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/runner/cluster"
@@ -36,6 +37,20 @@ func TestRunsSpread(t *testing.T) {
 	}
 	if len(leads) != 3 {
 		t.Errorf("the runs were led by %v", leads)
+	}
+}
+
+// The holder of a run hears of its end, and of what it has to do on the way. It does not look
+// before the test ends.
+func TestLeadHears(t *testing.T) {
+	w := newWorld(t, "hashed", 3_000)
+	w.watch = 24 * time.Hour
+	lead := w.start("lead", w.address, 0)
+	w.start("worker", w.address, 2)
+	w.checkReport(w.ended(lead, w.put(lead, "all", "")))
+	w.broken.Store(true)
+	if r := w.ended(lead, w.put(lead, "refused", "")); r.State != stocktake.Failed {
+		t.Errorf("%+v", r)
 	}
 }
 

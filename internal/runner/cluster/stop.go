@@ -71,7 +71,7 @@ func (r *Runner) stop(ctx context.Context, t *inventory.Task, cause error) error
 			return err
 		}
 		select {
-		case <-time.After(r.opts.Watch):
+		case <-time.After(min(r.opts.Watch, 500*time.Millisecond)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -159,6 +159,8 @@ func (r *Runner) fail(ctx context.Context, tx postgres.Tx, run, reason string, p
 	if err != nil || tag.RowsAffected() == 0 {
 		return err
 	}
-	_, err = tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1 WHERE run = $1 AND done = 0`, run)
-	return err
+	if _, err = tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1 WHERE run = $1 AND done = 0`, run); err != nil {
+		return err
+	}
+	return tellLead(ctx, tx, run)
 }

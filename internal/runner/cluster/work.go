@@ -220,8 +220,10 @@ func (r *Runner) sum(ctx context.Context, j *job) error {
 	switch {
 	case errors.Is(err, errSummed):
 		return r.finish(ctx, &j.task, nil, stocktake.Progress{}, func(ctx context.Context, tx postgres.Tx) error {
-			_, err := tx.Exec(ctx, `UPDATE works SET report = $2 WHERE run = $1`, j.run, report)
-			return err
+			if _, err := tx.Exec(ctx, `UPDATE works SET report = $2 WHERE run = $1`, j.run, report); err != nil {
+				return err
+			}
+			return tellLead(ctx, tx, j.run)
 		})
 	case err != nil:
 		return err
@@ -251,7 +253,9 @@ func (r *Runner) published(ctx context.Context, j *job, result *engine.Result) e
 		return err
 	}
 	return r.finish(ctx, &j.task, nil, stocktake.Progress{}, func(ctx context.Context, tx postgres.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE works SET outcome = $2 WHERE run = $1`, j.run, string(outcome))
-		return err
+		if _, err := tx.Exec(ctx, `UPDATE works SET outcome = $2 WHERE run = $1`, j.run, string(outcome)); err != nil {
+			return err
+		}
+		return tellLead(ctx, tx, j.run)
 	})
 }

@@ -56,6 +56,7 @@ type world struct {
 
 	stores []cluster.Store  // with limits, of the next process
 	lease  time.Duration    // of runs; 0: 10 s
+	watch  time.Duration    // how often leads look at their runs; 0: 50 ms
 	large  *largerun.Bucket // is listed instead, with results that are made up; nil: none
 
 	broken atomic.Bool // the source refuses its role
@@ -158,7 +159,7 @@ func (w *world) start(name, address string, slots int) *process {
 	machine := stocktake.Machine{ID: uuid.NewString(), Name: name, Roles: []string{"worker", "scheduler"}, Version: "v1"}
 	run, err := cluster.New(cat.Database(), cat, &local.Runner{Stores: w, Options: engine.Options{Log: log, MinSegment: 500}}, cluster.Options{
 		Slots: slots, Machine: machine, Schedules: true, Stores: w.stores, Scan: scan, Slice: 400 * time.Millisecond, Least: 50 * time.Millisecond, Lease: 2 * time.Second,
-		Beat: 100 * time.Millisecond, Sweep: 200 * time.Millisecond, Watch: 50 * time.Millisecond, Log: log,
+		Beat: 100 * time.Millisecond, Sweep: 200 * time.Millisecond, Watch: cmp.Or(w.watch, 50*time.Millisecond), Log: log,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -1,0 +1,72 @@
+package cluster
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+)
+
+// leadsChannel is what the holder of a run waits for is notified on: the id of the run, when
+// it was summed up, was published or has failed.
+const leadsChannel = "stocktake_leads"
+
+// ledRuns are the runs that this process leads, which it looks at when it hears of them. The
+// zero value is ready.
+type ledRuns struct {
+	mu    sync.Mutex
+	heard map[string]chan struct{} // by run
+}
+
+// of returns what receives a value after something was heard of a run, until forget is called.
+func (l *ledRuns) of(run string) (heard <-chan struct{}, forget func()) {
+	c := make(chan struct{}, 1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.heard == nil {
+		l.heard = map[string]chan struct{}{}
+	}
+	l.heard[run] = c
+	return c, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.heard[run] == c {
+			delete(l.heard, run)
+		}
+	}
+}
+
+// tell has the holder of a run look at it; empty: of all runs.
+func (l *ledRuns) tell(run string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, c := range l.heard {
+		if run == "" || run == id {
+			select {
+			case c <- struct{}{}:
+			default: // it will look
+			}
+		}
+	}
+}
+
+// follow hears of the runs of this process until ctx ends. What it misses is found with the
+// next look.
+func (l *ledRuns) follow(ctx context.Context, r *Runner) {
+	for ctx.Err() == nil {
+		if err := listen(ctx, r.db, leadsChannel, l.tell); ctx.Err() == nil {
+			r.log.Debug("ends of runs are not heard of; they are found later", "err", err)
+		}
+		select {
+		case <-time.After(followAgain):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// tellLead tells the holder of a run, once the transaction is committed.
+func tellLead(ctx context.Context, tx postgres.Tx, run string) error {
+	_, err := tx.Exec(ctx, `SELECT pg_notify('`+leadsChannel+`', $1)`, run)
+	return err
+}

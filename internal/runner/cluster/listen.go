@@ -1,0 +1,39 @@
+package cluster
+
+import (
+	"context"
+
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+)
+
+// listen calls heard with what is notified on a channel, on a connection of its own, until ctx
+// ends or the connection does; first with an empty text, as some may have been missed.
+func listen(ctx context.Context, db *postgres.Database, channel string, heard func(payload string)) error {
+	conn, err := db.Connect(ctx, answerWithin)
+	if err != nil {
+		return err
+	}
+	defer postgres.Disconnect(ctx, conn, answerWithin)
+	listening, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	if _, err := conn.Exec(listening, "LISTEN "+channel); err != nil {
+		return err
+	}
+	heard("")
+	for {
+		payload, told, err := postgres.Wait(ctx, conn, askEvery)
+		if err != nil {
+			return err
+		}
+		if told {
+			heard(payload)
+			continue
+		}
+		asking, cancel := context.WithTimeout(ctx, answerWithin)
+		err = conn.Ping(asking)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+}
