@@ -37,18 +37,16 @@ func (r *Report) isTable() error {
 	return fmt.Errorf("%s: %w: it is a report of changes; apply it to a full report first", r.Key, ErrUnsuited)
 }
 
-// Apply returns the report that a full report becomes with the changes of
-// incremental reports of the same configuration: the table at the end of the last
-// window. It has those columns of the full report that the windows know as well; see
-// [Applied.Dropped]. Its rows are merged as they are read, in the order of their
-// keys. Memory is bounded by ApplyOptions.Memory and by the versions of one key that
-// has changed. The caller closes it.
+// Apply applies incremental reports to a full report of the same configuration. The result is the
+// table at the end of the last window, with the columns of the full report that the windows also
+// have; see [Applied.Dropped]. Its rows are merged as they are read, in the order of their keys.
+// Memory is bounded by ApplyOptions.Memory and by the versions of one key that has changed. The
+// caller closes it.
 //
-// Windows may be given in any order; those that end before the full report was made
-// are not needed and passed over. Without any other window the result is the full
-// report. Errors: ErrNotJoined if a window is missing, or does not belong to the
-// report; ErrLost if a window states a gap; ErrUnsuited if the full report does not
-// say where the journal stood, or a column is missing.
+// Windows may be given in any order; those that end before the full report are skipped. Without any
+// other window the result is the full report. Errors: ErrNotJoined if a window is missing, or does
+// not belong to the report; ErrLost if a window states a gap; ErrUnsuited if the full report has no
+// position of the journal, or a column is missing.
 //
 // Source: spec inventory-report.md, sections 5.5a and 5.6.
 func Apply(ctx context.Context, full *Report, windows []*Report, opts ApplyOptions) (*Applied, error) {
@@ -76,8 +74,7 @@ type Applied struct {
 	sorter    changeSorter
 }
 
-// Dropped returns the columns of the full report that the windows do not know: the
-// result does not have them.
+// Dropped returns the columns of the full report that the windows, and so the result, do not have.
 func (a *Applied) Dropped() []stocktake.Field { return a.dropped }
 
 // Windows returns how many windows come after the full report; 0: the result is the

@@ -135,12 +135,11 @@ func (r *Report) Source() string { return r.Key }
 // of a Change are valid until each returns. An error of each ends Diff and is
 // returned.
 //
-// Versions are compared if both have them; otherwise the newest versions of the
-// one that has. Memory does not grow with the reports. A key whose versions are
-// in a very different order in both can cost much; more than 65,536 versions
-// that wait for their counterpart are an error. Reports that OSS or S3 make may
-// have their rows in any order, and are sorted before. Rows of others that do not
-// ascend by key are ErrDisorder.
+// Versions are compared if both have them; otherwise the newest versions of the one that has.
+// Memory does not grow with the reports. A key whose versions are in a very different order in both
+// can cost much; more than 65,536 versions that wait for their counterpart are an error. Reports
+// that OSS or S3 make may have their rows in any order, and are sorted before. For other reports,
+// rows that do not ascend by key are ErrDisorder.
 func Diff(ctx context.Context, before, after Rows, opts DiffOptions, each func(*Change) error) (_ *Comparison, err error) {
 	d, err := newDiffer(before, after, opts)
 	if err != nil {

@@ -11,9 +11,9 @@ const (
 	maxIndexKeys    = 4 << 10 // bytes of their keys, percent-encoded
 )
 
-// An index collects where the pieces of a shard begin. When it becomes too
-// large, every second entry goes, and later entries stand as far apart as those
-// that are left. The zero value is ready.
+// An index collects where the pieces of a shard begin. When it becomes too large, every second
+// entry is dropped, and later entries have the same distance as the remaining ones. The zero value
+// is ready.
 type index struct {
 	places []stocktake.SummaryPiece
 	keys   int // bytes of the keys in places

@@ -80,8 +80,8 @@ func (l *large) InOrder(_ context.Context, numbers []int, yield func(*engine.Sli
 	return nil
 }
 
-// highest returns the most bytes that were in use on the heap while do was called, beyond
-// those before. What is no longer used counts until it is collected.
+// highest returns how much the heap grew at most while do ran, in bytes. Garbage counts
+// until it is collected.
 func highest(do func()) int64 {
 	var before, m runtime.MemStats
 	runtime.GC()
