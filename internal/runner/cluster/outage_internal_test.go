@@ -37,8 +37,8 @@ func TestOutage(t *testing.T) {
 			t.Fatalf("%d lines:\n%s", len(lines), text.String())
 		}
 		for i, parts := range [][]string{
-			{"level=WARN", "the database fails", "Error fetching jobs", "connection refused"},
-			{"level=WARN", "the database fails", "failures-before=899"},
+			{"level=WARN", "database failed", "Error fetching jobs", "connection refused"},
+			{"level=WARN", "database failed", "failures-before=899"},
 			{"level=ERROR", "Unhandled job kind", "client=c"},
 			{"level=INFO", "answers again", "after=45s"},
 		} {
@@ -49,7 +49,7 @@ func TestOutage(t *testing.T) {
 			}
 		}
 		queue.Error("producer: Error fetching jobs", "err", lost.Error())
-		if n := strings.Count(text.String(), "the database fails"); n != 3 {
+		if n := strings.Count(text.String(), "database failed"); n != 3 {
 			t.Errorf("the next outage has no line of its own:\n%s", text.String())
 		}
 	})
