@@ -177,7 +177,7 @@ func (w *shardsWorld) Destination(context.Context, *stocktake.InventoryConfigura
 }
 
 // Listing says that no two runs share a listing.
-func (w *shardsWorld) Listing(string, *stocktake.InventoryConfiguration) any { return nil }
+func (w *shardsWorld) Listing(string, *stocktake.InventoryConfiguration) string { return "" }
 
 // scan makes the results of a slice up. Late in the run it also measures who works on what,
 // which people and the console ask.

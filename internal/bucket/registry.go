@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -148,19 +149,19 @@ func (r *Registry) Source(_ context.Context, bucket string, cfg *stocktake.Inven
 	return renamed{src, there}, nil
 }
 
-// Listing identifies how a run of cfg lists a bucket of a named store: runs for
-// which it is equal read the same bucket with the same credentials. nil: the bucket is
-// not one of a named store, or the role may not use it.
-func (r *Registry) Listing(bucket string, cfg *stocktake.InventoryConfiguration) any {
+// Listing identifies how a run of cfg lists a bucket of a named store, in all processes with
+// the same settings: runs for which it is equal read the same bucket with the same credentials.
+// Empty: the bucket is not one of a named store, or the role may not use it.
+func (r *Registry) Listing(bucket string, cfg *stocktake.InventoryConfiguration) string {
 	st, there := r.find(bucket)
 	if st == nil {
-		return nil
+		return ""
 	}
-	src, err := st.Service.Source(cfg.Destination.RoleARN)
+	login, err := st.Service.Login(cfg.Destination.RoleARN)
 	if err != nil {
-		return nil
+		return ""
 	}
-	return renamed{src, there}
+	return fmt.Sprintf("%s/%s/%s", st.Name, there, login)
 }
 
 // Encrypts returns an error if the named store of the destination of cfg cannot encrypt reports as

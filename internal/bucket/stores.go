@@ -34,10 +34,13 @@ type Service interface {
 	Allows(role string) error
 
 	// Source and Destination are used with the credentials of the role. Their error
-	// is that of Allows. Sources can be compared: those with the same credentials are
-	// equal.
+	// is that of Allows.
 	Source(role string) (engine.Source, error)
 	Destination(role, bucket string) (engine.Destination, error)
+
+	// Login names the credentials of the role among those of the store, as all processes
+	// with the same settings do. Its error is that of Allows.
+	Login(role string) (string, error)
 
 	// Costs returns the cost of columns in addition to the listing. It makes no request.
 	Costs(columns []stocktake.Field) engine.Costs

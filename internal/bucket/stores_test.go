@@ -44,6 +44,8 @@ func (*lake) Allows(role string) error {
 
 func (l *lake) Source(role string) (engine.Source, error) { return l.Store, l.Allows(role) }
 
+func (l *lake) Login(role string) (string, error) { return "lake's", l.Allows(role) }
+
 func (l *lake) Destination(role, name string) (engine.Destination, error) {
 	return l.Bucket(name), l.Allows(role)
 }

@@ -94,6 +94,9 @@ func (f farSnapshot) Pages(ctx context.Context, seg engine.Segment, versions boo
 	if seg.To != "" {
 		end = min(end, f.From(seg.To))
 	}
+	if seg.After != "" && !versions {
+		return errors.New("a version to continue behind, in a scan of current versions")
+	}
 	if seg.After != "" {
 		n, err := strconv.ParseInt(seg.After[1:], 10, 64)
 		if err != nil {

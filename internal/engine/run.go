@@ -174,7 +174,7 @@ func (r *run) paged(snap Snapshot) (PagedSnapshot, bool) {
 
 // scanPages scans a slice by listing many ranges of it at once.
 func (r *run) scanPages(ctx context.Context, snap PagedSnapshot, opened time.Time, slice Slice, last *stocktake.Summary, budget Budget) ([]SliceResult, error) {
-	p, err := newPagedScan(snap, opened, []*run{r}, []Segment{slice.Segment}, last)
+	p, err := newPagedScan(snap, opened, []*run{r}, []Segment{slice.Segment.scanned(r.wantsVersions())}, last)
 	if err == nil && slice.Large {
 		p.table.Large()
 	}

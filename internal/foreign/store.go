@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -180,8 +181,24 @@ func (s *Store) Destination(role, bucket string) (engine.Destination, error) {
 	return c.Destination(bucket), nil
 }
 
+// Login names the credentials that a role uses by their place in the settings. The error is
+// ErrRole if it may use none.
+func (s *Store) Login(role string) (string, error) {
+	at, err := s.login(role)
+	return strconv.Itoa(at), err
+}
+
 // client returns the client with the credentials that a role uses.
 func (s *Store) client(role string) (Client, error) {
+	at, err := s.login(role)
+	if err != nil {
+		return nil, err
+	}
+	return s.clients[at], nil
+}
+
+// login returns which of the clients has the credentials that a role uses.
+func (s *Store) login(role string) (at int, err error) {
 	own := 1
 	for _, r := range s.settings.Roles {
 		at := 0
@@ -190,10 +207,10 @@ func (s *Store) client(role string) (Client, error) {
 			own++
 		}
 		if pattern(r.Role).match(role) {
-			return s.clients[at], nil
+			return at, nil
 		}
 	}
-	return nil, fmt.Errorf("store %s, role %s: %w", s.settings.Name, role, ErrRole)
+	return 0, fmt.Errorf("store %s, role %s: %w", s.settings.Name, role, ErrRole)
 }
 
 // Default returns the client with the credentials of the store, for whoever has

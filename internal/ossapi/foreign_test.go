@@ -24,6 +24,8 @@ func (away) Claims(name string) (string, bool)    { return name, strings.HasPref
 func (away) Allows(string) error                  { return nil }
 func (away) Source(string) (engine.Source, error) { return nil, errors.ErrUnsupported }
 
+func (away) Login(string) (string, error) { return "", errors.ErrUnsupported }
+
 func (away) Destination(string, string) (engine.Destination, error) {
 	return nil, errors.ErrUnsupported
 }

@@ -32,11 +32,11 @@ func (s *stores) Destination(_ context.Context, cfg *stocktake.InventoryConfigur
 }
 
 // Listing says that runs of a bucket that is "shared" may share a listing.
-func (s *stores) Listing(bucket string, cfg *stocktake.InventoryConfiguration) any {
+func (s *stores) Listing(bucket string, cfg *stocktake.InventoryConfiguration) string {
 	if bucket == "shared" {
-		return cfg.Destination.RoleARN
+		return "as " + cfg.Destination.RoleARN
 	}
-	return nil
+	return ""
 }
 
 type destination struct {

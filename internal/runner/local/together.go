@@ -13,10 +13,10 @@ import (
 func (r *Runner) RunTogether(contexts []context.Context, tasks []inventory.Task, ended func(task int, o inventory.Outcome, err error)) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	groups := map[any][]int{}
+	groups := map[string][]int{}
 	for i := range tasks {
 		listing := r.Stores.Listing(tasks[i].Run.Bucket, &tasks[i].Configuration)
-		if listing != nil {
+		if listing != "" {
 			groups[listing] = append(groups[listing], i)
 			continue
 		}
