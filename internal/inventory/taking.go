@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"slices"
 
 	"github.com/stocktake/stocktake"
 )
@@ -58,34 +59,51 @@ func (s *Service) takeSome(ctx context.Context) (missed bool, err error) {
 }
 
 // find returns the ids of free runs for the free places of this process. It reads a few first:
-// there may be very many, and each process looks whenever it has a free place.
+// there may be very many, and each process looks whenever it has a free place. If some may share a
+// listing, it reads those that share it as well.
 func (s *Service) find(ctx context.Context) (ids []string, err error) {
-	for _, max := range []int{4 * s.opts.MaxRuns, maxFree} {
-		free, err := s.catalog.FreeRuns(ctx, s.opts.MaxRuns, max)
+	for _, most := range []int{4 * s.opts.MaxRuns, maxFree} {
+		free, err := s.catalog.FreeRuns(ctx, s.opts.MaxRuns, most)
 		if err != nil {
 			return nil, err
 		}
-		if ids = s.choose(free); len(ids) > 0 || len(free) < max {
+		ids = s.choose(free)
+		if len(ids) > 0 && slices.ContainsFunc(free, func(r stocktake.Run) bool { return s.shares(r.Bucket) }) {
+			if free, err = s.catalog.FreeRuns(ctx, max(s.opts.MaxRuns, MaxTogether), maxFree); err != nil {
+				return nil, err
+			}
+			return s.choose(free), nil
+		}
+		if len(ids) > 0 || len(free) < most {
 			return ids, nil
 		}
 	}
 	return nil, nil
 }
 
-// choose returns the ids of the runs for which this process has a place.
+// choose returns the ids of the runs for which this process has a place. Runs that are made
+// together take one place.
 func (s *Service) choose(free []stocktake.Run) (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	room := map[string]int{}
+	type group struct{ bucket, lane string }
+	together := map[group]int{}
 	for i := range free {
 		lane := s.lane(free[i].Bucket, free[i].Destination)
 		n, known := room[lane]
 		if !known {
 			n = s.opts.MaxRuns - s.queue.count(lane)
 		}
-		if n > 0 {
+		at := group{free[i].Bucket, lane}
+		switch with := together[at]; {
+		case with > 0 && with < MaxTogether && s.shares(free[i].Bucket):
+			ids = append(ids, free[i].ID)
+			together[at]++
+		case n > 0:
 			ids = append(ids, free[i].ID)
 			n--
+			together[at] = 1
 		}
 		room[lane] = n
 	}

@@ -19,14 +19,20 @@ type Sharer interface {
 	RunTogether(contexts []context.Context, tasks []Task, ended func(task int, o Outcome, err error))
 }
 
+// MaxTogether is how many runs that share a listing this process takes as one, if others share the
+// catalog: more are better shared with them.
+const MaxTogether = 8
+
 // shares reports whether the runs of a bucket share listings, as those of named stores do. While
-// one run lists the bucket, others wait and share the next listing.
+// one run lists the bucket, others wait and share the next listing; unless processes share the
+// catalog, where others may list it as well.
 func (s *Service) shares(bucket string) bool {
 	return s.sharer != nil && s.buckets.StoreOf(bucket) != ""
 }
 
-// lists reports whether a shared listing of the bucket is in progress. It requires the lock.
-func (s *Service) lists(bucket string) bool { return s.listing[bucket] }
+// lists reports whether runs must wait for a shared listing of the bucket that is in progress. It
+// requires the lock.
+func (s *Service) lists(bucket string) bool { return s.listing[bucket] && !s.opts.Shared }
 
 // companions returns w and the waiting runs that share its listing. It requires the lock.
 func (s *Service) companions(w waiting) []waiting {

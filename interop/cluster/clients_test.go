@@ -133,6 +133,9 @@ func (c *chaos) list() (ids map[string]bool, err error) {
 		request := &oss.ListBucketInventoryRequest{Bucket: oss.Ptr("logs")}
 		for {
 			page, err := sdk(c.url(m)).ListBucketInventory(context.WithoutCancel(c.t.Context()), request)
+			if answer, ok := errors.AsType[*oss.ServiceError](err); ok && answer.Code == "NoSuchInventory" {
+				return nil // the last one was deleted
+			}
 			if err != nil {
 				return err
 			}

@@ -129,6 +129,11 @@ func (c *chaos) count(what string) {
 
 // disaster makes one. What it chooses depends on the seed, and on who is alive.
 func (c *chaos) disaster() {
+	if rows, err := c.tryRows(`SELECT 1 FROM works WHERE listing IS NOT NULL`); err == nil {
+		for range rows {
+			c.count("runs that shared a listing then")
+		}
+	}
 	victim, after := c.machines[c.random.IntN(len(c.machines))], time.Duration(c.random.Int64N(int64(6*time.Second)))
 	switch choice := c.random.IntN(10); choice {
 	case 0: // that of River's leader, which looks after jobs

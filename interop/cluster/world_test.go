@@ -320,7 +320,9 @@ func (w *world) state() string {
 	var b strings.Builder
 	for _, query := range []string{
 		`SELECT id, bucket, configuration, state, attempt, owner, to_timestamp(lease / 1000000.0)::text, reason FROM runs WHERE ended = 0`,
-		`SELECT id, run, kind, done, generation, worker, host, to_timestamp(lease / 1000000.0)::text FROM tasks ORDER BY id LIMIT 50`,
+		`SELECT run, stopped, paused, listing, failure FROM works`,
+		`SELECT id, bucket, closed, numbers FROM listings`,
+		`SELECT id, coalesce(run, 'listing ' || listing), kind, done, generation, worker, host, to_timestamp(lease / 1000000.0)::text FROM tasks ORDER BY id LIMIT 50`,
 		`SELECT id, host, slots, to_timestamp(seen / 1000000.0)::text FROM processes`,
 		`SELECT kind, state::text, args::text, attempted_by::text FROM river_job WHERE finalized_at IS NULL ORDER BY id LIMIT 50`,
 		`SELECT now()::text, leader_id FROM river_leader`,
@@ -358,7 +360,7 @@ func (w *world) ended(bucket, id string) {
 func (w *world) nothingLeft() {
 	w.t.Helper()
 	for _, query := range []string{
-		`SELECT 1 FROM runs WHERE ended = 0`, `SELECT 1 FROM works`, `SELECT 1 FROM tasks`, `SELECT 1 FROM river_job WHERE finalized_at IS NULL`,
+		`SELECT 1 FROM runs WHERE ended = 0`, `SELECT 1 FROM works`, `SELECT 1 FROM tasks`, `SELECT 1 FROM listings`, `SELECT 1 FROM river_job WHERE finalized_at IS NULL`,
 	} {
 		w.until("no row of "+query, func() bool {
 			rows, err := w.tryRows(query)

@@ -42,7 +42,7 @@ func (r *Runner) avoids(ctx context.Context, task int64) bool {
 		return false
 	}
 	var run string
-	if err := r.db.Row(ctx, []any{&run}, `SELECT run FROM tasks WHERE id = $1`, task); err != nil {
+	if err := r.db.Row(ctx, []any{&run}, `SELECT coalesce(run, listing) FROM tasks WHERE id = $1`, task); err != nil {
 		return false
 	}
 	r.mu.Lock()

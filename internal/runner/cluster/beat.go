@@ -2,8 +2,12 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
@@ -19,11 +23,38 @@ type assignment struct {
 	stop     chan struct{} // closed when a slice is to end with its next page
 	stopped  bool          // guarded by Runner.mu
 	bucket   string        // guarded by Runner.mu; empty: not known yet
+	members  []*member     // of a task of a listing: those that it writes for; guarded by Runner.mu; nil: not known yet
 	expires  *time.Timer   // ends the attempt with its lease
 
 	// How far it was, and since when; of beat alone.
 	last  stocktake.Progress
 	moved time.Time
+}
+
+// now returns the progress; of a task of a listing that of the member that has listed most. It
+// requires the lock.
+func (a *assignment) now() stocktake.Progress {
+	p := a.progress.Load()
+	for _, m := range a.members {
+		p = ahead(p, m.progress.Load())
+	}
+	return p
+}
+
+// left returns about how many records the slice still has to read. It requires the lock.
+func (a *assignment) left() int64 {
+	n := a.progress.Left()
+	for _, m := range a.members {
+		n = max(n, m.progress.Left())
+	}
+	return n
+}
+
+// A sighting is how far an assignment was when a beat began.
+type sighting struct {
+	*assignment
+	progress stocktake.Progress
+	writes   []*member // the members that it writes for
 }
 
 // end has a slice end with its next page. It requires the lock.
@@ -43,12 +74,12 @@ func (r *Runner) beat(ctx context.Context) error {
 	defer cancel()
 	asked := time.Now()
 	r.mu.Lock()
-	held := make([]*assignment, 0, len(r.busy))
+	held := make([]sighting, 0, len(r.busy))
 	for _, a := range r.busy {
-		held = append(held, a)
+		held = append(held, sighting{a, a.now(), slices.Clone(a.members)})
 	}
 	r.mu.Unlock()
-	kept, scheduler, err := r.renew(ctx, held)
+	kept, wanted, scheduler, err := r.renew(ctx, held)
 	r.mu.Lock()
 	switch {
 	case scheduler:
@@ -62,27 +93,49 @@ func (r *Runner) beat(ctx context.Context) error {
 	}
 	var stalled []*assignment
 	for _, a := range held {
-		if !kept[a.Task] {
+		if !kept[a.Task] || !a.dropUnwanted(wanted) {
 			a.cancel(errLost)
 			continue
 		}
 		a.expires.Reset(r.opts.Lease - time.Since(asked))
-		if p := a.progress.Load(); p != a.last {
-			a.last, a.moved = p, asked
+		if a.progress != a.last {
+			a.last, a.moved = a.progress, asked
 		} else if a.tries() <= maxStalled && asked.Sub(a.moved) > r.opts.Stall {
-			stalled = append(stalled, a)
+			stalled = append(stalled, a.assignment)
 		}
 	}
 	return r.giveBack(ctx, stalled)
 }
 
-// renew returns which of the assignments are still this process's, and whether it is
-// the scheduler.
-func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]bool, scheduler bool, err error) {
+// dropUnwanted ends the parts of the members that have left the listing. It returns false if
+// all have.
+func (s *sighting) dropUnwanted(wanted map[string]string) bool {
+	any := len(s.writes) == 0
+	for _, m := range s.writes {
+		if wanted[m.run] == s.run {
+			any = true
+		} else {
+			m.cancel()
+		}
+	}
+	return any
+}
+
+// renew returns which of the assignments are still this process's, the listings of the runs that
+// share those of them that are of a listing, and whether this process is the scheduler.
+func (r *Runner) renew(ctx context.Context, held []sighting) (kept map[int64]bool, wanted map[string]string, scheduler bool, err error) {
 	var ids, generations, listed, matched, bytes, written, shards []int64
-	var workers []string
+	var workers, listings []string
+	var members []*string
 	for _, a := range held {
-		p := a.progress.Load()
+		p := a.progress
+		text, err := a.writing()
+		if err != nil {
+			return nil, nil, false, err
+		}
+		if members = append(members, text); a.shared {
+			listings = append(listings, a.run)
+		}
 		ids, generations, workers = append(ids, a.Task), append(generations, int64(a.Generation)), append(workers, a.worker)
 		listed, matched, bytes = append(listed, p.Listed), append(matched, p.Matched), append(bytes, p.Bytes)
 		written, shards = append(written, p.Written), append(shards, int64(p.Shards))
@@ -102,25 +155,60 @@ func (r *Runner) renew(ctx context.Context, held []*assignment) (kept map[int64]
 		if len(held) == 0 {
 			return nil
 		}
-		rows, err := tx.Query(ctx, `UPDATE tasks t SET lease = $1, listed = n.listed, matched = n.matched, bytes = n.bytes, written = n.written, shards = n.shards
-			FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
-			AS n (id, generation, worker, listed, matched, bytes, written, shards)
+		rows, err := tx.Query(ctx, `UPDATE tasks t SET lease = $1, listed = n.listed, matched = n.matched, bytes = n.bytes, written = n.written, shards = n.shards,
+			members = coalesce(n.members::jsonb, t.members)
+			FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[])
+			AS n (id, generation, worker, listed, matched, bytes, written, shards, members)
 			WHERE t.id = n.id AND t.generation = n.generation AND t.worker = n.worker AND t.done = 0 RETURNING t.id`,
-			tx.Now+r.opts.Lease.Microseconds(), ids, generations, workers, listed, matched, bytes, written, shards)
+			tx.Now+r.opts.Lease.Microseconds(), ids, generations, workers, listed, matched, bytes, written, shards, members)
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var id int64
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
+		ours, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		if err != nil {
+			return err
+		}
+		for _, id := range ours {
 			kept[id] = true
 		}
-		return rows.Err()
+		wanted, err = r.wanted(ctx, tx, listings)
+		return err
 	})
-	return kept, scheduler && err == nil, err
+	return kept, wanted, scheduler && err == nil, err
+}
+
+// wanted returns the listings of the runs that share some of those given and are not stopped.
+func (r *Runner) wanted(ctx context.Context, tx postgres.Tx, listings []string) (map[string]string, error) {
+	wanted := map[string]string{}
+	if len(listings) == 0 {
+		return wanted, nil
+	}
+	rows, err := tx.Query(ctx, `SELECT run, listing FROM works WHERE listing = ANY ($1) AND stopped = 0`, listings)
+	if err != nil {
+		return nil, err
+	}
+	var run, listing string
+	_, err = pgx.ForEachRow(rows, []any{&run, &listing}, func() error {
+		wanted[run] = listing
+		return nil
+	})
+	return wanted, err
+}
+
+// writing returns for which runs an assignment writes, as tasks.members has it; nil: that is not
+// known yet.
+func (s *sighting) writing() (*string, error) {
+	if s.writes == nil {
+		return nil, nil
+	}
+	all := map[string]progressOf{}
+	for _, m := range s.writes {
+		p := m.progress.Load()
+		all[m.run] = progressFrom(&p)
+	}
+	raw, err := json.Marshal(all)
+	text := string(raw)
+	return &text, err
 }
 
 // slots returns how many slices this process scans at once; 0 while it ends.

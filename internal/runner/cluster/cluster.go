@@ -13,6 +13,9 @@
 // in the names of shards. A job only wakes: a lost one is added again by the
 // sweeper, and one too many finds nothing to do.
 //
+// Runs of one bucket that are due together share a listing: then the plan and the slices are
+// its tasks, and what a slice has come to is recorded for each run. See listing.go.
+//
 // The process that holds the run (inventory.Service) leads it: it adds the first
 // task, watches, has the report recorded in the catalog when it is summed up, and
 // ends the run. If it dies, the next holder finds everything where it was.
@@ -81,6 +84,10 @@ type Options struct {
 	Sweep time.Duration // how often tasks without a worker are looked for; 0: 2 s
 	Watch time.Duration // how often the holder of a run looks how far it is, if it hears of nothing; 0: 2 s
 
+	// Gather is how long a listing that several runs may share waits for others that are
+	// due; 0: 1.5 s, in which each process has looked for runs that are free.
+	Gather time.Duration
+
 	Log *slog.Logger // nil: slog.Default()
 }
 
@@ -109,7 +116,7 @@ type Runner struct {
 }
 
 var (
-	_ inventory.Runner = (*Runner)(nil)
+	_ inventory.Sharer = (*Runner)(nil)
 	_ inventory.Prober = (*Runner)(nil)
 	_ inventory.Team   = (*Runner)(nil)
 )
@@ -124,6 +131,7 @@ func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options)
 	opts.Stall = cmp.Or(opts.Stall, 45*time.Second)
 	opts.Sweep = cmp.Or(opts.Sweep, 2*time.Second)
 	opts.Watch = cmp.Or(opts.Watch, 2*time.Second)
+	opts.Gather = cmp.Or(opts.Gather, 1500*time.Millisecond)
 	opts.Log = cmp.Or(opts.Log, slog.Default())
 	if opts.Scan == nil {
 		opts.Scan = engine.ScanSlice
@@ -225,11 +233,13 @@ func (r *Runner) Probe(ctx context.Context, bucket string, cfg *stocktake.Invent
 func (r *Runner) Clean(ctx context.Context, t inventory.Task) error { return r.one.Clean(ctx, t) }
 
 // options returns those of the engine for a task.
-func (r *Runner) options(j *job) engine.Options {
+func (r *Runner) options(j *job) engine.Options { return r.optionsOf(j.run, &j.progress) }
+
+func (r *Runner) optionsOf(run string, progress *engine.Progress) engine.Options {
 	o := r.one.Options
-	o.Progress, o.Log = &j.progress, r.log
+	o.Progress, o.Log = progress, r.log
 	o.Previous = func(read func() (*stocktake.Summary, error)) (*stocktake.Summary, error) {
-		return r.previous.of(j.run, read)
+		return r.previous.of(run, read)
 	}
 	return o
 }

@@ -18,11 +18,14 @@ type work struct {
 }
 
 // lookQuery reads how far the run $1 has come. The report is large: it is left out
-// if $2 says so.
+// if $2 says so. What a run has of slices of its listing that are not done is in these.
 const lookQuery = `SELECT CASE WHEN NOT $2 THEN w.report END, w.outcome, w.failure, w.passes <> 0, coalesce((w.outline::json ->> 'Expected')::bigint, 0),
-	t.listed, t.matched, t.bytes, t.written, t.shards
+	t.listed + m.listed, t.matched + m.matched, t.bytes + m.bytes, t.written + m.written, t.shards + m.shards
 	FROM works w, LATERAL (SELECT coalesce(sum(listed), 0)::bigint AS listed, coalesce(sum(matched), 0)::bigint AS matched,
-		coalesce(sum(bytes), 0)::bigint AS bytes, coalesce(sum(written), 0)::bigint AS written, coalesce(sum(shards), 0)::bigint AS shards FROM tasks WHERE run = w.run) t
+		coalesce(sum(bytes), 0)::bigint AS bytes, coalesce(sum(written), 0)::bigint AS written, coalesce(sum(shards), 0)::bigint AS shards FROM tasks WHERE run = w.run) t,
+	LATERAL (SELECT coalesce(sum((p ->> 0)::bigint), 0)::bigint AS listed, coalesce(sum((p ->> 1)::bigint), 0)::bigint AS matched,
+		coalesce(sum((p ->> 2)::bigint), 0)::bigint AS bytes, coalesce(sum((p ->> 3)::bigint), 0)::bigint AS written, coalesce(sum((p ->> 4)::bigint), 0)::bigint AS shards
+		FROM (SELECT members -> w.run AS p FROM tasks WHERE listing = w.listing AND done = 0 AND worker <> '') s) m
 	WHERE w.run = $1`
 
 // look returns how far a run has come; stocktake.ErrNoSuchRun if it is gone.

@@ -135,6 +135,11 @@ func (r *Runner) beginWith(ctx context.Context, tx postgres.Tx, t *inventory.Tas
 	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM tasks WHERE run = $1 AND kind = $2)`, t.Run.ID, kind).Scan(&there); err != nil || there {
 		return err
 	}
+	if kind == planKind {
+		if shared, err := r.enlist(ctx, tx, t); err != nil || shared {
+			return err
+		}
+	}
 	return r.add(ctx, tx, t.Run.ID, kind, "")
 }
 

@@ -16,9 +16,9 @@ import (
 const worthSlice = 10_000
 
 // placesQuery returns how many places for slices the processes have that were heard of within $1
-// microseconds, how many slices are open, and how many of these are of the run $2.
+// microseconds, how many slices are open, and how many of these are of the run, or the listing, $2.
 const placesQuery = `SELECT coalesce(sum(p.slots), 0)::bigint, (SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice'),
-	(SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice' AND run = $2)
+	(SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice' AND coalesce(run, listing) = $2)
 	FROM processes p WHERE p.seen >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $1`
 
 // queryRower is a transaction, or what is none.
@@ -47,10 +47,11 @@ func (r *Runner) idle(ctx context.Context, q queryRower, run, bucket string) (fr
 func (r *Runner) offer(ctx context.Context) error {
 	var worth []*assignment
 	var buckets []string
+	var left []int64
 	r.mu.Lock()
 	for _, a := range r.busy {
 		if !a.stopped && a.bucket != "" && r.sharable(a) {
-			worth, buckets = append(worth, a), append(buckets, a.bucket)
+			worth, buckets, left = append(worth, a), append(buckets, a.bucket), append(left, a.left())
 		}
 	}
 	r.mu.Unlock()
@@ -61,8 +62,8 @@ func (r *Runner) offer(ctx context.Context) error {
 	defer cancel()
 	// One at a time is enough to find work for all in a few rounds: the one with most left.
 	n := 0
-	for i, a := range worth {
-		if a.progress.Left() > worth[n].progress.Left() {
+	for i := range worth {
+		if left[i] > left[n] {
 			n = i
 		}
 	}
@@ -78,19 +79,19 @@ func (r *Runner) offer(ctx context.Context) error {
 
 // sharable reports whether it is worth ending a slice early: it has gone on for a
 // while, and what is left of it will take as long at least. One that has read nothing
-// yet would only be begun again.
+// yet would only be begun again. It requires the lock.
 func (r *Runner) sharable(a *assignment) bool {
 	gone := time.Since(a.begun)
-	listed := a.progress.Load().Listed
+	listed := a.now().Listed
 	if a.kind != sliceKind || gone < r.opts.Least || listed == 0 {
 		return false
 	}
-	return float64(a.progress.Left()) >= float64(listed)*r.opts.Least.Seconds()/gone.Seconds()
+	return float64(a.left()) >= float64(listed)*r.opts.Least.Seconds()/gone.Seconds()
 }
 
 // share returns what is left of slices, in more pieces if places are idle, each
 // about as large.
-func (r *Runner) share(ctx context.Context, tx postgres.Tx, j *job, results []engine.SliceResult) (rests []engine.Slice, err error) {
+func (r *Runner) share(ctx context.Context, tx postgres.Tx, t *task, bucket string, results []engine.SliceResult) (rests []engine.Slice, err error) {
 	var open []*engine.SliceResult
 	left, worth := int64(0), 0
 	for i := range results {
@@ -106,7 +107,7 @@ func (r *Runner) share(ctx context.Context, tx postgres.Tx, j *job, results []en
 		return nil, nil
 	}
 	// The place of the slice itself is free by now.
-	free, _, err := r.idle(ctx, tx, j.run, j.Bucket)
+	free, _, err := r.idle(ctx, tx, t.run, bucket)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,11 @@ func (r *Runner) share(ctx context.Context, tx postgres.Tx, j *job, results []en
 	more := max(pieces-len(open), 0)
 	number := 0 // of the next segment
 	if more > 0 {
-		if err := tx.QueryRow(ctx, `UPDATE works SET numbers = numbers + $2 WHERE run = $1 RETURNING numbers - $2`, j.run, more).Scan(&number); err != nil {
+		take := `UPDATE works SET numbers = numbers + $2 WHERE run = $1 RETURNING numbers - $2`
+		if t.shared {
+			take = `UPDATE listings SET numbers = numbers + $2 WHERE id = $1 RETURNING numbers - $2`
+		}
+		if err := tx.QueryRow(ctx, take, t.run, more).Scan(&number); err != nil {
 			return nil, err
 		}
 	}

@@ -24,15 +24,7 @@ func (r *Runner) slice(ctx context.Context, j *job) error {
 	}
 	ended := make(chan struct{})
 	defer close(ended)
-	go func() { // whichever comes first ends the slice
-		select {
-		case <-r.drain:
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			j.end()
-		case <-ended:
-		}
-	}()
+	go r.endWithProcess(j.assignment, ended)
 	opts := r.options(j)
 	if u := r.useOf(j.Bucket); u != nil {
 		opts.Places = func(allowed int) int { return r.placesFor(u, j.Bucket, allowed) }
@@ -47,9 +39,21 @@ func (r *Runner) slice(ctx context.Context, j *job) error {
 	}
 	err = r.commit(ctx, j, results)
 	if err != nil && !errors.Is(err, postgres.ErrUnknown) {
-		return errors.Join(err, r.discard(ctx, j, results))
+		return errors.Join(err, r.discard(ctx, j.dst, results))
 	}
 	return err
+}
+
+// endWithProcess has a slice end with its next page when the process is to end, unless it has
+// ended before.
+func (r *Runner) endWithProcess(a *assignment, ended <-chan struct{}) {
+	select {
+	case <-r.drain:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		a.end()
+	case <-ended:
+	}
 }
 
 // placesFor returns how many requests a slice of a bucket may make at once now: an even part of
@@ -69,7 +73,7 @@ func (r *Runner) placesFor(u *use, bucket string, allowed int) int {
 }
 
 // discard removes the shards of a slice that counts for nothing.
-func (r *Runner) discard(ctx context.Context, j *job, results []engine.SliceResult) error {
+func (r *Runner) discard(ctx context.Context, dst engine.Destination, results []engine.SliceResult) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	var keys []string
@@ -78,7 +82,7 @@ func (r *Runner) discard(ctx context.Context, j *job, results []engine.SliceResu
 			keys = append(keys, f.Key)
 		}
 	}
-	return engine.Remove(ctx, j.dst, keys)
+	return engine.Remove(ctx, dst, keys)
 }
 
 // commit records the results of a slice, and adds the tasks that follow: what is left
@@ -89,25 +93,14 @@ func (r *Runner) commit(ctx context.Context, j *job, results []engine.SliceResul
 	if err != nil {
 		return err
 	}
-	var p stocktake.Progress
-	for i := range results {
-		s := &results[i]
-		p.Listed, p.Matched, p.Bytes = p.Listed+s.Listed, p.Matched+s.Totals.Rows, p.Bytes+s.Totals.Bytes
-		p.Shards += len(s.Files)
-		for _, f := range s.Files {
-			p.Written += f.Size
-		}
-	}
-	return r.finish(ctx, &j.task, string(result), p, func(ctx context.Context, tx postgres.Tx) error {
-		rests, err := r.share(ctx, tx, j, results)
+	return r.finish(ctx, &j.task, string(result), progressOfResults(results), func(ctx context.Context, tx postgres.Tx) error {
+		rests, err := r.share(ctx, tx, &j.task, j.Bucket, results)
 		if err != nil {
 			return err
 		}
-		inputs := make([]string, len(rests))
-		for i := range rests {
-			if inputs[i], err = encode(&rests[i]); err != nil {
-				return err
-			}
+		inputs, err := encodeAll(rests)
+		if err != nil {
+			return err
 		}
 		if err := r.add(ctx, tx, j.run, sliceKind, inputs...); err != nil {
 			return err
@@ -121,4 +114,17 @@ func (r *Runner) commit(ctx context.Context, j *job, results []engine.SliceResul
 		}
 		return r.add(ctx, tx, j.run, sumKind, "")
 	})
+}
+
+// progressOfResults returns what slices have come to.
+func progressOfResults(results []engine.SliceResult) (p stocktake.Progress) {
+	for i := range results {
+		s := &results[i]
+		p.Listed, p.Matched, p.Bytes = p.Listed+s.Listed, p.Matched+s.Totals.Rows, p.Bytes+s.Totals.Bytes
+		p.Shards += len(s.Files)
+		for _, f := range s.Files {
+			p.Written += f.Size
+		}
+	}
+	return p
 }

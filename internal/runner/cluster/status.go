@@ -22,8 +22,10 @@ const (
 	selectLeads = `SELECT i.n, r.owner, coalesce(p.host, ''), (SELECT count(*) FROM tasks t WHERE t.run = r.id AND t.done = 1)
 		FROM unnest($1::text[]) WITH ORDINALITY AS i (id, n) JOIN runs r ON r.id = i.id LEFT JOIN processes p ON p.id = r.owner`
 
+	// Tasks of a listing are those of each run that shares it.
 	selectOpenTasks = `SELECT i.n, t.kind, t.generation, t.worker, t.host, t.since, t.listed, t.matched, t.bytes
-		FROM unnest($1::text[]) WITH ORDINALITY AS i (id, n) JOIN tasks t ON t.run = i.id WHERE t.done = 0 ORDER BY t.id`
+		FROM unnest($1::text[]) WITH ORDINALITY AS i (id, n) 
+		JOIN works w ON w.run = i.id JOIN tasks t ON t.run = i.id OR t.listing = w.listing WHERE t.done = 0 ORDER BY t.id`
 )
 
 // Work implements [inventory.Team].

@@ -36,6 +36,10 @@ func (r *Runner) held(ctx context.Context, tx postgres.Tx, t *inventory.Task) er
 	return err
 }
 
+// writing tells whether a worker may be writing for the run $1.
+const writing = `SELECT EXISTS (SELECT 1 FROM tasks WHERE run = $1 AND worker <> '' AND lease > $2)
+	OR EXISTS (SELECT 1 FROM tasks WHERE listing IS NOT NULL AND members ? $1 AND worker <> '' AND lease > $2)`
+
 // stop lets no task of a run write any more, and waits until their workers have
 // noticed.
 func (r *Runner) stop(ctx context.Context, t *inventory.Task, cause error) error {
@@ -55,17 +59,17 @@ func (r *Runner) stop(ctx context.Context, t *inventory.Task, cause error) error
 		}
 		return r.fail(ctx, tx, run, cause.Error(), inventory.MayPass(cause))
 	})
-	if gone { // workers notice with their next beat, and have no row to say so
+	if gone { // workers notice with their next beat, and may have no row to say so
 		select {
 		case <-time.After(2 * r.opts.Beat):
 		case <-ctx.Done():
+			return ctx.Err()
 		}
-		return ctx.Err()
 	}
 	for err == nil {
 		var busy bool
 		err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-			return tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM tasks WHERE run = $1 AND worker <> '' AND lease > $2)`, run, tx.Now).Scan(&busy)
+			return tx.QueryRow(ctx, writing, run, tx.Now).Scan(&busy)
 		})
 		if err != nil || !busy {
 			return err

@@ -34,6 +34,9 @@ func (r *Runner) sweep(ctx context.Context) error {
 		return err
 	}
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		if _, err := tx.Exec(ctx, forgetListings, tx.Now); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `DELETE FROM works w USING runs r WHERE r.id = w.run AND r.ended <> 0`); err != nil {
 			return err
 		}
@@ -59,14 +62,17 @@ const endLostJobs = `UPDATE river_job j SET state = 'discarded', finalized_at = 
 // from the end of a task to that of its job.
 const lostAfter = 20 * time.Second
 
+// wantedTask is the condition that a task t is of unfinished work, or of a listing that runs share.
+const wantedTask = `(EXISTS (SELECT 1 FROM works w WHERE w.run = t.run AND w.stopped = 0) OR EXISTS (SELECT 1 FROM works w WHERE w.listing = t.listing))`
+
 // expired selects the tasks of unfinished work whose worker was not heard of.
-const expired = `SELECT t.id, t.run, t.kind, t.generation, t.spent, t.host FROM tasks t JOIN works w ON w.run = t.run
-	WHERE t.done = 0 AND t.worker <> '' AND t.lease < $1 AND w.stopped = 0 ORDER BY t.id LIMIT $2 FOR UPDATE OF t SKIP LOCKED`
+const expired = `SELECT t.id, coalesce(t.run, t.listing), t.listing IS NOT NULL, t.kind, t.generation, t.spent, t.host FROM tasks t
+	WHERE t.done = 0 AND t.worker <> '' AND t.lease < $1 AND ` + wantedTask + ` ORDER BY t.id LIMIT $2 FOR UPDATE OF t SKIP LOCKED`
 
 // waiting selects the tasks of unfinished work that are due and have no job that
 // River will carry out.
-const waiting = `SELECT t.id, t.run, t.kind, t.generation, t.spent, t.host FROM tasks t JOIN works w ON w.run = t.run
-	WHERE t.done = 0 AND t.worker = '' AND t.due <= $1 AND w.stopped = 0 AND NOT EXISTS
+const waiting = `SELECT t.id, coalesce(t.run, t.listing), t.listing IS NOT NULL, t.kind, t.generation, t.spent, t.host FROM tasks t
+	WHERE t.done = 0 AND t.worker = '' AND t.due <= $1 AND ` + wantedTask + ` AND NOT EXISTS
 	(SELECT 1 FROM river_job j WHERE j.id = t.job AND j.state IN ('available', 'pending', 'scheduled', 'retryable', 'running'))
 	ORDER BY t.id LIMIT $2 FOR UPDATE OF t SKIP LOCKED`
 
@@ -83,7 +89,7 @@ func (r *Runner) find(ctx context.Context, tx postgres.Tx, query string) (found 
 	defer rows.Close()
 	for rows.Next() {
 		var s swept
-		if err := rows.Scan(&s.Task, &s.run, &s.kind, &s.Generation, &s.spent, &s.host); err != nil {
+		if err := rows.Scan(&s.Task, &s.run, &s.shared, &s.kind, &s.Generation, &s.spent, &s.host); err != nil {
 			return nil, err
 		}
 		found = append(found, s)
@@ -100,7 +106,13 @@ func (r *Runner) takeAway(ctx context.Context, tx postgres.Tx) error {
 		r.log.Warn("worker lost; restarting its task", "run", s.run, "task", s.Task, "kind", s.kind, "host", s.host, "generation", s.Generation)
 		if s.tries() >= maxGenerations {
 			reason := fmt.Sprintf("%d processes ended during the same part of the run, the last one on %s; look for the cause in its log, then run it again", s.tries(), s.host)
-			if err := r.fail(ctx, tx, s.run, reason, false); err != nil {
+			fail := func() error { return r.fail(ctx, tx, s.run, reason, false) }
+			if s.shared {
+				fail = func() error {
+					return r.failListing(ctx, tx, s.run, func(string) string { return reason }, false)
+				}
+			}
+			if err := fail(); err != nil {
 				return err
 			}
 			continue

@@ -21,6 +21,7 @@ var errLost = errors.New("the task was lost")
 type task struct {
 	call
 	run, kind, input string
+	shared           bool   // it is of a listing, whose id run has; see listing.go
 	worker           string // of this attempt alone
 	spent            int    // attempts that do not count: see tries
 	failures         int    // attempts that failed since the run was last tried again
@@ -39,11 +40,11 @@ func (r *Runner) take(ctx context.Context, c call) (t task, ok bool, err error) 
 	r.mu.Unlock()
 	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		t, ok = task{call: c, worker: worker}, false
-		err := tx.QueryRow(ctx, `UPDATE tasks SET worker = $3, host = $4, lease = $5, since = $6,
-			listed = 0, matched = 0, bytes = 0, written = 0, shards = 0
+		err := tx.QueryRow(ctx, `UPDATE tasks t SET worker = $3, host = $4, lease = $5, since = $6,
+			listed = 0, matched = 0, bytes = 0, written = 0, shards = 0, members = NULL
 			WHERE id = $1 AND generation = $2 AND done = 0 AND worker = ''
-			AND EXISTS (SELECT 1 FROM works w WHERE w.run = tasks.run AND w.stopped = 0) RETURNING run, kind, input, spent, failures`,
-			c.Task, c.Generation, worker, r.opts.Machine.Name, tx.Now+r.opts.Lease.Microseconds(), tx.Now).Scan(&t.run, &t.kind, &t.input, &t.spent, &t.failures)
+			AND `+wantedTask+` RETURNING coalesce(run, listing), listing IS NOT NULL, kind, input, spent, failures`,
+			c.Task, c.Generation, worker, r.opts.Machine.Name, tx.Now+r.opts.Lease.Microseconds(), tx.Now).Scan(&t.run, &t.shared, &t.kind, &t.input, &t.spent, &t.failures)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -83,13 +84,22 @@ func (r *Runner) alone(ctx context.Context, tx postgres.Tx, run string) error {
 	return err
 }
 
-// add adds tasks of a kind, one for each input, and their jobs.
+// add adds tasks of a kind to a run, one for each input, and their jobs.
 func (r *Runner) add(ctx context.Context, tx postgres.Tx, run, kind string, inputs ...string) error {
+	return r.addTo(ctx, tx, run, "", kind, inputs)
+}
+
+// addShared adds tasks of a kind to a listing, one for each input, and their jobs.
+func (r *Runner) addShared(ctx context.Context, tx postgres.Tx, listing, kind string, inputs ...string) error {
+	return r.addTo(ctx, tx, "", listing, kind, inputs)
+}
+
+func (r *Runner) addTo(ctx context.Context, tx postgres.Tx, run, listing, kind string, inputs []string) error {
 	calls := make([]call, len(inputs))
 	for i, input := range inputs {
 		calls[i].Generation = 1
-		if err := tx.QueryRow(ctx, `INSERT INTO tasks (run, kind, input, since) VALUES ($1, $2, $3, $4) RETURNING id`,
-			run, kind, input, tx.Now).Scan(&calls[i].Task); err != nil {
+		if err := tx.QueryRow(ctx, `INSERT INTO tasks (run, listing, kind, input, since) VALUES (nullif($1, ''), nullif($2, ''), $3, $4, $5) RETURNING id`,
+			run, listing, kind, input, tx.Now).Scan(&calls[i].Task); err != nil {
 			return err
 		}
 	}
@@ -153,8 +163,11 @@ func (r *Runner) release(ctx context.Context, t *task) error {
 }
 
 // fail ends the work of a run, unless that has ended before. passes says that the
-// reason may pass, so that the run may be tried again.
+// reason may pass, so that the run may be tried again. It leaves the listing that it shares.
 func (r *Runner) fail(ctx context.Context, tx postgres.Tx, run, reason string, passes bool) error {
+	if err := r.quit(ctx, tx, run); err != nil {
+		return err
+	}
 	tag, err := tx.Exec(ctx, `UPDATE works SET failure = $2, passes = CASE WHEN $3 THEN 1 ELSE 0 END, stopped = 1 WHERE run = $1 AND stopped = 0`, run, reason, passes)
 	if err != nil || tag.RowsAffected() == 0 {
 		return err

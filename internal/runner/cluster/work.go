@@ -71,7 +71,7 @@ func (r *Runner) claims(ctx context.Context, task int64) bool {
 		return true
 	}
 	var bucket string
-	if err := r.db.Row(ctx, []any{&bucket}, `SELECT r.bucket FROM tasks t JOIN runs r ON r.id = t.run WHERE t.id = $1`, task); err != nil {
+	if err := r.db.Row(ctx, []any{&bucket}, `SELECT coalesce((SELECT bucket FROM runs WHERE id = t.run), (SELECT bucket FROM listings WHERE id = t.listing)) FROM tasks t WHERE t.id = $1`, task); err != nil {
 		return true // it is gone, or work finds out why the database fails
 	}
 	u := r.useOf(bucket)
@@ -80,6 +80,9 @@ func (r *Runner) claims(ctx context.Context, task int64) bool {
 
 // perform does what the kind of task says.
 func (r *Runner) perform(ctx context.Context, a *assignment) error {
+	if a.shared {
+		return r.together(ctx, a)
+	}
 	run, err := r.catalog.Run(ctx, a.run)
 	if err != nil {
 		return err
@@ -132,6 +135,9 @@ func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
 		r.log.Warn("task failed; restarting it", "run", a.run, "task", a.Task, "kind", a.kind, "in", pause, "err", err)
 		return r.putBack(ctx, &a.task, asFailure, pause)
 	}
+	if a.shared {
+		return r.failedTogether(ctx, a, err)
+	}
 	cfg := stocktake.InventoryConfiguration{}
 	if madeBy, e := r.catalog.RunConfiguration(ctx, a.run); e == nil {
 		cfg = madeBy
@@ -172,14 +178,12 @@ func (r *Runner) plan(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	inputs := make([]string, len(o.Slices))
-	for i := range o.Slices {
-		if inputs[i], err = encode(&o.Slices[i]); err != nil {
-			return err
-		}
+	inputs, err := encodeAll(o.Slices)
+	if err != nil {
+		return err
 	}
 	return r.finish(ctx, &j.task, nil, stocktake.Progress{}, func(ctx context.Context, tx postgres.Tx) error {
-		if _, err := tx.Exec(ctx, `UPDATE works SET outline = $2, numbers = $3 WHERE run = $1`, j.run, string(outline), len(o.Slices)); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE works SET outline = $2, numbers = numbers + $3 WHERE run = $1`, j.run, string(outline), len(o.Slices)); err != nil {
 			return err
 		}
 		return r.add(ctx, tx, j.run, sliceKind, inputs...)
@@ -197,6 +201,16 @@ func (r *Runner) places(ctx context.Context) (n int, err error) {
 func encode(s *engine.Slice) (string, error) {
 	b, err := json.Marshal(s)
 	return string(b), err
+}
+
+func encodeAll(slices []engine.Slice) (inputs []string, err error) {
+	inputs = make([]string, len(slices))
+	for i := range slices {
+		if inputs[i], err = encode(&slices[i]); err != nil {
+			return nil, err
+		}
+	}
+	return inputs, nil
 }
 
 // errSummed ends a call of engine.Publish that was made to learn what would be

@@ -58,6 +58,8 @@ type world struct {
 	lease  time.Duration    // of runs; 0: 10 s
 	watch  time.Duration    // how often leads look at their runs; 0: 50 ms
 	large  *largerun.Bucket // is listed instead, with results that are made up; nil: none
+	store  string           // of the bucket; empty: runs of it are taken one by one
+	login  string           // how all roles list it; empty: no two runs share a listing
 
 	broken atomic.Bool // the source refuses its role
 	away   atomic.Bool // the source does not answer
@@ -65,6 +67,9 @@ type world struct {
 	unavailable atomic.Bool // the database does not tell the credentials for the source
 
 	before func() // is called before the next process serves
+	idle   bool   // the next process makes no runs
+
+	refuses atomic.Pointer[func(configuration string) error] // why a file cannot be written
 }
 
 func newWorld(t *testing.T, shape string, rows int64) *world {
@@ -117,18 +122,38 @@ func (w *world) Source(context.Context, string, *stocktake.InventoryConfiguratio
 }
 
 // Destination returns the folder of reports.
-func (w *world) Destination(context.Context, *stocktake.InventoryConfiguration) (engine.Destination, error) {
-	return dirbucket.Open(w.reports)
+func (w *world) Destination(_ context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error) {
+	d, err := dirbucket.Open(w.reports)
+	return destination{d, w, cfg.ID}, err
+}
+
+// A destination is the folder of reports as the runs of a configuration write it.
+type destination struct {
+	engine.Destination
+	w             *world
+	configuration string
+}
+
+func (d destination) Create(ctx context.Context, key string, opts engine.FileOptions) (engine.File, error) {
+	if refuses := d.w.refuses.Load(); refuses != nil {
+		if err := (*refuses)(d.configuration); err != nil {
+			return nil, err
+		}
+	}
+	return d.Destination.Create(ctx, key, opts)
 }
 
 // anyBucket says that each bucket is there, in a store of the settings.
-type anyBucket struct{ inventory.Buckets }
+type anyBucket struct {
+	inventory.Buckets
+	store string
+}
 
 func (anyBucket) Bucket(_ context.Context, name string) (object.Bucket, error) {
 	return object.Bucket{Name: name}, nil
 }
 func (anyBucket) Reach(context.Context, string) error                     { return nil }
-func (anyBucket) StoreOf(string) string                                   { return "far" }
+func (b anyBucket) StoreOf(string) string                                 { return b.store }
 func (anyBucket) Notes(string, []stocktake.Field, int64) (notes []string) { return nil }
 
 // A process is one of several that share a world.
@@ -159,12 +184,13 @@ func (w *world) start(name, address string, slots int) *process {
 	machine := stocktake.Machine{ID: uuid.NewString(), Name: name, Roles: []string{"worker", "scheduler"}, Version: "v1"}
 	run, err := cluster.New(cat.Database(), cat, &local.Runner{Stores: w, Options: engine.Options{Log: log, MinSegment: 500}}, cluster.Options{
 		Slots: slots, Machine: machine, Schedules: true, Stores: w.stores, Scan: scan, Slice: 400 * time.Millisecond, Least: 50 * time.Millisecond, Lease: 2 * time.Second,
-		Beat: 100 * time.Millisecond, Sweep: 200 * time.Millisecond, Watch: cmp.Or(w.watch, 50*time.Millisecond), Log: log,
+		Beat: 100 * time.Millisecond, Sweep: 200 * time.Millisecond, Watch: cmp.Or(w.watch, 50*time.Millisecond),
+		Gather: 300 * time.Millisecond, Log: log,
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s, err := inventory.New(w.t.Context(), cat, anyBucket{}, run, inventory.Options{Shared: true, Machine: machine, Schedules: run.Schedules, Poll: 50 * time.Millisecond, MaxRuns: 2, Lease: cmp.Or(w.lease, 10*time.Second), AnyDestination: true, Log: log})
+	s, err := inventory.New(w.t.Context(), cat, anyBucket{store: w.store}, run, inventory.Options{Shared: true, Machine: machine, Schedules: run.Schedules, NoRuns: w.idle, Poll: 50 * time.Millisecond, MaxRuns: 2, Lease: cmp.Or(w.lease, 10*time.Second), AnyDestination: true, Log: log})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -314,5 +340,5 @@ func (w *world) query(p *process, text string, args ...any) (values []string) {
 	return values
 }
 
-// Listing says that no two runs share a listing.
-func (w *world) Listing(string, *stocktake.InventoryConfiguration) any { return nil }
+// Listing implements cluster's and the local runner's Stores.
+func (w *world) Listing(string, *stocktake.InventoryConfiguration) string { return w.login }

@@ -1,0 +1,324 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// Runs of one bucket that are due together share a listing: a row of its own, which has the
+// plan and the slices as its tasks. Each run that shares it is a member. It has its own holder
+// and its own work, which names the listing; and for each slice of the listing that is done
+// a done slice of its own with what that has come to for it. So a run is summed up and
+// published as if it had scanned by itself.
+//
+// A member may leave at any time, because it fails, is stopped, or a slice could
+// not be written for it. Then each task of the listing that is not done becomes a task
+// of its own. The others notice nothing. The listing is forgotten when all is listed, or
+// all have left.
+//
+// Locks are taken in this order: runs, listings, works in the order of their ids, tasks.
+
+// maxMembers is how many runs share a listing at most. Each has a shard under way in each slice.
+const maxMembers = inventory.MaxTogether
+
+// ownNumbers is the first number of the segments that a member cuts by itself: they differ
+// from those of its listing.
+const ownNumbers = 1 << 40
+
+// A membership is a run that shares a listing, as the database has it.
+type membership struct {
+	run, prefix string
+	stopped     bool
+}
+
+// enlist has a run that is begun share a listing that is gathering runs, or begin one if other
+// runs of the bucket may join it. It returns false if the run lists by itself.
+func (r *Runner) enlist(ctx context.Context, tx postgres.Tx, t *inventory.Task) (bool, error) {
+	login := r.one.Stores.Listing(t.Run.Bucket, &t.Configuration)
+	if login == "" {
+		return false, nil
+	}
+	// Of two runs that begin at once one begins the listing.
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1, hashtext($2))`, listingLock, t.Run.Bucket); err != nil {
+		return false, err
+	}
+	prefix := url.PathEscape(t.Configuration.Filter.Prefix)
+	id, err := r.gathering(ctx, tx, t.Run.Bucket, login, prefix)
+	if err != nil {
+		return false, err
+	}
+	if id == "" {
+		var others bool
+		if err := tx.QueryRow(ctx, companions, t.Run.Bucket, t.Run.ID, stocktake.FullRun, inventory.Postponed,
+			t.Run.Trigger == stocktake.TriggerScheduled, t.Run.Configuration).Scan(&others); err != nil || !others {
+			return false, err
+		}
+		id = uuid.NewString()
+		if _, err := tx.Exec(ctx, `INSERT INTO listings (id, bucket, login, prefix) VALUES ($1, $2, $3, $4)`, id, t.Run.Bucket, login, prefix); err != nil {
+			return false, err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO tasks (listing, kind, since, due) VALUES ($1, $2, $3, $4)`,
+			id, planKind, tx.Now, tx.Now+r.opts.Gather.Microseconds()); err != nil {
+			return false, err
+		}
+	}
+	if _, err := tx.Exec(ctx, `UPDATE works SET listing = $2, prefix = $3, numbers = $4 WHERE run = $1`, t.Run.ID, id, prefix, ownNumbers); err != nil {
+		return false, err
+	}
+	// Its plan is that of the listing: no holder adds another one.
+	_, err = tx.Exec(ctx, `INSERT INTO tasks (run, kind, done, since) VALUES ($1, $2, 1, $3)`, t.Run.ID, planKind, tx.Now)
+	return err == nil, err
+}
+
+// listingLock is the first key of the advisory locks of beginning listings. It has no meaning.
+const listingLock = 0x6c697374
+
+// companions tells whether the bucket $1 has runs besides $2 that are about to begin, or may have: if
+// $2 was due by its schedule ($5), those of other configurations than its own, $6, may be recorded
+// in a moment.
+const companions = `SELECT $5 AND EXISTS (SELECT 1 FROM configurations c WHERE c.bucket = $1 AND c.id <> $6) OR EXISTS (SELECT 1 FROM runs r WHERE r.bucket = $1 AND r.id <> $2 AND r.kind = $3 AND r.ended = 0 AND r.owner <> $4
+	AND NOT EXISTS (SELECT 1 FROM works w WHERE w.run = r.id))`
+
+// gathering locks a listing of a bucket that a run may join, and returns its id; empty: there is
+// none. Keys of the run and of the listing have a prefix in common, which is one of both.
+func (r *Runner) gathering(ctx context.Context, tx postgres.Tx, bucket, login, prefix string) (string, error) {
+	open, err := tx.Query(ctx, `SELECT id, prefix FROM listings WHERE bucket = $1 AND login = $2 AND closed = 0 ORDER BY id FOR UPDATE`, bucket, login)
+	if err != nil {
+		return "", err
+	}
+	type listing struct{ id, prefix string }
+	found, err := pgx.CollectRows(open, func(row pgx.CollectableRow) (l listing, err error) { return l, row.Scan(&l.id, &l.prefix) })
+	if err != nil {
+		return "", err
+	}
+	for _, l := range found {
+		if !strings.HasPrefix(prefix, l.prefix) && !strings.HasPrefix(l.prefix, prefix) {
+			continue
+		}
+		var members int
+		if err := tx.QueryRow(ctx, `SELECT count(*) FROM works WHERE listing = $1`, l.id).Scan(&members); err != nil {
+			return "", err
+		}
+		if members == 0 || members >= maxMembers { // without members it is about to be forgotten
+			continue
+		}
+		if len(prefix) < len(l.prefix) {
+			_, err = tx.Exec(ctx, `UPDATE listings SET prefix = $2 WHERE id = $1`, l.id, prefix)
+		}
+		return l.id, err
+	}
+	return "", nil
+}
+
+// convene locks a listing, its members, and a task of it, and returns the members. The error is errLost if the
+// attempt is no longer the one that may write.
+func (r *Runner) convene(ctx context.Context, tx postgres.Tx, t *task) ([]membership, error) {
+	var one int
+	err := tx.QueryRow(ctx, `SELECT 1 FROM listings WHERE id = $1 FOR UPDATE`, t.run).Scan(&one)
+	var all []membership
+	if err == nil {
+		all, err = r.membersOf(ctx, tx, t.run)
+	}
+	if err == nil {
+		err = tx.QueryRow(ctx, `SELECT 1 FROM tasks WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0 FOR UPDATE`, t.Task, t.Generation, t.worker).Scan(&one)
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = errLost
+	}
+	return all, err
+}
+
+// membersOf locks the members of a listing, which is locked.
+func (r *Runner) membersOf(ctx context.Context, tx postgres.Tx, listing string) ([]membership, error) {
+	rows, err := tx.Query(ctx, `SELECT run, prefix, stopped <> 0 FROM works WHERE listing = $1 ORDER BY run FOR UPDATE`, listing)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (m membership, err error) {
+		return m, row.Scan(&m.run, &m.prefix, &m.stopped)
+	})
+}
+
+// separate has a member leave its listing and continue by itself: each task of the listing that is not done becomes one
+// of its own. Both are locked. Numbers of segments and generations are those of no attempt at a
+// task of the listing, so it writes no file that such an attempt may be writing.
+func (r *Runner) separate(ctx context.Context, tx postgres.Tx, listing string, m *membership) error {
+	if _, err := tx.Exec(ctx, `UPDATE works SET listing = NULL WHERE run = $1`, m.run); err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, `SELECT kind, input, generation FROM tasks WHERE listing = $1 AND done = 0 ORDER BY id`, listing)
+	if err != nil {
+		return err
+	}
+	open, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t task, err error) {
+		return t, row.Scan(&t.kind, &t.input, &t.Generation)
+	})
+	if err != nil {
+		return err
+	}
+	var calls []call
+	kind := sliceKind
+	for i := range open {
+		t := &open[i]
+		if t.kind == planKind {
+			kind = planKind
+			err = tx.QueryRow(ctx, `UPDATE tasks SET done = 0, generation = generation + 1, spent = generation, since = $3 WHERE run = $1 AND kind = $2 RETURNING id, generation`,
+				m.run, planKind, tx.Now).Scan(&t.Task, &t.Generation)
+		} else {
+			err = r.ownSlice(ctx, tx, m, t)
+		}
+		if err != nil {
+			return err
+		}
+		calls = append(calls, t.call)
+	}
+	if m.stopped {
+		return nil // whoever reopens its work has the tasks begun
+	}
+	return r.wake(ctx, tx, kind, calls...)
+}
+
+// ownSlice adds a slice of a listing to those of a member. It sets the call of t.
+func (r *Runner) ownSlice(ctx context.Context, tx postgres.Tx, m *membership, t *task) error {
+	var s engine.Slice
+	if err := json.Unmarshal([]byte(t.input), &s); err != nil {
+		return fmt.Errorf("the slice as it is kept: %w", err)
+	}
+	prefix, err := url.PathUnescape(m.prefix)
+	if err != nil {
+		return err
+	}
+	s.Large = s.Large && s.Segment.Prefix == prefix
+	s.Segment.Prefix, s.Shards = prefix, 0
+	if err := tx.QueryRow(ctx, `UPDATE works SET numbers = numbers + 1 WHERE run = $1 RETURNING numbers - 1`, m.run).Scan(&s.Number); err != nil {
+		return err
+	}
+	input, err := encode(&s)
+	if err != nil {
+		return err
+	}
+	t.Generation++
+	return tx.QueryRow(ctx, `INSERT INTO tasks (run, kind, input, generation, spent, since) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+		m.run, sliceKind, input, t.Generation, t.Generation-1, tx.Now).Scan(&t.Task)
+}
+
+// quit has a run leave the listing that it shares, if it shares one.
+func (r *Runner) quit(ctx context.Context, tx postgres.Tx, run string) error {
+	var listing *string
+	err := tx.QueryRow(ctx, `SELECT listing FROM works WHERE run = $1`, run).Scan(&listing)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && listing == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `SELECT 1 FROM listings WHERE id = $1 FOR UPDATE`, *listing); err != nil {
+		return err
+	}
+	m := membership{run: run, stopped: true}
+	err = tx.QueryRow(ctx, `SELECT prefix FROM works WHERE run = $1 AND listing = $2 FOR UPDATE`, run, *listing).Scan(&m.prefix)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil // all is listed, or it has left
+	}
+	if err != nil {
+		return err
+	}
+	return r.separate(ctx, tx, *listing, &m)
+}
+
+// failListing ends the work of all members of a listing, for a reason that may differ.
+func (r *Runner) failListing(ctx context.Context, tx postgres.Tx, listing string, reason func(run string) string, passes bool) error {
+	if _, err := tx.Exec(ctx, `SELECT 1 FROM listings WHERE id = $1 FOR UPDATE`, listing); err != nil {
+		return err
+	}
+	members, err := r.membersOf(ctx, tx, listing)
+	if err != nil {
+		return err
+	}
+	for i := range members {
+		if err := r.separate(ctx, tx, listing, &membership{members[i].run, members[i].prefix, true}); err != nil {
+			return err
+		}
+		if err := r.fail(ctx, tx, members[i].run, reason(members[i].run), passes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetListings removes the listings that all members have left, once no worker writes for
+// them any more: those that stop a run wait for that.
+const forgetListings = `DELETE FROM listings l WHERE NOT EXISTS (SELECT 1 FROM works w WHERE w.listing = l.id)
+	AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.listing = l.id AND t.worker <> '' AND t.lease >= $1)`
+
+// muster closes a listing and returns the members that a task is carried out for. It
+// returns none if there is nothing to share: then each continues by itself.
+func (r *Runner) muster(ctx context.Context, a *assignment) (members []membership, bucket string, err error) {
+	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		members = nil
+		all, err := r.convene(ctx, tx, &a.task)
+		if err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, `UPDATE listings SET closed = 1 WHERE id = $1 RETURNING bucket`, a.run).Scan(&bucket); err != nil {
+			return err
+		}
+		for i := range all {
+			if !all[i].stopped {
+				members = append(members, all[i])
+			}
+		}
+		if a.kind == planKind && len(members) == 1 {
+			members = nil
+		}
+		for i := range all {
+			if m := &all[i]; m.stopped || len(members) == 0 {
+				if err := r.separate(ctx, tx, a.run, m); err != nil {
+					return err
+				}
+			}
+		}
+		if len(members) == 0 {
+			return nil
+		}
+		writing := map[string]progressOf{}
+		for i := range members {
+			writing[members[i].run] = progressOf{}
+		}
+		text, err := json.Marshal(writing)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE tasks SET members = $2 WHERE id = $1`, a.Task, string(text))
+		return err
+	})
+	return members, bucket, err
+}
+
+// progressOf is the progress of a member as tasks.members has it.
+type progressOf [5]int64
+
+func progressFrom(p *stocktake.Progress) progressOf {
+	return progressOf{p.Listed, p.Matched, p.Bytes, p.Written, int64(p.Shards)}
+}
+
+// ahead returns the one of two progresses that has listed more.
+func ahead(a, b stocktake.Progress) stocktake.Progress {
+	if cmp.Less(a.Listed, b.Listed) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,350 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/catalog/postgres"
+	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/inventory"
+)
+
+// RunTogether implements [inventory.Sharer]. Each run is led as any other, and joins
+// the listing that the first one has begun.
+func (r *Runner) RunTogether(contexts []context.Context, tasks []inventory.Task, ended func(task int, o inventory.Outcome, err error)) {
+	var all sync.WaitGroup
+	for i := range tasks {
+		all.Go(func() {
+			o, err := r.Run(contexts[i], tasks[i])
+			ended(i, o, err)
+		})
+	}
+	all.Wait()
+}
+
+// A member is a run for which this process carries out a task of a listing.
+type member struct {
+	run      string
+	progress engine.Progress
+	ctx      context.Context // of its part of the task
+	cancel   context.CancelFunc
+}
+
+// A gathered task of a listing is what the engine needs to know of it.
+type gathered struct {
+	*assignment
+	bucket  string
+	src     engine.Source
+	runs    []string // of the members that can be made
+	members []engine.Member
+}
+
+// together carries out a task of a listing.
+func (r *Runner) together(ctx context.Context, a *assignment) error {
+	g := &gathered{assignment: a}
+	found, bucket, err := r.muster(ctx, a)
+	if err != nil {
+		return err
+	}
+	if g.bucket = bucket; len(found) == 0 {
+		return r.release(ctx, &a.task) // the sweeper forgets the listing
+	}
+	parts := make([]*member, len(found))
+	for i := range parts {
+		parts[i] = &member{run: found[i].run}
+		parts[i].ctx, parts[i].cancel = context.WithCancel(ctx)
+		defer parts[i].cancel()
+	}
+	r.mu.Lock()
+	a.bucket, a.members = bucket, slices.Clone(parts)
+	r.mu.Unlock()
+	for _, m := range parts {
+		there, err := r.equip(ctx, g, m)
+		if err != nil {
+			return err
+		}
+		if !there {
+			r.written(a, m)
+		}
+	}
+	if a.kind == planKind {
+		return r.planTogether(ctx, g)
+	}
+	return r.sliceTogether(ctx, g)
+}
+
+// equip adds what the engine needs to know of a member. It returns false for one whose stores
+// cannot be opened, or that lists the bucket in another way than the first: it continues by itself,
+// and finds out why.
+func (r *Runner) equip(ctx context.Context, g *gathered, m *member) (bool, error) {
+	run, err := r.catalog.Run(ctx, m.run)
+	var cfg stocktake.InventoryConfiguration
+	if err == nil {
+		cfg, err = r.catalog.RunConfiguration(ctx, m.run)
+	}
+	if errors.Is(err, stocktake.ErrNoSuchRun) || errors.Is(err, stocktake.ErrNoSuchInventory) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	src, err := r.one.Stores.Source(ctx, g.bucket, &cfg)
+	var dst engine.Destination
+	if err == nil {
+		dst, err = r.one.Stores.Destination(ctx, &cfg)
+	}
+	if err == nil && len(g.members) > 0 && r.one.Stores.Listing(g.bucket, &cfg) != r.one.Stores.Listing(g.bucket, &g.members[0].Job.Configuration) {
+		err = errors.New("its role lists the bucket in another way")
+	}
+	if err != nil {
+		r.log.Warn("a run leaves the listing that it shares, and continues by itself", "run", m.run, "listing", g.run, "err", err)
+		return false, nil
+	}
+	if len(g.members) == 0 {
+		g.src = src
+	}
+	opts := r.optionsOf(m.run, &m.progress)
+	if opts.MinSegment == 0 && g.kind == sliceKind {
+		opts.MinSegment = worthShard
+	}
+	if u := r.useOf(g.bucket); u != nil {
+		opts.Places = func(allowed int) int { return r.placesFor(u, g.bucket, allowed) }
+	}
+	opts.Slice = engine.Budget{Time: r.opts.Slice, Stop: g.stop}
+	g.runs = append(g.runs, m.run)
+	g.members = append(g.members, engine.Member{
+		Context: m.ctx, Destination: dst, Options: opts,
+		Job: engine.Job{Run: m.run, Attempt: g.Generation, Bucket: g.bucket, Configuration: cfg, Expected: run.Expected},
+		Ended: func(o engine.Outcome) {
+			if m.ctx.Err() == nil { // else it was stopped, or the task was taken away
+				r.log.Warn("a run leaves the listing that it shares, and continues by itself", "run", m.run, "listing", g.run, "err", o.Err)
+			}
+			r.written(g.assignment, m)
+		},
+	})
+	return true, nil
+}
+
+// written notes that nothing is written for a member any more. The next beat says so.
+func (r *Runner) written(a *assignment, m *member) {
+	m.cancel()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a.members = slices.DeleteFunc(a.members, func(o *member) bool { return o == m })
+}
+
+// planTogether cuts the bucket into slices for all members.
+func (r *Runner) planTogether(ctx context.Context, g *gathered) error {
+	workers, err := r.places(ctx)
+	if err != nil {
+		return err
+	}
+	if most := r.placesOf(g.bucket); most > 0 {
+		workers = min(workers, most)
+	}
+	for i := range g.members {
+		g.members[i].Options.Workers = workers
+	}
+	var cut []engine.Slice
+	outlines := map[string]string{}
+	if len(g.members) > 0 {
+		var plans []engine.MemberPlan
+		if cut, plans, err = engine.PlanTogether(ctx, g.src, g.members); err != nil {
+			return err
+		}
+		for i := range plans {
+			if plans[i].Err != nil {
+				r.log.Warn("a run leaves the listing that it shares, and continues by itself", "run", g.runs[i], "listing", g.run, "err", plans[i].Err)
+				continue
+			}
+			text, err := json.Marshal(plans[i].Outline)
+			if err != nil {
+				return err
+			}
+			outlines[g.runs[i]] = string(text)
+		}
+	}
+	if len(outlines) > 0 {
+		r.log.Info("runs share a listing", "bucket", g.bucket, "listing", g.run, "runs", len(outlines), "slices", len(cut))
+	}
+	inputs, err := encodeAll(cut)
+	if err != nil {
+		return err
+	}
+	stays := func(m *membership) bool { return outlines[m.run] != "" }
+	return r.finishTogether(ctx, &g.task, stays, func(ctx context.Context, tx postgres.Tx, members []membership) error {
+		for i := range members {
+			if _, err := tx.Exec(ctx, `UPDATE works SET outline = $2 WHERE run = $1`, members[i].run, outlines[members[i].run]); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, `UPDATE listings SET numbers = $2 WHERE id = $1`, g.run, len(cut)); err != nil {
+			return err
+		}
+		return r.addShared(ctx, tx, g.run, sliceKind, inputs...)
+	})
+}
+
+// sliceTogether scans a slice for all members, and commits what it has come to for each, and
+// what is left of it.
+func (r *Runner) sliceTogether(ctx context.Context, g *gathered) error {
+	var slice engine.Slice
+	if err := json.Unmarshal([]byte(g.input), &slice); err != nil {
+		return fmt.Errorf("the slice as it is kept: %w", err)
+	}
+	ended := make(chan struct{})
+	defer close(ended)
+	go r.endWithProcess(g.assignment, ended)
+	outcomes := map[string]*engine.MemberSlice{}
+	var rest []engine.SliceResult
+	if len(g.members) > 0 {
+		all, left, err := engine.ScanSliceTogether(ctx, g.src, g.members, slice)
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			if all[i].Err == nil {
+				outcomes[g.runs[i]] = &all[i]
+			}
+		}
+		rest = left
+	}
+	counted, err := r.commitTogether(ctx, g, outcomes, rest)
+	if errors.Is(err, postgres.ErrUnknown) {
+		return err
+	}
+	for i, run := range g.runs {
+		if o := outcomes[run]; o != nil && !counted[run] {
+			if e := r.discard(ctx, g.members[i].Destination, o.Results); e != nil {
+				r.log.Warn("shards of a run that has left a listing may remain", "run", run, "listing", g.run, "err", e)
+			}
+		}
+	}
+	return err
+}
+
+// commitTogether records what a slice has come to for each member, and adds the tasks that
+// follow: what is left of it, or for each member its sum if nothing of the listing is
+// left. It returns for which runs it counts.
+func (r *Runner) commitTogether(ctx context.Context, g *gathered, outcomes map[string]*engine.MemberSlice, rest []engine.SliceResult) (counted map[string]bool, err error) {
+	results := map[string]string{}
+	for run, o := range outcomes {
+		text, err := json.Marshal(o.Results)
+		if err != nil {
+			return nil, err
+		}
+		results[run] = string(text)
+	}
+	stays := func(m *membership) bool { return outcomes[m.run] != nil }
+	err = r.finishTogether(ctx, &g.task, stays, func(ctx context.Context, tx postgres.Tx, members []membership) error {
+		counted = map[string]bool{}
+		for i := range members {
+			run := members[i].run
+			p := progressOfResults(outcomes[run].Results)
+			if _, err := tx.Exec(ctx, `INSERT INTO tasks (run, kind, done, host, input, result, listed, matched, bytes, written, shards, since)
+				VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+				run, sliceKind, r.opts.Machine.Name, g.input, results[run], p.Listed, p.Matched, p.Bytes, p.Written, p.Shards, tx.Now); err != nil {
+				return err
+			}
+			counted[run] = true
+		}
+		rests, err := r.share(ctx, tx, &g.task, g.bucket, rest)
+		if err != nil {
+			return err
+		}
+		inputs, err := encodeAll(rests)
+		if err != nil {
+			return err
+		}
+		if err := r.addShared(ctx, tx, g.run, sliceKind, inputs...); err != nil {
+			return err
+		}
+		return r.sumAll(ctx, tx, g.run, members)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return counted, nil
+}
+
+// sumAll has the members of a listing summed up if nothing of it is left. It is forgotten
+// then.
+func (r *Runner) sumAll(ctx context.Context, tx postgres.Tx, listing string, members []membership) error {
+	var open bool
+	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM tasks WHERE listing = $1 AND done = 0)`, listing).Scan(&open); err != nil || open {
+		return err
+	}
+	for i := range members {
+		if _, err := tx.Exec(ctx, `UPDATE works SET listing = NULL WHERE run = $1`, members[i].run); err != nil {
+			return err
+		}
+		if err := r.add(ctx, tx, members[i].run, sumKind, ""); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM listings WHERE id = $1`, listing)
+	return err
+}
+
+// finishTogether ends a task of a listing that is still the attempt's. Members that it has come to
+// nothing for, or that are stopped, leave, and have the task for themselves. What
+// follows is done for those that stay, unless all have left.
+func (r *Runner) finishTogether(ctx context.Context, t *task, stays func(*membership) bool, follow func(context.Context, postgres.Tx, []membership) error) error {
+	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		all, err := r.convene(ctx, tx, t)
+		if err != nil {
+			return err
+		}
+		var staying []membership
+		for i := range all {
+			if m := &all[i]; !m.stopped && stays(m) {
+				staying = append(staying, *m)
+			} else if err := r.separate(ctx, tx, t.run, m); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, `UPDATE tasks SET done = 1, worker = '', members = NULL WHERE id = $1`, t.Task); err != nil {
+			return err
+		}
+		if len(staying) == 0 {
+			return nil // the sweeper forgets the listing
+		}
+		return follow(ctx, tx, staying)
+	})
+}
+
+// failedTogether ends the runs that share a listing of which a task has failed for good.
+func (r *Runner) failedTogether(ctx context.Context, a *assignment, cause error) error {
+	runs, err := r.runsOf(ctx, a.run)
+	if err != nil {
+		return err
+	}
+	reasons := map[string]string{}
+	for _, run := range runs {
+		var cfg stocktake.InventoryConfiguration
+		if madeBy, err := r.catalog.RunConfiguration(ctx, run); err == nil {
+			cfg = madeBy
+		}
+		reasons[run] = inventory.Reason(cause, &cfg)
+	}
+	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE tasks SET worker = '' WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`, a.Task, a.Generation, a.worker)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return r.failListing(ctx, tx, a.run, func(run string) string { return reasons[run] }, inventory.MayPass(cause))
+	})
+}
+
+// runsOf returns the runs that share a listing. None joins once it is being listed.
+func (r *Runner) runsOf(ctx context.Context, listing string) (runs []string, err error) {
+	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
+		return tx.QueryRow(ctx, `SELECT coalesce(array_agg(run), '{}') FROM works WHERE listing = $1`, listing).Scan(&runs)
+	})
+	return runs, err
+}
