@@ -121,7 +121,7 @@ func (r *checkResult) print(w io.Writer) error {
 	case r.PageFull:
 		page = fmt.Sprint(r.PageSize, " rows")
 	case r.PageSize > 0:
-		page = fmt.Sprintf("at least %d rows: the bucket has no more", r.PageSize)
+		page = "at least " + many(int64(r.PageSize), "row") + ": the bucket has no more"
 	}
 	for _, a := range []struct{ name, value, without string }{
 		{"versions", string(r.Versions), ""},

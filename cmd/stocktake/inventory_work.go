@@ -109,6 +109,11 @@ func printWork(w io.Writer, work *stocktake.Work, asJSON bool) error {
 	if err := t.Flush("no machines"); err != nil {
 		return err
 	}
+	for _, duty := range []struct{ role, effect string }{{"worker", "runs wait"}, {"scheduler", "nothing falls due"}} {
+		if len(work.Machines) > 0 && !slices.ContainsFunc(work.Machines, func(m stocktake.Machine) bool { return slices.Contains(m.Roles, duty.role) }) {
+			sayf(w, "no machine has the role %s: %s until one starts\n", duty.role, duty.effect)
+		}
+	}
 	if _, err := sayln(w); err != nil {
 		return err
 	}

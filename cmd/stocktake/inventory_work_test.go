@@ -42,6 +42,19 @@ func TestPrintWork(t *testing.T) {
 			t.Errorf("%s\nhas no %s", out.String(), want)
 		}
 	}
+	if strings.Contains(out.String(), "no machine has") {
+		t.Errorf("%s", out.String())
+	}
+	out.Reset()
+	work.Machines = work.Machines[1:]
+	if err := printWork(&out, &work, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"no machine has the role worker: runs wait until one starts\n", "no machine has the role scheduler: nothing falls due until one starts\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s\nhas no %s", out.String(), want)
+		}
+	}
 	if got := workersOf(&work.Runs[0]); got != "east" {
 		t.Errorf("%q work on the run", got)
 	}

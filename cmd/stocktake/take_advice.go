@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"net"
 	"strings"
@@ -21,9 +22,12 @@ func takeAdvice(err error, src, dst *takePlace) string {
 	_, dial := errors.AsType[*net.OpError](err)
 	_, lookup := errors.AsType[*net.DNSError](err)
 	answer, answered := errors.AsType[*bucketclient.Error](err)
+	_, untrusted := errors.AsType[x509.UnknownAuthorityError](err)
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return ": free space in the destination"
+	case untrusted:
+		return ": is the certificate signed by an authority of your own? Name its certificate with --ca-file"
 	case dial, lookup:
 		return ": can " + urls + " be reached, and is it the right endpoint (--endpoint)?"
 	case errors.Is(err, stocktake.ErrNoSuchBucket):

@@ -76,7 +76,7 @@ var may = map[string][]string{
 	"internal/store/seed":        {".", "internal/object", "internal/store", "internal/store/layout"}, // benches and tests
 
 	// The stores of the settings file, by kind.
-	"internal/foreign": {".", "internal/engine", "internal/ossbucket", "internal/remote", "internal/s3bucket", "internal/securefile", "internal/throttle", "internal/tracing"},
+	"internal/foreign": {".", "internal/engine", "internal/human", "internal/ossbucket", "internal/remote", "internal/s3bucket", "internal/securefile", "internal/throttle", "internal/tracing"},
 
 	// The registry: what any bucket is, and how a run reaches it.
 	"internal/bucket": {".", "internal/engine", "internal/object", "internal/ram", "report"},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/human"
 )
 
 // A Trial is what came of trying out a bucket: what works, and what the store can
@@ -141,9 +142,9 @@ func (t *trial) list(ctx context.Context) (note string, err error) {
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	note = fmt.Sprintf("%d keys on %d pages", rows, pages)
+	note = human.Many(int64(rows), "key") + " on " + human.Many(int64(pages), "page")
 	if !t.PageFull {
-		note = fmt.Sprintf("%d keys, all of the bucket", rows)
+		note = human.Many(int64(rows), "key") + ", all of the bucket"
 	}
 	return note, errors.Join(err, snapshot.Close())
 }
@@ -258,7 +259,9 @@ func (t *trial) parts(ctx context.Context, size int) (note string, err error) {
 // remove removes what was written, and looks whether it is gone.
 func (t *trial) remove(ctx context.Context) (note string, err error) {
 	for _, suffix := range []string{"", "-sum", "-sse", "-parts"} {
-		err = errors.Join(err, t.dst.Remove(ctx, t.key+suffix))
+		if failed := t.dst.Remove(ctx, t.key+suffix); err == nil { // that of the others is the same as a rule
+			err = failed
+		}
 	}
 	if err != nil {
 		return "", err

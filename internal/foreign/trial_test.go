@@ -63,6 +63,11 @@ type stubborn struct{ engine.Destination }
 
 func (stubborn) Remove(context.Context, string) error { return nil }
 
+// undeletable is one that refuses to remove, each file with the same words.
+type undeletable struct{ engine.Destination }
+
+func (undeletable) Remove(context.Context, string) error { return errors.New("you may not remove") }
+
 // Availability and RequestsPerObject are not asked for by a trial.
 func (memory) Availability(stocktake.Field) engine.Availability { return engine.Listed }
 func (memory) RequestsPerObject([]stocktake.Field) int          { return 0 }
@@ -109,6 +114,10 @@ func TestTry(t *testing.T) {
 				t.Errorf("%s: %s was written", name, key)
 			}
 		}
+	}
+	refuses := memory{membucket.New(nil, "logs"), func(d engine.Destination) engine.Destination { return undeletable{d} }}
+	if got, err := foreign.Try(t.Context(), refuses, "logs", foreign.TrialOptions{}); err != nil || got.Steps[len(got.Steps)-1].Error != "you may not remove" {
+		t.Errorf("the reason is said once: %+v, %v", got, err)
 	}
 	got, err := foreign.Try(t.Context(), memory{membucket.New(nil, "logs"), nil}, "none", foreign.TrialOptions{ReadOnly: true})
 	if err != nil || got.OK || !strings.Contains(got.Steps[0].Error, "bucket") {

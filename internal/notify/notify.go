@@ -14,8 +14,10 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 
@@ -107,6 +109,8 @@ func CheckReceiver(name, receiver string) error {
 	switch {
 	case name == "" || len(name) > 100:
 		return fmt.Errorf("the name of a webhook has 1 to 100 bytes, not %d", len(name))
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fmt.Errorf("%q is not the name of a webhook: characters that can be printed are expected", name)
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
 		return fmt.Errorf("webhook %s: its URL must begin with http:// or https://", name)
 	}

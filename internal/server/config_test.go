@@ -47,6 +47,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"journal-size", "at least 1MiB", func(c *Config) { c.JournalSize = 1 }},
 		{"webhook", "must begin with http:// or https://", func(c *Config) { c.Webhooks = map[string]string{"ops": "ftp://h"} }},
 		{"webhook", "must begin with http:// or https://", func(c *Config) { c.Webhooks = map[string]string{"ops": "http://:80"} }},
+		{"webhook", "can be printed", func(c *Config) { c.Webhooks = map[string]string{"a\nb": "http://h"} }},
 		{"webhook", "1 to 100 bytes", func(c *Config) { c.Webhooks = map[string]string{"": "http://h"} }},
 		{"webhook-events", "not one of", func(c *Config) { c.WebhookEvents = append(c.WebhookEvents, "done") }},
 		{"access-file", "nowhere.yaml", func(c *Config) { c.AccessFile = "nowhere.yaml" }},
