@@ -41,7 +41,8 @@ func (c *reportCat) Run(ctx context.Context, con console) (err error) {
 	reporttext.PrintUnread(con.err, r, c.Columns, "left out")
 	w := bufio.NewWriterSize(con.out, 64<<10)
 	if err := c.print(ctx, w, r, &sel, terminal.Is(con.out)); err != nil {
-		return errors.Join(err, w.Flush())
+		_ = w.Flush() // what it says of the output, err has said
+		return err
 	}
 	return w.Flush()
 }

@@ -74,7 +74,8 @@ func (c *reportDiff) Run(ctx context.Context, con console) (err error) {
 	out := reporttext.NewDiff(w, reporttext.DiffOptions{Only: c.Only, Summary: c.Summary, Depth: c.Depth, Top: c.Top, JSON: c.JSON}, reporttext.DiffColumns(before, after, opts.Columns))
 	sum, err := report.Diff(ctx, before, after, opts, out.Change)
 	if err != nil {
-		return errors.Join(err, w.Flush())
+		_ = w.Flush() // what it says of the output, err has said
+		return err
 	}
 	if err := errors.Join(out.Totals(sum), w.Flush()); err != nil {
 		return err

@@ -64,13 +64,19 @@ type console struct {
 	out, err io.Writer
 }
 
-// untilTold returns a context that ends when the process receives a signal to end.
-func untilTold() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+// untilTold returns a context that ends when the process receives a signal to end,
+// such as that of a terminal that goes away, unless nohup has it ignored. A server reads
+// its files again at that one.
+func untilTold(args []string) (context.Context, context.CancelFunc) {
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if serves := len(args) > 0 && args[0] == "serve"; !serves && !signal.Ignored(syscall.SIGHUP) {
+		ends = append(ends, syscall.SIGHUP)
+	}
+	return signal.NotifyContext(context.Background(), ends...)
 }
 
 func main() {
-	ctx, stop := untilTold()
+	ctx, stop := untilTold(os.Args[1:])
 	code := run(ctx, os.Args[1:], console{os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)

@@ -30,7 +30,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"stocktake": func() {
-			ctx, stop := untilTold()
+			ctx, stop := untilTold(os.Args[1:])
 			defer stop()
 			os.Exit(run(ctx, os.Args[1:], console{os.Stdout, os.Stderr}))
 		},
