@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
-// Access knows who the keys belong to and what their owners may do.
+// Access maps access keys to their owners and decides what an owner may do.
 // [ram.Directory] implements it.
 type Access interface {
 	request.Keys
@@ -66,12 +66,12 @@ func (c *call) authorize() error {
 		action = c.op.VersionAction
 	}
 	if action == "" {
-		return nil // the operation asks for itself
+		return nil // the handler checks the rights itself
 	}
 	return c.allow(action)
 }
 
-// allow checks that the caller may do action on what the request names.
+// allow checks that the caller may do action on what the URL names.
 func (c *call) allow(action string) error {
 	return c.allowOn(action, &c.bucket, c.at.Key, c.query.Get("versionId"))
 }
@@ -85,8 +85,8 @@ func (c *call) allowOn(action string, b *object.Bucket, key, version string) err
 	return c.decide(c.decider(action, b), b, key, version)
 }
 
-// allowPassRole checks, if the settings require it, that the caller may have
-// the service act as a role.
+// allowPassRole checks, if the settings require it, that the caller may pass a role
+// to the service.
 func (c *call) allowPassRole(arn string) error {
 	if !c.RequirePassRole {
 		return nil
@@ -104,8 +104,8 @@ func (c *call) decider(action string, b *object.Bucket) *ram.Decider {
 	return c.Access.Decider(c.who, q)
 }
 
-// decide asks a decider about a version of an object of its bucket, or with no
-// key about the bucket itself. It ends early if the client has left.
+// decide applies a decider to a version of an object, or to the bucket itself if
+// key is empty. It fails early if the client has disconnected.
 func (c *call) decide(d *ram.Decider, b *object.Bucket, key, version string) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
@@ -126,8 +126,8 @@ func (c *call) offersToPay() bool {
 	return !c.anonymous() && strings.EqualFold(payer, "requester")
 }
 
-// decideWithACL decides without any ACL first: most callers need none. The
-// object's ACL is read only for those who do.
+// decideWithACL decides without the ACL first, because most callers do not need it.
+// It reads the object's ACL only if that decision is negative.
 func (c *call) decideWithACL(d *ram.Decider, b *object.Bucket, key, version string) error {
 	err := d.Allowed(key, stocktake.Private)
 	if err == nil || key == "" && b.ACL == stocktake.Private || b.BlockPublicAccess || b.Owner == "" {
@@ -164,7 +164,7 @@ func (c *call) sourceIP() netip.Addr {
 	return from.Addr().Unmap()
 }
 
-// origin returns who makes the changes of this request.
+// origin returns the origin that is recorded with the changes of this request.
 func (c *call) origin() object.Origin {
 	by := object.Origin{Principal: c.who.ID, Request: c.id, Address: c.sourceIP()}
 	if c.anonymous() {
@@ -173,8 +173,8 @@ func (c *call) origin() object.Origin {
 	return by
 }
 
-// audit logs a change that the caller has made, to the bucket or to a configuration of
-// it: who, by which request and from where.
+// audit logs a change that the caller has made to the bucket or to one of its
+// configurations, with the caller, the request and its address.
 func (c *call) audit(change, configuration string, attrs ...any) {
 	by := c.origin()
 	line := []any{"bucket", c.at.Bucket}

@@ -58,8 +58,8 @@ func (c *call) objectACL() (stocktake.ACL, error) {
 	return acl, nil
 }
 
-// newObjectACL reads the ACL of an object that is written. Any but the default
-// needs the right to set ACLs.
+// newObjectACL reads the ACL of an object that is being written. Any ACL but the
+// default requires the right to set ACLs.
 func (c *call) newObjectACL() (stocktake.ACL, error) {
 	acl, err := c.objectACL()
 	if err != nil || acl == stocktake.DefaultACL {
@@ -68,8 +68,8 @@ func (c *call) newObjectACL() (stocktake.ACL, error) {
 	return acl, c.allow("oss:PutObjectAcl")
 }
 
-// putObjectACL answers PutObjectAcl. It changes the time of an object without
-// content.
+// putObjectACL answers PutObjectAcl. If the object is empty, it also sets its time
+// of modification.
 //
 // Source: OSS API reference, PutObjectACL.
 func (c *call) putObjectACL() error {

@@ -35,8 +35,8 @@ func (c *call) putBucket() error {
 	case acl && want.ACL != stocktake.Private && have.BlockPublicAccess:
 		return errPublicBucketACL
 	case acl && want.ACL != have.ACL:
-		// This changes an existing bucket, as PutBucketAcl does, and the policy of
-		// that bucket counts.
+		// The bucket exists: the request changes it, as PutBucketAcl does, and the
+		// bucket's policy applies.
 		if err := c.allowOn("oss:PutBucketAcl", &have, "", ""); err != nil {
 			return err
 		}
@@ -61,10 +61,10 @@ func (c *call) putBucket() error {
 	return c.empty(http.StatusOK)
 }
 
-// newBucket reads a PutBucket request. acl reports whether it names an ACL.
+// newBucket reads a PutBucket request. acl reports whether the request names an
+// ACL.
 //
-// New buckets block public access, as those of OSS do, unless the request
-// makes them public at once.
+// As on OSS, a new bucket blocks public access unless the request makes it public.
 func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
 	b = object.NewBucket(c.at.Bucket, c.account(), c.Now())
 	if v := c.r.Header.Get("X-Oss-Acl"); v != "" {
@@ -168,8 +168,8 @@ func (c *call) getBucketInfo() error {
 	})
 }
 
-// headBucket answers HeadBucket: whether the bucket exists. OSS does not
-// document the operation, but clients use it.
+// headBucket answers HeadBucket, which reports whether the bucket exists. OSS does
+// not document the operation, but clients use it.
 func (c *call) headBucket() error {
 	if err := c.Buckets.Reach(c.ctx, c.at.Bucket); err != nil {
 		return err
@@ -186,7 +186,7 @@ func (c *call) getBucketLocation() error {
 }
 
 // getBucketStat answers GetBucketStat. The real storage of a class, which OSS
-// charges for, is its size: nothing here has a minimum.
+// charges for, equals its size, because no class has a minimum size here.
 func (c *call) getBucketStat() error {
 	stat, err := c.Store.BucketStat(c.ctx, c.at.Bucket)
 	if err != nil {
@@ -230,5 +230,5 @@ func (c *call) setBucket(status int, change func(*object.Bucket)) error {
 	})
 }
 
-// lastModified writes a time the way the header does.
+// lastModified formats a time like the Last-Modified header.
 func lastModified(t time.Time) string { return t.UTC().Format(http.TimeFormat) }

@@ -41,14 +41,14 @@ func (c *call) deletePublicAccessBlock() error {
 	return c.setBucket(http.StatusNoContent, func(b *object.Bucket) { b.BlockPublicAccess = false })
 }
 
-// defaultGroup is the resource group of buckets that were put without one.
+// defaultGroup is the resource group of buckets that were created without one.
 const defaultGroup = "rg-default"
 
 func resourceGroup(b *object.Bucket) string { return cmp.Or(b.ResourceGroup, defaultGroup) }
 
-// validGroup reports whether id has the form of a resource group's: "rg-" and
-// up to 60 lower-case letters and digits. Groups are labels here: every id that
-// has the form exists.
+// validGroup reports whether id has the form of a resource group id: "rg-" and up
+// to 60 lower-case letters and digits. Groups are only labels here: every id of
+// this form is accepted.
 func validGroup(id string) bool {
 	rest, ok := strings.CutPrefix(id, "rg-")
 	if !ok || rest == "" || len(rest) > 60 {
@@ -133,7 +133,7 @@ func (c *call) update(status int, change func(*object.Bucket) error) error {
 	return c.empty(status)
 }
 
-// bucketDigest returns the digest of the settings that are kept of a bucket.
+// bucketDigest returns the digest of the stored settings of a bucket.
 func bucketDigest(b *object.Bucket) string {
 	kept := *b
 	kept.Region, kept.Store, kept.Endpoint = "", "", ""

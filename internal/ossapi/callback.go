@@ -33,7 +33,7 @@ const (
 	maxCallbackBody   = 1 << 20 // our own limit: a variable may occur many times
 )
 
-// A callback is a request that the server sends for a client once the object is
+// A callback is a request that the server sends for a client after the object is
 // stored.
 type callback struct {
 	urls     []string
@@ -73,7 +73,7 @@ func (c *call) callback() (*callback, error) {
 		return nil, request.InvalidArgument(name, "", "callbackUrl holds more than 5 URLs")
 	}
 	for i, s := range b.urls {
-		if !strings.Contains(s, "://") { // clients leave the scheme out
+		if !strings.Contains(s, "://") { // clients omit the scheme
 			s = "http://" + s
 			b.urls[i] = s
 		}
@@ -100,10 +100,10 @@ func decodeCallback(raw string, v any) error {
 	return json.Unmarshal(data, v)
 }
 
-// fill puts the values of an upload into the body. A form's values are
-// escaped as in URLs; in JSON a text gets quotes unless the variable stands
-// between quotes already. An unknown variable is empty. It fails if the body has
-// more than maxCallbackBody bytes with its values.
+// fill inserts the values of an upload into the body. It escapes values in a form
+// as in URLs. In JSON it quotes a text unless the variable is already between
+// quotes. An unknown variable is empty. fill fails if the result has more than
+// maxCallbackBody bytes.
 func (b *callback) fill(value func(name string) (text string, number bool)) (string, error) {
 	var out strings.Builder
 	rest := b.body
@@ -135,7 +135,7 @@ func (b *callback) encode(text string, number, quoted bool) string {
 	}
 	q, err := json.Marshal(text)
 	if err != nil {
-		return `""` // text is valid UTF-8: cannot be
+		return `""` // unreachable: every string can be encoded
 	}
 	if quoted {
 		return string(q[1 : len(q)-1])
@@ -143,7 +143,7 @@ func (b *callback) encode(text string, number, quoted bool) string {
 	return string(q)
 }
 
-// callBack sends a callback and answers the upload with what came back.
+// callBack sends a callback and answers the upload with the response.
 func (c *call) callBack(b *callback, info *object.Info) error {
 	c.madeHeaders(info)
 	body, err := b.fill(func(name string) (text string, number bool) { return c.callbackVar(b, info, name) })
@@ -189,9 +189,9 @@ func (c *call) callbackVar(b *callback, info *object.Info, name string) (text st
 	return "", false
 }
 
-// A caller sends callbacks. It uses no proxy, since a proxy could reach
-// addresses that the rule forbids, and follows no redirect, since a stranger
-// would choose its target.
+// A caller sends callbacks. It uses no proxy, because a proxy could reach addresses
+// that the rule forbids. It follows no redirect, because an untrusted server would
+// choose the target.
 type caller struct{ client http.Client }
 
 func newCaller(allowed outbound.Rule) *caller {

@@ -9,8 +9,8 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// clientEncryption starts the names of the metadata by which a client decrypts
-// what it encrypted itself.
+// clientEncryption is the prefix of the metadata names that a client needs to
+// decrypt what it has encrypted itself.
 //
 // Source: OSS developer guide, client-side encryption.
 const clientEncryption = "client-side-encryption-"
@@ -34,8 +34,8 @@ func metaValue(meta []object.Meta, name string) string {
 	return ""
 }
 
-// checkClientEncryption checks that the upload of an object that the client
-// encrypts says how large the object and its parts are.
+// checkClientEncryption checks that the upload of a client-encrypted object states
+// the sizes of the object and of its parts.
 func checkClientEncryption(meta []object.Meta) error {
 	if metaValue(meta, clientEncryption+"key") == "" {
 		return nil
@@ -48,7 +48,7 @@ func checkClientEncryption(meta []object.Meta) error {
 	return nil
 }
 
-// clientEncryptionOf writes how the client encrypts an upload, if it does.
+// clientEncryptionOf writes how the client encrypts an upload, if it does so.
 func clientEncryptionOf(x *ossxml.Writer, meta []object.Meta) {
 	for _, e := range clientEncryptionElements {
 		value := metaValue(meta, e.meta)
@@ -61,7 +61,8 @@ func clientEncryptionOf(x *ossxml.Writer, meta []object.Meta) {
 	}
 }
 
-// noPartEncryption refuses encryption headers of parts: the upload decides.
+// noPartEncryption rejects encryption headers of a part: the upload sets
+// encryption.
 func noPartEncryption(h http.Header) error {
 	for _, name := range [...]string{headerEncryption, headerEncryptionKey, headerDataEncryption} {
 		if v := h.Get(name); v != "" {

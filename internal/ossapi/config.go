@@ -11,8 +11,8 @@ import (
 	"github.com/stocktake/stocktake/internal/outbound"
 )
 
-// Config says what a handler serves and how. Buckets, Store, Inventories, Access
-// and Region are required; the zero value of the rest is what production runs.
+// Config configures a handler. Buckets, Store, Inventories, Access and Region are
+// required; the zero value of the other fields is what production uses.
 type Config struct {
 	Buckets     Registry
 	Store       Store
@@ -22,37 +22,37 @@ type Config struct {
 	// Region is the plain id of the region, such as "cn-hangzhou".
 	Region string
 
-	// Hosts are the host names under which a bucket is a host name of its own:
-	// bucket.host. The public names of all regions (oss-<region>.aliyuncs.com,
-	// oss-<region>-internal.aliyuncs.com) are known without being listed. Under an
-	// IP address, localhost and every other name, the bucket is in the path.
+	// Hosts are the host names whose subdomains are buckets: bucket.host. The public
+	// names of all regions (oss-<region>.aliyuncs.com,
+	// oss-<region>-internal.aliyuncs.com) are always included. For an IP address,
+	// localhost and every other name, the bucket is in the path.
 	Hosts []string
 
-	// CNAMEs are host names that stand for one bucket each.
+	// CNAMEs maps host names to the buckets that they stand for.
 	CNAMEs map[string]string
 
-	// BodyTimeout is how long a request's body, or a client that reads an answer,
-	// may make no progress. A document as a whole may take four times as long. 0 means a
+	// BodyTimeout is how long a request's body, or a client that reads an answer, may
+	// make no progress. A whole document may take four times as long. 0 means one
 	// minute.
 	BodyTimeout time.Duration
 
-	// Callbacks are the addresses that PutObject and CompleteMultipartUpload send
-	// the requests of x-oss-callback to. Clients name them. nil means none: such
-	// uploads are refused.
+	// Callbacks is the rule for the addresses to which PutObject and
+	// CompleteMultipartUpload send the requests of x-oss-callback. Clients choose
+	// these addresses. If nil, such uploads are rejected.
 	Callbacks outbound.Rule
 
-	// RequirePassRole requires the right ram:PassRole on the role of a configuration
-	// from the caller who puts it. OSS documents no such right, and lets callers
-	// name any role.
+	// RequirePassRole requires that the caller who puts a configuration has the right
+	// ram:PassRole on its role. OSS documents no such right and lets callers name any
+	// role.
 	RequirePassRole bool
 
-	// StrictVersions refuses inventories of all versions for buckets without
+	// StrictVersions rejects inventories of all versions for buckets without
 	// versioning; see stocktake.InventoryRules.
 	StrictVersions bool
 
-	// Admin serves what is not OSS on the same listener: the paths that start
-	// with "/-/" on the bare endpoint, where no bucket can have that name. nil: such
-	// paths are answered like every bad bucket name.
+	// Admin serves requests that are not part of OSS on the same listener: the paths
+	// that start with "/-/" on the bare endpoint, which no bucket name can match. If
+	// nil, such paths are answered like any invalid bucket name.
 	Admin http.Handler
 
 	Now      func() time.Time // nil means time.Now
@@ -77,11 +77,11 @@ type Observation struct {
 
 	ID          string // of the request
 	EC          string // diagnostic code of an error; may be empty
-	Principal   string // who asked: see object.Origin; empty if that was not proven
+	Principal   string // who sent the request: see object.Origin; empty if not authenticated
 	Bucket, Key string // what the request names; empty if it could not be read
 
 	Request *http.Request   // with its URL and headers; its body has been read
-	Context context.Context // of the request, with what log lines have in common
+	Context context.Context // of the request, with the attributes that its log lines share
 }
 
 // New returns the handler of the OSS API. It handles every path: a process that

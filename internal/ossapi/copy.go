@@ -12,7 +12,7 @@ import (
 )
 
 // source reads x-oss-copy-source, /bucket/key?versionId=id with the key
-// percent-encoded, and asks whether the caller may read it.
+// percent-encoded, and checks that the caller may read it.
 func (c *call) source() (v object.Version, err error) {
 	const name = "x-oss-copy-source"
 	raw := c.r.Header.Get(name)
@@ -53,7 +53,8 @@ func (c *call) source() (v object.Version, err error) {
 	return v, nil
 }
 
-// sourceReady checks that an object can be copied from now.
+// sourceReady checks the preconditions of a copy and that its source can be read
+// now.
 func (c *call) sourceReady(src *object.Info) error {
 	if err := readSourcePreconditions(c.r.Header).check(src.ETag.String(), src.LastModified); err != nil {
 		return err
@@ -64,7 +65,7 @@ func (c *call) sourceReady(src *object.Info) error {
 	return nil
 }
 
-// sourceDetail adds to errors of a copy that it is the source which is missing.
+// sourceDetail adds to an error of a copy that the missing object is the source.
 func sourceDetail(err error, src object.Version) error {
 	if errors.Is(err, object.ErrNoSuchKey) || errors.Is(err, object.ErrNoSuchVersion) {
 		return &request.DetailError{Err: err, Fields: [][2]string{{"BucketName", src.Bucket}, {"Key", src.Key}}}
@@ -95,7 +96,7 @@ func (c *call) copyObject() error {
 	}
 	onItself := src.Bucket == p.Bucket && src.Key == p.Key
 	if onItself {
-		keepMeta = false // this is how metadata is changed
+		keepMeta = false // a copy onto itself always changes the metadata
 	}
 	given := p.Headers
 	var target string
@@ -133,7 +134,7 @@ func (c *call) copyObject() error {
 	}
 	c.madeHeaders(&made)
 	c.set("x-oss-copy-source-version-id", from.VersionID)
-	delete(c.w.Header(), "Content-MD5") // it would be taken for that of the answer
+	delete(c.w.Header(), "Content-MD5") // clients would take it for the digest of the answer
 	return c.xml(func(x *ossxml.Writer) {
 		x.Start("CopyObjectResult")
 		x.Text("ETag", quoteETag(&made))
@@ -142,10 +143,9 @@ func (c *call) copyObject() error {
 	})
 }
 
-// replacedHeaders returns the headers of a copy that does not keep those of its
-// source, from those of the request. Without a Content-Type it keeps the
-// source's, and always the metadata without which the content cannot be
-// decrypted.
+// replacedHeaders returns the headers of a copy that takes them from the request
+// rather than from its source. Without a Content-Type in the request it keeps the
+// source's. It always keeps the metadata that is needed to decrypt the content.
 func (c *call) replacedHeaders(given object.Headers, source *object.Headers) object.Headers {
 	if c.r.Header.Get("Content-Type") == "" {
 		given.ContentType = source.ContentType
@@ -164,7 +164,7 @@ func (c *call) replacedHeaders(given object.Headers, source *object.Headers) obj
 	return given
 }
 
-// mayCopyTags asks whether the caller may read the tags of the source, if it has
+// mayCopyTags checks that the caller may read the tags of the source, if it has
 // any, and set them on the copy.
 //
 // Source: OSS API reference, CopyObject, permissions.
@@ -253,8 +253,8 @@ func (c *call) uploadPartCopy() error {
 	})
 }
 
-// sourceRange reads x-oss-copy-source-range: bytes=a-b. n is -1 for all that
-// follows off.
+// sourceRange reads x-oss-copy-source-range: bytes=a-b. n is -1 for everything from
+// off to the end.
 func sourceRange(v string) (byteRange, error) {
 	if v == "" {
 		return byteRange{0, -1}, nil

@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// Bounds on a preflight request, which are ours.
+// Our own bounds on a preflight request.
 const (
 	maxPreflightHeaders = 100     // that one request asks for
 	maxPreflightLength  = 8 << 10 // bytes of their names
@@ -71,7 +71,7 @@ func (c *call) preflight() error {
 }
 
 // crossOrigin adds the headers that let a page of another origin read the answer,
-// whatever the answer will be, if a rule of the bucket allows it.
+// also an error, if a rule of the bucket allows it.
 func (c *call) crossOrigin(b *object.Bucket) {
 	if b.CORS == nil {
 		return

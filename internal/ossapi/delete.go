@@ -23,8 +23,8 @@ const maxDeletes = 1000
 // 1,023 bytes that are all escaped twice.
 const maxDelete = 2 << 20
 
-// deletesAtOnce is how many of them are deleted at the same time, so that the
-// store can make many of them durable with one write to the disk.
+// deletesAtOnce is how many of them are deleted concurrently, so that the store can
+// make many deletions durable with one write to the disk.
 const deletesAtOnce = 32
 
 // deleteObject answers DeleteObject.

@@ -1,7 +1,7 @@
-// Package ossapi is OSS over HTTP: addressing, authentication, routing, the XML
-// of requests and answers, and the error replies. It knows neither which store
-// keeps the objects nor which service makes the inventories; backend.go says
-// what it needs of them.
+// Package ossapi implements the HTTP API of OSS: addressing, authentication,
+// routing, the XML of requests and answers, and error replies. It does not depend
+// on a particular store or inventory service; backend.go declares the interfaces
+// that it needs.
 //
 // Source: OSS API reference.
 package ossapi

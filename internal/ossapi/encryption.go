@@ -61,9 +61,10 @@ func encryptionRule(x *ossxml.Writer, e object.Encryption) {
 	x.Optional("KMSDataEncryption", e.Data)
 }
 
-// checkEncryption checks a requested encryption by the rules of OSS. The names are
-// those of the headers or elements that it came in. It returns e without what
-// has no effect: data encryption SM4 together with AES256.
+// checkEncryption checks a requested encryption against the rules of OSS.
+// algorithm, key and data are the names of the headers or elements that held it. It
+// returns e without values that have no effect: data encryption SM4 together with
+// AES256.
 //
 // Source: OSS error codes 0005-00000203 and 0005-00000204.
 func checkEncryption(e object.Encryption, algorithm, key, data string) (object.Encryption, error) {
@@ -85,7 +86,7 @@ func checkEncryption(e object.Encryption, algorithm, key, data string) (object.E
 	return e, nil
 }
 
-// Headers of the encryption that a write asks for.
+// Headers in which a write requests encryption.
 const (
 	headerEncryption     = "x-oss-server-side-encryption"
 	headerEncryptionKey  = "x-oss-server-side-encryption-key-id"

@@ -43,7 +43,7 @@ var (
 	errCallback          = errors.New("the callback failed")
 )
 
-// about says which name an error's reply repeats.
+// about says which name the reply to an error repeats.
 type about uint8
 
 const (
@@ -156,7 +156,7 @@ var errorTable = []errorRow{
 	{request.ErrMissingLength, "MissingContentLength", 411, "You must provide the Content-Length HTTP header.", "", aboutNothing},
 	{request.ErrNotImplemented, "NotImplemented", 501, "A header or parameter you provided implies functionality that is not implemented.", "", aboutNothing},
 
-	// The client has left, so no one reads these.
+	// The client has disconnected and does not read this reply.
 	{context.Canceled, "RequestTimeout", 400, slowBody, "", aboutNothing},
 	{context.DeadlineExceeded, "RequestTimeout", 400, slowBody, "", aboutNothing},
 }

@@ -9,16 +9,15 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// elsewhere refuses an operation on a bucket of a store of the settings, and says
-// where it is offered.
+// elsewhere returns the error for an operation that is not supported on a bucket of
+// a store named in the settings file. It names the endpoint that supports it.
 func elsewhere(b *object.Bucket) error {
 	return &request.DetailError{Err: request.ErrNotImplemented, Text: fmt.Sprintf(
 		"The bucket %s is in the store %s, of which this server offers inventories only. For everything else use the endpoint %s.", b.Name, b.Store, b.Endpoint)}
 }
 
-// getForeignInfo answers GetBucketInfo of a bucket of a store of the settings,
-// with what is known of it: owner and region, as the settings say, and where it
-// is.
+// getForeignInfo answers GetBucketInfo for a bucket of a store named in the
+// settings file. It returns the owner, region and location that the settings state.
 func (c *call) getForeignInfo() error {
 	if err := c.Buckets.Reach(c.ctx, c.at.Bucket); err != nil {
 		return err

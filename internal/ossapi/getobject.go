@@ -57,7 +57,7 @@ func (c *call) getObject() error {
 }
 
 // broken ends an answer that cannot be sent completely. It logs a warning, unless
-// the client has left.
+// the client has disconnected.
 func (c *call) broken(err error) error {
 	if c.ctx.Err() == nil {
 		c.Log.WarnContext(c.ctx, "object not sent to its end", c.attrs("err", err)...)
@@ -65,9 +65,9 @@ func (c *call) broken(err error) error {
 	panic(http.ErrAbortHandler)
 }
 
-// openObject opens the object a read is about. info is what the key holds, data
-// is where the bytes come from: the same, except for a symlink, which is followed
-// once.
+// openObject opens the object that a read names. info is the object under the key,
+// data is the object that holds the bytes. They differ only for a symlink, which is
+// followed once.
 func (c *call) openObject() (info, data object.Info, content object.Content, err error) {
 	v, err := c.version()
 	if err != nil {
@@ -80,7 +80,8 @@ func (c *call) openObject() (info, data object.Info, content object.Content, err
 		return info, info, content, nil
 	}
 	content.Close()
-	// The right comes first: a caller without it must not learn whether the target exists.
+	// Check the right first: a caller without it must not learn whether the target
+	// exists.
 	if err := c.allowKey("oss:GetObject", info.Symlink); err != nil {
 		return info, data, nil, err
 	}
@@ -97,7 +98,7 @@ func (c *call) openObject() (info, data object.Info, content object.Content, err
 	return info, data, content, nil
 }
 
-// headOf does what openObject does, without the bytes.
+// headOf returns what openObject returns, without the content.
 func (c *call) headOf() (info, data object.Info, err error) {
 	v, err := c.version()
 	if err != nil {
@@ -124,7 +125,7 @@ func (c *call) headOf() (info, data object.Info, err error) {
 	return info, data, nil
 }
 
-// version returns the object, and the version of it, that a request names.
+// version returns the object version that a request names.
 func (c *call) version() (object.Version, error) {
 	id, err := c.query.Version()
 	return object.Version{Bucket: c.at.Bucket, Key: c.at.Key, ID: id}, err
@@ -149,8 +150,8 @@ func (c *call) checkPreconditions(info, data *object.Info) error {
 	return err
 }
 
-// modifiedAt returns when a read's object last changed; of a symlink, when either it
-// or its target did.
+// modifiedAt returns when a read's object last changed. For a symlink it returns
+// the later of the symlink's time and its target's.
 //
 // Source: OSS API reference, GetObject of a symlink.
 func modifiedAt(info, data *object.Info) time.Time {
@@ -228,8 +229,8 @@ func (c *call) getObjectMeta() error {
 	return nil
 }
 
-// objectHeaders sets the headers of a GET or HEAD of an object, except its
-// length. info is what the key holds, data where the bytes come from.
+// objectHeaders sets the headers of a GET or HEAD of an object, except its length.
+// info is the object under the key, data the object that holds the bytes.
 func (c *call) objectHeaders(info, data *object.Info) {
 	k := &info.Headers
 	c.set("Content-Type", k.ContentType)

@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
-// inventoryID returns the parameter inventoryId, which must be there.
+// inventoryID returns the parameter inventoryId, which is required.
 func (c *call) inventoryID() (string, error) {
 	id := c.query.Get("inventoryId")
 	if id == "" {
@@ -24,7 +24,7 @@ func (c *call) inventoryID() (string, error) {
 	return id, nil
 }
 
-// inventoryIDIfAny returns the parameter inventoryId; "" if there is none.
+// inventoryIDIfAny returns the parameter inventoryId, or "" if it is missing.
 func (c *call) inventoryIDIfAny() (string, error) {
 	if !c.query.Has("inventoryId") {
 		return "", nil
@@ -32,9 +32,9 @@ func (c *call) inventoryIDIfAny() (string, error) {
 	return c.inventoryID()
 }
 
-// putInventory answers PutBucketInventory. The order of the checks is that of
-// spec/inventory-api.md, section 2.6: who, bucket and right have been checked
-// before; the service makes the checks that need other state.
+// putInventory answers PutBucketInventory. The checks run in the order of
+// spec/inventory-api.md, section 2.6: caller, bucket and right are checked before
+// this call; the service makes the checks that need other state.
 func (c *call) putInventory() error {
 	cfg, err := c.configuration()
 	if err != nil {
@@ -47,9 +47,9 @@ func (c *call) putInventory() error {
 	return c.empty(http.StatusOK)
 }
 
-// replaceInventory answers POST ?inventory&inventoryId&x-oss-stocktake=replace with
-// the document of PutBucketInventory: the status of the configuration. It needs the
-// rights of the two operations that it stands for.
+// replaceInventory answers POST ?inventory&inventoryId&x-oss-stocktake=replace. The
+// body is a document of PutBucketInventory, the answer the status of the
+// configuration. It requires the rights to put and to delete a configuration.
 func (c *call) replaceInventory() error {
 	if err := c.allow("oss:DeleteBucketInventory"); err != nil {
 		return err
@@ -66,8 +66,8 @@ func (c *call) replaceInventory() error {
 	return c.json(status)
 }
 
-// configuration reads the configuration that the caller puts, and checks what can be
-// checked without the service.
+// configuration reads the configuration in the request and makes the checks that do
+// not need the service.
 func (c *call) configuration() (cfg stocktake.InventoryConfiguration, err error) {
 	id, err := c.inventoryID()
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *call) getInventory() error {
 }
 
 // listInventories answers ListBucketInventory. A token is the id of the last
-// configuration of the page before.
+// configuration on the previous page.
 func (c *call) listInventories() error {
 	token := c.query.Get("continuation-token")
 	page, next, err := c.Inventories.List(c.ctx, c.at.Bucket, token, stocktake.InventoryPageSize)
@@ -129,14 +129,14 @@ func (c *call) deleteInventory() error {
 	return c.empty(http.StatusNoContent)
 }
 
-// runInventory answers POST ?inventory&inventoryId&x-oss-stocktake=run: the run
-// that was started, or the one already under way.
+// runInventory answers POST ?inventory&inventoryId&x-oss-stocktake=run with the run
+// that it started, or with the one already in progress.
 func (c *call) runInventory() error { return c.runAction("run requested", c.Inventories.Run) }
 
-// cancelRun answers POST ...&x-oss-stocktake=cancel: the run that was ended.
+// cancelRun answers POST ...&x-oss-stocktake=cancel with the cancelled run.
 func (c *call) cancelRun() error { return c.runAction("run cancelled", c.Inventories.Cancel) }
 
-// listRuns answers GET ...&x-oss-stocktake=runs: {"runs":[...]}, newest first.
+// listRuns answers GET ...&x-oss-stocktake=runs with {"runs":[...]}, newest first.
 func (c *call) listRuns() error {
 	id, err := c.inventoryID()
 	if err != nil {
@@ -151,8 +151,9 @@ func (c *call) listRuns() error {
 	}{notNil(runs)})
 }
 
-// inventoryStatus answers GET ...&x-oss-stocktake=status: {"inventories":[...]},
-// by id; without inventoryId all of the bucket.
+// inventoryStatus answers GET ...&x-oss-stocktake=status with
+// {"inventories":[...]}, in order of the ids. Without inventoryId it covers all of
+// the bucket.
 func (c *call) inventoryStatus() error {
 	id, err := c.inventoryIDIfAny()
 	if err != nil {
@@ -167,8 +168,8 @@ func (c *call) inventoryStatus() error {
 	}{notNil(status)})
 }
 
-// inventoryWork answers GET ...&x-oss-stocktake=work: a [stocktake.Work] of one
-// configuration; without inventoryId of all of the bucket.
+// inventoryWork answers GET ...&x-oss-stocktake=work with the [stocktake.Work] of
+// one configuration. Without inventoryId it covers all of the bucket.
 func (c *call) inventoryWork() error {
 	id, err := c.inventoryIDIfAny()
 	if err != nil {
@@ -207,7 +208,7 @@ func (c *call) retainReports() error {
 	})
 }
 
-// notNil makes a list that is empty an empty list in JSON.
+// notNil replaces a nil list by an empty one, which JSON shows as [].
 func notNil[T any](list []T) []T {
 	if list == nil {
 		return []T{}
@@ -215,7 +216,7 @@ func notNil[T any](list []T) []T {
 	return list
 }
 
-// json answers 200 with a document of our own.
+// json answers 200 with a JSON document of an operation that OSS does not have.
 func (c *call) json(v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -224,7 +225,7 @@ func (c *call) json(v any) error {
 	return c.document(http.StatusOK, "application/json", append(body, '\n'))
 }
 
-// logInventory logs who has changed a configuration, or its runs, in which way.
+// logInventory logs a change of a configuration or of its runs, and who made it.
 func (c *call) logInventory(change, id string, attrs ...any) {
 	c.audit("inventory configuration "+change, id, attrs...)
 }
@@ -266,8 +267,8 @@ func (c *call) control(change string, act func(ctx context.Context, bucket, id s
 	return c.json(status)
 }
 
-// inventoryDigest returns the digest of a configuration: of its document and of what
-// is kept of it besides, unless that is as it was when it was put.
+// inventoryDigest returns the digest of a configuration. It covers the document
+// and, if one of them is set, the suspension and the retention.
 func inventoryDigest(document []byte, s *stocktake.InventoryStatus) string {
 	if len(document) == 0 || !s.Suspended && s.Retention == (stocktake.Retention{}) {
 		return auditDigest(document)
@@ -277,7 +278,7 @@ func inventoryDigest(document []byte, s *stocktake.InventoryStatus) string {
 		Retention stocktake.Retention
 	}{s.Suspended, s.Retention})
 	if err != nil {
-		return "" // numbers and a flag
+		return "" // unreachable: numbers and a flag can be encoded
 	}
 	return auditDigest(append(slices.Clip(document), more...))
 }

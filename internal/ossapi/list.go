@@ -23,7 +23,7 @@ const (
 // or a little more for clients that append to a key to make a marker.
 const maxPosition = 1 << 10
 
-// listQuery reads what the listings of objects have in common.
+// listQuery reads the parameters that all listings of objects share.
 func (c *call) listQuery() (q object.ListQuery, url bool, err error) {
 	if url, err = c.query.URLEncoding(); err != nil {
 		return q, url, err
@@ -38,7 +38,7 @@ func (c *call) listQuery() (q object.ListQuery, url bool, err error) {
 	return q, url, err
 }
 
-// listObjects answers ListObjects, the first version of it.
+// listObjects answers ListObjects, version 1.
 func (c *call) listObjects() error {
 	if v, ok := c.query.Lookup("list-type"); ok {
 		return request.InvalidArgument("list-type", v, "2 is expected")
@@ -145,7 +145,7 @@ func (c *call) listObjectVersions() error {
 	})
 }
 
-// pages keeps the memory of answers to listings.
+// pages recycles the buffers of listing answers.
 var pages = sync.Pool{New: func() any { return new([]byte) }}
 
 // listing answers 200 with the document that fill writes.
@@ -182,7 +182,7 @@ func (c *call) contents(x *ossxml.Writer, page *object.Listing, owner bool) {
 	commonPrefixes(x, page.CommonPrefixes)
 }
 
-// listedObject writes what entries of all listings have in common.
+// listedObject writes the elements that the entries of all listings share.
 func (c *call) listedObject(x *ossxml.Writer, e *object.Info) {
 	x.Time("LastModified", e.LastModified)
 	x.Buf = append(x.Buf, "<ETag>&quot;"...)

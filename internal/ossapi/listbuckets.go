@@ -10,9 +10,9 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// listBuckets answers ListBuckets: those of the caller's account, with their tags if
-// the request filters by tags. It also answers ListBucketsInRegion, since all
-// buckets are in one region.
+// listBuckets answers ListBuckets with the buckets of the caller's account, and
+// with their tags if the request filters by tags. It also answers
+// ListBucketsInRegion, since all buckets are in one region.
 func (c *call) listBuckets() error {
 	limit, err := c.query.Int("max-keys", 100, 1, 1000)
 	if err != nil {
@@ -51,7 +51,7 @@ func (c *call) listBuckets() error {
 }
 
 // validBucketPrefix reports whether the name of a bucket can begin with prefix. OSS
-// refuses any other.
+// rejects other prefixes.
 func validBucketPrefix(prefix string) bool {
 	// A name continues after a prefix that is short or ends in '-'.
 	return prefix == "" || stocktake.ValidBucketName(prefix+strings.Repeat("x", max(0, 3-len(prefix)))) || stocktake.ValidBucketName(prefix+"x")

@@ -7,8 +7,8 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// listLiveChannels answers ListLiveChannel. Live channels are not offered, so the
-// list is empty; clients that empty a bucket ask for it.
+// listLiveChannels answers ListLiveChannel. Live channels are not supported, so the
+// list is empty. Clients that empty a bucket request it.
 func (c *call) listLiveChannels() error {
 	limit, err := c.query.Int("max-keys", defaultKeys, 1, maxKeys)
 	if err != nil {

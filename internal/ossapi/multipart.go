@@ -119,7 +119,7 @@ func (c *call) completeUpload() error {
 		return c.callBack(back, &info)
 	}
 	c.madeHeaders(&info)
-	delete(c.w.Header(), "Content-MD5") // it would be taken for that of the answer
+	delete(c.w.Header(), "Content-MD5") // clients would take it for the digest of the answer
 	return c.listing(url, func(x *ossxml.Writer) {
 		x.Start("CompleteMultipartUploadResult")
 		encodingType(x)
@@ -131,7 +131,7 @@ func (c *call) completeUpload() error {
 	})
 }
 
-// urlOf returns where an object can be had, at the address the client used.
+// urlOf returns the URL of an object, with the address that the client used.
 func (c *call) urlOf(bucket, key string) string {
 	scheme := "http://"
 	if c.r.TLS != nil {
@@ -180,7 +180,7 @@ func (c *call) completedParts(u object.UploadID) ([]object.CompletedPart, error)
 		}
 		parts = append(parts, object.CompletedPart{Number: int(n), ETag: strings.Trim(e.Value("ETag"), `"`)})
 	}
-	return parts, nil // which may be none of them
+	return parts, nil // an empty list stays non-nil: it means no parts
 }
 
 // abortUpload answers AbortMultipartUpload.

@@ -5,9 +5,9 @@ import "github.com/stocktake/stocktake/internal/ossapi/request"
 // An operation is one row of the routing table with its handler.
 type operation = request.Operation[func(*call) error]
 
-// operations lists everything that is offered. To add an operation, add a row
-// here and a handler; the tests name what is still missing: an action, a line
-// in docs/compatibility.md, a request that tries it.
+// operations lists all supported operations. To add an operation, add a row here
+// and a handler. The tests then report what is missing: an action, a line in
+// docs/compatibility.md, a request that tries it.
 //
 // Source: OSS API reference, list of operations by function; RAM policy actions
 // of OSS.
@@ -26,8 +26,8 @@ var operations = []operation{
 	{Name: "ListObjectsV2", Method: "GET", Level: request.BucketLevel, With: "list-type=2", Action: "oss:ListObjects", Conditions: request.Listing, Handle: (*call).listObjectsV2},
 	{Name: "ListObjectVersions", Method: "GET", Level: request.BucketLevel, Sub: "versions", Action: "oss:ListObjectVersions", Conditions: request.Listing, Handle: (*call).listObjectVersions},
 	{Name: "ListMultipartUploads", Method: "GET", Level: request.BucketLevel, Sub: "uploads", Action: "oss:ListMultipartUploads", Conditions: request.Listing, Handle: (*call).listMultipartUploads},
-	{Name: "DeleteMultipleObjects", Method: "POST", Level: request.BucketLevel, Sub: "delete", Handle: (*call).deleteMultipleObjects}, // asks for each object
-	{Name: "PostObject", Method: "POST", Level: request.BucketLevel, Handle: (*call).postObject},                                      // asks when the form is read
+	{Name: "DeleteMultipleObjects", Method: "POST", Level: request.BucketLevel, Sub: "delete", Handle: (*call).deleteMultipleObjects}, // checks the right on each object
+	{Name: "PostObject", Method: "POST", Level: request.BucketLevel, Handle: (*call).postObject},                                      // checks the right when it has read the form
 	{Name: "PutBucketVersioning", Method: "PUT", Level: request.BucketLevel, Sub: "versioning", Action: "oss:PutBucketVersioning", Handle: (*call).putBucketVersioning},
 	{Name: "GetBucketVersioning", Method: "GET", Level: request.BucketLevel, Sub: "versioning", Action: "oss:GetBucketVersioning", Handle: (*call).getBucketVersioning},
 	{Name: "PutBucketAcl", Method: "PUT", Level: request.BucketLevel, Sub: "acl", Action: "oss:PutBucketAcl", Handle: (*call).putBucketACL},
@@ -63,7 +63,7 @@ var operations = []operation{
 	{Name: "GetBucketInventory", Method: "GET", Level: request.BucketLevel, Sub: "inventory", With: "inventoryId", Action: "oss:GetBucketInventory", AnyStore: true, Handle: (*call).getInventory},
 	{Name: "ListBucketInventory", Method: "GET", Level: request.BucketLevel, Sub: "inventory", Action: "oss:GetBucketInventory", AnyStore: true, Handle: (*call).listInventories},
 	{Name: "DeleteBucketInventory", Method: "DELETE", Level: request.BucketLevel, Sub: "inventory", Action: "oss:DeleteBucketInventory", AnyStore: true, Handle: (*call).deleteInventory},
-	{Name: "ReplaceInventory", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=replace", Action: "oss:PutBucketInventory", AnyStore: true, Handle: (*call).replaceInventory}, // asks for oss:DeleteBucketInventory, too
+	{Name: "ReplaceInventory", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=replace", Action: "oss:PutBucketInventory", AnyStore: true, Handle: (*call).replaceInventory}, // also requires oss:DeleteBucketInventory
 	{Name: "RunInventory", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=run", Action: "oss:PutBucketInventory", AnyStore: true, Handle: (*call).runInventory},
 	{Name: "CancelInventoryRun", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=cancel", Action: "oss:PutBucketInventory", AnyStore: true, Handle: (*call).cancelRun},
 	{Name: "RetainInventoryReports", Method: "POST", Level: request.BucketLevel, Sub: "inventory", With: request.Extension + "=retain", Action: "oss:PutBucketInventory", AnyStore: true, Handle: (*call).retainReports},

@@ -10,9 +10,9 @@ import (
 	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
-// WriteOperations writes the list of operations as Markdown: those that are
-// offered, then the sub-resources that are not. It comes from the routing table,
-// so it is what the server does; docs/compatibility.md holds it.
+// WriteOperations writes the list of operations as Markdown: the supported ones,
+// then the sub-resources that are not supported. It is derived from the routing
+// table, so it matches the server; docs/compatibility.md contains it.
 func WriteOperations(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("| operation | request | RAM action | condition keys |\n|---|---|---|---|\n")
@@ -46,7 +46,7 @@ func WriteOperations(w io.Writer) error {
 	return err
 }
 
-// requestOf returns how an operation is asked for, such as "PUT /key?acl".
+// requestOf returns the request line of an operation, such as "PUT /key?acl".
 func requestOf(o *operation) string {
 	s := o.Method + " " + [...]string{"/", "/", "/key"}[o.Level]
 	if o.Level == request.ServiceLevel {

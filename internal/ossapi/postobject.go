@@ -14,8 +14,8 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// postObject answers PostObject: the upload of a file by a form of a browser. The
-// form itself says who signed it and what its signer allows.
+// postObject answers PostObject, the upload of a file with a browser's form. The
+// form contains its signature and the policy of its signer.
 //
 // Source: OSS API reference, PostObject.
 func (c *call) postObject() error {
@@ -43,7 +43,7 @@ func (c *call) postObject() error {
 	if err != nil {
 		return err
 	}
-	c.r = c.r.Clone(c.ctx) // the rest reads headers of an upload, which are fields here
+	c.r = c.r.Clone(c.ctx) // the rest reads headers, which a form has as fields
 	agent := c.r.UserAgent()
 	c.r.Header = form.Header()
 	c.r.Header.Set("User-Agent", agent)
@@ -74,8 +74,9 @@ func (c *call) postObject() error {
 	return c.answerPost(answer, &info)
 }
 
-// withFilename puts the name of the file into a key. It fails, before anything is
-// made, if the result would be too long: few bytes can ask for very many.
+// withFilename inserts the name of the file into a key. It reports false, before it
+// allocates memory, if the result would be too long: a short key can repeat a long
+// name many times.
 func withFilename(key, filename string) (string, bool) {
 	const variable = "${filename}"
 	if len(key)+strings.Count(key, variable)*(len(filename)-len(variable)) > stocktake.MaxKeyLength {
@@ -84,8 +85,8 @@ func withFilename(key, filename string) (string, bool) {
 	return strings.ReplaceAll(key, variable, filename), true
 }
 
-// admitForm finds who signed a form and holds the form to the signer's policy. It
-// returns the file, bounded as the policy and OSS require.
+// admitForm authenticates the signer of a form and checks the form against its
+// policy. It returns the file, bounded as the policy and OSS require.
 func (c *call) admitForm(form *postform.Form) (io.Reader, error) {
 	auth, err := signature.ParseForm(form.Field)
 	if err != nil || auth == nil && form.Field("policy") == "" {
@@ -138,7 +139,7 @@ func readPostAnswer(form *postform.Form) (a postAnswer, err error) {
 
 // answerPost answers a form whose file is stored.
 func (c *call) answerPost(a postAnswer, info *object.Info) error {
-	delete(c.w.Header(), "Content-MD5") // it would be taken for that of the answer
+	delete(c.w.Header(), "Content-MD5") // clients would take it for the digest of the answer
 	if a.redirect != nil {
 		q := a.redirect.Query()
 		q.Set("bucket", c.at.Bucket)

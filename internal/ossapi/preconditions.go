@@ -17,7 +17,7 @@ type preconditions struct {
 	prefix                         string // of the headers' names
 }
 
-// readCondition reads the conditions of a request on an object.
+// readPreconditions reads the conditions of a request on an object.
 func readPreconditions(h http.Header) preconditions {
 	return preconditions{
 		match: h.Get("If-Match"), noneMatch: h.Get("If-None-Match"),
@@ -25,7 +25,7 @@ func readPreconditions(h http.Header) preconditions {
 	}
 }
 
-// readSourceCondition reads the conditions on the source of a copy.
+// readSourcePreconditions reads the conditions on the source of a copy.
 func readSourcePreconditions(h http.Header) preconditions {
 	return preconditions{
 		prefix: "x-oss-copy-source-",
@@ -35,8 +35,8 @@ func readSourcePreconditions(h http.Header) preconditions {
 }
 
 // check returns errNotModified, or an error that is object.ErrPrecondition and
-// names the condition, if one does not hold. A condition on the entity tag outranks
-// the one on the date. A date that cannot be parsed is ignored.
+// names the condition, if one does not hold. A condition on the entity tag takes
+// precedence over one on the date. A date that cannot be parsed is ignored.
 //
 // Source: RFC 9110, section 13.2.2; the messages are those of OSS.
 func (d preconditions) check(etag string, modified time.Time) error {
@@ -75,8 +75,8 @@ func parseDate(s string) (time.Time, bool) {
 	return t, err == nil
 }
 
-// matchesETag reports whether a list of entity tags names etag, which comes
-// without quotes. Quotes may be missing, the case of letters does not matter.
+// matchesETag reports whether a list of entity tags contains etag, which has no
+// quotes. The tags of the list may lack quotes, and case does not matter.
 func matchesETag(list, etag string) bool {
 	for tag := range strings.SplitSeq(list, ",") {
 		tag = strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`)

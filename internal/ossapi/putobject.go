@@ -45,7 +45,7 @@ func (c *call) asksForCallback() bool {
 	return c.r.Header.Get("X-Oss-Callback") != "" || c.query.Get("callback") != ""
 }
 
-// newPut reads what every write of an object has in common.
+// newPut reads the parts of a request that all writes of objects share.
 func (c *call) newPut() (object.Put, error) {
 	a, err := c.attributes()
 	return object.Put{Attributes: a, Bucket: c.at.Bucket, Key: c.at.Key}, err
@@ -69,8 +69,8 @@ func quoteETag(info *object.Info) string {
 	return string(append(info.ETag.AppendText(b), '"'))
 }
 
-// maxMeta bounds the names and values of an object's user metadata, and
-// maxHeader every other header that is kept with it, in bytes.
+// maxMeta bounds the names and values of an object's user metadata, and maxHeader
+// each other header that is stored with it, in bytes.
 //
 // Source: OSS API reference, PutObject, x-oss-meta-*.
 const (
@@ -78,11 +78,11 @@ const (
 	maxHeader = 1 << 10
 )
 
-// defaultContentType is that of an object put without one.
+// defaultContentType is the type of an object that is put without one.
 const defaultContentType = "application/octet-stream"
 
 // attributes reads the headers of a write that describe the object. A write that
-// sets an ACL or tags needs the rights of the operations that set them.
+// sets an ACL or tags requires the rights of the operations that set them.
 func (c *call) attributes() (a object.Attributes, err error) {
 	h := c.r.Header
 	if a.Headers, err = keptHeaders(h); err != nil {
@@ -131,7 +131,7 @@ func forbidOverwrite(h http.Header) (bool, error) {
 	}
 }
 
-// keptHeaders reads the headers that are kept with an object.
+// keptHeaders reads the headers that are stored with an object.
 func keptHeaders(h http.Header) (k object.Headers, err error) {
 	k = object.Headers{
 		ContentType:        cmp.Or(h.Get("Content-Type"), defaultContentType),

@@ -15,13 +15,13 @@ func (b byteRange) contentRange(size int64) string {
 	return "bytes " + strconv.FormatInt(b.off, 10) + "-" + strconv.FormatInt(b.off+b.n-1, 10) + "/" + strconv.FormatInt(size, 10)
 }
 
-// parseRange returns the bytes that a Range header asks for, of an object of size
+// parseRange returns the bytes that a Range header requests from an object of size
 // bytes. partial is false if the whole object must be sent.
 //
-// OSS sends the whole object for any range that is not exactly right: several ranges,
-// bad syntax, a start or an end beyond the object. With standard, which is
-// x-oss-range-behavior: standard, an end beyond it is cut and a start beyond
-// it is an error.
+// OSS sends the whole object for every range that is not exactly right: several
+// ranges, bad syntax, a start or an end beyond the object. If standard is true
+// (x-oss-range-behavior: standard), an end beyond the object is cut and a start
+// beyond it is an error.
 //
 // Source: OSS API reference, GetObject, Range and x-oss-range-behavior.
 func parseRange(header string, size int64, standard bool) (r byteRange, partial bool, err error) {

@@ -17,7 +17,7 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// withEC adds the diagnostic code ec to err, if it is target.
+// withEC adds the diagnostic code ec to err if err is target.
 func withEC(err, target error, ec string) error {
 	if errors.Is(err, target) {
 		return &request.DetailError{Err: err, EC: ec}
@@ -35,8 +35,8 @@ type errorReply struct {
 	internal          bool // an error of ours, to be logged
 }
 
-// newReply finds what to answer to err. It is the only place that turns errors
-// into codes.
+// newReply returns the reply to err. It is the only function that maps errors to
+// codes.
 func newReply(err error) errorReply {
 	var p errorReply
 	if e, ok := errors.AsType[*stocktake.InvalidArgumentError](err); ok {
@@ -133,8 +133,8 @@ func (c *call) refuse(err error) {
 		c.Log.ErrorContext(c.ctx, "request failed", c.attrs("err", err)...)
 	}
 	if c.w.status != 0 {
-		// Too late for an answer: break the connection, so that the client does not take
-		// what it has for the whole.
+		// Part of the answer has been sent: break the connection, so that the client
+		// does not take this part for the whole.
 		panic(http.ErrAbortHandler)
 	}
 	h := c.w.Header()
@@ -151,7 +151,7 @@ func (c *call) refuse(err error) {
 		c.w.WriteHeader(p.status)
 	case c.r.Method == http.MethodHead:
 		if len(body) > maxErrHeader {
-			p.fields = nil // what was signed, mostly
+			p.fields = nil // mostly the text that was signed
 			body = c.errorDocument(&p)
 		}
 		c.set("x-oss-err", base64.StdEncoding.EncodeToString(body))

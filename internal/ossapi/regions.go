@@ -6,8 +6,8 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// publicRegions are the regions of OSS by plain id. Clients expect several, and
-// choose an endpoint from the list.
+// publicRegions are the plain ids of the regions of OSS. Clients expect several
+// regions and choose an endpoint from the list.
 //
 // Source: OSS user guide, "Regions and endpoints".
 var publicRegions = []string{

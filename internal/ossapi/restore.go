@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// A restoreState is how far the restoring of an archived object has come.
+// A restoreState is the progress of restoring an archived object.
 type restoreState uint8
 
 const (
@@ -162,7 +162,7 @@ func (c *call) cleanRestoredObject() error {
 // archived reports whether objects of a class must be restored to be read.
 func archived(c stocktake.StorageClass) bool { return c >= stocktake.Archive }
 
-// readable reports whether the bytes of an object can be had now.
+// readable reports whether the content of an object can be read now.
 func readable(info *object.Info, now time.Time) bool {
 	return !archived(info.StorageClass) || restoreOf(info, now) == restored
 }

@@ -33,7 +33,7 @@ type call struct {
 	query request.Params
 	op    *operation   // nil until routed
 	who   ram.Identity // zero: anonymous
-	known bool         // who is proven
+	known bool         // who is authenticated
 
 	code, ec string // of the error that was answered; empty: none, or no such code
 	body     *request.Body
@@ -63,8 +63,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w: &responseWriter{ResponseWriter: w, rc: rc, start: time.Now(), timeout: s.BodyTimeout},
 	}
 	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
-		// net/http hides whether the request had a Content-Length as well, which may
-		// be an attempt to smuggle another request in.
+		// net/http hides whether the request also had a Content-Length, which may be an
+		// attempt at request smuggling.
 		//
 		// Source: RFC 9112, section 6.1.
 		w.Header()["Connection"] = []string{"close"}
@@ -91,8 +91,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer takes a request from its address to its handler, which alone reads the
-// body.
+// answer takes a request from its address to its handler. Only the handler reads
+// the body.
 func (c *call) answer() error {
 	if len(c.r.URL.RawPath)+len(c.r.URL.Path)+len(c.r.URL.RawQuery) > maxURI {
 		return request.ErrInvalidURI
@@ -130,14 +130,14 @@ func (c *call) answer() error {
 	return c.op.Handle(c)
 }
 
-// identify finds out who asks for which operation.
+// identify determines the caller and the operation of a request.
 func (c *call) identify() (err error) {
 	if c.query, err = request.ParseParams(c.r.URL.RawQuery); err != nil {
 		return err
 	}
 	if c.at.Bucket != "" && c.r.Header.Get("Origin") != "" {
 		if b, err := c.Buckets.Bucket(c.ctx, c.at.Bucket); err == nil {
-			c.crossOrigin(&b) // already here, so that the page can read a refusal
+			c.crossOrigin(&b) // set now, so that the page can read an error
 		}
 	}
 	if err := c.authenticate(); err != nil {
@@ -164,8 +164,8 @@ func (c *call) observe() {
 	}
 }
 
-// attrs returns the attributes of every log line about a request: no header, no
-// parameter, nothing signed.
+// attrs returns the attributes of every log line about a request. They contain no
+// header, parameter or signature.
 func (c *call) attrs(more ...any) []any {
 	return append([]any{
 		"request", c.id, "operation", c.opName(), "method", c.r.Method,
@@ -189,8 +189,9 @@ func newRequestID(now time.Time) string {
 	return strings.ToUpper(hex.EncodeToString(b[:]))
 }
 
-// A responseWriter counts what is answered and adds the headers that are known
-// last. ReadFrom passes files on unwrapped, so that net/http can use sendfile.
+// A responseWriter counts the bytes of the answer and adds the headers that are
+// known last. ReadFrom passes files on unwrapped, so that net/http can use
+// sendfile.
 type responseWriter struct {
 	http.ResponseWriter
 	rc      *http.ResponseController
@@ -215,9 +216,9 @@ func (w *responseWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// patience extends the write deadline by one timeout for the client to read what
-// comes next, and by another for net/http, which may first discard the rest of the
-// request. Writers of tests may not support deadlines, which does no harm.
+// patience extends the write deadline by one timeout for the client to read the
+// next bytes, and by another for net/http, which may first discard the rest of the
+// request. Writers in tests may not support deadlines, which does no harm.
 func (w *responseWriter) patience() { _ = w.rc.SetWriteDeadline(time.Now().Add(2 * w.timeout)) }
 
 func (w *responseWriter) Write(p []byte) (int, error) {
@@ -250,7 +251,7 @@ func (w *responseWriter) ReadFrom(r io.Reader) (sent int64, err error) {
 		part := &io.LimitedReader{R: r, N: piece}
 		whole, limited := r.(*io.LimitedReader)
 		if limited {
-			part.R, part.N = whole.R, min(whole.N, piece) // one limit only, or sendfile is missed
+			part.R, part.N = whole.R, min(whole.N, piece) // net/http uses sendfile only below a single limit
 		}
 		want := part.N
 		w.patience()
@@ -278,7 +279,7 @@ func (c *call) empty(status int) error {
 	return nil
 }
 
-// document answers with a whole body.
+// document answers with a complete body.
 func (c *call) document(status int, contentType string, body []byte) error {
 	h := c.w.Header()
 	h["Content-Type"] = []string{contentType}

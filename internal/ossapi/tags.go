@@ -73,8 +73,8 @@ func parseTagging(name, v string, limit int) (tags []object.Tag, err error) {
 	return tags, checkTagCharacters(name, tags, limit)
 }
 
-// checkTags checks tags by the rules of OSS: keys of 1 to 128 characters that
-// are distinct, values of up to 256.
+// checkTags checks tags by the rules of OSS: distinct keys of 1 to 128 characters,
+// values of up to 256.
 func checkTags(name string, tags []object.Tag, limit int) error {
 	if len(tags) > limit {
 		return request.InvalidArgument(name, "", "too many tags")
@@ -97,7 +97,7 @@ func checkTags(name string, tags []object.Tag, limit int) error {
 	return nil
 }
 
-// checkTagCharacters holds the tags of objects to letters, digits, blanks and
+// checkTagCharacters restricts the tags of objects to letters, digits, spaces and
 // "+-=._:/". Tags of buckets may have any character.
 //
 // Source: OSS developer guide, object tagging.
@@ -177,8 +177,8 @@ func (c *call) putBucketTags() error {
 // getBucketTags answers GetBucketTags.
 func (c *call) getBucketTags() error { return c.tagging(c.bucket.Tags) }
 
-// deleteBucketTags answers DeleteBucketTags: of all tags, or of those whose keys
-// the parameter lists.
+// deleteBucketTags answers DeleteBucketTags. It deletes all tags, or those whose
+// keys the parameter lists.
 func (c *call) deleteBucketTags() error {
 	list := c.query.Get("tagging")
 	return c.setBucket(http.StatusNoContent, func(b *object.Bucket) {
@@ -191,8 +191,8 @@ func (c *call) deleteBucketTags() error {
 	})
 }
 
-// newTags reads the tags of an object that is written, in the form of
-// x-oss-tagging. It needs the right to set tags.
+// newTags reads the tags of an object that is being written, in the form of
+// x-oss-tagging. It requires the right to set tags.
 func (c *call) newTags(v string) ([]object.Tag, error) {
 	tags, err := parseTagging("x-oss-tagging", v, maxObjectTags)
 	if err != nil {

@@ -17,8 +17,8 @@ func (c *call) changeObject(status int, change func(*object.Info) error) error {
 	return c.empty(status)
 }
 
-// stateOf returns the state of the version that the request names, symlinks not
-// followed.
+// stateOf returns the state of the version that the request names, without
+// following symlinks.
 func (c *call) stateOf() (object.Info, error) {
 	v, err := c.version()
 	if err != nil {

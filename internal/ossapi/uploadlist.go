@@ -67,7 +67,7 @@ func (c *call) listMultipartUploads() error {
 		After: c.query.Get("key-marker"), AfterUpload: c.query.Get("upload-id-marker"),
 	}
 	if q.After == "" {
-		q.AfterUpload = "" // without a key OSS ignores it
+		q.AfterUpload = "" // OSS ignores it without a key
 	}
 	for _, name := range [...]string{"prefix", "delimiter", "key-marker", "upload-id-marker"} {
 		if v := c.query.Get(name); len(v) > maxPosition {

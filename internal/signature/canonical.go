@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// A canon collects the parts of a request that are signed and writes them in
-// canonical order. It keeps its memory from request to request.
+// A canon collects the signed parts of a request and writes them in canonical
+// order. Its buffers are reused for later requests.
 type canon struct {
 	text    []byte  // decoded or encoded names and values; the spans below point into it
 	params  []param // of the query
@@ -50,9 +50,9 @@ func (c *canon) free() {
 
 func (c *canon) bytes(s span) []byte { return c.text[s.from:s.to] }
 
-// readQuery takes the parameters of a raw query that want accepts, decoded, or
-// encoded again for V4. It reports false for a query that is not properly
-// encoded: what another reader makes of that cannot be known.
+// readQuery takes the parameters of a raw query that want accepts, decoded or, for
+// V4, encoded again. It reports false for a query that is not properly encoded,
+// because other parsers may read it differently.
 func (c *canon) readQuery(raw string, encode bool, want func(name []byte) bool) bool {
 	for raw != "" {
 		var pair string
@@ -155,7 +155,7 @@ func (c *canon) readHeaders(r *http.Request, v4 bool, additional []string) {
 			c.text = c.text[:from]
 		}
 	}
-	// These net/http keeps elsewhere.
+	// net/http keeps these elsewhere.
 	for _, name := range additional {
 		if value := movedHeader(r, name); value != "" {
 			from := len(c.text)
@@ -178,7 +178,7 @@ func contains(names []string, name []byte) bool {
 }
 
 // movedHeader returns the value of a header that net/http takes out of
-// Request.Header; empty if it is there or was not sent.
+// Request.Header. It returns "" if the header was not moved or not sent.
 func movedHeader(r *http.Request, name string) string {
 	switch {
 	case name == "host" && r.Header["Host"] == nil:
@@ -223,9 +223,9 @@ func (c *canon) appendTarget(t Target, encode bool) {
 	c.out = appendEncoded(c.out, t.Key, true)
 }
 
-// appendDecoded appends s without percent-encoding, '+' read as a blank. It
-// reports false if s is malformed; also for a raw ';', which net/url refuses
-// and other readers split at.
+// appendDecoded appends s without percent-encoding, with '+' read as a space. It
+// reports false if s is malformed, and for a raw ';', which net/url rejects and
+// other parsers split at.
 func appendDecoded(dst []byte, s string) ([]byte, bool) {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
@@ -246,8 +246,8 @@ func appendDecoded(dst []byte, s string) ([]byte, bool) {
 	return dst, true
 }
 
-// appendEncoded appends s percent-encoded, all but A-Z a-z 0-9 - . _ ~ and,
-// with slash, '/'.
+// appendEncoded appends s percent-encoded, except for A-Z a-z 0-9 - . _ ~ and, if
+// slash is true, '/'.
 func appendEncoded[T string | []byte](dst []byte, s T, slash bool) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := range len(s) {

@@ -20,13 +20,13 @@ type Error struct {
 	Message string // the text OSS sends
 	EC      string // OSS diagnostic code; empty where none is known
 
-	// Argument is the header or parameter to correct and Value what it held, at
-	// most 200 bytes of it, with InvalidArgument.
+	// Argument is the header or parameter to correct, and Value at most the first 200
+	// bytes of what it held. Both are set with InvalidArgument.
 	Argument, Value string
 
-	// With SignatureDoesNotMatch: what was received, and what the server signed
-	// instead, so that the author of a client can compare. CanonicalRequest is of
-	// V4 only.
+	// Set with SignatureDoesNotMatch: what was received, and what the server signed
+	// instead, so that the author of a client can compare. CanonicalRequest is set
+	// for V4 only.
 	AccessKeyID       string
 	SignatureProvided string
 	StringToSign      string

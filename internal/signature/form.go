@@ -9,7 +9,7 @@ import (
 	"encoding/hex"
 )
 
-// A FormAuth is who signed the policy of a form upload (PostObject).
+// A FormAuth is the signature of the policy of a form upload (PostObject).
 //
 // Source: OSS API reference, PostObject, signature V1 and V4.
 type FormAuth struct {
@@ -57,8 +57,8 @@ func ParseForm(field func(name string) string) (*FormAuth, error) {
 	return f, nil
 }
 
-// Verify checks the signature of the policy. When the policy expires is written in
-// it. The error is an *Error.
+// Verify checks the signature of the policy. It does not check the expiry, which is
+// part of the policy. The error is an *Error.
 func (f *FormAuth) Verify(secret string) error {
 	var want string
 	if f.Scheme == V4 {

@@ -21,8 +21,8 @@ const (
 
 const layoutRPC = "2006-01-02T15:04:05Z"
 
-// An RPC is what a call of an RPC API, such as AssumeRole of STS, says about
-// its sender. Nothing of it is proved before Verify.
+// An RPC is what a call of an RPC API, such as AssumeRole of STS, says about its
+// sender. None of it is proved before Verify.
 type RPC struct {
 	AccessKeyID   string
 	SecurityToken string
@@ -82,7 +82,7 @@ func (c *RPC) Verify(secret string, now time.Time) error {
 	return nil
 }
 
-// VerifyRPC does ParseRPC and Verify in one, for a caller that knows the secret.
+// VerifyRPC combines ParseRPC and Verify, for a caller that knows the secret.
 func VerifyRPC(method string, params url.Values, secret string, now time.Time) error {
 	c, err := ParseRPC(method, params)
 	if err != nil {

@@ -19,9 +19,8 @@ var (
 )
 
 // Sign signs r in its header at time t: it sets Date, x-oss-date and
-// x-oss-content-sha256 (V4), x-oss-security-token and Authorization. region is
-// used by V4 only, as are the additional headers, which are signed if they are
-// there.
+// x-oss-content-sha256 (V4), x-oss-security-token and Authorization. Only V4 uses
+// region and additional. It signs those additional headers that r has.
 func Sign(r *http.Request, target Target, cred Credentials, region string, scheme Scheme, t time.Time, additional ...string) error {
 	if cred.ID == "" || cred.Secret == "" {
 		return ErrNoCredentials
@@ -64,9 +63,9 @@ func Sign(r *http.Request, target Target, cred Credentials, region string, schem
 	return nil
 }
 
-// Presign signs r in its URL at time t, for expires. Whoever uses the URL must
-// send r's method and signed headers: Content-Type, Content-MD5, those of
-// x-oss- and, under V4, the additional ones.
+// Presign signs r in its URL at time t. The URL is valid for expires. A request
+// with the URL must have r's method and signed headers: Content-Type, Content-MD5,
+// the x-oss- headers and, under V4, the additional ones.
 func Presign(r *http.Request, target Target, cred Credentials, region string, scheme Scheme, t time.Time, expires time.Duration, additional ...string) error {
 	if cred.ID == "" || cred.Secret == "" {
 		return ErrNoCredentials
@@ -152,8 +151,8 @@ func addParam(r *http.Request, name, value string) {
 	r.URL.RawQuery = string(appendEncoded(q, value, false))
 }
 
-// sentHeaders returns those of additional that r has and V4 does not sign
-// anyway; lower case, sorted.
+// sentHeaders returns those names of additional that r has and V4 does not sign
+// anyway, in lower case and sorted.
 func sentHeaders(r *http.Request, additional []string) []string {
 	names := splitNames(strings.Join(additional, ";"))
 	return slices.DeleteFunc(names, func(n string) bool {

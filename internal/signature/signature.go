@@ -1,10 +1,10 @@
-// Package signature is the OSS request signature: V1 (HMAC-SHA1) and V4
-// (HMAC-SHA256), each in the header and in the URL of a request, signed and
-// verified; and the RPC signature of the STS call AssumeRole.
+// Package signature implements the OSS request signatures V1 (HMAC-SHA1) and V4
+// (HMAC-SHA256), in the header and in the URL of a request, for signing and for
+// verifying. It also implements the RPC signature of the STS call AssumeRole.
 //
 // [Parse] finds who a request claims to be from; [Auth.Verify] proves the claim
-// with the secret of that access key. Whose the key is and what its owner may
-// do is not known here: see internal/ram.
+// with the secret of that access key. Package ram knows who owns a key and what the
+// owner may do.
 //
 // Source: OSS API reference, "Include signature V4 in the Authorization
 // header", "Add signatures to URLs", "Include signatures in the Authorization
@@ -32,8 +32,8 @@ const MaxExpires = 7 * 24 * time.Hour
 // maxAccessKeyID bounds the access key id a request may name, in bytes.
 const maxAccessKeyID = 128
 
-// A Target is what a request is about, decoded: the canonical resource of both
-// schemes is made of it. The zero Target is the service.
+// A Target is the resource of a request, decoded: the canonical resource of both
+// schemes is built from it. The zero Target is the service.
 type Target struct {
 	Bucket string
 	Key    string // only with Bucket
@@ -59,38 +59,38 @@ func (s Scheme) String() string {
 	return "none"
 }
 
-// Credentials are an access key. Token is empty unless the key is a temporary
-// one of AssumeRole.
+// Credentials are an access key. Token is empty unless the key is a temporary key
+// from AssumeRole.
 type Credentials struct{ ID, Secret, Token string }
 
-// An Auth is what a request says about its sender. Nothing of it is proved
-// before Verify.
+// An Auth is what a request says about its sender. None of it is proved before
+// Verify.
 type Auth struct {
 	AccessKeyID   string
 	SecurityToken string // of a temporary key; else empty
 	Scheme        Scheme
 	Presigned     bool // in the URL rather than in the header
 
-	// Time is when the request was signed; of a V1 URL, which does not say, the
-	// zero Time. Of a V1 header with two dates it is that of Date, and once
-	// verified that of the date that was signed.
+	// Time is when the request was signed. It is zero for a V1 URL, which does not
+	// contain it. For a V1 header with two dates it is that of Date and, after
+	// Verify, the date that was signed.
 	Time time.Time
 	// Expires is when a URL ceases to be valid; zero for a header.
 	Expires time.Time
 
-	// Region and Product are the scope of a V4 signature, such as "cn-hangzhou"
-	// and "oss". Region may be empty, as that of a client that was given none.
+	// Region and Product are the scope of a V4 signature, such as "cn-hangzhou" and
+	// "oss". Region may be empty: a client without a region sends none.
 	Region, Product string
 
 	signature  string    // as received
-	stamps     [2]string // what may stand in the date line of the string to sign, as received
+	stamps     [2]string // possible date lines of the string to sign, as received
 	stampTimes [2]time.Time
 	day        string   // V4: yyyymmdd of the scope
 	additional []string // V4: names of additional headers, lower case, sorted, distinct
 }
 
-// Parse finds which scheme r is signed with and reads what it says. It returns
-// nil, nil for an anonymous request, and an *Error for one that is neither
+// Parse determines the scheme that r is signed with and reads what it says. It
+// returns nil, nil for an anonymous request, and an *Error for one that is neither
 // signed properly nor unsigned.
 func Parse(r *http.Request) (*Auth, error) {
 	header := r.Header["Authorization"]
@@ -208,7 +208,7 @@ func (q *queryAuth) has(name string) bool { return q.count[slices.Index(authPara
 
 func (q *queryAuth) v4() bool { return q.has(paramVersion) }
 
-// v1 leaves alone the RPC call of STS, which has a Signature, too.
+// v1 does not match the RPC call of STS, which also has a Signature.
 func (q *queryAuth) v1() bool {
 	return q.has(paramKeyV1) || q.has(paramSignatureV1) && q.has(paramExpiresV1)
 }
@@ -257,15 +257,15 @@ func parseTime(s string) (time.Time, bool) {
 	if t, err := http.ParseTime(s); err == nil {
 		return t, true
 	}
-	// A year of five digits is a date, too, as far ahead as can be.
+	// A year of five digits is a valid date. Use the latest time that is supported.
 	if f := strings.Fields(s); len(f) == 6 && len(f[3]) == 5 && strings.Trim(f[3], "0123456789") == "" {
 		return time.Unix(maxUnix, 0).UTC(), true
 	}
 	return time.Time{}, false
 }
 
-// checkAdditional refuses a request that lacks a header it says it has signed,
-// which is a mistake of the sender and not a wrong signature.
+// checkAdditional rejects a request that lacks a header that it claims to have
+// signed. This is a mistake of the sender, not a wrong signature.
 //
 // Source: Go SDK v2, TestPresignExtra.
 func (a *Auth) checkAdditional(r *http.Request) error {
@@ -278,8 +278,8 @@ func (a *Auth) checkAdditional(r *http.Request) error {
 	return nil
 }
 
-// splitNames reads the names of additional headers. Clients send them sorted
-// and in lower case; one that does not signed them so all the same.
+// splitNames reads the names of additional headers. Clients send them sorted and in
+// lower case. A client that does not still signs them in that form.
 func splitNames(s string) []string {
 	if s == "" {
 		return nil

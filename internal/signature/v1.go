@@ -84,8 +84,8 @@ func (a *Auth) verifyV1(c *canon, r *http.Request, targets []Target, secret stri
 	return Target{}, failed
 }
 
-// readV1 takes the parameters that V1 signs: those of the list or, for clients
-// whose list is longer, all.
+// readV1 takes the parameters that V1 signs: those of the list or, if all is true,
+// every parameter, for clients whose list is longer.
 func (c *canon) readV1(r *http.Request, all, presigned bool) bool {
 	c.params = c.params[:0]
 	ok := c.readQuery(r.URL.RawQuery, false, func(name []byte) bool {
@@ -119,8 +119,8 @@ func signatureV1(mac hash.Hash, text []byte) (signature [28]byte) {
 	return signature
 }
 
-// parseHeaderV1 reads "<id>:<base64>". Of the dates that may have been signed,
-// Date comes first; ali-oss sends x-oss-date and signs that in its place.
+// parseHeaderV1 reads "<id>:<base64>". Of the dates that may have been signed, Date
+// comes first; ali-oss sends x-oss-date and signs it instead of Date.
 func parseHeaderV1(r *http.Request, rest string) (*Auth, error) {
 	id, signature, ok := strings.Cut(rest, ":")
 	if !ok || id == "" || len(id) > maxAccessKeyID || signature == "" {

@@ -53,7 +53,7 @@ func (a *Auth) verifyV4(c *canon, r *http.Request, targets []Target, secret stri
 	return Target{}, failed
 }
 
-// readV4 takes what V4 signs of r.
+// readV4 takes the parts of r that V4 signs.
 func (c *canon) readV4(r *http.Request, additional []string, presigned bool) bool {
 	c.readHeaders(r, true, additional)
 	ok := c.readQuery(r.URL.RawQuery, true, func(name []byte) bool {
@@ -63,7 +63,7 @@ func (c *canon) readV4(r *http.Request, additional []string, presigned bool) boo
 	return ok
 }
 
-// canonicalV4 writes the canonical request into c.out and says where.
+// canonicalV4 writes the canonical request into c.out and returns its span.
 func (c *canon) canonicalV4(r *http.Request, target Target, additional []string) span {
 	c.out = append(append(c.out[:0], r.Method...), '\n')
 	c.appendTarget(target, true)
@@ -87,7 +87,7 @@ func (c *canon) canonicalV4(r *http.Request, target Target, additional []string)
 	return span{0, len(c.out)}
 }
 
-// stringToSignV4 writes the string to sign behind the canonical request.
+// stringToSignV4 writes the string to sign after the canonical request.
 func (c *canon) stringToSignV4(canonical span, stamp, day, region, product string) span {
 	digest := sha256.Sum256(c.out[canonical.from:canonical.to])
 	from := len(c.out)
@@ -109,8 +109,8 @@ func signatureV4(key *[sha256.Size]byte, text []byte) (signature [2 * sha256.Siz
 	return signature
 }
 
-// keys remembers the signing keys of the last signatures that were good. A
-// stranger cannot fill it.
+// keys caches the signing keys of the last valid signatures. Unauthenticated
+// clients cannot fill it.
 var keys keyCache
 
 type (
@@ -124,7 +124,7 @@ type (
 // maxKeys bounds keyCache: secrets in use today, times regions.
 const maxKeys = 1024
 
-// derive returns the signing key of a scope, and whether it was known already.
+// derive returns the signing key of a scope, and whether the key was cached.
 func (k *keyCache) derive(secret, day, region, product string) (key [sha256.Size]byte, known bool) {
 	k.mu.RLock()
 	key, known = k.key[scope{secret, day, region, product}]
@@ -141,8 +141,8 @@ func (k *keyCache) derive(secret, day, region, product string) (key [sha256.Size
 	return [sha256.Size]byte(next), false
 }
 
-// keep remembers a key. A full cache loses any other one: what is in use comes
-// back with its next request.
+// keep caches a key. A full cache drops an arbitrary other key; a key in use is
+// cached again at its next request.
 func (k *keyCache) keep(secret, day, region, product string, key [sha256.Size]byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -155,7 +155,7 @@ func (k *keyCache) keep(secret, day, region, product string, key [sha256.Size]by
 		}
 		delete(k.key, s)
 	}
-	// Clones, for the parts of a header would keep all of it.
+	// Clone: a substring of a header would keep the whole header in memory.
 	k.key[scope{strings.Clone(secret), strings.Clone(day), strings.Clone(region), strings.Clone(product)}] = key
 }
 
@@ -280,8 +280,8 @@ func (a *Auth) parseCredential(argument, credential string) error {
 	return nil
 }
 
-// checkDay holds the scope to the day of signing: a signing key of one day is
-// good for that day only.
+// checkDay checks that the scope has the day of signing: a signing key is valid for
+// one day only.
 func (a *Auth) checkDay(argument string) error {
 	var day [len(layoutDay)]byte
 	if string(a.Time.UTC().AppendFormat(day[:0], layoutDay)) != a.day {
@@ -297,8 +297,8 @@ func badDay(argument, day string) error {
 	}
 }
 
-// plain reports whether s is of letters, digits and '-', as regions and
-// products are, so that a scope reads in one way only.
+// plain reports whether s consists of letters, digits and '-', as regions and
+// products do, so that a scope has only one reading.
 func plain(s string) bool {
 	for i := range len(s) {
 		if c := lower(s[i]); (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {

@@ -1,5 +1,5 @@
-// Package sts is the public call AssumeRole over HTTP: it issues temporary access
-// keys of a role to users, and to sessions of other roles.
+// Package sts serves AssumeRole, the STS call that issues temporary access keys of
+// a role to users and to sessions of other roles.
 //
 // [Is] distinguishes its requests from those of OSS on the same listener. A
 // request carries its parameters in the URL, in a form, or in both, and is

@@ -18,7 +18,7 @@ type callError struct {
 
 func (e *callError) Error() string { return e.code + ": " + e.message }
 
-// Errors of a call that have nothing to do with who sent it.
+// Errors of a call that do not depend on its sender.
 //
 // Source: Alibaba Cloud, common errors of RPC APIs; STS API reference,
 // AssumeRole, error codes; "STS common problems".
@@ -60,8 +60,8 @@ var keyErrors = []struct {
 	{ram.ErrTokenExpired, &callError{http.StatusBadRequest, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."}},
 }
 
-// answer returns the reply to err. It is the only place that turns errors of
-// other packages into those of STS.
+// answer returns the reply to err. It is the only function that maps errors of
+// other packages to those of STS.
 func answer(err error) *callError {
 	if e, ok := errors.AsType[*callError](err); ok {
 		return e
@@ -95,7 +95,7 @@ func signatureAnswer(e *signature.Error) *callError {
 	case signature.MissingParameter:
 		return missing(e.Argument)
 	case signature.SignatureDoesNotMatch:
-		// The bytes that were signed here for comparison came from the caller.
+		// The string to sign was built from the caller's own request.
 		return &callError{http.StatusBadRequest, string(e.Code), e.Message + " server string to sign is:" + e.StringToSign}
 	case signature.InvalidArgument:
 		return &callError{http.StatusBadRequest, "InvalidParameter", e.Message}

@@ -17,7 +17,8 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// Access knows keys and roles. [ram.Directory] implements it.
+// Access maps access keys to their owners and issues keys of roles. [ram.Directory]
+// implements it.
 type Access interface {
 	// Key returns the secret of an access key and its owner. Errors:
 	// ram.ErrNoSuchAccessKey, ErrKeyDisabled, ErrTokenInvalid, ErrTokenExpired,
@@ -30,14 +31,15 @@ type Access interface {
 	Assume(who ram.Identity, ask ram.AssumeRole) (ram.Credentials, error)
 }
 
-// Options tune the handler. The zero value is what production runs.
+// Options tune the handler. The zero value is what production uses.
 type Options struct {
 	Now func() time.Time // nil means time.Now
 	Log *slog.Logger     // nil means slog.Default()
 
 	Audit *slog.Logger // of roles that were assumed; nil means Log
 
-	// Proven is called with the principal that has signed a request; nil: nothing is.
+	// Proven is called with the principal of each request whose signature is valid;
+	// nil means no call.
 	Proven func(ctx context.Context, principal string)
 }
 
@@ -87,8 +89,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, id, format == "JSON", response)
 }
 
-// brief leaves out the text of the request that a signature error quotes, which may
-// be a token.
+// brief leaves out the request text that a signature error quotes, since it may
+// contain a token.
 func brief(err error) any {
 	if e, ok := errors.AsType[*signature.Error](err); ok {
 		return e.Message
@@ -137,7 +139,7 @@ func sourceIP(r *http.Request) netip.Addr {
 	return from.Addr().Unmap()
 }
 
-// caller proves who sent a call, and that it was not sent before.
+// caller authenticates the sender of a call and checks that it was not sent before.
 func (s *server) caller(method string, p url.Values) (ram.Identity, error) {
 	now := s.Now()
 	signed, err := signature.ParseRPC(method, p)

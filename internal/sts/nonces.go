@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// nonces remembers which nonces have been used, for as long as a request with them
-// would be fresh, so that a call that an attacker has recorded cannot be repeated.
-// Only callers whose signature was right get here. The memory is bounded; at the
-// bound callers are refused instead of forgetting nonces.
+// nonces remembers used nonces for as long as a request with them would be fresh,
+// so that an attacker cannot repeat a recorded call. Only calls with a valid
+// signature are remembered. The memory is bounded. At the bound, calls are
+// rejected, and no nonce is forgotten.
 type nonces struct {
 	perAccount, total int // bounds
 
@@ -26,8 +26,9 @@ type used struct {
 
 type nonce [16]byte // of a hash: what a caller sends may be long
 
-// Bounds of nonces: half an hour, the longest that one is kept, of what STS lets
-// an account call in a minute (6,000) and of eight times that for all.
+// Bounds of nonces. An account may have the calls of half an hour, the longest time
+// that a nonce is kept, at the 6,000 calls a minute that STS allows. All accounts
+// together may have eight times that.
 const (
 	noncesPerAccount = 180_000
 	noncesTotal      = 8 * noncesPerAccount

@@ -12,11 +12,11 @@ const (
 	version = "2015-04-01"
 )
 
-// Is reports whether r is a call of STS: a request to a host of STS
-// (sts.aliyuncs.com, sts.<region>.aliyuncs.com, sts-vpc.<region>.aliyuncs.com), or
-// to any other host a GET or POST of the path "/" whose query says
-// Action=AssumeRole, or that has no query and is an unsigned POST of a URL-encoded
-// form: OSS has no operation like that. It reads no body.
+// Is reports whether r is a call of STS. A request to a host of STS
+// (sts.aliyuncs.com, sts.<region>.aliyuncs.com, sts-vpc.<region>.aliyuncs.com) is
+// one. On any other host, two requests of the path "/" are: a GET or POST whose
+// query says Action=AssumeRole, and an unsigned POST of a URL-encoded form without
+// a query. OSS has no such operations. Is reads no body.
 func Is(r *http.Request) bool {
 	if isHost(r.Host) {
 		return true

@@ -40,7 +40,7 @@ func (a *assumeRoleResponse) writeXML(x *ossxml.Writer) {
 	x.End("AssumeRoleResponse")
 }
 
-// An errorResponse is the answer to a call that is refused.
+// An errorResponse is the answer to a rejected call.
 type errorResponse struct {
 	RequestID string `json:"RequestId"`
 	HostID    string `json:"HostId"`
@@ -79,7 +79,7 @@ func write(w http.ResponseWriter, status int, requestID string, asJSON bool, ans
 		answer.writeXML(&x)
 		body = x.Buf
 	}
-	if err != nil { // of types that have no way to fail
+	if err != nil { // unreachable: these types can be encoded
 		status, body = http.StatusInternalServerError, nil
 	}
 	h := w.Header()

@@ -13,15 +13,15 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
-// Bounds on requests of strangers. The longest honest call has a token of 8 KiB and
-// a policy of 2 KiB; each of their bytes may be written as three.
+// Bounds on requests before authentication. The longest legitimate call has a token
+// of 8 KiB and a policy of 2 KiB; each byte may be encoded as three.
 const (
 	maxForm       = 48 << 10
 	maxParameters = 64
 	bodyTimeout   = 10 * time.Second
 )
 
-// parameters reads those of the URL and of the form. They are never nil.
+// parameters returns the parameters of the URL and of the form. They are never nil.
 func parameters(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	p := url.Values{}
 	switch {
@@ -61,9 +61,9 @@ func addForm(p url.Values, w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength > maxForm {
 		return errTooLarge
 	}
-	// Neither a body that trickles nor the rest of a refused one may keep the
-	// connection. net/http ends the deadline with the request. Writers of tests have
-	// neither deadline nor connection.
+	// Neither a slow body nor the rest of a rejected one may hold the connection.
+	// net/http removes the deadline after the request. Writers in tests have neither
+	// deadline nor connection.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {

@@ -1,5 +1,5 @@
-// Package postform reads the forms of PostObject, by which browsers upload files,
-// and the policies that say what a signed form may upload.
+// Package postform reads the forms with which browsers upload files (PostObject),
+// and the policies that restrict what a signed form may upload.
 //
 // Source: OSS API reference, PostObject.
 package postform

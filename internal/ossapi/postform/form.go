@@ -27,10 +27,11 @@ var (
 const (
 	maxField  = 8 << 10   // bytes of one field
 	maxFields = 100       // fields
-	maxHead   = 256 << 10 // bytes of all that comes before the content of the file
+	maxHead   = 256 << 10 // bytes of everything before the content of the file
 )
 
-// A Form is a form as far as its file, which is its last field.
+// A Form is an upload form whose fields have been read. Its file, the last field,
+// is still unread.
 type Form struct {
 	Fields   map[string]string // values by lower-case name
 	Filename string            // as the client named the file; may be empty
@@ -43,7 +44,8 @@ type Form struct {
 func (f *Form) Field(name string) string { return f.Fields[name] }
 
 // File returns the content of the file, which can be read once. Reading fails with
-// ErrTooSmall or ErrTooLarge unless it has from least to most bytes.
+// ErrTooSmall or ErrTooLarge if the file has less than least or more than most
+// bytes.
 func (f *Form) File(least, most int64) io.Reader { return &rangeReader{f.file, least, most} }
 
 // A headLimit bounds how much is read until it is lifted.
@@ -66,8 +68,8 @@ func (l *headLimit) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Read reads the fields of a form up to the content of its file. The body
-// of a form holds its signature, so this much of it is read from strangers.
+// Read reads the fields of a form up to the content of its file. The signature is
+// one of the fields, so this much is read from unauthenticated clients.
 func Read(h http.Header, body io.Reader) (*Form, error) {
 	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
@@ -113,7 +115,7 @@ func formError(err error) error {
 	return &request.DetailError{Err: ErrForm, Text: "The body of your POST request is not well-formed multipart/form-data."}
 }
 
-// Header returns the fields that an upload takes as headers elsewhere.
+// Header returns the fields that other uploads send as headers.
 func (f *Form) Header() http.Header {
 	h := http.Header{}
 	for name, value := range f.Fields {
@@ -134,7 +136,8 @@ func (f *Form) Header() http.Header {
 	return h
 }
 
-// A rangeReader passes a file on and fails unless it has from least to most bytes.
+// A rangeReader reads a file and fails if it has less than least or more than most
+// bytes.
 type rangeReader struct {
 	r           io.Reader
 	least, most int64 // what is still to come

@@ -12,7 +12,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
-// A Policy says what a signed form may upload, and until when.
+// A Policy restricts what a signed form may upload, and until when.
 //
 // Source: OSS API reference, PostObject, policy.
 type Policy struct {
@@ -32,8 +32,8 @@ type condition struct {
 	text     string // as it was written, for the reply
 }
 
-// maxPolicy is the size of the largest policy document, in bytes of base64, and
-// maxConditions how many conditions it has at most. Both are ours.
+// maxPolicy bounds a policy document, in bytes of base64, and maxConditions the
+// number of its conditions. Both bounds are ours.
 const (
 	maxPolicy     = 64 << 10
 	maxConditions = 100

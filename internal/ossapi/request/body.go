@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// MaxDocument is the size of the largest document in a body, in bytes, unless an
-// operation says otherwise.
+// MaxDocument bounds a document in a body, in bytes, unless an operation sets
+// another bound.
 const MaxDocument = 1 << 20
 
 // Errors of bodies.
@@ -27,15 +27,17 @@ var (
 	ErrMissingLength = errors.New("the request has neither a length nor chunks")
 )
 
-// documentTimes is how many times the timeout a document may take as a whole: it
-// is read before all rights are known, and costs memory meanwhile.
+// documentTimes is the time that a whole document may take, as a multiple of the
+// timeout. A document is read before all rights are checked, and occupies memory
+// meanwhile.
 const documentTimes = 4
 
-// readAhead is how much memory a document is given before it comes, in bytes.
+// readAhead bounds the memory that is allocated for a document before it arrives,
+// in bytes.
 const readAhead = 64 << 10
 
-// A Body reads a request's body. It fails if a body makes no progress, and marks
-// the errors of reading it, so that they are not mistaken for errors of the store.
+// A Body reads a request's body. It fails if the client makes no progress. It marks
+// errors of reading, so that they are not mistaken for errors of the store.
 type Body struct {
 	r       *http.Request
 	rc      *http.ResponseController
@@ -43,13 +45,13 @@ type Body struct {
 
 	n    int64     // bytes read
 	last time.Time // when the deadline was moved
-	end  time.Time // when all of it must be there; zero: no limit
+	end  time.Time // when the whole body must have arrived; zero: no limit
 	done bool      // read to its end, or broken
 }
 
-// NewBody returns the body of r. A read may take as long as timeout. Nothing is
-// read before the first Read: only then does a client that sent
-// "Expect: 100-continue" learn that it may send.
+// NewBody returns the body of r. Each read may take up to timeout. Nothing is read
+// before the first Read: only then does the server tell a client that sent "Expect:
+// 100-continue" to continue.
 func NewBody(r *http.Request, rc *http.ResponseController, timeout time.Duration) *Body {
 	return &Body{r: r, rc: rc, timeout: timeout}
 }
@@ -58,7 +60,8 @@ func NewBody(r *http.Request, rc *http.ResponseController, timeout time.Duration
 func (b *Body) Count() int64 { return b.n }
 
 func (b *Body) Read(p []byte) (int, error) {
-	// A deadline costs a lock in the runtime: move it when a part of it is used.
+	// Setting a deadline takes a lock in the runtime: move it only after part of it
+	// is used.
 	if now := time.Now(); now.Sub(b.last) > b.timeout/16 {
 		b.last = now
 		deadline := now.Add(b.timeout)
@@ -74,32 +77,32 @@ func (b *Body) Read(p []byte) (int, error) {
 	}
 	b.done = true
 	if err == io.EOF {
-		// net/http keeps reading the connection to see whether the client leaves:
-		// that must not end with our deadline.
+		// net/http keeps reading the connection to detect a disconnect: our deadline
+		// must not end that read.
 		_ = b.rc.SetReadDeadline(time.Time{})
 		return n, io.EOF
 	}
 	return n, &bodyError{err}
 }
 
-// Begin limits the total time of the reads that follow to four times that of
-// one read, since they cost memory before all rights are known. The limit ends
-// with End or with the body.
+// Begin limits the total time of the reads that follow to four times that of one
+// read, since they occupy memory before all rights are checked. The limit applies
+// until End is called or the body ends.
 func (b *Body) Begin() { b.end = time.Now().Add(documentTimes * b.timeout) }
 
-// End removes the limit that Begin has set.
+// End removes the limit of Begin.
 func (b *Body) End() { b.end, b.last = time.Time{}, time.Time{} }
 
-// A bodyError is why a body could not be read to its end.
+// A bodyError is the reason why a body could not be read to its end.
 type bodyError struct{ err error }
 
 func (e *bodyError) Error() string     { return "request body: " + e.err.Error() }
 func (e *bodyError) Unwrap() error     { return e.err }
 func (e *bodyError) Is(err error) bool { return err == ErrBody }
 
-// Leave makes sure that the rest of a body cannot hold the connection: before
-// net/http sends an answer it discards up to 256 KiB of it, so that the next
-// request can be read, as slowly as the client sends.
+// Leave ensures that the rest of a body cannot hold the connection: before net/http
+// sends an answer, it discards up to 256 KiB of the body at the client's speed, to
+// be able to read the next request.
 func (b *Body) Leave() {
 	if b.r.ContentLength == 0 || b.done {
 		return
@@ -107,8 +110,8 @@ func (b *Body) Leave() {
 	_ = b.rc.SetReadDeadline(time.Now().Add(b.timeout))
 }
 
-// Document reads a body of at most limit bytes and checks it against the digests
-// of the headers. A longer one is malformed: no honest document is that long.
+// Document reads a body of at most limit bytes and checks it against the digests in
+// the headers. A longer body is malformed: no legitimate document is that long.
 func (b *Body) Document(limit int64) ([]byte, error) {
 	if b.r.ContentLength > limit {
 		return nil, tooLong(limit)
@@ -142,8 +145,8 @@ func (b *Body) XML(root string, limit int64) (*ossxml.Element, error) {
 	return ossxml.Parse(data, root)
 }
 
-// OptionalXML reads a body that is one XML document of at most MaxDocument bytes,
-// or returns nil for one that is empty.
+// OptionalXML reads a body that is one XML document of at most MaxDocument bytes.
+// It returns nil for an empty body.
 func (b *Body) OptionalXML(root string) (*ossxml.Element, error) {
 	data, err := b.Document(MaxDocument)
 	if err != nil || len(bytes.TrimSpace(data)) == 0 {
@@ -152,7 +155,7 @@ func (b *Body) OptionalXML(root string) (*ossxml.Element, error) {
 	return ossxml.Parse(data, root)
 }
 
-// digests are those that a client declares of its body; nil: not declared.
+// digests are the digests that a client declares for its body; nil: not declared.
 type digests struct{ md5, sha256 []byte }
 
 // digestsOf reads Content-MD5 and x-oss-content-sha256, which is a digest or
@@ -165,7 +168,7 @@ func digestsOf(h http.Header) (d digests, err error) {
 	}
 	switch v := h.Get("X-Oss-Content-Sha256"); v {
 	case "", "UNSIGNED-PAYLOAD":
-	default: // a digest that was cut short must not go unchecked
+	default: // a truncated digest must not disable the check
 		if d.sha256, err = hex.DecodeString(v); err != nil || len(d.sha256) != sha256.Size {
 			return digests{}, ErrInvalidDigest
 		}
@@ -187,8 +190,8 @@ func (d digests) check(body []byte) error {
 	return nil
 }
 
-// Describe fills in p with what the headers say of a body that is an object's
-// content: its size and digests.
+// Describe sets the size and the digests of p, as the headers declare them for a
+// body that is an object's content.
 func (b *Body) Describe(p *object.Put) error {
 	d, err := digestsOf(b.r.Header)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package request reads requests to OSS: which bucket and key the URL names,
-// which parameters it has, who signed it, which operation it asks for, and what
-// its body holds. It answers nothing, and knows no store.
+// Package request parses requests to OSS: the bucket and key in the URL, the
+// parameters, the signer, the requested operation, and the body. It writes no
+// answers and uses no store.
 //
 // Source: OSS API reference.
 package request

@@ -6,8 +6,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A DetailError adds details that only the operation knows to the reply of an
-// error.
+// A DetailError adds details to the reply to an error that only the operation
+// knows.
 type DetailError struct {
 	Err    error
 	EC     string      // instead of the table's, unless empty
@@ -22,12 +22,11 @@ func (e *DetailError) Error() string { return e.Err.Error() }
 func (e *DetailError) Unwrap() error { return e.Err }
 
 // InvalidArgument returns the error that says which parameter, header or element to
-// correct. OSS adds
-// its name and value to the reply.
+// correct. The reply repeats its name and value, as OSS does.
 func InvalidArgument(name, value, reason string) error {
 	return &stocktake.InvalidArgumentError{Element: name, Value: Bounded(value), Reason: reason}
 }
 
-// Bounded returns s, which a stranger sent, cut to what may be repeated or logged:
-// 200 bytes of valid UTF-8.
+// Bounded returns the part of s, which comes from an untrusted client, that may be
+// repeated or logged: at most 200 bytes of valid UTF-8.
 func Bounded(s string) string { return strings.ToValidUTF8(s[:min(len(s), 200)], "") }

@@ -36,36 +36,37 @@ type Operation[H any] struct {
 	Level  Level
 	Sub    string // sub-resource: the parameter that selects the operation; empty: none does
 
-	// With is a further condition: "name" or "name=value" of a parameter, "Name:"
-	// of a header in canonical form. Of the operations that fit, one with a condition goes first.
+	// With is a further condition: "name" or "name=value" for a parameter, "Name:"
+	// for a header in canonical form. Operations with a condition take precedence
+	// over those without one.
 	With string
 
-	// Action is the RAM action that the caller needs, VersionAction the one where
-	// versionId is given; empty: Action. Without an Action the handler asks for
-	// rights itself.
+	// Action is the RAM action that the caller needs. VersionAction is the one if
+	// versionId is present; if empty, Action applies. If Action is empty, the handler
+	// checks the rights itself.
 	Action, VersionAction string
 
-	// Conditions are the condition keys that policies may use for this operation,
-	// besides those of every request. What is not listed is absent, whatever the
-	// query says.
+	// Conditions are the condition keys that policies may use for this operation, in
+	// addition to those of every request. Other keys are absent, whatever the query
+	// contains.
 	Conditions []Condition
 
 	CreatesBucket bool // the bucket need not exist
-	AnyStore      bool // it works on buckets of the stores of the settings, too
+	AnyStore      bool // it also works on buckets of stores named in the settings file
 	Handle        H
 }
 
-// A Condition is a condition key of policies and the parameter that has its value.
-// A parameter that is missing is an empty value.
+// A Condition is a condition key of policies and the parameter that holds its
+// value. A missing parameter is an empty value.
 type Condition struct{ Key, Parameter string }
 
-// Listing are the condition keys of operations that list keys.
+// Listing holds the condition keys of operations that list keys.
 //
 // Source: OSS user guide, RAM policies, condition keys oss:Prefix and
 // oss:Delimiter.
 var Listing = []Condition{{"oss:Prefix", "prefix"}, {"oss:Delimiter", "delimiter"}}
 
-// fits reports whether the condition holds. A header counts even if it is empty.
+// fits reports whether the condition holds. An empty header counts as present.
 func (o *Operation[H]) fits(r *http.Request, q Params) bool {
 	if name, ok := strings.CutSuffix(o.With, ":"); ok {
 		return len(r.Header[name]) > 0
@@ -82,7 +83,7 @@ type Routes[H any] struct {
 	known        map[string]bool // sub-resources of any level
 }
 
-// A place is where operations are looked up.
+// A place is the key under which operations are looked up.
 type place struct {
 	method string
 	level  Level
@@ -114,10 +115,10 @@ func NewRoutes[H any](operations []Operation[H]) *Routes[H] {
 // Find returns the operation of a request. Errors: ErrNotImplemented, ErrMethod,
 // *stocktake.InvalidArgumentError for two sub-resources at once.
 //
-// A sub-resource of OSS that is not offered, or not on this level, is not
-// implemented, whatever the method: it never falls through to the operation on the
-// bucket or object itself. OSS ignores parameters that it does not know, and so
-// does Find. OSS has no preconditions of changes to objects either; see
+// A sub-resource of OSS that is not supported, or not on this level, returns
+// ErrNotImplemented for every method: the request never falls through to the
+// operation on the bucket or object itself. Find ignores unknown parameters, as OSS
+// does. OSS has no preconditions for changes to objects either; see
 // checkPreconditions.
 func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H], error) {
 	sub := ""
@@ -138,7 +139,7 @@ func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H],
 		}
 	}
 	if q.Has(Extension) {
-		return nil, ErrNotImplemented // an extension that we lack
+		return nil, ErrNotImplemented // an unknown extension
 	}
 	return nil, ErrMethod
 }
@@ -147,9 +148,9 @@ func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H],
 // the operation on this level: ListBuckets takes tagging.
 func isFilter(level Level, name string) bool { return level == ServiceLevel && name == "tagging" }
 
-// checkPreconditions refuses preconditions of changes to objects. A client that
-// relies on one must not have it ignored. InitiateMultipartUpload, which changes no
-// object, takes dates and ignores them.
+// checkPreconditions rejects preconditions of changes to objects, because a client
+// that relies on one must not have it ignored. InitiateMultipartUpload, which
+// changes no object, accepts dates and ignores them.
 //
 // Source: suite of Alibaba's first Go SDK, TestMultipartNegative.
 func checkPreconditions(r *http.Request, level Level, sub string) error {

@@ -2,7 +2,7 @@ package request
 
 import "strings"
 
-// NotOffered lists the sub-resources of OSS that are not offered, with what they
+// NotOffered maps the sub-resources of OSS that are not supported to what they
 // stand for.
 //
 // Source: OSS API reference, list of operations by function; the parameters

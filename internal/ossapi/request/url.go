@@ -24,24 +24,24 @@ var (
 	ErrInvalidObjectName = errors.New("the object name is not legal")
 )
 
-// An Address is what the URL of a request names. An empty Bucket is the service
-// itself, an empty Key the bucket itself.
+// An Address is the service, bucket or object that a URL names. An empty Bucket
+// means the service, an empty Key the bucket.
 type Address struct {
 	Bucket, Key string
 
 	// alternative is the key of a request that carries its bucket both in the host
-	// and in the path, as ali-oss with sldEnable sends it to an IP address. Only
-	// the signature shows which of the two readings is meant. hasAlternative is
-	// set even if that key is empty.
+	// and in the path, as ali-oss with sldEnable sends it to an IP address. Only the
+	// signature shows which of the two readings is meant. hasAlternative is also set
+	// if that key is empty.
 	alternative    string
 	hasAlternative bool
 
-	// undefined marks the bucket "undefined" of a host name without a key, which
-	// is what ali-oss sends for no bucket at all. Again the signature decides.
+	// undefined is set for the bucket "undefined" in a host name without a key, which
+	// ali-oss sends if it has no bucket. The signature decides here, too.
 	undefined bool
 }
 
-// targets returns the readings of a, the likelier one first.
+// targets returns the readings of a, the most likely one first.
 func (a *Address) targets() []signature.Target {
 	first := signature.Target{Bucket: a.Bucket, Key: a.Key}
 	switch {
@@ -53,7 +53,7 @@ func (a *Address) targets() []signature.Target {
 	return []signature.Target{first}
 }
 
-// Level returns the level of the API that a is on.
+// Level returns the API level of a.
 func (a *Address) Level() Level {
 	switch {
 	case a.Bucket == "":
@@ -74,8 +74,8 @@ type Resolver struct {
 	cnames map[string]string // host to bucket
 }
 
-// NewResolver returns a resolver that knows base hosts and the buckets that CNAMEs
-// stand for, in any case and with or without a final dot.
+// NewResolver returns a resolver for base hosts and CNAMEs. Host names may be in
+// any case and may end in a dot.
 func NewResolver(hosts []string, cnames map[string]string) Resolver {
 	r := Resolver{cnames: make(map[string]string, len(cnames))}
 	for _, h := range hosts {
@@ -91,7 +91,7 @@ func NewResolver(hosts []string, cnames map[string]string) Resolver {
 // bucket is split off, and never normalised: "//", "." and ".." are part of a
 // key. Errors: ErrInvalidURI, ErrInvalidBucketName, ErrInvalidObjectName.
 func (s *Resolver) Resolve(r *http.Request) (Address, error) {
-	path := r.URL.RawPath // as it came, if that is not what Go would write
+	path := r.URL.RawPath // the path as received, if Go would encode it differently
 	if path == "" {
 		path = r.URL.EscapedPath()
 	}
@@ -130,7 +130,7 @@ func unescape(a Address) (Address, error) {
 }
 
 // Unescape decodes a name as OSS does in paths, x-oss-copy-source and
-// x-oss-symlink-target: a '+' is a blank, and clients write a plus as "%2B".
+// x-oss-symlink-target: a '+' is a space, and clients write a plus as "%2B".
 func Unescape(s string) (string, error) {
 	if !strings.ContainsAny(s, "%+") {
 		return s, nil // no allocation for the usual key
@@ -170,15 +170,15 @@ func (s *Resolver) BucketOfHost(header string) (bucket string, found bool) {
 	return bucket, found
 }
 
-// hasLabel reports whether host is something, a dot and base.
+// hasLabel reports whether host is a non-empty prefix, a dot and base.
 func hasLabel(host, base string) bool {
 	return len(host) > len(base)+1 && strings.HasSuffix(host, base) && host[len(host)-len(base)-1] == '.'
 }
 
-// publicHost returns the part oss-<region>.aliyuncs.com of a host, whatever the
-// region; "-internal" ends some of them. Empty if host has no such part.
+// publicHost returns the part oss-<region>.aliyuncs.com of a host, with or without
+// "-internal" after the region. It returns "" if host has no such part.
 //
-// ali-oss sends such a host to whatever address it is told to connect to.
+// ali-oss sends such a host, whatever address it connects to.
 func publicHost(host string) string {
 	rest, ok := strings.CutSuffix(host, ".aliyuncs.com")
 	if !ok {
@@ -202,7 +202,7 @@ func hostname(host string) string {
 	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
 }
 
-// check holds the names of a to the rules of OSS.
+// check validates the names of a by the rules of OSS.
 func (a *Address) check() error {
 	if (a.Bucket != "" || a.Key != "") && !stocktake.ValidBucketName(a.Bucket) {
 		return ErrInvalidBucketName
@@ -213,8 +213,7 @@ func (a *Address) check() error {
 	return nil
 }
 
-// Keys knows the secrets of access keys and whose they are. [ram.Directory]
-// implements it.
+// Keys maps access keys to their secrets and owners. [ram.Directory] implements it.
 type Keys interface {
 	// Key returns the secret of an access key and its owner. Errors:
 	// ram.ErrNoSuchAccessKey, ErrKeyDisabled, ErrTokenInvalid, ErrTokenExpired,
@@ -222,8 +221,8 @@ type Keys interface {
 	Key(id, token string) (secret string, who ram.Identity, err error)
 }
 
-// Authenticate returns who signed r, a request to a; the zero identity is an
-// anonymous caller. It reads the URL and the headers only, and settles which
+// Authenticate returns the signer of r, a request to a; the zero identity is an
+// anonymous caller. It reads the URL and the headers only, and decides which
 // reading of the URL is meant. Errors: *signature.Error, those of keys and of
 // [Resolver.Resolve].
 func (a *Address) Authenticate(r *http.Request, keys Keys, now time.Time) (who ram.Identity, err error) {
@@ -246,16 +245,16 @@ func (a *Address) Authenticate(r *http.Request, keys Keys, now time.Time) (who r
 // Params are the parameters of a query, decoded, in the order they came.
 type Params []Param
 
-// A Param is one parameter. "name" and "name=" are alike: some SDKs write the
+// A Param is one parameter. "name" and "name=" are equivalent: some SDKs write the
 // second for the first.
 type Param struct{ Name, Value string }
 
-// maxParams bounds the parameters of one request. No operation knows a quarter
-// of that.
+// maxParams bounds the parameters of one request. No operation has a quarter of
+// that.
 const maxParams = 64
 
-// ParseParams reads a query. '+' is a blank. A name may come once only: of two
-// values the signature would cover both and a handler see one.
+// ParseParams parses a query. '+' is a space. A name may occur only once: the
+// signature would cover both values, but a handler would read only one.
 func ParseParams(query string) (Params, error) {
 	var ps Params
 	for query != "" {
@@ -363,8 +362,8 @@ func (ps Params) Version() (string, error) {
 	return v, nil
 }
 
-// PlausibleVersion reports whether id can be a version id. Others are mistakes,
-// not versions that are missing.
+// PlausibleVersion reports whether id can be a version id. Any other id is an
+// invalid argument, not a missing version.
 func PlausibleVersion(id string) bool {
 	if id == "" || len(id) > 1024 {
 		return false
@@ -383,8 +382,8 @@ func PossibleVersion(id string) bool {
 	return id == object.NullVersion || strings.HasPrefix(id, "CAE") && PlausibleVersion(id)
 }
 
-// ParseDigits reads a whole number that has no sign. One that is too large for an
-// int64 becomes the largest, which is more than anything that can be asked for.
+// ParseDigits parses a whole number without a sign. A number that is too large for
+// an int64 becomes the largest int64, which exceeds every valid value.
 func ParseDigits(s string) (int64, bool) {
 	if s == "" {
 		return 0, false
