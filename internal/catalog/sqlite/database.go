@@ -21,7 +21,11 @@ type database struct {
 
 // Rows implements [relational.Database].
 func (d *database) Rows(ctx context.Context, text string, each func(relational.Scanner) error, args ...any) error {
-	return rows(ctx, d.read.stmts[text], each, args)
+	err := rows(ctx, d.read.stmts[text], each, args)
+	if end := ctx.Err(); err != nil && end != nil && !errors.Is(err, end) {
+		return fmt.Errorf("%w: %w", end, err) // the driver may only say that it was interrupted
+	}
+	return err
 }
 
 // Change implements [relational.Database].

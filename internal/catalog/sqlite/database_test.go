@@ -144,6 +144,16 @@ func TestWithdrawn(t *testing.T) {
 	})
 }
 
+// A read whose caller has no time left says so, and not that SQLite was interrupted.
+func TestReadEndsWithContext(t *testing.T) {
+	c := open(t, filepath.Join(t.TempDir(), "catalog.db"))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := c.ReadForEver(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want %v", err, context.DeadlineExceeded)
+	}
+}
+
 // TestSynced reads how the last commit was made: only those that say so may
 // leave the disk for later.
 func TestSynced(t *testing.T) {

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"fmt"
+
+	"github.com/stocktake/stocktake/internal/catalog/relational"
 )
 
 // LimitPages makes the database full once it has n pages more than now; n < 0
@@ -50,4 +52,13 @@ func (c *Catalog) Synchronous(ctx context.Context) (mode int, err error) {
 func (c *Catalog) SetDocument(ctx context.Context, bucket, id, document string) error {
 	_, err := c.db.write.pool.db.ExecContext(ctx, "UPDATE configurations SET document = $3 WHERE bucket = $1 AND id = $2", bucket, id, document)
 	return err
+}
+
+// ReadForEver reads until ctx ends. It must be called before others read.
+func (c *Catalog) ReadForEver(ctx context.Context) error {
+	const text = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+	if err := c.db.read.prepare(ctx, []string{text}); err != nil {
+		return err
+	}
+	return c.db.Rows(ctx, text, func(relational.Scanner) error { return nil })
 }
