@@ -1,6 +1,7 @@
 // Package browse shows a report on a terminal, as ncdu shows a disk: prefixes with
-// their totals, largest first, that open down to the objects below them. It reads the
-// totals that come with a report, and rows only where a person asks for objects.
+// their totals, largest first. Each prefix opens, down to its objects. Totals come
+// from the roll-up of the report; rows are read only when the user asks for
+// objects.
 package browse
 
 import (
@@ -16,31 +17,31 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// A browser is a report on a screen: a [tea.Model]. Its lines are those of the
-// prefix that is open, or a list of objects.
+// A browser shows a report on a screen. It is a [tea.Model]. Its lines are those of
+// the open prefix, or a list of objects.
 type browser struct {
 	ctx    context.Context
 	report *report.Report
 	sums   *rollup.Rollup
 	title  string
-	since  string // which report changes are since; empty: there is none
+	since  string // name of the earlier report; empty: there is none
 
 	root, at *node
 	entries  []entry
 	order    order
 	cursor   int
-	top      int // first line that is shown
+	top      int // first visible line
 
 	width, height int
 
-	objects   []rollup.Object // the list that is open; nil: none is
-	listed    string          // what the list is of
-	total     int64           // objects that the list is of
+	objects   []rollup.Object // the open list; nil: none
+	listed    string          // title of the list
+	total     int64           // number of objects that the list is taken from
 	loading   string          // prefix whose objects are being read; empty: none
-	loads     int             // lists that were asked for so far
+	loads     int             // number of lists requested so far
 	cancel    context.CancelFunc
-	back      int  // cursor of at under the list
-	searching bool // text is being typed
+	back      int  // cursor of at while the list is open
+	searching bool // the user is typing a search text
 	search    string
 	message   string
 	help      bool
@@ -48,16 +49,16 @@ type browser struct {
 
 // A Subject is the report to show.
 type Subject struct {
-	Report *report.Report // whose rows are read for lists of objects
-	Sums   *rollup.Rollup // the totals of all of it
+	Report *report.Report // its rows are read for lists of objects
+	Sums   *rollup.Rollup // the totals of the whole report
 	Title  string
 
-	Older *rollup.Rollup // of an earlier report, to show what has changed; nil: none
-	Since string         // names that report; empty without one
+	Older *rollup.Rollup // of an earlier report, to show changes; nil: none
+	Since string         // name of that report; empty without one
 }
 
-// Run shows a report on the whole screen of the terminal in and out until the person
-// quits or ctx ends, whose error it returns. It answers Ctrl-C itself.
+// Run shows a report on the whole screen of the terminal in and out until the user
+// quits or ctx ends; then it returns the error of ctx. It handles Ctrl-C itself.
 func Run(ctx context.Context, s Subject, in io.Reader, out io.Writer) error {
 	_, err := tea.NewProgram(newBrowser(ctx, s), tea.WithContext(ctx), tea.WithOutput(out), tea.WithInput(in)).Run()
 	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
@@ -92,7 +93,7 @@ func (b *browser) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		b.width, b.height = msg.Width, msg.Height
 	case objectsRead:
-		if b.loading != "" && msg.load == b.loads { // else it was given up
+		if b.loading != "" && msg.load == b.loads { // else the load was cancelled
 			b.loading = ""
 			if msg.err != nil {
 				b.message = "cannot read the objects: " + msg.err.Error()
@@ -107,7 +108,7 @@ func (b *browser) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return b, nil
 }
 
-// key does what a key asks for.
+// key handles a key press.
 func (b *browser) key(msg tea.KeyPressMsg) (cmd tea.Cmd) {
 	defer b.scroll()
 	key := msg.String()
@@ -168,7 +169,7 @@ func (b *browser) key(msg tea.KeyPressMsg) (cmd tea.Cmd) {
 	return nil
 }
 
-// typed adds to the text that is searched for.
+// typed adds to the search text.
 func (b *browser) typed(key, text string) {
 	switch key {
 	case "enter":
@@ -184,7 +185,7 @@ func (b *browser) typed(key, text string) {
 	}
 }
 
-// jump opens the prefix above the next one that has the text, and selects it.
+// jump selects the next prefix that contains the search text and opens its parent.
 func (b *browser) jump() {
 	if b.search == "" {
 		return
@@ -222,7 +223,7 @@ func (b *browser) sort(order order) {
 	b.show(b.at, selected)
 }
 
-// enter opens the line that is selected.
+// enter opens the selected line.
 func (b *browser) enter() tea.Cmd {
 	if b.objects != nil || b.cursor >= len(b.entries) {
 		return nil
@@ -267,7 +268,7 @@ func (b *browser) open(list []rollup.Object, total int64, of string) {
 	b.objects, b.total, b.listed, b.cursor, b.top = list, total, of, 0, 0
 }
 
-// close closes the list, or the prefix that is open.
+// close closes the list, or the open prefix.
 func (b *browser) close() {
 	switch {
 	case b.loading != "":
@@ -287,11 +288,11 @@ func (b *browser) count() int {
 	return len(b.entries)
 }
 
-// lines is how many entries the screen shows: two lines are above them, one
+// lines returns how many entries the screen shows: two lines are above them, one
 // below.
 func (b *browser) lines() int { return max(b.height-3, 1) }
 
-// scroll keeps the selection within the lines and on the screen.
+// scroll keeps the selection within the list and on the screen.
 func (b *browser) scroll() {
 	b.cursor = max(min(b.cursor, b.count()-1), 0)
 	b.top = max(min(b.top, b.cursor), b.cursor-b.lines()+1, 0)

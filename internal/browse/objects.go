@@ -13,11 +13,12 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// shownObjects is how many objects a list of a browser has at most.
+// shownObjects bounds the objects in a list of a browser.
 const shownObjects = 1000
 
-// largestBelow reads the rows under a prefix and returns the largest objects; with
-// direct, only of those directly below. It stops when ctx ends.
+// largestBelow reads the rows under a prefix and returns the largest objects. If
+// direct is true, it returns only objects directly below the prefix. It stops when
+// ctx ends.
 func largestBelow(ctx context.Context, r *report.Report, prefix string, direct bool) (list []rollup.Object, total int64, err error) {
 	var found objectHeap
 	q := report.Query{Keys: report.PrefixRange([]byte(prefix)), Columns: []stocktake.Field{
@@ -50,7 +51,7 @@ func largestBelow(ctx context.Context, r *report.Report, prefix string, direct b
 	return list, total, nil
 }
 
-// An objectHeap has the smallest object first.
+// An objectHeap is a heap whose first object is the smallest.
 type objectHeap []rollup.Object
 
 func (h objectHeap) Len() int           { return len(h) }

@@ -9,11 +9,11 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// A node is a prefix with what lies under it.
+// A node is a prefix and its counts.
 type node struct {
 	prefix string // ends with '/', or is empty
 	count  rollup.Count
-	folded int64 // prefixes directly below that have no node of their own
+	folded int64 // number of prefixes directly below that have no node of their own
 
 	parent   *node
 	children []*node
@@ -22,19 +22,19 @@ type node struct {
 	before   rollup.Count // counts in the other report; zero: none
 }
 
-// A entry is a line of a prefix that is open.
+// A entry is a line of the open prefix.
 type entry struct {
 	name   string
 	count  rollup.Count
 	before rollup.Count
-	node   *node  // that opens; nil: none
-	leaf   string // prefix whose objects it opens; empty with node nil: it cannot be opened
+	node   *node  // that the line opens; nil: none
+	leaf   string // prefix whose objects the line opens; empty with node nil: it opens nothing
 	opens  bool
 }
 
-// newTree makes a tree of the prefixes of a report. With older, nodes have
-// the counts that the prefix has there; prefixes that only older has are nodes,
-// too.
+// newTree returns the tree of the prefixes of a report. If older is not nil, nodes
+// also have the counts of the prefix in older, and prefixes that exist only in
+// older have nodes.
 func newTree(sums, older *rollup.Rollup) *node {
 	root := &node{}
 	if len(sums.Prefixes) > 0 {
@@ -79,7 +79,7 @@ func countOf(t *rollup.Tally) rollup.Count {
 	return rollup.Count{Objects: t.Objects, Bytes: t.Bytes}
 }
 
-// An order is what the lines are sorted by.
+// An order is the sort order of the lines.
 type order uint8
 
 const (
@@ -125,7 +125,8 @@ func (e *entry) compare(o *entry, order order) int {
 }
 
 // find returns the next node after from, in the order of prefixes, whose prefix
-// contains text; the search begins again at the root. It returns nil if none has.
+// contains text. The search wraps around at the end. It returns nil if no node
+// matches.
 func (n *node) find(text string, from *node) *node {
 	var all []*node
 	var walk func(*node)

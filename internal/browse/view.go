@@ -25,7 +25,7 @@ func (b *browser) View() tea.View {
 	return v
 }
 
-// screen returns the text of the screen. All that is not ours goes through
+// screen returns the text of the screen. All text from outside passes through
 // human.Printable.
 func (b *browser) screen() string {
 	if b.width == 0 {
@@ -44,7 +44,7 @@ func (b *browser) screen() string {
 	return b.fill(lines, b.bar(b.footer(), ""))
 }
 
-// fill cuts the lines to the screen and puts the last one at its end.
+// fill cuts the lines to the height of the screen and puts last at the bottom.
 func (b *browser) fill(lines []string, last string) string {
 	for len(lines) < b.height-1 {
 		lines = append(lines, "")
@@ -56,7 +56,7 @@ func (b *browser) fill(lines []string, last string) string {
 	return strings.Join(append(lines, last), "\n")
 }
 
-// bar returns a reversed line.
+// bar returns a line in reverse video.
 func (b *browser) bar(left, right string) string {
 	left = ansi.Truncate(human.Printable(left), max(b.width-ansi.StringWidth(right)-1, 0), "…")
 	gap := b.width - ansi.StringWidth(left) - ansi.StringWidth(right)
@@ -86,14 +86,14 @@ func (b *browser) footer() string {
 	return "arrows: move, open, close  s/c/a: sort  L: largest  /: search  q: quit  ?: help"
 }
 
-// entryLines returns the lines of the prefix that is open.
+// entryLines returns the lines of the open prefix.
 func (b *browser) entryLines() []string {
 	head := fmt.Sprintf("%s  %s, %s", orRoot(b.at.prefix), human.Size(b.at.count.Bytes), human.Many(b.at.count.Objects, "object"))
 	if b.since != "" {
 		head += ", " + human.Grown(b.at.count.Bytes-b.at.before.Bytes) + " since " + b.since
 	}
 	out := []string{ansi.Truncate(human.Printable(head), b.width, "…")}
-	most := int64(1) // a bar is as long as its part of the largest
+	most := int64(1) // a bar shows the size relative to the largest entry
 	for i := range b.entries {
 		most = max(most, b.weight(b.entries[i].count))
 	}
@@ -103,7 +103,7 @@ func (b *browser) entryLines() []string {
 	return out
 }
 
-// weight is what bars and shares are of.
+// weight returns the value that bars and shares show.
 func (b *browser) weight(c rollup.Count) int64 {
 	if b.order == byCount {
 		return c.Objects
@@ -111,7 +111,7 @@ func (b *browser) weight(c rollup.Count) int64 {
 	return c.Bytes
 }
 
-// roomy is the width from which a screen shows bars as well as changes.
+// roomy is the least width at which a screen shows both bars and changes.
 const roomy = 100
 
 func (b *browser) entryLine(i int, most int64) string {
@@ -156,7 +156,7 @@ func (b *browser) objectLines() []string {
 	return out
 }
 
-// day writes the day of a time in UTC, "-" for none.
+// day returns the day of a time in UTC, or "-" for the zero time.
 func day(t time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -164,7 +164,7 @@ func day(t time.Time) string {
 	return t.UTC().Format(time.DateOnly)
 }
 
-// selected marks the line that the cursor is on.
+// selected marks the line under the cursor.
 func (b *browser) selected(i int, l string) string {
 	if i != b.cursor {
 		return "  " + l

@@ -15,8 +15,8 @@ import (
 	"sync"
 )
 
-// assetFiles is what pages load. A file whose name ends in .gz is kept and sent
-// compressed. assets/build makes those that are not ours.
+// assetFiles are the files that pages load. A file whose name ends in .gz is stored
+// and sent compressed. assets/build produces the third-party files.
 //
 //go:embed assets/*.css assets/*.js assets/*.gz assets/*.svg
 var assetFiles embed.FS
@@ -25,7 +25,7 @@ var assetFiles embed.FS
 type asset struct {
 	contentType   string
 	plain, zipped []byte
-	version       string // of the content; part of the address, so that browsers may keep it for ever
+	version       string // of the content; part of the URL, so that browsers may cache it for ever
 }
 
 // assets returns the files by name.
@@ -33,7 +33,7 @@ var assets = sync.OnceValue(func() map[string]asset {
 	all := map[string]asset{}
 	entries, err := assetFiles.ReadDir("assets")
 	if err != nil {
-		panic(err) // they are embedded
+		panic(err) // unreachable: the files are embedded
 	}
 	for _, e := range entries {
 		b, err := assetFiles.ReadFile("assets/" + e.Name())
@@ -75,13 +75,13 @@ func gunzip(b []byte) ([]byte, error) {
 
 func zip(b []byte) []byte {
 	var out bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is a legal one
-	_, _ = z.Write(b)                                       // memory takes everything
+	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is valid
+	_, _ = z.Write(b)                                       // never fails in memory
 	_ = z.Close()
 	return out.Bytes()
 }
 
-// assetURL returns the address of a file.
+// assetURL returns the URL of a file.
 func assetURL(name string) (string, error) {
 	a, ok := assets()[name]
 	if !ok {
@@ -109,10 +109,10 @@ func serveAsset(w http.ResponseWriter, r *http.Request) {
 		body = a.zipped
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body) // the browser has left
+	_, _ = w.Write(body) // an error means that the browser has disconnected
 }
 
-// acceptsGzip reports whether the other end can read gzip.
+// acceptsGzip reports whether the client accepts gzip.
 func acceptsGzip(r *http.Request) bool {
 	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		name, quality, _ := strings.Cut(strings.TrimSpace(part), ";")

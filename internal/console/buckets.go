@@ -14,15 +14,15 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A bucketRow is a bucket in the list of all.
+// A bucketRow is a bucket in the list of all buckets.
 type bucketRow struct {
 	Name        string    `json:"name"`
 	Store       string    `json:"store,omitempty"` // empty: the embedded one
 	Region      string    `json:"region,omitempty"`
 	Inventories int       `json:"inventories"`
 	Running     int       `json:"running"`
-	Failed      int       `json:"failed"` // whose last run failed
-	Warned      int       `json:"warned"` // that will fail, as far as is known
+	Failed      int       `json:"failed"` // configurations whose last run failed
+	Warned      int       `json:"warned"` // configurations with warnings that a run will fail
 	Newest      time.Time `json:"newestReport,omitzero"`
 	Objects     int64     `json:"objects"` // in the newest report
 	Bytes       int64     `json:"bytes"`
@@ -30,7 +30,7 @@ type bucketRow struct {
 	Problem     string    `json:"problem,omitempty"`
 }
 
-// bucketList is the first page.
+// bucketList is the data of the first page.
 type bucketList struct {
 	Buckets  []bucketRow `json:"buckets"`
 	Unlisted bool        `json:"unlisted,omitempty"` // the key may not list buckets
@@ -43,10 +43,10 @@ type bucketList struct {
 	Bytes       int64 `json:"bytes"`
 }
 
-// askedAtOnce is how many buckets are asked for at the same time.
+// askedAtOnce is how many buckets are queried concurrently.
 const askedAtOnce = 8
 
-// buckets shows the buckets of all stores with how their inventories stand.
+// buckets shows the buckets of all stores with the state of their inventories.
 func (v *visit) buckets() (*page, error) {
 	var list bucketList
 	for p := v.oss.NewListBucketsPaginator(&oss.ListBucketsRequest{}); p.HasNext(); {
@@ -80,8 +80,8 @@ func (v *visit) buckets() (*page, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	// The key may know the names that ListBuckets returned; of others only those that
-	// it has rights on.
+	// The key may know the names that ListBuckets returned. Of the others, show only
+	// those on which it has rights.
 	known := list.Buckets[:embedded]
 	for _, b := range list.Buckets[embedded:] {
 		if !b.Denied {
@@ -101,7 +101,7 @@ func (v *visit) buckets() (*page, error) {
 	return &page{Template: "buckets", Title: "Buckets", Data: list}, nil
 }
 
-// ask fills in how the inventories of a bucket stand.
+// ask fills in the state of the inventories of a bucket.
 func (v *visit) ask(b *bucketRow) error {
 	all, err := v.client.Status(v.ctx, b.Name, "")
 	switch {
@@ -134,8 +134,8 @@ func (v *visit) ask(b *bucketRow) error {
 	return nil
 }
 
-// openBucket leads to a bucket that the person names, for keys that may not list
-// them.
+// openBucket redirects to a bucket that the user names, for keys that may not list
+// buckets.
 func (v *visit) openBucket() (*page, error) {
 	name := strings.TrimSpace(v.r.URL.Query().Get("bucket"))
 	if !stocktake.ValidBucketName(name) {
@@ -150,12 +150,12 @@ type inventoryRow struct {
 	Href string `json:"-"`
 }
 
-// bucketPage is the list of the configurations of a bucket.
+// bucketPageData is the list of the configurations of a bucket.
 type bucketPageData struct {
 	Bucket      string         `json:"bucket"`
 	Store       string         `json:"store,omitempty"`
 	Find        string         `json:"find,omitempty"`
-	Total       int            `json:"total"` // that match
+	Total       int            `json:"total"` // number of matches
 	All         int            `json:"all"`
 	Inventories []inventoryRow `json:"inventories"`
 	Next        string         `json:"next,omitempty"` // id to continue after
@@ -164,8 +164,8 @@ type bucketPageData struct {
 // rowsOfPage is how many configurations a page lists.
 const rowsOfPage = 100
 
-// bucketPage shows the configurations of a bucket, by id: ?find= keeps those
-// whose id contains a text, ?after= continues a list.
+// bucketPage shows the configurations of a bucket in order of their ids. ?find=
+// keeps those whose id contains a text, ?after= continues a list.
 func (v *visit) bucketPage() (*page, error) {
 	all, err := v.client.Status(v.ctx, v.bucket(), "")
 	if err != nil {
@@ -195,7 +195,7 @@ func inventoryHref(bucket, id string) string {
 	return bucketHref(bucket) + "/inventories/" + url.PathEscape(id)
 }
 
-// trail returns the pages above one of a configuration.
+// trail returns the parents of a configuration's page.
 func trail(bucket, id string) []crumb {
 	t := []crumb{{"Buckets", "/"}, {visible(bucket), bucketHref(bucket)}}
 	if id != "" {

@@ -2,46 +2,46 @@ package console
 
 import "time"
 
-// A chart is drawn by assets/console.js. Its numbers stand in a table beside it.
+// A chart is drawn by assets/console.js. A table next to it has the same numbers.
 type chart struct {
 	Kind    string      `json:"kind"` // "line", "bar" or "treemap"
 	Title   string      `json:"title"`
 	Unit    string      `json:"unit"`             // of the values: "bytes", "count" or "milliseconds"
-	Labels  []string    `json:"labels,omitempty"` // of the places on the axis
+	Labels  []string    `json:"labels,omitempty"` // of the points on the axis
 	Series  []series    `json:"series,omitempty"`
 	Boxes   []box       `json:"boxes,omitempty"`   // of a treemap
 	Signed  bool        `json:"signed,omitempty"`  // values are differences
-	Stacked bool        `json:"stacked,omitempty"` // bars stand on each other
-	Links   []string    `json:"links,omitempty"`   // by label; where a click leads
+	Stacked bool        `json:"stacked,omitempty"` // bars are stacked
+	Links   []string    `json:"links,omitempty"`   // by label; the target of a click
 	Second  *secondAxis `json:"second,omitempty"`
 }
 
-// A series is one line, or the bars of one colour. No two series of a chart share a
-// colour.
+// A series is one line, or the bars of one color. The series of a chart have
+// distinct colors.
 type series struct {
 	Name   string  `json:"name"`
 	Values []int64 `json:"values"`
-	Color  int     `json:"color,omitempty"` // from 1 to colors; 0: that of the rest, unless there is a tone
-	Tone   string  `json:"tone,omitempty"`  // the class of a colour that means something, such as "bad"
+	Color  int     `json:"color,omitempty"` // from 1 to colors; 0: the color of the rest, unless Tone is set
+	Tone   string  `json:"tone,omitempty"`  // class of a color with a meaning, such as "bad"
 	Right  bool    `json:"right,omitempty"` // its values have the unit of the second axis
 }
 
-// colors is how many colours series have: --series-1 and so on in assets/console.css.
-// People who see few colours can tell them apart, too.
+// colors is the number of series colors: --series-1 and so on in
+// assets/console.css. Color-blind users can tell them apart.
 const colors = 8
 
-// A secondAxis has the values of series on the right.
+// A secondAxis is the axis on the right, for some of the series.
 type secondAxis struct {
 	Unit string `json:"unit"`
 }
 
-// A box is a part of a treemap.
+// A box is one area of a treemap.
 type box struct {
 	Name  string `json:"name"`
 	Value int64  `json:"value"`
-	Label string `json:"label"`          // what its tooltip says
-	Href  string `json:"href,omitempty"` // where it leads
-	Rest  bool   `json:"rest,omitempty"` // it is what no other box has
+	Label string `json:"label"`          // text of its tooltip
+	Href  string `json:"href,omitempty"` // target of its link
+	Rest  bool   `json:"rest,omitempty"` // it covers everything that is in no other box
 }
 
 // newGrowthChart returns a chart of the size and the number of objects over time.
@@ -60,7 +60,7 @@ func (c *chart) addReport(at time.Time, href string, objects, bytes int64) {
 	c.Series[1].Values = append(c.Series[1].Values, objects)
 }
 
-// unlessShort returns the chart; nil if it has not even two places to compare.
+// unlessShort returns the chart, or nil if it has fewer than two points to compare.
 func (c *chart) unlessShort() *chart {
 	if len(c.Labels) < 2 {
 		return nil

@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// compareData is the page that says what grew between two reports, from their
-// roll-ups.
+// compareData is the page that shows what grew between two reports, computed from
+// their roll-ups.
 type compareData struct {
 	Bucket string    `json:"bucket"`
 	ID     string    `json:"id"`
@@ -26,16 +26,16 @@ type compareData struct {
 	Prefix   string      `json:"prefix"`
 	Above    []step      `json:"-"`
 	Total    changeRow   `json:"total"`
-	Prefixes []changeRow `json:"prefixes"` // those that changed most first
+	Prefixes []changeRow `json:"prefixes"` // those that changed, the largest change first
 	Same     int         `json:"same"`     // prefixes that did not change
 	Classes  []changeRow `json:"classes"`
 	Types    []changeRow `json:"extensions"`
 	Chart    *chart      `json:"-"`
-	Command  string      `json:"-"` // that compares row by row
+	Command  string      `json:"-"` // compares the reports row by row
 	Base     string      `json:"-"` // path of the newer report
 }
 
-// A changeRow is what a part of two reports came to.
+// A changeRow is the counts of one part in two reports.
 type changeRow struct {
 	Name       string `json:"name"`
 	OldObjects int64  `json:"oldObjects"`
@@ -46,7 +46,7 @@ type changeRow struct {
 	Href       string `json:"-"`
 }
 
-// Objects and Bytes return what was added; negative: removed.
+// Objects and Bytes return the increase; negative: a decrease.
 func (c changeRow) Objects() int64 { return c.NewObjects - c.OldObjects }
 func (c changeRow) Bytes() int64   { return c.NewBytes - c.OldBytes }
 
@@ -89,7 +89,7 @@ func (v *visit) diffCommand(before, after *openReport) string {
 	return "stocktake report diff " + where(before) + " " + where(after)
 }
 
-// fill fills in what changed below a prefix.
+// fill computes what changed below a prefix.
 func (d *compareData) fill(old, new *rollup.Rollup, prefix string) error {
 	at, children, err := below(new, prefix)
 	wasThere := true
@@ -166,8 +166,8 @@ func add(rows map[string]*changeRow, name string, isNew bool, n rollup.Count) {
 	}
 }
 
-// changed returns the rows that changed, the largest change first, and how many
-// did not.
+// changed returns the rows that changed, the largest change first, and the number
+// of unchanged rows.
 func changed(rows map[string]*changeRow) (list []changeRow, same int) {
 	list = []changeRow{}
 	for _, c := range rows {

@@ -1,13 +1,14 @@
-// Package console serves the pages that people look at: buckets, inventory
+// Package console serves the web pages of the server: buckets, inventory
 // configurations, runs and reports.
 //
 // The console is a client of the server's own OSS API, in the same process. Each
-// page is made of requests that are signed with the access key of the person who
-// looks, and that the API authenticates, authorizes and logs like any other. So
-// the console shows and does nothing that the key could not do without it.
+// page consists of requests that are signed with the access key of the user. The
+// API authenticates, authorizes and logs them like any other request. The console
+// therefore shows and does only what the key may do without it.
 //
-// It has an origin of its own, because the API's origin serves the objects of
-// strangers. All that a page needs is embedded in the binary; see assets/build.
+// The console has its own origin, because the API's origin serves untrusted
+// objects. Everything that a page needs is embedded in the binary; see
+// assets/build.
 package console
 
 import (
@@ -24,32 +25,31 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Keys finds the secret of an access key and whose it is. [ram.Directory]
-// implements it.
+// Keys maps access keys to their secrets and owners. [ram.Directory] implements it.
 type Keys interface {
 	Key(id, token string) (secret string, who ram.Identity, err error)
 }
 
-// Stores is what the console needs to know about buckets of named stores, which
-// the API neither lists nor reads.
+// Stores is what the console needs to know about the buckets of named stores. The
+// API neither lists nor reads these buckets.
 type Stores interface {
-	// Elsewhere returns the names of the buckets of named stores that are known:
-	// those that the settings name, and those that have configurations.
+	// Elsewhere returns the names of the known buckets of named stores: those in the
+	// settings, and those that have configurations.
 	Elsewhere(ctx context.Context) ([]string, error)
 
-	// StoreOf returns the store of a bucket; empty: it is the embedded one.
+	// StoreOf returns the store of a bucket; empty: the embedded one.
 	StoreOf(bucket string) string
 
-	// Reports returns the destination of cfg, which a named store holds. The caller
-	// has authorized nothing.
+	// Reports returns the destination of cfg, which is in a named store. It does not
+	// authorize the caller.
 	Reports(ctx context.Context, cfg *stocktake.InventoryConfiguration) (report.Bucket, error)
 
-	// Allow decides what the API decides about a bucket that it serves itself: nil,
-	// or a *ram.DeniedError. An empty key means the bucket.
+	// Allow makes the decision that the API makes for a bucket that it serves itself.
+	// It returns nil or a *ram.DeniedError. An empty key means the bucket.
 	Allow(ctx context.Context, who ram.Identity, action, bucket, key string, from Caller) error
 }
 
-// A Caller is from where a person looks.
+// A Caller describes the connection of a user.
 type Caller struct {
 	Address   netip.Addr
 	Secure    bool // over TLS
@@ -65,19 +65,19 @@ type Webhook struct {
 
 // Config is what a console needs. API, Keys and Region must be set.
 type Config struct {
-	API    http.Handler // the OSS API and the paths below /-/
+	API    http.Handler // the OSS API and the paths under /-/
 	Keys   Keys
 	Region string // that requests are signed for
 
-	Account  string // that configurations are made for, unless a form says otherwise
-	Stores   Stores // nil: there is only the embedded store
+	Account  string // owner of new configurations, unless a form names another
+	Stores   Stores // nil: the embedded store only
 	Webhooks []Webhook
 	Endpoint string           // of the API, as commands and code in pages name it
 	Now      func() time.Time // the time of the server; nil: time.Now
 	Log      *slog.Logger     // nil: slog.Default()
 
-	// Proven is called with the context of a request once it is known who looks; nil:
-	// nothing is.
+	// Proven is called with the context of a request once its user is authenticated;
+	// nil means no call.
 	Proven func(ctx context.Context, principal string)
 }
 
@@ -88,8 +88,8 @@ type Console struct {
 	pages    pages
 	sessions *sessions
 	attempts *limiter
-	streams  chan struct{} // one place for each page that is kept up to date
-	verifies chan struct{} // one place for each report that is being verified
+	streams  chan struct{} // one slot for each live page
+	verifies chan struct{} // one slot for each report that is being verified
 
 	ended     chan struct{} // closed by Close
 	closeOnce sync.Once
@@ -129,8 +129,9 @@ func New(cfg Config) (*Console, error) {
 	return c, nil
 }
 
-// Operation names what a request that [Console.ServeHTTP] has answered was for, as logs
-// name it: "Console" and the name of the page or action, such as "ConsoleReport".
+// Operation returns the name, for logs, of the operation that [Console.ServeHTTP]
+// has answered: "Console" and the name of the page or action, such as
+// "ConsoleReport".
 func Operation(r *http.Request) string {
 	for i := range routes {
 		if routes[i].Method+" "+routes[i].Pattern == r.Pattern {
@@ -143,7 +144,7 @@ func Operation(r *http.Request) string {
 	return "ConsoleUnknown"
 }
 
-// Close ends the pages that are kept up to date, so that a server can stop.
+// Close ends all live pages, so that the server can stop.
 func (c *Console) Close() { c.closeOnce.Do(func() { close(c.ended) }) }
 
 // maxForm bounds the body of a request, in bytes: a form with the longest

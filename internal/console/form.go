@@ -17,14 +17,14 @@ import (
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
-// formData is the form of a configuration, new or to be replaced.
+// formData is the form of a new configuration, or of one that replaces another.
 type formData struct {
 	Bucket string              `json:"bucket"`
-	ID     string              `json:"id,omitempty"` // of the configuration that is replaced; empty: a new one
+	ID     string              `json:"id,omitempty"` // of the configuration to replace; empty: a new one
 	Values map[string][]string `json:"values"`
-	Errors map[string]string   `json:"errors,omitempty"` // by element; "" for what concerns no field
+	Errors map[string]string   `json:"errors,omitempty"` // by element; "" for errors that belong to no field
 
-	Problem string `json:"error,omitempty"` // why the server could not save it, although it is valid
+	Problem string `json:"error,omitempty"` // why the server could not save a valid configuration
 
 	XML     string      `json:"xml,omitempty"`
 	Command string      `json:"-"`
@@ -45,7 +45,7 @@ func (d *formData) Has(element, value string) bool {
 	return slices.Contains(d.Values[element], value) || value == "" && len(d.Values[element]) == 0
 }
 
-// Error returns what is wrong with a field.
+// Error returns the error of a field.
 func (d *formData) Error(element string) string { return d.Errors[element] }
 
 // newInventory shows an empty form.
@@ -69,7 +69,7 @@ func (v *visit) newInventory() (*page, error) {
 	return v.formPage(data), nil
 }
 
-// changeInventory shows the form of a configuration that is to be replaced.
+// changeInventory shows the form for replacing a configuration.
 func (v *visit) changeInventory() (*page, error) {
 	cfg, err := v.client.Get(v.ctx, v.bucket(), v.id())
 	if err != nil {
@@ -98,9 +98,9 @@ func (v *visit) ofS3() bool {
 	return err == nil && oss.ToString(info.BucketInfo.StorageClass) == stocktake.S3Standard.String()
 }
 
-// owner returns the account that owns the bucket. It also finds out whether the
-// person may see the configurations of the bucket, by asking for one: a bucket may have
-// a thousand, and a form is checked while it is typed.
+// owner returns the account that owns the bucket. It also checks that the user may
+// read the configurations of the bucket. It reads only one of them, because a
+// bucket may have a thousand and the form is checked while the user types.
 func (v *visit) owner() (string, error) {
 	if _, err := v.client.Status(v.ctx, v.bucket(), "any"); err != nil && !errors.Is(err, stocktake.ErrNoSuchInventory) {
 		return "", err
@@ -115,8 +115,8 @@ func (v *visit) owner() (string, error) {
 	return v.who.Account, nil
 }
 
-// checkForm answers with the part of the form's page that depends on what was
-// typed: what is wrong by the rules of the API, and what the form stands for.
+// checkForm answers with the part of the form's page that depends on the input: the
+// errors by the rules of the API, and the preview.
 func (v *visit) checkForm() (*page, error) {
 	owner, err := v.owner()
 	if err != nil {
@@ -128,8 +128,8 @@ func (v *visit) checkForm() (*page, error) {
 	return &page{Template: "form", Fragment: "verdict", Data: data}, nil
 }
 
-// readForm reads the form, applies the rules of the API to it and fills in what
-// is wrong and what the form stands for.
+// readForm reads the form, applies the rules of the API to it, and fills in the
+// errors and the preview.
 func (v *visit) readForm(d *formData, owner string) (cfg stocktake.InventoryConfiguration, ok bool) {
 	d.Values = v.r.PostForm
 	cfg, d.Errors = parseForm(v.r.PostForm)
@@ -150,8 +150,8 @@ func (v *visit) readForm(d *formData, owner string) (cfg stocktake.InventoryConf
 	return cfg, len(d.Errors) == 0
 }
 
-// checkDestination says so if the destination is not there. That the key may not
-// ask is no fault of the form.
+// checkDestination adds an error if the destination does not exist. It adds none if
+// the key has no right to check.
 func (v *visit) checkDestination(d *formData, cfg *stocktake.InventoryConfiguration) {
 	_, err := v.oss.GetBucketInfo(v.ctx, &oss.GetBucketInfoRequest{Bucket: oss.Ptr(cfg.Destination.Bucket)})
 	if serr, ok := serviceError(err); ok && serr.Code == "NoSuchBucket" {
@@ -159,7 +159,7 @@ func (v *visit) checkDestination(d *formData, cfg *stocktake.InventoryConfigurat
 	}
 }
 
-// refuse puts an error of the API beside the field that it is about.
+// refuse adds an error of the API to the field that it concerns.
 func (d *formData) refuse(err error) {
 	element, text := "", err.Error()
 	if bad, ok := errors.AsType[*stocktake.InvalidArgumentError](err); ok {
@@ -180,7 +180,7 @@ func (d *formData) refuse(err error) {
 	d.Errors[element] = text
 }
 
-// preview fills in what the form stands for: the document, the command, the call.
+// preview fills in the document, the command and the call that the form stands for.
 func (v *visit) preview(d *formData, cfg *stocktake.InventoryConfiguration) {
 	d.XML = document(cfg)
 	d.Command, d.Code = command(d.Bucket, cfg), code(v.Endpoint, v.Region, d.Bucket, cfg)
@@ -189,7 +189,7 @@ func (v *visit) preview(d *formData, cfg *stocktake.InventoryConfiguration) {
 	}
 }
 
-// putInventory adds a configuration and leads to it.
+// putInventory adds a configuration and redirects to it.
 func (v *visit) putInventory() (*page, error) {
 	owner, err := v.ownerOrAccount()
 	if err != nil {
@@ -206,7 +206,7 @@ func (v *visit) putInventory() (*page, error) {
 	return v.redirect(inventoryHref(v.bucket(), cfg.ID))
 }
 
-// ownerOrAccount is owner for those who may put configurations without seeing them.
+// ownerOrAccount is owner for users who may put configurations but not read them.
 func (v *visit) ownerOrAccount() (string, error) {
 	owner, err := v.owner()
 	if errors.Is(err, stocktake.ErrAccessDenied) {
@@ -215,7 +215,7 @@ func (v *visit) ownerOrAccount() (string, error) {
 	return owner, err
 }
 
-// replaceInventory puts a configuration in the place of the one with its id.
+// replaceInventory replaces the configuration with the given id.
 func (v *visit) replaceInventory() (*page, error) {
 	old, err := v.client.Get(v.ctx, v.bucket(), v.id())
 	if err != nil {
@@ -237,8 +237,8 @@ func (v *visit) replaceInventory() (*page, error) {
 	return v.redirect(inventoryHref(v.bucket(), v.id()))
 }
 
-// keepUnseen gives the new configuration what the old one has and the form cannot
-// show.
+// keepUnseen copies to the new configuration those values of the old one that the
+// form cannot show.
 func keepUnseen(old, cfg *stocktake.InventoryConfiguration) {
 	if i := old.Incremental; i != nil && !i.IsEnabled && cfg.Incremental == nil {
 		cfg.Incremental = i
@@ -246,20 +246,20 @@ func keepUnseen(old, cfg *stocktake.InventoryConfiguration) {
 	if old.Filter.AllClasses && len(cfg.Filter.StorageClass) == 0 {
 		cfg.Filter.AllClasses = true
 	}
-	// A browser drops line breaks from a field, and keeps all else.
+	// A browser drops only line breaks from a field.
 	if strings.NewReplacer("\r", "", "\n", "").Replace(old.Filter.Prefix) == cfg.Filter.Prefix {
 		cfg.Filter.Prefix = old.Filter.Prefix
 	}
 }
 
-// refusedPut shows the form again if the API refuses what it says.
+// refusedPut shows the form again if the API rejects the configuration.
 func (v *visit) refusedPut(d *formData, err error) (*page, error) {
 	serr, ok := serviceError(err)
 	if !ok || serr.StatusCode == http.StatusForbidden || serr.Code == "" {
 		return nil, err
 	}
 	if serr.StatusCode >= http.StatusInternalServerError {
-		// Nothing is wrong with what was typed: it can be sent again later.
+		// The input is valid: the user can send it again later.
 		d.Problem = "It was not saved: " + serr.Message
 	} else if errors.Is(err, stocktake.ErrInventoryExists) {
 		d.Errors["Id"] = "the bucket has a configuration with this id already"
@@ -271,8 +271,7 @@ func (v *visit) refusedPut(d *formData, err error) (*page, error) {
 	return p, nil
 }
 
-// parseForm reads a configuration from the form, and what of it cannot be read, by
-// element.
+// parseForm reads a configuration from the form. It returns the errors by element.
 func parseForm(form url.Values) (c stocktake.InventoryConfiguration, wrong map[string]string) {
 	wrong = map[string]string{}
 	get := func(element string) string { return strings.TrimSpace(form.Get(element)) }
@@ -322,7 +321,7 @@ func parseForm(form url.Values) (c stocktake.InventoryConfiguration, wrong map[s
 	}
 	c.Incremental = parseChanges(form, wrong)
 	f := &c.Filter
-	f.Prefix = form.Get("Filter/Prefix") // blanks count
+	f.Prefix = form.Get("Filter/Prefix") // spaces count
 	if classes := form["Filter/StorageClass"]; len(classes) > 0 && !f.SetStorageClasses(strings.Join(classes, ",")) {
 		wrong["Filter/StorageClass"] = "there is no such storage class"
 	}
@@ -346,7 +345,7 @@ func parseForm(form url.Values) (c stocktake.InventoryConfiguration, wrong map[s
 	return c, wrong
 }
 
-// parseChanges reads what the form says about reports of changes; nil: none.
+// parseChanges reads the fields for incremental reports; nil: none.
 func parseChanges(form url.Values, wrong map[string]string) *stocktake.IncrementalInventory {
 	const element = "IncrementalInventory/OptionalFields/Field"
 	if form.Get("IncrementalInventory/IsEnabled") == "" {
@@ -364,7 +363,7 @@ func parseChanges(form url.Values, wrong map[string]string) *stocktake.Increment
 	return i
 }
 
-// sizeUnits are what sizes may be written in.
+// sizeUnits are the accepted units of sizes.
 var sizeUnits = []struct {
 	name  string
 	bytes float64
@@ -389,10 +388,10 @@ func parseSize(text string) (int64, error) {
 	return int64(n * unit), nil
 }
 
-// timeInputs are how browsers send a time of day, and what people type.
+// timeInputs are the formats of times that browsers send and users type.
 var timeInputs = []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02", time.RFC3339}
 
-// parseTime reads a time in UTC as Unix seconds; an empty one is 0.
+// parseTime reads a time in UTC as Unix seconds; an empty text is 0.
 func parseTime(text string) (int64, error) {
 	if text == "" {
 		return 0, nil
@@ -405,7 +404,7 @@ func parseTime(text string) (int64, error) {
 	return 0, errors.New("expected a time such as 2026-01-31T12:00")
 }
 
-// inputTime returns a time as the field of a form has it.
+// inputTime formats a time for a field of a form.
 func inputTime(seconds int64) string {
 	if seconds == 0 {
 		return ""

@@ -7,17 +7,17 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A formField is one field of the form of a configuration. It has the name of the
-// element of the API's document, so that a rule of the API that it breaks is shown
-// beside it.
+// A formField is one field of the form of a configuration. It is named after the
+// element of the API's document, so that an error of the API can be shown at the
+// field.
 type formField struct {
 	Element string // path below InventoryConfiguration
 	Label   string
 	Help    string
 	Kind    string // text, choice, many, flag, size, time
 	Options []formOption
-	Group   string // heading above it; empty: that of the field before
-	Unless  string // note for when it does not count, such as "with Monthly only"
+	Group   string // heading above it; empty: the same as the previous field
+	Unless  string // note on when it has no effect, such as "with Monthly only"
 	Text    string // example shown while it is empty
 }
 
@@ -111,7 +111,7 @@ func changeOptions() (all []formOption) {
 	return all
 }
 
-// columnHelp says what columns hold.
+// columnHelp describes the columns.
 var columnHelp = map[stocktake.Field]string{
 	stocktake.FieldSize:                "bytes",
 	stocktake.FieldLastModifiedDate:    "when the object was written",
@@ -151,8 +151,8 @@ func classOptions() (all []formOption) {
 	return all
 }
 
-// fieldsOf returns formFields with the storage classes that are chosen, and those
-// of S3 if the bucket has them.
+// fieldsOf returns formFields with the chosen storage classes, and with those of S3
+// if the bucket has them.
 func fieldsOf(chosen []string, s3 bool) []formField {
 	classes := classOptions()
 	if s3 {
@@ -176,7 +176,7 @@ func fieldsOf(chosen []string, s3 bool) []formField {
 
 const classElement = "Filter/StorageClass"
 
-// formValues returns what the fields have of a configuration.
+// formValues returns the values of the fields for a configuration.
 func formValues(c *stocktake.InventoryConfiguration) map[string][]string {
 	m := map[string][]string{}
 	set := func(element, value string) {

@@ -9,7 +9,7 @@ import (
 )
 
 // A guarded is a bucket of a named store. The API does not serve its objects, so
-// that the console asks for the person's rights before it reads.
+// the console checks the user's rights before it reads.
 type guarded struct {
 	report.Bucket
 	allow func(ctx context.Context, action, key, prefix string) error

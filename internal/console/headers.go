@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// policy lets a page load what the console itself serves, and nothing else. No
-// script or style inside a page runs.
+// policy allows a page to load only what the console itself serves. Inline scripts
+// and styles do not run.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -28,16 +28,17 @@ func secure(h http.Header, r *http.Request) {
 	}
 }
 
-// refusesOrigin returns why a request that another site has caused is refused;
-// empty: it is not. A site on another port of the same host, such as the API
-// that serves the objects of strangers, counts as another one, though browsers
-// send it the same cookies.
+// refusesOrigin returns why a request caused by another site is rejected; empty if
+// it is allowed. Another port of the same host counts as another site, although
+// browsers send it the same cookies: the API, which serves untrusted objects, may
+// be there.
 func refusesOrigin(r *http.Request) string {
 	const why = "this request comes from another site"
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		switch r.Header.Get("Sec-Fetch-Site") {
 		case "cross-site", "same-site":
-			// A link that was followed is welcome; what a page loads by itself is not.
+			// Allow a link that the user follows; reject anything that a page loads by
+			// itself.
 			if r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document" {
 				return why
 			}
@@ -54,7 +55,7 @@ func refusesOrigin(r *http.Request) string {
 	return ""
 }
 
-// remote returns the address of the other end; the zero value if it has none.
+// remote returns the address of the client; the zero value if it has none.
 func remote(r *http.Request) netip.Addr {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -63,10 +64,10 @@ func remote(r *http.Request) netip.Addr {
 	return from.Addr().Unmap()
 }
 
-// private reports whether what is sent over the connection stays on this machine
-// or is encrypted, so that a secret may be. Without TLS the browser must have
-// asked for this machine by its own name: the name of another site may have been
-// made to mean this machine.
+// private reports whether data on the connection stays on this machine or is
+// encrypted, so that it may contain a secret. Without TLS the browser must have
+// used a host name of this machine itself: another site's name may resolve to this
+// machine.
 func private(r *http.Request) bool {
 	if r.TLS != nil {
 		return true

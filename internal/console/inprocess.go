@@ -14,15 +14,15 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// An inProcess sends requests to a handler in this process, as if the person who
-// looks at the console had sent them: from their address, with their User-Agent,
-// over TLS if they use it. What a policy says about these counts here, too.
+// An inProcess sends requests to a handler in this process as if the user of the
+// console had sent them: from the same address, with the same User-Agent, and over
+// TLS if the user's connection is. Policies that test these apply here, too.
 type inProcess struct {
 	handler http.Handler
-	from    *http.Request // of the person
+	from    *http.Request // the request of the user
 
-	// sign signs a request that is not signed yet, by the clock of the server, which
-	// a test may have moved.
+	// sign signs an unsigned request by the server's clock, which a test may have
+	// moved.
 	sign func(*http.Request) error
 }
 
@@ -53,11 +53,11 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer r.Body.Close()
 		defer func() {
 			status := http.StatusOK
-			if p := recover(); p != nil { // a connection would be cut
+			if p := recover(); p != nil { // as a server would cut the connection
 				status = http.StatusInternalServerError
 				_ = pipe.CloseWithError(io.ErrUnexpectedEOF) // never fails
 			}
-			w.WriteHeader(status) // if nothing was written
+			w.WriteHeader(status) // no effect if the handler has written
 			_ = pipe.Close()      // never fails
 		}()
 		t.handler.ServeHTTP(w, r)
@@ -78,7 +78,7 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// A pipeWriter is the other end of a response in this process.
+// A pipeWriter is the handler's end of a response in this process.
 type pipeWriter struct {
 	header, sent http.Header
 	status       int
@@ -92,8 +92,8 @@ func (w *pipeWriter) Header() http.Header { return w.header }
 func (w *pipeWriter) WriteHeader(status int) {
 	w.once.Do(func() {
 		w.status, w.sent = status, w.header.Clone()
-		// The SDK asks for headers by their canonical names; the API sets some that it
-		// spells as OSS does.
+		// The SDK looks headers up by their canonical names; the API sets some in OSS's
+		// spelling.
 		for name, values := range w.sent {
 			if canonical := http.CanonicalHeaderKey(name); canonical != name {
 				delete(w.sent, name)
@@ -109,12 +109,12 @@ func (w *pipeWriter) Write(p []byte) (int, error) {
 	return w.pipe.Write(p)
 }
 
-// localEndpoint is the address that requests in this process name. An address
-// without names below it keeps the bucket in the path.
+// localEndpoint is the endpoint of requests in this process. For an IP address the
+// bucket is in the path.
 const localEndpoint = "http://127.0.0.1"
 
-// sdk returns the official SDK's client that sends requests in this process, with
-// the rights of a session.
+// sdk returns a client of the official SDK that sends requests in this process,
+// with the rights of a session.
 func (c *Console) sdk(from *http.Request, s *session, secret string) *oss.Client {
 	return oss.NewClient(oss.NewConfig().
 		WithCredentialsProvider(credentials.NewAnonymousCredentialsProvider()). // inProcess signs
@@ -137,7 +137,7 @@ func (c *Console) http(from *http.Request, s *session, secret string) *http.Clie
 	}
 }
 
-// serviceError returns the answer of the API in err, if there is one.
+// serviceError returns the API's error in err, if there is one.
 func serviceError(err error) (*oss.ServiceError, bool) {
 	return errors.AsType[*oss.ServiceError](err)
 }

@@ -20,30 +20,30 @@ type inventoryData struct {
 	Runs          []runRow                         `json:"runs"` // newest first
 
 	LastSuccess  *runRow `json:"lastSuccess,omitempty"`
-	SinceSuccess int64   `json:"secondsSinceSuccess"` // -1: none is known
+	SinceSuccess int64   `json:"secondsSinceSuccess"` // -1: unknown
 
 	XML     string `json:"-"`
 	Command string `json:"-"`
 	Code    string `json:"-"`
 
-	History *chart `json:"-"` // how long runs took
+	History *chart `json:"-"` // duration of the runs
 	Growth  *chart `json:"-"` // objects and bytes of the reports
 	Base    string `json:"-"` // path of the page
-	All     bool   `json:"-"` // all runs are shown, not only the newest
+	All     bool   `json:"-"` // all runs are listed, not only the newest
 }
 
-// A runRow is a run with what can be computed from it.
+// A runRow is a run with derived values.
 type runRow struct {
 	stocktake.Run
-	Seconds float64 `json:"seconds"`               // that it took, or has taken so far
-	Rate    int64   `json:"rate"`                  // objects listed a second
+	Seconds float64 `json:"seconds"`               // duration, so far if the run has not ended
+	Rate    int64   `json:"rate"`                  // objects listed per second
 	Left    int64   `json:"secondsLeft,omitempty"` // estimate; 0: unknown
 	Done    float64 `json:"percentDone,omitempty"`
 	Href    string  `json:"-"`
 	Report  string  `json:"-"` // path of its report; empty: none
 }
 
-// newRunRow computes what pages show of a run.
+// newRunRow computes the derived values of a run.
 func newRunRow(r *stocktake.Run, now time.Time) runRow {
 	row := runRow{Run: *r, Href: inventoryHref(r.Bucket, r.Configuration) + "/runs/" + r.ID}
 	end := r.Ended
@@ -70,9 +70,9 @@ func newRunRow(r *stocktake.Run, now time.Time) runRow {
 	return row
 }
 
-// reportedBy reports whether the report of a run lies where cfg has its reports. It
-// does not if cfg was replaced by one with another destination: pages then name the
-// manifest.
+// reportedBy reports whether the report of a run is where cfg stores its reports.
+// It is not if cfg has replaced a configuration with another destination; pages
+// then show only the key of the manifest.
 func reportedBy(cfg *stocktake.InventoryConfiguration, r *stocktake.Run) bool {
 	folder := r.Bucket + "/" + r.Configuration + "/"
 	if cfg.Destination.Prefix != "" {
@@ -81,16 +81,16 @@ func reportedBy(cfg *stocktake.InventoryConfiguration, r *stocktake.Run) bool {
 	return r.Destination == cfg.Destination.Bucket && strings.HasPrefix(r.Manifest, folder)
 }
 
-// Took returns how long the run took, or has taken so far.
+// Took returns the duration of the run, so far if it has not ended.
 func (r runRow) Took() time.Duration { return time.Duration(r.Seconds * float64(time.Second)) }
 
-// Remaining returns the estimate of what is left.
+// Remaining returns the estimated remaining time.
 func (r runRow) Remaining() time.Duration { return time.Duration(r.Left) * time.Second }
 
 // newestRuns is how many runs the page of a configuration lists at first.
 const newestRuns = 20
 
-// inventory shows a configuration with how it stands and its history.
+// inventory shows a configuration, its state and its history.
 func (v *visit) inventory() (*page, error) {
 	data, err := v.readInventory()
 	if err != nil {
@@ -137,14 +137,13 @@ func (v *visit) readInventory() (*inventoryData, error) {
 	return data, nil
 }
 
-// Since returns how long ago the last run succeeded.
+// Since returns the time since the last successful run.
 func (d *inventoryData) Since() time.Duration { return time.Duration(d.SinceSuccess) * time.Second }
 
 // Full returns the runs of full reports, the newest first.
 func (d *inventoryData) Full() []runRow { return d.ofKind(stocktake.FullRun) }
 
-// Windows returns the runs that reported the changes of a window, the newest
-// first.
+// Windows returns the runs that reported the changes of a window, the newest first.
 func (d *inventoryData) Windows() []runRow { return d.ofKind(stocktake.IncrementalRun) }
 
 func (d *inventoryData) ofKind(kind stocktake.RunKind) (rows []runRow) {
@@ -156,7 +155,7 @@ func (d *inventoryData) ofKind(kind stocktake.RunKind) (rows []runRow) {
 	return rows
 }
 
-// Shown returns as many of the rows as the page lists.
+// Shown returns the rows that the page lists.
 func (d *inventoryData) Shown(rows []runRow) []runRow {
 	if d.All {
 		return rows
@@ -180,8 +179,8 @@ func (d *inventoryData) Current() *runRow {
 	return nil
 }
 
-// historyChart shows how long the runs took and how they ended; nil: there are too
-// few.
+// historyChart shows the durations and the results of runs. It returns nil if there
+// are too few.
 func historyChart(runs []runRow) *chart {
 	c := &chart{Kind: "bar", Title: "Duration of runs", Unit: "milliseconds", Stacked: true}
 	runs = slices.Clone(runs)
@@ -204,8 +203,8 @@ func historyChart(runs []runRow) *chart {
 	return c.unlessShort()
 }
 
-// growthChart shows objects and bytes over time across the reports of runs; nil:
-// there are too few.
+// growthChart shows objects and bytes over time, from the reports of runs. It
+// returns nil if there are too few.
 func growthChart(runs []runRow) *chart {
 	c := newGrowthChart()
 	for _, r := range slices.Backward(runs) {
@@ -216,10 +215,10 @@ func growthChart(runs []runRow) *chart {
 	return c.unlessShort()
 }
 
-// back leads to the page of the configuration.
+// back redirects to the page of the configuration.
 func (v *visit) back() (*page, error) { return v.redirect(inventoryHref(v.bucket(), v.id())) }
 
-// runInventory starts a run and leads to it.
+// runInventory starts a run and redirects to it.
 func (v *visit) runInventory() (*page, error) {
 	run, err := v.client.Run(v.ctx, v.bucket(), v.id())
 	if err != nil {
@@ -228,7 +227,7 @@ func (v *visit) runInventory() (*page, error) {
 	return v.redirect(inventoryHref(v.bucket(), v.id()) + "/runs/" + run.ID)
 }
 
-// cancelRun ends the run in progress and leads to it.
+// cancelRun cancels the current run and redirects to it.
 func (v *visit) cancelRun() (*page, error) {
 	run, err := v.client.Cancel(v.ctx, v.bucket(), v.id())
 	if err != nil {
@@ -240,7 +239,7 @@ func (v *visit) cancelRun() (*page, error) {
 func (v *visit) suspendInventory() (*page, error) { return v.control(v.client.Suspend) }
 func (v *visit) resumeInventory() (*page, error)  { return v.control(v.client.Resume) }
 
-// control carries out an action and leads back.
+// control carries out an action and redirects to the configuration.
 func (v *visit) control(act func(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)) (*page, error) {
 	if _, err := act(v.ctx, v.bucket(), v.id()); err != nil {
 		return nil, err
@@ -248,7 +247,7 @@ func (v *visit) control(act func(ctx context.Context, bucket, id string) (stockt
 	return v.back()
 }
 
-// checkInventory makes the checks of a run and shows what they found.
+// checkInventory makes the checks of a run and shows the results.
 func (v *visit) checkInventory() (*page, error) {
 	status, err := v.client.Check(v.ctx, v.bucket(), v.id())
 	if err != nil {
@@ -284,7 +283,7 @@ func (v *visit) retainReports() (*page, error) {
 	return v.back()
 }
 
-// deleteInventory deletes a configuration. Its id, typed, shows that it is meant.
+// deleteInventory deletes a configuration. The user types its id to confirm.
 func (v *visit) deleteInventory() (*page, error) {
 	if v.r.PostForm.Get("confirm") != v.id() {
 		return nil, badRequest("the configuration was not deleted: type its id, %s, to confirm", visible(v.id()))

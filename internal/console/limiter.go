@@ -7,27 +7,27 @@ import (
 )
 
 const (
-	// An address may fail to sign in burst times at once, then once each refill.
+	// An address may make burst failed attempts at once, then one each refill.
 	burst  = 10
 	refill = 6 * time.Second
 
-	// maxAddresses bounds the addresses that are remembered. With more, all others
-	// share one budget until the oldest are forgotten.
+	// maxAddresses bounds the number of addresses that are tracked. Beyond it, all
+	// other addresses share one budget until the oldest entries expire.
 	maxAddresses = 10_000
 )
 
-// A limiter bounds how often strangers may guess. Only failures count, so that
-// whoever shares an address with an attacker and knows their secret is kept out
-// for a few seconds only.
+// A limiter bounds how often a client may guess a secret. Only failures count, so
+// that a user who shares an address with an attacker and knows the secret waits
+// only a few seconds.
 type limiter struct {
 	mu    sync.Mutex
-	spent map[netip.Prefix]time.Time // when the whole budget will be back
+	spent map[netip.Prefix]time.Time // when the whole budget will be available again
 }
 
 func newLimiter() *limiter { return &limiter{spent: map[netip.Prefix]time.Time{}} }
 
-// network returns whom an address stands for: of IPv6, where a person has many,
-// the first 64 bits.
+// network returns the unit that an address is counted under: for IPv6 its first 64
+// bits, because one client has many addresses.
 func network(a netip.Addr) netip.Prefix {
 	bits := 32
 	if a.Is6() {
@@ -40,8 +40,9 @@ func network(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// take takes one attempt from the budget of an address, or returns how long it
-// must wait for one. An attempt that succeeds is returned with giveBack.
+// take takes one attempt from the budget of an address. If the budget is used up,
+// it returns the time to wait. The caller returns a successful attempt with
+// giveBack.
 func (l *limiter) take(a netip.Addr) (wait time.Duration) {
 	now := time.Now()
 	l.mu.Lock()
@@ -58,7 +59,7 @@ func (l *limiter) take(a netip.Addr) (wait time.Duration) {
 	return 0
 }
 
-// giveBack returns what take has taken.
+// giveBack returns the attempt that take took.
 func (l *limiter) giveBack(a netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,7 +69,7 @@ func (l *limiter) giveBack(a netip.Addr) {
 	}
 }
 
-// bucket returns under what the address is counted.
+// bucket returns the network that the address is counted under.
 func (l *limiter) bucket(a netip.Addr, now time.Time) netip.Prefix {
 	who := network(a)
 	if _, known := l.spent[who]; known || len(l.spent) < maxAddresses {

@@ -8,51 +8,51 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// machinesData is the page of the machines and of what each works on.
+// machinesData is the page of the machines and their work.
 type machinesData struct {
 	Machines []machineRow `json:"machines"`
 	Runs     []workRow    `json:"runs"`
 	Waiting  int64        `json:"waiting"` // runs that no machine has begun
 }
 
-// A machineRow is a machine with what the tasks say of it.
+// A machineRow is a machine with the sums of its tasks.
 type machineRow struct {
 	stocktake.Machine
 	Busy  int   `json:"busy"`    // tasks that it works on
-	Rate  int64 `json:"rate"`    // objects listed a second by these
+	Rate  int64 `json:"rate"`    // objects that these list per second
 	Leads int   `json:"runsLed"` // runs that it leads
-	Quiet bool  `json:"quiet"`   // it was not heard of for a while
+	Quiet bool  `json:"quiet"`   // its last report is older than quietAfter
 }
 
-// A workRow is a run under way, and what of its tasks the page shows.
+// A workRow is a run in progress with those of its tasks that the page shows.
 type workRow struct {
 	Run     runRow    `json:"run"`
-	Name    string    `json:"name"` // of the machine that leads it; empty: none does now
+	Name    string    `json:"name"` // of the machine that leads it; empty: none at the moment
 	Tasks   []taskRow `json:"tasks"`
 	Working int       `json:"working"`
 	Waiting int       `json:"waiting"`
 	Done    int       `json:"done"`
-	More    int       `json:"more,omitempty"` // tasks that wait and are not among Tasks
+	More    int       `json:"more,omitempty"` // waiting tasks that are not in Tasks
 }
 
-// A taskRow is a task with what can be computed from it.
+// A taskRow is a task with derived values.
 type taskRow struct {
 	stocktake.RunTask
-	Rate int64         `json:"rate"` // objects listed a second
+	Rate int64         `json:"rate"` // objects listed per second
 	For  time.Duration `json:"-"`
 }
 
 const (
-	// tasksOfRun is how many tasks of a run a page shows: all that machines work on, then
-	// some that wait. A run may have ten thousand.
+	// tasksOfRun is how many tasks of a run a page shows: all tasks in progress, then
+	// some of those that wait. A run may have ten thousand.
 	tasksOfRun = 50
 
-	// quietAfter is how long a machine may say nothing before the page points at it. It
-	// says something every few seconds.
+	// quietAfter is how long a machine may be silent before the page marks it.
+	// Machines report every few seconds.
 	quietAfter = 20 * time.Second
 )
 
-// newWorkRow computes what pages show of a run under way.
+// newWorkRow computes the derived values of a run in progress.
 func newWorkRow(w *stocktake.RunWork, now time.Time) workRow {
 	row := workRow{Run: newRunRow(&w.Run, now), Name: w.Name, Done: w.Done, Tasks: []taskRow{}}
 	tasks := slices.Clone(w.Tasks)
@@ -85,7 +85,7 @@ func waits(t *stocktake.RunTask) int {
 	return 1
 }
 
-// Whole reports whether the run is one task, as where one process makes it.
+// Whole reports whether the run is a single task, as it is in a single process.
 func (w workRow) Whole() bool { return len(w.Tasks) == 1 && w.Tasks[0].Kind == stocktake.TaskRun }
 
 func (v *visit) readMachines() (*machinesData, error) {
@@ -118,7 +118,7 @@ func (v *visit) readMachines() (*machinesData, error) {
 	return data, nil
 }
 
-// Rate returns how many objects a second all machines list.
+// Rate returns how many objects all machines list per second.
 func (d *machinesData) Rate() (sum int64) {
 	for _, m := range d.Machines {
 		sum += m.Rate
@@ -126,8 +126,8 @@ func (d *machinesData) Rate() (sum int64) {
 	return sum
 }
 
-// machines shows which machines there are and what each works on. The API answers the
-// account only.
+// machines shows the machines and their work. The API answers this to the account
+// only.
 func (v *visit) machines() (*page, error) {
 	data, err := v.readMachines()
 	if err != nil {
@@ -136,7 +136,7 @@ func (v *visit) machines() (*page, error) {
 	return &page{Template: "machines", Title: "Machines", Trail: []crumb{{"Buckets", "/"}}, Data: data}, nil
 }
 
-// followMachines sends that again and again.
+// followMachines sends updates of the page of the machines.
 func (v *visit) followMachines() (*page, error) {
 	return v.follow(func() (*page, bool, error) {
 		data, err := v.readMachines()

@@ -9,7 +9,8 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// addRange adds what a class has of a range to its row; rows ascend.
+// addRange adds the count of a class in a range to the row of that range. The rows
+// ascend.
 func addRange(rows []rangeRow, from int64, name, class string, n rollup.Count, value int64) []rangeRow {
 	i, found := slices.BinarySearchFunc(rows, from, func(r rangeRow, from int64) int { return int(max(min(r.From-from, 1), -1)) })
 	if !found {
@@ -21,8 +22,8 @@ func addRange(rows []rangeRow, from int64, name, class string, n rollup.Count, v
 	return rows
 }
 
-// rangeChart shows ranges as bars, with the classes on top of each other. If there
-// are more classes than colours, the smallest ones are one part.
+// rangeChart shows ranges as bars in which the classes are stacked. If there are
+// more classes than colors, the smallest ones are combined.
 func rangeChart(title, unit string, rows []rangeRow, classes []classRow) *chart {
 	c := &chart{Kind: "bar", Title: title, Unit: unit, Stacked: true}
 	for _, r := range rows {
@@ -55,7 +56,7 @@ func rangeChart(title, unit string, rows []rangeRow, classes []classRow) *chart 
 	return c
 }
 
-// ageName says in words which ages begin at a number of days.
+// ageName describes the ages that begin at a number of days.
 func ageName(from int64) string {
 	switch from {
 	case rollup.AgeUnknown:
@@ -70,7 +71,7 @@ func ageName(from int64) string {
 	return fmt.Sprintf("%s–%s days", count(from), count(2*from-1))
 }
 
-// sizeName says in words which sizes begin at a number of bytes.
+// sizeName describes the sizes that begin at a number of bytes.
 func sizeName(from int64) string {
 	if from == 0 {
 		return "empty"
@@ -78,7 +79,7 @@ func sizeName(from int64) string {
 	return "from " + human.Size(from)
 }
 
-// treemapOf shows the prefixes that are listed as areas.
+// treemapOf shows the listed prefixes as areas.
 func treemapOf(t *totals, by string) *chart {
 	c := &chart{Kind: "treemap", Title: "Prefixes by size", Unit: "bytes"}
 	if by == "objects" {

@@ -18,8 +18,8 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// pages are the templates by name. Each is one file on top of the common ones,
-// whose names begin with an underscore.
+// pages are the templates by name. Each is one file that is parsed with the common
+// ones, whose names begin with an underscore.
 type pages map[string]*template.Template
 
 func parsePages() (pages, error) {
@@ -45,7 +45,7 @@ func parsePages() (pages, error) {
 	return all, nil
 }
 
-// A page is what a handler answers with. As JSON, a page is its Data.
+// A page is the answer of a handler. As JSON, a page is its Data.
 type page struct {
 	Template string
 	Title    string
@@ -53,27 +53,27 @@ type page struct {
 	Trail    []crumb
 	Data     any
 	Charts   bool   // the page has charts
-	Refresh  string // where the page leads to at once; empty: nowhere
-	Fragment string // template of a part of a page, to be answered alone; empty: the whole page
+	Refresh  string // where the page redirects at once; empty: nowhere
+	Fragment string // template of a part of the page to answer with; empty: the whole page
 }
 
-// A crumb is a page above the one that is shown.
+// A crumb is a parent of the current page.
 type crumb struct {
 	Name, Href string
 }
 
-// A view is what a template sees.
+// A view is the data of a template.
 type view struct {
 	*page
 	Who      ram.Identity
 	SignedIn bool
 	CSRF     string
-	Here     string // address of the page, without format
+	Here     string // URL of the page, without format
 	JSONHref string
-	Account  bool // the account itself looks, which may see machines and webhooks
+	Account  bool // the user is the account itself, which may see machines and webhooks
 }
 
-// wantsJSON reports whether the page is to be answered as JSON.
+// wantsJSON reports whether the client asks for JSON.
 func (v *visit) wantsJSON() bool { return v.r.URL.Query().Get("format") == "json" }
 
 // render answers with a page.
@@ -87,7 +87,7 @@ func (v *visit) render(p *page) {
 		v.w.WriteHeader(status)
 		e := json.NewEncoder(v.w)
 		e.SetIndent("", "  ")
-		_ = e.Encode(p.Data) // the browser has left
+		_ = e.Encode(p.Data) // an error means that the browser has disconnected
 		return
 	}
 	if f, ok := p.Data.(failure); ok && v.r.Header.Get("HX-Request") != "" {
@@ -105,17 +105,17 @@ func (v *visit) render(p *page) {
 	h.Set("Vary", "Accept-Encoding")
 	if !acceptsGzip(v.r) {
 		v.w.WriteHeader(status)
-		_, _ = v.w.Write(body) // the browser has left
+		_, _ = v.w.Write(body) // an error means that the browser has disconnected
 		return
 	}
 	h.Set("Content-Encoding", "gzip")
 	v.w.WriteHeader(status)
-	z, _ := gzip.NewWriterLevel(v.w, gzip.BestSpeed) // the level is a legal one
-	_, _ = z.Write(body)                             // the browser has left
+	z, _ := gzip.NewWriterLevel(v.w, gzip.BestSpeed) // the level is valid
+	_, _ = z.Write(body)                             // an error means that the browser has disconnected
 	_ = z.Close()
 }
 
-// html returns a page as HTML: the whole or nothing.
+// html renders a page as HTML, as a whole or not at all.
 func (v *visit) html(p *page) ([]byte, error) {
 	t := v.pages[p.Template]
 	if t == nil {

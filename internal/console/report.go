@@ -17,7 +17,7 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// reportData is the page of one report: all of it from manifest.json,
+// reportData is the page of one report. All of it comes from manifest.json,
 // manifest.summary and manifest.rollup.
 type reportData struct {
 	Bucket      string                `json:"bucket"`
@@ -35,11 +35,11 @@ type reportData struct {
 	Bytes       int64                 `json:"bytes"`
 	Stored      int64                 `json:"stored"` // bytes of the shards
 
-	By      string    `json:"by"` // what prefixes are sorted by: "bytes" or "objects"
+	By      string    `json:"by"` // sort order of prefixes: "bytes" or "objects"
 	Totals  *totals   `json:"totals,omitempty"`
-	NoTotal string    `json:"noTotals,omitempty"` // why there are none
+	NoTotal string    `json:"noTotals,omitempty"` // why there are no totals
 	Files   []shard   `json:"files"`
-	More    int       `json:"moreFiles,omitempty"` // that are not listed here
+	More    int       `json:"moreFiles,omitempty"` // number of files not listed on this page
 	Next    int       `json:"-"`
 	Earlier []earlier `json:"earlier,omitempty"` // reports to compare with
 	Base    string    `json:"-"`
@@ -49,9 +49,9 @@ type reportData struct {
 type totals struct {
 	rollup.Tally
 	Prefix     string             `json:"prefix"`
-	Above      []step             `json:"-"` // prefixes above it
+	Above      []step             `json:"-"` // the parents of the open prefix
 	Prefixes   []prefixRow        `json:"prefixes"`
-	Whole      int64              `json:"-"` // what shares are of
+	Whole      int64              `json:"-"` // the total that shares refer to
 	Classes    []classRow         `json:"classes"`
 	Ages       []rangeRow         `json:"ages"`
 	Sizes      []rangeRow         `json:"sizes"`
@@ -66,10 +66,10 @@ type totals struct {
 	SizeChart  *chart `json:"-"`
 }
 
-// A step is a prefix above the one that is open.
+// A step is a parent of the open prefix.
 type step struct{ Name, Href string }
 
-// A prefixRow is a prefix below the one that is open, or what no prefix has.
+// A prefixRow is a prefix below the open one, or the rest that is in none of them.
 type prefixRow struct {
 	Name    string `json:"name"`
 	Prefix  string `json:"prefix,omitempty"`
@@ -95,7 +95,7 @@ type rangeRow struct {
 	classes map[string]int64 // bytes, or for sizes objects, by class
 }
 
-// An earlier is a report that another one can be compared with.
+// An earlier is a report that the current one can be compared with.
 type earlier struct{ Name, Href string }
 
 // report shows a report. ?prefix= opens a prefix, ?by=objects sorts by objects.
@@ -123,7 +123,7 @@ func (v *visit) report() (*page, error) {
 			return nil, err
 		}
 	}
-	from, _ := strconv.Atoi(q.Get("file")) // what is no number is the first
+	from, _ := strconv.Atoi(q.Get("file")) // an invalid number means the first
 	data.addFiles(r, max(from, 0))
 	runs, err := v.client.Runs(v.ctx, v.bucket(), v.id())
 	if err != nil {
@@ -138,7 +138,7 @@ func (v *visit) report() (*page, error) {
 	return &page{Template: "report", Title: title, Trail: v.reportTrail(""), Data: data, Charts: true}, nil
 }
 
-// describe returns what manifest and summary say.
+// describe returns the contents of manifest and summary.
 func (v *visit) describe(r *openReport) *reportData {
 	d := &reportData{
 		Bucket: v.bucket(), ID: v.id(), Name: r.name, Manifest: r.Key, Destination: r.cfg.Destination.Bucket, Format: r.Manifest.FileFormat,
@@ -157,13 +157,13 @@ func (v *visit) describe(r *openReport) *reportData {
 	return d
 }
 
-// Took returns how long the scan has taken.
+// Took returns the duration of the scan.
 func (d *reportData) Took() time.Duration { return time.Duration(d.Seconds * float64(time.Second)) }
 
-// most is how many prefixes, extensions and objects a page lists.
+// most bounds the prefixes, the extensions and the objects that a page lists.
 const most = 50
 
-// totalsOf returns what the page shows of a roll-up, with the prefix that is open.
+// totalsOf returns the totals that the page shows of a roll-up, with prefix open.
 func totalsOf(r *rollup.Rollup, prefix, by, base string) (*totals, error) {
 	at, children, err := below(r, prefix)
 	if err != nil {
@@ -205,8 +205,7 @@ func totalsOf(r *rollup.Rollup, prefix, by, base string) (*totals, error) {
 	return t, nil
 }
 
-// listPrefixes fills in the prefixes below the one that is open, the largest
-// first.
+// listPrefixes fills in the prefixes below the open one, the largest first.
 func (t *totals) listPrefixes(r *rollup.Rollup, at *rollup.Prefix, children []int, by string, href func(string) string) {
 	value := func(p *prefixRow) int64 {
 		if by == "objects" {
@@ -252,7 +251,7 @@ func (t *totals) listPrefixes(r *rollup.Rollup, at *rollup.Prefix, children []in
 	}
 }
 
-// below returns the prefix with the name given, and the indices of those directly
+// below returns the prefix with the given name, and the indices of those directly
 // below it.
 func below(r *rollup.Rollup, name string) (at *rollup.Prefix, children []int, err error) {
 	if len(r.Prefixes) == 0 {
@@ -269,7 +268,7 @@ func below(r *rollup.Rollup, name string) (at *rollup.Prefix, children []int, er
 		}
 	}
 	at = &r.Prefixes[i]
-	inside := "" // the child that the next prefixes may lie under
+	inside := "" // the child that may contain the next prefixes
 	for j := i + 1; j < len(r.Prefixes); j++ {
 		p := string(r.Prefixes[j].Prefix)
 		if !strings.HasPrefix(p, string(at.Prefix)) {
@@ -284,7 +283,7 @@ func below(r *rollup.Rollup, name string) (at *rollup.Prefix, children []int, er
 	return at, children, nil
 }
 
-// stepsTo returns the prefixes above the one that is open, itself included.
+// stepsTo returns the parents of the open prefix and the prefix itself.
 func stepsTo(r *rollup.Rollup, prefix string, href func(string) string) []step {
 	root := string(r.Root)
 	steps := []step{{cmp.Or(root, "all keys"), href("")}}

@@ -22,11 +22,11 @@ type reportRow struct {
 	Time     time.Time `json:"time"`
 	Complete bool      `json:"complete"`
 	Totals   bool      `json:"totals"` // it has a manifest.rollup
-	Known    bool      `json:"known"`  // how much it lists
+	Known    bool      `json:"known"`  // the size is known
 	Objects  int64     `json:"objects"`
 	Bytes    int64     `json:"bytes"`
 	Href     string    `json:"-"`
-	Previous string    `json:"-"` // name of the complete report before it
+	Previous string    `json:"-"` // name of the previous complete report
 }
 
 // reportsData is the list of the reports of a configuration, newest first.
@@ -89,8 +89,8 @@ func (v *visit) reportsPage() (*page, error) {
 // maxSummaries is how many summaries the list of reports reads at most.
 const maxSummaries = 50
 
-// readSummaries fills in how much the newest reports list whose runs are
-// forgotten.
+// readSummaries fills in the sizes of the newest reports whose runs are no longer
+// recorded.
 func (v *visit) readSummaries(b report.Bucket, at report.Location, rows []reportRow) error {
 	g, ctx := errgroup.WithContext(v.ctx)
 	g.SetLimit(askedAtOnce)
@@ -104,7 +104,7 @@ func (v *visit) readSummaries(b report.Bucket, at report.Location, rows []report
 		g.Go(func() error {
 			s, err := report.ReadSummary(ctx, b, at.Base()+row.Name+"/"+report.SummaryName)
 			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, report.ErrMalformed) || errors.Is(err, stocktake.ErrAccessDenied) {
-				return nil // it is listed, and opened on its own page
+				return nil // the report is listed; its own page shows the error
 			}
 			if err != nil {
 				return err
@@ -116,8 +116,8 @@ func (v *visit) readSummaries(b report.Bucket, at report.Location, rows []report
 	return g.Wait()
 }
 
-// growthOf shows objects and bytes over time across the reports; nil: there are
-// too few.
+// growthOf shows objects and bytes over time, from the reports. It returns nil if
+// there are too few.
 func growthOf(rows []reportRow) *chart {
 	c := newGrowthChart()
 	for _, r := range slices.Backward(rows) {
@@ -133,10 +133,10 @@ func (v *visit) location(cfg *stocktake.InventoryConfiguration) report.Location 
 	return report.Location{Prefix: cfg.Destination.Prefix, Bucket: v.bucket(), Configuration: v.id()}
 }
 
-// directoryForm is how the directory of a report is named.
+// directoryForm is the time format of the names of report directories.
 const directoryForm = "2006-01-02T15-04Z"
 
-// directoryName returns the name of the directory of a report from the key of its
+// directoryName returns the name of a report's directory, from the key of its
 // manifest.
 func directoryName(manifest string) (string, bool) {
 	name := path.Base(path.Dir(manifest))
@@ -144,7 +144,7 @@ func directoryName(manifest string) (string, bool) {
 	return name, err == nil
 }
 
-// An openReport is the report that a page is about.
+// An openReport is the report that a page shows.
 type openReport struct {
 	*report.Report
 	bucket report.Bucket
@@ -166,7 +166,7 @@ func (v *visit) openReport() (*openReport, error) {
 	return v.openNamed(&cfg, b, v.r.PathValue("report"))
 }
 
-// openNamed opens the report of a configuration by the name of its directory.
+// openNamed opens the report of a configuration with the given directory name.
 func (v *visit) openNamed(cfg *stocktake.InventoryConfiguration, b report.Bucket, name string) (*openReport, error) {
 	if _, err := time.Parse(directoryForm, name); err != nil {
 		return nil, &statusError{http.StatusNotFound, "reports are named by the minute in which they began, such as " + directoryForm, ""}
@@ -183,7 +183,7 @@ func (v *visit) openNamed(cfg *stocktake.InventoryConfiguration, b report.Bucket
 	return &openReport{opened, b, *cfg, name, inventoryHref(v.bucket(), v.id()) + "/reports/" + url.PathEscape(name)}, nil
 }
 
-// trail returns the pages above those of the report.
+// reportTrail returns the parents of the report's page.
 func (v *visit) reportTrail(name string) []crumb {
 	t := append(trail(v.bucket(), v.id()), crumb{"Reports", inventoryHref(v.bucket(), v.id()) + "/reports"})
 	if name != "" {

@@ -2,22 +2,23 @@ package console
 
 import "strings"
 
-// A route is a page or an action. To add one, add a row here; the tests name what
-// is missing: a row of the access matrix, a request that tries it.
+// A route is a page or an action. To add one, add a row here. The tests then report
+// what is missing: a row of the access matrix, a request that tries it.
 type route struct {
 	Name    string
 	Method  string
 	Pattern string
 
-	// Needs are the RAM actions without which the API refuses what the route is for.
-	// They are for the docs and for the help of a refusal: the API decides.
+	// Needs are the RAM actions that the API requires for the purpose of the route.
+	// They are for the docs and for the help text of a denied request; the API
+	// decides.
 	Needs []string
 
-	// Account says that only the account itself may use it.
+	// Account restricts the route to the account itself.
 	Account bool
-	// Public says that it needs no session.
+	// Public routes need no session.
 	Public bool
-	// Streams says that the answer is a stream of events.
+	// Streams means that the answer is a stream of events.
 	Streams bool
 
 	handle func(*visit) (*page, error)
@@ -80,7 +81,7 @@ func init() { // pages refer to routes, so it cannot be a plain value
 	}
 }
 
-// needs says in words what the route needs.
+// needs describes the rights that the route needs.
 func (rt *route) needs() string {
 	switch {
 	case rt.Account:

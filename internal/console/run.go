@@ -17,7 +17,7 @@ type runData struct {
 	Run    runRow `json:"run"`
 	Base   string `json:"-"` // path of the configuration
 
-	Work *workRow `json:"work,omitempty"` // who works on it; nil: it has ended, or waits
+	Work *workRow `json:"work,omitempty"` // which machines work on it; nil: it has ended, or waits
 }
 
 func (v *visit) readRun() (*runData, error) {
@@ -41,7 +41,7 @@ func (v *visit) readRun() (*runData, error) {
 func (v *visit) readWork(d *runData) error {
 	work, err := v.client.Work(v.ctx, d.Bucket, d.ID)
 	if errors.Is(err, stocktake.ErrNoSuchInventory) {
-		return nil // it has just gone
+		return nil // deleted meanwhile
 	}
 	if err != nil {
 		return err
@@ -55,8 +55,8 @@ func (v *visit) readWork(d *runData) error {
 	return nil
 }
 
-// checkReport removes the link to the report of a run if the pages of reports do not
-// find it: the configuration is gone, or has another destination.
+// checkReport removes the link to the report of a run if the report pages cannot
+// find it: the configuration is deleted, or has another destination.
 func (v *visit) checkReport(r *runRow) error {
 	if r.Report == "" {
 		return nil
@@ -71,7 +71,7 @@ func (v *visit) checkReport(r *runRow) error {
 	return nil
 }
 
-// run shows how a run stands.
+// run shows the state of a run.
 func (v *visit) run() (*page, error) {
 	data, err := v.readRun()
 	if err != nil {
@@ -81,10 +81,10 @@ func (v *visit) run() (*page, error) {
 	return &page{Template: "run", Title: title, Trail: trail(data.Bucket, data.ID), Data: data}, nil
 }
 
-// pace is how often a page that is kept up to date looks.
+// pace is the interval between updates of a live page.
 const pace = time.Second
 
-// followRun sends how a run stands again and again, until it has ended, as the
+// followRun sends updates of the state of a run until it has ended. Each is the
 // fragment of the page that shows it.
 func (v *visit) followRun() (*page, error) {
 	return v.follow(func() (*page, bool, error) {
@@ -96,12 +96,12 @@ func (v *visit) followRun() (*page, error) {
 	})
 }
 
-// patience is how often in a row a page that is kept up to date may not be readable,
-// as while the database restarts, before the person is told.
+// patience is how many updates in a row may fail, for instance while the database
+// restarts, before the user sees an error.
 const patience = 5
 
-// follow sends a part of a page again and again, until the part is the last one, the
-// person leaves, or the session ends.
+// follow sends updates of a part of a page until the last one, until the user
+// leaves, or until the session ends.
 func (v *visit) follow(read func() (part *page, last bool, err error)) (*page, error) {
 	part, last, err := read()
 	if err != nil {
@@ -118,10 +118,10 @@ func (v *visit) follow(read func() (part *page, last bool, err error)) (*page, e
 		if err == nil {
 			failures = 0
 			if err := s.send(part); err != nil {
-				return nil, nil // the person has left
+				return nil, nil // the user has left
 			}
 		} else if failures++; failures == patience {
-			return nil, nil // the browser comes back, and is told why
+			return nil, nil // the browser reconnects and receives the error
 		}
 		if last {
 			s.end()
@@ -145,7 +145,7 @@ func (v *visit) follow(read func() (part *page, last bool, err error)) (*page, e
 	}
 }
 
-// Live reports whether the page of the run changes by itself.
+// Live reports whether the page of the run is updated automatically.
 func (d *runData) Live() bool { return !d.Run.State.Ended() }
 
 // Failed reports whether the run has failed.
@@ -172,7 +172,7 @@ func (v *visit) stream() (*stream, error) {
 
 func (s *stream) close() { <-s.v.streams }
 
-// streamPatience is how long a browser may take to read one event.
+// streamPatience is how long a browser may take to receive one event.
 const streamPatience = 20 * time.Second
 
 // send sends a part of a page as one event.
@@ -185,7 +185,7 @@ func (s *stream) send(p *page) error {
 	return s.event("", html)
 }
 
-// end tells the browser that nothing follows, so that it does not come back.
+// end tells the browser that the stream is complete, so that it does not reconnect.
 func (s *stream) end() { _ = s.event("ended", []byte("ended")) } // the browser may have left
 
 func (s *stream) event(kind string, data []byte) error {
@@ -199,14 +199,14 @@ func (s *stream) event(kind string, data []byte) error {
 		b.WriteByte('\n')
 	}
 	b.WriteByte('\n')
-	_ = s.rc.SetWriteDeadline(time.Now().Add(streamPatience)) // writers of tests may have none
+	_ = s.rc.SetWriteDeadline(time.Now().Add(streamPatience)) // writers in tests may have none
 	if _, err := s.v.w.Write(b.Bytes()); err != nil {
 		return err
 	}
 	return s.rc.Flush()
 }
 
-// stillIn reports whether the session of the visit is still there.
+// stillIn reports whether the session of the visit still exists.
 func (v *visit) stillIn() bool {
 	cookie, err := v.r.Cookie(cookieName(v.r))
 	return err == nil && v.sessions.find(cookie.Value) != nil

@@ -11,22 +11,22 @@ import (
 )
 
 const (
-	// A session ends when it has not been used for idle, and at the latest after
+	// A session ends after it has been unused for idle, and at the latest after
 	// lifetime.
 	idle     = 12 * time.Hour
 	lifetime = 7 * 24 * time.Hour
 
-	// maxSessions bounds the sessions of all keys, and maxSessionsOfKey those of
-	// one. Where another begins, the one that was not used for the longest time ends.
+	// maxSessions bounds the sessions of all keys, and maxSessionsOfKey those of one
+	// key. A new session beyond a bound ends the least recently used one.
 	maxSessions      = 10_000
 	maxSessionsOfKey = 20
 
-	// onceFor is how long a link that signs in works.
+	// onceFor is how long a sign-in link is valid.
 	onceFor = time.Hour
 )
 
-// A session is a person who has signed in. It has no secret: that of the key is
-// looked up for each request, so that a session ends with its key.
+// A session is a user who has signed in. It does not store the secret of the key:
+// the key is looked up for each request, so that a session ends with its key.
 type session struct {
 	key   string // id of the access key
 	token string // security token, if the key is temporary
@@ -35,8 +35,8 @@ type session struct {
 	used  time.Time
 }
 
-// sessions are the people who have signed in. Tokens are kept as hashes: a lookup
-// then takes the same time for any wrong token.
+// sessions are the users who have signed in. Tokens are stored as hashes, so that
+// the time of a lookup does not depend on how much of a wrong token is right.
 type sessions struct {
 	mu   sync.Mutex
 	all  map[[32]byte]*session
@@ -65,8 +65,8 @@ func (s *sessions) begin(key, token string) string {
 	return secret
 }
 
-// makeRoom removes sessions that are over, and those that would be too many with
-// another one of key.
+// makeRoom removes expired sessions, and the least recently used one if a new
+// session of key would exceed a bound.
 func (s *sessions) makeRoom(key string, now time.Time) {
 	ofKey := 0
 	var oldest, oldestOfKey [32]byte
@@ -96,7 +96,7 @@ func (o *session) over(now time.Time) bool {
 	return now.Sub(o.used) > idle || now.Sub(o.made) > lifetime
 }
 
-// find returns a copy of the session of a token; nil: there is none.
+// find returns a copy of the session with a token, or nil.
 func (s *sessions) find(secret string) *session {
 	if secret == "" {
 		return nil
@@ -118,14 +118,14 @@ func (s *sessions) find(secret string) *session {
 	return &found
 }
 
-// end ends the session of a token.
+// end ends the session with a token.
 func (s *sessions) end(secret string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.all, sha256.Sum256([]byte(secret)))
 }
 
-// link returns a token that signs in with a key, once.
+// link returns a token that signs in with a key once.
 func (s *sessions) link(key string) string {
 	secret := rand.Text() + rand.Text()
 	now := time.Now()
@@ -140,7 +140,7 @@ func (s *sessions) link(key string) string {
 	return secret
 }
 
-// useLink returns the key of a token of link, which does not work again.
+// useLink returns the key for a token from link. The token cannot be used again.
 func (s *sessions) useLink(secret string) (key string, ok bool) {
 	id := sha256.Sum256([]byte(secret))
 	s.mu.Lock()
@@ -161,7 +161,7 @@ func (o *session) csrfToken() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// hasCSRF reports whether token is one of csrfToken.
+// hasCSRF reports whether token is one that csrfToken returns for this session.
 func (o *session) hasCSRF(token string) bool {
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(b) != 64 {
@@ -173,8 +173,8 @@ func (o *session) hasCSRF(token string) bool {
 	return subtle.ConstantTimeCompare(b[32:], o.csrf[:]) == 1
 }
 
-// cookieName returns the name of the cookie with the token. Over TLS it has the
-// prefix with which no other host, and no page without TLS, can set it.
+// cookieName returns the name of the cookie with the token. Over TLS the name has a
+// prefix that prevents other hosts, and pages without TLS, from setting the cookie.
 func cookieName(r *http.Request) string {
 	if r.TLS != nil {
 		return "__Host-stocktake"

@@ -27,7 +27,7 @@ type shard struct {
 // shardsOfPage is how many shards a page lists.
 const shardsOfPage = 100
 
-// addFiles lists shards from a number on.
+// addFiles lists shards from the given number on.
 func (d *reportData) addFiles(r *openReport, from int) {
 	all := r.Manifest.Files
 	from = min(from, len(all))
@@ -43,7 +43,7 @@ func (d *reportData) addFiles(r *openReport, from int) {
 	d.More = len(all) - d.Next
 }
 
-// keyOf returns a key from its form in a summary.
+// keyOf decodes a key of a summary.
 func keyOf(encoded string) string {
 	key, err := report.ParseKey(encoded)
 	if err != nil {
@@ -74,17 +74,18 @@ func (v *visit) downloadShard() (*page, error) {
 	h.Set("Content-Length", strconv.FormatInt(f.Size, 10))
 	rc := http.NewResponseController(v.w)
 	for sent := int64(0); sent < f.Size; {
-		_ = rc.SetWriteDeadline(time.Now().Add(time.Minute)) // writers of tests may have none
+		_ = rc.SetWriteDeadline(time.Now().Add(time.Minute)) // writers in tests may have none
 		n, err := io.CopyN(v.w, body, min(1<<20, f.Size-sent))
 		if sent += n; err != nil {
-			// The answer has begun: that it ends early tells that it is not whole.
+			// The answer has begun: abort it, so that the client sees that it is
+			// incomplete.
 			panic(http.ErrAbortHandler)
 		}
 	}
 	return nil, nil
 }
 
-// verifyData is how the verification of a report stands.
+// verifyData is the progress of the verification of a report.
 type verifyData struct {
 	Stored  int64                `json:"stored"` // bytes in all
 	Read    int64                `json:"read"`
@@ -93,8 +94,8 @@ type verifyData struct {
 	Took    time.Duration        `json:"-"`
 }
 
-// verify reads all of a report, checks it against its manifest and summary, and
-// sends how far it is.
+// verify reads a whole report, checks it against its manifest and summary, and
+// sends its progress.
 func (v *visit) verify() (*page, error) {
 	r, err := v.openReport()
 	if err != nil {
@@ -117,7 +118,7 @@ func (v *visit) verify() (*page, error) {
 	}
 	show := func() error { return s.send(&page{Template: "report", Fragment: "verification", Data: data}) }
 	if err := show(); err != nil {
-		return nil, nil // the person has left
+		return nil, nil // the user has left
 	}
 	ctx, cancel := context.WithCancel(v.ctx)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A signInForm is the page where a person signs in.
+// A signInForm is the data of the sign-in page.
 type signInForm struct {
 	Next  string `json:"-"`
 	Key   string `json:"-"`
@@ -50,8 +50,8 @@ func (v *visit) signIn() (*page, error) {
 		return &page{Template: "sign-in", Title: "Sign in", Status: http.StatusTooManyRequests, Data: shown}, nil
 	}
 	kept, who, err := v.Keys.Key(key, token)
-	// The hashes have one length, so that the time does not depend on the secret,
-	// and a key that does not exist is compared, too.
+	// The hashes have the same length, so the time does not depend on the secret. The
+	// comparison is also made for a key that does not exist.
 	want, got := sha256.Sum256([]byte(kept)), sha256.Sum256([]byte(secret))
 	if same := subtle.ConstantTimeCompare(want[:], got[:]) == 1; err != nil || !same || kept == "" {
 		v.Log.Warn("a sign-in to the console failed", "address", remote(v.r))
@@ -65,7 +65,7 @@ func (v *visit) signIn() (*page, error) {
 	return v.redirect(shown.Next)
 }
 
-// begin ends the session that the browser has, and begins another one.
+// begin ends the browser's current session and begins a new one.
 func (v *visit) begin(key, token string) {
 	if cookie, err := v.r.Cookie(cookieName(v.r)); err == nil {
 		v.sessions.end(cookie.Value)
@@ -73,13 +73,13 @@ func (v *visit) begin(key, token string) {
 	setCookie(v.w, v.r, v.sessions.begin(key, token), lifetime)
 }
 
-// SignInLink returns the path and query of an address that signs in with the
-// access key, once, within an hour.
+// SignInLink returns the path and query of a URL that signs in with the access key,
+// once, within an hour.
 func (c *Console) SignInLink(key string) string { return "/enter?once=" + c.sessions.link(key) }
 
-// enterByLink signs in by a link of SignInLink. The answer is a page that leads
-// on: a browser does not send the new cookie along when it follows a redirect of
-// a link on another site.
+// enterByLink signs in with a link of SignInLink. It answers with a page that
+// redirects: a browser does not send the new cookie when it follows an HTTP
+// redirect of a link on another site.
 func (v *visit) enterByLink() (*page, error) {
 	if !private(v.r) {
 		return nil, v.plainHTTP()

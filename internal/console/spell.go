@@ -12,8 +12,8 @@ import (
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
-// document returns the XML of a configuration, with characters that cannot be seen
-// as references.
+// document returns the XML of a configuration. Invisible characters are written as
+// references.
 func document(c *stocktake.InventoryConfiguration) string {
 	var b strings.Builder
 	for _, r := range string(inventoryxml.AppendIndented(nil, c)) {
@@ -82,16 +82,16 @@ func command(bucket string, c *stocktake.InventoryConfiguration) string {
 	return b.String()
 }
 
-// replacing returns command and code for a configuration that takes the place of
-// another one.
+// replacing returns the command and the code for a configuration that replaces
+// another.
 func replacing(command, code string) (string, string) {
 	const put = "stocktake inventory put "
 	return strings.Replace(command, put, put+"--replace ", 1),
 		strings.Replace(strings.Replace(code, "err := client.New", "_, err := client.New", 1), ".Put(ctx, ", ".Replace(ctx, ", 1)
 }
 
-// quoted returns a word as a POSIX shell reads it. Characters that cannot be seen
-// are written with $'...', which bash and zsh read.
+// quoted quotes a word for a POSIX shell. Invisible characters are written with
+// $'...', which bash and zsh read.
 func quoted(word string) string {
 	if word == "" {
 		return "''"
@@ -166,7 +166,7 @@ func code(endpoint, region, bucket string, c *stocktake.InventoryConfiguration) 
 	}
 	p("})\n")
 	text, err := format.Source([]byte(b.String()))
-	if err != nil { // the text is ours
+	if err != nil { // unreachable: the text is a constant
 		return b.String()
 	}
 	return string(text)

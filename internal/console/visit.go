@@ -18,7 +18,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A visit is one request of a person who has signed in.
+// A visit is one request of a user.
 type visit struct {
 	*Console
 	ctx     context.Context
@@ -52,7 +52,7 @@ func (c *Console) handler(rt *route) http.Handler {
 	})
 }
 
-// enter finds the session of the visit. It reports whether it has answered.
+// enter finds the session of the visit. It reports whether it has sent an answer.
 func (v *visit) enter() (done bool) {
 	if !private(v.r) {
 		v.render(&page{Template: "error", Status: http.StatusForbidden, Title: "Not over plain HTTP", Data: failure{
@@ -95,8 +95,8 @@ func (v *visit) enter() (done bool) {
 	return false
 }
 
-// signInFirst sends a person without a session to the page where they get one,
-// and from there back.
+// signInFirst redirects a user without a session to the sign-in page, which leads
+// back.
 func (v *visit) signInFirst() {
 	switch {
 	case v.wantsJSON(), v.r.Header.Get("HX-Request") != "", v.route.Streams:
@@ -117,7 +117,7 @@ func (v *visit) leave() {
 	v.session = nil
 }
 
-// redirect sends the person to another page of the console.
+// redirect sends the user to another page of the console.
 func (v *visit) redirect(to string) (*page, error) {
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 	return nil, nil
@@ -126,7 +126,7 @@ func (v *visit) redirect(to string) (*page, error) {
 func (v *visit) bucket() string { return v.r.PathValue("bucket") }
 func (v *visit) id() string     { return v.r.PathValue("id") }
 
-// caller returns from where the person looks.
+// caller returns the description of the user's connection.
 func (v *visit) caller(prefix string) Caller {
 	return Caller{remote(v.r), v.r.TLS != nil, v.r.UserAgent(), prefix}
 }
@@ -139,8 +139,8 @@ func (v *visit) storeOf(bucket string) string {
 	return v.Stores.StoreOf(bucket)
 }
 
-// reports returns the bucket that the reports of cfg are in, to be read with the
-// rights of the person.
+// reports returns the bucket with the reports of cfg, for reading with the rights
+// of the user.
 func (v *visit) reports(cfg *stocktake.InventoryConfiguration) (report.Bucket, error) {
 	name := cfg.Destination.Bucket
 	if v.storeOf(name) == "" {
@@ -155,7 +155,7 @@ func (v *visit) reports(cfg *stocktake.InventoryConfiguration) (report.Bucket, e
 	}}, nil
 }
 
-// A statusError is an error that the console itself finds.
+// A statusError is an error of the console itself.
 type statusError struct {
 	status     int
 	what, help string
@@ -167,7 +167,7 @@ func badRequest(format string, args ...any) error {
 	return &statusError{http.StatusBadRequest, fmt.Sprintf(format, args...), ""}
 }
 
-// A failure is what the page of an error says.
+// A failure is the content of an error page.
 type failure struct {
 	What string `json:"error"`
 	Help string `json:"help,omitempty"` // what to do
@@ -179,7 +179,7 @@ func (v *visit) notFound() (*page, error) {
 	return nil, &statusError{http.StatusNotFound, "there is no such page", "Look at the address, or begin at the list of buckets."}
 }
 
-// failure returns the page of an error.
+// failure returns the page for an error.
 func (v *visit) failure(err error) *page {
 	f := failure{What: err.Error()}
 	status, title := http.StatusInternalServerError, "Something failed"
@@ -207,7 +207,7 @@ func (v *visit) failure(err error) *page {
 	case errors.Is(err, object.ErrUnreachable):
 		status = http.StatusBadGateway
 	case v.ctx.Err() != nil:
-		return nil // the person has left
+		return nil // the user has left
 	default:
 		v.Log.Error("a page of the console failed", "page", v.route.Name, "err", err)
 	}
@@ -228,7 +228,7 @@ func (v *visit) failure(err error) *page {
 	return &page{Template: "error", Status: status, Title: title, Data: f}
 }
 
-// isInvalidName reports whether the SDK has refused the name of a bucket.
+// isInvalidName reports whether the SDK has rejected the name of a bucket.
 func isInvalidName(err error) bool {
 	bad, ok := errors.AsType[oss.InvalidParamError](err)
 	return ok && strings.HasSuffix(bad.Field(), ".Bucket")

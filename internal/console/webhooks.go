@@ -11,26 +11,26 @@ import (
 	"github.com/stocktake/stocktake/client"
 )
 
-// webhooksData is the page of webhooks and of what they were told.
+// webhooksData is the page of webhooks and of the notices sent to them.
 type webhooksData struct {
 	Webhooks []Webhook          `json:"webhooks"`
 	Notices  []noticeRow        `json:"notices"`                 // a page of them, the newest first
 	State    client.NoticeState `json:"state,omitempty"`         // of the notices; empty: all
-	Bucket   string             `json:"bucket,omitempty"`        // that they are about; empty: any
+	Bucket   string             `json:"bucket,omitempty"`        // that the notices are about; empty: any
 	ID       string             `json:"configuration,omitempty"` // of that bucket; empty: any
-	Next     string             `json:"next,omitempty"`          // the parameter before of the page that follows
-	Later    bool               `json:"-"`                       // it is not the first page
+	Next     string             `json:"next,omitempty"`          // parameter before of the next page
+	Later    bool               `json:"-"`                       // this is not the first page
 }
 
-// A noticeRow is a notice with what can be read from it.
+// A noticeRow is a notice with values read from it.
 type noticeRow struct {
 	client.Notice
 	Event string        `json:"event"`
 	Run   stocktake.Run `json:"run"`
-	Href  string        `json:"-"` // of the run; empty: it is about none
+	Href  string        `json:"-"` // of the run; empty: the notice is not about a run
 }
 
-// Tone returns the class of the colour of the notice's state.
+// Tone returns the color class of the notice's state.
 func (n noticeRow) Tone() string {
 	switch n.State {
 	case client.NoticeDelivered:
@@ -44,7 +44,7 @@ func (n noticeRow) Tone() string {
 	return "busy"
 }
 
-// Word returns the notice's state as a person reads it.
+// Word returns the notice's state in words.
 func (n noticeRow) Word() string {
 	switch {
 	case n.State == client.NoticeDead:
@@ -55,7 +55,7 @@ func (n noticeRow) Word() string {
 	return string(n.State)
 }
 
-// Said returns what the receiver has said last.
+// Said returns the receiver's last response.
 func (n noticeRow) Said() string {
 	switch {
 	case n.Error != "":
@@ -66,7 +66,7 @@ func (n noticeRow) Said() string {
 	return ""
 }
 
-// With returns the address of the page with notices of another state, or of all.
+// With returns the URL of the page with the notices of a state, or of all states.
 func (d *webhooksData) With(state string) string {
 	q := url.Values{}
 	for name, value := range map[string]string{"state": state, "bucket": d.Bucket, "configuration": d.ID} {
@@ -80,19 +80,19 @@ func (d *webhooksData) With(state string) string {
 	return "/webhooks?" + q.Encode()
 }
 
-// Fresh reports whether a notice has not been sent yet, as right after a test: the page
-// then looks again.
+// Fresh reports whether a notice has not been sent yet, as right after a test. The
+// page then refreshes.
 func (d *webhooksData) Fresh() bool {
 	return slices.ContainsFunc(d.Notices, func(n noticeRow) bool { return n.State == client.NoticeWaiting && n.Attempts == 0 })
 }
 
-// Earlier returns the address of the page that follows.
+// Earlier returns the URL of the next page.
 func (d *webhooksData) Earlier() string {
 	return "/webhooks?" + url.Values{"state": {string(d.State)}, "bucket": {d.Bucket}, "configuration": {d.ID}, "before": {d.Next}}.Encode()
 }
 
-// webhooks shows the receivers of notices and what became of the notices. The API
-// answers the account only.
+// webhooks shows the receivers of notices and the state of the notices. The API
+// answers this to the account only.
 func (v *visit) webhooks() (*page, error) {
 	q := v.r.URL.Query()
 	data := &webhooksData{
@@ -111,7 +111,7 @@ func (v *visit) webhooks() (*page, error) {
 			Event string        `json:"event"`
 			Run   stocktake.Run `json:"run"`
 		}
-		if json.Unmarshal(n.Notice, &told) == nil { // ours; if not, there is less to show
+		if json.Unmarshal(n.Notice, &told) == nil { // our own format; on an error the row shows less
 			row.Event, row.Run = told.Event, told.Run
 			if told.Run.ID != "" {
 				row.Href = newRunRow(&told.Run, v.Now()).Href
@@ -122,7 +122,7 @@ func (v *visit) webhooks() (*page, error) {
 	return &page{Template: "webhooks", Title: "Webhooks", Trail: []crumb{{"Buckets", "/"}}, Data: data}, nil
 }
 
-// retryNotice has a notice delivered again.
+// retryNotice requests another delivery of a notice.
 func (v *visit) retryNotice() (*page, error) {
 	if err := v.admin.RetryNotice(v.ctx, v.r.PostForm.Get("id")); err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func (v *visit) retryNotice() (*page, error) {
 	return v.backToNotices()
 }
 
-// dropNotice gives a notice up for good.
+// dropNotice drops a notice for good.
 func (v *visit) dropNotice() (*page, error) {
 	if err := v.admin.DropNotice(v.ctx, v.r.PostForm.Get("id")); err != nil {
 		return nil, err
@@ -138,14 +138,14 @@ func (v *visit) dropNotice() (*page, error) {
 	return v.backToNotices()
 }
 
-// backToNotices leads to the notices among which the person was.
+// backToNotices redirects to the list of notices that the user came from.
 func (v *visit) backToNotices() (*page, error) {
 	f := v.r.PostForm
 	d := &webhooksData{Bucket: f.Get("bucket"), ID: f.Get("configuration")}
 	return v.redirect(d.With(f.Get("state")))
 }
 
-// testWebhook sends a receiver a notice to try it.
+// testWebhook sends a test notice to a receiver.
 func (v *visit) testWebhook() (*page, error) {
 	if _, err := v.admin.TestWebhook(v.ctx, v.r.PostForm.Get("webhook")); err != nil {
 		return nil, err

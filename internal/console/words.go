@@ -16,7 +16,7 @@ import (
 	"github.com/stocktake/stocktake/internal/human"
 )
 
-// functions are what templates call.
+// functions are the functions that templates call.
 var functions = template.FuncMap{
 	"asset": assetURL, "name": name, "visible": visible, "size": human.Size, "count": count, "when": when, "stamp": stamp,
 	"took": took, "percent": percent, "share": share, "grown": grown, "grownCount": grownCount, "tone": tone, "many": many,
@@ -24,9 +24,9 @@ var functions = template.FuncMap{
 	"list": func(all ...any) []any { return all }, "joined": func(all []string) string { return strings.Join(all, ", ") },
 }
 
-// visible returns text with everything that cannot be seen, or that changes how
-// other text is seen, written as an escape: control characters, marks of
-// direction, bytes that are not UTF-8.
+// visible returns text with invisible characters, and those that change how other
+// text is displayed, written as escapes: control characters, marks of direction,
+// bytes that are not UTF-8.
 func visible(s string) string {
 	plain := true
 	for _, r := range s {
@@ -54,22 +54,22 @@ func visible(s string) string {
 	return b.String()
 }
 
-// unseen reports whether a character has no picture of its own.
+// unseen reports whether a character has no glyph of its own.
 func unseen(r rune) bool {
 	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) || unicode.Is(unicode.Co, r)
 }
 
-// name returns a name of strangers as an element whose direction does not affect
-// the text around it.
+// name returns an untrusted name as an element whose direction does not affect the
+// text around it.
 func name(s any) template.HTML {
 	return template.HTML(`<bdi class="name">` + template.HTMLEscapeString(visible(fmt.Sprint(s))) + `</bdi>`) //nolint:gosec // escaped
 }
 
-// count returns a number, of one of the types that pages have, with its thousands
-// apart: "1,234".
+// count returns a number, of one of the types that pages have, with separated
+// thousands: "1,234".
 func count(v any) string { return human.Count(integer(v)) }
 
-// many returns a number of things: "1 object", "2 objects".
+// many returns a number with its noun: "1 object", "2 objects".
 func many(v any, thing string) string { return human.Many(integer(v), thing) }
 
 func integer(v any) int64 {
@@ -80,7 +80,7 @@ func integer(v any) int64 {
 	return n.Int()
 }
 
-// stamp returns a time as programs read it; empty: there is none.
+// stamp returns a time for programs; empty for the zero time.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -96,7 +96,7 @@ func when(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
 }
 
-// took returns how long something has taken, to two units: "1 h 5 min".
+// took returns a duration in two units: "1 h 5 min".
 func took(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -115,7 +115,7 @@ func took(d time.Duration) string {
 	return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
 }
 
-// percent returns a part of a whole: "12.3 %".
+// percent returns the percentage of a part: "12.3 %".
 func percent(part, whole int64) string {
 	if whole <= 0 {
 		return "-"
@@ -123,7 +123,7 @@ func percent(part, whole int64) string {
 	return strconv.FormatFloat(100*float64(part)/float64(whole), 'f', 1, 64) + " %"
 }
 
-// share returns a part of a whole in hundredths, for the width of a bar.
+// share returns the percentage of a part, for the width of a bar.
 func share(part, whole int64) float64 {
 	if whole <= 0 || part <= 0 {
 		return 0
@@ -147,7 +147,7 @@ func grownCount(n int64) string {
 	return count(n)
 }
 
-// tone returns the class of the colour of a state.
+// tone returns the color class of a state.
 func tone(s stocktake.RunState) string {
 	switch s {
 	case stocktake.Succeeded:

@@ -14,7 +14,7 @@ import (
 
 // NewChangeEncoder returns an Encoder for an incremental report of bucket, whose
 // rows AppendChange appends. The columns are Bucket, Key, then any other columns of
-// incremental reports, each once. Anything else is an error, as is a bucket name
+// incremental reports, each once. Other columns are an error, as is a bucket name
 // that a bare CSV column cannot hold.
 //
 // Source: spec inventory-report.md, section 5.4.
@@ -59,9 +59,9 @@ func encodesChange(c stocktake.Field) bool {
 	return false
 }
 
-// putChange writes the value of column c of r into b at i and returns where it
-// ends. A permanent deletion has a version and what tells changes apart, and
-// nothing else.
+// putChange writes the value of column c of r into b at i and returns the index
+// after it. For a permanent deletion, only the version and the columns that
+// identify the change have values.
 func (e *Encoder) putChange(b []byte, i int, c stocktake.Field, r *stocktake.ChangedRecord) int {
 	switch c {
 	case stocktake.FieldVersionID:
@@ -117,7 +117,7 @@ func (c *dateCache) putMillis(b []byte, i int, t int64) int {
 	return i + 23
 }
 
-// change decodes a column of incremental reports alone.
+// change decodes a column that only incremental reports have.
 func (d *Decoder) change(c stocktake.Field, v []byte) (err error) {
 	r := &d.Row.Change
 	switch c {

@@ -6,11 +6,11 @@ import (
 	"io"
 )
 
-// maxRow is the length of the longest row that is read, in bytes. Our rows have at
-// most 8 KiB: a key of 1,023 bytes, each encoded as three, and short columns.
+// maxRow is the longest row that is read, in bytes. Rows that we write have at most
+// 8 KiB: a key of 1,023 bytes, each encoded as three, and short columns.
 const maxRow = 1 << 20
 
-// The errors of text that is not CSV, or not within bounds.
+// Errors of text that is not CSV or exceeds a bound.
 var (
 	ErrRowTooLong = errors.New("a row is longer than 1 MiB")
 	ErrQuote      = errors.New("text follows the closing quote of a column, or the quote is missing")
@@ -22,7 +22,7 @@ var (
 type Cutter struct {
 	r          io.Reader
 	buf        []byte
-	start, end int // of what is buffered and not yet read
+	start, end int // of the buffered text that is not read yet
 	err        error
 
 	columns []column
@@ -39,14 +39,14 @@ func NewCutter(r io.Reader) *Cutter {
 	return &Cutter{r: r, buf: make([]byte, 256<<10)}
 }
 
-// Reset begins to read src.
+// Reset makes r read src.
 func (r *Cutter) Reset(src io.Reader) {
 	r.r, r.start, r.end, r.err = src, 0, 0, nil
 }
 
-// Next returns the columns of the next row, without their quotes, or io.EOF
-// after the last. They are valid until the next
-// call. After any other error no row can be read.
+// Next returns the columns of the next row, without their quotes, or io.EOF after
+// the last row. They are valid until the next call. After any other error, no more
+// rows can be read.
 func (r *Cutter) Next() ([][]byte, error) {
 	for {
 		size, err := r.split(r.buf[r.start:r.end])
@@ -66,16 +66,16 @@ func (r *Cutter) Next() ([][]byte, error) {
 	}
 }
 
-// Buffered returns the text that is buffered and not yet read. It is valid until
-// the next call of another method but Skip.
+// Buffered returns the buffered text that is not read yet. It is valid until the
+// next call of a method other than Skip.
 func (r *Cutter) Buffered() []byte { return r.buf[r.start:r.end] }
 
-// Skip skips n bytes of what is buffered.
+// Skip skips n bytes of the buffered text.
 func (r *Cutter) Skip(n int) { r.start += n }
 
-// NextText returns the text of the next row with its line end, or io.EOF after
-// the last. It is valid until the next call. After any other error no row can be
-// read. Cut returns its columns.
+// NextText returns the text of the next row with its line end, or io.EOF after the
+// last row. It is valid until the next call. After any other error, no more rows
+// can be read. Cut returns the columns of the text.
 func (r *Cutter) NextText() ([]byte, error) {
 	for {
 		b := r.buf[r.start:r.end]
@@ -100,8 +100,8 @@ func (r *Cutter) NextText() ([]byte, error) {
 
 var quote = []byte{'"'}
 
-// Cut returns the columns of a row that NextText has returned, without their
-// quotes; ErrQuote if it is not a row. It changes text that has doubled quotes.
+// Cut returns the columns of a row from NextText, without their quotes, or ErrQuote
+// if text is not a row. It modifies text that has doubled quotes.
 func (r *Cutter) Cut(text []byte) ([][]byte, error) {
 	if len(text) == 0 || text[len(text)-1] != '\n' { // the last row of the input
 		text = append(text, '\n')
@@ -112,8 +112,8 @@ func (r *Cutter) Cut(text []byte) ([][]byte, error) {
 	return r.unquote(text), nil
 }
 
-// split finds the columns of the first row in b and returns its size with its
-// line end, or 0 if b does not hold all of it.
+// split finds the columns of the first row in b. It returns the size of the row
+// with its line end, or 0 if b does not hold the whole row.
 func (r *Cutter) split(b []byte) (size int, err error) {
 	r.columns = r.columns[:0]
 	for i := 0; ; i++ {
@@ -158,8 +158,8 @@ func (r *Cutter) split(b []byte) (size int, err error) {
 	}
 }
 
-// incomplete returns the error for an open quote at the end of the buffer: none
-// if more can be read.
+// incomplete returns the error for an open quote at the end of the buffer, or nil
+// if more text can be read.
 func (r *Cutter) incomplete() error {
 	if r.err == io.EOF {
 		return ErrQuote
@@ -192,7 +192,7 @@ func undouble(v []byte) []byte {
 	return v[:n]
 }
 
-// fill fills the buffer and lets it grow up to maxRow.
+// fill fills the buffer and grows it up to maxRow.
 func (r *Cutter) fill() {
 	if r.start > 0 {
 		r.end = copy(r.buf, r.buf[r.start:r.end])
@@ -205,7 +205,7 @@ func (r *Cutter) fill() {
 		}
 		r.buf = append(r.buf, make([]byte, len(r.buf))...)
 	}
-	// Each fill makes Next look at the row from its beginning, so read much at once.
+	// After each fill, Next scans the row from its beginning, so read much at once.
 	for idle := 0; r.end < len(r.buf) && r.err == nil; {
 		var n int
 		n, r.err = r.r.Read(r.buf[r.end:])

@@ -6,14 +6,14 @@ import (
 )
 
 // The times that a date column can show, in Unix seconds: the years 0 to 9999. A
-// time outside becomes the nearest inside.
+// time outside this range becomes the nearest one in it.
 const (
 	MinTime = -62167219200
 	MaxTime = 253402300799
 )
 
-// A dateCache writes times as rows do, "2006-01-02T15-04-05Z", and remembers
-// the day it wrote last.
+// A dateCache writes times as rows do, "2006-01-02T15-04-05Z", and caches the last
+// day.
 type dateCache struct {
 	day  int64    // since 1970-01-01
 	text [11]byte // "2006-01-02T" of day
@@ -47,9 +47,9 @@ func (c *dateCache) set(day int64) {
 	PutDate(&c.text, day)
 }
 
-// PutDate writes a day, counted from 1970-01-01, as "2006-01-02T". It must be from
-// the year 0 to the year 9999. Years are counted from the first of March of year 0,
-// so that the leap day comes last, in eras of 400 years.
+// PutDate writes a day, counted from 1970-01-01, as "2006-01-02T". The day must be
+// in the years 0 to 9999. The algorithm counts years from March 1 of year 0, so
+// that the leap day comes last, and eras of 400 years.
 //
 // Source: H. Hinnant, chrono-Compatible Low-Level Date Algorithms,
 // civil_from_days.

@@ -14,24 +14,23 @@ var (
 	errEscape = errors.New("a '%' without two hexadecimal digits")
 )
 
-// A Decoder decodes rows with the columns given; a column that is 0 is skipped.
-// Numbers and booleans may be empty, which is 0 and false, and booleans may be
-// in any case.
+// A Decoder decodes rows with the given columns. It skips columns that are 0. Empty
+// numbers and booleans are 0 and false. Booleans may be in any case.
 type Decoder struct {
 	Columns []stocktake.Field
-	Row     format.Row // decoded last, valid until the next call
+	Row     format.Row // the last decoded row, valid until the next call
 
 	key []byte
 
-	// What DecodeQuoted has seen last.
+	// State of the last call of DecodeQuoted.
 	text             text
 	head, bucket     []byte // the text before the second column, and its value
 	day              dayMemo
 	class, acl, kind memo
 }
 
-// Decode decodes the values of a row into d.Row. With an error it returns the
-// index of the column at fault; -1 if it is the row as a whole.
+// Decode decodes the values of a row into d.Row. With an error it returns the index
+// of the faulty column, or -1 if the row as a whole is wrong.
 func (d *Decoder) Decode(values [][]byte) (column int, err error) {
 	d.Row = format.Row{}
 	d.Row.SetValues(values)
@@ -53,8 +52,8 @@ func (d *Decoder) Decode(values [][]byte) (column int, err error) {
 	return 0, nil
 }
 
-// missing returns what an empty column c of an object means. A checksum that is
-// not there is absent.
+// missing returns the meaning of an empty column c of an object. An empty checksum
+// is absent, not unknown.
 func missing(c stocktake.Field) stocktake.Missing {
 	return stocktake.MissingOf(c) &^ stocktake.MissingCRC64
 }

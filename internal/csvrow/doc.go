@@ -1,5 +1,5 @@
 // Package csvrow encodes records as the rows of CSV reports and decodes rows.
 //
-// It has the one copy of the tables and rules of such rows. Package csvgz, which
-// encodes and compresses in one step, shares them.
+// It is the only implementation of such rows and their tables. Package csvgz, which
+// encodes and compresses in one step, uses them, too.
 package csvrow

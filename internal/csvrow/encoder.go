@@ -11,15 +11,15 @@ import (
 )
 
 // An Encoder encodes the rows of a full report, or of an incremental one if
-// [NewChangeEncoder] has made it. Bucket and columns are fixed when
-// it is made, so that a row costs no allocation and one decision per column. It
-// is not safe for concurrent use.
+// [NewChangeEncoder] returned it. Bucket and columns are fixed, so that a row needs
+// no allocation and one decision per column. An Encoder is not safe for concurrent
+// use.
 //
 // Source: OSS developer guide, bucket inventory; spec section 4.
 type Encoder struct {
 	head    []byte // bucket name, comma, quote: the beginning of every row
 	columns []stocktake.Field
-	fixed   int // no row is longer than fixed, 3*len(Key), 2*len(VersionID) and 2*len(ETag.Text) together
+	fixed   int // a row has at most fixed + 3*len(Key) + 2*len(VersionID) + 2*len(ETag.Text) bytes
 	date    dateCache
 }
 
@@ -27,8 +27,8 @@ type Encoder struct {
 const maxValue = 43
 
 // NewEncoder returns an Encoder for a report of bucket with the given columns:
-// Bucket, Key, then any other columns of full reports, each once. Anything else
-// is an error, as is a bucket name that a bare CSV column cannot hold.
+// Bucket, Key, then any other columns of full reports, each once. Other columns are
+// an error, as is a bucket name that a bare CSV column cannot hold.
 func NewEncoder(bucket string, columns []stocktake.Field) (*Encoder, error) {
 	if err := format.CheckColumns(bucket, columns); err != nil {
 		return nil, err
@@ -82,9 +82,9 @@ func encodes(c stocktake.Field) bool {
 	return false
 }
 
-// putValue writes the value of column c of r into b at i and returns where it
-// ends. A delete marker has no size, class, ETag, ACL, type or checksum, and what
-// the source does not know is empty.
+// putValue writes the value of column c of r into b at i and returns the index
+// after it. Size, class, ETag, ACL, type and checksum of a delete marker are empty,
+// as is every value that the source does not know.
 func (e *Encoder) putValue(b []byte, i int, c stocktake.Field, r *stocktake.Record) int {
 	switch c {
 	case stocktake.FieldVersionID:

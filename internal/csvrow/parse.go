@@ -9,8 +9,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// AppendUnescaped appends a percent-encoded key, decoded, to dst. An encoder that
-// writes '+' means a blank by it; ours writes neither.
+// AppendUnescaped decodes a percent-encoded key and appends it to dst. A '+' is a
+// space: some encoders write it so, ours does not.
 func AppendUnescaped(dst, v []byte) ([]byte, error) {
 	dst = slices.Grow(dst, len(v))
 	for i := 0; i < len(v); i++ {
@@ -34,7 +34,7 @@ func AppendUnescaped(dst, v []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// unhex has the value of each hexadecimal digit, and 255 for anything else.
+// unhex is the value of each hexadecimal digit, and 255 for any other byte.
 var unhex = func() (t [256]byte) {
 	for c := range t {
 		t[c] = 255
@@ -56,8 +56,8 @@ func parseBool(v []byte) (bool, error) {
 	return false, errValue
 }
 
-// ParseEncryption reads an encryption status: a boolean, or a word of S3, by which
-// anything but NOT-SSE is encrypted.
+// ParseEncryption reads an encryption status: a boolean, or a word of S3. Every
+// word but NOT-SSE means encrypted.
 //
 // Source: Amazon S3 user guide, Amazon S3 Inventory list.
 func ParseEncryption(v []byte) (bool, error) {
@@ -102,9 +102,9 @@ func ParseUint(v []byte) (n uint64, err error) {
 	return n, nil
 }
 
-// parseDate reads 2006-01-02T15-04-05Z, also with colons between hours,
-// minutes and seconds, and with milliseconds, which are dropped, as S3 writes it.
-// Empty is 0.
+// parseDate reads 2006-01-02T15-04-05Z. It also reads S3's form, with colons
+// between hours, minutes and seconds and with milliseconds, which it drops. Empty
+// is 0.
 func parseDate(v []byte) (int64, error) {
 	if len(v) == 0 {
 		return 0, nil
@@ -131,7 +131,7 @@ func parseDate(v []byte) (int64, error) {
 	return t.Unix(), nil
 }
 
-// number returns the value of a few decimal digits; -1 for anything else.
+// number returns the value of a few decimal digits, or -1 for other text.
 func number(v []byte) (n int) {
 	for _, c := range v {
 		if c < '0' || c > '9' {

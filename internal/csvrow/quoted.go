@@ -10,17 +10,18 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// maxQuotedKey is the longest encoded key that DecodeQuoted decodes: more than OSS
-// and S3 allow.
+// maxQuotedKey is the longest encoded key that DecodeQuoted decodes. It exceeds the
+// limits of OSS and S3.
 const maxQuotedKey = 4 << 10
 
-// A memo is the text of a value of few, with the quote after it, and the value.
+// A memo is a value of a column with few values: its text, with the quote after it,
+// and its meaning.
 type memo struct {
 	text  []byte
 	value uint8
 }
 
-// text renders the values of the row that DecodeQuoted has decoded last.
+// text returns the text of the values of the row that DecodeQuoted decoded last.
 type text struct{ row []byte }
 
 // AppendValues implements [format.Text].
@@ -37,11 +38,11 @@ func (t *text) AppendValues(dst [][]byte) [][]byte {
 	return dst
 }
 
-// DecodeQuoted decodes the row that b begins with, if it has the form of rows that
-// are written by machines: all values quoted but the first, which may be bare, and
-// no quote within a value. It returns the size of the row with its line end. If
-// it returns 0, the row has another form, is not all in b, or is wrong, and Cutter
-// and Decode tell. What Row has is valid as long as b is.
+// DecodeQuoted decodes the first row of b if it has the form that programs write:
+// all values are quoted, except perhaps the first, and no value contains a quote.
+// It returns the size of the row with its line end. It returns 0 if the row has
+// another form, is incomplete in b, or is wrong; then use Cutter and Decode. Row is
+// valid as long as b is.
 func (d *Decoder) DecodeQuoted(b []byte) (size int) {
 	if len(d.Columns) < 2 || len(b) < quotedSlack {
 		return 0
@@ -84,12 +85,12 @@ func (d *Decoder) DecodeQuoted(b []byte) (size int) {
 	return i + 2
 }
 
-// quotedSlack is how many bytes there must be from the beginning of a value on:
-// more than is read without another check.
+// quotedSlack is how many bytes must follow the beginning of a value: more than is
+// read without another check.
 const quotedSlack = 64
 
-// first decodes the first column and returns where the second value begins; 0: the
-// row has another form.
+// first decodes the first column and returns the index of the second value, or 0 if
+// the row has another form.
 func (d *Decoder) first(b []byte) int {
 	n := len(d.head)
 	if n == 0 || n > len(b)-quotedSlack || string(b[:n]) != string(d.head) {
@@ -124,8 +125,9 @@ func (d *Decoder) first(b []byte) int {
 	return n + 1
 }
 
-// quoted decodes the value of column f that begins at b[i], and returns where the
-// quote after it is; 0: it has another form. A field that it sets is 0 before.
+// quoted decodes the value of column f that begins at b[i] and returns the index of
+// the quote after it, or 0 if the value has another form. The field that it sets
+// must be 0 before the call.
 func (d *Decoder) quoted(f stocktake.Field, b []byte, i int) int {
 	r := &d.Row.Record
 	switch f {
@@ -218,7 +220,7 @@ func (d *Decoder) quoted(f stocktake.Field, b []byte, i int) int {
 	return d.other(f, b, i)
 }
 
-// other decodes a value in the ordinary way.
+// other decodes a value with the general decoder.
 func (d *Decoder) other(f stocktake.Field, b []byte, i int) int {
 	n := bytes.IndexByte(b[i:], '"')
 	if n < 0 || i+n > len(b)-3 || d.value(f, b[i:i+n:i+n]) != nil {
@@ -241,8 +243,8 @@ func (m *memo) keep(b []byte, i, end int, value uint8) {
 	}
 }
 
-// quotedKey decodes a percent-encoded key, eight bytes at a time as long as none of
-// them is less than '-': those are what a key has to have encoded, and the quote.
+// quotedKey decodes a percent-encoded key, eight bytes at a time while none of them
+// is less than '-'. The bytes that need encoding in a key, and the quote, are less.
 func (d *Decoder) quotedKey(b []byte, i int) int {
 	if d.key == nil {
 		d.key = make([]byte, 0, maxQuotedKey+8)
@@ -285,14 +287,14 @@ const (
 	highs = 0x8080808080808080
 )
 
-// less returns a word whose lowest bit set is in the first byte of x that is less
-// than c, at most 128; 0: there is none.
+// less returns a word whose lowest set bit is in the first byte of x that is less
+// than c, or 0 if there is none. c is at most 128.
 func less(x uint64, c byte) uint64 { return (x - ones*uint64(c)) &^ x & highs }
 
 func load64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+8 : i+8]) }
 
-// quotedBool reads a boolean as we write it and returns its length; 0: it is
-// written in another way.
+// quotedBool reads a boolean in the form that we write and returns its length, or 0
+// for another form.
 func quotedBool(b []byte, i int) (v bool, n int) {
 	const (
 		yes = 't' | 'r'<<8 | 'u'<<16 | 'e'<<24 | '"'<<32
@@ -308,12 +310,12 @@ func quotedBool(b []byte, i int) (v bool, n int) {
 	return false, 0
 }
 
-// quotedUint reads a decimal number of up to 20 digits, or an empty value, and
-// returns where the quote after it is; 0: it is something else.
+// quotedUint reads a decimal number of up to 20 digits, or an empty value. It
+// returns the index of the quote after it, or 0 for other text.
 func quotedUint(b []byte, i int) (v uint64, end int) {
 	for range 3 {
 		x := load64(b, i)
-		n := bits.TrailingZeros64(less(x, '0')) / 8 // digits before the first byte that is less than all digits; 8: all
+		n := bits.TrailingZeros64(less(x, '0')) / 8 // digits before the first byte below '0'; 8: all
 		if n == 0 {
 			break
 		}
@@ -343,14 +345,14 @@ func quotedUint(b []byte, i int) (v uint64, end int) {
 // dateLen is the length of a time in a row.
 const dateLen = len("2006-01-02T15-04-05Z")
 
-// A dayMemo is the day of the time read last: its text with the T after it, and
-// its beginning in Unix seconds.
+// A dayMemo caches the day of the last time: its text with the T after it, and its
+// beginning in Unix seconds.
 type dayMemo struct {
 	first, last uint64 // the first eight bytes of the text, and the last eight
 	start       int64
 }
 
-// quoted reads a time as we write it.
+// quoted reads a time in the form that we write.
 func (m *dayMemo) quoted(b []byte, i int) (t int64, ok bool) {
 	first, last, clock := load64(b, i), load64(b, i+3), load64(b, i+11)^0x30302d30302d3030 // 00-00-00
 	if b[i+19] != 'Z' || b[i+20] != '"' || clock&0x0000ff0000ff0000 != 0 || (clock+ones*(127-9)|clock)&highs != 0 {

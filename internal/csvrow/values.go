@@ -18,11 +18,10 @@ const (
 	Decimal  = "0123456789"
 )
 
-// Escapes and Quotes have the encoded text of each byte: of a key, and of any
-// other quoted value. An entry has up to three bytes of text, the first one
-// lowest, and their number in the highest byte. Keys are percent-encoded. In other
-// values a quote is doubled: OSS makes no value with a quote, but another store
-// might.
+// Escapes and Quotes are the encoded text of each byte: of a key, and of any other
+// quoted value. An entry has up to three bytes of text, the first one lowest, and
+// their number in the highest byte. Keys are percent-encoded. In other values a
+// quote is doubled; OSS writes no value with a quote, but another store might.
 var Escapes, Quotes = func() (e, q [256]uint32) {
 	for c := range e {
 		q[c] = uint32(c) | 1<<24
@@ -35,9 +34,9 @@ var Escapes, Quotes = func() (e, q [256]uint32) {
 	return e, q
 }()
 
-// unreserved reports whether percent-encoding leaves c as it is. As '+' is always
-// encoded, decoders that take '+' for a blank and those that do not read the same
-// key.
+// unreserved reports whether percent-encoding leaves c as it is. '+' is always
+// encoded, so that decoders read the same key whether or not they take '+' for a
+// space.
 func unreserved(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
 		c == '-' || c == '_' || c == '.' || c == '~'
@@ -59,7 +58,7 @@ func AppendKey(dst, key []byte) []byte {
 	return dst[:putEscaped(dst[:cap(dst)], n, key)]
 }
 
-// putQuoted writes the inside of a quoted column.
+// putQuoted writes the text of a quoted column, without its quotes.
 func putQuoted(b []byte, i int, s []byte) int {
 	for _, c := range s {
 		b[i] = c
@@ -82,8 +81,8 @@ func putBool(b []byte, i int, v bool) int {
 	return i + 5
 }
 
-// HexPairs has the two upper-case digits of a byte, the first in the low byte;
-// DecimalPairs has those of 0 to 99.
+// HexPairs are the two upper-case digits of each byte, the first in the low byte.
+// DecimalPairs are those of 0 to 99.
 var HexPairs, DecimalPairs = func() (h [256]uint16, d [100]uint16) {
 	for c := range h {
 		h[c] = uint16(UpperHex[c>>4]) | uint16(UpperHex[c&15])<<8

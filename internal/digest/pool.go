@@ -6,39 +6,39 @@ import (
 	"sync"
 )
 
-// PieceSize is how many bytes of a stream are summed at once, at most: few
-// calls, and the bytes still lie in the core's own cache when they are read
-// again.
+// PieceSize is the most bytes of a stream that are summed at once. It is large, for
+// few calls, and small enough for the bytes to stay in the core's own cache until
+// they are read again.
 const PieceSize = 256 << 10
 
-// A Pool sums streams concurrently with their writers. Where two streams of the
-// same sums have a piece, both are summed at once, which takes as long as one:
-// so a piece waits for a partner as long as its stream has room for more. It is
+// A Pool sums streams concurrently with their writers. If two streams with the same
+// sums each have a piece, both are summed at once, which takes as long as one. A
+// piece therefore waits for a partner while its stream has room for more. A Pool is
 // safe for concurrent use.
 type Pool struct {
 	mu      sync.Mutex
 	open    [2]int    // streams that are not closed, by kind
-	waiting []*Stream // have a piece that is not being summed yet; in the order they came
+	waiting []*Stream // have a piece that waits to be summed; in order of arrival
 	summing int       // goroutines
 }
 
-// Shared is the pool of the process.
+// Shared is the pool that the whole process uses.
 var Shared = new(Pool)
 
 var pieces = sync.Pool{New: func() any { return new([PieceSize]byte) }}
 
-// A Stream is filled piece by piece: Next returns the room, Put says how much of
-// it was used. It is for one goroutine, which ends it with Close.
+// A Stream is filled piece by piece: Next returns a buffer, Put says how much of it
+// is used. One goroutine uses a Stream and ends it with Close.
 type Stream struct {
 	pool *Pool
 	sums *Sums
 
 	room  int                   // pieces that may wait
 	piece *[PieceSize]byte      // being filled; nil: none is
-	free  chan *[PieceSize]byte // nil: may be made
+	free  chan *[PieceSize]byte // nil: may be allocated
 
-	// Held by the lock of the pool.
-	full  []filled // to be summed, in order; the first may be at it
+	// Guarded by the lock of the pool.
+	full  []filled // to be summed, in order; the first may be in progress
 	flush bool     // a caller waits for all of it
 	done  sync.Cond
 }
@@ -48,10 +48,10 @@ type filled struct {
 	n     int
 }
 
-// Stream begins a stream that is added to sums, which no other caller may use until
-// it is closed. It has so many pieces, at least 2: one that is being filled, and
-// those that may wait for a partner. Writers of the same speed drift apart by a
-// few pieces.
+// Stream begins a stream whose bytes are added to sums. No other caller may use
+// sums until the stream is closed. ring is the number of pieces, at least 2: one
+// that is being filled, and those that may wait for a partner. Writers of the same
+// speed drift apart by a few pieces.
 func (p *Pool) Stream(sums *Sums, ring int) *Stream {
 	s := &Stream{pool: p, sums: sums, room: ring - 1, free: make(chan *[PieceSize]byte, ring), full: make([]filled, 0, ring)}
 	s.done.L = &p.mu
@@ -71,8 +71,8 @@ func (s *Stream) kind() int {
 	return 0
 }
 
-// Next returns an empty piece of PieceSize bytes to fill. What was put before
-// must not be used any more.
+// Next returns an empty piece of PieceSize bytes to fill. The caller must no longer
+// use earlier pieces.
 func (s *Stream) Next() []byte {
 	if s.piece == nil {
 		if s.piece = <-s.free; s.piece == nil {
@@ -82,8 +82,8 @@ func (s *Stream) Next() []byte {
 	return s.piece[:]
 }
 
-// Put adds the first n bytes of the piece to the stream. They may be read until
-// the next call of Next.
+// Put adds the first n bytes of the piece to the stream. The caller may read them
+// until the next call of Next.
 func (s *Stream) Put(n int) {
 	p := s.pool
 	p.mu.Lock()
@@ -96,8 +96,8 @@ func (s *Stream) Put(n int) {
 	p.start()
 }
 
-// Close returns when all that was put is summed, and ends the stream. To close
-// it again does nothing.
+// Close waits until everything that was put is summed, and ends the stream. Further
+// calls do nothing.
 func (s *Stream) Close() {
 	p := s.pool
 	if p == nil {
@@ -110,7 +110,7 @@ func (s *Stream) Close() {
 		s.done.Wait()
 	}
 	p.open[s.kind()]--
-	p.start() // who waited for this one to be the partner
+	p.start() // a stream that waited for this one as its partner
 	p.mu.Unlock()
 	s.pool = nil
 	if s.piece != nil {
@@ -123,7 +123,7 @@ func (s *Stream) Close() {
 	}
 }
 
-// start lets a goroutine sum if there is something to sum. The lock is held.
+// start starts a goroutine if there is something to sum. The caller holds the lock.
 func (p *Pool) start() {
 	if p.summing < runtime.GOMAXPROCS(0) && p.ready() {
 		p.summing++
@@ -136,9 +136,9 @@ func (p *Pool) ready() bool {
 	return i >= 0
 }
 
-// choose says whose pieces come next, as places among those that wait: those of
-// two, or of one that cannot wait for a partner and -1, or none. The lock is
-// held.
+// choose returns the streams to sum next, as indices of p.waiting: two, or one that
+// cannot wait for a partner and -1, or -1 and -1 if none is ready. The caller holds
+// the lock.
 func (p *Pool) choose() (first, second int) {
 	for i, s := range p.waiting {
 		if fast {
@@ -155,7 +155,7 @@ func (p *Pool) choose() (first, second int) {
 	return -1, -1
 }
 
-// sum sums until nothing is ready.
+// sum sums pieces until none is ready.
 func (p *Pool) sum() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -187,8 +187,8 @@ func (p *Pool) sum() {
 	}
 }
 
-// summed is called when the first of the stream's pieces has been. The lock is
-// held.
+// summed is called after the first of the stream's pieces has been summed. The
+// caller holds the lock.
 func (s *Stream) summed() {
 	s.free <- s.full[0].piece
 	s.full = slices.Delete(s.full, 0, 1)

@@ -10,7 +10,7 @@ import (
 
 const blockSize = 64 // of MD5 and of SHA-256, in bytes
 
-// A state is that of an MD5 (4 words) and of a SHA-256.
+// A state is the state of an MD5 (4 words) and of a SHA-256 (8 words).
 type state = [4 + 8]uint32
 
 // start is the state of an empty stream.
@@ -24,13 +24,13 @@ var start = state{
 // Sums are the MD5 and the SHA-256 of a stream. The zero value is ready. It is
 // not safe for concurrent use.
 type Sums struct {
-	MD5Only bool // the SHA-256 is not wanted, and is all zeros; set before anything is written
+	MD5Only bool // leave out the SHA-256, which is then all zeros; set before the first Write
 
 	state state
-	tail  [blockSize]byte // what came last and makes no block yet
+	tail  [blockSize]byte // the last bytes, which do not fill a block
 	size  uint64
 
-	parts [2]hash.Hash // instead of all of that, where there is no assembly
+	parts [2]hash.Hash // replaces all of the above if there is no assembly
 }
 
 // Reset begins a new stream.
@@ -56,8 +56,8 @@ func (s *Sums) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// begin makes the block that p completes, if there is one, and returns the rest
-// of p: whole blocks and what is then the tail.
+// begin completes the pending block with p, if p has enough bytes, and returns the
+// rest of p: whole blocks and the new tail.
 func (s *Sums) begin(p []byte) []byte {
 	if s.size == 0 {
 		s.Reset()
@@ -81,7 +81,7 @@ func (s *Sums) begin(p []byte) []byte {
 	return p[n:]
 }
 
-// blocks takes the whole blocks in p.
+// blocks adds the whole blocks in p.
 func (s *Sums) blocks(p []byte) {
 	switch n := len(p) / blockSize; {
 	case n == 0:
@@ -92,10 +92,10 @@ func (s *Sums) blocks(p []byte) {
 	}
 }
 
-// end keeps what is behind the whole blocks in p.
+// end keeps the bytes after the whole blocks in p.
 func (s *Sums) end(p []byte) { copy(s.tail[:], p[len(p)&^(blockSize-1):]) }
 
-// Sum returns the sums of the stream so far. More may be written afterwards.
+// Sum returns the sums of the stream so far. Writing may continue afterwards.
 func (s *Sums) Sum() (md5Sum [md5.Size]byte, sha256Sum [sha256.Size]byte) {
 	if s.size == 0 {
 		s.Reset()
@@ -107,8 +107,8 @@ func (s *Sums) Sum() (md5Sum [md5.Size]byte, sha256Sum [sha256.Size]byte) {
 		}
 		return md5Sum, sha256Sum
 	}
-	// The end is padded with a bit, zeros, and the number of bits in 8 bytes, which
-	// are in another order for each.
+	// The padding is a bit, zeros, and the number of bits in 8 bytes, which are in
+	// another order for each sum.
 	var end [2 * blockSize]byte
 	n := copy(end[:], s.tail[:s.size%blockSize])
 	end[n] = 0x80
@@ -127,15 +127,16 @@ func (s *Sums) Sum() (md5Sum [md5.Size]byte, sha256Sum [sha256.Size]byte) {
 		return md5Sum, sha256Sum
 	}
 	binary.BigEndian.PutUint64(length, s.size*8)
-	sumBlocks1(&st, &last[0], blocks) // its MD5 is of no use
+	sumBlocks1(&st, &last[0], blocks) // the MD5 is ignored
 	for i := range len(sha256Sum) / 4 {
 		binary.BigEndian.PutUint32(sha256Sum[4*i:], st[4+i])
 	}
 	return md5Sum, sha256Sum
 }
 
-// writeBoth adds p to a and q to b, as far as they go in step; what is left of
-// one is for it alone. It needs the assembly, and streams of the same sums.
+// writeBoth adds p to a and q to b. It processes them together while both have
+// blocks, then the rest of either alone. It needs the assembly, and streams with
+// the same sums.
 func writeBoth(a, b *Sums, p, q []byte) {
 	p, q = a.begin(p), b.begin(q)
 	if n := min(len(p), len(q)) / blockSize; n > 0 {
@@ -152,8 +153,8 @@ func writeBoth(a, b *Sums, p, q []byte) {
 	b.end(q)
 }
 
-// UpdateCRC64 adds p to crc, which is 0 for nothing. The polynomial is that of
-// ECMA-182, as in hash/crc64.
+// UpdateCRC64 returns the CRC-64 of the content of crc followed by p. The CRC of
+// empty content is 0. The polynomial is that of ECMA-182, as in hash/crc64.
 //
 // Source: OSS API reference, x-oss-hash-crc64ecma.
 func UpdateCRC64(crc uint64, p []byte) uint64 {
@@ -163,30 +164,30 @@ func UpdateCRC64(crc uint64, p []byte) uint64 {
 	return strandsCRC64(crc, p)
 }
 
-// foldLeast is the fewest bytes that folding is worth it for: it ends with 16 by
-// the table.
+// foldLeast is the fewest bytes for which folding pays: it processes the last 16
+// bytes by the table.
 const foldLeast = 2 * blockSize
 
-// foldConstants are the powers of x that foldBlocks multiplies by, less one,
-// because a product of reflected polynomials comes out too high by x. An
-// accumulator's first half has the higher powers.
+// foldConstants are the powers of x that foldBlocks multiplies by. Each is one
+// power lower, because a product of reflected polynomials is too high by x. The
+// first half of an accumulator has the higher powers.
 var foldConstants = [4]uint64{power(64*8 + 63), power(64*8 - 1), power(16*8 + 63), power(16*8 - 1)}
 
 func foldCRC64(crc uint64, p []byte) uint64 {
 	whole := len(p) &^ (blockSize - 1)
 	var rest [16]byte
 	foldBlocks(&rest, &foldConstants, ^crc, p[:whole])
-	// Update inverts before and after; what it is given here begins with nothing.
+	// Update inverts the CRC that it is given: ^0 makes it begin at 0.
 	return crc64.Update(crc64.Update(^uint64(0), crcTable, rest[:]), crcTable, p[whole:])
 }
 
-// crcStrand is how many bytes each of the strands of strandsCRC64 takes at once.
+// crcStrand is how many bytes each strand of strandsCRC64 processes at a time.
 // Joining strands costs as much as some 100 bytes.
 const crcStrand = 8 << 10
 
-// strandsCRC64 implements UpdateCRC64 in plain Go. A CRC has to wait for that
-// of the bytes before, so long input is taken in three strands side by side,
-// which are joined: twice as fast.
+// strandsCRC64 implements UpdateCRC64 in plain Go. Each step of a CRC depends on
+// the step before, so long input is processed in three independent strands, which
+// are joined afterwards. This is twice as fast.
 func strandsCRC64(crc uint64, p []byte) uint64 {
 	t := &crcTables
 	for len(p) >= 3*crcStrand {

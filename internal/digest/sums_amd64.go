@@ -2,10 +2,10 @@ package digest
 
 import "golang.org/x/sys/cpu"
 
-// fast is whether the processor has what the assembly is made of.
+// fast reports whether the processor has the instructions of the assembly.
 var fast = cpu.X86.HasSSSE3 && cpu.X86.HasSSE41 && hasSHA()
 
-// foldable is whether it can multiply polynomials.
+// foldable reports whether the processor can multiply polynomials.
 var foldable = cpu.X86.HasSSE41 && cpu.X86.HasPCLMULQDQ
 
 // hasSHA reports whether the processor has the SHA extensions.

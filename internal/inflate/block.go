@@ -2,7 +2,7 @@ package inflate
 
 import "io"
 
-// take consumes n bits, at most 16. ok is false if the input ends before them.
+// take consumes n bits, at most 16. ok is false if the input has fewer bits.
 func (r *Reader) take(n uint) (v uint64, ok bool) {
 	for r.n < n {
 		if r.pos == r.end {
@@ -20,7 +20,7 @@ func (r *Reader) take(n uint) (v uint64, ok bool) {
 	return v, true
 }
 
-// block reads the header of the next block, if the one before was not the last.
+// block reads the header of the next block, unless the last block was final.
 func (r *Reader) block() error {
 	if r.final {
 		r.final = false
@@ -50,7 +50,7 @@ func (r *Reader) block() error {
 
 // storedHeader reads the length of a stored block.
 func (r *Reader) storedHeader() error {
-	r.bits, r.n = 0, 0 // to the next byte
+	r.bits, r.n = 0, 0 // align to the next byte
 	n, ok := r.take(16)
 	if !ok {
 		return r.ended()
@@ -66,7 +66,7 @@ func (r *Reader) storedHeader() error {
 	return nil
 }
 
-// stored copies what is left of a stored block, as far as there is space.
+// stored copies the rest of a stored block, as far as there is space.
 func (r *Reader) stored() error {
 	for r.left > 0 {
 		if r.w == outSize {

@@ -6,10 +6,10 @@ import (
 	"io"
 )
 
-// gzipMember is what is known of the current member of a gzip file.
+// gzipMember is the state of the current member of a gzip file.
 type gzipMember struct {
 	is    bool // the input is a gzip file
-	first bool // no member was read yet
+	first bool // no member has been read yet
 	crc   uint32
 	size  uint32
 }
@@ -29,10 +29,10 @@ const (
 	flagComment = 1 << 4
 )
 
-// maxName is how long a name or a comment of a member may be, as in compress/gzip.
+// maxName bounds a member's name or comment, in bytes, as in compress/gzip.
 const maxName = 512
 
-// member reads the header of a member. After the last it returns io.EOF.
+// member reads the header of a member. After the last member it returns io.EOF.
 func (r *Reader) member() error {
 	r.bits, r.n = 0, 0
 	if r.pos == r.end {
@@ -107,7 +107,7 @@ func (h *header) next() byte {
 	return h.one[0]
 }
 
-// trailer compares checksum and size of a member.
+// trailer verifies the checksum and the size of a member.
 func (r *Reader) trailer() error {
 	var said [4]uint64
 	for i := range said {

@@ -6,26 +6,26 @@ import (
 	"io"
 )
 
-// A Reader reads what is compressed in a source. It reads ahead in the source. It
-// is not safe for concurrent use and holds about 300 KiB.
+// A Reader decompresses a source. It reads ahead in the source. It is not safe for
+// concurrent use and holds about 300 KiB.
 type Reader struct {
 	src    io.Reader
 	in     []byte // read from src
-	pos    int    // of in, the next byte to take into bits
-	end    int    // of what is in in; once srcErr is not nil, zeros follow
+	pos    int    // in in, the next byte to move to bits
+	end    int    // end of the data in in; once srcErr is not nil, zeros follow
 	srcErr error
 	before int64 // bytes of src before in
 
-	bits uint64 // taken from in and not consumed, the next one lowest
+	bits uint64 // from in and not consumed, the next one lowest
 	n    uint   // number of them
 
-	out  []byte // the window, then what was decoded lately
-	w    int    // end of out
-	r    int    // of out, the next byte to return
-	base int    // of out, where the stream begins that is decoded
+	out  []byte // the window, then the latest output
+	w    int    // end of the data in out
+	r    int    // in out, the next byte to return
+	base int    // in out, the beginning of the current stream
 
 	state state
-	final bool // the block is the last of its stream
+	final bool // the block is the last one of its stream
 	left  int  // bytes of a stored block
 	err   error
 	gzip  gzipMember
@@ -48,18 +48,18 @@ const (
 	window = 32 << 10
 
 	// After the window, out has room for some rows, so that the window is seldom
-	// moved, and for what is written beyond the end of a match.
+	// moved, and for the bytes that are written beyond the end of a match.
 	outSize  = window + 128<<10
 	outSlack = maxMatch + copyStep + 3*maxLookups
 	maxMatch = 258
 
 	inSize = 64 << 10
-	// inSlack is how many bytes one step of decoding may take from in.
+	// inSlack bounds the bytes that one step of decoding takes from in.
 	inSlack = 24
 )
 
-// NewGzip returns a Reader of the gzip members in src, one after another. Errors
-// are those of compress/gzip, except that src without a member is
+// NewGzip returns a Reader of the concatenated gzip members in src. Its errors are
+// those of compress/gzip, except that a src without a member returns
 // io.ErrUnexpectedEOF.
 func NewGzip(src io.Reader) *Reader {
 	r := new(Reader)
@@ -75,13 +75,13 @@ func NewRaw(src io.Reader) *Reader {
 	return r
 }
 
-// ResetGzip makes r what NewGzip returns, and reuses its memory.
+// ResetGzip resets r to the state of NewGzip and reuses its memory.
 func (r *Reader) ResetGzip(src io.Reader) {
 	r.reset(src)
 	r.state, r.gzip = atMember, gzipMember{is: true, first: true}
 }
 
-// ResetRaw makes r what NewRaw returns, and reuses its memory.
+// ResetRaw resets r to the state of NewRaw and reuses its memory.
 func (r *Reader) ResetRaw(src io.Reader) {
 	r.reset(src)
 	r.state, r.gzip = atBlock, gzipMember{}
@@ -98,7 +98,7 @@ func (r *Reader) reset(src io.Reader) {
 	r.final, r.err = false, nil
 }
 
-// Read implements [io.Reader]. What precedes a fault is returned before its error.
+// Read implements [io.Reader]. It returns the data before a fault, then the error.
 func (r *Reader) Read(p []byte) (int, error) {
 	for r.r == r.w {
 		if r.err != nil {
@@ -111,9 +111,9 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// advance decodes up to a buffer of output.
+// advance decodes up to one buffer of output.
 func (r *Reader) advance() {
-	if r.w > outSize-maxMatch { // all of it was returned
+	if r.w > outSize-maxMatch { // all output has been returned
 		n := copy(r.out, r.out[r.w-window:r.w])
 		r.base = max(r.base-(r.w-n), 0)
 		r.w, r.r = n, n
@@ -137,7 +137,7 @@ func (r *Reader) advance() {
 	}
 }
 
-// fill reads more of the source, until inSlack bytes are there or it ends.
+// fill reads from the source until in has inSlack bytes or the source ends.
 func (r *Reader) fill() {
 	if r.srcErr != nil || r.end-r.pos >= inSlack {
 		return

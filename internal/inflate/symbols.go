@@ -11,16 +11,16 @@ type codes struct {
 }
 
 const (
-	// maxLookups is how many entries of literals are taken between two refills.
+	// maxLookups is how many entries of literals are used between two refills.
 	maxLookups = 4
-	// copyStep is how much of a match is copied at once.
+	// copyStep is how many bytes of a match are copied at once.
 	copyStep = 16
-	// longBlock is the output of a block from which on it is worth to combine
-	// literals, which takes as long as decoding some thousand symbols.
+	// longBlock is the output, in bytes, after which it pays to combine literals.
+	// That takes as long as decoding some thousand symbols.
 	longBlock = 4 << 10
 )
 
-// symbols decodes symbols until the block ends, or out is full.
+// symbols decodes symbols until the block ends or out is full.
 func (r *Reader) symbols() error {
 	for r.w <= outSize-maxMatch {
 		r.fill()
@@ -52,19 +52,19 @@ func (r *Reader) symbols() error {
 	return nil
 }
 
-// A stop is why decoding symbols has stopped.
+// A stop is the reason why decoding of symbols stopped.
 type stop uint8
 
 const (
-	stopInput   stop = iota // for more input
-	stopSpace               // for more space
+	stopInput   stop = iota // needs more input
+	stopSpace               // needs more space
 	stopBlock               // the block has ended
 	stopCorrupt             // the input is not DEFLATE
 )
 
 func load64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+8 : i+8]) }
 
-// many decodes symbols as long as in has inSlack bytes and out is not filled up to
+// many decodes symbols while in has inSlack bytes and out is filled to less than
 // limit.
 func (r *Reader) many(table *[1 << literalBits]entry, limit int) stop {
 	in, pos, bits, n := r.in, r.pos, r.bits, r.n
@@ -76,8 +76,8 @@ func (r *Reader) many(table *[1 << literalBits]entry, limit int) stop {
 			end = stopSpace
 			break
 		}
-		// Fill bits up to at least 56. The bits of a byte that is taken only in part are
-		// there already, and the same are added again by the next refill.
+		// Fill bits to at least 56. The bits of a byte that fits only in part are added
+		// now, and the same bits are added again by the next refill.
 		bits |= load64(in, pos) << (n & 63)
 		pos += int((63 - n) >> 3)
 		n |= 56
@@ -182,8 +182,8 @@ func (r *Reader) rewind() {
 	r.bits &= 1<<r.n - 1
 }
 
-// last decodes symbols at the end of the input, where the table's index and the
-// extra bits may reach beyond it, into zeros.
+// last decodes symbols at the end of the input, where the index of the table and
+// the extra bits may extend beyond the input, into zeros.
 func (r *Reader) last() (end stop) {
 	defer r.rewind()
 	for r.w <= outSize-maxMatch {
@@ -240,7 +240,7 @@ func (r *Reader) last() (end stop) {
 	return stopSpace
 }
 
-// cut notes that the input ends within a symbol.
+// cut records that the input ends within a symbol.
 func (r *Reader) cut() stop {
 	r.pos, r.bits, r.n = r.end, 0, 0
 	return stopInput

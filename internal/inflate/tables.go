@@ -2,9 +2,9 @@ package inflate
 
 import "math/bits"
 
-// The codes of a block are decoded by tables: the next bits of the input are the
-// index of an entry. Codes that are longer than the index of the main table
-// continue in a second table, whose place the main table has.
+// Tables decode the codes of a block: the next bits of the input are the index of
+// an entry. A code that is longer than the index of the main table continues in a
+// second table, to which the entry of the main table points.
 const (
 	literalBits = 12
 	literalSub  = maxCodeLen - literalBits
@@ -22,21 +22,21 @@ const (
 // Source: RFC 1951, sections 3.2.5 to 3.2.7.
 const (
 	maxCodeLen   = 15
-	maxLiterals  = 288 // literals, end of block and lengths; the last two are illegal
-	maxDistances = 32  // the last two are illegal
+	maxLiterals  = 288 // literals, end of block and lengths; the last two are invalid
+	maxDistances = 32  // the last two are invalid
 	endOfBlock   = 256
 )
 
-// An entry is what a table has for the next bits.
+// An entry describes the next bits of the input.
 //
-//	bits 0-4   how many bits to consume, with the extra bits that follow the code
-//	bits 5-6   how many literals it is, up to 3
-//	bit 7      it is neither literals nor a length or distance
+//	bits 0-4   how many bits to consume, including extra bits after the code
+//	bits 5-6   number of literals, up to 3
+//	bit 7      neither literals nor a length or distance
 //
-// Literals stand in bits 8 to 31, the first lowest. A length or a distance has
-// the number of bits of its code in bits 8 to 11, and from bit 12 on its least
-// value. Other entries have their kind in bits 8 and 9, and a second table has its
-// place from bit 12 on.
+// Literals are in bits 8 to 31, the first lowest. A length or a distance has the
+// number of bits of its code in bits 8 to 11, and its least value from bit 12 on.
+// Other entries have their kind in bits 8 and 9; for a second table, its index is
+// from bit 12 on.
 type entry uint32
 
 const (
@@ -55,7 +55,7 @@ func (e entry) literals() uint { return uint(e >> countShift & 3) }
 func (e entry) other() bool    { return e&otherKind != 0 }
 func (e entry) kind() entry    { return e & kindMask }
 
-// value returns the length or the distance, whose code is the next of b.
+// value returns the length or the distance whose code b begins with.
 func (e entry) value(b uint64) int {
 	extra := b & (1<<(e.bits()&63) - 1) >> (e >> kindShift & 15)
 	return int(uint64(e>>payload) + extra)
@@ -100,9 +100,9 @@ func (e entry) withCode(n uint) entry {
 }
 
 // build fills a table, whose main part has 1<<width entries, with the canonical
-// code that has such lengths; 0: a symbol has no code. It returns false if that is
-// not a code. As in compress/flate, a code may have no symbol, or one with one
-// bit; any other must be complete.
+// code of the given lengths; a length of 0 means that a symbol has no code. It
+// returns false if the lengths are not a valid code. As in compress/flate, a code
+// may be empty, or have one symbol with one bit; any other must be complete.
 func build(table []entry, width uint, symbols []entry, lens []uint8) bool {
 	var counts [maxCodeLen + 1]int
 	for _, n := range lens {
@@ -127,7 +127,7 @@ func build(table []entry, width uint, symbols []entry, lens []uint8) bool {
 	for n := 1; n < len(main); n *= 2 {
 		copy(main[n:], main[:n])
 	}
-	subs := len(main) // where the next second table begins
+	subs := len(main) // index of the next second table
 	for s, l := range lens {
 		if l == 0 {
 			continue
@@ -155,7 +155,7 @@ func build(table []entry, width uint, symbols []entry, lens []uint8) bool {
 	return true
 }
 
-// combine fills a table with up to three literals an entry, from one with at most
+// combine fills a table with up to three literals per entry, from one with at most
 // one.
 func combine(table, single *[1 << literalBits]entry) {
 	for i, e := range single {

@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// cpuid emits the function that asks the processor what it supports.
+// cpuid emits the function that executes CPUID.
 func cpuid() {
 	build.TEXT("cpuid", flags, "func(leaf, subleaf uint32) (eax, ebx uint32)")
 	build.Doc("cpuid executes the instruction CPUID.")

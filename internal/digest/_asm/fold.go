@@ -6,12 +6,13 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// fold emits the function that makes 16 bytes of many, with the same remainder.
+// fold emits the function that reduces a long input to 16 bytes with the same
+// remainder.
 //
-// 64 bytes are four accumulators of 16. Each is multiplied by the power of x that
-// moves it on by 64 bytes, its two halves each with a constant that is that power
-// modulo the polynomial, and what it then coincides with is added. In the end
-// the accumulators are moved on to the last in the same way, by 16 bytes each.
+// 64 bytes are four accumulators of 16. Each accumulator is multiplied by the power
+// of x that moves it by 64 bytes: each half by a constant, that power modulo the
+// polynomial. Then the input at the new position is added. At the end the
+// accumulators are moved to the last one in the same way, by 16 bytes each.
 //
 // Source: Intel, "Fast CRC computation for generic polynomials using the
 // PCLMULQDQ instruction".

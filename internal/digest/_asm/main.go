@@ -22,9 +22,9 @@ const flags = attr.NOSPLIT
 // A step emits one instruction.
 type step func()
 
-// weave emits the steps of both streams, each in its order, and spreads the
-// second evenly among the first. Each stream waits for itself most of the time,
-// and not for the other: a processor executes the one while the other waits.
+// weave emits the steps of both streams, each in its order, and spreads the second
+// evenly among the first. The steps of a stream mostly wait for each other, not for
+// those of the other stream: while one waits, the processor executes the other.
 func weave(first, second []step) {
 	done := 0
 	for i, s := range first {

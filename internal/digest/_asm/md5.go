@@ -27,13 +27,13 @@ func md5Word(i int) int {
 	}
 }
 
-// md5Steps returns the 64 steps over the block of each lane, in turn: the state
-// of a lane becomes what is to be added to the one before.
+// md5Steps returns the 64 steps over the block of each lane, interleaved. They
+// leave in the registers of a lane the value to add to its state before the block.
 //
-// A step has to wait for the one before at b only; everything else is added to a
-// ahead. The terms of the second function, (b & d) | (c & ^d), have no bit in
-// common, so they are added one by one and the second of them ahead, which makes
-// the chain of what has to wait shorter by one instruction.
+// Only b depends on the step before; everything else is added to a ahead of time.
+// The terms of the second function, (b & d) | (c & ^d), have no bit in common. They
+// are therefore added one by one, the second one ahead, which shortens the
+// dependency chain by one instruction.
 func md5Steps(lanes []lane) (steps []step) {
 	t, u := build.GP32(), build.GP32()
 	for i := range 64 {
@@ -44,7 +44,7 @@ func md5Steps(lanes []lane) (steps []step) {
 	return steps
 }
 
-// md5Step returns step i; t and u are what it may use meanwhile.
+// md5Step returns step i. It may use t and u as scratch registers.
 func md5Step(i int, l lane, t, u reg.Register) (steps []step) {
 	emit := func(s ...step) { steps = append(steps, s...) }
 	a, b, c, d := l.md5[-i&3], l.md5[(1-i)&3], l.md5[(2-i)&3], l.md5[(3-i)&3]

@@ -47,8 +47,8 @@ func cubeRootFraction(n int64) uint32 {
 	return uint32(lo.Uint64())
 }
 
-// byteSwapTable returns the order of bytes that turns four words of a block
-// around.
+// byteSwapTable returns the byte order that reverses the bytes of the four words of
+// a block.
 func byteSwapTable() operand.Mem {
 	table := build.GLOBL("byteSwap", attr.RODATA|attr.NOPTR)
 	build.DATA(0, operand.U64(0x0405060700010203))
@@ -56,7 +56,7 @@ func byteSwapTable() operand.Mem {
 	return table
 }
 
-// A sha256Unit is what all lanes share.
+// A sha256Unit holds what all lanes share.
 type sha256Unit struct {
 	constants  reg.Register    // the address of the table
 	swap       reg.Register    // the order of bytes
@@ -98,11 +98,10 @@ func (u *sha256Unit) store(l lane, m operand.Mem) {
 }
 
 // steps returns the 64 rounds over the block of a lane, four at a time, and the
-// addition of the state before.
+// addition of the state before the block.
 //
-// Source: Intel SHA extensions: the instructions work on two halves of the
-// state, A B E F and C D G H; the words of four rounds with their constants are
-// in X0.
+// Source: Intel SHA extensions: the instructions work on two halves of the state, A
+// B E F and C D G H; X0 holds the words of four rounds with their constants.
 func (u *sha256Unit) steps(l lane) (steps []step) {
 	emit := func(s ...step) { steps = append(steps, s...) }
 	emit(

@@ -9,18 +9,19 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// A lane is one stream. Its state lies in memory as package digest's state does:
+// A lane is one stream. Its state has the memory layout of package digest's state:
 // four words of MD5, then eight of SHA-256.
 type lane struct {
-	state      string // the parameter that points to it
+	state      string // the parameter that points to the state
 	p          reg.Register
 	md5        [4]reg.Register
-	abef, cdgh reg.Register // of SHA-256, if it is wanted
+	abef, cdgh reg.Register // of SHA-256, if it is computed
 }
 
 const sha256Offset = 16 // in a state
 
-// sums emits a function that takes as many blocks into each of some streams.
+// sums emits a function that adds the same number of blocks to each of count
+// streams.
 func sums(name string, count int, sha256 bool) {
 	var states, places []string
 	for i := range count {
