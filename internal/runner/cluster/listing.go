@@ -100,7 +100,10 @@ func (r *Runner) gathering(ctx context.Context, tx postgres.Tx, bucket, login, p
 		return "", err
 	}
 	type listing struct{ id, prefix string }
-	found, err := pgx.CollectRows(open, func(row pgx.CollectableRow) (l listing, err error) { return l, row.Scan(&l.id, &l.prefix) })
+	found, err := pgx.CollectRows(open, func(row pgx.CollectableRow) (l listing, err error) {
+		err = row.Scan(&l.id, &l.prefix)
+		return l, err
+	})
 	if err != nil {
 		return "", err
 	}
@@ -148,7 +151,8 @@ func (r *Runner) membersOf(ctx context.Context, tx postgres.Tx, listing string) 
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (m membership, err error) {
-		return m, row.Scan(&m.run, &m.prefix, &m.stopped)
+		err = row.Scan(&m.run, &m.prefix, &m.stopped)
+		return m, err
 	})
 }
 
@@ -164,7 +168,8 @@ func (r *Runner) separate(ctx context.Context, tx postgres.Tx, listing string, m
 		return err
 	}
 	open, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t task, err error) {
-		return t, row.Scan(&t.kind, &t.input, &t.Generation)
+		err = row.Scan(&t.kind, &t.input, &t.Generation)
+		return t, err
 	})
 	if err != nil {
 		return err

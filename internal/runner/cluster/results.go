@@ -19,7 +19,8 @@ func (r *Runner) outline(ctx context.Context, run string) (o engine.Outline, err
 	if err := r.db.Row(ctx, []any{&text}, `SELECT outline FROM works WHERE run = $1`, run); err != nil {
 		return o, err
 	}
-	return o, json.Unmarshal(text, &o)
+	err = json.Unmarshal(text, &o)
+	return o, err
 }
 
 // results are what the slices of a run have come to, as the database has them. They

@@ -47,7 +47,8 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 			return r.leave(ctx, &t, &failure{*w.failure, w.passes})
 		case w.outcome != nil:
 			var o inventory.Outcome
-			return o, json.Unmarshal([]byte(*w.outcome), &o)
+			err := json.Unmarshal([]byte(*w.outcome), &o)
+			return o, err
 		case w.report != nil && !recorded:
 			kept, err := t.Record(ctx, w.report)
 			if err != nil {

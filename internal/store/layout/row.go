@@ -178,7 +178,8 @@ func DecodeMore(value []byte, r *stocktake.Record) error {
 
 // DecodeRow reads the row at an index key. Nothing in it points into value.
 func DecodeRow(indexKey, value []byte) (r Row, err error) {
-	return r, DecodeRowInto(&r, indexKey, value, itemsAll)
+	err = DecodeRowInto(&r, indexKey, value, itemsAll)
+	return r, err
 }
 
 // DecodeRowInto decodes a row into r, which is overwritten, with some of
