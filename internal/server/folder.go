@@ -33,7 +33,7 @@ func (f Folder) Check() error {
 // checkWritable refuses a folder whose file system is read-only, or whose rights do
 // not let the server write: what is in it would fail one by one, and say less.
 func (f Folder) checkWritable() error {
-	probe, err := os.CreateTemp(string(f), ".writable-*")
+	probe, err := os.OpenFile(filepath.Join(string(f), datafolder.ProbeName), os.O_CREATE|os.O_WRONLY, 0o600)
 	switch {
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		return &SettingError{"data", fmt.Errorf("the folder cannot be written: %w", err)}
