@@ -23,8 +23,8 @@ func (p *pagedScan) page(ctx context.Context, s *stretch, k *kit, batch []stockt
 	return len(batch), end
 }
 
-// check verifies the order of the source where that costs nothing, at the ends of
-// a page.
+// check verifies the order of the source at the ends of a page, where the check costs
+// nothing.
 func (s *stretch) check(batch []stocktake.Record) error {
 	first, last := batch[0].Key, batch[len(batch)-1].Key
 	if bytes.Compare(last, first) < 0 || string(first) < max(s.begun, s.next.Key) ||
@@ -36,8 +36,9 @@ func (s *stretch) check(batch []stocktake.Record) error {
 	return nil
 }
 
-// admit decides what of a page is taken: not what lies behind a cut, and not more
-// than there is memory for. end is what the scan is to end with; nil: it goes on.
+// admit decides which records of a page are taken: not those behind a cut, and not
+// more than memory allows. end is the error that ends the scan; nil means that the
+// scan continues.
 func (p *pagedScan) admit(ctx context.Context, s *stretch, batch []stocktake.Record, more bool) (taken []stocktake.Record, end error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -53,8 +54,8 @@ func (p *pagedScan) admit(ctx context.Context, s *stretch, batch []stocktake.Rec
 	}
 	version := "" // to continue behind; empty: behind all versions of the last key
 	if end == errPaused && p.versions {
-		// More versions of the last key may follow. They are all left for later, if
-		// there is another key.
+		// More versions of the last key may follow. If the page has another key, all
+		// versions of the last key are left for later.
 		last := batch[len(batch)-1]
 		if n := sort.Search(len(batch), func(i int) bool { return bytes.Compare(batch[i].Key, last.Key) >= 0 }); n > 0 {
 			batch = batch[:n]
@@ -76,10 +77,10 @@ func (p *pagedScan) admit(ctx context.Context, s *stretch, batch []stocktake.Rec
 	return batch, end
 }
 
-// afford returns nil once there is memory for what comes behind the page of s,
-// errPaused if its scan is to end until then, or the error of ctx. Where a scan
-// cannot end between two keys it waits, and another may make its requests
-// meanwhile. It requires the lock.
+// afford returns nil once there is memory for the records behind the page of s,
+// errPaused if the scan of s is to end until then, or the error of ctx. A scan that
+// cannot end between two keys waits here; meanwhile another scan may make its
+// requests. It requires the lock.
 func (p *pagedScan) afford(ctx context.Context, s *stretch, batch []stocktake.Record) error {
 	defer func() {
 		if s.parked {
@@ -120,7 +121,8 @@ func (p *pagedScan) mayGoOn(s *stretch) bool {
 	case used < p.memory/2:
 		return true
 	case p.table.FirstOpen() == s.r:
-		// What it has is written at once, unless that takes longer than listing.
+		// The next range to be joined is written as it is listed, unless writing
+		// takes longer than listing.
 		return used < p.memory || p.joined == s.r && !s.waiting()
 	}
 	return used < p.memory && p.table.Within(s.r, p.within())

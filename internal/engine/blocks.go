@@ -2,12 +2,12 @@ package engine
 
 import "sync"
 
-// blockSize is so small that the blocks that many scans have begun do not weigh,
-// and so large that a piece has few.
+// blockSize is small enough that the partly filled blocks of many scans take little
+// memory, and large enough that a piece has few blocks.
 const blockSize = 32 << 10
 
-// blocks lends memory for encoded pieces, in blocks of one size that are used
-// again and again. The zero value is ready.
+// blocks lends memory for encoded pieces, in reusable blocks of one size. The zero
+// value is ready.
 type blocks struct {
 	mu   sync.Mutex
 	free [][]byte
@@ -42,7 +42,7 @@ func (b *blocks) used() int64 {
 	return b.lent
 }
 
-// A blockWriter collects what is written to it in blocks.
+// A blockWriter stores the bytes written to it in blocks.
 type blockWriter struct {
 	from *blocks
 	all  [][]byte
@@ -63,7 +63,7 @@ func (w *blockWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// take returns the blocks and begins with none.
+// take returns the blocks and resets the writer to none.
 func (w *blockWriter) take() [][]byte {
 	all := w.all
 	w.all = nil

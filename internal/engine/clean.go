@@ -20,15 +20,15 @@ const (
 	removals         = 16 // at once
 )
 
-// aftermath returns the context of what must be done even if ctx has ended.
+// aftermath returns the context for cleanup that must happen even if ctx has ended.
 func aftermath(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), aftermathTimeout)
 }
 
-// CleanAttempts removes the files that attempts of the run of job have left,
-// except those of a report that one of them has published. It is for a run
-// that is over and will not be tried again; [Run] does the same by itself, unless
-// it has recorded its report.
+// CleanAttempts removes the files that attempts of the run of job have left, except
+// those of a report that one of them has published. Call it for a run that is over
+// and will not be tried again. [Run] does the same by itself, unless it has recorded
+// its report.
 func CleanAttempts(ctx context.Context, dst Destination, job Job, opts Options) error {
 	job.Recorded = nil // it will not be published
 	r, err := newRun(dst, job, opts)
@@ -39,10 +39,10 @@ func CleanAttempts(ctx context.Context, dst Destination, job Job, opts Options) 
 	return err
 }
 
-// recover removes what attempts of this run have left and returns the outcome
-// of one that has published; nil if none has. Without thorough, it looks for that
-// only if an earlier attempt must have been. If a report is recorded and not yet
-// published, everything stays: it is what will be published.
+// recover removes the files that attempts of this run have left and returns the
+// outcome of an attempt that has published; nil if none has. Unless thorough is set,
+// it looks for these only if an earlier attempt must have existed. If a report is
+// recorded and not yet published, all files stay, because they will be published.
 func (r *run) recover(ctx context.Context, thorough bool) (published *Result, err error) {
 	stray, err := r.list(ctx, r.names.run)
 	if err != nil {
@@ -71,8 +71,8 @@ func (r *run) recover(ctx context.Context, thorough bool) (published *Result, er
 	return published, Remove(ctx, r.dst, stray)
 }
 
-// abortUploads drops what attempts have uploaded of files below a prefix that is the run's
-// own, and did not finish. It spoils no report, so a failure is logged.
+// abortUploads aborts the unfinished uploads of attempts below a prefix that only
+// this run uses. They cannot affect the report, so a failure is logged.
 func (r *run) abortUploads(ctx context.Context, prefix string) {
 	u, ok := r.dst.(Uploader)
 	if !ok {
@@ -87,9 +87,9 @@ func (r *run) abortUploads(ctx context.Context, prefix string) {
 	}
 }
 
-// published returns the outcome of an attempt of this run that has published, nil
-// if there is none. It empties the directories that attempts have begun, unless
-// what they hold has been recorded.
+// published returns the outcome of an attempt of this run that has published, nil if
+// there is none. It empties the directories that attempts have begun, unless their
+// content has been recorded.
 func (r *run) published(ctx context.Context) (published *Result, err error) {
 	for d, err := range report.Directories(ctx, r.dst, r.at) {
 		if err != nil {
@@ -116,9 +116,9 @@ func (r *run) published(ctx context.Context) (published *Result, err error) {
 			continue
 		}
 		r.abortUploads(ctx, d.Key)
-		// The summary goes last: it is what tells whose the directory is. After it, a
-		// manifest that an attempt has written since the directories were listed: see
-		// run.claimed.
+		// The summary is removed last, because it tells which run owns the directory.
+		// After it comes a manifest that an attempt may have written since the
+		// directories were listed: see run.claimed.
 		for _, key := range []string{r.at.Symlink(d.Time), d.Key + report.ChecksumName, d.Key + report.RollupName, d.Key + report.SummaryName, d.Key + report.ManifestName} {
 			if err := r.dst.Remove(ctx, key); err != nil {
 				return nil, fmt.Errorf("remove %s: %w", key, err)
@@ -129,7 +129,7 @@ func (r *run) published(ctx context.Context) (published *Result, err error) {
 }
 
 // previous returns the summary of the newest complete report of the configuration,
-// nil if there is none. It only helps to plan, so a failure is logged.
+// nil if there is none. It is used only for planning, so a failure is logged.
 func (r *run) previous(ctx context.Context) *stocktake.Summary {
 	read := func() (*stocktake.Summary, error) { return r.readPrevious(ctx) }
 	var s *stocktake.Summary
@@ -192,8 +192,8 @@ func Remove(ctx context.Context, dst Destination, keys []string) error {
 type created struct {
 	key string
 
-	// content, if not nil, is what the file must hold to be ours: it was written
-	// on condition that there was none.
+	// content, if not nil, is the content by which the file is recognised as ours: it
+	// was written on condition that the file did not exist.
 	content []byte
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// An Availability says where a source has the values of a column from.
+// An Availability says where the values of a column come from.
 type Availability uint8
 
 // The availabilities.
@@ -18,25 +18,26 @@ const (
 	Unavailable                     // nothing tells
 )
 
-// A DetailedSnapshot is a Snapshot of a store whose listing lacks columns. Its
-// records have what they lack in Record.Missing; runs have the columns fetched that
-// their reports have, for the records that match.
+// A DetailedSnapshot is a Snapshot of a store whose listing lacks columns.
+// Record.Missing of its records names these columns. For records that match, a run
+// fetches those that its reports have.
 type DetailedSnapshot interface {
 	Snapshot
 
-	// Availability says where the values of a column of full reports are from. A
+	// Availability returns where the values of a column of full reports come from. A
 	// column that is Fetched may become Unavailable while Fetch is called.
 	Availability(f stocktake.Field) Availability
 
-	// Fetch sets the values that some records of a batch lack in the columns given:
-	// of those for which wanted returns true. It makes many requests at once, and
-	// returns when none is left. A value stays missing if the store will never tell
-	// it, such as that of an object that has been deleted meanwhile. Errors: why the
-	// store cannot be asked, or ctx.Err().
+	// Fetch sets the missing values of the given columns in the records of a batch
+	// for which wanted returns true. It makes many requests at once, and returns when
+	// none is left. A value stays missing if the store can never provide it, for
+	// example because the object was deleted meanwhile. Errors: why the store cannot
+	// be reached, or ctx.Err().
 	Fetch(ctx context.Context, batch []stocktake.Record, columns []stocktake.Field, wanted func(i int) bool) error
 }
 
-// Costs say what the columns of a report take of a store besides the listing.
+// Costs are the requests that the columns of a report need in addition to the
+// listing.
 type Costs struct {
 	Unavailable []stocktake.Field // the store cannot tell them: they are empty
 	Fetched     []stocktake.Field // requests about each object tell them
@@ -46,8 +47,8 @@ type Costs struct {
 	Concurrency int     // requests that they allow at once
 }
 
-// details are the columns of one report that its source lists no values of. The
-// zero value is a source that lists all.
+// details are the columns of one report that the listing of its source lacks. The
+// zero value is for a source whose listing has all columns.
 type details struct {
 	snap    DetailedSnapshot
 	columns []stocktake.Field // that are fetched
@@ -68,7 +69,7 @@ func newDetails(snap Snapshot, columns []stocktake.Field) (d details) {
 	return d
 }
 
-// fetch has the values set that records of a batch lack.
+// fetch sets the missing values of records of a batch.
 func (d *details) fetch(ctx context.Context, batch []stocktake.Record, wanted func(i int) bool) error {
 	if len(d.columns) == 0 {
 		return nil
@@ -76,18 +77,18 @@ func (d *details) fetch(ctx context.Context, batch []stocktake.Record, wanted fu
 	return d.snap.Fetch(ctx, batch, d.columns, wanted)
 }
 
-// Doubts are what a report does not tell as a reader might expect. The zero value
-// is a report of a store that lists all.
+// Doubts say where a report lacks values or may show wrong keys. The zero value is a
+// report of a store whose listing has all columns.
 type Doubts struct {
-	// Unavailable are the columns that the store cannot tell. They are empty.
+	// Unavailable are the columns that the store cannot provide. They are empty.
 	Unavailable []stocktake.Field `json:",omitempty"`
 
 	// Incomplete is how many rows lack a value of another column, because the store
-	// did not tell it of this object.
+	// did not return it for this object.
 	Incomplete int64 `json:",omitempty"`
 
 	// Suspect is how many rows have a key with the character U+FFFD: stores list it
-	// in place of what XML cannot express.
+	// in place of characters that XML cannot express.
 	Suspect int64 `json:",omitempty"`
 }
 
@@ -101,8 +102,8 @@ func (d *Doubts) merge(o Doubts) {
 	}
 }
 
-// doubts returns what is doubtful about some rows of a report; of a source that
-// lists all, nothing is.
+// doubts returns the doubts about some rows of a report; none if the listing of the
+// source has all columns.
 func (d *details) doubts(records []stocktake.Record) (o Doubts) {
 	if d.snap == nil {
 		return o
@@ -127,7 +128,7 @@ func (d *details) doubts(records []stocktake.Record) (o Doubts) {
 
 var replacement = []byte("\uFFFD")
 
-// unavailable returns the columns of the report that the store cannot tell.
+// unavailable returns the columns of the report that the store cannot provide.
 func (d *details) unavailable() (fields []stocktake.Field) {
 	for _, f := range d.asked {
 		if d.snap.Availability(f) == Unavailable {

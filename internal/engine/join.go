@@ -13,9 +13,9 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// join writes the pieces of all ranges in the order of keys, as they come, into
-// shards. When the scan is stopped, the ranges that are not done leave gaps:
-// what lies between two gaps is the result of a slice of its own.
+// join writes the pieces of all ranges into shards in the order of keys, as the
+// pieces arrive. If the scan is stopped, unfinished ranges leave gaps: the rows
+// between two gaps are the result of a slice of its own.
 func (p *pagedScan) join(ctx context.Context) error {
 	r := p.table.First()
 	for r != nil {
@@ -45,7 +45,7 @@ func (p *pagedScan) join(ctx context.Context) error {
 	return p.finish(ctx, true, p.end)
 }
 
-// writeRange writes the pieces of r until it is done, or will not go on.
+// writeRange writes the pieces of r until r is done or no more of it will be read.
 func (p *pagedScan) writeRange(ctx context.Context, r *ranges.Range) (*stretch, error) {
 	for {
 		if err := p.dropEnded(); err != nil {
@@ -84,11 +84,11 @@ func (p *pagedScan) writeRange(ctx context.Context, r *ranges.Range) (*stretch, 
 	}
 }
 
-// wasEnded reports whether a report was ended that is still being made.
+// wasEnded reports whether the context of a report in progress has ended.
 func (o *output) wasEnded() bool { return o.ctx != nil && o.err == nil && o.ctx.Err() != nil }
 
-// dropEnded gives up the reports that were ended. The error is that of the scan,
-// if no other is left.
+// dropEnded drops the reports whose contexts have ended. The error is that of the
+// scan, if no other report is left.
 func (p *pagedScan) dropEnded() error {
 	for _, o := range p.outputs {
 		if o.wasEnded() {
@@ -130,7 +130,7 @@ func (p *pagedScan) await(ctx context.Context, r *ranges.Range) (s *stretch, pie
 	}
 }
 
-// forget drops what is known of a range that is written and returns the next.
+// forget drops the state of a range that is written and returns the next range.
 func (p *pagedScan) forget(r *ranges.Range) *ranges.Range {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,7 +138,7 @@ func (p *pagedScan) forget(r *ranges.Range) *ranges.Range {
 	return r.Next()
 }
 
-// join adds a piece to the shard at hand.
+// join adds a piece to the current shard.
 func (o *output) join(ctx context.Context, piece report.EncodedPiece) error {
 	if o.file == nil {
 		if err := o.beginShard(ctx); err != nil {
@@ -154,9 +154,9 @@ func (o *output) join(ctx context.Context, piece report.EncodedPiece) error {
 	return nil
 }
 
-// gap ends the results before r, which is not done, and begins others with the
-// next range of which so much was read that it is worth a shard of its own. What
-// is left out was not read. It returns that range; nil: there is none.
+// gap ends the results before r, which is not done, and begins new results at the
+// next range from which enough rows follow to be worth a shard. The rows between
+// count as not read. It returns that range; nil if there is none.
 func (p *pagedScan) gap(ctx context.Context, r *ranges.Range) (*ranges.Range, error) {
 	next := p.worth(r.Next())
 	to := p.end
@@ -181,12 +181,12 @@ func (p *pagedScan) gap(ctx context.Context, r *ranges.Range) (*ranges.Range, er
 	return next, nil
 }
 
-// worthPages is how many pages are worth a shard of their own whatever they have: to list them
-// again would take longer than to read a file more.
+// worthPages is how many pages are always worth a shard of their own: listing them
+// again would take longer than reading one more file.
 const worthPages = 4
 
-// worth returns the first range from r on with which so many rows begin without a
-// gap that they are worth a shard. It drops those before it.
+// worth returns the first range from r on at which enough rows without a gap begin to
+// be worth a shard. It drops the ranges before it.
 func (p *pagedScan) worth(r *ranges.Range) *ranges.Range {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -212,7 +212,7 @@ func (p *pagedScan) worth(r *ranges.Range) *ranges.Range {
 	return nil
 }
 
-// drop forgets what was read of s. It requires the lock.
+// drop discards the pieces of s. It requires the lock.
 func (p *pagedScan) drop(s *stretch) {
 	for i := range s.parts {
 		for _, piece := range s.parts[i].pieces {
@@ -224,15 +224,15 @@ func (p *pagedScan) drop(s *stretch) {
 	delete(p.stretches, s.r)
 }
 
-// numberOf returns the number of the segment that begins with a key, as a scan
-// that is stopped leaves it. It is far above the numbers that callers choose, and
-// no two segments of a run begin with one key.
+// numberOf returns the number of the segment that begins with a key after a scan was
+// stopped. It is far above the numbers that callers choose, and no two segments of a
+// run begin with the same key.
 func numberOf(from string) int {
 	sum := sha256.Sum256([]byte(from))
 	return int(binary.BigEndian.Uint64(sum[:8])>>(64-segmentBits) | 1<<(segmentBits-1))
 }
 
-// finish ends the results at hand, up to the key to if they are not done.
+// finish ends the current results, at the key to if they are not done.
 func (p *pagedScan) finish(ctx context.Context, done bool, to string) error {
 	for _, o := range p.outputs {
 		if o.file != nil {

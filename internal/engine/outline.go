@@ -15,17 +15,18 @@ type Outline struct {
 	Consistency stocktake.Consistency // of the source
 	Expected    int64                 // records to be read, as far as is known; 0: not known
 
-	// Journal is where the journal of the bucket stood at Start; nil: it has none.
+	// Journal is the position of the bucket's journal at Start; nil if it has none.
 	Journal *stocktake.JournalPosition `json:",omitempty"`
 
 	// Slices are the segments, each as one slice, ascending. There is at least one.
 	Slices []Slice
 }
 
-// Plan cuts the keys that the configuration of job selects into segments: at the
-// bounds of the last report's shards if there is one with enough of them, else
-// where the source proposes. It writes nothing. Errors are those of src and dst,
-// wrapped, and [*RoomError] if the last report would not fit once more.
+// Plan divides the keys that the configuration of job selects into segments: at the
+// bounds of the last report's shards if there is such a report with enough shards,
+// else at keys that the source proposes. It writes nothing. Errors are those of src
+// and dst, wrapped, and [*RoomError] if a report of the last report's size would not
+// fit.
 func Plan(ctx context.Context, src Source, dst Destination, job Job, opts Options) (_ Outline, err error) {
 	r, err := newRun(dst, job, opts)
 	if err != nil {

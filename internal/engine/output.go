@@ -11,7 +11,7 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// An output is where the shards of a slice go, one after another.
+// An output receives the shards of a slice, one after another.
 type output struct {
 	*run
 	shards *report.ShardWriter
@@ -63,7 +63,7 @@ func (o *output) endShard(ctx context.Context) error {
 	return nil
 }
 
-// dropShard drops the shard that was begun; if there is none it does nothing.
+// dropShard drops the unfinished shard, if there is one.
 func (o *output) dropShard() {
 	if o.file != nil {
 		o.shards.Drop()

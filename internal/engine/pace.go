@@ -7,16 +7,16 @@ import (
 )
 
 const (
-	// leastRest is the shortest time that a worker rests: the timers of shorter
-	// rests would cost more than the rests are worth.
+	// leastRest is the shortest time that a worker rests: shorter timers cost more
+	// than they save.
 	leastRest = 2 * time.Millisecond
 
-	// longestStretch is how much of the time since the last step counts as work
-	// at most: what takes longer than a batch was waiting, as for a disk.
+	// longestStretch bounds how much of the time since the last step counts as work:
+	// a step that takes longer than a batch waited, for example for a disk.
 	longestStretch = 20 * time.Millisecond
 )
 
-// A pace makes a worker step aside between batches.
+// A pace makes a worker yield to requests between batches.
 type pace struct {
 	share    float64                    // of the time that the worker may work while there are requests, above 0 to 1
 	requests func() (begun, open int64) // nil: there are always some
@@ -31,9 +31,9 @@ func newPace(o *Options) pace {
 	return p
 }
 
-// look begins a step. It reports whether requests had to be made way for since
-// the last: those that are open, and those that came and went, for where many
-// clients wait for short answers, most of the time none is open.
+// look begins a step. It reports whether the worker must yield: whether requests are
+// open, or began since the last step. The latter matters because, with many clients
+// that wait for short answers, most of the time no request is open.
 func (p *pace) look() bool {
 	p.since = time.Now()
 	if p.requests == nil {
@@ -45,11 +45,10 @@ func (p *pace) look() bool {
 	return open > 0 || begun != before
 }
 
-// step is called between two batches. A batch takes a fraction of a
-// millisecond. Goroutines that are ready, such as those of requests, go first:
-// without that the scheduler would let them wait for up to 10 ms at a time. On
-// top of it the worker sleeps as its share demands. Step returns ctx.Err() if
-// ctx ends meanwhile.
+// step is called between two batches. A batch takes a fraction of a millisecond.
+// Goroutines that are ready, such as those of requests, go first: otherwise the
+// scheduler would let them wait for up to 10 ms at a time. In addition the worker
+// sleeps as its share demands. Step returns ctx.Err() if ctx ends meanwhile.
 func (p *pace) step(ctx context.Context) error {
 	runtime.Gosched()
 	if p.share >= 1 {

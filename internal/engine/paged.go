@@ -17,20 +17,19 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// defaultMemory is how many bytes of encoded pieces wait for earlier ones at
-// most. It is what some four million rows take, which is enough to keep 64
-// requests busy.
+// defaultMemory bounds the bytes of encoded pieces that wait for earlier ones. Some
+// four million rows take that much, which is enough to keep 64 requests busy.
 const defaultMemory = 128 << 20
 
-// A pagedScan scans a slice of a PagedSnapshot: many ranges of keys at once, in
-// an order of its own. Each range is encoded as it comes, in pieces, which wait
-// in memory until all that comes before them is written. So a few scans write a
-// few files, in the order of keys.
+// A pagedScan scans a slice of a PagedSnapshot: many ranges of keys at once, in an
+// order of its own. Each range is encoded in pieces as its pages arrive. The pieces
+// wait in memory until everything before them is written. So many scans write few
+// files, in the order of keys.
 //
-// Memory is bounded: when half of it is used, only ranges are listed that will
-// be written next, and when all of it is, only the very next, which needs none.
-// The scans of the others end and are made again from where they were. That the
-// first range goes on whatever the others do is why the scan cannot get stuck.
+// Memory is bounded. When half of it is used, only ranges are listed that will be
+// written next. When all of it is used, only the first of them is listed, which needs
+// no memory. The scans of the other ranges end and resume later where they stopped.
+// The scan cannot get stuck, because the first range always proceeds.
 type pagedScan struct {
 	snap     PagedSnapshot
 	opened   time.Time
@@ -57,17 +56,17 @@ type pagedScan struct {
 	encoded   int64         // bytes of the pieces of these rows
 }
 
-// A kit is what it takes to encode a range for each report.
+// A kit holds the encoders of a range, one for each report.
 type kit struct {
 	selectors []selector
 	encoders  []format.Encoder
 	rollups   []*rollup.Builder
 }
 
-// errPaused ends the scan of a range that will be continued.
+// errPaused ends the scan of a range that will resume later.
 var errPaused = errors.New("the range is to be continued later")
 
-// errCut ends the scan of a range whose rest was cut off.
+// errCut ends the scan of a range whose rest was given to another scan.
 var errCut = errors.New("the rest of the range is listed elsewhere")
 
 // newPagedScan returns the scan of some segments of the source, ascending and
@@ -112,8 +111,8 @@ func (p *pagedScan) newStretch(r *ranges.Range, seg Segment) *stretch {
 	return s
 }
 
-// run lists all ranges and writes them. After an error, shards that were begun
-// are dropped, and those that were committed are left.
+// run lists all ranges and writes them. After an error, unfinished shards are
+// dropped, and committed shards are left.
 func (p *pagedScan) run(ctx context.Context) error {
 	p.group, p.ctx = errgroup.WithContext(ctx)
 	defer context.AfterFunc(p.ctx, p.wake)()
@@ -132,8 +131,8 @@ func (p *pagedScan) run(ctx context.Context) error {
 	return err
 }
 
-// failed notes that the report of o cannot be made. The scan fails with it, unless
-// it serves others.
+// failed records that the report of o cannot be made. If the scan serves no other
+// report, it fails as well.
 func (p *pagedScan) failed(o *output, err error) error {
 	o.dropShard()
 	o.err = err
@@ -149,8 +148,8 @@ func (p *pagedScan) failed(o *output, err error) error {
 	return err
 }
 
-// limit has the scan stop when its time is up. The function that it returns
-// releases what that takes.
+// limit stops the scan when its time is up. The returned function releases the
+// resources.
 func (p *pagedScan) limit() (release func()) {
 	stop := func() {
 		p.mu.Lock()
@@ -181,21 +180,20 @@ func (p *pagedScan) limit() (release func()) {
 	})
 }
 
-// stop has the ranges that are listed end with their next page. It requires the
-// lock.
+// stop makes the scans of ranges end with their next page. It requires the lock.
 func (p *pagedScan) stop() {
 	p.stopping = true
 	p.changed.Broadcast()
 }
 
-// wake has all look whether they may go on.
+// wake makes all waiting goroutines check whether they may continue.
 func (p *pagedScan) wake() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.changed.Broadcast()
 }
 
-// dispatch begins as many scans as there may be. It requires the lock.
+// dispatch begins as many scans as are allowed. It requires the lock.
 func (p *pagedScan) dispatch() {
 	if p.stopping || p.ctx.Err() != nil {
 		return
@@ -229,8 +227,8 @@ func (p *pagedScan) requests() int {
 	return max(n, 1)
 }
 
-// within returns for how many rows there is memory, if it is scarce. It requires
-// the lock.
+// within returns how many rows fit into memory if memory is scarce. It requires the
+// lock.
 func (p *pagedScan) within() float64 {
 	used := p.blocks.used()
 	if used < p.memory/2 {
@@ -243,7 +241,7 @@ func (p *pagedScan) within() float64 {
 	return float64(max(p.memory-used, 0)) / row
 }
 
-// list lists a range, up to its end or until it is to be paused.
+// list lists a range, to its end or until it is paused.
 func (p *pagedScan) list(ctx context.Context, s *stretch) error {
 	k, err := p.kit()
 	if err != nil {

@@ -9,13 +9,13 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// defaultMinSegment is the smallest number of records in a segment. One core scans
-// a smaller bucket in a tenth of a second, and its report is best read as one
+// defaultMinSegment is the smallest number of records in a segment. One core scans a
+// smaller bucket in a tenth of a second, and such a report is easiest to read as one
 // file.
 const defaultMinSegment = 100_000
 
-// seededWorkers stands in for the number of workers in the plan of a run with a
-// seed, so that the report does not depend on the machine.
+// seededWorkers replaces the number of workers in the plan of a run with a seed, so
+// that the report does not depend on the machine.
 const seededWorkers = 8
 
 // segments returns how many segments a run of about count records should have; -1
@@ -34,9 +34,8 @@ func segments(count int64, workers int, minSegment, shardRows int64) int {
 	return int(max(n, 1))
 }
 
-// plan cuts the keys that the configuration selects into segments, ascending.
-// previous is the summary of the report before; nil: there is none, and split
-// proposes cuts.
+// plan divides the keys that the configuration selects into segments, ascending.
+// previous is the summary of the previous report; if it is nil, split proposes cuts.
 func plan(prefix string, n int, previous *stocktake.Summary, split func(n int) ([]string, error)) ([]Segment, error) {
 	var cuts []string
 	if n > 1 {
@@ -63,9 +62,9 @@ func plan(prefix string, n int, previous *stocktake.Summary, split func(n int) (
 }
 
 // hints returns n-1 cuts from the boundaries of the shards of an earlier report and
-// of their pieces, which know exactly how many rows lie between them. It returns nil
-// if there are too few for even cuts, or if the filter let through so little that
-// rows say nothing about records.
+// of their pieces, between which the number of rows is known exactly. It returns nil
+// if there are too few for even cuts, or if the filter selected so few records that
+// rows do not represent records.
 func hints(s *stocktake.Summary, n int) []string {
 	if s == nil || 2*s.Matched < s.Listed {
 		return nil

@@ -10,16 +10,15 @@ import (
 	"strings"
 )
 
-// probe is the content that Probe writes. It is longer than what a store keeps in
-// its index, so that it is stored where shards are.
+// probe is the content that Probe writes. It is longer than content that a store
+// keeps in its index, so that it is stored like shards.
 var probe = []byte(strings.Repeat("Written to check whether reports can be written here. It may be removed.\n", 2000))
 
-// Probe tries what the run of job will do, with one small file: it writes it where
-// the shards go, encrypted as they are, reads it back and removes it. It also
-// returns a [*RoomError] if the report is not expected to fit. It is for a
-// configuration that no run has tried yet. The file has the name
-// of a shard of job.Run, which no other run may have, so that what a crash leaves
-// of it is found as a stray.
+// Probe tries the steps of the run of job with one small file: it writes the file to
+// the place of the shards, encrypted like them, reads it back and removes it. It also
+// returns a [*RoomError] if the report is not expected to fit. Use it for a
+// configuration that has not run yet. The file has the name of a shard of job.Run, an
+// id that no other run may have, so that a file left by a crash is found as a stray.
 func Probe(ctx context.Context, src Source, dst Destination, job Job) error {
 	job.Attempt = 1
 	r, err := newRun(dst, job, Options{})

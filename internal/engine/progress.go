@@ -17,7 +17,7 @@ type Progress struct {
 	cursors []*cursor // of the segments, in the order of their keys
 }
 
-// A cursor is how far one segment has been read.
+// A cursor is the position up to which one segment has been read.
 type cursor struct {
 	mu   sync.Mutex
 	key  []byte // last key read
@@ -38,8 +38,8 @@ func (p *Progress) Load() stocktake.Progress {
 	}
 }
 
-// Left returns about how many records the slice that is being scanned still has to
-// read, as far as its scan knows; 0: not known.
+// Left returns about how many records the current slice still has to read, as far as
+// its scan knows; 0 if unknown.
 func (p *Progress) Left() int64 { return p.left.Load() }
 
 // begin is called once the plan is made.
@@ -59,8 +59,8 @@ func (p *Progress) cursor(segment int) *cursor {
 	return p.cursors[segment]
 }
 
-// reach notes that all before key, and key, was read and written. Empty: nothing
-// was.
+// reach records that all keys up to and including key were read and written. Empty:
+// none were.
 func (p *Progress) reach(key string) {
 	if key != "" {
 		p.cursor(0).move([]byte(key))

@@ -18,8 +18,8 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// The content types of a report's files besides its shards, which have that of
-// their format.
+// The content types of a report's files except its shards, whose content type is that
+// of their format.
 //
 // Source: spec, inventory-report.md section 2.
 const (
@@ -27,20 +27,20 @@ const (
 	textContentType = "text/plain"
 )
 
-// Publish makes the report of job visible, once results has those of all its
-// slices: each part of the segments of o must have been scanned exactly once,
-// else nothing is written and the error names the keys. It removes the shards of
-// the run that no result names, which are those of attempts that were lost.
+// Publish makes the report of job visible when results has the results of all its
+// slices. Each part of the segments of o must have been scanned exactly once;
+// otherwise nothing is written and the error names the keys. It removes the shards of
+// the run that no result names, which lost attempts have left.
 //
-// It may be called again after an error, as another attempt; only
-// [CleanAttempts] removes what it has written. Errors are those of dst, of
-// Options.Record and ctx.Err(), wrapped.
+// It may be called again after an error, as another attempt; only [CleanAttempts]
+// removes the files that it has written. Errors are those of dst, of Options.Record
+// and ctx.Err(), wrapped.
 func Publish(ctx context.Context, dst Destination, job Job, o Outline, results []SliceResult, opts Options) (Result, error) {
 	return PublishFrom(ctx, dst, job, o, listed(results), opts)
 }
 
-// PublishFrom is Publish of results that need not fit into memory. They are read
-// twice. In memory there are the files of the report: a few kilobytes for each
+// PublishFrom is Publish for results that need not fit into memory. They are read
+// twice. Memory holds only the list of the report's files: a few kilobytes for each
 // shard.
 func PublishFrom(ctx context.Context, dst Destination, job Job, o Outline, results Results, opts Options) (Result, error) {
 	r, err := newRun(dst, job, opts)
@@ -60,8 +60,8 @@ func PublishFrom(ctx context.Context, dst Destination, job Job, o Outline, resul
 	return r.publish(ctx, &o, results, true)
 }
 
-// removeStrays removes the shards of the run that its report does not name, and
-// what there is of unfinished ones.
+// removeStrays removes the shards of the run that its report does not name, and the
+// unfinished uploads of shards.
 func (r *run) removeStrays(ctx context.Context, s *stocktake.Summary) error {
 	r.abortUploads(ctx, r.names.run)
 	shards, err := r.list(ctx, r.names.run)
@@ -76,14 +76,14 @@ func (r *run) removeStrays(ctx context.Context, s *stocktake.Summary) error {
 }
 
 // joined reports whether incremental reports need the report: they are applied to it,
-// and it says where they begin.
+// and it records where they begin.
 func (r *run) joined() bool {
 	i := r.job.Configuration.Incremental
 	return i != nil && i.IsEnabled
 }
 
-// publish sums up the results, has the report allowed and recorded, and writes
-// it. strays says that attempts which were lost may have left shards.
+// publish sums up the results, asks Options to allow and record the report, and
+// writes it. strays says that lost attempts may have left shards.
 func (r *run) publish(ctx context.Context, o *Outline, results Results, strays bool) (_ Result, err error) {
 	ctx, span := tracing.Start(ctx, "publish")
 	defer func() { span.End(err) }()
@@ -119,8 +119,8 @@ func (r *run) publish(ctx context.Context, o *Outline, results Results, strays b
 	return r.write(ctx, p, summary)
 }
 
-// record has the report kept. From then on it belongs to the run, and what this
-// attempt has created may be what another attempt is publishing.
+// record calls Options.Record. From then on the report belongs to the run, and
+// another attempt may be publishing the files of this one.
 func (r *run) record(ctx context.Context, report []byte) (kept []byte, err error) {
 	if kept, err = r.opts.Record(ctx, report); err != nil {
 		return nil, fmt.Errorf("publish: %w", err)
@@ -143,8 +143,8 @@ func (r *run) publishRecorded(ctx context.Context) (Result, error) {
 	return r.writeRecorded(ctx, recorded)
 }
 
-// documents makes the files of the report that are not shards. The summary
-// describes manifest.rollup.
+// documents returns the files of the report except its shards. The summary describes
+// manifest.rollup.
 func (r *run) documents(summary *stocktake.Summary, sums *rollup.Rollup) (*publication, error) {
 	var totals []byte
 	if sums != nil {
@@ -171,12 +171,12 @@ func (r *run) documents(summary *stocktake.Summary, sums *rollup.Rollup) (*publi
 	return &publication{Manifest: m.AppendJSON(nil), Summary: about, Rollup: totals}, nil
 }
 
-// ErrRecordedLost is returned for a run that has recorded a report whose shards
-// are not all there any more. No other report of the run can be published.
+// ErrRecordedLost is returned for a run that has recorded a report of which shards
+// are missing. No other report of the run can be published.
 var ErrRecordedLost = errors.New("the run has recorded a report, but shards of it are missing")
 
-// writeRecorded writes the report that an attempt of the run has recorded, as it
-// is, and removes the shards that it does not name.
+// writeRecorded writes the report that an attempt of the run has recorded, unchanged,
+// and removes the shards that it does not name.
 func (r *run) writeRecorded(ctx context.Context, recorded []byte) (Result, error) {
 	p, err := decodePublication(recorded)
 	if err != nil {
@@ -208,8 +208,8 @@ func (r *run) writeRecorded(ctx context.Context, recorded []byte) (Result, error
 	return r.write(ctx, p, &summary)
 }
 
-// keepCreated leaves what the attempt has created to the run: another attempt
-// may be writing the same files.
+// keepCreated leaves the files that the attempt has created to the run, because
+// another attempt may be writing the same files.
 func (r *run) keepCreated() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -241,7 +241,7 @@ func (r *run) write(ctx context.Context, p *publication, summary *stocktake.Summ
 	}
 	r.step(ChecksumDone)
 	// This process may have been paused since it recorded the report, and another
-	// may have given the run up.
+	// process may have abandoned the run.
 	if err := r.claimed(ctx, dir, p.Summary); err != nil {
 		return Result{}, err
 	}
@@ -263,8 +263,8 @@ func (r *run) write(ctx context.Context, p *publication, summary *stocktake.Summ
 	return result, nil
 }
 
-// unlessGivenUp removes the manifest and the list of the shards again if the run
-// was given up before they were written. Where that cannot be found out, they stay.
+// unlessGivenUp removes the manifest and the list of the shards again if the run was
+// abandoned before they were written. If this cannot be determined, they stay.
 func (r *run) unlessGivenUp(ctx context.Context, dir string, summary []byte, manifest, symlink string, list []byte) error {
 	ctx, cancel := aftermath(ctx)
 	defer cancel()
@@ -278,7 +278,7 @@ func (r *run) unlessGivenUp(ctx context.Context, dir string, summary []byte, man
 	if removeErr := r.dst.Remove(ctx, manifest); removeErr != nil {
 		err = errors.Join(err, fmt.Errorf("the manifest remains: remove %s: %w", manifest, removeErr))
 	}
-	// Another run may have the minute now, and a list of its own.
+	// Another run may own the minute now, with a list of its own.
 	if mine, _ := r.has(ctx, symlink, list); mine {
 		if removeErr := r.dst.Remove(ctx, symlink); removeErr != nil {
 			err = errors.Join(err, fmt.Errorf("the list of the shards remains: remove %s: %w", symlink, removeErr))
@@ -287,15 +287,15 @@ func (r *run) unlessGivenUp(ctx context.Context, dir string, summary []byte, man
 	return err
 }
 
-// ErrGivenUp is returned by an attempt whose run was given up, and whose files
-// were removed, while it published the report.
+// ErrGivenUp is returned by an attempt whose run was abandoned, and whose files were
+// removed, while it published the report.
 var ErrGivenUp = errors.New("the run was cancelled while its report was published; its files were removed")
 
-// claimed returns ErrGivenUp if the directory has lost the summary that claims
-// it. Whoever gives up a run that has recorded its report removes the summary
-// before the shards and a manifest after the summary ([CleanAttempts]), so of an
-// attempt that looks before and after it writes the manifest no manifest remains
-// without its shards.
+// claimed returns ErrGivenUp if the directory has lost the summary that claims it. A
+// process that abandons a run with a recorded report removes the summary before the
+// shards and a manifest after the summary ([CleanAttempts]). So an attempt that
+// checks before and after it writes the manifest leaves no manifest without its
+// shards.
 func (r *run) claimed(ctx context.Context, dir string, summary []byte) error {
 	if !r.recorded {
 		return nil // no other process may give the run up
@@ -307,8 +307,8 @@ func (r *run) claimed(ctx context.Context, dir string, summary []byte) error {
 	return err
 }
 
-// symlink returns the content of symlink.txt: the address of each shard. All of
-// them are visible when it is written, and it is removed before any of them.
+// symlink returns the content of symlink.txt: the address of each shard. All shards
+// are visible when it is written, and it is removed before any of them.
 func (r *run) symlink(summary *stocktake.Summary) []byte {
 	address := "oss://" + r.job.Configuration.Destination.Bucket + "/"
 	if a, ok := r.dst.(Addressed); ok {
@@ -317,10 +317,10 @@ func (r *run) symlink(summary *stocktake.Summary) []byte {
 	return report.SymlinkText(address, summary.Files)
 }
 
-// claim writes the summary into the directory of the start, or of the next
-// minute that has none, and returns it. As the summary must not be
-// there before, no two runs have one directory. A directory with this very
-// summary has been claimed by an attempt that recorded the same report.
+// claim writes the summary into the directory of the start, or of the next minute
+// without a summary, and returns it. The write fails if a summary exists, so no two
+// runs share a directory. If a directory has this very summary, an attempt that
+// recorded the same report has claimed it.
 func (r *run) claim(ctx context.Context, start time.Time, summary []byte) (dir string, minute time.Time, err error) {
 	for minute = start.Truncate(time.Minute); ; minute = minute.Add(time.Minute) {
 		dir := r.at.Directory(minute)
@@ -342,7 +342,7 @@ func (r *run) claim(ctx context.Context, start time.Time, summary []byte) (dir s
 			return dir, minute, err
 		}
 		// Another run was first, or the answer to our own write was lost and the
-		// write repeated.
+		// write was repeated.
 		same, err := r.has(ctx, key, summary)
 		if err != nil || same {
 			return dir, minute, err
@@ -390,7 +390,7 @@ func (r *run) settle(ctx context.Context, key string, manifest []byte, cause err
 	return nil
 }
 
-// put writes a small file whole.
+// put writes a small file as a whole.
 func (r *run) put(ctx context.Context, key, contentType string, content []byte, exclusive bool) error {
 	c := created{key: key}
 	if exclusive {

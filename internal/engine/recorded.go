@@ -9,21 +9,22 @@ import (
 	"io"
 )
 
-// A publication is the report of a run as it is recorded before any of it is
-// written. It does not say where: the directory follows from the start and from
-// those that are taken.
+// A publication is the report of a run as it is recorded before any of its files is
+// written. It does not contain the directory, which is derived from the start and
+// from the directories in use.
 type publication struct {
 	Manifest []byte `json:"manifest"` // manifest.json
 	Summary  []byte `json:"summary"`  // manifest.summary
 
-	// Rollup is manifest.rollup; empty: there is none, as in what versions before
-	// it have recorded.
+	// Rollup is manifest.rollup; empty if there is none, as in records of earlier
+	// versions.
 	Rollup []byte `json:"rollup,omitempty"`
 }
 
 // encode returns the publication as it is recorded: its files with their lengths, in
-// gzip. Catalogs keep it, on many machines three times over, and the keys in it are
-// much alike: of ten thousand shards it is some megabytes, not some tens.
+// gzip. Catalogs keep it, on many machines three times, and its keys are similar to
+// each other: for ten thousand shards the result takes some megabytes instead of some
+// tens.
 func (p *publication) encode() ([]byte, error) {
 	var out bytes.Buffer
 	w, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
@@ -43,8 +44,8 @@ func (p *publication) encode() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// A recordedHead is the first line of what is recorded: the lengths of the files that
-// follow it, in bytes.
+// A recordedHead is the first line of a record: the lengths of the files that follow
+// it, in bytes.
 type recordedHead struct {
 	Manifest int `json:"manifest"`
 	Summary  int `json:"summary"`
@@ -54,8 +55,8 @@ type recordedHead struct {
 // maxRecorded bounds a file of a report that is read back, in bytes.
 const maxRecorded = 1 << 31
 
-// decodePublication reads what encode has written, or the JSON of a publication, as
-// earlier versions have recorded it.
+// decodePublication reads the output of encode, or the JSON of a publication that
+// earlier versions have recorded.
 func decodePublication(recorded []byte) (*publication, error) {
 	p := new(publication)
 	if bytes.HasPrefix(recorded, []byte("{")) {

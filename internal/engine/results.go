@@ -8,16 +8,17 @@ import (
 // Results are those of all slices of a run. There may be more than fit into memory:
 // the roll-ups of ten thousand slices take gigabytes.
 type Results interface {
-	// Reaches yields what each result has read, in an order that InOrder knows.
+	// Reaches yields the range that each result has read, in an order that InOrder
+	// knows.
 	Reaches(ctx context.Context, yield func(Reach) error) error
 
-	// InOrder yields the results of the numbers given, in their order: those that
-	// Reaches has yielded count from 0. A result belongs to the callee again when yield
-	// returns, except for its Files.
+	// InOrder yields the results with the given numbers, in that order. Results are
+	// numbered from 0 in the order of Reaches. When yield returns, the callee may
+	// reuse the result, except for its Files.
 	InOrder(ctx context.Context, numbers []int, yield func(*SliceResult) error) error
 }
 
-// A Reach is which part of a segment a slice has read: some of the fields of a
+// A Reach is the part of a segment that a slice has read: some of the fields of a
 // [SliceResult], with the same JSON.
 type Reach struct {
 	Slice  Slice
@@ -27,13 +28,13 @@ type Reach struct {
 	Files  []struct{} // one for each
 }
 
-// Reach returns what r has read.
+// Reach returns the part that r has read.
 func (r *SliceResult) Reach() Reach {
 	return Reach{Slice: r.Slice, Next: r.Next, Done: r.Done, Listed: r.Listed, Files: make([]struct{}, len(r.Files))}
 }
 
-// empty reports whether the slice was stopped where it begins, so that the rest of it
-// begins there, too.
+// empty reports whether the slice stopped where it begins, so that its rest begins
+// there as well.
 func (r *Reach) empty() bool {
 	if r.Done || r.Listed > 0 || len(r.Files) > 0 {
 		return false
@@ -66,15 +67,15 @@ func (l listed) InOrder(_ context.Context, numbers []int, yield func(*SliceResul
 // place is where a slice begins.
 type place struct{ from, after string }
 
-// link is what is kept of a Reach to find the order of all.
+// link is the part of a Reach that is kept to find the order of all.
 type link struct {
 	number int
 	next   place // where what follows begins
 	last   bool  // nothing follows
 }
 
-// chain returns the numbers of the results in the order of their keys, and holds
-// them to reading each record under prefix exactly once.
+// chain returns the numbers of the results in the order of their keys. It returns an
+// error unless they read each record under prefix exactly once.
 func chain(ctx context.Context, prefix string, results Results) ([]int, error) {
 	begins := map[place]link{}
 	n := 0

@@ -23,17 +23,17 @@ func (e *RoomError) Error() string {
 	return fmt.Sprintf("the report %s %s, and the destination has %s free", needs, megabytes(e.Need), megabytes(e.Room))
 }
 
-// Advice says what a person can do about it.
+// Advice returns what a person can do about it.
 func (e *RoomError) Advice() string {
 	return "free space at the destination, or keep fewer reports (stocktake inventory retain), then run it again"
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
-// fits returns a RoomError if a report of about count records, -1 if their number
-// is unknown, will not fit into the destination. previous is the summary of
-// the last report, nil if there is none. A destination that cannot tell its room,
-// or fails to, has enough.
+// fits returns a RoomError if a report of about count records, -1 if their number is
+// unknown, will not fit into the destination. previous is the summary of the last
+// report, nil if there is none. If the destination does not know its free space, or
+// fails to return it, the report fits.
 func (r *run) fits(ctx context.Context, count int64, previous *stocktake.Summary) *RoomError {
 	room, err := r.dst.Room(ctx)
 	if err != nil {
@@ -57,9 +57,9 @@ func (r *run) fits(ctx context.Context, count int64, previous *stocktake.Summary
 	return e
 }
 
-// estimate returns a lower bound, in most cases, of the size of a report of which
-// only the number of records is known: rows compress to little more than
-// what is random in them. It is 0 if a filter decides how many records match.
+// estimate returns, in most cases, a lower bound of the size of a report of which
+// only the number of records is known: rows compress to little more than their random
+// parts. It is 0 if a filter decides how many records match.
 func (r *run) estimate(count int64) int64 {
 	cfg := &r.job.Configuration
 	if f := cfg.Filter; f.LastModifyBeginTimeStamp > 0 || f.LastModifyEndTimeStamp > 0 ||

@@ -17,20 +17,19 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Run makes the report of job, reading src and writing dst: [Plan], [ScanSlice]
-// for each segment, and [Publish], in one process and from one snapshot. It is
-// all or nothing: it begins by removing what earlier attempts have left, and after
-// an error, or if ctx ends, nothing that this attempt wrote is left.
-// manifest.json is the commit point and the last file written: if ctx ends
-// after that, Run succeeds all the same.
+// Run makes the report of job, reading src and writing dst: [Plan], [ScanSlice] for
+// each segment, and [Publish], in one process and from one snapshot. It is all or
+// nothing: it begins by removing the files of earlier attempts, and after an error,
+// or if ctx ends, it removes all files that this attempt wrote. manifest.json is the
+// commit point and the last file written: if ctx ends after that, Run still succeeds.
 //
-// If an earlier attempt has published, Run finds its manifest and reports
-// success. If nothing matched, nothing is written. With [Options.Record], what is
-// recorded is decided: see there.
+// If an earlier attempt has published, Run finds its manifest and reports success. If
+// nothing matched, nothing is written. With [Options.Record], a recorded report is
+// final: see there.
 //
-// Errors: those of src and dst, of Options.Record and
-// ctx.Err(), wrapped. If what was written could not be removed the error says that
-// too; the next attempt and [CleanAttempts] remove it.
+// Errors: those of src and dst, of Options.Record and ctx.Err(), wrapped. If files
+// could not be removed, the error says so as well; the next attempt and
+// [CleanAttempts] remove them.
 func Run(ctx context.Context, src Source, dst Destination, job Job, opts Options) (Result, error) {
 	r, err := newRun(dst, job, opts)
 	if err != nil {
@@ -47,7 +46,7 @@ func Run(ctx context.Context, src Source, dst Destination, job Job, opts Options
 	return r.ended(ctx)(r.report(ctx, src))
 }
 
-// ended returns a function that removes what a run has left if it has failed.
+// ended returns a function that removes the files of a failed run.
 func (r *run) ended(ctx context.Context) func(Result, error) (Result, error) {
 	return func(result Result, err error) (Result, error) {
 		if err != nil {
@@ -119,8 +118,8 @@ func seeded(job *Job, purpose string) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// seededStart returns the time that a report with a seed states: some second from
-// 2010 to 2019, so that it never hides a newer report.
+// seededStart returns the start time of a report with a seed: some second from 2010
+// to 2019, so that it never hides a newer report.
 func seededStart(job *Job) time.Time {
 	const from, seconds = 1262304000, 10 * 365 * 86400
 	return time.Unix(from+int64(seeded(job, "start")%seconds), 0).UTC()
@@ -128,8 +127,8 @@ func seededStart(job *Job) time.Time {
 
 func (r *run) step(s Step) { r.opts.Failpoint(s) }
 
-// report scans and publishes, or publishes what an earlier attempt has recorded.
-// After an error, what is in r.created is to be removed.
+// report scans and publishes, or publishes the report that an earlier attempt has
+// recorded. After an error, the caller must remove the files in r.created.
 func (r *run) report(ctx context.Context, src Source) (Result, error) {
 	if len(r.job.Recorded) > 0 {
 		return r.publishRecorded(ctx)
@@ -142,7 +141,7 @@ func (r *run) report(ctx context.Context, src Source) (Result, error) {
 	return r.publish(ctx, outline, listed(results), false)
 }
 
-// scan takes the snapshot, cuts it into segments, and has them scanned.
+// scan takes the snapshot, divides it into segments, and scans them.
 func (r *run) scan(ctx context.Context, src Source) (_ *Outline, _ []SliceResult, err error) {
 	snap, opened, err := r.snapshot(ctx, src)
 	if err != nil {
@@ -165,8 +164,8 @@ func (r *run) scan(ctx context.Context, src Source) (_ *Outline, _ []SliceResult
 	return &outline, results, err
 }
 
-// paged reports whether snap is listed page by page. A run with a seed is not: when
-// the pages come would show in its report.
+// paged reports whether snap is listed page by page. A run with a seed is not,
+// because the arrival order of pages would affect its report.
 func (r *run) paged(snap Snapshot) (PagedSnapshot, bool) {
 	pages, ok := snap.(PagedSnapshot)
 	return pages, ok && r.job.Seed == ""

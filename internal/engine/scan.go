@@ -17,15 +17,15 @@ import (
 )
 
 // ScanSlice scans a slice of the run of job, up to the end of its segment or of
-// opts.Slice, and writes its shards. Slices of a run may be scanned in any
-// order, at the same time, and in different processes: each gets an attempt of
-// its own in job.Attempt. The results are what [Publish] needs, in the order of
-// their keys, and say where the next slices begin. There is one, except that the
-// scan of a PagedSnapshot, which reads a slice at many places, leaves one for each
-// part between two that it has not read.
+// opts.Slice, and writes its shards. Slices of a run may be scanned in any order, at
+// the same time, and in different processes: each has its own attempt in job.Attempt.
+// The results are the input of [Publish], in the order of their keys, and say where
+// the next slices begin. There is one result, except that the scan of a
+// PagedSnapshot, which reads a slice at many places, returns one for each part
+// between two unread parts.
 //
-// Errors are those of src and dst, and ctx.Err(), wrapped; then the shards that
-// it has written are removed again, and if that fails the error says so too.
+// Errors are those of src and dst, and ctx.Err(), wrapped. After an error the shards
+// that it has written are removed; if that fails, the error says so as well.
 func ScanSlice(ctx context.Context, src Source, dst Destination, job Job, slice Slice, opts Options) ([]SliceResult, error) {
 	r, err := newRun(dst, job, opts)
 	if err != nil {
@@ -56,8 +56,8 @@ func (r *run) scanSlice(ctx context.Context, src Source, slice Slice) (_ []Slice
 	return []SliceResult{result}, err
 }
 
-// snapshot takes a snapshot of the source and says when, by the clock of this
-// process.
+// snapshot takes a snapshot of the source and returns it with the time by the clock
+// of this process.
 func (r *run) snapshot(ctx context.Context, src Source) (Snapshot, time.Time, error) {
 	begun := time.Now()
 	snap, err := src.Snapshot(ctx, r.job.Bucket)
@@ -89,7 +89,7 @@ func (r *run) scanSegments(ctx context.Context, snap Snapshot, opened time.Time,
 	return results, group.Wait()
 }
 
-// A worker scans one slice after another. It shares nothing that it needs per
+// A worker scans one slice after another. Workers share nothing that is needed per
 // record.
 type worker struct {
 	*output
@@ -102,7 +102,7 @@ type worker struct {
 	kept     []stocktake.Record
 	pace     pace
 
-	// Of the slice at hand.
+	// Of the current slice.
 	begun  time.Time
 	prefix []byte // of the segment
 	cursor *cursor
@@ -127,7 +127,7 @@ func (r *run) newWorker(snap Snapshot, opened time.Time) (*worker, error) {
 	return w, nil
 }
 
-// origin returns what the shards of the run say about where they are from.
+// origin returns the source that the shards of the run state.
 func (r *run) origin(snap Snapshot) format.Origin {
 	o := format.Origin{Configuration: r.job.Configuration.ID, Run: r.job.Run, Snapshot: snap.Time()}
 	if r.job.Seed != "" {
@@ -136,9 +136,9 @@ func (r *run) origin(snap Snapshot) format.Origin {
 	return o
 }
 
-// excluded returns the prefix of keys of the source that do not belong in the
-// report: a listing that is not a snapshot may contain the shards of its own run.
-// nil: there are none.
+// excluded returns the prefix of keys of the source that do not belong in the report,
+// because a listing that is not a snapshot may contain the shards of its own run. nil
+// if there are none.
 func (r *run) excluded(snap Snapshot) []byte {
 	if snap.Consistency() == stocktake.ConsistencySnapshot || r.job.Configuration.Destination.Bucket != r.job.Bucket {
 		return nil
@@ -180,7 +180,7 @@ func (w *worker) beginRollup() {
 	w.rollup = w.newRollup(start)
 }
 
-// batch adds the records that match to the shard at hand.
+// batch adds the matching records to the current shard.
 func (w *worker) batch(ctx context.Context, batch []stocktake.Record) error {
 	if err := w.check(batch); err != nil {
 		return err
@@ -193,7 +193,7 @@ func (w *worker) batch(ctx context.Context, batch []stocktake.Record) error {
 	for len(kept) > 0 {
 		if w.file == nil {
 			if w.slicesShards() {
-				// What does not fit into this slice was not read.
+				// Records that do not fit into this slice count as not read.
 				batch = w.until(batch, len(matched)-len(kept))
 				break
 			}
@@ -224,13 +224,12 @@ func (w *worker) batch(ctx context.Context, batch []stocktake.Record) error {
 	return w.pace.step(ctx)
 }
 
-// slicesShards reports whether the slice has as many shards as it may have.
+// slicesShards reports whether the slice has as many shards as allowed.
 func (w *worker) slicesShards() bool {
 	return w.opts.Slice.Shards > 0 && len(w.out.Files) >= w.opts.Slice.Shards
 }
 
-// until returns the batch up to the n-th record of it that matches; n is at
-// least 1.
+// until returns the batch up to its n-th matching record; n is at least 1.
 func (w *worker) until(batch []stocktake.Record, n int) []stocktake.Record {
 	for i := range batch {
 		if w.matches(&batch[i]) {
@@ -251,8 +250,8 @@ func (w *worker) after(r *stocktake.Record) Cursor {
 	return c
 }
 
-// check verifies the order of the source where that costs nothing, at the ends of
-// a batch: a report out of order would be wrong without a sign of it.
+// check verifies the order of the source at the ends of a batch, where the check
+// costs nothing: a report out of order would be wrong without any sign.
 func (w *worker) check(batch []stocktake.Record) error {
 	first, last := batch[0].Key, batch[len(batch)-1].Key
 	seg := &w.out.Slice.Segment
@@ -275,7 +274,7 @@ func (w *worker) count(records []stocktake.Record) {
 	w.rollup.Add(records)
 }
 
-// match returns the records of the batch that match: the batch itself if all do,
+// match returns the matching records of the batch: the batch itself if all match,
 // else copies, since the batch belongs to the source.
 func (w *worker) match(batch []stocktake.Record) []stocktake.Record {
 	all := true

@@ -11,40 +11,40 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// A Slice is a part of a segment that is scanned in one go, in some process.
-// With its job it is all that [ScanSlice] needs to know; it is kept as JSON.
+// A Slice is a part of a segment that one process scans in one pass. Together with
+// its job it is the whole input of [ScanSlice]; it is kept as JSON.
 type Slice struct {
 	Segment Segment
 
-	// Number is the number of the segment. The names of its shards follow from it,
-	// so no two segments of a run have the same number. It is at least 0 and less
+	// Number is the number of the segment. The names of its shards are derived from
+	// it, so no two segments of a run have the same number. It is at least 0 and less
 	// than 2^48.
 	Number int
 
 	// Shards is how many shards earlier slices of the segment have committed.
 	Shards int
 
-	// Large says that the slice is believed to have so many records that several requests at
-	// once are worth it, where a source is listed page by page. Else its scan finds that out.
+	// Large says that the slice is expected to have enough records for several
+	// requests at once, if the source is listed page by page. Otherwise its scan
+	// finds this out.
 	Large bool `json:",omitempty"`
 
-	// Start is the start of the run, from which the roll-up counts ages; zero in
-	// what versions before it have planned: the slice's own snapshot.
+	// Start is the start of the run, from which the roll-up counts ages. It is zero
+	// in plans of earlier versions; then ages count from the slice's own snapshot.
 	Start time.Time `json:",omitzero"`
 }
 
 // A Budget says when a slice ends before the end of its segment. The zero value
 // has no limits.
 type Budget struct {
-	// Time ends the slice with the first batch after so much time. 0: no limit.
+	// Time ends the slice with the first batch after this duration. 0: no limit.
 	Time time.Duration
 
-	// Shards ends the slice once it has filled so many shards. 0: no limit. A scan
-	// of a PagedSnapshot still writes what it has read by then.
+	// Shards ends the slice when it has filled this many shards. 0: no limit. A scan
+	// of a PagedSnapshot still writes the records that it has read by then.
 	Shards int
 
-	// Stop ends the slice with the first batch after it is closed. nil: nothing
-	// does.
+	// Stop ends the slice with the first batch after it is closed. nil: never.
 	Stop <-chan struct{}
 }
 
@@ -58,8 +58,8 @@ func (b *Budget) stopped() bool {
 	}
 }
 
-// A SliceResult is the outcome of a slice. It is kept as JSON; fields of a later
-// version that it lacks are zero.
+// A SliceResult is the result of a slice. It is kept as JSON; fields that only later
+// versions write are zero if they are missing.
 type SliceResult struct {
 	Slice Slice
 
@@ -75,9 +75,9 @@ type SliceResult struct {
 	Doubts Doubts `json:",omitzero"` // about the records that matched
 
 	// Left is about how many records the rest of the segment has, and Cuts are keys,
-	// ascending, that cut it into parts of about as many; see [SliceResult.Shares]. Nil: the
-	// scan knows nothing; empty: it is not to be cut. They serve whoever adds the next
-	// slices, and are not kept.
+	// ascending, that cut it into parts of about as many records; see
+	// [SliceResult.Shares]. Nil: the scan has no estimate; empty: the rest must not
+	// be cut. The caller uses them to add the next slices; they are not kept.
 	Left int64    `json:"-"`
 	Cuts []string `json:"-"`
 
@@ -85,8 +85,8 @@ type SliceResult struct {
 	// ended, both by the clock of the source.
 	Snapshot, End time.Time
 
-	// Journal is where the journal of the bucket stood in the snapshot; nil: it has
-	// none.
+	// Journal is the position of the bucket's journal in the snapshot; nil if the
+	// bucket has none.
 	Journal *stocktake.JournalPosition `json:",omitempty"`
 }
 

@@ -11,9 +11,10 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// A stretch is what a scan of pages has read of one range. The pieces of its
-// parts, and whether it is parked, are guarded by the lock of the scan. All else belongs to the goroutine
-// that lists the range, and while none does, to that which joins.
+// A stretch is the part of one range that a scan of pages has read. The lock of the
+// scan guards the pieces of its parts and whether it is parked. Everything else
+// belongs to the goroutine that lists the range or, while no goroutine does, to the
+// goroutine that joins.
 type stretch struct {
 	r     *ranges.Range
 	seg   Segment // what is left of the range
@@ -25,7 +26,7 @@ type stretch struct {
 	parts []part // of each report
 }
 
-// A part is what one report has of a stretch.
+// A part is the part of a stretch that belongs to one report.
 type part struct {
 	enc    format.Encoder // nil while the range is not listed
 	rows   int64          // of the piece that enc encodes; 0: none is begun
@@ -51,7 +52,7 @@ func (t *tally) merge(r *rollup.Rollup) {
 	t.rollup = r
 }
 
-// A selector picks the records of one report from a listing and encodes them. It
+// A selector selects the records of one report from a listing and encodes them. It
 // serves one range at a time.
 type selector struct {
 	prefix   []byte
@@ -71,8 +72,8 @@ func newSelector(r *run, snap Snapshot) selector {
 	return s
 }
 
-// under returns the records of a page whose keys have the prefix of the report:
-// all of them, unless the listing serves other reports too.
+// under returns the records of a page whose keys have the prefix of the report: all
+// of them, unless the listing also serves other reports.
 func (s *selector) under(batch []stocktake.Record) []stocktake.Record {
 	if bytes.HasPrefix(batch[0].Key, s.prefix) && bytes.HasPrefix(batch[len(batch)-1].Key, s.prefix) {
 		return batch
@@ -81,8 +82,8 @@ func (s *selector) under(batch []stocktake.Record) []stocktake.Record {
 	return batch[:sort.Search(len(batch), func(i int) bool { return !bytes.HasPrefix(batch[i].Key, s.prefix) })]
 }
 
-// pick returns the records of the batch that match: the batch itself if all do,
-// else copies, since the batch belongs to the source.
+// pick returns the matching records of the batch: the batch itself if all match, else
+// copies, since the batch belongs to the source.
 func (s *selector) pick(batch []stocktake.Record) []stocktake.Record {
 	for i := range batch {
 		if s.matches(&batch[i]) {
@@ -103,7 +104,7 @@ func (s *selector) matches(r *stocktake.Record) bool {
 	return s.matcher.Match(r) && (s.excluded == nil || !bytes.HasPrefix(r.Key, s.excluded))
 }
 
-// add encodes the records of a page. It returns the pieces that are complete.
+// add encodes the records of a page. It returns the completed pieces.
 func (p *part) add(records []stocktake.Record, pieceRows int64) (done []report.EncodedPiece, err error) {
 	for i := range records {
 		p.read.totals.Add(&records[i])
@@ -131,7 +132,7 @@ func (p *part) add(records []stocktake.Record, pieceRows int64) (done []report.E
 	return done, nil
 }
 
-// end ends the piece that is being encoded and returns it; none if none is begun.
+// end ends the current piece and returns it; none if none has begun.
 func (p *part) end() ([]report.EncodedPiece, error) {
 	if p.rows == 0 {
 		return nil, nil

@@ -9,7 +9,7 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// A sum is what the slices of a run have come to together.
+// A sum is the total of the slices of a run.
 type sum struct {
 	summary *stocktake.Summary
 	rollup  *rollup.Rollup // nil: a slice had none, or counts ages from another start
@@ -18,9 +18,9 @@ type sum struct {
 	doubts Doubts
 }
 
-// summarize adds up the results of all slices of a run, one after another in the
-// order of their keys, which is that of their shards in the report. Its error says
-// which keys no slice or two slices have read.
+// summarize adds up the results of all slices of a run in the order of their keys,
+// which is the order of their shards in the report. Its error names the keys that no
+// slice or two slices have read.
 func (r *run) summarize(ctx context.Context, o *Outline, results Results) (*sum, error) {
 	order, err := chain(ctx, r.job.Configuration.Filter.Prefix, results)
 	if err != nil {
@@ -38,7 +38,7 @@ func (r *run) summarize(ctx context.Context, o *Outline, results Results) (*sum,
 	first := true
 	err = results.InOrder(ctx, order, func(part *SliceResult) error {
 		s.add(o, part)
-		// Slices of versions before the roll-up have none, or one of another start.
+		// Slices of versions without roll-ups have none, or one with another start.
 		switch p := part.Rollup; {
 		case p == nil || p.Start.Unix() != start.Unix():
 			s.rollup, first = nil, false
@@ -74,7 +74,7 @@ func (s *sum) add(o *Outline, part *SliceResult) {
 	}
 }
 
-// complete states what follows from all slices.
+// complete sets the values that depend on all slices.
 func (r *run) complete(o *Outline, sum *sum) {
 	s := sum.summary
 	if s.Journal != nil {
@@ -97,7 +97,7 @@ func (r *run) complete(o *Outline, sum *sum) {
 	}
 }
 
-// manifestFiles returns the files of a summary as the manifest has them.
+// manifestFiles returns the files of a summary in the form of the manifest.
 func manifestFiles(s *stocktake.Summary) []stocktake.ManifestFile {
 	files := make([]stocktake.ManifestFile, len(s.Files))
 	for i := range s.Files {

@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// pagedSegment is how many records of a store that is listed over a network are
-	// worth a segment of their own: ten pages. More of them wait for the network
+	// pagedSegment is how many records of a store that is listed over a network
+	// justify a segment of their own: ten pages. More segments wait for the network
 	// together, which costs this machine nothing.
 	pagedSegment = 10_000
 
-	// pagedPages is how many pages are worth it where pages are small: they take about
-	// a second, one after the other.
+	// pagedPages is the same limit in pages for stores with small pages: they take
+	// about a second, one after the other.
 	pagedPages = 30
 
-	// surveyedPages is how many pages a survey asks for, at most; they are listed again
-	// by the slices. It asks for fewPages at least, unless there are fewer, and then for
-	// no more than one in surveyedShare of those that there are.
+	// surveyedPages bounds the pages that a survey requests; the slices list them
+	// again. A survey requests at least fewPages, unless the bucket has fewer, and
+	// beyond that no more than one in surveyedShare of all pages.
 	surveyedPages = 64
 	fewPages      = 8
 	surveyedShare = 16
@@ -33,9 +33,9 @@ const (
 // errSurveyed ends the scan of a range after its first page.
 var errSurveyed = errors.New("one page is enough")
 
-// survey lists pages here and there of what lies under a prefix, to find out how the
-// keys are spread, and returns at most n-1 cuts into parts of about as many records.
-// It returns none of a bucket that is too small to be cut.
+// survey lists sample pages under a prefix, to find out how the keys are distributed,
+// and returns at most n-1 cuts into parts of about as many records. It returns none
+// if the bucket is too small to be divided.
 func survey(ctx context.Context, snap PagedSnapshot, prefix string, versions bool, n int) (cuts []string, err error) {
 	t := ranges.New([]ranges.Range{{Prefix: prefix}}, nil)
 	next := map[*ranges.Range]Segment{}
@@ -86,11 +86,11 @@ func survey(ctx context.Context, snap PagedSnapshot, prefix string, versions boo
 	return cuts, nil
 }
 
-// sharable is the number of parts into which a slice that is ended early can be
-// divided, at most, with what its scan has learned.
+// sharable bounds the number of parts into which a slice that is ended early can be
+// divided with the knowledge of its scan.
 const sharable = 64
 
-// pages returns how many rows so many pages of the store have, as far as is known.
+// pages returns how many rows n pages of the store have, as far as is known.
 func (p *pagedScan) pages(n int) int64 {
 	rows := p.table.PageRows()
 	if rows == 0 {
@@ -99,8 +99,8 @@ func (p *pagedScan) pages(n int) int64 {
 	return int64(n * rows)
 }
 
-// propose notes where what is left between two results can be cut: the ranges from
-// r on and before end. It requires the lock.
+// propose records where the rest between two results can be cut: the ranges from r on
+// and before end. It requires the lock.
 func (p *pagedScan) propose(r, end *ranges.Range) {
 	all := 0.0
 	for q := p.table.FirstOpen(); q != nil; q = q.Next() {
@@ -115,8 +115,8 @@ func (p *pagedScan) propose(r, end *ranges.Range) {
 	}
 }
 
-// remaining tells now and then how much is left, for whoever may end the slice. It
-// requires the lock.
+// remaining reports from time to time how much is left, for a caller that may end the
+// slice. It requires the lock.
 func (p *pagedScan) remaining() {
 	if p.table.Calls()%8 != 0 {
 		return

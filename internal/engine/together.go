@@ -14,30 +14,31 @@ import (
 
 // A Member is a run that shares a listing with others.
 type Member struct {
-	// Context ends this run and no other; nil: that of [RunTogether] does.
+	// Context ends only this run; nil: the context of [RunTogether] does.
 	Context context.Context
 
 	Destination Destination
 	Job         Job
 	Options     Options
 
-	// Ended is called once, with what the run has come to, as soon as that is known:
-	// others may still be going. It may be called from any goroutine. nil: no call.
+	// Ended is called once with the outcome of the run as soon as it is known; other
+	// runs may still be in progress. It may be called from any goroutine. nil: no
+	// call.
 	Ended func(Outcome)
 }
 
-// An Outcome is what one run came to.
+// An Outcome is the outcome of one run.
 type Outcome struct {
 	Result Result
 	Err    error
 }
 
-// RunTogether is [Run] for several runs of one bucket, which share one listing of
-// all keys that any of them selects if the source is a [PagedSnapshot]: listing
-// takes most of the time there. Each run writes its own report, and one that
-// fails, or is ended, does not disturb the others; if the listing fails all do. It
-// returns when all have ended, with their outcomes in the order of the members,
-// whose jobs have the same Bucket.
+// RunTogether is [Run] for several runs of one bucket. If the source is a
+// [PagedSnapshot], where listing takes most of the time, they share one listing of
+// all keys that any of them selects. Each run writes its own report. A run that fails
+// or is ended does not disturb the others; if the listing fails, all fail.
+// RunTogether returns when all have ended, with their outcomes in the order of the
+// members, whose jobs have the same Bucket.
 func RunTogether(ctx context.Context, src Source, members []Member) []Outcome {
 	t := &together{src: src, outcomes: make([]Outcome, len(members)), members: members}
 	ctx, cancel := context.WithCancel(ctx)
@@ -70,7 +71,7 @@ type together struct {
 	ending   sync.WaitGroup // of members that end by themselves
 }
 
-// end notes how a member has ended.
+// end records the outcome of a member.
 func (t *together) end(i int, result Result, err error) {
 	t.outcomes[i] = Outcome{result, err}
 	if t.members[i].Ended != nil {
@@ -78,7 +79,7 @@ func (t *together) end(i int, result Result, err error) {
 	}
 }
 
-// run makes the runs. Those that cannot share a listing go on by themselves.
+// run makes the runs. Runs that cannot share a listing are made separately.
 func (t *together) run(ctx context.Context) {
 	going := make([]*riding, len(t.members))
 	var begun sync.WaitGroup
@@ -115,8 +116,8 @@ func without(runs []*riding) []*riding {
 	return slices.DeleteFunc(runs, func(r *riding) bool { return r == nil })
 }
 
-// begin removes what earlier attempts have left. It returns the result of one that
-// has published, if there is one.
+// begin removes the files of earlier attempts. It returns the result of an attempt
+// that has published, if there is one.
 func (m *Member) begin(ctx context.Context) (*run, *Result, error) {
 	r, err := newRun(m.Destination, m.Job, m.Options)
 	if err != nil {
@@ -146,12 +147,12 @@ func (r *riding) fail(err error) {
 	r.end(r.ended(r.ctx)(Result{}, fmt.Errorf("scan %s: %w", r.job.Bucket, err)))
 }
 
-// share lists the bucket once for all runs, and has each publish its report.
+// share lists the bucket once for all runs, and publishes their reports.
 func (t *together) share(ctx context.Context, runs []*riding) {
 	if len(runs) == 0 {
 		return
 	}
-	// The store may answer in hours, and a run that is ended does not wait for it.
+	// The store may take hours to answer; a run that is ended does not wait for it.
 	stops := make([]func() bool, len(runs))
 	for i, r := range runs {
 		stops[i] = context.AfterFunc(r.ctx, func() {
@@ -177,7 +178,7 @@ func (t *together) share(ctx context.Context, runs []*riding) {
 	}
 }
 
-// scan plans the runs, and lists what those that can be made select.
+// scan plans the runs, and lists the keys of those that can be made.
 func (t *together) scan(ctx context.Context, snap Snapshot, opened time.Time, runs []*riding) {
 	pages, paged := snap.(PagedSnapshot)
 	previous := make([]*stocktake.Summary, len(runs))
@@ -249,7 +250,7 @@ func (t *together) scanPages(ctx context.Context, snap PagedSnapshot, opened tim
 	}
 }
 
-// publish has a run publish its report. No run waits for the destination of
+// publish publishes the report of a run. A run does not wait for the destination of
 // another.
 func (t *together) publish(r *riding, results []SliceResult) {
 	t.ending.Go(func() {
@@ -258,8 +259,8 @@ func (t *together) publish(r *riding, results []SliceResult) {
 	})
 }
 
-// union returns the segments that hold the keys which any of the runs selects,
-// each once, ascending.
+// union returns the segments that cover the keys which any of the runs selects, each
+// key once, ascending.
 func union(runs []*run) (segments []Segment) {
 	prefixes := make([]string, len(runs))
 	for i, r := range runs {

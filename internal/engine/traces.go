@@ -6,7 +6,7 @@ import (
 	"github.com/stocktake/stocktake/internal/tracing"
 )
 
-// traced does what scan does, in a span.
+// traced calls scan in a span.
 func (w *worker) traced(ctx context.Context, slice Slice, c *cursor) (SliceResult, error) {
 	ctx, span := tracing.Start(ctx, "slice")
 	result, err := w.scan(ctx, slice, c)
@@ -15,7 +15,7 @@ func (w *worker) traced(ctx context.Context, slice Slice, c *cursor) (SliceResul
 	return result, err
 }
 
-// describe adds to a span what slices have come to; a nil span is not traced.
+// describe adds the results of slices to a span; a nil span is not traced.
 func describe(span *tracing.Span, results []SliceResult) {
 	if span == nil {
 		return

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// A symbol is a character of a key, or beyond those a byte that is part of none.
-// Characters and not bytes stand at the places of a key: of the bytes of a character
-// few combinations occur.
+// A symbol is a character of a key, or a byte that is not part of a character; such
+// bytes follow the characters. Characters, not bytes, are the digits of a key,
+// because few combinations of a character's bytes occur.
 type symbol = rune
 
 // symbols calls f with the symbols of key and the number of each, until f returns false.
@@ -32,8 +32,8 @@ func appendSymbol(key []byte, s symbol) []byte {
 	return utf8.AppendRune(key, s)
 }
 
-// An alphabet is a set of symbols: some of those of ASCII, and all others that were seen
-// in the bucket, or none of them.
+// An alphabet is a set of symbols: some of ASCII, and either all others that were
+// seen in the bucket or none of them.
 type alphabet struct {
 	ascii [2]uint64
 	wide  bool
@@ -57,7 +57,8 @@ func (a *alphabet) contains(b *alphabet) bool {
 	return b.ascii[0]&^a.ascii[0]|b.ascii[1]&^a.ascii[1] == 0 && (a.wide || !b.wide)
 }
 
-// len returns how many symbols there are; those beyond ASCII count as free.
+// len returns how many symbols the alphabet has; all those beyond ASCII together
+// count as free.
 func (a *alphabet) len() int {
 	n := bits.OnesCount64(a.ascii[0]) + bits.OnesCount64(a.ascii[1])
 	if a.wide {
@@ -110,19 +111,19 @@ func (a *alphabet) kinds() (kinds int) {
 	return kinds
 }
 
-// free is how many different symbols stand at a place of some keys that is taken
-// for one that has any of them.
+// free is the assumed number of different symbols at a place of some keys that may
+// have any of them.
 const free = 6
 
-// Alphabets are those that were seen in the keys of a bucket.
+// Alphabets are the symbols that were seen in the keys of a bucket.
 type alphabets struct {
-	// free are those of places where many symbols occur, by their kinds. A place
-	// that shows but one digit so far most likely has the other digits too, and
-	// where digits and letters are mixed, as in a hash, also these.
+	// free are the symbols of places where many symbols occur, by their kinds. A
+	// place that has shown only one digit so far most likely has the other digits too
+	// and, if digits and letters are mixed as in a hash, also the letters.
 	free [1 << numKinds]alphabet
 
-	// at are those of the places from the beginning of the keys on, in all pages
-	// looked at. In keys that are built alike they are soon complete.
+	// at are the symbols of each place from the beginning of the keys, in all pages
+	// looked at. For keys of the same structure they are soon complete.
 	at    [maxPlaces]alphabet
 	pages int
 
@@ -131,10 +132,10 @@ type alphabets struct {
 	wide []symbol // those beyond ASCII, ascending, at most maxWide
 }
 
-// maxWide is how many symbols beyond ASCII are told apart.
+// maxWide bounds the number of symbols beyond ASCII that are distinguished.
 const maxWide = 4096
 
-// see takes note of a symbol.
+// see records a symbol.
 func (k *alphabets) see(s symbol) {
 	if s < utf8.RuneSelf || len(k.wide) == maxWide {
 		return
@@ -147,11 +148,12 @@ func (k *alphabets) see(s symbol) {
 const (
 	maxPlaces = 128
 
-	// enough pages show all symbols that there are at a place.
+	// enough is the number of pages after which all symbols of a place are taken as
+	// seen.
 	enough = 24
 )
 
-// learn takes note of some keys of a page.
+// learn records some keys of a page.
 func (k *alphabets) learn(keys []string) {
 	var seen [maxPlaces]alphabet
 	n := 0
@@ -177,10 +179,10 @@ func (k *alphabets) learn(keys []string) {
 	k.pages++
 }
 
-// complete adds to what was seen at a place what is likely there too. first says that it
-// is the first place where the keys of a range differ. The pages that were seen may lie
-// before all of the range, so what they do not show at that place may be there all the
-// same.
+// complete adds to the symbols seen at a place those that are likely there too. first
+// says that it is the first place where the keys of a range differ. The pages seen
+// may all lie before the range, so symbols that they do not show at that place may
+// still occur there.
 func (k *alphabets) complete(a *alphabet, place int, first bool) {
 	if k.pages >= enough && place < maxPlaces && k.at[place].len() > 1 {
 		if a.merge(&k.at[place]); !first {

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Folders of a bucket that are built alike, such as the hours of each day, are few names
-// at some depth, each of them in many folders. There a whole name is a digit of a key: its
-// bytes say nothing more.
+// If the folders of a bucket have the same structure, such as the hours of each day,
+// few names occur at some depth, each of them in many folders. There a whole name is
+// a digit of a key, because its bytes carry no more information.
 
-// maxFolders is how many different names there are at a depth at most, for them to be
+// maxFolders bounds the number of different names at a depth for which they are
 // digits.
 const maxFolders = 64
 
-// folders are the names that were seen at a depth, each with the slash that ends it.
+// folders are the names that were seen at a depth, each with its final slash.
 type folders struct {
 	names   []string // ascending
 	parents []string // of each, the folder it was first seen in
@@ -22,7 +22,7 @@ type folders struct {
 	whole   bool     // all of them were seen, or nearly
 }
 
-// see takes note of a folder.
+// see records a folder.
 func (f *folders) see(parent, name string) {
 	if f.many {
 		return
@@ -40,7 +40,7 @@ func (f *folders) see(parent, name string) {
 	}
 }
 
-// alike reports whether the names are those of most folders there.
+// alike reports whether the names occur in most folders of that depth.
 func (f *folders) alike() bool {
 	if f.whole {
 		return true
@@ -54,7 +54,7 @@ func (f *folders) alike() bool {
 	return len(f.names) > 1 && 4*n >= 3*len(f.names)
 }
 
-// learnFolders takes note of the folders of a key.
+// learnFolders records the folders of a key.
 func (k *alphabets) learnFolders(key string) {
 	start := 0
 	for d := range k.folders {
@@ -67,8 +67,8 @@ func (k *alphabets) learnFolders(key string) {
 	}
 }
 
-// levelsBelow returns the names of the folders below a folder, level by level, as long as
-// they are alike in all folders, and in keys too.
+// levelsBelow returns the names of the folders below a folder, level by level, as
+// long as they are the same in all folders, also in keys.
 func (k *alphabets) levelsBelow(folder string, keys []string) (levels [][]string) {
 	for d := strings.Count(folder, "/"); d < len(k.folders) && k.folders[d].alike(); d++ {
 		names := k.folders[d].names

@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// hints are how many rows the last report had before some keys.
+// hints say how many rows the last report had before some keys.
 type hints struct {
 	keys     []string
 	rows     []float64
@@ -15,12 +15,14 @@ type hints struct {
 	known    alphabets  // of the keys
 }
 
-// manyFiles is how many files of a report are so many that a scan of a part of the bucket
-// looks only at those of its part: ten thousand have a third of a million keys.
+// manyFiles is the number of files of a report above which a scan of a part of the
+// bucket looks only at the files of its part: ten thousand files have a third of a
+// million keys.
 const manyFiles = 500
 
-// partOf returns the files of a report that have keys from from on and before to, empty if there
-// is no end, one before them and one behind, and how many rows come before all of them.
+// partOf returns the files of a report that have keys from from on and before to
+// (empty: no end), with one file before them and one behind, and how many rows come
+// before all of them.
 func partOf(files []stocktake.SummaryFile, from, to string) (part []stocktake.SummaryFile, before int64) {
 	if len(files) < manyFiles {
 		return files, 0
@@ -37,8 +39,8 @@ func partOf(files []stocktake.SummaryFile, from, to string) (part []stocktake.Su
 	return files[first:end], before
 }
 
-// unescaped returns a key as it is, or as it is written if it is written wrongly: then the
-// hints are bad, which a scan stands.
+// unescaped returns the unescaped key, or the key unchanged if it is escaped wrongly:
+// the hints are then bad, which a scan tolerates.
 func unescaped(key string) string {
 	if plain, err := url.PathUnescape(key); err == nil {
 		return plain
@@ -46,9 +48,9 @@ func unescaped(key string) string {
 	return key
 }
 
-// newHints returns nil if s says too little: if there is none, or if the filter
-// let through so little that rows say nothing about records. The scan lists keys from from on
-// and before to; empty: to the last.
+// newHints returns nil if s is nil or has too little information, for example if the
+// filter selected so few records that rows do not represent records. The scan lists
+// keys from from on and before to; empty: to the last.
 func newHints(s *stocktake.Summary, from, to string) *hints {
 	if s == nil || len(s.Files) == 0 || 2*s.Matched < s.Listed {
 		return nil
@@ -79,7 +81,7 @@ func newHints(s *stocktake.Summary, from, to string) *hints {
 	return h
 }
 
-// at returns how many rows come before key. It is sure only up to the last key.
+// at returns how many rows come before key. It is exact only up to the last key.
 func (h *hints) at(key string) float64 {
 	n := sort.SearchStrings(h.keys, key) // the first that is not before key
 	switch {
@@ -93,7 +95,7 @@ func (h *hints) at(key string) float64 {
 	return h.rows[n-1] + min(part, 1)*(h.rows[n]-h.rows[n-1])
 }
 
-// measure is that of the keys from the n-th to the next.
+// measure returns the measure of the keys from the n-th to the next.
 func (h *hints) measure(n int) *measure {
 	if h.measures == nil {
 		h.measures = make([]*measure, len(h.keys))
@@ -116,8 +118,8 @@ func (h *hints) knows(key string) bool {
 // last returns the last key of the report.
 func (h *hints) last() string { return h.keys[len(h.keys)-1] }
 
-// end returns how many rows come before the end of r. It is that of the report, if r
-// ends behind it.
+// end returns how many rows come before the end of r, or the number of rows of the
+// report if r ends behind it.
 func (h *hints) end(r *Range) float64 {
 	to := r.To
 	if to == "" {
@@ -129,8 +131,8 @@ func (h *hints) end(r *Range) float64 {
 	return h.at(to)
 }
 
-// behind returns the first key behind all that start with prefix; empty: there is
-// none.
+// behind returns the first key behind all keys that start with prefix; empty if there
+// is none.
 func behind(prefix string) string {
 	for n := len(prefix); n > 0; n-- {
 		if last := prefix[n-1]; last < 0xFF {
@@ -140,8 +142,8 @@ func behind(prefix string) string {
 	return ""
 }
 
-// cut returns a key with about target rows before it: one that the report knows, if it
-// is close enough. page is how many rows a page has.
+// cut returns a key with about target rows before it: a key that the report knows, if
+// one is close enough. page is how many rows a page has.
 func (h *hints) cut(target, page float64) (string, bool) {
 	n := sort.SearchFloat64s(h.rows, target)
 	if n == len(h.rows) {
@@ -163,6 +165,6 @@ func (h *hints) cut(target, page float64) (string, bool) {
 	}
 }
 
-// near is how far from a key that the report knows a cut may be, for the key to be the
-// better cut: a part of the distance to the next such key.
+// near is how far from a known key of the report a cut may be so that the known key
+// is the better cut: a fraction of the distance to the next known key.
 const near = 1.0 / 16

@@ -2,9 +2,9 @@ package ranges
 
 import "strings"
 
-// A level is the place of a key where a range was cut: how many folders deep it
-// is, and how many bytes into the name there, plus 1. The zero value is that of
-// a range that was not cut off another.
+// A level is the place of a key where a range was cut: how many folders deep it is,
+// and how many bytes into the name there, plus 1. The zero value is the level of a
+// range that was not cut off another.
 type level struct{ depth, offset int }
 
 const (
@@ -31,12 +31,12 @@ func differ(a, b string) (n int) {
 	return n
 }
 
-// levels are what cuts at each level came to. Buckets have levels where cuts
-// pay, such as the day of a log, and others where they never do, such as the
-// number of a file among the few of an hour.
+// levels count the results of cuts at each level. Buckets have levels where cuts pay,
+// such as the day of a log, and others where they never do, such as the number of a
+// file among the few of an hour.
 type levels [maxDepth][maxOffset]struct{ good, all int }
 
-// note takes note of a cut that came to more than a page, or did not.
+// note records whether a cut yielded more than a page.
 func (l *levels) note(at level, good bool) {
 	c := &l[at.depth][at.offset]
 	c.all++
@@ -45,8 +45,8 @@ func (l *levels) note(at level, good bool) {
 	}
 }
 
-// bad reports whether cuts at a level have not paid: those at the very place, or
-// if there were few, those in the same folder.
+// bad reports whether cuts at a level have not paid: those at the exact place or, if
+// there were few, those in the same folder.
 func (l *levels) bad(at level) bool {
 	c := l[at.depth][at.offset]
 	if c.all >= 3 {

@@ -9,13 +9,14 @@ import (
 	"unicode/utf8"
 )
 
-// maxDigits is how many symbols of a key, after those that all keys of a range
-// share, decide where it lies.
+// maxDigits is how many symbols of a key, after those that all keys of a range share,
+// determine its position.
 const maxDigits = 40
 
-// A measure turns the keys of a range into numbers, as if each place after what
-// they share had a digit: its symbol, among those that occur there. Numbers are
-// then about as far apart as there are keys between them, which bytes are not.
+// A measure converts the keys of a range to numbers, as if each place after the
+// shared prefix had a digit: its symbol, among those that occur there. The distance
+// of two numbers is then about proportional to the number of keys between them, which
+// is not true of bytes.
 type measure struct {
 	shared string     // by all keys
 	levels [][]string // names of the folders behind it, each of which is a digit
@@ -27,9 +28,9 @@ type measure struct {
 	shortest int // symbols of the shortest key after what they share
 }
 
-// newMeasure returns the measure of keys from lo to hi, empty if there is no
-// bound but the prefix. samples are keys of about there; known are the
-// alphabets of the bucket.
+// newMeasure returns the measure of keys from lo to hi; hi is empty if the prefix is
+// the only bound. samples are keys from about this range; known are the alphabets of
+// the bucket.
 func newMeasure(prefix, lo, hi string, samples []string, known *alphabets) *measure {
 	m := &measure{shared: prefix}
 	if hi != "" {
@@ -118,9 +119,9 @@ func newMeasure(prefix, lo, hi string, samples []string, known *alphabets) *meas
 	return m
 }
 
-// below passes over the folders at the beginning of rest, which comes after what is
-// shared, and returns their digits. whole is false if there is another folder than those
-// that are known, or none: then the last digit is that of the next one.
+// below skips the folders at the beginning of rest, the part of a key after the
+// shared prefix, and returns their digits. whole is false if there is a folder that
+// is not known, or none: then the last digit is that of the next folder.
 func (m *measure) below(rest string) (digits []int, name string, whole bool) {
 	for _, names := range m.levels {
 		at, known := slices.BinarySearch(names, rest[:strings.IndexByte(rest, '/')+1])
@@ -142,8 +143,8 @@ func after(s symbol) symbol {
 	return s
 }
 
-// end returns 1 if keys may end before place i, which is a digit less than all
-// bytes; else 0.
+// end returns 1 if keys may end before place i, where the end is a digit less than
+// all bytes; else 0.
 func (m *measure) end(i int) int {
 	if i >= m.shortest {
 		return 1
@@ -151,7 +152,7 @@ func (m *measure) end(i int) int {
 	return 0
 }
 
-// of returns the number of key; empty is the end of the range without a bound.
+// of returns the number of key; an empty key is the end of a range without a bound.
 func (m *measure) of(key string) *big.Int {
 	n := new(big.Int)
 	if key == "" {
@@ -180,7 +181,8 @@ func (m *measure) of(key string) *big.Int {
 			n.Add(n, d.Mul(m.weight[i], d.SetInt64(int64(rank+m.end(i)))))
 			return true
 		}
-		// No key seen has this symbol here: it comes after all that begin with the one before.
+		// No key seen has this symbol here: it comes after all keys that begin with
+		// the symbol before it.
 		if rank > 0 {
 			n.Add(n, d.Mul(m.weight[i], d.SetInt64(int64(rank+m.end(i))))).Sub(n, big.NewInt(1))
 		}
@@ -189,14 +191,14 @@ func (m *measure) of(key string) *big.Int {
 	return n
 }
 
-// key returns a short key about distance behind lo, and greater than lo. page is how far
-// apart the first keys of two pages are.
+// key returns a short key about distance behind lo, and greater than lo. page is the
+// distance of the first keys of two pages.
 //
-// Where keys are numbers, a short key is a round one. A page that begins at one such key
-// ends just before another, and that it was the last one before a cut shows only in the
-// next page, which is empty. So the key is moved by a part of a page. If folders is set, a
-// folder that begins about there is left as it is: the better cut where the distance is a
-// rough guess.
+// If keys are numbers, a short key is a round number. A page that begins at one round
+// key ends just before another, and only the next page, which is empty, shows that it
+// was the last one before a cut. So the key is moved by a fraction of a page. If
+// folders is set, a folder that begins near there is not moved: if the distance is a
+// rough guess, it is the better cut.
 func (m *measure) key(lo string, distance, page float64, folders bool) (string, bool) {
 	d, _ := big.NewFloat(distance).Int(nil)
 	n := m.of(lo)
@@ -243,15 +245,15 @@ func (m *measure) key(lo string, distance, page float64, folders bool) (string, 
 	return string(key), string(key) > lo
 }
 
-// someOf returns a number from 1/8 to 7/8 that is another for most keys.
+// someOf returns a number from 1/8 to 7/8 that differs for most keys.
 func someOf(key []byte) float64 {
 	h := fnv.New32a()
 	h.Write(key) // never fails
 	return 1.0/8 + 3.0/4*float64(h.Sum32())/math.MaxUint32
 }
 
-// step returns how far apart two keys are that differ by one in the digit before that of
-// the byte at of key. ok is false if it has none.
+// step returns the distance of two keys that differ by one in the digit before the
+// digit of the byte at of key. ok is false if there is no such digit.
 func (m *measure) step(key string, at int) (distance float64, ok bool) {
 	weights := append(m.heavy[:len(m.heavy):len(m.heavy)], m.weight...)
 	digit, end := 0, len(m.shared)
@@ -272,7 +274,7 @@ func (m *measure) step(key string, at int) (distance float64, ok bool) {
 	return f, true
 }
 
-// between returns how far b is behind a; at least 0.
+// between returns the distance from a to b; at least 0.
 func (m *measure) between(a, b string) float64 {
 	d := m.of(b)
 	d.Sub(d, m.of(a))
@@ -280,9 +282,9 @@ func (m *measure) between(a, b string) float64 {
 	return max(f, 0)
 }
 
-// spread returns the quantile q, from 0 to 1, of a distance from least to most,
-// of which is known that with probability even it is evenly spread, and else
-// that its order of magnitude is.
+// spread returns the quantile q, from 0 to 1, of a distance from least to most. With
+// probability even the distance is evenly distributed, else its order of magnitude
+// is.
 func spread(q, least, most, even float64) float64 {
 	if most <= least {
 		return most

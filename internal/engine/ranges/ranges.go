@@ -1,14 +1,14 @@
-// Package ranges decides which key ranges of a bucket are listed at the same
-// time. It knows nothing of stores: a scan tells it what each page brought, and
-// asks which ranges are to be listed next.
+// Package ranges decides which key ranges of a bucket are listed at the same time. It
+// does not access stores: a scan reports the content of each page, and asks which
+// ranges to list next.
 //
-// A scan begins with one range. Whenever requests are idle, ranges that have
-// just returned a full page are cut, those first that have most left. Where a
-// range is cut follows from the keys that were seen: the characters that stand at
-// each place of them are taken for digits, the keys of a page say how far apart
-// keys are, and the last report, if there is one, how many keys are where. While
-// little is known of a range, cuts are spread over orders of magnitude, so that
-// a few rounds of requests find out how the keys of any bucket are spread.
+// A scan begins with one range. Whenever requests are idle, ranges that have just
+// returned a full page are cut, starting with those that have most left. The cut is
+// computed from the keys seen so far: the characters at each place of these keys are
+// treated as digits, the keys of a page show the distance between keys, and the last
+// report, if there is one, shows the number of keys between some keys. While little
+// is known of a range, cuts are spread over orders of magnitude, so that a few rounds
+// of requests find out how the keys of any bucket are distributed.
 package ranges
 
 import (
@@ -57,7 +57,7 @@ const (
 	Done                 // all of it is read
 )
 
-// Next returns the range that follows in the order of keys; nil: none.
+// Next returns the next range in the order of keys; nil if there is none.
 func (r *Range) Next() *Range { return r.after }
 
 // A Table holds the ranges of a scan. It is not safe for concurrent use.
@@ -76,9 +76,9 @@ type Table struct {
 	calls, empty int   // pages that were asked for, and those that had no rows
 }
 
-// New returns the table of a scan of some parts of a bucket, ascending and
-// disjoint, of which Prefix, From and To are set. last is
-// the summary of the report before; nil: there is none.
+// New returns the table of a scan of some parts of a bucket, ascending and disjoint,
+// of which Prefix, From and To are set. last is the summary of the previous report;
+// nil if there is none.
 func New(segments []Range, last *stocktake.Summary) *Table {
 	t := new(Table)
 	first, end := segments[0], segments[len(segments)-1].To
@@ -106,11 +106,11 @@ func New(segments []Range, last *stocktake.Summary) *Table {
 // usualRows is how many rows a page has in most stores.
 const usualRows = 1000
 
-// leastRows is how many rows a page is believed to have at least, if the first has fewer: it
-// may be an exception.
+// leastRows is the least number of rows per page that is assumed if the first page
+// has fewer: that page may be an exception.
 const leastRows = 100
 
-// resize corrects the guess of how many rows a page has, which estimates are counted in.
+// resize corrects the estimate of rows per page, in which estimates are counted.
 func (t *Table) resize(rows int) {
 	if t.pageRows <= rows {
 		return
@@ -121,17 +121,18 @@ func (t *Table) resize(rows int) {
 	t.pageRows = rows
 }
 
-// PageRows returns how many rows a page of the store has, as far as is known; 0: nothing is.
+// PageRows returns how many rows a page of the store has, as far as is known; 0 if
+// unknown.
 func (t *Table) PageRows() int { return t.pageRows }
 
-// Large says that there are known to be enough rows for several requests at once. Else the
-// table finds that out by the first pages, one after the other.
+// Large says that there are enough rows for several requests at once. Otherwise the
+// table finds this out from the first pages, one after the other.
 func (t *Table) Large() { t.large = true }
 
 // First returns the first range in the order of keys.
 func (t *Table) First() *Range { return t.first }
 
-// Within reports whether r begins within so many rows of those that are left, in
+// Within reports whether r begins within the first rows of those that are left, in
 // the order of keys. The first range that is not done always does.
 func (t *Table) Within(r *Range, rows float64) bool {
 	ahead := 0.0
@@ -146,7 +147,7 @@ func (t *Table) Within(r *Range, rows float64) bool {
 	return false
 }
 
-// FirstOpen returns the first range that is not done; nil: all are.
+// FirstOpen returns the first range that is not done; nil if all are done.
 func (t *Table) FirstOpen() *Range {
 	for t.open > 0 && t.front.State == Done {
 		t.front = t.front.after
@@ -160,8 +161,8 @@ func (t *Table) FirstOpen() *Range {
 // Open returns how many ranges are not done.
 func (t *Table) Open() int { return t.open }
 
-// Page notes a page of r: n rows, of which key(i) is the key of the i-th. n is
-// at least 1. more says that rows of the range follow.
+// Page records a page of r: n rows, of which key(i) is the key of the i-th. n is at
+// least 1. more says that rows of the range follow.
 func (t *Table) Page(r *Range, n int, key func(i int) []byte, more bool) {
 	first := string(key(0))
 	last := string(key(n - 1))
@@ -195,8 +196,8 @@ func (t *Table) Page(r *Range, n int, key func(i int) []byte, more bool) {
 	}
 }
 
-// judge looks where the first key of r really differs from what came before the
-// cut: a cut in a folder that had ended is one behind the folder.
+// judge determines where the first key of r really differs from the keys before the
+// cut: a cut in a folder that had already ended is a cut behind the folder.
 func (t *Table) judge(r *Range) {
 	if r.cut.none() {
 		return
@@ -208,8 +209,8 @@ func (t *Table) judge(r *Range) {
 	}
 }
 
-// Finish notes that all of r is read. empty says that the last request for it
-// brought no rows.
+// Finish records that all of r is read. empty says that the last request for it
+// returned no rows.
 func (t *Table) Finish(r *Range, empty bool) {
 	r.State, r.fresh = Done, false
 	t.open--
@@ -221,8 +222,8 @@ func (t *Table) Finish(r *Range, empty bool) {
 	if r.pages > 1 || r.cut.none() {
 		return
 	}
-	// Behind the range before there is little for a while: it is not cut again
-	// before it has shown more of itself.
+	// The rest of the previous range has few rows for now: it is not cut again before
+	// it has returned more pages.
 	t.levels.note(r.cut, false)
 	b := r.before
 	b.patience = max(1, 2*b.patience)
@@ -254,8 +255,8 @@ func (t *Table) estimate(r *Range) {
 	}
 }
 
-// foretell estimates what is left of a range of which nothing was listed, if the last
-// report tells.
+// foretell estimates the rest of a range of which nothing was listed, if the last
+// report covers it.
 func (t *Table) foretell(r *Range) {
 	if t.hints == nil || r.left >= 0 {
 		return
@@ -266,15 +267,15 @@ func (t *Table) foretell(r *Range) {
 	}
 }
 
-// foretold reports whether nothing was listed of r, and the last report tells where it
-// can be cut all the same.
+// foretold reports whether nothing was listed of r, but the last report tells where
+// it can be cut.
 func (r *Range) foretold() bool { return r.pages == 0 && r.whole }
 
-// begin returns a key that comes before all that is left of r, and after all that was
-// read.
+// begin returns a key that comes before everything left of r, and after everything
+// that was read.
 func (r *Range) begin() string { return max(r.Cursor, r.From, r.Prefix) }
 
-// unit returns how far apart two keys of r are.
+// unit returns the distance of two keys of r.
 func (r *Range) unit(m *measure) float64 {
 	d := m.between(r.page[0], r.page[1]) / r.width
 	if r.pages > 1 {

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// Probe returns up to k ranges of which one page each is to be asked for next, to
-// find out how the keys of a bucket are spread before anything is listed in earnest:
-// parts of those that have most left. It returns none if all is read.
+// Probe returns up to k ranges of which one page each is to be requested next, to
+// find out how the keys of a bucket are distributed before the actual listing: parts
+// of the ranges that have most left. It returns none if everything is read.
 func (t *Table) Probe(k int) (probes []*Range) {
 	var open []part
 	for r := t.FirstOpen(); r != nil; r = r.after {
@@ -44,8 +44,8 @@ func (t *Table) Probe(k int) (probes []*Range) {
 	return probes
 }
 
-// Left returns how many rows of r are left, as far as is known. What is believed of
-// a part that was hardly looked at is bounded by what was seen of all.
+// Left returns how many rows of r are left, as far as is known. The estimate of a
+// range with few samples is bounded by the samples of all ranges.
 func (t *Table) Left(r *Range) float64 {
 	if r.State == Done || r.pages == 0 && r.left < 0 {
 		return 0
@@ -61,12 +61,12 @@ func (t *Table) Pages() float64 {
 	return (rows + float64(t.first.Rows)) / float64(max(t.pageRows, 1))
 }
 
-// Calls returns how many pages were asked for.
+// Calls returns how many pages were requested.
 func (t *Table) Calls() int { return t.calls }
 
-// Parts returns how many rows lie in the ranges from r on and before end, without
-// those of r that are read, and keys that cut them, ascending, into parts of about
-// step rows. Both are estimates. end is nil for all ranges.
+// Parts returns how many unread rows lie in the ranges from r on and before end, and
+// keys, ascending, that cut them into parts of about step rows. Both are estimates.
+// end is nil for all ranges.
 func (t *Table) Parts(r, end *Range, step float64) (rows float64, cuts []string) {
 	last := max(r.From, r.Cursor)
 	begun := 0.0 // rows since the last cut

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// least returns how many pages a part must be expected to have so that cutting it
-// off is worth it. On average half a page is read twice, so parts are not to be
-// small compared to the bucket, and the less so the more calls were wasted.
+// least returns how many pages a part must be expected to have to be worth cutting
+// off. On average half a page is read twice, so parts must not be small compared to
+// the bucket, and the less so the more calls were wasted.
 func (t *Table) least() float64 {
 	const many, share = 16, 1.0 / 640
 	few := 2.0
@@ -23,8 +23,8 @@ func (t *Table) least() float64 {
 	return least
 }
 
-// wasted returns how many calls are in vain: those that were, and half a page for the end
-// of each range that is open.
+// wasted returns how many calls are in vain: those that were, and half a page for the
+// end of each open range.
 func (t *Table) wasted() float64 {
 	return float64(t.calls) - float64(t.rows)/float64(max(t.pageRows, 1)) + float64(t.open)/2
 }
@@ -32,18 +32,18 @@ func (t *Table) wasted() float64 {
 // bearable returns how many of so many calls may be wasted before cuts become rarer.
 func bearable(calls float64) float64 { return max(400-calls/16, 120+calls/200) }
 
-// unbearable returns how many of so many calls may be wasted before nothing more is cut,
-// if some part of the requests is idle. From ten million rows on less than two in a
-// hundred are. A third is left for when most are idle: to cut the ranges that are left
-// then makes the most of it.
+// unbearable returns how many of calls may be wasted before nothing more is cut, if
+// the fraction idle of the requests is idle. From ten million rows on these are less
+// than two in a hundred. A third is reserved for when most requests are idle, because
+// cutting the last ranges then saves the most time.
 func unbearable(calls, idle float64) float64 {
 	return max(480-calls/16, max(195, 0.0195*calls)*(2+idle)/3)
 }
 
-// Take returns up to k ranges to list, and marks them so: first those that wait,
-// in the order of keys, then some that it cuts off others. Only ranges count
-// that begin within so many rows of those that are left, in the order of keys;
-// the first that is not done always does.
+// Take returns up to k ranges to list, and marks them as listed: first waiting
+// ranges, in the order of keys, then new ranges that it cuts off others. Only ranges
+// count that begin within the first rows of those that are left, in the order of
+// keys; the first range that is not done always counts.
 func (t *Table) Take(k int, within float64) []*Range {
 	var taken []*Range
 	var open []part
@@ -84,8 +84,8 @@ func (t *Table) Take(k int, within float64) []*Range {
 	return taken
 }
 
-// careful returns how many ranges may be added, if some part of the requests is idle:
-// few as long as few pages are known, so that a bucket of few pages takes few requests.
+// careful returns how many ranges may be added if the fraction idle of the requests
+// is idle: few while few pages are known, so that a small bucket takes few requests.
 func (t *Table) careful(idle float64) int {
 	if t.hints != nil && t.calls == 0 {
 		return math.MaxInt
@@ -97,15 +97,15 @@ func (t *Table) careful(idle float64) int {
 	return min(4*t.calls*t.calls-40-t.open, bear)
 }
 
-// A part of a range is what of it may be cut.
+// A part of a range is the part that may be cut.
 type part struct {
 	r     *Range
 	pages float64
 	cuts  int
 }
 
-// largest returns the part whose pieces would be the largest after one more cut;
-// nil if they would all be smaller than half of least.
+// largest returns the part whose pieces would be the largest after one more cut; nil
+// if all would be smaller than half of least.
 func largest(parts []part, least float64) *part {
 	if len(parts) == 0 {
 		return nil
@@ -123,8 +123,8 @@ func largest(parts []part, least float64) *part {
 	return nil
 }
 
-// expected returns how many pages of r are left, as far as is known. An estimate
-// that is not to be trusted counts by its order of magnitude.
+// expected returns how many pages of r are left, as far as is known. An unreliable
+// estimate counts by its order of magnitude.
 func (t *Table) expected(r *Range) float64 {
 	t.estimate(r)
 	if r.pages == 0 && r.left < 0 {
@@ -134,7 +134,7 @@ func (t *Table) expected(r *Range) float64 {
 	return r.even*r.left + (1-r.even)*guess
 }
 
-// cut cuts r into as many parts more as p says, and returns them, to be listed.
+// cut cuts as many further parts off r as p says, and returns them, to be listed.
 func (t *Table) cut(p *part) []*Range {
 	r := p.r
 	r.fresh, r.whole = false, false
@@ -185,8 +185,8 @@ func (t *Table) cut(p *part) []*Range {
 	return parts
 }
 
-// keyBehind returns a key so many pages behind the cursor of r, or a bit more
-// where that proves to be worth it.
+// keyBehind returns a key that many pages behind the cursor of r, or slightly more if
+// that is a better cut.
 func (t *Table) keyBehind(r *Range, pages float64) (string, float64, bool) {
 	rows := pages * float64(t.pageRows)
 	if is, ok := t.told(r); ok {

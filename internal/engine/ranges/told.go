@@ -2,20 +2,20 @@ package ranges
 
 import "sort"
 
-// What the last report tells of a range is sure only from one of its keys to another.
-// Cuts lie between them as well. The ranges between two such keys are a chain: of all of
-// it is known how many rows there are, of each range in it what was read, and of what is
-// left how it may be spread. So a cut that has proved to be in the wrong place is made
-// good once the range behind it has ended.
+// The last report is exact only about the rows between two of its keys, and cuts also
+// lie between such keys. The ranges between two such keys form a chain. Known are the
+// number of rows of the whole chain, the rows read of each range in it, and estimates
+// of how the rest is distributed. So the error of a misplaced cut is corrected when
+// the range behind it has ended.
 
-// told is what the last report says of the rest of a range.
+// told is what the last report says about the rest of a range.
 type told struct {
 	rows float64 // that are left of it
 	at   float64 // rows before its rest
 }
 
-// told returns what the last report tells of r. ok is false if there is none, or if the
-// bucket has changed too much there.
+// told returns what the last report says about r. ok is false if there is no report,
+// or if the bucket has changed too much there.
 func (t *Table) told(r *Range) (is told, ok bool) {
 	h := t.hints
 	if h == nil || r.begin() >= h.last() {
@@ -67,8 +67,8 @@ func (t *Table) chain(r *Range) (first, last *Range) {
 	return first, last
 }
 
-// guessed returns how many rows are left of r, as far as the keys between those that are
-// known let guess.
+// guessed returns an estimate of the rows left of r, from the keys between those that
+// the report knows.
 func (t *Table) guessed(r *Range) float64 {
 	if r.guess < 0 {
 		r.guess = max(t.hints.end(r)-t.hints.at(r.begin()), 0)
@@ -76,7 +76,7 @@ func (t *Table) guessed(r *Range) float64 {
 	return r.guess
 }
 
-// reckonAgain has what is left of the chain of r estimated again.
+// reckonAgain estimates the rest of the chain of r again.
 func (t *Table) reckonAgain(r *Range) {
 	if t.hints == nil {
 		return
@@ -90,8 +90,8 @@ func (t *Table) reckonAgain(r *Range) {
 	}
 }
 
-// keyTold returns a key so many rows behind what was read of r. Where the report knows no
-// key in between, keys that were seen tell more than it.
+// keyTold returns a key that many rows behind the last row read of r. If the report
+// knows no key in between, keys that were seen are more precise.
 func (t *Table) keyTold(r *Range, is told, rows float64) (string, bool) {
 	h := t.hints
 	target := is.at + rows

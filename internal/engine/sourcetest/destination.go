@@ -47,7 +47,7 @@ type destination struct{ engine.Destination }
 
 const aKey = "inv/photos/weekly-1/2026-01-05T16-00Z/manifest.json"
 
-// refuses reports whether the destination cannot have the key.
+// refuses reports whether the destination cannot hold the key.
 func (d destination) refuses(key string) bool {
 	r, ok := d.Destination.(interface{ Refuses(key string) bool })
 	return ok && r.Refuses(key)
@@ -224,8 +224,8 @@ func exclusiveRace(t *testing.T, d destination) {
 	d.expect(t, aKey, winners[0])
 }
 
-// wrongMD5: a destination that computes the MD5 refuses the file; one that does
-// not trusts the caller.
+// wrongMD5: a destination that computes the MD5 refuses the file; any other
+// destination trusts the caller.
 func wrongMD5(t *testing.T, d destination) {
 	f := d.begin(t, aKey, []byte("this"), options)
 	err := f.Commit(t.Context(), md5.Sum([]byte("that")))
@@ -337,8 +337,8 @@ func removed(t *testing.T, d destination) {
 	d.expect(t, "other", []byte("o"))
 }
 
-// afterContext: an operation may succeed although ctx has ended, and then has its
-// effect; or it has none, and returns the error of ctx.
+// afterContext: an operation after the end of ctx either succeeds and takes effect,
+// or has no effect and returns the error of ctx.
 func afterContext(t *testing.T, d destination) {
 	d.mustPut(t, "there", []byte("t"))
 	f := d.begin(t, aKey, []byte("late"), options)
@@ -396,7 +396,7 @@ func manyFiles(t *testing.T, d destination) {
 	}
 }
 
-// room: what fits can be written.
+// room: content that fits can be written.
 func room(t *testing.T, d destination) {
 	n, err := d.Room(t.Context())
 	if err != nil || n < -1 {

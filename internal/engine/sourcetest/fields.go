@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 )
 
-// recordOf returns what a record of o must say as far as the store can express
-// it. The version, the time and an ETag that is not known are taken from got.
+// recordOf returns the expected record of o, as far as the store can express it. The
+// version, the time and an unknown ETag are taken from got.
 func (s *subject) recordOf(o *Object, got *stocktake.Record) stocktake.Record {
 	want := stocktake.Record{
 		Key: []byte(o.Key), VersionID: got.VersionID, IsLatest: got.IsLatest, ETag: got.ETag,
@@ -101,7 +101,7 @@ func (s *subject) expectRecords(t *testing.T, before time.Time, objects []Object
 	}
 }
 
-// fetch has all values set that records lack and the store can tell.
+// fetch sets all missing values that the store can provide.
 func fetch(t *testing.T, snap engine.Snapshot, records []stocktake.Record) {
 	t.Helper()
 	detailed, ok := snap.(engine.DetailedSnapshot)
@@ -119,8 +119,8 @@ func fetch(t *testing.T, snap engine.Snapshot, records []stocktake.Record) {
 	}
 }
 
-// details holds Fetch to its contract: it sets what was asked for, of the records
-// that were asked for, and what is gone stays missing.
+// details checks the contract of Fetch: it sets the requested values of the requested
+// records, and values of deleted objects stay missing.
 func details(t *testing.T, s *subject) {
 	detailed, ok := s.snapshot(t).(engine.DetailedSnapshot)
 	if !ok {
@@ -231,8 +231,8 @@ func checksums(t *testing.T, s *subject) {
 	s.expectFields(t, Object{Key: "0"}, Object{Key: "1", Body: "123456789"}, Object{Key: "2", Body: strings.Repeat("long", 1<<18)})
 }
 
-// times are those that a record has besides LastModified. 1 January 2020 is
-// long before the test.
+// times are the times of a record other than LastModified. 1 January 2020 is long
+// before the test.
 func times(t *testing.T, s *subject) {
 	const then = 1577836800
 	objects := []Object{{Key: "0", Body: "x"}}
@@ -248,7 +248,7 @@ func times(t *testing.T, s *subject) {
 	s.expectFields(t, objects...)
 }
 
-// fieldsOfVersions: an old version keeps what it was put with.
+// fieldsOfVersions: an old version keeps the fields that it was put with.
 func fieldsOfVersions(t *testing.T, s *subject) {
 	s.SetVersioning(true)
 	objects := []Object{{Key: "k", Body: "plain"}}

@@ -15,8 +15,8 @@ var HostileKeys = []string{
 	strings.Repeat("k", stocktake.MaxKeyLength), "z~-_.", "\u007f", "é", "猫", "猫,\"\n/ +%.jpg", "｡", "😀", "😀/", "\U0010ffff",
 }
 
-// longKeys returns n keys of the greatest length, ascending, that differ in
-// their last bytes alone.
+// longKeys returns n keys of the greatest length, ascending, that differ only in
+// their last bytes.
 func longKeys(n int) []string {
 	keys := make([]string, n)
 	for i := range keys {

@@ -27,8 +27,8 @@ func yieldError(t *testing.T, s *subject) {
 	}
 }
 
-// pages holds Pages to what Scan yields, and to saying of each page but the last
-// that more follow.
+// pages checks that Pages returns the rows of Scan, and says of each page except the
+// last that more follow.
 func pages(t *testing.T, s *subject) {
 	snap, ok := s.snapshot(t).(engine.PagedSnapshot)
 	if !ok {
@@ -93,7 +93,7 @@ func contextEnds(t *testing.T, s *subject) {
 	}
 }
 
-// isolation: a snapshot shows one state, whatever is written before, during and
+// isolation: a snapshot shows one state, regardless of writes before, during and
 // after its scans.
 func isolation(t *testing.T, s *subject) {
 	s.fill("a", "b", "c", "d")
@@ -136,8 +136,8 @@ func isolation(t *testing.T, s *subject) {
 	}
 }
 
-// window: while objects come and go, a scan yields each object that stays
-// exactly once, in order, and nothing that never was.
+// window: while objects are created and deleted, a scan yields each object that stays
+// exactly once, in order, and no object that never existed.
 func window(t *testing.T, s *subject) {
 	if s.can.Versions {
 		s.SetVersioning(true)

@@ -1,7 +1,7 @@
-// Package sourcetest is the contract of engine.Source and engine.Destination as
-// two test suites, [Run] and [RunDestination]. A store runs them against itself
-// through a small harness, and states in [Abilities] what it can express: the
-// suite tests all of that, and skips nothing else.
+// Package sourcetest is the contract of engine.Source and engine.Destination as two
+// test suites, [Run] and [RunDestination]. A store runs them against itself through a
+// small harness, and declares in [Abilities] what it can express: the suite tests all
+// declared abilities, and skips only the others.
 package sourcetest
 
 import (
@@ -14,9 +14,9 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 )
 
-// A Bucket is a new, empty bucket of a source, and the means to fill it in the
-// store's own way. The suite calls its methods one after another; each ends the
-// test if it cannot do what it is asked for.
+// A Bucket is a new, empty bucket of a source, with methods to fill it in the store's
+// own way. The suite calls its methods one after another; each ends the test if it
+// fails.
 type Bucket interface {
 	Source() engine.Source
 	Name() string
@@ -31,7 +31,7 @@ type Bucket interface {
 	// id it returns.
 	Delete(key string) (versionID string)
 
-	// DeleteVersion deletes one version, or one delete marker, for good.
+	// DeleteVersion deletes one version, or one delete marker, permanently.
 	DeleteVersion(key, versionID string)
 
 	// SetVersioning enables versioning, or suspends it.
@@ -60,7 +60,7 @@ type Abilities struct {
 	// of either case.
 	MD5 bool
 
-	// CurrentIDs says that scans of current versions tell their version ids.
+	// CurrentIDs says that scans of current versions return their version ids.
 	CurrentIDs bool
 
 	S3Classes   bool                     // it has the classes of S3, and STANDARD where an Object says Standard
@@ -82,15 +82,15 @@ type Abilities struct {
 	Refuses func(key string) bool
 }
 
-// An Object is what [Bucket.Put] makes. The zero value of each field asks for
-// what the store does by default.
+// An Object describes an object for [Bucket.Put]. The zero value of each field stands
+// for the default of the store.
 type Object struct {
 	Key  string
 	Body string
 
 	Class stocktake.StorageClass
 
-	// Type is how the object is made: by one request, by a multipart upload of one
+	// Type is how the object is created: by one request, by a multipart upload of one
 	// part, by appending, or as a symlink to the key Body.
 	Type stocktake.ObjectType
 
@@ -145,8 +145,8 @@ func (s *subject) snapshot(t *testing.T) engine.Snapshot {
 	return snap
 }
 
-// scan collects copies of the records of a segment, and checks what holds for
-// every scan.
+// scan collects copies of the records of a segment, and checks the rules of every
+// scan.
 func scan(t *testing.T, snap engine.Snapshot, seg engine.Segment, versions bool) (records []stocktake.Record) {
 	t.Helper()
 	err := snap.Scan(t.Context(), seg, versions, func(batch []stocktake.Record) error {

@@ -8,11 +8,11 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// nullVersion is the version id of what was put while versioning was not
-// enabled, once it has been.
+// nullVersion is the version id of an object that was put before versioning was
+// enabled, or while it was suspended.
 const nullVersion = "null"
 
-// A state is what matters of a version for its place among the others.
+// A state has the properties of a version that determine its place among the others.
 type state struct {
 	key                  string
 	latest, marker, null bool
@@ -30,8 +30,8 @@ func states(records []stocktake.Record) (s []state) {
 	return s
 }
 
-// expect checks the versions of the bucket, and its current versions, which
-// follow from them.
+// expect checks the versions of the bucket, and its current versions, which are
+// derived from them.
 func (s *subject) expect(t *testing.T, want []state) {
 	t.Helper()
 	snap := s.snapshot(t)
@@ -130,8 +130,8 @@ func nullVersions(t *testing.T, s *subject) {
 	})
 }
 
-// deletedVersions: when the latest version is deleted for good, the next one
-// becomes the latest, be it an object or a delete marker.
+// deletedVersions: when the latest version is deleted permanently, the next one
+// becomes the latest, whether it is an object or a delete marker.
 func deletedVersions(t *testing.T, s *subject) {
 	s.SetVersioning(true)
 	s.putSize("a", 1)
@@ -160,8 +160,8 @@ func deletedVersions(t *testing.T, s *subject) {
 	})
 }
 
-// manyVersions has a key with more versions than the source fetches at once
-// between two keys with one.
+// manyVersions puts a key with more versions than the source fetches at once between
+// two keys with one version.
 func manyVersions(t *testing.T, s *subject) {
 	s.SetVersioning(true)
 	s.put("a")
@@ -177,8 +177,8 @@ func manyVersions(t *testing.T, s *subject) {
 	s.expect(t, append(want, state{"c", true, false, false, 1}))
 }
 
-// manyMarkers has so many delete markers between two objects that a page has
-// nothing else.
+// manyMarkers puts so many delete markers between two objects that a page has nothing
+// else.
 func manyMarkers(t *testing.T, s *subject) {
 	s.SetVersioning(true)
 	s.put("a")
