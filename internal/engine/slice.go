@@ -98,10 +98,10 @@ func (r *SliceResult) Rest() (Slice, bool) {
 	return s, !r.Done
 }
 
-// Shares returns what is left of the segment of r in at most n parts, of about as many
-// records as far as the scan knows. A source whose scans know nothing has the keys cut
-// in halves. The first part has the number of r; the others get numbers from the one
-// given, which no segment of the run may have.
+// Shares returns the rest of the segment of r in at most n parts, of about as many
+// records as far as the scan knows. If the scan has no estimate, the keys are halved
+// repeatedly. The first part has the number of r; the others have numbers from number
+// on, which no segment of the run may have.
 func (r *SliceResult) Shares(n, number int) []Slice {
 	rest, ok := r.Rest()
 	if !ok {
@@ -133,10 +133,10 @@ func (r *SliceResult) Shares(n, number int) []Slice {
 	return parts
 }
 
-// Halve cuts s in two, so that another process can scan the upper half. upper
-// gets the number given, which no segment of the run may have. The cut lies
-// between keys, at the middle of the bytes that the keys of s can have, and
-// not between versions of one key. It returns false if s is too narrow to be cut.
+// Halve cuts s in two, so that another process can scan the upper half. upper has the
+// given number, which no segment of the run may have. The cut lies between keys, at
+// the middle of the bytes that the keys of s can have, and not between versions of
+// one key. It returns false if s is too narrow to be cut.
 func (s *Slice) Halve(number int) (lower, upper Slice, ok bool) {
 	g := s.Segment
 	cut, ok := middle(max(g.From, g.Prefix), g.To, g.Prefix)

@@ -6,20 +6,21 @@ import (
 	"time"
 )
 
-// errStalled means that a process has given a task back that did not get on.
+// errStalled means that a process has put a task back because the task made no
+// progress.
 var errStalled = errors.New("the task made no progress and was left to another process")
 
 const (
-	// avoidFor is how long a process leaves the tasks of a run to others of which it
-	// could not carry one out: it may be cut off from a store that they reach.
+	// avoidFor is how long a process leaves the tasks of a run to others after it
+	// could not carry one out: it may be cut off from a store that others reach.
 	avoidFor = time.Minute
 
-	// maxStalled is the last attempt at a task that is given back because it does not
-	// get on. A store that answers none of them needs patience, not attempts.
+	// maxStalled is the last attempt at which a stalled task is put back. If no
+	// process gets answers from a store, further attempts do not help.
 	maxStalled = 2
 )
 
-// avoid has this process leave the tasks of a run to others for a while.
+// avoid makes this process leave the tasks of a run to others for a while.
 func (r *Runner) avoid(run string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -32,8 +33,8 @@ func (r *Runner) avoid(run string) {
 	r.avoided[run] = now.Add(avoidFor)
 }
 
-// avoids reports whether a task is to be left to others, which there are. It is false
-// while the database does not say so.
+// avoids reports whether to leave a task to other processes that exist. It is false
+// if the database cannot be read.
 func (r *Runner) avoids(ctx context.Context, task int64) bool {
 	r.mu.Lock()
 	none := len(r.avoided) == 0
@@ -52,16 +53,16 @@ func (r *Runner) avoids(ctx context.Context, task int64) bool {
 }
 
 // others reports whether there are other processes that carry out tasks. It is false
-// while the database does not say so.
+// if the database cannot be read.
 func (r *Runner) others(ctx context.Context) (there bool) {
 	err := r.db.Row(ctx, []any{&there}, `SELECT EXISTS (SELECT 1 FROM processes WHERE id <> $1 AND slots > 0
 		AND seen >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $2)`, r.id, r.opts.Lease.Microseconds())
 	return err == nil && there
 }
 
-// giveBack lets other processes begin tasks again that do not get on here. The
-// attempts of this process are fenced off before they have ended: what they have to
-// remove may wait for the same store.
+// giveBack puts tasks back that make no progress here, so that other processes begin
+// them again. The attempts of this process are fenced off before they have ended,
+// because their cleanup may wait for the same store.
 func (r *Runner) giveBack(ctx context.Context, stalled []*assignment) error {
 	if len(stalled) == 0 || !r.others(ctx) {
 		return nil

@@ -26,13 +26,14 @@ type assignment struct {
 	members  []*member     // of a task of a listing: those that it writes for; guarded by Runner.mu; nil: not known yet
 	expires  *time.Timer   // ends the attempt with its lease
 
-	// How far it was, and since when; of beat alone.
+	// The progress at the last beat, and since when it has not changed; only beat
+	// uses them.
 	last  stocktake.Progress
 	moved time.Time
 }
 
-// now returns the progress; of a task of a listing that of the member that has listed most. It
-// requires the lock.
+// now returns the progress; for a task of a listing, the progress of the member that
+// has listed most. It requires the lock.
 func (a *assignment) now() stocktake.Progress {
 	p := a.progress.Load()
 	for _, m := range a.members {
@@ -50,14 +51,14 @@ func (a *assignment) left() int64 {
 	return n
 }
 
-// A sighting is how far an assignment was when a beat began.
+// A sighting is the progress of an assignment when a beat began.
 type sighting struct {
 	*assignment
 	progress stocktake.Progress
 	writes   []*member // the members that it writes for
 }
 
-// end has a slice end with its next page. It requires the lock.
+// end makes a slice end with its next page. It requires the lock.
 func (a *assignment) end() {
 	if !a.stopped {
 		a.stopped = true
@@ -65,9 +66,9 @@ func (a *assignment) end() {
 	}
 }
 
-// beat renews the leases of the tasks that this process works on and keeps their
-// progress. Those that were taken away are ended; those whose lease expires while the
-// database cannot be asked end by themselves. Those that do not get on are left to
+// beat renews the leases of the tasks that this process works on and records their
+// progress. It ends tasks that were taken away; tasks whose lease expires while the
+// database is unreachable end by themselves. Tasks without progress are left to
 // others.
 func (r *Runner) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Lease/2)
@@ -121,8 +122,9 @@ func (s *sighting) dropUnwanted(wanted map[string]string) bool {
 	return any
 }
 
-// renew returns which of the assignments are still this process's, the listings of the runs that
-// share those of them that are of a listing, and whether this process is the scheduler.
+// renew returns which of the assignments still belong to this process, the listings
+// of the runs that share those of them that are of a listing, and whether this
+// process is the scheduler.
 func (r *Runner) renew(ctx context.Context, held []sighting) (kept map[int64]bool, wanted map[string]string, scheduler bool, err error) {
 	var ids, generations, listed, matched, bytes, written, shards []int64
 	var workers, listings []string
@@ -195,8 +197,8 @@ func (r *Runner) wanted(ctx context.Context, tx postgres.Tx, listings []string) 
 	return wanted, err
 }
 
-// writing returns for which runs an assignment writes, as tasks.members has it; nil: that is not
-// known yet.
+// writing returns the runs for which an assignment writes, in the form of
+// tasks.members; nil if not known yet.
 func (s *sighting) writing() (*string, error) {
 	if s.writes == nil {
 		return nil, nil

@@ -1,24 +1,25 @@
 // Package cluster makes runs on several machines that share a PostgreSQL database.
 //
-// A run is divided into tasks: one plan, then slices of the bucket, then one that
-// sums them up, then one that publishes. Each is a row in the table tasks, and a
-// job of River that wakes a worker, added in the transaction that adds the row.
-// What a task has come to, and the tasks that follow from it, are committed in one
+// A run is divided into tasks: one that plans, slices of the bucket, one that sums
+// them up, and one that publishes. Each task is a row in the table tasks, and a job
+// of River that wakes a worker. The job is added in the transaction that adds the
+// row. The result of a task and the tasks that follow from it are committed in one
 // transaction.
 //
 // Only the row counts. Its generation is the number of the attempt that may write:
-// every write names it, and whoever takes a task away from a worker adds one to
-// it. So a worker that was taken for dead and comes back changes nothing, and
-// removes what it has written, which no other attempt has written: the generation is
-// in the names of shards. A job only wakes: a lost one is added again by the
-// sweeper, and one too many finds nothing to do.
+// every write names it, and taking a task away from a worker increments it. So a
+// worker that was presumed dead and resumes changes nothing. It removes the shards
+// that it has written, which no other attempt can have written, because the
+// generation is in their names. A job is only a wake-up: the sweeper adds a lost one
+// again, and a superfluous one finds nothing to do.
 //
-// Runs of one bucket that are due together share a listing: then the plan and the slices are
-// its tasks, and what a slice has come to is recorded for each run. See listing.go.
+// Runs of one bucket that are due together share a listing: then the plan and the
+// slices are its tasks, and the result of a slice is recorded for each run. See
+// listing.go.
 //
 // The process that holds the run (inventory.Service) leads it: it adds the first
-// task, watches, has the report recorded in the catalog when it is summed up, and
-// ends the run. If it dies, the next holder finds everything where it was.
+// task, watches, records the report in the catalog when the run is summed up, and
+// ends the run. If the process dies, the next holder continues from the rows.
 package cluster
 
 import (
@@ -41,7 +42,7 @@ import (
 	"github.com/stocktake/stocktake/internal/runner/local"
 )
 
-// A Catalog has the runs whose tasks there are.
+// A Catalog holds the runs to which tasks belong.
 type Catalog interface {
 	// Run returns the run of an id, or stocktake.ErrNoSuchRun.
 	Run(ctx context.Context, id string) (stocktake.Run, error)
@@ -51,28 +52,29 @@ type Catalog interface {
 	// before the others.
 	BegunRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error)
 
-	// RunConfiguration returns the configuration by which a run is made, also if that
-	// was replaced since; stocktake.ErrNoSuchInventory if it is gone.
+	// RunConfiguration returns the configuration with which a run was begun, even if
+	// it was replaced since; stocktake.ErrNoSuchInventory if it is gone.
 	RunConfiguration(ctx context.Context, run string) (stocktake.InventoryConfiguration, error)
 }
 
-// Options tune a Runner. Durations of 0 are what production uses.
+// Options tune a Runner. Durations of 0 stand for the defaults of production.
 type Options struct {
 	Slots int // slices that this process scans at once; 0: it carries out no tasks
 
-	// Machine is what others are told of this process. Its ID is that of the holder of
-	// its runs; empty: a random one. Name empty: that of the machine.
+	// Machine describes this process to others. Its ID is that of the holder of its
+	// runs; if empty, a random one. If Name is empty, it is that of the machine.
 	Machine stocktake.Machine
 
 	Stores []Store // of the settings: their limits hold for all processes together
 
-	// StoreOf returns the name of the store of a bucket; nil: no bucket is in one that has limits.
+	// StoreOf returns the name of the store of a bucket; nil: no bucket is in a store
+	// with limits.
 	StoreOf func(bucket string) string
 
 	Schedules bool // it may be the one that records the runs that are due
 
-	// Scan scans a slice as [engine.ScanSlice] does; nil: that. Tests and benches of runs that are
-	// too large to be made have their results made up.
+	// Scan scans a slice like [engine.ScanSlice], which is the default. Tests and
+	// benchmarks of very large runs replace it to make up results.
 	Scan func(ctx context.Context, src engine.Source, dst engine.Destination, job engine.Job, s engine.Slice, opts engine.Options) ([]engine.SliceResult, error)
 
 	Slice time.Duration // a slice ends after so long; 0: a minute
@@ -84,8 +86,8 @@ type Options struct {
 	Sweep time.Duration // how often tasks without a worker are looked for; 0: 2 s
 	Watch time.Duration // how often the holder of a run looks how far it is, if it hears of nothing; 0: 2 s
 
-	// Gather is how long a listing that several runs may share waits for others that are
-	// due; 0: 1.5 s, in which each process has looked for runs that are free.
+	// Gather is how long a listing that several runs may share waits for other due
+	// runs; 0: 1.5 s, in which each process has looked for free runs.
 	Gather time.Duration
 
 	Log *slog.Logger // nil: slog.Default()
@@ -121,7 +123,7 @@ var (
 	_ inventory.Team   = (*Runner)(nil)
 )
 
-// New returns a Runner. Nothing is carried out until Serve is called.
+// New returns a Runner. It carries out no task until Serve is called.
 func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options) (*Runner, error) {
 	opts.Slice = cmp.Or(opts.Slice, time.Minute)
 	opts.Least = cmp.Or(opts.Least, time.Second)
@@ -156,13 +158,13 @@ func New(db *postgres.Database, catalog Catalog, on *local.Runner, opts Options)
 	return r, nil
 }
 
-// endTimeout is how long tasks may take to end when the process ends: slices a page and the
-// rest of a shard, the others as long as they need.
+// endTimeout is how long tasks may take to end when the process ends: slices finish a
+// page and the rest of a shard, other tasks finish completely.
 const endTimeout = 15 * time.Second
 
-// Serve carries out tasks, and looks after those of workers that have died, until
-// ctx ends. Then slices end with their next page and are handed on. It must be
-// called at most once.
+// Serve carries out tasks, and sweeps those of dead workers, until ctx ends. Then
+// slices end with their next page and are handed over. It must be called at most
+// once.
 func (r *Runner) Serve(ctx context.Context) error {
 	kept := context.WithoutCancel(ctx)
 	r.beatOrWarn(kept) // so that others know of it
@@ -205,7 +207,7 @@ func (r *Runner) Serve(ctx context.Context) error {
 
 func (r *Runner) beatOrWarn(ctx context.Context) { r.outage.beat(r.beat(ctx)) }
 
-// end says that the process is gone.
+// end records that the process has ended.
 func (r *Runner) end(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
@@ -232,7 +234,7 @@ func (r *Runner) Probe(ctx context.Context, bucket string, cfg *stocktake.Invent
 // Clean implements [inventory.Runner], as on one machine.
 func (r *Runner) Clean(ctx context.Context, t inventory.Task) error { return r.one.Clean(ctx, t) }
 
-// options returns those of the engine for a task.
+// options returns the options of the engine for a task.
 func (r *Runner) options(j *job) engine.Options { return r.optionsOf(j.run, &j.progress) }
 
 func (r *Runner) optionsOf(run string, progress *engine.Progress) engine.Options {
@@ -244,7 +246,8 @@ func (r *Runner) optionsOf(run string, progress *engine.Progress) engine.Options
 	return o
 }
 
-// useOf returns what this process has of the store of a bucket; nil: that has no limits.
+// useOf returns the use that this process makes of the store of a bucket; nil if the
+// store has no limits.
 func (r *Runner) useOf(bucket string) *use {
 	if r.opts.StoreOf == nil {
 		return nil

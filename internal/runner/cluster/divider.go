@@ -10,18 +10,20 @@ import (
 	"time"
 )
 
-// shareRows is where processes agree how stores are divided.
+// shareRows holds the division of stores among processes.
 type shareRows interface {
-	// Read returns how a store is divided now, without the shares whose lease is over.
+	// Read returns the current division of a store, without shares whose lease has
+	// expired.
 	Read(ctx context.Context, store string) (division, error)
 
-	// Write sets the share of a process for the length of a lease, unless the division
-	// has changed since the version: then it returns false. tell tells the others. After
-	// an error the share may have been set or not.
+	// Write sets the share of a process for the length of a lease, unless the
+	// division has changed since the version: then it returns false. tell notifies
+	// the others. After an error the share may or may not have been set.
 	Write(ctx context.Context, store string, version int64, mine holding, lease time.Duration, tell bool) (bool, error)
 
-	// Follow calls f with the name of each store of whose division another process tells, and
-	// with an empty one when some may have been missed, until ctx ends or it fails.
+	// Follow calls f with the name of each store whose division another process
+	// changes with a notification, and with an empty name when notifications may have
+	// been missed, until ctx ends or it fails.
 	Follow(ctx context.Context, process string, f func(store string)) error
 }
 
@@ -35,15 +37,16 @@ const (
 	conflicts   = 8                      // attempts at a write that other processes foil
 )
 
-// A divider keeps the shares that this process has of stores with limits. Whenever its
-// demand changes it divides at once, and tells the processes that are to give something
-// up or can take something. Polling with each beat is for what was not heard of.
+// A divider keeps the shares of this process in stores with limits. Whenever its
+// demand changes it divides at once, and notifies the processes that must release
+// something or can take something. Polling with each beat covers lost notifications.
 //
-// A process reads the division, computes its own share, and writes it if the division is
-// still the one that it has read. It keeps to less before it writes that it has less,
-// and to more only after that was written. So at each moment the rows of all add up to
-// no more than the limits, and no process does more than its row says. No lock is held while
-// a process computes: one that stands still hinders no other.
+// A process reads the division, computes its own share, and writes it if the division
+// is still the one that it has read. It reduces its use before it writes a smaller
+// share, and increases it only after a larger share was written. So at each moment
+// the rows of all processes add up to no more than the limits, and no process exceeds
+// its row. No lock is held while a process computes, so a stalled process does not
+// block the others.
 type divider struct {
 	rows        shareRows
 	process     string
@@ -52,7 +55,7 @@ type divider struct {
 	uses        []*use
 }
 
-// A use is what this process has of a store.
+// A use is the share of this process in a store and its state.
 type use struct {
 	store Store
 	total share
@@ -91,7 +94,8 @@ func newDivider(rows shareRows, process string, stores []Store, lease, beat time
 	return d
 }
 
-// use returns what this process has of a store; nil: that has no limits.
+// use returns the use that this process makes of a store; nil if the store has no
+// limits.
 func (d *divider) use(store string) *use {
 	for _, u := range d.uses {
 		if u.store.Name() == store {
@@ -123,7 +127,7 @@ func (d *divider) serve(ctx context.Context) {
 	}
 }
 
-// tell has a store looked at, or all if its name is empty.
+// tell requests a look at a store, or at all stores if its name is empty.
 func (d *divider) tell(store string) {
 	for _, u := range d.uses {
 		if store == "" || u.store.Name() == store {
@@ -135,7 +139,7 @@ func (d *divider) tell(store string) {
 	}
 }
 
-// keep keeps the share of one store.
+// keep maintains the share of one store.
 func (d *divider) keep(ctx context.Context, u *use) {
 	var next time.Time // no look before
 	told, pressed := true, u.store.Pressed()
@@ -163,7 +167,8 @@ func (d *divider) keep(ctx context.Context, u *use) {
 		if d.look(u) || told && u.concerned() {
 			told = false
 			if err := d.divide(ctx, u); err != nil && ctx.Err() == nil {
-				// This process keeps its share as long as its lease lasts, then an even part at most.
+				// This process keeps its share until its lease expires, then uses at
+				// most an even part.
 				d.outage.failed("divide the limits of store "+u.store.Name(), err)
 				pause = d.beat
 			}
@@ -181,7 +186,7 @@ func (d *divider) keep(ctx context.Context, u *use) {
 	}
 }
 
-// grant has the store keep to a share.
+// grant limits the store to a share.
 func (u *use) grant(s share) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -196,15 +201,15 @@ func (u *use) set(s share) {
 	u.store.Grant(float64(s.rate)/milli, int(min(s.places, math.MaxInt32)))
 }
 
-// renewed notes that the lease lasts until then, and how many processes there are.
+// renewed records the end of the lease, and how many processes there are.
 func (u *use) renewed(until time.Time, known int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.until, u.known = until, int64(known)
 }
 
-// likely returns how many requests this process may have in flight now, or could if it
-// asked for more.
+// likely returns how many requests this process may have in flight now, or could have
+// if it asked for more.
 func (u *use) likely() int {
 	if u.total.places == 0 {
 		return math.MaxInt32
@@ -218,8 +223,8 @@ func (u *use) likely() int {
 	return int(max(n, 1))
 }
 
-// expire leaves an even part at most to a process whose lease is over: others may take
-// what it had.
+// expire limits a process whose lease has expired to an even part: others may take
+// its share.
 func (u *use) expire() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -229,10 +234,10 @@ func (u *use) expire() {
 	u.set(u.has.within(share{u.total.rate / u.known, u.total.places / u.known}))
 }
 
-// concerned reports whether what others do matters before the next beat.
+// concerned reports whether changes by others matter before the next beat.
 func (u *use) concerned() bool { return u.wants || u.said || u.row != u.has || u.asked.IsZero() }
 
-// look reports whether the store is to be divided now.
+// look reports whether the store must be divided now.
 func (d *divider) look(u *use) bool {
 	now := time.Now()
 	wanted, inFlight := u.store.Demand()
@@ -248,7 +253,7 @@ func (d *divider) look(u *use) bool {
 	return u.said != u.wants || drained || u.asked.IsZero() || now.Sub(u.asked) >= d.beat*3/4
 }
 
-// divide takes the share that is due to this process now.
+// divide takes the share that this process is entitled to now.
 func (d *divider) divide(ctx context.Context, u *use) error {
 	ctx, cancel := context.WithTimeout(ctx, d.lease/4)
 	defer cancel()
@@ -319,12 +324,13 @@ func (d *divider) attempt(ctx context.Context, u *use) (ok bool, err error) {
 	return true, nil
 }
 
-// An asker is who asks whether this process can have a place; see claim.
+// An asker receives whether this process can have a place; see claim.
 type asker chan<- bool
 
-// claim asks for a place where this process has none, and returns whether it has one, or will have
-// once others have given it up. It returns false if others keep all that there are: work
-// is better left to them. While the database does not say so it returns true.
+// claim requests a place if this process has none. It returns whether the process has
+// a place, or will have one when others have released it. It returns false if others
+// keep all places: they should do the work. It returns true if the database cannot be
+// read.
 func (u *use) claim(ctx context.Context) bool {
 	if !u.tight() {
 		return true
@@ -352,8 +358,8 @@ func (u *use) tight() bool {
 	return u.total.places > 0 && u.has.places == 0
 }
 
-// answer answers those that ask for a place. Without one this process stops waiting for it,
-// unless it has requests that do.
+// answer answers those that request a place. If there is none, this process stops
+// waiting for it, unless it has waiting requests.
 func (u *use) answer(asked []asker) {
 	ok := u.asked.IsZero() || u.due.places > 0
 	if !ok && u.claimed {
@@ -365,8 +371,8 @@ func (u *use) answer(asked []asker) {
 	}
 }
 
-// tells reports whether others are to be told that a process has another row: if it is to get
-// more than is free, or gives up what others want.
+// tells reports whether to notify others of a changed row: if the process needs more
+// than is free, or releases something that others want.
 func tells(was, is holding, due share, others []holding) bool {
 	if is.since > 0 && (due.rate > is.rate || due.places > is.places) {
 		return true

@@ -11,8 +11,8 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
 
-// sharesChannel is what changes of divisions are notified on: the id of a process and
-// the name of a store.
+// sharesChannel is the channel for changes of divisions. A notification has the id of
+// a process and the name of a store.
 const sharesChannel = "stocktake_shares"
 
 // databaseShares are the shares in the database.
@@ -44,8 +44,8 @@ func (s databaseShares) Read(ctx context.Context, store string) (v division, err
 	return v, rows.Err()
 }
 
-// writeShare is one statement, and so one transaction of the server alone: it holds
-// the lock of a division no longer than it takes.
+// writeShare is one statement, and so one transaction on the server: it holds the
+// lock of a division only while it executes.
 const writeShare = `WITH turn AS (
 		INSERT INTO store_divisions AS d (store, version) VALUES ($1, $2 + 1)
 		ON CONFLICT (store) DO UPDATE SET version = d.version + 1 WHERE d.version = $2 RETURNING d.store),
@@ -65,7 +65,7 @@ func (s databaseShares) Write(ctx context.Context, store string, version int64, 
 	return err == nil, err
 }
 
-// leaveShares removes the shares of a process that uses none any more.
+// leaveShares removes the shares of a process that has ended its use of stores.
 func leaveShares(ctx context.Context, tx postgres.Tx, process string) error {
 	_, err := tx.Exec(ctx, `WITH gone AS (DELETE FROM store_shares WHERE process = $1 RETURNING store)
 		SELECT pg_notify('`+sharesChannel+`', $1 || ' ' || store) FROM gone`, process)

@@ -7,15 +7,15 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
 
-// schedulerDuty is the duty of recording the runs that are due.
+// schedulerDuty is the duty of recording due runs.
 const schedulerDuty = "scheduler"
 
-// dutyLease is how long a process has a duty that it does not renew.
+// dutyLease is how long a process keeps a duty that it does not renew.
 func (r *Runner) dutyLease() time.Duration { return 3 * r.opts.Beat }
 
-// takeDuty takes or renews the duty of the scheduler, unless another process has it. A
-// process that ends gives it up. It waits for no other process: one that stands still
-// amid its own beat would keep all from renewing their leases.
+// takeDuty takes or renews the duty of the scheduler, unless another process has it.
+// A process that ends releases it. It does not wait for other processes: one that
+// stalls during its own beat would keep all from renewing their leases.
 func (r *Runner) takeDuty(ctx context.Context, tx postgres.Tx) (bool, error) {
 	if !r.opts.Schedules {
 		return false, nil
@@ -36,8 +36,8 @@ func (r *Runner) leaveDuty(ctx context.Context, tx postgres.Tx) error {
 	return err
 }
 
-// Schedules reports whether this process is the one that records the runs that are due
-// now. If the database is away for longer than the lease of that duty, no process is.
+// Schedules reports whether this process is the one that records due runs now. If the
+// database is unreachable for longer than the lease of that duty, no process is.
 func (r *Runner) Schedules() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// firstFetch is how long a client of River may take to ask for jobs of each queue.
+// firstFetch is how long a client of River may take before it first fetches jobs of
+// each queue.
 const firstFetch = 10 * time.Second
 
 var errNoFetch = errors.New("cannot fetch jobs from a queue")
@@ -35,9 +36,9 @@ func (r *Runner) serveQueue(ctx context.Context) {
 	<-r.drain
 }
 
-// startClient returns a client of River that asks for jobs. One that could not start
-// cannot be started again; and where a connection ends while it starts, it may say that it
-// has started and never ask.
+// startClient returns a client of River that fetches jobs. A client that failed to
+// start cannot be started again. If a connection ends while a client starts, it may
+// report success and never fetch.
 func (r *Runner) startClient(ctx context.Context) (*river.Client[pgx.Tx], error) {
 	var mu sync.Mutex
 	asked := map[string]bool{}
@@ -68,7 +69,8 @@ func (r *Runner) startClient(ctx context.Context) (*river.Client[pgx.Tx], error)
 	}
 }
 
-// stopClient has a client take no further tasks, and waits for those at work.
+// stopClient stops a client from taking further tasks, and waits for tasks in
+// progress.
 func (r *Runner) stopClient(ctx context.Context, c *river.Client[pgx.Tx]) {
 	soft, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()

@@ -8,18 +8,19 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
 
-// leadsChannel is what the holder of a run waits for is notified on: the id of the run, when
-// it was summed up, was published or has failed.
+// leadsChannel is the channel on which the holder of a run is notified: it carries
+// the id of a run that was summed up, was published or has failed.
 const leadsChannel = "stocktake_leads"
 
-// ledRuns are the runs that this process leads, which it looks at when it hears of them. The
-// zero value is ready.
+// ledRuns are the runs that this process leads. It looks at them when it is notified.
+// The zero value is ready.
 type ledRuns struct {
 	mu    sync.Mutex
 	heard map[string]chan struct{} // by run
 }
 
-// of returns what receives a value after something was heard of a run, until forget is called.
+// of returns a channel that receives a value after each notification about a run,
+// until forget is called.
 func (l *ledRuns) of(run string) (heard <-chan struct{}, forget func()) {
 	c := make(chan struct{}, 1)
 	l.mu.Lock()
@@ -37,7 +38,7 @@ func (l *ledRuns) of(run string) (heard <-chan struct{}, forget func()) {
 	}
 }
 
-// tell has the holder of a run look at it; empty: of all runs.
+// tell makes the holder of a run look at it; empty: at all runs.
 func (l *ledRuns) tell(run string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,8 +52,8 @@ func (l *ledRuns) tell(run string) {
 	}
 }
 
-// follow hears of the runs of this process until ctx ends. What it misses is found with the
-// next look.
+// follow receives notifications about the runs of this process until ctx ends. The
+// next look makes up for missed ones.
 func (l *ledRuns) follow(ctx context.Context, r *Runner) {
 	for ctx.Err() == nil {
 		if err := listen(ctx, r.db, leadsChannel, l.tell); ctx.Err() == nil {
@@ -65,7 +66,7 @@ func (l *ledRuns) follow(ctx context.Context, r *Runner) {
 	}
 }
 
-// tellLead tells the holder of a run, once the transaction is committed.
+// tellLead notifies the holder of a run when the transaction is committed.
 func tellLead(ctx context.Context, tx postgres.Tx, run string) error {
 	_, err := tx.Exec(ctx, `SELECT pg_notify('`+leadsChannel+`', $1)`, run)
 	return err

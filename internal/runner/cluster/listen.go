@@ -6,8 +6,9 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
 
-// listen calls heard with what is notified on a channel, on a connection of its own, until ctx
-// ends or the connection does; first with an empty text, as some may have been missed.
+// listen calls heard with each notification on a channel, on a connection of its own,
+// until ctx ends or the connection does. The first call has an empty text, because
+// notifications may have been missed.
 func listen(ctx context.Context, db *postgres.Database, channel string, heard func(payload string)) error {
 	conn, err := db.Connect(ctx, answerWithin)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A work is how far a run has come.
+// A work is the progress of a run.
 type work struct {
 	report           []byte // nil: it is not summed up yet, or was not asked for
 	outcome, failure *string
@@ -17,8 +17,8 @@ type work struct {
 	progress         stocktake.Progress
 }
 
-// lookQuery reads how far the run $1 has come. The report is large: it is left out
-// if $2 says so. What a run has of slices of its listing that are not done is in these.
+// lookQuery reads the progress of the run $1. The report is large: it is left out if
+// $2 says so. The run's part of unfinished slices of its listing is in these slices.
 const lookQuery = `SELECT CASE WHEN NOT $2 THEN w.report END, w.outcome, w.failure, w.passes <> 0, coalesce((w.outline::json ->> 'Expected')::bigint, 0),
 	t.listed + m.listed, t.matched + m.matched, t.bytes + m.bytes, t.written + m.written, t.shards + m.shards
 	FROM works w, LATERAL (SELECT coalesce(sum(listed), 0)::bigint AS listed, coalesce(sum(matched), 0)::bigint AS matched,
@@ -28,7 +28,7 @@ const lookQuery = `SELECT CASE WHEN NOT $2 THEN w.report END, w.outcome, w.failu
 		FROM (SELECT members -> w.run AS p FROM tasks WHERE listing = w.listing AND done = 0 AND worker <> '') s) m
 	WHERE w.run = $1`
 
-// look returns how far a run has come; stocktake.ErrNoSuchRun if it is gone.
+// look returns the progress of a run; stocktake.ErrNoSuchRun if it is gone.
 func (r *Runner) look(ctx context.Context, run string, recorded bool) (w work, err error) {
 	err = r.insist(ctx, "lead a run", func() error {
 		p := &w.progress

@@ -10,9 +10,8 @@ import (
 // outagePause is the time between two lines about a database that fails.
 const outagePause = 30 * time.Second
 
-// An outage tells people that the database fails, in one line with pauses between,
-// however many parts of the process notice it. What is not said is logged at debug
-// level.
+// An outage reports failures of the database in one line with pauses between, however
+// many parts of the process notice them. The others are logged at debug level.
 type outage struct {
 	log *slog.Logger
 
@@ -22,7 +21,8 @@ type outage struct {
 	since time.Time // of the first beat that failed; 0: the last one did not
 }
 
-// failed notes that the database has failed at something that is tried again.
+// failed records that a step that will be repeated has failed because of the
+// database.
 func (o *outage) failed(doing string, err any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -35,7 +35,7 @@ func (o *outage) failed(doing string, err any) {
 	o.said, o.more = time.Now(), 0
 }
 
-// beat notes what has become of a beat, which asks the database regularly.
+// beat records the result of a beat, which queries the database regularly.
 func (o *outage) beat(err error) {
 	if err != nil {
 		o.failed("renew the leases of tasks", err)
@@ -51,8 +51,8 @@ func (o *outage) beat(err error) {
 	}
 }
 
-// A queueLog is the log of River. It has what River finds worth a warning, except
-// failures of the database, which are the outage's.
+// A queueLog is the log of River. It passes on River's warnings, except failures of
+// the database, which it reports to the outage.
 type queueLog struct {
 	slog.Handler
 	outage *outage

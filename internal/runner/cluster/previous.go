@@ -7,11 +7,11 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// previousKept is how long the summary of the last report is kept for the next slice of
-// a run: it is the same for all of them, and large.
+// previousKept is how long the summary of the last report is kept for the next slice
+// of a run: it is the same for all slices, and large.
 const previousKept = time.Minute
 
-// previous has what processes have read of last reports, by run.
+// previous caches summaries of last reports, by run.
 type previous struct {
 	mu   sync.Mutex
 	runs map[string]*previousOf
@@ -25,8 +25,8 @@ type previousOf struct {
 	forget *time.Timer
 }
 
-// of returns the summary of the report before a run. read is called by one of those that
-// ask at the same time, and again after it has failed.
+// of returns the summary of the report before a run. Of concurrent callers one calls
+// read; after an error it is called again.
 func (p *previous) of(run string, read func() (*stocktake.Summary, error)) (*stocktake.Summary, error) {
 	p.mu.Lock()
 	o := p.runs[run]

@@ -12,7 +12,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// Kinds of tasks, as the table has them.
+// The kinds of tasks, as in the table.
 const (
 	planKind    = "plan"
 	sliceKind   = "slice"
@@ -20,8 +20,8 @@ const (
 	publishKind = "publish"
 )
 
-// Queues of River. Slices have one of their own, so that no run waits for a place
-// among them to be planned or published.
+// The queues of River. Slices have a queue of their own, so that planning and
+// publishing never wait for slices.
 const (
 	sliceQueue  = "slices"
 	reportQueue = "reports"
@@ -30,7 +30,7 @@ const (
 // reportSlots is how many tasks other than slices a process carries out at once.
 const reportSlots = 4
 
-// A call is what a job says: which attempt at which task to begin.
+// A call is the content of a job: which attempt at which task to begin.
 type call struct {
 	Task       int64 `json:"task"`
 	Generation int   `json:"generation"`
@@ -66,8 +66,8 @@ func jobOf(kind string, c call) river.InsertManyParams {
 	return p
 }
 
-// Limits of jobs. A job is only a wake-up, and its end says nothing, so River never
-// retries one: what it finds stuck, because a process has died, it discards.
+// Limits of jobs. A job is only a wake-up, and its result means nothing, so River
+// never retries one. River discards jobs that are stuck because a process has died.
 const (
 	jobTimeout = 30 * time.Minute // of what does not end by itself
 	stuckAfter = jobTimeout + time.Minute
@@ -76,10 +76,10 @@ const (
 	snooze     = time.Second           // of a slice that a process without a place leaves to others
 )
 
-// newClient returns a client of River, which carries out jobs if fetched is not nil: it
-// is called with the name of a queue after each question for its jobs. Each process
-// knows all kinds of jobs, whatever it carries out: a leader discards stuck jobs of
-// kinds that it does not know.
+// newClient returns a client of River, which carries out jobs if fetched is not nil:
+// it is called with the name of a queue after each fetch of its jobs. Each process
+// knows all kinds of jobs, whatever it carries out, because a leader discards stuck
+// jobs of unknown kinds.
 func (r *Runner) newClient(fetched func(queue string)) (*river.Client[pgx.Tx], error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, j *river.Job[planCall]) error { return r.work(ctx, j.Args.call) }))

@@ -9,8 +9,8 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 )
 
-// resultsAtOnce is how many tasks' results are in memory while a run is summed up. One
-// has up to some hundred kilobytes, most of it the roll-up.
+// resultsAtOnce is how many tasks' results are in memory while a run is summed up.
+// Each takes up to some hundred kilobytes, most of it the roll-up.
 const resultsAtOnce = 32
 
 // outline returns the plan of a run.
@@ -23,8 +23,8 @@ func (r *Runner) outline(ctx context.Context, run string) (o engine.Outline, err
 	return o, err
 }
 
-// results are what the slices of a run have come to, as the database has them. They
-// implement [engine.Results].
+// results are the results of a run's slices in the database. They implement
+// [engine.Results].
 type results struct {
 	r     *Runner
 	run   string
@@ -39,8 +39,8 @@ const (
 	someResults = `SELECT id, result FROM tasks WHERE run = $1 AND kind = 'slice' AND done = 1 AND id = ANY ($2)`
 )
 
-// each calls yield with the results of tasks as they are kept, and returns how many
-// tasks there are.
+// each calls yield with the stored results of tasks, and returns how many tasks there
+// are.
 func (s *results) each(ctx context.Context, yield func(task int64, text []byte) error, query string, args ...any) (n int, err error) {
 	err = s.r.db.Rows(ctx, query, func(scan relational.Scanner) error {
 		var task int64
@@ -111,8 +111,8 @@ func (s *results) InOrder(ctx context.Context, numbers []int, yield func(*engine
 	return nil
 }
 
-// yield decodes the results of the numbers given, each task's once while they are
-// next to each other.
+// yield decodes the results of the given numbers; each task's results only once while
+// they are next to each other.
 func (s *results) yield(tasks map[int64][]byte, numbers []int, yield func(*engine.SliceResult) error) error {
 	var decoded []engine.SliceResult
 	last := int64(-1)

@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// Run implements [inventory.Runner]: it leads the run whose holder this process
-// is, from where an earlier holder has left it.
+// Run implements [inventory.Runner]: it leads a run that this process holds, from the
+// state in which an earlier holder has left it.
 func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, error) {
 	if t.Window != nil { // the journal is of this process alone
 		return r.one.Run(ctx, t)
@@ -68,8 +68,8 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 	}
 }
 
-// begin adds the first task of a run, or the one that publishes what is recorded,
-// unless it is there.
+// begin adds the first task of a run, or the task that publishes a recorded report,
+// unless it exists.
 func (r *Runner) begin(ctx context.Context, t *inventory.Task) error {
 	return r.insist(ctx, "lead a run", func() error {
 		return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
@@ -82,12 +82,12 @@ func (r *Runner) begin(ctx context.Context, t *inventory.Task) error {
 	})
 }
 
-// dbPause is how long a run waits for a database that is away before it is asked
-// again.
+// dbPause is the pause between attempts of a run to reach an unreachable database.
 const dbPause = time.Second
 
-// insist repeats a step until the database carries it out or ctx ends: a run does not fail
-// because the database is away for a while. stocktake.ErrNoSuchRun is an answer.
+// insist repeats a step until the database carries it out or ctx ends: a run does not
+// fail because the database is unreachable for a while. stocktake.ErrNoSuchRun counts
+// as an answer.
 func (r *Runner) insist(ctx context.Context, doing string, do func() error) error {
 	for {
 		err := do()
@@ -144,10 +144,10 @@ func (r *Runner) beginWith(ctx context.Context, tx postgres.Tx, t *inventory.Tas
 	return r.add(ctx, tx, t.Run.ID, kind, "")
 }
 
-// leave ends the lead of a run. If the run ends with it, its tasks are stopped, and
-// once no worker writes any more what they have written is removed. It is kept if the
-// run may be tried again, which then goes on where it was. Else everything stays as it
-// is for the next holder.
+// leave ends the lead of a run. If the run ends with it, its tasks are stopped. When
+// no worker writes any more, their files are removed, unless the run may be tried
+// again: then they are kept, and the next attempt resumes from them. If the run does
+// not end, everything stays for the next holder.
 func (r *Runner) leave(ctx context.Context, t *inventory.Task, cause error) (inventory.Outcome, error) {
 	if ctx.Err() != nil && !inventory.GivenUp(ctx) {
 		return inventory.Outcome{}, cause

@@ -11,23 +11,25 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 )
 
-// worthSlice is how many records are worth a slice of their own, where the scan does not say where to
-// cut: listing so many takes longer than beginning a slice does.
+// worthSlice is how many records justify a slice of their own if the scan does not
+// say where to cut: listing that many takes longer than beginning a slice.
 const worthSlice = 10_000
 
-// placesQuery returns how many places for slices the processes have that were heard of within $1
-// microseconds, how many slices are open, and how many of these are of the run, or the listing, $2.
+// placesQuery returns how many places for slices the processes have that renewed
+// themselves within $1 microseconds, how many slices are open, and how many of these
+// belong to the run, or the listing, $2.
 const placesQuery = `SELECT coalesce(sum(p.slots), 0)::bigint, (SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice'),
 	(SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice' AND coalesce(run, listing) = $2)
 	FROM processes p WHERE p.seen >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $1`
 
-// queryRower is a transaction, or what is none.
+// queryRower is a transaction or a connection pool.
 type queryRower interface {
 	QueryRow(ctx context.Context, text string, args ...any) pgx.Row
 }
 
-// idle returns how many further slices of a run could be scanned now, and how many slices of all runs
-// are open. The store of a bucket bears no more slices than requests.
+// idle returns how many further slices of a run could be scanned now, and how many
+// slices of all runs are open. A bucket has at most as many slices as its store
+// allows requests.
 func (r *Runner) idle(ctx context.Context, q queryRower, run, bucket string) (free, open int, err error) {
 	var places, ofRun int
 	if err := q.QueryRow(ctx, placesQuery, r.opts.Lease.Microseconds(), run).Scan(&places, &open, &ofRun); err != nil {
@@ -40,10 +42,10 @@ func (r *Runner) idle(ctx context.Context, q queryRower, run, bucket string) (fr
 	return max(free, 0), open, nil
 }
 
-// offer has one of this process's slices end early if places are idle, so that what
-// is left of it can be shared. Only slices are ended that have gone on for a while
-// and will go on for a while. The chance is how many idle places there are for each
-// slice that is being scanned: all processes look at the same time.
+// offer ends a slice of this process early if places are idle, so that the rest of it
+// can be shared. It ends only slices that have run for a while and will continue for
+// a while. The probability is the number of idle places for each slice that is being
+// scanned, because all processes look at the same time.
 func (r *Runner) offer(ctx context.Context) error {
 	var worth []*assignment
 	var buckets []string
@@ -60,7 +62,8 @@ func (r *Runner) offer(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Lease/2)
 	defer cancel()
-	// One at a time is enough to find work for all in a few rounds: the one with most left.
+	// One slice at a time is enough to find work for all in a few rounds: the one
+	// with most left.
 	n := 0
 	for i := range worth {
 		if left[i] > left[n] {
@@ -77,8 +80,8 @@ func (r *Runner) offer(ctx context.Context) error {
 	return nil
 }
 
-// sharable reports whether it is worth ending a slice early: it has gone on for a
-// while, and what is left of it will take as long at least. One that has read nothing
+// sharable reports whether ending a slice early is worthwhile: it has run for a
+// while, and the rest of it will take at least as long. A slice that has read nothing
 // yet would only be begun again. It requires the lock.
 func (r *Runner) sharable(a *assignment) bool {
 	gone := time.Since(a.begun)
@@ -89,8 +92,8 @@ func (r *Runner) sharable(a *assignment) bool {
 	return float64(a.left()) >= float64(listed)*r.opts.Least.Seconds()/gone.Seconds()
 }
 
-// share returns what is left of slices, in more pieces if places are idle, each
-// about as large.
+// share returns the rest of slices, in more pieces if places are idle, each about as
+// large.
 func (r *Runner) share(ctx context.Context, tx postgres.Tx, t *task, bucket string, results []engine.SliceResult) (rests []engine.Slice, err error) {
 	var open []*engine.SliceResult
 	left, worth := int64(0), 0

@@ -10,19 +10,19 @@ import (
 type Store interface {
 	Name() string
 
-	// Limits returns how many requests all processes may begin in a second, and have in
-	// flight at once. 0: any number.
+	// Limits returns how many requests all processes may begin in a second, and have
+	// in flight at once. 0: any number.
 	Limits() (perSecond float64, places int)
 
-	// Demand returns whether this process has sent requests, or has had some waiting,
-	// since it was asked last, and how many are in flight.
+	// Demand returns whether this process has sent requests, or had requests waiting,
+	// since the last call, and how many are in flight.
 	Demand() (wanted bool, inFlight int)
 
-	// Pressed receives a value after requests had to wait because of what was granted.
+	// Pressed receives a value after requests had to wait because of the grant.
 	Pressed() <-chan struct{}
 
-	// Grant sets what this process may do of both from now on. What has no limit is
-	// ignored; 0 lets no request begin.
+	// Grant sets both limits of this process from now on. A limit that the store does
+	// not have is ignored; 0 lets no request begin.
 	Grant(perSecond float64, places int)
 }
 
@@ -32,7 +32,7 @@ type share struct {
 	places int64
 }
 
-// milli is what rates are counted in.
+// milli is the unit of rates: thousandths of a request.
 const milli = 1000
 
 // within returns the smaller of each part of two shares.
@@ -43,7 +43,7 @@ func (s share) usable(total share) bool {
 	return (total.rate == 0 || s.rate > 0) && (total.places == 0 || s.places > 0)
 }
 
-// A holding is the share of a process as the database has it.
+// A holding is the share of a process as stored in the database.
 type holding struct {
 	process string
 	share
@@ -55,17 +55,18 @@ type holding struct {
 	served bool
 }
 
-// ifLeft is added to the since of a process that wants a place only if others leave one.
+// ifLeft is added to the since of a process that wants a place only if others leave
+// one.
 const ifLeft = 1 << 62
 
-// Parts of a store for processes that have little to send now, so that their next
+// Parts of a store for processes that have few requests now, so that their next
 // request need not wait.
 const (
 	idleRate   = 16 // each gets this part of an even share of the rate
 	idlePlaces = 4  // each gets a place if there are so many for each process
 )
 
-// A division is how a store is divided, as one process sees it.
+// A division is the division of a store, as one process sees it.
 type division struct {
 	version int64 // of the database's: each change adds one
 	now     int64 // by the database's clock, in microseconds
@@ -85,14 +86,14 @@ func (d *division) split(process string) (me holding, others []holding) {
 	return me, others
 }
 
-// divide returns the share of me of a store, among others, and the part of it that
-// me may have at once: no two processes together have more than there is, so what
-// others still hold is not given away. Processes that have something to send have even
-// shares, the others little.
+// divide returns the share of a store that me is entitled to among others, and the
+// part of it that me may use at once: two processes together never exceed the limits,
+// so shares that others still hold are not granted. Processes with requests to send
+// have even shares, the others small ones.
 //
-// Where there are fewer places than processes that want one, whoever has one keeps it
-// for hold, unless it no longer wants it. Then those that have waited longest are next, and
-// last those that want one only if others leave it.
+// If there are fewer places than processes that want one, a process keeps its place
+// for hold, unless it no longer wants it. Then those that have waited longest are
+// next, and last those that want a place only if others leave it.
 func divide(total share, me holding, others []holding, now int64, hold time.Duration) (due, free share) {
 	all := append(slices.Clone(others), me)
 	var held share

@@ -11,12 +11,11 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 )
 
-// worthShard is how many rows that a slice has read behind a gap get a shard of their
-// own. Fewer are dropped and listed again, which costs less than a file more in
-// each report.
+// worthShard is how many rows behind a gap justify a shard of their own. Fewer are
+// dropped and listed again, which costs less than one more file in each report.
 const worthShard = 2000
 
-// slice scans a slice, and commits its shards, its totals and what is left of it.
+// slice scans a slice, and commits its shards, its totals and the rest of it.
 func (r *Runner) slice(ctx context.Context, j *job) error {
 	var slice engine.Slice
 	if err := json.Unmarshal([]byte(j.input), &slice); err != nil {
@@ -44,8 +43,8 @@ func (r *Runner) slice(ctx context.Context, j *job) error {
 	return err
 }
 
-// endWithProcess has a slice end with its next page when the process is to end, unless it has
-// ended before.
+// endWithProcess makes a slice end with its next page when the process ends, unless
+// the slice has ended before.
 func (r *Runner) endWithProcess(a *assignment, ended <-chan struct{}) {
 	select {
 	case <-r.drain:
@@ -56,9 +55,10 @@ func (r *Runner) endWithProcess(a *assignment, ended <-chan struct{}) {
 	}
 }
 
-// placesFor returns how many requests a slice of a bucket may make at once now: an even part of
-// what this process has of the store, and one that waits for what others leave while they
-// begin, commit or encode. With more, ranges would be cut only to wait for each other.
+// placesFor returns how many requests a slice of a bucket may make at once now: an
+// even part of this process's share of the store, and one more that waits for places
+// that others leave while they begin, commit or encode. With more, ranges would be
+// cut only to wait for each other.
 func (r *Runner) placesFor(u *use, bucket string, allowed int) int {
 	n := 0 // slices
 	r.mu.Lock()
@@ -72,7 +72,7 @@ func (r *Runner) placesFor(u *use, bucket string, allowed int) int {
 	return (min(u.likely(), allowed)+n-1)/n + 1
 }
 
-// discard removes the shards of a slice that counts for nothing.
+// discard removes the shards of a slice whose results are not used.
 func (r *Runner) discard(ctx context.Context, dst engine.Destination, results []engine.SliceResult) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
@@ -85,9 +85,9 @@ func (r *Runner) discard(ctx context.Context, dst engine.Destination, results []
 	return engine.Remove(ctx, dst, keys)
 }
 
-// commit records the results of a slice, and adds the tasks that follow: what is left
-// of it, in more pieces if there are idle places, or the sum if nothing of the run
-// is left.
+// commit records the results of a slice, and adds the tasks that follow: the rest of
+// it, in more pieces if there are idle places, or the sum if nothing of the run is
+// left.
 func (r *Runner) commit(ctx context.Context, j *job, results []engine.SliceResult) error {
 	result, err := json.Marshal(results)
 	if err != nil {
@@ -116,7 +116,7 @@ func (r *Runner) commit(ctx context.Context, j *job, results []engine.SliceResul
 	})
 }
 
-// progressOfResults returns what slices have come to.
+// progressOfResults returns the progress that slices have made.
 func progressOfResults(results []engine.SliceResult) (p stocktake.Progress) {
 	for i := range results {
 		s := &results[i]

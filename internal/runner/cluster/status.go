@@ -22,7 +22,7 @@ const (
 	selectLeads = `SELECT i.n, r.owner, coalesce(p.host, ''), (SELECT count(*) FROM tasks t WHERE t.run = r.id AND t.done = 1)
 		FROM unnest($1::text[]) WITH ORDINALITY AS i (id, n) JOIN runs r ON r.id = i.id LEFT JOIN processes p ON p.id = r.owner`
 
-	// Tasks of a listing are those of each run that shares it.
+	// Tasks of a listing belong to each run that shares it.
 	selectOpenTasks = `SELECT i.n, t.kind, t.generation, t.worker, t.host, t.since, t.listed, t.matched, t.bytes
 		FROM unnest($1::text[]) WITH ORDINALITY AS i (id, n) 
 		JOIN works w ON w.run = i.id JOIN tasks t ON t.run = i.id OR t.listing = w.listing WHERE t.done = 0 ORDER BY t.id`
@@ -77,7 +77,7 @@ func (r *Runner) machines(ctx context.Context, tx postgres.Tx, w *stocktake.Work
 	return rows.Err()
 }
 
-// leads completes who leads each run, and how many of its tasks have ended.
+// leads sets the process that leads each run, and how many of its tasks have ended.
 func leads(ctx context.Context, tx postgres.Tx, runs []stocktake.RunWork, ids []string) error {
 	rows, err := tx.Query(ctx, selectLeads, ids)
 	if err != nil {
@@ -95,7 +95,7 @@ func leads(ctx context.Context, tx postgres.Tx, runs []stocktake.RunWork, ids []
 	return rows.Err()
 }
 
-// openTasks completes the tasks of each run that have not ended.
+// openTasks sets the tasks of each run that have not ended.
 func openTasks(ctx context.Context, tx postgres.Tx, runs []stocktake.RunWork, ids []string) error {
 	rows, err := tx.Query(ctx, selectOpenTasks, ids)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// A failure is why the tasks of a run have ended it, as the database has it.
+// A failure is the reason why the tasks of a run have ended it, as stored in the
+// database.
 type failure struct {
 	reason string
 	passes bool
@@ -22,10 +23,12 @@ func (f *failure) Error() string { return f.reason }
 // MayPass reports whether the reason may pass by itself: see [inventory.MayPass].
 func (f *failure) MayPass() bool { return f.passes }
 
-// errNotHeld means that another process has taken the run that this one was leading.
+// errNotHeld means that another process has taken the run that this process was
+// leading.
 var errNotHeld = errors.New("another process has taken the run")
 
-// held locks a run that this process holds as t says; else errNotHeld.
+// held locks a run that this process holds according to t; else it returns
+// errNotHeld.
 func (r *Runner) held(ctx context.Context, tx postgres.Tx, t *inventory.Task) error {
 	var one int
 	err := tx.QueryRow(ctx, `SELECT 1 FROM runs WHERE id = $1 AND owner = $2 AND attempt = $3 AND ended = 0 FOR SHARE`,
@@ -36,12 +39,11 @@ func (r *Runner) held(ctx context.Context, tx postgres.Tx, t *inventory.Task) er
 	return err
 }
 
-// writing tells whether a worker may be writing for the run $1.
+// writing reports whether a worker may be writing for the run $1.
 const writing = `SELECT EXISTS (SELECT 1 FROM tasks WHERE run = $1 AND worker <> '' AND lease > $2)
 	OR EXISTS (SELECT 1 FROM tasks WHERE listing IS NOT NULL AND members ? $1 AND worker <> '' AND lease > $2)`
 
-// stop lets no task of a run write any more, and waits until their workers have
-// noticed.
+// stop fences off the tasks of a run, and waits until their workers have noticed.
 func (r *Runner) stop(ctx context.Context, t *inventory.Task, cause error) error {
 	run := t.Run.ID
 	gone := false
@@ -83,8 +85,9 @@ func (r *Runner) stop(ctx context.Context, t *inventory.Task, cause error) error
 	return err
 }
 
-// pause keeps the work of a run that was stopped, so that its next attempt reopens it.
-// If the process ends before it has said when that is, the next holder does so at once.
+// pause keeps the work of a stopped run, so that its next attempt reopens it. If the
+// process ends before it has recorded the time of that attempt, the next holder makes
+// it at once.
 func (r *Runner) pause(ctx context.Context, t *inventory.Task) error {
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		if err := r.held(ctx, tx, t); err != nil {
@@ -95,9 +98,9 @@ func (r *Runner) pause(ctx context.Context, t *inventory.Task) error {
 	})
 }
 
-// reopen takes up the work of a run again that was paused. What its slices have come to
-// stays. The other tasks are begun again, by new generations: an attempt of before that
-// was taken for dead writes nothing that counts.
+// reopen resumes the work of a paused run. The results of its slices stay. The other
+// tasks begin again with new generations: an earlier attempt that was presumed dead
+// can write nothing that counts.
 func (r *Runner) reopen(ctx context.Context, tx postgres.Tx, t *inventory.Task) error {
 	tag, err := tx.Exec(ctx, `UPDATE works SET stopped = 0, paused = 0, passes = 0, failure = NULL WHERE run = $1 AND paused = 1
 		AND EXISTS (SELECT 1 FROM runs r WHERE r.id = works.run AND r.owner = $2 AND r.attempt = $3 AND r.ended = 0)`, t.Run.ID, r.id, t.Run.Attempt)

@@ -8,16 +8,16 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
 
-// maxGenerations is how often a task is begun before its run fails: one that ends
-// its process each time must not do so for ever.
+// maxGenerations is how often a task is begun before its run fails: a task that
+// crashes its process each time must not do so forever.
 const maxGenerations = 10
 
 // sweepBatch bounds what one transaction of a sweep changes.
 const sweepBatch = 500
 
-// sweep takes tasks away from workers that were not heard of, wakes workers for tasks that
-// wait without a job, and forgets what is over. Any number of processes may do so at
-// once: each row is one process's.
+// sweep takes tasks away from workers that have sent no sign of life, wakes workers
+// for tasks that wait without a job, and removes rows that are no longer needed. Any
+// number of processes may sweep at once: each row is handled by one process.
 func (r *Runner) sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Lease)
 	defer cancel()
@@ -48,24 +48,26 @@ func (r *Runner) sweep(ctx context.Context) error {
 	})
 }
 
-// endLostJobs ends jobs that River has given to processes that will not carry them out:
-// those that were not heard of since $1, which may have died, or stand still, between
-// being given a job and taking its task; and those that know nothing of it, because the
-// answer to their question for jobs was lost. The latter have not taken the task for
-// lostAfter. Such a job would else be left until River finds it stuck. A job that is
-// only slow loses nothing: that it is carried out is not decided by its row.
+// endLostJobs ends jobs that River has assigned to processes that will not carry them
+// out. These are processes without a sign of life since $1, which may have died or
+// stalled between being assigned a job and taking its task, and processes that do not
+// know of the job, because the answer to their fetch was lost. The latter have not
+// taken the task for lostAfter. Otherwise such a job would be left until River finds
+// it stuck. Ending a job that is merely slow is harmless: its row does not decide
+// whether it is carried out.
 const endLostJobs = `UPDATE river_job j SET state = 'discarded', finalized_at = now() WHERE j.state = 'running' AND (NOT EXISTS
 	(SELECT 1 FROM processes p WHERE p.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND p.seen >= $1)
 	OR j.attempted_at < now() - $2::bigint * interval '1 microsecond' AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.job = j.id AND t.worker <> ''))`
 
-// lostAfter is longer than a process needs from asking for a job to taking its task, or
-// from the end of a task to that of its job.
+// lostAfter is longer than a process needs from fetching a job to taking its task, or
+// from the end of a task to the end of its job.
 const lostAfter = 20 * time.Second
 
-// wantedTask is the condition that a task t is of unfinished work, or of a listing that runs share.
+// wantedTask is the condition that a task t belongs to unfinished work, or to a
+// listing that runs share.
 const wantedTask = `(EXISTS (SELECT 1 FROM works w WHERE w.run = t.run AND w.stopped = 0) OR EXISTS (SELECT 1 FROM works w WHERE w.listing = t.listing))`
 
-// expired selects the tasks of unfinished work whose worker was not heard of.
+// expired selects the tasks of unfinished work whose worker has sent no sign of life.
 const expired = `SELECT t.id, coalesce(t.run, t.listing), t.listing IS NOT NULL, t.kind, t.generation, t.spent, t.host FROM tasks t
 	WHERE t.done = 0 AND t.worker <> '' AND t.lease < $1 AND ` + wantedTask + ` ORDER BY t.id LIMIT $2 FOR UPDATE OF t SKIP LOCKED`
 

@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
 
-// errLost means that an attempt is no longer the one that may write: the task was
-// given to another worker, or its run has ended.
+// errLost means that an attempt may no longer write: the task was given to another
+// worker, or its run has ended.
 var errLost = errors.New("the task was lost")
 
 // A task is a row of tasks, as an attempt has taken it.
@@ -27,8 +27,8 @@ type task struct {
 	failures         int    // attempts that failed since the run was last tried again
 }
 
-// tries returns how many attempts there were, with this one, since the run was last tried
-// again. Those that were handed back do not count.
+// tries returns how many attempts there were, including this one, since the run was
+// last tried again. Attempts that put their task back do not count.
 func (t *task) tries() int { return t.Generation - t.spent }
 
 // take begins an attempt. It returns false if there is nothing to do: the attempt is
@@ -54,8 +54,8 @@ func (r *Runner) take(ctx context.Context, c call) (t task, ok bool, err error) 
 	return t, ok, err
 }
 
-// finish ends a task that is still the attempt's, with what follows from it.
-// Commits of one run wait for each other, so that the last one knows that it is.
+// finish ends a task, if the attempt still owns it, and adds the tasks that follow.
+// Commits of one run are serialised, so that the last one knows that it is the last.
 func (r *Runner) finish(ctx context.Context, t *task, result any, p stocktake.Progress, follow func(context.Context, postgres.Tx) error) error {
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		if err := r.alone(ctx, tx, t.run); err != nil {
@@ -75,7 +75,7 @@ func (r *Runner) finish(ctx context.Context, t *task, result any, p stocktake.Pr
 	})
 }
 
-// alone locks the work of a run, which has not been stopped; else errLost.
+// alone locks the work of a run that has not been stopped; else it returns errLost.
 func (r *Runner) alone(ctx context.Context, tx postgres.Tx, run string) error {
 	tag, err := tx.Exec(ctx, `UPDATE works SET stopped = 0 WHERE run = $1 AND stopped = 0`, run)
 	if err == nil && tag.RowsAffected() == 0 {
@@ -127,7 +127,7 @@ func (r *Runner) wake(ctx context.Context, tx postgres.Tx, kind string, calls ..
 	return err
 }
 
-// What an attempt that puts its task back counts for.
+// How an attempt that puts its task back counts.
 type counts int
 
 const (
@@ -136,8 +136,8 @@ const (
 	asFailure // and as a try
 )
 
-// putBack puts a task back, for another attempt after a pause. The sweeper wakes a worker
-// then.
+// putBack puts a task back, for another attempt after a pause. Then the sweeper wakes
+// a worker.
 func (r *Runner) putBack(ctx context.Context, t *task, as counts, pause time.Duration) error {
 	spent, failures := 0, 0
 	switch as {
@@ -153,8 +153,8 @@ func (r *Runner) putBack(ctx context.Context, t *task, as counts, pause time.Dur
 	})
 }
 
-// release says that an attempt that was taken away has ended: it writes nothing
-// any more.
+// release records that an attempt whose task was taken away has ended: it no longer
+// writes.
 func (r *Runner) release(ctx context.Context, t *task) error {
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE tasks SET worker = '' WHERE id = $1 AND worker = $2`, t.Task, t.worker)
@@ -162,8 +162,9 @@ func (r *Runner) release(ctx context.Context, t *task) error {
 	})
 }
 
-// fail ends the work of a run, unless that has ended before. passes says that the
-// reason may pass, so that the run may be tried again. It leaves the listing that it shares.
+// fail ends the work of a run, unless it has ended before. passes says that the
+// reason may pass, so that the run may be tried again. The run leaves the listing
+// that it shares.
 func (r *Runner) fail(ctx context.Context, tx postgres.Tx, run, reason string, passes bool) error {
 	if err := r.quit(ctx, tx, run); err != nil {
 		return err

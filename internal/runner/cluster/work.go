@@ -16,12 +16,12 @@ import (
 	"github.com/stocktake/stocktake/internal/runner/local"
 )
 
-// maxFailures is how often a task may fail before its run does. That a process ends or the
-// database is away is not a failure of the task.
+// maxFailures is how often a task may fail before its run fails. If a process ends or
+// the database is unreachable, the task has not failed.
 const maxFailures = 4
 
-// work carries out the task that a job names, if it is still to be done. Its error
-// is of the database alone: the sweeper finds the task then.
+// work carries out the task that a job names, unless it is done. Its errors come only
+// from the database: the sweeper then finds the task.
 func (r *Runner) work(ctx context.Context, c call) error {
 	if r.avoids(ctx, c.Task) {
 		return nil // the sweeper wakes another process
@@ -64,8 +64,8 @@ func (r *Runner) work(ctx context.Context, c call) error {
 	return r.failed(kept, a, err)
 }
 
-// claims reports whether this process can list the bucket of a slice: not while others keep all
-// requests that its store bears.
+// claims reports whether this process can list the bucket of a slice: not while
+// others keep all requests that its store allows.
 func (r *Runner) claims(ctx context.Context, task int64) bool {
 	if !slices.ContainsFunc(r.shares.uses, (*use).tight) {
 		return true
@@ -78,7 +78,7 @@ func (r *Runner) claims(ctx context.Context, task int64) bool {
 	return u == nil || u.claim(ctx)
 }
 
-// perform does what the kind of task says.
+// perform carries out the task according to its kind.
 func (r *Runner) perform(ctx context.Context, a *assignment) error {
 	if a.shared {
 		return r.together(ctx, a)
@@ -124,7 +124,7 @@ type job struct {
 	dst engine.Destination
 }
 
-// failed has the task begun again after a while, or ends its run.
+// failed puts the task back for a while, or ends its run.
 func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
 	if errors.Is(err, stocktake.ErrNoSuchRun) || errors.Is(err, stocktake.ErrNoSuchInventory) {
 		return r.release(ctx, &a.task) // the configuration was deleted
@@ -152,7 +152,7 @@ func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
 	})
 }
 
-// final reports whether an error will be the same a moment later.
+// final reports whether a retry would return the same error.
 func final(err error) bool {
 	if _, ok := errors.AsType[*engine.RoomError](err); ok {
 		return true
@@ -160,7 +160,7 @@ func final(err error) bool {
 	return errors.Is(err, stocktake.ErrNoSuchBucket) || errors.Is(err, stocktake.ErrAccessDenied) || errors.Is(err, engine.ErrRecordedLost)
 }
 
-// plan cuts the bucket into slices, some for each place that there is.
+// plan divides the bucket into slices, some for each place.
 func (r *Runner) plan(ctx context.Context, j *job) error {
 	opts := r.options(j)
 	var err error
@@ -213,12 +213,11 @@ func encodeAll(slices []engine.Slice) (inputs []string, err error) {
 	return inputs, nil
 }
 
-// errSummed ends a call of engine.Publish that was made to learn what would be
-// published.
+// errSummed ends a call of engine.Publish that was made only to build the report.
 var errSummed = errors.New("the report has to be recorded")
 
-// sum makes the report of the slices, which nobody sees yet. The holder of the run
-// has it recorded.
+// sum makes the report of the slices, which is not visible yet. The holder of the run
+// records it.
 func (r *Runner) sum(ctx context.Context, j *job) error {
 	o, err := r.outline(ctx, j.run)
 	if err != nil {
@@ -245,7 +244,7 @@ func (r *Runner) sum(ctx context.Context, j *job) error {
 	return r.published(ctx, j, &result) // nothing matched, or it is published already
 }
 
-// publish publishes what is recorded.
+// publish publishes the recorded report.
 func (r *Runner) publish(ctx context.Context, j *job) error {
 	err := r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		return tx.QueryRow(ctx, `SELECT kept FROM works WHERE run = $1`, j.run).Scan(&j.Recorded)
