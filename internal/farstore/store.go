@@ -1,6 +1,6 @@
-// Package farstore is an S3 service that is far away: it holds a bucket that is
-// made up by formula, and answers each page of a listing after a time that can be
-// chosen. It serves tests and benches of scans. Requests are not authenticated.
+// Package farstore simulates a distant S3 service for tests and benchmarks of
+// scans. It computes the contents of its bucket by formula, and answers each page
+// of a listing after a configurable latency. It does not authenticate requests.
 package farstore
 
 import (
@@ -20,15 +20,15 @@ import (
 	"github.com/stocktake/stocktake/internal/keygen"
 )
 
-// maxKeys is how many rows a page has at most if nothing else is asked for.
+// maxKeys bounds the rows of a page unless a request asks for fewer.
 const maxKeys = 1000
 
-// A Store is the service. It lists its one bucket under any name, as ListObjects,
-// ListObjectsV2 and ListObjectVersions do, without delimiters.
+// A Store is the service. It lists its one bucket under any name, by ListObjects,
+// ListObjectsV2 and ListObjectVersions, without delimiters.
 type Store struct {
 	Bucket  *keygen.Bucket
 	Latency time.Duration // of each page, and of each answer about an object
-	PageMax int64         // rows of a page at most; 0: 1,000
+	PageMax int64         // most rows of a page; 0: 1,000
 
 	pages, now, most, asked atomic.Int64
 	buffers                 sync.Pool
@@ -37,7 +37,7 @@ type Store struct {
 // Stats are counts since the start.
 type Stats struct {
 	Pages int64 // of listings
-	Most  int64 // pages that were asked for at once
+	Most  int64 // most pages requested concurrently
 	Asked int64 // requests about objects
 }
 
@@ -68,8 +68,8 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 const header = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
-// object answers a request about an object as if each key had one: it is encrypted,
-// private, and has a tag for each byte of its name up to nine.
+// object answers a request about an object as if every key existed: the object is
+// encrypted and private, and has as many tags as its name has bytes, up to nine.
 func (s *Store) object(w http.ResponseWriter, r *http.Request, q url.Values) {
 	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if key == "" {
@@ -119,7 +119,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// appendPage appends the page that a query asks for.
+// appendPage appends the page that a query requests.
 func (s *Store) appendPage(dst []byte, q url.Values) []byte {
 	b, versions, prefix := s.Bucket, q.Has("versions"), q.Get("prefix")
 	i, end := s.span(q, versions, prefix)
@@ -163,8 +163,8 @@ func (s *Store) appendPage(dst []byte, q url.Values) []byte {
 	return append(append(append(dst, "</"...), root...), '>')
 }
 
-// span returns the numbers of the first row that a query asks for, and of the
-// first that comes after all it may have.
+// span returns the numbers of the first row that a query requests and of the first
+// row after the range that it may return.
 func (s *Store) span(q url.Values, versions bool, prefix string) (from, to int64) {
 	b := s.Bucket
 	marker := q.Get("start-after")
@@ -210,9 +210,9 @@ func (s *Store) appendRow(dst []byte, r *stocktake.Record, versions bool, encode
 	return append(dst, kind...)
 }
 
-// appendTime appends a time, in Unix seconds, as S3 writes it. Package time takes half
-// as long as all else that a row takes, and the clients to be measured share the
-// processors with the store.
+// appendTime appends a time, in Unix seconds, in the format of S3. Package time
+// would need half as long as the rest of the row, and the store shares the
+// processors with the clients that are measured.
 func appendTime(dst []byte, t int64) []byte {
 	var date [11]byte
 	csvrow.PutDate(&date, t/86400)

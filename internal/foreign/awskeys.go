@@ -16,12 +16,12 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// awsKeys returns the keys that AWS's own tools use: of a profile, or of the
-// first of variables, files and the machine that has any. The SDK renews those
-// that expire.
+// awsKeys returns the keys that AWS's own tools use: those of a profile, or of the
+// first source that has any, of variables, files and the machine. The SDK renews
+// keys that expire.
 func awsKeys(c Credentials, log *slog.Logger) (keys, error) {
 	return watch(&securefile.Document[keys]{
-		Room: new(securefile.Memory), // what counts is in files of their own
+		Room: new(securefile.Memory), // empty: the keys are in files of their own
 		Also: awsFiles(),
 		Parse: func([]byte) (*keys, error) {
 			cfg, err := awsConfig(c)
@@ -43,9 +43,9 @@ func awsKeys(c Credentials, log *slog.Logger) (keys, error) {
 	}, c, log)
 }
 
-// awsConfig reads variables and files, and asks no other machine.
+// awsConfig reads variables and files. It contacts no other machine.
 func awsConfig(c Credentials) (aws.Config, error) {
-	// What the SDK would log is in its errors as well.
+	// The SDK's errors contain what it would log.
 	opts := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if c.source == fromProfile {
 		opts = append(opts, config.WithSharedConfigProfile(c.value))
@@ -67,8 +67,8 @@ func awsFiles() []string {
 	return files
 }
 
-// DefaultEndpoint returns the URL that the official tools would use instead of
-// the public service; empty if they would not.
+// DefaultEndpoint returns the URL that the official tools are configured to use
+// instead of the public service; empty if none is configured.
 func DefaultEndpoint(kind Kind, c Credentials) string {
 	if kind == OSS {
 		return os.Getenv("OSS_ENDPOINT")
@@ -83,8 +83,8 @@ func DefaultEndpoint(kind Kind, c Credentials) string {
 	return aws.ToString(cfg.BaseEndpoint)
 }
 
-// DefaultRegion returns the region that the official tools would use; empty if
-// they have none. OSS's is OSS_REGION.
+// DefaultRegion returns the region that the official tools are configured to use;
+// empty if none is configured. For OSS it is OSS_REGION.
 func DefaultRegion(kind Kind, c Credentials) string {
 	if kind == OSS {
 		return os.Getenv("OSS_REGION")

@@ -6,8 +6,8 @@ import (
 	"github.com/stocktake/stocktake/internal/throttle"
 )
 
-// Costs returns what the columns of a report on a bucket of the store take. It asks
-// nothing.
+// Costs returns the cost of the columns of a report on a bucket of the store. It
+// makes no request.
 func (s *Store) Costs(columns []stocktake.Field) engine.Costs {
 	c := engine.Costs{
 		PerObject: s.Default().RequestsPerObject(columns),

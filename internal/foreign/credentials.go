@@ -15,8 +15,8 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// Credentials say where the access key of a store comes from. They hold no
-// secret themselves.
+// Credentials say where the access key of a store comes from. They contain no
+// secret.
 type Credentials struct {
 	source keySource
 	value  string
@@ -26,10 +26,10 @@ type keySource uint8
 
 const (
 	noSource    keySource = iota
-	fromEnv               // value is what the names of the variables begin with
+	fromEnv               // value is the prefix of the variables
 	fromProfile           // value is a profile of the official tools
 	fromFile              // value is a path
-	fromChain             // wherever the official tools look
+	fromChain             // the places where the official tools look
 )
 
 // Env are credentials in the variables PREFIX_ACCESS_KEY_ID,
@@ -48,7 +48,7 @@ func File(path string) Credentials { return Credentials{fromFile, path} }
 // files, then those of the machine.
 func Chain() Credentials { return Credentials{source: fromChain} }
 
-// String returns where the credentials come from, as the settings say it.
+// String returns the source of the credentials in the form of the settings.
 func (c Credentials) String() string {
 	switch c.source {
 	case fromEnv:
@@ -101,9 +101,9 @@ type Key struct {
 // goroutines.
 type keys func(ctx context.Context) (Key, error)
 
-// open finds the key. Variables and files are read at once, so that what is
-// missing is an error now; files are read again when they change, and if they
-// cannot be read any more, the last key stays in force.
+// open finds the key. It reads variables and files at once, so that a missing one
+// is an error now. Files are read again when they change; if reading fails then,
+// the last key stays in use.
 func (c Credentials) open(kind Kind, log *slog.Logger) (keys, error) {
 	switch c.source {
 	case fromEnv:
@@ -136,8 +136,7 @@ func fixed(k Key) keys { return func(context.Context) (Key, error) { return k, n
 
 const maxKeyFile = 64 << 10
 
-// parseKeyFile reads a file of credentials. Its errors repeat nothing of the
-// contents.
+// parseKeyFile parses a file of credentials. Its errors do not quote the file.
 func parseKeyFile(path string) func([]byte) (*keys, error) {
 	return func(data []byte) (*keys, error) {
 		if data == nil {
@@ -163,7 +162,7 @@ func parseKeyFile(path string) func([]byte) (*keys, error) {
 	}
 }
 
-// watch reads the files of doc and again whenever they change.
+// watch reads the files of doc, and reads them again when they change.
 func watch(doc *securefile.Document[keys], c Credentials, log *slog.Logger) (keys, error) {
 	doc.Failed = func(err error) {
 		log.Warn("cannot read the credentials of a store again; the former ones stay in force", "credentials", c, "err", err)

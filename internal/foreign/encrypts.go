@@ -14,22 +14,22 @@ import (
 	"github.com/stocktake/stocktake/internal/remote"
 )
 
-// ErrNoEncryption means that a store does not encrypt objects as it is asked to.
+// ErrNoEncryption means that a store does not encrypt objects as requested.
 var ErrNoEncryption = errors.New("the store does not encrypt objects that way")
 
 const (
-	// encryptionPatience is how long a store may take to show whether it encrypts. A
-	// person waits meanwhile.
+	// encryptionPatience bounds the check of a store's encryption. A user waits for
+	// the result.
 	encryptionPatience = 5 * time.Second
 
-	// An answer holds for a while, so that the status of many configurations asks
-	// once.
+	// A result is cached for this long, so that the status of many configurations
+	// needs one check.
 	encryptionHolds = 10 * time.Minute
 
-	maxEncryptions = 1000 // answers that are remembered
+	maxEncryptions = 1000 // cached results
 )
 
-// encryptions are what a store has shown of its encryption.
+// encryptions caches the results of the checks of a store's encryption.
 type encryptions struct {
 	mu      sync.Mutex
 	answers map[encryptionQuestion]encryptionAnswer
@@ -46,14 +46,15 @@ type encryptionAnswer struct {
 	err   error
 }
 
-// Encrypts writes a small object to a bucket, by its name there, as a role would
-// write reports, looks whether it is encrypted as asked, and removes it. It returns
-// ErrNoEncryption, wrapped, if it is not, and nil if it is, or if that cannot be found
-// out now. key must be one that nothing else uses. Answers hold for minutes.
+// Encrypts writes a small object to a bucket of the store, as a role would write
+// reports, checks that it is encrypted as requested, and removes it. bucket is the
+// name in the store. Encrypts returns ErrNoEncryption, wrapped, if the object is
+// not encrypted so. It returns nil if it is, or if this cannot be determined now.
+// key must be one that nothing else uses. Results are cached for minutes.
 func (s *Store) Encrypts(ctx context.Context, role, bucket, key string, e stocktake.Encryption) error {
 	c, err := s.client(role)
 	if err != nil {
-		return nil // that the role may not use the store is said elsewhere
+		return nil // other checks report a role that may not use the store
 	}
 	q := encryptionQuestion{c, bucket, e}
 	s.encryptions.mu.Lock()
@@ -78,8 +79,8 @@ func (s *Store) Encrypts(ctx context.Context, role, bucket, key string, e stockt
 	return err
 }
 
-// tryEncryption reports whether the store has shown if it encrypts, and if so, nil
-// or ErrNoEncryption; else why it has not.
+// tryEncryption reports whether the encryption of the store could be determined. If
+// so, err is nil or ErrNoEncryption; else err is the reason.
 func tryEncryption(ctx context.Context, c Client, bucket, key string, e stocktake.Encryption) (known bool, err error) {
 	d := c.Destination(bucket)
 	f, err := d.Create(ctx, key, engine.FileOptions{ContentType: "text/plain", Encryption: e})
@@ -114,8 +115,8 @@ func tryEncryption(ctx context.Context, c Client, bucket, key string, e stocktak
 	return true, nil
 }
 
-// refusesHeader reports whether a status means that a request as such is not
-// accepted, whoever makes it and whenever.
+// refusesHeader reports whether a status means that the request itself is not
+// accepted, from any sender and at any time.
 func refusesHeader(status int) bool {
 	return status == http.StatusBadRequest || status == http.StatusNotImplemented || status == http.StatusMethodNotAllowed || status == http.StatusUnprocessableEntity
 }

@@ -9,21 +9,21 @@ import (
 	"github.com/stocktake/stocktake/internal/tracing"
 )
 
-// An Observer is called after each request that was sent to a store, repeated ones
-// included: with what it was for (one of [Operations]), and how long the store took
-// to begin its answer. It is called from many goroutines at once.
+// An Observer is called after each request to a store, including repeated ones,
+// with the operation (one of [Operations]) and the time until the store began its
+// answer. It is called from many goroutines at once.
 type Observer func(operation string, took time.Duration)
 
-// Operations are what requests to stores are for.
+// Operations are the kinds of requests to stores.
 var Operations = []string{"list", "get", "head", "put", "delete", "upload", "other"}
 
-// Observe has the requests of the store observed from now on.
+// Observe sets the observer of the store's requests from now on.
 func (s *Store) Observe(o Observer) { s.observed.observer.Store(&o) }
 
-// observed is a transport that an observer watches.
+// observed is a transport that calls an observer.
 type observed struct {
 	next     http.RoundTripper
-	host     string // of the endpoint; where it is not that of the URL, the bucket is in the host
+	host     string // of the endpoint; if the URL has another host, the host contains the bucket
 	observer atomic.Pointer[Observer]
 }
 
@@ -34,7 +34,7 @@ func (o *observed) RoundTrip(req *http.Request) (*http.Response, error) {
 		return o.next.RoundTrip(req)
 	}
 	operation := o.operation(req)
-	_, span := tracing.StartCall(req.Context(), spanNames[operation]) // the request itself stays as it is: it is signed
+	_, span := tracing.StartCall(req.Context(), spanNames[operation]) // leave the request unchanged: it is signed
 	begun := time.Now()
 	resp, err := o.next.RoundTrip(req)
 	(*watch)(operation, time.Since(begun))
@@ -57,7 +57,7 @@ var spanNames = map[string]string{
 	"delete": "store delete", "upload": "store upload", "other": "store other",
 }
 
-// operation returns what a request is for.
+// operation returns the kind of a request.
 func (o *observed) operation(req *http.Request) string {
 	path := strings.TrimPrefix(req.URL.Path, "/")
 	key := path
@@ -67,7 +67,7 @@ func (o *observed) operation(req *http.Request) string {
 	query := "&" + req.URL.RawQuery
 	switch upload := strings.Contains(query, "&uploadId=") || strings.Contains(query, "&uploads"); {
 	case key == "" && req.Method == http.MethodGet && strings.Contains(query, "&versioning"):
-		return "other" // whether the bucket has versions
+		return "other" // the versioning of the bucket
 	case key == "" && req.Method == http.MethodGet && !upload:
 		return "list"
 	case key == "":

@@ -16,7 +16,7 @@ import (
 // PartSize is the size in bytes above which a file is uploaded in parts.
 const PartSize = remote.DefaultPartSize
 
-// URL returns where clients find the store.
+// URL returns the URL of the store for clients.
 func (s *Settings) URL() string {
 	switch {
 	case s.Endpoint != "":
@@ -36,7 +36,8 @@ func (s *Settings) host() string {
 	return u.Host
 }
 
-// connect makes the client of one access key. A new kind of store is a case here.
+// connect returns a client with one access key. To add a kind of store, add a case
+// here.
 func (s *Store) connect(k keys, around func(http.RoundTripper) http.RoundTripper) (Client, error) {
 	e := &s.settings
 	o := remote.Options{
@@ -59,8 +60,8 @@ func (s *Store) connect(k keys, around func(http.RoundTripper) http.RoundTripper
 	return nil, fmt.Errorf("kind %q: this version has no client for it", e.Kind)
 }
 
-// patient decorates the transport of a client of runs: what fails for a while is
-// repeated, and all clients of the store share its limits.
+// patient decorates the transport of the clients of runs: it repeats requests that
+// fail temporarily, and all clients of the store share its limits.
 func (s *Store) patient(next http.RoundTripper) http.RoundTripper {
 	return &throttle.Retry{Next: s.gate.Share(next), Again: s.gate.CountRetry, Log: s.log}
 }

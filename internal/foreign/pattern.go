@@ -1,13 +1,13 @@
 package foreign
 
-// A pattern is a glob over a name: '*' stands for any bytes, '?' for one byte.
+// A pattern is a glob over a name: '*' matches any bytes, '?' one byte.
 type pattern string
 
-// match reports whether the pattern fits the whole name. The time that it takes
-// is at most the product of both lengths.
+// match reports whether the pattern matches the whole name. Its time is at most the
+// product of both lengths.
 func (p pattern) match(name string) bool {
 	at, from := 0, 0    // in p and in name
-	star, kept := -1, 0 // the last '*', and where the text behind it began
+	star, kept := -1, 0 // the last '*', and where the text after it began
 	for from < len(name) {
 		switch {
 		case at < len(p) && p[at] == '*':
@@ -16,7 +16,7 @@ func (p pattern) match(name string) bool {
 		case at < len(p) && (p[at] == '?' || p[at] == name[from]):
 			at++
 			from++
-		case star >= 0: // let the '*' stand for one byte more
+		case star >= 0: // let the '*' match one more byte
 			kept++
 			at, from = star+1, kept
 		default:
@@ -29,7 +29,8 @@ func (p pattern) match(name string) bool {
 	return at == len(p)
 }
 
-// literal reports whether the pattern fits one name only, which is itself.
+// literal reports whether the pattern matches only one name, which equals the
+// pattern.
 func (p pattern) literal() bool {
 	for i := range len(p) {
 		if p[i] == '*' || p[i] == '?' {
@@ -39,10 +40,10 @@ func (p pattern) literal() bool {
 	return true
 }
 
-// overlaps returns a name that both patterns fit; false if there is none. A name
-// that may be anything at a place has an 'x' there.
+// overlaps returns a name that both patterns match, or false if there is none. The
+// name has an 'x' at each place where it may have any byte.
 func (p pattern) overlaps(q pattern) (name string, ok bool) {
-	// seen[i][j] says that p[i:] and q[j:] have been compared, and fit nothing.
+	// seen[i][j] means that p[i:] and q[j:] have been compared without a match.
 	seen := make([]bool, (len(p)+1)*(len(q)+1))
 	var walk func(i, j int) (string, bool)
 	walk = func(i, j int) (string, bool) {

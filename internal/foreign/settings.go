@@ -41,34 +41,35 @@ type Settings struct {
 	Name string // unique among the stores
 	Kind Kind
 
-	// Endpoint is the URL of the service; empty: the public one of Region.
+	// Endpoint is the URL of the service; empty: the public endpoint of Region.
 	Endpoint string
 
-	// Region is what requests are signed for. Empty: us-east-1 for S3; OSS needs
-	// one. As the region of the buckets, empty means that of the server.
+	// Region is the region that requests are signed for. Empty means us-east-1 for
+	// S3; OSS requires it. As the region of the buckets, empty means the server's
+	// region.
 	Region string
 
 	VirtualHosts bool   // the bucket is part of the host name, not of the path
-	CAFile       string // certificates that sign that of the endpoint, PEM; empty: those of the system
+	CAFile       string // certificates that sign the endpoint's, PEM; empty: the system's
 
 	Credentials Credentials
-	Roles       []RoleCredentials // the first that fits a role counts; none: no role may use the store
+	Roles       []RoleCredentials // the first match applies; none: no role may use the store
 
 	Buckets []string          // patterns of the names that the store claims
-	Aliases map[string]string // name in the store by name here
+	Aliases map[string]string // from the name here to the name in the store
 
 	Limits throttle.Limits
 
-	Account     string // owner of the buckets; empty: that of the server
-	CrossRegion bool   // reports may go to other regions and accounts, and come from there
+	Account     string // owner of the buckets; empty: the server's account
+	CrossRegion bool   // reports may go to, and come from, other regions and accounts
 
 	Line int // where the entry begins in the file; 0: it has none
 }
 
-// RoleCredentials are those that roles use.
+// RoleCredentials are the credentials that roles use.
 type RoleCredentials struct {
 	Role        string       // pattern of ARNs
-	Credentials *Credentials // nil: those of the store
+	Credentials *Credentials // nil: the store's
 }
 
 // Parse reads the setting "stores": a list of entries. Its errors are *LineError.
@@ -141,7 +142,7 @@ func parseEntry(n *yaml.Node, i int) (s Settings, err error) {
 	return s, nil
 }
 
-// checkNames refuses names of buckets by which no client of the server can mean them.
+// checkNames rejects bucket names that no client of the server can send.
 func (s *Settings) checkNames() error {
 	for _, p := range s.Buckets {
 		if !isPattern(p) {
@@ -151,13 +152,13 @@ func (s *Settings) checkNames() error {
 	return nil
 }
 
-// isPattern reports whether text may be a pattern of the names that clients of OSS send
-// for a bucket, or one of them.
+// isPattern reports whether text can be a bucket name that clients of OSS send, or
+// a pattern of such names.
 func isPattern(text string) bool {
 	return text != "" && strings.Trim(text, bucketCharacters+"*?") == ""
 }
 
-// A settingError is what is wrong with one of the settings of an entry.
+// A settingError is the error in one setting of an entry.
 type settingError struct {
 	setting string
 	err     error
@@ -170,14 +171,15 @@ func wrong(setting, format string, args ...any) error {
 	return &settingError{setting, fmt.Errorf(format, args...)}
 }
 
-// SetAddressing sets where the bucket is in a URL: path, virtual, or empty for
-// what fits the endpoint.
+// SetAddressing sets where a URL contains the bucket: path, virtual, or empty for
+// the default of the endpoint.
 func (s *Settings) SetAddressing(addressing string) {
 	s.VirtualHosts = addressing == "virtual" || addressing == "" && s.hostsByDefault()
 }
 
-// hostsByDefault reports whether the bucket is in the host name unless the
-// settings say otherwise: at the public services, and at each OSS that has a name.
+// hostsByDefault reports whether the host name contains the bucket unless the
+// settings say otherwise. It does at the public services, and at every OSS that has
+// a host name.
 func (s *Settings) hostsByDefault() bool {
 	if s.Endpoint == "" {
 		return true
@@ -215,7 +217,7 @@ func (s *Settings) addAlias(here string, n *yaml.Node) error {
 	return nil
 }
 
-// Validate checks what can be checked without the machine.
+// Validate makes all checks that do not depend on the machine.
 func (s *Settings) Validate() error {
 	switch {
 	case s.Name == "":
@@ -269,9 +271,9 @@ func checkEndpoint(endpoint string) error {
 
 const bucketCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-._"
 
-// ValidBucket reports whether a bucket of a store may have this name: those of S3
-// may have dots and underscores, and capitals where they are old or the service is
-// not AWS.
+// ValidBucket reports whether a bucket of a store may have this name. S3 buckets
+// may have dots and underscores, and capital letters if they are old or the service
+// is not AWS.
 func (kind Kind) ValidBucket(name string) bool {
 	if kind == OSS {
 		return stocktake.ValidBucketName(name)
@@ -288,14 +290,15 @@ func asciiLower(text string) string {
 	}, text)
 }
 
-// aliasFor returns a name that clients of OSS send for a bucket whose own they do not.
+// aliasFor returns an alias that clients of OSS can send, for a bucket whose own
+// name they cannot send.
 func aliasFor(there string) string {
 	return strings.NewReplacer(".", "-", "_", "-").Replace(asciiLower(there))
 }
 
-// NeedsAlias returns a name that a bucket of the store needs here, by aliases, to be
-// the source of configurations: clients of OSS do not send its own. ok is false if
-// they do, or if it has one.
+// NeedsAlias returns the alias that a bucket of the store needs to be the source of
+// configurations, because clients of OSS do not send its own name. ok is false if
+// they do, or if the bucket has an alias.
 func (s *Settings) NeedsAlias(there string) (here string, ok bool) {
 	for _, t := range s.Aliases {
 		if t == there {
@@ -305,8 +308,8 @@ func (s *Settings) NeedsAlias(there string) (here string, ok bool) {
 	return aliasFor(there), !stocktake.ValidBucketName(there)
 }
 
-// Locate returns the name in the store of a bucket that the store claims. A name
-// that an alias renames means nothing here.
+// Locate returns the name in the store of a bucket that the store claims. The
+// original name of a bucket with an alias is not valid here.
 func (s *Settings) Locate(name string) (there string, ok bool) {
 	if there, ok := s.Aliases[name]; ok {
 		return there, true
@@ -325,7 +328,7 @@ func (s *Settings) Locate(name string) (there string, ok bool) {
 }
 
 // FirstBucket returns the name in the store of a bucket that the settings name in
-// full; false if they have patterns only.
+// full. It returns false if the settings have patterns only.
 func (s *Settings) FirstBucket() (there string, ok bool) {
 	for _, p := range s.Buckets {
 		if pattern(p).literal() && s.Claims(p) {
@@ -338,13 +341,13 @@ func (s *Settings) FirstBucket() (there string, ok bool) {
 	return "", false
 }
 
-// Claims reports whether a name of a bucket means one of the store.
+// Claims reports whether the store claims a bucket name.
 func (s *Settings) Claims(name string) bool {
 	_, ok := s.Locate(name)
 	return ok
 }
 
-// CheckClaims refuses stores with the same name, and a bucket that two of them
+// CheckClaims rejects two stores with the same name, and a bucket that two stores
 // claim. The error is a *LineError.
 func CheckClaims(all []Settings) error {
 	for i := range all {
@@ -376,7 +379,7 @@ func bothClaim(a, b *Settings) (name string, ok bool) {
 			if !ok {
 				continue
 			}
-			if pattern(p).literal() || pattern(q).literal() { // it is the only such name, and may be renamed
+			if pattern(p).literal() || pattern(q).literal() { // it is the only match, and may have an alias
 				_, ofA := a.Locate(name)
 				_, ofB := b.Locate(name)
 				if !ofA || !ofB {

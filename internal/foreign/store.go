@@ -20,13 +20,13 @@ import (
 )
 
 // A Client lists and writes the buckets of a store with one access key. Each kind
-// of store has one; see open.go.
+// of store has its own; see open.go.
 type Client interface {
 	Source() engine.Source
 	Destination(bucket string) engine.Destination
 
-	// Availability says where the values of a column are from, and
-	// RequestsPerObject how many requests about each object some columns take.
+	// Availability returns where the values of a column come from, and
+	// RequestsPerObject how many requests per object some columns need.
 	Availability(f stocktake.Field) engine.Availability
 	RequestsPerObject(columns []stocktake.Field) int
 }
@@ -37,14 +37,14 @@ type Store struct {
 	observed *observed // sends the requests
 	gate     *throttle.Gate
 	log      *slog.Logger
-	clients  []Client // of the credentials of the store, then of Roles
-	direct   Client   // with the credentials of the store; answers or fails in seconds
+	clients  []Client // with the credentials of the store, then those of Roles
+	direct   Client   // with the credentials of the store; answers or fails within seconds
 
 	encryptions encryptions
 }
 
-// Open makes a store of an entry, and reads its credentials and certificates. It
-// makes no request. The error says what in the entry needs correcting.
+// Open opens the store of an entry, and reads its credentials and certificates. It
+// makes no request. The error says what to correct in the entry.
 func Open(s Settings, log *slog.Logger) (*Store, error) {
 	if err := s.Validate(); err != nil {
 		return nil, fmt.Errorf("store %q: %w", s.Name, err)
@@ -80,14 +80,15 @@ func Open(s Settings, log *slog.Logger) (*Store, error) {
 	return st, nil
 }
 
-// newTransport returns what sends the requests to a store. It has as many idle
-// connections as requests may be in flight: a new one costs several round trips.
+// newTransport returns the transport for requests to a store. It keeps as many idle
+// connections as requests may be in flight, because a new one costs several round
+// trips.
 func newTransport(s *Settings) (*http.Transport, error) {
 	most := cmp.Or(s.Limits.Concurrency, throttle.DefaultConcurrency)
 	t := &http.Transport{
 		Proxy:       http.ProxyFromEnvironment,
 		DialContext: (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		// A listing of a large bucket may take a store many seconds.
+		// A store may need many seconds for a page of a large bucket.
 		ResponseHeaderTimeout: 2 * time.Minute,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
@@ -110,17 +111,17 @@ func newTransport(s *Settings) (*http.Transport, error) {
 	return t, nil
 }
 
-// Claims returns the name in the store of a bucket that the store claims; false
-// if it does not.
+// Claims returns the name in the store of a bucket that the store claims. It
+// returns false if it does not claim it.
 func (s *Store) Claims(name string) (there string, ok bool) { return s.settings.Locate(name) }
 
-// URL returns where clients find the store.
+// URL returns the URL of the store for clients.
 func (s *Store) URL() string { return s.settings.URL() }
 
 // Settings returns the entry that the store was opened with.
 func (s *Store) Settings() Settings { return s.settings }
 
-// SameAs reports whether both are one service, with the same keys.
+// SameAs reports whether both stores are the same service with the same keys.
 func (s *Store) SameAs(o *Store) bool {
 	a, b := &s.settings, &o.settings
 	return a.Kind == b.Kind && a.URL() == b.URL() && a.Credentials == b.Credentials
@@ -132,20 +133,21 @@ func (s *Store) Stats() throttle.Stats { return s.gate.Stats() }
 // Name returns the name in the settings.
 func (s *Store) Name() string { return s.settings.Name }
 
-// Limits returns how many requests may begin in a second and be in flight, as the
-// settings say; 0: they say nothing.
+// Limits returns the settings' limits on requests per second and in flight; 0: no
+// setting.
 func (s *Store) Limits() (perSecond float64, places int) {
 	return s.settings.Limits.PerSecond, s.settings.Limits.Concurrency
 }
 
-// Demand, Pressed and Grant share the limits with other processes; see [throttle.Gate].
+// Demand, Pressed and Grant share the limits with other processes; see
+// [throttle.Gate].
 func (s *Store) Demand() (wanted bool, inFlight int) { return s.gate.Demand() }
 
 // Pressed receives a value after requests had to wait for the limits.
 func (s *Store) Pressed() <-chan struct{} { return s.gate.Pressed() }
 
-// Grant sets the part of the limits that this process may use. A number of requests in
-// flight that the settings do not limit stays as it is.
+// Grant sets the part of the limits that this process may use. If the settings do
+// not limit the requests in flight, their number does not change.
 func (s *Store) Grant(perSecond float64, places int) {
 	if s.settings.Limits.Concurrency == 0 {
 		places = throttle.DefaultConcurrency
@@ -153,7 +155,7 @@ func (s *Store) Grant(perSecond float64, places int) {
 	s.gate.Grant(perSecond, places)
 }
 
-// ErrRole means that no entry of roles lets a role use the store.
+// ErrRole means that no entry of roles allows a role to use the store.
 var ErrRole = errors.New("the settings of the store do not allow this role to use it")
 
 // Allows returns nil if a role may use the store, else ErrRole, wrapped.
@@ -162,7 +164,8 @@ func (s *Store) Allows(role string) error {
 	return err
 }
 
-// Source returns the store as a role lists it. The error is ErrRole if it may not.
+// Source returns the store as a source for a role. It returns ErrRole if the role
+// may not use the store.
 func (s *Store) Source(role string) (engine.Source, error) {
 	c, err := s.client(role)
 	if err != nil {
@@ -171,8 +174,8 @@ func (s *Store) Source(role string) (engine.Source, error) {
 	return c.Source(), nil
 }
 
-// Destination returns a bucket, by its name there, as a role writes it. The error
-// is ErrRole if it may not.
+// Destination returns a bucket as a destination for a role. bucket is the name in
+// the store. It returns ErrRole if the role may not use the store.
 func (s *Store) Destination(role, bucket string) (engine.Destination, error) {
 	c, err := s.client(role)
 	if err != nil {
@@ -181,8 +184,8 @@ func (s *Store) Destination(role, bucket string) (engine.Destination, error) {
 	return c.Destination(bucket), nil
 }
 
-// Login names the credentials that a role uses by their place in the settings. The error is
-// ErrRole if it may use none.
+// Login returns the name of a role's credentials: their place in the settings. It
+// returns ErrRole if the role may not use the store.
 func (s *Store) Login(role string) (string, error) {
 	at, err := s.login(role)
 	return strconv.Itoa(at), err
@@ -197,7 +200,7 @@ func (s *Store) client(role string) (Client, error) {
 	return s.clients[at], nil
 }
 
-// login returns which of the clients has the credentials that a role uses.
+// login returns the index of the client with the credentials of a role.
 func (s *Store) login(role string) (at int, err error) {
 	own := 1
 	for _, r := range s.settings.Roles {
@@ -213,17 +216,18 @@ func (s *Store) login(role string) (at int, err error) {
 	return 0, fmt.Errorf("store %s, role %s: %w", s.settings.Name, role, ErrRole)
 }
 
-// Default returns the client with the credentials of the store, for whoever has
-// the settings file.
+// Default returns the client with the credentials of the store, for commands whose
+// user may read the settings file.
 func (s *Store) Default() Client { return s.clients[0] }
 
-// Direct returns a client with the credentials of the store that knows neither
-// limits nor hours and repeats nothing, for a person who looks at what happens.
+// Direct returns a client with the credentials of the store that ignores limits and
+// hours and repeats nothing, for interactive use.
 func (s *Store) Direct() Client { return s.direct }
 
-// Ask asks the store for a bucket, by its name there, whatever the hours and
-// limits. It returns nil if there is such a bucket, stocktake.ErrNoSuchBucket if
-// there is none, else why the store cannot be asked.
+// Ask checks that the store has a bucket, regardless of hours and limits. there is
+// the name in the store. It returns nil if the bucket exists,
+// stocktake.ErrNoSuchBucket if it does not, else the reason why the store cannot be
+// asked.
 func (s *Store) Ask(ctx context.Context, there string) error {
 	snapshot, err := s.direct.Source().Snapshot(ctx, there)
 	if err != nil {

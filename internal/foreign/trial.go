@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/internal/human"
 )
 
-// A Trial is what came of trying out a bucket: what works, and what the store can
-// do. It is kept as JSON.
+// A Trial is the result of trying out a bucket: which operations work, and which
+// abilities the store has. It is stored as JSON.
 type Trial struct {
 	Bucket string `json:"bucket"` // by its name in the store
 	OK     bool   `json:"ok"`     // everything that runs need works
@@ -26,24 +26,25 @@ type Trial struct {
 	// Versions says that the bucket keeps versions.
 	Versions Ability `json:"versions"`
 
-	// ConditionalWrites says that a write which must not replace an object does not.
-	// Without it the manifest that the catalog has recorded is what keeps two
-	// processes apart.
+	// ConditionalWrites says that a write with the condition not to replace an object
+	// respects it. Without this ability, only the manifest that the catalog has
+	// recorded keeps two processes from publishing different reports.
 	ConditionalWrites Ability `json:"conditionalWrites"`
 
-	// Checksums says that the store compares the MD5 of what it is sent.
+	// Checksums says that the store verifies the MD5 of uploads.
 	Checksums Ability `json:"checksums"`
 
-	// Encryption says that the store encrypts reports of which that is asked (SSE-OSS).
+	// Encryption says that the store encrypts reports for which SSE-OSS is requested.
 	Encryption Ability `json:"encryption"`
 
-	// PageSize is how many rows the largest page of the listing had. The store returns
-	// at least so many per request; if PageFull is false, the bucket may have no more.
+	// PageSize is the number of rows of the largest page of the listing. The store
+	// returns at least this many per request; if PageFull is false, the bucket may
+	// have no more.
 	PageSize int  `json:"pageSize"`
 	PageFull bool `json:"pageFull"`
 }
 
-// A Step is one thing that was tried.
+// A Step is one operation of a trial.
 type Step struct {
 	Name  string        `json:"name"` // list, write, write in parts, read, delete
 	Took  time.Duration `json:"tookNs"`
@@ -51,32 +52,32 @@ type Step struct {
 	Note  string        `json:"note,omitempty"`
 }
 
-// An Ability is whether a store can do something.
+// An Ability says whether a store can do something.
 type Ability string
 
 // The values of an Ability.
 const (
 	Can     Ability = "yes"
 	Cannot  Ability = "no"
-	Unknown Ability = "unknown" // it was not tried, or the trial failed for another reason
+	Unknown Ability = "unknown" // not tried, or the trial failed for another reason
 )
 
 // TrialOptions tune a trial.
 type TrialOptions struct {
-	// Prefix is what the keys of the files that are written begin with.
+	// Prefix is the prefix of the keys of the written files.
 	Prefix string
 
 	ReadOnly bool // list only
 
-	// PartsAbove is a size in bytes above which a file is uploaded in parts. 0: that
-	// is not tried.
+	// PartsAbove is the size, in bytes, above which a file is uploaded in parts. 0:
+	// do not try this.
 	PartsAbove int
 }
 
 // Try tries what runs do with a bucket: it lists some pages, writes files, reads
-// them, and removes them. Errors are in the trial; the error of Try is that of
-// ctx. What a trial that was killed has left begins with Prefix and
-// "stocktake-check-".
+// them, and removes them. Failures are recorded in the trial; Try itself returns
+// only the error of ctx. The keys of files that a killed trial leaves begin with
+// Prefix and "stocktake-check-".
 func Try(ctx context.Context, c Client, bucket string, opts TrialOptions) (*Trial, error) {
 	t := &trial{
 		Trial: Trial{Bucket: bucket, OK: true, Versions: Unknown, ConditionalWrites: Unknown, Checksums: Unknown, Encryption: Unknown},
@@ -92,7 +93,7 @@ func Try(ctx context.Context, c Client, bucket string, opts TrialOptions) (*Tria
 				t.step(ctx, "write in parts", func(ctx context.Context) (string, error) { return t.parts(ctx, opts.PartsAbove+1) })
 			}
 		}
-		// Also after an interrupt, and if the answer to a write was lost.
+		// Clean up after an interrupt, too, and if the answer to a write was lost.
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
 		t.step(clean, "delete", t.remove)
@@ -108,7 +109,7 @@ type trial struct {
 	content []byte
 }
 
-// step does one thing, and reports whether it works.
+// step carries out one operation and reports whether it works.
 func (t *trial) step(ctx context.Context, name string, do func(context.Context) (note string, err error)) bool {
 	begin := time.Now()
 	note, err := do(ctx)
@@ -149,7 +150,7 @@ func (t *trial) list(ctx context.Context) (note string, err error) {
 	return note, errors.Join(err, snapshot.Close())
 }
 
-// create writes a file of content; sum is what the store is told of it.
+// create writes a file with content; sum is the declared MD5.
 func (t *trial) create(ctx context.Context, key string, content []byte, sum [16]byte, opts engine.FileOptions) (err error) {
 	opts.ContentType = "text/plain"
 	f, err := t.dst.Create(ctx, key, opts)
@@ -157,8 +158,8 @@ func (t *trial) create(ctx context.Context, key string, content []byte, sum [16]
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Abort()) }()
-	// Runs look before they write what must be exclusive; here the store is to show what
-	// it does by itself.
+	// Runs look for an existing object before an exclusive write. Here the store must
+	// show what it does by itself.
 	if f, ok := f.(interface{ WithoutLook() }); ok {
 		f.WithoutLook()
 	}
@@ -201,7 +202,7 @@ func read(r io.ReadCloser, err error) ([]byte, error) {
 	return b, errors.Join(err, r.Close())
 }
 
-// abilities tries what a store may lack.
+// abilities tries the abilities that a store may lack.
 func (t *trial) abilities(ctx context.Context) {
 	n, err := t.versions(ctx)
 	t.Versions = ability(n > 1, err)
@@ -235,7 +236,7 @@ func ability(can bool, err error) Ability {
 	return Cannot
 }
 
-// versions returns how many versions of the file there are.
+// versions returns the number of versions of the file.
 func (t *trial) versions(ctx context.Context) (n int, err error) {
 	snapshot, err := t.c.Source().Snapshot(ctx, t.Bucket)
 	if err != nil {
@@ -256,7 +257,7 @@ func (t *trial) parts(ctx context.Context, size int) (note string, err error) {
 	return fmt.Sprintf("%d bytes", size), nil
 }
 
-// remove removes what was written, and looks whether it is gone.
+// remove removes the written files, and checks that they are gone.
 func (t *trial) remove(ctx context.Context) (note string, err error) {
 	for _, suffix := range []string{"", "-sum", "-sse", "-parts"} {
 		if failed := t.dst.Remove(ctx, t.key+suffix); err == nil { // that of the others is the same as a rule

@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A LineError is what is wrong in a line of the settings file.
+// A LineError is an error in a line of the settings file.
 type LineError struct {
 	Line int
 	Err  error
@@ -23,14 +23,14 @@ func atLine(n *yaml.Node, format string, args ...any) error {
 	return &LineError{n.Line, fmt.Errorf(format, args...)}
 }
 
-// A field is a name of a mapping and how its value is read.
+// A field is a name in a mapping and the function that reads its value.
 type field struct {
 	name string
 	read func(n *yaml.Node) error
 }
 
-// mapping reads a mapping that may have the fields given, each once and with a
-// value.
+// mapping reads a mapping that may have the given fields, each at most once and
+// with a value.
 func mapping(n *yaml.Node, of string, fields []field) error {
 	n = resolved(n)
 	if n.Kind != yaml.MappingNode {
@@ -63,7 +63,7 @@ func mapping(n *yaml.Node, of string, fields []field) error {
 	return nil
 }
 
-// within returns an error that is about part of a setting.
+// within returns an error that concerns part of a setting.
 func within(of, setting string, err error) error {
 	if strings.HasPrefix(err.Error(), setting+": ") {
 		return fmt.Errorf("%s: %w", of, err)
@@ -71,7 +71,8 @@ func within(of, setting string, err error) error {
 	return fmt.Errorf("%s: %s: %w", of, setting, err)
 }
 
-// valueOf returns the value of a setting of a mapping; the mapping, if it has none.
+// valueOf returns the value of a setting of a mapping, or the mapping if it has
+// none.
 func valueOf(n *yaml.Node, setting string) *yaml.Node {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == setting {
@@ -151,7 +152,7 @@ func texts(to *[]string) func(*yaml.Node) error {
 	}
 }
 
-// pairs calls each with the names and values of a mapping whose names are free.
+// pairs calls each for the names and values of a mapping with arbitrary names.
 func pairs(each func(name string, value *yaml.Node) error) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
 		if n.Kind != yaml.MappingNode {

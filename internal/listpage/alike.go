@@ -7,35 +7,35 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A form is how a row is written: what stands before each of its texts, and after
-// the last. A store writes the rows of a page alike, so that most of them are parsed
-// by comparing them with the form of a row before.
+// A form is the text of a row around its values: the text before each value and
+// after the last. A store writes all rows of a page in the same form, so most of
+// them are parsed by comparing them with the form of an earlier row.
 type form struct {
 	steps    []step
 	end      []byte // after the last text
 	elements int
-	blank    stocktake.Record // what all rows of the form have in common
+	blank    stocktake.Record // the fields that all rows of the form share
 }
 
-// A step is a text of a row. All that is before it, back to the text before, is
-// lead, which lies in the body of the page.
+// A step is one text of a row. lead is everything between the previous text and
+// this one; it points into the body of the page.
 type step struct {
 	lead  []byte
 	field field  // numFields: the text is not part of the record
-	text  []byte // of a row before, if it is not part of the record and has no reference
+	text  []byte // of an earlier row, if it is not part of the record and has no reference
 }
 
 func (f *form) forget() { f.steps = f.steps[:0] }
 
-// learning is what the parser of a row keeps, to know its form in the end.
+// learning is what the parser of a row records to learn its form.
 type learning struct {
 	form           *form // nil: it cannot be known
-	known          int   // place up to which the form is known
-	began          int   // place where the last text began
+	known          int   // index up to which the form is known
+	began          int   // index at which the last text began
 	elementsBefore int
 }
 
-// note adds the text of an element that was just closed to the form of its row.
+// note adds the text of the element that has just ended to the form of its row.
 func (c *cursor) note(f field, name []byte, empty bool) {
 	switch {
 	case c.form == nil:
@@ -46,7 +46,7 @@ func (c *cursor) note(f field, name []byte, empty bool) {
 			s.text = text
 		}
 		c.form.steps = append(c.form.steps, s)
-	case f != numFields: // it has a text, but no place for one
+	case f != numFields: // it has a text, but no step for it
 		c.form.forget()
 		c.form = nil
 	}
@@ -69,9 +69,8 @@ func (c *cursor) learned(k kind) {
 	}
 }
 
-// alike parses a row that has the form of a row before, and adds its record. It
-// returns false if the row has another form, or a text that is not as usual; then the
-// cursor has not moved.
+// alike parses a row in the form of an earlier row, and adds its record. It returns
+// false, without moving the cursor, if the row has another form or an unusual text.
 func (c *cursor) alike() bool {
 	p := c.page
 	n := len(p.Records)
@@ -92,8 +91,8 @@ func (c *cursor) alike() bool {
 
 // fill reads the texts of a row of form f into its record.
 //
-// Texts that have a form of their own are read from where they begin: they hold
-// neither '<' nor '&', and that the next lead follows shows where they end.
+// Texts with a fixed format are parsed from their beginning: they contain neither
+// '<' nor '&', and the next lead confirms where they end.
 func (c *cursor) fill(f *form, r *stocktake.Record) (milli int64, ok bool) {
 	at := c.at
 	for i := range f.steps {
@@ -103,7 +102,7 @@ func (c *cursor) fill(f *form, r *stocktake.Record) (milli int64, ok bool) {
 		}
 		at += len(s.lead)
 		rest := c.body[at:]
-		n := 0 // bytes of the text, if it is as usual
+		n := 0 // length of the text, if it is a usual one
 		switch s.field {
 		case fieldIsLatest:
 			if r.IsLatest = bytes.HasPrefix(rest, yes); r.IsLatest {
@@ -173,7 +172,7 @@ func (c *cursor) fill(f *form, r *stocktake.Record) (milli int64, ok bool) {
 	return milli, true
 }
 
-// begins is bytes.HasPrefix, which makes a call that takes longer than to compare the
+// begins is bytes.HasPrefix without the call, which takes longer than comparing the
 // few words that most leads have.
 func begins(text, lead []byte) bool {
 	n := len(lead)
@@ -195,7 +194,7 @@ func begins(text, lead []byte) bool {
 var yes, no = []byte("true"), []byte("false")
 
 // unquoted returns the text of a field without references. Quotes around an ETag
-// mean nothing, so they are left out and it stays where it is.
+// are skipped, so that the text stays in place.
 func (c *cursor) unquoted(f field, text []byte) ([]byte, bool) {
 	for _, q := range [...][]byte{quot, number34} {
 		if inner, ok := bytes.CutPrefix(text, q); f == fieldETag && ok {

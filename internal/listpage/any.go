@@ -10,8 +10,7 @@ import (
 // maxElements bounds the elements of a page: 20 for each of 50,000 rows.
 const maxElements = 1_000_000
 
-// parseAny parses a page of any form. It reports whether keys are
-// percent-encoded.
+// parseAny parses a page in any form. It reports whether keys are percent-encoded.
 func (p *Page) parseAny(body []byte) (encoded bool, err error) {
 	root, err := ossxml.ParseDocument(body, maxElements)
 	if err != nil {

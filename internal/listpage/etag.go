@@ -9,8 +9,9 @@ import (
 // sumLen is the length of an MD5 sum in hexadecimal digits.
 const sumLen = 32
 
-// usualETag sets e to the sum of 32 hexadecimal digits that text begins with,
-// in quotes, and returns how many bytes that takes; 0: it begins with something else.
+// usualETag sets e to the quoted sum of 32 hexadecimal digits that text begins
+// with, and returns its length with the quotes, or 0 if text begins with something
+// else.
 func usualETag(text []byte, e *stocktake.ETag) (n int) {
 	quote := 1
 	switch {
@@ -32,7 +33,7 @@ func usualETag(text []byte, e *stocktake.ETag) (n int) {
 	switch {
 	case !ok:
 		return 0
-	case small: // not as ETag.Sum is written
+	case small: // ETag.Sum is upper case only
 		e.Text = sum
 	default:
 		*e = stocktake.ParseETag(sum)
@@ -40,20 +41,20 @@ func usualETag(text []byte, e *stocktake.ETag) (n int) {
 	return end + quote
 }
 
-// hexDigits reports whether the first 32 bytes are hexadecimal digits, and
-// whether a small letter is among them.
+// hexDigits reports whether the first 32 bytes are hexadecimal digits, and whether
+// any of them is a lower-case letter.
 func hexDigits(text []byte) (small, ok bool) {
 	const ones = 0x0101010101010101
 	digit, letter, set, all := uint64(0x80*ones), uint64(0), uint64(0), uint64(0x80*ones)
 	for i := 0; i < sumLen; i += 8 {
-		// The highest bit of each byte of a sum says whether the byte is at least
-		// something, as long as no byte has that bit itself.
+		// The highest bit of each byte of a sum says whether the byte is at least a
+		// certain value, provided that no byte of x has that bit.
 		x := binary.LittleEndian.Uint64(text[i : i+8 : i+8])
 		folded := x | 0x20*ones
 		digit = (x + (0x80-'0')*ones) &^ (x + (0x80-'9'-1)*ones)
 		letter = (folded + (0x80-'a')*ones) &^ (folded + (0x80-'f'-1)*ones)
 		all &= (digit | letter) &^ x
-		set |= letter & (x << 2) // a small letter has the bit 0x20
+		set |= letter & (x << 2) // a lower-case letter has the bit 0x20
 	}
 	return set&(0x80*ones) != 0, all&(0x80*ones) == 0x80*ones
 }

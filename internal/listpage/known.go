@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// A cursor is a place in a page of a known form. Its methods return false where
-// the page has anything that they do not know.
+// A cursor is a position in a page of a known form. Its methods return false if the
+// page has anything unknown there.
 type cursor struct {
 	page     *Page
 	body     []byte
@@ -16,10 +16,10 @@ type cursor struct {
 	learning
 }
 
-// parseKnown parses a page as stores are known to send it: no comments, no
-// CDATA, no prefixes, no attributes but the name space of the root, no element
-// that is not known. ok is false if the page is of another form; then what it
-// has left in p means nothing.
+// parseKnown parses a page in the form that stores are known to send: no comments,
+// no CDATA, no prefixes, no attributes except the namespace of the root, and only
+// known elements. ok is false if the page has another form; then the content of p
+// is undefined.
 func (p *Page) parseKnown(body []byte) (encoded, ok bool, err error) {
 	if !utf8.Valid(body) || bytes.IndexByte(body, 0) >= 0 || bytes.IndexByte(body, '\r') >= 0 || bytes.Contains(body, cdataEnd) {
 		return false, false, nil
@@ -56,9 +56,9 @@ var (
 	cdataEnd    = []byte("]]>")
 )
 
-// list parses what is in the root.
+// list parses the content of the root.
 func (c *cursor) list() (encoded, ok bool, err error) {
-	var truncated, encoding bool // were there
+	var truncated, encoding bool // elements that were present
 	for c.blanks(); !c.closes(); c.blanks() {
 		if c.alike() {
 			continue
@@ -106,7 +106,7 @@ func (c *cursor) list() (encoded, ok bool, err error) {
 
 var urlEncoding = []byte("url")
 
-// row parses a row of the listing, which begins at start, and adds its record. It
+// row parses a row of the listing that begins at start, and adds its record. It
 // learns the form of the row.
 func (c *cursor) row(start int, name []byte, empty bool) (ok bool, err error) {
 	k := current
@@ -178,7 +178,7 @@ func (c *cursor) row(start int, name []byte, empty bool) (ok bool, err error) {
 	return true, nil
 }
 
-// scalars passes over an element that has elements with text.
+// scalars skips an element whose children contain only text.
 func (c *cursor) scalars(name []byte) bool {
 	for c.blanks(); !c.closes(); c.blanks() {
 		name, empty, ok := c.open(false)
@@ -193,7 +193,7 @@ func (c *cursor) scalars(name []byte) bool {
 	return c.close(name)
 }
 
-// open reads a start tag. The root may have a name space.
+// open reads a start tag. The root may have a namespace.
 func (c *cursor) open(root bool) (name []byte, empty, ok bool) {
 	if c.elements++; c.elements > maxElements || c.at >= len(c.body) || c.body[c.at] != '<' {
 		return nil, false, false
@@ -231,7 +231,7 @@ var nameSpace = []byte(` xmlns="`)
 
 func isLetter(b byte) bool { return b|0x20-'a' < 26 }
 
-// closes reports whether an end tag follows.
+// closes reports whether an end tag is next.
 func (c *cursor) closes() bool {
 	return c.at+1 < len(c.body) && c.body[c.at] == '<' && c.body[c.at+1] == '/'
 }
@@ -327,7 +327,7 @@ func reference(ref []byte) (r rune, ok bool) {
 	return r, r != 0 && utf8.ValidRune(r)
 }
 
-// blanks passes over white space between elements.
+// blanks skips white space between elements.
 func (c *cursor) blanks() {
 	for c.at < len(c.body) && (c.body[c.at] == ' ' || c.body[c.at] == '\n' || c.body[c.at] == '\t') {
 		c.at++

@@ -7,16 +7,16 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// sections is the memory to merge a page in.
+// sections holds the buffers for merging a page.
 type sections struct {
 	records []stocktake.Record
 	millis  []int64
 }
 
-// sort puts the rows of a page into the order of a report. Most stores send them
-// so, and then nothing is moved. Some send all delete markers of a page before
-// all versions, or after them: each of the two sections is in order, and they
-// are merged.
+// sort puts the rows of a page into the order of a report. Most stores send them in
+// this order, and then no row is moved. Some stores send all delete markers of a
+// page before or after all versions. Each of the two sections is in order, and sort
+// merges them.
 func (p *Page) sort() error {
 	cut := p.cut()
 	if err := p.ordered(0, cut); err != nil {
@@ -32,8 +32,8 @@ func (p *Page) sort() error {
 	return nil
 }
 
-// cut returns where delete markers end and versions begin, or the other way
-// round, if that is at one place; else the number of records.
+// cut returns the index of the boundary between delete markers and versions, in
+// either order, if there is exactly one; else the number of records.
 func (p *Page) cut() int {
 	n := len(p.Records)
 	at := n
@@ -48,8 +48,8 @@ func (p *Page) cut() int {
 	return at
 }
 
-// ordered returns an error if the records from one number to another are not in
-// order of keys, or if a version is among them twice.
+// ordered returns an error if the records in the given range are not in order of
+// keys, or if they contain a version twice.
 func (p *Page) ordered(from, to int) error {
 	first := from // of the key
 	for i := from + 1; i < to; i++ {
@@ -66,12 +66,13 @@ func (p *Page) ordered(from, to int) error {
 	return nil
 }
 
-// fewVersions is how many versions of a key are compared with each other. More are
-// put into a set.
+// fewVersions is how many versions of a key are compared with each other. A set
+// holds larger numbers.
 const fewVersions = 4
 
-// repeats reports whether record i is the same version as one from first on, which is
-// the first of its key. It is called for each record after the first.
+// repeats reports whether record i is the same version as one of the earlier
+// records of its key, the first of which is at index first. It is called for each
+// record after the first.
 func (p *Page) repeats(first, i int) bool {
 	id := p.Records[i].VersionID
 	if i-first < fewVersions {
@@ -91,9 +92,9 @@ func (p *Page) repeats(first, i int) bool {
 	return !p.seen.Add(id)
 }
 
-// merge merges the rows before and after cut. Of one key, the latest version
-// comes first, then the newest; where times are equal, as stores that send
-// sections tell them to the second, the section that was sent first.
+// merge merges the rows before and after cut. Within a key, the latest version
+// comes first, then the newest. For equal times the section that was sent first
+// comes first: stores that send sections report times in whole seconds.
 func (p *Page) merge(cut int) {
 	s := &p.scratch
 	s.records = append(s.records[:0], p.Records...)

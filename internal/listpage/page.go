@@ -13,48 +13,48 @@ import (
 // 5,000 rows at once, with keys of 1,024 bytes that may be escaped ninefold.
 const MaxBody = 64 << 20
 
-// Errors to branch on. They are wrapped with what is wrong.
+// Errors to branch on. They are wrapped with details.
 var (
-	// ErrMalformed is a page that is not a listing, or is cut off. Stores are known
-	// to send such pages with status 200: the request may be repeated.
+	// ErrMalformed reports a page that is not a listing, or is truncated. Stores are
+	// known to send such pages with status 200. The request may be repeated.
 	ErrMalformed = errors.New("the page of the listing is malformed")
 
-	// ErrOrder is a page whose keys are not in the order of their bytes.
+	// ErrOrder reports a page whose keys are not in byte order.
 	ErrOrder = errors.New("the page of the listing is out of order")
 )
 
-// A Page is one page of a listing. The zero value is ready; a page that is
-// parsed again reuses its memory.
+// A Page is one page of a listing. The zero value is ready to use. Parsing into the
+// same Page again reuses its memory.
 type Page struct {
 	// Records are the rows in ascending order of key bytes, the newest version of a
-	// key first. Delete markers are among them if Versions is set. They point into
-	// the parsed body and into the page, until the next Parse.
+	// key first. They include delete markers if Versions is set. They point into the
+	// parsed body and into the page, until the next Parse.
 	//
-	// StorageClass is the store's own word. What a listing does not tell is
-	// missing: ACL, tags, encryption, CRC-64, and the type
-	// where a store does not give it. Times of access are zero.
+	// StorageClass is the store's own name. Values that listings do not contain are
+	// missing: ACL, tags, encryption, CRC-64, and the type if a store does not send
+	// it. Times of access are zero.
 	Records []stocktake.Record
 
 	Versions  bool // it is a listing of versions
 	Truncated bool // more rows follow
 
-	after    []byte // the marker that the page says it was asked for with
+	after    []byte // the requested marker, as the page repeats it
 	hasAfter bool
 	encoded  bool // its keys were percent-encoded
 
 	millis  []int64 // of the records, Unix milliseconds of their last modification
-	arena   []byte  // text that does not lie in the body as it is
+	arena   []byte  // text that is not in the body in this form
 	scratch sections
-	seen    VersionSet // of one key
+	seen    VersionSet // versions of one key
 
-	lastClass stocktake.StorageClass // of the row before
+	lastClass stocktake.StorageClass // of the previous row
 	forms     [numKinds]form         // of the last row of each kind
 }
 
-// Parse parses body, which it may overwrite, and which the records point into
-// afterwards. If the page says that its keys are percent-encoded they are
-// decoded. The page must have been asked for without a delimiter. Errors are
-// ErrMalformed and ErrOrder, wrapped; then the page is empty.
+// Parse parses body. It may overwrite body, and the records point into it. Keys are
+// decoded if the page says that they are percent-encoded. The page must have been
+// requested without a delimiter. The errors are ErrMalformed and ErrOrder, wrapped;
+// then the page is empty.
 func (p *Page) Parse(body []byte) error {
 	err := p.parse(body)
 	if err != nil {
@@ -96,10 +96,10 @@ func (p *Page) reset() {
 	}
 }
 
-// Continues reports whether the page may be the answer to a request with this
-// marker: start-after of ListObjectsV2, marker, or key-marker. Stores repeat it,
-// so that a page which a cache or a proxy has mixed up is noticed. A page that
-// does not say is taken for the right one.
+// Continues reports whether the page can be the answer to a request with this
+// marker: start-after of ListObjectsV2, marker, or key-marker. Stores repeat the
+// marker, which reveals a page that a cache or a proxy has mixed up. A page without
+// a marker is accepted.
 func (p *Page) Continues(marker string) bool {
 	if !p.hasAfter || alike(p.after, marker) {
 		return true
@@ -111,8 +111,8 @@ func (p *Page) Continues(marker string) bool {
 	return ok && alike(decoded, marker)
 }
 
-// alike reports whether a store may have written marker as text: those that do not
-// encode write U+FFFD for what XML cannot express.
+// alike reports whether a store may write marker as text. Stores that do not encode
+// keys write U+FFFD for characters that XML cannot express.
 //
 // Source: Extensible Markup Language (XML) 1.0, section 2.2.
 func alike(text []byte, marker string) bool {
@@ -127,11 +127,11 @@ func alike(text []byte, marker string) bool {
 	return len(text) == 0 && marker == ""
 }
 
-// unescape decodes the percent-encoding of a key in place, '+' being a blank.
-// S3 services send a blank as '+' or as %20, and '+' as %2B.
+// unescape decodes the percent-encoding of a key in place, with '+' as a space. S3
+// services send a space as '+' or as %20, and '+' as %2B.
 func unescape(key []byte) ([]byte, bool) {
 	if bytes.IndexByte(key, '%') < 0 && bytes.IndexByte(key, '+') < 0 {
-		return key, true // as most are
+		return key, true // like most keys
 	}
 	n := 0
 	for i := 0; i < len(key); i++ {
@@ -156,7 +156,7 @@ func unescape(key []byte) ([]byte, bool) {
 	return key[:n], true
 }
 
-// unhex returns the value of a hexadecimal digit, 255 for anything else.
+// unhex returns the value of a hexadecimal digit, or 255 for any other byte.
 func unhex(c byte) byte {
 	switch {
 	case c-'0' < 10:

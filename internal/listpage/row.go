@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// kind is what a row is.
+// kind is the kind of a row.
 type kind uint8
 
 const (
@@ -17,7 +17,7 @@ const (
 	numKinds
 )
 
-// A field is an element of a row that becomes part of its record.
+// A field is an element of a row that is part of the record.
 type field uint8
 
 const (
@@ -38,7 +38,7 @@ var fieldNames = [numFields]string{
 	"Key", "VersionId", "IsLatest", "LastModified", "ETag", "Size", "StorageClass", "Type", "TransitionTime",
 }
 
-// A row is the text of the fields of a row; nil: it is missing.
+// A row holds the texts of the fields of a row; nil: missing.
 type row [numFields][]byte
 
 // of reports whether the record of a row of kind k has the field.
@@ -52,7 +52,7 @@ func (f field) of(k kind) bool {
 	return f < numFields && k != marker
 }
 
-// blank returns what the records of all rows of a kind have in common.
+// blank returns a record with the fields that all rows of a kind share.
 func blank(k kind) stocktake.Record {
 	r := stocktake.Record{IsLatest: k == current, IsDeleteMarker: k == marker, ETag: stocktake.ETag{Text: empty}}
 	if k != marker {
@@ -62,8 +62,7 @@ func blank(k kind) stocktake.Record {
 	return r
 }
 
-// add appends the record of a row. Its text must stay as it is until the page is
-// parsed again.
+// add appends the record of a row. Its text must not change until the next Parse.
 func (p *Page) add(k kind, f *row) error {
 	p.Records = append(p.Records, blank(k))
 	r := &p.Records[len(p.Records)-1]
@@ -99,7 +98,7 @@ func (f field) required() bool {
 	return f == fieldKey || f == fieldVersionID || f == fieldIsLatest || f == fieldLastModified || f == fieldSize
 }
 
-// set sets a field of a record, but for its key and the time of its last
+// set sets a field of a record, except for the key and the time of last
 // modification.
 func (p *Page) set(r *stocktake.Record, f field, text []byte) (ok bool) {
 	switch f {
@@ -134,7 +133,7 @@ func (p *Page) set(r *stocktake.Record, f field, text []byte) (ok bool) {
 	return true
 }
 
-// trim is bytes.TrimSpace, which most texts do not need.
+// trim is bytes.TrimSpace with a fast path for texts that need no trimming.
 func trim(text []byte) []byte {
 	if trimmed(text) {
 		return text
@@ -142,16 +141,16 @@ func trim(text []byte) []byte {
 	return bytes.TrimSpace(text)
 }
 
-// trimmed reports whether text has no blanks around it, if it is of ASCII.
+// trimmed reports whether text, if it is ASCII, has no white space around it.
 func trimmed(text []byte) bool {
 	n := len(text)
 	return n == 0 || text[0]-'!' <= '~'-'!' && text[n-1]-'!' <= '~'-'!'
 }
 
-// lacking is what no listing tells.
+// lacking are the values that no listing contains.
 const lacking = stocktake.MissingEncryption | stocktake.MissingACL | stocktake.MissingTags | stocktake.MissingCRC64
 
-// empty is the text of an ETag that is not there.
+// empty is the text of a missing ETag.
 var empty = []byte{}
 
 // parseSize reads a size in bytes: at most 18 digits.
@@ -168,8 +167,8 @@ func parseSize(text []byte) (n int64, ok bool) {
 	return n, true
 }
 
-// leadingSize reads the digits that text begins with, at most 18, and returns how
-// many there are.
+// leadingSize parses the digits that text begins with, at most 18, and returns
+// their number.
 func leadingSize(text []byte) (size int64, n int) {
 	for n < len(text) && n < 18 {
 		c := text[n] - '0'
@@ -182,8 +181,8 @@ func leadingSize(text []byte) (size int64, n int) {
 	return size, n
 }
 
-// class returns the storage class with a name. Stores of S3 may leave STANDARD
-// out. Most rows have the class of the row before.
+// class returns the storage class with a name. S3 services may omit STANDARD. Most
+// rows have the class of the previous row.
 func (p *Page) class(name []byte) (stocktake.StorageClass, bool) {
 	if len(name) == 0 {
 		return stocktake.S3Standard, true
@@ -198,7 +197,7 @@ func (p *Page) class(name []byte) (stocktake.StorageClass, bool) {
 	return c, ok
 }
 
-// parseType reads an object type. Types that are not OSS's are Normal.
+// parseType parses an object type. Types that OSS does not have are Normal.
 func parseType(text []byte) stocktake.ObjectType {
 	for t := stocktake.Normal; t <= stocktake.Symlink; t++ {
 		if string(text) == t.String() {
@@ -208,7 +207,7 @@ func parseType(text []byte) stocktake.ObjectType {
 	return stocktake.Normal
 }
 
-// ofParts reports whether an ETag is one of a multipart upload: it ends in "-n".
+// ofParts reports whether an ETag is that of a multipart upload: it ends in "-n".
 func ofParts(e *stocktake.ETag) bool {
 	if e.Text == nil {
 		return e.Parts > 0

@@ -41,7 +41,7 @@ func parseTime(t []byte) (milli int64, ok bool) {
 // usualTimeLen is the length of 2006-01-02T15:04:05.000Z, as most stores write times.
 const usualTimeLen = len("2006-01-02T15:04:05.000Z")
 
-// usualTime reads a time of that form, which text begins with.
+// usualTime parses a time of that form at the beginning of text.
 func usualTime(text []byte) (milli int64, ok bool) {
 	if len(text) < usualTimeLen {
 		return 0, false
@@ -49,7 +49,7 @@ func usualTime(text []byte) (milli int64, ok bool) {
 	a, ok1 := usualDate.read(text[0:8])
 	b, ok2 := usualHour.read(text[8:16])
 	c, ok3 := usualSecond.read(text[16:24])
-	// A byte of these has the two digits that begin there as a number.
+	// Each byte of these now holds the number of the two digits that begin there.
 	pa, pb, pc := a*10+a>>8, b*10+b>>8, c*10+c>>8
 	year := int64(pa&0xff*100 + pa>>16&0xff)
 	month, day := int64(pa>>40&0xff), int64(pb&0xff)
@@ -67,8 +67,8 @@ type digitWord struct{ zero, six, high uint64 }
 
 var usualDate, usualHour, usualSecond = newDigitWord("0000-00-"), newDigitWord("00T00:00"), newDigitWord(":00.000Z")
 
-// newDigitWord returns the word that has digits where like has zeros, and the bytes of
-// like elsewhere.
+// newDigitWord returns the word that expects digits where like has zeros, and the
+// bytes of like elsewhere.
 func newDigitWord(like string) (w digitWord) {
 	for i := range 8 {
 		w.zero |= uint64(like[i]) << (8 * i)
@@ -126,7 +126,8 @@ func daysSinceEpoch(year, month, day int64) int64 {
 // marchFirst are the days from 1 March to the first of each month.
 var marchFirst = [13]int64{0, 306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275}
 
-// floorSeconds returns the seconds of a time in milliseconds, also before 1970.
+// floorSeconds returns a time in milliseconds in seconds, rounded down, also before
+// 1970.
 func floorSeconds(milli int64) int64 {
 	if milli < 0 {
 		milli -= 999

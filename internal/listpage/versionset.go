@@ -5,16 +5,16 @@ import (
 	"hash/maphash"
 )
 
-// A VersionSet is a set of ids of versions. The zero value is empty. It copies the
-// ids, and takes memory only to become larger than it was before.
+// A VersionSet is a set of version ids. The zero value is empty. It copies the ids.
+// It allocates memory only if it becomes larger than ever before.
 //
-// Many stores list versions in the order of their ids. As long as ids are added in
-// order, an id that comes behind them is known to be new, and no table is made.
+// Many stores list versions in the order of their ids. While ids are added in
+// order, an id beyond the last one is known to be new, and no table is needed.
 type VersionSet struct {
 	ids   []byte  // one after another
 	ends  []int   // of each in ids
 	order int     // 1: they ascend; -1: they descend; 0: there are fewer than two
-	table []int32 // by hash: the number of an id, from 1; 0: none; empty: they are in order
+	table []int32 // by hash: the number of an id, from 1; 0: none; empty: the ids are in order
 }
 
 var versionSeed = maphash.MakeSeed()
@@ -38,7 +38,7 @@ func (s *VersionSet) Has(id []byte) bool {
 	return *s.place(id) != 0
 }
 
-// Add adds id. It returns false if it is in the set.
+// Add adds id. It returns false if id is already in the set.
 func (s *VersionSet) Add(id []byte) bool {
 	if len(s.table) == 0 {
 		if order, behind := s.behind(id); behind {
@@ -59,8 +59,8 @@ func (s *VersionSet) Add(id []byte) bool {
 	return true
 }
 
-// behind reports whether id comes behind all others, which are in order, and which
-// order there is with it.
+// behind reports whether id comes after all others, provided that they are in
+// order, and which order they have with it.
 func (s *VersionSet) behind(id []byte) (order int, behind bool) {
 	n := len(s.ends)
 	if n == 0 {
@@ -75,7 +75,7 @@ func (s *VersionSet) append(id []byte) {
 	s.ends = append(s.ends, len(s.ids))
 }
 
-// place returns where the number of id is, or is to be.
+// place returns the table slot for the number of id.
 func (s *VersionSet) place(id []byte) *int32 {
 	mask := uint64(len(s.table) - 1)
 	for i := maphash.Bytes(versionSeed, id) & mask; ; i = (i + 1) & mask {
@@ -93,7 +93,7 @@ func (s *VersionSet) id(n int) []byte {
 	return s.ids[from:s.ends[n]]
 }
 
-// grow makes a table that is twice as large as the ids need, at least.
+// grow makes a table with at least twice as many slots as there are ids.
 func (s *VersionSet) grow() {
 	n := max(16, 2*len(s.table))
 	for n < 2*len(s.ends)+2 {

@@ -1,6 +1,6 @@
-// Package logs is what all logs of a server have in common: the form of their lines,
-// what the context adds to them, files that can be opened again after they were moved
-// away, and a queue that keeps a slow disk from slowing down those who log.
+// Package logs is the common part of all logs of a server: the format of lines,
+// attributes from the context, files that can be reopened after log rotation, and a
+// queue that decouples callers from a slow disk.
 package logs
 
 import (
@@ -13,11 +13,11 @@ import (
 // Formats of a log. The zero value is FormatText.
 const (
 	FormatText = "text" // key=value
-	FormatJSON = "json" // one JSON object a line
+	FormatJSON = "json" // one JSON object per line
 )
 
-// New returns a logger that writes each line to w in one call, in a format. What With
-// has added to the context of a line is part of it.
+// New returns a logger that writes each line to w in one call, in a format. Lines
+// include the attributes that With has added to their context.
 func New(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
 	if format == FormatJSON {
@@ -29,8 +29,8 @@ func New(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 // contextKey is the key of the attributes of a context.
 type contextKey struct{}
 
-// With returns a context whose log lines have the attributes given, besides those that
-// they have already: ids of requests, runs and traces.
+// With returns a context whose log lines have the given attributes, in addition to
+// those that they already have: ids of requests, runs and traces.
 func With(ctx context.Context, attrs ...slog.Attr) context.Context {
 	had, _ := ctx.Value(contextKey{}).([]slog.Attr)
 	return context.WithValue(ctx, contextKey{}, append(slices.Clip(had), attrs...))
@@ -39,8 +39,8 @@ func With(ctx context.Context, attrs ...slog.Attr) context.Context {
 // handler adds the attributes of the context.
 type handler struct{ slog.Handler }
 
-// Handle implements [slog.Handler]. An attribute of the line itself takes the place of
-// one of the context.
+// Handle implements [slog.Handler]. An attribute of the line replaces one of the
+// context with the same key.
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	if attrs, _ := ctx.Value(contextKey{}).([]slog.Attr); len(attrs) > 0 {
 		has := make([]string, 0, r.NumAttrs())
@@ -48,7 +48,7 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 			has = append(has, a.Key)
 			return true
 		})
-		for i := len(attrs) - 1; i >= 0; i-- { // the latest counts
+		for i := len(attrs) - 1; i >= 0; i-- { // the latest one applies
 			if !slices.Contains(has, attrs[i].Key) {
 				has = append(has, attrs[i].Key)
 				r.AddAttrs(attrs[i])

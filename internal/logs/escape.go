@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// escaping writes JSON so that a terminal obeys no character of it: encoding/json and
-// log/slog leave DEL, the control characters above ASCII and marks that change the
-// direction of text as they are.
+// escaping writes JSON without characters that control a terminal: encoding/json
+// and log/slog do not escape DEL, the control characters above ASCII and marks that
+// change the direction of text.
 type escaping struct{ w io.Writer }
 
 func (e escaping) Write(p []byte) (int, error) {
@@ -38,7 +38,7 @@ func (e escaping) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// hidden reports whether a person does not see a character of a line as it is.
+// hidden reports whether a character of a line is not displayed as it is.
 func hidden(r rune) bool {
 	if r >= ' ' && r < 0x7F || r == '\n' {
 		return false

@@ -5,16 +5,16 @@ import (
 	"sync"
 )
 
-// A File is a file that lines are appended to, and that can be opened again after it
-// was moved away, as logrotate does. Its methods may be used by many goroutines.
+// A File is a file that lines are appended to. It can be reopened after logrotate
+// has moved it. Its methods are safe for concurrent use.
 type File struct {
 	path string
 	mu   sync.Mutex
 	file *os.File
 }
 
-// Open opens the file at path, which is made with mode 0600 if there is none. The
-// path "-" is standard output.
+// Open opens the file at path, and creates it with mode 0600 if it does not exist.
+// The path "-" is standard output.
 func Open(path string) (*File, error) {
 	f := &File{path: path}
 	if path == "-" {
@@ -24,7 +24,8 @@ func Open(path string) (*File, error) {
 	return f, f.Reopen()
 }
 
-// Reopen opens the path again. After an error the file that was open stays in use.
+// Reopen opens the path again. After an error the previously opened file stays in
+// use.
 func (f *File) Reopen() error {
 	if f.path == "-" {
 		return nil

@@ -22,9 +22,9 @@ const (
 var ErrNotFlushed = errors.New("the last lines were not written to the disk in time")
 
 // A Queue writes lines in the background, many at once. Its Write neither waits nor
-// fails: lines that cannot be kept or written are dropped and counted, since a request
-// must not fail because its line cannot be written. Its methods may be used by many
-// goroutines.
+// fails, because a request must not fail if its log line cannot be written. Lines
+// that cannot be kept or written are dropped and counted. Its methods are safe for
+// concurrent use.
 type Queue struct {
 	to        io.Writer
 	failed    func(error)
@@ -34,16 +34,16 @@ type Queue struct {
 	mu      sync.Mutex
 	pending []byte
 	closed  bool
-	wake    chan struct{} // has a token if there may be something to write
+	wake    chan struct{} // has a token if there may be lines to write
 	done    chan struct{} // closed when the writer has ended
 }
 
-// NewQueue returns a queue that writes to w, which is called by one goroutine at a time.
-// Functions that are nil are not called.
+// NewQueue returns a queue that writes to w, from one goroutine at a time. failed
+// and recovered may be nil.
 //
-// failed is called by that goroutine after each write that failed. recovered is called
-// after a write that succeeded, with the number of lines that were dropped since the
-// last such call, if any were; a line that it writes to the queue stands near the gap.
+// That goroutine calls failed after each failed write. It calls recovered after a
+// successful write, with the number of lines dropped since the last call, if that
+// is not 0. A line that recovered writes to the queue is written near the gap.
 func NewQueue(w io.Writer, failed func(error), recovered func(lost int64)) *Queue {
 	if failed == nil {
 		failed = func(error) {}
@@ -83,7 +83,7 @@ func (q *Queue) signal() {
 func (q *Queue) serve() {
 	defer close(q.done)
 	var buf []byte
-	torn := false // the last line was written in part
+	torn := false // the last line was written only in part
 	told := int64(0)
 	for range q.wake {
 		q.mu.Lock()
@@ -104,7 +104,7 @@ func (q *Queue) serve() {
 	}
 }
 
-// flush writes lines, and reports whether the last one is torn.
+// flush writes lines, and reports whether the last one was written only in part.
 func (q *Queue) flush(buf []byte, torn bool) (bool, error) {
 	if torn {
 		if _, err := q.to.Write([]byte{'\n'}); err != nil {
@@ -118,7 +118,7 @@ func (q *Queue) flush(buf []byte, torn bool) (bool, error) {
 	return false, nil
 }
 
-// lost counts the lines behind the first n bytes, which were written.
+// lost counts the lines after the first n bytes, which were written.
 func (q *Queue) lost(buf []byte, n int, err error, torn bool) bool {
 	q.dropped.Add(lines(buf[n:]))
 	q.failed(err)
@@ -130,8 +130,8 @@ func (q *Queue) lost(buf []byte, n int, err error, torn bool) bool {
 
 func lines(p []byte) int64 { return int64(bytes.Count(p, []byte{'\n'})) }
 
-// Close writes what waits and ends the queue. Lines that come later are dropped. The
-// error is ErrNotFlushed if that takes too long.
+// Close writes the waiting lines and ends the queue. Later lines are dropped. It
+// returns ErrNotFlushed if writing takes too long.
 func (q *Queue) Close() error {
 	q.mu.Lock()
 	q.closed = true

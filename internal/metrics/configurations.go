@@ -30,21 +30,21 @@ var (
 	reportDuration        = sectionConfigurations.gauge("configuration_report_duration_seconds", "How long the run took that made the newest full report.", "bucket", "configuration")
 )
 
-// DefaultConfigurations is how many configurations have metrics of their own unless
-// another number is asked for.
+// DefaultConfigurations is the default number of configurations with metrics of
+// their own.
 const DefaultConfigurations = 1000
 
-// A WindowService knows how late windows of incremental reports are.
+// A WindowService reports how late the windows of incremental reports are.
 type WindowService interface {
-	// WindowBehind returns how long ago the window ended that starts at start; 0 if it
-	// has not. It returns false if there is nothing to say: the zero time, or no
+	// WindowBehind returns the time since the end of the window that starts at start,
+	// or 0 if the window has not ended. It returns false if start is zero or if no
 	// incremental reports are made.
 	WindowBehind(start time.Time) (time.Duration, bool)
 }
 
-// Configurations shows how many configurations there are, and of at most shown of
-// them how they are. Each of those costs ten series at most; failing ones come first, so
-// that an alert sees them in any case.
+// Configurations exports the number of configurations, and details of at most shown
+// of them. Each of those has at most ten series. Failing configurations come first,
+// so that alerts always see them.
 func (m *Metrics) Configurations(catalog inventory.FigureCatalog, windows WindowService, shown int) {
 	figures := &figureCache{read: func(ctx context.Context) (inventory.Figures, error) { return catalog.Figures(ctx, shown) }}
 	m.reads(func(emit emitter) error {
@@ -108,8 +108,9 @@ func intervalOf(f stocktake.Frequency) time.Duration {
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
-// figureCache bounds the work of reading figures to a tenth of the time: with 10^5
-// configurations a reading takes seconds, with a thousand it is always a new one.
+// figureCache limits reading figures to a tenth of the time. With 10^5
+// configurations a reading takes seconds; with a thousand, every request reads them
+// again.
 type figureCache struct {
 	read func(context.Context) (inventory.Figures, error)
 

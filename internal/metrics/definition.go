@@ -37,7 +37,7 @@ func (s section) counter(name, help string, labels ...string) *definition {
 	return s.define(counter, name, help, labels)
 }
 
-// gauge defines a metric that shows what is.
+// gauge defines a metric that shows a current value.
 func (s section) gauge(name, help string, labels ...string) *definition {
 	return s.define(gauge, name, help, labels)
 }
@@ -74,7 +74,7 @@ func (d *definition) newHistograms(from, factor float64, n int) *prometheus.Hist
 	}, d.labels)
 }
 
-// value returns the value of a metric as it was read.
+// value returns a metric with a value that was read.
 func (d *definition) value(v float64, labels ...string) prometheus.Metric {
 	t := prometheus.GaugeValue
 	if d.kind == counter {
@@ -86,9 +86,9 @@ func (d *definition) value(v float64, labels ...string) prometheus.Metric {
 // An emitter takes the values of a reading.
 type emitter func(d *definition, v float64, labels ...string)
 
-// A reading is a collector of metrics that are read when they are asked for.
+// A reading is a collector of metrics that are read at each request for metrics.
 type reading struct {
-	of   []*definition // the first one reports errors
+	of   []*definition // errors are reported under the first
 	read func(emit emitter) error
 }
 
@@ -99,8 +99,8 @@ func (r *reading) Describe(descs chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements [prometheus.Collector]. If the reading fails, what it has not
-// emitted is missing from the answer.
+// Collect implements [prometheus.Collector]. If the reading fails, the values that
+// it has not emitted are missing from the answer.
 func (r *reading) Collect(metrics chan<- prometheus.Metric) {
 	err := r.read(func(d *definition, v float64, labels ...string) {
 		if !slices.Contains(r.of, d) {
@@ -113,7 +113,7 @@ func (r *reading) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// reads registers metrics that are read when they are asked for.
+// reads registers metrics that are read at each request for metrics.
 func (m *Metrics) reads(read func(emit emitter) error, of ...*definition) {
 	m.registry.MustRegister(&reading{of, read})
 }

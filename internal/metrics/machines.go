@@ -18,7 +18,7 @@ var (
 	tasksWaiting   = sectionMachines.gauge("tasks_waiting", "Parts of runs that no server works on yet.", "kind")
 )
 
-// A Team knows which machine works on what.
+// A Team reports which machine works on which tasks.
 type Team interface {
 	Work(ctx context.Context, bucket, id string) (stocktake.Work, error)
 }
@@ -29,8 +29,8 @@ var (
 	roles     = []string{"api", "worker", "scheduler"}
 )
 
-// Machines shows the machines and what they work on. The names of machines are chosen
-// by who operates them.
+// Machines exports the machines and their tasks. Operators choose the names of
+// machines.
 func (m *Metrics) Machines(team Team) {
 	m.reads(func(emit emitter) error {
 		return within(func(ctx context.Context) error {
@@ -44,7 +44,7 @@ func (m *Metrics) Machines(team Team) {
 	}, machines, machineSlices, machineTasks, machineRuns, machineStarted, scheduling, tasksWaiting)
 }
 
-// A machineFigure is what servers of one name do.
+// A machineFigure is the work of the servers with one name.
 type machineFigure struct {
 	slices, runs, scheduler float64
 	started                 float64

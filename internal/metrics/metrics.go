@@ -1,11 +1,11 @@
-// Package metrics shows what the server does in the form of Prometheus: requests of
-// the OSS API, runs, configurations, stores, disk and catalog. Every metric has a
-// definition, from which docs/metrics.md is made.
+// Package metrics exports metrics of the server in the format of Prometheus:
+// requests of the OSS API, runs, configurations, stores, disk and catalog. Every
+// metric has a definition, from which docs/metrics.md is generated.
 //
-// Counters count what happens in this process. Gauges are read when the metrics are
-// asked for, so that they show what is, whatever happened since the start. No label
-// holds what a stranger chooses: no key, no id of a run or request. The labels bucket
-// and configuration are bounded; see [Metrics.Configurations].
+// Counters count events of this process. Gauges are read when the metrics are
+// requested, so that they show the current state. No label has a value that clients
+// choose, such as a key or the id of a run or request. The labels bucket and
+// configuration are bounded; see [Metrics.Configurations].
 package metrics
 
 import (
@@ -38,8 +38,7 @@ var (
 	buildInfo = sectionProcess.gauge("build_info", "Always 1. The labels say what the program was built from.", "version", "revision", "goversion")
 )
 
-// Metrics is the server's metrics. Its methods may be called from many goroutines
-// at once.
+// Metrics is the server's metrics. Its methods are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 	log      *slog.Logger
@@ -55,7 +54,7 @@ type apiMetrics struct {
 	in, out  prometheus.Counter
 }
 
-// New returns metrics that have counted nothing. A nil log means slog.Default().
+// New returns metrics with all counts 0. A nil log means slog.Default().
 func New(log *slog.Logger) *Metrics {
 	if log == nil {
 		log = slog.Default()
@@ -80,27 +79,28 @@ func New(log *slog.Logger) *Metrics {
 	return m
 }
 
-// patience is how long a metric that must be asked for may take.
+// patience bounds the reading of metrics.
 const patience = 5 * time.Second
 
-// scrapes is how many requests for metrics are answered at once; others get 503.
+// scrapes is how many requests for metrics are answered concurrently; others get
+// 503.
 const scrapes = 4
 
-// Handler answers with the metrics in Prometheus' text format. What cannot be read
-// is left out, logged and counted (promhttp_metric_handler_errors_total).
+// Handler answers with the metrics in Prometheus' text format. Metrics that cannot
+// be read are left out, logged and counted (promhttp_metric_handler_errors_total).
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, ErrorLog: errorLog{m.log}, Registry: m.registry, MaxRequestsInFlight: scrapes,
 	})
 }
 
-// errorLog takes the errors of readings into our log.
+// errorLog writes errors of readings to our log.
 type errorLog struct{ log *slog.Logger }
 
 // Println implements [promhttp.Logger].
 func (l errorLog) Println(v ...any) { l.log.Warn("cannot read metrics", "err", v) }
 
-// Build shows what the program was built from.
+// Build exports the version that the program was built from.
 func (m *Metrics) Build(version, revision, goVersion string) {
 	m.reads(func(emit emitter) error {
 		emit(buildInfo, 1, version, revision, goVersion)
@@ -108,7 +108,7 @@ func (m *Metrics) Build(version, revision, goVersion string) {
 	}, buildInfo)
 }
 
-// Connections shows how many connections are open, and how many may be.
+// Connections exports the number of open connections and its limit.
 func (m *Metrics) Connections(open func() int, limit int) {
 	m.reads(func(emit emitter) error {
 		emit(openConnections, float64(open()))
@@ -117,8 +117,8 @@ func (m *Metrics) Connections(open func() int, limit int) {
 	}, openConnections, maxConnections)
 }
 
-// Observe counts a request. Its operation comes from a fixed table and its code
-// from ours, so that no client can make series.
+// Observe counts a request. Its operation and its error code come from fixed
+// tables, so that clients cannot create series.
 func (m *Metrics) Observe(o ossapi.Observation) {
 	m.api.requests.WithLabelValues(o.Operation, strconv.Itoa(o.Status), o.Code).Inc()
 	m.api.duration.WithLabelValues(o.Operation).Observe(o.Took.Seconds())
@@ -126,7 +126,7 @@ func (m *Metrics) Observe(o ossapi.Observation) {
 	m.api.out.Add(float64(max(o.Out, 0)))
 }
 
-// within calls read with a context of limited time.
+// within calls read with a context that ends after patience.
 func within(read func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

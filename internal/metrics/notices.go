@@ -12,7 +12,7 @@ var (
 	noticeDeliveries = sectionNotices.counter("notice_deliveries_total", "Attempts to deliver a notice, by result: received, failed (tried again later), dead (given up).", "webhook", "result")
 )
 
-// Notices shows how many notices wait and how many were given up.
+// Notices exports how many notices are waiting and how many are dead.
 func (m *Metrics) Notices(count func(context.Context) (waiting, dead int64, err error)) {
 	m.reads(func(emit emitter) error {
 		return within(func(ctx context.Context) error {
@@ -34,7 +34,7 @@ func (m *Metrics) NoticeTried(webhook, result string) {
 
 var logDropped = sectionLogs.counter("log_dropped_lines_total", "Lines of the access log or the audit log that could not be written, as when the disk is full. Lines of the audit log are in the log of the server then.", "log")
 
-// Logs shows how many lines of each log were dropped.
+// Logs exports how many lines of each log were dropped.
 func (m *Metrics) Logs(dropped map[string]func() int64) {
 	m.reads(func(emit emitter) error {
 		for name, count := range dropped {

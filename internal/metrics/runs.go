@@ -35,20 +35,20 @@ var (
 	runKinds         = []stocktake.RunKind{stocktake.FullRun, stocktake.IncrementalRun}
 )
 
-// runMetrics counts runs. The progress of a run is counted while it is made, by what
-// it has gained since it was last looked at.
+// runMetrics counts runs. The progress of a run is counted during the run, each
+// time by the difference from the last count.
 type runMetrics struct {
 	total, late     *prometheus.CounterVec
 	duration, delay *prometheus.HistogramVec
 
 	mu      sync.Mutex
 	done    stocktake.Progress             // of all runs since the start
-	active  func() []stocktake.Run         // runs that are made now; nil: not known
-	counted map[attempt]stocktake.Progress // what was counted of runs that are made now
+	active  func() []stocktake.Run         // runs in progress; nil: unknown
+	counted map[attempt]stocktake.Progress // what is already counted of the runs in progress
 	last    float64
 }
 
-// An attempt identifies progress that only grows.
+// An attempt identifies a progress that only increases.
 type attempt struct {
 	run    string
 	number int
@@ -69,7 +69,7 @@ func (m *runMetrics) collectors() []prometheus.Collector {
 	}
 }
 
-// progress emits what the runs have done until now.
+// progress emits the progress of all runs so far.
 func (m *runMetrics) progress(emit emitter) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -82,8 +82,8 @@ func (m *runMetrics) progress(emit emitter) error {
 	return nil
 }
 
-// follow counts the progress of all runs that are made now, and forgets the others.
-// It requires the lock.
+// follow counts the progress of all runs in progress, and forgets the others. The
+// caller holds the lock.
 func (m *runMetrics) follow() {
 	if m.active == nil {
 		clear(m.counted)
@@ -98,7 +98,7 @@ func (m *runMetrics) follow() {
 	m.counted = known
 }
 
-// count counts what a run has gained. It requires the lock.
+// count counts the new progress of a run. The caller holds the lock.
 func (m *runMetrics) count(r *stocktake.Run) {
 	old, now := m.counted[attemptOf(r)], r.Progress
 	for _, c := range []struct {
@@ -118,7 +118,7 @@ func (m *runMetrics) count(r *stocktake.Run) {
 
 func attemptOf(r *stocktake.Run) attempt { return attempt{r.ID, r.Attempt} }
 
-// changed counts the states that a run comes into.
+// changed counts the new state of a run.
 func (m *runMetrics) changed(r *stocktake.Run) {
 	kind := string(r.Kind)
 	if r.State == stocktake.Scanning && r.Attempt == 1 {
@@ -137,7 +137,7 @@ func (m *runMetrics) changed(r *stocktake.Run) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.count(r)
-	m.follow() // the run is still among the active ones, so that it is not counted twice
+	m.follow() // the run is still active here, so that it is not counted twice
 	if !r.Ended.IsZero() {
 		m.last = float64(r.Ended.UnixMilli()) / 1000
 	}
@@ -146,13 +146,13 @@ func (m *runMetrics) changed(r *stocktake.Run) {
 // RunChanged implements [inventory.Observer].
 func (m *Metrics) RunChanged(r stocktake.Run) { m.runs.changed(&r) }
 
-// Service is what metrics read of the inventory service of this process.
+// Service is the part of this process's inventory service that metrics read.
 type Service interface {
 	Load() inventory.Load
 	Active() []stocktake.Run // with their progress
 }
 
-// Runs shows the runs of the service, and those that the catalog has.
+// Runs exports the runs of the service and of the catalog.
 func (m *Metrics) Runs(service Service, catalog inventory.FigureCatalog) {
 	m.runs.mu.Lock()
 	m.runs.active = service.Active

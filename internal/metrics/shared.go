@@ -10,14 +10,14 @@ var (
 	sharedDiffer  = sectionShared.gauge("accounts_settings_differ", "1 if settings that decide who may do what differ from those of another server of the database, else 0. readyz says which.")
 )
 
-// SharedState is what a server knows of what it shares with others.
+// SharedState is the state of what a server shares with others.
 type SharedState struct {
-	Age      time.Duration    // since the database has confirmed it
+	Age      time.Duration    // since the database last confirmed it
 	Versions map[string]int64 // in force, by document
-	Differ   bool             // settings are not those of the others
+	Differ   bool             // the settings differ from those of the other servers
 }
 
-// Shared shows the state of what servers share in a database.
+// Shared exports the state of what servers share in a database.
 func (m *Metrics) Shared(state func() SharedState) {
 	m.reads(func(emit emitter) error {
 		s := state()

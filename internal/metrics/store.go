@@ -49,22 +49,22 @@ var (
 	catalogSeconds = sectionCatalog.counter("catalog_commit_seconds_total", "Time that transactions of the catalog took, waiting for the disk included.")
 )
 
-// StoreState is what metrics show of the embedded store.
+// StoreState is the state of the embedded store that metrics export.
 type StoreState struct {
-	DiskFull           bool // writes are refused
+	DiskFull           bool // writes are rejected
 	DiskFree, DiskSize int64
 	Buckets            int
 	Objects, Bytes     int64
 	Journals           int
 	JournalBytes       int64
 	JournalLargest     int64 // bytes of the largest journal
-	JournalLimit       int64 // of the bytes of each journal
-	JournalLost        int64 // changes in gaps that not all readers are past
+	JournalLimit       int64 // limit on the bytes of each journal
+	JournalLost        int64 // changes in gaps that some readers have not passed yet
 	DamagedReads       int64 // reads that failed since the start because stored bytes are damaged
-	DamagedIndex       int   // files of the index with damaged blocks, met since the start
+	DamagedIndex       int   // files of the index with damaged blocks, found since the start
 }
 
-// Store shows the state of the embedded store.
+// Store exports the state of the embedded store.
 func (m *Metrics) Store(state func() (StoreState, error)) {
 	m.reads(func(emit emitter) error {
 		s, err := state()
@@ -88,14 +88,14 @@ func (m *Metrics) Store(state func() (StoreState, error)) {
 	}, diskFull, diskFree, diskSize, buckets, objects, objectBytes, journals, journalBytes, journalMax, journalLimit, journalLost, damagedReads, damagedIndex)
 }
 
-// ScrubState is what metrics show of scrubs.
+// ScrubState is the state of scrubs that metrics export.
 type ScrubState struct {
-	Last    time.Time // end of the last complete one; zero: none
+	Last    time.Time // end of the last complete scrub; zero: none
 	Running bool
-	Damaged int64 // found by the last one since the start
+	Damaged int64 // found by the last scrub since the start
 }
 
-// Scrub shows the scrubs of the embedded store.
+// Scrub exports the scrubs of the embedded store.
 func (m *Metrics) Scrub(state func() (ScrubState, error)) {
 	m.reads(func(emit emitter) error {
 		s, err := state()
@@ -113,7 +113,7 @@ func (m *Metrics) Scrub(state func() (ScrubState, error)) {
 	}, scrubLast, scrubRunning, scrubDamaged)
 }
 
-// IndexState is what metrics show of the index of the embedded store.
+// IndexState is the state of the embedded store's index that metrics export.
 type IndexState struct {
 	Size, Log, Memory, Cache        int64 // bytes
 	CacheHits, CacheMisses          int64
@@ -126,7 +126,7 @@ type IndexState struct {
 	Snapshots                       int
 }
 
-// Index shows the state of the index of the embedded store.
+// Index exports the state of the embedded store's index.
 func (m *Metrics) Index(state func() IndexState) {
 	m.reads(func(emit emitter) error {
 		s := state()
@@ -150,14 +150,14 @@ func (m *Metrics) Index(state func() IndexState) {
 		indexCompaction, indexFailures, indexFlushes, indexWritten, indexStalls, indexStalled, indexSnapshots)
 }
 
-// CatalogState is what metrics show of the catalog.
+// CatalogState is the state of the catalog that metrics export.
 type CatalogState struct {
 	Size                     int64 // bytes
 	Changes, Commits, Errors int64
 	Took                     time.Duration // of all commits
 }
 
-// Catalog shows the state of the catalog.
+// Catalog exports the state of the catalog.
 func (m *Metrics) Catalog(state func() (CatalogState, error)) {
 	m.reads(func(emit emitter) error {
 		s, err := state()

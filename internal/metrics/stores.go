@@ -34,13 +34,13 @@ func (m *storeMetrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.requests, m.duration}
 }
 
-// NamedStore is what metrics read of a store of the settings.
+// NamedStore is the part of a store named in the settings that metrics read.
 type NamedStore struct {
 	Name  string
 	Stats func() throttle.Stats
 }
 
-// Stores shows the stores of the settings.
+// Stores exports the stores named in the settings.
 func (m *Metrics) Stores(stores []NamedStore) {
 	m.reads(func(emit emitter) error {
 		for _, s := range stores {
@@ -56,7 +56,7 @@ func (m *Metrics) Stores(stores []NamedStore) {
 	}, storeRefused, storeFailed, storeRetries, storeInFlight, storeWaiting, storeLimit)
 }
 
-// StoreRequest returns what counts the requests sent to a store.
+// StoreRequest returns the function that counts the requests sent to a store.
 func (m *Metrics) StoreRequest(store string) func(operation string, took time.Duration) {
 	return func(operation string, took time.Duration) {
 		m.stores.requests.WithLabelValues(store, operation).Inc()

@@ -52,7 +52,7 @@ func (d *destination) OpenRange(ctx context.Context, key string, offset, length 
 // Address implements [engine.Addressed].
 func (d *destination) Address() string { return d.s.dialect.Scheme() + "://" + d.bucket + "/" }
 
-// about says which object an error is about.
+// about adds the object to an error.
 func (d *destination) about(key string, err error) error { return about(d.bucket+"/"+key, err) }
 
 // List implements [engine.Destination].
@@ -106,11 +106,11 @@ func (d *destination) Remove(ctx context.Context, key string) error {
 	return nil
 }
 
-// maxForeignUploads is how many unfinished uploads of all keys are looked at.
+// maxForeignUploads bounds the unfinished uploads of all keys that are examined.
 const maxForeignUploads = 10_000
 
-// AbortUploads implements [engine.Uploader]. MinIO takes a prefix for a whole key, so if
-// nothing is found the uploads of all keys are looked at.
+// AbortUploads implements [engine.Uploader]. MinIO treats a prefix as a whole key,
+// so if the prefix finds nothing, the uploads of all keys are examined.
 func (d *destination) AbortUploads(ctx context.Context, prefix string) (n int, err error) {
 	if n, err = d.abortListed(ctx, prefix, prefix); n > 0 || err != nil || prefix == "" {
 		return n, err
@@ -118,8 +118,8 @@ func (d *destination) AbortUploads(ctx context.Context, prefix string) (n int, e
 	return d.abortListed(ctx, "", prefix)
 }
 
-// abortListed drops the uploads of keys that start with prefix, of those that the service
-// lists as starting with asked.
+// abortListed drops the uploads of keys that start with prefix, among those that
+// the service lists for asked.
 func (d *destination) abortListed(ctx context.Context, asked, prefix string) (n int, err error) {
 	var after Upload
 	for seen := 0; ; {
@@ -128,7 +128,7 @@ func (d *destination) abortListed(ctx context.Context, asked, prefix string) (n 
 			return n, d.about(prefix, err)
 		}
 		for _, u := range page {
-			if !strings.HasPrefix(u.Key, prefix) { // a service that does not know prefixes
+			if !strings.HasPrefix(u.Key, prefix) { // the service ignores prefixes
 				seen++
 				continue
 			}
@@ -150,7 +150,7 @@ func (d *destination) abortListed(ctx context.Context, asked, prefix string) (n 
 }
 
 // Create implements [engine.Destination]. A file that is longer than a part is
-// uploaded as it is written.
+// uploaded while it is written.
 func (d *destination) Create(ctx context.Context, key string, opts engine.FileOptions) (engine.File, error) {
 	o := Object{Bucket: d.bucket, Key: key, ContentType: opts.ContentType, Encryption: opts.Encryption, Exclusive: opts.Exclusive}
 	return &file{d: d, ctx: context.WithoutCancel(ctx), object: o}, ctx.Err()

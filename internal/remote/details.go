@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// A Question is a request about one object that tells what listings lack. The
-// zero value is none.
+// A Question is a request about one object for values that listings lack. The zero
+// value is no question.
 type Question uint8
 
 // The questions.
@@ -37,8 +37,8 @@ var questions = [numQuestions]struct{ method, query string }{
 // maxDocumentSize bounds the ACL or the tags of an object, in bytes.
 const maxDocumentSize = 1 << 20
 
-// Availability says where the values of a column of reports on buckets of the
-// store are from.
+// Availability returns where the values of a column come from in reports on buckets
+// of the store.
 func (s *Store) Availability(f stocktake.Field) engine.Availability {
 	if q := s.dialect.Tells(f); q != 0 {
 		if s.unknown[q].Load() {
@@ -52,13 +52,13 @@ func (s *Store) Availability(f stocktake.Field) engine.Availability {
 	return engine.Unavailable
 }
 
-// RequestsPerObject returns how many requests about each object the columns take.
+// RequestsPerObject returns how many requests per object the columns need.
 func (s *Store) RequestsPerObject(columns []stocktake.Field) int {
 	return len(s.questionsOf(columns))
 }
 
-// questionsOf returns the questions that tell the columns, each once, with the
-// columns that each tells.
+// questionsOf returns the questions that the columns need, each with the columns
+// that it answers.
 func (s *Store) questionsOf(columns []stocktake.Field) map[Question]stocktake.Missing {
 	asked := map[Question]stocktake.Missing{}
 	for _, f := range columns {
@@ -69,17 +69,17 @@ func (s *Store) questionsOf(columns []stocktake.Field) map[Question]stocktake.Mi
 	return asked
 }
 
-// answers are what became of one of the questions about a bucket so far.
+// answers is the state of one of the questions about a bucket.
 type answers struct {
 	given  atomic.Bool            // the store has answered it
-	denied atomic.Pointer[string] // the right for want of which the store has refused it; nil: it has not
+	denied atomic.Pointer[string] // the missing right, if the store has refused it; nil: it has not
 }
 
 // Availability implements [engine.DetailedSnapshot].
 func (sn *snapshot) Availability(f stocktake.Field) engine.Availability { return sn.s.Availability(f) }
 
-// Fetch implements [engine.DetailedSnapshot]. Requests about as many objects are
-// made at once as pages of listings are, for all scans together.
+// Fetch implements [engine.DetailedSnapshot]. All scans together make as many
+// requests about objects concurrently as requests for pages of listings.
 func (sn *snapshot) Fetch(ctx context.Context, batch []stocktake.Record, columns []stocktake.Field, wanted func(i int) bool) error {
 	asked := sn.s.questionsOf(columns)
 	var lacking stocktake.Missing
@@ -126,22 +126,22 @@ func (sn *snapshot) Fetch(ctx context.Context, batch []stocktake.Record, columns
 	return nil
 }
 
-// String names the request as policies do.
+// String returns the name of the request in policies.
 func (q Question) String() string {
 	return [...]string{"", "HeadObject", "GetObjectAcl", "GetObjectTagging"}[q]
 }
 
 var errDenied = errors.New("the store has refused this request for every object so far")
 
-// ask asks a question about an object, and sets what the answer tells. If the
-// store will never answer it, it does nothing.
+// ask asks a question about an object, and sets the values in the answer. If the
+// store will never answer the question, ask does nothing.
 func (sn *snapshot) ask(ctx context.Context, q Question, r *stocktake.Record) error {
 	if sn.s.unknown[q].Load() {
 		return nil
 	}
 	resp, err := sn.request(ctx, q, questions[q].method, r)
 	if err == nil && q == AskHead && resp.StatusCode != http.StatusNotFound && final(resp.StatusCode) {
-		// Only the answer to another method has a body that says why.
+		// A HEAD has no body with the reason; the answer to another method does.
 		if err := resp.Body.Close(); err != nil {
 			return err
 		}
@@ -180,8 +180,8 @@ func (sn *snapshot) request(ctx context.Context, q Question, method string, r *s
 	return sn.s.wire.Client.Do(req)
 }
 
-// refusal returns nil if a question was refused in a way that concerns this object
-// alone, or if the store does not know such questions.
+// refusal returns nil if the refusal of a question concerns only this object, or if
+// the store does not support such questions.
 func (sn *snapshot) refusal(q Question, err error, r *stocktake.Record) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -211,7 +211,7 @@ func (sn *snapshot) refusal(q Question, err error, r *stocktake.Record) error {
 	return nil
 }
 
-// credentials reports whether the service has refused who asked, whatever was asked.
+// credentials reports whether the service has refused the credentials as such.
 func (e *Error) credentials() bool {
 	switch e.Code {
 	case "AccessDenied", "Forbidden", "AllAccessDisabled":
@@ -222,12 +222,12 @@ func (e *Error) credentials() bool {
 	return errors.Is(e, stocktake.ErrAccessDenied)
 }
 
-// final reports whether the same request would be refused again.
+// final reports whether the service would refuse the same request again.
 func final(status int) bool {
 	return status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
 }
 
-// read sets what an answer tells.
+// read sets the values in an answer.
 func (sn *snapshot) read(q Question, resp *http.Response, r *stocktake.Record) error {
 	if q == AskHead {
 		sn.s.dialect.ReadHead(resp.Header, r)

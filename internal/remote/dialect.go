@@ -12,55 +12,55 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// A Dialect is what S3 and OSS do differently. Each method but Sign makes one
-// request, and none repeats it. An error that the service has answered is an
-// [*Error]. The methods are safe for concurrent use.
+// A Dialect is the part of the protocol in which S3 and OSS differ. Each method
+// except Sign makes one request and does not repeat it. An error that the service
+// has answered is an [*Error]. The methods are safe for concurrent use.
 type Dialect interface {
-	// Scheme is that of the addresses of objects, such as "s3".
+	// Scheme is the scheme of object addresses, such as "s3".
 	Scheme() string
 
 	// Sign signs a request that is about to be sent, whether it has been signed
 	// before or not. bucket is empty if the request names none.
 	Sign(req *http.Request, bucket string, c Credentials, now time.Time) error
 
-	// Lists reports whether listings tell a column. A listing may lack the types of
-	// objects all the same.
+	// Lists reports whether listings contain a column. Even then a listing may lack
+	// the types of objects.
 	Lists(f stocktake.Field) bool
 
-	// Tells returns the question that tells a column which listings lack; 0: none
-	// does.
+	// Tells returns the question for a column that listings lack; 0 if no question
+	// has it.
 	Tells(f stocktake.Field) Question
 
-	// ReadHead sets what the header of an answer to AskHead tells.
+	// ReadHead sets the values in the header of an answer to AskHead.
 	ReadHead(h http.Header, r *stocktake.Record)
 
 	// ReadACL returns the ACL of OSS that comes nearest to an AccessControlPolicy.
 	ReadACL(doc *ossxml.Element) (stocktake.ACL, error)
 
-	// ListRight is the right to list current objects, or all versions.
+	// ListRight returns the right to list current objects, or all versions.
 	ListRight(versions bool) string
 
-	// DetailRight is the right that a question about a current object takes, or about
-	// one of its versions.
+	// DetailRight returns the right that a question needs, about a current object or
+	// about one of its versions.
 	DetailRight(q Question, version bool) string
 
 	// Versioned reports whether the bucket has ever had versioning.
 	Versioned(ctx context.Context, bucket string) (bool, error)
 
-	// Get reads an object, or the part of it that the header Range asks for if span
-	// is not empty. whole says that the service has sent all of it.
+	// Get reads an object. If span is not empty, it is the value of the header Range.
+	// whole says that the service has sent the whole object.
 	Get(ctx context.Context, bucket, key, span string) (body io.ReadCloser, whole bool, err error)
 
-	// Stat reports whether there is an object.
+	// Stat reports whether an object exists.
 	Stat(ctx context.Context, bucket, key string) (bool, error)
 
 	// Delete deletes a version of an object; without versions, or with an empty
-	// version, the current one. That there is none is not an error.
+	// version, the current one. A missing object is not an error.
 	Delete(ctx context.Context, bucket, key, version string) error
 
-	// Put writes an object in one request. md5 is that of content, in base 64. It
-	// returns fs.ErrExist, wrapped, if o is exclusive and there is an object, as far
-	// as the service looks, and ErrConflict if another such write is under way.
+	// Put writes an object in one request. md5 is the MD5 of content in base64. If o
+	// is exclusive, Put returns fs.ErrExist, wrapped, if the object exists, as far as
+	// the service checks, and ErrConflict if another such write is in progress.
 	Put(ctx context.Context, o Object, content io.ReadSeeker, md5 string) error
 
 	// Begin begins an upload in parts.
@@ -69,15 +69,15 @@ type Dialect interface {
 	// Part uploads a part, numbered from 1, and returns its ETag.
 	Part(ctx context.Context, o Object, upload string, number int, content io.ReadSeeker, md5 string) (etag string, err error)
 
-	// Finish makes an object of the parts, whose ETags it is given in order. It
-	// returns the errors of Put as well, and ErrNoUpload if there is no such upload.
+	// Finish makes an object of the parts, whose ETags are given in order. It returns
+	// the errors of Put, and ErrNoUpload if the upload does not exist.
 	Finish(ctx context.Context, o Object, upload string, etags []string) error
 
-	// Abort drops an upload. That there is none is not an error.
+	// Abort drops an upload. A missing upload is not an error.
 	Abort(ctx context.Context, o Object, upload string) error
 
-	// Uploads returns a page of the unfinished uploads of keys that start with prefix,
-	// after those of the page before, whose end after is; and the end of this page,
+	// Uploads returns a page of the unfinished uploads of keys that start with
+	// prefix. after is the end of the previous page. next is the end of this page,
 	// zero if it is the last one.
 	Uploads(ctx context.Context, bucket, prefix string, after Upload) (page []Upload, next Upload, err error)
 }
@@ -85,26 +85,26 @@ type Dialect interface {
 // An Upload is an unfinished upload in parts.
 type Upload struct{ Key, ID string }
 
-// An Object is what is to be written.
+// An Object describes an object to be written.
 type Object struct {
 	Bucket, Key string
 	ContentType string
 	Encryption  stocktake.Encryption
-	Exclusive   bool // there must be no object
+	Exclusive   bool // the write must not replace an object
 }
 
 // Errors to branch on, besides fs.ErrExist and fs.ErrNotExist. They are wrapped.
 var (
-	// ErrConflict is returned by writes that must be exclusive and were under way at
-	// the same time as others: whether one of them succeeds is not decided.
+	// ErrConflict is returned for concurrent exclusive writes of one object: it is
+	// undecided whether one of them succeeds.
 	ErrConflict = errors.New("another write of the object is in progress")
 
 	// ErrNoUpload is returned for an upload that was finished, aborted or never begun.
 	ErrNoUpload = errors.New("the upload does not exist")
 )
 
-// An UnansweredError is that of a request which the service has not answered, or not
-// in full.
+// An UnansweredError is the error of a request that the service has not answered,
+// or not completely.
 type UnansweredError struct{ Err error }
 
 func (e *UnansweredError) Error() string { return e.Err.Error() }
@@ -118,9 +118,9 @@ func (e *UnansweredError) MayPass() bool { return true }
 // An Error is an error that the service has answered.
 type Error struct {
 	Status int    // of HTTP
-	Code   string // in the service's words, such as "NoSuchBucket"; may be empty
-	Right  string // that the credentials lack, such as "s3:PutObject"; may be empty
-	Err    error  // of the SDK, or what was answered
+	Code   string // the service's own code, such as "NoSuchBucket"; may be empty
+	Right  string // missing right of the credentials, such as "s3:PutObject"; may be empty
+	Err    error  // error of the SDK, or the answer
 }
 
 func (e *Error) Error() string {
@@ -130,8 +130,8 @@ func (e *Error) Error() string {
 	return e.Err.Error() + ": the credentials lack the right " + e.Right
 }
 
-// Needs returns err, which is that of a request that takes a right; if the service
-// has denied access, it names the right.
+// Needs returns err, the error of a request that needs a right. If the service has
+// denied access, the returned error names the right.
 func Needs(right string, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok && e.Status == http.StatusForbidden && (e.Code == "" || e.Code == "AccessDenied" || e.Code == "Forbidden") {
 		e.Right = right
@@ -139,8 +139,8 @@ func Needs(right string, err error) error {
 	return err
 }
 
-// Advice says how the settings of the store, or the policies there, can be corrected;
-// empty: that is not what is wrong. It is part of the reason of a run.
+// Advice returns how to correct the settings of the store, or the policies there.
+// It returns "" if neither is the cause. The reason of a failed run includes it.
 func (e *Error) Advice() string {
 	switch {
 	case e.Right != "":
@@ -153,14 +153,13 @@ func (e *Error) Advice() string {
 	return ""
 }
 
-// MayPass reports whether the same request may be answered well later: the service
-// is overloaded, or fails by itself.
+// MayPass reports whether the same request may succeed later: the service is
+// overloaded, or has failed internally.
 func (e *Error) MayPass() bool {
 	return e.Status == http.StatusTooManyRequests || e.Status == http.StatusRequestTimeout || e.Status >= 500 && e.Status != http.StatusNotImplemented
 }
 
-// Unwrap returns the error of the SDK, and what the code means to the rest of
-// Stocktake.
+// Unwrap returns the error of the SDK, and the project's error for the code.
 func (e *Error) Unwrap() []error {
 	switch e.Code {
 	case "NoSuchBucket":

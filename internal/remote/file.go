@@ -11,17 +11,17 @@ import (
 	"io/fs"
 )
 
-// file is an object on its way into a bucket.
+// file is an object that is being written to a bucket.
 type file struct {
 	d      *destination
-	ctx    context.Context // of Write, which has none; it does not end
+	ctx    context.Context // for Write, which has no context; it does not end
 	object Object
 
-	buf    bytes.Buffer // the part at hand
-	upload string       // id of the multipart upload; empty: none is begun
+	buf    bytes.Buffer // the current part
+	upload string       // id of the multipart upload; empty: not begun
 	etags  []string     // of the parts
 	size   int64        // of the parts, in bytes
-	err    error        // of the part that failed
+	err    error        // of the failed part
 	ended  bool
 	blind  bool // see WithoutLook
 }
@@ -31,7 +31,7 @@ func (f *file) Write(p []byte) (n int, err error) {
 		return 0, fs.ErrClosed
 	}
 	for len(p) > 0 && f.err == nil {
-		if f.buf.Len() == f.d.s.partSize { // only what is followed by more is a part
+		if f.buf.Len() == f.d.s.partSize { // send a part only if more bytes follow
 			f.err = f.part(f.ctx)
 			continue
 		}
@@ -42,7 +42,7 @@ func (f *file) Write(p []byte) (n int, err error) {
 	return n, f.err
 }
 
-// part uploads the part at hand.
+// part uploads the current part.
 func (f *file) part(ctx context.Context) (err error) {
 	if f.upload == "" {
 		if f.upload, err = f.d.s.dialect.Begin(ctx, f.object); err != nil {
@@ -63,7 +63,7 @@ func (f *file) part(ctx context.Context) (err error) {
 	return nil
 }
 
-// sumOf returns the MD5 of content as the header Content-MD5 has it.
+// sumOf returns the MD5 of content in the form of the header Content-MD5.
 func sumOf(content []byte) string {
 	sum := md5.Sum(content)
 	return base64.StdEncoding.EncodeToString(sum[:])
@@ -71,8 +71,8 @@ func sumOf(content []byte) string {
 
 func (f *file) about(err error) error { return f.d.about(f.object.Key, err) }
 
-// attempts is how often the last request of a file is made that is not decided:
-// it lost against other writes which are not complete either.
+// attempts is how often the last request of a file is made if it is undecided,
+// because it conflicts with other incomplete writes.
 const attempts = 5
 
 // Commit implements [engine.File].
@@ -113,8 +113,8 @@ func (f *file) Commit(ctx context.Context, sum [16]byte) error {
 	return nil
 }
 
-// exists returns fs.ErrExist if the file must be exclusive and there is an object.
-// The write is conditional as well; but there are services that ignore that.
+// exists returns fs.ErrExist if the file must be exclusive and the object exists.
+// The write is conditional, too, but some services ignore the condition.
 func (f *file) exists(ctx context.Context) error {
 	if !f.object.Exclusive || f.blind {
 		return nil
@@ -126,8 +126,8 @@ func (f *file) exists(ctx context.Context) error {
 	return err
 }
 
-// WithoutLook leaves it to the service alone that an exclusive file does not replace
-// an object, to see whether it keeps to that.
+// WithoutLook disables the check for an existing object before an exclusive write,
+// to see whether the service itself respects the condition.
 func (f *file) WithoutLook() { f.blind = true }
 
 // Abort implements [engine.File].

@@ -21,16 +21,17 @@ func before(key string) string {
 	case 0:
 		return head
 	case 0xE000:
-		last = 0xD800 // those between are halves of characters
+		last = 0xD800 // skip the surrogates
 	}
 	return head + string(last-1) + "\U0010FFFF"
 }
 
-// below returns text that comes before rest, which begins with bytes that are no character,
-// with few keys between them: what follows the greatest character before it. Without that a
-// scan from a cut such as "\x80" would list all of a bucket to find nothing.
+// below returns text that comes before rest, with few keys between them. rest
+// begins with bytes that are not a character; the text follows the greatest
+// character before it. Otherwise a scan from a cut such as "\x80" would list the
+// whole bucket to find nothing.
 func below(rest string) string {
-	const halves = 0xE000 - 0xD800 // halves of characters, which are none
+	const halves = 0xE000 - 0xD800 // surrogates, which are not characters
 	nth := func(n int) rune {
 		if n >= 0xD800 {
 			n += halves

@@ -11,53 +11,54 @@ import (
 	"time"
 )
 
-// Options say how a service is reached. They are the same for every dialect.
+// Options configure the connection to a service. They are the same for every
+// dialect.
 type Options struct {
 	// Endpoint is the URL of the service without a bucket, such as
-	// https://s3.lan:9000. Empty: that of the public service in Region.
+	// https://s3.lan:9000. Empty: the public service in Region.
 	Endpoint string
 
 	Region     string     // empty: the default of the dialect
 	Addressing Addressing // zero: the default of the dialect
 
 	// Credentials returns the credentials to sign a request with. It is called for
-	// each request that is sent, repetitions included, by many goroutines at once, so
-	// it should keep what it has until that expires. It is required.
+	// each request that is sent, including repeated ones, by many goroutines at once.
+	// It should therefore cache credentials until they expire. It is required.
 	Credentials Provider
 
-	// Transport sends requests; nil: http.DefaultTransport. It is the place for TLS
-	// settings and the number of connections.
+	// Transport sends requests; nil: http.DefaultTransport. Set TLS settings and the
+	// number of connections there.
 	Transport http.RoundTripper
 
-	// Around decorates what sends and signs a request; nil: nothing does. It is the
-	// place for retries, limits, counting and logging (package throttle): neither
-	// this package nor the SDKs repeat a request, but for pages that arrive
-	// broken.
+	// Around decorates the transport that signs and sends requests; nil: no
+	// decoration. Use it for retries, limits, counting and logging (package
+	// throttle). Neither this package nor the SDKs repeat a request, except for pages
+	// that arrive broken.
 	Around func(http.RoundTripper) http.RoundTripper
 
-	// Requests is how many pages of a listing are asked for at once; 0:
-	// DefaultRequests. What Around lets through at once bounds it too, so more than
-	// that only make the listing be cut more often.
+	// Requests is how many pages of a listing are requested concurrently; 0:
+	// DefaultRequests. The limits of Around apply, too; a value above them only cuts
+	// the listing into more pieces.
 	Requests int
 
-	// Silence is how long a request may go without a byte sent or received before it
-	// fails; 0: DefaultSilence.
+	// Silence is how long a request may pass without a byte sent or received before
+	// it fails; 0: DefaultSilence.
 	Silence time.Duration
 
-	// PartSize is the size of the parts of multipart uploads, in bytes, from 5 MiB
-	// on; 0: DefaultPartSize. A file of at most this size is sent in one request.
+	// PartSize is the size of the parts of multipart uploads, in bytes, at least 5
+	// MiB; 0: DefaultPartSize. A file of at most this size is sent in one request.
 	PartSize int
 
-	// PageSize is how many rows of a listing are asked for at once, up to 50,000; 0:
-	// DefaultPageSize. Services give fewer if they will, except OSS, which refuses
-	// more than 1,000.
+	// PageSize is how many rows of a listing are requested at once, up to 50,000; 0:
+	// DefaultPageSize. Services may return fewer, except OSS, which rejects more than
+	// 1,000.
 	PageSize int
 
 	Log *slog.Logger // nil: slog.Default()
 }
 
-// DefaultRequests is how many pages of a listing are asked for at once if nothing
-// else is asked for.
+// DefaultRequests is how many pages of a listing are requested concurrently by
+// default.
 const DefaultRequests = 64
 
 // DefaultSilence is longer than a loaded service takes for a page.
@@ -66,15 +67,15 @@ const DefaultSilence = time.Minute
 // DefaultPartSize allows for files of 160 GB, as an upload has 10,000 parts.
 const DefaultPartSize = 16 << 20
 
-// DefaultPageSize is what AWS, OSS, MinIO and Ceph 16 give at most.
+// DefaultPageSize is the most that AWS, OSS, MinIO and Ceph 16 return.
 const DefaultPageSize = 1000
 
 const maxPageSize = 50_000
 
 const minPartSize = 5 << 20
 
-// Addressing says where in a URL the name of a bucket is. The zero value is what
-// the dialect prefers.
+// Addressing says where a URL contains the name of the bucket. The zero value is
+// the default of the dialect.
 type Addressing uint8
 
 // The ways to address a bucket.
@@ -84,7 +85,7 @@ const (
 	VirtualHosted                // https://bucket.endpoint/key
 )
 
-// ParseAddressing reads "path" or "virtual"; empty text is DefaultAddressing.
+// ParseAddressing parses "path" or "virtual"; empty text is DefaultAddressing.
 func ParseAddressing(text string) (Addressing, error) {
 	switch text {
 	case "":
@@ -105,7 +106,7 @@ type Credentials struct {
 	SessionToken    string
 }
 
-// A Provider returns the credentials that are valid now. An error of it fails the
+// A Provider returns the credentials that are valid now. Its error fails the
 // request.
 type Provider func(context.Context) (Credentials, error)
 
@@ -114,9 +115,9 @@ func Static(c Credentials) Provider {
 	return func(context.Context) (Credentials, error) { return c, nil }
 }
 
-// Complete returns o with the defaults filled in, and the URL of its endpoint. Its
-// error says which option is wrong. endpoint, region and addressing are those of
-// the dialect; endpoint may contain {region}.
+// Complete returns o with the defaults filled in, and the URL of its endpoint. The
+// error says which option is wrong. endpoint, region and addressing are the
+// defaults of the dialect; endpoint may contain {region}.
 func (o Options) Complete(endpoint, region string, addressing Addressing) (Options, *url.URL, error) {
 	if o.Region == "" {
 		o.Region = region

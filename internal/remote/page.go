@@ -17,18 +17,18 @@ import (
 )
 
 const (
-	// brokenPages is how often a page is asked for that arrives broken, though with
-	// status 200: AWS says that it can.
+	// brokenPages is how often a page is requested that arrives broken with status
+	// 200. AWS documents that this can happen.
 	brokenPages = 5
 
-	// brokenPause is how long the second attempt waits; each waits twice as long as
-	// the one before.
+	// brokenPause is the pause before the second attempt; each pause is twice as long
+	// as the one before.
 	brokenPause = 100 * time.Millisecond
 
 	maxError = 64 << 10 // bytes of the body of an error
 
-	// maxAhead is how many bytes of memory a service gets by only saying that it will
-	// send them.
+	// maxAhead bounds the memory that is allocated only because a service announces a
+	// long body, in bytes.
 	maxAhead = 2 << 20
 )
 
@@ -37,21 +37,22 @@ type lister struct {
 	s       *Store
 	bucket  string
 	room    *rooms
-	*answer // the last one; nil: it has been put back
+	*answer // the last one; nil: it has been returned to the pool
 }
 
-// An answer is the memory of a page.
+// An answer is the buffer of a page.
 type answer struct {
 	page listpage.Page
 	body []byte
 }
 
-// rooms lends the memory of answers. The one that was put back last is lent first:
-// it is in the caches of the processor. A lister borrows it when the service begins
-// to answer, so that the requests that wait, which are most, have none.
+// rooms is a pool of answer buffers. The buffer that was returned last is reused
+// first, because it is in the caches of the processor. A lister takes a buffer when
+// the service begins to answer, so that waiting requests, which are most of them,
+// hold none.
 type rooms struct {
 	mu   sync.Mutex
-	idle []*answer // no more than were lent at once
+	idle []*answer // at most as many as were in use at once
 }
 
 func (r *rooms) get() *answer {
@@ -71,7 +72,7 @@ func (r *rooms) put(a *answer) {
 	r.idle = append(r.idle, a)
 }
 
-// release puts back the memory of the last answer, which is of no more use.
+// release returns the buffer of the last answer, which is no longer used.
 func (l *lister) release() {
 	if l.answer != nil {
 		l.room.put(l.answer)
@@ -79,11 +80,11 @@ func (l *lister) release() {
 	}
 }
 
-// errBroken is a page that is not what was asked for, or has not arrived. It may
-// be asked for again.
+// errBroken reports a page that is not the requested one, or is incomplete. The
+// request may be repeated.
 var errBroken = errors.New("the page is broken")
 
-// get requests the page that begins behind marker, and has check look at it.
+// get requests the page that begins after marker, and calls check on it.
 func (l *lister) get(ctx context.Context, query url.Values, marker string, check func() error) error {
 	pause := brokenPause
 	for n := 1; ; n++ {
@@ -137,9 +138,10 @@ func (l *lister) try(ctx context.Context, query url.Values) error {
 	return l.page.Parse(l.body)
 }
 
-// read reads the body of an answer, or so much of it that it is too long. If the service
-// says how long it is, there is room for all of it before the first byte, and for a page
-// that is a bit longer: most pages then take few reads and no memory.
+// read reads the body of an answer, or enough of it to see that it is too long. If
+// the service announces the length, the buffer is allocated for the whole body
+// before the first byte, with room for a slightly longer page: most pages then need
+// few reads and no allocation.
 func (l *lister) read(resp *http.Response) error {
 	body := l.body[:0]
 	if n := int(min(resp.ContentLength, maxAhead)); n >= cap(body) {
@@ -162,7 +164,7 @@ func (l *lister) read(resp *http.Response) error {
 	return nil
 }
 
-// refused returns the error that an answer of the service stands for.
+// refused returns the error that the service has answered.
 func refused(resp *http.Response) error {
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxError))
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"sync"
 )
 
-// A payload is the body of a request as often as it is sent.
+// A payload is the body of a request, however often it is sent.
 //
-// net/http may read a body after it has returned the answer, if the service
-// answers early. So the caller may not reuse the bytes before it has called
-// release: from then on, no reader touches them.
+// If the service answers early, net/http may still read a body after it has
+// returned the answer. The caller may therefore reuse the bytes only after release:
+// from then on, no reader touches them.
 type payload struct {
 	mu       sync.Mutex
 	content  []byte
@@ -56,21 +56,21 @@ func (r *payloadReader) Close() error { return nil }
 
 type payloadKey struct{}
 
-// send calls request with a reader of content that the SDK may have for its length
-// and its hash, and a context which has what is really sent. content may be
-// reused afterwards.
+// send calls request with a reader of content and a context. The SDK takes the
+// length and the hash from the reader; the bytes that are sent come from the
+// context. content may be reused afterwards.
 func send(ctx context.Context, content []byte, request func(context.Context, io.ReadSeeker) error) error {
 	p := &payload{content: content}
 	defer p.release()
 	return request(context.WithValue(ctx, payloadKey{}, p), bytes.NewReader(content))
 }
 
-// maxDocument is the longest body that is copied: the XML which names 10,000
+// maxDocument is the longest body that is copied: the XML with the names of 10,000
 // parts.
 const maxDocument = 4 << 20
 
-// repeatable is a transport whose requests have bodies that can be sent more than
-// once. Neither SDK makes such bodies.
+// repeatable is a transport that makes the bodies of requests repeatable. Neither
+// SDK does this.
 type repeatable struct{ next http.RoundTripper }
 
 func (t repeatable) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -90,7 +90,7 @@ func (t repeatable) RoundTrip(req *http.Request) (*http.Response, error) {
 	} else if err := req.Body.Close(); err != nil {
 		return nil, fmt.Errorf("body of %s: %w", req.Method, err)
 	}
-	again := req.WithContext(req.Context()) // a RoundTripper must not change the request that it is given
+	again := req.WithContext(req.Context()) // a RoundTripper must not modify the request
 	if again.ContentLength = int64(len(p.content)); len(p.content) == 0 {
 		again.Body, again.GetBody = http.NoBody, func() (io.ReadCloser, error) { return http.NoBody, nil }
 		return t.next.RoundTrip(again)

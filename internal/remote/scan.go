@@ -25,7 +25,7 @@ func (sn *snapshot) Pages(ctx context.Context, seg engine.Segment, versions bool
 		return err
 	}
 	if seg.From > seg.Prefix && !strings.HasPrefix(seg.From, seg.Prefix) {
-		return nil // it begins after all keys with the prefix
+		return nil // the segment begins after all keys with the prefix
 	}
 	l := &lister{s: sn.s, bucket: sn.bucket, room: &sn.rooms}
 	defer l.release()
@@ -59,14 +59,14 @@ func (sn *snapshot) Pages(ctx context.Context, seg engine.Segment, versions bool
 	}
 }
 
-// A scan requests the pages of a segment. It continues behind the last row that
-// it has seen, never where the service says: what services call the next marker
-// differs in form and in meaning.
+// A scan requests the pages of a segment. It continues after the last row that it
+// has seen, not at the marker that the service returns, because these markers
+// differ in form and in meaning between services.
 //
-// In a listing of versions it begins each page with the first version of the
-// last key, and leaves out those that it has seen. Only where a key has very many
-// versions does it ask for those behind a version: versitygw 1.8 loses and
-// repeats rows then, if there are a null version or delete markers.
+// In a listing of versions each page begins with the first version of the last key,
+// and the scan skips the versions that it has seen. Only for a key with very many
+// versions does it continue after a version: versitygw 1.8 then loses and repeats
+// rows if there are a null version or delete markers.
 type scan struct {
 	*lister
 	seg      engine.Segment
@@ -81,8 +81,8 @@ type scan struct {
 	deep bool                // last has very many versions
 }
 
-// manyVersions is how many versions of a key are listed again for the sake of the
-// next page, at most.
+// manyVersions is the most versions of a key that are listed again for the next
+// page.
 const manyVersions = 500
 
 // next requests the next page.
@@ -107,7 +107,7 @@ func (sc *scan) next(ctx context.Context) error {
 	return sc.get(ctx, query, sc.marker, sc.check)
 }
 
-// check reports what is wrong with a page that is well-formed.
+// check reports errors in a page that is well-formed.
 func (sc *scan) check() error {
 	if sc.page.Versions != sc.versions {
 		return errors.New("it is a listing of another kind")
@@ -116,7 +116,7 @@ func (sc *scan) check() error {
 	if !sc.versions && sc.page.Truncated && (n == 0 || bytes.Compare(sc.page.Records[n-1].Key, sc.last) <= 0) {
 		return fmt.Errorf("%w: %w after key %.200q", errBroken, errStuck, sc.marker)
 	}
-	// The rows are in order, so all are under the prefix if the first and the last are.
+	// The rows are in order: if the first and the last are under the prefix, all are.
 	if n > 0 {
 		for _, i := range []int{0, n - 1} {
 			if key := sc.page.Records[i].Key; !strings.HasPrefix(string(key), sc.seg.Prefix) {
@@ -128,7 +128,7 @@ func (sc *scan) check() error {
 }
 
 // records returns the rows of the page that are in the segment and have not been
-// seen, and moves the marker behind them. end says that the segment has no more.
+// seen, and moves the marker past them. end says that the segment has no more.
 func (sc *scan) records() (records []stocktake.Record, end bool, err error) {
 	records = sc.unseen(sc.page.Records)
 	if !sc.s.types {
@@ -140,7 +140,7 @@ func (sc *scan) records() (records []stocktake.Record, end bool, err error) {
 		sc.remember(records)
 	case end:
 	case sc.versions && sc.last != nil && !sc.deep:
-		sc.dive(sc.lastVersion) // the page was filled by what has been seen
+		sc.dive(sc.lastVersion) // the page has only versions that have been seen
 	default:
 		return nil, true, fmt.Errorf("list %s: %w after key %.200q", sc.bucket, &UnansweredError{errStuck}, sc.marker)
 	}
@@ -161,8 +161,8 @@ func (sc *scan) records() (records []stocktake.Record, end bool, err error) {
 	return records, end, nil
 }
 
-// withoutTypes drops the types that listings tell, except Appendable: that of all
-// other objects would be a guess.
+// withoutTypes drops the types in listings, except Appendable: all other types
+// would be guesses.
 func withoutTypes(records []stocktake.Record) {
 	for i := range records {
 		if r := &records[i]; r.Type != stocktake.Appendable && !r.IsDeleteMarker {
@@ -172,7 +172,7 @@ func withoutTypes(records []stocktake.Record) {
 	}
 }
 
-// skip leaves out the versions of the first key up to seg.After.
+// skip drops the versions of the first key up to seg.After.
 func (sc *scan) skip(records []stocktake.Record, end bool) ([]stocktake.Record, error) {
 	for i := range records {
 		if string(records[i].Key) != sc.seg.From {
@@ -190,8 +190,8 @@ func (sc *scan) skip(records []stocktake.Record, end bool) ([]stocktake.Record, 
 	return nil, nil
 }
 
-// unseen leaves out the rows that come before the last key, and those of it that
-// have been seen.
+// unseen drops the rows before the last key, and the versions of that key that have
+// been seen.
 func (sc *scan) unseen(records []stocktake.Record) []stocktake.Record {
 	if sc.last == nil {
 		return records
@@ -209,7 +209,7 @@ func (sc *scan) unseen(records []stocktake.Record) []stocktake.Record {
 	return append(records[:kept], records[n:]...)
 }
 
-// remember moves the marker behind the last row.
+// remember moves the marker past the last row.
 func (sc *scan) remember(records []stocktake.Record) {
 	last := &records[len(records)-1]
 	again := bytes.Equal(sc.last, last.Key)
@@ -238,7 +238,7 @@ func (sc *scan) remember(records []stocktake.Record) {
 	sc.lastVersion = string(last.VersionID)
 }
 
-// dive continues behind a version of the last key.
+// dive continues after a version of the last key.
 func (sc *scan) dive(version string) {
 	sc.deep = true
 	sc.marker, sc.version = string(sc.last), version

@@ -11,8 +11,8 @@ import (
 
 type source struct{ s *Store }
 
-// Snapshot implements [engine.Source]. The service has no snapshots: what the
-// scans show is a window.
+// Snapshot implements [engine.Source]. The service has no snapshots: scans show its
+// state over a window of time.
 func (src source) Snapshot(ctx context.Context, bucket string) (engine.Snapshot, error) {
 	now := time.Now()
 	versioned, err := src.s.Versioned(ctx, bucket)
@@ -40,7 +40,7 @@ func (sn *snapshot) Split(context.Context, string, int) ([]string, error) { retu
 // Requests implements [engine.PagedSnapshot].
 func (sn *snapshot) Requests() int { return sn.s.requests }
 
-// about says which bucket an error is about.
+// about adds the bucket to an error.
 func about(bucket string, err error) error {
 	if err == nil {
 		return nil

@@ -18,15 +18,15 @@ type Store struct {
 	partSize int
 	pageSize string
 	requests int
-	types    bool // listings tell the types of objects
+	types    bool // listings contain the types of objects
 	log      *slog.Logger
 
-	asking  chan struct{}             // has one element for each object that is being asked about
-	unknown [numQuestions]atomic.Bool // the store does not know such a request
+	asking  chan struct{}             // has one element for each object with a request in progress
+	unknown [numQuestions]atomic.Bool // the store does not support the question
 }
 
-// New returns the store that a dialect speaks to over a wire. Packages s3bucket and
-// ossbucket call it; options must be complete.
+// New returns the store for a dialect and a wire. Packages s3bucket and ossbucket
+// call it; o must be complete.
 func New(o Options, w *Wire, d Dialect) *Store {
 	return &Store{
 		dialect: d, wire: w, partSize: o.PartSize, pageSize: strconv.Itoa(o.PageSize), requests: o.Requests, log: o.Log,
@@ -37,9 +37,9 @@ func New(o Options, w *Wire, d Dialect) *Store {
 // Source returns the store as an [engine.Source].
 func (s *Store) Source() engine.Source { return source{s} }
 
-// Destination returns a bucket as an [engine.Destination]. Of writes that must be
-// exclusive and happen at the same time, all may succeed if the service ignores
-// the condition: OSS does in a bucket with versioning.
+// Destination returns a bucket as an [engine.Destination]. If the service ignores
+// the condition of exclusive writes, all of several concurrent ones may succeed:
+// OSS does so in a bucket with versioning.
 func (s *Store) Destination(bucket string) engine.Destination { return &destination{s, bucket} }
 
 // Versioned reports whether a bucket has ever had versioning. It returns

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// A Wire is how the requests of a dialect reach the service.
+// A Wire sends the requests of a dialect to the service.
 type Wire struct {
-	// Client sends requests. It follows no redirects: another place needs another
-	// signature.
+	// Client sends requests. It follows no redirects, because another host needs
+	// another signature.
 	Client *http.Client
 
 	endpoint   *url.URL
@@ -25,7 +25,7 @@ type Wire struct {
 // A Sign function is [Dialect.Sign].
 type Sign func(req *http.Request, bucket string, c Credentials, now time.Time) error
 
-// NewWire returns the way to endpoint that complete options ask for.
+// NewWire returns the wire to endpoint; o must be complete.
 func NewWire(o Options, endpoint *url.URL, sign Sign) *Wire {
 	w := &Wire{endpoint: endpoint, addressing: o.Addressing}
 	var rt http.RoundTripper = &signing{next: &guard{o.Transport, o.Silence}, wire: w, sign: sign, credentials: o.Credentials}
@@ -50,9 +50,9 @@ func (w *Wire) url(bucket string) *url.URL {
 	return &u
 }
 
-// hosted reports whether the host names the bucket. No host has an underscore or
-// capitals, and no certificate for *.endpoint is valid for a bucket with a dot: such buckets are
-// in the path whatever the addressing, as in the SDKs of AWS.
+// hosted reports whether the host contains the bucket. A host cannot have an
+// underscore or capital letters, and a certificate for *.endpoint is not valid for
+// a bucket with a dot. Such buckets are always in the path, as in the SDKs of AWS.
 func (w *Wire) hosted(bucket string) bool {
 	return w.addressing == VirtualHosted && !strings.ContainsAny(bucket, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ") &&
 		(w.endpoint.Scheme == "http" || !strings.Contains(bucket, "."))
@@ -69,8 +69,8 @@ func (w *Wire) object(bucket, key string) *url.URL {
 	return u
 }
 
-// escapePath escapes a key the way that signatures of S3 and OSS have it: all but
-// letters, digits, "-._~" and slashes.
+// escapePath escapes a key as signatures of S3 and OSS require: all characters
+// except letters, digits, "-._~" and slashes.
 func escapePath(key string) string {
 	const digits = "0123456789ABCDEF"
 	var b strings.Builder
@@ -96,7 +96,7 @@ func (w *Wire) Bucket(u *url.URL) string {
 	return bucket
 }
 
-// signing is a transport that signs requests, each time they are sent.
+// signing is a transport that signs requests each time they are sent.
 type signing struct {
 	next        http.RoundTripper
 	wire        *Wire
@@ -122,19 +122,18 @@ func (t *signing) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// closeBody does what a RoundTripper must do with a request that it does not
-// send.
+// closeBody closes the body of a request that is not sent, as a RoundTripper must.
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		_ = req.Body.Close() // the error of the request says more
 	}
 }
 
-// ErrSilent is returned if a service sends nothing, and takes nothing, for
+// ErrSilent is returned if a service neither sends nor receives a byte for
 // [Options.Silence].
 var ErrSilent = errors.New("the service does not answer")
 
-// guard is a transport that ends requests to a service which has become silent.
+// guard is a transport that ends requests to a silent service.
 type guard struct {
 	next    http.RoundTripper
 	silence time.Duration
@@ -158,8 +157,8 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// silent returns what err really is: requests that were ended for silence fail as
-// though the caller had ended them.
+// silent returns the real reason of err: a request that the guard ended fails as if
+// the caller had cancelled it.
 func silent(ctx context.Context, err error) error {
 	if err != io.EOF && errors.Is(context.Cause(ctx), ErrSilent) {
 		return ErrSilent
@@ -177,7 +176,7 @@ type watch struct {
 	ended bool
 }
 
-// heard restarts the time of silence: the service is being waited for.
+// heard restarts the timer: the request waits for the service.
 func (w *watch) heard() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -186,7 +185,7 @@ func (w *watch) heard() {
 	}
 }
 
-// pause stops the time: it is the caller who does not read.
+// pause stops the timer: the service waits for the caller to read.
 func (w *watch) pause() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -211,7 +210,7 @@ type watchedBody struct {
 
 func (b *watchedBody) Read(p []byte) (int, error) {
 	if !b.answer {
-		b.watch.heard() // what was read before has been sent
+		b.watch.heard() // the bytes of the previous read have been sent
 		return b.ReadCloser.Read(p)
 	}
 	b.watch.heard()

@@ -9,13 +9,13 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A cell is the value of a column in a row, as text.
+// A cell is the text of a value.
 type cell struct {
 	text  []byte // valid until the next row; empty: the row has no value
 	plain bool   // a number or a boolean
 }
 
-// cellOf returns the value of a column. Times are RFC 3339; buf is reused.
+// cellOf returns the value of a column. Times are in RFC 3339; buf is reused.
 func cellOf(buf []byte, row *report.Row, f stocktake.Field) cell {
 	buf = buf[:0]
 	if row.IsDeleteMarker && !f.Column().Marker {
@@ -56,7 +56,7 @@ func cellOf(buf []byte, row *report.Row, f stocktake.Field) cell {
 	case stocktake.FieldObjectType:
 		return cell{text: append(buf, row.Type.String()...)}
 	case stocktake.FieldCRC64:
-		if row.HasCRC64 { // as text: JSON's numbers have 53 bits in many readers
+		if row.HasCRC64 { // as text: many JSON readers keep only 53 bits of a number
 			return cell{text: strconv.AppendUint(buf, row.CRC64, 10)}
 		}
 	case stocktake.FieldLastAccessDate:
@@ -69,10 +69,10 @@ func cellOf(buf []byte, row *report.Row, f stocktake.Field) cell {
 	return cell{}
 }
 
-// changeCell returns the value of a column that only reports of changes have.
+// changeCell returns the value of a column that only incremental reports have.
 func changeCell(buf []byte, c *stocktake.Change, f stocktake.Field) (v cell, ok bool) {
 	switch f {
-	case stocktake.FieldSequenceNumber: // as text: JSON's numbers have 53 bits in many readers
+	case stocktake.FieldSequenceNumber: // as text: many JSON readers keep only 53 bits of a number
 		return cell{text: stocktake.AppendSequence(buf, c.Sequence)}, true
 	case stocktake.FieldRecordType:
 		return cell{text: append(buf, c.RecordType.String()...)}, true
@@ -88,7 +88,7 @@ func changeCell(buf []byte, c *stocktake.Change, f stocktake.Field) (v cell, ok 
 	return cell{}, false
 }
 
-// appendTime appends a time in Unix seconds; 0 is none.
+// appendTime appends a time in Unix seconds; nothing for 0.
 func appendTime(buf []byte, t int64) []byte {
 	if t == 0 {
 		return nil
@@ -96,7 +96,7 @@ func appendTime(buf []byte, t int64) []byte {
 	return time.Unix(t, 0).UTC().AppendFormat(buf, time.RFC3339)
 }
 
-// jsonName is the name of a column in JSON: "ObjectAcl" is "objectAcl".
+// jsonName returns the name of a column in JSON: "ObjectAcl" is "objectAcl".
 func jsonName(f stocktake.Field) string {
 	name := f.String()
 	return strings.ToLower(name[:1]) + name[1:]

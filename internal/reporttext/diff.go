@@ -11,20 +11,20 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// DiffOptions say what a Diff prints.
+// DiffOptions control what a Diff prints.
 type DiffOptions struct {
 	Only    []string // kinds of changes; empty: all
 	Summary bool     // only the totals
 	Depth   int      // segments of a key in the prefixes of the totals
 	Top     int      // prefixes in the totals
-	JSON    bool     // one object a change, and one with the totals
+	JSON    bool     // one object per change, and one with the totals
 }
 
 // A Diff prints the result of a comparison.
 type Diff struct {
 	w        *bufio.Writer
 	opts     DiffOptions
-	all      *Form // of rows that one report alone has
+	all      *Form // for rows that are in one report only
 	prefixes *report.PrefixChanges
 	buf      []byte
 }
@@ -36,7 +36,7 @@ func NewDiff(w *bufio.Writer, opts DiffOptions, columns []stocktake.Field) *Diff
 	}
 }
 
-// DiffColumns returns the columns that the rows of a change have values of.
+// DiffColumns returns the columns for which the rows of a change have values.
 func DiffColumns(before, after report.Rows, compared []stocktake.Field) (columns []stocktake.Field) {
 	for _, f := range stocktake.Fields() {
 		switch f {
@@ -53,7 +53,7 @@ func DiffColumns(before, after report.Rows, compared []stocktake.Field) (columns
 	return columns
 }
 
-// Change prints a change, if the options select its kind.
+// Change prints a change if the options select its kind.
 func (p *Diff) Change(c *report.Change) error {
 	p.prefixes.Add(c)
 	if p.opts.Summary || len(p.opts.Only) > 0 && !slices.Contains(p.opts.Only, c.Kind.String()) {
@@ -128,13 +128,13 @@ type totalsLine struct {
 	Changed      int64                 `json:"changed"`
 	AddedBytes   int64                 `json:"addedBytes"`
 	RemovedBytes int64                 `json:"removedBytes"`
-	GrownBytes   int64                 `json:"grownBytes"` // of those that changed
+	GrownBytes   int64                 `json:"grownBytes"` // of changed objects
 	Compared     []stocktake.Field     `json:"compared"`
 	Prefixes     []report.PrefixChange `json:"prefixes"`
 	Others       report.PrefixChange   `json:"others"`
 }
 
-// Totals prints what was found in all.
+// Totals prints the totals of the comparison.
 func (p *Diff) Totals(sum *report.Comparison) error {
 	top, others := p.prefixes.Top(p.opts.Top)
 	if p.opts.JSON {

@@ -1,5 +1,5 @@
-// Package reporttext writes what is in a report as text: its rows as CSV, JSON or a
-// table, its totals, its differences from another and the faults that were found.
+// Package reporttext formats reports as text: rows as CSV, JSON or a table, totals,
+// differences from another report, and faults.
 package reporttext
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A Form writes rows in one form, as bytes. It is not safe for concurrent use.
+// A Form writes rows in one format. It is not safe for concurrent use.
 type Form struct {
 	columns []stocktake.Field
 	append  func(f *Form, dst []byte, row *report.Row) []byte
@@ -22,14 +22,14 @@ type Form struct {
 	widths  []int // of a table
 }
 
-// CSV returns the form of RFC 4180. If safe is set, control characters are
-// escaped, for a terminal.
+// CSV returns the form of RFC 4180. If safe is true, it escapes control characters,
+// for a terminal.
 func CSV(columns []stocktake.Field, safe bool) *Form {
 	return &Form{columns: columns, append: appendCSV, safe: safe, buf: make([]byte, 0, 64)}
 }
 
-// JSON returns the form of one JSON object a line. A value that the row does not
-// have is left out.
+// JSON returns the form of one JSON object per line. It omits values that a row
+// does not have.
 func JSON(columns []stocktake.Field) *Form {
 	return &Form{columns: columns, append: appendJSON, buf: make([]byte, 0, 64)}
 }
@@ -37,7 +37,7 @@ func JSON(columns []stocktake.Field) *Form {
 // Append appends a row and its end of line.
 func (f *Form) Append(dst []byte, row *report.Row) []byte { return f.append(f, dst, row) }
 
-// AppendHead appends the line with the names of the columns that CSV begins with.
+// AppendHead appends the header line of CSV with the names of the columns.
 func (f *Form) AppendHead(dst []byte) []byte {
 	for i, c := range f.columns {
 		if i > 0 {
@@ -100,7 +100,7 @@ func appendObject(f *Form, dst []byte, row *report.Row) []byte {
 			continue
 		}
 		dst = appendJSONText(dst, v.text)
-		if c == stocktake.FieldKey && !utf8.Valid(v.text) { // the text cannot hold it
+		if c == stocktake.FieldKey && !utf8.Valid(v.text) { // a JSON string cannot represent it
 			dst = append(dst, `,"keyBase64":"`...)
 			dst = append(base64.StdEncoding.AppendEncode(dst, v.text), '"')
 		}

@@ -9,11 +9,11 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// A Group is a table of totals, as JSON has it.
+// A Group is a table of totals, in the form of the JSON output.
 type Group struct {
 	By     string `json:"by"`
 	Parts  []Part `json:"parts"`
-	Others *Part  `json:"others,omitempty"` // what no part has
+	Others *Part  `json:"others,omitempty"` // what is in none of the parts
 }
 
 // A Part is a line of such a table.
@@ -24,7 +24,7 @@ type Part struct {
 	rollup.Tally
 }
 
-// SummaryOptions say which groups of a report's totals are shown, and how.
+// SummaryOptions control which groups of a report's totals are shown, and how.
 type SummaryOptions struct {
 	By    []string // prefix, class, age, size or ext; empty: all
 	Depth int      // segments of a key in a prefix
@@ -106,7 +106,7 @@ func groupOf(r *rollup.Rollup, by string, opts SummaryOptions) Group {
 	return g
 }
 
-// addRange adds what classes have of one range to one part.
+// addRange adds the counts of a class in one range to the part of that range.
 func (g *Group) addRange(from int64, n rollup.Count) {
 	for i := range g.Parts {
 		if p := &g.Parts[i]; *p.From == from {
@@ -120,7 +120,7 @@ func (g *Group) addRange(from int64, n rollup.Count) {
 
 func tallyOf(n rollup.Count) rollup.Tally { return rollup.Tally{Objects: n.Objects, Bytes: n.Bytes} }
 
-// rangeName says in words which ages or sizes begin at from.
+// rangeName describes the ages or sizes that begin at from.
 func rangeName(by string, from int64) string {
 	switch {
 	case from == rollup.AgeUnknown:

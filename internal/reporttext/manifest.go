@@ -15,8 +15,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// PrintManifest prints what the manifest and the summary of a report say. where is
-// its address.
+// PrintManifest prints the manifest and the summary of a report. where is the
+// address of the report.
 func PrintManifest(w io.Writer, r *report.Report, where string) {
 	m := r.Manifest
 	terminal.Printf(w, "== Report %s\n", human.Printable(where))
@@ -41,7 +41,7 @@ func PrintManifest(w io.Writer, r *report.Report, where string) {
 	}
 }
 
-// showWindow shows which changes an incremental report has.
+// showWindow prints which changes an incremental report contains.
 func showWindow(w io.Writer, r *report.Report) {
 	m := &r.Manifest
 	terminal.Printf(w, "   window       %s to %s\n", human.When(time.Unix(m.StartTimestamp, 0)), human.When(time.Unix(m.EndTimestamp, 0)))
@@ -77,8 +77,8 @@ func PrintRows(ctx context.Context, w io.Writer, r *report.Report, n int) error 
 	return t.Flush()
 }
 
-// PrintDoubts prints the limits of a report that a reader may not expect. line is the
-// form of a line: a word, then text.
+// PrintDoubts prints the limits of a report that a reader may not expect. line is
+// the format of a line: a word, then text.
 func PrintDoubts(w io.Writer, line string, s *stocktake.Summary) {
 	if len(s.Unavailable) > 0 {
 		terminal.Printf(w, line, "empty", human.Printable(strings.Join(s.Unavailable, ", "))+": not available from the store")
@@ -91,8 +91,8 @@ func PrintDoubts(w io.Writer, line string, s *stocktake.Summary) {
 	}
 }
 
-// PrintUnread prints which columns of a report a command does not read, unless it was
-// told which to take. what says what becomes of them.
+// PrintUnread prints the columns of a report that a command does not read, unless
+// the caller chose columns. what says what happens to these columns.
 func PrintUnread(w io.Writer, r *report.Report, chosen []string, what string) {
 	if names := r.Unread(); len(names) > 0 && len(chosen) == 0 {
 		terminal.Printf(w, "%s: %s, which stocktake does not read\n", what, strings.Join(names, ", "))

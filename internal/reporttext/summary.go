@@ -11,13 +11,13 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// titles head the tables of the groups.
+// titles are the titles of the groups.
 var titles = map[string]string{
 	"class": "By storage class", "age": "By time since the last change", "size": "By size",
 	"prefix": "Largest prefixes", "ext": "By extension",
 }
 
-// PrintSummary prints totals: those of all objects, the groups, and unless the
+// PrintSummary prints totals: those of all objects, the groups and, unless the
 // options select groups, the largest, the oldest and the newest object.
 func PrintSummary(w io.Writer, r *rollup.Rollup, groups []Group, opts SummaryOptions) error {
 	terminal.Printf(w, "   %s, %s\n", human.Many(r.Objects, "object"), human.Size(r.Bytes))

@@ -11,7 +11,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// appendTable appends a row of a table whose widths are known.
+// appendTable appends a row of a table with known column widths.
 func appendTable(f *Form, dst []byte, row *report.Row) []byte {
 	for i, c := range f.columns {
 		text := tableCell(cellOf(f.buf, row, c), c)
@@ -20,10 +20,10 @@ func appendTable(f *Form, dst []byte, row *report.Row) []byte {
 	return append(dst, '\n')
 }
 
-// tableCell returns a value in the form of a table for people.
+// tableCell formats a value for a table.
 func tableCell(v cell, f stocktake.Field) string {
 	text := human.Printable(string(v.text))
-	if f == stocktake.FieldKey { // the searched text is never cut
+	if f == stocktake.FieldKey { // keys are never cut
 		return text
 	}
 	return human.Cut(text)
@@ -49,8 +49,8 @@ func appendPadded(dst []byte, text string, width int, f stocktake.Field, last bo
 // memory.
 const measured = 200
 
-// A Table prints rows as a table, as they come: the widths of its columns are
-// those of the first rows.
+// A Table prints rows as a table while they arrive. The first rows determine the
+// widths of the columns.
 type Table struct {
 	form  *Form
 	w     *bufio.Writer
@@ -75,7 +75,7 @@ func (t *Table) Add(row *report.Row) error {
 	return t.begin()
 }
 
-// begin prints the head and the rows that were measured.
+// begin prints the head and the measured rows.
 func (t *Table) begin() error {
 	t.ready = true
 	f := t.form
@@ -107,7 +107,7 @@ func (t *Table) print(row *report.Row) error {
 	return err
 }
 
-// End prints what is left.
+// End prints the remaining rows.
 func (t *Table) End() error {
 	if !t.ready && len(t.first) > 0 {
 		return t.begin()

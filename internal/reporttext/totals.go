@@ -13,7 +13,8 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// PrintTotals adds the report up per storage class and per first path segment.
+// PrintTotals prints the totals of a report by storage class and by first path
+// segment.
 func PrintTotals(ctx context.Context, w io.Writer, r *report.Report) error {
 	sum, err := ReadTotals(ctx, r, report.AddUpOptions{})
 	if err != nil {
@@ -45,8 +46,8 @@ func PrintTotals(ctx context.Context, w io.Writer, r *report.Report) error {
 	return t.Flush()
 }
 
-// ReadTotals returns the totals that were made with the report, or adds up its
-// rows if it has none.
+// ReadTotals returns the totals stored with the report. If there are none, it adds
+// up the rows.
 func ReadTotals(ctx context.Context, r *report.Report, opts report.AddUpOptions) (*rollup.Rollup, error) {
 	sums, err := r.ReadRollup(ctx)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -12,41 +12,40 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// An Estimate says what a take would cost.
+// An Estimate is the expected cost of a take.
 type Estimate struct {
-	Objects int64  `json:"objects"` // records to be listed: all versions if they are asked for
-	Basis   string `json:"basis"`   // where that number is from
+	Objects int64  `json:"objects"` // records to list: all versions if they are reported
+	Basis   string `json:"basis"`   // source of that number
 	Exact   bool   `json:"exact"`   // it was counted
 
-	PageSize int           `json:"pageSize"` // rows that the store gives a request
+	PageSize int           `json:"pageSize"` // rows that the store returns per request
 	PageTime time.Duration `json:"pageTimeNs"`
-	Probes   int           `json:"probes"` // requests that the estimate has made
+	Probes   int           `json:"probes"` // requests that the estimate made
 
 	Calls int64         `json:"calls"`  // listing requests of the take
-	Time  time.Duration `json:"timeNs"` // with Requests at once, or at the rate; of all requests
+	Time  time.Duration `json:"timeNs"` // of all requests, with Requests at once or at the rate
 
-	// Of columns that no listing tells: how many requests about objects they take, at
-	// most, and how long those of one object took.
+	// For columns that listings lack: how many requests about objects they need at
+	// most, and how long those about one object took.
 	Requests   int64         `json:"requests"`
 	ObjectTime time.Duration `json:"objectTimeNs,omitempty"`
 
-	Unavailable []stocktake.Field `json:"unavailable,omitempty"` // columns that the store cannot tell
+	Unavailable []stocktake.Field `json:"unavailable,omitempty"` // columns that the store does not have
 }
 
-// A Pace is how fast a store may be listed.
+// A Pace limits how fast a store may be listed.
 type Pace struct {
-	Requests  int     // at once, at least 1
+	Requests  int     // concurrent, at least 1
 	PerSecond float64 // 0: no limit
 
-	// PerObject is how many requests about each object the columns take.
+	// PerObject is how many requests per object the columns need.
 	PerObject int
 }
 
-// Guess estimates the take of job. It reads two pages, and the summary of the last
-// report if the destination has one; without that, and if objects is 0, it
-// probes some thirty places of the key space and counts the keys between them.
-// Keys that come in few dense clumps are counted badly then. Destination may be
-// nil.
+// Guess estimates the cost of job. It reads two pages, and the summary of the last
+// report if the destination has one. Without a summary, and if objects is 0, it
+// probes some thirty places of the key space and counts the keys between them; this
+// count is wrong for keys in few dense clusters. Destination may be nil.
 func Guess(ctx context.Context, job Job, objects int64, pace Pace) (*Estimate, error) {
 	snap, err := job.Source.Snapshot(ctx, job.Bucket)
 	if err != nil {
@@ -95,8 +94,8 @@ func guess(ctx context.Context, snap engine.Snapshot, job Job, objects int64) (*
 	return e, nil
 }
 
-// details asks about one object, as the take would about each, if the columns need
-// that.
+// details asks about one object, as the take would about each, if the columns
+// require it.
 func (e *Estimate) details(ctx context.Context, snap engine.Snapshot, columns []stocktake.Field, sample []stocktake.Record) error {
 	detailed, ok := snap.(engine.DetailedSnapshot)
 	if !ok {
@@ -116,7 +115,7 @@ func (e *Estimate) details(ctx context.Context, snap engine.Snapshot, columns []
 		e.ObjectTime = time.Since(begin)
 		e.Probes++
 	}
-	for _, f := range columns { // the store may not have known a request
+	for _, f := range columns { // the store may not support a request
 		if detailed.Availability(f) == engine.Unavailable {
 			e.Unavailable = append(e.Unavailable, f)
 		}
@@ -124,8 +123,7 @@ func (e *Estimate) details(ctx context.Context, snap engine.Snapshot, columns []
 	return nil
 }
 
-// known returns how many objects there are if something says so; -1: nothing
-// does.
+// known returns the number of objects and its source, or -1 if no source has it.
 func known(ctx context.Context, snap engine.Snapshot, job Job, objects int64) (n int64, basis string, err error) {
 	if objects > 0 {
 		return objects, "given", nil

@@ -17,11 +17,11 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A state is how far a take has come. It lies as checkpoint.json beside the
-// directories of the reports, and is removed when the report is complete.
+// A state is the progress of a take. It is stored as checkpoint.json next to the
+// directories of the reports, and removed when the report is complete.
 type state struct {
 	Version int       `json:"version"`
-	Job     string    `json:"job"`    // a hash: what another job has is not continued
+	Job     string    `json:"job"`    // a hash: the state of another job is not continued
 	Origin  string    `json:"origin"` // for people
 	Run     string    `json:"run"`
 	Attempt int       `json:"attempt"`
@@ -29,7 +29,7 @@ type state struct {
 
 	Outline *engine.Outline      `json:"outline"`
 	Results []engine.SliceResult `json:"results"`
-	Pending []engine.Slice       `json:"pending"` // slices that are left, those being scanned included
+	Pending []engine.Slice       `json:"pending"` // slices not done, including those being scanned
 }
 
 const stateVersion = 1
@@ -44,8 +44,8 @@ func (t *taking) key() string {
 	return at.Base() + "checkpoint.json"
 }
 
-// identity returns a hash of everything that a continued take must have in
-// common with its beginning.
+// identity returns a hash of everything that must be equal when a take is
+// continued.
 func (t *taking) identity() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %d ", t.job.Origin, t.job.Bucket, t.opts.Limits.Rows)
@@ -80,7 +80,7 @@ func (t *taking) load(ctx context.Context) error {
 	return nil
 }
 
-// save keeps the state, also if ctx has ended.
+// save stores the state, also after ctx has ended.
 func (t *taking) save(ctx context.Context) error {
 	t.saving.Lock()
 	defer t.saving.Unlock()

@@ -13,16 +13,17 @@ import (
 )
 
 const (
-	// endProbes bounds the search for the last key, densityProbes the places where
-	// the density of keys is looked at.
+	// endProbes bounds the search for the last key, densityProbes the places at which
+	// the density of keys is probed.
 	endProbes     = 40
 	densityProbes = 24
 
-	// firstCuts is into how many parts of equal width the keys are cut at first.
+	// firstCuts is the number of parts of equal width into which the keys are cut at
+	// first.
 	firstCuts = 8
 )
 
-// A survey estimates how many keys there are without listing them.
+// A survey estimates the number of keys without listing them.
 type survey struct {
 	ctx      context.Context
 	snap     engine.Snapshot
@@ -30,16 +31,16 @@ type survey struct {
 	versions bool
 
 	page   int                // rows of the largest page
-	bytes  [256]bool          // that keys have
-	some   []string           // first and last keys of pages, and some between
+	bytes  [256]bool          // that occur in keys
+	some   []string           // first and last keys of pages, and some in between
 	probes int                // requests
-	sample []stocktake.Record // the first object; empty: there is none on the first page
+	sample []stocktake.Record // the first object; empty: the first page has none
 	spent  time.Duration
 }
 
 var errEnough = errors.New("enough has been listed")
 
-// first reads the first page; all says that there is no other.
+// first reads the first page. all says that it is the only page.
 func (s *survey) first() (keys []string, all bool, err error) {
 	pages := 0
 	begin := time.Now()
@@ -99,12 +100,12 @@ func (s *survey) keysOf(batch []stocktake.Record) []string {
 	return keys
 }
 
-// A stretch of keys is one that was looked at where it begins.
+// A stretch is a range of keys that was probed at its beginning.
 type stretch struct {
 	from, to float64 // places
 	first    float64 // of the keys of the page
 	seen     float64 // the last of them
-	rows     int     // of the page that lie in the stretch
+	rows     int     // rows of the page that are in the stretch
 	whole    bool    // the page had all of them
 }
 
@@ -112,11 +113,11 @@ func (st *stretch) estimate() float64 {
 	if st.whole {
 		return float64(st.rows)
 	}
-	// Behind the page keys are taken to be as dense as on it.
+	// Assume that keys after the page are as dense as on it.
 	return float64(st.rows) * (1 + (st.to-st.seen)/max(st.seen-st.first, 1e-15))
 }
 
-// count estimates how many keys there are, of which first are the first page.
+// count estimates the number of keys; first is the first page.
 func (s *survey) count(first []string) (int64, error) {
 	last, tail, err := s.last(first)
 	if err != nil {
@@ -149,7 +150,7 @@ func (s *survey) count(first []string) (int64, error) {
 		st := &all[most]
 		middle := (max(st.seen, st.from) + st.to) / 2
 		if middle <= st.from || middle >= st.to {
-			st.whole = true // it cannot be cut finer
+			st.whole = true // it cannot be cut further
 			continue
 		}
 		upper, err := s.look(&space, middle, st.to)
@@ -187,9 +188,9 @@ func (s *survey) look(space *space, from, to float64) (stretch, error) {
 	return st, nil
 }
 
-// last finds the last key, and the page that it ends. It goes down the bytes of
-// keys: at each it asks whether any key has a greater one there, and if so, finds
-// the greatest by halves.
+// last finds the last key and the page that ends with it. It proceeds byte by byte:
+// at each position it checks whether any key has a greater byte, and finds the
+// greatest one by bisection.
 func (s *survey) last(first []string) (last string, tail []string, err error) {
 	low, tail := first[len(first)-1], first[len(first)-1:]
 	path := shared(first[0], low)
@@ -216,11 +217,11 @@ func (s *survey) last(first []string) (last string, tail []string, err error) {
 		}
 		path = low[:len(path)+1]
 	}
-	return low, tail, nil // it is near
+	return low, tail, nil // close to the last key
 }
 
-// halve returns a byte between two, by halves of those that keys have; high if
-// there is none.
+// halve returns the middle one of those bytes between low and high that occur in
+// keys, or high if there is none.
 func (s *survey) halve(low, high int) int {
 	var in []int
 	for c := low + 1; c < high; c++ {
@@ -234,7 +235,7 @@ func (s *survey) halve(low, high int) int {
 	return in[len(in)/2]
 }
 
-// after returns a key that comes after all that begin with prefix; empty: there is
+// after returns a key that comes after all keys with the prefix, or "" if there is
 // none.
 func after(prefix string) string {
 	for i := len(prefix) - 1; i >= 0; i-- {
@@ -245,7 +246,7 @@ func after(prefix string) string {
 	return "\xff"
 }
 
-// shared returns what both keys begin with.
+// shared returns the common prefix of two keys.
 func shared(a, b string) string {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {
@@ -254,22 +255,22 @@ func shared(a, b string) string {
 	return a[:n]
 }
 
-// maxDigits is how many bytes of a key decide on its place.
+// maxDigits is how many bytes of a key determine its place.
 const maxDigits = 12
 
-// A space gives keys places between 0 and 1: their bytes, after those that all
-// share, are the digits of a number whose base is the alphabet that keys have
-// there.
+// A space maps keys to places between 0 and 1. The bytes after the common prefix
+// are the digits of a number; the base of each digit is the alphabet of the keys at
+// that position.
 type space struct {
 	shared string
 	digits [maxDigits][]byte // ascending
 }
 
-// alphabets are what the bytes of a place are taken to be of if all that were seen
-// are: few pages do not show every digit.
+// alphabets are the alphabets that a position is assumed to have if all bytes seen
+// there belong to one: a few pages do not show every digit.
 var alphabets = []string{"0123456789", "0123456789abcdef", "0123456789ABCDEF", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
-// newSpace learns the alphabets from some keys.
+// newSpace derives the alphabets from some keys.
 func newSpace(first, last string, keys []string) space {
 	sp := space{shared: shared(first, last)}
 	for i := range sp.digits {
@@ -319,7 +320,7 @@ func (sp *space) place(key string) float64 {
 	return place
 }
 
-// key returns the first key of a place.
+// key returns the first key at a place.
 func (sp *space) key(place float64) string {
 	key := []byte(sp.shared)
 	for _, letters := range sp.digits {

@@ -1,6 +1,6 @@
-// Package take makes one report without a server. It keeps its state in the
-// destination, beside the report: when it is interrupted, or its process ends, the
-// next call with the same job continues there.
+// Package take makes one report without a server. It stores its state in the
+// destination, next to the report. If a take is interrupted or its process ends,
+// the next call with the same job continues from there.
 package take
 
 import (
@@ -22,10 +22,10 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A Job says what is listed and where the report goes.
+// A Job says what to list and where the report goes.
 type Job struct {
-	// Origin names the source for people and tells it from all others: the URL of
-	// its service, and its bucket there.
+	// Origin names the source for people, and identifies it: the URL of its service,
+	// and the name of the bucket there.
 	Origin string
 
 	Source      engine.Source
@@ -37,26 +37,26 @@ type Job struct {
 	Configuration stocktake.InventoryConfiguration
 }
 
-// Options tune [Run]. The zero value continues what there is.
+// Options tune [Run]. The zero value continues an unfinished take.
 type Options struct {
-	Fresh    bool          // start over, and remove what an unfinished take has left
-	Slice    time.Duration // the state is kept so often, besides at the end; 0: DefaultSlice
-	Workers  int           // key ranges that are listed at once, if the plan has so many; 0: GOMAXPROCS
+	Fresh    bool          // start over, and remove the files of an unfinished take
+	Slice    time.Duration // interval at which the state is saved, besides at the end; 0: DefaultSlice
+	Workers  int           // key ranges listed concurrently, if the plan has so many; 0: GOMAXPROCS
 	Limits   report.Limits // of a shard
-	Expected int64         // objects, for the progress; 0: not known, or as many as the last report has
+	Expected int64         // objects, for the progress; 0: unknown, or as many as in the last report
 
 	// Begun is called once it is known whether an earlier take is continued; may be
 	// nil.
 	Begun func(Begun)
 
-	// Follow is called once, with a function that returns how far the take has come.
-	// That function may be called at any time. nil: none is made.
+	// Follow is called once, with a function that returns the progress of the take.
+	// That function may be called at any time. nil means no call.
 	Follow func(progress func() stocktake.Progress)
 
 	Log *slog.Logger // nil: slog.Default()
 }
 
-// Begun says how a take has begun.
+// Begun describes the beginning of a take.
 type Begun struct {
 	Continued bool
 	Attempt   int       // from 1
@@ -64,26 +64,25 @@ type Begun struct {
 	Listed    int64     // by earlier attempts
 }
 
-// DefaultSlice is how much work the end of the process may cost. Each time the
-// state is kept, all shards that are being written end.
+// DefaultSlice is the most work that is lost when the process ends. Each time the
+// state is saved, all shards that are being written end.
 const DefaultSlice = 10 * time.Minute
 
-// patience is how long after the end of its context a take may go on to write
-// what has been listed.
+// patience is how long after the end of its context a take may continue to write
+// what it has listed.
 const patience = 30 * time.Second
 
-// ErrInterrupted is returned after the end of the context if the state was kept,
+// ErrInterrupted is returned after the end of the context if the state was saved,
 // so that the next take continues.
 var ErrInterrupted = errors.New("interrupted")
 
-// ErrOther means that the destination holds the state of an unfinished take of
-// another job. It is wrapped with what that was.
+// ErrOther means that the destination has the state of an unfinished take of
+// another job. It is wrapped with a description of that job.
 var ErrOther = errors.New("the destination has an unfinished take with other arguments")
 
 // Run makes the report. It always writes a manifest, even if nothing matches. If
-// ctx ends, what has been listed is kept and the error is ErrInterrupted. Other
-// errors leave the state as well. They are those of source and destination, and
-// ErrOther.
+// ctx ends, Run saves the state and returns ErrInterrupted. After other errors the
+// state stays as well. They are those of source and destination, and ErrOther.
 func Run(ctx context.Context, job Job, opts Options) (engine.Result, error) {
 	t := &taking{job: job, opts: opts, log: cmp.Or(opts.Log, slog.Default()), active: map[*engine.Progress]bool{}, stop: make(chan struct{})}
 	t.opts.Slice = cmp.Or(opts.Slice, DefaultSlice)
@@ -102,7 +101,7 @@ func Run(ctx context.Context, job Job, opts Options) (engine.Result, error) {
 	if err != nil {
 		return engine.Result{}, t.interrupted(ctx, err)
 	}
-	// The report is complete; a state that stays is found to be done.
+	// The report is complete; the next take recognizes a state that is left as done.
 	if err := job.Destination.Remove(context.WithoutCancel(ctx), t.key()); err != nil {
 		t.log.Warn("cannot remove the state of the take", "key", t.key(), "err", err)
 	}
@@ -119,11 +118,11 @@ type taking struct {
 	state  state
 	active map[*engine.Progress]bool // of the slices that are being scanned
 	saving sync.Mutex                // held while the state is written
-	stop   chan struct{}             // closed when the take is to end
+	stop   chan struct{}             // closed when the take must end
 }
 
-// interrupted says whether an error is only the end of ctx, after the state was
-// kept.
+// interrupted returns ErrInterrupted if an error is only the end of ctx and the
+// state was saved.
 func (t *taking) interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) && t.state.Outline != nil {
 		return fmt.Errorf("%w: %w", ErrInterrupted, err)
@@ -156,7 +155,7 @@ func (t *taking) begin(ctx context.Context) error {
 	}
 	continued := t.state.Outline != nil
 	if continued {
-		t.state.Attempt++ // its files have names of their own
+		t.state.Attempt++ // each attempt has its own file names
 	} else if err := t.plan(ctx); err != nil {
 		return err
 	}
@@ -176,7 +175,7 @@ func (t *taking) plan(ctx context.Context) error {
 	return nil
 }
 
-// startOver removes what an unfinished take has left.
+// startOver removes the files of an unfinished take.
 func (t *taking) startOver(ctx context.Context) error {
 	if err := engine.CleanAttempts(ctx, t.job.Destination, t.engineJob(), t.engineOptions(nil)); err != nil {
 		return fmt.Errorf("start over: %w", err)
@@ -188,12 +187,12 @@ func (t *taking) startOver(ctx context.Context) error {
 	return nil
 }
 
-// MemoryLimit is what the heap of a process that takes may grow to, in bytes, whatever
-// the bucket: rows that wait to be written, pages, and what is not collected yet.
+// MemoryLimit is the soft limit of the heap of a process that takes, in bytes, for
+// any bucket: rows that wait to be written, pages, and garbage.
 const MemoryLimit = 384 << 20
 
-// scan scans the slices that are left, some at once, and keeps the state after
-// each. After the end of ctx, what has been listed is written first.
+// scan scans the remaining slices, several concurrently, and saves the state after
+// each. After the end of ctx it first writes what has been listed.
 func (t *taking) scan(ctx context.Context) error {
 	patient, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -218,7 +217,7 @@ func (t *taking) scan(ctx context.Context) error {
 	return g.Wait()
 }
 
-// slice scans a slice, and returns what is left of it.
+// slice scans a slice, and returns what remains of it.
 func (t *taking) slice(ctx context.Context, s engine.Slice) (rest []engine.Slice, err error) {
 	p := new(engine.Progress)
 	t.mu.Lock()
@@ -243,7 +242,7 @@ func (t *taking) slice(ctx context.Context, s engine.Slice) (rest []engine.Slice
 	return rest, t.save(ctx)
 }
 
-// listed returns how many records the results have.
+// listed returns the number of records in the results.
 func (t *taking) listed() (n int64) {
 	for i := range t.state.Results {
 		n += t.state.Results[i].Listed
@@ -251,7 +250,7 @@ func (t *taking) listed() (n int64) {
 	return n
 }
 
-// progress returns how far the take has come, earlier attempts included.
+// progress returns the progress of the take, including earlier attempts.
 func (t *taking) progress() stocktake.Progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -3,31 +3,30 @@ package throttle
 import "time"
 
 const (
-	firstLimit = 4 // requests in flight at the beginning
+	firstLimit = 4 // initial requests in flight
 
-	// A request counts as one of many: the latency that decides is an average over
-	// about so many.
+	// The latency is an average over about this many requests.
 	averaged = 16
 
-	// The limit grows while the average latency is below steady times the base,
-	// and is halved when the average rises above rising times the base.
+	// The limit grows while the average latency is below steady times the base, and
+	// is halved when the average rises above rising times the base.
 	steady, rising = 1.5, 3
 
-	// The base grows by so much with each request, so that a store that has become
-	// slower for good is not taken for one that is overloaded for ever.
+	// The base grows by this factor with each request, so that a store that has
+	// become permanently slower is not considered overloaded for ever.
 	drift = 1.001
 )
 
-// A controller finds out how many requests in flight a store bears. The limit
-// doubles with each round of requests at first, and after the first sign of pain
-// grows by one with each round; each sign halves it. It is not safe for
-// concurrent use.
+// A controller determines how many requests in flight a store can handle. At first
+// the limit doubles with each round of requests. After the first sign of overload
+// it grows by one with each round. Each sign halves it. A controller is not safe
+// for concurrent use.
 type controller struct {
-	most  float64 // limit at most
+	most  float64 // upper bound of limit
 	limit float64
 
-	begun   bool          // the store has shown pain once
-	cut     time.Time     // when the limit was halved last
+	begun   bool          // the store has been overloaded once
+	cut     time.Time     // when the limit was last halved
 	samples int           // latencies since then
 	average time.Duration // of the last latencies
 	base    time.Duration // the lowest average, with drift
@@ -40,18 +39,18 @@ func newController(most int) *controller {
 // allowed returns how many requests may be in flight.
 func (c *controller) allowed() int { return int(c.limit) }
 
-// An answer is how one request went.
+// An answer is the outcome of one request.
 type answer struct {
 	began, ended time.Time
-	pain         bool // the store refused it for want of capacity, or did not answer in time
-	timed        bool // its latency says something about the store
-	full         bool // as many requests were in flight as may be
+	pain         bool // the store was overloaded, or did not answer in time
+	timed        bool // its latency is a measure of the store
+	full         bool // the requests in flight were at the limit
 }
 
-// observe takes an answer into account.
+// observe adjusts the limit to an answer.
 func (c *controller) observe(a answer) {
 	if a.pain {
-		if !a.began.Before(c.cut) { // else it belongs to the pain that has been answered
+		if !a.began.Before(c.cut) { // else the limit was already halved for it
 			c.halve(a.ended)
 		}
 		return
@@ -94,7 +93,7 @@ func (c *controller) halve(now time.Time) {
 	c.samples, c.average = 0, 0
 }
 
-// bound sets the limit at most.
+// bound sets the upper bound of the limit.
 func (c *controller) bound(most int) {
 	c.most = float64(most)
 	c.limit = min(c.limit, c.most)

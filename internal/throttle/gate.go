@@ -14,20 +14,19 @@ import (
 // Limits bound the requests to a store. The zero value means 64 requests in
 // flight at most, at any rate and any time.
 type Limits struct {
-	PerSecond   float64 // requests that begin in a second; 0: no limit
-	Concurrency int     // requests in flight at most; 0: DefaultConcurrency
+	PerSecond   float64 // requests that begin per second; 0: no limit
+	Concurrency int     // most requests in flight; 0: DefaultConcurrency
 	Hours       Hours   // when requests may begin; zero: always
 }
 
-// DefaultConcurrency is how many requests are in flight at most if nothing else
-// is asked for.
+// DefaultConcurrency is the default of the most requests in flight.
 const DefaultConcurrency = 64
 
-// A Gate lets requests pass to a store as it bears them. There is one for each
-// store, whoever uses it: it begins with a few requests at once, lets through more
-// while answers come as fast as before, and half as many when the store
-// answers 429 or 503, does not answer, or becomes slow. A request is in flight
-// until the body of its response is closed.
+// A Gate passes requests to a store as fast as the store can handle them. All users
+// of a store share one Gate. It begins with a few requests at once, passes more
+// while answers come as fast as before, and half as many when the store answers 429
+// or 503, does not answer, or becomes slow. A request is in flight until the body
+// of its response is closed.
 type Gate struct {
 	next    http.RoundTripper
 	hours   Hours
@@ -36,26 +35,26 @@ type Gate struct {
 	pressed chan struct{} // see Pressed
 
 	mu       sync.Mutex
-	share    int           // places of this process; those of the controller are at most so many
+	share    int           // places of this process; an upper bound of the controller's
 	still    bool          // the share of the rate is 0
 	granted  chan struct{} // closed by the next Grant
 	asked    int64
 	control  *controller
 	inFlight int
-	waiting  []chan struct{} // of requests, in the order they came; closed when one may pass
+	waiting  []chan struct{} // of requests, in order of arrival; closed when one may pass
 	stats    Stats
 }
 
 // Stats are counts of a Gate since it was made, and its state.
 type Stats struct {
-	Requests int64 // that were sent
+	Requests int64 // sent
 	Refused  int64 // answered with 429 or 503
 	Failed   int64 // not answered
-	Retried  int64 // that were sent again
+	Retried  int64 // sent again
 
 	InFlight int
 	Waiting  int // for a place
-	Limit    int // places there are now
+	Limit    int // current number of places
 }
 
 // NewGate returns a Gate to next.
@@ -73,10 +72,11 @@ func NewGate(next http.RoundTripper, l Limits) *Gate {
 	return g
 }
 
-// Grant sets which part of the limits this process may use from now on, where several
-// share them: requests that begin in a second, ignored if there is no such limit, and
-// requests in flight. Without a place, or with a rate of 0, no request begins. It holds
-// at once, also for requests that wait; those in flight end as they would have.
+// Grant sets the part of the limits that this process may use from now on, if
+// several processes share them: requests that begin per second, ignored without
+// such a limit, and requests in flight. Without a place, or with a rate of 0, no
+// request begins. Grant also applies to waiting requests. Requests in flight are
+// not affected.
 func (g *Gate) Grant(perSecond float64, places int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -95,19 +95,19 @@ func (g *Gate) Grant(perSecond float64, places int) {
 	g.wake()
 }
 
-// Pressed receives a value after requests had to wait because of the limits, or of what
-// Grant has left of them.
+// Pressed receives a value after requests had to wait because of the limits, or
+// because of the part that Grant has set.
 func (g *Gate) Pressed() <-chan struct{} { return g.pressed }
 
 func (g *Gate) press() {
 	select {
 	case g.pressed <- struct{}{}:
-	default: // the last one was not received yet
+	default: // the last value has not been received yet
 	}
 }
 
-// Demand returns whether requests were sent since it was called last, or wait, and how many are
-// in flight.
+// Demand returns whether requests were sent since the last call or are waiting, and
+// how many are in flight.
 func (g *Gate) Demand() (wanted bool, inFlight int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -116,11 +116,11 @@ func (g *Gate) Demand() (wanted bool, inFlight int) {
 	return wanted, g.inFlight
 }
 
-// places returns how many requests may be in flight. It requires the lock.
+// places returns how many requests may be in flight. The caller holds the lock.
 func (g *Gate) places() int { return min(g.control.allowed(), g.share) }
 
 // Share returns another Gate to next that shares the limits and the counts of g. It
-// is for a store that is reached in several ways, such as with several
+// is for a store with several transports, such as one for each of several
 // credentials.
 func (g *Gate) Share(next http.RoundTripper) http.RoundTripper { return &entrance{g, next} }
 
@@ -150,8 +150,8 @@ func (g *Gate) CountRetry() {
 	g.stats.Retried++
 }
 
-// RoundTrip implements [http.RoundTripper]. While the request waits, only the end
-// of its context ends it.
+// RoundTrip implements [http.RoundTripper]. A waiting request ends only with its
+// context.
 func (g *Gate) RoundTrip(req *http.Request) (*http.Response, error) { return g.pass(req, g.next) }
 
 func (g *Gate) pass(req *http.Request, next http.RoundTripper) (*http.Response, error) {
@@ -163,12 +163,12 @@ func (g *Gate) pass(req *http.Request, next http.RoundTripper) (*http.Response, 
 	g.stats.Requests++
 	full := g.inFlight >= g.places()
 	g.mu.Unlock()
-	// A body takes as long as it is long, which says nothing about the store.
+	// The time of a body depends on its length and is not a measure of the store.
 	a := answer{began: time.Now(), timed: req.Body == nil, full: full}
 	resp, err := next.RoundTrip(req)
 	a.ended = time.Now()
 	refused := err == nil && overloaded(resp)
-	// A cancelled request says nothing about the store, unless it took too long.
+	// A cancelled request is not a measure of the store, unless it took too long.
 	cancelled := err != nil && errors.Is(req.Context().Err(), context.Canceled)
 	a.pain = refused || err != nil && !cancelled
 	g.mu.Lock()
@@ -191,8 +191,8 @@ func (g *Gate) pass(req *http.Request, next http.RoundTripper) (*http.Response, 
 	return resp, nil
 }
 
-// overloaded reports whether a store has refused a request for want of
-// capacity.
+// overloaded reports whether a store has refused a request because it is
+// overloaded.
 func overloaded(r *http.Response) bool {
 	return r.StatusCode == http.StatusTooManyRequests || r.StatusCode == http.StatusServiceUnavailable
 }
@@ -215,12 +215,13 @@ func (g *Gate) enter(ctx context.Context) error {
 		if g.hours.open(time.Now()) {
 			return nil
 		}
-		g.leave() // they have ended while it waited
+		g.leave() // the hours ended while the request waited
 	}
 }
 
-// begin waits until the rate lets a request begin. One request waits for its time, and
-// the others for that one: what they had reserved would hold after the rate is changed.
+// begin waits until the rate allows a request to begin. One request waits for its
+// time, and the others wait for that one: a reservation by each would outlast a
+// change of the rate.
 func (g *Gate) begin(ctx context.Context) error {
 	select {
 	case g.turn <- struct{}{}:
@@ -285,7 +286,7 @@ func (g *Gate) place(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	g.inFlight-- // the place was assigned to it meanwhile
+	g.inFlight-- // the place was assigned meanwhile
 	g.wake()
 	return ctx.Err()
 }
@@ -298,7 +299,7 @@ func (g *Gate) leave() {
 	g.wake()
 }
 
-// wake assigns free places to waiting requests. It requires the lock.
+// wake assigns free places to waiting requests. The caller holds the lock.
 func (g *Gate) wake() {
 	for len(g.waiting) > 0 && g.inFlight < g.places() {
 		g.inFlight++
@@ -307,7 +308,7 @@ func (g *Gate) wake() {
 	}
 }
 
-// heldBody holds the place of its request until it is closed.
+// heldBody keeps the place of its request until it is closed.
 type heldBody struct {
 	io.ReadCloser
 	leave func()
@@ -318,8 +319,7 @@ func (b *heldBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// closeBody does what a RoundTripper must do with a request that it does not
-// send.
+// closeBody closes the body of a request that is not sent, as a RoundTripper must.
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		_ = req.Body.Close() // the error of the request says more

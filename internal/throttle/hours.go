@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Hours are the hours of a day in which a store may be used. The zero value is
+// Hours are the hours of a day in which a store may be used. The zero value means
 // always.
 type Hours struct {
 	from, to int // minutes since midnight; equal: always
 	zone     *time.Location
 }
 
-// ParseHours reads hours such as "22:00-06:00 Europe/Berlin": from the first time
-// up to the second, which may be on the next day, in a zone of the IANA database.
-// Without a zone it is UTC. Empty text is always, as is a range from a time to the
-// same time.
+// ParseHours parses hours such as "22:00-06:00 Europe/Berlin": from the first time
+// to the second, which may be on the next day, in a zone of the IANA database.
+// Without a zone the times are in UTC. Empty text means always, as does a range
+// with two equal times.
 func ParseHours(text string) (Hours, error) {
 	if text == "" {
 		return Hours{}, nil
@@ -64,7 +64,7 @@ func (h Hours) open(t time.Time) bool {
 }
 
 // Next returns when the store may be used: t, or the beginning of the next hours.
-// Where clocks are put forward over the beginning, it is when they have been.
+// If clocks are put forward past the beginning, it is the time of that change.
 func (h Hours) Next(t time.Time) time.Time {
 	if h.open(t) {
 		return t
@@ -76,11 +76,11 @@ func (h Hours) Next(t time.Time) time.Time {
 			return at
 		}
 	}
-	return t // cannot be: there is a beginning each day
+	return t // unreachable: there is a beginning each day
 }
 
-// longestWait is how long a wait for the hours lasts before the clock is read
-// again: it may be set meanwhile.
+// longestWait is how long a wait for the hours lasts before the clock, which may be
+// set meanwhile, is read again.
 const longestWait = 10 * time.Minute
 
 // wait waits for the hours.

@@ -18,27 +18,27 @@ const (
 	DefaultLongest    = 15 * time.Second
 )
 
-// A Retry repeats requests that fail for reasons that pass: the connection, or a
-// status of 429, 500, 502, 503 or 504. The pauses between attempts are random,
-// and twice as long each time. A request with a body is repeated if it has
-// GetBody. A POST, which may do its work twice, is repeated only where the store
-// says that it has not done it: 429 and 503.
+// A Retry repeats requests after temporary failures: of the connection, or with a
+// status of 429, 500, 502, 503 or 504. The pauses between attempts are random, and
+// their length doubles each time. A request with a body is repeated if it has
+// GetBody. A POST may have its effect twice, so it is repeated only after 429 and
+// 503, with which the store says that there was no effect.
 //
-// It returns what the last attempt did. A PUT on condition that there is no such
-// object may find the one that its own first attempt has written.
+// It returns the result of the last attempt. A PUT with the condition that no such
+// object exists may find the object that its own first attempt has written.
 type Retry struct {
 	Next http.RoundTripper
 
 	Attempts   int           // at most, the first included; 0: DefaultAttempts
 	FirstPause time.Duration // at most, after the first attempt; 0: DefaultFirstPause
 
-	// Longest is the longest pause. It bounds Retry-After as well, as there are
-	// stores that always ask for a minute. 0: DefaultLongest.
+	// Longest is the longest pause. It also bounds Retry-After, because some stores
+	// always ask for a minute. 0: DefaultLongest.
 	Longest time.Duration
 
-	Again func() // called before a request is sent again; nil: nothing is
+	Again func() // called before a request is sent again; nil: no call
 
-	Log *slog.Logger // of attempts that failed; nil: slog.Default()
+	Log *slog.Logger // of failed attempts; nil: slog.Default()
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -60,7 +60,7 @@ func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		again, e := repeated(req)
 		if e != nil {
-			return resp, err // what the attempt came to says more
+			return resp, err // the result of the attempt says more
 		}
 		wait := rand.N(min(pause, longest)) + 1
 		if after, ok := retryAfter(resp, time.Now()); ok {
@@ -96,7 +96,7 @@ func (r *Retry) say(req *http.Request, resp *http.Response, err error, attempt i
 	log.DebugContext(req.Context(), "repeating a failed request to a store", args...)
 }
 
-// mayRepeat reports whether a request may be repeated after what it came to.
+// mayRepeat reports whether a request may be repeated after this result.
 func mayRepeat(req *http.Request, resp *http.Response, err error) bool {
 	if req.Context().Err() != nil {
 		return false
@@ -129,8 +129,8 @@ func repeated(req *http.Request) (*http.Request, error) {
 
 var errNoBody = errors.New("cannot read the body of the request again")
 
-// retryAfter returns how long a store asks to wait: a number of seconds, or a
-// date.
+// retryAfter returns how long a store asks clients to wait: a number of seconds, or
+// a date.
 func retryAfter(resp *http.Response, now time.Time) (time.Duration, bool) {
 	if resp == nil {
 		return 0, false
@@ -150,7 +150,7 @@ func retryAfter(resp *http.Response, now time.Time) (time.Duration, bool) {
 const maxDiscarded = 64 << 10
 
 func discard(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, maxDiscarded) // the body is of no interest
+	_, _ = io.CopyN(io.Discard, body, maxDiscarded) // the body is not used
 	_ = body.Close()
 }
 

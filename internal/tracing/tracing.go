@@ -1,7 +1,7 @@
-// Package tracing shows where the time of requests and runs goes, as spans of
-// OpenTelemetry: from a request to the run that it starts, the slices of the run, and the
-// calls of other stores. Without a [Tracer] in its context nothing is traced, and
-// nothing is allocated. There is no span per record or per object.
+// Package tracing records where the time of requests and runs goes, as
+// OpenTelemetry spans: from a request to the run that it starts, the slices of the
+// run, and the calls of other stores. Without a [Tracer] in the context, nothing is
+// traced and nothing is allocated. There is no span per record or per object.
 package tracing
 
 import (
@@ -17,27 +17,27 @@ import (
 	"github.com/stocktake/stocktake/internal/logs"
 )
 
-// A Tracer makes spans and sends them to a collector. Its methods may be called from
-// many goroutines at once.
+// A Tracer makes spans and sends them to a collector. Its methods are safe for
+// concurrent use.
 type Tracer struct {
 	tracer trace.Tracer
 	close  func(context.Context) error
 }
 
-// scope names what has made the spans.
+// scope is the instrumentation scope of the spans.
 const scope = "github.com/stocktake/stocktake"
 
-// A Provider makes tracers, and sends their spans until it is shut down. That of the SDK
-// of OpenTelemetry is one; this package does not need the SDK.
+// A Provider makes tracers, and sends their spans until it is shut down. The
+// OpenTelemetry SDK has one; this package does not need the SDK.
 type Provider interface {
 	trace.TracerProvider
 	Shutdown(ctx context.Context) error
 }
 
-// New returns a Tracer of a provider, which Close shuts down.
+// New returns a Tracer of a provider. Close shuts the provider down.
 func New(p Provider) *Tracer { return &Tracer{p.Tracer(scope), p.Shutdown} }
 
-// Close sends the spans that wait, until ctx ends. It may be called on nil.
+// Close sends the waiting spans, until ctx ends. It may be called on nil.
 func (t *Tracer) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
@@ -60,12 +60,12 @@ func tracerOf(ctx context.Context) *Tracer {
 	return t
 }
 
-// A Span is a piece of work that takes time. A nil Span is one that is not traced: all
-// methods may be called on it.
+// A Span is a timed piece of work. A nil Span is not traced: all methods may be
+// called on it.
 type Span struct{ span trace.Span }
 
-// Start begins a span, which is a part of that of ctx if there is one. It returns nil if
-// ctx has no tracer.
+// Start begins a span, as a child of the span of ctx if there is one. It returns
+// nil if ctx has no tracer.
 func Start(ctx context.Context, name string) (context.Context, *Span) {
 	t := tracerOf(ctx)
 	if t == nil {
@@ -83,8 +83,8 @@ func StartCall(ctx context.Context, name string) (context.Context, *Span) {
 	return t.start(ctx, name, trace.SpanKindClient)
 }
 
-// Request begins the span of a request from a client, whose traceparent it continues if
-// it has one. It may be called on nil.
+// Request begins the span of a client's request. It continues the trace of the
+// request's traceparent, if there is one. It may be called on nil.
 func (t *Tracer) Request(r *http.Request, name string) (*http.Request, *Span) {
 	if t == nil {
 		return r, nil
@@ -94,8 +94,8 @@ func (t *Tracer) Request(r *http.Request, name string) (*http.Request, *Span) {
 	return r.WithContext(ctx), s
 }
 
-// start begins a span. The lines that are logged with its context name the trace, if it
-// is one that is sent.
+// start begins a span. Log lines with its context name the trace, if the trace is
+// sampled.
 func (t *Tracer) start(ctx context.Context, name string, kind trace.SpanKind) (context.Context, *Span) {
 	first := !trace.SpanContextFromContext(ctx).IsValid() || trace.SpanContextFromContext(ctx).IsRemote()
 	ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(kind))
@@ -134,15 +134,14 @@ func (s *Span) SetInt(key string, value int64) {
 	}
 }
 
-// Fail marks the span as failed, for a reason in words. An empty reason means that it
-// has not.
+// Fail marks the span as failed, with a reason. An empty reason does nothing.
 func (s *Span) Fail(reason string) {
 	if s != nil && reason != "" {
 		s.span.SetStatus(codes.Error, reason)
 	}
 }
 
-// End ends the span, which has failed if err is not nil.
+// End ends the span. If err is not nil, it marks the span as failed.
 func (s *Span) End(err error) {
 	if s == nil {
 		return
@@ -153,8 +152,8 @@ func (s *Span) End(err error) {
 	s.span.End()
 }
 
-// A Parent is the span that started something which is done later, such as a run that
-// waits for a place.
+// A Parent is the span that started work which is done later, such as a run that
+// waits for a slot.
 type Parent struct{ span trace.SpanContext }
 
 // ParentOf returns the span of ctx as a parent; nil if there is none.

@@ -11,10 +11,11 @@ import (
 // ErrBucketName says which names a bucket can have.
 var ErrBucketName = errors.New("the name of a bucket has 3 to 63 of a to z, 0 to 9 and '-', and '-' at neither end")
 
-// An Address is oss://BUCKET/KEY as it is written on a command line.
+// An Address is an oss://BUCKET/KEY address of a command line.
 type Address struct{ Bucket, Key string }
 
-// ParseAddress reads oss://BUCKET/KEY; the key may be empty. The bucket has a valid name.
+// ParseAddress parses oss://BUCKET/KEY. The key may be empty; the bucket must be
+// valid.
 func ParseAddress(s string) (Address, error) {
 	rest, ok := strings.CutPrefix(s, "oss://")
 	if !ok {
@@ -27,7 +28,7 @@ func ParseAddress(s string) (Address, error) {
 	return Address{bucket, key}, nil
 }
 
-// String returns the address as ParseAddress reads it.
+// String returns the address in the form that ParseAddress parses.
 func (a Address) String() string { return "oss://" + a.Bucket + "/" + a.Key }
 
 // IsFolder reports whether a stands for a prefix rather than one key.
@@ -41,7 +42,7 @@ func (a Address) Folder() Address {
 	return a
 }
 
-// FolderOrAll returns a as a prefix: of the whole bucket if it has no key.
+// FolderOrAll returns a as a prefix. If a has no key, it is the whole bucket.
 func (a Address) FolderOrAll() Address {
 	if a.Key == "" {
 		return a

@@ -11,9 +11,9 @@ import (
 	"github.com/stocktake/stocktake/internal/human"
 )
 
-// objects yields the objects whose keys start with a prefix, in their order,
-// page by page. It ends with an error if the server makes no progress or
-// answers with something else.
+// objects yields the objects whose keys start with a prefix, in order, page by
+// page. It ends with an error if the server makes no progress or answers with
+// something else than a listing.
 func objects(ctx context.Context, oc *oss.Client, at Address) iter.Seq2[oss.ObjectProperties, error] {
 	return func(yield func(oss.ObjectProperties, error) bool) {
 		for o, err := range client.NewBucket(oc, at.Bucket).Objects(ctx, at.Key) {
@@ -27,8 +27,8 @@ func objects(ctx context.Context, oc *oss.Client, at Address) iter.Seq2[oss.Obje
 	}
 }
 
-// DeleteBelow deletes the objects whose keys start with a prefix, a page at a
-// time, and calls done with the number of each.
+// DeleteBelow deletes the objects whose keys start with a prefix, a page at a time,
+// and calls done with the number of objects of each page.
 func DeleteBelow(ctx context.Context, oc *oss.Client, at Address, done func(n int64)) error {
 	var page []oss.DeleteObject
 	flush := func() error {

@@ -28,7 +28,7 @@ func Downloads(ctx context.Context, oc *oss.Client, from Address, root *os.Root)
 			}
 			key := oss.ToString(o.Key)
 			if strings.HasSuffix(key, "/") && o.Size == 0 {
-				continue // how some clients show a folder
+				continue // a folder marker of some clients
 			}
 			t := Item{name: key, size: o.Size, do: func(ctx context.Context) error {
 				name, err := filepath.Localize(strings.TrimPrefix(key, from.Key))
@@ -45,8 +45,8 @@ func Downloads(ctx context.Context, oc *oss.Client, from Address, root *os.Root)
 	}
 }
 
-// Download writes an object to a file below root, which is replaced whole or not at
-// all. It returns the number of bytes.
+// Download writes an object to a file below root. The file is replaced as a whole
+// or not at all. It returns the number of bytes.
 func Download(ctx context.Context, oc *oss.Client, from Address, root *os.Root, name string) (n int64, err error) {
 	body, err := Open(ctx, oc, from)
 	if err != nil {
@@ -75,8 +75,9 @@ func Download(ctx context.Context, oc *oss.Client, from Address, root *os.Root, 
 	return n, root.Rename(part, name)
 }
 
-// Open reads an object of the size that the service states. Without a size, a truncated body could
-// not be detected. At the end the service's checksum is compared with that of the bytes read.
+// Open reads an object whose size the service must state, because otherwise a
+// truncated body could not be detected. At the end it compares the service's
+// checksum with that of the bytes read.
 func Open(ctx context.Context, oc *oss.Client, at Address) (io.ReadCloser, error) {
 	r, err := oc.GetObject(ctx, &oss.GetObjectRequest{Bucket: &at.Bucket, Key: &at.Key})
 	if err != nil {
@@ -87,12 +88,12 @@ func Open(ctx context.Context, oc *oss.Client, at Address) (io.ReadCloser, error
 	}
 	want, err := strconv.ParseUint(oss.ToString(r.HashCRC64), 10, 64)
 	if err != nil {
-		return r.Body, nil // the service has none of it
+		return r.Body, nil // the service has no checksum of it
 	}
 	return &checkedBody{ReadCloser: r.Body, at: at, want: want, table: crc64.MakeTable(crc64.ECMA)}, nil
 }
 
-// A checkedBody is a body whose CRC-64 is known.
+// A checkedBody is a body with a known CRC-64.
 type checkedBody struct {
 	io.ReadCloser
 	at        Address

@@ -1,5 +1,6 @@
-// Package transfer moves objects between the files of this machine and a bucket, and
-// copies and deletes those below a prefix: many at once, with the progress shown.
+// Package transfer moves objects between files of this machine and a bucket, and
+// copies and deletes the objects below a prefix: many concurrently, with a progress
+// bar.
 package transfer
 
 import (
@@ -19,11 +20,11 @@ import (
 	"github.com/stocktake/stocktake/internal/terminal"
 )
 
-// workers is how many objects are on their way at once. The store commits
-// writers that wait together with one sync, so more of them cost less each.
+// workers is how many objects are transferred concurrently. The store commits
+// writers that wait together with one sync, so that more writers cost less each.
 const workers = 32
 
-// An Item is one object on its way.
+// An Item is the transfer of one object.
 type Item struct {
 	name string // for people
 	size int64  // bytes
@@ -34,13 +35,13 @@ type Item struct {
 type Totals struct {
 	Objects int64 `json:"objects"`
 	Bytes   int64 `json:"bytes"`
-	Failed  int64 `json:"failed,omitempty"` // left out for a reason on this machine
+	Failed  int64 `json:"failed,omitempty"` // skipped for a reason on this machine
 }
 
-// All carries out transfers, with a progress bar of total bytes on a
-// terminal (-1: not known). An Item that fails for a reason on this machine,
-// such as an unreadable file, is named and left out; any other failure ends all,
-// and is an [Error].
+// All carries out transfers, with a progress bar of total bytes on a terminal (-1:
+// unknown). If an Item fails for a reason on this machine, such as an unreadable
+// file, All names it and skips it. Any other failure ends all transfers and is an
+// [Error].
 func All(ctx context.Context, w io.Writer, doing string, total int64, all iter.Seq2[Item, error]) (Totals, error) {
 	bar := newBar(w, doing, total)
 	var screen sync.Mutex // guards bar and the lines written between its updates
@@ -79,7 +80,7 @@ func All(ctx context.Context, w io.Writer, doing string, total int64, all iter.S
 				objects.Add(1)
 				bytes.Add(t.size)
 				screen.Lock()
-				_ = bar.Add64(t.size) // only a picture
+				_ = bar.Add64(t.size) // display only
 				screen.Unlock()
 			}
 			return nil
@@ -90,11 +91,11 @@ func All(ctx context.Context, w io.Writer, doing string, total int64, all iter.S
 	return Totals{objects.Load(), bytes.Load(), failed.Load()}, err
 }
 
-// A Error reports what failed.
+// A Error reports a failed transfer.
 type Error struct {
 	Doing    string // such as "upload photo.jpg"
 	Err      error
-	Complete bool // Err says already what was tried
+	Complete bool // Err already says what was tried
 }
 
 // Error returns what was tried and what failed.
@@ -108,7 +109,7 @@ func (e *Error) Error() string {
 // Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Err returns an error if some transfers were left out.
+// Err returns an error if some transfers were skipped.
 func (t Totals) Err() error {
 	if t.Failed > 0 {
 		return fmt.Errorf("%s left out", human.Many(t.Failed, "object"))
@@ -131,6 +132,6 @@ func newBar(w io.Writer, doing string, total int64) *progressbar.ProgressBar {
 		progressbar.OptionSetDescription(doing),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetSpinnerChangeInterval(0), // else it draws from a goroutine of its own
+		progressbar.OptionSetSpinnerChangeInterval(0), // otherwise it draws from its own goroutine
 	)
 }

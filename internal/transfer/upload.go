@@ -17,7 +17,7 @@ import (
 	"github.com/stocktake/stocktake/internal/terminal"
 )
 
-// A Tree is the regular files of a folder, found once.
+// A Tree is the regular files of a folder, as found once.
 type Tree struct {
 	Files   []File
 	Bytes   int64 // of all files
@@ -31,10 +31,10 @@ type File struct {
 	size int64  // bytes
 }
 
-// FindFiles walks root. It leaves out, with the reason, what cannot be an object
-// (anything but regular files, and names that no key can have), folders that cannot
-// be read, and the data folders of servers: they hold keys, and an upload from them
-// would grow them.
+// FindFiles walks root. It skips, with the reason, what cannot be an object
+// (anything but regular files, and names that are not valid keys), folders that
+// cannot be read, and the data folders of servers: they contain secret keys, and an
+// upload from them would grow them.
 func FindFiles(root string) (t Tree, err error) {
 	t.root = root
 	skip := func(path, why string) { t.skipped = append(t.skipped, path+": "+why) }
@@ -43,7 +43,7 @@ func FindFiles(root string) (t Tree, err error) {
 		case err != nil && path == root:
 			return err
 		case errors.Is(err, fs.ErrNotExist):
-			return nil // gone since the folder was read
+			return nil // removed since the folder was read
 		case err != nil:
 			skip(path, "it cannot be read")
 			return nil
@@ -80,7 +80,7 @@ func FindFiles(root string) (t Tree, err error) {
 	return t, err
 }
 
-// PrintSkipped prints the first files that were left out.
+// PrintSkipped prints the first skipped files.
 func (t *Tree) PrintSkipped(w io.Writer) {
 	const most = 10
 	for i, what := range t.skipped {
@@ -92,8 +92,8 @@ func (t *Tree) PrintSkipped(w io.Writer) {
 	}
 }
 
-// Uploads yields the transfers that put the tree below a prefix. class returns
-// the storage class of a file from its size; empty means the bucket's.
+// Uploads yields the transfers that upload the tree below a prefix. class returns
+// the storage class for the size of a file; empty means the bucket's class.
 func (t *Tree) Uploads(u *oss.Uploader, to Address, class func(size int64) oss.StorageClassType) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for _, f := range t.Files {
@@ -107,7 +107,7 @@ func (t *Tree) Uploads(u *oss.Uploader, to Address, class func(size int64) oss.S
 // Upload puts a file, in parts if it is large.
 func Upload(u *oss.Uploader, path string, size int64, to Address, class oss.StorageClassType) Item {
 	return Item{name: path, size: size, do: func(ctx context.Context) error {
-		f, err := os.Open(path) // the SDK's own error for one that cannot be read names no file
+		f, err := os.Open(path) // the SDK's own error does not name the file
 		if err != nil {
 			return err
 		}

@@ -100,8 +100,8 @@ func (u *sha256Unit) store(l lane, m operand.Mem) {
 // steps returns the 64 rounds over the block of a lane, four at a time, and the
 // addition of the state before the block.
 //
-// Source: Intel SHA extensions: the instructions work on two halves of the state, A
-// B E F and C D G H; X0 holds the words of four rounds with their constants.
+// Source: Intel SHA extensions: the instructions work on two halves of the state,
+// ABEF and CDGH; X0 holds the words of four rounds with their constants.
 func (u *sha256Unit) steps(l lane) (steps []step) {
 	emit := func(s ...step) { steps = append(steps, s...) }
 	emit(

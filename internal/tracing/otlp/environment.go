@@ -1,5 +1,5 @@
-// Package otlp makes the tracer that sends spans to a collector of OpenTelemetry. It
-// alone knows the SDK and the protocol.
+// Package otlp makes the tracer that sends spans to an OpenTelemetry collector. It
+// is the only package that uses the SDK and the protocol.
 package otlp
 
 import (
@@ -22,16 +22,17 @@ import (
 	"github.com/stocktake/stocktake/internal/tracing"
 )
 
-// ErrProtocol means that the environment asks for a protocol that is not offered.
+// ErrProtocol means that the environment requests an unsupported protocol.
 var ErrProtocol = errors.New("spans are sent by http/protobuf only")
 
-// repeatError is how often the log repeats that spans cannot be sent.
+// repeatError is the shortest interval between log lines about spans that cannot be
+// sent.
 const repeatError = time.Minute
 
-// FromEnvironment returns the tracer that the standard variables of OpenTelemetry ask
-// for; nil if they set no endpoint, or disable it. Spans are sent by OTLP over HTTP, in
-// the background; those that cannot be sent are dropped. An error names the variable to
-// correct.
+// FromEnvironment returns the tracer that the standard OpenTelemetry variables
+// configure; nil if they set no endpoint, or disable tracing. Spans are sent by
+// OTLP over HTTP, in the background; those that cannot be sent are dropped. An
+// error names the variable to correct.
 //
 // Source: OpenTelemetry specification, environment variables and OTLP exporter.
 func FromEnvironment(ctx context.Context, version string, log *slog.Logger) (*tracing.Tracer, error) {
@@ -66,7 +67,7 @@ func FromEnvironment(ctx context.Context, version string, log *slog.Logger) (*tr
 	return tracing.New(sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(res))), nil
 }
 
-// errorLog takes the errors of OpenTelemetry into our log, not more than one a minute.
+// errorLog writes errors of OpenTelemetry to our log, at most one a minute.
 type errorLog struct {
 	log  *slog.Logger
 	mu   sync.Mutex
