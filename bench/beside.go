@@ -82,7 +82,7 @@ func (b *besideBench) addLoad(name string, o load.Outcome) {
 		measure.Figure{Value: o.PerSecond(), Unit: "requests/s"}, p50(o), p99(o))
 }
 
-// pressed is what the API did.
+// pressed is the load of the API.
 type pressed struct{ put, get load.Outcome }
 
 // press puts objects and then reads them, as fast as the API allows.

@@ -16,24 +16,23 @@ import (
 // the cores of the machine that figures are quoted for.
 const compressors = 2
 
-// compressed is what the reference compressor did.
+// compressed is the result of the reference compressor.
 type compressed struct {
 	took, cpu     time.Duration
 	read, written int64 // bytes
 }
 
-// A compressor is the reference that a whole run is held against: it compresses
-// the rows of a report's shards with klauspost/compress at level 1 on two
-// goroutines and drops the result. The rows are in memory before its clock runs,
-// so that it is charged for nothing else; it is the same memory for all shards,
-// since a gigabyte that is taken from the system and given back changes what the
-// run after it finds.
+// A compressor is the reference for a whole run: it compresses the rows of a report's
+// shards with klauspost/compress at level 1 on two goroutines and discards the
+// result. The rows are in memory before its clock runs, so that only compression is
+// measured. All shards use the same memory, because a gigabyte that is allocated and
+// released changes the conditions of the next run.
 type compressor struct {
 	rows  bytes.Buffer
 	sizes [compressors]int64
 }
 
-// compress adds what it takes for a shard to c.
+// compress adds the time and size of a shard to c.
 func (k *compressor) compress(c *compressed, stored io.Reader) error {
 	z, err := gzip.NewReader(stored)
 	if err != nil {

@@ -109,8 +109,8 @@ func (b *consoleBench) prepare(ctx context.Context, s *lakeServer, configuration
 	return err
 }
 
-// waitForRuns waits until no run of the bucket is under way, so that pages are measured
-// on a server that has nothing else to do.
+// waitForRuns waits until no run of the bucket is in progress, so that pages are
+// measured on an otherwise idle server.
 func waitForRuns(ctx context.Context, c *client.Client) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

@@ -16,7 +16,7 @@ type contest struct {
 	found  []*entrant // those measured, in the order of the first round
 }
 
-// An entrant is one way to the rows.
+// An entrant is one of the compared ways to get the rows.
 type entrant struct {
 	name string
 	says string     // what it does with which settings
@@ -27,7 +27,7 @@ type entrant struct {
 	cpus  []time.Duration // empty: not known
 }
 
-// An execution is what an entrant did once.
+// An execution is one execution of an entrant.
 type execution struct {
 	took   time.Duration
 	cpu    time.Duration // of all its processes; 0: not known
@@ -65,8 +65,8 @@ func (c *contest) measure(ctx context.Context, entrants ...*entrant) error {
 	return nil
 }
 
-// compare fills in the ratios: their time over ours. Those after the first of an
-// entrant have the name of ours as well.
+// compare computes the ratios: the time of an entrant over ours. Ratios over later
+// entrants of ours also have the name of that entrant.
 func (c *contest) compare() {
 	for _, e := range c.found {
 		for i, ours := range e.ours {

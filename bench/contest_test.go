@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// timed returns an entrant that takes so many seconds, one after another.
+// timed returns an entrant that takes the given seconds, one after another.
 func timed(name string, order *[]string, rows int, seconds ...float64) *entrant {
 	e := &entrant{name: name, says: "what " + name + " does"}
 	e.once = func(context.Context) (execution, error) {

@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// duckdb is a process of duckdb/, which holds a database open and exports it in
-// the way that it is told.
+// duckdb is a process of duckdb/, which holds a database open and exports it in the
+// requested way.
 type duckdb struct {
 	dir string
 
@@ -95,9 +95,9 @@ type formatWay struct {
 	format string
 }
 
-// formats returns the statements that formats of reports are held against: the
-// same columns in the same format on two threads, with the settings of the manual
-// and with those that were found to be faster or smaller.
+// formats returns the statements with which formats of reports are compared: the same
+// columns in the same format on two threads, with the settings of the manual and with
+// settings that were found to be faster or smaller.
 func (d *duckdb) formats() []*formatWay {
 	var ways []*formatWay
 	for _, w := range []struct{ name, format, says string }{

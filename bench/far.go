@@ -21,9 +21,9 @@ import (
 	"github.com/stocktake/stocktake/internal/keygen"
 )
 
-// farCommand measures listings of a bucket that is far away: a simulator makes
-// up its keys and answers each page after some time. The simulator and each
-// client are processes of their own.
+// farCommand measures listings of a bucket that is far away: a simulator generates
+// its keys and answers each page after some time. The simulator and each client are
+// separate processes.
 func farCommand(ctx context.Context, args []string) error {
 	b := farBench{measurement: newMeasurement("far", "folder for reports, which are removed in the end")}
 	b.flags.IntVar(&b.requests, "requests", 64, "requests at once")
@@ -79,7 +79,7 @@ type farBench struct {
 	tools    []farTool
 }
 
-// A farTool is a program of others that lists.
+// A farTool is a listing program of another project.
 type farTool struct {
 	peers.Lister
 	binary string
@@ -138,7 +138,8 @@ func (b *farBench) bucket(ctx context.Context, shape string, keys int, clients [
 
 func isOurs(client string) bool { return strings.HasPrefix(client, "stocktake") }
 
-// tool returns the program of others that a client is; nil: it is none.
+// tool returns the program of another project that a client names; nil if the client
+// is ours.
 func (b *farBench) tool(client string) *farTool {
 	if i := slices.IndexFunc(b.tools, func(t farTool) bool { return t.Name == client }); i >= 0 {
 		return &b.tools[i]
@@ -146,7 +147,7 @@ func (b *farBench) tool(client string) *farTool {
 	return nil
 }
 
-// does says what a peer does.
+// does describes what a peer does.
 func (b *farBench) does(client string) string {
 	if t := b.tool(client); t != nil {
 		return t.Shown() + ", whose lines are counted"
@@ -154,8 +155,8 @@ func (b *farBench) does(client string) string {
 	return "the paginator of the SDK, which decodes pages and drops the rows"
 }
 
-// command returns the process of a client. It prints the number of rows, or, if it is a
-// tool of others, each in a line.
+// command returns the process of a client. It prints the number of rows or, if it is
+// a tool of another project, one row a line.
 func (b *farBench) command(ctx context.Context, client, url, out string) (*exec.Cmd, error) {
 	if t := b.tool(client); t != nil {
 		return t.List(ctx, t.binary, peers.At("far", url), "far", b.work)

@@ -28,7 +28,7 @@ import (
 	"github.com/stocktake/stocktake/internal/take"
 )
 
-// farStatsPath is where the simulator tells its counts.
+// farStatsPath is where the simulator serves its counts.
 const farStatsPath = "/-/stats"
 
 // farServerCommand is the simulator. It prints its URL and serves until ctx ends.

@@ -35,7 +35,7 @@ type flatBench struct {
 	sized []sized
 }
 
-// sized is what was found with one number of objects.
+// sized is the result with one number of objects.
 type sized struct {
 	objects int
 	peak    []int64         // of each run, in bytes

@@ -22,8 +22,8 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// journalCommand measures the journal at the speed of the store itself: what it
-// costs a change, and a burst into one bucket while windows are cut.
+// journalCommand measures the journal at the speed of the store itself: its cost for
+// a change, and a burst into one bucket while windows are cut.
 func journalCommand(ctx context.Context, args []string) error {
 	b := journalBench{measurement: newMeasurement("journal", "folder for the store, which is removed in the end")}
 	clients := set(b.flags, "clients", "256", "writers, each waiting for its synced change", atLeast(1))
@@ -87,7 +87,7 @@ func (b *journalBench) press(ctx context.Context, bucket string, l load.Load) (o
 	return o, after - before, err
 }
 
-// pairs measures what the journal costs a change.
+// pairs measures the cost of the journal for a change.
 func (b *journalBench) pairs(ctx context.Context, rounds int, l load.Load) error {
 	var cpu, rate []float64
 	for round := range rounds {
@@ -110,7 +110,7 @@ func (b *journalBench) pairs(ctx context.Context, rounds int, l load.Load) error
 	return b.drain(ctx)
 }
 
-// drain publishes what is in the journal.
+// drain publishes the content of the journal.
 func (b *journalBench) drain(ctx context.Context) error {
 	cut, err := b.s.Journal().Cut(ctx, journalBucket, time.Now().UnixMilli())
 	if err != nil {

@@ -26,7 +26,8 @@ const (
 	reportColumns = 12
 )
 
-// A lakeStore is a data folder whose bucket lakeBucket has so many objects.
+// A lakeStore is a data folder whose bucket lakeBucket has the given number of
+// objects.
 type lakeStore struct {
 	binary, data string
 	objects      int
@@ -112,8 +113,8 @@ func (s *lakeServer) inventory(ctx context.Context) (i inventoryRun, err error) 
 	return i, succeeded(i.Run, s.lake.objects)
 }
 
-// succeeded returns an error if a run has not succeeded, or has not listed so many
-// objects.
+// succeeded returns an error if a run has not succeeded, or has not listed the given
+// number of objects.
 func succeeded(run stocktake.Run, objects int) error {
 	if run.State != stocktake.Succeeded || run.Matched != int64(objects) {
 		return fmt.Errorf("run %s with %d of %d objects: %s", run.State, run.Matched, objects, run.Reason)

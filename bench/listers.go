@@ -15,8 +15,8 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// listersCommand measures what people do who have no inventory: they list the
-// bucket with a tool and compress what it prints.
+// listersCommand measures the usual way without an inventory: listing the bucket with
+// a tool and compressing the output.
 func listersCommand(ctx context.Context, args []string) error {
 	b := listersBench{contest: contest{measurement: newMeasurement("listers", "folder for the stores, which are removed in the end")}}
 	keys := set(b.flags, "keys", "100000", "objects in the bucket, the same for all", atLeast(1))
@@ -55,7 +55,7 @@ func listersCommand(ctx context.Context, args []string) error {
 	})
 }
 
-// others reads the names of servers that are not ours.
+// others returns the servers of other projects with the given names.
 func others(text string) ([]peers.Peer, error) {
 	named, err := peers.Named(text)
 	for _, p := range named {
@@ -71,8 +71,8 @@ type listersBench struct {
 	listers []peers.Lister
 }
 
-// stocktake makes runs over as many objects, and has them listed by take and by the SDK
-// of OSS, which no other server answers.
+// stocktake makes runs over as many objects, and lists them with take and with the
+// SDK of OSS, whose signatures no other server accepts.
 func (b *listersBench) stocktake(ctx context.Context, program string) (*entrant, error) {
 	ours := &entrant{name: "Stocktake", says: fmt.Sprintf("a whole run of %d objects, %d columns, compressed as well", b.rows, reportColumns)}
 	return ours, b.withLake(ctx, b.rows, func(s *lakeServer) error {
@@ -95,8 +95,8 @@ func (b *listersBench) stocktake(ctx context.Context, program string) (*entrant,
 	})
 }
 
-// server fills a server and has every client list it: the tools of others, the SDKs of
-// AWS and MinIO, and our own take, which makes a whole report of it.
+// server fills a server and lists it with every client: the tools of other projects,
+// the SDKs of AWS and MinIO, and our own take, which makes a whole report of it.
 func (b *listersBench) server(ctx context.Context, p peers.Peer, binary string, listers []string, program string, ours *entrant) (err error) {
 	data := filepath.Join(b.work, "peer")
 	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
@@ -125,7 +125,7 @@ func (b *listersBench) server(ctx context.Context, p peers.Peer, binary string, 
 	return nil
 }
 
-// list has a tool list a bucket and compresses what it prints, while it prints.
+// list lists a bucket with a tool and compresses the output as it is printed.
 func (b *listersBench) list(ctx context.Context, l peers.Lister, binary string, s *peers.Server, bucket string) (did execution, err error) {
 	cmd, err := l.List(ctx, binary, s, bucket, b.work)
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 	"github.com/stocktake/stocktake/bench/measure"
 )
 
-// takenColumns are the columns of a take: all that listings of S3 tell.
+// takenColumns are the columns of a take: all columns in listings of S3.
 const takenColumns = "Size,LastModifiedDate,ETag,StorageClass,IsMultipartUploaded"
 
-// A listedBucket is one that clients list.
+// A listedBucket is a bucket that clients list.
 type listedBucket struct {
 	server      string // its name
 	scheme, url string
@@ -48,7 +48,7 @@ func (b *listersBench) take(ctx context.Context, binary string, at listedBucket)
 	return did, nil
 }
 
-// paginate lists a bucket with the SDK of a vendor, which drops what it has decoded.
+// paginate lists a bucket with the SDK of a vendor, and discards the decoded rows.
 func (b *listersBench) paginate(ctx context.Context, sdk string, at listedBucket) (did execution, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -83,7 +83,7 @@ func (b *listersBench) against(program string, at listedBucket, sdks ...string) 
 	return entrants
 }
 
-// best adds the ratio that counts: the least processor time of any listing of a server
+// best adds the decisive ratio: the least processor time of any listing of a server
 // over that of a whole report of take. entrants are those of the server, take first.
 func (b *listersBench) best(server string, entrants []*entrant) {
 	var best *entrant

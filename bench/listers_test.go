@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake/bench/measure"
 )
 
-// The ratio that counts is that of the listing with the least processor time.
+// The decisive ratio is that of the listing with the least processor time.
 func TestBestListing(t *testing.T) {
 	took := func(name string, seconds ...time.Duration) *entrant {
 		e := &entrant{name: name, says: name}

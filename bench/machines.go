@@ -22,9 +22,9 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// machines are what runs of many machines need, each a process of its own: a
-// simulator of the store that is listed, a server that has the bucket of reports, a
-// PostgreSQL server that syncs as in production, and servers of ours that share it.
+// machines are the processes of runs on many machines: a simulator of the store that
+// is listed, a server that has the bucket of reports, a PostgreSQL server that syncs
+// as in production, and our servers that share it.
 type machines struct {
 	binary, dir string
 	far         farSimulator
@@ -44,7 +44,7 @@ type farSimulator struct {
 	url string
 }
 
-// A farBucket is what the simulator has under any name.
+// A farBucket is the bucket that the simulator has under any name.
 type farBucket struct {
 	shape    string
 	keys     int
@@ -85,7 +85,7 @@ func (f *farSimulator) stop() {
 	_ = f.cmd.Wait() // it was told to end
 }
 
-// startMachines starts everything but the servers of ours. The caller ends it.
+// startMachines starts everything except our servers. The caller ends it.
 func startMachines(ctx context.Context, binary, dir string, b farBucket) (m *machines, err error) {
 	m = &machines{binary: binary, dir: dir}
 	defer func() {
@@ -125,8 +125,8 @@ func migrate(ctx context.Context, address string) error {
 	return catalog.Migrate(ctx, cfg, slog.New(slog.DiscardHandler))
 }
 
-// settings are those of each server of ours: the simulator's buckets are listed, and
-// reports go to the one of the other server.
+// settings are the settings of each of our servers: they list the simulator's
+// buckets, and write reports to the bucket of the other server.
 const settings = `stores:
   - name: far
     kind: s3
@@ -147,8 +147,8 @@ const settings = `stores:
     buckets: [%[5]s]
 `
 
-// start starts a server of ours. All servers together make so many requests to the
-// simulator at once.
+// start starts one of our servers. requests bounds the concurrent requests of all
+// servers to the simulator.
 func (m *machines) start(ctx context.Context, name string, requests int, args ...string) (*testserver.Server, error) {
 	data := filepath.Join(m.dir, name)
 	if err := os.MkdirAll(data, 0o700); err != nil {
@@ -175,7 +175,7 @@ func (m *machines) start(ctx context.Context, name string, requests int, args ..
 	return s, nil
 }
 
-// stopServers ends the servers of ours, as a service manager would.
+// stopServers stops our servers as a service manager would.
 func (m *machines) stopServers() (err error) {
 	for i, s := range m.servers {
 		if !slices.Contains(m.dead, i) {

@@ -11,7 +11,8 @@ import (
 	"github.com/stocktake/stocktake/bench/measure"
 )
 
-// A clusterLoad is what the processes of machines and the database have done until now.
+// A clusterLoad is the total load of the processes of machines and of the database
+// until now.
 type clusterLoad struct {
 	at                        time.Time
 	servers, far, reports, pg time.Duration // processor time
@@ -70,7 +71,7 @@ func (m *machines) load(ctx context.Context) (l clusterLoad, err error) {
 	return l, err
 }
 
-// since returns what was done after before.
+// since returns the difference of l and before.
 func (l clusterLoad) since(before clusterLoad) clusterLoad {
 	d := clusterLoad{
 		at: l.at, servers: l.servers - before.servers, far: l.far - before.far, reports: l.reports - before.reports, pg: l.pg - before.pg,
@@ -86,7 +87,7 @@ func (l clusterLoad) since(before clusterLoad) clusterLoad {
 // cpu returns the processor time of all processes.
 func (l *clusterLoad) cpu() time.Duration { return l.servers + l.far + l.reports + l.pg }
 
-// busy returns which share of the processors all processes had for so long.
+// busy returns the share of the processors that all processes used during took.
 func (l *clusterLoad) busy(took time.Duration, cpus int) measure.Figure {
 	return measure.Figure{Value: 100 * l.cpu().Seconds() / (took.Seconds() * float64(cpus)), Unit: "%-of-processors"}
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// A measurement is what the commands that measure have in common: the folders
-// they use, and what becomes of what they find. A command adds its own flags to
-// flags before it calls main.
+// A measurement has the common parts of commands that measure: the folders they use,
+// and the storing of their results. A command adds its own flags to flags before it
+// calls main.
 type measurement struct {
 	flags   *flag.FlagSet
 	work    string // folder below -dir, there while main lasts
@@ -36,9 +36,9 @@ func newMeasurement(command, dir string) *measurement {
 	return m
 }
 
-// main reads the flags, measures, saves what was found under the name of the
-// command, and prints it. What can be known to be wrong is an error before
-// anything is measured, which takes minutes.
+// main reads the flags, measures, saves the results under the name of the command,
+// and prints them. It reports invalid flags before the measurement, which takes
+// minutes.
 func (m *measurement) main(ctx context.Context, args []string, do func(ctx context.Context) error) (err error) {
 	if err := parse(m.flags, args); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (m *measurement) main(ctx context.Context, args []string, do func(ctx conte
 	return nil
 }
 
-// build makes the binary as it is shipped, the first time, and returns its path.
+// build builds the binary as it is shipped, on the first call, and returns its path.
 func (m *measurement) build(ctx context.Context) (string, error) {
 	if m.binary != "" {
 		return m.binary, nil

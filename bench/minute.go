@@ -109,8 +109,8 @@ func (b *minuteBench) measure(ctx context.Context) error {
 	return b.minute(ctx, due, before)
 }
 
-// until waits until so many runs that a condition selects have ended. at, unless nil,
-// is called once a quarter of them has.
+// until waits until the given number of runs that a condition selects have ended. at,
+// unless nil, is called when a quarter of them has.
 func (b *minuteBench) until(ctx context.Context, where string, runs int, at func() error) error {
 	for {
 		var ended int
@@ -134,7 +134,7 @@ func (b *minuteBench) until(ctx context.Context, where string, runs int, at func
 	}
 }
 
-// minute waits for the runs that are due at one time and counts what came of them.
+// minute waits for the runs that are due at one time and counts their results.
 func (b *minuteBench) minute(ctx context.Context, due time.Time, before clusterLoad) error {
 	where := fmt.Sprintf("due = %d", due.UnixMicro())
 	var at func() error
@@ -189,8 +189,8 @@ func (b *minuteBench) minute(ctx context.Context, due time.Time, before clusterL
 	return nil
 }
 
-// spread returns how many tasks that process carried out that had least to do, and
-// that which had most, without the one that was killed.
+// spread returns how many tasks the process with the least work carried out, and the
+// process with the most, without the one that was killed.
 func (b *minuteBench) spread(ctx context.Context, since time.Time) (least, most float64, err error) {
 	select {
 	case <-time.After(time.Second): // River notes the ends of jobs a little later

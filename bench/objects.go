@@ -137,7 +137,7 @@ func (b *objectsBench) putAndGet(ctx context.Context, s *peers.Server, bucket st
 	return nil
 }
 
-// list fills a bucket of its own and lists it to the end, page by page.
+// list fills a separate bucket and lists it to the end, page by page.
 func (b *objectsBench) list(ctx context.Context, s *peers.Server) error {
 	const bucket = "listed"
 	if err := fill(ctx, s, bucket, b.keys); err != nil {
@@ -194,7 +194,7 @@ func pattern(n int) []byte {
 	return b
 }
 
-// compare fills in the ratios: ours over each of the others'.
+// compare computes the ratios: ours over each of the others'.
 func (b *objectsBench) compare(all []peers.Peer) {
 	for _, work := range b.works {
 		ours := b.samples[sampleKey{peers.All[0].Name, work}]

@@ -18,7 +18,7 @@ import (
 )
 
 // The buckets of the comparison: one with incremental reports, one without, and the
-// one that gets them.
+// one that receives the reports.
 const (
 	plainBucket     = "plain"
 	journalBucket   = "journalled"

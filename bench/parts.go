@@ -19,9 +19,9 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// partsCommand measures each part of a run by itself, on one goroutine, and the
-// whole next to its compressor, all in one process. Time is that of the
-// processor, user and system, so that a busy machine disturbs it less.
+// partsCommand measures each part of a run separately, on one goroutine, and the
+// whole run in comparison with its compressor, all in one process. It measures
+// processor time, user and system, so that a busy machine affects it less.
 func partsCommand(ctx context.Context, args []string) error {
 	b := partsBench{measurement: newMeasurement("parts", "folder for the store, which is removed in the end"), samples: map[string][]sample{}}
 	objects := set(b.flags, "objects", "1000000", "objects in the bucket", atLeast(1000))
@@ -190,7 +190,7 @@ func (b *partsBench) whole(ctx context.Context, s *store.Store, cfg stocktake.In
 	return nil
 }
 
-// ratios fills in what the figures come to.
+// ratios computes the ratios of the figures.
 func (b *partsBench) ratios() {
 	perObject := func(name string, n int) float64 {
 		var cpu []time.Duration

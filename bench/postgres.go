@@ -17,8 +17,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// postgres is a PostgreSQL server of its own, in a folder, reached through a
-// socket in it. As root it runs as the user postgres, since it refuses root.
+// postgres is a PostgreSQL server of the benchmark's own, in a folder, reached
+// through a socket in it. If the benchmark runs as root, the server runs as the user
+// postgres, because it refuses root.
 type postgres struct {
 	bin, dir string
 	buffers  int64               // bytes of shared memory
@@ -28,9 +29,9 @@ type postgres struct {
 	pages   int // of the table
 }
 
-// start makes the server, whose settings are those in which it exports fastest:
-// a quarter of the memory for its buffers, as its manual has it; no checkpoint,
-// vacuum or sync while it is measured; and scans that begin at the beginning.
+// start starts the server with the settings with which it exports fastest: a quarter
+// of the memory for its buffers, as its manual recommends; no checkpoint, vacuum or
+// sync during the measurement; and scans that begin at the beginning.
 func (p *postgres) start(ctx context.Context) error {
 	if err := os.Mkdir(p.dir, 0o700); err != nil {
 		return err
@@ -86,9 +87,9 @@ func (p *postgres) stop() error {
 	return err
 }
 
-// load fills a table that is unlogged, so that nothing of it is written twice;
-// frozen, so that no row's visibility is looked up; and has been read once. Times
-// are text, since PostgreSQL prints text faster than a timestamp.
+// load fills a table that is unlogged, so that it is written only once; frozen, so
+// that no row's visibility is looked up; and has been read once. Times are text,
+// since PostgreSQL prints text faster than a timestamp.
 func (p *postgres) load(ctx context.Context, rows string) error {
 	const columns = `bucket text, key text, size bigint, modified text, etag text, class text, multipart boolean, encrypted boolean,
 		acl text, tags smallint, type text, crc64 numeric`
@@ -118,7 +119,7 @@ func (p *postgres) load(ctx context.Context, rows string) error {
 // processes as it does not split COPY of a table.
 const everything = "SELECT * FROM rows"
 
-// inParallel makes two processes read for a query, in addition to the one that
+// inParallel makes two processes read for a query, in addition to the process that
 // formats its rows, even if the table is small.
 var inParallel = []string{
 	"SET max_parallel_workers_per_gather = 2", "SET parallel_leader_participation = off",
@@ -183,7 +184,8 @@ func (p *postgres) ways() []*way {
 	return ways
 }
 
-// copied reads the rows of the COPY that ended what a session said.
+// copied returns the number of rows of the COPY at the end of the output of a
+// session.
 func copied(said string) (int, error) {
 	_, n, found := strings.Cut("\n"+said, "\nCOPY ")
 	if !found {
@@ -216,8 +218,8 @@ func (p *postgres) command(ctx context.Context, name string, args ...string) *ex
 // quoted returns s as an SQL string literal.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// output runs a command and returns what it printed; its error carries what the
-// command said on standard error.
+// output runs a command and returns its output; its error contains the text of
+// standard error.
 func output(cmd *exec.Cmd) ([]byte, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

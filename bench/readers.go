@@ -106,8 +106,8 @@ func (b *readersBench) time(ctx context.Context, name string, rows, code int, ar
 	return took, cpu, nil
 }
 
-// report makes a report of the lake in a folder. One of so many rows is changed;
-// 0: none.
+// report makes a report of the lake in a folder. One row in oneOf is changed; 0:
+// none.
 func (b *readersBench) report(ctx context.Context, name string, rows, oneOf int) (folder string, err error) {
 	folder = filepath.Join(b.work, name)
 	if err := os.Mkdir(folder, 0o700); err != nil {

@@ -46,8 +46,8 @@ type scaleBench struct {
 	statements       bool
 }
 
-// rounds are the runs of a configuration: the first knows nothing of the bucket, the
-// second has the summary of the first.
+// rounds are the runs of a configuration: the first without knowledge of the bucket,
+// the second with the summary of the first.
 var rounds = []string{"first", "again"}
 
 // shape measures the runs of one bucket with each number of workers.
@@ -70,7 +70,8 @@ func (b *scaleBench) shape(ctx context.Context, shape string, workers []int) err
 	return nil
 }
 
-// with makes two runs with so many workers, of which the first also answers the API.
+// with makes two runs with the given number of workers, of which the first also
+// serves the API.
 func (b *scaleBench) with(ctx context.Context, shape string, workers int) (took [2]time.Duration, busy [2]float64, err error) {
 	dir := filepath.Join(b.work, fmt.Sprintf("%s-%d", shape, workers))
 	if err := os.Mkdir(dir, 0o700); err != nil {

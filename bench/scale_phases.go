@@ -10,8 +10,8 @@ import (
 	"github.com/stocktake/stocktake/bench/measure"
 )
 
-// phasesQuery returns when the tasks of a kind were added, begun and done, as the
-// jobs that woke workers tell, all in seconds after $1.
+// phasesQuery returns when the tasks of a kind were added, begun and done, according
+// to the jobs that woke workers, all in seconds after $1.
 const phasesQuery = `SELECT count(*), coalesce(extract(epoch FROM min(created_at) - $1), 0)::float8,
 	coalesce(extract(epoch FROM min(attempted_at) - $1), 0)::float8, coalesce(extract(epoch FROM max(finalized_at) - $1), 0)::float8,
 	coalesce(sum(extract(epoch FROM attempted_at - created_at)) / greatest(count(*), 1), 0)::float8

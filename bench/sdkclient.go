@@ -17,15 +17,15 @@ import (
 )
 
 // sdkListings list the current objects of a bucket with the SDK of a vendor, page
-// after page, drop them, and return how many there were. The keys are those of the
-// environment, as official tools find them.
+// after page, discard them, and return their number. The keys come from the
+// environment, as with official tools.
 var sdkListings = map[string]func(ctx context.Context, url, bucket string) (rows int64, err error){
 	"minio-sdk": minioListing,
 	"oss-sdk":   ossListing,
 }
 
-// sdkClientCommand lists a bucket once and prints the number of objects. It is a
-// process of its own, so that its processor time is that of the SDK.
+// sdkClientCommand lists a bucket once and prints the number of objects. It runs as a
+// separate process, so that its processor time is that of the SDK.
 func sdkClientCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("sdk-client", flag.ContinueOnError)
 	client := flags.String("client", "", "whose SDK lists")

@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake/bench/peers"
 )
 
-// toolsFlag adds the flag of the commands that build others' programs.
+// toolsFlag adds the flag of commands that build programs of other projects.
 func toolsFlag(flags *flag.FlagSet) *string {
 	return flags.String("tools", "../.tools/peers", "folder for the binaries of others, which stay")
 }
@@ -41,8 +41,8 @@ func (m *measurement) install(ctx context.Context, all []peers.Peer, tools strin
 	return binaries, nil
 }
 
-// installOther builds a program of others into a folder that it makes, unless
-// the program is there already.
+// installOther builds a program of another project into a folder, unless the program
+// exists already. It creates the folder.
 func installOther(ctx context.Context, name, tools string, install func(ctx context.Context, dir string) (string, error)) (string, error) {
 	tools, err := filepath.Abs(tools)
 	if err != nil {
@@ -59,7 +59,7 @@ func installOther(ctx context.Context, name, tools string, install func(ctx cont
 // hangs.
 const fillLimit = 12 * time.Hour
 
-// fill makes a bucket with so many objects of no bytes.
+// fill creates a bucket with empty objects.
 func fill(ctx context.Context, s *peers.Server, bucket string, keys int) error {
 	if _, err := s.Do(ctx, http.MethodPut, bucket, "", nil, nil, nil); err != nil {
 		return err

@@ -89,7 +89,7 @@ type serviceBench struct {
 }
 
 // measure seeds the store and measures part after part. The server is restarted
-// where a figure must not depend on what was before.
+// before figures that must not depend on earlier parts.
 func (b *serviceBench) measure(ctx context.Context) error {
 	if err := b.seed(ctx); err != nil {
 		return err

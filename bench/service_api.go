@@ -72,8 +72,8 @@ func (b *serviceBench) end(ctx context.Context, bucket, id string) (stocktake.Ru
 	}
 }
 
-// lakeRuns is how many configurations of the large bucket are run again and
-// again: so many that some are running at any time.
+// lakeRuns is how many configurations of the large bucket run repeatedly: enough that
+// some are running at any time.
 const lakeRuns = 4
 
 // apiBesideRuns measures the requests of the inventory API with nothing else to
@@ -148,8 +148,8 @@ func (b *serviceBench) besideOne(ctx context.Context) ([]load.Outcome, error) {
 	}
 }
 
-// runAgain runs a configuration of the large bucket until ctx ends, then
-// cancels its run, and counts those that have succeeded.
+// runAgain runs a configuration of the large bucket repeatedly until ctx ends, then
+// cancels its run, and counts the runs that have succeeded.
 func (b *serviceBench) runAgain(ctx context.Context, id string, made *int) error {
 	for ctx.Err() == nil {
 		run, err := b.inventories.Run(ctx, lakeBucket, id)
@@ -176,7 +176,7 @@ func (b *serviceBench) runAgain(ctx context.Context, id string, made *int) error
 	return nil
 }
 
-// listAndParse is List with what the client makes of its page, which takes
+// listAndParse is List including the parsing of the page by the client, which takes
 // longer than the answer.
 const listAndParse = "List-and-parse"
 

@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/bench/measure"
 )
 
-// putDisabled fills one bucket with configurations that make no runs: what a put
-// costs by itself.
+// putDisabled fills one bucket with configurations that make no runs, to measure the
+// cost of a put alone.
 func (b *serviceBench) putDisabled(ctx context.Context) error {
 	o, err := b.press(ctx, 1, crowdOf, func(ctx context.Context, i int) error {
 		_, id := crowd(i)
@@ -93,11 +93,11 @@ func (b *serviceBench) listAll(ctx context.Context) error {
 // pagesOf returns how many pages n configurations are listed on.
 func pagesOf(n int) int { return (n + stocktake.InventoryPageSize - 1) / stocktake.InventoryPageSize }
 
-// afterNights is what the parts after the nights need of the time.
+// afterNights is the time that the parts after the nights need.
 const afterNights = time.Minute
 
-// allNights has all configurations fall due at once, night for night, and counts
-// what came of it.
+// allNights makes all configurations fall due at once, night after night, and counts
+// the results.
 func (b *serviceBench) allNights(ctx context.Context) error {
 	var peaks []float64
 	var last time.Duration
@@ -146,8 +146,8 @@ func (b *serviceBench) runs(name string, took time.Duration, before measure.Usag
 	return mebibytes(after.PeakRSS).Value, nil
 }
 
-// count makes sure that each configuration has had so many runs, the first and
-// one a night, and that each of them left one report.
+// count checks that each configuration has had the expected number of runs, the first
+// and one a night, and that each of them left one report.
 func (b *serviceBench) count(ctx context.Context, each int) error {
 	start := time.Now()
 	found := make(chan []stocktake.Run, crowdPuts)

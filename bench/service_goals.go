@@ -8,7 +8,7 @@ import (
 	"github.com/stocktake/stocktake/bench/measure"
 )
 
-// goals compare what a benchmark found with what it should have found.
+// goals compare the results of a benchmark with the intended values.
 type goals []goal
 
 type goal struct {

@@ -43,8 +43,8 @@ func (t *tally) add(runs []stocktake.Run) {
 	}
 }
 
-// faults returns how many runs or reports of so many configurations are lost and
-// how many are there twice; manifests are those found in the bucket.
+// faults returns how many runs or reports of the configurations are lost, and how
+// many exist twice; manifests are those found in the bucket.
 func (t *tally) faults(configurations int, manifests map[string]bool) (lost, doubled int) {
 	lost, doubled = t.missing+(configurations-t.found)*t.each, t.extra
 	for _, n := range t.ids {

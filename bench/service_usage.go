@@ -43,8 +43,8 @@ func residentPages(statm []byte) (int64, error) {
 	return strconv.ParseInt(string(f[1]), 10, 64)
 }
 
-// A server is quiet that has used less than quietShare of a core for a second;
-// after patience it is measured as it is.
+// A server that has used less than quietShare of a core for a second is quiet; after
+// patience it is measured even if it is not.
 const (
 	quietShare    = 0.02
 	quietPatience = 15 * time.Second

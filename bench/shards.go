@@ -18,8 +18,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// shardsCommand measures what a run of very many objects costs besides its listing:
-// everything is real but the slices, whose results are made up.
+// shardsCommand measures the cost of a run of very many objects except its listing:
+// everything is real except the slices, whose results are made up.
 func shardsCommand(ctx context.Context, args []string) error {
 	b := shardsBench{measurement: newMeasurement("shards", "folder for reports and databases, which are removed in the end")}
 	shards := set(b.flags, "shards", "10000", "shards of the report, at least", within(2, 100_000))

@@ -104,8 +104,8 @@ func runShards(ctx context.Context, s *inventory.Service, cat inventory.Catalog,
 	return run, nil
 }
 
-// A shardsWorld is a process of several that share PostgreSQL, of which it is the only one
-// here, so that what it needs can be measured.
+// A shardsWorld is a process that could share PostgreSQL with others but is the only
+// one, so that its resource use can be measured.
 type shardsWorld struct {
 	bucket *largerun.Bucket
 	dst    engine.Destination

@@ -58,7 +58,7 @@ func (b *chromium) run(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 // open goes to a page.
 func (b *chromium) open(t *testing.T, url string) { t.Helper(); b.run(t, chromedp.Navigate(url)) }
 
-// press clicks on what the selector finds first, once it can be seen.
+// press clicks the first element of a selector when it is visible.
 func (b *chromium) press(t *testing.T, selector string) {
 	t.Helper()
 	b.clickInto(t, selector, 0.5)
@@ -84,7 +84,7 @@ func (b *chromium) clickInto(t *testing.T, selector string, share float64) {
 	b.run(t, chromedp.MouseClickXY(place[0], place[1]))
 }
 
-// typeInto replaces what a field has by text, key by key.
+// typeInto replaces the content of a field by text, key by key.
 func (b *chromium) typeInto(t *testing.T, selector, text string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, consolePatience)

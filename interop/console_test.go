@@ -46,7 +46,7 @@ func TestConsole(t *testing.T) {
 	b.waitFor(t, "lake-logs") // a bucket of another store
 	b.look(t, "buckets")
 
-	// Make a configuration. What is wrong is said while it is typed.
+	// Create a configuration. Errors are shown while it is typed.
 	b.open(t, w.console+"/buckets/lake-logs")
 	b.waitFor(t, "No inventory yet")
 	b.press(t, "main a.primary")
@@ -156,9 +156,9 @@ func startConsole(t *testing.T, cfg testserver.Config) *testserver.Server {
 	return s
 }
 
-// slowLake starts another store, with the buckets lake-logs, which has so many objects
-// and those that are named, and lake-reports, and returns the settings of a server that
-// asks it for a page of 1,000 keys every 2.5 seconds.
+// slowLake starts another store, with the bucket lake-logs, which has the given
+// number of objects and the named ones, and the bucket lake-reports. It returns the
+// settings of a server that requests a page of 1,000 keys from it every 2.5 seconds.
 func slowLake(t *testing.T, dir string, objects int, names ...string) (settings string) {
 	t.Helper()
 	far := startConsole(t, testserver.Config{Data: filepath.Join(dir, "far"), Args: []string{"--bucket", "lake-logs", "--bucket", "lake-reports"}})

@@ -25,9 +25,9 @@ const (
 	hostileReason  = `<script>faults.push(4)</script>`
 )
 
-// TestConsoleOfMachines sees two servers on one database share a run, while bucket,
-// keys, names and the words of a store are those of somebody who means harm: all of it
-// is text, on every page, and a prefix is opened by keyboard.
+// TestConsoleOfMachines watches two servers on one database share a run. Bucket,
+// keys, names and the messages of a store contain hostile text: every page shows it
+// as plain text, and a prefix can be opened by keyboard.
 func TestConsoleOfMachines(t *testing.T) {
 	database := testpostgres.Start(t).Database(t)
 	settings := hostileLake(t, t.TempDir())
@@ -92,7 +92,7 @@ func TestConsoleOfMachines(t *testing.T) {
 	b.until(t, "it is in another order", `location.search.includes("by=objects") && document.querySelectorAll(".path li").length == 2`)
 	b.look(t, "prefix-hostile")
 
-	// What a store answers is text, too.
+	// The answer of a store is shown as plain text as well.
 	cfg.ID, cfg.OptionalFields = "refused", nil
 	if err := c.Put(t.Context(), "evil-logs", cfg); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,8 @@ func TestConsoleOfMachines(t *testing.T) {
 	b.look(t, "failure-hostile")
 }
 
-// openByKeyboard moves the focus with Tab to what a selector finds, and presses Enter.
+// openByKeyboard moves the focus with Tab to the element of a selector, and presses
+// Enter.
 func (b *chromium) openByKeyboard(t *testing.T, selector string) {
 	t.Helper()
 	for range 100 {
@@ -126,9 +127,10 @@ func (b *chromium) openByKeyboard(t *testing.T, selector string) {
 	t.Fatalf("a hundred times Tab do not lead to %s", selector)
 }
 
-// hostileLake starts a store with the buckets lake-logs and lake-reports, and one that
-// refuses all requests with words of its own. It returns the settings of a server that
-// asks the first one rarely enough for its runs to be watched.
+// hostileLake starts a store with the buckets lake-logs and lake-reports, and a store
+// that refuses all requests with a hostile message. It returns the settings of a
+// server that sends requests to the first store slowly enough for its runs to be
+// watched.
 func hostileLake(t *testing.T, dir string) (settings string) {
 	t.Helper()
 	settings = slowLake(t, dir, 6000, hostileFolder+"a.log", hostileFolder+"b.log")

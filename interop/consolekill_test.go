@@ -13,12 +13,13 @@ import (
 )
 
 // TestConsoleServerEnds watches a run in a real Chromium while the server hangs, is
-// killed and starts again. The page says so each time, asks to sign in, leads back to
-// the run and follows it to its end.
+// killed and starts again. Each time the page reports it, asks the person to sign in,
+// returns to the run and follows it to its end.
 func TestConsoleServerEnds(t *testing.T) {
 	dir := t.TempDir()
 	settings := slowLake(t, dir, 3000)
-	// An address of its own: a port that is free there stays free while the server is away.
+	// An address of the test's own: a port that is free there stays free while the
+	// server is down.
 	cfg := testserver.Config{Data: filepath.Join(dir, "here"), Console: "127.77.0.2:0", Args: []string{"--config", settings, "--bucket", "reports"}}
 	s := startConsole(t, cfg)
 	console, err := s.ConsoleURL(t.Context())

@@ -79,8 +79,8 @@ func (b *chromium) judge(t *testing.T, what string) {
 	}
 }
 
-// useWebhooks tests a receiver, has it told once more, and drops a notice for another
-// one that does not answer.
+// useWebhooks tests a receiver, sends it a notice again, and drops a notice for
+// another receiver, which does not answer.
 func (b *chromium) useWebhooks(t *testing.T, w *consoleWorld) {
 	t.Helper()
 	row := func(event, state string) string {
@@ -116,7 +116,7 @@ func (b *chromium) useWebhooks(t *testing.T, w *consoleWorld) {
 	b.until(t, "the notice is gone", fmt.Sprintf(`location.search == "?state=waiting" && document.querySelectorAll("#notices tbody tr").length == %d`, before-1))
 }
 
-// hears returns what the receiver "audit" is told next.
+// hears returns the next notice that the receiver "audit" receives.
 func (w *consoleWorld) hears(t *testing.T) string {
 	t.Helper()
 	select {

@@ -20,8 +20,9 @@ import (
 
 const deployFolder = "../deploy"
 
-// settingsAreValid has the server check settings that a file of deploy holds, in the
-// environment that the file sets. Addresses are replaced, as others may use the ports here.
+// settingsAreValid lets the server check the settings in a file of deploy, in the
+// environment that the file sets. Addresses are replaced, because the ports may be in
+// use here.
 func settingsAreValid(t *testing.T, binary, settings string, env ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "stocktake.yaml")
@@ -208,9 +209,9 @@ func containerFile(t *testing.T) (stages [][]instruction) {
 	return stages
 }
 
-// TestDeployContainer does in bare folders what the container file does: its commands make
-// the image in a copy of the sources, and its server runs in nothing but the image, with a
-// root that it cannot write to and as the user that the file names.
+// TestDeployContainer executes the container file in bare folders: its commands make
+// the image in a copy of the sources, and its server runs inside only the image, with
+// a read-only root and as the user that the file names.
 func TestDeployContainer(t *testing.T) {
 	stages := containerFile(t)
 	if len(stages) != 2 {
@@ -313,7 +314,8 @@ func words(t *testing.T, command string) (all []string) {
 	return all
 }
 
-// copySources copies what COPY of the container file would: all but what is ignored.
+// copySources copies what COPY of the container file would copy: everything except
+// ignored files.
 func copySources(t *testing.T, to string) {
 	t.Helper()
 	var ignored []string

@@ -29,7 +29,7 @@ var listGoSDK1 string
 const gosdk1 = "github.com/aliyun/aliyun-oss-go-sdk"
 
 // TestGoSDK1 runs the suites of Alibaba's first Go SDK that talk to OSS, each as a
-// process of its own, against a server that has the host names of OSS.
+// separate process, against a server that has the host names of OSS.
 func TestGoSDK1(t *testing.T) {
 	var binary, tests, sources string
 	list := score.ParseList(listGoSDK1)
@@ -39,7 +39,7 @@ func TestGoSDK1(t *testing.T) {
 		name   string
 		suites []string
 	}{
-		// This one removes the buckets of all others.
+		// This suite removes the buckets of all others.
 		{"client", []string{"OssClientSuite"}},
 		{"objects", []string{
 			"OssBucketSuite", "OssBucketMultipartSuite", "OssCopySuite", "OssCrcSuite", "OssDownloadSuite", "OssErrorSuite",
@@ -122,9 +122,9 @@ func runGoSDK1(t *testing.T, suites []string) {
 	noPanic(t, server)
 }
 
-// openBuckets stands on port 80 before the server and takes the block of public
-// access off each bucket that is made. OSS has put it on since; the suites are
-// older, and much of what they test begins with a public ACL.
+// openBuckets is a proxy on port 80 before the server that removes the block of
+// public access from each created bucket. OSS has set this block since; the suites
+// are older, and many of their tests begin with a public ACL.
 func openBuckets(t *testing.T, server string) {
 	t.Helper()
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: server}) // keeps the Host header

@@ -173,8 +173,8 @@ func TestIncrementalReports(t *testing.T) {
 	}
 }
 
-// waitFor waits until n reports are complete, and returns those that are: of changes,
-// or full ones. They are in the order of their times.
+// waitFor waits until n reports of changes, or n full reports, are complete, and
+// returns all complete ones in the order of their times.
 func waitFor(t *testing.T, b *stocktakeclient.Bucket, prefix string, incremental bool, n int) []*report.Report {
 	t.Helper()
 	for tick := time.NewTicker(100 * time.Millisecond); ; {

@@ -89,8 +89,8 @@ func readManifests(t *testing.T, path string) manifests {
 	return m
 }
 
-// isRestricted returns what the pod security standard "restricted", or a root that cannot be
-// written to, would refuse.
+// isRestricted returns the violations of the pod security standard "restricted", and
+// of a read-only root.
 func isRestricted(p corev1.PodSpec) (why []string) {
 	refuse := func(bad bool, what string) {
 		if bad {
@@ -115,8 +115,8 @@ func isRestricted(p corev1.PodSpec) (why []string) {
 	return why
 }
 
-// TestDeployKubernetes decodes the manifests strictly, checks what the types do not say, and
-// has the server check the settings in them.
+// TestDeployKubernetes decodes the manifests strictly, checks rules that the types do
+// not express, and lets the server check the settings in them.
 func TestDeployKubernetes(t *testing.T) {
 	binary := build(t)
 	files, err := filepath.Glob(filepath.Join(deployFolder, "kubernetes/*.yaml"))
@@ -173,7 +173,7 @@ func TestDeployKubernetes(t *testing.T) {
 	}
 }
 
-// checkMounts holds that what is mounted exists.
+// checkMounts checks that everything that is mounted exists.
 func checkMounts(t *testing.T, where string, m manifests, p corev1.PodSpec) {
 	t.Helper()
 	volumes := map[string]bool{}

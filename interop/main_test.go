@@ -31,7 +31,8 @@ const (
 	roleARN  = "acs:ram::" + testserver.AccountID + ":role/stocktake"
 )
 
-// What a test made before it went on stage is in its environment there.
+// The results of preparations before a test enters the stage are in its environment
+// there.
 const (
 	envBinary  = "STOCKTAKE_BINARY" // of stocktake
 	envResults = "STOCKTAKE_RESULTS"
@@ -94,7 +95,7 @@ func serveWorld(t *testing.T) {
 	t.Cleanup(func() { _ = srv.Close() })
 }
 
-// save leaves what a test found on the stage for the test outside.
+// save stores the results of a test on the stage for the test outside.
 func save(t *testing.T, results any) {
 	t.Helper()
 	text, err := json.Marshal(results)

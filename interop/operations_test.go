@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/interop/internal/document"
 )
 
-// TestOperationsAreDocumented holds the table of operations in the document to
+// TestOperationsAreDocumented compares the table of operations in the document with
 // the routing table of the server; -update rewrites it.
 func TestOperationsAreDocumented(t *testing.T) {
 	var want bytes.Buffer

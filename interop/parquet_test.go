@@ -63,7 +63,7 @@ var parquetFields = []stocktake.Field{
 const parquetSchema = "message s3.inventory {  required binary bucket (STRING);  required binary key (STRING);  optional int64 size;  " +
 	"optional int64 last_modified_date (TIMESTAMP(MILLIS,true));  optional binary e_tag (STRING);  optional binary storage_class (STRING);  optional boolean is_multipart_uploaded;}"
 
-// parquetRecords are what the rows say. Some have values that others lack.
+// parquetRecords are the records of the rows. Some have values that others lack.
 func parquetRecords() []stocktake.Record {
 	records := membucket.Records(5000)
 	for i := range records {
@@ -211,8 +211,8 @@ FROM read_csv('rows.csv', header = false, columns = {bucket: VARCHAR, key: VARCH
 	}
 }
 
-// readsForeign holds what is read of a report with one shard, as S3 writes it, to
-// records.
+// readsForeign compares the rows read from a report with one shard, as S3 writes it,
+// with records.
 func readsForeign(t *testing.T, shard []byte, records []stocktake.Record) {
 	t.Helper()
 	const base = "inventory/photos/daily/"

@@ -71,8 +71,8 @@ func alerts(t *testing.T) (all []alert) {
 	return all
 }
 
-// TestAlertRules runs the unit tests of the rules. Each rule has one that fires and one
-// line in the docs that says what to do.
+// TestAlertRules runs the unit tests of the rules. Each rule has a test in which it
+// fires, and a section in the docs that says what to do.
 func TestAlertRules(t *testing.T) {
 	for _, args := range [][]string{{"check", "rules", rulesFile}, append([]string{"test", "rules"}, ruleTests...)} {
 		if out, err := exec.CommandContext(t.Context(), prometheusTool(t, "promtool"), args...).CombinedOutput(); err != nil {
@@ -238,9 +238,9 @@ func until(t *testing.T, what string, answered func() bool) {
 	}
 }
 
-// TestPrometheus has a real Prometheus scrape the real server with the rules loaded. Each
-// query of the dashboard and of the alerts works there, and each metric that they name
-// is one that the server serves.
+// TestPrometheus lets a real Prometheus scrape the real server with the rules loaded.
+// Each query of the dashboard and of the alerts works there, and the server serves
+// each metric that they name.
 func TestPrometheus(t *testing.T) {
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("a-token-of-tests\n"), 0o600); err != nil {
@@ -320,7 +320,8 @@ func TestPrometheus(t *testing.T) {
 	}
 }
 
-// checkMetrics has promtool look at what a server serves: names, units, help texts.
+// checkMetrics checks the metrics of a server with promtool: names, units, help
+// texts.
 func checkMetrics(t *testing.T, url, token string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)

@@ -117,7 +117,7 @@ func putInventory(t *testing.T, c *oss.Client, bucket string) {
 	}
 }
 
-// A manifest is what a reader needs of manifest.json.
+// A manifest has the members of manifest.json that a reader needs.
 type manifest struct {
 	FileSchema string `json:"fileSchema"`
 	Files      []struct {
@@ -127,8 +127,8 @@ type manifest struct {
 	} `json:"files"`
 }
 
-// awaitManifest waits for the first report, as OSS tells readers to: until a
-// manifest.json is there.
+// awaitManifest waits for the first report as OSS recommends to readers: until a
+// manifest.json exists.
 func awaitManifest(t *testing.T, c *oss.Client, bucket string) (m manifest) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -170,7 +170,7 @@ func download(t *testing.T, c *oss.Client, bucket, key string) []byte {
 	return b
 }
 
-// run returns what a command prints; its failure is the test's.
+// run returns the output of a command; if the command fails, the test fails.
 func run(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	var stderr bytes.Buffer

@@ -23,8 +23,8 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// The statements of docs/reading.md run as they are in DuckDB and PostgreSQL,
-// and what they answer is what manifest.rollup says.
+// The statements of docs/reading.md run unchanged in DuckDB and PostgreSQL, and their
+// answers agree with manifest.rollup.
 func TestStatementsOfDocs(t *testing.T) {
 	docs := readDocs(t)
 	t.Run("DuckDB", func(t *testing.T) {

@@ -169,8 +169,8 @@ func (b *summedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A progress tells how many stored bytes were read by all workers. The zero value
-// calls nothing.
+// A progress reports how many stored bytes all workers have read. The zero value
+// makes no call.
 type progress struct {
 	tell func(stored int64)
 	mu   sync.Mutex

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestHistogram: a duration comes back at most 1/64 too small, and the order of
-// durations is that of their slots.
+// TestHistogram: a recorded duration is returned at most 1/64 too small, and the
+// order of durations is that of their slots.
 func TestHistogram(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range 100_000 {

@@ -1,5 +1,5 @@
-// Package load sends requests from many clients at once and tells how long
-// they took. Its loops are bounded in count and time.
+// Package load sends requests from many clients at once and reports how long they
+// took. Its loops are bounded in count and time.
 package load
 
 import (
@@ -19,7 +19,7 @@ type Load struct {
 	Most    int           // requests in all; 0: as many as the time allows
 }
 
-// An Outcome is what a Load found.
+// An Outcome is the result of a Load.
 type Outcome struct {
 	Requests int
 	Took     time.Duration // from the first request's beginning to the last one's end

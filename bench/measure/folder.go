@@ -21,10 +21,10 @@ func Writable(dir string) error {
 	return nil
 }
 
-// Settle returns when the disk has all that was written to the file system of
-// dir until now, and the system has the memory that this process does not need
-// any more. Seeding a store leaves gigabytes of both, whose write-back and release
-// would otherwise disturb the first measurement.
+// Settle returns when the disk has everything that was written to the file system of
+// dir until now, and the system has the memory that this process no longer needs.
+// Seeding a store leaves gigabytes of both, whose write-back and release would
+// otherwise disturb the first measurement.
 func Settle(dir string) (err error) {
 	debug.FreeOSMemory()
 	f, err := os.Open(dir)

@@ -18,10 +18,10 @@ type Lister struct {
 	args   []string
 }
 
-// Listers are the clients that list a bucket to its end, each key with size,
-// time and what it calls an ETag where it can, in a form for programs. Rclone
-// would print folders too, and ask for each object by itself for a time of its
-// own that it may have kept there: it is told not to.
+// Listers are the clients that list a bucket to its end, each key with size, time
+// and, where it can, the ETag, in a machine-readable form. Rclone would also print
+// folders, and request each object separately to read its own modification time: its
+// options disable both.
 var Listers = []Lister{
 	{Name: "mc", module: "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9", args: []string{"ls", "--recursive", "--json", "bench/"}},
 	{Name: "rclone", module: "github.com/rclone/rclone@v1.76.0", args: []string{"lsf", "--recursive", "--fast-list", "--files-only", "--use-server-modtime", "--format", "pst", "--csv", "bench:"}},

@@ -38,8 +38,8 @@ func (s *Server) Fill(bucket string, keys int, key func(i int) string) (ok bool,
 	return true, nil
 }
 
-// tagged gives a file the ETag of an empty object, if the file system can keep it:
-// without, it is listed with none.
+// tagged sets the ETag of a file to that of an empty object, if the file system can
+// store it; otherwise the object is listed without an ETag.
 func tagged(path string) error {
 	err := syscall.Setxattr(path, etagAttribute, []byte(etagOfNothing), 0)
 	if errors.Is(err, syscall.ENOTSUP) {

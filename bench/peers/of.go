@@ -17,6 +17,5 @@ func Of(server *testserver.Server) *Server {
 	}
 }
 
-// At returns what is served at an address as a Server: to be listed, not to be
-// stopped.
+// At returns the server at an address as a Server that can be listed but not stopped.
 func At(name, base string) *Server { return &Server{Peer: Peer{Name: name}, base: base} }

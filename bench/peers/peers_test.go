@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The signature was computed by hand, step by step as Amazon's reference tells.
+// The signature was computed by hand, step by step according to Amazon's reference.
 func TestSignS3(t *testing.T) {
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
 		"http://127.0.0.1:9000/b/a%20b/%E7%8C%AB?start-after=a/b+c&list-type=2", nil)

@@ -25,7 +25,7 @@ func (w *world) command(master, database string, args ...string) *exec.Cmd {
 
 const envMaster = "STOCKTAKE_MASTER_KEY="
 
-// verb runs a verb of accounts on the database and returns what it has printed.
+// verb runs a verb of accounts on the database and returns its output.
 func (w *world) verb(args ...string) []byte {
 	w.t.Helper()
 	out, err := w.command(testserver.MasterKey, w.address, args...).Output()
@@ -53,8 +53,8 @@ func asked(t *testing.T, m *machine, id, secret string) string {
 	return ""
 }
 
-// What a verb changes is in force on all servers of the database when it returns, also
-// on one that starts at that moment.
+// A change by a verb is in force on all servers of the database when the verb
+// returns, also on a server that starts at that moment.
 func TestAccountsEverywhere(t *testing.T) {
 	t.Parallel()
 	l := startLake(t, "")

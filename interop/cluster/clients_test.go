@@ -16,7 +16,7 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// retryable reports whether an error is one that a client may answer by asking again: the
+// retryable reports whether a client may repeat the request after an error: the
 // connection broke, or the server says so.
 func retryable(err error) bool {
 	if answer, ok := errors.AsType[*oss.ServiceError](err); ok {
@@ -49,8 +49,8 @@ func (c *chaos) insist(ask func(*machine) error) error {
 
 func (c *chaos) client(m *machine) *client.Client { return client.New(sdk(c.url(m))) }
 
-// churn puts, gets, lists and deletes configurations of its own, by the official SDK, and
-// notes which must be there.
+// churn puts, gets, lists and deletes configurations of its own with the official
+// SDK, and records which must exist.
 func (c *chaos) churn(ctx context.Context, number int, random *rand.Rand, kept map[string]string) {
 	for n := 0; ctx.Err() == nil; n++ {
 		id, prefix := fmt.Sprintf("churn-%d-%d", number, n), []string{"photos/", "hostile/", ""}[n%3]

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// A databaseProxy stands between one process and PostgreSQL, reads what the process
-// asks for, and holds the commits that a test wants.
+// A databaseProxy is a proxy between one process and PostgreSQL. It reads the
+// statements of the process, and holds commits for a test.
 type databaseProxy struct {
 	socket string
 	l      net.Listener
@@ -178,7 +178,7 @@ func (s *databaseSession) forward() {
 	}
 }
 
-// see looks at a message, and returns what is to be done with the commit that it is.
+// see looks at a message and, if it is a commit, returns what to do with it.
 func (s *databaseSession) see(kind byte, content []byte) *commitHold {
 	text := func(n int) string { return string(bytes.SplitN(content, []byte{0}, n+2)[n]) }
 	switch kind {
@@ -200,7 +200,7 @@ func (s *databaseSession) see(kind byte, content []byte) *commitHold {
 	return nil
 }
 
-// back passes on what the server answers.
+// back forwards the answers of the server.
 func (s *databaseSession) back() {
 	defer s.end()
 	buf := make([]byte, 64<<10)

@@ -11,9 +11,9 @@ import (
 // soon is far more than the seconds that are promised.
 const soon = 30 * time.Second
 
-// A machine that is told to end in the midst of a slice ends with exit code 0 with its
-// next page, and another one scans what is left: nothing is scanned twice. So does
-// the machine that leads the run.
+// A machine that is told to end during a slice ends with exit code 0 after its next
+// page, and another machine scans the rest: nothing is scanned twice. The same holds
+// for the machine that leads the run.
 func TestDrained(t *testing.T) {
 	t.Parallel()
 	l := startLake(t, "")

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A hold is something that a proxy does not let pass until the test says so: a
-// request, or the answer to one.
+// A hold is a request, or the answer to one, that a proxy holds back until the test
+// releases it.
 type hold struct {
 	reached  chan struct{} // closed when it waits
 	released chan struct{} // closed when it may pass

@@ -15,8 +15,8 @@ import (
 	"github.com/stocktake/stocktake/internal/testpostgres"
 )
 
-// Variables of the test of killing: how long it goes on, and the seed of its choices.
-// They are not stocktake's, which refuses those that it does not know.
+// Variables of the kill test: its duration, and the seed of its choices. Their names
+// are not stocktake's, because stocktake refuses variables that it does not know.
 const (
 	killFor  = "CHAOS_FOR"
 	killSeed = "CHAOS_SEED"
@@ -43,8 +43,8 @@ type chaos struct {
 }
 
 // Machines and the database are killed at random while clients put, delete and run
-// configurations. What was acknowledged is there, every run ends once with its report, and
-// nothing else is left.
+// configurations. Everything acknowledged still exists, every run ends once with its
+// report, and nothing else is left.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	length, seed := 60*time.Second, rand.Uint64()
@@ -127,7 +127,8 @@ func (c *chaos) count(what string) {
 	c.figures[what]++
 }
 
-// disaster makes one. What it chooses depends on the seed, and on who is alive.
+// disaster causes one. The choice depends on the seed and on which processes are
+// alive.
 func (c *chaos) disaster() {
 	if rows, err := c.tryRows(`SELECT 1 FROM works WHERE listing IS NOT NULL`); err == nil {
 		for range rows {
@@ -215,8 +216,8 @@ func (c *chaos) url(m *machine) string {
 	return c.urls[m.name]
 }
 
-// checkAll compares what the database and the bucket of reports have with what was
-// acknowledged.
+// checkAll compares the content of the database and of the bucket of reports with
+// what was acknowledged.
 func (c *chaos) checkAll(steady map[string][]string, kept []map[string]string) {
 	found := map[string]string{}
 	for _, f := range c.checkReports() {

@@ -65,15 +65,15 @@ func (k *link) set(s linkState) {
 	}
 }
 
-// slow delays what is sent in either direction.
+// slow delays data in both directions.
 func (k *link) slow(delay time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.delay = delay
 }
 
-// lossEach is how many chunks a lossy link carries for each that it loses. An attempt at
-// a task needs fewer, so that no task fails as often as a run may bear.
+// lossEach is how many chunks a lossy link carries for each that it loses. An attempt
+// at a task needs fewer, so that no task fails more often than a run allows.
 const lossEach = 100
 
 // localhost is the address of links that are not between namespaces.
@@ -112,8 +112,8 @@ func (k *link) accept() {
 
 var errLoss = errors.New("lost")
 
-// carry carries what one end sends to the other. In a broken link it keeps what has been
-// sent, as the sender's system would.
+// carry forwards the data of one end to the other. In a broken link it keeps sent
+// data, as the sender's system would.
 func (k *link) carry(from, to net.Conn, answers bool) {
 	buf := make([]byte, 64<<10)
 	for {

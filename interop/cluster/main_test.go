@@ -1,6 +1,6 @@
 // Package cluster_test runs several processes of the real binary on one PostgreSQL
-// database and one S3 server, and kills, pauses, cuts off and ends them. It says
-// what is missing if it cannot start a server; it does not skip.
+// database and one S3 server, and kills, pauses, disconnects and ends them. If a
+// server cannot be started, the tests fail with what is missing; they do not skip.
 package cluster_test
 
 import (

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A mishap befalls a worker at a step of a run, and is over once others have ended the
-// run.
+// A mishap happens to a worker at a step of a run, and ends after others have ended
+// the run.
 type mishap struct {
 	name string
 	at   arming // the step
@@ -26,8 +26,8 @@ type fate interface {
 	strike(worker *machine)
 	mend(worker *machine)
 
-	// gives reports whether the worker, which waits for the store, has to give its work
-	// up during the mishap.
+	// gives reports whether the worker, which waits for the store, must abandon its
+	// work during the mishap.
 	gives() bool
 }
 
@@ -44,12 +44,12 @@ func suffer(t *testing.T, mishaps []mishap) {
 	}
 }
 
-// rescued is how long others may take to end the run of a worker that is struck.
+// rescued is how long others may take to end the run of a disturbed worker.
 const rescued = 3 * time.Minute
 
-// happen strikes a worker. Others end its run in time, with a right report, which it cannot
-// spoil when it is back, though what it had asked for arrives late. Then it works
-// again.
+// happen disturbs a worker. Others end its run in time, with a correct report. When
+// the worker is back, it cannot damage that report, although answers to its earlier
+// requests arrive late. Then it works again.
 func (m *mishap) happen(w *world) {
 	store, database := newStoreProxy(w.t, w.lake.endpoint), newDatabaseProxy(w.t, w.pg.Socket())
 	worker := m.fate.start(w, store, database)

@@ -2,7 +2,7 @@ package cluster_test
 
 import "testing"
 
-// paused is the fate of a process that stands still until its leases have expired.
+// paused is the mishap of a process that is paused until its leases have expired.
 type paused struct{}
 
 func (paused) start(w *world, store *storeProxy, database *databaseProxy) *machine {

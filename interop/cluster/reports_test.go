@@ -44,8 +44,9 @@ type foundReport struct {
 	rows                  int64
 }
 
-// checkReports checks each report in the bucket: it is whole, and has each key of
-// its source once; no run has two, no two name the same shard, and there is no other file.
+// checkReports checks each report in the bucket: it is complete, and has each key of
+// its source once; no run has two reports, no two reports name the same shard, and
+// there is no other file.
 func (w *world) checkReports() (found []foundReport) {
 	w.t.Helper()
 	b, err := dirbucket.Open(filepath.Join(w.lake.folder, w.reports))

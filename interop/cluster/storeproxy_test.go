@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// A storeProxy stands between one process and the S3 server. It delays the pages of
-// listings, and holds what a test wants.
+// A storeProxy is a proxy between one process and the S3 server. It delays the pages
+// of listings, and holds requests or answers for a test.
 type storeProxy struct {
 	*httptest.Server
 	forward *httputil.ReverseProxy

@@ -9,8 +9,8 @@ import (
 	"github.com/stocktake/stocktake/interop/internal/stage"
 )
 
-// A disturbance is a way to disturb a cable. No packet tells either end: connections stay
-// open, and what is sent is lost.
+// A disturbance is a way to disturb a cable. No packet informs either end:
+// connections stay open, and sent data is lost.
 type disturbance struct {
 	begin, end func(*cable)
 	gives      bool // the store stays
@@ -46,8 +46,8 @@ func takeAway(net network) disturbance {
 	}
 }
 
-// unplugged is the fate of a worker in a network namespace of its own, which reaches
-// the store and the database, outside, by a cable.
+// unplugged is the mishap of a worker in a network namespace of its own, which
+// reaches the store and the database, outside, by a cable.
 type unplugged struct {
 	disturbance
 	cable *cable
@@ -83,7 +83,7 @@ func onStage(t *testing.T) bool {
 	return false
 }
 
-// The network of a worker breaks in the midst of a step, and no packet says so.
+// The network of a worker breaks during a step, without any packet that signals it.
 func TestUnplugged(t *testing.T) {
 	t.Parallel()
 	if !onStage(t) {

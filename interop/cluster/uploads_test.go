@@ -19,8 +19,8 @@ import (
 // part of an upload, in each slice of a worker with one place, too.
 const farRows = 2_000_000
 
-// A process is killed in the midst of the upload of a shard in parts. Whoever makes the
-// run again aborts the upload, and leaves those of others alone.
+// A process is killed during the upload of a shard in parts. The process that repeats
+// the run aborts this upload, and no upload of others.
 func TestKilledUpload(t *testing.T) {
 	t.Parallel()
 	objects, err := keygen.New("hashed", farRows)

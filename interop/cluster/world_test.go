@@ -68,8 +68,8 @@ func (l *lake) bucket(t testing.TB, name string) {
 	}
 }
 
-// hostile are names that programs tend to get wrong. Control characters that XML lacks
-// are not among them: versitygw lists others in their place.
+// hostile are names that programs often mishandle. They do not include control
+// characters that XML lacks, because versitygw lists others in their place.
 var hostile = []string{
 	"a b", "a+b", "a%20b", "%", "%2F", "a&b=c", "a?b#c", "q\"uote", "it's", "<tag>", "new\nline", "tab\tkey", "car\rriage",
 	"comma,comma", "semi;colon", "back\\slash", "café", "cafe\u0301", "日本語", "\U0001F4E6", "\u200b", "~tilde", "*", "...", "x..y", "-dash", "=cmd()", "\x7f",
@@ -218,7 +218,7 @@ func (m *machine) pause() {
 	})
 }
 
-// resume lets a paused process go on.
+// resume resumes a paused process.
 func (m *machine) resume() {
 	m.w.t.Helper()
 	if err := syscall.Kill(m.PID(), syscall.SIGCONT); err != nil {
@@ -336,7 +336,7 @@ func (w *world) state() string {
 	return b.String()
 }
 
-// runs returns the runs of a configuration, newest first, as a machine tells them.
+// runs returns the runs of a configuration, newest first, as returned by a machine.
 func (w *world) runs(m *machine, bucket, id string) []stocktake.Run {
 	w.t.Helper()
 	runs, err := m.api().Runs(w.t.Context(), bucket, id)

@@ -90,8 +90,8 @@ func (s *server) newBucket(t *testing.T) string {
 	return name
 }
 
-// keys finds out which keys a server can hold beside those that it holds already,
-// and lists as they are. It asks the SDK, not the adapter.
+// keys finds out which keys a server can hold together with those that it already
+// holds, and lists unchanged. It uses the SDK, not the adapter.
 type keys struct {
 	s      *server
 	bucket string
@@ -134,7 +134,7 @@ func (k *keys) put(key string) bool {
 			return true
 		}
 	}
-	// It is listed as something else. What is left would spoil the next test.
+	// It is listed as another key, which would affect the next test.
 	_, err = k.s.api.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &k.bucket, Key: &key})
 	if err != nil {
 		panic(err)
@@ -219,7 +219,7 @@ func (b *contractBucket) SetVersioning(enabled bool) {
 	b.check(err)
 }
 
-// destination is one that says what the server cannot do.
+// destination is a destination that declares what the server cannot do.
 type destination struct {
 	engine.Destination
 	s *server

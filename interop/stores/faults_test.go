@@ -25,8 +25,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A fault is what goes wrong with a page of a listing on its way through a proxy:
-// it answers itself, and returns true, or changes what the server has answered.
+// A fault damages a page of a listing on its way through a proxy: it answers itself,
+// and returns true, or changes the answer of the server.
 type fault struct {
 	instead func(p *proxy, w http.ResponseWriter, r *http.Request) bool
 	change  func(p *proxy, body []byte) []byte
@@ -141,8 +141,8 @@ func openProxied(t *testing.T, p *proxy, silence time.Duration) *remote.Store {
 	return store
 }
 
-// testFaults: what goes wrong with pages for a while does no harm, and what stays
-// fails the run with the reason and leaves nothing. No report is ever wrong.
+// testFaults: temporary faults of pages do not affect a run, and permanent ones fail
+// the run with the reason and leave no files. A report is never wrong.
 func testFaults(t *testing.T, s *server) {
 	const keys = 300
 	source := &contractBucket{t, s, s.newBucket(t)}

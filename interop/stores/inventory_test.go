@@ -21,8 +21,8 @@ import (
 )
 
 // testInventories: a stocktake server whose settings name the store makes the
-// inventory of a versioned bucket of it, which Alibaba's SDK puts, and so does
-// stocktake take; both have what the SDK of S3 lists.
+// inventory of a versioned bucket of the store, with a configuration put by Alibaba's
+// SDK, and so does stocktake take; both have the rows that the SDK of S3 lists.
 func testInventories(t *testing.T, s *server) {
 	binary, err := testserver.Build(t.Context(), t.TempDir())
 	if err != nil {
@@ -120,8 +120,8 @@ func testInventories(t *testing.T, s *server) {
 	}
 }
 
-// rows returns what the SDK lists of a bucket, a line for each version and marker,
-// sorted.
+// rows returns the listing of a bucket by the SDK, a line for each version and
+// marker, sorted.
 func (s *server) rows(t *testing.T, bucket string) (rows []string) {
 	t.Helper()
 	pages := s3.NewListObjectVersionsPaginator(s.api, &s3.ListObjectVersionsInput{Bucket: &bucket})

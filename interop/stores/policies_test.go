@@ -19,8 +19,8 @@ type statement struct {
 // A policy is a list of statements that allow.
 type policy []statement
 
-// documented returns the policy that docs/stores.md has for a kind of store: that of
-// all runs, and what columns take that listings do not tell.
+// documented returns the policy in docs/stores.md for a kind of store: that of all
+// runs, and that of columns that are not in the listing.
 func documented(t *testing.T, kind string) policy {
 	t.Helper()
 	text, err := os.ReadFile(stores)
@@ -73,14 +73,14 @@ func (p policy) without(right string) policy {
 	})
 }
 
-// only returns what the policy says about one right.
+// only returns the part of the policy about one right.
 func (p policy) only(right string) policy {
 	return p.each(func(s *statement) {
 		s.Action = slices.DeleteFunc(s.Action, func(a string) bool { return a != right })
 	})
 }
 
-// about returns what the policy says about one bucket of S3, with a principal, as a
+// about returns the part of the policy about one bucket of S3, with a principal, as a
 // policy of that bucket.
 func (p policy) about(bucket, principal string) policy {
 	return p.each(func(s *statement) {

@@ -26,8 +26,8 @@ type user struct {
 	key, secret string
 	more        policy // what the server asks for instead of rights that it does not know
 
-	// opens opens a bucket with the keys of the user, if what it has written is for it
-	// alone; nil: the administrator may read it.
+	// opens opens a bucket with the keys of the user, if only that user may read
+	// objects that it has written; nil: the administrator may read them.
 	opens func(bucket string) engine.Destination
 
 	// allow replaces the rights on some buckets. Its error says that the server does not
@@ -120,8 +120,8 @@ func testRights(t *testing.T, s service) {
 	})
 }
 
-// names reports whether a reason says that the credentials lack a right, and no longer
-// one that begins alike.
+// names reports whether a reason says that the credentials lack a right, and not a
+// longer right that begins with the same text.
 func names(reason, right string) bool {
 	_, lacks, _ := strings.Cut(reason, "the credentials lack the right ")
 	for word := range strings.FieldsFuncSeq(lacks, func(r rune) bool { return strings.ContainsRune(" ,;()\n", r) }) {
@@ -132,7 +132,7 @@ func names(reason, right string) bool {
 	return false
 }
 
-// rightsWorld is what a run with rights left out is made in.
+// rightsWorld is the environment of a run with rights left out.
 type rightsWorld struct {
 	t                       *testing.T
 	s                       service
@@ -173,8 +173,8 @@ func (w *rightsWorld) run(versions string) (reason string, err error) {
 	return "", w.right(ctx, run.Manifest, versions)
 }
 
-// leaveOutUnavailable makes a report, and no longer asks for columns that the server
-// cannot tell: versitygw answers so only to who has the right to ask.
+// leaveOutUnavailable makes a report, and leaves out columns that the server cannot
+// provide: versitygw reports that only to users who have the right to read them.
 func (w *rightsWorld) leaveOutUnavailable() {
 	w.t.Helper()
 	if reason, err := w.run("Current"); err != nil || reason != "" {
@@ -234,7 +234,7 @@ func (w *rightsWorld) unpublished(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// right returns an error if a report is not what the bucket has.
+// right returns an error if a report differs from the content of the bucket.
 func (w *rightsWorld) right(ctx context.Context, manifest, versions string) error {
 	w.manifest = manifest
 	d := w.reader()

@@ -93,8 +93,8 @@ func startMinIO(t *testing.T) *server {
 	return open(t, server{makeUser: makeUser, name: "MinIO 2026-02-12", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, ignoresDeleted: true, flat: true, pageSize: 7, encodes: true, acls: true})
 }
 
-// answers reports whether a server answers a listing of buckets that is not
-// signed: one that is not ready yet answers 503.
+// answers reports whether a server answers an unsigned listing of buckets: a server
+// that is not ready yet answers 503.
 func answers(ctx context.Context, addr string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr, nil)
 	if err != nil {

@@ -33,8 +33,8 @@ type service interface {
 	rows(t *testing.T, bucket string) []string
 	destination(bucket string) engine.Destination
 
-	// document holds lines to the part of docs/stores.md that has them, whose name is
-	// that of the server behind what.
+	// document compares lines with the part of docs/stores.md that contains them. The
+	// name of that part is the name of the server, preceded by what.
 	document(t *testing.T, what string, lines [][2]string)
 }
 
@@ -136,7 +136,7 @@ func ticked(texts []string) (code []string) {
 	return code
 }
 
-// list joins what a line of a table lists.
+// list joins the items of a line of a table.
 func list(items []string) string {
 	if len(items) == 0 {
 		return "none"
@@ -176,7 +176,7 @@ func (s *server) remove(t *testing.T, bucket, key string) {
 	(&contractBucket{t, s, bucket}).Delete(key)
 }
 
-// bucketPolicies returns a user that bucket policies allow what it may do.
+// bucketPolicies returns a user whose rights come from bucket policies.
 func (s *server) bucketPolicies(principal string) *user {
 	return &user{key: restrictedKey, secret: restrictedSecret, allow: func(t *testing.T, p policy, buckets ...string) error {
 		t.Helper()

@@ -1,7 +1,7 @@
 // Package stores_test runs internal/s3bucket against S3 servers: versitygw and MinIO,
-// built from their sources, and Ceph's radosgw from Debian. What it tries of rights and
-// of store check, it tries of another Stocktake as well, through internal/ossbucket. It
-// says what is missing if it cannot start a server; it does not skip.
+// built from their sources, and Ceph's radosgw from Debian. The tests of rights and
+// of store check also run against another Stocktake, through internal/ossbucket. If a
+// server cannot be started, the tests fail with what is missing; they do not skip.
 package stores_test
 
 import (

@@ -18,8 +18,8 @@ var update = flag.Bool("update", false, "rewrite the tables of docs/stores.md")
 
 const stores = "../../docs/stores.md"
 
-// testTable: what the server does is what docs/stores.md says: what the SDK shows, so
-// that it does not depend on the adapter, and what store check says.
+// testTable: the server behaves as docs/stores.md says, both for the SDK, which does
+// not depend on the adapter, and for store check.
 func testTable(t *testing.T, s *server) {
 	bucket := s.newBucket(t)
 	put := func(in s3.PutObjectInput) error {

@@ -11,7 +11,7 @@ import (
 )
 
 // TestObjstore runs the acceptance test of thanos-io/objstore on its provider for
-// OSS, which has no such test of its own that can be told where the server is.
+// OSS, whose own test cannot be pointed at another server.
 func TestObjstore(t *testing.T) {
 	objstore.AcceptanceTest(t, open(t))
 }

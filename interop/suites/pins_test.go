@@ -1,6 +1,7 @@
 package suites
 
-// What the suites need besides what objstore does, so that it stays in go.mod.
+// The imports of the suites in addition to those of objstore, so that they stay in
+// go.mod.
 import (
 	_ "github.com/aliyun/aliyun-oss-go-sdk/oss"
 	_ "github.com/docker/distribution/registry/storage/driver/oss"

@@ -16,9 +16,9 @@ type compressor struct {
 	joined  []byte
 }
 
-// newCompressor returns a compressor. At its fastest level the library leaves
-// blocks without matches as they are unless it is told otherwise; then digits
-// of random ids would take eight bits each.
+// newCompressor returns a compressor. By default, the library at its fastest level
+// stores blocks without matches uncompressed; then digits of random ids would take
+// eight bits each.
 func newCompressor() (*compressor, error) {
 	z, err := zstd.NewWriter(nil,
 		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithAllLitEntropyCompression(true), zstd.WithZeroFrames(true),

@@ -188,7 +188,7 @@ type values struct {
 	bit     int
 }
 
-// A value is one that was read, according to the type of its column.
+// A value is a value that was read, according to the type of its column.
 type value struct {
 	null   bool
 	number int64 // booleans are 0 and 1, timestamps of 96 bits milliseconds

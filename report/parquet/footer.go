@@ -6,8 +6,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// createdBy names the writer in the form that readers parse to know its faults:
-// application, version of what it writes, build.
+// createdBy names the writer in the form that readers parse to work around its known
+// faults: application, version, build.
 const createdBy = "stocktake version 1.0.0 (build stocktake)"
 
 // The keys of the metadata that a file has about itself.

@@ -8,7 +8,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A kind is what the values of a column are, and how they are encoded.
+// A kind is the type of the values of a column, and their encoding.
 type kind uint8
 
 const (

@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// A STRING must be UTF-8, but some stores hold keys that are not. Each byte that
-// is not part of a character becomes a character for private use, U+10F700 plus
-// the byte, which is at least 0x80. So that the mapping can be reversed, the
-// bytes of such a character that stands in a key become such characters
-// themselves. All other keys stand as they are.
+// A STRING must be UTF-8, but some stores hold keys that are not. Each byte that is
+// not part of a character becomes a character for private use, U+10F700 plus the
+// byte, which is at least 0x80. So that the mapping can be reversed, the bytes of
+// such a character that a key contains are mapped in the same way. All other keys are
+// unchanged.
 
 // The encoding of an escaped byte b: 0xf4 0x8f 0x9e|b>>6&1 0x80|b&0x3f.
 const (
@@ -19,7 +19,7 @@ const (
 	escape2 = 0x9e // or 0x9f
 )
 
-// isText reports whether s stands as it is.
+// isText reports whether s is stored unchanged.
 func isText(s []byte) bool {
 	for len(s) >= 8 {
 		if binary.LittleEndian.Uint64(s)&0x8080808080808080 != 0 {
@@ -54,7 +54,7 @@ func isEscape(s []byte) bool {
 	return len(s) >= 4 && s[0] == escape0 && s[1] == escape1 && s[2]&^1 == escape2 && s[3]&0xc0 == 0x80
 }
 
-// appendText appends s as it stands in a STRING.
+// appendText appends s in the form of a STRING.
 func appendText(dst, s []byte) []byte {
 	if isText(s) {
 		return append(dst, s...)

@@ -156,7 +156,7 @@ func (c *comparison) dated(what string, claimed, rows *Object) {
 	c.value(what, claimed, rows)
 }
 
-// text is a value as it stands in manifest.rollup.
+// text returns a value as it is written in manifest.rollup.
 func text(v any) string {
 	raw, err := json.Marshal(v)
 	if err != nil {

@@ -17,8 +17,8 @@ type extensions struct {
 	index  map[word]uint16 // of slots, by the extension in lower case
 	folded FoldedExtension
 
-	// recent finds the slot of an extension as it stands in a key. The entry of a
-	// word is chosen by its hash; an empty one has no word.
+	// recent finds the slot of an extension in the spelling of a key. The entry of a
+	// word is chosen by its hash; an empty entry has no word.
 	recent [256]struct {
 		word word
 		slot uint16
@@ -89,7 +89,7 @@ func (x *extensions) addShort(key []byte, size int64) {
 	x.add(key, binary.LittleEndian.Uint64(end[:]), size)
 }
 
-// find returns the slot of an extension as it stands in a key.
+// find returns the slot of an extension in the spelling of a key.
 func (x *extensions) find(w word) uint16 {
 	w, ok := canonical(w)
 	if !ok {

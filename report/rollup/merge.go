@@ -8,12 +8,12 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Merge returns the roll-up of the parts together. The parts are of one report:
-// they have the same Start, Root and Depth. If each key range has been read
-// once, in order, the result is the roll-up of the whole: which prefixes are kept
-// does not depend on the cuts. Of parts whose keys overlap, a prefix that one
-// part has folded is a lower bound. Parts that have the same first and last key
-// are merged in the order in which they come. No parts are an empty roll-up.
+// Merge returns the roll-up of the parts together. The parts belong to one report:
+// they have the same Start, Root and Depth. If each key range has been read once, in
+// order, the result is the roll-up of the whole: the choice of prefixes does not
+// depend on the cuts. If the keys of parts overlap, the counts of a prefix that one
+// part has folded are lower bounds. Parts that have the same first and last key are
+// merged in the order of the arguments. Without parts the result is an empty roll-up.
 func Merge(parts ...*Rollup) *Rollup {
 	parts = slices.Clone(parts)
 	slices.SortStableFunc(parts, func(a, b *Rollup) int {
@@ -36,7 +36,7 @@ func Merge(parts ...*Rollup) *Rollup {
 	return out
 }
 
-// merge adds o, whose first key is not before that of r. Only o is left as it is.
+// merge adds o, whose first key is not before that of r. It changes r, not o.
 func (r *Rollup) merge(o *Rollup) {
 	r.Rows += o.Rows
 	r.Tally.add(&o.Tally)
@@ -182,8 +182,8 @@ func (f folds) mayHave(prefix Key) bool {
 	return false
 }
 
-// Seal makes r a whole report's: exactly the largest prefixes are kept, no longer
-// those that another part may continue.
+// Seal makes r the roll-up of a whole report: it keeps exactly the largest prefixes,
+// and drops those that it kept only because another part might continue them.
 func (r *Rollup) Seal() {
 	r.First, r.Last = "", ""
 	r.shrink()
@@ -227,8 +227,8 @@ func (r *Rollup) shrink() {
 	r.Prefixes = out
 }
 
-// Direct returns what lies directly under the i-th prefix: neither under another
-// one that is kept nor under one that is folded.
+// Direct returns the totals directly under the i-th prefix: those neither under
+// another prefix that is kept nor under one that is folded.
 func (r *Rollup) Direct(i int) Tally {
 	p := &r.Prefixes[i]
 	direct := p.Tally

@@ -165,8 +165,8 @@ type FoldedExtension struct {
 	Count
 }
 
-// A Prefix counts what lies under a prefix: directly, under prefixes that are
-// kept, and under prefixes that are folded, which have no Prefix of their own.
+// A Prefix counts the objects under a prefix: directly, under prefixes that are kept,
+// and under prefixes that are folded, which have no Prefix of their own.
 type Prefix struct {
 	Prefix Key `json:"prefix"` // ends with '/', unless it is an empty Root
 	Tally
@@ -220,8 +220,8 @@ func Parse(raw []byte) (*Rollup, error) {
 	return r, nil
 }
 
-// Level returns the prefixes of so many segments below the root, the largest
-// first, and the rest: what lies above them or is folded.
+// Level returns the prefixes with depth segments below the root, the largest first,
+// and the rest: everything above them or folded.
 func (r *Rollup) Level(depth int) (prefixes []Prefix, rest Tally) {
 	rest = r.Tally
 	for _, p := range r.Prefixes {

@@ -8,8 +8,8 @@ import (
 )
 
 // A tree counts the objects under prefixes. Keys ascend, so the prefixes of the
-// current key are a stack, and one that the current key does not begin with is
-// complete: if others are larger it is folded, and never comes back.
+// current key are a stack, and a prefix that the current key does not begin with is
+// complete: if others are larger it is folded, and cannot return.
 type tree struct {
 	root  string
 	depth int
@@ -45,7 +45,7 @@ type closedPrefix struct {
 	pinned    bool
 }
 
-// A bar is the least prefix of those that are kept by one of the orders.
+// A bar is the least prefix that one of the orders keeps.
 type bar struct {
 	up     bool
 	values [2]int64
@@ -212,8 +212,8 @@ func (t *tree) shrink() {
 	t.closed, t.text = t.closed[:n], t.text[:text]
 }
 
-// markTop marks the first topPrefixes of so many things by an order without
-// equals, and returns the last one of them.
+// markTop marks the first topPrefixes indexes of marks by a strict order, and returns
+// the last of them.
 func markTop(marks []bool, compare func(i, j int) int) (last int) {
 	order := make([]int, len(marks))
 	for i := range order {

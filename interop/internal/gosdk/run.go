@@ -31,7 +31,8 @@ type Result struct {
 	Output  string // all that it printed
 }
 
-// Env is what the suite has to know besides the credentials of testserver.
+// Env is the information that the suite needs in addition to the credentials of
+// testserver.
 type Env struct {
 	Endpoint, Region           string
 	AccessKeyID, Secret        string
@@ -40,7 +41,7 @@ type Env struct {
 	CertFile                   string // authority of the endpoint's certificate
 }
 
-// Runner runs tests, each in a process of its own, with buckets of its own.
+// Runner runs tests, each in a separate process with separate buckets.
 type Runner struct {
 	Binary   string // from [Compile]
 	Dir      string // working folder for the tests' files

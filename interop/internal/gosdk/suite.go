@@ -41,8 +41,8 @@ func Version(ctx context.Context) (version, dir string, err error) {
 	return version, dir, nil
 }
 
-// Tests names the tests of the suite in the SDK's sources at dir, by name. The
-// test binary has many more, which talk to servers of their own making.
+// Tests returns the sorted names of the tests of the suite in the SDK's sources at dir.
+// The test binary has many more, which use servers that they start themselves.
 func Tests(dir string) ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "oss", "client_integration*_test.go"))
 	if err != nil {

@@ -114,9 +114,9 @@ func (p *Process) Await(ctx context.Context, ready func(context.Context) error) 
 	}
 }
 
-// Listen starts a server that must be told its address, waits until it is ready, and
+// Listen starts a server that must be given its address, waits until it is ready, and
 // returns the address. Between the choice of a port and its use another program may
-// take it; then the server ends, and is started on another one.
+// take it; then the server ends, and is started on another port.
 func Listen(t testing.TB, start func(addr string) *Process, ready func(ctx context.Context, addr string) error) string {
 	t.Helper()
 	for range 5 {

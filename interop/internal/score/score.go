@@ -1,5 +1,5 @@
-// Package score judges what a foreign client's tests found: some must pass, and
-// all of them make a table for docs/compatibility.md.
+// Package score evaluates the results of a foreign client's tests: some must pass,
+// and all of them form a table for docs/compatibility.md.
 package score
 
 import (
@@ -21,8 +21,7 @@ type Result struct {
 	Output string
 }
 
-// A List says of the tests of a client which must pass, and of others why they do
-// not.
+// A List says which tests of a client must pass, and why the others do not.
 type List struct {
 	Required []string
 	Reasons  map[string]string
@@ -103,7 +102,8 @@ func plain(r rune) rune {
 	return '_'
 }
 
-// clip keeps the first 4 KiB of a test's output: the first failure tells most.
+// clip keeps the first 4 KiB of a test's output, because the first failure is the
+// most informative.
 func clip(s string) string {
 	const most = 4 << 10
 	if len(s) <= most {

@@ -1,9 +1,9 @@
 // Package stage provides a test with an internet of its own: a network namespace in
-// which *.aliyuncs.com and a few other names lead to this process and nothing
-// leads outside. Clients of OSS then run against a local server unchanged, with
-// the host names, ports and TLS that they have in production.
+// which *.aliyuncs.com and a few other names resolve to this process and no
+// connection leads outside. Clients of OSS then run against a local server unchanged,
+// with the host names, ports and TLS of production.
 //
-// It works on Linux only, and needs root or unprivileged user namespaces.
+// It works only on Linux, and needs root or unprivileged user namespaces.
 package stage
 
 import (
@@ -33,9 +33,9 @@ const mark = "INTEROP_STAGE"
 // Inside reports whether the process is on a stage.
 func Inside() bool { return os.Getenv(mark) != "" }
 
-// Rerun runs the calling test again on a stage of its own and fails it if it
-// fails there. What needs the real network, such as a build, goes before the
-// call; its results are handed over in env, as "key=value".
+// Rerun runs the calling test again on a stage of its own and fails it if it fails
+// there. Steps that need the real network, such as a build, must precede the call;
+// their results are passed in env, as "key=value".
 func Rerun(t *testing.T, env ...string) {
 	t.Helper()
 	name := strings.Split(t.Name(), "/")

@@ -44,7 +44,7 @@ func Find(ctx context.Context, dir, module string) (Module, error) {
 	return Module{version, sources}, nil
 }
 
-// A Binary is a test binary with what it needs to run.
+// A Binary is a test binary with its environment.
 type Binary struct {
 	Path  string
 	Dir   string        // working folder, for the files of tests
@@ -52,9 +52,9 @@ type Binary struct {
 	Limit time.Duration // for one run
 }
 
-// Run runs the binary and returns all that it printed. Its exit code is not an
-// error: the output tells which tests failed. An error is a binary that did not
-// start or did not end in time.
+// Run runs the binary and returns its output. Its exit code is not an error: the
+// output says which tests failed. Run returns an error if the binary did not start or
+// did not end in time.
 func (b *Binary) Run(ctx context.Context, args ...string) (output string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, b.Limit)
 	defer cancel()

@@ -9,8 +9,8 @@ import (
 )
 
 // Testing reads the results of tests, and of their subtests, from the output of
-// package testing with -test.v. A test with subtests counts only if no subtest
-// does. A test's Output is what was printed since its start.
+// package testing with -test.v. A test with subtests counts only if none of its
+// subtests counts. A test's Output is the text printed since its start.
 func Testing(output, column string) []score.Result {
 	var results []score.Result
 	text := map[string]*strings.Builder{}

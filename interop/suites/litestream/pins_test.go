@@ -1,8 +1,8 @@
-// Package litestream pins litestream, whose own tests interop compiles and runs.
-// It is a module of its own because litestream needs the clients of many stores.
+// Package litestream pins litestream, whose own tests interop compiles and runs. It
+// is a separate module because litestream needs the clients of many stores.
 package litestream
 
-// What the tests of litestream import, so that it stays in go.mod.
+// The imports of the tests of litestream, so that they stay in go.mod.
 import (
 	_ "github.com/benbjohnson/litestream"
 	_ "github.com/benbjohnson/litestream/abs"
