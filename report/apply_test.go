@@ -256,7 +256,7 @@ func TestChangesAreNotATable(t *testing.T) {
 }
 
 // TestApplyRefuses changes one thing of a series that can be applied, and expects an
-// error to branch on that names the report and says what is wrong with it.
+// error to branch on that names the report and its fault.
 func TestApplyRefuses(t *testing.T) {
 	w0, w1, w2 := windowDirectory(0)+report.ManifestName, windowDirectory(1)+report.ManifestName, windowDirectory(2)+report.ManifestName
 	whole := directory + report.ManifestName

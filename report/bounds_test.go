@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Files that a stranger has made long cost neither memory nor time: each is an
-// error, or a finding, once more was read than a report of ours can have.
+// Overlong files of an untrusted report cost neither memory nor time: each is an
+// error, or a finding, when more was read than our reports can have.
 func TestFilesAreBounded(t *testing.T) {
 	const manifest = directory + report.ManifestName
 	for _, tt := range []struct {

@@ -86,8 +86,8 @@ func TestEveryColumn(t *testing.T) {
 	}
 }
 
-// What a source does not know is empty in each format, and read back so. A
-// delete marker has what it has anyway.
+// Values that a source does not provide are empty in each format, and are read back
+// as missing. A delete marker keeps the values that it always has.
 func TestMissingValues(t *testing.T) {
 	const all = stocktake.MissingEncryption | stocktake.MissingACL | stocktake.MissingTags | stocktake.MissingType
 	marker := everything

@@ -115,7 +115,7 @@ func TestConvert(t *testing.T) {
 		if got := string(body(t, to, "x/y/hive/dt=2026-01-05-16-00/symlink.txt")); got != shards {
 			t.Fatalf("symlink.txt is %q, want %q", got, shards)
 		}
-		// The rows are compared with those that were to be taken, not with the report.
+		// The rows are compared with the expected rows, not with the report.
 		want := writeAs(t, format(), membucket.New(nil, "reports").Bucket("reports"), report.Limits{}, allColumns, kept)
 		if lines, _ := diff(t, want, r, report.DiffOptions{}); len(lines) > 0 {
 			t.Fatalf("%v", lines)

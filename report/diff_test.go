@@ -138,8 +138,8 @@ func diff(t tb, before, after report.Rows, opts report.DiffOptions) ([]string, *
 	return all, sum
 }
 
-// Diff finds what a comparison record by record finds, whatever the formats, the
-// shards and pieces, the parts, and the goroutines.
+// Diff finds the same changes as a comparison record by record, for all formats,
+// shards, pieces, parts and goroutines.
 func TestDiff(t *testing.T) {
 	defer report.SetPartRows(7)()
 	rapid.Check(t, func(t *rapid.T) {
@@ -272,7 +272,7 @@ func TestDiffRefuses(t *testing.T) {
 	}
 }
 
-// list is a bucket as it is listed: rows that are not a report.
+// list is the listing of a bucket: rows that are not a report.
 type list []stocktake.Record
 
 func (l list) Source() string             { return "the bucket" }
@@ -288,7 +288,7 @@ func (l list) Read(_ context.Context, q report.Query) iter.Seq2[*report.Row, err
 	}
 }
 
-// A report is compared with what it was made of.
+// A report is compared with the rows that it was made from.
 func TestDiffAgainstRows(t *testing.T) {
 	defer report.SetPartRows(100)()
 	records := membucket.Records(1000)

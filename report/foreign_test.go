@@ -31,7 +31,7 @@ const (
 `
 )
 
-// s3Records are what the rows say.
+// s3Records are the records of the rows.
 func s3Records() []stocktake.Record {
 	record := func(n int64, class stocktake.StorageClass, latest, multipart, encrypted bool) stocktake.Record {
 		return stocktake.Record{

@@ -84,7 +84,7 @@ func TestRowsFromReadsLittle(t *testing.T) {
 	}
 }
 
-// countingBucket counts what is read.
+// countingBucket counts the bytes that are read.
 type countingBucket struct {
 	*membucket.Bucket
 	opened int

@@ -11,7 +11,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// What a row says is read back as it was, column by column.
+// The values of a row are read back unchanged, column by column.
 func TestRowsReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := membucket.Bucketful(t, 8, true)

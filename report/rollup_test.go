@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// What is added up from the rows is what the scan has added up, in every format.
+// The totals of the rows are those of the scan, in every format.
 func TestAddUpIsTheRollup(t *testing.T) {
 	for _, f := range report.Formats() {
 		t.Run(f.Name(), func(t *testing.T) {

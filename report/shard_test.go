@@ -20,9 +20,9 @@ import (
 	"github.com/stocktake/stocktake/report/csvgz"
 )
 
-// Where shards are cut follows from the records and the limits. The rows of all
-// shards are those of the encoder, each shard says what is in it, and none is
-// empty.
+// The cuts between shards depend on the records and the limits. The rows of all
+// shards are those of the encoder, each shard describes its content correctly, and
+// none is empty.
 func TestShards(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := membucket.Bucketful(t, 12, true)

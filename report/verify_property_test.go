@@ -209,7 +209,7 @@ func (d *damaged) rewrite(i int, records []stocktake.Record) {
 	d.writeDocuments()
 }
 
-// lie writes the manifest as it was changed, with its checksum.
+// lie writes the changed manifest with its checksum.
 func (d *damaged) lie() bool {
 	d.file = directory + report.SummaryName // which does not agree
 	raw := d.rep.Manifest.AppendJSON(nil)
@@ -247,8 +247,8 @@ func contentOf(t tb, b report.Bucket, key string) []byte {
 	return raw
 }
 
-// In every format, what was written verifies, and whatever is damaged is found
-// where it is.
+// In every format, a report verifies as it was written, and any damage is found at
+// its place.
 func TestVerifyFindsAnyDamage(t *testing.T) {
 	names := slices.Sorted(maps.Keys(damages))
 	for _, f := range report.Formats() {

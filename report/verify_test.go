@@ -50,7 +50,7 @@ func TestVerifyFindsNothing(t *testing.T) {
 	})
 }
 
-// Every kind of damage is found, as what it is.
+// Every kind of damage is found and reported as that kind.
 func TestVerifyFinds(t *testing.T) {
 	const shard0, shard1 = "photos/weekly-1/data/0.csv.gz", "photos/weekly-1/data/1.csv.gz"
 	const manifest, summary, checksum = directory + report.ManifestName, directory + report.SummaryName, directory + report.ChecksumName

@@ -11,7 +11,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// What is wrong with a summary is said in words.
+// Faults of a summary are described in words.
 func TestVerifySaysWhatIsWrong(t *testing.T) {
 	columns := []stocktake.Field{stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldSize, stocktake.FieldStorageClass}
 	records := []stocktake.Record{{Key: []byte("a"), Size: 3}, {Key: []byte("b"), Size: 4}}

@@ -16,8 +16,9 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A detailedSource is a far source whose listing lacks columns: it tells tags and
-// encryption on request, and ACLs never. Of each hundredth object it tells nothing.
+// A detailedSource is a far source whose listing lacks columns: it returns tags and
+// encryption on request, and never ACLs. For each hundredth object it returns none of
+// these.
 type detailedSource struct {
 	*farSource
 	asked  atomic.Int64
@@ -57,7 +58,7 @@ func (detailedSnapshot) Availability(f stocktake.Field) engine.Availability {
 	return engine.Listed
 }
 
-// tagsOf is what the store tells of a key.
+// tagsOf returns the number of tags that the store has for a key.
 func tagsOf(key []byte) uint16 { return uint16(len(key))%7 + 1 }
 
 func untold(key []byte) bool { return strings.HasSuffix(string(key), "00") }
@@ -80,9 +81,9 @@ func (s detailedSnapshot) Fetch(ctx context.Context, batch []stocktake.Record, c
 	return ctx.Err()
 }
 
-// A report has the columns that its source must be asked for, of the rows that
-// match and no others; its summary says what is empty. That holds for scans of
-// pages, for seeded runs, which scan segments, and for runs that share a listing.
+// A report has the columns that its source must be asked for, only for rows that
+// match; its summary names the empty ones. That holds for scans of pages, for seeded
+// runs, which scan segments, and for runs that share a listing.
 func TestDetails(t *testing.T) {
 	for _, way := range []string{"pages", "seed", "together"} {
 		synctest.Test(t, func(t *testing.T) {

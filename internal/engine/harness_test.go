@@ -67,8 +67,8 @@ func keys(t tb, b engine.Destination) (keys []string) {
 	return keys
 }
 
-// checkWhole holds dst to having one verified report of rows rows, and nothing
-// else.
+// checkWhole checks that dst has exactly one verified report of rows rows, and no
+// other files.
 func checkWhole(t tb, dst engine.Destination, manifest string, rows int64) {
 	t.Helper()
 	v, err := report.Verify(t.Context(), dst, manifest, report.VerifyOptions{})
@@ -105,7 +105,7 @@ func checkWhole(t tb, dst engine.Destination, manifest string, rows int64) {
 	}
 }
 
-// checkNothing holds dst to having nothing.
+// checkNothing checks that dst is empty.
 func checkNothing(t tb, dst engine.Destination) {
 	t.Helper()
 	if got := keys(t, dst); len(got) > 0 {

@@ -102,9 +102,9 @@ func highest(do func()) int64 {
 	return most
 }
 
-// A report of ten billion rows is published from the results of its slices, and once more
-// from what was recorded, in bounded memory: the files of the report have 45 MB, most of
-// it the keys at which the pieces of shards begin. What a catalog keeps of it is small.
+// A report of ten billion rows is published from the results of its slices, and again
+// from the record, in bounded memory. The files of the report have 45 MB, most of it
+// the keys at which the pieces of shards begin. The record in the catalog is small.
 func TestTenThousandShards(t *testing.T) {
 	const limit = 512 << 20 // with the report in the destination, which is in memory here
 	l := &large{shards: 10_000, start: time.Date(2026, 1, 1, 1, 0, 0, 0, time.UTC)}

@@ -244,7 +244,7 @@ func TestPagesInSlices(t *testing.T) {
 	}
 }
 
-// A slice that is stopped keeps what it has read.
+// A stopped slice keeps the rows that it has read.
 func TestPagesStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, job := newFar(t, "hashed", 4000)
@@ -375,9 +375,9 @@ func TestPlanOfPages(t *testing.T) {
 	}
 }
 
-// What is left of a slice that is ended early is cut where its scan has found that
-// about as many records lie on each side. Digits of keys that the scan has not met yet
-// are not known to it: what begins with them may be one part.
+// The rest of a slice that is ended early is cut so that, as far as its scan knows,
+// about as many records lie on each side. The scan does not know digits of keys that
+// it has not met yet: all keys that begin with them may be one part.
 func TestSharesOfPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, job := newFar(t, "hashed", 1_000_000)

@@ -22,7 +22,7 @@ func TestProbeLeavesNothing(t *testing.T) {
 	}
 }
 
-// Whatever fails is told, and nothing is left unless it cannot be removed.
+// Every failure is reported, and no file is left unless it cannot be removed.
 func TestProbeTellsWhatFails(t *testing.T) {
 	steps := 0
 	for _, kind := range []fault{fails, lost} {
@@ -59,7 +59,7 @@ func TestProbeTellsWhatFails(t *testing.T) {
 	}
 }
 
-// What was cancelled is removed all the same.
+// The file is removed even after a cancellation.
 func TestProbeCancelled(t *testing.T) {
 	dst := newStore(1).Bucket("reports")
 	ctx, cancel := context.WithCancel(t.Context())

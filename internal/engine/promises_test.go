@@ -88,8 +88,8 @@ func TestRecordRefuses(t *testing.T) {
 	checkNothing(t, dst)
 }
 
-// A report into the bucket it is about does not list itself: neither from a
-// snapshot, nor from a store that shows new objects as it is listed.
+// A report that is written into its source bucket does not list itself, neither from
+// a snapshot nor from a store that shows new objects during the listing.
 func TestReportIntoItsSource(t *testing.T) {
 	for _, live := range []bool{false, true} {
 		store := newStore(objects)
@@ -115,7 +115,7 @@ func TestReportIntoItsSource(t *testing.T) {
 	}
 }
 
-// liveSource shows each segment as it is when it is scanned.
+// liveSource shows each segment in its state at the time of the scan.
 type liveSource struct{ *membucket.Store }
 
 func (s liveSource) Snapshot(ctx context.Context, bucket string) (engine.Snapshot, error) {
@@ -171,7 +171,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// recorder remembers what is created.
+// recorder records the created files.
 type recorder struct {
 	engine.Destination
 	mu    sync.Mutex

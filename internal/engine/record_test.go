@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A ledger keeps what is recorded of one run: what comes first.
+// A ledger keeps the first record of a run.
 type ledger struct{ kept []byte }
 
 func (l *ledger) record(_ context.Context, report []byte) ([]byte, error) {
@@ -36,9 +36,9 @@ func manifests(t tb, dst *membucket.Bucket) map[string]string {
 	return m
 }
 
-// A run is killed at each step in turn. Once its report is recorded, later
-// attempts publish that very report, although the bucket has changed; before,
-// they make one of what they find.
+// A run is killed at each step in turn. Once its report is recorded, later attempts
+// publish exactly that report, although the bucket has changed; before, they make a
+// new report of the current objects.
 func TestRecordedReportIsPublished(t *testing.T) {
 	for n := 1; ; n++ {
 		store := newStore(objects)
@@ -94,9 +94,9 @@ func TestRecordedReportIsPublished(t *testing.T) {
 	}
 }
 
-// An owner that was paused at a step of its publishing, and comes back when another
-// attempt has published what it recorded, changes nothing, whether it continues
-// or finds its context ended.
+// An owner is paused at a step of its publishing and resumes when another attempt has
+// published its record. It changes nothing, whether it continues or its context has
+// ended.
 func TestOldOwnerComesBack(t *testing.T) {
 	for _, step := range []engine.Step{engine.Recorded, engine.SummaryDone, engine.ChecksumDone} {
 		for _, ends := range []bool{false, true} {
@@ -169,9 +169,9 @@ func (f pausedFile) Commit(ctx context.Context, sum [16]byte) error {
 	return err
 }
 
-// An owner is paused while it publishes, for so long that its run is given up and
-// cleaned. Wherever it was, no manifest is left without its shards when it has
-// gone on.
+// An owner is paused while it publishes, for so long that its run is abandoned and
+// cleaned. At whichever step it was paused, no manifest without its shards exists
+// after it has resumed.
 func TestGivenUpWhilePublishing(t *testing.T) {
 	for _, name := range []string{report.ChecksumName, report.ManifestName} {
 		for _, where := range []string{"before", "after"} {
@@ -209,8 +209,8 @@ func TestGivenUpWhilePublishing(t *testing.T) {
 	}
 }
 
-// Of two attempts that scan at once, each publishes what the first has recorded,
-// and the shards of the other are removed.
+// If two attempts scan at once, each publishes the first record, and the shards of
+// the other are removed.
 func TestFirstRecordWins(t *testing.T) {
 	store := newStore(objects)
 	dst := store.Bucket("reports")
@@ -228,7 +228,7 @@ func TestFirstRecordWins(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		// It records what it has scanned, and is lost before it writes anything.
+		// The attempt records its report, and dies before it writes anything.
 		opts.Failpoint = func(s engine.Step) {
 			if s == engine.Recorded {
 				panic(s)
@@ -258,8 +258,8 @@ type keepShards struct{ engine.Destination }
 
 func (keepShards) Remove(context.Context, string) error { return nil }
 
-// If a recorded report has lost a shard, the run cannot succeed any more, and
-// says so; after it has been given up nothing is left.
+// If a recorded report has lost a shard, the run can no longer succeed, and says so;
+// after it has been abandoned no file is left.
 func TestRecordedReportLost(t *testing.T) {
 	store := newStore(objects)
 	dst := store.Bucket("reports")

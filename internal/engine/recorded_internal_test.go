@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is recorded reads back, also what versions before the compression have recorded.
-// What was cut off or changed is refused.
+// A record reads back, also records of versions before the compression. Truncated or
+// changed records are refused.
 func TestPublicationReadsBack(t *testing.T) {
 	for name, p := range map[string]*publication{
 		"with a roll-up": {Manifest: []byte("{manifest}\n"), Summary: []byte(`{"files":[]}`), Rollup: []byte("{}")},

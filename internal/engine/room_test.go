@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/membucket"
 )
 
-// narrow is a destination that has room for so many bytes.
+// narrow is a destination with the given free space in bytes.
 type narrow struct {
 	*membucket.Bucket
 	room int64
@@ -21,8 +21,8 @@ type narrow struct {
 
 func (d narrow) Room(context.Context) (int64, error) { return d.room, nil }
 
-// A run whose report will not fit ends before it writes anything, if it is as
-// large as the last one; if there is none, it says so and tries.
+// A run whose report will not fit ends before it writes anything, if the last report
+// shows its size; without a last report, it warns and tries.
 func TestRoom(t *testing.T) {
 	store := newStore(objects)
 	dst := store.Bucket("reports")

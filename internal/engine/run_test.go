@@ -273,7 +273,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// The pages of the formats show the golden report as it is.
+// The pages of the formats show the golden report unchanged.
 func TestFormatPages(t *testing.T) {
 	page := func(name string) string {
 		raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "formats", name))

@@ -17,7 +17,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A sharing is what several runs that share the slices of a listing have come to.
+// A sharing has the results of several runs that share the slices of a listing.
 type sharing struct {
 	members  []engine.Member
 	outlines []engine.Outline
@@ -78,7 +78,7 @@ func (s *sharing) scan(t tb, src engine.Source, random *rand.Rand, waiting []eng
 	}
 }
 
-// alone scans what a member that has left has to scan.
+// alone scans the rest of a member that has left.
 func (s *sharing) alone(t tb, src engine.Source, i int) {
 	t.Helper()
 	m := s.members[i]
@@ -99,9 +99,9 @@ func (s *sharing) alone(t tb, src engine.Source, i int) {
 	}
 }
 
-// Runs that share the slices of a listing write what each writes by itself, for about the
-// requests of one. One that leaves, or whose destination fails, scans alone what is left,
-// and disturbs no other.
+// Runs that share the slices of a listing write the same reports as separate runs,
+// with about the requests of one. A run that leaves, or whose destination fails,
+// scans the rest alone, and disturbs no other.
 func TestSlicesTogether(t *testing.T) {
 	for seed, shape := range []string{"skewed", "deep", "nested", "deep", "skewed"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -215,8 +215,9 @@ func TestSlicesTogetherFail(t *testing.T) {
 	})
 }
 
-// A run that is ended leaves nothing, at once, and the others continue: while the store is
-// waited for, and while it is listed. If all are, there is nothing and no error.
+// A run that is ended removes its files at once, and the others continue: while the
+// store has not answered, and during the listing. If all are ended, no files and no
+// error are left.
 func TestSlicesTogetherEnd(t *testing.T) {
 	for _, when := range []time.Duration{0, 500 * time.Millisecond, 2 * time.Second} {
 		for _, all := range []bool{false, true} {

@@ -31,9 +31,9 @@ func through[V any](t tb, v V) (out V) {
 	return out
 }
 
-// sliced makes the report of job slice by slice, as processes that share nothing
-// but JSON: each slice gets an attempt of its own if attempts is set. halve says
-// whether what is left of a slice is cut in two.
+// sliced makes the report of job slice by slice, like processes that share only JSON:
+// each slice gets an attempt of its own if attempts is set. halve says whether the
+// rest of a slice is cut in two.
 func sliced(t tb, src engine.Source, dst engine.Destination, job engine.Job, opts engine.Options, attempts bool, pick func(n int) int, halve func() bool) (engine.Result, []engine.SliceResult) {
 	t.Helper()
 	outline, err := engine.Plan(t.Context(), src, dst, job, opts)
@@ -73,9 +73,8 @@ func sliced(t tb, src engine.Source, dst engine.Destination, job engine.Job, opt
 	return result, results
 }
 
-// A run that is scanned slice by slice, each in a new process that has nothing
-// but what the one before wrote down, leaves the same bytes as one that is scanned
-// in one go.
+// A run that is scanned slice by slice, each in a new process that knows only the
+// JSON of the slices before, writes the same bytes as a run in one scan.
 func TestSlicesAreTheRun(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		versions := rapid.Bool().Draw(t, "versions")

@@ -36,8 +36,8 @@ func reportRows(t *testing.T, dst engine.Destination, manifest string) string {
 	return b.String()
 }
 
-// Runs that share a listing write what each writes by itself, for about the
-// requests of one. One whose destination fails does not disturb the others.
+// Runs that share a listing write the same reports as separate runs, with about the
+// requests of one. A run whose destination fails does not disturb the others.
 func TestRunTogether(t *testing.T) {
 	for _, shape := range []string{"skewed", "deep"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -139,8 +139,8 @@ func TestRunTogetherWithoutPages(t *testing.T) {
 	}
 }
 
-// A run that is ended leaves nothing, at once, and the others go on: while the store
-// is waited for, while it is listed, and if all are ended, so is the listing.
+// A run that is ended removes its files at once, and the others continue: while the
+// store has not answered, and during the listing. If all are ended, the listing ends.
 func TestRunTogetherEnds(t *testing.T) {
 	for _, when := range []time.Duration{0, 500 * time.Millisecond, 3 * time.Second} {
 		for _, all := range []bool{false, true} {

@@ -23,8 +23,8 @@ func (u *uploading) AbortUploads(_ context.Context, prefix string) (int, error) 
 	return 1, u.err
 }
 
-// Uploads of the shards of a run are aborted, and no others, once an attempt may have left
-// some; that this fails is logged and spoils nothing.
+// Only uploads of the shards of the run are aborted, when an earlier attempt may have
+// left some. A failure to abort is logged and does not affect the report.
 func TestUploadsOfEarlierAttempts(t *testing.T) {
 	for _, failure := range []error{nil, errors.New("denied")} {
 		var log bytes.Buffer

@@ -188,7 +188,7 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
-// Rows that change for good get codes of their own, soon.
+// Rows that change permanently soon get new codes.
 func TestRowsThatChange(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(9, 10))
 	recs := append(lake(rnd, 40000), photos(rnd, 40000)...)
@@ -225,8 +225,8 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
-// A writer that fails at its nth write fails what was called, and all that is
-// called after it until Reset.
+// If a writer fails at its nth write, the current call fails, and all later calls
+// until Reset.
 func TestFailingWriter(t *testing.T) {
 	recs := lake(rand.New(rand.NewPCG(1, 2)), 3000)
 	e := newEncoder(t, allColumns)

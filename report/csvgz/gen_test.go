@@ -198,7 +198,7 @@ func pack(recs []stocktake.Record) []stocktake.Record {
 	return recs
 }
 
-// plainCSV returns what the encoder's stream must hold.
+// plainCSV returns the expected content of the encoder's stream.
 func plainCSV(bucket string, columns []stocktake.Field, recs []stocktake.Record) []byte {
 	e, err := csvrow.NewEncoder(bucket, columns)
 	if err != nil {

@@ -10,8 +10,8 @@ func Stored(keys [][]byte) (stored [][]byte) {
 
 const MaxFooter = maxFooter
 
-// A Meta is a footer that claims what it likes: each row group has the rows, and
-// each of its chunks 50 bytes from an offset on.
+// A Meta is a footer that makes any claim: each row group has the rows, and each of
+// its chunks 50 bytes from an offset on.
 type Meta struct {
 	Rows    int64
 	Columns []MetaColumn

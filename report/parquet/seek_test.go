@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/report/parquet"
 )
 
-// What Seek passes over comes before the key, and the rows after it are those that
-// would have been read anyway.
+// The rows that Seek skips come before the key, and the rows after it are the same as
+// without Seek.
 func TestSeek(t *testing.T) {
 	records := membucket.Records(70_000)
 	for i := range records {

@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 // allColumns are the columns of full reports.
 var allColumns = slices.DeleteFunc(stocktake.Fields(), func(f stocktake.Field) bool { return f.Column().Full == stocktake.Never })
 
-// shard makes a file of records in row groups of so many rows.
+// shard makes a file of records in row groups of piece rows.
 func shard(tb testing.TB, columns []stocktake.Field, piece int, records []stocktake.Record) []byte {
 	tb.Helper()
 	e, err := parquet.New("photos", columns)
@@ -178,7 +178,7 @@ func TestParseSchema(t *testing.T) {
 	}
 }
 
-// What is written is UTF-8 whatever the keys are, and they are read back.
+// The output is UTF-8 for any keys, and they are read back.
 func TestAnyKeys(t *testing.T) {
 	columns := allColumns[:2]
 	rapid.Check(t, func(rt *rapid.T) {

@@ -160,7 +160,7 @@ func at[K comparable, V any](m map[K]*V, k K) *V {
 	return m[k]
 }
 
-// extension is what the model calls the extension of a key.
+// extension returns the extension of a key according to the model.
 func extension(key string) string {
 	name := key[strings.LastIndexByte(key, '/')+1:]
 	i := strings.LastIndexByte(name, '.')

@@ -7,8 +7,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// The scan of a part of a large bucket keeps only what the last report says of that part, and
-// knows as much about it.
+// The scan of a part of a large bucket keeps only the hints of the last report about
+// that part, and they are as precise as all hints.
 func TestHintsOfPart(t *testing.T) {
 	const files, rows = 10_000, 1_000_000
 	key := func(n int64) string { return fmt.Sprintf("day %05d/%06d", n/rows, n%rows) }

@@ -26,8 +26,7 @@ func (e events) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
 func (e *events) Push(x any)        { *e = append(*e, x.(event)) }
 func (e *events) Pop() any          { o := *e; x := o[len(o)-1]; *e = o[:len(o)-1]; return x }
 
-// simulate lists b with so many requests at once; each takes 1, give or take a
-// little.
+// simulate lists b with the given number of concurrent requests; each takes about 1.
 func simulate(b *keygen.Bucket, requests int, last *stocktake.Summary, within float64) (t *Table, took float64, calls int) {
 	t = New([]Range{{}}, last)
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -91,8 +90,8 @@ func shapes(t *testing.T, rows int64, f func(t *testing.T, b *keygen.Bucket)) {
 	}
 }
 
-// outcome is what a simulated listing came to, compared with pages that are asked for by
-// 64 requests which are never idle.
+// outcome is the result of a simulated listing, compared with pages that are
+// requested by 64 requests which are never idle.
 type outcome struct {
 	trips, ideal float64 // round trips
 	more         float64 // calls than pages, a part of the pages
@@ -114,10 +113,10 @@ func listed(t *testing.T, b *keygen.Bucket, last *stocktake.Summary) (o outcome)
 	return o
 }
 
-// A million rows take at most 45 round trips of 64 requests, where one after the
-// other takes 1,000. From ten million on at most two calls in a hundred are in vain, and
-// that they are few does not leave requests idle for most of the time. ROWS
-// makes the test print what a bucket of another size takes.
+// A million rows take at most 45 round trips of 64 requests, where sequential
+// requests take 1,000. From ten million rows on, at most two calls in a hundred are
+// in vain, and requests are not idle for most of the time. ROWS makes the test print
+// the figures of a bucket of another size.
 func TestWithoutReport(t *testing.T) {
 	if n, err := strconv.ParseInt(os.Getenv("ROWS"), 10, 64); err == nil {
 		shapes(t, n, func(t *testing.T, b *keygen.Bucket) { listed(t, b, nil) })
@@ -143,7 +142,7 @@ func TestWithoutReport(t *testing.T) {
 	})
 }
 
-// summaryOf returns the summary of a report of b whose pieces have so many rows.
+// summaryOf returns the summary of a report of b with piece rows in each piece.
 func summaryOf(b *keygen.Bucket, piece int64) *stocktake.Summary {
 	s := &stocktake.Summary{Listed: b.Rows, Matched: b.Rows}
 	key := func(i int64) string { return url.PathEscape(string(b.AppendKey(nil, i))) }

@@ -8,7 +8,7 @@ import (
 	"github.com/stocktake/stocktake/internal/keygen"
 )
 
-// survey asks for so many pages of b, some at once.
+// survey requests the given number of pages of b, some at once.
 func survey(b *keygen.Bucket, pages, requests int) *Table {
 	t := New([]Range{{}}, nil)
 	row := map[*Range]int64{}
@@ -94,8 +94,8 @@ func TestLarge(t *testing.T) {
 	}
 }
 
-// How many rows a page has is a guess until the first page. How many rows are left of others
-// does not depend on it.
+// The number of rows of a page is an estimate until the first page. The estimate of
+// the remaining rows of others does not depend on it.
 func TestPagesAreSmall(t *testing.T) {
 	b, err := keygen.New("flat", 100_000)
 	if err != nil {

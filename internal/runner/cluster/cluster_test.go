@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Several processes share the slices of a run, and the report is that of one.
+// Several processes share the slices of a run, and the report is that of one process.
 func TestShared(t *testing.T) {
 	w := newWorld(t, "hashed", 30_000)
 	w.far.Latency = 300 * time.Millisecond // so that there is something to share

@@ -177,8 +177,8 @@ type testCluster struct {
 	uses   []*use
 }
 
-// newTestCluster starts processes that share a store, and end with the test. prepare, unless
-// nil, sets what goes wrong.
+// newTestCluster starts processes that share a store, and end with the test. prepare,
+// unless nil, injects faults.
 func newTestCluster(t *testing.T, processes int, limits throttle.Limits, prepare func(*fakeDatabase)) *testCluster {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &testCluster{t: t, ctx: ctx, db: &fakeDatabase{rows: map[string]fakeRow{}, followers: map[string]func(string){}}, far: &farService{takes: 30 * time.Millisecond}}
@@ -263,8 +263,8 @@ func TestSharesFollowDemand(t *testing.T) {
 	})
 }
 
-// Without demand, or while demand stays as it is, a process asks the database twice in 1.5
-// to 2 s, and tells nothing.
+// Without demand, or with constant demand, a process queries the database twice in
+// 1.5 to 2 s, and sends no notification.
 func TestSharesAreQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newTestCluster(t, 8, throttle.Limits{Concurrency: 32}, nil)
@@ -290,8 +290,9 @@ func TestSharesAreQuiet(t *testing.T) {
 	})
 }
 
-// All processes together never do more than they may, though their demand changes all the time,
-// some stand still amid dividing, the database fails or loses answers, and nothing is told.
+// All processes together never exceed the limits, though their demand changes all the
+// time, some stall while they divide, the database fails or loses answers, and
+// notifications are lost.
 func TestSharesInTrouble(t *testing.T) {
 	for _, limits := range []throttle.Limits{{Concurrency: 32}, {Concurrency: 3}, {PerSecond: 40, Concurrency: 32}} {
 		for _, deaf := range []bool{false, true} {
@@ -456,8 +457,8 @@ func (d *fakeDatabase) waiting() (n int) {
 	return n
 }
 
-// A write that the database carries out after its answer was lost changes nothing any more once the
-// process has divided again.
+// If the database executes a write after its answer was lost and the process has
+// divided again, the write changes nothing.
 func TestLateWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := &fakeDatabase{rows: map[string]fakeRow{}, followers: map[string]func(string){}, late: func() bool { return true }}

@@ -8,7 +8,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// scanned waits until a run has so many slices that are done.
+// scanned waits until a run has n slices that are done.
 func (w *world) scanned(p *process, n int) {
 	w.t.Helper()
 	w.until("slices", func() bool {
@@ -16,8 +16,8 @@ func (w *world) scanned(p *process, n int) {
 	})
 }
 
-// led waits until the process, the only one that could, has taken the run: whichever is
-// first leads it.
+// led waits until the process has taken the run. It must be the only process that
+// can, because the first one that takes a run leads it.
 func (w *world) led(p *process, run string) {
 	w.t.Helper()
 	w.until("a process that leads the run", func() bool {
@@ -25,8 +25,8 @@ func (w *world) led(p *process, run string) {
 	})
 }
 
-// A worker that is cut off from the database is given up, and another one scans its
-// slice. When it is back it changes nothing, and what it has written is gone.
+// A worker that is cut off from the database is presumed dead, and another worker
+// scans its slice. When it is back it changes nothing, and its files are removed.
 func TestWorkerCutOff(t *testing.T) {
 	w := newWorld(t, "hashed", 20_000)
 	w.far.Latency = 150 * time.Millisecond // it is cut off long before the end
@@ -62,8 +62,8 @@ func TestStartsWithoutDatabase(t *testing.T) {
 	w.checkReport(w.ended(lead, run))
 }
 
-// What a process that ends was scanning is handed on with its next page, and
-// nothing is scanned twice.
+// A process that ends hands over its slices with their next page, and nothing is
+// scanned twice.
 func TestDrained(t *testing.T) {
 	w := newWorld(t, "dated", 20_000)
 	lead := w.start("lead", w.address, 0)
@@ -100,7 +100,8 @@ func TestLeadHandedOn(t *testing.T) {
 	}
 }
 
-// The process that leads a run is cut off. The next one goes on where the slices are.
+// The process that leads a run is cut off. The next one continues from the current
+// state of the slices.
 func TestLeadCutOff(t *testing.T) {
 	w := newWorld(t, "nested", 20_000)
 	w.far.Latency = 150 * time.Millisecond // it is cut off long before the end
@@ -122,7 +123,7 @@ func TestLeadCutOff(t *testing.T) {
 	}
 }
 
-// The jobs of a run are lost, as if somebody had emptied the queue.
+// The jobs of a run are lost, as if the queue had been emptied.
 func TestJobsLost(t *testing.T) {
 	w := newWorld(t, "hashed", 20_000)
 	lead := w.start("lead", w.address, 0)
@@ -167,8 +168,8 @@ func TestJobsLostOnTheirWay(t *testing.T) {
 	w.until("the job to end", func() bool { return len(w.query(lead, `SELECT id::text FROM river_job WHERE state = 'running'`)) == 0 })
 }
 
-// A connection to the database ends while a process starts to ask for tasks. It asks all the
-// same, and what it has begun to do by then is done.
+// A connection to the database ends while a process begins to fetch jobs. It still
+// fetches them, and tasks that it has begun by then are completed.
 func TestStartsOnPoorLine(t *testing.T) {
 	for _, at := range []string{"INSERT INTO river_queue", "QueueCreateOrSetUpdatedAt", "LISTEN"} {
 		t.Run(at, func(t *testing.T) {
@@ -202,7 +203,7 @@ func TestConnectionsLost(t *testing.T) {
 	w.checkReport(w.ended(watch, run))
 }
 
-// A request to cancel at any process ends a run, and removes what it has written.
+// A request to cancel at any process ends a run, and its files are removed.
 func TestCancelled(t *testing.T) {
 	w := newWorld(t, "flat", 50_000)
 	w.far.Latency = 1500 * time.Millisecond // the wish is seen long before the end
@@ -219,7 +220,7 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// A configuration that is deleted takes its tasks along, and what they have written.
+// If a configuration is deleted, its tasks and their files are removed.
 func TestDeleted(t *testing.T) {
 	w := newWorld(t, "flat", 50_000)
 	w.far.Latency = 1500 * time.Millisecond
@@ -253,8 +254,8 @@ func TestFails(t *testing.T) {
 	}
 }
 
-// The database is away whenever a task needs it, more often than the task may fail. That
-// is no failure of the task.
+// The database is unreachable whenever a task needs it, more often than the task may
+// fail. These do not count as failures of the task.
 func TestDatabaseAway(t *testing.T) {
 	w := newWorld(t, "hashed", 2000)
 	lead := w.start("lead", w.address, 0)

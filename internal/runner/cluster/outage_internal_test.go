@@ -55,7 +55,8 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// However many stores cannot be divided while the database is away, one line says so.
+// While the database is unreachable, one line reports it, however many stores cannot
+// be divided.
 func TestOutageOfDivisions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text bytes.Buffer

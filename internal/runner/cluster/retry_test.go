@@ -31,9 +31,9 @@ func (w *world) fails(p *process, run string) (r stocktake.Run) {
 	return r
 }
 
-// A run whose store was away goes on where it was some time later, though the process
-// that has led it has ended: what was scanned is not scanned again, no generation is used
-// twice, and the run is due when it was.
+// A run whose store was unreachable resumes later where it stopped, even if the
+// process that led it has ended: nothing is scanned twice, no generation is used
+// twice, and the due time of the run stays.
 func TestTriedAgain(t *testing.T) {
 	w := newWorld(t, "hashed", 20_000)
 	lead := w.start("lead", w.address, 0)

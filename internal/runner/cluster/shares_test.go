@@ -27,8 +27,8 @@ func (l *limited) get() (float64, int) { l.mu.Lock(); defer l.mu.Unlock(); retur
 
 func (l *limited) Grant(r float64, n int) { l.mu.Lock(); defer l.mu.Unlock(); l.rate, l.places = r, n }
 
-// Processes share the limits of a store by the database. What one that has ended had
-// goes to the others.
+// Processes share the limits of a store through the database. The share of a process
+// that has ended goes to the others.
 func TestStoreShares(t *testing.T) {
 	w := newWorld(t, "hashed", 10)
 	one, two := new(limited), new(limited)

@@ -40,8 +40,8 @@ func TestRunsSpread(t *testing.T) {
 	}
 }
 
-// The holder of a run hears of its end, and of what it has to do on the way. It does not look
-// before the test ends.
+// The holder of a run is notified of its end, and of the steps that it must take
+// before. It does not poll before the test ends.
 func TestLeadHears(t *testing.T) {
 	w := newWorld(t, "hashed", 3_000)
 	w.watch = 24 * time.Hour
@@ -54,7 +54,7 @@ func TestLeadHears(t *testing.T) {
 	}
 }
 
-// One process records what is due. Another one does when it ends, or is cut off.
+// One process records due runs. Another one takes over when it ends, or is cut off.
 func TestSchedulerMoves(t *testing.T) {
 	w := newWorld(t, "hashed", 10)
 	scheduler := func(what string, p *process, before ...*process) {
@@ -90,8 +90,8 @@ func TestSchedulerMoves(t *testing.T) {
 	scheduler("after b has ended", c)
 }
 
-// A process that stands still amid its beat, with the locks that it has there, keeps no
-// other process from renewing its leases, or from starting.
+// A process that stalls during its beat, with the locks of the beat, does not keep
+// other processes from renewing their leases, or from starting.
 func TestBeatsDoNotWait(t *testing.T) {
 	w := newWorld(t, "hashed", 10)
 	share := new(limited)

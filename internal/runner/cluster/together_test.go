@@ -62,8 +62,8 @@ func (w *world) matching(cfg *stocktake.InventoryConfiguration) (n int64) {
 	return n
 }
 
-// checkReports checks that each run has left one report with all rows that match, and that there
-// is no other file.
+// checkReports checks that each run has left one report with all matching rows, and
+// that there is no other file.
 func (w *world) checkReports(p *process, runs []string, configurations []stocktake.InventoryConfiguration) {
 	w.t.Helper()
 	dst, err := dirbucket.Open(w.reports)
@@ -98,7 +98,7 @@ func (w *world) checkReports(p *process, runs []string, configurations []stockta
 	}
 }
 
-// listed waits until so many slices of listings are done.
+// listed waits until n slices of listings are done.
 func (w *world) listed(p *process, n int) {
 	w.t.Helper()
 	w.until("slices of the listing", func() bool {
@@ -114,8 +114,9 @@ func (w *world) forgotten(p *process) {
 	})
 }
 
-// Configurations of a bucket that are due together share one listing, whoever leads their runs and
-// whoever scans: each has its own report, for the requests of one.
+// Configurations of a bucket that are due together share one listing, no matter which
+// processes lead their runs and which scan: each has its own report, with the
+// requests of one.
 func TestListingShared(t *testing.T) {
 	alone, api := newListings(t, "hashed", 30_000)
 	one := alone.several(1)
@@ -174,7 +175,7 @@ func TestListingsOfMany(t *testing.T) {
 	w.forgotten(api)
 }
 
-// A run that is asked for alone does not wait for others.
+// A run that is requested alone does not wait for others.
 func TestListingOfOne(t *testing.T) {
 	w, api := newListings(t, "hashed", 2000)
 	all := w.several(1)
@@ -188,8 +189,8 @@ func TestListingOfOne(t *testing.T) {
 	w.checkReports(api, runs, all)
 }
 
-// One of the runs that share a listing is cancelled, one is deleted with its configuration. They leave
-// nothing, and the others do not notice.
+// One of the runs that share a listing is cancelled, one is deleted with its
+// configuration. Their files are removed, and the others do not notice.
 func TestListingLeft(t *testing.T) {
 	w, api := newListings(t, "flat", 40_000)
 	w.far.Latency = 500 * time.Millisecond
@@ -237,8 +238,9 @@ func TestListingLeftByAll(t *testing.T) {
 	w.forgotten(api)
 }
 
-// The destination of one of the runs fails: for good, so that it fails with the reason and leaves
-// nothing; or once, so that it continues by itself. The others do not notice.
+// The destination of one of the runs fails: permanently, so that the run fails with
+// the reason and leaves no files; or once, so that it continues separately. The
+// others do not notice.
 func TestListingDestinationFails(t *testing.T) {
 	for name, times := range map[string]int64{"once": 1, "for good": 1 << 30} {
 		t.Run(name, func(t *testing.T) {
@@ -273,8 +275,9 @@ func TestListingDestinationFails(t *testing.T) {
 	}
 }
 
-// A worker that scans for several runs is cut off from the database and given up, and another one
-// scans its slice. When it is back it changes nothing, and what it has written is gone.
+// A worker that scans for several runs is cut off from the database and presumed
+// dead, and another worker scans its slice. When it is back it changes nothing, and
+// its files are removed.
 func TestListingWorkerCutOff(t *testing.T) {
 	w, api := newListings(t, "hashed", 20_000)
 	w.far.Latency = 150 * time.Millisecond
@@ -320,7 +323,7 @@ func TestListingLeadCutOff(t *testing.T) {
 	}
 }
 
-// What a process that ends was scanning for several runs is handed on with its next page.
+// A process that ends hands over a slice of several runs with its next page.
 func TestListingDrained(t *testing.T) {
 	w, api := newListings(t, "dated", 20_000)
 	all := w.several(3)
@@ -377,8 +380,9 @@ func TestListingFails(t *testing.T) {
 	w.forgotten(api)
 }
 
-// A process of an earlier version stops a run that shares a listing, which it knows nothing of, and
-// another one reopens it. It has missed slices, which it scans by itself.
+// A process of an earlier version, which does not know listings, stops a run that
+// shares one, and another process reopens the run. The run has missed slices, which
+// it scans separately.
 func TestListingOfEarlierVersion(t *testing.T) {
 	w, api := newListings(t, "hashed", 20_000)
 	all := w.several(3)
