@@ -3,8 +3,8 @@ package csvgz
 import "encoding/binary"
 
 // A buffer is memory that is written one word at a time. Its length is fixed and
-// indexes wrap around, so that accesses need no bounds checks; callers keep
-// indexes below bufferSize. After that there is room for the longest word.
+// indexes wrap around, so that accesses need no bounds checks. Callers keep indexes
+// below bufferSize; after that there is room for the longest word.
 type buffer [bufferSize + 64]byte
 
 const bufferSize = 64 << 10

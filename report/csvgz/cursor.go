@@ -1,9 +1,9 @@
 package csvgz
 
-// A cursor is the position of an Encoder in its output. It is not part of the
-// Encoder because it is small enough to stay in registers. Each step of encoding
-// is a method that takes the Encoder and returns the next cursor. A receiver and
-// the first result use the same registers, so a chain of steps moves nothing.
+// A cursor is the position of an Encoder in its output. It is separate from the
+// Encoder because it is small enough to stay in registers. Each step of encoding is
+// a method that takes the Encoder and returns the next cursor. A receiver and the
+// first result use the same registers, so a chain of steps moves no data.
 //
 // Between two steps n is less than 8, so a step may add up to 56 bits before it
 // spills.

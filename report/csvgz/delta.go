@@ -180,7 +180,7 @@ func (l *column) remember(i int, text uint32) {
 // one. Longer ones, which no store makes, are literals only.
 const maxText = 1024
 
-// huge adds a value of any length, which the next row is not compared with.
+// huge adds a value of any length. The next row is not compared with it.
 func (c cursor) huge(e *Encoder, l *column, value []byte) cursor {
 	for part := range slices.Chunk(value, maxText) {
 		c = c.drain(e).forget(e).bytewise(e, l, part, 0, len(part))

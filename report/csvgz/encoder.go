@@ -10,11 +10,10 @@ import (
 
 // An Encoder encodes records as pieces of a shard: rows of CSV in raw DEFLATE,
 // which begin with an empty window and end at a byte boundary. It is a
-// [format.Encoder]. It is not safe for concurrent use and holds less than
-// 256 KiB.
+// [format.Encoder]. It is not safe for concurrent use and holds less than 256 KiB.
 type Encoder struct {
 	w    io.Writer
-	err  error // of w; nothing is written after it
+	err  error // of w; nothing is written after an error
 	head string
 	ops  []op
 
@@ -46,7 +45,7 @@ type Encoder struct {
 
 const (
 	// At the beginning of a row text and out have at most this many bytes. A row
-	// takes less than 9 KiB of text and 18 KiB of out: a key of 3*maxText, two other
+	// needs less than 9 KiB of text and 18 KiB of out: a key of 3*maxText, two other
 	// textual values of 2*maxText, the rest below 2 KiB, and at most two bytes of out
 	// for each byte of text.
 	textFull = 52 << 10
@@ -58,9 +57,9 @@ const (
 	never = -1 << 40
 )
 
-// New returns an Encoder for reports of bucket with the given columns: Bucket,
-// Key, then any other columns of full reports, each once. Anything else is an
-// error, as is a bucket name that a bare CSV column cannot hold.
+// New returns an Encoder for reports of bucket with the given columns: Bucket, Key,
+// then any other columns of full reports, each once. Other columns are an error, as
+// is a bucket name that a bare CSV column cannot hold.
 func New(bucket string, columns []stocktake.Field) (*Encoder, error) {
 	if err := check(bucket, columns); err != nil {
 		return nil, err
@@ -136,8 +135,8 @@ func (e *Encoder) Encode(batch []stocktake.Record) (size int64, err error) {
 	return e.size() - before, e.err
 }
 
-// Close implements [format.Encoder]. The piece ends as a flush does: its block,
-// then an empty stored block, which brings it to a byte boundary.
+// Close implements [format.Encoder]. The piece ends like a flush: its block, then
+// an empty stored block, which ends at a byte boundary.
 //
 // Source: RFC 1951, section 3.2.4.
 func (e *Encoder) Close() (format.Piece, error) {

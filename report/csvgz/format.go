@@ -22,8 +22,8 @@ func (csvGzip) Suffix() string { return ".csv.gz" }
 // PieceRows implements [format.Format].
 func (csvGzip) PieceRows() int64 { return 1 << 15 }
 
-// ContentType implements [format.Format]. A shard has no Content-Encoding either:
-// HTTP clients would decompress it on the way, and its MD5 would no longer match.
+// ContentType implements [format.Format]. A shard has no Content-Encoding: with
+// one, HTTP clients would decompress it, and its MD5 would no longer match.
 func (csvGzip) ContentType() string { return "application/octet-stream" }
 
 func (csvGzip) Schema(columns []stocktake.Field) string { return stocktake.FileSchema(columns) }
@@ -45,7 +45,7 @@ func (csvGzip) NewJoiner(bucket string, columns []stocktake.Field) (format.Joine
 
 func (csvGzip) NewReader(columns []stocktake.Field) format.Reader { return newReader(columns) }
 
-// check reports what is wrong with the bucket and the columns of a report.
+// check returns an error for an invalid bucket or invalid columns of a report.
 func check(bucket string, columns []stocktake.Field) error {
 	if err := format.CheckColumns(bucket, columns); err != nil {
 		return fmt.Errorf("csvgz: %w", err)

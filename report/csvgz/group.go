@@ -14,7 +14,7 @@ const (
 	attrLatest    = 1 << 42
 	attrDeleted   = 1 << 43
 
-	// The values that are not known: stocktake.Missing, without the checksum.
+	// The values that are unknown: stocktake.Missing, without the checksum.
 	attrMissing      = 44
 	attrNoEncryption = uint64(stocktake.MissingEncryption) << attrMissing
 	attrNoACL        = uint64(stocktake.MissingACL) << attrMissing
@@ -25,7 +25,7 @@ const (
 	attrUsed = 1 << 63
 )
 
-// attributeMask returns the bits that column f depends on; false if f is not a
+// attributeMask returns the bits that column f depends on, or false if f is not a
 // column of few values.
 func attributeMask(f stocktake.Field) (uint64, bool) {
 	switch f {
@@ -65,9 +65,9 @@ func bit(b bool) uint64 {
 	return 0
 }
 
-// A group is a run of adjacent columns of few values. Together they have few
-// values, too, so a group keeps the text of each combination that occurred, with
-// the `","` before and after it, and the last position of the text.
+// A group is a run of adjacent columns of few values. Together they also have few
+// values, so a group keeps the text of each combination that occurred, with the
+// `","` before and after it, and the last position of the text.
 type group struct {
 	columns []stocktake.Field
 	closed  bool // a column of many values follows
@@ -117,8 +117,8 @@ func (c cursor) few(e *Encoder, g *group, r *stocktake.Record) cursor {
 	return c.match(e, v.n, back)
 }
 
-// find returns the entry for attributes, which has one of two places, and makes it
-// if there is none.
+// find returns the entry for attributes, which is in one of two places. It makes
+// the entry if it does not exist.
 func (g *group) find(attributes uint64) *values {
 	i := attributes * 0x9e3779b97f4a7c15 >> 59
 	for _, i := range [...]uint64{i, i ^ 1} {

@@ -51,8 +51,8 @@ func codeLengths(lens []uint8, counts []uint32, most uint8) {
 		return cmp.Or(cmp.Compare(a.count, b.count), cmp.Compare(b.s, a.s))
 	})
 
-	// There are two ascending queues: of symbols, and of sums of two elements taken
-	// from either. The parent of an element is an index of sums.
+	// There are two ascending queues: of symbols, and of sums of two elements from
+	// either queue. The parent of an element is an index of sums.
 	var sums [numLiterals]uint64
 	var parent [2 * numLiterals]uint16 // first of the symbols, then of the sums
 	leaf, sum := 0, 0

@@ -9,8 +9,8 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// A Checksum is the CRC-32 of the rows of a piece: the Detail of its
-// [format.Piece]. The zero value is that of no rows.
+// A Checksum is the CRC-32 of the rows of a piece, the Detail of its
+// [format.Piece]. The zero value is the checksum of no rows.
 type Checksum uint32
 
 // Update returns the checksum of the content of c followed by p.
@@ -18,7 +18,7 @@ func (c Checksum) Update(p []byte) Checksum {
 	return Checksum(crc32.Update(uint32(c), crc32.IEEETable, p))
 }
 
-// A joiner makes one gzip member of pieces: header, pieces, a final empty block,
+// A joiner joins pieces to one gzip member: header, pieces, a final empty block,
 // trailer. It is a [format.Joiner].
 type joiner struct {
 	w    io.Writer
@@ -34,7 +34,7 @@ const gzipHeader = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 // finalBlock is an empty block of fixed codes: final, type 1, end of block.
 const finalBlock = "\x03\x00"
 
-// Describe implements [format.Joiner]: CSV has no place for it.
+// Describe implements [format.Joiner]. CSV has no place for the origin.
 func (j *joiner) Describe(format.Origin) {}
 
 func (j *joiner) Begin(w io.Writer) error {

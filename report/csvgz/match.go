@@ -1,10 +1,10 @@
 package csvgz
 
-// tooFar is a distance that no match can have.
+// tooFar is greater than the distance of any match.
 const tooFar = 1 << 30
 
 // since returns the distance from pos, a position in the piece, to the end of the
-// text, at most tooFar.
+// text, but at most tooFar.
 func (e *Encoder) since(c cursor, pos int64) int {
 	return int(min(e.base+int64(c.text)-pos, tooFar))
 }

@@ -1,8 +1,8 @@
 package csvgz
 
 // The segments of keys, the parts between slashes, recur in other places: the same
-// album of another user, the same two files in every folder. paths has the last
-// position of a segment by a hash of its first four bytes.
+// album of another user, the same two files in every folder. paths maps the hash of
+// the first four bytes of a segment to its last position.
 type paths [1 << pathBits]int64
 
 const (
@@ -18,8 +18,8 @@ func (p *paths) reset() {
 	}
 }
 
-// path adds value[from:to], part of a key, as literals, and segments that the text
-// still has as matches.
+// path adds value[from:to], part of a key, as literals, except for segments that
+// are still in the text, which it adds as matches.
 func (c cursor) path(e *Encoder, l *column, value []byte, from, to int) cursor {
 	for from < to {
 		if from+4 <= to && (from == 0 || value[from-1] == '/') {
@@ -46,8 +46,8 @@ func (c cursor) path(e *Encoder, l *column, value []byte, from, to int) cursor {
 	return c
 }
 
-// sameText returns how many bytes of key, from its beginning, have the text at
-// text[at:end], and the size of that text.
+// sameText returns how many bytes of key, from its beginning, are encoded as
+// text[at:end], and the size of their text.
 func (e *Encoder) sameText(at, end int, key []byte) (n, size int) {
 	if at < max(0, end-maxWindow) {
 		return 0, 0

@@ -11,11 +11,11 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// A reader reads shards, both ours and those that OSS makes. It is a
+// A reader reads shards, those of this package and those of OSS. It is a
 // [format.TextReader].
 type reader struct {
 	csvtext.Rows
-	file io.ReadCloser   // nil: none is open
+	file io.ReadCloser   // nil: no file is open
 	text *inflate.Reader // of file, decompressed
 }
 
@@ -24,8 +24,8 @@ func newReader(columns []stocktake.Field) *reader {
 }
 
 // Open implements [format.Reader]. A shard that is read from its beginning may have
-// several gzip members, and their checksums are verified. The checksum of a shard
-// that is read from a later piece cannot be.
+// several gzip members, whose checksums are verified. The checksum of a shard that
+// is read from a later piece cannot be verified.
 func (r *reader) Open(ctx context.Context, f format.File, at format.Place) error {
 	if err := r.Close(); err != nil {
 		return err

@@ -3,8 +3,8 @@ package csvgz
 import "github.com/stocktake/stocktake"
 
 // An op is one step of a row: the columns of few values before a column of many
-// values, then that column. The columns of a report are compiled into a list of
-// ops once.
+// values, then that column. The columns of a report are compiled once into a list
+// of ops.
 type op struct {
 	field stocktake.Field // a column of many values, or 0 at the end of a row
 	group *group          // the columns of few values before it; nil if none
@@ -111,7 +111,7 @@ func (c cursor) row(e *Encoder, r *stocktake.Record) cursor {
 			}
 		}
 	}
-	end := start - 2 // of the row before
+	end := start - 2 // of the previous row
 	if start == 0 {
 		end = never
 	}

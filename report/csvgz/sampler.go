@@ -1,7 +1,7 @@
 package csvgz
 
-// A sampler counts the symbols of a few rows, to fit codes to them and to check
-// how well the current codes fit.
+// A sampler counts the symbols of a few rows, to fit codes to them and to check how
+// well the current codes fit.
 type sampler struct {
 	event int64 // number of the row before which tune is called
 	fitAt int64 // codes are fitted to the first sample from this row on

@@ -3,9 +3,9 @@ package csvgz
 import "bytes"
 
 // A search finds repetitions as general compressors do, but only in the parts of
-// keys that differ from the previous row. In some buckets these parts have words
+// keys that differ from the previous row. In some buckets these parts contain words
 // that recur; in others they are digits, which do not. So the search runs while
-// rows are sampled, and otherwise only while it saves enough.
+// rows are sampled, and at other times only while it saves enough.
 type search struct {
 	on    bool
 	saved int // bits, while rows are sampled
@@ -40,11 +40,11 @@ func (c cursor) searched(e *Encoder, l *column, value []byte, from, to int) curs
 	}
 	text := e.text[:end]
 	for i := c.text; i+minSearch <= end; {
-		// Hash eight bytes of escaped text, since four are only one byte of a character,
-		// and never begin inside an escape.
+		// Hash eight bytes of escaped text, because four are only one byte of a
+		// character. Never begin inside an escape.
 		word, step := uint64(load32(text, i)), 1
 		if !e.sampling {
-			step += (i - c.text) >> 4 // the longer without success, the larger the steps
+			step += (i - c.text) >> 4 // the steps grow while nothing is found
 		}
 		if text[i] == '%' {
 			step = len("%XX")
@@ -70,7 +70,7 @@ func (c cursor) searched(e *Encoder, l *column, value []byte, from, to int) curs
 			continue
 		}
 		if e.sampling {
-			// Do not count what path would find as well.
+			// Do not count what path would find, too.
 			if j := bytes.Index(text[max(0, i-len(slash)):i+n], slash); j >= 0 {
 				saved = e.bitsOfText(text[i:max(i, i-len(slash)+j)])
 			}

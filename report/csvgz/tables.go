@@ -9,7 +9,7 @@ import (
 // nearDistance is the greatest distance whose complete code is in a table.
 const nearDistance = 1024
 
-// tables has a pair of Huffman codes and ready codes of longer texts.
+// tables holds a pair of Huffman codes and the ready codes of longer texts.
 type tables struct {
 	literalLens  [numLiterals]uint8
 	distanceLens [numDistances]uint8

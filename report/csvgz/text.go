@@ -2,7 +2,7 @@ package csvgz
 
 import "github.com/stocktake/stocktake/internal/csvrow"
 
-// escaped and quoted have the text of each byte of a key, and of any other value.
+// escaped and quoted are the text of each byte of a key, and of any other value.
 var escaped, quoted = &csvrow.Escapes, &csvrow.Quotes
 
 // Texts of numbers, the first byte lowest.

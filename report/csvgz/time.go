@@ -12,7 +12,7 @@ const (
 	noDay   = -1 << 40
 )
 
-// A day is a day that occurred in some time column, and its last time.
+// A day is a day that occurred in any time column, and its last time.
 type day struct {
 	number int64    // since 1970-01-01
 	text   [16]byte // "2006-01-02T"

@@ -8,25 +8,25 @@ import (
 	"github.com/stocktake/stocktake/internal/csvrow"
 )
 
-// pageRows is how many rows a page has, of every column the same ones, so that a
-// reader that skips rows skips them in all columns.
+// pageRows is the number of rows of a page. The pages of all columns have the same
+// rows, so that a reader can skip rows in all columns.
 const pageRows = 1 << 14
 
-// A column holds a page of a column while it is filled, and the finished pages
-// of its row group.
+// A column holds the page that is being filled, and the finished pages of its row
+// group.
 type column struct {
 	field stocktake.Field
 	spec
 
 	rows    int    // of the page
-	nulls   int    // among them
+	nulls   int    // rows without a value
 	defined []byte // 1 for each row with a value, 0 for each without; empty until the first null
 
 	numbers []int64 // counts, times
 	codes   []byte  // words: indices into the dictionary; flags: 0 or 1
-	data    []byte  // text: all values; keys: what each does not share with the one before
+	data    []byte  // text: all values; keys: the part that differs from the previous key
 	lengths []int32 // of the values in data
-	shared  []int32 // keys: bytes that each shares with the one before
+	shared  []int32 // keys: bytes shared with the previous key
 	order   keyOrder
 	dict    dictionary
 	bucket  []byte // the only word of column Bucket
@@ -70,7 +70,7 @@ func (c *column) clear() {
 	c.order.begin()
 }
 
-// null adds a row without a value; there are n rows before it in the page.
+// null adds a row without a value. n is the number of rows before it in the page.
 func (c *column) null(n int) {
 	if c.nulls == 0 {
 		c.defined = c.defined[:0]
@@ -82,7 +82,7 @@ func (c *column) null(n int) {
 	c.defined = append(c.defined, 0)
 }
 
-// value notes that a row has a value.
+// value records that a row has a value.
 func (c *column) value() {
 	if c.nulls > 0 {
 		c.defined = append(c.defined, 1)
@@ -94,7 +94,7 @@ func (c *column) missing(r *stocktake.Record) bool {
 	return r.Missing != 0 && r.Missing&stocktake.MissingOf(c.field) != 0 && !r.IsDeleteMarker
 }
 
-// add adds the values of a batch, which fits into the page, and returns their
+// add adds the values of a batch, which must fit into the page, and returns their
 // size in bytes.
 func (c *column) add(batch []stocktake.Record) (size int64) {
 	switch c.kind {
@@ -144,7 +144,7 @@ func (c *column) addText(batch []stocktake.Record) (size int64) {
 	return int64(len(c.data)-before) + 4*int64(len(batch))
 }
 
-// appendETag appends the text of an ETag, as csvrow does, a word at a time.
+// appendETag appends the text of an ETag in the form of csvrow, a word at a time.
 func appendETag(dst []byte, e *stocktake.ETag) []byte {
 	if e.Text != nil {
 		return appendText(dst, e.Text)
@@ -220,8 +220,8 @@ func (c *column) addNumbers(batch []stocktake.Record) (size int64) {
 	return 8 * int64(len(batch))
 }
 
-// millis returns t, in Unix seconds, in milliseconds; a time that a date column
-// cannot show becomes the nearest that it can.
+// millis returns t, in Unix seconds, in milliseconds. A time that a date column
+// cannot show becomes the nearest one that it can show.
 func millis(t int64) int64 { return min(max(t, csvrow.MinTime), csvrow.MaxTime) * 1000 }
 
 func (c *column) addWords(batch []stocktake.Record) (size int64) {
@@ -254,7 +254,7 @@ func (c *column) addWords(batch []stocktake.Record) (size int64) {
 
 // A dictionary numbers the words of a column in the order in which they occur.
 type dictionary struct {
-	number [256]uint16 // of a word, from 1; 0: it did not occur
+	number [256]uint16 // of a word, from 1; 0: not seen
 	words  []uint8     // by number
 }
 
@@ -292,24 +292,24 @@ func (c *column) addKeys(batch []stocktake.Record) (size int64) {
 	return size
 }
 
-// A keyOrder watches the order of keys. As long as they ascend, the bounds are
-// the first and the last key and need no comparison.
+// A keyOrder tracks the order of keys. While they ascend, the bounds are the first
+// and the last key and need no comparison.
 type keyOrder struct {
 	last     []byte // key
-	any      bool   // there was one in the row group
+	any      bool   // the row group has a key
 	disorder bool   // the keys of the row group do not ascend
 
-	// Of the page.
+	// State of the page.
 	begun    bool
 	min, max []byte
-	mixed    bool // the keys of the page do not ascend; only then max is kept up to date
+	mixed    bool // the keys of the page do not ascend; only then max is maintained
 
 	escaped []byte // scratch
 }
 
 func (o *keyOrder) begin() { o.begun, o.mixed = false, false }
 
-// note notes that key follows o.last, with which it shares n bytes.
+// note records that key follows o.last. n is the length of their common prefix.
 func (o *keyOrder) note(key []byte, n int) {
 	descends := o.any && n < len(o.last) && (n == len(key) || key[n] < o.last[n])
 	o.any = true
@@ -342,7 +342,7 @@ func (o *keyOrder) bounds() (least, greatest []byte) {
 	return o.min, o.last
 }
 
-// commonPrefix returns how many bytes at the beginning a and b share.
+// commonPrefix returns the length of the common prefix of a and b.
 func commonPrefix(a, b []byte) int {
 	n := min(len(a), len(b))
 	i := 0

@@ -43,10 +43,10 @@ func (c *compressor) appendFrame(dst, head, body []byte) []byte {
 	return c.general.EncodeAll(c.joined, dst)
 }
 
-// sampleSize is how many bytes of a page decide how the page is compressed.
+// sampleSize is how many bytes of a page determine how the page is compressed.
 const sampleSize = 8 << 10
 
-// random reports whether a search for matches in b does not pay.
+// random reports whether a search for matches in b would not pay.
 func (c *compressor) random(b []byte) bool {
 	if len(b) < 2*sampleSize {
 		return false
@@ -61,8 +61,8 @@ func (c *compressor) random(b []byte) bool {
 // maxBlock is the longest content of a block of Zstandard, in bytes.
 const maxBlock = 128 << 10
 
-// appendLiterals appends a frame whose blocks have literals only: a Huffman code
-// for each, and no sequences.
+// appendLiterals appends a frame whose blocks contain only literals, with one
+// Huffman code per block, and no sequences.
 //
 // Source: RFC 8878, section 3.1.1.
 func (c *compressor) appendLiterals(dst, head, body []byte) []byte {
@@ -73,7 +73,7 @@ func (c *compressor) appendLiterals(dst, head, body []byte) []byte {
 		dst = c.appendBlock(dst, head[:n], false)
 		head = head[n:]
 	}
-	// Blocks of equal size, so that none at the end is short.
+	// Blocks have equal sizes, so that none at the end is short.
 	blocks := (len(body) + maxBlock - 1) / maxBlock
 	for ; blocks > 0; blocks-- {
 		n := len(body) / blocks

@@ -22,16 +22,16 @@ const (
 	maxHeld   = 256 << 20 // pages of all columns together
 	maxHeader = 1 << 20   // a page header
 	maxWhole  = 16 << 20  // row groups up to this size are read in one request
-	readAhead = 1 << 20   // of a column, where the row group is larger
+	readAhead = 1 << 20   // per column, for larger row groups
 )
 
-// A source reads the column chunks of a file. Row groups of ours are read whole,
-// in one request; of larger ones each column is read ahead a little.
+// A source reads the column chunks of a file. Row groups of the usual size are read
+// whole, in one request. For larger ones, each column is read ahead a little.
 type source struct {
 	ctx  context.Context
 	file format.File
 
-	whole []byte // the row group; nil: it is too large
+	whole []byte // the row group; nil: too large
 	start int64  // of the row group in the file
 	buf   []byte // of whole
 
@@ -41,7 +41,7 @@ type source struct {
 	packed bytes.Reader
 }
 
-// begin begins to read a row group.
+// begin begins reading a row group.
 func (s *source) begin(g *storedGroup) (err error) {
 	s.whole, s.start = nil, g.start
 	if n := g.end - g.start; n <= maxWhole && n > 0 {
@@ -51,7 +51,7 @@ func (s *source) begin(g *storedGroup) (err error) {
 	return err
 }
 
-// hold takes note that a buffer grows by n bytes.
+// hold records that a buffer grows by n bytes.
 func (s *source) hold(n int64) error {
 	if s.held += n; s.held > maxHeld {
 		return fmt.Errorf("%w that is read: the pages of its columns take more than %d bytes at once", ErrNotParquet, maxHeld)
@@ -59,17 +59,17 @@ func (s *source) hold(n int64) error {
 	return nil
 }
 
-// A cursor reads the values of one column of a row group, one after another.
+// A cursor reads the values of one column of a row group, one at a time.
 type cursor struct {
 	*source
 	leaf   *leaf
 	column int // number of the leaf
 	chunk  *storedChunk
-	at     int64  // in the file: where window begins
-	ahead  []byte // what was read and not used
+	at     int64  // in the file: where ahead begins
+	ahead  []byte // bytes that were read and not used
 	buf    []byte // of ahead
 
-	left     int64 // values of the chunk in pages that are not begun
+	left     int64 // values of the chunk in pages that have not begun
 	rows     int64 // values of the page
 	optional bool
 	levels   runs
@@ -82,7 +82,7 @@ type cursor struct {
 	value
 }
 
-// begin begins to read a chunk.
+// begin begins reading a chunk.
 func (c *cursor) begin(chunk *storedChunk) {
 	c.chunk, c.at, c.ahead = chunk, chunk.start, nil
 	c.left, c.rows, c.hasDict, c.optional = chunk.values, 0, false, c.leaf.optional
@@ -113,8 +113,8 @@ func (c *cursor) advance() error {
 	return c.values.next(&c.value)
 }
 
-// peek returns n bytes of the chunk, or all that are left if there are fewer,
-// without using them up.
+// peek returns the next n bytes of the chunk, or all that are left if there are
+// fewer, without consuming them.
 func (c *cursor) peek(n int64) ([]byte, error) {
 	end := c.chunk.start + c.chunk.size
 	n = min(n, end-c.at)
@@ -139,7 +139,7 @@ func (c *cursor) peek(n int64) ([]byte, error) {
 	return c.ahead[:n], nil
 }
 
-// use uses up n bytes.
+// use consumes n bytes.
 func (c *cursor) use(n int64) {
 	c.at += n
 	if c.whole == nil {
@@ -243,7 +243,7 @@ func (c *cursor) nextPage() error {
 		return c.dict.open(c.dictPage, c.chunk.typ, h.values)
 	case pageData, pageDataV2:
 	default:
-		return nil // an index page, or one of a kind to come
+		return nil // an index page, or a page of an unknown kind
 	}
 	if h.values < 0 || h.values > c.left {
 		return fmt.Errorf("a page of %d values where %d are left", h.values, c.left)
@@ -305,7 +305,7 @@ func (c *cursor) openValues(b []byte, h *pageHeader) error {
 	return c.values.open(b, c.chunk.typ, h.encoding, dict)
 }
 
-// grow returns buf with room for n bytes, empty.
+// grow returns buf, empty, with capacity for n bytes.
 func (c *cursor) grow(buf []byte, n int64) ([]byte, error) {
 	if grow := n - int64(cap(buf)); grow > 0 {
 		if err := c.hold(grow); err != nil {
@@ -324,7 +324,7 @@ func (c *cursor) copy(buf, stored []byte, size int64) ([]byte, error) {
 	return append(buf, stored...), err
 }
 
-// decompress decompresses a page that must have the given size.
+// decompress decompresses a page. Its content must have the given size.
 func (c *cursor) decompress(buf, stored []byte, size int64) (_ []byte, err error) {
 	if c.chunk.codec == codecUncompressed {
 		return c.copy(buf, stored, size)

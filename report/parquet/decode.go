@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// The decoders below read one value at a time, so that their memory does not
-// depend on how many values a page claims to have.
+// The decoders below read one value at a time, so that their memory does not depend
+// on the number of values that a page claims to have.
 
 var errPage = errors.New("the values of a page break off")
 
@@ -75,19 +75,19 @@ func (r *runs) head() error {
 
 // A delta reads DELTA_BINARY_PACKED; see appendDelta.
 type delta struct {
-	b     []byte // after the last mini block that was begun
+	b     []byte // after the current mini block
 	block int    // values
 	minis int    // in a block
 
 	left   int64 // values, in all
-	first  bool  // the next value is last itself
+	first  bool  // the next value is the first, last itself
 	last   int64
 	least  int64  // delta of the block
-	widths []byte // of the mini blocks that are not begun
+	widths []byte // of the mini blocks that have not begun
 	packed []byte // the mini block
 	width  int
-	at     int // bits of packed that were read
-	mini   int // values of the mini block that were not read
+	at     int // bits of packed that have been read
+	mini   int // values of the mini block that have not been read
 }
 
 func newDelta(b []byte) (delta, error) {
@@ -143,7 +143,7 @@ func (d *delta) begin() error {
 	return nil
 }
 
-// rest returns what follows the deltas, which are not read.
+// rest returns the bytes after the deltas, which are not read.
 func (d delta) rest() ([]byte, error) {
 	for left := d.left - 1; left > 0; left -= int64(d.block / d.minis) {
 		if err := d.begin(); err != nil {
@@ -153,7 +153,7 @@ func (d delta) rest() ([]byte, error) {
 	return d.b, nil
 }
 
-// bitsAt returns width bits of b from bit at on, which b has.
+// bitsAt returns width bits of b from bit at on. b must have them.
 func bitsAt(b []byte, at, width int) uint64 {
 	i, shift := at/8, at%8
 	if width <= 56 && i+8 <= len(b) {
@@ -195,7 +195,7 @@ type value struct {
 	bytes  []byte
 }
 
-// open begins to read b, which has values of a type in an encoding.
+// open begins reading b, which has values of a type in an encoding.
 func (v *values) open(b []byte, typ, encoding int64, dict *entries) (err error) {
 	v.b, v.typ, v.bit, v.dict = b, typ, 0, dict
 	unknown := fmt.Errorf("encoding %d of type %d cannot be read", encoding, typ)
@@ -275,7 +275,7 @@ func (v *values) plain(out *value) error {
 	return nil
 }
 
-// cut takes a value of n bytes.
+// cut reads a value of n bytes.
 func (v *values) cut(out *value, n int64) error {
 	if n < 0 || n > int64(len(v.b)) {
 		return errPage
@@ -337,7 +337,7 @@ func (v *values) suffixes(out *value) error {
 	return nil
 }
 
-// fixedSize returns the bytes of a plain value of a numeric type.
+// fixedSize returns the size of a plain value of a numeric type in bytes.
 func fixedSize(typ int64) int {
 	switch typ {
 	case typeInt32:
@@ -348,7 +348,7 @@ func fixedSize(typ int64) int {
 	return 8
 }
 
-// fixedValue reads a plain value of a numeric type. One of 96 bits is a
+// fixedValue reads a plain value of a numeric type. A value of 96 bits is a
 // timestamp: nanoseconds of a Julian day.
 func fixedValue(typ int64, b []byte) int64 {
 	switch typ {
@@ -366,7 +366,7 @@ func fixedValue(typ int64, b []byte) int64 {
 type entries struct {
 	b       []byte
 	typ     int64
-	offsets []uint32 // of byte arrays in b, each with its length before it
+	offsets []uint32 // of byte arrays in b, each of which follows its length
 	n       int
 }
 

@@ -6,7 +6,7 @@ import (
 	"math/bits"
 )
 
-// The shape of DELTA_BINARY_PACKED that parquet-java has, too.
+// The block sizes of DELTA_BINARY_PACKED, which are those of parquet-java.
 const (
 	deltaBlock = 128
 	deltaMinis = 4
@@ -30,7 +30,7 @@ func appendDelta[T int32 | int64](dst []byte, values []T) []byte {
 		n := min(len(rest), deltaBlock)
 		least := int64(math.MaxInt64)
 		for i, v := range rest[:n] {
-			d := int64(v) - last // wraps around, as the format has it
+			d := int64(v) - last // wraps around, as the format defines
 			last = int64(v)
 			deltas[i] = d
 			least = min(least, d)

@@ -10,8 +10,8 @@ import (
 )
 
 // An Encoder encodes records as row groups. It is a [format.Encoder]. It is not
-// safe for concurrent use. It holds a row group compressed, some 8 MiB with
-// pieces of the recommended size, and a page of each column.
+// safe for concurrent use. It holds a compressed row group, some 8 MiB with pieces
+// of the recommended size, and a page of each column.
 type Encoder struct {
 	w       io.Writer
 	columns []*column
@@ -21,13 +21,12 @@ type Encoder struct {
 
 	compressor *compressor
 	header     structWriter
-	head       []byte // scratch: what stands before the values of a page, or all of it
+	head       []byte // scratch: the bytes before the values of a page, or the whole page
 	stored     []byte // scratch: a page, compressed
 }
 
-// New returns an Encoder for reports of bucket with the given columns: Bucket,
-// Key, then any other columns of full reports, each once. Anything else is an
-// error.
+// New returns an Encoder for reports of bucket with the given columns: Bucket, Key,
+// then any other columns of full reports, each once. Other columns are an error.
 func New(bucket string, columns []stocktake.Field) (*Encoder, error) {
 	if err := check(bucket, columns); err != nil {
 		return nil, err
@@ -112,7 +111,7 @@ func (e *Encoder) Close() (format.Piece, error) {
 	return p, nil
 }
 
-// dictionary returns the dictionary page of a column, nil if it has none.
+// dictionary returns the dictionary page of a column, or nil if it has none.
 func (e *Encoder) dictionary(c *column) []byte {
 	if c.kind != words {
 		return nil
@@ -130,8 +129,8 @@ func (e *Encoder) dictionary(c *column) []byte {
 	return page
 }
 
-// place returns the description of the column's chunk at a place in the row
-// group, behind a dictionary page of the given size.
+// place returns the description of the column's chunk at an offset in the row
+// group, after a dictionary page of the given size.
 func (c *column) place(offset, dictionary int64) chunk {
 	ch := c.chunk
 	ch.offset, ch.data = offset, offset+dictionary

@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// finish ends the page of a column and appends it to those before it.
+// finish ends the page of a column and appends it to the finished pages.
 func (c *column) finish(e *Encoder) {
 	if c.rows == 0 {
 		return
@@ -57,12 +57,12 @@ func (c *column) finish(e *Encoder) {
 	c.clear()
 }
 
-// maxBound is the longest value that is kept as a bound, in bytes. Shorter ones
-// would say nothing about keys that share a long prefix.
+// maxBound is the longest value that is kept as a bound, in bytes. Shorter bounds
+// would be useless for keys that share a long prefix.
 const maxBound = 1024
 
-// pageBounds returns the bounds of the page; none for text, which is random, and
-// for pages without values.
+// pageBounds returns the bounds of the page. Text, which is random, and pages
+// without values have none.
 func (c *column) pageBounds() bounds {
 	switch c.kind {
 	case keys:
@@ -112,7 +112,7 @@ func (c *column) word(code int) []byte {
 	return c.bucket
 }
 
-// merge returns the bounds of what b and o bound.
+// merge returns the common bounds of the values of b and o.
 func (b bounds) merge(k kind, o bounds) bounds {
 	if b.min == nil {
 		return o

@@ -10,7 +10,7 @@ import (
 // faults: application, version, build.
 const createdBy = "stocktake version 1.0.0 (build stocktake)"
 
-// The keys of the metadata that a file has about itself.
+// The keys of the metadata of a file.
 const (
 	metaConfiguration = "stocktake.configuration"
 	metaRun           = "stocktake.run"
@@ -110,7 +110,7 @@ func (k kind) number() int32 {
 	return typeByteArray
 }
 
-// encodings returns those that the pages of a chunk of the kind have.
+// encodings returns the encodings of the pages of a chunk of the kind.
 func (k kind) encodings() []int32 {
 	switch k {
 	case keys:

@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// Format is Apache Parquet, an extension: OSS bucket inventory has CSV only. A
+// Format is Apache Parquet, an extension: OSS bucket inventory supports only CSV. A
 // piece is a row group.
 var Format format.Format = parquet{}
 
@@ -51,7 +51,7 @@ func (parquet) NewJoiner(bucket string, columns []stocktake.Field) (format.Joine
 
 func (parquet) NewReader(columns []stocktake.Field) format.Reader { return newReader(columns) }
 
-// check reports what is wrong with the bucket and the columns of a report.
+// check returns an error for an invalid bucket or invalid columns of a report.
 func check(bucket string, columns []stocktake.Field) error {
 	if err := format.CheckColumns(bucket, columns); err != nil {
 		return fmt.Errorf("parquet: %w", err)

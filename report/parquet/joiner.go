@@ -9,10 +9,10 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// magic begins and ends a file.
+// magic is at the beginning and the end of a file.
 const magic = "PAR1"
 
-// A joiner makes a file of row groups: magic number, row groups, page index,
+// A joiner joins row groups to a file: magic number, row groups, page index,
 // footer. It is a [format.Joiner].
 type joiner struct {
 	columns []stocktake.Field
@@ -24,15 +24,15 @@ type joiner struct {
 	groups []joined
 }
 
-// A joined is a row group at its place.
+// A joined is a row group with its position in the file.
 type joined struct {
 	*rowGroup
 	offset, stored, rows int64
 	index                []indexPlace // by column
 }
 
-// An indexPlace is where the page index of a column chunk stands; the column
-// index may be missing, then its length is 0.
+// An indexPlace is the position of a column chunk's page index. If the column index
+// is missing, its length is 0.
 type indexPlace struct {
 	columns, offsets             int64
 	columnsLength, offsetsLength int32

@@ -18,7 +18,7 @@ func appendRuns(dst []byte, values []byte, width int) []byte {
 			i += n
 			continue
 		}
-		// Groups of eight until a run begins that is worth it.
+		// Collect groups of eight until a run begins that is long enough.
 		from := i
 		for i < len(values) && i-from < 504 {
 			if (i-from)%8 == 0 && i > from && runLength(values[i:min(len(values), i+16)]) >= 16 {
@@ -42,7 +42,7 @@ func runLength(v []byte) int {
 	return n
 }
 
-// appendPacked8 appends n values of width bits, at most 8; those that are missing are 0.
+// appendPacked8 appends n values of width bits, at most 8. Missing values are 0.
 func appendPacked8(dst []byte, values []byte, n, width int) []byte {
 	acc, have := uint64(0), 0
 	for i := range n {
@@ -57,13 +57,13 @@ func appendPacked8(dst []byte, values []byte, n, width int) []byte {
 	return dst
 }
 
-// indexWidth returns the bits of an index into a dictionary of n entries. It is
-// never 0, which some readers do not expect.
+// indexWidth returns the bits of an index into a dictionary of n entries. It is at
+// least 1, because some readers do not expect 0.
 func indexWidth(n int) int { return max(1, bits.Len(uint(max(0, n-1)))) }
 
-// appendLevels appends the definition levels of rows of an optional column.
-// defined has 1 for each row with a value and 0 for each without; nil: all have
-// one.
+// appendLevels appends the definition levels of rows of an optional column. defined
+// has 1 for each row with a value and 0 for each without; nil: all rows have
+// values.
 func appendLevels(dst []byte, rows int, defined []byte) []byte {
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0)

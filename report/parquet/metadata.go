@@ -10,18 +10,18 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// Bounds of what a file may claim.
+// Bounds on the metadata of a file.
 const (
 	maxFooter = 16 << 20 // bytes
 	tailSize  = 64 << 10 // bytes at the end that are read first
 
-	// A row has a key, which differs from others, so that even compressed a file
-	// does not have more rows than this for each byte.
+	// A row has a distinct key, so that even a compressed file has at most this many
+	// rows per byte.
 	maxRowsPerByte = 1 << 10
 )
 
-// ErrNotParquet is wrapped by errors for files that are not Parquet, are
-// damaged, or claim what cannot be.
+// ErrNotParquet is wrapped by errors for files that are not Parquet, are damaged,
+// or have impossible metadata.
 var ErrNotParquet = errors.New("not a Parquet file")
 
 // A leaf is a column of a file.
@@ -30,11 +30,11 @@ type leaf struct {
 	typ      int64
 	optional bool
 	flat     bool  // neither nested nor repeated
-	perSec   int64 // of a timestamp: units in a second; 0: it says nothing of time
+	perSec   int64 // of a timestamp: units per second; 0: not a timestamp, or unknown
 	unsigned bool
 }
 
-// A stored chunk is a column chunk of a file.
+// A storedChunk is a column chunk of a file.
 type storedChunk struct {
 	codec       int64
 	typ         int64
@@ -44,19 +44,19 @@ type storedChunk struct {
 	bounds, places indexRange // of its pages
 }
 
-// An indexRange is where a part of the page index stands; its size is 0 if there
+// An indexRange is the position of a part of the page index; its size is 0 if there
 // is none.
 type indexRange struct{ start, size int64 }
 
 // A storedGroup is a row group of a file.
 type storedGroup struct {
-	row        int64 // rows before it
+	row        int64 // number of rows before it
 	rows       int64
 	start, end int64 // of its chunks in the file
 	chunks     []storedChunk
 }
 
-// A metadata is the footer of a file, as far as it matters here.
+// A metadata is the part of a file's footer that the reader needs.
 type metadata struct {
 	rows   int64
 	leaves []leaf
@@ -104,8 +104,8 @@ func readMetadata(ctx context.Context, f format.File) (*metadata, error) {
 	return m, nil
 }
 
-// readRange reads exactly length bytes of f from offset on into buf, which may be
-// too short.
+// readRange reads exactly length bytes of f from offset on. It uses buf if that is
+// large enough.
 func readRange(ctx context.Context, f format.File, offset, length int64, buf []byte) ([]byte, error) {
 	body, err := f.Open(ctx, offset, length)
 	if err != nil {
@@ -121,7 +121,7 @@ func readRange(ctx context.Context, f format.File, offset, length int64, buf []b
 	return buf, errors.Join(err, body.Close())
 }
 
-// parseFooter reads FileMetaData of a file whose row groups end before data.
+// parseFooter parses FileMetaData of a file whose row groups end before data.
 func parseFooter(b []byte, data int64) (*metadata, error) {
 	m := new(metadata)
 	r := &structReader{b: b}

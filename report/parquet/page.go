@@ -4,7 +4,7 @@ import (
 	"hash/crc32"
 )
 
-// The numbers that Parquet assigns to types, encodings and codecs.
+// The numbers of types, encodings and codecs in Parquet.
 //
 // Source: parquet-format, parquet.thrift.
 const (
@@ -33,12 +33,12 @@ const (
 	convertedTimestampMicros = 10
 )
 
-// A chunk is what the footer says about a column of a row group, with offsets
-// from the first byte of the row group.
+// A chunk is the footer's data about a column of a row group, with offsets from the
+// first byte of the row group.
 type chunk struct {
 	kind         kind
 	offset       int64 // of the first page
-	data         int64 // of the first data page; it differs if there is a dictionary
+	data         int64 // of the first data page, which follows the dictionary if there is one
 	stored, size int64 // bytes of all pages with their headers, compressed and not
 	nulls        int64
 	bounds            // of all values
@@ -46,22 +46,22 @@ type chunk struct {
 	pages        []page
 }
 
-// A page is what the page index says about a page.
+// A page is the page index's data about a page.
 type page struct {
 	offset int64 // from the first byte of the row group
 	stored int32 // bytes, with its header
-	row    int64 // rows of the row group before it
+	row    int64 // number of rows of the row group before it
 	nulls  int64
 	empty  bool // no row has a value
 	bounds
 }
 
-// bounds are the least and the greatest value of something; none if min is nil.
+// bounds are the least and the greatest of some values; none if min is nil.
 type bounds struct{ min, max []byte }
 
 // A rowGroup is the Detail of a piece.
 type rowGroup struct {
-	ascending bool // the keys ascend as they stand
+	ascending bool // the keys ascend in their stored form
 	chunks    []chunk
 }
 

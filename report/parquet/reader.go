@@ -12,18 +12,18 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// A reader reads shards, both ours and those of S3 Inventory. It is a
+// A reader reads shards, those of this package and those of S3 Inventory. It is a
 // [format.Reader].
 type reader struct {
 	columns []stocktake.Field // of NewReader
 	meta    *metadata
 	cursors []*cursor // by column; nil: its values are skipped
 	source  source
-	bad     error // not nil: no row can be read
+	bad     error // not nil: no more rows can be read
 
-	group int   // number of the row group that is read
-	left  int64 // rows of it
-	n     int64 // of the row read last, from 1
+	group int   // number of the current row group
+	left  int64 // rows left in it
+	n     int64 // number of the last row, from 1
 
 	row  format.Row
 	raw  [3][]byte // of texts that are not UTF-8
@@ -58,7 +58,7 @@ func (r *reader) Open(ctx context.Context, f format.File, at format.Place) error
 	return nil
 }
 
-// groupAt returns the number of the row group that begins at a place; -1: none does.
+// groupAt returns the number of the row group that begins at a place, or -1.
 func (m *metadata) groupAt(p format.Place) int {
 	return slices.IndexFunc(m.groups, func(g storedGroup) bool { return g.start == p.Offset && g.row == p.Row })
 }
@@ -66,8 +66,8 @@ func (m *metadata) groupAt(p format.Place) int {
 // HasPlace implements [format.Indexed].
 func (r *reader) HasPlace(p format.Place) bool { return r.meta != nil && r.meta.groupAt(p) >= 0 }
 
-// match finds the columns of the report among those of the file. The file may
-// have more.
+// match finds the columns of the report among those of the file. The file may have
+// other columns, too.
 func (r *reader) match(leaves []leaf) ([]*cursor, error) {
 	cursors := make([]*cursor, len(r.columns))
 	for i, f := range r.columns {
@@ -104,7 +104,7 @@ func fits(f stocktake.Field, typ int64) bool {
 	case times:
 		return typ == typeInt64 || typ == typeInt96
 	case flags:
-		// S3's encryption_status says how: SSE-S3, NOT-SSE.
+		// In S3's reports encryption_status is a word: SSE-S3, NOT-SSE.
 		return typ == typeBoolean || typ == typeByteArray && f == stocktake.FieldEncryptionStatus
 	}
 	return typ == typeByteArray || typ == typeInt64 && f == stocktake.FieldCRC64
@@ -162,7 +162,7 @@ func (r *reader) Next() (*format.Row, error) {
 	for i, c := range r.cursors {
 		if c == nil || c.null || r.columns[i] == 0 {
 			r.absent(r.columns[i])
-			if c != nil { // a checksum that is not there is absent
+			if c != nil { // a missing checksum is absent, not unknown
 				r.row.Missing |= stocktake.MissingOf(r.columns[i]) &^ stocktake.MissingCRC64
 			}
 			continue
@@ -182,7 +182,7 @@ func (r *reader) Next() (*format.Row, error) {
 
 var errValue = errors.New("not a value of this column")
 
-// absent sets the value of a column that a row does not have.
+// absent sets the value of a column that is missing in a row.
 func (r *reader) absent(f stocktake.Field) {
 	if f == stocktake.FieldETag {
 		r.row.ETag = stocktake.ParseETag(nil)
@@ -250,8 +250,8 @@ func (r *reader) decode(f stocktake.Field, c *cursor) (err error) {
 	return err
 }
 
-// rawText returns the text of a STRING as it was before it was made UTF-8, in
-// buf if it differs.
+// rawText returns the original text of a STRING, before it was converted to UTF-8.
+// It uses buf if the text differs.
 func rawText(buf *[]byte, s []byte) []byte {
 	if !hasEscape(s) {
 		return s
@@ -260,8 +260,8 @@ func rawText(buf *[]byte, s []byte) []byte {
 	return *buf
 }
 
-// seconds returns a timestamp in Unix seconds. One that does not say its unit
-// has milliseconds, as people declare S3's.
+// seconds returns a timestamp in Unix seconds. A timestamp without a unit is in
+// milliseconds, as in common declarations of S3's reports.
 func (c *cursor) seconds() int64 {
 	unit := c.leaf.perSec
 	if unit == 0 || c.leaf.typ == typeInt96 {

@@ -20,16 +20,16 @@ const (
 	times                  // INT64, TIMESTAMP(MILLIS, UTC): DELTA_BINARY_PACKED
 )
 
-// A spec says how a column of the column table stands in a file.
+// A spec says how a file stores a column of the column table.
 type spec struct {
 	name     string
 	kind     kind
 	required bool
 }
 
-// specs has the columns of full reports. Names are those of S3 Inventory where
-// it has the column. Names and types never change; a new column of the table
-// gets a row here.
+// specs are the columns of full reports. Names are those of S3 Inventory if it has
+// the column. Names and types never change; add a row here for a new column of the
+// table.
 //
 // Source: Amazon S3 user guide, Amazon S3 Inventory list.
 var specs = map[stocktake.Field]spec{
@@ -74,7 +74,7 @@ func (k kind) physical() string {
 	return "binary"
 }
 
-// annotation returns what stands behind the name of a column in a schema.
+// annotation returns the text after the name of a column in a schema.
 func (k kind) annotation() string {
 	switch k {
 	case keys, text, words:
@@ -85,11 +85,11 @@ func (k kind) annotation() string {
 	return ""
 }
 
-// schemaName is the name of the message, as S3 Inventory has it.
+// schemaName is the name of the message, as in S3 Inventory.
 const schemaName = "s3.inventory"
 
-// schemaText returns the fileSchema of columns as S3 Inventory writes it: fields
-// are separated by two blanks.
+// schemaText returns the fileSchema of columns in the form of S3 Inventory: fields
+// are separated by two spaces.
 func schemaText(columns []stocktake.Field) string {
 	var b strings.Builder
 	b.WriteString("message " + schemaName + " {")
@@ -107,7 +107,7 @@ func schemaText(columns []stocktake.Field) string {
 
 var errSchema = errors.New("it is not a flat Parquet schema: message NAME { optional TYPE NAME (ANNOTATION); ... }")
 
-// maxColumns bounds how many columns a schema has.
+// maxColumns bounds the columns of a schema.
 const maxColumns = 200
 
 // parseSchema returns the names of the columns of a fileSchema in the form of

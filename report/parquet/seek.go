@@ -8,19 +8,19 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// maxIndex is how many bytes of page index are read for a column chunk.
+// maxIndex bounds the page index that is read for a column chunk, in bytes.
 const maxIndex = 1 << 20
 
-// Seek implements [format.Seeker] by the page index: it passes over row groups and
-// pages whose greatest key comes before key. A file without a page index has
-// none passed over.
+// Seek implements [format.Seeker] with the page index: it skips row groups and
+// pages whose greatest key comes before key. In a file without a page index it
+// skips nothing.
 func (r *reader) Seek(key []byte) (rows int64, err error) {
 	if r.bad != nil {
 		return 0, r.bad
 	}
 	keys := r.cursor(stocktake.FieldKey)
-	// The index has keys as they stand. Bytes that are escaped come later there than
-	// all bytes below the first of an escape.
+	// The index has keys in their stored form, in which escaped bytes come after all
+	// bytes that are less than the first byte of an escape.
 	if keys == nil || slices.ContainsFunc(key, func(b byte) bool { return b >= escape0 }) {
 		return 0, nil
 	}
@@ -57,7 +57,7 @@ func (r *reader) Seek(key []byte) (rows int64, err error) {
 	return rows, nil
 }
 
-// cursor returns that of a column; nil if it is not read.
+// cursor returns the cursor of a column, or nil if the column is not read.
 func (r *reader) cursor(f stocktake.Field) *cursor {
 	for i, c := range r.cursors {
 		if c != nil && r.columns[i] == f {
@@ -67,8 +67,8 @@ func (r *reader) cursor(f stocktake.Field) *cursor {
 	return nil
 }
 
-// keyPages returns the greatest value of each page of a chunk; nil where none is
-// known, and if there is no index.
+// keyPages returns the greatest value of each page of a chunk. A value is nil if it
+// is unknown; the result is nil without an index.
 func (r *reader) keyPages(chunk *storedChunk) (last [][]byte, err error) {
 	b, err := r.indexPart(chunk.bounds)
 	if b == nil || err != nil {
@@ -105,7 +105,7 @@ func (r *reader) keyPages(chunk *storedChunk) (last [][]byte, err error) {
 	return last, nil
 }
 
-// A pagePlace is where a page begins.
+// A pagePlace is the beginning of a page.
 type pagePlace struct {
 	offset, row int64
 }
@@ -153,7 +153,8 @@ func (r *reader) pages(chunk *storedChunk, rows int64) (places []pagePlace, err 
 	return places, nil
 }
 
-// enter begins a row group at a page of keys and returns the rows before it.
+// enter begins a row group at a page of keys and returns the number of rows before
+// it.
 func (r *reader) enter(g *storedGroup, keys *cursor, page int) (row int64, err error) {
 	for _, c := range r.cursors {
 		if c != nil && g.chunks[c.column].places.size == 0 {
@@ -187,7 +188,7 @@ func (r *reader) enter(g *storedGroup, keys *cursor, page int) (row int64, err e
 	return row, nil
 }
 
-// move moves to a row of the row group, in the page that has it.
+// move moves to a row of the row group, in the page that contains it.
 func (c *cursor) move(at []pagePlace, row int64) error {
 	if at[0].offset > c.at { // a dictionary comes first
 		if err := c.nextPage(); err != nil {
@@ -211,7 +212,7 @@ func (c *cursor) move(at []pagePlace, row int64) error {
 	return nil
 }
 
-// indexPart returns a part of the page index; nil if the file has none.
+// indexPart returns a part of the page index, or nil if the file has none.
 func (r *reader) indexPart(p indexRange) ([]byte, error) {
 	if p.size == 0 {
 		return nil, nil

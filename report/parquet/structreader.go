@@ -6,9 +6,9 @@ import (
 	"math"
 )
 
-// A structReader reads structs in the compact protocol of Apache Thrift, made by
-// a stranger. It trusts no length and no type. After an error, which stays, it
-// returns zero values.
+// A structReader reads structs in the compact protocol of Apache Thrift from an
+// untrusted source. It trusts no length and no type. After an error, which is kept,
+// it returns zero values.
 type structReader struct {
 	b   []byte // the rest
 	err error
@@ -19,7 +19,7 @@ var (
 	errTruncated = errors.New("the metadata breaks off")
 )
 
-// maxDepth bounds how deep structs that are skipped may be nested.
+// maxDepth bounds the nesting of skipped structs.
 const maxDepth = 32
 
 func (r *structReader) fail(err error) {
@@ -99,7 +99,7 @@ func (r *structReader) bool(typ byte) bool {
 	return typ == thriftTrue
 }
 
-// binary reads bytes, which remain those of the input.
+// binary reads bytes. The result points into the input.
 func (r *structReader) binary(typ byte) []byte {
 	if typ != thriftBinary {
 		r.fail(errStruct)
@@ -115,7 +115,7 @@ func (r *structReader) binary(typ byte) []byte {
 	return v
 }
 
-// structs calls f for each struct of a list of them.
+// structs calls f for each struct of a list.
 func (r *structReader) structs(typ byte, f func()) {
 	if typ != thriftList {
 		r.fail(errStruct)

@@ -8,8 +8,8 @@ import (
 	"github.com/stocktake/stocktake/internal/csvrow"
 )
 
-// AppendValues implements [format.Text]: the values of the row read last, as they
-// stand in a CSV report.
+// AppendValues implements [format.Text]. The values are those of the last row, in
+// the form of a CSV report.
 func (r *reader) AppendValues(dst [][]byte) [][]byte {
 	r.text = r.text[:0]
 	ends := make([]int, len(r.cursors))

@@ -2,8 +2,8 @@ package parquet
 
 import "encoding/binary"
 
-// A structWriter appends structs in the compact protocol of Apache Thrift, in
-// which Parquet keeps its metadata.
+// A structWriter appends structs in the compact protocol of Apache Thrift, the
+// encoding of Parquet's metadata.
 //
 // Source: github.com/apache/thrift, doc/specs/thrift-compact-protocol.md.
 type structWriter struct {
@@ -34,7 +34,7 @@ func (w *structWriter) end() {
 	w.last = w.last[:len(w.last)-1]
 }
 
-// field begins field id, which is greater than those before it.
+// field begins field id, which must be greater than the previous ids.
 func (w *structWriter) field(id int16, typ byte) {
 	last := &w.last[len(w.last)-1]
 	if d := id - *last; d > 0 && d < 16 {

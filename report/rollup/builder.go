@@ -14,40 +14,40 @@ import (
 
 // Options configure a Builder.
 type Options struct {
-	// Start is what ages are counted from.
+	// Start is the time from which ages are counted.
 	Start time.Time
-	// Prefix is the filter's: all keys begin with it. Prefixes are counted below the
-	// part of it that ends with its last '/'.
+	// Prefix is the prefix of the filter: all keys begin with it. Prefixes are
+	// counted below the part of it that ends with its last '/'.
 	Prefix string
-	// Depth is how many segments, each up to a '/', a prefix has at most; 0:
-	// DefaultDepth, and never more than MaxDepth. Negative: prefixes are not
-	// counted.
+	// Depth is the most segments, each up to a '/', of a counted prefix; 0 means
+	// DefaultDepth. It is at most MaxDepth. If negative, prefixes are not counted.
 	Depth int
 	// Versions says that records know whether they are the latest version of their
-	// key. Without it all are.
+	// key. If false, all are.
 	Versions bool
 }
 
-// The cells of a storage class: by size and by age.
+// cells are the counts of a storage class, by size and by age.
 type cells struct {
 	sizes [65]Count // by the number of bits of the size
 	ages  [64]Count // see age
 }
 
-// The first indexes of cells.ages; from ageDays on they count bits of days.
+// The first indexes of cells.ages. From ageDays on they are numbers of bits of
+// days.
 const (
 	ageUnknown = iota
 	ageFuture
 	ageDays
 )
 
-// A Builder adds up records that come in the order of their keys. It does not
+// A Builder adds up records that arrive in the order of their keys. It does not
 // allocate per record. It is not safe for concurrent use.
 type Builder struct {
 	opts    Options
 	start   int64
-	places  [256]uint16 // of a class in classes; 0: it did not occur
-	classes []cells     // those that occurred, from place 1 on
+	places  [256]uint16 // of a class in classes; 0: not seen
+	classes []cells     // those that were seen, from place 1 on
 	tree    tree
 	exts    extensions
 	largest ranking
@@ -87,7 +87,7 @@ func (b *Builder) Reset() {
 
 const secondsPerDay = 24 * 60 * 60
 
-// Add adds the records of batch, of which it keeps nothing.
+// Add adds the records of batch. It does not retain them.
 func (b *Builder) Add(batch []stocktake.Record) {
 	if len(batch) == 0 {
 		return
@@ -161,7 +161,7 @@ func (b *Builder) Add(batch []stocktake.Record) {
 	b.last = append(b.last[:0], batch[len(batch)-1].Key...)
 }
 
-// place makes a place for a class.
+// place assigns a place to a class.
 func (b *Builder) place(c stocktake.StorageClass) uint16 {
 	b.classes = append(b.classes, cells{})
 	b.places[c] = uint16(len(b.classes) - 1)
@@ -179,14 +179,14 @@ func (b *Builder) AddOne(r *stocktake.Record) {
 	b.Add(b.one[:])
 }
 
-// Start returns what ages are counted from.
+// Start returns the time from which ages are counted.
 func (b *Builder) Start() time.Time { return b.opts.Start }
 
-// Sorted reports whether all records came in the order of their prefixes, which
-// is what counting these relies on.
+// Sorted reports whether all records came in the order of their prefixes. Counting
+// of prefixes relies on this order.
 func (b *Builder) Sorted() bool { return !b.tree.disorder }
 
-// Part returns the roll-up of what was added, for [Merge]. Afterwards only Reset
+// Part returns the roll-up of the added records, for [Merge]. Afterwards only Reset
 // may be called.
 func (b *Builder) Part() *Rollup {
 	r := &Rollup{

@@ -11,10 +11,10 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Compare compares a roll-up with that of the rows of its report, which have the
-// columns given. It returns the differences in words, and what cannot be compared
-// because a column or the order is missing: sorted says that the rows were in the
-// order of their keys.
+// Compare compares a stored roll-up with the roll-up of the rows of its report,
+// which have the given columns. sorted says that the rows were in the order of
+// their keys. Compare returns the differences in words, and what it could not check
+// because a column or the order is missing.
 func Compare(claimed, rows *Rollup, columns []stocktake.Field, sorted bool) (differences, unchecked []string) {
 	c := comparison{}
 	has := func(f stocktake.Field) bool { return slices.Contains(columns, f) }
@@ -151,7 +151,7 @@ func (c *comparison) value(what string, claimed, rows any) {
 
 func (c *comparison) dated(what string, claimed, rows *Object) {
 	if claimed != nil && rows != nil && claimed.LastModified.Equal(rows.LastModified) && claimed.Key == rows.Key {
-		claimed = rows // of the versions of a key any may be named
+		claimed = rows // any version of a key may be named
 	}
 	c.value(what, claimed, rows)
 }
@@ -165,8 +165,8 @@ func text(v any) string {
 	return string(raw)
 }
 
-// compareLists compares lists whose entries have names. A name may come more than
-// once, as a version does that is in a report twice.
+// compareLists compares lists of named entries. A name may occur more than once,
+// for a version that is in a report twice.
 func compareLists[T any](c *comparison, kind string, claimed, rows []T, of func(*T) (string, any)) {
 	is := make(map[string][]string, len(rows))
 	for i := range rows {
@@ -202,8 +202,8 @@ func compareLists[T any](c *comparison, kind string, claimed, rows []T, of func(
 	}
 }
 
-// extensions compares extensions: if any were folded, those that both have in
-// full.
+// extensions compares extensions. If any were folded, it compares only those that
+// both have in full.
 func (c *comparison) extensions(claimed, rows *Rollup) {
 	named := func(e *Extension) (string, any) { return "." + e.Extension, e.Count }
 	if claimed.FoldedExtensions.Extensions == 0 && rows.FoldedExtensions.Extensions == 0 {
@@ -233,8 +233,8 @@ func (r *Rollup) allExtensions() Count {
 	return n
 }
 
-// prefixes compares prefixes. Bytes decide which are kept, so without sizes only
-// those that both have kept are compared.
+// prefixes compares prefixes. Bytes determine which prefixes are kept, so without
+// sizes it compares only those that both have kept.
 func (c *comparison) prefixes(claimed, rows *Rollup, sizes bool) {
 	a, b := claimed.Prefixes, rows.Prefixes
 	if !sizes {
@@ -249,7 +249,7 @@ func (c *comparison) prefixes(claimed, rows *Rollup, sizes bool) {
 	})
 }
 
-// common returns the entries of a that b has, too, without folded counts.
+// common returns the entries of a that are also in b, without folded counts.
 func common(a, b []Prefix) []Prefix {
 	out := []Prefix{}
 	for _, p := range a {

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// An extension has at most seven bytes, so that it is one word: its first byte
-// is the lowest one.
+// A word is an extension of at most seven bytes, whose first byte is the lowest
+// one.
 type word uint64
 
 // extensions count objects by the extension of their keys.
@@ -28,7 +28,7 @@ type extensions struct {
 type extension struct {
 	word word
 	Count
-	late bool // others were folded before it occurred
+	late bool // first seen after others were folded
 }
 
 const (
@@ -48,7 +48,7 @@ func (x *extensions) reset() {
 	x.forget()
 }
 
-// forget empties the tables that are derived from the slots.
+// forget clears the tables that are derived from the slots.
 func (x *extensions) forget() {
 	clear(x.index)
 	clear(x.recent[:])
@@ -65,8 +65,8 @@ func (x *extensions) add(key []byte, end uint64, size int64) {
 	d := end ^ dots
 	found := ^((d&lower + lower) | d | lower)
 	slot := uint16(0)
-	// An extension follows the last dot, which is not the last byte. A name that
-	// begins with its only dot has none.
+	// An extension follows the last dot, which is not the last byte. A name whose
+	// only dot is its first byte has no extension.
 	if n := bits.LeadingZeros64(found) / 8; n >= 1 && n <= 7 && end>>56 != 0 {
 		if at := len(key) - n - 1; at > 0 && key[at-1] != '/' {
 			w := word(end >> (64 - 8*n))
@@ -82,7 +82,7 @@ func (x *extensions) add(key []byte, end uint64, size int64) {
 	s.Bytes += size
 }
 
-// addShort counts an object whose key has less than eight bytes.
+// addShort counts an object whose key has fewer than eight bytes.
 func (x *extensions) addShort(key []byte, size int64) {
 	var end [8]byte
 	copy(end[8-len(key):], key)
@@ -107,7 +107,7 @@ func (x *extensions) find(w word) uint16 {
 	return slot
 }
 
-// canonical returns the extension in lower case; false if it is not an extension.
+// canonical returns the extension in lower case, or false if w is not an extension.
 func canonical(w word) (word, bool) {
 	letter := false
 	for shift := 0; shift < 64 && w>>shift != 0; shift += 8 {

@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A candidate is an object that may be among the largest. It keeps its buffers.
+// A candidate is an object that may be among the largest. Its buffers are reused.
 type candidate struct {
 	size, modified int64
 	class          stocktake.StorageClass
@@ -31,8 +31,7 @@ func (c *candidate) object() *Object {
 	return o
 }
 
-// A ranking holds the largest objects, as a heap whose root is the smallest of
-// them.
+// A ranking is a heap of the largest objects. Its root is the smallest of them.
 type ranking struct {
 	floor int64 // no smaller object is among the largest
 	heap  []candidate

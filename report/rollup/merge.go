@@ -60,8 +60,8 @@ func (r *Rollup) merge(o *Rollup) {
 	}
 }
 
-// mergeCounts merges two lists in the order of their classes, and adds up what
-// has the same class and number.
+// mergeCounts merges two lists in the order of their classes, and adds up entries
+// with the same class and number.
 func mergeCounts[T any](a, b []T, of func(*T) (string, int64, *Count)) []T {
 	out := make([]T, 0, max(len(a), len(b)))
 	out = append(append(out, a...), b...)
@@ -114,7 +114,7 @@ func (r *Rollup) mergeExtensions(o *Rollup) {
 	r.foldExtensions()
 }
 
-// foldExtensions keeps MaxExtensions of them, and the objects that have none.
+// foldExtensions keeps MaxExtensions of them, and the entry without an extension.
 func (r *Rollup) foldExtensions() {
 	kept, n := r.Extensions[:0], 0
 	for _, e := range r.Extensions {
@@ -159,7 +159,7 @@ func (r *Rollup) mergePrefixes(o *Rollup) {
 	r.Prefixes = out
 }
 
-// folds says of each prefix of a part how many below it were folded.
+// folds maps each prefix of a part to the number of folded prefixes below it.
 type folds map[Key]int64
 
 func foldsOf(list []Prefix) folds {
@@ -170,8 +170,7 @@ func foldsOf(list []Prefix) folds {
 	return f
 }
 
-// mayHave reports whether prefix, which the part has not kept, may have been
-// folded in it.
+// mayHave reports whether the part may have folded prefix, which it has not kept.
 func (f folds) mayHave(prefix Key) bool {
 	for prefix != "" {
 		prefix = prefix[:strings.LastIndexByte(string(prefix[:len(prefix)-1]), '/')+1]
@@ -207,8 +206,8 @@ func (r *Rollup) shrink() {
 		}
 	}
 	out := make([]Prefix, 0, min(len(list), 2*topPrefixes+2*MaxDepth+1))
-	var above []int // of out, the prefixes that the current one is below
-	gone := Key("") // the last prefix that was folded; what is below it counts with it
+	var above []int // in out, the prefixes above the current one
+	gone := Key("") // the last folded prefix; prefixes below it are counted with it
 	for i, p := range list {
 		for len(above) > 0 && !strings.HasPrefix(string(p.Prefix), string(out[above[len(above)-1]].Prefix)) {
 			above = above[:len(above)-1]

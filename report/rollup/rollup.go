@@ -16,26 +16,25 @@ import (
 // Version is the version of manifest.rollup.
 const Version = 1
 
-// Bounds of a roll-up, and with them of the memory that it costs.
+// Bounds of a roll-up, and so of its memory.
 const (
-	// DefaultDepth is how many segments of a key a prefix has at most, unless
-	// Options say otherwise.
+	// DefaultDepth is the default number of segments of a prefix.
 	DefaultDepth = 4
 	// MaxDepth is the greatest depth.
 	MaxDepth = 16
-	// TopPrefixes is how many prefixes are kept by their bytes; as many are kept by
-	// their objects.
+	// TopPrefixes is how many prefixes are kept by bytes. As many are kept by number
+	// of objects.
 	TopPrefixes = 1000
-	// MaxExtensions is how many extensions are kept.
+	// MaxExtensions is the most extensions that are kept.
 	MaxExtensions = 512
-	// MaxLargest is how many of the largest objects are kept.
+	// MaxLargest is the most objects in Largest.
 	MaxLargest = 100
-	// MaxSize bounds what is read of a manifest.rollup, in bytes. One of ours with
-	// the longest keys has some 8 MiB.
+	// MaxSize bounds a manifest.rollup that is read, in bytes. One that this package
+	// writes with the longest keys has some 8 MiB.
 	MaxSize = 16 << 20
 
-	// maxCommas bounds the values of a roll-up: more than any has, and few enough to
-	// take only tens of megabytes.
+	// maxCommas bounds the values of a roll-up. It is more than any roll-up has, and
+	// few enough to need only tens of megabytes.
 	maxCommas = 1 << 18
 )
 
@@ -53,7 +52,7 @@ func (k *Key) UnmarshalText(text []byte) error {
 	return err
 }
 
-// A Rollup has the totals of a report, or of a part of one. Its JSON form is
+// A Rollup holds the totals of a report, or of a part of one. Its JSON form is
 // manifest.rollup.
 type Rollup struct {
 	Version       int       `json:"version"`
@@ -80,9 +79,8 @@ type Rollup struct {
 	Oldest  *Object  `json:"oldest,omitempty"`
 	Newest  *Object  `json:"newest,omitempty"`
 
-	// First and Last are the keys of the first and the last row of a part: prefixes
-	// of them are kept, since other parts may have more of them. Seal removes
-	// them.
+	// First and Last are the keys of the first and the last row of a part. Their
+	// prefixes are kept, because other parts may have more of them. Seal clears both.
 	First Key `json:"first,omitempty"`
 	Last  Key `json:"last,omitempty"`
 }
@@ -98,7 +96,7 @@ func (c *Count) add(o Count) {
 	c.Bytes += o.Bytes
 }
 
-// A Tally counts object versions, and delete markers apart.
+// A Tally counts object versions and, separately, delete markers.
 type Tally struct {
 	Objects       int64 `json:"objects"` // versions of objects, current or not
 	Bytes         int64 `json:"bytes"`
@@ -135,9 +133,9 @@ type Size struct {
 	Count
 }
 
-// An Age counts the objects of a storage class that were last modified From days
-// or more before Start, and less than twice as many; if From is 0, less than a
-// day before.
+// An Age counts the objects of a storage class that were last modified at least
+// From and less than 2*From days before Start; if From is 0, less than one day
+// before Start.
 type Age struct {
 	StorageClass string `json:"storageClass"`
 	From         int64  `json:"from"` // days: 0 or a power of two; see also AgeFuture and AgeUnknown
@@ -150,18 +148,18 @@ const (
 	AgeUnknown = -2 // no date is known
 )
 
-// An Extension counts the objects whose key ends with a '.' and the extension,
-// which has one to seven letters and digits, one letter at least; in lower case.
-// An empty one counts all other objects.
+// An Extension counts the objects whose key ends with a '.' and the extension. An
+// extension has one to seven letters and digits, at least one letter, and is in
+// lower case. The empty extension counts all other objects.
 type Extension struct {
 	Extension string `json:"extension"`
 	Count
-	AtLeast bool `json:"atLeast,omitempty"` // some of its objects may be among those folded
+	AtLeast bool `json:"atLeast,omitempty"` // some of its objects may be counted among the folded ones
 }
 
 // A FoldedExtension counts the objects of extensions that are not kept.
 type FoldedExtension struct {
-	Extensions int64 `json:"extensions"` // how many; one that came back after it was folded counts again
+	Extensions int64 `json:"extensions"` // number of them; one that occurred again after it was folded counts again
 	Count
 }
 
@@ -171,11 +169,11 @@ type Prefix struct {
 	Prefix Key `json:"prefix"` // ends with '/', unless it is an empty Root
 	Tally
 	Folded  Folded `json:"folded,omitzero"`
-	AtLeast bool   `json:"atLeast,omitempty"` // some of it may be counted in Folded of the prefix above
+	AtLeast bool   `json:"atLeast,omitempty"` // some of it may be counted in Folded of a prefix above it
 }
 
-// Folded counts the prefixes directly below another that are not kept, and what
-// lies under them.
+// Folded counts the prefixes directly below another one that are not kept, and the
+// objects under them.
 type Folded struct {
 	Prefixes int64 `json:"prefixes"`
 	Tally
@@ -190,11 +188,10 @@ type Object struct {
 	LastModified time.Time `json:"lastModified,omitzero"`
 }
 
-// ErrVersion is returned by Parse for a roll-up of a version that it does not
-// know.
+// ErrVersion is returned by Parse for a roll-up of an unknown version.
 var ErrVersion = errors.New("an unknown version")
 
-// Parse reads manifest.rollup.
+// Parse parses manifest.rollup.
 func Parse(raw []byte) (*Rollup, error) {
 	r := new(Rollup)
 	if n := bytes.Count(raw, []byte{','}); n > maxCommas {

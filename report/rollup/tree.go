@@ -15,26 +15,26 @@ type tree struct {
 	depth int
 
 	open    [MaxDepth + 1]openPrefix // the root, and the prefixes of the current key
-	n       int                      // how many are open
+	n       int                      // number of open prefixes
 	dir     []byte                   // the longest of them
-	deepest bool                     // it has depth segments
-	pending Tally                    // counted for it, and not yet added
+	deepest bool                     // dir has depth segments
+	pending Tally                    // counted for dir and not yet added
 
-	first    []byte // the first key; prefixes of it are never folded
+	first    []byte // the first key; its prefixes are never folded
 	begun    bool
 	disorder bool
 
 	closed []closedPrefix // after all prefixes below them
 	text   []byte         // of closed
-	bars   [2]bar         // what is below both is folded at once
-	most   int            // of closed, until the smaller ones are folded
+	bars   [2]bar         // a prefix below both is folded at once
+	most   int            // length of closed at which the smaller ones are folded
 }
 
 type openPrefix struct {
 	tally  Tally
 	folded Folded
 	end    int  // length of the prefix
-	pinned bool // begins the first key
+	pinned bool // it is a prefix of the first key
 }
 
 type closedPrefix struct {
@@ -57,8 +57,8 @@ func values(t *Tally) [2][2]int64 {
 	return [2][2]int64{{t.Bytes, t.Objects}, {t.Objects, t.Bytes}}
 }
 
-// compare orders prefixes, the largest first. A prefix comes before those below
-// it, since it has all that they have, and a lesser name.
+// compare orders prefixes, the largest first. A prefix comes before those below it,
+// because its counts are at least as large and its name is less.
 func compare(a, b [2]int64) int {
 	return cmp.Or(cmp.Compare(b[0], a[0]), cmp.Compare(b[1], a[1]))
 }
@@ -66,7 +66,8 @@ func compare(a, b [2]int64) int {
 // topPrefixes is TopPrefixes, except in tests that fold few prefixes.
 var topPrefixes = TopPrefixes
 
-// maxClosed is how many prefixes are held until the smaller ones are folded.
+// maxClosed is how many closed prefixes are held before the smaller ones are
+// folded.
 func maxClosed() int { return 4 * topPrefixes }
 
 func (t *tree) init(filter string, depth int) {
@@ -185,8 +186,8 @@ func (t *tree) shrink() {
 		bar.up, bar.values = true, values(&c.tally)[order]
 		bar.prefix = append(bar.prefix[:0], t.prefix(c)...)
 	}
-	// The prefix above one that is closed is the next shorter one after it, or is
-	// still open.
+	// The parent of a closed prefix is the next shorter one after it, or is still
+	// open.
 	var above [MaxDepth + 1]*Folded
 	var kept [MaxDepth + 1]bool
 	for d := range t.n {
@@ -232,7 +233,7 @@ func markTop(marks []bool, compare func(i, j int) int) (last int) {
 func (t *tree) finish() []Prefix {
 	t.flush()
 	for t.n > 1 {
-		t.open[t.n-1].pinned = true // more of it may follow in another part
+		t.open[t.n-1].pinned = true // another part may continue it
 		t.close()
 	}
 	root := &t.open[0]
@@ -249,8 +250,8 @@ func (t *tree) finish() []Prefix {
 	return out
 }
 
-// joinEqual adds up entries of the same prefix, which there are if keys were not
-// in order; then any prefix may have been folded for a while.
+// joinEqual adds up entries of the same prefix. They exist if keys were not in
+// order; then any prefix may have been folded for a while.
 func joinEqual(sorted []Prefix) []Prefix {
 	out := sorted[:1]
 	for _, p := range sorted[1:] {

@@ -1,5 +1,4 @@
-// Package catalogtest holds what an [inventory.Catalog] promises, as a test
-// suite that each of them runs.
+// Package catalogtest is the test suite for implementations of [inventory.Catalog].
 package catalogtest
 
 import (
@@ -18,7 +17,7 @@ import (
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
-// Limit is what the suite passes as the limit of a bucket.
+// Limit is the limit of configurations of a bucket in the suite.
 const Limit = stocktake.MaxInventories
 
 // Start is when the suite's configurations are put.
@@ -44,7 +43,7 @@ func Entry(bucket, id string) inventory.Entry {
 	return inventory.Entry{Bucket: bucket, Configuration: Configuration(id), Created: Start, Due: due, Wake: due}
 }
 
-// Queued returns a run of a configuration that waits.
+// Queued returns a queued run of a configuration.
 func Queued(bucket, configuration, id string) stocktake.Run {
 	return stocktake.Run{
 		ID: id, Bucket: bucket, Configuration: configuration, Trigger: stocktake.TriggerFirst,
@@ -55,7 +54,7 @@ func Queued(bucket, configuration, id string) stocktake.Run {
 // Holder holds the suite's runs.
 var Holder = inventory.Holder{Owner: "first", Lease: time.Minute}
 
-// At returns the fence of a run of Holder in a state, with the attempt of r.
+// At returns the fence of a run of Holder in a state, with r's attempt.
 func At(state stocktake.RunState, r stocktake.Run) inventory.Fence {
 	return inventory.Fence{State: state, Owner: Holder.Owner, Attempt: r.Attempt}
 }
@@ -68,8 +67,8 @@ type Catalog interface {
 	inventory.FigureCatalog
 }
 
-// Run tests the catalog that open returns: empty, and closed at the end of the
-// test.
+// Run tests the catalog that open returns. It must be empty, and open must close it
+// at the end of the test.
 func Run(t *testing.T, open func(t *testing.T) Catalog) {
 	for _, test := range []struct {
 		name string

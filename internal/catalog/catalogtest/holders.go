@@ -23,7 +23,7 @@ func fenceOf(by inventory.Holder, r stocktake.Run) inventory.Fence {
 	return inventory.Fence{State: r.State, Owner: by.Owner, Attempt: r.Attempt}
 }
 
-// addBy adds a run of a configuration of its own.
+// addBy adds a run of a new configuration.
 func addBy(t *testing.T, c Catalog, by inventory.Holder, id string) stocktake.Run {
 	t.Helper()
 	put(t, c, "photos", id)
@@ -34,7 +34,7 @@ func addBy(t *testing.T, c Catalog, by inventory.Holder, id string) stocktake.Ru
 	return r
 }
 
-// takeFree frees the runs whose lease has expired, and takes up to max that are free.
+// takeFree frees the runs whose lease has expired, and takes up to max free runs.
 func takeFree(ctx context.Context, c Catalog, by inventory.Holder, max int) ([]inventory.HeldRun, error) {
 	if _, err := c.FreeExpired(ctx); err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func takeFree(ctx context.Context, c Catalog, by inventory.Holder, max int) ([]i
 	return c.TakeFreeRuns(ctx, by, ids...)
 }
 
-// take takes n runs, whose leases expire in a moment.
+// take takes n runs, whose leases expire shortly afterwards.
 func take(t *testing.T, c Catalog, by inventory.Holder, n int) (taken []inventory.HeldRun) {
 	t.Helper()
 	for len(taken) < n && t.Context().Err() == nil {
@@ -89,7 +89,7 @@ func expiredLeases(t *testing.T, c Catalog) {
 		t.Fatalf("held by the first: %+v", held)
 	}
 
-	// A lease that was renewed counts.
+	// A renewed lease applies.
 	_, err = c.RenewRuns(t.Context(), inventory.Holder{Owner: second.Owner, Lease: time.Microsecond}, nil)
 	must(t, err)
 	_, err = c.RenewRuns(t.Context(), second, nil)
@@ -118,8 +118,8 @@ func takesAll(t *testing.T, c Catalog) {
 	same(t, "taken", ids, []string{"r0", "r1", "r2", "r3", "r4"})
 }
 
-// freeRuns offers a few runs of every bucket and destination, those that a person
-// waits for first, and lets one holder have each.
+// freeRuns checks that a few free runs of every bucket and destination are offered,
+// requested ones first, and that only one holder gets each run.
 func freeRuns(t *testing.T, c Catalog) {
 	add := func(bucket, id string, trigger stocktake.Trigger, queued time.Duration) {
 		t.Helper()
@@ -163,8 +163,8 @@ func freeRuns(t *testing.T, c Catalog) {
 	same(t, "free", ids(10, 10), []string{"photos a", "logs d", "photos b"})
 }
 
-// postponed runs are held by no process. They are free when their time has come, or
-// their end was requested, and not before.
+// postponed checks that no process holds a postponed run. The run is free only once
+// its time has come or its cancellation was requested.
 func postponed(t *testing.T, c Catalog) {
 	for id, pause := range map[string]time.Duration{"now": time.Microsecond, "later": time.Hour, "cancelled": time.Hour, "unwanted": time.Hour} {
 		r := addBy(t, c, Holder, id)
@@ -266,7 +266,7 @@ func fencedOut(t *testing.T, c Catalog) {
 	must(t, err)
 	same(t, "run", got, taken)
 
-	// The first may take it back, and its earlier attempt is still kept out.
+	// The first may take it back, and its earlier attempt is still fenced off.
 	taken.State = stocktake.Scanning
 	must(t, c.StartRun(t.Context(), taken, inventory.Fence{State: stocktake.Queued, Owner: second.Owner, Attempt: 2}))
 	must(t, c.ReleaseRuns(t.Context(), second.Owner))
@@ -323,7 +323,7 @@ func oneManifest(t *testing.T, c Catalog) {
 	must(t, err)
 	same(t, "recorded after the end", len(recorded), 0)
 
-	// What is recorded goes with the run.
+	// The recorded report is removed with the run.
 	r = addBy(t, c, Holder, "b")
 	publishing = r
 	publishing.State = stocktake.Publishing

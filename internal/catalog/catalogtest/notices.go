@@ -79,7 +79,7 @@ func late(t *testing.T, c Catalog) {
 	r, err := c.Run(t.Context(), "b")
 	must(t, err)
 	same(t, "late", r.Late, true)
-	r.Late = false // as a reader has it that read it before
+	r.Late = false // as an earlier reader saw it
 	r.State = stocktake.Scanning
 	must(t, c.StartRun(t.Context(), r, At(stocktake.Queued, r)))
 	r, err = c.Run(t.Context(), "b")
@@ -144,7 +144,7 @@ func deliveredNotices(t *testing.T, c Catalog) {
 	must(t, err)
 	same(t, "receivers that something waits for", len(targets), 0)
 
-	// Again.
+	// Deliver it again.
 	got.Attempts, got.Due, got.Delivered = 0, Start, time.Time{}
 	must(t, c.SetNotice(t.Context(), got))
 	same(t, "waiting again", ids(inventory.NoticeQuery{State: inventory.NoticeWaiting}, 9), "c")
@@ -154,7 +154,7 @@ func deliveredNotices(t *testing.T, c Catalog) {
 	same(t, "after their time", ids(inventory.NoticeQuery{}, 9), "c")
 }
 
-// give keeps notices with a run that ends.
+// give stores notices with a run that ends.
 func give(t *testing.T, c Catalog, notices ...inventory.Notice) {
 	t.Helper()
 	put(t, c, "giver", "giver")

@@ -9,8 +9,8 @@ import (
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
-// replacement returns what puts a configuration with another prefix in the place of
-// the one of an id.
+// replacement returns the replacement of a configuration by one with another
+// prefix.
 func replacement(t *testing.T, c Catalog, bucket, id, prefix string) inventory.Replacement {
 	t.Helper()
 	old, err := c.Configuration(t.Context(), bucket, id)
@@ -56,7 +56,8 @@ func replaces(t *testing.T, c Catalog) {
 	_, err = c.ReplaceConfiguration(t.Context(), r, Holder)
 	want(t, "from what is no longer there", err, inventory.ErrEntryChanged)
 
-	// No other run while one has not ended, and nothing of the rest either.
+	// A second run is not added while the first has not ended, and nothing else
+	// changes.
 	second := Queued("photos", "a", "r2")
 	withRun := replacement(t, c, "photos", "a", "fourth")
 	withRun.First = &second
@@ -73,7 +74,7 @@ func replaces(t *testing.T, c Catalog) {
 	ended.State, ended.Ended = stocktake.Succeeded, Start.Add(time.Minute)
 	must(t, c.EndRun(t.Context(), ended, At(stocktake.Scanning, started), inventory.End{Keep: 9, Remove: true}))
 	_, err = c.ReplaceConfiguration(t.Context(), withRun, Holder)
-	must(t, err) // it has stayed
+	must(t, err) // the run still exists
 	wantMadeBy("r2", "fourth")
 	runs, err := c.Runs(t.Context(), "photos", "a")
 	must(t, err)

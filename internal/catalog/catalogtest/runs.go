@@ -151,7 +151,7 @@ func oneUnfinished(t *testing.T, c Catalog) {
 	same(t, "added a second window", added, false)
 }
 
-// kinds do not count for each other.
+// kindsApart checks that runs of different kinds do not affect each other.
 func kindsApart(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
 	full := Queued("photos", "a", "r1")

@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// processes is how many work on a catalog at once.
+// processes is how many processes use a catalog concurrently.
 const processes = 4
 
 // atOnce calls do from as many goroutines as there are processes.
@@ -25,7 +25,7 @@ func atOnce(do func(process int, by inventory.Holder)) {
 	wg.Wait()
 }
 
-// sharedSteps has several processes do the same: each thing happens once.
+// sharedSteps checks that each step takes effect once if several processes make it.
 func sharedSteps(t *testing.T, c Catalog) {
 	const configurations = 10
 	from := Start.Add(time.Hour)
@@ -62,7 +62,7 @@ func sharedSteps(t *testing.T, c Catalog) {
 	same(t, "notices kept", len(kept), configurations)
 }
 
-// sharedRuns has several processes ask for a run of the same configuration.
+// sharedRuns lets several processes request a run of the same configuration.
 func sharedRuns(t *testing.T, c Catalog) {
 	put(t, c, "photos", "a")
 	var added atomic.Int64
@@ -79,7 +79,7 @@ func sharedRuns(t *testing.T, c Catalog) {
 	same(t, "history", len(history(t, c, "photos", "a")), 1)
 }
 
-// sharedTaking has several processes take what one has left.
+// sharedTaking lets several processes take the runs that one process has released.
 func sharedTaking(t *testing.T, c Catalog) {
 	const runs = 20
 	for i := range runs {
@@ -110,8 +110,8 @@ func sharedTaking(t *testing.T, c Catalog) {
 	same(t, "runs taken", len(holders), runs)
 }
 
-// sharedBucket has several processes put, remove and end all that a bucket has, in
-// any order: what is counted is what is there.
+// sharedBucket lets several processes put, remove and end everything that a bucket
+// has, in any order. The counts must match the content.
 func sharedBucket(t *testing.T, c Catalog) {
 	const rounds = 20
 	atOnce(func(p int, by inventory.Holder) {

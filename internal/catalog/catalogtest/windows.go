@@ -8,8 +8,8 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// Windows returns those of a configuration whose first window starts ten minutes
-// before Start, and whose run is made when it ends.
+// Windows returns the windows of a configuration. The first one starts ten minutes
+// before Start, and its run is made when it ends.
 func Windows(bucket, id string) inventory.Windows {
 	start := Start.Truncate(10 * time.Minute)
 	at := stocktake.JournalPosition{Sequence: 1<<62 + 7, Time: Start.UnixMilli()}
@@ -129,7 +129,7 @@ func windowsSuspended(t *testing.T, c Catalog) {
 	same(t, "next when resumed", nextWindow(t, c), a.Wake)
 }
 
-// windowsGo checks that windows go with their configuration.
+// windowsGo checks that windows are removed with their configuration.
 func windowsGo(t *testing.T, c Catalog) {
 	put(t, c, "photos", "full")
 	_, err := c.Windows(t.Context(), "photos", "full")
@@ -156,7 +156,7 @@ func windowsGo(t *testing.T, c Catalog) {
 		must(t, err)
 		same(t, "added", added, false)
 	}
-	// Put again, it begins anew.
+	// Put again, it starts over.
 	w := putWindows(t, c, "photos", "a")
 	got, err := c.Windows(t.Context(), "photos", "a")
 	must(t, err)

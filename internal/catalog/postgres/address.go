@@ -15,22 +15,21 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ErrAddress means that the address of a database cannot be one.
+// ErrAddress means that an address is not a valid database address.
 var ErrAddress = errors.New("not the address of a PostgreSQL database, such as postgres://stocktake@db.example.com/stocktake")
 
-// startup are the settings that a connection begins with, unless the address has
-// others. A pooler such as PgBouncer refuses a connection that begins with a setting
-// that it does not follow: it knows these.
+// startup are the startup parameters of a connection, unless the address sets them.
+// A pooler such as PgBouncer rejects connections with startup parameters that it
+// does not track. It tracks these.
 var startup = map[string]string{
 	"application_name": "stocktake",
 	"timezone":         "UTC",
 }
 
-// limits are the settings of each session that the address does not set itself, made
-// by a statement at its beginning.
-// They have the server end the session of a process that was cut off, and with it
-// the locks of its rows, which others would wait for otherwise. Times in seconds are
-// those of the keepalives, the others are in milliseconds.
+// limits are the session settings that a statement makes at the beginning of each
+// session, unless the address sets them. With them the server ends the session of a
+// process that was cut off, and releases its row locks, for which others would wait
+// otherwise. Times of the keepalives are in seconds, the others in milliseconds.
 var limits = map[string]string{
 	"statement_timeout":                   "60000",
 	"lock_timeout":                        "20000",
@@ -41,21 +40,21 @@ var limits = map[string]string{
 	"tcp_keepalives_count":                "3",
 }
 
-// connectTimeout is how long the first answer of a server may take.
+// connectTimeout bounds the wait for the first answer of a server.
 const connectTimeout = 10 * time.Second
 
-// maxConnections is how many connections one process has at most, unless the
-// address says pool_max_conns.
+// maxConnections is the most connections of one process, unless the address sets
+// pool_max_conns.
 const maxConnections = 10
 
-// minConnections is how few an address may ask for. Delivering notices holds one all
-// the time; with no other than that the server would wait for itself.
+// minConnections is the least value of pool_max_conns. Delivering notices holds one
+// connection all the time; with no other connection the server would wait for
+// itself.
 const minConnections = 2
 
-// Parse reads the address of a database: postgres://USER:PASSWORD@HOST/NAME, with
-// the parameters of libpq, or those as key=value. The password may come from
-// PGPASSWORD or ~/.pgpass as well. The error is an ErrAddress and never has the
-// password.
+// Parse parses the address of a database: postgres://USER:PASSWORD@HOST/NAME, with
+// the parameters of libpq, or key=value pairs. PGPASSWORD or ~/.pgpass may contain
+// the password instead. The error is an ErrAddress and never contains the password.
 func Parse(address string) (*pgxpool.Config, error) {
 	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
 		return nil, ErrAddress // key=value forms, too: a typing mistake in a scheme would pass for one
@@ -92,8 +91,8 @@ func Parse(address string) (*pgxpool.Config, error) {
 	return cfg, nil
 }
 
-// limit has each session of a configuration begin with our limits, except those that
-// its address has, and with those of over, in any case.
+// limit applies our limits to each session of a configuration, except those that
+// its address sets. It always applies those of over.
 func limit(c *pgx.ConnConfig, over map[string]string) {
 	settings := maps.Clone(limits)
 	for name := range c.RuntimeParams {
@@ -109,8 +108,8 @@ func limit(c *pgx.ConnConfig, over map[string]string) {
 	}
 }
 
-// reason returns what is wrong with an address. pgx masks passwords where it
-// can read the address; of one that it cannot read it may quote a part.
+// reason returns the error in an address. pgx masks passwords if it can parse the
+// address; otherwise it may quote a part.
 func reason(err error, address string) string {
 	text := err.Error()
 	if i := strings.LastIndex(text, ": "); i >= 0 && strings.Contains(text, "`") {
@@ -126,15 +125,16 @@ func reason(err error, address string) string {
 	return text
 }
 
-// Name returns how a database is called in logs: without the password and
-// parameters.
+// Name returns the name of a database in logs: its address without the password and
+// the parameters.
 func Name(cfg *pgxpool.Config) string {
 	c := cfg.ConnConfig
 	return fmt.Sprintf("postgres://%s@%s/%s", c.User, net.JoinHostPort(c.Host, fmt.Sprint(c.Port)), c.Database)
 }
 
-// named says what was done with which database. The error of a connection has a
-// line for each address that was tried; it becomes one line.
+// named returns err with the operation and the name of the database. The error of a
+// connection has a line for each address that was tried; named joins them to one
+// line.
 func named(doing string, cfg *pgxpool.Config, err error) error {
 	return oneLine{fmt.Errorf("%s %s: %w", doing, Name(cfg), err)}
 }

@@ -8,12 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sendTimeout is how long what was sent may stay without the other side's
-// acknowledgement, in milliseconds.
+// sendTimeout is how long sent data may stay unacknowledged, in milliseconds.
 const sendTimeout = 20_000
 
-// boundSends ends a connection that is cut off while something is being sent,
-// where keepalives are not.
+// boundSends ends a connection that is cut off while it sends. Keepalives do not
+// cover this case.
 func boundSends(network, _ string, c syscall.RawConn) error {
 	if !strings.HasPrefix(network, "tcp") {
 		return nil

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// alonePause is how often a process looks whether it may begin what only one does,
-// and whether it still may.
+// alonePause is how often a process checks whether it may begin the exclusive work,
+// and whether it may continue.
 const alonePause = 2 * time.Second
 
 // Alone calls work in one of the processes that share the database and call Alone
 // with the same name, until ctx ends. If that process ends, or is cut off from the
-// database, another one goes on within seconds. For a moment both may be at work: it
-// suits work that may be done twice and better is not. work ends with its context, and
-// may be called again.
+// database, another one takes over within seconds. For a moment both may be
+// working, so Alone is for work that may be done twice but should not be. work
+// must end with its context, and may be called again.
 //
-// It holds an advisory lock, and so a connection of its own.
+// Alone holds an advisory lock, and so a connection of its own.
 func (d *Database) Alone(ctx context.Context, name string, work func(context.Context) error) error {
 	for ctx.Err() == nil {
 		if err := d.holdAlone(ctx, name, work); err != nil && ctx.Err() == nil && !lost(err) && !away(err) {
@@ -30,7 +30,7 @@ func (d *Database) Alone(ctx context.Context, name string, work func(context.Con
 	return nil
 }
 
-// holdAlone calls work if no other process is at it.
+// holdAlone calls work if no other process holds the lock.
 func (d *Database) holdAlone(ctx context.Context, name string, work func(context.Context) error) error {
 	conn, err := d.pool.Acquire(ctx)
 	if err != nil {
@@ -41,7 +41,7 @@ func (d *Database) holdAlone(ctx context.Context, name string, work func(context
 	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended($1, 0))`, name).Scan(&mine); err != nil || !mine {
 		return err
 	}
-	// A connection that still has the lock must not go back to the pool.
+	// A connection that still holds the lock must not return to the pool.
 	defer func() { _ = conn.Conn().Close(context.WithoutCancel(ctx)) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -52,7 +52,7 @@ func (d *Database) holdAlone(ctx context.Context, name string, work func(context
 		case err := <-done:
 			return err
 		case <-time.After(alonePause):
-			if err := conn.Ping(ctx); err != nil { // the lock has gone with the session
+			if err := conn.Ping(ctx); err != nil { // the lock is lost with the session
 				cancel()
 				return errors.Join(err, <-done)
 			}

@@ -1,6 +1,6 @@
-// Package postgres is the catalog of many machines: they keep configurations and
-// runs in one PostgreSQL database. Other packages keep what they share in its
-// tables, too, by [Database.Transact].
+// Package postgres implements the catalog for several machines: they share
+// configurations and runs in one PostgreSQL database. Other packages store shared
+// data in its tables, too, with [Database.Transact].
 package postgres
 
 import (
@@ -19,8 +19,8 @@ type Catalog struct {
 	db *Database
 }
 
-// Open connects to a database whose tables are those of this version, and to
-// no other: ErrOlder, ErrNewer, ErrServer.
+// Open connects to a database. Its tables must be those of this version; otherwise
+// Open returns ErrOlder, ErrNewer or ErrServer.
 func Open(ctx context.Context, cfg *pgxpool.Config) (*Catalog, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
@@ -34,7 +34,7 @@ func Open(ctx context.Context, cfg *pgxpool.Config) (*Catalog, error) {
 	return &Catalog{Catalog: relational.New(db), db: db}, nil
 }
 
-// Database returns the database that the catalog is in.
+// Database returns the database of the catalog.
 func (c *Catalog) Database() *Database { return c.db }
 
 // Stats returns the counts of this process.
@@ -44,13 +44,13 @@ func (c *Catalog) Stats() relational.Stats {
 	}
 }
 
-// Size returns how many bytes the database takes on the server's disk.
+// Size returns the size of the database on the server's disk, in bytes.
 func (c *Catalog) Size(ctx context.Context) (n int64, err error) {
 	err = c.db.Rows(ctx, "SELECT pg_database_size(current_database())", func(scan relational.Scanner) error { return scan(&n) })
 	return n, err
 }
 
-// Close closes the connections once what they do has ended.
+// Close closes the connections after their current operations.
 func (c *Catalog) Close() error {
 	c.db.pool.Close()
 	return nil

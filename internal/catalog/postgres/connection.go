@@ -7,24 +7,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Connect makes a connection outside of the pool, within a time. It is to be ended with
-// Disconnect.
+// Connect makes a connection outside of the pool. within bounds the time. The
+// caller ends the connection with Disconnect.
 func (d *Database) Connect(ctx context.Context, within time.Duration) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	return pgx.ConnectConfig(ctx, d.pool.Config().ConnConfig.Copy())
 }
 
-// Disconnect ends a connection, which may be lost already, within a time, even if ctx
-// is over.
+// Disconnect ends a connection, which may be lost already, within a time, even if
+// ctx has ended.
 func Disconnect(ctx context.Context, conn *pgx.Conn, within time.Duration) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	_ = conn.Close(ctx)
 }
 
-// Wait returns the next notification on a connection that listens. heard is false if
-// nothing has come within atMost. The error is of the connection, or of ctx.
+// Wait returns the next notification on a listening connection. heard is false if
+// none arrived within atMost. The error is that of the connection or of ctx.
 func Wait(ctx context.Context, conn *pgx.Conn, atMost time.Duration) (payload string, heard bool, err error) {
 	waiting, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()

@@ -21,8 +21,8 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A Database is the pool of connections that a process has. It is the
-// relational.Database of its [Catalog].
+// A Database is the connection pool of a process. It is the relational.Database of
+// its [Catalog].
 type Database struct {
 	pool *pgxpool.Pool
 	name string
@@ -33,15 +33,16 @@ type Database struct {
 // Pool returns the connections.
 func (d *Database) Pool() *pgxpool.Pool { return d.pool }
 
-// Name returns how the database is called in logs, without its password.
+// Name returns the name of the database in logs, without its password.
 func (d *Database) Name() string { return d.name }
 
 // Ping returns nil if the server answers.
 func (d *Database) Ping(ctx context.Context) error { return d.pool.Ping(ctx) }
 
-// Row reads the only row of a query into dest; pgx.ErrNoRows if there is none. The query
-// must change nothing: it is repeated if the connection was lost. An error of a database
-// that is away is an object.ErrUnavailable.
+// Row reads the only row of a query into dest. It returns pgx.ErrNoRows if there is
+// none. The query must not change anything, because it is repeated if the
+// connection was lost. If the database is unavailable, the error is an
+// object.ErrUnavailable.
 func (d *Database) Row(ctx context.Context, dest []any, text string, args ...any) error {
 	return d.explain(ctx, d.repeat(ctx, func() error {
 		if err := d.pool.QueryRow(ctx, text, args...).Scan(dest...); err != nil {
@@ -52,7 +53,7 @@ func (d *Database) Row(ctx context.Context, dest []any, text string, args ...any
 }
 
 // Rows implements [relational.Database]. The query is repeated if the connection
-// was lost before its first row. An error of a database that is away is an
+// was lost before its first row. If the database is unavailable, the error is an
 // object.ErrUnavailable.
 func (d *Database) Rows(ctx context.Context, text string, each func(relational.Scanner) error, args ...any) error {
 	return d.explain(ctx, d.repeat(ctx, func() error {
@@ -73,8 +74,8 @@ func (d *Database) Change(ctx context.Context, do func(context.Context, relation
 	return d.Transact(ctx, func(ctx context.Context, t Tx) error { return do(ctx, change{t}) })
 }
 
-// ChangeLazily implements [relational.Database]. It waits for the disk, too: a
-// process outlives a crash of the database's machine, and must not know of changes
+// ChangeLazily implements [relational.Database]. It also waits for the disk: a
+// process outlives a crash of the database's machine, and must not rely on changes
 // that the database has lost.
 func (d *Database) ChangeLazily(ctx context.Context, do func(context.Context, relational.Tx) error) error {
 	return d.Change(ctx, do)
@@ -147,9 +148,9 @@ func rows(ctx context.Context, q querier, text string, each func(relational.Scan
 	return r.Err()
 }
 
-// storable replaces in text what PostgreSQL's cannot hold: NUL, and bytes that
-// are not UTF-8. Reasons may quote them, and strangers ask for names that have
-// them. Keys of objects are percent-encoded before.
+// storable replaces in text what PostgreSQL cannot store: NUL, and bytes that are
+// not UTF-8. Reasons may quote such text, and clients may send it in names. Keys of
+// objects are percent-encoded before.
 func storable(args []any) []any {
 	for i, a := range args {
 		if s, ok := a.(string); ok && (!utf8.ValidString(s) || strings.Contains(s, "\x00")) {
@@ -159,7 +160,7 @@ func storable(args []any) []any {
 	return args
 }
 
-// disconnected reports whether err says that the connection has ended.
+// disconnected reports whether err means that the connection has ended.
 func disconnected(err error) bool {
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return true

@@ -28,15 +28,15 @@ var (
 	ErrServer = fmt.Errorf("PostgreSQL %d or newer is needed", oldestServer/10000)
 )
 
-// oldestServer is the oldest version of PostgreSQL that has all that is used, as
-// server_version_num: pg_current_xact_id came with 13.
+// oldestServer is the oldest supported version of PostgreSQL, as
+// server_version_num. 13 introduced pg_current_xact_id.
 const oldestServer = 130000
 
 // migrationLock is the key of the advisory lock that migrations hold. The number has
 // no meaning; it is the same in all versions.
 const migrationLock = 0x73746b74616b65 // "stktake"
 
-// lockPause is how often a process looks whether another one has finished its
+// lockPause is how often a process checks whether another one has finished its
 // migrations.
 const lockPause = 200 * time.Millisecond
 
@@ -46,7 +46,7 @@ const lockPause = 200 * time.Millisecond
 // proxy that keeps sessions.
 func Migrate(ctx context.Context, cfg *pgxpool.Config, log *slog.Logger) (err error) {
 	cfg = cfg.Copy()
-	// A migration may rewrite a table, and waits for what uses it.
+	// A migration may rewrite a table, and waits for transactions that use it.
 	limit(cfg.ConnConfig, map[string]string{"statement_timeout": "0", "lock_timeout": "0"})
 	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err != nil {
@@ -67,8 +67,8 @@ func Migrate(ctx context.Context, cfg *pgxpool.Config, log *slog.Logger) (err er
 	return nil
 }
 
-// lock waits for the lock. It asks again and again, as a session that waits for an
-// advisory lock has a snapshot open that building an index would wait for.
+// lock waits for the lock. It polls, because a session that waits for an advisory
+// lock holds a snapshot, for which building an index would wait.
 func lock(ctx context.Context, conn *pgx.Conn) error {
 	for {
 		var locked bool
@@ -139,8 +139,8 @@ func (s schema) String() string { return fmt.Sprintf("version %d, River's %d", s
 
 func (s schema) newer(than schema) bool { return s.ours > than.ours || s.river > than.river }
 
-// versions returns which version the tables have, 0 if there are none, and which
-// this program knows.
+// versions returns the version of the tables, 0 if there are none, and the version
+// that this program needs.
 func versions(ctx context.Context, pool *pgxpool.Pool) (have, want schema, err error) {
 	river, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -149,8 +149,8 @@ func versions(ctx context.Context, pool *pgxpool.Pool) (have, want schema, err e
 	for _, m := range river.AllVersions() {
 		want.river = max(want.river, m.Version)
 	}
-	// Asking River or goose makes their tables of versions, which only a
-	// migration may.
+	// A query of River or goose creates their version tables, which only a migration
+	// may do.
 	err = version(ctx, pool, "river_migration", "SELECT coalesce(max(version), 0) FROM river_migration WHERE line = 'main'", &have.river)
 	if err == nil {
 		err = version(ctx, pool, "stocktake_version", "SELECT coalesce(max(version_id), 0) FROM stocktake_version WHERE is_applied", &have.ours)
@@ -166,7 +166,7 @@ func versions(ctx context.Context, pool *pgxpool.Pool) (have, want schema, err e
 	return have, want, err
 }
 
-// version reads a version from a table, if there is one.
+// version reads a version from a table, if the table exists.
 func version(ctx context.Context, pool *pgxpool.Pool, table, query string, to any) error {
 	var exists bool
 	if err := pool.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", table).Scan(&exists); err != nil || !exists {

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Limits of what is repeated because the server was away, or two transactions
-// were in each other's way.
+// Limits of repeated attempts, after the server was away or two transactions
+// conflicted.
 const (
 	attempts      = 6
 	firstPause    = 50 * time.Millisecond // then doubling
@@ -21,21 +21,21 @@ const (
 )
 
 // ErrUnknown means that the answer to a commit was lost and its outcome could not
-// be found out in time: the change may have been made.
+// be determined in time: the change may have been made.
 var ErrUnknown = errors.New("it is unknown whether the database made the change")
 
-// A Tx is a transaction under way.
+// A Tx is a transaction in progress.
 type Tx struct {
 	pgx.Tx
 	Now int64 // the database's time at the beginning, in microseconds since 1970
 
-	id string // of the transaction, by which its outcome can be asked for
+	id string // of the transaction, for queries of its outcome
 }
 
 // Transact calls do in a transaction, which is committed if do returns nil. After
-// nil it is durable; after an error, unless that is an ErrUnknown, it has changed
-// nothing. do is called again if the first time has come to nothing because of the
-// connection or another transaction. An error of a database that is away is an
+// nil the change is durable. After an error other than ErrUnknown nothing has
+// changed. do is called again if a lost connection or another transaction undid the
+// first call. If the database is unavailable, the error is an
 // object.ErrUnavailable.
 //
 // Isolation is READ COMMITTED: each statement sees what is committed when it
@@ -56,8 +56,8 @@ func (d *Database) Transact(ctx context.Context, do func(context.Context, Tx) er
 	return d.explain(ctx, err)
 }
 
-// repeat calls step until it succeeds or fails for a reason that does not pass by
-// itself within seconds.
+// repeat calls step until it succeeds or fails for a reason that does not pass
+// within seconds.
 func (d *Database) repeat(ctx context.Context, step func() error) error {
 	pause := firstPause
 	for n := 1; ; n++ {
@@ -74,7 +74,7 @@ func (d *Database) repeat(ctx context.Context, step func() error) error {
 	}
 }
 
-// begun asks for the transaction's id, and the time.
+// begun queries the transaction's id and the time.
 const begun = `SELECT pg_current_xact_id()::text, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 
 func (d *Database) once(ctx context.Context, do func(context.Context, Tx) error) (err error) {
@@ -82,10 +82,11 @@ func (d *Database) once(ctx context.Context, do func(context.Context, Tx) error)
 	if err != nil {
 		return before{err}
 	}
-	// A caller that gives up does not keep a decided change from being made.
+	// The end of the caller's context does not abort a change that is already
+	// decided.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	defer func() { _ = tx.Rollback(ending) }() // after a commit it does nothing; a lost connection has rolled back
+	defer func() { _ = tx.Rollback(ending) }() // no effect after a commit; a lost connection has rolled back
 	t := Tx{Tx: tx}
 	if err := tx.QueryRow(ctx, begun).Scan(&t.id, &t.Now); err != nil {
 		return before{err}
@@ -100,7 +101,7 @@ func (d *Database) once(ctx context.Context, do func(context.Context, Tx) error)
 	switch {
 	case err == nil:
 		return nil
-	case refused(err) && !away(err): // a server that goes away may say so behind a commit
+	case refused(err) && !away(err): // a server that shuts down may report it after a commit
 		return before{err}
 	}
 	committed, asked := d.outcome(ctx, t.id)
@@ -113,7 +114,7 @@ func (d *Database) once(ctx context.Context, do func(context.Context, Tx) error)
 	return before{err}
 }
 
-// broken reports whether err is of the database and not an answer of the step.
+// broken reports whether err comes from the database and not from the step.
 func broken(err error) bool {
 	if err == nil {
 		return false
@@ -122,7 +123,7 @@ func broken(err error) bool {
 	return answered || lost(err) || errors.Is(err, ErrUnknown)
 }
 
-// before is an error of a transaction that was not committed.
+// before is the error of a transaction that was not committed.
 type before struct{ error }
 
 func (e before) Unwrap() error { return e.error }
@@ -133,7 +134,7 @@ func refused(err error) bool {
 	return ok || errors.Is(err, pgx.ErrTxCommitRollback)
 }
 
-// outcome asks what has become of a transaction whose commit was not answered.
+// outcome queries the outcome of a transaction whose commit was not answered.
 func (d *Database) outcome(ctx context.Context, id string) (committed bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), verdictLimit)
 	defer cancel()
@@ -148,8 +149,8 @@ func (d *Database) outcome(ctx context.Context, id string) (committed bool, err 
 			return true, nil
 		case err == nil && *status == "aborted":
 			return false, nil
-		case err == nil: // in progress: the server has not noticed yet that we are gone
-		case inFuture(err): // the server has crashed and knows nothing of it
+		case err == nil: // in progress: the server has not noticed the lost connection yet
+		case inFuture(err): // the server has crashed and lost the transaction
 			return false, nil
 		case refused(err) && !away(err):
 			return false, err
@@ -163,15 +164,15 @@ func (d *Database) outcome(ctx context.Context, id string) (committed bool, err 
 	}
 }
 
-// inFuture reports whether the server says that no transaction has had this id yet. A
-// commit would have been in its log before it was answered, and the id with it.
+// inFuture reports whether the server says that the transaction id is not assigned
+// yet. A commit is in the log before it is answered, and the id with it.
 func inFuture(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && e.Code == "22023"
 }
 
-// passes reports whether the failed step may succeed in a moment. It has changed
-// nothing.
+// passes reports whether the failed step, which has changed nothing, may succeed
+// shortly afterwards.
 func passes(err error) bool {
 	if _, ok := errors.AsType[before](err); !ok {
 		return false
@@ -186,14 +187,14 @@ func passes(err error) bool {
 	return lost(err)
 }
 
-// away reports whether the server says that it is not there for queries: it
-// starts, shuts down or recovers, or has no connection left.
+// away reports whether the server says that it does not serve queries: it starts,
+// shuts down or recovers, or has no connection left.
 func away(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code[:2] == "08" || e.Code == "57P01" || e.Code == "57P02" || e.Code == "57P03" || e.Code == "53300")
 }
 
-// lost reports whether err is of the connection and not of the caller.
+// lost reports whether err comes from the connection and not from the caller.
 func lost(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false

@@ -1,9 +1,8 @@
-// Package relational is what the catalogs on SQLite and on PostgreSQL have in
-// common: the statements, and the methods of [inventory.Catalog] that are made of
-// them. The statements keep to what both databases understand, and each change
-// is correct when transactions are not serialised but see what is committed
-// (READ COMMITTED): it first updates, and so locks, the row that others would
-// change, and then reads.
+// Package relational is the common part of the catalogs on SQLite and on
+// PostgreSQL: the statements, and the methods of [inventory.Catalog] that use them.
+// The statements use only what both databases support. Each change is correct at
+// the isolation level READ COMMITTED: it first updates, and so locks, the row that
+// others would change, and then reads.
 //
 // Rows are locked in one order: bucket, configuration, runs.
 package relational
@@ -30,33 +29,33 @@ var (
 // A Scanner reads the columns of a row.
 type Scanner func(dest ...any) error
 
-// A Database runs statements. Their parameters are written $1, $2 and so on;
-// arguments are strings, byte slices, integers and nil.
+// A Database runs statements. Parameters are written $1, $2 and so on. Arguments
+// are strings, byte slices, integers and nil.
 type Database interface {
-	// Rows calls each for every row of a query of [ReadStatements].
+	// Rows calls each for every row of a query in [ReadStatements].
 	Rows(ctx context.Context, text string, each func(Scanner) error, args ...any) error
 
-	// Change makes what do changes in one atomic step. After nil it is durable;
-	// after an error nothing has changed. do is called again if the first time has
-	// come to nothing.
+	// Change makes the changes of do in one atomic step. After nil it is durable;
+	// after an error nothing has changed. do is called again if the first call was
+	// undone.
 	Change(ctx context.Context, do func(context.Context, Tx) error) error
 
-	// ChangeLazily is Change, but a crash of the machine may undo the step until a
-	// later one by Change is durable.
+	// ChangeLazily is like Change, but a crash of the machine may undo the step until
+	// a later step by Change is durable.
 	ChangeLazily(ctx context.Context, do func(context.Context, Tx) error) error
 
-	// Explain adds to an error of the database what the project calls it, such as
+	// Explain adds the project's error to an error of the database, such as
 	// object.ErrDiskFull.
 	Explain(err error) error
 }
 
-// A Tx is a change being made.
+// A Tx is a change in progress.
 type Tx interface {
-	// Rows calls each for every row of a query of [WriteStatements].
+	// Rows calls each for every row of a query in [WriteStatements].
 	Rows(ctx context.Context, text string, each func(Scanner) error, args ...any) error
 
-	// Exec runs a statement of [WriteStatements] and returns how many rows it has
-	// changed.
+	// Exec runs a statement in [WriteStatements] and returns the number of changed
+	// rows.
 	Exec(ctx context.Context, text string, args ...any) (int64, error)
 
 	// Now returns the time by which leases are measured, in microseconds since 1970.
@@ -75,15 +74,15 @@ type Catalog struct {
 // usual ones: parsing is most of the cost of reading one.
 const maxParsed = 16384
 
-// New returns the catalog in db, whose tables are there.
+// New returns the catalog in db, whose tables must exist.
 func New(db Database) *Catalog {
 	return &Catalog{db: db, parsed: memo.New(maxParsed, inventoryxml.Parse)}
 }
 
-// tx adds to a change the steps that several changes have in common.
+// tx adds the steps that several changes share to a Tx.
 type tx struct{ Tx }
 
-// leaseOf returns when the lease ends that by gets now.
+// leaseOf returns the end of a lease that by gets now.
 func (t tx) leaseOf(by inventory.Holder) int64 {
 	if by.Owner == "" {
 		return 0
@@ -91,7 +90,7 @@ func (t tx) leaseOf(by inventory.Holder) int64 {
 	return t.Now() + by.Lease.Microseconds()
 }
 
-// number returns the one value of a query; 0 if it has no rows.
+// number returns the one value of a query, or 0 if it has no rows.
 func (t tx) number(ctx context.Context, text string, args ...any) (n int64, err error) {
 	err = t.Rows(ctx, text, func(scan Scanner) error { return scan(&n) }, args...)
 	return n, err
@@ -129,7 +128,7 @@ const runColumns = `id, bucket, configuration, run_trigger, state, attempt, due,
 
 // runValues returns the values of runColumns, then more.
 func runValues(r *stocktake.Run, more ...any) []any {
-	// PostgreSQL's text cannot hold every key that a bucket can.
+	// PostgreSQL's text cannot store every valid key.
 	key := url.QueryEscape(r.Key)
 	return append(append(make([]any, 0, 24+len(more)),
 		r.ID, r.Bucket, r.Configuration, string(r.Trigger), string(r.State), int64(r.Attempt),
@@ -178,7 +177,7 @@ func (c *Catalog) number(ctx context.Context, text string, args ...any) (n int64
 	return n, err
 }
 
-// wrap says what the catalog was doing.
+// wrap adds the operation of the catalog to an error.
 func (c *Catalog) wrap(doing string, err error) error {
 	if err != nil {
 		return fmt.Errorf("catalog: %s: %w", doing, c.db.Explain(err))
@@ -186,7 +185,7 @@ func (c *Catalog) wrap(doing string, err error) error {
 	return nil
 }
 
-// micros returns a time as the database keeps it.
+// micros returns a time in the form of the database.
 func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

@@ -133,7 +133,7 @@ func (c *Catalog) RemoveConfiguration(ctx context.Context, bucket, id string) er
 	return c.wrap("remove configuration", err)
 }
 
-// dropHistory removes everything that is kept of a configuration except the
+// dropHistory removes everything that is stored for a configuration except the
 // configuration itself.
 func (t tx) dropHistory(ctx context.Context, bucket, id string) error {
 	if _, err := t.Exec(ctx, dropRunsOf, bucket, id); err != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// entryColumns are the columns of an entry; statusColumns when a run of it last
-// succeeded and those of its last run as well, of the tables named in statusTables.
+// entryColumns are the columns of an entry. statusColumns add the last success and
+// the columns of the last run. Both are for the tables in statusTables.
 const (
 	entryColumns = `c.bucket, c.document, c.created, c.due, c.wake, c.suspended, c.keep_reports, c.keep_days`
 
@@ -27,24 +27,24 @@ const (
 // An entryRow is an entry as it is scanned.
 type entryRow struct {
 	e                             inventory.Entry
-	document                      sql.RawBytes // holds until the next row
+	document                      sql.RawBytes // valid until the next row
 	created, due, wake, suspended int64
 }
 
-// columns returns where entryColumns are scanned to.
+// columns returns the scan targets of entryColumns.
 func (r *entryRow) columns() []any {
 	return []any{
 		&r.e.Bucket, &r.document, &r.created, &r.due, &r.wake, &r.suspended, &r.e.Retention.Reports, &r.e.Retention.Days,
 	}
 }
 
-// entry returns the entry that was scanned.
+// entry returns the scanned entry.
 func (c *Catalog) entry(r *entryRow) (inventory.Entry, error) {
 	cfg, err := c.parsed.Get(r.document)
 	if err != nil {
 		return r.e, err
 	}
-	r.e.Configuration = cfg.Clone() // the caller may change it
+	r.e.Configuration = cfg.Clone() // the caller may modify it
 	r.e.Created, r.e.Due, r.e.Wake, r.e.Suspended = instant(r.created), instant(r.due), instant(r.wake), r.suspended != 0
 	return r.e, nil
 }

@@ -9,7 +9,7 @@ import (
 
 var _ inventory.FigureCatalog = (*Catalog)(nil)
 
-// failing says whether the configuration c is failing.
+// failing reports whether the configuration c is failing.
 const failing = `coalesce((SELECT r.state FROM runs r
 	WHERE r.bucket = c.bucket AND r.configuration = c.id AND r.kind = 'full' AND r.state IN ('succeeded', 'failed')
 	ORDER BY r.seq DESC LIMIT 1), '') = 'failed'`

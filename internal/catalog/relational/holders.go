@@ -60,7 +60,8 @@ func (c *Catalog) TakeRuns(ctx context.Context, by inventory.Holder, max int) ([
 	return taken, nil
 }
 
-// take moves the runs of ids that a statement finds to by, and returns them.
+// take makes by the holder of those runs in ids that a statement finds, and returns
+// them.
 func (t tx) take(ctx context.Context, text string, by inventory.Holder, ids []string, more ...any) (taken []inventory.HeldRun, err error) {
 	for _, id := range ids {
 		n, err := t.Exec(ctx, text, append([]any{id, by.Owner, t.leaseOf(by)}, more...)...)
@@ -68,7 +69,7 @@ func (t tx) take(ctx context.Context, text string, by inventory.Holder, ids []st
 			return nil, err
 		}
 		if n == 0 {
-			continue // another process was first
+			continue // another process was faster
 		}
 		h, err := t.held(ctx, selectHeldRun, id)
 		if err != nil {
@@ -166,7 +167,7 @@ func (c *Catalog) PublishRun(ctx context.Context, r stocktake.Run, fence invento
 			return err
 		}
 		if recorded = report; fence.Attempt == 1 {
-			return nil // no attempt was before
+			return nil // there was no earlier attempt
 		}
 		return t.Rows(ctx, selectReport, func(scan Scanner) error { return scan(&recorded) }, r.ID)
 	})

@@ -27,14 +27,14 @@ func (c *Catalog) MarkLate(ctx context.Context, due time.Time, max int, notices 
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(found, func(a, b stocktake.Run) int { return cmp.Compare(a.ID, b.ID) }) // all lock in this order
+		slices.SortFunc(found, func(a, b stocktake.Run) int { return cmp.Compare(a.ID, b.ID) }) // all processes lock in this order
 		for _, r := range found {
 			n, err := t.Exec(ctx, markLate, r.ID)
 			if err != nil {
 				return err
 			}
 			if n == 0 {
-				continue // it has ended, or another process was first
+				continue // it has ended, or another process was faster
 			}
 			if err := t.addNotices(ctx, notices(r)); err != nil {
 				return err
@@ -168,7 +168,7 @@ func (c *Catalog) ForgetNotices(ctx context.Context, before time.Time) error {
 	return c.wrap("forget notices", c.exec(ctx, forgetNotices, micros(before)))
 }
 
-// CountNotices returns how many notices are pending, and how many were given up.
+// CountNotices returns how many notices are pending and how many are dead.
 func (c *Catalog) CountNotices(ctx context.Context) (waiting, dead int64, err error) {
 	err = c.db.Rows(ctx, countNotices, func(scan Scanner) error { return scan(&waiting, &dead) })
 	return waiting, dead, c.wrap("count notices", err)

@@ -39,8 +39,8 @@ func (c *Catalog) ReplaceConfiguration(ctx context.Context, r inventory.Replacem
 	return before, nil
 }
 
-// lockEntry locks a configuration and returns its document, or
-// inventory.ErrEntryChanged if it is not as it was when old was read.
+// lockEntry locks a configuration and returns its document. It returns
+// inventory.ErrEntryChanged if the configuration has changed since old was read.
 func (c *Catalog) lockEntry(ctx context.Context, t tx, old *inventory.Entry) (document []byte, err error) {
 	bucket, id := old.Bucket, old.Configuration.ID
 	if _, err := t.Exec(ctx, holdConfiguration, bucket, id); err != nil {
@@ -86,7 +86,7 @@ func (c *Catalog) RunConfiguration(ctx context.Context, run string) (cfg stockta
 		}
 		parsed, err := c.parsed.Get(document)
 		if err == nil {
-			cfg = parsed.Clone() // the caller may change it
+			cfg = parsed.Clone() // the caller may modify it
 		}
 		return err
 	}, run)

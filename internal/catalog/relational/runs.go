@@ -73,7 +73,7 @@ func (c *Catalog) Advance(ctx context.Context, steps []inventory.Step, by invent
 }
 
 // inOrderOfLocks returns the indices of steps in the order in which every process
-// makes them, so that two with the same steps do not wait for each other.
+// makes them, so that two processes with the same steps do not deadlock.
 func inOrderOfLocks(steps []inventory.Step) []int {
 	order := make([]int, len(steps))
 	for i := range order {
@@ -110,10 +110,10 @@ func (t tx) prune(ctx context.Context, r *stocktake.Run, keep int) error {
 	return err
 }
 
-// replaceRun replaces the run of r's id by r if it matches the fence, and keeps
-// report unless one is recorded; nil keeps none. A run that ends keeps none.
+// replaceRun replaces the run with r's id by r if it matches the fence. It stores
+// report unless one is recorded; nil stores none. A run that ends keeps no report.
 func (t tx) replaceRun(ctx context.Context, r *stocktake.Run, fence inventory.Fence, report []byte) error {
-	var kept any // NULL, where a nil slice might be an empty value
+	var kept any // NULL: a nil slice might become an empty value
 	if report != nil {
 		kept = report
 	}
@@ -223,7 +223,7 @@ func (c *Catalog) LastListed(ctx context.Context, bucket, id string, kind stockt
 	return n, c.wrap("read run", err)
 }
 
-// ForgetRuns implements [inventory.Catalog]. A reader scans all runs, so that
+// ForgetRuns implements [inventory.Catalog]. A reader finds the runs, so that
 // writers do not wait for the search.
 func (c *Catalog) ForgetRuns(ctx context.Context, before time.Time) error {
 	var ids []string

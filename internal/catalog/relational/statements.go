@@ -1,6 +1,6 @@
 package relational
 
-// The statements. Those that begin with hold only lock a row.
+// The statements. Those whose names begin with hold only lock a row.
 const (
 	countIntoBucket = `INSERT INTO buckets (bucket, configurations) VALUES ($1, 1)
 	ON CONFLICT (bucket) DO UPDATE SET configurations = buckets.configurations + 1`
@@ -140,7 +140,7 @@ const (
 )
 
 var (
-	// WriteStatements are those of changes.
+	// WriteStatements are the statements of changes.
 	WriteStatements = []string{
 		countIntoBucket, bucketSize, shrinkBucket, holdBucket, dropBucket,
 		addConfiguration, replaceConfiguration, keepDocument, countReplaced, selectConfiguration, selectDocument, holdConfiguration, dropConfiguration, dropConfigurationsOf, setDue, setRetention, moveDue, takeSeq, setLast,
@@ -152,7 +152,7 @@ var (
 		addWindows, setWindows, wakeWindows, takeWindow, dropWindowsOf, dropWindowsOfBucket,
 	}
 
-	// ReadStatements are those outside of changes.
+	// ReadStatements are the statements outside of changes.
 	ReadStatements = []string{
 		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectNested, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
 		selectRun, selectRunDocument, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectBegun, selectRecovery, selectLastListed, selectReport, selectFree,

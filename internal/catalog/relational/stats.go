@@ -4,8 +4,8 @@ import "time"
 
 // Stats are counts of a catalog since it was opened.
 type Stats struct {
-	Changes int64         // that were asked for
-	Commits int64         // transactions that were made
-	Errors  int64         // transactions that failed
-	Took    time.Duration // of the transactions, failed ones included
+	Changes int64         // requested changes
+	Commits int64         // committed transactions
+	Errors  int64         // failed transactions
+	Took    time.Duration // of all transactions, including failed ones
 }

@@ -14,7 +14,7 @@ const windowColumns = `bucket, configuration, window_start, wake, after_sequence
 	joined_sequence, joined_time, subscribed_sequence, subscribed_time, report`
 
 func windowValues(w *inventory.Windows) []any {
-	var recorded any // NULL, where a nil slice might be an empty value
+	var recorded any // NULL: a nil slice might become an empty value
 	if w.Recorded != nil {
 		recorded = w.Recorded
 	}
@@ -91,8 +91,8 @@ func (c *Catalog) AddWindowRun(ctx context.Context, r stocktake.Run, by inventor
 	return added && err == nil, c.wrap("add the run of a window", err)
 }
 
-// setWindows replaces what is kept of a configuration's windows, unless they are
-// gone with it.
+// setWindows replaces the stored windows of a configuration, unless they were
+// removed with it.
 func (t tx) setWindows(ctx context.Context, w *inventory.Windows) error {
 	_, err := t.Exec(ctx, setWindows, windowValues(w)...)
 	return err

@@ -1,4 +1,4 @@
-// Package sqlite is the catalog of a server on one machine: it keeps
+// Package sqlite implements the catalog of a server on one machine: it stores
 // configurations and runs in an SQLite database.
 package sqlite
 
@@ -34,14 +34,14 @@ type Catalog struct {
 // backup, that has locked the database.
 const busyTimeout = 5 * time.Second
 
-// Open opens the database at path and brings its schema up to date. It creates
-// the database and its folder if they are missing, for the owner of the process
-// only. A database of a newer Stocktake is refused.
+// Open opens the database at path and brings its schema up to date. If the database
+// or its folder is missing, Open creates it, accessible to the owner of the process
+// only. A database of a newer Stocktake is rejected.
 func Open(ctx context.Context, path string) (*Catalog, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open catalog: %w", err)
 	}
-	// SQLite would make it readable by all; the log next to it gets the same mode.
+	// SQLite would create it readable by all; the log next to it gets the same mode.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err == nil {
 		err = f.Close()
@@ -49,9 +49,9 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open catalog: %w", err)
 	}
-	// What is answered must survive a crash of the machine, so commits are synced,
-	// unless a writer says otherwise: synchronous FULL, where WAL would be content
-	// with NORMAL.
+	// An answered change must survive a crash of the machine, so commits are synced
+	// unless a writer says otherwise: synchronous is FULL, where NORMAL would suffice
+	// for the integrity of a WAL database.
 	common := url.Values{
 		"_busy_timeout": {fmt.Sprint(busyTimeout.Milliseconds())},
 		"_journal_mode": {"WAL"},

@@ -17,16 +17,16 @@ import (
 // ErrDamaged means that SQLite cannot read the database.
 var ErrDamaged = errors.New("the catalog is damaged: stop the server, run stocktake store audit to see the damage, and restore catalog.db from a backup")
 
-// maxFindings bounds what is reported of a damaged database.
+// maxFindings bounds the reported findings in a damaged database.
 const maxFindings = 3
 
-// Check reads the whole database at path and, if thorough, compares its tables
-// with their indexes, which takes several times as long. Damage is reported as
-// an ErrDamaged. Check changes nothing, and may be called while a server uses
+// Check reads the whole database at path. If thorough is true, it also compares the
+// tables with their indexes, which takes several times as long. It reports damage
+// as an ErrDamaged. Check changes nothing, and may be called while a server uses
 // the database.
 func Check(ctx context.Context, path string, thorough bool) (err error) {
 	if _, err := os.Stat(path); err != nil {
-		return err // opening it would make one
+		return err // opening a missing file would create it
 	}
 	p, err := openPool(path, url.Values{"_busy_timeout": {fmt.Sprint(busyTimeout.Milliseconds())}}, url.Values{"_query_only": {"1"}}, 1)
 	if err != nil {
@@ -61,8 +61,8 @@ func Check(ctx context.Context, path string, thorough bool) (err error) {
 	return nil
 }
 
-// damaged turns an error of SQLite that means damage into an ErrDamaged, and one
-// that means a full disk into an object.ErrDiskFull.
+// damaged converts an error of SQLite: one that means damage to an ErrDamaged, one
+// that means a full disk to an object.ErrDiskFull.
 func damaged(err error) error {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
 		switch code := e.Code(); {

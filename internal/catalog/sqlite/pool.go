@@ -10,8 +10,8 @@ import (
 	driver "modernc.org/sqlite"
 )
 
-// readers is how many connections read at once. Readers and the one writer do
-// not wait for each other.
+// readers is the number of reading connections. Readers and the one writer do not
+// wait for each other.
 const readers = 4
 
 // A pool is a set of connections and the statements prepared for them.
@@ -21,7 +21,7 @@ type pool struct {
 }
 
 func openPool(path string, common, own url.Values, conns int) (*pool, error) {
-	// The file: form keeps a '?' or '%' of the path out of the parameters.
+	// In the form file: a '?' or '%' of the path is not taken for a parameter.
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + common.Encode() + "&" + own.Encode()
 	connector, err := driver.NewConnector(dsn)
 	if err != nil {

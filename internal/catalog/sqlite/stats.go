@@ -18,7 +18,7 @@ func (c *Catalog) Stats() relational.Stats {
 	}
 }
 
-// Size returns how many bytes the database and its log take on disk.
+// Size returns the size of the database and its log on disk, in bytes.
 func (c *Catalog) Size(context.Context) (n int64, err error) {
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		info, err := os.Stat(c.path + suffix)

@@ -1,5 +1,5 @@
-// Package csvgztest has the reference that package csvgz is measured against
-// and compared with.
+// Package csvgztest contains the reference encoder for tests and benchmarks of
+// package csvgz.
 package csvgztest
 
 import (
@@ -15,8 +15,8 @@ import (
 )
 
 // Plain is csvgz.Format with a plain encoder: the rows of package csvtext,
-// compressed by a general compressor of level 1. Its bytes do not change when
-// csvgz learns to make them smaller.
+// compressed by a general compressor of level 1. Its output does not change when
+// csvgz improves.
 var Plain format.Format = plain{csvgz.Format}
 
 type plain struct{ format.Format }
@@ -33,7 +33,7 @@ func (plain) NewEncoder(bucket string, columns []stocktake.Field) (format.Encode
 	return e, err
 }
 
-// An encoder compresses what an encoder of rows writes.
+// An encoder compresses the output of an encoder of rows.
 type encoder struct {
 	format.Encoder
 	crc     csvgz.Checksum
@@ -53,7 +53,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Write takes rows.
+// Write compresses rows.
 func (e *encoder) Write(rows []byte) (int, error) {
 	e.crc = e.crc.Update(rows)
 	return e.deflate.Write(rows)
