@@ -11,7 +11,7 @@ import (
 type Action struct {
 	Kind  Kind
 	Class stocktake.StorageClass // to move to, of a Transition
-	Rule  string                 // id of the rule that asks for it; empty for Keep
+	Rule  string                 // id of the rule that demands it; empty for Keep
 }
 
 // A Kind is the kind of an action.
@@ -52,8 +52,8 @@ type Situation struct {
 }
 
 // Decide returns the action for a version now. It reads Key, IsLatest,
-// IsDeleteMarker, Size, LastModified, Type, Sealed, StorageClass and Tags. Of
-// rules that ask for the same, the first counts. It does not allocate.
+// IsDeleteMarker, Size, LastModified, Type, Sealed, StorageClass and Tags. If
+// several rules demand the same action, it names the first. It does not allocate.
 func (r *Rules) Decide(v *object.Info, s Situation) Action {
 	var best Action
 	for i := range r.rules {
@@ -65,7 +65,7 @@ func (r *Rules) Decide(v *object.Info, s Situation) Action {
 	return best
 }
 
-// decide returns what one rule asks for.
+// decide returns the action that one rule demands.
 func decide(r *object.LifecycleRule, v *object.Info, s *Situation) Action {
 	if v.IsDeleteMarker && v.IsLatest {
 		if r.ExpiredDeleteMarker && s.Alone && selectsKey(r, v.Key) {

@@ -13,15 +13,16 @@
 // midnight; with Days N the version is due N days after that. So N full days
 // have always passed before it is due, and never more than N+1.
 //
-// CreatedBeforeDate D is about versions last modified before D, which are due at
-// D. Date D is about all versions, from D on. OSS does not document what a
-// CreatedBeforeDate in the future does; we wait for it, since an object that is
+// CreatedBeforeDate D applies to versions last modified before D, which are due at
+// D. Date D applies to all versions, from D on. OSS does not document the effect of
+// a CreatedBeforeDate in the future. We wait for it, because an object that is
 // deleted too early is lost.
 //
 // # Which action
 //
-// Every enabled rule that selects a version counts, independent of the others. Of what is due, deletion comes before any transition, and a colder
-// class before a warmer one. A transition only ever makes a version colder.
+// Every enabled rule that selects a version applies, independently of the others.
+// Of the actions that are due, deletion takes precedence over transitions, and a
+// colder class over a warmer one. A transition only ever makes a version colder.
 //
 //   - The current version expires as DeleteObject without a version id would
 //     delete it: where versions are kept, it stays as a noncurrent one.

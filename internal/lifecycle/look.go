@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// versions goes through the versions under a prefix, page by page.
+// versions processes the versions under a prefix, page by page.
 func (p *pass) versions(ctx context.Context, prefix string, rules *Rules) error {
 	q := object.ListQuery{Bucket: p.done.Bucket, Prefix: prefix, Max: p.page, Versions: true}
 	look := looker{store: p.store, bucket: p.done.Bucket, rules: rules, untagged: rules.untagged(), now: p.now}
@@ -32,24 +32,24 @@ func (p *pass) versions(ctx context.Context, prefix string, rules *Rules) error 
 	}
 }
 
-// A looker decides on the versions of a listing, one after another.
+// A looker decides on the versions of a listing, one at a time.
 type looker struct {
 	store    Store
 	bucket   string
 	rules    *Rules
-	untagged *Rules // nil: no rule asks for tags
+	untagged *Rules // nil: no rule has tags
 	now      time.Time
 
 	acts    []act // of the page
-	changed int64 // of the page: versions that were gone when they were asked for their tags
+	changed int64 // of the page: versions that were gone when their tags were read
 
-	// last is the entry before. waits: it is a delete marker, not decided on before
-	// it is known whether it is alone.
+	// last is the previous entry. waits means that it is a delete marker whose
+	// decision waits until it is known whether it is alone.
 	last  object.Info
 	waits bool
 }
 
-// page handles the next page.
+// page processes the next page.
 func (l *looker) page(ctx context.Context, page *object.Listing) error {
 	l.acts, l.changed = l.acts[:0], 0
 	for i := range page.Entries {
@@ -77,14 +77,14 @@ func (l *looker) entry(ctx context.Context, v *object.Info) error {
 	}
 	l.last = *v
 	l.waits = v.IsLatest && v.IsDeleteMarker
-	if l.waits || !v.IsLatest && !same { // its successor went between two pages: not now
+	if l.waits || !v.IsLatest && !same { // its successor was removed between two pages: skip it now
 		return nil
 	}
 	return l.decide(ctx, v, s)
 }
 
-// decide decides on a version. A listing has no tags: if they matter, decide reads
-// them, unless nothing is due whatever they are.
+// decide decides on a version. A listing has no tags. decide reads them only if the
+// decision depends on them.
 func (l *looker) decide(ctx context.Context, v *object.Info, s Situation) error {
 	if l.untagged != nil && !v.IsDeleteMarker {
 		if l.untagged.Decide(v, s).Kind == Keep {

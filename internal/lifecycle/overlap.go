@@ -8,10 +8,10 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// An OverlapError reports two rules about the same objects that exclude each
-// other. OSS answers it with InvalidRequest.
+// An OverlapError reports two rules for the same objects that exclude each other.
+// OSS answers it with InvalidRequest.
 type OverlapError struct {
-	Action string // such as "Expiration"; empty: whatever they do
+	Action string // such as "Expiration"; empty: any action
 	Rules  [2]string
 	EC     string // OSS diagnostic code
 }
@@ -33,9 +33,10 @@ const (
 	ecSamePrefix = "0014-00000085"
 )
 
-// checkOverlaps compares each rule with those whose prefix contains its own.
-// Rules with different tags count as rules about different objects, as in OSS's
-// own examples, and so do rules of which one excludes all that the other selects. Parts may not be overlapped even if allowed says that the rest may.
+// checkOverlaps compares each rule with those whose prefix contains its own. As in
+// OSS's own examples, rules with different tags do not overlap. Neither do two
+// rules if one excludes everything that the other selects. Rules for parts must not
+// overlap even if allowed is true.
 //
 // It sorts the rules by prefix, so that the rules that contain a prefix form a
 // chain before it: each of a thousand rules is compared with only a few.

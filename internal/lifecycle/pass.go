@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A Pass has the counts of one pass through a bucket.
+// A Pass is the counts of one pass through a bucket.
 type Pass struct {
 	Bucket string
 
@@ -29,7 +29,7 @@ type Pass struct {
 	// Changed counts versions that were not acted on because they were replaced or removed after
 	// the decision.
 	Changed int64
-	Failed  int64 // could not be changed; the next pass tries again
+	Failed  int64 // failed changes; the next pass tries again
 }
 
 // Acts counts the changes.
@@ -60,17 +60,17 @@ func (p Pass) LogValue() slog.Value {
 // service makes all changes of this package.
 var service = object.ByService("lifecycle")
 
-// A pass is a Pass under way.
+// A pass is a Pass in progress.
 type pass struct {
 	*Worker
-	now       time.Time         // the instant that it decides by
-	lifecycle *object.Lifecycle // the rules, as the bucket had them at its start
-	logged    time.Time         // when its progress was logged last, in real time
+	now       time.Time         // the time that decisions are based on
+	lifecycle *object.Lifecycle // the rules of the bucket at the start of the pass
+	logged    time.Time         // when progress was last logged, in real time
 	pace      pace
 
 	mu    sync.Mutex // guards what follows; changes are made by several goroutines
 	done  Pass
-	first error // of the changes that failed
+	first error // of the failed changes
 }
 
 // An act is an action and the version it applies to.
@@ -166,14 +166,14 @@ func (p *pass) one(ctx context.Context, rules *Rules, a *act) error {
 	return p.count(a, err)
 }
 
-// sameVersion reports whether now is the version that was listed, in the same
-// place. The id alone is not enough, since null versions are replaced.
+// sameVersion reports whether now is the listed version. The id alone is not
+// enough, because null versions are replaced.
 func sameVersion(now, listed *object.Info) bool {
 	return now.VersionID == listed.VersionID && now.IsLatest == listed.IsLatest &&
 		now.IsDeleteMarker == listed.IsDeleteMarker && now.LastModified.Equal(listed.LastModified)
 }
 
-// count records how an act has ended. Its error ends the pass.
+// count records the result of an act. Its error ends the pass.
 func (p *pass) count(a *act, err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -218,7 +218,7 @@ func (p *pass) failed(err error) {
 
 // Bounds on what a pass logs.
 const (
-	maxLogged     = 10 // failures, one by one; the sum is logged at the end
+	maxLogged     = 10 // failures logged individually; the total is logged at the end
 	progressEvery = 30 * time.Second
 )
 

@@ -7,8 +7,8 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// Rules are the enabled rules of a bucket. They do not change; many goroutines
-// may use them. The zero Rules do nothing.
+// Rules are the enabled rules of a bucket. They are immutable and safe for
+// concurrent use. The zero Rules do nothing.
 type Rules struct {
 	rules []object.LifecycleRule
 }
@@ -35,8 +35,8 @@ func NewRules(l *object.Lifecycle) *Rules {
 // Empty reports whether there is nothing to do.
 func (r *Rules) Empty() bool { return len(r.rules) == 0 }
 
-// prefixes returns the prefixes of keys that any rule is about, sorted, none of
-// them within another.
+// prefixes returns the key prefixes of all rules, sorted, without those that are
+// within another one.
 func (r *Rules) prefixes() []string {
 	var all []string
 	for i := range r.rules {
@@ -52,8 +52,8 @@ func (r *Rules) prefixes() []string {
 	return least
 }
 
-// within returns the rules for keys with the prefix, one of prefixes, that want
-// accepts.
+// within returns the rules that want accepts, for keys with the prefix, which is
+// one of prefixes.
 func (r *Rules) within(prefix string, want func(*object.LifecycleRule) bool) *Rules {
 	some := new(Rules)
 	for i := range r.rules {
@@ -64,9 +64,9 @@ func (r *Rules) within(prefix string, want func(*object.LifecycleRule) bool) *Ru
 	return some
 }
 
-// untagged returns the rules as if every version had all tags that they ask for:
-// a version that these keep is kept whatever its tags are. It returns nil if no
-// rule asks for tags.
+// untagged returns the rules as if every version had all tags that they demand: a
+// version that these rules keep is kept whatever its tags are. It returns nil if no
+// rule has tags.
 func (r *Rules) untagged() *Rules {
 	some, asked := new(Rules), false
 	for _, one := range r.rules {
@@ -85,7 +85,7 @@ func (r *Rules) untagged() *Rules {
 	return some
 }
 
-// aboutVersions reports whether a rule does anything with versions, aboutUploads
+// aboutVersions reports whether a rule has an action on versions, aboutUploads
 // whether it aborts uploads.
 func aboutVersions(r *object.LifecycleRule) bool {
 	return r.Expiration != nil || r.ExpiredDeleteMarker || r.NoncurrentExpiration > 0 ||
@@ -114,8 +114,8 @@ func selects(r *object.LifecycleRule, v *object.Info) bool {
 	return true
 }
 
-// selectsKey does what selects does for things without tags and size: uploads,
-// and delete markers without other versions.
+// selectsKey is selects for what has no tags and no size: uploads, and delete
+// markers without other versions.
 func selectsKey(r *object.LifecycleRule, key string) bool {
 	if !strings.HasPrefix(key, r.Prefix) {
 		return false

@@ -13,8 +13,8 @@ type Store interface {
 	// Bucket returns the state of a bucket.
 	Bucket(ctx context.Context, name string) (object.Bucket, error)
 
-	// Buckets yields up to max buckets of owner, by name, that sort after after,
-	// and whether there are more.
+	// Buckets returns up to max buckets of owner, by name, that sort after after, and
+	// whether there are more.
 	Buckets(ctx context.Context, owner, prefix, after string, max int) (page []object.Bucket, more bool, err error)
 
 	// List returns a page of a listing of versions; their tags may be left out.
@@ -38,7 +38,7 @@ type Store interface {
 	// UploadList returns a page of the unfinished uploads.
 	UploadList(ctx context.Context, q object.UploadQuery) (object.UploadListing, error)
 
-	// Parts returns up to max parts with a number above after.
+	// Parts returns up to max parts whose number is greater than after. It returns
 	// object.ErrNoSuchUpload if the upload is gone.
 	Parts(ctx context.Context, u object.UploadID, after, max int) (upload object.Upload, parts []object.Part, more bool, err error)
 

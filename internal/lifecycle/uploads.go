@@ -21,7 +21,7 @@ func (r *Rules) abortDue(key string, modified, now time.Time) (rule string, due 
 	return "", false
 }
 
-// uploads goes through the unfinished uploads under a prefix.
+// uploads processes the unfinished uploads under a prefix.
 func (p *pass) uploads(ctx context.Context, prefix string, rules *Rules) error {
 	q := object.UploadQuery{Bucket: p.done.Bucket, Prefix: prefix, Max: p.page}
 	for {

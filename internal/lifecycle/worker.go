@@ -16,14 +16,14 @@ import (
 // Options tune a [Worker]. The zero value suits production.
 type Options struct {
 	// Hour, 0 to 23, and Zone are when the daily pass begins. Zone nil means UTC+8.
-	// What is due at a midnight UTC waits for it.
+	// Actions that are due at midnight UTC wait for it.
 	Hour int
 	Zone *time.Location
 
-	// Rate is how many changes are made a second, at most; 0 means 2,000.
+	// Rate is the most changes per second; 0 means 2,000.
 	Rate int
 
-	// Parallel is how many changes are made at once; 0 means 8.
+	// Parallel is the number of concurrent changes; 0 means 8.
 	Parallel int
 
 	Clock    clock.Clock  // nil means clock.Real
@@ -58,9 +58,9 @@ func NewWorker(store Store, accounts func() []string, opts Options) *Worker {
 	return &Worker{store: store, accounts: accounts, opts: opts, clock: opts.Clock, log: opts.Log, page: 1000}
 }
 
-// Serve makes a pass through all buckets at once, for what fell due while no
-// server ran, and then every day, until ctx ends. It then returns nil, within the
-// time of one change or page.
+// Serve makes a pass through all buckets at once, for actions that fell due while
+// no server ran, and then every day, until ctx ends. It then returns nil, within
+// the time of one change or page.
 func (w *Worker) Serve(ctx context.Context) error {
 	timer := w.clock.NewTimer()
 	defer timer.Stop()
@@ -71,7 +71,7 @@ func (w *Worker) Serve(ctx context.Context) error {
 			return nil
 		case <-timer.C():
 		}
-		_ = w.RunAll(ctx) // it has logged why; the next day's pass tries again
+		_ = w.RunAll(ctx) // RunAll has logged the error; the next day's pass tries again
 	}
 }
 
@@ -86,7 +86,7 @@ func (w *Worker) next(now time.Time) time.Time {
 	}
 }
 
-// bucketPage is how many buckets are asked for at once.
+// bucketPage is how many buckets are read at once.
 const bucketPage = 100
 
 // RunAll makes a pass through every bucket that has rules, one after the other.
@@ -119,9 +119,8 @@ func (w *Worker) RunAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// RunOnce makes a pass through one bucket now, and reports what it has done
-// also with an error, which is stocktake.ErrNoSuchBucket if there is no such
-// bucket.
+// RunOnce makes a pass through one bucket now. It returns the counts also with an
+// error. The error is stocktake.ErrNoSuchBucket if the bucket does not exist.
 func (w *Worker) RunOnce(ctx context.Context, bucket string) (Pass, error) {
 	b, err := w.store.Bucket(ctx, bucket)
 	if err != nil {
@@ -155,7 +154,7 @@ func (w *Worker) bucket(ctx context.Context, b *object.Bucket) (Pass, error) {
 	return done, err
 }
 
-// tell logs how a pass has ended.
+// tell logs the result of a pass.
 func (w *Worker) tell(ctx context.Context, done Pass, err error) {
 	switch {
 	case err == nil && done.Acts() == 0:

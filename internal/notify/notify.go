@@ -39,13 +39,13 @@ type Hook struct {
 
 // Options tune [Hooks]. The zero value suits production.
 type Options struct {
-	Client *http.Client  // nil: one that gives up after 10 s and reaches what [outbound.Chosen] allows; redirects are never followed
+	Client *http.Client  // nil: one with a timeout of 10 s that reaches what [outbound.Chosen] allows; redirects are never followed
 	Clock  clock.Clock   // nil: the machine's
-	Keep   time.Duration // how long a notice is kept that was delivered or given up; 0: 30 days
+	Keep   time.Duration // how long a delivered or dead notice is kept; 0: 30 days
 	Log    *slog.Logger  // nil: slog.Default()
 
 	// Tried is called after each attempt to deliver a notice, with the name of the
-	// hook and Received, Failed or Dead; nil: nothing is.
+	// hook and Received, Failed or Dead; nil means no call.
 	Tried func(hook, result string)
 }
 
@@ -53,7 +53,7 @@ type Options struct {
 const (
 	Received = "received"
 	Failed   = "failed" // it is tried again
-	Dead     = "dead"   // it is given up
+	Dead     = "dead"   // it is not tried again
 )
 
 // Hooks delivers notices. It is the [inventory.Notifier] of a service.
@@ -102,8 +102,8 @@ func New(catalog inventory.NoticeCatalog, hooks []Hook, opts Options) (*Hooks, e
 	return h, nil
 }
 
-// CheckReceiver refuses an illegal name or URL of a receiver. The error does not repeat the URL,
-// which may be secret.
+// CheckReceiver returns an error for an invalid name or URL of a receiver. The
+// error does not repeat the URL, which may be secret.
 func CheckReceiver(name, receiver string) error {
 	u, err := url.Parse(receiver)
 	switch {
@@ -169,8 +169,8 @@ func (h *Hooks) Kept() {
 	}
 }
 
-// Serve delivers notices until ctx ends, or at once if there are no hooks, and
-// returns nil. One receiver does not wait for another.
+// Serve delivers notices until ctx ends, and then returns nil. Without hooks it
+// returns at once. Receivers do not wait for each other.
 func (h *Hooks) Serve(ctx context.Context) error {
 	if err := h.buryUnknown(ctx); err != nil {
 		h.log.Error("cannot give up the notices of removed webhooks", "err", err)
@@ -183,7 +183,7 @@ func (h *Hooks) Serve(ctx context.Context) error {
 	return nil
 }
 
-// buryUnknown gives up the notices for hooks that are no longer configured.
+// buryUnknown marks the notices for hooks that are no longer configured as dead.
 func (h *Hooks) buryUnknown(ctx context.Context) error {
 	targets, err := h.catalog.Targets(ctx)
 	if err != nil {
@@ -218,8 +218,8 @@ func (h *Hooks) forget(ctx context.Context) error {
 	return h.catalog.ForgetNotices(ctx, h.clock.Now().Add(-h.keep))
 }
 
-// Dead returns up to max notices that were given up and whose id sorts after
-// after, by id.
+// Dead returns up to max dead notices whose id sorts after after, in order of their
+// ids.
 func (h *Hooks) Dead(ctx context.Context, after string, max int) ([]inventory.Notice, error) {
 	return h.catalog.DeadNotices(ctx, after, max)
 }
@@ -255,7 +255,7 @@ func (h *Hooks) Test(ctx context.Context, hook string) (id string, err error) {
 	return id, nil
 }
 
-// hook returns the worker of a name; nil: there is none.
+// hook returns the worker with a name, or nil.
 func (h *Hooks) hook(name string) *worker {
 	if i := slices.IndexFunc(h.hooks, func(w *worker) bool { return w.Name == name }); i >= 0 {
 		return h.hooks[i]
@@ -266,8 +266,8 @@ func (h *Hooks) hook(name string) *worker {
 // ErrNoHook reports a notice whose webhook is not configured.
 var ErrNoHook = errors.New("no webhook of this name is configured")
 
-// Retry delivers a notice again, at once, also one that was delivered; or it returns
-// [inventory.ErrNoSuchNotice] or [ErrNoHook].
+// Retry delivers a notice again, at once, even if it was delivered before. It
+// returns [inventory.ErrNoSuchNotice] or [ErrNoHook] if it cannot.
 func (h *Hooks) Retry(ctx context.Context, id string) error {
 	n, err := h.catalog.Notice(ctx, id)
 	if err != nil {

@@ -43,8 +43,9 @@ var pauses = []time.Duration{
 }
 
 const (
-	// maxAge is the age from which a notice is given up at the next failure, even after few
-	// attempts, as when a receiver with very many notices is down for days.
+	// maxAge is the age after which a notice is dead at the next failure, even after
+	// few attempts, for instance if a receiver with very many notices is down for
+	// days.
 	maxAge = 3 * 24 * time.Hour
 
 	// After strikes consecutive failures, a receiver is not tried for respite.
@@ -54,14 +55,14 @@ const (
 	batch = 100 // notices read at once
 )
 
-// A worker delivers the notices of one hook, consecutive.
+// A worker delivers the notices of one hook, one at a time.
 type worker struct {
 	Hook
 	hooks   *Hooks
 	changed chan struct{} // has a token if new notices may exist
 
 	mu    sync.Mutex
-	latch clock.Latch // holds the clock until the worker has looked
+	latch clock.Latch // holds the clock until the worker has checked
 }
 
 // wake makes the worker check for new notices; the clock is held until it has.
@@ -111,7 +112,7 @@ func (w *worker) serve(ctx context.Context) {
 // deliver sends what is due and returns when to check again. A notice that is due later than the
 // longest pause comes from a clock that was ahead; it is sent, too.
 func (w *worker) deliver(ctx context.Context) (next time.Time, err error) {
-	failures := 0 // one after the other
+	failures := 0 // consecutive
 	until := w.hooks.clock.Now()
 	for {
 		notices, err := w.hooks.catalog.DueNotices(ctx, w.Name, until, batch)
@@ -141,8 +142,7 @@ func (w *worker) deliver(ctx context.Context) (next time.Time, err error) {
 	}
 }
 
-// try makes one attempt and records its result. The error is that of the
-// catalog.
+// try makes one attempt and records its result. The error is that of the catalog.
 func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, err error) {
 	final, answer, err := w.send(ctx, n)
 	if ctx.Err() != nil {
@@ -172,7 +172,7 @@ func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, e
 		log.Warn("notice not received; trying again", "attempts", n.Attempts, "at", n.Due)
 	}
 	if err := w.hooks.catalog.SetNotice(ctx, *n); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {
-		return false, err // a notice that was dropped since is not an error
+		return false, err // a notice that was dropped meanwhile is not an error
 	}
 	if dead {
 		return false, w.hooks.forget(ctx)
@@ -180,7 +180,7 @@ func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, e
 	return false, nil
 }
 
-// send posts a notice and returns the status of the answer; 0: there was none. final
+// send posts a notice and returns the status of the answer; 0: no answer. final
 // reports that another attempt is useless.
 func (w *worker) send(ctx context.Context, n *inventory.Notice) (final bool, answer int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, strings.NewReader(n.Payload))

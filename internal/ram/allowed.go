@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Request is an action that a caller asks for. Fields that do not apply are zero.
+// A Request is a requested action. Fields that do not apply are zero.
 type Request struct {
 	Action string // RAM action, such as "oss:PutObject"
 
@@ -35,7 +35,7 @@ type Request struct {
 	Conditions map[string]string
 }
 
-// Allowed decides whether who may do q: nil, or a *DeniedError, which is
+// Allowed decides whether who may do q. It returns nil or a *DeniedError, which is
 // stocktake.ErrAccessDenied. It takes microseconds.
 func (d *Directory) Allowed(who Identity, q Request) error {
 	x := d.decider(who, q)
@@ -70,8 +70,8 @@ func aclAllows(q *Request) bool {
 	return false
 }
 
-// aclMayAllow reports whether an ACL can ever allow action, so that anonymous
-// callers are told apart.
+// aclMayAllow reports whether an ACL can ever allow action. The error for anonymous
+// callers depends on it.
 func aclMayAllow(action string) bool {
 	for _, key := range [...]string{"", "k"} {
 		if aclAllows(&Request{Action: action, Bucket: "b", Key: key, BucketACL: stocktake.PublicReadWrite}) {
@@ -81,13 +81,13 @@ func aclMayAllow(action string) bool {
 	return false
 }
 
-// denied words a refusal as OSS does.
+// denied returns the error of OSS for a denied request.
 //
 // Source: OSS error codes 0003-00000001, 0003-00000201, 0003-00001201.
 func denied(ask *question, reason Reason, by string) error {
 	region := "*"
 	if ask.service == "ram" {
-		region = "" // roles are of no region
+		region = "" // roles have no region
 	}
 	e := &DeniedError{
 		Reason: reason, By: by, Who: *ask.who, Action: ask.Action,

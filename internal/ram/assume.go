@@ -17,7 +17,7 @@ type AssumeRole struct {
 	RoleARN     string        // "acs:ram::<account>:role/<name>"
 	SessionName string        // 2 to 64 letters, digits and . @ - _
 	Duration    time.Duration // 15 minutes to what the role allows; 0 means an hour
-	Policy      []byte        // narrows what the role may do, at most MaxSessionPolicy bytes; nil: does not
+	Policy      []byte        // restricts what the role may do, at most MaxSessionPolicy bytes; nil: no restriction
 
 	// Of the request, for the conditions of policies.
 	SourceIP  netip.Addr // invalid: the condition key is absent
@@ -32,7 +32,7 @@ type Credentials struct {
 	Identity                   Identity  // its ARN and ID are those of AssumedRoleUser
 }
 
-// temporaryPrefix starts the ids of temporary access keys.
+// temporaryPrefix is the prefix of the ids of temporary access keys.
 const temporaryPrefix = "STS."
 
 // Assume returns a temporary access key of a role for who. The trust policy of the
@@ -40,8 +40,8 @@ const temporaryPrefix = "STS."
 // ErrInvalidName, ErrDuration, ErrNoSuchRole, ErrNotTrusted, *PolicyError,
 // *DeniedError.
 //
-// Unlike STS, we let an account assume a role with its own key. The key is good
-// until it expires or its role is deleted; nothing is kept of it.
+// Unlike STS, we let an account assume a role with its own key. The key is valid
+// until it expires or its role is deleted; it is not stored.
 func (d *Directory) Assume(who Identity, ask AssumeRole) (Credentials, error) {
 	s := d.current()
 	account, name, ok := stocktake.ParseRoleARN(ask.RoleARN)
@@ -70,7 +70,7 @@ func (d *Directory) Assume(who Identity, ask AssumeRole) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, err
 	}
-	if r.trust == nil { // undefined: only for those who have the rights already
+	if r.trust == nil { // undefined: only for callers that have the rights already
 		if !s.ownsAsAccount(&who, d.opts.Production) || who.Account != account {
 			return Credentials{}, fmt.Errorf("%s: %w", ask.RoleARN, ErrNoSuchRole)
 		}
@@ -104,8 +104,8 @@ func (d *Directory) Assume(who Identity, ask AssumeRole) (Credentials, error) {
 	}, nil
 }
 
-// mayAssume evaluates the policies of the caller, who may be of another account
-// than the role.
+// mayAssume evaluates the policies of the caller. The caller and the role may be of
+// different accounts.
 func (s *state) mayAssume(q *question, production bool) error {
 	if q.who.Anonymous() {
 		return denied(q, Unsigned, "")
@@ -150,7 +150,7 @@ type claims struct {
 // Forms of a token; see docs/formats/directory.md.
 const (
 	tokenVersion = 1
-	tokenContext = "stocktake security token 1\x00" // and the access key id: what is sealed is bound to both
+	tokenContext = "stocktake security token 1\x00" // followed by the access key id: the sealed text is bound to both
 	maxToken     = 8 << 10                          // bytes
 )
 

@@ -15,8 +15,8 @@ import (
 type fact struct{ kind, account, name string }
 
 // facts returns the parts of the directory, each with a text that differs if the
-// part changed. The texts are compared and never printed. Secrets are not among
-// them.
+// part changed. The texts are compared and never printed. They do not contain
+// secrets.
 func (s *state) facts() map[fact]string {
 	all := map[fact]string{}
 	for id := range s.accounts {
@@ -37,9 +37,9 @@ func (s *state) facts() map[fact]string {
 	return all
 }
 
-// logChanges logs each account, key, user, role and policy that others have changed
-// in the files, and who did it: the owner of the file, since commands write files
-// as the user who runs them.
+// logChanges logs each account, key, user, role and policy that another process has
+// changed in the files. The author is the owner of the file, since commands write
+// files as the user who runs them.
 func (d *Directory) logChanges(before, after *state) {
 	was, is := before.facts(), after.facts()
 	by := d.doc.Room.Writer()

@@ -187,7 +187,7 @@ func scalars(raw json.RawMessage) ([]string, bool) {
 		case text == "" || text == "null" || text[0] == '{' || text[0] == '[':
 			return nil, false
 		case text[0] != '"':
-			s = text // as it stands in the document
+			s = text // as written in the document
 		case json.Unmarshal(raw, &s) != nil:
 			return nil, false
 		}
@@ -214,8 +214,8 @@ func parseBool(s string) (value, ok bool) {
 	return s == "true", s == "true" || s == "false"
 }
 
-// parsePrefix reads a range or an address. An IPv4 range may be written in the
-// form that IPv6 has for it, ::ffff:10.0.0.0/104: requests come from addresses in
+// parsePrefix reads a range or an address. An IPv4 range may be in the IPv6 form,
+// ::ffff:10.0.0.0/104; it is converted, because the addresses of requests are in
 // the plain form.
 func parsePrefix(s string) (netip.Prefix, bool) {
 	if p, err := netip.ParsePrefix(s); err == nil {
@@ -303,14 +303,14 @@ func (o op) compares(d int) bool {
 	return d == 0
 }
 
-// maxValue is the longest value of a request, in bytes, that conditions are
-// compared with. Keys have at most 1,023.
+// maxValue is the longest value of a request that conditions compare, in bytes.
+// Keys have at most 1,023.
 const maxValue = 2048
 
 // tooLong reports whether the request's value of a key is longer than maxValue.
 func (q *question) tooLong(key string) bool { return len(q.Conditions[key]) > maxValue }
 
-// text returns the value that the request has for a key.
+// text returns the request's value of a key.
 func (q *question) text(key string) (string, bool) {
 	switch key {
 	case keySourceIP:

@@ -49,12 +49,12 @@ func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity,
 	case k.Disabled:
 		return "", Identity{}, ErrKeyDisabled
 	case token != "":
-		return "", Identity{}, fmt.Errorf("the access key has no token: %w", ErrNoSuchAccessKey) // as OSS says
+		return "", Identity{}, fmt.Errorf("the access key has no token: %w", ErrNoSuchAccessKey) // as OSS answers
 	case k.User == "":
 		return k.Secret, accountIdentity(k.Account), nil
 	}
 	u := s.users[ref{k.Account, k.User}]
-	if u == nil { // its user is declared under another name now
+	if u == nil { // the file now declares its user under another name
 		return "", Identity{}, ErrNoSuchAccessKey
 	}
 	return k.Secret, userIdentity(k.Account, u), nil
@@ -88,8 +88,8 @@ func accountIdentity(account string) Identity {
 
 // A Decider decides whether one caller may do one action on many keys of a bucket.
 // It evaluates once what does not depend on the key, and bounds the work of all its
-// decisions together. It uses the rights at the time when it was made. It is for
-// one goroutine.
+// decisions together. It uses the rights at the time when it was made. It is not
+// safe for concurrent use.
 type Decider struct {
 	d    *Directory
 	st   *state
@@ -97,8 +97,8 @@ type Decider struct {
 	left int // of the work that all decisions may take, in bytes compared
 }
 
-// Decider returns a Decider for the action, caller and bucket of q, whose Key
-// and ObjectACL do not count.
+// Decider returns a Decider for the action, caller and bucket of q. It ignores Key
+// and ObjectACL.
 func (d *Directory) Decider(who Identity, q Request) *Decider {
 	x := d.decider(who, q)
 	x.ask.settled = make(map[*Policy][]*statement)
@@ -121,8 +121,7 @@ func (d *Directory) decider(who Identity, q Request) Decider {
 	return x
 }
 
-// Allowed does what [Directory.Allowed] does for a key, or for the bucket if it
-// is empty.
+// Allowed is [Directory.Allowed] for a key, or for the bucket if key is empty.
 func (x *Decider) Allowed(key string, acl stocktake.ACL) error {
 	ask := &x.ask
 	ask.Key, ask.ObjectACL = key, acl
@@ -176,8 +175,8 @@ func (d *Directory) bucketEffect(ask *question) (effect, error) {
 	}
 	p, err := d.bucketPolicies.Get(ask.Policy)
 	if err != nil {
-		// The policy was valid when it was put. Its meaning is unknown now, so only its repair is
-		// allowed.
+		// The policy was valid when it was put, but can no longer be parsed. Only its
+		// repair is allowed.
 		if ask.owner && keepsBucket(ask.Action) {
 			return none, nil
 		}
@@ -186,7 +185,7 @@ func (d *Directory) bucketEffect(ask *question) (effect, error) {
 	return p.evaluate(ask), nil
 }
 
-// identityEffect asks the policies attached to who. They apply only to buckets
+// identityEffect evaluates the policies attached to who. They apply only to buckets
 // of who's own account.
 //
 // Source: OSS user guide, "Authorization process".

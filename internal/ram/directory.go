@@ -20,24 +20,24 @@ type Root struct{ AccessKeyID, Secret, Account string }
 
 // Options tune a [Directory]. The zero value is development mode.
 type Options struct {
-	// Production refuses a role that is not defined. Otherwise such a role acts
-	// with the rights of its account, as long as no role is defined at all.
+	// Production rejects roles that are not defined. Otherwise such a role acts with
+	// the rights of its account, as long as no role is defined at all.
 	Production bool
 
-	// Declared is a YAML file of accounts, users, keys, roles and policies that are
-	// taken as they are; empty: none.
+	// Declared is a YAML file of accounts, users, keys, roles and policies that the
+	// directory does not change; empty: none.
 	Declared string
 
-	Region string           // of the server, such as "cn-hangzhou", for policies that name one; empty: any fits
+	Region string           // of the server, such as "cn-hangzhou", for policies that name one; empty: any matches
 	Now    func() time.Time // nil means time.Now
 	Rand   io.Reader        // of keys and ids; nil means crypto/rand
 	Log    *slog.Logger     // nil means slog.Default()
-	Audit  *slog.Logger     // of changes that others make; nil means Log
+	Audit  *slog.Logger     // of changes by other processes; nil means Log
 }
 
-// A Directory has accounts with their users, roles, keys and policies. Its methods may be used by
-// many goroutines. Every change is durable when its method returns nil; by then it is in force for
-// other processes with the same file, too.
+// A Directory has accounts with their users, roles, keys and policies. Its methods
+// are safe for concurrent use. Every change is durable when its method returns nil;
+// by then it is also in force for other processes with the same file.
 type Directory struct {
 	root Root
 	opts Options
@@ -51,9 +51,9 @@ type Directory struct {
 // policies of the buckets and sessions in use.
 const maxCached = 1024
 
-// Open opens the directory kept in the file path, which is made with the first
-// change; an empty path keeps it in memory. The files hold secrets and must be
-// readable by their owner only. There is nothing to close.
+// Open opens the directory in the file path. The first change creates the file; an
+// empty path keeps the directory in memory. The files hold secrets and must be
+// readable by their owner only. A Directory need not be closed.
 func Open(path string, root Root, opts Options) (*Directory, error) {
 	if path == "" {
 		return OpenIn(new(securefile.Memory), root, opts)
@@ -61,7 +61,7 @@ func Open(path string, root Root, opts Options) (*Directory, error) {
 	return OpenIn(securefile.NewFile(path, MaxSize), root, opts)
 }
 
-// OpenIn opens the directory that is kept in a room for [MaxSize] bytes.
+// OpenIn opens the directory in a room for [MaxSize] bytes.
 func OpenIn(room securefile.Room, root Root, opts Options) (*Directory, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -94,7 +94,7 @@ func OpenIn(room securefile.Room, root Root, opts Options) (*Directory, error) {
 		return nil, err
 	}
 	if d.current().tokens == nil {
-		// Temporary keys outlive a restart only with a key that is kept.
+		// Temporary keys survive a restart only if the token key is stored.
 		if err := d.update(func(f *file, _ *state) error {
 			if len(f.TokenKey) > 0 {
 				return nil
@@ -109,19 +109,19 @@ func OpenIn(room securefile.Room, root Root, opts Options) (*Directory, error) {
 	return d, nil
 }
 
-// Reload reads the directory at once, changed or not. After an error the previous
-// state stays in force.
+// Reload reads the directory at once, even if it is unchanged. After an error the
+// previous state stays in force.
 func (d *Directory) Reload() error { return d.doc.Load() }
 
 // Refresh reads the directory again if it has changed, as every method does, and returns an error
 // if the present directory cannot be read.
 func (d *Directory) Refresh() error { return d.doc.Refresh() }
 
-// Declared returns the SHA-256 of the declared file as it was read last; zero: there
-// is none.
+// Declared returns the SHA-256 of the declared file as last read; zero: there is
+// none.
 func (d *Directory) Declared() [sha256.Size]byte { return d.current().declared }
 
-// parse makes the state of the bytes of the kept file.
+// parse returns the state of the bytes of the kept file.
 func (d *Directory) parse(data []byte) (*state, error) {
 	f, err := d.kept(data)
 	if err != nil {
@@ -142,7 +142,7 @@ func (d *Directory) kept(data []byte) (*file, error) {
 	return f, nil
 }
 
-// build makes the state of what is declared and kept.
+// build returns the state of the declared and the kept file.
 func (d *Directory) build(kept *file) (*state, error) {
 	files := []*file{kept}
 	var sum [sha256.Size]byte
@@ -169,8 +169,8 @@ func (d *Directory) build(kept *file) (*state, error) {
 	return s, nil
 }
 
-// update changes the kept file in one atomic step. edit gets the file as it is on
-// disk now and the state that it makes; its error is returned and changes nothing.
+// update changes the kept file in one atomic step. edit gets the present file and
+// its state. If edit returns an error, update returns it and changes nothing.
 func (d *Directory) update(edit func(f *file, s *state) error) error {
 	return d.doc.Update(func(data []byte) ([]byte, error) {
 		f, err := d.kept(data)
@@ -195,8 +195,8 @@ func (d *Directory) update(edit func(f *file, s *state) error) error {
 	})
 }
 
-// CountAccounts returns how many accounts the bytes of a directory have entries
-// for: 0 for a directory that was never changed.
+// CountAccounts returns the number of accounts that have entries in the bytes of a
+// directory: 0 for a directory without changes.
 func CountAccounts(data []byte) (int, error) {
 	f, err := readJSON(data)
 	if err != nil {

@@ -1,10 +1,10 @@
 // Package ram decides who may do what, from accounts, users and roles, access keys, RAM policies,
 // bucket policies, ACLs and temporary credentials.
 //
-// A [Directory] knows the accounts. [Directory.Key] turns the access key of a
-// request into an [Identity], once internal/signature has proved that the
-// request was signed with its secret; [Directory.Allowed] decides one request.
-// It is deterministic and reads nothing but its arguments and the directory.
+// A [Directory] knows the accounts. [Directory.Key] returns the [Identity] of the
+// owner of an access key, and the secret with which package signature proves who
+// sent a request. [Directory.Allowed] decides one request. The decision is
+// deterministic and depends only on the arguments and the directory.
 //
 // The order of evaluation is that of OSS:
 //

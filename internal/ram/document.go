@@ -7,11 +7,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A Document is the JSON of a policy. In the files of a Directory it may also be an
-// object of JSON or YAML instead of a string.
+// A Document is the JSON of a policy. In the files of a Directory it may be a JSON
+// or YAML object instead of a string.
 type Document []byte
 
-// MarshalJSON writes it as the object that it is.
+// MarshalJSON writes the document as an object.
 func (d Document) MarshalJSON() ([]byte, error) {
 	if len(d) == 0 {
 		return []byte("null"), nil
@@ -19,7 +19,7 @@ func (d Document) MarshalJSON() ([]byte, error) {
 	return d, nil
 }
 
-// UnmarshalJSON takes an object or a string that holds one.
+// UnmarshalJSON reads an object, or a string that holds one.
 func (d *Document) UnmarshalJSON(b []byte) error {
 	var s string
 	switch {
@@ -33,8 +33,8 @@ func (d *Document) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// UnmarshalYAML takes a mapping or a string. Numbers and booleans become
-// strings: Version: 1 means "1".
+// UnmarshalYAML reads a mapping or a string. Numbers and booleans become strings:
+// Version: 1 means "1".
 func (d *Document) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind == yaml.ScalarNode {
 		*d = Document(n.Value)
@@ -48,8 +48,8 @@ func (d *Document) UnmarshalYAML(n *yaml.Node) error {
 	return err
 }
 
-// plain turns a node into maps, lists and strings. Policies nest no deeper
-// than 8; aliases are refused, for they can make a small file large.
+// plain converts a node to maps, lists and strings. Policies have a depth of at
+// most 8. Aliases are rejected, because they can make a small file large.
 func plain(n *yaml.Node, depth int) (any, error) {
 	if depth > 8 {
 		return nil, fmt.Errorf("line %d: nested too deeply", n.Line)

@@ -32,7 +32,7 @@ var (
 	ErrDuration      = errors.New("the duration is out of range")
 )
 
-// Why a request was denied.
+// A Reason is why a request was denied.
 type Reason uint8
 
 // The reasons. Explicit: a Deny. Implicit: no Allow.
@@ -51,12 +51,12 @@ func (r Reason) String() string {
 // to errors.Is.
 type DeniedError struct {
 	Reason   Reason
-	By       string // "session policy", "RAM policy" or "bucket policy" of an Explicit one; "session policy" where that allows nothing
+	By       string // "session policy", "RAM policy" or "bucket policy" for Explicit; "session policy" if that allows nothing
 	Who      Identity
 	Action   string // such as "oss:PutObject"
 	Resource string // such as "acs:oss:*:1000000000000000:bucket/key"
 
-	// TooCostly is set if the policies were not evaluated to their end, since they
+	// TooCostly is set if the policies were not evaluated completely, because they
 	// have too many or too long patterns.
 	TooCostly bool
 
@@ -64,8 +64,8 @@ type DeniedError struct {
 	EC      string // OSS diagnostic code
 }
 
-// Error returns a text for logs and for the reason of a failed run: it names what is
-// missing.
+// Error returns a text for logs and for the reason of a failed run. It names the
+// missing right.
 func (e *DeniedError) Error() string {
 	why := "no policy and no ACL allows it"
 	switch {

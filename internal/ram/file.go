@@ -181,8 +181,8 @@ func (f *file) account(id string) *accountFile {
 	return nil
 }
 
-// ensure finds an account of the file or adds it: a declared account, and that of
-// the root key, get an entry with the first kept change of them.
+// ensure finds an account of the file or adds it. A declared account, and that of
+// the root key, get an entry with their first kept change.
 func (f *file) ensure(id string) *accountFile {
 	a := f.account(id)
 	if a == nil {
@@ -217,7 +217,7 @@ func DefaultTrust(account string) Document {
 // policies name it.
 const InventoryService = "oss.aliyuncs.com"
 
-// systemPolicies are those of Alibaba Cloud that concern us.
+// systemPolicies are the system policies of Alibaba Cloud that concern this server.
 //
 // Source: RAM console, system policies.
 var systemPolicies = []NamedPolicy{

@@ -14,7 +14,7 @@ const (
 	KindAnonymous PrincipalKind = iota // an anonymous request
 	KindAccount                        // an account by a key of its own
 	KindUser                           // a user of an account
-	KindSession                        // a role, assumed by someone or by a run
+	KindSession                        // a role, assumed by a caller or by a run
 	KindService                        // a service that assumes a role, such as oss.aliyuncs.com
 )
 
@@ -45,13 +45,16 @@ func sessionIdentity(account, role, roleID, session string, policy *Policy) Iden
 	}
 }
 
-// validUserName follows RAM: 1 to 64 letters, digits and . @ - _.
+// validUserName checks a user name by the rule of RAM: 1 to 64 letters, digits and
+// . @ - _.
 func validUserName(s string) bool { return validName(s, 1, 64, ".@-_") }
 
-// validSessionName follows STS, RoleSessionName: 2 to 64 of the same.
+// validSessionName checks a RoleSessionName by the rule of STS: 2 to 64 of the
+// same.
 func validSessionName(s string) bool { return validName(s, 2, 64, ".@-_") }
 
-// validPolicyName follows RAM: 1 to 128 letters, digits and -.
+// validPolicyName checks a policy name by the rule of RAM: 1 to 128 letters, digits
+// and -.
 func validPolicyName(s string) bool { return validName(s, 1, 128, "-") }
 
 func validRoleName(s string) bool {

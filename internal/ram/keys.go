@@ -17,7 +17,7 @@ func (d *Directory) Accounts() []string {
 	return list
 }
 
-// HasAccount reports whether there is an account id.
+// HasAccount reports whether the account id exists.
 func (d *Directory) HasAccount(id string) bool { return d.current().accounts[id] }
 
 // CreateAccount adds an account, without keys. Errors: ErrInvalidName,
@@ -37,8 +37,8 @@ func (d *Directory) CreateAccount(id string) error {
 	})
 }
 
-// DeleteAccount removes an account that has nothing left but keys. Its buckets
-// stay, unreachable. Errors: ErrNoSuchAccount, ErrInUse, ErrDeclared.
+// DeleteAccount removes an account that has only keys left. Its buckets stay, but
+// are unreachable. Errors: ErrNoSuchAccount, ErrInUse, ErrDeclared.
 func (d *Directory) DeleteAccount(id string) error {
 	return d.update(func(f *file, s *state) error {
 		a := f.account(id)
@@ -74,8 +74,8 @@ func (d *Directory) Keys(account string) ([]Key, error) {
 	return list, nil
 }
 
-// CreateKey makes an access key of a user or, with user empty, of the account
-// itself. The secret is shown this once. Errors: ErrNoSuchAccount,
+// CreateKey makes an access key of a user or, if user is empty, of the account
+// itself. Only CreateKey returns the secret. Errors: ErrNoSuchAccount,
 // ErrNoSuchUser, ErrDeclared, ErrLimit.
 func (d *Directory) CreateKey(account, user string) (Key, error) {
 	id, secret, err := newSecretKey(d.opts.Rand, "LTAI")
@@ -85,9 +85,8 @@ func (d *Directory) CreateKey(account, user string) (Key, error) {
 	return d.AddKey(account, user, id, secret)
 }
 
-// AddKey adds, as CreateKey does, a key that exists already elsewhere. It
-// returns ErrExists for an id that is taken, ErrInvalidName for one that cannot
-// be.
+// AddKey adds an existing access key, with the errors of CreateKey. It returns
+// ErrExists for an id that is taken, and ErrInvalidName for an invalid id.
 func (d *Directory) AddKey(account, user, id, secret string) (Key, error) {
 	k := Key{ID: id, Secret: secret, Created: d.opts.Now().UTC(), Account: account, User: user}
 	err := d.update(func(f *file, s *state) error {

@@ -19,7 +19,8 @@ func randomText(r io.Reader, n int) (string, error) {
 			return "", err
 		}
 		for _, b := range buf {
-			// 248 is the largest multiple of 62 in a byte: the rest would favour some.
+			// 248 is the largest multiple of 62 in a byte: greater bytes would favor some
+			// characters.
 			if b < 248 && len(out) < n {
 				out = append(out, letters[b%62])
 			}
@@ -28,7 +29,7 @@ func randomText(r io.Reader, n int) (string, error) {
 	return string(out), nil
 }
 
-// newSecretKey makes an access key of Alibaba Cloud's form.
+// newSecretKey makes an access key in the form of Alibaba Cloud's.
 func newSecretKey(r io.Reader, prefix string) (id, secret string, err error) {
 	if id, err = randomText(r, 20); err != nil {
 		return "", "", err
@@ -58,8 +59,8 @@ const (
 	roleUID = "3"
 )
 
-// identify sets the ids of users and roles that are declared without one. An id
-// follows from the name, so that it is the same after every start.
+// identify sets the ids of users and roles that are declared without one. The id is
+// derived from the name, so that it is the same after every start.
 func (d *Directory) identify(f *file) error {
 	derive := func(parts ...string) uint64 {
 		sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))

@@ -14,9 +14,9 @@ import (
 // ParsePolicy reads and validates a policy document. The error is a
 // *PolicyError.
 //
-// Names of elements and operators are taken as documented, letter by letter;
-// an unknown one is refused, because a policy that is only partly understood must
-// not take effect.
+// Names of elements and operators are case-sensitive, as documented. An unknown one
+// is an error, because a policy that is only partly understood must not take
+// effect.
 func ParsePolicy(kind PolicyKind, doc []byte) (*Policy, error) {
 	switch {
 	case len(doc) > kind.max():
@@ -116,7 +116,7 @@ func parseStatement(kind PolicyKind, raw json.RawMessage) (s statement, err erro
 	case kind == TrustPolicy && !seen["Principal"]:
 		return s, &PolicyError{Element: "Principal", Reason: "it is missing"}
 	case kind == BucketPolicy && !seen["Principal"]:
-		s.anyone = true // OSS takes a bucket policy without Principal
+		s.anyone = true // OSS accepts a bucket policy without Principal
 	}
 	return s, nil
 }
@@ -256,7 +256,8 @@ func (s *statement) parseTrusted(raw json.RawMessage) error {
 }
 
 // eachMember calls visit for each member of a JSON object, in order. encoding/json
-// alone would take names in any case and the last of two of the same.
+// alone would accept names in any case, and the last of two members with the same
+// name.
 func eachMember(raw []byte, visit func(name string, value json.RawMessage) error) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {

@@ -6,10 +6,10 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// PassRole decides whether who may have the service act as a role, named by its
-// ARN: a policy of the caller must allow ram:PassRole on it. q has the address,
-// TLS and conditions of the request; acs:Service is added to them. The error is
-// nil, a *DeniedError, or ErrInvalidName. An account, or what has its rights, may
+// PassRole decides whether who may pass the role arn to the service: a policy of
+// the caller must allow ram:PassRole on it. q has the address, TLS and conditions
+// of the request; PassRole adds acs:Service to them. It returns nil, a
+// *DeniedError, or ErrInvalidName. An account, or a caller with its rights, may
 // pass the roles of the account.
 //
 // Source: RAM user guide, "Pass a RAM role to an Alibaba Cloud service".

@@ -55,8 +55,8 @@ func (e *PolicyError) Error() string {
 	return b.String() + ": " + e.Reason
 }
 
-// A Policy is a parsed policy document. It does not change; many goroutines may
-// use it.
+// A Policy is a parsed policy document. It is immutable and safe for concurrent
+// use.
 type Policy struct {
 	kind       PolicyKind
 	statements []statement
@@ -65,15 +65,15 @@ type Policy struct {
 type statement struct {
 	deny       bool
 	actions    patterns
-	resources  []resource // of a TrustPolicy none
+	resources  []resource // empty for a TrustPolicy
 	notRes     bool       // NotResource
 	principals []principal
 	anyone     bool // Principal "*"
-	public     bool // no condition narrows everyone; see public.go
+	public     bool // no condition narrows it; see public.go
 	conditions []condition
 }
 
-// patterns are those of Action or, with not, of NotAction, in lower case.
+// patterns are those of Action or, if not is true, of NotAction, in lower case.
 type patterns struct {
 	not  bool
 	list []string
@@ -110,7 +110,7 @@ const (
 	deny                // a Deny
 )
 
-// merge returns the effect of a and b together: Deny wins, then Allow.
+// merge returns the combined effect of a and b: Deny wins, then Allow.
 func (a effect) merge(b effect) effect { return max(a, b) }
 
 // A question is a request in the form that policies are evaluated with.
@@ -129,8 +129,8 @@ type question struct {
 	action string // Action in lower case
 	budget budget
 
-	// settled are the statements of each policy that apply if their resource does:
-	// kept where the same question is asked about many keys, else nil.
+	// settled are the statements of each policy that apply if their resource matches.
+	// It is set if the same question is evaluated for many keys, else nil.
 	settled map[*Policy][]*statement
 }
 
@@ -157,8 +157,8 @@ func (p *Policy) evaluate(q *question) effect {
 	return e
 }
 
-// evaluateSettled does what evaluate does for a question about many keys:
-// conditions that do not depend on the key are evaluated with the first of them.
+// evaluateSettled is evaluate for a question about many keys: it evaluates
+// conditions that do not depend on the key only for the first key.
 func (p *Policy) evaluateSettled(q *question) effect {
 	list, known := q.settled[p]
 	if !known {
@@ -187,13 +187,13 @@ func (p *Policy) evaluateSettled(q *question) effect {
 	return e
 }
 
-// addresses reports whether s is about the action and the caller.
+// addresses reports whether s applies to the action and the caller.
 func (s *statement) addresses(kind PolicyKind, q *question) bool {
 	return s.actions.match(q) && (kind == IdentityPolicy || s.concerns(q)) &&
 		!(s.public && !s.deny && q.ignorePublic)
 }
 
-// covers reports whether s is about the resource.
+// covers reports whether s applies to the resource.
 func (s *statement) covers(kind PolicyKind, q *question) bool {
 	return kind == TrustPolicy || s.matchesResource(q) != s.notRes
 }
@@ -232,8 +232,9 @@ func (r *resource) match(q *question) bool {
 		b.match(r.name, q.name)
 }
 
-// concerns reports whether s is about q.who. Everyone without a condition does
-// not mean the account that owns the bucket, so that it cannot lock itself out.
+// concerns reports whether s applies to q.who. A statement for everyone without a
+// condition does not apply to the account that owns the bucket, so that it cannot
+// lock itself out.
 //
 // Source: OSS user guide, "Bucket policy", special rules for the bucket owner.
 func (s *statement) concerns(q *question) bool {

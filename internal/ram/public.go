@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// A condition on addresses narrows a statement for everyone unless it lets in a
-// large part of the internet: a range shorter than these, or, taken together, more
-// than 16 of the 256 blocks of IPv4. All statements of a policy count together,
-// since they allow together.
+// A condition on addresses narrows a statement for everyone unless it allows a
+// large part of the internet: a range shorter than these, or in total more than 16
+// of the 256 blocks of IPv4. The statements of a policy count together, since they
+// allow together.
 //
 // Source: OSS user guide, "Block Public Access", asks for fixed ranges without
 // stating their size; S3 user guide, "The meaning of public", has these lengths.
@@ -37,7 +37,7 @@ func (p *Policy) markPublic() {
 			if list, ok := s.conditions[c].narrows(); ok {
 				s.public = false
 				ranges = append(ranges, list...)
-				break // it holds for no more than these
+				break // no address outside these ranges passes it
 			}
 		}
 	}
@@ -50,8 +50,8 @@ func (p *Policy) markPublic() {
 	}
 }
 
-// narrows reports whether c holds for known addresses, networks or callers
-// only, and returns the ranges of addresses it holds for, if it names ranges.
+// narrows reports whether c holds only for known addresses, networks or callers. If
+// c names ranges of addresses, narrows returns them.
 func (c *condition) narrows() ([]netip.Prefix, bool) {
 	if c.not {
 		return nil, false
@@ -67,7 +67,7 @@ func (c *condition) narrows() ([]netip.Prefix, bool) {
 	return nil, false
 }
 
-// addresses4 returns how many IPv4 addresses lie in any of the ranges.
+// addresses4 returns the number of IPv4 addresses in the ranges.
 func addresses4(ranges []netip.Prefix) (n uint64) {
 	ranges = slices.Clone(ranges)
 	slices.SortFunc(ranges, func(a, b netip.Prefix) int {

@@ -63,8 +63,8 @@ func (d *Directory) CreateRole(account, name string, trust Document, maxSession 
 	return r, nil
 }
 
-// checkTrust validates before the document goes into the file, which holds it
-// as JSON.
+// checkTrust validates a trust policy before it is stored in the file, which holds
+// it as JSON.
 func checkTrust(trust Document) error {
 	if len(trust) == 0 {
 		return nil
@@ -143,9 +143,9 @@ func keptRole(f *file, s *state, account, name string) (*Role, error) {
 // runSession is the session name of a run.
 const runSession = "inventory"
 
-// RoleIdentity returns the role arn as a run of an inventory assumes it. Call
-// it again for every run: it fails once the role is deleted or no longer trusts
-// [InventoryService]. Errors: ErrNoSuchRole, ErrNotTrusted, and that of
+// RoleIdentity returns the identity with which a run of an inventory acts in the
+// role arn. Call it for every run: it fails once the role is deleted or no longer
+// trusts [InventoryService]. Errors: ErrNoSuchRole, ErrNotTrusted, and that of
 // [securefile.Room.Confirmed].
 //
 // In development mode, while no role is defined at all, any role of an existing
@@ -170,8 +170,8 @@ func (d *Directory) RoleIdentity(arn string) (Identity, error) {
 	return sessionIdentity(account, name, r.ID, runSession, nil), nil
 }
 
-// role finds a role; in development mode one that is not defined, without a
-// trust policy.
+// role finds a role. In development mode it also returns an undefined role, without
+// a trust policy.
 func (d *Directory) role(s *state, account, name string) (*roleState, error) {
 	if r := s.roles[ref{account, name}]; r != nil {
 		return r, nil
@@ -182,7 +182,7 @@ func (d *Directory) role(s *state, account, name string) (*roleState, error) {
 	return nil, fmt.Errorf("%s: %w", roleARN(account, name), ErrNoSuchRole)
 }
 
-// assuming returns the question whether who may assume a role.
+// assuming returns the question of whether who may assume a role.
 func (d *Directory) assuming(who *Identity, account, role string) *question {
 	return &question{
 		Request: Request{Action: "sts:AssumeRole", Time: d.opts.Now()},

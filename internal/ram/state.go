@@ -20,7 +20,7 @@ type state struct {
 	attach   map[ref][]*Policy    // of users
 	tokens   cipher.AEAD          // nil: no temporary keys can be made or read
 
-	files    []*file           // that it was made of
+	files    []*file           // that it was built from
 	declared [sha256.Size]byte // of the declared file; zero: there is none
 }
 
@@ -39,8 +39,8 @@ type policyState struct {
 }
 
 // newState indexes and validates the root key, the declared file and the kept one,
-// in this order. Of two entries with one name the first counts, so that a
-// declaration replaces what was kept before; two in one file are an error.
+// in this order. Of two entries with one name the first applies, so that a
+// declaration replaces an earlier kept entry; two in one file are an error.
 func newState(root Root, files ...*file) (*state, error) {
 	s := &state{
 		accounts: map[string]bool{root.Account: true},
@@ -220,8 +220,8 @@ func (s *state) addKeys(account, user string, keys []*Key, once func(any) error)
 	return nil
 }
 
-// validKeyID reports whether a signature can name id. It refuses the form of
-// temporary keys.
+// validKeyID reports whether id can be the id of an access key. The form of
+// temporary keys is not valid here.
 func validKeyID(id string) bool { return validName(id, 1, 128, ".-_") && !isTemporary(id) }
 
 // resolve finds policies by name: those of the account, then the built-in.

@@ -30,9 +30,10 @@ type Destinations interface {
 
 // Rights decides what the role of a configuration may do.
 type Rights interface {
-	// MayRemove returns nil if the role of cfg may remove all the keys from the destination of cfg,
-	// otherwise an error that is stocktake.ErrAccessDenied and names the missing right, or any
-	// other error if this cannot be decided.
+	// MayRemove returns nil if the role of cfg may remove all the keys from the
+	// destination of cfg. Otherwise it returns an error that is
+	// stocktake.ErrAccessDenied and names the missing right, or any other error if
+	// the decision is not possible.
 	MayRemove(ctx context.Context, cfg *stocktake.InventoryConfiguration, keys []string) error
 }
 
@@ -75,7 +76,7 @@ func (k *Keeper) Tidy(ctx context.Context, job inventory.Tidying) (warnings []st
 	return t.warnings, err
 }
 
-// tidying is one pass over one configuration.
+// tidying is one pass over a configuration's reports.
 type tidying struct {
 	inventory.Tidying
 	keeper   *Keeper
@@ -115,7 +116,7 @@ func (t *tidying) tidy(ctx context.Context) error {
 			return err
 		}
 	}
-	// Two reports can name one shard if their runs have one seed.
+	// Two reports can name the same shard if their runs have the same seed.
 	named, err := t.namedBy(ctx, slices.DeleteFunc(slices.Clone(directories), func(d report.Directory) bool {
 		return !d.Manifest || slices.Contains(over, d)
 	}))
@@ -192,7 +193,7 @@ func (t *tidying) over(own []report.Directory) (over []report.Directory) {
 	if rule == (stocktake.Retention{}) {
 		return nil
 	}
-	oldest := t.now.AddDate(0, 0, -rule.Days) // no time.Duration holds the most that may be asked for
+	oldest := t.now.AddDate(0, 0, -rule.Days) // a time.Duration cannot hold the largest valid number of days
 	kept, future := 0, 0
 	for _, d := range slices.Backward(own) {
 		if d.Time.After(t.now.Add(tolerance)) {
@@ -236,7 +237,7 @@ func (t *tidying) removeReport(ctx context.Context, d report.Directory, named ha
 	}
 	about := []string{d.Key + report.ManifestName, t.at.Symlink(d.Time), d.Key + report.ChecksumName, d.Key + report.RollupName, d.Key + report.SummaryName}
 	if err := t.mayRemove(ctx, slices.Concat(about, shards)); err != nil {
-		return err // before any of its files is removed
+		return err // no file has been removed yet
 	}
 	for _, key := range about {
 		if err := t.dst.Remove(ctx, key); err != nil {
@@ -250,8 +251,8 @@ func (t *tidying) removeReport(ctx context.Context, d report.Directory, named ha
 	return nil
 }
 
-// maxManifest bounds what is read of a manifest, in bytes: a longer one would not
-// be parsed.
+// maxManifest bounds a manifest that is read, in bytes. A longer one could not be
+// parsed.
 const maxManifest = stocktake.MaxManifestSize
 
 func (t *tidying) manifest(ctx context.Context, d report.Directory) (_ *stocktake.Manifest, err error) {

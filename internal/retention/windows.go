@@ -10,13 +10,13 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// removeWindows removes the incremental reports that no full report which is kept
-// can be brought forward with: those whose window ended before the oldest of them
-// was made. own are the full reports of the configuration, over those of them that
-// are to go.
+// removeWindows removes the incremental reports that are useless for every kept
+// full report: those whose window ended before the oldest kept full report was
+// made. own are the full reports of the configuration, over those of them that are
+// to be removed.
 func (t *tidying) removeWindows(ctx context.Context, own, over []report.Directory) error {
 	kept := slices.IndexFunc(own, func(d report.Directory) bool { return !slices.Contains(over, d) })
-	if kept < 0 || len(over) == 0 { // nothing has become older than what is kept
+	if kept < 0 || len(over) == 0 { // no window has become useless
 		return nil
 	}
 	oldest := own[kept].Time
@@ -28,7 +28,7 @@ func (t *tidying) removeWindows(ctx context.Context, own, over []report.Director
 			return nil
 		}
 		if !d.Summary {
-			continue // not complete yet, or not ours
+			continue // not complete yet, or of another configuration
 		}
 		if err := t.removeWindow(ctx, d, oldest); err != nil {
 			return err
@@ -38,9 +38,10 @@ func (t *tidying) removeWindows(ctx context.Context, own, over []report.Director
 }
 
 // removeWindow removes an incremental report of the configuration if its window has
-// ended by a time, and is not still being published: its manifest first, so that no
-// reader takes what is left for a whole one, and its summary, which says whose it is,
-// last. What has a summary alone is a report whose removal was interrupted.
+// ended by before and it is not still being published. It removes the manifest
+// first, so that no reader takes an incomplete report for a whole one, and the
+// summary, which identifies the configuration, last. A report with only a summary
+// is one whose removal was interrupted.
 func (t *tidying) removeWindow(ctx context.Context, d report.Directory, before time.Time) error {
 	s, err := t.ownSummary(ctx, d)
 	if err != nil || s == nil || s.Window == nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/stocktake/stocktake/internal/human"
 )
 
-// Printf prints for people: fmt.Fprintf with every text among args made printable.
-// An error may have several lines; those after the first are indented, so that
-// none of them looks like a line of ours.
+// Printf prints for people: fmt.Fprintf with every text in args made printable. An
+// error may have several lines; those after the first are indented, so that none
+// looks like a line of ours.
 func Printf(w io.Writer, format string, args ...any) (int, error) {
 	for i, a := range args {
 		args[i] = shown(a)
@@ -21,7 +21,7 @@ func Printf(w io.Writer, format string, args ...any) (int, error) {
 	return fmt.Fprintf(w, format, args...)
 }
 
-// Println prints values as Printf does, with blanks between them.
+// Println prints values as Printf does, with spaces between them.
 func Println(w io.Writer, args ...any) (int, error) {
 	for i, a := range args {
 		args[i] = shown(a)
@@ -29,7 +29,7 @@ func Println(w io.Writer, args ...any) (int, error) {
 	return fmt.Fprintln(w, args...)
 }
 
-// shown returns a value as it is printed.
+// shown returns the printable form of a value.
 func shown(v any) any {
 	switch v := v.(type) {
 	case nil:
@@ -38,7 +38,7 @@ func shown(v any) any {
 		return shownText{v.Error(), strings.ReplaceAll(human.PrintableLines(v.Error()), "\n", "\n  ")}
 	case fmt.Stringer:
 		if reflect.TypeOf(v).Kind() == reflect.Struct {
-			return v // a time: text of strangers has no such type
+			return v // a time: untrusted text never has such a type
 		}
 	}
 	if r := reflect.ValueOf(v); r.Kind() == reflect.String {
@@ -51,7 +51,7 @@ func shown(v any) any {
 	return v
 }
 
-// A shownText prints as text that is printable, and under %q as raw in quotes,
+// A shownText prints as text, which is printable. Under %q it prints raw in quotes,
 // which is printable, too.
 type shownText struct{ raw, text string }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/human"
 )
 
-// A StatusLine is a terminal line that is overwritten. On anything except a terminal it shows
+// A StatusLine is a terminal line that is overwritten. On other outputs it shows
 // nothing.
 type StatusLine struct {
 	Writer   io.Writer

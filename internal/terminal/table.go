@@ -9,7 +9,7 @@ import (
 	"github.com/stocktake/stocktake/internal/human"
 )
 
-// A Table prints columns of text, or a sentence if there is no row.
+// A Table prints columns of text, or a sentence if it has no rows.
 type Table struct {
 	w    *tabwriter.Writer
 	out  io.Writer
@@ -37,7 +37,7 @@ func (t *Table) Row(values ...any) {
 	fmt.Fprintln(t.w)
 }
 
-// Flush prints the table, or ifEmpty if it has no row.
+// Flush prints the table, or ifEmpty if it has no rows.
 func (t *Table) Flush(ifEmpty string) error {
 	if t.rows == 0 {
 		_, err := fmt.Fprintln(t.out, ifEmpty)

@@ -27,12 +27,12 @@ type maker struct {
 	opts    Options
 	log     *slog.Logger
 	at      report.Location
-	name    string // of the files: what comes before their number
+	name    string // prefix of the file names, before their number
 
 	dir     string // the window's, claimed by place
 	w       *report.ChangeWriter
-	file    engine.File // being written; nil: none is
-	key     string      // of it
+	file    engine.File // the current file; nil: none
+	key     string      // of the current file
 	created []string    // files of this attempt; nil once they belong to the report
 	summary stocktake.Summary
 }
@@ -95,8 +95,8 @@ func (m *maker) make(ctx context.Context) (Result, error) {
 
 // begin returns the position from which the journal is read. The reader exists
 // since the configuration was put, and is not ahead of the catalog, unless one of
-// them comes from a backup: then the changes in between are lost, and the report
-// states the gap.
+// them was restored from a backup. Then the changes in between are lost, and the
+// report states the gap.
 func (m *maker) begin(ctx context.Context) (after stocktake.JournalPosition, gaps []stocktake.JournalGap, err error) {
 	at, err := m.journal.Subscribe(ctx, m.job.Bucket, m.job.reader(), m.job.Configuration.Filter.Prefix)
 	if err != nil {
@@ -138,7 +138,7 @@ func (m *maker) place(ctx context.Context, until stocktake.JournalPosition) (*pu
 	}
 }
 
-// same returns the publication that lies in a directory if it is of this window.
+// same returns the publication in a directory if it is of this window.
 func (m *maker) same(ctx context.Context, dir string, manifest []byte, until stocktake.JournalPosition) *publication {
 	raw, err := m.get(ctx, dir+report.SummaryName)
 	if err != nil {
@@ -154,8 +154,8 @@ func (m *maker) same(ctx context.Context, dir string, manifest []byte, until sto
 	return &publication{Directory: dir, Manifest: manifest, Summary: raw}
 }
 
-// strays returns the files with rows in the window's directory. It is for
-// directories without a manifest, so that no manifest names them.
+// strays returns the files with rows in the window's directory. Call it only for a
+// directory without a manifest, whose files no manifest names.
 func (m *maker) strays(ctx context.Context) (keys []string, err error) {
 	dir := cmp.Or(m.dir, m.at.Window(m.job.Start))
 	if m.dir == "" {
@@ -214,7 +214,7 @@ func (m *maker) gaps(gaps []stocktake.JournalGap) {
 	}
 }
 
-// write adds a row to the current file, or to the next.
+// write adds a row to the current file, or to the next one.
 func (m *maker) write(ctx context.Context, row *stocktake.ChangedRecord) (err error) {
 	if m.file == nil {
 		m.key = fmt.Sprintf("%sdata/%s%d.csv", m.dir, m.name, len(m.summary.Files))
@@ -264,7 +264,7 @@ const aftermathTimeout = 2 * time.Minute
 func (m *maker) undo(ctx context.Context) error {
 	m.w.Drop()
 	if m.file != nil {
-		_ = m.file.Abort() // the error that led here says more
+		_ = m.file.Abort() // the first error says more
 		m.file = nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermathTimeout)

@@ -97,7 +97,7 @@ func (m *maker) publishRecorded(ctx context.Context) (Result, error) {
 }
 
 // reveal makes the report visible: manifest.summary, then manifest.json. If the
-// manifest is there, nothing is written.
+// manifest exists, it writes nothing.
 func (m *maker) reveal(ctx context.Context, p *publication) (Result, error) {
 	done, err := m.has(ctx, p.Directory+report.ManifestName, p.Manifest)
 	if err != nil {
@@ -142,7 +142,7 @@ func (m *maker) complete(ctx context.Context, p *publication) error {
 	return nil
 }
 
-// result returns the outcome of a report that is complete.
+// result returns the result of a complete report.
 func (m *maker) result(ctx context.Context, p *publication) (Result, error) {
 	r := Result{Manifest: p.Directory + report.ManifestName}
 	if err := json.Unmarshal(p.Summary, &r.Summary); err != nil {
@@ -160,8 +160,8 @@ func (m *maker) result(ctx context.Context, p *publication) (Result, error) {
 // errFound ends the search for the next change.
 var errFound = errors.New("found")
 
-// next returns the start of the next window that may have changes: of the one with
-// the next change, or Job.Now if there is none before it.
+// next returns the start of the next window that may have changes: of the window
+// with the next change, or Job.Now if there is no change before it.
 func (m *maker) next(ctx context.Context, until stocktake.JournalPosition) (time.Time, error) {
 	if m.opts.EmptyManifest || !m.job.Now.After(m.job.End) {
 		return m.job.End, nil

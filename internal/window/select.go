@@ -9,10 +9,10 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A selector says which changes a configuration reports: those with its prefix,
-// outside of the folder of its own reports; its other filters do not apply to
-// changes. Reports of all versions have each change; those of current versions
-// have what concerns the newest version of a key.
+// A selector selects the changes that a configuration reports: those with its
+// prefix, outside of the folder of its own reports. Its other filters do not apply
+// to changes. Reports of all versions contain every change. Reports of current
+// versions contain the changes that concern the newest version of a key.
 //
 // Source: spec inventory-report.md, sections 5.1, 5.5 and 5.5a.
 type selector struct {
@@ -40,7 +40,7 @@ func (s *selector) selects(c *journal.Change) bool {
 	return s.own == nil || !bytes.HasPrefix(c.Record.Key, s.own)
 }
 
-// set makes row that of c, whose slices it shares.
+// set fills row with c, whose slices it shares.
 func set(row *stocktake.ChangedRecord, c *journal.Change) {
 	row.Change = stocktake.Change{
 		Sequence: c.Sequence, Time: c.Time, RecordType: recordTypes[c.Type], Permanent: c.Permanent,
@@ -49,7 +49,7 @@ func set(row *stocktake.ChangedRecord, c *journal.Change) {
 	row.Record = c.Record
 }
 
-// recordTypes are the types of the journal as reports have them.
+// recordTypes maps the types of the journal to those of reports.
 var recordTypes = [...]stocktake.RecordType{
 	journal.Create:         stocktake.RecordCreate,
 	journal.UpdateMetadata: stocktake.RecordUpdateMetadata,

@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A Journal is the part of a [journal.Journal] that a window needs. The contract is
-// there.
+// A Journal is the part of [journal.Journal] that a window needs, with the same
+// contract.
 type Journal interface {
 	Subscribe(ctx context.Context, bucket, reader, prefix string) (stocktake.JournalPosition, error)
 	Cut(ctx context.Context, bucket string, at int64) (stocktake.JournalPosition, error)
@@ -26,7 +26,7 @@ type Journal interface {
 
 // A Job is one attempt at the report of one window.
 type Job struct {
-	Run     string // its id, from which the names of the files follow
+	Run     string // id of the run, from which the names of the files are derived
 	Attempt int    // from 1
 
 	Bucket        string // the source; the destination is the configuration's
@@ -37,14 +37,15 @@ type Job struct {
 	// Now is a later boundary of windows, or End, that the clock has reached.
 	// Windows up to it that have no changes may be skipped.
 	Now    time.Time
-	Length time.Duration // of windows: they begin at multiples of it
+	Length time.Duration // of windows, which begin at multiples of it
 
-	After      stocktake.JournalPosition // the window's changes begin behind it
+	After      stocktake.JournalPosition // the window's changes begin after it
 	Joined     stocktake.JournalPosition // the end of the configuration's last written report
 	Subscribed stocktake.JournalPosition // where the configuration began
 
-	// Recorded is what Options.Record keeps of an earlier attempt, or of an earlier
-	// run of the same window. That report is published. nil: nothing is recorded.
+	// Recorded is the report that Options.Record has kept for an earlier attempt, or
+	// for an earlier run of the same window. Make publishes it. nil: nothing is
+	// recorded.
 	Recorded []byte
 }
 
@@ -57,14 +58,14 @@ type Options struct {
 	Limits report.Limits // of a file
 
 	// EmptyManifest publishes a report without files if there were no changes.
-	// Without it such a window writes nothing at all, unless changes were lost.
+	// Otherwise such a window writes nothing, unless changes were lost.
 	EmptyManifest bool
 
-	Progress *Progress    // nil: none is kept
+	Progress *Progress    // nil: no progress is counted
 	Log      *slog.Logger // nil: slog.Default()
 
-	// Record is called once the files are written and before the manifest is. Its contract is that
-	// of engine.Options.Record.
+	// Record is called after the files are written and before the manifest is. Its
+	// contract is that of engine.Options.Record.
 	Record func(ctx context.Context, report []byte) (kept []byte, err error)
 
 	// Failpoint is called with the name of each [Step] once it is done. It is for
@@ -72,7 +73,7 @@ type Options struct {
 	Failpoint func(Step)
 }
 
-// A Step of a window, as told to a failpoint.
+// A Step names a step of a window for Options.Failpoint.
 type Step string
 
 // The steps, in their order. There is one FileDone for each file.
@@ -81,7 +82,7 @@ const (
 	FileDone     Step = "file"     // a file is visible
 	Recorded     Step = "recorded" // Options.Record has kept the report
 	SummaryDone  Step = "summary"  // manifest.summary is visible
-	ManifestDone Step = "manifest" // manifest.json is: the report is complete
+	ManifestDone Step = "manifest" // manifest.json is visible: the report is complete
 )
 
 // A Result is the outcome of a window.
@@ -89,20 +90,20 @@ type Result struct {
 	Manifest string            // key of manifest.json; empty: there were no changes and nothing was written
 	Summary  stocktake.Summary // as published, or as it would be
 
-	// Until is behind the last change of the window, and Next the start of the next
+	// Until is after the last change of the window. Next is the start of the next
 	// window that may have changes: at least the end of this one.
 	Until stocktake.JournalPosition
 	Next  time.Time
 }
 
-// ErrRecordedLost reports a window whose recorded report is not complete and lacks files. The
-// window has to be made again, without the recorded report.
+// ErrRecordedLost reports a window whose recorded report is incomplete and lacks
+// files. Make the window again without the recorded report.
 var ErrRecordedLost = errors.New("files of the recorded report of the window are missing")
 
-// Make makes the report of the window of job. It is all or nothing: with an error
-// before the report is recorded, nothing that was written remains; after it,
-// whatever was written belongs to the report. manifest.json is the commit point and
-// the last file written. Errors are those of j and dst, of Options.Record and
+// Make makes the report of the window of job. It is atomic: after an error before
+// the report is recorded, no written file remains; after an error later, all
+// written files belong to the report. manifest.json is the commit point and the
+// last file written. Errors are those of j and dst, of Options.Record and
 // ctx.Err(), wrapped, and ErrRecordedLost.
 func Make(ctx context.Context, j Journal, dst engine.Destination, job Job, opts Options) (Result, error) {
 	m, err := newMaker(j, dst, job, opts)
@@ -117,7 +118,7 @@ func Make(ctx context.Context, j Journal, dst engine.Destination, job Job, opts 
 }
 
 // Clean removes the files that attempts at the window have left, unless its report
-// is complete. It is for a window that will not be made by this run.
+// is complete. Call it for a window that this run will not make.
 func Clean(ctx context.Context, dst engine.Destination, job Job) error {
 	job.Recorded = nil
 	m, err := newMaker(nil, dst, job, Options{})

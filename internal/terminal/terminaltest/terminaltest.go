@@ -1,4 +1,5 @@
-// Package terminaltest checks that output holds nothing that a terminal obeys.
+// Package terminaltest checks that output contains nothing that controls a
+// terminal.
 package terminaltest
 
 import (
@@ -9,12 +10,12 @@ import (
 	"github.com/stocktake/stocktake/internal/human"
 )
 
-// Hostile is text that clears a screen, hides what follows, writes backwards, and
-// pretends to be a line of ours.
+// Hostile is text that clears a screen, hides the text after it, reverses the
+// direction of text, and imitates a line of ours.
 const Hostile = "a\x1b[2J\u009b8m\u202e\x7f\x07\r\nFORGED all is well\n\tFORGED"
 
-// Check fails the test if output holds what a terminal obeys, or a line that a
-// stranger wrote. what names the output.
+// Check fails the test if output contains a terminal control character, or a line
+// from Hostile text. what names the output.
 func Check(t testing.TB, what, output string) {
 	t.Helper()
 	for i, r := range output {
