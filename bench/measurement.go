@@ -46,7 +46,7 @@ func (m *measurement) main(ctx context.Context, args []string, do func(ctx conte
 	if err := measure.Writable(m.save); err != nil {
 		return fmt.Errorf("-results: %w", err)
 	}
-	dir, err := filepath.Abs(m.dir) // programs that work elsewhere are told of it
+	dir, err := filepath.Abs(m.dir) // programs in other folders need the absolute path
 	if err != nil {
 		return err
 	}

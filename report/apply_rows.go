@@ -43,7 +43,7 @@ type applier struct {
 	n      int
 }
 
-// run merges. It returns nil when the caller wants no more.
+// run merges. It returns nil when the caller stops reading.
 func (m *applier) run(ctx context.Context) error {
 	if err := m.nextRow(); err != nil {
 		return err

@@ -17,7 +17,7 @@ const (
 type index struct {
 	places []stocktake.SummaryPiece
 	keys   int // bytes of the keys in places
-	every  int // of so many pieces, one is in places
+	every  int // one of this many pieces is in places
 	seen   int // pieces so far
 }
 

@@ -88,7 +88,7 @@ var damages = map[string]func(d *damaged) bool{
 		}
 		rows[n].Size++
 		d.rewrite(i, rows)
-		d.file = directory + report.RollupName // what is counted differs, and no more
+		d.file = directory + report.RollupName // only the counts differ
 		return true
 	},
 	"swapped shards": func(d *damaged) bool {
@@ -286,7 +286,7 @@ func TestVerifyFindsAnyDamage(t *testing.T) {
 func TestVerifyHashes(t *testing.T) {
 	dst := membucket.New(nil, "reports").Bucket("reports")
 	rep := write(t, dst, report.Limits{Rows: 100}, tenColumns, membucket.Records(1000))
-	told := int64(-1) // the report is smaller than what is told of
+	told := int64(-1) // the report is smaller than a step of the progress
 	check := func() *report.Verification {
 		v, err := report.Verify(t.Context(), dst, rep.Key, report.VerifyOptions{Hashes: true, Progress: func(n int64) { told = n }})
 		if err != nil {

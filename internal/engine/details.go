@@ -14,8 +14,8 @@ type Availability uint8
 // The availabilities.
 const (
 	Listed      Availability = iota // records have it as they are scanned
-	Fetched                         // only a request about each object tells
-	Unavailable                     // nothing tells
+	Fetched                         // one request per object returns them
+	Unavailable                     // the store does not have them
 )
 
 // A DetailedSnapshot is a Snapshot of a store whose listing lacks columns.

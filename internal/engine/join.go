@@ -101,7 +101,7 @@ func (p *pagedScan) dropEnded() error {
 }
 
 // await waits until r has pieces for some report or will get no more, and returns
-// them; last says that there will be no more. s is nil if a report was ended
+// them; last says that no more will follow. s is nil if a report was ended
 // meanwhile.
 func (p *pagedScan) await(ctx context.Context, r *ranges.Range) (s *stretch, pieces [][]report.EncodedPiece, last bool, err error) {
 	p.mu.Lock()

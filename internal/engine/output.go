@@ -28,7 +28,7 @@ type output struct {
 	err       error            // why the report cannot be made
 	dead      atomic.Bool      // err is set
 	ctx       context.Context  // ends this report alone; nil: nothing does
-	failed    func(error)      // is told once that the report cannot be made; nil: no callback is made
+	failed    func(error)      // is called once if the report cannot be made; nil: no callback is made
 	start     time.Time        // from which roll-ups count ages
 }
 

@@ -98,7 +98,7 @@ type worker struct {
 	matcher  stocktake.Matcher
 	versions bool
 	excluded []byte          // prefix of keys to leave out; nil: none
-	rollup   *rollup.Builder // of the slice at hand; nil until there is one
+	rollup   *rollup.Builder // of the current slice; nil until there is one
 	kept     []stocktake.Record
 	pace     pace
 

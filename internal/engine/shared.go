@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/tracing"
 )
 
-// ErrApart means that a run shares no listing with the others: none of the slices
-// covers the keys that it selects.
+// ErrApart means that a run cannot share the listing of the others: no slice covers
+// the keys that it selects.
 var ErrApart = errors.New("no other run lists the keys of this one")
 
 // A MemberPlan is the plan of one of several runs that share a listing.
@@ -23,17 +23,17 @@ type MemberPlan struct {
 	Err     error   // why it cannot be made with the others; nil: it can
 }
 
-// A MemberSlice is what a slice that several runs share came to for one of them.
+// A MemberSlice is the result of a shared slice for one of its runs.
 type MemberSlice struct {
 	Results []SliceResult
 	Err     error // why Results is empty; its shards are removed. nil: it is not
 }
 
-// PlanTogether is [Plan] for several runs of one bucket, which share one listing
-// in slices for [ScanSliceTogether]. These cover the keys of all runs whose plan has no
-// error. The prefix of the keys of one run is that with which those of all others begin;
-// runs for which it is not have ErrApart. Other errors of a run are those of its destination,
-// wrapped, and [*RoomError]. err is that of the source.
+// PlanTogether is [Plan] for several runs of one bucket, which share one listing in
+// slices for [ScanSliceTogether]. The slices cover the keys of all runs whose plan
+// has no error. The prefix of one run must be a prefix of those of the others; runs
+// for which it is not get ErrApart. Other errors of a run are those of its
+// destination, wrapped, and [*RoomError]. err is that of the source.
 func PlanTogether(ctx context.Context, src Source, members []Member) (cut []Slice, plans []MemberPlan, err error) {
 	plans = make([]MemberPlan, len(members))
 	runs := make([]*run, len(members))
@@ -77,17 +77,17 @@ func PlanTogether(ctx context.Context, src Source, members []Member) (cut []Slic
 	return cut, plans, nil
 }
 
-// ScanSliceTogether is [ScanSlice] for several runs of one bucket, from one listing
-// of a slice of [PlanTogether] or of what is left of one. All prefixes of the runs begin with that
-// of the slice. A run whose destination fails, or whose context ends, does not disturb the
-// others: its shards are removed at once, and then its Ended is called. Each run has
-// its own results, which read the same keys up to its prefix. rest are the results
-// without their contents and with the prefix of the slice, from which the next slices follow;
-// it is empty if no run has results.
+// ScanSliceTogether is [ScanSlice] for several runs of one bucket, with one listing
+// of a slice of [PlanTogether] or of the rest of one. The prefixes of all runs begin
+// with the prefix of the slice. A run whose destination fails, or whose context ends,
+// does not disturb the others: its shards are removed at once, and then its Ended is
+// called. Each run has its own results, which read the same keys, limited to its
+// prefix. rest are the results without their contents and with the prefix of the
+// slice, from which the next slices follow; it is empty if no run has results.
 //
-// err is that of the listing, or ctx.Err(); then there are no results, and all shards are
-// removed. The source must be paged. The budget, and all options that are of the
-// listing, are those of the first run.
+// err is that of the listing, or ctx.Err(); then there are no results, and all shards
+// are removed. The source must be paged. The budget, and all options of the listing,
+// are those of the first run.
 func ScanSliceTogether(ctx context.Context, src Source, members []Member, slice Slice) (outcomes []MemberSlice, rest []SliceResult, err error) {
 	s := &sharedSlice{members: members, slice: slice, outcomes: make([]MemberSlice, len(members))}
 	for i := range members {
@@ -180,8 +180,8 @@ func (s *sharedSlice) scan(ctx context.Context, src Source) (rest []SliceResult,
 	return s.collect(p, live), nil
 }
 
-// open takes a snapshot. The store may answer in hours, and a run that is ended does not
-// wait for it.
+// open takes a snapshot. The store may take hours to answer; a run that is ended does
+// not wait for it.
 func (s *sharedSlice) open(ctx context.Context, src Source) (Snapshot, time.Time, error) {
 	stops := make([]func() bool, len(s.runs))
 	for k, r := range s.runs {
@@ -239,8 +239,8 @@ func (s *sharedSlice) begin(ctx context.Context, snap PagedSnapshot, opened time
 	return p, nil
 }
 
-// collect hands the results to their members, and returns those of the listing. All
-// outputs have read the same; those that have failed have no results.
+// collect passes the results to their members, and returns those of the listing. All
+// outputs have read the same keys; failed outputs have no results.
 func (s *sharedSlice) collect(p *pagedScan, live int) []SliceResult {
 	rest := slices.Clone(p.outputs[live].results)
 	for n := range rest {
@@ -268,8 +268,9 @@ func (r *run) wantsVersions() bool {
 	return r.job.Configuration.IncludedObjectVersions == stocktake.AllVersions
 }
 
-// scanned returns the segment as it is to be listed. A listing of current versions that continues
-// one of all versions behind a version of a key has had the current one of that key.
+// scanned returns the segment to list. If a listing of current versions resumes
+// behind a version of a key in a listing of all versions, it has already read the
+// current version of that key.
 func (s Segment) scanned(versions bool) Segment {
 	if versions || s.After == "" {
 		return s

@@ -17,8 +17,8 @@ import (
 // goroutine that joins.
 type stretch struct {
 	r     *ranges.Range
-	seg   Segment // what is left of the range
-	begun string  // where the scan at hand began
+	seg   Segment // the rest of the range
+	begun string  // where the current scan began
 	next  Cursor  // behind what was read; zero: nothing was
 
 	parked bool // its scan waits, and makes no requests

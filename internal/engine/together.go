@@ -51,7 +51,7 @@ func RunTogether(ctx context.Context, src Source, members []Member) []Outcome {
 		if c := members[i].Context; c != nil {
 			defer context.AfterFunc(c, func() {
 				if end(); atomic.AddInt64(&left, -1) == 0 {
-					cancel() // nobody wants the listing any more
+					cancel() // no run needs the listing any more
 				}
 			})()
 		}

@@ -205,7 +205,7 @@ func TestRowsThatChange(t *testing.T) {
 
 func TestNoAllocation(t *testing.T) {
 	for _, w := range workloads {
-		recs := w.make(rand.New(rand.NewPCG(1, 2)), 5000) // so many that codes are fitted again
+		recs := w.make(rand.New(rand.NewPCG(1, 2)), 5000) // enough for codes to be fitted again
 		e := newEncoder(t, allColumns)
 		e.Reset(io.Discard)
 		if _, err := e.Encode(recs[:100]); err != nil {

@@ -37,11 +37,11 @@ type Range struct {
 	left    float64   // estimate of the pages that are left; < 0: not made yet
 	reckon  int       // pages from which on the estimate is made again
 	even    float64   // how far the estimate is to be trusted, from 0 to 1
-	measure *measure  // of what is left; nil: not made yet
+	measure *measure  // of the rest; nil: not made yet
 
 	cut      level  // where it was cut off the range before
 	behind   string // cursor of that range then
-	again    int    // it is not cut before it has so many pages
+	again    int    // it is not cut before it has this many pages
 	patience int    // pages to wait after the next cut that finds nothing
 
 	before, after *Range // in the order of keys
@@ -230,7 +230,7 @@ func (t *Table) Finish(r *Range, empty bool) {
 	b.again = b.pages + b.patience
 }
 
-// estimate computes what is left of r.
+// estimate computes the rest of r.
 func (t *Table) estimate(r *Range) {
 	if r.pages == 0 {
 		t.foretell(r)

@@ -29,7 +29,7 @@ func (t *Table) wasted() float64 {
 	return float64(t.calls) - float64(t.rows)/float64(max(t.pageRows, 1)) + float64(t.open)/2
 }
 
-// bearable returns how many of so many calls may be wasted before cuts become rarer.
+// bearable returns how many of calls may be wasted before cuts become rarer.
 func bearable(calls float64) float64 { return max(400-calls/16, 120+calls/200) }
 
 // unbearable returns how many of calls may be wasted before nothing more is cut, if

@@ -37,7 +37,7 @@ func (t *Table) told(r *Range) (is told, ok bool) {
 	if rest < 0 {
 		return told{}, rest > -2*float64(t.pageRows)
 	}
-	const even = 1.0 / 2 // of what is left, as guesses may be wrong
+	const even = 1.0 / 2 // of the rest, because estimates may be wrong
 	share := func(q *Range) float64 {
 		switch {
 		case q.State == Done:

@@ -68,13 +68,13 @@ type Abilities struct {
 	Types       []stocktake.ObjectType   // besides Normal
 	NoTypes     bool                     // records do not tell the types, but that Multipart is set
 	ACLs        []stocktake.ACL          // besides DefaultACL
-	OwnACLs     bool                     // an object that is put without ACL is told to be Private
+	OwnACLs     bool                     // an object that is put without ACL is reported as Private
 	NoACLs      bool                     // the store does not tell ACLs
-	NoChecksums bool                     // it is not told whether an object has a CRC-64
+	NoChecksums bool                     // it does not report whether an object has a CRC-64
 	Tags        bool
 	Encryption  bool
 	CRC64       bool // every object that has content has its CRC-64
-	Transition  bool // the record tells when a lifecycle rule moved the object
+	Transition  bool // the record says when a lifecycle rule moved the object
 	LastAccess  bool
 
 	// Refuses reports whether the store cannot hold a key that OSS can; nil: it

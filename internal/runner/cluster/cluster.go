@@ -80,8 +80,8 @@ type Options struct {
 	Slice time.Duration // a slice ends after so long; 0: a minute
 	Least time.Duration // and not before so long, nor if less is left of it, unless the process ends; 0: 1 s
 	Offer time.Duration // how often a process whose slices may be shared looks for idle places; 0: 250 ms
-	Lease time.Duration // a worker that was not heard of for so long has died; 0: 20 s
-	Beat  time.Duration // how often it is heard of; 0: 2 s
+	Lease time.Duration // a worker without a sign of life for this long is presumed dead; 0: 20 s
+	Beat  time.Duration // time between its signs of life; 0: 2 s
 	Stall time.Duration // a task that has not got on for so long is left to another process; 0: 45 s
 	Sweep time.Duration // how often tasks without a worker are looked for; 0: 2 s
 	Watch time.Duration // how often the holder of a run looks how far it is, if it hears of nothing; 0: 2 s

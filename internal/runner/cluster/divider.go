@@ -59,7 +59,7 @@ type divider struct {
 type use struct {
 	store Store
 	total share
-	told  chan struct{} // another process tells that the division has changed
+	told  chan struct{} // receives when another process has changed the division
 	asks  chan asker    // see claim
 
 	row     share     // what the database has written down, or more
@@ -74,7 +74,7 @@ type use struct {
 
 	mu      sync.Mutex
 	has     share       // what it may use
-	idle    bool        // that is what is left to idle processes: there is more if it is wanted
+	idle    bool        // that is the share of idle processes: there is more on demand
 	until   time.Time   // by its lease
 	known   int64       // processes with shares, this one included
 	expires *time.Timer // when the lease is over

@@ -26,9 +26,9 @@ type fakeDatabase struct {
 	statements int
 	told       int
 
-	trouble func(ctx context.Context, process string) error // of a statement: it may stand still or fail
+	trouble func(ctx context.Context, process string) error // of a statement: it may stall or fail
 	late    func() bool                                     // a write that fails is carried out later
-	deaf    bool                                            // changes are not told
+	deaf    bool                                            // no notifications are sent
 }
 
 type fakeRow struct {
@@ -482,7 +482,7 @@ func TestLateWrite(t *testing.T) {
 		}
 		attempt(true, true)
 		lost = true
-		attempt(false, false) // gives up all but a place; this is carried out later
+		attempt(false, false) // releases all places but one; the database executes this later
 		attempt(true, true)   // as the database has it still
 		time.Sleep(10 * time.Second)
 		if row := db.rows["a"]; row.places < g.places() {

@@ -18,40 +18,43 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// Runs of one bucket that are due together share a listing: a row of its own, which has the
-// plan and the slices as its tasks. Each run that shares it is a member. It has its own holder
-// and its own work, which names the listing; and for each slice of the listing that is done
-// a done slice of its own with what that has come to for it. So a run is summed up and
-// published as if it had scanned by itself.
+// Runs of one bucket that are due together share a listing: a separate row, whose
+// tasks are the plan and the slices. Each run that shares it is a member. A member
+// has its own holder and its own work, which names the listing. For each done slice
+// of the listing it has a done slice of its own with its result. So a run is summed
+// up and published as if it had scanned alone.
 //
-// A member may leave at any time, because it fails, is stopped, or a slice could
-// not be written for it. Then each task of the listing that is not done becomes a task
-// of its own. The others notice nothing. The listing is forgotten when all is listed, or
-// all have left.
+// A member may leave at any time, because it fails, is stopped, or a slice could not
+// be written for it. Then each task of the listing that is not done becomes a task of
+// the member. The others do not notice. The listing is removed when everything is
+// listed, or when all members have left.
 //
-// Locks are taken in this order: runs, listings, works in the order of their ids, tasks.
+// Locks are taken in this order: runs, listings, works in the order of their ids,
+// tasks.
 
-// maxMembers is how many runs share a listing at most. Each has a shard under way in each slice.
+// maxMembers bounds the runs that share a listing. Each slice has an open shard for
+// each of them.
 const maxMembers = inventory.MaxTogether
 
-// ownNumbers is the first number of the segments that a member cuts by itself: they differ
-// from those of its listing.
+// ownNumbers is the first number of the segments that a member cuts alone: they
+// differ from the numbers of its listing.
 const ownNumbers = 1 << 40
 
-// A membership is a run that shares a listing, as the database has it.
+// A membership is a run that shares a listing, as stored in the database.
 type membership struct {
 	run, prefix string
 	stopped     bool
 }
 
-// enlist has a run that is begun share a listing that is gathering runs, or begin one if other
-// runs of the bucket may join it. It returns false if the run lists by itself.
+// enlist adds a run that begins to a listing that is gathering runs, or begins a
+// listing if other runs of the bucket may join it. It returns false if the run lists
+// alone.
 func (r *Runner) enlist(ctx context.Context, tx postgres.Tx, t *inventory.Task) (bool, error) {
 	login := r.one.Stores.Listing(t.Run.Bucket, &t.Configuration)
 	if login == "" {
 		return false, nil
 	}
-	// Of two runs that begin at once one begins the listing.
+	// If two runs begin at once, one of them begins the listing.
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1, hashtext($2))`, listingLock, t.Run.Bucket); err != nil {
 		return false, err
 	}
@@ -78,22 +81,24 @@ func (r *Runner) enlist(ctx context.Context, tx postgres.Tx, t *inventory.Task) 
 	if _, err := tx.Exec(ctx, `UPDATE works SET listing = $2, prefix = $3, numbers = $4 WHERE run = $1`, t.Run.ID, id, prefix, ownNumbers); err != nil {
 		return false, err
 	}
-	// Its plan is that of the listing: no holder adds another one.
+	// Its plan is the plan of the listing: a holder adds no other.
 	_, err = tx.Exec(ctx, `INSERT INTO tasks (run, kind, done, since) VALUES ($1, $2, 1, $3)`, t.Run.ID, planKind, tx.Now)
 	return err == nil, err
 }
 
-// listingLock is the first key of the advisory locks of beginning listings. It has no meaning.
+// listingLock is the first key of the advisory locks for beginning listings. Its
+// value is arbitrary.
 const listingLock = 0x6c697374
 
-// companions tells whether the bucket $1 has runs besides $2 that are about to begin, or may have: if
-// $2 was due by its schedule ($5), those of other configurations than its own, $6, may be recorded
-// in a moment.
+// companions returns whether the bucket $1 has runs besides $2 that are about to
+// begin, or may soon have: if $2 was due by its schedule ($5), runs of configurations
+// other than its own, $6, may be recorded in a moment.
 const companions = `SELECT $5 AND EXISTS (SELECT 1 FROM configurations c WHERE c.bucket = $1 AND c.id <> $6) OR EXISTS (SELECT 1 FROM runs r WHERE r.bucket = $1 AND r.id <> $2 AND r.kind = $3 AND r.ended = 0 AND r.owner <> $4
 	AND NOT EXISTS (SELECT 1 FROM works w WHERE w.run = r.id))`
 
-// gathering locks a listing of a bucket that a run may join, and returns its id; empty: there is
-// none. Keys of the run and of the listing have a prefix in common, which is one of both.
+// gathering locks a listing of a bucket that a run may join, and returns its id;
+// empty if there is none. The prefix of the run must be a prefix of the listing's
+// prefix, or the reverse.
 func (r *Runner) gathering(ctx context.Context, tx postgres.Tx, bucket, login, prefix string) (string, error) {
 	open, err := tx.Query(ctx, `SELECT id, prefix FROM listings WHERE bucket = $1 AND login = $2 AND closed = 0 ORDER BY id FOR UPDATE`, bucket, login)
 	if err != nil {
@@ -126,8 +131,8 @@ func (r *Runner) gathering(ctx context.Context, tx postgres.Tx, bucket, login, p
 	return "", nil
 }
 
-// convene locks a listing, its members, and a task of it, and returns the members. The error is errLost if the
-// attempt is no longer the one that may write.
+// convene locks a listing, its members, and a task of it, and returns the members.
+// The error is errLost if the attempt may no longer write.
 func (r *Runner) convene(ctx context.Context, tx postgres.Tx, t *task) ([]membership, error) {
 	var one int
 	err := tx.QueryRow(ctx, `SELECT 1 FROM listings WHERE id = $1 FOR UPDATE`, t.run).Scan(&one)
@@ -144,7 +149,7 @@ func (r *Runner) convene(ctx context.Context, tx postgres.Tx, t *task) ([]member
 	return all, err
 }
 
-// membersOf locks the members of a listing, which is locked.
+// membersOf locks the members of a locked listing.
 func (r *Runner) membersOf(ctx context.Context, tx postgres.Tx, listing string) ([]membership, error) {
 	rows, err := tx.Query(ctx, `SELECT run, prefix, stopped <> 0 FROM works WHERE listing = $1 ORDER BY run FOR UPDATE`, listing)
 	if err != nil {
@@ -156,9 +161,11 @@ func (r *Runner) membersOf(ctx context.Context, tx postgres.Tx, listing string) 
 	})
 }
 
-// separate has a member leave its listing and continue by itself: each task of the listing that is not done becomes one
-// of its own. Both are locked. Numbers of segments and generations are those of no attempt at a
-// task of the listing, so it writes no file that such an attempt may be writing.
+// separate removes a member from its listing. The member continues alone: each task
+// of the listing that is not done becomes a task of its own. The caller has locked
+// both. The numbers of segments and generations differ from those of all attempts at
+// tasks of the listing, so the member writes no file that such an attempt may be
+// writing.
 func (r *Runner) separate(ctx context.Context, tx postgres.Tx, listing string, m *membership) error {
 	if _, err := tx.Exec(ctx, `UPDATE works SET listing = NULL WHERE run = $1`, m.run); err != nil {
 		return err
@@ -191,12 +198,13 @@ func (r *Runner) separate(ctx context.Context, tx postgres.Tx, listing string, m
 		calls = append(calls, t.call)
 	}
 	if m.stopped {
-		return nil // whoever reopens its work has the tasks begun
+		return nil // reopening its work begins the tasks
 	}
 	return r.wake(ctx, tx, kind, calls...)
 }
 
-// ownSlice adds a slice of a listing to those of a member. It sets the call of t.
+// ownSlice adds a slice of a listing to the slices of a member. It sets the call of
+// t.
 func (r *Runner) ownSlice(ctx context.Context, tx postgres.Tx, m *membership, t *task) error {
 	var s engine.Slice
 	if err := json.Unmarshal([]byte(t.input), &s); err != nil {
@@ -220,7 +228,7 @@ func (r *Runner) ownSlice(ctx context.Context, tx postgres.Tx, m *membership, t 
 		m.run, sliceKind, input, t.Generation, t.Generation-1, tx.Now).Scan(&t.Task)
 }
 
-// quit has a run leave the listing that it shares, if it shares one.
+// quit removes a run from the listing that it shares, if any.
 func (r *Runner) quit(ctx context.Context, tx postgres.Tx, run string) error {
 	var listing *string
 	err := tx.QueryRow(ctx, `SELECT listing FROM works WHERE run = $1`, run).Scan(&listing)
@@ -264,13 +272,13 @@ func (r *Runner) failListing(ctx context.Context, tx postgres.Tx, listing string
 	return nil
 }
 
-// forgetListings removes the listings that all members have left, once no worker writes for
-// them any more: those that stop a run wait for that.
+// forgetListings removes the listings that all members have left, when no worker
+// writes for them: processes that stop a run wait for these workers.
 const forgetListings = `DELETE FROM listings l WHERE NOT EXISTS (SELECT 1 FROM works w WHERE w.listing = l.id)
 	AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.listing = l.id AND t.worker <> '' AND t.lease >= $1)`
 
-// muster closes a listing and returns the members that a task is carried out for. It
-// returns none if there is nothing to share: then each continues by itself.
+// muster closes a listing and returns the members for which a task is carried out. It
+// returns none if there is nothing to share: then each run continues alone.
 func (r *Runner) muster(ctx context.Context, a *assignment) (members []membership, bucket string, err error) {
 	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		members = nil
@@ -313,14 +321,14 @@ func (r *Runner) muster(ctx context.Context, a *assignment) (members []membershi
 	return members, bucket, err
 }
 
-// progressOf is the progress of a member as tasks.members has it.
+// progressOf is the progress of a member in the form of tasks.members.
 type progressOf [5]int64
 
 func progressFrom(p *stocktake.Progress) progressOf {
 	return progressOf{p.Listed, p.Matched, p.Bytes, p.Written, int64(p.Shards)}
 }
 
-// ahead returns the one of two progresses that has listed more.
+// ahead returns the progress that has listed more.
 func ahead(a, b stocktake.Progress) stocktake.Progress {
 	if cmp.Less(a.Listed, b.Listed) {
 		return b

@@ -23,7 +23,7 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 	progress.Store(&stocktake.Progress{Expected: t.Run.Expected})
 	t.Follow(func() stocktake.Progress { return *progress.Load() })
 	recorded := t.Recorded != nil
-	if recorded { // the run goes on to publishing again
+	if recorded { // the run continues with publishing
 		kept, err := t.Record(ctx, t.Recorded)
 		if err != nil {
 			return inventory.Outcome{}, err

@@ -63,7 +63,7 @@ const ifLeft = 1 << 62
 // request need not wait.
 const (
 	idleRate   = 16 // each gets this part of an even share of the rate
-	idlePlaces = 4  // each gets a place if there are so many for each process
+	idlePlaces = 4  // each gets a place if there are this many for each process
 )
 
 // A division is the division of a store, as one process sees it.

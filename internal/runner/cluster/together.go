@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// RunTogether implements [inventory.Sharer]. Each run is led as any other, and joins
+// RunTogether implements [inventory.Sharer]. Each run is led separately, and joins
 // the listing that the first one has begun.
 func (r *Runner) RunTogether(contexts []context.Context, tasks []inventory.Task, ended func(task int, o inventory.Outcome, err error)) {
 	var all sync.WaitGroup
@@ -35,7 +35,7 @@ type member struct {
 	cancel   context.CancelFunc
 }
 
-// A gathered task of a listing is what the engine needs to know of it.
+// A gathered task of a listing has the input of the engine.
 type gathered struct {
 	*assignment
 	bucket  string
@@ -78,9 +78,9 @@ func (r *Runner) together(ctx context.Context, a *assignment) error {
 	return r.sliceTogether(ctx, g)
 }
 
-// equip adds what the engine needs to know of a member. It returns false for one whose stores
-// cannot be opened, or that lists the bucket in another way than the first: it continues by itself,
-// and finds out why.
+// equip adds the input of the engine for a member. It returns false if its stores
+// cannot be opened, or if it lists the bucket differently from the first member: it
+// then continues alone, and meets the error there.
 func (r *Runner) equip(ctx context.Context, g *gathered, m *member) (bool, error) {
 	run, err := r.catalog.Run(ctx, m.run)
 	var cfg stocktake.InventoryConfiguration
@@ -130,7 +130,8 @@ func (r *Runner) equip(ctx context.Context, g *gathered, m *member) (bool, error
 	return true, nil
 }
 
-// written notes that nothing is written for a member any more. The next beat says so.
+// written records that nothing is written for a member any more. The next beat
+// reports it.
 func (r *Runner) written(a *assignment, m *member) {
 	m.cancel()
 	r.mu.Lock()
@@ -138,7 +139,7 @@ func (r *Runner) written(a *assignment, m *member) {
 	a.members = slices.DeleteFunc(a.members, func(o *member) bool { return o == m })
 }
 
-// planTogether cuts the bucket into slices for all members.
+// planTogether divides the bucket into slices for all members.
 func (r *Runner) planTogether(ctx context.Context, g *gathered) error {
 	workers, err := r.places(ctx)
 	if err != nil {
@@ -190,8 +191,8 @@ func (r *Runner) planTogether(ctx context.Context, g *gathered) error {
 	})
 }
 
-// sliceTogether scans a slice for all members, and commits what it has come to for each, and
-// what is left of it.
+// sliceTogether scans a slice for all members, and commits the result of each member
+// and the rest of the slice.
 func (r *Runner) sliceTogether(ctx context.Context, g *gathered) error {
 	var slice engine.Slice
 	if err := json.Unmarshal([]byte(g.input), &slice); err != nil {
@@ -228,9 +229,9 @@ func (r *Runner) sliceTogether(ctx context.Context, g *gathered) error {
 	return err
 }
 
-// commitTogether records what a slice has come to for each member, and adds the tasks that
-// follow: what is left of it, or for each member its sum if nothing of the listing is
-// left. It returns for which runs it counts.
+// commitTogether records the result of a slice for each member, and adds the tasks
+// that follow: the rest of the slice or, if nothing of the listing is left, the sum
+// of each member. It returns the runs for which the result counts.
 func (r *Runner) commitTogether(ctx context.Context, g *gathered, outcomes map[string]*engine.MemberSlice, rest []engine.SliceResult) (counted map[string]bool, err error) {
 	results := map[string]string{}
 	for run, o := range outcomes {
@@ -272,8 +273,8 @@ func (r *Runner) commitTogether(ctx context.Context, g *gathered, outcomes map[s
 	return counted, nil
 }
 
-// sumAll has the members of a listing summed up if nothing of it is left. It is forgotten
-// then.
+// sumAll adds the sums of the members of a listing if nothing of it is left, and
+// removes the listing.
 func (r *Runner) sumAll(ctx context.Context, tx postgres.Tx, listing string, members []membership) error {
 	var open bool
 	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM tasks WHERE listing = $1 AND done = 0)`, listing).Scan(&open); err != nil || open {
@@ -291,9 +292,10 @@ func (r *Runner) sumAll(ctx context.Context, tx postgres.Tx, listing string, mem
 	return err
 }
 
-// finishTogether ends a task of a listing that is still the attempt's. Members that it has come to
-// nothing for, or that are stopped, leave, and have the task for themselves. What
-// follows is done for those that stay, unless all have left.
+// finishTogether ends a task of a listing, if the attempt still owns it. Members
+// without a result, and stopped members, leave the listing and get the task for
+// themselves. The following tasks are added for those that stay, unless all have
+// left.
 func (r *Runner) finishTogether(ctx context.Context, t *task, stays func(*membership) bool, follow func(context.Context, postgres.Tx, []membership) error) error {
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		all, err := r.convene(ctx, tx, t)
@@ -318,7 +320,8 @@ func (r *Runner) finishTogether(ctx context.Context, t *task, stays func(*member
 	})
 }
 
-// failedTogether ends the runs that share a listing of which a task has failed for good.
+// failedTogether ends the runs that share a listing of which a task has failed
+// permanently.
 func (r *Runner) failedTogether(ctx context.Context, a *assignment, cause error) error {
 	runs, err := r.runsOf(ctx, a.run)
 	if err != nil {
@@ -341,7 +344,8 @@ func (r *Runner) failedTogether(ctx context.Context, a *assignment, cause error)
 	})
 }
 
-// runsOf returns the runs that share a listing. None joins once it is being listed.
+// runsOf returns the runs that share a listing. No run joins while it is being
+// listed.
 func (r *Runner) runsOf(ctx context.Context, listing string) (runs []string, err error) {
 	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		return tx.QueryRow(ctx, `SELECT coalesce(array_agg(run), '{}') FROM works WHERE listing = $1`, listing).Scan(&runs)
