@@ -19,9 +19,8 @@ var small = engine.Options{Workers: 2, MinSegment: 5, Limits: report.Limits{Rows
 
 const objects = 20
 
-// Each operation of source and destination fails once, or is done and its
-// answer lost: there is a whole report or nothing at all, and the error says
-// which.
+// Each operation of source and destination fails once, or succeeds with its answer
+// lost: a complete report exists or nothing at all, and the error says which.
 func TestRunIsAllOrNothing(t *testing.T) {
 	for _, kind := range []fault{fails, lost} {
 		for n := 1; ; n++ {
@@ -88,9 +87,9 @@ func TestRunCancelled(t *testing.T) {
 	}
 }
 
-// A run is killed at each step in turn, at each shard for those of shards: from
-// then on nothing reaches the destination, not even a removal. The next attempt
-// leaves exactly one report, even if it was killed itself before.
+// A run is killed at each step in turn, at steps of shards for each shard: from then
+// on no operation reaches the destination, not even a removal. The next attempt
+// leaves exactly one report, even if it was killed once itself.
 func TestRunKilled(t *testing.T) {
 	for n := 1; ; n++ {
 		var killed engine.Step
@@ -197,9 +196,9 @@ func TestCleanAttempts(t *testing.T) {
 	}
 }
 
-// Whatever fails in attempt after attempt, including removals, readers never find
-// a manifest that does not verify; and the first attempt in which nothing fails
-// leaves exactly one report.
+// Operations fail in attempt after attempt, including removals. Readers never find a
+// manifest that does not verify, and the first attempt without failures leaves
+// exactly one report.
 func TestRunThroughManyFaults(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		store := newStore(objects)
@@ -239,7 +238,7 @@ func TestRunThroughManyFaults(t *testing.T) {
 	})
 }
 
-// The report before says where to cut: the source need not be asked.
+// The previous report says where to cut: the source need not be asked.
 func TestPlanFromTheReportBefore(t *testing.T) {
 	store := newStore(objects)
 	dst := store.Bucket("reports")

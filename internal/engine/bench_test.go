@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/membucket"
 )
 
-// discard is a destination that keeps nothing.
+// discard is a destination that discards everything.
 type discard struct{}
 
 func (discard) Create(context.Context, string, engine.FileOptions) (engine.File, error) {
@@ -38,7 +38,7 @@ type discardFile struct{ io.Writer }
 func (discardFile) Commit(context.Context, [16]byte) error { return nil }
 func (discardFile) Abort() error                           { return nil }
 
-// allColumns are the ten optional fields that OSS had first.
+// allColumns are the ten original optional fields of OSS.
 var allColumns = []stocktake.Field{
 	stocktake.FieldSize, stocktake.FieldStorageClass, stocktake.FieldLastModifiedDate, stocktake.FieldETag,
 	stocktake.FieldIsMultipartUploaded, stocktake.FieldEncryptionStatus, stocktake.FieldObjectACL,
@@ -62,8 +62,8 @@ func BenchmarkRun(b *testing.B) {
 	b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "objects/s")
 }
 
-// A run allocates nothing per record. Both runs have more records than a roll-up
-// keeps of anything.
+// A run allocates nothing per record. Both runs have more records than any limit of a
+// roll-up.
 func TestRunAllocatesNothingPerRecord(t *testing.T) {
 	job := newJob(func(c *stocktake.InventoryConfiguration) { c.Filter.LowerSizeBound = 1 << 20 })
 	run := func(n int64) float64 {

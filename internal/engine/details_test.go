@@ -165,7 +165,7 @@ func TestDetailsFail(t *testing.T) {
 	})
 }
 
-// Keys that a store may not have listed as they are count as suspect.
+// Keys that a store may have listed with replacement characters count as suspect.
 func TestSuspectKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		far, job := newFar(t, "flat", 500)
@@ -178,7 +178,8 @@ func TestSuspectKeys(t *testing.T) {
 	})
 }
 
-// A replacingSource has U+FFFD in its last key, and characters that begin alike.
+// A replacingSource has U+FFFD in its last key, and characters with the same first
+// bytes in others.
 type replacingSource struct{ detailedSource }
 
 func (f *replacingSource) Snapshot(ctx context.Context, bucket string) (engine.Snapshot, error) {

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// tb is what testing.T and rapid.T share.
+// tb is the common part of testing.T and rapid.T.
 type tb interface {
 	Helper()
 	Errorf(string, ...any)
@@ -115,8 +115,8 @@ func checkNothing(t tb, dst engine.Destination) {
 
 var errBoom = errors.New("boom")
 
-// faults are shared by the source and the destination of a run: on says what
-// becomes of each operation, by its number from 1. It is called under a lock.
+// faults are shared by the source and the destination of a run: on returns the fault
+// of each operation, by its number from 1. It is called under a lock.
 type faults struct {
 	mu    sync.Mutex
 	n     int
@@ -124,7 +124,7 @@ type faults struct {
 	names []string
 }
 
-// fault is what becomes of an operation.
+// fault is the fault of an operation.
 type fault int
 
 const (
@@ -141,7 +141,7 @@ func (f *faults) next(op string) fault {
 	return f.on(f.n, op)
 }
 
-// do does op unless it is to fail.
+// do calls op unless the operation is to fail.
 func do[T any](f *faults, name string, op func() (T, error)) (v T, err error) {
 	what := f.next(name)
 	if what == fails {

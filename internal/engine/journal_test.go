@@ -34,8 +34,8 @@ func (j *journaled) Snapshot(ctx context.Context, bucket string) (engine.Snapsho
 	return journaledSnapshot{snap, at}, err
 }
 
-// TestReportStatesJournal: a report states the position of the journal if all of
-// its rows are of that position, and none otherwise.
+// TestReportStatesJournal: a report has the position of the journal if all of its
+// rows belong to that position, and none otherwise.
 func TestReportStatesJournal(t *testing.T) {
 	at := stocktake.JournalPosition{Sequence: 1 << 60, Time: 1767628800123}
 	for _, tt := range []struct {

@@ -17,9 +17,9 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// large are the results of a run of ten billion objects, which are made up when they are
-// asked for: each is one shard of a million rows, with as many pieces in the summary as
-// a shard can have, and keys of 80 bytes.
+// large are the results of a run of ten billion objects, which are generated on
+// demand: each is one shard of a million rows, with the greatest number of pieces in
+// the summary, and keys of 80 bytes.
 type large struct {
 	shards int
 	data   string // the beginning of the keys of shards
@@ -80,8 +80,8 @@ func (l *large) InOrder(_ context.Context, numbers []int, yield func(*engine.Sli
 	return nil
 }
 
-// highest returns how much the heap grew at most while do ran, in bytes. Garbage counts
-// until it is collected.
+// highest returns by how many bytes the heap grew at most while do ran. Garbage
+// counts until it is collected.
 func highest(do func()) int64 {
 	var before, m runtime.MemStats
 	runtime.GC()

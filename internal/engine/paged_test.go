@@ -23,8 +23,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A farSource is a bucket made up by formula behind a network: each page takes a
-// while. It counts its pages.
+// A farSource is a generated bucket behind a network: each page takes a while. It
+// counts its pages.
 type farSource struct {
 	*keygen.Bucket
 	pageRows int64
@@ -59,7 +59,7 @@ func (f farSnapshot) Scan(ctx context.Context, seg engine.Segment, versions bool
 	return f.Pages(ctx, seg, versions, func(batch []stocktake.Record, _ bool) error { return yield(batch) })
 }
 
-// request is one page's way over the network.
+// request is the delay of one page on the network.
 func (f farSnapshot) request(ctx context.Context, seg engine.Segment) error {
 	f.mu.Lock()
 	f.pages++
@@ -132,8 +132,7 @@ func (f farSnapshot) Pages(ctx context.Context, seg engine.Segment, versions boo
 	}
 }
 
-// vary returns a time up to most that depends on the request, not on when it is
-// made.
+// vary returns a time up to most that depends on the request, not on when it is made.
 func vary(seed uint64, from, to string, most time.Duration) time.Duration {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d %q %q", seed, from, to)
@@ -154,8 +153,8 @@ func newFar(t tb, shape string, rows int64) (*farSource, engine.Job) {
 	})
 }
 
-// Whatever the keys look like, however long pages take and however little memory
-// there is, each row is in the report once, in order.
+// For any keys, any duration of pages and any memory limit, each row is in the report
+// once, in order.
 func TestPagesAreJoinedInOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		shape := rapid.SampledFrom(keygen.Shapes).Draw(rt, "shape")
@@ -191,8 +190,8 @@ func TestPagesAreJoinedInOrder(t *testing.T) {
 	})
 }
 
-// differs reports how a report differs from the rows of a bucket, each once, in
-// order.
+// differs returns the differences of a report from the rows of a bucket, each once,
+// in order.
 func differs(ctx context.Context, dst engine.Destination, result engine.Result, b *keygen.Bucket) error {
 	if result.Summary.Listed != b.Rows || result.Summary.Matched != b.Rows {
 		return fmt.Errorf("%d rows listed, %d matched, of %d", result.Summary.Listed, result.Summary.Matched, b.Rows)
@@ -219,8 +218,8 @@ func differs(ctx context.Context, dst engine.Destination, result engine.Result, 
 	return nil
 }
 
-// A run that is scanned in slices of a moment, each by a new process, leaves each
-// row once.
+// A run that is scanned in very short slices, each by a new process, writes each row
+// once.
 func TestPagesInSlices(t *testing.T) {
 	for _, shape := range keygen.Shapes {
 		t.Run(shape, func(t *testing.T) {
@@ -267,7 +266,7 @@ func TestPagesStop(t *testing.T) {
 	})
 }
 
-// After an error nothing is left, whichever page it is.
+// After an error on any page no file is left.
 func TestPagesFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for n := 1; ; n += 1 + n/8 {
@@ -336,8 +335,8 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// A bucket of which nothing is known is cut after a look at a few of its pages, into
-// parts for all workers; a small one is not cut. The slices read it once.
+// A bucket without a previous report is divided after a sample of its pages, into
+// parts for all workers; a small one is not divided. The slices read it once.
 func TestPlanOfPages(t *testing.T) {
 	for _, tt := range []struct {
 		rows        int64

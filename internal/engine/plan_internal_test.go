@@ -38,8 +38,8 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-// However a source splits, the segments cover every key under the prefix once,
-// in order.
+// For any cuts of a source, the segments cover every key under the prefix once, in
+// order.
 func TestPlanCoversEachKeyOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.StringOfN(rapid.RuneFrom([]rune("ab/")), 0, 4, -1)

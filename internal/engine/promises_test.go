@@ -66,7 +66,7 @@ func TestDirectoryRace(t *testing.T) {
 	})
 }
 
-// Record is called before anything becomes visible; if it fails, nothing is left.
+// Record is called before anything becomes visible; if it fails, no file is left.
 func TestRecordRefuses(t *testing.T) {
 	store := newStore(objects)
 	dst := store.Bucket("reports")
@@ -217,8 +217,8 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-// A source that yields keys out of order fails the run: its report would be wrong
-// without a sign of it.
+// A source that yields keys out of order fails the run: otherwise its report would be
+// wrong without any sign.
 func TestRunHoldsTheSourceToItsOrder(t *testing.T) {
 	for name, batches := range map[string][][]string{
 		"within a batch":   {{"album/2", "album/1"}},

@@ -126,7 +126,7 @@ func TestOldOwnerComesBack(t *testing.T) {
 					}
 				}
 				_, err := engine.Run(ctx, store, dst, newJob(), opts)
-				// Before it writes manifest.json it may find that one there.
+				// Before it writes manifest.json it may find it there.
 				if err != nil && (!ends || !errors.Is(err, context.Canceled)) {
 					t.Errorf("error %v", err)
 				}
@@ -138,8 +138,8 @@ func TestOldOwnerComesBack(t *testing.T) {
 	}
 }
 
-// A pausedOwner is stopped when it begins to write a file of a given name, or
-// when it has written it, while something else happens.
+// A pausedOwner is paused when it begins to write a file of a given name, or when it
+// has written it, while another action takes place.
 type pausedOwner struct {
 	engine.Destination
 	before, after string
@@ -253,7 +253,8 @@ func TestFirstRecordWins(t *testing.T) {
 	checkWhole(t, dst, result.Manifest, objects)
 }
 
-// keepShards keeps what one attempt removes of another that still scans.
+// keepShards keeps the shards of an attempt that still scans when another attempt
+// removes them.
 type keepShards struct{ engine.Destination }
 
 func (keepShards) Remove(context.Context, string) error { return nil }

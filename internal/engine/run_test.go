@@ -69,9 +69,8 @@ func drawFilter(t *rapid.T) (f stocktake.Filter) {
 	return f
 }
 
-// A run reports exactly the records that its configuration selects, in order,
-// whatever the filter, the columns, the number of workers and the size of
-// shards.
+// A run reports exactly the records that its configuration selects, in order, for any
+// filter, columns, number of workers and size of shards.
 func TestRunReportsWhatIsSelected(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		versions := rapid.Bool().Draw(t, "versions")
@@ -145,7 +144,7 @@ func TestRunReportsWhatIsSelected(t *testing.T) {
 	})
 }
 
-// rowsOf returns the rows of a report, as they stand.
+// rowsOf returns the rows of a report unchanged.
 func rowsOf(t tb, dst engine.Destination, manifest string) (rows []byte) {
 	t.Helper()
 	rep, err := report.Open(t.Context(), dst, manifest)
@@ -158,8 +157,8 @@ func rowsOf(t tb, dst engine.Destination, manifest string) (rows []byte) {
 	return rows
 }
 
-// With a seed, runs over the same data write the same files, whatever the number
-// of cores and whatever was reported before.
+// With a seed, runs over the same data write the same files, for any number of cores
+// and any earlier reports.
 func TestSeed(t *testing.T) {
 	records := membucket.Records(300)
 	run := func(seed string, workers int, job engine.Job, dst *membucket.Bucket) map[string]string {
@@ -194,7 +193,7 @@ func TestSeed(t *testing.T) {
 			}
 		}
 	}
-	// Again into the same place, it is the same run.
+	// A repetition into the same place is the same run.
 	dst := empty()
 	first := run("s", 1, anonymous, dst)
 	if diff := cmp.Diff(first, run("s", 2, anonymous, dst)); diff != "" {
@@ -230,8 +229,8 @@ func TestGolden(t *testing.T) {
 	})
 	job.Seed = "golden"
 	dst := store.Bucket("reports")
-	// The plain encoder, so that the golden bytes do not change with each idea
-	// of how to make them smaller.
+	// The plain encoder is used, so that the golden bytes do not change with
+	// improvements of the compression.
 	opts := engine.Options{Limits: report.Limits{Rows: 3, PieceRows: 2}, Format: csvgztest.Plain, Log: quiet}
 	if _, err := engine.Run(t.Context(), store, dst, job, opts); err != nil {
 		t.Fatal(err)
@@ -312,7 +311,7 @@ func TestFormatPages(t *testing.T) {
 	}
 }
 
-// read reads an object whole.
+// read reads a whole object.
 func read(t tb, b engine.Destination, key string) []byte {
 	t.Helper()
 	f, err := b.Open(t.Context(), key)
@@ -327,8 +326,8 @@ func read(t tb, b engine.Destination, key string) []byte {
 	return raw
 }
 
-// A report in any format is whole, and its shards say where they come from as
-// far as the format has a place for it.
+// A report in any format is complete, and its shards state their origin if the format
+// has a place for it.
 func TestEveryFormat(t *testing.T) {
 	for _, f := range report.Formats() {
 		t.Run(f.Name(), func(t *testing.T) {

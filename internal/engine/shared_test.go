@@ -27,7 +27,7 @@ type sharing struct {
 	numbers  int
 }
 
-// leave has a member scan some slices alone, which were planned for all.
+// leave lets a member scan some slices alone, which were planned for all.
 func (s *sharing) leave(i int, waiting []engine.Slice) {
 	s.left[i] = true
 	for _, slice := range waiting {
@@ -199,7 +199,7 @@ func TestSlicesTogether(t *testing.T) {
 	}
 }
 
-// If the listing of a slice fails, no run has a result, and nothing is left.
+// If the listing of a slice fails, no run has a result, and no file is left.
 func TestSlicesTogetherFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, job := newFar(t, "flat", 500)

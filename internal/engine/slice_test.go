@@ -124,8 +124,8 @@ func files(t tb, b *membucket.Bucket) map[string]string {
 	return m
 }
 
-// Slices that end with each batch, whose rests are cut in two, and that are
-// scanned in any order have every row of the report, in order and once.
+// Slices that end after each batch, are cut in two, and are scanned in any order have
+// every row of the report once, in order.
 func TestSlicesCutInTwo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		store := membucket.New(nil, "photos", "whole", "sliced")
@@ -197,7 +197,7 @@ func TestPublishHoldsSlicesTogether(t *testing.T) {
 	}
 }
 
-// Each operation of a slice fails once: nothing of it is left then.
+// Each operation of a slice fails once: no file of the slice is left then.
 func TestScanSliceIsAllOrNothing(t *testing.T) {
 	for n := 1; ; n++ {
 		store := newStore(objects)
@@ -281,7 +281,7 @@ func TestHalve(t *testing.T) {
 	}
 }
 
-// Whatever bytes keys have, slices and results come back from JSON as they were.
+// Slices and results with any keys are unchanged after a round trip through JSON.
 func TestSlicesInJSON(t *testing.T) {
 	raw := rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 12), func(b []byte) string { return string(b) })
 	rapid.Check(t, func(t *rapid.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// made are the results of a run of many slices, which are made up when they are asked
-// for: each is one shard of a million rows.
+// made are the results of a run of many slices, which are generated on demand: each
+// is one shard of a million rows.
 type made struct {
 	slices int
 	start  time.Time

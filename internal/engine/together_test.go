@@ -109,7 +109,7 @@ func TestRunTogether(t *testing.T) {
 	}
 }
 
-// If the listing fails, all runs do, and leave nothing.
+// If the listing fails, all runs fail, and leave no files.
 func TestRunTogetherFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, job := newFar(t, "flat", 500)

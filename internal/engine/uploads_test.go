@@ -62,7 +62,8 @@ func TestUploadsOfEarlierAttempts(t *testing.T) {
 	}
 }
 
-// A run that ends without its report drops the uploads in the folder that it had begun.
+// A run that ends without its report aborts the unfinished uploads in the folder that
+// it had begun.
 func TestUploadsOfUnpublishedReport(t *testing.T) {
 	store := newStore(objects)
 	dst := &uploading{Destination: store.Bucket("reports")}

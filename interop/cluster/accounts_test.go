@@ -36,7 +36,8 @@ func (w *world) verb(args ...string) []byte {
 	return out
 }
 
-// asked returns the code of a server's answer to the listing of configurations.
+// asked returns the error code of a server's answer to a request for the list of
+// configurations.
 func asked(t *testing.T, m *machine, id, secret string) string {
 	t.Helper()
 	c := oss.NewClient(oss.LoadDefaultConfig().WithRegion(testserver.Region).WithEndpoint(m.URL()).WithUsePathStyle(true).WithRetryMaxAttempts(1).
@@ -118,8 +119,8 @@ func TestAccountsEverywhere(t *testing.T) {
 	}
 }
 
-// The master key is replaced while servers run. A command that is killed amid its commit
-// does no harm.
+// The master key is replaced while servers run. A command that is killed during its
+// commit does no harm.
 func TestMasterKeyEverywhere(t *testing.T) {
 	t.Parallel()
 	l := startLake(t, "")

@@ -32,7 +32,7 @@ func newCable(t testing.TB) *cable {
 	program.Installed(t, "ip", "iproute2")
 	c := &cable{t: t, number: cables.Add(1)}
 	c.outside = fmt.Sprint("cable", c.number)
-	// The namespace is there as long as this process, which ends with the test's.
+	// The namespace exists as long as this process, which ends with the test's.
 	keeper := exec.Command("unshare", "--net", "sh", "-c", "echo; read line")
 	keeper.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	alive, err := keeper.StdinPipe()
@@ -90,7 +90,7 @@ func (c *cable) ipInside(args ...string) {
 	c.run(append(append(c.enter(), "ip"), args...))
 }
 
-// enter is the command that runs another one in the worker's namespace.
+// enter returns the command that runs another command in the worker's namespace.
 func (c *cable) enter() []string { return []string{"nsenter", "--target", c.pid, "--net"} }
 
 func (c *cable) run(command []string) {

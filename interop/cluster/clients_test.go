@@ -27,8 +27,7 @@ func retryable(err error) bool {
 	return isURL || isNet || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// insist asks the servers in turn until one answers with something else than a
-// retryable error.
+// insist calls the servers in turn until one does not return a retryable error.
 func (c *chaos) insist(ask func(*machine) error) error {
 	begin := time.Now()
 	for n := 0; ; n++ {
@@ -73,7 +72,7 @@ func (c *chaos) churn(ctx context.Context, number int, random *rand.Rand, kept m
 	}
 }
 
-// putGet puts a configuration, which each server must have from then on.
+// putGet puts a configuration, which each server must return from then on.
 func (c *chaos) putGet(id, prefix string) error {
 	tried := false
 	err := c.insist(func(m *machine) error {
@@ -108,7 +107,7 @@ func (c *chaos) putGet(id, prefix string) error {
 	return err
 }
 
-// get checks what one server has.
+// get checks the configuration on one server.
 func (c *chaos) get(m *machine, id, prefix string) error {
 	return c.insist(func(other *machine) error {
 		got, err := sdk(c.url(m)).GetBucketInventory(context.WithoutCancel(c.t.Context()), &oss.GetBucketInventoryRequest{Bucket: oss.Ptr("logs"), InventoryId: &id})
@@ -151,7 +150,7 @@ func (c *chaos) list() (ids map[string]bool, err error) {
 	return ids, err
 }
 
-// remove deletes a configuration, which no server has from then on.
+// remove deletes a configuration, which no server may return from then on.
 func (c *chaos) remove(id string) error {
 	err := c.insist(func(m *machine) error {
 		_, err := sdk(c.url(m)).DeleteBucketInventory(context.WithoutCancel(c.t.Context()), &oss.DeleteBucketInventoryRequest{Bucket: oss.Ptr("logs"), InventoryId: &id})

@@ -8,7 +8,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// cutOff is the fate of a worker that loses the database or the store by links that
+// cutOff is the mishap of a worker that loses the database or the store because links
 // break.
 type cutOff struct {
 	database, store linkState
@@ -31,10 +31,10 @@ func (c *cutOff) mend(*machine) {
 	c.toDatabase.set(whole)
 }
 
-// Without the database, a worker has no right to its slice after a while.
+// Without the database, a worker loses the right to its slice after a while.
 func (c *cutOff) gives() bool { return c.store == whole }
 
-// A worker loses the database or the store in the midst of a slice.
+// A worker loses the database or the store during a slice.
 func TestCutOff(t *testing.T) {
 	t.Parallel()
 	suffer(t, []mishap{
@@ -48,7 +48,7 @@ func TestCutOff(t *testing.T) {
 	})
 }
 
-// On a poor line everything takes longer, and that is all.
+// On a poor line everything takes longer, and works.
 func TestPoorLine(t *testing.T) {
 	t.Parallel()
 	l := startLake(t, "")

@@ -55,7 +55,7 @@ func newDatabaseProxy(t testing.TB, socket string) *databaseProxy {
 	return p
 }
 
-// address returns that of a database by way of the proxy.
+// address returns the address of a database through the proxy.
 func (p *databaseProxy) address(t testing.TB, direct string) string {
 	return byWayOf(t, direct, p.l.Addr().String())
 }

@@ -59,8 +59,8 @@ func simulate(b *keygen.Bucket, requests int, last *stocktake.Summary, within fl
 			end = b.From(r.To)
 		}
 		n := min(1000, end-from)
-		// A page that ends just before the end of its range does not show it, as the next
-		// row does.
+		// A page that ends just before the end of its range says that more follows,
+		// because only the next row would show the end.
 		more := from+1000 <= end && from+1000 < b.Rows
 		if n > 0 {
 			row[r] = from + n
@@ -158,8 +158,8 @@ func summaryOf(b *keygen.Bucket, piece int64) *stocktake.Summary {
 	return s
 }
 
-// With the summary of the last report, in which every 32,768th key stands, a listing takes
-// at most half as long again as requests that are never idle.
+// With the summary of the last report, which has every 32,768th key, a listing takes
+// at most one and a half times as long as requests that are never idle.
 func TestWithReport(t *testing.T) {
 	for _, rows := range []int64{1_000_000, 3_000_000} {
 		shapes(t, rows, func(t *testing.T, b *keygen.Bucket) {
@@ -173,8 +173,8 @@ func TestWithReport(t *testing.T) {
 	}
 }
 
-// A report of a bucket that has changed does no harm: everything is found, and the
-// listing is not much slower than without it.
+// An outdated report does no harm: all keys are found, and the listing is not much
+// slower than without it.
 func TestWithOldReport(t *testing.T) {
 	for _, old := range []int64{10_000, 300_000, 3_000_000} {
 		shapes(t, 1_000_000, func(t *testing.T, b *keygen.Bucket) {

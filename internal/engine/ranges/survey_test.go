@@ -41,9 +41,9 @@ func survey(b *keygen.Bucket, pages, requests int) *Table {
 	return t
 }
 
-// A few pages are enough to cut a bucket of a million keys of most shapes into parts of
-// which none is half of it. Where folders are nested, or one folder has nearly all, what
-// was missed is found when slices are cut again.
+// A few pages are enough to cut a bucket of a million keys, for most shapes, into
+// parts of less than half of it each. If folders are nested, or one folder has nearly
+// all keys, cutting the slices again corrects the division.
 func TestParts(t *testing.T) {
 	for _, rows := range []int64{100_000, 1_000_000, 10_000_000} {
 		for _, shape := range keygen.Shapes {
@@ -72,8 +72,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// A scan that is known to be large is cut after its first page, another one only once there
-// are known to be enough pages.
+// A scan that is declared large is cut after its first page, any other only when
+// enough pages are known.
 func TestLarge(t *testing.T) {
 	b, err := keygen.New("flat", 100_000)
 	if err != nil {

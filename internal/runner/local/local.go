@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Stores finds the stores that a run reads and writes.
+// Stores returns the stores that a run reads and writes.
 type Stores interface {
 	// Source returns the source that lists bucket, and Destination the bucket that
 	// cfg names, both with the rights of cfg's role and no more.
@@ -112,10 +112,10 @@ func (r *Runner) Clean(ctx context.Context, t inventory.Task) error {
 	return engine.CleanAttempts(ctx, dst, r.job(&t), r.Options)
 }
 
-// job is without Queued, which would spare an attempt after the first to look
-// at old reports: it trusts that the clocks of this machine and of the source
-// agree, and if they do not, a report that an earlier attempt has published is
-// not found and loses its shards.
+// job leaves Queued empty. With it, an attempt after the first would not look at old
+// reports. But that trusts that the clocks of this machine and of the source agree:
+// if they do not, a report that an earlier attempt has published is not found and
+// loses its shards.
 func (r *Runner) job(t *inventory.Task) engine.Job {
 	return engine.Job{
 		Run: t.Run.ID, Attempt: t.Run.Attempt,

@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/internal/runner/local"
 )
 
-// stores are buckets in memory. sourceErr and destErr are what finding them fails
-// with, removeErr what removing files fails with; nil: it works.
+// stores are buckets in memory. sourceErr, destErr and removeErr are the errors of
+// finding a source, finding a destination and removing files; nil: success.
 type stores struct {
 	*membucket.Store
 	sourceErr, destErr, removeErr error
@@ -51,7 +51,7 @@ func (d destination) Remove(ctx context.Context, key string) error {
 	return d.Bucket.Remove(ctx, key)
 }
 
-// keys returns what is in the destination.
+// keys returns the keys in the destination.
 func (s *stores) keys(t *testing.T) (keys []string) {
 	t.Helper()
 	for key, err := range s.Bucket("reports").List(t.Context(), "") {
@@ -71,8 +71,8 @@ func newRunner() (*local.Runner, *stores) {
 	return &local.Runner{Stores: s, Options: engine.Options{Log: slog.New(slog.DiscardHandler)}}, s
 }
 
-// task returns a task whose report is recorded by record, and where its progress
-// can be read.
+// task returns a task whose report is recorded by record, and a way to read its
+// progress.
 func task(attempt int, record func([]byte) ([]byte, error)) (t inventory.Task, progress *func() stocktake.Progress) {
 	progress = new(func() stocktake.Progress)
 	return inventory.Task{
@@ -83,7 +83,7 @@ func task(attempt int, record func([]byte) ([]byte, error)) (t inventory.Task, p
 	}, progress
 }
 
-// TestRun makes a run, then another attempt of it: that finds the report, counts
+// TestRun makes a run, then another attempt of it, which finds the report, counts
 // nothing itself, and returns the same outcome.
 func TestRun(t *testing.T) {
 	r, s := newRunner()
@@ -120,7 +120,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestStoresAreMissing checks that the error of a store is returned as it is, and
+// TestStoresAreMissing checks that the error of a store is returned unchanged, and
 // that nothing is written.
 func TestStoresAreMissing(t *testing.T) {
 	missing := errors.New("there is no such store")
@@ -163,8 +163,8 @@ func TestNotRecorded(t *testing.T) {
 	}
 }
 
-// TestClean checks that what a lost attempt has left is removed, and that a report
-// that was completed stays.
+// TestClean checks that the files of a lost attempt are removed, and that a completed
+// report stays.
 func TestClean(t *testing.T) {
 	r, s := newRunner()
 	s.removeErr = errors.New("the process is gone")
