@@ -66,8 +66,8 @@ func screen(b *browser) []string {
 	return strings.Split(strings.NewReplacer(reversed, "", plain, "").Replace(b.screen()), "\n")
 }
 
-// browsing returns a browser of a screen of 70 by 20, and what types a key and
-// carries out the command that it causes.
+// browsing returns a browser with a screen of 70 by 20, and a function that types a
+// key and executes the resulting command.
 func browsing(t *testing.T, s Subject) (*browser, func(keys ...string)) {
 	t.Helper()
 	b := newBrowser(t.Context(), s)
@@ -94,7 +94,7 @@ func press(k string) tea.KeyPressMsg {
 	return tea.KeyPressMsg{Code: []rune(k)[0], Text: k}
 }
 
-// names returns the names of the lines that are open.
+// names returns the names of the visible lines.
 func names(b *browser) string {
 	var all []string
 	for _, e := range b.entries {
@@ -183,8 +183,8 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// A list that was given up reports its end late: it must not be taken for that of
-// the same list, asked for again.
+// The result of a cancelled list arrives late. It must not be taken for that of the
+// same list, requested again.
 func TestAbandonedList(t *testing.T) {
 	r, sums := made(t, pictures)
 	b, key := browsing(t, Subject{Report: r, Sums: sums, Title: "daily"})

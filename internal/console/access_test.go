@@ -62,10 +62,10 @@ func form(id string) url.Values {
 	}
 }
 
-// TestAccess tries each route with keys that may do exactly what the route says
-// it needs, with keys that lack one of these, with a key that may do nothing and
-// with one of another account. What the console refuses or allows must follow
-// from the rights alone. The table that comes out is in docs/console.md.
+// TestAccess tries each route with keys that have exactly the rights that the route
+// needs, with keys that lack one of these, with a key without rights, and with a
+// key of another account. The result must follow from the rights alone. The
+// resulting table is in docs/console.md.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	routes := console.Routes()
@@ -119,7 +119,7 @@ func TestAccess(t *testing.T) {
 			t.Helper()
 			b.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 			a := w.answerTo(t, b, r, path, try.form)
-			// Actions change what others find: put it back.
+			// Actions change the state that other routes need: restore it.
 			_ = w.client.Delete(t.Context(), "photos", "other")
 			if _, err := w.client.Get(t.Context(), "photos", "daily"); err != nil {
 				w.inventory(t, configuration("daily"))

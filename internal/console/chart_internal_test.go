@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// seriesShareNone fails the test if two series of a chart have the same colour.
+// seriesShareNone fails the test if two series of a chart have the same color.
 func seriesShareNone(t *testing.T, c *chart) {
 	t.Helper()
 	seen := map[string]string{}
@@ -35,8 +35,8 @@ func seriesShareNone(t *testing.T, c *chart) {
 	}
 }
 
-// TestColorsOfSeries holds that no two series of a chart share a colour, however many
-// classes a store has, and that the bars of each place add up to what it has.
+// TestColorsOfSeries holds that no two series of a chart share a color, however
+// many classes a store has, and that the bars of each place add up to its total.
 func TestColorsOfSeries(t *testing.T) {
 	for n := range 3 * colors {
 		var classes []classRow
@@ -99,7 +99,7 @@ func namedIn(c *chart, name string) bool {
 var (
 	tokenPattern = regexp.MustCompile(`--(series-\w+|sheet): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)`)
 
-	// What people see who lack one kind of cone, in linear RGB. Source: Machado,
+	// The vision of people who lack one kind of cone, in linear RGB. Source: Machado,
 	// Oliveira and Fernandes 2009, severity 1.
 	sights = map[string][3][3]float64{
 		"all colours": {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
@@ -109,9 +109,9 @@ var (
 	}
 )
 
-// TestColorsDiffer holds that the colours of series stand out from the page, light and
-// dark (WCAG 2.2, 1.4.11: 3 to 1), and can be told apart, also by people who see few
-// colours.
+// TestColorsDiffer holds that the colors of series contrast with the page, light
+// and dark (WCAG 2.2, 1.4.11: 3 to 1), and are distinct, also for color-blind
+// people.
 func TestColorsDiffer(t *testing.T) {
 	css, err := fs.ReadFile(assetFiles, "assets/console.css")
 	if err != nil {
@@ -149,7 +149,7 @@ func TestColorsDiffer(t *testing.T) {
 	}
 }
 
-// linear returns the linear RGB of an sRGB colour such as "#1d5c63".
+// linear returns the linear RGB of an sRGB color such as "#1d5c63".
 func linear(t *testing.T, hex string) (c [3]float64) {
 	t.Helper()
 	for i := range c {
@@ -175,7 +175,7 @@ func seen(m [3][3]float64, c [3]float64) (s [3]float64) {
 	return s
 }
 
-// distance returns how far apart two colours are in CIELAB (Delta E 1976), where 2 is
+// distance returns the distance of two colors in CIELAB (Delta E 1976), where 2 is
 // just noticeable.
 func distance(a, b [3]float64) float64 {
 	lab := func(c [3]float64) [3]float64 {

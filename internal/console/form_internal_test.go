@@ -13,15 +13,15 @@ import (
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
-// TestFormKeepsConfigurations holds that a configuration which is loaded into the
-// form and sent back is the same, for one with a value in every field.
+// TestFormKeepsConfigurations holds that a configuration that is loaded into the
+// form and sent back is unchanged, for one with a value in every field.
 func TestFormKeepsConfigurations(t *testing.T) {
 	for _, cfg := range configtest.Samples() {
 		cfg = cfg.Normalized()
 		values := url.Values{}
 		for element, all := range formValues(&cfg) {
 			for _, v := range all {
-				// A browser drops line breaks from what it shows in one line.
+				// A browser drops line breaks from single-line fields.
 				values.Add(element, strings.NewReplacer("\r", "", "\n", "").Replace(v))
 			}
 		}
@@ -52,7 +52,7 @@ func TestFormKeepsConfigurations(t *testing.T) {
 	}
 }
 
-// TestCommandIsQuoted has a shell read what is shown.
+// TestCommandIsQuoted lets a shell parse the displayed command.
 func TestCommandIsQuoted(t *testing.T) {
 	for _, word := range []string{"plain", "", "two words", "it's", `a"b$c\d`, "写真/", "*", "a;b", "--x"} {
 		out, err := exec.Command("sh", "-c", "printf %s "+quoted(word)).Output()

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// hostile are names that strangers may give to objects.
+// hostile are names that clients may give to objects.
 var hostile = []string{
 	`<script>alert(1)</script>/x`,
 	`"><img src=x onerror=alert(1)>/x`,
@@ -34,8 +34,8 @@ var (
 	scriptTag     = regexp.MustCompile(`^<script (src="/assets/[a-z.-]+\?v=[0-9a-f]+" defer|type="application/json")>$`)
 )
 
-// checkMarkup fails the test if a page has markup that is not of the templates, or
-// that the policy of the page forbids.
+// checkMarkup fails the test if a page has markup that does not come from the
+// templates, or that the policy of the page forbids.
 func checkMarkup(t *testing.T, page string) {
 	t.Helper()
 	for _, m := range scriptPattern.FindAllStringSubmatch(page, -1) {
@@ -57,7 +57,7 @@ func checkMarkup(t *testing.T, page string) {
 			}
 		}
 	}
-	// What is typed into a field is what it is.
+	// A field shows exactly the typed text.
 	text := regexp.MustCompile(`<input[^>]* value="[^"]*"`).ReplaceAllString(page, "")
 	for _, r := range "\u202e\u2066\x00\x01" {
 		if strings.ContainsRune(text, r) {
@@ -68,7 +68,7 @@ func checkMarkup(t *testing.T, page string) {
 
 var linkPattern = regexp.MustCompile(`<a [^>]*href="([^"]*)"`)
 
-// links returns the addresses that a page leads to.
+// links returns the targets of a page's links.
 func links(t *testing.T, path, page string) (links []*url.URL) {
 	t.Helper()
 	at, err := url.Parse(path)
@@ -87,7 +87,7 @@ func links(t *testing.T, path, page string) (links []*url.URL) {
 	return links
 }
 
-// TestHostileText shows names that strangers gave on every page that shows names.
+// TestHostileText shows hostile names on every page that shows names.
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
@@ -146,7 +146,7 @@ func TestHostileText(t *testing.T) {
 	want(t, shown, `&lt;script&gt;alert(1)&lt;`, `\u{202e}gnp.exe/`, `line\u{a}break\u{d}\u{9}and\u{1}control/`, strings.Repeat("z", 1023))
 	want(t, b.see(t, "/buckets/photos"), `&lt;b onclick=x&gt;&#34;&amp;&#39;\u{202e}{{.}}`)
 
-	// As JSON the names are what they are.
+	// In JSON the names are unchanged.
 	var data struct {
 		Totals struct {
 			Prefixes []struct{ Prefix string }

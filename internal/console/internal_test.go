@@ -39,7 +39,8 @@ func TestPlainHTTPIsForThisMachine(t *testing.T) {
 			t.Errorf("from %s: %d, want %d", from, w.Code, status)
 		}
 	}
-	// The name of another site that means this machine is not its own.
+	// A name of another site that resolves to this machine is not a name of this
+	// machine.
 	for host, status := range map[string]int{"evil.example:9001": 403, "localhost.evil.example": 403, "127.0.0.1:9001": 200, "[::1]:9001": 200, "localhost": 200} {
 		r := httptest.NewRequest("GET", "http://"+host+"/sign-in", nil)
 		r.RemoteAddr = "127.0.0.1:9"
@@ -49,7 +50,7 @@ func TestPlainHTTPIsForThisMachine(t *testing.T) {
 			t.Errorf("for %s: %d, want %d", host, w.Code, status)
 		}
 	}
-	// A session made on this machine is of no use from another one.
+	// A session that began on this machine is not valid from another one.
 	r := httptest.NewRequest("GET", "http://127.0.0.1:9001/", nil)
 	r.RemoteAddr = "192.0.2.7:999"
 	r.AddCookie(&http.Cookie{Name: "stocktake-console", Value: c.sessions.begin("key", "")})
@@ -74,7 +75,7 @@ func TestSessionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSessions()
 		token := s.begin("key", "")
-		for range 14 { // a session that is used stays for a week
+		for range 14 { // a session in use lasts for a week
 			time.Sleep(idle - time.Minute)
 			if s.find(token) == nil {
 				t.Fatal("the session has ended")

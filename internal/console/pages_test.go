@@ -16,9 +16,9 @@ import (
 	"github.com/stocktake/stocktake/internal/server"
 )
 
-// TestStory goes through the console as a person does: make a configuration, see
-// its run and its report, open a prefix, compare with the next report, change the
-// configuration and delete it.
+// TestStory uses the console like a person: it adds a configuration, views its run
+// and its report, opens a prefix, compares with the next report, changes the
+// configuration and deletes it.
 func TestStory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
@@ -28,7 +28,7 @@ func TestStory(t *testing.T) {
 	want(t, b.see(t, "/buckets/photos"), "No inventory yet", "/buckets/photos/new")
 	want(t, b.see(t, "/buckets/photos/new"), "Keys that start with", "DeepColdArchive", "oss.NewClient", "stocktake inventory put", "acs:ram::"+account+":role/AliyunOSSRole")
 
-	// The form says what is wrong, and keeps what was typed.
+	// The form shows the errors, and keeps the input.
 	bad := form("a/b")
 	bad.Set("Filter/UpperSizeBound", "many")
 	verdict := b.post(t, "/buckets/photos/check-form", bad)
@@ -73,7 +73,7 @@ func TestStory(t *testing.T) {
 		}
 	}
 
-	// A day later it has grown.
+	// A day later the bucket has grown.
 	w.put(t, "photos", "2026/large-one.png", "2027/new")
 	w.advance(t, 24*time.Hour)
 	second := w.wait(t, "daily")
@@ -95,8 +95,8 @@ func TestStory(t *testing.T) {
 	if err != nil || len(status) != 1 || status[0].Frequency != stocktake.Weekly || !status[0].Suspended || status[0].Retention.Reports != 7 {
 		t.Errorf("%+v %v", status, err)
 	}
-	want(t, b.see(t, made.url+"/reports"), first, "with the one before", "Objects and bytes across reports") // the runs are forgotten, the reports are there
-	// A change that the server refuses leaves what was there.
+	want(t, b.see(t, made.url+"/reports"), first, "with the one before", "Objects and bytes across reports") // the runs are no longer recorded, but the reports exist
+	// A change that the server rejects has no effect.
 	changed.Set("Destination/OSSBucketDestination/RoleArn", "acs:ram::3:role/x")
 	if a := b.post(t, made.url+"/change", changed); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("%d", a.status)
@@ -165,7 +165,7 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// TestFailureIsExplained makes a run fail and reads why.
+// TestFailureIsExplained makes a run fail and reads the reason.
 func TestFailureIsExplained(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
@@ -194,8 +194,8 @@ func TestFailureIsExplained(t *testing.T) {
 	}
 }
 
-// TestNotices sees what a receiver was told, what waits for one that does not answer,
-// sends a test, sends one again and drops one.
+// TestNotices views delivered notices and those that wait for a receiver that does
+// not answer. It sends a test notice, retries one notice and drops one.
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	got := make(chan string, 100)
@@ -275,7 +275,7 @@ func TestNotices(t *testing.T) {
 	}
 }
 
-// TestMachines sees what the only process works on.
+// TestMachines views the work of the only process.
 func TestMachines(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
@@ -292,7 +292,7 @@ func TestMachines(t *testing.T) {
 	}
 }
 
-// TestEveryPageAsJSON holds that a page answers the same question to programs.
+// TestEveryPageAsJSON holds that a page returns the same data as JSON.
 func TestEveryPageAsJSON(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
@@ -316,7 +316,7 @@ func TestEveryPageAsJSON(t *testing.T) {
 	}
 }
 
-// TestWindows asks for reports of changes by the form, and sees the windows.
+// TestWindows requests incremental reports with the form, and views the windows.
 func TestWindows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")

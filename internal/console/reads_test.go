@@ -27,8 +27,8 @@ func (rootOnly) Key(id, _ string) (string, ram.Identity, error) {
 	return rootSecret, ram.Identity{Kind: ram.KindAccount, ID: account, Account: account}, nil
 }
 
-// A countedAPI passes requests on to the API of a server, and keeps what was asked. It
-// answers no request for rows of a report unless it is told to.
+// A countedAPI passes requests on to the API of a server, and records them. It
+// rejects requests for rows of a report unless rows is set.
 type countedAPI struct {
 	http.Handler
 	mu    sync.Mutex
@@ -57,7 +57,7 @@ func (a *countedAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.Handler.ServeHTTP(w, r)
 }
 
-// take returns what was asked since the last call, in order of names.
+// take returns the requests since the last call, sorted by name.
 func (a *countedAPI) take() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -70,10 +70,10 @@ func (a *countedAPI) take() []string {
 // isShard reports whether a path is that of a data file of a report.
 func isShard(path string) bool { return strings.Contains(path, "/data/") }
 
-// TestPagesReadNoRows loads each page from an API that refuses to read the rows of
-// reports: pages are made of manifests, summaries and roll-ups. What a page asks for
-// does not grow with the objects of the bucket, the rows of its reports or the number
-// of its configurations.
+// TestPagesReadNoRows loads each page from an API that rejects reading the rows of
+// reports: pages use manifests, summaries and roll-ups. The requests of a page do
+// not grow with the objects of the bucket, the rows of its reports or the number of
+// its configurations.
 func TestPagesReadNoRows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
@@ -129,7 +129,7 @@ func TestPagesReadNoRows(t *testing.T) {
 		}
 	}
 
-	// The two that are for the rows do read them.
+	// The two pages that show rows do read them.
 	report := "/buckets/photos/inventories/daily/reports/" + name(small.Manifest)
 	if a := b.get(t, report+"/shards/0"); a.status == http.StatusOK {
 		t.Errorf("a shard that cannot be read: %d", a.status)

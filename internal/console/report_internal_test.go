@@ -11,7 +11,8 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// sums returns the roll-up of keys, each of which is as large as it is long.
+// sums returns the roll-up of keys. The size of each object is the length of its
+// key.
 func sums(t *testing.T, prefix string, keys ...string) *rollup.Rollup {
 	t.Helper()
 	b := rollup.New(rollup.Options{Start: time.Unix(1_700_000_000, 0), Prefix: prefix})
@@ -23,8 +24,8 @@ func sums(t *testing.T, prefix string, keys ...string) *rollup.Rollup {
 	return r
 }
 
-// TestPrefixesAddUp opens every prefix of reports by chance: what is listed below
-// it must add up to what it has.
+// TestPrefixesAddUp opens every prefix of random reports: the entries below it must
+// add up to its total.
 func TestPrefixesAddUp(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 50 {

@@ -94,7 +94,7 @@ func TestSignInLink(t *testing.T) {
 }
 
 // TestSignInIsLimited holds that an address cannot guess, and that a right secret
-// costs nothing.
+// uses up no attempt.
 func TestSignInIsLimited(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
@@ -116,8 +116,8 @@ func TestSignInIsLimited(t *testing.T) {
 	}
 }
 
-// TestOtherSites holds that a page of another origin, such as the API's, which
-// serves the objects of strangers, can cause nothing.
+// TestOtherSites holds that pages of another origin, such as the API's, which
+// serves untrusted objects, have no effect.
 func TestOtherSites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
@@ -155,7 +155,7 @@ func TestOtherSites(t *testing.T) {
 	}
 }
 
-// TestKeyThatEnds holds that a session has no more life than its key.
+// TestKeyThatEnds holds that a session ends with its key.
 func TestKeyThatEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `accounts: [{id: "`+account+`", users: [`+user("alice", "AliyunOSSFullAccess")+`]}]`)

@@ -16,8 +16,8 @@ import (
 )
 
 // TestBucketsOfOtherStores takes inventory of a bucket of another store, with
-// reports in that store, which the API does not read. The console must ask for the
-// person's rights as the API does.
+// reports in that store, which the API does not read. The console must check the
+// user's rights as the API does.
 func TestBucketsOfOtherStores(t *testing.T) {
 	t.Parallel()
 	far := stocktaketest.New(t, stocktaketest.WithBuckets("lake-logs", "lake-reports"))

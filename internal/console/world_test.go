@@ -38,7 +38,7 @@ type world struct {
 }
 
 // newWorld starts a server with the buckets photos and reports, and with the
-// accounts that access declares as YAML; empty: none but the root.
+// accounts that access declares as YAML; empty: only the root.
 func newWorld(t *testing.T, access string, options ...func(*server.Config)) *world {
 	t.Helper()
 	cfg := server.Config{
@@ -116,7 +116,7 @@ func (w *world) wait(t *testing.T, id string) stocktake.Run {
 	return w.waitIn(t, "photos", id)
 }
 
-// waitIn does the same for a configuration of another bucket.
+// waitIn is wait for another bucket.
 func (w *world) waitIn(t *testing.T, bucket, id string) stocktake.Run {
 	t.Helper()
 	runs, err := w.client.Runs(t.Context(), bucket, id)
@@ -130,13 +130,13 @@ func (w *world) waitIn(t *testing.T, bucket, id string) stocktake.Run {
 	return run
 }
 
-// A browser keeps cookies and does what a browser would about origins.
+// A browser keeps cookies and behaves like a browser towards other origins.
 type browser struct {
 	*http.Client
 	base string
 }
 
-// An answer is what a browser got.
+// An answer is a browser's answer.
 type answer struct {
 	status int
 	body   string
@@ -199,7 +199,7 @@ func (b *browser) send(t *testing.T, method, path string, form url.Values, heade
 	return answer{resp.StatusCode, string(text), resp.Header, resp.Request.URL.RequestURI()}
 }
 
-// begin gets a stream of events and leaves after the first one.
+// begin opens a stream of events and leaves after the first one.
 func (b *browser) begin(t *testing.T, path string) answer {
 	t.Helper()
 	ctx, leave := context.WithCancel(t.Context())
@@ -226,7 +226,7 @@ func (b *browser) get(t *testing.T, path string) answer {
 	return b.send(t, "GET", path, nil)
 }
 
-// see gets a page, which must be there.
+// see gets a page, which must exist.
 func (b *browser) see(t *testing.T, path string) string {
 	t.Helper()
 	a := b.get(t, path)
@@ -272,7 +272,7 @@ func user(name, policy string) string {
 	return fmt.Sprintf("{name: %s, policies: [%s], keys: [{id: LTAI%s, secret: secret-of-%s}]}", name, policy, name, name)
 }
 
-// declare changes the accounts that are declared.
+// declare changes the declared accounts.
 func (w *world) declare(t *testing.T, access string) {
 	t.Helper()
 	if err := os.WriteFile(w.server.Config().AccessFile, []byte(access), 0o600); err != nil {
@@ -287,7 +287,7 @@ func (w *world) admin() *client.Admin {
 	return &client.Admin{Endpoint: w.server.Endpoint(), Region: server.DefaultRegion, AccessKeyID: rootKey, AccessKeySecret: rootSecret}
 }
 
-// empty deletes a bucket with all that is in it.
+// empty deletes a bucket and its content.
 func (w *world) empty(t *testing.T, bucket string) {
 	t.Helper()
 	for o, err := range client.NewBucket(w.oss, bucket).Objects(t.Context(), "") {

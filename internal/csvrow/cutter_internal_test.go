@@ -31,7 +31,7 @@ func readRows(r io.Reader) (rows [][]string, err error) {
 	}
 }
 
-// readTexts does what readRows does, row by row as text first.
+// readTexts is readRows by way of the text of each row.
 func readTexts(r io.Reader) (rows [][]string, err error) {
 	rr := NewCutter(r)
 	for {
@@ -108,7 +108,7 @@ func TestCutRefuses(t *testing.T) {
 	}
 }
 
-// A row that the source breaks off is none.
+// A row that the source cuts off is not returned.
 func TestCutterBrokenOff(t *testing.T) {
 	boom := errors.New("boom")
 	got, err := readRows(io.MultiReader(strings.NewReader("a,b\nc,d"), iotest.ErrReader(boom)))
@@ -117,7 +117,7 @@ func TestCutterBrokenOff(t *testing.T) {
 	}
 }
 
-// FuzzCutter holds the reader to encoding/csv, for rows that both take.
+// FuzzCutter compares the reader with encoding/csv, for rows that both accept.
 func FuzzCutter(f *testing.F) {
 	for _, s := range []string{"b,\"k\",\"\"\n", "a,b\r\n\"c\"\"d\",e", "\"x\ny\",z\n", ",\n", "a\"b,c\n", "\"a\"\r\r\n"} {
 		f.Add([]byte(s))

@@ -11,7 +11,8 @@ import (
 	"github.com/stocktake/stocktake/report/format"
 )
 
-// FuzzRow writes again what was read from any text: the same is read back.
+// FuzzRow encodes the decoded rows of any text: decoding them again returns the
+// same.
 func FuzzRow(f *testing.F) {
 	const schema = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass, IsMultipartUploaded, " +
 		"EncryptionStatus, TransitionTime, ObjectAcl, TaggingCount, ObjectType, CRC64, LastAccessDate, LastAccessTimestamp"

@@ -147,8 +147,8 @@ func TestDates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { check(t, rapid.Int64().Draw(t, "seconds")) })
 }
 
-// Keys are what net/url understands, as path and as query, and nothing in a row
-// needs more than it has.
+// Keys are encoded as net/url decodes them, in a path and in a query, and no row is
+// longer than its bound.
 func TestRowsAreCSV(t *testing.T) {
 	enc := newEncoder(t, allColumns)
 	rapid.Check(t, func(t *rapid.T) {

@@ -16,8 +16,8 @@ func fullColumns() []stocktake.Field {
 	return slices.DeleteFunc(stocktake.Fields(), func(f stocktake.Field) bool { return f.Column().Full == stocktake.Never })
 }
 
-// FuzzQuoted holds DecodeQuoted to Cutter and Decode: what it decodes is the same,
-// and the row of our encoder it does decode.
+// FuzzQuoted compares DecodeQuoted with Cutter and Decode: it returns the same, and
+// it decodes the rows of our encoder.
 func FuzzQuoted(f *testing.F) {
 	columns := slices.Insert(stocktake.Fields(), 2, 0) // with an unknown one
 	values := map[stocktake.Field][]string{
@@ -93,7 +93,7 @@ func FuzzQuoted(f *testing.F) {
 
 var emptyIsNil = cmp.Comparer(func(a, b []byte) bool { return string(a) == string(b) })
 
-// Rows of our encoder are all decoded, except the last of what is buffered.
+// All rows of our encoder are decoded, except the last one in the buffer.
 func TestQuotedDecodesOurs(t *testing.T) {
 	columns := fullColumns()
 	enc, err := NewEncoder("photos", columns)

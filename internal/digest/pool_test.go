@@ -17,8 +17,8 @@ func put(s *Stream, r *rand.ChaCha8, n int, all *[]byte) {
 	s.Put(n)
 }
 
-// Whatever is put into streams of whatever sums side by side, each has the sums
-// of its own bytes.
+// Any pieces in any streams, side by side: the sums of each stream are those of its
+// own bytes.
 func TestPool(t *testing.T) {
 	everyWay(t, func(t *testing.T) { synctest.Test(t, testPool) })
 }
@@ -62,8 +62,8 @@ func testPool(t *testing.T) {
 	}
 }
 
-// A piece waits for one of another stream of the same sums, but not if there is
-// no such stream, or its own needs the room, or its end is waited for.
+// A piece waits for one of another stream with the same sums, unless there is no
+// such stream, its own stream needs the room, or a caller waits for its end.
 func TestPiecesWaitForPartners(t *testing.T) {
 	if !fast {
 		t.Skip("this processor sums one stream at a time")
@@ -87,7 +87,7 @@ func TestPiecesWaitForPartners(t *testing.T) {
 		}
 		a := pool.Stream(&sums[0], 3)
 		put(a, random, 100, &all)
-		summed(100) // there is no other
+		summed(100) // there is no other stream
 		b, c := pool.Stream(&sums[1], 3), pool.Stream(&sums[2], 3)
 		put(a, random, 100, &all)
 		summed(100)

@@ -31,7 +31,8 @@ func check(t *testing.T, s *Sums, p []byte, sizes ...int) {
 	}
 }
 
-// everyWay runs the test with the assembly, if this processor can, and without.
+// everyWay runs the test with the assembly, if this processor supports it, and
+// without.
 func everyWay(t *testing.T, test func(t *testing.T)) {
 	had := fast
 	if had {

@@ -20,7 +20,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Clients that list the old way ask for what comes behind the last key.
+// Clients of ListObjects request the keys after the last one.
 func TestListObjects(t *testing.T) {
 	b, err := keygen.New("nested", 2500)
 	if err != nil {

@@ -77,8 +77,8 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// A file is read again when it changes. One that cannot be read leaves the key as
-// it was, and the log says so without a word of the file.
+// A file is read again when it changes. If it cannot be read, the key does not
+// change, and the log says so without quoting the file.
 func TestCredentialsChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key.yaml")
 	n := 0

@@ -14,9 +14,9 @@ import (
 	"github.com/stocktake/stocktake/internal/foreign"
 )
 
-// No certificate is valid for a host that names a bucket with dots: all requests,
-// those of the SDK included, have it in the path then, and are told apart by what
-// they are for.
+// No certificate is valid for a host that contains a bucket with dots. All
+// requests, including those of the SDK, then have the bucket in the path, and their
+// operations are recognized.
 func TestNamesWithDots(t *testing.T) {
 	for _, bucket := range []string{"a.b.c", "a_b"} {
 		var mu sync.Mutex

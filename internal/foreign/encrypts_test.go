@@ -10,8 +10,8 @@ import (
 	"github.com/stocktake/stocktake/internal/foreign"
 )
 
-// A store that refuses encryption, or only pretends to encrypt, is found out, once; one
-// that does not let the role write is given the benefit of the doubt.
+// A store that rejects encryption, or only pretends to encrypt, is detected, with
+// one check. A store that does not let the role write is assumed to encrypt.
 func TestEncrypts(t *testing.T) {
 	t.Setenv("LAKE_ACCESS_KEY_ID", "k")
 	t.Setenv("LAKE_ACCESS_KEY_SECRET", "s")

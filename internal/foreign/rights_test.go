@@ -11,7 +11,7 @@ import (
 	"github.com/stocktake/stocktake/internal/foreign"
 )
 
-// A request that a store denies fails with the name of the right that it takes.
+// A request that a store denies fails with the name of the missing right.
 func TestErrorsNameTheMissingRight(t *testing.T) {
 	for _, kind := range []foreign.Kind{foreign.S3, foreign.OSS} {
 		list := map[foreign.Kind]string{foreign.S3: "s3:ListBucket", foreign.OSS: "oss:ListObjects"}[kind]

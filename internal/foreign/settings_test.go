@@ -144,7 +144,7 @@ func TestNeedsAlias(t *testing.T) {
 			t.Errorf("%s: %q, %v, want %q", there, here, ok, want)
 		}
 	}
-	// Who has no settings file, as take, may use its own name.
+	// Commands without a settings file, such as take, may use its own name.
 	s.Name, s.Credentials, s.Buckets = "s3", foreign.Chain(), []string{"My_Logs"}
 	if there, ok := s.Locate("My_Logs"); s.Validate() != nil || !ok || there != "My_Logs" {
 		t.Errorf("My_Logs is %q, %v, %v", there, ok, s.Validate())
@@ -164,8 +164,8 @@ func TestValidS3BucketName(t *testing.T) {
 	}
 }
 
-// TestEachKindOpens names a kind that settings may say and that has no client in
-// open.go.
+// TestEachKindOpens fails for a kind that settings may name and that has no client
+// in open.go.
 func TestEachKindOpens(t *testing.T) {
 	t.Setenv("LAKE_ACCESS_KEY_ID", "k")
 	t.Setenv("LAKE_ACCESS_KEY_SECRET", "s")

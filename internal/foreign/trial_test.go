@@ -58,21 +58,22 @@ func (f *blind) Commit(ctx context.Context, _ [16]byte) error {
 	return f.File.Commit(ctx, md5.Sum(f.content))
 }
 
-// stubborn is a destination that removes nothing.
+// stubborn is a destination that ignores removals.
 type stubborn struct{ engine.Destination }
 
 func (stubborn) Remove(context.Context, string) error { return nil }
 
-// undeletable is one that refuses to remove, each file with the same words.
+// undeletable is a destination that rejects removals, with the same error for each
+// file.
 type undeletable struct{ engine.Destination }
 
 func (undeletable) Remove(context.Context, string) error { return errors.New("you may not remove") }
 
-// Availability and RequestsPerObject are not asked for by a trial.
+// A trial does not use Availability and RequestsPerObject.
 func (memory) Availability(stocktake.Field) engine.Availability { return engine.Listed }
 func (memory) RequestsPerObject([]stocktake.Field) int          { return 0 }
 
-// readOnly is one that refuses writes.
+// readOnly is a destination that rejects writes.
 type readOnly struct{ engine.Destination }
 
 func (readOnly) Create(context.Context, string, engine.FileOptions) (engine.File, error) {

@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/inflate"
 )
 
-// inputs are what is compressed in tests.
+// inputs are the contents that tests compress.
 func inputs() map[string][]byte {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	noise := make([]byte, 300<<10)
@@ -75,7 +75,7 @@ func TestRaw(t *testing.T) {
 	}
 }
 
-// What follows the last block of a raw stream is not looked at.
+// Bytes after the last block of a raw stream are ignored.
 func TestRawEnds(t *testing.T) {
 	stored := append(deflate(t, 5, []byte("abc")), "more"...)
 	got, err := io.ReadAll(inflate.NewRaw(bytes.NewReader(stored)))
@@ -107,8 +107,8 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-// Wherever a file is cut off, what was read before is a beginning of the content
-// and the error is io.ErrUnexpectedEOF.
+// If a file is cut off at any point, the data returned before is a prefix of the
+// content and the error is io.ErrUnexpectedEOF.
 func TestCutOff(t *testing.T) {
 	want := inputs()["rows"][:40<<10]
 	stored := deflate(t, 5, want)
@@ -126,7 +126,7 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// An error of the source comes after what was read before it.
+// An error of the source is returned after the data before it.
 func TestSourceFails(t *testing.T) {
 	boom := errors.New("boom")
 	want := inputs()["words"]
@@ -180,9 +180,9 @@ func TestGzipFaults(t *testing.T) {
 	}
 }
 
-// FuzzRaw holds the Reader to compress/flate: the same output, and an error where
-// that has one. At the end of input that was cut off compress/flate leaves out
-// symbols that are shorter than the end of a block.
+// FuzzRaw compares the Reader with compress/flate: the same output, and an error if
+// that has one. At the end of truncated input compress/flate omits symbols that are
+// shorter than the end of a block.
 func FuzzRaw(f *testing.F) {
 	for _, p := range inputs() {
 		p = p[:min(len(p), 2000)]

@@ -179,8 +179,8 @@ func TestCheckAll(t *testing.T) {
 	}
 }
 
-// The costliest rules that a stranger can send are checked at once: all of one
-// prefix, and allowed to be.
+// The costliest rules that a client can send are checked quickly: all of one
+// prefix, with overlaps allowed.
 func TestCheckIsBounded(t *testing.T) {
 	var l object.Lifecycle
 	for i := range lifecycle.MaxRules {

@@ -23,9 +23,8 @@ func to(class stocktake.StorageClass, n int) object.LifecycleTransition {
 	return object.LifecycleTransition{LifecycleAge: object.LifecycleAge{Days: n}, StorageClass: class}
 }
 
-// OSS's own example: of a rule of 1 day, what is uploaded before 08:00 in
-// Beijing is deleted from 08:00 of the next day on, what is uploaded after it a
-// day later.
+// OSS's own example: with a rule of 1 day, objects uploaded before 08:00 in Beijing
+// are deleted from 08:00 of the next day on, objects uploaded after it a day later.
 func TestDaysAreRoundedUp(t *testing.T) {
 	for _, tt := range []struct{ modified, due string }{
 		{"2020-07-20T07:59:59+08:00", "2020-07-21T08:00:00+08:00"},
@@ -50,7 +49,8 @@ func TestDaysAreRoundedUp(t *testing.T) {
 	}
 }
 
-// now is noon of a day; what was modified d days ago was so in the afternoon.
+// now is noon of a day; a version modified d days ago was modified in the
+// afternoon.
 var now = date("2026-06-30T12:00:00Z")
 
 func ago(d int) time.Time { return now.AddDate(0, 0, -d).Add(time.Hour) }

@@ -25,8 +25,8 @@ type memory struct {
 	buckets map[string]*memoryBucket
 	made    int // versions
 
-	// before is called ahead of every operation, without the lock; its error is
-	// the operation's.
+	// before is called before every operation, without the lock; its error becomes
+	// the error of the operation.
 	before func(op, bucket, key string) error
 }
 
@@ -81,7 +81,7 @@ func (m *memory) put(bucket, key string, fill ...func(*object.Info)) object.Info
 func (m *memory) add(b *memoryBucket, v object.Info) object.Info {
 	m.made++
 	v.VersionID = fmt.Sprintf("v%09d", m.made)
-	v.Parts = m.made // marks a place in a listing, whatever becomes of the version
+	v.Parts = m.made // marks a place in a listing, whatever happens to the version
 	if b.Versioning != object.Enabled {
 		v.VersionID = object.NullVersion
 		b.versions = slices.DeleteFunc(b.versions, func(o object.Info) bool { return o.Key == v.Key && o.VersionID == object.NullVersion })

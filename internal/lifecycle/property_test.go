@@ -15,8 +15,8 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// Whatever the rules and the history of a bucket, each pass does what the
-// documentation says in so many words: expected is that, written down.
+// For any rules and any history of a bucket, each pass does what the documentation
+// says. expected implements the documentation literally.
 func TestPassesAgreeWithTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := clock.NewFrozen(date("2026-01-01T03:00:00Z"))
@@ -134,8 +134,8 @@ func drawRule() *rapid.Generator[object.LifecycleRule] {
 	})
 }
 
-// The model. It counts in whole seconds since 1970, keeps no order of rules, and
-// looks at one key at a time.
+// The model. It counts in whole seconds since 1970, does not order rules, and
+// considers one key at a time.
 
 const daySeconds = 24 * 60 * 60
 

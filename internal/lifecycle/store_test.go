@@ -20,7 +20,7 @@ import (
 
 var _ lifecycle.Store = (*store.Store)(nil)
 
-// world is the embedded store in a folder, and a clock that is put ahead.
+// world is the embedded store in a folder, and a clock that tests move forward.
 type world struct {
 	*testing.T
 	*store.Store
@@ -54,7 +54,7 @@ func (w *world) put(bucket, key string, tags ...object.Tag) object.Info {
 	return info
 }
 
-// days puts the clock ahead and carries out the rules of a bucket.
+// days moves the clock forward and carries out the rules of a bucket.
 func (w *world) days(n int, bucket string) lifecycle.Pass {
 	w.Helper()
 	check(w.T, w.clock.Advance(w.Context(), time.Duration(n)*24*time.Hour))
@@ -106,7 +106,7 @@ func TestEmbeddedStore(t *testing.T) {
 		}
 	}
 
-	// That is what the column TransitionTime of a report shows.
+	// The column TransitionTime of a report shows this.
 	seen := map[string]string{}
 	snapshot, err := w.Source().Snapshot(t.Context(), "photos")
 	check(t, err)
@@ -202,7 +202,7 @@ func TestEmbeddedUploads(t *testing.T) {
 	}
 }
 
-// Writers that write meanwhile lose nothing.
+// Concurrent writers lose nothing.
 func TestWritersMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	w.bucket("docs", object.Unversioned, object.LifecycleRule{ID: "1", Enabled: true, Expiration: days(1)})

@@ -23,8 +23,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The history of a bucket through a year and two months, day by day, by a clock
-// that is put ahead.
+// The history of a bucket through a year and two months, day by day, with a clock
+// that the test moves forward.
 func TestYear(t *testing.T) {
 	c := clock.NewFrozen(date("2026-01-01T00:00:00Z"))
 	m := newMemory(c.Now)
@@ -101,8 +101,8 @@ func TestYear(t *testing.T) {
 	}
 }
 
-// Expired objects of a versioned bucket end as nothing: marker, then the
-// noncurrent version goes, then the marker, which is alone then.
+// Expired objects of a versioned bucket disappear step by step: a marker is added,
+// then the noncurrent version is removed, then the marker, which is alone then.
 func TestExpiredToNothing(t *testing.T) {
 	c := clock.NewFrozen(date("2026-01-01T00:00:00Z"))
 	m := newMemory(c.Now)
@@ -151,7 +151,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// What falls due while no worker runs is done when one starts.
+// Actions that fall due while no worker runs are carried out when one starts.
 func TestServeBeginsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)
@@ -169,7 +169,7 @@ func TestServeBeginsAtOnce(t *testing.T) {
 	})
 }
 
-// What was written, or became current again, after it was looked at is left
+// A version that was written, or became current again, after the decision is left
 // alone.
 func TestChangedMeanwhile(t *testing.T) {
 	type rule = object.LifecycleRule
@@ -279,7 +279,7 @@ func TestChangedMeanwhile(t *testing.T) {
 	}
 }
 
-// A pass ends with the rules that it goes by.
+// A pass ends when its rules change.
 func TestRulesChangeMeanwhile(t *testing.T) {
 	c := clock.NewFrozen(date("2026-01-08T00:00:00Z"))
 	m := newMemory(c.Now)
@@ -319,8 +319,8 @@ func (o *observed) PassDone(p lifecycle.Pass, err error) {
 	o.passes, o.errs = append(o.passes, p), append(o.errs, err)
 }
 
-// Each operation fails once. The other bucket is done nevertheless, and the next
-// pass makes up for what is left.
+// Each operation fails once. The other bucket is still processed, and the next pass
+// completes the work.
 func TestEverythingFailsOnce(t *testing.T) {
 	boom := errors.New("boom")
 	for n := 1; ; n++ {
@@ -387,7 +387,7 @@ func TestEverythingFailsOnce(t *testing.T) {
 	}
 }
 
-// A pass ends soon after its context, and says so.
+// A pass ends soon after its context, and reports it.
 func TestEnds(t *testing.T) {
 	c := clock.NewFrozen(date("2026-01-08T00:00:00Z"))
 	m := newMemory(c.Now)
@@ -424,7 +424,7 @@ func TestBadBuckets(t *testing.T) {
 	}
 }
 
-// Changes are made no faster than they may be.
+// Changes are made no faster than the configured rate.
 func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(time.Now)

@@ -20,8 +20,8 @@ import (
 	"github.com/stocktake/stocktake/internal/configtest"
 )
 
-// same holds both parsers to the same answer on body. What the fast one does not
-// know it may leave to the other.
+// same checks that both parsers return the same for body. The fast one may leave
+// the page to the other.
 func same(t interface{ Errorf(string, ...any) }, body []byte) {
 	var known, any Page
 	encoded, ok, err := known.parseKnown(bytes.Clone(body))
@@ -62,7 +62,7 @@ func FuzzPage(f *testing.F) {
 	})
 }
 
-// Pages that are damaged in a few places are taken alike by both parsers.
+// Both parsers treat pages that are damaged in a few places alike.
 func TestDamagedPages(t *testing.T) {
 	names, _ := filepath.Glob(filepath.Join("testdata", "*.xml"))
 	pages := [][]byte{rowsAlike(false), rowsAlike(true)}
@@ -88,8 +88,8 @@ func TestDamagedPages(t *testing.T) {
 	}
 }
 
-// rowsAlike returns a page of rows that are written alike, but for some: those are what
-// is parsed by comparing it with the row before.
+// rowsAlike returns a page of rows in the same form, except for some. Rows in the
+// same form are parsed by comparison with the previous row.
 func rowsAlike(versions bool) []byte {
 	var records []stocktake.Record
 	for i := range 6 {
@@ -102,8 +102,8 @@ func rowsAlike(versions bool) []byte {
 	return pageOf(records, versions)
 }
 
-// Rows are parsed by comparing them with the row before if they are written alike, and
-// what is between the quotes of an ETag stays as it is.
+// Rows in the same form are parsed by comparison with the previous row, and the
+// text between the quotes of an ETag is unchanged.
 func TestRowsAlike(t *testing.T) {
 	for _, versions := range []bool{false, true} {
 		if _, ok, err := new(Page).parseKnown(rowsAlike(versions)); !ok || err != nil {
@@ -125,7 +125,7 @@ func TestRowsAlike(t *testing.T) {
 	}
 }
 
-// pageOf writes a page as a program does that uses encoding/xml.
+// pageOf writes a page like a program that uses encoding/xml.
 func pageOf(records []stocktake.Record, versions bool) []byte {
 	var b bytes.Buffer
 	b.WriteString(xml.Header)
@@ -155,7 +155,7 @@ func pageOf(records []stocktake.Record, versions bool) []byte {
 	return b.Bytes()
 }
 
-// A page has the records that were written to it.
+// A parsed page has the records that were written to it.
 func TestRecordsComeBack(t *testing.T) {
 	key := rapid.Map(rapid.StringN(1, 12, 40), func(s string) string {
 		return strings.Map(func(r rune) rune {
@@ -196,7 +196,7 @@ func TestRecordsComeBack(t *testing.T) {
 	})
 }
 
-// Times are those of package time.
+// Times are parsed as by package time.
 func TestTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := time.UnixMilli(rapid.Int64Range(-62167219200000, 253402300799999).Draw(t, "milli")).UTC()

@@ -2,14 +2,14 @@ package listpage
 
 import "testing"
 
-// A page says which marker it was asked for with, in one of several ways.
+// A page repeats the requested marker in one of several ways.
 func TestContinues(t *testing.T) {
 	for _, tt := range []struct {
 		page, marker string
 		want         bool
 	}{
 		{"", "", true},
-		{"", "a", true}, // it does not say
+		{"", "a", true}, // no marker in the page
 		{"<StartAfter>a b</StartAfter>", "a b", true},
 		{"<StartAfter>a b</StartAfter>", "a c", false},
 		{"<StartAfter>a</StartAfter>", "", false},

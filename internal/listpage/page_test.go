@@ -117,8 +117,8 @@ func markerRow(key, id string, latest bool, at string) string {
 	return fmt.Sprintf(`<DeleteMarker><Key>%s</Key><VersionId>%s</VersionId><IsLatest>%v</IsLatest><LastModified>%s</LastModified></DeleteMarker>`, key, id, latest, at)
 }
 
-// Rows come in the order of a report, whether a store mixes delete markers and
-// versions or sends them apart.
+// Rows are returned in the order of a report, whether a store mixes delete markers
+// and versions or sends them separately.
 func TestOrder(t *testing.T) {
 	const t1, t2, t3 = "2026-01-05T16:00:01Z", "2026-01-05T16:00:02Z", "2026-01-05T16:00:03Z"
 	for name, tt := range map[string]struct {
@@ -169,7 +169,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// What is not a whole page of a listing is refused, and nothing of it is kept.
+// A body that is not a complete page of a listing is rejected, and the page is
+// empty.
 func TestMalformed(t *testing.T) {
 	good, err := os.ReadFile(filepath.Join("testdata", "aws-versions.xml"))
 	if err != nil {
@@ -222,7 +223,7 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// Unusual forms of the same page have the same records.
+// Unusual forms of the same page yield the same records.
 func TestOtherForms(t *testing.T) {
 	good, err := os.ReadFile(filepath.Join("testdata", "aws-versions.xml"))
 	if err != nil {

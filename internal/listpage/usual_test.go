@@ -11,8 +11,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// What is read from where it begins is what the whole text is, and nothing else is
-// taken for it.
+// The parsers of usual texts return the same as those of the whole text, and accept
+// nothing else.
 func TestUsualTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := []byte(time.UnixMilli(rapid.Int64Range(-62167219200000, 253402300799999).Draw(t, "milli")).UTC().Format("2006-01-02T15:04:05.000Z"))

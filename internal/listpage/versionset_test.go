@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A set has what was added since it was cleared.
+// A set contains the ids that were added since it was cleared.
 func TestVersionSet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var set VersionSet

@@ -35,7 +35,8 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// A line in JSON has no character that a terminal obeys, and reads back as it was.
+// A line in JSON has no character that controls a terminal, and decodes to the
+// original.
 func TestJSON(t *testing.T) {
 	const hostile = "a\x7f\u0085\u202e\U000e0001猫\x1b[31m\n\"b"
 	var out bytes.Buffer
@@ -89,7 +90,7 @@ func TestFileIsOpenedAgain(t *testing.T) {
 	write("4\n")
 }
 
-// disk takes so many bytes, and then none; or it does not answer.
+// disk accepts a number of bytes and then fails, or does not answer.
 type disk struct {
 	mu    sync.Mutex
 	room  int
@@ -113,8 +114,8 @@ func (d *disk) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Lines that a full disk does not take are counted. A line that was torn ends where it
-// was, so that the next one is whole.
+// Lines that a full disk does not accept are counted. A torn line is ended, so that
+// the next line is complete.
 func TestQueueOnAFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{room: 7}
@@ -150,7 +151,8 @@ func TestQueueOnAFullDisk(t *testing.T) {
 	})
 }
 
-// A disk that does not answer delays nobody, and costs a bounded amount of memory.
+// A disk that does not answer delays no caller, and costs a bounded amount of
+// memory.
 func TestQueueOnAHungDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{room: 1 << 30, hangs: make(chan struct{})}

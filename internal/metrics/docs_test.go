@@ -29,8 +29,8 @@ says why, and ` + "`promhttp_metric_handler_errors_total`" + ` counts.
 This page is made from the program by ` + "`go test ./internal/metrics -run TestDocs -update`" + `.
 `
 
-// TestDocs compares docs/metrics.md with the definitions: a metric without its line
-// fails by name.
+// TestDocs compares docs/metrics.md with the definitions. It names a metric without
+// a line.
 func TestDocs(t *testing.T) {
 	const path = "../../docs/metrics.md"
 	lines := map[string]string{}
@@ -72,7 +72,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// TestConventions holds the names to the conventions of Prometheus.
+// TestConventions checks names against the conventions of Prometheus.
 func TestConventions(t *testing.T) {
 	seen := map[string]bool{}
 	for _, d := range definitions {

@@ -12,7 +12,8 @@ type team struct{ work stocktake.Work }
 
 func (t *team) Work(context.Context, string, string) (stocktake.Work, error) { return t.work, nil }
 
-// Two servers of one name count together, and a task whose machine is gone has none.
+// Two servers with the same name count together. A task of a lost machine has no
+// machine.
 func TestMachines(t *testing.T) {
 	m := newMetrics()
 	m.Machines(&team{stocktake.Work{

@@ -31,13 +31,13 @@ func TestRequests(t *testing.T) {
 	)
 }
 
-// service is an inventory service that makes the runs given.
+// service is an inventory service with the given runs.
 type service struct{ active []stocktake.Run }
 
 func (s *service) Load() inventory.Load    { return inventory.Load{Running: len(s.active), Waiting: 3} }
 func (s *service) Active() []stocktake.Run { return s.active }
 
-// catalog has the figures given.
+// catalog has the given figures.
 type catalog struct {
 	unfinished map[inventory.UnfinishedKey]inventory.UnfinishedCount
 	figures    inventory.Figures
@@ -56,8 +56,8 @@ func (c *catalog) Figures(_ context.Context, max int) (inventory.Figures, error)
 
 var start = time.Unix(1767628800, 0)
 
-// The progress of a run counts while it is made, and once, however often and in
-// which order it is looked at.
+// The progress of a run is counted while it is made, and only once, however often
+// and in which order it is read.
 func TestRunProgress(t *testing.T) {
 	m, s := newMetrics(), &service{}
 	m.Runs(s, &catalog{})
@@ -84,7 +84,7 @@ func TestRunProgress(t *testing.T) {
 		`stocktake_run_duration_seconds_sum{kind="full"} 2`,
 		`stocktake_run_last_end_timestamp_seconds 1.767628803e+09`,
 	)
-	s.active = nil // dropped with its configuration: what it has done stays counted
+	s.active = nil // dropped with its configuration: its progress stays counted
 	has(t, m, `stocktake_run_listed_objects_total 10`)
 	m.RunChanged(stocktake.Run{ID: "2", Kind: stocktake.FullRun, Trigger: stocktake.TriggerScheduled, State: stocktake.Skipped})
 	has(t, m, `stocktake_runs_total{kind="full",state="skipped",trigger="scheduled"} 1`)

@@ -35,7 +35,7 @@ var (
 	secret = []byte("0123456789abcdef")
 )
 
-// receiver is a real HTTP server that notes what it is told.
+// receiver is a real HTTP server that records notices.
 type receiver struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -125,7 +125,7 @@ func (w *world) serve() (stop func()) {
 	})
 }
 
-// happen keeps the notices of an event, as the service does.
+// happen stores the notices of an event, as the service does.
 func (w *world) happen(kind inventory.EventKind) {
 	w.t.Helper()
 	w.made++
@@ -207,7 +207,7 @@ func TestTriesAgainAndGivesUp(t *testing.T) {
 		t.Fatalf("dead %+v, %v", dead, err)
 	}
 
-	// By hand, once the receiver is well.
+	// Retry manually, once the receiver answers.
 	r.answer = nil
 	if err := w.Retry(t.Context(), dead[0].ID); err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestTriesAgainAndGivesUp(t *testing.T) {
 	if err != nil || len(told) != 1 || told[0].State() != inventory.NoticeDelivered || told[0].Answer != 204 || told[0].Error != "" || told[0].Run != "run1" {
 		t.Errorf("history %+v, %v", told, err)
 	}
-	// Also one that was received.
+	// Retry a notice that was received, too.
 	if err := w.Retry(t.Context(), dead[0].ID); err != nil {
 		t.Error(err)
 	}
@@ -237,7 +237,7 @@ func TestTriesAgainAndGivesUp(t *testing.T) {
 	}
 }
 
-// A receiver is tried with a notice of an event that it need not subscribe to.
+// A test notice is of an event that the receiver need not subscribe to.
 func TestTryOfAReceiver(t *testing.T) {
 	clk := clock.NewFrozen(start)
 	r := newReceiver(t, clk)
@@ -260,7 +260,7 @@ func TestTryOfAReceiver(t *testing.T) {
 	}
 }
 
-// A webhook cannot be the address where a cloud hands out credentials.
+// A webhook cannot be the address of a cloud's credential service.
 func TestMetadataServiceIsNotReached(t *testing.T) {
 	t.Setenv("http_proxy", "")
 	clk := clock.NewFrozen(start)
@@ -301,8 +301,8 @@ func TestGoneForGood(t *testing.T) {
 	}
 }
 
-// TestReceiverThatIsDown has one of two receivers down for long, with many
-// notices: the other one is told, and in the end none is left but the dead.
+// TestReceiverThatIsDown has one of two receivers down for long, with many notices.
+// The other one receives its notices, and in the end only dead notices are left.
 func TestReceiverThatIsDown(t *testing.T) {
 	clk := clock.NewFrozen(start)
 	r := newReceiver(t, clk)
@@ -333,7 +333,7 @@ func TestReceiverThatIsDown(t *testing.T) {
 			t.Errorf("dead: %+v", d)
 		}
 	}
-	// A month later a new one dies, and the old ones are forgotten.
+	// A month later a new notice dies, and the old ones are removed.
 	w.advance(31 * 24 * time.Hour)
 	w.happen(inventory.EventFailed)
 	w.advance(7 * 24 * time.Hour)
@@ -388,8 +388,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// The vector of docs/formats/webhook.md, which a receiver can check itself
-// against.
+// The vector of docs/formats/webhook.md, with which a receiver can check its
+// implementation.
 func TestSignVector(t *testing.T) {
 	got := notify.Sign([]byte("0123456789abcdef"), "1767628800", []byte(`{"event":"failed"}`))
 	if want := "v1=b0ac2e734f7c7915dd9ed7504dec328e709982af9bf87631bdbe7a29e9823288"; got != want {
@@ -397,8 +397,8 @@ func TestSignVector(t *testing.T) {
 	}
 }
 
-// TestNoticeOfAClockThatWasAhead delivers at once what a clock that was ahead has
-// put off for longer than any pause.
+// TestNoticeOfAClockThatWasAhead delivers at once a notice that a clock that was
+// ahead has delayed for longer than any pause.
 func TestNoticeOfAClockThatWasAhead(t *testing.T) {
 	clk := clock.NewFrozen(time.Date(2026, 1, 5, 16, 0, 0, 0, time.UTC))
 	r := newReceiver(t, clk)

@@ -15,7 +15,7 @@ import (
 )
 
 // user makes a user of the account with a policy that allows statements, each
-// "action resource", and returns what sends its requests.
+// "action resource", and returns a function that sends its requests.
 func (w *world) user(t *testing.T, name string, allowed ...string) func(method, path, body string, header map[string]string) message {
 	t.Helper()
 	var statements []string
@@ -36,8 +36,8 @@ func (w *world) user(t *testing.T, name string, allowed ...string) func(method, 
 	}
 }
 
-// TestPutBucketAgain holds that whoever may make buckets may not for that
-// reason open those that are there.
+// TestPutBucketAgain holds that the right to create buckets does not include the
+// right to make existing buckets public.
 func TestPutBucketAgain(t *testing.T) {
 	w := newWorld(t)
 	w.must(t, w.do(t, "PUT", "/photos", "", nil), 200)
@@ -55,8 +55,8 @@ func TestPutBucketAgain(t *testing.T) {
 	w.must(t, w.anonymous(t, "GET", "/photos/", ""), 200)
 }
 
-// TestSymlinkTellsNothing holds that a link of one's own does not tell which
-// objects there are where one may not look.
+// TestSymlinkTellsNothing holds that a user's own symlink does not reveal which
+// objects exist where the user may not look.
 func TestSymlinkTellsNothing(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -72,8 +72,8 @@ func TestSymlinkTellsNothing(t *testing.T) {
 	}
 }
 
-// TestBrokenACL holds that an object whose ACL cannot be read is not taken for
-// one that has none.
+// TestBrokenACL holds that an object whose ACL cannot be read is not treated as one
+// without an ACL.
 func TestBrokenACL(t *testing.T) {
 	w := newWorld(t)
 	w.must(t, w.do(t, "PUT", "/photos", "", map[string]string{"X-Oss-Acl": "public-read-write"}), 200)
@@ -96,7 +96,7 @@ func (headless) Head(context.Context, object.Version) (object.Info, error) {
 }
 
 // TestDecisionsEndWithTheRequest holds that the server decides about no further
-// keys when the client of a DeleteMultipleObjects has left.
+// keys once the client of a DeleteMultipleObjects has disconnected.
 func TestDecisionsEndWithTheRequest(t *testing.T) {
 	w := newWorld(t)
 	w.must(t, w.do(t, "PUT", "/photos", "", map[string]string{"X-Oss-Acl": "public-read"}), 200)
@@ -114,7 +114,7 @@ func TestDecisionsEndWithTheRequest(t *testing.T) {
 	}
 }
 
-// leaving is a store whose client leaves when it looks at an object, which
+// leaving is a store whose client disconnects when it reads an object, which
 // everyone may delete.
 type leaving struct {
 	ossapi.Store
@@ -129,8 +129,8 @@ func (l *leaving) Head(ctx context.Context, _ object.Version) (object.Info, erro
 	return object.Info{ACL: stocktake.PublicReadWrite}, nil
 }
 
-// TestHostilePolicy holds that a policy made to be slow costs one anonymous
-// request no more than a moment's work, and its owner can still replace it.
+// TestHostilePolicy holds that a policy that is slow to evaluate costs an anonymous
+// request only a moment's work, and that its owner can still replace it.
 func TestHostilePolicy(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -145,8 +145,8 @@ func TestHostilePolicy(t *testing.T) {
 	w.must(t, w.do(t, "DELETE", "/photos/?policy", "", map[string]string{"User-Agent": strings.Repeat("a", 2000)}), 204)
 }
 
-// TestPassRole holds that with the setting, whoever puts a configuration needs
-// ram:PassRole on the role that it names.
+// TestPassRole holds that with the setting, a caller who puts a configuration needs
+// ram:PassRole on its role.
 func TestPassRole(t *testing.T) {
 	doc := func(id string) string {
 		return strings.NewReplacer("REPORT", id).Replace(`<InventoryConfiguration><Id>REPORT</Id><IsEnabled>true</IsEnabled>` +

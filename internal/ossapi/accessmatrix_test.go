@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// keysOfListings are the operations for which oss:Prefix and oss:Delimiter mean
-// something. For every other operation they are absent, whatever the query says.
+// keysOfListings are the operations that have oss:Prefix and oss:Delimiter. For
+// every other operation these are absent, whatever the query contains.
 var keysOfListings = map[string]bool{"ListObjects": true, "ListObjectsV2": true, "ListObjectVersions": true, "ListMultipartUploads": true}
 
 // A conditionKey is a condition key with conditions on it, as they are written in
@@ -29,7 +29,7 @@ func always(string) bool       { return true }
 func never(string) bool        { return false }
 func ofListings(o string) bool { return keysOfListings[o] }
 
-// conditionKeys are all condition keys that OSS documents and we know.
+// conditionKeys are all condition keys that OSS documents and the server supports.
 var conditionKeys = map[string]conditionKey{
 	"acs:SourceIp":        {`"IpAddress":{"acs:SourceIp":"127.0.0.0/8"}`, `"IpAddress":{"acs:SourceIp":"10.0.0.0/8"}`, `"NotIpAddress":{"acs:SourceIp":"127.0.0.0/8"}`, always},
 	"acs:SecureTransport": {`"Bool":{"acs:SecureTransport":"false"}`, `"Bool":{"acs:SecureTransport":"true"}`, "", always},
@@ -83,8 +83,8 @@ func TestAccessMatrix(t *testing.T) {
 		}
 	}
 
-	// A stranger who is allowed by a bucket policy, which only existing buckets
-	// have.
+	// A user of another account that a bucket policy allows. Only existing buckets
+	// have a policy.
 	stranger := signature.Credentials{ID: otherID, Secret: otherPass}
 	for _, key := range slices.Sorted(maps.Keys(conditionKeys)) {
 		k := conditionKeys[key]
@@ -125,8 +125,8 @@ func (w *world) matrixUser(t *testing.T, name, statements string, allowed func(r
 	return caller{name, signature.Credentials{ID: key.ID, Secret: key.Secret}, allowed}
 }
 
-// checkAccess sends a request for an operation and compares what became of it
-// with what the caller may do.
+// checkAccess sends a request for an operation and compares the result with the
+// caller's rights.
 func (w *world) checkAccess(t *testing.T, o row, c caller) {
 	t.Helper()
 	at := signature.Target{}

@@ -69,8 +69,8 @@ func TestDigests(t *testing.T) {
 	}
 }
 
-// raw sends text over a connection of its own and returns what comes back until
-// the server is silent or closes.
+// raw sends text over a new connection and returns the answer, until the server is
+// silent or closes the connection.
 func (w *world) raw(t *testing.T, send func(net.Conn)) *http.Response {
 	t.Helper()
 	conn, err := net.Dial("tcp", w.Listener.Addr().String())
@@ -150,8 +150,8 @@ func TestLengths(t *testing.T) {
 	})
 }
 
-// TestContinue holds that a client that waits to be asked for its body is not
-// asked before it is known and allowed.
+// TestContinue holds that a client that expects 100-continue receives it only after
+// it is authenticated and authorized.
 func TestContinue(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -196,7 +196,7 @@ func TestDocuments(t *testing.T) {
 		}
 	}
 	w.gone(t, "/brandnew/")
-	// Chunked, a document has no length to be refused by.
+	// A chunked document has no length by which it could be rejected.
 	r := w.signed(t, w.request(t, "PUT", "/photos/?inventory&inventoryId=x", "", nil))
 	r.Body, r.ContentLength = io.NopCloser(io.LimitReader(zeros{}, 2<<20)), -1
 	w.refused(t, w.send(t, r), 400, "MalformedXML")
@@ -206,7 +206,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// TestSendfile holds that the writer of an answer hands a file on as it is, in
+// TestSendfile holds that the writer of an answer passes a file on unwrapped, in
 // pieces, so that net/http can use sendfile.
 func TestSendfile(t *testing.T) {
 	in := &readerFrom{ResponseWriter: discardResponse{}}
@@ -246,7 +246,7 @@ func (w *readerFrom) ReadFrom(r io.Reader) (int64, error) {
 	return n, err
 }
 
-// TestPanic holds that a handler that panics is answered, logged and survived.
+// TestPanic holds that the server answers, logs and survives a panic of a handler.
 func TestPanic(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -260,7 +260,7 @@ func TestPanic(t *testing.T) {
 	}
 	broken.must(t, broken.do(t, "GET", "/photos/?bucketInfo", "", nil), 200)
 
-	// An unknown error is ours, too, with its request id in the log.
+	// An unknown error is internal, too, and the log has the request id.
 	m := broken.do(t, "DELETE", "/photos/cat", "", nil)
 	broken.refused(t, m, 500, "InternalError")
 	if log := broken.log.String(); !strings.Contains(log, "disk on fire") || !strings.Contains(log, m.header.Get("X-Oss-Request-Id")) {
@@ -268,8 +268,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestCutContent holds that an object that turns out shorter than it was is not
-// taken for whole.
+// TestCutContent holds that a client notices an object whose content is cut off.
 func TestCutContent(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -312,7 +311,7 @@ func (panicking) Delete(context.Context, object.Origin, object.Version) (object.
 	return object.Deleted{}, errors.New("disk on fire")
 }
 
-// The store is told who made a change, by which request and from where.
+// The store receives the author, request and address of a change.
 func TestOrigin(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")

@@ -34,7 +34,7 @@ func TestPutBucket(t *testing.T) {
 	if m.header.Get("Location") != "/photos" {
 		t.Errorf("%v", m.header)
 	}
-	// Again by the owner is fine, with other settings it is not.
+	// The owner may create it again, but not with other settings.
 	w.must(t, w.do(t, "PUT", "/photos/", "", nil), 200)
 	w.must(t, w.do(t, "PUT", "/photos", class("Standard", "LRS"), nil), 200)
 	for _, doc := range []string{class("IA", "LRS"), class("Standard", "ZRS")} {
@@ -69,7 +69,7 @@ func TestPutBucket(t *testing.T) {
 	if m = w.do(t, "GET", "/archive/?tagging", "", nil); !strings.Contains(m.body, "<Key>b</Key><Value>&amp;</Value>") {
 		t.Error(m.body)
 	}
-	// Asked for at once, public is public.
+	// An ACL in the request makes the bucket public.
 	w.must(t, w.do(t, "PUT", "/public", "", map[string]string{"X-Oss-Acl": "public-read"}), 200)
 	w.must(t, w.anonymous(t, "GET", "/public/", ""), 200)
 	w.refused(t, w.do(t, "PUT", "/photos", "", map[string]string{"X-Oss-Acl": "public-read"}), 403, "AccessDenied")
@@ -96,7 +96,7 @@ func TestDeleteBucket(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	w.refused(t, w.do(t, "DELETE", "/photos/", "", nil), 404, "NoSuchBucket")
-	// Its inventories went with it.
+	// Its inventories were deleted with it.
 	w.bucket(t, "photos")
 	w.refused(t, w.do(t, "GET", "/photos/?inventory", "", nil), 404, "NoSuchInventory")
 }

@@ -62,7 +62,7 @@ func TestCallback(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 
-	// It fails: the object is there all the same, the answer says what happened.
+	// The callback fails: the object exists, and the answer says what happened.
 	for _, tt := range []struct {
 		answer  func(http.ResponseWriter)
 		message string
@@ -90,13 +90,13 @@ func TestCallback(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 
-	// Few bytes that name many more are not sent.
+	// A short body that expands to a long one is not sent.
 	m = put(map[string]any{"callbackUrl": app.URL, "callbackBody": strings.Repeat("${x:a}", 1300)}, `{"x:a":"`+strings.Repeat("<", 8000)+`"}`)
 	if p := w.refused(t, m, 203, "CallbackFailed"); p.Message != "callbackBody is too large with its variables." {
 		t.Errorf("%+v", p)
 	}
 
-	// An invalid callback is refused before anything is stored.
+	// An invalid callback is rejected before anything is stored.
 	for _, header := range []map[string]string{
 		{"X-Oss-Callback": "no base64"},
 		{"X-Oss-Callback": base64.StdEncoding.EncodeToString([]byte("no json"))},
@@ -113,8 +113,8 @@ func TestCallback(t *testing.T) {
 }
 
 // TestCallbackStaysOutside holds that a callback reaches no address inside the
-// machine or its network unless the server's settings name it, and that the
-// client cannot tell such an address from one where nothing answers.
+// machine or its network unless the server's settings name it, and that the client
+// cannot distinguish such an address from one that does not answer.
 func TestCallbackStaysOutside(t *testing.T) {
 	w := newWorld(t, func(c *ossapi.Config) { c.Callbacks = outbound.Public() })
 	w.bucket(t, "photos")

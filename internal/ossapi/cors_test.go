@@ -24,7 +24,7 @@ func TestBucketCORS(t *testing.T) {
 	}
 	w.refused(t, w.anonymous(t, "GET", "/photos/?cors", ""), 403, "AccessDenied")
 
-	// The SDK's own documents, and what it reads of ours.
+	// The SDK's documents, and what the SDK reads from ours.
 	c := w.client()
 	want := &oss.CORSConfiguration{ResponseVary: oss.Ptr(true), CORSRules: []oss.CORSRule{{
 		AllowedOrigins: []string{"*"}, AllowedMethods: []string{"PUT", "GET"}, AllowedHeaders: []string{"Authorization"},
@@ -80,7 +80,7 @@ func TestPutBucketCORSRefuses(t *testing.T) {
 	w.refused(t, w.do(t, "GET", "/photos/?cors", "", nil), 404, "NoSuchCORSConfiguration")
 }
 
-// corsHeaders are those of an answer that a browser looks at.
+// corsHeaders are the headers of an answer that a browser evaluates.
 func corsHeaders(m message) map[string]string {
 	got := map[string]string{}
 	for name := range m.header {

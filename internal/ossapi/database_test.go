@@ -23,7 +23,7 @@ func (databaseAway) ForgetDeleted(_ context.Context, bucket string) error {
 	return nil
 }
 
-// A database that is away is no reason to give up: clients try again.
+// If the database is unavailable, the error is temporary: clients retry.
 func TestDatabaseAway(t *testing.T) {
 	w := newWorld(t, func(c *ossapi.Config) { c.Inventories = databaseAway{} })
 	w.bucket(t, "photos")

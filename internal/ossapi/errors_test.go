@@ -20,8 +20,8 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// TestErrorsAreFoundWrapped holds that no error becomes another one, or a 500,
-// because its error was given more detail.
+// TestErrorsAreFoundWrapped holds that adding details to an error does not change
+// the code and the status of the reply.
 func TestErrorsAreFoundWrapped(t *testing.T) {
 	rows := append(ossapi.ErrorRows(), []ossapi.ErrorRow{
 		{Err: &stocktake.InvalidArgumentError{Element: "Id"}, Code: "InvalidArgument", Status: 400},
@@ -57,7 +57,7 @@ func TestHeadErrors(t *testing.T) {
 			t.Errorf("%s: %d %q %v", path, m.status, m.body, p)
 		}
 	}
-	// However long what was signed, the header stays readable for Node.
+	// The header stays readable for Node, however long the signed text was.
 	r := w.request(t, "HEAD", "/photos/cat?versionId="+strings.Repeat("x", 20_000), "", nil)
 	m := w.send(t, w.signedAs(t, r, signature.Credentials{ID: keyID, Secret: "wrong"}, signature.Target{Bucket: "photos", Key: "cat"}))
 	if n := len(m.header.Get("X-Oss-Err")); m.status != 403 || n == 0 || n > 8<<10 {
@@ -107,7 +107,7 @@ func TestStrangers(t *testing.T) {
 	if m := w.do(t, "GET", "/photos/cat", "", nil); m.body != "meow" {
 		t.Errorf("%q", m.body)
 	}
-	// A wrong signature shows what the server signed; that is escaped.
+	// The reply to a wrong signature contains, escaped, what the server signed.
 	r := w.request(t, "GET", "/photos/cat?prefix=%3Cb%3E", "", map[string]string{"X-Oss-Meta-A": "<script>&"})
 	m := sign(r, signature.Credentials{ID: keyID, Secret: "wrong"}, signature.V4, 0)
 	if strings.Contains(m.body, "<script>") || !strings.Contains(m.body, "&lt;script&gt;&amp;") || !strings.Contains(m.body, "<StringToSign>OSS4-HMAC-SHA256") {
@@ -117,14 +117,14 @@ func TestStrangers(t *testing.T) {
 		t.Error("a secret is told")
 	}
 
-	// Keys that were good once.
+	// Keys that were valid once.
 	key, err := w.access.CreateKey(account, "")
 	check(t, err)
 	check(t, w.access.SetKeyDisabled(key.ID, true))
 	w.refused(t, sign(req("GET", ""), signature.Credentials{ID: key.ID, Secret: key.Secret}, signature.V4, 0), 403, "InvalidAccessKeyId")
 
-	// A bucket that does not exist is told before an unknown key, but for the
-	// inventory operations.
+	// A missing bucket is reported before an unknown key, except by the inventory
+	// operations.
 	unknown := signature.Credentials{ID: "nobody", Secret: "x"}
 	for path, code := range map[string]string{
 		"/nowhere/cat": "NoSuchBucket", "/nowhere/?acl": "NoSuchBucket", "/nowhere/?inventory": "InvalidAccessKeyId", "/photos/?acl": "InvalidAccessKeyId",
@@ -181,7 +181,7 @@ func TestHostileNames(t *testing.T) {
 	w.refused(t, w.do(t, "GET", "/photos/?prefix=%FF", "", nil), 400, "InvalidURI")
 	w.refused(t, w.do(t, "GET", "/photos/?prefix="+strings.Repeat("a", 1025), "", nil), 400, "InvalidArgument")
 
-	// These are names like others.
+	// These are valid names.
 	for _, key := range []string{"..", "../../etc/passwd", ".", "a/../b", "a//b", "a/", "%00", "con", "a%0D%0Ab", "%F0%9F%98%80", strings.Repeat("k", 1023), "%7F", "a%252Fb", "%3Fx%3D1", "-/console"} {
 		w.must(t, w.do(t, "PUT", "/photos/"+key, key, nil), 200)
 		if m := w.must(t, w.do(t, "GET", "/photos/"+key, "", nil), 200); m.body != key {
@@ -194,16 +194,16 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// TestNothingCanBeAdded adds the sub-resource of each operation to a request
-// that was signed without it. Version 1 signs some parameters only; that no
-// operation hangs on another one is what this test is for.
+// TestNothingCanBeAdded adds the sub-resource of each operation to a request that
+// was signed without it. V1 signs only some parameters; no other parameter may
+// select an operation.
 func TestNothingCanBeAdded(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
 	for _, o := range ossapi.Requests() {
 		method, path, sub := o[0], o[1], o[2]
 		if sub == "regions" {
-			continue // tells everybody the same
+			continue // has the same answer for all callers
 		}
 		for _, scheme := range []signature.Scheme{signature.V1, signature.V4} {
 			bucket, key, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
@@ -217,7 +217,7 @@ func TestNothingCanBeAdded(t *testing.T) {
 	}
 }
 
-// TestFullDisk holds that a client is told of a full disk in words of its own.
+// TestFullDisk holds that a full disk has an error of its own.
 func TestFullDisk(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")

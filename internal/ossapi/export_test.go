@@ -8,7 +8,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
-// What tests of this package see of its inside.
+// Internals for the tests of this package.
 
 // ParseRange is parseRange in plain types.
 func ParseRange(header string, size int64, standard bool) (off, n int64, partial bool, err error) {
@@ -47,7 +47,7 @@ func ReplyTo(err error) (code string, status int) {
 	return p.code, p.status
 }
 
-// Errors that only the HTTP face knows.
+// Errors of the HTTP layer alone.
 var (
 	ErrInvalidRange = errInvalidRange
 	ErrNotModified  = errNotModified

@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/internal/ossapi"
 )
 
-// away is a store of the settings that claims what starts with "lake-", has
-// lake-photos, and does not answer when asked for lake-slow.
+// away is a store named in the settings file. It claims names that start with
+// "lake-", has lake-photos, and does not answer requests for lake-slow.
 type away struct{}
 
 func (away) Claims(name string) (string, bool)    { return name, strings.HasPrefix(name, "lake-") }
@@ -44,8 +44,8 @@ func (away) Ask(_ context.Context, name string) error {
 	return stocktake.ErrNoSuchBucket
 }
 
-// Of the buckets of other stores the inventory API and three operations work; all
-// others name the endpoint where they do, to those who may use them.
+// For buckets of other stores the inventory API and three operations work. For
+// authorized callers, all other operations return the endpoint to use.
 func TestBucketsOfOtherStores(t *testing.T) {
 	base := newWorld(t)
 	base.must(t, base.do(t, "PUT", "/photos", "", nil), 200)
@@ -105,9 +105,9 @@ func TestBucketsOfOtherStores(t *testing.T) {
 	}
 }
 
-// Without a journal no changes of a bucket of another store can be reported: a
-// configuration that asks for them is refused as OSS refuses accounts without the
-// feature, with the reason in the message, and nothing of it is kept.
+// A bucket of another store has no journal, so its changes cannot be reported. A
+// configuration that requests this is rejected as OSS rejects accounts without the
+// feature, with the reason in the message, and nothing is stored.
 func TestIncrementalReportsOfOtherStores(t *testing.T) {
 	base := newWorld(t)
 	base.bucket(t, "photos")
@@ -130,7 +130,8 @@ func TestIncrementalReportsOfOtherStores(t *testing.T) {
 		t.Errorf("%+v, want %s", p, want)
 	}
 	w.refused(t, w.do(t, "GET", "/lake-photos/"+query, "", nil), 404, "NoSuchInventory")
-	// Of a bucket of the embedded store they can be; and full reports of either.
+	// For a bucket of the embedded store they can be reported; full reports work for
+	// both.
 	w.must(t, w.do(t, "PUT", "/photos/"+query, incremental, nil), 200)
 	if m := w.must(t, w.do(t, "GET", "/photos/"+query, "", nil), 200); !strings.Contains(m.body, "<IncrementalInventory>") {
 		t.Error(m.body)

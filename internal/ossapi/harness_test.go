@@ -33,8 +33,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(everything{m}) }
 
-// everything fails a run of all tests unless requests have tried each operation
-// and provoked each row of the error table.
+// everything fails a run of all tests unless requests have tried each operation and
+// provoked each row of the error table.
 type everything struct{ m *testing.M }
 
 func (e everything) Run() int {
@@ -63,7 +63,7 @@ var tried sync.Map
 // provoked are the code and message of every error that a test has seen.
 var provoked sync.Map
 
-// unprovoked are the rows that no request of a test can bring about, and why.
+// unprovoked are the rows that no request of a test can provoke, and why.
 var unprovoked = map[error]string{
 	stocktake.ErrAccessDenied: "a *ram.DeniedError says more",
 	object.ErrPrecondition:    "the message names the condition",
@@ -87,8 +87,8 @@ const (
 	region    = "cn-hangzhou"
 )
 
-// A world is the handler with real parts behind it: store, accounts,
-// inventories; and a listener in front.
+// A world is the handler with real components: store, accounts, inventories and a
+// listener.
 type world struct {
 	*httptest.Server
 	store       *store.Store
@@ -252,8 +252,8 @@ func (w *world) must(t *testing.T, m message, status int) message {
 	return m
 }
 
-// refused fails the test unless an answer is that error, complete in every way
-// that clients rely on.
+// refused fails the test unless an answer is that error, with everything that
+// clients rely on.
 func (w *world) refused(t *testing.T, m message, status int, code string) problem {
 	t.Helper()
 	p := m.problem(t)

@@ -21,8 +21,9 @@ func configuration(id, more string) string {
 		`<Schedule><Frequency>Daily</Frequency></Schedule><IncludedObjectVersions>Current</IncludedObjectVersions>` + more + `</InventoryConfiguration>`
 }
 
-// TestInventoryOrder breaks everything about a request, and mends it from the
-// first check to the last: each time it is the first broken thing that is told.
+// TestInventoryOrder starts with a request in which everything is wrong, and
+// corrects it from the first check to the last. The reply always reports the first
+// remaining error.
 func TestInventoryOrder(t *testing.T) {
 	w := newWorld(t)
 	const good = "/photos/?inventory&inventoryId=daily"
@@ -142,8 +143,8 @@ func TestInventoryLimit(t *testing.T) {
 	w.refused(t, w.do(t, "PUT", "/photos/?inventory&inventoryId=7", configuration("7", ""), nil), 409, "InventoryConfigurationAlreadyExists")
 }
 
-// TestReplaceInventory puts a configuration in the place of another one. It needs the
-// rights of the two operations that it stands for.
+// TestReplaceInventory replaces a configuration. This requires the rights to put
+// and to delete one.
 func TestReplaceInventory(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -183,7 +184,7 @@ func TestReplaceInventory(t *testing.T) {
 	}
 	w.must(t, w.do(t, "DELETE", "/photos/?inventory&inventoryId=daily", "", nil), 204)
 
-	// The digests of the audit lines are a chain.
+	// The digests of the audit lines form a chain.
 	var lines []string
 	for line := range strings.Lines(w.log.String()) {
 		if strings.Contains(line, "inventory configuration ") {
@@ -208,7 +209,7 @@ func TestReplaceInventory(t *testing.T) {
 	}
 }
 
-// TestExtensions asks for runs and states, which OSS does not have.
+// TestExtensions requests runs and statuses, which OSS does not have.
 func TestExtensions(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -267,7 +268,7 @@ func TestExtensions(t *testing.T) {
 	w.refused(t, w.do(t, "POST", path+"run&inventoryId=none", "", nil), 404, "NoSuchInventory")
 	w.must(t, w.do(t, "DELETE", "/photos/?inventory&inventoryId=daily", "", nil), 204)
 
-	// The log says who has changed what, and not who has looked.
+	// The log names the author of each change, but not of reads.
 	log := w.log.String()
 	for _, change := range []string{"put", "run requested", "run cancelled", "suspended", "resumed", "retention set to 3 reports, 9 days", "deleted"} {
 		line := fmt.Sprintf(`msg="inventory configuration %s" bucket=photos configuration=daily by=%s request=`, change, account)

@@ -16,7 +16,7 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// keys are names that some layer of some software gets wrong.
+// keys are names that some software handles wrongly.
 var keys = []string{
 	"-", "..", "a", "a b+%25", "a\r\n\tb", "a&<>\"'", "a/", "a//b", "a/../b", "a/b", "aA", "\x01\v\x1f", "{[|]}", "猫/", "\u202e", "｡", "😀", strings.Repeat("k", 1023),
 }
@@ -92,7 +92,7 @@ func pageThrough(t *testing.T, c *oss.Client, size int32) (got []string) {
 	return got
 }
 
-// A listing is what a client reads of a page.
+// A listing is a listing as a client parses it.
 type listing struct {
 	Prefix, Marker, NextMarker, StartAfter, Delimiter, EncodingType string
 	ContinuationToken, NextContinuationToken                        string
@@ -340,7 +340,7 @@ func TestVersions(t *testing.T) {
 		}
 	}
 
-	// Delete everything, the way the SDK's tests clean up.
+	// Delete everything, like the SDK's tests.
 	doc := "<Delete><Quiet>false</Quiet>"
 	for _, id := range []string{marker, second, first} {
 		doc += "<Object><Key>cat</Key><VersionId>" + id + "</VersionId></Object>"
@@ -362,8 +362,8 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// A name that XML 1.0 cannot carry is listed as a reference; whoever sends back
-// what was listed reaches the object that was meant.
+// A name that XML 1.0 cannot represent is listed as a reference. A client that
+// sends the listed text back reaches the right object.
 func TestControlCharactersInNames(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -397,7 +397,7 @@ func TestControlCharactersInNames(t *testing.T) {
 		}
 		w.must(t, w.do(t, "GET", "/photos/"+url.PathEscape(name), "", nil), status)
 	}
-	// A marker of such a page continues it, and loses nothing.
+	// A marker of such a page continues the listing without loss.
 	m := w.must(t, w.do(t, "GET", "/photos/?max-keys=1", "", nil), 200)
 	if !strings.Contains(m.body, "<NextMarker>a&#2;</NextMarker>") {
 		t.Errorf("%s", m.body)

@@ -8,8 +8,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ossapi"
 )
 
-// asksForItself lists the operations that need no RAM action of their own, and
-// why.
+// asksForItself lists the operations without a RAM action of their own, and why.
 var asksForItself = map[string]string{
 	"DeleteMultipleObjects": "it asks for each object",
 	"PostObject":            "it asks for oss:PutObject when the form has said who signed it and which key it is",
@@ -17,8 +16,8 @@ var asksForItself = map[string]string{
 	"OptionObject":          "browsers do not sign preflight requests",
 }
 
-// TestOperationsAreComplete names what a row of the routing table lacks. That a
-// request has tried each operation is checked when all tests have run.
+// TestOperationsAreComplete names what a row of the routing table lacks. After all
+// tests, another check verifies that a request has tried each operation.
 func TestOperationsAreComplete(t *testing.T) {
 	docs, err := os.ReadFile("../../docs/compatibility.md")
 	check(t, err)

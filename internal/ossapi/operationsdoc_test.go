@@ -11,8 +11,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// TestOperations holds the list of operations, which docs/compatibility.md
-// shows, to its golden file: what is offered changes on purpose only.
+// TestOperations compares the list of operations, which docs/compatibility.md
+// contains, with its golden file: it changes only on purpose.
 func TestOperations(t *testing.T) {
 	const golden = "testdata/golden/operations.md"
 	var got bytes.Buffer

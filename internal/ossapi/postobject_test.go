@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// A form is a form upload in the making: pairs of name and value, then the file.
+// A form is a form upload to be sent: pairs of name and value, then the file.
 type form struct {
 	fields [][2]string
 	file   string // content; "-": no file
@@ -95,7 +95,7 @@ func TestPostObject(t *testing.T) {
 		w.must(t, w.do(t, "DELETE", "/photos/user/cat.jpg", "", nil), 204)
 	}
 
-	// The answer that the form asks for.
+	// The answer that the form requests.
 	signed := base.with(signedV1(ok, keyID, secret)...)
 	w.must(t, w.post(t, "/photos/", signed.with("success_action_status", "200")), 200)
 	m := w.must(t, w.post(t, "/photos/", signed.with("success_action_status", "201")), 201)
@@ -109,7 +109,7 @@ func TestPostObject(t *testing.T) {
 	}
 }
 
-// TestPostObjectRefuses are forms that are not carried out. None leaves an object.
+// TestPostObjectRefuses sends forms that are rejected. None creates an object.
 func TestPostObjectRefuses(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -168,8 +168,8 @@ func TestPostObjectRefuses(t *testing.T) {
 	w.refused(t, w.post(t, "/missing/", plain), 404, "NoSuchBucket")
 }
 
-// TestPostObjectAnonymous holds that a form without a signature may do what an
-// anonymous PutObject may, and is bound by a policy it brings.
+// TestPostObjectAnonymous holds that an unsigned form may do what an anonymous
+// PutObject may, and that a policy in the form applies.
 func TestPostObjectAnonymous(t *testing.T) {
 	w := newWorld(t)
 	w.must(t, w.do(t, "PUT", "/open", "", map[string]string{"X-Oss-Acl": "public-read-write"}), 200)
@@ -180,15 +180,15 @@ func TestPostObjectAnonymous(t *testing.T) {
 	w.refused(t, w.post(t, "/open/", form{[][2]string{{"key", "dog"}, {"policy", policy(time.Now().Add(-time.Hour), "")}}, "x"}), 403, "AccessDenied")
 	w.refused(t, w.post(t, "/open/", form{[][2]string{{"key", "dog"}, {"x-oss-tagging", "a=1"}}, "x"}), 403, "AccessDenied")
 
-	// A form that ends within its file leaves nothing.
+	// A form that ends within its file creates no object.
 	r := w.request(t, "POST", "/open/", "--x\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\ndog\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nhalf",
 		map[string]string{"Content-Type": "multipart/form-data; boundary=x"})
 	w.refused(t, w.send(t, r), http.StatusBadRequest, "MalformedPOSTRequest")
 	w.refused(t, w.do(t, "GET", "/open/dog", "", nil), 404, "NoSuchKey")
 }
 
-// TestPostObjectNameBomb holds that a form of 200 KB cannot ask for a name of
-// 140 MB.
+// TestPostObjectNameBomb holds that a form of 200 KB cannot expand to a name of 140
+// MB.
 func TestPostObjectNameBomb(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")

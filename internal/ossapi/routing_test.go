@@ -9,8 +9,8 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// TestNothingFallsThrough asks for every sub-resource that is not offered with
-// every method. None may do what the request would do without it.
+// TestNothingFallsThrough requests every unsupported sub-resource with every
+// method. None may have the effect of the request without it.
 func TestNothingFallsThrough(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -21,7 +21,7 @@ func TestNothingFallsThrough(t *testing.T) {
 		for _, path := range []string{"/", "/empty/", "/photos/cat", "/photos/new"} {
 			for _, method := range []string{"GET", "PUT", "POST", "DELETE"} {
 				if sub == "publicAccessBlock" && path == "/empty/" {
-					continue // offered there
+					continue // supported there
 				}
 				m := w.do(t, method, path+"?"+sub, "", nil)
 				w.refused(t, m, 501, "NotImplemented")
@@ -41,12 +41,12 @@ func TestNothingFallsThrough(t *testing.T) {
 		w.must(t, w.do(t, "GET", "/photos/?"+unknown, "", nil), 200)
 	}
 
-	// A sub-resource of another level is none here.
+	// A sub-resource of another level is an unknown parameter here.
 	w.refused(t, w.do(t, "DELETE", "/empty/?objectMeta", "", nil), 501, "NotImplemented")
 	w.refused(t, w.do(t, "DELETE", "/photos/cat?inventory", "", nil), 501, "NotImplemented")
 	w.refused(t, w.do(t, "PUT", "/photos/new?policy", "", nil), 501, "NotImplemented")
 
-	// Methods that a sub-resource, or a thing, does not have.
+	// Methods that a sub-resource or a level does not have.
 	for _, target := range []string{"PUT /photos/?location", "DELETE /photos/?versioning", "POST /photos/cat", "PUT /", "DELETE /photos/cat?acl", "PATCH /photos/cat"} {
 		method, path, _ := strings.Cut(target, " ")
 		w.refused(t, w.do(t, method, path, "", nil), 405, "MethodNotAllowed")
@@ -59,7 +59,7 @@ func TestNothingFallsThrough(t *testing.T) {
 		w.refused(t, w.do(t, "GET", path, "", nil), 400, "InvalidArgument")
 	}
 
-	// Everything is as it was.
+	// Nothing has changed.
 	w.must(t, w.do(t, "GET", "/empty/?bucketInfo", "", nil), 200)
 	if m := w.must(t, w.do(t, "GET", "/photos/cat", "", nil), 200); m.body != "meow" {
 		t.Errorf("the object is %q", m.body)
@@ -67,8 +67,8 @@ func TestNothingFallsThrough(t *testing.T) {
 	w.refused(t, w.do(t, "GET", "/photos/new", "", nil), 404, "NoSuchKey")
 }
 
-// TestAddressing puts and gets by every way to name a bucket, each signed the
-// way clients sign it.
+// TestAddressing puts and gets an object in every way to address a bucket, signed
+// as clients sign it.
 func TestAddressing(t *testing.T) {
 	w := newWorld(t, func(c *ossapi.Config) { c.CNAMEs = map[string]string{"pictures.example": "photos"} })
 	w.bucket(t, "photos")
@@ -105,18 +105,18 @@ func TestAddressing(t *testing.T) {
 		}
 	}
 
-	// ali-oss has no bucket to name when it lists buckets.
+	// ali-oss has no bucket when it lists buckets.
 	list := func(host string) message {
 		r := w.request(t, "GET", "/", "", map[string]string{"Host": host})
 		return w.send(t, w.signedAs(t, r, signature.Credentials{ID: keyID, Secret: secret}, signature.Target{}))
 	}
-	// The signature is over the service, so the bucket "undefined" is no reading of it.
+	// The signature is that of the service, so "undefined" is not a bucket here.
 	if m := w.must(t, list("undefined.oss-cn-hangzhou.aliyuncs.com"), 200); !strings.Contains(m.body, "<Name>photos</Name>") {
 		t.Errorf("%s", m.body)
 	}
 }
 
-// TestCommonHeaders holds every answer to what clients rely on.
+// TestCommonHeaders checks the headers that clients rely on in every answer.
 func TestCommonHeaders(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")

@@ -19,8 +19,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// pipes is a listener of connections in memory, whose deadlines keep to virtual
-// time.
+// pipes is a listener of in-memory connections, whose deadlines use virtual time.
 type pipes struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -107,8 +106,8 @@ func TestSlowBodies(t *testing.T) {
 	})
 }
 
-// TestPatience holds that a body may take its time as long as it comes, and
-// that a connection may rest between requests.
+// TestPatience holds that a body may be slow as long as it makes progress, and that
+// a connection may be idle between requests.
 func TestPatience(t *testing.T) {
 	slowWorld(t, func(t *testing.T, _ *store.Store, dial func() net.Conn) {
 		conn := dial()
@@ -130,8 +129,8 @@ func TestPatience(t *testing.T) {
 	})
 }
 
-// TestSlowDocuments holds that a document, which is read before its sender is
-// known to have any right, comes to an end.
+// TestSlowDocuments holds that the time of a document is limited, because it is
+// read before its sender is authorized.
 func TestSlowDocuments(t *testing.T) {
 	slowWorld(t, func(t *testing.T, _ *store.Store, dial func() net.Conn) {
 		conn := dial()
@@ -156,8 +155,8 @@ func TestSlowDocuments(t *testing.T) {
 	})
 }
 
-// TestSlowForms sends a form before whose file no end is in sight, which may take no
-// longer than a document.
+// TestSlowForms sends a form whose fields never end. It may take no longer than a
+// document.
 func TestSlowForms(t *testing.T) {
 	slowWorld(t, func(t *testing.T, _ *store.Store, dial func() net.Conn) {
 		conn := dial()
@@ -183,8 +182,8 @@ func TestSlowForms(t *testing.T) {
 	})
 }
 
-// TestSlowReaders asks for an object and reads little of it: that ends, too.
-// One that keeps reading gets the whole.
+// TestSlowReaders requests an object and reads little of it: the server ends the
+// answer. A client that keeps reading gets the whole object.
 func TestSlowReaders(t *testing.T) {
 	slowWorld(t, func(t *testing.T, st *store.Store, dial func() net.Conn) {
 		size := 4 << 20

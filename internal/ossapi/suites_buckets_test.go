@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// TestHeadBucket asks for a bucket, one that is missing, and as a user without
-// rights.
+// TestHeadBucket requests an existing bucket, a missing one, and one as a user
+// without rights.
 func TestHeadBucket(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -26,7 +26,7 @@ func TestHeadBucket(t *testing.T) {
 	w.must(t, w.anonymous(t, "HEAD", "/photos/", ""), 403)
 }
 
-// TestEmptyLists are lists that clients ask for although they are always empty.
+// TestEmptyLists requests lists that clients use although they are always empty.
 func TestEmptyLists(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -58,8 +58,8 @@ func TestListBucketsByTag(t *testing.T) {
 	}
 }
 
-// TestUploadMarkers holds that the markers of a whole list of uploads name its last
-// entry.
+// TestUploadMarkers holds that the markers of a complete list of uploads name its
+// last entry.
 func TestUploadMarkers(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -125,7 +125,7 @@ func TestPutBucketEncryptionHeaders(t *testing.T) {
 	}
 }
 
-// TestMixedLifecycleAges holds that one rule has dates or days.
+// TestMixedLifecycleAges holds that one rule has either dates or days.
 func TestMixedLifecycleAges(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -137,7 +137,7 @@ func TestMixedLifecycleAges(t *testing.T) {
 	w.must(t, w.do(t, "PUT", "/photos/?lifecycle", rule("<Expiration><Days>30</Days></Expiration><AbortMultipartUpload>"+date+"</AbortMultipartUpload>"), nil), 200)
 }
 
-// TestPrincipalInBrackets holds that a UID may stand in brackets.
+// TestPrincipalInBrackets holds that a UID may be in brackets.
 func TestPrincipalInBrackets(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -148,7 +148,8 @@ func TestPrincipalInBrackets(t *testing.T) {
 	w.refused(t, w.do(t, "PUT", "/photos/?policy", strings.Replace(policy, "["+stranger, "["+"x", 1), nil), 400, "InvalidPolicyDocument")
 }
 
-// TestUnknownKeys are the answers to keys that do not exist, or not with a token.
+// TestUnknownKeys checks the answers to keys that do not exist, or not with a
+// token.
 func TestUnknownKeys(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")
@@ -164,7 +165,7 @@ func TestUnknownKeys(t *testing.T) {
 	w.refused(t, as(signature.Credentials{ID: keyID, Secret: secret, Token: "none"}, "GET", "/photos/"), 403, "InvalidAccessKeyId")
 }
 
-// TestFarFuture signs with V1 for a date that is far ahead.
+// TestFarFuture signs with V1 for a date in the far future.
 func TestFarFuture(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(t, "photos")

@@ -18,8 +18,9 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// The tests of this file and of suites_buckets_test.go hold what the suites of
-// foreign clients assert of the real service; see spec/oss-protocol.md, section 17.
+// The tests of this file and of suites_buckets_test.go check what the suites of
+// other clients assert about the real service; see spec/oss-protocol.md, section
+// 17.
 
 // TestPlusIsABlank sends a raw plus wherever a name is percent-encoded.
 func TestPlusIsABlank(t *testing.T) {

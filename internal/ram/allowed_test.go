@@ -20,7 +20,7 @@ var now = time.Date(2026, 1, 5, 16, 0, 0, 0, time.UTC)
 
 var root = ram.Root{AccessKeyID: "LTAIroot", Secret: "root secret", Account: owner}
 
-// newDirectory is one in memory.
+// newDirectory returns a directory in memory.
 func newDirectory(t testing.TB, opts ram.Options) *ram.Directory {
 	t.Helper()
 	if opts.Now == nil {
@@ -157,7 +157,7 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// Whatever a bucket policy says, the account that owns the bucket can mend it.
+// The account that owns the bucket can repair any bucket policy.
 func TestOwnerIsNotLockedOut(t *testing.T) {
 	d := newDirectory(t, ram.Options{})
 	who := identities(t, d, `{"Effect":"Allow","Action":"oss:*","Resource":"*"}`)

@@ -13,8 +13,8 @@ import (
 
 const writer = "acs:ram::" + owner + ":role/writer"
 
-// movable is a directory whose time can be moved, with a role that may read
-// and write the bucket reports.
+// movable is a directory with a settable time, and with a role that may read and
+// write the bucket reports.
 func movable(t *testing.T) (*ram.Directory, *time.Time) {
 	t.Helper()
 	clock := now
@@ -176,7 +176,7 @@ func TestAssumeRoleRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// The largest session that can be asked for fits into a token.
+	// The token can hold the largest valid session.
 	long := strings.Repeat("n", 64)
 	_, err = d.CreateRole(owner, long, nil, 0)
 	must(t, err)
@@ -204,7 +204,7 @@ func TestRunsActAsTheirRole(t *testing.T) {
 		if _, err := d.RoleIdentity("acs:ram::" + other + ":role/writer"); !errors.Is(err, ram.ErrNoSuchRole) {
 			t.Errorf("role of an account that is not there: %v", err)
 		}
-		// No caller gets the rights of the account by way of an undefined role.
+		// No caller gets the rights of the account through an undefined role.
 		all := identities(t, d, `{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}`)
 		for name, i := range all {
 			_, err := d.Assume(i, ram.AssumeRole{RoleARN: writer, SessionName: "sess"})
@@ -236,7 +236,7 @@ func TestRunsActAsTheirRole(t *testing.T) {
 		who, err := d.RoleIdentity(writer)
 		must(t, err)
 		must(t, d.Allowed(who, put))
-		// Rights that are lost are lost at once; the next run is told.
+		// Lost rights take effect at once; the next run gets an error.
 		must(t, d.DetachRolePolicy(owner, "writer", "reports"))
 		if err := d.Allowed(who, put); err == nil || !strings.Contains(err.Error(), "may not oss:PutObject on acs:oss:*:"+owner+":reports/x") {
 			t.Errorf("%v", err)
@@ -269,7 +269,7 @@ func TestRunsActAsTheirRole(t *testing.T) {
 	})
 }
 
-// Who may have the service act as a role.
+// Callers that may pass the role to the service.
 func TestPassRole(t *testing.T) {
 	onWriter := `"Action":"ram:PassRole","Resource":"acs:ram::` + owner + `:role/writer"`
 	q := ram.Request{SourceIP: netip.MustParseAddr("10.0.0.1")}

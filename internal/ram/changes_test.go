@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A server logs what another process changed in its accounts, with who, and no
+// A server logs which accounts another process has changed, and the author, but no
 // secret.
 func TestChangesAreLogged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.json")

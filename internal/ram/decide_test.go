@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
-// A Decider decides about each key as Allowed does.
+// A Decider decides about each key like Allowed.
 func TestDeciderAgreesWithAllowed(t *testing.T) {
 	d := newDirectory(t, ram.Options{})
 	who := identities(t, d, `{"Effect":"Allow","Action":"oss:x","Resource":"*"}`)
@@ -38,7 +38,7 @@ func TestDeciderAgreesWithAllowed(t *testing.T) {
 	})
 }
 
-// A condition of a policy that an attacker wrote, and the header that he sends.
+// A condition of an attacker's policy, and the attacker's header.
 func slowPolicy(pattern string) []byte {
 	return policy(`{"Effect":"Allow","Action":"oss:*","Principal":["*"],"Resource":["acs:oss:*:*:*"],"Condition":{"StringLike":{"acs:UserAgent":["` + pattern + `"]}}}`)
 }
@@ -108,9 +108,8 @@ func TestDeciderIsBounded(t *testing.T) {
 	}
 }
 
-// Policies of 14 KB that are made to be slow, asked about one key and about a
-// thousand. The first pattern took 4 s a key when stars were matched by trying
-// every place.
+// Policies of 14 KB that are slow to evaluate, for one key and for a thousand. The
+// first pattern took 4 s per key when stars were matched by trying every place.
 func BenchmarkHostilePolicy(b *testing.B) {
 	d := newDirectory(b, ram.Options{})
 	who := identities(b, d, `{"Effect":"Allow","Action":"oss:x","Resource":"*"}`)

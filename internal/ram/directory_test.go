@@ -38,7 +38,7 @@ func TestEverythingIsKept(t *testing.T) {
 	must(t, d.PutPolicy(owner, "reader", ram.Document(policy(`{"Effect":"Allow","Action":"oss:GetObject","Resource":"*"}`))))
 	must(t, d.AttachUserPolicy(owner, "alice", "reader"))
 	must(t, d.AttachUserPolicy(owner, "alice", "AliyunOSSReadOnlyAccess"))
-	must(t, d.AttachUserPolicy(owner, "alice", "reader")) // once more is no error
+	must(t, d.AttachUserPolicy(owner, "alice", "reader")) // attaching it again is not an error
 	must(t, d.SetKeyDisabled(k2.ID, true))
 	if len(k.ID) != 24 || !strings.HasPrefix(k.ID, "LTAI") || len(k.Secret) != 30 {
 		t.Errorf("key %+v", k)
@@ -72,7 +72,7 @@ func TestEverythingIsKept(t *testing.T) {
 		t.Errorf("file mode %v, %v", info.Mode(), err)
 	}
 
-	// And gone again.
+	// And deleted again.
 	if err := d.DeletePolicy(owner, "reader"); !errors.Is(err, ram.ErrInUse) {
 		t.Errorf("deleted an attached policy: %v", err)
 	}
@@ -238,7 +238,7 @@ func TestDeclared(t *testing.T) {
 		t.Error("the role may write anywhere")
 	}
 
-	// What is declared is changed where it is declared; other names can be added.
+	// Declared entries can only be changed in their file; other names can be added.
 	for name, err := range map[string]error{
 		"key":    d.DeleteKey("LTAIalice"),
 		"user":   d.DeleteUser(owner, "alice"),
@@ -304,8 +304,8 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// A change made by another process is in force when it returns; a broken file
-// does not take away what was in force, and is logged once.
+// A change by another process is in force when it returns. A broken file does not
+// change the state in force, and is logged once.
 func TestChangesByOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ram.json")
 	var log bytes.Buffer
@@ -316,7 +316,7 @@ func TestChangesByOthers(t *testing.T) {
 	if _, _, err := server.Key(k.ID, ""); err != nil {
 		t.Errorf("a key made by another: %v", err)
 	}
-	// Both change without losing what the other did.
+	// Concurrent changes do not lose each other.
 	k2, err := server.CreateKey(owner, "")
 	must(t, err)
 	k3, err := tool.CreateKey(owner, "")
@@ -329,7 +329,7 @@ func TestChangesByOthers(t *testing.T) {
 		}
 	}
 
-	// So is one that takes rights away.
+	// So is a change that removes rights.
 	must(t, tool.SetKeyDisabled(k3.ID, true))
 	if _, _, err := server.Key(k3.ID, ""); !errors.Is(err, ram.ErrKeyDisabled) {
 		t.Errorf("a key disabled by another: %v", err)
@@ -363,7 +363,7 @@ func TestChangesByOthers(t *testing.T) {
 	}
 }
 
-// Each write fails once: what was in force stays in force, here and on disk.
+// Each write fails once: the state in force stays the same, in memory and on disk.
 func TestChangeIsAllOrNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ram.json")
 	d := open(t, path, ram.Options{})

@@ -30,7 +30,7 @@ func simpleMatch(pattern, s string) bool {
 	return row[len(text)]
 }
 
-// characters cuts s into characters; a byte that belongs to none stands alone.
+// characters cuts s into characters; a byte that is not part of one is a character.
 func characters(s string) (list []string) {
 	for s != "" {
 		_, n := utf8.DecodeRuneInString(s)
@@ -71,8 +71,8 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-// The work of patterns made to be slow grows with the sum of the lengths, not
-// with their product; with '?' it ends with the budget, and without a match.
+// The work of slow patterns grows with the sum of the lengths, not with their
+// product. With '?' it ends with the budget, and without a match.
 func TestMatchIsBounded(t *testing.T) {
 	text := strings.Repeat("a", 2000)
 	for _, pattern := range []string{

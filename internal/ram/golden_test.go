@@ -13,8 +13,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// What earlier versions wrote stays readable: the file and a security token,
-// as they lie in testdata/golden.
+// Files of earlier versions stay readable: the directory and a security token, as
+// in testdata/golden.
 func TestReadsWhatWasWritten(t *testing.T) {
 	golden := filepath.Join("testdata", "golden")
 	path, session := filepath.Join(golden, "ram.json"), filepath.Join(golden, "session.json")

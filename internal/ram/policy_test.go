@@ -73,7 +73,7 @@ func TestParsePolicyRefuses(t *testing.T) {
 
 func statement(members string) string { return string(policy("{" + members + "}")) }
 
-// What the SDKs' own tests put, real services take.
+// The real service accepts the policies of the SDKs' own tests.
 func TestParsePolicyAccepts(t *testing.T) {
 	for kind, docs := range map[ram.PolicyKind][]string{
 		ram.BucketPolicy: {
@@ -132,7 +132,7 @@ func eights(first, last int) string {
 	return strings.Join(list, ",")
 }
 
-// Statements that are narrow one by one can let in everyone together.
+// Several narrow statements can together allow everyone.
 func TestPublicByManyStatements(t *testing.T) {
 	part := func(effect string, first, last int) string {
 		return `{"Effect":"` + effect + `","Principal":["*"],"Action":"oss:GetObject","Resource":"*","Condition":{"IpAddress":{"acs:SourceIp":[` + eights(first, last) + `]}}}`
@@ -154,7 +154,7 @@ func TestPublicByManyStatements(t *testing.T) {
 	}
 }
 
-// Each operator, with a value that fits, one that does not, and none.
+// Each operator, with a value that matches, one that does not, and none.
 func TestConditions(t *testing.T) {
 	type given map[string]string
 	for _, tt := range []struct {

@@ -13,7 +13,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
-// naiveMatch is match by way of a regular expression.
+// naiveMatch is match with a regular expression.
 func naiveMatch(pattern, s string) bool {
 	r := strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(pattern))
 	return regexp.MustCompile(`(?s)^` + r + `$`).MatchString(s)
@@ -139,8 +139,8 @@ func TestAllowedAgainstNaive(t *testing.T) {
 	})
 }
 
-// What parses is understood: it can be asked anything, and asking twice returns
-// the same. What does not parse says why.
+// A policy that parses can be evaluated for any request, and evaluating it twice
+// returns the same. Otherwise the error says why it does not parse.
 func FuzzParsePolicy(f *testing.F) {
 	for _, s := range []string{
 		`{"Version":"1","Statement":[{"Action":["oss:PutObject","oss:GetObject"],"Effect":"Deny","Principal":["1234567890","*","arn:sts::1:assumed-role/a/*"],"Resource":["acs:oss:*:1234567890:*/*"]}]}`,

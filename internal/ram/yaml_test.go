@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Errors of a declaration speak of its lines, not of this program's types.
+// Errors of a declaration name its lines, not this program's types.
 func TestDeclarationErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"nonsense":                              "line 1: cannot unmarshal !!str `nonsense`",

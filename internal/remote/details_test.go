@@ -17,8 +17,8 @@ import (
 	"github.com/stocktake/stocktake/internal/remote"
 )
 
-// answers about objects, by what is asked: "HEAD", "acl", "tagging", or "GET", which
-// is what says why HEAD was refused.
+// answers maps requests about objects to answers: "HEAD", "acl", "tagging", or
+// "GET", which returns the reason for a refused HEAD.
 type answersTo map[string]func(key string) (status int, body string, header http.Header)
 
 func always(status int, body string, header ...string) func(string) (int, string, http.Header) {
@@ -29,7 +29,7 @@ func always(status int, body string, header ...string) func(string) (int, string
 	return func(string) (int, string, http.Header) { return status, body, h }
 }
 
-// except answers as usual, but for one key.
+// except answers as usual, except for one key.
 func except(key string, unusual, usual func(string) (int, string, http.Header)) func(string) (int, string, http.Header) {
 	return func(k string) (int, string, http.Header) {
 		if k == key {
@@ -51,7 +51,7 @@ const (
 	twoTags     = `<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag><Tag><Key>b</Key><Value/></Tag></TagSet></Tagging>`
 )
 
-// detailed is a service that answers about objects, and keeps what it was asked.
+// detailed is a service that answers requests about objects, and records them.
 type detailed struct {
 	answers answersTo
 	latency time.Duration
@@ -89,7 +89,7 @@ func (d *detailed) wire(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// missingAll are records as a listing leaves them.
+// missingAll are records with the values missing that listings lack.
 func missingAll(keys ...string) (records []stocktake.Record) {
 	for _, k := range keys {
 		records = append(records, stocktake.Record{Key: []byte(k), Missing: 31})
@@ -115,7 +115,7 @@ func fetch(t *testing.T, kind string, o remote.Options, records []stocktake.Reco
 
 func all(int) bool { return true }
 
-// The answers of both dialects set what records lack.
+// The answers of both dialects set the values that records lack.
 func TestDetails(t *testing.T) {
 	for _, tt := range []struct {
 		kind    string
@@ -172,7 +172,7 @@ func TestDetails(t *testing.T) {
 	}
 }
 
-// Only the versions are asked about that are wanted and exist, by their keys.
+// Requests are made only for the wanted versions that exist, by their keys.
 func TestDetailsAsk(t *testing.T) {
 	d := &detailed{answers: answersTo{"HEAD": always(200, "")}}
 	records := missingAll("a b/ü?+%&=", "b", "c", "d")
@@ -195,8 +195,8 @@ func TestDetailsAsk(t *testing.T) {
 	}
 }
 
-// What a store does not know at all is unavailable from then on, and asked for no
-// more.
+// A request that a store does not support makes the values unavailable, and is not
+// made again.
 func TestUnknownQuestions(t *testing.T) {
 	d := &detailed{answers: answersTo{"HEAD": always(200, ""), "acl": failure(501, "NotImplemented"), "tagging": always(200, twoTags)}}
 	records := missingAll(manyKeys()...)
@@ -218,8 +218,8 @@ func TestUnknownQuestions(t *testing.T) {
 	}
 }
 
-// What fails for one object leaves its values missing; what fails for all, or has
-// nothing to do with the object, fails the scan with the reason.
+// A failure for one object leaves its values missing. A failure for all, or one
+// unrelated to the object, fails the scan with the reason.
 func TestDetailsFail(t *testing.T) {
 	good := answersTo{"HEAD": always(200, ""), "acl": always(200, fmt.Sprintf(aclOf, "")), "tagging": always(200, twoTags), "GET": always(206, "x")}
 	for _, tt := range []struct {
@@ -259,8 +259,8 @@ func TestDetailsFail(t *testing.T) {
 	}
 }
 
-// A HEAD that is refused does not say why: credentials that expire while only
-// heads are asked for must not leave values empty.
+// The answer to a refused HEAD has no reason: if credentials expire while only HEAD
+// requests are made, the values must not stay empty.
 func TestExpiredCredentialsOfHead(t *testing.T) {
 	d := &detailed{answers: answersTo{"HEAD": except("k007", always(403, ""), always(200, "")), "GET": failure(403, "InvalidAccessKeyId")}}
 	snap, err := open(t, "s3", remote.Options{Transport: wire(d.wire)}).Source().Snapshot(t.Context(), "bucket")
@@ -273,7 +273,7 @@ func TestExpiredCredentialsOfHead(t *testing.T) {
 	}
 }
 
-// Many objects are asked about at once, and no more than allowed, whatever the
+// Many objects are requested concurrently, but no more than allowed, whatever the
 // number of scans.
 func TestDetailsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -298,7 +298,7 @@ func TestDetailsAtOnce(t *testing.T) {
 	})
 }
 
-// Every key is asked for as the store knows it.
+// Every key is requested in the form of the store.
 func FuzzObjectPath(f *testing.F) {
 	for _, k := range []string{"a", "a//b", "../x", ".", "ü %2F+", "\x00\xff"} {
 		f.Add(k)

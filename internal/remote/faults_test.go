@@ -53,7 +53,7 @@ func manyKeys() (keys []string) {
 	return keys
 }
 
-// faults are what goes wrong with an answer of a healthy service.
+// faults are faults in the answers of a healthy service.
 var faults = map[string]func(healthy wire, req *http.Request) (*http.Response, error){
 	"refused": func(wire, *http.Request) (*http.Response, error) {
 		return answer(503, "<Error><Code>SlowDown</Code></Error>"), nil
@@ -75,7 +75,7 @@ var faults = map[string]func(healthy wire, req *http.Request) (*http.Response, e
 	"backwards": func(healthy wire, req *http.Request) (*http.Response, error) {
 		return edited(healthy, req, func(body string) string { return strings.Replace(body, "<Key>k", "<Key>z", 1) })
 	},
-	// What a proxy answers that mixes requests up.
+	// The answers of a proxy that mixes requests up.
 	"the first page": func(healthy wire, req *http.Request) (*http.Response, error) { return healthy(asked(req, "")) },
 	"a page from behind": func(healthy wire, req *http.Request) (*http.Response, error) {
 		return healthy(asked(req, "k150"))
@@ -117,8 +117,8 @@ func scanKeys(t *testing.T, s *remote.Store) (keys []string, err error) {
 	return keys, err
 }
 
-// Faults that pass do no harm; those that stay fail the scan. In no case does it
-// end without an error and without all keys.
+// Temporary faults do no harm; permanent ones fail the scan. A scan never ends
+// without an error and without all keys.
 func TestFaults(t *testing.T) {
 	want, healthy := manyKeys(), listingOf(manyKeys())
 	for name, fault := range faults {
@@ -143,7 +143,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// Credentials that expire during a listing fail it, by name.
+// Credentials that expire during a listing fail it, and the error says so.
 func TestExpiredCredentials(t *testing.T) {
 	healthy := listingOf(manyKeys())
 	for _, code := range []string{"ExpiredToken", "SecurityTokenExpired"} {

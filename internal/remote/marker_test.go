@@ -10,8 +10,8 @@ import (
 	"github.com/stocktake/stocktake/internal/membucket"
 )
 
-// A marker comes before its key, is valid UTF-8, and lies under every prefix of
-// the key that is shorter than it, which MinIO insists on.
+// A marker comes before its key, is valid UTF-8, and has every prefix of the key
+// that is shorter than the marker, which MinIO requires.
 func TestBefore(t *testing.T) {
 	raw := rapid.Map(rapid.SliceOfN(rapid.Byte(), 1, 9), func(b []byte) string { return string(b) })
 	rapid.Check(t, func(t *rapid.T) {

@@ -17,7 +17,7 @@ import (
 	"github.com/stocktake/stocktake/internal/remote"
 )
 
-// An oddity is something in a listing that no service should send.
+// An oddity is something that no service should send in a listing.
 type oddity struct {
 	edit   *strings.Replacer // of a page with the rows "a", "b" and "c"
 	reason string            // of the scan's error; empty: the rows are listed
@@ -85,7 +85,7 @@ func listing(versions bool) string {
 	return b.String()
 }
 
-// scanned is what a scan of a service that always sends the same page comes to.
+// scanned is the result of scanning a service that always sends the same page.
 type scanned struct {
 	records  []stocktake.Record
 	err      error
@@ -122,8 +122,8 @@ func scanOf(t *testing.T, kind, body string, versions bool) (s scanned) {
 }
 
 // Whatever a service sends in a listing, a scan ends after a few requests: with all
-// rows, or with an error that says what is wrong, and in which row, and that may
-// pass. In both dialects.
+// rows, or with an error that may pass and that says what is wrong in which row.
+// This holds for both dialects.
 func TestOddRows(t *testing.T) {
 	for name, o := range oddities {
 		for kind := range kinds {
@@ -148,7 +148,7 @@ func TestOddRows(t *testing.T) {
 	}
 }
 
-// Of a page whose fields are anything, either no row is listed, or each is as it was
+// From a page with arbitrary fields, either no row is listed, or each is as it was
 // sent.
 func TestOddFields(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

@@ -15,8 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/remote"
 )
 
-// The errors of a store say whether their reason may pass, whichever call meets
-// them.
+// The errors of a store say whether their reason may pass, in every call.
 func TestMayPass(t *testing.T) {
 	fails := func(status int, code string) wire {
 		return func(*http.Request) (*http.Response, error) {

@@ -15,8 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 )
 
-// Scans that follow one another use the memory of one page, and scans at the same time
-// do not.
+// Consecutive scans reuse the memory of one page; concurrent scans do not share it.
 func TestScansReusePages(t *testing.T) {
 	page := `<ListBucketResult><IsTruncated>false</IsTruncated>` + strings.Repeat(" ", 1<<20) +
 		`<Contents><Key>%s</Key><Size>1</Size><LastModified>2026-01-05T16:00:01Z</LastModified></Contents></ListBucketResult>`

@@ -19,7 +19,7 @@ import (
 	"github.com/stocktake/stocktake/internal/throttle"
 )
 
-// A wire is a service in a function.
+// A wire is a service that a function implements.
 type wire func(*http.Request) (*http.Response, error)
 
 func (w wire) RoundTrip(req *http.Request) (*http.Response, error) { return w(req) }
@@ -54,8 +54,8 @@ func open(t *testing.T, kind string, o remote.Options) *remote.Store {
 
 func retried(next http.RoundTripper) http.RoundTripper { return &throttle.Retry{Next: next} }
 
-// net/http may read a body after the answer has come. A part that was answered
-// early must not take the bytes of the next one.
+// net/http may read a body after the answer has arrived. A part that was answered
+// early must not send the bytes of the next one.
 func TestPartsAreKeptApart(t *testing.T) {
 	for kind := range kinds {
 		var early []io.ReadCloser // bodies that the service has not read when it answers
@@ -92,8 +92,8 @@ func TestPartsAreKeptApart(t *testing.T) {
 	}
 }
 
-// What is refused for a while is sent again with its whole body, signed for the
-// time and with the credentials of the attempt.
+// A request that is refused for a while is sent again with its whole body, signed
+// with the time and the credentials of the attempt.
 func TestRequestsAreRepeated(t *testing.T) {
 	for kind := range kinds {
 		synctest.Test(t, func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestRequestsAreRepeated(t *testing.T) {
 }
 
 // A service that does not answer, or stops in the middle of a page, fails the run
-// with a reason. The run is not taken for one that was cancelled.
+// with a reason. The run does not count as cancelled.
 func TestSilence(t *testing.T) {
 	stalled := func(req *http.Request) *http.Response {
 		r := answer(200, "")

@@ -28,8 +28,8 @@ var allCells = func() (columns []stocktake.Field) {
 	return columns
 }()
 
-// Rows show nothing that a terminal obeys; where it is not a terminal that reads
-// them, they hold the key as it is.
+// Rows contain nothing that controls a terminal. For other outputs they contain the
+// key unchanged.
 func TestHostileRows(t *testing.T) {
 	var table bytes.Buffer
 	w := bufio.NewWriter(&table)
@@ -84,7 +84,7 @@ func TestHostileRows(t *testing.T) {
 	}
 }
 
-// The row of a delete marker has no values of what it does not have.
+// The row of a delete marker has no values for columns that do not apply to it.
 func TestMarkerRow(t *testing.T) {
 	row := &report.Row{Record: stocktake.Record{Key: []byte("k"), VersionID: []byte("v"), IsDeleteMarker: true, LastModified: 1}}
 	f := JSON(allCells)

@@ -11,14 +11,14 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// Neither totals nor findings let through what a terminal would obey.
+// Neither totals nor findings contain anything that controls a terminal.
 func TestSummaryIsPrintable(t *testing.T) {
 	hostile := "\x1b[2J\x1b]0;title\a\x9b31m\u202e\r\n\t\xff"
 	b := rollup.New(rollup.Options{Start: time.Now()})
 	b.Add([]stocktake.Record{{Key: []byte(hostile + "/" + hostile + ".\x1bc"), Size: 1, LastModified: 1}})
 	sums := b.Part()
 	sums.Seal()
-	sums.Classes[0].StorageClass = hostile // as a stranger's file may say
+	sums.Classes[0].StorageClass = hostile // as an untrusted file may say
 	sums.Largest[0].StorageClass = hostile
 	sums.Extensions[0].Extension = hostile
 	var out strings.Builder

@@ -245,7 +245,7 @@ func TestTheReportJustMadeStays(t *testing.T) {
 	}
 }
 
-// TestReportsOfOthersStay finds reports in the folder that are not its own.
+// TestReportsOfOthersStay finds reports of other configurations in the folder.
 func TestReportsOfOthersStay(t *testing.T) {
 	w := newWorld(t, openCatalog(t))
 	bucket := w.stores.Bucket("reports")
@@ -285,7 +285,7 @@ func TestReportsOfOthersStay(t *testing.T) {
 	w.complete()
 }
 
-// denied forbids to remove keys with a part in their name.
+// denied denies the removal of keys that contain a text.
 type denied string
 
 func (d denied) MayRemove(_ context.Context, cfg *stocktake.InventoryConfiguration, keys []string) error {
@@ -297,8 +297,8 @@ func (d denied) MayRemove(_ context.Context, cfg *stocktake.InventoryConfigurati
 	return nil
 }
 
-// TestRoleThatMayNotRemove keeps reports whole whose files the role may not
-// remove, all or some, and strays.
+// TestRoleThatMayNotRemove keeps reports complete if the role may not remove some
+// or all of their files, and keeps strays.
 func TestRoleThatMayNotRemove(t *testing.T) {
 	for _, part := range []string{report.ManifestName, "/data/"} {
 		t.Run(part, func(t *testing.T) {
@@ -428,8 +428,8 @@ func (f failing) Remove(ctx context.Context, key string) error {
 	return f.Destination.Remove(ctx, key)
 }
 
-// TestEachOperationFailsOnce stops a pass at each of its operations: no report
-// that is there is ever broken, and the passes after it finish the work.
+// TestEachOperationFailsOnce stops a pass at each of its operations: no remaining
+// report is ever incomplete, and the following passes finish the work.
 func TestEachOperationFailsOnce(t *testing.T) {
 	for n := int32(1); ; n++ {
 		w := newWorld(t, openCatalog(t))
@@ -469,7 +469,7 @@ func TestEachOperationFailsOnce(t *testing.T) {
 	}
 }
 
-// TestAnyRule holds every rule to its words.
+// TestAnyRule checks every rule against its definition.
 func TestAnyRule(t *testing.T) {
 	c := openCatalog(t)
 	rapid.Check(t, func(rt *rapid.T) {

@@ -37,8 +37,8 @@ func (w *world) window(start time.Time, configuration string) string {
 // filesOfWindow is how many files window writes.
 const filesOfWindow = 4
 
-// TestWindowsGoWithTheirReports keeps the windows that the oldest full report that
-// is kept is brought forward with, and removes those before.
+// TestWindowsGoWithTheirReports keeps the windows that follow the oldest kept full
+// report, and removes those before.
 func TestWindowsGoWithTheirReports(t *testing.T) {
 	w := newWorld(t, openCatalog(t))
 	w.entry.Retention.Reports = 1
@@ -73,8 +73,8 @@ func TestWindowsGoWithTheirReports(t *testing.T) {
 	}
 }
 
-// TestRemovalOfWindowsContinues stops a pass at each of its operations: no window that
-// has a manifest ever lacks a file, and the next pass removes what is left.
+// TestRemovalOfWindowsContinues stops a pass at each of its operations: no window
+// with a manifest ever lacks a file, and the next pass removes the rest.
 func TestRemovalOfWindowsContinues(t *testing.T) {
 	for n := int32(1); ; n++ {
 		w := newWorld(t, openCatalog(t))
@@ -115,8 +115,8 @@ func TestRemovalOfWindowsContinues(t *testing.T) {
 	}
 }
 
-// A window that is being published again has a summary, and as yet no manifest. It and
-// one that has just been published, which the catalog does not know, stay.
+// A window that is being published again has a summary, but no manifest yet. It
+// stays, as does a window that has just been published and is not in the catalog.
 func TestWindowsBeingPublishedStay(t *testing.T) {
 	w := newWorld(t, openCatalog(t))
 	w.entry.Retention.Reports = 1

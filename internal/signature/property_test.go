@@ -22,7 +22,7 @@ var signed = time.Date(2026, 1, 5, 16, 0, 0, 0, time.UTC)
 func drawRequest(t *rapid.T) (*http.Request, signature.Target) {
 	text := rapid.String()
 	target := signature.Target{Bucket: rapid.StringMatching("[a-z0-9-]{3,8}").Draw(t, "bucket"), Key: text.Draw(t, "key")}
-	// A V1 signature does not tell a '?' in a key from the start of the query.
+	// A V1 signature does not distinguish a '?' in a key from the start of the query.
 	target.Key = strings.ReplaceAll(target.Key, "?", "")
 	query := url.Values{"acl": {text.Draw(t, "acl")}, "x-oss-process": {text.Draw(t, "process")}}
 	for range rapid.IntRange(0, 3).Draw(t, "parameters") {
@@ -127,12 +127,12 @@ func everySignedPartCounts(t *rapid.T) {
 	}
 }
 
-// What the official SDK signs, we accept.
+// We accept what the official SDK signs.
 func TestAcceptsTheSDK(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r, target := drawRequest(rt)
-		// The SDK sorts parameters as encoded by net/url, before it escapes a blank:
-		// the names of OSS have none.
+		// The SDK sorts parameters as encoded by net/url, before it escapes a space.
+		// Parameter names of OSS contain none.
 		for name := range r.URL.Query() {
 			if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" || name == "" {
 				q := r.URL.Query()
@@ -169,8 +169,7 @@ func TestAcceptsTheSDK(t *testing.T) {
 	})
 }
 
-// Whatever comes in, Parse and Verify answer; and without the secret never with
-// yes.
+// Parse and Verify handle any input, and never accept it without the secret.
 func FuzzNothingPasses(f *testing.F) {
 	for _, v := range vectors {
 		r := v.request()
@@ -202,7 +201,8 @@ func FuzzNothingPasses(f *testing.F) {
 	})
 }
 
-// A stranger cannot fill the cache of signing keys, its owners cannot overfill it.
+// Unauthenticated clients cannot fill the cache of signing keys, and its bound
+// holds.
 func TestKeyCacheIsBounded(t *testing.T) {
 	target := signature.Target{Bucket: "b"}
 	before := signature.CachedKeys()

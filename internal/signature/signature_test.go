@@ -179,7 +179,7 @@ func code(err error) signature.Code {
 	return ""
 }
 
-// What a client can be told of a mismatch is what it must compare.
+// The error of a mismatch contains what a client must compare.
 func TestMismatchShowsWhatWasSigned(t *testing.T) {
 	r := vectors[5].request()
 	r.Header.Set("Content-Type", "application/xml; charset=utf-8") // as a proxy would
@@ -317,7 +317,7 @@ func TestTime(t *testing.T) {
 	}
 }
 
-// What other clients do and ours do not.
+// Signatures of clients that sign differently from us.
 func TestTolerance(t *testing.T) {
 	target := signature.Target{Bucket: "photos", Key: "cat"}
 	day := at("Mon, 05 Jan 2026 16:00:00 GMT")

@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/sts"
 )
 
-// Whatever a stranger sends, the answer is a well-formed refusal.
+// For any input, the answer is a well-formed error.
 func FuzzStranger(f *testing.F) {
 	access, err := ram.Open("", ram.Root{AccessKeyID: rootID, Secret: rootPass, Account: account}, ram.Options{})
 	if err != nil {

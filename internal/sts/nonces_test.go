@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Nonces are bounded, per account and in all, and forgotten when they are old.
+// Nonces are bounded, per account and in total, and expire.
 func TestNoncesAreBounded(t *testing.T) {
 	n := nonces{perAccount: 3, total: 5}
 	now := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)

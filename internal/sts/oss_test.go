@@ -24,8 +24,8 @@ import (
 )
 
 // From AssumeRole to an object, on one listener, with the official SDK: the
-// temporary key does what the role and the session may, and nothing else, until
-// it expires.
+// temporary key has only the rights of both the role and the session, until it
+// expires.
 func TestTokenAtOSS(t *testing.T) {
 	now := time.Now()
 	clock := func() time.Time { return now }

@@ -37,7 +37,7 @@ const (
 
 var start = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
 
-// A world is the handler before a directory of a few people.
+// A world is the handler with a small directory.
 type world struct {
 	access  *ram.Directory
 	handler http.Handler
@@ -82,7 +82,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// An answer is any of the two, read strictly.
+// An answer is either kind of answer, parsed strictly.
 type answer struct {
 	status int
 	header http.Header
@@ -133,7 +133,7 @@ func (w *world) send(t *testing.T, r *http.Request) (a answer) {
 
 var nonce int
 
-// params are those of a good call, changed.
+// params returns the parameters of a valid call, with changes.
 func params(change ...string) url.Values {
 	p := url.Values{
 		"Action": {"AssumeRole"}, "Version": {"2015-04-01"}, "Format": {"JSON"},
@@ -168,8 +168,7 @@ func post(query, form url.Values) *http.Request {
 	return r
 }
 
-// The signatures were computed by the recipe of the documentation with another
-// language's library.
+// The signatures were computed as documented, with the library of another language.
 func TestVectors(t *testing.T) {
 	common := map[string]string{
 		"Action": "AssumeRole", "Version": "2015-04-01", "AccessKeyId": userID, "SignatureMethod": "HMAC-SHA1", "SignatureVersion": "1.0",
@@ -376,7 +375,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A call counts once, whoever repeats it, until it is too old anyway.
+// A call is accepted once, whoever repeats it, until it has expired anyway.
 func TestReplay(t *testing.T) {
 	w := newWorld(t)
 	p := w.sign("GET", params(), alice)
@@ -405,7 +404,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// A role can be assumed with a key of a role.
+// A role can be assumed with the key of another role.
 func TestChain(t *testing.T) {
 	w := newWorld(t)
 	a := w.send(t, get(w.sign("GET", params(), alice)))

@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake/internal/take"
 )
 
-// listing is a source that gives a thousand keys a page and cannot count.
+// listing is a source with pages of a thousand keys that cannot count.
 type listing struct {
 	keys  []string
 	pages int
@@ -50,7 +50,7 @@ func hashed(i int) string {
 	return fmt.Sprintf("%016x", h.Sum64()*0x9e3779b97f4a7c15)
 }
 
-// A guess is within a factor of what there is, after few requests.
+// A guess is within a factor of the real number, after few requests.
 func TestGuess(t *testing.T) {
 	for name, tt := range map[string]struct {
 		key    func(i int) string

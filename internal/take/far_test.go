@@ -18,7 +18,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// openFar opens a store that is a handler.
+// openFar opens a store that a handler implements.
 func openFar(t *testing.T, h http.Handler) *foreign.Store {
 	t.Helper()
 	server := httptest.NewServer(h)
@@ -32,8 +32,8 @@ func openFar(t *testing.T, h http.Handler) *foreign.Store {
 	return store
 }
 
-// A take makes the requests about objects that its estimate has announced, and
-// says what the store cannot tell.
+// A take makes as many requests about objects as its estimate says, and reports the
+// columns that the store does not have.
 func TestDetailsFar(t *testing.T) {
 	const rows = 2000
 	bucket, err := keygen.New("flat", rows)
@@ -81,8 +81,8 @@ func TestDetailsFar(t *testing.T) {
 	}
 }
 
-// A take that is not interrupted writes one file after another, whatever the number of
-// ranges that it lists at once, and lists nothing twice to plan them.
+// A take without interruptions writes one file at a time, however many ranges it
+// lists concurrently, and lists nothing twice for its plan.
 func TestWholeFar(t *testing.T) {
 	const rows = 30_000
 	bucket, err := keygen.New("flat", rows)
@@ -102,8 +102,8 @@ func TestWholeFar(t *testing.T) {
 	}
 }
 
-// A take that lists many key ranges at once is interrupted again and again, and
-// loses nothing that was listed.
+// A take that lists many key ranges concurrently is interrupted repeatedly, and
+// loses no listed record.
 func TestContinueFar(t *testing.T) {
 	const rows = 30_000
 	bucket, err := keygen.New("flat", rows)

@@ -16,7 +16,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A world is a bucket of so many keys and another for reports, in memory.
+// A world is a bucket with a number of keys and another one for reports, in memory.
 type world struct {
 	store *membucket.Store
 	keys  []string
@@ -127,8 +127,8 @@ func (s cuttingSnapshot) Scan(ctx context.Context, seg engine.Segment, versions 
 	})
 }
 
-// A take that is interrupted, or whose source fails, continues where it was, as
-// often as needed, and lists nothing twice.
+// A take that is interrupted, or whose source fails, continues from where it was,
+// as often as needed, and lists nothing twice.
 func TestContinue(t *testing.T) {
 	w := newWorld(150)
 	job := w.job
@@ -176,7 +176,7 @@ func TestContinue(t *testing.T) {
 	}
 }
 
-// The state of another take is not continued; starting over removes all of it.
+// The state of another take is not continued. Starting over removes all of it.
 func TestOther(t *testing.T) {
 	w := newWorld(60)
 	job, broken := w.job, errors.New("broken")
@@ -224,7 +224,7 @@ func TestOther(t *testing.T) {
 	}
 }
 
-// failing is a destination one of whose operations fails.
+// failing is a destination that fails one of its operations.
 type failing struct {
 	engine.Destination
 	left *int
@@ -270,8 +270,8 @@ func (f failingFile) Commit(ctx context.Context, sum [16]byte) error {
 	return f.File.Commit(ctx, sum)
 }
 
-// Whichever operation of the destination fails, the next take makes the report
-// whole, and leaves nothing behind.
+// Whichever operation of the destination fails, the next take completes the report
+// and leaves no other files.
 func TestEachOperationFailsOnce(t *testing.T) {
 	failed := true
 	for n := 1; failed; n++ {
@@ -288,7 +288,7 @@ func TestEachOperationFailsOnce(t *testing.T) {
 			}
 		}
 		if files := w.files(t); slices.Contains(files, "p/photos/take/checkpoint.json") {
-			// Only its removal has failed: the next take finds that all is done.
+			// Only its removal failed: the next take finds the report complete.
 			again, err := take.Run(t.Context(), w.job, options)
 			if err != nil || again.Manifest != result.Manifest {
 				t.Fatalf("operation %d, again: %+v, %v", n, again, err)

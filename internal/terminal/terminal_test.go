@@ -38,8 +38,8 @@ func TestPrintf(t *testing.T) {
 	}
 }
 
-// Bytes that a terminal would obey are escaped, wherever they are cut into
-// writes; what is not a terminal gets them as they are.
+// Bytes that control a terminal are escaped, however they are divided into writes.
+// Other outputs get them unchanged.
 func TestBytes(t *testing.T) {
 	const raw = "a\tb\n\x1b[31m\u009b\u202e\x7f\r\x00\x9b\xff é世\U0001f600 \xe4\xb8"
 	const want = "a\tb\n\\u001b[31m\\u009b\\u202e\\u007f\\u000d\\u0000\\x9b\\xff é世\U0001f600 \\xe4\\xb8"

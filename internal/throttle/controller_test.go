@@ -26,10 +26,10 @@ func (f *flights) Pop() any {
 	return last
 }
 
-// simulate lets a controller loose on a store whose answers take 20 ms, longer if
-// more requests are in flight than its capacity at the time, and which refuses
-// those beyond its queue. There is always another request to be made. The result
-// has a line for each second.
+// simulate runs a controller against a store whose answers take 20 ms. They take
+// longer if more requests are in flight than the store's capacity at the time, and
+// the store refuses requests beyond its queue. There is always another request to
+// make. The result has a line for each second.
 func simulate(most int, seconds int, capacity, queue func(second int) int) (trace string, refused int) {
 	const latency = 20 * time.Millisecond
 	begin := time.Date(2026, 1, 5, 16, 0, 0, 0, time.UTC)
@@ -70,9 +70,9 @@ func simulate(most int, seconds int, capacity, queue func(second int) int) (trac
 	panic("no request is in flight")
 }
 
-// The number of requests in flight follows the pain of a store: it finds the
-// capacity, yields it when others take most of it, and takes it back. The traces
-// are golden files.
+// The number of requests in flight follows the load of a store: it finds the
+// capacity, yields it when other users take most of it, and takes it back. The
+// traces are golden files.
 func TestTraces(t *testing.T) {
 	const seconds = 60
 	busy := func(second int) int {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// A server is a transport whose answers take their time.
+// A server is a transport with slow answers.
 type server func(req *http.Request) (*http.Response, error)
 
 func (s server) RoundTrip(req *http.Request) (*http.Response, error) { return s(req) }
@@ -35,8 +35,8 @@ func get(ctx context.Context, t *testing.T) *http.Request {
 	return req
 }
 
-// No more requests are in flight than may be, and a place is free once the body
-// of its response is closed.
+// At most the allowed number of requests is in flight, and a place is free once the
+// body of its response is closed.
 func TestGateBoundsConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var inFlight, most atomic.Int64
@@ -93,8 +93,8 @@ func TestGateKeepsTheRate(t *testing.T) {
 	})
 }
 
-// A request whose context ends while it waits loses its turn, and its place if
-// it has just got one.
+// A request whose context ends while it waits loses its turn, and a place that it
+// has just got.
 func TestGateLetsGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(server(func(*http.Request) (*http.Response, error) { return respond(200), nil }), Limits{Concurrency: 1})
@@ -127,8 +127,8 @@ func TestGateLetsGo(t *testing.T) {
 	})
 }
 
-// What a store refuses and what it does not answer is counted and answered with
-// half as many requests; a cancelled request is not.
+// Refused and unanswered requests are counted and halve the number of requests; a
+// cancelled request does not.
 func TestGateHalves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var answer func(*http.Request) (*http.Response, error)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A request waits while the process has no share, and goes when it gets one.
+// A request waits while the process has no share, and begins when it gets one.
 func TestGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(server(func(*http.Request) (*http.Response, error) { return respond(200), nil }), Limits{PerSecond: 100, Concurrency: 8})

@@ -22,7 +22,7 @@ type body struct {
 
 func (b body) Close() error { *b.open--; return nil }
 
-// What may be repeated is, until it succeeds or the attempts are used up.
+// Repeatable requests are repeated until one succeeds or the attempts are used up.
 func TestRetry(t *testing.T) {
 	broken := errors.New("connection reset by peer")
 	for _, tt := range []struct {
@@ -102,7 +102,7 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// Pauses grow and are bounded; Retry-After is honoured, within the bound.
+// Pauses grow and are bounded. Retry-After is respected, within the bound.
 func TestRetryPauses(t *testing.T) {
 	for _, tt := range []struct {
 		after       string
@@ -143,7 +143,7 @@ func TestRetryPauses(t *testing.T) {
 	}
 }
 
-// The end of the context ends a pause, and nothing is sent afterwards.
+// The end of the context ends a pause, and no more requests are sent.
 func TestRetryCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

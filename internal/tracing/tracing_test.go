@@ -23,8 +23,8 @@ func newTracer(t *testing.T) (*tracing.Tracer, *tracetest.InMemoryExporter) {
 	return tracer, kept
 }
 
-// A request continues the trace of its client, and what it starts for later belongs to
-// the same trace.
+// A request continues the trace of its client, and the later work that it starts
+// belongs to the same trace.
 func TestTrace(t *testing.T) {
 	tracer, kept := newTracer(t)
 	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -63,7 +63,7 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-// A traceparent that is none begins a trace of its own.
+// An invalid traceparent begins a new trace.
 func TestMalformedParent(t *testing.T) {
 	tracer, kept := newTracer(t)
 	for _, header := range []string{"", "00", "00-0-0-01", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", strings.Repeat("x", 1<<16)} {

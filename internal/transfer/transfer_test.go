@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// What cannot be uploaded is left out with its reason, and the rest is found.
+// Files that cannot be uploaded are skipped with a reason, and the others are
+// found.
 func TestFindFiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a.txt", "deep/b.txt", "data/catalog.db", "data/index/x", "data/root-key.json"} {
@@ -33,8 +34,8 @@ func TestFindFiles(t *testing.T) {
 	}
 }
 
-// A file that cannot be read does not keep the others from their way; an answer
-// of the service that is an error ends it.
+// A file that cannot be read does not stop the other transfers; an error of the
+// service does.
 func TestAll(t *testing.T) {
 	missing := func(context.Context) error { _, err := os.Open(filepath.Join(t.TempDir(), "gone")); return err }
 	done := func(context.Context) error { return nil }

@@ -24,7 +24,7 @@ var quiet = slog.New(slog.DiscardHandler)
 
 var errBoom = errors.New("boom")
 
-// log is a journal of changes that are given.
+// log is a journal of given changes.
 type log struct {
 	at      stocktake.JournalPosition // of the reader
 	changes []journal.Change
@@ -90,7 +90,7 @@ func (f *faults) next(op string) error {
 	return nil
 }
 
-// around calls do, unless the operation fails before it.
+// around calls do, unless the operation must fail before it.
 func (f *faults) around(op string, do func() error) error {
 	err := f.next(op)
 	if err != nil && (f.dead || !f.lost) {

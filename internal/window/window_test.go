@@ -137,8 +137,8 @@ func TestSelected(t *testing.T) {
 	}
 }
 
-// TestEmpty checks that a window without changes writes nothing unless it is asked
-// to, or has lost some, and which window follows.
+// TestEmpty checks that a window without changes writes nothing unless an option
+// requires it or changes were lost, and which window is next.
 func TestEmpty(t *testing.T) {
 	late := change(3000, "a") // fifty minutes later
 	for name, tt := range map[string]struct {
@@ -183,9 +183,9 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// Each operation fails once, or is done and its answer lost: before the report is
-// recorded nothing is left, and afterwards the next attempt completes it. There is
-// one report with each change once in the end.
+// Each operation fails once, or succeeds while its answer is lost. Before the
+// report is recorded no file remains; afterwards the next attempt completes it. In
+// the end there is one report with each change once.
 func TestMakeIsAllOrNothing(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		for n := 1; ; n++ {
@@ -226,7 +226,7 @@ func checkOne(t *testing.T, dst *membucket.Bucket, result window.Result) {
 }
 
 // A window is killed at each step: from then on nothing reaches the destination.
-// What is recorded survives or not, as after a crash of the machine; the next attempt
+// The record survives or not, as after a crash of the machine. The next attempt
 // leaves one report, and a third one changes nothing.
 func TestKilled(t *testing.T) {
 	for _, forgets := range []bool{false, true} {
@@ -262,8 +262,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestPlaceIsTaken checks that the report of another window is left alone, and that
-// a recorded report whose files are gone is not completed.
+// TestPlaceIsTaken checks that the report of another window is not touched, and
+// that a recorded report with missing files is not completed.
 func TestPlaceIsTaken(t *testing.T) {
 	dst := membucket.New(nil, "b").Bucket("b")
 	job := newJob(configuration(stocktake.AllVersions))
@@ -297,7 +297,8 @@ func TestPlaceIsTaken(t *testing.T) {
 	}
 }
 
-// TestClean checks that what a lost attempt has left goes, and a whole report stays.
+// TestClean checks that the files of a lost attempt are removed, and a complete
+// report stays.
 func TestClean(t *testing.T) {
 	dst := membucket.New(nil, "b").Bucket("b")
 	job, f := newJob(configuration(stocktake.AllVersions)), new(faults)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// One process at a time does what only one is to do, and the next one goes on when it
+// One process at a time does the exclusive work, and another one takes over when it
 // ends.
 func TestAlone(t *testing.T) {
 	address := database(t)

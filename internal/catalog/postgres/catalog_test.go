@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/testpostgres"
 )
 
-// server is the server of all tests here, and migrated the address of a database
-// that is up to date and never opened. server is nil without PostgreSQL.
+// server is the server of all tests here; it is nil without PostgreSQL. migrated is
+// the address of a database that is up to date and never opened.
 var (
 	server   *testpostgres.Server
 	migrated string

@@ -21,8 +21,8 @@ import (
 	"github.com/stocktake/stocktake/internal/testpostgres"
 )
 
-// A put whose answer is lost is not made twice and not reported as failed, and one
-// that is lost itself is made.
+// A put whose answer is lost is neither made twice nor reported as failed. A put
+// that is itself lost is repeated.
 func TestLostCommits(t *testing.T) {
 	need(t)
 	proxy := server.NewProxy(t)
@@ -56,8 +56,8 @@ func TestLostCommits(t *testing.T) {
 	}
 }
 
-// While the server restarts, callers wait; if that takes longer than they do, they are told
-// to come again. What was answered is there.
+// While the server restarts, callers wait. If that takes longer than they wait,
+// they are told to retry. Answered changes are not lost.
 func TestRestart(t *testing.T) {
 	s := testpostgres.Start(t)
 	address := s.Database(t)
@@ -111,8 +111,8 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// Every way to ask a database that is away says that it is, whether it refuses connections
-// or does not answer.
+// Every way to query an unavailable database reports that it is unavailable,
+// whether it refuses connections or does not answer.
 func TestAway(t *testing.T) {
 	need(t)
 	proxy := server.NewProxy(t)
@@ -156,7 +156,7 @@ func TestAway(t *testing.T) {
 	}
 }
 
-// An ended context ends a change that waits for another one's lock.
+// A change that waits for another one's lock ends with its context.
 func TestEndsWithContext(t *testing.T) {
 	address := database(t)
 	c := open(t, address)
@@ -186,8 +186,8 @@ func TestEndsWithContext(t *testing.T) {
 	}
 }
 
-// Names that PostgreSQL cannot hold are not found, and reasons that it cannot hold
-// are kept as far as they can be.
+// Names that PostgreSQL cannot store are not found. Reasons that it cannot store
+// are kept as far as possible.
 func TestStrangeText(t *testing.T) {
 	c := open(t, database(t))
 	for _, id := range []string{"a\x00b", "\xff", strings.Repeat("x\x00", 100)} {
@@ -212,8 +212,8 @@ func TestStrangeText(t *testing.T) {
 	}
 }
 
-// A server that ends a connection before it reads the commit has made nothing, and the
-// change is made again.
+// If a server ends a connection before it reads the commit, nothing has changed,
+// and the change is made again.
 func TestTerminatedBeforeCommit(t *testing.T) {
 	c := open(t, database(t))
 	db := c.Database()
@@ -229,7 +229,7 @@ func TestTerminatedBeforeCommit(t *testing.T) {
 		if err := tx.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid); err != nil {
 			return err
 		}
-		for there := true; there; { // it has said so by the time that it is gone
+		for there := true; there; { // it has reported the end by then
 			if err := db.Pool().QueryRow(ctx, `SELECT pg_terminate_backend($1)`, pid).Scan(&there); err != nil {
 				return err
 			}

@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
 
-// Of several processes that begin at once one migrates, and all find the tables.
+// Of several processes that start at once, one migrates, and all find the tables.
 func TestMigrateAtOnce(t *testing.T) {
 	need(t)
 	address := server.Database(t)
@@ -96,8 +96,8 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// Each session has our limits, in the pool and outside of it, except where the
-// address has its own.
+// Each session has our limits, in the pool and outside of it, except those that the
+// address sets.
 func TestLimits(t *testing.T) {
 	address := database(t)
 	separator := "?"

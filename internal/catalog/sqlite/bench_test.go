@@ -85,7 +85,7 @@ func BenchmarkTenThousand(b *testing.B) {
 	})
 }
 
-// BenchmarkHistory reads what is kept of a configuration that has run for long.
+// BenchmarkHistory reads the history of a configuration that has existed for long.
 func BenchmarkHistory(b *testing.B) {
 	c := open(b, filepath.Join(b.TempDir(), "catalog.db"))
 	if err := c.AddConfiguration(b.Context(), catalogtest.Entry("photos", "a"), nil, catalogtest.Holder, catalogtest.Limit); err != nil {

@@ -32,7 +32,7 @@ func open(t testing.TB, path string) *sqlite.Catalog {
 
 func TestCatalog(t *testing.T) {
 	catalogtest.Run(t, func(t *testing.T) catalogtest.Catalog {
-		// A name that would be parameters if it were not escaped.
+		// Unescaped, this name would contain parameters.
 		return open(t, filepath.Join(t.TempDir(), "new", "a?mode=memory&b%20.db"))
 	})
 }
@@ -56,8 +56,8 @@ func TestSurvivesClose(t *testing.T) {
 	}
 }
 
-// A document as Stocktake wrote it in 2026, when an id could have a slash, is
-// read and answered as it is.
+// A document that Stocktake wrote in 2026, when an id could have a slash, is read
+// and returned unchanged.
 func TestOldDocument(t *testing.T) {
 	document, err := os.ReadFile("testdata/document-2026.xml")
 	if err != nil {

@@ -124,7 +124,7 @@ func TestTogetherWithoutRoom(t *testing.T) {
 	})
 }
 
-// TestWithdrawn leaves a change that waits, without having it made.
+// TestWithdrawn withdraws a waiting change.
 func TestWithdrawn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, filepath.Join(t.TempDir(), "catalog.db"))
@@ -154,8 +154,8 @@ func TestReadEndsWithContext(t *testing.T) {
 	}
 }
 
-// TestSynced reads how the last commit was made: only those that say so may
-// leave the disk for later.
+// TestSynced checks how commits are made: only lazy changes may return before the
+// sync.
 func TestSynced(t *testing.T) {
 	const normal, full = 1, 2
 	synctest.Test(t, func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestSynced(t *testing.T) {
 	})
 }
 
-// BenchmarkCommits measures changes that come at once: they share a sync.
+// BenchmarkCommits measures concurrent changes, which share a sync.
 func BenchmarkCommits(b *testing.B) {
 	for _, at := range []int{1, 2, 8, 64} {
 		b.Run(fmt.Sprintf("at once=%d", at), func(b *testing.B) {

@@ -7,8 +7,8 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/relational"
 )
 
-// LimitPages makes the database full once it has n pages more than now; n < 0
-// lifts the limit.
+// LimitPages makes the database full once it has n more pages than now; n < 0
+// removes the limit.
 func (c *Catalog) LimitPages(ctx context.Context, n int) error {
 	pages := 1 << 30
 	if n >= 0 {
@@ -21,7 +21,7 @@ func (c *Catalog) LimitPages(ctx context.Context, n int) error {
 	return err
 }
 
-// SetVersion pretends that a newer Stocktake has been here.
+// SetVersion imitates a database of a newer Stocktake.
 func (c *Catalog) SetVersion(ctx context.Context, version int) error {
 	_, err := c.db.write.pool.db.ExecContext(ctx, fmt.Sprintf("INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, 1)", version))
 	return err
@@ -54,7 +54,7 @@ func (c *Catalog) SetDocument(ctx context.Context, bucket, id, document string) 
 	return err
 }
 
-// ReadForEver reads until ctx ends. It must be called before others read.
+// ReadForEver reads until ctx ends. Call it before other reads.
 func (c *Catalog) ReadForEver(ctx context.Context) error {
 	const text = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 	if err := c.db.read.prepare(ctx, []string{text}); err != nil {

@@ -77,8 +77,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestKill9 kills a process that puts configurations: those it has reported are
-// there, each with its run.
+// TestKill9 kills a process that puts configurations. All that it has reported
+// exist, each with its run.
 func TestKill9(t *testing.T) {
 	const env = "STOCKTAKE_TEST_CATALOG"
 	if path := os.Getenv(env); path != "" {
@@ -122,7 +122,7 @@ func TestKill9(t *testing.T) {
 	}
 }
 
-// putForEver reports each configuration that has been put.
+// putForEver reports each configuration after its put.
 func putForEver(path string) {
 	c, err := sqlite.Open(context.Background(), path)
 	for i := 0; err == nil; i++ {

@@ -29,8 +29,8 @@ func parse(t *testing.T, root, text string) *ossxml.Element {
 	return doc
 }
 
-// TestLifecycleReadsBack checks that a document with every element is the same
-// after it was written and read.
+// TestLifecycleReadsBack checks that a document with every element is unchanged
+// after it was written and parsed.
 func TestLifecycleReadsBack(t *testing.T) {
 	const root = "LifecycleConfiguration"
 	first, err := bucketxml.ParseLifecycle(parse(t, root, `<LifecycleConfiguration>

@@ -12,7 +12,7 @@ import (
 	"github.com/stocktake/stocktake/internal/ossapi/request"
 )
 
-// arrive is a request as net/http reads it from the wire.
+// arrive returns a request as net/http parses it.
 func arrive(t testing.TB, target, host string) *http.Request {
 	t.Helper()
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n")))
@@ -87,8 +87,8 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// FuzzResolve holds that every legal name comes through every style of address
-// as it was sent, however much of it is percent-encoded.
+// FuzzResolve holds that every valid name is parsed unchanged in every style of
+// address, however much of it is percent-encoded.
 func FuzzResolve(f *testing.F) {
 	f.Add("a/b", uint64(0))
 	f.Add("..//猫 +%2F\n;?#", uint64(0xAAAA))
