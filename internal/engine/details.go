@@ -32,7 +32,7 @@ type DetailedSnapshot interface {
 	// for which wanted returns true. It makes many requests at once, and returns when
 	// none is left. A value stays missing if the store can never provide it, for
 	// example because the object was deleted meanwhile. Errors: why the store cannot
-	// be reached, or ctx.Err().
+	// answer, or ctx.Err().
 	Fetch(ctx context.Context, batch []stocktake.Record, columns []stocktake.Field, wanted func(i int) bool) error
 }
 
