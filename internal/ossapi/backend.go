@@ -154,7 +154,7 @@ type Inventories interface {
 	ForgetDeleted(ctx context.Context, bucket string) error
 
 	// Run starts a run now, independent of the schedule, or returns the run that is
-	// already under way.
+	// already in progress.
 	Run(ctx context.Context, bucket, id string) (stocktake.Run, error)
 	// Cancel ends the current run. It returns stocktake.ErrNoSuchRun if there is
 	// none.

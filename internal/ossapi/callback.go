@@ -44,7 +44,7 @@ type callback struct {
 }
 
 // callback reads x-oss-callback and x-oss-callback-var. If the server sends no
-// callbacks, it refuses them before anything is stored.
+// callbacks, it returns an error before anything is stored.
 func (c *call) callback() (*callback, error) {
 	const name = "x-oss-callback"
 	raw := cmp.Or(c.r.Header.Get("X-Oss-Callback"), c.query.Get("callback"))

@@ -187,8 +187,8 @@ func (t *taking) startOver(ctx context.Context) error {
 	return nil
 }
 
-// MemoryLimit is the soft limit of the heap of a process that takes, in bytes, for
-// any bucket: rows that wait to be written, pages, and garbage.
+// MemoryLimit is the soft memory limit of a process that takes, in bytes, for any
+// bucket: rows that wait to be written, pages, and garbage.
 const MemoryLimit = 384 << 20
 
 // scan scans the remaining slices, several concurrently, and saves the state after

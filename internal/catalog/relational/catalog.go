@@ -59,7 +59,7 @@ type Tx interface {
 	Exec(ctx context.Context, text string, args ...any) (int64, error)
 
 	// Now returns the time by which leases are measured, in microseconds since 1970.
-	// No clock that a person can move has a part in it.
+	// It does not depend on a clock.Movable.
 	Now() int64
 }
 

@@ -41,7 +41,7 @@ func (d *database) ChangeLazily(ctx context.Context, do func(context.Context, re
 // Explain implements [relational.Database].
 func (d *database) Explain(err error) error { return damaged(err) }
 
-// The statements by which changes in one transaction are told apart.
+// The statements that delimit the changes within one transaction.
 const (
 	savepoint = `SAVEPOINT change`
 	undo      = `ROLLBACK TO change`
@@ -50,9 +50,9 @@ const (
 
 var savepoints = []string{savepoint, undo, release}
 
-// A writer makes the changes of the database. Those that come while others are
-// being made wait, and are then made together: each by itself in a savepoint of
-// one transaction, whose one sync makes all of them durable.
+// A writer makes the changes of the database. Changes that arrive while others are
+// being made wait, and are then made together: each in its own savepoint of one
+// transaction, whose one sync makes all of them durable.
 type writer struct {
 	pool *pool
 	turn chan struct{} // holds a token while a goroutine makes changes
@@ -60,27 +60,27 @@ type writer struct {
 	mu      sync.Mutex
 	waiting []*change
 
-	full bool // commits are synced; who has the turn may look
+	full bool // commits are synced; guarded by turn
 
 	changes, commits, errors, took atomic.Int64 // see Stats
 }
 
 // A change is one atomic step whose caller waits.
 type change struct {
-	ctx  context.Context // of who waits: if it has ended before its turn, nothing is changed
+	ctx  context.Context // of the caller: if it ends before the change is begun, nothing is changed
 	do   func(context.Context, *tx) error
 	lazy bool // see [writer.later]
 	done chan struct{}
-	err  error // once done is closed
+	err  error // valid once done is closed
 }
 
 func newWriter(p *pool) *writer {
 	return &writer{pool: p, turn: make(chan struct{}, 1), full: true}
 }
 
-// now makes a change that is durable when it returns nil. do must be ready to be
-// called twice: the first time may have come to nothing. The context that it is
-// given does not end, as that would undo what others change with it.
+// now makes a change that is durable when it returns nil. do may be called twice,
+// because the first call may be rolled back. Its context does not end, because that
+// would roll back the changes of others, too.
 func (w *writer) now(ctx context.Context, do func(context.Context, *tx) error) error {
 	return w.make(&change{ctx: ctx, do: do, done: make(chan struct{})})
 }
@@ -110,7 +110,7 @@ func (w *writer) make(c *change) error {
 	return c.err
 }
 
-// withdraw takes back a change that no leader has taken yet.
+// withdraw removes a waiting change that no leader has taken yet.
 func (w *writer) withdraw(c *change) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -122,7 +122,7 @@ func (w *writer) withdraw(c *change) bool {
 	return true
 }
 
-// lead makes the changes that wait, and returns the turn.
+// lead makes the waiting changes, and returns the turn.
 func (w *writer) lead() {
 	defer func() { <-w.turn }()
 	w.mu.Lock()
@@ -135,8 +135,8 @@ func (w *writer) lead() {
 		}
 	}()
 	if len(group) < 2 || w.together(group) != nil {
-		// What failed for all may have been the fault of one, such as one that found no
-		// room.
+		// One change may have caused the failure of all, for instance one that found
+		// the database full.
 		for _, c := range group {
 			c.err = w.alone(c)
 		}
@@ -152,8 +152,9 @@ func (w *writer) alone(c *change) error {
 	return w.transact(ctx, c.lazy, func(t *tx) error { return c.do(ctx, t) })
 }
 
-// together makes changes in one transaction. After an error none of them is made;
-// else each has its own.
+// together makes changes in one transaction. It returns the error of the
+// transaction, after which none of them is made; otherwise each change has its own
+// error.
 func (w *writer) together(group []*change) error {
 	lazy := !slices.ContainsFunc(group, func(c *change) bool { return !c.lazy })
 	return w.transact(context.Background(), lazy, func(t *tx) error {
@@ -169,8 +170,8 @@ func (w *writer) together(group []*change) error {
 	})
 }
 
-// nest makes a change that leaves nothing behind if it fails. An error is of the
-// transaction, which is lost.
+// nest makes a change that has no effect if it fails. It returns only an error of
+// the transaction, which is then lost.
 func (t *tx) nest(ctx context.Context, c *change) error {
 	if _, err := t.Exec(ctx, savepoint); err != nil {
 		return err
@@ -203,7 +204,7 @@ func (w *writer) transact(ctx context.Context, lazy bool, fn func(*tx) error) (e
 		return err
 	}
 	defer func() {
-		// A statement that finds no room may have rolled back already.
+		// A statement that finds the disk full may have rolled back already.
 		if back := t.Rollback(); err != nil && !errors.Is(back, sql.ErrTxDone) {
 			err = errors.Join(err, back)
 		}
@@ -214,10 +215,10 @@ func (w *writer) transact(ctx context.Context, lazy bool, fn func(*tx) error) (e
 	return t.Commit()
 }
 
-// sync sets whether commits are synced: in the mode FULL they are; in NORMAL the
-// log is synced before it is copied into the database, and by the next commit of
-// FULL, so that what a crash undoes is never something before something that
-// stays.
+// sync sets whether commits are synced. In mode FULL they are. In mode NORMAL the
+// log is synced before it is copied into the database, and by the next commit in
+// mode FULL. A crash therefore never undoes a change without undoing all later
+// ones.
 func (w *writer) sync(ctx context.Context, full bool) error {
 	if w.full == full {
 		return nil
@@ -226,7 +227,7 @@ func (w *writer) sync(ctx context.Context, full bool) error {
 	if full {
 		mode = "FULL"
 	}
-	w.full = false // if it is not known
+	w.full = false // if the mode is unknown
 	if _, err := w.pool.db.ExecContext(ctx, "PRAGMA synchronous = "+mode); err != nil {
 		return fmt.Errorf("set synchronous to %s: %w", mode, err)
 	}
