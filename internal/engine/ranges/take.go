@@ -37,7 +37,19 @@ func bearable(calls float64) float64 { return max(400-calls/16, 120+calls/200) }
 // than two in a hundred. A third is reserved for when most requests are idle, because
 // cutting the last ranges then saves the most time.
 func unbearable(calls, idle float64) float64 {
-	return max(480-calls/16, max(195, 0.0195*calls)*(2+idle)/3)
+	return max(480-calls/16, most(calls)*(2+idle)/3)
+}
+
+// most returns how many of calls may be wasted at most, unless t is stuck.
+func most(calls float64) float64 { return max(195, 0.0195*calls) }
+
+// stuck reports whether most requests are idle though much is left, because as many
+// calls are in vain as may be. Then half of a hundredth more is used to cut large ranges,
+// which saves most of the time that they take.
+func (t *Table) stuck(idle float64) bool {
+	calls := float64(t.calls)
+	waste := t.wasted()
+	return idle > 0.5 && waste > unbearable(calls, idle)-1 && waste < most(calls)+0.005*calls
 }
 
 // Take returns up to k ranges to list, and marks them as listed: first waiting
@@ -69,8 +81,14 @@ func (t *Table) Take(k int, within float64) []*Range {
 		return taken
 	}
 	n := k - len(taken)
-	for n = min(n, t.careful(float64(n)/float64(n+t.open))); n > 0; n-- {
-		best := largest(open, 2*t.least())
+	idle, least := float64(n)/float64(n+t.open), t.least()
+	if t.stuck(idle) {
+		n, least = min(n, int(0.005*float64(t.calls))), max(least, 64)
+	} else {
+		n = min(n, t.careful(idle))
+	}
+	for ; n > 0; n-- {
+		best := largest(open, 2*least)
 		if best == nil {
 			break
 		}
