@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -226,24 +225,7 @@ func TestSlicesTogetherEnd(t *testing.T) {
 				src := &slowSource{f, 400 * time.Millisecond}
 				f.latency = func(string, string) time.Duration { return 300 * time.Millisecond }
 				dst := membucket.New(nil, "reports").Bucket("reports")
-				begin := time.Now()
-				ended := make([]time.Duration, 3)
-				var members []engine.Member
-				for i := range ended {
-					j := job
-					j.Run, j.Configuration.ID = fmt.Sprint("run-", i), fmt.Sprint("id-", i)
-					ctx := t.Context()
-					if i == 1 || all {
-						c, cancel := context.WithCancel(ctx)
-						defer cancel()
-						time.AfterFunc(when, cancel)
-						ctx = c
-					}
-					members = append(members, engine.Member{
-						Context: ctx, Destination: dst, Job: j, Options: small,
-						Ended: func(engine.Outcome) { ended[i] = time.Since(begin) },
-					})
-				}
+				members, ended := membersThatEnd(t, dst, job, when, all)
 				outcomes, rest, err := engine.ScanSliceTogether(t.Context(), src, members, engine.Slice{})
 				if err != nil || (len(rest) == 0) != all {
 					t.Fatalf("ended after %v: %d results, %v", when, len(rest), err)

@@ -139,6 +139,29 @@ func TestRunTogetherWithoutPages(t *testing.T) {
 	}
 }
 
+// membersThatEnd returns three runs, of which the second, or all, are ended after a while, and how
+// long it takes until each has ended.
+func membersThatEnd(t *testing.T, dst engine.Destination, job engine.Job, when time.Duration, all bool) (members []engine.Member, ended []time.Duration) {
+	begin := time.Now()
+	ended = make([]time.Duration, 3)
+	for i := range ended {
+		j := job
+		j.Run, j.Configuration.ID = fmt.Sprint("run-", i), fmt.Sprint("id-", i)
+		ctx := t.Context()
+		if i == 1 || all {
+			c, cancel := context.WithCancel(ctx)
+			t.Cleanup(cancel)
+			time.AfterFunc(when, cancel)
+			ctx = c
+		}
+		members = append(members, engine.Member{
+			Context: ctx, Destination: dst, Job: j, Options: small,
+			Ended: func(engine.Outcome) { ended[i] = time.Since(begin) },
+		})
+	}
+	return members, ended
+}
+
 // A run that is ended removes its files at once, and the others continue: while the
 // store has not answered, and during the listing. If all are ended, the listing ends.
 func TestRunTogetherEnds(t *testing.T) {
@@ -148,25 +171,8 @@ func TestRunTogetherEnds(t *testing.T) {
 				f, job := newFar(t, "flat", 900) // 90 pages, 8 at once
 				src := &slowSource{f, 400 * time.Millisecond}
 				dst := membucket.New(nil, "reports").Bucket("reports")
-				begin := time.Now()
 				f.latency = func(string, string) time.Duration { return 300 * time.Millisecond }
-				var members []engine.Member
-				ended := make([]time.Duration, 3)
-				for i := range ended {
-					j := job
-					j.Run, j.Configuration.ID = fmt.Sprint("run-", i), fmt.Sprint("id-", i)
-					ctx := t.Context()
-					if i == 1 || all {
-						c, cancel := context.WithCancel(ctx)
-						defer cancel()
-						time.AfterFunc(when, cancel)
-						ctx = c
-					}
-					members = append(members, engine.Member{
-						Context: ctx, Destination: dst, Job: j, Options: small,
-						Ended: func(engine.Outcome) { ended[i] = time.Since(begin) },
-					})
-				}
+				members, ended := membersThatEnd(t, dst, job, when, all)
 				outcomes := engine.RunTogether(t.Context(), src, members)
 				for i, o := range outcomes {
 					stopped := i == 1 || all

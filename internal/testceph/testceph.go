@@ -150,7 +150,7 @@ func (c *Cluster) start(ctx context.Context) error {
 			return nil, err
 		}
 		return run("radosgw", "-c", c.conf, "-n", "client.admin", "-f")
-	}, answers)
+	}, Answers)
 	return err
 }
 
@@ -217,9 +217,9 @@ func dials(ctx context.Context, addr string) error {
 	return c.Close()
 }
 
-// answers returns nil if a gateway answers a request that is not signed: one that is
-// not ready yet answers 503.
-func answers(ctx context.Context, addr string) error {
+// Answers returns nil if the S3 server at an address answers a request that is not signed: one
+// that is not ready yet answers 503.
+func Answers(ctx context.Context, addr string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr, nil)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,7 +70,7 @@ func startMinIO(t *testing.T) *server {
 		cmd.Env = append(os.Environ(), "MINIO_ROOT_USER="+accessKey, "MINIO_ROOT_PASSWORD="+secretKey,
 			"MINIO_UPDATE=off", "MINIO_BROWSER=off", "MINIO_CI_CD=on", "HOME="+dir)
 		return program.Start(t, cmd)
-	}, answers)
+	}, testceph.Answers)
 	grant := build(t, "minio", "./grant")
 	makeUser := func(*testing.T, *server) *user {
 		allow := func(t *testing.T, p policy, _ ...string) error {
@@ -91,24 +90,6 @@ func startMinIO(t *testing.T) *server {
 		return &user{key: restrictedKey, secret: restrictedSecret, more: more, allow: allow}
 	}
 	return open(t, server{makeUser: makeUser, name: "MinIO 2026-02-12", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, ignoresDeleted: true, flat: true, pageSize: 7, encodes: true, acls: true})
-}
-
-// answers reports whether a server answers an unsigned listing of buckets: a server
-// that is not ready yet answers 503.
-func answers(ctx context.Context, addr string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	resp.Body.Close()
-	if resp.StatusCode >= 500 {
-		return errors.New(resp.Status)
-	}
-	return nil
 }
 
 // startRadosgw starts Ceph from Debian's packages.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/testpostgres"
 )
 
 // scanned waits until a run has n slices that are done.
@@ -25,6 +26,21 @@ func (w *world) led(p *process, run string) {
 	})
 }
 
+// replaceWorker cuts the process "cut", which reaches the database through proxy, off while it
+// scans a slice. Once it is presumed dead, it is connected again, beside another worker.
+func (w *world) replaceWorker(lead *process, proxy *testpostgres.Proxy) {
+	w.t.Helper()
+	w.until("a slice of the worker", func() bool {
+		return len(w.query(lead, `SELECT id::text FROM tasks WHERE host = 'cut' AND done = 0 AND worker <> ''`)) > 0
+	})
+	proxy.Cut()
+	w.until("its tasks to be taken away", func() bool {
+		return len(w.query(lead, `SELECT id::text FROM tasks WHERE worker <> '' AND done = 0`)) == 0
+	})
+	w.start("other", w.address, 2)
+	proxy.Mend()
+}
+
 // A worker that is cut off from the database is presumed dead, and another worker
 // scans its slice. When it is back it changes nothing, and its files are removed.
 func TestWorkerCutOff(t *testing.T) {
@@ -36,15 +52,7 @@ func TestWorkerCutOff(t *testing.T) {
 	w.led(lead, run)
 	w.start("cut", proxy.Address(t, w.address), 2)
 	w.scanned(lead, 1)
-	w.until("a slice of the worker", func() bool {
-		return len(w.query(lead, `SELECT id::text FROM tasks WHERE host = 'cut' AND done = 0 AND worker <> ''`)) > 0
-	})
-	proxy.Cut()
-	w.until("its tasks to be taken away", func() bool {
-		return len(w.query(lead, `SELECT id::text FROM tasks WHERE worker <> '' AND done = 0`)) == 0
-	})
-	w.start("other", w.address, 2)
-	proxy.Mend()
+	w.replaceWorker(lead, proxy)
 	w.checkReport(w.ended(lead, run))
 }
 

@@ -287,15 +287,7 @@ func TestListingWorkerCutOff(t *testing.T) {
 	lead := w.start("lead", w.address, 0)
 	w.start("cut", proxy.Address(t, w.address), 2)
 	w.listed(lead, 1)
-	w.until("a slice of the worker", func() bool {
-		return len(w.query(lead, `SELECT id::text FROM tasks WHERE host = 'cut' AND done = 0 AND worker <> ''`)) > 0
-	})
-	proxy.Cut()
-	w.until("its tasks to be taken away", func() bool {
-		return len(w.query(lead, `SELECT id::text FROM tasks WHERE worker <> '' AND done = 0`)) == 0
-	})
-	w.start("other", w.address, 2)
-	proxy.Mend()
+	w.replaceWorker(lead, proxy)
 	w.checkReports(lead, runs, all)
 	w.forgotten(lead)
 }
