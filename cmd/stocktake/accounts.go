@@ -27,8 +27,7 @@ type directory struct {
 
 func (d *directory) close() error { return d.kept.close() }
 
-// open opens the directory of accounts. A folder that no server has used yet is refused, so that a
-// mistyped path does not become a data folder.
+// open opens the directory of accounts.
 func (f *accessFlags) open() (*directory, error) {
 	k, err := f.keptFlags.open()
 	if err != nil {
@@ -50,23 +49,24 @@ func (f *accessFlags) open() (*directory, error) {
 }
 
 func (f *accessFlags) openFolder() (*ram.Directory, error) {
-	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
-		return nil, usagef("--data: %s is not a folder: start a server on it first", f.Data)
-	}
-	if err := server.Folder(f.Data).Check(); err != nil {
+	folder, err := f.folder()
+	if err != nil {
 		return nil, err
 	}
-	if err := server.Folder(f.Data).CheckParts(datafolder.AccountsName); err != nil {
+	if err := folder.Check(); err != nil {
 		return nil, err
 	}
-	key, err := server.ReadRootKey(server.Folder(f.Data))
+	if err := folder.CheckParts(datafolder.AccountsName); err != nil {
+		return nil, err
+	}
+	key, err := server.ReadRootKey(folder)
 	if env, ok, bad := envKey(); ok || bad != nil {
 		key, err = env, bad
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return ram.Open(server.Folder(f.Data).Accounts(), ram.Root{AccessKeyID: key.ID, Secret: key.Secret, Account: f.AccountID}, ram.Options{})
+	return ram.Open(folder.Accounts(), ram.Root{AccessKeyID: key.ID, Secret: key.Secret, Account: f.AccountID}, ram.Options{})
 }
 
 // An accessChange is a verb's change of accounts, for programs.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -58,10 +57,11 @@ func (f *kmsFlags) open() (*keyring, error) {
 }
 
 func (f *kmsFlags) openFolder(master []byte) (*kms.Keys, error) {
-	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
-		return nil, usagef("--data: %s is not a folder: start a server on it first", f.Data)
+	folder, err := f.folder()
+	if err != nil {
+		return nil, err
 	}
-	return server.OpenKeys(server.Folder(f.Data), master, "")
+	return server.OpenKeys(folder, master, "")
 }
 
 // kmsError marks input that can never be accepted as a usage error.

@@ -41,6 +41,18 @@ func (f *keptFlags) open() (*keptIn, error) {
 	return k, err
 }
 
+// folder returns the data folder. A folder that no server has used yet is refused, so that a
+// mistyped path does not become one.
+func (f *keptFlags) folder() (server.Folder, error) {
+	if f.Data == "" {
+		return "", usagef("--data: name the data folder of the server")
+	}
+	if st, err := os.Stat(f.Data); err != nil || !st.IsDir() {
+		return "", usagef("--data: %s is not a folder: start a server on it first", f.Data)
+	}
+	return server.Folder(f.Data), nil
+}
+
 func (k *keptIn) close() error {
 	if k.shared == nil {
 		return nil
