@@ -180,36 +180,20 @@ func (s *sharedSlice) scan(ctx context.Context, src Source) (rest []SliceResult,
 	return s.collect(p, live), nil
 }
 
-// open takes a snapshot. The store may take hours to answer; a run that is ended does
-// not wait for it.
+// open takes a snapshot, and drops the runs that are ended meanwhile.
 func (s *sharedSlice) open(ctx context.Context, src Source) (Snapshot, time.Time, error) {
-	stops := make([]func() bool, len(s.runs))
-	for k, r := range s.runs {
-		stops[k] = func() bool { return true }
-		if c := s.members[s.of[k]].Context; c != nil {
-			s.failing.Add(1)
-			end := context.AfterFunc(c, func() {
-				defer s.failing.Done()
-				s.fail(ctx, s.of[k], r, c.Err())
-			})
-			stops[k] = func() bool {
-				stopped := end()
-				if stopped {
-					s.failing.Done()
-				}
-				return stopped
-			}
-		}
+	contexts := make([]context.Context, len(s.runs))
+	for k := range contexts {
+		contexts[k] = s.members[s.of[k]].Context
 	}
-	snap, opened, err := s.runs[0].snapshot(ctx, src)
+	snap, opened, left, err := snapshotFor(ctx, s.runs[0], src, contexts, func(k int) { s.fail(ctx, s.of[k], s.runs[k], contexts[k].Err()) })
 	var runs []*run
 	var of []int
-	for k, stop := range stops {
-		if stop() {
+	for k := range left {
+		if left[k] {
 			runs, of = append(runs, s.runs[k]), append(of, s.of[k])
 		}
 	}
-	s.failing.Wait()
 	s.runs, s.of = runs, of
 	return snap, opened, err
 }

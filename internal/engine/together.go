@@ -102,7 +102,7 @@ func (t *together) run(ctx context.Context) {
 				case published != nil:
 					t.end(i, *published, nil)
 				default:
-					going[i] = &riding{run: r, ctx: t.contexts[i], gone: make(chan struct{}), end: func(result Result, err error) { t.end(i, result, err) }}
+					going[i] = &riding{run: r, ctx: t.contexts[i], end: func(result Result, err error) { t.end(i, result, err) }}
 				}
 			})
 		}
@@ -138,7 +138,6 @@ type riding struct {
 	*run
 	ctx     context.Context
 	end     func(Result, error)
-	gone    chan struct{} // closed if the run has ended before there was a listing
 	outline Outline
 }
 
@@ -152,18 +151,13 @@ func (t *together) share(ctx context.Context, runs []*riding) {
 	if len(runs) == 0 {
 		return
 	}
-	// The store may take hours to answer; a run that is ended does not wait for it.
-	stops := make([]func() bool, len(runs))
+	contexts := make([]context.Context, len(runs))
 	for i, r := range runs {
-		stops[i] = context.AfterFunc(r.ctx, func() {
-			defer close(r.gone)
-			r.fail(r.ctx.Err())
-		})
+		contexts[i] = r.ctx
 	}
-	snap, opened, err := runs[0].snapshot(ctx, t.src)
+	snap, opened, left, err := snapshotFor(ctx, runs[0].run, t.src, contexts, func(i int) { runs[i].fail(runs[i].ctx.Err()) })
 	for i, r := range runs {
-		if !stops[i]() {
-			<-r.gone
+		if !left[i] {
 			runs[i] = nil
 		} else if err != nil {
 			r.fail(err)
@@ -176,6 +170,35 @@ func (t *together) share(ctx context.Context, runs []*riding) {
 	if err := snap.Close(); err != nil {
 		t.members[0].Options.log().Warn("cannot close a shared listing", "bucket", t.members[0].Job.Bucket, "err", err)
 	}
+}
+
+// snapshotFor takes a snapshot for several runs. The store may take hours to answer; runs
+// do not wait for it whose contexts, if they have one, end before: ended is called with the
+// number of each, and has returned. left reports which of the runs are left.
+func snapshotFor(ctx context.Context, r *run, src Source, contexts []context.Context, ended func(i int)) (snap Snapshot, opened time.Time, left []bool, err error) {
+	left = make([]bool, len(contexts))
+	waits := make([]func(), len(contexts))
+	for i, c := range contexts {
+		waits[i] = func() { left[i] = true }
+		if c == nil {
+			continue
+		}
+		gone := make(chan struct{})
+		stop := context.AfterFunc(c, func() {
+			defer close(gone)
+			ended(i)
+		})
+		waits[i] = func() {
+			if left[i] = stop(); !left[i] {
+				<-gone
+			}
+		}
+	}
+	snap, opened, err = r.snapshot(ctx, src)
+	for _, wait := range waits {
+		wait()
+	}
+	return snap, opened, left, err
 }
 
 // scan plans the runs, and lists the keys of those that can be made.
