@@ -93,17 +93,7 @@ func startMachines(ctx context.Context, binary, dir string, b farBucket) (m *mac
 			err = errors.Join(err, m.end())
 		}
 	}()
-	if m.pg, err = testpostgres.New("fsync=on", "max_connections=300", "shared_buffers=256MB", "shared_preload_libraries=pg_stat_statements", "track_io_timing=off"); err != nil {
-		return m, err
-	}
-	address := m.pg.Address("postgres")
-	if err := migrate(ctx, address); err != nil {
-		return m, err
-	}
-	if m.db, err = pgxpool.New(ctx, address); err != nil {
-		return m, err
-	}
-	if _, err := m.db.Exec(ctx, "CREATE EXTENSION pg_stat_statements"); err != nil {
+	if m.pg, m.db, err = startPostgres(ctx, "max_connections=300", "track_io_timing=off"); err != nil {
 		return m, err
 	}
 	m.reports, err = testserver.Start(ctx, testserver.Config{
@@ -115,6 +105,24 @@ func startMachines(ctx context.Context, binary, dir string, b farBucket) (m *mac
 	m.sdk = cli{binary: binary, server: m.reports}.client()
 	m.far, err = startFar(ctx, b)
 	return m, err
+}
+
+// startPostgres starts a server with more options, which counts what its statements cost. Its
+// database postgres is migrated. After an error the caller ends what is not nil.
+func startPostgres(ctx context.Context, options ...string) (pg *testpostgres.Server, db *pgxpool.Pool, err error) {
+	options = append(options, "fsync=on", "shared_buffers=256MB", "shared_preload_libraries=pg_stat_statements")
+	if pg, err = testpostgres.New(options...); err != nil {
+		return nil, nil, err
+	}
+	address := pg.Address("postgres")
+	if err := migrate(ctx, address); err != nil {
+		return pg, nil, err
+	}
+	if db, err = pgxpool.New(ctx, address); err != nil {
+		return pg, nil, err
+	}
+	_, err = db.Exec(ctx, "CREATE EXTENSION pg_stat_statements")
+	return pg, db, err
 }
 
 func migrate(ctx context.Context, address string) error {

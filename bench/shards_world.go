@@ -132,20 +132,10 @@ func newShardsWorld(ctx context.Context, dir string, bucket *largerun.Bucket, sl
 	if w.dst, err = openShards(filepath.Join(dir, "reports")); err != nil {
 		return w, err
 	}
-	if w.pg, err = testpostgres.New("fsync=on", "shared_buffers=256MB", "shared_preload_libraries=pg_stat_statements"); err != nil {
+	if w.pg, w.db, err = startPostgres(ctx); err != nil {
 		return w, err
 	}
-	address := w.pg.Address("postgres")
-	if err := migrate(ctx, address); err != nil {
-		return w, err
-	}
-	if w.db, err = pgxpool.New(ctx, address); err != nil {
-		return w, err
-	}
-	if _, err := w.db.Exec(ctx, "CREATE EXTENSION pg_stat_statements"); err != nil {
-		return w, err
-	}
-	cfg, err := catalog.Parse(address)
+	cfg, err := catalog.Parse(w.pg.Address("postgres"))
 	if err != nil {
 		return w, err
 	}
