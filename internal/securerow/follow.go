@@ -65,7 +65,7 @@ func (t *Table) follow(ctx context.Context) (err error) {
 		return err
 	}
 	defer postgres.Disconnect(ctx, conn, answerWithin)
-	if err := listen(ctx, conn); err != nil {
+	if err := postgres.Listen(ctx, conn, channel, answerWithin); err != nil {
 		return err
 	}
 	var reported reports
@@ -77,13 +77,6 @@ func (t *Table) follow(ctx context.Context) (err error) {
 			return err
 		}
 	}
-}
-
-func listen(ctx context.Context, conn *pgx.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	_, err := conn.Exec(ctx, "LISTEN "+channel)
-	return err
 }
 
 // ask reads the changes and confirms the state in force. The error is of the connection.

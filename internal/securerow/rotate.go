@@ -63,7 +63,7 @@ func (t *Table) Rotate(ctx context.Context, rewrap map[string]func([]byte) ([]by
 		return t.allKnow(ctx, tx, hex.EncodeToString(first.id))
 	})
 	if err != nil {
-		return nil, t.db.Explain(err)
+		return nil, err
 	}
 	t.seal.Store(first)
 	for name, c := range made {

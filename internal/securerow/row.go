@@ -93,7 +93,7 @@ func (r *Row) Update(edit func(data []byte) ([]byte, error)) (seen int64, err er
 		}
 	}
 	if err != nil {
-		return 0, t.db.Explain(err)
+		return 0, err
 	}
 	return r.set(is), nil
 }

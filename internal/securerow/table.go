@@ -213,7 +213,7 @@ func (t *Table) Import(ctx context.Context, documents map[string][]byte) error {
 		return nil
 	})
 	if err != nil {
-		return t.db.Explain(err)
+		return err
 	}
 	for name, c := range made {
 		t.rows[name].set(c)

@@ -23,6 +23,15 @@ func Disconnect(ctx context.Context, conn *pgx.Conn, within time.Duration) {
 	_ = conn.Close(ctx)
 }
 
+// Listen makes a connection receive the notifications on a channel, for [Wait]. within bounds the
+// time of the statement.
+func Listen(ctx context.Context, conn *pgx.Conn, channel string, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	_, err := conn.Exec(ctx, "LISTEN "+channel)
+	return err
+}
+
 // Wait returns the next notification on a listening connection. heard is false if
 // none arrived within atMost. The error is that of the connection or of ctx.
 func Wait(ctx context.Context, conn *pgx.Conn, atMost time.Duration) (payload string, heard bool, err error) {

@@ -111,15 +111,15 @@ func (r *Runner) beat(ctx context.Context) error {
 // dropUnwanted ends the parts of the members that have left the listing. It returns false if
 // all have.
 func (s *sighting) dropUnwanted(wanted map[string]string) bool {
-	any := len(s.writes) == 0
+	some := len(s.writes) == 0
 	for _, m := range s.writes {
 		if wanted[m.run] == s.run {
-			any = true
+			some = true
 		} else {
 			m.cancel()
 		}
 	}
-	return any
+	return some
 }
 
 // renew returns which of the assignments still belong to this process, the listings

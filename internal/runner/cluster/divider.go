@@ -115,16 +115,9 @@ func (d *divider) serve(ctx context.Context) {
 	for _, u := range d.uses {
 		all.Go(func() { d.keep(ctx, u) })
 	}
-	for ctx.Err() == nil {
-		err := d.rows.Follow(ctx, d.process, d.tell)
-		if ctx.Err() == nil {
-			d.outage.log.Debug("cannot listen for changed shares of stores; the next beat finds them", "err", err)
-		}
-		select {
-		case <-time.After(followAgain):
-		case <-ctx.Done():
-		}
-	}
+	keepFollowing(ctx, func() error { return d.rows.Follow(ctx, d.process, d.tell) }, func(err error) {
+		d.outage.log.Debug("cannot listen for changed shares of stores; the next beat finds them", "err", err)
+	})
 }
 
 // tell requests a look at a store, or at all stores if its name is empty.

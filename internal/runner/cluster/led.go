@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
@@ -55,15 +54,9 @@ func (l *ledRuns) tell(run string) {
 // follow receives notifications about the runs of this process until ctx ends. The
 // next look makes up for missed ones.
 func (l *ledRuns) follow(ctx context.Context, r *Runner) {
-	for ctx.Err() == nil {
-		if err := listen(ctx, r.db, leadsChannel, l.tell); ctx.Err() == nil {
-			r.log.Debug("ends of runs are not heard of; they are found later", "err", err)
-		}
-		select {
-		case <-time.After(followAgain):
-		case <-ctx.Done():
-		}
-	}
+	keepFollowing(ctx, func() error { return listen(ctx, r.db, leadsChannel, l.tell) }, func(err error) {
+		r.log.Debug("ends of runs are not heard of; they are found later", "err", err)
+	})
 }
 
 // tellLead notifies the holder of a run when the transaction is committed.

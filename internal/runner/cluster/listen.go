@@ -2,9 +2,24 @@ package cluster
 
 import (
 	"context"
+	"time"
 
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
+
+// keepFollowing calls follow again and again until ctx ends, with a pause after each
+// failure, which missed reports.
+func keepFollowing(ctx context.Context, follow func() error, missed func(error)) {
+	for ctx.Err() == nil {
+		if err := follow(); ctx.Err() == nil {
+			missed(err)
+		}
+		select {
+		case <-time.After(followAgain):
+		case <-ctx.Done():
+		}
+	}
+}
 
 // listen calls heard with each notification on a channel, on a connection of its own,
 // until ctx ends or the connection does. The first call has an empty text, because
@@ -15,9 +30,7 @@ func listen(ctx context.Context, db *postgres.Database, channel string, heard fu
 		return err
 	}
 	defer postgres.Disconnect(ctx, conn, answerWithin)
-	listening, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	if _, err := conn.Exec(listening, "LISTEN "+channel); err != nil {
+	if err := postgres.Listen(ctx, conn, channel, answerWithin); err != nil {
 		return err
 	}
 	heard("")

@@ -25,13 +25,7 @@ func (r *Runner) slice(ctx context.Context, j *job) error {
 	defer close(ended)
 	go r.endWithProcess(j.assignment, ended)
 	opts := r.options(j)
-	if u := r.useOf(j.Bucket); u != nil {
-		opts.Places = func(allowed int) int { return r.placesFor(u, j.Bucket, allowed) }
-	}
-	if opts.MinSegment == 0 {
-		opts.MinSegment = worthShard
-	}
-	opts.Slice = engine.Budget{Time: r.opts.Slice, Stop: j.stop}
+	r.tuneSlice(&opts, j.Bucket, j.stop)
 	results, err := r.opts.Scan(ctx, j.src, j.dst, j.Job, slice, opts)
 	if err != nil {
 		return err
@@ -41,6 +35,17 @@ func (r *Runner) slice(ctx context.Context, j *job) error {
 		return errors.Join(err, r.discard(ctx, j.dst, results))
 	}
 	return err
+}
+
+// tuneSlice sets the options of a slice of a bucket, which ends early if stop is closed.
+func (r *Runner) tuneSlice(o *engine.Options, bucket string, stop <-chan struct{}) {
+	if u := r.useOf(bucket); u != nil {
+		o.Places = func(allowed int) int { return r.placesFor(u, bucket, allowed) }
+	}
+	if o.MinSegment == 0 {
+		o.MinSegment = worthShard
+	}
+	o.Slice = engine.Budget{Time: r.opts.Slice, Stop: stop}
 }
 
 // endWithProcess makes a slice end with its next page when the process ends, unless

@@ -109,13 +109,9 @@ func (r *Runner) equip(ctx context.Context, g *gathered, m *member) (bool, error
 		g.src = src
 	}
 	opts := r.optionsOf(m.run, &m.progress)
-	if opts.MinSegment == 0 && g.kind == sliceKind {
-		opts.MinSegment = worthShard
+	if g.kind == sliceKind {
+		r.tuneSlice(&opts, g.bucket, g.stop)
 	}
-	if u := r.useOf(g.bucket); u != nil {
-		opts.Places = func(allowed int) int { return r.placesFor(u, g.bucket, allowed) }
-	}
-	opts.Slice = engine.Budget{Time: r.opts.Slice, Stop: g.stop}
 	g.runs = append(g.runs, m.run)
 	g.members = append(g.members, engine.Member{
 		Context: m.ctx, Destination: dst, Options: opts,
@@ -141,12 +137,9 @@ func (r *Runner) written(a *assignment, m *member) {
 
 // planTogether divides the bucket into slices for all members.
 func (r *Runner) planTogether(ctx context.Context, g *gathered) error {
-	workers, err := r.places(ctx)
+	workers, err := r.places(ctx, g.bucket)
 	if err != nil {
 		return err
-	}
-	if most := r.placesOf(g.bucket); most > 0 {
-		workers = min(workers, most)
 	}
 	for i := range g.members {
 		g.members[i].Options.Workers = workers
@@ -329,15 +322,10 @@ func (r *Runner) failedTogether(ctx context.Context, a *assignment, cause error)
 	}
 	reasons := map[string]string{}
 	for _, run := range runs {
-		var cfg stocktake.InventoryConfiguration
-		if madeBy, err := r.catalog.RunConfiguration(ctx, run); err == nil {
-			cfg = madeBy
-		}
-		reasons[run] = inventory.Reason(cause, &cfg)
+		reasons[run] = r.reason(ctx, run, cause)
 	}
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE tasks SET worker = '' WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`, a.Task, a.Generation, a.worker)
-		if err != nil || tag.RowsAffected() == 0 {
+		if ours, err := letGo(ctx, tx, &a.task); err != nil || !ours {
 			return err
 		}
 		return r.failListing(ctx, tx, a.run, func(run string) string { return reasons[run] }, inventory.MayPass(cause))

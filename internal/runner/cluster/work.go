@@ -138,18 +138,22 @@ func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
 	if a.shared {
 		return r.failedTogether(ctx, a, err)
 	}
-	cfg := stocktake.InventoryConfiguration{}
-	if madeBy, e := r.catalog.RunConfiguration(ctx, a.run); e == nil {
-		cfg = madeBy
-	}
-	reason := inventory.Reason(err, &cfg)
+	reason := r.reason(ctx, a.run, err)
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		tag, dbErr := tx.Exec(ctx, `UPDATE tasks SET worker = '' WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`, a.Task, a.Generation, a.worker)
-		if dbErr != nil || tag.RowsAffected() == 0 {
+		if ours, dbErr := letGo(ctx, tx, &a.task); dbErr != nil || !ours {
 			return dbErr
 		}
 		return r.fail(ctx, tx, a.run, reason, inventory.MayPass(err))
 	})
+}
+
+// reason returns why a run fails, as its history shows it.
+func (r *Runner) reason(ctx context.Context, run string, cause error) string {
+	cfg, err := r.catalog.RunConfiguration(ctx, run)
+	if err != nil {
+		cfg = stocktake.InventoryConfiguration{} // the reason says less then
+	}
+	return inventory.Reason(cause, &cfg)
 }
 
 // final reports whether a retry would return the same error.
@@ -164,11 +168,8 @@ func final(err error) bool {
 func (r *Runner) plan(ctx context.Context, j *job) error {
 	opts := r.options(j)
 	var err error
-	if opts.Workers, err = r.places(ctx); err != nil {
+	if opts.Workers, err = r.places(ctx, j.Bucket); err != nil {
 		return err
-	}
-	if most := r.placesOf(j.Bucket); most > 0 {
-		opts.Workers = min(opts.Workers, most)
 	}
 	o, err := engine.Plan(ctx, j.src, j.dst, j.Job, opts)
 	if err != nil {
@@ -190,11 +191,15 @@ func (r *Runner) plan(ctx context.Context, j *job) error {
 	})
 }
 
-// places returns how many slices all processes scan at once; at least 1.
-func (r *Runner) places(ctx context.Context) (n int, err error) {
+// places returns how many slices of a bucket all processes can scan at once; at least 1. A
+// bucket has at most as many slices as its store allows requests.
+func (r *Runner) places(ctx context.Context, bucket string) (n int, err error) {
 	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		return tx.QueryRow(ctx, `SELECT coalesce(sum(slots), 0)::bigint FROM processes WHERE seen >= $1`, tx.Now-r.opts.Lease.Microseconds()).Scan(&n)
 	})
+	if most := r.placesOf(bucket); most > 0 {
+		n = min(n, most)
+	}
 	return max(n, 1), err
 }
 
