@@ -21,7 +21,7 @@ type reportApply struct {
 
 // Help is shown by --help below the flags.
 func (reportApply) Help() string {
-	return `The new report is exactly the table at the end of the last window; if it cannot be, the command fails with the reason. Columns that the windows do not have are left out. If there is no window after the full report, the new report has the same table.`
+	return `The new report is exactly the table at the end of the last window; if that is not possible, the command fails and prints the reason. It leaves out columns that the windows lack. Without a window after the full report, the new report has the same table.`
 }
 
 // Run applies incremental reports to a full report.

@@ -70,7 +70,7 @@ func All(ctx context.Context, w io.Writer, doing string, total int64, all iter.S
 					failed.Add(1)
 					screen.Lock()
 					_ = bar.Clear()
-					terminal.Printf(w, "left out: %s\n", human.Printable(err.Error()))
+					terminal.Printf(w, "left out: %s\n", err.Error())
 					screen.Unlock()
 					continue
 				}
@@ -91,7 +91,7 @@ func All(ctx context.Context, w io.Writer, doing string, total int64, all iter.S
 	return Totals{objects.Load(), bytes.Load(), failed.Load()}, err
 }
 
-// A Error reports a failed transfer.
+// An Error reports a failed transfer.
 type Error struct {
 	Doing    string // such as "upload photo.jpg"
 	Err      error
