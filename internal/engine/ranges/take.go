@@ -37,19 +37,22 @@ func bearable(calls float64) float64 { return max(400-calls/16, 120+calls/200) }
 // than two in a hundred. A third is reserved for when most requests are idle, because
 // cutting the last ranges then saves the most time.
 func unbearable(calls, idle float64) float64 {
-	return max(480-calls/16, most(calls)*(2+idle)/3)
+	return max(480-calls/16, mostWasted(calls)*(2+idle)/3)
 }
 
-// most returns how many of calls may be wasted at most, unless t is stuck.
-func most(calls float64) float64 { return max(195, 0.0195*calls) }
+// mostWasted returns how many of calls may be wasted at most, unless t is stuck.
+func mostWasted(calls float64) float64 { return max(195, 0.0195*calls) }
 
-// stuck reports whether most requests are idle though much is left, because as many
-// calls are in vain as may be. Then half of a hundredth more is used to cut large ranges,
-// which saves most of the time that they take.
+// spare returns how many more may be wasted if t is stuck: half of a hundredth.
+func spare(calls float64) float64 { return 0.005 * calls }
+
+// stuck reports whether most requests are idle although much is left, because as many
+// calls are in vain as allowed. Then spare calls are used to cut large ranges, which
+// saves most of the time that they take.
 func (t *Table) stuck(idle float64) bool {
 	calls := float64(t.calls)
 	waste := t.wasted()
-	return idle > 0.5 && waste > unbearable(calls, idle)-1 && waste < most(calls)+0.005*calls
+	return idle > 0.5 && waste > unbearable(calls, idle)-1 && waste < mostWasted(calls)+spare(calls)
 }
 
 // Take returns up to k ranges to list, and marks them as listed: first waiting
@@ -83,7 +86,7 @@ func (t *Table) Take(k int, within float64) []*Range {
 	n := k - len(taken)
 	idle, least := float64(n)/float64(n+t.open), t.least()
 	if t.stuck(idle) {
-		n, least = min(n, int(0.005*float64(t.calls))), max(least, 64)
+		n, least = min(n, int(spare(float64(t.calls)))), max(least, 64)
 	} else {
 		n = min(n, t.careful(idle))
 	}
