@@ -14,20 +14,20 @@ const sectionConfigurations section = "Configurations"
 var (
 	configurations          = sectionConfigurations.gauge("configurations", "Configurations of all buckets.")
 	configurationsScheduled = sectionConfigurations.gauge("configurations_scheduled", "Configurations that have a next run: neither disabled nor suspended, and not of the frequency Once.")
-	configurationsFailing   = sectionConfigurations.gauge("configurations_failing", "Configurations whose newest run that succeeded or failed has failed.")
-	configurationsShown     = sectionConfigurations.gauge("configurations_shown", "Configurations that have the metrics below, bounded by --metrics-configurations. Failing ones come first, then those of the first names.")
+	configurationsFailing   = sectionConfigurations.gauge("configurations_failing", "Configurations whose newest completed run failed; cancelled and skipped runs do not count.")
+	configurationsShown     = sectionConfigurations.gauge("configurations_shown", "Configurations that have the metrics below, bounded by --metrics-configurations. Failing ones come first, then the others in the order of their names.")
 
 	windowsBehind = sectionConfigurations.gauge("windows_behind_seconds", "Greatest of stocktake_configuration_window_behind_seconds of all configurations, shown or not; 0: all windows that have ended are published. Missing if there are no incremental reports.")
 
 	configurationCreated  = sectionConfigurations.gauge("configuration_created_timestamp_seconds", "When the configuration was put, in Unix seconds.", "bucket", "configuration")
 	configurationInterval = sectionConfigurations.gauge("configuration_interval_seconds", "Longest time between two scheduled runs: a day, a week, or 31 days. Missing if the configuration has no next run.", "bucket", "configuration")
 	configurationNext     = sectionConfigurations.gauge("configuration_next_run_timestamp_seconds", "When the next run is due, in Unix seconds. Missing if there is none.", "bucket", "configuration")
-	configurationSuccess  = sectionConfigurations.gauge("configuration_last_success_timestamp_seconds", "When the newest run in the history that succeeded has ended, in Unix seconds. Missing if there is none.", "bucket", "configuration", "kind")
+	configurationSuccess  = sectionConfigurations.gauge("configuration_last_success_timestamp_seconds", "When the newest successful run in the history ended, in Unix seconds. Missing if there is none.", "bucket", "configuration", "kind")
 	configurationBehind   = sectionConfigurations.gauge("configuration_window_behind_seconds", "How long ago the oldest window ended whose incremental report is not published; 0: all that have ended are. Missing if the configuration is suspended or has no incremental reports.", "bucket", "configuration")
-	configurationFailing  = sectionConfigurations.gauge("configuration_last_run_failed", "1 if the newest full run that succeeded or failed has failed, else 0.", "bucket", "configuration")
+	configurationFailing  = sectionConfigurations.gauge("configuration_last_run_failed", "1 if the newest completed full run failed, else 0; cancelled and skipped runs do not count.", "bucket", "configuration")
 	reportObjects         = sectionConfigurations.gauge("configuration_report_objects", "Objects and versions in the newest full report.", "bucket", "configuration")
 	reportBytes           = sectionConfigurations.gauge("configuration_report_bytes", "Size in bytes of the objects in the newest full report.", "bucket", "configuration")
-	reportDuration        = sectionConfigurations.gauge("configuration_report_duration_seconds", "How long the run took that made the newest full report.", "bucket", "configuration")
+	reportDuration        = sectionConfigurations.gauge("configuration_report_duration_seconds", "Duration of the run that made the newest full report.", "bucket", "configuration")
 )
 
 // DefaultConfigurations is the default number of configurations with metrics of

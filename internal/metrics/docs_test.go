@@ -16,14 +16,14 @@ var sections = []section{sectionConfigurations, sectionRuns, sectionMachines, se
 
 const introduction = `# Metrics
 
-` + "`/-/metrics`" + ` serves these metrics in the text format of Prometheus. [operating.md](operating.md#what-to-watch) says what to watch
-and which alerts there are.
+` + "`/-/metrics`" + ` serves these metrics in the text format of Prometheus. [operating.md](operating.md#what-to-watch) explains what to watch,
+and the alerts.
 
-Counters begin at 0 when the server starts, and count what this server does. Gauges are read when they are asked for. Durations are in seconds, sizes in bytes, times in
+Counters begin at 0 when the server starts, and count what this server does. Gauges are read at each scrape. Durations are in seconds, sizes in bytes, times in
 Unix seconds: ` + "`time() - X_timestamp_seconds`" + ` is an age. No label holds a key, the id of a run or anything else that clients choose
 freely. ` + "`bucket` and `configuration`" + ` label at most ` + "`--metrics-configurations`" + ` configurations, with up to ten series each; the
 number is 1,000 by default if metrics have an address (` + "`--metrics-listen`" + `) or a token (` + "`--metrics-token-file`" + `) of their own, else 0,
-because everyone who reaches the server may read them. A metric that cannot be read is missing from the answer; the log
+because everyone who can reach the server may read them. A metric that cannot be read is missing from the answer; the log
 says why, and ` + "`promhttp_metric_handler_errors_total`" + ` counts.
 
 This page is made from the program by ` + "`go test ./internal/metrics -run TestDocs -update`" + `.
@@ -50,7 +50,7 @@ func TestDocs(t *testing.T) {
 			fmt.Fprintln(&b, lines[d.name])
 		}
 	}
-	fmt.Fprintf(&b, "\n`go_*`, `process_*` and `promhttp_*` are those of the Prometheus client library: memory, goroutines, garbage collection, open files, scrapes.\n")
+	fmt.Fprintf(&b, "\n`go_*`, `process_*` and `promhttp_*` come from the Prometheus client library: memory, goroutines, garbage collection, open files, scrapes.\n")
 	if *update {
 		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)

@@ -9,12 +9,12 @@ import (
 const sectionMachines section = "Machines"
 
 var (
-	machines       = sectionMachines.gauge("machines", "Servers that are there, by role (api, worker, scheduler). With several servers on one database each shows the same number, here and below: take max, not sum.", "role")
+	machines       = sectionMachines.gauge("machines", "Live servers, by role (api, worker, scheduler). With several servers on one database each shows the same number, here and below: take max, not sum.", "role")
 	machineSlices  = sectionMachines.gauge("machine_slices_max", "Parts of runs that a server scans at once (--slices). Missing where runs are not cut.", "machine")
 	machineTasks   = sectionMachines.gauge("machine_tasks", "Parts of runs that a server works on, by kind (run, plan, slice, sum, publish).", "machine", "kind")
 	machineRuns    = sectionMachines.gauge("machine_runs", "Runs that a server leads.", "machine")
 	machineStarted = sectionMachines.gauge("machine_start_timestamp_seconds", "When a server was started, in Unix seconds; of servers of one name, the newest.", "machine")
-	scheduling     = sectionMachines.gauge("machine_scheduler", "1 for the server that records the runs that are due, 0 for others. If all are 0 for long, nothing that falls due is run.", "machine")
+	scheduling     = sectionMachines.gauge("machine_scheduler", "1 for the server that records the runs that are due, 0 for others. If all are 0 for long, due runs do not start.", "machine")
 	tasksWaiting   = sectionMachines.gauge("tasks_waiting", "Parts of runs that no server works on yet.", "kind")
 )
 

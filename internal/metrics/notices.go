@@ -32,7 +32,7 @@ func (m *Metrics) NoticeTried(webhook, result string) {
 	m.notices.WithLabelValues(webhook, result).Inc()
 }
 
-var logDropped = sectionLogs.counter("log_dropped_lines_total", "Lines of the access log or the audit log that could not be written, as when the disk is full. Lines of the audit log are in the log of the server then.", "log")
+var logDropped = sectionLogs.counter("log_dropped_lines_total", "Lines of the access log or the audit log that could not be written, as when the disk is full. The log of the server has the lost lines of the audit log.", "log")
 
 // Logs exports how many lines of each log were dropped.
 func (m *Metrics) Logs(dropped map[string]func() int64) {

@@ -16,7 +16,7 @@ var (
 	runsNow      = sectionRuns.gauge("runs", "Runs in the catalog that have not ended, by state (queued, scanning, publishing). With several servers on one catalog each shows the same number: take max, not sum.", "state", "kind")
 	runsLate     = sectionRuns.gauge("runs_late", "Runs in the catalog that have not ended in time (--late-after).", "kind")
 	runsActive   = sectionRuns.gauge("runs_active", "Runs that this server scans or publishes.")
-	runsWaiting  = sectionRuns.gauge("runs_waiting", "Runs that wait for a place on this server: its queue.")
+	runsWaiting  = sectionRuns.gauge("runs_waiting", "Runs in the queue of this server.")
 	runsTotal    = sectionRuns.counter("runs_total", "Runs that ended on this server, by final state (succeeded, failed, cancelled, skipped).", "state", "trigger", "kind")
 	runsLateEnd  = sectionRuns.counter("runs_ended_late_total", "Runs that ended on this server after they had been reported as late.", "kind")
 	runDuration  = sectionRuns.histogram("run_duration_seconds", "Duration of runs that succeeded, from the start of their last attempt.", "kind")
@@ -25,7 +25,7 @@ var (
 	runMatched   = sectionRuns.counter("run_matched_objects_total", "Objects and versions that runs have reported so far.")
 	runBytes     = sectionRuns.counter("run_matched_bytes_total", "Size in bytes of the objects that runs have reported so far.")
 	runWritten   = sectionRuns.counter("run_written_bytes_total", "Bytes of shards that runs have written so far, compressed.")
-	runFinishing = sectionRuns.gauge("run_last_end_timestamp_seconds", "When a run last ended on this server, in Unix seconds; 0: none has since the start.")
+	runFinishing = sectionRuns.gauge("run_last_end_timestamp_seconds", "When a run last ended on this server, in Unix seconds; 0: none since the start.")
 )
 
 // The states and kinds of unfinished runs that are always shown, so that a series

@@ -6,7 +6,7 @@ const sectionShared section = "Shared accounts"
 
 var (
 	sharedAge     = sectionShared.gauge("accounts_age_seconds", "Time since the database has confirmed the accounts, keys, roles and encryption keys that are in force here: below 1 as long as it answers. Only with a database.")
-	sharedVersion = sectionShared.gauge("accounts_version", "Version in force here of what servers share in the database, by document: accounts, encryption-keys, root-key. It is the same on all servers within a second.", "document")
+	sharedVersion = sectionShared.gauge("accounts_version", "Version in force here of a document that servers share in the database: accounts, encryption-keys, root-key. It is the same on all servers within a second.", "document")
 	sharedDiffer  = sectionShared.gauge("accounts_settings_differ", "1 if settings that decide who may do what differ from those of another server of the database, else 0. readyz says which.")
 )
 

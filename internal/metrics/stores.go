@@ -15,10 +15,10 @@ var (
 	storeDuration = sectionStores.histogram("store_request_duration_seconds", "Time until a store began to answer.", "store", "operation")
 	storeRefused  = sectionStores.counter("store_throttled_total", "Requests that a store refused with status 429 or 503.", "store")
 	storeFailed   = sectionStores.counter("store_failed_total", "Requests that a store did not answer.", "store")
-	storeRetries  = sectionStores.counter("store_retries_total", "Requests that were sent again after a failure that may pass.", "store")
+	storeRetries  = sectionStores.counter("store_retries_total", "Requests that were repeated after a temporary failure.", "store")
 	storeInFlight = sectionStores.gauge("store_requests_in_flight", "Requests to a store that are not answered yet.", "store")
-	storeWaiting  = sectionStores.gauge("store_requests_waiting", "Requests that wait for a place among those in flight.", "store")
-	storeLimit    = sectionStores.gauge("store_requests_in_flight_max", "How many requests a store is sent at once now. It grows while the store answers fast, and halves when it does not.", "store")
+	storeWaiting  = sectionStores.gauge("store_requests_waiting", "Requests that wait because the limit of concurrent requests is reached.", "store")
+	storeLimit    = sectionStores.gauge("store_requests_in_flight_max", "Current limit of concurrent requests to a store. It grows while the store answers quickly, and halves when the store is overloaded.", "store")
 )
 
 type storeMetrics struct {
