@@ -19,6 +19,8 @@
 //	go run . objects -journal             PUT with incremental reports compared with PUT without
 //	go run . journal                      the journal at the store's own speed: its cost, and a burst while windows are cut
 //
+// Each folder has the commands of one subject, and internal/ what they share.
+//
 // What a command finds goes to results/, ratios first. Two figures belong
 // together only if they stand in one file.
 package main
@@ -29,6 +31,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/stocktake/stocktake/bench/api"
+	"github.com/stocktake/stocktake/bench/far"
+	"github.com/stocktake/stocktake/bench/internal/farserver"
+	"github.com/stocktake/stocktake/bench/machines"
+	"github.com/stocktake/stocktake/bench/rivals"
+	"github.com/stocktake/stocktake/bench/runs"
+	"github.com/stocktake/stocktake/bench/service"
 )
 
 // A command is one thing that bench does.
@@ -39,25 +49,25 @@ type command struct {
 
 var commands = []command{
 	{"seed", "fill a store with objects", seedCommand},
-	{"run", "reports of a bucket, and their compressor alone", runCommand},
-	{"parts", "each part of a run by itself", partsCommand},
-	{"flat", "memory and cost per object from 10^6 to 10^8 objects", flatCommand},
-	{"beside", "the API with and without runs", besideCommand},
-	{"service", "the inventory service: many configurations, its API, put to manifest", serviceCommand},
-	{"exports", "a run compared with exports of databases", exportsCommand},
-	{"formats", "the formats of reports compared with DuckDB's", formatsCommand},
-	{"listers", "a run compared with tools that list a bucket", listersCommand},
-	{"far", "a report of a bucket far away, which is simulated", farCommand},
-	{"far-server", "", farServerCommand}, // parts of far
-	{"far-client", "", farClientCommand},
-	{"sdk-client", "", sdkClientCommand}, // a part of listers
-	{"scale", "a run by more and more worker processes that share PostgreSQL", scaleCommand},
-	{"minute", "many configurations due at one minute, made by several processes", minuteCommand},
-	{"shards", "a run of 10^10 objects, whose slices are made up", shardsCommand},
-	{"readers", "report diff and report find", readersCommand},
-	{"journal", "the journal of changes: its cost, and a burst while windows are cut", journalCommand},
-	{"console", "pages of the console: how long they take, and what they weigh", consoleCommand},
-	{"objects", "PUT, GET and LIST, compared with other object stores", objectsCommand},
+	{"run", "reports of a bucket, and their compressor alone", runs.Run},
+	{"parts", "each part of a run by itself", runs.Parts},
+	{"flat", "memory and cost per object from 10^6 to 10^8 objects", runs.Flat},
+	{"beside", "the API with and without runs", api.Beside},
+	{"service", "the inventory service: many configurations, its API, put to manifest", service.Run},
+	{"exports", "a run compared with exports of databases", rivals.Exports},
+	{"formats", "the formats of reports compared with DuckDB's", rivals.Formats},
+	{"listers", "a run compared with tools that list a bucket", rivals.Listers},
+	{"far", "a report of a bucket far away, which is simulated", far.Run},
+	{"far-server", "", farserver.Run}, // parts of far
+	{"far-client", "", far.Client},
+	{"sdk-client", "", rivals.SDKClient}, // a part of listers
+	{"scale", "a run by more and more worker processes that share PostgreSQL", machines.Scale},
+	{"minute", "many configurations due at one minute, made by several processes", machines.Minute},
+	{"shards", "a run of 10^10 objects, whose slices are made up", machines.Shards},
+	{"readers", "report diff and report find", runs.Readers},
+	{"journal", "the journal of changes: its cost, and a burst while windows are cut", api.Journal},
+	{"console", "pages of the console: how long they take, and what they weigh", api.Console},
+	{"objects", "PUT, GET and LIST, compared with other object stores", api.Objects},
 }
 
 func main() {
