@@ -120,7 +120,7 @@ func endWithin(ctx context.Context, log *slog.Logger) (stop func()) {
 		}
 		select {
 		case <-time.After(server.EndWithin):
-			log.Error("the server did not stop in time; the process ends", "after", server.EndWithin)
+			log.Error("the server did not stop in time; the process ends", "grace", server.EndWithin)
 			os.Exit(1)
 		case <-stopped:
 		}

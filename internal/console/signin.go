@@ -61,7 +61,7 @@ func (v *visit) signIn() (*page, error) {
 	v.attempts.giveBack(remote(v.r))
 	v.Proven(v.r.Context(), who.ID)
 	v.begin(key, token)
-	v.Log.Info("somebody signed in to the console", "by", who.ID, "address", remote(v.r))
+	v.Log.Info("somebody signed in to the console", "principal", who.ID, "address", remote(v.r))
 	return v.redirect(shown.Next)
 }
 

@@ -342,7 +342,7 @@ func (s *Service) insist(ctx context.Context, step func(context.Context) error) 
 			return err
 		}
 		wait := pause.next()
-		s.log.Error("the catalog fails; trying again", "in", wait, "err", err)
+		s.log.Error("the catalog fails; trying again", "retry_in", wait, "err", err)
 		select {
 		case <-ctx.Done():
 			return err

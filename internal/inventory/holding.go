@@ -120,7 +120,7 @@ func (s *Service) beat(ctx context.Context) {
 	held, err := s.catalog.RenewRuns(ctx, s.holder, progress)
 	if err != nil {
 		if ctx.Err() == nil {
-			s.log.Warn("cannot record leases and progress of runs; trying again", "in", heartbeat, "err", err)
+			s.log.Warn("cannot record leases and progress of runs; trying again", "retry_in", heartbeat, "err", err)
 		}
 		return
 	}
@@ -168,7 +168,7 @@ func (s *Service) releaseUnknown(ctx context.Context, unknown map[string]bool) {
 	}
 	s.log.Warn("releasing runs that are recorded for this process but not in progress here", "runs", ids)
 	if err := s.catalog.ReleaseRuns(ctx, s.holder.Owner, ids...); err != nil && ctx.Err() == nil {
-		s.log.Warn("cannot release runs; trying again", "in", heartbeat, "err", err)
+		s.log.Warn("cannot release runs; trying again", "retry_in", heartbeat, "err", err)
 	}
 }
 

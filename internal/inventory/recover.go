@@ -104,7 +104,7 @@ func (s *Service) checkClock(ctx context.Context) error {
 	now := s.now()
 	ahead := s.latest.Sub(now)
 	if ahead > clockStep {
-		s.log.Warn("the clock went back: all configurations are scheduled again", "by", ahead)
+		s.log.Warn("the clock went back: all configurations are scheduled again", "ahead", ahead)
 		if err := s.eachBucket(ctx, func(bucket string) error { return s.reconcile(ctx, bucket, now) }); err != nil {
 			return err
 		}

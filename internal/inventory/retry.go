@@ -82,7 +82,7 @@ func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r sto
 	case givenUp:
 		return false
 	}
-	s.log.Warn("run failed; trying again", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt-1, "at", at, "reason", reason)
+	s.log.Warn("run failed; trying again", "bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt-1, "retry_at", at, "reason", reason)
 	if s.opts.Shared {
 		// Other processes look for it, too, though not as soon; this process may end.
 		time.AfterFunc(pause, func() {

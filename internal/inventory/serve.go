@@ -30,7 +30,7 @@ func (s *Service) Serve(ctx context.Context) error {
 		next, err := s.keepTime(ctx)
 		if err != nil && ctx.Err() == nil {
 			next = s.clock.Now().Add(pause.next())
-			s.log.Error("catalog failed; due runs may be late; trying again", "at", next, "err", err)
+			s.log.Error("catalog failed; due runs may be late; trying again", "retry_at", next, "err", err)
 		} else {
 			pause = 0
 		}
@@ -60,7 +60,7 @@ func (s *Service) Serve(ctx context.Context) error {
 			s.beat(ctx)
 		case <-patrol.C:
 			if err := s.patrol(ctx); err != nil && ctx.Err() == nil {
-				s.log.Warn("catalog failed; runs may be late; trying again", "in", s.patrolInterval(), "err", err)
+				s.log.Warn("catalog failed; runs may be late; trying again", "retry_in", s.patrolInterval(), "err", err)
 			}
 		}
 	}

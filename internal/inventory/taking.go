@@ -32,7 +32,7 @@ func (s *Service) takeFree(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil && !s.failing:
-		s.log.Warn("catalog failed; no runs start; trying again until it answers", "every", s.opts.Poll, "err", err)
+		s.log.Warn("catalog failed; no runs start; trying again until it answers", "retry_in", s.opts.Poll, "err", err)
 	case err == nil && s.failing:
 		s.log.Info("catalog answers again; starting runs")
 	}

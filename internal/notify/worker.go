@@ -96,7 +96,7 @@ func (w *worker) serve(ctx context.Context) {
 		}
 		if err != nil {
 			next = w.hooks.clock.Now().Add(time.Minute)
-			w.hooks.log.Error("catalog failed; notices are not sent; trying again", "webhook", w.Name, "at", next, "err", err)
+			w.hooks.log.Error("catalog failed; notices are not sent; trying again", "webhook", w.Name, "retry_at", next, "err", err)
 		}
 		timer.Set(next)
 		w.rest(false)
@@ -165,11 +165,11 @@ func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, e
 	if dead {
 		n.Due = time.Time{}
 		w.hooks.tried(w.Name, Dead)
-		log.Error("notice given up; stocktake notice list shows it", "attempts", n.Attempts)
+		log.Error("notice given up; stocktake notice list shows it", "attempt", n.Attempts)
 	} else {
 		n.Due = now.Add(pauses[n.Attempts-1])
 		w.hooks.tried(w.Name, Failed)
-		log.Warn("notice not received; trying again", "attempts", n.Attempts, "at", n.Due)
+		log.Warn("notice not received; trying again", "attempt", n.Attempts, "retry_at", n.Due)
 	}
 	if err := w.hooks.catalog.SetNotice(ctx, *n); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {
 		return false, err // a notice that was dropped meanwhile is not an error

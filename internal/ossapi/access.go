@@ -181,7 +181,7 @@ func (c *call) audit(change, configuration string, attrs ...any) {
 	if configuration != "" {
 		line = append(line, "configuration", configuration)
 	}
-	line = append(line, "by", by.Principal, "request", by.Request, "address", by.Address, "operation", c.opName())
+	line = append(line, "principal", by.Principal, "request", by.Request, "address", by.Address, "operation", c.opName())
 	c.Audit.InfoContext(c.ctx, change, append(line, attrs...)...)
 }
 

@@ -221,7 +221,7 @@ func (s *caller) send(ctx context.Context, to string, b *callback, body string, 
 	res, err := s.client.Do(req)
 	if err != nil {
 		if refused, ok := errors.AsType[*outbound.AddressError](err); ok {
-			c.Log.WarnContext(c.ctx, "a callback was not sent, since its address is in no network that callbacks may reach", c.attrs("address", refused.Addr)...)
+			c.Log.WarnContext(c.ctx, "a callback was not sent, since its address is in no network that callbacks may reach", c.attrs("callback", refused.Addr)...)
 		}
 		return nil, callbackFailed("Error status : -1.OSS can not connect to your callbackUrl, please check it.")
 	}

@@ -133,7 +133,7 @@ func TestCallbackStaysOutside(t *testing.T) {
 	if reached {
 		t.Error("the callback reached the machine itself")
 	}
-	if !strings.Contains(w.log.String(), "address=169.254.169.254") {
+	if !strings.Contains(w.log.String(), "callback=169.254.169.254") {
 		t.Errorf("the log does not say why:\n%s", w.log)
 	}
 }

@@ -271,7 +271,7 @@ func TestExtensions(t *testing.T) {
 	// The log names the author of each change, but not of reads.
 	log := w.log.String()
 	for _, change := range []string{"put", "run requested", "run cancelled", "suspended", "resumed", "retention set to 3 reports, 9 days", "deleted"} {
-		line := fmt.Sprintf(`msg="inventory configuration %s" bucket=photos configuration=daily by=%s request=`, change, account)
+		line := fmt.Sprintf(`msg="inventory configuration %s" bucket=photos configuration=daily principal=%s request=`, change, account)
 		if !strings.Contains(log, line) || !strings.Contains(log, "address=127.0.0.1") {
 			t.Errorf("the log has no %s:\n%s", line, log)
 		}

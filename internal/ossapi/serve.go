@@ -169,7 +169,7 @@ func (c *call) observe() {
 func (c *call) attrs(more ...any) []any {
 	return append([]any{
 		"request", c.id, "operation", c.opName(), "method", c.r.Method,
-		"bucket", request.Bounded(c.at.Bucket), "key", request.Bounded(c.at.Key), "from", c.r.RemoteAddr,
+		"bucket", request.Bounded(c.at.Bucket), "key", request.Bounded(c.at.Key), "address", c.sourceIP(),
 	}, more...)
 }
 

@@ -196,7 +196,7 @@ func (sn *snapshot) refusal(q Question, err error, r *stocktake.Record) error {
 		return nil
 	case "NotImplemented", "XNotImplemented", "AccessControlListNotSupported":
 		if !sn.s.unknown[q].Swap(true) {
-			sn.s.log.Warn("the store does not support a request: its columns stay empty", "bucket", sn.bucket, "request", q, "err", err)
+			sn.s.log.Warn("the store does not support a request: its columns stay empty", "bucket", sn.bucket, "operation", q, "err", err)
 		}
 		return nil
 	}
@@ -207,7 +207,7 @@ func (sn *snapshot) refusal(q Question, err error, r *stocktake.Record) error {
 		right := sn.s.dialect.DetailRight(q, len(r.VersionID) > 0)
 		state.denied.Store(&right)
 	}
-	sn.s.log.Debug("the store does not provide a value for an object", "bucket", sn.bucket, "key", string(r.Key), "request", q, "err", err)
+	sn.s.log.Debug("the store does not provide a value for an object", "bucket", sn.bucket, "key", string(r.Key), "operation", q, "err", err)
 	return nil
 }
 

@@ -83,6 +83,6 @@ func (t *tidying) removeWindow(ctx context.Context, d report.Directory, before t
 	if err != nil {
 		return fmt.Errorf("files of %s remain until after the next run: %w", d.Key, err)
 	}
-	t.log.Info("removed an incremental report that no full report needs", "report", d.Key, "files", len(files))
+	t.log.Info("removed an incremental report that no full report needs", "report", d.Key, "shards", len(files))
 	return nil
 }

@@ -52,7 +52,7 @@ func (t *Table) complain(ctx context.Context, err error) {
 		return
 	}
 	if was == "" {
-		t.opts.Log.Warn("cannot compare accounts and keys with the database; the former ones stay in force for a while", "for", t.opts.MaxAge-t.Age().Round(time.Second), "err", err)
+		t.opts.Log.Warn("cannot compare accounts and keys with the database; the former ones stay in force for a while", "left", t.opts.MaxAge-t.Age().Round(time.Second), "err", err)
 	} else {
 		t.opts.Log.Debug("cannot compare accounts and keys with the database", "err", err)
 	}

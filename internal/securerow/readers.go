@@ -121,7 +121,7 @@ func (t *Table) compare(ctx context.Context, conn *pgx.Conn, mine map[string]str
 	}
 	said := strings.Join(list, "; ")
 	if said != t.Differences() && said != "" {
-		t.opts.Log.Warn("servers on one database have different settings and answer requests differently", "what", said)
+		t.opts.Log.Warn("servers on one database have different settings and answer requests differently", "settings", said)
 	}
 	t.differ.Store(&said)
 	return nil

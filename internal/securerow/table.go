@@ -159,7 +159,7 @@ func (t *Table) read(ctx context.Context, from querier) error {
 		was := r.now.Load()
 		if c.version < was.version {
 			t.opts.Log.Warn("a document in the database is older than before: the database was restored or has lost changes; the older document is in force",
-				"document", name, "version", c.version, "was", was.version)
+				"document", name, "document_version", c.version, "previous_version", was.version)
 		}
 		document, _, err := t.unseal(name, c.version, sealed)
 		if c.document = document; err != nil {

@@ -42,12 +42,12 @@ func TestAuditOfAdministration(t *testing.T) {
 	}
 	var got []string
 	for l := range strings.Lines(string(text)) {
-		var line struct{ Msg, By, Address, Operation, Advance, Folder string }
+		var line struct{ Msg, Principal, Address, Operation, Advance, Folder string }
 		if err := json.Unmarshal([]byte(l), &line); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(line.Operation, "/-/") {
-			got = append(got, strings.Join([]string{line.Msg, line.By, line.Address, line.Operation, line.Advance + line.Folder}, " "))
+			got = append(got, strings.Join([]string{line.Msg, line.Principal, line.Address, line.Operation, line.Advance + line.Folder}, " "))
 		}
 	}
 	who := " " + DefaultAccount + " 127.0.0.1 POST "

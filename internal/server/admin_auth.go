@@ -27,7 +27,7 @@ func (a *accountOnly) audited(r *http.Request, change string, attrs ...any) {
 	if err != nil {
 		address = r.RemoteAddr // of a listener that has no ports
 	}
-	line := []any{"by", a.account, "address", address, "operation", r.Method + " " + r.URL.Path}
+	line := []any{"principal", a.account, "address", address, "operation", r.Method + " " + r.URL.Path}
 	a.audit.InfoContext(r.Context(), change, append(line, attrs...)...)
 }
 

@@ -29,7 +29,7 @@ func (s *Server) openConsoleListener(cert *certificate) error {
 	}
 	ln, err := net.Listen("tcp", s.cfg.ConsoleListen)
 	if s.cfg.ConsoleIfFree && errors.Is(err, syscall.EADDRINUSE) {
-		s.log.Warn("console not started: its address is in use; choose another with --console-listen, or off", "address", s.cfg.ConsoleListen)
+		s.log.Warn("console not started: its address is in use; choose another with --console-listen, or off", "listen", s.cfg.ConsoleListen)
 		return nil
 	}
 	if err != nil {

@@ -52,7 +52,7 @@ func serveHTTP(ctx context.Context, all []listener, conns *connections, h http.H
 	defer cancel()
 	err := srv.Shutdown(ending)
 	if errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("requests were aborted", "after", grace)
+		log.Warn("requests were aborted", "grace", grace)
 		err = srv.Close()
 	}
 	wg.Wait()

@@ -173,7 +173,7 @@ func TestAuditLog(t *testing.T) {
 	var said []string
 	for _, l := range all {
 		said = append(said, l["msg"].(string))
-		if l["by"] != s.AccountID || l["bucket"] != "photos" || l["address"] != "127.0.0.1" || len(l["request"].(string)) != 24 {
+		if l["principal"] != s.AccountID || l["bucket"] != "photos" || l["address"] != "127.0.0.1" || len(l["request"].(string)) != 24 {
 			t.Errorf("%v", l)
 		}
 	}

@@ -124,7 +124,7 @@ func (s *server) call(r *http.Request, p url.Values) (*assumeRoleResponse, error
 	if err != nil {
 		return nil, err
 	}
-	s.Audit.InfoContext(r.Context(), "role assumed", "role", ask.RoleARN, "session", ask.SessionName, "by", who.String(), "key", c.AccessKeyID, "until", c.Expires)
+	s.Audit.InfoContext(r.Context(), "role assumed", "role", ask.RoleARN, "session", ask.SessionName, "principal", who.String(), "key_id", c.AccessKeyID, "expires", c.Expires)
 	response := new(assumeRoleResponse)
 	response.AssumedRoleUser.ARN, response.AssumedRoleUser.ID = c.Identity.ARN, c.Identity.ID
 	response.Credentials.AccessKeyID, response.Credentials.AccessKeySecret = c.AccessKeyID, c.Secret

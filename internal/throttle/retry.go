@@ -87,7 +87,7 @@ func (r *Retry) say(req *http.Request, resp *http.Response, err error, attempt i
 	if log == nil {
 		log = slog.Default()
 	}
-	args := []any{"method", req.Method, "host", req.URL.Host, "path", req.URL.Path, "attempt", attempt, "pause", wait}
+	args := []any{"method", req.Method, "host", req.URL.Host, "path", req.URL.Path, "attempt", attempt, "retry_in", wait}
 	if err != nil {
 		args = append(args, "err", err)
 	} else {

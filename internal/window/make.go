@@ -105,7 +105,7 @@ func (m *maker) begin(ctx context.Context) (after stocktake.JournalPosition, gap
 	if at.Sequence <= m.job.After.Sequence {
 		return m.job.After, nil, nil
 	}
-	m.log.Warn("the journal no longer has the changes that the window begins with", "after", m.job.After.Sequence, "until", at.Sequence)
+	m.log.Warn("the journal no longer has the changes that the window begins with", "after_sequence", m.job.After.Sequence, "until_sequence", at.Sequence)
 	return at, []stocktake.JournalGap{{After: m.job.After.Sequence, Until: at.Sequence}}, nil
 }
 
@@ -210,7 +210,7 @@ func (m *maker) read(ctx context.Context, after, until stocktake.JournalPosition
 func (m *maker) gaps(gaps []stocktake.JournalGap) {
 	m.summary.Gaps = gaps
 	for _, g := range gaps {
-		m.log.Error("changes lost: the journal was full and dropped them before they were reported", "after", g.After, "until", g.Until, "changes", g.Changes)
+		m.log.Error("changes lost: the journal was full and dropped them before they were reported", "after_sequence", g.After, "until_sequence", g.Until, "changes", g.Changes)
 	}
 }
 

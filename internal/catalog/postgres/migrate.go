@@ -104,7 +104,7 @@ func migrateLocked(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) er
 	return withGoose(pool, func(p *goose.Provider) error {
 		done, err := p.Up(ctx)
 		for _, m := range done {
-			log.Info("migrated the database", "version", m.Source.Version, "took", m.Duration.Round(time.Millisecond))
+			log.Info("migrated the database", "migration", m.Source.Version, "took", m.Duration.Round(time.Millisecond))
 		}
 		return err
 	})

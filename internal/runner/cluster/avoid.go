@@ -68,7 +68,7 @@ func (r *Runner) giveBack(ctx context.Context, stalled []*assignment) error {
 		return nil
 	}
 	for _, a := range stalled {
-		r.log.Warn("task makes no progress; leaving it to another process", "run", a.run, "task", a.Task, "kind", a.kind, "for", r.opts.Stall)
+		r.log.Warn("task makes no progress; leaving it to another process", "run", a.run, "task", a.Task, "kind", a.kind, "stalled", r.opts.Stall)
 		r.avoid(a.run)
 		if err := r.putBack(ctx, &a.task, asTry, 0); err != nil {
 			return err

@@ -28,10 +28,10 @@ func (o *outage) failed(doing string, err any) {
 	defer o.mu.Unlock()
 	if !o.said.IsZero() && time.Since(o.said) < outagePause {
 		o.more++
-		o.log.Debug("database failed; trying again", "doing", doing, "err", err)
+		o.log.Debug("database failed; trying again", "operation", doing, "err", err)
 		return
 	}
-	o.log.Warn("database failed; trying again until it answers", "doing", doing, "err", err, "failures-before", o.more)
+	o.log.Warn("database failed; trying again until it answers", "operation", doing, "err", err, "failures", o.more)
 	o.said, o.more = time.Now(), 0
 }
 
@@ -44,7 +44,7 @@ func (o *outage) beat(err error) {
 	defer o.mu.Unlock()
 	switch {
 	case err == nil && !o.since.IsZero():
-		o.log.Info("database answers again", "after", time.Since(o.since).Round(100*time.Millisecond), "failures", o.more+1)
+		o.log.Info("database answers again", "took", time.Since(o.since).Round(100*time.Millisecond), "failures", o.more+1)
 		o.since, o.said, o.more = time.Time{}, time.Time{}, 0
 	case err != nil && o.since.IsZero():
 		o.since = time.Now()

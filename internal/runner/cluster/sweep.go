@@ -105,7 +105,7 @@ func (r *Runner) takeAway(ctx context.Context, tx postgres.Tx) error {
 		return err
 	}
 	for _, s := range found {
-		r.log.Warn("worker lost; restarting its task", "run", s.run, "task", s.Task, "kind", s.kind, "host", s.host, "generation", s.Generation)
+		r.log.Warn("worker lost; restarting its task", "run", s.run, "task", s.Task, "kind", s.kind, "machine", s.host, "generation", s.Generation)
 		if s.tries() >= maxGenerations {
 			reason := fmt.Sprintf("%d processes ended during the same part of the run, the last one on %s; look for the cause in its log, then run it again", s.tries(), s.host)
 			fail := func() error { return r.fail(ctx, tx, s.run, reason, false) }

@@ -132,7 +132,7 @@ func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
 	if n := a.failures + 1; n < maxFailures && !final(err) {
 		r.avoid(a.run)
 		pause := time.Duration(n*n) * time.Second
-		r.log.Warn("task failed; restarting it", "run", a.run, "task", a.Task, "kind", a.kind, "in", pause, "err", err)
+		r.log.Warn("task failed; restarting it", "run", a.run, "task", a.Task, "kind", a.kind, "retry_in", pause, "err", err)
 		return r.putBack(ctx, &a.task, asFailure, pause)
 	}
 	if a.shared {

@@ -57,7 +57,7 @@ func TestChangesAreLogged(t *testing.T) {
 	if n := strings.Count(said, "\n"); n != 5 || strings.Contains(said, key.Secret) {
 		t.Errorf("%d lines, want 5, without the secret:\n%s", n, said)
 	}
-	if strings.Contains(said, `by=""`) {
+	if strings.Contains(said, `writer=""`) {
 		t.Errorf("the log does not say who:\n%s", said)
 	}
 }

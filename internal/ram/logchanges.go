@@ -64,7 +64,7 @@ func (d *Directory) logChanges(before, after *state) {
 			continue
 		}
 		d.opts.Audit.Info("accounts changed", "change", change, "kind", f.kind, "name", f.name, "account", f.account,
-			"before", digest(old, had), "after", digest(text, has), "by", by)
+			"before", digest(old, had), "after", digest(text, has), "writer", by)
 	}
 }
 

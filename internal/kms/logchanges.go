@@ -44,6 +44,6 @@ func (k *Keys) logChanges(before, after *state) {
 		if key := after.keys[id]; key != nil {
 			name = key.Name
 		}
-		k.opts.Audit.Info("encryption keys changed", "change", change, "key", id, "name", name, "before", was[id], "after", is[id], "by", by)
+		k.opts.Audit.Info("encryption keys changed", "change", change, "kms_key", id, "name", name, "before", was[id], "after", is[id], "writer", by)
 	}
 }
