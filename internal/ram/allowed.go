@@ -84,19 +84,19 @@ func aclMayAllow(action string) bool {
 // denied returns the error of OSS for a denied request.
 //
 // Source: OSS error codes 0003-00000001, 0003-00000201, 0003-00001201.
-func denied(ask *question, reason Reason, by string) error {
+func denied(ev *evaluation, reason Reason, by string) error {
 	region := "*"
-	if ask.service == "ram" {
+	if ev.service == "ram" {
 		region = "" // roles have no region
 	}
 	e := &DeniedError{
-		Reason: reason, By: by, Who: *ask.who, Action: ask.Action,
-		Resource: "acs:" + ask.service + ":" + region + ":" + ask.account + ":" + ask.name,
-		EC:       "0003-00000001", TooCostly: ask.budget.spent(),
+		Reason: reason, By: by, Who: *ev.who, Action: ev.Action,
+		Resource: "acs:" + ev.service + ":" + region + ":" + ev.account + ":" + ev.name,
+		EC:       "0003-00000001", TooCostly: ev.budget.spent(),
 	}
-	object := ask.Key != ""
+	object := ev.Key != ""
 	switch {
-	case reason == Unsigned && !aclMayAllow(ask.Action):
+	case reason == Unsigned && !aclMayAllow(ev.Action):
 		e.Message, e.EC = "Anonymous access is forbidden for this operation.", "0003-00001201"
 	case reason == Unsigned && object:
 		e.Message = "Anonymous user has no right to access this object."
@@ -110,7 +110,7 @@ func denied(ask *question, reason Reason, by string) error {
 		e.Message = "Access denied by authorizer's policy."
 	case object:
 		e.Message = "You have no right to access this object because of bucket acl."
-	case ask.Bucket != "":
+	case ev.Bucket != "":
 		e.Message = "You have no right to access this bucket because of bucket acl."
 	default:
 		e.Message = "You have no right to access this resource."

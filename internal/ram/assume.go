@@ -42,27 +42,27 @@ const temporaryPrefix = "STS."
 //
 // Unlike STS, we let an account assume a role with its own key. The key is valid
 // until it expires or its role is deleted; it is not stored.
-func (d *Directory) Assume(who Identity, ask AssumeRole) (Credentials, error) {
+func (d *Directory) Assume(who Identity, req AssumeRole) (Credentials, error) {
 	s := d.current()
-	account, name, ok := stocktake.ParseRoleARN(ask.RoleARN)
+	account, name, ok := stocktake.ParseRoleARN(req.RoleARN)
 	if !ok {
-		return Credentials{}, fmt.Errorf("RoleArn %q: %w", bounded(ask.RoleARN), ErrInvalidName)
+		return Credentials{}, fmt.Errorf("RoleArn %q: %w", bounded(req.RoleARN), ErrInvalidName)
 	}
-	if !validSessionName(ask.SessionName) {
-		return Credentials{}, fmt.Errorf("RoleSessionName %q: %w", bounded(ask.SessionName), ErrInvalidName)
+	if !validSessionName(req.SessionName) {
+		return Credentials{}, fmt.Errorf("RoleSessionName %q: %w", bounded(req.SessionName), ErrInvalidName)
 	}
 	var policy *Policy
-	if len(ask.Policy) > 0 {
-		if len(ask.Policy) > MaxSessionPolicy {
-			return Credentials{}, &PolicyError{Reason: fmt.Sprintf("it has %d bytes, more than %d", len(ask.Policy), MaxSessionPolicy)}
+	if len(req.Policy) > 0 {
+		if len(req.Policy) > MaxSessionPolicy {
+			return Credentials{}, &PolicyError{Reason: fmt.Sprintf("it has %d bytes, more than %d", len(req.Policy), MaxSessionPolicy)}
 		}
 		var err error
-		if policy, err = d.sessionPolicies.Get(ask.Policy); err != nil {
+		if policy, err = d.sessionPolicies.Get(req.Policy); err != nil {
 			return Credentials{}, err
 		}
 	}
 	q := d.assuming(&who, account, name)
-	q.SourceIP, q.Secure, q.Conditions = ask.SourceIP, ask.Secure, map[string]string{"acs:UserAgent": ask.UserAgent}
+	q.SourceIP, q.Secure, q.Conditions = req.SourceIP, req.Secure, map[string]string{"acs:UserAgent": req.UserAgent}
 	if err := s.mayAssume(q, d.opts.Production); err != nil {
 		return Credentials{}, err
 	}
@@ -72,14 +72,14 @@ func (d *Directory) Assume(who Identity, ask AssumeRole) (Credentials, error) {
 	}
 	if r.trust == nil { // undefined: only for callers that have the rights already
 		if !s.ownsAsAccount(&who, d.opts.Production) || who.Account != account {
-			return Credentials{}, fmt.Errorf("%s: %w", ask.RoleARN, ErrNoSuchRole)
+			return Credentials{}, fmt.Errorf("%s: %w", req.RoleARN, ErrNoSuchRole)
 		}
 	} else if r.trust.evaluate(q) != allow {
-		return Credentials{}, fmt.Errorf("%s does not trust %s: %w", ask.RoleARN, who, ErrNotTrusted)
+		return Credentials{}, fmt.Errorf("%s does not trust %s: %w", req.RoleARN, who, ErrNotTrusted)
 	}
 
 	longest := max(DefaultSession, time.Duration(r.MaxSession)*time.Second)
-	length := ask.Duration
+	length := req.Duration
 	if length == 0 {
 		length = DefaultSession
 	}
@@ -92,21 +92,21 @@ func (d *Directory) Assume(who Identity, ask AssumeRole) (Credentials, error) {
 		return Credentials{}, err
 	}
 	token, err := s.seal(id, claims{
-		Account: account, Role: name, RoleID: r.ID, Session: ask.SessionName,
-		Secret: secret, Expires: expires.Unix(), Policy: string(ask.Policy),
+		Account: account, Role: name, RoleID: r.ID, Session: req.SessionName,
+		Secret: secret, Expires: expires.Unix(), Policy: string(req.Policy),
 	})
 	if err != nil {
 		return Credentials{}, err
 	}
 	return Credentials{
 		AccessKeyID: id, Secret: secret, Token: token, Expires: expires,
-		Identity: sessionIdentity(account, name, r.ID, ask.SessionName, policy),
+		Identity: sessionIdentity(account, name, r.ID, req.SessionName, policy),
 	}, nil
 }
 
 // mayAssume evaluates the policies of the caller. The caller and the role may be of
 // different accounts.
-func (s *state) mayAssume(q *question, production bool) error {
+func (s *state) mayAssume(q *evaluation, production bool) error {
 	if q.who.Anonymous() {
 		return denied(q, Unsigned, "")
 	}

@@ -159,14 +159,14 @@ func TestAssumeRoleRefuses(t *testing.T) {
 		`{"Effect":"Deny","Action":"sts:AssumeRole","Principal":{"RAM":["acs:ram::`+owner+`:root"]},"Condition":{"Bool":{"acs:SecureTransport":"false"}}}`,
 		`{"Effect":"Deny","Action":"sts:AssumeRole","Principal":{"RAM":["acs:ram::`+owner+`:root"]},"Condition":{"StringLike":{"acs:UserAgent":"bad*"}}}`)), 0)
 	must(t, err)
-	for name, ask := range map[string]ram.AssumeRole{
+	for name, ev := range map[string]ram.AssumeRole{
 		"":          {SourceIP: netip.MustParseAddr("192.168.0.1"), Secure: true},
 		"network":   {SourceIP: netip.MustParseAddr("10.0.0.1"), Secure: true},
 		"plain":     {SourceIP: netip.MustParseAddr("192.168.0.1")},
 		"userAgent": {SourceIP: netip.MustParseAddr("192.168.0.1"), Secure: true, UserAgent: "badbot"},
 	} {
-		ask.RoleARN, ask.SessionName = "acs:ram::"+owner+":role/near", "sess"
-		if _, err := d.Assume(who["root"], ask); (err == nil) != (name == "") || err != nil && !errors.Is(err, ram.ErrNotTrusted) {
+		ev.RoleARN, ev.SessionName = "acs:ram::"+owner+":role/near", "sess"
+		if _, err := d.Assume(who["root"], ev); (err == nil) != (name == "") || err != nil && !errors.Is(err, ram.ErrNotTrusted) {
 			t.Errorf("condition on %q: %v", name, err)
 		}
 	}

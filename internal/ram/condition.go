@@ -232,11 +232,11 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 	return netip.PrefixFrom(a, a.BitLen()), true
 }
 
-// holds reports whether the request meets c.
-func (c *condition) holds(q *question) bool { return c.found(q) != c.not }
+// isMet reports whether the request meets c.
+func (c *condition) isMet(q *evaluation) bool { return c.matchesAny(q) != c.not }
 
-// found reports whether one of the values fits the request's.
-func (c *condition) found(q *question) bool {
+// matchesAny reports whether one of the values fits the request's.
+func (c *condition) matchesAny(q *evaluation) bool {
 	switch c.kind {
 	case stringKind:
 		s, ok := q.text(c.key)
@@ -308,10 +308,10 @@ func (o op) compares(d int) bool {
 const maxValue = 2048
 
 // tooLong reports whether the request's value of a key is longer than maxValue.
-func (q *question) tooLong(key string) bool { return len(q.Conditions[key]) > maxValue }
+func (q *evaluation) tooLong(key string) bool { return len(q.Conditions[key]) > maxValue }
 
 // text returns the request's value of a key.
-func (q *question) text(key string) (string, bool) {
+func (q *evaluation) text(key string) (string, bool) {
 	switch key {
 	case keySourceIP:
 		return q.SourceIP.Unmap().WithZone("").String(), q.SourceIP.IsValid()

@@ -8,25 +8,6 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// An Identity is the caller of a request. The zero Identity is anonymous. Rights are looked up for
-// each request, so changes take effect at once.
-type Identity struct {
-	Kind    PrincipalKind
-	Account string // id of its account
-	ID      string // UID: of the account or user; of a session "<role id>:<session>"
-	Name    string // of the user or session; of a service its domain; else empty
-	Role    string // name of the role of a session; else empty
-
-	// ARN is "acs:ram::<account>:root", ":user/<name>" or ":role/<role>/<session>".
-	ARN string
-
-	roleID string
-	policy *Policy // of the session; nil: no restriction
-}
-
-// Anonymous reports whether the request was not signed.
-func (i *Identity) Anonymous() bool { return i.Kind == KindAnonymous }
-
 // Key returns the secret of an access key and its identity. token is the security token of a
 // temporary key, else empty: a permanent key with a token does not exist. Errors:
 // ErrNoSuchAccessKey, ErrKeyDisabled, ErrTokenRequired, ErrTokenInvalid, ErrTokenExpired, and that
@@ -91,17 +72,17 @@ func accountIdentity(account string) Identity {
 // decisions together. It uses the rights at the time when it was made. It is not
 // safe for concurrent use.
 type Decider struct {
-	d    *Directory
-	st   *state
-	ask  question
-	left int // of the work that all decisions may take, in bytes compared
+	directory *Directory
+	state     *state
+	ask       evaluation
+	budget    int // of the work that all decisions may take, in bytes compared
 }
 
 // Decider returns a Decider for the action, caller and bucket of q. It ignores Key
 // and ObjectACL.
 func (d *Directory) Decider(who Identity, q Request) *Decider {
 	x := d.decider(who, q)
-	x.ask.settled = make(map[*Policy][]*statement)
+	x.ask.applicable = make(map[*Policy][]*statement)
 	return &x
 }
 
@@ -109,93 +90,93 @@ func (d *Directory) decider(who Identity, q Request) Decider {
 	if q.Time.IsZero() {
 		q.Time = d.opts.Now()
 	}
-	x := Decider{d: d, st: d.current(), left: maxBatchWork}
-	x.ask = question{
+	x := Decider{directory: d, state: d.current(), budget: maxBatchWork}
+	x.ask = evaluation{
 		Request: q, who: &who, service: "oss", account: q.Owner, region: d.opts.Region,
 		ignorePublic: q.BlockPublic, action: lowerASCII(q.Action),
 	}
 	if x.ask.account == "" {
 		x.ask.account = who.Account
 	}
-	x.ask.owner = x.st.ownsAsAccount(&who, d.opts.Production) && x.ask.account == who.Account
+	x.ask.owner = x.state.ownsAsAccount(&who, d.opts.Production) && x.ask.account == who.Account
 	return x
 }
 
 // Allowed is [Directory.Allowed] for a key, or for the bucket if key is empty.
 func (x *Decider) Allowed(key string, acl stocktake.ACL) error {
-	ask := &x.ask
-	ask.Key, ask.ObjectACL = key, acl
+	ev := &x.ask
+	ev.Key, ev.ObjectACL = key, acl
 	switch {
-	case ask.Bucket == "":
-		ask.name = "*"
+	case ev.Bucket == "":
+		ev.name = "*"
 	case key != "":
-		ask.name = ask.Bucket + "/" + key
+		ev.name = ev.Bucket + "/" + key
 	default:
-		ask.name = ask.Bucket
+		ev.name = ev.Bucket
 	}
-	ask.budget.left = min(x.left, maxWork)
-	before := ask.budget.left
-	err := x.decide(ask)
-	x.left -= before - ask.budget.left
+	ev.budget.left = min(x.budget, maxWork)
+	before := ev.budget.left
+	err := x.decide(ev)
+	x.budget -= before - ev.budget.left
 	return err
 }
 
-func (x *Decider) decide(ask *question) error {
-	if ask.who.Anonymous() {
-		return x.d.anonymous(ask)
+func (x *Decider) decide(ev *evaluation) error {
+	if ev.who.Anonymous() {
+		return x.directory.allowAnonymous(ev)
 	}
-	if policy := ask.who.policy; policy != nil {
-		switch policy.evaluate(ask) {
+	if policy := ev.who.policy; policy != nil {
+		switch policy.evaluate(ev) {
 		case none:
-			return denied(ask, Implicit, "session policy")
+			return denied(ev, Implicit, "session policy")
 		case deny:
-			return denied(ask, Explicit, "session policy")
+			return denied(ev, Explicit, "session policy")
 		}
 	}
-	identity := x.st.identityEffect(ask)
+	identity := x.state.identityEffect(ev)
 	if identity == deny {
-		return denied(ask, Explicit, "RAM policy")
+		return denied(ev, Explicit, "RAM policy")
 	}
-	bucket, err := x.d.bucketEffect(ask)
+	bucket, err := x.directory.bucketEffect(ev)
 	switch {
 	case err != nil:
 		return err
-	case bucket == deny && !(ask.owner && keepsBucket(ask.Action)):
-		return denied(ask, Explicit, "bucket policy")
-	case ask.owner || identity == allow || bucket == allow || aclAllows(&ask.Request):
+	case bucket == deny && !(ev.owner && repairsPolicy(ev.Action)):
+		return denied(ev, Explicit, "bucket policy")
+	case ev.owner || identity == allow || bucket == allow || aclAllows(&ev.Request):
 		return nil
 	}
-	return denied(ask, Implicit, "")
+	return denied(ev, Implicit, "")
 }
 
 // bucketEffect evaluates the bucket policy.
-func (d *Directory) bucketEffect(ask *question) (effect, error) {
-	if len(ask.Policy) == 0 || ask.Bucket == "" {
+func (d *Directory) bucketEffect(ev *evaluation) (effect, error) {
+	if len(ev.Policy) == 0 || ev.Bucket == "" {
 		return none, nil
 	}
-	p, err := d.bucketPolicies.Get(ask.Policy)
+	p, err := d.bucketPolicies.Get(ev.Policy)
 	if err != nil {
 		// The policy was valid when it was put, but can no longer be parsed. Only its
 		// repair is allowed.
-		if ask.owner && keepsBucket(ask.Action) {
+		if ev.owner && repairsPolicy(ev.Action) {
 			return none, nil
 		}
-		return none, denied(ask, Explicit, "bucket policy")
+		return none, denied(ev, Explicit, "bucket policy")
 	}
-	return p.evaluate(ask), nil
+	return p.evaluate(ev), nil
 }
 
 // identityEffect evaluates the policies attached to who. They apply only to buckets
 // of who's own account.
 //
 // Source: OSS user guide, "Authorization process".
-func (s *state) identityEffect(ask *question) effect {
-	if ask.account != ask.who.Account {
+func (s *state) identityEffect(ev *evaluation) effect {
+	if ev.account != ev.who.Account {
 		return none
 	}
 	e := none
-	for _, p := range s.attached(ask.who) {
-		if e = e.merge(p.evaluate(ask)); e == deny {
+	for _, p := range s.attached(ev.who) {
+		if e = e.merge(p.evaluate(ev)); e == deny {
 			break
 		}
 	}
@@ -251,9 +232,9 @@ func lowerASCII(s string) string {
 	return s
 }
 
-// keepsBucket reports whether action repairs a bucket policy. We let the account that owns a bucket
+// repairsPolicy reports whether action repairs a bucket policy. We let the account that owns a bucket
 // do these always: otherwise a policy that denies everything could not be undone.
-func keepsBucket(action string) bool {
+func repairsPolicy(action string) bool {
 	switch action {
 	case "oss:GetBucketPolicy", "oss:PutBucketPolicy", "oss:DeleteBucketPolicy":
 		return true

@@ -123,15 +123,15 @@ func (d *Directory) Declared() [sha256.Size]byte { return d.current().declared }
 
 // parse returns the state of the bytes of the kept file.
 func (d *Directory) parse(data []byte) (*state, error) {
-	f, err := d.kept(data)
+	f, err := d.decode(data)
 	if err != nil {
 		return nil, err
 	}
 	return d.build(f)
 }
 
-// kept reads the bytes of the kept file; nil is an empty one.
-func (d *Directory) kept(data []byte) (*file, error) {
+// decode reads the bytes of the kept file; nil is an empty one.
+func (d *Directory) decode(data []byte) (*file, error) {
 	if data == nil {
 		return &file{Version: fileVersion}, nil
 	}
@@ -173,7 +173,7 @@ func (d *Directory) build(kept *file) (*state, error) {
 // its state. If edit returns an error, update returns it and changes nothing.
 func (d *Directory) update(edit func(f *file, s *state) error) error {
 	return d.doc.Update(func(data []byte) ([]byte, error) {
-		f, err := d.kept(data)
+		f, err := d.decode(data)
 		if err != nil {
 			return nil, err
 		}

@@ -181,9 +181,9 @@ func (f *file) account(id string) *accountFile {
 	return nil
 }
 
-// ensure finds an account of the file or adds it. A declared account, and that of
+// ensureAccount finds an account of the file or adds it. A declared account, and that of
 // the root key, get an entry with their first kept change.
-func (f *file) ensure(id string) *accountFile {
+func (f *file) ensureAccount(id string) *accountFile {
 	a := f.account(id)
 	if a == nil {
 		a = &accountFile{ID: id}

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+const alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 // randomText returns n random letters and digits, about 5.95 bits each.
 func randomText(r io.Reader, n int) (string, error) {
@@ -22,7 +22,7 @@ func randomText(r io.Reader, n int) (string, error) {
 			// 248 is the largest multiple of 62 in a byte: greater bytes would favor some
 			// characters.
 			if b < 248 && len(out) < n {
-				out = append(out, letters[b%62])
+				out = append(out, alphanumeric[b%62])
 			}
 		}
 	}

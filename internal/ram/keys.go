@@ -32,7 +32,7 @@ func (d *Directory) CreateAccount(id string) error {
 		case len(f.Accounts) >= MaxAccounts:
 			return ErrLimit
 		}
-		f.ensure(id)
+		f.ensureAccount(id)
 		return nil
 	})
 }
@@ -96,9 +96,9 @@ func (d *Directory) AddKey(account, user, id, secret string) (Key, error) {
 		case s.keys[id] != nil:
 			return fmt.Errorf("access key %s: %w", id, ErrExists)
 		}
-		keys := &f.ensure(account).Keys
+		keys := &f.ensureAccount(account).Keys
 		if user != "" {
-			u, err := keptUser(f, s, account, user)
+			u, err := editableUser(f, s, account, user)
 			if err != nil {
 				return err
 			}
@@ -120,7 +120,7 @@ func (d *Directory) AddKey(account, user, id, secret string) (Key, error) {
 // ErrNoSuchAccessKey, ErrDeclared.
 func (d *Directory) SetKeyDisabled(id string, disabled bool) error {
 	return d.update(func(f *file, s *state) error {
-		keys, i, err := keptKey(f, s, id)
+		keys, i, err := editableKey(f, s, id)
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (d *Directory) SetKeyDisabled(id string, disabled bool) error {
 // DeleteKey removes an access key. Errors: ErrNoSuchAccessKey, ErrDeclared.
 func (d *Directory) DeleteKey(id string) error {
 	return d.update(func(f *file, s *state) error {
-		keys, i, err := keptKey(f, s, id)
+		keys, i, err := editableKey(f, s, id)
 		if err != nil {
 			return err
 		}
@@ -141,8 +141,8 @@ func (d *Directory) DeleteKey(id string) error {
 	})
 }
 
-// keptKey finds a key in the file.
-func keptKey(f *file, s *state, id string) (*[]*Key, int, error) {
+// editableKey finds a key in the file.
+func editableKey(f *file, s *state, id string) (*[]*Key, int, error) {
 	k := s.keys[id]
 	if k == nil {
 		return nil, 0, fmt.Errorf("access key %s: %w", bounded(id), ErrNoSuchAccessKey)

@@ -11,28 +11,28 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// A fact is a part of a directory whose changes are logged.
-type fact struct{ kind, account, name string }
+// An auditedPart is a part of a directory whose changes are logged.
+type auditedPart struct{ kind, account, name string }
 
-// facts returns the parts of the directory, each with a text that differs if the
+// auditedParts returns the parts of the directory, each with a text that differs if the
 // part changed. The texts are compared and never printed. They do not contain
 // secrets.
-func (s *state) facts() map[fact]string {
-	all := map[fact]string{}
+func (s *state) auditedParts() map[auditedPart]string {
+	all := map[auditedPart]string{}
 	for id := range s.accounts {
-		all[fact{"account", id, id}] = ""
+		all[auditedPart{"account", id, id}] = ""
 	}
 	for id, k := range s.keys {
-		all[fact{"key", k.Account, id}] = fmt.Sprint(k.User, k.Disabled)
+		all[auditedPart{"key", k.Account, id}] = fmt.Sprint(k.User, k.Disabled)
 	}
 	for r, u := range s.users {
-		all[fact{"user", r.account, r.name}] = strings.Join(u.Policies, ",")
+		all[auditedPart{"user", r.account, r.name}] = strings.Join(u.Policies, ",")
 	}
 	for r, role := range s.roles {
-		all[fact{"role", r.account, r.name}] = fmt.Sprintf("%s %d %s", strings.Join(role.Policies, ","), role.MaxSession, role.Trust)
+		all[auditedPart{"role", r.account, r.name}] = fmt.Sprintf("%s %d %s", strings.Join(role.Policies, ","), role.MaxSession, role.Trust)
 	}
 	for r, p := range s.policies {
-		all[fact{"policy", r.account, r.name}] = string(p.Document)
+		all[auditedPart{"policy", r.account, r.name}] = string(p.Document)
 	}
 	return all
 }
@@ -41,14 +41,14 @@ func (s *state) facts() map[fact]string {
 // changed in the files. The author is the owner of the file, since commands write
 // files as the user who runs them.
 func (d *Directory) logChanges(before, after *state) {
-	was, is := before.facts(), after.facts()
+	was, is := before.auditedParts(), after.auditedParts()
 	by := d.doc.Room.Writer()
 	if before.declared != after.declared {
 		by = securefile.LastWriter(d.opts.Declared)
 	}
 	all := maps.Clone(was)
 	maps.Copy(all, is)
-	order := slices.SortedFunc(maps.Keys(all), func(a, b fact) int {
+	order := slices.SortedFunc(maps.Keys(all), func(a, b auditedPart) int {
 		return strings.Compare(a.kind+"\x00"+a.account+"\x00"+a.name, b.kind+"\x00"+b.account+"\x00"+b.name)
 	})
 	for _, f := range order {

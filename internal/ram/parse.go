@@ -86,7 +86,7 @@ func parseStatement(kind PolicyKind, raw json.RawMessage) (s statement, err erro
 			s.actions.not = name == "NotAction"
 			s.actions.list, err = parseActions(name, value)
 		case (name == "Resource" || name == "NotResource") && kind != TrustPolicy:
-			s.notRes = name == "NotResource"
+			s.notResource = name == "NotResource"
 			s.resources, err = parseResources(name, value)
 		case name == "Principal" && kind == BucketPolicy:
 			err = s.parsePrincipals(value)

@@ -23,27 +23,27 @@ func (d *Directory) PassRole(who Identity, arn string, q Request) error {
 		conditions[key] = value
 	}
 	s := d.current()
-	ask := &question{
+	ev := &evaluation{
 		Request: Request{Action: "ram:PassRole", SourceIP: q.SourceIP, Secure: q.Secure, Time: q.Time, Conditions: conditions},
 		who:     &who, service: "ram", account: account, name: "role/" + role,
 		action: "ram:passrole", budget: budget{maxWork},
 	}
-	if ask.Time.IsZero() {
-		ask.Time = d.opts.Now()
+	if ev.Time.IsZero() {
+		ev.Time = d.opts.Now()
 	}
 	if who.Anonymous() {
-		return denied(ask, Unsigned, "")
+		return denied(ev, Unsigned, "")
 	}
 	if who.policy != nil {
-		if e := who.policy.evaluate(ask); e != allow {
-			return denied(ask, reasonOf(e), "session policy")
+		if e := who.policy.evaluate(ev); e != allow {
+			return denied(ev, reasonOf(e), "session policy")
 		}
 	}
-	switch e := s.identityEffect(ask); {
+	switch e := s.identityEffect(ev); {
 	case e == deny:
-		return denied(ask, Explicit, "RAM policy")
+		return denied(ev, Explicit, "RAM policy")
 	case e == allow, s.ownsAsAccount(&who, d.opts.Production) && who.Account == account:
 		return nil
 	}
-	return denied(ask, Implicit, "RAM policy")
+	return denied(ev, Implicit, "RAM policy")
 }

@@ -39,7 +39,7 @@ func (d *Directory) PutPolicy(account, name string, doc Document) error {
 		if _, err := ParsePolicy(IdentityPolicy, doc); err != nil {
 			return fmt.Errorf("policy %s: %w", name, err)
 		}
-		a := f.ensure(account)
+		a := f.ensureAccount(account)
 		if i := slices.IndexFunc(a.Policies, func(p *NamedPolicy) bool { return p.Name == name }); i >= 0 {
 			a.Policies[i].Document = doc
 			return nil

@@ -63,14 +63,14 @@ type Policy struct {
 }
 
 type statement struct {
-	deny       bool
-	actions    patterns
-	resources  []resource // empty for a TrustPolicy
-	notRes     bool       // NotResource
-	principals []principal
-	anyone     bool // Principal "*"
-	public     bool // no condition narrows it; see public.go
-	conditions []condition
+	deny        bool
+	actions     patterns
+	resources   []resource // empty for a TrustPolicy
+	notResource bool       // NotResource
+	principals  []principal
+	anyone      bool // Principal "*"
+	public      bool // no condition narrows it; see public.go
+	conditions  []condition
 }
 
 // patterns are those of Action or, if not is true, of NotAction, in lower case.
@@ -79,7 +79,7 @@ type patterns struct {
 	list []string
 }
 
-func (p patterns) match(q *question) bool {
+func (p patterns) match(q *evaluation) bool {
 	for _, pattern := range p.list {
 		if q.budget.match(pattern, q.action) {
 			return !p.not
@@ -113,8 +113,8 @@ const (
 // merge returns the combined effect of a and b: Deny wins, then Allow.
 func (a effect) merge(b effect) effect { return max(a, b) }
 
-// A question is a request in the form that policies are evaluated with.
-type question struct {
+// An evaluation is a request in the form that policies are evaluated with.
+type evaluation struct {
 	Request
 	who     *Identity
 	service string // "oss", "ram" or "sts": of the resource
@@ -130,21 +130,21 @@ type question struct {
 	budget budget
 
 	// settled are the statements of each policy that apply if their resource matches.
-	// It is set if the same question is evaluated for many keys, else nil.
-	settled map[*Policy][]*statement
+	// It is set if the same action is evaluated for many keys, else nil.
+	applicable map[*Policy][]*statement
 }
 
 // evaluate returns the effect of p on q. It is deny once the budget of q is
 // spent.
-func (p *Policy) evaluate(q *question) effect {
-	if q.settled != nil {
-		return p.evaluateSettled(q)
+func (p *Policy) evaluate(q *evaluation) effect {
+	if q.applicable != nil {
+		return p.evaluateApplicable(q)
 	}
 	e := none
 	for i := range p.statements {
 		// Cheap checks that are likely to fail come first.
 		s := &p.statements[i]
-		applies := s.addresses(p.kind, q) && s.covers(p.kind, q) && s.holds(q)
+		applies := s.matchesActionAndCaller(p.kind, q) && s.appliesToResource(p.kind, q) && s.meetsConditions(q)
 		switch {
 		case q.budget.spent():
 			return deny
@@ -157,24 +157,24 @@ func (p *Policy) evaluate(q *question) effect {
 	return e
 }
 
-// evaluateSettled is evaluate for a question about many keys: it evaluates
+// evaluateApplicable is evaluate for many keys: it evaluates
 // conditions that do not depend on the key only for the first key.
-func (p *Policy) evaluateSettled(q *question) effect {
-	list, known := q.settled[p]
+func (p *Policy) evaluateApplicable(q *evaluation) effect {
+	list, known := q.applicable[p]
 	if !known {
 		for i := range p.statements {
-			if s := &p.statements[i]; s.addresses(p.kind, q) && s.holds(q) {
+			if s := &p.statements[i]; s.matchesActionAndCaller(p.kind, q) && s.meetsConditions(q) {
 				list = append(list, s)
 			}
 			if q.budget.spent() {
 				return deny
 			}
 		}
-		q.settled[p] = list
+		q.applicable[p] = list
 	}
 	e := none
 	for _, s := range list {
-		covers := s.covers(p.kind, q)
+		covers := s.appliesToResource(p.kind, q)
 		switch {
 		case q.budget.spent():
 			return deny
@@ -187,34 +187,34 @@ func (p *Policy) evaluateSettled(q *question) effect {
 	return e
 }
 
-// addresses reports whether s applies to the action and the caller.
-func (s *statement) addresses(kind PolicyKind, q *question) bool {
-	return s.actions.match(q) && (kind == IdentityPolicy || s.concerns(q)) &&
+// matchesActionAndCaller reports whether s applies to the action and the caller.
+func (s *statement) matchesActionAndCaller(kind PolicyKind, q *evaluation) bool {
+	return s.actions.match(q) && (kind == IdentityPolicy || s.matchesCaller(q)) &&
 		!(s.public && !s.deny && q.ignorePublic)
 }
 
-// covers reports whether s applies to the resource.
-func (s *statement) covers(kind PolicyKind, q *question) bool {
-	return kind == TrustPolicy || s.matchesResource(q) != s.notRes
+// appliesToResource reports whether s applies to the resource.
+func (s *statement) appliesToResource(kind PolicyKind, q *evaluation) bool {
+	return kind == TrustPolicy || s.matchesResource(q) != s.notResource
 }
 
-// holds reports whether the request meets all conditions of s. A value that is
+// meetsConditions reports whether the request meets all conditions of s. A value that is
 // too long to be compared meets those of a Deny only.
-func (s *statement) holds(q *question) bool {
+func (s *statement) meetsConditions(q *evaluation) bool {
 	for i := range s.conditions {
 		c := &s.conditions[i]
 		if q.tooLong(c.key) {
 			if !s.deny {
 				return false
 			}
-		} else if !c.holds(q) {
+		} else if !c.isMet(q) {
 			return false
 		}
 	}
 	return true
 }
 
-func (s *statement) matchesResource(q *question) bool {
+func (s *statement) matchesResource(q *evaluation) bool {
 	for i := range s.resources {
 		if s.resources[i].match(q) {
 			return true
@@ -223,7 +223,7 @@ func (s *statement) matchesResource(q *question) bool {
 	return false
 }
 
-func (r *resource) match(q *question) bool {
+func (r *resource) match(q *evaluation) bool {
 	b := &q.budget
 	return b.match(r.service, q.service) &&
 		(r.region == "*" || r.region == "" || q.region == "" ||
@@ -232,24 +232,24 @@ func (r *resource) match(q *question) bool {
 		b.match(r.name, q.name)
 }
 
-// concerns reports whether s applies to q.who. A statement for everyone without a
+// matchesCaller reports whether s applies to q.who. A statement for everyone without a
 // condition does not apply to the account that owns the bucket, so that it cannot
 // lock itself out.
 //
 // Source: OSS user guide, "Bucket policy", special rules for the bucket owner.
-func (s *statement) concerns(q *question) bool {
+func (s *statement) matchesCaller(q *evaluation) bool {
 	if s.anyone && (!q.owner || len(s.conditions) > 0) {
 		return true
 	}
 	for i := range s.principals {
-		if s.principals[i].is(q.who, &q.budget) {
+		if s.principals[i].matches(q.who, &q.budget) {
 			return true
 		}
 	}
 	return false
 }
 
-func (p *principal) is(who *Identity, b *budget) bool {
+func (p *principal) matches(who *Identity, b *budget) bool {
 	switch {
 	case who.Anonymous():
 		return false

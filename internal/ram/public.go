@@ -16,9 +16,9 @@ import (
 // Source: OSS user guide, "Block Public Access", asks for fixed ranges without
 // stating their size; S3 user guide, "The meaning of public", has these lengths.
 const (
-	widest4       = 8  // bits of an IPv4 prefix
-	widest6       = 32 // bits of an IPv6 prefix
-	mostAddresses = 16 << 24
+	minPrefix4   = 8  // bits of an IPv4 prefix
+	minPrefix6   = 32 // bits of an IPv6 prefix
+	maxAddresses = 16 << 24
 )
 
 // markPublic finds the statements for everyone that no condition narrows.
@@ -41,7 +41,7 @@ func (p *Policy) markPublic() {
 			}
 		}
 	}
-	if addresses4(ranges) <= mostAddresses {
+	if addresses4(ranges) <= maxAddresses {
 		return
 	}
 	for i := range p.statements {
@@ -59,7 +59,7 @@ func (c *condition) narrows() ([]netip.Prefix, bool) {
 	switch {
 	case c.kind == ipKind && c.key == keySourceIP:
 		return c.prefixes, !slices.ContainsFunc(c.prefixes, func(p netip.Prefix) bool {
-			return p.Addr().Is4() && p.Bits() < widest4 || p.Addr().Is6() && p.Bits() < widest6
+			return p.Addr().Is4() && p.Bits() < minPrefix4 || p.Addr().Is6() && p.Bits() < minPrefix6
 		})
 	case c.kind == stringKind && (c.key == keySourceIP || c.key == "acs:SourceVpc"):
 		return nil, c.op != like || !slices.ContainsFunc(c.texts, func(s string) bool { return strings.ContainsAny(s, "*?") })
@@ -83,18 +83,18 @@ func addresses4(ranges []netip.Prefix) (n uint64) {
 	return n
 }
 
-func (d *Directory) anonymous(ask *question) error {
-	if ask.Bucket == "" || ask.Owner == "" {
-		return denied(ask, Unsigned, "")
+func (d *Directory) allowAnonymous(ev *evaluation) error {
+	if ev.Bucket == "" || ev.Owner == "" {
+		return denied(ev, Unsigned, "")
 	}
-	bucket, err := d.bucketEffect(ask)
+	bucket, err := d.bucketEffect(ev)
 	switch {
 	case err != nil:
 		return err
 	case bucket == deny:
-		return denied(ask, Explicit, "bucket policy")
-	case bucket == allow || aclAllows(&ask.Request):
+		return denied(ev, Explicit, "bucket policy")
+	case bucket == allow || aclAllows(&ev.Request):
 		return nil
 	}
-	return denied(ask, Unsigned, "")
+	return denied(ev, Unsigned, "")
 }

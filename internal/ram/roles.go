@@ -50,7 +50,7 @@ func (d *Directory) CreateRole(account, name string, trust Document, maxSession 
 		if err := checkTrust(trust); err != nil {
 			return err
 		}
-		a := f.ensure(account)
+		a := f.ensureAccount(account)
 		if len(a.Roles) >= MaxRoles {
 			return fmt.Errorf("%d roles: %w", MaxRoles, ErrLimit)
 		}
@@ -80,7 +80,7 @@ func (d *Directory) SetTrust(account, role string, trust Document) error {
 		if err := checkTrust(trust); err != nil {
 			return err
 		}
-		r, err := keptRole(f, s, account, role)
+		r, err := editableRole(f, s, account, role)
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (d *Directory) SetTrust(account, role string, trust Document) error {
 // ErrNoSuchRole, ErrDeclared.
 func (d *Directory) DeleteRole(account, name string) error {
 	return d.update(func(f *file, s *state) error {
-		r, err := keptRole(f, s, account, name)
+		r, err := editableRole(f, s, account, name)
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func (d *Directory) DeleteRole(account, name string) error {
 // ErrDeclared, ErrLimit.
 func (d *Directory) AttachRolePolicy(account, role, policy string) error {
 	return d.update(func(f *file, s *state) error {
-		r, err := keptRole(f, s, account, role)
+		r, err := editableRole(f, s, account, role)
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (d *Directory) AttachRolePolicy(account, role, policy string) error {
 // ErrNoSuchPolicy, ErrDeclared.
 func (d *Directory) DetachRolePolicy(account, role, policy string) error {
 	return d.update(func(f *file, s *state) error {
-		r, err := keptRole(f, s, account, role)
+		r, err := editableRole(f, s, account, role)
 		if err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (d *Directory) DetachRolePolicy(account, role, policy string) error {
 	})
 }
 
-func keptRole(f *file, s *state, account, name string) (*Role, error) {
+func editableRole(f *file, s *state, account, name string) (*Role, error) {
 	if a := f.account(account); a != nil {
 		if r := a.role(name); r != nil {
 			return r, nil
@@ -182,9 +182,9 @@ func (d *Directory) role(s *state, account, name string) (*roleState, error) {
 	return nil, fmt.Errorf("%s: %w", roleARN(account, name), ErrNoSuchRole)
 }
 
-// assuming returns the question of whether who may assume a role.
-func (d *Directory) assuming(who *Identity, account, role string) *question {
-	return &question{
+// assuming returns the evaluation of whether who may assume a role.
+func (d *Directory) assuming(who *Identity, account, role string) *evaluation {
+	return &evaluation{
 		Request: Request{Action: "sts:AssumeRole", Time: d.opts.Now()},
 		who:     who, service: "ram", account: account, name: "role/" + role,
 		action: "sts:assumerole", budget: budget{maxWork},

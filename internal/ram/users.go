@@ -49,7 +49,7 @@ func (d *Directory) CreateUser(account, name string) (User, error) {
 		case s.users[ref{account, name}] != nil:
 			return fmt.Errorf("user %s: %w", name, ErrExists)
 		}
-		a := f.ensure(account)
+		a := f.ensureAccount(account)
 		if len(a.Users) >= MaxUsers {
 			return fmt.Errorf("%d users: %w", MaxUsers, ErrLimit)
 		}
@@ -65,7 +65,7 @@ func (d *Directory) CreateUser(account, name string) (User, error) {
 // DeleteUser removes a user and its keys. Errors: ErrNoSuchUser, ErrDeclared.
 func (d *Directory) DeleteUser(account, name string) error {
 	return d.update(func(f *file, s *state) error {
-		u, err := keptUser(f, s, account, name)
+		u, err := editableUser(f, s, account, name)
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (d *Directory) DeleteUser(account, name string) error {
 // ErrDeclared, ErrLimit.
 func (d *Directory) AttachUserPolicy(account, user, policy string) error {
 	return d.update(func(f *file, s *state) error {
-		u, err := keptUser(f, s, account, user)
+		u, err := editableUser(f, s, account, user)
 		if err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (d *Directory) AttachUserPolicy(account, user, policy string) error {
 // ErrNoSuchPolicy, ErrDeclared.
 func (d *Directory) DetachUserPolicy(account, user, policy string) error {
 	return d.update(func(f *file, s *state) error {
-		u, err := keptUser(f, s, account, user)
+		u, err := editableUser(f, s, account, user)
 		if err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func (d *Directory) DetachUserPolicy(account, user, policy string) error {
 	})
 }
 
-func keptUser(f *file, s *state, account, name string) (*User, error) {
+func editableUser(f *file, s *state, account, name string) (*User, error) {
 	if a := f.account(account); a != nil {
 		if u := a.user(name); u != nil {
 			return u, nil
