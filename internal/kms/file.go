@@ -72,9 +72,9 @@ func (f *file) encode() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// claim assigns the keys without an account to one, and reports whether it changed
+// assignAccount assigns the keys without an account to one, and reports whether it changed
 // any. The key of the service keeps no account.
-func (f *file) claim(account string) (changed bool) {
+func (f *file) assignAccount(account string) (changed bool) {
 	for _, k := range f.Keys {
 		if k.Account == "" && k.ID != ServiceKey && account != "" {
 			k.Account, changed = account, true

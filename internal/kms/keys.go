@@ -111,26 +111,26 @@ func OpenIn(room securefile.Room, opts Options) (*Keys, error) {
 	// Make sure that there is a file with a service key, which also proves that the
 	// master key is the right one.
 	err := k.doc.Update(func(data []byte) ([]byte, error) {
-		f, err := k.kept(data)
+		f, err := k.decode(data)
 		if err != nil {
 			return nil, err
 		}
-		material, err := master(opts, len(f.Keys) == 0)
+		material, err := findMaster(opts, len(f.Keys) == 0)
 		if err != nil {
 			return nil, err
 		}
 		if k.masters, err = newMasters(material); err != nil {
 			return nil, err
 		}
-		if f.wrapper, err = k.masters.of(f); err != nil {
+		if f.wrapper, err = k.masters.wrapperOf(f); err != nil {
 			return nil, fmt.Errorf("%s: %w", k.doc.Room, err)
 		}
-		claimed := f.claim(opts.Account)
+		claimed := f.assignAccount(opts.Account)
 		if f.key(ServiceKey) != nil && !claimed {
 			return data, nil
 		}
 		if f.key(ServiceKey) == nil {
-			if _, err := k.add(f, ServiceKey, "", ""); err != nil {
+			if _, err := k.addKey(f, ServiceKey, "", ""); err != nil {
 				return nil, err
 			}
 		}
@@ -142,8 +142,8 @@ func OpenIn(room securefile.Room, opts Options) (*Keys, error) {
 	return k, nil
 }
 
-// kept reads the bytes of the file; nil is an empty one.
-func (k *Keys) kept(data []byte) (*file, error) {
+// decode reads the bytes of the file; nil is an empty one.
+func (k *Keys) decode(data []byte) (*file, error) {
 	if data == nil {
 		return &file{Version: fileVersion}, nil
 	}
@@ -156,7 +156,7 @@ func (k *Keys) kept(data []byte) (*file, error) {
 
 // parse makes the state of the bytes of the file.
 func (k *Keys) parse(data []byte) (*state, error) {
-	f, err := k.kept(data)
+	f, err := k.decode(data)
 	if err != nil {
 		return nil, err
 	}
@@ -180,11 +180,11 @@ func (k *Keys) current() *state { return k.doc.Current() }
 // update changes the file in one atomic step; an error of edit changes nothing.
 func (k *Keys) update(edit func(f *file) error) error {
 	return k.doc.Update(func(data []byte) ([]byte, error) {
-		f, err := k.kept(data)
+		f, err := k.decode(data)
 		if err != nil {
 			return nil, err
 		}
-		if f.wrapper, err = k.masters.of(f); err != nil {
+		if f.wrapper, err = k.masters.wrapperOf(f); err != nil {
 			return nil, fmt.Errorf("%s: %w", k.doc.Room, err)
 		}
 		if err := edit(f); err != nil {
@@ -194,8 +194,8 @@ func (k *Keys) update(edit func(f *file) error) error {
 	})
 }
 
-// add makes a key with a first version.
-func (k *Keys) add(f *file, id, name, account string) (*keyFile, error) {
+// addKey makes a key with a first version.
+func (k *Keys) addKey(f *file, id, name, account string) (*keyFile, error) {
 	if len(f.Keys) > MaxKeys {
 		return nil, ErrLimit
 	}
@@ -236,7 +236,7 @@ func (k *Keys) Create(account, name string) (Info, error) {
 		if name != "" && slices.ContainsFunc(f.Keys, func(kf *keyFile) bool { return kf.Name == name || kf.ID == name }) {
 			return fmt.Errorf("%s: %w", name, ErrKeyExists)
 		}
-		kf, err := k.add(f, id.String(), name, account)
+		kf, err := k.addKey(f, id.String(), name, account)
 		info = kf.info(f)
 		return err
 	})
@@ -347,8 +347,8 @@ func (k *Keys) SetDisabled(keyID string, disabled bool) (Info, error) {
 	})
 }
 
-// makeDefault creates the default key, unless another process has created it.
-func (k *Keys) makeDefault() error {
+// createDefault creates the default key, unless another process has created it.
+func (k *Keys) createDefault() error {
 	id, err := uuid.NewRandomFromReader(k.opts.Rand)
 	if err != nil {
 		return err
@@ -362,7 +362,7 @@ func (k *Keys) makeDefault() error {
 			name = ""
 		}
 		f.Default = id.String()
-		_, err := k.add(f, f.Default, name, k.opts.Account)
+		_, err := k.addKey(f, f.Default, name, k.opts.Account)
 		return err
 	})
 }
@@ -381,7 +381,7 @@ func (k *Keys) Wrap(ctx context.Context, account, keyID string, dataKey, aad []b
 		return "", nil, err
 	}
 	if keyID == DefaultKey && k.current().file.Default == "" {
-		if err := k.makeDefault(); err != nil {
+		if err := k.createDefault(); err != nil {
 			return "", nil, err
 		}
 	}

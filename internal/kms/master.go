@@ -82,10 +82,10 @@ func (m masters) unwrap(id string, version int, wrapped []byte) (material []byte
 	return nil, nil, ErrWrongMaster
 }
 
-// of returns the key that the material of a file is wrapped with, the first one for a file without
+// wrapperOf returns the key that the material of a file is wrapped with, the first one for a file without
 // keys. New material is wrapped with the same key, so that processes without the first key can read
 // it: only [Rewrap] changes the key.
-func (m masters) of(f *file) (tink.AEAD, error) {
+func (m masters) wrapperOf(f *file) (tink.AEAD, error) {
 	for _, k := range f.Keys {
 		if len(k.Versions) > 0 {
 			_, with, err := m.unwrap(k.ID, 1, k.Versions[0].Wrapped)
@@ -109,10 +109,10 @@ func ReadMaster(path string) ([]byte, error) {
 	return key, nil
 }
 
-// master finds the master key: opts.Master, else that of opts.MasterFile, else a
+// findMaster finds the master key: opts.Master, else that of opts.MasterFile, else a
 // new one that is kept there, unless keys of an older one exist. The caller holds
 // the lock of the keys' file.
-func master(opts Options, first bool) ([]byte, error) {
+func findMaster(opts Options, first bool) ([]byte, error) {
 	if opts.Master != nil {
 		if !ValidMaster(opts.Master) {
 			return nil, ErrInvalidMaster
@@ -185,11 +185,11 @@ func rewrap(f *file, from masters, to tink.AEAD) error {
 // reports whether it was not.
 func (k *Keys) RotateMaster() (changed bool, err error) {
 	err = k.doc.Update(func(data []byte) ([]byte, error) {
-		f, err := k.kept(data)
+		f, err := k.decode(data)
 		if err != nil {
 			return nil, err
 		}
-		now, err := k.masters.of(f)
+		now, err := k.masters.wrapperOf(f)
 		if err != nil {
 			return nil, err
 		}

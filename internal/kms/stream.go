@@ -86,11 +86,11 @@ func NewWriter(w io.Writer, dataKey, aad []byte) (io.WriteCloser, error) {
 // the beginning only; this one computes where a segment lies and its nonce.
 // Its methods may be used by many goroutines at once.
 type Reader struct {
-	r      io.ReaderAt
-	gcm    cipher.AEAD
-	prefix [prefixSize]byte
-	cipher int64 // size of the stream
-	plain  int64 // size of the content
+	r          io.ReaderAt
+	gcm        cipher.AEAD
+	prefix     [prefixSize]byte
+	cipherSize int64 // size of the stream
+	plainSize  int64 // size of the content
 }
 
 // NewReader opens the stream of size bytes in r and reads its header.
@@ -121,7 +121,7 @@ func NewReader(r io.ReaderAt, size int64, dataKey, aad []byte) (*Reader, error) 
 	if err != nil {
 		return nil, err
 	}
-	reader := &Reader{r: r, gcm: gcm, prefix: [prefixSize]byte(header[1+saltSize:]), cipher: size, plain: plain}
+	reader := &Reader{r: r, gcm: gcm, prefix: [prefixSize]byte(header[1+saltSize:]), cipherSize: size, plainSize: plain}
 	if plain == 0 { // no later read would detect a change
 		if _, err := reader.segment(0, make([]byte, tagSize)); err != nil {
 			return nil, err
@@ -131,7 +131,7 @@ func NewReader(r io.ReaderAt, size int64, dataKey, aad []byte) (*Reader, error) 
 }
 
 // Size returns the size of the content.
-func (r *Reader) Size() int64 { return r.plain }
+func (r *Reader) Size() int64 { return r.plainSize }
 
 // locate finds the segment that holds the byte off of the content, where in
 // the segment it is, and how much content lies before the segment.
@@ -148,7 +148,7 @@ func locate(off int64) (segment int64, skip int) {
 // segment decrypts segment i into buf, which has room for SegmentSize bytes,
 // and returns the content.
 func (r *Reader) segment(i int64, buf []byte) ([]byte, error) {
-	from, to := i*SegmentSize, min((i+1)*SegmentSize, r.cipher)
+	from, to := i*SegmentSize, min((i+1)*SegmentSize, r.cipherSize)
 	if i == 0 {
 		from = headerSize
 	}
@@ -159,7 +159,7 @@ func (r *Reader) segment(i int64, buf []byte) ([]byte, error) {
 	var nonce [nonceSize]byte
 	copy(nonce[:], r.prefix[:])
 	binary.BigEndian.PutUint32(nonce[prefixSize:], uint32(i))
-	if to == r.cipher {
+	if to == r.cipherSize {
 		nonce[nonceSize-1] = 1
 	}
 	plain, err := r.gcm.Open(buf[:0], nonce[:], buf, nil)

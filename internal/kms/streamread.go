@@ -14,10 +14,10 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errors.New("kms: negative offset")
 	}
-	if off >= r.plain {
+	if off >= r.plainSize {
 		return 0, io.EOF
 	}
-	n := int(min(int64(len(p)), r.plain-off))
+	n := int(min(int64(len(p)), r.plainSize-off))
 	if _, err := io.ReadFull(r.Range(off, int64(n)), p[:n]); err != nil {
 		return 0, err
 	}
@@ -31,8 +31,8 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 // if that comes first. The reader is for one goroutine; it also is an
 // [io.WriterTo], which copies the least.
 func (r *Reader) Range(off, n int64) io.Reader {
-	off = min(max(off, 0), r.plain)
-	n = min(max(n, 0), r.plain-off)
+	off = min(max(off, 0), r.plainSize)
+	n = min(max(n, 0), r.plainSize-off)
 	segment, skip := locate(off)
 	return &rangeReader{r: r, segment: segment, skip: skip, left: n}
 }
