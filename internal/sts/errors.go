@@ -42,8 +42,8 @@ var (
 	errNoPermission = &callError{http.StatusForbidden, "NoPermission", "No permission perform sts:AssumeRole on this Role. Maybe you are not authorized to perform sts:AssumeRole or the specified role does not trust you"}
 )
 
-// missing returns the answer to a call that lacks a parameter.
-func missing(parameter string) *callError {
+// errMissing returns the answer to a call that lacks a parameter.
+func errMissing(parameter string) *callError {
 	return &callError{http.StatusBadRequest, "Missing" + parameter, parameter + " is mandatory for this action."}
 }
 
@@ -54,20 +54,20 @@ var keyErrors = []struct {
 }{
 	{ram.ErrNoSuchAccessKey, &callError{http.StatusNotFound, "InvalidAccessKeyId.NotFound", "Specified access key is not found."}},
 	{ram.ErrKeyDisabled, &callError{http.StatusForbidden, "InvalidAccessKeyId.Inactive", "Specified access key is disabled."}},
-	{ram.ErrTokenRequired, missing("SecurityToken")},
+	{ram.ErrTokenRequired, errMissing("SecurityToken")},
 	{ram.ErrTokenInvalid, &callError{http.StatusBadRequest, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed."}},
 	{object.ErrUnavailable, &callError{http.StatusServiceUnavailable, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."}},
 	{ram.ErrTokenExpired, &callError{http.StatusBadRequest, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."}},
 }
 
-// answer returns the reply to err. It is the only function that maps errors of
+// replyTo returns the reply to err. It is the only function that maps errors of
 // other packages to those of STS.
-func answer(err error) *callError {
+func replyTo(err error) *callError {
 	if e, ok := errors.AsType[*callError](err); ok {
 		return e
 	}
 	if e, ok := errors.AsType[*signature.Error](err); ok {
-		return signatureAnswer(e)
+		return signatureError(e)
 	}
 	for _, k := range keyErrors {
 		if errors.Is(err, k.err) {
@@ -90,10 +90,10 @@ func answer(err error) *callError {
 	return errInternal
 }
 
-func signatureAnswer(e *signature.Error) *callError {
+func signatureError(e *signature.Error) *callError {
 	switch e.Code {
 	case signature.MissingParameter:
-		return missing(e.Argument)
+		return errMissing(e.Argument)
 	case signature.SignatureDoesNotMatch:
 		// The string to sign was built from the caller's own request.
 		return &callError{http.StatusBadRequest, string(e.Code), e.Message + " server string to sign is:" + e.StringToSign}

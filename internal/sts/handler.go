@@ -40,7 +40,7 @@ type Options struct {
 
 	// Proven is called with the principal of each request whose signature is valid;
 	// nil means no call.
-	Proven func(ctx context.Context, principal string)
+	Authenticated func(ctx context.Context, principal string)
 }
 
 // New returns the handler of AssumeRole. It answers every request, even one
@@ -48,8 +48,8 @@ type Options struct {
 func New(access Access, opts Options) http.Handler {
 	opts.Log = cmp.Or(opts.Log, slog.Default())
 	opts.Audit = cmp.Or(opts.Audit, opts.Log)
-	if opts.Proven == nil {
-		opts.Proven = func(context.Context, string) {}
+	if opts.Authenticated == nil {
+		opts.Authenticated = func(context.Context, string) {}
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -76,17 +76,17 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		response, err = s.call(r, p)
 	}
 	if err != nil {
-		e := answer(err)
+		e := replyTo(err)
 		if e == errInternal {
 			s.Log.Error("AssumeRole failed", "request", id, "err", err)
 		} else {
 			s.Log.Debug("AssumeRole refused", "request", id, "code", e.code, "err", brief(err))
 		}
-		write(w, e.status, id, format == "JSON", newErrorResponse(e, id, r.Host))
+		writeReply(w, e.status, id, format == "JSON", newErrorResponse(e, id, r.Host))
 		return
 	}
 	response.RequestID = id
-	write(w, http.StatusOK, id, format == "JSON", response)
+	writeReply(w, http.StatusOK, id, format == "JSON", response)
 }
 
 // brief leaves out the request text that a signature error quotes, since it may
@@ -102,9 +102,9 @@ func brief(err error) any {
 func (s *server) call(r *http.Request, p url.Values) (*assumeRoleResponse, error) {
 	switch {
 	case p.Get("Action") == "":
-		return nil, missing("Action")
+		return nil, errMissing("Action")
 	case p.Get("Version") == "":
-		return nil, missing("Version")
+		return nil, errMissing("Version")
 	case p.Get("Version") != version:
 		return nil, errVersion
 	case p.Get("Action") != action:
@@ -114,8 +114,8 @@ func (s *server) call(r *http.Request, p url.Values) (*assumeRoleResponse, error
 	if err != nil {
 		return nil, err
 	}
-	s.Proven(r.Context(), who.ID)
-	ask, err := question(p)
+	s.Authenticated(r.Context(), who.ID)
+	ask, err := parseAssumeRole(p)
 	if err != nil {
 		return nil, err
 	}

@@ -14,13 +14,13 @@ type nonces struct {
 	perAccount, total int // bounds
 
 	mu       sync.Mutex
-	accounts map[string]*used
+	accounts map[string]*accountNonces
 	kept     int // of all accounts
 	swept    time.Time
 }
 
-// used holds the nonces of an account.
-type used struct {
+// accountNonces holds the nonces of an account.
+type accountNonces struct {
 	until map[nonce]time.Time
 }
 
@@ -55,7 +55,7 @@ func (n *nonces) use(account, accessKeyID, value string, until, now time.Time) v
 	n.sweep(now)
 	u := n.accounts[account]
 	if u == nil {
-		u = &used{until: map[nonce]time.Time{}}
+		u = &accountNonces{until: map[nonce]time.Time{}}
 	}
 	if t, ok := u.until[id]; ok && !t.Before(now) {
 		return replayed
@@ -67,7 +67,7 @@ func (n *nonces) use(account, accessKeyID, value string, until, now time.Time) v
 		return tooMany
 	}
 	if n.accounts == nil {
-		n.accounts = map[string]*used{}
+		n.accounts = map[string]*accountNonces{}
 	}
 	n.accounts[account] = u
 	u.until[id] = until

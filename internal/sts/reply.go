@@ -66,8 +66,8 @@ func newErrorResponse(e *callError, requestID, host string) *errorResponse {
 	}
 }
 
-// write sends an answer, in XML unless the call asks for JSON.
-func write(w http.ResponseWriter, status int, requestID string, asJSON bool, answer interface{ writeXML(*ossxml.Writer) }) {
+// writeReply sends an answer, in XML unless the call asks for JSON.
+func writeReply(w http.ResponseWriter, status int, requestID string, asJSON bool, answer interface{ writeXML(*ossxml.Writer) }) {
 	var body []byte
 	var err error
 	kind := "application/json;charset=utf-8"

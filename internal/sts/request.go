@@ -74,11 +74,11 @@ func addForm(p url.Values, w http.ResponseWriter, r *http.Request) error {
 	return add(p, string(body))
 }
 
-// question reads the parameters of the call.
-func question(p url.Values) (ask ram.AssumeRole, err error) {
+// parseAssumeRole reads the parameters of the call.
+func parseAssumeRole(p url.Values) (ask ram.AssumeRole, err error) {
 	for _, name := range [...]string{"RoleArn", "RoleSessionName"} {
 		if p.Get(name) == "" {
-			return ask, missing(name)
+			return ask, errMissing(name)
 		}
 	}
 	ask.RoleARN, ask.SessionName = p.Get("RoleArn"), p.Get("RoleSessionName")
