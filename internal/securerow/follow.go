@@ -21,14 +21,14 @@ const (
 
 // OnChange registers a function that applies changes. While it returns an error, because the
 // changes cannot be read, nothing is confirmed. OnChange must not be called after Serve.
-func (t *Table) OnChange(f func() error) { t.applied = append(t.applied, f) }
+func (t *Table) OnChange(f func() error) { t.onChange = append(t.onChange, f) }
 
 // Serve follows the changes that other processes make until ctx ends.
 func (t *Table) Serve(ctx context.Context) error {
 	t.joined.Store(true)
 	defer t.Leave()
 	for ctx.Err() == nil {
-		t.complain(ctx, t.follow(ctx))
+		t.logUnconfirmed(ctx, t.follow(ctx))
 		select {
 		case <-time.After(reconnect):
 		case <-ctx.Done():
@@ -37,17 +37,17 @@ func (t *Table) Serve(ctx context.Context) error {
 	return nil
 }
 
-// complain logs once why nothing is confirmed, and once when it is again.
-func (t *Table) complain(ctx context.Context, err error) {
-	said := ""
+// logUnconfirmed logs once why nothing is confirmed, and once when it is again.
+func (t *Table) logUnconfirmed(ctx context.Context, err error) {
+	text := ""
 	if err != nil {
-		said = err.Error()
+		text = err.Error()
 	}
-	if said == t.said || ctx.Err() != nil {
+	if text == t.logged || ctx.Err() != nil {
 		return
 	}
-	was := t.said
-	if t.said = said; said == "" {
+	was := t.logged
+	if t.logged = text; text == "" {
 		t.opts.Log.Info("accounts and keys are up to date with the database again")
 		return
 	}
@@ -68,9 +68,9 @@ func (t *Table) follow(ctx context.Context) (err error) {
 	if err := postgres.Listen(ctx, conn, channel, answerWithin); err != nil {
 		return err
 	}
-	var reported reports
+	var reported lastReport
 	for {
-		if err := t.ask(ctx, conn, &reported); err != nil {
+		if err := t.confirm(ctx, conn, &reported); err != nil {
 			return err
 		}
 		if _, _, err := postgres.Wait(ctx, conn, pollEvery); err != nil {
@@ -79,30 +79,30 @@ func (t *Table) follow(ctx context.Context) (err error) {
 	}
 }
 
-// ask reads the changes and confirms the state in force. The error is of the connection.
-func (t *Table) ask(ctx context.Context, conn *pgx.Conn, reported *reports) error {
+// confirm reads the changes and confirms the state in force. The error is of the connection.
+func (t *Table) confirm(ctx context.Context, conn *pgx.Conn, reported *lastReport) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	asked := time.Now()
 	if err := t.read(ctx, conn); err != nil {
 		return err
 	}
-	err := t.takeIn()
-	t.complain(ctx, err)
+	err := t.apply()
+	t.logUnconfirmed(ctx, err)
 	if err == nil {
 		t.confirmed.Store(&asked)
 	}
 	return t.report(ctx, conn, reported, err == nil)
 }
 
-// takeIn puts the read changes in force.
-func (t *Table) takeIn() error {
+// apply puts the read changes in force.
+func (t *Table) apply() error {
 	for _, r := range t.rows {
 		if err := r.now.Load().err; err != nil {
 			return err
 		}
 	}
-	for _, f := range t.applied {
+	for _, f := range t.onChange {
 		if err := f(); err != nil {
 			return err
 		}

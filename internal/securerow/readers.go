@@ -21,21 +21,21 @@ const (
 	forgetAfter = 10 * time.Minute
 )
 
-// reports is the last report of a connection.
-type reports struct {
+// lastReport is the last report of a connection.
+type lastReport struct {
 	at   time.Time
 	text string // versions and settings
 }
 
-// Compare registers a setting that should be the same in all processes. value is called
+// CompareSetting registers a setting that should be the same in all processes. value is called
 // every few seconds; of what it returns only a digest reaches the database. It must not
 // be called after Serve.
-func (t *Table) Compare(setting string, value func() []byte) { t.settings[setting] = value }
+func (t *Table) CompareSetting(setting string, value func() []byte) { t.settings[setting] = value }
 
 // Differences returns in words which settings differ from those of other processes;
 // empty: none.
 func (t *Table) Differences() string {
-	if d := t.differ.Load(); d != nil {
+	if d := t.differences.Load(); d != nil {
 		return *d
 	}
 	return ""
@@ -46,7 +46,7 @@ const now = `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 
 // report publishes the versions in force here and reads the settings of the others. It does nothing
 // if nothing has changed.
-func (t *Table) report(ctx context.Context, conn *pgx.Conn, last *reports, inForce bool) error {
+func (t *Table) report(ctx context.Context, conn *pgx.Conn, last *lastReport, inForce bool) error {
 	if !inForce {
 		return nil
 	}
@@ -66,9 +66,9 @@ func (t *Table) report(ctx context.Context, conn *pgx.Conn, last *reports, inFor
 	for name, value := range t.settings {
 		digests[name] = t.seal.Load().digest([]byte(name), value())
 	}
-	said := maps.Clone(digests)
-	said[knownMasters] = t.masterIDs()
-	d, err := json.Marshal(said)
+	settings := maps.Clone(digests)
+	settings[knownMasters] = t.masterIDs()
+	d, err := json.Marshal(settings)
 	if err != nil {
 		return err
 	}
@@ -79,21 +79,21 @@ func (t *Table) report(ctx context.Context, conn *pgx.Conn, last *reports, inFor
 		return err
 	}
 	if due {
-		if err := t.compare(ctx, conn, digests); err != nil {
+		if err := t.compareSettings(ctx, conn, digests); err != nil {
 			return err
 		}
 	}
-	*last = reports{time.Now(), string(v)}
+	*last = lastReport{time.Now(), string(v)}
 	return nil
 }
 
-// compare compares settings with those of the others, and removes processes that ended long ago.
-func (t *Table) compare(ctx context.Context, conn *pgx.Conn, mine map[string]string) error {
+// compareSettings compares settings with those of the others, and removes processes that ended long ago.
+func (t *Table) compareSettings(ctx context.Context, conn *pgx.Conn, mine map[string]string) error {
 	if _, err := conn.Exec(ctx, `DELETE FROM document_readers WHERE seen < `+now+` - $1`, forgetAfter.Microseconds()); err != nil {
 		return err
 	}
 	differ := map[string]map[string]bool{} // hosts by setting
-	err := each(ctx, conn, func(rows pgx.Rows) error {
+	err := eachRow(ctx, conn, func(rows pgx.Rows) error {
 		var host, text string
 		if err := rows.Scan(&host, &text); err != nil {
 			return err
@@ -119,11 +119,11 @@ func (t *Table) compare(ctx context.Context, conn *pgx.Conn, mine map[string]str
 	for _, name := range slices.Sorted(maps.Keys(differ)) {
 		list = append(list, fmt.Sprintf("%s differs from that of %s", name, strings.Join(slices.Sorted(maps.Keys(differ[name])), ", ")))
 	}
-	said := strings.Join(list, "; ")
-	if said != t.Differences() && said != "" {
-		t.opts.Log.Warn("servers on one database have different settings and answer requests differently", "settings", said)
+	text := strings.Join(list, "; ")
+	if text != t.Differences() && text != "" {
+		t.opts.Log.Warn("servers on one database have different settings and answer requests differently", "settings", text)
 	}
-	t.differ.Store(&said)
+	t.differences.Store(&text)
 	return nil
 }
 
@@ -139,12 +139,12 @@ func (t *Table) Join(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	t.joined.Store(true)
-	var reported reports
+	var reported lastReport
 	for range 2 { // what is changed before others know of this process is read the second time
 		if err := t.read(ctx, conn); err != nil {
 			return t.db.Explain(err)
 		}
-		if err := t.takeIn(); err != nil {
+		if err := t.apply(); err != nil {
 			return err
 		}
 		if err := t.report(ctx, conn, &reported, true); err != nil {
@@ -169,7 +169,7 @@ func (t *Table) Leave() {
 // document in force that this process knows, and how many there are at all.
 func (t *Table) Behind(ctx context.Context, document string) (behind []string, all int, err error) {
 	want := t.Row(document).Version()
-	err = each(ctx, t.db.Pool(), func(rows pgx.Rows) error {
+	err = eachRow(ctx, t.db.Pool(), func(rows pgx.Rows) error {
 		var host, text string
 		if err := rows.Scan(&host, &text); err != nil {
 			return err

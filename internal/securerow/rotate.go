@@ -40,8 +40,8 @@ func (e *MasterUnknownError) Error() string {
 // changes. It changes nothing while a process follows the documents that does not have
 // the key, which is a *MasterUnknownError.
 func (t *Table) Rotate(ctx context.Context, rewrap map[string]func([]byte) ([]byte, error)) (changed []string, err error) {
-	t.exchange.Lock()
-	defer t.exchange.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	first := t.seals[0]
 	var made map[string]content
 	err = t.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
@@ -107,7 +107,7 @@ func (t *Table) reseal(ctx context.Context, tx postgres.Tx, name string, with *s
 // allKnow returns a *MasterUnknownError if a process does not have a master key.
 func (t *Table) allKnow(ctx context.Context, tx postgres.Tx, id string) error {
 	var without []string
-	err := each(ctx, tx, func(rows pgx.Rows) error {
+	err := eachRow(ctx, tx, func(rows pgx.Rows) error {
 		var host, text string
 		if err := rows.Scan(&host, &text); err != nil {
 			return err

@@ -34,7 +34,7 @@ type content struct {
 	err      error // why the row cannot be read
 }
 
-// set replaces what is known, if it is different. The caller holds table.exchange.
+// set replaces what is known, if it is different. The caller holds table.mu.
 func (r *Row) set(c content) int64 {
 	was := r.now.Load()
 	if was.version == c.version && bytes.Equal(was.document, c.document) && (was.err == nil) == (c.err == nil) {
@@ -80,8 +80,8 @@ func (r *Row) Update(edit func(data []byte) ([]byte, error)) (seen int64, err er
 	ctx, cancel := context.WithTimeout(context.Background(), updateTimeout)
 	defer cancel()
 	t := r.table
-	t.exchange.Lock()
-	defer t.exchange.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var is content
 	for range firstAttempts {
 		err = t.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) (err error) {

@@ -95,7 +95,7 @@ func newSealer(master []byte) (*sealer, error) {
 	return &sealer{aead, id, mac}, err
 }
 
-func boundTo(name string, version int64) []byte {
+func associatedData(name string, version int64) []byte {
 	return binary.BigEndian.AppendUint64([]byte(sealContext+name+"\x00"), uint64(version))
 }
 
@@ -104,7 +104,7 @@ func boundTo(name string, version int64) []byte {
 //	version 1, 1 byte | id of the master key, 8 bytes | nonce, 12 bytes | AES-256-GCM of the document
 func (s *sealer) seal(name string, version int64, document []byte) []byte {
 	head := append([]byte{sealVersion}, s.id...)
-	return s.aead.Seal(head, nil, document, boundTo(name, version))
+	return s.aead.Seal(head, nil, document, associatedData(name, version))
 }
 
 // open is the inverse of seal.
@@ -117,7 +117,7 @@ func (s *sealer) open(name string, version int64, content []byte) ([]byte, error
 	case !bytes.Equal(content[1:headSize], s.id):
 		return nil, fmt.Errorf("%w (it has %x, this one has %x)", ErrOtherMaster, content[1:headSize], s.id)
 	}
-	document, err := s.aead.Open(nil, nil, content[headSize:], boundTo(name, version))
+	document, err := s.aead.Open(nil, nil, content[headSize:], associatedData(name, version))
 	if err != nil {
 		return nil, ErrDamaged
 	}

@@ -47,16 +47,16 @@ type Table struct {
 	opts  Options
 	id    string // of the process
 
-	exchange  sync.Mutex // held while rows are read or changed
+	mu        sync.Mutex // held while rows are read or changed
 	rows      map[string]*Row
 	confirmed atomic.Pointer[time.Time] // when all was as it is here, the last time
 	joined    atomic.Bool               // others may know of this process
 
-	applied  []func() error           // see OnChange
+	onChange []func() error           // see OnChange
 	settings map[string]func() []byte // see Compare
 
-	differ atomic.Pointer[string] // see Differences
-	said   string                 // the last complaint of Serve
+	differences atomic.Pointer[string] // see Differences
+	logged      string                 // the last error that Serve logged; empty: none
 }
 
 // ErrUnconfirmed means that the database could not be asked for so long that what was
@@ -122,10 +122,10 @@ type querier interface {
 // read reads the rows that have changed. Those that cannot be opened have the
 // reason in their content; the error is of the database.
 func (t *Table) read(ctx context.Context, from querier) error {
-	t.exchange.Lock()
-	defer t.exchange.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	versions := map[string]int64{}
-	err := each(ctx, from, func(rows pgx.Rows) error {
+	err := eachRow(ctx, from, func(rows pgx.Rows) error {
 		var name string
 		var version int64
 		err := rows.Scan(&name, &version)
@@ -148,7 +148,7 @@ func (t *Table) read(ctx context.Context, from querier) error {
 	if len(changed) == 0 {
 		return nil
 	}
-	return each(ctx, from, func(rows pgx.Rows) error {
+	return eachRow(ctx, from, func(rows pgx.Rows) error {
 		var name string
 		var c content
 		var sealed []byte
@@ -170,8 +170,8 @@ func (t *Table) read(ctx context.Context, from querier) error {
 	}, `SELECT name, version, content, writer FROM documents WHERE name = ANY($1)`, changed)
 }
 
-// each calls do with the rows of a query.
-func each(ctx context.Context, from querier, do func(pgx.Rows) error, text string, args ...any) error {
+// eachRow calls do with the rows of a query.
+func eachRow(ctx context.Context, from querier, do func(pgx.Rows) error, text string, args ...any) error {
 	rows, err := from.Query(ctx, text, args...)
 	if err != nil {
 		return err
@@ -191,8 +191,8 @@ var ErrNotEmpty = errors.New("the database already has it")
 // Import makes documents that are not there yet, all or none. The error is an
 // ErrNotEmpty if there is one of them.
 func (t *Table) Import(ctx context.Context, documents map[string][]byte) error {
-	t.exchange.Lock()
-	defer t.exchange.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	made := map[string]content{}
 	err := t.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		for _, name := range slices.Sorted(maps.Keys(documents)) {

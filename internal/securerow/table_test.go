@@ -298,8 +298,8 @@ func TestDifferences(t *testing.T) {
 	var stops []func()
 	for i, value := range []string{"same", "same", "other"} {
 		table := open(t, address, securerow.Options{Host: string(rune('a' + i))})
-		table.Compare("access-file", func() []byte { return []byte(value) })
-		table.Compare("root key", func() []byte { return []byte("k") })
+		table.CompareSetting("access-file", func() []byte { return []byte(value) })
+		table.CompareSetting("root key", func() []byte { return []byte("k") })
 		stops = append(stops, serve(t, table))
 		tables = append(tables, table)
 	}

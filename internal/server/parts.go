@@ -67,7 +67,7 @@ func (s *Server) open(ctx context.Context) error {
 	s.openBackups(account, st, s.file)
 	s.openAdmin(access, buckets, service, counts)
 	s.handler = s.requests.count(s.traced(s.forRoles(withSTS(
-		s.accessed(func(*http.Request) string { return "AssumeRole" }, sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log, Audit: s.audit, Proven: proven})),
+		s.accessed(func(*http.Request) string { return "AssumeRole" }, sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log, Audit: s.audit, Authenticated: proven})),
 		s.api(st, buckets, access, service, counts)))))
 	return s.openConsole(access, buckets)
 }
@@ -163,7 +163,7 @@ func (s *Server) openAccounts() (*ram.Directory, error) {
 	}
 	if s.shared != nil {
 		s.shared.OnChange(access.Refresh)
-		s.shared.Compare("access-file", func() []byte {
+		s.shared.CompareSetting("access-file", func() []byte {
 			sum := access.Declared()
 			return sum[:]
 		})

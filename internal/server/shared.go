@@ -54,10 +54,10 @@ func (s *Server) openShared(ctx context.Context, counts *metrics.Metrics) error 
 			return err
 		}
 	}
-	t.Compare("the root key", func() []byte { return []byte(s.key.ID + "\x00" + s.key.Secret) })
-	t.Compare("account-id", func() []byte { return []byte(s.cfg.AccountID) })
-	t.Compare("region", func() []byte { return []byte(s.cfg.Region) })
-	t.Compare("production", func() []byte { return fmt.Append(nil, s.cfg.Production) })
+	t.CompareSetting("the root key", func() []byte { return []byte(s.key.ID + "\x00" + s.key.Secret) })
+	t.CompareSetting("account-id", func() []byte { return []byte(s.cfg.AccountID) })
+	t.CompareSetting("region", func() []byte { return []byte(s.cfg.Region) })
+	t.CompareSetting("production", func() []byte { return fmt.Append(nil, s.cfg.Production) })
 	s.shared = t
 	s.work(t.Serve)
 	s.onClose(func() error {
