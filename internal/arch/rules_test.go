@@ -63,7 +63,7 @@ var may = map[string][]string{
 	"internal/engine/ranges":     {"."},
 	"internal/engine/sourcetest": {".", "internal/engine"},
 	"internal/dirbucket":         {".", "internal/engine"},
-	"internal/remote":            {".", "internal/engine", "internal/listpage", "internal/ossxml"},
+	"internal/remote":            {".", "internal/engine", "internal/inflate", "internal/listpage", "internal/ossxml"},
 	"internal/s3bucket":          {".", "internal/ossxml", "internal/remote"},
 	"internal/ossbucket":         {".", "internal/ossxml", "internal/remote"},
 	"internal/listpage":          {".", "internal/ossxml"},

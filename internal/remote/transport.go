@@ -111,9 +111,13 @@ func (t *signing) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("credentials: %w", err)
 	}
 	signed := req.Clone(req.Context())
+	delete(signed.Header, acceptEncoding)
 	if err := t.sign(signed, t.wire.Bucket(req.URL), c, time.Now()); err != nil {
 		closeBody(req)
 		return nil, fmt.Errorf("sign: %w", err)
+	}
+	if accepted, ok := req.Header[acceptEncoding]; ok {
+		signed.Header[acceptEncoding] = accepted
 	}
 	resp, err := t.next.RoundTrip(signed)
 	if err != nil && req.Context().Err() == nil {
