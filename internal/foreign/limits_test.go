@@ -13,6 +13,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/foreign"
+	"github.com/stocktake/stocktake/internal/throttle"
 )
 
 // The limit of a store holds for all its clients together: several runs, with
@@ -97,4 +98,40 @@ func TestLimitsHoldForAllClients(t *testing.T) {
 	if highest > most || listings != 2*each || heads != 2*each*40 {
 		t.Errorf("%d requests at once, %d listings, %d requests about objects", highest, listings, heads)
 	}
+}
+
+// A listing is cut for as many requests as the limits pass on at present: more would
+// only wait, and each cut costs half a page.
+func TestListingsFollowTheLimits(t *testing.T) {
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "<VersioningConfiguration/>")
+	}))
+	t.Cleanup(far.Close)
+	t.Setenv("LAKE_ACCESS_KEY_ID", "k")
+	t.Setenv("LAKE_ACCESS_KEY_SECRET", "s")
+	s, err := foreign.Open(foreign.Settings{
+		Name: "lake", Kind: foreign.S3, Endpoint: far.URL, Credentials: foreign.Env("LAKE"), Buckets: []string{"photos"},
+		Limits: throttle.Limits{Concurrency: 16},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap, err := s.Default().Source().Snapshot(t.Context(), "photos")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paged := snap.(engine.PagedSnapshot)
+	requests := func(want int) {
+		t.Helper()
+		if n := paged.Requests(); n != want {
+			t.Errorf("%d requests, want %d", n, want)
+		}
+	}
+	requests(s.Stats().Limit) // of a store about which nothing is known
+	for _, places := range []int{2, 16, 1} {
+		s.Grant(0, places)
+		requests(min(s.Stats().Limit, places))
+	}
+	s.Grant(0, 0)
+	requests(1) // at least, so that the listing resumes as soon as there is a place
 }

@@ -36,10 +36,14 @@ type Options struct {
 	// that arrive broken.
 	Around func(http.RoundTripper) http.RoundTripper
 
-	// Requests is how many pages of a listing are requested concurrently; 0:
-	// DefaultRequests. The limits of Around apply, too; a value above them only cuts
-	// the listing into more pieces.
+	// Requests is how many pages of a listing are requested concurrently, at most; 0:
+	// DefaultRequests.
 	Requests int
+
+	// Accepted returns how many requests Around passes on at once, at present. More
+	// would only wait, and cut the listing into more pieces than necessary. nil: as
+	// many as Requests.
+	Accepted func() int
 
 	// Silence is how long a request may pass without a byte sent or received before
 	// it fails; 0: DefaultSilence.

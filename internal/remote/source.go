@@ -38,7 +38,12 @@ func (sn *snapshot) Count(context.Context, string) (int64, error)         { retu
 func (sn *snapshot) Split(context.Context, string, int) ([]string, error) { return nil, nil }
 
 // Requests implements [engine.PagedSnapshot].
-func (sn *snapshot) Requests() int { return sn.s.requests }
+func (sn *snapshot) Requests() int {
+	if sn.s.accepted == nil {
+		return sn.s.requests
+	}
+	return min(sn.s.requests, max(sn.s.accepted(), 1))
+}
 
 // about adds the bucket to an error.
 func about(bucket string, err error) error {

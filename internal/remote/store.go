@@ -18,7 +18,8 @@ type Store struct {
 	partSize int
 	pageSize string
 	requests int
-	types    bool // listings contain the types of objects
+	accepted func() int // see Options.Accepted; may be nil
+	types    bool       // listings contain the types of objects
 	log      *slog.Logger
 
 	asking  chan struct{}             // has one element for each object with a request in progress
@@ -29,7 +30,7 @@ type Store struct {
 // call it; o must be complete.
 func New(o Options, w *Wire, d Dialect) *Store {
 	return &Store{
-		dialect: d, wire: w, partSize: o.PartSize, pageSize: strconv.Itoa(o.PageSize), requests: o.Requests, log: o.Log,
+		dialect: d, wire: w, partSize: o.PartSize, pageSize: strconv.Itoa(o.PageSize), requests: o.Requests, accepted: o.Accepted, log: o.Log,
 		types: d.Lists(stocktake.FieldObjectType), asking: make(chan struct{}, o.Requests),
 	}
 }

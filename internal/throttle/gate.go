@@ -134,6 +134,13 @@ func (e *entrance) RoundTrip(req *http.Request) (*http.Response, error) {
 	return e.gate.pass(req, e.next)
 }
 
+// Places returns how many requests may be in flight now.
+func (g *Gate) Places() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.places()
+}
+
 // Stats returns the counts.
 func (g *Gate) Stats() Stats {
 	g.mu.Lock()
