@@ -44,6 +44,11 @@ func (s *Server) openCatalog(ctx context.Context) (catalog, error) {
 // databasePatience is how long a readiness check waits for the database.
 const databasePatience = 2 * time.Second
 
+// listening is how many connections of a server only listen: for changes of accounts
+// and keys, for the ends of runs that it leads, for shares of stores, and for jobs of
+// River.
+const listening = 4
+
 func (s *Server) openDatabase(ctx context.Context) (catalog, error) {
 	if s.cfg.Migrate {
 		if err := Migrate(ctx, s.cfg.Database, s.log); err != nil {
@@ -53,6 +58,13 @@ func (s *Server) openDatabase(ctx context.Context) (catalog, error) {
 	cfg, err := postgres.Parse(s.cfg.Database)
 	if err != nil {
 		return nil, &SettingError{"database", err}
+	}
+	warnings, err := postgres.Fit(ctx, cfg, listening)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		s.log.Warn("the database may run out of connections", "why", w)
 	}
 	cat, err := postgres.Open(ctx, cfg)
 	if err != nil {
@@ -65,9 +77,9 @@ func (s *Server) openDatabase(ctx context.Context) (catalog, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), databasePatience)
 		defer cancel()
 		if err := s.database.Ping(ctx); err != nil {
-			return errors.New("the database does not answer")
+			return errors.Join(errors.New("the database does not answer"), s.database.Refused())
 		}
-		return nil
+		return s.database.Refused()
 	})
 	return cat, nil
 }

@@ -1,11 +1,16 @@
 package server_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
@@ -106,4 +111,65 @@ func TestDatabaseRefused(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// A server says at its start, and later in its readiness, that the database has too
+// few connections for it, and what to correct.
+func TestDatabaseWithFewConnections(t *testing.T) {
+	pg := testpostgres.Start(t)
+	address := pg.Database(t)
+	if err := server.Migrate(t.Context(), address, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	admin, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.WithoutCancel(t.Context()))
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := admin.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`CREATE ROLE app LOGIN CONNECTION LIMIT 3; GRANT ALL ON ALL TABLES IN SCHEMA public TO app; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app`)
+	own := strings.Replace(address, "postgres@", "app@", 1)
+	cfg := server.Config{Data: t.TempDir(), Listen: "127.0.0.1:0", RootKey: server.AccessKey{ID: "LTAIshared", Secret: "the secret of all"}, MasterKey: masterKey, Database: own, Log: slog.New(slog.DiscardHandler)}
+	if _, err := server.New(t.Context(), cfg); !errors.Is(err, postgres.ErrFewConnections) {
+		t.Fatalf("with a role that may have three: %v, want %v", err, postgres.ErrFewConnections)
+	}
+
+	exec(`ALTER ROLE app CONNECTION LIMIT 20`)
+	s := stocktaketest.New(t, shared(own), func(c *server.Config) { c.Migrate = false })
+	ready := func() (int, string) {
+		resp, err := http.Get(s.Endpoint + "/-/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	await := func(status int, words string) {
+		t.Helper()
+		for begun := time.Now(); ; {
+			code, said := ready()
+			if code == status && strings.Contains(said, words) {
+				return
+			}
+			if time.Since(begun) > 2*time.Minute {
+				t.Fatalf("readyz is %d %q, want %d and %q", code, said, status, words)
+			}
+			time.Sleep(10 * time.Millisecond) // until the server has noticed
+		}
+	}
+	await(200, "ok")
+	exec(`ALTER ROLE app CONNECTION LIMIT 0`)
+	exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app' AND query LIKE 'LISTEN%'`) // the connections of the pool stay
+	await(503, "CONNECTION LIMIT")
+	exec(`ALTER ROLE app CONNECTION LIMIT 20`)
+	await(200, "ok")
 }

@@ -47,7 +47,8 @@ const connectTimeout = 10 * time.Second
 // pool_max_conns.
 const maxConnections = 10
 
-// minConnections is the least value of pool_max_conns. Delivering notices holds one
+// minConnections is the least value of pool_max_conns, and the size of the pool for which Fit
+// checks. Delivering notices holds one
 // connection all the time; with no other connection the server would wait for
 // itself.
 const minConnections = 2

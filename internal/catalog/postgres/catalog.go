@@ -22,6 +22,9 @@ type Catalog struct {
 // Open connects to a database. Its tables must be those of this version; otherwise
 // Open returns ErrOlder, ErrNewer or ErrServer.
 func Open(ctx context.Context, cfg *pgxpool.Config) (*Catalog, error) {
+	tried := &connecting{}
+	cfg = cfg.Copy()
+	cfg.ConnConfig.Tracer = tried
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, named("open the database", cfg, err)
@@ -30,7 +33,7 @@ func Open(ctx context.Context, cfg *pgxpool.Config) (*Catalog, error) {
 		pool.Close()
 		return nil, named("open the database", cfg, err)
 	}
-	db := &Database{pool: pool, name: Name(cfg)}
+	db := &Database{pool: pool, name: Name(cfg), connecting: tried}
 	return &Catalog{Catalog: relational.New(db), db: db}, nil
 }
 

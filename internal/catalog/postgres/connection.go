@@ -8,11 +8,13 @@ import (
 )
 
 // Connect makes a connection outside of the pool. within bounds the time. The
-// caller ends the connection with Disconnect.
+// caller ends the connection with Disconnect. If the database is unavailable, the
+// error is an object.ErrUnavailable.
 func (d *Database) Connect(ctx context.Context, within time.Duration) (*pgx.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
+	waiting, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	return pgx.ConnectConfig(ctx, d.pool.Config().ConnConfig.Copy())
+	conn, err := pgx.ConnectConfig(waiting, d.pool.Config().ConnConfig.Copy())
+	return conn, d.explain(ctx, err)
 }
 
 // Disconnect ends a connection, which may be lost already, within a time, even if

@@ -27,6 +27,8 @@ type Database struct {
 	pool *pgxpool.Pool
 	name string
 
+	connecting *connecting
+
 	changes, commits, failures, took atomic.Int64 // see relational.Stats; took in nanoseconds
 }
 
@@ -97,6 +99,9 @@ func (d *Database) Explain(err error) error {
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "53100" {
 		return fmt.Errorf("%w: %w", object.ErrDiskFull, err)
+	}
+	if advice := refusal(err); advice != "" {
+		return fmt.Errorf("%w: %w: %s", object.ErrUnavailable, err, advice)
 	}
 	if away(err) || lost(err) || errors.Is(err, ErrUnknown) {
 		return fmt.Errorf("%w: %w", object.ErrUnavailable, err)

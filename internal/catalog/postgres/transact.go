@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -191,7 +192,7 @@ func passes(err error) bool {
 // shuts down or recovers, or has no connection left.
 func away(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (e.Code[:2] == "08" || e.Code == "57P01" || e.Code == "57P02" || e.Code == "57P03" || e.Code == "53300")
+	return ok && (strings.HasPrefix(e.Code, "08") || refusal(err) != "" || e.Code == "57P01" || e.Code == "57P02" || e.Code == "57P03")
 }
 
 // lost reports whether err comes from the connection and not from the caller.
