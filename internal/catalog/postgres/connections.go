@@ -17,13 +17,13 @@ var (
 	ErrPooler         = errors.New("the address is that of a pooler that shares connections between sessions: set its pool_mode to session, or connect to PostgreSQL directly")
 )
 
-// fitPatience is how long Fit waits for connections that are in use at the moment,
-// such as those of a process that was just killed.
-const fitPatience = 5 * time.Second
-
-// fitPause is the time between two attempts to connect to a server that has no
-// connection left.
-const fitPause = 100 * time.Millisecond
+// Times of Fit.
+const (
+	fitPatience    = 15 * time.Second       // for all connections
+	retryRefused   = 5 * time.Second        // for one that is in use at the moment, such as by a process that was just killed
+	refusedPause   = 100 * time.Millisecond // between two attempts to connect
+	disconnectTime = 5 * time.Second
+)
 
 // Fit checks that the database serves a process enough connections: at least two of
 // the pool of cfg, and outside others, at the same time. It opens them and closes
@@ -42,7 +42,7 @@ func Fit(ctx context.Context, cfg *pgxpool.Config, outside int) (warnings []stri
 		}
 		return nil, named("open the database", cfg, err)
 	}
-	defer Disconnect(ctx, first, fitPatience)
+	defer Disconnect(ctx, first, disconnectTime)
 	limits, err := connectionLimits(ctx, first)
 	if err != nil {
 		return nil, named("open the database", cfg, err)
@@ -136,20 +136,21 @@ func hold(ctx context.Context, cfg *pgxpool.Config, first *pgx.Conn, n int) erro
 		if conn, err = connectPatiently(ctx, cfg); err != nil {
 			return tooFew(len(sessions), n, int(cfg.MaxConns), err)
 		}
-		defer Disconnect(ctx, conn, fitPatience)
+		defer Disconnect(ctx, conn, disconnectTime)
 	}
 }
 
 // connectPatiently makes a connection. While the server has none left, it tries
-// again until ctx ends.
+// again for a while.
 func connectPatiently(ctx context.Context, cfg *pgxpool.Config) (*pgx.Conn, error) {
+	begun := time.Now()
 	for {
 		conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig.Copy())
-		if err == nil || refusal(err) == "" {
+		if err == nil || refusal(err) == "" || time.Since(begun) > retryRefused {
 			return conn, err
 		}
 		select {
-		case <-time.After(fitPause):
+		case <-time.After(refusedPause):
 		case <-ctx.Done():
 			return nil, err
 		}
