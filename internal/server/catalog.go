@@ -64,7 +64,7 @@ func (s *Server) openDatabase(ctx context.Context) (catalog, error) {
 		return nil, err
 	}
 	for _, w := range warnings {
-		s.log.Warn("the database may run out of connections", "why", w)
+		s.log.Warn("the database may run out of connections", "reason", w)
 	}
 	cat, err := postgres.Open(ctx, cfg)
 	if err != nil {
