@@ -115,11 +115,15 @@ var may = map[string][]string{
 	"internal/lifecycle": {".", "internal/clock", "internal/object"},
 
 	// The only place that names concrete types and wires them.
+	// Its listeners, and the handlers of the account's own paths below /-/.
+	"internal/server/listen": {},
+	"internal/server/admin":  {"internal/catalog/sqlite", "internal/clock", "internal/datafolder", "internal/inventory", "internal/metrics", "internal/notify", "internal/object", "internal/ram", "internal/server/listen", "internal/signature", "internal/store"},
+
 	"internal/server": {
 		".", "report", "report/rollup",
 		"internal/accesslog", "internal/bucket", "internal/catalog/postgres", "internal/catalog/relational", "internal/catalog/sqlite", "internal/clock", "internal/console", "internal/datafolder", "internal/engine", "internal/foreign", "internal/inventory", "internal/journal", "internal/kms", "internal/lifecycle",
 		"internal/logs", "internal/metrics", "internal/notify", "internal/object", "internal/ossapi", "internal/ossapi/request", "internal/outbound", "internal/ram", "internal/retention",
-		"internal/runner/cluster", "internal/runner/local", "internal/securefile", "internal/securerow", "internal/signature", "internal/store", "internal/sts", "internal/tracing",
+		"internal/runner/cluster", "internal/runner/local", "internal/securefile", "internal/securerow", "internal/server/admin", "internal/server/listen", "internal/store", "internal/sts", "internal/tracing",
 	},
 
 	// The same server inside the tests of other programs.
@@ -170,7 +174,7 @@ var mayInTests = map[string][]string{
 	"internal/ossbucket": {".", "internal/engine", "internal/throttle", "stocktaketest"},
 	"internal/remote":    {"internal/ossbucket", "internal/s3bucket", "internal/throttle"},
 	"internal/console":   {"internal/foreign", "internal/server", "stocktaketest"},
-	"internal/server":    {"internal/tracing/otlp", "client", "internal/testserver", "stocktaketest"},
+	"internal/server":    {"internal/tracing/otlp", "client", "internal/signature", "internal/testserver", "stocktaketest"},
 	"internal/take":      {"internal/foreign"},
 	"internal/browse":    {"internal/dirbucket", "internal/engine"},
 	"internal/sts":       {"internal/bucket", "internal/ossapi", "internal/store"},

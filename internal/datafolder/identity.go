@@ -150,3 +150,26 @@ func Is(dir string) bool {
 	catalog, err := os.Stat(filepath.Join(dir, CatalogName))
 	return err == nil && catalog.Mode().IsRegular()
 }
+
+// Contains reports whether a file created at path would be in the folder dir, with all links followed.
+// The parent of path need not exist.
+func Contains(dir, path string) (bool, error) {
+	folder, err := os.Stat(dir)
+	if err != nil {
+		return false, err
+	}
+	parent, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	for ; err == nil; parent = filepath.Dir(parent) {
+		var info fs.FileInfo
+		if info, err = os.Stat(parent); err == nil && os.SameFile(info, folder) {
+			return true, nil
+		}
+		if parent == filepath.Dir(parent) {
+			break
+		}
+	}
+	return false, err
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/server/admin"
 )
 
 // openAdmin registers the paths below /-/ that every server has.
@@ -21,14 +22,14 @@ func (s *Server) openAdmin(access *ram.Directory, buckets *bucket.Registry, serv
 	})
 	s.handle("GET /-/healthz", ok)
 	s.handle("GET /-/readyz", http.HandlerFunc(s.serveReady))
-	counts.Connections(s.conns.count, s.cfg.MaxConnections)
+	counts.Connections(s.conns.Count, s.cfg.MaxConnections)
 	s.openMetrics(counts, ok)
-	account := accountOnly{access, s.cfg.AccountID, s.clock.Now, s.audit}
-	s.handle(noticesPath, &noticesHandler{account, s.notices, s.log})
-	s.handle("GET "+bucketsPath, &bucketsHandler{account, s, buckets.StoreOf})
-	s.handle("GET "+workPath, &workHandler{account, service, s.log})
+	account := s.accountOnly(access)
+	s.handle(admin.NoticesPath, admin.Notices(account, s.notices, s.log))
+	s.handle("GET "+admin.BucketsPath, admin.Buckets(account, s.configured, buckets.StoreOf, s.log))
+	s.handle("GET "+admin.WorkPath, admin.Work(account, service, s.log))
 	if movable, ok := s.clock.(*clock.Movable); ok {
-		s.handle(clockPath, &clockHandler{account, movable})
+		s.handle(admin.ClockPath, admin.Clock(account, movable))
 	}
 }
 
@@ -64,4 +65,9 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintln(w, what)
 		}
 	}
+}
+
+// accountOnly returns the guard of paths that only the account itself may use.
+func (s *Server) accountOnly(access *ram.Directory) admin.Account {
+	return admin.Account{Access: access, ID: s.cfg.AccountID, Now: s.clock.Now, Audit: s.audit, Proven: proven}
 }

@@ -91,7 +91,7 @@ func refusal(err error) int {
 // A scrub that is asked for finds all that is damaged, more than the 100 of an answer,
 // also in a server that never scrubs by itself.
 func TestScrubOnDemand(t *testing.T) {
-	const objects = 2*scrubPage + 1
+	const objects = 201 // an answer has 100
 	admin := serveFolder(t, Config{Data: damagedFolder(t, objects), ScrubRate: -1})
 	for range 2 {
 		seen := map[string]bool{}
@@ -142,14 +142,19 @@ func TestScrubIsWatched(t *testing.T) {
 // What a request for a scrub or about one says has to be of its form; nothing
 // begins otherwise. The client cannot send such requests.
 func TestScrubRefusesBadRequests(t *testing.T) {
+	const (
+		scrubRate    = "rate is a number of bytes a second, at least 0"
+		scrubRestart = "restart is true or false"
+		scrubAfter   = "after is a number, at least 0"
+	)
 	admin := serveFolder(t, Config{Data: storedFolder(t, 1), ScrubRate: -1})
 	send := func(method, query string) (status int, body string) {
-		r, err := http.NewRequestWithContext(t.Context(), method, admin.Endpoint+scrubPath+"?"+query, nil)
+		r, err := http.NewRequestWithContext(t.Context(), method, admin.Endpoint+"/-/scrub?"+query, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		key := signature.Credentials{ID: admin.AccessKeyID, Secret: admin.AccessKeySecret}
-		if err := signature.Sign(r, scrubTarget, key, admin.Region, signature.V4, time.Now()); err != nil {
+		if err := signature.Sign(r, signature.Target{Bucket: "-", Key: "scrub"}, key, admin.Region, signature.V4, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		res, err := http.DefaultClient.Do(r)
@@ -163,16 +168,16 @@ func TestScrubRefusesBadRequests(t *testing.T) {
 		}
 		return res.StatusCode, string(text)
 	}
-	for query, want := range map[string]error{
-		"rate=": errScrubRate, "rate=-1": errScrubRate, "rate=1.5": errScrubRate, "rate=many": errScrubRate, "rate=9223372036854775808": errScrubRate,
-		"restart=": errScrubRestart, "restart=yes": errScrubRestart, "rate=1&restart=2": errScrubRestart,
-		"after=": errScrubAfter, "after=-1": errScrubAfter, "after=x": errScrubAfter, "after=9223372036854775808": errScrubAfter,
+	for query, want := range map[string]string{
+		"rate=": scrubRate, "rate=-1": scrubRate, "rate=1.5": scrubRate, "rate=many": scrubRate, "rate=9223372036854775808": scrubRate,
+		"restart=": scrubRestart, "restart=yes": scrubRestart, "rate=1&restart=2": scrubRestart,
+		"after=": scrubAfter, "after=-1": scrubAfter, "after=x": scrubAfter, "after=9223372036854775808": scrubAfter,
 	} {
-		if status, body := send(http.MethodPost, query); status != http.StatusBadRequest || body != want.Error()+"\n" {
+		if status, body := send(http.MethodPost, query); status != http.StatusBadRequest || body != want+"\n" {
 			t.Errorf("POST ?%s: %d %s", query, status, body)
 		}
 	}
-	if status, body := send(http.MethodGet, "after=-1"); status != http.StatusBadRequest || body != errScrubAfter.Error()+"\n" {
+	if status, body := send(http.MethodGet, "after=-1"); status != http.StatusBadRequest || body != scrubAfter+"\n" {
 		t.Errorf("GET ?after=-1: %d %s", status, body)
 	}
 	if status, body := send(http.MethodGet, "after=1000"); status != http.StatusOK || !strings.Contains(body, `"number":0`) {

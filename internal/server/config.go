@@ -17,6 +17,8 @@ import (
 	"github.com/stocktake/stocktake/internal/kms"
 	"github.com/stocktake/stocktake/internal/logs"
 	"github.com/stocktake/stocktake/internal/notify"
+	"github.com/stocktake/stocktake/internal/server/admin"
+	"github.com/stocktake/stocktake/internal/server/listen"
 	"github.com/stocktake/stocktake/internal/tracing"
 	"github.com/stocktake/stocktake/report/rollup"
 )
@@ -204,11 +206,11 @@ func (c Config) withDefaults() Config {
 	c.KeepRuns = cmp.Or(c.KeepRuns, 100)
 	c.StrayGrace = cmp.Or(c.StrayGrace, 24*time.Hour)
 	if c.MaxConnections == 0 {
-		c.MaxConnections = defaultConnections()
+		c.MaxConnections = listen.DefaultConnections()
 	}
 	c.CacheSize = cmp.Or(c.CacheSize, DefaultCacheSize)
 	c.JournalSize = cmp.Or(c.JournalSize, 1<<30)
-	c.ScrubRate = cmp.Or(c.ScrubRate, defaultScrubRate)
+	c.ScrubRate = cmp.Or(c.ScrubRate, admin.DefaultScrubRate)
 	c.BodyTimeout = cmp.Or(c.BodyTimeout, 30*time.Second)
 	if c.Log == nil {
 		c.Log = slog.Default()

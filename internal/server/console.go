@@ -14,6 +14,8 @@ import (
 	"github.com/stocktake/stocktake/internal/bucket"
 	"github.com/stocktake/stocktake/internal/console"
 	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/server/admin"
+	"github.com/stocktake/stocktake/internal/server/listen"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -23,7 +25,7 @@ const consoleConnections = 500
 
 // openConsoleListener opens the address of the console. It speaks TLS if the
 // server has a certificate.
-func (s *Server) openConsoleListener(cert *certificate) error {
+func (s *Server) openConsoleListener(cert *listen.Certificate) error {
 	if s.cfg.ConsoleListen == "" || !s.cfg.has(RoleAPI) {
 		return nil
 	}
@@ -35,8 +37,8 @@ func (s *Server) openConsoleListener(cert *certificate) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s for the console (--console-listen off disables it): %w", s.cfg.ConsoleListen, err)
 	}
-	s.consoleConns = newConnections(min(consoleConnections, s.cfg.MaxConnections), s.log)
-	l := s.secured(boundListener{ln, s.consoleConns}, cert)
+	s.consoleConns = listen.NewConnections(min(consoleConnections, s.cfg.MaxConnections), s.log)
+	l := listen.NewListener(ln, s.consoleConns, cert)
 	s.consoleListener = &l
 	return nil
 }
@@ -66,7 +68,7 @@ func (s *Server) openConsole(access *ram.Directory, buckets *bucket.Registry) er
 	s.console = pages
 	s.work(func(ctx context.Context) error {
 		defer context.AfterFunc(ctx, pages.Close)()
-		return serveHTTP(ctx, []listener{*s.consoleListener}, s.consoleConns, hasty(s.traced(s.accessed(console.Operation, pages))), s.log)
+		return listen.Serve(ctx, []listen.Listener{*s.consoleListener}, s.consoleConns, listen.Hasty(s.traced(s.accessed(console.Operation, pages))), s.log)
 	})
 	return nil
 }
@@ -77,7 +79,7 @@ func (s *Server) ConsoleURL() string {
 	if s.consoleListener == nil {
 		return ""
 	}
-	return s.consoleListener.url()
+	return s.consoleListener.URL()
 }
 
 // SignInLink returns an address of the console that signs in with the root access
@@ -113,7 +115,7 @@ func (c *consoleStores) Elsewhere(ctx context.Context) ([]string, error) {
 			}
 		}
 	}
-	configured, err := configuredElsewhere(ctx, c.server.configured, c.StoreOf)
+	configured, err := admin.ConfiguredElsewhere(ctx, c.server.configured, c.StoreOf)
 	if err != nil {
 		return nil, err
 	}
@@ -154,5 +156,5 @@ func (s *Server) closeConsole() error {
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
 	}
-	return errors.Join(err, s.consoleConns.close())
+	return errors.Join(err, s.consoleConns.Close())
 }

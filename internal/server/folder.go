@@ -43,29 +43,6 @@ func (f Folder) checkWritable() error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// contains reports whether a file created at path would be in the folder, with all links followed.
-// The parent of path need not exist.
-func (f Folder) contains(path string) (bool, error) {
-	folder, err := os.Stat(string(f))
-	if err != nil {
-		return false, err
-	}
-	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	for ; err == nil; dir = filepath.Dir(dir) {
-		var info fs.FileInfo
-		if info, err = os.Stat(dir); err == nil && os.SameFile(info, folder) {
-			return true, nil
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
-	}
-	return false, err
-}
-
 func (f Folder) join(name string) string { return filepath.Join(string(f), name) }
 
 // RootKey returns the path of the access key of the account itself, if the

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/securefile"
+	"github.com/stocktake/stocktake/internal/server/listen"
 	"github.com/stocktake/stocktake/internal/store"
 )
 
@@ -26,7 +27,7 @@ const metricsConnections = 64
 
 // openMetricsListener opens the address of the metrics, if they have one of their
 // own. It speaks TLS if there is a certificate.
-func (s *Server) openMetricsListener(cert *certificate) error {
+func (s *Server) openMetricsListener(cert *listen.Certificate) error {
 	if s.cfg.MetricsListen == "" {
 		return nil
 	}
@@ -34,8 +35,8 @@ func (s *Server) openMetricsListener(cert *certificate) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s for metrics: %w", s.cfg.MetricsListen, err)
 	}
-	s.metricsConns = newConnections(metricsConnections, s.log)
-	l := s.secured(boundListener{ln, s.metricsConns}, cert)
+	s.metricsConns = listen.NewConnections(metricsConnections, s.log)
+	l := listen.NewListener(ln, s.metricsConns, cert)
 	s.metricsListener = &l
 	return nil
 }
@@ -56,7 +57,7 @@ func (s *Server) openMetrics(counts *metrics.Metrics, ok http.Handler) {
 	mux.Handle("GET /-/healthz", ok)
 	mux.Handle("GET /-/readyz", http.HandlerFunc(s.serveReady))
 	s.work(func(ctx context.Context) error {
-		return serveHTTP(ctx, []listener{*s.metricsListener}, s.metricsConns, hasty(mux), s.log)
+		return listen.Serve(ctx, []listen.Listener{*s.metricsListener}, s.metricsConns, listen.Hasty(mux), s.log)
 	})
 }
 
@@ -65,7 +66,7 @@ func (s *Server) MetricsURL() string {
 	if s.metricsListener == nil {
 		return s.Endpoint() + metricsPath
 	}
-	return s.metricsListener.url() + metricsPath
+	return s.metricsListener.URL() + metricsPath
 }
 
 // shownConfigurations returns how many configurations have metrics of their own. Unauthenticated
@@ -185,5 +186,5 @@ func (s *Server) closeMetrics() error {
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
 	}
-	return errors.Join(err, s.metricsConns.close())
+	return errors.Join(err, s.metricsConns.Close())
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stocktake/stocktake/internal/outbound"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/securefile"
+	"github.com/stocktake/stocktake/internal/server/listen"
 	"github.com/stocktake/stocktake/internal/store"
 	"github.com/stocktake/stocktake/internal/sts"
 )
@@ -60,7 +61,7 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	s.openLifecycle(st, access)
-	account := accountOnly{access, s.cfg.AccountID, s.clock.Now, s.audit}
+	account := s.accountOnly(access)
 	s.openScrub(account, st, counts)
 	s.openCheckpoints(st)
 	s.watchStore(st, counts)
@@ -221,7 +222,7 @@ func (s *Server) api(st *store.Store, buckets *bucket.Registry, access *ram.Dire
 		Callbacks:       callbacks,
 		StrictVersions:  s.cfg.StrictVersions,
 		RequirePassRole: s.cfg.RequirePassRole,
-		Admin:           s.accessed(func(r *http.Request) string { return r.Method + " " + s.pathOf(r) }, hasty(s.admin)),
+		Admin:           s.accessed(func(r *http.Request) string { return r.Method + " " + s.pathOf(r) }, listen.Hasty(s.admin)),
 		Now:             s.clock.Now,
 		Log:             s.log,
 		Audit:           s.audit,

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/stocktake/stocktake/internal/server/listen"
 )
 
 // Roles of a process among those that share a database.
@@ -47,7 +49,7 @@ func (s *Server) forRoles(api http.Handler) http.Handler {
 	if s.cfg.has(RoleAPI) {
 		return api
 	}
-	admin := s.accessed(func(r *http.Request) string { return r.Method + " " + s.pathOf(r) }, hasty(s.admin))
+	admin := s.accessed(func(r *http.Request) string { return r.Method + " " + s.pathOf(r) }, listen.Hasty(s.admin))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/-/") {
 			admin.ServeHTTP(w, r)

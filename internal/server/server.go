@@ -31,9 +31,15 @@ import (
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/notify"
 	"github.com/stocktake/stocktake/internal/securerow"
+	"github.com/stocktake/stocktake/internal/server/admin"
+	"github.com/stocktake/stocktake/internal/server/listen"
 	"github.com/stocktake/stocktake/internal/store"
 	"github.com/stocktake/stocktake/internal/tracing"
 )
+
+// EndWithin is how long a server may take to stop after the end of its context. Operations that
+// still wait for the disk then are taken to hang.
+const EndWithin = 3 * listen.Grace
 
 // A Server is a Stocktake server whose data folder and addresses are open. End
 // it with the context of [Server.Serve], or with [Server.Close] if it never
@@ -47,7 +53,7 @@ type Server struct {
 	adopts  bool // the data folder existed before this start
 
 	clock     clock.Clock
-	listeners []listener
+	listeners []listen.Listener
 	handler   http.Handler
 	admin     *http.ServeMux // paths below /-/
 	notices   *notify.Hooks
@@ -58,19 +64,19 @@ type Server struct {
 
 	shared        *securerow.Table // accounts and keys that processes share; nil: they are in the data folder
 	sharedCatalog catalog          // in the same database
-	conns         *connections
+	conns         *listen.Connections
 
 	audit     *slog.Logger   // of changes
 	accessLog *accesslog.Log // nil: none
 
-	metricsListener *listener    // nil: metrics are on the listeners of the API
-	metricsConns    *connections // of metricsListener
-	metricsToken    *token       // nil: metrics need none
+	metricsListener *listen.Listener    // nil: metrics are on the listeners of the API
+	metricsConns    *listen.Connections // of metricsListener
+	metricsToken    *token              // nil: metrics need none
 
-	configured      bucketLister     // buckets that have configurations
-	console         *console.Console // nil: none
-	consoleListener *listener
-	consoleConns    *connections
+	configured      admin.BucketLister // buckets that have configurations
+	console         *console.Console   // nil: none
+	consoleListener *listen.Listener
+	consoleConns    *listen.Connections
 
 	workers   []func(context.Context) error // run until the server ends
 	probes    []func() error                // conditions of readiness
@@ -87,7 +93,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, folder: Folder(cfg.Data), log: cfg.Log, clock: clock.Real{}, conns: newConnections(cfg.MaxConnections, cfg.Log)}
+	s := &Server{cfg: cfg, folder: Folder(cfg.Data), log: cfg.Log, clock: clock.Real{}, conns: listen.NewConnections(cfg.MaxConnections, cfg.Log)}
 	if cfg.ClockControl {
 		s.clock = clock.NewMovable(nil)
 	}
@@ -141,7 +147,7 @@ func Check(cfg Config) (err error) {
 		return err
 	}
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, folder: Folder(cfg.Data), log: cfg.Log, clock: clock.Real{}, conns: newConnections(cfg.MaxConnections, cfg.Log)}
+	s := &Server{cfg: cfg, folder: Folder(cfg.Data), log: cfg.Log, clock: clock.Real{}, conns: listen.NewConnections(cfg.MaxConnections, cfg.Log)}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := s.openListeners(); err != nil {
 		return err
@@ -180,7 +186,7 @@ func (s *Server) Serve(ctx context.Context) (err error) {
 	for _, work := range s.workers {
 		g.Go(func() error { return work(ctx) })
 	}
-	g.Go(func() error { return serveHTTP(ctx, s.listeners, s.conns, s.handler, s.log) })
+	g.Go(func() error { return listen.Serve(ctx, s.listeners, s.conns, s.handler, s.log) })
 	return g.Wait()
 }
 
@@ -203,7 +209,7 @@ func (s *Server) Close() (err error) {
 		}
 	}
 	s.listeners = nil
-	err = errors.Join(err, s.closeMetrics(), s.closeConsole(), s.conns.close())
+	err = errors.Join(err, s.closeMetrics(), s.closeConsole(), s.conns.Close())
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		err = errors.Join(err, s.closers[i]())
 	}
@@ -224,4 +230,4 @@ func (s *Server) RootKey() (key AccessKey, made bool) { return s.key, s.keyMade 
 
 // Endpoint returns the URL that clients on this machine use. It must not be
 // called after Close.
-func (s *Server) Endpoint() string { return s.listeners[0].url() }
+func (s *Server) Endpoint() string { return s.listeners[0].URL() }

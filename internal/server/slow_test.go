@@ -16,6 +16,7 @@ import (
 	"github.com/stocktake/stocktake/internal/metrics"
 	"github.com/stocktake/stocktake/internal/ossapi"
 	"github.com/stocktake/stocktake/internal/ram"
+	"github.com/stocktake/stocktake/internal/server/listen"
 	"github.com/stocktake/stocktake/internal/sts"
 )
 
@@ -67,14 +68,14 @@ func strangers(t *testing.T, request string) {
 	log := slog.New(slog.DiscardHandler)
 	access, err := ram.Open("", ram.Root{AccessKeyID: "root-key", Secret: "root-secret", Account: "1000000000000000"}, ram.Options{})
 	check(err)
-	s := &Server{cfg: Config{AccountID: "1000000000000000"}, clock: clock.NewMovable(nil), admin: http.NewServeMux(), conns: newConnections(100, log)}
+	s := &Server{cfg: Config{AccountID: "1000000000000000"}, clock: clock.NewMovable(nil), admin: http.NewServeMux(), conns: listen.NewConnections(100, log)}
 	s.openAdmin(access, nil, nil, metrics.New(log))
-	api := ossapi.New(ossapi.Config{Access: access, Region: "cn-hangzhou", Log: log, Admin: hasty(s.admin)})
+	api := ossapi.New(ossapi.Config{Access: access, Region: "cn-hangzhou", Log: log, Admin: listen.Hasty(s.admin)})
 	handler := withSTS(sts.New(access, sts.Options{Log: log}), api)
 	ctx, end := context.WithCancel(t.Context())
 	in := &pipes{make(chan net.Conn), make(chan struct{})}
 	served := make(chan error, 1)
-	go func() { served <- serveHTTP(ctx, []listener{{in, false}}, s.conns, handler, log) }()
+	go func() { served <- listen.Serve(ctx, []listen.Listener{{Listener: in}}, s.conns, handler, log) }()
 
 	// A body that never comes.
 	client, conn := net.Pipe()

@@ -1,6 +1,7 @@
-package server
+package admin
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -20,9 +21,9 @@ func TestClockNeedsAllSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &clockHandler{accountOnly{access, "1000000000000000", time.Now, slog.New(slog.DiscardHandler)}, clock.NewMovable(nil)}
+	h := Clock(Account{access, "1000000000000000", time.Now, slog.New(slog.DiscardHandler), func(context.Context, string) {}}, clock.NewMovable(nil))
 	for _, scheme := range []signature.Scheme{signature.V1, signature.V4} {
-		r := httptest.NewRequest("POST", clockPath+"?advance=1h", nil)
+		r := httptest.NewRequest("POST", ClockPath+"?advance=1h", nil)
 		if err := signature.Sign(r, clockTarget, signature.Credentials{ID: "root-key", Secret: "root-secret"}, "cn-hangzhou", scheme, time.Now()); err != nil {
 			t.Fatal(err)
 		}

@@ -1,12 +1,12 @@
 //go:build unix
 
-package server
+package listen
 
 import "syscall"
 
-// defaultConnections returns half of the file descriptors that the process may
+// DefaultConnections returns half of the file descriptors that the process may
 // have open, at most 10,000: the other half is for files.
-func defaultConnections() int {
+func DefaultConnections() int {
 	const most = 10_000
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"context"
@@ -18,9 +18,9 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// backupPath is where the account starts a backup (POST ?to=FOLDER, a folder on the server's
+// BackupPath is where the account starts a backup (POST ?to=FOLDER, a folder on the server's
 // machine) and reads the state of the last one (GET).
-const backupPath = "/-/backup"
+const BackupPath = "/-/backup"
 
 // backupTarget is what a request to backupPath signs.
 var backupTarget = signature.Target{Bucket: "-", Key: "backup"}
@@ -32,10 +32,10 @@ type backupReply struct {
 	Error   string `json:"error,omitempty"` // why it failed
 }
 
-// backups makes backups of the data folder, one at a time.
-type backups struct {
-	accountOnly
-	folder Folder
+// Backups makes backups of the data folder, one at a time.
+type Backups struct {
+	Account
+	folder string // the data folder
 	store  *store.Store
 	cat    *sqlite.Catalog // nil: the catalog is in a database, which has its own backups
 	log    *slog.Logger
@@ -45,15 +45,14 @@ type backups struct {
 	start chan string // folders; taken by serve
 }
 
-// openBackups registers the backups.
-func (s *Server) openBackups(account accountOnly, st *store.Store, cat *sqlite.Catalog) {
-	b := &backups{accountOnly: account, folder: s.folder, store: st, cat: cat, log: s.log, start: make(chan string, 1)}
-	s.handle(backupPath, b)
-	s.work(b.serve)
+// NewBackups returns the backups of a data folder, which serve makes. A nil cat means
+// that the catalog is in a database.
+func NewBackups(account Account, folder string, st *store.Store, cat *sqlite.Catalog, log *slog.Logger) *Backups {
+	return &Backups{Account: account, folder: folder, store: st, cat: cat, log: log, start: make(chan string, 1)}
 }
 
-// serve makes the requested backups until ctx ends.
-func (b *backups) serve(ctx context.Context) error {
+// Serve makes the requested backups until ctx ends.
+func (b *Backups) Serve(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -76,7 +75,7 @@ var (
 	errBackupRunning = errors.New("a backup is being made already")
 )
 
-func (b *backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (b *Backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if b.refuses(w, r, backupTarget) {
 		return
 	}
@@ -98,11 +97,11 @@ func (b *backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(reply) // the client may have left
 }
 
-func (b *backups) begin(to string) error {
+func (b *Backups) begin(to string) error {
 	if _, err := os.Lstat(to); !filepath.IsAbs(to) || !errors.Is(err, fs.ErrNotExist) {
 		return errBackupFolder
 	}
-	within, err := b.folder.contains(to)
+	within, err := datafolder.Contains(b.folder, to)
 	switch {
 	case err != nil:
 		return err
@@ -121,7 +120,7 @@ func (b *backups) begin(to string) error {
 
 // make copies each part of the data folder as its kind requires. The copy gets its final name when
 // it is complete.
-func (b *backups) make(ctx context.Context, to string) (err error) {
+func (b *Backups) make(ctx context.Context, to string) (err error) {
 	partial := to + ".partial"
 	switch err := os.Mkdir(partial, 0o700); {
 	case errors.Is(err, fs.ErrExist):
@@ -145,13 +144,13 @@ func (b *backups) make(ctx context.Context, to string) (err error) {
 				err = b.cat.Backup(ctx, target)
 			}
 		default:
-			err = copySmall(b.folder.join(p.Name), target)
+			err = copySmall(filepath.Join(b.folder, p.Name), target)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := copySmall(b.folder.join(datafolder.FileName), filepath.Join(partial, datafolder.FileName)); err != nil {
+	if err := copySmall(filepath.Join(b.folder, datafolder.FileName), filepath.Join(partial, datafolder.FileName)); err != nil {
 		return err
 	}
 	for _, dir := range []string{partial, filepath.Dir(partial)} {

@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"container/list"
@@ -22,11 +22,11 @@ const reservedConnections = 16
 // repeatAfter is how often the log repeats that connections are exhausted.
 const repeatAfter = time.Minute
 
-// connections bounds the open connections of all listeners. When the limit is
+// Connections bounds the open connections of all listeners. When the limit is
 // reached, the connection that has been idle longest is closed for the new one. If
 // none is idle, the new one may only ask for health and metrics. The zero value
 // bounds nothing until max is set.
-type connections struct {
+type Connections struct {
 	max int // above 0
 	log *slog.Logger
 
@@ -37,8 +37,9 @@ type connections struct {
 	said  time.Time
 }
 
-func newConnections(limit int, log *slog.Logger) *connections {
-	c := &connections{max: limit, log: log, idle: list.New()}
+// NewConnections returns a bound of limit open connections. The caller calls Close.
+func NewConnections(limit int, log *slog.Logger) *Connections {
+	c := &Connections{max: limit, log: log, idle: list.New()}
 	for range 4 {
 		c.keepSpare()
 	}
@@ -47,7 +48,7 @@ func newConnections(limit int, log *slog.Logger) *connections {
 
 // keepSpare opens a file descriptor that can be released later. Without one the server works, but
 // cannot accept connections when descriptors run out.
-func (c *connections) keepSpare() {
+func (c *Connections) keepSpare() {
 	f, err := os.Open(os.DevNull)
 	if err != nil {
 		return
@@ -58,7 +59,7 @@ func (c *connections) keepSpare() {
 }
 
 // giveSpare closes a spare file descriptor and reports whether there was one.
-func (c *connections) giveSpare() bool {
+func (c *Connections) giveSpare() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.spare) == 0 {
@@ -69,15 +70,15 @@ func (c *connections) giveSpare() bool {
 	return f.Close() == nil
 }
 
-// close closes the spare file descriptors.
-func (c *connections) close() (err error) {
+// Close closes the spare file descriptors.
+func (c *Connections) Close() (err error) {
 	for c.giveSpare() {
 	}
 	return nil
 }
 
 // warn logs a shortage, at most once a minute.
-func (c *connections) warn(msg string, args ...any) {
+func (c *Connections) warn(msg string, args ...any) {
 	c.mu.Lock()
 	now := time.Now()
 	due := now.Sub(c.said) >= repeatAfter
@@ -92,7 +93,7 @@ func (c *connections) warn(msg string, args ...any) {
 
 // A bound is one connection that counts.
 type bound struct {
-	all      *connections
+	all      *Connections
 	conn     net.Conn
 	reserved bool          // for health and metrics only
 	spare    bool          // it has the descriptor of a spare
@@ -101,7 +102,7 @@ type bound struct {
 }
 
 // admit counts an accepted connection; nil means that the limit is exceeded.
-func (c *connections) admit(conn net.Conn, spare bool) *bound {
+func (c *Connections) admit(conn net.Conn, spare bool) *bound {
 	b := &bound{all: c, conn: conn, spare: spare, reserved: spare}
 	c.mu.Lock()
 	c.open++
@@ -151,7 +152,7 @@ func (b *bound) close() error {
 }
 
 // state handles the connection states of net/http.
-func (c *connections) state(conn net.Conn, state http.ConnState) {
+func (c *Connections) state(conn net.Conn, state http.ConnState) {
 	b := boundOf(conn)
 	if b == nil {
 		return
@@ -200,7 +201,7 @@ func boundOf(conn net.Conn) *bound {
 // A boundListener accepts connections that count.
 type boundListener struct {
 	net.Listener
-	all *connections
+	all *Connections
 }
 
 // Accept implements [net.Listener]. When the process has no file descriptors left, Accept releases
@@ -235,7 +236,7 @@ func (l boundListener) Accept() (net.Conn, error) {
 type reservedKey struct{}
 
 // context marks the requests of reserved connections.
-func (c *connections) context(ctx context.Context, conn net.Conn) context.Context {
+func (c *Connections) context(ctx context.Context, conn net.Conn) context.Context {
 	if b := boundOf(conn); b != nil && b.reserved {
 		return context.WithValue(ctx, reservedKey{}, true)
 	}
@@ -244,7 +245,7 @@ func (c *connections) context(ctx context.Context, conn net.Conn) context.Contex
 
 // guard answers 503 to requests of reserved connections, except those for health
 // and metrics, and closes such a connection after its first request.
-func (c *connections) guard(h http.Handler) http.Handler {
+func (c *Connections) guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Context().Value(reservedKey{}) == nil {
 			h.ServeHTTP(w, r)
@@ -264,8 +265,8 @@ func (c *connections) guard(h http.Handler) http.Handler {
 	})
 }
 
-// count returns the number of open connections.
-func (c *connections) count() int {
+// Count returns the number of open connections.
+func (c *Connections) Count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.open

@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"encoding/json"
@@ -9,18 +9,23 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// workPath is where the account reads the machines and their tasks, of all buckets
+// WorkPath is where the account reads the machines and their tasks, of all buckets
 // (GET).
-const workPath = "/-/work"
+const WorkPath = "/-/work"
 
 // workTarget is what a request to workPath signs.
 var workTarget = signature.Target{Bucket: "-", Key: "work"}
 
 // workHandler serves a [stocktake.Work] to the account itself.
 type workHandler struct {
-	accountOnly
+	Account
 	service *inventory.Service
 	log     *slog.Logger
+}
+
+// Work returns the handler of workPath.
+func Work(account Account, service *inventory.Service, log *slog.Logger) http.Handler {
+	return &workHandler{account, service, log}
 }
 
 func (h *workHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"encoding/json"
@@ -10,12 +10,12 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// scrubPath is where the account starts a scrub of the store (POST, with ?rate=N for bytes a
+// ScrubPath is where the account starts a scrub of the store (POST, with ?rate=N for bytes a
 // second, 0 for no limit, and with ?restart=true to start at the first object) and reads the state
 // of the last scrub (GET ?after=N: the problems after the first N). POST during a scrub answers
 // with its state, so that a client can resume watching it; it is refused if it asks for another
 // rate or a restart.
-const scrubPath = "/-/scrub"
+const ScrubPath = "/-/scrub"
 
 // scrubTarget is what a request to scrubPath signs.
 var scrubTarget = signature.Target{Bucket: "-", Key: "scrub"}
@@ -50,7 +50,7 @@ var (
 	errScrubAfter   = errors.New("after is a number, at least 0")
 )
 
-func (s *scrubs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Scrubs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.refuses(w, r, scrubTarget) {
 		return
 	}
@@ -94,7 +94,7 @@ func (s *scrubs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // reply returns the state of the last scrub, with a page of its problems after the first after.
-func (s *scrubs) reply(after int) scrubReply {
+func (s *Scrubs) reply(after int) scrubReply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	reply := s.last

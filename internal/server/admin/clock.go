@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"encoding/json"
@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/internal/clock"
+	"github.com/stocktake/stocktake/internal/server/listen"
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// clockPath is where the account reads the time of a server started with
+// ClockPath is where the account reads the time of a server started with
 // --clock-control (GET) and moves it ahead (POST ?advance=24h). Without the flag
 // the path does not exist.
-const clockPath = "/-/clock"
+const ClockPath = "/-/clock"
 
 // maxAdvance is the longest step. A step starts all runs that fall due in it.
 const maxAdvance = 10 * 366 * 24 * time.Hour
@@ -22,7 +23,7 @@ var clockTarget = signature.Target{Bucket: "-", Key: "clock"}
 
 // clockHandler serves the clock to the account itself.
 type clockHandler struct {
-	accountOnly
+	Account
 	clock *clock.Movable
 }
 
@@ -30,6 +31,9 @@ type clockHandler struct {
 type clockReply struct {
 	Now time.Time `json:"now"`
 }
+
+// Clock returns the handler of clockPath.
+func Clock(account Account, c *clock.Movable) http.Handler { return &clockHandler{account, c} }
 
 func (h *clockHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.refuses(w, r, clockTarget) {
@@ -42,7 +46,7 @@ func (h *clockHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		err = h.clock.Advance(r.Context(), d)
-		hasten(w) // the runs may have taken long
+		listen.Hasten(w) // the runs may have taken long
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return

@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"context"
@@ -17,34 +17,15 @@ const (
 	// scrubRetry is how long the first scrub, or the next one after a failure, waits.
 	scrubRetry = time.Hour
 
-	// defaultScrubRate is in bytes a second.
-	defaultScrubRate = 16 << 20
+	// DefaultScrubRate is in bytes a second.
+	DefaultScrubRate = 16 << 20
 )
 
-// checkpointEvery is how often the index is kept for store repair.
-const checkpointEvery = time.Hour
-
-// openCheckpoints keeps checkpoints of the index of the last three hours.
-func (s *Server) openCheckpoints(st *store.Store) {
-	s.work(func(ctx context.Context) error {
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(checkpointEvery):
-			}
-			if err := st.Checkpoint(); err != nil {
-				s.log.Error("cannot make a checkpoint of the index; trying again in an hour", "err", err)
-			}
-		}
-	})
-}
-
-// scrubs reads the whole store and compares it with its checksums, every month and on request of
+// Scrubs reads the whole store and compares it with its checksums, every month and on request of
 // the account, one scrub at a time. A scrub that the end of the process interrupted resumes where
 // it stopped.
-type scrubs struct {
-	accountOnly
+type Scrubs struct {
+	Account
 	store   *store.Store
 	rate    int64 // bytes a second, unless a request sets another
 	monthly bool
@@ -55,19 +36,18 @@ type scrubs struct {
 	start chan store.ScrubOptions // has one exactly while last.Running and serve has not begun it
 }
 
-// openScrub registers the scrubs of the store.
-func (s *Server) openScrub(account accountOnly, st *store.Store, counts *metrics.Metrics) {
-	sc := &scrubs{accountOnly: account, store: st, rate: s.cfg.ScrubRate, monthly: s.cfg.ScrubRate > 0, log: s.log, start: make(chan store.ScrubOptions, 1)}
+// NewScrubs returns the scrubs of a store, which serve makes. rate is in bytes a second;
+// if it is not above 0, scrubs are made on request only, at the default rate.
+func NewScrubs(account Account, st *store.Store, rate int64, log *slog.Logger) *Scrubs {
+	sc := &Scrubs{Account: account, store: st, rate: rate, monthly: rate > 0, log: log, start: make(chan store.ScrubOptions, 1)}
 	if !sc.monthly {
-		sc.rate = defaultScrubRate
+		sc.rate = DefaultScrubRate
 	}
-	s.handle(scrubPath, sc)
-	counts.Scrub(sc.state)
-	s.work(sc.serve)
+	return sc
 }
 
-// serve makes the scrubs that are due or requested until ctx ends.
-func (s *scrubs) serve(ctx context.Context) error {
+// Serve makes the scrubs that are due or requested until ctx ends.
+func (s *Scrubs) Serve(ctx context.Context) error {
 	last, err := s.store.Scrubbed()
 	for {
 		var due <-chan time.Time
@@ -105,8 +85,8 @@ func (s *scrubs) serve(ctx context.Context) error {
 	}
 }
 
-// state returns what metrics show.
-func (s *scrubs) state() (metrics.ScrubState, error) {
+// State returns what metrics show.
+func (s *Scrubs) State() (metrics.ScrubState, error) {
 	last, err := s.store.Scrubbed()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +95,7 @@ func (s *scrubs) state() (metrics.ScrubState, error) {
 
 // begin requests a scrub from serve, and reports whether it will begin: not while
 // one runs.
-func (s *scrubs) begin(opts store.ScrubOptions) bool {
+func (s *Scrubs) begin(opts store.ScrubOptions) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.last.Running {
@@ -127,7 +107,7 @@ func (s *scrubs) begin(opts store.ScrubOptions) bool {
 }
 
 // scrub makes a scrub and keeps its state.
-func (s *scrubs) scrub(ctx context.Context, opts store.ScrubOptions) (store.Scrub, error) {
+func (s *Scrubs) scrub(ctx context.Context, opts store.ScrubOptions) (store.Scrub, error) {
 	opts.Problem = func(p store.Problem) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -146,7 +126,7 @@ func (s *scrubs) scrub(ctx context.Context, opts store.ScrubOptions) (store.Scru
 	return sum, err
 }
 
-func (s *scrubs) count(sum store.Scrub) {
+func (s *Scrubs) count(sum store.Scrub) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last.Objects, s.last.Bytes, s.last.Damaged, s.last.Unchecked = sum.Objects, sum.Bytes, sum.Damaged, sum.Unchecked

@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"bufio"
@@ -35,19 +35,19 @@ func (l *logText) count(s string) int {
 }
 
 // served serves a handler on at most two open connections, until the test ends.
-func served(t *testing.T, h http.Handler, log *slog.Logger) (conns *connections, addr string) {
+func served(t *testing.T, h http.Handler, log *slog.Logger) (conns *Connections, addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	conns = newConnections(2, log)
+	conns = NewConnections(2, log)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
-	go func() { ended <- serveHTTP(ctx, []listener{{boundListener{ln, conns}, false}}, conns, h, log) }()
+	go func() { ended <- Serve(ctx, []Listener{{boundListener{ln, conns}, false}}, conns, h, log) }()
 	t.Cleanup(func() {
 		stop()
-		if err := errors.Join(<-ended, conns.close()); err != nil {
+		if err := errors.Join(<-ended, conns.Close()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -191,8 +191,8 @@ func TestFileDescriptorsRunOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	all := newConnections(100, slog.New(slog.NewTextHandler(&log, nil)))
-	defer all.close()
+	all := NewConnections(100, slog.New(slog.NewTextHandler(&log, nil)))
+	defer all.Close()
 	full := &fullListener{Listener: ln, fails: 1}
 	l := boundListener{full, all}
 	dial := func() {
@@ -217,8 +217,8 @@ func TestFileDescriptorsRunOut(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Error(err)
 	}
-	if len(all.spare) != 4 || all.count() != 0 {
-		t.Errorf("%d spare descriptors, %d connections", len(all.spare), all.count())
+	if len(all.spare) != 4 || all.Count() != 0 {
+		t.Errorf("%d spare descriptors, %d connections", len(all.spare), all.Count())
 	}
 
 	// Without a spare one the error is net/http's to wait for.

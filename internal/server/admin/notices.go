@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"encoding/json"
@@ -16,10 +16,10 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// noticesPath is where the account lists the notices that could not be delivered (GET ?after=ID, by
+// NoticesPath is where the account lists the notices that could not be delivered (GET ?after=ID, by
 // id) or all of them (GET ?history, newest first; see history), retries one (POST ?retry=ID), drops
 // one (POST ?drop=ID), and sends a test notice to a receiver (POST ?test=WEBHOOK).
-const noticesPath = "/-/notices"
+const NoticesPath = "/-/notices"
 
 // noticesTarget is what a request to noticesPath signs.
 var noticesTarget = signature.Target{Bucket: "-", Key: "notices"}
@@ -49,9 +49,14 @@ type noticesReply struct {
 
 // noticesHandler serves the notices to the account itself.
 type noticesHandler struct {
-	accountOnly
+	Account
 	hooks *notify.Hooks
 	log   *slog.Logger
+}
+
+// Notices returns the handler of noticesPath.
+func Notices(account Account, hooks *notify.Hooks, log *slog.Logger) http.Handler {
+	return &noticesHandler{account, hooks, log}
 }
 
 func (h *noticesHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

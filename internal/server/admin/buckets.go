@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// bucketsPath is where the account lists the buckets of named stores that have
+// BucketsPath is where the account lists the buckets of named stores that have
 // configurations (GET), by name. ListBuckets has those of the embedded store alone.
-const bucketsPath = "/-/buckets"
+const BucketsPath = "/-/buckets"
 
 // bucketsTarget is what a request to bucketsPath signs.
 var bucketsTarget = signature.Target{Bucket: "-", Key: "buckets"}
@@ -23,18 +23,25 @@ type bucketsReply struct {
 
 // bucketsHandler serves the names to the account itself.
 type bucketsHandler struct {
-	accountOnly
-	server  *Server
+	Account
+	from    BucketLister
 	storeOf func(bucket string) string // empty: the embedded store
+	log     *slog.Logger
+}
+
+// Buckets returns the handler of bucketsPath. storeOf returns the store of a bucket,
+// empty for the embedded one.
+func Buckets(account Account, from BucketLister, storeOf func(bucket string) string, log *slog.Logger) http.Handler {
+	return &bucketsHandler{account, from, storeOf, log}
 }
 
 func (h *bucketsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.refuses(w, r, bucketsTarget) {
 		return
 	}
-	names, err := configuredElsewhere(r.Context(), h.server.configured, h.storeOf)
+	names, err := ConfiguredElsewhere(r.Context(), h.from, h.storeOf)
 	if err != nil {
-		h.server.log.LogAttrs(r.Context(), slog.LevelError, "cannot list the buckets of other stores: the catalog failed", slog.Any("err", err))
+		h.log.LogAttrs(r.Context(), slog.LevelError, "cannot list the buckets of other stores: the catalog failed", slog.Any("err", err))
 		http.Error(w, "the catalog does not answer; see the server's log", http.StatusServiceUnavailable)
 		return
 	}
@@ -42,18 +49,18 @@ func (h *bucketsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(bucketsReply{names}) // the client has left
 }
 
-// A bucketLister lists, by name, up to max buckets that have configurations and
+// A BucketLister lists, by name, up to max buckets that have configurations and
 // whose name sorts after after. A catalog is one.
-type bucketLister interface {
+type BucketLister interface {
 	Buckets(ctx context.Context, after string, max int) ([]string, error)
 }
 
 // bucketsAtOnce is how many buckets are read from the catalog at once.
 const bucketsAtOnce = 1000
 
-// configuredElsewhere returns the buckets of named stores that have configurations, by
+// ConfiguredElsewhere returns the buckets of named stores that have configurations, by
 // name. storeOf returns the store of a bucket, empty for the embedded one.
-func configuredElsewhere(ctx context.Context, from bucketLister, storeOf func(bucket string) string) ([]string, error) {
+func ConfiguredElsewhere(ctx context.Context, from BucketLister, storeOf func(bucket string) string) ([]string, error) {
 	all := []string{}
 	for after, more := "", true; more; {
 		page, err := from.Buckets(ctx, after, bucketsAtOnce)
