@@ -71,3 +71,37 @@ func TestDeleteIf(t *testing.T) {
 		t.Fatalf("after the marker's removal: %+v, %v", info, err)
 	}
 }
+
+// An access to one version reads no other version of the key: rows between the newest and the
+// oldest one that cannot be decoded do not disturb it. Otherwise the removal of all old versions of
+// a key takes time that grows with the square of their number.
+func TestOneVersionOfMany(t *testing.T) {
+	s := open(t, t.TempDir(), store.Options{})
+	if err := s.CreateBucket(t.Context(), by, object.Bucket{Name: "bucket", Owner: "1", Versioning: object.Enabled}, false); err != nil {
+		t.Fatal(err)
+	}
+	var versions []object.Version
+	for range 5 {
+		info, err := s.PutObject(t.Context(), by, object.Put{Bucket: "bucket", Key: "key", Size: 1}, strings.NewReader("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions = append(versions, object.Version{Bucket: "bucket", Key: "key", ID: info.VersionID})
+	}
+	for _, v := range versions[1:4] {
+		store.BreakVersion(t, s, v)
+	}
+	oldest, latest := versions[0], versions[4]
+	if info, err := s.Head(t.Context(), oldest); err != nil || info.IsLatest || info.VersionID != oldest.ID {
+		t.Errorf("head of the oldest version: %+v, %v", info, err)
+	}
+	if info, err := s.Head(t.Context(), latest); err != nil || !info.IsLatest || info.VersionID != latest.ID {
+		t.Errorf("head of the newest version: %+v, %v", info, err)
+	}
+	if _, err := s.Delete(t.Context(), by, oldest); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	if _, err := s.Head(t.Context(), oldest); !errors.Is(err, object.ErrNoSuchVersion) {
+		t.Errorf("head of a removed version: %v", err)
+	}
+}

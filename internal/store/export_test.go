@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
@@ -30,6 +31,19 @@ func Damage(t testing.TB, s *Store, space byte, value []byte) {
 		t.Fatalf("nothing in space %c", space)
 	}
 	if err := s.db.Delete(it.Key(), pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// BreakVersion cuts off the row of a version.
+func BreakVersion(t testing.TB, s *Store, v object.Version) {
+	t.Helper()
+	b, err := s.bucket(v.Bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq, _ := layout.ParseVersionID(v.ID)
+	if err := s.db.Set(layout.AppendVersionKey(nil, b.id, v.Key, seq), []byte{1}, pebble.Sync); err != nil {
 		t.Fatal(err)
 	}
 }

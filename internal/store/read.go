@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
@@ -52,7 +53,9 @@ func (s *Store) open(ctx context.Context, v object.Version) (*layout.Row, object
 	}
 }
 
-// exact returns the version of a key that an id names, nil if there is none.
+// exact returns the version of a key that an id names, nil if there is none. Unless the id is that
+// of the null version, whose place it does not tell, it costs two seeks however many versions the
+// key has.
 func exact(from reader, bucket uint32, key, id string) (found *layout.Row, latest bool, err error) {
 	if id == object.NullVersion {
 		return null(from, bucket, key)
@@ -61,13 +64,32 @@ func exact(from reader, bucket uint32, key, id string) (found *layout.Row, lates
 	if !ok {
 		return nil, false, nil
 	}
-	err = versions(from, bucket, key, func(r *layout.Row, isLatest bool) bool {
-		if r.Seq == seq && !r.Null {
-			found, latest = r, isLatest
+	var headBuf, keyBuf [256]byte
+	head := layout.AppendKeyHead(headBuf[:0], bucket, key)
+	it, err := from.NewIter(&pebble.IterOptions{LowerBound: head, UpperBound: layout.After(head)})
+	if err != nil {
+		return nil, false, fmt.Errorf("index: %w", err)
+	}
+	defer it.Close()
+	ok = it.SeekPrefixGE(head)
+	if latest = ok && layout.VersionSeq(it.Key()) == seq; ok && !latest {
+		ok = it.SeekPrefixGE(layout.AppendVersionKey(keyBuf[:0], bucket, key, seq)) && layout.VersionSeq(it.Key()) == seq
+	}
+	if !ok {
+		if err := it.Error(); err != nil {
+			return nil, false, fmt.Errorf("index: %w", err)
 		}
-		return r.Seq > seq
-	})
-	return found, latest, err
+		return nil, false, nil
+	}
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return nil, false, fmt.Errorf("index: %w", err)
+	}
+	r, err := layout.DecodeRow(it.Key(), value)
+	if err != nil || r.Null {
+		return nil, false, err
+	}
+	return &r, latest, nil
 }
 
 // find returns the version that v names; as Head promises, it is not a delete marker.
