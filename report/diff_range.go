@@ -165,54 +165,89 @@ func (c *comparer) add(change Change) error {
 	return c.emit(full)
 }
 
-// maxWaiting is how many versions of one key may wait for their counterparts.
-const maxWaiting = 1 << 16
+// maxWaiting is how many versions of one key may wait for their counterparts. Each takes less than
+// 1 KiB of memory.
+var maxWaiting = 1 << 19
 
-// group compares the versions of one key whose order differs: each is kept until
-// the other side reaches it.
+// group compares the versions of one key whose order differs: each is kept until the other side
+// reaches it or has no more versions of the key.
 func (c *comparer) group(ctx context.Context) error {
 	key := bytes.Clone(c.old.row.Key)
 	var old, new waiting
 	in := func(s *side) bool { return !s.end && bytes.Equal(s.row.Key, key) }
 	for in(c.old) || in(c.new) {
 		if in(c.old) {
-			if match := new.take(c.old.row.VersionID); match != nil {
+			switch match := new.take(c.old.row.VersionID); {
+			case match != nil:
 				if err := c.pair(c.old.row, match); err != nil {
 					return err
 				}
-			} else {
+			case in(c.new):
 				old.put(c.old.row)
+			default:
+				if err := c.report(Removed, c.old.row, nil); err != nil {
+					return err
+				}
 			}
 			if err := c.old.next(ctx); err != nil {
 				return err
 			}
 		}
 		if in(c.new) {
-			if match := old.take(c.new.row.VersionID); match != nil {
+			switch match := old.take(c.new.row.VersionID); {
+			case match != nil:
 				if err := c.pair(match, c.new.row); err != nil {
 					return err
 				}
-			} else {
+			case in(c.old):
 				new.put(c.new.row)
+			default:
+				if err := c.report(Added, nil, c.new.row); err != nil {
+					return err
+				}
 			}
 			if err := c.new.next(ctx); err != nil {
 				return err
 			}
 		}
+		// What waits for a side that has no more versions of the key has no counterpart.
+		if !in(c.new) {
+			if err := c.removed(&old); err != nil {
+				return err
+			}
+		}
+		if !in(c.old) {
+			if err := c.added(&new); err != nil {
+				return err
+			}
+		}
 		if len(old.byVersion)+len(new.byVersion) > maxWaiting {
-			return fmt.Errorf("key %.200q: more than %d versions are in another order in %s than in %s", key, maxWaiting, c.after.Source(), c.before.Source())
+			return fmt.Errorf("key %.200q: too many of its versions differ between %s and %s: more than %d are in only one of them or in another order",
+				key, c.before.Source(), c.after.Source(), maxWaiting)
 		}
 	}
+	return nil
+}
+
+// removed reports waiting versions of the old side as removed.
+func (c *comparer) removed(old *waiting) error {
 	for _, row := range old.rest() {
 		if err := c.report(Removed, row, nil); err != nil {
 			return err
 		}
 	}
+	*old = waiting{}
+	return nil
+}
+
+// added reports waiting versions of the new side as added.
+func (c *comparer) added(new *waiting) error {
 	for _, row := range new.rest() {
 		if err := c.report(Added, nil, row); err != nil {
 			return err
 		}
 	}
+	*new = waiting{}
 	return nil
 }
 

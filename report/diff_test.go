@@ -9,6 +9,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -206,6 +207,44 @@ func TestDiffVersionsInAnyOrder(t *testing.T) {
 	got, sum := diff(t, a, b, report.DiffOptions{})
 	if len(got) != 1 || !bytes.Contains([]byte(got[0]), []byte(version)) || sum.Same != 299 || sum.GrownBytes != 7 {
 		t.Errorf("%v, %+v", got, sum)
+	}
+}
+
+// Any number of versions of one key may be gone, or new behind the last one that both reports have;
+// only those that a later row may still match are kept in memory.
+func TestDiffManyVersionsOfOneKey(t *testing.T) {
+	defer report.SetWaiting(20)()
+	versions := func(from, to int) (list []stocktake.Record) { // the newest first
+		for i := to - 1; i >= from; i-- {
+			list = append(list, stocktake.Record{Key: []byte("k"), VersionID: fmt.Appendf(nil, "v%03d", i), Size: 1})
+		}
+		return append(list, stocktake.Record{Key: []byte("l"), VersionID: []byte("v"), Size: 1})
+	}
+	stored := func(records []stocktake.Record) *report.Report {
+		return write(t, membucket.New(nil, "reports").Bucket("reports"), report.Limits{}, allColumns, records)
+	}
+	old := stored(versions(0, 200))
+	for name, c := range map[string]struct {
+		after                []stocktake.Record
+		added, removed, same int64
+	}{
+		"expired":             {versions(150, 200), 0, 150, 51},
+		"expired and written": {versions(150, 210), 10, 150, 51},
+		"all replaced by one": {versions(500, 501), 1, 200, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			after := stored(c.after)
+			if _, sum := diff(t, old, after, report.DiffOptions{}); sum.Added != c.added || sum.Removed != c.removed || sum.Same != c.same {
+				t.Errorf("%+v", sum)
+			}
+			if _, sum := diff(t, after, old, report.DiffOptions{}); sum.Added != c.removed || sum.Removed != c.added || sum.Same != c.same {
+				t.Errorf("the other way: %+v", sum)
+			}
+		})
+	}
+	_, err := report.Diff(t.Context(), old, stored(versions(0, 300)), report.DiffOptions{}, func(*report.Change) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), `key "k": too many of its versions differ`) {
+		t.Errorf("100 versions that may all match later: %v", err)
 	}
 }
 

@@ -15,3 +15,10 @@ func SetSorting(memory, fanIn int) (restore func()) {
 	sortMemory, sortFanIn = memory, fanIn
 	return func() { sortMemory, sortFanIn = oldMemory, oldFanIn }
 }
+
+// SetWaiting sets how many versions of one key may wait in a comparison, until restore is called.
+func SetWaiting(n int) (restore func()) {
+	old := maxWaiting
+	maxWaiting = n
+	return func() { maxWaiting = old }
+}
