@@ -4,8 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/maphash"
-	"sync"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake"
@@ -22,6 +21,10 @@ type change struct {
 	batch   *pebble.Batch
 	delta   layout.Delta
 	removed []removal // blob files that no row names any more
+
+	bound uint64 // no version of the key has a greater sequence number
+	top   uint64 // the newest version was removed: no remaining one has a greater number; 0: it was not
+	added bool   // the change writes rows of the key
 
 	journal   *bucketJournal // nil: no reader wants the changes of this key
 	versioned bool           // the bucket shows ids of versions
@@ -115,6 +118,7 @@ func (c *change) apply(key string, build func(*change, *object.Bucket) error) er
 	stripe := c.s.stripe(c.b.id, key)
 	stripe.Lock()
 	defer stripe.Unlock()
+	c.bound = stripe.bound(c.b.id, key)
 	state := c.b.state.Load()
 	if j := c.b.journal.Load(); j != nil && j.wants(key) {
 		c.journal, c.versioned = j, state.Versioning != object.Unversioned
@@ -131,6 +135,7 @@ func (c *change) apply(key string, build func(*change, *object.Bucket) error) er
 		return err
 	}
 	c.b.stat.add(&c.delta)
+	stripe.note(c, key)
 	return nil
 }
 
@@ -158,6 +163,7 @@ func (s *Store) mayWrite(n int64) error {
 
 // put adds or, with the same seq, replaces r.
 func (c *change) put(r *layout.Row) error {
+	c.added = true
 	var keyBuf, valueBuf [512]byte
 	key := layout.AppendVersionKey(keyBuf[:0], c.b.id, r.Info.Key, r.Seq)
 	return c.batch.Set(key, layout.AppendRow(valueBuf[:0], r), nil)
@@ -263,12 +269,6 @@ func (s *Store) reserve(n uint64) error {
 	return nil
 }
 
-// stripe returns the lock of a key: its changes happen one after the other.
-func (s *Store) stripe(bucket uint32, key string) *sync.Mutex {
-	h := maphash.String(s.seed, key) ^ uint64(bucket)*0x9e3779b97f4a7c15
-	return &s.stripes[h%uint64(len(s.stripes))]
-}
-
 // reader is the index, now or at an instant.
 type reader interface {
 	NewIter(*pebble.IterOptions) (*pebble.Iterator, error)
@@ -277,7 +277,12 @@ type reader interface {
 // versions calls yield with the versions of a key, newest first, until it
 // returns false.
 func versions(from reader, bucket uint32, key string, yield func(r *layout.Row, latest bool) bool) error {
-	var buf [256]byte
+	return versionsBelow(from, bucket, key, math.MaxUint64, yield)
+}
+
+// versionsBelow does what versions does. No version has a sequence number greater than bound.
+func versionsBelow(from reader, bucket uint32, key string, bound uint64, yield func(r *layout.Row, latest bool) bool) error {
+	var buf, first [256]byte
 	head := layout.AppendKeyHead(buf[:0], bucket, key)
 	it, err := from.NewIter(&pebble.IterOptions{LowerBound: head, UpperBound: layout.After(head)})
 	if err != nil {
@@ -285,7 +290,7 @@ func versions(from reader, bucket uint32, key string, yield func(r *layout.Row, 
 	}
 	defer it.Close()
 	latest := true
-	for ok := it.SeekPrefixGE(head); ok; ok = it.Next() {
+	for ok := it.SeekPrefixGE(layout.AppendVersionKey(first[:0], bucket, key, bound)); ok; ok = it.Next() {
 		value, err := it.ValueAndErr()
 		if err != nil {
 			return fmt.Errorf("index: %w", err)

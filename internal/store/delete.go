@@ -39,7 +39,7 @@ func (c *change) deleteVersion(v object.Version, state *object.Bucket) (did obje
 	if v.ID == "" {
 		r, err = newest(c.s.db, c.b.id, v.Key)
 	} else {
-		r, latest, err = exact(c.s.db, c.b.id, v.Key, v.ID)
+		r, latest, err = c.exact(v.Key, v.ID)
 	}
 	if err != nil {
 		return object.Deleted{}, err
@@ -53,6 +53,7 @@ func (c *change) deleteVersion(v object.Version, state *object.Bucket) (did obje
 	did.DeleteMarker = r.Info.IsDeleteMarker
 	c.record(journal.Delete, layout.ChangePermanent|latestIf(latest), r)
 	if latest {
+		c.top = r.Seq - 1
 		err = c.reveal(v.Key, r)
 	}
 	return did, errors.Join(err, c.remove(r))
@@ -95,7 +96,7 @@ func (s *Store) DeleteIf(_ context.Context, by object.Origin, v object.Version, 
 		if v.ID == "" {
 			r, err = newest(s.db, b.id, v.Key)
 		} else {
-			r, latest, err = exact(s.db, b.id, v.Key, v.ID)
+			r, latest, err = c.exact(v.Key, v.ID)
 			missing = object.ErrNoSuchVersion
 		}
 		switch {

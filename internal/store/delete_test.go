@@ -105,3 +105,45 @@ func TestOneVersionOfMany(t *testing.T) {
 		t.Errorf("head of a removed version: %v", err)
 	}
 }
+
+// The removal of a newest version begins where the removed ones end: the rows of those, which the
+// index keeps as tombstones, are not stepped over again. Here such a row cannot be decoded.
+func TestRemovedVersionsAreSkipped(t *testing.T) {
+	s := open(t, t.TempDir(), store.Options{})
+	if err := s.CreateBucket(t.Context(), by, object.Bucket{Name: "bucket", Owner: "1", Versioning: object.Enabled}, false); err != nil {
+		t.Fatal(err)
+	}
+	put := func() object.Version {
+		t.Helper()
+		info, err := s.PutObject(t.Context(), by, object.Put{Bucket: "bucket", Key: "key", Size: 1}, strings.NewReader("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return object.Version{Bucket: "bucket", Key: "key", ID: info.VersionID}
+	}
+	remove := func(v object.Version) (latest bool) {
+		t.Helper()
+		if _, err := s.DeleteIf(t.Context(), by, v, func(info object.Info) error { latest = info.IsLatest; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return latest
+	}
+	first, second, third, fourth := put(), put(), put(), put()
+	if !remove(fourth) {
+		t.Error("the newest version is not the latest")
+	}
+	store.BreakVersion(t, s, fourth)
+	if remove(second) {
+		t.Error("an old version is the latest")
+	}
+	if !remove(third) {
+		t.Error("the newest version that is left is not the latest")
+	}
+	fifth := put()
+	if remove(first) {
+		t.Error("an old version is the latest, although there is a newer one")
+	}
+	if !remove(fifth) {
+		t.Error("the version that was put last is not the latest")
+	}
+}

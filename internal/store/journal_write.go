@@ -49,7 +49,7 @@ func (c *change) reveal(key string, removed ...*layout.Row) error {
 	if c.journal == nil || !c.versioned {
 		return nil
 	}
-	return versions(c.s.db, c.b.id, key, func(r *layout.Row, _ bool) bool {
+	return versionsBelow(c.s.db, c.b.id, key, c.bound, func(r *layout.Row, _ bool) bool {
 		for _, gone := range removed {
 			if gone.Seq == r.Seq {
 				return true

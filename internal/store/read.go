@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake/internal/object"
@@ -57,6 +58,11 @@ func (s *Store) open(ctx context.Context, v object.Version) (*layout.Row, object
 // of the null version, whose place it does not tell, it costs two seeks however many versions the
 // key has.
 func exact(from reader, bucket uint32, key, id string) (found *layout.Row, latest bool, err error) {
+	return exactBelow(from, bucket, key, id, math.MaxUint64)
+}
+
+// exactBelow does what exact does. No version has a sequence number greater than bound.
+func exactBelow(from reader, bucket uint32, key, id string, bound uint64) (found *layout.Row, latest bool, err error) {
 	if id == object.NullVersion {
 		return null(from, bucket, key)
 	}
@@ -71,7 +77,7 @@ func exact(from reader, bucket uint32, key, id string) (found *layout.Row, lates
 		return nil, false, fmt.Errorf("index: %w", err)
 	}
 	defer it.Close()
-	ok = it.SeekPrefixGE(head)
+	ok = it.SeekPrefixGE(layout.AppendVersionKey(keyBuf[:0], bucket, key, bound))
 	if latest = ok && layout.VersionSeq(it.Key()) == seq; ok && !latest {
 		ok = it.SeekPrefixGE(layout.AppendVersionKey(keyBuf[:0], bucket, key, seq)) && layout.VersionSeq(it.Key()) == seq
 	}

@@ -27,7 +27,7 @@ type Store struct {
 	blobs *blob.Dir
 
 	buckets buckets
-	stripes [4096]sync.Mutex // by bucket and key
+	stripes [4096]stripe // by bucket and key
 	seed    maphash.Seed
 
 	// seq is the last sequence number given out; those up to ceiling may be. They number versions
