@@ -60,7 +60,7 @@ var (
 func (c *cursor) list() (encoded, ok bool, err error) {
 	var truncated, encoding bool // elements that were present
 	for c.blanks(); !c.closes(); c.blanks() {
-		if c.alike() {
+		if c.likeEarlierRow() {
 			continue
 		}
 		start := c.at
@@ -109,14 +109,14 @@ var urlEncoding = []byte("url")
 // row parses a row of the listing that begins at start, and adds its record. It
 // learns the form of the row.
 func (c *cursor) row(start int, name []byte, empty bool) (ok bool, err error) {
-	k := current
+	k := rowObject
 	switch string(name) {
 	case "Version":
-		k = version
+		k = rowVersion
 	case "DeleteMarker":
-		k = marker
+		k = rowDeleteMarker
 	}
-	if empty || (k == current) == c.page.Versions {
+	if empty || (k == rowObject) == c.page.Versions {
 		return false, nil
 	}
 	c.form, c.known, c.elementsBefore = &c.page.forms[k], start, c.elements-1

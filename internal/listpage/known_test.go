@@ -119,7 +119,7 @@ func TestRowsAlike(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := cursor{page: &p, body: body, at: bytes.LastIndex(body, []byte(row))}
-		if !c.alike() || !c.closes() {
+		if !c.likeEarlierRow() || !c.closes() {
 			t.Errorf("versions %v: the last row is not taken for one like the others", versions)
 		}
 	}

@@ -48,7 +48,7 @@ type Page struct {
 	seen    VersionSet // versions of one key
 
 	lastClass stocktake.StorageClass // of the previous row
-	forms     [numKinds]form         // of the last row of each kind
+	forms     [numKinds]rowForm      // of the last row of each kind
 }
 
 // Parse parses body. It may overwrite body, and the records point into it. Keys are
@@ -101,21 +101,21 @@ func (p *Page) reset() {
 // marker, which reveals a page that a cache or a proxy has mixed up. A page without
 // a marker is accepted.
 func (p *Page) Continues(marker string) bool {
-	if !p.hasAfter || alike(p.after, marker) {
+	if !p.hasAfter || mayBeMarker(p.after, marker) {
 		return true
 	}
 	if !p.encoded {
 		return false
 	}
 	decoded, ok := unescape(append(p.arena[len(p.arena):], p.after...))
-	return ok && alike(decoded, marker)
+	return ok && mayBeMarker(decoded, marker)
 }
 
-// alike reports whether a store may write marker as text. Stores that do not encode
+// mayBeMarker reports whether a store may write marker as text. Stores that do not encode
 // keys write U+FFFD for characters that XML cannot express.
 //
 // Source: Extensible Markup Language (XML) 1.0, section 2.2.
-func alike(text []byte, marker string) bool {
+func mayBeMarker(text []byte, marker string) bool {
 	for len(text) > 0 && marker != "" {
 		a, n := utf8.DecodeRune(text)
 		b, m := utf8.DecodeRuneInString(marker)

@@ -7,13 +7,13 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// kind is the kind of a row.
-type kind uint8
+// rowKind is the kind of a row.
+type rowKind uint8
 
 const (
-	current kind = iota // Contents: the current version of a key
-	version             // Version
-	marker              // DeleteMarker
+	rowObject       rowKind = iota // Contents: the current version of a key
+	rowVersion                     // Version
+	rowDeleteMarker                // DeleteMarker
 	numKinds
 )
 
@@ -42,20 +42,20 @@ var fieldNames = [numFields]string{
 type row [numFields][]byte
 
 // of reports whether the record of a row of kind k has the field.
-func (f field) of(k kind) bool {
+func (f field) of(k rowKind) bool {
 	switch f {
 	case fieldKey, fieldLastModified:
 		return true
 	case fieldVersionID, fieldIsLatest:
-		return k != current
+		return k != rowObject
 	}
-	return f < numFields && k != marker
+	return f < numFields && k != rowDeleteMarker
 }
 
 // blank returns a record with the fields that all rows of a kind share.
-func blank(k kind) stocktake.Record {
-	r := stocktake.Record{IsLatest: k == current, IsDeleteMarker: k == marker, ETag: stocktake.ETag{Text: empty}}
-	if k != marker {
+func blank(k rowKind) stocktake.Record {
+	r := stocktake.Record{IsLatest: k == rowObject, IsDeleteMarker: k == rowDeleteMarker, ETag: stocktake.ETag{Text: empty}}
+	if k != rowDeleteMarker {
 		r.Missing = lacking | stocktake.MissingType
 		r.StorageClass = stocktake.S3Standard
 	}
@@ -63,7 +63,7 @@ func blank(k kind) stocktake.Record {
 }
 
 // add appends the record of a row. Its text must not change until the next Parse.
-func (p *Page) add(k kind, f *row) error {
+func (p *Page) add(k rowKind, f *row) error {
 	p.Records = append(p.Records, blank(k))
 	r := &p.Records[len(p.Records)-1]
 	if r.Key = f[fieldKey]; len(r.Key) == 0 {
@@ -118,7 +118,7 @@ func (p *Page) set(r *stocktake.Record, f field, text []byte) (ok bool) {
 	case fieldETag:
 		if len(text) > 0 {
 			r.ETag = stocktake.ParseETag(text)
-			r.Multipart = ofParts(&r.ETag)
+			r.Multipart = isMultipart(&r.ETag)
 		}
 	case fieldStorageClass:
 		r.StorageClass, ok = p.class(text)
@@ -207,8 +207,8 @@ func parseType(text []byte) stocktake.ObjectType {
 	return stocktake.Normal
 }
 
-// ofParts reports whether an ETag is that of a multipart upload: it ends in "-n".
-func ofParts(e *stocktake.ETag) bool {
+// isMultipart reports whether an ETag is that of a multipart upload: it ends in "-n".
+func isMultipart(e *stocktake.ETag) bool {
 	if e.Text == nil {
 		return e.Parts > 0
 	}

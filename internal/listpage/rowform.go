@@ -7,10 +7,10 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A form is the text of a row around its values: the text before each value and
+// A rowForm is the text of a row around its values: the text before each value and
 // after the last. A store writes all rows of a page in the same form, so most of
 // them are parsed by comparing them with the form of an earlier row.
-type form struct {
+type rowForm struct {
 	steps    []step
 	end      []byte // after the last text
 	elements int
@@ -25,13 +25,13 @@ type step struct {
 	text  []byte // of an earlier row, if it is not part of the record and has no reference
 }
 
-func (f *form) forget() { f.steps = f.steps[:0] }
+func (f *rowForm) forget() { f.steps = f.steps[:0] }
 
 // learning is what the parser of a row records to learn its form.
 type learning struct {
-	form           *form // nil: it cannot be known
-	known          int   // index up to which the form is known
-	began          int   // index at which the last text began
+	form           *rowForm // nil: it cannot be known
+	known          int      // index up to which the form is known
+	began          int      // index at which the last text began
 	elementsBefore int
 }
 
@@ -53,7 +53,7 @@ func (c *cursor) note(f field, name []byte, empty bool) {
 }
 
 // learned completes the form of a row of kind k.
-func (c *cursor) learned(k kind) {
+func (c *cursor) learned(k rowKind) {
 	f := c.form
 	if f == nil {
 		return
@@ -69,9 +69,9 @@ func (c *cursor) learned(k kind) {
 	}
 }
 
-// alike parses a row in the form of an earlier row, and adds its record. It returns
+// likeEarlierRow parses a row in the form of an earlier row, and adds its record. It returns
 // false, without moving the cursor, if the row has another form or an unusual text.
-func (c *cursor) alike() bool {
+func (c *cursor) likeEarlierRow() bool {
 	p := c.page
 	n := len(p.Records)
 	for k := range p.forms {
@@ -93,7 +93,7 @@ func (c *cursor) alike() bool {
 //
 // Texts with a fixed format are parsed from their beginning: they contain neither
 // '<' nor '&', and the next lead confirms where they end.
-func (c *cursor) fill(f *form, r *stocktake.Record) (milli int64, ok bool) {
+func (c *cursor) fill(f *rowForm, r *stocktake.Record) (milli int64, ok bool) {
 	at := c.at
 	for i := range f.steps {
 		s := &f.steps[i]

@@ -31,7 +31,7 @@ func (p *Page) parseAny(body []byte) (encoded bool, err error) {
 	}
 	for i := range root.Children {
 		e := &root.Children[i]
-		k := current
+		k := rowObject
 		switch e.Name {
 		case "Contents":
 		case "StartAfter", "Marker", "KeyMarker":
@@ -40,15 +40,15 @@ func (p *Page) parseAny(body []byte) (encoded bool, err error) {
 			}
 			continue
 		case "Version":
-			k = version
+			k = rowVersion
 		case "DeleteMarker":
-			k = marker
+			k = rowDeleteMarker
 		case "CommonPrefixes":
 			return false, fmt.Errorf("%w: it has common prefixes", ErrMalformed)
 		default:
 			continue
 		}
-		if (k == current) == p.Versions {
+		if (k == rowObject) == p.Versions {
 			return false, fmt.Errorf("%w: a %s has an element %s", ErrMalformed, root.Name, e.Name)
 		}
 		var r row
