@@ -83,7 +83,7 @@ func check(t *testing.T, err error) {
 }
 
 // An answer is either kind of answer, parsed strictly.
-type replyTo struct {
+type answer struct {
 	status int
 	header http.Header
 	body   string
@@ -103,7 +103,7 @@ type replyTo struct {
 	Code, Message, Recommend string
 }
 
-func (w *world) send(t *testing.T, r *http.Request) (a replyTo) {
+func (w *world) send(t *testing.T, r *http.Request) (a answer) {
 	t.Helper()
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, r)
