@@ -37,7 +37,7 @@ type anyLargeBucket struct{ inventory.Buckets }
 func (anyLargeBucket) Bucket(_ context.Context, name string) (object.Bucket, error) {
 	return object.Bucket{Name: name}, nil
 }
-func (anyLargeBucket) Reach(context.Context, string) error             { return nil }
+func (anyLargeBucket) CheckBucket(context.Context, string) error       { return nil }
 func (anyLargeBucket) StoreOf(string) string                           { return "" }
 func (anyLargeBucket) Notes(string, []stocktake.Field, int64) []string { return nil }
 
@@ -45,7 +45,7 @@ func (anyLargeBucket) Notes(string, []stocktake.Field, int64) []string { return 
 // their report says.
 type endlessFolder struct{ *dirbucket.Bucket }
 
-func (endlessFolder) Room(context.Context) (int64, error) { return -1, nil }
+func (endlessFolder) FreeSpace(context.Context) (int64, error) { return -1, nil }
 
 func openShards(dir string) (engine.Destination, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -168,7 +168,7 @@ func (w *shardsWorld) Destination(context.Context, *stocktake.InventoryConfigura
 }
 
 // Listing says that no two runs share a listing.
-func (w *shardsWorld) Listing(string, *stocktake.InventoryConfiguration) string { return "" }
+func (w *shardsWorld) ListingKey(string, *stocktake.InventoryConfiguration) string { return "" }
 
 // scan makes the results of a slice up. Late in the run it also measures who works on what,
 // which people and the console ask.

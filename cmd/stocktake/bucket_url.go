@@ -115,7 +115,7 @@ func (r *reportRemote) store(u bucketURL) (bucketStore, error) {
 	s, err := ossbucket.New(bucketclient.Options{
 		Endpoint: endpoint.String(), Region: r.Region, Addressing: at, Log: slog.New(slog.DiscardHandler),
 		Credentials: bucketclient.Static(bucketclient.Credentials{AccessKeyID: k.ID, AccessKeySecret: k.Secret, SessionToken: k.Token}),
-		Around: func(next http.RoundTripper) http.RoundTripper {
+		WrapTransport: func(next http.RoundTripper) http.RoundTripper {
 			return &throttle.Retry{Next: next, Attempts: 3, Log: slog.New(slog.DiscardHandler)}
 		},
 	})

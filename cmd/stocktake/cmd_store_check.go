@@ -60,7 +60,7 @@ func (c *storeCheck) Run(ctx context.Context, con console) error {
 	}
 	line := terminal.NewStatusLine(con.err)
 	line.Show("trying " + st.URL())
-	trial, err := foreign.Try(ctx, st.Direct(), bucket, foreign.TrialOptions{Prefix: c.Prefix, ReadOnly: c.ReadOnly, PartsAbove: foreign.PartSize})
+	trial, err := foreign.Try(ctx, st.Direct(), bucket, foreign.TrialOptions{Prefix: c.Prefix, ReadOnly: c.ReadOnly, UploadAbove: foreign.PartSize})
 	line.Clear()
 	if err != nil {
 		return err

@@ -223,7 +223,7 @@ func takeFolder(path, bucket string) (takePlace, error) {
 	if err != nil {
 		return takePlace{}, usageError{err}
 	}
-	if err := b.Reserve(); err != nil {
+	if err := b.Lock(); err != nil {
 		err = errors.Join(err, b.Close())
 		if errors.Is(err, dirbucket.ErrLocked) {
 			return takePlace{}, fmt.Errorf("%s: another take is writing there: wait for its end, or choose another folder", path)

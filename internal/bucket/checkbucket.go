@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// patience is how long a store may take to say whether a bucket exists. A person waits
+	// checkTimeout is how long a store may take to say whether a bucket exists. A person waits
 	// meanwhile.
-	patience = 5 * time.Second
+	checkTimeout = 5 * time.Second
 
-	// An answer is cached for a while, so that the status of a thousand configurations asks once. A
-	// failure is cached for less time, since the fault may be corrected soon.
-	goodFor = time.Minute
-	badFor  = 5 * time.Second
+	// existsFor is how long an answer is cached, so that the status of a thousand configurations asks once. A
+	// failure is cached for failsFor, since the fault may be corrected soon.
+	existsFor = time.Minute
+	failsFor  = 5 * time.Second
 
-	// maxAnswers bounds the number of cached names.
-	maxAnswers = 10_000
+	// maxCachedAnswers bounds the number of cached names.
+	maxCachedAnswers = 10_000
 )
 
 // An UnreachableError reports that a store does not answer for a bucket now.
@@ -45,14 +45,14 @@ func (e *UnreachableError) Advice() string {
 	return "runs fail until it can; find out why with stocktake store check " + e.Store
 }
 
-// named is a Store with its latest answers.
-type named struct {
+// namedStore is a Store with its latest answers.
+type namedStore struct {
 	Store
-	flight singleflight.Group
+	requests singleflight.Group
 
-	mu      sync.Mutex
-	answers map[string]answer // by bucket
-	silent  answer            // of the store as a whole; nil error: it answers
+	mu          sync.Mutex
+	answers     map[string]answer // by bucket
+	unreachable answer            // of the store as a whole; nil error: it answers
 }
 
 type answer struct {
@@ -60,24 +60,24 @@ type answer struct {
 	err   error
 }
 
-// Reach asks the store of a bucket whether it exists. It returns nil if it does,
+// CheckBucket asks the store of a bucket whether it exists. It returns nil if it does,
 // stocktake.ErrNoSuchBucket if not, and an [*UnreachableError] if the store does not answer. It
 // takes at most some seconds; answers are cached for a while.
-func (r *Registry) Reach(ctx context.Context, name string) error {
-	st, there := r.find(name)
+func (r *Registry) CheckBucket(ctx context.Context, name string) error {
+	st, nameInStore := r.find(name)
 	if st == nil {
 		_, err := r.Bucket(ctx, name)
 		return err
 	}
-	if a, ok := st.known(there); ok {
+	if a, ok := st.cachedAnswer(nameInStore); ok {
 		return a.err
 	}
-	done := st.flight.DoChan(there, func() (any, error) {
+	done := st.requests.DoChan(nameInStore, func() (any, error) {
 		// Other callers share the answer, so the request does not end with the context of the first
 		// caller.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 		defer cancel()
-		return nil, st.learn(there, st.Service.Ask(ctx, there))
+		return nil, st.cacheAnswer(nameInStore, st.Service.CheckBucket(ctx, nameInStore))
 	})
 	select {
 	case got := <-done:
@@ -87,40 +87,40 @@ func (r *Registry) Reach(ctx context.Context, name string) error {
 	}
 }
 
-// known returns the last answer about a bucket if it is still valid.
-func (st *named) known(there string) (answer, bool) {
+// cachedAnswer returns the last answer about a bucket if it is still valid.
+func (st *namedStore) cachedAnswer(nameInStore string) (answer, bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	now := time.Now()
-	if st.silent.err != nil && now.Before(st.silent.until) {
-		return st.silent, true
+	if st.unreachable.err != nil && now.Before(st.unreachable.until) {
+		return st.unreachable, true
 	}
-	a, ok := st.answers[there]
+	a, ok := st.answers[nameInStore]
 	return a, ok && now.Before(a.until)
 }
 
-// learn caches the answer of the store about a bucket and returns it as an error.
-func (st *named) learn(there string, err error) error {
+// cacheAnswer caches the answer of the store about a bucket and returns it as an error.
+func (st *namedStore) cacheAnswer(nameInStore string, err error) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	now := time.Now()
-	st.silent = answer{}
-	a := answer{now.Add(goodFor), nil}
+	st.unreachable = answer{}
+	a := answer{now.Add(existsFor), nil}
 	switch {
 	case errors.Is(err, stocktake.ErrNoSuchBucket):
-		a = answer{now.Add(badFor), err}
+		a = answer{now.Add(failsFor), err}
 	case err != nil:
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("no answer within %v", patience)
+			err = fmt.Errorf("no answer within %v", checkTimeout)
 		}
-		a = answer{now.Add(badFor), &UnreachableError{st.Name, st.Endpoint, err}}
+		a = answer{now.Add(failsFor), &UnreachableError{st.Name, st.Endpoint, err}}
 		if !errors.Is(err, stocktake.ErrAccessDenied) { // that may concern only this bucket
-			st.silent = a
+			st.unreachable = a
 		}
 	}
-	if st.answers == nil || len(st.answers) >= maxAnswers {
+	if st.answers == nil || len(st.answers) >= maxCachedAnswers {
 		st.answers = map[string]answer{}
 	}
-	st.answers[there] = a
+	st.answers[nameInStore] = a
 	return a.err
 }

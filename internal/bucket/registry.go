@@ -49,9 +49,9 @@ type Options struct {
 	// Stores are the named stores of the settings. No two claim one name.
 	Stores []Store
 
-	// Former returns the store of earlier settings that claimed a name, so that the bucket of a
+	// RemovedStore returns the store of earlier settings that claimed a name, so that the bucket of a
 	// removed store is not taken for a deleted one. nil: there was none.
-	Former func(name string) (store string, ok bool)
+	RemovedStore func(name string) (store string, ok bool)
 
 	Now func() time.Time // nil means time.Now
 }
@@ -59,7 +59,7 @@ type Options struct {
 // A Registry finds buckets. Its methods may be called from many goroutines.
 type Registry struct {
 	embedded Embedded
-	stores   []*named
+	stores   []*namedStore
 	opts     Options
 }
 
@@ -71,28 +71,28 @@ func New(embedded Embedded, opts Options) *Registry {
 	}
 	r := &Registry{embedded: embedded, opts: opts}
 	for _, st := range opts.Stores {
-		r.stores = append(r.stores, &named{Store: st})
+		r.stores = append(r.stores, &namedStore{Store: st})
 	}
 	return r
 }
 
 // Bucket returns the state of a bucket with its region. The error is stocktake.ErrNoSuchBucket if
 // no store has it. For a bucket of a named store it answers from the settings and does not contact
-// the store: see [Registry.Reach].
+// the store: see [Registry.CheckBucket].
 func (r *Registry) Bucket(ctx context.Context, name string) (object.Bucket, error) {
 	if st, _ := r.find(name); st != nil {
-		return st.state(name), nil
+		return st.bucketOf(name), nil
 	}
 	b, err := r.embedded.Bucket(ctx, name)
 	b.Region = r.opts.Region
-	return b, r.formerly(name, err)
+	return b, r.orRemovedStore(name, err)
 }
 
 // find returns the store that claims a bucket and the bucket's name there; nil: no store does.
-func (r *Registry) find(name string) (*named, string) {
+func (r *Registry) find(name string) (*namedStore, string) {
 	for _, st := range r.stores {
-		if there, ok := st.Service.Claims(name); ok {
-			return st, there
+		if nameInStore, ok := st.Service.Claims(name); ok {
+			return st, nameInStore
 		}
 	}
 	return nil, ""
@@ -107,14 +107,14 @@ func (r *Registry) StoreOf(name string) string {
 	return ""
 }
 
-// formerly returns a *goneError if err means that the bucket does not exist and a store of earlier
+// orRemovedStore returns a *removedStoreError if err means that the bucket does not exist and a store of earlier
 // settings claimed it.
-func (r *Registry) formerly(name string, err error) error {
-	if !errors.Is(err, stocktake.ErrNoSuchBucket) || r.opts.Former == nil {
+func (r *Registry) orRemovedStore(name string, err error) error {
+	if !errors.Is(err, stocktake.ErrNoSuchBucket) || r.opts.RemovedStore == nil {
 		return err
 	}
-	if store, ok := r.opts.Former(name); ok {
-		return &goneError{store, name}
+	if store, ok := r.opts.RemovedStore(name); ok {
+		return &removedStoreError{store, name}
 	}
 	return err
 }
@@ -138,7 +138,7 @@ func (v *InventoryView) Bucket(ctx context.Context, name string) (object.Bucket,
 // Source returns the source from which a run lists the bucket. [Registry.MayReport] has checked the
 // role of cfg. The embedded store needs no credentials; a named store has credentials for the role.
 func (r *Registry) Source(_ context.Context, bucket string, cfg *stocktake.InventoryConfiguration) (engine.Source, error) {
-	st, there := r.find(bucket)
+	st, nameInStore := r.find(bucket)
 	if st == nil {
 		return r.embedded.Source(), nil
 	}
@@ -146,40 +146,40 @@ func (r *Registry) Source(_ context.Context, bucket string, cfg *stocktake.Inven
 	if err != nil {
 		return nil, err
 	}
-	return renamed{src, there}, nil
+	return renamedSource{src, nameInStore}, nil
 }
 
-// Listing identifies how a run of cfg lists a bucket of a named store, in all processes with
+// ListingKey identifies how a run of cfg lists a bucket of a named store, in all processes with
 // the same settings: runs for which it is equal read the same bucket with the same credentials.
 // Empty: the bucket is not one of a named store, or the role may not use it.
-func (r *Registry) Listing(bucket string, cfg *stocktake.InventoryConfiguration) string {
-	st, there := r.find(bucket)
+func (r *Registry) ListingKey(bucket string, cfg *stocktake.InventoryConfiguration) string {
+	st, nameInStore := r.find(bucket)
 	if st == nil {
 		return ""
 	}
-	login, err := st.Service.Login(cfg.Destination.RoleARN)
+	login, err := st.Service.CredentialsName(cfg.Destination.RoleARN)
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("%s/%s/%s", st.Name, there, login)
+	return fmt.Sprintf("%s/%s/%s", st.Name, nameInStore, login)
 }
 
 // Encrypts returns an error if the named store of the destination of cfg cannot encrypt reports as
 // cfg asks; nil: it can, or this is unknown now.
 func (r *Registry) Encrypts(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
 	dst := &cfg.Destination
-	st, there := r.find(dst.Bucket)
+	st, nameInStore := r.find(dst.Bucket)
 	if st == nil {
 		return nil
 	}
 	at := report.Location{Prefix: dst.Prefix, Bucket: bucket, Configuration: cfg.ID}
-	return st.Service.Encrypts(ctx, dst.RoleARN, there, at.Base()+"stocktake-check-"+rand.Text(), dst.Encryption)
+	return st.Service.Encrypts(ctx, dst.RoleARN, nameInStore, at.Base()+"stocktake-check-"+rand.Text(), dst.Encryption)
 }
 
 // Destination returns the destination of a run of cfg, under the same conditions as Source.
 func (r *Registry) Destination(_ context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error) {
-	if st, there := r.find(cfg.Destination.Bucket); st != nil {
-		return st.Service.Destination(cfg.Destination.RoleARN, there)
+	if st, nameInStore := r.find(cfg.Destination.Bucket); st != nil {
+		return st.Service.Destination(cfg.Destination.RoleARN, nameInStore)
 	}
 	return r.embedded.Destination(cfg.Destination.Bucket, object.ByService("inventory")), nil
 }

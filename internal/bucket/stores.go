@@ -38,9 +38,9 @@ type Service interface {
 	Source(role string) (engine.Source, error)
 	Destination(role, bucket string) (engine.Destination, error)
 
-	// Login names the credentials of the role among those of the store, as all processes
+	// CredentialsName names the credentials of the role among those of the store, as all processes
 	// with the same settings do. Its error is that of Allows.
-	Login(role string) (string, error)
+	CredentialsName(role string) (string, error)
 
 	// Costs returns the cost of columns in addition to the listing. It makes no request.
 	Costs(columns []stocktake.Field) engine.Costs
@@ -50,13 +50,13 @@ type Service interface {
 	// key.
 	Encrypts(ctx context.Context, role, bucket, key string, e stocktake.Encryption) error
 
-	// Ask returns nil if the bucket exists, stocktake.ErrNoSuchBucket if it does not, and any other
+	// CheckBucket returns nil if the bucket exists, stocktake.ErrNoSuchBucket if it does not, and any other
 	// error if the store does not answer.
-	Ask(ctx context.Context, bucket string) error
+	CheckBucket(ctx context.Context, bucket string) error
 }
 
-// state returns the state of a bucket as far as it is known without a request.
-func (st *named) state(name string) object.Bucket {
+// bucketOf returns the state of a bucket as far as it is known without a request.
+func (st *namedStore) bucketOf(name string) object.Bucket {
 	b := object.Bucket{
 		Name: name, Owner: st.Account, Region: st.Region, Store: st.Name, Endpoint: st.Endpoint, S3: st.S3,
 		ACL: stocktake.Private, BlockPublicAccess: true,
@@ -79,25 +79,25 @@ func (r *Registry) CheckEmbedded(names []string) error {
 	return nil
 }
 
-// renamed is a source that translates bucket names of this server to those in the store.
-type renamed struct {
+// renamedSource is a source that translates bucket names of this server to those in the store.
+type renamedSource struct {
 	engine.Source
-	there string
+	nameInStore string
 }
 
-func (s renamed) Snapshot(ctx context.Context, _ string) (engine.Snapshot, error) {
-	return s.Source.Snapshot(ctx, s.there)
+func (s renamedSource) Snapshot(ctx context.Context, _ string) (engine.Snapshot, error) {
+	return s.Source.Snapshot(ctx, s.nameInStore)
 }
 
-// A goneError reports a bucket of a store that was removed from the settings. Its configurations
+// A removedStoreError reports a bucket of a store that was removed from the settings. Its configurations
 // must not be treated as those of a deleted bucket.
-type goneError struct{ store, bucket string }
+type removedStoreError struct{ store, bucket string }
 
-func (e *goneError) Error() string {
+func (e *removedStoreError) Error() string {
 	return fmt.Sprintf("the bucket %s belonged to the store %q, which does not claim it any more", e.bucket, e.store)
 }
 
 // Advice returns the advice for the reason of a failed run.
-func (e *goneError) Advice() string {
+func (e *removedStoreError) Advice() string {
 	return "put the store back into the settings file; to give the bucket up, delete its configurations first"
 }

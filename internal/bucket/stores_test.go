@@ -44,7 +44,7 @@ func (*lake) Allows(role string) error {
 
 func (l *lake) Source(role string) (engine.Source, error) { return l.Store, l.Allows(role) }
 
-func (l *lake) Login(role string) (string, error) { return "lake's", l.Allows(role) }
+func (l *lake) CredentialsName(role string) (string, error) { return "lake's", l.Allows(role) }
 
 func (l *lake) Destination(role, name string) (engine.Destination, error) {
 	return l.Bucket(name), l.Allows(role)
@@ -75,7 +75,7 @@ func (*lake) Encrypts(_ context.Context, _, bucket, key string, e stocktake.Encr
 	return nil
 }
 
-func (l *lake) Ask(ctx context.Context, name string) error {
+func (l *lake) CheckBucket(ctx context.Context, name string) error {
 	l.asked.Add(1)
 	if l.ask == nil {
 		return nil
@@ -212,7 +212,7 @@ func TestReach(t *testing.T) {
 		asked := func(name string, times int64, want func(error) bool) {
 			t.Helper()
 			before := l.asked.Load()
-			if err := r.Reach(t.Context(), name); !want(err) || l.asked.Load() != before+times {
+			if err := r.CheckBucket(t.Context(), name); !want(err) || l.asked.Load() != before+times {
 				t.Errorf("%s: %v, asked %d times, want %d", name, err, l.asked.Load()-before, times)
 			}
 		}
@@ -246,7 +246,7 @@ func TestReach(t *testing.T) {
 		l.ask = func(ctx context.Context, _ string) error { <-hold; return nil }
 		ctx, leave := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- r.Reach(ctx, "lake-y") }()
+		go func() { ended <- r.CheckBucket(ctx, "lake-y") }()
 		synctest.Wait()
 		leave()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
@@ -263,7 +263,7 @@ func TestReach(t *testing.T) {
 func TestFormerStore(t *testing.T) {
 	r := withLake(t, new(lake), func(o *bucket.Options) {
 		o.Stores = nil
-		o.Former = func(name string) (string, bool) { return "lake", strings.HasPrefix(name, "lake-") }
+		o.RemovedStore = func(name string) (string, bool) { return "lake", strings.HasPrefix(name, "lake-") }
 	})
 	_, err := r.Bucket(t.Context(), "lake-x")
 	if err == nil || errors.Is(err, stocktake.ErrNoSuchBucket) || !strings.Contains(err.Error(), `belonged to the store "lake"`) {

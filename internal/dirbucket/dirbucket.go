@@ -26,7 +26,7 @@ import (
 // not allow.
 var ErrKey = errors.New("the key cannot be the name of a file")
 
-// ErrLocked is returned if another process has reserved a folder.
+// ErrLocked is returned if another process has locked a folder.
 var ErrLocked = errors.New("another process writes to the folder")
 
 // A Bucket is a folder as an [engine.Destination]. Its methods are safe for
@@ -39,10 +39,10 @@ type Bucket struct {
 
 // dir is what the Buckets of one folder share.
 type dir struct {
-	root  *os.Root
-	tidy  sync.Once
-	names sync.Mutex // held while a name is looked for that must not be there
-	held  *os.File   // the folder, if it is reserved; else nil
+	root     *os.Root
+	cleanup  sync.Once
+	namesMu  sync.Mutex // held while a name is looked for that must not be there
+	lockFile *os.File   // the folder, if it is locked; else nil
 
 	mu     sync.Mutex
 	synced map[string]bool // folders that are known to survive a crash
@@ -64,10 +64,10 @@ func Open(name string) (*Bucket, error) {
 // them. It is closed with b.
 func (b *Bucket) WithBase(base string) *Bucket { return &Bucket{base: base, dir: b.dir} }
 
-// Reserve keeps other processes from reserving the folder until it is closed, or the
+// Lock keeps other processes from locking the folder until it is closed, or the
 // process ends; it does not keep them from writing there. The error is ErrLocked if
-// another one has reserved it. It is called once, before the folder is used.
-func (b *Bucket) Reserve() error {
+// another one has locked it. It is called once, before the folder is used.
+func (b *Bucket) Lock() error {
 	f, err := b.dir.root.Open(".")
 	if err != nil {
 		return err
@@ -75,15 +75,15 @@ func (b *Bucket) Reserve() error {
 	if err := lock(f); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	b.dir.held = f
+	b.dir.lockFile = f
 	return nil
 }
 
 // Close closes the folder. Files that are open stay so.
 func (b *Bucket) Close() error {
 	err := b.dir.root.Close()
-	if b.dir.held != nil {
-		err = errors.Join(err, b.dir.held.Close())
+	if b.dir.lockFile != nil {
+		err = errors.Join(err, b.dir.lockFile.Close())
 	}
 	return err
 }
@@ -143,7 +143,7 @@ func (b *Bucket) open(ctx context.Context, key string) (f *os.File, size int64, 
 		return nil, 0, err
 	}
 	f, err = b.dir.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if cannotBe(err) {
+	if cannotExist(err) {
 		return nil, 0, fmt.Errorf("%s: %w", key, fs.ErrNotExist)
 	}
 	if err != nil {
@@ -163,9 +163,9 @@ func (b *Bucket) open(ctx context.Context, key string) (f *os.File, size int64, 
 	return f, st.Size(), nil
 }
 
-// cannotBe reports whether err means that there cannot be such a file: a file lies
+// cannotExist reports whether err means that there cannot be such a file: a file lies
 // where its key has a folder, or a part of its key is too long.
-func cannotBe(err error) bool {
+func cannotExist(err error) bool {
 	return errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG)
 }
 
@@ -222,13 +222,13 @@ func (b *Bucket) keys(ctx context.Context, prefix string) (keys []string, err er
 	return keys, nil
 }
 
-// Room implements [engine.Destination]: it is what the file system has for this
+// FreeSpace implements [engine.Destination]: it is what the file system has for this
 // user.
-func (b *Bucket) Room(ctx context.Context) (int64, error) {
+func (b *Bucket) FreeSpace(ctx context.Context) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	return room(b.dir.root.Name())
+	return freeSpace(b.dir.root.Name())
 }
 
 // Remove implements [engine.Destination]. Folders that it leaves empty are
@@ -242,7 +242,7 @@ func (b *Bucket) Remove(ctx context.Context, key string) error {
 		return nil // there is no such file
 	}
 	st, err := b.dir.root.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) || cannotBe(err) || err == nil && st.IsDir() {
+	if errors.Is(err, fs.ErrNotExist) || cannotExist(err) || err == nil && st.IsDir() {
 		return nil
 	}
 	if err != nil {
@@ -252,7 +252,7 @@ func (b *Bucket) Remove(ctx context.Context, key string) error {
 		return err
 	}
 	for parent := filepath.Dir(name); parent != "."; parent = filepath.Dir(parent) {
-		b.dir.forget(parent)
+		b.dir.forgetSynced(parent)
 		if b.dir.root.Remove(parent) != nil {
 			break // it is not empty, or may not be removed: it is harmless
 		}

@@ -236,7 +236,7 @@ func TestReport(t *testing.T) {
 	if _, err := part.Open(t.Context(), "else"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a key outside: %v", err)
 	}
-	if n, err := b.Room(t.Context()); err != nil || n == 0 {
+	if n, err := b.FreeSpace(t.Context()); err != nil || n == 0 {
 		t.Errorf("room %d, %v", n, err)
 	}
 }

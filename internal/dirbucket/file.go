@@ -45,7 +45,7 @@ func (b *Bucket) Create(ctx context.Context, key string, opts engine.FileOptions
 	if err != nil {
 		return nil, err
 	}
-	b.dir.tidy.Do(b.dir.removeAbandoned)
+	b.dir.cleanup.Do(b.dir.removeAbandoned)
 	temp := temporary + rand.Text()
 	f, err := b.dir.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -106,7 +106,7 @@ func (f *file) Commit(ctx context.Context, _ [16]byte) error {
 	if f.f = nil; err != nil {
 		return err
 	}
-	if err := f.dir.place(f.temp, f.name, f.exclusive); err != nil {
+	if err := f.dir.moveIntoPlace(f.temp, f.name, f.exclusive); err != nil {
 		return err
 	}
 	f.ended = true
@@ -134,8 +134,8 @@ func (f *file) Abort() error {
 // empty folders meanwhile.
 const attempts = 10
 
-// place moves a temporary file to its final name.
-func (d *dir) place(temp, name string, exclusive bool) (err error) {
+// moveIntoPlace moves a temporary file to its final name.
+func (d *dir) moveIntoPlace(temp, name string, exclusive bool) (err error) {
 	for range attempts {
 		if err = d.root.MkdirAll(filepath.Dir(name), 0o700); errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("a file lies where %s needs a folder: %s", name, err) // it is not the file that exists
@@ -170,8 +170,8 @@ func (d *dir) link(temp, name string) error {
 	case !errors.Is(err, syscall.EPERM) && !errors.Is(err, errors.ErrUnsupported):
 		return err
 	}
-	d.names.Lock()
-	defer d.names.Unlock()
+	d.namesMu.Lock()
+	defer d.namesMu.Unlock()
 	if _, err := d.root.Lstat(name); err == nil {
 		return fmt.Errorf("%s: %w", name, fs.ErrExist)
 	}
@@ -204,8 +204,8 @@ func (d *dir) sync(name string) error {
 	}
 }
 
-// forget is called before a folder is removed.
-func (d *dir) forget(name string) {
+// forgetSynced is called before a folder is removed.
+func (d *dir) forgetSynced(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.synced, name)

@@ -2,5 +2,5 @@
 
 package dirbucket
 
-// room returns -1: the room is unknown on this system.
-func room(string) (int64, error) { return -1, nil }
+// freeSpace returns -1: it is unknown on this system.
+func freeSpace(string) (int64, error) { return -1, nil }

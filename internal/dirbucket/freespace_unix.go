@@ -4,7 +4,7 @@ package dirbucket
 
 import "syscall"
 
-func room(dir string) (int64, error) {
+func freeSpace(dir string) (int64, error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, err

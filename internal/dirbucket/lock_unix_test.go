@@ -9,8 +9,8 @@ import (
 	"github.com/stocktake/stocktake/internal/dirbucket"
 )
 
-// One of two who reserve a folder gets it; the other may have it afterwards.
-func TestReserve(t *testing.T) {
+// Of two who lock a folder one gets it; the other may have it afterwards.
+func TestLock(t *testing.T) {
 	dir := t.TempDir()
 	open := func() *dirbucket.Bucket {
 		t.Helper()
@@ -21,16 +21,16 @@ func TestReserve(t *testing.T) {
 		return b
 	}
 	a, b := open(), open()
-	if err := a.Reserve(); err != nil {
+	if err := a.Lock(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.WithBase("x/").Reserve(); !errors.Is(err, dirbucket.ErrLocked) {
+	if err := b.WithBase("x/").Lock(); !errors.Is(err, dirbucket.ErrLocked) {
 		t.Errorf("the second: %v, want %v", err, dirbucket.ErrLocked)
 	}
 	if err := a.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := b.Reserve(); err != nil {
+	if err := b.Lock(); err != nil {
 		t.Errorf("after the first: %v", err)
 	}
 	if err := b.Close(); err != nil {

@@ -30,8 +30,8 @@ func (discard) OpenRange(context.Context, string, int64, int64) (io.ReadCloser, 
 func (discard) List(context.Context, string) iter.Seq2[string, error] {
 	return func(func(string, error) bool) {}
 }
-func (discard) Room(context.Context) (int64, error)  { return -1, nil }
-func (discard) Remove(context.Context, string) error { return nil }
+func (discard) FreeSpace(context.Context) (int64, error) { return -1, nil }
+func (discard) Remove(context.Context, string) error     { return nil }
 
 type discardFile struct{ io.Writer }
 

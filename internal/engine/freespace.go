@@ -7,43 +7,43 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A RoomError means that a report will not fit into its destination. Nothing of
+// A SpaceError means that a report will not fit into its destination. Nothing of
 // it has been written.
-type RoomError struct {
+type SpaceError struct {
 	Need int64 // bytes that the report will take, about
-	Room int64 // bytes that the destination has room for
+	Free int64 // bytes that are free at the destination
 	Last bool  // Need is the size of the last report; else it is a rough estimate
 }
 
-func (e *RoomError) Error() string {
+func (e *SpaceError) Error() string {
 	needs := "is estimated to need"
 	if e.Last {
 		needs = "will need about as much as the last one,"
 	}
-	return fmt.Sprintf("the report %s %s, and the destination has %s free", needs, megabytes(e.Need), megabytes(e.Room))
+	return fmt.Sprintf("the report %s %s, and the destination has %s free", needs, megabytes(e.Need), megabytes(e.Free))
 }
 
 // Advice returns what a person can do about it.
-func (e *RoomError) Advice() string {
+func (e *SpaceError) Advice() string {
 	return "free space at the destination, or keep fewer reports (stocktake inventory retain), then run it again"
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
-// fits returns a RoomError if a report of about count records, -1 if their number is
+// fits returns a SpaceError if a report of about count records, -1 if their number is
 // unknown, will not fit into the destination. previous is the summary of the last
 // report, nil if there is none. If the destination does not know its free space, or
 // fails to return it, the report fits.
-func (r *run) fits(ctx context.Context, count int64, previous *stocktake.Summary) *RoomError {
-	room, err := r.dst.Room(ctx)
+func (r *run) fits(ctx context.Context, count int64, previous *stocktake.Summary) *SpaceError {
+	free, err := r.dst.FreeSpace(ctx)
 	if err != nil {
 		r.log.Warn("the free space of the destination is unknown", "err", err)
 		return nil
 	}
-	if room < 0 {
+	if free < 0 {
 		return nil
 	}
-	e := &RoomError{Room: room, Last: previous != nil}
+	e := &SpaceError{Free: free, Last: previous != nil}
 	if previous != nil {
 		for _, f := range previous.Files {
 			e.Need += f.Size
@@ -51,7 +51,7 @@ func (r *run) fits(ctx context.Context, count int64, previous *stocktake.Summary
 	} else {
 		e.Need = r.estimate(count)
 	}
-	if e.Need <= room {
+	if e.Need <= free {
 		return nil
 	}
 	return e

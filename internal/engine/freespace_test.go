@@ -19,7 +19,7 @@ type narrow struct {
 	room int64
 }
 
-func (d narrow) Room(context.Context) (int64, error) { return d.room, nil }
+func (d narrow) FreeSpace(context.Context) (int64, error) { return d.room, nil }
 
 // A run whose report will not fit ends before it writes anything, if the last report
 // shows its size; without a last report, it warns and tries.
@@ -40,9 +40,9 @@ func TestRoom(t *testing.T) {
 	}
 	before := keys(t, dst)
 	job.Run = "run-2"
-	var full *engine.RoomError
+	var full *engine.SpaceError
 	_, err = engine.Run(t.Context(), store, narrow{dst, size - 1}, job, opts)
-	if !errors.As(err, &full) || full.Need != size || full.Room != size-1 || !full.Last || full.Advice() == "" {
+	if !errors.As(err, &full) || full.Need != size || full.Free != size-1 || !full.Last || full.Advice() == "" {
 		t.Errorf("error %v, want one of %d bytes", err, size)
 	}
 	if after := keys(t, dst); len(after) != len(before) {
@@ -62,7 +62,7 @@ func TestProbeRoom(t *testing.T) {
 	store := newStore(objects)
 	dst := store.Bucket("reports")
 	filtered := newJob(func(c *stocktake.InventoryConfiguration) { c.Filter.LowerSizeBound = 1 })
-	var full *engine.RoomError
+	var full *engine.SpaceError
 	for _, tt := range []struct {
 		job  engine.Job
 		room int64

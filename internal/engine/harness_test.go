@@ -225,8 +225,8 @@ func (d faultyDestination) List(ctx context.Context, prefix string) iter.Seq2[st
 	}
 }
 
-func (d faultyDestination) Room(ctx context.Context) (int64, error) {
-	return do(d.faults, "Room", func() (int64, error) { return d.Destination.Room(ctx) })
+func (d faultyDestination) FreeSpace(ctx context.Context) (int64, error) {
+	return do(d.faults, "Room", func() (int64, error) { return d.Destination.FreeSpace(ctx) })
 }
 
 func (d faultyDestination) Remove(ctx context.Context, key string) error {

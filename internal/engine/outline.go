@@ -25,7 +25,7 @@ type Outline struct {
 // Plan divides the keys that the configuration of job selects into segments: at the
 // bounds of the last report's shards if there is such a report with enough shards,
 // else at keys that the source proposes. It writes nothing. Errors are those of src
-// and dst, wrapped, and [*RoomError] if a report of the last report's size would not
+// and dst, wrapped, and [*SpaceError] if a report of the last report's size would not
 // fit.
 func Plan(ctx context.Context, src Source, dst Destination, job Job, opts Options) (_ Outline, err error) {
 	r, err := newRun(dst, job, opts)

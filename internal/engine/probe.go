@@ -16,7 +16,7 @@ var probe = []byte(strings.Repeat("Written to check whether reports can be writt
 
 // Probe tries the steps of the run of job with one small file: it writes the file to
 // the place of the shards, encrypted like them, reads it back and removes it. It also
-// returns a [*RoomError] if the report is not expected to fit. Use it for a
+// returns a [*SpaceError] if the report is not expected to fit. Use it for a
 // configuration that has not run yet. The file has the name of a shard of job.Run, an
 // id that no other run may have, so that a file left by a crash is found as a stray.
 func Probe(ctx context.Context, src Source, dst Destination, job Job) error {

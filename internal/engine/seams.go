@@ -145,9 +145,9 @@ type Destination interface {
 	// List yields the keys that start with prefix, ascending.
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 
-	// Room returns how many bytes can still be written, -1 if the destination does
+	// FreeSpace returns how many bytes can still be written, -1 if the destination does
 	// not know.
-	Room(ctx context.Context) (int64, error)
+	FreeSpace(ctx context.Context) (int64, error)
 
 	// Remove deletes an object permanently, regardless of versioning. Removing a
 	// missing object is not an error.

@@ -33,7 +33,7 @@ type MemberSlice struct {
 // slices for [ScanSliceTogether]. The slices cover the keys of all runs whose plan
 // has no error. The prefix of one run must be a prefix of those of the others; runs
 // for which it is not get ErrApart. Other errors of a run are those of its
-// destination, wrapped, and [*RoomError]. err is that of the source.
+// destination, wrapped, and [*SpaceError]. err is that of the source.
 func PlanTogether(ctx context.Context, src Source, members []Member) (cut []Slice, plans []MemberPlan, err error) {
 	plans = make([]MemberPlan, len(members))
 	runs := make([]*run, len(members))
@@ -61,7 +61,7 @@ func PlanTogether(ctx context.Context, src Source, members []Member) (cut []Slic
 			continue
 		}
 		o, _, err := runs[i].plan(ctx, snap, len(cut) == 0)
-		if _, full := errors.AsType[*RoomError](err); full {
+		if _, full := errors.AsType[*SpaceError](err); full {
 			plans[i].Err = fmt.Errorf("plan %s: %w", bucket, err)
 			continue
 		}

@@ -67,7 +67,7 @@ func (c *Credentials) parse(n *yaml.Node) error {
 	var env, profile, file string
 	var chain bool
 	err := mapping(n, "credentials", []field{
-		{"env", text(&env)}, {"profile", text(&profile)}, {"file", text(&file)}, {"chain", truth(&chain)},
+		{"env", text(&env)}, {"profile", text(&profile)}, {"file", text(&file)}, {"chain", boolean(&chain)},
 	})
 	if err != nil {
 		return err

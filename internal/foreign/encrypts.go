@@ -18,13 +18,13 @@ import (
 var ErrNoEncryption = errors.New("the store does not encrypt objects that way")
 
 const (
-	// encryptionPatience bounds the check of a store's encryption. A user waits for
+	// encryptionTimeout bounds the check of a store's encryption. A user waits for
 	// the result.
-	encryptionPatience = 5 * time.Second
+	encryptionTimeout = 5 * time.Second
 
 	// A result is cached for this long, so that the status of many configurations
 	// needs one check.
-	encryptionHolds = 10 * time.Minute
+	encryptionCachedFor = 10 * time.Minute
 
 	maxEncryptions = 1000 // cached results
 )
@@ -63,7 +63,7 @@ func (s *Store) Encrypts(ctx context.Context, role, bucket, key string, e stockt
 	if ok && time.Now().Before(a.until) {
 		return a.err
 	}
-	ctx, cancel := context.WithTimeout(ctx, encryptionPatience)
+	ctx, cancel := context.WithTimeout(ctx, encryptionTimeout)
 	defer cancel()
 	known, err := tryEncryption(ctx, c, bucket, key, e)
 	if !known {
@@ -75,7 +75,7 @@ func (s *Store) Encrypts(ctx context.Context, role, bucket, key string, e stockt
 	if s.encryptions.answers == nil || len(s.encryptions.answers) >= maxEncryptions {
 		s.encryptions.answers = map[encryptionQuestion]encryptionAnswer{}
 	}
-	s.encryptions.answers[q] = encryptionAnswer{time.Now().Add(encryptionHolds), err}
+	s.encryptions.answers[q] = encryptionAnswer{time.Now().Add(encryptionCachedFor), err}
 	return err
 }
 

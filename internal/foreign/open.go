@@ -46,7 +46,7 @@ func (s *Store) connect(k keys, around func(http.RoundTripper) http.RoundTripper
 			k, err := k(ctx)
 			return remote.Credentials{AccessKeyID: k.ID, AccessKeySecret: k.Secret, SessionToken: k.Token}, err
 		},
-		Transport: s.observed, Around: around, Requests: e.Limits.Concurrency, Accepted: s.gate.Places, Log: s.log,
+		Transport: s.observed, WrapTransport: around, Requests: e.Limits.Concurrency, Accepted: s.gate.Places, Log: s.log,
 	}
 	if e.VirtualHosts {
 		o.Addressing = remote.VirtualHosted
@@ -60,8 +60,8 @@ func (s *Store) connect(k keys, around func(http.RoundTripper) http.RoundTripper
 	return nil, fmt.Errorf("kind %q: this version has no client for it", e.Kind)
 }
 
-// patient decorates the transport of the clients of runs: it repeats requests that
+// withRetries decorates the transport of the clients of runs: it repeats requests that
 // fail temporarily, and all clients of the store share its limits.
-func (s *Store) patient(next http.RoundTripper) http.RoundTripper {
+func (s *Store) withRetries(next http.RoundTripper) http.RoundTripper {
 	return &throttle.Retry{Next: s.gate.Share(next), Again: s.gate.CountRetry, Log: s.log}
 }

@@ -114,7 +114,7 @@ func parseEntry(n *yaml.Node, i int) (s Settings, err error) {
 		{"credentials", func(n *yaml.Node) error { return s.Credentials.parse(n) }},
 		{"roles", pairs(func(role string, n *yaml.Node) error { return s.addRole(role, n) })},
 		{"buckets", texts(&s.Buckets)},
-		{"aliases", pairs(func(here string, n *yaml.Node) error { return s.addAlias(here, n) })},
+		{"aliases", pairs(func(alias string, n *yaml.Node) error { return s.addAlias(alias, n) })},
 		{"requests-per-second", number(&s.Limits.PerSecond, false, 1e6)},
 		{"concurrency", number(&concurrency, true, 10_000)},
 		{"hours", func(n *yaml.Node) error {
@@ -125,7 +125,7 @@ func parseEntry(n *yaml.Node, i int) (s Settings, err error) {
 			return err
 		}},
 		{"account", text(&s.Account)},
-		{"cross-region", truth(&s.CrossRegion)},
+		{"cross-region", boolean(&s.CrossRegion)},
 	})
 	if err != nil {
 		return s, err
@@ -205,15 +205,15 @@ func (s *Settings) addRole(role string, n *yaml.Node) error {
 	return nil
 }
 
-func (s *Settings) addAlias(here string, n *yaml.Node) error {
-	var there string
-	if err := text(&there)(n); err != nil {
+func (s *Settings) addAlias(alias string, n *yaml.Node) error {
+	var nameInStore string
+	if err := text(&nameInStore)(n); err != nil {
 		return err
 	}
 	if s.Aliases == nil {
 		s.Aliases = map[string]string{}
 	}
-	s.Aliases[here] = there
+	s.Aliases[alias] = nameInStore
 	return nil
 }
 
@@ -247,12 +247,12 @@ func (s *Settings) Validate() error {
 			return wrong("buckets", "buckets: %.100q is neither the name of a bucket nor a pattern with * and ?", p)
 		}
 	}
-	for here, there := range s.Aliases {
-		if !stocktake.ValidBucketName(here) {
-			return wrong("aliases", "aliases: %.100q is not the name of a bucket: expected 3 to 63 of a-z, 0-9 and '-' before the colon, and the name in the store after it", here)
+	for alias, nameInStore := range s.Aliases {
+		if !stocktake.ValidBucketName(alias) {
+			return wrong("aliases", "aliases: %.100q is not the name of a bucket: expected 3 to 63 of a-z, 0-9 and '-' before the colon, and the name in the store after it", alias)
 		}
-		if !s.Kind.ValidBucket(there) {
-			return wrong("aliases", "aliases: %s: %.100q is not the name of a bucket in a store of kind %s", here, there, s.Kind)
+		if !s.Kind.ValidBucket(nameInStore) {
+			return wrong("aliases", "aliases: %s: %.100q is not the name of a bucket in a store of kind %s", alias, nameInStore, s.Kind)
 		}
 	}
 	return nil
@@ -292,30 +292,30 @@ func asciiLower(text string) string {
 
 // aliasFor returns an alias that clients of OSS can send, for a bucket whose own
 // name they cannot send.
-func aliasFor(there string) string {
-	return strings.NewReplacer(".", "-", "_", "-").Replace(asciiLower(there))
+func aliasFor(nameInStore string) string {
+	return strings.NewReplacer(".", "-", "_", "-").Replace(asciiLower(nameInStore))
 }
 
 // NeedsAlias returns the alias that a bucket of the store needs to be the source of
 // configurations, because clients of OSS do not send its own name. ok is false if
 // they do, or if the bucket has an alias.
-func (s *Settings) NeedsAlias(there string) (here string, ok bool) {
+func (s *Settings) NeedsAlias(nameInStore string) (alias string, ok bool) {
 	for _, t := range s.Aliases {
-		if t == there {
+		if t == nameInStore {
 			return "", false
 		}
 	}
-	return aliasFor(there), !stocktake.ValidBucketName(there)
+	return aliasFor(nameInStore), !stocktake.ValidBucketName(nameInStore)
 }
 
 // Locate returns the name in the store of a bucket that the store claims. The
 // original name of a bucket with an alias is not valid here.
-func (s *Settings) Locate(name string) (there string, ok bool) {
-	if there, ok := s.Aliases[name]; ok {
-		return there, true
+func (s *Settings) Locate(name string) (nameInStore string, ok bool) {
+	if nameInStore, ok := s.Aliases[name]; ok {
+		return nameInStore, true
 	}
-	for _, there := range s.Aliases {
-		if there == name {
+	for _, nameInStore := range s.Aliases {
+		if nameInStore == name {
 			return "", false
 		}
 	}
@@ -329,14 +329,14 @@ func (s *Settings) Locate(name string) (there string, ok bool) {
 
 // FirstBucket returns the name in the store of a bucket that the settings name in
 // full. It returns false if the settings have patterns only.
-func (s *Settings) FirstBucket() (there string, ok bool) {
+func (s *Settings) FirstBucket() (nameInStore string, ok bool) {
 	for _, p := range s.Buckets {
 		if pattern(p).literal() && s.Claims(p) {
 			return p, true
 		}
 	}
-	for _, here := range slices.Sorted(maps.Keys(s.Aliases)) {
-		return s.Aliases[here], true
+	for _, alias := range slices.Sorted(maps.Keys(s.Aliases)) {
+		return s.Aliases[alias], true
 	}
 	return "", false
 }
@@ -367,9 +367,9 @@ func CheckClaims(all []Settings) error {
 // bothClaim returns a name that both stores claim.
 func bothClaim(a, b *Settings) (name string, ok bool) {
 	for _, pair := range [2][2]*Settings{{a, b}, {b, a}} {
-		for here := range pair[0].Aliases {
-			if _, ok := pair[1].Locate(here); ok {
-				return here, true
+		for alias := range pair[0].Aliases {
+			if _, ok := pair[1].Locate(alias); ok {
+				return alias, true
 			}
 		}
 	}

@@ -139,15 +139,15 @@ func TestParseErrors(t *testing.T) {
 // Buckets of S3 whose names OSS does not allow are named by aliases.
 func TestNeedsAlias(t *testing.T) {
 	s := foreign.Settings{Kind: foreign.S3, Aliases: map[string]string{"old-logs": "Old.Logs"}}
-	for there, want := range map[string]string{"logs": "", "logs.v2": "logs-v2", "My_Logs": "my-logs", "Old.Logs": ""} {
-		if here, ok := s.NeedsAlias(there); ok != (want != "") || ok && here != want || !foreign.S3.ValidBucket(there) {
-			t.Errorf("%s: %q, %v, want %q", there, here, ok, want)
+	for nameInStore, want := range map[string]string{"logs": "", "logs.v2": "logs-v2", "My_Logs": "my-logs", "Old.Logs": ""} {
+		if alias, ok := s.NeedsAlias(nameInStore); ok != (want != "") || ok && alias != want || !foreign.S3.ValidBucket(nameInStore) {
+			t.Errorf("%s: %q, %v, want %q", nameInStore, alias, ok, want)
 		}
 	}
 	// Commands without a settings file, such as take, may use its own name.
 	s.Name, s.Credentials, s.Buckets = "s3", foreign.Chain(), []string{"My_Logs"}
-	if there, ok := s.Locate("My_Logs"); s.Validate() != nil || !ok || there != "My_Logs" {
-		t.Errorf("My_Logs is %q, %v, %v", there, ok, s.Validate())
+	if nameInStore, ok := s.Locate("My_Logs"); s.Validate() != nil || !ok || nameInStore != "My_Logs" {
+		t.Errorf("My_Logs is %q, %v, %v", nameInStore, ok, s.Validate())
 	}
 	if foreign.OSS.ValidBucket("Logs") || foreign.S3.ValidBucket("Kelvin") {
 		t.Error("a name is taken that is not one")

@@ -66,7 +66,7 @@ func Open(s Settings, log *slog.Logger) (*Store, error) {
 		if err != nil {
 			return nil, fmt.Errorf("store %q: %w", s.Name, err)
 		}
-		client, err := st.connect(k, st.patient)
+		client, err := st.connect(k, st.withRetries)
 		if err != nil {
 			return nil, fmt.Errorf("store %q: %w", s.Name, err)
 		}
@@ -113,7 +113,7 @@ func newTransport(s *Settings) (*http.Transport, error) {
 
 // Claims returns the name in the store of a bucket that the store claims. It
 // returns false if it does not claim it.
-func (s *Store) Claims(name string) (there string, ok bool) { return s.settings.Locate(name) }
+func (s *Store) Claims(name string) (nameInStore string, ok bool) { return s.settings.Locate(name) }
 
 // URL returns the URL of the store for clients.
 func (s *Store) URL() string { return s.settings.URL() }
@@ -184,24 +184,24 @@ func (s *Store) Destination(role, bucket string) (engine.Destination, error) {
 	return c.Destination(bucket), nil
 }
 
-// Login returns the name of a role's credentials: their place in the settings. It
+// CredentialsName returns the name of a role's credentials: their place in the settings. It
 // returns ErrRole if the role may not use the store.
-func (s *Store) Login(role string) (string, error) {
-	at, err := s.login(role)
+func (s *Store) CredentialsName(role string) (string, error) {
+	at, err := s.clientIndex(role)
 	return strconv.Itoa(at), err
 }
 
 // client returns the client with the credentials that a role uses.
 func (s *Store) client(role string) (Client, error) {
-	at, err := s.login(role)
+	at, err := s.clientIndex(role)
 	if err != nil {
 		return nil, err
 	}
 	return s.clients[at], nil
 }
 
-// login returns the index of the client with the credentials of a role.
-func (s *Store) login(role string) (at int, err error) {
+// clientIndex returns the index of the client with the credentials of a role.
+func (s *Store) clientIndex(role string) (at int, err error) {
 	own := 1
 	for _, r := range s.settings.Roles {
 		at := 0
@@ -224,12 +224,12 @@ func (s *Store) Default() Client { return s.clients[0] }
 // hours and repeats nothing, for interactive use.
 func (s *Store) Direct() Client { return s.direct }
 
-// Ask checks that the store has a bucket, regardless of hours and limits. there is
+// CheckBucket checks that the store has a bucket, regardless of hours and limits. nameInStore is
 // the name in the store. It returns nil if the bucket exists,
 // stocktake.ErrNoSuchBucket if it does not, else the reason why the store cannot be
 // asked.
-func (s *Store) Ask(ctx context.Context, there string) error {
-	snapshot, err := s.direct.Source().Snapshot(ctx, there)
+func (s *Store) CheckBucket(ctx context.Context, nameInStore string) error {
+	snapshot, err := s.direct.Source().Snapshot(ctx, nameInStore)
 	if err != nil {
 		return err
 	}

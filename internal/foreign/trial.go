@@ -69,9 +69,9 @@ type TrialOptions struct {
 
 	ReadOnly bool // list only
 
-	// PartsAbove is the size, in bytes, above which a file is uploaded in parts. 0:
+	// UploadAbove is the size, in bytes, above which a file is uploaded in parts. 0:
 	// do not try this.
-	PartsAbove int
+	UploadAbove int
 }
 
 // Try tries what runs do with a bucket: it lists some pages, writes files, reads
@@ -89,8 +89,8 @@ func Try(ctx context.Context, c Client, bucket string, opts TrialOptions) (*Tria
 		if t.step(ctx, "write", t.write) {
 			t.step(ctx, "read", t.read)
 			t.abilities(ctx)
-			if opts.PartsAbove > 0 {
-				t.step(ctx, "write in parts", func(ctx context.Context) (string, error) { return t.parts(ctx, opts.PartsAbove+1) })
+			if opts.UploadAbove > 0 {
+				t.step(ctx, "write in parts", func(ctx context.Context) (string, error) { return t.parts(ctx, opts.UploadAbove+1) })
 			}
 		}
 		// Clean up after an interrupt, too, and if the answer to a write was lost.

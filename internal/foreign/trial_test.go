@@ -87,7 +87,7 @@ func TestTry(t *testing.T) {
 		want foreign.Trial
 		step string // that fails; empty: none
 	}{
-		"all":        {nil, foreign.TrialOptions{Prefix: "p/", PartsAbove: 1000}, foreign.Trial{OK: true, Versions: foreign.Cannot, ConditionalWrites: foreign.Can, Checksums: foreign.Can, Encryption: foreign.Can}, ""},
+		"all":        {nil, foreign.TrialOptions{Prefix: "p/", UploadAbove: 1000}, foreign.Trial{OK: true, Versions: foreign.Cannot, ConditionalWrites: foreign.Can, Checksums: foreign.Can, Encryption: foreign.Can}, ""},
 		"little":     {func(d engine.Destination) engine.Destination { return unconditional{d} }, foreign.TrialOptions{}, foreign.Trial{OK: true, Versions: foreign.Cannot, ConditionalWrites: foreign.Cannot, Checksums: foreign.Cannot, Encryption: foreign.Cannot}, ""},
 		"read only":  {nil, foreign.TrialOptions{ReadOnly: true}, foreign.Trial{OK: true, Versions: foreign.Unknown, ConditionalWrites: foreign.Unknown, Checksums: foreign.Unknown, Encryption: foreign.Unknown}, ""},
 		"no writes":  {func(d engine.Destination) engine.Destination { return readOnly{d} }, foreign.TrialOptions{}, foreign.Trial{Versions: foreign.Unknown, ConditionalWrites: foreign.Unknown, Checksums: foreign.Unknown, Encryption: foreign.Unknown}, "write"},

@@ -100,7 +100,7 @@ func text(to *string) func(*yaml.Node) error {
 	}
 }
 
-func truth(to *bool) func(*yaml.Node) error {
+func boolean(to *bool) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
 		if n.Kind != yaml.ScalarNode || n.Value != "true" && n.Value != "false" {
 			return errors.New("true or false is expected")

@@ -31,7 +31,7 @@ func (m memory) Destination(_ context.Context, cfg *stocktake.InventoryConfigura
 	return nil, stocktake.ErrNoSuchBucket
 }
 
-func (memory) Listing(string, *stocktake.InventoryConfiguration) string { return "" }
+func (memory) ListingKey(string, *stocktake.InventoryConfiguration) string { return "" }
 
 func newMemory(objects int) memory {
 	m := memory{membucket.New(nil, "photos", "reports")}

@@ -78,7 +78,7 @@ func (b *buckets) Bucket(_ context.Context, name string) (object.Bucket, error) 
 	return got, nil
 }
 
-func (b *buckets) Reach(ctx context.Context, name string) error {
+func (b *buckets) CheckBucket(ctx context.Context, name string) error {
 	if _, err := b.Bucket(ctx, name); err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func (d onDisk) Source(context.Context, string, *stocktake.InventoryConfiguratio
 	return membucket.Uniform(d.objects), nil
 }
 
-func (onDisk) Listing(string, *stocktake.InventoryConfiguration) string { return "" }
+func (onDisk) ListingKey(string, *stocktake.InventoryConfiguration) string { return "" }
 
 func (d onDisk) Destination(context.Context, *stocktake.InventoryConfiguration) (engine.Destination, error) {
 	if err := os.MkdirAll(d.reports, 0o700); err != nil {

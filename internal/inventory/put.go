@@ -141,7 +141,7 @@ func (s *Service) reach(ctx context.Context, bucket string) error {
 	if s.buckets.StoreOf(bucket) == "" {
 		return nil
 	}
-	return s.buckets.Reach(ctx, bucket)
+	return s.buckets.CheckBucket(ctx, bucket)
 }
 
 // checkShared refuses buckets that only one of several processes has.

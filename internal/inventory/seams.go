@@ -18,9 +18,9 @@ type Buckets interface {
 	// It contacts no other machine: a bucket of a named store need not exist there.
 	Bucket(ctx context.Context, name string) (object.Bucket, error)
 
-	// Reach asks the store of the bucket, within seconds. It returns nil if the bucket exists,
+	// CheckBucket asks the store of the bucket, within seconds. It returns nil if the bucket exists,
 	// stocktake.ErrNoSuchBucket if it does not, and any other error if the store does not answer.
-	Reach(ctx context.Context, name string) error
+	CheckBucket(ctx context.Context, name string) error
 
 	// StoreOf returns the name of the named store that has the bucket; empty: the embedded store,
 	// or none.

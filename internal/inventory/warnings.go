@@ -65,7 +65,7 @@ func (w *warner) warnings(ctx context.Context, e *EntryStatus) (warnings []strin
 func (w *warner) reach(ctx context.Context, bucket string) error {
 	err, ok := w.reached[bucket]
 	if !ok {
-		err = w.s.buckets.Reach(ctx, bucket)
+		err = w.s.buckets.CheckBucket(ctx, bucket)
 		w.reached[bucket] = err
 	}
 	return err

@@ -135,8 +135,8 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 	}
 }
 
-// Room implements [engine.Destination]. It is unknown.
-func (b *Bucket) Room(ctx context.Context) (int64, error) { return -1, ctx.Err() }
+// FreeSpace implements [engine.Destination]. It is unknown.
+func (b *Bucket) FreeSpace(ctx context.Context) (int64, error) { return -1, ctx.Err() }
 
 // Remove implements [engine.Destination].
 func (b *Bucket) Remove(ctx context.Context, key string) error {

@@ -29,8 +29,8 @@ func (s *snapshot) from(key string) int {
 	return sort.Search(len(s.records), func(i int) bool { return string(s.records[i].Key) >= key })
 }
 
-// under are the records of seg.
-func (s *snapshot) under(seg engine.Segment) []stocktake.Record {
+// inSegment are the records of seg.
+func (s *snapshot) inSegment(seg engine.Segment) []stocktake.Record {
 	begin := s.from(max(seg.Prefix, seg.From))
 	end := len(s.records)
 	if seg.To != "" {
@@ -41,12 +41,12 @@ func (s *snapshot) under(seg engine.Segment) []stocktake.Record {
 }
 
 func (s *snapshot) Count(ctx context.Context, prefix string) (int64, error) {
-	return int64(len(s.under(engine.Segment{Prefix: prefix}))), ctx.Err()
+	return int64(len(s.inSegment(engine.Segment{Prefix: prefix}))), ctx.Err()
 }
 
 func (s *snapshot) Split(ctx context.Context, prefix string, n int) ([]string, error) {
 	var keys []string
-	in := s.under(engine.Segment{Prefix: prefix})
+	in := s.inSegment(engine.Segment{Prefix: prefix})
 	for i := 1; i < n; i++ {
 		if len(in) == 0 {
 			break
@@ -66,11 +66,11 @@ func (s *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool, 
 			return err
 		}
 		err := yield(batch)
-		spoil(batch)
+		overwrite(batch)
 		batch = batch[:0]
 		return err
 	}
-	records, err := s.behind(s.under(seg), seg)
+	records, err := s.afterCursor(s.inSegment(seg), seg)
 	if err != nil {
 		return err
 	}
@@ -87,8 +87,8 @@ func (s *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool, 
 	return flush()
 }
 
-// behind leaves out the versions of the first key up to seg.After.
-func (s *snapshot) behind(records []stocktake.Record, seg engine.Segment) ([]stocktake.Record, error) {
+// afterCursor leaves out the versions of the first key up to seg.After.
+func (s *snapshot) afterCursor(records []stocktake.Record, seg engine.Segment) ([]stocktake.Record, error) {
 	if seg.After == "" {
 		return records, nil
 	}
@@ -103,8 +103,8 @@ func (s *snapshot) behind(records []stocktake.Record, seg engine.Segment) ([]sto
 	return nil, fmt.Errorf("%w: %q %q", engine.ErrCursorGone, seg.From, seg.After)
 }
 
-// spoil overwrites a batch that belongs to the scan again.
-func spoil(batch []stocktake.Record) {
+// overwrite overwrites a batch that belongs to the scan again.
+func overwrite(batch []stocktake.Record) {
 	for i := range batch {
 		r := &batch[i]
 		for _, b := range [][]byte{r.Key, r.VersionID, r.ETag.Text} {

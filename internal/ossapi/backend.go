@@ -20,9 +20,9 @@ import (
 type Registry interface {
 	Bucket(ctx context.Context, name string) (object.Bucket, error)
 
-	// Reach asks the store that holds the bucket whether it exists there, within
+	// CheckBucket asks the store that holds the bucket whether it exists there, within
 	// seconds. Errors: stocktake.ErrNoSuchBucket, object.ErrUnreachable.
-	Reach(ctx context.Context, name string) error
+	CheckBucket(ctx context.Context, name string) error
 }
 
 // Buckets stores buckets and their settings.

@@ -171,7 +171,7 @@ func (c *call) getBucketInfo() error {
 // headBucket answers HeadBucket, which reports whether the bucket exists. OSS does
 // not document the operation, but clients use it.
 func (c *call) headBucket() error {
-	if err := c.Buckets.Reach(c.ctx, c.at.Bucket); err != nil {
+	if err := c.Buckets.CheckBucket(c.ctx, c.at.Bucket); err != nil {
 		return err
 	}
 	return c.empty(http.StatusOK)
@@ -179,7 +179,7 @@ func (c *call) headBucket() error {
 
 // getBucketLocation answers GetBucketLocation.
 func (c *call) getBucketLocation() error {
-	if err := c.Buckets.Reach(c.ctx, c.at.Bucket); err != nil {
+	if err := c.Buckets.CheckBucket(c.ctx, c.at.Bucket); err != nil {
 		return err
 	}
 	return c.xml(func(x *ossxml.Writer) { x.Text("LocationConstraint", location(c.bucket.Region)) })

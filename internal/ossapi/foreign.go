@@ -19,7 +19,7 @@ func elsewhere(b *object.Bucket) error {
 // getForeignInfo answers GetBucketInfo for a bucket of a store named in the
 // settings file. It returns the owner, region and location that the settings state.
 func (c *call) getForeignInfo() error {
-	if err := c.Buckets.Reach(c.ctx, c.at.Bucket); err != nil {
+	if err := c.Buckets.CheckBucket(c.ctx, c.at.Bucket); err != nil {
 		return err
 	}
 	b := &c.bucket

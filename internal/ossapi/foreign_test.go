@@ -24,7 +24,7 @@ func (away) Claims(name string) (string, bool)    { return name, strings.HasPref
 func (away) Allows(string) error                  { return nil }
 func (away) Source(string) (engine.Source, error) { return nil, errors.ErrUnsupported }
 
-func (away) Login(string) (string, error) { return "", errors.ErrUnsupported }
+func (away) CredentialsName(string) (string, error) { return "", errors.ErrUnsupported }
 
 func (away) Destination(string, string) (engine.Destination, error) {
 	return nil, errors.ErrUnsupported
@@ -34,7 +34,7 @@ func (away) Costs([]stocktake.Field) engine.Costs { return engine.Costs{} }
 
 func (away) Encrypts(context.Context, string, string, string, stocktake.Encryption) error { return nil }
 
-func (away) Ask(_ context.Context, name string) error {
+func (away) CheckBucket(_ context.Context, name string) error {
 	switch name {
 	case "lake-photos":
 		return nil

@@ -36,7 +36,7 @@ func start(t *testing.T) *service {
 	store, err := ossbucket.New(remote.Options{
 		Endpoint: s.Endpoint, Region: s.Region, PartSize: 5 << 20,
 		Credentials: remote.Static(remote.Credentials{AccessKeyID: s.AccessKeyID, AccessKeySecret: s.AccessKeySecret}),
-		Around: func(next http.RoundTripper) http.RoundTripper {
+		WrapTransport: func(next http.RoundTripper) http.RoundTripper {
 			return &throttle.Retry{Next: throttle.NewGate(next, throttle.Limits{})}
 		},
 	})

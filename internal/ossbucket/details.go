@@ -10,15 +10,15 @@ import (
 	"github.com/stocktake/stocktake/internal/remote"
 )
 
-// Tells implements [remote.Dialect].
-func (d *dialect) Tells(f stocktake.Field) remote.Question {
+// RequestFor implements [remote.Dialect].
+func (d *dialect) RequestFor(f stocktake.Field) remote.DetailRequest {
 	switch f {
 	case stocktake.FieldEncryptionStatus, stocktake.FieldCRC64:
-		return remote.AskHead
+		return remote.RequestHead
 	case stocktake.FieldObjectACL:
-		return remote.AskACL
+		return remote.RequestACL
 	case stocktake.FieldTaggingCount:
-		return remote.AskTags
+		return remote.RequestTags
 	}
 	return 0
 }
@@ -26,15 +26,15 @@ func (d *dialect) Tells(f stocktake.Field) remote.Question {
 // DetailRight implements [remote.Dialect].
 //
 // Source: OSS documentation, RAM policies, actions on objects.
-func (d *dialect) DetailRight(q remote.Question, version bool) string {
+func (d *dialect) DetailRight(q remote.DetailRequest, version bool) string {
 	of := "oss:GetObject"
 	if version {
 		of = "oss:GetObjectVersion"
 	}
 	switch q {
-	case remote.AskACL:
+	case remote.RequestACL:
 		return of + "Acl"
-	case remote.AskTags:
+	case remote.RequestTags:
 		return of + "Tagging"
 	}
 	return of

@@ -28,15 +28,15 @@ func (d *dialect) Get(ctx context.Context, bucket, key, span string) (io.ReadClo
 	}
 	out, err := d.api.GetObject(ctx, req)
 	if err != nil {
-		return nil, false, remote.Needs("oss:GetObject", coded(err))
+		return nil, false, remote.Needs("oss:GetObject", serviceError(err))
 	}
 	return out.Body, out.StatusCode != http.StatusPartialContent, nil
 }
 
-// Stat implements [remote.Dialect].
-func (d *dialect) Stat(ctx context.Context, bucket, key string) (bool, error) {
+// Head implements [remote.Dialect].
+func (d *dialect) Head(ctx context.Context, bucket, key string) (bool, error) {
 	_, err := d.api.HeadObject(ctx, &oss.HeadObjectRequest{Bucket: &bucket, Key: &key})
-	if err = remote.Needs("oss:GetObject", coded(err)); errors.Is(err, fs.ErrNotExist) {
+	if err = remote.Needs("oss:GetObject", serviceError(err)); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil, err
@@ -53,7 +53,7 @@ func deleteRight(version string) string {
 // Delete implements [remote.Dialect].
 func (d *dialect) Delete(ctx context.Context, bucket, key, version string) error {
 	_, err := d.api.DeleteObject(ctx, &oss.DeleteObjectRequest{Bucket: &bucket, Key: &key, VersionId: optional(version)})
-	if err = remote.Needs(deleteRight(version), coded(err)); errors.Is(err, fs.ErrNotExist) {
+	if err = remote.Needs(deleteRight(version), serviceError(err)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
@@ -70,9 +70,9 @@ func encryption(o *remote.Object) (algorithm, keyID *string) {
 	return nil, nil
 }
 
-// forbid returns x-oss-forbid-overwrite. It has no effect in a bucket that has
+// forbidOverwrite returns x-oss-forbid-overwrite. It has no effect in a bucket that has
 // ever had versioning.
-func forbid(o *remote.Object) *string {
+func forbidOverwrite(o *remote.Object) *string {
 	if o.Exclusive {
 		return oss.Ptr("true")
 	}
@@ -83,20 +83,20 @@ func forbid(o *remote.Object) *string {
 func (d *dialect) Put(ctx context.Context, o remote.Object, content io.ReadSeeker, md5 string) error {
 	algorithm, keyID := encryption(&o)
 	_, err := d.api.PutObject(ctx, &oss.PutObjectRequest{
-		Bucket: &o.Bucket, Key: &o.Key, Body: content, ContentType: optional(o.ContentType), ContentMD5: &md5, ForbidOverwrite: forbid(&o),
+		Bucket: &o.Bucket, Key: &o.Key, Body: content, ContentType: optional(o.ContentType), ContentMD5: &md5, ForbidOverwrite: forbidOverwrite(&o),
 		ServerSideEncryption: algorithm, ServerSideEncryptionKeyId: keyID,
 	})
-	return remote.Needs("oss:PutObject", coded(err))
+	return remote.Needs("oss:PutObject", serviceError(err))
 }
 
-// Begin implements [remote.Dialect].
-func (d *dialect) Begin(ctx context.Context, o remote.Object) (string, error) {
+// InitiateUpload implements [remote.Dialect].
+func (d *dialect) InitiateUpload(ctx context.Context, o remote.Object) (string, error) {
 	algorithm, keyID := encryption(&o)
 	out, err := d.api.InitiateMultipartUpload(ctx, &oss.InitiateMultipartUploadRequest{
 		Bucket: &o.Bucket, Key: &o.Key, ContentType: optional(o.ContentType), ServerSideEncryption: algorithm, ServerSideEncryptionKeyId: keyID,
 	})
 	if err != nil {
-		return "", remote.Needs("oss:PutObject", coded(err))
+		return "", remote.Needs("oss:PutObject", serviceError(err))
 	}
 	if oss.ToString(out.UploadId) == "" {
 		return "", errors.New("the service has begun an upload without an id")
@@ -104,46 +104,46 @@ func (d *dialect) Begin(ctx context.Context, o remote.Object) (string, error) {
 	return *out.UploadId, nil
 }
 
-// Part implements [remote.Dialect].
-func (d *dialect) Part(ctx context.Context, o remote.Object, upload string, number int, content io.ReadSeeker, md5 string) (string, error) {
+// UploadPart implements [remote.Dialect].
+func (d *dialect) UploadPart(ctx context.Context, o remote.Object, upload string, number int, content io.ReadSeeker, md5 string) (string, error) {
 	out, err := d.api.UploadPart(ctx, &oss.UploadPartRequest{
 		Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload, PartNumber: int32(number), Body: content, ContentMD5: &md5,
 	})
 	if err != nil {
-		return "", remote.Needs("oss:PutObject", coded(err))
+		return "", remote.Needs("oss:PutObject", serviceError(err))
 	}
 	return oss.ToString(out.ETag), nil
 }
 
-// Finish implements [remote.Dialect].
-func (d *dialect) Finish(ctx context.Context, o remote.Object, upload string, etags []string) error {
+// CompleteUpload implements [remote.Dialect].
+func (d *dialect) CompleteUpload(ctx context.Context, o remote.Object, upload string, etags []string) error {
 	parts := make([]oss.UploadPart, len(etags))
 	for i := range etags {
 		parts[i] = oss.UploadPart{ETag: &etags[i], PartNumber: int32(i + 1)}
 	}
 	_, err := d.api.CompleteMultipartUpload(ctx, &oss.CompleteMultipartUploadRequest{
-		Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload, ForbidOverwrite: forbid(&o),
+		Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload, ForbidOverwrite: forbidOverwrite(&o),
 		CompleteMultipartUpload: &oss.CompleteMultipartUpload{Parts: parts},
 	})
-	return remote.Needs("oss:PutObject", coded(err))
+	return remote.Needs("oss:PutObject", serviceError(err))
 }
 
-// Abort implements [remote.Dialect].
-func (d *dialect) Abort(ctx context.Context, o remote.Object, upload string) error {
+// AbortUpload implements [remote.Dialect].
+func (d *dialect) AbortUpload(ctx context.Context, o remote.Object, upload string) error {
 	_, err := d.api.AbortMultipartUpload(ctx, &oss.AbortMultipartUploadRequest{Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload})
-	if err = remote.Needs("oss:AbortMultipartUpload", coded(err)); errors.Is(err, remote.ErrNoUpload) {
+	if err = remote.Needs("oss:AbortMultipartUpload", serviceError(err)); errors.Is(err, remote.ErrNoUpload) {
 		return nil
 	}
 	return err
 }
 
-// Uploads implements [remote.Dialect].
-func (d *dialect) Uploads(ctx context.Context, bucket, prefix string, after remote.Upload) (page []remote.Upload, next remote.Upload, err error) {
+// ListUploads implements [remote.Dialect].
+func (d *dialect) ListUploads(ctx context.Context, bucket, prefix string, after remote.Upload) (page []remote.Upload, next remote.Upload, err error) {
 	out, err := d.api.ListMultipartUploads(ctx, &oss.ListMultipartUploadsRequest{
 		Bucket: &bucket, Prefix: &prefix, KeyMarker: optional(after.Key), UploadIdMarker: optional(after.ID),
 	})
 	if err != nil {
-		return nil, next, remote.Needs("oss:ListMultipartUploads", coded(err))
+		return nil, next, remote.Needs("oss:ListMultipartUploads", serviceError(err))
 	}
 	for _, u := range out.Uploads {
 		page = append(page, remote.Upload{Key: oss.ToString(u.Key), ID: oss.ToString(u.UploadId)})

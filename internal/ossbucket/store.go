@@ -32,16 +32,16 @@ func New(o remote.Options) (*remote.Store, error) {
 		return nil, err
 	}
 	d := &dialect{region: o.Region, virtual: o.Addressing == remote.VirtualHosted}
-	wire := remote.NewWire(o, endpoint, d.Sign)
+	conn := remote.NewConnection(o, endpoint, d.Sign)
 	config := oss.LoadDefaultConfig().
 		WithRegion(o.Region).WithEndpoint(endpoint.String()).WithUsePathStyle(!d.virtual).
-		WithHttpClient(wire.Client).WithRetryer(retry.NopRetryer{}).
-		// The wire signs each request when it is sent.
+		WithHttpClient(conn.Client).WithRetryer(retry.NopRetryer{}).
+		// The connection signs each request when it is sent.
 		WithCredentialsProvider(credentials.NewAnonymousCredentialsProvider()).
 		// Every body goes with its MD5, which the service compares.
 		WithDisableUploadCRC64Check(true)
 	d.api = oss.NewClient(config)
-	return remote.New(o, wire, d), nil
+	return remote.New(o, conn, d), nil
 }
 
 // dialect implements [remote.Dialect].
@@ -72,17 +72,17 @@ func (d *dialect) Sign(req *http.Request, bucket string, c remote.Credentials, n
 	return (&signer.SignerV4{}).Sign(req.Context(), &ctx)
 }
 
-// coded makes an answer of the service a [*remote.Error].
-func coded(err error) error {
+// serviceError makes an answer of the service a [*remote.Error].
+func serviceError(err error) error {
 	if answer, ok := errors.AsType[*oss.ServiceError](err); ok {
-		return &remote.Error{Status: answer.StatusCode, Code: answer.Code, Err: briefly(answer)}
+		return &remote.Error{Status: answer.StatusCode, Code: answer.Code, Err: briefError(answer)}
 	}
 	return err
 }
 
-// briefly returns what the service has answered in one line, as the SDK takes
+// briefError returns what the service has answered in one line, as the SDK takes
 // eight.
-func briefly(e *oss.ServiceError) error {
+func briefError(e *oss.ServiceError) error {
 	return fmt.Errorf("status %d: %.100q: %.300q (request id %.100q, EC %.100q)", e.StatusCode, e.Code, e.Message, e.RequestID, e.EC)
 }
 
@@ -98,12 +98,12 @@ func (d *dialect) ListRight(versions bool) string {
 func (d *dialect) Versioned(ctx context.Context, bucket string) (bool, error) {
 	out, err := d.api.GetBucketVersioning(ctx, &oss.GetBucketVersioningRequest{Bucket: &bucket})
 	if err != nil {
-		return false, fmt.Errorf("versioning: %w", remote.Needs("oss:GetBucketVersioning", coded(err)))
+		return false, fmt.Errorf("versioning: %w", remote.Needs("oss:GetBucketVersioning", serviceError(err)))
 	}
 	return oss.ToString(out.VersionStatus) != "", nil
 }
 
 // Lists implements [remote.Dialect].
 func (d *dialect) Lists(f stocktake.Field) bool {
-	return f != stocktake.FieldLastAccessDate && f != stocktake.FieldLastAccessTimestamp && d.Tells(f) == 0
+	return f != stocktake.FieldLastAccessDate && f != stocktake.FieldLastAccessTimestamp && d.RequestFor(f) == 0
 }

@@ -22,7 +22,7 @@ func TestAddressOfBucket(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &Wire{endpoint: endpoint, addressing: tt.addressing}
+		w := &Connection{endpoint: endpoint, addressing: tt.addressing}
 		u := w.object(tt.bucket, "x y")
 		if u.String() != tt.want || w.Bucket(u) != tt.bucket || w.Bucket(w.url(tt.bucket)) != tt.bucket {
 			t.Errorf("%s: %s names %q", tt.want, u, w.Bucket(u))

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A Wire sends the requests of a dialect to the service.
-type Wire struct {
+// A Connection sends the requests of a dialect to the service.
+type Connection struct {
 	// Client sends requests. It follows no redirects, because another host needs
 	// another signature.
 	Client *http.Client
@@ -25,12 +25,12 @@ type Wire struct {
 // A Sign function is [Dialect.Sign].
 type Sign func(req *http.Request, bucket string, c Credentials, now time.Time) error
 
-// NewWire returns the wire to endpoint; o must be complete.
-func NewWire(o Options, endpoint *url.URL, sign Sign) *Wire {
-	w := &Wire{endpoint: endpoint, addressing: o.Addressing}
-	var rt http.RoundTripper = &signing{next: &guard{o.Transport, o.Silence}, wire: w, sign: sign, credentials: o.Credentials}
-	if o.Around != nil {
-		rt = o.Around(rt)
+// NewConnection returns the connection to endpoint; o must be complete.
+func NewConnection(o Options, endpoint *url.URL, sign Sign) *Connection {
+	w := &Connection{endpoint: endpoint, addressing: o.Addressing}
+	var rt http.RoundTripper = &signing{next: &silenceGuard{o.Transport, o.Silence}, conn: w, sign: sign, credentials: o.Credentials}
+	if o.WrapTransport != nil {
+		rt = o.WrapTransport(rt)
 	}
 	w.Client = &http.Client{
 		Transport:     repeatable{rt},
@@ -40,7 +40,7 @@ func NewWire(o Options, endpoint *url.URL, sign Sign) *Wire {
 }
 
 // url returns the URL of a bucket.
-func (w *Wire) url(bucket string) *url.URL {
+func (w *Connection) url(bucket string) *url.URL {
 	u := *w.endpoint
 	if w.hosted(bucket) {
 		u.Host, u.Path = bucket+"."+u.Host, "/"
@@ -53,13 +53,13 @@ func (w *Wire) url(bucket string) *url.URL {
 // hosted reports whether the host contains the bucket. A host cannot have an
 // underscore or capital letters, and a certificate for *.endpoint is not valid for
 // a bucket with a dot. Such buckets are always in the path, as in the SDKs of AWS.
-func (w *Wire) hosted(bucket string) bool {
+func (w *Connection) hosted(bucket string) bool {
 	return w.addressing == VirtualHosted && !strings.ContainsAny(bucket, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ") &&
 		(w.endpoint.Scheme == "http" || !strings.Contains(bucket, "."))
 }
 
 // object returns the URL of an object.
-func (w *Wire) object(bucket, key string) *url.URL {
+func (w *Connection) object(bucket, key string) *url.URL {
 	u := w.url(bucket)
 	if !w.hosted(bucket) {
 		u.Path += "/"
@@ -86,7 +86,7 @@ func escapePath(key string) string {
 }
 
 // Bucket returns the bucket that a URL of the service names.
-func (w *Wire) Bucket(u *url.URL) string {
+func (w *Connection) Bucket(u *url.URL) string {
 	if w.addressing == VirtualHosted {
 		if bucket, found := strings.CutSuffix(u.Host, "."+w.endpoint.Host); found {
 			return bucket
@@ -99,7 +99,7 @@ func (w *Wire) Bucket(u *url.URL) string {
 // signing is a transport that signs requests each time they are sent.
 type signing struct {
 	next        http.RoundTripper
-	wire        *Wire
+	conn        *Connection
 	sign        Sign
 	credentials Provider
 }
@@ -112,7 +112,7 @@ func (t *signing) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	signed := req.Clone(req.Context())
 	delete(signed.Header, acceptEncoding)
-	if err := t.sign(signed, t.wire.Bucket(req.URL), c, time.Now()); err != nil {
+	if err := t.sign(signed, t.conn.Bucket(req.URL), c, time.Now()); err != nil {
 		closeBody(req)
 		return nil, fmt.Errorf("sign: %w", err)
 	}
@@ -137,15 +137,15 @@ func closeBody(req *http.Request) {
 // [Options.Silence].
 var ErrSilent = errors.New("the service does not answer")
 
-// guard is a transport that ends requests to a silent service.
-type guard struct {
+// silenceGuard is a transport that ends requests to a silent service.
+type silenceGuard struct {
 	next    http.RoundTripper
 	silence time.Duration
 }
 
-func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
+func (g *silenceGuard) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
-	w := &watch{silence: g.silence, cancel: cancel}
+	w := &silenceTimer{silence: g.silence, cancel: cancel}
 	w.timer = time.AfterFunc(g.silence, func() { cancel(ErrSilent) })
 	guarded := req.WithContext(ctx)
 	if req.Body != nil && req.Body != http.NoBody {
@@ -154,24 +154,24 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := g.next.RoundTrip(guarded)
 	if err != nil {
 		w.end()
-		return nil, silent(ctx, err)
+		return nil, causeOf(ctx, err)
 	}
 	w.pause()
 	resp.Body = &watchedBody{ReadCloser: resp.Body, watch: w, ctx: ctx, answer: true}
 	return resp, nil
 }
 
-// silent returns the real reason of err: a request that the guard ended fails as if
+// causeOf returns the real reason of err: a request that a silenceGuard ended fails as if
 // the caller had cancelled it.
-func silent(ctx context.Context, err error) error {
+func causeOf(ctx context.Context, err error) error {
 	if err != io.EOF && errors.Is(context.Cause(ctx), ErrSilent) {
 		return ErrSilent
 	}
 	return err
 }
 
-// A watch ends a request that makes no progress.
-type watch struct {
+// A silenceTimer ends a request that makes no progress.
+type silenceTimer struct {
 	silence time.Duration
 	cancel  context.CancelCauseFunc
 
@@ -180,8 +180,8 @@ type watch struct {
 	ended bool
 }
 
-// heard restarts the timer: the request waits for the service.
-func (w *watch) heard() {
+// restart restarts the timer: the request waits for the service.
+func (w *silenceTimer) restart() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.ended {
@@ -190,13 +190,13 @@ func (w *watch) heard() {
 }
 
 // pause stops the timer: the service waits for the caller to read.
-func (w *watch) pause() {
+func (w *silenceTimer) pause() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.timer.Stop()
 }
 
-func (w *watch) end() {
+func (w *silenceTimer) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = true
@@ -207,21 +207,21 @@ func (w *watch) end() {
 // A watchedBody is the body of a request or of its answer.
 type watchedBody struct {
 	io.ReadCloser
-	watch  *watch
+	watch  *silenceTimer
 	ctx    context.Context
 	answer bool // the request ends with it
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
 	if !b.answer {
-		b.watch.heard() // the bytes of the previous read have been sent
+		b.watch.restart() // the bytes of the previous read have been sent
 		return b.ReadCloser.Read(p)
 	}
-	b.watch.heard()
+	b.watch.restart()
 	n, err := b.ReadCloser.Read(p)
 	b.watch.pause()
 	if err != nil {
-		err = silent(b.ctx, err)
+		err = causeOf(b.ctx, err)
 	}
 	return n, err
 }

@@ -21,7 +21,7 @@ type destination struct {
 // Open implements [engine.Destination].
 func (d *destination) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 	body, _, err := d.s.dialect.Get(ctx, d.bucket, key, "")
-	return body, d.about(key, err)
+	return body, d.withKey(key, err)
 }
 
 // OpenRange implements [engine.Destination].
@@ -35,7 +35,7 @@ func (d *destination) OpenRange(ctx context.Context, key string, offset, length 
 	}
 	body, whole, err := d.s.dialect.Get(ctx, d.bucket, key, span)
 	if err != nil {
-		return nil, d.about(key, err)
+		return nil, d.withKey(key, err)
 	}
 	if whole { // an empty object has no ranges, or the service knows none
 		return nil, errors.Join(fmt.Errorf("%s: %s was not returned as written: %w", key, span, io.ErrUnexpectedEOF), body.Close())
@@ -52,8 +52,8 @@ func (d *destination) OpenRange(ctx context.Context, key string, offset, length 
 // Address implements [engine.Addressed].
 func (d *destination) Address() string { return d.s.dialect.Scheme() + "://" + d.bucket + "/" }
 
-// about adds the object to an error.
-func (d *destination) about(key string, err error) error { return about(d.bucket+"/"+key, err) }
+// withKey adds the object to an error.
+func (d *destination) withKey(key string, err error) error { return withBucket(d.bucket+"/"+key, err) }
 
 // List implements [engine.Destination].
 func (d *destination) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
@@ -75,8 +75,8 @@ func (d *destination) List(ctx context.Context, prefix string) iter.Seq2[string,
 
 var errEnough = errors.New("enough has been listed")
 
-// Room implements [engine.Destination]. It is unknown.
-func (d *destination) Room(ctx context.Context) (int64, error) { return -1, ctx.Err() }
+// FreeSpace implements [engine.Destination]. It is unknown.
+func (d *destination) FreeSpace(ctx context.Context) (int64, error) { return -1, ctx.Err() }
 
 // Remove implements [engine.Destination]: it deletes all versions of the object.
 func (d *destination) Remove(ctx context.Context, key string) error {
@@ -100,7 +100,7 @@ func (d *destination) Remove(ctx context.Context, key string) error {
 	}
 	for _, id := range ids {
 		if err := d.s.dialect.Delete(ctx, d.bucket, key, id); err != nil {
-			return d.about(key, err)
+			return d.withKey(key, err)
 		}
 	}
 	return nil
@@ -123,17 +123,17 @@ func (d *destination) AbortUploads(ctx context.Context, prefix string) (n int, e
 func (d *destination) abortListed(ctx context.Context, asked, prefix string) (n int, err error) {
 	var after Upload
 	for seen := 0; ; {
-		page, next, err := d.s.dialect.Uploads(ctx, d.bucket, asked, after)
+		page, next, err := d.s.dialect.ListUploads(ctx, d.bucket, asked, after)
 		if err != nil {
-			return n, d.about(prefix, err)
+			return n, d.withKey(prefix, err)
 		}
 		for _, u := range page {
 			if !strings.HasPrefix(u.Key, prefix) { // the service ignores prefixes
 				seen++
 				continue
 			}
-			if err := d.s.dialect.Abort(ctx, Object{Bucket: d.bucket, Key: u.Key}, u.ID); err != nil {
-				return n, d.about(u.Key, err)
+			if err := d.s.dialect.AbortUpload(ctx, Object{Bucket: d.bucket, Key: u.Key}, u.ID); err != nil {
+				return n, d.withKey(u.Key, err)
 			}
 			n++
 		}
@@ -141,9 +141,9 @@ func (d *destination) abortListed(ctx context.Context, asked, prefix string) (n 
 		case next == Upload{}:
 			return n, nil
 		case next == after:
-			return n, d.about(prefix, errors.New("the service lists the same unfinished uploads repeatedly"))
+			return n, d.withKey(prefix, errors.New("the service lists the same unfinished uploads repeatedly"))
 		case seen >= maxForeignUploads:
-			return n, d.about(prefix, fmt.Errorf("more than %d unfinished uploads of other keys hide those of this key", maxForeignUploads))
+			return n, d.withKey(prefix, fmt.Errorf("more than %d unfinished uploads of other keys hide those of this key", maxForeignUploads))
 		}
 		after = next
 	}

@@ -16,22 +16,22 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// A Question is a request about one object for values that listings lack. The zero
-// value is no question.
-type Question uint8
+// A DetailRequest is a request about one object for values that listings lack. The zero
+// value is no request.
+type DetailRequest uint8
 
-// The questions.
+// The requests for details.
 const (
-	AskHead Question = iota + 1 // HEAD
-	AskACL                      // GetObjectAcl
-	AskTags                     // GetObjectTagging
-	numQuestions
+	RequestHead DetailRequest = iota + 1 // HEAD
+	RequestACL                           // GetObjectAcl
+	RequestTags                          // GetObjectTagging
+	numDetailRequests
 )
 
-var questions = [numQuestions]struct{ method, query string }{
-	AskHead: {http.MethodHead, ""},
-	AskACL:  {http.MethodGet, "acl"},
-	AskTags: {http.MethodGet, "tagging"},
+var detailRequests = [numDetailRequests]struct{ method, query string }{
+	RequestHead: {http.MethodHead, ""},
+	RequestACL:  {http.MethodGet, "acl"},
+	RequestTags: {http.MethodGet, "tagging"},
 }
 
 // maxDocumentSize bounds the ACL or the tags of an object, in bytes.
@@ -40,8 +40,8 @@ const maxDocumentSize = 1 << 20
 // Availability returns where the values of a column come from in reports on buckets
 // of the store.
 func (s *Store) Availability(f stocktake.Field) engine.Availability {
-	if q := s.dialect.Tells(f); q != 0 {
-		if s.unknown[q].Load() {
+	if q := s.dialect.RequestFor(f); q != 0 {
+		if s.unsupported[q].Load() {
 			return engine.Unavailable
 		}
 		return engine.Fetched
@@ -54,25 +54,25 @@ func (s *Store) Availability(f stocktake.Field) engine.Availability {
 
 // RequestsPerObject returns how many requests per object the columns need.
 func (s *Store) RequestsPerObject(columns []stocktake.Field) int {
-	return len(s.questionsOf(columns))
+	return len(s.detailRequestsFor(columns))
 }
 
-// questionsOf returns the questions that the columns need, each with the columns
+// detailRequestsFor returns the requests that the columns need, each with the columns
 // that it answers.
-func (s *Store) questionsOf(columns []stocktake.Field) map[Question]stocktake.Missing {
-	asked := map[Question]stocktake.Missing{}
+func (s *Store) detailRequestsFor(columns []stocktake.Field) map[DetailRequest]stocktake.Missing {
+	asked := map[DetailRequest]stocktake.Missing{}
 	for _, f := range columns {
-		if q := s.dialect.Tells(f); q != 0 && !s.unknown[q].Load() {
+		if q := s.dialect.RequestFor(f); q != 0 && !s.unsupported[q].Load() {
 			asked[q] |= stocktake.MissingOf(f)
 		}
 	}
 	return asked
 }
 
-// answers is the state of one of the questions about a bucket.
-type answers struct {
-	given  atomic.Bool            // the store has answered it
-	denied atomic.Pointer[string] // the missing right, if the store has refused it; nil: it has not
+// detailState is the state of one of the requests about a bucket.
+type detailState struct {
+	answered atomic.Bool            // the store has answered it
+	denied   atomic.Pointer[string] // the missing right, if the store has refused it; nil: it has not
 }
 
 // Availability implements [engine.DetailedSnapshot].
@@ -81,7 +81,7 @@ func (sn *snapshot) Availability(f stocktake.Field) engine.Availability { return
 // Fetch implements [engine.DetailedSnapshot]. All scans together make as many
 // requests about objects concurrently as requests for pages of listings.
 func (sn *snapshot) Fetch(ctx context.Context, batch []stocktake.Record, columns []stocktake.Field, wanted func(i int) bool) error {
-	asked := sn.s.questionsOf(columns)
+	asked := sn.s.detailRequestsFor(columns)
 	var lacking stocktake.Missing
 	for _, m := range asked {
 		lacking |= m
@@ -96,7 +96,7 @@ func (sn *snapshot) Fetch(ctx context.Context, batch []stocktake.Record, columns
 			continue
 		}
 		select {
-		case sn.s.asking <- struct{}{}:
+		case sn.s.detailSlots <- struct{}{}:
 		case <-ctx.Done():
 			if err := group.Wait(); err != nil {
 				return err // which has ended ctx
@@ -104,11 +104,11 @@ func (sn *snapshot) Fetch(ctx context.Context, batch []stocktake.Record, columns
 			return ctx.Err()
 		}
 		group.Go(func() error {
-			defer func() { <-sn.s.asking }()
+			defer func() { <-sn.s.detailSlots }()
 			for q, m := range asked {
 				if r.Missing&m != 0 {
-					if err := sn.ask(ctx, q, r); err != nil {
-						return about(sn.bucket+"/"+string(r.Key), err)
+					if err := sn.fetchDetail(ctx, q, r); err != nil {
+						return withBucket(sn.bucket+"/"+string(r.Key), err)
 					}
 				}
 			}
@@ -119,7 +119,7 @@ func (sn *snapshot) Fetch(ctx context.Context, batch []stocktake.Record, columns
 		return err
 	}
 	for q := range asked {
-		if right := sn.answers[q].denied.Load(); right != nil && !sn.answers[q].given.Load() {
+		if right := sn.details[q].denied.Load(); right != nil && !sn.details[q].answered.Load() {
 			return fmt.Errorf("%s: %s: %w", sn.bucket, q, &Error{Status: http.StatusForbidden, Code: "AccessDenied", Right: *right, Err: errDenied})
 		}
 	}
@@ -127,20 +127,20 @@ func (sn *snapshot) Fetch(ctx context.Context, batch []stocktake.Record, columns
 }
 
 // String returns the name of the request in policies.
-func (q Question) String() string {
+func (q DetailRequest) String() string {
 	return [...]string{"", "HeadObject", "GetObjectAcl", "GetObjectTagging"}[q]
 }
 
 var errDenied = errors.New("the store has refused this request for every object so far")
 
-// ask asks a question about an object, and sets the values in the answer. If the
-// store will never answer the question, ask does nothing.
-func (sn *snapshot) ask(ctx context.Context, q Question, r *stocktake.Record) error {
-	if sn.s.unknown[q].Load() {
+// fetchDetail makes a request about an object, and sets the values in the answer. If the
+// store will never answer the request, ask does nothing.
+func (sn *snapshot) fetchDetail(ctx context.Context, q DetailRequest, r *stocktake.Record) error {
+	if sn.s.unsupported[q].Load() {
 		return nil
 	}
-	resp, err := sn.request(ctx, q, questions[q].method, r)
-	if err == nil && q == AskHead && resp.StatusCode != http.StatusNotFound && final(resp.StatusCode) {
+	resp, err := sn.request(ctx, q, detailRequests[q].method, r)
+	if err == nil && q == RequestHead && resp.StatusCode != http.StatusNotFound && final(resp.StatusCode) {
 		// A HEAD has no body with the reason; the answer to another method does.
 		if err := resp.Body.Close(); err != nil {
 			return err
@@ -152,18 +152,18 @@ func (sn *snapshot) ask(ctx context.Context, q Question, r *stocktake.Record) er
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent {
-		return sn.refusal(q, refused(resp), r)
+		return sn.refusal(q, errorOf(resp), r)
 	}
 	if err := sn.read(q, resp, r); err != nil {
 		return fmt.Errorf("%s: %w", q, err)
 	}
-	sn.answers[q].given.Store(true)
+	sn.details[q].answered.Store(true)
 	return nil
 }
 
-func (sn *snapshot) request(ctx context.Context, q Question, method string, r *stocktake.Record) (*http.Response, error) {
-	u := sn.s.wire.object(sn.bucket, string(r.Key))
-	u.RawQuery = questions[q].query
+func (sn *snapshot) request(ctx context.Context, q DetailRequest, method string, r *stocktake.Record) (*http.Response, error) {
+	u := sn.s.conn.object(sn.bucket, string(r.Key))
+	u.RawQuery = detailRequests[q].query
 	if len(r.VersionID) > 0 {
 		if u.RawQuery != "" {
 			u.RawQuery += "&"
@@ -174,28 +174,28 @@ func (sn *snapshot) request(ctx context.Context, q Question, method string, r *s
 	if err != nil {
 		return nil, err
 	}
-	if q == AskHead && method == http.MethodGet {
+	if q == RequestHead && method == http.MethodGet {
 		req.Header.Set("Range", "bytes=0-0")
 	}
-	return sn.s.wire.Client.Do(req)
+	return sn.s.conn.Client.Do(req)
 }
 
-// refusal returns nil if the refusal of a question concerns only this object, or if
-// the store does not support such questions.
-func (sn *snapshot) refusal(q Question, err error, r *stocktake.Record) error {
+// refusal returns nil if the refusal of a request concerns only this object, or if
+// the store does not support such requests.
+func (sn *snapshot) refusal(q DetailRequest, err error, r *stocktake.Record) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return fmt.Errorf("%s: %w", q, err)
 	}
-	state := &sn.answers[q]
+	state := &sn.details[q]
 	switch e.Code {
 	case "NoSuchTagSet", "NoSuchTagSetError": // Ceph, of an object without tags
 		r.TaggingCount = 0
 		r.Missing &^= stocktake.MissingTags
-		state.given.Store(true)
+		state.answered.Store(true)
 		return nil
 	case "NotImplemented", "XNotImplemented", "AccessControlListNotSupported":
-		if !sn.s.unknown[q].Swap(true) {
+		if !sn.s.unsupported[q].Swap(true) {
 			sn.s.log.Warn("the store does not support a request: its columns stay empty", "bucket", sn.bucket, "operation", q, "err", err)
 		}
 		return nil
@@ -228,8 +228,8 @@ func final(status int) bool {
 }
 
 // read sets the values in an answer.
-func (sn *snapshot) read(q Question, resp *http.Response, r *stocktake.Record) error {
-	if q == AskHead {
+func (sn *snapshot) read(q DetailRequest, resp *http.Response, r *stocktake.Record) error {
+	if q == RequestHead {
 		sn.s.dialect.ReadHead(resp.Header, r)
 		return nil
 	}
@@ -242,12 +242,12 @@ func (sn *snapshot) read(q Question, resp *http.Response, r *stocktake.Record) e
 		return err
 	}
 	switch {
-	case q == AskACL && doc.Name == "AccessControlPolicy":
+	case q == RequestACL && doc.Name == "AccessControlPolicy":
 		if r.ACL, err = sn.s.dialect.ReadACL(doc); err != nil {
 			return err
 		}
 		r.Missing &^= stocktake.MissingACL
-	case q == AskTags && doc.Name == "Tagging":
+	case q == RequestTags && doc.Name == "Tagging":
 		r.TaggingCount = 0
 		if set := doc.Child("TagSet"); set != nil {
 			r.TaggingCount = uint16(min(len(set.Children), 1<<16-1))

@@ -101,7 +101,7 @@ var detailColumns = []stocktake.Field{stocktake.FieldEncryptionStatus, stocktake
 
 func fetch(t *testing.T, kind string, o remote.Options, records []stocktake.Record, wanted func(int) bool) (engine.DetailedSnapshot, error) {
 	t.Helper()
-	o.Around = retried
+	o.WrapTransport = retried
 	if kind == "oss" {
 		o.Addressing = remote.PathStyle
 	}

@@ -27,11 +27,11 @@ type Dialect interface {
 	// the types of objects.
 	Lists(f stocktake.Field) bool
 
-	// Tells returns the question for a column that listings lack; 0 if no question
-	// has it.
-	Tells(f stocktake.Field) Question
+	// RequestFor returns the request that answers with a column that listings lack; 0
+	// if there is none.
+	RequestFor(f stocktake.Field) DetailRequest
 
-	// ReadHead sets the values in the header of an answer to AskHead.
+	// ReadHead sets the values in the header of an answer to RequestHead.
 	ReadHead(h http.Header, r *stocktake.Record)
 
 	// ReadACL returns the ACL of OSS that comes nearest to an AccessControlPolicy.
@@ -40,9 +40,9 @@ type Dialect interface {
 	// ListRight returns the right to list current objects, or all versions.
 	ListRight(versions bool) string
 
-	// DetailRight returns the right that a question needs, about a current object or
+	// DetailRight returns the right that a request for details needs, about a current object or
 	// about one of its versions.
-	DetailRight(q Question, version bool) string
+	DetailRight(q DetailRequest, version bool) string
 
 	// Versioned reports whether the bucket has ever had versioning.
 	Versioned(ctx context.Context, bucket string) (bool, error)
@@ -51,8 +51,8 @@ type Dialect interface {
 	// whole says that the service has sent the whole object.
 	Get(ctx context.Context, bucket, key, span string) (body io.ReadCloser, whole bool, err error)
 
-	// Stat reports whether an object exists.
-	Stat(ctx context.Context, bucket, key string) (bool, error)
+	// Head reports whether an object exists.
+	Head(ctx context.Context, bucket, key string) (bool, error)
 
 	// Delete deletes a version of an object; without versions, or with an empty
 	// version, the current one. A missing object is not an error.
@@ -63,23 +63,23 @@ type Dialect interface {
 	// the service checks, and ErrConflict if another such write is in progress.
 	Put(ctx context.Context, o Object, content io.ReadSeeker, md5 string) error
 
-	// Begin begins an upload in parts.
-	Begin(ctx context.Context, o Object) (upload string, err error)
+	// InitiateUpload begins an upload in parts.
+	InitiateUpload(ctx context.Context, o Object) (upload string, err error)
 
-	// Part uploads a part, numbered from 1, and returns its ETag.
-	Part(ctx context.Context, o Object, upload string, number int, content io.ReadSeeker, md5 string) (etag string, err error)
+	// UploadPart uploads a part, numbered from 1, and returns its ETag.
+	UploadPart(ctx context.Context, o Object, upload string, number int, content io.ReadSeeker, md5 string) (etag string, err error)
 
-	// Finish makes an object of the parts, whose ETags are given in order. It returns
+	// CompleteUpload makes an object of the parts, whose ETags are given in order. It returns
 	// the errors of Put, and ErrNoUpload if the upload does not exist.
-	Finish(ctx context.Context, o Object, upload string, etags []string) error
+	CompleteUpload(ctx context.Context, o Object, upload string, etags []string) error
 
-	// Abort drops an upload. A missing upload is not an error.
-	Abort(ctx context.Context, o Object, upload string) error
+	// AbortUpload drops an upload. A missing upload is not an error.
+	AbortUpload(ctx context.Context, o Object, upload string) error
 
-	// Uploads returns a page of the unfinished uploads of keys that start with
+	// ListUploads returns a page of the unfinished uploads of keys that start with
 	// prefix. after is the end of the previous page. next is the end of this page,
 	// zero if it is the last one.
-	Uploads(ctx context.Context, bucket, prefix string, after Upload) (page []Upload, next Upload, err error)
+	ListUploads(ctx context.Context, bucket, prefix string, after Upload) (page []Upload, next Upload, err error)
 }
 
 // An Upload is an unfinished upload in parts.

@@ -7,8 +7,8 @@
 //     Ceph and OSS, although they differ in markers and in the order of rows;
 //   - how a file becomes an object: in one request or in parts, visible when it is
 //     whole, and aborted if it fails;
-//   - the layers that a request passes through, from the caller to the wire: its
-//     body is made repeatable, then come retries and limits ([Options.Around]),
+//   - the layers that a request passes through, from the caller to the connection: its
+//     body is made repeatable, then come retries and limits ([Options.WrapTransport]),
 //     then the signature, then a guard against silence, then [Options.Transport].
 //
 // A request is signed after all waiting. It may wait for hours, and is sent with

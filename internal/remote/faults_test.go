@@ -125,7 +125,7 @@ func TestFaults(t *testing.T) {
 		for _, share := range []float64{0.2, 1} {
 			synctest.Test(t, func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(4, uint64(len(name))))
-				s := open(t, "s3", remote.Options{Around: retried, Transport: wire(func(req *http.Request) (*http.Response, error) {
+				s := open(t, "s3", remote.Options{WrapTransport: retried, Transport: wire(func(req *http.Request) (*http.Response, error) {
 					if req.URL.Query().Get("start-after") != "" && rng.Float64() < share { // the first page is always good
 						return fault(healthy, req)
 					}
@@ -147,7 +147,7 @@ func TestFaults(t *testing.T) {
 func TestExpiredCredentials(t *testing.T) {
 	healthy := listingOf(manyKeys())
 	for _, code := range []string{"ExpiredToken", "SecurityTokenExpired"} {
-		s := open(t, "s3", remote.Options{Around: retried, Transport: wire(func(req *http.Request) (*http.Response, error) {
+		s := open(t, "s3", remote.Options{WrapTransport: retried, Transport: wire(func(req *http.Request) (*http.Response, error) {
 			if req.URL.Query().Get("start-after") > "k100" {
 				return answer(403, "<Error><Code>"+code+"</Code><Message>The provided token has expired.</Message></Error>"), nil
 			}

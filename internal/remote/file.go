@@ -17,17 +17,17 @@ type file struct {
 	ctx    context.Context // for Write, which has no context; it does not end
 	object Object
 
-	buf    bytes.Buffer // the current part
-	upload string       // id of the multipart upload; empty: not begun
-	etags  []string     // of the parts
-	size   int64        // of the parts, in bytes
-	err    error        // of the failed part
-	ended  bool
-	blind  bool // see WithoutLook
+	buf             bytes.Buffer // the current part
+	upload          string       // id of the multipart upload; empty: not begun
+	etags           []string     // of the parts
+	size            int64        // of the parts, in bytes
+	err             error        // of the failed part
+	closed          bool
+	skipExistsCheck bool // see SkipExistsCheck
 }
 
 func (f *file) Write(p []byte) (n int, err error) {
-	if f.ended {
+	if f.closed {
 		return 0, fs.ErrClosed
 	}
 	for len(p) > 0 && f.err == nil {
@@ -45,18 +45,18 @@ func (f *file) Write(p []byte) (n int, err error) {
 // part uploads the current part.
 func (f *file) part(ctx context.Context) (err error) {
 	if f.upload == "" {
-		if f.upload, err = f.d.s.dialect.Begin(ctx, f.object); err != nil {
-			return f.about(err)
+		if f.upload, err = f.d.s.dialect.InitiateUpload(ctx, f.object); err != nil {
+			return f.withKey(err)
 		}
 	}
 	content := f.buf.Bytes()
 	err = send(ctx, content, func(ctx context.Context, r io.ReadSeeker) error {
-		etag, err := f.d.s.dialect.Part(ctx, f.object, f.upload, len(f.etags)+1, r, sumOf(content))
+		etag, err := f.d.s.dialect.UploadPart(ctx, f.object, f.upload, len(f.etags)+1, r, sumOf(content))
 		f.etags = append(f.etags, etag)
 		return err
 	})
 	if err != nil {
-		return f.about(err)
+		return f.withKey(err)
 	}
 	f.size += int64(len(content))
 	f.buf.Reset()
@@ -69,7 +69,7 @@ func sumOf(content []byte) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-func (f *file) about(err error) error { return f.d.about(f.object.Key, err) }
+func (f *file) withKey(err error) error { return f.d.withKey(f.object.Key, err) }
 
 // attempts is how often the last request of a file is made if it is undecided,
 // because it conflicts with other incomplete writes.
@@ -80,7 +80,7 @@ func (f *file) Commit(ctx context.Context, sum [16]byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if f.ended {
+	if f.closed {
 		return fs.ErrClosed
 	}
 	if f.err == nil && f.upload != "" {
@@ -95,7 +95,7 @@ func (f *file) Commit(ctx context.Context, sum [16]byte) error {
 			break
 		}
 		if f.upload != "" {
-			err = f.d.s.dialect.Finish(ctx, f.object, f.upload, f.etags)
+			err = f.d.s.dialect.CompleteUpload(ctx, f.object, f.upload, f.etags)
 		} else {
 			content := f.buf.Bytes()
 			err = send(ctx, content, func(ctx context.Context, r io.ReadSeeker) error {
@@ -107,36 +107,36 @@ func (f *file) Commit(ctx context.Context, sum [16]byte) error {
 		}
 	}
 	if err != nil {
-		return f.about(err)
+		return f.withKey(err)
 	}
-	f.ended, f.upload = true, ""
+	f.closed, f.upload = true, ""
 	return nil
 }
 
 // exists returns fs.ErrExist if the file must be exclusive and the object exists.
 // The write is conditional, too, but some services ignore the condition.
 func (f *file) exists(ctx context.Context) error {
-	if !f.object.Exclusive || f.blind {
+	if !f.object.Exclusive || f.skipExistsCheck {
 		return nil
 	}
-	there, err := f.d.s.dialect.Stat(ctx, f.object.Bucket, f.object.Key)
+	there, err := f.d.s.dialect.Head(ctx, f.object.Bucket, f.object.Key)
 	if err == nil && there {
 		return fmt.Errorf("there is an object: %w", fs.ErrExist)
 	}
 	return err
 }
 
-// WithoutLook disables the check for an existing object before an exclusive write,
+// SkipExistsCheck disables the check for an existing object before an exclusive write,
 // to see whether the service itself respects the condition.
-func (f *file) WithoutLook() { f.blind = true }
+func (f *file) SkipExistsCheck() { f.skipExistsCheck = true }
 
 // Abort implements [engine.File].
 func (f *file) Abort() error {
-	f.ended = true
+	f.closed = true
 	if f.upload == "" {
 		return nil
 	}
-	err := f.d.s.dialect.Abort(f.ctx, f.object, f.upload)
+	err := f.d.s.dialect.AbortUpload(f.ctx, f.object, f.upload)
 	f.upload = ""
-	return f.about(err)
+	return f.withKey(err)
 }

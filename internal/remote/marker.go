@@ -5,13 +5,13 @@ import (
 	"unicode/utf8"
 )
 
-// before returns a marker that comes before key, with few keys between them. It is
+// markerBefore returns a marker that comes before key, with few keys between them. It is
 // valid UTF-8, which AWS may insist on.
-func before(key string) string {
+func markerBefore(key string) string {
 	for i := 0; i < len(key); {
 		r, size := utf8.DecodeRuneInString(key[i:])
 		if r == utf8.RuneError && size == 1 {
-			return key[:i] + below(key[i:])
+			return key[:i] + textBelow(key[i:])
 		}
 		i += size
 	}
@@ -26,11 +26,11 @@ func before(key string) string {
 	return head + string(last-1) + "\U0010FFFF"
 }
 
-// below returns text that comes before rest, with few keys between them. rest
+// textBelow returns text that comes before rest, with few keys between them. rest
 // begins with bytes that are not a character; the text follows the greatest
 // character before it. Otherwise a scan from a cut such as "\x80" would list the
 // whole bucket to find nothing.
-func below(rest string) string {
+func textBelow(rest string) string {
 	const halves = 0xE000 - 0xD800 // surrogates, which are not characters
 	nth := func(n int) rune {
 		if n >= 0xD800 {

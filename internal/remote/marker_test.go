@@ -16,7 +16,7 @@ func TestBefore(t *testing.T) {
 	raw := rapid.Map(rapid.SliceOfN(rapid.Byte(), 1, 9), func(b []byte) string { return string(b) })
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.OneOf(membucket.Keys(), raw).Draw(t, "key")
-		marker := before(key)
+		marker := markerBefore(key)
 		if marker >= key || !utf8.ValidString(marker) {
 			t.Errorf("%q is not before %q", marker, key)
 		}
@@ -29,7 +29,7 @@ func TestBefore(t *testing.T) {
 	for key, want := range map[string]string{
 		"b": "a\U0010FFFF", "a/b": "a/a\U0010FFFF", "a\x00": "a", "\x00": "", "a\xff": "a\U0010FFFF\U0010FFFF", "\x80": "\x7f\U0010FFFF", "a\xe4\xb8": "a\u4dff\U0010FFFF", "\xed\xa0\x80": "\ud7ff\U0010FFFF", "\ue000": "\ud7ff\U0010FFFF",
 	} {
-		if got := before(key); got != want {
+		if got := markerBefore(key); got != want {
 			t.Errorf("before %q comes %q, want %q", key, got, want)
 		}
 	}

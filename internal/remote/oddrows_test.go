@@ -99,7 +99,7 @@ func scanOf(t *testing.T, kind, body string, versions bool) (s scanned) {
 		state = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
 	}
 	synctest.Test(t, func(t *testing.T) {
-		store := open(t, kind, remote.Options{Around: retried, Transport: wire(func(req *http.Request) (*http.Response, error) {
+		store := open(t, kind, remote.Options{WrapTransport: retried, Transport: wire(func(req *http.Request) (*http.Response, error) {
 			if req.URL.Query().Has("versioning") {
 				return answer(200, state), nil
 			}

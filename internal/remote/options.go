@@ -30,17 +30,17 @@ type Options struct {
 	// number of connections there.
 	Transport http.RoundTripper
 
-	// Around decorates the transport that signs and sends requests; nil: no
+	// WrapTransport decorates the transport that signs and sends requests; nil: no
 	// decoration. Use it for retries, limits, counting and logging (package
 	// throttle). Neither this package nor the SDKs repeat a request, except for pages
 	// that arrive broken.
-	Around func(http.RoundTripper) http.RoundTripper
+	WrapTransport func(http.RoundTripper) http.RoundTripper
 
 	// Requests is how many pages of a listing are requested concurrently, at most; 0:
 	// DefaultRequests.
 	Requests int
 
-	// Accepted returns how many requests Around passes on at once, at present. More
+	// Accepted returns how many requests WrapTransport passes on at once, at present. More
 	// would only wait, and cut the listing into more pieces than necessary. nil: as
 	// many as Requests.
 	Accepted func() int

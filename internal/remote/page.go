@@ -26,38 +26,38 @@ const (
 	// as the one before.
 	brokenPause = 100 * time.Millisecond
 
-	maxError = 64 << 10 // bytes of the body of an error
+	maxErrorBody = 64 << 10 // bytes of the body of an error
 
-	// maxAhead bounds the memory that is allocated only because a service announces a
+	// maxPreallocated bounds the memory that is allocated only because a service announces a
 	// long body, in bytes.
-	maxAhead = 2 << 20
+	maxPreallocated = 2 << 20
 )
 
 // A lister requests pages, one after another.
 type lister struct {
-	s       *Store
-	bucket  string
-	room    *rooms
-	*answer // the last one; nil: it has been returned to the pool
+	s           *Store
+	bucket      string
+	buffers     *bufferPool
+	*pageBuffer // the last one; nil: it has been returned to the pool
 }
 
-// An answer is the memory of a page.
-type answer struct {
+// A pageBuffer is the memory of a page.
+type pageBuffer struct {
 	page  listpage.Page
 	body  []byte
 	plain *inflate.Reader // of a compressed answer; nil: there was none yet
 }
 
-// rooms is a pool of answer buffers. The buffer that was returned last is reused
+// bufferPool is a pool of page buffers. The buffer that was returned last is reused
 // first, because it is in the caches of the processor. A lister takes a buffer when
 // the service begins to answer, so that waiting requests, which are most of them,
 // hold none.
-type rooms struct {
+type bufferPool struct {
 	mu   sync.Mutex
-	idle []*answer // at most as many as were in use at once
+	idle []*pageBuffer // at most as many as were in use at once
 }
 
-func (r *rooms) get() *answer {
+func (r *bufferPool) get() *pageBuffer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if n := len(r.idle); n > 0 {
@@ -65,10 +65,10 @@ func (r *rooms) get() *answer {
 		r.idle = r.idle[:n-1]
 		return a
 	}
-	return new(answer)
+	return new(pageBuffer)
 }
 
-func (r *rooms) put(a *answer) {
+func (r *bufferPool) put(a *pageBuffer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.idle = append(r.idle, a)
@@ -76,9 +76,9 @@ func (r *rooms) put(a *answer) {
 
 // release returns the buffer of the last answer, which is no longer used.
 func (l *lister) release() {
-	if l.answer != nil {
-		l.room.put(l.answer)
-		l.answer = nil
+	if l.pageBuffer != nil {
+		l.buffers.put(l.pageBuffer)
+		l.pageBuffer = nil
 	}
 }
 
@@ -102,7 +102,7 @@ func (l *lister) get(ctx context.Context, query url.Values, marker string, check
 			err = &UnansweredError{err}
 		}
 		if err == nil || !broken || n == brokenPages || ctx.Err() != nil {
-			return about("list "+l.bucket, err)
+			return withBucket("list "+l.bucket, err)
 		}
 		l.s.log.WarnContext(ctx, "requesting a page of a listing again", "bucket", l.bucket, "attempt", n, "err", err)
 		timer := time.NewTimer(pause)
@@ -117,23 +117,23 @@ func (l *lister) get(ctx context.Context, query url.Values, marker string, check
 }
 
 func (l *lister) try(ctx context.Context, query url.Values) error {
-	u := l.s.wire.url(l.bucket)
+	u := l.s.conn.url(l.bucket)
 	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return err
 	}
 	req.Header.Set(acceptEncoding, "gzip")
-	resp, err := l.s.wire.Client.Do(req)
+	resp, err := l.s.conn.Client.Do(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return Needs(l.s.dialect.ListRight(query.Has("versions")), refused(resp))
+		return Needs(l.s.dialect.ListRight(query.Has("versions")), errorOf(resp))
 	}
-	if l.answer == nil {
-		l.answer = l.room.get()
+	if l.pageBuffer == nil {
+		l.pageBuffer = l.buffers.get()
 	}
 	if err := l.read(resp); err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)
@@ -157,7 +157,7 @@ func (l *lister) read(resp *http.Response) error {
 		l.plain.ResetGzip(resp.Body)
 		src = l.plain
 	}
-	if n := int(min(resp.ContentLength, maxAhead)); n >= cap(body) {
+	if n := int(min(resp.ContentLength, maxPreallocated)); n >= cap(body) {
 		body = make([]byte, 0, n+n/8+1)
 	}
 	for len(body) <= listpage.MaxBody {
@@ -186,13 +186,13 @@ func compressed(resp *http.Response) bool {
 	return strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip")
 }
 
-// refused returns the error that the service has answered.
-func refused(resp *http.Response) error {
+// errorOf returns the error that the service has answered.
+func errorOf(resp *http.Response) error {
 	src := io.Reader(resp.Body)
 	if compressed(resp) {
 		src = inflate.NewGzip(src)
 	}
-	raw, err := io.ReadAll(io.LimitReader(src, maxError))
+	raw, err := io.ReadAll(io.LimitReader(src, maxErrorBody))
 	if err != nil {
 		return fmt.Errorf("status %d: %w", resp.StatusCode, err)
 	}

@@ -39,7 +39,7 @@ func TestMayPass(t *testing.T) {
 	} {
 		for kind := range kinds {
 			synctest.Test(t, func(t *testing.T) {
-				s := open(t, kind, remote.Options{Around: retried, Transport: wire(func(req *http.Request) (*http.Response, error) {
+				s := open(t, kind, remote.Options{WrapTransport: retried, Transport: wire(func(req *http.Request) (*http.Response, error) {
 					resp, err := tt.store(req)
 					if resp != nil {
 						resp.Request = req // as net/http does

@@ -29,7 +29,7 @@ func TestScansReusePages(t *testing.T) {
 	}
 	o := Options{Transport: http.DefaultTransport, Credentials: Static(Credentials{}), Requests: 1, PageSize: 1000, Silence: time.Minute, Addressing: PathStyle}
 	unsigned := func(*http.Request, string, Credentials, time.Time) error { return nil }
-	sn := &snapshot{s: &Store{wire: NewWire(o, endpoint, unsigned), pageSize: "1000"}, bucket: "b"}
+	sn := &snapshot{s: &Store{conn: NewConnection(o, endpoint, unsigned), pageSize: "1000"}, bucket: "b"}
 	scan := func(ctx context.Context, prefix string, inside func() error) error {
 		return sn.Pages(ctx, engine.Segment{Prefix: prefix}, false, func(batch []stocktake.Record, _ bool) error {
 			if err := inside(); err != nil {
@@ -47,7 +47,7 @@ func TestScansReusePages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := len(sn.rooms.idle); n != 2 {
+	if n := len(sn.buffers.idle); n != 2 {
 		t.Errorf("the memory of %d pages is kept, of 2 that were scanned at once", n)
 	}
 }

@@ -27,11 +27,11 @@ func (sn *snapshot) Pages(ctx context.Context, seg engine.Segment, versions bool
 	if seg.From > seg.Prefix && !strings.HasPrefix(seg.From, seg.Prefix) {
 		return nil // the segment begins after all keys with the prefix
 	}
-	l := &lister{s: sn.s, bucket: sn.bucket, room: &sn.rooms}
+	l := &lister{s: sn.s, bucket: sn.bucket, buffers: &sn.buffers}
 	defer l.release()
 	sc := scan{lister: l, seg: seg, versions: versions && sn.versioned}
 	if seg.From > seg.Prefix {
-		sc.marker = before(seg.From)
+		sc.marker = markerBefore(seg.From)
 	}
 	if seg.After != "" {
 		if !sc.versions {
@@ -76,9 +76,9 @@ type scan struct {
 	marker, version string // of the next request
 	lastVersion     string // of the last row seen
 
-	last []byte              // key of the last row seen
-	seen listpage.VersionSet // versions of last that have been seen; if deep, on the last page
-	deep bool                // last has very many versions
+	last  []byte              // key of the last row seen
+	seen  listpage.VersionSet // versions of last that have been seen; if inKey, on the last page
+	inKey bool                // last has very many versions
 }
 
 // manyVersions is the most versions of a key that are listed again for the next
@@ -139,8 +139,8 @@ func (sc *scan) records() (records []stocktake.Record, end bool, err error) {
 	case len(records) > 0:
 		sc.remember(records)
 	case end:
-	case sc.versions && sc.last != nil && !sc.deep:
-		sc.dive(sc.lastVersion) // the page has only versions that have been seen
+	case sc.versions && sc.last != nil && !sc.inKey:
+		sc.continueInKey(sc.lastVersion) // the page has only versions that have been seen
 	default:
 		return nil, true, fmt.Errorf("list %s: %w after key %.200q", sc.bucket, &UnansweredError{errStuck}, sc.marker)
 	}
@@ -219,9 +219,9 @@ func (sc *scan) remember(records []stocktake.Record) {
 		return
 	}
 	if !again {
-		sc.deep = false
+		sc.inKey = false
 	}
-	if !again || sc.deep {
+	if !again || sc.inKey {
 		sc.seen.Clear()
 	}
 	first := len(records) - 1
@@ -231,16 +231,16 @@ func (sc *scan) remember(records []stocktake.Record) {
 	for i := first; i < len(records); i++ {
 		sc.seen.Add(records[i].VersionID)
 	}
-	sc.marker, sc.version = before(string(last.Key)), ""
-	if sc.deep || sc.seen.Len() > manyVersions {
-		sc.dive(string(last.VersionID))
+	sc.marker, sc.version = markerBefore(string(last.Key)), ""
+	if sc.inKey || sc.seen.Len() > manyVersions {
+		sc.continueInKey(string(last.VersionID))
 	}
 	sc.lastVersion = string(last.VersionID)
 }
 
-// dive continues after a version of the last key.
-func (sc *scan) dive(version string) {
-	sc.deep = true
+// continueInKey continues after a version of the last key.
+func (sc *scan) continueInKey(version string) {
+	sc.inKey = true
 	sc.marker, sc.version = string(sc.last), version
 }
 

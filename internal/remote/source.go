@@ -27,8 +27,8 @@ type snapshot struct {
 	bucket    string
 	versioned bool
 	taken     time.Time
-	answers   [numQuestions]answers
-	rooms     rooms
+	details   [numDetailRequests]detailState
+	buffers   bufferPool
 }
 
 func (sn *snapshot) Time() time.Time                                      { return sn.taken }
@@ -45,8 +45,8 @@ func (sn *snapshot) Requests() int {
 	return min(sn.s.requests, max(sn.s.accepted(), 1))
 }
 
-// about adds the bucket to an error.
-func about(bucket string, err error) error {
+// withBucket adds the bucket to an error.
+func withBucket(bucket string, err error) error {
 	if err == nil {
 		return nil
 	}

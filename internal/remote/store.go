@@ -14,7 +14,7 @@ import (
 // use.
 type Store struct {
 	dialect  Dialect
-	wire     *Wire
+	conn     *Connection
 	partSize int
 	pageSize string
 	requests int
@@ -22,16 +22,16 @@ type Store struct {
 	types    bool       // listings contain the types of objects
 	log      *slog.Logger
 
-	asking  chan struct{}             // has one element for each object with a request in progress
-	unknown [numQuestions]atomic.Bool // the store does not support the question
+	detailSlots chan struct{}                  // has one element for each object with a request in progress
+	unsupported [numDetailRequests]atomic.Bool // the store does not support the request
 }
 
-// New returns the store for a dialect and a wire. Packages s3bucket and ossbucket
+// New returns the store for a dialect and a connection. Packages s3bucket and ossbucket
 // call it; o must be complete.
-func New(o Options, w *Wire, d Dialect) *Store {
+func New(o Options, w *Connection, d Dialect) *Store {
 	return &Store{
-		dialect: d, wire: w, partSize: o.PartSize, pageSize: strconv.Itoa(o.PageSize), requests: o.Requests, accepted: o.Accepted, log: o.Log,
-		types: d.Lists(stocktake.FieldObjectType), asking: make(chan struct{}, o.Requests),
+		dialect: d, conn: w, partSize: o.PartSize, pageSize: strconv.Itoa(o.PageSize), requests: o.Requests, accepted: o.Accepted, log: o.Log,
+		types: d.Lists(stocktake.FieldObjectType), detailSlots: make(chan struct{}, o.Requests),
 	}
 }
 
@@ -47,5 +47,5 @@ func (s *Store) Destination(bucket string) engine.Destination { return &destinat
 // [stocktake.ErrNoSuchBucket] if there is no such bucket.
 func (s *Store) Versioned(ctx context.Context, bucket string) (bool, error) {
 	versioned, err := s.dialect.Versioned(ctx, bucket)
-	return versioned, about(bucket, err)
+	return versioned, withBucket(bucket, err)
 }

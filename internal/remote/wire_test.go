@@ -100,7 +100,7 @@ func TestRequestsAreRepeated(t *testing.T) {
 			var mu sync.Mutex
 			var dates, keys, bodies []string
 			d := open(t, kind, remote.Options{
-				Around: retried,
+				WrapTransport: retried,
 				Credentials: func(context.Context) (remote.Credentials, error) {
 					mu.Lock()
 					defer mu.Unlock()

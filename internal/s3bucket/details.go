@@ -9,16 +9,16 @@ import (
 	"github.com/stocktake/stocktake/internal/remote"
 )
 
-// Tells implements [remote.Dialect]. The CRC-64 of S3 is another sum than that of
+// RequestFor implements [remote.Dialect]. The CRC-64 of S3 is another sum than that of
 // OSS.
-func (d *dialect) Tells(f stocktake.Field) remote.Question {
+func (d *dialect) RequestFor(f stocktake.Field) remote.DetailRequest {
 	switch f {
 	case stocktake.FieldEncryptionStatus:
-		return remote.AskHead
+		return remote.RequestHead
 	case stocktake.FieldObjectACL:
-		return remote.AskACL
+		return remote.RequestACL
 	case stocktake.FieldTaggingCount:
-		return remote.AskTags
+		return remote.RequestTags
 	}
 	return 0
 }
@@ -27,15 +27,15 @@ func (d *dialect) Tells(f stocktake.Field) remote.Question {
 //
 // Source: Amazon S3 user guide, required permissions for API operations;
 // GetObjectACLHandler of MinIO.
-func (d *dialect) DetailRight(q remote.Question, version bool) string {
+func (d *dialect) DetailRight(q remote.DetailRequest, version bool) string {
 	name, onMinIO := "GetObject", ""
 	if version {
 		name, onMinIO = "GetObjectVersion", "s3:GetObject"
 	}
 	switch q {
-	case remote.AskACL:
+	case remote.RequestACL:
 		name, onMinIO = name+"Acl", "s3:GetBucketPolicy"
-	case remote.AskTags:
+	case remote.RequestTags:
 		name += "Tagging"
 		if version {
 			onMinIO += "Tagging"

@@ -25,15 +25,15 @@ func optional(text string) *string {
 func (d *dialect) Get(ctx context.Context, bucket, key, span string) (io.ReadCloser, bool, error) {
 	out, err := d.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, Range: optional(span)})
 	if err != nil {
-		return nil, false, remote.Needs(readRight, coded(err))
+		return nil, false, remote.Needs(readRight, serviceError(err))
 	}
 	return out.Body, aws.ToString(out.ContentRange) == "", nil
 }
 
-// Stat implements [remote.Dialect].
-func (d *dialect) Stat(ctx context.Context, bucket, key string) (bool, error) {
+// Head implements [remote.Dialect].
+func (d *dialect) Head(ctx context.Context, bucket, key string) (bool, error) {
 	_, err := d.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
-	if err = remote.Needs(readRight, coded(err)); errors.Is(err, fs.ErrNotExist) {
+	if err = remote.Needs(readRight, serviceError(err)); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil, err
@@ -54,7 +54,7 @@ func deleteRight(version string) string {
 // Delete implements [remote.Dialect].
 func (d *dialect) Delete(ctx context.Context, bucket, key, version string) error {
 	_, err := d.api.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key, VersionId: optional(version)})
-	if err = remote.Needs(deleteRight(version), coded(err)); errors.Is(err, fs.ErrNotExist) {
+	if err = remote.Needs(deleteRight(version), serviceError(err)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
@@ -71,8 +71,8 @@ func encryption(o *remote.Object) (e types.ServerSideEncryption, keyID *string) 
 	return "", nil
 }
 
-// condition returns If-None-Match.
-func condition(o *remote.Object) *string {
+// ifNoneMatch returns If-None-Match.
+func ifNoneMatch(o *remote.Object) *string {
 	if o.Exclusive {
 		return aws.String("*")
 	}
@@ -83,20 +83,20 @@ func condition(o *remote.Object) *string {
 func (d *dialect) Put(ctx context.Context, o remote.Object, content io.ReadSeeker, md5 string) error {
 	e, keyID := encryption(&o)
 	_, err := d.api.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &o.Bucket, Key: &o.Key, Body: content, ContentType: &o.ContentType, ContentMD5: &md5, IfNoneMatch: condition(&o),
+		Bucket: &o.Bucket, Key: &o.Key, Body: content, ContentType: &o.ContentType, ContentMD5: &md5, IfNoneMatch: ifNoneMatch(&o),
 		ServerSideEncryption: e, SSEKMSKeyId: keyID,
 	})
-	return remote.Needs("s3:PutObject", coded(err))
+	return remote.Needs("s3:PutObject", serviceError(err))
 }
 
-// Begin implements [remote.Dialect].
-func (d *dialect) Begin(ctx context.Context, o remote.Object) (string, error) {
+// InitiateUpload implements [remote.Dialect].
+func (d *dialect) InitiateUpload(ctx context.Context, o remote.Object) (string, error) {
 	e, keyID := encryption(&o)
 	out, err := d.api.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
 		Bucket: &o.Bucket, Key: &o.Key, ContentType: &o.ContentType, ServerSideEncryption: e, SSEKMSKeyId: keyID,
 	})
 	if err != nil {
-		return "", remote.Needs("s3:PutObject", coded(err))
+		return "", remote.Needs("s3:PutObject", serviceError(err))
 	}
 	if aws.ToString(out.UploadId) == "" {
 		return "", errors.New("the service has begun an upload without an id")
@@ -104,46 +104,46 @@ func (d *dialect) Begin(ctx context.Context, o remote.Object) (string, error) {
 	return *out.UploadId, nil
 }
 
-// Part implements [remote.Dialect].
-func (d *dialect) Part(ctx context.Context, o remote.Object, upload string, number int, content io.ReadSeeker, md5 string) (string, error) {
+// UploadPart implements [remote.Dialect].
+func (d *dialect) UploadPart(ctx context.Context, o remote.Object, upload string, number int, content io.ReadSeeker, md5 string) (string, error) {
 	out, err := d.api.UploadPart(ctx, &s3.UploadPartInput{
 		Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload, PartNumber: aws.Int32(int32(number)), Body: content, ContentMD5: &md5,
 	})
 	if err != nil {
-		return "", remote.Needs("s3:PutObject", coded(err))
+		return "", remote.Needs("s3:PutObject", serviceError(err))
 	}
 	return aws.ToString(out.ETag), nil
 }
 
-// Finish implements [remote.Dialect].
-func (d *dialect) Finish(ctx context.Context, o remote.Object, upload string, etags []string) error {
+// CompleteUpload implements [remote.Dialect].
+func (d *dialect) CompleteUpload(ctx context.Context, o remote.Object, upload string, etags []string) error {
 	parts := make([]types.CompletedPart, len(etags))
 	for i := range etags {
 		parts[i] = types.CompletedPart{ETag: &etags[i], PartNumber: aws.Int32(int32(i + 1))}
 	}
 	_, err := d.api.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-		Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload, IfNoneMatch: condition(&o),
+		Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload, IfNoneMatch: ifNoneMatch(&o),
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 	})
-	return remote.Needs("s3:PutObject", coded(err))
+	return remote.Needs("s3:PutObject", serviceError(err))
 }
 
-// Abort implements [remote.Dialect].
-func (d *dialect) Abort(ctx context.Context, o remote.Object, upload string) error {
+// AbortUpload implements [remote.Dialect].
+func (d *dialect) AbortUpload(ctx context.Context, o remote.Object, upload string) error {
 	_, err := d.api.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &o.Bucket, Key: &o.Key, UploadId: &upload})
-	if err = remote.Needs("s3:AbortMultipartUpload", coded(err)); errors.Is(err, remote.ErrNoUpload) {
+	if err = remote.Needs("s3:AbortMultipartUpload", serviceError(err)); errors.Is(err, remote.ErrNoUpload) {
 		return nil
 	}
 	return err
 }
 
-// Uploads implements [remote.Dialect].
-func (d *dialect) Uploads(ctx context.Context, bucket, prefix string, after remote.Upload) (page []remote.Upload, next remote.Upload, err error) {
+// ListUploads implements [remote.Dialect].
+func (d *dialect) ListUploads(ctx context.Context, bucket, prefix string, after remote.Upload) (page []remote.Upload, next remote.Upload, err error) {
 	out, err := d.api.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{
 		Bucket: &bucket, Prefix: &prefix, KeyMarker: optional(after.Key), UploadIdMarker: optional(after.ID),
 	})
 	if err != nil {
-		return nil, next, remote.Needs("s3:ListBucketMultipartUploads", coded(err))
+		return nil, next, remote.Needs("s3:ListBucketMultipartUploads", serviceError(err))
 	}
 	for _, u := range out.Uploads {
 		page = append(page, remote.Upload{Key: aws.ToString(u.Key), ID: aws.ToString(u.UploadId)})

@@ -24,22 +24,22 @@ func New(o remote.Options) (*remote.Store, error) {
 		return nil, err
 	}
 	d := &dialect{region: o.Region, signer: v4.NewSigner(func(s *v4.SignerOptions) { s.DisableURIPathEscaping = true })}
-	wire := remote.NewWire(o, endpoint, d.Sign)
+	conn := remote.NewConnection(o, endpoint, d.Sign)
 	d.api = s3.New(s3.Options{
 		BaseEndpoint: aws.String(endpoint.String()), Region: o.Region, UsePathStyle: o.Addressing == remote.PathStyle,
-		Credentials: placeholder{}, HTTPClient: wire.Client, Retryer: aws.NopRetryer{},
+		Credentials: placeholderCredentials{}, HTTPClient: conn.Client, Retryer: aws.NopRetryer{},
 		// Older stores refuse the checksums that the SDK adds by itself.
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 	})
-	return remote.New(o, wire, d), nil
+	return remote.New(o, conn, d), nil
 }
 
-// placeholder are the credentials that the SDK signs with. The wire signs the
+// placeholderCredentials are the credentials that the SDK signs with. The connection signs the
 // request again when it is sent.
-type placeholder struct{}
+type placeholderCredentials struct{}
 
-func (placeholder) Retrieve(context.Context) (aws.Credentials, error) {
+func (placeholderCredentials) Retrieve(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "placeholder", SecretAccessKey: "placeholder"}, nil
 }
 
@@ -77,8 +77,8 @@ func (d *dialect) Sign(req *http.Request, _ string, c remote.Credentials, now ti
 	}, req, hash, "s3", d.region, now)
 }
 
-// coded makes an answer of the service a [*remote.Error].
-func coded(err error) error {
+// serviceError makes an answer of the service a [*remote.Error].
+func serviceError(err error) error {
 	status := 0
 	if answer, ok := errors.AsType[interface {
 		error
@@ -87,7 +87,7 @@ func coded(err error) error {
 		status = answer.HTTPStatusCode()
 	}
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		return &remote.Error{Status: status, Code: api.ErrorCode(), Err: briefly(err, status, api)}
+		return &remote.Error{Status: status, Code: api.ErrorCode(), Err: briefError(err, status, api)}
 	}
 	if unanswered, ok := errors.AsType[*remote.UnansweredError](err); ok {
 		return unanswered // what the SDK says around it is of an answer
@@ -98,8 +98,8 @@ func coded(err error) error {
 	return err
 }
 
-// briefly returns what the service has answered, without what the SDK says around it.
-func briefly(err error, status int, api smithy.APIError) error {
+// briefError returns what the service has answered, without what the SDK says around it.
+func briefError(err error, status int, api smithy.APIError) error {
 	text := fmt.Sprintf("status %d: %.100q: %.300q", status, api.ErrorCode(), api.ErrorMessage())
 	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
 		text = op.OperationName + ": " + text
@@ -125,7 +125,7 @@ func (d *dialect) ListRight(versions bool) string {
 func (d *dialect) Versioned(ctx context.Context, bucket string) (bool, error) {
 	out, err := d.api.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &bucket})
 	if err != nil {
-		return false, fmt.Errorf("versioning: %w", remote.Needs("s3:GetBucketVersioning", coded(err)))
+		return false, fmt.Errorf("versioning: %w", remote.Needs("s3:GetBucketVersioning", serviceError(err)))
 	}
 	return out.Status != "", nil
 }
@@ -137,5 +137,5 @@ func (d *dialect) Lists(f stocktake.Field) bool {
 		stocktake.FieldLastAccessDate, stocktake.FieldLastAccessTimestamp:
 		return false
 	}
-	return d.Tells(f) == 0
+	return d.RequestFor(f) == 0
 }

@@ -46,7 +46,7 @@ func (s *Server) registry(st *store.Store, access bucket.Access) (*bucket.Regist
 		})
 	}
 	var err error
-	if opts.Former, err = s.formerClaims(); err != nil {
+	if opts.RemovedStore, err = s.formerClaims(); err != nil {
 		return nil, err
 	}
 	buckets := bucket.New(st, opts)

@@ -150,9 +150,9 @@ func (d *destination) open(ctx context.Context, key string, pick func(size int64
 	return &contentReader{r, c}, nil
 }
 
-// Room implements engine.Destination: the free bytes of the disk beyond the
+// FreeSpace implements engine.Destination: the free bytes of the disk beyond the
 // reserve.
-func (d *destination) Room(context.Context) (int64, error) {
+func (d *destination) FreeSpace(context.Context) (int64, error) {
 	if n, known := d.s.blobs.Free(); known {
 		return max(n, 0), nil
 	}

@@ -38,7 +38,7 @@ type Options struct {
 
 	Audit *slog.Logger // of roles that were assumed; nil means Log
 
-	// Proven is called with the principal of each request whose signature is valid;
+	// Authenticated is called with the principal of each request whose signature is valid;
 	// nil means no call.
 	Authenticated func(ctx context.Context, principal string)
 }

@@ -71,7 +71,7 @@ func (s *server) openAs(t *testing.T, key, secret string, pageSize int) *remote.
 	store, err := s3bucket.New(remote.Options{
 		Endpoint: s.endpoint, PartSize: 5 << 20, PageSize: pageSize,
 		Credentials: remote.Static(remote.Credentials{AccessKeyID: key, AccessKeySecret: secret}),
-		Around: func(next http.RoundTripper) http.RoundTripper {
+		WrapTransport: func(next http.RoundTripper) http.RoundTripper {
 			return &throttle.Retry{Next: throttle.NewGate(next, throttle.Limits{})}
 		},
 	})

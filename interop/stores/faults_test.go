@@ -131,7 +131,7 @@ func openProxied(t *testing.T, p *proxy, silence time.Duration) *remote.Store {
 	store, err := s3bucket.New(remote.Options{
 		Endpoint: p.URL, PageSize: 50, Requests: 4, Silence: silence, Log: slog.New(slog.DiscardHandler),
 		Credentials: remote.Static(remote.Credentials{AccessKeyID: accessKey, AccessKeySecret: secretKey}),
-		Around: func(next http.RoundTripper) http.RoundTripper {
+		WrapTransport: func(next http.RoundTripper) http.RoundTripper {
 			return &throttle.Retry{Next: throttle.NewGate(next, throttle.Limits{}), Attempts: 4, FirstPause: 10 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
 		},
 	})

@@ -398,7 +398,7 @@ func manyFiles(t *testing.T, d destination) {
 
 // room: content that fits can be written.
 func room(t *testing.T, d destination) {
-	n, err := d.Room(t.Context())
+	n, err := d.FreeSpace(t.Context())
 	if err != nil || n < -1 {
 		t.Fatalf("Room: %d, %v", n, err)
 	}

@@ -50,7 +50,7 @@ type membership struct {
 // listing if other runs of the bucket may join it. It returns false if the run lists
 // alone.
 func (r *Runner) enlist(ctx context.Context, tx postgres.Tx, t *inventory.Task) (bool, error) {
-	login := r.one.Stores.Listing(t.Run.Bucket, &t.Configuration)
+	login := r.one.Stores.ListingKey(t.Run.Bucket, &t.Configuration)
 	if login == "" {
 		return false, nil
 	}

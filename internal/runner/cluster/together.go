@@ -98,7 +98,7 @@ func (r *Runner) equip(ctx context.Context, g *gathered, m *member) (bool, error
 	if err == nil {
 		dst, err = r.one.Stores.Destination(ctx, &cfg)
 	}
-	if err == nil && len(g.members) > 0 && r.one.Stores.Listing(g.bucket, &cfg) != r.one.Stores.Listing(g.bucket, &g.members[0].Job.Configuration) {
+	if err == nil && len(g.members) > 0 && r.one.Stores.ListingKey(g.bucket, &cfg) != r.one.Stores.ListingKey(g.bucket, &g.members[0].Job.Configuration) {
 		err = errors.New("its role lists the bucket in another way")
 	}
 	if err != nil {

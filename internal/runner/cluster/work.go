@@ -158,7 +158,7 @@ func (r *Runner) reason(ctx context.Context, run string, cause error) string {
 
 // final reports whether a retry would return the same error.
 func final(err error) bool {
-	if _, ok := errors.AsType[*engine.RoomError](err); ok {
+	if _, ok := errors.AsType[*engine.SpaceError](err); ok {
 		return true
 	}
 	return errors.Is(err, stocktake.ErrNoSuchBucket) || errors.Is(err, stocktake.ErrAccessDenied) || errors.Is(err, engine.ErrRecordedLost)

@@ -152,7 +152,7 @@ type anyBucket struct {
 func (anyBucket) Bucket(_ context.Context, name string) (object.Bucket, error) {
 	return object.Bucket{Name: name}, nil
 }
-func (anyBucket) Reach(context.Context, string) error                     { return nil }
+func (anyBucket) CheckBucket(context.Context, string) error               { return nil }
 func (b anyBucket) StoreOf(string) string                                 { return b.store }
 func (anyBucket) Notes(string, []stocktake.Field, int64) (notes []string) { return nil }
 
@@ -340,5 +340,5 @@ func (w *world) query(p *process, text string, args ...any) (values []string) {
 	return values
 }
 
-// Listing implements cluster's and the local runner's Stores.
-func (w *world) Listing(string, *stocktake.InventoryConfiguration) string { return w.login }
+// ListingKey implements cluster's and the local runner's Stores.
+func (w *world) ListingKey(string, *stocktake.InventoryConfiguration) string { return w.login }

@@ -21,10 +21,10 @@ type Stores interface {
 	Source(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) (engine.Source, error)
 	Destination(ctx context.Context, cfg *stocktake.InventoryConfiguration) (engine.Destination, error)
 
-	// Listing identifies how a run of cfg lists a bucket of another store: runs of
+	// ListingKey identifies how a run of cfg lists a bucket of another store: runs of
 	// one bucket for which it is equal may share a listing. It is empty for the
 	// embedded store, and if there is no such listing.
-	Listing(bucket string, cfg *stocktake.InventoryConfiguration) string
+	ListingKey(bucket string, cfg *stocktake.InventoryConfiguration) string
 }
 
 // A Runner is the [inventory.Runner] of one machine. Its fields are not changed

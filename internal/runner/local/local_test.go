@@ -31,8 +31,8 @@ func (s *stores) Destination(_ context.Context, cfg *stocktake.InventoryConfigur
 	return destination{s.Bucket(cfg.Destination.Bucket), s}, s.destErr
 }
 
-// Listing says that runs of a bucket that is "shared" may share a listing.
-func (s *stores) Listing(bucket string, cfg *stocktake.InventoryConfiguration) string {
+// ListingKey says that runs of a bucket that is "shared" may share a listing.
+func (s *stores) ListingKey(bucket string, cfg *stocktake.InventoryConfiguration) string {
 	if bucket == "shared" {
 		return "as " + cfg.Destination.RoleARN
 	}

@@ -15,7 +15,7 @@ func (r *Runner) RunTogether(contexts []context.Context, tasks []inventory.Task,
 	defer all.Wait()
 	groups := map[string][]int{}
 	for i := range tasks {
-		listing := r.Stores.Listing(tasks[i].Run.Bucket, &tasks[i].Configuration)
+		listing := r.Stores.ListingKey(tasks[i].Run.Bucket, &tasks[i].Configuration)
 		if listing != "" {
 			groups[listing] = append(groups[listing], i)
 			continue
