@@ -115,6 +115,15 @@ func unknownVariables(app *kong.Application) error {
 	return nil
 }
 
+// unknownToAll is unknownVariables with the variables of all verbs.
+func unknownToAll(con console) error {
+	whole, err := newParser(new(cli), con)
+	if err != nil {
+		panic(err) // the command line's own definition is wrong
+	}
+	return unknownVariables(whole.Model)
+}
+
 // distance returns the number of bytes to insert, remove or replace to make b
 // of a.
 func distance(a, b string) int {

@@ -95,9 +95,15 @@ func run(ctx context.Context, args []string, con console) (code int) {
 			code = int(n)
 		}
 	}()
-	parser, err := newParser(&c, con,
+	options := []kong.Option{
 		kong.Exit(func(n int) { panic(exit(n)) }),
-		kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	}
+	others, one := otherVerbs(args)
+	if one {
+		options = append(options, others)
+	}
+	parser, err := newParser(&c, con, options...)
 	if err != nil {
 		panic(err) // the command line's own definition is wrong
 	}
@@ -129,6 +135,9 @@ func run(ctx context.Context, args []string, con console) (code int) {
 		return exitUsage
 	}
 	err = unknownVariables(parser.Model)
+	if err != nil && one { // another verb may know the variable
+		err = unknownToAll(con)
+	}
 	if err == nil {
 		err = k.Run()
 	}
@@ -163,6 +172,36 @@ func newParser(c *cli, con console, more ...kong.Option) (*kong.Kong, error) {
 		kong.Bind(con),
 		kong.Vars{"version": programVersion().String(), "formats": formatNames()},
 	}, more...)...)
+}
+
+// otherVerbs returns the option that keeps the verbs that args do not name out of the
+// parser. To build it for all verbs takes more processor time than many commands. ok is
+// false for command lines that need all verbs, or name none.
+func otherVerbs(args []string) (option kong.Option, ok bool) {
+	if len(args) == 0 {
+		return nil, false
+	}
+	var others []string
+	all := reflect.TypeFor[cli]()
+	for i := range all.NumField() {
+		field := all.Field(i)
+		if _, verb := field.Tag.Lookup("cmd"); !verb {
+			continue
+		}
+		name := field.Tag.Get("name")
+		if name == "" {
+			name = strings.ToLower(field.Name)
+		}
+		switch {
+		case name != args[0]:
+			others = append(others, field.Name)
+		case field.Type == reflect.TypeFor[completionCmd](), field.Type == reflect.TypeFor[manCmd](), field.Type == reflect.TypeFor[completeCmd]():
+			return nil, false
+		default:
+			ok = true
+		}
+	}
+	return kong.IgnoreFields(`^cli\.(` + strings.Join(others, "|") + `)$`), ok
 }
 
 // negative is a number that the parser would take for a short flag.

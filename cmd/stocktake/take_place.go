@@ -166,13 +166,17 @@ func (c *takeStores) settings(kind foreign.Kind, bucket string, flags foreign.Se
 		s.Credentials = foreign.Chain()
 	}
 	s.Name, s.Kind, s.Buckets = string(kind), kind, []string{bucket}
-	s.Endpoint = cmp.Or(s.Endpoint, foreign.DefaultEndpoint(kind, s.Credentials))
+	if s.Endpoint == "" { // to find a default takes as long as listing some pages
+		s.Endpoint = foreign.DefaultEndpoint(kind, s.Credentials)
+	}
 	if s.Endpoint != "" && !strings.Contains(s.Endpoint, "://") {
 		s.Endpoint = "https://" + s.Endpoint
 	}
 	if u, err := url.Parse(s.Endpoint); err == nil {
 		s.Endpoint = strings.TrimSuffix(s.Endpoint, "/")
-		s.Region = cmp.Or(s.Region, foreign.DefaultRegion(kind, s.Credentials))
+		if s.Region == "" {
+			s.Region = foreign.DefaultRegion(kind, s.Credentials)
+		}
 		if kind == foreign.OSS {
 			s.Region = cmp.Or(s.Region, regionOf(u.Hostname()))
 		}

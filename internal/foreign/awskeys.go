@@ -20,13 +20,16 @@ import (
 // first source that has any, of variables, files and the machine. The SDK renews
 // keys that expire.
 func awsKeys(c Credentials, log *slog.Logger) (keys, error) {
+	if env, ok := awsVariables(); ok && c.source == fromChain && env.Credentials.HasKeys() {
+		return fixed(Key{ID: env.Credentials.AccessKeyID, Secret: env.Credentials.SecretAccessKey, Token: env.Credentials.SessionToken}), nil
+	}
 	return watch(&securefile.Document[keys]{
 		Room: new(securefile.Memory), // empty: the keys are in files of their own
 		Also: awsFiles(),
 		Parse: func([]byte) (*keys, error) {
 			cfg, err := awsConfig(c)
-			if _, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok {
-				return nil, fmt.Errorf("credentials: no profile %q in %s", c.value, strings.Join(awsFiles(), " or "))
+			if missing, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok {
+				return nil, fmt.Errorf("credentials: no profile %q in %s", missing.Profile, strings.Join(awsFiles(), " or "))
 			}
 			if err != nil {
 				return nil, fmt.Errorf("credentials: %w", err)
@@ -41,6 +44,14 @@ func awsKeys(c Credentials, log *slog.Logger) (keys, error) {
 			return &found, nil
 		},
 	}, c, log)
+}
+
+// awsVariables returns what variables say, which comes before what files say. Reading
+// them alone is faster than awsConfig, which also parses certificates. ok is false if a
+// variable names a profile or is invalid: then awsConfig says whether that is an error.
+func awsVariables() (env config.EnvConfig, ok bool) {
+	env, err := config.NewEnvConfig()
+	return env, err == nil && env.SharedConfigProfile == ""
 }
 
 // awsConfig reads variables and files. It contacts no other machine.
@@ -88,6 +99,9 @@ func DefaultEndpoint(kind Kind, c Credentials) string {
 func DefaultRegion(kind Kind, c Credentials) string {
 	if kind == OSS {
 		return os.Getenv("OSS_REGION")
+	}
+	if env, ok := awsVariables(); ok && env.Region != "" {
+		return env.Region
 	}
 	cfg, err := awsConfig(c)
 	if err != nil {

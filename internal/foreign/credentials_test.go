@@ -69,6 +69,33 @@ func TestCredentials(t *testing.T) {
 	if r := DefaultRegion(S3, Chain()); r != "eu-west-1" {
 		t.Errorf("region %q", r)
 	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "variable-id")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "variable-secret")
+	t.Setenv("AWS_SESSION_TOKEN", "variable-token")
+	t.Setenv("AWS_DEFAULT_REGION", "eu-west-2")
+	for name, tt := range map[string]struct {
+		c    Credentials
+		want Key
+	}{
+		"variables come first": {Chain(), Key{ID: "variable-id", Secret: "variable-secret", Token: "variable-token"}},
+		"but for a profile":    {Profile("prod"), Key{ID: "prod-id", Secret: "prod-secret"}},
+	} {
+		k, err := tt.c.open(S3, slog.Default())
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got, err := k(t.Context()); err != nil || got != tt.want {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	if r := DefaultRegion(S3, Chain()); r != "eu-west-2" {
+		t.Errorf("region %q", r)
+	}
+	t.Setenv("AWS_PROFILE", "none")
+	if _, err := Chain().open(S3, slog.Default()); err == nil || !strings.Contains(err.Error(), `no profile "none"`) {
+		t.Errorf("a profile that does not exist: %v", err)
+	}
 	if err := os.Chmod(key, 0o644); err != nil {
 		t.Fatal(err)
 	}
