@@ -22,7 +22,9 @@ type migrateCmd struct {
 // Help is shown by --help below the flags.
 func (migrateCmd) Help() string {
 	return `It is safe to run from several machines at once: one migrates, the others wait. Tables
-go forward only. It must reach the server directly, not by a pooler of transactions.`
+go forward only. It must reach the server directly, not by a pooler of transactions.
+Servers of an earlier version that are running are listed: they continue, but do not start
+with the migrated tables again. A server that the tables no longer suit ends.`
 }
 
 // Run migrates, or only checks.
@@ -41,14 +43,15 @@ func (c *migrateCmd) Run(ctx context.Context, con console) error {
 	if c.Import != "" && master == nil {
 		return usagef("--import: the master key of the servers is needed: set %s or --master-key-file", masterEnv)
 	}
+	log := newLogger(con.err, slog.LevelInfo, "text")
 	if c.Check {
-		if err := server.CheckDatabase(ctx, address); err != nil {
+		if err := server.CheckDatabase(ctx, address, log); err != nil {
 			return err
 		}
 		_, err := sayln(con.out, "the tables are up to date; nothing to do")
 		return err
 	}
-	if err := server.Migrate(ctx, address, newLogger(con.err, slog.LevelInfo, "text")); err != nil {
+	if err := server.Migrate(ctx, address, log); err != nil {
 		return err
 	}
 	if _, err := sayln(con.out, "the tables are up to date"); err != nil || c.Import == "" {

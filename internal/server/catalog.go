@@ -81,7 +81,40 @@ func (s *Server) openDatabase(ctx context.Context) (catalog, error) {
 		}
 		return s.database.Refused()
 	})
+	s.work(s.watchTables)
+	s.mentions = append(s.mentions, func() error {
+		if remark := s.tablesRemark.Load(); remark != nil && *remark != "" {
+			return errors.New(*remark)
+		}
+		return nil
+	})
 	return cat, nil
+}
+
+// tablesPoll is how often a server checks that the tables of the database are still those that it
+// knows.
+const tablesPoll = 10 * time.Second
+
+// watchTables follows the version of the tables until ctx ends. It returns an error if this version
+// cannot work with them any more, which ends the server before it does harm.
+func (s *Server) watchTables(ctx context.Context) error {
+	for {
+		remark, err := s.database.CheckTables(ctx)
+		switch {
+		case errors.Is(err, postgres.ErrOutdated), errors.Is(err, postgres.ErrOlder):
+			return fmt.Errorf("the database %s: %w", s.database.Name(), err)
+		case err != nil: // others report that the database does not answer
+		default:
+			if was := s.tablesRemark.Swap(&remark); remark != "" && (was == nil || *was != remark) {
+				s.log.Warn(remark)
+			}
+		}
+		select {
+		case <-time.After(tablesPoll):
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // Migrate brings the tables of a database up to date. Errors: a *SettingError for
@@ -95,11 +128,14 @@ func Migrate(ctx context.Context, address string, log *slog.Logger) error {
 }
 
 // CheckDatabase returns nil if this version can use the tables of a database as
-// they are. Errors: a *SettingError, and those of [postgres.Open].
-func CheckDatabase(ctx context.Context, address string) error {
+// they are. It logs which running servers are of an earlier version. Errors: a *SettingError, and those of [postgres.Open].
+func CheckDatabase(ctx context.Context, address string, log *slog.Logger) error {
 	cfg, err := postgres.Parse(address)
 	if err != nil {
 		return &SettingError{"database", err}
+	}
+	if err := postgres.WarnOlder(ctx, cfg, log); err != nil {
+		return err
 	}
 	cat, err := postgres.Open(ctx, cfg)
 	if err != nil {

@@ -101,15 +101,24 @@ func TestDatabaseRefused(t *testing.T) {
 	if err := server.Migrate(t.Context(), cfg.Database, cfg.Log); err != nil {
 		t.Fatal(err)
 	}
-	if err := server.CheckDatabase(t.Context(), cfg.Database); err != nil {
+	if err := server.CheckDatabase(t.Context(), cfg.Database, cfg.Log); err != nil {
 		t.Error(err)
 	}
 	s, err := server.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
+	// A migration with which this version cannot work ends a server that runs.
+	conn, err := pgx.Connect(t.Context(), cfg.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.Exec(t.Context(), "UPDATE stocktake_oldest SET version = 1000"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(t.Context()); !errors.Is(err, postgres.ErrOutdated) {
+		t.Errorf("with tables for newer versions only it ends with %v, want %v", err, postgres.ErrOutdated)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -62,8 +63,9 @@ type Server struct {
 	database  *postgres.Database // of the catalog that processes share; nil: there is none
 	requests  requestCount
 
-	shared        *securerow.Table // accounts and keys that processes share; nil: they are in the data folder
-	sharedCatalog catalog          // in the same database
+	shared        *securerow.Table       // accounts and keys that processes share; nil: they are in the data folder
+	sharedCatalog catalog                // in the same database
+	tablesRemark  atomic.Pointer[string] // a remark about the version of its tables; nil or empty: none
 	conns         *listen.Connections
 
 	audit     *slog.Logger   // of changes

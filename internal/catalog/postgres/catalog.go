@@ -29,11 +29,12 @@ func Open(ctx context.Context, cfg *pgxpool.Config) (*Catalog, error) {
 	if err != nil {
 		return nil, named("open the database", cfg, err)
 	}
-	if err := check(ctx, pool); err != nil {
+	tables, err := check(ctx, pool)
+	if err != nil {
 		pool.Close()
 		return nil, named("open the database", cfg, err)
 	}
-	db := &Database{pool: pool, name: Name(cfg), connecting: tried}
+	db := &Database{pool: pool, name: Name(cfg), connecting: tried, tables: tables}
 	return &Catalog{Catalog: relational.New(db), db: db}, nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -120,7 +119,7 @@ func hold(ctx context.Context, cfg *pgxpool.Config, first *pgx.Conn, n int) erro
 	for conn := first; ; {
 		var session uint32
 		err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&session)
-		if e, ok := errors.AsType[*pgconn.PgError](err); ok && (e.Code == "42P05" || e.Code == "26000") { // a statement that another session has prepared
+		if code := codeOf(err); code == "42P05" || code == "26000" { // a statement that another session has prepared
 			return ErrPooler
 		}
 		if err != nil {

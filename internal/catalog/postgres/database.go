@@ -27,6 +27,7 @@ type Database struct {
 	pool *pgxpool.Pool
 	name string
 
+	tables     schema // that this program knows
 	connecting *connecting
 
 	changes, commits, failures, took atomic.Int64 // see relational.Stats; took in nanoseconds

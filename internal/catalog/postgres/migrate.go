@@ -94,6 +94,9 @@ func migrateLocked(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) er
 	if have.newer(want) {
 		return fmt.Errorf("%s, known are %s: %w", have, want, ErrNewer)
 	}
+	if err := warnOlder(ctx, pool, want.ours, log); err != nil {
+		return err
+	}
 	river, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: log})
 	if err != nil {
 		return err
@@ -158,12 +161,17 @@ func versions(ctx context.Context, pool *pgxpool.Pool) (have, want schema, err e
 	if err != nil {
 		return have, want, err
 	}
+	want.ours, err = newestMigration()
+	return have, want, err
+}
+
+// newestMigration returns the version of our tables that this program knows.
+func newestMigration() (int64, error) {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
-		return have, want, err
+		return 0, err
 	}
-	want.ours, err = goose.NumericComponent(files[len(files)-1])
-	return have, want, err
+	return goose.NumericComponent(files[len(files)-1])
 }
 
 // version reads a version from a table, if the table exists.
@@ -186,19 +194,19 @@ func checkServer(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
-// check returns nil if this program can use the tables as they are.
-func check(ctx context.Context, pool *pgxpool.Pool) error {
+// check returns the version of the tables if this program can use them as they are.
+func check(ctx context.Context, pool *pgxpool.Pool) (schema, error) {
 	if err := checkServer(ctx, pool); err != nil {
-		return err
+		return schema{}, err
 	}
 	have, want, err := versions(ctx, pool)
 	switch {
 	case err != nil:
-		return err
+		return schema{}, err
 	case have.newer(want):
-		return fmt.Errorf("%s, known are %s: %w", have, want, ErrNewer)
+		return schema{}, fmt.Errorf("%s, known are %s: %w", have, want, ErrNewer)
 	case have != want:
-		return fmt.Errorf("%s, needed are %s: %w", have, want, ErrOlder)
+		return schema{}, fmt.Errorf("%s, needed are %s: %w", have, want, ErrOlder)
 	}
-	return nil
+	return want, nil
 }

@@ -40,6 +40,14 @@ func refusal(err error) string {
 	return ""
 }
 
+// codeOf returns the code of an error of the server; empty: it is of something else.
+func codeOf(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
 // refusedFor is how long a failed attempt to connect counts. Whoever needs a
 // connection tries again sooner.
 const refusedFor = 10 * time.Second

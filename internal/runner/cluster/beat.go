@@ -145,9 +145,9 @@ func (r *Runner) renew(ctx context.Context, held []sighting) (kept map[int64]boo
 	m := &r.opts.Machine
 	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		kept = map[int64]bool{}
-		if _, err := tx.Exec(ctx, `INSERT INTO processes (id, host, slots, seen, started, roles, version) VALUES ($1, $2, $3, $4, $4, $5, $6)
+		if _, err := tx.Exec(ctx, `INSERT INTO processes (id, host, slots, seen, started, roles, version, tables) VALUES ($1, $2, $3, $4, $4, $5, $6, $7)
 			ON CONFLICT (id) DO UPDATE SET slots = $3, seen = $4`,
-			r.id, m.Name, r.slots(), tx.Now, strings.Join(m.Roles, ","), m.Version); err != nil {
+			r.id, m.Name, r.slots(), tx.Now, strings.Join(m.Roles, ","), m.Version, r.db.Tables()); err != nil {
 			return err
 		}
 		var err error
