@@ -109,7 +109,9 @@ var may = map[string][]string{
 	"internal/metrics":          {".", "internal/inventory", "internal/ossapi", "internal/throttle"},
 
 	// Pages for people: a client of the OSS API in the same process.
-	"internal/console": {".", "client", "internal/human", "internal/object", "internal/ram", "internal/signature", "inventoryxml", "report", "report/rollup"},
+	"internal/console/session": {},
+	"internal/console/snippet": {".", "internal/human", "inventoryxml"},
+	"internal/console":         {".", "client", "internal/console/session", "internal/console/snippet", "internal/human", "internal/object", "internal/ram", "internal/signature", "inventoryxml", "report", "report/rollup"},
 
 	// What happens to objects by itself.
 	"internal/lifecycle": {".", "internal/clock", "internal/object"},

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/human"
 )
 
 // A bucketRow is a bucket in the list of all buckets.
@@ -139,7 +140,7 @@ func (v *visit) ask(b *bucketRow) error {
 func (v *visit) openBucket() (*page, error) {
 	name := strings.TrimSpace(v.r.URL.Query().Get("bucket"))
 	if !stocktake.ValidBucketName(name) {
-		return nil, badRequest("%q is not the name of a bucket: 3 to 63 of a-z, 0-9 and '-'", visible(name))
+		return nil, badRequest("%q is not the name of a bucket: 3 to 63 of a-z, 0-9 and '-'", human.Visible(name))
 	}
 	return v.redirect("/buckets/" + name)
 }
@@ -186,7 +187,7 @@ func (v *visit) bucketPage() (*page, error) {
 			data.Inventories = append(data.Inventories, inventoryRow{s, inventoryHref(s.Bucket, s.Configuration)})
 		}
 	}
-	return &page{Template: "bucket", Title: visible(data.Bucket), Trail: []crumb{{"Buckets", "/"}}, Data: data}, nil
+	return &page{Template: "bucket", Title: human.Visible(data.Bucket), Trail: []crumb{{"Buckets", "/"}}, Data: data}, nil
 }
 
 func bucketHref(bucket string) string { return "/buckets/" + url.PathEscape(bucket) }
@@ -197,9 +198,9 @@ func inventoryHref(bucket, id string) string {
 
 // trail returns the parents of a configuration's page.
 func trail(bucket, id string) []crumb {
-	t := []crumb{{"Buckets", "/"}, {visible(bucket), bucketHref(bucket)}}
+	t := []crumb{{"Buckets", "/"}, {human.Visible(bucket), bucketHref(bucket)}}
 	if id != "" {
-		t = append(t, crumb{visible(id), inventoryHref(bucket, id)})
+		t = append(t, crumb{human.Visible(id), inventoryHref(bucket, id)})
 	}
 	return t
 }

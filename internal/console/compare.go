@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stocktake/stocktake/internal/console/snippet"
+	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
@@ -85,7 +87,7 @@ func (v *visit) compare() (*page, error) {
 
 // diffCommand returns the command that compares two reports row by row.
 func (v *visit) diffCommand(before, after *openReport) string {
-	where := func(r *openReport) string { return quoted("oss://" + r.cfg.Destination.Bucket + "/" + r.Key) }
+	where := func(r *openReport) string { return snippet.Quoted("oss://" + r.cfg.Destination.Bucket + "/" + r.Key) }
 	return "stocktake report diff " + where(before) + " " + where(after)
 }
 
@@ -189,7 +191,7 @@ func changeChart(rows []changeRow) *chart {
 	c := &chart{Kind: "bar", Title: "Change by prefix", Unit: "bytes", Signed: true, Stacked: true}
 	grew, shrank := series{Name: "grew", Color: 2}, series{Name: "shrank", Color: 1}
 	for _, r := range rows[:min(len(rows), 15)] {
-		c.Labels = append(c.Labels, visible(r.Name))
+		c.Labels = append(c.Labels, human.Visible(r.Name))
 		c.Links = append(c.Links, r.Href)
 		grew.Values = append(grew.Values, max(r.Bytes(), 0))
 		shrank.Values = append(shrank.Values, min(r.Bytes(), 0))

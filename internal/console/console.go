@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/console/session"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/report"
 )
@@ -86,8 +87,8 @@ type Console struct {
 	Config
 	mux      *http.ServeMux
 	pages    pages
-	sessions *sessions
-	attempts *limiter
+	sessions *session.Sessions
+	attempts *session.Limiter
 	streams  chan struct{} // one slot for each live page
 	verifies chan struct{} // one slot for each report that is being verified
 
@@ -114,7 +115,7 @@ func New(cfg Config) (*Console, error) {
 		cfg.Log = slog.Default()
 	}
 	c := &Console{
-		Config: cfg, mux: http.NewServeMux(), sessions: newSessions(), attempts: newLimiter(),
+		Config: cfg, mux: http.NewServeMux(), sessions: session.New(), attempts: session.NewLimiter(),
 		streams: make(chan struct{}, maxStreams), verifies: make(chan struct{}, maxVerifies), ended: make(chan struct{}),
 	}
 	var err error

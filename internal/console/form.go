@@ -14,6 +14,8 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/console/snippet"
+	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
@@ -84,7 +86,7 @@ func (v *visit) formPage(d *formData) *page {
 	d.Fields = fieldsOf(d.Values[classElement], v.ofS3())
 	p := &page{Template: "form", Title: "New inventory", Trail: trail(d.Bucket, d.ID), Data: d}
 	if d.ID != "" {
-		p.Title = "Change " + visible(d.ID)
+		p.Title = "Change " + human.Visible(d.ID)
 	}
 	if len(d.Errors) > 0 {
 		p.Status = http.StatusUnprocessableEntity
@@ -182,10 +184,10 @@ func (d *formData) refuse(err error) {
 
 // preview fills in the document, the command and the call that the form stands for.
 func (v *visit) preview(d *formData, cfg *stocktake.InventoryConfiguration) {
-	d.XML = document(cfg)
-	d.Command, d.Code = command(d.Bucket, cfg), code(v.Endpoint, v.Region, d.Bucket, cfg)
+	d.XML = snippet.XML(cfg)
+	d.Command, d.Code = snippet.Command(d.Bucket, cfg), snippet.Go(v.Endpoint, v.Region, d.Bucket, cfg)
 	if d.ID != "" {
-		d.Command, d.Code = replacing(d.Command, d.Code)
+		d.Command, d.Code = snippet.Replacing(d.Command, d.Code)
 	}
 }
 
@@ -286,7 +288,7 @@ func parseForm(form url.Values) (c stocktake.InventoryConfiguration, wrong map[s
 	for _, name := range form["OptionalFields/Field"] {
 		f, ok := stocktake.ParseOptionalField(name)
 		if !ok {
-			wrong["OptionalFields/Field"] = fmt.Sprintf("there is no column %q", visible(name))
+			wrong["OptionalFields/Field"] = fmt.Sprintf("there is no column %q", human.Visible(name))
 			continue
 		}
 		c.OptionalFields = append(c.OptionalFields, f)
@@ -355,7 +357,7 @@ func parseChanges(form url.Values, wrong map[string]string) *stocktake.Increment
 	for _, name := range form[element] {
 		f, ok := stocktake.ParseIncrementalField(name)
 		if !ok {
-			wrong[element] = fmt.Sprintf("there is no column %q", visible(name))
+			wrong[element] = fmt.Sprintf("there is no column %q", human.Visible(name))
 			continue
 		}
 		i.OptionalFields = append(i.OptionalFields, f)

@@ -1,16 +1,13 @@
 package console
 
 import (
-	"go/parser"
 	"net/url"
-	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/configtest"
-	"github.com/stocktake/stocktake/inventoryxml"
 )
 
 // TestFormKeepsConfigurations holds that a configuration that is loaded into the
@@ -41,34 +38,6 @@ func TestFormKeepsConfigurations(t *testing.T) {
 			if !found {
 				t.Errorf("the form has no field for %s", element)
 			}
-		}
-		if parsed, err := inventoryxml.Parse([]byte(document(&cfg))); err != nil || !reflect.DeepEqual(parsed, cfg) {
-			t.Errorf("the document that is shown is another one: %v\n%s", err, document(&cfg))
-		}
-		snippet := code("http://127.0.0.1:9000", "cn-hangzhou", "photos", &cfg)
-		if _, err := parser.ParseExpr("func() {\n" + snippet + "\n}"); err != nil {
-			t.Errorf("%v\n%s", err, snippet)
-		}
-	}
-}
-
-// TestCommandIsQuoted lets a shell parse the displayed command.
-func TestCommandIsQuoted(t *testing.T) {
-	for _, word := range []string{"plain", "", "two words", "it's", `a"b$c\d`, "写真/", "*", "a;b", "--x"} {
-		out, err := exec.Command("sh", "-c", "printf %s "+quoted(word)).Output()
-		if err != nil || string(out) != word {
-			t.Errorf("%q: %q %v", word, out, err)
-		}
-	}
-	if got := quoted("a\nb'\u202e"); got != `$'a\x0ab\'\xe2\x80\xae'` {
-		t.Error(got)
-	}
-	cfg := configtest.Full()
-	cfg.Incremental = nil
-	text := command("photos", &cfg)
-	for _, flag := range []string{"--sse-kms 9468da86", "--day-of-month 31", "--min-size 0", "--max-size 54975581388800", "--versions All", "--modified-after 1637883649"} {
-		if !strings.Contains(text, flag) {
-			t.Errorf("%s is missing in\n%s", flag, text)
 		}
 	}
 }

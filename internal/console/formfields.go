@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/human"
 )
 
 // A formField is one field of the form of a configuration. It is named after the
@@ -162,7 +163,7 @@ func fieldsOf(chosen []string, s3 bool) []formField {
 	}
 	for _, name := range chosen {
 		if !slices.ContainsFunc(classes, func(o formOption) bool { return o.Value == name }) {
-			classes = append(classes, formOption{Value: name, Label: visible(name)})
+			classes = append(classes, formOption{Value: name, Label: human.Visible(name)})
 		}
 	}
 	fields := slices.Clone(formFields)

@@ -11,6 +11,7 @@ import (
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss/credentials"
 
+	"github.com/stocktake/stocktake/internal/console/session"
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
@@ -115,7 +116,7 @@ const localEndpoint = "http://127.0.0.1"
 
 // sdk returns a client of the official SDK that sends requests in this process,
 // with the rights of a session.
-func (c *Console) sdk(from *http.Request, s *session, secret string) *oss.Client {
+func (c *Console) sdk(from *http.Request, s *session.Session, secret string) *oss.Client {
 	return oss.NewClient(oss.NewConfig().
 		WithCredentialsProvider(credentials.NewAnonymousCredentialsProvider()). // inProcess signs
 		WithEndpoint(localEndpoint).
@@ -125,8 +126,8 @@ func (c *Console) sdk(from *http.Request, s *session, secret string) *oss.Client
 		WithHttpClient(c.http(from, s, secret)))
 }
 
-func (c *Console) http(from *http.Request, s *session, secret string) *http.Client {
-	keys := signature.Credentials{ID: s.key, Secret: secret, Token: s.token}
+func (c *Console) http(from *http.Request, s *session.Session, secret string) *http.Client {
+	keys := signature.Credentials{ID: s.Key, Secret: secret, Token: s.Token}
 	sign := func(r *http.Request) error {
 		bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		return signature.Sign(r, signature.Target{Bucket: bucket, Key: key}, keys, c.Region, signature.V4, c.Now())

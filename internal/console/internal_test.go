@@ -3,10 +3,8 @@ package console
 import (
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stocktake/stocktake/internal/ram"
@@ -53,7 +51,7 @@ func TestPlainHTTPIsForThisMachine(t *testing.T) {
 	// A session that began on this machine is not valid from another one.
 	r := httptest.NewRequest("GET", "http://127.0.0.1:9001/", nil)
 	r.RemoteAddr = "192.0.2.7:999"
-	r.AddCookie(&http.Cookie{Name: "stocktake-console", Value: c.sessions.begin("key", "")})
+	r.AddCookie(&http.Cookie{Name: "stocktake-console", Value: c.sessions.Begin("key", "")})
 	w := httptest.NewRecorder()
 	c.ServeHTTP(w, r)
 	if w.Code != http.StatusForbidden {
@@ -71,104 +69,7 @@ func TestPlainHTTPIsForThisMachine(t *testing.T) {
 	}
 }
 
-func TestSessionsEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSessions()
-		token := s.begin("key", "")
-		for range 14 { // a session in use lasts for a week
-			time.Sleep(idle - time.Minute)
-			if s.find(token) == nil {
-				t.Fatal("the session has ended")
-			}
-		}
-		time.Sleep(idle - time.Minute)
-		if s.find(token) != nil {
-			t.Error("the session is still there after its lifetime")
-		}
-		token = s.begin("key", "")
-		time.Sleep(idle + time.Second)
-		if s.find(token) != nil || s.find("") != nil || s.find("guess") != nil {
-			t.Error("the session is still there")
-		}
-		link := s.link("key")
-		time.Sleep(onceFor + time.Second)
-		if _, ok := s.useLink(link); ok {
-			t.Error("the link still works")
-		}
-	})
-}
-
-func TestSessionsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSessions()
-		other := s.begin("other", "")
-		time.Sleep(time.Second)
-		var tokens []string
-		for range maxSessionsOfKey + 5 {
-			tokens = append(tokens, s.begin("key", ""))
-			time.Sleep(time.Second)
-		}
-		if s.find(tokens[4]) != nil || s.find(tokens[5]) == nil || s.find(other) == nil {
-			t.Error("not the sessions of the key that were not used for longest have ended")
-		}
-		for i := range maxSessions {
-			s.begin(strings.Repeat("k", i%500+1), "")
-		}
-		if len(s.all) > maxSessions {
-			t.Errorf("%d sessions", len(s.all))
-		}
-	})
-}
-
-func TestLimiter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter()
-		a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-		for i := range burst {
-			if wait := l.take(a); wait != 0 {
-				t.Fatalf("attempt %d waits %v", i, wait)
-			}
-		}
-		if wait := l.take(a); wait != refill {
-			t.Errorf("waits %v", wait)
-		}
-		if l.take(b) != 0 {
-			t.Error("another address waits, too")
-		}
-		time.Sleep(refill)
-		if l.take(a) != 0 || l.take(a) == 0 {
-			t.Error("not one attempt has come back")
-		}
-		l.giveBack(a)
-		if l.take(a) != 0 {
-			t.Error("an attempt that succeeded counts")
-		}
-		for i := range maxAddresses + 10 {
-			l.take(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
-		}
-		if len(l.spent) > maxAddresses+1 {
-			t.Errorf("%d addresses are remembered", len(l.spent))
-		}
-		six := netip.MustParseAddr("2001:db8::1")
-		if network(six) != network(netip.MustParseAddr("2001:db8::2")) || network(six) == network(netip.MustParseAddr("2001:db8:0:1::1")) {
-			t.Error("addresses of IPv6 are not counted by network")
-		}
-	})
-}
-
-func TestVisible(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain/é/写真 x":       "plain/é/写真 x",
-		"a\u202eb":           `a\u{202e}b`,
-		"a\x00\r\n\tb":       `a\u{0}\u{d}\u{a}\u{9}b`,
-		"bad \xff\xc3":       `bad \xff\xc3`,
-		"\u2066x\u2069":      `\u{2066}x\u{2069}`,
-		"replacement \ufffd": "replacement \ufffd",
-	} {
-		if got := visible(in); got != want {
-			t.Errorf("visible(%q) = %q, want %q", in, got, want)
-		}
-	}
+func TestName(t *testing.T) {
 	if got := name(`<script>"&'`); got != `<bdi class="name">&lt;script&gt;&#34;&amp;&#39;</bdi>` {
 		t.Error(got)
 	}

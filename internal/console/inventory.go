@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/console/snippet"
+	"github.com/stocktake/stocktake/internal/human"
 )
 
 // inventoryData is the page of one configuration.
@@ -97,7 +99,7 @@ func (v *visit) inventory() (*page, error) {
 		return nil, err
 	}
 	data.All = v.r.URL.Query().Has("all")
-	return &page{Template: "inventory", Title: visible(data.ID), Trail: trail(data.Bucket, ""), Data: data, Charts: true}, nil
+	return &page{Template: "inventory", Title: human.Visible(data.ID), Trail: trail(data.Bucket, ""), Data: data, Charts: true}, nil
 }
 
 func (v *visit) readInventory() (*inventoryData, error) {
@@ -118,7 +120,7 @@ func (v *visit) readInventory() (*inventoryData, error) {
 	}
 	data := &inventoryData{
 		Bucket: v.bucket(), ID: v.id(), Store: v.storeOf(v.bucket()), Configuration: cfg, Status: status[0], SinceSuccess: -1,
-		XML: document(&cfg), Command: command(v.bucket(), &cfg), Code: code(v.Endpoint, v.Region, v.bucket(), &cfg),
+		XML: snippet.XML(&cfg), Command: snippet.Command(v.bucket(), &cfg), Code: snippet.Go(v.Endpoint, v.Region, v.bucket(), &cfg),
 		Base: inventoryHref(v.bucket(), v.id()), Runs: []runRow{},
 	}
 	now := v.Now()
@@ -265,7 +267,7 @@ func (v *visit) retainReports() (*page, error) {
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 {
-			return 0, badRequest("the number of %s to keep is not a number: %q", name, visible(text))
+			return 0, badRequest("the number of %s to keep is not a number: %q", name, human.Visible(text))
 		}
 		return n, nil
 	}
@@ -286,7 +288,7 @@ func (v *visit) retainReports() (*page, error) {
 // deleteInventory deletes a configuration. The user types its id to confirm.
 func (v *visit) deleteInventory() (*page, error) {
 	if v.r.PostForm.Get("confirm") != v.id() {
-		return nil, badRequest("the configuration was not deleted: type its id, %s, to confirm", visible(v.id()))
+		return nil, badRequest("the configuration was not deleted: type its id, %s, to confirm", human.Visible(v.id()))
 	}
 	if err := v.client.Delete(v.ctx, v.bucket(), v.id()); err != nil {
 		return nil, err

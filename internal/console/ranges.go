@@ -43,7 +43,7 @@ func rangeChart(title, unit string, rows []rangeRow, classes []classRow) *chart 
 	for _, class := range classes {
 		s := &others
 		if !slices.Contains(small, class) {
-			c.Series = append(c.Series, series{Name: visible(class.Class), Color: len(c.Series) + 1, Values: make([]int64, len(rows))})
+			c.Series = append(c.Series, series{Name: human.Visible(class.Class), Color: len(c.Series) + 1, Values: make([]int64, len(rows))})
 			s = &c.Series[len(c.Series)-1]
 		}
 		for i, r := range rows {
@@ -94,7 +94,7 @@ func treemapOf(t *totals, by string) *chart {
 			continue
 		}
 		c.Boxes = append(c.Boxes, box{
-			Name: visible(p.Name), Value: value, Href: p.Href, Rest: p.Href == "",
+			Name: human.Visible(p.Name), Value: value, Href: p.Href, Rest: p.Href == "",
 			Label: fmt.Sprintf("%s, %s", human.Size(p.Bytes), many(p.Objects, "object")),
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
@@ -91,7 +92,7 @@ func (v *visit) render(p *page) {
 		return
 	}
 	if f, ok := p.Data.(failure); ok && v.r.Header.Get("HX-Request") != "" {
-		http.Error(v.w, strings.TrimSpace(visible(f.What)+". "+visible(f.Help)), status) // console.js shows it above the page
+		http.Error(v.w, strings.TrimSpace(human.Visible(f.What)+". "+human.Visible(f.Help)), status) // console.js shows it above the page
 		return
 	}
 	body, err := v.html(p)
@@ -123,7 +124,7 @@ func (v *visit) html(p *page) ([]byte, error) {
 	}
 	seen := view{page: p, Who: v.who, SignedIn: v.session != nil}
 	if v.session != nil {
-		seen.CSRF = v.session.csrfToken()
+		seen.CSRF = v.session.CSRFToken()
 		seen.Account = v.who.Kind == ram.KindAccount
 	}
 	here := *v.r.URL

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/report"
 	"github.com/stocktake/stocktake/report/rollup"
 )
@@ -115,7 +116,7 @@ func (v *visit) report() (*page, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		data.NoTotal = "This report has no totals (manifest.rollup): it was written by an earlier version, or by another service. The next one will have them."
 	case errors.Is(err, report.ErrMalformed), errors.Is(err, rollup.ErrVersion):
-		data.NoTotal = "The totals cannot be read: " + visible(err.Error())
+		data.NoTotal = "The totals cannot be read: " + human.Visible(err.Error())
 	case err != nil:
 		return nil, err
 	default:
@@ -263,7 +264,7 @@ func below(r *rollup.Rollup, name string) (at *rollup.Prefix, children []int, er
 	}
 	if i < 0 {
 		return nil, nil, &statusError{
-			http.StatusNotFound, "the report has no totals of the prefix " + visible(name),
+			http.StatusNotFound, "the report has no totals of the prefix " + human.Visible(name),
 			"Totals are kept of the largest prefixes, to a number of levels (--rollup-depth). stocktake report find lists the objects of any prefix.",
 		}
 	}

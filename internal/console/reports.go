@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/report"
 )
@@ -175,7 +176,7 @@ func (v *visit) openNamed(cfg *stocktake.InventoryConfiguration, b report.Bucket
 	_, refused := serviceError(err)
 	known := refused || v.ctx.Err() != nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, stocktake.ErrAccessDenied) || errors.Is(err, object.ErrUnreachable)
 	if err != nil && !known {
-		return nil, &statusError{http.StatusUnprocessableEntity, "the report cannot be read: " + visible(err.Error()), "If it is damaged, stocktake report verify says which files are."}
+		return nil, &statusError{http.StatusUnprocessableEntity, "the report cannot be read: " + human.Visible(err.Error()), "If it is damaged, stocktake report verify says which files are."}
 	}
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/console/session"
 )
 
 // runData is the page of one run.
@@ -208,6 +209,6 @@ func (s *stream) event(kind string, data []byte) error {
 
 // stillIn reports whether the session of the visit still exists.
 func (v *visit) stillIn() bool {
-	cookie, err := v.r.Cookie(cookieName(v.r))
-	return err == nil && v.sessions.find(cookie.Value) != nil
+	cookie, err := v.r.Cookie(session.CookieName(v.r))
+	return err == nil && v.sessions.Find(cookie.Value) != nil
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -152,9 +153,9 @@ func (v *visit) verify() (*page, error) {
 		case o := <-done:
 			data.Result, data.Took = o.result, time.Since(began)
 			if o.err != nil {
-				data.Problem = visible(o.err.Error())
+				data.Problem = human.Visible(o.err.Error())
 				if serr, ok := serviceError(o.err); ok {
-					data.Problem = visible(fmt.Sprintf("%s: %s", serr.Code, serr.Message))
+					data.Problem = human.Visible(fmt.Sprintf("%s: %s", serr.Code, serr.Message))
 				}
 			}
 			if err := show(); err == nil && v.ctx.Err() == nil {

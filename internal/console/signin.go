@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/stocktake/stocktake/internal/console/session"
 )
 
 // A signInForm is the data of the sign-in page.
@@ -43,7 +45,7 @@ func (v *visit) signIn() (*page, error) {
 	form := v.r.PostForm
 	key, secret, token := strings.TrimSpace(form.Get("key")), strings.TrimSpace(form.Get("secret")), strings.TrimSpace(form.Get("token"))
 	shown := signInForm{Next: localPath(form.Get("next")), Key: key}
-	if wait := v.attempts.take(remote(v.r)); wait > 0 {
+	if wait := v.attempts.Take(remote(v.r)); wait > 0 {
 		seconds := int(wait/time.Second) + 1
 		v.w.Header().Set("Retry-After", fmt.Sprint(seconds))
 		shown.Wrong = fmt.Sprintf("Too many attempts from this address. Try again in %d seconds.", seconds)
@@ -58,7 +60,7 @@ func (v *visit) signIn() (*page, error) {
 		shown.Wrong = "There is no such access key, or its secret is another one."
 		return &page{Template: "sign-in", Title: "Sign in", Status: http.StatusForbidden, Data: shown}, nil
 	}
-	v.attempts.giveBack(remote(v.r))
+	v.attempts.GiveBack(remote(v.r))
 	v.Proven(v.r.Context(), who.ID)
 	v.begin(key, token)
 	v.Log.Info("somebody signed in to the console", "principal", who.ID, "address", remote(v.r))
@@ -67,15 +69,15 @@ func (v *visit) signIn() (*page, error) {
 
 // begin ends the browser's current session and begins a new one.
 func (v *visit) begin(key, token string) {
-	if cookie, err := v.r.Cookie(cookieName(v.r)); err == nil {
-		v.sessions.end(cookie.Value)
+	if cookie, err := v.r.Cookie(session.CookieName(v.r)); err == nil {
+		v.sessions.End(cookie.Value)
 	}
-	setCookie(v.w, v.r, v.sessions.begin(key, token), lifetime)
+	session.SetCookie(v.w, v.r, v.sessions.Begin(key, token), session.Lifetime)
 }
 
 // SignInLink returns the path and query of a URL that signs in with the access key,
 // once, within an hour.
-func (c *Console) SignInLink(key string) string { return "/enter?once=" + c.sessions.link(key) }
+func (c *Console) SignInLink(key string) string { return "/enter?once=" + c.sessions.Link(key) }
 
 // enterByLink signs in with a link of SignInLink. It answers with a page that
 // redirects: a browser does not send the new cookie when it follows an HTTP
@@ -84,7 +86,7 @@ func (v *visit) enterByLink() (*page, error) {
 	if !private(v.r) {
 		return nil, v.plainHTTP()
 	}
-	key, ok := v.sessions.useLink(v.r.URL.Query().Get("once"))
+	key, ok := v.sessions.UseLink(v.r.URL.Query().Get("once"))
 	if !ok {
 		return nil, &statusError{http.StatusForbidden, "this link has been used, or is too old", "Sign in with an access key."}
 	}

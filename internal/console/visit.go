@@ -13,6 +13,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/console/session"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/report"
@@ -25,7 +26,7 @@ type visit struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	route   *route
-	session *session // nil on pages that need none
+	session *session.Session // nil on pages that need none
 	who     ram.Identity
 
 	oss    *oss.Client
@@ -61,14 +62,14 @@ func (v *visit) enter() (done bool) {
 		}})
 		return true
 	}
-	if cookie, err := v.r.Cookie(cookieName(v.r)); err == nil {
-		v.session = v.sessions.find(cookie.Value)
+	if cookie, err := v.r.Cookie(session.CookieName(v.r)); err == nil {
+		v.session = v.sessions.Find(cookie.Value)
 	}
 	if v.session == nil {
 		v.signInFirst()
 		return true
 	}
-	secret, who, err := v.Keys.Key(v.session.key, v.session.token)
+	secret, who, err := v.Keys.Key(v.session.Key, v.session.Token)
 	if err != nil {
 		v.leave()
 		v.signInFirst()
@@ -81,7 +82,7 @@ func (v *visit) enter() (done bool) {
 			v.render(v.failure(badRequest("the form cannot be read: %v", err)))
 			return true
 		}
-		if !v.session.hasCSRF(v.r.PostForm.Get("csrf")) {
+		if !v.session.HasCSRF(v.r.PostForm.Get("csrf")) {
 			v.render(v.failure(&statusError{http.StatusForbidden, "this form is out of date", "Go back, load the page again, and send the form once more."}))
 			return true
 		}
@@ -90,7 +91,7 @@ func (v *visit) enter() (done bool) {
 	v.client = client.New(v.oss)
 	v.admin = &client.Admin{
 		Endpoint: localEndpoint, Region: v.Region, HTTPClient: v.http(v.r, v.session, secret),
-		AccessKeyID: v.session.key, AccessKeySecret: secret, SecurityToken: v.session.token,
+		AccessKeyID: v.session.Key, AccessKeySecret: secret, SecurityToken: v.session.Token,
 	}
 	return false
 }
@@ -110,10 +111,10 @@ func (v *visit) signInFirst() {
 
 // leave ends the session.
 func (v *visit) leave() {
-	if cookie, err := v.r.Cookie(cookieName(v.r)); err == nil {
-		v.sessions.end(cookie.Value)
+	if cookie, err := v.r.Cookie(session.CookieName(v.r)); err == nil {
+		v.sessions.End(cookie.Value)
 	}
-	setCookie(v.w, v.r, "", 0)
+	session.SetCookie(v.w, v.r, "", 0)
 	v.session = nil
 }
 

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/human"
@@ -18,51 +16,16 @@ import (
 
 // functions are the functions that templates call.
 var functions = template.FuncMap{
-	"asset": assetURL, "name": name, "visible": visible, "size": human.Size, "count": count, "when": when, "stamp": stamp,
+	"asset": assetURL, "name": name, "visible": human.Visible, "size": human.Size, "count": count, "when": when, "stamp": stamp,
 	"took": took, "percent": percent, "share": share, "grown": grown, "grownCount": grownCount, "tone": tone, "many": many,
 	"lower": strings.ToLower, "segment": url.PathEscape, "sub": func(a, b int64) int64 { return a - b },
 	"list": func(all ...any) []any { return all }, "joined": func(all []string) string { return strings.Join(all, ", ") },
 }
 
-// visible returns text with invisible characters, and those that change how other
-// text is displayed, written as escapes: control characters, marks of direction,
-// bytes that are not UTF-8.
-func visible(s string) string {
-	plain := true
-	for _, r := range s {
-		if r == utf8.RuneError || unseen(r) {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unseen(r):
-			fmt.Fprintf(&b, `\u{%x}`, r)
-		default:
-			b.WriteRune(r)
-		}
-		i += n
-	}
-	return b.String()
-}
-
-// unseen reports whether a character has no glyph of its own.
-func unseen(r rune) bool {
-	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) || unicode.Is(unicode.Co, r)
-}
-
 // name returns an untrusted name as an element whose direction does not affect the
 // text around it.
 func name(s any) template.HTML {
-	return template.HTML(`<bdi class="name">` + template.HTMLEscapeString(visible(fmt.Sprint(s))) + `</bdi>`) //nolint:gosec // escaped
+	return template.HTML(`<bdi class="name">` + template.HTMLEscapeString(human.Visible(fmt.Sprint(s))) + `</bdi>`) //nolint:gosec // escaped
 }
 
 // count returns a number, of one of the types that pages have, with separated

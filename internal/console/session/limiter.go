@@ -1,4 +1,4 @@
-package console
+package session
 
 import (
 	"net/netip"
@@ -16,15 +16,16 @@ const (
 	maxAddresses = 10_000
 )
 
-// A limiter bounds how often a client may guess a secret. Only failures count, so
+// A Limiter bounds how often a client may guess a secret. Only failures count, so
 // that a user who shares an address with an attacker and knows the secret waits
 // only a few seconds.
-type limiter struct {
+type Limiter struct {
 	mu    sync.Mutex
 	spent map[netip.Prefix]time.Time // when the whole budget will be available again
 }
 
-func newLimiter() *limiter { return &limiter{spent: map[netip.Prefix]time.Time{}} }
+// NewLimiter returns a limiter whose budgets are full.
+func NewLimiter() *Limiter { return &Limiter{spent: map[netip.Prefix]time.Time{}} }
 
 // network returns the unit that an address is counted under: for IPv6 its first 64
 // bits, because one client has many addresses.
@@ -40,10 +41,10 @@ func network(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// take takes one attempt from the budget of an address. If the budget is used up,
+// Take takes one attempt from the budget of an address. If the budget is used up,
 // it returns the time to wait. The caller returns a successful attempt with
-// giveBack.
-func (l *limiter) take(a netip.Addr) (wait time.Duration) {
+// GiveBack.
+func (l *Limiter) Take(a netip.Addr) (wait time.Duration) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,8 +60,8 @@ func (l *limiter) take(a netip.Addr) (wait time.Duration) {
 	return 0
 }
 
-// giveBack returns the attempt that take took.
-func (l *limiter) giveBack(a netip.Addr) {
+// GiveBack returns the attempt that Take took.
+func (l *Limiter) GiveBack(a netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	who := l.bucket(a, time.Now())
@@ -70,7 +71,7 @@ func (l *limiter) giveBack(a netip.Addr) {
 }
 
 // bucket returns the network that the address is counted under.
-func (l *limiter) bucket(a netip.Addr, now time.Time) netip.Prefix {
+func (l *Limiter) bucket(a netip.Addr, now time.Time) netip.Prefix {
 	who := network(a)
 	if _, known := l.spent[who]; known || len(l.spent) < maxAddresses {
 		return who

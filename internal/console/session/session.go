@@ -1,4 +1,6 @@
-package console
+// Package session has what signs people in to the console: sessions and their cookie,
+// links that sign in once, tokens of forms, and a limit of failed attempts.
+package session
 
 import (
 	"crypto/rand"
@@ -11,10 +13,11 @@ import (
 )
 
 const (
-	// A session ends after it has been unused for idle, and at the latest after
-	// lifetime.
-	idle     = 12 * time.Hour
-	lifetime = 7 * 24 * time.Hour
+	// idle is how long a session may be unused before it ends.
+	idle = 12 * time.Hour
+
+	// Lifetime is how long a session lasts at most.
+	Lifetime = 7 * 24 * time.Hour
 
 	// maxSessions bounds the sessions of all keys, and maxSessionsOfKey those of one
 	// key. A new session beyond a bound ends the least recently used one.
@@ -25,21 +28,21 @@ const (
 	onceFor = time.Hour
 )
 
-// A session is a user who has signed in. It does not store the secret of the key:
+// A Session is a user who has signed in. It does not store the secret of the key:
 // the key is looked up for each request, so that a session ends with its key.
-type session struct {
-	key   string // id of the access key
-	token string // security token, if the key is temporary
+type Session struct {
+	Key   string // id of the access key
+	Token string // security token, if the key is temporary
 	csrf  [32]byte
 	made  time.Time
 	used  time.Time
 }
 
-// sessions are the users who have signed in. Tokens are stored as hashes, so that
+// Sessions are the users who have signed in. Tokens are stored as hashes, so that
 // the time of a lookup does not depend on how much of a wrong token is right.
-type sessions struct {
+type Sessions struct {
 	mu   sync.Mutex
-	all  map[[32]byte]*session
+	all  map[[32]byte]*Session
 	once map[[32]byte]onceLink
 }
 
@@ -48,15 +51,16 @@ type onceLink struct {
 	until time.Time
 }
 
-func newSessions() *sessions {
-	return &sessions{all: map[[32]byte]*session{}, once: map[[32]byte]onceLink{}}
+// New returns an empty set of sessions.
+func New() *Sessions {
+	return &Sessions{all: map[[32]byte]*Session{}, once: map[[32]byte]onceLink{}}
 }
 
-// begin makes a session and returns its token.
-func (s *sessions) begin(key, token string) string {
+// Begin makes a session and returns its token.
+func (s *Sessions) Begin(key, token string) string {
 	secret := rand.Text() + rand.Text()
 	now := time.Now()
-	made := &session{key: key, token: token, made: now, used: now}
+	made := &Session{Key: key, Token: token, made: now, used: now}
 	_, _ = rand.Read(made.csrf[:]) // never fails
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,7 +71,7 @@ func (s *sessions) begin(key, token string) string {
 
 // makeRoom removes expired sessions, and the least recently used one if a new
 // session of key would exceed a bound.
-func (s *sessions) makeRoom(key string, now time.Time) {
+func (s *Sessions) makeRoom(key string, now time.Time) {
 	ofKey := 0
 	var oldest, oldestOfKey [32]byte
 	for id, o := range s.all {
@@ -78,7 +82,7 @@ func (s *sessions) makeRoom(key string, now time.Time) {
 		if x := s.all[oldest]; x == nil || o.used.Before(x.used) {
 			oldest = id
 		}
-		if o.key == key {
+		if o.Key == key {
 			ofKey++
 			if x := s.all[oldestOfKey]; x == nil || o.used.Before(x.used) {
 				oldestOfKey = id
@@ -92,12 +96,12 @@ func (s *sessions) makeRoom(key string, now time.Time) {
 	}
 }
 
-func (o *session) over(now time.Time) bool {
-	return now.Sub(o.used) > idle || now.Sub(o.made) > lifetime
+func (o *Session) over(now time.Time) bool {
+	return now.Sub(o.used) > idle || now.Sub(o.made) > Lifetime
 }
 
-// find returns a copy of the session with a token, or nil.
-func (s *sessions) find(secret string) *session {
+// Find returns a copy of the session with a token, or nil.
+func (s *Sessions) Find(secret string) *Session {
 	if secret == "" {
 		return nil
 	}
@@ -118,15 +122,15 @@ func (s *sessions) find(secret string) *session {
 	return &found
 }
 
-// end ends the session with a token.
-func (s *sessions) end(secret string) {
+// End ends the session with a token.
+func (s *Sessions) End(secret string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.all, sha256.Sum256([]byte(secret)))
 }
 
-// link returns a token that signs in with a key once.
-func (s *sessions) link(key string) string {
+// Link returns a token that signs in with a key once.
+func (s *Sessions) Link(key string) string {
 	secret := rand.Text() + rand.Text()
 	now := time.Now()
 	s.mu.Lock()
@@ -140,8 +144,8 @@ func (s *sessions) link(key string) string {
 	return secret
 }
 
-// useLink returns the key for a token from link. The token cannot be used again.
-func (s *sessions) useLink(secret string) (key string, ok bool) {
+// UseLink returns the key for a token from Link. The token cannot be used again.
+func (s *Sessions) UseLink(secret string) (key string, ok bool) {
 	id := sha256.Sum256([]byte(secret))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,9 +154,9 @@ func (s *sessions) useLink(secret string) (key string, ok bool) {
 	return l.key, ok && time.Now().Before(l.until)
 }
 
-// csrfToken returns the token that the forms of a page carry. It differs from page
+// CSRFToken returns the token that the forms of a page carry. It differs from page
 // to page, so that it cannot be guessed from the length of a compressed page.
-func (o *session) csrfToken() string {
+func (o *Session) CSRFToken() string {
 	var b [64]byte
 	_, _ = rand.Read(b[:32]) // never fails
 	for i, x := range o.csrf {
@@ -161,8 +165,8 @@ func (o *session) csrfToken() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// hasCSRF reports whether token is one that csrfToken returns for this session.
-func (o *session) hasCSRF(token string) bool {
+// HasCSRF reports whether token is one that CSRFToken returns for this session.
+func (o *Session) HasCSRF(token string) bool {
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(b) != 64 {
 		return false
@@ -173,22 +177,23 @@ func (o *session) hasCSRF(token string) bool {
 	return subtle.ConstantTimeCompare(b[32:], o.csrf[:]) == 1
 }
 
-// cookieName returns the name of the cookie with the token. Over TLS the name has a
+// CookieName returns the name of the cookie with the token. Over TLS the name has a
 // prefix that prevents other hosts, and pages without TLS, from setting the cookie.
-func cookieName(r *http.Request) string {
+func CookieName(r *http.Request) string {
 	if r.TLS != nil {
 		return "__Host-stocktake"
 	}
 	return "stocktake-console"
 }
 
-func setCookie(w http.ResponseWriter, r *http.Request, value string, age time.Duration) {
+// SetCookie sets the cookie of a session for age; age 0 removes it.
+func SetCookie(w http.ResponseWriter, r *http.Request, value string, age time.Duration) {
 	seconds := int(age / time.Second)
 	if age <= 0 {
 		seconds = -1
 	}
 	http.SetCookie(w, &http.Cookie{
-		Name: cookieName(r), Value: value, Path: "/", MaxAge: seconds,
+		Name: CookieName(r), Value: value, Path: "/", MaxAge: seconds,
 		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode,
 	})
 }

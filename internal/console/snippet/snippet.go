@@ -1,4 +1,6 @@
-package console
+// Package snippet writes a configuration as people use it elsewhere: as a document, as a
+// command line, and as a Go program.
+package snippet
 
 import (
 	"cmp"
@@ -9,15 +11,16 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
-// document returns the XML of a configuration. Invisible characters are written as
+// XML returns the XML of a configuration. Invisible characters are written as
 // references.
-func document(c *stocktake.InventoryConfiguration) string {
+func XML(c *stocktake.InventoryConfiguration) string {
 	var b strings.Builder
 	for _, r := range string(inventoryxml.AppendIndented(nil, c)) {
-		if unseen(r) && r != '\n' && r != '\t' {
+		if human.Invisible(r) && r != '\n' && r != '\t' {
 			fmt.Fprintf(&b, "&#x%X;", r)
 			continue
 		}
@@ -26,13 +29,13 @@ func document(c *stocktake.InventoryConfiguration) string {
 	return b.String()
 }
 
-// command returns the command that puts a configuration.
-func command(bucket string, c *stocktake.InventoryConfiguration) string {
+// Command returns the command that puts a configuration.
+func Command(bucket string, c *stocktake.InventoryConfiguration) string {
 	var b strings.Builder
-	b.WriteString("stocktake inventory put --bucket " + quoted(bucket) + " --inventory-id " + quoted(c.ID))
+	b.WriteString("stocktake inventory put --bucket " + Quoted(bucket) + " --inventory-id " + Quoted(c.ID))
 	flag := func(name, value string) {
 		if value != "" {
-			b.WriteString(" \\\n  --" + name + " " + quoted(value))
+			b.WriteString(" \\\n  --" + name + " " + Quoted(value))
 		}
 	}
 	number := func(name string, n int64, there bool) {
@@ -42,7 +45,7 @@ func command(bucket string, c *stocktake.InventoryConfiguration) string {
 	}
 	if c.Incremental != nil || c.Filter.AllClasses || len(c.OptionalFields) == 0 {
 		return "# Save the document above as inventory.xml; flags do not have all of it.\n" +
-			"stocktake inventory put --bucket " + quoted(bucket) + " --file inventory.xml"
+			"stocktake inventory put --bucket " + Quoted(bucket) + " --file inventory.xml"
 	}
 	flag("frequency", string(c.Schedule.Frequency))
 	number("day-of-month", int64(c.Schedule.DayOfMonth), c.Schedule.DayOfMonth != 0)
@@ -69,7 +72,7 @@ func command(bucket string, c *stocktake.InventoryConfiguration) string {
 	for i, f := range c.OptionalFields {
 		fields[i] = f.String()
 	}
-	b.WriteString(" \\\n  --fields " + quoted(strings.Join(fields, ",")))
+	b.WriteString(" \\\n  --fields " + Quoted(strings.Join(fields, ",")))
 	f := &c.Filter
 	flag("prefix", f.Prefix)
 	if len(f.StorageClass) > 0 {
@@ -82,21 +85,21 @@ func command(bucket string, c *stocktake.InventoryConfiguration) string {
 	return b.String()
 }
 
-// replacing returns the command and the code for a configuration that replaces
+// Replacing returns the command and the code for a configuration that replaces
 // another.
-func replacing(command, code string) (string, string) {
+func Replacing(command, code string) (string, string) {
 	const put = "stocktake inventory put "
 	return strings.Replace(command, put, put+"--replace ", 1),
 		strings.Replace(strings.Replace(code, "err := client.New", "_, err := client.New", 1), ".Put(ctx, ", ".Replace(ctx, ", 1)
 }
 
-// quoted quotes a word for a POSIX shell. Invisible characters are written with
+// Quoted quotes a word for a POSIX shell. Invisible characters are written with
 // $'...', which bash and zsh read.
-func quoted(word string) string {
+func Quoted(word string) string {
 	if word == "" {
 		return "''"
 	}
-	if visible(word) != word {
+	if human.Visible(word) != word {
 		return "$'" + ansi(word) + "'"
 	}
 	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,=@+") == "" {
@@ -122,9 +125,9 @@ func ansi(word string) string {
 	return b.String()
 }
 
-// code returns a Go program that puts a configuration with the official SDK and
+// Go returns a Go program that puts a configuration with the official SDK and
 // package client.
-func code(endpoint, region, bucket string, c *stocktake.InventoryConfiguration) string {
+func Go(endpoint, region, bucket string, c *stocktake.InventoryConfiguration) string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
 	p("cfg := oss.LoadDefaultConfig().WithRegion(%q).WithEndpoint(%q).\nWithCredentialsProvider(credentials.NewEnvironmentVariableCredentialsProvider())\n", region, endpoint)
