@@ -154,3 +154,43 @@ func TestVerifyFindsDamagedParquet(t *testing.T) {
 		}
 	}
 }
+
+// Errors about the files of other programs name the file, the row or the format.
+func TestOtherReportsThatCannotBeRead(t *testing.T) {
+	const base = "inventory/src/config-ID/"
+	const key = base + "2024-01-03T00-00Z/manifest.json"
+	made := func(format, schema string, shard []byte) *membucket.Bucket {
+		dst := membucket.New(nil, "dst").Bucket("dst")
+		dst.Write(base+"data/shard", shard)
+		dst.Write(key, fmt.Appendf(nil, `{"sourceBucket":"src","destinationBucket":"arn:aws:s3:::dst","version":"2016-11-30","creationTimestamp":"1704240000000","fileFormat":%q,"fileSchema":%q,"files":[{"key":%q,"size":%d,"MD5checksum":"%x"}]}`,
+			format, schema, base+"data/shard", len(shard), md5.Sum(shard)))
+		return dst
+	}
+	t.Run("ORC", func(t *testing.T) {
+		_, err := report.Open(t.Context(), made("ORC", "struct<bucket:string,key:string>", []byte("ORC")), key)
+		if err == nil || !strings.Contains(err.Error(), `"ORC" is not one of CSV, Parquet`) {
+			t.Error(err)
+		}
+	})
+	t.Run("not Parquet", func(t *testing.T) {
+		r, err := report.Open(t.Context(), made("Parquet", s3Schema, []byte("not Parquet")), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err = range r.Rows(t.Context()) {
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), base+"data/shard: not a Parquet file") {
+			t.Error(err)
+		}
+	})
+	t.Run("a negative size", func(t *testing.T) {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		z.Write([]byte(`"src","a","5"` + "\n" + `"src","b","-5"` + "\n"))
+		z.Close()
+		v, err := report.Verify(t.Context(), made("CSV", "Bucket, Key, Size", packed.Bytes()), key, report.VerifyOptions{})
+		if err != nil || v.OK || len(v.Findings) != 1 || !strings.Contains(v.Findings[0].String(), "row 2: row: the size is negative: -5") {
+			t.Errorf("%+v, %v", v, err)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/csvrow"
@@ -42,7 +43,11 @@ func FormatNamed(name string) (Format, error) {
 			return f, nil
 		}
 	}
-	return nil, fmt.Errorf("format %.40q is unknown", name)
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		names[i] = f.Name()
+	}
+	return nil, fmt.Errorf("format %.40q is not one of %s; have the reports written in one of these", name, strings.Join(names, ", "))
 }
 
 // formatOf returns the format of the report's files. Those of an incremental report

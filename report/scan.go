@@ -10,6 +10,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/report/format"
+	"github.com/stocktake/stocktake/report/parquet"
 )
 
 // A scan reads the rows of a range of keys, shard after shard. It is not safe for
@@ -109,6 +110,9 @@ func (s *scan) ready(ctx context.Context) error {
 		}
 		file := s.r.Manifest.Files[i]
 		if err := s.reader.Open(ctx, &shardFile{s.r.bucket, file}, at); err != nil {
+			if errors.Is(err, parquet.ErrNotParquet) {
+				err = fmt.Errorf("%s: %w", file.Key, err) // errors of the bucket name the file
+			}
 			return s.fail(err)
 		}
 		s.key, s.n = file.Key, at.Row

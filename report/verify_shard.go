@@ -152,6 +152,9 @@ func (c *shardCheck) row(row *Row, n int64) {
 	if len(row.Key) == 0 {
 		c.find(CheckRow, n, "the key is empty")
 	}
+	if row.Size < 0 {
+		c.find(CheckRow, n, "the size is negative: %d", row.Size)
+	}
 	if c.rep.Incremental() {
 		c.change(row, n)
 		return

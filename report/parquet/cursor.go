@@ -361,7 +361,7 @@ func (c *cursor) decompress(buf, stored []byte, size int64) (_ []byte, err error
 			}
 		}
 	default:
-		return nil, fmt.Errorf("compression codec %d cannot be read; uncompressed, Snappy, gzip and Zstandard can", c.chunk.codec)
+		return nil, fmt.Errorf("compression codec %s cannot be read; uncompressed, Snappy, gzip and Zstandard can", codecName(c.chunk.codec))
 	}
 	if err == nil && int64(len(buf)) != size {
 		err = fmt.Errorf("it has %d bytes instead of %d", len(buf), size)

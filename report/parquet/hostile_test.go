@@ -76,7 +76,7 @@ func TestHostile(t *testing.T) {
 		{"page of zeros", footer(make([]byte, 100), with(func(m *parquet.Meta) { m.Groups, m.Rows = 1, 1 })), "column bucket"},
 		{"a page of 2 GiB", footer(parquet.PageHeader(1<<31-1, 50), with(func(m *parquet.Meta) { m.Groups, m.Rows = 1, 1 })), "a page of"},
 		{"a page that inflates to 60 MiB", footer(parquet.PageHeader(60<<20, 50), with(func(m *parquet.Meta) { m.Groups, m.Rows, m.Codec = 1, 1, 6 })), "decompressed"},
-		{"an unknown codec", footer(parquet.PageHeader(10, 30), with(func(m *parquet.Meta) { m.Groups, m.Rows, m.Codec = 1, 1, 4 })), "codec 4"},
+		{"an unknown codec", footer(parquet.PageHeader(10, 30), with(func(m *parquet.Meta) { m.Groups, m.Rows, m.Codec = 1, 1, 4 })), "codec BROTLI"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var before, after runtime.MemStats

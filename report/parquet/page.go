@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"hash/crc32"
+	"strconv"
 )
 
 // The numbers of types, encodings and codecs in Parquet.
@@ -32,6 +33,17 @@ const (
 	convertedTimestampMillis = 9
 	convertedTimestampMicros = 10
 )
+
+// codecName returns the name of a codec, and its number if it has none.
+//
+// Source: parquet-format, parquet.thrift, CompressionCodec.
+func codecName(codec int64) string {
+	names := []string{"UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"}
+	if codec >= 0 && codec < int64(len(names)) {
+		return names[codec]
+	}
+	return strconv.FormatInt(codec, 10)
+}
 
 // A chunk is the footer's data about a column of a row group, with offsets from the
 // first byte of the row group.
