@@ -35,7 +35,9 @@ func (s *Store) Backup(ctx context.Context, dir string) error {
 	// row or a record for each blob up to last, and names none after it.
 	s.intents.Lock()
 	last := s.seq.Load()
+	s.ballast.copying.Store(true)
 	err := s.db.Checkpoint(filepath.Join(dir, "index"), pebble.WithFlushedWAL())
+	s.ballast.copying.Store(false)
 	s.intents.Unlock()
 	if err != nil {
 		return fmt.Errorf("copy the index: %w", err)

@@ -1,7 +1,10 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -120,5 +123,35 @@ func TestBackupOfJournal(t *testing.T) {
 			last = now
 			put(t, one, "later", "data")
 		}
+	}
+}
+
+// An index that lacks a file, as after a copy that was interrupted, is refused with what to do.
+func TestIncompleteIndex(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"one", "two"} { // the second start writes the log of the first to a table
+		s, err := store.Open(t.Context(), dir, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(s.CreateBucket(t.Context(), by, object.Bucket{Name: name, Owner: "1"}, false), s.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tables, err := filepath.Glob(filepath.Join(dir, "index", "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatal(tables, err)
+	}
+	if err := os.Remove(tables[0]); err != nil {
+		t.Fatal(err)
+	}
+	const want = "a file of the index is missing, so that it cannot be opened or repaired: restore the whole data folder from a backup"
+	if s, err := store.Open(t.Context(), dir, store.Options{}); err == nil {
+		t.Error("opened", s.Close())
+	} else if !strings.Contains(err.Error(), want) {
+		t.Error(err)
+	}
+	if _, err := store.Repair(t.Context(), dir, slog.New(slog.DiscardHandler), func(store.Problem) {}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Error(err)
 	}
 }

@@ -25,6 +25,8 @@ type ballast struct {
 
 	create func(path string) (syncedFile, error)
 
+	copying atomic.Bool // the index is being copied, perhaps to another disk
+
 	held atomic.Bool // the file exists; changed with mu held
 	mu   sync.Mutex
 	next time.Time
@@ -92,9 +94,12 @@ func (b *ballast) usage() (avail, total uint64, ok bool) {
 	return u.AvailBytes, u.TotalBytes, err == nil && u.TotalBytes > 0
 }
 
-// release frees the space. It is called each time the index finds the disk
-// full.
+// release frees the space. It is called each time the index finds a disk full. While the index is
+// copied, that may be the disk of the copy.
 func (b *ballast) release() {
+	if avail, _, ok := b.usage(); b.copying.Load() && ok && avail >= minLog {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.held.Load() {

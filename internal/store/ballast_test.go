@@ -97,3 +97,21 @@ func TestNoRoom(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// While the index is copied, a full disk may be that of the copy: the ballast stays unless the disk
+// of the store is full as well.
+func TestBallastStaysIfAnotherDiskIsFull(t *testing.T) {
+	disk := &sizedDisk{FS: vfs.NewMem()}
+	disk.avail.Store(sizedTotal)
+	b := findBallast(disk, "", slog.New(slog.DiscardHandler))
+	b.create = func(path string) (syncedFile, error) { return disk.Create(path, vfs.WriteCategoryUnspecified) }
+	b.hold()
+	b.copying.Store(true)
+	if b.release(); !b.held.Load() {
+		t.Error("the disk of a copy is full, and the ballast is gone")
+	}
+	disk.avail.Store(minLog - 1)
+	if b.release(); b.held.Load() {
+		t.Error("both disks are full, and the ballast is held")
+	}
+}

@@ -1,6 +1,9 @@
 package store
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"sync/atomic"
 
 	"github.com/stocktake/stocktake/internal/object"
@@ -20,4 +23,13 @@ func (s *Store) damageLog(b *bucket, r *layout.Row) func(error) {
 		s.opts.Log.Error("store: the stored bytes of an object are damaged; its read fails",
 			"bucket", state.Name, "key", r.Info.Key, "version", r.VersionID(state.Versioning != object.Unversioned), "err", err)
 	}
+}
+
+// incomplete adds what to do to the error of an index that cannot be opened because a file is
+// missing, as in a copy that was interrupted.
+func incomplete(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("a file of the index is missing, so that it cannot be opened or repaired: restore the whole data folder from a backup: %w", err)
+	}
+	return err
 }

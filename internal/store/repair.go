@@ -42,7 +42,7 @@ func Repair(ctx context.Context, dir string, log *slog.Logger, tell func(Problem
 	index := filepath.Join(dir, "index")
 	from, err := r.open(index, true) // which locks the store
 	if err != nil {
-		return done, fmt.Errorf("open the index: %w", err)
+		return done, fmt.Errorf("open the index: %w", incomplete(err))
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
 	if whole, err := r.whole(from); err != nil || whole {

@@ -92,7 +92,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 		return nil, fmt.Errorf("open store: the disk of %s is full: free some space and start again: %w", dir, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open store: index: %w", err)
+		return nil, fmt.Errorf("open store: index: %w", incomplete(err))
 	}
 	defer func() {
 		if err != nil {
