@@ -72,7 +72,7 @@ func checkRule(r *object.LifecycleRule) error {
 	if n := utf8.RuneCountInString(r.ID); n == 0 || n > maxID {
 		return invalid("ID", r.ID, "0014-00000019", fmt.Sprintf("it has 1 to %d characters", maxID))
 	}
-	if !aboutVersions(r) && !aboutUploads(r) {
+	if !hasVersionActions(r) && !hasUploadActions(r) {
 		return invalid("Rule", r.ID, "0014-00000026", "the rule does nothing")
 	}
 	for _, check := range []func(*object.LifecycleRule) error{checkSelection, checkNots, checkExclusive, checkAges, checkOrder, checkMixed} {
@@ -135,13 +135,13 @@ func checkNots(r *object.LifecycleRule) error {
 func checkExclusive(r *object.LifecycleRule) error {
 	sized := r.SizeGreaterThan > 0 && r.SizeLessThan > 0
 	switch {
-	case aboutUploads(r) && len(r.Tags) > 0:
+	case hasUploadActions(r) && len(r.Tags) > 0:
 		return invalid("AbortMultipartUpload", "", "0014-00000027", "it cannot be given together with Tag")
 	case r.ExpiredDeleteMarker && len(r.Tags) > 0:
 		return invalid("Expiration/ExpiredObjectDeleteMarker", "true", "0014-00000027", "it cannot be given together with Tag")
-	case aboutUploads(r) && len(r.Not) > 0:
+	case hasUploadActions(r) && len(r.Not) > 0:
 		return invalid("AbortMultipartUpload", "", "", "it cannot be given together with Filter/Not")
-	case aboutUploads(r) && sized:
+	case hasUploadActions(r) && sized:
 		return invalid("AbortMultipartUpload", "", "", "it cannot be given together with both bounds of the size")
 	case r.ExpiredDeleteMarker && sized:
 		return invalid("Expiration/ExpiredObjectDeleteMarker", "true", "", "it cannot be given together with both bounds of the size")

@@ -114,8 +114,8 @@ func mayBecome(v *object.Info, class stocktake.StorageClass) bool {
 	return true
 }
 
-// frozen reports whether TransitionTime records moves to a class.
+// hasTransitionTime reports whether TransitionTime records moves to a class.
 //
 // Source: OSS API reference, HeadObject, x-oss-transition-time; OSS user guide,
 // bucket inventory, field TransitionTime.
-func frozen(class stocktake.StorageClass) bool { return class >= stocktake.ColdArchive }
+func hasTransitionTime(class stocktake.StorageClass) bool { return class >= stocktake.ColdArchive }

@@ -65,7 +65,7 @@ func checkOverlap(outer, inner *object.LifecycleRule, allowed bool) error {
 	fail := func(action, ec string) error {
 		return &OverlapError{Action: action, Rules: [2]string{outer.ID, inner.ID}, EC: ec}
 	}
-	if aboutUploads(outer) && aboutUploads(inner) {
+	if hasUploadActions(outer) && hasUploadActions(inner) {
 		return fail("AbortMultipartUpload", ecSameAction)
 	}
 	if allowed || !sameTags(outer.Tags, inner.Tags) || excludes(outer, inner.Prefix) || excludes(inner, outer.Prefix) {

@@ -32,8 +32,8 @@ type Pass struct {
 	Failed  int64 // failed changes; the next pass tries again
 }
 
-// Acts counts the changes.
-func (p *Pass) Acts() int64 { return p.Transitioned + p.Expired + p.Removed + p.Aborted }
+// Actions counts the changes.
+func (p *Pass) Actions() int64 { return p.Transitioned + p.Expired + p.Removed + p.Aborted }
 
 // LogValue implements slog.LogValuer.
 func (p Pass) LogValue() slog.Value {
@@ -57,8 +57,8 @@ func (p Pass) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// service makes all changes of this package.
-var service = object.ByService("lifecycle")
+// serviceOrigin makes all changes of this package.
+var serviceOrigin = object.ByService("lifecycle")
 
 // A pass is a Pass in progress.
 type pass struct {
@@ -68,13 +68,13 @@ type pass struct {
 	logged    time.Time         // when progress was last logged, in real time
 	pace      pace
 
-	mu    sync.Mutex // guards what follows; changes are made by several goroutines
-	done  Pass
-	first error // of the failed changes
+	mu         sync.Mutex // guards what follows; changes are made by several goroutines
+	done       Pass
+	firstError error // of the failed changes
 }
 
-// An act is an action and the version it applies to.
-type act struct {
+// A plannedAction is an action and the version it applies to.
+type plannedAction struct {
 	version   object.Info
 	situation Situation
 	action    Action
@@ -88,9 +88,9 @@ var errChanged = errors.New("the version has changed since it was read")
 // Source: OSS user guide: disabling a rule interrupts its task.
 var errRules = errors.New("the rules have changed")
 
-// inForce reports whether the rules of the bucket are still those of the pass. It
+// checkRules reports whether the rules of the bucket are still those of the pass. It
 // is called before every page.
-func (p *pass) inForce(ctx context.Context) error {
+func (p *pass) checkRules(ctx context.Context) error {
 	b, err := p.store.Bucket(ctx, p.done.Bucket)
 	if err != nil {
 		return err
@@ -104,30 +104,30 @@ func (p *pass) inForce(ctx context.Context) error {
 // run carries out the rules of a bucket.
 func (p *pass) run(ctx context.Context, rules *Rules) error {
 	for _, prefix := range rules.prefixes() {
-		if some := rules.within(prefix, aboutVersions); !some.Empty() {
+		if some := rules.within(prefix, hasVersionActions); !some.Empty() {
 			if err := p.versions(ctx, prefix, some); err != nil {
 				return fmt.Errorf("versions under %q: %w", prefix, err)
 			}
 		}
-		if some := rules.within(prefix, aboutUploads); !some.Empty() {
+		if some := rules.within(prefix, hasUploadActions); !some.Empty() {
 			if err := p.uploads(ctx, prefix, some); err != nil {
 				return fmt.Errorf("uploads under %q: %w", prefix, err)
 			}
 		}
 	}
-	return p.first
+	return p.firstError
 }
 
 // perform carries out acts, several at once so that they share the store's syncs.
 // Its error ends the pass; failures of single acts are counted.
-func (p *pass) perform(ctx context.Context, rules *Rules, acts []act) error {
+func (p *pass) perform(ctx context.Context, rules *Rules, acts []plannedAction) error {
 	g, all := errgroup.WithContext(ctx)
 	g.SetLimit(p.opts.Parallel)
 	for i := range acts {
 		if p.pace.wait(all) != nil {
-			break // ctx has ended, or an act has ended the pass
+			break // ctx has ended, or an action has ended the pass
 		}
-		g.Go(func() error { return p.one(all, rules, &acts[i]) })
+		g.Go(func() error { return p.performOne(all, rules, &acts[i]) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -135,8 +135,8 @@ func (p *pass) perform(ctx context.Context, rules *Rules, acts []act) error {
 	return ctx.Err()
 }
 
-// one carries out an act if its version is still the one that was listed.
-func (p *pass) one(ctx context.Context, rules *Rules, a *act) error {
+// performOne carries out an action if its version is still the one that was listed.
+func (p *pass) performOne(ctx context.Context, rules *Rules, a *plannedAction) error {
 	v := object.Version{Bucket: p.done.Bucket, Key: a.version.Key, ID: a.version.VersionID}
 	check := func(now *object.Info) error {
 		if !sameVersion(now, &a.version) || rules.Decide(now, a.situation) != a.action {
@@ -147,12 +147,12 @@ func (p *pass) one(ctx context.Context, rules *Rules, a *act) error {
 	var err error
 	switch a.action.Kind {
 	case Transition:
-		_, err = p.store.UpdateObject(ctx, service, v, func(now *object.Info) error {
+		_, err = p.store.UpdateObject(ctx, serviceOrigin, v, func(now *object.Info) error {
 			if err := check(now); err != nil {
 				return err
 			}
 			now.StorageClass = a.action.Class
-			if frozen(a.action.Class) {
+			if hasTransitionTime(a.action.Class) {
 				now.TransitionTime = p.clock.Now()
 			}
 			return nil
@@ -161,7 +161,7 @@ func (p *pass) one(ctx context.Context, rules *Rules, a *act) error {
 		v.ID = ""
 		fallthrough
 	case Remove:
-		_, err = p.store.DeleteIf(ctx, service, v, func(now object.Info) error { return check(&now) })
+		_, err = p.store.DeleteIf(ctx, serviceOrigin, v, func(now object.Info) error { return check(&now) })
 	}
 	return p.count(a, err)
 }
@@ -173,8 +173,8 @@ func sameVersion(now, listed *object.Info) bool {
 		now.IsDeleteMarker == listed.IsDeleteMarker && now.LastModified.Equal(listed.LastModified)
 }
 
-// count records the result of an act. Its error ends the pass.
-func (p *pass) count(a *act, err error) error {
+// count records the result of an action. Its error ends the pass.
+func (p *pass) count(a *plannedAction, err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -194,7 +194,7 @@ func (p *pass) count(a *act, err error) error {
 	case errors.Is(err, stocktake.ErrNoSuchBucket), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	default:
-		p.failed(fmt.Errorf("%s %q: %w", a.action.Kind, a.version.Key, err))
+		p.countFailed(fmt.Errorf("%s %q: %w", a.action.Kind, a.version.Key, err))
 	}
 	return nil
 }
@@ -205,11 +205,11 @@ func isChanged(err error) bool {
 		errors.Is(err, object.ErrMethodNotAllowed)
 }
 
-// failed counts a change that failed. The caller holds p.mu.
-func (p *pass) failed(err error) {
+// countFailed counts a change that failed. The caller holds p.mu.
+func (p *pass) countFailed(err error) {
 	p.done.Failed++
-	if p.first == nil {
-		p.first = err
+	if p.firstError == nil {
+		p.firstError = err
 	}
 	if p.done.Failed <= maxLogged {
 		p.log.Warn("lifecycle action failed; the next pass tries again", "bucket", p.done.Bucket, "err", err)

@@ -85,14 +85,14 @@ func (r *Rules) untagged() *Rules {
 	return some
 }
 
-// aboutVersions reports whether a rule has an action on versions, aboutUploads
+// hasVersionActions reports whether a rule has an action on versions, hasUploadActions
 // whether it aborts uploads.
-func aboutVersions(r *object.LifecycleRule) bool {
+func hasVersionActions(r *object.LifecycleRule) bool {
 	return r.Expiration != nil || r.ExpiredDeleteMarker || r.NoncurrentExpiration > 0 ||
 		len(r.Transitions) > 0 || len(r.NoncurrentTransitions) > 0
 }
 
-func aboutUploads(r *object.LifecycleRule) bool { return r.AbortUploads != nil }
+func hasUploadActions(r *object.LifecycleRule) bool { return r.AbortUploads != nil }
 
 // selects reports whether all conditions of r hold for a version.
 func selects(r *object.LifecycleRule, v *object.Info) bool {

@@ -255,7 +255,7 @@ func BenchmarkPass(b *testing.B) {
 	defer s.Close()
 	w := newWorker(s, lifecycle.Options{})
 	for b.Loop() {
-		if p, err := w.RunOnce(b.Context(), "bucket"); err != nil || p.Listed != n || p.Acts() != 0 {
+		if p, err := w.RunOnce(b.Context(), "bucket"); err != nil || p.Listed != n || p.Actions() != 0 {
 			b.Fatalf("%+v, %v", p, err)
 		}
 	}

@@ -25,7 +25,7 @@ func (r *Rules) abortDue(key string, modified, now time.Time) (rule string, due 
 func (p *pass) uploads(ctx context.Context, prefix string, rules *Rules) error {
 	q := object.UploadQuery{Bucket: p.done.Bucket, Prefix: prefix, Max: p.page}
 	for {
-		if err := p.inForce(ctx); err != nil {
+		if err := p.checkRules(ctx); err != nil {
 			return err
 		}
 		page, err := p.store.UploadList(ctx, q)
@@ -62,7 +62,7 @@ func (p *pass) upload(ctx context.Context, rules *Rules, u *object.Upload) error
 		if !due {
 			return nil
 		}
-		if err = p.store.AbortUpload(ctx, service, id); err == nil {
+		if err = p.store.AbortUpload(ctx, serviceOrigin, id); err == nil {
 			p.done.Aborted++
 			p.log.Debug("lifecycle", "action", "abort", "rule", rule, "bucket", id.Bucket, "key", id.Key, "upload", id.ID)
 		}
@@ -76,7 +76,7 @@ func (p *pass) upload(ctx context.Context, rules *Rules, u *object.Upload) error
 	default:
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.failed(fmt.Errorf("abort upload %s of %q: %w", u.ID, u.Key, err))
+		p.countFailed(fmt.Errorf("abort upload %s of %q: %w", u.ID, u.Key, err))
 	}
 	return nil
 }

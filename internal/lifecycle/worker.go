@@ -104,7 +104,7 @@ func (w *Worker) RunAll(ctx context.Context) error {
 			}
 			for i := range page {
 				after = page[i].Name
-				if _, err := w.bucket(ctx, &page[i]); err != nil {
+				if _, err := w.runBucket(ctx, &page[i]); err != nil {
 					errs = append(errs, err)
 				}
 				if ctx.Err() != nil {
@@ -126,11 +126,11 @@ func (w *Worker) RunOnce(ctx context.Context, bucket string) (Pass, error) {
 	if err != nil {
 		return Pass{Bucket: bucket}, fmt.Errorf("bucket %s: %w", bucket, err)
 	}
-	return w.bucket(ctx, &b)
+	return w.runBucket(ctx, &b)
 }
 
-// bucket makes a pass through one bucket.
-func (w *Worker) bucket(ctx context.Context, b *object.Bucket) (Pass, error) {
+// runBucket makes a pass through one bucket.
+func (w *Worker) runBucket(ctx context.Context, b *object.Bucket) (Pass, error) {
 	done := Pass{Bucket: b.Name}
 	rules := NewRules(b.Lifecycle)
 	if rules.Empty() {
@@ -145,19 +145,19 @@ func (w *Worker) bucket(ctx context.Context, b *object.Bucket) (Pass, error) {
 	done = p.done
 	if errors.Is(err, errRules) {
 		w.log.Info("lifecycle pass ended: the rules were changed; the next pass applies the new ones", "bucket", b.Name)
-		err = p.first
+		err = p.firstError
 	}
 	if err != nil {
 		err = fmt.Errorf("lifecycle of bucket %s: %w", b.Name, err)
 	}
-	w.tell(ctx, done, err)
+	w.logPass(ctx, done, err)
 	return done, err
 }
 
-// tell logs the result of a pass.
-func (w *Worker) tell(ctx context.Context, done Pass, err error) {
+// logPass logs the result of a pass.
+func (w *Worker) logPass(ctx context.Context, done Pass, err error) {
 	switch {
-	case err == nil && done.Acts() == 0:
+	case err == nil && done.Actions() == 0:
 		w.log.Debug("lifecycle pass", "pass", done)
 	case err == nil:
 		w.log.Info("lifecycle pass", "pass", done)

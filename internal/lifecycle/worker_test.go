@@ -269,7 +269,7 @@ func TestChangedMeanwhile(t *testing.T) {
 			}
 			got, err := newWorker(m, lifecycle.Options{Clock: c}).RunOnce(t.Context(), "b")
 			check(t, err)
-			if got.Changed != 1 || got.Acts() != 0 || got.Failed != 0 {
+			if got.Changed != 1 || got.Actions() != 0 || got.Failed != 0 {
 				t.Errorf("%+v, want one changed", got)
 			}
 			if state := strings.Join(m.state("b"), ", "); state != tt.want {
@@ -372,7 +372,7 @@ func TestEverythingFailsOnce(t *testing.T) {
 			}
 		}
 		if failed == "" {
-			if len(seen.passes) != 2 || seen.passes[1].Acts() != 15 || seen.errs[1] != nil {
+			if len(seen.passes) != 2 || seen.passes[1].Actions() != 15 || seen.errs[1] != nil {
 				t.Errorf("observed %+v", seen)
 			}
 			break
