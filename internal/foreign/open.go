@@ -63,5 +63,5 @@ func (s *Store) connect(k keys, around func(http.RoundTripper) http.RoundTripper
 // withRetries decorates the transport of the clients of runs: it repeats requests that
 // fail temporarily, and all clients of the store share its limits.
 func (s *Store) withRetries(next http.RoundTripper) http.RoundTripper {
-	return &throttle.Retry{Next: s.gate.Share(next), Again: s.gate.CountRetry, Log: s.log}
+	return &throttle.Retry{Next: s.gate.Share(next), OnRetry: s.gate.CountRetry, Log: s.log}
 }

@@ -22,18 +22,18 @@ const (
 // it grows by one with each round. Each sign halves it. A controller is not safe
 // for concurrent use.
 type controller struct {
-	most  float64 // upper bound of limit
+	max   float64 // upper bound of limit
 	limit float64
 
-	begun   bool          // the store has been overloaded once
-	cut     time.Time     // when the limit was last halved
-	samples int           // latencies since then
-	average time.Duration // of the last latencies
-	base    time.Duration // the lowest average, with drift
+	overloadedOnce bool          // the store has been overloaded once
+	halvedAt       time.Time     // when the limit was last halved
+	samples        int           // latencies since then
+	average        time.Duration // of the last latencies
+	base           time.Duration // the lowest average, with drift
 }
 
 func newController(most int) *controller {
-	return &controller{most: float64(most), limit: float64(min(firstLimit, most))}
+	return &controller{max: float64(most), limit: float64(min(firstLimit, most))}
 }
 
 // allowed returns how many requests may be in flight.
@@ -42,20 +42,20 @@ func (c *controller) allowed() int { return int(c.limit) }
 // An answer is the outcome of one request.
 type answer struct {
 	began, ended time.Time
-	pain         bool // the store was overloaded, or did not answer in time
+	overloaded   bool // the store was overloaded, or did not answer in time
 	timed        bool // its latency is a measure of the store
 	full         bool // the requests in flight were at the limit
 }
 
 // observe adjusts the limit to an answer.
 func (c *controller) observe(a answer) {
-	if a.pain {
-		if !a.began.Before(c.cut) { // else the limit was already halved for it
+	if a.overloaded {
+		if !a.began.Before(c.halvedAt) { // else the limit was already halved for it
 			c.halve(a.ended)
 		}
 		return
 	}
-	if a.timed && !a.began.Before(c.cut) {
+	if a.timed && !a.began.Before(c.halvedAt) {
 		c.measure(a.ended.Sub(a.began))
 		if c.samples >= max(averaged, c.allowed()) && float64(c.average) > rising*float64(c.base) {
 			c.halve(a.ended)
@@ -66,10 +66,10 @@ func (c *controller) observe(a answer) {
 		return
 	}
 	step := 1.0
-	if c.begun {
+	if c.overloadedOnce {
 		step = 1 / c.limit
 	}
-	c.limit = min(c.most, c.limit+step)
+	c.limit = min(c.max, c.limit+step)
 }
 
 func (c *controller) measure(latency time.Duration) {
@@ -89,12 +89,12 @@ func (c *controller) measure(latency time.Duration) {
 
 func (c *controller) halve(now time.Time) {
 	c.limit = max(1, c.limit/2)
-	c.begun, c.cut = true, now
+	c.overloadedOnce, c.halvedAt = true, now
 	c.samples, c.average = 0, 0
 }
 
-// bound sets the upper bound of the limit.
-func (c *controller) bound(most int) {
-	c.most = float64(most)
-	c.limit = min(c.limit, c.most)
+// setMax sets the upper bound of the limit.
+func (c *controller) setMax(most int) {
+	c.max = float64(most)
+	c.limit = min(c.limit, c.max)
 }

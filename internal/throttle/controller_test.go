@@ -40,7 +40,7 @@ func simulate(most int, seconds int, capacity, queue func(second int) int) (trac
 			second := int(now.Sub(begin) / time.Second)
 			a := answer{began: now, ended: now.Add(latency), timed: true, full: len(inFlight)+1 >= c.allowed()}
 			if over := len(inFlight) + 1; over > queue(second) {
-				a.ended, a.pain = now.Add(time.Millisecond), true
+				a.ended, a.overloaded = now.Add(time.Millisecond), true
 			} else if over > capacity(second) {
 				a.ended = now.Add(latency * time.Duration(over) / time.Duration(capacity(second)))
 			}
@@ -60,7 +60,7 @@ func simulate(most int, seconds int, capacity, queue func(second int) int) (trac
 				return b.String(), refused
 			}
 		}
-		if answers++; a.pain {
+		if answers++; a.overloaded {
 			pains++
 			answers--
 		}

@@ -36,7 +36,7 @@ type Gate struct {
 
 	mu       sync.Mutex
 	share    int           // places of this process; an upper bound of the controller's
-	still    bool          // the share of the rate is 0
+	stopped  bool          // the share of the rate is 0
 	granted  chan struct{} // closed by the next Grant
 	asked    int64
 	control  *controller
@@ -81,7 +81,7 @@ func (g *Gate) Grant(perSecond float64, places int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.rate != nil {
-		if g.still = perSecond <= 0; g.still {
+		if g.stopped = perSecond <= 0; g.stopped {
 			places = 0
 		} else {
 			g.rate.SetLimit(rate.Limit(perSecond))
@@ -89,7 +89,7 @@ func (g *Gate) Grant(perSecond float64, places int) {
 		}
 	}
 	g.share = max(places, 0)
-	g.control.bound(max(places, 1))
+	g.control.setMax(max(places, 1))
 	close(g.granted)
 	g.granted = make(chan struct{})
 	g.wake()
@@ -99,7 +99,7 @@ func (g *Gate) Grant(perSecond float64, places int) {
 // because of the part that Grant has set.
 func (g *Gate) Pressed() <-chan struct{} { return g.pressed }
 
-func (g *Gate) press() {
+func (g *Gate) signalPressed() {
 	select {
 	case g.pressed <- struct{}{}:
 	default: // the last value has not been received yet
@@ -122,15 +122,15 @@ func (g *Gate) places() int { return min(g.control.allowed(), g.share) }
 // Share returns another Gate to next that shares the limits and the counts of g. It
 // is for a store with several transports, such as one for each of several
 // credentials.
-func (g *Gate) Share(next http.RoundTripper) http.RoundTripper { return &entrance{g, next} }
+func (g *Gate) Share(next http.RoundTripper) http.RoundTripper { return &sharedGate{g, next} }
 
-type entrance struct {
+type sharedGate struct {
 	gate *Gate
 	next http.RoundTripper
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (e *entrance) RoundTrip(req *http.Request) (*http.Response, error) {
+func (e *sharedGate) RoundTrip(req *http.Request) (*http.Response, error) {
 	return e.gate.pass(req, e.next)
 }
 
@@ -150,7 +150,7 @@ func (g *Gate) Stats() Stats {
 	return s
 }
 
-// CountRetry counts a request that is sent again, for [Retry.Again].
+// CountRetry counts a request that is sent again, for [Retry.OnRetry].
 func (g *Gate) CountRetry() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -177,7 +177,7 @@ func (g *Gate) pass(req *http.Request, next http.RoundTripper) (*http.Response, 
 	refused := err == nil && overloaded(resp)
 	// A cancelled request is not a measure of the store, unless it took too long.
 	cancelled := err != nil && errors.Is(req.Context().Err(), context.Canceled)
-	a.pain = refused || err != nil && !cancelled
+	a.overloaded = refused || err != nil && !cancelled
 	g.mu.Lock()
 	switch {
 	case refused:
@@ -238,7 +238,7 @@ func (g *Gate) begin(ctx context.Context) error {
 	defer func() { <-g.turn }()
 	for {
 		g.mu.Lock()
-		still, granted := g.still, g.granted
+		still, granted := g.stopped, g.granted
 		g.mu.Unlock()
 		var soon <-chan time.Time // never
 		cancel := func() {}
@@ -250,7 +250,7 @@ func (g *Gate) begin(ctx context.Context) error {
 			timer := time.NewTimer(r.Delay())
 			soon, cancel = timer.C, func() { timer.Stop(); r.Cancel() }
 		}
-		g.press()
+		g.signalPressed()
 		select {
 		case <-soon:
 			return nil
@@ -275,7 +275,7 @@ func (g *Gate) place(ctx context.Context) error {
 		return nil
 	}
 	if g.inFlight >= g.share {
-		g.press()
+		g.signalPressed()
 	}
 	pass := make(chan struct{})
 	g.waiting = append(g.waiting, pass)

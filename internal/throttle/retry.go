@@ -36,7 +36,7 @@ type Retry struct {
 	// always ask for a minute. 0: DefaultLongest.
 	Longest time.Duration
 
-	Again func() // called before a request is sent again; nil: no call
+	OnRetry func() // called before a request is sent again; nil: no call
 
 	Log *slog.Logger // of failed attempts; nil: slog.Default()
 }
@@ -67,7 +67,7 @@ func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 			wait = max(wait, min(after, longest)+rand.N(max(longest/10, 1)))
 		}
 		pause *= 2
-		r.say(req, resp, err, n, wait)
+		r.logRetry(req, resp, err, n, wait)
 		if resp != nil {
 			discard(resp.Body)
 		}
@@ -75,14 +75,14 @@ func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 			closeBody(again)
 			return nil, err
 		}
-		if r.Again != nil {
-			r.Again()
+		if r.OnRetry != nil {
+			r.OnRetry()
 		}
 		req = again
 	}
 }
 
-func (r *Retry) say(req *http.Request, resp *http.Response, err error, attempt int, wait time.Duration) {
+func (r *Retry) logRetry(req *http.Request, resp *http.Response, err error, attempt int, wait time.Duration) {
 	log := r.Log
 	if log == nil {
 		log = slog.Default()
