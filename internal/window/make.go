@@ -76,7 +76,7 @@ func (m *maker) make(ctx context.Context) (Result, error) {
 	// of its store.
 	until.Sequence = max(until.Sequence, after.Sequence)
 	m.step(CutDone)
-	published, err := m.place(ctx, until)
+	published, err := m.chooseDirectory(ctx, until)
 	if err != nil {
 		return Result{}, err
 	}
@@ -109,11 +109,11 @@ func (m *maker) begin(ctx context.Context) (after stocktake.JournalPosition, gap
 	return at, []stocktake.JournalGap{{After: m.job.After.Sequence, Until: at.Sequence}}, nil
 }
 
-// place returns the directory of the window: that of its start or, if another window has a report
+// chooseDirectory returns the directory of the window: that of its start or, if another window has a report
 // there, that of the next free second. Only a clock that went back, or a configuration that was put
 // again, can cause this. It removes the files of lost attempts, and returns the publication if this
 // window was already published.
-func (m *maker) place(ctx context.Context, until stocktake.JournalPosition) (*publication, error) {
+func (m *maker) chooseDirectory(ctx context.Context, until stocktake.JournalPosition) (*publication, error) {
 	for start := m.job.Start; ; start = start.Add(time.Second) {
 		dir := m.at.Window(start)
 		manifest, err := m.get(ctx, dir+report.ManifestName)
@@ -128,7 +128,7 @@ func (m *maker) place(ctx context.Context, until stocktake.JournalPosition) (*pu
 		if err != nil {
 			return nil, err
 		}
-		if p := m.same(ctx, dir, manifest, until); p != nil {
+		if p := m.publishedIn(ctx, dir, manifest, until); p != nil {
 			m.log.Info("the window has been published already", "manifest", dir+report.ManifestName)
 			return p, nil
 		}
@@ -138,8 +138,8 @@ func (m *maker) place(ctx context.Context, until stocktake.JournalPosition) (*pu
 	}
 }
 
-// same returns the publication in a directory if it is of this window.
-func (m *maker) same(ctx context.Context, dir string, manifest []byte, until stocktake.JournalPosition) *publication {
+// publishedIn returns the publication in a directory if it is of this window.
+func (m *maker) publishedIn(ctx context.Context, dir string, manifest []byte, until stocktake.JournalPosition) *publication {
 	raw, err := m.get(ctx, dir+report.SummaryName)
 	if err != nil {
 		return nil
@@ -182,7 +182,7 @@ func (m *maker) read(ctx context.Context, after, until stocktake.JournalPosition
 			if !sel.selects(c) {
 				continue
 			}
-			set(&row, c)
+			fillRow(&row, c)
 			if err := m.write(ctx, &row); err != nil {
 				return err
 			}
@@ -256,9 +256,9 @@ func (m *maker) endFile(ctx context.Context) error {
 	return nil
 }
 
-// aftermathTimeout bounds the removal of files, which continues after the context
+// cleanupTimeout bounds the removal of files, which continues after the context
 // has ended.
-const aftermathTimeout = 2 * time.Minute
+const cleanupTimeout = 2 * time.Minute
 
 // undo removes the files of this attempt, unless they belong to the report.
 func (m *maker) undo(ctx context.Context) error {
@@ -267,7 +267,7 @@ func (m *maker) undo(ctx context.Context) error {
 		_ = m.file.Abort() // the first error says more
 		m.file = nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aftermathTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	if err := engine.Remove(ctx, m.dst, m.created); err != nil {
 		return fmt.Errorf("files remain: %w", err)

@@ -45,7 +45,7 @@ func (m *maker) publish(ctx context.Context, until stocktake.JournalPosition) (R
 	}
 	if m.opts.Record == nil {
 		m.created = nil
-		return m.reveal(ctx, p)
+		return m.makeVisible(ctx, p)
 	}
 	mine, err := json.Marshal(p)
 	if err != nil {
@@ -61,7 +61,7 @@ func (m *maker) publish(ctx context.Context, until stocktake.JournalPosition) (R
 		m.job.Recorded = kept
 		return m.publishRecorded(ctx)
 	}
-	return m.reveal(ctx, p)
+	return m.makeVisible(ctx, p)
 }
 
 func (m *maker) documents() (*publication, error) {
@@ -93,12 +93,12 @@ func (m *maker) publishRecorded(ctx context.Context) (Result, error) {
 			return Result{}, err
 		}
 	}
-	return m.reveal(ctx, &p)
+	return m.makeVisible(ctx, &p)
 }
 
-// reveal makes the report visible: manifest.summary, then manifest.json. If the
+// makeVisible makes the report visible: manifest.summary, then manifest.json. If the
 // manifest exists, it writes nothing.
-func (m *maker) reveal(ctx context.Context, p *publication) (Result, error) {
+func (m *maker) makeVisible(ctx context.Context, p *publication) (Result, error) {
 	done, err := m.has(ctx, p.Directory+report.ManifestName, p.Manifest)
 	if err != nil {
 		return Result{}, err

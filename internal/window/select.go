@@ -40,8 +40,8 @@ func (s *selector) selects(c *journal.Change) bool {
 	return s.own == nil || !bytes.HasPrefix(c.Record.Key, s.own)
 }
 
-// set fills row with c, whose slices it shares.
-func set(row *stocktake.ChangedRecord, c *journal.Change) {
+// fillRow fills row with c, whose slices it shares.
+func fillRow(row *stocktake.ChangedRecord, c *journal.Change) {
 	row.Change = stocktake.Change{
 		Sequence: c.Sequence, Time: c.Time, RecordType: recordTypes[c.Type], Permanent: c.Permanent,
 		Requester: c.Requester, RequestID: c.RequestID, SourceIP: c.SourceIP,
