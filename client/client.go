@@ -53,17 +53,17 @@ func New(c *oss.Client) *Client { return &Client{c} }
 // The service validates the configuration; Put itself refuses only values that the XML cannot
 // represent, with an [*stocktake.InvalidArgumentError].
 func (c *Client) Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error {
-	op := operation{name: "PutBucketInventory", method: http.MethodPut, bucket: bucket, id: cfg.ID, doing: "put inventory"}
+	op := operation{name: "PutBucketInventory", method: http.MethodPut, bucket: bucket, id: cfg.ID, action: "put inventory"}
 	op.body = inventoryxml.Append(nil, &cfg)
-	if err := faithful(cfg, op.body); err != nil {
+	if err := checkLossless(cfg, op.body); err != nil {
 		return op.failed(err)
 	}
 	_, err := c.call(ctx, op)
 	return err
 }
 
-// faithful returns an error unless doc has all that cfg has.
-func faithful(cfg stocktake.InventoryConfiguration, doc []byte) error {
+// checkLossless returns an error unless doc has all that cfg has.
+func checkLossless(cfg stocktake.InventoryConfiguration, doc []byte) error {
 	said, err := inventoryxml.Parse(doc)
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func faithful(cfg stocktake.InventoryConfiguration, doc []byte) error {
 
 // Get returns a configuration, or [stocktake.ErrNoSuchInventory].
 func (c *Client) Get(ctx context.Context, bucket, id string) (stocktake.InventoryConfiguration, error) {
-	op := operation{name: "GetBucketInventory", method: http.MethodGet, bucket: bucket, id: id, doing: "get inventory"}
+	op := operation{name: "GetBucketInventory", method: http.MethodGet, bucket: bucket, id: id, action: "get inventory"}
 	answer, err := c.callForID(ctx, op)
 	if err != nil {
 		return stocktake.InventoryConfiguration{}, err
@@ -115,7 +115,7 @@ func (c *Client) List(ctx context.Context, bucket string) iter.Seq2[stocktake.In
 
 // page reads the page after token and the token of the next.
 func (c *Client) page(ctx context.Context, bucket, token string) (page []stocktake.InventoryConfiguration, next string, more bool, err error) {
-	op := operation{name: "ListBucketInventory", method: http.MethodGet, bucket: bucket, doing: "list inventories"}
+	op := operation{name: "ListBucketInventory", method: http.MethodGet, bucket: bucket, action: "list inventories"}
 	if token != "" {
 		op.parameters = map[string]string{"continuation-token": token}
 	}
@@ -133,7 +133,7 @@ func (c *Client) page(ctx context.Context, bucket, token string) (page []stockta
 // Delete removes a configuration; its reports stay. Deleting one that does
 // not exist is not an error.
 func (c *Client) Delete(ctx context.Context, bucket, id string) error {
-	op := operation{name: "DeleteBucketInventory", method: http.MethodDelete, bucket: bucket, id: id, doing: "delete inventory"}
+	op := operation{name: "DeleteBucketInventory", method: http.MethodDelete, bucket: bucket, id: id, action: "delete inventory"}
 	_, err := c.callForID(ctx, op)
 	return err
 }
@@ -144,7 +144,7 @@ type operation struct {
 	bucket, id   string
 	parameters   map[string]string // besides inventory and inventoryId
 	body         []byte
-	doing        string // for people, such as "put inventory"
+	action       string // for people, such as "put inventory"
 }
 
 // failed returns err with the name of the operation; nil stays nil.
@@ -152,7 +152,7 @@ func (op *operation) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	what := op.doing
+	what := op.action
 	if op.id != "" {
 		what += " " + op.id
 	}

@@ -32,13 +32,13 @@ var conditions = map[string]error{
 
 // A callError is a call that failed.
 type callError struct {
-	doing  string
+	action string
 	cause  error
 	is     error // a condition of package stocktake, or ErrNotSupported; may be nil
 	reason string
 }
 
-func (e *callError) Error() string { return e.doing + ": " + e.reason }
+func (e *callError) Error() string { return e.action + ": " + e.reason }
 
 func (e *callError) Unwrap() []error {
 	if e.is == nil {
@@ -49,7 +49,7 @@ func (e *callError) Unwrap() []error {
 
 // explain returns a one-line error with the operation, the answer of the service and its condition.
 func explain(doing string, err error) error {
-	e := &callError{doing: doing, cause: err, reason: err.Error()}
+	e := &callError{action: doing, cause: err, reason: err.Error()}
 	if serr, ok := errors.AsType[*oss.ServiceError](err); ok {
 		e.is = conditions[serr.Code]
 		if serr.Code == "AccessDenied" && strings.HasPrefix(serr.Message, "Incremental Inventory is disabled") {
@@ -84,5 +84,5 @@ func orNotSupported(err error) error {
 	if !lacks {
 		return err
 	}
-	return &callError{doing: e.doing, cause: e.cause, is: ErrNotSupported, reason: ErrNotSupported.Error() + " (" + e.reason + ")"}
+	return &callError{action: e.action, cause: e.cause, is: ErrNotSupported, reason: ErrNotSupported.Error() + " (" + e.reason + ")"}
 }

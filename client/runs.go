@@ -20,9 +20,9 @@ const extension = "x-oss-stocktake"
 // History, retention and suspension stay, and a run in progress uses the old one to its end. OSS
 // does not support this: see [ErrNotSupported].
 func (c *Client) Replace(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) (status stocktake.InventoryStatus, err error) {
-	op := operation{name: "ReplaceBucketInventory", method: http.MethodPost, bucket: bucket, id: cfg.ID, doing: "replace inventory"}
+	op := operation{name: "ReplaceBucketInventory", method: http.MethodPost, bucket: bucket, id: cfg.ID, action: "replace inventory"}
 	op.body = inventoryxml.Append(nil, &cfg)
-	if err := faithful(cfg, op.body); err != nil {
+	if err := checkLossless(cfg, op.body); err != nil {
 		return status, op.failed(err)
 	}
 	err = c.extension(ctx, "replace", op, &status)
@@ -33,7 +33,7 @@ func (c *Client) Replace(ctx context.Context, bucket string, cfg stocktake.Inven
 // progress, Run returns that one.
 func (c *Client) Run(ctx context.Context, bucket, id string) (run stocktake.Run, err error) {
 	err = c.extension(ctx, "run", operation{
-		name: "RunBucketInventory", method: http.MethodPost, bucket: bucket, id: id, doing: "run inventory",
+		name: "RunBucketInventory", method: http.MethodPost, bucket: bucket, id: id, action: "run inventory",
 	}, &run)
 	return run, err
 }
@@ -42,7 +42,7 @@ func (c *Client) Run(ctx context.Context, bucket, id string) (run stocktake.Run,
 // [stocktake.ErrNoSuchRun] if there is none.
 func (c *Client) Cancel(ctx context.Context, bucket, id string) (run stocktake.Run, err error) {
 	err = c.extension(ctx, "cancel", operation{
-		name: "CancelBucketInventory", method: http.MethodPost, bucket: bucket, id: id, doing: "cancel the run of inventory",
+		name: "CancelBucketInventory", method: http.MethodPost, bucket: bucket, id: id, action: "cancel the run of inventory",
 	}, &run)
 	return run, err
 }
@@ -53,7 +53,7 @@ func (c *Client) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run, 
 		Runs []stocktake.Run `json:"runs"`
 	}
 	err := c.extension(ctx, "runs", operation{
-		name: "ListBucketInventoryRuns", method: http.MethodGet, bucket: bucket, id: id, doing: "list runs of inventory",
+		name: "ListBucketInventoryRuns", method: http.MethodGet, bucket: bucket, id: id, action: "list runs of inventory",
 	}, &result)
 	return result.Runs, err
 }
@@ -64,9 +64,9 @@ func (c *Client) Status(ctx context.Context, bucket, id string) ([]stocktake.Inv
 	var result struct {
 		Inventories []stocktake.InventoryStatus `json:"inventories"`
 	}
-	op := operation{name: "GetBucketInventoryStatus", method: http.MethodGet, bucket: bucket, id: id, doing: "status of inventory"}
+	op := operation{name: "GetBucketInventoryStatus", method: http.MethodGet, bucket: bucket, id: id, action: "status of inventory"}
 	if id == "" {
-		op.doing = "status of inventories"
+		op.action = "status of inventories"
 	}
 	err := c.extension(ctx, "status", op, &result)
 	return result.Inventories, err
@@ -75,9 +75,9 @@ func (c *Client) Status(ctx context.Context, bucket, id string) ([]stocktake.Inv
 // Work returns the machines, and their tasks of the runs of one configuration, or
 // with id "" of all of the bucket.
 func (c *Client) Work(ctx context.Context, bucket, id string) (work stocktake.Work, err error) {
-	op := operation{name: "GetBucketInventoryWork", method: http.MethodGet, bucket: bucket, id: id, doing: "who works on inventory"}
+	op := operation{name: "GetBucketInventoryWork", method: http.MethodGet, bucket: bucket, id: id, action: "who works on inventory"}
 	if id == "" {
-		op.doing = "who works on inventories"
+		op.action = "who works on inventories"
 	}
 	err = c.extension(ctx, "work", op, &work)
 	return work, err
@@ -86,19 +86,19 @@ func (c *Client) Work(ctx context.Context, bucket, id string) (work stocktake.Wo
 // Suspend keeps a configuration from falling due until Resume. A run in progress
 // continues. The configuration itself is not changed.
 func (c *Client) Suspend(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
-	return c.control(ctx, "suspend", operation{name: "SuspendBucketInventory", bucket: bucket, id: id, doing: "suspend inventory"})
+	return c.control(ctx, "suspend", operation{name: "SuspendBucketInventory", bucket: bucket, id: id, action: "suspend inventory"})
 }
 
 // Resume ends what Suspend began.
 func (c *Client) Resume(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
-	return c.control(ctx, "resume", operation{name: "ResumeBucketInventory", bucket: bucket, id: id, doing: "resume inventory"})
+	return c.control(ctx, "resume", operation{name: "ResumeBucketInventory", bucket: bucket, id: id, action: "resume inventory"})
 }
 
 // Check makes the checks of a run now and reports what would make a run fail
 // among the warnings. If none of them fails, the server writes a file of some
 // 100 KB to the destination, reads it back and removes it.
 func (c *Client) Check(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
-	return c.control(ctx, "check", operation{name: "CheckBucketInventory", bucket: bucket, id: id, doing: "check inventory"})
+	return c.control(ctx, "check", operation{name: "CheckBucketInventory", bucket: bucket, id: id, action: "check inventory"})
 }
 
 // Retain sets which reports of a configuration are kept: those that either number keeps, and always
@@ -106,7 +106,7 @@ func (c *Client) Check(ctx context.Context, bucket, id string) (stocktake.Invent
 // succeeds.
 func (c *Client) Retain(ctx context.Context, bucket, id string, r stocktake.Retention) (stocktake.InventoryStatus, error) {
 	return c.control(ctx, "retain", operation{
-		name: "RetainBucketInventoryReports", bucket: bucket, id: id, doing: "set the retention of inventory",
+		name: "RetainBucketInventoryReports", bucket: bucket, id: id, action: "set the retention of inventory",
 		parameters: map[string]string{extension + "-reports": strconv.Itoa(r.Reports), extension + "-days": strconv.Itoa(r.Days)},
 	})
 }

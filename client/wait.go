@@ -14,11 +14,11 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// The pause between two polls of a run grows from firstLook to lastLook, so that
+// The pause between two polls of a run grows from firstPoll to lastPoll, so that
 // the end of a short run is seen at once and a long one costs little.
 const (
-	firstLook = 50 * time.Millisecond
-	lastLook  = 2 * time.Second
+	firstPoll = 50 * time.Millisecond
+	lastPoll  = 2 * time.Second
 )
 
 // patience is how long the service may be unavailable while a run is followed:
@@ -41,7 +41,7 @@ func (c *Client) Wait(ctx context.Context, run stocktake.Run, progress func(stoc
 	<-timer.C
 
 	lastSeen := time.Now()
-	for pause := firstLook; !run.State.Ended(); pause = min(pause*3/2, lastLook) {
+	for pause := firstPoll; !run.State.Ended(); pause = min(pause*3/2, lastPoll) {
 		timer.Reset(pause)
 		select {
 		case <-ctx.Done():
@@ -54,7 +54,7 @@ func (c *Client) Wait(ctx context.Context, run stocktake.Run, progress func(stoc
 			lastSeen = time.Now()
 			run = seen
 			progress(run)
-		case ctx.Err() != nil || !away(err) || time.Since(lastSeen) > patience:
+		case ctx.Err() != nil || !isTemporary(err) || time.Since(lastSeen) > patience:
 			return run, fmt.Errorf("wait for run %s: %w", run.ID, err)
 		}
 	}
@@ -75,8 +75,8 @@ func (c *Client) find(ctx context.Context, run stocktake.Run) (stocktake.Run, er
 	return run, stocktake.ErrNoSuchRun
 }
 
-// away reports whether err may end when the service returns.
-func away(err error) bool {
+// isTemporary reports whether err may end when the service returns.
+func isTemporary(err error) bool {
 	if serr, ok := errors.AsType[*oss.ServiceError](err); ok {
 		return serr.StatusCode >= http.StatusInternalServerError || serr.StatusCode == http.StatusTooManyRequests
 	}
