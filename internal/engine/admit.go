@@ -95,7 +95,7 @@ func (p *pagedScan) afford(ctx context.Context, s *stretch, batch []stocktake.Re
 			return ctx.Err()
 		case p.stopping:
 			return errPaused
-		case p.mayGoOn(s):
+		case p.mayContinue(s):
 			if !s.parked || p.listing < p.requests() {
 				return nil
 			}
@@ -113,9 +113,9 @@ func (p *pagedScan) afford(ctx context.Context, s *stretch, batch []stocktake.Re
 	}
 }
 
-// mayGoOn reports whether there is memory for another page of s. It requires the
+// mayContinue reports whether there is memory for another page of s. It requires the
 // lock.
-func (p *pagedScan) mayGoOn(s *stretch) bool {
+func (p *pagedScan) mayContinue(s *stretch) bool {
 	used := p.blocks.used()
 	switch {
 	case used < p.memory/2:

@@ -106,7 +106,7 @@ type Runner struct {
 	drain   chan struct{} // closed when the process is to end: slices end with their next page
 
 	shares   *divider
-	led      ledRuns
+	heldRuns heldRuns
 	previous previous
 
 	mu    sync.Mutex
@@ -172,7 +172,7 @@ func (r *Runner) Serve(ctx context.Context) error {
 	dividing, stop := context.WithCancel(kept)
 	var divided sync.WaitGroup
 	divided.Go(func() { r.shares.serve(dividing) })
-	divided.Go(func() { r.led.follow(dividing, r) })
+	divided.Go(func() { r.heldRuns.follow(dividing, r) })
 	defer func() { stop(); divided.Wait() }()
 	beats, sweeps, offers := time.NewTicker(r.opts.Beat), time.NewTicker(r.opts.Sweep), time.NewTicker(r.opts.Offer)
 	defer beats.Stop()

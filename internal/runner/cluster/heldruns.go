@@ -7,41 +7,41 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 )
 
-// leadsChannel is the channel on which the holder of a run is notified: it carries
+// holdersChannel is the channel on which the holder of a run is notified: it carries
 // the id of a run that was summed up, was published or has failed.
-const leadsChannel = "stocktake_leads"
+const holdersChannel = "stocktake_leads"
 
-// ledRuns are the runs that this process leads. It looks at them when it is notified.
+// heldRuns are the runs that this process holds. It looks at them when it is notified.
 // The zero value is ready.
-type ledRuns struct {
-	mu    sync.Mutex
-	heard map[string]chan struct{} // by run
+type heldRuns struct {
+	mu       sync.Mutex
+	notified map[string]chan struct{} // by run
 }
 
 // of returns a channel that receives a value after each notification about a run,
 // until forget is called.
-func (l *ledRuns) of(run string) (heard <-chan struct{}, forget func()) {
+func (l *heldRuns) of(run string) (heard <-chan struct{}, forget func()) {
 	c := make(chan struct{}, 1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.heard == nil {
-		l.heard = map[string]chan struct{}{}
+	if l.notified == nil {
+		l.notified = map[string]chan struct{}{}
 	}
-	l.heard[run] = c
+	l.notified[run] = c
 	return c, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.heard[run] == c {
-			delete(l.heard, run)
+		if l.notified[run] == c {
+			delete(l.notified, run)
 		}
 	}
 }
 
 // tell makes the holder of a run look at it; empty: at all runs.
-func (l *ledRuns) tell(run string) {
+func (l *heldRuns) tell(run string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for id, c := range l.heard {
+	for id, c := range l.notified {
 		if run == "" || run == id {
 			select {
 			case c <- struct{}{}:
@@ -53,14 +53,14 @@ func (l *ledRuns) tell(run string) {
 
 // follow receives notifications about the runs of this process until ctx ends. The
 // next look makes up for missed ones.
-func (l *ledRuns) follow(ctx context.Context, r *Runner) {
-	keepFollowing(ctx, func() error { return listen(ctx, r.db, leadsChannel, l.tell) }, func(err error) {
+func (l *heldRuns) follow(ctx context.Context, r *Runner) {
+	keepFollowing(ctx, func() error { return listen(ctx, r.db, holdersChannel, l.tell) }, func(err error) {
 		r.log.Debug("ends of runs are not heard of; they are found later", "err", err)
 	})
 }
 
-// tellLead notifies the holder of a run when the transaction is committed.
-func tellLead(ctx context.Context, tx postgres.Tx, run string) error {
-	_, err := tx.Exec(ctx, `SELECT pg_notify('`+leadsChannel+`', $1)`, run)
+// notifyHolder notifies the holder of a run when the transaction is committed.
+func notifyHolder(ctx context.Context, tx postgres.Tx, run string) error {
+	_, err := tx.Exec(ctx, `SELECT pg_notify('`+holdersChannel+`', $1)`, run)
 	return err
 }

@@ -33,7 +33,7 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 	if err := r.begin(ctx, &t); err != nil {
 		return r.leave(ctx, &t, err)
 	}
-	heard, forget := r.led.of(t.Run.ID)
+	heard, forget := r.heldRuns.of(t.Run.ID)
 	defer forget()
 	for {
 		w, err := r.look(ctx, t.Run.ID, recorded)

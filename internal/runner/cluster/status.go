@@ -47,7 +47,7 @@ func (r *Runner) Work(ctx context.Context, bucket, id string) (w stocktake.Work,
 			ids[i] = runs[i].ID
 			w.Runs = append(w.Runs, stocktake.RunWork{Run: runs[i], Tasks: []stocktake.RunTask{}})
 		}
-		if err := leads(ctx, tx, w.Runs, ids); err != nil {
+		if err := setHolders(ctx, tx, w.Runs, ids); err != nil {
 			return err
 		}
 		return openTasks(ctx, tx, w.Runs, ids)
@@ -77,8 +77,8 @@ func (r *Runner) machines(ctx context.Context, tx postgres.Tx, w *stocktake.Work
 	return rows.Err()
 }
 
-// leads sets the process that leads each run, and how many of its tasks have ended.
-func leads(ctx context.Context, tx postgres.Tx, runs []stocktake.RunWork, ids []string) error {
+// setHolders sets the process that holds each run, and how many of its tasks have ended.
+func setHolders(ctx context.Context, tx postgres.Tx, runs []stocktake.RunWork, ids []string) error {
 	rows, err := tx.Query(ctx, selectLeads, ids)
 	if err != nil {
 		return err

@@ -183,5 +183,5 @@ func (r *Runner) fail(ctx context.Context, tx postgres.Tx, run, reason string, p
 	if _, err = tx.Exec(ctx, `UPDATE tasks SET generation = generation + 1 WHERE run = $1 AND done = 0`, run); err != nil {
 		return err
 	}
-	return tellLead(ctx, tx, run)
+	return notifyHolder(ctx, tx, run)
 }

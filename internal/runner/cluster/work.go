@@ -241,7 +241,7 @@ func (r *Runner) sum(ctx context.Context, j *job) error {
 			if _, err := tx.Exec(ctx, `UPDATE works SET report = $2 WHERE run = $1`, j.run, report); err != nil {
 				return err
 			}
-			return tellLead(ctx, tx, j.run)
+			return notifyHolder(ctx, tx, j.run)
 		})
 	case err != nil:
 		return err
@@ -274,6 +274,6 @@ func (r *Runner) published(ctx context.Context, j *job, result *engine.Result) e
 		if _, err := tx.Exec(ctx, `UPDATE works SET outcome = $2 WHERE run = $1`, j.run, string(outcome)); err != nil {
 			return err
 		}
-		return tellLead(ctx, tx, j.run)
+		return notifyHolder(ctx, tx, j.run)
 	})
 }
