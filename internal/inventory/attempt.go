@@ -291,7 +291,7 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 	case err == nil && kept:
 		s.cleanInterrupted(context.WithoutCancel(a.ctx), r, *cfg)
 	case err == nil && r.State == stocktake.Succeeded && r.Kind == stocktake.FullRun && !remove:
-		s.tidy(a, cfg, r.Manifest)
+		s.removeReports(a, cfg, r.Manifest)
 	case err != nil:
 		s.doubt.Store(true)
 		s.log.Error("cannot record the end of a run; it restarts with the server, which finds the published report",

@@ -82,7 +82,7 @@ func (s *Service) Delete(ctx context.Context, bucket, id string) error {
 	if err := s.stop(ctx, errDeleted, bucket, func(w *waiting) bool { return w.configuration == id }); err != nil {
 		return err
 	}
-	s.forgetUntidy(bucket, id)
+	s.forgetRemovalWarnings(bucket, id)
 	for i, r := range unfinished {
 		if madeBy[i].ID == "" {
 			continue // it was just removed
@@ -102,7 +102,7 @@ func (s *Service) BucketDeleted(ctx context.Context, bucket string) error {
 		s.wake()
 	}
 	err := s.stop(ctx, errDeleted, bucket, func(*waiting) bool { return true })
-	s.forgetUntidy(bucket, "")
+	s.forgetRemovalWarnings(bucket, "")
 	return err
 }
 

@@ -104,7 +104,7 @@ func (n *notifier) Notices(e inventory.Event) []inventory.Notice {
 	return []inventory.Notice{{ID: fmt.Sprint(n.made), Target: "t", Made: e.Time, Due: e.Time, Payload: "{}"}}
 }
 
-func (n *notifier) Kept() {
+func (n *notifier) Stored() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.kept++

@@ -33,14 +33,14 @@ type Notifier interface {
 	// could not be stored.
 	Notices(e Event) []Notice
 
-	// Kept is called after notices were kept.
-	Kept()
+	// Stored is called after notices were stored.
+	Stored()
 }
 
 type noNotifier struct{}
 
 func (noNotifier) Notices(Event) []Notice { return nil }
-func (noNotifier) Kept()                  {}
+func (noNotifier) Stored()                {}
 
 // events returns the events of a run that has ended.
 func (s *Service) events(ctx context.Context, r *stocktake.Run) ([]Event, error) {
@@ -107,7 +107,7 @@ func (s *Service) endRun(ctx context.Context, r stocktake.Run, fence Fence, how 
 		}
 	}
 	if len(end.Notices) > 0 {
-		s.opts.Notifier.Kept()
+		s.opts.Notifier.Stored()
 	}
 	s.opts.Observer.RunChanged(r)
 	return nil
@@ -165,7 +165,7 @@ func (s *Service) tellLate(ctx context.Context) (next time.Time, err error) {
 			s.log.Warn("run is late", append(runAttrs(&late[i]), "state", late[i].State)...)
 		}
 		if told > 0 {
-			s.opts.Notifier.Kept()
+			s.opts.Notifier.Stored()
 		}
 		if len(late) < batch {
 			break

@@ -33,10 +33,10 @@ func (m mixedOutcomes) Run(ctx context.Context, t inventory.Task) (inventory.Out
 	return m.sameOutcome.Run(ctx, t)
 }
 
-// untidier is a Tidier that cannot remove anything.
-type untidier struct{}
+// failingRemover is a ReportRemover that cannot remove anything.
+type failingRemover struct{}
 
-func (untidier) Tidy(context.Context, inventory.Tidying) ([]string, error) {
+func (failingRemover) RemoveReports(context.Context, inventory.RemovalJob) ([]string, error) {
 	return nil, errors.New("no right to delete")
 }
 
@@ -49,7 +49,7 @@ func TestNightsLeaveNothingInMemory(t *testing.T) {
 			configurations = 20
 			noise          = 24 << 10 // bytes; 24 nights are some 600 runs: 40 bytes a run
 		)
-		w := newWorld(t, inventory.Options{MaxRuns: 3, Keep: 3, LateAfter: 6 * time.Hour, Spread: time.Hour, Tidier: untidier{}})
+		w := newWorld(t, inventory.Options{MaxRuns: 3, Keep: 3, LateAfter: 6 * time.Hour, Spread: time.Hour, ReportRemover: failingRemover{}})
 		w.engine = mixedOutcomes{}
 		w.close()
 		w.open()

@@ -78,13 +78,13 @@ type Options struct {
 	// seconds. It must be several times [heartbeat].
 	Lease time.Duration
 
-	Traced   bool                       // runs are traced, as part of the trace of the request that starts them
-	Clock    clock.Clock                // nil: the machine's
-	NewID    func(stocktake.Run) string // returns the id of a run, which is never reused; nil: a random UUID
-	Observer Observer                   // nil: none
-	Tidier   Tidier                     // nil: nothing is ever removed
-	Notifier Notifier                   // nil: none
-	Log      *slog.Logger               // nil: slog.Default()
+	Traced        bool                       // runs are traced, as part of the trace of the request that starts them
+	Clock         clock.Clock                // nil: the machine's
+	NewID         func(stocktake.Run) string // returns the id of a run, which is never reused; nil: a random UUID
+	Observer      Observer                   // nil: none
+	ReportRemover ReportRemover              // nil: nothing is ever removed
+	Notifier      Notifier                   // nil: none
+	Log           *slog.Logger               // nil: slog.Default()
 }
 
 func (o Options) withDefaults() (Options, error) {

@@ -133,7 +133,7 @@ func (s *Service) replaced(ctx context.Context, old *Entry, r *Replacement) {
 				"bucket", e.Bucket, "configuration", e.Configuration.ID, "err", err)
 		}
 	}
-	s.forgetUntidy(e.Bucket, e.Configuration.ID)
+	s.forgetRemovalWarnings(e.Bucket, e.Configuration.ID)
 	s.wakeAt(e.Wake)
 	if r.First != nil {
 		s.enqueue(ctx, *r.First)

@@ -7,17 +7,17 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// suspicious is how many recent runs are checked: if one of them ended badly, the
+// recentRuns is how many recent runs are checked: if one of them ended badly, the
 // destination is suspect.
-const suspicious = 10
+const recentRuns = 10
 
-// tidy removes expired reports after a run of a with cfg has published a manifest. A failure stays
-// in the status until tidy succeeds after a later run.
-func (s *Service) tidy(a *attempt, cfg *stocktake.InventoryConfiguration, manifest string) {
-	if s.opts.Tidier == nil {
+// removeReports removes expired reports after a run of a with cfg has published a manifest. A failure stays
+// in the status until the removal succeeds after a later run.
+func (s *Service) removeReports(a *attempt, cfg *stocktake.InventoryConfiguration, manifest string) {
+	if s.opts.ReportRemover == nil {
 		return
 	}
-	warnings, err := s.tidyUp(a.ctx, a.bucket, cfg, manifest)
+	warnings, err := s.tryRemoveReports(a.ctx, a.bucket, cfg, manifest)
 	if a.ctx.Err() != nil || errors.Is(err, stocktake.ErrNoSuchInventory) {
 		return // shut down, or deleted
 	}
@@ -32,13 +32,13 @@ func (s *Service) tidy(a *attempt, cfg *stocktake.InventoryConfiguration, manife
 	defer s.mu.Unlock()
 	key := [2]string{a.bucket, a.configuration}
 	if len(warnings) == 0 {
-		delete(s.untidy, key)
+		delete(s.removalWarnings, key)
 		return
 	}
-	s.untidy[key] = warnings
+	s.removalWarnings[key] = warnings
 }
 
-func (s *Service) tidyUp(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration, manifest string) (warnings []string, err error) {
+func (s *Service) tryRemoveReports(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration, manifest string) (warnings []string, err error) {
 	id := cfg.ID
 	e, err := s.catalog.Configuration(ctx, bucket, id)
 	if err != nil {
@@ -47,11 +47,11 @@ func (s *Service) tidyUp(ctx context.Context, bucket string, cfg *stocktake.Inve
 	if e.Configuration.Destination.Bucket != cfg.Destination.Bucket || reportFolder(bucket, &e.Configuration) != reportFolder(bucket, cfg) {
 		return nil, nil // it was replaced during the run, whose report does not belong to the new one
 	}
-	runs, err := s.catalog.NewestRuns(ctx, bucket, id, suspicious)
+	runs, err := s.catalog.NewestRuns(ctx, bucket, id, recentRuns)
 	if err != nil {
 		return nil, err
 	}
-	t := Tidying{Entry: e, Manifest: manifest}
+	t := RemovalJob{Entry: e, Manifest: manifest}
 	switch w, err := s.catalog.Windows(ctx, bucket, id); {
 	case err == nil:
 		t.Unreported = w.Start
@@ -62,17 +62,17 @@ func (s *Service) tidyUp(ctx context.Context, bucket string, cfg *stocktake.Inve
 		clean := r.State == stocktake.Skipped || (r.State == stocktake.Succeeded && r.Attempt == 1)
 		t.Suspect = t.Suspect || !clean
 	}
-	return s.opts.Tidier.Tidy(ctx, t)
+	return s.opts.ReportRemover.RemoveReports(ctx, t)
 }
 
-// forgetUntidy removes the failures of tidy for a deleted configuration or, if id is "", for all
+// forgetRemovalWarnings removes the warnings for a deleted configuration or, if id is "", for all
 // configurations of the bucket.
-func (s *Service) forgetUntidy(bucket, id string) {
+func (s *Service) forgetRemovalWarnings(bucket, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key := range s.untidy {
+	for key := range s.removalWarnings {
 		if key[0] == bucket && (id == "" || key[1] == id) {
-			delete(s.untidy, key)
+			delete(s.removalWarnings, key)
 		}
 	}
 }

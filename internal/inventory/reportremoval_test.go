@@ -13,17 +13,17 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// tidier notes what it is asked for.
-type tidier struct {
+// reportRemover notes what it is asked for.
+type reportRemover struct {
 	calls    []bool // suspect
 	warnings []string
 	err      error
 	hang     bool
 }
 
-func (f *tidier) Tidy(ctx context.Context, t inventory.Tidying) ([]string, error) {
+func (f *reportRemover) RemoveReports(ctx context.Context, t inventory.RemovalJob) ([]string, error) {
 	if t.Manifest != done.Manifest {
-		return nil, fmt.Errorf("tidying after the manifest %q", t.Manifest)
+		return nil, fmt.Errorf("removing reports after the manifest %q", t.Manifest)
 	}
 	f.calls = append(f.calls, t.Suspect)
 	if f.hang {
@@ -35,8 +35,8 @@ func (f *tidier) Tidy(ctx context.Context, t inventory.Tidying) ([]string, error
 
 func TestTidiesAfterSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tidy := &tidier{}
-		w := newWorld(t, inventory.Options{Tidier: tidy})
+		remover := &reportRemover{}
+		w := newWorld(t, inventory.Options{ReportRemover: remover})
 		w.serve()
 		again := func() {
 			t.Helper()
@@ -47,39 +47,39 @@ func TestTidiesAfterSuccess(t *testing.T) {
 		}
 		w.put("photos", configuration("daily", daily))
 		synctest.Wait()
-		if len(tidy.calls) != 1 || tidy.calls[0] {
-			t.Fatalf("after the first run: %v, want one call that suspects nothing", tidy.calls)
+		if len(remover.calls) != 1 || remover.calls[0] {
+			t.Fatalf("after the first run: %v, want one call that suspects nothing", remover.calls)
 		}
 		w.runner.set(func(context.Context, inventory.Task) (inventory.Outcome, error) {
 			return inventory.Outcome{}, errors.New("no such luck")
 		})
 		again()
-		if len(tidy.calls) != 1 {
-			t.Errorf("tidied after a failure: %v", tidy.calls)
+		if len(remover.calls) != 1 {
+			t.Errorf("reports removed after a failure: %v", remover.calls)
 		}
 		w.runner.set(nil)
-		tidy.err = errors.New("may not delete")
+		remover.err = errors.New("may not delete")
 		again()
-		if len(tidy.calls) != 2 || !tidy.calls[1] {
-			t.Errorf("after a failure and a success: %v, want a call that suspects strays", tidy.calls)
+		if len(remover.calls) != 2 || !remover.calls[1] {
+			t.Errorf("after a failure and a success: %v, want a call that suspects strays", remover.calls)
 		}
 		st := w.status("photos", "daily")
 		if st.Last.State != stocktake.Succeeded || len(st.Warnings) != 1 || !strings.Contains(st.Warnings[0], "may not delete") {
 			t.Errorf("status %+v, last %+v", st, st.Last)
 		}
-		tidy.err, tidy.warnings = nil, []string{"a report is of the future"}
+		remover.err, remover.warnings = nil, []string{"a report is of the future"}
 		again()
-		if st := w.status("photos", "daily"); !slices.Equal(st.Warnings, tidy.warnings) {
-			t.Errorf("warnings %q, want %q", st.Warnings, tidy.warnings)
+		if st := w.status("photos", "daily"); !slices.Equal(st.Warnings, remover.warnings) {
+			t.Errorf("warnings %q, want %q", st.Warnings, remover.warnings)
 		}
-		tidy.warnings = nil
+		remover.warnings = nil
 		again()
 		if st := w.status("photos", "daily"); len(st.Warnings) != 0 {
 			t.Errorf("warnings %q, though all is well again", st.Warnings)
 		}
 
 		// A deletion does not wait for it.
-		tidy.hang = true
+		remover.hang = true
 		again()
 		if err := w.Delete(t.Context(), "photos", "daily"); err != nil {
 			t.Fatal(err)

@@ -136,16 +136,16 @@ type Observer interface {
 	RunChanged(r stocktake.Run)
 }
 
-// A Tidier removes expired reports, and files that no report names.
-type Tidier interface {
-	// Tidy is called after a run has succeeded; the next one may start meanwhile. The report of
-	// that run is never removed. Tidy returns soon after ctx ends. warnings are remarks for people,
+// A ReportRemover removes expired reports, and files that no report names.
+type ReportRemover interface {
+	// RemoveReports is called after a run has succeeded; the next one may start meanwhile. The report of
+	// that run is never removed. RemoveReports returns soon after ctx ends. warnings are remarks for people,
 	// not failures.
-	Tidy(ctx context.Context, t Tidying) (warnings []string, err error)
+	RemoveReports(ctx context.Context, t RemovalJob) (warnings []string, err error)
 }
 
-// A Tidying describes the work of a Tidier.
-type Tidying struct {
+// A RemovalJob describes the work of a ReportRemover.
+type RemovalJob struct {
 	Entry    Entry
 	Manifest string // of the run that succeeded; empty: it published nothing
 

@@ -44,13 +44,13 @@ type Service struct {
 	mayTake     atomic.Bool     // there may be a free run, or a place for one, that Serve has not looked for
 	subscribing sync.Mutex      // held while a configuration with incremental reports is put or deleted; taken before mu
 
-	latch   clock.Latch            // holds the clock while there is work to do
-	runs    sync.WaitGroup         // the goroutines of active
-	listing map[string]bool        // buckets with a shared listing in progress
-	later   []delayed              // runs that wait for their next attempt, in no order; none if the catalog is shared
-	untidy  map[[2]string][]string // the last result of a Tidier, by bucket and id
-	deleted deletedBuckets         // still in the catalog
-	taken   map[string]bool        // ids of unfinished runs that an earlier process may have started
+	latch           clock.Latch            // holds the clock while there is work to do
+	runs            sync.WaitGroup         // the goroutines of active
+	listing         map[string]bool        // buckets with a shared listing in progress
+	later           []delayed              // runs that wait for their next attempt, in no order; none if the catalog is shared
+	removalWarnings map[[2]string][]string // the last warnings of the ReportRemover, by bucket and id
+	deleted         deletedBuckets         // still in the catalog
+	taken           map[string]bool        // ids of unfinished runs that an earlier process may have started
 }
 
 // New returns the service of the configurations in catalog. It removes the configurations of
@@ -63,15 +63,15 @@ func New(ctx context.Context, catalog Catalog, buckets Buckets, runner Runner, o
 	}
 	s := &Service{
 		catalog: catalog, buckets: buckets, runner: runner, opts: opts, clock: opts.Clock, log: opts.Log,
-		holder:  Holder{Owner: opts.Machine.ID, Lease: opts.Lease},
-		ending:  make(chan struct{}),
-		changed: make(chan struct{}, 1),
-		queue:   lanes{},
-		latch:   clock.Latch{Clock: opts.Clock},
-		active:  map[string]*attempt{},
-		listing: map[string]bool{},
-		untidy:  map[[2]string][]string{},
-		taken:   map[string]bool{},
+		holder:          Holder{Owner: opts.Machine.ID, Lease: opts.Lease},
+		ending:          make(chan struct{}),
+		changed:         make(chan struct{}, 1),
+		queue:           lanes{},
+		latch:           clock.Latch{Clock: opts.Clock},
+		active:          map[string]*attempt{},
+		listing:         map[string]bool{},
+		removalWarnings: map[[2]string][]string{},
+		taken:           map[string]bool{},
 	}
 	s.sharer, _ = runner.(Sharer)
 	if err := s.recover(ctx); err != nil {

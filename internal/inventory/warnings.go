@@ -58,7 +58,7 @@ func (w *warner) warnings(ctx context.Context, e *EntryStatus) (warnings []strin
 	}
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	return append(warnings, w.s.untidy[[2]string{e.Bucket, e.Configuration.ID}]...)
+	return append(warnings, w.s.removalWarnings[[2]string{e.Bucket, e.Configuration.ID}]...)
 }
 
 // reach asks the store of a bucket, once.

@@ -79,18 +79,18 @@ func New(log *slog.Logger) *Metrics {
 	return m
 }
 
-// patience bounds the reading of metrics.
-const patience = 5 * time.Second
+// readTimeout bounds the reading of metrics.
+const readTimeout = 5 * time.Second
 
-// scrapes is how many requests for metrics are answered concurrently; others get
+// maxScrapes is how many requests for metrics are answered concurrently; others get
 // 503.
-const scrapes = 4
+const maxScrapes = 4
 
 // Handler answers with the metrics in Prometheus' text format. Metrics that cannot
 // be read are left out, logged and counted (promhttp_metric_handler_errors_total).
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-		ErrorHandling: promhttp.ContinueOnError, ErrorLog: errorLog{m.log}, Registry: m.registry, MaxRequestsInFlight: scrapes,
+		ErrorHandling: promhttp.ContinueOnError, ErrorLog: errorLog{m.log}, Registry: m.registry, MaxRequestsInFlight: maxScrapes,
 	})
 }
 
@@ -128,7 +128,7 @@ func (m *Metrics) Observe(o ossapi.Observation) {
 
 // within calls read with a context that ends after patience.
 func within(read func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	return read(ctx)
 }

@@ -164,7 +164,7 @@ func TestNotices(t *testing.T) {
 	var failure error
 	m := newMetrics()
 	m.Notices(func(context.Context) (waiting, dead int64, err error) { return 2, 3, failure })
-	m.NoticeTried("ops", "received")
+	m.NoticeAttempted("ops", "received")
 	has(t, m, `stocktake_notices{state="waiting"} 2`, `stocktake_notices{state="dead"} 3`, `stocktake_notice_deliveries_total{result="received",webhook="ops"} 1`)
 	failure = errors.New("the catalog is away")
 	if got := scrape(t, m); strings.Contains(got, "stocktake_notices{") || !strings.Contains(got, "stocktake_run_listed_objects_total 0") {

@@ -27,8 +27,8 @@ func (m *Metrics) Notices(count func(context.Context) (waiting, dead int64, err 
 	}, noticesNow)
 }
 
-// NoticeTried counts an attempt to deliver a notice.
-func (m *Metrics) NoticeTried(webhook, result string) {
+// NoticeAttempted counts an attempt to deliver a notice.
+func (m *Metrics) NoticeAttempted(webhook, result string) {
 	m.notices.WithLabelValues(webhook, result).Inc()
 }
 

@@ -27,8 +27,8 @@ import (
 	"github.com/stocktake/stocktake/internal/outbound"
 )
 
-// A Hook is a receiver of notices.
-type Hook struct {
+// A Webhook is a receiver of notices.
+type Webhook struct {
 	Name   string // unique; notices are kept under it, so that the URL may change
 	URL    string // http or https; never shown or logged, as many receivers put a secret into it
 	Secret []byte // of the signature, at least 16 bytes
@@ -37,16 +37,16 @@ type Hook struct {
 	Events []inventory.EventKind
 }
 
-// Options tune [Hooks]. The zero value suits production.
+// Options tune [Notifier]. The zero value suits production.
 type Options struct {
-	Client *http.Client  // nil: one with a timeout of 10 s that reaches what [outbound.Chosen] allows; redirects are never followed
+	Client *http.Client  // nil: one with a timeout of 10 s that reaches what [outbound.NotMetadata] allows; redirects are never followed
 	Clock  clock.Clock   // nil: the machine's
 	Keep   time.Duration // how long a delivered or dead notice is kept; 0: 30 days
 	Log    *slog.Logger  // nil: slog.Default()
 
-	// Tried is called after each attempt to deliver a notice, with the name of the
-	// hook and Received, Failed or Dead; nil means no call.
-	Tried func(hook, result string)
+	// Attempted is called after each attempt to deliver a notice, with the name of the
+	// webhook and Received, Failed or Dead; nil means no call.
+	Attempted func(webhook, result string)
 }
 
 // Results of an attempt to deliver a notice.
@@ -56,33 +56,33 @@ const (
 	Dead     = "dead"   // it is not tried again
 )
 
-// Hooks delivers notices. It is the [inventory.Notifier] of a service.
-type Hooks struct {
-	catalog inventory.NoticeCatalog
-	hooks   []*worker
-	client  *http.Client
-	clock   clock.Clock
-	keep    time.Duration
-	log     *slog.Logger
-	tried   func(hook, result string)
+// Notifier delivers notices. It is the [inventory.Notifier] of a service.
+type Notifier struct {
+	catalog   inventory.NoticeCatalog
+	workers   []*worker
+	client    *http.Client
+	clock     clock.Clock
+	keep      time.Duration
+	log       *slog.Logger
+	attempted func(webhook, result string)
 }
 
-var _ inventory.Notifier = (*Hooks)(nil)
+var _ inventory.Notifier = (*Notifier)(nil)
 
 // New returns the deliverer of the notices in catalog.
-func New(catalog inventory.NoticeCatalog, hooks []Hook, opts Options) (*Hooks, error) {
-	h := &Hooks{
+func New(catalog inventory.NoticeCatalog, webhooks []Webhook, opts Options) (*Notifier, error) {
+	h := &Notifier{
 		catalog: catalog, clock: opts.Clock,
 		keep: cmp.Or(opts.Keep, 30*24*time.Hour),
-		log:  cmp.Or(opts.Log, slog.Default()), tried: opts.Tried,
+		log:  cmp.Or(opts.Log, slog.Default()), attempted: opts.Attempted,
 	}
-	if h.tried == nil {
-		h.tried = func(string, string) {}
+	if h.attempted == nil {
+		h.attempted = func(string, string) {}
 	}
 	if h.clock == nil {
 		h.clock = clock.Real{}
 	}
-	transport := outbound.Transport(outbound.Chosen)
+	transport := outbound.Transport(outbound.NotMetadata)
 	transport.Proxy = http.ProxyFromEnvironment
 	client := http.Client{Timeout: 10 * time.Second, Transport: transport}
 	if opts.Client != nil {
@@ -90,14 +90,14 @@ func New(catalog inventory.NoticeCatalog, hooks []Hook, opts Options) (*Hooks, e
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	h.client = &client
-	for _, hook := range hooks {
-		if err := check(&hook); err != nil {
+	for _, webhook := range webhooks {
+		if err := checkWebhook(&webhook); err != nil {
 			return nil, err
 		}
-		if h.hook(hook.Name) != nil {
-			return nil, fmt.Errorf("two webhooks are named %q", hook.Name)
+		if h.worker(webhook.Name) != nil {
+			return nil, fmt.Errorf("two webhooks are named %q", webhook.Name)
 		}
-		h.hooks = append(h.hooks, &worker{Hook: hook, hooks: h, changed: make(chan struct{}, 1), latch: clock.Latch{Clock: h.clock}})
+		h.workers = append(h.workers, &worker{Webhook: webhook, notifier: h, changed: make(chan struct{}, 1), latch: clock.Latch{Clock: h.clock}})
 	}
 	return h, nil
 }
@@ -117,7 +117,7 @@ func CheckReceiver(name, receiver string) error {
 	return nil
 }
 
-func check(h *Hook) error {
+func checkWebhook(h *Webhook) error {
 	if err := CheckReceiver(h.Name, h.URL); err != nil {
 		return err
 	}
@@ -142,8 +142,8 @@ type payload struct {
 }
 
 // Notices implements [inventory.Notifier].
-func (h *Hooks) Notices(e inventory.Event) (notices []inventory.Notice) {
-	for _, w := range h.hooks {
+func (h *Notifier) Notices(e inventory.Event) (notices []inventory.Notice) {
+	for _, w := range h.workers {
 		if len(w.Events) > 0 && !slices.Contains(w.Events, e.Kind) {
 			continue
 		}
@@ -161,66 +161,66 @@ func (h *Hooks) Notices(e inventory.Event) (notices []inventory.Notice) {
 	return notices
 }
 
-// Kept implements [inventory.Notifier]. It requires that Serve runs or will run, since it holds the
+// Stored implements [inventory.Notifier]. It requires that Serve runs or will run, since it holds the
 // clock until Serve has done its work.
-func (h *Hooks) Kept() {
-	for _, w := range h.hooks {
+func (h *Notifier) Stored() {
+	for _, w := range h.workers {
 		w.wake()
 	}
 }
 
-// Serve delivers notices until ctx ends, and then returns nil. Without hooks it
+// Serve delivers notices until ctx ends, and then returns nil. Without webhooks it
 // returns at once. Receivers do not wait for each other.
-func (h *Hooks) Serve(ctx context.Context) error {
-	if err := h.buryUnknown(ctx); err != nil {
+func (h *Notifier) Serve(ctx context.Context) error {
+	if err := h.markUnknownDead(ctx); err != nil {
 		h.log.Error("cannot give up the notices of removed webhooks", "err", err)
 	}
 	var wg sync.WaitGroup
-	for _, w := range h.hooks {
+	for _, w := range h.workers {
 		wg.Go(func() { w.serve(ctx) })
 	}
 	wg.Wait()
 	return nil
 }
 
-// buryUnknown marks the notices for hooks that are no longer configured as dead.
-func (h *Hooks) buryUnknown(ctx context.Context) error {
+// markUnknownDead marks the notices for webhooks that are no longer configured as dead.
+func (h *Notifier) markUnknownDead(ctx context.Context) error {
 	targets, err := h.catalog.Targets(ctx)
 	if err != nil {
 		return err
 	}
 	far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, target := range targets {
-		if h.hook(target) != nil {
+		if h.worker(target) != nil {
 			continue
 		}
 		for {
-			notices, err := h.catalog.DueNotices(ctx, target, far, batch)
+			notices, err := h.catalog.DueNotices(ctx, target, far, batchSize)
 			if err != nil {
 				return err
 			}
 			for _, n := range notices {
-				n.Due, n.Error = time.Time{}, ErrNoHook.Error()
+				n.Due, n.Error = time.Time{}, ErrNoSuchWebhook.Error()
 				if err := h.catalog.SetNotice(ctx, n); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {
 					return err
 				}
 			}
-			if len(notices) < batch {
+			if len(notices) < batchSize {
 				break
 			}
 		}
 	}
-	return h.forget(ctx)
+	return h.removeOld(ctx)
 }
 
-// forget removes notices that are older than Options.Keep.
-func (h *Hooks) forget(ctx context.Context) error {
+// removeOld removes notices that are older than Options.Keep.
+func (h *Notifier) removeOld(ctx context.Context) error {
 	return h.catalog.ForgetNotices(ctx, h.clock.Now().Add(-h.keep))
 }
 
 // Dead returns up to max dead notices whose id sorts after after, in order of their
 // ids.
-func (h *Hooks) Dead(ctx context.Context, after string, max int) ([]inventory.Notice, error) {
+func (h *Notifier) Dead(ctx context.Context, after string, max int) ([]inventory.Notice, error) {
 	return h.catalog.DeadNotices(ctx, after, max)
 }
 
@@ -228,7 +228,7 @@ func (h *Hooks) Dead(ctx context.Context, after string, max int) ([]inventory.No
 const KeepDelivered = 200
 
 // History returns up to max notices, the newest first.
-func (h *Hooks) History(ctx context.Context, q inventory.NoticeQuery, max int) ([]inventory.Notice, error) {
+func (h *Notifier) History(ctx context.Context, q inventory.NoticeQuery, max int) ([]inventory.Notice, error) {
 	return h.catalog.Notices(ctx, q, max)
 }
 
@@ -236,11 +236,11 @@ func (h *Hooks) History(ctx context.Context, q inventory.NoticeQuery, max int) (
 const EventTest inventory.EventKind = "test"
 
 // Test sends a notice of EventTest to a receiver, independent of its events, and returns the id of
-// the notice, or [ErrNoHook].
-func (h *Hooks) Test(ctx context.Context, hook string) (id string, err error) {
-	w := h.hook(hook)
+// the notice, or [ErrNoSuchWebhook].
+func (h *Notifier) Test(ctx context.Context, webhook string) (id string, err error) {
+	w := h.worker(webhook)
 	if w == nil {
-		return "", fmt.Errorf("webhook %s: %w", hook, ErrNoHook)
+		return "", fmt.Errorf("webhook %s: %w", webhook, ErrNoSuchWebhook)
 	}
 	now := h.clock.Now()
 	id = uuid.NewString()
@@ -255,27 +255,27 @@ func (h *Hooks) Test(ctx context.Context, hook string) (id string, err error) {
 	return id, nil
 }
 
-// hook returns the worker with a name, or nil.
-func (h *Hooks) hook(name string) *worker {
-	if i := slices.IndexFunc(h.hooks, func(w *worker) bool { return w.Name == name }); i >= 0 {
-		return h.hooks[i]
+// worker returns the worker with a name, or nil.
+func (h *Notifier) worker(name string) *worker {
+	if i := slices.IndexFunc(h.workers, func(w *worker) bool { return w.Name == name }); i >= 0 {
+		return h.workers[i]
 	}
 	return nil
 }
 
-// ErrNoHook reports a notice whose webhook is not configured.
-var ErrNoHook = errors.New("no webhook of this name is configured")
+// ErrNoSuchWebhook reports a notice whose webhook is not configured.
+var ErrNoSuchWebhook = errors.New("no webhook of this name is configured")
 
 // Retry delivers a notice again, at once, even if it was delivered before. It
-// returns [inventory.ErrNoSuchNotice] or [ErrNoHook] if it cannot.
-func (h *Hooks) Retry(ctx context.Context, id string) error {
+// returns [inventory.ErrNoSuchNotice] or [ErrNoSuchWebhook] if it cannot.
+func (h *Notifier) Retry(ctx context.Context, id string) error {
 	n, err := h.catalog.Notice(ctx, id)
 	if err != nil {
 		return err
 	}
-	w := h.hook(n.Target)
+	w := h.worker(n.Target)
 	if w == nil {
-		return fmt.Errorf("webhook %s: %w", n.Target, ErrNoHook)
+		return fmt.Errorf("webhook %s: %w", n.Target, ErrNoSuchWebhook)
 	}
 	n.Attempts, n.Due, n.Delivered = 0, h.clock.Now(), time.Time{}
 	if err := h.catalog.SetNotice(ctx, n); err != nil {
@@ -286,7 +286,7 @@ func (h *Hooks) Retry(ctx context.Context, id string) error {
 }
 
 // Drop removes a notice, or returns [inventory.ErrNoSuchNotice].
-func (h *Hooks) Drop(ctx context.Context, id string) error {
+func (h *Notifier) Drop(ctx context.Context, id string) error {
 	if _, err := h.catalog.Notice(ctx, id); err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func newReceiver(t *testing.T, clk clock.Clock) *receiver {
 }
 
 type world struct {
-	*notify.Hooks
+	*notify.Notifier
 	t       *testing.T
 	clock   *clock.Movable
 	catalog *sqlite.Catalog
@@ -86,14 +86,14 @@ type world struct {
 	made    int
 }
 
-func newWorld(t *testing.T, clk *clock.Movable, hooks ...notify.Hook) *world {
+func newWorld(t *testing.T, clk *clock.Movable, webhooks ...notify.Webhook) *world {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{}}
 	t.Cleanup(client.CloseIdleConnections)
-	return newWorldWith(t, clk, client, hooks...)
+	return newWorldWith(t, clk, client, webhooks...)
 }
 
-func newWorldWith(t *testing.T, clk *clock.Movable, client *http.Client, hooks ...notify.Hook) *world {
+func newWorldWith(t *testing.T, clk *clock.Movable, client *http.Client, webhooks ...notify.Webhook) *world {
 	t.Helper()
 	cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"))
 	if err != nil {
@@ -105,7 +105,7 @@ func newWorldWith(t *testing.T, clk *clock.Movable, client *http.Client, hooks .
 		}
 	})
 	w := &world{t: t, clock: clk, catalog: cat, log: &bytes.Buffer{}}
-	w.Hooks, err = notify.New(cat, hooks, notify.Options{Client: client, Clock: clk, Log: slog.New(slog.NewTextHandler(w.log, nil))})
+	w.Notifier, err = notify.New(cat, webhooks, notify.Options{Client: client, Clock: clk, Log: slog.New(slog.NewTextHandler(w.log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func (w *world) happen(kind inventory.EventKind) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.Kept()
+	w.Stored()
 }
 
 func (w *world) advance(d time.Duration) {
@@ -155,7 +155,7 @@ func (w *world) advance(d time.Duration) {
 func TestDelivers(t *testing.T) {
 	clk := clock.NewFrozen(start)
 	r := newReceiver(t, clk)
-	w := newWorld(t, clk, notify.Hook{Name: "ops", URL: r.URL, Secret: secret, Events: []inventory.EventKind{inventory.EventFailed}})
+	w := newWorld(t, clk, notify.Webhook{Name: "ops", URL: r.URL, Secret: secret, Events: []inventory.EventKind{inventory.EventFailed}})
 	w.happen(inventory.EventFailed) // before it serves
 	defer w.serve()()
 	w.advance(0)
@@ -186,7 +186,7 @@ func TestTriesAgainAndGivesUp(t *testing.T) {
 	clk := clock.NewFrozen(start)
 	r := newReceiver(t, clk)
 	r.answer = func(attempt int) int { return []int{500, 302, 404}[attempt%3] }
-	w := newWorld(t, clk, notify.Hook{Name: "ops", URL: r.URL + "/very-secret", Secret: secret})
+	w := newWorld(t, clk, notify.Webhook{Name: "ops", URL: r.URL + "/very-secret", Secret: secret})
 	stop := w.serve()
 	defer stop()
 	w.happen(inventory.EventFailed)
@@ -241,7 +241,7 @@ func TestTriesAgainAndGivesUp(t *testing.T) {
 func TestTryOfAReceiver(t *testing.T) {
 	clk := clock.NewFrozen(start)
 	r := newReceiver(t, clk)
-	w := newWorld(t, clk, notify.Hook{Name: "ops", URL: r.URL, Secret: secret, Events: []inventory.EventKind{inventory.EventLate}})
+	w := newWorld(t, clk, notify.Webhook{Name: "ops", URL: r.URL, Secret: secret, Events: []inventory.EventKind{inventory.EventLate}})
 	defer w.serve()()
 	id, err := w.Test(t.Context(), "ops")
 	if err != nil {
@@ -255,7 +255,7 @@ func TestTryOfAReceiver(t *testing.T) {
 	if err != nil || len(told) != 1 || told[0].ID != id || told[0].State() != inventory.NoticeDelivered || told[0].Bucket != "" {
 		t.Errorf("history %+v, %v", told, err)
 	}
-	if _, err := w.Test(t.Context(), "nobody"); !errors.Is(err, notify.ErrNoHook) {
+	if _, err := w.Test(t.Context(), "nobody"); !errors.Is(err, notify.ErrNoSuchWebhook) {
 		t.Errorf("unknown receiver: %v", err)
 	}
 }
@@ -264,7 +264,7 @@ func TestTryOfAReceiver(t *testing.T) {
 func TestMetadataServiceIsNotReached(t *testing.T) {
 	t.Setenv("http_proxy", "")
 	clk := clock.NewFrozen(start)
-	w := newWorldWith(t, clk, nil, notify.Hook{Name: "ops", URL: "http://169.254.169.254/latest", Secret: secret})
+	w := newWorldWith(t, clk, nil, notify.Webhook{Name: "ops", URL: "http://169.254.169.254/latest", Secret: secret})
 	stop := w.serve()
 	defer stop()
 	w.happen(inventory.EventFailed)
@@ -279,7 +279,7 @@ func TestGoneForGood(t *testing.T) {
 	clk := clock.NewFrozen(start)
 	r := newReceiver(t, clk)
 	r.answer = func(int) int { return http.StatusGone }
-	w := newWorld(t, clk, notify.Hook{Name: "ops", URL: r.URL, Secret: secret})
+	w := newWorld(t, clk, notify.Webhook{Name: "ops", URL: r.URL, Secret: secret})
 	defer w.serve()()
 	w.happen(inventory.EventLate)
 	w.advance(time.Hour)
@@ -307,8 +307,8 @@ func TestReceiverThatIsDown(t *testing.T) {
 	clk := clock.NewFrozen(start)
 	r := newReceiver(t, clk)
 	w := newWorld(t, clk,
-		notify.Hook{Name: "up", URL: r.URL, Secret: secret},
-		notify.Hook{Name: "down", URL: "http://user:very-secret@127.0.0.1:1/", Secret: secret},
+		notify.Webhook{Name: "up", URL: r.URL, Secret: secret},
+		notify.Webhook{Name: "down", URL: "http://user:very-secret@127.0.0.1:1/", Secret: secret},
 	)
 	stop := w.serve()
 	defer stop()
@@ -348,13 +348,13 @@ func TestReceiverThatIsDown(t *testing.T) {
 
 func TestHookThatIsNoLongerConfigured(t *testing.T) {
 	clk := clock.NewFrozen(start)
-	w := newWorld(t, clk, notify.Hook{Name: "old", URL: "http://127.0.0.1:1/", Secret: secret})
+	w := newWorld(t, clk, notify.Webhook{Name: "old", URL: "http://127.0.0.1:1/", Secret: secret})
 	w.happen(inventory.EventFailed)
-	hooks, err := notify.New(w.catalog, nil, notify.Options{Clock: clk})
+	webhooks, err := notify.New(w.catalog, nil, notify.Options{Clock: clk})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Hooks = hooks
+	w.Notifier = webhooks
 	if err := w.Serve(t.Context()); err != nil { // has nothing to serve, and returns
 		t.Fatal(err)
 	}
@@ -362,28 +362,28 @@ func TestHookThatIsNoLongerConfigured(t *testing.T) {
 	if err != nil || len(dead) != 1 || dead[0].Error == "" {
 		t.Fatalf("dead %+v, %v", dead, err)
 	}
-	if err := w.Retry(t.Context(), dead[0].ID); !errors.Is(err, notify.ErrNoHook) {
+	if err := w.Retry(t.Context(), dead[0].ID); !errors.Is(err, notify.ErrNoSuchWebhook) {
 		t.Errorf("retry for a webhook that is not configured: %v", err)
 	}
 }
 
 func TestNewRefuses(t *testing.T) {
-	good := notify.Hook{Name: "ops", URL: "https://example.com/very-secret", Secret: secret}
-	for name, change := range map[string]func(*notify.Hook){
-		"no name":       func(h *notify.Hook) { h.Name = "" },
-		"no URL":        func(h *notify.Hook) { h.URL = "" },
-		"a file":        func(h *notify.Hook) { h.URL = "file:///very-secret" },
-		"a broken URL":  func(h *notify.Hook) { h.URL = "http://very-secret\x00" },
-		"short secret":  func(h *notify.Hook) { h.Secret = secret[:15] },
-		"unknown event": func(h *notify.Hook) { h.Events = []inventory.EventKind{"exploded"} },
+	good := notify.Webhook{Name: "ops", URL: "https://example.com/very-secret", Secret: secret}
+	for name, change := range map[string]func(*notify.Webhook){
+		"no name":       func(h *notify.Webhook) { h.Name = "" },
+		"no URL":        func(h *notify.Webhook) { h.URL = "" },
+		"a file":        func(h *notify.Webhook) { h.URL = "file:///very-secret" },
+		"a broken URL":  func(h *notify.Webhook) { h.URL = "http://very-secret\x00" },
+		"short secret":  func(h *notify.Webhook) { h.Secret = secret[:15] },
+		"unknown event": func(h *notify.Webhook) { h.Events = []inventory.EventKind{"exploded"} },
 	} {
 		h := good
 		change(&h)
-		if _, err := notify.New(nil, []notify.Hook{h}, notify.Options{}); err == nil || strings.Contains(err.Error(), "very-secret") {
+		if _, err := notify.New(nil, []notify.Webhook{h}, notify.Options{}); err == nil || strings.Contains(err.Error(), "very-secret") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := notify.New(nil, []notify.Hook{good, good}, notify.Options{}); err == nil {
+	if _, err := notify.New(nil, []notify.Webhook{good, good}, notify.Options{}); err == nil {
 		t.Error("two of one name: accepted")
 	}
 }
@@ -402,7 +402,7 @@ func TestSignVector(t *testing.T) {
 func TestNoticeOfAClockThatWasAhead(t *testing.T) {
 	clk := clock.NewFrozen(time.Date(2026, 1, 5, 16, 0, 0, 0, time.UTC))
 	r := newReceiver(t, clk)
-	w := newWorld(t, clk, notify.Hook{Name: "ops", URL: r.URL, Secret: secret})
+	w := newWorld(t, clk, notify.Webhook{Name: "ops", URL: r.URL, Secret: secret})
 	n := inventory.Notice{ID: "n", Target: "ops", Made: clk.Now().Add(49 * time.Hour), Due: clk.Now().Add(50 * time.Hour), Payload: "{}"}
 	first := catalogtest.Queued("photos", "a", "a")
 	ended := first
@@ -414,7 +414,7 @@ func TestNoticeOfAClockThatWasAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := w.serve()
-	w.Kept() // which holds the clock until a worker has checked
+	w.Stored() // which holds the clock until a worker has checked
 	if err := clk.Advance(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}

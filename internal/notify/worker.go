@@ -36,8 +36,8 @@ func Sign(secret []byte, timestamp string, body []byte) string {
 	return "v1=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// pauses are the pauses between the attempts of a notice: two days in all.
-var pauses = []time.Duration{
+// retryPauses are the pauses between the attempts of a notice: two days in all.
+var retryPauses = []time.Duration{
 	5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
 	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 16 * time.Hour, 16 * time.Hour,
 }
@@ -49,17 +49,17 @@ const (
 	maxAge = 3 * 24 * time.Hour
 
 	// After strikes consecutive failures, a receiver is not tried for respite.
-	strikes = 3
-	respite = 30 * time.Second
+	failuresInRow = 3
+	failurePause  = 30 * time.Second
 
-	batch = 100 // notices read at once
+	batchSize = 100 // notices read at once
 )
 
-// A worker delivers the notices of one hook, one at a time.
+// A worker delivers the notices of one webhook, one at a time.
 type worker struct {
-	Hook
-	hooks   *Hooks
-	changed chan struct{} // has a token if new notices may exist
+	Webhook
+	notifier *Notifier
+	changed  chan struct{} // has a token if new notices may exist
 
 	mu    sync.Mutex
 	latch clock.Latch // holds the clock until the worker has checked
@@ -76,8 +76,8 @@ func (w *worker) wake() {
 	}
 }
 
-// rest releases the clock if the worker has checked, or has ended.
-func (w *worker) rest(ended bool) {
+// releaseClock releases the clock if the worker has checked, or has ended.
+func (w *worker) releaseClock(ended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if ended || len(w.changed) == 0 {
@@ -86,20 +86,20 @@ func (w *worker) rest(ended bool) {
 }
 
 func (w *worker) serve(ctx context.Context) {
-	timer := w.hooks.clock.NewTimer()
+	timer := w.notifier.clock.NewTimer()
 	defer timer.Stop()
-	defer w.rest(true)
+	defer w.releaseClock(true)
 	for {
 		next, err := w.deliver(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
-			next = w.hooks.clock.Now().Add(time.Minute)
-			w.hooks.log.Error("catalog failed; notices are not sent; trying again", "webhook", w.Name, "retry_at", next, "err", err)
+			next = w.notifier.clock.Now().Add(time.Minute)
+			w.notifier.log.Error("catalog failed; notices are not sent; trying again", "webhook", w.Name, "retry_at", next, "err", err)
 		}
 		timer.Set(next)
-		w.rest(false)
+		w.releaseClock(false)
 		select {
 		case <-ctx.Done():
 			return
@@ -113,9 +113,9 @@ func (w *worker) serve(ctx context.Context) {
 // longest pause comes from a clock that was ahead; it is sent, too.
 func (w *worker) deliver(ctx context.Context) (next time.Time, err error) {
 	failures := 0 // consecutive
-	until := w.hooks.clock.Now()
+	until := w.notifier.clock.Now()
 	for {
-		notices, err := w.hooks.catalog.DueNotices(ctx, w.Name, until, batch)
+		notices, err := w.notifier.catalog.DueNotices(ctx, w.Name, until, batchSize)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -127,15 +127,15 @@ func (w *worker) deliver(ctx context.Context) (next time.Time, err error) {
 			if failures++; received {
 				failures = 0
 			}
-			if failures == strikes {
-				return w.hooks.clock.Now().Add(respite), nil
+			if failures == failuresInRow {
+				return w.notifier.clock.Now().Add(failurePause), nil
 			}
 		}
-		if len(notices) == batch {
+		if len(notices) == batchSize {
 			continue
 		}
-		next, err := w.hooks.catalog.NextNotice(ctx, w.Name)
-		if err != nil || !next.After(w.hooks.clock.Now().Add(pauses[len(pauses)-1])) {
+		next, err := w.notifier.catalog.NextNotice(ctx, w.Name)
+		if err != nil || !next.After(w.notifier.clock.Now().Add(retryPauses[len(retryPauses)-1])) {
 			return next, err
 		}
 		until = next
@@ -151,31 +151,31 @@ func (w *worker) try(ctx context.Context, n *inventory.Notice) (received bool, e
 	n.Answer = answer
 	n.Attempts++
 	if err == nil {
-		w.hooks.tried(w.Name, Received)
-		n.Due, n.Delivered, n.Error = time.Time{}, w.hooks.clock.Now(), ""
-		if err := w.hooks.catalog.DeliverNotice(ctx, *n, KeepDelivered); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {
+		w.notifier.attempted(w.Name, Received)
+		n.Due, n.Delivered, n.Error = time.Time{}, w.notifier.clock.Now(), ""
+		if err := w.notifier.catalog.DeliverNotice(ctx, *n, KeepDelivered); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {
 			return false, err
 		}
 		return true, nil
 	}
-	log := w.hooks.log.With("webhook", w.Name, "notice", n.ID, "err", err)
-	now := w.hooks.clock.Now()
+	log := w.notifier.log.With("webhook", w.Name, "notice", n.ID, "err", err)
+	now := w.notifier.clock.Now()
 	n.Error = err.Error()
-	dead := final || n.Attempts > len(pauses) || now.Sub(n.Made) > maxAge
+	dead := final || n.Attempts > len(retryPauses) || now.Sub(n.Made) > maxAge
 	if dead {
 		n.Due = time.Time{}
-		w.hooks.tried(w.Name, Dead)
+		w.notifier.attempted(w.Name, Dead)
 		log.Error("notice given up; stocktake notice list shows it", "attempt", n.Attempts)
 	} else {
-		n.Due = now.Add(pauses[n.Attempts-1])
-		w.hooks.tried(w.Name, Failed)
+		n.Due = now.Add(retryPauses[n.Attempts-1])
+		w.notifier.attempted(w.Name, Failed)
 		log.Warn("notice not received; trying again", "attempt", n.Attempts, "retry_at", n.Due)
 	}
-	if err := w.hooks.catalog.SetNotice(ctx, *n); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {
+	if err := w.notifier.catalog.SetNotice(ctx, *n); err != nil && !errors.Is(err, inventory.ErrNoSuchNotice) {
 		return false, err // a notice that was dropped meanwhile is not an error
 	}
 	if dead {
-		return false, w.hooks.forget(ctx)
+		return false, w.notifier.removeOld(ctx)
 	}
 	return false, nil
 }
@@ -187,13 +187,13 @@ func (w *worker) send(ctx context.Context, n *inventory.Notice) (final bool, ans
 	if err != nil {
 		return true, 0, errors.New("the URL of the webhook cannot be requested")
 	}
-	timestamp := strconv.FormatInt(w.hooks.clock.Now().Unix(), 10)
+	timestamp := strconv.FormatInt(w.notifier.clock.Now().Unix(), 10)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "stocktake")
 	req.Header.Set(HeaderID, n.ID)
 	req.Header.Set(HeaderTimestamp, timestamp)
 	req.Header.Set(HeaderSignature, Sign(w.Secret, timestamp, []byte(n.Payload)))
-	resp, err := w.hooks.client.Do(req)
+	resp, err := w.notifier.client.Do(req)
 	if err != nil {
 		// A url.Error quotes the URL, which may be secret.
 		if e, ok := errors.AsType[*url.Error](err); ok {

@@ -59,14 +59,14 @@ func Public(also ...netip.Prefix) Rule {
 	return func(a netip.Addr) bool { return public(a) || contains(also, a) }
 }
 
-// Chosen allows every address except those where a cloud serves the credentials of the machine:
+// NotMetadata allows every address except those where a cloud serves the credentials of the machine:
 // link-local ones, and a few others. It is for addresses that the operator of the server chose.
-func Chosen(a netip.Addr) bool {
+func NotMetadata(a netip.Addr) bool {
 	return a.IsValid() && !a.IsLinkLocalUnicast() && !a.IsLinkLocalMulticast() && !contains(metadata, a)
 }
 
 func public(a netip.Addr) bool {
-	if !a.IsValid() || contains(special, a) {
+	if !a.IsValid() || contains(specialPurpose, a) {
 		return false
 	}
 	return a.Is4() || contains(global6, a)
@@ -91,11 +91,11 @@ var metadata = prefixes("100.100.100.200/32", "fd00:ec2::254/128")
 // global6 are the addresses of IPv6 that are given out.
 var global6 = prefixes("2000::/3")
 
-// special are the addresses that are not of the internet, and those of IPv6 in
+// specialPurpose are the addresses that are not of the internet, and those of IPv6 in
 // which gateways find an IPv4 address.
 //
 // Source: IANA, IPv4 and IPv6 Special-Purpose Address Registry.
-var special = prefixes(
+var specialPurpose = prefixes(
 	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
 	"192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
 	"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",

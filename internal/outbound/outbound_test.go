@@ -43,7 +43,7 @@ func TestRules(t *testing.T) {
 		"2001:4860:4860::8888": {true, true, true},
 	} {
 		a := netip.MustParseAddr(addr)
-		if got := (struct{ public, lan, chosen bool }{outbound.Public()(a), lan(a), outbound.Chosen(a)}); got != want {
+		if got := (struct{ public, lan, chosen bool }{outbound.Public()(a), lan(a), outbound.NotMetadata(a)}); got != want {
 			t.Errorf("%s: %+v, want %+v", addr, got, want)
 		}
 	}
@@ -86,7 +86,7 @@ func TestTransport(t *testing.T) {
 	if err := get(outbound.Public(netip.MustParsePrefix("127.0.0.0/8")), "127.0.0.1"); err != nil || reached != 1 {
 		t.Errorf("%v, reached %d times", err, reached)
 	}
-	if err := get(outbound.Chosen, "127.0.0.1"); err != nil || reached != 2 {
+	if err := get(outbound.NotMetadata, "127.0.0.1"); err != nil || reached != 2 {
 		t.Errorf("%v, reached %d times", err, reached)
 	}
 }

@@ -37,8 +37,8 @@ type Rights interface {
 	MayRemove(ctx context.Context, cfg *stocktake.InventoryConfiguration, keys []string) error
 }
 
-// A Keeper is the [inventory.Tidier] of one machine.
-type Keeper struct {
+// A Remover is the [inventory.ReportRemover] of one machine.
+type Remover struct {
 	Stores Destinations
 	Strays inventory.StrayCatalog
 	Rights Rights // nil: each role may remove everything
@@ -48,8 +48,8 @@ type Keeper struct {
 	Log   *slog.Logger     // nil: slog.Default()
 }
 
-// Tidy implements [inventory.Tidier].
-func (k *Keeper) Tidy(ctx context.Context, job inventory.Tidying) (warnings []string, err error) {
+// RemoveReports implements [inventory.ReportRemover].
+func (k *Remover) RemoveReports(ctx context.Context, job inventory.RemovalJob) (warnings []string, err error) {
 	e := &job.Entry
 	cfg := &e.Configuration
 	if e.Retention == (stocktake.Retention{}) && !job.Suspect {
@@ -62,9 +62,9 @@ func (k *Keeper) Tidy(ctx context.Context, job inventory.Tidying) (warnings []st
 	if err != nil {
 		return nil, err
 	}
-	t := &tidying{
-		Tidying: job,
-		keeper:  k, dst: dst,
+	t := &removal{
+		RemovalJob: job,
+		remover:    k, dst: dst,
 		at:  report.Location{Prefix: cfg.Destination.Prefix, Bucket: e.Bucket, Configuration: cfg.ID},
 		log: cmp.Or(k.Log, slog.Default()).With("bucket", e.Bucket, "configuration", cfg.ID),
 		now: time.Now().UTC(),
@@ -72,14 +72,14 @@ func (k *Keeper) Tidy(ctx context.Context, job inventory.Tidying) (warnings []st
 	if k.Now != nil {
 		t.now = k.Now().UTC()
 	}
-	err = t.tidy(ctx)
+	err = t.run(ctx)
 	return t.warnings, err
 }
 
-// tidying is one pass over a configuration's reports.
-type tidying struct {
-	inventory.Tidying
-	keeper   *Keeper
+// removal is one pass over a configuration's reports.
+type removal struct {
+	inventory.RemovalJob
+	remover  *Remover
 	dst      engine.Destination
 	at       report.Location
 	log      *slog.Logger
@@ -87,7 +87,7 @@ type tidying struct {
 	warnings []string
 }
 
-func (t *tidying) tidy(ctx context.Context) error {
+func (t *removal) run(ctx context.Context) error {
 	var directories, own []report.Directory
 	for d, err := range report.Directories(ctx, t.dst, t.at) {
 		if err != nil {
@@ -97,7 +97,7 @@ func (t *tidying) tidy(ctx context.Context) error {
 	}
 	if t.Entry.Retention != (stocktake.Retention{}) {
 		for _, d := range directories {
-			mine, err := t.owns(ctx, d)
+			mine, err := t.belongs(ctx, d)
 			if err != nil {
 				return err
 			}
@@ -106,38 +106,38 @@ func (t *tidying) tidy(ctx context.Context) error {
 			}
 		}
 	}
-	over := t.over(own)
-	if err := t.removeWindows(ctx, own, over); err != nil {
+	expired := t.expired(own)
+	if err := t.removeWindows(ctx, own, expired); err != nil {
 		return err
 	}
-	if len(over) == 0 && !t.Suspect {
-		known, err := t.keeper.Strays.HasStrays(ctx, t.Entry.Bucket, t.Entry.Configuration.ID)
+	if len(expired) == 0 && !t.Suspect {
+		known, err := t.remover.Strays.HasStrays(ctx, t.Entry.Bucket, t.Entry.Configuration.ID)
 		if err != nil || !known {
 			return err
 		}
 	}
 	// Two reports can name the same shard if their runs have the same seed.
-	named, err := t.namedBy(ctx, slices.DeleteFunc(slices.Clone(directories), func(d report.Directory) bool {
-		return !d.Manifest || slices.Contains(over, d)
+	named, err := t.keysNamedBy(ctx, slices.DeleteFunc(slices.Clone(directories), func(d report.Directory) bool {
+		return !d.Manifest || slices.Contains(expired, d)
 	}))
 	if err != nil {
 		return err
 	}
-	for _, d := range over {
+	for _, d := range expired {
 		if err := t.removeReport(ctx, d, named); err != nil {
 			return err
 		}
 	}
-	return t.sweep(ctx, directories, named)
+	return t.removeStrays(ctx, directories, named)
 }
 
-// owns reports whether a directory has a report of the configuration, according to its manifest and
+// belongs reports whether a directory has a report of the configuration, according to its manifest and
 // its summary. Copies or a configuration that shares the folder may have put other reports there.
-func (t *tidying) owns(ctx context.Context, d report.Directory) (bool, error) {
+func (t *removal) belongs(ctx context.Context, d report.Directory) (bool, error) {
 	if !d.Manifest || !d.Summary {
 		return false, nil
 	}
-	if mine, err := t.summaryIsOwn(ctx, d); err != nil || !mine {
+	if mine, err := t.summaryBelongs(ctx, d); err != nil || !mine {
 		return false, err
 	}
 	m, err := t.manifest(ctx, d)
@@ -151,16 +151,16 @@ func (t *tidying) owns(ctx context.Context, d report.Directory) (bool, error) {
 	return true, nil
 }
 
-// summaryIsOwn reports whether the summary of a directory says that it is of the
+// summaryBelongs reports whether the summary of a directory says that it is of the
 // configuration.
-func (t *tidying) summaryIsOwn(ctx context.Context, d report.Directory) (bool, error) {
-	s, err := t.ownSummary(ctx, d)
+func (t *removal) summaryBelongs(ctx context.Context, d report.Directory) (bool, error) {
+	s, err := t.summaryOf(ctx, d)
 	return s != nil, err
 }
 
-// ownSummary returns the summary of a directory; nil if it is not of the
+// summaryOf returns the summary of a directory; nil if it is not of the
 // configuration, or of any report.
-func (t *tidying) ownSummary(ctx context.Context, d report.Directory) (*stocktake.Summary, error) {
+func (t *removal) summaryOf(ctx context.Context, d report.Directory) (*stocktake.Summary, error) {
 	key := d.Key + report.SummaryName
 	s, err := report.ReadSummary(ctx, t.dst, key)
 	if errors.Is(err, report.ErrMalformed) {
@@ -177,7 +177,7 @@ func (t *tidying) ownSummary(ctx context.Context, d report.Directory) (*stocktak
 	return s, nil
 }
 
-func (t *tidying) warn(format string, args ...any) {
+func (t *removal) warn(format string, args ...any) {
 	t.warnings = append(t.warnings, fmt.Sprintf(format, args...))
 }
 
@@ -185,10 +185,10 @@ func (t *tidying) warn(format string, args ...any) {
 // that start in the same minute use the following minutes.
 const tolerance = time.Hour
 
-// over returns the expired reports. It never returns the report of the run that Tidy follows, or a
+// expired returns the expired reports. It never returns the report of the run that RemoveReports follows, or a
 // report dated in the future: those come from a clock that was ahead, and are neither counted nor
 // removed until that time.
-func (t *tidying) over(own []report.Directory) (over []report.Directory) {
+func (t *removal) expired(own []report.Directory) (expired []report.Directory) {
 	rule := t.Entry.Retention
 	if rule == (stocktake.Retention{}) {
 		return nil
@@ -207,24 +207,24 @@ func (t *tidying) over(own []report.Directory) (over []report.Directory) {
 			continue
 		}
 		if d.Key+report.ManifestName != t.Manifest {
-			over = append(over, d)
+			expired = append(expired, d)
 		}
 	}
-	return over
+	return expired
 }
 
 // mayRemove checks that the configuration's role may remove the keys: retention
 // acts for the account that put the configuration, not for the service.
-func (t *tidying) mayRemove(ctx context.Context, keys []string) error {
-	if t.keeper.Rights == nil || len(keys) == 0 {
+func (t *removal) mayRemove(ctx context.Context, keys []string) error {
+	if t.remover.Rights == nil || len(keys) == 0 {
 		return nil
 	}
-	return t.keeper.Rights.MayRemove(ctx, &t.Entry.Configuration, keys)
+	return t.remover.Rights.MayRemove(ctx, &t.Entry.Configuration, keys)
 }
 
 // removeReport removes a report: its manifest first, so that no reader takes an incomplete report
 // for a whole one. Files left by an interruption are found as strays.
-func (t *tidying) removeReport(ctx context.Context, d report.Directory, named hashes) error {
+func (t *removal) removeReport(ctx context.Context, d report.Directory, named keySet) error {
 	m, err := t.manifest(ctx, d)
 	if err != nil {
 		return err
@@ -255,7 +255,7 @@ func (t *tidying) removeReport(ctx context.Context, d report.Directory, named ha
 // parsed.
 const maxManifest = stocktake.MaxManifestSize
 
-func (t *tidying) manifest(ctx context.Context, d report.Directory) (_ *stocktake.Manifest, err error) {
+func (t *removal) manifest(ctx context.Context, d report.Directory) (_ *stocktake.Manifest, err error) {
 	key := d.Key + report.ManifestName
 	body, err := t.dst.Open(ctx, key)
 	if err != nil {

@@ -44,15 +44,15 @@ func (s stores) Destination(_ context.Context, cfg *stocktake.InventoryConfigura
 }
 
 type world struct {
-	t      testing.TB
-	now    time.Time
-	stores stores
-	entry  inventory.Entry
-	keeper *retention.Keeper
-	runs   int
+	t       testing.TB
+	now     time.Time
+	stores  stores
+	entry   inventory.Entry
+	remover *retention.Remover
+	runs    int
 
 	last     string   // manifest of the last run
-	warnings []string // of the last tidy
+	warnings []string // of the last removal
 }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -64,7 +64,7 @@ func newWorld(t testing.TB, strays inventory.StrayCatalog) *world {
 	for i := range 3 {
 		w.stores.Bucket("photos").Load(stocktake.Record{Key: fmt.Append(nil, i), Size: 1, IsLatest: true, LastModified: 1_700_000_000})
 	}
-	w.keeper = &retention.Keeper{Stores: w.stores, Strays: strays, Now: func() time.Time { return w.now }, Log: quiet}
+	w.remover = &retention.Remover{Stores: w.stores, Strays: strays, Now: func() time.Time { return w.now }, Log: quiet}
 	return w
 }
 
@@ -95,11 +95,11 @@ func (w *world) run() string {
 	return w.last
 }
 
-func (w *world) tidy(suspect bool) {
+func (w *world) removeReports(suspect bool) {
 	w.t.Helper()
 	w.warnings = nil
 	var err error
-	if w.warnings, err = w.keeper.Tidy(w.t.Context(), inventory.Tidying{Entry: w.entry, Manifest: w.last, Suspect: suspect}); err != nil {
+	if w.warnings, err = w.remover.RemoveReports(w.t.Context(), inventory.RemovalJob{Entry: w.entry, Manifest: w.last, Suspect: suspect}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -168,7 +168,7 @@ func TestKeepsWhatTheRuleSays(t *testing.T) {
 				want = append(want, manifests[i])
 			}
 			w.entry.Retention = tt.rule
-			w.tidy(false)
+			w.removeReports(false)
 			if diff := cmp.Diff(want, w.keys(report.ManifestName)); diff != "" {
 				t.Errorf("reports (-want +got):\n%s", diff)
 			}
@@ -188,7 +188,7 @@ func TestTheNewestStaysHoweverOld(t *testing.T) {
 	manifest := w.run()
 	w.now = w.now.Add(100 * 24 * time.Hour)
 	w.entry.Retention = stocktake.Retention{Days: 1}
-	w.tidy(false)
+	w.removeReports(false)
 	if got := w.keys(report.ManifestName); !slices.Equal(got, []string{manifest}) {
 		t.Errorf("reports %q, want %q", got, manifest)
 	}
@@ -209,7 +209,7 @@ func TestReportsFromTheFuture(t *testing.T) {
 	for range 4 {
 		w.now = w.now.Add(2 * time.Minute)
 		made = append(made, w.run())
-		w.tidy(false)
+		w.removeReports(false)
 		if len(w.warnings) != 1 || !strings.Contains(w.warnings[0], "dated in the future") {
 			t.Errorf("warnings %q", w.warnings)
 		}
@@ -222,7 +222,7 @@ func TestReportsFromTheFuture(t *testing.T) {
 
 	w.now = now.Add(60 * time.Hour)
 	made = append(made, w.run())
-	w.tidy(false)
+	w.removeReports(false)
 	if diff := cmp.Diff([]string{future[1], made[4]}, w.keys(report.ManifestName)); diff != "" || len(w.warnings) != 0 {
 		t.Errorf("once their time has come: reports (-want +got):\n%s\nwarnings %q", diff, w.warnings)
 	}
@@ -239,7 +239,7 @@ func TestTheReportJustMadeStays(t *testing.T) {
 	w.now = now
 	last := w.run()
 	w.entry.Retention = stocktake.Retention{Reports: 1}
-	w.tidy(false)
+	w.removeReports(false)
 	if got := w.keys(report.ManifestName); len(got) != 2 || !slices.Contains(got, last) {
 		t.Errorf("reports %q, want the newest and %s", got, last)
 	}
@@ -278,7 +278,7 @@ func TestReportsOfOthersStay(t *testing.T) {
 	}
 	last := w.run()
 	w.entry.Retention = stocktake.Retention{Reports: 1}
-	w.tidy(true)
+	w.removeReports(true)
 	if diff := cmp.Diff(append(strange, last), w.keys(report.ManifestName)); diff != "" || len(w.warnings) != 2 {
 		t.Errorf("reports (-want +got):\n%s\nwarnings %q", diff, w.warnings)
 	}
@@ -311,9 +311,9 @@ func TestRoleThatMayNotRemove(t *testing.T) {
 			w.stores.Bucket("reports").Write(stray, []byte("x"))
 			before := w.keys("")
 			w.entry.Retention = stocktake.Retention{Reports: 1}
-			w.keeper.Rights = denied(part)
+			w.remover.Rights = denied(part)
 			for range 2 {
-				_, err := w.keeper.Tidy(t.Context(), inventory.Tidying{Entry: w.entry, Manifest: w.last, Suspect: true})
+				_, err := w.remover.RemoveReports(t.Context(), inventory.RemovalJob{Entry: w.entry, Manifest: w.last, Suspect: true})
 				if !errors.Is(err, stocktake.ErrAccessDenied) {
 					t.Errorf("%v, want %v", err, stocktake.ErrAccessDenied)
 				}
@@ -322,10 +322,10 @@ func TestRoleThatMayNotRemove(t *testing.T) {
 			if diff := cmp.Diff(before, w.keys("")); diff != "" {
 				t.Errorf("files (-want +got):\n%s", diff)
 			}
-			w.keeper.Rights = denied("no such part")
-			w.tidy(true)
+			w.remover.Rights = denied("no such part")
+			w.removeReports(true)
 			w.now = w.now.Add(48 * time.Hour)
-			w.tidy(false)
+			w.removeReports(false)
 			if got := w.keys(report.ManifestName); len(got) != 1 {
 				t.Errorf("with the right: %q", got)
 			}
@@ -368,23 +368,23 @@ func TestStraysGoAfterTheGraceTime(t *testing.T) {
 		}
 		return n
 	}
-	w.tidy(false) // nothing is suspect: no search is made
+	w.removeReports(false) // nothing is suspect: no search is made
 	w.now = w.now.Add(48 * time.Hour)
-	w.tidy(true) // found
+	w.removeReports(true) // found
 	if has(strays) != len(strays) {
 		t.Fatal("strays were removed when they were found")
 	}
 	w.now = w.now.Add(24*time.Hour - time.Second)
-	w.tidy(false)
+	w.removeReports(false)
 	if has(strays) != len(strays) {
 		t.Fatal("strays were removed within the grace time")
 	}
 	w.now = w.now.Add(time.Second)
-	w.tidy(false)
+	w.removeReports(false)
 	if has(strays) != 0 || has(others) != len(others) {
 		t.Errorf("after the grace time there are %q", w.keys(""))
 	}
-	if known, err := w.keeper.Strays.HasStrays(t.Context(), "photos", "daily"); err != nil || known {
+	if known, err := w.remover.Strays.HasStrays(t.Context(), "photos", "daily"); err != nil || known {
 		t.Errorf("strays are still known: %v, %v", known, err)
 	}
 }
@@ -440,8 +440,8 @@ func TestEachOperationFailsOnce(t *testing.T) {
 		w.entry.Retention = stocktake.Retention{Reports: 1}
 		var left atomic.Int32
 		left.Store(n)
-		w.keeper.Stores = stores{w.stores.Store, func(d engine.Destination) engine.Destination { return failing{d, &left} }}
-		_, err := w.keeper.Tidy(t.Context(), inventory.Tidying{Entry: w.entry, Manifest: w.last})
+		w.remover.Stores = stores{w.stores.Store, func(d engine.Destination) engine.Destination { return failing{d, &left} }}
+		_, err := w.remover.RemoveReports(t.Context(), inventory.RemovalJob{Entry: w.entry, Manifest: w.last})
 		if err != nil && !errors.Is(err, errStore) {
 			t.Fatal(err)
 		}
@@ -451,9 +451,9 @@ func TestEachOperationFailsOnce(t *testing.T) {
 				t.Errorf("operation %d failed: %s: %+v, %v", n, key, v, err)
 			}
 		}
-		w.keeper.Stores = w.stores
+		w.remover.Stores = w.stores
 		for range 2 {
-			w.tidy(true) // the service says so after a run that ended badly
+			w.removeReports(true) // the service says so after a run that ended badly
 			w.now = w.now.Add(24 * time.Hour)
 		}
 		w.complete()
@@ -485,7 +485,7 @@ func TestAnyRule(t *testing.T) {
 			all = append(all, made{w.run(), w.now})
 		}
 		w.now = w.now.Add(time.Duration(rapid.IntRange(0, 72).Draw(rt, "hours")) * time.Hour)
-		w.tidy(rapid.Bool().Draw(rt, "suspect"))
+		w.removeReports(rapid.Bool().Draw(rt, "suspect"))
 		left := w.keys(report.ManifestName)
 		r := w.entry.Retention
 		for i, m := range all {

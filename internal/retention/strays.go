@@ -17,26 +17,26 @@ import (
 // Shards of others, which may have been copied here, have another version.
 var shardName = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(-[0-9]+)?\.(csv\.gz|parquet)$`)
 
-func (t *tidying) isShard(key string) bool {
+func (t *removal) isShard(key string) bool {
 	name, ok := strings.CutPrefix(key, t.at.Data())
 	return ok && shardName.MatchString(name)
 }
 
-// hashes are keys, kept as sorted hashes: a report of a large bucket names ten thousand shards. If
+// keySet are keys, kept as sorted hashes: a report of a large bucket names ten thousand shards. If
 // two keys share a hash, a stray may stay.
-type hashes struct {
+type keySet struct {
 	seed   maphash.Seed
 	sorted []uint64
 }
 
-func (h *hashes) has(key string) bool {
+func (h *keySet) has(key string) bool {
 	_, found := slices.BinarySearch(h.sorted, maphash.String(h.seed, key))
 	return found
 }
 
-// namedBy returns the keys that the manifests of directories name.
-func (t *tidying) namedBy(ctx context.Context, directories []report.Directory) (hashes, error) {
-	h := hashes{seed: maphash.MakeSeed()}
+// keysNamedBy returns the keys that the manifests of directories name.
+func (t *removal) keysNamedBy(ctx context.Context, directories []report.Directory) (keySet, error) {
+	h := keySet{seed: maphash.MakeSeed()}
 	for _, d := range directories {
 		m, err := t.manifest(ctx, d)
 		if err != nil {
@@ -53,16 +53,16 @@ func (t *tidying) namedBy(ctx context.Context, directories []report.Directory) (
 // maxStrays is how many strays one pass handles; the next passes handle the others.
 const maxStrays = 10_000
 
-// sweep removes files that no report names after the grace time, because another server may be
+// removeStrays removes files that no report names after the grace time, because another server may be
 // about to name them. A directory without a manifest counts only if its summary says that it
 // belongs to the configuration.
-func (t *tidying) sweep(ctx context.Context, directories []report.Directory, named hashes) error {
+func (t *removal) removeStrays(ctx context.Context, directories []report.Directory, named keySet) error {
 	var found []string
 	for _, d := range directories {
 		if d.Manifest || !d.Summary {
 			continue
 		}
-		if mine, err := t.summaryIsOwn(ctx, d); err != nil {
+		if mine, err := t.summaryBelongs(ctx, d); err != nil {
 			return err
 		} else if !mine {
 			continue
@@ -93,11 +93,11 @@ func (t *tidying) sweep(ctx context.Context, directories []report.Directory, nam
 		}
 	}
 	id := t.Entry.Configuration.ID
-	since, err := t.keeper.Strays.Strays(ctx, t.Entry.Bucket, id, found, t.now)
+	since, err := t.remover.Strays.Strays(ctx, t.Entry.Bucket, id, found, t.now)
 	if err != nil || len(since) == 0 {
 		return err
 	}
-	grace := cmp.Or(t.keeper.Grace, 24*time.Hour)
+	grace := cmp.Or(t.remover.Grace, 24*time.Hour)
 	old := slices.DeleteFunc(found, func(key string) bool { return t.now.Sub(since[key]) < grace })
 	if len(old) == 0 {
 		return nil
@@ -116,6 +116,6 @@ func (t *tidying) sweep(ctx context.Context, directories []report.Directory, nam
 	for key := range since {
 		rest = append(rest, key)
 	}
-	_, err = t.keeper.Strays.Strays(ctx, t.Entry.Bucket, id, rest, t.now)
+	_, err = t.remover.Strays.Strays(ctx, t.Entry.Bucket, id, rest, t.now)
 	return err
 }

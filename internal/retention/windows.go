@@ -14,9 +14,9 @@ import (
 // full report: those whose window ended before the oldest kept full report was
 // made. own are the full reports of the configuration, over those of them that are
 // to be removed.
-func (t *tidying) removeWindows(ctx context.Context, own, over []report.Directory) error {
-	kept := slices.IndexFunc(own, func(d report.Directory) bool { return !slices.Contains(over, d) })
-	if kept < 0 || len(over) == 0 { // no window has become useless
+func (t *removal) removeWindows(ctx context.Context, own, expired []report.Directory) error {
+	kept := slices.IndexFunc(own, func(d report.Directory) bool { return !slices.Contains(expired, d) })
+	if kept < 0 || len(expired) == 0 { // no window has become useless
 		return nil
 	}
 	oldest := own[kept].Time
@@ -42,8 +42,8 @@ func (t *tidying) removeWindows(ctx context.Context, own, over []report.Director
 // first, so that no reader takes an incomplete report for a whole one, and the
 // summary, which identifies the configuration, last. A report with only a summary
 // is one whose removal was interrupted.
-func (t *tidying) removeWindow(ctx context.Context, d report.Directory, before time.Time) error {
-	s, err := t.ownSummary(ctx, d)
+func (t *removal) removeWindow(ctx context.Context, d report.Directory, before time.Time) error {
+	s, err := t.summaryOf(ctx, d)
 	if err != nil || s == nil || s.Window == nil {
 		return err
 	}

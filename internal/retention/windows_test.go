@@ -47,7 +47,7 @@ func TestWindowsGoWithTheirReports(t *testing.T) {
 	w.run()
 	between := w.window(begin.Add(20*time.Minute), w.entry.Configuration.ID)
 	strange := w.window(begin.Add(40*time.Minute), "another")
-	w.tidy(false)
+	w.removeReports(false)
 	for _, dir := range []string{early, between} {
 		if len(w.keys(dir)) != filesOfWindow {
 			t.Errorf("before any full report goes, %s has %q", dir, w.keys(dir))
@@ -57,7 +57,7 @@ func TestWindowsGoWithTheirReports(t *testing.T) {
 	across := w.window(begin.Add(time.Hour), w.entry.Configuration.ID)
 	w.run()
 	after := w.window(begin.Add(70*time.Minute), w.entry.Configuration.ID)
-	w.tidy(false)
+	w.removeReports(false)
 	for _, dir := range []string{early, between} {
 		if keys := w.keys(dir); len(keys) > 0 {
 			t.Errorf("no report needs %s, which has %q", dir, keys)
@@ -89,8 +89,8 @@ func TestRemovalOfWindowsContinues(t *testing.T) {
 
 		var left atomic.Int32
 		left.Store(n)
-		w.keeper.Stores = stores{w.stores.Store, func(d engine.Destination) engine.Destination { return failing{d, &left} }}
-		_, err := w.keeper.Tidy(t.Context(), inventory.Tidying{Entry: w.entry, Manifest: w.last})
+		w.remover.Stores = stores{w.stores.Store, func(d engine.Destination) engine.Destination { return failing{d, &left} }}
+		_, err := w.remover.RemoveReports(t.Context(), inventory.RemovalJob{Entry: w.entry, Manifest: w.last})
 		if err != nil && !errors.Is(err, errStore) {
 			t.Fatal(err)
 		}
@@ -99,8 +99,8 @@ func TestRemovalOfWindowsContinues(t *testing.T) {
 				t.Errorf("operation %d failed: %s has a manifest and %q", n, dir, keys)
 			}
 		}
-		w.keeper.Stores = w.stores
-		w.tidy(true)
+		w.remover.Stores = w.stores
+		w.removeReports(true)
 		for _, dir := range []string{early, between} {
 			if keys := w.keys(dir); len(keys) > 0 {
 				t.Errorf("operation %d failed: there are %q", n, keys)
@@ -133,7 +133,7 @@ func TestWindowsBeingPublishedStay(t *testing.T) {
 		w.now = w.now.Add(time.Hour)
 		w.run()
 	}
-	if _, err := w.keeper.Tidy(t.Context(), inventory.Tidying{Entry: w.entry, Manifest: w.last, Unreported: begin.Add(10 * time.Minute)}); err != nil {
+	if _, err := w.remover.RemoveReports(t.Context(), inventory.RemovalJob{Entry: w.entry, Manifest: w.last, Unreported: begin.Add(10 * time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
 	if keys := w.keys(removed); len(keys) > 0 {

@@ -61,7 +61,7 @@ const noticePoll = 2 * time.Second
 
 // delivery returns the deliverer of notices. Only one of the processes that share a
 // database delivers them, so that receivers get each once.
-func (s *Server) delivery(hooks *notify.Hooks) func(context.Context) error {
+func (s *Server) delivery(hooks *notify.Notifier) func(context.Context) error {
 	if s.database == nil {
 		return hooks.Serve
 	}
@@ -74,7 +74,7 @@ func (s *Server) delivery(hooks *notify.Hooks) func(context.Context) error {
 			for {
 				select {
 				case <-poll.C:
-					hooks.Kept()
+					hooks.Stored()
 				case <-ctx.Done():
 					return <-done
 				}
@@ -103,25 +103,25 @@ func (s *Server) openInventories(ctx context.Context, changes journal.Journal, b
 		return nil, err
 	}
 	opts := inventory.Options{
-		DayStart:   inventory.DayStart{Hour: f.ScheduleHour, Zone: f.ScheduleZone},
-		Spread:     f.Spread,
-		MaxRuns:    f.MaxRuns,
-		Keep:       f.KeepRuns,
-		Encrypts:   encrypts(buckets, ring),
-		Roles:      buckets,
-		Strict:     access.ChecksRoles,
-		LateAfter:  f.LateAfter,
-		Window:     f.Window,
-		Shared:     s.database != nil,
-		StoresOnly: s.database != nil,
-		Machine:    machine,
-		NoRuns:     !f.has(RoleWorker),
-		Clock:      s.clock,
-		Traced:     s.cfg.Tracer != nil,
-		Observer:   counts,
-		Tidier:     &retention.Keeper{Stores: buckets, Strays: cat, Rights: buckets, Now: s.clock.Now, Grace: f.StrayGrace, Log: s.log},
-		Notifier:   hooks,
-		Log:        s.log,
+		DayStart:      inventory.DayStart{Hour: f.ScheduleHour, Zone: f.ScheduleZone},
+		Spread:        f.Spread,
+		MaxRuns:       f.MaxRuns,
+		Keep:          f.KeepRuns,
+		Encrypts:      encrypts(buckets, ring),
+		Roles:         buckets,
+		Strict:        access.ChecksRoles,
+		LateAfter:     f.LateAfter,
+		Window:        f.Window,
+		Shared:        s.database != nil,
+		StoresOnly:    s.database != nil,
+		Machine:       machine,
+		NoRuns:        !f.has(RoleWorker),
+		Clock:         s.clock,
+		Traced:        s.cfg.Tracer != nil,
+		Observer:      counts,
+		ReportRemover: &retention.Remover{Stores: buckets, Strays: cat, Rights: buckets, Now: s.clock.Now, Grace: f.StrayGrace, Log: s.log},
+		Notifier:      hooks,
+		Log:           s.log,
 	}
 	if f.Seed != "" {
 		if opts.NewID, err = seededIDs(s.folder, f.Seed); err != nil {

@@ -57,7 +57,7 @@ type Server struct {
 	listeners []listen.Listener
 	handler   http.Handler
 	admin     *http.ServeMux // paths below /-/
-	notices   *notify.Hooks
+	notices   *notify.Notifier
 	stores    []*foreign.Store   // of the settings
 	file      *sqlite.Catalog    // the catalog in the data folder; nil: there is none
 	database  *postgres.Database // of the catalog that processes share; nil: there is none

@@ -15,19 +15,19 @@ import (
 )
 
 // hooks returns the receivers of notices that the settings name.
-func (s *Server) hooks(cat inventory.NoticeCatalog, counts *metrics.Metrics) (*notify.Hooks, error) {
-	var hooks []notify.Hook
+func (s *Server) hooks(cat inventory.NoticeCatalog, counts *metrics.Metrics) (*notify.Notifier, error) {
+	var hooks []notify.Webhook
 	if len(s.cfg.Webhooks) > 0 {
 		secret, err := s.webhookSecret()
 		if err != nil {
 			return nil, err
 		}
 		for name, url := range s.cfg.Webhooks {
-			hooks = append(hooks, notify.Hook{Name: name, URL: url, Secret: secret, Events: s.cfg.WebhookEvents})
+			hooks = append(hooks, notify.Webhook{Name: name, URL: url, Secret: secret, Events: s.cfg.WebhookEvents})
 		}
-		slices.SortFunc(hooks, func(a, b notify.Hook) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortFunc(hooks, func(a, b notify.Webhook) int { return strings.Compare(a.Name, b.Name) })
 	}
-	h, err := notify.New(cat, hooks, notify.Options{Clock: s.clock, Log: s.log, Tried: counts.NoticeTried})
+	h, err := notify.New(cat, hooks, notify.Options{Clock: s.clock, Log: s.log, Attempted: counts.NoticeAttempted})
 	if err != nil {
 		return nil, &SettingError{"webhook", err}
 	}

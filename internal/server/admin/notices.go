@@ -50,12 +50,12 @@ type noticesReply struct {
 // noticesHandler serves the notices to the account itself.
 type noticesHandler struct {
 	Account
-	hooks *notify.Hooks
+	hooks *notify.Notifier
 	log   *slog.Logger
 }
 
 // Notices returns the handler of noticesPath.
-func Notices(account Account, hooks *notify.Hooks, log *slog.Logger) http.Handler {
+func Notices(account Account, hooks *notify.Notifier, log *slog.Logger) http.Handler {
 	return &noticesHandler{account, hooks, log}
 }
 
@@ -160,7 +160,7 @@ func (h *noticesHandler) fail(w http.ResponseWriter, err error) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	case errors.Is(err, inventory.ErrNoSuchNotice):
 		http.Error(w, inventory.ErrNoSuchNotice.Error(), http.StatusNotFound)
-	case errors.Is(err, notify.ErrNoHook):
+	case errors.Is(err, notify.ErrNoSuchWebhook):
 		http.Error(w, err.Error(), http.StatusConflict)
 	default:
 		h.log.Error("cannot read or change notices: the catalog failed", "err", err)
