@@ -1,7 +1,6 @@
 package securefile
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,39 +31,12 @@ type Document[S any] struct {
 	state   atomic.Pointer[S]
 	checked atomic.Pointer[time.Time] // when all was as it is in seen, the last time
 
-	reading sync.Mutex
-	seen    sight // that state was made of
-	failed  sight // that could not be read
-	why     error // it could not
+	reading    sync.Mutex
+	seen       observation // that state was made of
+	unreadable observation // that could not be read
+	failure    error       // of reading it
 
 	writing sync.Mutex // held before reading
-}
-
-// freshFor is how long Current trusts its last check, so that the room is checked at most a
-// thousand times a second.
-const freshFor = time.Millisecond
-
-// A sight is the observed state of a document and its further files.
-type sight struct {
-	room int64 // of Room.Look
-	also []stamp
-	any  bool // false: nothing was looked at yet
-}
-
-func (s sight) same(t sight) bool {
-	return s.any && t.any && s.room == t.room && slices.EqualFunc(s.also, t.also, stamp.same)
-}
-
-// look returns the present state of the document and its files.
-func (d *Document[S]) look() sight {
-	return sight{room: d.Room.Look(), also: d.lookAlso(), any: true}
-}
-
-func (d *Document[S]) lookAlso() (list []stamp) {
-	for _, path := range d.Also {
-		list = append(list, look(path))
-	}
-	return list
 }
 
 // Load reads the document, changed or not. After an error the former state stays in force.
@@ -74,43 +46,13 @@ func (d *Document[S]) Load() error {
 	return d.load(d.look())
 }
 
-// Current returns the state, read again if the document has changed.
-func (d *Document[S]) Current() *S {
-	if at := d.checked.Load(); at != nil && time.Since(*at) < freshFor {
-		return d.state.Load()
-	}
-	_ = d.Refresh() // Failed has been called
-	return d.state.Load()
-}
-
-// Refresh reads the document again if it has changed, as Current does, and returns an error if the
-// present document cannot be read.
-func (d *Document[S]) Refresh() error {
-	d.reading.Lock()
-	defer d.reading.Unlock()
-	now := time.Now()
-	is := d.look()
-	switch {
-	case is.same(d.seen):
-		d.failed, d.why = sight{}, nil
-	case is.same(d.failed):
-	default:
-		if d.why = d.load(is); d.why != nil {
-			d.failed = is
-			d.Failed(d.why)
-		}
-	}
-	d.checked.Store(&now)
-	return d.why
-}
-
 // Confirmed returns nil as long as Current is known to have all changes of others;
 // see [Room.Confirmed].
 func (d *Document[S]) Confirmed() error { return d.Room.Confirmed() }
 
 // load reads the document whose state before the read was is; later changes are read again. The
 // caller holds d.reading.
-func (d *Document[S]) load(is sight) error {
+func (d *Document[S]) load(is observation) error {
 	data, err := d.Room.Read()
 	if err != nil {
 		return err
@@ -120,7 +62,7 @@ func (d *Document[S]) load(is sight) error {
 		return err
 	}
 	before := d.state.Swap(s)
-	d.seen, d.failed, d.why = is, sight{}, nil
+	d.seen, d.unreadable, d.failure = is, observation{}, nil
 	if before != nil && d.Changed != nil {
 		d.Changed(before, s)
 	}
@@ -148,10 +90,10 @@ func (d *Document[S]) Update(edit func(data []byte) ([]byte, error)) error {
 	}
 	d.reading.Lock()
 	defer d.reading.Unlock()
-	if d.seen.any && room < d.seen.room {
+	if d.seen.made && room < d.seen.room {
 		return nil // Current has read what others have changed since
 	}
 	d.state.Store(made)
-	d.seen, d.failed, d.why = sight{room: room, also: also, any: true}, sight{}, nil
+	d.seen, d.unreadable, d.failure = observation{room: room, also: also, made: true}, observation{}, nil
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,11 +23,11 @@ type File struct {
 	// Replace is what Update writes with; nil means [Replace]. Tests fail it.
 	Replace func(path string, data []byte) error
 
-	had atomic.Bool // there was a file once
+	existed atomic.Bool // there was a file once
 
-	mu    sync.Mutex
-	last  stamp
-	looks int64 // that found the file changed
+	mu      sync.Mutex
+	last    stamp
+	changes int64 // of the file, as Look has found them
 }
 
 var _ Room = (*File)(nil)
@@ -37,51 +36,20 @@ var _ Room = (*File)(nil)
 // made with the first change.
 func NewFile(path string, max int64) *File { return &File{path: path, max: max} }
 
-// A stamp distinguishes versions of a file.
-type stamp struct {
-	modified time.Time
-	size     int64
-	info     fs.FileInfo // nil: there is none
-}
-
-func (s stamp) same(t stamp) bool {
-	return s.size == t.size && s.modified.Equal(t.modified) &&
-		(s.info == nil) == (t.info == nil) && (s.info == nil || os.SameFile(s.info, t.info))
-}
-
-func look(path string) stamp {
-	info, err := os.Stat(path)
-	if err != nil {
-		return stamp{}
-	}
-	return stamp{info.ModTime(), info.Size(), info}
-}
-
 // String implements [Room].
 func (f *File) String() string { return f.path }
-
-// Look implements [Room].
-func (f *File) Look() int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if now := look(f.path); !now.same(f.last) {
-		f.last = now
-		f.looks++
-	}
-	return f.looks
-}
 
 // Read implements [Room].
 func (f *File) Read() ([]byte, error) {
 	data, err := Read(f.path, f.max)
 	if errors.Is(err, fs.ErrNotExist) {
-		if f.had.Load() {
+		if f.existed.Load() {
 			return nil, fmt.Errorf("%s: %w", f.path, ErrGone)
 		}
 		return nil, nil
 	}
 	if err == nil {
-		f.had.Store(true)
+		f.existed.Store(true)
 	}
 	return data, err
 }
@@ -111,7 +79,7 @@ func (f *File) Update(edit func(data []byte) ([]byte, error)) (seen int64, err e
 		if err := f.write(after); err != nil {
 			return 0, err
 		}
-		f.had.Store(true)
+		f.existed.Store(true)
 	}
 	return f.Look(), nil // under the lock: what others write later is a change
 }
