@@ -1,9 +1,30 @@
 package request
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/stocktake/stocktake"
+)
+
+// Errors of addresses.
+var (
+	ErrInvalidURI        = errors.New("the URL is not properly encoded")
+	ErrInvalidBucketName = errors.New("the bucket name is not legal")
+	ErrInvalidObjectName = errors.New("the object name is not legal")
+)
+
+// Errors of routing.
+var (
+	ErrNotImplemented = errors.New("not implemented")
+	ErrMethod         = errors.New("the method is not for this resource")
+)
+
+// Errors of bodies.
+var (
+	ErrBody          = errors.New("the request's body could not be read")
+	ErrInvalidDigest = errors.New("a digest header is malformed")
+	ErrMissingLength = errors.New("the request has neither a length nor chunks")
 )
 
 // A DetailError adds details to the reply to an error that only the operation

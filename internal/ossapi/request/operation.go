@@ -1,17 +1,5 @@
 package request
 
-import (
-	"errors"
-	"net/http"
-	"strings"
-)
-
-// Errors of routing.
-var (
-	ErrNotImplemented = errors.New("not implemented")
-	ErrMethod         = errors.New("the method is not for this resource")
-)
-
 // A Level is what the URL of a request names.
 type Level uint8
 
@@ -66,16 +54,6 @@ type Condition struct{ Key, Parameter string }
 // oss:Delimiter.
 var Listing = []Condition{{"oss:Prefix", "prefix"}, {"oss:Delimiter", "delimiter"}}
 
-// fits reports whether the condition holds. An empty header counts as present.
-func (o *Operation[H]) fits(r *http.Request, q Params) bool {
-	if name, ok := strings.CutSuffix(o.With, ":"); ok {
-		return len(r.Header[name]) > 0
-	}
-	name, want, valued := strings.Cut(o.With, "=")
-	value, ok := q.Lookup(name)
-	return o.With == "" || ok && (!valued || value == want)
-}
-
 // Routes finds operations.
 type Routes[H any] struct {
 	at           map[place][]*Operation[H] // those with a condition first
@@ -110,61 +88,4 @@ func NewRoutes[H any](operations []Operation[H]) *Routes[H] {
 		}
 	}
 	return t
-}
-
-// Find returns the operation of a request. Errors: ErrNotImplemented, ErrMethod,
-// *stocktake.InvalidArgumentError for two sub-resources at once.
-//
-// A sub-resource of OSS that is not supported, or not on this level, returns
-// ErrNotImplemented for every method: the request never falls through to the
-// operation on the bucket or object itself. Find ignores unknown parameters, as OSS
-// does. OSS has no preconditions for changes to objects either; see
-// checkPreconditions.
-func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H], error) {
-	sub := ""
-	for _, p := range q {
-		switch {
-		case t.subresources[level][p.Name]:
-			if sub != "" {
-				return nil, InvalidArgument(p.Name, p.Value, "it does not go together with "+sub)
-			}
-			sub = p.Name
-		case NotOffered[p.Name] != "", t.known[p.Name] && !isFilter(level, p.Name):
-			return nil, ErrNotImplemented
-		}
-	}
-	for _, o := range t.at[place{r.Method, level, sub}] {
-		if o.fits(r, q) && (!q.Has(Extension) || strings.HasPrefix(o.With, Extension)) {
-			return o, checkPreconditions(r, level, sub)
-		}
-	}
-	if q.Has(Extension) {
-		return nil, ErrNotImplemented // an unknown extension
-	}
-	return nil, ErrMethod
-}
-
-// isFilter reports whether a parameter that is a sub-resource elsewhere filters
-// the operation on this level: ListBuckets takes tagging.
-func isFilter(level Level, name string) bool { return level == ServiceLevel && name == "tagging" }
-
-// checkPreconditions rejects preconditions of changes to objects, because a client
-// that relies on one must not have it ignored. InitiateMultipartUpload, which
-// changes no object, accepts dates and ignores them.
-//
-// Source: suite of Alibaba's first Go SDK, TestMultipartNegative.
-func checkPreconditions(r *http.Request, level Level, sub string) error {
-	if level != ObjectLevel || r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return nil
-	}
-	names := []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}
-	if sub == "uploads" {
-		names = names[:2]
-	}
-	for _, name := range names {
-		if len(r.Header[name]) > 0 {
-			return ErrNotImplemented
-		}
-	}
-	return nil
 }

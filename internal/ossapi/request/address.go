@@ -1,27 +1,16 @@
 package request
 
 import (
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
-)
-
-// Errors of addresses.
-var (
-	ErrInvalidURI        = errors.New("the URL is not properly encoded")
-	ErrInvalidBucketName = errors.New("the bucket name is not legal")
-	ErrInvalidObjectName = errors.New("the object name is not legal")
 )
 
 // An Address is the service, bucket or object that a URL names. An empty Bucket
@@ -242,160 +231,69 @@ func (a *Address) Authenticate(r *http.Request, keys Keys, now time.Time) (who r
 	return who, a.check()
 }
 
-// Params are the parameters of a query, decoded, in the order they came.
-type Params []Param
-
-// A Param is one parameter. "name" and "name=" are equivalent: some SDKs write the
-// second for the first.
-type Param struct{ Name, Value string }
-
-// maxParams bounds the parameters of one request. No operation has a quarter of
-// that.
-const maxParams = 64
-
-// ParseParams parses a query. '+' is a space. A name may occur only once: the
-// signature would cover both values, but a handler would read only one.
-func ParseParams(query string) (Params, error) {
-	var ps Params
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		if pair == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		name, err := unescapeQuery(name)
-		if err != nil {
-			return nil, err
-		}
-		if value, err = unescapeQuery(value); err != nil {
-			return nil, err
-		}
-		if _, twice := ps.Lookup(name); twice {
-			return nil, InvalidArgument(name, value, "the parameter is given more than once")
-		}
-		if len(ps) == maxParams {
-			return nil, InvalidArgument(name, value, "too many parameters")
-		}
-		ps = append(ps, Param{name, value})
-	}
-	return ps, nil
-}
-
-func unescapeQuery(s string) (string, error) {
-	if strings.ContainsAny(s, "%+") {
-		var err error
-		if s, err = url.QueryUnescape(s); err != nil {
-			return "", ErrInvalidURI
+// Find returns the operation of a request. Errors: ErrNotImplemented, ErrMethod,
+// *stocktake.InvalidArgumentError for two sub-resources at once.
+//
+// A sub-resource of OSS that is not supported, or not on this level, returns
+// ErrNotImplemented for every method: the request never falls through to the
+// operation on the bucket or object itself. Find ignores unknown parameters, as OSS
+// does. OSS has no preconditions for changes to objects either; see
+// checkPreconditions.
+func (t *Routes[H]) Find(r *http.Request, level Level, q Params) (*Operation[H], error) {
+	sub := ""
+	for _, p := range q {
+		switch {
+		case t.subresources[level][p.Name]:
+			if sub != "" {
+				return nil, InvalidArgument(p.Name, p.Value, "it does not go together with "+sub)
+			}
+			sub = p.Name
+		case NotOffered[p.Name] != "", t.known[p.Name] && !isFilter(level, p.Name):
+			return nil, ErrNotImplemented
 		}
 	}
-	if !utf8.ValidString(s) {
-		return "", ErrInvalidURI
-	}
-	return s, nil
-}
-
-// Lookup returns the value of a parameter and whether it is there.
-func (ps Params) Lookup(name string) (string, bool) {
-	for i := range ps {
-		if ps[i].Name == name {
-			return ps[i].Value, true
+	for _, o := range t.at[place{r.Method, level, sub}] {
+		if o.fits(r, q) && (!q.Has(Extension) || strings.HasPrefix(o.With, Extension)) {
+			return o, checkPreconditions(r, level, sub)
 		}
 	}
-	return "", false
-}
-
-// Get returns the value of a parameter, or "" if it is missing.
-func (ps Params) Get(name string) string {
-	v, _ := ps.Lookup(name)
-	return v
-}
-
-// Has reports whether a parameter is there, with or without a value.
-func (ps Params) Has(name string) bool {
-	_, ok := ps.Lookup(name)
-	return ok
-}
-
-// Int returns a number from low to high, or fallback if the parameter is missing
-// or empty.
-func (ps Params) Int(name string, fallback, low, high int) (int, error) {
-	v := ps.Get(name)
-	if v == "" {
-		return fallback, nil
+	if q.Has(Extension) {
+		return nil, ErrNotImplemented // an unknown extension
 	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < low || n > high {
-		return 0, InvalidArgument(name, v, "a number from "+strconv.Itoa(low)+" to "+strconv.Itoa(high)+" is expected")
-	}
-	return n, nil
+	return nil, ErrMethod
 }
 
-// Int64 returns a required number that is not negative.
-func (ps Params) Int64(name string) (int64, error) {
-	v := ps.Get(name)
-	n, err := strconv.ParseInt(v, 10, 64)
-	if err != nil || n < 0 {
-		return 0, InvalidArgument(name, v, "a number that is not negative is expected")
+// fits reports whether the condition holds. An empty header counts as present.
+func (o *Operation[H]) fits(r *http.Request, q Params) bool {
+	if name, ok := strings.CutSuffix(o.With, ":"); ok {
+		return len(r.Header[name]) > 0
 	}
-	return n, nil
+	name, want, valued := strings.Cut(o.With, "=")
+	value, ok := q.Lookup(name)
+	return o.With == "" || ok && (!valued || value == want)
 }
 
-// URLEncoding reports whether the names in the answer are to be percent-encoded.
-func (ps Params) URLEncoding() (bool, error) {
-	switch v := ps.Get("encoding-type"); v {
-	case "":
-		return false, nil
-	case "url":
-		return true, nil
-	default:
-		return false, InvalidArgument("encoding-type", v, "only url is known")
-	}
-}
+// isFilter reports whether a parameter that is a sub-resource elsewhere filters
+// the operation on this level: ListBuckets takes tagging.
+func isFilter(level Level, name string) bool { return level == ServiceLevel && name == "tagging" }
 
-// Version returns the versionId, or "" for the current version.
-func (ps Params) Version() (string, error) {
-	v, ok := ps.Lookup("versionId")
-	if ok && !PlausibleVersion(v) {
-		return "", InvalidArgument("versionId", v, "no version has such an id")
+// checkPreconditions rejects preconditions of changes to objects, because a client
+// that relies on one must not have it ignored. InitiateMultipartUpload, which
+// changes no object, accepts dates and ignores them.
+//
+// Source: suite of Alibaba's first Go SDK, TestMultipartNegative.
+func checkPreconditions(r *http.Request, level Level, sub string) error {
+	if level != ObjectLevel || r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil
 	}
-	return v, nil
-}
-
-// PlausibleVersion reports whether id can be a version id. Any other id is an
-// invalid argument, not a missing version.
-func PlausibleVersion(id string) bool {
-	if id == "" || len(id) > 1024 {
-		return false
+	names := []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}
+	if sub == "uploads" {
+		names = names[:2]
 	}
-	for i := range len(id) {
-		if id[i] <= ' ' || id[i] >= 0x7f {
-			return false
+	for _, name := range names {
+		if len(r.Header[name]) > 0 {
+			return ErrNotImplemented
 		}
 	}
-	return true
-}
-
-// PossibleVersion reports whether id has the form of OSS's version ids, or is the
-// id of null versions.
-func PossibleVersion(id string) bool {
-	return id == object.NullVersion || strings.HasPrefix(id, "CAE") && PlausibleVersion(id)
-}
-
-// ParseDigits parses a whole number without a sign. A number that is too large for
-// an int64 becomes the largest int64, which exceeds every valid value.
-func ParseDigits(s string) (int64, bool) {
-	if s == "" {
-		return 0, false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return 0, false
-		}
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return 1<<63 - 1, true
-	}
-	return n, true
+	return nil
 }

@@ -6,26 +6,96 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
+// Params are the parameters of a query, decoded, in the order they came.
+type Params []Param
+
+// A Param is one parameter. "name" and "name=" are equivalent: some SDKs write the
+// second for the first.
+type Param struct{ Name, Value string }
+
+// maxParams bounds the parameters of one request. No operation has a quarter of
+// that.
+const maxParams = 64
+
+// ParseParams parses a query. '+' is a space. A name may occur only once: the
+// signature would cover both values, but a handler would read only one.
+func ParseParams(query string) (Params, error) {
+	var ps Params
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := unescapeQuery(name)
+		if err != nil {
+			return nil, err
+		}
+		if value, err = unescapeQuery(value); err != nil {
+			return nil, err
+		}
+		if _, twice := ps.Lookup(name); twice {
+			return nil, InvalidArgument(name, value, "the parameter is given more than once")
+		}
+		if len(ps) == maxParams {
+			return nil, InvalidArgument(name, value, "too many parameters")
+		}
+		ps = append(ps, Param{name, value})
+	}
+	return ps, nil
+}
+
+func unescapeQuery(s string) (string, error) {
+	if strings.ContainsAny(s, "%+") {
+		var err error
+		if s, err = url.QueryUnescape(s); err != nil {
+			return "", ErrInvalidURI
+		}
+	}
+	if !utf8.ValidString(s) {
+		return "", ErrInvalidURI
+	}
+	return s, nil
+}
+
+// Lookup returns the value of a parameter and whether it is there.
+func (ps Params) Lookup(name string) (string, bool) {
+	for i := range ps {
+		if ps[i].Name == name {
+			return ps[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// Get returns the value of a parameter, or "" if it is missing.
+func (ps Params) Get(name string) string {
+	v, _ := ps.Lookup(name)
+	return v
+}
+
+// Has reports whether a parameter is there, with or without a value.
+func (ps Params) Has(name string) bool {
+	_, ok := ps.Lookup(name)
+	return ok
+}
+
 // MaxDocument bounds a document in a body, in bytes, unless an operation sets
 // another bound.
 const MaxDocument = 1 << 20
-
-// Errors of bodies.
-var (
-	ErrBody          = errors.New("the request's body could not be read")
-	ErrInvalidDigest = errors.New("a digest header is malformed")
-	ErrMissingLength = errors.New("the request has neither a length nor chunks")
-)
 
 // documentTimes is the time that a whole document may take, as a multiple of the
 // timeout. A document is read before all rights are checked, and occupies memory
