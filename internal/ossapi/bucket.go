@@ -66,7 +66,7 @@ func (c *call) putBucket() error {
 //
 // As on OSS, a new bucket blocks public access unless the request makes it public.
 func (c *call) newBucket() (b object.Bucket, acl bool, err error) {
-	b = object.NewBucket(c.at.Bucket, c.account(), c.Now())
+	b = object.NewBucket(c.at.Bucket, c.account(), c.Now().UTC())
 	if v := c.r.Header.Get("X-Oss-Acl"); v != "" {
 		if b.ACL, err = bucketACL(v); err != nil {
 			return b, false, err

@@ -68,7 +68,7 @@ func (s *Server) open(ctx context.Context) error {
 	s.openBackups(account, st, s.file)
 	s.openAdmin(access, buckets, service, counts)
 	s.handler = s.requests.count(s.traced(s.forRoles(withSTS(
-		s.accessed(func(*http.Request) string { return "AssumeRole" }, sts.New(access, sts.Options{Now: s.clock.Now, Log: s.log, Audit: s.audit, Authenticated: proven})),
+		s.accessed(func(*http.Request) string { return "AssumeRole" }, sts.New(access, sts.Options{Now: s.now, Log: s.log, Audit: s.audit, Authenticated: proven})),
 		s.api(st, buckets, access, service, counts)))))
 	return s.openConsole(access, buckets)
 }
@@ -126,7 +126,7 @@ func openKeys(f Folder, master []byte, opts kms.Options) (*kms.Keys, error) {
 }
 
 func (s *Server) openStore(ctx context.Context, ring keyring) (*store.Store, error) {
-	st, err := OpenStore(ctx, s.folder, store.Options{Now: s.clock.Now, Log: s.log, CacheBytes: s.cfg.CacheSize, JournalBytes: s.cfg.JournalSize, Keys: ring})
+	st, err := OpenStore(ctx, s.folder, store.Options{Now: s.now, Log: s.log, CacheBytes: s.cfg.CacheSize, JournalBytes: s.cfg.JournalSize, Keys: ring})
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ func (s *Server) root() ram.Root {
 }
 
 func (s *Server) accountOptions() ram.Options {
-	return ram.Options{Production: s.cfg.Production, Declared: s.cfg.AccessFile, Region: s.cfg.Region, Now: s.clock.Now, Log: s.log, Audit: s.audit}
+	return ram.Options{Production: s.cfg.Production, Declared: s.cfg.AccessFile, Region: s.cfg.Region, Now: s.now, Log: s.log, Audit: s.audit}
 }
 
 // openLifecycle starts the worker of lifecycle rules. As in OSS, it runs from 00:00 UTC, when their
@@ -223,7 +223,7 @@ func (s *Server) api(st *store.Store, buckets *bucket.Registry, access *ram.Dire
 		StrictVersions:  s.cfg.StrictVersions,
 		RequirePassRole: s.cfg.RequirePassRole,
 		Admin:           s.accessed(func(r *http.Request) string { return r.Method + " " + s.pathOf(r) }, listen.Hasty(s.admin)),
-		Now:             s.clock.Now,
+		Now:             s.now,
 		Log:             s.log,
 		Audit:           s.audit,
 		Observer:        s.observer(counts),

@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -54,6 +55,7 @@ type Server struct {
 	adopts  bool // the data folder existed before this start
 
 	clock     clock.Clock
+	now       func() time.Time // of a clock that can be moved; nil: the machine's, for all that only read the time
 	listeners []listen.Listener
 	handler   http.Handler
 	admin     *http.ServeMux // paths below /-/
@@ -97,7 +99,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	cfg = cfg.withDefaults()
 	s := &Server{cfg: cfg, folder: Folder(cfg.Data), log: cfg.Log, clock: clock.Real{}, conns: listen.NewConnections(cfg.MaxConnections, cfg.Log)}
 	if cfg.ClockControl {
-		s.clock = clock.NewMovable(nil)
+		movable := clock.NewMovable(nil)
+		s.clock, s.now = movable, movable.Now
 	}
 	defer func() {
 		if err != nil {

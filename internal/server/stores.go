@@ -37,7 +37,7 @@ func (s *Server) checkStores() error {
 // registry returns the registry of the buckets in all stores. A bucket that exists in the embedded
 // store and is claimed by another store is an error.
 func (s *Server) registry(st *store.Store, access bucket.Access) (*bucket.Registry, error) {
-	opts := bucket.Options{Region: s.cfg.Region, Access: access, Account: DefaultAccount, Now: s.clock.Now}
+	opts := bucket.Options{Region: s.cfg.Region, Access: access, Account: DefaultAccount, Now: s.now}
 	for _, named := range s.stores {
 		entry := named.Settings()
 		opts.Stores = append(opts.Stores, bucket.Store{

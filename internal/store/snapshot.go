@@ -36,7 +36,7 @@ func (src source) Snapshot(ctx context.Context, name string) (engine.Snapshot, e
 	sum := b.stat.load()
 	sn := &snapshot{
 		s: src.s, bucket: b.id, versioned: b.state.Load().Versioning != object.Unversioned,
-		taken: src.s.opts.Now(), versions: sum.Versions(), index: src.s.db.NewSnapshot(),
+		taken: src.s.opts.Now().Round(0).UTC(), versions: sum.Versions(), index: src.s.db.NewSnapshot(),
 	}
 	if b.journal.Load() == nil {
 		return sn, nil
